@@ -1,0 +1,22 @@
+// The only source of time: a monotonic clock that measures, labelled once with the wall clock at start.
+
+const startedWallMs = Date.now();
+const startedMonotonicMs = performance.now();
+
+/** Milliseconds on the monotonic clock of this process, whole and never going back. */
+export function monotonicMs(): number {
+  return Math.floor(performance.now() - startedMonotonicMs);
+}
+
+/**
+ * Milliseconds since the epoch that never go back within one process: the wall clock at start plus what the
+ * monotonic clock measured since. A wall clock that is set while we run moves no interval.
+ */
+export function nowMs(): number {
+  return Math.floor(startedWallMs + performance.now() - startedMonotonicMs);
+}
+
+/** CLOCK_MONOTONIC in nanoseconds: comparable between processes of one machine (the node hook sends it). */
+export function machineMonotonicNs(): bigint {
+  return process.hrtime.bigint();
+}

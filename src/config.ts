@@ -1,0 +1,214 @@
+// The configuration file: its keys, their defaults with reasons, and loading with sentences that help.
+
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { z } from "zod";
+import { GleanerError, messageOf } from "./model/errors.js";
+
+const milliseconds = z.int().min(0).max(2_147_483_647);
+const port = z.int().min(1).max(65_535);
+const path = z.string().regex(/^\//, "must be an absolute path");
+const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be letters, digits, . _ -");
+
+const slurm = z.strictObject({
+  /** null: what the Slurm commands find by themselves. */
+  conf: path.nullable().default(null),
+  /** Where sinfo, squeue and scontrol are; null: PATH. */
+  binDirectory: path.nullable().default(null),
+  /** A command that takes longer is killed; slurmctld's own message timeout is 10 s by default. */
+  commandTimeoutMs: milliseconds.default(10_000),
+});
+
+const munge = z.strictObject({
+  /** null: munge's own default socket. */
+  socket: path.nullable().default(null),
+});
+
+const listen = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1"),
+  /** The CLI's and the SDK's door. */
+  apiPort: port.default(6828),
+  /** Executors connect here (TCP); node hooks send their wake-up here (UDP, the same number). */
+  executorPort: port.default(6829),
+  /** The address that nodes reach `executorPort` by. */
+  advertisedHost: z.string().min(1).default("127.0.0.1"),
+});
+
+const poll = z.strictObject({
+  /** Sites hate pollers: every 5 s, as sinfo's own -i users do, unless a hook wakes us. */
+  intervalMs: milliseconds.min(100).default(5_000),
+  /** The least time between two reads, however often hooks speak. */
+  minimumMs: milliseconds.min(20).default(250),
+  /** An older snapshot starts nothing. */
+  staleMs: milliseconds.min(500).default(15_000),
+  /** The longest pause that a slow or failing slurmctld is given. */
+  maximumMs: milliseconds.min(1_000).default(60_000),
+});
+
+const ssh = z.strictObject({
+  user: name.default("root"),
+  port: port.default(22),
+  privateKey: path.default("/etc/gleaner/id_ed25519"),
+  knownHosts: path.default("/etc/ssh/ssh_known_hosts"),
+  connectTimeoutMs: milliseconds.default(10_000),
+});
+
+const placement = z.strictObject({
+  /** `local`: the nodes are this machine (tests, one-node sites); `ssh`: the daemon reaches each node by ssh. */
+  launcher: z.enum(["local", "ssh"]).default("local"),
+  ssh: ssh.prefault({}),
+  /** Partitions whose nodes may be harvested; null: all. */
+  partitions: z.array(name).nullable().default(null),
+  /** Never given to functions, per node: what system daemons and page cache live on. */
+  memoryMarginMb: z.int().min(0).default(512),
+  /** A hole that is predicted to end sooner is not worth a start (an executor is ready in ~0.3 s). */
+  minimumHoleMs: milliseconds.default(2_000),
+});
+
+const programs = z.strictObject({
+  node: path.default("/usr/bin/node"),
+  executor: path.default("/usr/lib/gleaner/glean-executor.cjs"),
+  spawn: path.default("/usr/libexec/gleaner/glean-spawn"),
+  /** What slurm.conf's Prolog= and Epilog= name, or `prologWrapper` calls. */
+  prolog: path.default("/usr/libexec/gleaner/glean-prolog"),
+  epilog: path.default("/usr/libexec/gleaner/glean-epilog"),
+  /** A prolog of the site's own that calls ours: then slurm.conf names this one. */
+  prologWrapper: path.nullable().default(null),
+});
+
+const functions = z.strictObject({
+  defaultMemoryPerCoreMb: z.int().min(1).default(1_000),
+  defaultTimeLimitMs: milliseconds.min(1).default(600_000),
+  maxTimeLimitMs: milliseconds.min(1).default(3_600_000),
+  /** Invocations waiting at once, over all users: each holds about 2 kB of the daemon's memory. */
+  maxPending: z.int().min(1).default(200_000),
+  /** As Slurm's MaxArraySize. */
+  maxArrayTasks: z.int().min(1).default(10_000),
+  /** From SIGTERM to SIGKILL at a time limit or a cancel; Slurm's KillWait is 30 s, functions are shorter. */
+  killWaitMs: milliseconds.default(2_000),
+  /** Lost executors in a row before an invocation is taken for the cause. */
+  maxLostAttempts: z.int().min(1).default(10),
+});
+
+const executor = z.strictObject({
+  /** Without a daemon for this long, an executor kills its workers and leaves. */
+  orphanMs: milliseconds.min(1_000).default(30_000),
+});
+
+const rates = z.strictObject({
+  /** 278 micro-credits a core-second: one credit a core-hour. */
+  microCreditsPerCoreSecond: z.int().min(0).max(1_000_000_000).default(278),
+  microCreditsPerGbSecond: z.int().min(0).max(1_000_000_000).default(28),
+});
+
+const access = z.strictObject({
+  /** Users beside root who may drain, resume and see everything. */
+  operators: z.array(name).default([]),
+  /** Whether root may submit functions: off, since they would run as root beside batch jobs. */
+  allowRootFunctions: z.boolean().default(false),
+  /** How long a token lasts that a munge credential was exchanged for. */
+  tokenMs: milliseconds.min(1_000).default(300_000),
+});
+
+const schema = z.strictObject({
+  stateDirectory: path.default("/var/lib/gleaner"),
+  /** On every node, root's alone; sockets and marks of the hook. */
+  runDirectory: path.default("/run/gleaner"),
+  logDirectory: path.default("/var/log/gleaner"),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
+  slurm: slurm.prefault({}),
+  munge: munge.prefault({}),
+  listen: listen.prefault({}),
+  poll: poll.prefault({}),
+  placement: placement.prefault({}),
+  programs: programs.prefault({}),
+  functions: functions.prefault({}),
+  executor: executor.prefault({}),
+  rates: rates.prefault({}),
+  access: access.prefault({}),
+});
+
+export type Config = z.output<typeof schema>;
+
+export const defaultConfigPath = "/etc/gleaner/gleaner.yaml";
+/** Larger than any sane file; keeps a wrong path from filling memory. */
+const maxConfigBytes = 1024 * 1024;
+
+/** The file to read: `--config`, else `$GLEANER_CONF`, else /etc/gleaner/gleaner.yaml. */
+export function configPath(option: string | undefined, environment: NodeJS.ProcessEnv): string {
+  return option ?? environment.GLEANER_CONF ?? defaultConfigPath;
+}
+
+/** Reads and checks the file; throws a GleanerError of code CONFIG whose sentence names file, key and cure. */
+export function loadConfig(file: string): Config {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const hint = "write one (see configs/gleaner.yaml) or name it with --config or GLEANER_CONF";
+    throw new GleanerError("CONFIG", `cannot read ${file} (${messageOf(cause)}): ${hint}`, {
+      cause,
+    });
+  }
+  if (text.length > maxConfigBytes)
+    throw new GleanerError(
+      "CONFIG",
+      `${file} is larger than ${maxConfigBytes} bytes: is it the right file?`,
+    );
+  let value: unknown;
+  try {
+    value = parse(text) ?? {};
+  } catch (cause) {
+    throw new GleanerError("CONFIG", `${file} is not valid YAML: ${messageOf(cause)}`, { cause });
+  }
+  return parseConfig(value, file);
+}
+
+/** Checks a value that was read already; `source` names it in sentences. */
+export function parseConfig(value: unknown, source: string): Config {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const place = issue.path.join(".");
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0]!;
+    const known = keysAt(issue.path);
+    const full = [...issue.path, key].join(".");
+    throw new GleanerError(
+      "CONFIG",
+      `${source}: unknown key ${full}; did you mean ${nearest(key, known)}? Known here: ${known.join(", ")}`,
+    );
+  }
+  throw new GleanerError("CONFIG", `${source}: ${place || "the file"}: ${issue.message}`);
+}
+
+/** The keys known at a path of the defaults, which hold every key. */
+function keysAt(at: readonly PropertyKey[]): string[] {
+  let value: unknown = schema.parse({});
+  for (const key of at) value = (value as Record<PropertyKey, unknown>)[key];
+  return Object.keys(value as object);
+}
+
+function nearest(word: string, known: readonly string[]): string {
+  const distances = known.map((candidate) => ({
+    candidate,
+    distance: editDistance(word, candidate),
+  }));
+  return distances.reduce((best, each) => (each.distance < best.distance ? each : best)).candidate;
+}
+
+/** Levenshtein's distance, ignoring case. */
+function editDistance(left: string, right: string): number {
+  const a = left.toLowerCase();
+  const b = right.toLowerCase();
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

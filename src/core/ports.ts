@@ -1,0 +1,140 @@
+// The ports: all that the core and the daemon's loops know of Slurm, of nodes and of the database.
+
+import type { BillLine, LedgerCheck, Posting } from "../model/account.js";
+import type { Placement } from "../model/executor.js";
+import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
+import type {
+  Attempt,
+  AttemptEnd,
+  Identity,
+  Invocation,
+  InvocationState,
+  Submission,
+} from "../model/invocation.js";
+import type { Node } from "../model/node.js";
+import type { Snapshot } from "../model/snapshot.js";
+import type {
+  Eviction,
+  Holding,
+  HookEvent,
+  JobRecord,
+  NodeSpan,
+  UtilizationInput,
+} from "../model/utilization.js";
+
+/** Slurm, read only. Each call is bounded in time and rejects with a GleanerError of code SLURM. */
+export interface Cluster {
+  readSnapshot(): Promise<Snapshot>;
+  /** One node now: the check just before a plan is applied. null: Slurm does not know it. */
+  readNode(node: NodeName): Promise<Node | null>;
+  /** Commands sent to slurmctld so far. */
+  commandCount(): number;
+}
+
+/** The bytes `glean-executor` reads on standard input; secret, so never an argument. */
+export type LaunchInput = string;
+
+export interface Launcher {
+  readonly placement: Placement;
+  /** Resolves when the process was started (not when it is ready); rejects with code LAUNCH. */
+  launch(node: NodeName, address: string, executor: ExecutorId, input: LaunchInput): Promise<void>;
+  /** Whether the executor's process still is. `unknown`: the node could not be asked. */
+  probe(
+    node: NodeName,
+    address: string,
+    executor: ExecutorId,
+  ): Promise<"running" | "gone" | "unknown">;
+  close(): Promise<void>;
+}
+
+/** A submission as it is recorded: one row per task. */
+export interface NewInvocations {
+  /** Chosen by the client: the same request sent twice is recorded once. */
+  readonly requestId: string;
+  readonly owner: Identity;
+  readonly submission: Submission;
+  readonly submittedAtMs: number;
+}
+
+/** A live invocation with what is needed to run it. */
+export interface LiveInvocation {
+  readonly invocation: Invocation;
+  readonly submission: Submission;
+}
+
+export interface AttemptResult {
+  readonly invocation: InvocationId;
+  readonly attempt: number;
+  readonly end: AttemptEnd;
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly maxRssMb: number;
+  readonly reason: string | null;
+  readonly endedAtMs: number;
+  /** The state the invocation goes to: PENDING after EVICTED or LOST, else the end itself. */
+  readonly next: InvocationState;
+  /** null when the end is not billed. */
+  readonly posting: Posting | null;
+}
+
+export interface InvocationFilter {
+  readonly user?: string;
+  readonly ids?: readonly InvocationId[];
+  readonly arrayJobId?: InvocationId;
+  readonly arrayTaskId?: number;
+  readonly states?: readonly InvocationState[];
+  readonly sinceMs?: number;
+  readonly limit: number;
+}
+
+/** The one durable record. Every write resolves only when it is on disk; writes are committed in groups. */
+export interface Store {
+  submit(request: NewInvocations): Promise<readonly Invocation[]>;
+  /** All that is not final, with its submission: what a restarted daemon goes on with. */
+  loadLive(): Promise<readonly LiveInvocation[]>;
+  loadRunningAttempts(): Promise<readonly Attempt[]>;
+  listInvocations(filter: InvocationFilter): Promise<readonly Invocation[]>;
+  listAttempts(invocation: InvocationId): Promise<readonly Attempt[]>;
+  submissionOf(invocation: InvocationId): Promise<Submission | null>;
+
+  /** Records the intent before the order is sent. */
+  beginAttempt(attempt: Attempt): Promise<void>;
+  /** false: stale, this attempt is not the running one; nothing was changed. */
+  endAttempt(result: AttemptResult): Promise<boolean>;
+  /** A PENDING invocation to CANCELLED (or FAILED, with a reason); false when it was not pending. */
+  endPending(
+    invocation: InvocationId,
+    state: "CANCELLED" | "FAILED",
+    reason: string,
+    endedAtMs: number,
+  ): Promise<boolean>;
+
+  saveExecutor(row: ExecutorRow): Promise<void>;
+  loadExecutors(): Promise<readonly ExecutorRow[]>;
+  setDrained(node: NodeName, by: string | null, atMs: number): Promise<void>;
+  loadDrained(): Promise<readonly { node: NodeName; by: string }[]>;
+
+  saveJobRecords(records: readonly JobRecord[]): Promise<void>;
+  saveHookEvent(event: HookEvent): Promise<void>;
+  saveEviction(eviction: Eviction): Promise<void>;
+  saveHolding(holding: Holding): Promise<void>;
+  saveNodeSpans(spans: readonly NodeSpan[]): Promise<void>;
+  loadUtilization(fromMs: number, toMs: number): Promise<UtilizationInput>;
+
+  bill(filter: { user?: string; fromMs?: number; toMs?: number }): Promise<readonly BillLine[]>;
+  verifyLedger(): Promise<LedgerCheck>;
+  close(): Promise<void>;
+}
+
+/** Enough to know an executor again after a restart. */
+export interface ExecutorRow {
+  readonly id: ExecutorId;
+  readonly node: NodeName;
+  readonly placement: Placement;
+  readonly state: "live" | "gone";
+  readonly startedAtMs: number;
+  readonly goneAtMs: number | null;
+  readonly goneReason: string | null;
+}

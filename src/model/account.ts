@@ -1,0 +1,40 @@
+// Billing nouns: rate card, posting, bill. Integers only: milliseconds and micro-credits.
+
+import type { InvocationId } from "./ids.js";
+
+/** Prices in micro-credits (a millionth of a credit). */
+export interface RateCard {
+  readonly microCreditsPerCoreSecond: number;
+  readonly microCreditsPerGbSecond: number;
+}
+
+/** One line of the ledger: what one finished attempt used and costs. Posted once, never changed. */
+export interface Posting {
+  readonly invocation: InvocationId;
+  readonly attempt: number;
+  readonly user: string;
+  readonly coreMs: number;
+  readonly memoryMbMs: number;
+  readonly amountMicroCredits: number;
+  readonly rate: RateCard;
+  readonly postedAtMs: number;
+}
+
+export interface BillLine {
+  readonly user: string;
+  readonly invocations: number;
+  readonly coreMs: number;
+  readonly memoryMbMs: number;
+  readonly amountMicroCredits: number;
+}
+
+/** What recomputing the ledger from the attempts found. */
+export interface LedgerCheck {
+  readonly balanced: boolean;
+  readonly attempts: number;
+  readonly postings: number;
+  readonly ledgerMicroCredits: number;
+  readonly recomputedMicroCredits: number;
+  /** The first few differences, one sentence each. */
+  readonly differences: readonly string[];
+}

@@ -1,0 +1,34 @@
+// A hole: what one node leaves idle from a moment on; or why the node has none that may be used.
+
+import type { NodeName } from "./ids.js";
+import type { Resources } from "./resources.js";
+
+export interface Hole {
+  readonly node: NodeName;
+  readonly kind: "wholeNode" | "fragment";
+  readonly free: Resources;
+  readonly sinceMs: number;
+  /** When the hole is expected to close; null: nothing speaks of an end. */
+  readonly predictedEndAtMs: number | null;
+}
+
+/** Why (part of) a node is not harvested; shown by `glean explain` and `glean info`. */
+export type UnusableReason =
+  | { readonly kind: "full" }
+  | { readonly kind: "state"; readonly flag: string }
+  | { readonly kind: "unknownState"; readonly flag: string }
+  | { readonly kind: "owner"; readonly owner: string }
+  | { readonly kind: "memory"; readonly freeMb: number; readonly neededMb: number }
+  | { readonly kind: "partition"; readonly partition: string }
+  | { readonly kind: "noHook"; readonly detail: string }
+  | { readonly kind: "drained"; readonly by: string }
+  | { readonly kind: "stale"; readonly ageMs: number }
+  | { readonly kind: "tooShort"; readonly endsInMs: number }
+  | { readonly kind: "launchFailing"; readonly detail: string; readonly retryInMs: number };
+
+export interface UnusableNode {
+  readonly node: NodeName;
+  readonly reason: UnusableReason;
+  /** Cores that Slurm leaves idle there and that go unused for this reason. */
+  readonly idleCores: number;
+}

@@ -1,0 +1,15 @@
+// Branded ids: a node's name is not a user's name, and the type checker knows.
+
+declare const brand: unique symbol;
+type Branded<T, Name extends string> = T & { readonly [brand]: Name };
+
+export type NodeName = Branded<string, "NodeName">;
+export type JobId = Branded<number, "JobId">;
+export type ExecutorId = Branded<string, "ExecutorId">;
+/** A small integer; the tasks of an array have one each, beside the array's own id and their task number. */
+export type InvocationId = Branded<number, "InvocationId">;
+
+export const nodeName = (text: string): NodeName => text as NodeName;
+export const jobId = (value: number): JobId => value as JobId;
+export const executorId = (text: string): ExecutorId => text as ExecutorId;
+export const invocationId = (value: number): InvocationId => value as InvocationId;

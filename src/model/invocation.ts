@@ -1,0 +1,120 @@
+// An invocation: one call of a command; its states, its attempts and how they end.
+
+import type { ExecutorId, InvocationId, NodeName } from "./ids.js";
+import type { Transitions } from "./machine.js";
+
+export type InvocationState =
+  | "PENDING"
+  | "RUNNING"
+  | "COMPLETED"
+  | "FAILED"
+  | "CANCELLED"
+  | "TIMEOUT"
+  | "OUT_OF_MEMORY";
+
+export const invocationTransitions: Transitions<InvocationState> = {
+  PENDING: ["RUNNING", "CANCELLED", "FAILED"],
+  RUNNING: ["PENDING", "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY"],
+  COMPLETED: [],
+  FAILED: [],
+  CANCELLED: [],
+  TIMEOUT: [],
+  OUT_OF_MEMORY: [],
+};
+
+export const isFinal = (state: InvocationState): boolean =>
+  invocationTransitions[state].length === 0;
+
+/**
+ * How an attempt ended. EVICTED (a hole closed) and LOST (its executor vanished) send the invocation back to
+ * PENDING, use up no retry and are not billed; every other end is final and is billed.
+ */
+export type AttemptEnd =
+  | "COMPLETED"
+  | "FAILED"
+  | "CANCELLED"
+  | "TIMEOUT"
+  | "OUT_OF_MEMORY"
+  | "EVICTED"
+  | "LOST";
+
+export type AttemptState = "RUNNING" | AttemptEnd;
+
+export const isBilled = (end: AttemptEnd): boolean => end !== "EVICTED" && end !== "LOST";
+
+/** What a user asks for; checked once at the door (core/admission), then trusted. */
+export interface Submission {
+  readonly name: string;
+  readonly command: Command;
+  readonly cores: number;
+  readonly memoryMb: number;
+  /** The limit on one attempt's run time. */
+  readonly timeLimitMs: number;
+  readonly workingDirectory: string;
+  /** File name patterns; null: Slurm's default, `slurm-%j.out` or `slurm-%A_%a.out`. */
+  readonly stdoutPattern: string | null;
+  /** null: the same file as standard output. */
+  readonly stderrPattern: string | null;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Task numbers of an array; null: no array. */
+  readonly arrayTasks: readonly number[] | null;
+}
+
+/** A script starts with `#!`; an argv is run as it is. Neither passes a shell of ours. */
+export type Command =
+  | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }
+  | { readonly kind: "argv"; readonly argv: readonly string[] };
+
+/** Who submitted: what munge vouched for. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly user: string;
+}
+
+export interface Invocation {
+  readonly id: InvocationId;
+  /** Of an array's task: the array's id (the first task's own id) and its number. */
+  readonly arrayJobId: InvocationId | null;
+  readonly arrayTaskId: number | null;
+  readonly owner: Identity;
+  readonly name: string;
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly timeLimitMs: number;
+  readonly state: InvocationState;
+  readonly submittedAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly endedAtMs: number | null;
+  /** The number of the newest attempt; 0 before the first. */
+  readonly attempt: number;
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+  /** Why it ended or waits, one sentence, or null. */
+  readonly reason: string | null;
+  readonly node: NodeName | null;
+}
+
+export interface Attempt {
+  readonly invocation: InvocationId;
+  /** 1, 2, 3 … within its invocation. */
+  readonly number: number;
+  readonly executor: ExecutorId;
+  readonly node: NodeName;
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly state: AttemptState;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | null;
+  /** Measured on the node's monotonic clock, from the start of the command to its end. */
+  readonly wallMs: number | null;
+}
+
+/** `42` or `42_7`. */
+export function displayId(
+  invocation: Pick<Invocation, "id" | "arrayJobId" | "arrayTaskId">,
+): string {
+  return invocation.arrayJobId === null
+    ? String(invocation.id)
+    : `${invocation.arrayJobId}_${invocation.arrayTaskId}`;
+}

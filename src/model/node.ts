@@ -1,0 +1,37 @@
+// A Slurm node as one snapshot shows it.
+
+import type { NodeName } from "./ids.js";
+
+/** Slurm's base states; `UNKNOWN` is also what an unreadable state becomes. */
+export type NodeBaseState =
+  | "IDLE"
+  | "MIXED"
+  | "ALLOCATED"
+  | "DOWN"
+  | "FUTURE"
+  | "ERROR"
+  | "UNKNOWN";
+
+export interface Node {
+  readonly name: NodeName;
+  /** What ssh connects to. */
+  readonly address: string;
+  readonly hostName: string;
+  readonly baseState: NodeBaseState;
+  /** Everything after the base state in Slurm's `State=`, upper case: `DRAIN`, `COMPLETING`, `PLANNED` … */
+  readonly flags: readonly string[];
+  /** Cores jobs may have: Slurm's CPUEfctv (CPUTot less specialised cores). A core here is what Slurm calls a CPU. */
+  readonly cores: number;
+  readonly allocatedCores: number;
+  /** RealMemory less MemSpecLimit. */
+  readonly memoryMb: number;
+  readonly allocatedMemoryMb: number;
+  readonly gpuCount: number;
+  readonly allocatedGpus: readonly number[];
+  readonly partitions: readonly string[];
+  /** The user whose `--exclusive=user` job holds the node, if any. */
+  readonly owner: string | null;
+  readonly reason: string | null;
+  /** slurmd's version, as Slurm prints it. */
+  readonly version: string | null;
+}

@@ -1,0 +1,46 @@
+// What was read from Slurm in one tick.
+
+import type { NodeName } from "./ids.js";
+import type { Job } from "./job.js";
+import type { Node } from "./node.js";
+
+export interface Partition {
+  readonly name: string;
+  readonly state: string;
+  readonly nodes: readonly NodeName[];
+  readonly isDefault: boolean;
+  readonly maxTimeMs: number | null;
+  /** Slurm's OverSubscribe: `NO`, `EXCLUSIVE`, `FORCE:4` … */
+  readonly overSubscribe: string;
+  readonly priorityTier: number;
+  readonly preemptMode: string;
+}
+
+/** What `scontrol show config` says that safety rests on; read rarely. */
+export interface ClusterFacts {
+  readonly clusterName: string;
+  readonly version: string;
+  /** Programs in slurm.conf's Prolog= and Epilog= (comma-separated or indexed there). */
+  readonly prologs: readonly string[];
+  readonly epilogs: readonly string[];
+  readonly prologFlags: readonly string[];
+  /** Whether jobs are pinned to particular cores (task/affinity, or task/cgroup with ConstrainCores). */
+  readonly jobsArePinned: boolean;
+  /** Whether memory is a consumable resource (SelectTypeParameters has MEMORY). */
+  readonly memoryIsConsumable: boolean;
+  /** An upper bound of a job's memory per allocated core, if the site sets one (MaxMemPerCPU), else null. */
+  readonly maxMemoryPerCoreMb: number | null;
+}
+
+export interface Snapshot {
+  readonly facts: ClusterFacts;
+  readonly nodes: readonly Node[];
+  readonly jobs: readonly Job[];
+  readonly partitions: readonly Partition[];
+  /** nowMs() just before the node read was sent: the state is at least as new as this. */
+  readonly nodesAskedAtMs: number;
+  readonly nodesReadAtMs: number;
+  readonly jobsAskedAtMs: number;
+  /** Lines that could not be read, bounded; their nodes are missing above, so nothing is planned on them. */
+  readonly unreadable: readonly string[];
+}

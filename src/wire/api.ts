@@ -1,0 +1,184 @@
+// The HTTP API between clients (CLI, SDK) and gleanerd: paths, bodies, answers. All JSON.
+//
+//   POST /v1/token                 TokenRequest      -> TokenAnswer      (the only request without a token)
+//   POST /v1/invocations           SubmitRequest     -> SubmitAnswer
+//   GET  /v1/invocations?…         InvocationQuery   -> InvocationList
+//   GET  /v1/invocations/:id                         -> InvocationDetail (id: `42` or `42_7`)
+//   GET  /v1/invocations/:id/wait?timeoutMs=         -> InvocationList   (answers when all of id are final, or at the time-out)
+//   POST /v1/cancel                CancelRequest     -> CancelAnswer
+//   GET  /v1/info                                    -> InfoAnswer
+//   GET  /v1/explain/:what                           -> ExplainAnswer    (an invocation's id, or a node)
+//   GET  /v1/utilization?fromMs=&toMs=               -> Utilization
+//   GET  /v1/bill?user=&fromMs=&toMs=                -> BillAnswer
+//   GET  /v1/bill/verify                             -> LedgerCheck      (operators)
+//   POST /v1/drain, /v1/resume     DrainRequest      -> DrainAnswer      (operators)
+//   GET  /v1/doctor                                  -> DoctorAnswer     (operators)
+//
+// Every other request carries `Authorization: Bearer TOKEN`. An error answers with a status of statusOf() and ErrorAnswer.
+
+import type { BillLine } from "../model/account.js";
+import type { ErrorCode } from "../model/errors.js";
+import type { ExecutorState, Placement } from "../model/executor.js";
+import type { Hole, UnusableNode } from "../model/hole.js";
+import type { Attempt, Invocation, InvocationState, Submission } from "../model/invocation.js";
+import type { Resources } from "../model/resources.js";
+
+/** What the munge credential's payload must be, so that a credential made for another service is of no use here. */
+export const credentialPayload = "gleaner-token-request-1";
+
+/** A script of 4 MiB and its environment. */
+export const maxRequestBytes = 6 * 1024 * 1024;
+/** As sbatch: larger scripts are data in the wrong place. */
+export const maxScriptBytes = 4 * 1024 * 1024;
+/** Linux refuses more than 2 MiB of arguments and environment together; half of it leaves room. */
+export const maxEnvironmentBytes = 1024 * 1024;
+/** One answer lists at most this many invocations. */
+export const maxListed = 20_000;
+/** A wait is asked again after this long, so that no connection hangs for ever. */
+export const maxWaitMs = 60_000;
+
+const statuses: Readonly<Record<ErrorCode, number>> = {
+  BAD_REQUEST: 400,
+  NOT_IDENTIFIED: 401,
+  NOT_ALLOWED: 403,
+  NOT_FOUND: 404,
+  LIMIT_REACHED: 429,
+  CONFIG: 500,
+  SLURM: 502,
+  LAUNCH: 502,
+  PROTOCOL: 400,
+  STORE: 500,
+  UNREACHABLE: 503,
+};
+
+export const statusOf = (code: ErrorCode): number => statuses[code];
+
+export interface ErrorAnswer {
+  readonly error: { readonly code: ErrorCode; readonly message: string };
+}
+
+export interface TokenRequest {
+  readonly credential: string;
+}
+export interface TokenAnswer {
+  readonly token: string;
+  /** How long it lasts from now. */
+  readonly validMs: number;
+  readonly user: string;
+  readonly operator: boolean;
+}
+
+export interface SubmitRequest {
+  /** A UUID of the client's: a request sent again is recorded once. */
+  readonly requestId: string;
+  /** Where cores, memory or limit are null the site's defaults are taken. */
+  readonly submission: Omit<Submission, "memoryMb" | "timeLimitMs"> & {
+    readonly memoryMb: number | null;
+    readonly memoryPerCoreMb: number | null;
+    readonly timeLimitMs: number | null;
+  };
+}
+export interface SubmitAnswer {
+  /** The invocation's id, or the array's. */
+  readonly id: number;
+  readonly tasks: number;
+}
+
+export interface InvocationQuery {
+  readonly user?: string;
+  /** Comma-separated `42,43_7`. */
+  readonly ids?: string;
+  /** Comma-separated states. */
+  readonly states?: string;
+  readonly sinceMs?: number;
+  readonly limit?: number;
+}
+export interface InvocationList {
+  readonly invocations: readonly Invocation[];
+  /** More matched than `limit`. */
+  readonly truncated: boolean;
+}
+export interface InvocationDetail {
+  readonly invocation: Invocation;
+  /** Without the environment: it may hold secrets that even the owner's screen should not show. */
+  readonly submission: Omit<Submission, "environment">;
+  readonly attempts: readonly Attempt[];
+}
+
+export interface CancelRequest {
+  /** `42`, `42_7`; empty with `user` or `state`: all that match. */
+  readonly ids: readonly string[];
+  readonly user?: string;
+  readonly state?: InvocationState;
+  readonly name?: string;
+}
+export interface CancelAnswer {
+  readonly cancelled: number;
+  /** One sentence for each id that could not be cancelled. */
+  readonly problems: readonly string[];
+}
+
+export interface ExecutorInfo {
+  readonly id: string;
+  readonly placement: Placement;
+  readonly state: ExecutorState;
+  readonly budget: Resources;
+  readonly usedCores: number;
+  readonly running: number;
+  readonly sinceMs: number;
+}
+export interface NodeInfo {
+  readonly node: string;
+  readonly slurmState: string;
+  readonly cores: number;
+  readonly allocatedCores: number;
+  readonly memoryMb: number;
+  readonly allocatedMemoryMb: number;
+  readonly hole: Hole | null;
+  readonly unusable: UnusableNode | null;
+  readonly executor: ExecutorInfo | null;
+  readonly drainedBy: string | null;
+}
+export interface InfoAnswer {
+  readonly clusterName: string;
+  readonly version: string;
+  readonly snapshotAgeMs: number | null;
+  readonly stale: boolean;
+  readonly slurmProblem: string | null;
+  /** Commands sent to slurmctld in the last minute. */
+  readonly commandsPerMinute: number;
+  readonly pending: number;
+  readonly running: number;
+  readonly nodes: readonly NodeInfo[];
+}
+
+export interface ExplainAnswer {
+  readonly what: string;
+  /** One sentence a line, the decisive one first. */
+  readonly lines: readonly string[];
+}
+
+export interface BillAnswer {
+  readonly lines: readonly BillLine[];
+  readonly total: Omit<BillLine, "user">;
+}
+
+export interface DrainRequest {
+  /** Node names, or `all`: the kill switch. */
+  readonly nodes: readonly string[];
+  /** Kill what runs instead of letting it finish (it goes back to the queue). */
+  readonly now: boolean;
+}
+export interface DrainAnswer {
+  readonly nodes: readonly string[];
+  readonly problems: readonly string[];
+}
+
+export interface DoctorCheck {
+  readonly name: string;
+  readonly status: "ok" | "warning" | "failed";
+  readonly detail: string;
+}
+export interface DoctorAnswer {
+  readonly checks: readonly DoctorCheck[];
+}

@@ -1,0 +1,142 @@
+// What daemon and executor say to each other, and the limits on it. Framing and handshake are in connection.ts.
+
+import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
+import type { AttemptEnd } from "../model/invocation.js";
+import type { Resources } from "../model/resources.js";
+
+/** Raised when an older peer could misread a newer one; the handshake refuses another version. */
+export const protocolVersion = 1;
+
+/** A frame holds at most one script (4 MiB, as sbatch allows) and one environment beside its header. */
+export const maxFrameBytes = 8 * 1024 * 1024;
+
+/** An attempt as both sides name it. */
+export interface AttemptKey {
+  readonly invocation: InvocationId;
+  readonly attempt: number;
+}
+
+/** Everything an executor needs to run one attempt. Paths and environment are final: patterns are filled in by the daemon. */
+export interface AttemptOrder extends AttemptKey {
+  readonly uid: number;
+  readonly gid: number;
+  readonly user: string;
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly timeLimitMs: number;
+  readonly workingDirectory: string;
+  readonly stdoutPath: string;
+  /** Equal to stdoutPath: one file for both. */
+  readonly stderrPath: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly command:
+    | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }
+    | { readonly kind: "argv"; readonly argv: readonly string[] };
+}
+
+/** How an attempt ended on its node. Times are whole milliseconds of the node's monotonic clock. */
+export interface AttemptReport extends AttemptKey {
+  readonly end: AttemptEnd;
+  readonly exitCode: number | null;
+  readonly signal: number | null;
+  /** From the start of the command to its end; 0 when it never started. */
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly maxRssMb: number;
+  /** One sentence when there is something to say (the directory is missing, the job that evicted it …). */
+  readonly reason: string | null;
+  /** How long ago the command ended, when this frame was written: lets the daemon label it with its own clock. */
+  readonly agoMs: number;
+}
+
+/** A budget as the daemon sees it, with what the view was based on (see executor/budget.ts for why). */
+export interface BudgetOrder {
+  readonly budget: Resources;
+  /** The highest hook sequence number received from this executor before the node read was sent. */
+  readonly seenHookSequence: number;
+  /** Jobs that the queue read before it showed on this node. */
+  readonly knownJobs: readonly JobId[];
+}
+
+export type DaemonMessage =
+  | ({ readonly type: "budget" } & BudgetOrder)
+  | { readonly type: "start"; readonly order: AttemptOrder }
+  | { readonly type: "cancel"; readonly key: AttemptKey }
+  /** The report of this attempt is durable: forget it. */
+  | { readonly type: "recorded"; readonly key: AttemptKey }
+  /** Marks of jobs that slurmctld no longer knows. */
+  | { readonly type: "forgetJobs"; readonly jobs: readonly JobId[] }
+  /** Take no new work, finish the old, then leave. */
+  | { readonly type: "drain"; readonly reason: string }
+  /** Kill the workers and leave now; their attempts end EVICTED. */
+  | { readonly type: "stop"; readonly reason: string };
+
+export type ExecutorMessage =
+  /** First after each handshake: everything the daemon needs to adopt a running executor. */
+  | {
+      readonly type: "ready";
+      readonly pid: number;
+      readonly hostName: string;
+      readonly containment: "cgroup2" | "cgroup1" | "processGroup";
+      /** null: the hook answered the probe; else one sentence why not (then no function is run). */
+      readonly hookProblem: string | null;
+      readonly budget: Resources;
+      readonly running: readonly AttemptKey[];
+      readonly markedJobs: readonly JobId[];
+      readonly hookSequence: number;
+    }
+  /** The effective budget changed (after a budget order, or because a job came). */
+  | { readonly type: "budget"; readonly budget: Resources }
+  | { readonly type: "started"; readonly key: AttemptKey; readonly agoMs: number }
+  | { readonly type: "ended"; readonly report: AttemptReport }
+  /** A job's prolog was answered. */
+  | {
+      readonly type: "jobBegan";
+      readonly sequence: number;
+      readonly job: JobId;
+      readonly cores: number;
+      readonly gpus: readonly number[];
+      /** From the hook's start to the answer. */
+      readonly tookMs: number;
+      readonly evicted: readonly AttemptKey[];
+      readonly lostCoreMs: number;
+      readonly agoMs: number;
+    }
+  | {
+      readonly type: "jobEnded";
+      readonly sequence: number;
+      readonly job: JobId;
+      readonly agoMs: number;
+    }
+  | { readonly type: "beat" }
+  | { readonly type: "leaving"; readonly reason: string };
+
+/** What the launcher hands to `glean-executor` on standard input, as one line of JSON. */
+export interface LaunchSpec {
+  readonly executor: ExecutorId;
+  readonly node: NodeName;
+  readonly daemonHost: string;
+  readonly daemonPort: number;
+  /** Hex; proves each side to the other, never travels after the launch. */
+  readonly secret: string;
+  readonly runDirectory: string;
+  readonly logFile: string;
+  /** Programs on the node. */
+  readonly spawnProgram: string;
+  readonly hookProgram: string;
+  readonly budget: BudgetOrder;
+  /** How memory of an arriving job is bounded when the hook cannot tell: see executor/budget.ts. */
+  readonly memoryIsConsumable: boolean;
+  readonly maxMemoryPerCoreMb: number | null;
+  readonly jobsArePinned: boolean;
+  readonly totalCores: number;
+  /** SIGTERM to SIGKILL at a time limit or cancel. */
+  readonly killWaitMs: number;
+  /** Without a daemon for this long, workers are killed and the executor leaves. */
+  readonly orphanMs: number;
+}
+
+/** Executors send a beat this often; a daemon that heard none for `silenceMs` takes the connection for dead. */
+export const beatMs = 2_000;
+/** Five beats: a node under memory pressure may skip a few. */
+export const silenceMs = 10_000;
