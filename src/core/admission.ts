@@ -1,0 +1,131 @@
+// The door: a submission is checked once here, defaults filled in, and trusted afterwards.
+
+import { GleanerError } from "../model/errors.js";
+import type { Submission } from "../model/invocation.js";
+
+export interface AdmissionPolicy {
+  readonly defaultMemoryPerCoreMb: number;
+  readonly defaultTimeLimitMs: number;
+  readonly maxTimeLimitMs: number;
+  readonly maxArrayTasks: number;
+  readonly maxPending: number;
+  readonly maxScriptBytes: number;
+  readonly maxEnvironmentBytes: number;
+  readonly allowRootFunctions: boolean;
+}
+
+/** What the site could give at most: no request above it will ever start. */
+export interface LargestNode {
+  readonly cores: number;
+  readonly memoryMb: number;
+}
+
+/** A submission as it comes over the wire: its shape was checked, its sense not yet. */
+export type RequestedSubmission = Omit<Submission, "memoryMb" | "timeLimitMs"> & {
+  readonly memoryMb: number | null;
+  readonly memoryPerCoreMb: number | null;
+  readonly timeLimitMs: number | null;
+};
+
+/**
+ * Fills in the site's defaults and refuses, in one sentence each, what can never run.
+ * `largest` is null while Slurm was not read yet: then size is not judged.
+ */
+export function admit(
+  requested: RequestedSubmission,
+  uid: number,
+  pending: number,
+  largest: LargestNode | null,
+  policy: AdmissionPolicy,
+): Submission {
+  const { memoryPerCoreMb, ...rest } = requested;
+  const memoryMb =
+    requested.memoryMb ?? requested.cores * (memoryPerCoreMb ?? policy.defaultMemoryPerCoreMb);
+  const submission: Submission = {
+    ...rest,
+    memoryMb,
+    timeLimitMs: requested.timeLimitMs ?? policy.defaultTimeLimitMs,
+  };
+  const problem =
+    whyNotAllowed(uid, policy) ??
+    whyTooLarge(submission, largest, policy) ??
+    whyMalformed(submission, policy);
+  if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);
+  const tasks = submission.arrayTasks?.length ?? 1;
+  if (pending + tasks > policy.maxPending)
+    throw new GleanerError(
+      "LIMIT_REACHED",
+      `${pending} invocations wait already and the site's limit is ${policy.maxPending} (functions.maxPending): try again when some have ended`,
+    );
+  return submission;
+}
+
+function whyNotAllowed(uid: number, policy: AdmissionPolicy): string | null {
+  if (uid === 0 && !policy.allowRootFunctions)
+    return "root may not submit functions here, since they would run as root beside batch jobs: submit as an ordinary user, or set access.allowRootFunctions";
+  return null;
+}
+
+function whyTooLarge(
+  submission: Submission,
+  largest: LargestNode | null,
+  policy: AdmissionPolicy,
+): string | null {
+  if (submission.timeLimitMs > policy.maxTimeLimitMs)
+    return `the time limit of ${submission.timeLimitMs} ms is above the site's ${policy.maxTimeLimitMs} ms (functions.maxTimeLimitMs): ask for less, or submit a batch job`;
+  if (largest === null) return null;
+  if (submission.cores > largest.cores)
+    return `${submission.cores} cores were asked for and the largest node has ${largest.cores}: ask for fewer with -c`;
+  if (submission.memoryMb > largest.memoryMb)
+    return `${submission.memoryMb} MB were asked for and the largest node can give ${largest.memoryMb} MB: ask for less with --mem`;
+  return null;
+}
+
+function whyMalformed(submission: Submission, policy: AdmissionPolicy): string | null {
+  const { command, environment, arrayTasks } = submission;
+  if (submission.cores < 1) return "at least one core is needed: ask for -c 1 or more";
+  if (submission.memoryMb < 1) return "at least 1 MB is needed: ask for --mem 1M or more";
+  if (submission.timeLimitMs < 1) return "the time limit must be above zero: ask for -t 1 or more";
+  if (!submission.workingDirectory.startsWith("/"))
+    return `the working directory ${submission.workingDirectory} is not absolute: give -D a path that starts with /`;
+  if (command.kind === "script") {
+    if (!command.body.startsWith("#!"))
+      return "the script does not start with #!: make its first line #! and the path of an interpreter, such as #!/bin/bash";
+    if (Buffer.byteLength(command.body) > policy.maxScriptBytes)
+      return `the script is larger than ${policy.maxScriptBytes} bytes: put its data into a file`;
+  } else if (command.argv.length === 0) return "there is no command to run";
+  const environmentBytes = Object.entries(environment).reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value) + 2,
+    0,
+  );
+  if (environmentBytes > policy.maxEnvironmentBytes)
+    return `the environment is larger than ${policy.maxEnvironmentBytes} bytes: submit with --export=NONE or fewer variables`;
+  return holdsNul(submission) ?? whyBadArray(arrayTasks, policy);
+}
+
+function holdsNul(submission: Submission): string | null {
+  const { command, environment } = submission;
+  const texts = [
+    submission.name,
+    submission.workingDirectory,
+    submission.stdoutPattern ?? "",
+    submission.stderrPattern ?? "",
+    ...Object.keys(environment),
+    ...Object.values(environment),
+    ...(command.kind === "argv" ? command.argv : command.args),
+  ];
+  if (texts.some((text) => text.includes("\0")))
+    return "a name, path, argument or variable holds a NUL byte: take it out";
+  if (Object.keys(environment).some((key) => key === "" || key.includes("=")))
+    return "a variable's name is empty or holds an equals sign: take it out of the environment";
+  return null;
+}
+
+function whyBadArray(tasks: readonly number[] | null, policy: AdmissionPolicy): string | null {
+  if (tasks === null) return null;
+  if (tasks.length === 0) return "the array has no task: give -a at least one number";
+  if (tasks.length > policy.maxArrayTasks)
+    return `the array has ${tasks.length} tasks and the site's limit is ${policy.maxArrayTasks} (functions.maxArrayTasks): split it`;
+  if (new Set(tasks).size !== tasks.length) return "the array names a task twice: name each once";
+  return null;
+}

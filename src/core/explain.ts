@@ -1,0 +1,76 @@
+// Answers to "why": why a hole is unused, why an invocation waits, in sentences.
+
+import type { UnusableReason } from "../model/hole.js";
+import type { Invocation } from "../model/invocation.js";
+import { fits, type Resources } from "../model/resources.js";
+
+/** One sentence without a full stop; shown by `glean info`, `glean explain` and in plans. */
+export function describeReason(reason: UnusableReason): string {
+  switch (reason.kind) {
+    case "full":
+      return "the node is full: batch jobs hold all of its cores";
+    case "state":
+      return `Slurm has the node in state ${reason.flag}`;
+    case "unknownState":
+      return `Slurm shows the state ${reason.flag}, which Gleaner does not know, so it stays away`;
+    case "owner":
+      return `the node belongs to user ${reason.owner} for now (--exclusive=user)`;
+    case "memory":
+      return `only ${reason.freeMb} MB are free after the margin, and ${reason.neededMb} MB are the least that is useful`;
+    case "partition":
+      return `partition ${reason.partition} is not in placement.partitions`;
+    case "noHook":
+      return `the node hook is not assured: ${reason.detail}`;
+    case "drained":
+      return `${reason.by} drained it for Gleaner (glean resume puts it back)`;
+    case "stale":
+      return `the last good answer of slurmctld is ${Math.round(reason.ageMs / 1000)} s old`;
+    case "tooShort":
+      return `a job is planned to start there in ${reason.endsInMs} ms`;
+    case "launchFailing":
+      return `the last start failed (${reason.detail}); next try in ${Math.ceil(reason.retryInMs / 1000)} s`;
+  }
+}
+
+/** What an invocation that waits is waited for by. */
+export interface WaitView {
+  /** Ready executors: what they may use at most, and what is free now. */
+  readonly executors: readonly { readonly budget: Resources; readonly free: Resources }[];
+  readonly pendingAhead: number;
+  readonly stale: boolean;
+  readonly slurmProblem: string | null;
+  readonly allDrained: boolean;
+}
+
+/** Why a PENDING invocation has not started, the decisive reason first. */
+export function explainWait(invocation: Invocation, view: WaitView): readonly string[] {
+  const need: Resources = { cores: invocation.cores, memoryMb: invocation.memoryMb, gpus: [] };
+  const wants = `it needs ${need.cores} cores and ${need.memoryMb} MB`;
+  const lines: string[] = [];
+  if (view.allDrained)
+    lines.push("all nodes are drained for Gleaner: an operator has to resume them");
+  if (view.stale)
+    lines.push(
+      `the view of Slurm is stale${view.slurmProblem === null ? "" : `: ${view.slurmProblem}`}`,
+    );
+  if (view.executors.length === 0) lines.push("no node has a hole now, so no executor is ready");
+  else if (!view.executors.some((each) => fits(need, each.budget)))
+    lines.push(`no hole is large enough now: ${wants}, the largest hole has ${largest(view)}`);
+  else if (!view.executors.some((each) => fits(need, each.free)))
+    lines.push(`every hole that is large enough is busy: ${wants}`);
+  if (view.pendingAhead > 0)
+    lines.push(`${view.pendingAhead} invocations are ahead of it in the queue`);
+  if (invocation.attempt > 0)
+    lines.push(
+      `attempt ${invocation.attempt} ended without a result${invocation.reason === null ? "" : ` (${invocation.reason})`}; that counts as no try`,
+    );
+  if (lines.length === 0) lines.push("it is about to start");
+  return lines;
+}
+
+function largest(view: WaitView): string {
+  const best = view.executors.reduce((one, other) =>
+    other.budget.cores > one.budget.cores ? other : one,
+  );
+  return `${best.budget.cores} cores and ${best.budget.memoryMb} MB`;
+}

@@ -1,0 +1,155 @@
+// From a snapshot to the holes in it: idle nodes and the idle rest of partly used ones, and why the others have none.
+
+import type { Hole, UnusableNode, UnusableReason } from "../model/hole.js";
+import type { NodeName } from "../model/ids.js";
+import type { Node } from "../model/node.js";
+import type { Resources } from "../model/resources.js";
+import type { Snapshot } from "../model/snapshot.js";
+import { predictedEnds } from "./lifetime.js";
+
+/** What the site allows; comes from the configuration. */
+export interface HolePolicy {
+  /** null: the nodes of all partitions. */
+  readonly partitions: readonly string[] | null;
+  readonly memoryMarginMb: number;
+  /** A hole with less memory is of no use to any function. */
+  readonly minimumMemoryMb: number;
+  readonly minimumHoleMs: number;
+  /** An older snapshot yields no holes. */
+  readonly staleMs: number;
+}
+
+/** What is known beside the snapshot. */
+export interface HoleContext {
+  readonly nowMs: number;
+  /** The operator who took a node out, or null. */
+  readonly drainedBy: (node: NodeName) => string | null;
+  /** One sentence when slurm.conf does not run our hook: then no node may be used. */
+  readonly hookProblem: string | null;
+  /** Nodes on which a start failed lately: no start before `retryAtMs`. */
+  readonly failing: ReadonlyMap<NodeName, { readonly detail: string; readonly retryAtMs: number }>;
+}
+
+export interface Holes {
+  readonly holes: readonly Hole[];
+  readonly unusable: readonly UnusableNode[];
+}
+
+/** States whose free part may be used. */
+const usableBaseStates: ReadonlySet<string> = new Set(["IDLE", "MIXED"]);
+
+/** Flags that say nothing against use. Any flag that is not here means no: a state we do not know is no hole. */
+const harmlessFlags: ReadonlySet<string> = new Set([
+  "CLOUD",
+  "DYNAMIC_NORM",
+  "DYNAMIC_FUTURE",
+  "PLANNED",
+]);
+
+/** Every node of the snapshot is in exactly one of the two lists. */
+export function findHoles(snapshot: Snapshot, policy: HolePolicy, context: HoleContext): Holes {
+  const ageMs = context.nowMs - snapshot.nodesAskedAtMs;
+  const ends = predictedEnds(snapshot.jobs, context.nowMs);
+  const holes: Hole[] = [];
+  const unusable: UnusableNode[] = [];
+  for (const node of snapshot.nodes) {
+    const free = freeOf(node, policy);
+    const endsAtMs = ends.get(node.name) ?? null;
+    const reason =
+      ageMs > policy.staleMs
+        ? ({ kind: "stale", ageMs } as const)
+        : whyUnusable(node, free, endsAtMs, policy, context);
+    if (reason !== null) {
+      const idleCores = Math.max(0, node.cores - node.allocatedCores);
+      unusable.push({ node: node.name, reason, idleCores });
+      continue;
+    }
+    holes.push({
+      node: node.name,
+      kind: node.allocatedCores === 0 ? "wholeNode" : "fragment",
+      free,
+      sinceMs: snapshot.nodesAskedAtMs,
+      predictedEndAtMs: endsAtMs,
+    });
+  }
+  return { holes, unusable };
+}
+
+/** What jobs were not given, less the margin that keeps memory pressure away from them. */
+export function freeOf(node: Node, policy: Pick<HolePolicy, "memoryMarginMb">): Resources {
+  const gpus = Array.from({ length: node.gpuCount }, (_, index) => index);
+  return {
+    cores: Math.max(0, node.cores - node.allocatedCores),
+    memoryMb: Math.max(0, node.memoryMb - node.allocatedMemoryMb - policy.memoryMarginMb),
+    gpus: gpus.filter((gpu) => !node.allocatedGpus.includes(gpu)),
+  };
+}
+
+function whyUnusable(
+  node: Node,
+  free: Resources,
+  endsAtMs: number | null,
+  policy: HolePolicy,
+  context: HoleContext,
+): UnusableReason | null {
+  if (context.hookProblem !== null) return { kind: "noHook", detail: context.hookProblem };
+  const drainedBy = context.drainedBy(node.name);
+  if (drainedBy !== null) return { kind: "drained", by: drainedBy };
+  const state = whyStateForbids(node);
+  if (state !== null) return state;
+  if (node.owner !== null) return { kind: "owner", owner: node.owner };
+  if (
+    policy.partitions !== null &&
+    !node.partitions.some((name) => policy.partitions!.includes(name))
+  )
+    return { kind: "partition", partition: node.partitions[0] ?? "none" };
+  if (free.cores === 0) return { kind: "full" };
+  if (free.memoryMb < policy.minimumMemoryMb)
+    return { kind: "memory", freeMb: free.memoryMb, neededMb: policy.minimumMemoryMb };
+  if (endsAtMs !== null && endsAtMs - context.nowMs < policy.minimumHoleMs)
+    return { kind: "tooShort", endsInMs: Math.max(0, endsAtMs - context.nowMs) };
+  const failing = context.failing.get(node.name);
+  if (failing !== undefined && failing.retryAtMs > context.nowMs)
+    return {
+      kind: "launchFailing",
+      detail: failing.detail,
+      retryInMs: failing.retryAtMs - context.nowMs,
+    };
+  return null;
+}
+
+function whyStateForbids(node: Node): UnusableReason | null {
+  const flag = node.flags.find((each) => !harmlessFlags.has(each));
+  if (flag !== undefined) {
+    const kind = knownHarmfulFlags.has(flag) ? "state" : "unknownState";
+    return { kind, flag };
+  }
+  if (node.baseState === "ALLOCATED") return { kind: "full" };
+  if (node.baseState === "UNKNOWN") return { kind: "unknownState", flag: node.baseState };
+  if (!usableBaseStates.has(node.baseState)) return { kind: "state", flag: node.baseState };
+  return null;
+}
+
+/** Flags we know to forbid use; they differ from unknown ones only in what `explain` says. */
+const knownHarmfulFlags: ReadonlySet<string> = new Set([
+  "DRAIN",
+  "DRAINED",
+  "DRAINING",
+  "FAIL",
+  "NOT_RESPONDING",
+  "COMPLETING",
+  "MAINT",
+  "MAINTENANCE",
+  "RESERVED",
+  "REBOOT",
+  "REBOOT_REQUESTED",
+  "REBOOT_ISSUED",
+  "POWER_DOWN",
+  "POWERED_DOWN",
+  "POWERING_DOWN",
+  "POWER_UP",
+  "POWERING_UP",
+  "POWER_DRAIN",
+  "INVALID_REG",
+  "BLOCKED",
+]);

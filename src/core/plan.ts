@@ -1,0 +1,143 @@
+// From holes and executors to a plan: which executors to start, resize, drain and stop, with a reason each.
+
+import type { Executor } from "../model/executor.js";
+import type { Hole, UnusableNode } from "../model/hole.js";
+import type { NodeName } from "../model/ids.js";
+import type { Plan, PlanStep } from "../model/plan.js";
+import type { Resources } from "../model/resources.js";
+import type { Snapshot } from "../model/snapshot.js";
+import { describeReason } from "./explain.js";
+import { findHoles, type HoleContext, type HolePolicy, type Holes } from "./holes.js";
+
+export interface PlanInput {
+  readonly snapshot: Snapshot;
+  readonly executors: readonly Executor[];
+  readonly policy: HolePolicy;
+  readonly context: HoleContext;
+  /** Executors that may be started in one plan: keeps a first tick on a large site from being a storm. */
+  readonly maxStarts: number;
+}
+
+/**
+ * One executor per node with a hole, as large as the hole. Whatever the snapshot, no budget in the plan exceeds
+ * what the snapshot shows as free on that node (property-tested), and a stale snapshot starts and grows nothing.
+ */
+export function makePlan(input: PlanInput): Plan {
+  const found = findHoles(input.snapshot, input.policy, input.context);
+  const byNode = new Map<NodeName, Executor>();
+  for (const executor of input.executors)
+    if (executor.state !== "gone") byNode.set(executor.node, executor);
+  const steps = [
+    ...resizesAndStarts(found.holes, byNode, input.maxStarts),
+    ...departures(found, byNode, input.snapshot),
+  ];
+  return {
+    steps,
+    holes: found.holes,
+    unusable: found.unusable,
+    madeFromMs: input.snapshot.nodesAskedAtMs,
+  };
+}
+
+function resizesAndStarts(
+  holes: readonly Hole[],
+  executors: ReadonlyMap<NodeName, Executor>,
+  maxStarts: number,
+): PlanStep[] {
+  const resizes: PlanStep[] = [];
+  const starts: { hole: Hole; step: PlanStep }[] = [];
+  for (const hole of holes) {
+    const executor = executors.get(hole.node);
+    const about = `${hole.free.cores} cores and ${hole.free.memoryMb} MB are idle`;
+    if (executor === undefined) {
+      const step = { kind: "start", node: hole.node, budget: hole.free, reason: about } as const;
+      starts.push({ hole, step });
+    } else if (executor.state !== "draining") {
+      // Always sent, even when nothing changed: it also tells the executor which of its jobs the view includes.
+      resizes.push({
+        kind: "resize",
+        executor: executor.id,
+        node: hole.node,
+        budget: hole.free,
+        reason: about,
+      });
+    }
+  }
+  starts.sort((left, right) => right.hole.free.cores - left.hole.free.cores);
+  return [...resizes, ...starts.slice(0, maxStarts).map((each) => each.step)];
+}
+
+function departures(
+  found: Holes,
+  executors: ReadonlyMap<NodeName, Executor>,
+  snapshot: Snapshot,
+): PlanStep[] {
+  const holes = new Set(found.holes.map((hole) => hole.node));
+  const reasons = new Map(found.unusable.map((each) => [each.node, each]));
+  const steps: PlanStep[] = [];
+  for (const executor of executors.values()) {
+    if (holes.has(executor.node)) continue;
+    const step = departure(executor, reasons.get(executor.node), snapshot);
+    if (step !== null) steps.push(step);
+  }
+  return steps;
+}
+
+/** What becomes of an executor whose node has no hole any more. */
+function departure(
+  executor: Executor,
+  unusable: UnusableNode | undefined,
+  snapshot: Snapshot,
+): PlanStep | null {
+  const about = { executor: executor.id, node: executor.node };
+  if (unusable === undefined)
+    return { kind: "stop", ...about, reason: "Slurm does not list this node" };
+  const reason = describeReason(unusable.reason);
+  switch (unusable.reason.kind) {
+    case "stale":
+    case "launchFailing":
+      // Nothing new is known of the node; the hook still protects its jobs. Nothing grows.
+      return null;
+    case "state":
+      if (unusable.reason.flag === "COMPLETING") return holdStep(executor, snapshot);
+      return { kind: leavesAtOnce.has(unusable.reason.flag) ? "stop" : "drain", ...about, reason };
+    case "drained":
+    case "partition":
+    case "owner":
+    case "tooShort":
+      return { kind: "drain", ...about, reason };
+    case "full":
+    case "memory":
+    case "noHook":
+    case "unknownState":
+      return { kind: "stop", ...about, reason };
+  }
+}
+
+/** An operator who drains or reserves a node lets work end; a node that fails or goes down does not wait. */
+const leavesAtOnce: ReadonlySet<string> = new Set([
+  "DOWN",
+  "ERROR",
+  "FUTURE",
+  "FAIL",
+  "NOT_RESPONDING",
+  "REBOOT",
+  "REBOOT_REQUESTED",
+  "REBOOT_ISSUED",
+  "POWER_DOWN",
+  "POWERED_DOWN",
+  "POWERING_DOWN",
+  "POWER_DRAIN",
+]);
+
+/** A job is leaving the node: what its neighbours left idle stays in use, nothing grows until it is gone. */
+function holdStep(executor: Executor, snapshot: Snapshot): PlanStep | null {
+  const node = snapshot.nodes.find((each) => each.name === executor.node)!;
+  const freeCores = Math.max(0, node.cores - node.allocatedCores);
+  if (freeCores >= executor.budget.cores) return null;
+  const budget: Resources = { ...executor.budget, cores: freeCores };
+  const about = { executor: executor.id, node: executor.node };
+  return freeCores === 0
+    ? { kind: "stop", ...about, reason: "the node is full" }
+    : { kind: "resize", ...about, budget, reason: "a job is completing on this node" };
+}

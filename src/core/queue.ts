@@ -1,0 +1,101 @@
+// The invocations that wait, grouped so that a dispatch looks at one head per user and shape, not at all of them.
+
+import { assert } from "../model/errors.js";
+import type { InvocationId } from "../model/ids.js";
+
+/** What placement needs to know of one that waits. */
+export interface Waiting {
+  readonly id: InvocationId;
+  readonly user: string;
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly timeLimitMs: number;
+  readonly submittedAtMs: number;
+}
+
+const groupKey = (waiting: Waiting): string =>
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.timeLimitMs}/${waiting.user}`;
+
+/** Those of one user that need the same, oldest first. */
+class Group implements Iterable<Waiting> {
+  /** Keyed and ordered by id: ids grow with submission, and an evicted one goes back to its old place. */
+  private readonly members = new Map<InvocationId, Waiting>();
+  private ordered = true;
+  private last = 0;
+
+  get size(): number {
+    return this.members.size;
+  }
+
+  add(waiting: Waiting): void {
+    this.ordered &&= this.members.size === 0 || waiting.id > this.last;
+    this.last = Math.max(this.last, waiting.id);
+    this.members.set(waiting.id, waiting);
+  }
+
+  remove(id: InvocationId): void {
+    this.members.delete(id);
+  }
+
+  [Symbol.iterator](): Iterator<Waiting> {
+    if (!this.ordered) this.sort();
+    return this.members.values();
+  }
+
+  private sort(): void {
+    const sorted = [...this.members.values()].sort((left, right) => left.id - right.id);
+    this.members.clear();
+    for (const each of sorted) this.members.set(each.id, each);
+    this.ordered = true;
+  }
+}
+
+/** All that waits; adding, removing and finding the heads are cheap at any length. */
+export class WaitingQueue {
+  private readonly groups = new Map<string, Group>();
+  private readonly byId = new Map<InvocationId, Waiting>();
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  has(id: InvocationId): boolean {
+    return this.byId.has(id);
+  }
+
+  add(waiting: Waiting): void {
+    assert(!this.byId.has(waiting.id), `invocation ${waiting.id} waits once`);
+    this.byId.set(waiting.id, waiting);
+    const key = groupKey(waiting);
+    let group = this.groups.get(key);
+    if (group === undefined) {
+      group = new Group();
+      this.groups.set(key, group);
+    }
+    group.add(waiting);
+  }
+
+  /** Returns whether it was waiting. */
+  remove(id: InvocationId): boolean {
+    const waiting = this.byId.get(id);
+    if (waiting === undefined) return false;
+    this.byId.delete(id);
+    const key = groupKey(waiting);
+    const group = this.groups.get(key)!;
+    group.remove(id);
+    if (group.size === 0) this.groups.delete(key);
+    return true;
+  }
+
+  /** How many that wait have a smaller id; a walk over all, so not for every dispatch. */
+  countBefore(id: InvocationId): number {
+    let count = 0;
+    for (const other of this.byId.keys()) if (other < id) count++;
+    return count;
+  }
+
+  /** The groups, none of them empty, each oldest first. */
+  groupsInOrder(): Iterable<Iterable<Waiting>> {
+    return this.groups.values();
+  }
+}
