@@ -1,0 +1,166 @@
+// Requests about the cluster: info, explain, utilization, drain and resume, doctor.
+
+import type { FastifyInstance } from "fastify";
+import { nowMs } from "../../clock.js";
+import { describeReason, explainWait } from "../../core/explain.js";
+import type { Store } from "../../core/ports.js";
+import { computeUtilization } from "../../core/utilization.js";
+import { GleanerError } from "../../model/errors.js";
+import { displayId, type Invocation } from "../../model/invocation.js";
+import type { Utilization } from "../../model/utilization.js";
+import type {
+  DoctorAnswer,
+  ExecutorInfo,
+  ExplainAnswer,
+  InfoAnswer,
+  NodeInfo,
+} from "../../wire/api.js";
+import type { Capacity } from "../capacity.js";
+import type { Drains } from "../drains.js";
+import type { LiveInvocations } from "../live.js";
+import type { Recorder } from "../recorder.js";
+import type { ExecutorRecord, Registry } from "../registry.js";
+import { theirs } from "./invocations.js";
+import { drainRequest, shaped, whatParameter, windowQuery } from "./schemas.js";
+import { requireOperator } from "./server.js";
+
+export interface ClusterRoutes {
+  readonly version: string;
+  readonly store: Store;
+  readonly capacity: Capacity;
+  readonly registry: Registry;
+  readonly live: LiveInvocations;
+  readonly recorder: Recorder;
+  readonly drains: Drains;
+  readonly examine: () => Promise<DoctorAnswer>;
+  readonly startedAtMs: number;
+}
+
+export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes): void {
+  server.get("/v1/info", async () => info(with_));
+  server.get("/v1/explain/:what", async (request) => {
+    const { what } = shaped(whatParameter, request.params);
+    if (!/^\d+(_\d+)?$/.test(what)) return explainNode(with_, what);
+    const [invocation] = await theirs(with_.store, request.caller, what, "see");
+    return { what, lines: explainInvocation(with_, invocation!) } satisfies ExplainAnswer;
+  });
+  server.get("/v1/utilization", async (request): Promise<Utilization> => {
+    const { fromMs, toMs } = shaped(windowQuery, request.query);
+    await with_.recorder.flush();
+    const from = fromMs ?? with_.startedAtMs;
+    const to = toMs ?? nowMs();
+    if (from >= to)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        "the report's start is not before its end: check -S and -E",
+      );
+    return computeUtilization(await with_.store.loadUtilization(from, to));
+  });
+  server.post("/v1/drain", async (request) => {
+    requireOperator(request.caller, "drain nodes");
+    const { nodes, now } = shaped(drainRequest, request.body);
+    return with_.drains.drain(nodes, request.caller.user, now);
+  });
+  server.post("/v1/resume", async (request) => {
+    requireOperator(request.caller, "resume nodes");
+    const { nodes } = shaped(drainRequest, request.body);
+    return with_.drains.resume(nodes);
+  });
+  server.get("/v1/doctor", async (request) => {
+    requireOperator(request.caller, "run the doctor");
+    return with_.examine();
+  });
+}
+
+function info(with_: ClusterRoutes): InfoAnswer {
+  const { capacity, live, version } = with_;
+  return {
+    clusterName: capacity.snapshot?.facts.clusterName ?? "",
+    version,
+    snapshotAgeMs: capacity.snapshotAgeMs,
+    stale: capacity.stale,
+    slurmProblem: capacity.problem,
+    commandsPerMinute: capacity.commandsPerMinute(),
+    pending: live.queue.size,
+    running: live.running,
+    nodes: nodeInfos(with_),
+  };
+}
+
+function nodeInfos({ capacity, registry, drains }: ClusterRoutes): NodeInfo[] {
+  const holes = new Map(capacity.plan?.holes.map((hole) => [hole.node, hole]));
+  const unusable = new Map(capacity.plan?.unusable.map((each) => [each.node, each]));
+  return (capacity.snapshot?.nodes ?? []).map((node) => {
+    const record = registry.onNode(node.name);
+    return {
+      node: node.name,
+      slurmState: [node.baseState, ...node.flags].join("+"),
+      cores: node.cores,
+      allocatedCores: node.allocatedCores,
+      memoryMb: node.memoryMb,
+      allocatedMemoryMb: node.allocatedMemoryMb,
+      hole: holes.get(node.name) ?? null,
+      unusable: unusable.get(node.name) ?? null,
+      executor: record === undefined ? null : executorInfo(record),
+      drainedBy: drains.drainedBy(node.name),
+    };
+  });
+}
+
+const executorInfo = (record: ExecutorRecord): ExecutorInfo => ({
+  id: record.id,
+  placement: record.placement,
+  state: record.state,
+  budget: record.budget,
+  usedCores: record.usedCores,
+  running: record.attempts.size,
+  sinceMs: record.startedAtMs,
+});
+
+function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
+  const node = nodeInfos(with_).find((each) => each.node === name);
+  if (node === undefined)
+    throw new GleanerError(
+      "NOT_FOUND",
+      `Slurm lists no node ${name}, and no invocation has that id: see glean info`,
+    );
+  const idle = node.cores - node.allocatedCores;
+  const lines: string[] = [];
+  if (node.unusable !== null)
+    lines.push(`${idle} idle cores are not used: ${describeReason(node.unusable.reason)}`);
+  else if (node.executor === null)
+    lines.push(`${idle} cores are idle and an executor is about to start`);
+  else
+    lines.push(
+      `${idle} cores are idle; executor ${node.executor.id} is ${node.executor.state} and runs ${node.executor.running} invocations on ${node.executor.usedCores} of its ${node.executor.budget.cores} cores`,
+    );
+  if (node.hole !== null && node.hole.predictedEndAtMs !== null)
+    lines.push(
+      `Slurm plans to start a job there in ${Math.max(0, node.hole.predictedEndAtMs - nowMs())} ms`,
+    );
+  lines.push(
+    `Slurm has it in state ${node.slurmState} with ${node.allocatedCores} of ${node.cores} cores allocated`,
+  );
+  return { what: name, lines };
+}
+
+function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readonly string[] {
+  const { live, registry, capacity, drains } = with_;
+  if (invocation.state === "PENDING")
+    return explainWait(invocation, {
+      executors: registry.all().filter((record) => record.takesWork),
+      pendingAhead: live.queue.countBefore(invocation.id),
+      stale: capacity.stale,
+      slurmProblem: capacity.problem,
+      allDrained: drains.allDrainedBy() !== null,
+    });
+  const shown = displayId(invocation);
+  if (invocation.state === "RUNNING")
+    return [`${shown} runs on ${invocation.node} as attempt ${invocation.attempt}`];
+  const because = invocation.reason === null ? "" : `: ${invocation.reason}`;
+  const exit = invocation.exitCode === null ? "" : ` with exit code ${invocation.exitCode}`;
+  const signal = invocation.signal === null ? "" : ` by signal ${invocation.signal}`;
+  return [
+    `${shown} ended ${invocation.state}${exit}${signal} in attempt ${invocation.attempt}${because}`,
+  ];
+}

@@ -1,0 +1,99 @@
+// The shapes of requests: hostile until they fit; what does not is refused with the place named.
+
+import { z } from "zod";
+import { GleanerError } from "../../model/errors.js";
+import { maxListed, maxWaitMs } from "../../wire/api.js";
+
+const count = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+const path = z.string().min(1).max(4_096);
+const idText = z.string().regex(/^\d{1,10}(_\d{1,10})?$/, "must be like 42 or 42_7");
+const userName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be a user's name");
+const time = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** Node names, a host list such as n[1-4], or `all`; expanded later, under a limit. */
+const nodeText = z.string().regex(/^[A-Za-z0-9._,[\]-]{1,1024}$/, "must be a node or a host list");
+const state = z.enum([
+  "PENDING",
+  "RUNNING",
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
+  "TIMEOUT",
+  "OUT_OF_MEMORY",
+]);
+
+const command = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("script"),
+    body: z.string(),
+    args: z.array(z.string()).max(4_096),
+  }),
+  z.strictObject({ kind: z.literal("argv"), argv: z.array(z.string()).min(1).max(4_096) }),
+]);
+
+export const tokenRequest = z.strictObject({ credential: z.string().max(4_096) });
+
+export const submitRequest = z.strictObject({
+  requestId: z.uuid(),
+  submission: z.strictObject({
+    name: z.string().min(1).max(256),
+    command,
+    cores: count,
+    memoryMb: count.nullable(),
+    memoryPerCoreMb: count.nullable(),
+    timeLimitMs: count.nullable(),
+    workingDirectory: path,
+    stdoutPattern: path.nullable(),
+    stderrPattern: path.nullable(),
+    environment: z.record(z.string(), z.string()),
+    arrayTasks: z.array(count).nullable(),
+  }),
+});
+
+const commaSeparated = z
+  .string()
+  .max(16_384)
+  .transform((text) => text.split(","));
+const someIds = commaSeparated.pipe(z.array(idText).max(1_000));
+const someStates = commaSeparated.pipe(z.array(state).max(10));
+
+export const invocationQuery = z.strictObject({
+  user: userName.optional(),
+  ids: someIds.optional(),
+  states: someStates.optional(),
+  sinceMs: time.optional(),
+  limit: z.coerce.number().int().min(1).max(maxListed).default(maxListed),
+});
+
+export const idParameter = z.strictObject({ id: idText });
+export const waitQuery = z.strictObject({
+  timeoutMs: z.coerce.number().int().min(0).max(maxWaitMs).default(maxWaitMs),
+});
+
+export const cancelRequest = z.strictObject({
+  ids: z.array(idText).max(10_000),
+  user: userName.optional(),
+  state: state.optional(),
+  name: z.string().max(256).optional(),
+});
+
+export const whatParameter = z.strictObject({
+  what: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be an invocation's id or a node's name"),
+});
+export const windowQuery = z.strictObject({ fromMs: time.optional(), toMs: time.optional() });
+export const billQuery = windowQuery.extend({ user: userName.optional() });
+export const drainRequest = z.strictObject({
+  nodes: z.array(nodeText).min(1).max(1_000),
+  now: z.boolean(),
+});
+
+/** The value in its shape; throws BAD_REQUEST with one sentence that names the place. */
+export function shaped<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const parsed = schema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const place = issue.path.length === 0 ? "the request" : issue.path.join(".");
+  throw new GleanerError("BAD_REQUEST", `${place}: ${issue.message}`);
+}

@@ -1,0 +1,102 @@
+// The HTTP server: identity before anything else, errors as sentences, limits on bodies and connections.
+
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import type { Logger } from "pino";
+import { nowMs } from "../../clock.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
+import type { Identity } from "../../model/invocation.js";
+import { type ErrorAnswer, maxRequestBytes, statusOf, type TokenAnswer } from "../../wire/api.js";
+import type { MungeDoor } from "../identity.js";
+import type { Secrets } from "../secrets.js";
+import { shaped, tokenRequest } from "./schemas.js";
+
+/** Waiting clients hold one each; beyond it a client is refused at once rather than starving all. */
+const maxConnections = 4_096;
+/** A request that trickles in is cut off. */
+const requestTimeoutMs = 30_000;
+
+declare module "fastify" {
+  interface FastifyRequest {
+    caller: Caller;
+  }
+}
+
+export interface Caller extends Identity {
+  /** root, or one of access.operators. */
+  readonly operator: boolean;
+}
+
+export interface DoorDependencies {
+  readonly secrets: Secrets;
+  readonly munge: MungeDoor;
+  readonly operators: readonly string[];
+  readonly tokenMs: number;
+  readonly log: Logger;
+}
+
+/** A server with the token route and the door; the other routes are added by their files. */
+export function createServer(with_: DoorDependencies): FastifyInstance {
+  const server = Fastify({ bodyLimit: maxRequestBytes, requestTimeout: requestTimeoutMs });
+  server.server.maxConnections = maxConnections;
+  const callerOf = (identity: Identity): Caller => ({
+    ...identity,
+    operator: identity.uid === 0 || with_.operators.includes(identity.user),
+  });
+  server.decorateRequest("caller");
+  server.addHook("onRequest", async (request) => {
+    if (request.routeOptions.url === "/v1/token") return;
+    const identity = with_.secrets.readToken(bearerOf(request), nowMs());
+    request.caller = callerOf(identity);
+  });
+  server.post("/v1/token", async (request): Promise<TokenAnswer> => {
+    const { credential } = shaped(tokenRequest, request.body);
+    const identity = await with_.munge.identify(credential);
+    const token = with_.secrets.issueToken(identity, nowMs() + with_.tokenMs);
+    const { user, operator } = callerOf(identity);
+    return { token, validMs: with_.tokenMs, user, operator };
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const message = `there is no ${request.method} ${request.url.slice(0, 200)}: is the client of another version?`;
+    return reply.code(404).send({ error: { code: "NOT_FOUND", message } } satisfies ErrorAnswer);
+  });
+  server.setErrorHandler((thrown: unknown, _request, reply) => {
+    const error = sentenceFor(thrown);
+    if (error === null) with_.log.error({ cause: thrown }, "a request met a bug");
+    const { code, message } = error ?? {
+      code: "STORE" as const,
+      message: "the daemon met a bug with this request: its log has the details",
+    };
+    return reply.code(statusOf(code)).send({ error: { code, message } } satisfies ErrorAnswer);
+  });
+  return server;
+}
+
+function bearerOf(request: FastifyRequest): string {
+  const match = /^Bearer ([\w.-]+)$/.exec(request.headers.authorization ?? "");
+  if (match === null)
+    throw new GleanerError("NOT_IDENTIFIED", "the request has no token: ask for one at /v1/token");
+  return match[1]!;
+}
+
+/** null: nothing that a person could put right, so a bug. */
+function sentenceFor(thrown: unknown): Pick<GleanerError, "code" | "message"> | null {
+  if (thrown instanceof GleanerError) return thrown;
+  const status = (thrown as { statusCode?: number }).statusCode;
+  if (status === 413)
+    return {
+      code: "BAD_REQUEST",
+      message: `the request is larger than ${maxRequestBytes} bytes: put data into files`,
+    };
+  if (status !== undefined && status < 500)
+    return { code: "BAD_REQUEST", message: messageOf(thrown) };
+  return null;
+}
+
+/** Throws NOT_ALLOWED unless the caller administers. */
+export function requireOperator(caller: Caller, what: string): void {
+  if (!caller.operator)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      `${caller.user} may not ${what}: ask an operator (root, or one of access.operators)`,
+    );
+}

@@ -1,0 +1,111 @@
+// The daemon's parts, each given what it needs of the others; the adapters are chosen by the configuration.
+
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { nowMs } from "../clock.js";
+import type { Config } from "../config.js";
+import type { HolePolicy } from "../core/holes.js";
+import type { Launcher, Store } from "../core/ports.js";
+import { createLocalLauncher } from "../launch/local.js";
+import { createSshLauncher } from "../launch/ssh.js";
+import { createSlurmCluster } from "../slurm/cluster.js";
+import { expandHostList } from "../slurm/hostlist.js";
+import { Capacity } from "./capacity.js";
+import { Dispatcher } from "./dispatch.js";
+import { Drains } from "./drains.js";
+import { Executors } from "./executors.js";
+import { Launching } from "./launching.js";
+import { LiveInvocations } from "./live.js";
+import { Recorder } from "./recorder.js";
+import { Registry } from "./registry.js";
+import { Secrets } from "./secrets.js";
+import { Settler } from "./settle.js";
+
+/** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
+const startMs = 15_000;
+/** Beside its own orphanMs: the time it needs to kill and leave. */
+const adoptMarginMs = 5_000;
+/** A hole with less memory is of no use even to a shell. */
+const minimumMemoryMb = 64;
+
+export interface Parts {
+  readonly launcher: Launcher;
+  readonly registry: Registry;
+  readonly live: LiveInvocations;
+  readonly settler: Settler;
+  readonly dispatcher: Dispatcher;
+  readonly recorder: Recorder;
+  readonly executors: Executors;
+  readonly launching: Launching;
+  readonly capacity: Capacity;
+  readonly drains: Drains;
+  readonly secrets: Secrets;
+}
+
+/** Puts the parts together; nothing runs yet. Throws CONFIG when the key file or an adapter's files are not right. */
+export function assemble(config: Config, store: Store, log: Logger): Parts {
+  const registry = new Registry();
+  const live = new LiveInvocations();
+  const secrets = Secrets.load(join(config.stateDirectory, "key"));
+  const launcher = createLauncher(config);
+  const { maxLostAttempts } = config.functions;
+  const settler = new Settler(live, store, { rate: config.rates, maxLostAttempts }, log);
+  const dispatcher = new Dispatcher(live, registry, store, log);
+  const recorder = new Recorder(store, log, config.poll.staleMs);
+  const shared = { registry, live, store, settler, dispatcher, recorder, launcher, log };
+  // Those below know each other; they call each other only once everything is put together.
+  const wakeCapacity = () => capacity.wake();
+  const executors: Executors = new Executors({
+    ...shared,
+    adoptMs: config.executor.orphanMs + adoptMarginMs,
+    wakeCapacity,
+    reportFailure: (record, detail) => launching.failed(record, detail),
+    reportSuccess: (record) => launching.succeeded(record),
+  });
+  const launching: Launching = new Launching({
+    ...shared,
+    config,
+    secrets,
+    startMs,
+    expect: (record, withinMs) => executors.expect(record, withinMs),
+    gone: (record, reason) => executors.gone(record, reason),
+  });
+  const drains: Drains = new Drains({
+    ...shared,
+    knownNodes: () => capacity.snapshot?.nodes.map((node) => node.name) ?? [],
+    expandHostList,
+    wakeCapacity,
+  });
+  const capacity: Capacity = new Capacity({
+    ...shared,
+    cluster: createCluster(config),
+    launching,
+    drains,
+    programs: config.programs,
+    holePolicy: holePolicyOf(config),
+    pacePolicy: config.poll,
+  });
+  return { ...shared, executors, launching, capacity, drains, secrets };
+}
+
+function holePolicyOf({ placement, poll }: Config): HolePolicy {
+  const { partitions, memoryMarginMb, minimumHoleMs } = placement;
+  return { partitions, memoryMarginMb, minimumMemoryMb, minimumHoleMs, staleMs: poll.staleMs };
+}
+
+function createCluster({ slurm }: Config) {
+  const { conf, binDirectory, commandTimeoutMs } = slurm;
+  return createSlurmCluster({ slurmConf: conf, binDirectory, commandTimeoutMs, now: nowMs });
+}
+
+function createLauncher({ programs, runDirectory, logDirectory, placement }: Config): Launcher {
+  const common = {
+    node: programs.node,
+    executorProgram: programs.executor,
+    runDirectory,
+    logDirectory,
+  };
+  return placement.launcher === "local"
+    ? createLocalLauncher(common)
+    : createSshLauncher({ ...common, ...placement.ssh });
+}

@@ -1,0 +1,228 @@
+// The capacity loop: read Slurm at its own pace, plan, apply; woken early when a hook speaks.
+
+import type { Logger } from "pino";
+import { nowMs } from "../clock.js";
+import type { LargestNode } from "../core/admission.js";
+import { type HookPrograms, hookProblemOf } from "../core/assurance.js";
+import type { HoleContext, HolePolicy } from "../core/holes.js";
+import { type PacePolicy, pauseMs } from "../core/pace.js";
+import { makePlan } from "../core/plan.js";
+import type { Cluster } from "../core/ports.js";
+import { messageOf } from "../model/errors.js";
+import type { ExecutorId, NodeName } from "../model/ids.js";
+import { holdsNodes } from "../model/job.js";
+import type { Plan, PlanStep } from "../model/plan.js";
+import type { Snapshot } from "../model/snapshot.js";
+import type { BudgetOrder } from "../wire/messages.js";
+import type { Dispatcher } from "./dispatch.js";
+import type { Drains } from "./drains.js";
+import type { Launching } from "./launching.js";
+import type { Recorder } from "./recorder.js";
+import type { ExecutorRecord, Registry } from "./registry.js";
+
+/** A large site fills within a minute without a thousand processes starting at once. */
+const maxStarts = 64;
+/** Commands are counted over this long for `glean info`. */
+const rateWindowMs = 60_000;
+
+export interface CapacityDependencies {
+  readonly cluster: Cluster;
+  readonly registry: Registry;
+  readonly launching: Launching;
+  readonly recorder: Recorder;
+  readonly dispatcher: Dispatcher;
+  readonly drains: Drains;
+  readonly programs: HookPrograms;
+  readonly holePolicy: HolePolicy;
+  readonly pacePolicy: PacePolicy;
+  readonly log: Logger;
+}
+
+export class Capacity {
+  /** The newest good snapshot and the plan made from it. */
+  snapshot: Snapshot | null = null;
+  plan: Plan | null = null;
+  /** Why the last read failed; null when it did not. */
+  problem: string | null = null;
+  private failures = 0;
+  private woken = false;
+  private lastReadMs = 0;
+  private readEndedAtMs = 0;
+  private reading: Promise<void> | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private stopped = false;
+  private readonly commandTimes: { atMs: number; commands: number }[] = [];
+
+  constructor(private readonly with_: CapacityDependencies) {}
+
+  /** Resolves after the first read, good or bad. */
+  async start(): Promise<void> {
+    await this.tick();
+  }
+
+  /** The cluster changed: read it as soon as the pace allows. */
+  wake(): void {
+    if (this.woken) return;
+    this.woken = true;
+    if (this.reading === null) this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.reading;
+  }
+
+  get snapshotAgeMs(): number | null {
+    return this.snapshot === null ? null : nowMs() - this.snapshot.nodesAskedAtMs;
+  }
+
+  get stale(): boolean {
+    return this.snapshotAgeMs === null || this.snapshotAgeMs > this.with_.holePolicy.staleMs;
+  }
+
+  commandsPerMinute(): number {
+    const since = nowMs() - rateWindowMs;
+    return this.commandTimes
+      .filter((each) => each.atMs >= since)
+      .reduce((sum, each) => sum + each.commands, 0);
+  }
+
+  /** The most that one invocation could ever get; null before Slurm was read. */
+  largestNode(): LargestNode | null {
+    if (this.snapshot === null) return null;
+    const { memoryMarginMb } = this.with_.holePolicy;
+    return this.snapshot.nodes.reduce(
+      (largest, node) => ({
+        cores: Math.max(largest.cores, node.cores),
+        memoryMb: Math.max(largest.memoryMb, node.memoryMb - memoryMarginMb),
+      }),
+      { cores: 0, memoryMb: 0 },
+    );
+  }
+
+  /** What speaks for and against each node, beside the snapshot. */
+  context(): HoleContext {
+    const { drains, programs, launching } = this.with_;
+    return {
+      nowMs: nowMs(),
+      drainedBy: (node) => drains.drainedBy(node),
+      hookProblem: this.snapshot === null ? null : hookProblemOf(this.snapshot.facts, programs),
+      failing: launching.failing,
+    };
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    const { failures, woken, lastReadMs } = this;
+    const pause = pauseMs(this.with_.pacePolicy, { failures, woken, lastReadMs });
+    const dueInMs = Math.max(0, this.readEndedAtMs + pause - nowMs());
+    this.timer = setTimeout(() => void this.tick(), dueInMs);
+  }
+
+  private async tick(): Promise<void> {
+    this.reading = this.readAndApply();
+    await this.reading;
+    this.reading = null;
+    this.schedule();
+  }
+
+  private async readAndApply(): Promise<void> {
+    this.woken = false;
+    const startedAtMs = nowMs();
+    const commandsBefore = this.with_.cluster.commandCount();
+    // Taken before the read is sent: every job whose prolog spoke until now is part of what will be read.
+    const sequences = new Map(
+      this.with_.registry.all().map((record) => [record.id, record.hookSequence]),
+    );
+    try {
+      this.snapshot = await this.with_.cluster.readSnapshot();
+      this.failures = 0;
+      this.problem = null;
+    } catch (cause) {
+      this.failures++;
+      this.problem = messageOf(cause);
+      this.with_.log.warn({ failures: this.failures, cause: this.problem }, "Slurm was not read");
+    }
+    this.readEndedAtMs = nowMs();
+    this.lastReadMs = this.readEndedAtMs - startedAtMs;
+    this.countCommands(this.with_.cluster.commandCount() - commandsBefore);
+    if (this.snapshot === null || this.stopped) return;
+    if (this.failures === 0) this.with_.recorder.snapshotRead(this.snapshot);
+    this.replan(sequences);
+  }
+
+  private countCommands(commands: number): void {
+    const atMs = nowMs();
+    this.commandTimes.push({ atMs, commands });
+    while (this.commandTimes[0]!.atMs < atMs - rateWindowMs) this.commandTimes.shift();
+  }
+
+  private replan(sequences: ReadonlyMap<ExecutorId, number>): void {
+    const { registry, holePolicy, dispatcher } = this.with_;
+    const snapshot = this.snapshot!;
+    this.plan = makePlan({
+      snapshot,
+      executors: registry.all(),
+      policy: holePolicy,
+      context: this.context(),
+      maxStarts,
+    });
+    const jobs = jobsByNode(snapshot);
+    const ends = new Map(this.plan.holes.map((hole) => [hole.node, hole.predictedEndAtMs]));
+    for (const record of registry.all()) record.endsAtMs = ends.get(record.node) ?? null;
+    for (const step of this.plan.steps) this.apply(step, sequences, jobs);
+    dispatcher.kick();
+  }
+
+  private apply(
+    step: PlanStep,
+    sequences: ReadonlyMap<ExecutorId, number>,
+    jobs: ReadonlyMap<NodeName, BudgetOrder["knownJobs"]>,
+  ): void {
+    if (step.kind === "start") {
+      const knownJobs = jobs.get(step.node) ?? [];
+      const node = this.snapshot!.nodes.find((each) => each.name === step.node)!;
+      const order = { budget: step.budget, seenHookSequence: 0, knownJobs };
+      this.with_.launching.start(node, order, this.snapshot!.facts);
+      return;
+    }
+    const record = this.with_.registry.get(step.executor);
+    if (record === undefined) return;
+    if (step.kind === "resize") this.resize(record, step, sequences);
+    else this.dismiss(record, step);
+  }
+
+  private resize(
+    record: ExecutorRecord,
+    step: PlanStep & { kind: "resize" },
+    sequences: ReadonlyMap<ExecutorId, number>,
+  ): void {
+    const seenHookSequence = sequences.get(record.id);
+    // It connected while Slurm was read: this view may not include jobs it knows of.
+    if (seenHookSequence === undefined) return;
+    record.line?.send({ type: "budget", budget: step.budget, seenHookSequence, knownJobs: [] });
+  }
+
+  private dismiss(record: ExecutorRecord, step: PlanStep & { kind: "drain" | "stop" }): void {
+    if (record.state === "ready" || record.state === "starting") record.become("draining");
+    this.with_.recorder.holdingChanged(record);
+    this.with_.log.info({ node: step.node, reason: step.reason }, `executor told to ${step.kind}`);
+    record.line?.send({ type: step.kind, reason: step.reason });
+  }
+}
+
+/** The jobs that hold nodes, by node; read before the nodes were, so the nodes' figures include them. */
+function jobsByNode(snapshot: Snapshot): ReadonlyMap<NodeName, BudgetOrder["knownJobs"]> {
+  const jobs = new Map<NodeName, BudgetOrder["knownJobs"][number][]>();
+  for (const job of snapshot.jobs) {
+    if (!holdsNodes(job)) continue;
+    for (const node of job.nodes) {
+      const known = jobs.get(node);
+      if (known === undefined) jobs.set(node, [job.id]);
+      else known.push(job.id);
+    }
+  }
+  return jobs;
+}

@@ -1,0 +1,156 @@
+// gleanerd put together: the one place where ports meet adapters, and the order of start and stop.
+
+import { once } from "node:events";
+import { mkdirSync, statSync } from "node:fs";
+import { createServer as createTcpServer, type Server } from "node:net";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { nowMs } from "../clock.js";
+import type { Config } from "../config.js";
+import type { Store } from "../core/ports.js";
+import { GleanerError, messageOf } from "../model/errors.js";
+import { openStore } from "../store/open.js";
+import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
+import { acceptExecutor } from "../wire/handshake.js";
+import { addBillingRoutes } from "./api/billing.js";
+import { addClusterRoutes } from "./api/cluster.js";
+import { addInvocationRoutes } from "./api/invocations.js";
+import { createServer } from "./api/server.js";
+import { assemble, type Parts } from "./assemble.js";
+import { examine } from "./doctor.js";
+import { MungeDoor } from "./identity.js";
+import { takeLock } from "./lock.js";
+import { recover } from "./recovery.js";
+import { listenForWakes } from "./wake.js";
+
+/** Executors that connect at once after a restart on a large site. */
+const maxExecutorConnections = 20_000;
+
+export interface Daemon {
+  /** Executors go on without us for orphanMs, and are adopted by the next daemon. */
+  stop(): Promise<void>;
+  /** Executors are stopped too: nothing is left running. */
+  stopAll(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly version: string;
+  /** The bundled store worker, with its migrations beside it. */
+  readonly storeWorkerFile: string;
+  readonly log: Logger;
+}
+
+/** Starts everything; resolves when the API answers. Rejects with one sentence when something is missing. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { config, log } = options;
+  prepareDirectory(config.stateDirectory);
+  prepareDirectory(config.logDirectory);
+  const lock = await takeLock(config.stateDirectory);
+  const store = await openStore(join(config.stateDirectory, "gleaner.db"), options.storeWorkerFile);
+  const parts = assemble(options.config, store, log);
+  await parts.drains.load();
+  await recover({
+    ...parts,
+    store,
+    expect: (record) => parts.executors.expectBack(record),
+  });
+  const executorServer = await listenForExecutors(config, parts, log);
+  const wakeSocket = await listenForWakes(
+    config.listen.host,
+    config.listen.executorPort,
+    (wake) => {
+      if (parts.capacity.snapshot?.facts.clusterName !== wake.clusterName) return;
+      parts.recorder.hookSpoke(wake.node, wake.job, "end", nowMs(), null);
+      parts.capacity.wake();
+    },
+  );
+  const api = await serveApi(options, store, parts);
+  log.info({ version: options.version, listen: config.listen }, "gleanerd is ready");
+  void parts.capacity.start();
+
+  const stop = async (): Promise<void> => {
+    await parts.capacity.stop();
+    wakeSocket.close();
+    executorServer.close();
+    parts.executors.close();
+    await api.close();
+    await parts.launcher.close();
+    await parts.recorder.flush();
+    await store.close();
+    lock.close();
+    log.info("gleanerd has stopped");
+  };
+  const stopAll = async (): Promise<void> => {
+    await parts.capacity.stop();
+    await parts.executors.dismissAll("gleanerd stops");
+    await stop();
+  };
+  return { stop, stopAll };
+}
+
+async function listenForExecutors(config: Config, parts: Parts, log: Logger): Promise<Server> {
+  const server = createTcpServer((socket) => {
+    acceptExecutor(socket, (id) => parts.secrets.ofExecutor(id)).then(
+      ({ executor, connection }) => parts.executors.connected(executor, connection),
+      (cause: unknown) =>
+        log.warn({ from: socket.remoteAddress, cause: messageOf(cause) }, "refused a connection"),
+    );
+  });
+  server.maxConnections = maxExecutorConnections;
+  server.listen(config.listen.executorPort, config.listen.host);
+  await once(server, "listening");
+  return server;
+}
+
+async function serveApi(
+  { config, version, log }: DaemonOptions,
+  store: Store,
+  parts: Parts,
+): Promise<FastifyInstance> {
+  const { capacity, registry, launching } = parts;
+  const server = createServer({
+    secrets: parts.secrets,
+    munge: new MungeDoor(config.munge.socket),
+    operators: config.access.operators,
+    tokenMs: config.access.tokenMs,
+    log,
+  });
+  addInvocationRoutes(server, {
+    ...parts,
+    store,
+    admission: {
+      ...config.functions,
+      maxScriptBytes,
+      maxEnvironmentBytes,
+      allowRootFunctions: config.access.allowRootFunctions,
+    },
+    largestNode: () => capacity.largestNode(),
+  });
+  addClusterRoutes(server, {
+    ...parts,
+    version,
+    store,
+    examine: () => examine({ config, version, capacity, registry, launching, store }),
+    startedAtMs: nowMs(),
+  });
+  addBillingRoutes(server, store);
+  await server.listen({ host: config.listen.host, port: config.listen.apiPort });
+  return server;
+}
+
+/** Made for root alone when missing; refused when others could write to it. */
+function prepareDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new GleanerError("CONFIG", `cannot make ${path}: ${messageOf(cause)}`, { cause });
+  }
+  const { mode, uid } = statSync(path);
+  if (uid !== process.getuid!() || (mode & 0o022) !== 0)
+    throw new GleanerError(
+      "CONFIG",
+      `${path} must belong to the user who runs gleanerd and be writable by no other: chown and chmod 700 it`,
+    );
+}

@@ -1,0 +1,114 @@
+// The dispatch loop: woken by every submit, end and change of a budget, it sends waiting invocations to executors.
+
+import type { Logger } from "pino";
+import { nowMs } from "../clock.js";
+import { environmentFor } from "../core/environment.js";
+import { outputPath } from "../core/patterns.js";
+import { type PlacementPolicy, place } from "../core/placement.js";
+import type { Store } from "../core/ports.js";
+import { messageOf } from "../model/errors.js";
+import type { Attempt } from "../model/invocation.js";
+import type { AttemptOrder } from "../wire/messages.js";
+import type { Live, LiveInvocations } from "./live.js";
+import type { ExecutorRecord, Registry } from "./registry.js";
+
+export const placementPolicy: PlacementPolicy = {
+  /** Long beside a function's usual seconds, short beside a user's patience. */
+  starvingAfterMs: 10_000,
+  /** About 5 ms of work; the next round follows at once. */
+  maxAssignments: 500,
+};
+
+export class Dispatcher {
+  private scheduled = false;
+
+  constructor(
+    private readonly live: LiveInvocations,
+    private readonly registry: Registry,
+    private readonly store: Store,
+    private readonly log: Logger,
+  ) {}
+
+  /** Something changed; many calls in one turn make one round. */
+  kick(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.round();
+    });
+  }
+
+  private round(): void {
+    const slots = this.registry
+      .all()
+      .filter((record) => record.takesWork)
+      .map((record) => record.toSlot());
+    const { queue, coresHeld } = this.live;
+    const assignments = place(queue, slots, coresHeld, nowMs(), placementPolicy);
+    for (const { invocation, executor } of assignments) {
+      const live = this.live.get(invocation)!;
+      void this.begin(live, this.registry.get(executor)!);
+    }
+    if (assignments.length === placementPolicy.maxAssignments) this.kick();
+  }
+
+  /** The intent is durable before the order is sent: a restarted daemon knows of every attempt that may exist. */
+  private async begin(live: Live, record: ExecutorRecord): Promise<void> {
+    const { id, cores, memoryMb } = live.invocation;
+    const number = live.invocation.attempt + 1;
+    const startedAtMs = nowMs();
+    record.attempts.set(id, { attempt: number, cores, memoryMb });
+    this.live.begin(live, record.id, { attempt: number, startedAtMs, node: record.node });
+    const attempt: Attempt = {
+      invocation: id,
+      number,
+      executor: record.id,
+      node: record.node,
+      cores,
+      memoryMb,
+      state: "RUNNING",
+      startedAtMs,
+      endedAtMs: null,
+      wallMs: null,
+    };
+    try {
+      await this.store.beginAttempt(attempt);
+    } catch (cause) {
+      // Nothing was recorded and nothing was sent: it waits again.
+      this.log.error(
+        { invocation: id, cause: messageOf(cause) },
+        "an attempt could not be recorded",
+      );
+      record.attempts.delete(id);
+      live.invocation = { ...live.invocation, attempt: number - 1 };
+      this.live.requeue(live, "the store refused the attempt");
+      return;
+    }
+    // The line may have broken meanwhile: then `ready` did not or will not name this attempt, and it is lost.
+    if (record.attempts.get(id)?.attempt === number)
+      record.line?.send({ type: "start", order: orderFor(live, record) });
+  }
+}
+
+function orderFor(live: Live, record: ExecutorRecord): AttemptOrder {
+  const { invocation, submission } = live;
+  const path = (pattern: string | null) =>
+    outputPath(pattern, invocation, record.node, submission.workingDirectory);
+  const stdoutPath = path(submission.stdoutPattern);
+  return {
+    invocation: invocation.id,
+    attempt: invocation.attempt,
+    uid: invocation.owner.uid,
+    gid: invocation.owner.gid,
+    user: invocation.owner.user,
+    cores: invocation.cores,
+    memoryMb: invocation.memoryMb,
+    timeLimitMs: invocation.timeLimitMs,
+    workingDirectory: submission.workingDirectory,
+    stdoutPath,
+    stderrPath: submission.stderrPattern === null ? stdoutPath : path(submission.stderrPattern),
+    environment: environmentFor(invocation, submission, invocation.attempt, record.node),
+    command: submission.command,
+  };
+}

@@ -1,0 +1,135 @@
+// glean doctor: is everything in place that safety and results rest on?
+
+import { nowMs } from "../clock.js";
+import type { Config } from "../config.js";
+import { hookProblemOf } from "../core/assurance.js";
+import type { Store } from "../core/ports.js";
+import { messageOf } from "../model/errors.js";
+import { nodeName } from "../model/ids.js";
+import type { DoctorAnswer, DoctorCheck } from "../wire/api.js";
+import type { Capacity } from "./capacity.js";
+import type { Launching } from "./launching.js";
+import type { Registry } from "./registry.js";
+
+export interface DoctorDependencies {
+  readonly config: Config;
+  readonly version: string;
+  readonly capacity: Capacity;
+  readonly registry: Registry;
+  readonly launching: Launching;
+  readonly store: Store;
+}
+
+/** The oldest release that the parsers were tested on. */
+const oldestSlurm = 22.05;
+
+/** No node can have this name: what is written for it and taken back changes nothing. */
+const noNode = nodeName("-doctor-");
+
+/** Every check answers; one that fails says what to do. */
+export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> {
+  const checks = [
+    { name: "gleanerd", status: "ok", detail: `version ${with_.version}` } as const,
+    checkSlurm(with_.capacity),
+    checkVersion(with_.capacity),
+    checkHookConfig(with_),
+    checkMemory(with_.capacity),
+    await checkStore(with_.store),
+    ...checkNodes(with_),
+  ];
+  return { checks };
+}
+
+function checkSlurm(capacity: Capacity): DoctorCheck {
+  const name = "slurmctld";
+  if (capacity.snapshot === null || capacity.stale)
+    return {
+      name,
+      status: "failed",
+      detail: capacity.problem ?? "it was not read yet: wait a few seconds and ask again",
+    };
+  if (capacity.problem !== null)
+    return { name, status: "warning", detail: `the last read failed: ${capacity.problem}` };
+  const { nodes, facts, unreadable } = capacity.snapshot;
+  if (unreadable.length > 0)
+    return {
+      name,
+      status: "warning",
+      detail: `${unreadable.length} lines could not be read, such as: ${unreadable[0]}`,
+    };
+  return {
+    name,
+    status: "ok",
+    detail: `cluster ${facts.clusterName}, ${nodes.length} nodes, read ${capacity.snapshotAgeMs} ms ago`,
+  };
+}
+
+function checkVersion(capacity: Capacity): DoctorCheck {
+  const name = "Slurm version";
+  const version = capacity.snapshot?.facts.version ?? "";
+  const release = Number.parseFloat(version);
+  if (Number.isNaN(release)) return { name, status: "warning", detail: "not known yet" };
+  return release >= oldestSlurm
+    ? { name, status: "ok", detail: version }
+    : {
+        name,
+        status: "warning",
+        detail: `${version} is older than ${oldestSlurm}, the oldest tested`,
+      };
+}
+
+function checkHookConfig({ capacity, config }: DoctorDependencies): DoctorCheck {
+  const name = "hook in slurm.conf";
+  if (capacity.snapshot === null)
+    return { name, status: "failed", detail: "Slurm was not read yet" };
+  const problem = hookProblemOf(capacity.snapshot.facts, config.programs);
+  return problem === null
+    ? { name, status: "ok", detail: "Prolog, Epilog and PrologFlags=Alloc are set" }
+    : { name, status: "failed", detail: problem };
+}
+
+function checkMemory(capacity: Capacity): DoctorCheck {
+  const name = "memory of jobs";
+  const facts = capacity.snapshot?.facts;
+  if (facts === undefined) return { name, status: "warning", detail: "Slurm was not read yet" };
+  if (!facts.memoryIsConsumable || facts.maxMemoryPerCoreMb !== null)
+    return { name, status: "ok", detail: "a job's memory is known from its cores" };
+  return {
+    name,
+    status: "warning",
+    detail:
+      "slurm.conf sets no MaxMemPerCPU, so each job that starts on a node evicts every function there: set it to keep the others running",
+  };
+}
+
+async function checkStore(store: Store): Promise<DoctorCheck> {
+  const name = "store";
+  try {
+    await store.setDrained(noNode, "doctor", nowMs());
+    await store.setDrained(noNode, null, nowMs());
+    return { name, status: "ok", detail: "a write was durable" };
+  } catch (thrown) {
+    return { name, status: "failed", detail: messageOf(thrown) };
+  }
+}
+
+/** The hook of a node is known to answer once an executor there has asked it. */
+function checkNodes({ capacity, registry, launching }: DoctorDependencies): DoctorCheck[] {
+  return (capacity.snapshot?.nodes ?? []).map((node) => {
+    const name = `hook on ${node.name}`;
+    const record = registry.onNode(node.name);
+    const failure = launching.failing.get(node.name);
+    if (record?.takesWork)
+      return {
+        name,
+        status: "ok",
+        detail: `it answered executor ${record.id} (${record.containment})`,
+      };
+    if (failure !== undefined) return { name, status: "failed", detail: failure.detail };
+    return {
+      name,
+      status: "warning",
+      detail: "no executor is there now, so it was not asked: glean explain says why",
+    };
+  });
+}

@@ -1,0 +1,92 @@
+// Nodes that operators took out for Gleaner, and the kill switch that takes out all.
+
+import { nowMs } from "../clock.js";
+import type { Store } from "../core/ports.js";
+import { type NodeName, nodeName } from "../model/ids.js";
+import type { DrainAnswer } from "../wire/api.js";
+import type { Registry } from "./registry.js";
+
+/** Stands for every node, those that come later too. No node can have this name. */
+const everyNode = nodeName("*");
+
+export interface DrainsDependencies {
+  readonly store: Store;
+  readonly registry: Registry;
+  /** The nodes that Slurm lists now. */
+  readonly knownNodes: () => readonly NodeName[];
+  /** Slurm's own host list syntax; throws BAD_REQUEST. */
+  readonly expandHostList: (text: string) => readonly string[];
+  readonly wakeCapacity: () => void;
+}
+
+export class Drains {
+  readonly nodes = new Map<NodeName, string>();
+
+  constructor(private readonly with_: DrainsDependencies) {}
+
+  async load(): Promise<void> {
+    for (const { node, by } of await this.with_.store.loadDrained()) this.nodes.set(node, by);
+  }
+
+  allDrainedBy(): string | null {
+    return this.nodes.get(everyNode) ?? null;
+  }
+
+  drainedBy(node: NodeName): string | null {
+    return this.nodes.get(node) ?? this.allDrainedBy();
+  }
+
+  /** Durable first, then the executors are told: now (what runs goes back to the queue), or when their work is done. */
+  async drain(texts: readonly string[], by: string, now: boolean): Promise<DrainAnswer> {
+    const { nodes, problems } = this.resolve(texts);
+    for (const node of nodes) {
+      await this.with_.store.setDrained(node, by, nowMs());
+      this.nodes.set(node, by);
+    }
+    const reason = `drained by ${by}`;
+    for (const record of this.with_.registry.all()) {
+      if (this.drainedBy(record.node) === null) continue;
+      if (record.state === "starting" || record.state === "ready") record.become("draining");
+      record.line?.send({ type: now ? "stop" : "drain", reason });
+    }
+    this.with_.wakeCapacity();
+    return { nodes: nodes.map(shown), problems };
+  }
+
+  /** `all` takes back every drain, single nodes too. */
+  async resume(texts: readonly string[]): Promise<DrainAnswer> {
+    const resolved = this.resolve(texts);
+    const nodes = resolved.nodes.includes(everyNode) ? [...this.nodes.keys()] : resolved.nodes;
+    const problems = [...resolved.problems];
+    for (const node of nodes) {
+      if (!this.nodes.has(node)) {
+        problems.push(
+          this.allDrainedBy() === null
+            ? `${node} was not drained`
+            : `${node} is drained with all others: glean resume all puts them back`,
+        );
+        continue;
+      }
+      await this.with_.store.setDrained(node, null, nowMs());
+      this.nodes.delete(node);
+    }
+    this.with_.wakeCapacity();
+    return { nodes: nodes.map(shown), problems };
+  }
+
+  private resolve(texts: readonly string[]): { nodes: NodeName[]; problems: string[] } {
+    const known = new Set<string>(this.with_.knownNodes());
+    const nodes: NodeName[] = [];
+    const problems: string[] = [];
+    for (const text of texts) {
+      if (text.toLowerCase() === "all") nodes.push(everyNode);
+      else
+        for (const name of this.with_.expandHostList(text))
+          if (known.has(name) || this.nodes.has(nodeName(name))) nodes.push(nodeName(name));
+          else problems.push(`Slurm lists no node ${name}: see glean info`);
+    }
+    return { nodes, problems };
+  }
+}
+
+const shown = (node: NodeName): string => (node === everyNode ? "all" : node);

@@ -1,0 +1,277 @@
+// What executors say and what becomes of them: adoption, results, jobs that came and went, loss.
+
+import type { Logger } from "pino";
+import { nowMs } from "../clock.js";
+import type { Launcher, Store } from "../core/ports.js";
+import { messageOf } from "../model/errors.js";
+import type { ExecutorId, InvocationId } from "../model/ids.js";
+import type { Beat, Connection } from "../wire/connection.js";
+import type { DaemonMessage, ExecutorMessage } from "../wire/messages.js";
+import type { Dispatcher } from "./dispatch.js";
+import type { LiveInvocations } from "./live.js";
+import type { Recorder } from "./recorder.js";
+import type { ExecutorRecord, Registry } from "./registry.js";
+import { lostFacts, type Settler } from "./settle.js";
+
+export interface ExecutorsDependencies {
+  readonly registry: Registry;
+  readonly live: LiveInvocations;
+  readonly store: Store;
+  readonly settler: Settler;
+  readonly dispatcher: Dispatcher;
+  readonly recorder: Recorder;
+  readonly launcher: Launcher;
+  readonly log: Logger;
+  /** How long an executor without a connection is waited for: longer than it lives without us itself. */
+  readonly adoptMs: number;
+  /** A job came or went, or an executor left: the capacity loop should look. */
+  readonly wakeCapacity: () => void;
+  /** The executor on this node could not do its work: wait before the next start. */
+  readonly reportFailure: (record: ExecutorRecord, detail: string) => void;
+  readonly reportSuccess: (record: ExecutorRecord) => void;
+}
+
+export type ExecutorConnection = Connection<DaemonMessage, ExecutorMessage>;
+
+type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
+
+export class Executors {
+  private readonly timers = new Map<ExecutorId, NodeJS.Timeout>();
+
+  constructor(private readonly with_: ExecutorsDependencies) {}
+
+  /** A launch is under way. */
+  expect(record: ExecutorRecord, withinMs: number): void {
+    this.setTimer(record, withinMs);
+  }
+
+  /** A restarted daemon waits for an executor it knew. */
+  expectBack(record: ExecutorRecord): void {
+    void this.afterSilence(record);
+  }
+
+  /** Stops every executor; resolves when all are gone, or given up. */
+  async dismissAll(reason: string): Promise<void> {
+    const records = this.with_.registry.all();
+    for (const record of records) record.line?.send({ type: "stop", reason });
+    await Promise.all(records.map((record) => record.whenGone));
+  }
+
+  /** An executor has proved who it is. Unknown ones are refused: their node may have another by now. */
+  connected(id: ExecutorId, connection: ExecutorConnection): void {
+    const record = this.with_.registry.get(id);
+    if (record === undefined) {
+      connection.send({ type: "stop", reason: "this executor was given up" });
+      connection.close();
+      return;
+    }
+    const older = record.line;
+    record.line = connection;
+    older?.close();
+    this.clearTimer(record);
+    connection.listen({
+      onMessage: (message) => {
+        if (record.line === connection) this.heard(record, message);
+      },
+      onClose: (error) => {
+        if (record.line === connection) this.disconnected(record, error?.message ?? "it closed");
+      },
+    });
+  }
+
+  private heard(record: ExecutorRecord, message: Exclude<ExecutorMessage, Beat>): void {
+    switch (message.type) {
+      case "ready":
+        this.ready(record, message);
+        break;
+      case "budget":
+        record.budget = message.budget;
+        this.with_.recorder.holdingChanged(record);
+        this.with_.dispatcher.kick();
+        break;
+      case "ended":
+        void this.ended(record, message.report);
+        break;
+      case "jobBegan":
+        this.jobBegan(record, message);
+        break;
+      case "jobEnded":
+        this.jobEnded(record, message);
+        break;
+      case "leaving":
+        void this.gone(record, message.reason);
+        break;
+      case "started":
+        break;
+    }
+  }
+
+  private ready(record: ExecutorRecord, message: Message<"ready">): void {
+    const { log, dispatcher, recorder, reportFailure } = this.with_;
+    if (record.state === "requested") record.become("starting");
+    if (record.state === "starting") record.become("ready");
+    record.budget = message.budget;
+    record.hookSequence = message.hookSequence;
+    record.hookProblem = message.hookProblem;
+    record.containment = message.containment;
+    log.info(
+      { executor: record.id, node: record.node, budget: message.budget, hook: message.hookProblem },
+      "executor ready",
+    );
+    if (message.hookProblem !== null) {
+      reportFailure(record, message.hookProblem);
+      record.line?.send({ type: "stop", reason: message.hookProblem });
+      return;
+    }
+    this.with_.reportSuccess(record);
+    recorder.holdingChanged(record);
+    this.reconcile(record, message.running);
+    dispatcher.kick();
+    this.with_.wakeCapacity();
+  }
+
+  /** Attempts that we gave to the executor and that it does not answer for never started there, or are lost. */
+  private reconcile(
+    record: ExecutorRecord,
+    running: readonly { invocation: InvocationId; attempt: number }[],
+  ): void {
+    const answeredFor = new Map(running.map((key) => [key.invocation, key.attempt]));
+    for (const [invocation, held] of record.attempts) {
+      if (answeredFor.get(invocation) === held.attempt) continue;
+      void this.lose(record, invocation, held.attempt, "its order did not reach the executor");
+    }
+    for (const key of running) {
+      const ours = record.attempts.get(key.invocation);
+      if (ours?.attempt === key.attempt) continue;
+      record.line?.send({ type: "cancel", key });
+    }
+    for (const live of this.with_.live.all())
+      if (live.cancelRequested && live.executor === record.id)
+        this.cancel(live.invocation.id, record, live.invocation.attempt);
+  }
+
+  /** Asks the executor to end an attempt; its report will say CANCELLED. */
+  cancel(invocation: InvocationId, record: ExecutorRecord, attempt: number): void {
+    record.line?.send({ type: "cancel", key: { invocation, attempt } });
+  }
+
+  private async ended(record: ExecutorRecord, report: Message<"ended">["report"]): Promise<void> {
+    const { agoMs, ...facts } = report;
+    if (record.attempts.get(report.invocation)?.attempt === report.attempt)
+      record.attempts.delete(report.invocation);
+    // The cores are free now; the next order need not wait for the disk.
+    this.with_.dispatcher.kick();
+    try {
+      await this.with_.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
+    } catch (cause) {
+      // The executor keeps the report until it is recorded, and sends it again on the next connection.
+      this.with_.log.error({ ...facts, cause: messageOf(cause) }, "a result could not be recorded");
+      record.line?.close();
+      return;
+    }
+    const key = { invocation: report.invocation, attempt: report.attempt };
+    record.line?.send({ type: "recorded", key });
+    this.with_.dispatcher.kick();
+  }
+
+  private jobBegan(record: ExecutorRecord, message: Message<"jobBegan">): void {
+    const { recorder, wakeCapacity } = this.with_;
+    record.hookSequence = Math.max(record.hookSequence, message.sequence);
+    const atMs = nowMs() - message.agoMs;
+    recorder.hookSpoke(record.node, message.job, "begin", atMs - message.tookMs, message.cores);
+    recorder.evicted({
+      node: record.node,
+      jobId: message.job,
+      atMs,
+      tookMs: message.tookMs,
+      attempts: message.evicted.length,
+      lostCoreMs: message.lostCoreMs,
+    });
+    wakeCapacity();
+  }
+
+  private jobEnded(record: ExecutorRecord, message: Message<"jobEnded">): void {
+    record.hookSequence = Math.max(record.hookSequence, message.sequence);
+    const atMs = nowMs() - message.agoMs;
+    this.with_.recorder.hookSpoke(record.node, message.job, "end", atMs, null);
+    this.with_.wakeCapacity();
+  }
+
+  private disconnected(record: ExecutorRecord, reason: string): void {
+    record.line = null;
+    this.with_.recorder.holdingChanged(record);
+    this.with_.log.info(
+      { executor: record.id, node: record.node, reason },
+      "executor disconnected",
+    );
+    void this.afterSilence(record);
+  }
+
+  /** Its process is asked after at once; an executor that may still run is waited for. */
+  private async afterSilence(record: ExecutorRecord): Promise<void> {
+    this.setTimer(record, this.with_.adoptMs);
+    const state = await this.with_.launcher.probe(record.node, record.address, record.id);
+    if (state === "gone" && record.line === null) await this.gone(record, "its process ended");
+  }
+
+  private setTimer(record: ExecutorRecord, withinMs: number): void {
+    this.clearTimer(record);
+    const giveUp = () => {
+      const detail = `nothing was heard of it for ${withinMs} ms`;
+      if (record.state === "requested" || record.state === "starting")
+        this.with_.reportFailure(record, detail);
+      void this.gone(record, detail);
+    };
+    this.timers.set(record.id, setTimeout(giveUp, withinMs));
+  }
+
+  private clearTimer(record: ExecutorRecord): void {
+    clearTimeout(this.timers.get(record.id));
+    this.timers.delete(record.id);
+  }
+
+  /** The executor is no more: what it had not reported is lost and waits again. */
+  async gone(record: ExecutorRecord, reason: string): Promise<void> {
+    if (record.state === "gone") return;
+    const { registry, store, recorder, log, dispatcher, wakeCapacity } = this.with_;
+    this.clearTimer(record);
+    record.become("gone");
+    recorder.holdingChanged(record);
+    const { line } = record;
+    record.line = null;
+    line?.close();
+    log.info({ executor: record.id, node: record.node, reason }, "executor gone");
+    const lost = [...record.attempts].map(([invocation, held]) =>
+      this.lose(record, invocation, held.attempt, `its executor was lost: ${reason}`),
+    );
+    registry.remove(record);
+    await Promise.all(lost);
+    await store.saveExecutor({
+      id: record.id,
+      node: record.node,
+      placement: record.placement,
+      state: "gone",
+      startedAtMs: record.startedAtMs,
+      goneAtMs: nowMs(),
+      goneReason: reason,
+    });
+    dispatcher.kick();
+    wakeCapacity();
+  }
+
+  private async lose(
+    record: ExecutorRecord,
+    invocation: InvocationId,
+    attempt: number,
+    reason: string,
+  ): Promise<void> {
+    record.attempts.delete(invocation);
+    await this.with_.settler.settle(lostFacts(invocation, attempt, reason));
+    this.with_.dispatcher.kick();
+  }
+
+  close(): void {
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    for (const record of this.with_.registry.all()) record.line?.close();
+  }
+}

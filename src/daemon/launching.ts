@@ -1,0 +1,116 @@
+// Starts executors on nodes, and waits ever longer where starts fail.
+
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import { nowMs } from "../clock.js";
+import type { Config } from "../config.js";
+import type { Launcher, Store } from "../core/ports.js";
+import { messageOf } from "../model/errors.js";
+import { executorId, type NodeName } from "../model/ids.js";
+import type { Node } from "../model/node.js";
+import type { ClusterFacts } from "../model/snapshot.js";
+import type { BudgetOrder, LaunchSpec } from "../wire/messages.js";
+import { ExecutorRecord, type Registry } from "./registry.js";
+import type { Secrets } from "./secrets.js";
+
+/** The first pause after a failed start, doubled with each further one. */
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+
+interface Failure {
+  readonly detail: string;
+  readonly retryAtMs: number;
+  readonly count: number;
+}
+
+export interface LaunchingDependencies {
+  readonly config: Config;
+  readonly launcher: Launcher;
+  readonly registry: Registry;
+  readonly store: Store;
+  readonly secrets: Secrets;
+  readonly log: Logger;
+  readonly startMs: number;
+  /** Starts the clock of an executor that should connect; see Executors.expect. */
+  readonly expect: (record: ExecutorRecord, withinMs: number) => void;
+  readonly gone: (record: ExecutorRecord, reason: string) => Promise<void>;
+}
+
+export class Launching {
+  readonly failing = new Map<NodeName, Failure>();
+
+  constructor(private readonly with_: LaunchingDependencies) {}
+
+  /** Starts an executor for a hole. A node whose last executor is still being settled is left to the next plan. */
+  start(node: Node, budget: BudgetOrder, facts: ClusterFacts): void {
+    const { registry, expect, startMs } = this.with_;
+    if (registry.onNode(node.name) !== undefined) return;
+    const id = executorId(`${node.name}.${randomUUID().slice(0, 8)}`);
+    const record = new ExecutorRecord(id, node.name, node.address, nowMs());
+    registry.add(record);
+    expect(record, startMs);
+    void this.launch(record, this.specFor(record, node, budget, facts));
+  }
+
+  /** Recorded first: a daemon that restarts must know of every executor that may hold a hole. */
+  private async launch(record: ExecutorRecord, spec: LaunchSpec): Promise<void> {
+    const { store, launcher, log, gone } = this.with_;
+    const { id, node, placement, startedAtMs } = record;
+    await store.saveExecutor({
+      id,
+      node,
+      placement,
+      state: "live",
+      startedAtMs,
+      goneAtMs: null,
+      goneReason: null,
+    });
+    try {
+      await launcher.launch(node, record.address, id, `${JSON.stringify(spec)}\n`);
+      log.info({ executor: id, node, budget: spec.budget.budget }, "executor launched");
+    } catch (cause) {
+      this.failed(record, messageOf(cause));
+      await gone(record, messageOf(cause));
+    }
+  }
+
+  /** The next start on this node waits. */
+  failed(record: ExecutorRecord, detail: string): void {
+    const count = (this.failing.get(record.node)?.count ?? 0) + 1;
+    const pause = Math.min(firstPauseMs * 2 ** Math.min(count - 1, 10), longestPauseMs);
+    this.failing.set(record.node, { detail, retryAtMs: nowMs() + pause, count });
+    this.with_.log.warn({ node: record.node, detail, pause }, "an executor could not be started");
+  }
+
+  /** It works: the next failure is a first one again. */
+  succeeded(record: ExecutorRecord): void {
+    this.failing.delete(record.node);
+  }
+
+  private specFor(
+    record: ExecutorRecord,
+    node: Node,
+    budget: BudgetOrder,
+    facts: ClusterFacts,
+  ): LaunchSpec {
+    const { config, secrets } = this.with_;
+    return {
+      executor: record.id,
+      node: node.name,
+      daemonHost: config.listen.advertisedHost,
+      daemonPort: config.listen.executorPort,
+      secret: secrets.ofExecutor(record.id),
+      runDirectory: config.runDirectory,
+      logFile: `${config.logDirectory}/executor-${node.name}.log`,
+      spawnProgram: config.programs.spawn,
+      hookProgram: config.programs.prolog,
+      budget,
+      memoryIsConsumable: facts.memoryIsConsumable,
+      maxMemoryPerCoreMb: facts.maxMemoryPerCoreMb,
+      jobsArePinned: facts.jobsArePinned,
+      totalCores: node.cores,
+      killWaitMs: config.functions.killWaitMs,
+      orphanMs: config.executor.orphanMs,
+    };
+  }
+}

@@ -1,0 +1,55 @@
+// The program gleanerd: reads its configuration, starts the daemon, and stops it by signal.
+
+import { dirname, join } from "node:path";
+import { Command } from "commander";
+import { pino } from "pino";
+import { configPath, loadConfig } from "../config.js";
+import { GleanerError } from "../model/errors.js";
+import { startDaemon } from "./daemon.js";
+
+/** Put in by the build. */
+declare const GLEANER_VERSION: string;
+
+async function main(): Promise<void> {
+  const program = new Command("gleanerd")
+    .description("Runs short functions in what Slurm leaves idle; see docs/operating.md.")
+    .version(GLEANER_VERSION)
+    .option(
+      "--config <file>",
+      "configuration file (else $GLEANER_CONF, else /etc/gleaner/gleaner.yaml)",
+    )
+    .option("--check", "read the configuration, say whether it is right, and leave")
+    .parse();
+  const options = program.opts<{ config?: string; check?: boolean }>();
+  const file = configPath(options.config, process.env);
+  const config = loadConfig(file);
+  if (options.check) {
+    process.stdout.write(`${file} is right\n`);
+    return;
+  }
+  const log = pino({ name: "gleanerd", level: config.logLevel });
+  const daemon = await startDaemon({
+    config,
+    version: GLEANER_VERSION,
+    storeWorkerFile: join(dirname(process.argv[1]!), "store-worker.cjs"),
+    log,
+  });
+  // SIGTERM is a restart: executors are adopted by the next daemon. Ctrl-C leaves nothing running.
+  const leave = (stop: () => Promise<void>) => {
+    stop().then(
+      () => process.exit(0),
+      (cause: unknown) => {
+        log.fatal({ cause }, "gleanerd could not stop cleanly");
+        process.exit(1);
+      },
+    );
+  };
+  process.once("SIGTERM", () => leave(daemon.stop));
+  process.once("SIGINT", () => leave(daemon.stopAll));
+}
+
+main().catch((thrown: unknown) => {
+  if (!(thrown instanceof GleanerError)) throw thrown;
+  process.stderr.write(`gleanerd: ${thrown.message}\n`);
+  process.exit(thrown.code === "CONFIG" ? 2 : 1);
+});

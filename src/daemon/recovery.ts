@@ -1,0 +1,47 @@
+// After a restart: the durable record becomes live state again, and executors that still run are waited for.
+
+import type { Store } from "../core/ports.js";
+import { assert } from "../model/errors.js";
+import type { LiveInvocations } from "./live.js";
+import { ExecutorRecord, type Registry } from "./registry.js";
+import { lostFacts, type Settler } from "./settle.js";
+
+export interface RecoveryDependencies {
+  readonly store: Store;
+  readonly live: LiveInvocations;
+  readonly registry: Registry;
+  readonly settler: Settler;
+  /** Waits for an executor to connect again, and gives it up when it does not. */
+  readonly expect: (record: ExecutorRecord) => void;
+}
+
+/** Resolves when everything that was accepted is live again. */
+export async function recover(with_: RecoveryDependencies): Promise<void> {
+  const { store, live, registry, settler, expect } = with_;
+  const executors = (await store.loadExecutors()).filter((row) => row.state === "live");
+  for (const row of executors) {
+    assert(
+      registry.onNode(row.node) === undefined,
+      `node ${row.node} has one live executor on record`,
+    );
+    // Slurm was not read yet; a node's name is its address but for sites that say otherwise (NodeAddr).
+    registry.add(new ExecutorRecord(row.id, row.node, row.node, row.startedAtMs));
+  }
+  const running = new Map(
+    (await store.loadRunningAttempts()).map((attempt) => [attempt.invocation, attempt]),
+  );
+  for (const recovered of await store.loadLive()) {
+    const { id } = recovered.invocation;
+    const attempt = running.get(id);
+    live.add(recovered, attempt?.executor ?? null);
+    if (attempt === undefined) continue;
+    const record = registry.get(attempt.executor);
+    const { number, cores, memoryMb } = attempt;
+    if (record === undefined) {
+      await settler.settle(lostFacts(id, number, "its executor was gone when the daemon started"));
+      continue;
+    }
+    record.attempts.set(id, { attempt: number, cores, memoryMb });
+  }
+  for (const record of registry.all()) expect(record);
+}

@@ -1,0 +1,126 @@
+// The executors the daemon knows: their states, budgets, attempts and connections.
+
+import type { Slot } from "../core/placement.js";
+import { assert } from "../model/errors.js";
+import { type Executor, type ExecutorState, executorTransitions } from "../model/executor.js";
+import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
+import { step } from "../model/machine.js";
+import { nothing, type Resources } from "../model/resources.js";
+import type { DaemonMessage } from "../wire/messages.js";
+
+export interface HeldAttempt {
+  readonly attempt: number;
+  readonly cores: number;
+  readonly memoryMb: number;
+}
+
+/** What the registry needs of a connection. */
+export interface Line {
+  send(message: DaemonMessage): boolean;
+  close(): void;
+}
+
+export class ExecutorRecord implements Executor {
+  readonly placement = "direct";
+  state: ExecutorState = "requested";
+  budget: Resources = nothing;
+  line: Line | null = null;
+  /** The highest hook sequence number received: a node read sent from now on includes these jobs. */
+  hookSequence = 0;
+  hookProblem: string | null = null;
+  containment: string | null = null;
+  /** When its hole is expected to close; from the last plan. */
+  endsAtMs: number | null = null;
+  readonly attempts = new Map<InvocationId, HeldAttempt>();
+  readonly whenGone: Promise<void>;
+  private resolveGone: () => void = () => {};
+
+  constructor(
+    readonly id: ExecutorId,
+    readonly node: NodeName,
+    readonly address: string,
+    readonly startedAtMs: number,
+  ) {
+    this.whenGone = new Promise((resolve) => {
+      this.resolveGone = resolve;
+    });
+  }
+
+  become(state: ExecutorState): void {
+    this.state = step(executorTransitions, this.state, state, `executor ${this.id}`);
+    if (state === "gone") this.resolveGone();
+  }
+
+  get usedCores(): number {
+    return sum(this.attempts.values(), (held) => held.cores);
+  }
+
+  get usedMemoryMb(): number {
+    return sum(this.attempts.values(), (held) => held.memoryMb);
+  }
+
+  get free(): Resources {
+    return {
+      cores: Math.max(0, this.budget.cores - this.usedCores),
+      memoryMb: Math.max(0, this.budget.memoryMb - this.usedMemoryMb),
+      gpus: this.budget.gpus,
+    };
+  }
+
+  /** Whether it may be given work now. */
+  get takesWork(): boolean {
+    return this.state === "ready" && this.line !== null && this.hookProblem === null;
+  }
+
+  toSlot(): Slot {
+    const { cores, memoryMb } = this.free;
+    return {
+      executor: this.id,
+      budgetCores: this.budget.cores,
+      budgetMemoryMb: this.budget.memoryMb,
+      freeCores: cores,
+      freeMemoryMb: memoryMb,
+      endsAtMs: this.endsAtMs,
+    };
+  }
+}
+
+const sum = <T>(items: Iterable<T>, of: (item: T) => number): number => {
+  let total = 0;
+  for (const item of items) total += of(item);
+  return total;
+};
+
+/** At most one executor that is not gone per node. */
+export class Registry {
+  private readonly byId = new Map<ExecutorId, ExecutorRecord>();
+  private readonly byNode = new Map<NodeName, ExecutorRecord>();
+
+  add(record: ExecutorRecord): void {
+    assert(!this.byNode.has(record.node), `node ${record.node} has one executor`);
+    this.byId.set(record.id, record);
+    this.byNode.set(record.node, record);
+  }
+
+  /** Forgets it; its attempts must have been settled. */
+  remove(record: ExecutorRecord): void {
+    assert(
+      record.attempts.size === 0,
+      `executor ${record.id} holds no attempt when it is forgotten`,
+    );
+    this.byId.delete(record.id);
+    this.byNode.delete(record.node);
+  }
+
+  get(id: ExecutorId): ExecutorRecord | undefined {
+    return this.byId.get(id);
+  }
+
+  onNode(node: NodeName): ExecutorRecord | undefined {
+    return this.byNode.get(node);
+  }
+
+  all(): readonly ExecutorRecord[] {
+    return [...this.byId.values()];
+  }
+}

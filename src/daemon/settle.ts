@@ -1,0 +1,107 @@
+// How an attempt's end becomes the invocation's next state, a posting and a durable record, once.
+
+import type { Logger } from "pino";
+import { nowMs } from "../clock.js";
+import { postingOf } from "../core/metering.js";
+import type { AttemptResult, Store } from "../core/ports.js";
+import type { RateCard } from "../model/account.js";
+import type { InvocationId } from "../model/ids.js";
+import { type AttemptEnd, type InvocationState, isBilled } from "../model/invocation.js";
+import type { Live, LiveInvocations } from "./live.js";
+
+/** What is known of an end: from an executor's report, or made up by the daemon when the executor was lost. */
+export type EndFacts = Omit<AttemptResult, "next" | "posting">;
+
+export interface SettlePolicy {
+  readonly rate: RateCard;
+  /** Executors lost in a row with the same invocation before it is taken for the cause. */
+  readonly maxLostAttempts: number;
+}
+
+export class Settler {
+  constructor(
+    private readonly live: LiveInvocations,
+    private readonly store: Store,
+    private readonly policy: SettlePolicy,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Records the end of the running attempt. Resolves once it is durable; false for a stale result, which changes
+   * nothing. The live state changes only after the record did, so that no client sees what a crash could undo.
+   */
+  async settle(facts: EndFacts): Promise<boolean> {
+    const live = this.live.get(facts.invocation);
+    if (live === undefined || !isCurrent(live, facts)) {
+      this.log.info(
+        { invocation: facts.invocation, attempt: facts.attempt },
+        "refused a stale result",
+      );
+      return false;
+    }
+    const { next, reason } = this.nextState(live, facts);
+    const { cores, memoryMb, owner } = live.invocation;
+    const posting = isBilled(facts.end)
+      ? postingOf(
+          { invocation: facts.invocation, attempt: facts.attempt, user: owner.user },
+          { cores, memoryMb, wallMs: facts.wallMs },
+          this.policy.rate,
+          nowMs(),
+        )
+      : null;
+    const recorded = await this.store.endAttempt({ ...facts, reason, next, posting });
+    if (!recorded || !isCurrent(live, facts)) return recorded;
+    this.apply(live, facts, next, reason);
+    return true;
+  }
+
+  private nextState(live: Live, facts: EndFacts): { next: InvocationState; reason: string | null } {
+    if (facts.end !== "EVICTED" && facts.end !== "LOST")
+      return { next: facts.end, reason: facts.reason };
+    if (live.cancelRequested) return { next: "CANCELLED", reason: "cancelled by its owner" };
+    if (facts.end === "LOST" && live.lostAttempts + 1 >= this.policy.maxLostAttempts) {
+      const reason = `${this.policy.maxLostAttempts} executors in a row were lost while they ran it: it may be the cause`;
+      return { next: "FAILED", reason };
+    }
+    return { next: "PENDING", reason: facts.reason };
+  }
+
+  private apply(live: Live, facts: EndFacts, next: InvocationState, reason: string | null): void {
+    live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
+    if (next === "PENDING") {
+      this.live.requeue(live, reason);
+      return;
+    }
+    this.live.finish(live, {
+      state: next,
+      reason,
+      exitCode: facts.exitCode,
+      signal: facts.signal,
+      endedAtMs: facts.endedAtMs,
+    });
+  }
+}
+
+const isCurrent = (live: Live, facts: { attempt: number }): boolean =>
+  live.invocation.state === "RUNNING" && live.invocation.attempt === facts.attempt;
+
+/** The facts of an attempt that ended with its executor and left no report. */
+export function lostFacts(
+  invocation: InvocationId,
+  attempt: number,
+  reason: string,
+  end: AttemptEnd = "LOST",
+): EndFacts {
+  return {
+    invocation,
+    attempt,
+    end,
+    exitCode: null,
+    signal: null,
+    wallMs: 0,
+    cpuMs: 0,
+    maxRssMb: 0,
+    reason,
+    endedAtMs: nowMs(),
+  };
+}
