@@ -1,0 +1,92 @@
+// The text of slurm.conf and gres.conf for a cluster whose nodes all run on this machine.
+
+import type { ClusterFolder } from "./folder.js";
+
+export interface ConfInput {
+  folder: ClusterFolder;
+  /** The user the daemons run as; root, unless the cluster is only for that user's own jobs. */
+  daemonUser: string;
+  slurmctldPort: number;
+  firstSlurmdPort: number;
+  nodes: number;
+  cpus: number;
+  memoryMb: number;
+  gpusPerNode: number;
+  prolog?: string | undefined;
+  epilog?: string | undefined;
+  slurmConfLines: string[];
+  partitionLines: string[];
+}
+
+/** slurm.conf: a line of `slurmConfLines` replaces the default line of the same name. */
+export function slurmConfText(input: ConfInput): string {
+  const given = new Set(input.slurmConfLines.map(nameOfLine));
+  const defaults = [...daemonLines(input), ...schedulingLines(input)];
+  return [
+    ...defaults.filter((line) => !given.has(nameOfLine(line))),
+    ...input.slurmConfLines,
+    nodeLine(input),
+    ...input.partitionLines,
+    "",
+  ].join("\n");
+}
+
+/** gres.conf: every node has the same devices as GPUs. Without device files Slurm counts no GPUs. */
+export function gresConfText({ folder, nodes, gpusPerNode }: ConfInput): string {
+  const devices = `${folder.gpus}/gpu[0-${gpusPerNode - 1}]`;
+  return `AutoDetect=off\nNodeName=${nodeRange(nodes)} Name=gpu Count=${gpusPerNode} File=${devices}\n`;
+}
+
+function daemonLines({ folder, daemonUser, slurmctldPort, prolog, epilog }: ConfInput): string[] {
+  return [
+    "ClusterName=local",
+    "SlurmctldHost=localhost",
+    `SlurmUser=${daemonUser}`,
+    `SlurmdUser=${daemonUser}`,
+    `SlurmctldPort=${slurmctldPort}`,
+    "AuthType=auth/munge",
+    `AuthInfo=socket=${folder.mungeSocket}`,
+    `StateSaveLocation=${folder.state}`,
+    `SlurmdSpoolDir=${folder.spool}/%n`,
+    `SlurmctldPidFile=${folder.logs}/slurmctld.pid`,
+    `SlurmdPidFile=${folder.logs}/slurmd.%n.pid`,
+    `SlurmctldLogFile=${folder.log("slurmctld")}`,
+    `SlurmdLogFile=${folder.log("%n")}`,
+    "SlurmdParameters=config_overrides", // declare more processors than the machine has
+    "ProctrackType=proctrack/linuxproc",
+    "TaskPlugin=task/none",
+    "MpiDefault=none",
+    "ReturnToService=2",
+    ...(prolog ? [`Prolog=${prolog}`, "PrologFlags=Alloc"] : []),
+    ...(epilog ? [`Epilog=${epilog}`] : []),
+  ];
+}
+
+function schedulingLines({ cpus, memoryMb, gpusPerNode }: ConfInput): string[] {
+  const memoryPerCpuMb = Math.floor(memoryMb / cpus);
+  return [
+    "SelectType=select/cons_tres",
+    "SelectTypeParameters=CR_Core_Memory",
+    `DefMemPerCPU=${Math.max(1, Math.floor(memoryPerCpuMb / 2))}`,
+    `MaxMemPerCPU=${memoryPerCpuMb}`,
+    "SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1",
+    ...(gpusPerNode > 0 ? ["GresTypes=gpu"] : []),
+  ];
+}
+
+function nodeLine({ nodes, firstSlurmdPort, cpus, memoryMb, gpusPerNode }: ConfInput): string {
+  const ports = `[${firstSlurmdPort}-${firstSlurmdPort + nodes - 1}]`;
+  const gres = gpusPerNode > 0 ? ` Gres=gpu:${gpusPerNode}` : "";
+  return (
+    `NodeName=${nodeRange(nodes)} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports} ` +
+    `CPUs=${cpus} RealMemory=${memoryMb}${gres} State=UNKNOWN`
+  );
+}
+
+function nodeRange(nodes: number): string {
+  return `n[1-${nodes}]`;
+}
+
+function nameOfLine(line: string): string {
+  return (line.split("=", 1)[0] ?? "").trim().toLowerCase();
+}

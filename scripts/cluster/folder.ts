@@ -1,0 +1,125 @@
+// The folder of a cluster: where everything lies in it, how it is made, and how it is removed.
+
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { GleanerError } from "../../src/model/errors.js";
+
+/** A unix socket's path has at most 107 bytes; slurmstepd's is DIR/spool/n98/n98_4294967295.4294967291. */
+const MAX_DIR_LENGTH = 107 - "/spool/n98/n98_4294967295.4294967291".length;
+/** What munged recommends; it reads the whole file. */
+const MUNGE_KEY_BYTES = 128;
+
+export type ClusterFolder = ReturnType<typeof clusterFolder>;
+
+/** The paths inside the folder of a cluster. */
+export function clusterFolder(dir: string) {
+  const logs = join(dir, "log");
+  return {
+    dir,
+    /** Says that the folder is a cluster's, and holds its node names as a JSON array. */
+    marker: join(dir, "cluster.json"),
+    slurmConf: join(dir, "slurm.conf"),
+    gresConf: join(dir, "gres.conf"),
+    munge: join(dir, "munge"),
+    mungeKey: join(dir, "munge", "key"),
+    mungeSocket: join(dir, "munge", "sock"),
+    state: join(dir, "state"),
+    spool: join(dir, "spool"),
+    /** Where commands run: every user may write here, and finds the output files of jobs. */
+    work: join(dir, "work"),
+    gpus: join(dir, "gpu"),
+    logs,
+    log: (daemon: string) => join(logs, `${daemon}.log`),
+  };
+}
+
+/**
+ * Makes the folder and its parts, and writes a new munge key. Other users can reach the socket and the configuration,
+ * but read neither key nor state. GPUs need root. Throws a GleanerError when the folder cannot hold a cluster.
+ */
+export function createFolder(dir: string, nodeNames: string[], gpusPerNode: number): ClusterFolder {
+  mkdirSync(dir, { recursive: true });
+  const folder = clusterFolder(realpathSync(resolve(dir)));
+  requireUsable(folder.dir);
+  try {
+    writeFileSync(folder.marker, `${JSON.stringify(nodeNames)}\n`, { flag: "wx" });
+  } catch (cause) {
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${folder.dir} already holds a cluster: stop it, or choose another folder.`,
+      { cause },
+    );
+  }
+  chmodSync(folder.dir, 0o755);
+  makeFolder(folder.munge, 0o711);
+  makeFolder(folder.state, 0o700);
+  makeFolder(folder.spool, 0o755);
+  makeFolder(folder.logs, 0o755);
+  makeFolder(folder.work, 0o1777);
+  makeFolder(folder.gpus, 0o755);
+  writeFileSync(folder.mungeKey, randomBytes(MUNGE_KEY_BYTES), { mode: 0o400 });
+  for (let index = 0; index < gpusPerNode; index++) {
+    // as good as a GPU to Slurm, which only looks that it is a device: one like /dev/null
+    execFileSync("mknod", [join(folder.gpus, `gpu${index}`), "c", "1", "3"]);
+  }
+  return folder;
+}
+
+/** Removes what createFolder made and the daemons wrote, and the folder itself unless the caller keeps files in it. */
+export function removeFolder(folder: ClusterFolder): void {
+  const { munge, state, spool, logs, gpus, work, slurmConf, gresConf, marker } = folder;
+  for (const path of [munge, state, spool, logs, gpus, work, slurmConf, gresConf, marker]) {
+    rmSync(path, { recursive: true, force: true });
+  }
+  try {
+    rmdirSync(folder.dir);
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code;
+    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw thrown;
+  }
+}
+
+/** The folder of a cluster that was started before. Throws a GleanerError when it holds none. */
+export function openFolder(dir: string): ClusterFolder {
+  const folder = clusterFolder(existsSync(dir) ? realpathSync(dir) : resolve(dir));
+  if (!existsSync(folder.marker)) {
+    throw new GleanerError(
+      "NOT_FOUND",
+      `${folder.dir} holds no cluster: give the folder that start was given.`,
+    );
+  }
+  return folder;
+}
+
+function makeFolder(path: string, mode: number): void {
+  mkdirSync(path);
+  chmodSync(path, mode); // mkdir's own mode is cut by the umask
+}
+
+function requireUsable(dir: string): void {
+  if (dir.length > MAX_DIR_LENGTH || !/^[\w./-]+$/.test(dir)) {
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `The folder ${dir} cannot hold a cluster: choose a path of at most ${MAX_DIR_LENGTH} letters, digits, dots and dashes.`,
+    );
+  }
+  for (let parent = dirname(dir); parent !== "/"; parent = dirname(parent)) {
+    if ((statSync(parent).mode & 0o001) === 0) {
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `Other users cannot reach ${dir}, because ${parent} is closed to them: choose another folder, or open that one.`,
+      );
+    }
+  }
+}

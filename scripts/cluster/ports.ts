@@ -1,0 +1,62 @@
+// Fixed port numbers for a cluster, claimed so that clusters started at the same time never get the same ones.
+
+import { createServer, type Server } from "node:net";
+import { GleanerError } from "../../src/model/errors.js";
+
+/** Below Linux's ephemeral ports (32768 and up), above the numbers that services and Slurm's defaults use. */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_699;
+/** One guard port, one for slurmctld, the rest for slurmd: about a hundred nodes is what one machine bears. */
+const BLOCK_SIZE = 100;
+export const MAX_NODES = BLOCK_SIZE - 2;
+
+export interface PortBlock {
+  slurmctldPort: number;
+  /** Port of the first node; the others follow. */
+  firstSlurmdPort: number;
+  release(): void;
+}
+
+/**
+ * Claims a block of free ports for `nodes` nodes. Whoever listens on a block's first port owns the block: the kernel
+ * gives that port to one process only, and takes it back when the process dies. The other ports are then probed, for
+ * strangers and for clusters that outlived their starter.
+ */
+export async function claimPorts(nodes: number): Promise<PortBlock> {
+  const blocks = Math.floor((LAST_PORT + 1 - FIRST_PORT) / BLOCK_SIZE);
+  const firstTry = process.pid % blocks;
+  for (let attempt = 0; attempt < blocks; attempt++) {
+    const guardPort = FIRST_PORT + ((firstTry + attempt) % blocks) * BLOCK_SIZE;
+    const guard = await listen(guardPort, "127.0.0.1");
+    if (!guard) continue;
+    const ports = Array.from({ length: nodes + 1 }, (_, index) => guardPort + 1 + index);
+    if ((await Promise.all(ports.map(portIsFree))).every((free) => free)) {
+      guard.unref();
+      return {
+        slurmctldPort: guardPort + 1,
+        firstSlurmdPort: guardPort + 2,
+        release: () => guard.close(),
+      };
+    }
+    guard.close();
+  }
+  throw new GleanerError(
+    "LIMIT_REACHED",
+    `No block of ${BLOCK_SIZE} free ports from ${FIRST_PORT} to ${LAST_PORT}: stop clusters that are not needed.`,
+  );
+}
+
+/** Whether nobody listens on the port, on any address. */
+export async function portIsFree(port: number): Promise<boolean> {
+  const server = await listen(port, "0.0.0.0");
+  server?.close();
+  return server !== undefined;
+}
+
+function listen(port: number, host: string): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", () => resolve(undefined));
+    server.listen({ port, host, exclusive: true }, () => resolve(server));
+  });
+}

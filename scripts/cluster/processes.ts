@@ -1,0 +1,165 @@
+// Which processes belong to a cluster, found from what /proc says of each, and how they are all ended.
+
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+import { GleanerError } from "../../src/model/errors.js";
+import type { ClusterFolder } from "./folder.js";
+import { until } from "./until.js";
+
+export interface ClusterProcess {
+  pid: number;
+  parentPid: number;
+  /** Clock ticks from boot to the start of the process: with the pid it names a process for good. */
+  startTicks: string;
+  /** The program's file name, e.g. "slurmd"; empty for threads of the kernel. */
+  program: string;
+  args: string[];
+}
+
+const daemonPrograms = new Set(["munged", "slurmctld", "slurmd", "slurmstepd"]);
+const clientPrograms = new Set(["srun", "salloc", "sbatch", "scontrol", "squeue", "sinfo"]);
+/** A killed process is gone at once, unless it hangs in the kernel; that long we hope. */
+const KILL_DEADLINE_MS = 20_000;
+/** Each round of freezing finds what was born during the round before; two or three are usual. */
+const MAX_FREEZE_ROUNDS = 50;
+
+/**
+ * All processes of the cluster: its daemons (also slurmstepd), clients that talk to it, processes of its jobs, and
+ * the descendants of all these. Each is known by its own words, never by a pid that was written down: a pid file
+ * may be missing, stale, or name a stranger by now. This process and its ancestors are never among them.
+ */
+export function findProcesses(folder: ClusterFolder): ClusterProcess[] {
+  const all = new Map<number, ClusterProcess>();
+  for (const entry of readdirSync("/proc")) {
+    const found = /^\d+$/.test(entry) ? readProcess(Number(entry)) : undefined;
+    if (found) all.set(found.pid, found);
+  }
+  const ours = new Set<number>();
+  for (let pid = process.pid; pid > 0; pid = all.get(pid)?.parentPid ?? 0) ours.add(pid);
+  const members = new Map<number, boolean>();
+  const isMember = (pid: number): boolean => {
+    const known = members.get(pid);
+    if (known !== undefined) return known;
+    const candidate = all.get(pid);
+    const member =
+      candidate !== undefined &&
+      !ours.has(pid) &&
+      (belongs(candidate, folder) || isMember(candidate.parentPid));
+    members.set(pid, member);
+    return member;
+  };
+  return [...all.values()].filter(({ pid }) => isMember(pid));
+}
+
+/**
+ * Ends every process of the cluster and waits until they are gone; does nothing when there are none. They are
+ * stopped first and killed only when nothing new turns up: killing one by one would orphan what a job just started.
+ * Nothing is asked politely, since all that they could save is in the folder, which goes with them.
+ */
+export async function stopProcesses(folder: ClusterFolder): Promise<void> {
+  const frozen = new Map<string, ClusterProcess>();
+  for (let round = 0; round < MAX_FREEZE_ROUNDS; round++) {
+    const fresh = findProcesses(folder).filter((found) => !frozen.has(identity(found)));
+    if (fresh.length === 0) break;
+    for (const found of fresh) {
+      frozen.set(identity(found), found);
+      signal(found, "SIGSTOP");
+    }
+  }
+  for (const found of frozen.values()) signal(found, "SIGKILL");
+  let left: ClusterProcess[] = [];
+  await until(
+    KILL_DEADLINE_MS,
+    () => {
+      left = findProcesses(folder);
+      for (const found of left) signal(found, "SIGKILL");
+      return left.length === 0 ? true : undefined;
+    },
+    () =>
+      new GleanerError(
+        "SLURM",
+        `Processes of the cluster in ${folder.dir} do not die: ${left.map(({ pid, program }) => `${program} ${pid}`).join(", ")}.`,
+      ),
+  );
+}
+
+function belongs(candidate: ClusterProcess, folder: ClusterFolder): boolean {
+  const inside = (text: string) => text.includes(`${folder.dir}/`);
+  const slurmConf = `SLURM_CONF=${folder.slurmConf}`;
+  const environment = readWords(candidate.pid, "environ");
+  if (daemonPrograms.has(candidate.program)) {
+    return (
+      candidate.args.some(inside) ||
+      environment.includes(slurmConf) ||
+      openFiles(candidate.pid).some(inside) // daemons that wrote a title over their arguments and environment
+    );
+  }
+  if (!environment.includes(slurmConf)) return false;
+  return (
+    clientPrograms.has(candidate.program) ||
+    environment.some((word) => word.startsWith("SLURM_JOB_ID="))
+  );
+}
+
+/** One process, or undefined when it has ended (a zombie has). */
+function readProcess(pid: number): ClusterProcess | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (fields[0] === "Z" || fields[0] === "X") return undefined;
+    return {
+      pid,
+      parentPid: Number(fields[1]),
+      startTicks: fields[19] ?? "",
+      program: readProgram(pid),
+      args: readWords(pid, "cmdline"),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The file name of the program; Debian's slurmd is a link to slurmd-wlm. */
+function readProgram(pid: number): string {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)).replace(/(-wlm)?( \(deleted\))?$/, "");
+  } catch {
+    return "";
+  }
+}
+
+function readWords(pid: number, file: "cmdline" | "environ"): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "latin1").split("\0");
+  } catch {
+    return []; // ended meanwhile, or another user's
+  }
+}
+
+function openFiles(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((name) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${name}`);
+      } catch {
+        return ""; // closed meanwhile
+      }
+    });
+  } catch {
+    return [];
+  }
+}
+
+function identity(found: ClusterProcess): string {
+  return `${found.pid}:${found.startTicks}`;
+}
+
+/** Signals the process if it is still the one that was found. */
+function signal(found: ClusterProcess, name: "SIGSTOP" | "SIGKILL"): void {
+  if (readProcess(found.pid)?.startTicks !== found.startTicks) return;
+  try {
+    process.kill(found.pid, name);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "ESRCH") throw thrown;
+  }
+}

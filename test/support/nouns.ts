@@ -1,0 +1,213 @@
+// Small made-up nouns for tests of the pure core, and fast-check generators of them.
+
+import fc from "fast-check";
+import type { HoleContext, HolePolicy } from "../../src/core/holes.js";
+import { type Executor, executorTransitions } from "../../src/model/executor.js";
+import { type ExecutorId, executorId, invocationId, jobId, nodeName } from "../../src/model/ids.js";
+import type { Invocation } from "../../src/model/invocation.js";
+import type { Job } from "../../src/model/job.js";
+import type { Node } from "../../src/model/node.js";
+import type { ClusterFacts, Snapshot } from "../../src/model/snapshot.js";
+
+export const facts: ClusterFacts = {
+  clusterName: "test",
+  version: "22.05.8",
+  prologs: ["/usr/libexec/gleaner/glean-prolog"],
+  epilogs: ["/usr/libexec/gleaner/glean-epilog"],
+  prologFlags: ["Alloc"],
+  jobsArePinned: false,
+  memoryIsConsumable: true,
+  maxMemoryPerCoreMb: 2_000,
+};
+
+export const policy: HolePolicy = {
+  partitions: null,
+  memoryMarginMb: 500,
+  minimumMemoryMb: 64,
+  minimumHoleMs: 2_000,
+  staleMs: 15_000,
+};
+
+export function context(change: Partial<HoleContext> = {}): HoleContext {
+  return {
+    nowMs: 100_000,
+    drainedBy: () => null,
+    hookProblem: null,
+    failing: new Map(),
+    ...change,
+  };
+}
+
+export function node(change: Partial<Node> = {}): Node {
+  return {
+    name: nodeName("n1"),
+    address: "127.0.0.1",
+    hostName: "localhost",
+    baseState: "IDLE",
+    flags: [],
+    cores: 16,
+    allocatedCores: 0,
+    memoryMb: 32_000,
+    allocatedMemoryMb: 0,
+    gpuCount: 0,
+    allocatedGpus: [],
+    partitions: ["batch"],
+    owner: null,
+    reason: null,
+    version: "22.05.8",
+    ...change,
+  };
+}
+
+export function job(change: Partial<Job> = {}): Job {
+  return {
+    id: jobId(1),
+    displayId: "1",
+    name: "job",
+    user: "ann",
+    account: "physics",
+    partition: "batch",
+    qos: "normal",
+    state: "PENDING",
+    cores: 16,
+    nodeCount: 1,
+    nodes: [],
+    submittedAtMs: 90_000,
+    startAtMs: null,
+    endAtMs: null,
+    timeLimitMs: 60_000,
+    plannedNodes: [],
+    reason: "Priority",
+    ...change,
+  };
+}
+
+export function snapshot(change: Partial<Snapshot> = {}): Snapshot {
+  return {
+    facts,
+    nodes: [node()],
+    jobs: [],
+    partitions: [],
+    nodesAskedAtMs: 99_000,
+    nodesReadAtMs: 99_050,
+    jobsAskedAtMs: 98_900,
+    unreadable: [],
+    ...change,
+  };
+}
+
+export function executor(change: Partial<Executor> = {}): Executor {
+  return {
+    id: executorId("x1"),
+    node: nodeName("n1"),
+    placement: "direct",
+    state: "ready",
+    budget: { cores: 16, memoryMb: 31_500, gpus: [] },
+    ...change,
+  };
+}
+
+export function invocation(change: Partial<Invocation> = {}): Invocation {
+  return {
+    id: invocationId(1),
+    arrayJobId: null,
+    arrayTaskId: null,
+    owner: { uid: 1000, gid: 1000, user: "ann" },
+    name: "tile",
+    cores: 1,
+    memoryMb: 100,
+    timeLimitMs: 10_000,
+    state: "PENDING",
+    submittedAtMs: 90_000,
+    startedAtMs: null,
+    endedAtMs: null,
+    attempt: 0,
+    exitCode: null,
+    signal: null,
+    reason: null,
+    node: null,
+    ...change,
+  };
+}
+
+const flagWords = [
+  "DRAIN",
+  "COMPLETING",
+  "PLANNED",
+  "NOT_RESPONDING",
+  "MAINT",
+  "CLOUD",
+  "REBOOT_REQUESTED",
+  "SOMETHING_NEW",
+];
+
+/** Any node that Slurm could ever show, sound or not: more allocated than there is, states nobody heard of. */
+export const anyNode = fc
+  .record({
+    baseState: fc.constantFrom<Node["baseState"]>(
+      "IDLE",
+      "MIXED",
+      "ALLOCATED",
+      "DOWN",
+      "FUTURE",
+      "ERROR",
+      "UNKNOWN",
+    ),
+    flags: fc.subarray(flagWords, { maxLength: 2 }),
+    cores: fc.integer({ min: 0, max: 128 }),
+    allocatedCores: fc.integer({ min: 0, max: 140 }),
+    memoryMb: fc.integer({ min: 0, max: 256_000 }),
+    allocatedMemoryMb: fc.integer({ min: 0, max: 260_000 }),
+    gpuCount: fc.integer({ min: 0, max: 4 }),
+    allocatedGpus: fc.subarray([0, 1, 2, 3, 4]),
+    owner: fc.constantFrom(null, null, null, "bob"),
+    partitions: fc.subarray(["batch", "debug"], { minLength: 1 }),
+  })
+  .map((each) => node(each));
+
+export const anySnapshot = fc
+  .record({
+    nodes: fc.array(anyNode, { maxLength: 12 }),
+    ageMs: fc.integer({ min: 0, max: 20_000 }),
+    planned: fc.array(
+      fc.record({
+        at: fc.integer({ min: 95_000, max: 120_000 }),
+        on: fc.integer({ min: 0, max: 12 }),
+      }),
+      { maxLength: 4 },
+    ),
+  })
+  .map(({ nodes, ageMs, planned }) =>
+    snapshot({
+      nodes: nodes.map((each, index) => ({ ...each, name: nodeName(`n${index}`) })),
+      nodesAskedAtMs: 100_000 - ageMs,
+      jobs: planned.map(({ at, on }, index) =>
+        job({ id: jobId(index + 1), startAtMs: at, plannedNodes: [nodeName(`n${on}`)] }),
+      ),
+    }),
+  );
+
+/** Executors on some of the nodes n0..n12, in any state but one per node. */
+export const anyExecutors = fc
+  .array(
+    fc.record({
+      on: fc.integer({ min: 0, max: 12 }),
+      state: fc.constantFrom(...(Object.keys(executorTransitions) as Executor["state"][])),
+      cores: fc.integer({ min: 0, max: 64 }),
+    }),
+    { maxLength: 12 },
+  )
+  .map((all) => {
+    const byNode = new Map<string, Executor>();
+    for (const { on, state, cores } of all)
+      byNode.set(
+        `n${on}`,
+        executor({
+          id: `x${on}` as ExecutorId,
+          node: nodeName(`n${on}`),
+          state,
+          budget: { cores, memoryMb: cores * 1_000, gpus: [] },
+        }),
+      );
+    return [...byNode.values()];
+  });

@@ -1,0 +1,345 @@
+// The small verbs of the core: reasons, pace, patterns, environment, admission, metering, assurance, states.
+
+import { describe, expect, test } from "@jest/globals";
+import { type AdmissionPolicy, admit, type RequestedSubmission } from "../../src/core/admission.js";
+import { hookProblemOf } from "../../src/core/assurance.js";
+import { environmentFor } from "../../src/core/environment.js";
+import { describeReason, explainWait } from "../../src/core/explain.js";
+import { findHoles } from "../../src/core/holes.js";
+import { postingOf, priceMicroCredits } from "../../src/core/metering.js";
+import { pauseMs } from "../../src/core/pace.js";
+import { fillPattern, outputPath } from "../../src/core/patterns.js";
+import { makePlan } from "../../src/core/plan.js";
+import { invocationId, nodeName } from "../../src/model/ids.js";
+import { invocationTransitions } from "../../src/model/invocation.js";
+import { step } from "../../src/model/machine.js";
+import type { Node } from "../../src/model/node.js";
+import {
+  context,
+  executor,
+  facts,
+  invocation,
+  job,
+  node,
+  policy,
+  snapshot,
+} from "../support/nouns.js";
+
+describe("holes", () => {
+  const reasonOf = (change: Partial<Node>, contextChange = {}) =>
+    findHoles(snapshot({ nodes: [node(change)] }), policy, context(contextChange)).unusable[0]
+      ?.reason;
+
+  test("an idle node and the idle rest of a mixed one are holes, less the memory margin", () => {
+    const nodes = [
+      node(),
+      node({
+        name: nodeName("n2"),
+        baseState: "MIXED",
+        allocatedCores: 12,
+        allocatedMemoryMb: 24_000,
+      }),
+    ];
+    const { holes } = findHoles(snapshot({ nodes }), policy, context());
+    expect(holes.map(({ node: name, kind, free }) => ({ name, kind, free }))).toEqual([
+      { name: "n1", kind: "wholeNode", free: { cores: 16, memoryMb: 31_500, gpus: [] } },
+      { name: "n2", kind: "fragment", free: { cores: 4, memoryMb: 7_500, gpus: [] } },
+    ]);
+  });
+
+  test("each obstacle is named", () => {
+    expect(reasonOf({ flags: ["DRAIN"] })).toEqual({ kind: "state", flag: "DRAIN" });
+    expect(reasonOf({ flags: ["BRAND_NEW"] })).toEqual({ kind: "unknownState", flag: "BRAND_NEW" });
+    expect(reasonOf({ baseState: "DOWN" })).toEqual({ kind: "state", flag: "DOWN" });
+    expect(reasonOf({ baseState: "ALLOCATED", allocatedCores: 16 })).toEqual({ kind: "full" });
+    expect(reasonOf({ owner: "bob" })).toEqual({ kind: "owner", owner: "bob" });
+    expect(reasonOf({ allocatedMemoryMb: 32_000 })).toEqual({
+      kind: "memory",
+      freeMb: 0,
+      neededMb: 64,
+    });
+    expect(reasonOf({}, { drainedBy: () => "root" })).toEqual({ kind: "drained", by: "root" });
+    expect(reasonOf({}, { nowMs: 200_000 })).toEqual({ kind: "stale", ageMs: 101_000 });
+    expect(reasonOf({ flags: ["PLANNED"] })).toBeUndefined();
+    const failing = new Map([["n1", { detail: "ssh refused", retryAtMs: 101_000 }]]);
+    expect(reasonOf({}, { failing })).toEqual({
+      kind: "launchFailing",
+      detail: "ssh refused",
+      retryInMs: 1_000,
+    });
+    expect(reasonOf({}, { failing, nowMs: 102_000 })).toBeUndefined();
+  });
+
+  test("a planned start ends the hole, and one too close forbids it", () => {
+    const soon = job({ startAtMs: 101_000, plannedNodes: [nodeName("n1")] });
+    const later = job({ startAtMs: 140_000, plannedNodes: [nodeName("n1")] });
+    expect(
+      findHoles(snapshot({ jobs: [later, soon] }), policy, context()).unusable[0]!.reason,
+    ).toEqual({
+      kind: "tooShort",
+      endsInMs: 1_000,
+    });
+    expect(
+      findHoles(snapshot({ jobs: [later] }), policy, context()).holes[0]!.predictedEndAtMs,
+    ).toBe(140_000);
+  });
+
+  test("every reason has its sentence", () => {
+    expect(describeReason({ kind: "stale", ageMs: 21_000 })).toContain("21 s old");
+    expect(describeReason({ kind: "noHook", detail: "slurm.conf has no Prolog=/x" })).toContain(
+      "Prolog=/x",
+    );
+  });
+});
+
+describe("plan", () => {
+  const plan = (nodes: Node[], executors = [executor()]) =>
+    makePlan({ snapshot: snapshot({ nodes }), executors, policy, context: context(), maxStarts: 9 })
+      .steps;
+
+  test("starts where there is none, resizes where there is one", () => {
+    const steps = plan([
+      node({ baseState: "MIXED", allocatedCores: 4 }),
+      node({ name: nodeName("n2") }),
+    ]);
+    expect(steps.map((each) => [each.kind, each.node])).toEqual([
+      ["resize", "n1"],
+      ["start", "n2"],
+    ]);
+  });
+
+  test("a full, failing or unknown node is left at once, a drained one when its work is done", () => {
+    expect(plan([node({ baseState: "ALLOCATED", allocatedCores: 16 })])[0]!.kind).toBe("stop");
+    expect(plan([node({ flags: ["NOT_RESPONDING"] })])[0]!.kind).toBe("stop");
+    expect(plan([node({ flags: ["MYSTERY"] })])[0]!.kind).toBe("stop");
+    expect(plan([node({ flags: ["DRAIN"] })])[0]!.kind).toBe("drain");
+    expect(plan([])[0]).toMatchObject({ kind: "stop", reason: "Slurm does not list this node" });
+  });
+
+  test("while a job completes on the node nothing grows and nothing is thrown out", () => {
+    const completing = { flags: ["COMPLETING"], baseState: "MIXED" as const };
+    const small = executor({ budget: { cores: 4, memoryMb: 4_000, gpus: [] } });
+    expect(plan([node({ ...completing, allocatedCores: 8 })], [small])).toEqual([]);
+    expect(plan([node({ ...completing, allocatedCores: 14 })], [small])[0]).toMatchObject({
+      kind: "resize",
+      budget: { cores: 2 },
+    });
+  });
+});
+
+describe("pace", () => {
+  const pace = { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000 };
+  test("regular, woken, slow and failing", () => {
+    expect(pauseMs(pace, { lastReadMs: 30, failures: 0, woken: false })).toBe(5_000);
+    expect(pauseMs(pace, { lastReadMs: 30, failures: 0, woken: true })).toBe(250);
+    expect(pauseMs(pace, { lastReadMs: 400, failures: 0, woken: false })).toBe(20_000);
+    expect(pauseMs(pace, { lastReadMs: 400, failures: 0, woken: true })).toBe(2_000);
+    expect(
+      [1, 2, 3, 9].map((failures) => pauseMs(pace, { lastReadMs: 30, failures, woken: true })),
+    ).toEqual([5_000, 10_000, 20_000, 60_000]);
+  });
+});
+
+describe("patterns", () => {
+  const task = invocation({
+    id: invocationId(45),
+    arrayJobId: invocationId(42),
+    arrayTaskId: 3,
+    name: "a/b",
+  });
+  test("are filled in as sbatch does", () => {
+    const fill = (pattern: string) => fillPattern(pattern, task, nodeName("n7.site"));
+    expect(fill("%A_%a-%j-%x-%u-%N-%%.out")).toBe("42_3-45-a_b-ann-n7-%.out");
+    expect(fill("%5j %3a %99a")).toBe("00045 003 0000000003");
+    expect(fill("%q%")).toBe("%q%");
+    expect(fill("\\%j")).toBe("%j");
+  });
+  test("the default name and a relative one are in the working directory", () => {
+    expect(outputPath(null, task, nodeName("n1"), "/home/ann/")).toBe("/home/ann/slurm-42_3.out");
+    expect(outputPath(null, invocation(), nodeName("n1"), "/home/ann")).toBe(
+      "/home/ann/slurm-1.out",
+    );
+    expect(outputPath("/var/x.%j", task, nodeName("n1"), "/home/ann")).toBe("/var/x.45");
+  });
+});
+
+test("the environment is the user's, with our names and never a surrounding job's", () => {
+  const submission = {
+    workingDirectory: "/home/ann",
+    environment: { PATH: "/bin", SLURM_JOB_ID: "999", GLEANER_ATTEMPT: "9" },
+  } as unknown as Parameters<typeof environmentFor>[1];
+  const task = invocation({ id: invocationId(45), arrayJobId: invocationId(42), arrayTaskId: 3 });
+  expect(environmentFor(task, submission, 2, nodeName("n1"))).toEqual({
+    PATH: "/bin",
+    GLEANER_INVOCATION_ID: "45",
+    GLEANER_ATTEMPT: "2",
+    GLEANER_CPUS: "1",
+    GLEANER_MEMORY_MB: "100",
+    GLEANER_NODE: "n1",
+    GLEANER_ARRAY_JOB_ID: "42",
+    GLEANER_ARRAY_TASK_ID: "3",
+    SLURM_JOB_ID: "45",
+    SLURM_JOB_NAME: "tile",
+    SLURM_CPUS_PER_TASK: "1",
+    SLURM_SUBMIT_DIR: "/home/ann",
+    SLURMD_NODENAME: "n1",
+    SLURM_ARRAY_JOB_ID: "42",
+    SLURM_ARRAY_TASK_ID: "3",
+  });
+});
+
+describe("admission", () => {
+  const rules: AdmissionPolicy = {
+    defaultMemoryPerCoreMb: 1_000,
+    defaultTimeLimitMs: 600_000,
+    maxTimeLimitMs: 3_600_000,
+    maxArrayTasks: 100,
+    maxPending: 1_000,
+    maxScriptBytes: 1_000,
+    maxEnvironmentBytes: 100,
+    allowRootFunctions: false,
+  };
+  const asked: RequestedSubmission = {
+    name: "tile",
+    command: { kind: "script", body: "#!/bin/sh\necho hi\n", args: [] },
+    cores: 2,
+    memoryMb: null,
+    memoryPerCoreMb: null,
+    timeLimitMs: null,
+    workingDirectory: "/home/ann",
+    stdoutPattern: null,
+    stderrPattern: null,
+    environment: { PATH: "/bin" },
+    arrayTasks: null,
+  };
+  const largest = { cores: 16, memoryMb: 31_500 };
+  const refusal = (change: Partial<RequestedSubmission>, uid = 1_000) => {
+    try {
+      admit({ ...asked, ...change }, uid, 0, largest, rules);
+      return null;
+    } catch (thrown) {
+      return (thrown as Error).message;
+    }
+  };
+
+  test("fills in the site's defaults", () => {
+    const admitted = admit(asked, 1_000, 0, largest, rules);
+    expect(admitted).toMatchObject({ memoryMb: 2_000, timeLimitMs: 600_000 });
+    expect(admitted).not.toHaveProperty("memoryPerCoreMb");
+    expect(admit({ ...asked, memoryPerCoreMb: 300 }, 1_000, 0, null, rules).memoryMb).toBe(600);
+  });
+
+  test.each<[Partial<RequestedSubmission>, string]>([
+    [{ cores: 17 }, "largest node has 16"],
+    [{ memoryMb: 40_000 }, "can give 31500 MB"],
+    [{ timeLimitMs: 4_000_000 }, "functions.maxTimeLimitMs"],
+    [{ cores: 0 }, "-c 1"],
+    [{ workingDirectory: "here" }, "not absolute"],
+    [{ command: { kind: "script", body: "echo hi", args: [] } }, "#!"],
+    [
+      { command: { kind: "script", body: `#!/bin/sh\n${"x".repeat(1_000)}`, args: [] } },
+      "larger than 1000",
+    ],
+    [{ environment: { A: "x".repeat(200) } }, "--export"],
+    [{ environment: { A: "x\0y" } }, "NUL"],
+    [{ environment: { "A=B": "x" } }, "equals sign"],
+    [{ arrayTasks: [] }, "no task"],
+    [{ arrayTasks: [1, 1] }, "twice"],
+    [{ arrayTasks: Array.from({ length: 101 }, (_, index) => index) }, "split it"],
+  ])("refuses %j with a sentence that helps", (change, sentence) => {
+    expect(refusal(change)).toContain(sentence);
+  });
+
+  test("refuses root unless the site allows it, and a full queue", () => {
+    expect(refusal({}, 0)).toContain("access.allowRootFunctions");
+    expect(refusal({})).toBeNull();
+    expect(() => admit(asked, 1_000, 1_000, largest, rules)).toThrow("functions.maxPending");
+  });
+});
+
+describe("metering", () => {
+  const rate = { microCreditsPerCoreSecond: 278, microCreditsPerGbSecond: 28 };
+  test("is exact in integers, rounded down, however large", () => {
+    expect(priceMicroCredits({ cores: 2, memoryMb: 1_024, wallMs: 1_500 }, rate)).toBe(834 + 42);
+    expect(priceMicroCredits({ cores: 1, memoryMb: 0, wallMs: 3 }, rate)).toBe(0);
+    const long = { cores: 100_000, memoryMb: 0, wallMs: 31_536_000_000 };
+    expect(priceMicroCredits(long, { ...rate, microCreditsPerCoreSecond: 2 })).toBe(
+      6_307_200_000_000,
+    );
+    expect(() => priceMicroCredits({ ...long, wallMs: 2 ** 45 }, rate)).toThrow("exact integer");
+  });
+  test("a posting carries what it was made from", () => {
+    const posting = postingOf(
+      { invocation: invocationId(7), attempt: 2, user: "ann" },
+      { cores: 2, memoryMb: 10, wallMs: 5 },
+      rate,
+      99,
+    );
+    expect(posting).toEqual({
+      invocation: 7,
+      attempt: 2,
+      user: "ann",
+      coreMs: 10,
+      memoryMbMs: 50,
+      amountMicroCredits: 2,
+      rate,
+      postedAtMs: 99,
+    });
+  });
+});
+
+describe("the hook's assurance", () => {
+  const programs = { prolog: facts.prologs[0]!, epilog: facts.epilogs[0]!, prologWrapper: null };
+  test("needs the prolog, its flag and the epilog", () => {
+    expect(hookProblemOf(facts, programs)).toBeNull();
+    expect(hookProblemOf({ ...facts, prologs: [] }, programs)).toContain(
+      `Prolog=${programs.prolog}`,
+    );
+    expect(hookProblemOf({ ...facts, prologFlags: ["NoHold"] }, programs)).toContain(
+      "PrologFlags=Alloc",
+    );
+    expect(hookProblemOf({ ...facts, prologFlags: ["Contain"] }, programs)).toBeNull();
+    expect(hookProblemOf({ ...facts, epilogs: [] }, programs)).toContain("Epilog=");
+  });
+  test("a wrapper stands for both", () => {
+    const wrapped = { ...programs, prologWrapper: "/etc/slurm/prolog.sh" };
+    expect(hookProblemOf(facts, wrapped)).toContain("Prolog=/etc/slurm/prolog.sh");
+    expect(
+      hookProblemOf({ ...facts, prologs: ["/etc/slurm/prolog.sh"], epilogs: [] }, wrapped),
+    ).toBeNull();
+  });
+});
+
+describe("explain", () => {
+  const view = {
+    executors: [],
+    pendingAhead: 0,
+    stale: false,
+    slurmProblem: null,
+    allDrained: false,
+  };
+  const slot = (cores: number, free: number) => ({
+    budget: { cores, memoryMb: 9_000, gpus: [] },
+    free: { cores: free, memoryMb: 9_000, gpus: [] },
+  });
+  test("names the decisive reason first", () => {
+    const wide = invocation({ cores: 8 });
+    expect(explainWait(wide, view)[0]).toContain("no node has a hole");
+    expect(explainWait(wide, { ...view, executors: [slot(4, 4)] })[0]).toContain(
+      "no hole is large enough",
+    );
+    expect(explainWait(wide, { ...view, executors: [slot(8, 2)] })[0]).toContain("busy");
+    expect(explainWait(wide, { ...view, executors: [slot(8, 8)] })[0]).toBe("it is about to start");
+    expect(explainWait(wide, { ...view, allDrained: true })[0]).toContain("operator");
+    expect(explainWait(wide, { ...view, stale: true, slurmProblem: "timed out" })[0]).toContain(
+      "timed out",
+    );
+  });
+});
+
+test("a forbidden step of a state machine asserts", () => {
+  expect(step(invocationTransitions, "PENDING", "RUNNING", "invocation 1")).toBe("RUNNING");
+  expect(() => step(invocationTransitions, "COMPLETED", "RUNNING", "invocation 1")).toThrow(
+    "invocation 1 cannot go from COMPLETED to RUNNING",
+  );
+});
