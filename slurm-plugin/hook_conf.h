@@ -1,0 +1,19 @@
+/* Reads hook.conf: `key=value` lines with the keys runDir, answerMs, deadlineMs and wake. */
+#ifndef GLEAN_HOOK_CONF_H
+#define GLEAN_HOOK_CONF_H
+
+#include "hook_core.h"
+
+#define HOOK_DEFAULT_RUN_DIR "/run/gleaner"
+#define HOOK_DEFAULT_ANSWER_MS 80     /* with the 6 ms before it, an eviction below the 100 ms that cost a job nothing */
+#define HOOK_DEFAULT_DEADLINE_MS 2000 /* long enough to kill a stuck tree, short enough that nobody suspects the node */
+
+/* Looks beside the program, then in /etc/gleaner; a file that others may write to is passed over. Without any: the defaults. */
+void hook_conf_load(struct hook_settings *settings);
+
+void hook_conf_defaults(struct hook_settings *settings);
+
+/* Takes one key. False when its value cannot be used (the setting keeps its value) or the key is not known. */
+bool hook_conf_set(struct hook_settings *settings, const char *key, const char *value);
+
+#endif

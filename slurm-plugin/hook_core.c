@@ -1,0 +1,130 @@
+/* What the node hook does when a batch job begins or ends on this node; no environment, no configuration files, no exit. */
+#include "hook_core.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "hook_folder.h"
+#include "hook_talk.h"
+#include "kill_tree.h"
+#include "util.h"
+
+uint64_t hook_deadline(const struct hook_settings *settings, const struct hook_input *input)
+{
+	int reserve_ms = settings->deadline_ms / 10 < 50 ? settings->deadline_ms / 10 : 50;
+	return input->start_ns + (uint64_t)(settings->deadline_ms - reserve_ms) * NS_PER_MS;
+}
+
+static uint64_t answer_deadline(const struct hook_settings *settings, const struct hook_input *input)
+{
+	uint64_t answer = clock_ns() + (uint64_t)settings->answer_ms * NS_PER_MS;
+	uint64_t whole = hook_deadline(settings, input);
+	return answer < whole ? answer : whole;
+}
+
+/* `freed <attempts> <ms>` and nothing else. */
+static bool is_freed(const char *line)
+{
+	char attempts[10], ms[10];
+	int used = 0;
+	uint64_t value;
+	return sscanf(line, "freed %9[0-9] %9[0-9]%n", attempts, ms, &used) == 2 &&
+	       (size_t)used == strlen(line) && line[6] == attempts[0] &&
+	       line[7 + strlen(attempts)] == ms[0] && parse_number(attempts, 0, UINT32_MAX, &value);
+}
+
+static void kill_executor(const struct hook_settings *settings, const struct hook_input *input, int folder,
+			  const char *reason)
+{
+	struct kill_target target;
+	if (!kill_target_read(&target, folder)) {
+		if (reason[0] != '\0')
+			syslog(LOG_WARNING, "job %u: executor %s, and executor.pid cannot be read", input->job_id,
+			       reason);
+		return;
+	}
+	switch (kill_target_end(&target, hook_deadline(settings, input))) {
+	case KILL_NONE_LEFT:
+		break;
+	case KILL_DONE:
+		syslog(LOG_WARNING, "job %u: executor %d %s and was killed, %llu ms after the prolog began",
+		       input->job_id, (int)target.executor.pid, reason[0] != '\0' ? reason : "did not listen",
+		       (unsigned long long)((clock_ns() - input->start_ns) / NS_PER_MS));
+		break;
+	case KILL_LATE:
+		syslog(LOG_ERR, "job %u: executor %d was killed but parts of it were alive at the deadline",
+		       input->job_id, (int)target.executor.pid);
+		break;
+	}
+}
+
+void hook_begin(const struct hook_settings *settings, const struct hook_input *input)
+{
+	struct hook_folder folder;
+	if (!hook_folder_open(&folder, settings->run_dir, input->node, true))
+		return; /* logged there: nothing in an untrusted folder may be believed */
+	hook_folder_mark(&folder, input);
+	char line[HOOK_LINE_MAX], answer[HOOK_LINE_MAX];
+	/* Bounded by hook_input: the longest line is 237 bytes. */
+	(void)format(line, sizeof line, "begin %u %u %s %d %llu\n", input->job_id, input->cpus, input->gpus,
+		     settings->answer_ms, (unsigned long long)input->start_ns);
+	switch (hook_talk(folder.node, line, answer, answer_deadline(settings, input))) {
+	case TALK_ANSWERED:
+		if (!is_freed(answer))
+			kill_executor(settings, input, folder.node, "gave a wrong answer");
+		break;
+	case TALK_NO_ANSWER:
+		kill_executor(settings, input, folder.node, "did not answer");
+		break;
+	case TALK_NOBODY:
+		kill_executor(settings, input, folder.node, "");
+		break;
+	}
+	hook_folder_close(&folder);
+}
+
+/* A hint to the daemon that this node has more room now. Lost datagrams cost a poll interval, nothing else. */
+static void send_wake(const struct hook_settings *settings, const struct hook_input *input)
+{
+	char line[HOOK_LINE_MAX];
+	if (settings->wake_length == 0 ||
+	    !format(line, sizeof line, "wake %s %s %u\n", input->cluster, input->node, input->job_id))
+		return;
+	int fd = socket(settings->wake.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	(void)sendto(fd, line, strlen(line), MSG_NOSIGNAL, (const struct sockaddr *)&settings->wake,
+		     settings->wake_length);
+	(void)close(fd);
+}
+
+void hook_end(const struct hook_settings *settings, const struct hook_input *input)
+{
+	struct hook_folder folder;
+	char line[HOOK_LINE_MAX], answer[HOOK_LINE_MAX];
+	enum talk talk = TALK_NOBODY;
+	if (hook_folder_open(&folder, settings->run_dir, input->node, false)) {
+		hook_folder_unmark(&folder, input->job_id);
+		(void)format(line, sizeof line, "end %u\n", input->job_id);
+		talk = hook_talk(folder.node, line, answer, answer_deadline(settings, input));
+		hook_folder_close(&folder);
+	}
+	if (talk == TALK_NOBODY)
+		send_wake(settings, input);
+}
+
+bool hook_probe(const struct hook_settings *settings, const struct hook_input *input, char answer[HOOK_LINE_MAX])
+{
+	struct hook_folder folder;
+	if (!hook_folder_open(&folder, settings->run_dir, input->node, false))
+		return false;
+	enum talk talk = hook_talk(folder.node, "probe\n", answer, hook_deadline(settings, input));
+	hook_folder_close(&folder);
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+	if (talk != TALK_ANSWERED || strncmp(answer, "here ", 5) != 0)
+		return false;
+	size_t length = strlen(answer + 5);
+	return length >= 1 && length <= 128 && strspn(answer + 5, allowed) == length;
+}

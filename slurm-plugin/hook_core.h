@@ -1,0 +1,48 @@
+/* What the node hook does when a batch job begins or ends on this node; no environment, no configuration files, no exit.
+ *
+ * The lines it exchanges with the executor's hook.sock are described in PROTOCOL.md: begin/freed, end/ok, probe/here. */
+#ifndef GLEAN_HOOK_CORE_H
+#define GLEAN_HOOK_CORE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "hostlist.h"
+
+#define HOOK_LINE_MAX 256 /* the longest line either side may send, its newline included */
+#define HOOK_MAX_CPUS 65536
+#define HOOK_MAX_GPUS 64
+#define HOOK_PATH_MAX 256
+
+struct hook_settings {
+	char run_dir[HOOK_PATH_MAX];
+	int answer_ms;	 /* how long the executor may take */
+	int deadline_ms; /* the hard end of the whole program */
+	struct sockaddr_storage wake;
+	socklen_t wake_length; /* 0: no wake datagram */
+};
+
+struct hook_input {
+	char node[HOSTLIST_MAX_NAME + 1];
+	char cluster[HOSTLIST_MAX_NAME + 1]; /* "-" when unknown */
+	uint32_t job_id;
+	uint32_t cpus;		      /* 0: unknown, the whole node */
+	char gpus[HOOK_MAX_GPUS * 3]; /* "0,1", "-" none, "*" unknown */
+	uint64_t start_ns;	      /* CLOCK_MONOTONIC at the program's start */
+};
+
+/* The moment after which nothing more is begun: a little before deadline_ms, so that there is time to log and leave. */
+uint64_t hook_deadline(const struct hook_settings *settings, const struct hook_input *input);
+
+/* Marks the job, has the executor free what it needs, and kills the executor when that gives no answer. */
+void hook_begin(const struct hook_settings *settings, const struct hook_input *input);
+
+/* Removes the job's mark and tells the executor, or else the daemon, that the job has left. */
+void hook_end(const struct hook_settings *settings, const struct hook_input *input);
+
+/* Asks the executor for its id; `answer` gets the line without newline. */
+bool hook_probe(const struct hook_settings *settings, const struct hook_input *input, char answer[HOOK_LINE_MAX]);
+
+#endif

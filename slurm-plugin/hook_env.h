@@ -1,0 +1,19 @@
+/* Takes what the hook has to know from Slurm's environment, and believes none of it unchecked. */
+#ifndef GLEAN_HOOK_ENV_H
+#define GLEAN_HOOK_ENV_H
+
+#include "hook_core.h"
+
+/* The node's name from SLURMD_NODENAME: [A-Za-z0-9._-]{1,64}, no leading dot. False otherwise. */
+bool hook_env_node(struct hook_input *input);
+
+/* The job: id, CPUs and GPUs on this node, cluster. False when there is no usable job id. Needs hook_env_node before it. */
+bool hook_env_job(struct hook_input *input, uint64_t deadline_ns);
+
+/* The `index`th entry of a list like "5,1" or "4(x2),3"; its largest when the index is negative or too high; 0 when malformed. */
+uint32_t hook_env_cpus(const char *list, long index);
+
+/* "0,1" or "0-3" as ascending indices; "-" for none, "*" when it cannot be read. */
+void hook_env_gpus(const char *list, char *out, size_t size);
+
+#endif

@@ -1,0 +1,23 @@
+/* The node's folder <runDir>/<node>/: opened only when nobody but us can have written there; it keeps the marks of batch jobs. */
+#ifndef GLEAN_HOOK_FOLDER_H
+#define GLEAN_HOOK_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hook_core.h"
+
+struct hook_folder {
+	int node; /* <runDir>/<node> */
+	int jobs; /* <runDir>/<node>/jobs */
+};
+
+/* False, with a line to syslog, when the folder is missing (and `create` is false) or cannot be trusted. */
+bool hook_folder_open(struct hook_folder *folder, const char *run_dir, const char *node, bool create);
+void hook_folder_close(struct hook_folder *folder);
+
+/* Makes jobs/<jobId>.<cpus>.<gpus>. A failure is only logged: the executor is asked anyway. */
+void hook_folder_mark(const struct hook_folder *folder, const struct hook_input *input);
+void hook_folder_unmark(const struct hook_folder *folder, uint32_t job_id);
+
+#endif

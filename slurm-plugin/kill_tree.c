@@ -1,0 +1,172 @@
+/* Ends an executor and everything it started, and waits until all of it is gone. */
+#include "kill_tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define POPULATED_POLL_MS 5 /* in case the kernel's notice on cgroup.events is missed */
+#define GONE_POLL_NS 1000000
+
+/* One `key=value` line of executor.pid. Unknown keys are for others. */
+static bool read_entry(struct kill_target *target, const char *key, const char *value)
+{
+	uint64_t number;
+	if (strcmp(key, "pid") == 0) {
+		if (!parse_number(value, 2, 4194303, &number))
+			return false;
+		target->executor.pid = (pid_t)number;
+	} else if (strcmp(key, "startTicks") == 0) {
+		return parse_number(value, 1, INT64_MAX, &target->executor.start_ticks);
+	} else if (strcmp(key, "kill") == 0 && value[0] != '\0' &&
+		   (!is_cgroup_file(value, "cgroup.kill") ||
+		    !format(target->kill_path, sizeof target->kill_path, "%s", value))) {
+		target->kill_path[0] = '\0'; /* not a file to write to; the pid still is good */
+		syslog(LOG_ERR, "executor.pid: kill=%.64s is no cgroup.kill below /sys/fs/cgroup; left out", value);
+	}
+	return true;
+}
+
+bool kill_target_read(struct kill_target *target, int folder)
+{
+	char text[4096], *save = NULL;
+	*target = (struct kill_target){0};
+	if (!read_text(folder, "executor.pid", text, sizeof text))
+		return false;
+	for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		char *equals = strchr(line, '=');
+		if (equals == NULL)
+			return false;
+		*equals = '\0';
+		if (!read_entry(target, line, equals + 1))
+			return false;
+	}
+	return target->executor.pid > 1 && target->executor.start_ticks > 0 &&
+	       target->executor.pid != getpid() && target->executor.pid != getppid();
+}
+
+/* -1 when the cgroup does not exist (any more), else whether processes are in it or below it. */
+static int is_populated(int events)
+{
+	char text[512];
+	ssize_t got = pread(events, text, sizeof text - 1, 0);
+	if (got < 0)
+		return -1;
+	text[got] = '\0';
+	return strstr(text, "populated 1") != NULL;
+}
+
+static int open_events(const char *kill_path)
+{
+	char path[sizeof ((struct kill_target *)NULL)->kill_path + 8];
+	size_t folder = strlen(kill_path) - strlen("cgroup.kill");
+	if (!format(path, sizeof path, "%.*scgroup.events", (int)folder, kill_path))
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static bool write_kill(const char *kill_path)
+{
+	int fd = open(kill_path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bool written = write(fd, "1", 1) == 1;
+	return close(fd) == 0 && written;
+}
+
+/* Kills the cgroup, by name, and waits until it is empty. KILL_NONE_LEFT too when there is no such cgroup. */
+static enum kill_outcome kill_cgroup(const char *kill_path, uint64_t deadline_ns)
+{
+	int events = open_events(kill_path);
+	if (events < 0)
+		return KILL_NONE_LEFT;
+	enum kill_outcome outcome = KILL_NONE_LEFT;
+	if (is_populated(events) == 1) {
+		outcome = write_kill(kill_path) ? KILL_DONE : KILL_LATE;
+		while (outcome == KILL_DONE && is_populated(events) == 1) {
+			struct pollfd changed = {.fd = events, .events = POLLPRI};
+			int left = ms_until(deadline_ns);
+			if (left == 0)
+				outcome = KILL_LATE;
+			else
+				(void)poll(&changed, 1, left < POPULATED_POLL_MS ? left : POPULATED_POLL_MS);
+		}
+	}
+	(void)close(events);
+	return outcome;
+}
+
+/* A number that is the same for the same set of processes. */
+static uint64_t fingerprint(const struct proc_list *list)
+{
+	uint64_t sum = 0;
+	for (size_t at = 0; at < list->count; at++) {
+		uint64_t one = (uint64_t)list->items[at].pid ^ (list->items[at].start_ticks << 22);
+		sum += one * 0x9e3779b97f4a7c15ull;
+	}
+	return sum;
+}
+
+/* Stops the executor and its tree, again and again until a look finds nobody new: a stopped process can neither start another nor
+ * leave the tree. This matters because the tree falls apart as soon as the executor is dead. */
+static void freeze_tree(struct proc_list *list, const struct proc *root, uint64_t deadline_ns)
+{
+	uint64_t before, after = 0;
+	(void)proc_signal(root, SIGSTOP);
+	do {
+		before = after;
+		proc_tree_collect(list, root->pid);
+		for (size_t at = 0; at < list->count; at++)
+			(void)proc_signal(&list->items[at], SIGSTOP);
+		after = fingerprint(list);
+	} while (after != before && clock_ns() < deadline_ns);
+}
+
+static bool any_alive(const struct proc_list *list)
+{
+	for (size_t at = 0; at < list->count; at++) {
+		if (proc_is_alive(&list->items[at]))
+			return true;
+	}
+	return false;
+}
+
+static enum kill_outcome kill_list(const struct proc *executor, const struct proc_list *list, uint64_t deadline_ns)
+{
+	(void)proc_signal(executor, SIGKILL);
+	for (size_t at = 0; at < list->count; at++)
+		(void)proc_signal(&list->items[at], SIGKILL);
+	while (proc_is_alive(executor) || any_alive(list)) {
+		if (clock_ns() >= deadline_ns)
+			return KILL_LATE;
+		const struct timespec pause = {.tv_nsec = GONE_POLL_NS};
+		(void)nanosleep(&pause, NULL);
+	}
+	return KILL_DONE;
+}
+
+enum kill_outcome kill_target_end(const struct kill_target *target, uint64_t deadline_ns)
+{
+	static struct proc_list list;
+	enum kill_outcome by_cgroup = KILL_NONE_LEFT, by_pid = KILL_NONE_LEFT;
+	bool has_cgroup = target->kill_path[0] != '\0';
+	bool alive = proc_is_alive(&target->executor);
+	uint64_t now = clock_ns();
+	/* Looked at before anything is killed, also beside a cgroup: what failed to enter it must not be left. */
+	if (alive && has_cgroup)
+		proc_tree_collect(&list, target->executor.pid);
+	else if (alive)
+		freeze_tree(&list, &target->executor, deadline_ns > now ? now + (deadline_ns - now) / 2 : now);
+	if (has_cgroup)
+		by_cgroup = kill_cgroup(target->kill_path, deadline_ns);
+	if (alive)
+		by_pid = kill_list(&target->executor, &list, deadline_ns);
+	return by_cgroup > by_pid ? by_cgroup : by_pid;
+}

@@ -1,0 +1,26 @@
+/* Ends an executor and everything it started, and waits until all of it is gone. */
+#ifndef GLEAN_KILL_TREE_H
+#define GLEAN_KILL_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proc_tree.h"
+
+struct kill_target {
+	struct proc executor;
+	char kill_path[512]; /* its cgroup's cgroup.kill, "" without cgroup */
+};
+
+enum kill_outcome {
+	KILL_NONE_LEFT, /* there was nothing alive */
+	KILL_DONE,	/* killed, and gone */
+	KILL_LATE,	/* killed, but some of it was still there at the deadline */
+};
+
+/* Reads executor.pid of the node's folder. False when it is missing or malformed. */
+bool kill_target_read(struct kill_target *target, int folder);
+
+enum kill_outcome kill_target_end(const struct kill_target *target, uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,205 @@
+/* glean-spawn: starts one command as a user, supervises it and all that it starts, and reports its end.
+ *
+ * Descriptor 3 brings the request (framing in spawn_request.h), 4 the control bytes `T` (SIGTERM) and `K` (SIGKILL to the whole tree; so
+ * does its end of file, for then the executor is gone), 5 takes the report lines:
+ *   started <pid> <startTicks> <monotonicNs>
+ *   ended <exitCode> <signal> <monotonicNs> <userMs> <systemMs> <maxRssKb> <oomKills>
+ *   failed <stage> <errno> <message>
+ * PROTOCOL.md says each precisely. The program exits with 0 after its last line. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proc_tree.h"
+#include "spawn_child.h"
+#include "spawn_tree.h"
+#include "util.h"
+
+#define REQUEST_FD 3
+#define CONTROL_FD 4
+#define REPORT_FD 5
+#define STATUS_FD_MIN 10 /* away from the script's descriptor */
+#define MEMORY_POLL_MS 200
+
+enum { ON_SIGNAL, ON_CONTROL, ON_STATUS, ON_COUNT };
+
+struct supervisor {
+	struct pollfd watched[ON_COUNT]; /* fd -1: no longer watched */
+	struct spawn_tree tree;
+	uint64_t start_ticks;
+	struct failure failure;
+	bool failed;
+};
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* So that no file of ours gets the number of a standard descriptor. */
+static bool fill_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (!is_open(fd) && open("/dev/null", O_RDWR) != fd)
+			return false;
+	}
+	return true;
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	/* SIGCHLD must not be ignored, as it may have been by our parent: then nothing could be waited for. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
+	    sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* A pipe whose writing end closes at exec; both ends are moved up. */
+static bool open_status(int ends[2])
+{
+	int low[2];
+	if (pipe2(low, O_CLOEXEC) != 0)
+		return false;
+	ends[0] = fcntl(low[0], F_DUPFD_CLOEXEC, STATUS_FD_MIN);
+	ends[1] = fcntl(low[1], F_DUPFD_CLOEXEC, STATUS_FD_MIN);
+	(void)close(low[0]);
+	(void)close(low[1]);
+	return ends[0] >= 0 && ends[1] >= 0;
+}
+
+static bool start(struct supervisor *self, const struct spawn_request *request)
+{
+	int status[2];
+	pid_t own = getpid();
+	struct proc_info info;
+	int signals = open_signals();
+	if (signals < 0 || chdir("/") != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 ||
+	    !open_status(status))
+		return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s",
+			    strerror(errno));
+	pid_t pid = fork();
+	if (pid < 0)
+		return fail(&self->failure, STAGE_START, errno, "no process can be made: %s", strerror(errno));
+	if (pid == 0)
+		spawn_child_run(request, own, status[1]);
+	(void)close(status[1]);
+	spawn_tree_init(&self->tree, request, pid);
+	if (proc_read(pid, &info)) /* not reaped yet, so it is there even if it has ended */
+		self->start_ticks = info.start_ticks;
+	self->watched[ON_SIGNAL] = (struct pollfd){.fd = signals, .events = POLLIN};
+	self->watched[ON_CONTROL] = (struct pollfd){.fd = CONTROL_FD, .events = POLLIN};
+	self->watched[ON_STATUS] = (struct pollfd){.fd = status[0], .events = POLLIN};
+	return true;
+}
+
+static void on_signal(struct supervisor *self)
+{
+	struct signalfd_siginfo info;
+	while (read(self->watched[ON_SIGNAL].fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo != SIGCHLD)
+			self->tree.killing = true;
+	}
+}
+
+static void on_control(struct supervisor *self)
+{
+	char bytes[64];
+	ssize_t got = read(CONTROL_FD, bytes, sizeof bytes);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) { /* the executor is gone */
+		self->tree.killing = true;
+		self->watched[ON_CONTROL].fd = -1;
+		return;
+	}
+	for (ssize_t at = 0; at < got; at++) {
+		if (bytes[at] == 'K')
+			self->tree.killing = true;
+		else if (bytes[at] == 'T')
+			spawn_tree_terminate(&self->tree);
+	}
+}
+
+/* The status pipe closed without a word: the exec was done (or the child killed before it). Else it brings the failure. */
+static void on_status(struct supervisor *self)
+{
+	ssize_t got;
+	do
+		got = read(self->watched[ON_STATUS].fd, &self->failure, sizeof self->failure);
+	while (got < 0 && errno == EINTR);
+	(void)close(self->watched[ON_STATUS].fd);
+	self->watched[ON_STATUS].fd = -1;
+	self->failed = got != 0;
+	if (got == 0)
+		report_started(REPORT_FD, self->tree.main, self->start_ticks);
+	else if (got != (ssize_t)sizeof self->failure || self->failure.stage >= STAGE_COUNT)
+		(void)fail(&self->failure, STAGE_START, EIO, "the command's start was cut off");
+}
+
+static void supervise(struct supervisor *self)
+{
+	const struct spawn_request *request = self->tree.request;
+	uint64_t next_look = clock_ns() + MEMORY_POLL_MS * NS_PER_MS;
+	while (!spawn_tree_reap(&self->tree)) {
+		int timeout = -1;
+		if (self->tree.killing) {
+			timeout = spawn_tree_kill(&self->tree);
+		} else if (request->poll_memory) {
+			if (clock_ns() >= next_look) {
+				spawn_tree_check_memory(&self->tree);
+				next_look = clock_ns() + MEMORY_POLL_MS * NS_PER_MS;
+			}
+			timeout = self->tree.killing ? 0 : ms_until(next_look);
+		}
+		if (poll(self->watched, ON_COUNT, timeout) <= 0)
+			continue;
+		if (self->watched[ON_STATUS].revents != 0)
+			on_status(self);
+		if (self->watched[ON_CONTROL].revents != 0)
+			on_control(self);
+		if (self->watched[ON_SIGNAL].revents != 0)
+			on_signal(self);
+	}
+	if (self->watched[ON_STATUS].fd >= 0)
+		on_status(self); /* it ended before we looked; nobody holds the other end any more */
+}
+
+int main(int argc, char **argv)
+{
+	static struct spawn_request request;
+	static struct supervisor self;
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		return printf("glean-spawn %s\n", GLEAN_VERSION) < 0 ? 1 : 0;
+	if (argc != 1 || !is_open(REQUEST_FD) || !is_open(CONTROL_FD) || !is_open(REPORT_FD) ||
+	    !fill_standard_fds()) {
+		(void)fprintf(stderr, "glean-spawn: it is started by glean-executor, with descriptors 3, 4 and 5 and no "
+				      "arguments.\n");
+		return 2;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (!spawn_request_read(&request, REQUEST_FD, &self.failure) || !start(&self, &request)) {
+		report_failed(REPORT_FD, &self.failure);
+		return 0;
+	}
+	(void)close(REQUEST_FD);
+	supervise(&self);
+	if (self.failed)
+		report_failed(REPORT_FD, &self.failure);
+	else
+		report_ended(REPORT_FD, &self.tree.ending);
+	return 0;
+}

@@ -1,0 +1,50 @@
+/* The lines that glean-spawn writes to descriptor 5: started, ended, failed (see PROTOCOL.md). */
+#ifndef GLEAN_SPAWN_REPORT_H
+#define GLEAN_SPAWN_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define REPORT_LINE_MAX 512
+#define FAILURE_TEXT_MAX 400
+
+/* Where a start failed. The names in the report are in the same order in spawn_report.c. */
+enum stage {
+	STAGE_REQUEST,
+	STAGE_START,
+	STAGE_JOIN,
+	STAGE_OOM_SCORE,
+	STAGE_SCHEDULE,
+	STAGE_AFFINITY,
+	STAGE_USER,
+	STAGE_CHDIR,
+	STAGE_OPEN_STDIN,
+	STAGE_OPEN_STDOUT,
+	STAGE_OPEN_STDERR,
+	STAGE_SCRIPT,
+	STAGE_EXEC,
+	STAGE_COUNT,
+};
+
+/* Fits a pipe's atomic write, by which the child hands it to the supervisor. */
+struct failure {
+	enum stage stage;
+	int error; /* errno, or 0 */
+	char text[FAILURE_TEXT_MAX];
+};
+
+/* Fills the failure with one sentence and returns false, so that a check can end in `return fail(…)`. */
+__attribute__((format(printf, 4, 5))) bool fail(struct failure *failure, enum stage stage, int error,
+						const char *text, ...);
+
+struct ending {
+	int status; /* as of waitpid */
+	uint64_t oom_kills;
+};
+
+void report_started(int fd, pid_t pid, uint64_t start_ticks);
+void report_ended(int fd, const struct ending *ending);
+void report_failed(int fd, const struct failure *failure);
+
+#endif

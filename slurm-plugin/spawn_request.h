@@ -1,0 +1,47 @@
+/* The request that glean-spawn reads from descriptor 3.
+ *
+ * Framing (PROTOCOL.md has the table of keys): u32 length, at most 8 MiB, then `length` bytes of records, each a u32 size and
+ * `size` bytes `key=value`. Integers are little-endian. Values hold no NUL, `script` excepted. Sizes instead of separators, so that no
+ * value of a user's can become a record of its own. */
+#ifndef GLEAN_SPAWN_REQUEST_H
+#define GLEAN_SPAWN_REQUEST_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "spawn_report.h"
+
+#define REQUEST_MAX (8u << 20)	/* environment and script: the kernel takes no more than 6 MiB of arguments */
+#define REQUEST_MAX_STRINGS 16384
+#define REQUEST_MAX_GROUPS 1024
+#define REQUEST_MAX_JOINS 16
+#define REQUEST_CPU_SETS 8	/* of 1024 CPUs each */
+
+struct spawn_request {
+	uid_t uid;
+	gid_t gid;
+	const char *user; /* NULL: none given */
+	gid_t groups[REQUEST_MAX_GROUPS];
+	size_t group_count;
+	bool allow_root, append, idle, new_privs, poll_memory, has_nice, has_oom_score, has_cpus;
+	const char *cwd, *stdin_path, *stdout_path, *stderr_path;
+	mode_t umask;
+	int nice, oom_score;
+	cpu_set_t cpus[REQUEST_CPU_SETS];
+	const char *joins[REQUEST_MAX_JOINS];
+	size_t join_count;
+	const char *kill_path; /* NULL: none given */
+	uint64_t memory_bytes;
+	char *env[REQUEST_MAX_STRINGS + 1], *args[REQUEST_MAX_STRINGS + 1]; /* NULL-terminated */
+	size_t env_count, arg_count;
+	const uint8_t *script; /* NULL: argv[0] is executed */
+	size_t script_length;
+};
+
+/* Reads and checks the whole request. The strings live in a static buffer: one request a process. */
+bool spawn_request_read(struct spawn_request *request, int fd, struct failure *failure);
+
+#endif

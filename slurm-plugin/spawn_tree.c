@@ -1,0 +1,125 @@
+/* Supervises the command and all that it started: signals, memory, the end of the last one. */
+#include "spawn_tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proc_tree.h"
+#include "util.h"
+
+#define KILL_PAUSE_MAX_MS 64
+
+/* The kills of the kernel in one memory cgroup: the same words in memory.events (v2) and memory.oom_control (v1). */
+static uint64_t read_oom_kills(const char *join)
+{
+	static const char *const files[] = {"memory.events", "memory.oom_control"};
+	static const char key[] = "\noom_kill ";
+	char path[1100], text[1024];
+	size_t folder = (size_t)(strrchr(join, '/') + 1 - join); /* is_cgroup_file saw the slash */
+	for (size_t at = 0; at < sizeof files / sizeof files[0]; at++) {
+		if (!format(path, sizeof path, "%.*s%s", (int)folder, join, files[at]) ||
+		    !read_text(AT_FDCWD, path, text, sizeof text))
+			continue;
+		const char *found = strstr(text, key);
+		if (found != NULL)
+			return strtoull(found + sizeof key - 1, NULL, 10);
+	}
+	return 0;
+}
+
+static uint64_t count_oom_kills(const struct spawn_request *request)
+{
+	uint64_t sum = 0;
+	for (size_t at = 0; at < request->join_count; at++)
+		sum += read_oom_kills(request->joins[at]);
+	return sum;
+}
+
+void spawn_tree_init(struct spawn_tree *tree, const struct spawn_request *request, pid_t main)
+{
+	*tree = (struct spawn_tree){.request = request, .main = main};
+	tree->oom_before = count_oom_kills(request);
+}
+
+bool spawn_tree_reap(struct spawn_tree *tree)
+{
+	for (;;) {
+		int status;
+		pid_t pid = waitpid(-1, &status, WNOHANG);
+		if (pid == tree->main) {
+			tree->main_ended = true;
+			tree->killing = true; /* as Slurm does at the end of a step */
+			tree->ending.status = status;
+		}
+		if (pid == 0)
+			return false;
+		if (pid < 0 && errno == ECHILD) { /* orphans come to us, so this means: nobody is left */
+			uint64_t now = count_oom_kills(tree->request);
+			tree->ending.oom_kills += now > tree->oom_before ? now - tree->oom_before : 0;
+			return true;
+		}
+		if (pid < 0 && errno != EINTR)
+			return false;
+	}
+}
+
+static struct proc_list *collect(void)
+{
+	static struct proc_list list;
+	proc_tree_collect(&list, getpid());
+	return &list;
+}
+
+void spawn_tree_terminate(struct spawn_tree *tree)
+{
+	/* Before its setsid the command has no group of its own. */
+	if (!tree->main_ended && kill(-tree->main, SIGTERM) != 0)
+		(void)kill(tree->main, SIGTERM);
+	const struct proc_list *list = collect();
+	for (size_t at = 0; at < list->count; at++) {
+		struct proc_info info;
+		if (proc_read(list->items[at].pid, &info) && info.pgrp != tree->main)
+			(void)proc_signal(&list->items[at], SIGTERM);
+	}
+}
+
+int spawn_tree_kill(struct spawn_tree *tree)
+{
+	unsigned round = tree->rounds++;
+	bool by_cgroup = false;
+	if (tree->request->kill_path != NULL) {
+		int fd = open(tree->request->kill_path, O_WRONLY | O_CLOEXEC);
+		by_cgroup = fd >= 0 && write(fd, "1", 1) == 1;
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	if (!tree->main_ended && kill(-tree->main, SIGKILL) != 0)
+		(void)kill(tree->main, SIGKILL);
+	/* With a cgroup the first round ends all that entered it; the walk is for what is left. */
+	if (!by_cgroup || round > 0) {
+		const struct proc_list *list = collect();
+		for (size_t at = 0; at < list->count; at++)
+			(void)proc_signal(&list->items[at], SIGKILL);
+	}
+	return round < 6 ? 1 << round : KILL_PAUSE_MAX_MS;
+}
+
+void spawn_tree_check_memory(struct spawn_tree *tree)
+{
+	uint64_t pages = 0;
+	const struct proc_list *list = collect();
+	for (size_t at = 0; at < list->count; at++) {
+		struct proc_info info;
+		if (proc_read(list->items[at].pid, &info) && info.start_ticks == list->items[at].start_ticks)
+			pages += info.rss_pages;
+	}
+	if (tree->killing || pages * (uint64_t)sysconf(_SC_PAGESIZE) <= tree->request->memory_bytes)
+		return;
+	tree->killing = true;
+	tree->ending.oom_kills++;
+}
