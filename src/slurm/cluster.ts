@@ -1,0 +1,146 @@
+// The Cluster port on Slurm's own commands: which are run when, and the snapshot that comes of them.
+
+import { randomBytes } from "node:crypto";
+import type { Cluster } from "../core/ports.js";
+import { GleanerError } from "../model/errors.js";
+import type { NodeName } from "../model/ids.js";
+import type { Job } from "../model/job.js";
+import type { Node } from "../model/node.js";
+import type { ClusterFacts, Partition, Snapshot } from "../model/snapshot.js";
+import { type CommandResult, runCommand } from "./command.js";
+import { readFacts } from "./facts.js";
+import { linesOf, MAX_UNREADABLE } from "./fields.js";
+import { readJobs, squeueArguments, squeueFormat } from "./jobs.js";
+import { readNodeLine, readNodes } from "./nodes.js";
+import { readPartitions } from "./partitions.js";
+
+export interface SlurmClusterOptions {
+  /** null: what the Slurm commands find by themselves. */
+  readonly slurmConf: string | null;
+  /** Where squeue and scontrol are; null: PATH. */
+  readonly binDirectory: string | null;
+  readonly commandTimeoutMs: number;
+  readonly now: () => number;
+}
+
+/** Partitions and configuration change when an administrator changes them. */
+const RARE_READ_INTERVAL_MS = 60_000;
+
+interface RarelyRead {
+  readonly readAtMs: number;
+  readonly facts: ClusterFacts;
+  readonly partitions: readonly Partition[];
+  readonly unreadable: readonly string[];
+}
+
+/**
+ * Slurm, read by two commands a snapshot (squeue, then scontrol show node) and two more at most every minute, one
+ * after the other. Each call rejects with a GleanerError of code SLURM when a command fails, hangs or is not
+ * understood; nothing is remembered of a failed call but its place in `commandCount`.
+ */
+export function createSlurmCluster(options: SlurmClusterOptions): Cluster {
+  return new SlurmCluster(options);
+}
+
+class SlurmCluster implements Cluster {
+  private commands = 0;
+  private rare: RarelyRead | null = null;
+
+  constructor(private readonly options: SlurmClusterOptions) {}
+
+  async readSnapshot(): Promise<Snapshot> {
+    const { now } = this.options;
+    // The rare reads come before, so that queue and nodes are as fresh as they can be.
+    const { facts, partitions, unreadable: unreadablePartitions } = await this.readRarely();
+    const unreadable: string[] = [];
+    // The queue before the nodes: a job that starts in between is in the nodes' figures, if not in the queue's.
+    const jobsAskedAtMs = now();
+    const jobs = await this.readQueue(unreadable);
+    const nodesAskedAtMs = now();
+    const nodeOutput = await this.scontrol(["-o", "-d", "-a", "show", "node"]);
+    const nodesReadAtMs = now();
+    return {
+      facts,
+      nodes: readNodes(outputOf("scontrol", nodeOutput), unreadable),
+      jobs,
+      partitions,
+      nodesAskedAtMs,
+      nodesReadAtMs,
+      jobsAskedAtMs,
+      unreadable: [...unreadablePartitions, ...unreadable].slice(0, MAX_UNREADABLE),
+    };
+  }
+
+  async readNode(node: NodeName): Promise<Node | null> {
+    // scontrol would take anything else for an option or a list of hosts.
+    if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(node)) return null;
+    const result = await this.scontrol(["-o", "-d", "show", "node", node]);
+    if (result.exitCode !== 0 && result.complaint === `Node ${node} not found`) return null;
+    const [line] = linesOf(outputOf("scontrol", result));
+    const read = line === undefined ? null : readNodeLine(line);
+    if (read === null || read.name !== node)
+      throw new GleanerError(
+        "SLURM",
+        `What scontrol says of node ${node} cannot be read: see \`scontrol -o show node ${node}\`.`,
+      );
+    return read;
+  }
+
+  commandCount(): number {
+    return this.commands;
+  }
+
+  private async readQueue(unreadable: string[]): Promise<Job[]> {
+    const mark = `@${randomBytes(9).toString("base64url")}@`;
+    const result = await this.run("squeue", squeueArguments, {
+      SLURM_TIME_FORMAT: "%s",
+      SQUEUE_FORMAT: squeueFormat(mark),
+    });
+    return readJobs(outputOf("squeue", result), mark, unreadable);
+  }
+
+  private async readRarely(): Promise<RarelyRead> {
+    const readAtMs = this.options.now();
+    if (this.rare !== null && readAtMs - this.rare.readAtMs < RARE_READ_INTERVAL_MS)
+      return this.rare;
+    const unreadable: string[] = [];
+    const partitionOutput = await this.scontrol(["-o", "-a", "show", "partition"]);
+    const records = readPartitions(outputOf("scontrol", partitionOutput), unreadable);
+    const config = outputOf("scontrol", await this.scontrol(["show", "config"]));
+    this.rare = {
+      readAtMs,
+      facts: readFacts(
+        config,
+        records.map((record) => record.memoryLimit),
+      ),
+      partitions: records.map((record) => record.partition),
+      unreadable,
+    };
+    return this.rare;
+  }
+
+  /** With times in UTC that say so: administrators see them in a node's reason. */
+  private scontrol(args: readonly string[]): Promise<CommandResult> {
+    return this.run("scontrol", args, { SLURM_TIME_FORMAT: "%Y-%m-%dT%H:%M:%SZ" });
+  }
+
+  private run(
+    program: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): Promise<CommandResult> {
+    this.commands += 1;
+    const { slurmConf, binDirectory, commandTimeoutMs } = this.options;
+    const options = { slurmConf, binDirectory, timeoutMs: commandTimeoutMs };
+    return runCommand(program, args, environment, options);
+  }
+}
+
+/** Standard output of a command that succeeded; throws what the command complained of otherwise. */
+function outputOf(program: string, result: CommandResult): Buffer {
+  if (result.exitCode === 0) return result.stdout;
+  throw new GleanerError(
+    "SLURM",
+    `${program} failed with exit status ${result.exitCode} (${result.complaint || "it said nothing"}): check that slurmctld is up (scontrol ping).`,
+  );
+}

@@ -1,0 +1,74 @@
+// What `scontrol show config` says that safety rests on.
+
+import { GleanerError } from "../model/errors.js";
+import type { ClusterFacts } from "../model/snapshot.js";
+import { linesOf, readCount, readWord, readWords } from "./fields.js";
+import type { MemoryLimit } from "./partitions.js";
+
+/**
+ * The facts of a cluster with the given memory limits of its partitions. Throws a GleanerError of code SLURM when the
+ * output is no configuration.
+ */
+export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]): ClusterFacts {
+  const settings = readSettings(output);
+  const clusterName = readWord(settings.get("ClusterName"));
+  const version = readWord(settings.get("SLURM_VERSION"));
+  if (clusterName === null || version === null)
+    throw new GleanerError(
+      "SLURM",
+      "`scontrol show config` printed no ClusterName or no SLURM_VERSION: try it by hand.",
+    );
+  return {
+    clusterName,
+    version,
+    prologs: readPrograms(settings, "Prolog"),
+    epilogs: readPrograms(settings, "Epilog"),
+    prologFlags: readWords(settings.get("PrologFlags")),
+    jobsArePinned: mayPin(settings.get("TaskPlugin")),
+    memoryIsConsumable: /MEMORY/i.test(settings.get("SelectTypeParameters") ?? ""),
+    maxMemoryPerCoreMb: readMaxMemoryPerCore(settings, memoryLimits),
+  };
+}
+
+/** `Key   = value` lines; the lines around them have no ` = `. */
+function readSettings(output: Buffer): Map<string, string> {
+  const settings = new Map<string, string>();
+  for (const line of linesOf(output)) {
+    const equals = line.indexOf("=");
+    if (equals === -1) continue;
+    const key = line.slice(0, equals).trim();
+    if (!settings.has(key)) settings.set(key, line.slice(equals + 1).trim());
+  }
+  return settings;
+}
+
+/** 22.05 prints `Prolog = /a,/b`, 24.11 prints `Prolog[0] = /a` and `Prolog[1] = /b`. */
+function readPrograms(settings: Map<string, string>, key: string): string[] {
+  const programs = readWords(settings.get(key));
+  for (let index = 0; settings.has(`${key}[${index}]`); index++)
+    programs.push(...readWords(settings.get(`${key}[${index}]`)));
+  return programs;
+}
+
+/**
+ * Only no task plugin at all surely pins nothing: task/affinity and task/cgroup pin depending on cgroup.conf and each
+ * job's options. task/none is printed as such by 22.05 and as `(null)` by 24.11.
+ */
+function mayPin(taskPlugin: string | undefined): boolean {
+  return taskPlugin !== "task/none" && taskPlugin !== "(null)";
+}
+
+/** A bound over all partitions, since a partition's limit replaces the cluster's; null as soon as one has none. */
+function readMaxMemoryPerCore(
+  settings: Map<string, string>,
+  memoryLimits: readonly MemoryLimit[],
+): number | null {
+  const clusterMb = readCount(settings.get("MaxMemPerCPU"));
+  let boundMb = memoryLimits.length === 0 ? clusterMb : 0;
+  for (const limit of memoryLimits) {
+    const ownMb = limit.kind === "perCore" ? limit.mb : null;
+    const limitMb = limit.kind === "inherited" ? clusterMb : ownMb;
+    boundMb = boundMb === null || limitMb === null ? null : Math.max(boundMb, limitMb);
+  }
+  return boundMb;
+}

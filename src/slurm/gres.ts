@@ -1,0 +1,82 @@
+// Generic resources of a node: `gpu:a100:2(S:0-1)` declared, `gpu:a100:2(IDX:0,2-3)` used, to GPU indices.
+
+/** One entry of a GRES list. `indices` is null where Slurm prints none. */
+export interface GresEntry {
+  readonly name: string;
+  readonly type: string | null;
+  readonly count: number;
+  readonly indices: readonly number[] | null;
+}
+
+/** More GPUs on one node than any machine has; bounds what `gpu:999999999` may cost. */
+const MAX_GPUS = 1_024;
+/** Slurm prints large counts with a unit, in powers of 1024. */
+const UNITS: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
+
+/** The entries of `Gres=` or `GresUsed=`; one that cannot be read is left out. Never throws. */
+export function readGres(text: string): GresEntry[] {
+  // Commas within parentheses belong to the indices.
+  const entries: GresEntry[] = [];
+  for (const part of text.match(/[^,(]+(?:\([^)]*\))?/g) ?? []) {
+    const entry = readEntry(part.trim());
+    if (entry !== null) entries.push(entry);
+  }
+  return entries;
+}
+
+function readEntry(part: string): GresEntry | null {
+  const open = part.indexOf("(");
+  const words = (open === -1 ? part : part.slice(0, open)).split(":");
+  const note = open === -1 ? "" : part.slice(open + 1, -1);
+  const indices = note.startsWith("IDX:") ? readIndices(note.slice(4)) : null;
+  const name = words[0]!;
+  if (!/^[A-Za-z]\w*$/.test(name)) return null;
+  const last = readGresCount(words.at(-1)!);
+  if (words.length === 1) return { name, type: null, count: indices?.length ?? 1, indices };
+  if (last === null) return { name, type: words[1]!, count: indices?.length ?? 1, indices };
+  return { name, type: words.length > 2 ? words[1]! : null, count: last, indices };
+}
+
+function readGresCount(text: string): number | null {
+  const match = /^(\d{1,12})([KMGTP]?)$/.exec(text);
+  return match ? Number(match[1]) * 1024 ** UNITS[match[2]!]! : null;
+}
+
+/** `0,2-3` to 0, 2, 3; `N/A` to none; null when it cannot be read. */
+function readIndices(text: string): number[] | null {
+  if (text === "N/A") return [];
+  const indices: number[] = [];
+  for (const range of text.split(",")) {
+    const match = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(range);
+    if (!match) return null;
+    for (let index = Number(match[1]); index <= Number(match[2] ?? match[1]); index++)
+      indices.push(index);
+  }
+  return indices;
+}
+
+/**
+ * How many GPUs a node declares and which are allocated. Where Slurm says that some are in use but not which (no
+ * type in gres.conf, shards, MPS, or no GresUsed at all), all are taken for allocated.
+ */
+export function readGpus(
+  gres: string,
+  gresUsed: string | null,
+): { gpuCount: number; allocatedGpus: number[] } {
+  const declared = readGres(gres).filter((entry) => entry.name === "gpu");
+  const gpuCount = Math.min(
+    MAX_GPUS,
+    declared.reduce((sum, entry) => sum + entry.count, 0),
+  );
+  const all = Array.from({ length: gpuCount }, (_, index) => index);
+  if (gresUsed === null) return { gpuCount, allocatedGpus: all };
+  const allocated = new Set<number>();
+  for (const entry of readGres(gresUsed)) {
+    if (entry.count === 0) continue;
+    const parted = entry.name === "shard" || entry.name === "mps";
+    if (parted || (entry.name === "gpu" && entry.indices?.length !== entry.count))
+      return { gpuCount, allocatedGpus: all };
+    if (entry.name === "gpu") for (const index of entry.indices!) allocated.add(index);
+  }
+  return { gpuCount, allocatedGpus: [...allocated].sort((left, right) => left - right) };
+}

@@ -1,0 +1,76 @@
+// Slurm's host lists: `n[1-3,7],gpu[01-04]`, `r[0-1]n[0-3]` to node names.
+
+import { GleanerError } from "../model/errors.js";
+import { type NodeName, nodeName } from "../model/ids.js";
+
+/** Slurm's own MAX_SLURM_NODES is 65,536: a longer list is no list of nodes. */
+export const MAX_HOSTS = 65_536;
+
+/**
+ * The names of a host list, in its order; none for "", `(null)` and `None`. Throws a GleanerError of code SLURM when
+ * brackets or ranges are malformed or there are more than `maxHosts` names.
+ */
+export function expandHostList(text: string, maxHosts: number = MAX_HOSTS): NodeName[] {
+  if (text === "" || text === "(null)" || text === "None") return [];
+  const names: NodeName[] = [];
+  for (const part of splitOutsideBrackets(text)) {
+    for (const name of expandPart(part, maxHosts - names.length)) names.push(nodeName(name));
+  }
+  return names;
+}
+
+function splitOutsideBrackets(text: string): string[] {
+  if (!text.includes("[")) return text.split(",");
+  const parts: string[] = [];
+  let start = 0;
+  let inside = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === "[" || character === "]") {
+      if (inside === (character === "[")) throw malformed(text);
+      inside = !inside;
+    } else if (character === "," && !inside) {
+      parts.push(text.slice(start, at));
+      start = at + 1;
+    }
+  }
+  parts.push(text.slice(start));
+  return parts;
+}
+
+/** One part without commas outside brackets: prefix, and any number of bracket groups each with what follows it. */
+function expandPart(part: string, maxHosts: number): string[] {
+  const pieces = part.split("[");
+  let names = [pieces[0]!];
+  if (part === "" || names[0]!.includes("]")) throw malformed(part);
+  for (const piece of pieces.slice(1)) {
+    const close = piece.indexOf("]");
+    if (close === -1) throw malformed(part);
+    const rest = piece.slice(close + 1);
+    const ids = expandRanges(piece.slice(0, close), maxHosts);
+    if (names.length * ids.length > maxHosts) throw tooMany(part);
+    names = names.flatMap((prefix) => ids.map((id) => prefix + id + rest));
+  }
+  if (names.length > maxHosts) throw tooMany(part);
+  return names;
+}
+
+/** `01-03,7` to `01`, `02`, `03`, `7`: the width of the first number holds for its range. */
+function expandRanges(ranges: string, maxHosts: number): string[] {
+  const ids: string[] = [];
+  for (const range of ranges.split(",")) {
+    const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(range);
+    if (!match) throw malformed(ranges);
+    const from = match[1]!;
+    const last = Number(match[2] ?? from);
+    if (last < Number(from)) throw malformed(ranges);
+    if (ids.length + last - Number(from) + 1 > maxHosts) throw tooMany(ranges);
+    for (let id = Number(from); id <= last; id++) ids.push(String(id).padStart(from.length, "0"));
+  }
+  return ids;
+}
+
+const malformed = (text: string) =>
+  new GleanerError("SLURM", `"${text.slice(0, 100)}" is no host list of Slurm's.`);
+const tooMany = (text: string) =>
+  new GleanerError("SLURM", `The host list "${text.slice(0, 100)}" names too many hosts.`);

@@ -1,0 +1,117 @@
+// Jobs, from squeue: the format that is asked for, and reading it.
+
+import { jobId, type NodeName } from "../model/ids.js";
+import type { Job } from "../model/job.js";
+import { noteUnreadable, readCount, readWord } from "./fields.js";
+import { expandHostList, MAX_HOSTS } from "./hostlist.js";
+import { readDurationMs, readTimeMs } from "./times.js";
+
+/**
+ * `-t all` lists also what ended within MinJobAge; arrays stay folded (no -r), so 50,000 pending tasks are one line;
+ * --noconvert keeps numbers whole.
+ */
+export const squeueArguments = ["-h", "-a", "--local", "--noconvert", "-t", "all"] as const;
+
+/**
+ * What users cannot write comes first, with a separator that it cannot hold: job id, displayed id, state, cores,
+ * number of nodes, nodes, submit, start and end time, time limit, partition, planned nodes.
+ */
+const plainFields = ["%A", "%i", "%T", "%C", "%D", "%N", "%V", "%S", "%e", "%l", "%P", "%Y"];
+/** What users or sites write: user, account, QOS, reason, name. */
+const freeFields = ["%u", "%a", "%q", "%r", "%j"];
+/** slurmctld refuses names of more than 1,024 bytes; more than this nobody reads. */
+const MAX_TEXT_LENGTH = 256;
+/** Node names over all jobs of a snapshot: 8 bytes each, equal lists counted once. */
+const MAX_LISTED_NODES = 4_000_000;
+
+/**
+ * The format for squeue. A job's name may hold any character, also new lines and whatever separator we choose, so
+ * records and free text are set off by a `mark` that nobody can know: random, new for each call, and handed over in
+ * the environment (SQUEUE_FORMAT), where other users cannot read it. What follows a mark is ours: `#` begins a
+ * record, `=` a free field.
+ */
+export function squeueFormat(mark: string): string {
+  return `${mark}#${plainFields.join("|")}${freeFields.map((field) => `${mark}=${field}`).join("")}`;
+}
+
+/** All jobs of the output of squeue with `squeueFormat(mark)`; what is no record goes to `unreadable`. */
+export function readJobs(output: Buffer, mark: string, unreadable: string[]): Job[] {
+  const jobs: Job[] = [];
+  const lists = new HostLists();
+  const beginning = Buffer.from(`${mark}#`);
+  let start = output.indexOf(beginning);
+  while (start !== -1) {
+    start += beginning.length;
+    const next = output.indexOf(beginning, start);
+    // Decoded one by one: a name that is kept for long then keeps its record in memory and not all of the output.
+    const record = output.toString("utf8", start, next === -1 ? output.length : next);
+    const job = readJob(record.split(`${mark}=`), lists);
+    if (job !== null) jobs.push(job);
+    else noteUnreadable(unreadable, record);
+    start = next;
+  }
+  return jobs;
+}
+
+function readJob(record: readonly string[], lists: HostLists): Job | null {
+  const [plainText, user, account, qos, reason, name] = record;
+  const plain = plainText!.split("|");
+  if (name === undefined || plain.length !== plainFields.length) return null;
+  const [idText = "", displayId = "", state = "", coreText = "", nodeCountText = ""] = plain;
+  const [nodeText = "", submitted = "", start = "", end = ""] = plain.slice(5);
+  const [limit = "", partition = "", plannedText = ""] = plain.slice(9);
+  const id = readCount(idText);
+  const cores = readCount(coreText);
+  const nodeCount = readCount(nodeCountText);
+  const nodes = lists.expand(nodeText);
+  const plannedNodes = lists.expand(plannedText);
+  if (id === null || cores === null || nodeCount === null) return null;
+  if (nodes === null || plannedNodes === null) return null;
+  return {
+    id: jobId(id),
+    displayId,
+    name: bounded(name.endsWith("\n") ? name.slice(0, -1) : name),
+    user: bounded(user!),
+    account: bounded(readWord(account) ?? ""),
+    partition,
+    qos: bounded(readWord(qos) ?? ""),
+    state,
+    cores,
+    nodeCount,
+    nodes,
+    submittedAtMs: readTimeMs(submitted),
+    startAtMs: readTimeMs(start),
+    endAtMs: readTimeMs(end),
+    timeLimitMs: readDurationMs(limit),
+    plannedNodes,
+    reason: bounded(reason!),
+  };
+}
+
+const bounded = (text: string): string => text.slice(0, MAX_TEXT_LENGTH);
+
+/** Host lists of one snapshot: equal ones are expanded once and share their array. */
+class HostLists {
+  private readonly known = new Map<string, readonly NodeName[] | null>();
+  private left = MAX_LISTED_NODES;
+
+  /** null: no host list, or too much altogether. */
+  expand(text: string): readonly NodeName[] | null {
+    let names = this.known.get(text);
+    if (names === undefined) {
+      names = this.expandNew(text);
+      this.known.set(text, names);
+    }
+    return names;
+  }
+
+  private expandNew(text: string): readonly NodeName[] | null {
+    try {
+      const names = expandHostList(text, Math.min(MAX_HOSTS, this.left));
+      this.left -= names.length;
+      return names;
+    } catch {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+// Nodes, from `scontrol -o -d show node`.
+
+import { nodeName } from "../model/ids.js";
+import type { Node, NodeBaseState } from "../model/node.js";
+import { linesOf, noteUnreadable, readCount, readFields, readWord, readWords } from "./fields.js";
+import { readGpus } from "./gres.js";
+
+const baseStates: ReadonlySet<string> = new Set<NodeBaseState>([
+  "IDLE",
+  "MIXED",
+  "ALLOCATED",
+  "DOWN",
+  "FUTURE",
+  "ERROR",
+  "UNKNOWN",
+]);
+
+/** Symbols that some forms of a state end with (man sinfo, NODE STATE CODES), as scontrol's own words. */
+const symbolFlags: Readonly<Record<string, string>> = {
+  "*": "NOT_RESPONDING",
+  "~": "POWERED_DOWN",
+  "#": "POWERING_UP",
+  "!": "POWER_DOWN",
+  "%": "POWERING_DOWN",
+  $: "MAINTENANCE",
+  "@": "REBOOT_REQUESTED",
+  "^": "REBOOT_ISSUED",
+  "-": "PLANNED",
+};
+
+/** All nodes of the output. A line that is none, or lacks what safety needs, goes to `unreadable` instead. */
+export function readNodes(output: Buffer, unreadable: string[]): Node[] {
+  const nodes: Node[] = [];
+  for (const line of linesOf(output)) {
+    const node = readNodeLine(line);
+    if (node !== null) nodes.push(node);
+    else noteUnreadable(unreadable, line);
+  }
+  return nodes;
+}
+
+/** One node, or null when the line lacks its name, state, or what is there and taken of cores and memory. */
+export function readNodeLine(line: string): Node | null {
+  if (!line.startsWith("NodeName=")) return null;
+  const fields = readFields(line);
+  const name = readWord(fields.get("NodeName"));
+  const state = readWord(fields.get("State"));
+  const cores = readCores(fields);
+  const allocatedCores = readCount(fields.get("CPUAlloc"));
+  const realMemoryMb = readCount(fields.get("RealMemory"));
+  const allocatedMemoryMb = readCount(fields.get("AllocMem"));
+  const specialisedMemoryMb = readCount(fields.get("MemSpecLimit") ?? "0");
+  if (
+    name === null ||
+    state === null ||
+    cores === null ||
+    allocatedCores === null ||
+    realMemoryMb === null ||
+    allocatedMemoryMb === null ||
+    specialisedMemoryMb === null
+  )
+    return null;
+  return {
+    name: nodeName(name),
+    address: readWord(fields.get("NodeAddr")) ?? name,
+    hostName: readWord(fields.get("NodeHostName")) ?? name,
+    ...readState(state),
+    cores,
+    allocatedCores,
+    memoryMb: Math.max(0, realMemoryMb - specialisedMemoryMb),
+    allocatedMemoryMb,
+    ...readGpus(fields.get("Gres") ?? "", readWord(fields.get("GresUsed"))),
+    partitions: readWords(fields.get("Partitions")),
+    // `alice(1001)`
+    owner: readWord(fields.get("Owner"))?.replace(/\(\d+\)$/, "") ?? null,
+    reason: readWord(fields.get("Reason")),
+    version: readWord(fields.get("Version")),
+  };
+}
+
+/** CPUEfctv; before Slurm 22.05, which brought it, the total less the specialised cores' CPUs. */
+function readCores(fields: Map<string, string>): number | null {
+  const effective = fields.get("CPUEfctv");
+  if (effective !== undefined) return readCount(effective);
+  const total = readCount(fields.get("CPUTot"));
+  const specialised = readCount(fields.get("CoreSpecCount") ?? "0");
+  const threads = readCount(fields.get("ThreadsPerCore") ?? "1");
+  if (total === null || specialised === null || threads === null) return null;
+  return Math.max(0, total - specialised * threads);
+}
+
+/**
+ * `MIXED+DRAIN`, `DOWN*+DRAIN`, `IDLE~`: base and flags. A base that is not known becomes UNKNOWN and its word is kept
+ * as a flag, so that whoever asks can see it.
+ */
+export function readState(text: string): { baseState: NodeBaseState; flags: string[] } {
+  const flags: string[] = [];
+  let baseState: NodeBaseState = "UNKNOWN";
+  for (const [index, word] of text.toUpperCase().split("+").entries()) {
+    let end = word.length;
+    const symbols: string[] = [];
+    while (end > 0 && symbolFlags[word[end - 1]!] !== undefined)
+      symbols.push(symbolFlags[word[--end]!]!);
+    const bare = word.slice(0, end);
+    if (index === 0 && baseStates.has(bare)) baseState = bare as NodeBaseState;
+    else if (bare !== "") flags.push(bare);
+    flags.push(...symbols);
+  }
+  return { baseState, flags: [...new Set(flags)] };
+}

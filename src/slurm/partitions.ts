@@ -1,0 +1,58 @@
+// Partitions, from `scontrol -o show partition`.
+
+import type { Partition } from "../model/snapshot.js";
+import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
+import { expandHostList } from "./hostlist.js";
+import { readDurationMs } from "./times.js";
+
+/** A partition's own limit on a job's memory, which takes the place of the cluster's. */
+export type MemoryLimit =
+  | { readonly kind: "inherited" }
+  | { readonly kind: "perCore"; readonly mb: number }
+  | { readonly kind: "perNode" };
+
+export interface PartitionRecord {
+  readonly partition: Partition;
+  readonly memoryLimit: MemoryLimit;
+}
+
+/** All partitions of the output; a line that cannot be read goes to `unreadable`. */
+export function readPartitions(output: Buffer, unreadable: string[]): PartitionRecord[] {
+  const records: PartitionRecord[] = [];
+  for (const line of linesOf(output)) {
+    const record = readPartitionLine(line);
+    if (record !== null) records.push(record);
+    else noteUnreadable(unreadable, line);
+  }
+  return records;
+}
+
+function readPartitionLine(line: string): PartitionRecord | null {
+  const fields = readFields(line);
+  const name = readWord(fields.get("PartitionName"));
+  if (name === null) return null;
+  try {
+    const partition: Partition = {
+      name,
+      state: fields.get("State") ?? "UNKNOWN",
+      nodes: expandHostList(fields.get("Nodes") ?? ""),
+      isDefault: fields.get("Default") === "YES",
+      maxTimeMs: readDurationMs(fields.get("MaxTime") ?? ""),
+      overSubscribe: fields.get("OverSubscribe") ?? "NO",
+      priorityTier: readCount(fields.get("PriorityTier")) ?? 0,
+      preemptMode: fields.get("PreemptMode") ?? "OFF",
+    };
+    return { partition, memoryLimit: readMemoryLimit(fields) };
+  } catch {
+    return null;
+  }
+}
+
+/** Slurm prints one of the two keys; `MaxMemPerNode=UNLIMITED` stands for a partition that sets none. */
+function readMemoryLimit(fields: Map<string, string>): MemoryLimit {
+  const perCoreMb = readCount(fields.get("MaxMemPerCPU"));
+  if (perCoreMb !== null) return { kind: "perCore", mb: perCoreMb };
+  return readCount(fields.get("MaxMemPerNode")) === null
+    ? { kind: "inherited" }
+    : { kind: "perNode" };
+}

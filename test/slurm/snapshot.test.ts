@@ -1,0 +1,174 @@
+// Snapshots of a real Slurm cluster: what jobs, drains and GPUs look like, and what happens when slurmctld does not.
+
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { type Cluster, ensureSlurmInstalled, startCluster } from "../../scripts/cluster/cluster.js";
+import { until } from "../../scripts/cluster/until.js";
+import { nowMs } from "../../src/clock.js";
+import type { Cluster as ClusterPort } from "../../src/core/ports.js";
+import { nodeName } from "../../src/model/ids.js";
+import type { Snapshot } from "../../src/model/snapshot.js";
+import { createSlurmCluster } from "../../src/slurm/cluster.js";
+
+/** Slurm schedules when it likes, and machines are busy: no test here is about speed. */
+jest.setTimeout(120_000);
+
+let folder: string;
+let slurm: Cluster;
+let port: ClusterPort;
+
+beforeAll(async () => {
+  await ensureSlurmInstalled();
+  folder = mkdtempSync(join(tmpdir(), "snapshot-"));
+  chmodSync(folder, 0o755); // Slurm's users must reach it
+  slurm = await startCluster({ dir: join(folder, "c"), nodes: 3, gpusPerNode: 2 });
+  port = portWith(30_000);
+}, 300_000);
+afterAll(async () => {
+  await slurm?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const portWith = (commandTimeoutMs: number) =>
+  createSlurmCluster({
+    slurmConf: slurm.slurmConf,
+    binDirectory: null,
+    commandTimeoutMs,
+    now: nowMs,
+  });
+
+async function submit(...args: string[]): Promise<number> {
+  const { stdout, stderr } = await slurm.run("sbatch", ["--parsable", "-o", "/dev/null", ...args]);
+  if (!/^\d+$/.test(stdout.trim())) throw new Error(stderr);
+  return Number(stdout);
+}
+
+/** The first snapshot of which `holds` is true. */
+const snapshotWith = (holds: (snapshot: Snapshot) => boolean): Promise<Snapshot> =>
+  until(
+    60_000,
+    async () => {
+      const snapshot = await port.readSnapshot();
+      return holds(snapshot) ? snapshot : undefined;
+    },
+    () => new Error("no snapshot shows it"),
+  );
+
+const jobOf = (snapshot: Snapshot, id: number) => snapshot.jobs.find((job) => job.id === id);
+const nodeOf = (snapshot: Snapshot, name: string) =>
+  snapshot.nodes.find((node) => node.name === name);
+
+describe("a snapshot of a real cluster", () => {
+  test("idle nodes, the partition and the facts", async () => {
+    const snapshot = await port.readSnapshot();
+    expect(snapshot.nodes.map((node) => node.name)).toEqual(["n1", "n2", "n3"]);
+    expect(snapshot.nodes[0]).toMatchObject({
+      baseState: "IDLE",
+      flags: [],
+      cores: 16,
+      allocatedCores: 0,
+      memoryMb: 32_000,
+      allocatedMemoryMb: 0,
+      gpuCount: 2,
+      allocatedGpus: [],
+      partitions: ["batch"],
+    });
+    expect(snapshot.partitions).toMatchObject([{ name: "batch", isDefault: true, state: "UP" }]);
+    expect(snapshot.facts).toMatchObject({
+      clusterName: "local",
+      prologs: [],
+      jobsArePinned: false,
+      memoryIsConsumable: true,
+      maxMemoryPerCoreMb: 2_000,
+    });
+    expect(snapshot.unreadable).toEqual([]);
+  });
+
+  test("a running job with a hostile name, its cores, memory, GPU and times", async () => {
+    const name = "evil\n|@x@#7|7|RUNNING|16|1|n2|";
+    const beforeMs = nowMs();
+    const id = await submit(
+      "-J",
+      name,
+      "-w",
+      "n1",
+      "-c3",
+      "--mem=1500",
+      "--gres=gpu:1",
+      "-t",
+      "5",
+      "--wrap",
+      "sleep 600",
+    );
+    const snapshot = await snapshotWith((each) => jobOf(each, id)?.state === "RUNNING");
+    const job = jobOf(snapshot, id)!;
+    expect(job).toMatchObject({ name, user: "root", partition: "batch", cores: 3, nodes: ["n1"] });
+    // Slurm keeps whole seconds.
+    expect(job.startAtMs!).toBeGreaterThan(beforeMs - 2_000);
+    expect(job.startAtMs!).toBeLessThanOrEqual(nowMs() + 1_000);
+    expect(job.endAtMs! - job.startAtMs!).toBe(300_000);
+    const node = nodeOf(snapshot, "n1")!;
+    expect(node).toMatchObject({ baseState: "MIXED", allocatedCores: 3, allocatedMemoryMb: 1_500 });
+    expect(node.allocatedGpus.length).toBeGreaterThan(0);
+    expect(snapshot.jobs.some((each) => each.id === 7)).toBe(false);
+  });
+
+  test("a job that ended keeps its times and nodes for the report", async () => {
+    const id = await submit("-w", "n2", "--wrap", "true");
+    const snapshot = await snapshotWith((each) => jobOf(each, id)?.state === "COMPLETED");
+    const job = jobOf(snapshot, id)!;
+    expect(job.nodes).toEqual(["n2"]);
+    expect(job.endAtMs!).toBeGreaterThanOrEqual(job.startAtMs!);
+  });
+
+  test("a large array that waits is one job", async () => {
+    const id = await submit("--array=0-999", "-H", "--wrap", "true");
+    const snapshot = await port.readSnapshot();
+    expect(snapshot.jobs.filter((job) => job.id === id)).toMatchObject([
+      { displayId: `${id}_[0-999]`, state: "PENDING" },
+    ]);
+    await slurm.run("scancel", [String(id)]);
+  });
+
+  test("a drained node and its reason; one node alone; one that is not there", async () => {
+    const reason = "a fan is broken State=IDLE";
+    const drained = "nodename=n3";
+    await slurm.run("scontrol", ["update", drained, "state=drain", `reason=${reason}`]);
+    const node = await port.readNode(nodeName("n3"));
+    expect(node).toMatchObject({ baseState: "IDLE", flags: ["DRAIN"] });
+    expect(node!.reason).toContain(`${reason} [root@`);
+    expect(nodeOf(await port.readSnapshot(), "n3")).toEqual(node);
+    await slurm.run("scontrol", ["update", drained, "state=resume"]);
+    expect(await port.readNode(nodeName("n99"))).toBeNull();
+  });
+});
+
+describe("a slurmctld that does not answer", () => {
+  test("hangs: the command is killed at its time limit; afterwards all is well again", async () => {
+    const pid = slurm.pids().slurmctld!;
+    process.kill(pid, "SIGSTOP");
+    try {
+      await expect(portWith(1_000).readSnapshot()).rejects.toMatchObject({
+        code: "SLURM",
+        message: expect.stringContaining("did not answer within 1000 ms"),
+      });
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    expect((await port.readSnapshot()).nodes).toHaveLength(3);
+  });
+
+  test("is gone: the sentence quotes what Slurm says", async () => {
+    await slurm.stopSlurmctld();
+    try {
+      await expect(port.readNode(nodeName("n1"))).rejects.toMatchObject({
+        code: "SLURM",
+        message: expect.stringContaining("Unable to contact slurm controller"),
+      });
+    } finally {
+      await slurm.startSlurmctld();
+    }
+  });
+});
