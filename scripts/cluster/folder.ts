@@ -39,6 +39,8 @@ export function clusterFolder(dir: string) {
     /** Where commands run: every user may write here, and finds the output files of jobs. */
     work: join(dir, "work"),
     gpus: join(dir, "gpu"),
+    /** Gleaner's own part, when a site is made around the cluster (scripts/site). */
+    gleaner: join(dir, "gleaner"),
     logs,
     log: (daemon: string) => join(logs, `${daemon}.log`),
   };
@@ -78,8 +80,19 @@ export function createFolder(dir: string, nodeNames: string[], gpusPerNode: numb
 
 /** Removes what createFolder made and the daemons wrote, and the folder itself unless the caller keeps files in it. */
 export function removeFolder(folder: ClusterFolder): void {
-  const { munge, state, spool, logs, gpus, work, slurmConf, gresConf, marker } = folder;
-  for (const path of [munge, state, spool, logs, gpus, work, slurmConf, gresConf, marker]) {
+  const { munge, state, spool, logs, gpus, work, gleaner, slurmConf, gresConf, marker } = folder;
+  for (const path of [
+    munge,
+    state,
+    spool,
+    logs,
+    gpus,
+    work,
+    gleaner,
+    slurmConf,
+    gresConf,
+    marker,
+  ]) {
     rmSync(path, { recursive: true, force: true });
   }
   try {

@@ -17,6 +17,8 @@ export interface ClusterProcess {
 }
 
 const daemonPrograms = new Set(["munged", "slurmctld", "slurmd", "slurmstepd"]);
+/** gleanerd and its executors, whose arguments name files in the cluster's folder; functions descend from these. */
+const gleanerPrograms = new Set(["node", "glean-spawn"]);
 const clientPrograms = new Set(["srun", "salloc", "sbatch", "scontrol", "squeue", "sinfo"]);
 /** A killed process is gone at once, unless it hangs in the kernel; that long we hope. */
 const KILL_DEADLINE_MS = 20_000;
@@ -86,6 +88,8 @@ export async function stopProcesses(folder: ClusterFolder): Promise<void> {
 function belongs(candidate: ClusterProcess, folder: ClusterFolder): boolean {
   const inside = (text: string) => text.includes(`${folder.dir}/`);
   const slurmConf = `SLURM_CONF=${folder.slurmConf}`;
+  const gleaner = (text: string) => text.includes(`${folder.gleaner}/`);
+  if (gleanerPrograms.has(candidate.program) && candidate.args.some(gleaner)) return true;
   const environment = readWords(candidate.pid, "environ");
   if (daemonPrograms.has(candidate.program)) {
     return (

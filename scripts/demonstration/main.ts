@@ -1,0 +1,294 @@
+// The demo: a real Slurm cluster, a stream of batch jobs that leaves holes, and functions that fill them.
+//
+//   main.ts [--keep] [--seed N] [--seconds N] [--out FOLDER]
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { monotonicMs } from "../../src/clock.js";
+import type { LedgerCheck } from "../../src/model/account.js";
+import type { Utilization } from "../../src/model/utilization.js";
+import type { InfoAnswer, InvocationList } from "../../src/wire/api.js";
+import { ensureInstalled, ensureSlurmInstalled } from "../cluster/cluster.js";
+import { until } from "../cluster/until.js";
+import { type Site, startSite } from "../site/site.js";
+import { type PictureShape, submitTiles, tilesDrawn, writePicture } from "./functions.js";
+import { ProgressView } from "./progress.js";
+import { brokenPromises, type DemoResult, percentilesOf, startDelays } from "./result.js";
+import {
+  type BatchJob,
+  makeStream,
+  readAllocations,
+  readSightings,
+  submitBatchJob,
+} from "./stream.js";
+
+const nodes = 8;
+const coresPerNode = 16;
+const picture: PictureShape = {
+  columns: 56,
+  rows: 36,
+  edgePixels: 24,
+  durationsMs: [500, 1_000, 1_500, 2_000, 3_000],
+};
+/** Jobs and tiles may take this long after the stream's last job was submitted. */
+const endDeadlineMs = 90_000;
+const progressEveryMs = 1_000;
+
+interface Options {
+  readonly keep: boolean;
+  readonly seed: number;
+  readonly lengthMs: number;
+  readonly out: string;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  await ensureSlurmInstalled();
+  await ensureInstalled(["gcc=gcc"]);
+  const dir = mkdtempSync(join(tmpdir(), "gleaner-"));
+  say(`starting ${nodes} nodes of ${coresPerNode} cores, slurmctld and gleanerd in ${dir}`);
+  const site = await startSite({
+    dir,
+    nodes,
+    cpus: coresPerNode,
+    config: { poll: { intervalMs: 2_000 } },
+  });
+  const interrupted = () => void site.stop().then(() => process.exit(130));
+  process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
+  let broken: string[];
+  try {
+    broken = await harvest(site, options);
+    if (options.keep) await keep(site);
+  } finally {
+    process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
+    if (!options.keep) await site.stop();
+  }
+  for (const sentence of broken) process.stderr.write(`demo: ${sentence}\n`);
+  process.exitCode = broken.length === 0 ? 0 : 1;
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      keep: { type: "boolean", default: false },
+      seed: { type: "string", default: "7" },
+      seconds: { type: "string", default: "60" },
+      out: { type: "string", default: "demo-out" },
+    },
+  });
+  return {
+    keep: values.keep,
+    seed: Number(values.seed),
+    lengthMs: Number(values.seconds) * 1_000,
+    out: resolve(values.out),
+  };
+}
+
+/** The demo proper; prints the report and the result's line, returns the broken promises. */
+async function harvest(site: Site, options: Options): Promise<string[]> {
+  const tools = compileTools(site);
+  const tiles = join(site.cluster.dir, "work", "tiles");
+  const sightingsFolder = join(site.cluster.dir, "work", "witness");
+  mkdirSync(sightingsFolder);
+  const count = picture.columns * picture.rows;
+  await submitTiles(site, tools.tile, tiles, picture);
+  say(`submitted ${count} functions, one for each tile of a picture`);
+  const stream = makeStream({
+    nodes,
+    coresPerNode,
+    lengthMs: options.lengthMs,
+    load: 0.55,
+    seed: options.seed,
+  });
+  const jobs = await run(site, stream, options, { tiles, sightingsFolder, witness: tools.witness });
+  const jobStates = await awaitJobs(site, jobs);
+  await awaitTiles(site);
+  return report(site, options, { count, jobStates, tiles, sightingsFolder });
+}
+
+function compileTools(site: Site): { tile: string; witness: string } {
+  const build = (name: string): string => {
+    const program = join(site.files.programs, name);
+    const source = fileURLToPath(new URL(`./${name}.c`, import.meta.url));
+    execFileSync("gcc", ["-O2", "-o", program, source, "-lm"]);
+    return program;
+  };
+  return { tile: build("tile"), witness: build("witness") };
+}
+
+interface Folders {
+  readonly tiles: string;
+  readonly sightingsFolder: string;
+  readonly witness: string;
+}
+
+/** Submits the stream on time while it shows progress. Returns the jobs' ids. */
+async function run(
+  site: Site,
+  stream: readonly BatchJob[],
+  options: Options,
+  folders: Folders,
+): Promise<number[]> {
+  const view = new ProgressView(process.stdout);
+  const startedMs = monotonicMs();
+  const jobs: number[] = [];
+  let nextProgressMs = 0;
+  for (;;) {
+    const elapsedMs = monotonicMs() - startedMs;
+    const next = stream[jobs.length];
+    if (next !== undefined && next.submitAtMs <= elapsedMs) {
+      jobs.push(
+        await submitBatchJob(
+          site.cluster,
+          next,
+          folders.witness,
+          folders.sightingsFolder,
+          coresPerNode,
+        ),
+      );
+      continue;
+    }
+    if (elapsedMs >= nextProgressMs) {
+      nextProgressMs = elapsedMs + progressEveryMs;
+      view.show({
+        elapsedMs,
+        lengthMs: options.lengthMs,
+        info: await askJson<InfoAnswer>(site, ["info"]),
+        jobsSubmitted: jobs.length,
+        jobs: stream.length,
+        tilesDrawn: tilesDrawn(folders.tiles),
+        tiles: picture.columns * picture.rows,
+      });
+    }
+    if (next === undefined && elapsedMs >= options.lengthMs) return jobs;
+    const wakeAtMs = Math.min(next?.submitAtMs ?? options.lengthMs, nextProgressMs);
+    await new Promise((wake) =>
+      setTimeout(wake, Math.max(1, wakeAtMs - (monotonicMs() - startedMs))),
+    );
+  }
+}
+
+/** Waits until Slurm says that every batch job has ended. */
+async function awaitJobs(site: Site, jobs: readonly number[]): Promise<Map<number, string>> {
+  const states = new Map<number, string>();
+  await until(
+    endDeadlineMs,
+    async () => {
+      const { stdout } = await site.cluster.run("squeue", ["-h", "-t", "all", "-o", "%A %T"]);
+      for (const line of stdout.trim().split("\n")) {
+        const [id, state] = line.split(" ");
+        states.set(Number(id), state!);
+      }
+      const open = jobs.filter((id) => !finalStates.has(states.get(id) ?? ""));
+      return open.length === 0 ? true : undefined;
+    },
+    () => new Error(`batch jobs did not end within ${endDeadlineMs} ms`),
+  );
+  return new Map(jobs.map((id) => [id, states.get(id)!]));
+}
+
+const finalStates = new Set([
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
+  "TIMEOUT",
+  "NODE_FAIL",
+  "OUT_OF_MEMORY",
+]);
+
+async function awaitTiles(site: Site): Promise<void> {
+  await until(
+    endDeadlineMs,
+    async () => {
+      const { pending, running } = await askJson<InfoAnswer>(site, ["info"]);
+      return pending + running === 0 ? true : undefined;
+    },
+    () => new Error(`functions did not end within ${endDeadlineMs} ms`),
+  );
+}
+
+interface Outcome {
+  readonly count: number;
+  readonly jobStates: ReadonlyMap<number, string>;
+  readonly tiles: string;
+  readonly sightingsFolder: string;
+}
+
+async function report(site: Site, options: Options, outcome: Outcome): Promise<string[]> {
+  mkdirSync(options.out, { recursive: true });
+  const html = join(options.out, "utilization.html");
+  process.stdout.write(await site.gleanOrThrow(["report", "utilization", "--html", html]));
+  process.stdout.write(await site.gleanOrThrow(["report", "utilization"]));
+  const utilization = await askJson<Utilization>(site, ["report", "utilization"]);
+  const ledger = await askJson<LedgerCheck>(site, ["bill", "--verify"]);
+  const bill = await askJson<{ total: { coreMs: number } }>(site, ["bill"]);
+  const { invocations } = await askJson<InvocationList>(site, ["acct"]);
+  const sightings = readSightings(outcome.sightingsFolder);
+  const allocations = readAllocations(join(site.cluster.dir, "log", "slurmctld.log"));
+  const pictureFile = join(options.out, "picture.png");
+  const found = writePicture(outcome.tiles, picture, pictureFile);
+  copyFileSync(site.files.daemonLog, join(options.out, "gleanerd.log"));
+  const completed = invocations.filter((each) => each.state === "COMPLETED").length;
+  const ended = invocations.filter((each) => !["PENDING", "RUNNING"].includes(each.state)).length;
+  const result: DemoResult = {
+    nodes,
+    batchJobs: outcome.jobStates.size,
+    batchStartDelayMs: percentilesOf(startDelays(sightings, allocations)),
+    idleCoreMs: utilization.idleCoreMs,
+    coveredCoreMs: utilization.coveredCoreMs,
+    usefulCoreMs: utilization.usefulCoreMs,
+    coverage: utilization.coverage,
+    goodput: utilization.goodput,
+    invocations: {
+      submitted: outcome.count,
+      completed,
+      failed: ended - completed,
+      lost: outcome.count - ended,
+    },
+    evictions: utilization.evictions,
+    evictMs: utilization.evictMs ?? { p50: 0, p99: 0, max: 0 },
+    billedCoreMs: bill.total.coreMs,
+    ledgerBalanced: ledger.balanced,
+    reportHtml: html,
+  };
+  const broken = brokenPromises({
+    result,
+    sightings,
+    jobStates: outcome.jobStates,
+    ledger,
+    utilization,
+    picture: { tiles: outcome.count, found },
+  });
+  writeFileSync(join(options.out, "result.json"), `${JSON.stringify(result)}\n`);
+  say(`the picture that the functions drew: ${pictureFile}`);
+  say(`the report: ${html}`);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+  return broken;
+}
+
+async function askJson<T>(site: Site, args: string[]): Promise<T> {
+  return JSON.parse(await site.gleanOrThrow([...args, "--json"])) as T;
+}
+
+async function keep(site: Site): Promise<void> {
+  await site.keep();
+  const { dir } = site.cluster;
+  process.stderr.write(
+    [
+      "Everything is left running. In this shell:",
+      `  export SLURM_CONF=${site.cluster.slurmConf} GLEANER_CONF=${site.files.config}`,
+      "  sinfo; squeue; scripts/glean info; scripts/glean doctor",
+      "To end it:",
+      `  scripts/cluster-stop ${dir}`,
+      "",
+    ].join("\n"),
+  );
+}
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+
+await main();

@@ -1,0 +1,126 @@
+// The seeded stream of batch jobs: mixed widths and lengths that leave whole nodes and fragments idle.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import type { Cluster } from "../cluster/cluster.js";
+
+export interface BatchJob {
+  /** After the stream's start. */
+  readonly submitAtMs: number;
+  readonly nodes: number;
+  readonly coresPerNode: number;
+  readonly runMs: number;
+}
+
+export interface StreamShape {
+  readonly nodes: number;
+  readonly coresPerNode: number;
+  readonly lengthMs: number;
+  /** The share of all core-time that the jobs ask for. */
+  readonly load: number;
+  readonly seed: number;
+}
+
+/** Widths in sixteenths of a node, as sites see them: many narrow, some whole, a few of several nodes. */
+const widths = [
+  { share: 1 / 4, nodes: 1 },
+  { share: 1 / 2, nodes: 1 },
+  { share: 3 / 4, nodes: 1 },
+  { share: 1, nodes: 1 },
+  { share: 1, nodes: 2 },
+  { share: 1, nodes: 4 },
+] as const;
+const runsMs = [3_000, 6_000, 10_000, 15_000] as const;
+
+/** The same shape gives the same jobs. They come evenly enough that the machine is never flooded with starts. */
+export function makeStream(shape: StreamShape): BatchJob[] {
+  const oneJob = fc.record({
+    width: fc.constantFrom(...widths),
+    runMs: fc.constantFrom(...runsMs),
+    jitterPercent: fc.noBias(fc.nat(99)),
+  });
+  const drawn = fc.sample(oneJob, { numRuns: 1_000, seed: shape.seed });
+  const wanted = shape.nodes * shape.coresPerNode * shape.lengthMs * shape.load;
+  const jobs: Omit<BatchJob, "submitAtMs">[] = [];
+  let coreMs = 0;
+  for (const { width, runMs } of drawn) {
+    if (coreMs >= wanted) break;
+    const coresPerNode = Math.max(1, Math.round(shape.coresPerNode * width.share));
+    const nodes = Math.min(width.nodes, shape.nodes);
+    jobs.push({ nodes, coresPerNode, runMs });
+    coreMs += nodes * coresPerNode * runMs;
+  }
+  const spacingMs = shape.lengthMs / jobs.length;
+  return jobs.map((job, index) => ({
+    ...job,
+    submitAtMs: Math.round((index + drawn[index]!.jitterPercent / 100) * spacingMs),
+  }));
+}
+
+/** Submits one job whose every node is looked at by the witness first. Returns its id. */
+export async function submitBatchJob(
+  cluster: Cluster,
+  job: BatchJob,
+  witness: string,
+  folder: string,
+  coresOfNode: number,
+): Promise<number> {
+  const look = `${witness} ${folder} ${coresOfNode}`;
+  const first = job.nodes === 1 ? look : `srun --ntasks-per-node=1 --cpu-bind=none ${look}`;
+  const { stdout, stderr, exitCode } = await cluster.run("sbatch", [
+    "--parsable",
+    "--job-name=batch",
+    `--nodes=${job.nodes}`,
+    "--ntasks-per-node=1",
+    `--cpus-per-task=${job.coresPerNode}`,
+    "--output=/dev/null",
+    `--time=${Math.ceil(job.runMs / 60_000) + 1}`,
+    `--wrap=${first} || exit 3; exec sleep ${job.runMs / 1_000}`,
+  ]);
+  if (exitCode !== 0) throw new Error(`sbatch failed: ${stderr.trim()}`);
+  return Number(stdout.trim());
+}
+
+export interface Sighting {
+  readonly job: number;
+  readonly node: string;
+  readonly atMs: number;
+  readonly functionCores: number;
+  readonly jobCores: number;
+  readonly nodeCores: number;
+}
+
+/** What the witnesses saw at the start of each job, on each of its nodes. */
+export function readSightings(folder: string): Sighting[] {
+  return readdirSync(folder).map((name) => {
+    const [job, node] = name.split(".");
+    const words = readFileSync(join(folder, name), "utf8").trim().split("\n")[0]!.split(" ");
+    const [atMs, functionCores, jobCores, nodeCores] = words.map(Number);
+    return {
+      job: Number(job),
+      node: node!,
+      atMs: atMs!,
+      functionCores: functionCores!,
+      jobCores: jobCores!,
+      nodeCores: nodeCores!,
+    };
+  });
+}
+
+/** Functions on cores that jobs were given: more cores in use than the node has. */
+export const isViolation = (sighting: Sighting): boolean =>
+  sighting.functionCores + sighting.jobCores > sighting.nodeCores;
+
+/**
+ * When slurmctld gave each job its nodes, to the millisecond: its log says `Allocate JobId=7`, in the zone of this
+ * machine, with the default LogTimeFormat.
+ */
+export function readAllocations(slurmctldLog: string): Map<number, number> {
+  const allocations = new Map<number, number>();
+  for (const line of readFileSync(slurmctldLog, "utf8").split("\n")) {
+    const match = /^\[([\d:T.-]+)\] .*Allocate JobId=(\d+) /.exec(line);
+    if (match !== null) allocations.set(Number(match[2]), new Date(match[1]!).getTime());
+  }
+  return allocations;
+}

@@ -1,0 +1,102 @@
+// The files of a site around a cluster: where they lie, and gleaner.yaml and hook.conf in them.
+
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import type { Cluster } from "../cluster/cluster.js";
+
+const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+
+/** What scripts/build.mjs makes and a site installs. */
+const installed = [
+  "gleanerd.cjs",
+  "glean-executor.cjs",
+  "glean-spawn",
+  "glean-prolog",
+  "glean-epilog",
+];
+
+export type SiteFiles = ReturnType<typeof siteFiles>;
+
+/** The paths of Gleaner's part of the cluster folder `dir`. */
+export function siteFiles(dir: string) {
+  const home = join(dir, "gleaner");
+  const programs = join(home, "programs");
+  return {
+    home,
+    programs,
+    program: (name: string) => join(programs, name),
+    config: join(home, "gleaner.yaml"),
+    state: join(home, "state"),
+    run: join(home, "run"),
+    logs: join(home, "log"),
+    daemonLog: join(home, "gleanerd.log"),
+    /** The CLI stays in dist, where its heavier parts are. */
+    cli: join(dist, "glean.cjs"),
+    daemon: join(dist, "gleanerd.cjs"),
+  };
+}
+
+export interface Ports {
+  readonly apiPort: number;
+  readonly executorPort: number;
+}
+
+/** Two ports nobody uses now. */
+export async function freePorts(): Promise<Ports> {
+  const servers = [createServer(), createServer()];
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve, reject) => {
+          server.once("error", reject);
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address();
+            resolve(typeof address === "object" && address !== null ? address.port : 0);
+          });
+        }),
+    ),
+  );
+  for (const server of servers) server.close();
+  return { apiPort: ports[0]!, executorPort: ports[1]! };
+}
+
+/** Copies the programs, as an installation would: the hook finds its hook.conf beside itself. */
+export function install(files: SiteFiles, ports: Ports): void {
+  mkdirSync(files.programs, { recursive: true, mode: 0o755 });
+  for (const name of installed) {
+    copyFileSync(join(dist, name), files.program(name));
+    chmodSync(files.program(name), 0o755);
+  }
+  const hook = [`runDir=${files.run}`, `wake=127.0.0.1:${ports.executorPort}`, ""];
+  writeFileSync(files.program("hook.conf"), hook.join("\n"), { mode: 0o600 });
+}
+
+/** Writes gleaner.yaml; `change` overrides whole sections key by key. */
+export function configure(
+  files: SiteFiles,
+  cluster: Cluster,
+  ports: Ports,
+  change: Record<string, Record<string, unknown>>,
+): void {
+  const settings: Record<string, unknown> = {
+    stateDirectory: files.state,
+    runDirectory: files.run,
+    logDirectory: files.logs,
+    slurm: { conf: cluster.slurmConf },
+    munge: { socket: cluster.mungeSocket },
+    listen: { ...ports },
+    programs: {
+      node: process.execPath,
+      executor: files.program("glean-executor.cjs"),
+      spawn: files.program("glean-spawn"),
+      prolog: files.program("glean-prolog"),
+      epilog: files.program("glean-epilog"),
+    },
+  };
+  for (const [section, keys] of Object.entries(change))
+    settings[section] = { ...(settings[section] as object | undefined), ...keys };
+  writeFileSync(files.config, stringify(settings), { mode: 0o644 });
+}

@@ -1,0 +1,145 @@
+// A whole site on this machine: a real Slurm cluster, the hook in its slurm.conf, gleanerd, and the CLI.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { GleanerError } from "../../src/model/errors.js";
+import { type Cluster, type ClusterOptions, startCluster } from "../cluster/cluster.js";
+import type { RunResult } from "../cluster/command.js";
+import { until } from "../cluster/until.js";
+import {
+  configure,
+  freePorts,
+  install,
+  type Ports,
+  type SiteFiles,
+  siteFiles,
+} from "./settings.js";
+
+/** gleanerd answers in half a second on an idle machine. */
+const startDeadlineMs = 30_000;
+/** Executors are given this long to leave when the site stops. */
+const stopDeadlineMs = 20_000;
+
+export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
+  /** Sections of gleaner.yaml with keys that differ from a site's defaults. */
+  config?: Record<string, Record<string, unknown>>;
+}
+
+/** Starts cluster and daemon; they end with stop(), or with this process unless keep() was called. */
+export async function startSite(options: SiteOptions): Promise<Site> {
+  const files = siteFiles(options.dir);
+  const ports = await freePorts();
+  const cluster = await startCluster({
+    ...options,
+    prolog: files.program("glean-prolog"),
+    epilog: files.program("glean-epilog"),
+  });
+  try {
+    install(files, ports);
+    configure(files, cluster, ports, options.config ?? {});
+    const site = new Site(cluster, files, ports);
+    await site.startDaemon();
+    return site;
+  } catch (thrown) {
+    await cluster.stop();
+    throw thrown;
+  }
+}
+
+export class Site {
+  private daemon: ChildProcess | null = null;
+
+  constructor(
+    readonly cluster: Cluster,
+    readonly files: SiteFiles,
+    readonly ports: Ports,
+  ) {}
+
+  /** Resolves when the API answers; the error quotes the log. */
+  async startDaemon(): Promise<void> {
+    const log = openSync(this.files.daemonLog, "a");
+    const daemon = spawn(process.execPath, [this.files.daemon, "--config", this.files.config], {
+      cwd: "/",
+      env: { PATH: this.cluster.env.PATH },
+      detached: true,
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
+    daemon.unref();
+    this.daemon = daemon;
+    await until(
+      startDeadlineMs,
+      async () => {
+        if (daemon.exitCode !== null) throw this.notStarted(`it ended with ${daemon.exitCode}`);
+        return (await accepts(this.ports.apiPort)) ? true : undefined;
+      },
+      () => this.notStarted("it does not answer"),
+    );
+  }
+
+  private notStarted(what: string): GleanerError {
+    const tail = readFileSync(this.files.daemonLog, "utf8")
+      .trim()
+      .split("\n")
+      .slice(-10)
+      .join("\n");
+    return new GleanerError(
+      "UNREACHABLE",
+      `gleanerd did not start (${what}); its log ends:\n${tail}`,
+    );
+  }
+
+  get daemonPid(): number {
+    return this.daemon!.pid!;
+  }
+
+  /** Sends a signal to gleanerd and waits for its end. */
+  async endDaemon(signal: "SIGKILL" | "SIGTERM" | "SIGINT"): Promise<void> {
+    const daemon = this.daemon;
+    if (daemon === null || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    daemon.ref();
+    const ended = once(daemon, "exit");
+    daemon.kill(signal);
+    await ended;
+  }
+
+  /** Runs the CLI as a user (default: ours), in the cluster's folder that all may write to. */
+  glean(args: string[], options: { user?: string; timeoutMs?: number } = {}): Promise<RunResult> {
+    const command = [this.files.cli, "--config", this.files.config, ...args];
+    return this.cluster.run(process.execPath, command, options);
+  }
+
+  /** As glean(), and fails with the CLI's own sentence when it does. Returns its standard output. */
+  async gleanOrThrow(args: string[], options: { user?: string } = {}): Promise<string> {
+    const result = await this.glean(args, options);
+    if (result.exitCode !== 0)
+      throw new GleanerError("BAD_REQUEST", `glean ${args.join(" ")}: ${result.stderr.trim()}`);
+    return result.stdout;
+  }
+
+  /** Lets everything outlive this process. */
+  async keep(): Promise<void> {
+    await this.cluster.keep();
+  }
+
+  /** Ends gleanerd with its executors, then the cluster; whatever hangs is killed with it. */
+  async stop(): Promise<void> {
+    const killer = setTimeout(() => this.daemon?.kill("SIGKILL"), stopDeadlineMs);
+    await this.endDaemon("SIGINT");
+    clearTimeout(killer);
+    await this.cluster.stop();
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ port, host: "127.0.0.1" });
+    socket.once("error", () => resolve(false));
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}
