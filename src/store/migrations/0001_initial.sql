@@ -1,0 +1,160 @@
+-- The first schema: submissions, invocations, attempts, the ledger, executors, nodes and what utilization needs.
+-- Times are milliseconds since the epoch, amounts are micro-credits; all numbers are whole.
+
+-- What a user sent, once for all tasks of an array. Its id is the id of its first invocation.
+CREATE TABLE submission (
+  id INTEGER PRIMARY KEY,
+  request_id TEXT NOT NULL UNIQUE,
+  owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
+  owner_gid INTEGER NOT NULL CHECK (owner_gid >= 0),
+  owner_user TEXT NOT NULL,
+  name TEXT NOT NULL,
+  cores INTEGER NOT NULL CHECK (cores >= 0),
+  memory_mb INTEGER NOT NULL CHECK (memory_mb >= 0),
+  time_limit_ms INTEGER NOT NULL CHECK (time_limit_ms >= 0),
+  submitted_at_ms INTEGER NOT NULL CHECK (submitted_at_ms >= 0),
+  tasks INTEGER NOT NULL CHECK (tasks >= 1),
+  -- The whole submission as JSON; the last column, so that listings never read it from disk.
+  document TEXT NOT NULL
+) STRICT;
+
+-- AUTOINCREMENT: an id is never given twice, whatever is deleted one day.
+CREATE TABLE invocation (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  submission INTEGER NOT NULL REFERENCES submission (id),
+  array_task_id INTEGER CHECK (array_task_id >= 0),
+  state TEXT NOT NULL CHECK (
+    state IN ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'OUT_OF_MEMORY')
+  ),
+  attempt INTEGER NOT NULL CHECK (attempt >= 0),
+  started_at_ms INTEGER CHECK (started_at_ms >= 0),
+  ended_at_ms INTEGER CHECK (ended_at_ms >= 0),
+  exit_code INTEGER CHECK (exit_code >= 0),
+  signal INTEGER CHECK (signal >= 0),
+  node TEXT,
+  reason TEXT,
+  CHECK ((ended_at_ms IS NULL) = (state IN ('PENDING', 'RUNNING')))
+) STRICT;
+
+-- Finds the live ones (no end yet) and those that ended lately, among millions.
+CREATE INDEX invocation_ended ON invocation (ended_at_ms);
+
+CREATE TABLE attempt (
+  invocation INTEGER NOT NULL REFERENCES invocation (id),
+  number INTEGER NOT NULL CHECK (number >= 1),
+  executor TEXT NOT NULL,
+  node TEXT NOT NULL,
+  cores INTEGER NOT NULL CHECK (cores >= 0),
+  memory_mb INTEGER NOT NULL CHECK (memory_mb >= 0),
+  state TEXT NOT NULL CHECK (
+    state IN ('RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'OUT_OF_MEMORY', 'EVICTED', 'LOST')
+  ),
+  started_at_ms INTEGER NOT NULL CHECK (started_at_ms >= 0),
+  ended_at_ms INTEGER CHECK (ended_at_ms >= 0),
+  wall_ms INTEGER CHECK (wall_ms >= 0),
+  cpu_ms INTEGER CHECK (cpu_ms >= 0),
+  max_rss_mb INTEGER CHECK (max_rss_mb >= 0),
+  exit_code INTEGER CHECK (exit_code >= 0),
+  signal INTEGER CHECK (signal >= 0),
+  reason TEXT,
+  PRIMARY KEY (invocation, number),
+  CHECK ((ended_at_ms IS NULL) = (state = 'RUNNING')),
+  CHECK ((wall_ms IS NULL) = (state = 'RUNNING'))
+) STRICT, WITHOUT ROWID;
+
+-- Finds the running ones after a restart, and the finished ones of a report's window.
+CREATE INDEX attempt_ended ON attempt (ended_at_ms);
+
+-- The ledger. 9007199254740991 is the largest whole number that JavaScript holds exactly.
+CREATE TABLE posting (
+  invocation INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  owner_user TEXT NOT NULL,
+  core_ms INTEGER NOT NULL CHECK (core_ms BETWEEN 0 AND 9007199254740991),
+  memory_mb_ms INTEGER NOT NULL CHECK (memory_mb_ms BETWEEN 0 AND 9007199254740991),
+  amount_micro_credits INTEGER NOT NULL CHECK (amount_micro_credits BETWEEN 0 AND 9007199254740991),
+  micro_credits_per_core_second INTEGER NOT NULL CHECK (micro_credits_per_core_second >= 0),
+  micro_credits_per_gb_second INTEGER NOT NULL CHECK (micro_credits_per_gb_second >= 0),
+  posted_at_ms INTEGER NOT NULL CHECK (posted_at_ms >= 0),
+  PRIMARY KEY (invocation, attempt),
+  FOREIGN KEY (invocation, attempt) REFERENCES attempt (invocation, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER posting_is_never_changed BEFORE UPDATE ON posting
+BEGIN
+  SELECT RAISE (ABORT, 'a posting is never changed');
+END;
+
+CREATE TRIGGER posting_is_never_deleted BEFORE DELETE ON posting
+BEGIN
+  SELECT RAISE (ABORT, 'a posting is never deleted');
+END;
+
+CREATE TABLE executor (
+  id TEXT PRIMARY KEY,
+  node TEXT NOT NULL,
+  placement TEXT NOT NULL CHECK (placement IN ('direct', 'pilot')),
+  state TEXT NOT NULL CHECK (state IN ('live', 'gone')),
+  started_at_ms INTEGER NOT NULL CHECK (started_at_ms >= 0),
+  gone_at_ms INTEGER CHECK (gone_at_ms >= 0),
+  gone_reason TEXT
+) STRICT;
+
+CREATE TABLE drained_node (
+  node TEXT PRIMARY KEY,
+  drained_by TEXT NOT NULL,
+  drained_at_ms INTEGER NOT NULL CHECK (drained_at_ms >= 0)
+) STRICT;
+
+-- A job that Slurm requeued starts again under its old id, so the start is part of the key.
+CREATE TABLE job_record (
+  id INTEGER NOT NULL CHECK (id >= 0),
+  started_at_ms INTEGER NOT NULL CHECK (started_at_ms >= 0),
+  ended_at_ms INTEGER CHECK (ended_at_ms >= 0),
+  submitted_at_ms INTEGER NOT NULL CHECK (submitted_at_ms >= 0),
+  display_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  owner_user TEXT NOT NULL,
+  partition TEXT NOT NULL,
+  state TEXT NOT NULL,
+  cores INTEGER NOT NULL CHECK (cores >= 0),
+  -- A JSON list of node names.
+  nodes TEXT NOT NULL,
+  PRIMARY KEY (id, started_at_ms)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hook_event (
+  node TEXT NOT NULL,
+  job_id INTEGER NOT NULL CHECK (job_id >= 0),
+  kind TEXT NOT NULL CHECK (kind IN ('begin', 'end')),
+  at_ms INTEGER NOT NULL CHECK (at_ms >= 0),
+  cores INTEGER CHECK (cores >= 0),
+  PRIMARY KEY (node, job_id, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE eviction (
+  node TEXT NOT NULL,
+  job_id INTEGER NOT NULL CHECK (job_id >= 0),
+  at_ms INTEGER NOT NULL CHECK (at_ms >= 0),
+  took_ms INTEGER NOT NULL CHECK (took_ms >= 0),
+  attempts INTEGER NOT NULL CHECK (attempts >= 0),
+  lost_core_ms INTEGER NOT NULL CHECK (lost_core_ms >= 0),
+  PRIMARY KEY (node, job_id, at_ms)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE holding (
+  executor TEXT NOT NULL,
+  from_ms INTEGER NOT NULL CHECK (from_ms >= 0),
+  to_ms INTEGER NOT NULL CHECK (to_ms >= from_ms),
+  node TEXT NOT NULL,
+  cores INTEGER NOT NULL CHECK (cores >= 0),
+  PRIMARY KEY (executor, from_ms)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE node_span (
+  node TEXT NOT NULL,
+  from_ms INTEGER NOT NULL CHECK (from_ms >= 0),
+  to_ms INTEGER NOT NULL CHECK (to_ms >= from_ms),
+  cores INTEGER NOT NULL CHECK (cores >= 0),
+  PRIMARY KEY (node, from_ms)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,217 @@
+// Invocations and their submissions: accepted, listed, loaded, and ended while they wait.
+
+import type { InvocationFilter, LiveInvocation } from "../../core/ports.js";
+import { GleanerError } from "../../model/errors.js";
+import type { InvocationId, NodeName } from "../../model/ids.js";
+import {
+  type Invocation,
+  type InvocationState,
+  invocationTransitions,
+  isFinal,
+  type Submission,
+} from "../../model/invocation.js";
+import { step } from "../../model/machine.js";
+import type { Connection } from "../database.js";
+import type { Operations } from "./operations.js";
+
+interface InvocationRow {
+  readonly id: InvocationId;
+  readonly submission: InvocationId;
+  readonly array_task_id: number | null;
+  readonly owner_uid: number;
+  readonly owner_gid: number;
+  readonly owner_user: string;
+  readonly name: string;
+  readonly cores: number;
+  readonly memory_mb: number;
+  readonly time_limit_ms: number;
+  readonly state: InvocationState;
+  readonly submitted_at_ms: number;
+  readonly started_at_ms: number | null;
+  readonly ended_at_ms: number | null;
+  readonly attempt: number;
+  readonly exit_code: number | null;
+  readonly signal: number | null;
+  readonly reason: string | null;
+  readonly node: NodeName | null;
+}
+
+const columns = `i.id, i.submission, i.array_task_id, s.owner_uid, s.owner_gid, s.owner_user, s.name, s.cores,
+  s.memory_mb, s.time_limit_ms, i.state, s.submitted_at_ms, i.started_at_ms, i.ended_at_ms, i.attempt,
+  i.exit_code, i.signal, i.reason, i.node`;
+const tables = "invocation AS i JOIN submission AS s ON s.id = i.submission";
+
+function invocationOf(row: InvocationRow): Invocation {
+  return {
+    id: row.id,
+    arrayJobId: row.array_task_id === null ? null : row.submission,
+    arrayTaskId: row.array_task_id,
+    owner: { uid: row.owner_uid, gid: row.owner_gid, user: row.owner_user },
+    name: row.name,
+    cores: row.cores,
+    memoryMb: row.memory_mb,
+    timeLimitMs: row.time_limit_ms,
+    state: row.state,
+    submittedAtMs: row.submitted_at_ms,
+    startedAtMs: row.started_at_ms,
+    endedAtMs: row.ended_at_ms,
+    attempt: row.attempt,
+    exitCode: row.exit_code,
+    signal: row.signal,
+    reason: row.reason,
+    node: row.node,
+  };
+}
+
+export function invocationWrites(database: Connection): Operations<"submit" | "endPending"> {
+  return { submit: submit(database), endPending: endPending(database) };
+}
+
+function submit(database: Connection): Operations<"submit">["submit"] {
+  const findRequest = database.prepare<[string], { id: number; owner_uid: number; tasks: number }>(
+    "SELECT id, owner_uid, tasks FROM submission WHERE request_id = ?",
+  );
+  const nextId = database
+    .prepare<[], number>(
+      "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'invocation'",
+    )
+    .pluck();
+  const insertSubmission = database.prepare(
+    `INSERT INTO submission (id, request_id, owner_uid, owner_gid, owner_user, name, cores, memory_mb,
+       time_limit_ms, submitted_at_ms, tasks, document)
+     VALUES (@id, @requestId, @uid, @gid, @user, @name, @cores, @memoryMb,
+       @timeLimitMs, @submittedAtMs, @tasks, @document)`,
+  );
+  // json_each gives the tasks in their order, `key` counting from 0.
+  const insertInvocations = database.prepare<{ id: number; tasks: string }>(
+    `INSERT INTO invocation (id, submission, array_task_id, state, attempt)
+     SELECT @id + key, @id, value, 'PENDING', 0 FROM json_each(@tasks)`,
+  );
+  const selectTasks = database.prepare<{ id: number; tasks: number }, InvocationRow>(
+    `SELECT ${columns} FROM ${tables} WHERE i.id BETWEEN @id AND @id + @tasks - 1 ORDER BY i.id`,
+  );
+  return (request) => {
+    const { requestId, owner, submission, submittedAtMs } = request;
+    const earlier = findRequest.get(requestId);
+    if (earlier !== undefined) {
+      if (earlier.owner_uid !== owner.uid)
+        throw new GleanerError(
+          "NOT_ALLOWED",
+          "another user has used this request id already: send the request again under a new one",
+        );
+      return selectTasks.all(earlier).map(invocationOf);
+    }
+    const taskIds = submission.arrayTasks ?? [null];
+    const id = nextId.get()!;
+    insertSubmission.run({
+      id,
+      requestId,
+      uid: owner.uid,
+      gid: owner.gid,
+      user: owner.user,
+      name: submission.name,
+      cores: submission.cores,
+      memoryMb: submission.memoryMb,
+      timeLimitMs: submission.timeLimitMs,
+      submittedAtMs,
+      tasks: taskIds.length,
+      document: JSON.stringify(submission),
+    });
+    insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
+    return selectTasks.all({ id, tasks: taskIds.length }).map(invocationOf);
+  };
+}
+
+function endPending(database: Connection): Operations<"endPending">["endPending"] {
+  const findState = database
+    .prepare<[number], InvocationState>("SELECT state FROM invocation WHERE id = ?")
+    .pluck();
+  const endInvocation = database.prepare<[string, string, number, number]>(
+    "UPDATE invocation SET state = ?, reason = ?, ended_at_ms = ? WHERE id = ?",
+  );
+  return (id, state, reason, endedAtMs) => {
+    if (findState.get(id) !== "PENDING") return false;
+    endInvocation.run(
+      step(invocationTransitions, "PENDING", state, `invocation ${id}`),
+      reason,
+      endedAtMs,
+      id,
+    );
+    return true;
+  };
+}
+
+export function invocationReads(
+  database: Connection,
+): Operations<"loadLive" | "listInvocations" | "submissionOf"> {
+  const selectLive = database.prepare<[], InvocationRow>(
+    `SELECT ${columns} FROM ${tables} WHERE i.ended_at_ms IS NULL ORDER BY i.id`,
+  );
+  const selectDocument = database
+    .prepare<[number], string>("SELECT document FROM submission WHERE id = ?")
+    .pluck();
+  const selectDocumentOf = database
+    .prepare<[number], string>(
+      "SELECT s.document FROM submission AS s JOIN invocation AS i ON s.id = i.submission WHERE i.id = ?",
+    )
+    .pluck();
+
+  /** The tasks of an array share one parsed submission: the script and environment are in memory once. */
+  function loadLive(): readonly LiveInvocation[] {
+    const parsed = new Map<InvocationId, Submission>();
+    return selectLive.all().map((row) => {
+      const submission =
+        parsed.get(row.submission) ??
+        (JSON.parse(selectDocument.get(row.submission)!) as Submission);
+      parsed.set(row.submission, submission);
+      return { invocation: invocationOf(row), submission };
+    });
+  }
+
+  return {
+    loadLive,
+    listInvocations(filter) {
+      const where = conditionsOf(filter);
+      return database
+        .prepare<unknown[], InvocationRow>(
+          `SELECT ${columns} FROM ${tables} WHERE ${where.join(" AND ")} ORDER BY i.id LIMIT @limit`,
+        )
+        .all({
+          user: filter.user,
+          ids: JSON.stringify(filter.ids),
+          arrayJobId: filter.arrayJobId,
+          arrayTaskId: filter.arrayTaskId,
+          states: JSON.stringify(filter.states),
+          sinceMs: filter.sinceMs,
+          limit: filter.limit,
+        })
+        .map(invocationOf);
+    },
+    submissionOf(id) {
+      const document = selectDocumentOf.get(id);
+      return document === undefined ? null : (JSON.parse(document) as Submission);
+    },
+  };
+}
+
+/** Fixed pieces of SQL; all values are bound. */
+function conditionsOf(filter: InvocationFilter): readonly string[] {
+  const where = ["TRUE"];
+  if (filter.user !== undefined) where.push("s.owner_user = @user");
+  if (filter.ids !== undefined) where.push("i.id IN (SELECT value FROM json_each(@ids))");
+  if (filter.arrayJobId !== undefined)
+    // The tasks' ids follow the array's own: a range of the primary key, no index of its own.
+    where.push(
+      `i.submission = @arrayJobId AND i.array_task_id IS NOT NULL AND i.id BETWEEN @arrayJobId
+         AND @arrayJobId + (SELECT tasks FROM submission WHERE id = @arrayJobId) - 1`,
+    );
+  if (filter.arrayTaskId !== undefined) where.push("i.array_task_id = @arrayTaskId");
+  if (filter.states !== undefined) {
+    where.push("i.state IN (SELECT value FROM json_each(@states))");
+    if (!filter.states.some(isFinal)) where.push("i.ended_at_ms IS NULL");
+  }
+  // As sacct -S: what was still there at that time, or came later.
+  if (filter.sinceMs !== undefined)
+    where.push("(i.ended_at_ms IS NULL OR i.ended_at_ms >= @sinceMs)");
+  return where;
+}

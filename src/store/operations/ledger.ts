@@ -1,0 +1,153 @@
+// The ledger: postings written once, summed into bills, and recomputed from the attempts.
+
+import { priceMicroCredits } from "../../core/metering.js";
+import type { LedgerCheck, Posting } from "../../model/account.js";
+import { GleanerError } from "../../model/errors.js";
+import { type AttemptEnd, isBilled } from "../../model/invocation.js";
+import type { Connection } from "../database.js";
+import type { Operations } from "./operations.js";
+
+/** A check names this many differences; the counts and sums tell the rest. */
+const maxDifferences = 10;
+
+/** Writes one posting; a second one of the same attempt is refused by the primary key. */
+export function postingInsert(database: Connection): (posting: Posting) => void {
+  const insert = database.prepare(
+    `INSERT INTO posting (invocation, attempt, owner_user, core_ms, memory_mb_ms, amount_micro_credits,
+       micro_credits_per_core_second, micro_credits_per_gb_second, posted_at_ms)
+     VALUES (@invocation, @attempt, @user, @coreMs, @memoryMbMs, @amountMicroCredits,
+       @microCreditsPerCoreSecond, @microCreditsPerGbSecond, @postedAtMs)`,
+  );
+  return ({ rate, ...posting }) => {
+    insert.run({ ...posting, ...rate });
+  };
+}
+
+/** A finished attempt beside its posting; the posting's columns are null when it has none. */
+interface LedgerRow {
+  readonly invocation: number;
+  readonly number: number;
+  readonly state: AttemptEnd;
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly wallMs: number;
+  readonly owner: string;
+  readonly user: string | null;
+  readonly coreMs: number;
+  readonly memoryMbMs: number;
+  readonly amountMicroCredits: number;
+  readonly microCreditsPerCoreSecond: number;
+  readonly microCreditsPerGbSecond: number;
+}
+
+const finishedAttempts = `
+  SELECT a.invocation, a.number, a.state, a.cores, a.memory_mb AS memoryMb, a.wall_ms AS wallMs,
+    s.owner_user AS owner, p.owner_user AS user, p.core_ms AS coreMs, p.memory_mb_ms AS memoryMbMs,
+    p.amount_micro_credits AS amountMicroCredits,
+    p.micro_credits_per_core_second AS microCreditsPerCoreSecond,
+    p.micro_credits_per_gb_second AS microCreditsPerGbSecond
+  FROM attempt AS a
+  JOIN invocation AS i ON i.id = a.invocation
+  JOIN submission AS s ON s.id = i.submission
+  LEFT JOIN posting AS p ON p.invocation = a.invocation AND p.attempt = a.number
+  WHERE a.state <> 'RUNNING'`;
+
+const postingsWithoutEnd = `
+  SELECT p.invocation, p.attempt AS number, a.state IS NULL AS unknown
+  FROM posting AS p LEFT JOIN attempt AS a ON a.invocation = p.invocation AND a.number = p.attempt
+  WHERE a.state IS NULL OR a.state = 'RUNNING'`;
+
+export function ledgerReads(database: Connection): Operations<"bill" | "verifyLedger"> {
+  return { bill: bill(database), verifyLedger: verifyLedger(database) };
+}
+
+function bill(database: Connection): Operations<"bill">["bill"] {
+  // Sums come as BigInt and are checked: a number would round them without a word.
+  const sumByUser = database
+    .prepare<unknown[], { user: string; [sum: string]: bigint | string }>(
+      `SELECT owner_user AS user, count(DISTINCT invocation) AS invocations, sum(core_ms) AS coreMs,
+         sum(memory_mb_ms) AS memoryMbMs, sum(amount_micro_credits) AS amountMicroCredits
+       FROM posting
+       WHERE (@user IS NULL OR owner_user = @user)
+         AND (@fromMs IS NULL OR posted_at_ms >= @fromMs) AND (@toMs IS NULL OR posted_at_ms < @toMs)
+       GROUP BY owner_user ORDER BY owner_user`,
+    )
+    .safeIntegers();
+  return ({ user, fromMs, toMs }) =>
+    sumByUser
+      .all({ user: user ?? null, fromMs: fromMs ?? null, toMs: toMs ?? null })
+      .map((row) => ({
+        user: row.user,
+        invocations: exact(row.invocations),
+        coreMs: exact(row.coreMs),
+        memoryMbMs: exact(row.memoryMbMs),
+        amountMicroCredits: exact(row.amountMicroCredits),
+      }));
+}
+
+/** `attempts` counts those that ended billed: as many as postings, when it balances. */
+function verifyLedger(database: Connection): () => LedgerCheck {
+  const sumAll = database
+    .prepare<[], { postings: bigint; amount: bigint }>(
+      "SELECT count(*) AS postings, coalesce(sum(amount_micro_credits), 0) AS amount FROM posting",
+    )
+    .safeIntegers();
+  const selectFinished = database.prepare<[], LedgerRow>(finishedAttempts);
+  const selectWithoutEnd = database.prepare<
+    [],
+    { invocation: number; number: number; unknown: number }
+  >(postingsWithoutEnd);
+  return () => {
+    const differences: string[] = [];
+    let attempts = 0;
+    let recomputed = 0n;
+    const note = (row: { invocation: number; number: number }, what: string): void => {
+      if (differences.length < maxDifferences)
+        differences.push(`attempt ${row.number} of invocation ${row.invocation} ${what}`);
+    };
+    for (const row of selectFinished.iterate()) {
+      if (isBilled(row.state)) attempts++;
+      const difference = differenceOf(row);
+      if (difference !== null) note(row, difference);
+      if (isBilled(row.state) && row.user !== null)
+        recomputed += BigInt(priceMicroCredits(row, row));
+    }
+    for (const row of selectWithoutEnd.iterate())
+      note(row, row.unknown ? "was posted but never begun" : "was posted but still runs");
+    const { postings, amount } = sumAll.get()!;
+    return {
+      balanced: differences.length === 0 && amount === recomputed && Number(postings) === attempts,
+      attempts,
+      postings: exact(postings),
+      ledgerMicroCredits: exact(amount),
+      recomputedMicroCredits: exact(recomputed),
+      differences,
+    };
+  };
+}
+
+/** What is wrong with the posting of a finished attempt; null when it is as it should be. */
+function differenceOf(row: LedgerRow): string | null {
+  if (row.user === null)
+    return isBilled(row.state) ? `ended ${row.state} but was not posted` : null;
+  if (!isBilled(row.state)) return `ended ${row.state}, which is not billed, but was posted`;
+  if (row.user !== row.owner) return `is ${row.owner}'s but was posted to ${row.user}`;
+  if (row.coreMs !== row.cores * row.wallMs)
+    return `used ${row.cores * row.wallMs} core-milliseconds but ${row.coreMs} were posted`;
+  if (row.memoryMbMs !== row.memoryMb * row.wallMs)
+    return `used ${row.memoryMb * row.wallMs} MB-milliseconds but ${row.memoryMbMs} were posted`;
+  const price = priceMicroCredits(row, row);
+  return row.amountMicroCredits === price
+    ? null
+    : `costs ${price} micro-credits but ${row.amountMicroCredits} were posted`;
+}
+
+function exact(sum: unknown): number {
+  const value = Number(sum);
+  if (typeof sum !== "bigint" || !Number.isSafeInteger(value))
+    throw new GleanerError(
+      "STORE",
+      `a sum of the ledger (${sum}) is larger than a number holds exactly: ask for a shorter time`,
+    );
+  return value;
+}

@@ -1,0 +1,66 @@
+// The store's operations as the worker runs them: synchronous, by name, writes apart from reads.
+
+import type { Store } from "../../core/ports.js";
+import type { Connection } from "../database.js";
+import { attemptReads, attemptWrites } from "./attempts.js";
+import { executorReads, executorWrites } from "./executors.js";
+import { invocationReads, invocationWrites } from "./invocations.js";
+import { ledgerReads } from "./ledger.js";
+import { nodeReads, nodeWrites } from "./nodes.js";
+import { utilizationReads, utilizationWrites } from "./utilization.js";
+
+/** The store's own signatures without the promises. */
+export type Operations<Name extends keyof Store> = {
+  readonly [Each in Name]: (...args: Parameters<Store[Each]>) => Awaited<ReturnType<Store[Each]>>;
+};
+
+export const writeNames = [
+  "submit",
+  "endPending",
+  "beginAttempt",
+  "endAttempt",
+  "saveExecutor",
+  "setDrained",
+  "saveJobRecords",
+  "saveHookEvent",
+  "saveEviction",
+  "saveHolding",
+  "saveNodeSpans",
+] as const satisfies readonly (keyof Store)[];
+
+export const readNames = [
+  "loadLive",
+  "loadRunningAttempts",
+  "listInvocations",
+  "listAttempts",
+  "submissionOf",
+  "loadExecutors",
+  "loadDrained",
+  "loadUtilization",
+  "bill",
+  "verifyLedger",
+] as const satisfies readonly (keyof Store)[];
+
+export type WriteName = (typeof writeNames)[number];
+export type ReadName = (typeof readNames)[number];
+
+export function writeOperations(database: Connection): Operations<WriteName> {
+  return {
+    ...invocationWrites(database),
+    ...attemptWrites(database),
+    ...executorWrites(database),
+    ...nodeWrites(database),
+    ...utilizationWrites(database),
+  };
+}
+
+export function readOperations(database: Connection): Operations<ReadName> {
+  return {
+    ...invocationReads(database),
+    ...attemptReads(database),
+    ...executorReads(database),
+    ...nodeReads(database),
+    ...utilizationReads(database),
+    ...ledgerReads(database),
+  };
+}

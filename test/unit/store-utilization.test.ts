@@ -1,0 +1,126 @@
+// What the store keeps for the utilization report: written again and again, read by window.
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import type { Store } from "../../src/core/ports.js";
+import { executorId, jobId, nodeName } from "../../src/model/ids.js";
+import type { JobRecord } from "../../src/model/utilization.js";
+import { makeStoreFolder, type StoreFolder } from "../support/store.js";
+import { sampleAttempt, sampleRequest, sampleResult } from "../support/store-samples.js";
+
+let folder: StoreFolder;
+let store: Store;
+beforeAll(async () => {
+  folder = await makeStoreFolder();
+});
+afterAll(() => folder.remove());
+beforeEach(async () => {
+  store = await folder.open(folder.newFile());
+});
+afterEach(() => store.close());
+
+const n1 = nodeName("n1");
+const everything = () => store.loadUtilization(0, 1_000_000);
+
+const job: JobRecord = {
+  id: jobId(7),
+  displayId: "7",
+  name: "mpi",
+  user: "bob",
+  partition: "batch",
+  state: "RUNNING",
+  nodes: [n1, nodeName("n2")],
+  cores: 32,
+  submittedAtMs: 1_000,
+  startedAtMs: 2_000,
+  endedAtMs: null,
+};
+
+test("a job's record gets its end and keeps it, whatever older reads say", async () => {
+  await store.saveJobRecords([job]);
+  expect((await everything()).jobs).toEqual([job]);
+  const ended = { ...job, state: "COMPLETED", endedAtMs: 9_000 };
+  await store.saveJobRecords([ended]);
+  await store.saveJobRecords([job]);
+  expect((await everything()).jobs).toEqual([ended]);
+  const requeued = { ...job, startedAtMs: 20_000 };
+  await store.saveJobRecords([requeued, { ...requeued, cores: 16 }]);
+  expect((await everything()).jobs).toEqual([ended, { ...requeued, cores: 16 }]);
+});
+
+test("holdings and spans of nodes grow, never shrink", async () => {
+  const holding = { executor: executorId("e1"), node: n1, cores: 4, fromMs: 100, toMs: 200 };
+  await store.saveHolding(holding);
+  await store.saveHolding({ ...holding, toMs: 300 });
+  await store.saveHolding({ ...holding, toMs: 250 });
+  await store.saveHolding({ ...holding, fromMs: 300, toMs: 400, cores: 8 });
+  const span = { node: n1, cores: 16, fromMs: 0, toMs: 100 };
+  await store.saveNodeSpans([span, { ...span, toMs: 500 }]);
+  await store.saveNodeSpans([{ ...span, toMs: 400 }]);
+  const found = await everything();
+  expect(found.holdings.map(({ fromMs, toMs, cores }) => [fromMs, toMs, cores])).toEqual([
+    [100, 300, 4],
+    [300, 400, 8],
+  ]);
+  expect(found.nodeSpans).toEqual([{ ...span, toMs: 500 }]);
+});
+
+test("hook events and evictions are kept once", async () => {
+  const begin = { node: n1, jobId: jobId(7), kind: "begin", atMs: 2_100, cores: 16 } as const;
+  await store.saveHookEvent(begin);
+  await store.saveHookEvent({ ...begin, atMs: 2_200 });
+  const eviction = {
+    node: n1,
+    jobId: jobId(7),
+    atMs: 2_100,
+    tookMs: 12,
+    attempts: 3,
+    lostCoreMs: 99,
+  };
+  await store.saveEviction(eviction);
+  await store.saveEviction(eviction);
+  const found = await everything();
+  expect(found.hookEvents).toEqual([begin]);
+  expect(found.evictions).toEqual([eviction]);
+});
+
+test("a window gets what overlaps it", async () => {
+  const at = (id: number, startedAtMs: number, endedAtMs: number | null) => ({
+    ...job,
+    id: jobId(id),
+    startedAtMs,
+    endedAtMs,
+  });
+  await store.saveJobRecords([at(1, 10, 100), at(2, 50, 150), at(3, 20, null), at(4, 200, null)]);
+  const hook = (id: number, kind: "begin" | "end", atMs: number) =>
+    store.saveHookEvent({ node: n1, jobId: jobId(id), kind, atMs, cores: null });
+  await hook(1, "begin", 10);
+  await hook(1, "end", 99);
+  await hook(2, "begin", 50);
+  await hook(2, "end", 150);
+  await hook(4, "begin", 200);
+  await store.saveNodeSpans([
+    { node: n1, cores: 1, fromMs: 0, toMs: 100 },
+    { node: n1, cores: 2, fromMs: 100, toMs: 101 },
+    { node: n1, cores: 3, fromMs: 200, toMs: 300 },
+  ]);
+  const found = await store.loadUtilization(100, 200);
+  expect(found).toMatchObject({ fromMs: 100, toMs: 200 });
+  expect(found.jobs.map(({ id }) => id)).toEqual([3, 2]);
+  expect(found.hookEvents.map(({ jobId, kind }) => [jobId, kind])).toEqual([
+    [2, "begin"],
+    [2, "end"],
+  ]);
+  expect(found.nodeSpans.map(({ cores }) => cores)).toEqual([2]);
+});
+
+test("useful is what was posted, for as long as the node measured", async () => {
+  const tasks = await store.submit(sampleRequest("a", { tasks: [1, 2, 3] }));
+  for (const { id } of tasks) await store.beginAttempt(sampleAttempt(id));
+  await store.endAttempt(sampleResult(tasks[0]!.id, 1, "COMPLETED"));
+  await store.endAttempt(sampleResult(tasks[1]!.id, 1, "EVICTED"));
+  const useful = [{ invocation: 1, node: "n1", cores: 2, fromMs: 2_500, toMs: 4_000 }];
+  expect((await everything()).useful).toEqual(useful);
+  expect((await store.loadUtilization(3_999, 9_000)).useful).toEqual(useful);
+  expect((await store.loadUtilization(4_000, 9_000)).useful).toEqual([]);
+  expect((await store.loadUtilization(0, 2_500)).useful).toEqual([]);
+});
