@@ -1,0 +1,130 @@
+// OpenSSH's known_hosts format: which host keys a file vouches for, and which it refuses.
+
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+export interface KnownKey {
+  /** `ssh-ed25519`, `ssh-rsa` …, as in the file. */
+  readonly type: string;
+  readonly key: Buffer;
+  readonly revoked: boolean;
+  /** Counted from 1, for sentences. */
+  readonly line: number;
+}
+
+/** One line of the file that was not found by plain name: hashed, or with wildcards. */
+interface PatternEntry {
+  readonly matches: (host: string) => boolean;
+  readonly known: KnownKey;
+}
+
+export interface KnownHosts {
+  /** All keys that the file has for a host; `host` as hostEntry() makes it. */
+  lookup(host: string): readonly KnownKey[];
+}
+
+/** An RSA key of 16,384 bits takes 2.8 kB, the names of a host some hundred bytes. */
+const maxLineLength = 16_384;
+
+/** The name under which a host is listed: `host`, or `[host]:port` when the port is not ssh's own. */
+export function hostEntry(address: string, port: number): string {
+  const host = address.toLowerCase();
+  return port === 22 ? host : `[${host}]:${port}`;
+}
+
+/**
+ * Reads the text of a known_hosts file. Lines that cannot be read vouch for nothing, and neither do lines of
+ * certificate authorities, since our ssh client knows no certificates.
+ */
+export function parseKnownHosts(text: string): KnownHosts {
+  const plain = new Map<string, KnownKey[]>();
+  const patterns: PatternEntry[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    const entry = line.length <= maxLineLength ? parseLine(line, index + 1) : null;
+    if (entry === null) continue;
+    const { hosts, known } = entry;
+    if (hosts.some((host) => /^[!|]|[*?]/.test(host)))
+      patterns.push({ matches: matcherOf(hosts), known });
+    else
+      for (const host of hosts) {
+        const keys = plain.get(host);
+        if (keys) keys.push(known);
+        else plain.set(host, [known]);
+      }
+  }
+  return {
+    lookup: (host) => [
+      ...(plain.get(host) ?? []),
+      ...patterns.filter(({ matches }) => matches(host)).map(({ known }) => known),
+    ],
+  };
+}
+
+function parseLine(line: string, number: number): { hosts: string[]; known: KnownKey } | null {
+  const words = line.trim().split(/[ \t]+/);
+  const marker = words[0]?.startsWith("@") ? words.shift() : undefined;
+  if (marker !== undefined && marker !== "@revoked") return null;
+  const [names, type, encoded] = words;
+  if (names === undefined || names.startsWith("#") || type === undefined || encoded === undefined)
+    return null;
+  const key = Buffer.from(encoded, "base64");
+  if (typeInside(key) !== type) return null;
+  const hosts = names.startsWith("|") ? [names] : names.toLowerCase().split(",");
+  return { hosts, known: { type, key, revoked: marker !== undefined, line: number } };
+}
+
+/** A key's bytes begin with the length and the name of its type; null when they do not. */
+export function typeInside(key: Buffer): string | null {
+  if (key.length < 4) return null;
+  const length = key.readUInt32BE(0);
+  return length > 64 || key.length < 4 + length ? null : key.toString("latin1", 4, 4 + length);
+}
+
+/** As OpenSSH: a host matches when a pattern does and no pattern with `!` does. */
+function matcherOf(hosts: readonly string[]): (host: string) => boolean {
+  const tests = hosts.map((pattern) => {
+    const negated = pattern.startsWith("!");
+    const positive = negated ? pattern.slice(1) : pattern;
+    return {
+      negated,
+      test: positive.startsWith("|") ? hashedMatcher(positive) : wildcardMatcher(positive),
+    };
+  });
+  return (host) =>
+    tests.some(({ negated, test }) => !negated && test(host)) &&
+    !tests.some(({ negated, test }) => negated && test(host));
+}
+
+/** `|1|SALT|HASH`: the HMAC-SHA1 of the host's name. */
+function hashedMatcher(entry: string): (host: string) => boolean {
+  const [, version, salt, hash] = entry.split("|");
+  if (version !== "1" || salt === undefined || hash === undefined) return () => false;
+  const key = Buffer.from(salt, "base64");
+  const wanted = Buffer.from(hash, "base64");
+  return (host) => {
+    const digest = createHmac("sha1", key).update(host).digest();
+    return digest.length === wanted.length && timingSafeEqual(digest, wanted);
+  };
+}
+
+/** `*` and `?` as in file names, matched in linear time however many stars there are. */
+function wildcardMatcher(pattern: string): (host: string) => boolean {
+  return (host) => {
+    let at = 0;
+    let star = -1;
+    let resume = 0;
+    for (let index = 0; index < host.length; ) {
+      if (pattern[at] === "*") {
+        star = at++;
+        resume = index;
+      } else if (at < pattern.length && (pattern[at] === "?" || pattern[at] === host[index])) {
+        at++;
+        index++;
+      } else if (star >= 0) {
+        at = star + 1;
+        index = ++resume;
+      } else return false;
+    }
+    while (pattern[at] === "*") at++;
+    return at === pattern.length;
+  };
+}

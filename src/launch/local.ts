@@ -1,0 +1,124 @@
+// Starts executors on the daemon's own machine: for tests, demos and sites of one node.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type FileHandle, open } from "node:fs/promises";
+import type { Launcher } from "../core/ports.js";
+import { GleanerError, messageOf } from "../model/errors.js";
+import type { ExecutorId, NodeName } from "../model/ids.js";
+import { executorPath, requireNodeName } from "./names.js";
+import {
+  executorLogFile,
+  isRunning,
+  maxMarkBytes,
+  type ProcessMark,
+  parseProcessMark,
+  processMarkFile,
+  startTicksOf,
+} from "./process-mark.js";
+
+export interface LocalLauncherOptions {
+  /** The Node program and the bundled executor. */
+  readonly node: string;
+  readonly executorProgram: string;
+  readonly runDirectory: string;
+  /** Must exist; each node's executor appends to a file of its own there. */
+  readonly logDirectory: string;
+}
+
+/**
+ * A launcher for nodes that are this machine. An executor gets a session of its own, so that it outlives the
+ * daemon; `launch` rejects with code LAUNCH when the program or the log cannot be opened.
+ */
+export function createLocalLauncher(options: LocalLauncherOptions): Launcher {
+  /** Processes that this daemon started and that have not ended. */
+  const started = new Map<ExecutorId, ProcessMark>();
+  return {
+    placement: "direct",
+
+    async launch(node, _address, executor, input) {
+      requireNodeName(node);
+      const child = await start(options, node, input);
+      const startTicks = startTicksOf((await readStart(`/proc/${child.pid}/stat`)) ?? "");
+      if (startTicks === null || child.exitCode !== null || child.signalCode !== null) return;
+      started.set(executor, { pid: child.pid!, startTicks, executor });
+      child.once("exit", () => started.delete(executor));
+    },
+
+    async probe(node, _address, executor) {
+      requireNodeName(node);
+      try {
+        const mark = started.get(executor) ?? (await readMark(options.runDirectory, node));
+        if (mark === null) return "gone";
+        const stat = await readStart(`/proc/${mark.pid}/stat`);
+        return stat !== null && isRunning(mark, executor, stat) ? "running" : "gone";
+      } catch {
+        return "unknown";
+      }
+    },
+
+    async close() {
+      started.clear();
+    },
+  };
+}
+
+async function start(options: LocalLauncherOptions, node: NodeName, input: string) {
+  const logFile = executorLogFile(options.logDirectory, node);
+  let log: FileHandle | undefined;
+  try {
+    log = await open(logFile, "a", 0o600);
+    const child = spawnPrivately(options, log.fd);
+    await once(child, "spawn"); // rejects with the child's error
+    // An executor that dies before it has read all says why in its log, and never becomes ready.
+    child.stdin!.on("error", () => {});
+    child.stdin!.end(input);
+    child.unref();
+    return child;
+  } catch (cause) {
+    throw new GleanerError(
+      "LAUNCH",
+      `The executor of ${node} could not be started (${messageOf(cause)}): check ${options.node}, ${options.executorProgram} and ${logFile}.`,
+      { cause },
+    );
+  } finally {
+    await log?.close();
+  }
+}
+
+function spawnPrivately(options: LocalLauncherOptions, logDescriptor: number) {
+  // A child inherits the mask; spawn is synchronous up to the start of the program, so nobody else sees this one.
+  const mask = process.umask(0o077);
+  try {
+    return spawn(options.node, [options.executorProgram], {
+      cwd: "/",
+      env: { PATH: executorPath },
+      detached: true,
+      stdio: ["pipe", logDescriptor, logDescriptor],
+    });
+  } finally {
+    process.umask(mask);
+  }
+}
+
+/** null: no executor of this node has left a mark. */
+async function readMark(runDirectory: string, node: NodeName): Promise<ProcessMark | null> {
+  const text = await readStart(processMarkFile(runDirectory, node));
+  return text === null ? null : parseProcessMark(text);
+}
+
+/** The first maxMarkBytes of a file; null when there is none. */
+async function readStart(path: string): Promise<string | null> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, "r");
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxMarkBytes), 0, maxMarkBytes, 0);
+    return buffer.toString("latin1", 0, bytesRead);
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ESRCH") return null;
+    throw thrown;
+  } finally {
+    await file?.close();
+  }
+}

@@ -1,0 +1,82 @@
+// Runs one command on an open ssh connection, with limits on its time and on what it prints.
+
+import type { Client, ClientChannel } from "ssh2";
+import { GleanerError } from "../model/errors.js";
+
+export interface CommandResult {
+  /** null: a signal ended it. */
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Our commands take milliseconds; a node that swaps may need seconds. */
+export const commandTimeoutMs = 10_000;
+/** Our commands print some hundred bytes; a shell's greeting may come on top. */
+const maxOutputBytes = 64 * 1024;
+
+/** Starts a command; an error that is no GleanerError means that the connection is dead and nothing was started. */
+export function begin(client: Client, address: string, command: string): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => reject(tooSlow(address)), commandTimeoutMs);
+    try {
+      client.exec(command, (error, channel) => {
+        clearTimeout(limit);
+        if (error) reject(error);
+        else resolve(channel);
+      });
+    } catch (thrown) {
+      clearTimeout(limit);
+      reject(thrown);
+    }
+  });
+}
+
+/** Hands the command its input and waits for its end; rejects with code LAUNCH. */
+export function finish(
+  channel: ClientChannel,
+  address: string,
+  input: string,
+): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => reject(tooSlow(address)), commandTimeoutMs);
+    const stdout = collect(channel);
+    const stderr = collect(channel.stderr);
+    let status: number | null | undefined;
+    channel.once("exit", (code: number | null) => {
+      status = code;
+    });
+    channel.once("close", () => {
+      clearTimeout(limit);
+      if (status !== undefined) resolve({ status, stdout: stdout(), stderr: stderr() });
+      else
+        reject(
+          new GleanerError(
+            "LAUNCH",
+            `The ssh connection to ${address} broke while a command ran: it is tried again.`,
+          ),
+        );
+    });
+    // A command that ends before it has read everything; its status tells.
+    channel.on("error", () => {});
+    channel.end(input);
+  });
+}
+
+/** Reads all, keeps the first maxOutputBytes. */
+function collect(stream: NodeJS.ReadableStream): () => string {
+  const chunks: Buffer[] = [];
+  let room = maxOutputBytes;
+  stream.on("data", (chunk: Buffer) => {
+    if (room > 0) chunks.push(chunk.subarray(0, room));
+    room -= chunk.length;
+  });
+  return () => Buffer.concat(chunks).toString("utf8");
+}
+
+function tooSlow(address: string): GleanerError {
+  return new GleanerError(
+    "LAUNCH",
+    `A command on ${address} did not end within ${commandTimeoutMs} ms: look whether the node is overloaded.`,
+  );
+}
