@@ -1,0 +1,162 @@
+#!/usr/bin/env node
+// Builds everything that is shipped into dist/: the bundled programs, the migrations and the node hook.
+//
+//   node scripts/build.mjs               all of it
+//   node scripts/build.mjs --if-stale    nothing, when dist/ is newer than the sources
+//   node scripts/build.mjs glean …       only the bundles named (while developing; dist/ stays marked as stale)
+//
+// All is made in a folder of its own and then renamed file by file, so that a running program never sees half a
+// file; a lock lets one build run at a time.
+
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, "dist");
+/** What scripts/lib/program.sh compares with the sources; its time is that of the build's start. */
+const stamp = ".stamp";
+const sources = ["src", "slurm-plugin", "package-lock.json", "scripts/build.mjs"];
+const lockedMark = "GLEANER_BUILD_LOCKED";
+
+/** Minified where somebody waits for the start; elsewhere readable names in stack traces are worth more. */
+const bundles = {
+  glean: { entry: "src/cli/main.ts", minify: true },
+  gleanerd: { entry: "src/daemon/main.ts", minify: false },
+  "glean-executor": { entry: "src/executor/main.ts", minify: false },
+  "store-worker": { entry: "src/store/worker.ts", minify: false },
+};
+
+try {
+  await main(process.argv.slice(2));
+} catch (thrown) {
+  console.error(`The build failed: ${thrown instanceof Error ? thrown.message : thrown}`);
+  process.exitCode = 1;
+}
+
+async function main(args) {
+  mkdirSync(dist, { recursive: true });
+  if (process.env[lockedMark] === undefined) {
+    runLocked(args);
+    return;
+  }
+  const names = args.filter((arg) => arg !== "--if-stale");
+  const unknown = names.find((name) => !(name in bundles));
+  if (unknown !== undefined)
+    throw new Error(`there is no ${unknown}; name one of ${Object.keys(bundles).join(", ")}`);
+  if (args.includes("--if-stale") && !isStale()) return;
+  removeLeftovers();
+  const fresh = mkdtempSync(join(dist, ".new-"));
+  try {
+    closeSync(openSync(join(fresh, stamp), "w"));
+    await buildBundles(names.length > 0 ? names : Object.keys(bundles), fresh);
+    if (names.length === 0) {
+      cpSync(join(root, "src/store/migrations"), join(fresh, "migrations"), { recursive: true });
+      buildHook(fresh);
+    } else rmSync(join(fresh, stamp));
+    moveInto(fresh, dist);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+/** Runs this program again under flock(1): the kernel gives the lock back whatever becomes of us. */
+function runLocked(args) {
+  const command = [join(dist, ".lock"), process.execPath, fileURLToPath(import.meta.url), ...args];
+  const { status, error } = spawnSync("flock", command, {
+    stdio: "inherit",
+    env: { ...process.env, [lockedMark]: "1" },
+  });
+  if (error) throw error;
+  process.exitCode = status ?? 1;
+}
+
+/** Folders count too: their time changes when a file in them is removed. */
+function isStale() {
+  if (Object.keys(bundles).some((name) => !existsSync(join(dist, `${name}.cjs`)))) return true;
+  const { status, stdout } = spawnSync(
+    "find",
+    [...sources, "-newer", join(dist, stamp), "-print", "-quit"],
+    { cwd: root, encoding: "utf8" },
+  );
+  return status !== 0 || stdout !== "";
+}
+
+async function buildBundles(names, outputFolder) {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  await Promise.all(
+    names.map((name) =>
+      build({
+        absWorkingDir: root,
+        entryPoints: [bundles[name].entry],
+        outfile: join(outputFolder, `${name}.cjs`),
+        bundle: true,
+        platform: "node",
+        target: "node20",
+        format: "cjs",
+        minifySyntax: true,
+        minifyWhitespace: bundles[name].minify,
+        minifyIdentifiers: bundles[name].minify,
+        legalComments: "none",
+        // With compiled parts of their own, which are found beside their package.json.
+        external: ["better-sqlite3", "node-pty", "ssh2"],
+        loader: { ".sql": "text", ".css": "text", ".txt": "text" },
+        define: {
+          GLEANER_VERSION: JSON.stringify(version),
+          "import.meta.url": "importMetaUrl",
+          "import.meta.dirname": "__dirname",
+        },
+        banner: { js: 'const importMetaUrl = require("url").pathToFileURL(__filename).href;' },
+        logLevel: "error",
+      }),
+    ),
+  );
+}
+
+/** make keeps its objects in a folder that stays, so that only what changed is compiled. */
+function buildHook(outputFolder) {
+  const kept = join(dist, ".hook");
+  mkdirSync(kept, { recursive: true });
+  const { status, error } = spawnSync("make", ["-s", "-C", "slurm-plugin", `OUT=${kept}`], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+  });
+  if (error) throw new Error(`make cannot be run (${error.message}): install make and gcc`);
+  if (status !== 0) throw new Error("make in slurm-plugin failed, see its messages above");
+  for (const name of readdirSync(kept))
+    if (!/\.[od]$/.test(name))
+      cpSync(join(kept, name), join(outputFolder, name), { recursive: true });
+}
+
+/** Renames every file of `from` to its place in `to`; the stamp last, when all else is there. */
+function moveInto(from, to) {
+  mkdirSync(to, { recursive: true });
+  const names = readdirSync(from).sort((a, b) => Number(a === stamp) - Number(b === stamp));
+  for (const name of names)
+    if (statSync(join(from, name)).isDirectory()) {
+      const kept = new Set(readdirSync(join(from, name)));
+      moveInto(join(from, name), join(to, name));
+      for (const old of readdirSync(join(to, name)))
+        if (!kept.has(old)) rmSync(join(to, name, old), { recursive: true });
+    } else renameSync(join(from, name), join(to, name));
+}
+
+/** What a build that was killed left behind; we hold the lock, so nobody works there. */
+function removeLeftovers() {
+  for (const name of readdirSync(dist))
+    if (name.startsWith(".new-")) rmSync(join(dist, name), { recursive: true });
+}

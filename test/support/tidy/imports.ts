@@ -1,0 +1,101 @@
+// Which folder of src/ may import which: the design's table, checked on every kind of import.
+
+import { posix } from "node:path";
+import ts from "typescript";
+import { type Complaint, complain, type Source, walk } from "./source.js";
+
+const everyFolder = [
+  "model",
+  "core",
+  "slurm",
+  "launch",
+  "store",
+  "wire",
+  "executor",
+  "daemon",
+  "sdk",
+  "cli",
+  "report",
+  "sim",
+] as const;
+type Folder = (typeof everyFolder)[number];
+/** The two files that lie in src/ itself are parts like the folders. */
+type Part = Folder | "clock" | "config";
+
+/** A part may always import from itself. Nothing else is allowed than what stands here. */
+export const allowedImports: Readonly<Record<Part, readonly Part[]>> = {
+  model: [],
+  core: ["model"],
+  slurm: ["core", "model", "clock"],
+  launch: ["core", "model", "clock"],
+  store: ["core", "model", "clock"],
+  wire: ["model", "clock"],
+  executor: ["model", "wire", "clock"],
+  sdk: ["model", "wire", "clock"],
+  cli: ["sdk", "report", "sim", "model", "config", "clock"],
+  sim: ["core", "model", "clock"],
+  report: ["model", "core", "clock"],
+  daemon: [...everyFolder.filter((folder) => folder !== "cli"), "config", "clock"],
+  config: ["model"],
+  clock: [],
+};
+
+/** Parts that do no I/O: neither Node's modules nor packages, but these, which are pure. */
+const purePackages: Partial<Record<Part, readonly string[]>> = { model: [], core: ["flatqueue"] };
+
+/** Complaints about the imports of one file of src/. */
+export function checkImports(source: Source): Complaint[] {
+  const from = partOf(source.path);
+  if (from === null)
+    return [complain(source, 1, "is in no known part of src/: add it to allowedImports")];
+  const complaints: Complaint[] = [];
+  walk(source, (node, line) => {
+    const imported = importedBy(node);
+    if (imported === null) return;
+    const problem = imported.startsWith(".")
+      ? problemWithPart(from, posix.join(posix.dirname(source.path), imported))
+      : problemWithPackage(from, imported);
+    if (problem !== null) complaints.push(complain(source, line, problem));
+  });
+  return complaints;
+}
+
+/** The module that an import names: static, dynamic, of types, re-exported or required; "" when it is computed. */
+function importedBy(node: ts.Node): string | null {
+  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node))
+    return node.moduleSpecifier ? textOf(node.moduleSpecifier) : null;
+  if (ts.isImportTypeNode(node))
+    return ts.isLiteralTypeNode(node.argument) ? textOf(node.argument.literal) : "";
+  if (ts.isExternalModuleReference(node)) return textOf(node.expression);
+  if (!ts.isCallExpression(node)) return null;
+  const { expression } = node;
+  const loads =
+    expression.kind === ts.SyntaxKind.ImportKeyword ||
+    (ts.isIdentifier(expression) && expression.text === "require");
+  return loads ? textOf(node.arguments[0]) : null;
+}
+
+function textOf(node: ts.Node | undefined): string {
+  return node !== undefined && ts.isStringLiteralLike(node) ? node.text : "";
+}
+
+function problemWithPart(from: Part, path: string): string | null {
+  const to = partOf(path);
+  if (to === null)
+    return `imports ${path}, which is outside of src/: move what is needed into src/`;
+  if (to === from || allowedImports[from].includes(to)) return null;
+  const known = allowedImports[from].join(", ") || "nothing";
+  return `${from} imports ${to}, but may import only ${known}: pass the thing in, or move it`;
+}
+
+function problemWithPackage(from: Part, name: string): string | null {
+  if (name === "") return "imports a computed name: write it out, so that it can be checked";
+  const pure = purePackages[from];
+  if (pure === undefined || pure.includes(name)) return null;
+  return `${from} imports ${name}, but does no I/O: let a port do it, or pass the value in`;
+}
+
+function partOf(path: string): Part | null {
+  const name = /^src\/([a-z]+)(?:\/|\.[jt]s$)/.exec(path)?.[1];
+  return name !== undefined && Object.hasOwn(allowedImports, name) ? (name as Part) : null;
+}

@@ -1,0 +1,210 @@
+// The house rules: who may import whom, one source of time, lengths, and what no file may hold.
+
+import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "@jest/globals";
+import { checkCode, checkMode, checkOpening, checkText } from "./support/tidy/habits.js";
+import { allowedImports, checkImports } from "./support/tidy/imports.js";
+import { findExcesses, maxFunctionLines, ratchet } from "./support/tidy/lengths.js";
+import { isIn, isTypeScript, readTree, type Source } from "./support/tidy/source.js";
+
+/** What is longer than its limit, with its lines. Only ever remove or lower: see the ratchet's tests. */
+const exceptions: Readonly<Record<string, number>> = {};
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const tree = readTree(root);
+const code = tree.filter(isIn("src")).filter(isTypeScript);
+const programs = tree.filter(({ path }) =>
+  /^(src|scripts|slurm-plugin|test|\.ci)\/.*?([^/]*\.(ts|mjs|c|h|sh|sql)|\/[^./]+)$/.test(
+    `${path}`,
+  ),
+);
+
+describe("the tree", () => {
+  test("is the one that is meant", () => {
+    expect(code.length).toBeGreaterThan(20);
+    expect(tree.map(({ path }) => path)).toContain("test/tidy.test.ts");
+  });
+
+  test("every part of src/ has its line in the table of imports", () => {
+    const parts = readdirSync(`${root}/src`).map((name) => name.replace(/\.ts$/, ""));
+    expect(parts.filter((part) => !Object.hasOwn(allowedImports, part))).toEqual([]);
+  });
+
+  test("imports only what the table allows", () => {
+    expect(code.flatMap(checkImports)).toEqual([]);
+  });
+
+  test("reads the clock in one place, has no loose types, prints only where it may", () => {
+    expect(code.flatMap(checkCode)).toEqual([]);
+  });
+
+  test("holds no function and no file that is too long", () => {
+    expect(ratchet(programs.flatMap(findExcesses), exceptions)).toEqual([]);
+  });
+
+  test("names no machine's folder, leaves no work behind, silences no checker", () => {
+    expect(tree.flatMap(checkText)).toEqual([]);
+  });
+
+  test("every source says what it is", () => {
+    expect(programs.flatMap(checkOpening)).toEqual([]);
+  });
+
+  test("programs can be started, and nothing else", () => {
+    expect(tree.flatMap(checkMode)).toEqual([]);
+  });
+});
+
+const made = (path: string, text: string, executable = false): Source => ({
+  path,
+  text,
+  executable,
+});
+
+describe("the rule of imports", () => {
+  test.each([
+    ["src/core/a.ts", 'import { x } from "../store/b.js";'],
+    ["src/core/a.ts", 'import type { X } from "../store/b.js";'],
+    ["src/core/a.ts", 'export * from "../store/b.js";'],
+    ["src/core/a.ts", 'type X = import("../store/b.js").X;'],
+    ["src/core/a.ts", 'const x = await import("../store/b.js");'],
+    ["src/core/a.ts", 'const x = require("../store/b.js");'],
+    ["src/core/a.ts", 'import { readFileSync } from "node:fs";'],
+    ["src/core/a.ts", 'import { nowMs } from "../clock.js";'],
+    ["src/model/a.ts", 'import { z } from "zod";'],
+    ["src/slurm/a.ts", 'import { x } from "../launch/b.js";'],
+    ["src/daemon/api/a.ts", 'import { x } from "../../cli/b.js";'],
+    ["src/cli/a.ts", 'import { x } from "../daemon/b.js";'],
+    ["src/cli/a.ts", 'import { x } from "../../scripts/b.js";'],
+    ["src/cli/a.ts", "const x = await import(name);"],
+    ["src/other/a.ts", ""],
+  ])("%s refuses %s", (path, text) => {
+    expect(checkImports(made(path, `// A line before.\n${text}`))).toHaveLength(1);
+  });
+
+  test.each([
+    ["src/core/a.ts", 'import { x } from "../model/b.js";'],
+    ["src/core/a.ts", 'import { x } from "./b.js";'],
+    ["src/core/a.ts", 'const text = "import x from \\"../store/b.js\\"";'],
+    ["src/daemon/api/a.ts", 'import { x } from "../../slurm/b.js"; import "node:fs";'],
+    ["src/launch/a.ts", 'import { nowMs } from "../clock.js";'],
+  ])("%s allows %s", (path, text) => {
+    expect(checkImports(made(path, text))).toEqual([]);
+  });
+
+  test("says where and what to do", () => {
+    const source = made("src/core/a.ts", '\n\nimport "../store/b.js";');
+    expect(checkImports(source)[0]).toBe(
+      "src/core/a.ts:3: core imports store, but may import only model: pass the thing in, or move it",
+    );
+  });
+});
+
+describe("the rules of code", () => {
+  test.each([
+    "Date.now()",
+    "new Date()",
+    "Date()",
+    "performance.now()",
+    "globalThis.performance.now()",
+    "process.hrtime.bigint()",
+    "process.uptime()",
+    "let x: any",
+    "f(x as any)",
+    "console.log(1)",
+  ])("%s is found", (text) => {
+    expect(checkCode(made("src/store/a.ts", text))).toHaveLength(1);
+  });
+
+  test.each(["new Date(1)", "// Date.now()", '"console.log"', "let any = 1", "clock.now()"])(
+    "%s is fine",
+    (text) => {
+      expect(checkCode(made("src/store/a.ts", text))).toEqual([]);
+    },
+  );
+
+  test("the clock may read the clock, the command line may print", () => {
+    expect(checkCode(made("src/clock.ts", "performance.now()"))).toEqual([]);
+    expect(checkCode(made("src/cli/a.ts", "console.log(1)"))).toEqual([]);
+  });
+});
+
+describe("the rule of lengths", () => {
+  const body = (lines: number) => "  f();\n".repeat(lines - 2);
+
+  test.each([
+    ["src/core/a.ts", (lines: number) => `function longOne() {\n${body(lines)}}\n`],
+    ["src/core/a.ts", (lines: number) => `const longOne = () => {\n${body(lines)}};\n`],
+    ["src/core/a.ts", (lines: number) => `class A { longOne() {\n${body(lines)}} }\n`],
+    ["slurm-plugin/a.c", (lines: number) => `static int longOne(void) {\n${body(lines)}}\n`],
+  ])("a function in %s is measured", (path, text) => {
+    expect(findExcesses(made(path, text(maxFunctionLines)))).toEqual([]);
+    const [excess] = findExcesses(made(path, text(maxFunctionLines + 1)));
+    expect(excess).toMatchObject({ what: `${path} longOne`, lines: maxFunctionLines + 1 });
+    expect(excess?.complaint).toContain(`${path}:1: longOne has 61 lines`);
+  });
+
+  test("a group of tests is no function", () => {
+    const text = `describe("x", () => {\n${body(100)}});\n`;
+    expect(findExcesses(made("test/a.test.ts", text))).toEqual([]);
+  });
+
+  test.each([
+    ["src/core/a.ts", 300],
+    ["scripts/x", 300],
+    ["slurm-plugin/a.c", 400],
+    ["test/unit/a.test.ts", 450],
+  ])("%s has at most %d lines", (path, limit) => {
+    expect(findExcesses(made(path, "\n".repeat(limit)))).toEqual([]);
+    expect(findExcesses(made(path, "\n".repeat(limit + 1)))).toHaveLength(1);
+  });
+
+  test("an exception holds as it is, may not grow, and must go when it is not needed", () => {
+    const excesses = findExcesses(made("src/core/a.ts", "\n".repeat(310)));
+    expect(ratchet(excesses, { "src/core/a.ts": 310 })).toEqual([]);
+    expect(ratchet(excesses, { "src/core/a.ts": 305 })).toHaveLength(1);
+    expect(ratchet(excesses, { "src/core/a.ts": 320 })[0]).toContain("lower its exception");
+    expect(ratchet([], { "src/core/a.ts": 310 })[0]).toContain("remove the exception");
+    expect(ratchet(excesses, {})).toHaveLength(1);
+  });
+});
+
+describe("the rules of files", () => {
+  test.each([
+    `const folder = "/${"work"}/x";`,
+    `// ${"TO"}DO: later`,
+    `// ${"FIX"}ME`,
+    `// @ts-${"ignore"}`,
+  ])("%s is found", (text) => {
+    expect(checkText(made("docs/a.md", `first\n${text}`))[0]).toMatch(/^docs\/a\.md:2: /);
+  });
+
+  test.each(["src/a/work/b", "the method todo()", "a @ts-morph project"])("%s is fine", (text) => {
+    expect(checkText(made("docs/a.md", text))).toEqual([]);
+  });
+
+  test.each(["", "const x = 1;\n", "//\n", 'import "x";\n// Too late is this sentence.\n'])(
+    "%j does not say what it is",
+    (text) => {
+      expect(checkOpening(made("src/a.ts", text))).toHaveLength(1);
+    },
+  );
+
+  test.each([
+    "// Says what it is.\n",
+    "/* Says what\n * it is. */\n",
+    "#!/bin/sh\n# Says what it is.\n",
+    "-- Says what it is.\n",
+  ])("%j says what it is", (text) => {
+    expect(checkOpening(made("scripts/a", text))).toEqual([]);
+  });
+
+  test("a program is executable, and only a program", () => {
+    expect(checkMode(made("scripts/a", "#!/bin/sh\n"))).toHaveLength(1);
+    expect(checkMode(made("scripts/a", "#!/bin/sh\n", true))).toEqual([]);
+    expect(checkMode(made("scripts/a", "echo\n"))).toHaveLength(1);
+    expect(checkMode(made("docs/a.md", "text", true))).toHaveLength(1);
+  });
+});

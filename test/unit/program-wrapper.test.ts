@@ -1,0 +1,88 @@
+// scripts/glean in a made-up checkout: when it builds, when it does not, and what it runs.
+
+import { execFileSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+
+const past = new Date("2020-01-01T00:00:00Z");
+const later = new Date("2021-01-01T00:00:00Z");
+const sources = ["src/cli", "src", "slurm-plugin", "package-lock.json", "scripts/build.mjs"];
+
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "gleaner-wrapper-"));
+  for (const folder of ["scripts/lib", "src/cli", "slurm-plugin", "dist"])
+    mkdirSync(join(root, folder), { recursive: true });
+  for (const name of ["scripts/glean", "scripts/lib/program.sh"]) cpSync(name, join(root, name));
+  write("scripts/lib/prepare.sh", 'touch "${0%/*}/../../built"');
+  write("package-lock.json", "{}");
+  write("scripts/build.mjs", "");
+  write("src/cli/main.ts", "", past);
+  for (const name of sources) utimesSync(join(root, name), past, past);
+  write("dist/glean.cjs", "console.log(JSON.stringify([process.cwd(), ...process.argv.slice(2)]))");
+  write("dist/.stamp", "", later);
+});
+
+afterEach(() => rmSync(root, { recursive: true }));
+
+function write(name: string, text: string, time?: Date): void {
+  writeFileSync(join(root, name), text);
+  if (time) utimesSync(join(root, name), time, time);
+}
+
+const run = (program = join(root, "scripts/glean"), ...args: string[]): string[] =>
+  JSON.parse(execFileSync(program, args, { cwd: tmpdir(), encoding: "utf8" }));
+const wasBuilt = () => existsSync(join(root, "built"));
+
+describe("scripts/glean", () => {
+  test("runs what is built, where the user is, with the arguments as they are", () => {
+    const args = ["batch", "--wrap", "echo 'a  b' $HOME", ""];
+    expect(run(undefined, ...args)).toEqual([realpathSync(tmpdir()), ...args]);
+    expect(wasBuilt()).toBe(false);
+  });
+
+  test("runs through a link too", () => {
+    symlinkSync(join(root, "scripts/glean"), join(root, "link"));
+    expect(run(join(root, "link"), "queue").slice(1)).toEqual(["queue"]);
+  });
+
+  test.each(["src/cli/main.ts", "package-lock.json", "scripts/build.mjs"])(
+    "builds when %s is newer",
+    (name) => {
+      write(name, "");
+      run();
+      expect(wasBuilt()).toBe(true);
+    },
+  );
+
+  test("builds when a source was removed", () => {
+    rmSync(join(root, "src/cli/main.ts"));
+    run();
+    expect(wasBuilt()).toBe(true);
+  });
+
+  test("builds when nothing was built yet", () => {
+    rmSync(join(root, "dist/.stamp"));
+    run();
+    expect(wasBuilt()).toBe(true);
+  });
+
+  test("runs nothing when the build fails", () => {
+    write("scripts/lib/prepare.sh", "exit 1");
+    write("src/cli/main.ts", "");
+    expect(() => run()).toThrow(expect.objectContaining({ status: 1, stdout: "" }));
+  });
+});
