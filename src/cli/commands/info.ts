@@ -1,0 +1,96 @@
+// `glean info`: nodes, holes and executors, as sinfo lists nodes.
+
+import type { UnusableReason } from "../../model/hole.js";
+import type { InfoAnswer, NodeInfo } from "../../sdk/index.js";
+import { type Context, type Define, exitStatus } from "../context.js";
+import { alarming, type Column, json, print, printable, table } from "../output.js";
+
+interface Options {
+  readonly noheader?: boolean;
+  readonly json?: boolean;
+}
+
+export const define: Define = (command, run) => {
+  command
+    .helpOption("--help", "show this help")
+    .option("-h, --noheader", "the nodes only, without titles")
+    .option("--json", "one JSON document")
+    .addHelpText("after", "\nglean explain NODE says in a sentence why a node is unused.")
+    .action(run(info));
+};
+
+async function info(context: Context, options: Options): Promise<number> {
+  const answer = await (await context.client()).info();
+  if (options.json) print(json(answer));
+  else {
+    if (!options.noheader) print(`${summary(answer)}\n\n`);
+    print(table(answer.nodes, columns, !options.noheader));
+  }
+  return exitStatus.done;
+}
+
+function summary(answer: InfoAnswer): string {
+  const age = answer.snapshotAgeMs === null ? "never read" : `${answer.snapshotAgeMs} ms old`;
+  const stale = answer.stale ? ` ${alarming("STALE, nothing is started")}` : "";
+  const lines = [
+    `Cluster ${printable(answer.clusterName)}, gleanerd ${printable(answer.version)}`,
+    `View of Slurm: ${age}${stale}; ${answer.commandsPerMinute} commands per minute to slurmctld`,
+    `Invocations: ${answer.pending} pending, ${answer.running} running`,
+  ];
+  if (answer.slurmProblem !== null) lines.push(`Slurm: ${printable(answer.slurmProblem)}`);
+  return lines.join("\n");
+}
+
+const amount = ({ cores, memoryMb }: { cores: number; memoryMb: number }): string =>
+  `${cores}c/${memoryMb}M`;
+
+const busy = ({ executor }: NodeInfo): string =>
+  executor === null ? "-" : `${executor.usedCores}/${executor.budget.cores}`;
+
+const columns: readonly Column<NodeInfo>[] = [
+  { title: "NODE", text: ({ node }) => node },
+  { title: "STATE", text: ({ slurmState }) => slurmState },
+  { title: "CPUS(A/T)", text: (each) => `${each.allocatedCores}/${each.cores}`, right: true },
+  {
+    title: "MEMORY_MB(A/T)",
+    text: (each) => `${each.allocatedMemoryMb}/${each.memoryMb}`,
+    right: true,
+  },
+  { title: "HOLE", text: ({ hole }) => (hole === null ? "-" : amount(hole.free)) },
+  { title: "EXECUTOR", text: ({ executor }) => executor?.state ?? "-" },
+  { title: "BUSY", text: busy, right: true },
+  { title: "RUNNING", text: ({ executor }) => String(executor?.running ?? 0), right: true },
+  { title: "WHY", text: whyUnused },
+];
+
+function whyUnused({ drainedBy, unusable }: NodeInfo): string {
+  if (drainedBy !== null) return `drained by ${drainedBy}`;
+  return unusable === null ? "" : label(unusable.reason);
+}
+
+/** A few words for a column; `glean explain` has the sentence. */
+function label(reason: UnusableReason): string {
+  switch (reason.kind) {
+    case "full":
+      return "full";
+    case "state":
+    case "unknownState":
+      return `state ${reason.flag}`;
+    case "owner":
+      return `exclusive to ${reason.owner}`;
+    case "memory":
+      return `only ${reason.freeMb} MB free`;
+    case "partition":
+      return `partition ${reason.partition} is not ours`;
+    case "noHook":
+      return "no hook";
+    case "drained":
+      return `drained by ${reason.by}`;
+    case "stale":
+      return "stale view";
+    case "tooShort":
+      return `closes in ${reason.endsInMs} ms`;
+    case "launchFailing":
+      return "starts fail";
+  }
+}

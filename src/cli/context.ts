@@ -1,0 +1,42 @@
+// What every command is given: its surroundings, and a client made when first asked for.
+
+import { GleanerClient, privateDirectory } from "../sdk/index.js";
+import { type ClientSettings, configFileOf, readSettings } from "./settings.js";
+
+/** As the contract names them. */
+export const exitStatus = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
+
+export class Context {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly #configOption: string | undefined;
+  readonly #cacheDirectory: string | null;
+
+  constructor(configOption: string | undefined, environment: NodeJS.ProcessEnv) {
+    this.environment = environment;
+    this.#configOption = configOption;
+    this.#cacheDirectory = privateDirectory(environment);
+  }
+
+  settings(): Promise<ClientSettings> {
+    const file = configFileOf(this.#configOption, this.environment);
+    return readSettings(file, this.#cacheDirectory);
+  }
+
+  async client(): Promise<GleanerClient> {
+    const { address, mungeSocket, configFile } = await this.settings();
+    return new GleanerClient({
+      address,
+      mungeSocket,
+      cacheDirectory: this.#cacheDirectory,
+      cacheKey: configFile,
+    });
+  }
+}
+
+/** A command's module: adds its options to `command`, and its action gives the exit status to `finish`. */
+export type Define = (command: import("commander").Command, run: Run) => void;
+
+/** Wraps an action: makes the context from the global options and keeps the exit status it gives. */
+export type Run = <Args extends unknown[]>(
+  action: (context: Context, ...args: Args) => Promise<number>,
+) => (...args: Args) => Promise<void>;

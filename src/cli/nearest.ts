@@ -1,0 +1,26 @@
+// The known word nearest to a mistyped one, for sentences that ask "did you mean".
+
+/** The known word nearest to one that was mistyped; `known` holds at least one. */
+export function nearest(word: string, known: readonly string[]): string {
+  const distances = known.map((candidate) => ({
+    candidate,
+    distance: editDistance(word, candidate),
+  }));
+  return distances.reduce((best, each) => (each.distance < best.distance ? each : best)).candidate;
+}
+
+/** Levenshtein's distance, ignoring case. */
+function editDistance(left: string, right: string): number {
+  const a = left.toLowerCase();
+  const b = right.toLowerCase();
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,68 @@
+// What the CLI needs of the configuration: parsed once, then kept until the file changes, since parsing costs a start.
+
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Address, readPrivate, writePrivate } from "../sdk/index.js";
+
+export interface ClientSettings {
+  readonly configFile: string;
+  readonly address: Address;
+  /** null: munge's default socket. */
+  readonly mungeSocket: string | null;
+}
+
+/** As configPath() in config.ts, which loads YAML and zod along: a test holds the two equal. */
+export function configFileOf(option: string | undefined, environment: NodeJS.ProcessEnv): string {
+  return resolve(option ?? environment.GLEANER_CONF ?? "/etc/gleaner/gleaner.yaml");
+}
+
+/** From the cache when the file is the one that was parsed, else from the file; throws CONFIG as loadConfig does. */
+export async function readSettings(
+  configFile: string,
+  cacheDirectory: string | null,
+): Promise<ClientSettings> {
+  const mark = markOf(configFile);
+  const name = `settings-${createHash("sha256").update(configFile).digest("hex").slice(0, 32)}.json`;
+  if (cacheDirectory !== null && mark !== null) {
+    const kept = understand(readPrivate(cacheDirectory, name), configFile, mark);
+    if (kept !== null) return kept;
+  }
+  const { loadConfig } = await import("../config.js");
+  const { listen, munge } = loadConfig(configFile);
+  const address = { host: reachable(listen.host), port: listen.apiPort };
+  const settings = { configFile, address, mungeSocket: munge.socket };
+  if (cacheDirectory !== null && mark !== null)
+    writePrivate(cacheDirectory, name, JSON.stringify({ ...settings, mark }));
+  return settings;
+}
+
+/** Tells one state of the file from another; null: the file cannot be looked at. */
+function markOf(file: string): string | null {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+  } catch {
+    return null;
+  }
+}
+
+function understand(text: string | null, configFile: string, mark: string): ClientSettings | null {
+  if (text === null) return null;
+  try {
+    const kept = JSON.parse(text) as Partial<ClientSettings> & { mark?: unknown };
+    const { address, mungeSocket } = kept;
+    if (kept.mark !== mark || kept.configFile !== configFile) return null;
+    if (typeof address?.host !== "string" || !Number.isInteger(address.port)) return null;
+    if (mungeSocket !== null && typeof mungeSocket !== "string") return null;
+    return { configFile, address: { host: address.host, port: address.port }, mungeSocket };
+  } catch {
+    return null;
+  }
+}
+
+/** A daemon that listens everywhere is reached on this machine. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}

@@ -1,0 +1,106 @@
+// Moments and spans of time for people: what -S and -E take, and how times are printed.
+
+import { GleanerError } from "../model/errors.js";
+import { quoted } from "./values.js";
+
+const stepsMs: Readonly<Record<string, number>> = {
+  second: 1_000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  week: 604_800_000,
+};
+
+/**
+ * A moment as sacct reads it: `now`, `now-2hours`, `today`, `midnight`, `noon`, `HH:MM[:SS]` (today), `MMDD`,
+ * `YYYY-MM-DD[THH:MM[:SS]]`, in the local zone. Milliseconds since the epoch.
+ */
+export function parseWhen(text: string, where: string, nowMs: number): number {
+  const lower = text.toLowerCase();
+  if (lower === "now") return nowMs;
+  const relative = /^now([+-])(\d{1,9})(second|minute|hour|day|week)?s?$/.exec(lower);
+  if (relative !== null) {
+    const spanMs = Number(relative[2]) * stepsMs[relative[3] ?? "second"]!;
+    return relative[1] === "+" ? nowMs + spanMs : nowMs - spanMs;
+  }
+  if (lower === "today" || lower === "midnight") return midnightBefore(nowMs);
+  const today = new Date(nowMs);
+  const [year, month, day] = [today.getFullYear(), today.getMonth() + 1, today.getDate()];
+  if (lower === "noon") return moment(year, month, day, 12, 0, 0)!;
+  const clock = /^(\d{1,2}):(\d\d)(?::(\d\d))?$/.exec(text);
+  const short = /^(\d\d)(\d\d)$/.exec(text);
+  const full = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d\d)(?::(\d\d))?)?$/i.exec(text);
+  const found =
+    (clock && moment(year, month, day, ...fields(clock.slice(1)))) ??
+    (short && moment(year, Number(short[1]), Number(short[2]), 0, 0, 0)) ??
+    (full && moment(Number(full[1]), Number(full[2]), Number(full[3]), ...fields(full.slice(4))));
+  if (found === null)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${where}: ${quoted(text)} is no time: write YYYY-MM-DD, YYYY-MM-DDTHH:MM, HH:MM or now-2hours`,
+    );
+  return found;
+}
+
+/** 00:00 of the local day: where sacct starts when nobody says otherwise. */
+export function midnightBefore(nowMs: number): number {
+  const date = new Date(nowMs);
+  date.setHours(0, 0, 0, 0);
+  return date.getTime();
+}
+
+const fields = (parts: readonly (string | undefined)[]): [number, number, number] => [
+  Number(parts[0] ?? 0),
+  Number(parts[1] ?? 0),
+  Number(parts[2] ?? 0),
+];
+
+/** null when there is no such day or hour: Date would roll 31 February over into March. */
+function moment(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): number | null {
+  const date = new Date(year, month - 1, day, hour, minute, second);
+  const exists = date.getMonth() === month - 1 && date.getDate() === day;
+  return exists && hour < 24 && minute < 60 && second < 60 ? date.getTime() : null;
+}
+
+/** `YYYY-MM-DDTHH:MM:SS` in the local zone, as Slurm prints times; `Unknown` for none. */
+export function formatWhen(ms: number | null): string {
+  if (ms === null) return "Unknown";
+  const date = new Date(ms);
+  const day = [date.getFullYear(), pad(date.getMonth() + 1), pad(date.getDate())].join("-");
+  return `${day}T${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
+}
+
+/** squeue's `M:SS`, `H:MM:SS`, `D-HH:MM:SS`; whole seconds, rounded down. */
+export function formatSpan(ms: number): string {
+  const { days, hours, minutes, seconds } = split(ms);
+  if (days > 0) return `${days}-${pad(hours)}:${pad(minutes)}:${pad(seconds)}`;
+  if (hours > 0) return `${hours}:${pad(minutes)}:${pad(seconds)}`;
+  return `${minutes}:${pad(seconds)}`;
+}
+
+/** sacct's `[D-]HH:MM:SS` with milliseconds: most functions last no second. */
+export function formatElapsed(ms: number): string {
+  const { days, hours, minutes, seconds } = split(ms);
+  const milliseconds = String(Math.max(0, ms) % 1_000).padStart(3, "0");
+  const clock = `${pad(hours)}:${pad(minutes)}:${pad(seconds)}.${milliseconds}`;
+  return days > 0 ? `${days}-${clock}` : clock;
+}
+
+function split(ms: number): { days: number; hours: number; minutes: number; seconds: number } {
+  const total = Math.floor(Math.max(0, ms) / 1_000);
+  return {
+    days: Math.floor(total / 86_400),
+    hours: Math.floor(total / 3_600) % 24,
+    minutes: Math.floor(total / 60) % 60,
+    seconds: total % 60,
+  };
+}
+
+const pad = (value: number): string => String(value).padStart(2, "0");

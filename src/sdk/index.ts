@@ -1,0 +1,8 @@
+// What programs import: the client, and the types of the API.
+
+export * from "../wire/api.js";
+export { GleanerClient, type Period } from "./client.js";
+export { makeCredential } from "./credential.js";
+export { type Address, BrokenOffError } from "./http.js";
+export { privateDirectory, readPrivate, writePrivate } from "./private-files.js";
+export type { TokenOptions } from "./tokens.js";

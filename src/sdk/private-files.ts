@@ -1,0 +1,101 @@
+// Small files that only this user may read or have written: where tokens are kept between two runs.
+
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { isAbsolute, join } from "node:path";
+
+/** A token and its labels are below 1 kB; anything much larger was not written by us. */
+const maxPrivateBytes = 16 * 1024;
+
+/**
+ * The user's own folder for such files: `$XDG_RUNTIME_DIR/gleaner`, else `~/.cache/gleaner`, made with mode 0700
+ * when missing. null when neither can be trusted: the caller then does without.
+ */
+export function privateDirectory(environment: NodeJS.ProcessEnv): string | null {
+  const { XDG_RUNTIME_DIR: runtime, HOME: home } = environment;
+  if (runtime !== undefined && isAbsolute(runtime) && isOwnFolder(runtime))
+    return ownLeaf(join(runtime, "gleaner"));
+  if (home === undefined || !isAbsolute(home) || !isOwnFolder(home)) return null;
+  const cache = join(home, ".cache");
+  makeFolder(cache);
+  return isOwnFolder(cache) ? ownLeaf(join(cache, "gleaner")) : null;
+}
+
+/** The file's text, or null when it is missing, too large, not ours, a link, or open to others. */
+export function readPrivate(directory: string, name: string): string | null {
+  let file: number | null = null;
+  try {
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    file = openSync(join(directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const state = fstatSync(file);
+    if (!state.isFile() || state.uid !== ownUid() || (state.mode & 0o077) !== 0) return null;
+    if (state.nlink !== 1 || state.size > maxPrivateBytes) return null;
+    const bytes = Buffer.alloc(state.size);
+    return bytes.toString("utf8", 0, readSync(file, bytes, 0, state.size, 0));
+  } catch {
+    return null;
+  } finally {
+    if (file !== null) closeSync(file);
+  }
+}
+
+/** Replaces the file at once, mode 0600. false when it cannot be written: a cache that fails is no error. */
+export function writePrivate(directory: string, name: string, text: string): boolean {
+  const fresh = join(directory, `.${name}.${randomBytes(8).toString("hex")}`);
+  let file: number | null = null;
+  try {
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+    file = openSync(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    writeSync(file, text);
+    renameSync(fresh, join(directory, name));
+    return true;
+  } catch {
+    rmSync(fresh, { force: true });
+    return false;
+  } finally {
+    if (file !== null) closeSync(file);
+  }
+}
+
+/** The last folder must be real, ours and closed to others: links above it (a home on another disk) are common. */
+function ownLeaf(path: string): string | null {
+  makeFolder(path);
+  try {
+    const state = lstatSync(path);
+    const closed = state.isDirectory() && state.uid === ownUid() && (state.mode & 0o077) === 0;
+    return closed ? path : null;
+  } catch {
+    return null;
+  }
+}
+
+function isOwnFolder(path: string): boolean {
+  try {
+    const state = statSync(path);
+    return state.isDirectory() && state.uid === ownUid() && (state.mode & 0o022) === 0;
+  } catch {
+    return false;
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch {
+    // There already, or not to be made: the check that follows tells.
+  }
+}
+
+const ownUid = (): number => process.geteuid!();

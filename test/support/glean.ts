@@ -1,0 +1,204 @@
+// The program glean for tests: bundled as it is shipped, spawned, and answered by a made-up daemon.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "@jest/globals";
+import { build, type Plugin } from "esbuild";
+
+export interface Request {
+  readonly method: string;
+  readonly url: string;
+  readonly authorization: string | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the program sent
+  readonly body: any;
+}
+/** "cut": the connection is broken off instead. */
+export type Answer = { readonly status?: number; readonly body: unknown } | "cut";
+
+export interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export const invocation = (change: object = {}) => ({
+  id: 42,
+  arrayJobId: null,
+  arrayTaskId: null,
+  owner: { uid: 1000, gid: 1000, user: "ada" },
+  name: "job",
+  cores: 2,
+  memoryMb: 100,
+  timeLimitMs: 1000,
+  state: "PENDING",
+  submittedAtMs: 1_700_000_000_000,
+  startedAtMs: null,
+  endedAtMs: null,
+  attempt: 0,
+  exitCode: null,
+  signal: null,
+  reason: null,
+  node: null,
+  ...change,
+});
+export const listOf = (...invocations: object[]) => ({ body: { invocations, truncated: false } });
+export const refusal = (status: number, code: string, message: string) => ({
+  status,
+  body: { error: { code, message } },
+});
+
+/** One sentence on standard error and nothing on standard output. */
+export function expectSentence(result: Result, status: number, sentence: RegExp): void {
+  expect(result.stderr).toMatch(sentence);
+  expect(result.stderr).toMatch(/^glean: [^\n]*\n$/);
+  expect(result.stderr).not.toMatch(/\n\s+at /);
+  expect(result).toMatchObject({ status, stdout: "" });
+}
+
+/** The parts that only some commands load are bundles of their own, as in scripts/build.mjs. */
+const apart: Plugin = {
+  name: "apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/(config|report\/index)\.js$/ }, ({ path, kind }) =>
+      kind === "dynamic-import" ? { path: `./${partOf(path)}`, external: true } : undefined,
+    );
+  },
+};
+const partOf = (path: string): string =>
+  path.includes("report") ? "glean-report.cjs" : "glean-config.cjs";
+
+async function bundle(folder: string): Promise<void> {
+  const entries = { glean: "cli/main", "glean-config": "config", "glean-report": "report/index" };
+  await build({
+    entryPoints: Object.entries(entries).map(([out, source]) => ({ out, in: `src/${source}.ts` })),
+    outdir: folder,
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    supported: { "dynamic-import": false },
+    plugins: [apart],
+    loader: { ".css": "text", ".txt": "text" },
+    define: { GLEANER_VERSION: '"1.2.3"', "import.meta.url": "importMetaUrl" },
+    banner: { js: 'const importMetaUrl = require("url").pathToFileURL(__filename).href;' },
+    logLevel: "error",
+  });
+}
+
+/** A munge that vouches for anybody: the real one is tested with the SDK. */
+function writeMunge(folder: string): void {
+  mkdirSync(join(folder, "bin"));
+  writeFileSync(join(folder, "bin/munge"), "#!/bin/sh\ncat >/dev/null\necho MUNGE:made-up:\n");
+  chmodSync(join(folder, "bin/munge"), 0o755);
+}
+
+/** Program, daemon and home of one test; all is new for each, but for the bundle. */
+export class GleanWorld {
+  readonly folder = mkdtempSync(join(tmpdir(), "glean-cli-"));
+  readonly requests: Request[] = [];
+  answers: Record<string, (request: Request) => Answer> = {};
+  environment: Record<string, string> = {};
+  home = "";
+  #server: Server | null = null;
+
+  async open(): Promise<void> {
+    let tokens = 0;
+    this.requests.length = 0;
+    this.answers = {
+      "POST /v1/token": () => ({
+        body: { token: `token-${++tokens}`, validMs: 60_000, user: "ada", operator: false },
+      }),
+      "POST /v1/invocations": () => ({ body: { id: 42, tasks: 1 } }),
+    };
+    this.#server = createServer((incoming, outgoing) => this.#serve(incoming, outgoing));
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.home = mkdtempSync(join(this.folder, "home-"));
+    this.configure((this.#server.address() as AddressInfo).port);
+    this.environment = {
+      PATH: `${join(this.folder, "bin")}:/usr/bin:/bin`,
+      HOME: this.home,
+      USER: "ada",
+      GLEANER_CONF: join(this.home, "gleaner.yaml"),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#server?.closeAllConnections();
+    this.#server?.close();
+    if (this.#server !== null) await once(this.#server, "close");
+  }
+
+  configure(port: number): void {
+    writeFileSync(join(this.home, "gleaner.yaml"), `listen: { apiPort: ${port} }\n`);
+  }
+
+  /** Writes a script into the home, which is also the working directory; gives its name. */
+  script(text: string, name = "job.sh"): string {
+    writeFileSync(join(this.home, name), text);
+    return name;
+  }
+
+  start(args: readonly string[], input = "") {
+    const child = spawn(process.execPath, [join(this.folder, "glean.cjs"), ...args], {
+      cwd: this.home,
+      env: this.environment,
+    });
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      stderr += chunk;
+    });
+    const end = once(child, "close").then(([status]): Result => ({ status, stdout, stderr }));
+    return { child, end };
+  }
+
+  /** The submission that was received last. */
+  submitted() {
+    return this.requests.findLast(({ url }) => url === "/v1/invocations")?.body.submission;
+  }
+
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    let text = "";
+    for await (const chunk of incoming) text += chunk;
+    const request = {
+      method: incoming.method!,
+      url: incoming.url!,
+      authorization: incoming.headers.authorization,
+      body: text === "" ? null : JSON.parse(text),
+    };
+    this.requests.push(request);
+    const answer = this.answers[`${request.method} ${request.url.split("?")[0]}`]?.(request);
+    if (answer === "cut") {
+      incoming.socket.destroy();
+      return;
+    }
+    const { status, body } = { status: 200, ...(answer ?? refusal(404, "NOT_FOUND", "none here")) };
+    outgoing.writeHead(status, { "content-type": "application/json" });
+    outgoing.end(typeof body === "string" ? body : JSON.stringify(body));
+  }
+}
+
+/** A world for the tests of one file. */
+export function gleanWorld(): GleanWorld {
+  const world = new GleanWorld();
+  beforeAll(async () => {
+    await bundle(world.folder);
+    writeMunge(world.folder);
+  });
+  beforeEach(() => world.open());
+  afterEach(() => world.close());
+  afterAll(() => rmSync(world.folder, { recursive: true }));
+  return world;
+}
