@@ -46,10 +46,12 @@ export function admit(
     memoryMb,
     timeLimitMs: requested.timeLimitMs ?? policy.defaultTimeLimitMs,
   };
-  const problem =
-    whyNotAllowed(uid, policy) ??
-    whyTooLarge(submission, largest, policy) ??
-    whyMalformed(submission, policy);
+  if (uid === 0 && !policy.allowRootFunctions)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      "root may not submit functions here, since they would run as root beside batch jobs: submit as an ordinary user, or set access.allowRootFunctions",
+    );
+  const problem = whyTooLarge(submission, largest, policy) ?? whyMalformed(submission, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);
   const tasks = submission.arrayTasks?.length ?? 1;
   if (pending + tasks > policy.maxPending)
@@ -58,12 +60,6 @@ export function admit(
       `${pending} invocations wait already and the site's limit is ${policy.maxPending} (functions.maxPending): try again when some have ended`,
     );
   return submission;
-}
-
-function whyNotAllowed(uid: number, policy: AdmissionPolicy): string | null {
-  if (uid === 0 && !policy.allowRootFunctions)
-    return "root may not submit functions here, since they would run as root beside batch jobs: submit as an ordinary user, or set access.allowRootFunctions";
-  return null;
 }
 
 function whyTooLarge(

@@ -65,18 +65,27 @@ function runUnmunge(socket: string | null, credential: string): Promise<string> 
     child.on("error", (cause) =>
       reject(new GleanerError("UNREACHABLE", `unmunge cannot be run: ${cause.message}`, { cause })),
     );
-    // It exits with munge's status, which the output names too.
-    child.on("close", () =>
-      output.includes("STATUS:")
-        ? resolve(output)
-        : reject(
-            new GleanerError(
-              "UNREACHABLE",
-              `munge does not answer (${errors.trim() || "no output"}): is munged running?`,
-            ),
-          ),
-    );
+    // It exits with munge's status, which the output names too, unless the credential could not be looked at.
+    child.on("close", (exitCode) => {
+      if (output.includes("STATUS:")) resolve(output);
+      else reject(withoutStatus(exitCode, errors.trim().replace(/^unmunge: Error: /, "")));
+    });
     child.stdin.on("error", () => {}); // a child that died says why on close
     child.stdin.end(credential);
   });
+}
+
+/** EMUNGE_SOCKET of munge.h: no munged answers. */
+const socketError = 6;
+
+function withoutStatus(exitCode: number | null, what: string): GleanerError {
+  return exitCode === null || exitCode === socketError
+    ? new GleanerError(
+        "UNREACHABLE",
+        `munge does not answer (${what || "no output"}): is munged running?`,
+      )
+    : new GleanerError(
+        "NOT_IDENTIFIED",
+        `munge refused the credential: ${what || `status ${exitCode}`}`,
+      );
 }
