@@ -82,6 +82,12 @@ export interface Percentiles {
   readonly max: number;
 }
 
+/** How many evictions took at most so long, but longer than the bin before; null: the last bin, open upwards. */
+export interface EvictionBin {
+  readonly atMostMs: number | null;
+  readonly count: number;
+}
+
 /** Average cores during one step of the report's time axis. */
 export interface UtilizationPoint {
   readonly atMs: number;
@@ -118,6 +124,8 @@ export interface Utilization {
   readonly evictedAttempts: number;
   readonly lostToEvictionCoreMs: number;
   readonly evictMs: Percentiles | null;
+  /** Always the same bins, ascending; their counts sum to `evictions`. */
+  readonly evictHistogram: readonly EvictionBin[];
   readonly batchJobs: number;
   readonly series: readonly UtilizationPoint[];
   readonly perNode: readonly NodeUtilization[];

@@ -69,7 +69,9 @@ export type DaemonMessage =
   /** Take no new work, finish the old, then leave. */
   | { readonly type: "drain"; readonly reason: string }
   /** Kill the workers and leave now; their attempts end EVICTED. */
-  | { readonly type: "stop"; readonly reason: string };
+  | { readonly type: "stop"; readonly reason: string }
+  /** Both sides beat (connection.ts does it), so that each notices when the other's machine is gone. */
+  | { readonly type: "beat" };
 
 export type ExecutorMessage =
   /** First after each handshake: everything the daemon needs to adopt a running executor. */
@@ -136,7 +138,7 @@ export interface LaunchSpec {
   readonly orphanMs: number;
 }
 
-/** Executors send a beat this often; a daemon that heard none for `silenceMs` takes the connection for dead. */
+/** Both sides send a beat this often; who heard nothing for `silenceMs` takes the connection for dead. */
 export const beatMs = 2_000;
 /** Five beats: a node under memory pressure may skip a few. */
 export const silenceMs = 10_000;

@@ -1,0 +1,218 @@
+// The attempts that run on this node: started once each, limited in time, ended for a reason, gone when their processes are.
+
+import { setTimeout as pause } from "node:timers/promises";
+import { machineMonotonicNs, monotonicMs } from "../clock.js";
+import { messageOf } from "../model/errors.js";
+import { fits, nothing, type Resources, subtract } from "../model/resources.js";
+import type { AttemptKey, AttemptOrder } from "../wire/messages.js";
+import type { AttemptGroup, Containment } from "./containment.js";
+import { type Ending, type Outcome, outcomeOf } from "./outcome.js";
+import { type SpawnEnd, type SpawnHandle, spawnAttempt } from "./runtimes/exec.js";
+import type { Held } from "./victims.js";
+
+/** A killed group is looked at this often until it is empty: the kernel's notice of it comes no sooner. */
+const emptyPollMs = 1;
+/** A group is removed a little later: an eviction does not wait for that, and the kernel may be busy with it. */
+const removeMs = 50;
+
+export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.attempt}`;
+
+export interface Running extends Held {
+  readonly key: AttemptKey;
+  /** true from the first signal we sent. */
+  readonly isEnding: boolean;
+}
+
+export interface AttemptEvents {
+  onStarted(key: AttemptKey): void;
+  onEnded(key: AttemptKey, outcome: Outcome): void;
+  /** A thing a person may want to know of this node. */
+  onTrouble(what: string): void;
+}
+
+class Attempt implements Running {
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly startedAtMs = monotonicMs();
+  readonly key: AttemptKey;
+  handle: SpawnHandle | null = null;
+  isStarted = false;
+  ending: Ending | null = null;
+  /** The time limit, then the wait from SIGTERM to SIGKILL. */
+  timer: NodeJS.Timeout | undefined;
+  /** Resolves when its report is there. */
+  readonly gone: Promise<Ended>;
+  isGone = false;
+  #settle: (ended: Ended) => void = () => {};
+
+  constructor(
+    readonly order: AttemptOrder,
+    readonly group: AttemptGroup,
+  ) {
+    this.key = { invocation: order.invocation, attempt: order.attempt };
+    this.cores = order.cores;
+    this.memoryMb = order.memoryMb;
+    this.gone = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  get isEnding(): boolean {
+    return this.ending !== null;
+  }
+
+  /** Whether no process of the command is left; one that was not started yet may be about to enter its group. */
+  get isFree(): boolean {
+    const groupTells = this.isStarted && this.group.killFile !== null;
+    return this.isGone || (groupTells && this.group.isEmpty());
+  }
+
+  finish(outcome: Outcome): void {
+    clearTimeout(this.timer);
+    this.isGone = true;
+    this.#settle({ key: this.key, cores: this.cores, outcome });
+  }
+}
+
+/** How one attempt ended, with what it had held. */
+export interface Ended {
+  readonly key: AttemptKey;
+  readonly cores: number;
+  readonly outcome: Outcome;
+}
+
+export interface Eviction {
+  /** No process of the commands is left; the reports come a little later. */
+  readonly freed: Promise<void>;
+  readonly ended: Promise<readonly Ended[]>;
+}
+
+export class Attempts {
+  readonly #attempts = new Map<string, Attempt>();
+
+  constructor(
+    private readonly containment: Containment,
+    private readonly spawnProgram: string,
+    private readonly killWaitMs: number,
+    private readonly events: AttemptEvents,
+  ) {}
+
+  get running(): readonly Running[] {
+    return [...this.#attempts.values()];
+  }
+
+  has(key: AttemptKey): boolean {
+    return this.#attempts.has(keyText(key));
+  }
+
+  /** What they hold together, those included whose processes are being ended. */
+  get held(): Resources {
+    return this.running.reduce(
+      (sum, each) => ({
+        cores: sum.cores + each.cores,
+        memoryMb: sum.memoryMb + each.memoryMb,
+        gpus: sum.gpus,
+      }),
+      nothing,
+    );
+  }
+
+  fitsIn(order: AttemptOrder, budget: Resources): boolean {
+    const need = { cores: order.cores, memoryMb: order.memoryMb, gpus: [] };
+    return fits(need, subtract(budget, this.held));
+  }
+
+  /** Starts an attempt that fits and is not here yet; its end is told to `onEnded`, also when it cannot be started. */
+  start(order: AttemptOrder): void {
+    const key = { invocation: order.invocation, attempt: order.attempt };
+    let group: AttemptGroup;
+    try {
+      group = this.containment.openGroup(keyText(key), order);
+    } catch (thrown) {
+      const reason = `the node refused a cgroup: ${messageOf(thrown)}`;
+      this.events.onTrouble(reason);
+      this.events.onEnded(key, outcomeOf({ kind: "vanished", message: reason }, null));
+      return;
+    }
+    const attempt = new Attempt(order, group);
+    this.#attempts.set(keyText(key), attempt);
+    attempt.handle = spawnAttempt(this.spawnProgram, order, group, {
+      onStarted: () => this.#onStarted(attempt),
+      onEnd: (end) => this.#onEnd(attempt, end),
+    });
+  }
+
+  /** SIGTERM, after `killWaitMs` SIGKILL. One that is not here has ended already. */
+  cancel(key: AttemptKey): void {
+    const attempt = this.#attempts.get(keyText(key));
+    if (attempt) this.#terminate(attempt, "CANCELLED", "it was cancelled");
+  }
+
+  /** SIGKILL at once to all of them. */
+  evict(keys: readonly AttemptKey[], reason: string): Eviction {
+    const attempts = keys
+      .map((key) => this.#attempts.get(keyText(key)))
+      .filter((attempt) => attempt !== undefined);
+    for (const attempt of attempts) this.#kill(attempt, "EVICTED", reason);
+    return { freed: freed(attempts), ended: Promise.all(attempts.map(({ gone }) => gone)) };
+  }
+
+  #onStarted(attempt: Attempt): void {
+    attempt.isStarted = true;
+    this.events.onStarted(attempt.key);
+    if (attempt.isEnding) return;
+    const limitMs = attempt.order.timeLimitMs;
+    attempt.timer = setTimeout(
+      () => this.#terminate(attempt, "TIMEOUT", `its time limit of ${limitMs} ms was over`),
+      limitMs,
+    );
+  }
+
+  #terminate(attempt: Attempt, end: "TIMEOUT" | "CANCELLED", reason: string): void {
+    if (attempt.isEnding) return;
+    // Before the command runs there is nobody to be polite to.
+    if (!attempt.isStarted) {
+      this.#kill(attempt, end, reason);
+      return;
+    }
+    attempt.ending = { end, reason, atNs: machineMonotonicNs() };
+    attempt.handle!.terminate();
+    clearTimeout(attempt.timer);
+    attempt.timer = setTimeout(() => attempt.handle!.kill(), this.killWaitMs);
+  }
+
+  /** An attempt that was being ended for another reason keeps that reason. */
+  #kill(attempt: Attempt, end: Ending["end"], reason: string): void {
+    attempt.ending ??= { end, reason, atNs: machineMonotonicNs() };
+    clearTimeout(attempt.timer);
+    attempt.handle!.kill();
+  }
+
+  #onEnd(attempt: Attempt, end: SpawnEnd): void {
+    clearTimeout(attempt.timer);
+    if (end.kind === "vanished") {
+      attempt.group.kill();
+      if (!attempt.group.isEmpty()) {
+        attempt.timer = setTimeout(() => this.#onEnd(attempt, end), emptyPollMs);
+        return;
+      }
+    }
+    this.#attempts.delete(keyText(attempt.key));
+    const outcome = outcomeOf(end, attempt.ending);
+    attempt.finish(outcome);
+    this.events.onEnded(attempt.key, outcome);
+    this.#removeLater(attempt.group);
+  }
+
+  #removeLater(group: AttemptGroup): void {
+    const timer = setTimeout(() => {
+      if (!group.remove()) this.#removeLater(group);
+    }, removeMs);
+    timer.unref();
+  }
+}
+
+/** What was killed stays free, so each is waited for in turn. */
+async function freed(attempts: readonly Attempt[]): Promise<void> {
+  for (const attempt of attempts) while (!attempt.isFree) await pause(emptyPollMs);
+}

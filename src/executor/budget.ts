@@ -1,0 +1,64 @@
+// What an executor may use: the daemon's view of the node, less the jobs that came since and that it could not know.
+//
+// A budget order rests on a read of Slurm. A job whose prolog ran after that read is in nobody's order yet, so it is
+// taken off here, until an order comes that knew it. Only an order lets a budget grow: that a job left says nothing
+// of what Slurm does with the room.
+
+import type { JobId } from "../model/ids.js";
+import { type Resources, subtract } from "../model/resources.js";
+import type { BudgetOrder, LaunchSpec } from "../wire/messages.js";
+
+/** A job as its prolog (or its mark) told of it. */
+export interface JobOnNode {
+  readonly job: JobId;
+  /** This executor's count of hook events when it came. */
+  readonly sequence: number;
+  /** 0: it could not be read, the job may have the whole node. */
+  readonly cpus: number;
+  readonly gpus: readonly number[] | "all";
+}
+
+/** How far a job's share can be told from its count of CPUs. */
+export type SiteFacts = Pick<
+  LaunchSpec,
+  "memoryIsConsumable" | "maxMemoryPerCoreMb" | "jobsArePinned"
+>;
+
+/** The most that `job` can have of `whole`. Pinned jobs have particular cores, which a prolog cannot tell: all are given up. */
+export function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
+  if (facts.jobsArePinned || job.cpus === 0) return whole;
+  return {
+    cores: job.cpus,
+    memoryMb: memoryOf(job, whole, facts),
+    gpus: job.gpus === "all" ? whole.gpus : job.gpus,
+  };
+}
+
+function memoryOf(job: JobOnNode, whole: Resources, facts: SiteFacts): number {
+  if (!facts.memoryIsConsumable) return 0;
+  return facts.maxMemoryPerCoreMb === null ? whole.memoryMb : job.cpus * facts.maxMemoryPerCoreMb;
+}
+
+/** The order's budget less every job on the node that the order could not know. */
+export function effectiveBudget(
+  order: BudgetOrder,
+  jobs: Iterable<JobOnNode>,
+  facts: SiteFacts,
+): Resources {
+  const known = new Set(order.knownJobs);
+  let left = order.budget;
+  for (const job of jobs) {
+    if (job.sequence <= order.seenHookSequence || known.has(job.job)) continue;
+    left = subtract(left, mostOf(job, order.budget, facts));
+  }
+  return left;
+}
+
+/** What both allow. */
+export function lesser(one: Resources, other: Resources): Resources {
+  return {
+    cores: Math.min(one.cores, other.cores),
+    memoryMb: Math.min(one.memoryMb, other.memoryMb),
+    gpus: one.gpus.filter((gpu) => other.gpus.includes(gpu)),
+  };
+}

@@ -1,0 +1,132 @@
+// Where the cgroup hierarchies of this node are, and how each takes its limits: version 2, or version 1 beside a unified mount.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { GleanerError } from "../model/errors.js";
+
+const mount = "/sys/fs/cgroup";
+/** The kernel's default period, in microseconds; a quota of one period is one core. */
+const periodUs = 100_000;
+const bytesPerMb = 1024 * 1024;
+
+export interface Limits {
+  readonly memoryMb: number;
+  /** null: as many as the groups inside may use together. */
+  readonly cores: number | null;
+}
+
+/** One hierarchy with the executor's group in it. */
+export interface Tree {
+  readonly nodeGroup: string;
+  /** The root's cgroup.procs. */
+  readonly rootProcs: string;
+  /** Whether this is the tree of version 2, which kills whole groups. */
+  readonly kills: boolean;
+  /** Makes a group below the node's, with all groups above it. */
+  make(path: string): void;
+  limit(path: string, limits: Limits): void;
+  liftCores(path: string): void;
+}
+
+/** The trees this node offers for a group of that name, the killing one last so that a join ends in it. */
+export function treesOf(group: string): { kind: "cgroup2" | "cgroup1"; trees: readonly Tree[] } {
+  if (existsSync(join(mount, "cgroup.controllers"))) {
+    const controllers = readFileSync(join(mount, "cgroup.controllers"), "latin1").trim().split(" ");
+    for (const needed of ["cpu", "memory"])
+      if (!controllers.includes(needed))
+        throw new GleanerError("LAUNCH", `${mount} lacks the ${needed} controller`);
+    return { kind: "cgroup2", trees: [unifiedTree(mount, group, true)] };
+  }
+  const unified = join(mount, "unified");
+  for (const needed of [unified, join(mount, "memory"), join(mount, "cpu")])
+    if (!existsSync(join(needed, "cgroup.procs")))
+      throw new GleanerError("LAUNCH", `${needed} is not mounted`);
+  return {
+    kind: "cgroup1",
+    trees: [memoryTree(group), cpuTree(group), unifiedTree(unified, group, false)],
+  };
+}
+
+/** Version 2: one tree for all, with limits unless version 1 has the controllers. */
+function unifiedTree(root: string, group: string, hasControllers: boolean): Tree {
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: true,
+    make: (path) => {
+      makeGroups(root, join(group, path), (above) => {
+        if (hasControllers) writeFileSync(join(above, "cgroup.subtree_control"), "+cpu +memory");
+      });
+    },
+    limit: (path, { memoryMb, cores }) => {
+      if (!hasControllers) return;
+      const set = setterIn(join(nodeGroup, path));
+      set("memory.max", memoryMb * bytesPerMb);
+      if (cores === null) return;
+      set("cpu.max", `${cores * periodUs} ${periodUs}`);
+      set("memory.oom.group", 1);
+      if (existsSync(join(nodeGroup, path, "memory.swap.max"))) set("memory.swap.max", 0);
+    },
+    liftCores: (path) => {
+      if (hasControllers) setterIn(join(nodeGroup, path))("cpu.max", `max ${periodUs}`);
+    },
+  };
+}
+
+function memoryTree(group: string): Tree {
+  const root = join(mount, "memory");
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: false,
+    make: (path) => makeGroups(root, join(group, path)),
+    limit: (path, { memoryMb }) => {
+      const directory = join(nodeGroup, path);
+      const set = setterIn(directory);
+      const withSwap = "memory.memsw.limit_in_bytes";
+      const names = ["memory.limit_in_bytes"];
+      // Memory with swap may never be below memory alone, so growing and shrinking go in opposite order.
+      if (existsSync(join(directory, withSwap))) {
+        const now = Number(readFileSync(join(directory, withSwap), "latin1"));
+        if (memoryMb * bytesPerMb > now) names.unshift(withSwap);
+        else names.push(withSwap);
+      }
+      for (const name of names) set(name, memoryMb * bytesPerMb);
+    },
+    liftCores: () => {},
+  };
+}
+
+function cpuTree(group: string): Tree {
+  const root = join(mount, "cpu");
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: false,
+    make: (path) => makeGroups(root, join(group, path)),
+    limit: (path, { cores }) => {
+      const set = setterIn(join(nodeGroup, path));
+      if (cores !== null) set("cpu.cfs_quota_us", cores * periodUs);
+    },
+    liftCores: (path) => setterIn(join(nodeGroup, path))("cpu.cfs_quota_us", -1),
+  };
+}
+
+function places(root: string, group: string): Pick<Tree, "nodeGroup" | "rootProcs"> {
+  return { nodeGroup: join(root, group), rootProcs: join(root, "cgroup.procs") };
+}
+
+/** Makes the groups of a path that are missing; `prepare` is called with the group that gets one. */
+function makeGroups(root: string, path: string, prepare: (above: string) => void = () => {}): void {
+  let directory = root;
+  for (const name of path.split("/")) {
+    const above = directory;
+    directory = join(directory, name);
+    if (existsSync(directory)) continue;
+    prepare(above);
+    mkdirSync(directory, { recursive: true });
+  }
+}
+
+const setterIn = (directory: string) => (file: string, value: string | number) =>
+  writeFileSync(join(directory, file), String(value));

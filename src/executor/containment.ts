@@ -1,0 +1,203 @@
+// What holds attempts in their limits and ends them as a whole: cgroups where the node has them, else process groups.
+
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { monotonicMs } from "../clock.js";
+import { GleanerError, messageOf } from "../model/errors.js";
+import { type Limits, type Tree, treesOf } from "./cgroup-trees.js";
+
+export type ContainmentKind = "cgroup2" | "cgroup1" | "processGroup";
+
+/** Killed processes leave a cgroup in milliseconds; one that hangs in the kernel is not waited for longer. */
+const emptyMs = 5_000;
+const emptyPollMs = 2;
+
+/** The place of one attempt. */
+export interface AttemptGroup {
+  /** Files that the command writes itself into. */
+  readonly joinFiles: readonly string[];
+  readonly killFile: string | null;
+  /** No cgroup limits the memory: glean-spawn has to look. */
+  readonly pollMemory: boolean;
+  /** SIGKILL to all in it, at once. */
+  kill(): void;
+  isEmpty(): boolean;
+  /** false: something is still in it, try later. */
+  remove(): boolean;
+}
+
+/** The place of one executor on its node. */
+export interface Containment {
+  readonly kind: ContainmentKind;
+  /** Kills the executor and all its attempts; for the hook. */
+  readonly killFile: string | null;
+  /** Throws when the group cannot be made. */
+  openGroup(name: string, limits: Limits): AttemptGroup;
+  /** Holds all attempts together, and the files they left in memory, in the budget. Throws when the kernel refuses. */
+  limitMemory(memoryMb: number): void;
+  /** Gives back what `openContainment` made; what cannot be removed is left to the next executor. */
+  close(): void;
+}
+
+/**
+ * Moves this process into a group of its own under a group that is named after run directory and node: two clusters on
+ * one machine may have nodes of the same name. What a dead executor left there is killed first; when it does not die this
+ * rejects with LAUNCH. Where there are no usable cgroups it falls back to process groups and tells `explain` why.
+ */
+export async function openContainment(
+  runDirectory: string,
+  node: string,
+  explain: (why: string) => void,
+): Promise<Containment> {
+  const cluster = createHash("sha256").update(runDirectory).digest("hex").slice(0, 8);
+  let found: ReturnType<typeof treesOf>;
+  try {
+    found = treesOf(join("gleaner", `${cluster}-${node}`));
+  } catch (thrown) {
+    explain(`no cgroups: ${messageOf(thrown)}`);
+    return processGroups;
+  }
+  await clear(found.trees);
+  try {
+    return new CgroupContainment(found.kind, found.trees);
+  } catch (thrown) {
+    explain(`cgroups cannot be made: ${messageOf(thrown)}`);
+    return processGroups;
+  }
+}
+
+class CgroupContainment implements Containment {
+  readonly killFile: string;
+
+  constructor(
+    readonly kind: ContainmentKind,
+    private readonly trees: readonly Tree[],
+  ) {
+    const killTree = trees.find((tree) => tree.kills)!;
+    this.killFile = join(killTree.nodeGroup, "cgroup.kill");
+    try {
+      for (const tree of trees) tree.make("work");
+      killTree.make("self");
+      if (!existsSync(this.killFile)) throw new Error(`${this.killFile} needs Linux 5.14`);
+      writeFileSync(join(killTree.nodeGroup, "self", "cgroup.procs"), String(process.pid));
+    } catch (thrown) {
+      this.close();
+      throw thrown;
+    }
+  }
+
+  openGroup(name: string, limits: Limits): AttemptGroup {
+    const group = new CgroupOfAttempt(this.trees, join("work", name));
+    try {
+      for (const tree of this.trees) {
+        tree.make(group.path);
+        tree.limit(group.path, limits);
+      }
+    } catch (thrown) {
+      group.remove();
+      throw thrown;
+    }
+    return group;
+  }
+
+  limitMemory(memoryMb: number): void {
+    for (const tree of this.trees) tree.limit("work", { memoryMb, cores: null });
+  }
+
+  close(): void {
+    for (const tree of this.trees) {
+      // Some group above must take us back before ours can go; the root always may.
+      if (tree.kills) attempt(() => writeFileSync(tree.rootProcs, String(process.pid)));
+      attempt(() => removeTree(tree.nodeGroup));
+    }
+  }
+}
+
+class CgroupOfAttempt implements AttemptGroup {
+  readonly pollMemory = false;
+  readonly joinFiles: readonly string[];
+  readonly killFile: string;
+  readonly #directories: readonly string[];
+
+  constructor(
+    private readonly trees: readonly Tree[],
+    readonly path: string,
+  ) {
+    this.#directories = trees.map((tree) => join(tree.nodeGroup, path));
+    this.joinFiles = this.#directories.map((directory) => join(directory, "cgroup.procs"));
+    const killTree = trees.find((tree) => tree.kills)!;
+    this.killFile = join(killTree.nodeGroup, path, "cgroup.kill");
+  }
+
+  kill(): void {
+    attempt(() => writeFileSync(this.killFile, "1"));
+    // Whoever used up its quota dies only in the next period, 100 ms later, unless the quota is lifted.
+    for (const tree of this.trees) attempt(() => tree.liftCores(this.path));
+  }
+
+  isEmpty(): boolean {
+    return isEmptyGroup(join(this.killFile, ".."));
+  }
+
+  remove(): boolean {
+    return this.#directories.every((directory) => attempt(() => removeTree(directory)));
+  }
+}
+
+const processGroups: Containment = {
+  kind: "processGroup",
+  killFile: null,
+  openGroup: () => ({
+    joinFiles: [],
+    killFile: null,
+    pollMemory: true,
+    kill: () => {},
+    isEmpty: () => true,
+    remove: () => true,
+  }),
+  limitMemory: () => {},
+  close: () => {},
+};
+
+/** Ends what a dead executor left, and removes its groups. */
+async function clear(trees: readonly Tree[]): Promise<void> {
+  const left = trees.find((tree) => tree.kills)!.nodeGroup;
+  if (existsSync(join(left, "cgroup.kill"))) {
+    writeFileSync(join(left, "cgroup.kill"), "1");
+    const startedMs = monotonicMs();
+    while (!isEmptyGroup(left)) {
+      if (monotonicMs() - startedMs > emptyMs)
+        throw new GleanerError("LAUNCH", `processes in ${left} do not die`);
+      await pause(emptyPollMs);
+    }
+  }
+  for (const tree of trees) removeTree(tree.nodeGroup);
+}
+
+function isEmptyGroup(directory: string): boolean {
+  try {
+    return !readFileSync(join(directory, "cgroup.events"), "latin1").includes("populated 1");
+  } catch {
+    return true; // it is gone
+  }
+}
+
+/** rmdir from the leaves up; throws EBUSY while anything runs in it. */
+function removeTree(directory: string): void {
+  if (!existsSync(directory)) return;
+  for (const entry of readdirSync(directory, { withFileTypes: true }))
+    if (entry.isDirectory()) removeTree(join(directory, entry.name));
+  rmdirSync(directory);
+}
+
+/** For steps whose failure changes nothing that the caller could do. */
+function attempt(step: () => void): boolean {
+  try {
+    step();
+    return true;
+  } catch {
+    return false;
+  }
+}

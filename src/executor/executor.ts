@@ -1,0 +1,269 @@
+// The executor itself: holds the budget, gives way to Slurm's jobs, runs what the daemon orders, and leaves.
+
+import { hostname } from "node:os";
+import { machineMonotonicNs } from "../clock.js";
+import { messageOf } from "../model/errors.js";
+import type { JobId } from "../model/ids.js";
+import { nothing, type Resources } from "../model/resources.js";
+import type {
+  AttemptKey,
+  AttemptOrder,
+  BudgetOrder,
+  DaemonMessage,
+  ExecutorMessage,
+  LaunchSpec,
+} from "../wire/messages.js";
+import { Attempts, type Ended } from "./attempts.js";
+import { effectiveBudget, type JobOnNode, lesser } from "./budget.js";
+import type { Containment } from "./containment.js";
+import type { BeginLine, HookHandlers } from "./hook-socket.js";
+import type { Log } from "./log.js";
+import type { NodeFolder } from "./node-folder.js";
+import { Outbox } from "./outbox.js";
+import type { Outcome } from "./outcome.js";
+import { chooseVictims } from "./victims.js";
+
+/** Killed processes are gone in milliseconds; one that hangs in the kernel keeps nobody here longer. */
+const leaveKillMs = 5_000;
+/** The daemon records in groups of milliseconds; reports that it did not record by then count as LOST. */
+const leaveReportMs = 2_000;
+
+export class Executor implements HookHandlers {
+  readonly outbox = new Outbox();
+  readonly #attempts: Attempts;
+  readonly #jobs = new Map<JobId, JobOnNode>();
+  #sequence = 0;
+  #order: BudgetOrder;
+  #budget: Resources = nothing;
+  /** null: the hook works. Until it was probed no function may run. */
+  #hookProblem: string | null = "the hook was not probed yet";
+  #mode: "serving" | "draining" | "leaving" = "serving";
+  #drainReason = "";
+
+  /** `gone` is called once, when nothing of the executor's work is left and the process may end. */
+  constructor(
+    private readonly spec: LaunchSpec,
+    private readonly folder: NodeFolder,
+    private readonly containment: Containment,
+    private readonly log: Log,
+    private readonly gone: (reason: string) => void,
+  ) {
+    this.#order = spec.budget;
+    this.#attempts = new Attempts(containment, spec.spawnProgram, spec.killWaitMs, {
+      onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
+      onEnded: (key, outcome) => this.#onEnded(key, outcome),
+      onTrouble: (what) => log("trouble", { what }),
+    });
+  }
+
+  /** Jobs that were on the node before: to be called when the hook's socket listens, so that none falls between. */
+  readMarks(): void {
+    for (const mark of this.folder.readMarks()) this.#addJob(mark);
+  }
+
+  /** What the probe found: with a working hook the budget comes into force. */
+  setHookProblem(problem: string | null): void {
+    this.#hookProblem = problem;
+    if (problem === null)
+      this.#setBudget(effectiveBudget(this.#order, this.#jobs.values(), this.spec));
+    else this.log("hookProblem", { problem });
+  }
+
+  /** First on each connection; the reports that wait follow it. */
+  onConnected(send: (message: ExecutorMessage) => boolean): void {
+    send({
+      type: "ready",
+      pid: process.pid,
+      hostName: hostname(),
+      containment: this.containment.kind,
+      hookProblem: this.#hookProblem,
+      budget: this.#budget,
+      running: this.#attempts.running.map(({ key }) => key),
+      markedJobs: [...this.#jobs.keys()],
+      hookSequence: this.#sequence,
+    });
+    this.outbox.attach(send);
+    this.#leaveIfNothingIsLeft("Slurm's jobs hold all of the node");
+  }
+
+  onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void {
+    switch (message.type) {
+      case "budget":
+        void this.#obey(message);
+        break;
+      case "start":
+        this.#start(message.order);
+        break;
+      case "cancel":
+        this.#attempts.cancel(message.key);
+        break;
+      case "recorded":
+        this.outbox.recorded(message.key);
+        break;
+      case "forgetJobs":
+        this.#forget(new Set(message.jobs));
+        break;
+      case "drain":
+        this.#drain(message.reason);
+        break;
+      case "stop":
+        void this.leave(message.reason);
+    }
+  }
+
+  async begin(line: BeginLine): Promise<number> {
+    const { job } = line.job;
+    const sequence = this.#addJob(line.job);
+    const known = effectiveBudget(this.#order, this.#jobs.values(), this.spec);
+    this.#budget = lesser(this.#budget, known);
+    const victims = this.#chooseVictims();
+    const eviction = this.#attempts.evict(victims, `Slurm's job ${job} was given its resources`);
+    await eviction.freed;
+    const tookMs = Math.max(0, Math.ceil(Number(machineMonotonicNs() - line.startNs) / 1e6));
+    void eviction.ended.then((ended) => this.#tellBegan(line, sequence, tookMs, ended));
+    return victims.length;
+  }
+
+  /** After the hook has its answer: reports come later, and shrinking a memory limit may take the kernel a while. */
+  #tellBegan(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
+    const { job, cpus, gpus } = line.job;
+    const evicted = ended.filter(({ outcome }) => outcome.end === "EVICTED");
+    const told = {
+      type: "jobBegan",
+      sequence,
+      job,
+      cores: cpus === 0 ? this.spec.totalCores : cpus,
+      gpus: gpus === "all" ? this.#order.budget.gpus : gpus,
+      tookMs,
+      evicted: evicted.map(({ key }) => key),
+      lostCoreMs: evicted.reduce((sum, { cores, outcome }) => sum + cores * outcome.wallMs, 0),
+    } as const;
+    this.outbox.event((agoMs) => ({ ...told, agoMs }));
+    this.log("jobBegan", { job, evicted: evicted.length, tookMs, budget: this.#budget });
+    setImmediate(() => {
+      this.#setBudget(this.#budget);
+      this.#leaveIfNothingIsLeft(`Slurm's job ${job} left nothing of the node's budget`);
+    });
+  }
+
+  end(job: JobId): void {
+    this.#jobs.delete(job);
+    const sequence = ++this.#sequence;
+    this.outbox.event((agoMs) => ({ type: "jobEnded", sequence, job, agoMs }));
+  }
+
+  /** Kills what runs, lets the reports be recorded, and is gone. A second call changes nothing. */
+  async leave(reason: string): Promise<void> {
+    if (this.#mode === "leaving") return;
+    this.#mode = "leaving";
+    this.log("leaving", { reason });
+    const keys = this.#attempts.running.map(({ key }) => key);
+    await withinMs(leaveKillMs, this.#attempts.evict(keys, reason).ended);
+    await this.outbox.emptied(leaveReportMs);
+    this.outbox.sayNow({ type: "leaving", reason });
+    this.gone(reason);
+  }
+
+  #addJob(job: Omit<JobOnNode, "sequence">): number {
+    const sequence = ++this.#sequence;
+    this.#jobs.set(job.job, { ...job, sequence });
+    return sequence;
+  }
+
+  #forget(jobs: ReadonlySet<JobId>): void {
+    for (const job of jobs) this.#jobs.delete(job);
+    try {
+      this.folder.removeMarks(jobs);
+    } catch (thrown) {
+      this.log("trouble", { what: `marks cannot be removed: ${messageOf(thrown)}` });
+    }
+  }
+
+  async #obey(order: BudgetOrder): Promise<void> {
+    this.#order = order;
+    if (this.#hookProblem !== null) return;
+    this.#budget = effectiveBudget(order, this.#jobs.values(), this.spec);
+    const victims = this.#chooseVictims();
+    await this.#attempts.evict(victims, "the daemon made the budget smaller").ended;
+    this.#setBudget(this.#budget);
+    this.#leaveIfNothingIsLeft("the daemon left nothing of the budget");
+  }
+
+  #setBudget(budget: Resources): void {
+    this.#budget = budget;
+    try {
+      this.containment.limitMemory(budget.memoryMb);
+    } catch (thrown) {
+      this.log("trouble", { what: `the memory limit was refused: ${messageOf(thrown)}` });
+    }
+    this.outbox.sayNow({ type: "budget", budget });
+  }
+
+  /** What must go so that the rest fits; what is being ended already goes first. */
+  #chooseVictims(): AttemptKey[] {
+    const held = this.#attempts.running.map((each) => ({
+      key: each.key,
+      cores: each.cores,
+      memoryMb: each.memoryMb,
+      startedAtMs: each.isEnding ? Number.POSITIVE_INFINITY : each.startedAtMs,
+    }));
+    return chooseVictims(held, this.#budget).map(({ key }) => key);
+  }
+
+  #start(order: AttemptOrder): void {
+    const key = { invocation: order.invocation, attempt: order.attempt };
+    if (this.#attempts.has(key) || this.outbox.repeat(key)) return;
+    const refusal = this.#refusal(order);
+    if (refusal === null) this.#attempts.start(order);
+    else this.#onEnded(key, { ...neverStarted, reason: refusal });
+  }
+
+  /** A plan may be stale: an order that has no room here goes back to the queue. */
+  #refusal(order: AttemptOrder): string | null {
+    if (this.#mode !== "serving") return "the executor was leaving its node";
+    if (this.#hookProblem !== null) return this.#hookProblem;
+    if (this.outbox.isFull) return "too many reports wait for the daemon";
+    return this.#attempts.fitsIn(order, this.#budget) ? null : "its place was taken meanwhile";
+  }
+
+  #onEnded(key: AttemptKey, outcome: Outcome): void {
+    this.outbox.report(key, (agoMs) => ({ type: "ended", report: { ...key, ...outcome, agoMs } }));
+    this.#leaveIfDrained();
+  }
+
+  #drain(reason: string): void {
+    if (this.#mode !== "serving") return;
+    this.#mode = "draining";
+    this.#drainReason = reason;
+    this.#leaveIfDrained();
+  }
+
+  #leaveIfDrained(): void {
+    if (this.#mode === "draining" && this.#attempts.running.length === 0)
+      void this.leave(this.#drainReason);
+  }
+
+  #leaveIfNothingIsLeft(reason: string): void {
+    if (this.#hookProblem === null && this.#budget.cores === 0) void this.leave(reason);
+  }
+}
+
+const neverStarted = {
+  end: "EVICTED",
+  exitCode: null,
+  signal: null,
+  wallMs: 0,
+  cpuMs: 0,
+  maxRssMb: 0,
+} as const;
+
+async function withinMs(limitMs: number, done: Promise<unknown>): Promise<void> {
+  let late: NodeJS.Timeout | undefined;
+  await Promise.race([
+    done,
+    new Promise((resolve) => {
+      late = setTimeout(resolve, limitMs);
+    }),
+  ]);
+  clearTimeout(late);
+}

@@ -1,0 +1,106 @@
+// The program glean-executor: takes its orders on standard input, makes its place on the node, and runs until it leaves.
+
+import { setPriority } from "node:os";
+import { GleanerError, messageOf } from "../model/errors.js";
+import { checkLaunchSpec } from "../wire/checks.js";
+import type { LaunchSpec } from "../wire/messages.js";
+import { openContainment } from "./containment.js";
+import { Executor } from "./executor.js";
+import { probeHook } from "./hook-probe.js";
+import { serveHook } from "./hook-socket.js";
+import { openLog } from "./log.js";
+import { NodeFolder } from "./node-folder.js";
+import { Session } from "./session.js";
+
+/** Holds the ids of all jobs of a node with room to spare. */
+const maxSpecBytes = 1024 * 1024;
+/** Ahead of everything at 0, behind the kernel's and the site's own urgent daemons. */
+const ownNice = -10;
+
+/** Reads to the end of the first line; throws BAD_REQUEST or PROTOCOL when it is no launch. */
+async function readSpec(): Promise<LaunchSpec> {
+  let text = "";
+  for await (const piece of process.stdin.setEncoding("utf8")) {
+    text += piece;
+    if (text.includes("\n") || text.length > maxSpecBytes) break;
+  }
+  const end = text.indexOf("\n");
+  let value: unknown;
+  try {
+    value = JSON.parse(text.slice(0, end < 0 ? maxSpecBytes : end));
+  } catch (cause) {
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "glean-executor is started by gleanerd, which gives it one line of JSON on standard input",
+      { cause },
+    );
+  }
+  return checkLaunchSpec(value);
+}
+
+/** Functions that fill the processor must not delay the answer to the hook; theirs stays 0 (see runtimes/exec.ts). */
+function takePrecedence(): void {
+  try {
+    setPriority(ownNice);
+  } catch {
+    // Not root: then it is as quick as it is.
+  }
+}
+
+async function run(spec: LaunchSpec): Promise<void> {
+  const log = openLog(spec.logFile, { executor: spec.executor, pid: process.pid });
+  process.on("uncaughtException", (bug) => {
+    log("bug", { error: bug.message, stack: bug.stack });
+    // glean-spawn kills what runs as soon as its executor is gone.
+    process.exit(1);
+  });
+
+  takePrecedence();
+  const folder = NodeFolder.claim(spec.runDirectory, spec.node);
+  const containment = await openContainment(spec.runDirectory, spec.node, (why) =>
+    log("containment", { why }),
+  );
+  folder.publishKillFile(containment.killFile);
+
+  const executor = new Executor(spec, folder, containment, log, (reason) => void leave(reason));
+  const hook = await serveHook(folder.socketPath, spec.executor, executor);
+  executor.readMarks();
+
+  const session = new Session(
+    { host: spec.daemonHost, port: spec.daemonPort, executor: spec.executor, secret: spec.secret },
+    spec.orphanMs,
+    Math.random,
+    {
+      onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
+      onMessage: (message) => executor.onMessage(message),
+      onLost: (why) => {
+        executor.outbox.detach();
+        log("daemonLost", { why });
+      },
+      onOrphaned: () => void executor.leave(`there was no daemon for ${spec.orphanMs} ms`),
+    },
+  );
+  const leave = async (reason: string): Promise<void> => {
+    await session.close();
+    await hook.close();
+    containment.close();
+    folder.leave();
+    log("left", { reason });
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.on(signal, () => void executor.leave(`it was told to by ${signal}`));
+  // Its ssh session may end; the daemon's connection is what it lives by.
+  process.on("SIGHUP", () => {});
+
+  executor.setHookProblem(await probeHook(spec.hookProgram, spec.node, spec.executor));
+  session.start();
+  log("started", { containment: containment.kind });
+}
+
+readSpec()
+  .then(run)
+  .catch((thrown) => {
+    process.stderr.write(`glean-executor: ${messageOf(thrown)}\n`);
+    process.exit(1);
+  });

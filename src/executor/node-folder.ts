@@ -1,0 +1,167 @@
+// The node's folder under the run directory: who owns it, whose executor lives in it, and the marks of Slurm's jobs.
+
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { assert, GleanerError } from "../model/errors.js";
+import type { JobId } from "../model/ids.js";
+import type { JobOnNode } from "./budget.js";
+import { parseMark } from "./hook-lines.js";
+import { isAlive, type ProcessName, startTicksOf } from "./processes.js";
+
+/** sun_path, with its final zero. */
+const maxSocketPathBytes = 107;
+/** Two executors that start at once try for the same name; one gives up at the first look. */
+const maxClaims = 3;
+
+export class NodeFolder {
+  private constructor(private readonly directory: string) {}
+
+  /**
+   * Makes `<runDirectory>/<node>` when it is missing and claims it for this process. Throws LAUNCH when the folder is not
+   * ours alone, or when another executor lives in it.
+   */
+  static claim(runDirectory: string, node: string): NodeFolder {
+    const folder = new NodeFolder(join(runDirectory, node));
+    if (Buffer.byteLength(folder.socketPath) > maxSocketPathBytes)
+      throw new GleanerError(
+        "LAUNCH",
+        `${folder.socketPath} is longer than the ${maxSocketPathBytes} bytes a socket's path may have: choose a shorter runDirectory`,
+      );
+    for (const directory of [runDirectory, folder.directory]) makeOwnDirectory(directory);
+    folder.#claim();
+    return folder;
+  }
+
+  get socketPath(): string {
+    return join(this.directory, "hook.sock");
+  }
+
+  get #pidFile(): string {
+    return join(this.directory, "executor.pid");
+  }
+
+  /** The file is put in place by link(2), which fails when there is one: of two starters one wins. */
+  #claim(): void {
+    const mine = this.#write(null);
+    try {
+      for (let attempt = 0; attempt < maxClaims; attempt++) {
+        if (tryLink(mine, this.#pidFile)) return;
+        this.#removeDead();
+      }
+    } finally {
+      rmSync(mine, { force: true });
+    }
+    throw new GleanerError("LAUNCH", `${this.#pidFile} is being claimed by another executor`);
+  }
+
+  #removeDead(): void {
+    const content = readSmall(this.#pidFile);
+    const owner = content === null ? null : parsePidFile(content);
+    if (owner !== null && isAlive(owner))
+      throw new GleanerError(
+        "LAUNCH",
+        `an executor (pid ${owner.pid}) is running in ${this.directory}: stop it first`,
+      );
+    // Moved aside and looked at again: what was read may be gone and another's claim be there by now.
+    const aside = join(this.directory, `executor.pid.dead.${process.pid}`);
+    try {
+      renameSync(this.#pidFile, aside);
+    } catch {
+      return;
+    }
+    if (readSmall(aside) !== content) tryLink(aside, this.#pidFile);
+    rmSync(aside, { force: true });
+  }
+
+  /** Tells the hook which cgroup to kill when this executor does not answer. */
+  publishKillFile(killFile: string | null): void {
+    renameSync(this.#write(killFile), this.#pidFile);
+  }
+
+  #write(killFile: string | null): string {
+    const file = join(this.directory, `executor.pid.${process.pid}`);
+    const startTicks = startTicksOf(process.pid);
+    assert(startTicks !== null, "a running process has a start time");
+    const kill = killFile === null ? "" : `kill=${killFile}\n`;
+    writeFileSync(file, `pid=${process.pid}\nstartTicks=${startTicks}\n${kill}`, { mode: 0o600 });
+    return file;
+  }
+
+  /** The jobs that Slurm gave something of this node, whether or not an executor was there then. */
+  readMarks(): Omit<JobOnNode, "sequence">[] {
+    const marks = this.#markFiles().map(parseMark);
+    return marks.filter((mark) => mark !== null);
+  }
+
+  removeMarks(jobs: ReadonlySet<JobId>): void {
+    for (const file of this.#markFiles()) {
+      const mark = parseMark(file);
+      if (mark !== null && jobs.has(mark.job))
+        rmSync(join(this.directory, "jobs", file), { force: true });
+    }
+  }
+
+  #markFiles(): string[] {
+    try {
+      return readdirSync(join(this.directory, "jobs"));
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw thrown;
+    }
+  }
+
+  /** The socket goes first: while the claim stands no other executor makes its own. */
+  leave(): void {
+    rmSync(this.socketPath, { force: true });
+    rmSync(this.#pidFile, { force: true });
+  }
+}
+
+/** The hook refuses a folder that others may write to, so we do. */
+function makeOwnDirectory(directory: string): void {
+  mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+  }
+  const is = lstatSync(directory);
+  if (!is.isDirectory() || is.uid !== process.geteuid!() || (is.mode & 0o022) !== 0)
+    throw new GleanerError(
+      "LAUNCH",
+      `${directory} must be a directory that only uid ${process.geteuid!()} owns and may write to`,
+    );
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw thrown;
+  }
+}
+
+function readSmall(file: string): string | null {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return null;
+  }
+}
+
+function parsePidFile(content: string): ProcessName | null {
+  const pid = /^pid=(\d{1,10})$/m.exec(content);
+  const startTicks = /^startTicks=(\d{1,20})$/m.exec(content);
+  return pid && startTicks ? { pid: Number(pid[1]), startTicks: startTicks[1]! } : null;
+}

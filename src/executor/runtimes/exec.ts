@@ -1,0 +1,164 @@
+// The runtime `exec`: one command under glean-spawn, which is asked over its descriptors 3, 4, 5 (slurm-plugin/PROTOCOL.md).
+
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import type { AttemptOrder } from "../../wire/messages.js";
+import type { AttemptGroup } from "../containment.js";
+import { killGroupOf } from "../processes.js";
+
+/** The kernel picks a function before anything of a batch job. */
+const oomScoreAdj = 1_000;
+/** The executor and glean-spawn have precedence over it; it has none over a batch job. */
+const commandNice = 0;
+/** A report line has at most 512 bytes; more without an end is not glean-spawn. */
+const maxReportBytes = 4_096;
+
+/** How glean-spawn's work ended; times are CLOCK_MONOTONIC. */
+export type SpawnEnd =
+  | {
+      readonly kind: "ended";
+      readonly exitCode: number;
+      /** 0: it exited. */
+      readonly signal: number;
+      readonly startNs: bigint;
+      readonly endNs: bigint;
+      readonly cpuMs: number;
+      readonly maxRssMb: number;
+      readonly oomKills: number;
+    }
+  /** The command was never started. */
+  | { readonly kind: "failed"; readonly stage: string; readonly message: string }
+  /** glean-spawn was killed or could not be run: what became of the command is not known, but it runs no more. */
+  | { readonly kind: "vanished"; readonly message: string };
+
+export interface SpawnHandle {
+  /** SIGTERM to the command's processes. */
+  terminate(): void;
+  /** SIGKILL to the whole tree. */
+  kill(): void;
+}
+
+export interface SpawnEvents {
+  onStarted(): void;
+  /** Once; no process of the attempt is left, except after `vanished`, where the group tells. */
+  onEnd(end: SpawnEnd): void;
+}
+
+/** Starts one attempt in its group. Never throws: what goes wrong is an end. */
+export function spawnAttempt(
+  program: string,
+  order: AttemptOrder,
+  group: AttemptGroup,
+  events: SpawnEvents,
+): SpawnHandle {
+  // A session of its own: signals that a terminal sends to the executor do not reach it.
+  const child = spawn(program, [], {
+    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
+    detached: true,
+    cwd: "/",
+    env: {},
+  });
+  if (child.pid === undefined) {
+    // No such program, or no more descriptors: then there is nobody to talk to.
+    child.on("error", ({ message }) =>
+      events.onEnd({ kind: "vanished", message: `glean-spawn cannot be run: ${message}` }),
+    );
+    return { terminate: () => {}, kill: () => {} };
+  }
+  const [request, control, report] = child.stdio.slice(3) as [Writable, Writable, Readable];
+  // glean-spawn may be gone before it read all; its end is what counts.
+  request.on("error", () => {});
+  control.on("error", () => {});
+  request.end(encodeRequest(order, group));
+  watch(child, report, events);
+  return {
+    terminate: () => void control.write("T"),
+    kill: () => {
+      group.kill();
+      control.write("K");
+    },
+  };
+}
+
+function watch(child: ChildProcess, report: Readable, events: SpawnEvents): void {
+  let text = "";
+  let started: { pid: number; startNs: bigint } | null = null;
+  let end: SpawnEnd | null = null;
+  const take = (line: string) => {
+    const isStart = /^started (\d{1,10}) \d{1,20} (\d{1,20})$/.exec(line);
+    if (isStart && started === null) {
+      started = { pid: Number(isStart[1]), startNs: BigInt(isStart[2]!) };
+      events.onStarted();
+    } else end ??= parseEnd(line, started?.startNs ?? null);
+  };
+  report.setEncoding("latin1");
+  report.on("error", () => {});
+  report.on("data", (piece: string) => {
+    const lines = (text + piece).split("\n");
+    text = lines.pop()!.slice(0, maxReportBytes);
+    for (const line of lines) take(line);
+  });
+  // Not at its last line: when an executor leaves, its supervisors are gone too.
+  child.on("close", (code, signal) => {
+    if (end === null && started !== null) killGroupOf(started.pid);
+    const message = `glean-spawn ended without a report (${signal ?? `exit ${code}`})`;
+    events.onEnd(end ?? { kind: "vanished", message });
+  });
+}
+
+function parseEnd(line: string, startNs: bigint | null): SpawnEnd | null {
+  const failed = /^failed ([a-z-]{1,20}) \d{1,10} (.*)$/.exec(line);
+  if (failed) return { kind: "failed", stage: failed[1]!, message: failed[2]! };
+  const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$/.exec(line);
+  if (!ended || startNs === null) return null;
+  const [exitCode, signal, , userMs, systemMs, maxRssKb, oomKills] = ended.slice(1).map(Number);
+  return {
+    kind: "ended",
+    exitCode: exitCode!,
+    signal: signal!,
+    startNs,
+    endNs: BigInt(ended[3]!),
+    cpuMs: userMs! + systemMs!,
+    maxRssMb: Math.ceil(maxRssKb! / 1024),
+    oomKills: oomKills!,
+  };
+}
+
+/** u32 length, then records of u32 size and `key=value`; little-endian. */
+function encodeRequest(order: AttemptOrder, group: AttemptGroup): Buffer {
+  const records: [string, string | number][] = [
+    ["uid", order.uid],
+    ["gid", order.gid],
+    ["user", order.user],
+    ["cwd", order.workingDirectory],
+    ["stdout", order.stdoutPath],
+    ["stderr", order.stderrPath],
+    ["oomScoreAdj", oomScoreAdj],
+    ["nice", commandNice],
+  ];
+  // Whether root may have functions was decided at the daemon's door.
+  if (order.uid === 0) records.push(["allowRoot", 1]);
+  for (const file of group.joinFiles) records.push(["join", file]);
+  if (group.killFile !== null) records.push(["kill", group.killFile]);
+  if (group.pollMemory) records.push(["memoryMb", order.memoryMb], ["pollMemory", 1]);
+  for (const [name, value] of Object.entries(order.environment))
+    records.push(["env", `${name}=${value}`]);
+  const { command } = order;
+  if (command.kind === "script") {
+    records.push(["script", command.body], ["arg", "script"]);
+    for (const word of command.args) records.push(["arg", word]);
+  } else for (const word of command.argv) records.push(["arg", word]);
+  const body = Buffer.concat(
+    records.flatMap(([key, value]) => {
+      const bytes = Buffer.from(`${key}=${value}`);
+      return [sizeOf(bytes), bytes];
+    }),
+  );
+  return Buffer.concat([sizeOf(body), body]);
+}
+
+function sizeOf(bytes: Buffer): Buffer {
+  const size = Buffer.allocUnsafe(4);
+  size.writeUInt32LE(bytes.length);
+  return size;
+}

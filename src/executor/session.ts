@@ -1,0 +1,87 @@
+// The way to the daemon: connects, connects again when it is lost, and says when it was away for too long.
+
+import { messageOf } from "../model/errors.js";
+import { connectToDaemon, type DaemonAddress, type ExecutorConnection } from "../wire/handshake.js";
+import type { DaemonMessage } from "../wire/messages.js";
+
+/** A restarted daemon is back within a second or two; all executors of a site do not knock at the same instant. */
+const firstPauseMs = 100;
+const longestPauseMs = 2_000;
+
+export interface SessionEvents {
+  /** Before anything else is said on this connection. */
+  onConnected(connection: ExecutorConnection): void;
+  onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void;
+  onLost(why: string): void;
+  /** There was no daemon for `orphanMs`. */
+  onOrphaned(): void;
+}
+
+export class Session {
+  #connection: ExecutorConnection | null = null;
+  #orphaned: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #pauseMs = firstPauseMs;
+  #isOver = false;
+
+  /** `random` gives numbers from 0 to 1. */
+  constructor(
+    private readonly address: DaemonAddress,
+    private readonly orphanMs: number,
+    private readonly random: () => number,
+    private readonly events: SessionEvents,
+  ) {}
+
+  start(): void {
+    this.#awaitDaemon();
+    void this.#connect();
+  }
+
+  /** What was sent still arrives, if the daemon reads. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    clearTimeout(this.#orphaned);
+    clearTimeout(this.#retry);
+    await this.#connection?.close();
+  }
+
+  #awaitDaemon(): void {
+    clearTimeout(this.#orphaned);
+    this.#orphaned = setTimeout(() => this.events.onOrphaned(), this.orphanMs);
+  }
+
+  async #connect(): Promise<void> {
+    let connection: ExecutorConnection;
+    try {
+      connection = await connectToDaemon(this.address);
+    } catch (thrown) {
+      this.#tryLater(messageOf(thrown));
+      return;
+    }
+    if (this.#isOver) {
+      await connection.close();
+      return;
+    }
+    clearTimeout(this.#orphaned);
+    this.#pauseMs = firstPauseMs;
+    this.#connection = connection;
+    this.events.onConnected(connection);
+    connection.listen({
+      onMessage: (message) => this.events.onMessage(message),
+      onClose: (error) => {
+        this.#connection = null;
+        if (this.#isOver) return;
+        this.#awaitDaemon();
+        this.#tryLater(error?.message ?? "the daemon closed the connection");
+      },
+    });
+  }
+
+  #tryLater(why: string): void {
+    if (this.#isOver) return;
+    this.events.onLost(why);
+    const pauseMs = Math.round(this.#pauseMs * (0.5 + this.random() / 2));
+    this.#pauseMs = Math.min(longestPauseMs, this.#pauseMs * 2);
+    this.#retry = setTimeout(() => void this.#connect(), pauseMs);
+  }
+}

@@ -1,0 +1,26 @@
+// The utilization report as CSV (RFC 4180): a line for each node and a last one, `total`; columns named as in the JSON.
+
+import type { NodeUtilization, Utilization } from "../model/utilization.js";
+
+const columns = [
+  "node",
+  "availableCoreMs",
+  "allocatedCoreMs",
+  "idleCoreMs",
+  "coveredCoreMs",
+  "usefulCoreMs",
+] as const satisfies readonly (keyof NodeUtilization)[];
+
+/** All nodes, exact core-milliseconds, lines ended by CR LF. */
+export function renderUtilizationCsv(u: Utilization): string {
+  const total = { ...u, node: "total" };
+  const rows = [...u.perNode, total].map((row) => columns.map((column) => field(row[column])));
+  return [columns, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+}
+
+/** Quoted where it must be; a spreadsheet would run a name that begins like a formula, so an apostrophe goes before it. */
+function field(value: string | number): string {
+  if (typeof value === "number") return String(value);
+  const inert = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;
+}

@@ -1,0 +1,117 @@
+// The utilization report for a terminal: the findings, where the core-time went, and the nodes, aligned in columns.
+
+import type { NodeUtilization, Utilization } from "../model/utilization.js";
+import {
+  type CoreTimeUnit,
+  coreTime,
+  coreTimeUnit,
+  counted,
+  decimal,
+  findings,
+  milliseconds,
+  nodesToShow,
+  percent,
+  subtitle,
+  unitOfNodes,
+} from "./words.js";
+
+/** What a person scrolls through; the CSV file has all. */
+const maxTextNodes = 40;
+const maxNameLength = 40;
+/** Sentences are broken to fit the usual terminal. */
+const lineLength = 100;
+
+/** The report as lines of plain text, ending with a line break; it has no control characters whatever the names hold. */
+export function renderUtilizationText(u: Utilization): string {
+  const unit = coreTimeUnit(u.availableCoreMs);
+  const nodes = nodesToShow(u, maxTextNodes);
+  const left = u.perNode.length - nodes.length;
+  const sections = [
+    [`Utilization, ${subtitle(u)}`],
+    findings(u).flatMap((sentence) => wrap(sentence)),
+    align(totals(u, unit)),
+    [evictions(u)],
+    nodes.length === 0 ? [] : align(nodeRows(nodes)),
+    left === 0
+      ? []
+      : [
+          `The ${nodes.length} with the most idle time left unharvested; the CSV file has ${decimal(left, 0)} more.`,
+        ],
+  ];
+  const shown = sections.filter((lines) => lines.length > 0);
+  return `${shown.map((lines) => lines.join("\n")).join("\n\n")}\n`;
+}
+
+function totals(u: Utilization, unit: CoreTimeUnit): string[][] {
+  const row = (name: string, coreMs: number, idle: boolean) => [
+    name,
+    coreTime(coreMs, unit),
+    percent(coreMs, u.availableCoreMs),
+    idle ? percent(coreMs, u.idleCoreMs) : "",
+  ];
+  return [
+    ["", unit.name, "of all", "of idle"],
+    row("Slurm could use", u.availableCoreMs, false),
+    row("  held by batch jobs", u.allocatedCoreMs, false),
+    row("  idle", u.idleCoreMs, true),
+    row("    held ready by Gleaner (coverage)", u.coveredCoreMs, true),
+    row("      became finished work (goodput)", u.usefulCoreMs, true),
+    row("    not harvested", u.idleCoreMs - u.coveredCoreMs, true),
+  ];
+}
+
+function evictions(u: Utilization): string {
+  if (u.evictMs === null) return "Evictions: none";
+  const { p50, p99, max } = u.evictMs;
+  const times = `p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}, max ${milliseconds(max)}`;
+  const lost = `${decimal(u.lostToEvictionCoreMs / 1_000, 1)} core-seconds`;
+  const stopped = `${counted(u.evictedAttempts, "attempt")} stopped (${lost}, not billed, run again)`;
+  return `Evictions: ${decimal(u.evictions, 0)} (${times}); ${stopped}`;
+}
+
+function nodeRows(nodes: readonly NodeUtilization[]): string[][] {
+  const unit = unitOfNodes(nodes);
+  const head = ["node", unit.name, "batch jobs", "idle", "coverage", "goodput"];
+  const rows = nodes.map((node) => [
+    printable(node.node),
+    coreTime(node.availableCoreMs, unit),
+    coreTime(node.allocatedCoreMs, unit),
+    coreTime(node.idleCoreMs, unit),
+    percent(node.coveredCoreMs, node.idleCoreMs),
+    percent(node.usefulCoreMs, node.idleCoreMs),
+  ]);
+  return [head, ...rows];
+}
+
+/** A name that can neither move the cursor nor turn the line around, and leaves room for the figures. */
+function printable(name: string): string {
+  const characters = [...name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\uFFFD")];
+  if (characters.length <= maxNameLength) return characters.join("");
+  return `${characters.slice(0, maxNameLength - 1).join("")}…`;
+}
+
+/** The first column to the left, the figures to the right. */
+function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) =>
+    Math.max(...rows.map((row) => [...row[column]!].length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const padding = " ".repeat(widths[column]! - [...cell].length);
+        return column === 0 ? cell + padding : padding + cell;
+      })
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function wrap(sentence: string): string[] {
+  const lines: string[] = [];
+  for (const word of sentence.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > lineLength) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}

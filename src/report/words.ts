@@ -1,0 +1,165 @@
+// Figures as people read them: core-hours, percentages, times, and the sentences that say what the report found.
+
+import type { NodeUtilization, Utilization } from "../model/utilization.js";
+
+/** Measured: a job's first task starts about 115 ms after its prolog began, so an eviction this short delays nothing. */
+export const unnoticedMs = 100;
+/** From this much on, core-hours are the smaller number to read. */
+const coreHoursFromMs = 10 * 3_600_000;
+
+export interface CoreTimeUnit {
+  readonly name: "core-hours" | "core-seconds";
+  readonly coreMs: number;
+  /** Decimal places, the same for all figures beside each other. */
+  readonly places: number;
+}
+
+/** One unit for all figures up to `largestCoreMs`. */
+export function coreTimeUnit(largestCoreMs: number): CoreTimeUnit {
+  const [name, coreMs] =
+    largestCoreMs >= coreHoursFromMs
+      ? (["core-hours", 3_600_000] as const)
+      : (["core-seconds", 1_000] as const);
+  return { name, coreMs, places: largestCoreMs >= 10_000 * coreMs ? 0 : 1 };
+}
+
+/** The unit of a table of nodes. */
+export function unitOfNodes(nodes: readonly NodeUtilization[]): CoreTimeUnit {
+  return coreTimeUnit(nodes.reduce((most, node) => Math.max(most, node.availableCoreMs), 0));
+}
+
+/** Core-milliseconds in the unit, without its name: `12,345`, `12.3`. */
+export function coreTime(coreMs: number, unit: CoreTimeUnit): string {
+  return (coreMs / unit.coreMs).toLocaleString("en-US", {
+    minimumFractionDigits: unit.places,
+    maximumFractionDigits: unit.places,
+  });
+}
+
+/** `41.7 %`; a dash where there is no whole. Never rounded up to 100 or down to 0. */
+export function percent(part: number, whole: number): string {
+  if (whole === 0) return "–";
+  const share = (100 * part) / whole;
+  if (share > 99.9 && share < 100) return "> 99.9 %";
+  if (share > 0 && share < 0.1) return "< 0.1 %";
+  return `${share.toFixed(1)} %`;
+}
+
+/** `12 ms`, `3.4 ms`, `1.25 s`. */
+export function milliseconds(ms: number): string {
+  return ms < 1_000 ? `${decimal(ms, 1)} ms` : `${decimal(ms / 1_000, 2)} s`;
+}
+
+/** `2026-03-01 12:00:00 UTC`. */
+export function instant(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** The two largest units of a time: `2 d 4 h`, `1 min 58 s`. */
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  const units: readonly (readonly [string, number])[] = [
+    ["d", Math.floor(seconds / 86_400)],
+    ["h", Math.floor(seconds / 3_600) % 24],
+    ["min", Math.floor(seconds / 60) % 60],
+    ["s", seconds % 60],
+  ];
+  const first = units.findIndex(([, count]) => count > 0);
+  if (first === -1) return "0 s";
+  const shown = units.slice(first, first + 2).filter(([, count]) => count > 0);
+  return shown.map(([name, count]) => `${count} ${name}`).join(" ");
+}
+
+/** `23 batch jobs`, `1 node`. */
+export function counted(count: number, noun: string): string {
+  return `${decimal(count, 0)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+export function decimal(value: number, places: number): string {
+  return value.toLocaleString("en-US", { maximumFractionDigits: places });
+}
+
+/** When and where: the line under the title. */
+export function subtitle(u: Utilization): string {
+  const [from, to] = [instant(u.fromMs), instant(u.toMs)];
+  const sameDay = from.slice(0, 10) === to.slice(0, 10);
+  const begin = from.slice(0, -" UTC".length);
+  const end = sameDay ? to.slice("2026-03-01 ".length) : to;
+  const period = `${begin} to ${end} (${duration(u.toMs - u.fromMs)})`;
+  return `${period} · ${counted(u.nodes, "node")} · ${counted(u.batchJobs, "batch job")}`;
+}
+
+/** What a manager asks, answered in this order: how much was idle, how much of it was used, did any batch job wait. */
+export function findings(u: Utilization): readonly string[] {
+  return [idleFinding(u), ...(u.idleCoreMs > 0 ? [harvestFinding(u)] : []), evictionFinding(u)];
+}
+
+function idleFinding(u: Utilization): string {
+  if (u.availableCoreMs === 0)
+    return "Slurm could use no node in this time, so nothing could be harvested.";
+  if (u.idleCoreMs === 0) return "Batch jobs held every core all the time: nothing was idle.";
+  const unit = coreTimeUnit(u.availableCoreMs);
+  const all = `${coreTime(u.availableCoreMs, unit)} ${unit.name}`;
+  const idle = `${coreTime(u.idleCoreMs, unit)} (${percent(u.idleCoreMs, u.availableCoreMs)})`;
+  return `Of the ${all} that Slurm could have used, ${idle} were idle: held by no batch job.`;
+}
+
+function harvestFinding(u: Utilization): string {
+  const covered = percent(u.coveredCoreMs, u.idleCoreMs);
+  const useful = percent(u.usefulCoreMs, u.idleCoreMs);
+  return `Gleaner held ${covered} of that idle time ready for functions (coverage), and ${useful} of it became finished work (goodput).`;
+}
+
+function evictionFinding(u: Utilization): string {
+  if (u.evictMs === null)
+    return "No batch job had to ask for cores back, so none waited for Gleaner.";
+  const times = u.evictions === 1 ? "once" : `${decimal(u.evictions, 0)} times`;
+  const median = milliseconds(u.evictMs.p50);
+  const slowest = milliseconds(u.evictMs.max);
+  const took = `Batch jobs asked ${times} for cores back and had them after ${u.evictions === 1 ? "" : `${median} (median), at most `}${slowest}`;
+  const noticed = noticedEvictions(u);
+  if (noticed === 0) {
+    return `${took}, within the ${unnoticedMs} ms that a job takes to start anyway: no batch job waited.`;
+  }
+  return `${took}; ${noticed} of them took longer than the ${unnoticedMs} ms that a job takes to start anyway, so a batch job may have waited.`;
+}
+
+/** Evictions that took longer than unnoticedMs, which is a bin's bound. */
+export function noticedEvictions(u: Utilization): number {
+  return u.evictHistogram
+    .filter(({ atMostMs }) => atMostMs === null || atMostMs > unnoticedMs)
+    .reduce((sum, { count }) => sum + count, 0);
+}
+
+/**
+ * At most `limit` nodes: all of them in their order, or where there are more those with the most idle core-time that nobody harvested.
+ */
+export function nodesToShow(u: Utilization, limit: number): readonly NodeUtilization[] {
+  if (u.perNode.length <= limit) return u.perNode;
+  const missed = (node: NodeUtilization) => node.idleCoreMs - node.coveredCoreMs;
+  return [...u.perNode].sort((a, b) => missed(b) - missed(a)).slice(0, limit);
+}
+
+/** Where all core-time went, in four parts that sum to what was available. */
+export interface Parts {
+  readonly allocated: number;
+  readonly useful: number;
+  readonly held: number;
+  readonly missed: number;
+}
+
+export function partsOf(node: Omit<NodeUtilization, "node">): Parts {
+  return {
+    allocated: node.allocatedCoreMs,
+    useful: node.usefulCoreMs,
+    held: node.coveredCoreMs - node.usefulCoreMs,
+    missed: node.idleCoreMs - node.coveredCoreMs,
+  };
+}
+
+export const partNames: Readonly<Record<keyof Parts, string>> = {
+  allocated: "Batch jobs",
+  useful: "Finished work of functions",
+  held: "Held ready, no finished work",
+  missed: "Idle, not harvested",
+};

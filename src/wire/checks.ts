@@ -1,0 +1,177 @@
+// The shapes of messages.ts as checks: what a peer sent is believed only after these.
+
+import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
+import type { AttemptEnd } from "../model/invocation.js";
+import type { Resources } from "../model/resources.js";
+import type {
+  AttemptKey,
+  AttemptOrder,
+  AttemptReport,
+  BudgetOrder,
+  DaemonMessage,
+  ExecutorMessage,
+  LaunchSpec,
+} from "./messages.js";
+import {
+  type Check,
+  integer,
+  list,
+  object,
+  oneOf,
+  orNull,
+  pattern,
+  record,
+  tagged,
+  text,
+  truth,
+} from "./shape.js";
+
+/** Cores and GPUs of one node, attempts that run on it, jobs that hold it: more than any node has. */
+const maxCores = 65_536;
+const maxGpus = 64;
+const maxAttempts = 65_536;
+const maxJobs = 65_536;
+/** A reason is one sentence. */
+const maxReasonLength = 1_000;
+/** PATH_MAX. */
+const maxPathLength = 4_096;
+/** setTimeout knows no more. */
+const maxTimerMs = 2_147_483_647;
+/** As glean-spawn allows (see slurm-plugin/PROTOCOL.md); all of them together are bounded by the frame. */
+const maxWords = 16_384;
+const maxWordLength = 4 * 1024 * 1024;
+const maxId = 4_294_967_295;
+
+const sentence = text(maxReasonLength);
+const milliseconds = integer(0);
+const path = pattern(/^\/[^\0]{0,4095}$/);
+const word = text(maxWordLength);
+const job = integer(1, maxId) as Check<number> as Check<JobId>;
+const type = <const T extends string>(name: T): Check<T> => oneOf(name);
+
+const keyFields = {
+  invocation: integer(1) as Check<number> as Check<InvocationId>,
+  attempt: integer(1),
+};
+const key = object<AttemptKey>(keyFields);
+
+const resources = object<Resources>({
+  cores: integer(0, maxCores),
+  memoryMb: integer(0),
+  gpus: list(integer(0, maxGpus - 1), maxGpus),
+});
+
+const budgetFields = {
+  budget: resources,
+  seenHookSequence: integer(0),
+  knownJobs: list(job, maxJobs),
+};
+
+const report = object<AttemptReport>({
+  ...keyFields,
+  end: oneOf<AttemptEnd>(
+    "COMPLETED",
+    "FAILED",
+    "CANCELLED",
+    "TIMEOUT",
+    "OUT_OF_MEMORY",
+    "EVICTED",
+    "LOST",
+  ),
+  exitCode: orNull(integer(0, 255)),
+  signal: orNull(integer(1, 64)),
+  wallMs: milliseconds,
+  cpuMs: milliseconds,
+  maxRssMb: integer(0),
+  reason: orNull(sentence),
+  agoMs: milliseconds,
+});
+
+const command: Check<AttemptOrder["command"]> = tagged<AttemptOrder["command"]>("kind", {
+  script: object({ kind: type("script"), body: word, args: list(word, maxWords) }),
+  argv: object({ kind: type("argv"), argv: list(word, maxWords) }),
+});
+
+const order = object<AttemptOrder>({
+  ...keyFields,
+  uid: integer(0, maxId),
+  gid: integer(0, maxId),
+  user: text(256),
+  cores: integer(1, maxCores),
+  memoryMb: integer(1),
+  timeLimitMs: integer(1, maxTimerMs),
+  workingDirectory: path,
+  stdoutPath: text(maxPathLength),
+  stderrPath: text(maxPathLength),
+  environment: record(word, maxWords),
+  command,
+});
+
+const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", {
+  ready: object({
+    type: type("ready"),
+    pid: integer(1),
+    hostName: text(256),
+    containment: oneOf("cgroup2", "cgroup1", "processGroup"),
+    hookProblem: orNull(sentence),
+    budget: resources,
+    running: list(key, maxAttempts),
+    markedJobs: list(job, maxJobs),
+    hookSequence: integer(0),
+  }),
+  budget: object({ type: type("budget"), budget: resources }),
+  started: object({ type: type("started"), key, agoMs: milliseconds }),
+  ended: object({ type: type("ended"), report }),
+  jobBegan: object({
+    type: type("jobBegan"),
+    sequence: integer(1),
+    job,
+    cores: integer(0, maxCores),
+    gpus: list(integer(0, maxGpus - 1), maxGpus),
+    tookMs: milliseconds,
+    evicted: list(key, maxAttempts),
+    lostCoreMs: milliseconds,
+    agoMs: milliseconds,
+  }),
+  jobEnded: object({ type: type("jobEnded"), sequence: integer(1), job, agoMs: milliseconds }),
+  beat: object({ type: type("beat") }),
+  leaving: object({ type: type("leaving"), reason: sentence }),
+});
+
+const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
+  budget: object({ type: type("budget"), ...budgetFields }),
+  start: object({ type: type("start"), order }),
+  cancel: object({ type: type("cancel"), key }),
+  recorded: object({ type: type("recorded"), key }),
+  forgetJobs: object({ type: type("forgetJobs"), jobs: list(job, maxJobs) }),
+  drain: object({ type: type("drain"), reason: sentence }),
+  stop: object({ type: type("stop"), reason: sentence }),
+  beat: object({ type: type("beat") }),
+});
+
+const launchSpec = object<LaunchSpec>({
+  executor: pattern(/^[A-Za-z0-9._:-]{1,128}$/) as Check<string> as Check<ExecutorId>,
+  // It becomes a folder's name.
+  node: pattern(/^(?!\.)[A-Za-z0-9._-]{1,64}$/) as Check<string> as Check<NodeName>,
+  daemonHost: pattern(/^[A-Za-z0-9.:_-]{1,255}$/),
+  daemonPort: integer(1, 65_535),
+  secret: pattern(/^([0-9a-f]{2}){32,64}$/),
+  runDirectory: path,
+  logFile: path,
+  spawnProgram: path,
+  hookProgram: path,
+  budget: object<BudgetOrder>(budgetFields),
+  memoryIsConsumable: truth,
+  maxMemoryPerCoreMb: orNull(integer(0)),
+  jobsArePinned: truth,
+  totalCores: integer(1, maxCores),
+  killWaitMs: integer(0, maxTimerMs),
+  orphanMs: integer(1, maxTimerMs),
+});
+
+/** Each throws a GleanerError of code PROTOCOL that names the field. */
+export const checkExecutorMessage = (value: unknown): ExecutorMessage =>
+  executorMessage(value, "message");
+export const checkDaemonMessage = (value: unknown): DaemonMessage =>
+  daemonMessage(value, "message");
+export const checkLaunchSpec = (value: unknown): LaunchSpec => launchSpec(value, "the launch");

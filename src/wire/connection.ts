@@ -1,0 +1,190 @@
+// One authenticated connection: typed messages in sealed frames, beats, and a close with a reason, each bounded.
+
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { Socket } from "node:net";
+import { Packr } from "msgpackr";
+import { monotonicMs } from "../clock.js";
+import { GleanerError, messageOf } from "../model/errors.js";
+import { type FrameReader, frame } from "./frames.js";
+import { beatMs, maxFrameBytes, silenceMs } from "./messages.js";
+
+/** Half of HMAC-SHA256, as IPsec and TLS truncate it. */
+const sealBytes = 16;
+/** What a peer may leave unread before it is given up: eight of the largest frames. */
+export const maxUnsentBytes = 8 * maxFrameBytes;
+/** A close lets what was sent arrive, but a peer that reads no more is not waited for. */
+const closeMs = 2_000;
+
+/** Plain maps, no shared structures: a frame means the same whatever came before it. */
+const packer = new Packr({ useRecords: false, int64AsType: "number" });
+
+export interface Beat {
+  readonly type: "beat";
+}
+type Message = { readonly type: string };
+
+export interface Timing {
+  readonly beatMs: number;
+  readonly silenceMs: number;
+}
+
+export interface Handlers<In> {
+  onMessage(message: Exclude<In, Beat>): void;
+  /** Once; `error` says why, in one sentence, or is null after an orderly end by either side. */
+  onClose(error: GleanerError | null): void;
+}
+
+/** One direction's seal: a frame that was changed, repeated, left out or turned back does not pass. */
+class Seal {
+  #sequence = 0n;
+  constructor(
+    private readonly key: Buffer,
+    private readonly direction: "daemon" | "executor",
+  ) {}
+
+  next(payload: Uint8Array): Buffer {
+    const head = Buffer.allocUnsafe(8);
+    head.writeBigUInt64BE(this.#sequence++);
+    const hmac = createHmac("sha256", this.key).update(this.direction).update(head).update(payload);
+    return hmac.digest().subarray(0, sealBytes);
+  }
+}
+
+/**
+ * A connection whose two ends have proven who they are (see handshake.ts). Sends a beat every `beatMs` by itself and
+ * ends when it heard nothing for `silenceMs`. Nothing is read before `listen`.
+ */
+export class Connection<Out extends Message, In extends Message> {
+  readonly #seal: Seal;
+  readonly #expected: Seal;
+  #handlers: Handlers<In> | null = null;
+  /** undefined: open. */
+  #closed: GleanerError | null | undefined;
+  #heardAtMs = monotonicMs();
+  readonly #beats: NodeJS.Timeout;
+
+  /**
+   * `check` turns what was decoded into a message or throws PROTOCOL: the peer is known, but may be hostile.
+   * `reader` may hold bytes that came with the end of the handshake.
+   */
+  constructor(
+    private readonly socket: Socket,
+    private readonly reader: FrameReader,
+    sessionKey: Buffer,
+    side: "daemon" | "executor",
+    private readonly check: (value: unknown) => In,
+    private readonly timing: Timing = { beatMs, silenceMs },
+  ) {
+    this.#seal = new Seal(sessionKey, side);
+    this.#expected = new Seal(sessionKey, side === "daemon" ? "executor" : "daemon");
+    reader.maxBytes = maxFrameBytes + sealBytes;
+    socket.setNoDelay(true);
+    socket.on("error", (cause) => this.#end(unreachable("the connection broke", cause)));
+    socket.on("end", () => this.#end(null));
+    socket.on("close", () => this.#end(null));
+    this.#beats = setInterval(() => this.#beat(), timing.beatMs);
+  }
+
+  /** Starts reading; a close that has happened already is told at once. */
+  listen(handlers: Handlers<In>): void {
+    this.#handlers = handlers;
+    if (this.#closed !== undefined) {
+      handlers.onClose(this.#closed);
+      return;
+    }
+    this.socket.on("data", (piece: Buffer) => {
+      this.reader.push(piece);
+      this.#readFrames();
+    });
+    this.#readFrames();
+    this.socket.resume();
+  }
+
+  get isOpen(): boolean {
+    return this.#closed === undefined;
+  }
+
+  /** false: the connection is closed and nothing was sent. A message over `maxFrameBytes` throws LIMIT_REACHED. */
+  send(message: Out): boolean {
+    return this.#write(message);
+  }
+
+  /** Ends the connection after what was sent, an orderly end for the peer; resolves when the socket is closed. */
+  async close(): Promise<void> {
+    this.#end(null);
+    if (!this.socket.closed)
+      await new Promise<void>((resolve) => this.socket.once("close", () => resolve()));
+  }
+
+  #write(message: Out | Beat): boolean {
+    if (!this.isOpen) return false;
+    const payload = packer.pack(message);
+    if (payload.length > maxFrameBytes)
+      throw new GleanerError(
+        "LIMIT_REACHED",
+        `a message of ${payload.length} bytes exceeds the ${maxFrameBytes} bytes of a frame`,
+      );
+    this.socket.write(frame(this.#seal.next(payload), payload));
+    if (this.socket.writableLength > maxUnsentBytes) {
+      this.#end(unreachable(`the peer left ${this.socket.writableLength} bytes unread`));
+      return false;
+    }
+    return true;
+  }
+
+  #readFrames(): void {
+    try {
+      while (this.isOpen) {
+        const content = this.reader.next();
+        if (content === null) return;
+        const message = this.#open(content);
+        if (message.type !== "beat") this.#handlers!.onMessage(message as Exclude<In, Beat>);
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof GleanerError && thrown.code === "PROTOCOL")) throw thrown;
+      this.#end(thrown);
+    }
+  }
+
+  /** Checks the seal before anything is decoded, and the shape before anything is used. */
+  #open(content: Buffer): In {
+    const payload = content.subarray(sealBytes);
+    const seal = content.subarray(0, sealBytes);
+    if (seal.length !== sealBytes || !timingSafeEqual(seal, this.#expected.next(payload)))
+      throw new GleanerError("PROTOCOL", "a frame's seal does not hold");
+    this.#heardAtMs = monotonicMs();
+    let value: unknown;
+    try {
+      value = packer.unpack(payload);
+    } catch (cause) {
+      throw new GleanerError("PROTOCOL", `a frame cannot be decoded: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+    return this.check(value);
+  }
+
+  #beat(): void {
+    const silentMs = monotonicMs() - this.#heardAtMs;
+    if (silentMs > this.timing.silenceMs)
+      this.#end(unreachable(`nothing was heard for ${silentMs} ms`));
+    else this.#write({ type: "beat" });
+  }
+
+  #end(error: GleanerError | null): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = error;
+    clearInterval(this.#beats);
+    if (error === null && !this.socket.destroyed) {
+      this.socket.end();
+      this.socket.resume();
+      setTimeout(() => this.socket.destroy(), closeMs).unref();
+    } else this.socket.destroy();
+    this.#handlers?.onClose(error);
+  }
+}
+
+function unreachable(what: string, cause?: unknown): GleanerError {
+  const sentence = cause === undefined ? what : `${what}: ${messageOf(cause)}`;
+  return new GleanerError("UNREACHABLE", sentence, { cause });
+}

@@ -1,0 +1,85 @@
+// Small checks that turn an unknown value into a typed one: bounded, without a library, quick to load.
+
+import { GleanerError } from "../model/errors.js";
+
+/** Returns the value (only its known fields) or throws PROTOCOL with `at`, the place that is wrong. */
+export type Check<T> = (value: unknown, at: string) => T;
+
+function wrong(at: string, wanted: string): never {
+  throw new GleanerError("PROTOCOL", `${at} must be ${wanted}`);
+}
+
+/** A whole number that JavaScript holds exactly. */
+export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Check<number> {
+  return (value, at) =>
+    Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+      ? (value as number)
+      : wrong(at, `a whole number from ${min} to ${max}`);
+}
+
+export function text(maxLength: number): Check<string> {
+  return (value, at) =>
+    typeof value === "string" && value.length <= maxLength
+      ? value
+      : wrong(at, `a text of at most ${maxLength} characters`);
+}
+
+/** The expression must bound the length. */
+export function pattern(expression: RegExp): Check<string> {
+  return (value, at) =>
+    typeof value === "string" && expression.test(value) ? value : wrong(at, `like ${expression}`);
+}
+
+export const truth: Check<boolean> = (value, at) =>
+  typeof value === "boolean" ? value : wrong(at, "true or false");
+
+export function oneOf<const T extends string>(...allowed: readonly T[]): Check<T> {
+  return (value, at) => allowed.find((each) => each === value) ?? wrong(at, allowed.join(" or "));
+}
+
+export function orNull<T>(check: Check<T>): Check<T | null> {
+  return (value, at) => (value === null ? null : check(value, at));
+}
+
+export function list<T>(item: Check<T>, maxItems: number): Check<readonly T[]> {
+  return (value, at) =>
+    Array.isArray(value) && value.length <= maxItems
+      ? value.map((each, index) => item(each, `${at}[${index}]`))
+      : wrong(at, `a list of at most ${maxItems}`);
+}
+
+export function record<T>(item: Check<T>, maxItems: number): Check<Readonly<Record<string, T>>> {
+  return (value, at) => {
+    const entries = Object.entries(asObject(value, at));
+    if (entries.length > maxItems) wrong(at, `an object of at most ${maxItems} keys`);
+    return Object.fromEntries(entries.map(([key, each]) => [key, item(each, `${at}.${key}`)]));
+  };
+}
+
+export function object<T extends object>(
+  fields: { readonly [K in keyof T]: Check<T[K]> },
+): Check<T> {
+  const checks = Object.entries(fields) as [string, Check<unknown>][];
+  return (value, at) => {
+    const from = asObject(value, at);
+    return Object.fromEntries(
+      checks.map(([key, check]) => [key, check(from[key], `${at}.${key}`)]),
+    ) as T;
+  };
+}
+
+/** A union told apart by the text in its field `tag`. */
+export function tagged<T>(tag: string, kinds: Readonly<Record<string, Check<T>>>): Check<T> {
+  return (value, at) => {
+    const kind = asObject(value, at)[tag];
+    if (typeof kind !== "string" || !Object.hasOwn(kinds, kind))
+      return wrong(`${at}.${tag}`, Object.keys(kinds).join(" or "));
+    return kinds[kind]!(value, at);
+  };
+}
+
+function asObject(value: unknown, at: string): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : wrong(at, "an object");
+}

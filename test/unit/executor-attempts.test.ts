@@ -1,0 +1,259 @@
+// glean-executor and its attempts: real processes of another user, their limits, their ends, what is left of them.
+
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import type { LaunchSpec } from "../../src/wire/messages.js";
+import { Programs, TestNode, until } from "../support/executor.js";
+
+jest.setTimeout(60_000);
+const programs = new Programs();
+const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+describeAsRoot("an executor's attempts", () => {
+  let node: TestNode;
+  beforeAll(() => programs.make());
+  afterAll(() => programs.remove());
+  const start = async (change: Partial<LaunchSpec> = {}) => {
+    node = await TestNode.make(programs, change);
+    return await node.start();
+  };
+  afterEach(async () => {
+    expect(await node.remove()).toEqual([]);
+  });
+
+  test("run as the user, in the directory, with the environment, into the files", async () => {
+    const ready = await start();
+    expect(ready).toMatchObject({ hookProblem: null, pid: node.pid, hookSequence: 0 });
+    expect(ready.budget).toEqual(node.spec.budget.budget);
+    const order = node.shell('id -u; pwd; echo "$GREETING"; env | wc -l; exit 3', {
+      environment: { GREETING: "a b=c", PATH: "/usr/bin:/bin" },
+    });
+    const report = await node.finish(order);
+    expect(report).toMatchObject({ end: "FAILED", exitCode: 3, signal: null, reason: null });
+    expect(node.output(order).split("\n").slice(0, 3)).toEqual(["65534", node.work, "a b=c"]);
+    expect(statSync(order.stdoutPath).uid).toBe(65_534);
+    expect(await node.finish(node.order(["true"]))).toMatchObject({
+      end: "COMPLETED",
+      exitCode: 0,
+    });
+  });
+
+  test("whose command cannot start fail with a sentence", async () => {
+    await start();
+    const missing = await node.finish(node.order(["true"], { workingDirectory: "/no/such" }));
+    expect(missing).toMatchObject({ end: "FAILED", exitCode: null, wallMs: 0 });
+    expect(missing.reason).toContain("/no/such");
+    const unknown = await node.finish(node.order(["no-such-program"]));
+    expect(unknown.reason).toContain("no-such-program");
+  });
+
+  test("ordered twice are started once, and their report is told again", async () => {
+    await start();
+    node.daemon.records = false;
+    const order = node.shell("echo once >> count; sleep 0.2");
+    node.daemon.send({ type: "start", order });
+    node.daemon.send({ type: "start", order });
+    await node.daemon.report(order);
+    const before = node.daemon.heard.length;
+    node.daemon.send({ type: "start", order });
+    await node.daemon.report(order, before);
+    expect(execFileSync("cat", [join(node.work, "count")]).toString()).toBe("once\n");
+    node.daemon.records = true;
+    node.daemon.send({ type: "recorded", key: order });
+  });
+
+  test("that have no room go back to the queue", async () => {
+    await start();
+    await node.run(node.order(["sleep", "1000"], { cores: 12 }));
+    const report = await node.finish(node.order(["true"], { cores: 5 }));
+    expect(report).toMatchObject({ end: "EVICTED", reason: "its place was taken meanwhile" });
+    const memory = await node.finish(node.order(["true"], { memoryMb: 8_000 }));
+    expect(memory.end).toBe("EVICTED");
+    expect((await node.finish(node.order(["true"], { cores: 4 }))).end).toBe("COMPLETED");
+  });
+
+  test("over their memory end OUT_OF_MEMORY, others go on", async () => {
+    await start();
+    const other = await node.run(node.order(["sleep", "1000"]));
+    const hungry = node.order(["/usr/bin/perl", "-e", '$x = "x" x 300_000_000; sleep 1000']);
+    expect(await node.finish(hungry)).toMatchObject({ end: "OUT_OF_MEMORY" });
+    node.daemon.send({ type: "cancel", key: other });
+    expect((await node.daemon.report(other)).end).toBe("CANCELLED");
+  });
+
+  test("over their time are asked, then killed", async () => {
+    await start();
+    const stubborn = node.shell("trap '' TERM; echo ready; while :; do sleep 1; done", {
+      timeLimitMs: 1_000,
+    });
+    const report = await node.finish(stubborn);
+    expect(report).toMatchObject({ end: "TIMEOUT", signal: 9 });
+    expect(report.wallMs).toBeGreaterThanOrEqual(1_200);
+    expect(report.reason).toContain("1000 ms");
+    const polite = node.shell("trap 'echo bye; exit 7' TERM; while :; do sleep 0.05; done", {
+      timeLimitMs: 1_000,
+    });
+    expect(await node.finish(polite)).toMatchObject({ end: "TIMEOUT", exitCode: 7 });
+    expect(node.output(polite)).toContain("bye");
+  });
+
+  test("that are cancelled take their run-away grandchildren along", async () => {
+    await start();
+    const order = node.shell(
+      "(setsid sh -c 'setsid sleep 1000 & setsid sleep 1000 &' &) ; echo ready; sleep 1000",
+    );
+    await node.run(order);
+    await node.prints(order, "ready");
+    await until(() => node.processes().filter((each) => each.includes("sleep 1000")).length === 3);
+    node.daemon.send({ type: "cancel", key: order });
+    expect((await node.daemon.report(order)).end).toBe("CANCELLED");
+    expect(node.processes().filter((each) => each.includes("sleep"))).toEqual([]);
+  });
+
+  test("are evicted when an order makes the budget smaller, the youngest first", async () => {
+    await start();
+    const old = await node.run(node.order(["sleep", "1000"], { cores: 8 }));
+    const young = await node.run(node.order(["sleep", "1000"], { cores: 8 }));
+    const budget = { cores: 8, memoryMb: 8_000, gpus: [] };
+    node.daemon.send({ type: "budget", budget, seenHookSequence: 0, knownJobs: [] });
+    expect(await node.daemon.report(young)).toMatchObject({ end: "EVICTED", signal: 9 });
+    await node.daemon.hears("budget", (each) => each.budget.cores === 8);
+    expect(
+      node.daemon.heard.some(
+        (each) => each.type === "ended" && each.report.invocation === old.invocation,
+      ),
+    ).toBe(false);
+    node.daemon.send({
+      type: "budget",
+      budget: { ...budget, cores: 16 },
+      seenHookSequence: 0,
+      knownJobs: [],
+    });
+    await node.run(node.order(["sleep", "1000"], { cores: 8 }));
+  });
+
+  test("are killed as soon as the executor is", async () => {
+    await start();
+    await node.run(node.shell("setsid sleep 1000 & trap '' TERM; sleep 1000"));
+    node.signal("SIGKILL");
+    await node.exited();
+    await until(() => node.processes().length === 0);
+    // What it left is taken over by the next one.
+    expect(node.groups().length).toBeGreaterThan(0);
+    const before = node.daemon.heard.length;
+    node.launch();
+    await node.daemon.hears("ready", () => true, before);
+    expect((await node.finish(node.order(["true"]))).end).toBe("COMPLETED");
+  });
+
+  test("whose supervisor is killed are lost, and nothing of them stays", async () => {
+    await start();
+    const order = await node.run(node.order(["sleep", "1000"]));
+    const spawner = node.processes().find((each) => each.includes("glean-spawn"))!;
+    process.kill(Number.parseInt(spawner, 10), "SIGKILL");
+    expect((await node.daemon.report(order)).end).toBe("LOST");
+    expect(node.processes().filter((each) => each.includes("sleep"))).toEqual([]);
+  });
+
+  test("without glean-spawn are lost with a reason, and the executor goes on", async () => {
+    await start({ spawnProgram: "/no/such/glean-spawn" });
+    const report = await node.finish(node.order(["true"]));
+    expect(report).toMatchObject({ end: "LOST", wallMs: 0 });
+    expect(report.reason).toContain("/no/such/glean-spawn");
+    await node.daemon.hears("ready");
+    expect((await node.finish(node.order(["true"], { cores: 16 }))).end).toBe("LOST");
+  });
+
+  test("finish in a drain, after which the executor leaves", async () => {
+    await start();
+    const order = await node.run(node.shell("while [ ! -e go ]; do sleep 0.02; done"));
+    node.daemon.send({ type: "drain", reason: "enough" });
+    expect(await node.finish(node.order(["true"]))).toMatchObject({ end: "EVICTED" });
+    writeFileSync(join(node.work, "go"), "");
+    expect((await node.daemon.report(order)).end).toBe("COMPLETED");
+    expect(await node.exited()).toBe(0);
+    expect(await node.daemon.hears("leaving")).toMatchObject({ reason: "enough" });
+    expect(readdirSync(node.nodeFolder)).toEqual([]);
+  });
+
+  test("are evicted by a stop, after which nothing is left", async () => {
+    await start();
+    const order = await node.run(node.order(["sleep", "1000"]));
+    node.daemon.send({ type: "stop", reason: "kill switch" });
+    expect(await node.daemon.report(order)).toMatchObject({
+      end: "EVICTED",
+      reason: "kill switch",
+    });
+    expect(await node.exited()).toBe(0);
+    expect([...node.processes(), ...node.groups()]).toEqual([]);
+  });
+
+  test("survive a lost daemon; what ended meanwhile is told again until it is recorded", async () => {
+    await start();
+    node.daemon.records = false;
+    const told = node.order(["true"]);
+    await node.finish(told);
+    const waiting = await node.run(node.shell("while [ ! -e go ]; do sleep 0.02; done"));
+    const running = await node.run(node.order(["sleep", "1000"]));
+    await node.daemon.stop();
+    writeFileSync(join(node.work, "go"), "");
+    await until(() => node.processes().filter((each) => each.includes("glean-spawn")).length === 1);
+    const before = node.daemon.heard.length;
+    node.daemon.records = true;
+    await node.daemon.listen();
+    const ready = await node.daemon.hears("ready", () => true, before);
+    expect(ready.running).toEqual([{ invocation: running.invocation, attempt: 1 }]);
+    expect(await node.daemon.report(told, before)).toMatchObject({ end: "COMPLETED" });
+    expect(await node.daemon.report(waiting, before)).toMatchObject({ end: "COMPLETED" });
+  });
+
+  test("die with their executor when there is no daemon for long", async () => {
+    await start({ orphanMs: 300 });
+    await node.run(node.order(["sleep", "1000"]));
+    await node.daemon.stop();
+    expect(await node.exited()).toBe(0);
+    expect([...node.processes(), ...node.groups()]).toEqual([]);
+  });
+
+  test("are refused where the hook does not find the executor", async () => {
+    const ready = await start({ hookProgram: "/bin/false" });
+    expect(ready.hookProblem).toContain("/bin/false");
+    expect(ready.budget.cores).toBe(0);
+    const report = await node.finish(node.order(["true"]));
+    expect(report).toMatchObject({ end: "EVICTED", reason: ready.hookProblem });
+  });
+
+  test("are not started by a second executor on the same node", async () => {
+    await start();
+    const second = await TestNode.make(programs, {
+      runDirectory: node.spec.runDirectory,
+      daemonPort: node.spec.daemonPort,
+    });
+    second.launch();
+    expect(await second.exited()).toBe(1);
+    expect(second.stderr).toContain(`(pid ${node.pid}) is running`);
+    expect((await node.finish(node.order(["true"]))).end).toBe("COMPLETED");
+    await second.remove();
+  });
+
+  test("are not started by a launch that is wrong; the field is named", async () => {
+    node = await TestNode.make(programs, { totalCores: 0 });
+    node.launch();
+    expect(await node.exited()).toBe(1);
+    expect(node.stderr).toBe(
+      "glean-executor: the launch.totalCores must be a whole number from 1 to 65536\n",
+    );
+  });
+
+  test("are not started from a folder that others may write to", async () => {
+    node = await TestNode.make(programs);
+    mkdirSync(node.spec.runDirectory);
+    chmodSync(node.spec.runDirectory, 0o777);
+    node.launch();
+    expect(await node.exited()).toBe(1);
+    expect(node.stderr).toContain("may write to");
+    expect(existsSync(node.nodeFolder)).toBe(false);
+  });
+});

@@ -1,0 +1,146 @@
+// The utilization report as text, CSV and HTML source: its words, its figures, and names that mean harm.
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { computeUtilization } from "../../src/core/utilization.js";
+import { nodeName } from "../../src/model/ids.js";
+import {
+  renderUtilizationCsv,
+  renderUtilizationHtml,
+  renderUtilizationText,
+} from "../../src/report/index.js";
+import { uplotScript, uplotStyle } from "../../src/report/uplot.js";
+import { duration, milliseconds, percent } from "../../src/report/words.js";
+import { harvest } from "../support/harvest.js";
+
+const figures = computeUtilization(harvest(["n1", "n2"]));
+const named = (name: string) => ({
+  ...figures,
+  perNode: [{ ...figures.perNode[0]!, node: nodeName(name) }],
+});
+
+describe("words", () => {
+  test("a share is never rounded up to all or down to nothing", () => {
+    expect([percent(1, 3), percent(99_999, 100_000), percent(1, 100_000)]).toEqual([
+      "33.3 %",
+      "> 99.9 %",
+      "< 0.1 %",
+    ]);
+    expect([percent(0, 5), percent(5, 5), percent(0, 0)]).toEqual(["0.0 %", "100.0 %", "–"]);
+  });
+
+  test("times have units", () => {
+    expect([duration(0), duration(118_000), duration(93_784_000)]).toEqual([
+      "0 s",
+      "1 min 58 s",
+      "1 d 2 h",
+    ]);
+    expect([milliseconds(3.44), milliseconds(1_250)]).toEqual(["3.4 ms", "1.25 s"]);
+  });
+});
+
+describe("text", () => {
+  test("says the totals in one unit, and each node in a line", () => {
+    const text = renderUtilizationText(figures);
+    const hours = (coreMs: number) => (coreMs / 3_600_000).toFixed(1);
+    expect(text).toContain(`Of the ${hours(figures.availableCoreMs)} core-hours`);
+    expect(text).toMatch(new RegExp(`^ {2}idle +${hours(figures.idleCoreMs)} `, "m"));
+    expect(text).toMatch(/^n1 .*%$/m);
+    expect(text).toMatch(/^n2 .*%$/m);
+    expect(text).toContain("no batch job waited");
+  });
+
+  test("says it when an eviction took longer than a job's start", () => {
+    const late = harvest(["n1"]);
+    const evictions = late.evictions.map((one, index) => ({
+      ...one,
+      tookMs: index === 0 ? 101 : 5,
+    }));
+    const text = renderUtilizationText(computeUtilization({ ...late, evictions }));
+    expect(text.replaceAll("\n", " ")).toContain("; 1 of them took longer than the 100 ms");
+    expect(text).not.toContain("no batch job waited");
+  });
+
+  test("of nothing, of nothing idle and of no eviction are sentences, not divisions by zero", () => {
+    const input = harvest(["n1"]);
+    const none = renderUtilizationText(
+      computeUtilization({ ...input, nodeSpans: [], evictions: [] }),
+    );
+    expect(none).toContain("Slurm could use no node");
+    expect(none).toContain("Evictions: none");
+    expect(none).not.toMatch(/NaN|Infinity|null|undefined/);
+    const busy = { ...figures, idleCoreMs: 0, coveredCoreMs: 0, usefulCoreMs: 0 };
+    expect(renderUtilizationText(busy)).toContain("nothing was idle");
+  });
+
+  test("lists at most 40 nodes, those with the most idle time left", () => {
+    const names = Array.from({ length: 60 }, (_, index) => `n${index}`);
+    const text = renderUtilizationText(computeUtilization(harvest(names)));
+    expect(text.match(/^n\d+ /gm)).toHaveLength(40);
+    expect(text).toContain("the CSV file has 20 more");
+  });
+
+  test("a name can neither send escape sequences nor push the figures out of sight", () => {
+    const text = renderUtilizationText(named(`\u001b[2J\u202Eevil\n${"x".repeat(500)}`));
+    expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(text).toMatch(/^\uFFFD\[2J\uFFFDevil\uFFFDx+… +\d/m);
+    expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThan(140);
+  });
+});
+
+describe("CSV", () => {
+  test("has the JSON's keys, a line for each node and the total, in exact core-milliseconds", () => {
+    const lines = renderUtilizationCsv(figures).split("\r\n");
+    expect(lines[0]).toBe(
+      "node,availableCoreMs,allocatedCoreMs,idleCoreMs,coveredCoreMs,usefulCoreMs",
+    );
+    expect(lines).toHaveLength(5);
+    const { availableCoreMs, allocatedCoreMs, idleCoreMs, coveredCoreMs, usefulCoreMs } = figures;
+    expect(lines[3]).toBe(
+      `total,${[availableCoreMs, allocatedCoreMs, idleCoreMs, coveredCoreMs, usefulCoreMs].join(",")}`,
+    );
+    expect(lines[4]).toBe("");
+  });
+
+  test.each([
+    ['a,"b"', '"a,""b""",'],
+    ["a\r\nb", '"a\r\nb",'],
+    ["=cmd()", "'=cmd(),"],
+    ["-1,2", '"\'-1,2",'],
+  ])("the name %j is written %j", (name, written) => {
+    expect(renderUtilizationCsv(named(name)).split("CoreMs\r\n")[1]).toMatch(
+      new RegExp(`^${written.replace(/[()]/g, "\\$&")}`),
+    );
+  });
+});
+
+describe("HTML", () => {
+  test("escapes names, and its one script and one style are those that its policy names", () => {
+    const hostile = `</script><script>alert(1)</script><img src=x onerror='alert(2)' a="`;
+    const page = renderUtilizationHtml(named(hostile), hostile);
+    expect(page).not.toContain("<img");
+    expect(page).not.toContain("alert(1)</script>");
+    expect(page.match(/<script/g)).toHaveLength(2);
+    const hash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+    const script = page.match(/<script>([\s\S]*?)<\/script>/)![1]!;
+    const style = page.match(/<style>([\s\S]*?)<\/style>/)![1]!;
+    expect(page).toContain(
+      `content="default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'"`,
+    );
+  });
+
+  test("stays small for a large cluster", () => {
+    const names = Array.from({ length: 300 }, (_, index) => `n${index}`);
+    const page = renderUtilizationHtml(computeUtilization(harvest(names)), "large");
+    expect(page).toContain("the CSV file has 200 more");
+    expect(page.length).toBeLessThan(250_000);
+  });
+
+  test("carries the uPlot that is installed (else run scripts/embed-uplot.mjs)", () => {
+    const installed = (file: string) =>
+      readFileSync(`node_modules/uplot/dist/${file}`, "utf8").trim();
+    expect(uplotScript).toBe(installed("uPlot.iife.min.js"));
+    expect(uplotStyle).toBe(installed("uPlot.min.css"));
+  });
+});
