@@ -26,10 +26,10 @@ const munge = z.strictObject({
 
 const listen = z.strictObject({
   host: z.string().min(1).default("127.0.0.1"),
-  /** The CLI's and the SDK's door. */
-  apiPort: port.default(6828),
+  /** The CLI's and the SDK's door. Below 1024, so that no user can pose as a daemon that is down and collect credentials. */
+  apiPort: port.default(828),
   /** Executors connect here (TCP); node hooks send their wake-up here (UDP, the same number). */
-  executorPort: port.default(6829),
+  executorPort: port.default(829),
   /** The address that nodes reach `executorPort` by. */
   advertisedHost: z.string().min(1).default("127.0.0.1"),
 });

@@ -29,8 +29,8 @@ import {
 const nodes = 8;
 const coresPerNode = 16;
 const picture: PictureShape = {
-  columns: 56,
-  rows: 36,
+  columns: 64,
+  rows: 40,
   edgePixels: 24,
   durationsMs: [500, 1_000, 1_500, 2_000, 3_000],
 };
@@ -283,7 +283,7 @@ async function keep(site: Site): Promise<void> {
       `  export SLURM_CONF=${site.cluster.slurmConf} GLEANER_CONF=${site.files.config}`,
       "  sinfo; squeue; scripts/glean info; scripts/glean doctor",
       "To end it:",
-      `  scripts/cluster-stop ${dir}`,
+      `  node --import tsx scripts/cluster/main.ts stop --dir ${dir}`,
       "",
     ].join("\n"),
   );

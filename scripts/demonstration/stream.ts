@@ -31,7 +31,7 @@ const widths = [
   { share: 1, nodes: 2 },
   { share: 1, nodes: 4 },
 ] as const;
-const runsMs = [3_000, 6_000, 10_000, 15_000] as const;
+const runsMs = [2_000, 4_000, 8_000, 12_000] as const;
 
 /** The same shape gives the same jobs. They come evenly enough that the machine is never flooded with starts. */
 export function makeStream(shape: StreamShape): BatchJob[] {

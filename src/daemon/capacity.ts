@@ -42,8 +42,8 @@ export class Capacity {
   /** The newest good snapshot and the plan made from it. */
   snapshot: Snapshot | null = null;
   plan: Plan | null = null;
-  /** Why the last read failed; null when it did not. */
-  problem: string | null = null;
+  private lastProblem: string | null = null;
+  private readStartedAtMs: number | null = null;
   private failures = 0;
   private woken = false;
   private lastReadMs = 0;
@@ -75,6 +75,15 @@ export class Capacity {
 
   get snapshotAgeMs(): number | null {
     return this.snapshot === null ? null : nowMs() - this.snapshot.nodesAskedAtMs;
+  }
+
+  /** Why there is no newer view: the last read failed, or one hangs; null when all is well. */
+  get problem(): string | null {
+    if (this.lastProblem !== null || this.readStartedAtMs === null) return this.lastProblem;
+    const waitingMs = nowMs() - this.readStartedAtMs;
+    return this.stale && waitingMs > 1_000
+      ? `slurmctld has not answered for ${Math.round(waitingMs / 1_000)} s`
+      : null;
   }
 
   get stale(): boolean {
@@ -131,6 +140,7 @@ export class Capacity {
   private async readAndApply(): Promise<void> {
     this.woken = false;
     const startedAtMs = nowMs();
+    this.readStartedAtMs = startedAtMs;
     const commandsBefore = this.with_.cluster.commandCount();
     // Taken before the read is sent: every job whose prolog spoke until now is part of what will be read.
     const sequences = new Map(
@@ -139,12 +149,16 @@ export class Capacity {
     try {
       this.snapshot = await this.with_.cluster.readSnapshot();
       this.failures = 0;
-      this.problem = null;
+      this.lastProblem = null;
     } catch (cause) {
       this.failures++;
-      this.problem = messageOf(cause);
-      this.with_.log.warn({ failures: this.failures, cause: this.problem }, "Slurm was not read");
+      this.lastProblem = messageOf(cause);
+      this.with_.log.warn(
+        { failures: this.failures, cause: this.lastProblem },
+        "Slurm was not read",
+      );
     }
+    this.readStartedAtMs = null;
     this.readEndedAtMs = nowMs();
     this.lastReadMs = this.readEndedAtMs - startedAtMs;
     this.countCommands(this.with_.cluster.commandCount() - commandsBefore);

@@ -126,14 +126,18 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
     );
   const idle = node.cores - node.allocatedCores;
   const lines: string[] = [];
-  if (node.unusable !== null)
-    lines.push(`${idle} idle cores are not used: ${describeReason(node.unusable.reason)}`);
-  else if (node.executor === null)
-    lines.push(`${idle} cores are idle and an executor is about to start`);
-  else
+  if (node.executor !== null) {
+    const { id, state, running, usedCores, budget } = node.executor;
     lines.push(
-      `${idle} cores are idle; executor ${node.executor.id} is ${node.executor.state} and runs ${node.executor.running} invocations on ${node.executor.usedCores} of its ${node.executor.budget.cores} cores`,
+      `executor ${id} is ${state} and runs ${running} invocations on ${usedCores} of its ${budget.cores} cores`,
     );
+  } else if (node.unusable === null)
+    lines.push(`${idle} cores are idle and an executor is about to start`);
+  if (node.unusable !== null) {
+    const what =
+      node.executor === null ? `its ${idle} idle cores are not used` : "nothing more is used";
+    lines.push(`${what}: ${describeReason(node.unusable.reason)}`);
+  }
   if (node.hole !== null && node.hole.predictedEndAtMs !== null)
     lines.push(
       `Slurm plans to start a job there in ${Math.max(0, node.hole.predictedEndAtMs - nowMs())} ms`,
