@@ -9,5 +9,7 @@ export default {
       { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "es6" } },
     ],
   },
+  // jest's own 5 s are too short on a loaded machine.
+  testTimeout: 30_000,
   testMatch: ["<rootDir>/test/**/*.test.ts"],
 };

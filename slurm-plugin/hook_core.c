@@ -35,23 +35,28 @@ static bool is_freed(const char *line)
 	       line[7 + strlen(attempts)] == ms[0] && parse_number(attempts, 0, UINT32_MAX, &value);
 }
 
-static void kill_executor(const struct hook_settings *settings, const struct hook_input *input, int folder,
-			  const char *reason)
+static void kill_executor(const struct hook_settings *settings, const struct hook_input *input,
+			  const struct hook_folder *folder, const char *reason)
 {
 	struct kill_target target;
-	if (!kill_target_read(&target, folder)) {
+	if (!kill_target_read(&target, folder->node)) {
 		if (reason[0] != '\0')
 			syslog(LOG_WARNING, "job %u: executor %s, and executor.pid cannot be read", input->job_id,
 			       reason);
 		return;
 	}
-	switch (kill_target_end(&target, hook_deadline(settings, input))) {
+	enum kill_outcome end = kill_target_end(&target, hook_deadline(settings, input));
+	uint64_t took_ms = (clock_ns() - input->start_ns) / NS_PER_MS;
+	/* One that did not listen yet, or no more, ran nothing. */
+	if (end != KILL_NONE_LEFT && reason[0] != '\0')
+		hook_folder_note_kill(folder, input->job_id, took_ms);
+	switch (end) {
 	case KILL_NONE_LEFT:
 		break;
 	case KILL_DONE:
 		syslog(LOG_WARNING, "job %u: executor %d %s and was killed, %llu ms after the prolog began",
 		       input->job_id, (int)target.executor.pid, reason[0] != '\0' ? reason : "did not listen",
-		       (unsigned long long)((clock_ns() - input->start_ns) / NS_PER_MS));
+		       (unsigned long long)took_ms);
 		break;
 	case KILL_LATE:
 		syslog(LOG_ERR, "job %u: executor %d was killed but parts of it were alive at the deadline",
@@ -73,13 +78,13 @@ void hook_begin(const struct hook_settings *settings, const struct hook_input *i
 	switch (hook_talk(folder.node, line, answer, answer_deadline(settings, input))) {
 	case TALK_ANSWERED:
 		if (!is_freed(answer))
-			kill_executor(settings, input, folder.node, "gave a wrong answer");
+			kill_executor(settings, input, &folder, "gave a wrong answer");
 		break;
 	case TALK_NO_ANSWER:
-		kill_executor(settings, input, folder.node, "did not answer");
+		kill_executor(settings, input, &folder, "did not answer");
 		break;
 	case TALK_NOBODY:
-		kill_executor(settings, input, folder.node, "");
+		kill_executor(settings, input, &folder, "");
 		break;
 	}
 	hook_folder_close(&folder);

@@ -20,4 +20,7 @@ void hook_folder_close(struct hook_folder *folder);
 void hook_folder_mark(const struct hook_folder *folder, const struct hook_input *input);
 void hook_folder_unmark(const struct hook_folder *folder, uint32_t job_id);
 
+/* Makes killed.<jobId>.<ms>: the node's next executor tells the daemon that the hook had to kill the last one. */
+void hook_folder_note_kill(const struct hook_folder *folder, uint32_t job_id, uint64_t took_ms);
+
 #endif

@@ -34,9 +34,10 @@ interface Sightings {
  * The allocations of every job on every node.
  *
  * A record (whole seconds) is refined by the hook's events of the same job on the same node: its begin and its end each become
- * the first such event within [recorded − 1 s, recorded + 2 s]; where there is none the record stands. A record without an end
- * ends with the first `end` the hook saw after its begin, else it runs until the input's toMs. The resources are free
- * when the epilog ran, so the hook's `end` may lie after Slurm's. What the hook saw and no record covers (a job
+ * the first such event within [recorded − 1 s, recorded + 2 s] that is later than the end of the job's run before (a requeued
+ * job has a record of each); where there is none the record stands. A record without an end ends with the first `end` the hook
+ * saw after its begin, else it runs until the input's toMs. The resources are free when the epilog ran, so the hook's `end` may
+ * lie after Slurm's. What the hook saw and no record covers (a job
  * not read yet, an earlier run of a requeued one) counts as the hook saw it, until toMs if it saw no end; an `end`
  * without a begin says nothing by itself. Cores on the node are the hook's, else the record's split evenly over its nodes, the
  * remainder to the first ones; where neither is known the whole node counts, so that we never call idle what may not have been.
@@ -122,7 +123,15 @@ function runsOf(node: NodeName, seen: Sightings, toMs: number): CoreSpan[] {
   const events = [...seen.events].sort(
     (a, b) => a.atMs - b.atMs || a.kind.localeCompare(b.kind) || coresOr(b, 0) - coresOr(a, 0),
   );
-  const recorded = seen.records.map((record) => refine(node, record, events, toMs));
+  const recorded: CoreSpan[] = [];
+  let endedMs = Number.NEGATIVE_INFINITY;
+  for (const record of [...seen.records].sort((a, b) => a.startedAtMs - b.startedAtMs)) {
+    // What the hook saw of an earlier run is not this one's.
+    const left = events.filter(({ atMs }) => atMs > endedMs);
+    const run = refine(node, record, left, toMs);
+    recorded.push(run);
+    endedMs = run.toMs;
+  }
   const covered = (run: CoreSpan) =>
     recorded.some((other) => run.fromMs <= other.toMs && other.fromMs <= run.toMs);
   return [...recorded, ...hookRuns(events, toMs).filter((run) => !covered(run))];

@@ -2,7 +2,7 @@
 
 import type { BillLine, LedgerCheck, Posting } from "../model/account.js";
 import type { Placement } from "../model/executor.js";
-import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
+import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import type {
   Attempt,
   AttemptEnd,
@@ -11,7 +11,6 @@ import type {
   InvocationState,
   Submission,
 } from "../model/invocation.js";
-import type { Node } from "../model/node.js";
 import type { Snapshot } from "../model/snapshot.js";
 import type {
   Eviction,
@@ -25,8 +24,6 @@ import type {
 /** Slurm, read only. Each call is bounded in time and rejects with a GleanerError of code SLURM. */
 export interface Cluster {
   readSnapshot(): Promise<Snapshot>;
-  /** One node now: the check just before a plan is applied. null: Slurm does not know it. */
-  readNode(node: NodeName): Promise<Node | null>;
   /** Commands sent to slurmctld so far. */
   commandCount(): number;
 }
@@ -116,7 +113,10 @@ export interface Store {
   setDrained(node: NodeName, by: string | null, atMs: number): Promise<void>;
   loadDrained(): Promise<readonly { node: NodeName; by: string }[]>;
 
+  /** A later start of the same job (Slurm requeued it) ends the record of an earlier one that is still open. */
   saveJobRecords(records: readonly JobRecord[]): Promise<void>;
+  /** Ends the open records of all jobs but those `stillKnown`, at `endedAtMs` or, when they started later, at their start. */
+  closeVanishedJobs(stillKnown: readonly JobId[], endedAtMs: number): Promise<void>;
   saveHookEvent(event: HookEvent): Promise<void>;
   saveEviction(eviction: Eviction): Promise<void>;
   saveHolding(holding: Holding): Promise<void>;
@@ -132,6 +132,8 @@ export interface Store {
 export interface ExecutorRow {
   readonly id: ExecutorId;
   readonly node: NodeName;
+  /** Where the node was reached (Slurm's NodeAddr) when it was launched. */
+  readonly address: string;
   readonly placement: Placement;
   readonly state: "live" | "gone";
   readonly startedAtMs: number;

@@ -187,6 +187,7 @@ export class Capacity {
     const ends = new Map(this.plan.holes.map((hole) => [hole.node, hole.predictedEndAtMs]));
     for (const record of registry.all()) record.endsAtMs = ends.get(record.node) ?? null;
     for (const step of this.plan.steps) this.apply(step, sequences, jobs);
+    if (this.failures === 0) this.forgetLostJobs(sequences, jobs);
     dispatcher.kick();
   }
 
@@ -206,6 +207,24 @@ export class Capacity {
     if (record === undefined) return;
     if (step.kind === "resize") this.resize(record, step, sequences);
     else this.dismiss(record, step);
+  }
+
+  /** An epilog that never ran (a crashed slurmd) leaves a mark: a job that Slurm no longer has there is forgotten. */
+  private forgetLostJobs(
+    sequences: ReadonlyMap<ExecutorId, number>,
+    jobs: ReadonlyMap<NodeName, BudgetOrder["knownJobs"]>,
+  ): void {
+    for (const record of this.with_.registry.all()) {
+      const seen = sequences.get(record.id) ?? 0;
+      const there = jobs.get(record.node) ?? [];
+      const lost = [...record.markedJobs]
+        .filter(([job, sequence]) => sequence <= seen && !there.includes(job))
+        .map(([job]) => job);
+      if (lost.length === 0) continue;
+      for (const job of lost) record.markedJobs.delete(job);
+      this.with_.log.warn({ node: record.node, jobs: lost }, "the epilog of these jobs never came");
+      record.line?.send({ type: "forgetJobs", jobs: lost });
+    }
   }
 
   private resize(

@@ -133,7 +133,6 @@ async function serveApi(
     version,
     store,
     examine: () => examine({ config, version, capacity, registry, launching, store }),
-    startedAtMs: nowMs(),
   });
   addBillingRoutes(server, store);
   await server.listen({ host: config.listen.host, port: config.listen.apiPort });

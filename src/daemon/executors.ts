@@ -6,7 +6,7 @@ import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { ExecutorId, InvocationId } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
-import type { DaemonMessage, ExecutorMessage } from "../wire/messages.js";
+import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../wire/messages.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { LiveInvocations } from "./live.js";
 import type { Recorder } from "./recorder.js";
@@ -98,6 +98,9 @@ export class Executors {
       case "jobEnded":
         this.jobEnded(record, message);
         break;
+      case "hookKilled":
+        this.hookKilled(record, message);
+        break;
       case "leaving":
         void this.gone(record, message.reason);
         break;
@@ -112,6 +115,7 @@ export class Executors {
     if (record.state === "starting") record.become("ready");
     record.budget = message.budget;
     record.hookSequence = message.hookSequence;
+    record.markedJobs = new Map(message.markedJobs.map((job) => [job, message.hookSequence]));
     record.hookProblem = message.hookProblem;
     record.containment = message.containment;
     log.info(
@@ -125,22 +129,19 @@ export class Executors {
     }
     this.with_.reportSuccess(record);
     recorder.holdingChanged(record);
-    this.reconcile(record, message.running);
+    this.reconcile(record, message.answersFor);
     dispatcher.kick();
     this.with_.wakeCapacity();
   }
 
   /** Attempts that we gave to the executor and that it does not answer for never started there, or are lost. */
-  private reconcile(
-    record: ExecutorRecord,
-    running: readonly { invocation: InvocationId; attempt: number }[],
-  ): void {
-    const answeredFor = new Map(running.map((key) => [key.invocation, key.attempt]));
+  private reconcile(record: ExecutorRecord, answersFor: readonly AttemptKey[]): void {
+    const answeredFor = new Map(answersFor.map((key) => [key.invocation, key.attempt]));
     for (const [invocation, held] of record.attempts) {
       if (answeredFor.get(invocation) === held.attempt) continue;
       void this.lose(record, invocation, held.attempt, "its order did not reach the executor");
     }
-    for (const key of running) {
+    for (const key of answersFor) {
       const ours = record.attempts.get(key.invocation);
       if (ours?.attempt === key.attempt) continue;
       record.line?.send({ type: "cancel", key });
@@ -177,6 +178,7 @@ export class Executors {
   private jobBegan(record: ExecutorRecord, message: Message<"jobBegan">): void {
     const { recorder, wakeCapacity } = this.with_;
     record.hookSequence = Math.max(record.hookSequence, message.sequence);
+    record.markedJobs.set(message.job, message.sequence);
     const atMs = nowMs() - message.agoMs;
     recorder.hookSpoke(record.node, message.job, "begin", atMs - message.tookMs, message.cores);
     recorder.evicted({
@@ -190,8 +192,21 @@ export class Executors {
     wakeCapacity();
   }
 
+  /** What it ran then was settled as lost when it vanished; the job's wait belongs into the report. */
+  private hookKilled(record: ExecutorRecord, message: Message<"hookKilled">): void {
+    this.with_.recorder.evicted({
+      node: record.node,
+      jobId: message.job,
+      atMs: nowMs() - message.agoMs,
+      tookMs: message.tookMs,
+      attempts: 0,
+      lostCoreMs: 0,
+    });
+  }
+
   private jobEnded(record: ExecutorRecord, message: Message<"jobEnded">): void {
     record.hookSequence = Math.max(record.hookSequence, message.sequence);
+    record.markedJobs.delete(message.job);
     const atMs = nowMs() - message.agoMs;
     this.with_.recorder.hookSpoke(record.node, message.job, "end", atMs, null);
     this.with_.wakeCapacity();
@@ -233,7 +248,7 @@ export class Executors {
   /** The executor is no more: what it had not reported is lost and waits again. */
   async gone(record: ExecutorRecord, reason: string): Promise<void> {
     if (record.state === "gone") return;
-    const { registry, store, recorder, log, dispatcher, wakeCapacity } = this.with_;
+    const { registry, recorder, log, dispatcher, wakeCapacity } = this.with_;
     this.clearTimer(record);
     record.become("gone");
     recorder.holdingChanged(record);
@@ -246,17 +261,19 @@ export class Executors {
     );
     registry.remove(record);
     await Promise.all(lost);
-    await store.saveExecutor({
-      id: record.id,
-      node: record.node,
-      placement: record.placement,
-      state: "gone",
-      startedAtMs: record.startedAtMs,
-      goneAtMs: nowMs(),
-      goneReason: reason,
-    });
+    await this.recordGone(record, reason);
     dispatcher.kick();
     wakeCapacity();
+  }
+
+  /** One that stays on record as live is asked after again at the next start, and found gone. */
+  private async recordGone(record: ExecutorRecord, reason: string): Promise<void> {
+    try {
+      await this.with_.store.saveExecutor(record.toRow({ atMs: nowMs(), reason }));
+    } catch (cause) {
+      const problem = { executor: record.id, cause: messageOf(cause) };
+      this.with_.log.error(problem, "the end of an executor was not recorded");
+    }
   }
 
   private async lose(
@@ -266,7 +283,7 @@ export class Executors {
     reason: string,
   ): Promise<void> {
     record.attempts.delete(invocation);
-    await this.with_.settler.settle(lostFacts(invocation, attempt, reason));
+    await this.with_.settler.settleSurely(lostFacts(invocation, attempt, reason));
     this.with_.dispatcher.kick();
   }
 

@@ -55,18 +55,10 @@ export class Launching {
   /** Recorded first: a daemon that restarts must know of every executor that may hold a hole. */
   private async launch(record: ExecutorRecord, spec: LaunchSpec): Promise<void> {
     const { store, launcher, log, gone } = this.with_;
-    const { id, node, placement, startedAtMs } = record;
-    await store.saveExecutor({
-      id,
-      node,
-      placement,
-      state: "live",
-      startedAtMs,
-      goneAtMs: null,
-      goneReason: null,
-    });
+    const { id, node, address } = record;
     try {
-      await launcher.launch(node, record.address, id, `${JSON.stringify(spec)}\n`);
+      await store.saveExecutor(record.toRow(null));
+      await launcher.launch(node, address, id, `${JSON.stringify(spec)}\n`);
       log.info({ executor: id, node, budget: spec.budget.budget }, "executor launched");
     } catch (cause) {
       this.failed(record, messageOf(cause));

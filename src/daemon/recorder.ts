@@ -41,7 +41,9 @@ const slurmCouldUse = (node: Node): boolean =>
 export class Recorder {
   private readonly spans = new Map<NodeName, Open<NodeSpan>>();
   private readonly holdings = new Map<string, Open<Holding>>();
-  private readonly recordedJobs = new Map<JobId, string>();
+  private readonly recordedJobs = new Map<JobId, JobRecord>();
+  /** Jobs may have ended unseen: while the daemon was down, or when one vanished before its end was read. */
+  private mayHaveVanished = true;
   private flushedAtMs = nowMs();
 
   constructor(
@@ -54,7 +56,7 @@ export class Recorder {
   snapshotRead(snapshot: Snapshot): void {
     const atMs = snapshot.nodesAskedAtMs;
     for (const node of snapshot.nodes) this.extendSpan(node, atMs);
-    this.keep(this.recordJobs(snapshot.jobs));
+    this.recordJobs(snapshot);
     if (nowMs() - this.flushedAtMs >= flushMs) void this.flush();
   }
 
@@ -71,21 +73,28 @@ export class Recorder {
     else this.spans.delete(node.name);
   }
 
-  /** Writes what changed since it was last written; forgets jobs that slurmctld has forgotten. */
-  private async recordJobs(jobs: readonly Job[]): Promise<void> {
+  /** Writes what changed since it was last written; forgets jobs that slurmctld has forgotten, and ends their records. */
+  private recordJobs({ jobs, jobsAskedAtMs, unreadable }: Snapshot): void {
     const records: JobRecord[] = [];
     const seen = new Set<JobId>();
     for (const job of jobs) {
       const record = recordOf(job);
       if (record === null) continue;
       seen.add(job.id);
-      const fingerprint = `${record.startedAtMs}/${record.endedAtMs}/${record.state}`;
-      if (this.recordedJobs.get(job.id) === fingerprint) continue;
-      this.recordedJobs.set(job.id, fingerprint);
+      if (saysTheSame(record, this.recordedJobs.get(job.id))) continue;
+      this.recordedJobs.set(job.id, record);
       records.push(record);
     }
-    for (const id of this.recordedJobs.keys()) if (!seen.has(id)) this.recordedJobs.delete(id);
-    if (records.length > 0) await this.store.saveJobRecords(records);
+    for (const [id, record] of this.recordedJobs) {
+      if (seen.has(id)) continue;
+      this.recordedJobs.delete(id);
+      if (record.endedAtMs === null) this.mayHaveVanished = true;
+    }
+    if (records.length > 0) this.keep(this.store.saveJobRecords(records));
+    // A line that could not be read may be that of a job which still runs.
+    if (!this.mayHaveVanished || unreadable.length > 0) return;
+    this.mayHaveVanished = false;
+    this.keep(this.store.closeVanishedJobs([...seen], jobsAskedAtMs));
   }
 
   /** The executor's budget, state or connection changed. It holds its cores while it could be given work. */
@@ -148,6 +157,11 @@ export class Recorder {
     );
   }
 }
+
+const saysTheSame = (record: JobRecord, written: JobRecord | undefined): boolean =>
+  record.startedAtMs === written?.startedAtMs &&
+  record.endedAtMs === written.endedAtMs &&
+  record.state === written.state;
 
 /** null for a job that never held nodes. */
 function recordOf(job: Job): JobRecord | null {

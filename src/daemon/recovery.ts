@@ -24,8 +24,7 @@ export async function recover(with_: RecoveryDependencies): Promise<void> {
       registry.onNode(row.node) === undefined,
       `node ${row.node} has one live executor on record`,
     );
-    // Slurm was not read yet; a node's name is its address but for sites that say otherwise (NodeAddr).
-    registry.add(new ExecutorRecord(row.id, row.node, row.node, row.startedAtMs));
+    registry.add(new ExecutorRecord(row.id, row.node, row.address, row.startedAtMs));
   }
   const running = new Map(
     (await store.loadRunningAttempts()).map((attempt) => [attempt.invocation, attempt]),

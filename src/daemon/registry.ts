@@ -1,9 +1,10 @@
 // The executors the daemon knows: their states, budgets, attempts and connections.
 
 import type { Slot } from "../core/placement.js";
+import type { ExecutorRow } from "../core/ports.js";
 import { assert } from "../model/errors.js";
 import { type Executor, type ExecutorState, executorTransitions } from "../model/executor.js";
-import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
+import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import { step } from "../model/machine.js";
 import { nothing, type Resources } from "../model/resources.js";
 import type { DaemonMessage } from "../wire/messages.js";
@@ -27,6 +28,8 @@ export class ExecutorRecord implements Executor {
   line: Line | null = null;
   /** The highest hook sequence number received: a node read sent from now on includes these jobs. */
   hookSequence = 0;
+  /** Jobs that its node's hook holds to be there, with the sequence number each is known by since. */
+  markedJobs: Map<JobId, number> = new Map();
   hookProblem: string | null = null;
   containment: string | null = null;
   /** When its hole is expected to close; from the last plan. */
@@ -70,6 +73,20 @@ export class ExecutorRecord implements Executor {
   /** Whether it may be given work now. */
   get takesWork(): boolean {
     return this.state === "ready" && this.line !== null && this.hookProblem === null;
+  }
+
+  /** As it is recorded; `gone` null: it lives. */
+  toRow(gone: { readonly atMs: number; readonly reason: string } | null): ExecutorRow {
+    return {
+      id: this.id,
+      node: this.node,
+      address: this.address,
+      placement: this.placement,
+      state: gone === null ? "live" : "gone",
+      startedAtMs: this.startedAtMs,
+      goneAtMs: gone?.atMs ?? null,
+      goneReason: gone?.reason ?? null,
+    };
   }
 
   toSlot(): Slot {

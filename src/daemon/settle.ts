@@ -1,16 +1,21 @@
 // How an attempt's end becomes the invocation's next state, a posting and a durable record, once.
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import { postingOf } from "../core/metering.js";
 import type { AttemptResult, Store } from "../core/ports.js";
 import type { RateCard } from "../model/account.js";
+import { messageOf } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
 import { type AttemptEnd, type InvocationState, isBilled } from "../model/invocation.js";
 import type { Live, LiveInvocations } from "./live.js";
 
 /** What is known of an end: from an executor's report, or made up by the daemon when the executor was lost. */
 export type EndFacts = Omit<AttemptResult, "next" | "posting">;
+
+/** A full disk is not mended sooner. */
+const retryMs = 1_000;
 
 export interface SettlePolicy {
   readonly rate: RateCard;
@@ -53,6 +58,26 @@ export class Settler {
     if (!recorded || !isCurrent(live, facts)) return recorded;
     this.apply(live, facts, next, reason);
     return true;
+  }
+
+  /**
+   * As settle, for ends that nobody will report again: while the store refuses (a full disk), tries anew until it does
+   * not. Until then the invocation counts as running, which is what the record says too.
+   */
+  async settleSurely(facts: EndFacts): Promise<void> {
+    for (;;) {
+      try {
+        await this.settle(facts);
+        return;
+      } catch (cause) {
+        const { invocation, attempt, end } = facts;
+        this.log.error(
+          { invocation, attempt, end, cause: messageOf(cause) },
+          "an end could not be recorded",
+        );
+        await pause(retryMs, undefined, { ref: false });
+      }
+    }
   }
 
   private nextState(live: Live, facts: EndFacts): { next: InvocationState; reason: string | null } {

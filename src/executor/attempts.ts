@@ -136,6 +136,7 @@ export class Attempts {
     }
     const attempt = new Attempt(order, group);
     this.#attempts.set(keyText(key), attempt);
+    this.#limitTime(attempt);
     attempt.handle = spawnAttempt(this.spawnProgram, order, group, {
       onStarted: () => this.#onStarted(attempt),
       onEnd: (end) => this.#onEnd(attempt, end),
@@ -160,7 +161,12 @@ export class Attempts {
   #onStarted(attempt: Attempt): void {
     attempt.isStarted = true;
     this.events.onStarted(attempt.key);
-    if (attempt.isEnding) return;
+    if (!attempt.isEnding) this.#limitTime(attempt);
+  }
+
+  /** From the order, since a command may hang before it runs (a FIFO as its output); anew when it has started. */
+  #limitTime(attempt: Attempt): void {
+    clearTimeout(attempt.timer);
     const limitMs = attempt.order.timeLimitMs;
     attempt.timer = setTimeout(
       () => this.#terminate(attempt, "TIMEOUT", `its time limit of ${limitMs} ms was over`),

@@ -1,7 +1,8 @@
 // What an executor may use: the daemon's view of the node, less the jobs that came since and that it could not know.
 //
 // A budget order rests on a read of Slurm. A job whose prolog ran after that read is in nobody's order yet, so it is
-// taken off here, until an order comes that knew it. Only an order lets a budget grow: that a job left says nothing
+// taken off here, until an order comes that knew it. The first order knew jobs by their ids, since the executor had
+// counted nothing yet; an id excuses a mark only, for a job that Slurm requeues comes again under the same id. Only an order lets a budget grow: that a job left says nothing
 // of what Slurm does with the room.
 
 import type { JobId } from "../model/ids.js";
@@ -13,10 +14,15 @@ export interface JobOnNode {
   readonly job: JobId;
   /** This executor's count of hook events when it came. */
   readonly sequence: number;
+  /** `mark`: it was there when the executor started; `hook`: its prolog ran since. */
+  readonly origin: "mark" | "hook";
   /** 0: it could not be read, the job may have the whole node. */
   readonly cpus: number;
   readonly gpus: readonly number[] | "all";
 }
+
+/** A job's share of the node, as the hook writes it. */
+export type JobShare = Pick<JobOnNode, "job" | "cpus" | "gpus">;
 
 /** How far a job's share can be told from its count of CPUs. */
 export type SiteFacts = Pick<
@@ -48,7 +54,8 @@ export function effectiveBudget(
   const known = new Set(order.knownJobs);
   let left = order.budget;
   for (const job of jobs) {
-    if (job.sequence <= order.seenHookSequence || known.has(job.job)) continue;
+    if (job.sequence <= order.seenHookSequence) continue;
+    if (job.origin === "mark" && known.has(job.job)) continue;
     left = subtract(left, mostOf(job, order.budget, facts));
   }
   return left;

@@ -1,7 +1,7 @@
 // The executor itself: holds the budget, gives way to Slurm's jobs, runs what the daemon orders, and leaves.
 
 import { hostname } from "node:os";
-import { machineMonotonicNs } from "../clock.js";
+import { machineMonotonicNs, nowMs } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { JobId } from "../model/ids.js";
 import { nothing, type Resources } from "../model/resources.js";
@@ -14,7 +14,7 @@ import type {
   LaunchSpec,
 } from "../wire/messages.js";
 import { Attempts, type Ended } from "./attempts.js";
-import { effectiveBudget, type JobOnNode, lesser } from "./budget.js";
+import { effectiveBudget, type JobOnNode, type JobShare, lesser } from "./budget.js";
 import type { Containment } from "./containment.js";
 import type { BeginLine, HookHandlers } from "./hook-socket.js";
 import type { Log } from "./log.js";
@@ -58,7 +58,17 @@ export class Executor implements HookHandlers {
 
   /** Jobs that were on the node before: to be called when the hook's socket listens, so that none falls between. */
   readMarks(): void {
-    for (const mark of this.folder.readMarks()) this.#addJob(mark);
+    // One whose prolog has spoken to us since is no job from before.
+    for (const mark of this.folder.readMarks())
+      if (!this.#jobs.has(mark.job)) this.#addJob(mark, "mark");
+  }
+
+  /** Tells of executors that the hook had to kill here: batch jobs waited for these, too. */
+  tellKillNotes(): void {
+    for (const { job, tookMs, atWallMs } of this.folder.takeKillNotes()) {
+      const beforeMs = Math.max(0, Math.round(nowMs() - atWallMs));
+      this.outbox.event((agoMs) => ({ type: "hookKilled", job, tookMs, agoMs: agoMs + beforeMs }));
+    }
   }
 
   /** What the probe found: with a working hook the budget comes into force. */
@@ -78,12 +88,12 @@ export class Executor implements HookHandlers {
       containment: this.containment.kind,
       hookProblem: this.#hookProblem,
       budget: this.#budget,
-      running: this.#attempts.running.map(({ key }) => key),
+      answersFor: [...this.#attempts.running.map(({ key }) => key), ...this.outbox.unrecorded],
       markedJobs: [...this.#jobs.keys()],
       hookSequence: this.#sequence,
     });
+    // A budget of nothing is no reason to leave yet: marks may be stale, and the next order knows.
     this.outbox.attach(send);
-    this.#leaveIfNothingIsLeft("Slurm's jobs hold all of the node");
   }
 
   onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void {
@@ -113,7 +123,7 @@ export class Executor implements HookHandlers {
 
   async begin(line: BeginLine): Promise<number> {
     const { job } = line.job;
-    const sequence = this.#addJob(line.job);
+    const sequence = this.#addJob(line.job, "hook");
     const known = effectiveBudget(this.#order, this.#jobs.values(), this.spec);
     this.#budget = lesser(this.#budget, known);
     const victims = this.#chooseVictims();
@@ -164,9 +174,9 @@ export class Executor implements HookHandlers {
     this.gone(reason);
   }
 
-  #addJob(job: Omit<JobOnNode, "sequence">): number {
+  #addJob(job: JobShare, origin: JobOnNode["origin"]): number {
     const sequence = ++this.#sequence;
-    this.#jobs.set(job.job, { ...job, sequence });
+    this.#jobs.set(job.job, { ...job, sequence, origin });
     return sequence;
   }
 

@@ -1,12 +1,12 @@
 // The lines of the node hook and the names of its marks, as slurm-plugin/PROTOCOL.md has them; anything else is refused.
 
 import { type JobId, jobId } from "../model/ids.js";
-import type { JobOnNode } from "./budget.js";
+import type { JobShare } from "./budget.js";
 
 export type HookLine =
   | {
       readonly kind: "begin";
-      readonly job: Omit<JobOnNode, "sequence">;
+      readonly job: JobShare;
       /** How long the hook waits for the answer. */
       readonly answerMs: number;
       /** CLOCK_MONOTONIC when the hook started. */
@@ -37,12 +37,26 @@ export function parseHookLine(line: string): HookLine | null {
 }
 
 /** A mark's file name, `<jobId>.<cpus>.<gpus>`; null for a file that is no mark. */
-export function parseMark(fileName: string): Omit<JobOnNode, "sequence"> | null {
+export function parseMark(fileName: string): JobShare | null {
   const parts = /^(\d{1,10})\.(\d{1,5})\.([-*\d,]{1,200})$/.exec(fileName);
   return parts && parseShare(parts[1]!, parts[2]!, parts[3]!);
 }
 
-function parseShare(id: string, cpus: string, gpus: string): Omit<JobOnNode, "sequence"> | null {
+/** An executor that the hook had to kill itself. */
+export interface HookKill {
+  readonly job: JobId;
+  /** From the hook's start until nothing was left. */
+  readonly tookMs: number;
+}
+
+/** A note's file name, `killed.<jobId>.<ms>`; null for any other file. */
+export function parseKillNote(fileName: string): HookKill | null {
+  const parts = /^killed\.(\d{1,10})\.(\d{1,7})$/.exec(fileName);
+  const job = parts && parseJob(parts[1]!);
+  return job ? { job, tookMs: Number(parts[2]) } : null;
+}
+
+function parseShare(id: string, cpus: string, gpus: string): JobShare | null {
   const job = parseJob(id);
   const indices = parseGpus(gpus);
   if (job === null || indices === null || Number(cpus) > maxCpus) return null;

@@ -56,7 +56,7 @@ async function run(spec: LaunchSpec): Promise<void> {
   });
 
   takePrecedence();
-  const folder = NodeFolder.claim(spec.runDirectory, spec.node);
+  const folder = NodeFolder.claim(spec.runDirectory, spec.node, spec.executor);
   const containment = await openContainment(spec.runDirectory, spec.node, (why) =>
     log("containment", { why }),
   );
@@ -65,6 +65,7 @@ async function run(spec: LaunchSpec): Promise<void> {
   const executor = new Executor(spec, folder, containment, log, (reason) => void leave(reason));
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();
+  executor.tellKillNotes();
 
   const session = new Session(
     { host: spec.daemonHost, port: spec.daemonPort, executor: spec.executor, secret: spec.secret },

@@ -12,9 +12,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { assert, GleanerError } from "../model/errors.js";
-import type { JobId } from "../model/ids.js";
-import type { JobOnNode } from "./budget.js";
-import { parseMark } from "./hook-lines.js";
+import type { ExecutorId, JobId, NodeName } from "../model/ids.js";
+import type { JobShare } from "./budget.js";
+import { type HookKill, parseKillNote, parseMark } from "./hook-lines.js";
 import { isAlive, type ProcessName, startTicksOf } from "./processes.js";
 
 /** sun_path, with its final zero. */
@@ -23,14 +23,17 @@ const maxSocketPathBytes = 107;
 const maxClaims = 3;
 
 export class NodeFolder {
-  private constructor(private readonly directory: string) {}
+  private constructor(
+    private readonly directory: string,
+    private readonly executor: ExecutorId,
+  ) {}
 
   /**
-   * Makes `<runDirectory>/<node>` when it is missing and claims it for this process. Throws LAUNCH when the folder is not
-   * ours alone, or when another executor lives in it.
+   * Makes `<runDirectory>/<node>` when it is missing and claims it for this process, which is `executor`. Throws LAUNCH
+   * when the folder is not ours alone, or when another executor lives in it.
    */
-  static claim(runDirectory: string, node: string): NodeFolder {
-    const folder = new NodeFolder(join(runDirectory, node));
+  static claim(runDirectory: string, node: NodeName, executor: ExecutorId): NodeFolder {
+    const folder = new NodeFolder(join(runDirectory, node), executor);
     if (Buffer.byteLength(folder.socketPath) > maxSocketPathBytes)
       throw new GleanerError(
         "LAUNCH",
@@ -91,13 +94,14 @@ export class NodeFolder {
     const file = join(this.directory, `executor.pid.${process.pid}`);
     const startTicks = startTicksOf(process.pid);
     assert(startTicks !== null, "a running process has a start time");
-    const kill = killFile === null ? "" : `kill=${killFile}\n`;
-    writeFileSync(file, `pid=${process.pid}\nstartTicks=${startTicks}\n${kill}`, { mode: 0o600 });
+    const lines = [`pid=${process.pid}`, `startTicks=${startTicks}`, `executor=${this.executor}`];
+    if (killFile !== null) lines.push(`kill=${killFile}`);
+    writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
     return file;
   }
 
   /** The jobs that Slurm gave something of this node, whether or not an executor was there then. */
-  readMarks(): Omit<JobOnNode, "sequence">[] {
+  readMarks(): JobShare[] {
     const marks = this.#markFiles().map(parseMark);
     return marks.filter((mark) => mark !== null);
   }
@@ -117,6 +121,18 @@ export class NodeFolder {
       if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
       throw thrown;
     }
+  }
+
+  /** What the hook noted of executors it killed here; each note is taken once. */
+  takeKillNotes(): readonly (HookKill & { readonly atWallMs: number })[] {
+    return readdirSync(this.directory).flatMap((file) => {
+      const note = parseKillNote(file);
+      if (note === null) return [];
+      const path = join(this.directory, file);
+      const atWallMs = lstatSync(path).mtimeMs;
+      rmSync(path, { force: true });
+      return [{ ...note, atWallMs }];
+    });
   }
 
   /** The socket goes first: while the claim stands no other executor makes its own. */

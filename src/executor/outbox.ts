@@ -12,13 +12,17 @@ const maxEvents = 1_000;
 /** A message as it reads that long after its event. */
 type Telling = (agoMs: number) => ExecutorMessage;
 
+interface Report extends Item {
+  readonly key: AttemptKey;
+}
+
 interface Item {
   readonly telling: Telling;
   readonly atMs: number;
 }
 
 export class Outbox {
-  readonly #reports = new Map<string, Item>();
+  readonly #reports = new Map<string, Report>();
   #events: Item[] = [];
   /** null: no daemon. */
   #send: ((message: ExecutorMessage) => boolean) | null = null;
@@ -26,6 +30,11 @@ export class Outbox {
 
   get isFull(): boolean {
     return this.#reports.size >= maxUnrecorded;
+  }
+
+  /** The attempts whose reports wait to be recorded. */
+  get unrecorded(): AttemptKey[] {
+    return [...this.#reports.values()].map(({ key }) => key);
   }
 
   /** A daemon is there (and got `ready`): everything it has not recorded is told again. */
@@ -51,7 +60,7 @@ export class Outbox {
   }
 
   report(key: AttemptKey, telling: Telling): void {
-    const item = { telling, atMs: monotonicMs() };
+    const item = { key, telling, atMs: monotonicMs() };
     this.#reports.set(keyText(key), item);
     this.#tell(item);
   }

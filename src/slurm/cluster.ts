@@ -3,15 +3,13 @@
 import { randomBytes } from "node:crypto";
 import type { Cluster } from "../core/ports.js";
 import { GleanerError } from "../model/errors.js";
-import type { NodeName } from "../model/ids.js";
 import type { Job } from "../model/job.js";
-import type { Node } from "../model/node.js";
 import type { ClusterFacts, Partition, Snapshot } from "../model/snapshot.js";
 import { type CommandResult, runCommand } from "./command.js";
 import { readFacts } from "./facts.js";
-import { linesOf, MAX_UNREADABLE } from "./fields.js";
+import { MAX_UNREADABLE } from "./fields.js";
 import { readJobs, squeueArguments, squeueFormat } from "./jobs.js";
-import { readNodeLine, readNodes } from "./nodes.js";
+import { readNodes } from "./nodes.js";
 import { readPartitions } from "./partitions.js";
 
 export interface SlurmClusterOptions {
@@ -69,21 +67,6 @@ class SlurmCluster implements Cluster {
       jobsAskedAtMs,
       unreadable: [...unreadablePartitions, ...unreadable].slice(0, MAX_UNREADABLE),
     };
-  }
-
-  async readNode(node: NodeName): Promise<Node | null> {
-    // scontrol would take anything else for an option or a list of hosts.
-    if (!/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(node)) return null;
-    const result = await this.scontrol(["-o", "-d", "show", "node", node]);
-    if (result.exitCode !== 0 && result.complaint === `Node ${node} not found`) return null;
-    const [line] = linesOf(outputOf("scontrol", result));
-    const read = line === undefined ? null : readNodeLine(line);
-    if (read === null || read.name !== node)
-      throw new GleanerError(
-        "SLURM",
-        `What scontrol says of node ${node} cannot be read: see \`scontrol -o show node ${node}\`.`,
-      );
-    return read;
   }
 
   commandCount(): number {

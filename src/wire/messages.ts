@@ -54,7 +54,7 @@ export interface BudgetOrder {
   readonly budget: Resources;
   /** The highest hook sequence number received from this executor before the node read was sent. */
   readonly seenHookSequence: number;
-  /** Jobs that the queue read before it showed on this node. */
+  /** Jobs that the queue read before it showed on this node: only a launch names them, later orders have the number. */
   readonly knownJobs: readonly JobId[];
 }
 
@@ -83,7 +83,8 @@ export type ExecutorMessage =
       /** null: the hook answered the probe; else one sentence why not (then no function is run). */
       readonly hookProblem: string | null;
       readonly budget: Resources;
-      readonly running: readonly AttemptKey[];
+      /** Those that run, and those whose reports were not recorded yet. */
+      readonly answersFor: readonly AttemptKey[];
       readonly markedJobs: readonly JobId[];
       readonly hookSequence: number;
     }
@@ -108,6 +109,13 @@ export type ExecutorMessage =
       readonly type: "jobEnded";
       readonly sequence: number;
       readonly job: JobId;
+      readonly agoMs: number;
+    }
+  /** The hook got no answer from an earlier executor of this node and killed it itself. */
+  | {
+      readonly type: "hookKilled";
+      readonly job: JobId;
+      readonly tookMs: number;
       readonly agoMs: number;
     }
   | { readonly type: "beat" }

@@ -8,7 +8,6 @@ import { type Cluster, ensureSlurmInstalled, startCluster } from "../../scripts/
 import { until } from "../../scripts/cluster/until.js";
 import { nowMs } from "../../src/clock.js";
 import type { Cluster as ClusterPort } from "../../src/core/ports.js";
-import { nodeName } from "../../src/model/ids.js";
 import type { Snapshot } from "../../src/model/snapshot.js";
 import { createSlurmCluster } from "../../src/slurm/cluster.js";
 
@@ -132,16 +131,14 @@ describe("a snapshot of a real cluster", () => {
     await slurm.run("scancel", [String(id)]);
   });
 
-  test("a drained node and its reason; one node alone; one that is not there", async () => {
+  test("a drained node and its reason", async () => {
     const reason = "a fan is broken State=IDLE";
     const drained = "nodename=n3";
     await slurm.run("scontrol", ["update", drained, "state=drain", `reason=${reason}`]);
-    const node = await port.readNode(nodeName("n3"));
+    const node = nodeOf(await port.readSnapshot(), "n3");
     expect(node).toMatchObject({ baseState: "IDLE", flags: ["DRAIN"] });
     expect(node!.reason).toContain(`${reason} [root@`);
-    expect(nodeOf(await port.readSnapshot(), "n3")).toEqual(node);
     await slurm.run("scontrol", ["update", drained, "state=resume"]);
-    expect(await port.readNode(nodeName("n99"))).toBeNull();
   });
 });
 
@@ -163,7 +160,7 @@ describe("a slurmctld that does not answer", () => {
   test("is gone: the sentence quotes what Slurm says", async () => {
     await slurm.stopSlurmctld();
     try {
-      await expect(port.readNode(nodeName("n1"))).rejects.toMatchObject({
+      await expect(port.readSnapshot()).rejects.toMatchObject({
         code: "SLURM",
         message: expect.stringContaining("Unable to contact slurm controller"),
       });

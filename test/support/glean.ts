@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "@jest/globals";
-import { build, type Plugin } from "esbuild";
+import { cliBundles, makeBundles } from "../../scripts/bundle/bundles.mjs";
 
 export interface Request {
   readonly method: string;
@@ -58,37 +58,6 @@ export function expectSentence(result: Result, status: number, sentence: RegExp)
   expect(result.stderr).toMatch(/^glean: [^\n]*\n$/);
   expect(result.stderr).not.toMatch(/\n\s+at /);
   expect(result).toMatchObject({ status, stdout: "" });
-}
-
-/** The parts that only some commands load are bundles of their own, as in scripts/build.mjs. */
-const apart: Plugin = {
-  name: "apart",
-  setup({ onResolve }) {
-    onResolve({ filter: /\/(config|report\/index)\.js$/ }, ({ path, kind }) =>
-      kind === "dynamic-import" ? { path: `./${partOf(path)}`, external: true } : undefined,
-    );
-  },
-};
-const partOf = (path: string): string =>
-  path.includes("report") ? "glean-report.cjs" : "glean-config.cjs";
-
-async function bundle(folder: string): Promise<void> {
-  const entries = { glean: "cli/main", "glean-config": "config", "glean-report": "report/index" };
-  await build({
-    entryPoints: Object.entries(entries).map(([out, source]) => ({ out, in: `src/${source}.ts` })),
-    outdir: folder,
-    outExtension: { ".js": ".cjs" },
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "cjs",
-    supported: { "dynamic-import": false },
-    plugins: [apart],
-    loader: { ".css": "text", ".txt": "text" },
-    define: { GLEANER_VERSION: '"1.2.3"', "import.meta.url": "importMetaUrl" },
-    banner: { js: 'const importMetaUrl = require("url").pathToFileURL(__filename).href;' },
-    logLevel: "error",
-  });
 }
 
 /** A munge that vouches for anybody: the real one is tested with the SDK. */
@@ -194,7 +163,7 @@ export class GleanWorld {
 export function gleanWorld(): GleanWorld {
   const world = new GleanWorld();
   beforeAll(async () => {
-    await bundle(world.folder);
+    await makeBundles(cliBundles, world.folder, "1.2.3");
     writeMunge(world.folder);
   });
   beforeEach(() => world.open());

@@ -204,7 +204,9 @@ describeAsRoot("an executor's attempts", () => {
     node.daemon.records = true;
     await node.daemon.listen();
     const ready = await node.daemon.hears("ready", () => true, before);
-    expect(ready.running).toEqual([{ invocation: running.invocation, attempt: 1 }]);
+    expect(ready.answersFor).toEqual(
+      [running, told, waiting].map(({ invocation }) => ({ invocation, attempt: 1 })),
+    );
     expect(await node.daemon.report(told, before)).toMatchObject({ end: "COMPLETED" });
     expect(await node.daemon.report(waiting, before)).toMatchObject({ end: "COMPLETED" });
   });

@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { jobId } from "../../src/model/ids.js";
+import { isRunning, parseProcessMark } from "../../src/launch/process-mark.js";
+import { executorId, jobId } from "../../src/model/ids.js";
 import type { LaunchSpec } from "../../src/wire/messages.js";
 import { Programs, TestNode, until } from "../support/executor.js";
 
@@ -97,7 +98,7 @@ describeAsRoot("an executor and the node's hook", () => {
     const { budget } = node.spec.budget;
     node.daemon.send({ type: "budget", budget, seenHookSequence: 0, knownJobs: [] });
     expect((await node.finish(node.order(["true"], { cores: 7 }))).end).toBe("EVICTED");
-    node.daemon.send({ type: "budget", budget, seenHookSequence: 0, knownJobs: [jobId(5)] });
+    node.daemon.send({ type: "budget", budget, seenHookSequence: 1, knownJobs: [] });
     expect((await node.finish(node.order(["true"], { cores: 7 }))).end).toBe("COMPLETED");
   });
 
@@ -155,12 +156,32 @@ describeAsRoot("an executor and the node's hook", () => {
     await node.daemon.hears("budget", (each) => each.budget.cores === 14);
   });
 
-  test("marks that leave nothing: it says so and leaves", async () => {
+  test("a job that the launch knew costs nothing twice, until Slurm requeues it there", async () => {
+    const budget = { cores: 12, memoryMb: 8_000, gpus: [] };
+    await make({ budget: { budget, seenHookSequence: 0, knownJobs: [jobId(40)] } });
+    mkdirSync(join(node.nodeFolder, "jobs"), { recursive: true, mode: 0o700 });
+    writeFileSync(join(node.nodeFolder, "jobs", "40.4.-"), "");
+    expect(await node.start()).toMatchObject({ budget: { cores: 12 }, markedJobs: [40] });
+    await node.hook("epilog", 40, 4);
+    await node.hook("prolog", 40, 4);
+    await node.daemon.hears("budget", (each) => each.budget.cores === 8);
+    expect((await node.finish(node.order(["true"], { cores: 9 }))).end).toBe("EVICTED");
+  });
+
+  test("marks that leave nothing: it runs nothing, and an order that knew of them counts again", async () => {
     await make({ jobsArePinned: true });
     mkdirSync(join(node.nodeFolder, "jobs"), { recursive: true, mode: 0o700 });
     writeFileSync(join(node.nodeFolder, "jobs", "40.1.-"), "");
-    expect((await node.start()).budget).toEqual({ cores: 0, memoryMb: 0, gpus: [] });
-    expect(await node.exited()).toBe(0);
+    expect(await node.start()).toMatchObject({
+      budget: { cores: 0 },
+      markedJobs: [40],
+      hookSequence: 1,
+    });
+    expect((await node.finish(node.order(["true"]))).end).toBe("EVICTED");
+    const budget = { cores: 3, memoryMb: 3_000, gpus: [] };
+    node.daemon.send({ type: "budget", budget, seenHookSequence: 1, knownJobs: [] });
+    await node.daemon.hears("budget", (each) => each.budget.cores === 3);
+    expect((await node.finish(node.order(["true"]))).end).toBe("COMPLETED");
   });
 
   test("many jobs at once each find their cores free", async () => {
@@ -200,7 +221,11 @@ describeAsRoot("an executor and the node's hook", () => {
     await make();
     await node.start();
     const text = readFileSync(join(node.nodeFolder, "executor.pid"), "utf8");
-    expect(text).toMatch(new RegExp(`^pid=${node.pid}\nstartTicks=\\d+\n`));
+    expect(text).toMatch(new RegExp(`^pid=${node.pid}\nstartTicks=\\d+\nexecutor=x-1\n`));
+    const mark = parseProcessMark(text)!;
+    const stat = readFileSync(`/proc/${node.pid}/stat`, "latin1");
+    expect(isRunning(mark, node.spec.executor, stat)).toBe(true);
+    expect(isRunning(mark, executorId("x-2"), stat)).toBe(false);
     if (cgroupsAreHere) expect(text).toMatch(/\nkill=\/sys\/fs\/cgroup\/.*\/cgroup\.kill\n$/);
     const said = text + readFileSync(node.spec.logFile, "utf8");
     expect(said).not.toContain(node.spec.secret);

@@ -23,11 +23,16 @@ const someResources: fc.Arbitrary<Resources> = fc.record({
   gpus: someGpus,
 });
 const someJobs: fc.Arbitrary<JobOnNode[]> = fc
-  .array(fc.record({ cpus: fc.nat(16), gpus: fc.oneof(someGpus, fc.constant("all" as const)) }), {
-    maxLength: 6,
-  })
+  .array(
+    fc.record({
+      cpus: fc.nat(16),
+      gpus: fc.oneof(someGpus, fc.constant("all" as const)),
+      origin: fc.constantFrom("mark" as const, "hook" as const),
+    }),
+    { maxLength: 6 },
+  )
   .map((jobs) =>
-    jobs.map((job, index) => ({ ...job, job: jobId(index + 1), sequence: index + 1 })),
+    jobs.map((each, index) => ({ ...each, job: jobId(index + 1), sequence: index + 1 })),
   );
 const someFacts: fc.Arbitrary<SiteFacts> = fc.record({
   memoryIsConsumable: fc.boolean(),
@@ -50,14 +55,22 @@ describe("the effective budget", () => {
   const job = (id: number, sequence: number, more: Partial<JobOnNode> = {}): JobOnNode => ({
     job: jobId(id),
     sequence,
+    origin: "hook",
     cpus: 4,
     gpus: [1],
     ...more,
   });
 
   test("is the order's less the jobs that it could not know", () => {
-    const jobs = [job(10, 2), job(30, 3), job(40, 4)];
+    const jobs = [job(10, 2), job(30, 3, { origin: "mark" }), job(40, 4)];
     expect(effectiveBudget(order, jobs, facts)).toEqual({ cores: 12, memoryMb: 6_000, gpus: [0] });
+  });
+
+  test("counts a job again that Slurm requeued: its id excuses only the mark that was there at the start", () => {
+    const left = { cores: 12, memoryMb: 6_000, gpus: [0] };
+    expect(effectiveBudget(order, [job(30, 3, { origin: "mark" })], facts)).toEqual(order.budget);
+    expect(effectiveBudget(order, [job(30, 3)], facts)).toEqual(left);
+    expect(effectiveBudget(order, [job(41, 3, { origin: "mark" })], facts)).toEqual(left);
   });
 
   test.each([
@@ -84,7 +97,9 @@ describe("the effective budget", () => {
       fc.property(someOrder, someJobs, someFacts, (given, jobs, site) => {
         const left = effectiveBudget(given, jobs, site);
         const unknown = jobs.filter(
-          (each) => each.sequence > given.seenHookSequence && !given.knownJobs.includes(each.job),
+          (each) =>
+            each.sequence > given.seenHookSequence &&
+            (each.origin === "hook" || !given.knownJobs.includes(each.job)),
         );
         const cores = unknown.reduce((sum, each) => sum + each.cpus, 0);
         expect(left.cores).toBeLessThanOrEqual(Math.max(0, given.budget.cores - cores));

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Cluster } from "../../src/core/ports.js";
-import { nodeName } from "../../src/model/ids.js";
 import { createSlurmCluster } from "../../src/slurm/cluster.js";
 
 const recorded = fileURLToPath(new URL("recorded/24.11", import.meta.url));
@@ -28,8 +27,6 @@ beforeEach(() => {
       *partition) cat ${recorded}/partitions.txt ;;
       *config) cat ${recorded}/config.txt ;;
       *"show node") cat ${recorded}/nodes.txt ;;
-      *"show node n4") grep "^NodeName=n4 " ${recorded}/nodes.txt ;;
-      *"show node nosuch") cat ${recorded}/node-unknown.txt; exit 1 ;;
     esac`,
   );
   cluster = createSlurmCluster({
@@ -102,34 +99,5 @@ describe("readSnapshot", () => {
     });
     await expect(cluster.readSnapshot()).rejects.toMatchObject({ code: "SLURM" });
     expect(calls()).toEqual([...rareCalls, queueCall, queueCall]);
-  });
-});
-
-describe("readNode", () => {
-  test("one node by one command", async () => {
-    expect(await cluster.readNode(nodeName("n4"))).toMatchObject({ name: "n4", cores: 14 });
-    expect(calls()).toEqual(["scontrol -o -d show node n4"]);
-  });
-
-  test("null for a node that Slurm does not know", async () => {
-    expect(await cluster.readNode(nodeName("nosuch"))).toBeNull();
-  });
-
-  test.each(["n[1-3]", "-v", "n1,n2", "", "n4 n5"])(
-    "%j is no node's name and reaches no command",
-    async (name) => {
-      expect(await cluster.readNode(nodeName(name))).toBeNull();
-      expect(cluster.commandCount()).toBe(0);
-    },
-  );
-
-  test.each([
-    ["an unreadable answer", "echo hello"],
-    ["another node's line", `grep "^NodeName=n3 " ${recorded}/nodes.txt`],
-    ["no answer", "true"],
-    ["a failure", "echo down >&2; exit 1"],
-  ])("%s is an error", async (_, body) => {
-    program("scontrol", body);
-    await expect(cluster.readNode(nodeName("n4"))).rejects.toMatchObject({ code: "SLURM" });
   });
 });

@@ -47,6 +47,38 @@ test("a job's record gets its end and keeps it, whatever older reads say", async
   expect((await everything()).jobs).toEqual([ended, { ...requeued, cores: 16 }]);
 });
 
+test("the jobs that Slurm forgot are ended, those it knows and those that ended are left alone", async () => {
+  const at = (id: number, startedAtMs: number, endedAtMs: number | null) => ({
+    ...job,
+    id: jobId(id),
+    startedAtMs,
+    endedAtMs,
+  });
+  await store.saveJobRecords([
+    at(1, 100, null),
+    at(2, 200, null),
+    at(3, 300, 400),
+    at(4, 700, null),
+  ]);
+  await store.closeVanishedJobs([jobId(2)], 500);
+  const ends = async () => (await everything()).jobs.map(({ id, endedAtMs }) => [id, endedAtMs]);
+  expect(await ends()).toEqual([
+    [1, 500],
+    [2, null],
+    [3, 400],
+    [4, 700],
+  ]);
+  await store.closeVanishedJobs([], 900);
+  expect(await ends()).toContainEqual([2, 900]);
+});
+
+test("a later start of a job ends the earlier one that Slurm requeued unseen", async () => {
+  await store.saveJobRecords([job]);
+  const again = { ...job, startedAtMs: 20_000 };
+  await store.saveJobRecords([again]);
+  expect((await everything()).jobs).toEqual([{ ...job, endedAtMs: 20_000 }, again]);
+});
+
 test("holdings and spans of nodes grow, never shrink", async () => {
   const holding = { executor: executorId("e1"), node: n1, cores: 4, fromMs: 100, toMs: 200 };
   await store.saveHolding(holding);
@@ -67,7 +99,9 @@ test("holdings and spans of nodes grow, never shrink", async () => {
 test("hook events and evictions are kept once", async () => {
   const begin = { node: n1, jobId: jobId(7), kind: "begin", atMs: 2_100, cores: 16 } as const;
   await store.saveHookEvent(begin);
-  await store.saveHookEvent({ ...begin, atMs: 2_200 });
+  await store.saveHookEvent(begin);
+  const requeued = { ...begin, atMs: 9_200 };
+  await store.saveHookEvent(requeued);
   const eviction = {
     node: n1,
     jobId: jobId(7),
@@ -79,7 +113,7 @@ test("hook events and evictions are kept once", async () => {
   await store.saveEviction(eviction);
   await store.saveEviction(eviction);
   const found = await everything();
-  expect(found.hookEvents).toEqual([begin]);
+  expect(found.hookEvents).toEqual([begin, requeued]);
   expect(found.evictions).toEqual([eviction]);
 });
 
@@ -98,6 +132,13 @@ test("a window gets what overlaps it", async () => {
   await hook(2, "begin", 50);
   await hook(2, "end", 150);
   await hook(4, "begin", 200);
+  // Requeued: its first run ended before the window, its second one reaches into it.
+  for (const [kind, atMs] of [
+    ["begin", 20],
+    ["end", 60],
+    ["begin", 80],
+  ] as const)
+    await hook(5, kind, atMs);
   await store.saveNodeSpans([
     { node: n1, cores: 1, fromMs: 0, toMs: 100 },
     { node: n1, cores: 2, fromMs: 100, toMs: 101 },
@@ -108,8 +149,10 @@ test("a window gets what overlaps it", async () => {
   expect(found.jobs.map(({ id }) => id)).toEqual([3, 2]);
   expect(found.hookEvents.map(({ jobId, kind }) => [jobId, kind])).toEqual([
     [2, "begin"],
+    [5, "begin"],
     [2, "end"],
   ]);
+  expect(found.hookEvents[1]).toMatchObject({ atMs: 80 });
   expect(found.nodeSpans.map(({ cores }) => cores)).toEqual([2]);
 });
 

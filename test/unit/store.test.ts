@@ -249,6 +249,7 @@ describe("reading", () => {
     const row = {
       id: executorId("e1"),
       node: nodeName("n1"),
+      address: "10.0.0.1",
       placement: "direct",
       state: "live",
       startedAtMs: 1,

@@ -141,6 +141,34 @@ describe("what jobs hold", () => {
     expect(figures).toMatchObject({ allocatedCoreMs: 4 * 13_000, batchJobs: 1 });
   });
 
+  test.each([
+    ["apart", 26_000],
+    ["within the second that Slurm keeps", 20_900],
+  ])("each run of a requeued job has the events of its own (%s)", (_how, againMs) => {
+    const startedAtMs = Math.floor(againMs / 1_000) * 1_000;
+    const jobs = [
+      record({ startedAtMs, endedAtMs: null, state: "RUNNING" }),
+      record({ endedAtMs: 20_000 }),
+    ];
+    const hookEvents = [event("begin", 10_300, 4), event("end", 20_400)];
+    const firstMs = 20_400 - 10_300;
+    const running = [...hookEvents, event("begin", againMs, 6)];
+    expect(allocatedCoreMs({ jobs, hookEvents: running })).toBe(
+      4 * firstMs + 6 * (60_000 - againMs),
+    );
+    const ended = [...running, event("end", 50_100)];
+    expect(allocatedCoreMs({ jobs, hookEvents: ended })).toBe(4 * firstMs + 6 * (50_100 - againMs));
+  });
+
+  test("the end of a run before does not end one whose begin no hook saw", () => {
+    const jobs = [
+      record({ endedAtMs: 20_000 }),
+      record({ startedAtMs: 20_000, endedAtMs: null, state: "RUNNING" }),
+    ];
+    const hookEvents = [event("begin", 10_000, 4), event("end", 20_400)];
+    expect(allocatedCoreMs({ jobs, hookEvents })).toBe(4 * (60_000 - 10_000));
+  });
+
   test("an end alone says nothing, a begin without cores takes the whole node", () => {
     expect(allocatedCoreMs({ hookEvents: [event("end", 2_500)] })).toBe(0);
     expect(allocatedCoreMs({ hookEvents: [event("begin", 59_000)] })).toBe(8 * 1_000);

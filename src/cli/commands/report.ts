@@ -1,14 +1,11 @@
 // `glean report utilization`: how much was idle and what became of it, as text, JSON, CSV or one HTML page.
 
 import { writeFileSync } from "node:fs";
-import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
-import type { Utilization } from "../../model/utilization.js";
 import { type Context, type Define, exitStatus } from "../context.js";
 import { chosenPeriod } from "../filters.js";
 import { json, print } from "../output.js";
 import { quoted } from "../values.js";
-import { formatWhen } from "../when.js";
 
 interface Options {
   readonly starttime?: string;
@@ -18,12 +15,13 @@ interface Options {
   readonly html?: string;
 }
 
-const dayMs = 86_400_000;
-
 export const define: Define = (command, run) => {
   command
     .argument("<kind>", "utilization")
-    .option("-S, --starttime <TIME>", "since then (default: 24 hours ago)")
+    .option(
+      "-S, --starttime <TIME>",
+      "since then (default: the last 24 hours, or what was recorded of them)",
+    )
     .option("-E, --endtime <TIME>", "until then (default: now)")
     .option("--html <FILE>", "write one page with plots, which needs nothing else, to this file")
     .option("--csv", "comma-separated values")
@@ -37,7 +35,7 @@ async function report(context: Context, kind: string, options: Options): Promise
     throw new GleanerError("BAD_REQUEST", `there is no report ${quoted(kind)}: write utilization`);
   if ([options.json, options.csv, options.html].filter((each) => each !== undefined).length > 1)
     throw new GleanerError("BAD_REQUEST", "--json, --csv and --html exclude each other: take one");
-  const period = chosenPeriod(options, nowMs() - dayMs);
+  const period = chosenPeriod(options);
   const utilization = await (await context.client()).utilization(period);
   if (options.json) {
     print(json(utilization));
@@ -47,13 +45,13 @@ async function report(context: Context, kind: string, options: Options): Promise
     "../../report/index.js"
   );
   if (options.html !== undefined)
-    save(options.html, renderUtilizationHtml(utilization, titleOf(utilization)));
+    save(
+      options.html,
+      renderUtilizationHtml(utilization, "Gleaner: what was idle, and what became of it"),
+    );
   else print((options.csv ? renderUtilizationCsv : renderUtilizationText)(utilization));
   return exitStatus.done;
 }
-
-const titleOf = ({ fromMs, toMs }: Utilization): string =>
-  `Utilization from ${formatWhen(fromMs)} to ${formatWhen(toMs)}`;
 
 function save(file: string, page: string): void {
   try {

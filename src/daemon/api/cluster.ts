@@ -33,8 +33,9 @@ export interface ClusterRoutes {
   readonly recorder: Recorder;
   readonly drains: Drains;
   readonly examine: () => Promise<DoctorAnswer>;
-  readonly startedAtMs: number;
 }
+
+const defaultWindowMs = 24 * 3_600_000;
 
 export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes): void {
   server.get("/v1/info", async () => info(with_));
@@ -44,18 +45,9 @@ export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes):
     const [invocation] = await theirs(with_.store, request.caller, what, "see");
     return { what, lines: explainInvocation(with_, invocation!) } satisfies ExplainAnswer;
   });
-  server.get("/v1/utilization", async (request): Promise<Utilization> => {
-    const { fromMs, toMs } = shaped(windowQuery, request.query);
-    await with_.recorder.flush();
-    const from = fromMs ?? with_.startedAtMs;
-    const to = toMs ?? nowMs();
-    if (from >= to)
-      throw new GleanerError(
-        "BAD_REQUEST",
-        "the report's start is not before its end: check -S and -E",
-      );
-    return computeUtilization(await with_.store.loadUtilization(from, to));
-  });
+  server.get("/v1/utilization", async (request) =>
+    utilization(with_, shaped(windowQuery, request.query)),
+  );
   server.post("/v1/drain", async (request) => {
     requireOperator(request.caller, "drain nodes");
     const { nodes, now } = shaped(drainRequest, request.body);
@@ -70,6 +62,22 @@ export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes):
     requireOperator(request.caller, "run the doctor");
     return with_.examine();
   });
+}
+
+/** Without a start: the last day, or what was recorded of it, so that a young daemon's report is not mostly blank. */
+async function utilization(
+  { recorder, store }: ClusterRoutes,
+  window: ReturnType<typeof shaped<typeof windowQuery>>,
+): Promise<Utilization> {
+  await recorder.flush();
+  const toMs = window.toMs ?? nowMs();
+  const fromMs = window.fromMs ?? toMs - defaultWindowMs;
+  if (fromMs >= toMs)
+    throw new GleanerError("BAD_REQUEST", "the report ends before it starts: check -S and -E");
+  const input = await store.loadUtilization(fromMs, toMs);
+  if (window.fromMs !== undefined) return computeUtilization(input);
+  const firstMs = input.nodeSpans.reduce((first, span) => Math.min(first, span.fromMs), toMs);
+  return computeUtilization({ ...input, fromMs: Math.max(fromMs, firstMs) });
 }
 
 function info(with_: ClusterRoutes): InfoAnswer {
@@ -138,6 +146,10 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
       node.executor === null ? `its ${idle} idle cores are not used` : "nothing more is used";
     lines.push(`${what}: ${describeReason(node.unusable.reason)}`);
   }
+  if (with_.capacity.stale)
+    lines.push(
+      `nothing is started or grown, since the view of Slurm is stale: ${with_.capacity.problem}`,
+    );
   if (node.hole !== null && node.hole.predictedEndAtMs !== null)
     lines.push(
       `Slurm plans to start a job there in ${Math.max(0, node.hole.predictedEndAtMs - nowMs())} ms`,

@@ -93,6 +93,7 @@ END;
 CREATE TABLE executor (
   id TEXT PRIMARY KEY,
   node TEXT NOT NULL,
+  address TEXT NOT NULL,
   placement TEXT NOT NULL CHECK (placement IN ('direct', 'pilot')),
   state TEXT NOT NULL CHECK (state IN ('live', 'gone')),
   started_at_ms INTEGER NOT NULL CHECK (started_at_ms >= 0),
@@ -123,13 +124,14 @@ CREATE TABLE job_record (
   PRIMARY KEY (id, started_at_ms)
 ) STRICT, WITHOUT ROWID;
 
+-- A requeued job may begin and end on the same node again, so the time is part of the key.
 CREATE TABLE hook_event (
   node TEXT NOT NULL,
   job_id INTEGER NOT NULL CHECK (job_id >= 0),
   kind TEXT NOT NULL CHECK (kind IN ('begin', 'end')),
   at_ms INTEGER NOT NULL CHECK (at_ms >= 0),
   cores INTEGER CHECK (cores >= 0),
-  PRIMARY KEY (node, job_id, kind)
+  PRIMARY KEY (node, job_id, kind, at_ms)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE eviction (

@@ -6,8 +6,8 @@ import type { Operations } from "./operations.js";
 
 export function executorWrites(database: Connection): Operations<"saveExecutor"> {
   const save = database.prepare<ExecutorRow>(
-    `INSERT INTO executor (id, node, placement, state, started_at_ms, gone_at_ms, gone_reason)
-     VALUES (@id, @node, @placement, @state, @startedAtMs, @goneAtMs, @goneReason)
+    `INSERT INTO executor (id, node, address, placement, state, started_at_ms, gone_at_ms, gone_reason)
+     VALUES (@id, @node, @address, @placement, @state, @startedAtMs, @goneAtMs, @goneReason)
      ON CONFLICT (id) DO UPDATE SET state = excluded.state, started_at_ms = excluded.started_at_ms,
        gone_at_ms = excluded.gone_at_ms, gone_reason = excluded.gone_reason`,
   );
@@ -21,7 +21,7 @@ export function executorWrites(database: Connection): Operations<"saveExecutor">
 /** Only the live ones are loaded: the gone are history, and grow without end. */
 export function executorReads(database: Connection): Operations<"loadExecutors"> {
   const select = database.prepare<[], ExecutorRow>(
-    `SELECT id, node, placement, state, started_at_ms AS startedAtMs, gone_at_ms AS goneAtMs,
+    `SELECT id, node, address, placement, state, started_at_ms AS startedAtMs, gone_at_ms AS goneAtMs,
        gone_reason AS goneReason
      FROM executor WHERE state = 'live' ORDER BY started_at_ms, id`,
   );

@@ -22,6 +22,7 @@ export const writeNames = [
   "saveExecutor",
   "setDrained",
   "saveJobRecords",
+  "closeVanishedJobs",
   "saveHookEvent",
   "saveEviction",
   "saveHolding",

@@ -19,8 +19,17 @@ const maxRows = 1_000_000;
 export function utilizationWrites(
   database: Connection,
 ): Operations<
-  "saveJobRecords" | "saveHookEvent" | "saveEviction" | "saveHolding" | "saveNodeSpans"
+  | "saveJobRecords"
+  | "closeVanishedJobs"
+  | "saveHookEvent"
+  | "saveEviction"
+  | "saveHolding"
+  | "saveNodeSpans"
 > {
+  return { ...jobWrites(database), ...sightingWrites(database) };
+}
+
+function jobWrites(database: Connection): Operations<"saveJobRecords" | "closeVanishedJobs"> {
   // An older read never takes an end away; one that says nothing new writes nothing.
   const saveJob = database.prepare(
     `INSERT INTO job_record (id, started_at_ms, ended_at_ms, submitted_at_ms, display_id, name, owner_user,
@@ -35,9 +44,34 @@ export function utilizationWrites(
          IS NOT (excluded.ended_at_ms, excluded.name, excluded.display_id, excluded.state,
             excluded.cores, excluded.nodes)`,
   );
+  const endEarlierRun = database.prepare<{ id: number; startedAtMs: number }>(
+    `UPDATE job_record SET ended_at_ms = @startedAtMs
+     WHERE id = @id AND started_at_ms < @startedAtMs AND ended_at_ms IS NULL`,
+  );
+  const endVanished = database.prepare<{ stillKnown: string; endedAtMs: number }>(
+    `UPDATE job_record SET ended_at_ms = max(started_at_ms, @endedAtMs)
+     WHERE ended_at_ms IS NULL AND id NOT IN (SELECT value FROM json_each(@stillKnown))`,
+  );
+  return {
+    saveJobRecords(records) {
+      for (const record of records) {
+        const { id, startedAtMs } = record;
+        endEarlierRun.run({ id, startedAtMs });
+        saveJob.run({ ...record, nodes: JSON.stringify(record.nodes) });
+      }
+    },
+    closeVanishedJobs(stillKnown, endedAtMs) {
+      endVanished.run({ stillKnown: JSON.stringify(stillKnown), endedAtMs });
+    },
+  };
+}
+
+function sightingWrites(
+  database: Connection,
+): Operations<"saveHookEvent" | "saveEviction" | "saveHolding" | "saveNodeSpans"> {
   const saveHook = database.prepare<HookEvent>(
     `INSERT INTO hook_event (node, job_id, kind, at_ms, cores) VALUES (@node, @jobId, @kind, @atMs, @cores)
-     ON CONFLICT (node, job_id, kind) DO NOTHING`,
+     ON CONFLICT (node, job_id, kind, at_ms) DO NOTHING`,
   );
   const saveEviction = database.prepare<Eviction>(
     `INSERT INTO eviction (node, job_id, at_ms, took_ms, attempts, lost_core_ms)
@@ -53,9 +87,6 @@ export function utilizationWrites(
      ON CONFLICT (node, from_ms) DO UPDATE SET to_ms = max(to_ms, excluded.to_ms)`,
   );
   return {
-    saveJobRecords(records) {
-      for (const record of records) saveJob.run({ ...record, nodes: JSON.stringify(record.nodes) });
-    },
     saveHookEvent(event) {
       saveHook.run(event);
     },
@@ -83,7 +114,8 @@ const hookEvents = `
   FROM hook_event AS e
   WHERE at_ms < @toMs AND (at_ms >= @fromMs OR kind = 'begin' AND NOT EXISTS (
     SELECT 1 FROM hook_event AS x
-    WHERE x.node = e.node AND x.job_id = e.job_id AND x.kind = 'end' AND x.at_ms < @fromMs))
+    WHERE x.node = e.node AND x.job_id = e.job_id AND x.kind = 'end' AND x.at_ms >= e.at_ms
+      AND x.at_ms < @fromMs))
   ORDER BY at_ms, node, job_id, kind`;
 
 const evictions = `

@@ -42,6 +42,7 @@ CREATE TABLE eviction (
 CREATE TABLE executor (
   id TEXT PRIMARY KEY,
   node TEXT NOT NULL,
+  address TEXT NOT NULL,
   placement TEXT NOT NULL CHECK (placement IN ('direct', 'pilot')),
   state TEXT NOT NULL CHECK (state IN ('live', 'gone')),
   started_at_ms INTEGER NOT NULL CHECK (started_at_ms >= 0),
@@ -64,7 +65,7 @@ CREATE TABLE hook_event (
   kind TEXT NOT NULL CHECK (kind IN ('begin', 'end')),
   at_ms INTEGER NOT NULL CHECK (at_ms >= 0),
   cores INTEGER CHECK (cores >= 0),
-  PRIMARY KEY (node, job_id, kind)
+  PRIMARY KEY (node, job_id, kind, at_ms)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE invocation (

@@ -1,0 +1,167 @@
+// glean-spawn as the executor uses it: a request on descriptor 3, control on 4, report lines on 5.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import * as readline from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { expect } from "@jest/globals";
+import { pluginFolder } from "./plugin.js";
+
+const isRoot = process.getuid?.() === 0;
+
+export type Field = [key: string, value: string | Buffer];
+
+/** The request of the given records: u32 length, then for each u32 size and `key=value`. */
+export function encode(fields: Field[]): Buffer {
+  const parts = fields.flatMap(([key, value]) => {
+    const record = Buffer.concat([Buffer.from(`${key}=`), Buffer.from(value as Buffer)]);
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(record.length);
+    return [size, record];
+  });
+  const body = Buffer.concat(parts);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(body.length);
+  return Buffer.concat([length, body]);
+}
+
+/** Where commands may not run as root: nobody. */
+function me(): Field[] {
+  return isRoot
+    ? [
+        ["uid", "65534"],
+        ["gid", "65534"],
+        ["user", "nobody"],
+      ]
+    : [
+        ["uid", String(process.getuid?.())],
+        ["gid", String(process.getgid?.())],
+      ];
+}
+
+export interface Attempt {
+  readonly child: ChildProcess;
+  readonly control: Writable;
+  readonly next: () => Promise<string>;
+  /** All lines to the end, with those already read by next(). */
+  readonly all: () => Promise<string[]>;
+  readonly exit: Promise<number | null>;
+  readonly stderr: () => string;
+}
+
+/** A pipe by name for a command's stdout: its lines are the events of a test, its end means that nobody is left to write. */
+export interface Fifo {
+  readonly name: string;
+  readonly open: () => { line: () => Promise<string>; ended: Promise<void> };
+}
+
+const escaping =
+  '(setsid sh -c "trap : TERM; echo grand \\$\\$; while :; do sleep 1000; done" &); sleep 1000 & wait';
+
+/** A folder that all may write to, and the commands that are run in it. */
+export class SpawnFolder {
+  readonly path = fs.mkdtempSync(path.join(os.tmpdir(), "glean-spawn-"));
+  readonly #running = new Set<ChildProcess>();
+  #fifos = 0;
+
+  constructor() {
+    fs.chmodSync(this.path, 0o777);
+  }
+
+  file(name: string): string {
+    return path.join(this.path, name);
+  }
+
+  output(name = "out"): string {
+    return fs.readFileSync(this.file(name), "utf8");
+  }
+
+  /** A request that runs `args` as an unprivileged user in the folder; later fields of the same key win over these. */
+  command(args: readonly string[], more: readonly Field[] = []): Buffer {
+    const base: Field[] = [
+      ...me(),
+      ["cwd", this.path],
+      ["stdout", this.file("out")],
+      ["stderr", this.file("err")],
+      ["env", "PATH=/usr/bin:/bin"],
+    ];
+    const replaced = new Set(more.map(([key]) => key).filter((key) => key !== "env"));
+    const kept = base.filter(([key]) => !replaced.has(key));
+    return encode([...kept, ...more, ...args.map((value): Field => ["arg", value])]);
+  }
+
+  launch(request: Buffer, program = path.join(pluginFolder, "glean-spawn")): Attempt {
+    const child = spawn(program, [], {
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
+    });
+    this.#running.add(child);
+    let stderr = "";
+    child.stderr?.on("data", (text) => {
+      stderr += String(text);
+    });
+    const exit = new Promise<number | null>((resolve) =>
+      child.on("close", (code) => {
+        this.#running.delete(child);
+        resolve(code);
+      }),
+    );
+    const [input, control] = [child.stdio[3] as Writable, child.stdio[4] as Writable];
+    input.on("error", () => undefined); // it may refuse before it has read all
+    control.on("error", () => undefined);
+    input.end(request);
+    const lines: string[] = [];
+    const reader = readline.createInterface({ input: (child.stdio as unknown[])[5] as Readable });
+    const iterator = reader[Symbol.asyncIterator]();
+    const next = async (): Promise<string> => {
+      const step = await iterator.next();
+      if (step.done) throw new Error(`no more lines after ${JSON.stringify(lines)} ${stderr}`);
+      lines.push(step.value);
+      return step.value;
+    };
+    const all = async (): Promise<string[]> => {
+      for await (const line of { [Symbol.asyncIterator]: () => iterator }) lines.push(line);
+      await exit;
+      return lines;
+    };
+    return { child, control, next, all, exit, stderr: () => stderr };
+  }
+
+  /** Runs to the end; the last line's words. */
+  async finish(request: Buffer): Promise<string[]> {
+    const attempt = this.launch(request);
+    const lines = await attempt.all();
+    expect(await attempt.exit).toBe(0);
+    return (lines.at(-1) ?? "").split(" ");
+  }
+
+  fifo(): Fifo {
+    const name = this.file(`fifo${this.#fifos++}`);
+    execFileSync("mkfifo", ["-m", "666", name]);
+    const open = () => {
+      const stream = fs.createReadStream(name);
+      const ended = new Promise<void>((resolve) => stream.on("close", () => resolve()));
+      const iterator = readline.createInterface({ input: stream })[Symbol.asyncIterator]();
+      return { line: async () => String((await iterator.next()).value), ended };
+    };
+    return { name, open };
+  }
+
+  /** Starts a command with a child and a double-forked grandchild in a session of its own that ignores SIGTERM. */
+  async launchTree(more: readonly Field[] = []) {
+    const pipe = this.fifo();
+    const stdout: Field = ["stdout", pipe.name];
+    const attempt = this.launch(this.command(["sh", "-c", escaping], [stdout, ...more]));
+    const reader = pipe.open();
+    const grand = Number((await reader.line()).split(" ")[1]);
+    expect(await attempt.next()).toMatch(/^started \d+ \d+ \d+$/);
+    expect(fs.existsSync(`/proc/${grand}`)).toBe(true);
+    return { attempt, reader, grand };
+  }
+
+  remove(): void {
+    for (const child of this.#running) child.kill("SIGTERM");
+    fs.rmSync(this.path, { recursive: true, force: true });
+  }
+}
