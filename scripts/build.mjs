@@ -3,7 +3,7 @@
 //
 //   node scripts/build.mjs               all of it
 //   node scripts/build.mjs --if-stale    nothing, when dist/ is newer than the sources
-//   node scripts/build.mjs glean …       only the bundles named (while developing; dist/ stays marked as stale)
+//   node scripts/build.mjs gleanerd …     only the bundles named (while developing; dist/ stays marked as stale)
 //
 // All is made in a folder of its own and then renamed file by file, so that a running program never sees half a
 // file; a lock lets one build run at a time.
@@ -24,22 +24,14 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { bundles, cliFiles, makeBundles } from "./bundle/bundles.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
 /** What scripts/lib/program.sh compares with the sources; its time is that of the build's start. */
 const stamp = ".stamp";
-const sources = ["src", "slurm-plugin", "package-lock.json", "scripts/build.mjs"];
+const sources = ["src", "slurm-plugin", "package-lock.json", "scripts/build.mjs", "scripts/bundle"];
 const lockedMark = "GLEANER_BUILD_LOCKED";
-
-/** Minified where somebody waits for the start; elsewhere readable names in stack traces are worth more. */
-const bundles = {
-  glean: { entry: "src/cli/main.ts", minify: true },
-  gleanerd: { entry: "src/daemon/main.ts", minify: false },
-  "glean-executor": { entry: "src/executor/main.ts", minify: false },
-  "store-worker": { entry: "src/store/worker.ts", minify: false },
-};
 
 try {
   await main(process.argv.slice(2));
@@ -63,7 +55,8 @@ async function main(args) {
   const fresh = mkdtempSync(join(dist, ".new-"));
   try {
     closeSync(openSync(join(fresh, stamp), "w"));
-    await buildBundles(names.length > 0 ? names : Object.keys(bundles), fresh);
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    await makeBundles(names.length > 0 ? names : Object.keys(bundles), fresh, version);
     if (names.length === 0) {
       cpSync(join(root, "src/store/migrations"), join(fresh, "migrations"), { recursive: true });
       buildHook(fresh);
@@ -87,44 +80,14 @@ function runLocked(args) {
 
 /** Folders count too: their time changes when a file in them is removed. */
 function isStale() {
-  if (Object.keys(bundles).some((name) => !existsSync(join(dist, `${name}.cjs`)))) return true;
+  const programs = [...cliFiles, ...Object.keys(bundles).map((name) => `${name}.cjs`)];
+  if (programs.some((name) => !existsSync(join(dist, name)))) return true;
   const { status, stdout } = spawnSync(
     "find",
     [...sources, "-newer", join(dist, stamp), "-print", "-quit"],
     { cwd: root, encoding: "utf8" },
   );
   return status !== 0 || stdout !== "";
-}
-
-async function buildBundles(names, outputFolder) {
-  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  await Promise.all(
-    names.map((name) =>
-      build({
-        absWorkingDir: root,
-        entryPoints: [bundles[name].entry],
-        outfile: join(outputFolder, `${name}.cjs`),
-        bundle: true,
-        platform: "node",
-        target: "node20",
-        format: "cjs",
-        minifySyntax: true,
-        minifyWhitespace: bundles[name].minify,
-        minifyIdentifiers: bundles[name].minify,
-        legalComments: "none",
-        // With compiled parts of their own, which are found beside their package.json.
-        external: ["better-sqlite3", "node-pty", "ssh2"],
-        loader: { ".sql": "text", ".css": "text", ".txt": "text" },
-        define: {
-          GLEANER_VERSION: JSON.stringify(version),
-          "import.meta.url": "importMetaUrl",
-          "import.meta.dirname": "__dirname",
-        },
-        banner: { js: 'const importMetaUrl = require("url").pathToFileURL(__filename).href;' },
-        logLevel: "error",
-      }),
-    ),
-  );
 }
 
 /** make keeps its objects in a folder that stays, so that only what changed is compiled. */

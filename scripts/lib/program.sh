@@ -15,7 +15,8 @@ run_program() {
 is_fresh() {
   stamp=$root/dist/.stamp
   [ -e "$program" ] && [ -e "$stamp" ] || return 1
-  for source in "$root"/package-lock.json "$root"/scripts/build.mjs "$root"/slurm-plugin "$root"/slurm-plugin/* \
+  for source in "$root"/package-lock.json "$root"/scripts/build.mjs \
+    "$root"/scripts/bundle "$root"/scripts/bundle/* "$root"/slurm-plugin "$root"/slurm-plugin/* \
     "$root"/src "$root"/src/* "$root"/src/*/* "$root"/src/*/*/* "$root"/src/*/*/*/*; do
     [ "$source" -nt "$stamp" ] && return 1
   done

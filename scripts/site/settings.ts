@@ -5,12 +5,14 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { cliFiles } from "../bundle/bundles.mjs";
 import type { Cluster } from "../cluster/cluster.js";
 
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 
-/** What scripts/build.mjs makes and a site installs. */
+/** What scripts/build.mjs makes and a site installs, where all users can reach it: a checkout may be closed to them. */
 const installed = [
+  ...cliFiles,
   "gleanerd.cjs",
   "glean-executor.cjs",
   "glean-spawn",
@@ -33,8 +35,8 @@ export function siteFiles(dir: string) {
     run: join(home, "run"),
     logs: join(home, "log"),
     daemonLog: join(home, "gleanerd.log"),
-    /** The CLI stays in dist, where its heavier parts are. */
-    cli: join(dist, "glean.cjs"),
+    cli: join(programs, "glean.cjs"),
+    /** Stays in dist: it finds its compiled packages in the checkout. */
     daemon: join(dist, "gleanerd.cjs"),
   };
 }

@@ -1,9 +1,8 @@
 // What the CLI needs of the configuration: parsed once, then kept until the file changes, since parsing costs a start.
 
-import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Address, readPrivate, writePrivate } from "../sdk/index.js";
+import { type Address, privateName, readPrivate, writePrivate } from "../sdk/index.js";
 
 export interface ClientSettings {
   readonly configFile: string;
@@ -23,7 +22,7 @@ export async function readSettings(
   cacheDirectory: string | null,
 ): Promise<ClientSettings> {
   const mark = markOf(configFile);
-  const name = `settings-${createHash("sha256").update(configFile).digest("hex").slice(0, 32)}.json`;
+  const name = privateName("settings", configFile);
   if (cacheDirectory !== null && mark !== null) {
     const kept = understand(readPrivate(cacheDirectory, name), configFile, mark);
     if (kept !== null) return kept;

@@ -1,7 +1,18 @@
 // The door: a submission is checked once here, defaults filled in, and trusted afterwards.
 
 import { GleanerError } from "../model/errors.js";
-import type { Submission } from "../model/invocation.js";
+import { invocationId, nodeName } from "../model/ids.js";
+import type { Invocation, Submission } from "../model/invocation.js";
+import { outputPath } from "./patterns.js";
+
+/** Linux's PATH_MAX, without its final zero. */
+const maxPathBytes = 4_095;
+/** Half of what Linux takes for arguments and environment together. */
+const maxArgumentBytes = 1024 * 1024;
+/** Twenty times what a login shell has; executors take no more than 16,384. */
+const maxVariables = 10_000;
+/** Names of users and nodes are no longer anywhere. */
+const longestName = 64;
 
 export interface AdmissionPolicy {
   readonly defaultMemoryPerCoreMb: number;
@@ -96,7 +107,55 @@ function whyMalformed(submission: Submission, policy: AdmissionPolicy): string |
   );
   if (environmentBytes > policy.maxEnvironmentBytes)
     return `the environment is larger than ${policy.maxEnvironmentBytes} bytes: submit with --export=NONE or fewer variables`;
-  return holdsNul(submission) ?? whyBadArray(arrayTasks, policy);
+  if (Object.keys(environment).length > maxVariables)
+    return `the environment has more than ${maxVariables} variables: submit with --export=NONE or fewer of them`;
+  return (
+    holdsNul(submission) ?? whyTooLong(submission) ?? whyBadArray(arrayTasks, policy.maxArrayTasks)
+  );
+}
+
+/** What no executor could run, or could not even be sent to one: words and paths beyond what the kernel takes. */
+function whyTooLong(submission: Submission): string | null {
+  const { command, workingDirectory } = submission;
+  const words = command.kind === "argv" ? command.argv : command.args;
+  const wordBytes = words.reduce((sum, each) => sum + Buffer.byteLength(each) + 1, 0);
+  if (wordBytes > maxArgumentBytes)
+    return `the arguments are longer than ${maxArgumentBytes} bytes: put them into a file`;
+  const sample = longestInvocation(submission.name);
+  const node = nodeName("n".repeat(longestName));
+  const paths = [
+    workingDirectory,
+    outputPath(submission.stdoutPattern, sample, node, workingDirectory),
+    outputPath(submission.stderrPattern, sample, node, workingDirectory),
+  ];
+  const long = paths.find((each) => Buffer.byteLength(each) > maxPathBytes);
+  return long === undefined
+    ? null
+    : `the path ${long.slice(0, 60)}… can become longer than ${maxPathBytes} bytes: choose a shorter one`;
+}
+
+/** One whose every value in a pattern is as long as it can be. */
+function longestInvocation(name: string): Invocation {
+  const longestId = invocationId(4_294_967_295);
+  return {
+    id: longestId,
+    arrayJobId: longestId,
+    arrayTaskId: longestId,
+    owner: { uid: 0, gid: 0, user: "u".repeat(longestName) },
+    name,
+    cores: 1,
+    memoryMb: 1,
+    timeLimitMs: 1,
+    state: "PENDING",
+    submittedAtMs: 0,
+    startedAtMs: null,
+    endedAtMs: null,
+    attempt: 0,
+    exitCode: null,
+    signal: null,
+    reason: null,
+    node: null,
+  };
 }
 
 function holdsNul(submission: Submission): string | null {
@@ -117,11 +176,11 @@ function holdsNul(submission: Submission): string | null {
   return null;
 }
 
-function whyBadArray(tasks: readonly number[] | null, policy: AdmissionPolicy): string | null {
+function whyBadArray(tasks: readonly number[] | null, maxArrayTasks: number): string | null {
   if (tasks === null) return null;
   if (tasks.length === 0) return "the array has no task: give -a at least one number";
-  if (tasks.length > policy.maxArrayTasks)
-    return `the array has ${tasks.length} tasks and the site's limit is ${policy.maxArrayTasks} (functions.maxArrayTasks): split it`;
+  if (tasks.length > maxArrayTasks)
+    return `the array has ${tasks.length} tasks and the site's limit is ${maxArrayTasks} (functions.maxArrayTasks): split it`;
   if (new Set(tasks).size !== tasks.length) return "the array names a task twice: name each once";
   return null;
 }

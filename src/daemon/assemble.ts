@@ -50,7 +50,7 @@ export function assemble(config: Config, store: Store, log: Logger): Parts {
   const launcher = createLauncher(config);
   const { maxLostAttempts } = config.functions;
   const settler = new Settler(live, store, { rate: config.rates, maxLostAttempts }, log);
-  const dispatcher = new Dispatcher(live, registry, store, log);
+  const dispatcher = new Dispatcher(live, registry, store, settler, log);
   const recorder = new Recorder(store, log, config.poll.staleMs);
   const shared = { registry, live, store, settler, dispatcher, recorder, launcher, log };
   // Those below know each other; they call each other only once everything is put together.

@@ -22,8 +22,11 @@ import { examine } from "./doctor.js";
 import { MungeDoor } from "./identity.js";
 import { takeLock } from "./lock.js";
 import { recover } from "./recovery.js";
+import { Interval, Seldom } from "./seldom.js";
 import { listenForWakes } from "./wake.js";
 
+/** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
+const strangerWakeMs = 2_000;
 /** Executors that connect at once after a restart on a large site. */
 const maxExecutorConnections = 20_000;
 
@@ -57,13 +60,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     expect: (record) => parts.executors.expectBack(record),
   });
   const executorServer = await listenForExecutors(config, parts, log);
+  const strangers = new Interval(strangerWakeMs);
   const wakeSocket = await listenForWakes(
     config.listen.host,
     config.listen.executorPort,
     (wake) => {
       if (parts.capacity.snapshot?.facts.clusterName !== wake.clusterName) return;
-      parts.recorder.hookSpoke(wake.node, wake.job, "end", nowMs(), null);
-      parts.capacity.wake();
+      const isKnown = parts.recorder.wakeSpoke(wake.node, wake.job, nowMs());
+      if (isKnown || strangers.passes()) parts.capacity.wake();
     },
   );
   const api = await serveApi(options, store, parts);
@@ -91,11 +95,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 }
 
 async function listenForExecutors(config: Config, parts: Parts, log: Logger): Promise<Server> {
+  const refusals = new Seldom();
   const server = createTcpServer((socket) => {
     acceptExecutor(socket, (id) => parts.secrets.ofExecutor(id)).then(
       ({ executor, connection }) => parts.executors.connected(executor, connection),
       (cause: unknown) =>
-        log.warn({ from: socket.remoteAddress, cause: messageOf(cause) }, "refused a connection"),
+        refusals.say((suppressed) =>
+          log.warn(
+            { from: socket.remoteAddress, cause: messageOf(cause), suppressed },
+            "refused a connection",
+          ),
+        ),
     );
   });
   server.maxConnections = maxExecutorConnections;

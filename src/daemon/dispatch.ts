@@ -11,6 +11,7 @@ import type { Attempt } from "../model/invocation.js";
 import type { AttemptOrder } from "../wire/messages.js";
 import type { Live, LiveInvocations } from "./live.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
+import { type EndFacts, lostFacts, type Settler } from "./settle.js";
 
 export const placementPolicy: PlacementPolicy = {
   /** Long beside a function's usual seconds, short beside a user's patience. */
@@ -26,6 +27,7 @@ export class Dispatcher {
     private readonly live: LiveInvocations,
     private readonly registry: Registry,
     private readonly store: Store,
+    private readonly settler: Settler,
     private readonly log: Logger,
   ) {}
 
@@ -86,8 +88,27 @@ export class Dispatcher {
       return;
     }
     // The line may have broken meanwhile: then `ready` did not or will not name this attempt, and it is lost.
-    if (record.attempts.get(id)?.attempt === number)
+    if (record.attempts.get(id)?.attempt === number) this.order(live, record);
+  }
+
+  private order(live: Live, record: ExecutorRecord): void {
+    const { id, attempt } = live.invocation;
+    if (live.cancelRequested) {
+      this.withdraw(record, lostFacts(id, attempt, "cancelled before it ran", "CANCELLED"));
+      return;
+    }
+    try {
       record.line?.send({ type: "start", order: orderFor(live, record) });
+    } catch (cause) {
+      const reason = `its order could not be sent: ${messageOf(cause)}`;
+      this.withdraw(record, lostFacts(id, attempt, reason, "FAILED"));
+    }
+  }
+
+  /** An attempt that was recorded and never ran. */
+  private withdraw(record: ExecutorRecord, facts: EndFacts): void {
+    record.attempts.delete(facts.invocation);
+    void this.settler.settleSurely(facts).then(() => this.kick());
   }
 }
 

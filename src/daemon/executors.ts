@@ -1,5 +1,6 @@
 // What executors say and what becomes of them: adoption, results, jobs that came and went, loss.
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { Launcher, Store } from "../core/ports.js";
@@ -8,10 +9,16 @@ import type { ExecutorId, InvocationId } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
 import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../wire/messages.js";
 import type { Dispatcher } from "./dispatch.js";
+import { noteHookKilled, noteJobBegan, noteJobEnded } from "./hook-reports.js";
 import type { LiveInvocations } from "./live.js";
 import type { Recorder } from "./recorder.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
+
+/** A connection ends an instant before its process does. */
+const firstProbeMs = 50;
+/** Over ssh a probe is a command on the node. */
+const slowestProbeMs = 5_000;
 
 export interface ExecutorsDependencies {
   readonly registry: Registry;
@@ -37,6 +44,7 @@ type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonl
 
 export class Executors {
   private readonly timers = new Map<ExecutorId, NodeJS.Timeout>();
+  private closed = false;
 
   constructor(private readonly with_: ExecutorsDependencies) {}
 
@@ -93,13 +101,15 @@ export class Executors {
         void this.ended(record, message.report);
         break;
       case "jobBegan":
-        this.jobBegan(record, message);
+        noteJobBegan(record, message, this.with_.recorder);
+        this.with_.wakeCapacity();
         break;
       case "jobEnded":
-        this.jobEnded(record, message);
+        noteJobEnded(record, message, this.with_.recorder);
+        this.with_.wakeCapacity();
         break;
       case "hookKilled":
-        this.hookKilled(record, message);
+        noteHookKilled(record, message, this.with_.recorder);
         break;
       case "leaving":
         void this.gone(record, message.reason);
@@ -175,43 +185,6 @@ export class Executors {
     this.with_.dispatcher.kick();
   }
 
-  private jobBegan(record: ExecutorRecord, message: Message<"jobBegan">): void {
-    const { recorder, wakeCapacity } = this.with_;
-    record.hookSequence = Math.max(record.hookSequence, message.sequence);
-    record.markedJobs.set(message.job, message.sequence);
-    const atMs = nowMs() - message.agoMs;
-    recorder.hookSpoke(record.node, message.job, "begin", atMs - message.tookMs, message.cores);
-    recorder.evicted({
-      node: record.node,
-      jobId: message.job,
-      atMs,
-      tookMs: message.tookMs,
-      attempts: message.evicted.length,
-      lostCoreMs: message.lostCoreMs,
-    });
-    wakeCapacity();
-  }
-
-  /** What it ran then was settled as lost when it vanished; the job's wait belongs into the report. */
-  private hookKilled(record: ExecutorRecord, message: Message<"hookKilled">): void {
-    this.with_.recorder.evicted({
-      node: record.node,
-      jobId: message.job,
-      atMs: nowMs() - message.agoMs,
-      tookMs: message.tookMs,
-      attempts: 0,
-      lostCoreMs: 0,
-    });
-  }
-
-  private jobEnded(record: ExecutorRecord, message: Message<"jobEnded">): void {
-    record.hookSequence = Math.max(record.hookSequence, message.sequence);
-    record.markedJobs.delete(message.job);
-    const atMs = nowMs() - message.agoMs;
-    this.with_.recorder.hookSpoke(record.node, message.job, "end", atMs, null);
-    this.with_.wakeCapacity();
-  }
-
   private disconnected(record: ExecutorRecord, reason: string): void {
     record.line = null;
     this.with_.recorder.holdingChanged(record);
@@ -222,11 +195,18 @@ export class Executors {
     void this.afterSilence(record);
   }
 
-  /** Its process is asked after at once; an executor that may still run is waited for. */
+  /** Its process is asked after, ever less often, until it is gone, is back, or was waited for long enough. */
   private async afterSilence(record: ExecutorRecord): Promise<void> {
     this.setTimer(record, this.with_.adoptMs);
-    const state = await this.with_.launcher.probe(record.node, record.address, record.id);
-    if (state === "gone" && record.line === null) await this.gone(record, "its process ended");
+    for (let waitMs = firstProbeMs; ; waitMs = Math.min(waitMs * 2, slowestProbeMs)) {
+      const state = await this.with_.launcher.probe(record.node, record.address, record.id);
+      if (record.line !== null || record.state === "gone" || this.closed) return;
+      if (state === "gone") {
+        await this.gone(record, "its process ended");
+        return;
+      }
+      await pause(waitMs, undefined, { ref: false });
+    }
   }
 
   private setTimer(record: ExecutorRecord, withinMs: number): void {
@@ -288,6 +268,7 @@ export class Executors {
   }
 
   close(): void {
+    this.closed = true;
     for (const timer of this.timers.values()) clearTimeout(timer);
     for (const record of this.with_.registry.all()) record.line?.close();
   }

@@ -42,6 +42,8 @@ export class Recorder {
   private readonly spans = new Map<NodeName, Open<NodeSpan>>();
   private readonly holdings = new Map<string, Open<Holding>>();
   private readonly recordedJobs = new Map<JobId, JobRecord>();
+  /** Wake-ups that counted, as `job/node`; no more than the recorded jobs have nodes. */
+  private readonly wokenFor = new Set<string>();
   /** Jobs may have ended unseen: while the daemon was down, or when one vanished before its end was read. */
   private mayHaveVanished = true;
   private flushedAtMs = nowMs();
@@ -88,6 +90,7 @@ export class Recorder {
     for (const [id, record] of this.recordedJobs) {
       if (seen.has(id)) continue;
       this.recordedJobs.delete(id);
+      for (const node of record.nodes) this.wokenFor.delete(`${id}/${node}`);
       if (record.endedAtMs === null) this.mayHaveVanished = true;
     }
     if (records.length > 0) this.keep(this.store.saveJobRecords(records));
@@ -125,6 +128,20 @@ export class Recorder {
     cores: number | null,
   ): void {
     this.keep(this.store.saveHookEvent({ node, jobId, kind, atMs, cores }));
+  }
+
+  /**
+   * The epilog of a job spoke on a node without an executor. Anybody can send such a hint, so it counts once, and only
+   * for a job that Slurm has shown there. Returns whether it counted.
+   */
+  wakeSpoke(node: NodeName, jobId: JobId, atMs: number): boolean {
+    const record = this.recordedJobs.get(jobId);
+    if (record === undefined || !record.nodes.includes(node)) return false;
+    const key = `${jobId}/${node}`;
+    if (this.wokenFor.has(key)) return false;
+    this.wokenFor.add(key);
+    this.hookSpoke(node, jobId, "end", atMs, null);
+    return true;
   }
 
   evicted(eviction: Eviction): void {

@@ -1,6 +1,5 @@
 // Small files that only this user may read or have written: where tokens are kept between two runs.
 
-import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -15,6 +14,7 @@ import {
   writeSync,
 } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { randomHex } from "./random.js";
 
 /** A token and its labels are below 1 kB; anything much larger was not written by us. */
 const maxPrivateBytes = 16 * 1024;
@@ -31,6 +31,16 @@ export function privateDirectory(environment: NodeJS.ProcessEnv): string | null 
   const cache = join(home, ".cache");
   makeFolder(cache);
   return isOwnFolder(cache) ? ownLeaf(join(cache, "gleaner")) : null;
+}
+
+/**
+ * A file's name for a key of any length. Keys may share one, so what is kept says its key, and a reader compares:
+ * for files of one's own that is enough, and node:crypto, which glean would wait for, is not loaded.
+ */
+export function privateName(kind: string, key: string): string {
+  let hash = 0x811c9dc5; // FNV-1a
+  for (const byte of Buffer.from(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return `${kind}-${hash.toString(16).padStart(8, "0")}.json`;
 }
 
 /** The file's text, or null when it is missing, too large, not ours, a link, or open to others. */
@@ -53,7 +63,7 @@ export function readPrivate(directory: string, name: string): string | null {
 
 /** Replaces the file at once, mode 0600. false when it cannot be written: a cache that fails is no error. */
 export function writePrivate(directory: string, name: string, text: string): boolean {
-  const fresh = join(directory, `.${name}.${randomBytes(8).toString("hex")}`);
+  const fresh = join(directory, `.${name}.${randomHex(8)}`);
   let file: number | null = null;
   try {
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;

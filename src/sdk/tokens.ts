@@ -1,11 +1,10 @@
 // The token that each request carries: from the cache, else from the daemon for a munge credential.
 
-import { createHash } from "node:crypto";
 import { nowMs } from "../clock.js";
 import type { TokenAnswer, TokenRequest } from "../wire/api.js";
 import { makeCredential } from "./credential.js";
 import { type Address, exchange } from "./http.js";
-import { readPrivate, writePrivate } from "./private-files.js";
+import { privateName, readPrivate, writePrivate } from "./private-files.js";
 
 /** A token this close to its end would be refused on arrival. */
 const marginMs = 2_000;
@@ -25,14 +24,14 @@ export interface TokenOptions {
 /** Holds one token; asks for a new one when there is none, it has expired, or `renew` is called. */
 export class Tokens {
   readonly #options: TokenOptions;
-  readonly #fileName: string;
+  /** Daemon, munged and cluster that the token is for. */
+  readonly #key: string;
   #current: string | null = null;
 
   constructor(options: TokenOptions) {
     this.#options = options;
     const { host, port } = options.address;
-    const key = JSON.stringify([host, port, options.mungeSocket, options.cacheKey]);
-    this.#fileName = `token-${createHash("sha256").update(key).digest("hex").slice(0, 32)}.json`;
+    this.#key = JSON.stringify([host, port, options.mungeSocket, options.cacheKey]);
   }
 
   async get(): Promise<string> {
@@ -48,19 +47,25 @@ export class Tokens {
       path: "/v1/token",
       body: request,
     })) as TokenAnswer;
-    const entry = { token: answer.token, expiresAtMs: nowMs() + answer.validMs };
+    const { token, validMs } = answer;
+    const entry = { key: this.#key, token, expiresAtMs: nowMs() + validMs };
     if (this.#options.cacheDirectory !== null)
-      writePrivate(this.#options.cacheDirectory, this.#fileName, JSON.stringify(entry));
-    this.#current = answer.token;
-    return answer.token;
+      writePrivate(this.#options.cacheDirectory, this.#fileName(), JSON.stringify(entry));
+    this.#current = token;
+    return token;
+  }
+
+  #fileName(): string {
+    return privateName("token", this.#key);
   }
 
   #cached(): string | null {
     if (this.#options.cacheDirectory === null) return null;
-    const text = readPrivate(this.#options.cacheDirectory, this.#fileName);
+    const text = readPrivate(this.#options.cacheDirectory, this.#fileName());
     if (text === null) return null;
     try {
-      const { token, expiresAtMs } = JSON.parse(text) as { token: unknown; expiresAtMs: unknown };
+      const { key, token, expiresAtMs } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+      if (key !== this.#key) return null;
       if (typeof token !== "string" || !tokenShape.test(token)) return null;
       if (typeof expiresAtMs !== "number" || expiresAtMs - marginMs <= nowMs()) return null;
       return token;

@@ -18,18 +18,27 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 
 const past = new Date("2020-01-01T00:00:00Z");
 const later = new Date("2021-01-01T00:00:00Z");
-const sources = ["src/cli", "src", "slurm-plugin", "package-lock.json", "scripts/build.mjs"];
+const sources = [
+  "src/cli",
+  "src",
+  "slurm-plugin",
+  "package-lock.json",
+  "scripts/build.mjs",
+  "scripts/bundle/bundles.mjs",
+  "scripts/bundle",
+];
 
 let root: string;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "gleaner-wrapper-"));
-  for (const folder of ["scripts/lib", "src/cli", "slurm-plugin", "dist"])
+  for (const folder of ["scripts/lib", "scripts/bundle", "src/cli", "slurm-plugin", "dist"])
     mkdirSync(join(root, folder), { recursive: true });
   for (const name of ["scripts/glean", "scripts/lib/program.sh"]) cpSync(name, join(root, name));
   write("scripts/lib/prepare.sh", 'touch "${0%/*}/../../built"');
   write("package-lock.json", "{}");
   write("scripts/build.mjs", "");
+  write("scripts/bundle/bundles.mjs", "");
   write("src/cli/main.ts", "", past);
   for (const name of sources) utimesSync(join(root, name), past, past);
   write("dist/glean.cjs", "console.log(JSON.stringify([process.cwd(), ...process.argv.slice(2)]))");
@@ -59,14 +68,16 @@ describe("scripts/glean", () => {
     expect(run(join(root, "link"), "queue").slice(1)).toEqual(["queue"]);
   });
 
-  test.each(["src/cli/main.ts", "package-lock.json", "scripts/build.mjs"])(
-    "builds when %s is newer",
-    (name) => {
-      write(name, "");
-      run();
-      expect(wasBuilt()).toBe(true);
-    },
-  );
+  test.each([
+    "src/cli/main.ts",
+    "package-lock.json",
+    "scripts/build.mjs",
+    "scripts/bundle/bundles.mjs",
+  ])("builds when %s is newer", (name) => {
+    write(name, "");
+    run();
+    expect(wasBuilt()).toBe(true);
+  });
 
   test("builds when a source was removed", () => {
     rmSync(join(root, "src/cli/main.ts"));

@@ -26,6 +26,8 @@ import {
   GleanerClient,
   makeCredential,
   privateDirectory,
+  privateName,
+  randomUuid,
   readPrivate,
   writePrivate,
 } from "../../src/sdk/index.js";
@@ -166,6 +168,21 @@ describe("private files", () => {
   });
 });
 
+describe("names and numbers", () => {
+  test("a UUID is one of version 4, and new each time", () => {
+    const made = Array.from({ length: 200 }, randomUuid);
+    const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+    expect(made.filter((each) => !shape.test(each))).toEqual([]);
+    expect(new Set(made).size).toBe(made.length);
+  });
+
+  test("a key of any length has a short name of its own", () => {
+    const names = ["/a", "/b", "/a/".repeat(2_000)].map((key) => privateName("token", key));
+    expect(new Set(names).size).toBe(3);
+    expect(names.filter((name) => !/^token-[0-9a-f]{8}\.json$/.test(name))).toEqual([]);
+  });
+});
+
 describe("one request", () => {
   let server: Server;
   let listener: RequestListener;
@@ -212,6 +229,26 @@ describe("one request", () => {
       code: "PROTOCOL",
       message: expect.stringContaining("larger than 67108864 bytes"),
     });
+  });
+
+  test("a connection that is closed without an answer is an error", async () => {
+    listener = (request) => request.socket.end();
+    await expect(get()).rejects.toMatchObject({ code: "UNREACHABLE" });
+  });
+
+  test("an answer in pieces, of a length that was not announced, is put together", async () => {
+    listener = (_request, response) => {
+      response.write('{"word":"\u00e4', () => setImmediate(() => response.end('\u00f6"}')));
+    };
+    await expect(get()).resolves.toEqual({ word: "\u00e4\u00f6" });
+  });
+
+  test.each(["a\r\nX-Other: 1", "a b", ""])("a token %j never reaches the wire", async (token) => {
+    let asked = 0;
+    listener = (_request, response) => void response.end(`{"asked":${++asked}}`);
+    const request = exchange(address(), { method: "GET", path: "/v1/info", token });
+    await expect(request).rejects.toMatchObject({ code: "PROTOCOL" });
+    expect(asked).toBe(0);
   });
 
   test.each([

@@ -1,10 +1,9 @@
 // `glean batch`: submits a script, as sbatch does.
 
-import { randomUUID } from "node:crypto";
 import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { GleanerError } from "../../model/errors.js";
-import type { SubmitRequest } from "../../sdk/index.js";
+import { randomUuid, type SubmitRequest } from "../../sdk/index.js";
 import { type BatchSettings, batchOptions, type Given, settle } from "../batch-options.js";
 import { type Context, type Define, exitStatus } from "../context.js";
 import { type OptionShape, readDirectives } from "../directives.js";
@@ -133,7 +132,7 @@ function requestOf(
 ): SubmitRequest {
   const { exported, wait: _wait, parsable: _parsable, workingDirectory, ...rest } = settings;
   return {
-    requestId: randomUUID(),
+    requestId: randomUuid(),
     submission: {
       ...rest,
       name,

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from "fastify";
 import { nowMs } from "../../clock.js";
 import { type AdmissionPolicy, admit, type LargestNode } from "../../core/admission.js";
-import type { Store } from "../../core/ports.js";
+import type { InvocationFilter, Store } from "../../core/ports.js";
 import { assert, GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import { displayId, type Invocation, isFinal } from "../../model/invocation.js";
@@ -101,16 +101,29 @@ async function list(
     ...(shownUser === undefined ? {} : { user: shownUser }),
     ...(states === undefined ? {} : { states }),
     ...(sinceMs === undefined ? {} : { sinceMs }),
-    limit: limit + 1,
   };
   const found =
     ids === undefined
-      ? await with_.store.listInvocations(filter)
-      : (await Promise.all(ids.map((id) => find(with_.store, id))))
-          .flat()
-          .filter((each) => shownUser === undefined || each.owner.user === shownUser)
-          .filter((each) => states === undefined || states.includes(each.state));
+      ? await with_.store.listInvocations({ ...filter, limit: limit + 1 })
+      : await findAll(with_.store, ids, filter, limit + 1);
   return { invocations: found.slice(0, limit), truncated: found.length > limit };
+}
+
+type Filter = Omit<InvocationFilter, "limit" | "ids" | "arrayJobId" | "arrayTaskId">;
+
+/** One after another and each once, until there are enough: a request must not cost more than its answer. */
+async function findAll(
+  store: Store,
+  ids: readonly string[],
+  filter: Filter,
+  limit: number,
+): Promise<readonly Invocation[]> {
+  const found = new Map<InvocationId, Invocation>();
+  for (const id of new Set(ids)) {
+    if (found.size >= limit) break;
+    for (const each of await find(store, id, filter, limit - found.size)) found.set(each.id, each);
+  }
+  return [...found.values()];
 }
 
 async function detail(
@@ -164,7 +177,7 @@ async function cancel(
 ): Promise<CancelAnswer> {
   const problems: string[] = [];
   const chosen = new Map<InvocationId, Invocation>();
-  for (const id of body.ids)
+  for (const id of new Set(body.ids))
     try {
       for (const each of await theirs(with_.store, caller, id, "cancel")) chosen.set(each.id, each);
     } catch (thrown) {
@@ -214,10 +227,11 @@ async function cancelOne(
 ): Promise<string | null> {
   const live = with_.live.get(invocation.id);
   const shown = displayId(invocation);
-  if (live === undefined) return `${shown} has ended already (${invocation.state})`;
+  if (live === undefined) return `${shown} has ended already`;
   const reason = `cancelled by ${caller.user}`;
   if (live.invocation.state === "PENDING") {
-    await cancelPending(with_, live, reason);
+    // One that is pending and not in the queue is being cancelled by somebody else at this moment.
+    if (with_.live.queue.has(invocation.id)) await cancelPending(with_, live, reason);
     return null;
   }
   live.cancelRequested = true;
@@ -242,12 +256,20 @@ async function cancelPending(with_: InvocationRoutes, live: Live, reason: string
 }
 
 /** The invocations an id names: an array's tasks, one task, or a single one. */
-async function find(store: Store, id: string): Promise<readonly Invocation[]> {
+async function find(
+  store: Store,
+  id: string,
+  filter: Filter = {},
+  limit = maxListed,
+): Promise<readonly Invocation[]> {
   const [job, task] = id.split("_").map(Number);
   const arrayJobId = invocationId(job!);
-  if (task !== undefined) return store.listInvocations({ arrayJobId, arrayTaskId: task, limit: 1 });
-  const tasks = await store.listInvocations({ arrayJobId, limit: maxListed });
-  return tasks.length > 0 ? tasks : store.listInvocations({ ids: [arrayJobId], limit: 1 });
+  if (task !== undefined)
+    return store.listInvocations({ ...filter, arrayJobId, arrayTaskId: task, limit: 1 });
+  const tasks = await store.listInvocations({ ...filter, arrayJobId, limit });
+  return tasks.length > 0
+    ? tasks
+    : store.listInvocations({ ...filter, ids: [arrayJobId], limit: 1 });
 }
 
 /** As find, for what the caller may reach; throws NOT_FOUND or NOT_ALLOWED. */
@@ -257,14 +279,14 @@ export async function theirs(
   id: string,
   verb: string,
 ): Promise<readonly Invocation[]> {
-  const found = await find(store, id);
-  if (found.length === 0)
+  // The tasks of an array have one owner.
+  const [first] = await find(store, id, {}, 1);
+  if (first === undefined)
     throw new GleanerError("NOT_FOUND", `there is no invocation ${id}: see glean acct`);
-  const stranger = found.find((each) => each.owner.uid !== caller.uid);
-  if (stranger !== undefined && !caller.operator)
+  if (first.owner.uid !== caller.uid && !caller.operator)
     throw new GleanerError(
       "NOT_ALLOWED",
       `invocation ${id} belongs to another user: ${caller.user} may not ${verb} it`,
     );
-  return found;
+  return find(store, id);
 }

@@ -73,7 +73,7 @@ export const waitQuery = z.strictObject({
 });
 
 export const cancelRequest = z.strictObject({
-  ids: z.array(idText).max(10_000),
+  ids: z.array(idText).max(1_000),
   user: userName.optional(),
   state: state.optional(),
   name: z.string().max(256).optional(),

@@ -8,10 +8,14 @@ import type { Identity } from "../../model/invocation.js";
 import { type ErrorAnswer, maxRequestBytes, statusOf, type TokenAnswer } from "../../wire/api.js";
 import type { MungeDoor } from "../identity.js";
 import type { Secrets } from "../secrets.js";
+import { Turnstile } from "../turnstile.js";
 import { shaped, tokenRequest } from "./schemas.js";
 
 /** Waiting clients hold one each; beyond it a client is refused at once rather than starving all. */
 const maxConnections = 4_096;
+/** Each is a process of root's that anybody can ask for; munged answers in a millisecond. */
+const maxIdentifying = 16;
+const maxWaitingToIdentify = 1_000;
 /** A request that trickles in is cut off. */
 const requestTimeoutMs = 30_000;
 
@@ -38,6 +42,11 @@ export interface DoorDependencies {
 export function createServer(with_: DoorDependencies): FastifyInstance {
   const server = Fastify({ bodyLimit: maxRequestBytes, requestTimeout: requestTimeoutMs });
   server.server.maxConnections = maxConnections;
+  const identifying = new Turnstile(
+    maxIdentifying,
+    maxWaitingToIdentify,
+    "too many clients ask for a token at once: try again in a moment",
+  );
   const callerOf = (identity: Identity): Caller => ({
     ...identity,
     operator: identity.uid === 0 || with_.operators.includes(identity.user),
@@ -50,7 +59,7 @@ export function createServer(with_: DoorDependencies): FastifyInstance {
   });
   server.post("/v1/token", async (request): Promise<TokenAnswer> => {
     const { credential } = shaped(tokenRequest, request.body);
-    const identity = await with_.munge.identify(credential);
+    const identity = await identifying.pass(() => with_.munge.identify(credential));
     const token = with_.secrets.issueToken(identity, nowMs() + with_.tokenMs);
     const { user, operator } = callerOf(identity);
     return { token, validMs: with_.tokenMs, user, operator };

@@ -1,0 +1,101 @@
+// The HTTP API as benchmarks use it: one user's token, connections that are kept, JSON both ways.
+
+import { randomUUID } from "node:crypto";
+import { Agent, request as httpRequest } from "node:http";
+import {
+  credentialPayload,
+  type InfoAnswer,
+  type InvocationList,
+  type SubmitAnswer,
+  type SubmitRequest,
+  type TokenAnswer,
+} from "../../../src/wire/api.js";
+import type { Site } from "../../site/site.js";
+import { benchmarkUser } from "./harness.js";
+
+/** As a program that calls often would: the CLI makes one connection a request. */
+export class Api {
+  readonly #agent = new Agent({ keepAlive: true });
+  #token: string | null = null;
+
+  constructor(private readonly site: Site) {}
+
+  /** Gets a token for the benchmark's user; again after the daemon was started anew. */
+  async identify(): Promise<void> {
+    const { cluster } = this.site;
+    const args = [`--socket=${cluster.mungeSocket}`, "--string", credentialPayload];
+    const { stdout } = await cluster.run("munge", args, { user: benchmarkUser });
+    this.#token = null;
+    const answer = await this.#send<TokenAnswer>("POST", "/v1/token", {
+      credential: stdout.trim(),
+    });
+    this.#token = answer.token;
+  }
+
+  /** Submits the command `true` with one core; `tasks` makes it an array. */
+  submitTrue(tasks: number | null): Promise<SubmitAnswer> {
+    const request: SubmitRequest = {
+      requestId: randomUUID(),
+      submission: {
+        name: "bench",
+        command: { kind: "argv", argv: ["/bin/true"] },
+        cores: 1,
+        memoryMb: 50,
+        memoryPerCoreMb: null,
+        timeLimitMs: null,
+        workingDirectory: "/",
+        stdoutPattern: "/dev/null",
+        stderrPattern: null,
+        environment: { PATH: "/usr/bin:/bin" },
+        arrayTasks: tasks === null ? null : Array.from({ length: tasks }, (_, index) => index),
+      },
+    };
+    return this.#send<SubmitAnswer>("POST", "/v1/invocations", request);
+  }
+
+  /** Resolves when all of `id` have ended. */
+  async ended(id: number): Promise<InvocationList["invocations"]> {
+    for (;;) {
+      const list = await this.#send<InvocationList>("GET", `/v1/invocations/${id}/wait`);
+      if (list.invocations.every(({ endedAtMs }) => endedAtMs !== null)) return list.invocations;
+    }
+  }
+
+  info(): Promise<InfoAnswer> {
+    return this.#send<InfoAnswer>("GET", "/v1/info");
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #send<Answer>(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
+    const text = body === undefined ? "" : JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const request = httpRequest({
+        port: this.site.ports.apiPort,
+        host: "127.0.0.1",
+        method,
+        path,
+        agent: this.#agent,
+        headers: {
+          ...(body !== undefined && { "content-type": "application/json" }),
+          "content-length": Buffer.byteLength(text),
+          ...(this.#token !== null && { authorization: `Bearer ${this.#token}` }),
+        },
+      });
+      request.once("error", reject);
+      request.once("response", (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.once("error", reject);
+        response.once("end", () => {
+          const answer = Buffer.concat(chunks).toString("utf8");
+          if (response.statusCode === 200) resolve(JSON.parse(answer) as Answer);
+          else reject(new Error(`${method} ${path}: ${response.statusCode} ${answer}`));
+        });
+      });
+      request.end(text);
+    });
+  }
+}

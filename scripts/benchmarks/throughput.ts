@@ -1,0 +1,57 @@
+// Functions `true` per second, end to end, on 2 nodes x 16 cores, and the time of one alone: [--functions N] [--alone N].
+
+import type { InvocationList } from "../../src/wire/api.js";
+import { until } from "../cluster/until.js";
+import { Api } from "./lib/api.js";
+import { benchmark, countsOf, median, preciseMs, rounded, say } from "./lib/harness.js";
+
+const nodes = 2;
+const coresPerNode = 16;
+const readyDeadlineMs = 60_000;
+const counts = countsOf({ functions: 2_000, alone: 30 });
+
+await benchmark({ nodes, cpus: coresPerNode }, async (site) => {
+  const api = new Api(site);
+  await api.identify();
+  await allReady(api);
+  const aloneMs: number[] = [];
+  for (let run = 0; run < counts.alone; run++) aloneMs.push(await timeOf(api, null));
+  say(`one function alone, from submit to its end: ${rounded(median(aloneMs))} ms`);
+  const elapsedMs = await timeOf(api, counts.functions);
+  api.close();
+  return {
+    functions: counts.functions,
+    cores: nodes * coresPerNode,
+    functionsPerSecond: rounded((counts.functions * 1_000) / elapsedMs, 0),
+    overheadMs: rounded(elapsedMs / counts.functions),
+    aloneMs: rounded(median(aloneMs)),
+  };
+});
+
+/** The executors are there before the clock runs. */
+async function allReady(api: Api): Promise<void> {
+  await until(
+    readyDeadlineMs,
+    async () => {
+      const info = await api.info();
+      const ready = info.nodes.filter(({ executor }) => executor?.state === "ready");
+      return ready.length === nodes ? true : undefined;
+    },
+    () => new Error(`the nodes had no executors within ${readyDeadlineMs} ms`),
+  );
+}
+
+/** Milliseconds from the submission to the answer that all have ended, each as it should. */
+async function timeOf(api: Api, tasks: number | null): Promise<number> {
+  const startedMs = preciseMs();
+  const { id } = await api.submitTrue(tasks);
+  const ended = await api.ended(id);
+  const elapsedMs = preciseMs() - startedMs;
+  assertCompleted(ended, tasks ?? 1);
+  return elapsedMs;
+}
+
+function assertCompleted(ended: InvocationList["invocations"], expected: number): void {
+  const completed = ended.filter(({ state }) => state === "COMPLETED").length;
+  if (completed !== expected) throw new Error(`${completed} of ${expected} functions completed`);
+}

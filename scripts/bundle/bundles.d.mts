@@ -1,0 +1,9 @@
+// The types of bundles.mjs, which the tests use too.
+
+export declare const cliBundles: readonly string[];
+export declare const cliFiles: readonly string[];
+export declare function makeBundles(
+  names: readonly string[],
+  outputFolder: string,
+  version: string,
+): Promise<void>;

@@ -1,0 +1,95 @@
+// What esbuild bundles: which source becomes which program, and how; for scripts/build.mjs and for the tests.
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = dirname(dirname(here));
+
+/** Minified where somebody waits for the start; elsewhere readable names in stack traces are worth more. */
+export const bundles = {
+  "glean-program": { entry: "src/cli/main.ts", minify: true },
+  "glean-config": { entry: "src/config.ts", minify: true },
+  "glean-report": { entry: "src/report/index.ts", minify: true },
+  gleanerd: { entry: "src/daemon/main.ts", minify: false },
+  "glean-executor": { entry: "src/executor/main.ts", minify: false },
+  "store-worker": { entry: "src/store/worker.ts", minify: false },
+};
+
+/** Of the CLI: the program, and beside it the parts with large packages, which only some commands load. */
+export const cliBundles = ["glean-program", "glean-config", "glean-report"];
+/** All that must lie in one folder for `node glean.cjs`. */
+export const cliFiles = [
+  "glean.cjs",
+  "glean-program.cache",
+  ...cliBundles.map((name) => `${name}.cjs`),
+];
+
+const quick = {
+  name: "quick",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/(config|report\/index)\.js$/ }, ({ path, kind }) => {
+      if (kind !== "dynamic-import") return undefined;
+      const part = path.includes("report") ? "glean-report" : "glean-config";
+      return { path: `./${part}.cjs`, external: true };
+    });
+    // Commander loads it for commands that are programs of their own; glean has none, and it costs 2 ms.
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes("/commander/") ? { path: "nothing", namespace: "empty" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "empty" }, () => ({ contents: "" }));
+  },
+};
+
+/** A CommonJS module's words for where it lies; the CLI does not ask, and would wait 0.5 ms for the answer. */
+const placeOf = (name) =>
+  cliBundles.includes(name)
+    ? { define: {}, banner: "" }
+    : {
+        define: { "import.meta.url": "importMetaUrl", "import.meta.dirname": "__dirname" },
+        banner: 'const importMetaUrl = require("url").pathToFileURL(__filename).href;',
+      };
+
+/**
+ * Writes NAME.cjs of each of `names` into the folder, and with glean-program what starts it; rejects with esbuild's
+ * own error, which says where.
+ */
+export async function makeBundles(names, outputFolder, version) {
+  await Promise.all(
+    names.map((name) =>
+      build({
+        absWorkingDir: root,
+        entryPoints: [bundles[name].entry],
+        outfile: join(outputFolder, `${name}.cjs`),
+        bundle: true,
+        platform: "node",
+        target: "node20",
+        format: "cjs",
+        // As require(): a real import() would start node's loader of ES modules.
+        supported: { "dynamic-import": false },
+        plugins: cliBundles.includes(name) ? [quick] : [],
+        minifySyntax: true,
+        minifyWhitespace: bundles[name].minify,
+        minifyIdentifiers: bundles[name].minify,
+        legalComments: "none",
+        // With compiled parts of their own, which are found beside their package.json.
+        external: ["better-sqlite3", "node-pty", "ssh2"],
+        loader: { ".sql": "text", ".css": "text", ".txt": "text" },
+        define: { GLEANER_VERSION: JSON.stringify(version), ...placeOf(name).define },
+        banner: { js: placeOf(name).banner },
+        logLevel: "error",
+      }),
+    ),
+  );
+  if (names.includes("glean-program")) {
+    copyFileSync(join(here, "start.cjs"), join(outputFolder, "glean.cjs"));
+    const files = ["glean-program.cjs", "glean-program.cache"];
+    const paths = files.map((name) => join(outputFolder, name));
+    execFileSync(process.execPath, [join(here, "compile.mjs"), ...paths], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+  }
+}

@@ -1,0 +1,54 @@
+// What executors report of their node's hook, written into the record: jobs that came and went, and what that took.
+
+import { nowMs } from "../clock.js";
+import type { ExecutorMessage } from "../wire/messages.js";
+import type { Recorder } from "./recorder.js";
+import type { ExecutorRecord } from "./registry.js";
+
+type Report<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
+
+/** A job's prolog was answered. */
+export function noteJobBegan(
+  record: ExecutorRecord,
+  message: Report<"jobBegan">,
+  recorder: Recorder,
+): void {
+  record.hookSequence = Math.max(record.hookSequence, message.sequence);
+  record.markedJobs.set(message.job, message.sequence);
+  const atMs = nowMs() - message.agoMs;
+  recorder.hookSpoke(record.node, message.job, "begin", atMs - message.tookMs, message.cores);
+  recorder.evicted({
+    node: record.node,
+    jobId: message.job,
+    atMs,
+    tookMs: message.tookMs,
+    attempts: message.evicted.length,
+    lostCoreMs: message.lostCoreMs,
+  });
+}
+
+export function noteJobEnded(
+  record: ExecutorRecord,
+  message: Report<"jobEnded">,
+  recorder: Recorder,
+): void {
+  record.hookSequence = Math.max(record.hookSequence, message.sequence);
+  record.markedJobs.delete(message.job);
+  recorder.hookSpoke(record.node, message.job, "end", nowMs() - message.agoMs, null);
+}
+
+/** What the killed executor ran was settled as lost when it vanished; the job's wait belongs into the report. */
+export function noteHookKilled(
+  record: ExecutorRecord,
+  message: Report<"hookKilled">,
+  recorder: Recorder,
+): void {
+  recorder.evicted({
+    node: record.node,
+    jobId: message.job,
+    atMs: nowMs() - message.agoMs,
+    tookMs: message.tookMs,
+    attempts: 0,
+    lostCoreMs: 0,
+  });
+}

@@ -1,0 +1,31 @@
+// Lets a bounded number of things happen at once and a bounded number wait; more are refused with a sentence.
+
+import { GleanerError } from "../model/errors.js";
+
+export class Turnstile {
+  private inside = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(
+    private readonly most: number,
+    private readonly mostWaiting: number,
+    private readonly refusal: string,
+  ) {}
+
+  /** Runs `task` when there is room; rejects with LIMIT_REACHED when too many wait already. */
+  async pass<T>(task: () => Promise<T>): Promise<T> {
+    if (this.inside >= this.most) {
+      if (this.waiting.length >= this.mostWaiting)
+        throw new GleanerError("LIMIT_REACHED", this.refusal);
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    } else this.inside++;
+    try {
+      return await task();
+    } finally {
+      // Whoever waits takes over the place.
+      const next = this.waiting.shift();
+      if (next === undefined) this.inside--;
+      else next();
+    }
+  }
+}

@@ -1,0 +1,64 @@
+// The compiled code beside glean: it is used when it is the program's, and never when it is not.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+
+const markLength = 64;
+let folder: string;
+const at = (name: string) => join(folder, name);
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gleaner-cache-"));
+  writeFileSync(at("glean.cjs"), readFileSync("scripts/bundle/start.cjs"));
+  compile("one");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function compile(word: string): void {
+  writeFileSync(at("glean-program.cjs"), `console.log("${word}", process.argv[2])\n`);
+  const paths = [at("glean-program.cjs"), at("glean-program.cache")];
+  execFileSync(process.execPath, ["scripts/bundle/compile.mjs", ...paths]);
+}
+
+/** What the program prints, and whether V8 took the cache. */
+function run(): { said: string; taken: boolean } {
+  const spy = at("spy.cjs");
+  writeFileSync(
+    spy,
+    `const vm = require("node:vm");
+     vm.Script = class extends vm.Script {
+       constructor(...args) { super(...args); console.log(this.cachedDataRejected === false); }
+     };`,
+  );
+  const args = ["--require", spy, at("glean.cjs"), "word"];
+  const [taken, said] = execFileSync(process.execPath, args, { encoding: "utf8" }).split("\n");
+  return { said: said!, taken: taken === "true" };
+}
+
+test("is taken when it was made of this program", () => {
+  expect(run()).toEqual({ said: "one word", taken: true });
+});
+
+test("is not needed", () => {
+  rmSync(at("glean-program.cache"));
+  expect(run()).toEqual({ said: "one word", taken: false });
+});
+
+test("of another program of the same length is left aside", () => {
+  const old = readFileSync(at("glean-program.cache"));
+  compile("two");
+  writeFileSync(at("glean-program.cache"), old);
+  expect(run()).toEqual({ said: "two word", taken: false });
+});
+
+test.each([
+  ["another version of V8", (cache: Buffer) => cache.fill(7, markLength + 4, markLength + 8)],
+  ["a file that was cut off", (cache: Buffer) => cache.subarray(0, markLength + 20)],
+  ["an empty file", (cache: Buffer) => cache.subarray(0, 0)],
+])("of %s is left aside", (_, damage) => {
+  writeFileSync(at("glean-program.cache"), damage(readFileSync(at("glean-program.cache"))));
+  expect(run()).toEqual({ said: "one word", taken: false });
+});
