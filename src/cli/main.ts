@@ -205,7 +205,7 @@ function statusOfFailure(thrown: unknown): number {
     return exitStatus.failed;
   }
   complain(thrown.message);
-  if (thrown.code === "BAD_REQUEST") return exitStatus.usage;
+  if (thrown.code === "BAD_REQUEST" || thrown.code === "CONFIG") return exitStatus.usage;
   return thrown.code === "UNREACHABLE" ? exitStatus.unreachable : exitStatus.failed;
 }
 

@@ -155,6 +155,7 @@ function longestInvocation(name: string): Invocation {
     signal: null,
     reason: null,
     node: null,
+    wallMs: null,
   };
 }
 

@@ -16,7 +16,7 @@ const allocFlags: ReadonlySet<string> = new Set(["alloc", "contain", "x11"]);
 export function hookProblemOf(facts: ClusterFacts, programs: HookPrograms): string | null {
   const prolog = programs.prologWrapper ?? programs.prolog;
   if (!facts.prologs.includes(prolog))
-    return `slurm.conf has no Prolog=${prolog}: add it and run scontrol reconfigure`;
+    return `slurm.conf has no Prolog=${prolog}: set it and run scontrol reconfigure (where the site has a prolog of its own, let that call ours and name it as programs.prologWrapper)`;
   if (!facts.prologFlags.some((flag) => allocFlags.has(flag.toLowerCase())))
     return "slurm.conf has no PrologFlags=Alloc, so a job's tasks could start before the prolog ran: add it and restart slurmctld and slurmd";
   if (programs.prologWrapper === null && !facts.epilogs.includes(programs.epilog))

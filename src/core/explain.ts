@@ -17,6 +17,8 @@ export function describeReason(reason: UnusableReason): string {
       return `the node belongs to user ${reason.owner} for now (--exclusive=user)`;
     case "memory":
       return `only ${reason.freeMb} MB are free after the margin, and ${reason.neededMb} MB are the least that is useful`;
+    case "pinned":
+      return "jobs are pinned to particular cores (TaskPlugin), so the idle rest of a node in use is left alone";
     case "partition":
       return `partition ${reason.partition} is not in placement.partitions`;
     case "noHook":

@@ -4,7 +4,7 @@ import type { Hole, UnusableNode, UnusableReason } from "../model/hole.js";
 import type { NodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
 import type { Resources } from "../model/resources.js";
-import type { Snapshot } from "../model/snapshot.js";
+import type { ClusterFacts, Snapshot } from "../model/snapshot.js";
 import { predictedEnds } from "./lifetime.js";
 
 /** What the site allows; comes from the configuration. */
@@ -53,12 +53,12 @@ export function findHoles(snapshot: Snapshot, policy: HolePolicy, context: HoleC
   const holes: Hole[] = [];
   const unusable: UnusableNode[] = [];
   for (const node of snapshot.nodes) {
-    const free = freeOf(node, policy);
+    const free = freeOf(node, policy, snapshot.facts);
     const endsAtMs = ends.get(node.name) ?? null;
     const reason =
       ageMs > policy.staleMs
         ? ({ kind: "stale", ageMs } as const)
-        : whyUnusable(node, free, endsAtMs, policy, context);
+        : whyUnusable(node, free, endsAtMs, policy, context, snapshot.facts);
     if (reason !== null) {
       const idleCores = Math.max(0, node.cores - node.allocatedCores);
       unusable.push({ node: node.name, reason, idleCores });
@@ -75,12 +75,23 @@ export function findHoles(snapshot: Snapshot, policy: HolePolicy, context: HoleC
   return { holes, unusable };
 }
 
-/** What jobs were not given, less the margin that keeps memory pressure away from them. */
-export function freeOf(node: Node, policy: Pick<HolePolicy, "memoryMarginMb">): Resources {
+/**
+ * What jobs were not given, less the margin that keeps memory pressure away from them. Where Slurm does not count
+ * memory, a job may use what it likes: then idle cores bring their share of the node's memory and no more.
+ */
+export function freeOf(
+  node: Node,
+  policy: Pick<HolePolicy, "memoryMarginMb">,
+  facts: Pick<ClusterFacts, "memoryIsConsumable">,
+): Resources {
   const gpus = Array.from({ length: node.gpuCount }, (_, index) => index);
+  const cores = Math.max(0, node.cores - node.allocatedCores);
+  const unusedMb = facts.memoryIsConsumable
+    ? node.memoryMb - node.allocatedMemoryMb
+    : Math.floor((node.memoryMb * cores) / Math.max(1, node.cores));
   return {
-    cores: Math.max(0, node.cores - node.allocatedCores),
-    memoryMb: Math.max(0, node.memoryMb - node.allocatedMemoryMb - policy.memoryMarginMb),
+    cores,
+    memoryMb: Math.max(0, unusedMb - policy.memoryMarginMb),
     gpus: gpus.filter((gpu) => !node.allocatedGpus.includes(gpu)),
   };
 }
@@ -91,6 +102,7 @@ function whyUnusable(
   endsAtMs: number | null,
   policy: HolePolicy,
   context: HoleContext,
+  facts: ClusterFacts,
 ): UnusableReason | null {
   if (context.hookProblem !== null) return { kind: "noHook", detail: context.hookProblem };
   const drainedBy = context.drainedBy(node.name);
@@ -104,6 +116,8 @@ function whyUnusable(
   )
     return { kind: "partition", partition: node.partitions[0] ?? "none" };
   if (free.cores === 0) return { kind: "full" };
+  // Which cores the jobs there are pinned to is not known, so none of the others can be named.
+  if (facts.jobsArePinned && node.allocatedCores > 0) return { kind: "pinned" };
   if (free.memoryMb < policy.minimumMemoryMb)
     return { kind: "memory", freeMb: free.memoryMb, neededMb: policy.minimumMemoryMb };
   if (endsAtMs !== null && endsAtMs - context.nowMs < policy.minimumHoleMs)

@@ -110,6 +110,7 @@ function departure(
     case "memory":
     case "noHook":
     case "unknownState":
+    case "pinned":
       return { kind: "stop", ...about, reason };
   }
 }

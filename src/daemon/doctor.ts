@@ -34,6 +34,7 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
     checkVersion(with_.capacity),
     checkHookConfig(with_),
     checkMemory(with_.capacity),
+    checkPinning(with_.capacity),
     await checkStore(with_.store),
     ...checkNodes(with_),
   ];
@@ -92,7 +93,14 @@ function checkMemory(capacity: Capacity): DoctorCheck {
   const name = "memory of jobs";
   const facts = capacity.snapshot?.facts;
   if (facts === undefined) return { name, status: "warning", detail: "Slurm was not read yet" };
-  if (!facts.memoryIsConsumable || facts.maxMemoryPerCoreMb !== null)
+  if (!facts.memoryIsConsumable)
+    return {
+      name,
+      status: "warning",
+      detail:
+        "Slurm does not count memory here (SelectTypeParameters), so functions get only the share of their cores: CR_Core_Memory would tell what is really free",
+    };
+  if (facts.maxMemoryPerCoreMb !== null)
     return { name, status: "ok", detail: "a job's memory is known from its cores" };
   return {
     name,
@@ -100,6 +108,18 @@ function checkMemory(capacity: Capacity): DoctorCheck {
     detail:
       "slurm.conf sets no MaxMemPerCPU, so each job that starts on a node evicts every function there: set it to keep the others running",
   };
+}
+
+function checkPinning(capacity: Capacity): DoctorCheck {
+  const name = "idle rest of nodes";
+  return capacity.snapshot?.facts.jobsArePinned
+    ? {
+        name,
+        status: "warning",
+        detail:
+          "jobs are pinned to cores (TaskPlugin), so only whole idle nodes are used: which cores a job has is not read yet",
+      }
+    : { name, status: "ok", detail: "used, since jobs are not pinned to particular cores" };
 }
 
 async function checkStore(store: Store): Promise<DoctorCheck> {

@@ -76,7 +76,6 @@ export class Executors {
     const older = record.line;
     record.line = connection;
     older?.close();
-    this.clearTimer(record);
     connection.listen({
       onMessage: (message) => {
         if (record.line === connection) this.heard(record, message);
@@ -121,6 +120,8 @@ export class Executors {
 
   private ready(record: ExecutorRecord, message: Message<"ready">): void {
     const { log, dispatcher, recorder, reportFailure } = this.with_;
+    // Until now it was only connected: one of another release may never come this far.
+    this.clearTimer(record);
     if (record.state === "requested") record.become("starting");
     if (record.state === "starting") record.become("ready");
     record.budget = message.budget;

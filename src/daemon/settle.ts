@@ -103,6 +103,7 @@ export class Settler {
       exitCode: facts.exitCode,
       signal: facts.signal,
       endedAtMs: facts.endedAtMs,
+      wallMs: facts.wallMs,
     });
   }
 }

@@ -202,9 +202,9 @@ export class Executor implements HookHandlers {
   #setBudget(budget: Resources): void {
     this.#budget = budget;
     try {
-      this.containment.limitMemory(budget.memoryMb);
+      this.containment.limit(budget);
     } catch (thrown) {
-      this.log("trouble", { what: `the memory limit was refused: ${messageOf(thrown)}` });
+      this.log("trouble", { what: `the limits were refused: ${messageOf(thrown)}` });
     }
     this.outbox.sayNow({ type: "budget", budget });
   }

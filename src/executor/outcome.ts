@@ -45,6 +45,11 @@ function ownEnd(end: Extract<SpawnEnd, { kind: "ended" }>): {
 } {
   if (end.oomKills > 0)
     return { end: "OUT_OF_MEMORY", reason: "it used more memory than it asked for (see --mem)" };
+  if (end.brokenProcessLimit !== null)
+    return {
+      end: "FAILED",
+      reason: `it held more than ${end.brokenProcessLimit} processes and threads, the most for its cores`,
+    };
   if (end.signal !== 0) return { end: "FAILED", reason: `it was ended by signal ${end.signal}` };
   return { end: end.exitCode === 0 ? "COMPLETED" : "FAILED", reason: null };
 }

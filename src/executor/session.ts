@@ -63,11 +63,14 @@ export class Session {
       return;
     }
     clearTimeout(this.#orphaned);
-    this.#pauseMs = firstPauseMs;
     this.#connection = connection;
     this.events.onConnected(connection);
     connection.listen({
-      onMessage: (message) => this.events.onMessage(message),
+      onMessage: (message) => {
+        // A daemon that takes us in says something; one that drops us at once is not asked ever faster.
+        this.#pauseMs = firstPauseMs;
+        this.events.onMessage(message);
+      },
       onClose: (error) => {
         this.#connection = null;
         if (this.#isOver) return;

@@ -93,6 +93,8 @@ export interface Invocation {
   /** Why it ended or waits, one sentence, or null. */
   readonly reason: string | null;
   readonly node: NodeName | null;
+  /** What its last attempt was measured and billed for; null before that ended. */
+  readonly wallMs: number | null;
 }
 
 export interface Attempt {

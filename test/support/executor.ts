@@ -146,6 +146,16 @@ export class FakeDaemon {
   }
 }
 
+/** Starts an executor on a node whose kernel offers no cgroups: in a mount namespace of its own. */
+export const withoutCgroups = [
+  "/usr/bin/unshare",
+  "-m",
+  "sh",
+  "-c",
+  'mount -t tmpfs none /sys/fs/cgroup && exec "$@"',
+  "sh",
+] as const;
+
 /** One node with its folders, its hook and its executor; `remove` asserts nothing, `leftovers` says what is still there. */
 export class TestNode {
   readonly folder = mkdtempSync(join(tmpdir(), "glean-node-"));
@@ -324,10 +334,19 @@ export class TestNode {
 
   /** The cgroups of this node that are still there. */
   groups(): string[] {
-    const cluster = createHash("sha256").update(this.spec.runDirectory).digest("hex").slice(0, 8);
-    return ["", "unified", "memory", "cpu"]
-      .map((tree) => join("/sys/fs/cgroup", tree, "gleaner", `${cluster}-${this.spec.node}`))
+    return ["", "unified", "memory", "cpu", "pids"]
+      .map((tree) => this.#groupIn(tree))
       .filter((group) => existsSync(group));
+  }
+
+  /** Of version 1. */
+  get pidsGroup(): string {
+    return this.#groupIn("pids");
+  }
+
+  #groupIn(tree: string): string {
+    const cluster = createHash("sha256").update(this.spec.runDirectory).digest("hex").slice(0, 8);
+    return join("/sys/fs/cgroup", tree, "gleaner", `${cluster}-${this.spec.node}`);
   }
 
   /** Ends what runs and removes the folders; resolves with the processes and groups that an orderly end did not take along. */

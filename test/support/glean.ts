@@ -44,6 +44,7 @@ export const invocation = (change: object = {}) => ({
   signal: null,
   reason: null,
   node: null,
+  wallMs: null,
   ...change,
 });
 export const listOf = (...invocations: object[]) => ({ body: { invocations, truncated: false } });

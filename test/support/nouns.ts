@@ -126,6 +126,7 @@ export function invocation(change: Partial<Invocation> = {}): Invocation {
     signal: null,
     reason: null,
     node: null,
+    wallMs: null,
     ...change,
   };
 }

@@ -74,6 +74,7 @@ const waiting = (id: number, change: Partial<Invocation> = {}): Invocation => ({
   signal: null,
   reason: null,
   node: null,
+  wallMs: null,
   ...change,
 });
 

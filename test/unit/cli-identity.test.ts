@@ -94,7 +94,7 @@ describe("identity", () => {
     writeFileSync(world.environment.GLEANER_CONF!, "listen: { apiPrt: 1 }\n");
     expectSentence(
       await glean("queue"),
-      1,
+      2,
       /^glean: \S+gleaner\.yaml: unknown key listen\.apiPrt; did you mean apiPort/,
     );
     expect(readFileSync(join(cache(), settings), "utf8")).toBe(before);

@@ -84,6 +84,7 @@ describe("listings", () => {
           exitCode: 3,
           startedAtMs: 1_700_000_000_000,
           endedAtMs: 1_700_000_001_500,
+          wallMs: 1_500,
         }),
       );
     const { stdout } = await glean("acct", "-n", "-P", "-j", "42");

@@ -70,6 +70,24 @@ describe("holes", () => {
     expect(reasonOf({}, { failing, nowMs: 102_000 })).toBeUndefined();
   });
 
+  test("where jobs are pinned only whole nodes are used", () => {
+    const nodes = [
+      node(),
+      node({ name: nodeName("n2"), baseState: "MIXED", allocatedCores: 4, allocatedMemoryMb: 100 }),
+    ];
+    const pinned = { ...facts, jobsArePinned: true };
+    const found = findHoles(snapshot({ nodes, facts: pinned }), policy, context());
+    expect(found.holes.map((hole) => hole.node)).toEqual(["n1"]);
+    expect(found.unusable).toEqual([{ node: "n2", reason: { kind: "pinned" }, idleCores: 12 }]);
+  });
+
+  test("where Slurm does not count memory, idle cores bring their share of it", () => {
+    const nodes = [node({ baseState: "MIXED", allocatedCores: 12 })];
+    const uncounted = { ...facts, memoryIsConsumable: false };
+    const { holes } = findHoles(snapshot({ nodes, facts: uncounted }), policy, context());
+    expect(holes[0]!.free).toEqual({ cores: 4, memoryMb: 7_500, gpus: [] });
+  });
+
   test("a planned start ends the hole, and one too close forbids it", () => {
     const soon = job({ startAtMs: 101_000, plannedNodes: [nodeName("n1")] });
     const later = job({ startAtMs: 140_000, plannedNodes: [nodeName("n1")] });

@@ -46,6 +46,7 @@ describe("submit", () => {
       signal: null,
       reason: null,
       node: null,
+      wallMs: null,
     });
     expect(await submitOne("b")).toBe(2);
   });

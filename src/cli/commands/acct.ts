@@ -55,8 +55,9 @@ async function acct(context: Context, options: Options): Promise<number> {
 }
 
 const columnsAt = (now: number): readonly Column<Invocation>[] => {
-  const elapsedMs = ({ startedAtMs, endedAtMs }: Invocation): number =>
-    startedAtMs === null ? 0 : Math.max(0, (endedAtMs ?? now) - startedAtMs);
+  // What was measured on the node and billed; of one that still runs, what the clock here says.
+  const elapsedMs = ({ state, startedAtMs, wallMs }: Invocation): number =>
+    state === "RUNNING" ? Math.max(0, now - (startedAtMs ?? now)) : (wallMs ?? 0);
   return [
     { title: "JobID", text: displayId },
     { title: "JobName", text: ({ name }) => name },

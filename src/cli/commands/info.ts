@@ -31,7 +31,7 @@ async function info(context: Context, options: Options): Promise<number> {
 
 function summary(answer: InfoAnswer): string {
   const age = answer.snapshotAgeMs === null ? "never read" : `${answer.snapshotAgeMs} ms old`;
-  const stale = answer.stale ? ` ${alarming("STALE, nothing is started")}` : "";
+  const stale = answer.stale ? ` ${alarming("STALE, no executor is started or grown")}` : "";
   const lines = [
     `Cluster ${printable(answer.clusterName)}, gleanerd ${printable(answer.version)}`,
     `View of Slurm: ${age}${stale}; ${answer.commandsPerMinute} commands per minute to slurmctld`,
@@ -80,6 +80,8 @@ function label(reason: UnusableReason): string {
       return `exclusive to ${reason.owner}`;
     case "memory":
       return `only ${reason.freeMb} MB free`;
+    case "pinned":
+      return "jobs are pinned";
     case "partition":
       return `partition ${reason.partition} is not ours`;
     case "noHook":

@@ -34,11 +34,13 @@ interface InvocationRow {
   readonly signal: number | null;
   readonly reason: string | null;
   readonly node: NodeName | null;
+  readonly wall_ms: number | null;
 }
 
 const columns = `i.id, i.submission, i.array_task_id, s.owner_uid, s.owner_gid, s.owner_user, s.name, s.cores,
   s.memory_mb, s.time_limit_ms, i.state, s.submitted_at_ms, i.started_at_ms, i.ended_at_ms, i.attempt,
-  i.exit_code, i.signal, i.reason, i.node`;
+  i.exit_code, i.signal, i.reason, i.node,
+  (SELECT a.wall_ms FROM attempt AS a WHERE a.invocation = i.id AND a.number = i.attempt) AS wall_ms`;
 const tables = "invocation AS i JOIN submission AS s ON s.id = i.submission";
 
 function invocationOf(row: InvocationRow): Invocation {
@@ -60,6 +62,7 @@ function invocationOf(row: InvocationRow): Invocation {
     signal: row.signal,
     reason: row.reason,
     node: row.node,
+    wallMs: row.wall_ms,
   };
 }
 
