@@ -1,4 +1,4 @@
-/* What happens between fork and exec: the command enters its cgroups, becomes the user, opens its files. */
+/* What happens between fork and exec: the command enters its cgroups and namespaces, becomes the user, opens its files. */
 #include "spawn_child.h"
 
 #include <errno.h>
@@ -16,12 +16,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "spawn_private.h"
 #include "util.h"
 
 #define SCRIPT_FD 3
 #define SCRIPT_PATH "/proc/self/fd/3"
 #define CLOSE_ALL_MAX 65536 /* descriptors looked at where close_range is missing; ours are all low */
 #define GROUPS_BUFFER 16384
+#define STRING_PAGES 32 /* MAX_ARG_STRLEN of Linux, in pages */
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010u
@@ -250,6 +252,36 @@ static int execute_by_path(const struct spawn_request *request)
 	}
 }
 
+/* The index of the first string that the kernel does not take, `count` when there is none. */
+static size_t find_too_long(char *const *strings, size_t count, size_t most)
+{
+	size_t at = 0;
+	while (at < count && strlen(strings[at]) <= most)
+		at++;
+	return at;
+}
+
+/* Names what is too long, but not a variable's value, which may be secret. */
+static bool fail_too_big(const struct spawn_request *request, struct failure *failure)
+{
+	const size_t most = STRING_PAGES * (size_t)sysconf(_SC_PAGESIZE) - 1; /* without its NUL */
+	size_t arg = find_too_long(request->args, request->arg_count, most);
+	size_t env = find_too_long(request->env, request->env_count, most);
+	if (arg < request->arg_count)
+		return fail(failure, STAGE_EXEC, E2BIG,
+			    "argument %zu has %zu bytes, but the kernel takes at most %zu in one: put it into a file", arg,
+			    strlen(request->args[arg]), most);
+	if (env < request->env_count) {
+		size_t name = strcspn(request->env[env], "=");
+		return fail(failure, STAGE_EXEC, E2BIG,
+			    "the environment variable %.*s has %zu bytes, but the kernel takes at most %zu in one: put it "
+			    "into a file",
+			    name < 64 ? (int)name : 64, request->env[env], strlen(request->env[env]), most);
+	}
+	return fail(failure, STAGE_EXEC, E2BIG,
+		    "the arguments and the environment are together more than the kernel takes: put them into a file");
+}
+
 static bool execute(const struct spawn_request *request, struct failure *failure)
 {
 	int error;
@@ -261,6 +293,8 @@ static bool execute(const struct spawn_request *request, struct failure *failure
 			     request->env);
 		error = errno;
 	}
+	if (error == E2BIG)
+		return fail_too_big(request, failure);
 	if (request->script != NULL && error == ENOENT)
 		return fail(failure, STAGE_EXEC, error, "the interpreter in the script's first line is not there");
 	return fail(failure, STAGE_EXEC, error, "%.300s cannot be executed: %s", request->args[0],
@@ -274,8 +308,8 @@ void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int 
 		(void)fail(&failure, STAGE_START, errno, "no session can be made: %s", strerror(errno));
 	} else {
 		(void)(tie_to(supervisor, &failure) && enter_limits(request, &failure) &&
-		       become_user(request, &failure) && tie_to(supervisor, &failure) &&
-		       open_files(request, &failure) &&
+		       spawn_private_memory(request, &failure) && become_user(request, &failure) &&
+		       tie_to(supervisor, &failure) && open_files(request, &failure) &&
 		       (request->script == NULL || make_script(request, &failure)) &&
 		       close_rest(request->script != NULL, &failure) && execute(request, &failure));
 	}

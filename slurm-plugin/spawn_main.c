@@ -3,7 +3,7 @@
  * Descriptor 3 brings the request (framing in spawn_request.h), 4 the control bytes `T` (SIGTERM) and `K` (SIGKILL to the whole tree; so
  * does its end of file, for then the executor is gone), 5 takes the report lines:
  *   started <pid> <startTicks> <monotonicNs>
- *   ended <exitCode> <signal> <monotonicNs> <userMs> <systemMs> <maxRssKb> <oomKills>
+ *   ended <exitCode> <signal> <monotonicNs> <userMs> <systemMs> <maxRssKb> <oomKills> <tooManyProcesses>
  *   failed <stage> <errno> <message>
  * PROTOCOL.md says each precisely. The program exits with 0 after its last line. */
 #include <errno.h>
@@ -26,7 +26,7 @@
 #define CONTROL_FD 4
 #define REPORT_FD 5
 #define STATUS_FD_MIN 10 /* away from the script's descriptor */
-#define MEMORY_POLL_MS 200
+#define LIMITS_POLL_MS 200
 
 enum { ON_SIGNAL, ON_CONTROL, ON_STATUS, ON_COUNT };
 
@@ -152,16 +152,15 @@ static void on_status(struct supervisor *self)
 
 static void supervise(struct supervisor *self)
 {
-	const struct spawn_request *request = self->tree.request;
-	uint64_t next_look = clock_ns() + MEMORY_POLL_MS * NS_PER_MS;
+	uint64_t next_look = clock_ns() + LIMITS_POLL_MS * NS_PER_MS;
 	while (!spawn_tree_reap(&self->tree)) {
 		int timeout = -1;
 		if (self->tree.killing) {
 			timeout = spawn_tree_kill(&self->tree);
-		} else if (request->poll_memory) {
+		} else if (spawn_tree_has_limits(&self->tree)) {
 			if (clock_ns() >= next_look) {
-				spawn_tree_check_memory(&self->tree);
-				next_look = clock_ns() + MEMORY_POLL_MS * NS_PER_MS;
+				spawn_tree_check_limits(&self->tree);
+				next_look = clock_ns() + LIMITS_POLL_MS * NS_PER_MS;
 			}
 			timeout = self->tree.killing ? 0 : ms_until(next_look);
 		}

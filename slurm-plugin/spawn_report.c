@@ -13,8 +13,8 @@
 #include "util.h"
 
 static const char *const stage_names[STAGE_COUNT] = {
-    "request", "start", "join",	      "oom-score",   "schedule",    "affinity", "user",
-    "chdir",   "open-stdin", "open-stdout", "open-stderr", "script", "exec",
+    "request", "start", "join",	      "oom-score",   "schedule",    "affinity", "namespace",
+    "user",    "chdir", "open-stdin", "open-stdout", "open-stderr", "script",   "exec",
 };
 
 bool fail(struct failure *failure, enum stage stage, int error, const char *text, ...)
@@ -66,9 +66,9 @@ void report_ended(int fd, const struct ending *ending)
 	(void)getrusage(RUSAGE_CHILDREN, &usage); /* fails only for a wrong argument */
 	int code = WIFEXITED(ending->status) ? WEXITSTATUS(ending->status) : 0;
 	int signal = WIFSIGNALED(ending->status) ? WTERMSIG(ending->status) : 0;
-	if (format(line, sizeof line, "ended %d %d %llu %llu %llu %ld %llu\n", code, signal,
+	if (format(line, sizeof line, "ended %d %d %llu %llu %llu %ld %llu %d\n", code, signal,
 		   (unsigned long long)clock_ns(), time_ms(&usage.ru_utime), time_ms(&usage.ru_stime),
-		   usage.ru_maxrss, (unsigned long long)ending->oom_kills))
+		   usage.ru_maxrss, (unsigned long long)ending->oom_kills, ending->had_too_many_processes))
 		write_line(fd, line);
 }
 

@@ -17,6 +17,7 @@ enum stage {
 	STAGE_OOM_SCORE,
 	STAGE_SCHEDULE,
 	STAGE_AFFINITY,
+	STAGE_NAMESPACE,
 	STAGE_USER,
 	STAGE_CHDIR,
 	STAGE_OPEN_STDIN,
@@ -41,6 +42,7 @@ __attribute__((format(printf, 4, 5))) bool fail(struct failure *failure, enum st
 struct ending {
 	int status; /* as of waitpid */
 	uint64_t oom_kills;
+	bool had_too_many_processes; /* and was killed for it */
 };
 
 void report_started(int fd, pid_t pid, uint64_t start_ticks);

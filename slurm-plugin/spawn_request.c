@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc_tree.h"
 #include "util.h"
 
 #define ID_MAX 4294967294u /* (uid_t)-1 means "leave as it is" to setresuid */
@@ -140,6 +141,11 @@ TAKE(take_memory)
 	return true;
 }
 
+TAKE(take_max_processes)
+{
+	return parse_number(value, 1, PROC_LIST_MAX - 1, &request->max_processes); /* more are not looked at */
+}
+
 TAKE(take_env)
 {
 	const char *equals = strchr(value, '=');
@@ -190,6 +196,7 @@ static const struct field {
     {"kill", take_kill, false},
     {"memoryMb", take_memory, false},
     {"pollMemory", take_poll_memory, false},
+    {"maxProcesses", take_max_processes, false},
     {"newPrivs", take_new_privs, false},
     {"script", take_script, false},
 };

@@ -34,7 +34,7 @@ struct spawn_request {
 	const char *joins[REQUEST_MAX_JOINS];
 	size_t join_count;
 	const char *kill_path; /* NULL: none given */
-	uint64_t memory_bytes;
+	uint64_t memory_bytes, max_processes; /* 0: none given */
 	char *env[REQUEST_MAX_STRINGS + 1], *args[REQUEST_MAX_STRINGS + 1]; /* NULL-terminated */
 	size_t env_count, arg_count;
 	const uint8_t *script; /* NULL: argv[0] is executed */

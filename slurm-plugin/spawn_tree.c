@@ -109,17 +109,30 @@ int spawn_tree_kill(struct spawn_tree *tree)
 	return round < 6 ? 1 << round : KILL_PAUSE_MAX_MS;
 }
 
-void spawn_tree_check_memory(struct spawn_tree *tree)
+bool spawn_tree_has_limits(const struct spawn_tree *tree)
 {
-	uint64_t pages = 0;
+	return tree->request->poll_memory || tree->request->max_processes > 0;
+}
+
+void spawn_tree_check_limits(struct spawn_tree *tree)
+{
+	const struct spawn_request *request = tree->request;
+	uint64_t pages = 0, processes = 0;
 	const struct proc_list *list = collect();
 	for (size_t at = 0; at < list->count; at++) {
 		struct proc_info info;
-		if (proc_read(list->items[at].pid, &info) && info.start_ticks == list->items[at].start_ticks)
-			pages += info.rss_pages;
+		if (!proc_read(list->items[at].pid, &info) || info.start_ticks != list->items[at].start_ticks)
+			continue;
+		pages += info.rss_pages;
+		processes += info.threads > 1 ? (uint64_t)info.threads : 1; /* a zombie has none, but its pid */
 	}
-	if (tree->killing || pages * (uint64_t)sysconf(_SC_PAGESIZE) <= tree->request->memory_bytes)
+	if (tree->killing)
+		return;
+	if (request->poll_memory && pages * (uint64_t)sysconf(_SC_PAGESIZE) > request->memory_bytes)
+		tree->ending.oom_kills++;
+	else if (request->max_processes > 0 && processes > request->max_processes)
+		tree->ending.had_too_many_processes = true;
+	else
 		return;
 	tree->killing = true;
-	tree->ending.oom_kills++;
 }

@@ -26,7 +26,10 @@ void spawn_tree_terminate(struct spawn_tree *tree);
  * milliseconds to wait before it, unless a child ends earlier. */
 int spawn_tree_kill(struct spawn_tree *tree);
 
-/* Sums the resident memory of the tree and starts the killing when it is above memoryMb. */
-void spawn_tree_check_memory(struct spawn_tree *tree);
+/* Whether the request has limits that spawn_tree_check_limits has to see to. */
+bool spawn_tree_has_limits(const struct spawn_tree *tree);
+
+/* Sums the tree's resident memory and its processes with their threads, and starts the killing when either is above its limit. */
+void spawn_tree_check_limits(struct spawn_tree *tree);
 
 #endif

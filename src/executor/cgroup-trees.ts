@@ -13,6 +13,8 @@ export interface Limits {
   readonly memoryMb: number;
   /** null: as many as the groups inside may use together. */
   readonly cores: number | null;
+  /** Threads count, too. */
+  readonly processes: number;
 }
 
 /** One hierarchy with the executor's group in it. */
@@ -28,47 +30,65 @@ export interface Tree {
   liftCores(path: string): void;
 }
 
+export interface Trees {
+  readonly kind: "cgroup2" | "cgroup1";
+  readonly trees: readonly Tree[];
+  /** false: the node lacks the controller for it, which it can do without. */
+  readonly limitProcesses: boolean;
+}
+
 /** The trees this node offers for a group of that name, the killing one last so that a join ends in it. */
-export function treesOf(group: string): { kind: "cgroup2" | "cgroup1"; trees: readonly Tree[] } {
+export function treesOf(group: string): Trees {
   if (existsSync(join(mount, "cgroup.controllers"))) {
     const controllers = readFileSync(join(mount, "cgroup.controllers"), "latin1").trim().split(" ");
     for (const needed of ["cpu", "memory"])
       if (!controllers.includes(needed))
         throw new GleanerError("LAUNCH", `${mount} lacks the ${needed} controller`);
-    return { kind: "cgroup2", trees: [unifiedTree(mount, group, true)] };
+    const limitProcesses = controllers.includes("pids");
+    const used = limitProcesses ? ["cpu", "memory", "pids"] : ["cpu", "memory"];
+    return { kind: "cgroup2", trees: [unifiedTree(mount, group, used)], limitProcesses };
   }
   const unified = join(mount, "unified");
   for (const needed of [unified, join(mount, "memory"), join(mount, "cpu")])
     if (!existsSync(join(needed, "cgroup.procs")))
       throw new GleanerError("LAUNCH", `${needed} is not mounted`);
-  return {
-    kind: "cgroup1",
-    trees: [memoryTree(group), cpuTree(group), unifiedTree(unified, group, false)],
-  };
+  const limitProcesses = existsSync(join(mount, "pids", "cgroup.procs"));
+  const trees = [memoryTree(group), cpuTree(group), unifiedTree(unified, group, [])];
+  if (limitProcesses) trees.unshift(processTree(group));
+  return { kind: "cgroup1", trees, limitProcesses };
 }
 
-/** Version 2: one tree for all, with limits unless version 1 has the controllers. */
-function unifiedTree(root: string, group: string, hasControllers: boolean): Tree {
+/** Version 2: one tree for all, with limits by these controllers unless version 1 has them. */
+function unifiedTree(root: string, group: string, controllers: readonly string[]): Tree {
   const nodeGroup = join(root, group);
   return {
     ...places(root, group),
     kills: true,
     make: (path) => {
-      makeGroups(root, join(group, path), (above) => {
-        if (hasControllers) writeFileSync(join(above, "cgroup.subtree_control"), "+cpu +memory");
-      });
+      // A group that a former version of this program made may lack a controller that is used now.
+      const last = controllers.at(-1);
+      makeGroups(
+        root,
+        join(group, path),
+        last === undefined ? "cgroup.procs" : `${last}.max`,
+        (above) => {
+          const enabled = controllers.map((name) => `+${name}`).join(" ");
+          if (enabled !== "") writeFileSync(join(above, "cgroup.subtree_control"), enabled);
+        },
+      );
     },
-    limit: (path, { memoryMb, cores }) => {
-      if (!hasControllers) return;
+    limit: (path, { memoryMb, cores, processes }) => {
+      if (controllers.length === 0) return;
       const set = setterIn(join(nodeGroup, path));
       set("memory.max", memoryMb * bytesPerMb);
+      if (controllers.includes("pids")) set("pids.max", processes);
       if (cores === null) return;
       set("cpu.max", `${cores * periodUs} ${periodUs}`);
       set("memory.oom.group", 1);
       if (existsSync(join(nodeGroup, path, "memory.swap.max"))) set("memory.swap.max", 0);
     },
     liftCores: (path) => {
-      if (hasControllers) setterIn(join(nodeGroup, path))("cpu.max", `max ${periodUs}`);
+      if (controllers.length > 0) setterIn(join(nodeGroup, path))("cpu.max", `max ${periodUs}`);
     },
   };
 }
@@ -112,17 +132,34 @@ function cpuTree(group: string): Tree {
   };
 }
 
+function processTree(group: string): Tree {
+  const root = join(mount, "pids");
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: false,
+    make: (path) => makeGroups(root, join(group, path)),
+    limit: (path, { processes }) => setterIn(join(nodeGroup, path))("pids.max", processes),
+    liftCores: () => {},
+  };
+}
+
 function places(root: string, group: string): Pick<Tree, "nodeGroup" | "rootProcs"> {
   return { nodeGroup: join(root, group), rootProcs: join(root, "cgroup.procs") };
 }
 
-/** Makes the groups of a path that are missing; `prepare` is called with the group that gets one. */
-function makeGroups(root: string, path: string, prepare: (above: string) => void = () => {}): void {
+/** Makes the groups of a path that lack the file `needed`; `prepare` is called with the group above each. */
+function makeGroups(
+  root: string,
+  path: string,
+  needed = "cgroup.procs",
+  prepare: (above: string) => void = () => {},
+): void {
   let directory = root;
   for (const name of path.split("/")) {
     const above = directory;
     directory = join(directory, name);
-    if (existsSync(directory)) continue;
+    if (existsSync(join(directory, needed))) continue;
     prepare(above);
     mkdirSync(directory, { recursive: true });
   }

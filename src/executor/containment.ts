@@ -6,13 +6,20 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
-import { type Limits, type Tree, treesOf } from "./cgroup-trees.js";
+import type { Resources } from "../model/resources.js";
+import { type Limits, type Tree, type Trees, treesOf } from "./cgroup-trees.js";
+import { processesFor } from "./process-limit.js";
 
 export type ContainmentKind = "cgroup2" | "cgroup1" | "processGroup";
 
 /** Killed processes leave a cgroup in milliseconds; one that hangs in the kernel is not waited for longer. */
 const emptyMs = 5_000;
 const emptyPollMs = 2;
+/** glean-spawn looks at no more (slurm-plugin/PROTOCOL.md). */
+const maxPolledProcesses = 16_383;
+
+/** What limits follow from. */
+export type Need = Pick<Resources, "cores" | "memoryMb">;
 
 /** The place of one attempt. */
 export interface AttemptGroup {
@@ -21,6 +28,8 @@ export interface AttemptGroup {
   readonly killFile: string | null;
   /** No cgroup limits the memory: glean-spawn has to look. */
   readonly pollMemory: boolean;
+  /** The most processes and threads that glean-spawn has to hold it to; null: a cgroup does. */
+  readonly maxPolledProcesses: number | null;
   /** SIGKILL to all in it, at once. */
   kill(): void;
   isEmpty(): boolean;
@@ -34,9 +43,9 @@ export interface Containment {
   /** Kills the executor and all its attempts; for the hook. */
   readonly killFile: string | null;
   /** Throws when the group cannot be made. */
-  openGroup(name: string, limits: Limits): AttemptGroup;
-  /** Holds all attempts together, and the files they left in memory, in the budget. Throws when the kernel refuses. */
-  limitMemory(memoryMb: number): void;
+  openGroup(name: string, need: Need): AttemptGroup;
+  /** Holds all attempts together in the budget. Throws when the kernel refuses. */
+  limit(budget: Need): void;
   /** Gives back what `openContainment` made; what cannot be removed is left to the next executor. */
   close(): void;
 }
@@ -52,7 +61,7 @@ export async function openContainment(
   explain: (why: string) => void,
 ): Promise<Containment> {
   const cluster = createHash("sha256").update(runDirectory).digest("hex").slice(0, 8);
-  let found: ReturnType<typeof treesOf>;
+  let found: Trees;
   try {
     found = treesOf(join("gleaner", `${cluster}-${node}`));
   } catch (thrown) {
@@ -61,7 +70,7 @@ export async function openContainment(
   }
   await clear(found.trees);
   try {
-    return new CgroupContainment(found.kind, found.trees);
+    return new CgroupContainment(found);
   } catch (thrown) {
     explain(`cgroups cannot be made: ${messageOf(thrown)}`);
     return processGroups;
@@ -69,13 +78,15 @@ export async function openContainment(
 }
 
 class CgroupContainment implements Containment {
+  readonly kind: ContainmentKind;
   readonly killFile: string;
+  private readonly trees: readonly Tree[];
 
-  constructor(
-    readonly kind: ContainmentKind,
-    private readonly trees: readonly Tree[],
-  ) {
+  constructor(private readonly found: Trees) {
+    const { kind, trees } = found;
     const killTree = trees.find((tree) => tree.kills)!;
+    this.kind = kind;
+    this.trees = trees;
     this.killFile = join(killTree.nodeGroup, "cgroup.kill");
     try {
       for (const tree of trees) tree.make("work");
@@ -88,8 +99,10 @@ class CgroupContainment implements Containment {
     }
   }
 
-  openGroup(name: string, limits: Limits): AttemptGroup {
-    const group = new CgroupOfAttempt(this.trees, join("work", name));
+  openGroup(name: string, { memoryMb, cores }: Need): AttemptGroup {
+    const limits: Limits = { memoryMb, cores, processes: processesFor(cores) };
+    const polled = this.found.limitProcesses ? null : polledProcessesFor(cores);
+    const group = new CgroupOfAttempt(this.trees, join("work", name), polled);
     try {
       for (const tree of this.trees) {
         tree.make(group.path);
@@ -102,8 +115,9 @@ class CgroupContainment implements Containment {
     return group;
   }
 
-  limitMemory(memoryMb: number): void {
-    for (const tree of this.trees) tree.limit("work", { memoryMb, cores: null });
+  limit({ memoryMb, cores }: Need): void {
+    const limits: Limits = { memoryMb, cores: null, processes: processesFor(cores) };
+    for (const tree of this.trees) tree.limit("work", limits);
   }
 
   close(): void {
@@ -124,6 +138,7 @@ class CgroupOfAttempt implements AttemptGroup {
   constructor(
     private readonly trees: readonly Tree[],
     readonly path: string,
+    readonly maxPolledProcesses: number | null,
   ) {
     this.#directories = trees.map((tree) => join(tree.nodeGroup, path));
     this.joinFiles = this.#directories.map((directory) => join(directory, "cgroup.procs"));
@@ -149,17 +164,21 @@ class CgroupOfAttempt implements AttemptGroup {
 const processGroups: Containment = {
   kind: "processGroup",
   killFile: null,
-  openGroup: () => ({
+  openGroup: (_name, { cores }) => ({
     joinFiles: [],
     killFile: null,
     pollMemory: true,
+    maxPolledProcesses: polledProcessesFor(cores),
     kill: () => {},
     isEmpty: () => true,
     remove: () => true,
   }),
-  limitMemory: () => {},
+  limit: () => {},
   close: () => {},
 };
+
+const polledProcessesFor = (cores: number): number =>
+  Math.min(processesFor(cores), maxPolledProcesses);
 
 /** Ends what a dead executor left, and removes its groups. */
 async function clear(trees: readonly Tree[]): Promise<void> {

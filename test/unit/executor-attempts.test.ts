@@ -1,23 +1,37 @@
 // glean-executor and its attempts: real processes of another user, their limits, their ends, what is left of them.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { LaunchSpec } from "../../src/wire/messages.js";
-import { Programs, TestNode, until } from "../support/executor.js";
+import { Programs, TestNode, until, withoutCgroups } from "../support/executor.js";
 
 jest.setTimeout(60_000);
 const programs = new Programs();
+const pidsAreHere = existsSync("/sys/fs/cgroup/pids/cgroup.procs");
+const withoutPids = [
+  ...["/usr/bin/unshare", "-m", "sh", "-c"],
+  'if [ -e /sys/fs/cgroup/pids/cgroup.procs ]; then umount /sys/fs/cgroup/pids; fi && exec "$@"',
+  "sh",
+];
 const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 describeAsRoot("an executor's attempts", () => {
   let node: TestNode;
   beforeAll(() => programs.make());
   afterAll(() => programs.remove());
-  const start = async (change: Partial<LaunchSpec> = {}) => {
+  const start = async (change: Partial<LaunchSpec> = {}, wrapper: readonly string[] = []) => {
     node = await TestNode.make(programs, change);
-    return await node.start();
+    return await node.start(wrapper);
   };
   afterEach(async () => {
     expect(await node.remove()).toEqual([]);
@@ -40,6 +54,15 @@ describeAsRoot("an executor's attempts", () => {
     });
   });
 
+  test("have the usual umask, whatever the executor's own is", async () => {
+    await start({}, ["sh", "-c", 'umask 077 && exec "$@"', "sh"]);
+    const order = node.shell("umask; touch made");
+    expect(await node.finish(order)).toMatchObject({ end: "COMPLETED" });
+    expect(node.output(order)).toBe("0022\n");
+    for (const file of [order.stdoutPath, join(node.work, "made")])
+      expect(statSync(file).mode & 0o777).toBe(0o644);
+  });
+
   test("whose command cannot start fail with a sentence", async () => {
     await start();
     const missing = await node.finish(node.order(["true"], { workingDirectory: "/no/such" }));
@@ -47,6 +70,11 @@ describeAsRoot("an executor's attempts", () => {
     expect(missing.reason).toContain("/no/such");
     const unknown = await node.finish(node.order(["no-such-program"]));
     expect(unknown.reason).toContain("no-such-program");
+    const long = await node.finish(node.order(["echo", "x".repeat(131_072)]));
+    expect(long).toMatchObject({ end: "FAILED", exitCode: null });
+    expect(long.reason).toMatch(
+      /^argument 1 has 131072 bytes, but the kernel takes at most 131071/,
+    );
   });
 
   test("ordered twice are started once, and their report is told again", async () => {
@@ -81,6 +109,39 @@ describeAsRoot("an executor's attempts", () => {
     expect(await node.finish(hungry)).toMatchObject({ end: "OUT_OF_MEMORY" });
     node.daemon.send({ type: "cancel", key: other });
     expect((await node.daemon.report(other)).end).toBe("CANCELLED");
+  });
+
+  // Stops before 1,000: where the limit does not hold, the machine of the test must not suffer.
+  const forkUntilRefused = `/usr/bin/perl -e '
+    while ($n < 1000) { $pid = fork; last unless defined $pid; sleep 1000 unless $pid; $n++ }
+    print "$n\\n"; $n < 1000 or sleep 1000'`;
+
+  (pidsAreHere ? test : test.skip)("hold no more processes than their cores allow", async () => {
+    const { budget } = await start();
+    const order = node.shell(forkUntilRefused, { cores: 2, memoryMb: 2_000 });
+    expect(await node.finish(order)).toMatchObject({ end: "COMPLETED" });
+    expect(node.output(order)).toBe("510\n"); // the shell and the parent make 512
+    const most = join(node.pidsGroup, "work", "pids.max");
+    const ofNode = Number(readFileSync("/proc/sys/kernel/pid_max", "utf8"));
+    const limitNow = () => Number(readFileSync(most, "utf8"));
+    expect(limitNow()).toBe(Math.min(256 * budget.cores, Math.floor(ofNode / 4)));
+    const smaller = { cores: 3, memoryMb: 3_000, gpus: [] };
+    node.daemon.send({ type: "budget", budget: smaller, seenHookSequence: 0, knownJobs: [] });
+    await node.daemon.hears("budget", (each) => each.budget.cores === 3);
+    expect(limitNow()).toBe(768);
+  });
+
+  test.each([
+    ["there are no cgroups", withoutCgroups],
+    ["the cgroups lack it", withoutPids],
+  ])("hold no more processes than that where %s", async (_where, wrapper) => {
+    await start({}, wrapper);
+    const report = await node.finish(node.shell(forkUntilRefused, { memoryMb: 4_000 }));
+    expect(report).toMatchObject({
+      end: "FAILED",
+      signal: 9,
+      reason: "it held more than 256 processes and threads, the most for its cores",
+    });
   });
 
   test("over their time are asked, then killed", async () => {

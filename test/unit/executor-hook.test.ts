@@ -8,20 +8,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import { isRunning, parseProcessMark } from "../../src/launch/process-mark.js";
 import { executorId, jobId } from "../../src/model/ids.js";
 import type { LaunchSpec } from "../../src/wire/messages.js";
-import { Programs, TestNode, until } from "../support/executor.js";
+import { Programs, TestNode, until, withoutCgroups } from "../support/executor.js";
 
 jest.setTimeout(60_000);
 const programs = new Programs();
 const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
-/** A node whose kernel offers no cgroups: in a mount namespace of the executor's own. */
-const withoutCgroups = [
-  "/usr/bin/unshare",
-  "-m",
-  "sh",
-  "-c",
-  'mount -t tmpfs none /sys/fs/cgroup && exec "$@"',
-  "sh",
-];
 const cgroupsAreHere = existsSync("/sys/fs/cgroup/unified/cgroup.procs");
 
 describeAsRoot("an executor and the node's hook", () => {

@@ -208,6 +208,7 @@ describe("how an attempt ended", () => {
     cpuMs: 5,
     maxRssMb: 3,
     oomKills: 0,
+    brokenProcessLimit: null,
     ...more,
   });
   const evicted = (atNs: bigint) => ({ end: "EVICTED", reason: "a job came", atNs }) as const;
@@ -229,6 +230,10 @@ describe("how an attempt ended", () => {
       signal: 11,
     });
     expect(outcomeOf(ended({ signal: 9, oomKills: 1 }), null).end).toBe("OUT_OF_MEMORY");
+    expect(outcomeOf(ended({ signal: 9, brokenProcessLimit: 256 }), null)).toMatchObject({
+      end: "FAILED",
+      reason: "it held more than 256 processes and threads, the most for its cores",
+    });
   });
 
   test("is ours only when our signal came first", () => {

@@ -1,6 +1,6 @@
 // glean-spawn before the command runs: whose user it becomes, what it refuses, and the sentence when a start fails.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
@@ -87,6 +87,31 @@ describe("the user", () => {
   });
 });
 
+describe("namespaces", () => {
+  /** glean-spawn as that command starts it. */
+  const under = (command: string): string => {
+    const program = at.file("under");
+    fs.writeFileSync(program, `#!/bin/sh\n${command} ${path.join(pluginFolder, "glean-spawn")}\n`);
+    fs.chmodSync(program, 0o755);
+    return program;
+  };
+  const lastLine = async (program: string, args: string[]) =>
+    (await at.launch(at.command(args), program).all()).at(-1);
+
+  asRoot("that are not allowed, as in a container, are done without", async () => {
+    const program = under("exec setpriv --bounding-set=-sys_admin");
+    expect(await lastLine(program, ["readlink", "/proc/self/ns/ipc"])).toMatch(/^ended 0 0 /);
+    expect(at.output().trim()).toBe(fs.readlinkSync("/proc/self/ns/ipc"));
+  });
+
+  const withUserNamespaces = spawnSync("unshare", ["-r", "true"]).status === 0 ? asRoot : test.skip;
+  withUserNamespaces("that fail in another way are no reason to run without", async () => {
+    const none = "echo 0 > /proc/sys/user/max_ipc_namespaces";
+    const program = under(`exec unshare -r sh -c '${none} && exec "$0"'`);
+    expect(await lastLine(program, ["true"])).toMatch(/^failed namespace 28 no namespaces can be /);
+  });
+});
+
 describe("a start that fails says where and why", () => {
   asRoot("output where the user may not write", async () => {
     fs.mkdirSync(at.file("closed"), { mode: 0o755 });
@@ -114,6 +139,24 @@ describe("a start that fails says where and why", () => {
       ["x"],
       [["script", "#!/no/such\n"]],
       "failed exec 2 the interpreter",
+    ],
+    [
+      "an argument that is too long",
+      ["true", "x".repeat(131_072)],
+      [],
+      "failed exec 7 argument 1 has 131072 bytes, but the kernel takes at most 131071 in one",
+    ],
+    [
+      "a variable that is too long",
+      ["true"],
+      [["env", `LONG=secret${"x".repeat(131_072)}`]],
+      "failed exec 7 the environment variable LONG has 131083 bytes, but the kernel",
+    ],
+    [
+      "arguments that are too long together",
+      ["true", ...Array<string>(60).fill("x".repeat(131_071))],
+      [],
+      "failed exec 7 the arguments and the environment are together more",
     ],
     ["a script without #!", ["x"], [["script", "echo hello\n"]], "failed exec 8 the script"],
     [
@@ -172,6 +215,8 @@ describe("a request that cannot be used is refused", () => {
       ],
     ],
     ["env without =", [...required, ["env", "A"]]],
+    ["a limit of no processes", [...required, ["maxProcesses", "0"]]],
+    ["more processes than are looked at", [...required, ["maxProcesses", "16384"]]],
     ["memory polling without a limit", [...required, ["pollMemory", "1"]]],
   ];
   test.each(cases)("%s", async (_name, fields) => {
@@ -218,7 +263,7 @@ describe("a request that cannot be used is refused", () => {
         const lines = await attempt.all();
         expect(attempt.stderr()).toBe("");
         expect(await attempt.exit).toBe(0);
-        expect(lines.at(-1)).toMatch(/^(failed [a-z-]+ \d+ .+|ended( \d+){7})$/);
+        expect(lines.at(-1)).toMatch(/^(failed [a-z-]+ \d+ .+|ended( \d+){8})$/);
       }),
       { seed: 20261123, numRuns: 60 },
     );

@@ -1,14 +1,17 @@
 // glean-spawn runs a command: what the command gets, how its end is reported, and that nothing of its tree stays.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { makePlugin } from "../support/plugin.js";
+import { makePlugin, pluginFolder } from "../support/plugin.js";
 import { type Field, SpawnFolder } from "../support/spawn.js";
 
 const isRoot = process.getuid?.() === 0;
 const unified = "/sys/fs/cgroup/unified";
+/** A root that may make namespaces; a container's may not. */
+const withNamespaces =
+  isRoot && spawnSync("unshare", ["-m", "-i", "true"]).status === 0 ? test : test.skip;
 const withCgroup = isRoot && fs.existsSync(path.join(unified, "cgroup.procs")) ? test : test.skip;
 
 let at: SpawnFolder;
@@ -28,7 +31,7 @@ describe("the end of a command", () => {
     const attempt = at.launch(at.command(["sh", "-c", script]));
     const lines = await attempt.all();
     expect(lines[0]).toMatch(/^started \d+ \d+ \d+$/);
-    expect(lines[1]).toMatch(/^ended \d+ \d+ \d+ \d+ \d+ \d+ 0$/);
+    expect(lines[1]).toMatch(/^ended \d+ \d+ \d+ \d+ \d+ \d+ 0 0$/);
     expect(lines[1]?.split(" ").slice(1, 3)).toEqual(expected);
     expect(lines).toHaveLength(2);
     const [begin, end] = [
@@ -128,6 +131,75 @@ describe("what the command gets", () => {
     expect(fs.statSync(at.file("limits")).mode & 0o777).toBe(0o600);
   });
 
+  withNamespaces("a /dev/shm and an IPC namespace of its own, which end with it", async () => {
+    const pipe = at.fifo();
+    const name = `glean-spawn-test-${process.pid}`;
+    const script = `ls -A /dev/shm; stat -c %a /dev/shm
+head -c 3000000 /dev/zero > /dev/shm/${name}
+head -c 9000000 /dev/zero > /dev/shm/too-large || echo full
+ipcmk -M 3000000 > /dev/null; ipcs -m | grep -c 3000000
+readlink /proc/self/ns/mnt /proc/self/ns/ipc
+echo done; sleep 1000`;
+    const fields: Field[] = [
+      ["memoryMb", "8"],
+      ["stdout", pipe.name],
+    ];
+    const attempt = at.launch(at.command(["sh", "-c", script], fields));
+    const reader = pipe.open();
+    const said: string[] = [];
+    while (said.at(-1) !== "done") said.push(await reader.line());
+    expect(said.slice(0, 3)).toEqual(["1777", "full", "1"]);
+    const own = said.slice(3, 5);
+    for (const kind of ["mnt", "ipc"])
+      expect(own).not.toContain(fs.readlinkSync(`/proc/self/ns/${kind}`));
+    // Here, while it runs: neither the file nor the segment.
+    expect(fs.existsSync(`/dev/shm/${name}`)).toBe(false);
+    expect(fs.readFileSync("/proc/sysvipc/shm", "utf8")).not.toMatch(/ 3000000 /);
+    attempt.control.write("K");
+    await attempt.all();
+    await attempt.exit;
+    const used = execFileSync("sh", [
+      "-c",
+      "readlink /proc/[0-9]*/ns/mnt /proc/[0-9]*/ns/ipc || true",
+    ]);
+    for (const namespace of own) expect(String(used)).not.toContain(namespace);
+  });
+
+  withNamespaces(
+    "the node's mounts, also later ones; the node does not get its /dev/shm",
+    async () => {
+      // A node whose mounts are shared, as systemd makes them: a mount namespace of the supervisor's own.
+      const node = at.file("node");
+      const program = path.join(pluginFolder, "glean-spawn");
+      fs.writeFileSync(node, `#!/bin/sh\nexec unshare -m --propagation shared ${program}\n`);
+      fs.chmodSync(node, 0o755);
+      fs.mkdirSync(at.file("later"));
+      execFileSync("mkfifo", ["-m", "666", at.file("go")]);
+      const pipe = at.fifo();
+      const script = "echo up; read x < go; cat later/file; echo own > later/own; ls later";
+      const request = at.command(["sh", "-c", script], [["stdout", pipe.name]]);
+      const attempt = at.launch(request, node);
+      const reader = pipe.open();
+      expect(await reader.line()).toBe("up");
+      const onNode = (text: string) =>
+        execFileSync("nsenter", ["-t", String(attempt.child.pid), "-m", "sh", "-c", text], {
+          encoding: "utf8",
+        });
+      expect(onNode("grep -c ' /dev/shm ' /proc/self/mountinfo || true")).toBe(
+        execFileSync("sh", ["-c", "grep -c ' /dev/shm ' /proc/self/mountinfo || true"], {
+          encoding: "utf8",
+        }),
+      );
+      onNode(
+        `mount -t tmpfs -o mode=777 none ${at.file("later")}; echo here > ${at.file("later/file")}`,
+      );
+      fs.writeFileSync(at.file("go"), "on\n");
+      const said = [await reader.line(), await reader.line(), await reader.line()];
+      expect(said).toEqual(["here", "file", "own"]);
+      expect((await attempt.all()).at(-1)).toMatch(/^ended 0 0 /);
+    },
+  );
+
   test("no blocked or ignored signal", async () => {
     await at.finish(at.command(["grep", "-E", "SigBlk|SigIgn", "/proc/self/status"]));
     expect(at.output()).toMatch(/SigBlk:\s+0+\nSigIgn:\s+0+\n/);
@@ -200,6 +272,25 @@ describe("ending a tree", () => {
     expect(words.slice(0, 3)).toEqual(["ended", "0", "9"]);
     expect(words[7]).toBe("1");
   }, 20_000);
+
+  test.each([
+    ["processes", ["sh", "-c", "for i in 1 2 3 4 5 6; do sleep 1000 & done; wait"], 5],
+    ["threads", [process.execPath, "-e", "setInterval(() => {}, 1000)"], 3],
+  ])(
+    "more %s than allowed are noticed and end it, and that is said",
+    async (_what, args, most) => {
+      const words = await at.finish(at.command(args, [["maxProcesses", String(most)]]));
+      expect(words.slice(0, 3)).toEqual(["ended", "0", "9"]);
+      expect(words.slice(7)).toEqual(["0", "1"]);
+    },
+    20_000,
+  );
+
+  test("as many processes as allowed may stay", async () => {
+    const args = ["sh", "-c", "for i in 1 2 3 4; do sleep 0.5 & done; wait"]; // longer than from look to look
+    const words = await at.finish(at.command(args, [["maxProcesses", "5"]]));
+    expect([words[1], words[8]]).toEqual(["0", "0"]);
+  });
 
   withCgroup(
     "the command joins its cgroup, the supervisor does not, and the cgroup is killed at once",

@@ -25,6 +25,8 @@ export type SpawnEnd =
       readonly cpuMs: number;
       readonly maxRssMb: number;
       readonly oomKills: number;
+      /** The limit of processes and threads that glean-spawn killed it for. */
+      readonly brokenProcessLimit: number | null;
     }
   /** The command was never started. */
   | { readonly kind: "failed"; readonly stage: string; readonly message: string }
@@ -70,7 +72,7 @@ export function spawnAttempt(
   request.on("error", () => {});
   control.on("error", () => {});
   request.end(encodeRequest(order, group));
-  watch(child, report, events);
+  watch(child, report, group, events);
   return {
     terminate: () => void control.write("T"),
     kill: () => {
@@ -80,7 +82,12 @@ export function spawnAttempt(
   };
 }
 
-function watch(child: ChildProcess, report: Readable, events: SpawnEvents): void {
+function watch(
+  child: ChildProcess,
+  report: Readable,
+  group: AttemptGroup,
+  events: SpawnEvents,
+): void {
   let text = "";
   let started: { pid: number; startNs: bigint } | null = null;
   let end: SpawnEnd | null = null;
@@ -89,7 +96,7 @@ function watch(child: ChildProcess, report: Readable, events: SpawnEvents): void
     if (isStart && started === null) {
       started = { pid: Number(isStart[1]), startNs: BigInt(isStart[2]!) };
       events.onStarted();
-    } else end ??= parseEnd(line, started?.startNs ?? null);
+    } else end ??= parseEnd(line, started?.startNs ?? null, group.maxPolledProcesses);
   };
   report.setEncoding("latin1");
   report.on("error", () => {});
@@ -106,10 +113,14 @@ function watch(child: ChildProcess, report: Readable, events: SpawnEvents): void
   });
 }
 
-function parseEnd(line: string, startNs: bigint | null): SpawnEnd | null {
+function parseEnd(
+  line: string,
+  startNs: bigint | null,
+  processLimit: number | null,
+): SpawnEnd | null {
   const failed = /^failed ([a-z-]{1,20}) \d{1,10} (.*)$/.exec(line);
   if (failed) return { kind: "failed", stage: failed[1]!, message: failed[2]! };
-  const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$/.exec(line);
+  const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) ([01])$/.exec(line);
   if (!ended || startNs === null) return null;
   const [exitCode, signal, , userMs, systemMs, maxRssKb, oomKills] = ended.slice(1).map(Number);
   return {
@@ -121,6 +132,7 @@ function parseEnd(line: string, startNs: bigint | null): SpawnEnd | null {
     cpuMs: userMs! + systemMs!,
     maxRssMb: Math.ceil(maxRssKb! / 1024),
     oomKills: oomKills!,
+    brokenProcessLimit: ended[8] === "1" ? processLimit : null,
   };
 }
 
@@ -135,12 +147,14 @@ function encodeRequest(order: AttemptOrder, group: AttemptGroup): Buffer {
     ["stderr", order.stderrPath],
     ["oomScoreAdj", oomScoreAdj],
     ["nice", commandNice],
+    ["memoryMb", order.memoryMb],
   ];
   // Whether root may have functions was decided at the daemon's door.
   if (order.uid === 0) records.push(["allowRoot", 1]);
   for (const file of group.joinFiles) records.push(["join", file]);
   if (group.killFile !== null) records.push(["kill", group.killFile]);
-  if (group.pollMemory) records.push(["memoryMb", order.memoryMb], ["pollMemory", 1]);
+  if (group.pollMemory) records.push(["pollMemory", 1]);
+  if (group.maxPolledProcesses !== null) records.push(["maxProcesses", group.maxPolledProcesses]);
   for (const [name, value] of Object.entries(order.environment))
     records.push(["env", `${name}=${value}`]);
   const { command } = order;
