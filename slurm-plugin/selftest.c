@@ -86,7 +86,7 @@ static void test_conf(void)
 {
 	struct hook_settings settings;
 	hook_conf_defaults(&settings);
-	CHECK(strcmp(settings.run_dir, "/run/gleaner") == 0 && settings.answer_ms == 80);
+	CHECK(strcmp(settings.run_dir, "/run/gleaner") == 0 && settings.answer_ms == 100);
 	CHECK(hook_conf_set(&settings, "wake", "127.0.0.1:6820"));
 	CHECK(settings.wake.ss_family == AF_INET && settings.wake_length == sizeof(struct sockaddr_in));
 	CHECK(hook_conf_set(&settings, "wake", "[::1]:6820"));

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 #define CONTROL_FD 4
 #define REPORT_FD 5
 #define STATUS_FD_MIN 10 /* away from the script's descriptor */
+#define SUPERVISOR_NICE 5
 #define LIMITS_POLL_MS 200
 
 enum { ON_SIGNAL, ON_CONTROL, ON_STATUS, ON_COUNT };
@@ -97,6 +99,8 @@ static bool start(struct supervisor *self, const struct spawn_request *request)
 	if (pid == 0)
 		spawn_child_run(request, own, status[1]);
 	(void)close(status[1]);
+	/* Behind what it supervises: when many are killed at once, their dying counts and our bookkeeping waits. */
+	(void)setpriority(PRIO_PROCESS, 0, SUPERVISOR_NICE);
 	spawn_tree_init(&self->tree, request, pid);
 	if (proc_read(pid, &info)) /* not reaped yet, so it is there even if it has ended */
 		self->start_ticks = info.start_ticks;

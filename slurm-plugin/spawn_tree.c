@@ -13,6 +13,7 @@
 #include "util.h"
 
 #define KILL_PAUSE_MAX_MS 64
+#define WALK_ROUND 5 /* with a cgroup: after 1 + 2 + 4 + 8 + 16 ms */
 
 /* The kills of the kernel in one memory cgroup: the same words in memory.events (v2) and memory.oom_control (v1). */
 static uint64_t read_oom_kills(const char *join)
@@ -100,8 +101,9 @@ int spawn_tree_kill(struct spawn_tree *tree)
 	}
 	if (!tree->main_ended && kill(-tree->main, SIGKILL) != 0)
 		(void)kill(tree->main, SIGKILL);
-	/* With a cgroup the first round ends all that entered it; the walk is for what is left. */
-	if (!by_cgroup || round > 0) {
+	/* With a cgroup the first round ends all that entered it, and their death wakes us. The walk is for what is left: on a
+	 * busy node, where dying takes a while, walks of many supervisors at once would only make it take longer. */
+	if (!by_cgroup || round >= WALK_ROUND) {
 		const struct proc_list *list = collect();
 		for (size_t at = 0; at < list->count; at++)
 			(void)proc_signal(&list->items[at], SIGKILL);

@@ -44,6 +44,8 @@ export interface Containment {
   readonly killFile: string | null;
   /** Throws when the group cannot be made. */
   openGroup(name: string, need: Need): AttemptGroup;
+  /** SIGKILL to all attempts with one write, at once; false where that cannot be done. */
+  killAll(): boolean;
   /** Holds all attempts together in the budget. Throws when the kernel refuses. */
   limit(budget: Need): void;
   /** Gives back what `openContainment` made; what cannot be removed is left to the next executor. */
@@ -120,6 +122,11 @@ class CgroupContainment implements Containment {
     for (const tree of this.trees) tree.limit("work", limits);
   }
 
+  killAll(): boolean {
+    const { nodeGroup } = this.trees.find((tree) => tree.kills)!;
+    return attempt(() => writeFileSync(join(nodeGroup, "work", "cgroup.kill"), "1"));
+  }
+
   close(): void {
     for (const tree of this.trees) {
       // Some group above must take us back before ours can go; the root always may.
@@ -174,6 +181,7 @@ const processGroups: Containment = {
     remove: () => true,
   }),
   limit: () => {},
+  killAll: () => false,
   close: () => {},
 };
 

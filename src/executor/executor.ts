@@ -123,13 +123,15 @@ export class Executor implements HookHandlers {
 
   async begin(line: BeginLine): Promise<number> {
     const { job } = line.job;
+    const heardMs = msSince(line.startNs);
     const sequence = this.#addJob(line.job, "hook");
     const known = effectiveBudget(this.#order, this.#jobs.values(), this.spec);
     this.#budget = lesser(this.#budget, known);
     const victims = this.#chooseVictims();
     const eviction = this.#attempts.evict(victims, `Slurm's job ${job} was given its resources`);
     await eviction.freed;
-    const tookMs = Math.max(0, Math.ceil(Number(machineMonotonicNs() - line.startNs) / 1e6));
+    const tookMs = msSince(line.startNs);
+    this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.#budget });
     void eviction.ended.then((ended) => this.#tellBegan(line, sequence, tookMs, ended));
     return victims.length;
   }
@@ -149,7 +151,6 @@ export class Executor implements HookHandlers {
       lostCoreMs: evicted.reduce((sum, { cores, outcome }) => sum + cores * outcome.wallMs, 0),
     } as const;
     this.outbox.event((agoMs) => ({ ...told, agoMs }));
-    this.log("jobBegan", { job, evicted: evicted.length, tookMs, budget: this.#budget });
     setImmediate(() => {
       this.#setBudget(this.#budget);
       this.#leaveIfNothingIsLeft(`Slurm's job ${job} left nothing of the node's budget`);
@@ -257,6 +258,10 @@ export class Executor implements HookHandlers {
     if (this.#hookProblem === null && this.#budget.cores === 0) void this.leave(reason);
   }
 }
+
+/** Milliseconds since a moment of CLOCK_MONOTONIC that the hook named; a hook's clock ahead of ours counts as now. */
+const msSince = (startNs: bigint): number =>
+  Math.max(0, Math.ceil(Number(machineMonotonicNs() - startNs) / 1e6));
 
 const neverStarted = {
   end: "EVICTED",
