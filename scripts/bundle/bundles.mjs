@@ -14,13 +14,14 @@ export const bundles = {
   "glean-program": { entry: "src/cli/main.ts", minify: true },
   "glean-config": { entry: "src/config.ts", minify: true },
   "glean-report": { entry: "src/report/index.ts", minify: true },
+  "glean-sim": { entry: "src/sim/index.ts", minify: false },
   gleanerd: { entry: "src/daemon/main.ts", minify: false },
   "glean-executor": { entry: "src/executor/main.ts", minify: false },
   "store-worker": { entry: "src/store/worker.ts", minify: false },
 };
 
 /** Of the CLI: the program, and beside it the parts with large packages, which only some commands load. */
-export const cliBundles = ["glean-program", "glean-config", "glean-report"];
+export const cliBundles = ["glean-program", "glean-config", "glean-report", "glean-sim"];
 /** All that must lie in one folder for `node glean.cjs`. */
 export const cliFiles = [
   "glean.cjs",
@@ -31,10 +32,10 @@ export const cliFiles = [
 const quick = {
   name: "quick",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\/(config|report\/index)\.js$/ }, ({ path, kind }) => {
+    onResolve({ filter: /\/(config|report\/index|sim\/index)\.js$/ }, ({ path, kind }) => {
       if (kind !== "dynamic-import") return undefined;
-      const part = path.includes("report") ? "glean-report" : "glean-config";
-      return { path: `./${part}.cjs`, external: true };
+      const part = /\/(\w+)(\/index)?\.js$/.exec(path)[1];
+      return { path: `./glean-${part}.cjs`, external: true };
     });
     // Commander loads it for commands that are programs of their own; glean has none, and it costs 2 ms.
     onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>

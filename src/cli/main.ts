@@ -69,6 +69,12 @@ const entries: readonly Entry[] = [
     load: () => import("./commands/report.js"),
   },
   {
+    name: "simulate",
+    group: operators,
+    summary: "replay a site's own records: what would Gleaner bring here?",
+    load: () => import("./commands/simulate.js"),
+  },
+  {
     name: "info",
     group: operators,
     summary: "list nodes, holes and executors, as sinfo does",

@@ -27,7 +27,7 @@ interface NodeLoad {
 }
 
 /** Either cores at a moment or core-milliseconds of a time, by where it stands. */
-interface Amounts {
+export interface Amounts {
   available: number;
   allocated: number;
   idle: number;
@@ -179,7 +179,7 @@ function coreMs(sum: Amounts): Omit<NodeUtilization, "node"> {
 }
 
 /** Core-milliseconds summed into steps of time. */
-class Series {
+export class Series {
   private readonly stepMs: number;
   private readonly steps: Amounts[];
 
@@ -229,11 +229,12 @@ function evictionFigures(
     evictedAttempts: evictions.reduce((sum, { attempts }) => sum + attempts, 0),
     lostToEvictionCoreMs: evictions.reduce((sum, { lostCoreMs }) => sum + lostCoreMs, 0),
     evictMs: percentiles(tookMs),
-    evictHistogram: histogram(tookMs),
+    evictHistogram: evictionHistogram(tookMs),
   };
 }
 
-function histogram(values: readonly number[]): EvictionBin[] {
+/** How many of the values fall into each of the report's bins. */
+export function evictionHistogram(values: readonly number[]): EvictionBin[] {
   const counts = new Array<number>(evictionBinsMs.length + 1).fill(0);
   for (const value of values) {
     const bin = evictionBinsMs.findIndex((atMostMs) => value <= atMostMs);

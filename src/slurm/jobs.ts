@@ -1,9 +1,9 @@
 // Jobs, from squeue: the format that is asked for, and reading it.
 
+import { expandHostList, MAX_HOSTS } from "../core/hostlist.js";
 import { jobId, type NodeName } from "../model/ids.js";
 import type { Job } from "../model/job.js";
 import { noteUnreadable, readCount, readWord } from "./fields.js";
-import { expandHostList, MAX_HOSTS } from "./hostlist.js";
 import { readDurationMs, readTimeMs } from "./times.js";
 
 /**

@@ -1,8 +1,8 @@
 // Partitions, from `scontrol -o show partition`.
 
+import { expandHostList } from "../core/hostlist.js";
 import type { Partition } from "../model/snapshot.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
-import { expandHostList } from "./hostlist.js";
 import { readDurationMs } from "./times.js";
 
 /** A partition's own limit on a job's memory, which takes the place of the cluster's. */

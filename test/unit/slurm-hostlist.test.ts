@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { expandHostList } from "../../src/core/hostlist.js";
 import { GleanerError } from "../../src/model/errors.js";
-import { expandHostList } from "../../src/slurm/hostlist.js";
 
 describe("expandHostList", () => {
   test.each([

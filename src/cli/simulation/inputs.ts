@@ -1,0 +1,139 @@
+// From simulate's options to what a replay needs: the trace, the demand and the costs.
+
+import { GleanerError } from "../../model/errors.js";
+import type { Costs, Demand, MachineWish, Trace } from "../../sim/index.js";
+import { parseCores, parseMemoryMb } from "../values.js";
+import {
+  parseArrivals,
+  parseCount,
+  parseDurations,
+  parseFactor,
+  parseMs,
+  parseStart,
+} from "./values.js";
+
+type Sim = typeof import("../../sim/index.js");
+
+export interface TraceOptions {
+  readonly holes?: string;
+  readonly swf?: string;
+  readonly sacct?: string;
+  readonly fields?: string;
+  readonly machines?: string;
+  readonly nodes?: string;
+  readonly coresPerNode?: string;
+  readonly memoryPerCore: string;
+}
+
+/** The options that --sweep may vary. */
+export interface DemandOptions {
+  readonly call: string;
+  readonly invocations?: string;
+  readonly arrivals: string;
+  readonly scale: string;
+  readonly callMemory: string;
+  readonly poll?: string;
+  readonly reaction?: string;
+  readonly executorStart?: string;
+  readonly coldStart?: string;
+  readonly eviction?: string;
+  readonly notice?: string;
+}
+
+/** Their names as they are written, each with its key. */
+export const sweepable: Readonly<Record<string, keyof DemandOptions>> = {
+  call: "call",
+  arrivals: "arrivals",
+  scale: "scale",
+  "call-memory": "callMemory",
+  poll: "poll",
+  reaction: "reaction",
+  "executor-start": "executorStart",
+  "cold-start": "coldStart",
+  eviction: "eviction",
+  notice: "notice",
+};
+
+const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
+
+export async function traceFrom(options: TraceOptions, sim: Sim): Promise<Trace> {
+  const given = [options.holes, options.swf, options.sacct].filter((each) => each !== undefined);
+  if (given.length !== 1) throw bad("name one trace: --holes FILE, --swf FILE or --sacct FILE");
+  const memoryPerCoreMb = parseMemoryMb(options.memoryPerCore, "--memory-per-core");
+  if (options.holes !== undefined) {
+    if (options.coresPerNode === undefined)
+      throw bad("a hole log does not say how large its nodes are: add --cores-per-node");
+    const cores = parseCores(options.coresPerNode, "--cores-per-node");
+    return sim.readHoleLog(sim.linesOf(options.holes), {
+      cores,
+      memoryMb: cores * memoryPerCoreMb,
+    });
+  }
+  const wish = { groups: await machines(options, memoryPerCoreMb, sim), memoryPerCoreMb };
+  if (options.swf !== undefined) return sim.readSwf(sim.linesOf(options.swf), wish);
+  return sim.readSacct(sim.linesOf(options.sacct!), wish, options.fields?.split(",") ?? null);
+}
+
+async function machines(
+  { machines: file, nodes, coresPerNode }: TraceOptions,
+  memoryPerCoreMb: number,
+  sim: Sim,
+): Promise<MachineWish["groups"]> {
+  if (file !== undefined) {
+    if (nodes !== undefined || coresPerNode !== undefined)
+      throw bad("--machines lists all nodes: leave out --nodes and --cores-per-node");
+    return sim.readMachines(sim.linesOf(file));
+  }
+  if (nodes === undefined && coresPerNode === undefined) return null;
+  if (nodes === undefined || coresPerNode === undefined)
+    throw bad("--nodes and --cores-per-node belong together: give both");
+  const count = parseCount(nodes, "--nodes", sim.maxNodes);
+  const cores = parseCores(coresPerNode, "--cores-per-node");
+  return sim.evenGroups(count, count * cores, memoryPerCoreMb);
+}
+
+/** Reads the trace of invocations once, however many runs there are. */
+export async function tracedCalls(options: DemandOptions, sim: Sim) {
+  if (options.invocations === undefined) return null;
+  return sim.readInvocations(sim.linesOf(options.invocations));
+}
+
+export function demandFrom(
+  options: DemandOptions,
+  traced: Awaited<ReturnType<typeof tracedCalls>>,
+): Demand {
+  const scale = parseFactor(options.scale, "--scale");
+  const durations =
+    traced === null
+      ? parseDurations(options.call)
+      : ({ kind: "trace", calls: traced.calls } as const);
+  return {
+    durations,
+    arrivals: parseArrivals(options.arrivals, scale, traced !== null),
+    memoryMb: parseMemoryMb(options.callMemory, "--call-memory"),
+  };
+}
+
+export function costsFrom(options: DemandOptions, measured: Costs): Costs {
+  const { poll, reaction, executorStart, coldStart, eviction, notice } = options;
+  if (poll !== undefined && reaction !== undefined)
+    throw bad(
+      "--poll and --reaction exclude each other: Gleaner either looks now and then or is woken",
+    );
+  const orElse = (text: string | undefined, name: string, otherwise: number) =>
+    text === undefined ? otherwise : parseMs(text, `--${name}`, 0);
+  const view =
+    poll !== undefined
+      ? ({ kind: "poll", intervalMs: parseMs(poll, "--poll", 1) } as const)
+      : reaction !== undefined
+        ? ({ kind: "hook", reactionMs: parseMs(reaction, "--reaction", 1) } as const)
+        : measured.view;
+  return {
+    view,
+    executorStartMs:
+      executorStart === undefined ? measured.executorStartMs : parseStart(executorStart),
+    coldStartMs: orElse(coldStart, "cold-start", measured.coldStartMs),
+    evictionMs: orElse(eviction, "eviction", measured.evictionMs),
+    noticeMs: orElse(notice, "notice", measured.noticeMs),
+  };
+}

@@ -1,0 +1,35 @@
+// How far a long replay is and how long it will take, on standard error.
+
+import { writeSync } from "node:fs";
+import { monotonicMs } from "../../clock.js";
+
+/** A replay that is done sooner says nothing. */
+const firstAfterMs = 3_000;
+const everyMs = 3_000;
+
+/** Told the share that is done, of `runs` replays one after the other. */
+export class Progress {
+  private readonly startedMs = monotonicMs();
+  private nextMs = this.startedMs + firstAfterMs;
+  private finished = 0;
+
+  constructor(private readonly runs: number) {}
+
+  at(share: number): void {
+    const nowMs = monotonicMs();
+    if (nowMs < this.nextMs) return;
+    this.nextMs = nowMs + everyMs;
+    const done = (this.finished + share) / this.runs;
+    const leftMs = done > 0 ? ((nowMs - this.startedMs) * (1 - done)) / done : 0;
+    const left = `${Math.max(1, Math.round(leftMs / 1_000))} s left`;
+    try {
+      writeSync(2, `glean: simulated ${Math.floor(done * 100)} %, about ${left}\n`);
+    } catch {
+      // Nobody listens: the replay goes on.
+    }
+  }
+
+  runEnded(): void {
+    this.finished++;
+  }
+}

@@ -1,0 +1,123 @@
+// The values of simulate's options: times with a unit, ranges, distributions, arrivals, sweeps.
+
+import { GleanerError } from "../../model/errors.js";
+import type { Arrivals, Costs, Durations } from "../../sim/index.js";
+import { quoted } from "../values.js";
+
+const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+/** Ten days: longer is no function, and no pause. */
+const maxMs = 864_000_000;
+
+/** `250ms`, `2s`, `1.5m`, `1h`, `0`: in whole milliseconds, at least `leastMs`. */
+export function parseMs(text: string, where: string, leastMs: number): number {
+  const match = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)$/.exec(text);
+  const ms =
+    text === "0" ? 0 : match === null ? null : Math.round(Number(match[1]) * units[match[2]!]!);
+  if (ms === null)
+    throw bad(`${where}: ${quoted(text)} is no time: write a number with ms, s, m or h`);
+  if (ms < leastMs || ms > maxMs)
+    throw bad(`${where}: ${quoted(text)} must be at least ${leastMs} ms and at most ten days`);
+  return ms;
+}
+
+/** A whole number from 1 to `most`. */
+export function parseCount(text: string, where: string, most: number): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > most)
+    throw bad(`${where}: ${quoted(text)} is no count: write 1 to ${most}`);
+  return value;
+}
+
+/** A number above 0. */
+export function parseFactor(text: string, where: string): number {
+  const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : 0;
+  if (value <= 0 || value > 1_000_000)
+    throw bad(`${where}: ${quoted(text)} is no factor: write a number above 0, such as 2 or 0.5`);
+  return value;
+}
+
+export function parseSeed(text: string): number {
+  if (!/^\d{1,9}$/.test(text))
+    throw bad(`--seed: ${quoted(text)} is no seed: write a whole number`);
+  return Number(text);
+}
+
+/** `200ms` or `150ms-300ms`. */
+export function parseStart(text: string): Costs["executorStartMs"] {
+  const where = "--executor-start";
+  const [least, most, more] = text.split("-");
+  if (more !== undefined)
+    throw bad(`${where}: ${quoted(text)} is no time: write 200ms or 150ms-300ms`);
+  const leastMs = parseMs(least!, where, 0);
+  const mostMs = parseMs(most ?? least!, where, 0);
+  if (mostMs < leastMs)
+    throw bad(`${where}: ${quoted(text)} ends before it begins: write the shorter time first`);
+  return { least: leastMs, most: mostMs };
+}
+
+/** `10ms`, `uniform:1s-5s`, `exponential:2s`, `lognormal:2s:1.5` (median and sigma). */
+export function parseDurations(text: string): Exclude<Durations, { kind: "trace" }> {
+  const where = "--call";
+  const [kind, first, second, more] = text.split(":");
+  if (first === undefined) return { kind: "fixed", ms: parseMs(text, where, 1) };
+  if (kind === "uniform" && second === undefined) {
+    const [least, most, others] = first.split("-");
+    if (most !== undefined && others === undefined) {
+      const leastMs = parseMs(least!, where, 1);
+      return { kind, leastMs, mostMs: parseMs(most, where, leastMs) };
+    }
+  }
+  if (kind === "exponential" && second === undefined)
+    return { kind, meanMs: parseMs(first, where, 1) };
+  if (kind === "lognormal" && second !== undefined && more === undefined) {
+    const sigma = parseFactor(second, where);
+    if (sigma > 4)
+      throw bad(`${where}: a sigma of ${sigma} spans all times there are: write at most 4`);
+    return { kind, medianMs: parseMs(first, where, 1), sigma };
+  }
+  throw bad(
+    `${where}: ${quoted(text)} is no length: write 10ms, uniform:1s-5s, exponential:2s or lognormal:2s:1.5`,
+  );
+}
+
+/** `saturating`, `trace`, or `10/s`. */
+export function parseArrivals(text: string, scale: number, isTraced: boolean): Arrivals {
+  const rate = /^(\d{1,6}(?:\.\d{1,6})?)\/s$/.exec(text);
+  if (text === "saturating") return { kind: "saturating" };
+  if (rate !== null && Number(rate[1]) > 0)
+    return { kind: "rate", perSecond: Number(rate[1]) * scale };
+  if (text === "trace") {
+    if (isTraced) return { kind: "trace", scale };
+    throw bad(
+      "--arrivals trace: there is no trace of invocations: name one with --invocations FILE",
+    );
+  }
+  throw bad(
+    `--arrivals: ${quoted(text)} is unknown: write saturating, trace, or a rate such as 10/s`,
+  );
+}
+
+/** Values of one option, one run each. */
+export interface Sweep {
+  readonly option: string;
+  readonly values: readonly string[];
+}
+
+/** More runs nobody reads beside each other. */
+const maxSweep = 50;
+
+/** `poll=1s,5s,30s`. */
+export function parseSweep(text: string, options: readonly string[]): Sweep {
+  const at = text.indexOf("=");
+  const option = text.slice(0, Math.max(0, at));
+  const values = text.slice(at + 1).split(",");
+  if (!options.includes(option))
+    throw bad(
+      `--sweep: ${quoted(text)} names no parameter: write one of ${options.join(", ")}, as in poll=1s,5s,30s`,
+    );
+  if (values.length > maxSweep || values.includes(""))
+    throw bad(`--sweep: write 1 to ${maxSweep} values with commas between, as in poll=1s,5s,30s`);
+  return { option, values };
+}

@@ -1,0 +1,27 @@
+// What the real thing costs in time, as parameters; the defaults are what was measured on the real cluster.
+
+export interface Costs {
+  /** How Gleaner learns that something became idle: the epilog's hook wakes it, or it only looks every now and then. */
+  readonly view:
+    | { readonly kind: "hook"; readonly reactionMs: number }
+    | { readonly kind: "poll"; readonly intervalMs: number };
+  /** From the order to a ready executor, uniform between the two. */
+  readonly executorStartMs: { readonly least: number; readonly most: number };
+  /** A worker's first call of a function it has not run before. */
+  readonly coldStartMs: number;
+  /** From a job's begin to its executor's answer. It delays the job's prolog, and never counts as held. */
+  readonly evictionMs: number;
+  /** How long before a job's begin its node takes no new call. */
+  readonly noticeMs: number;
+}
+
+export const measuredCosts: Costs = {
+  /** The least pause between two reads of Slurm (poll.minimumMs); a read itself takes some 30 ms. */
+  view: { kind: "hook", reactionMs: 280 },
+  executorStartMs: { least: 150, most: 300 },
+  coldStartMs: 5,
+  /** Median of the demo's evictions. */
+  evictionMs: 25,
+  /** Slurm gives none: the prolog is the first that anyone hears. */
+  noticeMs: 0,
+};

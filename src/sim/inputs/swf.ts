@@ -1,0 +1,82 @@
+// The Standard Workload Format to jobs: 18 numbers a line, and after them the node list that Alea's data sets add.
+
+import { Skipped, type Trace } from "../trace.js";
+import { type LoggedJob, type MachineWish, type NodeShare, traceOfJobs } from "./jobs.js";
+import type { Lines } from "./lines.js";
+import { evenGroups, maxNodes } from "./machines.js";
+
+/**
+ * The trace of an SWF. Where no machines are given and the header has MaxNodes and MaxProcs, those count. Field 10 (requested
+ * memory) is KiB per processor, as the format says; with a node list it is bytes on each node, as Alea's data sets have it.
+ * Throws BAD_REQUEST when no job is left or the nodes cannot be known.
+ */
+export async function readSwf(lines: Lines, wish: MachineWish): Promise<Trace> {
+  const skipped = new Skipped();
+  const header = new Map<string, number>();
+  const jobs: LoggedJob[] = [];
+  for await (const line of lines) {
+    if (/^\s*;/.test(line)) {
+      const match = /^\s*;\s*(\w+):\s*(\d{1,15})\s*$/.exec(line);
+      if (match !== null) header.set(match[1]!, Number(match[2]));
+      continue;
+    }
+    if (line.trim() === "") continue;
+    const job = parseJob(line, (header.get("UnixStartTime") ?? 0) * 1_000);
+    if (typeof job === "string") skipped.add(job);
+    else jobs.push(job);
+  }
+  return traceOfJobs(jobs, { ...wish, groups: wish.groups ?? groupsOf(header, wish) }, skipped, []);
+}
+
+function groupsOf(header: ReadonlyMap<string, number>, wish: MachineWish): MachineWish["groups"] {
+  const nodes = header.get("MaxNodes") ?? 0;
+  const processors = header.get("MaxProcs") ?? 0;
+  const areSane =
+    nodes >= 1 && nodes <= maxNodes && processors >= nodes && processors <= nodes * 65_535;
+  return areSane ? evenGroups(nodes, processors, wish.memoryPerCoreMb) : null;
+}
+
+/** Later than the year 2200, in seconds: no time of a job. */
+const maxSeconds = 7_258_118_400;
+
+/** A job, or why the line is none. */
+function parseJob(line: string, epochMs: number): LoggedJob | string {
+  const open = line.indexOf("{");
+  const fields = (open < 0 ? line : line.slice(0, open)).trim().split(/\s+/).map(Number);
+  if (fields.length < 11 || fields.some((field) => Number.isNaN(field))) return "not 18 numbers";
+  const [, submit, wait, run, allocated, , , requested, , memory] = fields;
+  if (run! < 0) return "negative run time";
+  if (submit! < 0 || wait! < 0) return "missing start";
+  const cores = allocated! > 0 ? allocated! : requested!;
+  if (!Number.isInteger(cores) || cores < 1) return "no processors";
+  if (submit! + wait! + run! > maxSeconds) return "a time beyond all calendars";
+  const fromMs = epochMs + Math.round((submit! + wait!) * 1_000);
+  const toMs = fromMs + Math.round(run! * 1_000);
+  const shares = open < 0 ? null : parseNodeList(line, open);
+  if (typeof shares === "string") return shares;
+  const listedCores = shares?.reduce((sum, each) => sum + each.cores, 0) ?? cores;
+  const memoryMb = memoryOf(memory!, cores, shares);
+  return { fromMs, toMs, cores: listedCores, memoryMb, shares };
+}
+
+function memoryOf(
+  field: number,
+  cores: number,
+  shares: readonly NodeShare[] | null,
+): number | null {
+  if (field <= 0) return null;
+  return shares === null ? (field * cores) / 1_024 : (field * shares.length) / (1_024 * 1_024);
+}
+
+/** `{12,12,13}`: two cores of node 12 and one of 13. */
+function parseNodeList(line: string, open: number): NodeShare[] | string {
+  const close = line.indexOf("}", open);
+  if (close < 0) return "a node list without an end";
+  const cores = new Map<string, number>();
+  for (const name of line.slice(open + 1, close).split(",")) {
+    const node = name.trim();
+    if (!/^[\w.-]{1,255}$/.test(node)) return "a node list that is none";
+    cores.set(node, (cores.get(node) ?? 0) + 1);
+  }
+  return [...cores].map(([node, count]) => ({ node, cores: count }));
+}

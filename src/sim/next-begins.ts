@@ -1,0 +1,24 @@
+// When the next job begins on each node: what only a replay can know.
+
+import type { Trace } from "./trace.js";
+
+/** Moves with the replay: `passed` is told every change in its order. */
+export function nextBegins(trace: Trace): {
+  of: (node: number) => number | null;
+  passed: (change: number) => void;
+} {
+  const { changes, nodes } = trace;
+  const after = new Float64Array(changes.length);
+  const next = new Float64Array(nodes.length).fill(Number.POSITIVE_INFINITY);
+  for (let index = changes.length - 1; index >= 0; index--) {
+    const node = changes.node(index);
+    after[index] = next[node]!;
+    if (changes.cores(index) > 0) next[node] = changes.atMs(index);
+  }
+  return {
+    of: (node) => (Number.isFinite(next[node]!) ? next[node]! : null),
+    passed: (change) => {
+      next[changes.node(change)] = after[change]!;
+    },
+  };
+}

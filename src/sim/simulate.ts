@@ -1,0 +1,145 @@
+// One replay from its inputs to its figures.
+
+import { assert } from "../model/errors.js";
+import type { Percentiles, Utilization } from "../model/utilization.js";
+import { CallFigures, type DurationClass } from "./call-figures.js";
+import { Calls } from "./calls.js";
+import type { Costs } from "./costs.js";
+import { CallSource, type Demand, shortestCallMs } from "./demand.js";
+import { Engine } from "./engine.js";
+import { Figures, type PartCoverage } from "./figures.js";
+import type { HoleClass } from "./hole-book.js";
+import type { Policy } from "./policies.js";
+import { seeded } from "./random.js";
+import { Streams } from "./streams.js";
+import { skippedRecords, type Trace } from "./trace.js";
+
+export interface Replay {
+  readonly trace: Trace;
+  readonly demand: Demand;
+  readonly costs: Costs;
+  readonly policy: Policy;
+  readonly seed: number;
+  readonly onProgress: (share: number) => void;
+  /** Follow each call even where their number could be reckoned: to compare the two. */
+  readonly followCalls?: boolean;
+}
+
+export interface SimulationResult {
+  readonly policy: string;
+  readonly coverage: number;
+  readonly goodput: number;
+  readonly idleCoreMs: number;
+  readonly coveredCoreMs: number;
+  readonly usefulCoreMs: number;
+  readonly lostToEvictionCoreMs: number;
+  readonly minutesWithoutExecutor: number;
+  readonly invocations: {
+    readonly finished: number;
+    readonly evicted: number;
+    readonly onTime: number;
+    readonly refused: number;
+    readonly unfinished: number;
+    /** null where demand saturates. */
+    readonly waitMs: Percentiles | null;
+  };
+  /** No scheduler exceeds these goodputs. */
+  readonly ceiling: { readonly perfectKnowledge: number; readonly noStartup: number };
+  readonly fragments: PartCoverage;
+  readonly wholeNodes: PartCoverage;
+  readonly holeClasses: readonly HoleClass[];
+  readonly durationClasses: readonly DurationClass[];
+  readonly evictions: number;
+  readonly skippedRecords: number;
+  readonly skipped: Readonly<Record<string, number>>;
+  readonly remarks: readonly string[];
+}
+
+export interface Simulated {
+  readonly result: SimulationResult;
+  readonly utilization: Utilization;
+}
+
+/** The same inputs and the same seed give the same figures, on every machine. */
+export function simulate(replay: Replay): Simulated {
+  const { trace, demand, costs, policy, seed } = replay;
+  const saturating = demand.arrivals.kind === "saturating";
+  const isFixed = demand.durations.kind === "fixed";
+  const calls = { shortestMs: shortestCallMs(demand.durations), isFixed };
+  const figures = new Figures(trace, costs, calls);
+  const callFigures = new CallFigures(saturating);
+  const engine = new Engine({
+    trace,
+    costs,
+    policy,
+    callMemoryMb: demand.memoryMb,
+    random: seeded(seed),
+    figures,
+    onProgress: replay.onProgress,
+  });
+  const drains = policy.ends === "known" && policy.holes.minimumHoleMs > 0;
+  const mayClose = drains || costs.noticeMs > 0;
+  const reckons = saturating && isFixed && !mayClose && replay.followCalls !== true;
+  const workload =
+    reckons && demand.durations.kind === "fixed"
+      ? new Streams(trace.nodes.length, demand.durations.ms, costs.coldStartMs, figures)
+      : new Calls(
+          trace.nodes.length,
+          {
+            saturating,
+            memoryMb: demand.memoryMb,
+            coldStartMs: costs.coldStartMs,
+            placement: policy.placement,
+            endsAtMs: (node) => engine.expectedEndMs(node),
+          },
+          new CallSource(demand, seeded(seed + 1)),
+          trace.fromMs,
+          figures,
+          callFigures,
+        );
+  engine.run(workload);
+  const utilization = figures.utilization();
+  const onTime = reckons
+    ? Math.max(0, figures.finishedCalls - figures.evictedAttempts)
+    : callFigures.onTime;
+  return { utilization, result: resultOf(replay, figures, callFigures, utilization, onTime) };
+}
+
+function resultOf(
+  { trace, policy }: Replay,
+  figures: Figures,
+  calls: CallFigures,
+  utilization: Utilization,
+  onTime: number,
+): SimulationResult {
+  const { coverage, goodput, idleCoreMs, coveredCoreMs, usefulCoreMs } = utilization;
+  const ceiling = figures.holes.ceiling();
+  assert(goodput <= ceiling.perfectKnowledge + 1e-9, "no goodput exceeds its ceiling");
+  return {
+    policy: policy.name,
+    coverage,
+    goodput,
+    idleCoreMs,
+    coveredCoreMs,
+    usefulCoreMs,
+    lostToEvictionCoreMs: figures.lostCoreMs,
+    minutesWithoutExecutor: figures.minutes.withoutExecutor(),
+    invocations: {
+      finished: figures.finishedCalls,
+      evicted: figures.evictedAttempts,
+      onTime,
+      refused: calls.refused,
+      unfinished: calls.stillWaiting + calls.stillRunning,
+      waitMs: calls.waitMs(),
+    },
+    ceiling,
+    fragments: figures.fragments.figures(),
+    wholeNodes: figures.wholeNodes.figures(),
+    holeClasses: figures.holes.all(),
+    durationClasses: calls.durationClasses(),
+    evictions: figures.evictions,
+    skippedRecords: skippedRecords(trace.notes),
+    skipped: trace.notes.skipped,
+    remarks: trace.notes.remarks,
+  };
+}
