@@ -1,6 +1,6 @@
 // A trace as the engine replays it: nodes, and in order of time what batch jobs take from them and give back.
 
-import { assert } from "../model/errors.js";
+import { assert, GleanerError } from "../model/errors.js";
 import type { NodeName } from "../model/ids.js";
 
 export interface TraceNode {
@@ -34,6 +34,26 @@ export interface Trace {
   readonly changes: Changes;
   readonly notes: InputNotes;
 }
+
+/** A longer trace has a wrong time in it. */
+const maxYears = 10;
+const yearMs = 366 * 86_400_000;
+
+/** Throws BAD_REQUEST when the trace is too long to be one, LIMIT_REACHED when its core-milliseconds leave the exact integers. */
+export function checkExtent(trace: Trace): Trace {
+  const lastsMs = trace.toMs - trace.fromMs;
+  if (lastsMs > maxYears * yearMs)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `the trace lasts from ${day(trace.fromMs)} to ${day(trace.toMs)}, more than ${maxYears} years: take out the records with wrong times`,
+    );
+  const cores = trace.nodes.reduce((sum, node) => sum + node.cores, 0);
+  if (!Number.isSafeInteger(cores * lastsMs))
+    throw new GleanerError("LIMIT_REACHED", "the trace is too long to sum: cut it in parts");
+  return trace;
+}
+
+const day = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 
 /** Counts what is left out, by reason. */
 export class Skipped {

@@ -2,7 +2,7 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
-import { Changes, ShareList, Skipped, type Trace } from "../trace.js";
+import { Changes, checkExtent, ShareList, Skipped, type Trace } from "../trace.js";
 import type { Lines } from "./lines.js";
 
 export interface NodeShape {
@@ -88,14 +88,14 @@ function traceOf(byNode: Map<string, Stretch[]>, shape: NodeShape, skipped: Skip
     }
     busy(toMs);
   }
-  return {
+  return checkExtent({
     nodes: names.map((name) => ({ name: nodeName(name), ...shape })),
     fromMs,
     toMs,
     jobs: shares.length,
     changes: Changes.of(shares),
     notes: { skipped: skipped.all(), remarks: [] },
-  };
+  });
 }
 
 function joined(stretches: readonly Stretch[]): Stretch[] {

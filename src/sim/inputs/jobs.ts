@@ -3,8 +3,19 @@
 import { GleanerError } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
 import { pack, type UnplacedJob } from "../packing.js";
-import { Changes, ShareList, type Skipped, type Trace, type TraceNode } from "../trace.js";
+import {
+  Changes,
+  checkExtent,
+  ShareList,
+  type Skipped,
+  type Trace,
+  type TraceNode,
+} from "../trace.js";
 import { type MachineGroup, nodesOf } from "./machines.js";
+
+/** Beyond any machine there is; more is a wrong number. */
+const maxCoresPerJob = 20_000_000;
+const tooWide = "more processors than there are";
 
 /** What one job took of one node. */
 export interface NodeShare {
@@ -34,11 +45,13 @@ export interface MachineWish {
  * Records that name more than there is are skipped. Throws BAD_REQUEST when nothing is left or the nodes cannot be known.
  */
 export function traceOfJobs(
-  jobs: readonly LoggedJob[],
+  logged: readonly LoggedJob[],
   wish: MachineWish,
   skipped: Skipped,
   remarks: readonly string[],
 ): Trace {
+  const jobs = logged.filter(({ cores }) => cores <= maxCoresPerJob);
+  for (let left = logged.length - jobs.length; left > 0; left--) skipped.add(tooWide);
   if (jobs.length === 0)
     throw new GleanerError(
       "BAD_REQUEST",
@@ -56,14 +69,14 @@ export function traceOfJobs(
   const placed = listed
     ? placeAsListed(jobs, wish, shares, skipped)
     : placeByPacking(jobs, wish, shares, skipped);
-  return {
+  return checkExtent({
     nodes: placed.nodes,
     fromMs,
     toMs,
     jobs: jobs.length,
     changes: Changes.of(shares),
     notes: { skipped: skipped.all(), remarks: [...remarks, ...placed.remarks] },
-  };
+  });
 }
 
 interface Placed {
@@ -85,7 +98,7 @@ function placeAsListed(
     else if (
       job.shares.some(({ node, cores }) => cores > (nodes[places.get(node) ?? -1]?.cores ?? 0))
     )
-      skipped.add("more processors than there are");
+      skipped.add(tooWide);
     else if (job.toMs > job.fromMs)
       for (const { node, cores } of job.shares) {
         const place = places.get(node)!;
@@ -171,7 +184,7 @@ function placeByPacking(
   const totalMemoryMb = nodes.reduce((sum, { memoryMb }) => sum + memoryMb, 0);
   const unplaced: UnplacedJob[] = [];
   for (const job of jobs)
-    if (job.cores > total) skipped.add("more processors than there are");
+    if (job.cores > total) skipped.add(tooWide);
     else if (job.toMs > job.fromMs) {
       const memoryMb = job.memoryMb ?? (totalMemoryMb * job.cores) / total;
       unplaced.push({ cores: job.cores, memoryMb, fromMs: job.fromMs, toMs: job.toMs });

@@ -18,8 +18,9 @@ export type Lines = AsyncIterable<string> | Iterable<string>;
  */
 export async function* linesOf(file: string): AsyncGenerator<string> {
   try {
+    const unzips = await isGzip(file);
     const raw = createReadStream(file);
-    const input = (await isGzip(file)) ? raw.pipe(createGunzip()) : raw;
+    const input = unzips ? raw.pipe(createGunzip()) : raw;
     // readline does not hear of errors: they end the loop here.
     let failure: unknown = null;
     const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
