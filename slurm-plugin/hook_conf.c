@@ -118,19 +118,26 @@ static bool load_file(struct hook_settings *settings, const char *path)
 	return true;
 }
 
-void hook_conf_load(struct hook_settings *settings)
+void hook_conf_load(struct hook_settings *settings, const char *program)
 {
 	char path[PATH_MAX];
+	const char *name = strrchr(program, '/');
 	hook_conf_defaults(settings);
-	ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof "hook.conf");
-	if (length > 0) {
-		path[length] = '\0';
-		char *name = strrchr(path, '/');
-		if (name != NULL) {
-			memcpy(name + 1, "hook.conf", sizeof "hook.conf");
-			if (load_file(settings, path))
-				return;
+	if (name != NULL && format(path, sizeof path, "%.*s/hook.conf", (int)(name - program), program) &&
+	    load_file(settings, path))
+		return;
+	(void)load_file(settings, "/etc/gleaner/hook.conf");
+}
+
+void hook_conf_load_plugin(struct hook_settings *settings, const char *plugin, int count, char **arguments)
+{
+	static const char named[] = "conf=";
+	for (int at = 0; at < count; at++) {
+		if (strncmp(arguments[at], named, sizeof named - 1) == 0) {
+			hook_conf_defaults(settings);
+			(void)load_file(settings, arguments[at] + sizeof named - 1);
+			return;
 		}
 	}
-	(void)load_file(settings, "/etc/gleaner/hook.conf");
+	hook_conf_load(settings, plugin);
 }

@@ -8,8 +8,11 @@
 #define HOOK_DEFAULT_ANSWER_MS 100    /* what a job does not notice: its first task begins ~115 ms after the prolog */
 #define HOOK_DEFAULT_DEADLINE_MS 2000 /* long enough to kill a stuck tree, short enough that nobody suspects the node */
 
-/* Looks beside the program, then in /etc/gleaner; a file that others may write to is passed over. Without any: the defaults. */
-void hook_conf_load(struct hook_settings *settings);
+/* Looks beside `program`, a path, then in /etc/gleaner; a file that others may write to is passed over. Without any: the defaults. */
+void hook_conf_load(struct hook_settings *settings, const char *program);
+
+/* As the plugin, a path, does with its arguments in plugstack.conf: `conf=/path` names the only file, else as above. */
+void hook_conf_load_plugin(struct hook_settings *settings, const char *plugin, int count, char **arguments);
 
 void hook_conf_defaults(struct hook_settings *settings);
 

@@ -1,0 +1,132 @@
+/* A stand-in for `slurmstepd spank prolog` in tests: loads a plugin, calls it, and looks whether it left something behind.
+ *
+ * spank_host PLUGIN prolog|epilog TIMES [ARGUMENT...]: prints the microseconds of each call; exits 1 with a sentence when the plugin did
+ * not return success, or changed signals, timers, descriptors or children of this process. A thread runs beside it.
+ * spank_host PROGRAM program TIMES: the microseconds from fork to wait of the hook as a program, as slurmd has them. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <slurm/spank.h>
+
+#include "util.h"
+
+typedef int callback(spank_t, int, char **);
+
+/* What slurmstepd offers to a plugin. */
+void slurm_error(const char *text, ...)
+{
+	va_list values;
+	va_start(values, text);
+	(void)fputs("error: ", stderr);
+	(void)vfprintf(stderr, text, values);
+	(void)fputc('\n', stderr);
+	va_end(values);
+}
+
+/* In place of libc's for the plugin, too: without processes to be had when SPANK_HOST_NO_FORK is set. */
+pid_t fork(void)
+{
+	pid_t (*real)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "fork");
+	if (getenv("SPANK_HOST_NO_FORK") == NULL && real != NULL)
+		return real();
+	errno = EAGAIN;
+	return -1;
+}
+
+struct state {
+	void (*handlers[NSIG])(int);
+	sigset_t mask;
+	struct itimerval timer;
+	int next_descriptor;
+};
+
+static void look(struct state *state)
+{
+	memset(state, 0, sizeof *state);
+	for (int number = 1; number < 32; number++) {
+		struct sigaction action;
+		if (sigaction(number, NULL, &action) == 0)
+			state->handlers[number] = action.sa_handler;
+	}
+	(void)pthread_sigmask(SIG_SETMASK, NULL, &state->mask);
+	(void)getitimer(ITIMER_REAL, &state->timer);
+	state->next_descriptor = dup(STDIN_FILENO);
+	(void)close(state->next_descriptor);
+}
+
+static void *idle(void *nothing)
+{
+	(void)pause();
+	return nothing;
+}
+
+static int fail(const char *what)
+{
+	(void)fprintf(stderr, "spank_host: %s\n", what);
+	return 1;
+}
+
+static bool run_program(char *path)
+{
+	int status;
+	char *const arguments[] = {path, NULL};
+	pid_t child = fork();
+	if (child == 0) {
+		(void)execv(path, arguments);
+		_exit(127);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static int time_program(char *path, uint64_t times)
+{
+	for (uint64_t at = 0; at < times; at++) {
+		uint64_t start_ns = clock_ns();
+		if (!run_program(path))
+			return fail("the program did not end with 0");
+		(void)printf("%llu\n", (unsigned long long)((clock_ns() - start_ns) / 1000));
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t times;
+	struct state before, after;
+	pthread_t thread;
+	if (argc < 4 || !parse_number(argv[3], 1, 100000, &times))
+		return fail("takes PLUGIN prolog|epilog TIMES [ARGUMENT...], or PROGRAM program TIMES");
+	if (strcmp(argv[2], "program") == 0)
+		return time_program(argv[1], times);
+	void *plugin = dlopen(argv[1], RTLD_LAZY);
+	if (plugin == NULL)
+		return fail(dlerror());
+	callback *call = (callback *)dlsym(plugin, strcmp(argv[2], "prolog") == 0 ? "slurm_spank_job_prolog"
+										  : "slurm_spank_job_epilog");
+	if (call == NULL || dlsym(plugin, "plugin_version") == NULL || dlsym(plugin, "parse_number") != NULL)
+		return fail("the plugin exports too little or too much");
+	if (pthread_create(&thread, NULL, idle, NULL) != 0)
+		return fail("no thread to be had");
+	look(&before);
+	for (uint64_t at = 0; at < times; at++) {
+		uint64_t start_ns = clock_ns();
+		if (call(NULL, argc - 4, argv + 4) != ESPANK_SUCCESS)
+			return fail("the plugin did not return success");
+		(void)printf("%llu\n", (unsigned long long)((clock_ns() - start_ns) / 1000));
+	}
+	look(&after);
+	if (memcmp(&before, &after, sizeof before) != 0)
+		return fail("the plugin changed signals, timers or descriptors");
+	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
+		return fail("the plugin left a child");
+	return 0;
+}
