@@ -69,11 +69,15 @@ const programs = z.strictObject({
   node: path.default("/usr/bin/node"),
   executor: path.default("/usr/lib/gleaner/glean-executor.cjs"),
   spawn: path.default("/usr/libexec/gleaner/glean-spawn"),
+  /** What Slurm runs the hook by: Prolog= and Epilog= of slurm.conf, or `plugin` in plugstack.conf. */
+  hook: z.enum(["prolog", "spank"]).default("prolog"),
   /** What slurm.conf's Prolog= and Epilog= name, or `prologWrapper` calls. */
   prolog: path.default("/usr/libexec/gleaner/glean-prolog"),
   epilog: path.default("/usr/libexec/gleaner/glean-epilog"),
   /** A prolog of the site's own that calls ours: then slurm.conf names this one. */
   prologWrapper: path.nullable().default(null),
+  /** The SPANK plugin, letter by letter as in plugstack.conf on the nodes. */
+  plugin: path.default("/usr/lib/gleaner/gleaner.so"),
 });
 
 const functions = z.strictObject({

@@ -1,8 +1,11 @@
-// Whether slurm.conf runs our hook on every node: without it no hole may be used.
+// Whether slurm.conf runs our hook on every node: without it no hole may be used. That slurmd has loaded the plugin, where the
+// hook is one, is seen on the node alone: see executor/plugin-probe.ts.
 
 import type { ClusterFacts } from "../model/snapshot.js";
 
 export interface HookPrograms {
+  /** What runs the hook: slurm.conf's Prolog= and Epilog=, or the plugin from plugstack.conf. */
+  readonly hook: "prolog" | "spank";
   readonly prolog: string;
   readonly epilog: string;
   /** A prolog of the site's own that calls ours. */
@@ -15,11 +18,14 @@ const allocFlags: ReadonlySet<string> = new Set(["alloc", "contain", "x11"]);
 /** null when the configuration is right, else one sentence that says what to change. */
 export function hookProblemOf(facts: ClusterFacts, programs: HookPrograms): string | null {
   const prolog = programs.prologWrapper ?? programs.prolog;
-  if (!facts.prologs.includes(prolog))
+  const isPlugin = programs.hook === "spank";
+  if (isPlugin && facts.pluginStack === null)
+    return "slurm.conf has no PlugStackConfig: add it with the path of plugstack.conf and restart slurmctld and slurmd";
+  if (!isPlugin && !facts.prologs.includes(prolog))
     return `slurm.conf has no Prolog=${prolog}: set it and run scontrol reconfigure (where the site has a prolog of its own, let that call ours and name it as programs.prologWrapper)`;
   if (!facts.prologFlags.some((flag) => allocFlags.has(flag.toLowerCase())))
     return "slurm.conf has no PrologFlags=Alloc, so a job's tasks could start before the prolog ran: add it and restart slurmctld and slurmd";
-  if (programs.prologWrapper === null && !facts.epilogs.includes(programs.epilog))
+  if (!isPlugin && programs.prologWrapper === null && !facts.epilogs.includes(programs.epilog))
     return `slurm.conf has no Epilog=${programs.epilog}: add it and run scontrol reconfigure`;
   return null;
 }

@@ -79,13 +79,19 @@ function checkVersion(capacity: Capacity): DoctorCheck {
       };
 }
 
+/** That slurmd loads the plugin is for each node's own check. */
+const hookConfigured = {
+  prolog: "Prolog, Epilog and PrologFlags=Alloc are set",
+  spank: "PrologFlags=Alloc is set; executors look for the plugin in plugstack.conf and in slurmd",
+} as const;
+
 function checkHookConfig({ capacity, config }: DoctorDependencies): DoctorCheck {
   const name = "hook in slurm.conf";
   if (capacity.snapshot === null)
     return { name, status: "failed", detail: "Slurm was not read yet" };
   const problem = hookProblemOf(capacity.snapshot.facts, config.programs);
   return problem === null
-    ? { name, status: "ok", detail: "Prolog, Epilog and PrologFlags=Alloc are set" }
+    ? { name, status: "ok", detail: hookConfigured[config.programs.hook] }
     : { name, status: "failed", detail: problem };
 }
 

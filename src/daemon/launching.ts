@@ -9,7 +9,7 @@ import { messageOf } from "../model/errors.js";
 import { executorId, type NodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
 import type { ClusterFacts } from "../model/snapshot.js";
-import type { BudgetOrder, LaunchSpec } from "../wire/messages.js";
+import type { BudgetOrder, LaunchSpec, PluginOrder } from "../wire/messages.js";
 import { ExecutorRecord, type Registry } from "./registry.js";
 import type { Secrets } from "./secrets.js";
 
@@ -96,6 +96,7 @@ export class Launching {
       logFile: `${config.logDirectory}/executor-${node.name}.log`,
       spawnProgram: config.programs.spawn,
       hookProgram: config.programs.prolog,
+      plugin: pluginOf(config.programs, facts),
       budget,
       memoryIsConsumable: facts.memoryIsConsumable,
       maxMemoryPerCoreMb: facts.maxMemoryPerCoreMb,
@@ -105,4 +106,10 @@ export class Launching {
       orphanMs: config.executor.orphanMs,
     };
   }
+}
+
+/** Nothing is launched without a stack: see core/assurance.ts. */
+function pluginOf({ hook, plugin }: Config["programs"], facts: ClusterFacts): PluginOrder | null {
+  if (hook === "prolog" || facts.pluginStack === null) return null;
+  return { file: plugin, stack: facts.pluginStack };
 }

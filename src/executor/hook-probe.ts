@@ -7,9 +7,13 @@ import type { ExecutorId, NodeName } from "../model/ids.js";
 const probeMs = 3_000;
 const maxOutputBytes = 4_096;
 
-/** Runs `<program> --probe` for this node; null when it found this executor, else one sentence why not. */
+/**
+ * Runs `<program> --probe` for this node; null when it found this executor, else one sentence why not. `plugin`: the
+ * plugin's path and options, whose hook.conf is then the one that counts; none for the program itself.
+ */
 export async function probeHook(
   program: string,
+  plugin: readonly string[],
   node: NodeName,
   executor: ExecutorId,
 ): Promise<string | null> {
@@ -20,7 +24,7 @@ export async function probeHook(
       maxBuffer: maxOutputBytes,
       env: { SLURMD_NODENAME: node },
     } as const;
-    execFile(program, ["--probe"], options, (error, stdout, stderr) => {
+    execFile(program, ["--probe", ...plugin], options, (error, stdout, stderr) => {
       const said = (stderr.trim() || stdout.trim()).split("\n", 1)[0]!.slice(0, 400);
       if (error === null && stdout === `here ${executor}\n`) resolve(null);
       else if (error === null)

@@ -10,6 +10,7 @@ import { probeHook } from "./hook-probe.js";
 import { serveHook } from "./hook-socket.js";
 import { openLog } from "./log.js";
 import { NodeFolder } from "./node-folder.js";
+import { findPlugin } from "./plugin-probe.js";
 import { Session } from "./session.js";
 
 /** Holds the ids of all jobs of a node with room to spare. */
@@ -36,6 +37,14 @@ async function readSpec(): Promise<LaunchSpec> {
     );
   }
   return checkLaunchSpec(value);
+}
+
+/** null when Slurm runs the hook on this node and the hook finds us; else one sentence why not. */
+async function hookProblemHere({ plugin, hookProgram, node, executor }: LaunchSpec) {
+  if (plugin === null) return await probeHook(hookProgram, [], node, executor);
+  const found = findPlugin(plugin, node);
+  if ("problem" in found) return found.problem;
+  return await probeHook(hookProgram, [plugin.file, ...found.options], node, executor);
 }
 
 /** Functions that fill the processor must not delay the answer to the hook; theirs stays 0 (see runtimes/exec.ts). */
@@ -94,7 +103,7 @@ async function run(spec: LaunchSpec): Promise<void> {
   // Its ssh session may end; the daemon's connection is what it lives by.
   process.on("SIGHUP", () => {});
 
-  executor.setHookProblem(await probeHook(spec.hookProgram, spec.node, spec.executor));
+  executor.setHookProblem(await hookProblemHere(spec));
   session.start();
   log("started", { containment: containment.kind });
 }

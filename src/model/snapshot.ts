@@ -24,6 +24,8 @@ export interface ClusterFacts {
   readonly prologs: readonly string[];
   readonly epilogs: readonly string[];
   readonly prologFlags: readonly string[];
+  /** The file that lists SPANK plugins: PlugStackConfig, else plugstack.conf beside slurm.conf; null when neither is told. */
+  readonly pluginStack: string | null;
   /** Whether jobs are pinned to particular cores (task/affinity, or task/cgroup with ConstrainCores). */
   readonly jobsArePinned: boolean;
   /** Whether memory is a consumable resource (SelectTypeParameters has MEMORY). */

@@ -1,5 +1,6 @@
 // What `scontrol show config` says that safety rests on.
 
+import { dirname, join } from "node:path";
 import { GleanerError } from "../model/errors.js";
 import type { ClusterFacts } from "../model/snapshot.js";
 import { linesOf, readCount, readWord, readWords } from "./fields.js";
@@ -24,6 +25,7 @@ export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]):
     prologs: readPrograms(settings, "Prolog"),
     epilogs: readPrograms(settings, "Epilog"),
     prologFlags: readWords(settings.get("PrologFlags")),
+    pluginStack: readPluginStack(settings),
     jobsArePinned: mayPin(settings.get("TaskPlugin")),
     memoryIsConsumable: /MEMORY/i.test(settings.get("SelectTypeParameters") ?? ""),
     maxMemoryPerCoreMb: readMaxMemoryPerCore(settings, memoryLimits),
@@ -48,6 +50,13 @@ function readPrograms(settings: Map<string, string>, key: string): string[] {
   for (let index = 0; settings.has(`${key}[${index}]`); index++)
     programs.push(...readWords(settings.get(`${key}[${index}]`)));
   return programs;
+}
+
+/** Where Slurm looks itself when PlugStackConfig is not set, which is printed as `(null)`. */
+function readPluginStack(settings: Map<string, string>): string | null {
+  const slurmConf = readWord(settings.get("SLURM_CONF"));
+  const beside = slurmConf === null ? null : join(dirname(slurmConf), "plugstack.conf");
+  return readWord(settings.get("PlugStackConfig")) ?? beside;
 }
 
 /**

@@ -11,6 +11,7 @@ import type {
   DaemonMessage,
   ExecutorMessage,
   LaunchSpec,
+  PluginOrder,
 } from "./messages.js";
 import {
   type Check,
@@ -166,6 +167,7 @@ const launchSpec = object<LaunchSpec>({
   logFile: path,
   spawnProgram: path,
   hookProgram: path,
+  plugin: orNull(object<PluginOrder>({ file: path, stack: path })),
   budget: object<BudgetOrder>(budgetFields),
   memoryIsConsumable: truth,
   maxMemoryPerCoreMb: orNull(integer(0)),

@@ -121,6 +121,11 @@ export type ExecutorMessage =
   | { readonly type: "beat" }
   | { readonly type: "leaving"; readonly reason: string };
 
+export interface PluginOrder {
+  readonly file: string;
+  readonly stack: string;
+}
+
 /** What the launcher hands to `glean-executor` on standard input, as one line of JSON. */
 export interface LaunchSpec {
   readonly executor: ExecutorId;
@@ -134,6 +139,8 @@ export interface LaunchSpec {
   /** Programs on the node. */
   readonly spawnProgram: string;
   readonly hookProgram: string;
+  /** The hook is this SPANK plugin, listed in the file `stack`; null: it is the program. */
+  readonly plugin: PluginOrder | null;
   readonly budget: BudgetOrder;
   /** How memory of an arriving job is bounded when the hook cannot tell: see executor/budget.ts. */
   readonly memoryIsConsumable: boolean;

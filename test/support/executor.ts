@@ -194,6 +194,7 @@ export class TestNode {
       logFile: join(this.folder, "executor.log"),
       spawnProgram: join(programs.folder, "glean-spawn"),
       hookProgram: join(this.folder, "glean-prolog"),
+      plugin: null,
       budget: {
         budget: { cores: 16, memoryMb: 8_000, gpus: [] },
         seenHookSequence: 0,

@@ -15,6 +15,7 @@ export const facts: ClusterFacts = {
   prologs: ["/usr/libexec/gleaner/glean-prolog"],
   epilogs: ["/usr/libexec/gleaner/glean-epilog"],
   prologFlags: ["Alloc"],
+  pluginStack: "/etc/slurm/plugstack.conf",
   jobsArePinned: false,
   memoryIsConsumable: true,
   maxMemoryPerCoreMb: 2_000,

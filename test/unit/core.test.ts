@@ -307,7 +307,12 @@ describe("metering", () => {
 });
 
 describe("the hook's assurance", () => {
-  const programs = { prolog: facts.prologs[0]!, epilog: facts.epilogs[0]!, prologWrapper: null };
+  const programs = {
+    hook: "prolog",
+    prolog: facts.prologs[0]!,
+    epilog: facts.epilogs[0]!,
+    prologWrapper: null,
+  } as const;
   test("needs the prolog, its flag and the epilog", () => {
     expect(hookProblemOf(facts, programs)).toBeNull();
     expect(hookProblemOf({ ...facts, prologs: [] }, programs)).toContain(
@@ -325,6 +330,13 @@ describe("the hook's assurance", () => {
     expect(
       hookProblemOf({ ...facts, prologs: ["/etc/slurm/prolog.sh"], epilogs: [] }, wrapped),
     ).toBeNull();
+  });
+  test("a plugin needs no program, but the flag and a file that can list it", () => {
+    const plugin = { ...programs, hook: "spank" } as const;
+    const bare = { ...facts, prologs: [], epilogs: [] };
+    expect(hookProblemOf(bare, plugin)).toBeNull();
+    expect(hookProblemOf({ ...bare, prologFlags: [] }, plugin)).toContain("PrologFlags=Alloc");
+    expect(hookProblemOf({ ...bare, pluginStack: null }, plugin)).toContain("PlugStackConfig");
   });
 });
 

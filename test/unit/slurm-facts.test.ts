@@ -66,6 +66,7 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
       prologs: [expect.stringMatching(/\/pro\.sh$/)],
       epilogs: [expect.stringMatching(/\/epi\.sh$/)],
       prologFlags: ["Alloc", "Serial"],
+      pluginStack: expect.stringMatching(/^\/.*srec.*\/plugstack\.conf$/),
       jobsArePinned: false,
       memoryIsConsumable: true,
       maxMemoryPerCoreMb: 4_000,
@@ -76,6 +77,13 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
 describe("readFacts", () => {
   const facts = (lines: string[], limits: MemoryLimit[] = []) =>
     readFacts(Buffer.from(["ClusterName = c", "SLURM_VERSION = 1", ...lines].join("\n")), limits);
+
+  test("where plugins are listed", () => {
+    const conf = "SLURM_CONF = /etc/slurm/slurm.conf";
+    expect(facts([conf, "PlugStackConfig = /a/stack"]).pluginStack).toBe("/a/stack");
+    expect(facts([conf, "PlugStackConfig = (null)"]).pluginStack).toBe("/etc/slurm/plugstack.conf");
+    expect(facts([]).pluginStack).toBeNull();
+  });
 
   test.each([
     [["Prolog = (null)"], []],
