@@ -14,9 +14,10 @@ require_node() {
   fi
 }
 
-# What better-sqlite3 and the node hook are compiled with.
+# What better-sqlite3 and the node hook, a program and a plugin of Slurm's, are compiled with.
 ensure_packages() {
-  "$root/scripts/lib/apt.sh" python3=python3 make=make gcc=gcc g++=g++ /usr/include/stdio.h=libc6-dev
+  "$root/scripts/lib/apt.sh" python3=python3 make=make gcc=gcc g++=g++ /usr/include/stdio.h=libc6-dev \
+    /usr/include/slurm/spank.h=libslurm-dev
 }
 
 # Installs what package-lock.json says, once for each content of it. A node_modules that somebody filled

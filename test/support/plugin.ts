@@ -12,6 +12,9 @@ export const pluginFolder = join(root, "build", "test");
 export function makePlugin(): void {
   mkdirSync(pluginFolder, { recursive: true });
   const make = ["make", "-s", "-C", join(root, "slurm-plugin"), `OUT=${pluginFolder}`];
-  for (const targets of [["all", join(pluginFolder, "selftest")], ["asan"]])
+  for (const targets of [
+    ["all", "spank", join(pluginFolder, "selftest"), join(pluginFolder, "spank_host")],
+    ["asan"],
+  ])
     execFileSync("flock", [join(pluginFolder, ".lock"), ...make, ...targets], { stdio: "pipe" });
 }
