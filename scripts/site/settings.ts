@@ -18,6 +18,7 @@ const installed = [
   "glean-spawn",
   "glean-prolog",
   "glean-epilog",
+  "gleaner.so",
 ];
 
 export type SiteFiles = ReturnType<typeof siteFiles>;
@@ -35,6 +36,8 @@ export function siteFiles(dir: string) {
     run: join(home, "run"),
     logs: join(home, "log"),
     daemonLog: join(home, "gleanerd.log"),
+    /** What slurm.conf's PlugStackConfig names on a site whose hook is the plugin. */
+    pluginStack: join(home, "plugstack.conf"),
     cli: join(programs, "glean.cjs"),
     /** Stays in dist: it finds its compiled packages in the checkout. */
     daemon: join(dist, "gleanerd.cjs"),
@@ -74,6 +77,7 @@ export function install(files: SiteFiles, ports: Ports): void {
   }
   const hook = [`runDir=${files.run}`, `wake=127.0.0.1:${ports.executorPort}`, ""];
   writeFileSync(files.program("hook.conf"), hook.join("\n"), { mode: 0o600 });
+  writeFileSync(files.pluginStack, `optional ${files.program("gleaner.so")}\n`, { mode: 0o644 });
 }
 
 /** Writes gleaner.yaml; `change` overrides whole sections key by key. */
@@ -96,6 +100,7 @@ export function configure(
       spawn: files.program("glean-spawn"),
       prolog: files.program("glean-prolog"),
       epilog: files.program("glean-epilog"),
+      plugin: files.program("gleaner.so"),
     },
   };
   for (const [section, keys] of Object.entries(change))

@@ -23,6 +23,8 @@ const startDeadlineMs = 30_000;
 const stopDeadlineMs = 20_000;
 
 export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
+  /** What slurm.conf runs the hook by, as programs.hook of gleaner.yaml; default: prolog. */
+  hook?: "prolog" | "spank";
   /** Sections of gleaner.yaml with keys that differ from a site's defaults. */
   config?: Record<string, Record<string, unknown>>;
 }
@@ -31,14 +33,13 @@ export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
 export async function startSite(options: SiteOptions): Promise<Site> {
   const files = siteFiles(options.dir);
   const ports = await freePorts();
-  const cluster = await startCluster({
-    ...options,
-    prolog: files.program("glean-prolog"),
-    epilog: files.program("glean-epilog"),
-  });
+  const { hook = "prolog", ...clusterOptions } = options;
+  // slurmd loads plugins when it starts.
+  install(files, ports);
+  const cluster = await startCluster({ ...clusterOptions, ...hookOf(hook, files, options) });
   try {
-    install(files, ports);
-    configure(files, cluster, ports, options.config ?? {});
+    const programs = { hook, ...options.config?.programs };
+    configure(files, cluster, ports, { ...options.config, programs });
     const site = new Site(cluster, files, ports);
     await site.startDaemon();
     return site;
@@ -46,6 +47,13 @@ export async function startSite(options: SiteOptions): Promise<Site> {
     await cluster.stop();
     throw thrown;
   }
+}
+
+function hookOf(hook: "prolog" | "spank", files: SiteFiles, { slurmConfLines = [] }: SiteOptions) {
+  const plugin = ["PrologFlags=Alloc", `PlugStackConfig=${files.pluginStack}`];
+  return hook === "prolog"
+    ? { prolog: files.program("glean-prolog"), epilog: files.program("glean-epilog") }
+    : { slurmConfLines: [...plugin, ...slurmConfLines] };
 }
 
 export class Site {
