@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { parse } from "yaml";
 import { parseConfig } from "../../src/config.js";
 import { hookProblemOf } from "../../src/core/assurance.js";
+import { findPluginLine } from "../../src/executor/plugin-stack.js";
 import { readFacts } from "../../src/slurm/facts.js";
 
 const root = join(import.meta.dirname, "../..");
@@ -58,6 +59,19 @@ describe("slurm.conf.gleaner", () => {
   test("its advice is a line that is understood", () => {
     expect(factsOf(lines).maxMemoryPerCoreMb).toBeNull();
     expect(factsOf(lines.replace("#MaxMemPerCPU", "MaxMemPerCPU")).maxMemoryPerCoreMb).toBe(4_000);
+  });
+});
+
+describe("plugstack.conf.gleaner", () => {
+  const { programs } = parseConfig({}, "the defaults");
+
+  test("lists the default plugin, with nothing else to set", () => {
+    const file = join(root, "configs/plugstack.conf.gleaner");
+    expect(findPluginLine(file, programs.plugin)).toEqual({ kind: "optional", options: [] });
+  });
+
+  test("is quoted by the operators' guide", () => {
+    expect(sample("../docs/operating.md")).toContain(`\noptional ${programs.plugin}\n`);
   });
 });
 
