@@ -16,6 +16,15 @@ export interface Partition {
   readonly preemptMode: string;
 }
 
+/** Nodes kept for some users or for maintenance, from a moment on. */
+export interface Reservation {
+  readonly name: string;
+  readonly nodes: readonly NodeName[];
+  /** Of one that recurs (DAILY, WEEKLY) the next time. */
+  readonly startAtMs: number;
+  readonly endAtMs: number;
+}
+
 /** What `scontrol show config` says that safety rests on; read rarely. */
 export interface ClusterFacts {
   readonly clusterName: string;
@@ -39,6 +48,8 @@ export interface Snapshot {
   readonly nodes: readonly Node[];
   readonly jobs: readonly Job[];
   readonly partitions: readonly Partition[];
+  /** Read at most once a minute, as the partitions are. */
+  readonly reservations: readonly Reservation[];
   /** nowMs() just before the node read was sent: the state is at least as new as this. */
   readonly nodesAskedAtMs: number;
   readonly nodesReadAtMs: number;

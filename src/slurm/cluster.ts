@@ -4,13 +4,14 @@ import { randomBytes } from "node:crypto";
 import type { Cluster } from "../core/ports.js";
 import { GleanerError } from "../model/errors.js";
 import type { Job } from "../model/job.js";
-import type { ClusterFacts, Partition, Snapshot } from "../model/snapshot.js";
+import type { ClusterFacts, Partition, Reservation, Snapshot } from "../model/snapshot.js";
 import { type CommandResult, runCommand } from "./command.js";
 import { readFacts } from "./facts.js";
 import { MAX_UNREADABLE } from "./fields.js";
 import { readJobs, squeueArguments, squeueFormat } from "./jobs.js";
 import { readNodes } from "./nodes.js";
 import { readPartitions } from "./partitions.js";
+import { readReservations } from "./reservations.js";
 
 export interface SlurmClusterOptions {
   /** null: what the Slurm commands find by themselves. */
@@ -21,18 +22,19 @@ export interface SlurmClusterOptions {
   readonly now: () => number;
 }
 
-/** Partitions and configuration change when an administrator changes them. */
+/** Partitions, reservations and configuration change when an administrator changes them. */
 const RARE_READ_INTERVAL_MS = 60_000;
 
 interface RarelyRead {
   readonly readAtMs: number;
   readonly facts: ClusterFacts;
   readonly partitions: readonly Partition[];
+  readonly reservations: readonly Reservation[];
   readonly unreadable: readonly string[];
 }
 
 /**
- * Slurm, read by two commands a snapshot (squeue, then scontrol show node) and two more at most every minute, one
+ * Slurm, read by two commands a snapshot (squeue, then scontrol show node) and three more at most every minute, one
  * after the other. Each call rejects with a GleanerError of code SLURM when a command fails, hangs or is not
  * understood; nothing is remembered of a failed call but its place in `commandCount`.
  */
@@ -49,7 +51,7 @@ class SlurmCluster implements Cluster {
   async readSnapshot(): Promise<Snapshot> {
     const { now } = this.options;
     // The rare reads come before, so that queue and nodes are as fresh as they can be.
-    const { facts, partitions, unreadable: unreadablePartitions } = await this.readRarely();
+    const rare = await this.readRarely();
     const unreadable: string[] = [];
     // The queue before the nodes: a job that starts in between is in the nodes' figures, if not in the queue's.
     const jobsAskedAtMs = now();
@@ -58,14 +60,15 @@ class SlurmCluster implements Cluster {
     const nodeOutput = await this.scontrol(["-o", "-d", "-a", "show", "node"]);
     const nodesReadAtMs = now();
     return {
-      facts,
+      facts: rare.facts,
       nodes: readNodes(outputOf("scontrol", nodeOutput), unreadable),
       jobs,
-      partitions,
+      partitions: rare.partitions,
+      reservations: rare.reservations,
       nodesAskedAtMs,
       nodesReadAtMs,
       jobsAskedAtMs,
-      unreadable: [...unreadablePartitions, ...unreadable].slice(0, MAX_UNREADABLE),
+      unreadable: [...rare.unreadable, ...unreadable].slice(0, MAX_UNREADABLE),
     };
   }
 
@@ -89,6 +92,9 @@ class SlurmCluster implements Cluster {
     const unreadable: string[] = [];
     const partitionOutput = await this.scontrol(["-o", "-a", "show", "partition"]);
     const records = readPartitions(outputOf("scontrol", partitionOutput), unreadable);
+    const reservationOutput = await this.run("scontrol", ["-o", "-a", "show", "reservation"], {
+      SLURM_TIME_FORMAT: "%s",
+    });
     const config = outputOf("scontrol", await this.scontrol(["show", "config"]));
     this.rare = {
       readAtMs,
@@ -97,6 +103,7 @@ class SlurmCluster implements Cluster {
         records.map((record) => record.memoryLimit),
       ),
       partitions: records.map((record) => record.partition),
+      reservations: readReservations(outputOf("scontrol", reservationOutput), unreadable),
       unreadable,
     };
     return this.rare;

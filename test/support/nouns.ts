@@ -89,6 +89,7 @@ export function snapshot(change: Partial<Snapshot> = {}): Snapshot {
     nodes: [node()],
     jobs: [],
     partitions: [],
+    reservations: [],
     nodesAskedAtMs: 99_000,
     nodesReadAtMs: 99_050,
     jobsAskedAtMs: 98_900,

@@ -49,6 +49,7 @@ const read = (recorder: Recorder, atMs: number, jobs: Job[], unreadable: string[
     nodes: [],
     jobs,
     partitions: [],
+    reservations: [],
     nodesAskedAtMs: atMs,
     nodesReadAtMs: atMs,
     jobsAskedAtMs: atMs,

@@ -25,6 +25,7 @@ beforeEach(() => {
     "scontrol",
     `case "$*" in
       *partition) cat ${recorded}/partitions.txt ;;
+      *reservation) cat ${recorded}/../22.05/reservations.txt ;;
       *config) cat ${recorded}/config.txt ;;
       *"show node") cat ${recorded}/nodes.txt ;;
     esac`,
@@ -48,7 +49,11 @@ const calls = () => readFileSync(join(folder, "log"), "utf8").trim().split("\n")
 
 const queueCall = "squeue -h -a --local --noconvert -t all";
 const nodesCall = "scontrol -o -d -a show node";
-const rareCalls = ["scontrol -o -a show partition", "scontrol show config"];
+const rareCalls = [
+  "scontrol -o -a show partition",
+  "scontrol -o -a show reservation",
+  "scontrol show config",
+];
 
 describe("readSnapshot", () => {
   test("holds what the commands said, the queue asked before the nodes", async () => {
@@ -57,6 +62,7 @@ describe("readSnapshot", () => {
     expect(snapshot.nodes).toHaveLength(8);
     expect(snapshot.jobs).toHaveLength(16);
     expect(snapshot.partitions).toHaveLength(4);
+    expect(snapshot.reservations).toHaveLength(3);
     expect(snapshot.facts.clusterName).toBe("recorded");
     expect(snapshot.unreadable).toEqual([]);
     expect(snapshot.jobsAskedAtMs).toBeLessThan(snapshot.nodesAskedAtMs);
@@ -67,11 +73,11 @@ describe("readSnapshot", () => {
     await cluster.readSnapshot();
     clockMs += 59_000;
     await cluster.readSnapshot();
-    expect(calls().slice(4)).toEqual([queueCall, nodesCall]);
+    expect(calls().slice(5)).toEqual([queueCall, nodesCall]);
     clockMs += 2_000;
     await cluster.readSnapshot();
-    expect(calls().slice(6)).toEqual([...rareCalls, queueCall, nodesCall]);
-    expect(cluster.commandCount()).toBe(10);
+    expect(calls().slice(7)).toEqual([...rareCalls, queueCall, nodesCall]);
+    expect(cluster.commandCount()).toBe(12);
   });
 
   test("each queue is asked with another mark", async () => {

@@ -1,0 +1,41 @@
+// Reservations, from `scontrol -o show reservation`.
+
+import type { Reservation } from "../model/snapshot.js";
+import { linesOf, noteUnreadable, readFields, readWord } from "./fields.js";
+import { expandHostList } from "./hostlist.js";
+import { readTimeMs } from "./times.js";
+
+/** What scontrol prints instead of a list. */
+const none = "No reservations in the system";
+/** The name comes first and may be anything but what follows it. */
+const beginning = /^ReservationName=(.{1,256}?) (?=StartTime=)/;
+
+/**
+ * All reservations of the output (with times as SLURM_TIME_FORMAT=%s gives them); those of licenses alone have no
+ * nodes. A line that cannot be read goes to `unreadable`.
+ */
+export function readReservations(output: Buffer, unreadable: string[]): Reservation[] {
+  const reservations: Reservation[] = [];
+  for (const line of linesOf(output)) {
+    if (line === none) continue;
+    const reservation = readReservation(line);
+    if (reservation === null) noteUnreadable(unreadable, line);
+    else reservations.push(reservation);
+  }
+  return reservations;
+}
+
+function readReservation(line: string): Reservation | null {
+  const found = beginning.exec(line);
+  if (found === null) return null;
+  const fields = readFields(line.slice(found[0].length));
+  const startAtMs = readTimeMs(fields.get("StartTime") ?? "");
+  const endAtMs = readTimeMs(fields.get("EndTime") ?? "");
+  if (startAtMs === null || endAtMs === null) return null;
+  try {
+    const nodes = expandHostList(readWord(fields.get("Nodes")) ?? "");
+    return { name: found[1]!, nodes, startAtMs, endAtMs };
+  } catch {
+    return null;
+  }
+}
