@@ -2,6 +2,7 @@
 
 import type { UnusableReason } from "../model/hole.js";
 import type { Invocation } from "../model/invocation.js";
+import type { HoleEnd } from "../model/prediction.js";
 import { fits, type Resources } from "../model/resources.js";
 
 /** One sentence without a full stop; shown by `glean info`, `glean explain` and in plans. */
@@ -31,6 +32,22 @@ export function describeReason(reason: UnusableReason): string {
       return `a job is planned to start there in ${reason.endsInMs} ms`;
     case "launchFailing":
       return `the last start failed (${reason.detail}); next try in ${Math.ceil(reason.retryInMs / 1000)} s`;
+  }
+}
+
+/** When a hole is expected to close, how sure that is and what it rests on: one sentence without a full stop. */
+export function describeEnd(end: HoleEnd, nowMs: number): string {
+  const inSeconds = Math.ceil(Math.max(0, (end.endsAtMs ?? nowMs) - nowMs) / 1_000);
+  const sure = `${Math.round(end.confidence * 100)} % sure`;
+  switch (end.source) {
+    case "planned":
+      return `Slurm plans to start a job there in ${inSeconds} s (${sure})`;
+    case "reservation":
+      return `a reservation of the node begins in ${inSeconds} s (${sure})`;
+    case "survival":
+      return `nothing is planned there; a hole of its age lasts another ${inSeconds} s in half of the cases (${sure}, learned from past holes)`;
+    case "none":
+      return "nothing is planned there, and nothing is known of how long such holes last";
   }
 }
 

@@ -5,7 +5,8 @@ import type { NodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
 import type { Resources } from "../model/resources.js";
 import type { ClusterFacts, Snapshot } from "../model/snapshot.js";
-import { predictedEnds } from "./lifetime.js";
+import { type KnownEnd, plannedEnds, survivalEnd } from "./lifetime.js";
+import type { Survival } from "./survival.js";
 
 /** What the site allows; comes from the configuration. */
 export interface HolePolicy {
@@ -15,6 +16,8 @@ export interface HolePolicy {
   /** A hole with less memory is of no use to any function. */
   readonly minimumMemoryMb: number;
   readonly minimumHoleMs: number;
+  /** An executor leaves, and no work is expected to run, this long before a planned start; left out: at the start. */
+  readonly vacateMs?: number;
   /** An older snapshot yields no holes. */
   readonly staleMs: number;
 }
@@ -28,6 +31,10 @@ export interface HoleContext {
   readonly hookProblem: string | null;
   /** Nodes on which a start failed lately: no start before `retryAtMs`. */
   readonly failing: ReadonlyMap<NodeName, { readonly detail: string; readonly retryAtMs: number }>;
+  /** When the hole that is on a node opened, as far as it was watched; without it holes are as young as the snapshot. */
+  readonly openedAtMs?: (node: NodeName) => number | null;
+  /** How long holes last here; without it nothing is predicted where Slurm plans nothing. */
+  readonly survival?: Survival;
 }
 
 export interface Holes {
@@ -49,30 +56,38 @@ const harmlessFlags: ReadonlySet<string> = new Set([
 /** Every node of the snapshot is in exactly one of the two lists. */
 export function findHoles(snapshot: Snapshot, policy: HolePolicy, context: HoleContext): Holes {
   const ageMs = context.nowMs - snapshot.nodesAskedAtMs;
-  const ends = predictedEnds(snapshot.jobs, context.nowMs);
+  const ends = plannedEnds(snapshot, context.nowMs);
   const holes: Hole[] = [];
   const unusable: UnusableNode[] = [];
   for (const node of snapshot.nodes) {
     const free = freeOf(node, policy, snapshot.facts);
-    const endsAtMs = ends.get(node.name) ?? null;
+    const planned = ends.get(node.name);
+    const plannedAtMs = planned?.endsAtMs ?? null;
     const reason =
       ageMs > policy.staleMs
         ? ({ kind: "stale", ageMs } as const)
-        : whyUnusable(node, free, endsAtMs, policy, context, snapshot.facts);
+        : whyUnusable(node, free, plannedAtMs, policy, context, snapshot.facts);
     if (reason !== null) {
       const idleCores = Math.max(0, node.cores - node.allocatedCores);
       unusable.push({ node: node.name, reason, idleCores });
       continue;
     }
-    holes.push({
-      node: node.name,
-      kind: node.allocatedCores === 0 ? "wholeNode" : "fragment",
-      free,
-      sinceMs: snapshot.nodesAskedAtMs,
-      predictedEndAtMs: endsAtMs,
-    });
+    const sinceMs = context.openedAtMs?.(node.name) ?? snapshot.nodesAskedAtMs;
+    holes.push(holeOn(node, free, sinceMs, planned, context));
   }
   return { holes, unusable };
+}
+
+function holeOn(
+  { name, allocatedCores }: Node,
+  free: Resources,
+  sinceMs: number,
+  planned: KnownEnd | undefined,
+  { nowMs, survival }: HoleContext,
+): Hole {
+  const kind = allocatedCores === 0 ? "wholeNode" : "fragment";
+  const end = planned ?? survivalEnd(survival, kind, nowMs - sinceMs, nowMs);
+  return { node: name, kind, free, sinceMs, predictedEndAtMs: planned?.endsAtMs ?? null, end };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Plan, PlanStep } from "../model/plan.js";
 import type { Resources } from "../model/resources.js";
 import type { Snapshot } from "../model/snapshot.js";
 import { describeReason } from "./explain.js";
-import { findHoles, type HoleContext, type HolePolicy, type Holes } from "./holes.js";
+import { findHoles, freeOf, type HoleContext, type HolePolicy, type Holes } from "./holes.js";
 
 export interface PlanInput {
   readonly snapshot: Snapshot;
@@ -29,7 +29,7 @@ export function makePlan(input: PlanInput): Plan {
     if (executor.state !== "gone") byNode.set(executor.node, executor);
   const steps = [
     ...resizesAndStarts(found.holes, byNode, input.maxStarts),
-    ...departures(found, byNode, input.snapshot),
+    ...departures(found, byNode, input),
   ];
   return {
     steps,
@@ -70,14 +70,14 @@ function resizesAndStarts(
 function departures(
   found: Holes,
   executors: ReadonlyMap<NodeName, Executor>,
-  snapshot: Snapshot,
+  { snapshot, policy }: PlanInput,
 ): PlanStep[] {
   const holes = new Set(found.holes.map((hole) => hole.node));
   const reasons = new Map(found.unusable.map((each) => [each.node, each]));
   const steps: PlanStep[] = [];
   for (const executor of executors.values()) {
     if (holes.has(executor.node)) continue;
-    const step = departure(executor, reasons.get(executor.node), snapshot);
+    const step = departure(executor, reasons.get(executor.node), snapshot, policy);
     if (step !== null) steps.push(step);
   }
   return steps;
@@ -88,6 +88,7 @@ function departure(
   executor: Executor,
   unusable: UnusableNode | undefined,
   snapshot: Snapshot,
+  policy: HolePolicy,
 ): PlanStep | null {
   const about = { executor: executor.id, node: executor.node };
   if (unusable === undefined)
@@ -104,8 +105,16 @@ function departure(
     case "drained":
     case "partition":
     case "owner":
-    case "tooShort":
       return { kind: "drain", ...about, reason };
+    case "tooShort": {
+      // Too short for a start; an executor that is there goes on with work that ends in time.
+      if (unusable.reason.endsInMs <= (policy.vacateMs ?? 0))
+        return { kind: "drain", ...about, reason };
+      const node = snapshot.nodes.find((each) => each.name === executor.node)!;
+      return executor.state === "draining"
+        ? null
+        : { kind: "resize", ...about, budget: freeOf(node, policy), reason };
+    }
     case "full":
     case "memory":
     case "noHook":

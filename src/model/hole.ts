@@ -1,15 +1,18 @@
 // A hole: what one node leaves idle from a moment on; or why the node has none that may be used.
 
 import type { NodeName } from "./ids.js";
+import type { HoleEnd, HoleKind } from "./prediction.js";
 import type { Resources } from "./resources.js";
 
 export interface Hole {
   readonly node: NodeName;
-  readonly kind: "wholeNode" | "fragment";
+  readonly kind: HoleKind;
   readonly free: Resources;
   readonly sinceMs: number;
-  /** When the hole is expected to close; null: nothing speaks of an end. */
+  /** When Slurm plans to close the hole (a job, a reservation); null: nothing is planned. */
   readonly predictedEndAtMs: number | null;
+  /** The best that is known of its end: what is planned, else what past holes tell. */
+  readonly end: HoleEnd;
 }
 
 /** Why (part of) a node is not harvested; shown by `glean explain` and `glean info`. */
