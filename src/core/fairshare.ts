@@ -1,14 +1,99 @@
-// Whose turn it is: the user who holds the fewest cores now goes first, then who waits longest.
+// Whose turn it is in one round: users by what they hold, and of each user the groups of the waiting, oldest head first.
 
-import type { Waiting } from "./queue.js";
+import type { Waiting, WaitingQueue } from "./queue.js";
 
-/** Negative when `left` goes first. `coresHeld` is what each user's running attempts hold now. */
-export function compareTurns(
-  left: Waiting,
-  right: Waiting,
-  coresHeld: ReadonlyMap<string, number>,
-): number {
-  const held = (coresHeld.get(left.user) ?? 0) - (coresHeld.get(right.user) ?? 0);
-  if (left.user !== right.user && held !== 0) return held;
-  return left.id - right.id;
+/** A group of the queue, and how far this round came in it. */
+export interface Cursor {
+  waiting: Waiting;
+  readonly rest: Iterator<Waiting>;
+}
+
+interface User {
+  readonly name: string;
+  held: number;
+  /** By the ids of their heads, the oldest last. */
+  readonly cursors: Cursor[];
+}
+
+export function cursorsOf(queue: WaitingQueue): Cursor[] {
+  const cursors: Cursor[] = [];
+  for (const group of queue.groupsInOrder()) {
+    const rest = group[Symbol.iterator]();
+    const first = rest.next();
+    if (!first.done) cursors.push({ waiting: first.value, rest });
+  }
+  return cursors;
+}
+
+/** Counts what this round gave to each user into `coresHeld`. */
+export class Turns {
+  private readonly users: User[] = [];
+  private current: User | null = null;
+
+  constructor(
+    cursors: readonly Cursor[],
+    private readonly coresHeld: Map<string, number>,
+  ) {
+    const byName = new Map<string, User>();
+    for (const cursor of [...cursors].sort((left, right) => right.waiting.id - left.waiting.id)) {
+      const { user: name } = cursor.waiting;
+      let user = byName.get(name);
+      if (user === undefined) {
+        user = { name, held: coresHeld.get(name) ?? 0, cursors: [] };
+        byName.set(name, user);
+        this.users.push(user);
+      }
+      user.cursors.push(cursor);
+    }
+  }
+
+  /** The user who holds the fewest cores goes first, then who waits longest. */
+  next(): Cursor | null {
+    this.current = null;
+    for (const user of this.users)
+      if (this.current === null || goesBefore(user, this.current)) this.current = user;
+    return this.current?.cursors.at(-1) ?? null;
+  }
+
+  took(): void {
+    const user = this.current!;
+    const cursor = user.cursors.pop()!;
+    user.held += cursor.waiting.cores;
+    this.coresHeld.set(user.name, user.held);
+    const following = cursor.rest.next();
+    if (!following.done) {
+      cursor.waiting = following.value;
+      insert(user.cursors, cursor);
+    }
+    this.forgetIfDone(user);
+  }
+
+  /** The group is out of this round. */
+  drop(): void {
+    this.current!.cursors.pop();
+    this.forgetIfDone(this.current!);
+  }
+
+  private forgetIfDone(user: User): void {
+    if (user.cursors.length > 0) return;
+    this.users[this.users.indexOf(user)] = this.users.at(-1)!;
+    this.users.pop();
+  }
+}
+
+const goesBefore = (left: User, right: User): boolean =>
+  left.held !== right.held
+    ? left.held < right.held
+    : left.cursors.at(-1)!.waiting.id < right.cursors.at(-1)!.waiting.id;
+
+/** Keeps the order by id, the oldest last. */
+function insert(cursors: Cursor[], cursor: Cursor): void {
+  let low = 0;
+  let high = cursors.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (cursors[middle]!.waiting.id > cursor.waiting.id) low = middle + 1;
+    else high = middle;
+  }
+  cursors.splice(low, 0, cursor);
 }

@@ -1,19 +1,12 @@
-// Which waiting invocation goes to which executor.
+// Which waiting invocation goes to which executor: long ones where they will survive, short ones into short holes.
 
 import type { ExecutorId, InvocationId } from "../model/ids.js";
-import { compareTurns } from "./fairshare.js";
-import type { Waiting, WaitingQueue } from "./queue.js";
+import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
+import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
+import { type Found, type OpenSlot, type Slot, Slots } from "./slots.js";
+import type { Survival } from "./survival.js";
 
-/** A ready executor as placement sees it. */
-export interface Slot {
-  readonly executor: ExecutorId;
-  readonly budgetCores: number;
-  readonly budgetMemoryMb: number;
-  readonly freeCores: number;
-  readonly freeMemoryMb: number;
-  /** null: nothing speaks of an end. */
-  readonly endsAtMs: number | null;
-}
+export type { Slot };
 
 export interface Assignment {
   readonly invocation: InvocationId;
@@ -25,17 +18,33 @@ export interface PlacementPolicy {
   readonly starvingAfterMs: number;
   /** Assignments made in one round: bounds one turn of the event loop. */
   readonly maxAssignments: number;
+  /** Left out: work is expected to take its time limit, and holes to last until something is planned. */
+  readonly prediction?: Prediction;
 }
 
-interface OpenSlot {
-  readonly slot: Slot;
-  freeCores: number;
-  freeMemoryMb: number;
+/** What is expected of holes and of work. */
+export interface Prediction {
+  readonly survival: Survival;
+  /** Milliseconds; at most the time limit, and one of few values for each function. */
+  expectedMs(waiting: Waiting): number;
+  /** No work is begun that is not expected to end this long before a planned start. */
+  readonly vacateMs: number;
+  /** Since when each group (waitingKey) has passed over slots in the hope of better ones; `place` keeps it. */
+  readonly passingSinceMs: Map<string, number>;
 }
+
+/** While it is patient, work takes only what gives it this share of the chance it has in the best hole that is large enough. */
+const acceptedShare = 0.9;
 
 /**
  * Takes the waiting in turn (fair share, then age) and gives each the executor that fits best. The queue is not
  * changed; what comes back fits, all together, into the slots' free cores and memory.
+ *
+ * With a prediction, work passes over a slot in whose hole it would survive less likely than elsewhere, first in the hope that
+ * others can use it better; what nobody took is then offered to all again, so that nothing is left idle. Each group's patience
+ * ends after starvingAfterMs and its expected run time: then it takes what there is. Work is not begun where something is planned
+ * before its expected end, unless its patience is over and no executor that is large enough has a later end. O(slots + waiting
+ * groups + assignments × kinds of holes).
  */
 export function place(
   queue: WaitingQueue,
@@ -44,68 +53,89 @@ export function place(
   nowMs: number,
   policy: PlacementPolicy,
 ): readonly Assignment[] {
-  const open = slots.map((slot) => ({
-    slot,
-    freeCores: slot.freeCores,
-    freeMemoryMb: slot.freeMemoryMb,
-  }));
-  const kept = keptForStarving(queue, open, nowMs, policy);
-  const turns = new Turns(queue, coresHeldNow);
-  const assignments: Assignment[] = [];
-  while (assignments.length < policy.maxAssignments) {
-    const waiting = turns.next();
-    if (waiting === null) break;
-    const best = bestFit(waiting, open, kept, nowMs);
-    if (best === null) {
-      turns.skipGroup();
-      continue;
-    }
-    best.freeCores -= waiting.cores;
-    best.freeMemoryMb -= waiting.memoryMb;
-    assignments.push({ invocation: waiting.id, executor: best.slot.executor });
-    turns.took();
-  }
-  return assignments;
+  const round = new Round(queue, slots, nowMs, policy);
+  const coresHeld = new Map(coresHeldNow);
+  const passed = round.run(new Turns(cursorsOf(queue), coresHeld), "choosy");
+  round.run(new Turns(passed, coresHeld), "any");
+  return round.assignments;
 }
 
-/** Walks the groups' members in turn, counting what this round already gave to each user. */
-class Turns {
-  private readonly cursors: { iterator: Iterator<Waiting>; waiting: Waiting }[] = [];
-  private readonly coresHeld: Map<string, number>;
-  private current = -1;
+class Round {
+  readonly assignments: Assignment[] = [];
+  private readonly slots: Slots;
+  private readonly kept: Kept | null;
 
-  constructor(queue: WaitingQueue, coresHeldNow: ReadonlyMap<string, number>) {
-    this.coresHeld = new Map(coresHeldNow);
-    for (const group of queue.groupsInOrder()) {
-      const iterator = group[Symbol.iterator]();
-      const first = iterator.next();
-      if (!first.done) this.cursors.push({ iterator, waiting: first.value });
+  constructor(
+    queue: WaitingQueue,
+    slots: readonly Slot[],
+    private readonly nowMs: number,
+    private readonly policy: PlacementPolicy,
+  ) {
+    this.slots = new Slots(slots, nowMs, policy.prediction ?? {});
+    this.kept = keptForStarving(queue, this.slots, nowMs, policy);
+    const passing = policy.prediction?.passingSinceMs ?? new Map<string, number>();
+    for (const key of passing.keys()) if (!queue.hasGroup(key)) passing.delete(key);
+  }
+
+  /** Returns the groups that something fits but that passed it over. */
+  run(turns: Turns, mood: "choosy" | "any"): Cursor[] {
+    const passed: Cursor[] = [];
+    while (this.assignments.length < this.policy.maxAssignments) {
+      const cursor = turns.next();
+      if (cursor === null) break;
+      const { waiting } = cursor;
+      const found = this.slots.mayFit(waiting) ? this.bestFor(waiting) : null;
+      if (found === null) {
+        turns.drop();
+      } else if (this.takes(waiting, found, mood)) {
+        found.bucket.take(found, waiting);
+        this.assignments.push({
+          invocation: waiting.id,
+          executor: found.open.slot.executor,
+        });
+        turns.took();
+      } else {
+        passed.push(cursor);
+        turns.drop();
+      }
     }
+    return passed;
   }
 
-  next(): Waiting | null {
-    this.current = -1;
-    for (let index = 0; index < this.cursors.length; index++) {
-      const best = this.cursors[this.current];
-      const candidate = this.cursors[index]!;
-      if (!best || compareTurns(candidate.waiting, best.waiting, this.coresHeld) < 0)
-        this.current = index;
+  private expectedMs(waiting: Waiting): number {
+    return this.policy.prediction?.expectedMs(waiting) ?? waiting.timeLimitMs;
+  }
+
+  private bestFor(waiting: Waiting): Found | null {
+    const { kept } = this;
+    const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
+    return this.slots.bestFor(waiting, this.expectedMs(waiting), except);
+  }
+
+  private takes(waiting: Waiting, { bucket }: Found, mood: "choosy" | "any"): boolean {
+    const { prediction, starvingAfterMs } = this.policy;
+    if (prediction === undefined) return true;
+    const { passingSinceMs } = prediction;
+    const expectedMs = this.expectedMs(waiting);
+    const key = waitingKey(waiting);
+    const sinceMs = passingSinceMs.get(key);
+    const passedForMs = sinceMs === undefined ? 0 : this.nowMs - sinceMs;
+    const patience = Math.max(0, 1 - passedForMs / (starvingAfterMs + expectedMs));
+    const wanted = acceptedShare * this.slots.bestChance(waiting, expectedMs);
+    const isDoomed = bucket.endsBefore(expectedMs);
+    if (!isDoomed && bucket.chance(expectedMs) >= wanted) {
+      passingSinceMs.delete(key);
+      return true;
     }
-    return this.cursors[this.current]?.waiting ?? null;
+    if (sinceMs === undefined) passingSinceMs.set(key, this.nowMs);
+    if (isDoomed) return patience === 0 && this.nothingOutlasts(waiting, expectedMs);
+    return mood === "any" || bucket.chance(expectedMs) >= wanted * patience;
   }
 
-  took(): void {
-    const cursor = this.cursors[this.current]!;
-    const { user, cores } = cursor.waiting;
-    this.coresHeld.set(user, (this.coresHeld.get(user) ?? 0) + cores);
-    const following = cursor.iterator.next();
-    if (following.done) this.skipGroup();
-    else cursor.waiting = following.value;
-  }
-
-  /** Nothing that needs the same can be placed either. */
-  skipGroup(): void {
-    this.cursors.splice(this.current, 1);
+  private nothingOutlasts(waiting: Waiting, expectedMs: number): boolean {
+    return !this.slots.buckets.some(
+      (bucket) => !bucket.endsBefore(expectedMs) && bucket.couldFit(waiting),
+    );
   }
 }
 
@@ -117,7 +147,7 @@ interface Kept {
 
 function keptForStarving(
   queue: WaitingQueue,
-  open: readonly OpenSlot[],
+  slots: Slots,
   nowMs: number,
   policy: PlacementPolicy,
 ): Kept | null {
@@ -125,43 +155,15 @@ function keptForStarving(
   for (const group of queue.groupsInOrder()) {
     const [head] = group;
     if (head === undefined || nowMs - head.submittedAtMs < policy.starvingAfterMs) continue;
-    if (open.some((each) => fitsFree(head, each))) continue;
+    if (slots.mayFit(head)) continue;
     if (starving === null || head.id < starving.id) starving = head;
   }
   if (starving === null) return null;
-  const wanted = starving;
-  const candidates = open
-    .filter(
-      ({ slot }) => slot.budgetCores >= wanted.cores && slot.budgetMemoryMb >= wanted.memoryMb,
-    )
-    .sort((left, right) => right.freeCores - left.freeCores);
-  return candidates[0] === undefined
-    ? null
-    : { executor: candidates[0].slot.executor, waiting: wanted.id };
-}
-
-const fitsFree = (waiting: Waiting, open: OpenSlot): boolean =>
-  waiting.cores <= open.freeCores && waiting.memoryMb <= open.freeMemoryMb;
-
-/** Survival first (does the hole outlast the time limit?), then the fewest cores left over, so that wide gaps stay wide. */
-function bestFit(
-  waiting: Waiting,
-  open: readonly OpenSlot[],
-  kept: Kept | null,
-  nowMs: number,
-): OpenSlot | null {
   let best: OpenSlot | null = null;
-  for (const candidate of open) {
-    if (!fitsFree(waiting, candidate)) continue;
-    if (kept !== null && candidate.slot.executor === kept.executor && waiting.id !== kept.waiting)
-      continue;
-    if (best === null || isBetter(candidate, best, nowMs + waiting.timeLimitMs)) best = candidate;
+  for (const open of slots.all) {
+    const { budgetCores, budgetMemoryMb } = open.slot;
+    if (budgetCores < starving.cores || budgetMemoryMb < starving.memoryMb) continue;
+    if (best === null || open.freeCores > best.freeCores) best = open;
   }
-  return best;
-}
-
-function isBetter(candidate: OpenSlot, best: OpenSlot, neededUntilMs: number): boolean {
-  const lasts = (open: OpenSlot) => Math.min(open.slot.endsAtMs ?? neededUntilMs, neededUntilMs);
-  const difference = lasts(candidate) - lasts(best);
-  return difference !== 0 ? difference > 0 : candidate.freeCores < best.freeCores;
+  return best === null ? null : { executor: best.slot.executor, waiting: starving.id };
 }

@@ -11,10 +11,13 @@ export interface Waiting {
   readonly memoryMb: number;
   readonly timeLimitMs: number;
   readonly submittedAtMs: number;
+  /** What its run time is learned by (functionKey); left out: by nothing. */
+  readonly functionKey?: string;
 }
 
-const groupKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.timeLimitMs}/${waiting.user}`;
+/** Those with the same key are of one user, need the same, and are expected to run as long. */
+export const waitingKey = (waiting: Waiting): string =>
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}`;
 
 /** Those of one user that need the same, oldest first. */
 class Group implements Iterable<Waiting> {
@@ -66,7 +69,7 @@ export class WaitingQueue {
   add(waiting: Waiting): void {
     assert(!this.byId.has(waiting.id), `invocation ${waiting.id} waits once`);
     this.byId.set(waiting.id, waiting);
-    const key = groupKey(waiting);
+    const key = waitingKey(waiting);
     let group = this.groups.get(key);
     if (group === undefined) {
       group = new Group();
@@ -80,7 +83,7 @@ export class WaitingQueue {
     const waiting = this.byId.get(id);
     if (waiting === undefined) return false;
     this.byId.delete(id);
-    const key = groupKey(waiting);
+    const key = waitingKey(waiting);
     const group = this.groups.get(key)!;
     group.remove(id);
     if (group.size === 0) this.groups.delete(key);
@@ -92,6 +95,11 @@ export class WaitingQueue {
     let count = 0;
     for (const other of this.byId.keys()) if (other < id) count++;
     return count;
+  }
+
+  /** Whether any waits with this waitingKey. */
+  hasGroup(key: string): boolean {
+    return this.groups.has(key);
   }
 
   /** The groups, none of them empty, each oldest first. */

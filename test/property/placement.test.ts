@@ -2,8 +2,14 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type PlacementPolicy, place, type Slot } from "../../src/core/placement.js";
+import {
+  type PlacementPolicy,
+  type Prediction,
+  place,
+  type Slot,
+} from "../../src/core/placement.js";
 import { type Waiting, WaitingQueue } from "../../src/core/queue.js";
+import { SurvivalModel } from "../../src/core/survival.js";
 import { executorId, invocationId } from "../../src/model/ids.js";
 
 const policy: PlacementPolicy = { starvingAfterMs: 10_000, maxAssignments: 50 };
@@ -139,6 +145,144 @@ describe("place", () => {
       policy,
     );
     expect(chosen[0]!.executor).toBe("tight");
+  });
+});
+
+describe("place with a prediction", () => {
+  /** Young holes mostly close within seconds, old ones last. */
+  const survival = new SurvivalModel();
+  for (let index = 0; index < 1_000; index++)
+    for (const toAgeMs of [3_000, 5_000, 8_000, 3_600_000])
+      survival.record({ kind: "wholeNode", fromAgeMs: 0, toAgeMs, closed: true });
+
+  const predicting = (change: Partial<Prediction> = {}): PlacementPolicy => ({
+    ...policy,
+    prediction: {
+      survival,
+      expectedMs: (each) => each.timeLimitMs,
+      vacateMs: 200,
+      passingSinceMs: new Map(),
+      ...change,
+    },
+  });
+  const young = (name: string, change: Partial<Slot> = {}) =>
+    slot(name, 1, { openedAtMs: nowMs, ...change });
+  const old = (name: string, change: Partial<Slot> = {}) =>
+    slot(name, 1, { openedAtMs: nowMs - 120_000, ...change });
+  const short = (id: number) => waiting(id, { timeLimitMs: 100 });
+  const long = (id: number) => waiting(id, { timeLimitMs: 60_000 });
+  const placed = (all: Waiting[], slots: Slot[], by = predicting(), atMs = nowMs) =>
+    place(queueOf(all), slots, new Map(), atMs, by).map((each) => [each.invocation, each.executor]);
+
+  test("long work goes where it survives, short work into short holes, whoever is first", () => {
+    const slots = [young("young"), old("old")];
+    expect(placed([long(1), short(2)], slots).sort()).toEqual([
+      [1, "old"],
+      [2, "young"],
+    ]);
+    expect(placed([short(1), long(2)], slots).sort()).toEqual([
+      [1, "young"],
+      [2, "old"],
+    ]);
+  });
+
+  test("a long one passes over a risky slot that a younger short one can use, but leaves none idle", () => {
+    const slots = [young("young"), old("busy", { freeCores: 0 })];
+    expect(placed([long(1), short(2)], slots)).toEqual([[2, "young"]]);
+    expect(placed([long(1)], slots)).toEqual([[1, "young"]]);
+  });
+
+  test("patience ends: a group that was passed over long enough takes what there is", () => {
+    const slots = [young("young"), old("busy", { freeCores: 0 })];
+    const by = predicting();
+    expect(placed([long(1), short(2)], slots, by)).toEqual([[2, "young"]]);
+    const later = nowMs + policy.starvingAfterMs + 60_000;
+    const fresh = [young("young", { openedAtMs: later }), slots[1]!];
+    expect(placed([long(1), short(2)], fresh, by, later)).toEqual([[1, "young"]]);
+    // A group that is gone is forgotten.
+    placed([short(2)], [], by);
+    expect(by.prediction!.passingSinceMs.size).toBe(0);
+  });
+
+  test("nothing is begun that a planned start would end, but short work until shortly before", () => {
+    const ending = (inMs: number) => [young("ending", { endsAtMs: nowMs + inMs })];
+    expect(placed([long(1)], [...ending(30_000), old("later", { freeCores: 0 })])).toEqual([]);
+    expect(placed([short(1)], ending(500))).toEqual([[1, "ending"]]);
+    expect(placed([short(1)], ending(250))).toEqual([]);
+  });
+
+  test("work that fits before no planned start runs when its patience is over, in the hole that ends last", () => {
+    const slots = [20_000, 50_000].map((inMs) =>
+      young(`in${inMs}`, { endsAtMs: nowMs + 1_000_000 + inMs }),
+    );
+    const by = predicting();
+    const atMs = nowMs + 1_000_000;
+    expect(placed([long(1)], slots, by, atMs - 80_000)).toHaveLength(1);
+    expect(placed([long(1)], slots, by, atMs - 1_000)).toEqual([]);
+    const later = atMs - 1_000 + 70_000;
+    const renewed = slots.map((each) => ({ ...each, endsAtMs: each.endsAtMs! + 70_000 }));
+    expect(placed([long(1)], renewed, by, later)).toEqual([[1, "in50000"]]);
+  });
+
+  test("no class of durations starves, whatever holes there are and however others press", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 3_600_000 }), { minLength: 1, maxLength: 5 }),
+        fc.constantFrom(100, 1_000, 60_000, 600_000),
+        fc.boolean(),
+        (agesMs, durationMs, sameUser) => {
+          const by = predicting();
+          const queue = new WaitingQueue();
+          queue.add(waiting(1, { timeLimitMs: durationMs, user: "long" }));
+          for (let id = 2; id < 40; id++)
+            queue.add(waiting(id, { timeLimitMs: 50, user: sameUser ? "long" : `u${id % 3}` }));
+          // Each round the same slot is free, be it the worst, and others could fill it each time.
+          const patienceMs = policy.starvingAfterMs + durationMs;
+          for (let round = 0; round <= 12; round++) {
+            const atMs = nowMs + Math.ceil((patienceMs / 10) * round);
+            const slots = agesMs.map((ageMs, index) =>
+              slot(`x${index}`, 1, {
+                openedAtMs: atMs - ageMs,
+                freeCores: index === 0 ? 1 : 0,
+              }),
+            );
+            const first = place(queue, slots, new Map(), atMs, by)[0];
+            if (first?.invocation === 1) return;
+          }
+          throw new Error("it never ran");
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test("with predictions too, what is assigned fits, and what fits and would end in time is not left out", () => {
+    fc.assert(
+      fc.property(anyWaiting, anySlots, (all, slots) => {
+        const young = all.map((each) => ({ ...each, submittedAtMs: nowMs }));
+        const by = { ...predicting(), maxAssignments: 1_000 };
+        const assignments = place(queueOf(young), slots, new Map(), nowMs, by);
+        const done = new Set(assignments.map((each) => each.invocation));
+        for (const each of slots) {
+          const given = assignments
+            .filter((assignment) => assignment.executor === each.executor)
+            .map((assignment) => young.find((one) => one.id === assignment.invocation)!);
+          const cores = each.freeCores - given.reduce((sum, one) => sum + one.cores, 0);
+          const memoryMb = each.freeMemoryMb - given.reduce((sum, one) => sum + one.memoryMb, 0);
+          expect(Math.min(cores, memoryMb)).toBeGreaterThanOrEqual(0);
+          const left = young.filter(({ id }) => !done.has(id));
+          // Planned ends are rounded down by a quarter of an octave at most.
+          const lastsMs = each.endsAtMs === null ? 1e9 : (each.endsAtMs - nowMs - 200) * 0.8;
+          const fitting = left.filter((one) => one.cores <= cores && one.memoryMb <= memoryMb);
+          expect(fitting.filter((one) => one.timeLimitMs <= lastsMs)).toEqual([]);
+          for (const one of given)
+            expect(one.timeLimitMs).toBeLessThanOrEqual(
+              each.endsAtMs === null ? 1e9 : each.endsAtMs - nowMs - 200,
+            );
+        }
+      }),
+      { numRuns: 1_000 },
+    );
   });
 });
 

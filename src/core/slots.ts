@@ -1,0 +1,266 @@
+// The free places of all ready executors, grouped by what their holes promise, so that a round looks at groups and not at each.
+
+import type { ExecutorId } from "../model/ids.js";
+import type { HoleKind } from "../model/prediction.js";
+import { holdsProbability, type Outlook } from "./lifetime.js";
+import type { Survival } from "./survival.js";
+
+/** A ready executor as placement sees it. */
+export interface Slot {
+  readonly executor: ExecutorId;
+  readonly budgetCores: number;
+  readonly budgetMemoryMb: number;
+  readonly freeCores: number;
+  readonly freeMemoryMb: number;
+  /** When something is planned on its node; null: nothing is. */
+  readonly endsAtMs: number | null;
+  /** How sure that is; left out: as sure as a plan usually is. */
+  readonly endConfidence?: number;
+  /** What its hole is; left out: a whole node, just opened. */
+  readonly kind?: HoleKind;
+  readonly openedAtMs?: number;
+}
+
+export interface OpenSlot {
+  readonly slot: Slot;
+  freeCores: number;
+  freeMemoryMb: number;
+}
+
+/** What is asked for. */
+export interface Need {
+  readonly cores: number;
+  readonly memoryMb: number;
+}
+
+/** A free place that fits, and where it is kept. */
+export interface Found {
+  readonly bucket: Bucket;
+  readonly open: OpenSlot;
+  readonly index: number;
+}
+
+/** A bucket's place among all for work of one length: more worth first, then the shorter life. */
+export interface Rank {
+  readonly bucket: Bucket;
+  readonly worth: number;
+  readonly lifeMs: number;
+}
+
+export interface SlotsPolicy {
+  /** Without it holes are taken to last until something is planned. */
+  readonly survival?: Survival;
+  /** Work must have ended this long before a planned start. */
+  readonly vacateMs?: number;
+}
+
+const usualConfidence = 0.9;
+/** Ages differ by at most two octaves in a bucket, planned ends by a quarter of one: a few hundred buckets on any site. */
+const agesPerOctave = 0.5;
+const endsPerOctave = 4;
+/** Chances this close count as equal: then the shorter hole is taken, and the longer one is left for longer work. */
+const equalChance = 0.01;
+
+/** Slots whose holes promise about the same. */
+export class Bucket {
+  /** By free cores. */
+  private readonly byFree: OpenSlot[][] = [];
+  private readonly all: OpenSlot[] = [];
+  private readonly chances = new Map<number, number>();
+  /** Milliseconds for which such a hole is rather there than not. */
+  private readonly lifeMs: number;
+
+  constructor(
+    private readonly outlook: Outlook,
+    private readonly survival: Survival | undefined,
+  ) {
+    const halfMs =
+      survival?.quantileAheadMs(outlook.kind, outlook.ageMs, 0.5) ?? Number.POSITIVE_INFINITY;
+    this.lifeMs = Math.min(halfMs, outlook.plannedInMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  add(open: OpenSlot): void {
+    this.all.push(open);
+    this.put(open);
+  }
+
+  /** Whether what is planned there comes before work of this length ends. */
+  endsBefore(aheadMs: number): boolean {
+    const { plannedInMs } = this.outlook;
+    return plannedInMs !== null && plannedInMs < aheadMs;
+  }
+
+  /** The probability that work of this length ends before the hole does; of two that would not, the later end is worth more. */
+  chance(aheadMs: number): number {
+    let chance = this.chances.get(aheadMs);
+    if (chance === undefined) {
+      chance = holdsProbability(this.outlook, aheadMs, this.survival);
+      if (this.endsBefore(aheadMs)) chance *= this.outlook.plannedInMs! / aheadMs;
+      this.chances.set(aheadMs, chance);
+    }
+    return chance;
+  }
+
+  /** How good it is for work of this length; any hole that nothing is planned to close in time is better than all others. */
+  rankFor(aheadMs: number): Rank {
+    const worth = this.chance(aheadMs) + (this.endsBefore(aheadMs) ? 0 : 1);
+    return this.survival === undefined
+      ? { bucket: this, worth, lifeMs: 0 }
+      : { bucket: this, worth: Math.round(worth / equalChance), lifeMs: this.lifeMs };
+  }
+
+  /** The tightest place for it, not on `except`. */
+  fit({ cores, memoryMb }: Need, except: ExecutorId | null): Found | null {
+    for (let free = cores; free < this.byFree.length; free++) {
+      const places = this.byFree[free]!;
+      for (let index = places.length - 1; index >= 0; index--) {
+        const open = places[index]!;
+        if (open.freeMemoryMb >= memoryMb && open.slot.executor !== except)
+          return { bucket: this, open, index };
+      }
+    }
+    return null;
+  }
+
+  /** Whether one of its executors is large enough when it is empty. */
+  couldFit({ cores, memoryMb }: Need): boolean {
+    return this.all.some(
+      ({ slot }) => slot.budgetCores >= cores && slot.budgetMemoryMb >= memoryMb,
+    );
+  }
+
+  take({ open, index }: Found, { cores, memoryMb }: Need): void {
+    const places = this.byFree[open.freeCores]!;
+    places[index] = places.at(-1)!;
+    places.pop();
+    open.freeCores -= cores;
+    open.freeMemoryMb -= memoryMb;
+    this.put(open);
+  }
+
+  private put(open: OpenSlot): void {
+    while (this.byFree.length <= open.freeCores) this.byFree.push([]);
+    this.byFree[open.freeCores]!.push(open);
+  }
+}
+
+export class Slots {
+  private readonly ranks = new Map<number, readonly Rank[]>();
+  readonly buckets: readonly Bucket[];
+  readonly all: readonly OpenSlot[];
+  /** By cores the most memory that is free beside as many: at first, so an upper bound later. */
+  private readonly mostMemoryMb: number[];
+  private readonly bestChances = new Map<string, number>();
+
+  constructor(slots: readonly Slot[], nowMs: number, policy: SlotsPolicy) {
+    this.all = slots.map((slot) => ({
+      slot,
+      freeCores: slot.freeCores,
+      freeMemoryMb: slot.freeMemoryMb,
+    }));
+    const buckets = new Map<number, Bucket>();
+    for (const open of this.all) {
+      const key = bucketKey(open.slot, nowMs, policy);
+      let bucket = buckets.get(key);
+      if (bucket === undefined) {
+        bucket = new Bucket(outlookOf(key), policy.survival);
+        buckets.set(key, bucket);
+      }
+      bucket.add(open);
+    }
+    this.buckets = [...buckets.values()];
+    this.mostMemoryMb = mostMemoryByCores(this.all);
+  }
+
+  /** The tightest place in the best bucket where it fits, not on `except`; null: it fits nowhere. */
+  bestFor(need: Need, aheadMs: number, except: ExecutorId | null): Found | null {
+    let best: Found | null = null;
+    let rank: Rank | null = null;
+    for (const each of this.ranksFor(aheadMs)) {
+      if (rank !== null && compareRanks(rank, each) !== 0) break;
+      const found = each.bucket.fit(need, except);
+      if (found === null) continue;
+      rank = each;
+      if (best === null || found.open.freeCores < best.open.freeCores) best = found;
+    }
+    return best;
+  }
+
+  private ranksFor(aheadMs: number): readonly Rank[] {
+    let ranks = this.ranks.get(aheadMs);
+    if (ranks === undefined) {
+      ranks = this.buckets.map((bucket) => bucket.rankFor(aheadMs)).sort(compareRanks);
+      this.ranks.set(aheadMs, ranks);
+    }
+    return ranks;
+  }
+
+  /** false: nothing fits, now or after more was taken. */
+  mayFit({ cores, memoryMb }: Need): boolean {
+    return (this.mostMemoryMb[cores] ?? -1) >= memoryMb;
+  }
+
+  /** The chance in the best hole that is large enough, busy or not; 0 when none is. */
+  bestChance(need: Need, aheadMs: number): number {
+    const key = `${need.cores}/${need.memoryMb}/${aheadMs}`;
+    let best = this.bestChances.get(key);
+    if (best === undefined) {
+      const rank = this.ranksFor(aheadMs).find(({ bucket }) => bucket.couldFit(need));
+      best = rank?.bucket.chance(aheadMs) ?? 0;
+      this.bestChances.set(key, best);
+    }
+    return best;
+  }
+}
+
+/** Lives may be infinite, and then are equal. */
+const compareRanks = (left: Rank, right: Rank): number =>
+  right.worth - left.worth || (left.lifeMs === right.lifeMs ? 0 : left.lifeMs - right.lifeMs);
+
+/** Levels of one logarithmic scale: 2^43 ms are three centuries. */
+const levelsPerScale = 256;
+const confidenceSteps = 10;
+
+/** What a slot's hole promises as one number: its kind, age and planned end rounded down, that is to the careful side. */
+function bucketKey(slot: Slot, nowMs: number, policy: SlotsPolicy): number {
+  const ageMs = policy.survival === undefined ? 0 : nowMs - (slot.openedAtMs ?? nowMs);
+  const kind = slot.kind === "fragment" ? 1 : 0;
+  const age = kind * levelsPerScale + levelOf(ageMs, agesPerOctave);
+  if (slot.endsAtMs === null) return age * levelsPerScale * (confidenceSteps + 1);
+  const plannedInMs = slot.endsAtMs - nowMs - (policy.vacateMs ?? 0);
+  const end = age * levelsPerScale + levelOf(plannedInMs, endsPerOctave);
+  const confidence = Math.floor((slot.endConfidence ?? usualConfidence) * confidenceSteps);
+  // 0 stands for no planned end; a plan without any confidence is as good as the least one.
+  return end * (confidenceSteps + 1) + Math.max(1, confidence);
+}
+
+function outlookOf(key: number): Outlook {
+  const confidence = key % (confidenceSteps + 1);
+  const end = Math.floor(key / (confidenceSteps + 1));
+  const age = Math.floor(end / levelsPerScale);
+  return {
+    kind: age >= levelsPerScale ? "fragment" : "wholeNode",
+    ageMs: millisecondsOf(age % levelsPerScale, agesPerOctave),
+    plannedInMs: confidence === 0 ? null : millisecondsOf(end % levelsPerScale, endsPerOctave),
+    plannedConfidence: confidence / confidenceSteps,
+  };
+}
+
+const levelOf = (milliseconds: number, perOctave: number): number =>
+  milliseconds < 1
+    ? 0
+    : Math.min(levelsPerScale - 1, Math.floor(Math.log2(milliseconds) * perOctave) + 1);
+
+const millisecondsOf = (level: number, perOctave: number): number =>
+  level === 0 ? 0 : 2 ** ((level - 1) / perOctave);
+
+function mostMemoryByCores(all: readonly OpenSlot[]): number[] {
+  const most: number[] = [];
+  for (const { freeCores, freeMemoryMb } of all) {
+    while (most.length <= freeCores) most.push(-1);
+    most[freeCores] = Math.max(most[freeCores]!, freeMemoryMb);
+  }
+  for (let cores = most.length - 2; cores >= 0; cores--)
+    most[cores] = Math.max(most[cores]!, most[cores + 1]!);
+  return most;
+}
