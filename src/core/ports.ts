@@ -121,6 +121,9 @@ export interface Store {
   saveEviction(eviction: Eviction): Promise<void>;
   saveHolding(holding: Holding): Promise<void>;
   saveNodeSpans(spans: readonly NodeSpan[]): Promise<void>;
+  /** What a model learned, as its own JSON. */
+  saveLearned(name: string, json: string): Promise<void>;
+  loadLearned(name: string): Promise<string | null>;
   loadUtilization(fromMs: number, toMs: number): Promise<UtilizationInput>;
 
   bill(filter: { user?: string; fromMs?: number; toMs?: number }): Promise<readonly BillLine[]>;

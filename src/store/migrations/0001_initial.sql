@@ -160,3 +160,9 @@ CREATE TABLE node_span (
   cores INTEGER NOT NULL CHECK (cores >= 0),
   PRIMARY KEY (node, from_ms)
 ) STRICT, WITHOUT ROWID;
+
+-- What models learned, as JSON of their own: worth keeping over a restart, no record of anything.
+CREATE TABLE learned (
+  name TEXT PRIMARY KEY,
+  json TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -5,6 +5,7 @@ import type { Connection } from "../database.js";
 import { attemptReads, attemptWrites } from "./attempts.js";
 import { executorReads, executorWrites } from "./executors.js";
 import { invocationReads, invocationWrites } from "./invocations.js";
+import { learnedReads, learnedWrites } from "./learned.js";
 import { ledgerReads } from "./ledger.js";
 import { nodeReads, nodeWrites } from "./nodes.js";
 import { utilizationReads, utilizationWrites } from "./utilization.js";
@@ -27,6 +28,7 @@ export const writeNames = [
   "saveEviction",
   "saveHolding",
   "saveNodeSpans",
+  "saveLearned",
 ] as const satisfies readonly (keyof Store)[];
 
 export const readNames = [
@@ -38,6 +40,7 @@ export const readNames = [
   "loadExecutors",
   "loadDrained",
   "loadUtilization",
+  "loadLearned",
   "bill",
   "verifyLedger",
 ] as const satisfies readonly (keyof Store)[];
@@ -52,6 +55,7 @@ export function writeOperations(database: Connection): Operations<WriteName> {
     ...executorWrites(database),
     ...nodeWrites(database),
     ...utilizationWrites(database),
+    ...learnedWrites(database),
   };
 }
 
@@ -62,6 +66,7 @@ export function readOperations(database: Connection): Operations<ReadName> {
     ...executorReads(database),
     ...nodeReads(database),
     ...utilizationReads(database),
+    ...learnedReads(database),
     ...ledgerReads(database),
   };
 }

@@ -103,6 +103,11 @@ CREATE TABLE job_record (
   PRIMARY KEY (id, started_at_ms)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE learned (
+  name TEXT PRIMARY KEY,
+  json TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE migration (
       number INTEGER PRIMARY KEY,
       name TEXT NOT NULL,
