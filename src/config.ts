@@ -63,6 +63,8 @@ const placement = z.strictObject({
   memoryMarginMb: z.int().min(0).default(512),
   /** A hole that is predicted to end sooner is not worth a start (an executor is ready in ~0.3 s). */
   minimumHoleMs: milliseconds.default(2_000),
+  /** Work is expected to have ended this long before a planned start: what a slow report of its end takes. */
+  vacateMs: milliseconds.default(200),
 });
 
 const programs = z.strictObject({

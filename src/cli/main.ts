@@ -106,6 +106,7 @@ Examples:
   glean batch -a 0-99 -t 20s --wrap ./f  a hundred tasks of at most 20 seconds each
   glean queue --me                       your invocations that wait or run
   glean explain 42                       why 42 has not started
+  glean report prediction                how well the ends of holes were foreseen
   glean report utilization --html FILE   one page for the manager
 
 Exit status: 0 done, 1 the work failed, 2 wrong usage, 3 the daemon is not reachable.`;

@@ -15,11 +15,12 @@ import { Dispatcher } from "./dispatch.js";
 import { Drains } from "./drains.js";
 import { Executors } from "./executors.js";
 import { Launching } from "./launching.js";
+import { Learning, type LearningPolicy } from "./learning.js";
 import { LiveInvocations } from "./live.js";
 import { Recorder } from "./recorder.js";
 import { Registry } from "./registry.js";
 import { Secrets } from "./secrets.js";
-import { Settler } from "./settle.js";
+import { type SettlePolicy, Settler } from "./settle.js";
 
 /** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
 const startMs = 15_000;
@@ -27,6 +28,8 @@ const startMs = 15_000;
 const adoptMarginMs = 5_000;
 /** A hole with less memory is of no use even to a shell. */
 const minimumMemoryMb = 64;
+/** A function is expected to take what three quarters of its runs took: a little late is better than lost. */
+const expectedQuantile = 0.75;
 
 export interface Parts {
   readonly launcher: Launcher;
@@ -35,6 +38,7 @@ export interface Parts {
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
   readonly recorder: Recorder;
+  readonly learning: Learning;
   readonly executors: Executors;
   readonly launching: Launching;
   readonly capacity: Capacity;
@@ -48,11 +52,12 @@ export function assemble(config: Config, store: Store, log: Logger): Parts {
   const live = new LiveInvocations();
   const secrets = Secrets.load(join(config.stateDirectory, "key"));
   const launcher = createLauncher(config);
-  const { maxLostAttempts } = config.functions;
-  const settler = new Settler(live, store, { rate: config.rates, maxLostAttempts }, log);
-  const dispatcher = new Dispatcher(live, registry, store, settler, log);
+  const learning = new Learning(store, learningPolicyOf(config), log);
+  const settler = new Settler(live, store, settlePolicyOf(config, learning), log);
+  const dispatcher = new Dispatcher(live, registry, store, settler, log, learning);
   const recorder = new Recorder(store, log, config.poll.staleMs);
-  const shared = { registry, live, store, settler, dispatcher, recorder, launcher, log };
+  recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
+  const shared = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
   // Those below know each other; they call each other only once everything is put together.
   const wakeCapacity = () => capacity.wake();
   const executors: Executors = new Executors({
@@ -89,8 +94,25 @@ export function assemble(config: Config, store: Store, log: Logger): Parts {
 }
 
 function holePolicyOf({ placement, poll }: Config): HolePolicy {
-  const { partitions, memoryMarginMb, minimumHoleMs } = placement;
-  return { partitions, memoryMarginMb, minimumMemoryMb, minimumHoleMs, staleMs: poll.staleMs };
+  const { partitions, memoryMarginMb, minimumHoleMs, vacateMs } = placement;
+  const { staleMs } = poll;
+  return { partitions, memoryMarginMb, minimumMemoryMb, minimumHoleMs, vacateMs, staleMs };
+}
+
+function learningPolicyOf({ placement, functions }: Config): LearningPolicy {
+  const { defaultTimeLimitMs } = functions;
+  return {
+    runtime: { defaultTimeLimitMs, quantile: expectedQuantile },
+    vacateMs: placement.vacateMs,
+  };
+}
+
+function settlePolicyOf({ rates, functions }: Config, learning: Learning): SettlePolicy {
+  return {
+    rate: rates,
+    maxLostAttempts: functions.maxLostAttempts,
+    functionRan: (key, wallMs) => learning.functionRan(key, wallMs),
+  };
 }
 
 function createCluster({ slurm }: Config) {

@@ -17,8 +17,9 @@ import type { BudgetOrder } from "../wire/messages.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { Drains } from "./drains.js";
 import type { Launching } from "./launching.js";
+import type { Learning } from "./learning.js";
 import type { Recorder } from "./recorder.js";
-import type { ExecutorRecord, Registry } from "./registry.js";
+import type { ExecutorRecord, HoleOutlook, Registry } from "./registry.js";
 
 /** A large site fills within a minute without a thousand processes starting at once. */
 const maxStarts = 64;
@@ -30,6 +31,7 @@ export interface CapacityDependencies {
   readonly registry: Registry;
   readonly launching: Launching;
   readonly recorder: Recorder;
+  readonly learning: Learning;
   readonly dispatcher: Dispatcher;
   readonly drains: Drains;
   readonly programs: HookPrograms;
@@ -112,12 +114,14 @@ export class Capacity {
 
   /** What speaks for and against each node, beside the snapshot. */
   context(): HoleContext {
-    const { drains, programs, launching } = this.with_;
+    const { drains, programs, launching, learning } = this.with_;
     return {
       nowMs: nowMs(),
       drainedBy: (node) => drains.drainedBy(node),
       hookProblem: this.snapshot === null ? null : hookProblemOf(this.snapshot.facts, programs),
       failing: launching.failing,
+      openedAtMs: (node) => learning.openedAtMs(node),
+      survival: learning.survival,
     };
   }
 
@@ -174,7 +178,7 @@ export class Capacity {
   }
 
   private replan(sequences: ReadonlyMap<ExecutorId, number>): void {
-    const { registry, holePolicy, dispatcher } = this.with_;
+    const { registry, holePolicy, dispatcher, learning } = this.with_;
     const snapshot = this.snapshot!;
     this.plan = makePlan({
       snapshot,
@@ -184,8 +188,10 @@ export class Capacity {
       maxStarts,
     });
     const jobs = jobsByNode(snapshot);
-    const ends = new Map(this.plan.holes.map((hole) => [hole.node, hole.predictedEndAtMs]));
-    for (const record of registry.all()) record.endsAtMs = ends.get(record.node) ?? null;
+    learning.planMade(this.plan, snapshot.nodesAskedAtMs);
+    const outlooks = outlooksOf(this.plan, learning);
+    for (const record of registry.all())
+      record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
     for (const step of this.plan.steps) this.apply(step, sequences, jobs);
     if (this.failures === 0) this.forgetLostJobs(sequences, jobs);
     dispatcher.kick();
@@ -258,4 +264,19 @@ function jobsByNode(snapshot: Snapshot): ReadonlyMap<NodeName, BudgetOrder["know
     }
   }
   return jobs;
+}
+
+/** What placement should know of the holes in use, those too short for a start too. */
+function outlooksOf(plan: Plan, learning: Learning): ReadonlyMap<NodeName, HoleOutlook> {
+  const outlooks = new Map<NodeName, HoleOutlook>();
+  for (const { node, kind, sinceMs, predictedEndAtMs, end } of plan.holes)
+    outlooks.set(node, {
+      kind,
+      openedAtMs: learning.openedAtMs(node) ?? sinceMs,
+      endsAtMs: predictedEndAtMs,
+      endConfidence: end.confidence,
+    });
+  for (const { node, reason } of plan.unusable)
+    if (reason.kind === "tooShort") outlooks.set(node, { endsAtMs: nowMs() + reason.endsInMs });
+  return outlooks;
 }

@@ -54,6 +54,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const store = await openStore(join(config.stateDirectory, "gleaner.db"), options.storeWorkerFile);
   const parts = assemble(options.config, store, log);
   await parts.drains.load();
+  await parts.learning.load();
   await recover({
     ...parts,
     store,
@@ -82,6 +83,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await api.close();
     await parts.launcher.close();
     await parts.recorder.flush();
+    await parts.learning.save();
     await store.close();
     lock.close();
     log.info("gleanerd has stopped");

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import { environmentFor } from "../core/environment.js";
 import { outputPath } from "../core/patterns.js";
-import { type PlacementPolicy, place } from "../core/placement.js";
+import { type PlacementPolicy, type Prediction, place } from "../core/placement.js";
 import type { Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { Attempt } from "../model/invocation.js";
@@ -21,6 +21,7 @@ export const placementPolicy: PlacementPolicy = {
 };
 
 export class Dispatcher {
+  private readonly policy: PlacementPolicy;
   private scheduled = false;
 
   constructor(
@@ -29,7 +30,10 @@ export class Dispatcher {
     private readonly store: Store,
     private readonly settler: Settler,
     private readonly log: Logger,
-  ) {}
+    prediction?: Prediction,
+  ) {
+    this.policy = prediction === undefined ? placementPolicy : { ...placementPolicy, prediction };
+  }
 
   /** Something changed; many calls in one turn make one round. */
   kick(): void {
@@ -47,7 +51,7 @@ export class Dispatcher {
       .filter((record) => record.takesWork)
       .map((record) => record.toSlot());
     const { queue, coresHeld } = this.live;
-    const assignments = place(queue, slots, coresHeld, nowMs(), placementPolicy);
+    const assignments = place(queue, slots, coresHeld, nowMs(), this.policy);
     for (const { invocation, executor } of assignments) {
       const live = this.live.get(invocation)!;
       void this.begin(live, this.registry.get(executor)!);

@@ -3,6 +3,7 @@
 import { EventEmitter } from "node:events";
 import type { LiveInvocation } from "../core/ports.js";
 import { WaitingQueue } from "../core/queue.js";
+import { functionKey } from "../core/runtime.js";
 import { assert } from "../model/errors.js";
 import type { ExecutorId, InvocationId } from "../model/ids.js";
 import {
@@ -16,6 +17,8 @@ import { step } from "../model/machine.js";
 export interface Live {
   invocation: Invocation;
   readonly submission: Submission;
+  /** What its run time is learned by. */
+  readonly functionKey: string;
   /** Where its running attempt is; null while it waits. */
   executor: ExecutorId | null;
   /** The owner cancelled it while it ran: an attempt that ends without a result is not tried again. */
@@ -51,7 +54,14 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
   /** Takes in a submitted or recovered invocation. */
   add({ invocation, submission }: LiveInvocation, executor: ExecutorId | null): Live {
     assert(!this.byId.has(invocation.id), `invocation ${invocation.id} is taken in once`);
-    const live = { invocation, submission, executor, cancelRequested: false, lostAttempts: 0 };
+    const live: Live = {
+      invocation,
+      submission,
+      functionKey: functionKey(invocation.owner.user, submission.name, submission.command),
+      executor,
+      cancelRequested: false,
+      lostAttempts: 0,
+    };
     this.byId.set(invocation.id, live);
     if (invocation.state === "PENDING") this.enqueue(live);
     else this.hold(live, 1);
@@ -105,7 +115,9 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
 
   private enqueue(live: Live): void {
     const { id, owner, cores, memoryMb, timeLimitMs, submittedAtMs } = live.invocation;
-    this.queue.add({ id, user: owner.user, cores, memoryMb, timeLimitMs, submittedAtMs });
+    const { functionKey } = live;
+    const { user } = owner;
+    this.queue.add({ id, user, cores, memoryMb, timeLimitMs, submittedAtMs, functionKey });
   }
 
   private hold(live: Live, sign: 1 | -1): void {

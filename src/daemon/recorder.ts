@@ -1,5 +1,6 @@
 // Writes down what the utilization report is made from: spans of nodes, holdings of executors, jobs, hooks, evictions.
 
+import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { Store } from "../core/ports.js";
@@ -38,7 +39,8 @@ const inService: ReadonlySet<string> = new Set(["IDLE", "MIXED", "ALLOCATED"]);
 const slurmCouldUse = (node: Node): boolean =>
   inService.has(node.baseState) && !node.flags.some((flag) => outOfService.has(flag));
 
-export class Recorder {
+/** Emits `hook` when a hook told that a job began or ended on a node, with the moment. */
+export class Recorder extends EventEmitter<{ hook: [NodeName, HookEvent["kind"], number] }> {
   private readonly spans = new Map<NodeName, Open<NodeSpan>>();
   private readonly holdings = new Map<string, Open<Holding>>();
   private readonly recordedJobs = new Map<JobId, JobRecord>();
@@ -52,7 +54,9 @@ export class Recorder {
     private readonly store: Store,
     private readonly log: Logger,
     private readonly staleMs: number,
-  ) {}
+  ) {
+    super();
+  }
 
   /** Extends the spans to the moment the nodes were asked for, and keeps Slurm's records of the jobs. */
   snapshotRead(snapshot: Snapshot): void {
@@ -128,6 +132,7 @@ export class Recorder {
     cores: number | null,
   ): void {
     this.keep(this.store.saveHookEvent({ node, jobId, kind, atMs, cores }));
+    this.emit("hook", node, kind, atMs);
   }
 
   /**

@@ -1,7 +1,7 @@
 // The executors the daemon knows: their states, budgets, attempts and connections.
 
-import type { Slot } from "../core/placement.js";
 import type { ExecutorRow } from "../core/ports.js";
+import type { Slot } from "../core/slots.js";
 import { assert } from "../model/errors.js";
 import { type Executor, type ExecutorState, executorTransitions } from "../model/executor.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
@@ -21,6 +21,11 @@ export interface Line {
   close(): void;
 }
 
+/** The hole that an executor fills. */
+export type HoleOutlook = Pick<Slot, "kind" | "openedAtMs" | "endsAtMs" | "endConfidence">;
+
+const unknownHole: HoleOutlook = { endsAtMs: null };
+
 export class ExecutorRecord implements Executor {
   readonly placement = "direct";
   state: ExecutorState = "requested";
@@ -32,8 +37,8 @@ export class ExecutorRecord implements Executor {
   markedJobs: Map<JobId, number> = new Map();
   hookProblem: string | null = null;
   containment: string | null = null;
-  /** When its hole is expected to close; from the last plan. */
-  endsAtMs: number | null = null;
+  /** What placement goes by; from the last plan. */
+  hole: HoleOutlook = unknownHole;
   readonly attempts = new Map<InvocationId, HeldAttempt>();
   readonly whenGone: Promise<void>;
   private resolveGone: () => void = () => {};
@@ -97,7 +102,7 @@ export class ExecutorRecord implements Executor {
       budgetMemoryMb: this.budget.memoryMb,
       freeCores: cores,
       freeMemoryMb: memoryMb,
-      endsAtMs: this.endsAtMs,
+      ...this.hole,
     };
   }
 }

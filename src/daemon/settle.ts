@@ -21,6 +21,8 @@ export interface SettlePolicy {
   readonly rate: RateCard;
   /** Executors lost in a row with the same invocation before it is taken for the cause. */
   readonly maxLostAttempts: number;
+  /** Hears of each run that came to its own end. */
+  readonly functionRan: (functionKey: string, wallMs: number) => void;
 }
 
 export class Settler {
@@ -97,6 +99,9 @@ export class Settler {
       this.live.requeue(live, reason);
       return;
     }
+    // A FAILED that the daemon made up after lost executors is no run.
+    if (facts.end === "COMPLETED" || facts.end === "FAILED")
+      this.policy.functionRan(live.functionKey, facts.wallMs);
     this.live.finish(live, {
       state: next,
       reason,

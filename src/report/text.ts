@@ -91,7 +91,7 @@ function printable(name: string): string {
 }
 
 /** The first column to the left, the figures to the right. */
-function align(rows: readonly (readonly string[])[]): string[] {
+export function align(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) =>
     Math.max(...rows.map((row) => [...row[column]!].length)),
   );

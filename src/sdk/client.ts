@@ -3,6 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { LedgerCheck } from "../model/account.js";
 import { GleanerError } from "../model/errors.js";
+import type { PredictionReport } from "../model/prediction.js";
 import type { Utilization } from "../model/utilization.js";
 import {
   type BillAnswer,
@@ -97,6 +98,9 @@ export class GleanerClient {
   }
   async utilization(period: Period): Promise<Utilization> {
     return (await this.#get("/v1/utilization", { ...period })) as Utilization;
+  }
+  async prediction(): Promise<PredictionReport> {
+    return (await this.#get("/v1/prediction")) as PredictionReport;
   }
   async bill(query: Period & { readonly user?: string }): Promise<BillAnswer> {
     return (await this.#get("/v1/bill", { ...query })) as BillAnswer;

@@ -9,6 +9,7 @@
 //   GET  /v1/info                                    -> InfoAnswer
 //   GET  /v1/explain/:what                           -> ExplainAnswer    (an invocation's id, or a node)
 //   GET  /v1/utilization?fromMs=&toMs=               -> Utilization
+//   GET  /v1/prediction                              -> PredictionReport
 //   GET  /v1/bill?user=&fromMs=&toMs=                -> BillAnswer
 //   GET  /v1/bill/verify                             -> LedgerCheck      (operators)
 //   POST /v1/drain, /v1/resume     DrainRequest      -> DrainAnswer      (operators)

@@ -1,4 +1,4 @@
-// `glean report utilization`: how much was idle and what became of it, as text, JSON, CSV or one HTML page.
+// `glean report utilization`: how much was idle and what became of it, as text, JSON, CSV or one HTML page; `prediction`: how long holes last.
 
 import { writeFileSync } from "node:fs";
 import { GleanerError, messageOf } from "../../model/errors.js";
@@ -17,7 +17,7 @@ interface Options {
 
 export const define: Define = (command, run) => {
   command
-    .argument("<kind>", "utilization")
+    .argument("<kind>", "utilization, or prediction: how well the ends of holes were foreseen")
     .option(
       "-S, --starttime <TIME>",
       "since then (default: the last 24 hours, or what was recorded of them)",
@@ -31,8 +31,12 @@ export const define: Define = (command, run) => {
 };
 
 async function report(context: Context, kind: string, options: Options): Promise<number> {
+  if (kind === "prediction") return prediction(context, options);
   if (kind !== "utilization")
-    throw new GleanerError("BAD_REQUEST", `there is no report ${quoted(kind)}: write utilization`);
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `there is no report ${quoted(kind)}: write utilization or prediction`,
+    );
   if ([options.json, options.csv, options.html].filter((each) => each !== undefined).length > 1)
     throw new GleanerError("BAD_REQUEST", "--json, --csv and --html exclude each other: take one");
   const period = chosenPeriod(options);
@@ -50,6 +54,16 @@ async function report(context: Context, kind: string, options: Options): Promise
       renderUtilizationHtml(utilization, "Gleaner: what was idle, and what became of it"),
     );
   else print((options.csv ? renderUtilizationCsv : renderUtilizationText)(utilization));
+  return exitStatus.done;
+}
+
+async function prediction(context: Context, options: Options): Promise<number> {
+  const { json: asJson, ...others } = options;
+  if (Object.values(others).some((each) => each !== undefined))
+    throw new GleanerError("BAD_REQUEST", "the prediction report takes --json and nothing else");
+  const report = await (await context.client()).prediction();
+  if (asJson) print(json(report));
+  else print((await import("../../report/index.js")).renderPredictionText(report));
   return exitStatus.done;
 }
 

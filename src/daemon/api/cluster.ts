@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from "fastify";
 import { nowMs } from "../../clock.js";
-import { describeReason, explainWait } from "../../core/explain.js";
+import { describeEnd, describeReason, explainWait } from "../../core/explain.js";
 import type { Store } from "../../core/ports.js";
 import { computeUtilization } from "../../core/utilization.js";
 import { GleanerError } from "../../model/errors.js";
@@ -17,6 +17,7 @@ import type {
 } from "../../wire/api.js";
 import type { Capacity } from "../capacity.js";
 import type { Drains } from "../drains.js";
+import type { Learning } from "../learning.js";
 import type { LiveInvocations } from "../live.js";
 import type { Recorder } from "../recorder.js";
 import type { ExecutorRecord, Registry } from "../registry.js";
@@ -31,6 +32,7 @@ export interface ClusterRoutes {
   readonly registry: Registry;
   readonly live: LiveInvocations;
   readonly recorder: Recorder;
+  readonly learning: Learning;
   readonly drains: Drains;
   readonly examine: () => Promise<DoctorAnswer>;
 }
@@ -48,6 +50,7 @@ export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes):
   server.get("/v1/utilization", async (request) =>
     utilization(with_, shaped(windowQuery, request.query)),
   );
+  server.get("/v1/prediction", async () => with_.learning.report());
   server.post("/v1/drain", async (request) => {
     requireOperator(request.caller, "drain nodes");
     const { nodes, now } = shaped(drainRequest, request.body);
@@ -150,10 +153,7 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
     lines.push(
       `nothing is started or grown, since the view of Slurm is stale: ${with_.capacity.problem}`,
     );
-  if (node.hole !== null && node.hole.predictedEndAtMs !== null)
-    lines.push(
-      `Slurm plans to start a job there in ${Math.max(0, node.hole.predictedEndAtMs - nowMs())} ms`,
-    );
+  if (node.hole !== null) lines.push(describeEnd(node.hole.end, nowMs()));
   lines.push(
     `Slurm has it in state ${node.slurmState} with ${node.allocatedCores} of ${node.cores} cores allocated`,
   );
