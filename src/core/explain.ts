@@ -54,7 +54,13 @@ export function describeEnd(end: HoleEnd, nowMs: number): string {
 /** What an invocation that waits is waited for by. */
 export interface WaitView {
   /** Ready executors: what they may use at most, and what is free now. */
-  readonly executors: readonly { readonly budget: Resources; readonly free: Resources }[];
+  readonly executors: readonly {
+    readonly budget: Resources;
+    readonly free: Resources;
+    /** Until something is planned on its node; null: nothing is. */
+    readonly endsInMs: number | null;
+  }[];
+  readonly expectedMs: number;
   readonly pendingAhead: number;
   readonly stale: boolean;
   readonly slurmProblem: string | null;
@@ -77,6 +83,10 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
     lines.push(`no hole is large enough now: ${wants}, the largest hole has ${largest(view)}`);
   else if (!view.executors.some((each) => fits(need, each.free)))
     lines.push(`every hole that is large enough is busy: ${wants}`);
+  else if (!view.executors.some((each) => fits(need, each.free) && outlasts(each, view)))
+    lines.push(
+      `every hole that is free is planned to end before it would: it is expected to take ${Math.ceil(view.expectedMs / 1_000)} s (a shorter -t helps, if it is less)`,
+    );
   if (view.pendingAhead > 0)
     lines.push(`${view.pendingAhead} invocations are ahead of it in the queue`);
   if (invocation.attempt > 0)
@@ -86,6 +96,9 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
   if (lines.length === 0) lines.push("it is about to start");
   return lines;
 }
+
+const outlasts = (each: WaitView["executors"][number], { expectedMs }: WaitView): boolean =>
+  each.endsInMs === null || each.endsInMs >= expectedMs;
 
 function largest(view: WaitView): string {
   const best = view.executors.reduce((one, other) =>

@@ -25,6 +25,7 @@ const undecided: ReadonlySet<UnusableNode["reason"]["kind"]> = new Set([
 /** The end of one hole. */
 export interface Ended extends WatchedHole {
   readonly node: NodeName;
+  readonly endedAtMs: number;
   /** false: its age is not known, so the survival model must not learn from it. */
   readonly teaches: boolean;
 }
@@ -120,5 +121,5 @@ export class HoleWatch {
 function end(node: NodeName, hole: Watched, atMs: number, closed: boolean): Ended {
   const { kind, openedAtMs, seenOpening } = hole;
   const toAgeMs = Math.max(0, atMs - openedAtMs);
-  return { node, kind, fromAgeMs: 0, toAgeMs, closed, teaches: seenOpening };
+  return { node, kind, fromAgeMs: 0, toAgeMs, closed, endedAtMs: atMs, teaches: seenOpening };
 }

@@ -82,7 +82,7 @@ export class Learning implements Prediction {
         this.log.warn({ cause: messageOf(result.reason) }, "what was learned was not saved");
   }
 
-  expectedMs({ functionKey, timeLimitMs }: Waiting): number {
+  expectedMs({ functionKey, timeLimitMs }: Pick<Waiting, "functionKey" | "timeLimitMs">): number {
     return this.runtimes.expectedMs(functionKey ?? "", timeLimitMs);
   }
 
@@ -101,23 +101,22 @@ export class Learning implements Prediction {
       return;
     }
     const ended = this.watch.jobBegan(node, atMs);
-    if (ended !== null) this.holeEnded(ended, atMs);
+    if (ended !== null) this.holeEnded(ended);
   }
 
   /** A plan shows which holes there are, as of `atMs` (when the nodes were asked for). */
   planMade(plan: Plan, atMs: number): void {
-    for (const ended of this.watch.look(plan.holes, plan.unusable, atMs))
-      this.holeEnded(ended, atMs);
+    for (const ended of this.watch.look(plan.holes, plan.unusable, atMs)) this.holeEnded(ended);
     for (const hole of plan.holes) this.forecast(hole, atMs);
     if (nowMs() - this.savedAtMs >= saveMs) void this.save();
   }
 
-  private holeEnded(ended: Ended, atMs: number): void {
+  private holeEnded(ended: Ended): void {
     if (ended.teaches) this.survival.record(ended);
     const forecast = this.forecasts.get(ended.node);
     if (forecast === undefined) return;
     this.forecasts.delete(ended.node);
-    const held = forecast.dueAtMs <= atMs;
+    const held = forecast.dueAtMs <= ended.endedAtMs;
     // A hole that was only lost sight of says nothing of a forecast that was not due.
     if (held || ended.closed) this.calibration.record(forecast.source, forecast.probability, held);
   }

@@ -343,12 +343,14 @@ describe("the hook's assurance", () => {
 describe("explain", () => {
   const view = {
     executors: [],
+    expectedMs: 60_000,
     pendingAhead: 0,
     stale: false,
     slurmProblem: null,
     allDrained: false,
   };
-  const slot = (cores: number, free: number) => ({
+  const slot = (cores: number, free: number, endsInMs: number | null = null) => ({
+    endsInMs,
     budget: { cores, memoryMb: 9_000, gpus: [] },
     free: { cores: free, memoryMb: 9_000, gpus: [] },
   });
@@ -360,6 +362,9 @@ describe("explain", () => {
     );
     expect(explainWait(wide, { ...view, executors: [slot(8, 2)] })[0]).toContain("busy");
     expect(explainWait(wide, { ...view, executors: [slot(8, 8)] })[0]).toBe("it is about to start");
+    expect(explainWait(wide, { ...view, executors: [slot(8, 8, 59_999)] })[0]).toContain(
+      "it is expected to take 60 s",
+    );
     expect(explainWait(wide, { ...view, allDrained: true })[0]).toContain("operator");
     expect(explainWait(wide, { ...view, stale: true, slurmProblem: "timed out" })[0]).toContain(
       "timed out",

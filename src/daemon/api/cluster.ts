@@ -161,10 +161,21 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
 }
 
 function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readonly string[] {
-  const { live, registry, capacity, drains } = with_;
+  const { live, registry, capacity, drains, learning } = with_;
   if (invocation.state === "PENDING")
     return explainWait(invocation, {
-      executors: registry.all().filter((record) => record.takesWork),
+      executors: registry
+        .all()
+        .filter((record) => record.takesWork)
+        .map(({ budget, free, hole }) => ({
+          budget,
+          free,
+          endsInMs: hole.endsAtMs === null ? null : hole.endsAtMs - nowMs(),
+        })),
+      expectedMs: learning.expectedMs({
+        functionKey: live.get(invocation.id)?.functionKey ?? "",
+        timeLimitMs: invocation.timeLimitMs,
+      }),
       pendingAhead: live.queue.countBefore(invocation.id),
       stale: capacity.stale,
       slurmProblem: capacity.problem,
