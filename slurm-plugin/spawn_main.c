@@ -27,7 +27,7 @@
 #define CONTROL_FD 4
 #define REPORT_FD 5
 #define STATUS_FD_MIN 10 /* away from the script's descriptor */
-#define SUPERVISOR_NICE 5
+#define SUPERVISOR_NICE 15
 #define LIMITS_POLL_MS 200
 
 enum { ON_SIGNAL, ON_CONTROL, ON_STATUS, ON_COUNT };
@@ -110,6 +110,17 @@ static bool start(struct supervisor *self, const struct spawn_request *request)
 	return true;
 }
 
+/*
+ * A mount namespace is torn down by whoever lets go of it last, and the kernel does so for one after the other. Held by us,
+ * it does not keep the command's processes from being gone when a node is cleared; it goes when we do, right after.
+ */
+static void hold_namespace(pid_t pid)
+{
+	char path[64];
+	if (format(path, sizeof path, "/proc/%d/ns/mnt", (int)pid))
+		(void)open(path, O_RDONLY | O_CLOEXEC); /* left open until our exit; if it fails, dying takes longer */
+}
+
 static void on_signal(struct supervisor *self)
 {
 	struct signalfd_siginfo info;
@@ -148,9 +159,10 @@ static void on_status(struct supervisor *self)
 	(void)close(self->watched[ON_STATUS].fd);
 	self->watched[ON_STATUS].fd = -1;
 	self->failed = got != 0;
-	if (got == 0)
+	if (got == 0) {
+		hold_namespace(self->tree.main);
 		report_started(REPORT_FD, self->tree.main, self->start_ticks);
-	else if (got != (ssize_t)sizeof self->failure || self->failure.stage >= STAGE_COUNT)
+	} else if (got != (ssize_t)sizeof self->failure || self->failure.stage >= STAGE_COUNT)
 		(void)fail(&self->failure, STAGE_START, EIO, "the command's start was cut off");
 }
 

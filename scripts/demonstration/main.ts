@@ -36,7 +36,7 @@ const picture: PictureShape = {
 };
 /** Jobs and tiles may take this long after the stream's last job was submitted. */
 const endDeadlineMs = 90_000;
-const progressEveryMs = 1_000;
+const progressEveryMs = 2_000;
 
 interface Options {
   readonly keep: boolean;

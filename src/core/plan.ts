@@ -113,7 +113,7 @@ function departure(
       const node = snapshot.nodes.find((each) => each.name === executor.node)!;
       return executor.state === "draining"
         ? null
-        : { kind: "resize", ...about, budget: freeOf(node, policy), reason };
+        : { kind: "resize", ...about, budget: freeOf(node, policy, snapshot.facts), reason };
     }
     case "full":
     case "memory":

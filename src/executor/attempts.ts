@@ -160,9 +160,8 @@ export class Attempts {
     // Marked before: what ends after its mark was ended by us.
     for (const attempt of attempts) this.#markEnding(attempt, "EVICTED", reason);
     const atOnce = attempts.length === this.#attempts.size && this.containment.killAll();
-    for (const attempt of attempts)
-      // One that did not start yet may be about to enter its group.
-      if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
+    // One that did not start yet may be about to enter its group.
+    for (const attempt of attempts) if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
     return { freed: freed(attempts), ended: Promise.all(attempts.map(({ gone }) => gone)) };
   }
 

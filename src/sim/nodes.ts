@@ -88,9 +88,11 @@ const facts: ClusterFacts = {
   prologs: [],
   epilogs: [],
   prologFlags: [],
-  jobsArePinned: true,
+  // A trace does not say which cores a job had; whether a site pins its jobs is the site's to add to the figures.
+  jobsArePinned: false,
   memoryIsConsumable: true,
   maxMemoryPerCoreMb: null,
+  pluginStack: null,
 };
 
 /** What a read of Slurm would show of these nodes at `nowMs`. */
@@ -105,6 +107,7 @@ export function snapshotOf(
     nodes: nodes.map((node) => coreNode(node, wholeNodesOnly)),
     jobs,
     partitions: [],
+    reservations: [],
     nodesAskedAtMs: nowMs,
     nodesReadAtMs: nowMs,
     jobsAskedAtMs: nowMs,

@@ -1,8 +1,8 @@
 // Reservations, from `scontrol -o show reservation`.
 
+import { expandHostList } from "../core/hostlist.js";
 import type { Reservation } from "../model/snapshot.js";
 import { linesOf, noteUnreadable, readFields, readWord } from "./fields.js";
-import { expandHostList } from "./hostlist.js";
 import { readTimeMs } from "./times.js";
 
 /** What scontrol prints instead of a list. */

@@ -40,6 +40,11 @@ const admission: AdmissionPolicy = {
   maxEnvironmentBytes: mebibyte,
   allowRootFunctions: false,
 };
+const settlePolicy = {
+  rate: { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 },
+  maxLostAttempts: 3,
+  functionRan: () => {},
+};
 const owner = { uid: 1_000, gid: 1_000, user: "mallory" };
 
 const plain: RequestedSubmission = {
@@ -189,12 +194,7 @@ describe("the API", () => {
         }),
       endAttempt: async () => true,
     } as unknown as Store;
-    const settler = new Settler(
-      live,
-      store,
-      { rate: { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 }, maxLostAttempts: 3 },
-      log,
-    );
+    const settler = new Settler(live, store, settlePolicy, log);
     dispatcher = new Dispatcher(live, registry, store, settler, log);
     server = createServer({ secrets, munge, operators: [], tokenMs: 1_000, log });
     const executors = {
