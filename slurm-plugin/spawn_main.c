@@ -27,7 +27,7 @@
 #define CONTROL_FD 4
 #define REPORT_FD 5
 #define STATUS_FD_MIN 10 /* away from the script's descriptor */
-#define SUPERVISOR_NICE 15
+#define SUPERVISOR_NICE 5
 #define LIMITS_POLL_MS 200
 
 enum { ON_SIGNAL, ON_CONTROL, ON_STATUS, ON_COUNT };
