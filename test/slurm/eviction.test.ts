@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { Utilization } from "../../src/model/utilization.js";
+import { closedGate } from "../support/gate.js";
 import { type TestSite, testSite } from "../support/site.js";
 
 jest.setTimeout(180_000);
@@ -30,13 +31,21 @@ async function look(args: string[], runSeconds = 1) {
   return { id, functionCores: functionCores!, jobCores: jobCores! };
 }
 
-const fill = (seconds: number) =>
-  at.submit(["-a", "0-39", "-c", "1", "--mem=100M", "-o", "/dev/null", `--wrap=sleep ${seconds}`]);
+const submitForty = (command: string) =>
+  at.submit(["-a", "0-39", "-c", "1", "--mem=100M", "-o", "/dev/null", `--wrap=${command}`]);
+
+/** Both nodes full of functions that run until the gate opens. */
+async function fill(gateName: string) {
+  const gate = await closedGate(join(at.work, gateName));
+  const array = await submitForty(gate.wait);
+  await at.usedCores(16);
+  return { array, openGate: gate.open };
+}
 
 test("a batch job on a fully harvested node starts and finds no function there; what it displaced runs again", async () => {
-  const array = await fill(6);
-  await at.usedCores(16);
+  const { array, openGate } = await fill("eviction.gate");
   const seen = await look(["--nodelist=n1", "--exclusive"]);
+  await openGate();
   expect(seen).toMatchObject({ functionCores: 0, jobCores: 8 });
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
   const ended = await at.ended(array);
@@ -49,8 +58,7 @@ test("a batch job on a fully harvested node starts and finds no function there; 
 });
 
 test("a job that takes a part of a node leaves the rest to functions", async () => {
-  const array = await fill(30);
-  await at.usedCores(16);
+  const { array, openGate } = await fill("part.gate");
   const before = (await at.node("n1")).executor!.id;
   const seen = await look(["--nodelist=n1", "-c", "3", "--mem=3000"], 3);
   expect(seen.jobCores).toBe(3);
@@ -60,7 +68,7 @@ test("a job that takes a part of a node leaves the rest to functions", async () 
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
   await at.usedCores(8, "n1");
   expect((await at.node("n1")).executor!.id).toBe(before);
-  await at.site.gleanOrThrow(["cancel", array], { user: "nobody" });
+  await openGate();
   await at.ended(array);
 });
 
@@ -81,11 +89,11 @@ test("on a node without a hole no process of Gleaner remains, and one comes back
 });
 
 test("an executor stopped with SIGSTOP still lets the job start within the deadline, and loses nothing", async () => {
-  const array = await fill(5);
-  await at.usedCores(16);
+  const { array, openGate } = await fill("stopped.gate");
   const pid = at.executorPid("n2");
   process.kill(pid, "SIGSTOP");
   const seen = await look(["--nodelist=n2", "--exclusive"]);
+  await openGate();
   expect(seen.functionCores).toBe(0);
   expect(existsSync(`/proc/${pid}`)).toBe(false);
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
@@ -102,12 +110,12 @@ test("an executor stopped with SIGSTOP still lets the job start within the deadl
 });
 
 test("with the daemon dead a job still gets its cores at once, and nothing is lost when the daemon is back", async () => {
-  const array = await fill(5);
-  await at.usedCores(16);
+  const { array, openGate } = await fill("dead.gate");
   await at.site.endDaemon("SIGKILL");
   const seen = await look(["--nodelist=n1", "--exclusive"]);
   expect(seen.functionCores).toBe(0);
   await at.site.startDaemon();
+  await openGate();
   expect((await at.ended(array)).map((each) => each.state)).toEqual(Array(40).fill("COMPLETED"));
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
 });

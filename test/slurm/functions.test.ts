@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { closedGate } from "../support/gate.js";
 import { otherUser, type TestSite, testSite, user } from "../support/site.js";
 
 jest.setTimeout(120_000);
@@ -212,16 +213,19 @@ test("bill, acct, queue, explain and report agree with what ran", async () => {
 });
 
 test("drain lets work end, drain --now sends it back to the queue, resume goes on", async () => {
-  const id = await at.submit(["-o", "/dev/null", "--wrap=sleep 1"]);
+  const gate = await closedGate(join(at.work, "drain.gate"));
+  const id = await at.submit(["-o", "/dev/null", `--wrap=${gate.wait}`]);
   await at.usedCores(1);
   await at.site.gleanOrThrow(["drain", "n1"]);
+  await gate.open();
   expect((await at.ended(id))[0]).toMatchObject({ state: "COMPLETED", attempt: 1 });
   await at.until(
     "the executor's end",
     async () => (await at.node("n1")).executor === null || undefined,
   );
   expect((await at.node("n1")).drainedBy).toBe("root");
-  const waits = await at.submit(["-o", "/dev/null", "--wrap=sleep 2"]);
+  const gateNow = await closedGate(join(at.work, "drain-now.gate"));
+  const waits = await at.submit(["-o", "/dev/null", `--wrap=${gateNow.wait}`]);
   await at.site.gleanOrThrow(["resume", "n1"]);
   await at.usedCores(1);
   await at.site.gleanOrThrow(["drain", "all", "--now"]);
@@ -230,6 +234,7 @@ test("drain lets work end, drain --now sends it back to the queue, resume goes o
     () => readdirSync(join(at.site.files.run, "n1")).includes("hook.sock") === false || undefined,
   );
   expect(await at.site.gleanOrThrow(["explain", waits], { user })).toContain("drained");
+  await gateNow.open();
   await at.site.gleanOrThrow(["resume", "all"]);
   expect((await at.ended(waits))[0]).toMatchObject({ state: "COMPLETED" });
 });

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { closedGate } from "../support/gate.js";
 import { type TestSite, testSite } from "../support/site.js";
 
 jest.setTimeout(240_000);
@@ -22,18 +23,20 @@ test("the daemon killed with -9 during 200 running functions: executors are adop
   const effects = join(at.work, "effects");
   writeFileSync(effects, "");
   await at.site.cluster.run("chmod", ["666", effects]);
+  const gate = await closedGate(join(at.work, "restart.gate"));
   const array = await at.submit([
     "-a",
     "0-219",
     "--mem=50M",
     "-o",
     "/dev/null",
-    `--wrap=sleep 8; echo $SLURM_ARRAY_TASK_ID >> ${effects}`,
+    `--wrap=${gate.wait}; echo $SLURM_ARRAY_TASK_ID >> ${effects}`,
   ]);
   await at.usedCores(200);
   const executors = (await at.info()).nodes.map((each) => each.executor!.id);
   await at.site.endDaemon("SIGKILL");
   await at.site.startDaemon();
+  await gate.open();
   const ended = await at.ended(array);
   expect(ended.map((each) => each.state)).toEqual(Array(220).fill("COMPLETED"));
   expect(ended.map((each) => each.attempt)).toEqual(Array(220).fill(1));
@@ -75,9 +78,18 @@ test("slurmctld stopped for 20 s: what runs goes on, the view turns stale and sa
 });
 
 test("an executor killed with -9 leaves no function behind, and its functions run again elsewhere", async () => {
-  const array = await at.submit(["-a", "0-223", "--mem=50M", "-o", "/dev/null", "--wrap=sleep 5"]);
+  const gate = await closedGate(join(at.work, "executor.gate"));
+  const array = await at.submit([
+    "-a",
+    "0-223",
+    "--mem=50M",
+    "-o",
+    "/dev/null",
+    `--wrap=${gate.wait}`,
+  ]);
   await at.usedCores(224);
   process.kill(at.executorPid("n3"), "SIGKILL");
+  await gate.open();
   const ended = await at.ended(array);
   expect(ended.map((each) => each.state)).toEqual(Array(224).fill("COMPLETED"));
   expect(ended.filter((each) => each.attempt === 2).length).toBe(32);

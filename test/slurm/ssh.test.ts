@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { closedGate } from "../support/gate.js";
 import { killAndWait } from "../support/recorder.js";
 import { type TestSite, testSite, user } from "../support/site.js";
 import { startSshd, type TestSshd } from "../support/sshd.js";
@@ -34,8 +35,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const fill = (seconds: number) =>
-  at.submit(["-a", "0-15", "--mem=100M", "-o", "/dev/null", `--wrap=sleep ${seconds}`]);
+const submitSixteen = (command: string) =>
+  at.submit(["-a", "0-15", "--mem=100M", "-o", "/dev/null", `--wrap=${command}`]);
 
 test("a node whose host key is not known is not used, and explain and doctor say what to do", async () => {
   const scan = `ssh-keyscan -p ${sshd.port} 127.0.0.1 >>${knownHosts}`;
@@ -55,7 +56,7 @@ test("a node whose host key is not known is not used, and explain and doctor say
 
 test("once known_hosts is corrected the nodes are used, and functions run", async () => {
   writeFileSync(knownHosts, `[127.0.0.1]:${sshd.port} ${sshd.hostKeys.ed25519}\n`);
-  const array = await fill(1);
+  const array = await submitSixteen("true");
   const ended = await at.ended(array);
   expect(ended.map((each) => each.state)).toEqual(Array(16).fill("COMPLETED"));
   expect(sshd.logins()).toBeGreaterThan(0);
@@ -66,7 +67,7 @@ test("once known_hosts is corrected the nodes are used, and functions run", asyn
 });
 
 test("a batch job evicts the functions of its node, and they run again", async () => {
-  const array = await fill(600);
+  const array = await submitSixteen("sleep 600");
   await at.usedCores(16);
   const job = await at.sbatch([
     "--exclusive",
@@ -83,12 +84,14 @@ test("a batch job evicts the functions of its node, and they run again", async (
 });
 
 test("the daemon killed with -9 adopts what runs, and asks at the right address after what does not", async () => {
-  const array = await fill(8);
+  const gate = await closedGate(join(at.work, "adopted.gate"));
+  const array = await submitSixteen(gate.wait);
   await at.usedCores(16);
   const kept = (await at.node("n1")).executor!.id;
   await at.site.endDaemon("SIGKILL");
   await killAndWait(at.executorPid("n2"));
   await at.site.startDaemon();
+  await gate.open();
   const ended = await at.ended(array);
   expect(ended.map((each) => each.state)).toEqual(Array(16).fill("COMPLETED"));
   expect(ended.filter((each) => each.attempt === 1).map((each) => each.node)).toEqual(

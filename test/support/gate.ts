@@ -1,0 +1,30 @@
+// A gate that functions wait at, so that a test needs no function of a certain length: on a slow machine too, none ends before all have begun.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, writeFileSync } from "node:fs";
+
+export interface Gate {
+  /** A shell command that goes on when the gate is open; afterwards it does not wait. */
+  readonly wait: string;
+  open(): Promise<void>;
+}
+
+/** `path` must be where users may read. */
+export async function closedGate(path: string): Promise<Gate> {
+  writeFileSync(path, "");
+  chmodSync(path, 0o644);
+  // Holds the lock until its standard input ends, so also when the test dies.
+  const holder: ChildProcess = spawn("flock", [path, "sh", "-c", "echo closed; exec cat"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  await once(holder.stdout!, "data");
+  return {
+    wait: `flock --shared ${path} true`,
+    open: async () => {
+      const ended = once(holder, "close");
+      holder.stdin!.end();
+      await ended;
+    },
+  };
+}
