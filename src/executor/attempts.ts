@@ -11,11 +11,15 @@ import { type SpawnEnd, type SpawnHandle, spawnAttempt } from "./runtimes/exec.j
 import type { Held } from "./victims.js";
 
 /** A killed group is looked at this often until it is empty. More often would take time from those that are dying. */
-const emptyPollMs = 3;
+const emptyPollMs = 2;
 /** After a kill of all at once: a sleeping process is gone by then, one without quota left is not. */
 const lateMs = 15;
+/** How long the dying have the executor's own time, too: their supervisors' reports are not read before. */
+const stillMs = 25;
 /** A group is removed a little later: an eviction does not wait for that, and the kernel may be busy with it. */
 const removeMs = 50;
+
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
 
 export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.attempt}`;
 
@@ -91,6 +95,7 @@ export interface Eviction {
 
 export class Attempts {
   readonly #attempts = new Map<string, Attempt>();
+  #evictions = 0;
 
   constructor(
     private readonly containment: Containment,
@@ -156,13 +161,24 @@ export class Attempts {
     const attempts = keys
       .map((key) => this.#attempts.get(keyText(key)))
       .filter((attempt) => attempt !== undefined);
+    if (attempts.length === 0) return { freed: Promise.resolve(), ended: Promise.resolve([]) };
+    this.#hurry(1);
     // A whole node is cleared with one write: sixty-four of them, on nodes that share a machine, take tens of milliseconds.
     // Marked before: what ends after its mark was ended by us.
     for (const attempt of attempts) this.#markEnding(attempt, "EVICTED", reason);
     const atOnce = attempts.length === this.#attempts.size && this.containment.killAll();
     // One that did not start yet may be about to enter its group.
     for (const attempt of attempts) if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
-    return { freed: freed(attempts), ended: Promise.all(attempts.map(({ gone }) => gone)) };
+    const isEmpty = () => atOnce && this.containment.isEmpty();
+    return {
+      freed: freed(attempts, isEmpty).finally(() => this.#hurry(-1)),
+      ended: Promise.all(attempts.map(({ gone }) => gone)),
+    };
+  }
+
+  #hurry(change: 1 | -1): void {
+    this.#evictions += change;
+    this.containment.hurry(this.#evictions > 0);
   }
 
   #onStarted(attempt: Attempt): void {
@@ -230,14 +246,29 @@ export class Attempts {
 }
 
 /** What was killed stays free, so each is waited for in turn. One that takes long may have used up its quota: each is killed alone, too. */
-async function freed(attempts: readonly Attempt[]): Promise<void> {
+async function freed(attempts: readonly Attempt[], areAllGone: () => boolean): Promise<void> {
   const startedMs = monotonicMs();
   let isLate = false;
+  const pressOn = () => {
+    if (isLate || monotonicMs() - startedMs < lateMs) return;
+    isLate = true;
+    for (const each of attempts) if (!each.isFree) each.handle!.kill();
+  };
+  // Standing still instead of serving others: a node's functions die together, and whoever read the report of one would
+  // take the processor from the next. What has not started is waited for below, for it has to be heard.
+  const started = attempts.filter((each) => each.isStarted);
+  const areDying = () => !areAllGone() && started.some((each) => !each.isFree);
+  while (monotonicMs() - startedMs < stillMs && areDying()) {
+    stand(emptyPollMs);
+    pressOn();
+  }
   for (const attempt of attempts)
     while (!attempt.isFree) {
       await pause(emptyPollMs);
-      if (isLate || monotonicMs() - startedMs < lateMs) continue;
-      isLate = true;
-      for (const each of attempts) if (!each.isFree) each.handle!.kill();
+      pressOn();
     }
+}
+
+function stand(ms: number): void {
+  Atomics.wait(nobodyWakes, 0, 0, ms);
 }

@@ -8,6 +8,11 @@ const mount = "/sys/fs/cgroup";
 /** The kernel's default period, in microseconds; a quota of one period is one core. */
 const periodUs = 100_000;
 const bytesPerMb = 1024 * 1024;
+/** The kernel's own weight of a group, and sixteen times as much: enough to go first, too little to shut the executor out. */
+const weights = {
+  version2: { file: "cpu.weight", usual: 100, urgent: 1_600 },
+  version1: { file: "cpu.shares", usual: 1_024, urgent: 16_384 },
+} as const;
 
 export interface Limits {
   readonly memoryMb: number;
@@ -28,6 +33,8 @@ export interface Tree {
   make(path: string): void;
   limit(path: string, limits: Limits): void;
   liftCores(path: string): void;
+  /** Puts a group before all others that want the processor, or back to its usual place; "" is the node's own. */
+  hurry(path: string, isUrgent: boolean): void;
 }
 
 export interface Trees {
@@ -90,6 +97,9 @@ function unifiedTree(root: string, group: string, controllers: readonly string[]
     liftCores: (path) => {
       if (controllers.length > 0) setterIn(join(nodeGroup, path))("cpu.max", `max ${periodUs}`);
     },
+    hurry: (path, isUrgent) => {
+      if (controllers.length > 0) weigh(join(nodeGroup, path), weights.version2, isUrgent);
+    },
   };
 }
 
@@ -114,6 +124,7 @@ function memoryTree(group: string): Tree {
       for (const name of names) set(name, memoryMb * bytesPerMb);
     },
     liftCores: () => {},
+    hurry: () => {},
   };
 }
 
@@ -129,6 +140,7 @@ function cpuTree(group: string): Tree {
       if (cores !== null) set("cpu.cfs_quota_us", cores * periodUs);
     },
     liftCores: (path) => setterIn(join(nodeGroup, path))("cpu.cfs_quota_us", -1),
+    hurry: (path, isUrgent) => weigh(join(nodeGroup, path), weights.version1, isUrgent),
   };
 }
 
@@ -141,6 +153,7 @@ function processTree(group: string): Tree {
     make: (path) => makeGroups(root, join(group, path)),
     limit: (path, { processes }) => setterIn(join(nodeGroup, path))("pids.max", processes),
     liftCores: () => {},
+    hurry: () => {},
   };
 }
 
@@ -163,6 +176,14 @@ function makeGroups(
     prepare(above);
     mkdirSync(directory, { recursive: true });
   }
+}
+
+function weigh(
+  directory: string,
+  { file, usual, urgent }: (typeof weights)[keyof typeof weights],
+  isUrgent: boolean,
+): void {
+  writeFileSync(join(directory, file), String(isUrgent ? urgent : usual));
 }
 
 const setterIn = (directory: string) => (file: string, value: string | number) =>

@@ -46,6 +46,13 @@ export interface Containment {
   openGroup(name: string, need: Need): AttemptGroup;
   /** SIGKILL to all attempts with one write, at once; false where that cannot be done. */
   killAll(): boolean;
+  /** Whether no process of any attempt is left; false where that cannot be told. */
+  isEmpty(): boolean;
+  /**
+   * While attempts are dying they go before all others that want the processor: a batch job waits for them, and on a busy node
+   * they would wait for it. A second call changes nothing.
+   */
+  hurry(isUrgent: boolean): void;
   /** Holds all attempts together in the budget. Throws when the kernel refuses. */
   limit(budget: Need): void;
   /** Gives back what `openContainment` made; what cannot be removed is left to the next executor. */
@@ -95,6 +102,7 @@ class CgroupContainment implements Containment {
       killTree.make("self");
       if (!existsSync(this.killFile)) throw new Error(`${this.killFile} needs Linux 5.14`);
       writeFileSync(join(killTree.nodeGroup, "self", "cgroup.procs"), String(process.pid));
+      this.hurry(false); // one that was killed in an eviction left it so
     } catch (thrown) {
       this.close();
       throw thrown;
@@ -127,6 +135,17 @@ class CgroupContainment implements Containment {
     return attempt(() => writeFileSync(join(nodeGroup, "work", "cgroup.kill"), "1"));
   }
 
+  isEmpty(): boolean {
+    const { nodeGroup } = this.trees.find((tree) => tree.kills)!;
+    return isEmptyGroup(join(nodeGroup, "work"));
+  }
+
+  hurry(isUrgent: boolean): void {
+    // The group above ours too: its weight is what counts beside the rest of the node.
+    for (const tree of this.trees)
+      for (const path of ["..", "", "work"]) attempt(() => tree.hurry(path, isUrgent));
+  }
+
   close(): void {
     for (const tree of this.trees) {
       // Some group above must take us back before ours can go; the root always may.
@@ -156,7 +175,10 @@ class CgroupOfAttempt implements AttemptGroup {
   kill(): void {
     attempt(() => writeFileSync(this.killFile, "1"));
     // Whoever used up its quota dies only in the next period, 100 ms later, unless the quota is lifted.
-    for (const tree of this.trees) attempt(() => tree.liftCores(this.path));
+    for (const tree of this.trees) {
+      attempt(() => tree.liftCores(this.path));
+      attempt(() => tree.hurry(this.path, true));
+    }
   }
 
   isEmpty(): boolean {
@@ -182,6 +204,8 @@ const processGroups: Containment = {
   }),
   limit: () => {},
   killAll: () => false,
+  isEmpty: () => false,
+  hurry: () => {},
   close: () => {},
 };
 

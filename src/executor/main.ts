@@ -1,5 +1,6 @@
 // The program glean-executor: takes its orders on standard input, makes its place on the node, and runs until it leaves.
 
+import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { checkLaunchSpec } from "../wire/checks.js";
@@ -49,11 +50,16 @@ async function hookProblemHere({ plugin, hookProgram, node, executor }: LaunchSp
 
 /** Functions that fill the processor must not delay the answer to the hook; theirs stays 0 (see runtimes/exec.ts). */
 function takePrecedence(): void {
-  try {
-    setPriority(ownNice);
-  } catch {
-    // Not root: then it is as quick as it is.
-  }
+  for (const step of [
+    () => setPriority(ownNice),
+    // Where sessions are scheduled as groups, a process has its session's place, whatever its own is.
+    () => writeFileSync("/proc/self/autogroup", String(ownNice)),
+  ])
+    try {
+      step();
+    } catch {
+      // Not root, or no such groups: then it is as quick as it is.
+    }
 }
 
 async function run(spec: LaunchSpec): Promise<void> {
