@@ -23,3 +23,11 @@ export function nowMs(): number {
 export function machineMonotonicNs(): bigint {
   return process.hrtime.bigint();
 }
+
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
+
+/** Blocks this whole thread; false, at once, where time does not pass meanwhile (a simulated clock). */
+export function standStill(ms: number): boolean {
+  Atomics.wait(nobodyWakes, 0, 0, ms);
+  return true;
+}

@@ -1,7 +1,7 @@
 // The attempts that run on this node: started once each, limited in time, ended for a reason, gone when their processes are.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { machineMonotonicNs, monotonicMs } from "../clock.js";
+import { machineMonotonicNs, monotonicMs, standStill } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import { fits, nothing, type Resources, subtract } from "../model/resources.js";
 import type { AttemptKey, AttemptOrder } from "../wire/messages.js";
@@ -18,8 +18,6 @@ const lateMs = 15;
 const stillMs = 25;
 /** A group is removed a little later: an eviction does not wait for that, and the kernel may be busy with it. */
 const removeMs = 50;
-
-const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
 
 export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.attempt}`;
 
@@ -258,17 +256,10 @@ async function freed(attempts: readonly Attempt[], areAllGone: () => boolean): P
   // take the processor from the next. What has not started is waited for below, for it has to be heard.
   const started = attempts.filter((each) => each.isStarted);
   const areDying = () => !areAllGone() && started.some((each) => !each.isFree);
-  while (monotonicMs() - startedMs < stillMs && areDying()) {
-    stand(emptyPollMs);
-    pressOn();
-  }
+  while (monotonicMs() - startedMs < stillMs && areDying() && standStill(emptyPollMs)) pressOn();
   for (const attempt of attempts)
     while (!attempt.isFree) {
       await pause(emptyPollMs);
       pressOn();
     }
-}
-
-function stand(ms: number): void {
-  Atomics.wait(nobodyWakes, 0, 0, ms);
 }
