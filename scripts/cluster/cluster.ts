@@ -5,15 +5,16 @@ import { createConnection } from "node:net";
 import { userInfo } from "node:os";
 import { GleanerError } from "../../src/model/errors.js";
 import { clusterEnvironment, type RunOptions, type RunResult, runCommand } from "./command.js";
-import { gresConfText, slurmConfText } from "./conf.js";
+import { cgroupConfText, gresConfText, slurmConfText } from "./conf.js";
 import { assertAlive, type Daemon, pidOf, quoteLog, startDaemon, terminate } from "./daemon.js";
 import { type ClusterFolder, createFolder } from "./folder.js";
 import { claimPorts, MAX_NODES, type PortBlock, portIsFree } from "./ports.js";
+import { slurmVersion } from "./programs.js";
 import { stopCluster } from "./stop.js";
 import { until } from "./until.js";
 import { startWatchdog, type Watchdog } from "./watchdog.js";
 
-export { ensureInstalled, ensureSlurmInstalled } from "./programs.js";
+export { ensureInstalled, ensureSlurmInstalled, slurmVersion } from "./programs.js";
 
 /** Eight nodes are up in 4 s on an idle machine; a busy one may take ten times that. */
 const START_DEADLINE_MS = 60_000;
@@ -95,6 +96,7 @@ function writeConf(folder: ClusterFolder, ports: PortBlock, options: ClusterOpti
     ],
   };
   writeFileSync(folder.slurmConf, slurmConfText(input), { mode: 0o644 });
+  writeFileSync(folder.cgroupConf, cgroupConfText(slurmVersion()), { mode: 0o644 });
   if (gpusPerNode > 0) writeFileSync(folder.gresConf, gresConfText(input), { mode: 0o644 });
 }
 

@@ -37,6 +37,11 @@ export function gresConfText({ folder, nodes, gpusPerNode }: ConfInput): string 
   return `AutoDetect=off\nNodeName=${nodeRange(nodes)} Name=gpu Count=${gpusPerNode} File=${devices}\n`;
 }
 
+/** From 23.11 on slurmd wants cgroups even where nothing uses them, unless told not to; 22.05 knows no such word. */
+export function cgroupConfText(slurmVersion: string): string {
+  return Number.parseFloat(slurmVersion) >= 23.11 ? "CgroupPlugin=disabled\n" : "";
+}
+
 function daemonLines({ folder, daemonUser, slurmctldPort, prolog, epilog }: ConfInput): string[] {
   return [
     "ClusterName=local",

@@ -31,6 +31,7 @@ export function clusterFolder(dir: string) {
     marker: join(dir, "cluster.json"),
     slurmConf: join(dir, "slurm.conf"),
     gresConf: join(dir, "gres.conf"),
+    cgroupConf: join(dir, "cgroup.conf"),
     munge: join(dir, "munge"),
     mungeKey: join(dir, "munge", "key"),
     mungeSocket: join(dir, "munge", "sock"),
@@ -80,7 +81,8 @@ export function createFolder(dir: string, nodeNames: string[], gpusPerNode: numb
 
 /** Removes what createFolder made and the daemons wrote, and the folder itself unless the caller keeps files in it. */
 export function removeFolder(folder: ClusterFolder): void {
-  const { munge, state, spool, logs, gpus, work, gleaner, slurmConf, gresConf, marker } = folder;
+  const { munge, state, spool, logs, gpus, work, gleaner, marker } = folder;
+  const { slurmConf, gresConf, cgroupConf } = folder;
   for (const path of [
     munge,
     state,
@@ -91,6 +93,7 @@ export function removeFolder(folder: ClusterFolder): void {
     gleaner,
     slurmConf,
     gresConf,
+    cgroupConf,
     marker,
   ]) {
     rmSync(path, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 // The one place that knows where Slurm's and munge's programs are, and how to get them when they are missing.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
@@ -58,4 +58,10 @@ export async function ensureInstalled(needs: string[]): Promise<void> {
 /** Makes sure that Slurm and munge are installed: with apt as root, otherwise an error that says what to install. */
 export async function ensureSlurmInstalled(): Promise<void> {
   await ensureInstalled(slurmNeeds);
+}
+
+/** Of the Slurm that is installed, e.g. "22.05.8". */
+export function slurmVersion(): string {
+  const said = execFileSync(findProgram("slurmctld"), ["-V"], { encoding: "utf8" });
+  return said.trim().split(" ").at(-1) ?? "";
 }

@@ -83,6 +83,8 @@ describe("a snapshot of a real cluster", () => {
       maxMemoryPerCoreMb: 2_000,
     });
     expect(snapshot.unreadable).toEqual([]);
+    // scripts/test --slurm says which version the tests are meant to run on.
+    expect(snapshot.facts.version).toContain(process.env.GLEANER_TEST_SLURM ?? "");
   });
 
   test("a running job with a hostile name, its cores, memory, GPU and times", async () => {

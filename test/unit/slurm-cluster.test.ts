@@ -25,7 +25,7 @@ beforeEach(() => {
     "scontrol",
     `case "$*" in
       *partition) cat ${recorded}/partitions.txt ;;
-      *reservation) cat ${recorded}/../22.05/reservations.txt ;;
+      *reservation) cat ${recorded}/reservations.txt ;;
       *config) cat ${recorded}/config.txt ;;
       *"show node") cat ${recorded}/nodes.txt ;;
     esac`,

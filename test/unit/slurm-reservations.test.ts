@@ -4,19 +4,23 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { readReservations } from "../../src/slurm/reservations.js";
 
-const recorded = readFileSync(new URL("recorded/22.05/reservations.txt", import.meta.url));
+const recorded = (version: string) =>
+  readFileSync(new URL(`recorded/${version}/reservations.txt`, import.meta.url));
 
 describe("readReservations", () => {
-  test("real output of 22.05", () => {
+  test.each([
+    ["22.05", 1_795_446_266_000],
+    ["24.11", 1_795_454_590_000],
+  ])("real output of %s", (version, startAtMs) => {
     const unreadable: string[] = [];
-    const found = readReservations(recorded, unreadable);
+    const found = readReservations(recorded(version), unreadable);
     expect(unreadable).toEqual([]);
     expect(found.map(({ name, nodes }) => [name, nodes])).toEqual([
       ["maint_jan", ["n1", "n2"]],
       ["open", ["n3"]],
       ["part", ["n4"]],
     ]);
-    expect(found[0]).toMatchObject({ startAtMs: 1_795_446_266_000, endAtMs: 1_795_449_866_000 });
+    expect(found[0]).toMatchObject({ startAtMs, endAtMs: startAtMs + 3_600_000 });
   });
 
   test("none, and one without nodes", () => {
