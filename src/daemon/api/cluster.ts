@@ -129,6 +129,9 @@ const executorInfo = (record: ExecutorRecord): ExecutorInfo => ({
 });
 
 function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
+  const { snapshot, problem } = with_.capacity;
+  if (snapshot === null)
+    return { what: name, lines: [problem ?? "Slurm was not read yet: ask again in a moment"] };
   const node = nodeInfos(with_).find((each) => each.node === name);
   if (node === undefined)
     throw new GleanerError(
