@@ -34,11 +34,16 @@ export class Api {
 
   /** Submits the command `true` with one core; `tasks` makes it an array. */
   submitTrue(tasks: number | null): Promise<SubmitAnswer> {
+    return this.submit(["/bin/true"], "bench", tasks);
+  }
+
+  /** Submits a command with one core and little memory; `tasks` makes it an array. */
+  submit(argv: readonly string[], name: string, tasks: number | null): Promise<SubmitAnswer> {
     const request: SubmitRequest = {
       requestId: randomUUID(),
       submission: {
-        name: "bench",
-        command: { kind: "argv", argv: ["/bin/true"] },
+        name,
+        command: { kind: "argv", argv },
         cores: 1,
         memoryMb: 50,
         memoryPerCoreMb: null,

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { machineMonotonicNs } from "../../../src/clock.js";
 import { ensureSlurmInstalled } from "../../cluster/cluster.js";
 import { type Site, type SiteOptions, startSite } from "../../site/site.js";
+
+export { cpuMsOf, median, medianRatio, preciseMs, rounded } from "./figures.js";
 
 /** An ordinary user: functions never run as root. */
 export const benchmarkUser = "nobody";
@@ -42,22 +43,6 @@ export async function benchmark(
 
 export const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Milliseconds with their fraction, from any start. */
-export const preciseMs = (): number => Number(machineMonotonicNs()) / 1e6;
-
-/** The middle value, or the mean of the two in the middle; NaN of none. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = sorted.length / 2;
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle) - 1]!) / 2;
-}
-
-/** The median of `left` by `right` pair by pair: what disturbs both, as a busy machine does, cancels out. */
-export const medianRatio = (left: readonly number[], right: readonly number[]): number =>
-  median(left.map((value, index) => value / right[index]!));
-
-export const rounded = (value: number, digits = 2): number => Number(value.toFixed(digits));
-
 /** Whole numbers of the command line, each with its default: `--runs 40`. */
 export function countsOf<Name extends string>(
   defaults: Readonly<Record<Name, number>>,
@@ -68,10 +53,15 @@ export function countsOf<Name extends string>(
   const counts: Record<Name, number> = { ...defaults };
   for (const name of names) {
     const given = values[name];
-    if (given === undefined) continue;
-    counts[name] = Number(given);
-    if (!Number.isInteger(counts[name]) || counts[name] < 1)
-      throw new Error(`--${name} takes a whole number from 1, not ${given}`);
+    if (given !== undefined) counts[name] = integer(name, given);
   }
   return counts;
+}
+
+/** The value of an option that takes a whole number from 1. */
+export function integer(name: string, given: string): number {
+  const value = Number(given);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`--${name} takes a whole number from 1, not ${given}`);
+  return value;
 }

@@ -1,0 +1,225 @@
+// A stretch of a real trace as real jobs on 16 real slurmd, and functions for every hole: TRACE [--day N] [--seconds N] [--swf FILE] ...
+
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { until } from "../cluster/until.js";
+import { percentilesOf } from "../demonstration/result.js";
+import type { Site } from "../site/site.js";
+import { simulateCommand, writeCalls, writeSwf } from "./coverage/export.js";
+import { figuresOf } from "./coverage/figures.js";
+import { type JobTimes, type NodeCores, readGleaner, readJobTimes } from "./coverage/records.js";
+import { type ReplayedJob, readStretch } from "./coverage/stretch.js";
+import { Api } from "./lib/api.js";
+import { benchmark, benchmarkUser, integer, preciseMs, rounded, say } from "./lib/harness.js";
+
+const bars = { coverage: 0.95, goodput: 0.9, lost: 0, readyMsP50: 300 } as const;
+const nodes = 16;
+const memoryPerCoreMb = 2_000;
+/** Each class is a function of its own, as users have them. */
+const durationsMs = [50, 100, 200, 500, 1_000, 2_000, 5_000] as const;
+/** Of each class in turn, so that at any moment all of them wait. */
+const tasksPerTurn = 20;
+const deadlineMs = 60_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    day: { type: "string", default: "17" },
+    hours: { type: "string", default: "24" },
+    seconds: { type: "string", default: "120" },
+    cores: { type: "string", default: "6" },
+    "traced-cores": { type: "string", default: "12" },
+    swf: { type: "string" },
+  },
+});
+const [trace] = positionals;
+if (trace === undefined) {
+  process.stderr.write(
+    "bench coverage: give the trace, an SWF with node lists: scripts/bench coverage FILE.swf.gz\n",
+  );
+  process.exit(2);
+}
+const coresPerNode = integer("cores", values.cores);
+const lengthMs = integer("seconds", values.seconds) * 1_000;
+const jobs = readStretch(trace, {
+  nodes,
+  coresPerNode,
+  tracedCoresPerNode: integer("traced-cores", values["traced-cores"]),
+  fromHour: (integer("day", values.day) - 1) * 24,
+  hours: integer("hours", values.hours),
+  lengthMs,
+});
+
+const options = { nodes, cpus: coresPerNode, memoryMb: coresPerNode * memoryPerCoreMb };
+await benchmark(options, async (site) => {
+  const nodeNames = site.cluster.nodeNames;
+  const api = new Api(site);
+  await api.identify();
+  const submitted = await submitFunctions(api);
+  say(`${jobs.length} jobs, ${submitted} functions on ${nodes} nodes of ${coresPerNode} cores`);
+  await awaitExecutors(api);
+  const ids = await replay(site, jobs);
+  await awaitStarts(site);
+  await site.gleanOrThrow(["cancel", "--user", benchmarkUser]);
+  await awaitEnd(api);
+  api.close();
+  await site.endDaemon("SIGTERM");
+  const times = readJobTimes(join(site.cluster.dir, "log", "slurmctld.log"));
+  const allocated = jobs.flatMap((job, index) => sharesOf(job, times.get(ids[index]!)));
+  const window = windowOf(allocated, jobs, times, ids);
+  const gleaner = readGleaner(join(site.files.state, "gleaner.db"), window);
+  const { readyMs, overtaken, ...sums } = figuresOf(
+    { nodes: nodeNames, coresPerNode, ...window },
+    allocated,
+    gleaner.held,
+    gleaner.useful,
+  );
+  const ready = percentilesOf(readyMs);
+  const result = {
+    ...sums,
+    coverage: rounded(sums.coveredCoreMs / sums.idleCoreMs, 4),
+    goodput: rounded(sums.usefulCoreMs / sums.idleCoreMs, 4),
+    readyMs: { p50: ready.p50, p99: ready.p99 },
+    evictMs: percentilesOf(gleaner.evictMs),
+    lost: submitted - ended(gleaner.byState),
+    windowMs: window.toMs - window.fromMs,
+    jobs: jobs.length,
+    holesOpened: readyMs.length,
+    overtaken,
+    evictions: gleaner.evictions,
+    evictedAttempts: gleaner.evictedAttempts,
+    ledgerCoreMs: gleaner.ledgerCoreMs,
+    completed: gleaner.byState.COMPLETED ?? 0,
+    bars,
+  };
+  const withinBars =
+    result.coverage >= bars.coverage &&
+    result.goodput >= bars.goodput &&
+    result.lost === bars.lost &&
+    ready.p50 <= bars.readyMsP50;
+  if (values.swf !== undefined) exportStretch(values.swf, allocated, window);
+  return { ...result, withinBars };
+});
+
+/** Enough to fill all cores for the whole stretch, whatever the jobs leave. */
+async function submitFunctions(api: Api): Promise<number> {
+  const turnCoreMs = durationsMs.reduce((sum, ms) => sum + ms * tasksPerTurn, 0);
+  const turns = Math.ceil((nodes * coresPerNode * lengthMs * 1.2) / turnCoreMs);
+  for (let turn = 0; turn < turns; turn++)
+    for (const ms of durationsMs)
+      await api.submit(["/bin/sleep", String(ms / 1_000)], `sleep-${ms}`, tasksPerTurn);
+  return turns * durationsMs.length * tasksPerTurn;
+}
+
+async function awaitExecutors(api: Api): Promise<void> {
+  await until(
+    deadlineMs,
+    async () => {
+      const info = await api.info();
+      const ready = info.nodes.filter(({ executor }) => executor?.state === "ready");
+      return ready.length === nodes ? true : undefined;
+    },
+    () => new Error(`the nodes had no executors within ${deadlineMs} ms`),
+  );
+}
+
+/** Submits each job when the trace started it; their ids. */
+async function replay(site: Site, stretch: readonly ReplayedJob[]): Promise<number[]> {
+  const ids: number[] = [];
+  const beganMs = preciseMs();
+  for (const job of stretch) {
+    const waitMs = job.startMs - (preciseMs() - beganMs);
+    if (waitMs > 0) await new Promise((wake) => setTimeout(wake, waitMs));
+    const { stdout, stderr, exitCode } = await site.cluster.run("sbatch", [
+      "--parsable",
+      `--nodes=${job.nodes.length}`,
+      `--nodelist=${job.nodes.join(",")}`,
+      "--ntasks-per-node=1",
+      `--cpus-per-task=${job.coresPerNode}`,
+      "--output=/dev/null",
+      `--wrap=exec sleep ${job.runMs / 1_000}`,
+    ]);
+    if (exitCode !== 0) throw new Error(`sbatch failed: ${stderr.trim()}`);
+    ids.push(Number(stdout.trim()));
+  }
+  return ids;
+}
+
+/** Until then functions fill what is idle. */
+async function awaitStarts(site: Site): Promise<void> {
+  await until(
+    deadlineMs,
+    async () => {
+      const { stdout } = await site.cluster.run("squeue", ["-h", "-t", "PENDING"]);
+      return stdout.trim() === "" ? true : undefined;
+    },
+    () => new Error(`jobs did not start within ${deadlineMs} ms`),
+  );
+}
+
+async function awaitEnd(api: Api): Promise<void> {
+  await until(
+    deadlineMs,
+    async () => {
+      const { pending, running } = await api.info();
+      return pending + running === 0 ? true : undefined;
+    },
+    () => new Error(`functions did not end within ${deadlineMs} ms`),
+  );
+}
+
+/**
+ * From the moment when all that ran at the stretch's beginning runs again to the last start: what came after that the
+ * trace does not say, nor does `glean simulate` assume it.
+ */
+function windowOf(
+  allocated: readonly NodeCores[],
+  stretch: readonly ReplayedJob[],
+  times: ReadonlyMap<number, JobTimes>,
+  ids: readonly number[],
+): { fromMs: number; toMs: number } {
+  const first = stretch.flatMap(({ startMs }, index) => {
+    const beganMs = times.get(ids[index]!)?.fromMs;
+    return startMs === 0 && beganMs !== undefined ? [beganMs] : [];
+  });
+  const starts = allocated.map(({ fromMs }) => fromMs);
+  return { fromMs: Math.max(Math.min(...starts), ...first), toMs: Math.max(...starts) };
+}
+
+/** Nothing of a job that never began. */
+function sharesOf(job: ReplayedJob, times: JobTimes | undefined): NodeCores[] {
+  if (times === undefined) return [];
+  const toMs = times.toMs ?? Number.POSITIVE_INFINITY;
+  return job.nodes.map((node) => ({
+    node,
+    cores: job.coresPerNode,
+    fromMs: times.fromMs,
+    toMs,
+  }));
+}
+
+function ended(states: Readonly<Record<string, number>>): number {
+  const final = Object.entries(states).filter(
+    ([state]) => state !== "PENDING" && state !== "RUNNING",
+  );
+  return final.reduce((sum, [, count]) => sum + count, 0);
+}
+
+/** The very same stretch for the simulator, with the same functions. */
+function exportStretch(
+  swf: string,
+  allocated: readonly NodeCores[],
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): void {
+  const calls = `${swf}.calls.csv`;
+  // What still ran at the end ran beyond it.
+  const clipped = allocated.map((each) => ({
+    ...each,
+    fromMs: Math.max(each.fromMs, fromMs),
+    toMs: Math.min(each.toMs, toMs + 1_000),
+  }));
+  const inside = clipped.filter((each) => each.toMs > each.fromMs);
+  writeSwf(swf, inside, memoryPerCoreMb / 2);
+  writeCalls(calls, durationsMs, tasksPerTurn);
+  say(`simulate it: ${simulateCommand(swf, calls, { nodes, coresPerNode, memoryPerCoreMb })}`);
+}
