@@ -120,7 +120,8 @@ async function runJest({ args, within, limitMs = jestLimitMs }, resultFile) {
   try {
     result = JSON.parse(readFileSync(resultFile, "utf8"));
   } catch {
-    total.failed += 1; // jest itself broke, or was stopped
+    total.failed += 1; // jest itself broke, was stopped, or had no machine to run on
+    jestTests += 1;
     return;
   }
   jestTests += result.numTotalTests + result.numRuntimeErrorTestSuites;

@@ -1,0 +1,138 @@
+// The same batch jobs with Gleaner off and with it filling every hole, in turn: [--rounds N] [--jobs N] [--nodes N] [--cpus N] ...
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ensureInstalled } from "../cluster/cluster.js";
+import { until } from "../cluster/until.js";
+import { percentilesOf } from "../demonstration/result.js";
+import type { Site } from "../site/site.js";
+import { compileTools, makeJobs, type Observed, runRound } from "./harm/jobs.js";
+import { Api } from "./lib/api.js";
+import { benchmark, benchmarkUser, integer, median, rounded, say } from "./lib/harness.js";
+
+const bars = { ratioP50: 1.03, ratioP99: 1.1, violations: 0 } as const;
+const readyDeadlineMs = 60_000;
+/** Mostly asleep: the machine has fewer real cores than the nodes declare together. */
+const sleepers = [500, 700, 1_100, 1_900].map((ms) => ["/bin/sleep", String(ms / 1_000)]);
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "4" },
+    jobs: { type: "string", default: "15" },
+    nodes: { type: "string", default: "4" },
+    cpus: { type: "string", default: "4" },
+    seed: { type: "string", default: "1" },
+    /** CPU-bound functions instead: fair only where nodes x cpus are real cores. */
+    burn: { type: "boolean", default: false },
+  },
+});
+const rounds = integer("rounds", values.rounds);
+const jobsPerRound = integer("jobs", values.jobs);
+const nodes = integer("nodes", values.nodes);
+const cpus = integer("cpus", values.cpus);
+
+await ensureInstalled(["gcc=gcc"]);
+await benchmark({ nodes, cpus, memoryMb: cpus * 2_000 }, async (site) => {
+  const tools = compileTools(site);
+  const confs = confsOf(site);
+  const seen: Record<Mode, Observed[]> = { off: [], on: [] };
+  for (let round = 0; round < rounds; round++) {
+    const jobs = makeJobs(jobsPerRound, cpus, integer("seed", values.seed) + round);
+    // Whoever comes second finds warmer files: they take turns in that, too.
+    const order: Mode[] = round % 2 === 0 ? ["off", "on"] : ["on", "off"];
+    for (const mode of order) {
+      await (mode === "on" ? switchOn(site, confs.on, tools.burn) : switchOff(site, confs.off));
+      const folder = join(site.cluster.dir, "work", `${mode}-${round}`);
+      const observed = await runRound(site, tools, jobs, cpus, folder);
+      seen[mode].push(...observed);
+      const starts = percentilesOf(observed.map(({ startMs }) => startMs));
+      say(`round ${round + 1} ${mode}: start p50 ${starts.p50} ms, max ${starts.max} ms`);
+    }
+  }
+  return resultOf(seen);
+});
+
+type Mode = "off" | "on";
+
+function resultOf(seen: Readonly<Record<Mode, readonly Observed[]>>) {
+  const startsOf = (mode: Mode) => {
+    const { p50, p99 } = percentilesOf(seen[mode].map(({ startMs }) => startMs));
+    return { p50, p99 };
+  };
+  const startMs = { off: startsOf("off"), on: startsOf("on") };
+  const runOf = (mode: Mode) => median(seen[mode].map(({ runMs }) => runMs));
+  const result = {
+    rounds,
+    startMs,
+    ratioP50: rounded(startMs.on.p50 / startMs.off.p50, 3),
+    ratioP99: rounded(startMs.on.p99 / startMs.off.p99, 3),
+    runRatio: rounded(runOf("on") / runOf("off"), 3),
+    violations: [...seen.on, ...seen.off].filter(({ violation }) => violation).length,
+    jobs: seen.on.length,
+    runMs: { off: rounded(runOf("off")), on: rounded(runOf("on")) },
+    nodes,
+    cpus,
+    functions: values.burn ? "CPU-bound" : "asleep",
+    bars,
+  };
+  const withinBars =
+    result.ratioP50 <= bars.ratioP50 &&
+    result.ratioP99 <= bars.ratioP99 &&
+    result.violations === bars.violations;
+  return { ...result, withinBars };
+}
+
+/** slurm.conf as it is, and without any line of Gleaner's. */
+function confsOf(site: Site): Record<Mode, string> {
+  const on = readFileSync(site.cluster.slurmConf, "utf8");
+  const isOurs = (line: string) => /^(Prolog|Epilog|PrologFlags)=/.test(line);
+  const off = on
+    .split("\n")
+    .filter((line) => !isOurs(line))
+    .join("\n");
+  return { on, off };
+}
+
+/** Nothing of Gleaner is left: no process, no hook. */
+async function switchOff(site: Site, conf: string): Promise<void> {
+  await site.endDaemon("SIGINT");
+  await restart(site, conf);
+}
+
+/** Returns when functions run on every core of every node. */
+async function switchOn(site: Site, conf: string, burn: string): Promise<void> {
+  await restart(site, conf);
+  await site.startDaemon();
+  const api = new Api(site);
+  await api.identify();
+  await site.glean(["cancel", "--user", benchmarkUser, "--state", "PENDING"]);
+  await submitFunctions(api, burn);
+  await until(
+    readyDeadlineMs,
+    async () => {
+      const info = await api.info();
+      const used = info.nodes.reduce((sum, { executor }) => sum + (executor?.usedCores ?? 0), 0);
+      return used === nodes * cpus ? true : undefined;
+    },
+    () => new Error(`functions did not fill the nodes within ${readyDeadlineMs} ms`),
+  );
+  api.close();
+}
+
+/** Twice what a round can take, so that work waits at any moment. */
+async function submitFunctions(api: Api, burn: string): Promise<void> {
+  const argvs = values.burn ? [[burn, "1000000000", "/dev/null"]] : sleepers;
+  const tasks = Math.ceil((nodes * cpus * jobsPerRound * 5) / argvs.length);
+  for (const argv of argvs) await api.submit(argv, argv[1]!, Math.min(10_000, tasks));
+}
+
+/** All of Slurm starts anew: a node that has not yet read of PrologFlags=Alloc would let jobs wait for its prolog. */
+async function restart(site: Site, conf: string): Promise<void> {
+  const { cluster } = site;
+  await Promise.all(cluster.nodeNames.map((node) => cluster.stopNode(node)));
+  await cluster.stopSlurmctld();
+  writeFileSync(cluster.slurmConf, conf);
+  await cluster.startSlurmctld();
+  await Promise.all(cluster.nodeNames.map((node) => cluster.startNode(node)));
+}
