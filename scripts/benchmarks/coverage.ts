@@ -15,10 +15,13 @@ import { benchmark, benchmarkUser, integer, preciseMs, rounded, say } from "./li
 const bars = { coverage: 0.95, goodput: 0.9, lost: 0, readyMsP50: 300 } as const;
 const nodes = 16;
 const memoryPerCoreMb = 2_000;
-/** Each class is a function of its own, as users have them. */
-const durationsMs = [50, 100, 200, 500, 1_000, 2_000, 5_000] as const;
-/** Of each class in turn, so that at any moment all of them wait. */
-const tasksPerTurn = 20;
+/** From 50 ms to 5 s, each longer than the one before by the same factor; each is a function of its own. */
+const functions = 20;
+const durationsMs = Array.from({ length: functions }, (_, index) =>
+  Math.round(50 * 100 ** (index / (functions - 1))),
+);
+/** Of each function in turn, so that at any moment all of them wait. */
+const tasksPerTurn = 5;
 const deadlineMs = 60_000;
 
 const { values, positionals } = parseArgs({

@@ -17,6 +17,9 @@ export interface HarmJob {
 }
 
 export interface Observed {
+  readonly job: number;
+  /** Of the job's first instruction, since the epoch. */
+  readonly beganAtMs: number;
   /** From the start of sbatch to the job's first instruction. */
   readonly startMs: number;
   /** Of the CPU-bound part. */
@@ -96,6 +99,8 @@ function observedOf(
 ): Observed {
   if (sighting === undefined) throw new Error(`job ${id} left no witness`);
   return {
+    job: id,
+    beganAtMs: sighting.atMs,
     startMs: sighting.atMs - atMs,
     runMs: Number(readFileSync(join(runs, String(id)), "utf8")) / 1_000,
     violation: isViolation(sighting),

@@ -21,9 +21,15 @@ export async function benchmark(
   await ensureSlurmInstalled();
   const dir = mkdtempSync(join(tmpdir(), "gleaner-bench-"));
   const site = await startSite({ ...options, dir });
-  const end = async (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     await site.stop();
     rmSync(dir, { recursive: true, force: true });
+  };
+  let ending: Promise<void> | null = null;
+  /** Once, though an interrupted measurement fails, too. */
+  const end = (): Promise<void> => {
+    ending ??= stop();
+    return ending;
   };
   const interrupted = (): void => void end().then(() => process.exit(interruptedStatus));
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
