@@ -21,7 +21,9 @@ make_tree() {
   exec 9>"$tree.lock"
   flock 9
   [[ -e $tree/.complete ]] && return
-  "$root/scripts/lib/apt.sh" debootstrap=debootstrap || fail "the package debootstrap could not be installed."
+  "$root/scripts/lib/apt.sh" debootstrap=debootstrap \
+    /usr/share/keyrings/debian-archive-trixie-stable.gpg=debian-archive-keyring ||
+    fail "the packages debootstrap and debian-archive-keyring could not be installed."
   echo "Filling $tree with Debian 13 and its Slurm from $mirror" >&2
   rm -rf --one-file-system "$tree"
   debootstrap --variant=minbase --include="$packages" trixie "$tree" "$mirror" 9>&- >&2 ||
