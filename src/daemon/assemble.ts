@@ -1,12 +1,13 @@
 // The daemon's parts, each given what it needs of the others; the adapters are chosen by the configuration.
 
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import type { HolePolicy } from "../core/holes.js";
 import { expandHostList } from "../core/hostlist.js";
-import type { Launcher, Store } from "../core/ports.js";
+import type { Cluster, Launcher, Store } from "../core/ports.js";
 import { createLocalLauncher } from "../launch/local.js";
 import { createSshLauncher } from "../launch/ssh.js";
 import { createSlurmCluster } from "../slurm/cluster.js";
@@ -46,12 +47,34 @@ export interface Parts {
   readonly secrets: Secrets;
 }
 
-/** Puts the parts together; nothing runs yet. Throws CONFIG when the key file or an adapter's files are not right. */
-export function assemble(config: Config, store: Store, log: Logger): Parts {
+/** What the parts reach the world through, beside the store. */
+export interface Adapters {
+  readonly cluster: Cluster;
+  readonly launcher: Launcher;
+  readonly secrets: Secrets;
+  /** A few characters that no other executor's name has. */
+  readonly newName: () => string;
+}
+
+/** The real ones, as configured. Throws CONFIG when the key file or an adapter's files are not right. */
+export function adaptersOf(config: Config): Adapters {
+  return {
+    cluster: createCluster(config),
+    launcher: createLauncher(config),
+    secrets: Secrets.load(join(config.stateDirectory, "key")),
+    newName: () => randomUUID().slice(0, 8),
+  };
+}
+
+/** Puts the parts together; nothing runs yet. */
+export function assemble(
+  config: Config,
+  store: Store,
+  { cluster, launcher, secrets, newName }: Adapters,
+  log: Logger,
+): Parts {
   const registry = new Registry();
   const live = new LiveInvocations();
-  const secrets = Secrets.load(join(config.stateDirectory, "key"));
-  const launcher = createLauncher(config);
   const learning = new Learning(store, learningPolicyOf(config), log);
   const settler = new Settler(live, store, settlePolicyOf(config, learning), log);
   const dispatcher = new Dispatcher(live, registry, store, settler, log, learning);
@@ -71,6 +94,7 @@ export function assemble(config: Config, store: Store, log: Logger): Parts {
     ...shared,
     config,
     secrets,
+    newName,
     startMs,
     expect: (record, withinMs) => executors.expect(record, withinMs),
     gone: (record, reason) => executors.gone(record, reason),
@@ -83,7 +107,7 @@ export function assemble(config: Config, store: Store, log: Logger): Parts {
   });
   const capacity: Capacity = new Capacity({
     ...shared,
-    cluster: createCluster(config),
+    cluster,
     launching,
     drains,
     programs: config.programs,

@@ -17,11 +17,11 @@ import { addBillingRoutes } from "./api/billing.js";
 import { addClusterRoutes } from "./api/cluster.js";
 import { addInvocationRoutes } from "./api/invocations.js";
 import { createServer } from "./api/server.js";
-import { assemble, type Parts } from "./assemble.js";
+import { adaptersOf, assemble, type Parts } from "./assemble.js";
 import { examine } from "./doctor.js";
 import { MungeDoor } from "./identity.js";
 import { takeLock } from "./lock.js";
-import { recover } from "./recovery.js";
+import { goOn } from "./recovery.js";
 import { Interval, Seldom } from "./seldom.js";
 import { listenForWakes } from "./wake.js";
 
@@ -52,14 +52,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   prepareDirectory(config.logDirectory);
   const lock = await takeLock(config.stateDirectory);
   const store = await openStore(join(config.stateDirectory, "gleaner.db"), options.storeWorkerFile);
-  const parts = assemble(options.config, store, log);
-  await parts.drains.load();
-  await parts.learning.load();
-  await recover({
-    ...parts,
-    store,
-    expect: (record) => parts.executors.expectBack(record),
-  });
+  const parts = assemble(options.config, store, adaptersOf(options.config), log);
+  await goOn(parts, store);
   const executorServer = await listenForExecutors(config, parts, log);
   const strangers = new Interval(strangerWakeMs);
   const wakeSocket = await listenForWakes(

@@ -1,7 +1,7 @@
 // The dispatch loop: woken by every submit, end and change of a budget, it sends waiting invocations to executors.
 
 import type { Logger } from "pino";
-import { nowMs } from "../clock.js";
+import { nowMs, setImmediate } from "../clock.js";
 import { environmentFor } from "../core/environment.js";
 import { outputPath } from "../core/patterns.js";
 import { type PlacementPolicy, type Prediction, place } from "../core/placement.js";

@@ -1,6 +1,5 @@
 // Starts executors on nodes, and waits ever longer where starts fail.
 
-import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
@@ -29,6 +28,7 @@ export interface LaunchingDependencies {
   readonly registry: Registry;
   readonly store: Store;
   readonly secrets: Secrets;
+  readonly newName: () => string;
   readonly log: Logger;
   readonly startMs: number;
   /** Starts the clock of an executor that should connect; see Executors.expect. */
@@ -45,7 +45,7 @@ export class Launching {
   start(node: Node, budget: BudgetOrder, facts: ClusterFacts): void {
     const { registry, expect, startMs } = this.with_;
     if (registry.onNode(node.name) !== undefined) return;
-    const id = executorId(`${node.name}.${randomUUID().slice(0, 8)}`);
+    const id = executorId(`${node.name}.${this.with_.newName()}`);
     const record = new ExecutorRecord(id, node.name, node.address, nowMs());
     registry.add(record);
     expect(record, startMs);

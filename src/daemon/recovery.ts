@@ -2,6 +2,7 @@
 
 import type { Store } from "../core/ports.js";
 import { assert } from "../model/errors.js";
+import type { Parts } from "./assemble.js";
 import type { LiveInvocations } from "./live.js";
 import { ExecutorRecord, type Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
@@ -15,8 +16,16 @@ export interface RecoveryDependencies {
   readonly expect: (record: ExecutorRecord) => void;
 }
 
+/** Takes up what an earlier daemon left: before anybody is listened to. */
+export async function goOn(parts: Parts, store: Store): Promise<void> {
+  await parts.drains.load();
+  await parts.learning.load();
+  const expect = (record: ExecutorRecord) => parts.executors.expectBack(record);
+  await recover({ ...parts, store, expect });
+}
+
 /** Resolves when everything that was accepted is live again. */
-export async function recover(with_: RecoveryDependencies): Promise<void> {
+async function recover(with_: RecoveryDependencies): Promise<void> {
   const { store, live, registry, settler, expect } = with_;
   const executors = (await store.loadExecutors()).filter((row) => row.state === "live");
   for (const row of executors) {

@@ -1,8 +1,7 @@
 // How an attempt's end becomes the invocation's next state, a posting and a durable record, once.
 
-import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
-import { nowMs } from "../clock.js";
+import { nowMs, pause } from "../clock.js";
 import { postingOf } from "../core/metering.js";
 import type { AttemptResult, Store } from "../core/ports.js";
 import type { RateCard } from "../model/account.js";
@@ -77,7 +76,7 @@ export class Settler {
           { invocation, attempt, end, cause: messageOf(cause) },
           "an end could not be recorded",
         );
-        await pause(retryMs, undefined, { ref: false });
+        await pause(retryMs);
       }
     }
   }

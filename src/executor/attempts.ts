@@ -1,7 +1,14 @@
 // The attempts that run on this node: started once each, limited in time, ended for a reason, gone when their processes are.
 
-import { setTimeout as pause } from "node:timers/promises";
-import { machineMonotonicNs, monotonicMs, standStill } from "../clock.js";
+import {
+  clearTimeout,
+  machineMonotonicNs,
+  monotonicMs,
+  pause,
+  setTimeout,
+  standStill,
+  type Timer,
+} from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import { fits, nothing, type Resources, subtract } from "../model/resources.js";
 import type { AttemptKey, AttemptOrder } from "../wire/messages.js";
@@ -43,7 +50,7 @@ class Attempt implements Running {
   isStarted = false;
   ending: Ending | null = null;
   /** The time limit, then the wait from SIGTERM to SIGKILL. */
-  timer: NodeJS.Timeout | undefined;
+  timer: Timer | undefined;
   /** Resolves when its report is there. */
   readonly gone: Promise<Ended>;
   isGone = false;
@@ -100,6 +107,7 @@ export class Attempts {
     private readonly spawnProgram: string,
     private readonly killWaitMs: number,
     private readonly events: AttemptEvents,
+    private readonly spawn = spawnAttempt,
   ) {}
 
   get running(): readonly Running[] {
@@ -142,7 +150,7 @@ export class Attempts {
     const attempt = new Attempt(order, group);
     this.#attempts.set(keyText(key), attempt);
     this.#limitTime(attempt);
-    attempt.handle = spawnAttempt(this.spawnProgram, order, group, {
+    attempt.handle = this.spawn(this.spawnProgram, order, group, {
       onStarted: () => this.#onStarted(attempt),
       onEnd: (end) => this.#onEnd(attempt, end),
     });

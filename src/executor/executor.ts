@@ -1,7 +1,14 @@
 // The executor itself: holds the budget, gives way to Slurm's jobs, runs what the daemon orders, and leaves.
 
 import { hostname } from "node:os";
-import { machineMonotonicNs, nowMs } from "../clock.js";
+import {
+  clearTimeout,
+  machineMonotonicNs,
+  nowMs,
+  setImmediate,
+  setTimeout,
+  type Timer,
+} from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { JobId } from "../model/ids.js";
 import { nothing, type Resources } from "../model/resources.js";
@@ -13,7 +20,7 @@ import type {
   ExecutorMessage,
   LaunchSpec,
 } from "../wire/messages.js";
-import { Attempts, type Ended } from "./attempts.js";
+import { type AttemptEvents, Attempts, type Ended } from "./attempts.js";
 import { effectiveBudget, type JobOnNode, type JobShare, lesser } from "./budget.js";
 import type { Containment } from "./containment.js";
 import type { BeginLine, HookHandlers } from "./hook-socket.js";
@@ -21,6 +28,7 @@ import type { Log } from "./log.js";
 import type { NodeFolder } from "./node-folder.js";
 import { Outbox } from "./outbox.js";
 import type { Outcome } from "./outcome.js";
+import { spawnAttempt } from "./runtimes/exec.js";
 import { chooseVictims } from "./victims.js";
 
 /** Killed processes are gone in milliseconds; one that hangs in the kernel keeps nobody here longer. */
@@ -43,17 +51,20 @@ export class Executor implements HookHandlers {
   /** `gone` is called once, when nothing of the executor's work is left and the process may end. */
   constructor(
     private readonly spec: LaunchSpec,
-    private readonly folder: NodeFolder,
+    private readonly folder: Pick<NodeFolder, "readMarks" | "removeMarks" | "takeKillNotes">,
     private readonly containment: Containment,
     private readonly log: Log,
     private readonly gone: (reason: string) => void,
+    spawn = spawnAttempt,
   ) {
     this.#order = spec.budget;
-    this.#attempts = new Attempts(containment, spec.spawnProgram, spec.killWaitMs, {
+    const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
       onEnded: (key, outcome) => this.#onEnded(key, outcome),
       onTrouble: (what) => log("trouble", { what }),
-    });
+    };
+    const { spawnProgram, killWaitMs } = spec;
+    this.#attempts = new Attempts(containment, spawnProgram, killWaitMs, events, spawn);
   }
 
   /** Jobs that were on the node before: to be called when the hook's socket listens, so that none falls between. */
@@ -273,10 +284,10 @@ const neverStarted = {
 } as const;
 
 async function withinMs(limitMs: number, done: Promise<unknown>): Promise<void> {
-  let late: NodeJS.Timeout | undefined;
+  let late: Timer | undefined;
   await Promise.race([
     done,
-    new Promise((resolve) => {
+    new Promise<void>((resolve) => {
       late = setTimeout(resolve, limitMs);
     }),
   ]);

@@ -1,6 +1,6 @@
 // What the daemon must hear although it may be away: reports until it recorded them, events until they were sent once.
 
-import { monotonicMs } from "../clock.js";
+import { clearTimeout, monotonicMs, setTimeout } from "../clock.js";
 import type { AttemptKey, ExecutorMessage } from "../wire/messages.js";
 import { keyText } from "./attempts.js";
 

@@ -1,5 +1,6 @@
 // The way to the daemon: connects, connects again when it is lost, and says when it was away for too long.
 
+import { clearTimeout, setTimeout, type Timer } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import { connectToDaemon, type DaemonAddress, type ExecutorConnection } from "../wire/handshake.js";
 import type { DaemonMessage } from "../wire/messages.js";
@@ -8,9 +9,12 @@ import type { DaemonMessage } from "../wire/messages.js";
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
 
+/** What is needed of a connection. */
+export type SessionConnection = Pick<ExecutorConnection, "send" | "close" | "listen">;
+
 export interface SessionEvents {
   /** Before anything else is said on this connection. */
-  onConnected(connection: ExecutorConnection): void;
+  onConnected(connection: SessionConnection): void;
   onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void;
   onLost(why: string): void;
   /** There was no daemon for `orphanMs`. */
@@ -18,9 +22,9 @@ export interface SessionEvents {
 }
 
 export class Session {
-  #connection: ExecutorConnection | null = null;
-  #orphaned: NodeJS.Timeout | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  #connection: SessionConnection | null = null;
+  #orphaned: Timer | undefined;
+  #retry: Timer | undefined;
   #pauseMs = firstPauseMs;
   #isOver = false;
 
@@ -30,6 +34,9 @@ export class Session {
     private readonly orphanMs: number,
     private readonly random: () => number,
     private readonly events: SessionEvents,
+    private readonly connect: (
+      address: DaemonAddress,
+    ) => Promise<SessionConnection> = connectToDaemon,
   ) {}
 
   start(): void {
@@ -51,9 +58,9 @@ export class Session {
   }
 
   async #connect(): Promise<void> {
-    let connection: ExecutorConnection;
+    let connection: SessionConnection;
     try {
-      connection = await connectToDaemon(this.address);
+      connection = await this.connect(this.address);
     } catch (thrown) {
       this.#tryLater(messageOf(thrown));
       return;

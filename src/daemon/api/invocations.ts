@@ -61,7 +61,7 @@ export function addInvocationRoutes(server: FastifyInstance, with_: InvocationRo
 }
 
 /** Answers once the submission is durable. */
-async function submit(
+export async function submit(
   with_: InvocationRoutes,
   caller: Caller,
   body: ReturnType<typeof shaped<typeof submitRequest>>,
@@ -170,7 +170,7 @@ async function wait(
   return { invocations: await find(store, id), truncated: false };
 }
 
-async function cancel(
+export async function cancel(
   with_: InvocationRoutes,
   caller: Caller,
   body: ReturnType<typeof shaped<typeof cancelRequest>>,
