@@ -11,8 +11,14 @@ export function executorWrites(database: Connection): Operations<"saveExecutor">
      ON CONFLICT (id) DO UPDATE SET state = excluded.state, started_at_ms = excluded.started_at_ms,
        gone_at_ms = excluded.gone_at_ms, gone_reason = excluded.gone_reason`,
   );
+  const replace = database.prepare<ExecutorRow>(
+    `UPDATE executor SET state = 'gone', gone_at_ms = @startedAtMs, gone_reason = 'another was started on its node'
+     WHERE node = @node AND state = 'live' AND id <> @id`,
+  );
   return {
     saveExecutor(row) {
+      // The end of an earlier one may not be on record yet, or could not be written: a node has one live executor.
+      if (row.state === "live") replace.run(row);
       save.run(row);
     },
   };
