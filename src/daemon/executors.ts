@@ -1,8 +1,7 @@
 // What executors say and what becomes of them: adoption, results, jobs that came and went, loss.
 
-import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
-import { nowMs } from "../clock.js";
+import { clearTimeout, nowMs, pause, setTimeout, type Timer } from "../clock.js";
 import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { ExecutorId, InvocationId } from "../model/ids.js";
@@ -38,12 +37,16 @@ export interface ExecutorsDependencies {
   readonly reportSuccess: (record: ExecutorRecord) => void;
 }
 
-export type ExecutorConnection = Connection<DaemonMessage, ExecutorMessage>;
+/** What is needed of a connection. */
+export type ExecutorConnection = Pick<
+  Connection<DaemonMessage, ExecutorMessage>,
+  "send" | "close" | "listen"
+>;
 
 type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 
 export class Executors {
-  private readonly timers = new Map<ExecutorId, NodeJS.Timeout>();
+  private readonly timers = new Map<ExecutorId, Timer>();
   private closed = false;
 
   constructor(private readonly with_: ExecutorsDependencies) {}
@@ -169,16 +172,20 @@ export class Executors {
 
   private async ended(record: ExecutorRecord, report: Message<"ended">["report"]): Promise<void> {
     const { agoMs, ...facts } = report;
-    if (record.attempts.get(report.invocation)?.attempt === report.attempt)
-      record.attempts.delete(report.invocation);
+    const held = record.attempts.get(report.invocation);
+    const isHeld = held?.attempt === report.attempt;
+    if (isHeld) record.attempts.delete(report.invocation);
     // The cores are free now; the next order need not wait for the disk.
     this.with_.dispatcher.kick();
     try {
       await this.with_.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
     } catch (cause) {
-      // The executor keeps the report until it is recorded, and sends it again on the next connection.
+      // The executor keeps the report until it is recorded, and sends it again on the next connection, if there is one.
       this.with_.log.error({ ...facts, cause: messageOf(cause) }, "a result could not be recorded");
+      if (isHeld && record.state !== "gone") record.attempts.set(report.invocation, held);
       record.line?.close();
+      if (isHeld && record.state === "gone")
+        await this.lose(record, report.invocation, report.attempt, "its executor left meanwhile");
       return;
     }
     const key = { invocation: report.invocation, attempt: report.attempt };
@@ -206,7 +213,7 @@ export class Executors {
         await this.gone(record, "its process ended");
         return;
       }
-      await pause(waitMs, undefined, { ref: false });
+      await pause(waitMs);
     }
   }
 
