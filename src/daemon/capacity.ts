@@ -1,10 +1,11 @@
 // The capacity loop: read Slurm at its own pace, plan, apply; woken early when a hook speaks.
 
 import type { Logger } from "pino";
-import { nowMs } from "../clock.js";
+import { clearTimeout, nowMs, setTimeout, type Timer } from "../clock.js";
 import type { LargestNode } from "../core/admission.js";
 import { type HookPrograms, hookProblemOf } from "../core/assurance.js";
 import type { HoleContext, HolePolicy } from "../core/holes.js";
+import { jobsIncluded } from "../core/included.js";
 import { type PacePolicy, pauseMs } from "../core/pace.js";
 import { makePlan } from "../core/plan.js";
 import type { Cluster } from "../core/ports.js";
@@ -44,6 +45,8 @@ export class Capacity {
   /** The newest good snapshot and the plan made from it. */
   snapshot: Snapshot | null = null;
   plan: Plan | null = null;
+  /** The hook events of each executor that the snapshot includes: those heard of before it was asked for. */
+  private sequences: ReadonlyMap<ExecutorId, number> = new Map();
   private lastProblem: string | null = null;
   private readStartedAtMs: number | null = null;
   private failures = 0;
@@ -51,7 +54,7 @@ export class Capacity {
   private lastReadMs = 0;
   private readEndedAtMs = 0;
   private reading: Promise<void> | null = null;
-  private timer: NodeJS.Timeout | null = null;
+  private timer: Timer | null = null;
   private stopped = false;
   private readonly commandTimes: { atMs: number; commands: number }[] = [];
 
@@ -152,6 +155,8 @@ export class Capacity {
     );
     try {
       this.snapshot = await this.with_.cluster.readSnapshot();
+      // A read that fails leaves both as they were: an old view does not include what was heard since.
+      this.sequences = sequences;
       this.failures = 0;
       this.lastProblem = null;
     } catch (cause) {
@@ -168,7 +173,7 @@ export class Capacity {
     this.countCommands(this.with_.cluster.commandCount() - commandsBefore);
     if (this.snapshot === null || this.stopped) return;
     if (this.failures === 0) this.with_.recorder.snapshotRead(this.snapshot);
-    this.replan(sequences);
+    this.replan();
   }
 
   private countCommands(commands: number): void {
@@ -177,7 +182,7 @@ export class Capacity {
     while (this.commandTimes[0]!.atMs < atMs - rateWindowMs) this.commandTimes.shift();
   }
 
-  private replan(sequences: ReadonlyMap<ExecutorId, number>): void {
+  private replan(): void {
     const { registry, holePolicy, dispatcher, learning } = this.with_;
     const snapshot = this.snapshot!;
     this.plan = makePlan({
@@ -187,41 +192,34 @@ export class Capacity {
       context: this.context(),
       maxStarts,
     });
-    const jobs = jobsByNode(snapshot);
     learning.planMade(this.plan, snapshot.nodesAskedAtMs);
     const outlooks = outlooksOf(this.plan, learning);
     for (const record of registry.all())
       record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
-    for (const step of this.plan.steps) this.apply(step, sequences, jobs);
-    if (this.failures === 0) this.forgetLostJobs(sequences, jobs);
+    for (const step of this.plan.steps) this.apply(step);
+    if (this.failures === 0) this.forgetLostJobs(jobsByNode(snapshot));
     dispatcher.kick();
   }
 
-  private apply(
-    step: PlanStep,
-    sequences: ReadonlyMap<ExecutorId, number>,
-    jobs: ReadonlyMap<NodeName, BudgetOrder["knownJobs"]>,
-  ): void {
+  private apply(step: PlanStep): void {
     if (step.kind === "start") {
-      const knownJobs = jobs.get(step.node) ?? [];
-      const node = this.snapshot!.nodes.find((each) => each.name === step.node)!;
+      const snapshot = this.snapshot!;
+      const node = snapshot.nodes.find((each) => each.name === step.node)!;
+      const knownJobs = jobsIncluded(node, snapshot.jobs);
       const order = { budget: step.budget, seenHookSequence: 0, knownJobs };
-      this.with_.launching.start(node, order, this.snapshot!.facts);
+      this.with_.launching.start(node, order, snapshot.facts);
       return;
     }
     const record = this.with_.registry.get(step.executor);
     if (record === undefined) return;
-    if (step.kind === "resize") this.resize(record, step, sequences);
+    if (step.kind === "resize") this.resize(record, step);
     else this.dismiss(record, step);
   }
 
   /** An epilog that never ran (a crashed slurmd) leaves a mark: a job that Slurm no longer has there is forgotten. */
-  private forgetLostJobs(
-    sequences: ReadonlyMap<ExecutorId, number>,
-    jobs: ReadonlyMap<NodeName, BudgetOrder["knownJobs"]>,
-  ): void {
+  private forgetLostJobs(jobs: ReadonlyMap<NodeName, BudgetOrder["knownJobs"]>): void {
     for (const record of this.with_.registry.all()) {
-      const seen = sequences.get(record.id) ?? 0;
+      const seen = this.sequences.get(record.id) ?? 0;
       const there = jobs.get(record.node) ?? [];
       const lost = [...record.markedJobs]
         .filter(([job, sequence]) => sequence <= seen && !there.includes(job))
@@ -233,12 +231,8 @@ export class Capacity {
     }
   }
 
-  private resize(
-    record: ExecutorRecord,
-    step: PlanStep & { kind: "resize" },
-    sequences: ReadonlyMap<ExecutorId, number>,
-  ): void {
-    const seenHookSequence = sequences.get(record.id);
+  private resize(record: ExecutorRecord, step: PlanStep & { kind: "resize" }): void {
+    const seenHookSequence = this.sequences.get(record.id);
     // It connected while Slurm was read: this view may not include jobs it knows of.
     if (seenHookSequence === undefined) return;
     record.line?.send({ type: "budget", budget: step.budget, seenHookSequence, knownJobs: [] });
@@ -252,7 +246,7 @@ export class Capacity {
   }
 }
 
-/** The jobs that hold nodes, by node; read before the nodes were, so the nodes' figures include them. */
+/** The jobs that hold nodes, by node. */
 function jobsByNode(snapshot: Snapshot): ReadonlyMap<NodeName, BudgetOrder["knownJobs"]> {
   const jobs = new Map<NodeName, BudgetOrder["knownJobs"][number][]>();
   for (const job of snapshot.jobs) {
