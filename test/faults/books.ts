@@ -1,0 +1,306 @@
+// The independent checker: keeps its own books of what really happened, and holds the promises of the design against them.
+
+import type { AttemptResult, NewInvocations } from "../../src/core/ports.js";
+import type { InvocationId } from "../../src/model/ids.js";
+import type {
+  Attempt,
+  AttemptEnd,
+  Invocation,
+  InvocationState,
+} from "../../src/model/invocation.js";
+import type { AttemptKey } from "../../src/wire/messages.js";
+import type { Disk } from "./disk.js";
+import type { FunctionProcess, SimulatedNode } from "./node.js";
+import type { Process } from "./timeline.js";
+import type { World } from "./world.js";
+
+/** The site's prices and limits, written down once more. */
+const microCreditsPerCoreSecond = 278n;
+const microCreditsPerGbSecond = 28n;
+const lostInARow = 10;
+const leastPauseMs = 250;
+
+interface Ending {
+  readonly wallMs: number;
+  readonly exitCode: number;
+  readonly signal: number;
+  readonly oomKills: number;
+}
+
+/** One attempt as the world saw it. */
+interface Run {
+  readonly cores: number;
+  readonly memoryMb: number;
+  ending: Ending | null;
+}
+
+/** One invocation as the committed writes have it. */
+interface Account {
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly user: string;
+  state: "waiting" | "running" | InvocationState;
+  attempt: number;
+  /** The ends of its attempts, in order. */
+  readonly ends: AttemptEnd[];
+}
+
+const billed: ReadonlySet<AttemptEnd> = new Set([
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
+  "TIMEOUT",
+  "OUT_OF_MEMORY",
+]);
+
+export class Books {
+  readonly counts = { attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 };
+  private readonly accounts = new Map<InvocationId, Account>();
+  private readonly runs = new Map<string, Run>();
+  private readonly ordersSeen = new Set<string>();
+  private readonly requests = new Map<string, readonly InvocationId[]>();
+  private readonly billedCoreMs = new Map<string, number>();
+  private readonly askedAtMs = new Map<Process, number>();
+  private coreMs = 0;
+  private microCredits = 0n;
+
+  constructor(private readonly world: World) {}
+
+  private demand(holds: boolean, sentence: string): void {
+    if (!holds) this.world.complain(sentence);
+  }
+
+  // No harm.
+
+  /** What runs on a node beside what Slurm gave away there, whenever either grows. */
+  checkNode(node: SimulatedNode, why: string): void {
+    let cores = 0;
+    let memoryMb = 0;
+    const owners = new Set<string>();
+    for (const each of node.functions) {
+      if (!each.isAlive) continue;
+      cores += each.cores;
+      memoryMb += each.memoryMb;
+      owners.add(each.executor);
+    }
+    let jobCores = 0;
+    let jobMemoryMb = 0;
+    for (const share of node.jobs.values()) {
+      jobCores += share.cores;
+      jobMemoryMb += share.memoryMb;
+    }
+    if (cores > 0 && jobCores > 0) this.counts.jobsBeside++;
+    const at = `${node.name}, when ${why}`;
+    this.demand(
+      cores + jobCores <= node.cores,
+      `harm: functions have ${cores} cores and jobs ${jobCores} of the ${node.cores} of ${at}`,
+    );
+    this.demand(
+      memoryMb + jobMemoryMb <= node.memoryMb,
+      `harm: functions have ${memoryMb} MB and jobs ${jobMemoryMb} of the ${node.memoryMb} of ${at}`,
+    );
+    this.demand(owners.size <= 1, `${[...owners].join(" and ")} both run functions on ${at}`);
+  }
+
+  asked(process: Process): void {
+    const beforeMs = this.askedAtMs.get(process);
+    const nowMs = this.world.nowMs;
+    this.askedAtMs.set(process, nowMs);
+    if (beforeMs !== undefined)
+      this.demand(
+        nowMs - beforeMs >= leastPauseMs - 1,
+        `slurmctld was read twice within ${nowMs - beforeMs} ms`,
+      );
+  }
+
+  // What functions really did.
+
+  /** An executor was told to run it, and did what it takes. */
+  ordered(key: AttemptKey): void {
+    const name = nameOf(key);
+    this.demand(!this.ordersSeen.has(name), `attempt ${name} is run twice`);
+    this.ordersSeen.add(name);
+    const account = this.accounts.get(key.invocation);
+    this.demand(
+      account !== undefined && account.attempt >= key.attempt,
+      `attempt ${name} is run before its intent was durable`,
+    );
+  }
+
+  began(run: FunctionProcess, node: SimulatedNode): void {
+    const { cores, memoryMb, key } = run;
+    this.runs.set(nameOf(key), { cores, memoryMb, ending: null });
+    this.checkNode(node, `attempt ${nameOf(key)} started`);
+  }
+
+  ended(key: AttemptKey, ending: Ending): void {
+    this.runs.get(nameOf(key))!.ending = ending;
+  }
+
+  /** The executor is told that a result is durable. */
+  forgets(key: AttemptKey): void {
+    const account = this.accounts.get(key.invocation);
+    const isDurable =
+      account !== undefined &&
+      (account.attempt > key.attempt ||
+        (account.attempt === key.attempt && account.state !== "running"));
+    this.demand(
+      isDurable,
+      `the result of attempt ${nameOf(key)} is forgotten before it is durable`,
+    );
+  }
+
+  // What was committed.
+
+  committed(name: string, args: readonly unknown[], value: unknown): void {
+    if (name === "submit")
+      this.submitted(args[0] as NewInvocations, value as readonly Invocation[]);
+    else if (name === "beginAttempt") this.begun(args[0] as Attempt);
+    else if (name === "endAttempt") {
+      if (value === true) this.recorded(args[0] as AttemptResult);
+      else this.counts.refused++;
+    } else if (name === "endPending" && value === true) {
+      const account = this.accounts.get(args[0] as InvocationId)!;
+      this.demand(account.state === "waiting", `${args[0]} was ended while ${account.state}`);
+      account.state = args[1] as InvocationState;
+    }
+  }
+
+  private submitted(request: NewInvocations, tasks: readonly Invocation[]): void {
+    const ids = tasks.map(({ id }) => id);
+    const before = this.requests.get(request.requestId);
+    this.demand(
+      before === undefined || before.join() === ids.join(),
+      `${request.requestId} became invocations twice`,
+    );
+    this.requests.set(request.requestId, ids);
+    if (before !== undefined) return;
+    const { cores, memoryMb } = request.submission;
+    const { user } = request.owner;
+    for (const id of ids) {
+      this.demand(!this.accounts.has(id), `invocation ${id} is there twice`);
+      const account: Account = { cores, memoryMb, user, state: "waiting", attempt: 0, ends: [] };
+      this.accounts.set(id, account);
+    }
+  }
+
+  /** A user was told that it is accepted. */
+  acknowledged(requestId: string, id: number, tasks: number): void {
+    const ids = this.requests.get(requestId);
+    this.demand(
+      ids !== undefined && ids[0] === id && ids.length === tasks,
+      `${requestId} was acknowledged before it was durable`,
+    );
+  }
+
+  private begun({ invocation, number }: Attempt): void {
+    const account = this.accounts.get(invocation)!;
+    this.demand(
+      account.state === "waiting" && number === account.attempt + 1,
+      `attempt ${number} of ${invocation} begins after ${account.attempt}, ${account.state}`,
+    );
+    account.state = "running";
+    account.attempt = number;
+    this.counts.attempts++;
+  }
+
+  private recorded(result: AttemptResult): void {
+    const { invocation, attempt, end, next, wallMs, posting } = result;
+    const name = nameOf(result);
+    const account = this.accounts.get(invocation)!;
+    this.demand(
+      account.state === "running" && account.attempt === attempt,
+      `the end of ${name} is recorded while ${account.state}, attempt ${account.attempt}`,
+    );
+    account.ends.push(end);
+    account.state = next === "PENDING" ? "waiting" : next;
+    if (end === "EVICTED") this.counts.evicted++;
+    if (end === "LOST") this.counts.lost++;
+    this.demand(billed.has(end) === (posting !== null), `${name}, ${end}, is billed wrongly`);
+    this.checkResult(name, result);
+    if (posting === null) return;
+    const { cores, memoryMb, user } = account;
+    this.counts.ended++;
+    this.coreMs += cores * wallMs;
+    this.billedCoreMs.set(user, (this.billedCoreMs.get(user) ?? 0) + cores * wallMs);
+    const price =
+      (BigInt(cores * wallMs) * microCreditsPerCoreSecond) / 1_000n +
+      (BigInt(memoryMb * wallMs) * microCreditsPerGbSecond) / 1_024_000n;
+    this.microCredits += price;
+  }
+
+  /** Against what the node's processes did. */
+  private checkResult(
+    name: string,
+    { end, next, wallMs, exitCode, invocation }: AttemptResult,
+  ): void {
+    const run = this.runs.get(name);
+    const truth = run?.ending;
+    const account = this.accounts.get(invocation)!;
+    if (end === "LOST") {
+      const row = account.ends.slice(-lostInARow);
+      const isGivenUp = row.length === lostInARow && row.every((each) => each === "LOST");
+      this.demand(next !== "FAILED" || isGivenUp, `${name} failed for being lost ${row.join(" ")}`);
+      return;
+    }
+    this.demand(end !== "EVICTED" || next !== "FAILED", `${name} failed because it was evicted`);
+    if (wallMs === 0 && end !== "COMPLETED" && (run === undefined || truth?.wallMs === 0)) return;
+    if (truth === undefined || truth === null) {
+      this.demand(false, `${name} is recorded as ${end} and has not ended`);
+      return;
+    }
+    const { cores, memoryMb } = run!;
+    this.demand(
+      truth.wallMs === wallMs && cores === account.cores && memoryMb === account.memoryMb,
+      `${name} is recorded with ${wallMs} ms and took ${truth.wallMs} ms`,
+    );
+    const isTrue =
+      (end === "COMPLETED" && truth.exitCode === 0 && truth.signal === 0 && truth.oomKills === 0) ||
+      (end === "FAILED" && truth.exitCode !== 0 && exitCode === truth.exitCode) ||
+      (end === "OUT_OF_MEMORY" && truth.oomKills > 0) ||
+      end === "TIMEOUT" ||
+      end === "CANCELLED" ||
+      end === "EVICTED";
+    this.demand(isTrue, `${name} is recorded as ${end} and ended ${JSON.stringify(truth)}`);
+  }
+
+  /** Whether everything that was accepted has come to its end. */
+  get isQuiet(): boolean {
+    for (const { state } of this.accounts.values())
+      if (state === "waiting" || state === "running") return false;
+    return true;
+  }
+
+  /** When all is quiet: what the disk says is what was seen, to the millisecond. */
+  close(disk: Disk): void {
+    for (const [id, { state }] of this.accounts)
+      this.demand(state !== "waiting" && state !== "running", `invocation ${id} is lost: ${state}`);
+    const rows = disk.reads.listInvocations({ limit: 1_000_000 });
+    this.demand(rows.length === this.accounts.size, `${rows.length} rows of ${this.accounts.size}`);
+    for (const row of rows) {
+      const account = this.accounts.get(row.id);
+      this.demand(
+        account?.state === row.state && account.attempt === row.attempt,
+        `the record of ${row.id} says ${row.state}, seen was ${account?.state}`,
+      );
+      const attempts = disk.reads.listAttempts(row.id);
+      const ends = attempts.map(({ state }) => state).join();
+      this.demand(ends === account?.ends.join(), `the attempts of ${row.id} are ${ends}`);
+    }
+    const check = disk.reads.verifyLedger();
+    this.demand(check.balanced, `the ledger does not balance: ${check.differences.join("; ")}`);
+    this.demand(
+      BigInt(check.ledgerMicroCredits) === this.microCredits,
+      `the ledger has ${check.ledgerMicroCredits} micro-credits, used were ${this.microCredits}`,
+    );
+    this.demand(check.postings === this.counts.ended, `${check.postings} postings`);
+    for (const { user, coreMs } of disk.reads.bill({}))
+      this.demand(
+        coreMs === this.billedCoreMs.get(user),
+        `${user} is billed ${coreMs} core-ms and used ${this.billedCoreMs.get(user)}`,
+      );
+    this.demand(disk.reads.loadRunningAttempts().length === 0, "an attempt is still RUNNING");
+  }
+}
+
+const nameOf = ({ invocation, attempt }: AttemptKey): string => `${invocation}.${attempt}`;

@@ -1,0 +1,193 @@
+// The machine of gleanerd: the daemon's real parts over simulated ports, one process after the other over the same disk.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Logger, pino } from "pino";
+import { type Config, parseConfig } from "../../src/config.js";
+import type { Launcher, Store } from "../../src/core/ports.js";
+import { type Adapters, assemble, type Parts } from "../../src/daemon/assemble.js";
+import { goOn } from "../../src/daemon/recovery.js";
+import { Secrets } from "../../src/daemon/secrets.js";
+import { Interval } from "../../src/daemon/seldom.js";
+import { AssertionError, GleanerError } from "../../src/model/errors.js";
+import type { ExecutorId, JobId, NodeName } from "../../src/model/ids.js";
+import type { Disk } from "./disk.js";
+import { ExecutorProcess } from "./executor-process.js";
+import type { Link } from "./network.js";
+import { programs, type Slurm } from "./slurm.js";
+import type { Process } from "./timeline.js";
+import type { World } from "./world.js";
+
+/** As daemon.ts has it. */
+const strangerWakeMs = 2_000;
+
+export const config: Config = parseConfig(
+  {
+    runDirectory: "/simulated/run",
+    logDirectory: "/simulated/log",
+    placement: { memoryMarginMb: 100 },
+    functions: { maxPending: 500 },
+    programs: { node: "/simulated/node", executor: "/simulated/executor", ...programs },
+  },
+  "the simulated site",
+);
+
+const secrets = loadSecrets();
+
+function loadSecrets(): Secrets {
+  const folder = mkdtempSync(join(tmpdir(), "gleaner-faults-"));
+  try {
+    return Secrets.load(join(folder, "key"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const silent: Logger = pino({ level: "silent" });
+
+/** One life of gleanerd. */
+export class Daemon {
+  private readonly strangers = new Interval(strangerWakeMs);
+
+  constructor(
+    readonly process: Process,
+    readonly parts: Parts,
+    readonly store: Store,
+  ) {}
+
+  accept(executor: ExecutorId, link: Link): void {
+    this.parts.executors.connected(executor, link.daemon);
+  }
+
+  wake(node: NodeName, job: JobId): void {
+    const isKnown = this.parts.recorder.wakeSpoke(node, job, this.process.nowMs);
+    if (isKnown || this.strangers.passes()) this.parts.capacity.wake();
+  }
+}
+
+export class DaemonHost {
+  /** Takes connections and requests. */
+  listening: Daemon | null = null;
+  private process: Process | null = null;
+  private readonly bootedUs: number;
+  private lives = 0;
+  private names = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly slurm: Slurm,
+    private readonly disk: Disk,
+  ) {
+    this.bootedUs = world.chance.whole(1, 1_000_000_000) * 1_000;
+    slurm.onWake = (node, job) => {
+      const { listening } = this;
+      if (listening !== null)
+        world.within(listening.process, world.chance.ms(0.1, 1), () => listening.wake(node, job));
+    };
+  }
+
+  get running(): Process | null {
+    return this.process?.isAlive === true ? this.process : null;
+  }
+
+  /** As startDaemon does it, without sockets. */
+  start(): void {
+    const { world } = this;
+    const process = world.process(`gleanerd ${++this.lives}`, this.bootedUs);
+    this.process = process;
+    process.whenDead(() => {
+      world.tell(`${process.name} is dead`);
+      this.listening = null;
+    });
+    world.within(process, 1, () => {
+      this.begin(process).catch((thrown: unknown) => {
+        // A disk that is full: the service is started again in a while.
+        if (thrown instanceof AssertionError || !(thrown instanceof GleanerError))
+          world.broke(thrown);
+        process.die();
+      });
+    });
+  }
+
+  private async begin(process: Process): Promise<void> {
+    const { world, disk, slurm } = this;
+    const store = disk.storeOf(process);
+    const launcher = world.sabotage.launcher?.(this.launcher(process)) ?? this.launcher(process);
+    const adapters: Adapters = {
+      cluster: slurm.portFor(process),
+      launcher,
+      secrets,
+      newName: () => String(++this.names),
+    };
+    const parts = assemble(config, store, adapters, world.isTold ? this.log(process) : silent);
+    await goOn(parts, store);
+    this.listening = new Daemon(process, parts, store);
+    world.tell(`${process.name} is ready`);
+    void parts.capacity.start();
+  }
+
+  /** SIGTERM: what daemon.ts does, then it is gone. */
+  stop(): void {
+    const daemon = this.listening;
+    if (daemon === null) return;
+    const { parts, process } = daemon;
+    this.world.within(process, 0, async () => {
+      await parts.capacity.stop();
+      this.listening = null;
+      parts.executors.close();
+      await parts.recorder.flush();
+      await parts.learning.save();
+      process.die();
+    });
+  }
+
+  private log(process: Process): Logger {
+    const write = (line: string) => {
+      const { level, time, pid, hostname, msg, ...details } = JSON.parse(line);
+      this.world.tell(`${process.name}: ${msg} ${JSON.stringify(details)}`);
+    };
+    return pino({ level: "debug" }, { write });
+  }
+
+  /** Over ssh: slow now and then, and not always right about what happened. */
+  private launcher(process: Process): Launcher {
+    const { world } = this;
+    const { chance, weather } = world;
+    return {
+      placement: "direct",
+      launch: (name, _address, _id, input) =>
+        new Promise((resolve, reject) => {
+          const fail = () => reject(new GleanerError("LAUNCH", "ssh ended with status 255"));
+          process.act(() => {
+            const node = world.node(name);
+            const tookMs = chance.happens(0.9) ? chance.ms(5, 50) : chance.ms(50, 20_000);
+            const isFaulty = chance.happens(weather.launchFails);
+            const starts = !isFaulty || chance.happens(0.4);
+            if (starts)
+              world.after(tookMs, () => {
+                if (!node.isUp || world.cutOff.has(name)) return;
+                const executor = new ExecutorProcess(world, node, this, input);
+                world.tell(`${name}: ${executor.spec.executor} is started`);
+                node.processes.set(executor.spec.executor, executor.process);
+              });
+            world.within(process, tookMs + chance.ms(1, 5), () => {
+              if (isFaulty || !node.isUp || world.cutOff.has(name)) fail();
+              else resolve();
+            });
+          });
+        }),
+      probe: (name, _address, id) =>
+        new Promise((resolve) => {
+          process.act(() => {
+            world.within(process, chance.ms(1, 20), () => {
+              const node = world.node(name);
+              if (!node.isUp || world.cutOff.has(name) || chance.happens(0.02)) resolve("unknown");
+              else resolve(node.processes.get(id)?.isAlive === true ? "running" : "gone");
+            });
+          });
+        }),
+      close: async () => {},
+    };
+  }
+}

@@ -1,0 +1,125 @@
+// The store of the simulated daemon: the real operations on SQLite in memory, in groups, and a disk that is slow, full or gone.
+
+import { readFileSync } from "node:fs";
+import Database from "better-sqlite3";
+import type { Store } from "../../src/core/ports.js";
+import { GleanerError } from "../../src/model/errors.js";
+import { groupRunner } from "../../src/store/group.js";
+import {
+  readNames,
+  readOperations,
+  writeNames,
+  writeOperations,
+} from "../../src/store/operations/operations.js";
+import type { Process } from "./timeline.js";
+import type { World } from "./world.js";
+
+const schema = readFileSync(
+  new URL("../../src/store/migrations/0001_initial.sql", import.meta.url),
+  "utf8",
+);
+let emptyDatabase: Buffer | null = null;
+
+/** An empty database in memory: the schema is run once, then copied. */
+function openDatabase(): Database.Database {
+  if (emptyDatabase === null) {
+    const first = new Database(":memory:");
+    first.exec(schema);
+    emptyDatabase = first.serialize();
+    first.close();
+  }
+  const database = new Database(emptyDatabase);
+  database.pragma("foreign_keys = ON");
+  database.pragma("trusted_schema = OFF");
+  database.pragma("synchronous = OFF");
+  return database;
+}
+
+interface Waiting {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: GleanerError) => void;
+}
+
+export class Disk {
+  private readonly database = openDatabase();
+  readonly reads = readOperations(this.database);
+  private readonly runGroup = groupRunner(this.database, {
+    ...writeOperations(this.database),
+    ...this.reads,
+  });
+
+  constructor(private readonly world: World) {}
+
+  /** The store as one daemon has it: what it wrote is there for the next, what it had not sent is not. */
+  storeOf(process: Process): Store {
+    const [writing, reading] = [this.lane(process), this.lane(process)];
+    const operations = [
+      ...writeNames.map((name) => [name, writing] as const),
+      ...readNames.map((name) => [name, reading] as const),
+    ].map(([name, call]) => [name, (...args: unknown[]) => call(name, args)]);
+    const store = { ...Object.fromEntries(operations), close: async () => {} } as Store;
+    return this.world.sabotage.store?.(store, this.world) ?? store;
+  }
+
+  /** Calls of one turn, and those that come while a group is on its way, go together. */
+  private lane(process: Process): (name: string, args: readonly unknown[]) => Promise<unknown> {
+    const { world } = this;
+    let waiting: Waiting[] = [];
+    let isBusy = false;
+    const send = () => {
+      isBusy = waiting.length > 0;
+      if (!isBusy) return;
+      const group = waiting;
+      waiting = [];
+      const { chance, weather } = world;
+      world.after(chance.ms(0.1, 2) * weather.diskSlowness, () => {
+        if (!process.isAlive) return;
+        const reply = this.run(process, group);
+        world.within(process, chance.ms(0.02, 0.3), () => {
+          reply();
+          send();
+        });
+      });
+    };
+    return (name, args) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ name, args, resolve, reject });
+        if (isBusy) return;
+        isBusy = true;
+        world.within(process, 0, send);
+      });
+  }
+
+  /** Commits a group, and returns how to answer it. */
+  private run(process: Process, group: readonly Waiting[]): () => void {
+    const { world } = this;
+    const refuse = (what: string) => () => {
+      for (const { reject } of group) reject(new GleanerError("STORE", what));
+    };
+    const isWrite = group.some(({ name }) => writeNames.includes(name as never));
+    if (isWrite && world.weather.diskIsFull) return refuse("the disk is full");
+    let answer = () => {};
+    process.act(() => {
+      const outcomes = this.runGroup(group);
+      outcomes.forEach((outcome, at) => {
+        const { name, args } = group[at]!;
+        if (outcome.kind === "done") world.books.committed(name, args, outcome.value);
+        else if (!outcome.failure.detail.includes("UNIQUE constraint"))
+          world.complain(`the store refused ${name}: ${outcome.failure.detail}`);
+      });
+      answer = () =>
+        outcomes.forEach((outcome, at) => {
+          const { resolve, reject } = group[at]!;
+          if (outcome.kind === "done") resolve(outcome.value);
+          else reject(new GleanerError(outcome.failure.code, outcome.failure.message));
+        });
+    });
+    return answer;
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}

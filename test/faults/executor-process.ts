@@ -1,0 +1,216 @@
+// A glean-executor on a simulated node: the real Executor and Session in the order of executor/main.ts, over a simulated kernel.
+
+import type { AttemptGroup, Containment } from "../../src/executor/containment.js";
+import { Executor } from "../../src/executor/executor.js";
+import type { BeginLine } from "../../src/executor/hook-socket.js";
+import type { SpawnEvents, SpawnHandle } from "../../src/executor/runtimes/exec.js";
+import { Session } from "../../src/executor/session.js";
+import { GleanerError } from "../../src/model/errors.js";
+import type { JobId } from "../../src/model/ids.js";
+import { checkLaunchSpec } from "../../src/wire/checks.js";
+import type { AttemptOrder, LaunchSpec } from "../../src/wire/messages.js";
+import type { DaemonHost } from "./daemon-host.js";
+import { FunctionRun } from "./function-run.js";
+import { Link } from "./network.js";
+import type { SimulatedNode } from "./node.js";
+import type { Process } from "./timeline.js";
+import type { World } from "./world.js";
+
+const emptyPollMs = 2;
+const emptyMs = 5_000;
+
+export class ExecutorProcess {
+  readonly process: Process;
+  readonly spec: LaunchSpec;
+  isListening = false;
+  /** Its cgroup stands in executor.pid. */
+  hasPublished = false;
+  link: Link | null = null;
+  private executor: Executor | null = null;
+
+  constructor(
+    private readonly world: World,
+    private readonly node: SimulatedNode,
+    private readonly daemonHost: DaemonHost,
+    input: string,
+  ) {
+    this.spec = checkLaunchSpec(JSON.parse(input));
+    this.process = world.process(this.spec.executor, node.bootedUs);
+    this.process.whenDead(() => world.tell(`${this.spec.executor} is dead`));
+    // glean-spawn sees at once that its executor is gone.
+    this.process.whenDead(() => {
+      for (const each of node.functions) if (each.executor === this.spec.executor) each.die();
+    });
+    world.within(this.process, world.chance.ms(50, 400), () => void this.start());
+  }
+
+  private async start(): Promise<void> {
+    const { node, world } = this;
+    if (node.executor?.process.isAlive === true) {
+      world.tell(`${this.spec.executor} finds ${node.executor.spec.executor} on its node`);
+      this.process.die();
+      return;
+    }
+    node.executor = this;
+    if (!(await this.clear())) {
+      this.process.die();
+      return;
+    }
+    this.hasPublished = true;
+    const { passesOverMarks } = world.sabotage;
+    const folder = {
+      readMarks: () =>
+        passesOverMarks
+          ? []
+          : [...node.marks].map(([job, cpus]) => ({ job, cpus, gpus: [] as number[] })),
+      removeMarks: (jobs: ReadonlySet<JobId>) => {
+        for (const job of jobs) node.marks.delete(job);
+      },
+      takeKillNotes: () => node.killNotes.splice(0),
+    };
+    const executor = new Executor(
+      this.spec,
+      folder,
+      this.containment(),
+      (event, details) => {
+        if (world.isTold)
+          world.tell(`${this.spec.executor} ${event} ${JSON.stringify(details ?? {})}`);
+      },
+      (reason) => void this.leave(session, reason),
+      (_program, order, group, events) => this.spawn(order, group, events),
+    );
+    this.executor = executor;
+    this.isListening = true;
+    executor.readMarks();
+    executor.tellKillNotes();
+    const session = this.sessionOf(executor);
+    world.within(this.process, world.chance.ms(5, 30), () => {
+      const isBroken = world.chance.happens(world.weather.launchFails / 4);
+      executor.setHookProblem(isBroken ? "the hook does not answer" : null);
+      session.start();
+    });
+  }
+
+  /** What a dead executor left is killed first. */
+  private async clear(): Promise<boolean> {
+    const { node, world } = this;
+    const left = [...node.functions].filter((each) => each.isAlive);
+    for (const each of left) each.die();
+    const startedMs = this.process.monotonicMs;
+    while (left.some((each) => each.isAlive)) {
+      if (this.process.monotonicMs - startedMs > emptyMs) return false;
+      await new Promise<void>((resolve) => world.within(this.process, emptyPollMs, resolve));
+    }
+    return true;
+  }
+
+  private sessionOf(executor: Executor): Session {
+    const { spec } = this;
+    return new Session(
+      {
+        host: spec.daemonHost,
+        port: spec.daemonPort,
+        executor: spec.executor,
+        secret: spec.secret,
+      },
+      spec.orphanMs,
+      this.world.chance.share,
+      {
+        onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
+        onMessage: (message) => executor.onMessage(message),
+        onLost: () => executor.outbox.detach(),
+        onOrphaned: () => void executor.leave(`there was no daemon for ${this.spec.orphanMs} ms`),
+      },
+      () => this.connect(),
+    );
+  }
+
+  /** As connectToDaemon: resolves with a connection whose ends have proved who they are. */
+  private connect(): Promise<Link["executor"]> {
+    const { world, process, node, daemonHost } = this;
+    return new Promise((resolve, reject) => {
+      const refused = (afterMs: number) =>
+        world.within(process, afterMs, () =>
+          reject(new GleanerError("UNREACHABLE", "no daemon answers")),
+        );
+      const daemon = daemonHost.listening;
+      if (world.cutOff.has(node.name)) refused(5_000);
+      else if (daemon === null) refused(0.2);
+      else {
+        const link = new Link(world, daemon.process, process);
+        // The daemon's side is through first, or the executor's; either may die in between.
+        world.within(daemon.process, world.chance.ms(0.3, 2), () =>
+          daemon.accept(this.spec.executor, link),
+        );
+        world.within(process, world.chance.ms(0.3, 2), () => {
+          this.link = link;
+          resolve(link.executor);
+        });
+      }
+    });
+  }
+
+  private async leave(session: Session, _reason: string): Promise<void> {
+    await session.close();
+    this.isListening = false;
+    await new Promise<void>((resolve) => this.world.within(this.process, 1, resolve));
+    if (this.node.executor === this) this.node.executor = null;
+    this.process.die();
+  }
+
+  /** The hook's line of an arriving job. */
+  begin(line: BeginLine): Promise<number> {
+    const freed = this.executor!.begin(line);
+    return this.world.sabotage.answersAtOnce ? Promise.resolve(0) : freed;
+  }
+
+  handleEnd(job: JobId): void {
+    this.executor!.end(job);
+  }
+
+  private get mine(): FunctionRun[] {
+    return [...this.node.functions].filter(
+      (each): each is FunctionRun => each.executor === this.spec.executor,
+    );
+  }
+
+  private containment(): Containment {
+    return {
+      kind: "cgroup2",
+      killFile: "/simulated/cgroup.kill",
+      openGroup: (name) => this.group(name),
+      killAll: () => {
+        for (const each of this.mine) each.killStarted();
+        return true;
+      },
+      limit: () => {},
+      close: () => {},
+    };
+  }
+
+  private group(name: string): AttemptGroup {
+    const runs = () => this.mine.filter(({ key }) => `${key.invocation}.${key.attempt}` === name);
+    return {
+      joinFiles: [],
+      killFile: "/simulated/cgroup.kill",
+      pollMemory: false,
+      maxPolledProcesses: null,
+      kill: () => {
+        for (const run of runs()) run.killStarted();
+      },
+      isEmpty: () => !runs().some((run) => run.isAlive),
+      remove: () => true,
+    };
+  }
+
+  private spawn(order: AttemptOrder, group: AttemptGroup, events: SpawnEvents): SpawnHandle {
+    const run = new FunctionRun(this.world, this.node, this.process, order, this.spec, events);
+    return {
+      terminate: () => run.terminate(),
+      kill: () => {
+        group.kill();
+        run.kill();
+      },
+    };
+  }
+}

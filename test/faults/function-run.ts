@@ -1,0 +1,130 @@
+// One attempt under a simulated glean-spawn: it begins, uses its cores, ends by itself or is killed, and is reported.
+
+import type { SpawnEnd, SpawnEvents } from "../../src/executor/runtimes/exec.js";
+import type { ExecutorId } from "../../src/model/ids.js";
+import type { AttemptKey, AttemptOrder, LaunchSpec } from "../../src/wire/messages.js";
+import type { FunctionProcess, SimulatedNode } from "./node.js";
+import type { Process } from "./timeline.js";
+import type { World } from "./world.js";
+
+export class FunctionRun implements FunctionProcess {
+  readonly key: AttemptKey;
+  readonly executor: ExecutorId;
+  readonly cores: number;
+  readonly memoryMb: number;
+  /** Its processes are there. */
+  isAlive = false;
+  private state: "joining" | "running" | "ended" = "joining";
+  private isDying = false;
+  private startNs = 0n;
+
+  constructor(
+    private readonly world: World,
+    private readonly node: SimulatedNode,
+    private readonly process: Process,
+    order: AttemptOrder,
+    spec: LaunchSpec,
+    private readonly events: SpawnEvents,
+  ) {
+    this.key = { invocation: order.invocation, attempt: order.attempt };
+    this.executor = spec.executor;
+    this.cores = order.cores;
+    this.memoryMb = order.memoryMb;
+    node.functions.add(this);
+    world.books.ordered(this.key);
+    if (world.chance.happens(0.01)) this.vanish();
+    else world.after(world.chance.ms(1, 6), () => this.begin(order));
+  }
+
+  /** glean-spawn itself is killed, or cannot be run. */
+  private vanish(): void {
+    this.state = "ended";
+    this.node.functions.delete(this);
+    const end = { kind: "vanished", message: "glean-spawn ended without a report" } as const;
+    this.world.within(this.process, 2, () => this.events.onEnd(end));
+  }
+
+  private begin(order: AttemptOrder): void {
+    if (this.state === "ended") return;
+    const { world, node } = this;
+    const { chance } = world;
+    this.state = "running";
+    this.isAlive = true;
+    this.startNs = this.machineNs;
+    world.tell(`${node.name}: ${this.name} starts on ${this.cores} cores`);
+    world.books.began(this, node);
+    world.within(this.process, chance.ms(0.05, 1), () => this.events.onStarted());
+    const lastsMs = chance.weighted([
+      [5, chance.ms(1, 50)],
+      [3, chance.ms(50, 2_000)],
+      [1, chance.ms(2_000, 20_000)],
+      [0.3, order.timeLimitMs * 2],
+    ]);
+    const exit = chance.weighted<[number, number]>([
+      [20, [0, 0]],
+      [2, [1, 0]],
+      [1, [0, 1]],
+    ]);
+    world.after(lastsMs, () => this.end(exit[0], 0, exit[1]));
+  }
+
+  private get name(): string {
+    return `${this.key.invocation}.${this.key.attempt}`;
+  }
+
+  private get machineNs(): bigint {
+    return BigInt(this.node.bootedUs + this.world.timeline.nowUs) * 1_000n;
+  }
+
+  private end(exitCode: number, signal: number, oomKills: number): void {
+    if (this.state !== "running") return;
+    this.state = "ended";
+    this.isAlive = false;
+    this.node.functions.delete(this);
+    const { world } = this;
+    const end: SpawnEnd = {
+      kind: "ended",
+      exitCode,
+      signal,
+      startNs: this.startNs,
+      endNs: this.machineNs,
+      cpuMs: 0,
+      maxRssMb: 1,
+      oomKills,
+      brokenProcessLimit: null,
+    };
+    const wallMs = Number((end.endNs - end.startNs) / 1_000_000n);
+    world.books.ended(this.key, { wallMs, exitCode, signal, oomKills });
+    world.tell(`${this.node.name}: ${this.name} ended after ${wallMs} ms, ${exitCode}/${signal}`);
+    world.within(this.process, world.chance.ms(0.1, 2), () => this.events.onEnd(end));
+  }
+
+  /** SIGTERM; not all heed it. */
+  terminate(): void {
+    const { chance } = this.world;
+    if (chance.happens(0.8)) this.world.after(chance.ms(0.5, 50), () => this.end(0, 15, 0));
+  }
+
+  /** What is in its group. */
+  killStarted(): void {
+    if (this.state !== "running" || this.isDying) return;
+    this.isDying = true;
+    this.world.after(this.node.deathMs(), () => this.end(0, 9, 0));
+  }
+
+  /** All of it: what was not begun never begins. */
+  kill(): void {
+    if (this.state !== "joining") {
+      this.killStarted();
+      return;
+    }
+    this.state = "ended";
+    this.node.functions.delete(this);
+    const end = { kind: "failed", stage: "start", message: "killed before it began" } as const;
+    this.world.within(this.process, 1, () => this.events.onEnd(end));
+  }
+
+  die(): void {
+    this.kill();
+  }
+}

@@ -1,0 +1,263 @@
+// One seed: a world, its steps, and its end, when everything must have come to rest as promised.
+
+import { useTime } from "../../src/clock.js";
+import { DaemonHost } from "./daemon-host.js";
+import { Disk } from "./disk.js";
+import { Slurm } from "./slurm.js";
+import { Users } from "./users.js";
+import { type Sabotage, World } from "./world.js";
+
+/** Longer than every patience in the daemon: adoption, pauses after failures, time limits. */
+const longestQuietMs = 20 * 60_000;
+const quietStepMs = 5_000;
+/** Executors on drained nodes have left by then. */
+const lingerMs = 15_000;
+
+export interface SeedOptions {
+  readonly seed: number;
+  readonly steps: number;
+  readonly tell?: (line: string) => void;
+  readonly sabotage?: Sabotage;
+}
+
+export interface SeedResult {
+  readonly seed: number;
+  /** What did not hold; empty when all did. */
+  readonly problems: readonly string[];
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly invocations: Readonly<World["books"]["counts"]>;
+}
+
+class Site {
+  readonly world: World;
+  readonly disk: Disk;
+  readonly slurm: Slurm;
+  readonly daemonHost: DaemonHost;
+  readonly users: Users;
+
+  constructor({ seed, tell, sabotage }: SeedOptions) {
+    this.world = new World({ seed, tell: tell ?? null, sabotage: sabotage ?? {} });
+    this.disk = new Disk(this.world);
+    this.slurm = new Slurm(this.world);
+    this.daemonHost = new DaemonHost(this.world, this.slurm, this.disk);
+    this.users = new Users(this.world, this.daemonHost);
+  }
+
+  /** Somebody does something, or something breaks. */
+  act(): void {
+    const { chance } = this.world;
+    chance.weighted<() => void>([
+      [30, () => this.users.submit()],
+      [22, () => this.slurm.submit()],
+      [4, () => this.users.cancel()],
+      [2, () => this.operate()],
+      [10, () => this.changeWeather()],
+      [5, () => this.killDaemon()],
+      [1, () => this.stopDaemon()],
+      [2, () => this.freezeDaemon()],
+      [6, () => this.hurtExecutor()],
+      [4, () => this.breakConnection()],
+      [1.5, () => this.loseNode()],
+      [1.5, () => this.drainInSlurm()],
+      [1, () => this.setClock()],
+      [10, () => {}],
+    ])();
+    this.reviveDaemon();
+  }
+
+  private operate(): void {
+    const { chance, nodes } = this.world;
+    const node = chance.happens(0.2) ? "all" : chance.pick(nodes).name;
+    this.users.operate(chance.happens(0.5) ? "drain" : "resume", node, chance.happens(0.3));
+  }
+
+  private changeWeather(): void {
+    const { chance, weather } = this.world;
+    weather.slurmSlowness = chance.pick([1, 1, 1, 10, 300]);
+    weather.slurmAnswers = chance.pick(["right", "right", "right", "wrong", "never"]);
+    weather.diskSlowness = chance.pick([1, 1, 1, 20, 500]);
+    weather.diskIsFull = chance.happens(0.1);
+    weather.launchFails = chance.pick([0, 0, 0.3]);
+    weather.slowKill = chance.pick([0, 0, 0.2]);
+    weather.messageLost = chance.pick([0, 0, 0.005, 0.05]);
+    weather.messageDoubled = chance.pick([0, 0, 0.1]);
+    this.world.tell(`weather: ${JSON.stringify(weather)}`);
+  }
+
+  /** At once, or between any two of its effects to come. */
+  private killDaemon(): void {
+    const { daemonHost, world } = this;
+    const process = daemonHost.running;
+    if (process === null) return;
+    if (world.chance.happens(0.3)) process.die();
+    else process.doom = { effects: world.chance.whole(1, 30), isBefore: world.chance.happens(0.5) };
+  }
+
+  private stopDaemon(): void {
+    this.world.tell("the daemon is stopped");
+    this.daemonHost.stop();
+  }
+
+  private freezeDaemon(): void {
+    const { running } = this.daemonHost;
+    if (running !== null) this.freeze(running, this.world.chance.ms(50, 20_000));
+  }
+
+  private freeze(process: NonNullable<DaemonHost["running"]>, forMs: number): void {
+    this.world.tell(`${process.name} hangs for ${Math.round(forMs)} ms`);
+    process.frozenUntilUs = this.world.timeline.nowUs + Math.round(forMs * 1_000);
+    if (forMs < 10_000) return;
+    for (const { executor } of this.world.nodes)
+      if (executor?.process === process || this.daemonHost.running === process)
+        executor?.link?.cut("one side hangs");
+  }
+
+  private hurtExecutor(): void {
+    const { chance, nodes } = this.world;
+    const executor = chance.pick(nodes).executor;
+    if (executor?.process.isAlive !== true) return;
+    chance.weighted<() => void>([
+      [2, () => executor.process.die()],
+      [
+        1,
+        () => {
+          executor.process.doom = { effects: chance.whole(1, 5), isBefore: chance.happens(0.5) };
+        },
+      ],
+      [3, () => this.freeze(executor.process, chance.pick([20, 150, 3_000, 15_000, 60_000]))],
+    ])();
+  }
+
+  private breakConnection(): void {
+    const { chance, nodes, cutOff } = this.world;
+    const node = chance.pick(nodes);
+    node.executor?.link?.cut("the network");
+    if (chance.happens(0.5)) {
+      cutOff.add(node.name);
+      this.world.after(chance.ms(100, 60_000), () => cutOff.delete(node.name));
+    }
+  }
+
+  private loseNode(): void {
+    const { chance, nodes } = this.world;
+    const node = chance.pick(nodes);
+    if (!node.isUp) return;
+    this.world.tell(`${node.name} loses power`);
+    node.crash();
+    this.world.after(chance.ms(100, 3_000), () => this.slurm.lost(node.name));
+    this.world.after(chance.ms(4_000, 40_000), () => this.bringBack(node));
+  }
+
+  private bringBack(node: World["nodes"][number]): void {
+    node.isUp = true;
+    this.slurm.flags.delete(node.name);
+  }
+
+  private drainInSlurm(): void {
+    const { chance, nodes } = this.world;
+    const { name, isUp } = chance.pick(nodes);
+    if (!isUp) return;
+    this.slurm.flags.set(name, chance.pick(["DRAIN", "MAINT", "REBOOT_REQUESTED"]));
+    this.world.after(chance.ms(1_000, 30_000), () => {
+      if (this.world.node(name).isUp) this.slurm.flags.delete(name);
+    });
+  }
+
+  /** The daemon's machine: its next process labels with another time. */
+  private setClock(): void {
+    const { world } = this;
+    world.wallShiftMs = world.chance.pick([-86_400_000, -5_000, 0, 3_000, 3_600_000]);
+    world.tell(`the wall clock is set by ${world.wallShiftMs} ms`);
+  }
+
+  /** What systemd does. */
+  private reviveDaemon(): void {
+    const { world, daemonHost } = this;
+    if (daemonHost.running !== null || this.isReviving) return;
+    this.isReviving = true;
+    world.after(world.chance.pick([100, 1_000, 5_000, 40_000]), () => {
+      this.isReviving = false;
+      daemonHost.start();
+    });
+  }
+  private isReviving = false;
+
+  /** No more faults, no more work: everything must come to its end. */
+  async rest(): Promise<void> {
+    const { world, slurm, daemonHost, users } = this;
+    const heal = () => {
+      world.clearUp();
+      for (const node of world.nodes) if (!node.isUp) this.bringBack(node);
+      slurm.flags.clear();
+      slurm.endAll();
+      const { running } = daemonHost;
+      if (running !== null) running.doom = null;
+      users.operate("resume", "all", false);
+      this.reviveDaemon();
+    };
+    world.tell("from now on nothing breaks");
+    for (let restedMs = 0; restedMs < longestQuietMs; restedMs += quietStepMs) {
+      heal();
+      await world.timeline.run(quietStepMs);
+      const isServed = users.unanswered === 0 && daemonHost.listening !== null;
+      if (isServed && world.books.isQuiet && restedMs >= lingerMs) break;
+    }
+    world.books.close(this.disk);
+    await this.emptyNodes();
+  }
+
+  /** The kill switch: afterwards no executor is left. */
+  private async emptyNodes(): Promise<void> {
+    const { world, users } = this;
+    users.operate("drain", "all", true);
+    await world.timeline.run(lingerMs);
+    for (const { name, functions, executor } of world.nodes) {
+      if ([...functions].some((each) => each.isAlive))
+        world.complain(`a function is left on ${name}`);
+      if (executor?.process.isAlive === true) world.complain(`an executor is left on ${name}`);
+    }
+  }
+}
+
+/** Mostly moments, now and then as long as the patience of some part. */
+function pauseOf(world: World): number {
+  const { chance } = world;
+  return chance.weighted([
+    [60, chance.ms(0.1, 50)],
+    [25, chance.ms(50, 1_000)],
+    [12, chance.ms(1_000, 5_000)],
+    [3, chance.ms(5_000, 40_000)],
+  ]);
+}
+
+/** Runs one seed; never throws for what does not hold. Worlds share the clock, so one at a time. */
+export async function runSeed(options: SeedOptions): Promise<SeedResult> {
+  const site = new Site(options);
+  const { world } = site;
+  const goBack = useTime(world.timeline);
+  const onRejection = (thrown: unknown) => world.broke(thrown);
+  process.on("unhandledRejection", onRejection);
+  try {
+    site.daemonHost.start();
+    for (let step = 0; step < options.steps && world.problems.length === 0; step++) {
+      site.act();
+      await world.timeline.run(pauseOf(world));
+    }
+    if (world.problems.length === 0) await site.rest();
+    // Rejections that nobody handles are told when node's own loop goes on.
+    await new Promise((resolve) => globalThis.setImmediate(resolve));
+  } finally {
+    process.off("unhandledRejection", onRejection);
+    goBack();
+    site.disk.close();
+  }
+  const { timeline, books, problems } = world;
+  return {
+    seed: options.seed,
+    problems,
+    virtualMs: timeline.nowUs / 1_000,
+    events: timeline.happened,
+    invocations: books.counts,
+  };
+}

@@ -1,0 +1,141 @@
+// The users of the simulated site: they submit until they are answered, cancel, and operators drain and resume.
+
+import type { RequestedSubmission } from "../../src/core/admission.js";
+import { cancel, type InvocationRoutes, submit } from "../../src/daemon/api/invocations.js";
+import { GleanerError } from "../../src/model/errors.js";
+import { type InvocationId, invocationId } from "../../src/model/ids.js";
+import { maxEnvironmentBytes, maxScriptBytes } from "../../src/wire/api.js";
+import { config, type Daemon, type DaemonHost } from "./daemon-host.js";
+import type { World } from "./world.js";
+
+const people = ["ada", "ben", "cleo"].map((user, at) => ({
+  uid: 1_000 + at,
+  gid: 1_000 + at,
+  user,
+  operator: user === "ada",
+}));
+type Caller = (typeof people)[number];
+
+/** What a client waits for an answer before it asks again. */
+const patienceMs = 5_000;
+
+export class Users {
+  /** Ids that an answer named. */
+  readonly answered: InvocationId[] = [];
+  /** Requests that have no answer yet. */
+  unanswered = 0;
+  private requests = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly daemonHost: DaemonHost,
+  ) {}
+
+  private routes(daemon: Daemon): InvocationRoutes {
+    const { parts } = daemon;
+    return {
+      ...parts,
+      store: daemon.store,
+      admission: {
+        ...config.functions,
+        maxScriptBytes,
+        maxEnvironmentBytes,
+        allowRootFunctions: false,
+      },
+      largestNode: () => parts.capacity.largestNode(),
+    };
+  }
+
+  submit(): void {
+    const { chance } = this.world;
+    const tasks = chance.happens(0.3) ? chance.whole(2, 6) : null;
+    const cores = chance.weighted([
+      [4, 1],
+      [2, 2],
+      [1, 4],
+    ]);
+    const submission: RequestedSubmission = {
+      name: chance.pick(["f", "g"]),
+      command: { kind: "argv", argv: ["true"] },
+      cores,
+      memoryMb: chance.whole(10, 600) * cores,
+      memoryPerCoreMb: null,
+      timeLimitMs: chance.pick([500, 5_000, 30_000]),
+      workingDirectory: "/home",
+      stdoutPattern: null,
+      stderrPattern: null,
+      environment: {},
+      arrayTasks: tasks === null ? null : Array.from({ length: tasks }, (_, task) => task),
+    };
+    const requestId = `request-${++this.requests}`;
+    this.unanswered++;
+    this.ask(chance.pick(people), { requestId, submission, isAnswered: false });
+  }
+
+  /** Again until there is an answer: the same request is one submission, however often it is sent. */
+  private ask(
+    caller: Caller,
+    body: {
+      readonly requestId: string;
+      readonly submission: RequestedSubmission;
+      isAnswered: boolean;
+    },
+  ): void {
+    const { world, daemonHost } = this;
+    const daemon = daemonHost.listening;
+    const answer = () => {
+      if (!body.isAnswered) this.unanswered--;
+      body.isAnswered = true;
+    };
+    world.after(patienceMs, () => {
+      if (!body.isAnswered) this.ask(caller, body);
+    });
+    if (daemon === null) return;
+    world.within(daemon.process, world.chance.ms(0.1, 2), () => {
+      submit(this.routes(daemon), caller, body as never).then(
+        ({ id, tasks }) => {
+          world.books.acknowledged(body.requestId, id, tasks);
+          daemon.process.act(() => {
+            // The answer itself may be lost on its way.
+            if (world.chance.happens(0.03)) return;
+            answer();
+            for (let task = 0; task < tasks; task++) this.answered.push(invocationId(id + task));
+          });
+        },
+        (thrown: unknown) => {
+          if (!(thrown instanceof GleanerError)) world.broke(thrown);
+          // Too many wait: a user who is told so gives up.
+          else if (thrown.code !== "STORE") answer();
+        },
+      );
+    });
+  }
+
+  cancel(): void {
+    const { world, daemonHost } = this;
+    const daemon = daemonHost.listening;
+    if (daemon === null || this.answered.length === 0) return;
+    const ids = [String(world.chance.pick(this.answered.slice(-20)))];
+    world.tell(`a user cancels ${ids}`);
+    world.within(daemon.process, world.chance.ms(0.1, 2), () => {
+      cancel(this.routes(daemon), people[0]!, { ids } as never).catch((thrown: unknown) => {
+        if (!(thrown instanceof GleanerError)) world.broke(thrown);
+      });
+    });
+  }
+
+  /** Takes a node (or all) out for Gleaner, or back. */
+  operate(what: "drain" | "resume", node: string, now: boolean): void {
+    const { world, daemonHost } = this;
+    const daemon = daemonHost.listening;
+    if (daemon === null) return;
+    world.tell(`an operator: ${what} ${node}`);
+    world.within(daemon.process, 0.5, () => {
+      const { drains } = daemon.parts;
+      const done = what === "drain" ? drains.drain([node], "ada", now) : drains.resume([node]);
+      done.catch((thrown: unknown) => {
+        if (!(thrown instanceof GleanerError)) world.broke(thrown);
+      });
+    });
+  }
+}

@@ -1,0 +1,134 @@
+// The simulated site: its machines, what its Slurm gave to whom, and what goes wrong there, all as a seed has it.
+
+import type { Launcher, Store } from "../../src/core/ports.js";
+import type { NodeName } from "../../src/model/ids.js";
+import type { Snapshot } from "../../src/model/snapshot.js";
+import type { DaemonMessage, ExecutorMessage } from "../../src/wire/messages.js";
+import { Books } from "./books.js";
+import { Chance } from "./chance.js";
+import { SimulatedNode } from "./node.js";
+import { Process, Timeline } from "./timeline.js";
+
+/** Where a fault may be put on purpose: each thing on its way is given to it, and what it returns goes on. */
+export interface Sabotage {
+  readonly store?: (store: Store, world: World) => Store;
+  readonly launcher?: (launcher: Launcher) => Launcher;
+  readonly snapshot?: (snapshot: Snapshot, world: World) => Snapshot;
+  /** What arrives instead of the message; [] loses it without a trace. */
+  readonly toExecutor?: (message: DaemonMessage, world: World) => readonly DaemonMessage[];
+  readonly toDaemon?: (message: ExecutorMessage, world: World) => readonly ExecutorMessage[];
+  /** The node answers hooks before anything is free. */
+  readonly answersAtOnce?: boolean;
+  /** Executors do not look for jobs from before them. */
+  readonly passesOverMarks?: boolean;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Gets a line of what happens; null: nobody listens. */
+  readonly tell: ((line: string) => void) | null;
+  readonly sabotage: Sabotage;
+}
+
+/** How slow and how faulty things are now; the steps change it. */
+export interface Weather {
+  /** Slurm's commands take so many times longer. */
+  slurmSlowness: number;
+  slurmAnswers: "right" | "wrong" | "never";
+  diskSlowness: number;
+  diskIsFull: boolean;
+  /** Probabilities. */
+  launchFails: number;
+  slowKill: number;
+  messageLost: number;
+  messageDoubled: number;
+}
+
+const fairWeather: Weather = {
+  slurmSlowness: 1,
+  slurmAnswers: "right",
+  diskSlowness: 1,
+  diskIsFull: false,
+  launchFails: 0,
+  slowKill: 0,
+  messageLost: 0,
+  messageDoubled: 0,
+};
+
+/** 2026-01-01, when every world begins. */
+const firstWallMs = 1_767_225_600_000;
+
+export class World {
+  readonly chance: Chance;
+  readonly timeline: Timeline;
+  readonly books: Books;
+  readonly sabotage: Sabotage;
+  readonly nodes: readonly SimulatedNode[];
+  readonly weather: Weather = { ...fairWeather };
+  /** Nodes that cannot reach the daemon now. */
+  readonly cutOff = new Set<NodeName>();
+  readonly memoryIsConsumable: boolean;
+  readonly maxMemoryPerCoreMb: number | null;
+  /** The daemon's machine was set to this much later (or earlier). */
+  wallShiftMs = 0;
+  readonly problems: string[] = [];
+
+  constructor(private readonly options: WorldOptions) {
+    const { seed, sabotage } = options;
+    this.chance = new Chance(seed);
+    this.sabotage = sabotage;
+    this.timeline = new Timeline((thrown) => this.broke(thrown));
+    this.books = new Books(this);
+    this.memoryIsConsumable = this.chance.happens(0.8);
+    this.maxMemoryPerCoreMb = this.chance.happens(0.5) ? 1_000 : null;
+    this.nodes = Array.from({ length: this.chance.whole(2, 4) }, (_, at) => {
+      const cores = this.chance.pick([4, 8, 16]);
+      return new SimulatedNode(this, `n${at + 1}`, cores, cores * 1_000);
+    });
+  }
+
+  get nowMs(): number {
+    return this.timeline.nowUs / 1_000;
+  }
+
+  node(name: NodeName): SimulatedNode {
+    return this.nodes.find((each) => each.name === name)!;
+  }
+
+  process(name: string, bootedUs: number): Process {
+    const wallMs = firstWallMs + this.nowMs + this.wallShiftMs;
+    return new Process(name, this.timeline, wallMs, bootedUs);
+  }
+
+  /** What happens outside of every process. */
+  after(delayMs: number, happen: () => void): void {
+    this.timeline.after(delayMs, null, happen);
+  }
+
+  within(process: Process, delayMs: number, happen: () => void): void {
+    this.timeline.after(delayMs, process, happen);
+  }
+
+  get isTold(): boolean {
+    return this.options.tell !== null;
+  }
+
+  tell(line: string): void {
+    this.options.tell?.(`${this.nowMs.toFixed(3).padStart(12)}  ${line}`);
+  }
+
+  clearUp(): void {
+    Object.assign(this.weather, fairWeather);
+    this.cutOff.clear();
+  }
+
+  /** A promise that does not hold. */
+  complain(sentence: string): void {
+    this.problems.push(sentence);
+    this.tell(`BROKEN: ${sentence}`);
+  }
+
+  broke(thrown: unknown): void {
+    this.complain(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+  }
+}
