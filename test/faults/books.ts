@@ -150,6 +150,11 @@ export class Books {
     );
   }
 
+  /** The newest attempt that was committed. */
+  attemptOf(invocation: InvocationId): number {
+    return this.accounts.get(invocation)?.attempt ?? 0;
+  }
+
   // What was committed.
 
   committed(name: string, args: readonly unknown[], value: unknown): void {

@@ -113,10 +113,9 @@ export class DaemonHost {
   private async begin(process: Process): Promise<void> {
     const { world, disk, slurm } = this;
     const store = disk.storeOf(process);
-    const launcher = world.sabotage.launcher?.(this.launcher(process)) ?? this.launcher(process);
     const adapters: Adapters = {
       cluster: slurm.portFor(process),
-      launcher,
+      launcher: this.launcher(process),
       secrets,
       newName: () => String(++this.names),
     };

@@ -51,10 +51,15 @@ export class End<Out extends Typed, In extends Typed> {
       this.link.cut(`${message.type} is lost`);
       return;
     }
-    const copies = chance.happens(weather.messageDoubled) ? 2 : 1;
-    for (const arriving of this.arriving(message))
-      for (let copy = 0; copy < copies; copy++)
-        this.deliver(() => this.other.hear(arriving as never));
+    const isDoubled = chance.happens(weather.messageDoubled);
+    for (const arriving of this.arriving(message)) {
+      const arrive = () => this.other.hear(arriving as never);
+      this.deliver(arrive);
+      if (!isDoubled) continue;
+      // A report is told again whenever it may not have been heard, so its double may come late.
+      if (message.type === "ended") world.within(this.other.process, chance.ms(0, 3_000), arrive);
+      else this.deliver(arrive);
+    }
   }
 
   private deliver(arrive: () => void): void {

@@ -201,10 +201,15 @@ class Site {
       heal();
       await world.timeline.run(quietStepMs);
       const isServed = users.unanswered === 0 && daemonHost.listening !== null;
-      if (isServed && world.books.isQuiet && restedMs >= lingerMs) break;
+      if (isServed && world.books.isQuiet && restedMs >= lingerMs && !this.anyHangs) break;
     }
     world.books.close(this.disk);
     await this.emptyNodes();
+  }
+
+  private get anyHangs(): boolean {
+    const { nodes, timeline } = this.world;
+    return nodes.some(({ executor }) => (executor?.process.frozenUntilUs ?? 0) > timeline.nowUs);
   }
 
   /** The kill switch: afterwards no executor is left. */

@@ -66,8 +66,7 @@ export class Slurm {
       const free = this.couldGive(node);
       if (free.cores < 1 || chance.happens(0.3)) continue;
       const cores = chance.happens(0.3) ? free.cores : chance.whole(1, free.cores);
-      const memoryMb = Math.min(free.memoryMb, chance.whole(100, 1_000) * cores);
-      shares.set(node.name, { cores, memoryMb: this.world.memoryIsConsumable ? memoryMb : 0 });
+      shares.set(node.name, { cores, memoryMb: this.memoryFor(cores, free.memoryMb) });
     }
     if (shares.size === 0) return;
     const id = jobId(++this.lastJob);
@@ -82,6 +81,14 @@ export class Slurm {
     };
     this.jobs.set(id, job);
     this.world.after(inMs, () => this.start(job));
+  }
+
+  /** Some want all there is, where the site bounds nobody. */
+  private memoryFor(cores: number, freeMb: number): number {
+    const { chance, memoryIsConsumable, maxMemoryPerCoreMb } = this.world;
+    if (!memoryIsConsumable) return 0;
+    const wantsAll = maxMemoryPerCoreMb === null && chance.happens(0.2);
+    return wantsAll ? freeMb : Math.min(freeMb, chance.whole(100, 1_000) * cores);
   }
 
   /** The planned moment has come; where the nodes are not free the job gives up. */
@@ -211,7 +218,7 @@ export class Slurm {
       const jobs = await ask(() => this.showJobs(process));
       const nodesAskedAtMs = process.nowMs;
       const nodes = await ask(() => this.showNodes());
-      const snapshot = {
+      return {
         facts: this.facts(),
         nodes,
         jobs,
@@ -222,9 +229,9 @@ export class Slurm {
         jobsAskedAtMs,
         unreadable: nodes.length < world.nodes.length ? ["a line that is none"] : [],
       };
-      return world.sabotage.snapshot?.(snapshot, world) ?? snapshot;
     };
-    return { readSnapshot, commandCount: () => commands };
+    const cluster: Cluster = { readSnapshot, commandCount: () => commands };
+    return world.sabotage.cluster?.(cluster) ?? cluster;
   }
 
   private facts(): ClusterFacts {

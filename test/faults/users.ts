@@ -58,7 +58,7 @@ export class Users {
       name: chance.pick(["f", "g"]),
       command: { kind: "argv", argv: ["true"] },
       cores,
-      memoryMb: chance.whole(10, 600) * cores,
+      memoryMb: chance.whole(10, 900) * cores,
       memoryPerCoreMb: null,
       timeLimitMs: chance.pick([500, 5_000, 30_000]),
       workingDirectory: "/home",

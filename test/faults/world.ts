@@ -1,8 +1,7 @@
 // The simulated site: its machines, what its Slurm gave to whom, and what goes wrong there, all as a seed has it.
 
-import type { Launcher, Store } from "../../src/core/ports.js";
+import type { Cluster, Store } from "../../src/core/ports.js";
 import type { NodeName } from "../../src/model/ids.js";
-import type { Snapshot } from "../../src/model/snapshot.js";
 import type { DaemonMessage, ExecutorMessage } from "../../src/wire/messages.js";
 import { Books } from "./books.js";
 import { Chance } from "./chance.js";
@@ -12,8 +11,7 @@ import { Process, Timeline } from "./timeline.js";
 /** Where a fault may be put on purpose: each thing on its way is given to it, and what it returns goes on. */
 export interface Sabotage {
   readonly store?: (store: Store, world: World) => Store;
-  readonly launcher?: (launcher: Launcher) => Launcher;
-  readonly snapshot?: (snapshot: Snapshot, world: World) => Snapshot;
+  readonly cluster?: (cluster: Cluster) => Cluster;
   /** What arrives instead of the message; [] loses it without a trace. */
   readonly toExecutor?: (message: DaemonMessage, world: World) => readonly DaemonMessage[];
   readonly toDaemon?: (message: ExecutorMessage, world: World) => readonly ExecutorMessage[];

@@ -1,0 +1,93 @@
+// The simulation can fail: whatever is broken on purpose, in the core or in what the daemon sees and sends, it finds.
+
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { planted } from "../faults/planted.js";
+import { runSeed } from "../faults/seed.js";
+
+const steps = 200;
+const withinSeeds = 1_000;
+const patienceMs = 300_000;
+
+/** What the first broken seed complains of. */
+async function firstProblem(run: typeof runSeed, sabotage = {}): Promise<string> {
+  for (let seed = 1; seed <= withinSeeds; seed++) {
+    const { problems } = await run({ seed, steps, sabotage });
+    if (problems.length > 0) return problems[0]!;
+  }
+  return `nothing within ${withinSeeds} seeds`;
+}
+
+test.each(planted)(
+  "found: $what",
+  async ({ sabotage, shows }) => {
+    expect(await firstProblem(runSeed, sabotage)).toMatch(shows);
+  },
+  patienceMs,
+);
+
+describe("in the core", () => {
+  const changed = new Set<string>();
+  afterEach(() => {
+    for (const path of changed) jest.unstable_unmockModule(path);
+    changed.clear();
+    jest.resetModules();
+  });
+
+  /** Everything loaded anew, with one module of src/ changed. */
+  async function withChanged<Module extends object>(
+    path: string,
+    change: (real: Module) => Partial<Module>,
+  ): Promise<typeof runSeed> {
+    const real = (await import(path)) as Module;
+    jest.resetModules();
+    changed.add(path);
+    jest.unstable_mockModule(path, () => ({ ...real, ...change(real) }));
+    return (await import("../faults/seed.js")).runSeed;
+  }
+
+  test("found: what jobs were given of a node is idle when its cores are counted", async () => {
+    type Holes = typeof import("../../src/core/holes.js");
+    const run = await withChanged<Holes>("../../src/core/holes.js", ({ freeOf }) => ({
+      findHoles: (snapshot, policy, { nowMs }) => ({
+        holes: snapshot.nodes.map((node) => ({
+          node: node.name,
+          kind: "fragment" as const,
+          free: freeOf({ ...node, allocatedCores: 0 }, policy, snapshot.facts),
+          sinceMs: nowMs,
+          predictedEndAtMs: null,
+          end: { endsAtMs: null, confidence: 0, source: "none" as const },
+        })),
+        unusable: [],
+      }),
+    }));
+    expect(await firstProblem(run)).toMatch(/^harm/);
+  });
+
+  test("found: a price is rounded up", async () => {
+    type Metering = typeof import("../../src/core/metering.js");
+    const run = await withChanged<Metering>("../../src/core/metering.js", (real) => ({
+      priceMicroCredits: (usage, rate) => real.priceMicroCredits(usage, rate) + 1,
+      postingOf: (...args) => {
+        const posting = real.postingOf(...args);
+        return { ...posting, amountMicroCredits: posting.amountMicroCredits + 1 };
+      },
+    }));
+    expect(await firstProblem(run)).toMatch(/micro-credits/);
+  });
+
+  test("found: an executor makes room for no job", async () => {
+    type Budget = typeof import("../../src/executor/budget.js");
+    const run = await withChanged<Budget>("../../src/executor/budget.js", () => ({
+      effectiveBudget: ({ budget }) => budget,
+    }));
+    expect(await firstProblem(run)).toMatch(/^harm/);
+  });
+
+  test("found: one victim too few is chosen", async () => {
+    type Victims = typeof import("../../src/executor/victims.js");
+    const run = await withChanged<Victims>("../../src/executor/victims.js", (real) => ({
+      chooseVictims: (held, budget) => real.chooseVictims(held, budget).slice(1),
+    }));
+    expect(await firstProblem(run)).toMatch(/^harm/);
+  });
+});
