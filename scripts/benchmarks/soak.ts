@@ -20,11 +20,6 @@ const { values } = parseArgs({
   },
 });
 
-interface Failure {
-  readonly seed: number;
-  readonly problem: string;
-}
-
 /** What a worker says of each seed. */
 interface Done {
   readonly seed: number;
@@ -32,11 +27,6 @@ interface Done {
   readonly virtualMs: number;
   readonly attempts: number;
 }
-
-const steps = whole("steps", values.steps);
-if (values.worker) work();
-else if (values.seed !== undefined) await replay(whole("seed", values.seed));
-else await soak();
 
 function whole(name: string, text: string): number {
   const value = Number(text);
@@ -62,64 +52,85 @@ function work(): void {
   });
 }
 
-async function soak(): Promise<void> {
-  const limitMs = values.seeds === undefined ? whole("minutes", values.minutes) * 60_000 : Infinity;
-  const count = values.seeds === undefined ? Infinity : whole("seeds", values.seeds);
-  // Other seeds each time, far from those of the tests.
-  const first =
-    values.from === undefined
-      ? Math.floor(preciseMs() * 1_000) % 4_000_000_000
-      : whole("from", values.from);
-  say(`seeds from ${first}, ${steps} steps each, on ${cpus().length} processors`);
-  const startedMs = preciseMs();
-  const failures: Failure[] = [];
-  let next = first;
-  let seeds = 0;
-  let virtualMs = 0;
-  let attempts = 0;
-  const isOver = () => preciseMs() - startedMs >= limitMs || next - first >= count;
-  const drive = (worker: ChildProcess): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const give = () => {
-        if (isOver()) worker.disconnect();
-        else worker.send(next++);
-      };
-      worker.on("message", (done: Done) => {
-        seeds++;
-        virtualMs += done.virtualMs;
-        attempts += done.attempts;
-        if (done.problem !== null) {
-          failures.push({ seed: done.seed, problem: done.problem });
-          say(`seed ${done.seed}: ${done.problem}`);
-          say(`  again: scripts/bench soak --seed ${done.seed} --steps ${steps}`);
-        }
-        if (seeds % 1_000 === 0) say(`${seeds} seeds, ${failures.length} of them broken`);
-        give();
-      });
-      worker.once("error", reject);
-      worker.once("exit", (code) =>
-        code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`)),
-      );
+/** What all workers together have done. */
+class Tally {
+  seeds = 0;
+  virtualMs = 0;
+  attempts = 0;
+  readonly failedSeeds: number[] = [];
+
+  add({ seed, problem, virtualMs, attempts }: Done): void {
+    this.seeds++;
+    this.virtualMs += virtualMs;
+    this.attempts += attempts;
+    if (problem !== null) {
+      this.failedSeeds.push(seed);
+      say(`seed ${seed}: ${problem}`);
+      say(`  again: scripts/bench soak --seed ${seed} --steps ${steps}`);
+    }
+    if (this.seeds % 1_000 === 0)
+      say(`${this.seeds} seeds, ${this.failedSeeds.length} of them broken`);
+  }
+}
+
+/** Gives a worker one seed after the other, until there is none; then it ends. */
+function drive(worker: ChildProcess, next: () => number | null, tally: Tally): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const give = () => {
+      const seed = next();
+      if (seed === null) worker.disconnect();
+      else worker.send(seed);
+    };
+    worker.on("message", (done: Done) => {
+      tally.add(done);
       give();
     });
+    worker.once("error", reject);
+    worker.once("exit", (code) =>
+      code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`)),
+    );
+    give();
+  });
+}
+
+async function soak(): Promise<void> {
+  const { minutes, seeds, from } = values;
+  const limitMs = seeds === undefined ? whole("minutes", minutes) * 60_000 : Infinity;
+  const count = seeds === undefined ? Infinity : whole("seeds", seeds);
+  // Other seeds each time, far from those of the tests.
+  const first =
+    from === undefined
+      ? 1_000_000 + (Math.floor(preciseMs()) % 4_000_000_000)
+      : whole("from", from);
+  say(`seeds from ${first}, ${steps} steps each, on ${cpus().length} processors`);
+  const startedMs = preciseMs();
+  const tally = new Tally();
+  let given = 0;
+  const next = () =>
+    given >= count || preciseMs() - startedMs >= limitMs ? null : first + given++;
   const program = fileURLToPath(import.meta.url);
   const workers = cpus().map(() => fork(program, ["--worker", "--steps", String(steps)]));
   try {
-    await Promise.all(workers.map(drive));
+    await Promise.all(workers.map((worker) => drive(worker, next, tally)));
   } finally {
     for (const worker of workers) worker.kill();
   }
   const wallMs = preciseMs() - startedMs;
+  if (tally.failedSeeds.length > 0) process.exitCode = 1;
   const result = {
-    seeds,
-    failures: failures.length,
-    failedSeeds: failures.slice(0, 20).map(({ seed }) => seed),
+    seeds: tally.seeds,
+    failures: tally.failedSeeds.length,
+    failedSeeds: tally.failedSeeds.slice(0, 20),
     steps,
-    attempts,
-    virtualHours: rounded(virtualMs / 3_600_000, 1),
+    attempts: tally.attempts,
+    virtualHours: rounded(tally.virtualMs / 3_600_000, 1),
     wallSeconds: rounded(wallMs / 1_000, 1),
-    msPerSeed: rounded(wallMs / Math.max(1, seeds)),
+    msPerSeed: rounded(wallMs / Math.max(1, tally.seeds)),
   };
-  if (failures.length > 0) process.exitCode = 1;
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
+
+const steps = whole("steps", values.steps);
+if (values.worker) work();
+else if (values.seed !== undefined) await replay(whole("seed", values.seed));
+else await soak();

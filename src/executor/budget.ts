@@ -2,8 +2,9 @@
 //
 // A budget order rests on a read of Slurm. A job whose prolog ran after that read is in nobody's order yet, so it is
 // taken off here, until an order comes that knew it. The first order knew jobs by their ids, since the executor had
-// counted nothing yet; an id excuses a mark only, for a job that Slurm requeues comes again under the same id. Only an order lets a budget grow: that a job left says nothing
-// of what Slurm does with the room.
+// counted nothing yet; an id excuses a mark only, for a job that Slurm requeues comes again under the same id, and only while all
+// marked jobs have room beside the budget: else one of them came since. Only an order lets a budget grow: that a job left says
+// nothing of what Slurm does with the room.
 
 import type { JobId } from "../model/ids.js";
 import { type Resources, subtract } from "../model/resources.js";
@@ -27,7 +28,7 @@ export type JobShare = Pick<JobOnNode, "job" | "cpus" | "gpus">;
 /** How far a job's share can be told from its count of CPUs. */
 export type SiteFacts = Pick<
   LaunchSpec,
-  "memoryIsConsumable" | "maxMemoryPerCoreMb" | "jobsArePinned"
+  "memoryIsConsumable" | "maxMemoryPerCoreMb" | "jobsArePinned" | "totalCores"
 >;
 
 /** The most that `job` can have of `whole`. Pinned jobs have particular cores, which a prolog cannot tell: all are given up. */
@@ -51,14 +52,26 @@ export function effectiveBudget(
   jobs: Iterable<JobOnNode>,
   facts: SiteFacts,
 ): Resources {
-  const known = new Set(order.knownJobs);
+  const here = [...jobs];
+  const known = new Set(haveRoom(here, order.budget, facts) ? order.knownJobs : []);
   let left = order.budget;
-  for (const job of jobs) {
+  for (const job of here) {
     if (job.sequence <= order.seenHookSequence) continue;
     if (job.origin === "mark" && known.has(job.job)) continue;
     left = subtract(left, mostOf(job, order.budget, facts));
   }
   return left;
+}
+
+/** Whether the marked jobs fit beside the budget; one whose share is not known does not. */
+function haveRoom(
+  jobs: readonly JobOnNode[],
+  { cores }: Resources,
+  { totalCores }: SiteFacts,
+): boolean {
+  const marked = jobs.filter(({ origin }) => origin === "mark");
+  const markedCores = marked.reduce((sum, { cpus }) => sum + (cpus === 0 ? totalCores : cpus), 0);
+  return markedCores + cores <= totalCores;
 }
 
 /** What both allow. */

@@ -54,19 +54,22 @@ export class NodeFolder {
 
   /** The file is put in place by link(2), which fails when there is one: of two starters one wins. */
   #claim(): void {
-    const mine = this.#write(null);
-    try {
-      for (let attempt = 0; attempt < maxClaims; attempt++) {
+    let left: string | null = null;
+    for (let attempt = 0; attempt < maxClaims; attempt++) {
+      // What a dead executor ran may be dying still: a job that comes meanwhile has to find its cgroup here.
+      const mine = this.#write(left);
+      try {
         if (tryLink(mine, this.#pidFile)) return;
-        this.#removeDead();
+      } finally {
+        rmSync(mine, { force: true });
       }
-    } finally {
-      rmSync(mine, { force: true });
+      left = this.#removeDead() ?? left;
     }
     throw new GleanerError("LAUNCH", `${this.#pidFile} is being claimed by another executor`);
   }
 
-  #removeDead(): void {
+  /** Returns the kill file that the dead one had published. */
+  #removeDead(): string | null {
     const content = readSmall(this.#pidFile);
     const owner = content === null ? null : parsePidFile(content);
     if (owner !== null && isAlive(owner))
@@ -79,10 +82,11 @@ export class NodeFolder {
     try {
       renameSync(this.#pidFile, aside);
     } catch {
-      return;
+      return null;
     }
     if (readSmall(aside) !== content) tryLink(aside, this.#pidFile);
     rmSync(aside, { force: true });
+    return /^kill=(\/sys\/fs\/cgroup\/.+)$/m.exec(content ?? "")?.[1] ?? null;
   }
 
   /** Tells the hook which cgroup to kill when this executor does not answer. */

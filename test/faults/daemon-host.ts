@@ -121,6 +121,8 @@ export class DaemonHost {
     };
     const parts = assemble(config, store, adapters, world.isTold ? this.log(process) : silent);
     await goOn(parts, store);
+    // What is dead may finish its turn, and nobody hears of it.
+    if (!process.isAlive) return;
     this.listening = new Daemon(process, parts, store);
     world.tell(`${process.name} is ready`);
     void parts.capacity.start();

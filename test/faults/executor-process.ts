@@ -23,7 +23,7 @@ export class ExecutorProcess {
   readonly process: Process;
   readonly spec: LaunchSpec;
   isListening = false;
-  /** Its cgroup stands in executor.pid. */
+  /** The cgroup, its own or that of a dead one before it, stands in executor.pid. */
   hasPublished = false;
   link: Link | null = null;
   private executor: Executor | null = null;
@@ -51,6 +51,7 @@ export class ExecutorProcess {
       this.process.die();
       return;
     }
+    this.hasPublished = node.executor?.hasPublished ?? false;
     node.executor = this;
     if (!(await this.clear())) {
       this.process.die();

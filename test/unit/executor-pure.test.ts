@@ -38,6 +38,7 @@ const someFacts: fc.Arbitrary<SiteFacts> = fc.record({
   memoryIsConsumable: fc.boolean(),
   maxMemoryPerCoreMb: fc.option(fc.nat(4_000)),
   jobsArePinned: fc.boolean(),
+  totalCores: fc.nat(64),
 });
 const someOrder: fc.Arbitrary<BudgetOrder> = fc.record({
   budget: someResources,
@@ -51,7 +52,12 @@ describe("the effective budget", () => {
     seenHookSequence: 2,
     knownJobs: [jobId(30)],
   };
-  const facts = { memoryIsConsumable: true, maxMemoryPerCoreMb: 500, jobsArePinned: false };
+  const facts = {
+    memoryIsConsumable: true,
+    maxMemoryPerCoreMb: 500,
+    jobsArePinned: false,
+    totalCores: 24,
+  };
   const job = (id: number, sequence: number, more: Partial<JobOnNode> = {}): JobOnNode => ({
     job: jobId(id),
     sequence,
@@ -71,6 +77,15 @@ describe("the effective budget", () => {
     expect(effectiveBudget(order, [job(30, 3, { origin: "mark" })], facts)).toEqual(order.budget);
     expect(effectiveBudget(order, [job(30, 3)], facts)).toEqual(left);
     expect(effectiveBudget(order, [job(41, 3, { origin: "mark" })], facts)).toEqual(left);
+  });
+
+  test("excuses no mark when all of them have no room beside the budget: one came after the view", () => {
+    const marks = [job(30, 1, { origin: "mark" }), job(31, 2, { origin: "mark", cpus: 5 })];
+    const given = { ...order, seenHookSequence: 0, knownJobs: [jobId(30), jobId(31)] };
+    expect(effectiveBudget(given, marks, { ...facts, totalCores: 25 }).cores).toBe(16);
+    expect(effectiveBudget(given, marks, facts).cores).toBe(7);
+    const unreadable = [job(30, 1, { origin: "mark", cpus: 0 })];
+    expect(effectiveBudget(given, unreadable, facts).cores).toBe(0);
   });
 
   test.each([
@@ -96,10 +111,13 @@ describe("the effective budget", () => {
     fc.assert(
       fc.property(someOrder, someJobs, someFacts, (given, jobs, site) => {
         const left = effectiveBudget(given, jobs, site);
+        const marked = jobs.filter(({ origin }) => origin === "mark");
+        const markedCores = marked.reduce((sum, { cpus }) => sum + (cpus || site.totalCores), 0);
+        const hasRoom = markedCores + given.budget.cores <= site.totalCores;
         const unknown = jobs.filter(
           (each) =>
             each.sequence > given.seenHookSequence &&
-            (each.origin === "hook" || !given.knownJobs.includes(each.job)),
+            (each.origin === "hook" || !hasRoom || !given.knownJobs.includes(each.job)),
         );
         const cores = unknown.reduce((sum, each) => sum + each.cpus, 0);
         expect(left.cores).toBeLessThanOrEqual(Math.max(0, given.budget.cores - cores));

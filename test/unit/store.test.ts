@@ -258,9 +258,12 @@ describe("reading", () => {
       goneReason: null,
     } as const;
     await store.saveExecutor(row);
-    await store.saveExecutor({ ...row, id: executorId("e2") });
+    await store.saveExecutor({ ...row, id: executorId("e2"), node: nodeName("n2") });
     await store.saveExecutor({ ...row, state: "gone", goneAtMs: 5, goneReason: "drained" });
-    expect(await store.loadExecutors()).toEqual([{ ...row, id: "e2" }]);
+    expect(await store.loadExecutors()).toEqual([{ ...row, id: "e2", node: "n2" }]);
+    // The end of e2 never came to be written: the next one on its node says it.
+    await store.saveExecutor({ ...row, id: executorId("e3"), node: nodeName("n2") });
+    expect(await store.loadExecutors()).toEqual([{ ...row, id: "e3", node: "n2" }]);
     await store.setDrained(nodeName("n2"), "ada", 1);
     await store.setDrained(nodeName("n1"), "ada", 1);
     await store.setDrained(nodeName("n1"), "bob", 2);
