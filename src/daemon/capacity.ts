@@ -197,7 +197,9 @@ export class Capacity {
     for (const record of registry.all())
       record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
     for (const step of this.plan.steps) this.apply(step);
-    if (this.failures === 0) this.forgetLostJobs(jobsByNode(snapshot));
+    // A line that could not be read may be that of a job which still runs.
+    if (this.failures === 0 && snapshot.unreadable.length === 0)
+      this.forgetLostJobs(jobsByNode(snapshot));
     dispatcher.kick();
   }
 

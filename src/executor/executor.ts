@@ -122,7 +122,7 @@ export class Executor implements HookHandlers {
         this.outbox.recorded(message.key);
         break;
       case "forgetJobs":
-        this.#forget(new Set(message.jobs));
+        this.#forget(message.jobs);
         break;
       case "drain":
         this.#drain(message.reason);
@@ -192,10 +192,14 @@ export class Executor implements HookHandlers {
     return sequence;
   }
 
-  #forget(jobs: ReadonlySet<JobId>): void {
-    for (const job of jobs) this.#jobs.delete(job);
+  /** One that the order in force could not know still counts: that the queue did not show it frees nothing. */
+  #forget(jobs: readonly JobId[]): void {
+    const { seenHookSequence } = this.#order;
+    const isCounted = (job: JobId) => (this.#jobs.get(job)?.sequence ?? 0) <= seenHookSequence;
+    const gone = new Set(jobs.filter(isCounted));
+    for (const job of gone) this.#jobs.delete(job);
     try {
-      this.folder.removeMarks(jobs);
+      this.folder.removeMarks(gone);
     } catch (thrown) {
       this.log("trouble", { what: `marks cannot be removed: ${messageOf(thrown)}` });
     }

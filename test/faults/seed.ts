@@ -106,7 +106,8 @@ class Site {
 
   private freeze(process: NonNullable<DaemonHost["running"]>, forMs: number): void {
     this.world.tell(`${process.name} hangs for ${Math.round(forMs)} ms`);
-    process.frozenUntilUs = this.world.timeline.nowUs + Math.round(forMs * 1_000);
+    const untilUs = this.world.timeline.nowUs + Math.round(forMs * 1_000);
+    process.frozenUntilUs = Math.max(process.frozenUntilUs, untilUs);
     if (forMs < 10_000) return;
     for (const { executor } of this.world.nodes)
       if (executor?.process === process || this.daemonHost.running === process)

@@ -131,7 +131,7 @@ describeAsRoot("an executor and the node's hook", () => {
     },
   );
 
-  test("marks of jobs that came before it reduce the budget, until the daemon forgets them", async () => {
+  test("marks of jobs that came before it reduce the budget until an order counts them, and only then can be forgotten", async () => {
     await make();
     const jobs = join(node.nodeFolder, "jobs");
     mkdirSync(jobs, { recursive: true, mode: 0o700 });
@@ -139,12 +139,14 @@ describeAsRoot("an executor and the node's hook", () => {
     const ready = await node.start();
     expect(ready).toMatchObject({ budget: { cores: 11 }, hookSequence: 2 });
     expect([...ready.markedJobs].sort()).toEqual([40, 41]);
+    const { budget } = node.spec.budget;
+    node.daemon.send({ type: "forgetJobs", jobs: [jobId(40)] });
+    node.daemon.send({ type: "budget", budget, seenHookSequence: 2, knownJobs: [] });
+    await node.daemon.hears("budget", (each) => each.budget.cores === 16);
+    expect(existsSync(join(jobs, "40.3.-"))).toBe(true);
     node.daemon.send({ type: "forgetJobs", jobs: [jobId(40)] });
     await until(() => !existsSync(join(jobs, "40.3.-")));
     expect(readdirSync(jobs).sort()).toEqual(["41.2.0", "nonsense"]);
-    const { budget } = node.spec.budget;
-    node.daemon.send({ type: "budget", budget, seenHookSequence: 0, knownJobs: [] });
-    await node.daemon.hears("budget", (each) => each.budget.cores === 14);
   });
 
   test("a job that the launch knew costs nothing twice, until Slurm requeues it there", async () => {
