@@ -86,6 +86,7 @@ export function assemble(
   const executors: Executors = new Executors({
     ...shared,
     adoptMs: config.executor.orphanMs + adoptMarginMs,
+    drainedBy: (node) => drains.drainedBy(node),
     wakeCapacity,
     reportFailure: (record, detail) => launching.failed(record, detail),
     reportSuccess: (record) => launching.succeeded(record),

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { clearTimeout, nowMs, pause, setTimeout, type Timer } from "../clock.js";
 import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
-import type { ExecutorId, InvocationId } from "../model/ids.js";
+import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
 import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../wire/messages.js";
 import type { Dispatcher } from "./dispatch.js";
@@ -30,6 +30,8 @@ export interface ExecutorsDependencies {
   readonly log: Logger;
   /** How long an executor without a connection is waited for: longer than it lives without us itself. */
   readonly adoptMs: number;
+  /** The operator who took a node out, or null. */
+  readonly drainedBy: (node: NodeName) => string | null;
   /** A job came or went, or an executor left: the capacity loop should look. */
   readonly wakeCapacity: () => void;
   /** The executor on this node could not do its work: wait before the next start. */
@@ -142,10 +144,19 @@ export class Executors {
       return;
     }
     this.with_.reportSuccess(record);
+    this.drainIfDrained(record);
     recorder.holdingChanged(record);
     this.reconcile(record, message.answersFor);
     dispatcher.kick();
     this.with_.wakeCapacity();
+  }
+
+  /** It was on its way, or away, when its node was drained; the next plan may be long in coming. */
+  private drainIfDrained(record: ExecutorRecord): void {
+    const by = this.with_.drainedBy(record.node);
+    if (by === null) return;
+    if (record.state === "ready") record.become("draining");
+    record.line?.send({ type: "drain", reason: `drained by ${by}` });
   }
 
   /** Attempts that we gave to the executor and that it does not answer for never started there, or are lost. */
