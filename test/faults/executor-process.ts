@@ -184,6 +184,8 @@ export class ExecutorProcess {
         for (const each of this.mine) each.killStarted();
         return true;
       },
+      isEmpty: () => !this.mine.some((each) => each.isAlive),
+      hurry: () => {},
       limit: () => {},
       close: () => {},
     };

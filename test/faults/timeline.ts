@@ -145,6 +145,11 @@ export class Timeline implements Time {
     (timer as Event).isCancelled = true;
   }
 
+  /** Time passes from event to event alone. */
+  standStill(): boolean {
+    return false;
+  }
+
   setImmediate(callback: () => void): void {
     this.after(0, this.process, callback);
   }
