@@ -4,15 +4,19 @@ import { expect, test } from "@jest/globals";
 import { runSeed } from "../faults/seed.js";
 
 /** Some 15 s; `scripts/bench soak` runs more. */
-const seeds = 250;
+const seeds = 200;
 const steps = 200;
 
-test("every seed holds all promises", async () => {
+test("every seed holds all promises, and they meet what they are for", async () => {
+  const sum = { attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 };
   for (let seed = 1; seed <= seeds; seed++) {
-    const { problems } = await runSeed({ seed, steps });
+    const { problems, invocations } = await runSeed({ seed, steps });
     // Replay it: scripts/bench soak --seed N
     expect({ seed, problems }).toEqual({ seed, problems: [] });
+    for (const [what, count] of Object.entries(invocations)) sum[what as keyof typeof sum] += count;
   }
+  for (const [what, count] of Object.entries(sum))
+    expect({ what, isMet: count > seeds / 4 }).toEqual({ what, isMet: true });
 }, 300_000);
 
 test("a seed replays to the last event", async () => {
@@ -20,13 +24,4 @@ test("a seed replays to the last event", async () => {
   for (const told of lines) await runSeed({ seed: 7, steps, tell: (line) => told.push(line) });
   expect(lines[0]!.length).toBeGreaterThan(steps);
   expect(lines[1]).toEqual(lines[0]);
-});
-
-test("the seeds meet what they are for", async () => {
-  const sum = { attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 };
-  for (let seed = 1; seed <= 10; seed++) {
-    const { invocations } = await runSeed({ seed, steps });
-    for (const [what, count] of Object.entries(invocations)) sum[what as keyof typeof sum] += count;
-  }
-  for (const count of Object.values(sum)) expect(count).toBeGreaterThan(9);
 });
