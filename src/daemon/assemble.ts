@@ -8,6 +8,7 @@ import type { Config } from "../config.js";
 import type { HolePolicy } from "../core/holes.js";
 import { expandHostList } from "../core/hostlist.js";
 import type { Cluster, Launcher, Store } from "../core/ports.js";
+import { type Cargo, loadCargo } from "../launch/cargo.js";
 import { createLocalLauncher } from "../launch/local.js";
 import { createSshLauncher } from "../launch/ssh.js";
 import { createSlurmCluster } from "../slurm/cluster.js";
@@ -51,6 +52,8 @@ export interface Parts {
 export interface Adapters {
   readonly cluster: Cluster;
   readonly launcher: Launcher;
+  /** Paths on the nodes, of programs that the launcher brings there; none: they are where the configuration says. */
+  readonly brought?: Cargo["programs"] | undefined;
   readonly secrets: Secrets;
   /** A few characters that no other executor's name has. */
   readonly newName: () => string;
@@ -58,9 +61,11 @@ export interface Adapters {
 
 /** The real ones, as configured. Throws CONFIG when the key file or an adapter's files are not right. */
 export function adaptersOf(config: Config): Adapters {
+  const cargo = cargoOf(config);
   return {
     cluster: createCluster(config),
-    launcher: createLauncher(config),
+    launcher: createLauncher(config, cargo),
+    brought: cargo?.programs,
     secrets: Secrets.load(join(config.stateDirectory, "key")),
     newName: () => randomUUID().slice(0, 8),
   };
@@ -70,11 +75,13 @@ export function adaptersOf(config: Config): Adapters {
 export function assemble(
   config: Config,
   store: Store,
-  { cluster, launcher, secrets, newName }: Adapters,
+  { cluster, launcher, brought, secrets, newName }: Adapters,
   log: Logger,
 ): Parts {
   const registry = new Registry();
   const live = new LiveInvocations();
+  /** With the programs' paths as they are on the nodes. */
+  const onNodes = { ...config, programs: { ...config.programs, ...brought } };
   const learning = new Learning(store, learningPolicyOf(config), log);
   const settler = new Settler(live, store, settlePolicyOf(config, learning), log);
   const dispatcher = new Dispatcher(live, registry, store, settler, log, learning);
@@ -93,7 +100,7 @@ export function assemble(
   });
   const launching: Launching = new Launching({
     ...shared,
-    config,
+    config: onNodes,
     secrets,
     newName,
     startMs,
@@ -145,14 +152,20 @@ function createCluster({ slurm }: Config) {
   return createSlurmCluster({ slurmConf: conf, binDirectory, commandTimeoutMs, now: nowMs });
 }
 
-function createLauncher({ programs, runDirectory, logDirectory, placement }: Config): Launcher {
-  const common = {
-    node: programs.node,
-    executorProgram: programs.executor,
-    runDirectory,
-    logDirectory,
-  };
-  return placement.launcher === "local"
-    ? createLocalLauncher(common)
-    : createSshLauncher({ ...common, ...placement.ssh });
+/** null: nothing is brought to the nodes. */
+function cargoOf({ placement, programs }: Config): Cargo | null {
+  const { launcher, ssh } = placement;
+  if (launcher !== "ssh" || ssh.executor === "installed") return null;
+  return loadCargo({ ...programs, directory: ssh.directory });
+}
+
+function createLauncher(config: Config, cargo: Cargo | null): Launcher {
+  const { programs, runDirectory, logDirectory, placement } = config;
+  const { node } = programs;
+  const executorProgram = cargo?.programs.executor ?? programs.executor;
+  const common = { node, executorProgram, runDirectory, logDirectory };
+  if (placement.launcher === "local") return createLocalLauncher(common);
+  const { ssh } = placement;
+  const nodeOnNode = ssh.executor === "binary" ? null : node;
+  return createSshLauncher({ ...common, ...ssh, node: nodeOnNode, cargo });
 }

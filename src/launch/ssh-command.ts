@@ -18,7 +18,7 @@ const maxOutputBytes = 64 * 1024;
 /** Starts a command; an error that is no GleanerError means that the connection is dead and nothing was started. */
 export function begin(client: Client, address: string, command: string): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => reject(tooSlow(address)), commandTimeoutMs);
+    const limit = setTimeout(() => reject(tooSlow(address, commandTimeoutMs)), commandTimeoutMs);
     try {
       client.exec(command, (error, channel) => {
         clearTimeout(limit);
@@ -36,10 +36,11 @@ export function begin(client: Client, address: string, command: string): Promise
 export function finish(
   channel: ClientChannel,
   address: string,
-  input: string,
+  input: string | Buffer,
+  limitMs: number,
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => reject(tooSlow(address)), commandTimeoutMs);
+    const limit = setTimeout(() => reject(tooSlow(address, limitMs)), limitMs);
     const stdout = collect(channel);
     const stderr = collect(channel.stderr);
     let status: number | null | undefined;
@@ -74,9 +75,9 @@ function collect(stream: NodeJS.ReadableStream): () => string {
   return () => Buffer.concat(chunks).toString("utf8");
 }
 
-function tooSlow(address: string): GleanerError {
+function tooSlow(address: string, limitMs: number): GleanerError {
   return new GleanerError(
     "LAUNCH",
-    `A command on ${address} did not end within ${commandTimeoutMs} ms: look whether the node is overloaded.`,
+    `A command on ${address} did not end within ${limitMs} ms: look whether the node is overloaded.`,
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Client, ClientChannel } from "ssh2";
 import { GleanerError } from "../model/errors.js";
-import { begin, type CommandResult, finish } from "./ssh-command.js";
+import { begin, type CommandResult, commandTimeoutMs, finish } from "./ssh-command.js";
 import { connect, type SshOptions } from "./ssh-connect.js";
 import { createTrust } from "./ssh-files.js";
 import { createTurns } from "./turns.js";
@@ -36,11 +36,16 @@ export class SshConnections {
   }
 
   /** Runs a command line of the remote user's shell; rejects with code LAUNCH when it could not, or not in time. */
-  run(address: string, command: string, input: string): Promise<CommandResult> {
+  run(
+    address: string,
+    command: string,
+    input: string | Buffer,
+    limitMs = commandTimeoutMs,
+  ): Promise<CommandResult> {
     const node = this.#nodeAt(address);
     clearTimeout(node.idle);
     node.busy += 1;
-    const result = node.last.then(() => this.#execute(node, command, input));
+    const result = node.last.then(() => this.#execute(node, command, input, limitMs));
     const released = () => this.#release(node);
     node.last = result.then(released, released);
     return result;
@@ -64,10 +69,15 @@ export class SshConnections {
     return node;
   }
 
-  async #execute(node: Kept, command: string, input: string): Promise<CommandResult> {
+  async #execute(
+    node: Kept,
+    command: string,
+    input: string | Buffer,
+    limitMs: number,
+  ): Promise<CommandResult> {
     const channel = await this.#open(node, command);
     try {
-      return await finish(channel, node.address, input);
+      return await finish(channel, node.address, input, limitMs);
     } catch (thrown) {
       discard(node);
       throw thrown;

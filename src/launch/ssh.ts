@@ -1,80 +1,64 @@
-// Starts executors on other machines by ssh: nothing of ours has to run there before.
+// Starts executors on other machines by ssh: nothing of ours has to run there before, and the executor is brought along.
 
 import type { Launcher } from "../core/ports.js";
 import { GleanerError } from "../model/errors.js";
-import { executorPath, requireNodeName, requirePlainPath } from "./names.js";
-import {
-  executorLogFile,
-  isRunning,
-  maxMarkBytes,
-  parseProcessMark,
-  processMarkFile,
-} from "./process-mark.js";
-import type { CommandResult } from "./ssh-command.js";
+import type { NodeName } from "../model/ids.js";
+import type { Cargo } from "./cargo.js";
+import { requireNodeName, requirePlainPath } from "./names.js";
+import { executorLogFile, isRunning, parseProcessMark, processMarkFile } from "./process-mark.js";
+import { type CommandResult, commandTimeoutMs } from "./ssh-command.js";
 import type { SshOptions } from "./ssh-connect.js";
 import { SshConnections } from "./ssh-connections.js";
+import { bringCommand, probeCommand, separator, startCommand, statuses } from "./ssh-scripts.js";
+import { createTurns } from "./turns.js";
 
 export interface SshLauncherOptions extends SshOptions {
-  /** The Node program and the bundled executor, as paths on the nodes. */
-  readonly node: string;
+  /** Node, as a path on the nodes; null: the executor is a binary that needs none. */
+  readonly node: string | null;
+  /** The bundled executor, as a path on the nodes. */
   readonly executorProgram: string;
+  /** What is brought to a node that does not have it; null: the programs are installed there. */
+  readonly cargo: Cargo | null;
   readonly runDirectory: string;
-  /** Must exist on the nodes; each node's executor appends to a file of its own there. */
+  /** Made when only its last part is missing; each node's executor appends to a file of its own there. */
   readonly logDirectory: string;
 }
 
-/** Statuses of startScript, above those that shells use themselves. */
-const problems: Readonly<Record<number, (options: SshLauncherOptions, log: string) => string>> = {
-  101: ({ node }) => `${node} cannot be run there: install Node, or set programs.node`,
-  102: ({ executorProgram }) =>
-    `${executorProgram} is not there: install Gleaner on the node, or set programs.executor`,
-  103: (_, log) => `the log ${log} cannot be written: make its folder, or set logDirectory`,
-};
-
-/**
- * Reads the input to its end before it starts anything, since sshd drops what is unread when the command ends.
- * printf is part of the shell: the input, which is secret, is never an argument nor in an environment.
- */
-const startScript = [
-  "umask 077; cd /",
-  '[ -x "$1" ] || exit 101; [ -r "$2" ] || exit 102; (: >>"$3") 2>/dev/null || exit 103',
-  `input=$(cat) && printf "%s\\n" "$input" | setsid -f env -i PATH=${executorPath} "$1" "$2" >>"$3" 2>&1`,
-].join("; ");
-
-const separator = "--- stat";
-/** Status 101: no mark. A process that is gone has no stat, so nothing follows the separator. */
-const probeScript = [
-  `[ -r "$1" ] || exit 101; mark=$(head -c ${maxMarkBytes} "$1"); echo "$mark"; echo "${separator}"`,
-  'pid=$(echo "$mark" | sed -n "s/^pid=\\([1-9][0-9]*\\)$/\\1/p" | head -n 1)',
-  `[ -z "$pid" ] || head -c ${maxMarkBytes} "/proc/$pid/stat" 2>/dev/null; exit 0`,
-].join("; ");
+/** More at once would share one network card, and each come closer to its time limit. */
+const maxBringing = 8;
+/** A node behind a slower line is no node for short functions. */
+const slowestBytesPerMs = 1_000;
 
 /** A launcher that keeps a connection to each node it talked to lately; rejects with codes CONFIG and LAUNCH. */
 export function createSshLauncher(options: SshLauncherOptions): Launcher {
-  requirePlainPath("programs.node", options.node);
-  requirePlainPath("programs.executor", options.executorProgram);
-  requirePlainPath("runDirectory", options.runDirectory);
-  requirePlainPath("logDirectory", options.logDirectory);
+  const { node: nodeProgram, executorProgram, cargo, runDirectory, logDirectory } = options;
+  if (nodeProgram !== null) requirePlainPath("programs.node", nodeProgram);
+  requirePlainPath("programs.executor", executorProgram);
+  requirePlainPath("runDirectory", runDirectory);
+  requirePlainPath("logDirectory", logDirectory);
   const connections = new SshConnections(options);
+  const bringOnce = createBringer(connections);
   return {
     placement: "direct",
 
     async launch(node, address, _executor, input) {
       requireNodeName(node);
-      const log = executorLogFile(options.logDirectory, node);
-      const command = shellCommand(startScript, [options.node, options.executorProgram, log]);
-      const result = await connections.run(address, command, input);
-      if (result.status === 0) return;
-      const problem = problems[result.status ?? -1]?.(options, log) ?? describe(result);
-      throw new GleanerError("LAUNCH", `The executor of ${node} could not be started: ${problem}.`);
+      const log = executorLogFile(logDirectory, node);
+      const command = startCommand(nodeProgram, executorProgram, log, cargo);
+      let result = await connections.run(address, command, input);
+      if (result.status === statuses.notBrought && cargo !== null) {
+        requireDone(await bringOnce(address, cargo), options, node);
+        result = await connections.run(address, command, input);
+      }
+      requireDone(result, options, node);
     },
 
     async probe(node, address, executor) {
       requireNodeName(node);
-      const command = shellCommand(probeScript, [processMarkFile(options.runDirectory, node)]);
+      const command = probeCommand(processMarkFile(runDirectory, node));
       try {
         const { status, stdout } = await connections.run(address, command, "");
-        if (status === 101) return "gone";
+        if (status === statuses.noMark) return "gone";
         const [text, stat] = stdout.split(`\n${separator}\n`);
         if (status !== 0 || text === undefined || stat === undefined) return "unknown";
         const mark = parseProcessMark(text);
@@ -88,15 +72,50 @@ export function createSshLauncher(options: SshLauncherOptions): Launcher {
   };
 }
 
-/** A line for the login shell, whichever that is: sh runs the script, the rest are its arguments. */
-function shellCommand(script: string, args: readonly string[]): string {
-  return ["exec /bin/sh -c", ...[script, "gleaner", ...args].map(quote)].join(" ");
+/** Nodes of one address share what is brought there, so it is sent once. */
+function createBringer(connections: SshConnections) {
+  const underWay = new Map<string, Promise<CommandResult>>();
+  const inTurn = createTurns(maxBringing);
+  return (address: string, cargo: Cargo): Promise<CommandResult> => {
+    const known = underWay.get(address);
+    if (known) return known;
+    const bringing = inTurn(async () => {
+      const packed = await cargo.packed;
+      const limitMs = commandTimeoutMs + packed.length / slowestBytesPerMs;
+      return await connections.run(address, bringCommand(cargo), packed, limitMs);
+    }).finally(() => underWay.delete(address));
+    underWay.set(address, bringing);
+    return bringing;
+  };
 }
 
-/** Neither our scripts nor the paths hold a single quote. */
-const quote = (word: string): string => `'${word}'`;
+function requireDone(result: CommandResult, options: SshLauncherOptions, node: NodeName): void {
+  if (result.status === 0) return;
+  const problem = problemOf(result, options, node);
+  throw new GleanerError("LAUNCH", `The executor of ${node} could not be started: ${problem}.`);
+}
 
-function describe({ status, stderr }: CommandResult): string {
-  const firstLine = stderr.trim().split("\n")[0]!.slice(0, 200);
-  return `the command that starts it ended with ${status ?? "a signal"} (${firstLine || "it said nothing"}), so try it by hand`;
+function problemOf(result: CommandResult, options: SshLauncherOptions, node: NodeName): string {
+  const { executorProgram, cargo, logDirectory } = options;
+  const said = result.stderr.trim().split("\n")[0]!.slice(0, 200) || "it said nothing";
+  switch (result.status) {
+    case statuses.noNode:
+      return `${options.node} cannot be run there: install Node, or set programs.node`;
+    case statuses.noExecutor:
+      return `${executorProgram} is not there: install Gleaner on the node, or set programs.executor`;
+    case statuses.noLog:
+      return `the log ${executorLogFile(logDirectory, node)} cannot be written: make its folder, or set logDirectory`;
+    case statuses.notPrivate:
+      return `${cargo?.directory} there, or what lies in it, is not a folder of root's alone (mode 0700, no link), or one above it can be changed by others: remove it, or set placement.ssh.directory`;
+    case statuses.notWritten:
+      return `${cargo?.directory} cannot be written there (${said}): look whether the disk is full, or set placement.ssh.directory`;
+    case statuses.notWhole:
+      return `what arrived in ${cargo?.directory} is not what was sent (${said}): look at the node's disk; it is sent again`;
+    case statuses.notRunnable:
+      return `programs in ${cargo?.directory} cannot be run there, since it is mounted noexec: set placement.ssh.directory`;
+    case statuses.notBrought:
+      return `what was brought to ${cargo?.directory} is gone again: see who cleans up there`;
+    default:
+      return `the command that starts it ended with ${result.status ?? "a signal"} (${said}), so try it by hand`;
+  }
 }

@@ -20,7 +20,8 @@ beforeAll(async () => {
   knownHosts = join(folder, "known_hosts");
   writeFileSync(knownHosts, "");
   sshd = await startSshd(folder);
-  const ssh = { port: sshd.port, privateKey: sshd.clientKey, knownHosts };
+  const directory = join(folder, "cache");
+  const ssh = { port: sshd.port, privateKey: sshd.clientKey, knownHosts, directory };
   // All nodes have the address 127.0.0.1, and none could be reached by its name.
   at = await testSite({
     nodes: 2,
@@ -105,7 +106,7 @@ test("the daemon killed with -9 adopts what runs, and asks at the right address 
   );
   await at.until(
     "an executor on n2",
-    async () => (await at.node("n2")).executor !== null || undefined,
+    async () => (await at.node("n2")).executor?.state === "ready" || undefined,
   );
 });
 

@@ -23,6 +23,8 @@ export interface TestSshd {
   readonly clientKey: string;
   /** Logins so far. */
   logins(): number;
+  /** Commands so far. */
+  commands(): number;
   /** Ends the processes that serve connections; the sshd itself goes on. */
   dropConnections(): Promise<void>;
   stop(): Promise<void>;
@@ -69,6 +71,7 @@ export async function startSshd(folder: string): Promise<TestSshd> {
     hostKeys: { ed25519, rsa },
     clientKey: join(folder, "client"),
     logins: () => log().match(/Accepted publickey/g)?.length ?? 0,
+    commands: () => log().match(/Starting session: command/g)?.length ?? 0,
     dropConnections: () => dropChildren(daemon.pid!),
     async stop() {
       await dropChildren(daemon.pid!);

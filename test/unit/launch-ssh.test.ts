@@ -61,6 +61,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "gleaner-launch-"));
   options = {
     ...layOutNode(folder),
+    cargo: null,
     user: userInfo().username,
     port: sshd.port,
     privateKey: sshd.clientKey,
@@ -121,6 +122,13 @@ describe("starting by ssh", () => {
     expect((await launch(launcherWith(), "n1", more)).input).toBe(`${inputOf("n1", more)}\n`);
   });
 
+  test("a log's folder that is missing is made, for us alone", async () => {
+    const logDirectory = join(folder, "new");
+    await launch(launcherWith({ logDirectory }));
+    expect(statSync(logDirectory).mode & 0o777).toBe(0o700);
+    expect(readFileSync(join(logDirectory, "executor-n1.log"), "utf8")).toBe("started\n");
+  });
+
   test("the executor survives the end of the connection", async () => {
     const launcher = launcherWith();
     await launch(launcher);
@@ -156,7 +164,11 @@ describe("starting by ssh", () => {
   test.each<[string, Partial<SshLauncherOptions>, string]>([
     ["Node", { node: "/nowhere/node" }, "programs.node"],
     ["the executor", { executorProgram: "/nowhere/executor.cjs" }, "programs.executor"],
-    ["the log's folder", { logDirectory: "/nowhere/log" }, "/nowhere/log/executor-n1.log"],
+    [
+      "the folder of the log's folder",
+      { logDirectory: "/nowhere/log" },
+      "/nowhere/log/executor-n1.log",
+    ],
   ])("%s missing on the node is named", async (_, wrong, named) => {
     expect(await refusal(launcherWith(wrong))).toContain(named);
   });
