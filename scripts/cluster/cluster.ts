@@ -8,6 +8,7 @@ import { clusterEnvironment, type RunOptions, type RunResult, runCommand } from 
 import { cgroupConfText, gresConfText, slurmConfText } from "./conf.js";
 import { assertAlive, type Daemon, pidOf, quoteLog, startDaemon, terminate } from "./daemon.js";
 import { type ClusterFolder, createFolder } from "./folder.js";
+import { accepts, type ClusterHosts } from "./hosts.js";
 import { claimPorts, MAX_NODES, type PortBlock, portIsFree } from "./ports.js";
 import { slurmVersion } from "./programs.js";
 import { stopCluster } from "./stop.js";
@@ -24,6 +25,8 @@ export interface ClusterOptions {
   dir: string;
   /** Number of nodes, named n1, n2, …; at most 98. */
   nodes: number;
+  /** Hosts of these nodes; null or none: all nodes are this machine. */
+  hosts?: ClusterHosts | null;
   /** CPUs of each node; default 16, more than the machine has are fine. */
   cpus?: number;
   /** Memory of each node; default 32000. */
@@ -62,7 +65,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const ports = await claimPorts(options.nodes);
   try {
     const folder = createFolder(options.dir, nodeNames, options.gpusPerNode ?? 0);
-    const cluster = new Cluster(folder, nodeNames, ports);
+    const cluster = new Cluster(folder, nodeNames, ports, options.hosts ?? null);
     try {
       writeConf(folder, ports, options);
       await cluster.start();
@@ -88,6 +91,7 @@ function writeConf(folder: ClusterFolder, ports: PortBlock, options: ClusterOpti
     cpus: options.cpus ?? 16,
     memoryMb: options.memoryMb ?? 32_000,
     gpusPerNode,
+    hosts: options.hosts ?? null,
     prolog: options.prolog,
     epilog: options.epilog,
     slurmConfLines: options.slurmConfLines ?? [],
@@ -116,6 +120,7 @@ export class Cluster {
     private readonly folder: ClusterFolder,
     readonly nodeNames: readonly string[],
     private readonly ports: PortBlock,
+    private readonly hosts: ClusterHosts | null,
   ) {
     this.dir = folder.dir;
     this.slurmConf = folder.slurmConf;
@@ -172,10 +177,12 @@ export class Cluster {
   /** Starts the node's slurmd and waits until it listens and slurmctld counts on it. */
   async startNode(name: string): Promise<void> {
     const port = this.ports.firstSlurmdPort + this.nodeNames.indexOf(name);
-    const slurmd = this.startDaemon(name, "slurmd", ["-D", "-N", name, "-f", this.slurmConf]);
+    const { address, enter } = this.hosts?.nodes[name] ?? { address: "127.0.0.1", enter: [] };
+    const [program, ...args] = [...enter, "slurmd", "-D", "-N", name, "-f", this.slurmConf];
+    const slurmd = this.startDaemon(name, program!, args);
     this.slurmds.set(name, slurmd);
     await this.awaitDaemon(slurmd, async () => {
-      if (await portIsFree(port)) return "it does not listen";
+      if (!(await accepts(port, address))) return "it does not listen";
       const { stdout } = await this.run("sinfo", ["-h", "-N", "-n", name, "-o", "%T %E"]);
       return /^(idle|mixed|allocated) /.test(stdout) ? undefined : stdout.trim();
     });

@@ -1,6 +1,7 @@
 // The text of slurm.conf and gres.conf for a cluster whose nodes all run on this machine.
 
 import type { ClusterFolder } from "./folder.js";
+import type { ClusterHosts } from "./hosts.js";
 
 export interface ConfInput {
   folder: ClusterFolder;
@@ -16,6 +17,8 @@ export interface ConfInput {
   epilog?: string | undefined;
   slurmConfLines: string[];
   partitionLines: string[];
+  /** null: all nodes are this machine. */
+  hosts: ClusterHosts | null;
 }
 
 /** slurm.conf: a line of `slurmConfLines` replaces the default line of the same name. */
@@ -25,7 +28,7 @@ export function slurmConfText(input: ConfInput): string {
   return [
     ...defaults.filter((line) => !given.has(nameOfLine(line))),
     ...input.slurmConfLines,
-    nodeLine(input),
+    ...nodeLines(input),
     ...input.partitionLines,
     "",
   ].join("\n");
@@ -42,10 +45,11 @@ export function cgroupConfText(slurmVersion: string): string {
   return Number.parseFloat(slurmVersion) >= 23.11 ? "CgroupPlugin=disabled\n" : "";
 }
 
-function daemonLines({ folder, daemonUser, slurmctldPort, prolog, epilog }: ConfInput): string[] {
+function daemonLines(input: ConfInput): string[] {
+  const { folder, daemonUser, slurmctldPort, prolog, epilog, hosts } = input;
   return [
     "ClusterName=local",
-    "SlurmctldHost=localhost",
+    `SlurmctldHost=localhost${hosts === null ? "" : `(${hosts.controller})`}`,
     `SlurmUser=${daemonUser}`,
     `SlurmdUser=${daemonUser}`,
     `SlurmctldPort=${slurmctldPort}`,
@@ -79,13 +83,20 @@ function schedulingLines({ cpus, memoryMb, gpusPerNode }: ConfInput): string[] {
   ];
 }
 
-function nodeLine({ nodes, firstSlurmdPort, cpus, memoryMb, gpusPerNode }: ConfInput): string {
-  const ports = `[${firstSlurmdPort}-${firstSlurmdPort + nodes - 1}]`;
+function nodeLines({ nodes, hosts, ...input }: ConfInput): string[] {
+  const { firstSlurmdPort, cpus, memoryMb, gpusPerNode } = input;
   const gres = gpusPerNode > 0 ? ` Gres=gpu:${gpusPerNode}` : "";
-  return (
-    `NodeName=${nodeRange(nodes)} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports} ` +
-    `CPUs=${cpus} RealMemory=${memoryMb}${gres} State=UNKNOWN`
-  );
+  const rest = `CPUs=${cpus} RealMemory=${memoryMb}${gres} State=UNKNOWN`;
+  if (hosts !== null) {
+    const places = Object.entries(hosts.nodes).map(
+      ([name, { address }]) => `NodeName=${name} NodeHostname=${name} NodeAddr=${address}`,
+    );
+    return places.map((place, index) => `${place} Port=${firstSlurmdPort + index} ${rest}`);
+  }
+  const ports = `[${firstSlurmdPort}-${firstSlurmdPort + nodes - 1}]`;
+  return [
+    `NodeName=${nodeRange(nodes)} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${ports} ${rest}`,
+  ];
 }
 
 function nodeRange(nodes: number): string {

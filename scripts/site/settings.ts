@@ -69,13 +69,13 @@ export async function freePorts(): Promise<Ports> {
 }
 
 /** Copies the programs, as an installation would: the hook finds its hook.conf beside itself. */
-export function install(files: SiteFiles, ports: Ports): void {
+export function install(files: SiteFiles, ports: Ports, controller: string): void {
   mkdirSync(files.programs, { recursive: true, mode: 0o755 });
   for (const name of installed) {
     copyFileSync(join(dist, name), files.program(name));
     chmodSync(files.program(name), 0o755);
   }
-  const hook = [`runDir=${files.run}`, `wake=127.0.0.1:${ports.executorPort}`, ""];
+  const hook = [`runDir=${files.run}`, `wake=${controller}:${ports.executorPort}`, ""];
   writeFileSync(files.program("hook.conf"), hook.join("\n"), { mode: 0o600 });
   writeFileSync(files.pluginStack, `optional ${files.program("gleaner.so")}\n`, { mode: 0o644 });
 }
@@ -85,6 +85,7 @@ export function configure(
   files: SiteFiles,
   cluster: Cluster,
   ports: Ports,
+  controller: string,
   change: Record<string, Record<string, unknown>>,
 ): void {
   const settings: Record<string, unknown> = {
@@ -93,7 +94,7 @@ export function configure(
     logDirectory: files.logs,
     slurm: { conf: cluster.slurmConf },
     munge: { socket: cluster.mungeSocket },
-    listen: { ...ports },
+    listen: { ...ports, host: controller, advertisedHost: controller },
     programs: {
       node: process.execPath,
       executor: files.program("glean-executor.cjs"),

@@ -3,10 +3,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { createConnection } from "node:net";
 import { GleanerError } from "../../src/model/errors.js";
 import { type Cluster, type ClusterOptions, startCluster } from "../cluster/cluster.js";
 import type { RunResult } from "../cluster/command.js";
+import { accepts } from "../cluster/hosts.js";
 import { until } from "../cluster/until.js";
 import {
   configure,
@@ -35,12 +35,13 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const ports = await freePorts();
   const { hook = "prolog", ...clusterOptions } = options;
   // slurmd loads plugins when it starts.
-  install(files, ports);
+  const controller = options.hosts?.controller ?? "127.0.0.1";
+  install(files, ports, controller);
   const cluster = await startCluster({ ...clusterOptions, ...hookOf(hook, files, options) });
   try {
     const programs = { hook, ...options.config?.programs };
-    configure(files, cluster, ports, { ...options.config, programs });
-    const site = new Site(cluster, files, ports);
+    configure(files, cluster, ports, controller, { ...options.config, programs });
+    const site = new Site(cluster, files, ports, controller);
     await site.startDaemon();
     return site;
   } catch (thrown) {
@@ -63,6 +64,7 @@ export class Site {
     readonly cluster: Cluster,
     readonly files: SiteFiles,
     readonly ports: Ports,
+    private readonly controller: string,
   ) {}
 
   /** Resolves when the API answers; the error quotes the log. */
@@ -81,7 +83,7 @@ export class Site {
       startDeadlineMs,
       async () => {
         if (daemon.exitCode !== null) throw this.notStarted(`it ended with ${daemon.exitCode}`);
-        return (await accepts(this.ports.apiPort)) ? true : undefined;
+        return (await accepts(this.ports.apiPort, this.controller)) ? true : undefined;
       },
       () => this.notStarted("it does not answer"),
     );
@@ -139,15 +141,4 @@ export class Site {
     clearTimeout(killer);
     await this.cluster.stop();
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ port, host: "127.0.0.1" });
-    socket.once("error", () => resolve(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }

@@ -7,6 +7,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 export interface Gate {
   /** A shell command that goes on when the gate is open; afterwards it does not wait. */
   readonly wait: string;
+  /** May be called again. */
   open(): Promise<void>;
 }
 
@@ -18,11 +19,11 @@ export async function closedGate(path: string): Promise<Gate> {
   const holder: ChildProcess = spawn("flock", [path, "sh", "-c", "echo closed; exec cat"], {
     stdio: ["pipe", "pipe", "inherit"],
   });
+  const ended = once(holder, "close");
   await once(holder.stdout!, "data");
   return {
     wait: `flock --shared ${path} true`,
     open: async () => {
-      const ended = once(holder, "close");
       holder.stdin!.end();
       await ended;
     },

@@ -1,8 +1,8 @@
-// A real sshd of a test's own, on 127.0.0.1 and with keys of its own.
+// A real sshd of a test's own, with keys of its own: on 127.0.0.1, or on a host of the test's own.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { killAndWait } from "./recorder.js";
@@ -19,7 +19,7 @@ export async function freePort(): Promise<number> {
 export interface TestSshd {
   readonly port: number;
   /** Public host keys as in known_hosts, without the host: "ssh-ed25519 AAAA…". */
-  readonly hostKeys: { readonly ed25519: string; readonly rsa: string };
+  readonly hostKeys: { readonly ed25519: string; readonly rsa: string | null };
   readonly clientKey: string;
   /** Logins so far. */
   logins(): number;
@@ -30,56 +30,72 @@ export interface TestSshd {
   stop(): Promise<void>;
 }
 
-/** A key pair in the folder; returns the public half's type and text. */
-export function makeKey(folder: string, name: string, type: string): string {
-  execFileSync("ssh-keygen", ["-q", "-N", "", "-t", type, "-f", join(folder, name)]);
-  return readFileSync(join(folder, `${name}.pub`), "utf8")
-    .split(" ")
-    .slice(0, 2)
-    .join(" ");
+/** Where an sshd runs. */
+export interface SshdPlace {
+  readonly address: string;
+  readonly port: number;
+  /** The words that a command is put behind to run there. */
+  readonly enter: readonly string[];
+  /** The folder of the key that is let in; default: that of the sshd itself. */
+  readonly clientKeys?: string;
 }
 
-/** A real sshd on 127.0.0.1 with keys of its own, which lets the user of this test in. */
-export async function startSshd(folder: string): Promise<TestSshd> {
+/** A key pair in the folder, unless it is there; returns the public half's type and text. */
+export function makeKey(folder: string, name: string, type: string): string {
+  const file = join(folder, name);
+  if (!existsSync(file)) execFileSync("ssh-keygen", ["-q", "-N", "", "-t", type, "-f", file]);
+  return readFileSync(`${file}.pub`, "utf8").split(" ").slice(0, 2).join(" ");
+}
+
+/** A real sshd with keys of its own, which lets the user of this test in; a second one in the same folder has the same keys. */
+export async function startSshd(folder: string, place?: SshdPlace): Promise<TestSshd> {
   const ed25519 = makeKey(folder, "host_ed25519", "ed25519");
-  const rsa = makeKey(folder, "host_rsa", "rsa");
-  writeFileSync(join(folder, "authorized"), `${makeKey(folder, "client", "ed25519")}\n`);
-  const port = await freePort();
+  // Half a second each: hosts do without.
+  const rsa = place === undefined ? makeKey(folder, "host_rsa", "rsa") : null;
+  const { address, port, enter, clientKeys = folder } = place ?? (await onThisMachine());
+  writeFileSync(join(folder, "authorized"), `${makeKey(clientKeys, "client", "ed25519")}\n`);
   const conf = join(folder, "sshd_config");
-  writeFileSync(
-    conf,
-    [
-      `Port ${port}`,
-      "ListenAddress 127.0.0.1",
-      `HostKey ${join(folder, "host_ed25519")}`,
-      `HostKey ${join(folder, "host_rsa")}`,
-      `AuthorizedKeysFile ${join(folder, "authorized")}`,
-      `PidFile ${join(folder, "sshd.pid")}`,
-      "UsePAM no",
-      "StrictModes no",
-      "PasswordAuthentication no",
-      "LogLevel VERBOSE",
-    ].join("\n"),
-  );
+  const types = rsa === null ? ["ed25519"] : ["ed25519", "rsa"];
+  writeFileSync(conf, confText(folder, address, port, types));
   mkdirSync("/run/sshd", { recursive: true, mode: 0o755 }); // sshd refuses to start without it
-  const daemon = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", conf], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const [program, ...args] = [...enter, "/usr/sbin/sshd", "-D", "-e", "-f", conf];
+  const daemon = spawn(program!, args, { stdio: ["ignore", "ignore", "pipe"] });
   const log = await logOf(daemon, "Server listening");
+  // What enters a host's process namespace stays outside and waits for its child.
+  const pid = enter.length === 0 ? daemon.pid! : childrenOf(daemon.pid!)[0]!;
   return {
     port,
     hostKeys: { ed25519, rsa },
-    clientKey: join(folder, "client"),
+    clientKey: join(clientKeys, "client"),
     logins: () => log().match(/Accepted publickey/g)?.length ?? 0,
     commands: () => log().match(/Starting session: command/g)?.length ?? 0,
-    dropConnections: () => dropChildren(daemon.pid!),
+    dropConnections: () => dropChildren(pid),
     async stop() {
-      await dropChildren(daemon.pid!);
-      if (daemon.exitCode !== null) return;
-      daemon.kill("SIGKILL");
-      await once(daemon, "exit");
+      await dropChildren(pid);
+      if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+      const ended = once(daemon, "exit");
+      process.kill(pid, "SIGKILL");
+      await ended;
     },
   };
+}
+
+async function onThisMachine(): Promise<SshdPlace> {
+  return { address: "127.0.0.1", port: await freePort(), enter: [] };
+}
+
+function confText(folder: string, address: string, port: number, types: string[]): string {
+  return [
+    `Port ${port}`,
+    `ListenAddress ${address}`,
+    ...types.map((type) => `HostKey ${join(folder, `host_${type}`)}`),
+    `AuthorizedKeysFile ${join(folder, "authorized")}`,
+    `PidFile ${join(folder, "sshd.pid")}`,
+    "UsePAM no",
+    "StrictModes no",
+    "PasswordAuthentication no",
+    "LogLevel VERBOSE",
+  ].join("\n");
 }
 
 async function logOf(daemon: ChildProcess, ready: string): Promise<() => string> {
@@ -95,7 +111,15 @@ async function logOf(daemon: ChildProcess, ready: string): Promise<() => string>
   return () => text;
 }
 
+export function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1");
+    return text.split(" ").filter(Boolean).map(Number);
+  } catch {
+    return []; // it has ended
+  }
+}
+
 async function dropChildren(pid: number): Promise<void> {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ");
-  for (const child of children.filter(Boolean)) await killAndWait(Number(child));
+  for (const child of childrenOf(pid)) await killAndWait(child);
 }

@@ -303,6 +303,30 @@ describe("a host that does not answer", () => {
   });
 });
 
+test("sixteen hosts are connected to at once, and the others wait for them", async () => {
+  const silent = createServer().listen(0, "0.0.0.0");
+  await once(silent, "listening");
+  const { port } = silent.address() as { port: number };
+  const sockets = new Set<{ destroy(): void }>();
+  silent.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+  });
+  know(`[127.0.0.*]:${port} ${sshd.hostKeys.ed25519}`);
+  const launcher = launcherWith({ port });
+  const launches = Array.from({ length: 20 }, (_, index) =>
+    launcher.launch(n1, `127.0.0.${index + 1}`, executor, "").catch(() => {}),
+  );
+  while (sockets.size < 16) await once(silent, "connection");
+  const another = once(silent, "connection").then(() => sockets.size);
+  for (const socket of [...sockets].slice(0, 1)) socket.destroy();
+  expect(await another).toBe(17);
+  await launcher.close();
+  await Promise.all(launches);
+  expect(sockets.size).toBe(17);
+  silent.close();
+});
+
 function readProc(pid: string, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "latin1");

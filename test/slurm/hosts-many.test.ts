@@ -1,0 +1,109 @@
+// 64 hosts, each with its own network and sshd: executors are brought to all of them and started in parallel.
+
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import type { Launcher } from "../../src/core/ports.js";
+import { loadCargo } from "../../src/launch/cargo.js";
+import { createSshLauncher } from "../../src/launch/ssh.js";
+import { executorId, nodeName } from "../../src/model/ids.js";
+import { type Host, Network } from "../support/hosts.js";
+import { layOutNode } from "../support/recorder.js";
+import { startSshd, type TestSshd } from "../support/sshd.js";
+
+jest.setTimeout(240_000);
+const count = 64;
+
+let folder: string;
+let network: Network;
+const hosts: Host[] = [];
+const sshds: TestSshd[] = [];
+/** Of each host's own. */
+let brought: string;
+let launcher: Launcher;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "gleaner-many-"));
+  network = await Network.open();
+  const base = layOutNode(folder);
+  brought = join(folder, "brought");
+  mkdirSync(brought);
+  for (let number = 1; number <= count; number++) {
+    const name = `n${number}`;
+    const host = await network.addHost(name, [brought, base.runDirectory, base.logDirectory]);
+    const keys = join(folder, name);
+    mkdirSync(keys);
+    hosts.push(host);
+    const { address, enter } = host;
+    sshds.push(await startSshd(keys, { address, enter, port: 22, clientKeys: folder }));
+  }
+  const knownHosts = join(folder, "known_hosts");
+  const lines = hosts.map(({ address }, at) => `${address} ${sshds[at]!.hostKeys.ed25519}\n`);
+  writeFileSync(knownHosts, lines.join(""));
+  const spawn = join(folder, "glean-spawn");
+  writeFileSync(spawn, "#!/bin/sh\n");
+  const cargo = loadCargo({ executor: base.executorProgram, spawn, directory: brought });
+  launcher = createSshLauncher({
+    ...base,
+    executorProgram: cargo.programs.executor,
+    cargo,
+    user: "root",
+    port: 22,
+    privateKey: join(folder, "client"),
+    knownHosts,
+    // The one that is silent at first is not to be given up, however slow the others are.
+    connectTimeoutMs: 600_000,
+  });
+});
+
+afterAll(async () => {
+  await launcher?.close();
+  await network?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const idOf = (host: Host) => executorId(`${host.name}.1`);
+const launch = (host: Host) =>
+  launcher.launch(
+    nodeName(host.name),
+    host.address,
+    idOf(host),
+    JSON.stringify({ node: host.name }),
+  );
+const executorsOn = (host: Host) =>
+  host.processes().filter(({ args }) => args[1]?.startsWith(`${brought}/`)).length;
+
+test("63 start while one does not answer, and that one as soon as it does; each is logged in to once", async () => {
+  const [silent, ...others] = hosts;
+  const { pid } = silent!.processes().find(({ args }) => args.join(" ").includes("sshd_config"))!;
+  process.kill(pid, "SIGSTOP");
+  let isSilent = true;
+  const waited = launch(silent!).finally(() => {
+    isSilent = false;
+  });
+  const startedAtMs = Date.now();
+  await Promise.all(others.map(launch));
+  const tookMs = Date.now() - startedAtMs;
+  expect(isSilent).toBe(true);
+  process.kill(pid, "SIGCONT");
+  await waited;
+  for (const host of hosts) {
+    expect(executorsOn(host)).toBe(1);
+    expect(readdirSync(host.path(brought))).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
+  }
+  expect(sshds.map((each) => each.logins())).toEqual(Array(count).fill(1));
+  process.stderr.write(
+    `${others.length} hosts have what was brought and an executor: ${tookMs} ms\n`,
+  );
+});
+
+test("what is asked of them later needs no further login", async () => {
+  const startedAtMs = Date.now();
+  const states = await Promise.all(
+    hosts.map((host) => launcher.probe(nodeName(host.name), host.address, idOf(host))),
+  );
+  process.stderr.write(`${count} probes: ${Date.now() - startedAtMs} ms\n`);
+  expect(states).toEqual(Array(count).fill("gone")); // its mark is not where an executor's is
+  expect(sshds.map((each) => each.logins())).toEqual(Array(count).fill(1));
+});
