@@ -51,6 +51,8 @@ const ssh = z.strictObject({
   privateKey: path.default("/etc/gleaner/id_ed25519"),
   knownHosts: path.default("/etc/ssh/ssh_known_hosts"),
   connectTimeoutMs: milliseconds.default(10_000),
+  /** Commands take milliseconds; a node that swaps may need seconds. */
+  commandTimeoutMs: milliseconds.default(10_000),
   /** `node`, `binary`: programs.executor and programs.spawn are brought from this machine; a binary has Node in it. */
   executor: z.enum(["node", "binary", "installed"]).default("node"),
   /** On the nodes, root's alone: where what is brought lies. A cache, since what is missing is brought again. */

@@ -54,6 +54,12 @@ const placeOf = (name) =>
         banner: 'const importMetaUrl = require("url").pathToFileURL(__filename).href;',
       };
 
+/** Where the executor is brought there are no compiled packages: msgpackr is not to look for its own. */
+const aloneOf = (name) =>
+  name === "glean-executor"
+    ? { "process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED": '"true"' }
+    : {};
+
 /**
  * Writes NAME.cjs of each of `names` into the folder, and with glean-program what starts it; rejects with esbuild's
  * own error, which says where.
@@ -79,7 +85,11 @@ export async function makeBundles(names, outputFolder, version) {
         // With compiled parts of their own, which are found beside their package.json.
         external: ["better-sqlite3", "node-pty", "ssh2"],
         loader: { ".sql": "text", ".css": "text", ".txt": "text" },
-        define: { GLEANER_VERSION: JSON.stringify(version), ...placeOf(name).define },
+        define: {
+          GLEANER_VERSION: JSON.stringify(version),
+          ...placeOf(name).define,
+          ...aloneOf(name),
+        },
         banner: { js: placeOf(name).banner },
         logLevel: "error",
       }),

@@ -33,7 +33,7 @@ export type LaunchInput = string;
 
 export interface Launcher {
   readonly placement: Placement;
-  /** Resolves when the process was started (not when it is ready); rejects with code LAUNCH. */
+  /** Resolves when the process was started (not when it is ready); rejects with code LAUNCH, and in bounded time. */
   launch(node: NodeName, address: string, executor: ExecutorId, input: LaunchInput): Promise<void>;
   /** Whether the executor's process still is. `unknown`: the node could not be asked. */
   probe(

@@ -43,23 +43,24 @@ export class Launching {
 
   /** Starts an executor for a hole. A node whose last executor is still being settled is left to the next plan. */
   start(node: Node, budget: BudgetOrder, facts: ClusterFacts): void {
-    const { registry, expect, startMs } = this.with_;
+    const { registry } = this.with_;
     if (registry.onNode(node.name) !== undefined) return;
     const id = executorId(`${node.name}.${this.with_.newName()}`);
     const record = new ExecutorRecord(id, node.name, node.address, nowMs());
     registry.add(record);
-    expect(record, startMs);
     void this.launch(record, this.specFor(record, node, budget, facts));
   }
 
   /** Recorded first: a daemon that restarts must know of every executor that may hold a hole. */
   private async launch(record: ExecutorRecord, spec: LaunchSpec): Promise<void> {
-    const { store, launcher, log, gone } = this.with_;
+    const { store, launcher, log, gone, expect, startMs } = this.with_;
     const { id, node, address } = record;
     try {
       await store.saveExecutor(record.toRow(null));
       await launcher.launch(node, address, id, `${JSON.stringify(spec)}\n`);
       log.info({ executor: id, node, budget: spec.budget.budget }, "executor launched");
+      // It may be ready by now. Waiting for its turn among others, some of which are dead, was none of its time.
+      if (record.state === "requested") expect(record, startMs);
     } catch (cause) {
       this.failed(record, messageOf(cause));
       await gone(record, messageOf(cause));

@@ -10,15 +10,18 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Our commands take milliseconds; a node that swaps may need seconds. */
-export const commandTimeoutMs = 10_000;
 /** Our commands print some hundred bytes; a shell's greeting may come on top. */
 const maxOutputBytes = 64 * 1024;
 
 /** Starts a command; an error that is no GleanerError means that the connection is dead and nothing was started. */
-export function begin(client: Client, address: string, command: string): Promise<ClientChannel> {
+export function begin(
+  client: Client,
+  address: string,
+  command: string,
+  limitMs: number,
+): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => reject(tooSlow(address, commandTimeoutMs)), commandTimeoutMs);
+    const limit = setTimeout(() => reject(tooSlow(address, limitMs)), limitMs);
     try {
       client.exec(command, (error, channel) => {
         clearTimeout(limit);

@@ -14,6 +14,8 @@ export interface SshOptions {
   readonly knownHosts: string;
   /** For all of it: name, TCP, handshake, key. */
   readonly connectTimeoutMs: number;
+  /** For one command. */
+  readonly commandTimeoutMs: number;
 }
 
 /** A dead node is noticed after three of these without an answer. */

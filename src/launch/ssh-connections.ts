@@ -1,8 +1,9 @@
 // One kept ssh connection per node: opened when needed, used for one command at a time, closed when idle.
 
+import { setMaxListeners } from "node:events";
 import type { Client, ClientChannel } from "ssh2";
 import { GleanerError } from "../model/errors.js";
-import { begin, type CommandResult, commandTimeoutMs, finish } from "./ssh-command.js";
+import { begin, type CommandResult, finish } from "./ssh-command.js";
 import { connect, type SshOptions } from "./ssh-connect.js";
 import { createTrust } from "./ssh-files.js";
 import { createTurns } from "./turns.js";
@@ -33,19 +34,23 @@ export class SshConnections {
   constructor(options: SshOptions) {
     this.#options = options;
     this.#trust = createTrust(options.knownHosts);
+    setMaxListeners(maxConnecting, this.#ending.signal);
   }
 
-  /** Runs a command line of the remote user's shell; rejects with code LAUNCH when it could not, or not in time. */
+  /**
+   * Runs a command line of the remote user's shell; rejects with code LAUNCH when it could not, or not in time, to which
+   * `extraMs` are added.
+   */
   run(
     address: string,
     command: string,
     input: string | Buffer,
-    limitMs = commandTimeoutMs,
+    extraMs = 0,
   ): Promise<CommandResult> {
     const node = this.#nodeAt(address);
     clearTimeout(node.idle);
     node.busy += 1;
-    const result = node.last.then(() => this.#execute(node, command, input, limitMs));
+    const result = node.last.then(() => this.#execute(node, command, input, extraMs));
     const released = () => this.#release(node);
     node.last = result.then(released, released);
     return result;
@@ -73,11 +78,11 @@ export class SshConnections {
     node: Kept,
     command: string,
     input: string | Buffer,
-    limitMs: number,
+    extraMs: number,
   ): Promise<CommandResult> {
     const channel = await this.#open(node, command);
     try {
-      return await finish(channel, node.address, input, limitMs);
+      return await finish(channel, node.address, input, this.#options.commandTimeoutMs + extraMs);
     } catch (thrown) {
       discard(node);
       throw thrown;
@@ -88,7 +93,7 @@ export class SshConnections {
     const wasKept = node.client !== null;
     const client = node.client ?? (await this.#connect(node));
     try {
-      return await begin(client, node.address, command);
+      return await begin(client, node.address, command, this.#options.commandTimeoutMs);
     } catch (thrown) {
       discard(node);
       if (thrown instanceof GleanerError) throw thrown;

@@ -6,7 +6,7 @@ import type { NodeName } from "../model/ids.js";
 import type { Cargo } from "./cargo.js";
 import { requireNodeName, requirePlainPath } from "./names.js";
 import { executorLogFile, isRunning, parseProcessMark, processMarkFile } from "./process-mark.js";
-import { type CommandResult, commandTimeoutMs } from "./ssh-command.js";
+import type { CommandResult } from "./ssh-command.js";
 import type { SshOptions } from "./ssh-connect.js";
 import { SshConnections } from "./ssh-connections.js";
 import { bringCommand, probeCommand, separator, startCommand, statuses } from "./ssh-scripts.js";
@@ -81,8 +81,8 @@ function createBringer(connections: SshConnections) {
     if (known) return known;
     const bringing = inTurn(async () => {
       const packed = await cargo.packed;
-      const limitMs = commandTimeoutMs + packed.length / slowestBytesPerMs;
-      return await connections.run(address, bringCommand(cargo), packed, limitMs);
+      const transferMs = packed.length / slowestBytesPerMs;
+      return await connections.run(address, bringCommand(cargo), packed, transferMs);
     }).finally(() => underWay.delete(address));
     underWay.set(address, bringing);
     return bringing;

@@ -1,5 +1,7 @@
 // 64 hosts, each with its own network and sshd: executors are brought to all of them and started in parallel.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,9 +43,10 @@ beforeAll(async () => {
   const knownHosts = join(folder, "known_hosts");
   const lines = hosts.map(({ address }, at) => `${address} ${sshds[at]!.hostKeys.ed25519}\n`);
   writeFileSync(knownHosts, lines.join(""));
-  const spawn = join(folder, "glean-spawn");
-  writeFileSync(spawn, "#!/bin/sh\n");
-  const cargo = loadCargo({ executor: base.executorProgram, spawn, directory: brought });
+  const supervisor = join(folder, "glean-spawn");
+  writeFileSync(supervisor, "#!/bin/sh\n");
+  const { executorProgram } = base;
+  const cargo = loadCargo({ executor: executorProgram, spawn: supervisor, directory: brought });
   launcher = createSshLauncher({
     ...base,
     executorProgram: cargo.programs.executor,
@@ -54,6 +57,8 @@ beforeAll(async () => {
     knownHosts,
     // The one that is silent at first is not to be given up, however slow the others are.
     connectTimeoutMs: 600_000,
+    // Here 64 nodes share one machine's processors.
+    commandTimeoutMs: 600_000,
   });
 });
 
@@ -62,6 +67,17 @@ afterAll(async () => {
   await network?.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Accepts connections in place of an sshd, and says nothing. */
+async function listenSilently(host: Host) {
+  const code = `require("net").createServer(() => console.log("connected"))
+    .listen(22, "${host.address}", () => console.log("listens"))`;
+  const [program, ...args] = [...host.enter, process.execPath, "-e", code];
+  const child = spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout!, "data");
+  const { pid } = host.processes().find((each) => each.args[1] === "-e")!;
+  return { connected: once(child.stdout!, "data"), stop: () => process.kill(pid, "SIGKILL") };
+}
 
 const idOf = (host: Host) => executorId(`${host.name}.1`);
 const launch = (host: Host) =>
@@ -74,25 +90,25 @@ const launch = (host: Host) =>
 const executorsOn = (host: Host) =>
   host.processes().filter(({ args }) => args[1]?.startsWith(`${brought}/`)).length;
 
-test("63 start while one does not answer, and that one as soon as it does; each is logged in to once", async () => {
+test("63 start while one is silent; each is logged in to once and has what was brought", async () => {
   const [silent, ...others] = hosts;
-  const { pid } = silent!.processes().find(({ args }) => args.join(" ").includes("sshd_config"))!;
-  process.kill(pid, "SIGSTOP");
+  await sshds[0]!.stop();
+  const listener = await listenSilently(silent!);
   let isSilent = true;
   const waited = launch(silent!).finally(() => {
     isSilent = false;
   });
   const startedAtMs = Date.now();
-  await Promise.all(others.map(launch));
+  await Promise.all([listener.connected, ...others.map(launch)]);
   const tookMs = Date.now() - startedAtMs;
   expect(isSilent).toBe(true);
-  process.kill(pid, "SIGCONT");
-  await waited;
-  for (const host of hosts) {
+  listener.stop();
+  await expect(waited).rejects.toThrow("cannot be reached by ssh");
+  for (const host of others) {
     expect(executorsOn(host)).toBe(1);
     expect(readdirSync(host.path(brought))).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
   }
-  expect(sshds.map((each) => each.logins())).toEqual(Array(count).fill(1));
+  expect(sshds.map((each) => each.logins())).toEqual([0, ...Array(count - 1).fill(1)]);
   process.stderr.write(
     `${others.length} hosts have what was brought and an executor: ${tookMs} ms\n`,
   );
@@ -104,6 +120,25 @@ test("what is asked of them later needs no further login", async () => {
     hosts.map((host) => launcher.probe(nodeName(host.name), host.address, idOf(host))),
   );
   process.stderr.write(`${count} probes: ${Date.now() - startedAtMs} ms\n`);
-  expect(states).toEqual(Array(count).fill("gone")); // its mark is not where an executor's is
-  expect(sshds.map((each) => each.logins())).toEqual(Array(count).fill(1));
+  // The mark is not where that of an executor is.
+  expect(states).toEqual(["unknown", ...Array(count - 1).fill("gone")]);
+  expect(sshds.map((each) => each.logins())).toEqual([0, ...Array(count - 1).fill(1)]);
+});
+
+test("a folder that programs cannot be run from is named", async () => {
+  const host = hosts[2];
+  host!.run("rm", "-r", ...readdirSync(host!.path(brought)).map((name) => join(brought, name)));
+  host!.run("mount", "-o", "remount,noexec", brought);
+  await expect(launch(host!)).rejects.toThrow(
+    `${brought} cannot be run there, since it is mounted noexec`,
+  );
+  expect(readdirSync(host!.path(brought))).toEqual([]);
+});
+
+test("a host whose disk is full says so, and keeps nothing", async () => {
+  const host = hosts[1]!;
+  host.run("rm", "-r", ...readdirSync(host.path(brought)).map((name) => join(brought, name)));
+  host.run("mount", "-o", "remount,size=4k", brought);
+  await expect(launch(host)).rejects.toThrow("No space left on device");
+  expect(readdirSync(host.path(brought))).toEqual([]);
 });

@@ -13,6 +13,8 @@ export interface HostSiteOptions {
   /** One host each, named n1, n2, … */
   readonly nodes: number;
   readonly cpus: number;
+  /** Programs of this machine that cannot be run on hosts. */
+  readonly without?: readonly string[];
   /** Keys of gleaner.yaml's placement.ssh, and its other sections. */
   readonly ssh: Record<string, unknown>;
   readonly config: Record<string, Record<string, unknown>>;
@@ -51,7 +53,7 @@ async function makeSite(
   folder: string,
   dir: string,
   network: Network,
-  { nodes, cpus, ssh, config }: HostSiteOptions,
+  { nodes, cpus, ssh, config, without }: HostSiteOptions,
   remove: () => Promise<void>,
 ): Promise<HostSite> {
   const files = siteFiles(dir);
@@ -61,7 +63,7 @@ async function makeSite(
   const hosts: Record<string, Host> = {};
   const sshds: Record<string, TestSshd> = {};
   for (let number = 1; number <= nodes; number++)
-    hosts[`n${number}`] = await network.addHost(`n${number}`, ownFolders);
+    hosts[`n${number}`] = await network.addHost(`n${number}`, ownFolders, without);
   const openSshd = async (node: string) => {
     const { address, enter } = hosts[node]!;
     const keys = join(folder, node);

@@ -45,11 +45,21 @@ export class Network {
     return addressIn(this.number, 1);
   }
 
-  /** A new host. `ownFolders`: paths of this machine that are empty folders of root's alone there. */
-  async addHost(name: string, ownFolders: readonly string[]): Promise<Host> {
+  /**
+   * A new host. `ownFolders`: paths of this machine that are empty folders of root's alone there; `without`: programs of this machine
+   * that cannot be run there.
+   */
+  async addHost(
+    name: string,
+    ownFolders: readonly string[],
+    without: readonly string[] = [],
+  ): Promise<Host> {
     const index = this.#hosts.length;
     if (index >= maxHosts) throw new Error(`a network has at most ${maxHosts} hosts`);
-    const mounts = ownFolders.map((path) => `mount -t tmpfs -o mode=0700 own ${path}`);
+    const mounts = [
+      ...ownFolders.map((path) => `mount -t tmpfs -o mode=0700 own ${path}`),
+      ...without.map((path) => `mount --bind /dev/null ${path}`),
+    ];
     const script = [...mounts, `hostname ${name}`, "ip link set lo up", hold].join(" && ");
     const namespaces = ["--net", "--mount", "--uts", "--pid", "--fork", "--mount-proc"];
     const holder = await held(["unshare", ...namespaces, "--kill-child", "bash", "-c", script]);
@@ -101,6 +111,12 @@ export class Host {
   /** Pulls the cable or puts it in again, at the switch. */
   setLink(state: "up" | "down"): void {
     inNetwork(this.switchPid, [`link set ${this.#port} ${state}`]);
+  }
+
+  /** Runs a command there to its end; returns what it printed. */
+  run(...command: string[]): string {
+    const [program, ...args] = [...this.enter, ...command];
+    return execFileSync(program!, args, { encoding: "utf8" });
   }
 
   /** Its processes, with their pids here and their arguments. */

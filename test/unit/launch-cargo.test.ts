@@ -96,6 +96,7 @@ function launcherWith(brought: Cargo, node: string | null = base.node): Launcher
     privateKey: sshd.clientKey,
     knownHosts,
     connectTimeoutMs: 20_000,
+    commandTimeoutMs: 20_000,
   });
   open.push(launcher);
   return launcher;

@@ -67,6 +67,7 @@ beforeEach(() => {
     privateKey: sshd.clientKey,
     knownHosts: join(folder, "known_hosts"),
     connectTimeoutMs: 20_000,
+    commandTimeoutMs: 20_000,
   };
   know(`[${address}]:${sshd.port} ${sshd.hostKeys.ed25519}`);
   open = [];

@@ -1,0 +1,66 @@
+// When the clock of an executor that should connect begins: not while it waits for its turn, and not when it is there already.
+
+import { expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { parseConfig } from "../../src/config.js";
+import { Launching, type LaunchingDependencies } from "../../src/daemon/launching.js";
+import { type ExecutorRecord, Registry } from "../../src/daemon/registry.js";
+import { GleanerError } from "../../src/model/errors.js";
+import { facts, node } from "../support/nouns.js";
+
+const budget = { budget: node(), seenHookSequence: 0, knownJobs: [] } as unknown as Parameters<
+  Launching["start"]
+>[1];
+
+function started() {
+  const registry = new Registry();
+  const said: string[] = [];
+  let settle: { done(): void; fail(): void } = { done: () => {}, fail: () => {} };
+  const launched = new Promise<void>((resolve, reject) => {
+    settle = {
+      done: resolve,
+      fail: () => reject(new GleanerError("LAUNCH", "it cannot be reached")),
+    };
+  });
+  const launching = new Launching({
+    config: parseConfig({}, "the defaults"),
+    launcher: { launch: () => launched },
+    registry,
+    store: { saveExecutor: async () => {} },
+    secrets: { ofExecutor: () => "secret" },
+    log: pino({ enabled: false }),
+    startMs: 15_000,
+    expect: (_: ExecutorRecord, withinMs: number) => said.push(`within ${withinMs}`),
+    gone: async (_: ExecutorRecord, reason: string) => void said.push(reason),
+  } as unknown as LaunchingDependencies);
+  launching.start(node(), budget, facts);
+  return { said, settle, record: registry.all()[0]! };
+}
+const allElse = () => new Promise((resolve) => setImmediate(resolve));
+
+test("it begins when the process was started", async () => {
+  const { said, settle } = started();
+  await allElse();
+  expect(said).toEqual([]);
+  settle.done();
+  await allElse();
+  expect(said).toEqual(["within 15000"]);
+});
+
+test("an executor that was quicker than the launcher's answer is not waited for", async () => {
+  const { said, settle, record } = started();
+  await allElse();
+  record.become("starting");
+  record.become("ready");
+  settle.done();
+  await allElse();
+  expect(said).toEqual([]);
+});
+
+test("a start that fails is told at once", async () => {
+  const { said, settle } = started();
+  await allElse();
+  settle.fail();
+  await allElse();
+  expect(said).toEqual(["it cannot be reached"]);
+});
