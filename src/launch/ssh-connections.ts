@@ -1,9 +1,9 @@
 // One kept ssh connection per node: opened when needed, used for one command at a time, closed when idle.
 
 import { setMaxListeners } from "node:events";
-import type { Client, ClientChannel } from "ssh2";
+import type { Client } from "ssh2";
 import { GleanerError } from "../model/errors.js";
-import { begin, type CommandResult, finish } from "./ssh-command.js";
+import { type Begun, begin, type CommandResult } from "./ssh-command.js";
 import { connect, type SshOptions } from "./ssh-connect.js";
 import { createTrust } from "./ssh-files.js";
 import { createTurns } from "./turns.js";
@@ -80,16 +80,16 @@ export class SshConnections {
     input: string | Buffer,
     extraMs: number,
   ): Promise<CommandResult> {
-    const channel = await this.#open(node, command);
+    const begun = await this.#open(node, command);
     try {
-      return await finish(channel, node.address, input, this.#options.commandTimeoutMs + extraMs);
+      return await begun.finish(input, this.#options.commandTimeoutMs + extraMs);
     } catch (thrown) {
       discard(node);
       throw thrown;
     }
   }
 
-  async #open(node: Kept, command: string): Promise<ClientChannel> {
+  async #open(node: Kept, command: string): Promise<Begun> {
     const wasKept = node.client !== null;
     const client = node.client ?? (await this.#connect(node));
     try {

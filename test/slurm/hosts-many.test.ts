@@ -2,8 +2,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { Launcher } from "../../src/core/ports.js";
@@ -72,8 +72,7 @@ afterAll(async () => {
 async function listenSilently(host: Host) {
   const code = `require("net").createServer(() => console.log("connected"))
     .listen(22, "${host.address}", () => console.log("listens"))`;
-  const [program, ...args] = [...host.enter, process.execPath, "-e", code];
-  const child = spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = host.start(process.execPath, "-e", code);
   await once(child.stdout!, "data");
   const { pid } = host.processes().find((each) => each.args[1] === "-e")!;
   return { connected: once(child.stdout!, "data"), stop: () => process.kill(pid, "SIGKILL") };
@@ -141,4 +140,19 @@ test("a host whose disk is full says so, and keeps nothing", async () => {
   host.run("mount", "-o", "remount,size=4k", brought);
   await expect(launch(host)).rejects.toThrow("No space left on device");
   expect(readdirSync(host.path(brought))).toEqual([]);
+});
+
+test("hosts end with the test that has them, however it ends", async () => {
+  const child = spawn(process.execPath, ["--import", "tsx", "test/support/hosts-child.ts"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const [line] = (await once(child.stdout!, "data")) as [Buffer];
+  const made = JSON.parse(line.toString()) as { interface: string; pids: number[] };
+  expect(made.pids.length).toBeGreaterThan(1);
+  expect(networkInterfaces()).toHaveProperty([made.interface]);
+  child.kill("SIGKILL");
+  const isGone = () =>
+    networkInterfaces()[made.interface] === undefined &&
+    made.pids.every((pid) => !existsSync(`/proc/${pid}`));
+  while (!isGone()) await new Promise((resolve) => setTimeout(resolve, 10));
 });

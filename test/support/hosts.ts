@@ -5,8 +5,10 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import type { Socket } from "node:net";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { ensureInstalled } from "../../scripts/cluster/cluster.js";
 import { childrenOf } from "./sshd.js";
 
@@ -14,6 +16,9 @@ import { childrenOf } from "./sshd.js";
 const networks = 512;
 const firstHost = 11;
 const maxHosts = 200;
+
+/** What this machine's root has in them may take longer than all that is tested. */
+const startUpFiles = [join(homedir(), ".bashrc")].filter((path) => existsSync(path));
 
 /** Held open for as long as a namespace is wanted; bash, as a host's first process, collects orphans. */
 const hold = "echo ready; read -r _";
@@ -40,6 +45,11 @@ export class Network {
     throw new Error("there is no free network: look who left interfaces named gleaner…");
   }
 
+  /** The end of the cable on this machine. */
+  get interface(): string {
+    return interfaceOf(this.number);
+  }
+
   /** Where hosts reach this machine. */
   get controller(): string {
     return addressIn(this.number, 1);
@@ -58,7 +68,7 @@ export class Network {
     if (index >= maxHosts) throw new Error(`a network has at most ${maxHosts} hosts`);
     const mounts = [
       ...ownFolders.map((path) => `mount -t tmpfs -o mode=0700 own ${path}`),
-      ...without.map((path) => `mount --bind /dev/null ${path}`),
+      ...[...without, ...startUpFiles].map((path) => `mount --bind /dev/null ${path}`),
     ];
     const script = [...mounts, `hostname ${name}`, "ip link set lo up", hold].join(" && ");
     const namespaces = ["--net", "--mount", "--uts", "--pid", "--fork", "--mount-proc"];
@@ -119,6 +129,12 @@ export class Host {
     return execFileSync(program!, args, { encoding: "utf8" });
   }
 
+  /** Starts a command there, which may go on until the host is removed. */
+  start(...command: string[]): ChildProcess {
+    const [program, ...args] = [...this.enter, ...command];
+    return spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"] });
+  }
+
   /** Its processes, with their pids here and their arguments. */
   processes(): { readonly pid: number; readonly args: readonly string[] }[] {
     const own = namespaceOf(this.init);
@@ -133,13 +149,15 @@ export class Host {
   }
 }
 
+const interfaceOf = (network: number) => `gleaner${network}`;
+
 function addressIn(network: number, host: number): string {
   return `198.${18 + Math.floor(network / 256)}.${network % 256}.${host}`;
 }
 
 /** false: the network is another's. */
 function connectSwitch(number: number, switchPid: number): boolean {
-  const name = `gleaner${number}`;
+  const name = interfaceOf(number);
   try {
     ip(["link", "add", name, "type", "veth", "peer", "name", "up0", "netns", `${switchPid}`]);
   } catch (thrown) {
