@@ -7,7 +7,9 @@ import { begin } from "../../src/launch/ssh-command.js";
 
 /** A channel that does `after` right behind the answer that the command was started, as packets that came as one. */
 function clientThat(after: (channel: PassThrough) => void): Client {
-  const channel = Object.assign(new PassThrough(), { stderr: new PassThrough() });
+  const channel = Object.assign(new PassThrough({ emitClose: false }), {
+    stderr: new PassThrough(),
+  });
   const exec = (_: string, started: (error: undefined, channel: PassThrough) => void) => {
     started(undefined, channel);
     after(channel);
