@@ -126,7 +126,7 @@ export class Host {
   /** Runs a command there to its end; returns what it printed. */
   run(...command: string[]): string {
     const [program, ...args] = [...this.enter, ...command];
-    return execFileSync(program!, args, { encoding: "utf8" });
+    return execFileSync(program!, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
   }
 
   /** Starts a command there, which may go on until the host is removed. */
