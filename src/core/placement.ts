@@ -1,9 +1,10 @@
 // Which waiting invocation goes to which executor: long ones where they will survive, short ones into short holes.
 
 import type { ExecutorId, InvocationId } from "../model/ids.js";
+import { Bands, type Lives, type WaitingGroup } from "./bands.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
 import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
-import { type Found, type OpenSlot, type Slot, Slots } from "./slots.js";
+import { type Bucket, type Found, type OpenSlot, type Slot, Slots } from "./slots.js";
 import type { Survival } from "./survival.js";
 
 export type { Slot };
@@ -31,20 +32,27 @@ export interface Prediction {
   readonly vacateMs: number;
   /** Since when each group (waitingKey) has passed over slots in the hope of better ones; `place` keeps it. */
   readonly passingSinceMs: Map<string, number>;
+  /** How long holes were expected to last of late; `place` keeps it too. */
+  readonly lives: Lives;
 }
 
 /** While it is patient, work takes only what gives it this share of the chance it has in the best hole that is large enough. */
 const acceptedShare = 0.9;
+/** Where there is room for few, work passes over what suits others for so many of its own run times: short work for a short while. */
+const patienceInRuns = 100;
+/** And no longer than this. */
+const mostPatienceMs = 3_600_000;
 
 /**
  * Takes the waiting in turn (fair share, then age) and gives each the executor that fits best. The queue is not
  * changed; what comes back fits, all together, into the slots' free cores and memory.
  *
- * With a prediction, work passes over a slot in whose hole it would survive less likely than elsewhere, first in the hope that
- * others can use it better; what nobody took is then offered to all again, so that nothing is left idle. Each group's patience
- * ends after starvingAfterMs and its expected run time: then it takes what there is. Work is not begun where something is planned
- * before its expected end, unless its patience is over and no executor that is large enough has a later end. O(slots + waiting
- * groups + assignments × kinds of holes).
+ * With a prediction, first each group takes only what it should have. While there is room for all that is where it is about as
+ * likely to survive as anywhere; while there is not, it is the holes that suit its length beside the lengths of the others (Bands).
+ * What nobody took is then offered to all again, so that nothing is left idle. Each group's patience ends: after starvingAfterMs and
+ * its expected run time, or after ten run times of its own while others want what it passes over. Then it takes what there is in
+ * its turn. Work is not begun where something is planned before its expected end, unless its patience is over and no executor that
+ * is large enough has a later end. O(slots + waiting groups + assignments × kinds of holes).
  */
 export function place(
   queue: WaitingQueue,
@@ -60,10 +68,15 @@ export function place(
   return round.assignments;
 }
 
+/** `choosy`: passes over what is better left to others; `any`: takes what nobody wanted. */
+type Mood = "choosy" | "any";
+
 class Round {
   readonly assignments: Assignment[] = [];
   private readonly slots: Slots;
   private readonly kept: Kept | null;
+  /** null: there is room for all. */
+  private readonly bands: Bands | null;
 
   constructor(
     queue: WaitingQueue,
@@ -72,32 +85,28 @@ class Round {
     private readonly policy: PlacementPolicy,
   ) {
     this.slots = new Slots(slots, nowMs, policy.prediction ?? {});
+    this.bands = this.bandsOf(queue);
     this.kept = keptForStarving(queue, this.slots, nowMs, policy);
     const passing = policy.prediction?.passingSinceMs ?? new Map<string, number>();
     for (const key of passing.keys()) if (!queue.hasGroup(key)) passing.delete(key);
   }
 
-  /** Returns the groups that something fits but that passed it over. */
-  run(turns: Turns, mood: "choosy" | "any"): Cursor[] {
+  /** Returns the groups that passed over what there is. */
+  run(turns: Turns, mood: Mood): Cursor[] {
     const passed: Cursor[] = [];
-    while (this.assignments.length < this.policy.maxAssignments) {
+    while (this.assignments.length < this.policy.maxAssignments && this.slots.freeCores > 0) {
       const cursor = turns.next();
       if (cursor === null) break;
       const { waiting } = cursor;
-      const found = this.slots.mayFit(waiting) ? this.bestFor(waiting) : null;
-      if (found === null) {
+      const choice = this.slots.mayFit(waiting) ? this.choose(waiting, mood) : "fitsNowhere";
+      if (choice === "passes") passed.push(cursor);
+      if (choice === "passes" || choice === "fitsNowhere") {
         turns.drop();
-      } else if (this.takes(waiting, found, mood)) {
-        found.bucket.take(found, waiting);
-        this.assignments.push({
-          invocation: waiting.id,
-          executor: found.open.slot.executor,
-        });
-        turns.took();
-      } else {
-        passed.push(cursor);
-        turns.drop();
+        continue;
       }
+      this.slots.take(choice, waiting);
+      this.assignments.push({ invocation: waiting.id, executor: choice.open.slot.executor });
+      turns.took();
     }
     return passed;
   }
@@ -106,30 +115,78 @@ class Round {
     return this.policy.prediction?.expectedMs(waiting) ?? waiting.timeLimitMs;
   }
 
-  private bestFor(waiting: Waiting): Found | null {
-    const { kept } = this;
-    const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
-    return this.slots.bestFor(waiting, this.expectedMs(waiting), except);
+  private bandsOf(queue: WaitingQueue): Bands | null {
+    const { prediction } = this.policy;
+    if (prediction === undefined) return null;
+    const { buckets, all } = this.slots;
+    prediction.lives.look(
+      buckets.map(({ lifeMs, budgetCores: cores }) => ({ lifeMs, cores })),
+      this.nowMs,
+    );
+    const groups: WaitingGroup[] = [];
+    let waitingCores = 0;
+    for (const group of queue.groupsInOrder()) {
+      const [head] = group;
+      if (head === undefined) continue;
+      waitingCores += group.size * head.cores;
+      groups.push({ head, size: group.size, expectedMs: prediction.expectedMs(head) });
+    }
+    const freeCores = all.reduce((sum, each) => sum + each.freeCores, 0);
+    return waitingCores <= freeCores ? null : new Bands(groups, prediction.lives);
   }
 
-  private takes(waiting: Waiting, { bucket }: Found, mood: "choosy" | "any"): boolean {
-    const { prediction, starvingAfterMs } = this.policy;
-    if (prediction === undefined) return true;
-    const { passingSinceMs } = prediction;
+  private choose(waiting: Waiting, mood: Mood): Found | "passes" | "fitsNowhere" {
+    const { kept, bands } = this;
+    const { prediction } = this.policy;
+    const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
     const expectedMs = this.expectedMs(waiting);
+    if (bands !== null && mood === "choosy") {
+      const found = this.slots.suiting(
+        waiting,
+        except,
+        (bucket) => !bucket.endsBefore(expectedMs) && bands.suits(expectedMs, bucket.lifeMs),
+      );
+      if (found !== null) {
+        prediction?.passingSinceMs.delete(waitingKey(waiting));
+        return found;
+      }
+      if (this.patience(waiting, expectedMs) > 0) return "passes";
+    }
+    const found = this.slots.bestFor(waiting, expectedMs, except);
+    if (found === null) return "fitsNowhere";
+    return prediction === undefined || this.takes(waiting, found.bucket, mood) ? found : "passes";
+  }
+
+  /** From 1, when the group begins to pass over what there is, down to 0. */
+  private patience(waiting: Waiting, expectedMs: number): number {
+    const { prediction, starvingAfterMs } = this.policy;
     const key = waitingKey(waiting);
-    const sinceMs = passingSinceMs.get(key);
-    const passedForMs = sinceMs === undefined ? 0 : this.nowMs - sinceMs;
-    const patience = Math.max(0, 1 - passedForMs / (starvingAfterMs + expectedMs));
-    const wanted = acceptedShare * this.slots.bestChance(waiting, expectedMs);
+    const sinceMs = prediction?.passingSinceMs.get(key);
+    if (sinceMs === undefined) {
+      prediction?.passingSinceMs.set(key, this.nowMs);
+      return 1;
+    }
+    const lastsMs =
+      this.bands === null
+        ? starvingAfterMs + expectedMs
+        : Math.min(mostPatienceMs, patienceInRuns * expectedMs);
+    return Math.max(0, 1 - (this.nowMs - sinceMs) / lastsMs);
+  }
+
+  /** Whether it takes the best that there is for it. */
+  private takes(waiting: Waiting, bucket: Bucket, mood: Mood): boolean {
+    const expectedMs = this.expectedMs(waiting);
     const isDoomed = bucket.endsBefore(expectedMs);
-    if (!isDoomed && bucket.chance(expectedMs) >= wanted) {
-      passingSinceMs.delete(key);
+    if (this.bands !== null && !isDoomed) return true;
+    const chance = bucket.chance(expectedMs);
+    const wanted = acceptedShare * this.slots.bestChance(waiting, expectedMs);
+    if (!isDoomed && chance >= wanted) {
+      this.policy.prediction?.passingSinceMs.delete(waitingKey(waiting));
       return true;
     }
-    if (sinceMs === undefined) passingSinceMs.set(key, this.nowMs);
+    const patience = this.patience(waiting, expectedMs);
     if (isDoomed) return patience === 0 && this.nothingOutlasts(waiting, expectedMs);
-    return mood === "any" || bucket.chance(expectedMs) >= wanted * patience;
+    return mood === "any" || chance >= wanted * patience;
   }
 
   private nothingOutlasts(waiting: Waiting, expectedMs: number): boolean {

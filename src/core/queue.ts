@@ -103,7 +103,7 @@ export class WaitingQueue {
   }
 
   /** The groups, none of them empty, each oldest first. */
-  groupsInOrder(): Iterable<Iterable<Waiting>> {
+  groupsInOrder(): Iterable<Iterable<Waiting> & { readonly size: number }> {
     return this.groups.values();
   }
 }

@@ -3,6 +3,7 @@
 import type { ExecutorId } from "../model/ids.js";
 import type { HoleKind } from "../model/prediction.js";
 import { holdsProbability, type Outlook } from "./lifetime.js";
+import { outlookKey, outlookOf } from "./outlook-key.js";
 import type { Survival } from "./survival.js";
 
 /** A ready executor as placement sees it. */
@@ -54,10 +55,6 @@ export interface SlotsPolicy {
   readonly vacateMs?: number;
 }
 
-const usualConfidence = 0.9;
-/** Ages differ by at most two octaves in a bucket, planned ends by a quarter of one: a few hundred buckets on any site. */
-const agesPerOctave = 0.5;
-const endsPerOctave = 4;
 /** Chances this close count as equal: then the shorter hole is taken, and the longer one is left for longer work. */
 const equalChance = 0.01;
 
@@ -68,7 +65,7 @@ export class Bucket {
   private readonly all: OpenSlot[] = [];
   private readonly chances = new Map<number, number>();
   /** Milliseconds for which such a hole is rather there than not. */
-  private readonly lifeMs: number;
+  readonly lifeMs: number;
 
   constructor(
     private readonly outlook: Outlook,
@@ -79,8 +76,12 @@ export class Bucket {
     this.lifeMs = Math.min(halfMs, outlook.plannedInMs ?? Number.POSITIVE_INFINITY);
   }
 
+  /** Of all its executors, free or not. */
+  budgetCores = 0;
+
   add(open: OpenSlot): void {
     this.all.push(open);
+    this.budgetCores += open.slot.budgetCores;
     this.put(open);
   }
 
@@ -122,6 +123,13 @@ export class Bucket {
     return null;
   }
 
+  /** false: it fits nowhere here. */
+  hasFree({ cores }: Need): boolean {
+    for (let free = cores; free < this.byFree.length; free++)
+      if (this.byFree[free]!.length > 0) return true;
+    return false;
+  }
+
   /** Whether one of its executors is large enough when it is empty. */
   couldFit({ cores, memoryMb }: Need): boolean {
     return this.all.some(
@@ -150,7 +158,10 @@ export class Slots {
   readonly all: readonly OpenSlot[];
   /** By cores the most memory that is free beside as many: at first, so an upper bound later. */
   private readonly mostMemoryMb: number[];
+  /** All that is left. */
+  freeCores = 0;
   private readonly bestChances = new Map<string, number>();
+  private sorted: readonly Bucket[] | null = null;
 
   constructor(slots: readonly Slot[], nowMs: number, policy: SlotsPolicy) {
     this.all = slots.map((slot) => ({
@@ -160,13 +171,14 @@ export class Slots {
     }));
     const buckets = new Map<number, Bucket>();
     for (const open of this.all) {
-      const key = bucketKey(open.slot, nowMs, policy);
+      const key = outlookKey(open.slot, nowMs, policy);
       let bucket = buckets.get(key);
       if (bucket === undefined) {
         bucket = new Bucket(outlookOf(key), policy.survival);
         buckets.set(key, bucket);
       }
       bucket.add(open);
+      this.freeCores += open.freeCores;
     }
     this.buckets = [...buckets.values()];
     this.mostMemoryMb = mostMemoryByCores(this.all);
@@ -184,6 +196,31 @@ export class Slots {
       if (best === null || found.open.freeCores < best.open.freeCores) best = found;
     }
     return best;
+  }
+
+  /** A place where it fits and that is good for it, in the hole that is expected to close first. */
+  suiting(
+    need: Need,
+    except: ExecutorId | null,
+    isGood: (bucket: Bucket) => boolean,
+  ): Found | null {
+    for (const bucket of this.byLife) {
+      const found = bucket.hasFree(need) && isGood(bucket) ? bucket.fit(need, except) : null;
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  take(found: Found, need: Need): void {
+    found.bucket.take(found, need);
+    this.freeCores -= need.cores;
+  }
+
+  private get byLife(): readonly Bucket[] {
+    this.sorted ??= [...this.buckets].sort((left, right) =>
+      left.lifeMs === right.lifeMs ? 0 : left.lifeMs - right.lifeMs,
+    );
+    return this.sorted;
   }
 
   private ranksFor(aheadMs: number): readonly Rank[] {
@@ -216,43 +253,6 @@ export class Slots {
 /** Lives may be infinite, and then are equal. */
 const compareRanks = (left: Rank, right: Rank): number =>
   right.worth - left.worth || (left.lifeMs === right.lifeMs ? 0 : left.lifeMs - right.lifeMs);
-
-/** Levels of one logarithmic scale: 2^43 ms are three centuries. */
-const levelsPerScale = 256;
-const confidenceSteps = 10;
-
-/** What a slot's hole promises as one number: its kind, age and planned end rounded down, that is to the careful side. */
-function bucketKey(slot: Slot, nowMs: number, policy: SlotsPolicy): number {
-  const ageMs = policy.survival === undefined ? 0 : nowMs - (slot.openedAtMs ?? nowMs);
-  const kind = slot.kind === "fragment" ? 1 : 0;
-  const age = kind * levelsPerScale + levelOf(ageMs, agesPerOctave);
-  if (slot.endsAtMs === null) return age * levelsPerScale * (confidenceSteps + 1);
-  const plannedInMs = slot.endsAtMs - nowMs - (policy.vacateMs ?? 0);
-  const end = age * levelsPerScale + levelOf(plannedInMs, endsPerOctave);
-  const confidence = Math.floor((slot.endConfidence ?? usualConfidence) * confidenceSteps);
-  // 0 stands for no planned end; a plan without any confidence is as good as the least one.
-  return end * (confidenceSteps + 1) + Math.max(1, confidence);
-}
-
-function outlookOf(key: number): Outlook {
-  const confidence = key % (confidenceSteps + 1);
-  const end = Math.floor(key / (confidenceSteps + 1));
-  const age = Math.floor(end / levelsPerScale);
-  return {
-    kind: age >= levelsPerScale ? "fragment" : "wholeNode",
-    ageMs: millisecondsOf(age % levelsPerScale, agesPerOctave),
-    plannedInMs: confidence === 0 ? null : millisecondsOf(end % levelsPerScale, endsPerOctave),
-    plannedConfidence: confidence / confidenceSteps,
-  };
-}
-
-const levelOf = (milliseconds: number, perOctave: number): number =>
-  milliseconds < 1
-    ? 0
-    : Math.min(levelsPerScale - 1, Math.floor(Math.log2(milliseconds) * perOctave) + 1);
-
-const millisecondsOf = (level: number, perOctave: number): number =>
-  level === 0 ? 0 : 2 ** ((level - 1) / perOctave);
 
 function mostMemoryByCores(all: readonly OpenSlot[]): number[] {
   const most: number[] = [];

@@ -2,6 +2,7 @@
 
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
+import { Lives } from "../core/bands.js";
 import { Calibration } from "../core/calibration.js";
 import { holdsProbability } from "../core/lifetime.js";
 import type { Prediction } from "../core/placement.js";
@@ -36,6 +37,7 @@ export interface LearningPolicy {
 export class Learning implements Prediction {
   survival = new SurvivalModel();
   readonly passingSinceMs = new Map<string, number>();
+  readonly lives = new Lives();
   private runtimes: RuntimeModel;
   private calibration = new Calibration();
   private readonly watch = new HoleWatch();

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { Lives } from "../../src/core/bands.js";
 import {
   type PlacementPolicy,
   type Prediction,
@@ -162,6 +163,7 @@ describe("place with a prediction", () => {
       expectedMs: (each) => each.timeLimitMs,
       vacateMs: 200,
       passingSinceMs: new Map(),
+      lives: new Lives(),
       ...change,
     },
   });
@@ -171,6 +173,8 @@ describe("place with a prediction", () => {
     slot(name, 1, { openedAtMs: nowMs - 120_000, ...change });
   const short = (id: number) => waiting(id, { timeLimitMs: 100 });
   const long = (id: number) => waiting(id, { timeLimitMs: 60_000 });
+  /** As much work as one long one is. */
+  const shorts = Array.from({ length: 600 }, (_, index) => short(index + 2));
   const placed = (all: Waiting[], slots: Slot[], by = predicting(), atMs = nowMs) =>
     place(queueOf(all), slots, new Map(), atMs, by).map((each) => [each.invocation, each.executor]);
 
@@ -188,17 +192,20 @@ describe("place with a prediction", () => {
 
   test("a long one passes over a risky slot that a younger short one can use, but leaves none idle", () => {
     const slots = [young("young"), old("busy", { freeCores: 0 })];
-    expect(placed([long(1), short(2)], slots)).toEqual([[2, "young"]]);
+    expect(placed([long(1), ...shorts], slots)).toEqual([[2, "young"]]);
     expect(placed([long(1)], slots)).toEqual([[1, "young"]]);
   });
 
   test("patience ends: a group that was passed over long enough takes what there is", () => {
     const slots = [young("young"), old("busy", { freeCores: 0 })];
     const by = predicting();
-    expect(placed([long(1), short(2)], slots, by)).toEqual([[2, "young"]]);
-    const later = nowMs + policy.starvingAfterMs + 60_000;
-    const fresh = [young("young", { openedAtMs: later }), slots[1]!];
-    expect(placed([long(1), short(2)], fresh, by, later)).toEqual([[1, "young"]]);
+    expect(placed([long(1), ...shorts], slots, by)).toEqual([[2, "young"]]);
+    const later = nowMs + 3_600_000;
+    const fresh = [
+      young("young", { openedAtMs: later }),
+      old("busy", { freeCores: 0, openedAtMs: later - 120_000 }),
+    ];
+    expect(placed([long(1), ...shorts], fresh, by, later)).toEqual([[1, "young"]]);
     // A group that is gone is forgotten.
     placed([short(2)], [], by);
     expect(by.prediction!.passingSinceMs.size).toBe(0);
@@ -237,7 +244,10 @@ describe("place with a prediction", () => {
           for (let id = 2; id < 40; id++)
             queue.add(waiting(id, { timeLimitMs: 50, user: sameUser ? "long" : `u${id % 3}` }));
           // Each round the same slot is free, be it the worst, and others could fill it each time.
-          const patienceMs = policy.starvingAfterMs + durationMs;
+          const patienceMs = Math.max(
+            policy.starvingAfterMs + durationMs,
+            Math.min(3_600_000, 100 * durationMs),
+          );
           for (let round = 0; round <= 12; round++) {
             const atMs = nowMs + Math.ceil((patienceMs / 10) * round);
             const slots = agesMs.map((ageMs, index) =>
