@@ -4,12 +4,15 @@ import FlatQueue from "flatqueue";
 import { type PlacementPolicy, place, type Slot } from "../core/placement.js";
 import { WaitingQueue } from "../core/queue.js";
 import { type ExecutorId, executorId, type InvocationId, invocationId } from "../model/ids.js";
+import type { HoleKind } from "../model/prediction.js";
 import type { CallFigures } from "./call-figures.js";
 import type { Call, CallSource } from "./demand.js";
+import type { Learner } from "./learner.js";
 import type { Evicted, Workload, WorkSink } from "./workload.js";
 
-/** How many wait at least when demand saturates: enough to choose among, few enough to look at often. */
-const backlog = 200;
+/** How many wait at least when demand saturates: as many as the nodes have cores, within bounds that a site's queue would have. */
+const leastBacklog = 200;
+const mostBacklog = 20_000;
 /** functions.maxPending of the configuration: what arrives beyond it is refused. */
 const maxWaiting = 100_000;
 
@@ -18,6 +21,8 @@ interface Live {
   readonly call: Call;
   readonly submittedAtMs: number;
   attempts: number;
+  /** What was saved of it before an eviction. */
+  keptMs: number;
 }
 
 interface Running {
@@ -46,11 +51,19 @@ interface NodeWork {
 
 export interface CallSettings {
   readonly saturating: boolean;
+  /** Of all nodes. */
+  readonly cores: number;
   readonly memoryMb: number;
   readonly coldStartMs: number;
+  /** How often a call saves its state; null: it does not. */
+  readonly checkpointMs: number | null;
   readonly placement: PlacementPolicy;
   /** When the node's hole is expected to end, or null. */
   readonly endsAtMs: (node: number) => number | null;
+  /** What is known of the node's hole. */
+  readonly hole: (node: number) => { kind: HoleKind; openedAtMs: number | null };
+  /** null: nothing is learned; then placement is shown the nodes with an empty slot only, which is all that it uses. */
+  readonly learner: Learner | null;
 }
 
 export class Calls implements Workload {
@@ -60,9 +73,12 @@ export class Calls implements Workload {
   private readonly ends = new FlatQueue<Running>();
   private readonly nodes: NodeWork[];
   private readonly nodeOf = new Map<ExecutorId, number>();
+  /** Nodes with a slot. */
+  private readonly ready = new Set<number>();
   /** Nodes with an empty slot. */
   private readonly open = new Set<number>();
   private readonly reopening = new FlatQueue<number>();
+  private readonly backlog: number;
   private nextArrival: { readonly call: Call; readonly atMs: number } | null = null;
   private nextId = 1;
   private nextWorker = 1;
@@ -75,6 +91,7 @@ export class Calls implements Workload {
     private readonly sink: WorkSink,
     private readonly figures: CallFigures,
   ) {
+    this.backlog = Math.max(leastBacklog, Math.min(mostBacklog, settings.cores));
     this.nodes = Array.from({ length: nodes }, (_, node) => {
       const executor = executorId(`x${node}`);
       this.nodeOf.set(executor, node);
@@ -113,6 +130,8 @@ export class Calls implements Workload {
     let lostMs = 0;
     const victims = surplus > 0 ? youngestFirst(work.running).slice(0, surplus) : [];
     for (const victim of victims) lostMs += this.evict(victim, nowMs);
+    if (slots > 0) this.ready.add(node);
+    else this.ready.delete(node);
     this.noteOpen(node, nowMs);
     return { attempts: victims.length, lostMs };
   }
@@ -126,10 +145,12 @@ export class Calls implements Workload {
   dispatch(nowMs: number): void {
     while (this.open.size > 0) {
       if (this.settings.saturating)
-        while (this.queue.size < backlog) this.submit(this.source.next().call, nowMs);
+        while (this.queue.size < this.backlog) this.submit(this.source.next().call, nowMs);
       if (this.queue.size === 0) return;
-      const slots = [...this.open].map((node) => this.slotOf(node));
-      const { placement } = this.settings;
+      const { placement, learner } = this.settings;
+      const slots = [...(learner === null ? this.open : this.ready)].map((node) =>
+        this.slotOf(node),
+      );
       const assignments = place(this.queue, slots, this.coresHeld, nowMs, placement);
       for (const { invocation, executor } of assignments)
         this.start(this.live.get(invocation)!, this.nodeOf.get(executor)!, nowMs);
@@ -149,7 +170,13 @@ export class Calls implements Workload {
   }
 
   private submit(call: Call, submittedAtMs: number): void {
-    const live: Live = { id: invocationId(this.nextId++), call, submittedAtMs, attempts: 0 };
+    const live: Live = {
+      id: invocationId(this.nextId++),
+      call,
+      submittedAtMs,
+      attempts: 0,
+      keptMs: 0,
+    };
     this.live.set(live.id, live);
     this.figures.submitted(call);
     this.enqueue(live);
@@ -158,7 +185,8 @@ export class Calls implements Workload {
   private enqueue({ id, call, submittedAtMs }: Live): void {
     const { user, timeLimitMs } = call;
     const { memoryMb } = this.settings;
-    this.queue.add({ id, user, cores: 1, memoryMb, timeLimitMs, submittedAtMs });
+    const functionKey = keyOf(call);
+    this.queue.add({ id, user, cores: 1, memoryMb, timeLimitMs, submittedAtMs, functionKey });
   }
 
   private start(live: Live, node: number, nowMs: number): void {
@@ -167,7 +195,7 @@ export class Calls implements Workload {
     const isWarm = worker.warmFor === live.call.functionIndex;
     worker.warmFor = live.call.functionIndex;
     const beganAtMs = nowMs + (isWarm ? 0 : this.settings.coldStartMs);
-    const endsAtMs = beganAtMs + live.call.durationMs;
+    const endsAtMs = beganAtMs + live.call.durationMs - live.keptMs;
     const running = { live, node, worker, startedAtMs: nowMs, beganAtMs, endsAtMs, isOver: false };
     this.queue.remove(live.id);
     live.attempts++;
@@ -184,18 +212,27 @@ export class Calls implements Workload {
     this.leave(running);
     this.nodes[node]!.idle.push(running.worker);
     this.live.delete(live.id);
+    this.settings.learner?.functionRan(keyOf(live.call), live.call.durationMs);
     this.sink.finished(node, 1, beganAtMs, endsAtMs, 1);
     const lateMs = endsAtMs - live.submittedAtMs - live.call.durationMs;
     this.figures.finished(live.call, live.attempts, lateMs);
     this.noteOpen(node, endsAtMs);
   }
 
-  /** It waits again, in its old place. Returns the work that is lost. */
+  /** It waits again, in its old place. Returns the work that is lost; what it saved counts as useful there and then. */
   private evict(running: Running, nowMs: number): number {
     this.leave(running);
     this.figures.evicted(running.live.call);
     this.enqueue(running.live);
-    return Math.max(0, nowMs - running.beganAtMs);
+    const workedMs = Math.max(0, nowMs - running.beganAtMs);
+    const { checkpointMs } = this.settings;
+    const savedMs = checkpointMs === null ? 0 : workedMs - (workedMs % checkpointMs);
+    if (savedMs > 0) {
+      const { beganAtMs, live, node } = running;
+      live.keptMs += savedMs;
+      this.sink.finished(node, 1, beganAtMs, beganAtMs + savedMs, 0);
+    }
+    return workedMs - savedMs;
   }
 
   private leave(running: Running): void {
@@ -222,18 +259,24 @@ export class Calls implements Workload {
 
   private slotOf(node: number): Slot {
     const { executor, idle, running } = this.nodes[node]!;
+    const { kind, openedAtMs } = this.settings.hole(node);
+    const free = this.open.has(node) ? idle.length : 0;
     const { memoryMb } = this.settings;
     const budgetCores = idle.length + running.size;
     return {
       executor,
       budgetCores,
       budgetMemoryMb: budgetCores * memoryMb,
-      freeCores: idle.length,
-      freeMemoryMb: idle.length * memoryMb,
+      freeCores: free,
+      freeMemoryMb: free * memoryMb,
       endsAtMs: this.settings.endsAtMs(node),
+      kind,
+      ...(openedAtMs === null ? {} : { openedAtMs }),
     };
   }
 }
+
+const keyOf = (call: Call): string => `${call.user}/${call.functionIndex}`;
 
 const youngestFirst = (running: ReadonlySet<Running>): Running[] =>
   [...running].sort((a, b) => b.startedAtMs - a.startedAtMs || b.worker.number - a.worker.number);

@@ -13,6 +13,10 @@ export interface Costs {
   readonly evictionMs: number;
   /** How long before a job's begin its node takes no new call. */
   readonly noticeMs: number;
+  /** How often a call saves its state, where the policy is that calls do. */
+  readonly checkpointMs: number;
+  /** How long a node runs on average until it fails, and then is out; left out: nodes do not fail. */
+  readonly nodeFailures?: { readonly everyMs: number; readonly repairMs: number };
 }
 
 export const measuredCosts: Costs = {
@@ -24,4 +28,6 @@ export const measuredCosts: Costs = {
   evictionMs: 25,
   /** Slurm gives none: the prolog is the first that anyone hears. */
   noticeMs: 0,
+  /** A program's own choice: long beside what saving takes, short beside what is lost. */
+  checkpointMs: 30_000,
 };

@@ -6,8 +6,10 @@ import { makePlan } from "../core/plan.js";
 import { assert } from "../model/errors.js";
 import { jobId } from "../model/ids.js";
 import type { PlanStep } from "../model/plan.js";
+import type { HoleKind } from "../model/prediction.js";
 import type { Costs } from "./costs.js";
 import type { Figures } from "./figures.js";
+import type { Learner } from "./learner.js";
 import { nextBegins } from "./next-begins.js";
 import {
   coreExecutor,
@@ -35,6 +37,8 @@ export interface EngineInput {
   readonly callMemoryMb: number;
   readonly random: Random;
   readonly figures: Figures;
+  /** null: the policy learns nothing. */
+  readonly learner: Learner | null;
   /** Told now and then how far the virtual clock is, from 0 to 1. */
   readonly onProgress: (share: number) => void;
 }
@@ -73,6 +77,15 @@ export class Engine {
   /** When the node's hole is expected to end, as far as the policy lets the scheduler know. */
   expectedEndMs(node: number): number | null {
     return this.begins?.of(node) ?? null;
+  }
+
+  /** The node's hole as the learner saw it. */
+  holeOf(node: number): { kind: HoleKind; openedAtMs: number | null } {
+    const { trace, allocatedCores } = this.nodes[node]!;
+    return {
+      kind: allocatedCores === 0 ? "wholeNode" : "fragment",
+      openedAtMs: this.input.learner?.openedAtMs(trace.name) ?? null,
+    };
   }
 
   /** Replays the whole trace with this work. */
@@ -125,11 +138,13 @@ export class Engine {
     this.begins?.passed(index);
     if (cores < 0) {
       jobEnds(node, -cores, -memoryMb);
+      this.input.learner?.jobEnded(node.trace.name, nowMs);
       this.record(node, nowMs);
       this.lookAt(node, nowMs);
       return;
     }
     jobBegins(node, cores, memoryMb);
+    this.input.learner?.jobBegan(node.trace.name, nowMs);
     if (node.executor === "ready") {
       const { attempts, lostMs } = this.resize(node, nowMs);
       this.input.figures.evicted(attempts, lostMs);
@@ -179,9 +194,10 @@ export class Engine {
       snapshot: snapshotOf(nodes, jobs, policy.wholeNodesOnly, nowMs),
       executors: nodes.filter(hasExecutor).map(coreExecutor),
       policy: policy.holes,
-      context: { ...context, nowMs },
+      context: { ...context, ...this.input.learner?.context(), nowMs },
       maxStarts: policy.maxStarts,
     });
+    this.input.learner?.planMade(plan, nowMs);
     for (const step of plan.steps) this.apply(step, nowMs);
     // Those that this plan had no start left for come with the next.
     for (const hole of plan.holes) {

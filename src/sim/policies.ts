@@ -16,11 +16,15 @@ export interface Policy {
   readonly wholeNodesOnly: boolean;
   /** What is known of a hole's end beside time limits: nothing, or (as no real site can) the moment itself. */
   readonly ends: "unknown" | "known";
+  /** Learns how long holes and functions last, and places work by it. */
+  readonly predicts: boolean;
+  /** Calls save their state now and then, and after an eviction go on from there: what a program does that can. */
+  readonly checkpoints: boolean;
 }
 
-const baseline: Policy = {
-  name: "baseline",
-  summary: "as gleanerd does it, while nothing speaks of a hole's end",
+const prediction: Policy = {
+  name: "prediction",
+  summary: "as gleanerd does it: learns how long holes and functions last, and places work by it",
   // The defaults of the configuration (placement.*, poll.staleMs) and of the daemon.
   holes: {
     partitions: null,
@@ -33,22 +37,36 @@ const baseline: Policy = {
   maxStarts: 64,
   wholeNodesOnly: false,
   ends: "unknown",
+  predicts: true,
+  checkpoints: false,
 };
 
 export const policies: readonly Policy[] = [
-  baseline,
+  prediction,
   {
-    ...baseline,
+    ...prediction,
+    name: "none",
+    summary: "without prediction: work in turn, into any hole, expected to take its time limit",
+    predicts: false,
+  },
+  {
+    ...prediction,
+    name: "checkpoint",
+    summary: "as prediction, with calls that save their state now and then and go on from there",
+    checkpoints: true,
+  },
+  {
+    ...prediction,
     name: "whole-nodes",
     summary: "only nodes without any job, as pilots in whole-node partitions do",
     wholeNodesOnly: true,
   },
   {
-    ...baseline,
+    ...prediction,
     name: "known-ends",
     summary: "the same core, told when each hole really ends: what prediction could bring at most",
     // A hole that is known to be short is used like any other: its end comes as no surprise.
-    holes: { ...baseline.holes, minimumHoleMs: 0 },
+    holes: { ...prediction.holes, minimumHoleMs: 0 },
     ends: "known",
   },
 ];

@@ -7,8 +7,10 @@ import { Calls } from "./calls.js";
 import type { Costs } from "./costs.js";
 import { CallSource, type Demand, shortestCallMs } from "./demand.js";
 import { Engine } from "./engine.js";
+import { withNodeFailures } from "./failures.js";
 import { Figures, type PartCoverage } from "./figures.js";
 import type { HoleClass } from "./hole-book.js";
+import { Learner } from "./learner.js";
 import type { Policy } from "./policies.js";
 import { seeded } from "./random.js";
 import { Streams } from "./streams.js";
@@ -60,14 +62,27 @@ export interface Simulated {
   readonly utilization: Utilization;
 }
 
+/** placement.vacateMs of the configuration. */
+const vacateMs = 200;
+
 /** The same inputs and the same seed give the same figures, on every machine. */
 export function simulate(replay: Replay): Simulated {
-  const { trace, demand, costs, policy, seed } = replay;
+  const { demand, costs, policy, seed } = replay;
+  const trace = withNodeFailures(replay.trace, costs.nodeFailures, seeded(seed + 2));
   const saturating = demand.arrivals.kind === "saturating";
   const isFixed = demand.durations.kind === "fixed";
-  const calls = { shortestMs: shortestCallMs(demand.durations), isFixed };
+  // What saves its state fills a hole in pieces.
+  const calls = policy.checkpoints
+    ? { shortestMs: 1, isFixed: false }
+    : { shortestMs: shortestCallMs(demand.durations), isFixed };
   const figures = new Figures(trace, costs, calls);
   const callFigures = new CallFigures(saturating);
+  const drains = policy.ends === "known" && policy.holes.minimumHoleMs > 0;
+  const mayClose = drains || costs.noticeMs > 0;
+  // Among endless calls of one length there is nothing to choose.
+  const reckons =
+    saturating && isFixed && !mayClose && !policy.checkpoints && replay.followCalls !== true;
+  const learner = policy.predicts && !reckons ? new Learner(vacateMs) : null;
   const engine = new Engine({
     trace,
     costs,
@@ -75,11 +90,9 @@ export function simulate(replay: Replay): Simulated {
     callMemoryMb: demand.memoryMb,
     random: seeded(seed),
     figures,
+    learner,
     onProgress: replay.onProgress,
   });
-  const drains = policy.ends === "known" && policy.holes.minimumHoleMs > 0;
-  const mayClose = drains || costs.noticeMs > 0;
-  const reckons = saturating && isFixed && !mayClose && replay.followCalls !== true;
   const workload =
     reckons && demand.durations.kind === "fixed"
       ? new Streams(trace.nodes.length, demand.durations.ms, costs.coldStartMs, figures)
@@ -87,9 +100,14 @@ export function simulate(replay: Replay): Simulated {
           trace.nodes.length,
           {
             saturating,
+            cores: trace.nodes.reduce((sum, node) => sum + node.cores, 0),
             memoryMb: demand.memoryMb,
             coldStartMs: costs.coldStartMs,
-            placement: policy.placement,
+            checkpointMs: policy.checkpoints ? costs.checkpointMs : null,
+            placement:
+              learner === null ? policy.placement : { ...policy.placement, prediction: learner },
+            learner,
+            hole: (node) => engine.holeOf(node),
             endsAtMs: (node) => engine.expectedEndMs(node),
           },
           new CallSource(demand, seeded(seed + 1)),
@@ -102,7 +120,10 @@ export function simulate(replay: Replay): Simulated {
   const onTime = reckons
     ? Math.max(0, figures.finishedCalls - figures.evictedAttempts)
     : callFigures.onTime;
-  return { utilization, result: resultOf(replay, figures, callFigures, utilization, onTime) };
+  return {
+    utilization,
+    result: resultOf({ ...replay, trace }, figures, callFigures, utilization, onTime),
+  };
 }
 
 function resultOf(

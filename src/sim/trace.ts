@@ -98,6 +98,32 @@ export class Changes {
     return this.memoryDeltas[index]!;
   }
 
+  /** Both, in order; of one moment the ends first. */
+  with(others: Changes): Changes {
+    const length = this.length + others.length;
+    const times = new Float64Array(length);
+    const nodes = new Int32Array(length);
+    const cores = new Int32Array(length);
+    const memory = new Float64Array(length);
+    let mine = 0;
+    for (let place = 0, theirs = 0; place < length; place++) {
+      const isMine =
+        theirs === others.length || (mine < this.length && this.isBefore(mine, others, theirs));
+      const from = isMine ? this : others;
+      const index = isMine ? mine++ : theirs++;
+      times[place] = from.atMs(index);
+      nodes[place] = from.node(index);
+      cores[place] = from.cores(index);
+      memory[place] = from.memoryMb(index);
+    }
+    return new Changes(length, times, nodes, cores, memory);
+  }
+
+  private isBefore(mine: number, others: Changes, theirs: number): boolean {
+    const laterMs = this.atMs(mine) - others.atMs(theirs);
+    return laterMs < 0 || (laterMs === 0 && (this.cores(mine) < 0 || others.cores(theirs) > 0));
+  }
+
   static of(shares: ShareList): Changes {
     const count = shares.length * 2;
     const order = new Uint32Array(count);

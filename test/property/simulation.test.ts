@@ -21,7 +21,7 @@ import {
 const replay = (change: Partial<Replay> & Pick<Replay, "trace">): Replay => ({
   demand: saturating(10),
   costs: measuredCosts,
-  policy: policyNamed("baseline"),
+  policy: policyNamed("none"),
   seed: 1,
   onProgress: () => undefined,
   ...change,

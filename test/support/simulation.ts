@@ -84,6 +84,7 @@ export const costsOf = ({ reactionMs, startMs, coldMs }: SmallCosts): Costs => (
   coldStartMs: coldMs,
   evictionMs: 1,
   noticeMs: 0,
+  checkpointMs: 7,
 });
 
 export const saturating = (ms: number): Demand => ({

@@ -61,7 +61,7 @@ describe("glean simulate", () => {
     const args = [
       ...holeArgs(),
       "--policy",
-      "baseline",
+      "none",
       "--policy",
       "whole-nodes",
       "--sweep",
@@ -69,7 +69,7 @@ describe("glean simulate", () => {
     ];
     const { stdout } = await run(...args);
     expect(stdout).toMatch(
-      /baseline poll=1s +baseline poll=30s +whole-nodes poll=1s +whole-nodes poll=30s\n/,
+      /none poll=1s +none poll=30s +whole-nodes poll=1s +whole-nodes poll=30s\n/,
     );
     expect(stdout).toMatch(/^Coverage( +0\.\d{4}){4}$/m);
     expect(stdout).toContain("Skipped 1 records: 1 a time that is no number.");
@@ -133,7 +133,7 @@ describe("glean simulate", () => {
     [["--arrivals", "trace"], /name one with --invocations FILE/],
     [["--poll", "1s", "--reaction", "1s"], /exclude each other/],
     [["--executor-start", "300ms-150ms"], /write the shorter time first/],
-    [["--policy", "clever"], /there is no policy "clever": take one of baseline, whole-nodes/],
+    [["--policy", "clever"], /there is no policy "clever": take one of prediction, none/],
     [["--sweep", "seed=1,2"], /names no parameter: write one of call, arrivals/],
     [["--sweep", "poll="], /write 1 to 50 values/],
     [["--sweep", "poll=1s,2s", "--html", "x"], /--html shows one run/],

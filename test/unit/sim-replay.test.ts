@@ -29,13 +29,14 @@ const costs: Costs = {
   coldStartMs: 0,
   evictionMs: 25,
   noticeMs: 0,
+  checkpointMs: 1_000,
 };
 
 const run = (change: Partial<Replay> & Pick<Replay, "trace">) =>
   simulate({
     demand: saturating(1_000),
     costs,
-    policy: policyNamed("baseline"),
+    policy: policyNamed("none"),
     seed: 1,
     onProgress: () => undefined,
     ...change,
@@ -134,6 +135,63 @@ describe("work", () => {
     expect(result.durationClasses).toEqual([
       { atMostMs: 10_000, submitted: 5, finished: 5, evictedAttempts: 4 },
     ]);
+  });
+
+  test("that saves its state goes on from there after an eviction, and loses only what came after", () => {
+    const jobs = [{ ...whole, fromMs: 10_000, toMs: 11_000 }];
+    const demand = saturating(8_000);
+    const lost = run({ trace: trace(30_000, jobs), demand });
+    // Ready at 300 ms, evicted at 10,000: 4 calls ran for 1,700 ms then, 1,000 of which were saved.
+    expect(lost.lostToEvictionCoreMs).toBe(4 * 1_700);
+    const kept = run({ trace: trace(30_000, jobs), demand, policy: policyNamed("checkpoint") });
+    expect(kept.lostToEvictionCoreMs).toBe(4 * 700);
+    // Ready again at 11,300: 7,000 ms are left of these calls, then one more each comes to its end.
+    expect(kept.usefulCoreMs).toBe(4 * (8_000 + 8_000 + 8_000));
+    expect(kept.invocations).toMatchObject({ finished: 12, evicted: 4 });
+  });
+
+  test("is lost with a node that fails, which is out until it is repaired", () => {
+    const failing: Costs = { ...costs, nodeFailures: { everyMs: 100_000, repairMs: 5_000 } };
+    const quiet = run({ trace: trace(1_000_000, []) });
+    const result = run({ trace: trace(1_000_000, []), costs: failing });
+    const [, failures] = /^(\d+) failures of nodes, 5 s each/.exec(result.remarks[0]!)!;
+    expect(Number(failures)).toBeGreaterThan(2);
+    expect(result.invocations.evicted).toBe(4 * Number(failures));
+    expect(quiet.idleCoreMs - result.idleCoreMs).toBeLessThanOrEqual(4 * 5_000 * Number(failures));
+    expect(quiet.idleCoreMs - result.idleCoreMs).toBeGreaterThan(
+      4 * 5_000 * (Number(failures) - 1),
+    );
+    expect(run({ trace: trace(1_000_000, []), costs: failing })).toEqual(result);
+  });
+
+  test("with prediction loses less: short calls fill young holes, long ones old holes, and neither starves", () => {
+    const shares: Omit<Share, "node">[] = [];
+    // One hole of 8 minutes after each three of one.
+    for (let atMs = 0, index = 0; atMs < 40 * 3_600_000; index++) {
+      const idleMs = index % 4 === 3 ? 480_000 : 60_000;
+      shares.push({ ...whole, fromMs: atMs + idleMs, toMs: atMs + idleMs + 10_000 });
+      atMs += idleMs + 10_000;
+    }
+    const call = (functionName: string, durationMs: number) => ({
+      functionName,
+      user: functionName,
+      startMs: 0,
+      durationMs,
+    });
+    const demand: Demand = {
+      durations: {
+        kind: "trace",
+        calls: [call("long", 100_000), ...Array.from({ length: 7 }, () => call("short", 5_000))],
+      },
+      arrivals: { kind: "saturating" },
+      memoryMb: 1,
+    };
+    const of = (name: string) =>
+      run({ trace: trace(40 * 3_600_000, shares), demand, policy: policyNamed(name) });
+    const [none, prediction] = [of("none"), of("prediction")];
+    expect(prediction.goodput).toBeGreaterThan(none.goodput + 0.03);
+    for (const { submitted, finished } of prediction.durationClasses)
+      expect(finished).toBeGreaterThan(0.9 * submitted);
   });
 
   test("follows the start-up costs that were measured when none are given", () => {

@@ -34,7 +34,7 @@ Times: 250ms, 2s, 5m, 1h. Costs are, when not given, what was measured on a real
 Examples:
   sacct -aXP -S 2026-01-01 -o jobid,start,end,alloccpus,alloctres,nodelist > jobs
   glean simulate --sacct jobs --machines machines
-  glean simulate --holes holes.csv --cores-per-node 24 --policy baseline --policy whole-nodes
+  glean simulate --holes holes.csv --cores-per-node 24 --policy prediction --policy none
   glean simulate --swf trace.swf.gz --machines machines --sweep poll=1s,5s,30s`;
 
 export const define: Define = (command, run) => {
@@ -59,7 +59,14 @@ export const define: Define = (command, run) => {
     .option("--cold-start <TIME>", "of a worker that changes its function")
     .option("--eviction <TIME>", "from a job's begin until its cores are free")
     .option("--notice <TIME>", "before a job's begin a node takes no new call")
-    .option("--policy <NAME>", "baseline, whole-nodes or known-ends; repeat it to compare", collect)
+    .option("--checkpoint <TIME>", "how often calls save their state with --policy checkpoint")
+    .option("--node-failures <TIME>", "a node fails after so long on average, such as 720h")
+    .option("--node-repair <TIME>", "and is out for so long", "10m")
+    .option(
+      "--policy <NAME>",
+      "prediction, none, checkpoint, whole-nodes or known-ends; repeat it",
+      collect,
+    )
     .option("--sweep <NAME=VALUES>", "run once for each value of one option: poll=1s,5s,30s")
     .option("--seed <N>", "decides all that is random", "1")
     .option("--html <FILE>", "write the page of the utilization report to this file")
@@ -73,7 +80,7 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
   checkOutput(options);
   const sim = await import("../../sim/index.js");
   const variants = variantsOf(options);
-  const names = options.policy ?? ["baseline"];
+  const names = options.policy ?? ["prediction"];
   if (options.html !== undefined && variants.length * names.length > 1)
     throw new GleanerError("BAD_REQUEST", "--html shows one run: take one --policy and no --sweep");
   const seed = parseSeed(options.seed);

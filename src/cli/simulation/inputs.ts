@@ -38,6 +38,9 @@ export interface DemandOptions {
   readonly coldStart?: string;
   readonly eviction?: string;
   readonly notice?: string;
+  readonly checkpoint?: string;
+  readonly nodeFailures?: string;
+  readonly nodeRepair: string;
 }
 
 /** Their names as they are written, each with its key. */
@@ -52,7 +55,12 @@ export const sweepable: Readonly<Record<string, keyof DemandOptions>> = {
   "cold-start": "coldStart",
   eviction: "eviction",
   notice: "notice",
+  checkpoint: "checkpoint",
+  "node-failures": "nodeFailures",
 };
+
+/** Longer is no time between failures. */
+const tenYearsMs = 3_650 * 86_400_000;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
@@ -115,7 +123,8 @@ export function demandFrom(
 }
 
 export function costsFrom(options: DemandOptions, measured: Costs): Costs {
-  const { poll, reaction, executorStart, coldStart, eviction, notice } = options;
+  const { poll, reaction, executorStart, coldStart, eviction, notice, checkpoint } = options;
+  const { nodeFailures, nodeRepair } = options;
   if (poll !== undefined && reaction !== undefined)
     throw bad(
       "--poll and --reaction exclude each other: Gleaner either looks now and then or is woken",
@@ -135,5 +144,15 @@ export function costsFrom(options: DemandOptions, measured: Costs): Costs {
     coldStartMs: orElse(coldStart, "cold-start", measured.coldStartMs),
     evictionMs: orElse(eviction, "eviction", measured.evictionMs),
     noticeMs: orElse(notice, "notice", measured.noticeMs),
+    checkpointMs:
+      checkpoint === undefined ? measured.checkpointMs : parseMs(checkpoint, "--checkpoint", 1),
+    ...(nodeFailures === undefined
+      ? {}
+      : {
+          nodeFailures: {
+            everyMs: parseMs(nodeFailures, "--node-failures", 60_000, tenYearsMs),
+            repairMs: parseMs(nodeRepair, "--node-repair", 1),
+          },
+        }),
   };
 }

@@ -10,15 +10,17 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 /** Ten days: longer is no function, and no pause. */
 const maxMs = 864_000_000;
 
-/** `250ms`, `2s`, `1.5m`, `1h`, `0`: in whole milliseconds, at least `leastMs`. */
-export function parseMs(text: string, where: string, leastMs: number): number {
+/** `250ms`, `2s`, `1.5m`, `1h`, `0`: in whole milliseconds, from `leastMs` to `mostMs`. */
+export function parseMs(text: string, where: string, leastMs: number, mostMs = maxMs): number {
   const match = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)$/.exec(text);
   const ms =
     text === "0" ? 0 : match === null ? null : Math.round(Number(match[1]) * units[match[2]!]!);
   if (ms === null)
     throw bad(`${where}: ${quoted(text)} is no time: write a number with ms, s, m or h`);
-  if (ms < leastMs || ms > maxMs)
-    throw bad(`${where}: ${quoted(text)} must be at least ${leastMs} ms and at most ten days`);
+  if (ms < leastMs || ms > mostMs)
+    throw bad(
+      `${where}: ${quoted(text)} must be at least ${leastMs} ms and at most ${mostMs / 86_400_000} days`,
+    );
   return ms;
 }
 

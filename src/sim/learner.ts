@@ -1,0 +1,73 @@
+// What the daemon learns while it runs, learned in the replay: how long holes and functions last, from what was seen so far.
+
+import { Lives } from "../core/bands.js";
+import type { HoleContext } from "../core/holes.js";
+import type { Prediction } from "../core/placement.js";
+import type { Waiting } from "../core/queue.js";
+import { RuntimeModel } from "../core/runtime.js";
+import { SurvivalModel } from "../core/survival.js";
+import { type Ended, HoleWatch } from "../core/watch.js";
+import type { NodeName } from "../model/ids.js";
+import type { Plan } from "../model/plan.js";
+
+/** As the daemon's (src/daemon/assemble.ts). No call here has the default limit: the trace says each function's own. */
+const runtimePolicy = { defaultTimeLimitMs: -1, quantile: 0.75 };
+
+export class Learner implements Prediction {
+  readonly survival = new SurvivalModel();
+  readonly passingSinceMs = new Map<string, number>();
+  readonly lives = new Lives();
+  private readonly runtimes = new RuntimeModel(runtimePolicy);
+  /** One for each node, since the replay's plans are of those nodes that changed. */
+  private readonly watches = new Map<NodeName, HoleWatch>();
+
+  constructor(readonly vacateMs: number) {}
+
+  expectedMs({ functionKey, timeLimitMs }: Waiting): number {
+    return this.runtimes.expectedMs(functionKey ?? "", timeLimitMs);
+  }
+
+  functionRan(functionKey: string, wallMs: number): void {
+    this.runtimes.record(functionKey, wallMs);
+  }
+
+  jobBegan(node: NodeName, atMs: number): void {
+    this.learn(this.watchOf(node).jobBegan(node, atMs));
+  }
+
+  jobEnded(node: NodeName, atMs: number): void {
+    this.watchOf(node).jobEnded(node, atMs);
+  }
+
+  planMade(plan: Plan, atMs: number): void {
+    for (const hole of plan.holes)
+      for (const ended of this.watchOf(hole.node).look([hole], [], atMs)) this.learn(ended);
+    for (const each of plan.unusable)
+      for (const ended of this.watchOf(each.node).look([], [each], atMs)) this.learn(ended);
+  }
+
+  openedAtMs(node: NodeName): number | null {
+    return this.watches.get(node)?.openedAtMs(node) ?? null;
+  }
+
+  /** What the core's findHoles is told beside the snapshot. */
+  context(): Pick<HoleContext, "openedAtMs" | "survival"> {
+    return {
+      openedAtMs: (node) => this.openedAtMs(node),
+      survival: this.survival,
+    };
+  }
+
+  private learn(ended: Ended | null): void {
+    if (ended?.teaches) this.survival.record(ended);
+  }
+
+  private watchOf(node: NodeName): HoleWatch {
+    let watch = this.watches.get(node);
+    if (watch === undefined) {
+      watch = new HoleWatch();
+      this.watches.set(node, watch);
+    }
+    return watch;
+  }
+}
