@@ -4,7 +4,7 @@ import { type Amounts, evictionHistogram, percentiles, Series } from "../core/ut
 import { assert } from "../model/errors.js";
 import type { Utilization } from "../model/utilization.js";
 import type { Costs } from "./costs.js";
-import { HoleBook } from "./hole-book.js";
+import { type CallLengths, HoleBook } from "./hole-book.js";
 import { Minutes } from "./minutes.js";
 import type { Trace } from "./trace.js";
 import type { WorkSink } from "./workload.js";
@@ -75,7 +75,7 @@ export class Figures implements WorkSink {
   constructor(
     private readonly trace: Trace,
     costs: Costs,
-    calls: { readonly shortestMs: number; readonly isFixed: boolean },
+    calls: CallLengths,
   ) {
     const { nodes, fromMs, toMs } = trace;
     this.evictionMs = costs.evictionMs;

@@ -1,5 +1,6 @@
 // The holes one by one while they are open, and by class when they closed; with them the ceilings, which follow from the holes alone.
 
+import { SurvivalModel } from "../core/survival.js";
 import type { Costs } from "./costs.js";
 import type { Minutes } from "./minutes.js";
 
@@ -17,6 +18,14 @@ export interface HoleClass {
 
 type Count = { -readonly [Key in Exclude<keyof HoleClass, "atMostMs">]: number };
 
+export interface CallLengths {
+  readonly shortestMs: number;
+  /** All are as long as the shortest. */
+  readonly isFixed: boolean;
+  /** As a trace has them, by function: then it is asked how long holes lasted. */
+  readonly vary: boolean;
+}
+
 /** Of one node: from the first idle core to the moment when none is. */
 interface OpenHole {
   readonly sinceMs: number;
@@ -30,7 +39,17 @@ interface OpenHole {
   usefulCoreMs: number;
 }
 
+/** How long the holes lasted, where all had as many cores throughout. */
+export interface Lasted {
+  readonly survival: SurvivalModel;
+  readonly longestMs: number;
+}
+
 export class HoleBook {
+  private readonly survival: SurvivalModel | null;
+  private longestMs = 0;
+  /** Of every hole so far; null: they differ. */
+  private width: number | null = 0;
   private readonly open: (OpenHole | null)[];
   private readonly classes: Count[] = [...lengthBoundsMs, null].map(() => ({
     holes: 0,
@@ -45,10 +64,11 @@ export class HoleBook {
   constructor(
     nodes: number,
     private readonly costs: Costs,
-    private readonly calls: { readonly shortestMs: number; readonly isFixed: boolean },
+    private readonly calls: CallLengths,
     private readonly minutes: Minutes,
   ) {
     this.open = Array.from({ length: nodes }, () => null);
+    this.survival = calls.vary ? new SurvivalModel() : null;
     this.readyAfterMs = costs.executorStartMs.least;
   }
 
@@ -95,10 +115,20 @@ export class HoleBook {
     return { perfectKnowledge: share(perfectKnowledge), noStartup: share(noStartup) };
   }
 
+  /** null: holes that are wide at one time and narrow at another have no one age. */
+  lasted(): Lasted | null {
+    const { survival, longestMs, width } = this;
+    return survival === null || width === null || longestMs === 0 ? null : { survival, longestMs };
+  }
+
   private close(hole: OpenHole, nowMs: number): void {
     const lengthMs = nowMs - hole.sinceMs;
     if (lengthMs === 0) return;
     this.minutes.hole(hole.sinceMs, nowMs);
+    this.survival?.record({ kind: "wholeNode", fromAgeMs: 0, toAgeMs: lengthMs, closed: true });
+    this.longestMs = Math.max(this.longestMs, lengthMs);
+    const isLikeOthers = hole.isEven && (this.width === 0 || this.width === hole.firstCores);
+    this.width = isLikeOthers ? hole.firstCores : null;
     const found = lengthBoundsMs.findIndex((atMostMs) => lengthMs <= atMostMs);
     const count = this.classes[found === -1 ? lengthBoundsMs.length : found]!;
     count.holes++;

@@ -13,6 +13,7 @@ import type { HoleClass } from "./hole-book.js";
 import { Learner } from "./learner.js";
 import type { Policy } from "./policies.js";
 import { seeded } from "./random.js";
+import { statisticsCeiling } from "./statistics-ceiling.js";
 import { Streams } from "./streams.js";
 import { skippedRecords, type Trace } from "./trace.js";
 
@@ -46,7 +47,12 @@ export interface SimulationResult {
     readonly waitMs: Percentiles | null;
   };
   /** No scheduler exceeds these goodputs. */
-  readonly ceiling: { readonly perfectKnowledge: number; readonly noStartup: number };
+  readonly ceiling: {
+    readonly perfectKnowledge: number;
+    readonly noStartup: number;
+    /** What can be expected of one that knows holes by age and calls by function; null where neither is asked for or has a sense. */
+    readonly knownStatistics: number | null;
+  };
   readonly fragments: PartCoverage;
   readonly wholeNodes: PartCoverage;
   readonly holeClasses: readonly HoleClass[];
@@ -71,10 +77,11 @@ export function simulate(replay: Replay): Simulated {
   const trace = withNodeFailures(replay.trace, costs.nodeFailures, seeded(seed + 2));
   const saturating = demand.arrivals.kind === "saturating";
   const isFixed = demand.durations.kind === "fixed";
+  const isTraced = demand.durations.kind === "trace";
   // What saves its state fills a hole in pieces.
   const calls = policy.checkpoints
-    ? { shortestMs: 1, isFixed: false }
-    : { shortestMs: shortestCallMs(demand.durations), isFixed };
+    ? { shortestMs: 1, isFixed: false, vary: false }
+    : { shortestMs: shortestCallMs(demand.durations), isFixed, vary: saturating && isTraced };
   const figures = new Figures(trace, costs, calls);
   const callFigures = new CallFigures(saturating);
   const drains = policy.ends === "known" && policy.holes.minimumHoleMs > 0;
@@ -126,15 +133,24 @@ export function simulate(replay: Replay): Simulated {
   };
 }
 
+function knownStatistics({ holes }: Figures, { durations }: Demand): number | null {
+  const lasted = holes.lasted();
+  if (lasted === null || durations.kind !== "trace") return null;
+  return statisticsCeiling(lasted.survival, "wholeNode", lasted.longestMs, durations.calls);
+}
+
 function resultOf(
-  { trace, policy }: Replay,
+  { trace, policy, demand }: Replay,
   figures: Figures,
   calls: CallFigures,
   utilization: Utilization,
   onTime: number,
 ): SimulationResult {
   const { coverage, goodput, idleCoreMs, coveredCoreMs, usefulCoreMs } = utilization;
-  const ceiling = figures.holes.ceiling();
+  const ceiling = {
+    ...figures.holes.ceiling(),
+    knownStatistics: knownStatistics(figures, demand),
+  };
   assert(goodput <= ceiling.perfectKnowledge + 1e-9, "no goodput exceeds its ceiling");
   return {
     policy: policy.name,

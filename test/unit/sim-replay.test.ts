@@ -52,7 +52,7 @@ describe("coverage", () => {
     expect(result.usefulCoreMs).toBe(4 * 9_000);
     expect(result.invocations).toMatchObject({ finished: 36, evicted: 4, onTime: 32 });
     expect(result.lostToEvictionCoreMs).toBe(4 * 700);
-    expect(result.ceiling).toEqual({ perfectKnowledge: 0.9, noStartup: 1 });
+    expect(result.ceiling).toEqual({ perfectKnowledge: 0.9, noStartup: 1, knownStatistics: null });
   });
 
   test("with polling waits for the next look", () => {

@@ -25,6 +25,11 @@ const figures: readonly Figure[] = [
   { name: "  whole nodes, where memory allows", text: (r) => share(r.wholeNodes.coverage) },
   { name: "Goodput", text: (r) => share(r.goodput) },
   { name: "  ceiling: perfect knowledge", text: (r) => share(r.ceiling.perfectKnowledge) },
+  {
+    name: "  expected at best, by statistics",
+    text: ({ ceiling }) =>
+      ceiling.knownStatistics === null ? "-" : share(ceiling.knownStatistics),
+  },
   { name: "  ceiling: no start-up cost either", text: (r) => share(r.ceiling.noStartup) },
   { name: "Core-hours lost to eviction", text: (r) => coreHours(r.lostToEvictionCoreMs) },
   { name: "Minutes without any executor", text: (r) => count(r.minutesWithoutExecutor) },
