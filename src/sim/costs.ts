@@ -1,4 +1,4 @@
-// What the real thing costs in time, as parameters; the defaults are what was measured on the real cluster.
+// What the real thing costs in time, as parameters; the defaults were measured on real Slurm, but for the reaction.
 
 export interface Costs {
   /** How Gleaner learns that something became idle: the epilog's hook wakes it, or it only looks every now and then. */
@@ -20,7 +20,7 @@ export interface Costs {
 }
 
 export const measuredCosts: Costs = {
-  /** The least pause between two reads of Slurm (poll.minimumMs); a read itself takes some 30 ms. */
+  /** Reckoned, not measured: the least pause between two reads of Slurm (poll.minimumMs), and some 30 ms for a read. */
   view: { kind: "hook", reactionMs: 280 },
   executorStartMs: { least: 150, most: 300 },
   coldStartMs: 5,

@@ -29,7 +29,7 @@ interface Options extends TraceOptions, DemandOptions {
 }
 
 const help = `
-Times: 250ms, 2s, 5m, 1h. Costs are, when not given, what was measured on a real cluster.
+Times: 250ms, 2s, 5m, 1h. Costs that are not given come from figures of real Slurm, but for --reaction, which is reckoned.
 
 Examples:
   sacct -aXP -S 2026-01-01 -o jobid,start,end,alloccpus,alloctres,nodelist > jobs
