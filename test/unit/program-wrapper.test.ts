@@ -35,6 +35,7 @@ beforeEach(() => {
   for (const folder of ["scripts/lib", "scripts/bundle", "src/cli", "slurm-plugin", "dist"])
     mkdirSync(join(root, folder), { recursive: true });
   for (const name of ["scripts/glean", "scripts/lib/program.sh"]) cpSync(name, join(root, name));
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's.
   write("scripts/lib/prepare.sh", 'touch "${0%/*}/../../built"');
   write("package-lock.json", "{}");
   write("scripts/build.mjs", "");
