@@ -13,6 +13,8 @@ export interface PaceState {
   readonly failures: number;
   /** A hook spoke since the last read began: the cluster changed. */
   readonly woken: boolean;
+  /** Reads in a row, since a hook last spoke, that showed a job still leaving its node (COMPLETING). */
+  readonly unsettledReads: number;
 }
 
 /** At the regular pace Gleaner takes at most a fiftieth of the time that slurmctld needs to answer. */
@@ -20,13 +22,21 @@ const regularShare = 50;
 /** Woken reads are worth more: a fifth, and no more often than minimumMs. */
 const wokenShare = 5;
 
-/** The pause after a read. A slow slurmctld is asked less often, a failing one ever less, up to maximumMs. */
+/**
+ * The pause after a read. A slow slurmctld is asked less often, a failing one ever less, up to maximumMs. A hook speaks
+ * before Slurm lets the node go (a site's own epilog may take seconds more, and nobody tells when it ended): while a read
+ * shows that, the next one comes soon, then ever later.
+ */
 export function pauseMs(policy: PacePolicy, state: PaceState): number {
   const { intervalMs, minimumMs, maximumMs } = policy;
   if (state.failures > 0) {
     const doubled = intervalMs * 2 ** Math.min(state.failures - 1, 10);
     return Math.min(Math.max(doubled, state.lastReadMs), maximumMs);
   }
-  if (state.woken) return Math.min(Math.max(minimumMs, state.lastReadMs * wokenShare), maximumMs);
-  return Math.min(Math.max(intervalMs, state.lastReadMs * regularShare), maximumMs);
+  const soonMs = Math.min(Math.max(minimumMs, state.lastReadMs * wokenShare), maximumMs);
+  if (state.woken) return soonMs;
+  const regularMs = Math.min(Math.max(intervalMs, state.lastReadMs * regularShare), maximumMs);
+  return state.unsettledReads === 0
+    ? regularMs
+    : Math.min(soonMs * 2 ** Math.min(state.unsettledReads - 1, 20), regularMs);
 }

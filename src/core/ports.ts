@@ -24,8 +24,10 @@ import type {
 /** Slurm, read only. Each call is bounded in time and rejects with a GleanerError of code SLURM. */
 export interface Cluster {
   readSnapshot(): Promise<Snapshot>;
-  /** Commands sent to slurmctld so far. */
+  /** Commands run so far. */
   commandCount(): number;
+  /** What they asked of slurmctld: a command makes one remote procedure call or two. */
+  rpcCount(): number;
 }
 
 /** The bytes `glean-executor` reads on standard input; secret, so never an argument. */

@@ -24,7 +24,7 @@ import type { ExecutorRecord, HoleOutlook, Registry } from "./registry.js";
 
 /** A large site fills within a minute without a thousand processes starting at once. */
 const maxStarts = 64;
-/** Commands are counted over this long for `glean info`. */
+/** What is asked of slurmctld is counted over this long for `glean info`. */
 const rateWindowMs = 60_000;
 
 export interface CapacityDependencies {
@@ -51,12 +51,14 @@ export class Capacity {
   private readStartedAtMs: number | null = null;
   private failures = 0;
   private woken = false;
+  /** See PaceState. */
+  private unsettledReads = 0;
   private lastReadMs = 0;
   private readEndedAtMs = 0;
   private reading: Promise<void> | null = null;
   private timer: Timer | null = null;
   private stopped = false;
-  private readonly commandTimes: { atMs: number; commands: number }[] = [];
+  private readonly costs: { atMs: number; commands: number; rpcs: number }[] = [];
 
   constructor(private readonly with_: CapacityDependencies) {}
 
@@ -69,6 +71,7 @@ export class Capacity {
   wake(): void {
     if (this.woken) return;
     this.woken = true;
+    this.unsettledReads = 0;
     if (this.reading === null) this.schedule();
   }
 
@@ -95,11 +98,16 @@ export class Capacity {
     return this.snapshotAgeMs === null || this.snapshotAgeMs > this.with_.holePolicy.staleMs;
   }
 
-  commandsPerMinute(): number {
+  /** What the last minute's reads asked of slurmctld. */
+  get load(): { readonly commandsPerMinute: number; readonly rpcsPerMinute: number } {
     const since = nowMs() - rateWindowMs;
-    return this.commandTimes
-      .filter((each) => each.atMs >= since)
-      .reduce((sum, each) => sum + each.commands, 0);
+    let [commandsPerMinute, rpcsPerMinute] = [0, 0];
+    for (const { atMs, commands, rpcs } of this.costs) {
+      if (atMs < since) continue;
+      commandsPerMinute += commands;
+      rpcsPerMinute += rpcs;
+    }
+    return { commandsPerMinute, rpcsPerMinute };
   }
 
   /** The most that one invocation could ever get; null before Slurm was read. */
@@ -131,8 +139,9 @@ export class Capacity {
   private schedule(): void {
     if (this.stopped) return;
     if (this.timer !== null) clearTimeout(this.timer);
-    const { failures, woken, lastReadMs } = this;
-    const pause = pauseMs(this.with_.pacePolicy, { failures, woken, lastReadMs });
+    const { failures, woken, lastReadMs, unsettledReads } = this;
+    const state = { failures, woken, lastReadMs, unsettledReads };
+    const pause = pauseMs(this.with_.pacePolicy, state);
     const dueInMs = Math.max(0, this.readEndedAtMs + pause - nowMs());
     this.timer = setTimeout(() => void this.tick(), dueInMs);
   }
@@ -148,16 +157,18 @@ export class Capacity {
     this.woken = false;
     const startedAtMs = nowMs();
     this.readStartedAtMs = startedAtMs;
-    const commandsBefore = this.with_.cluster.commandCount();
+    const { cluster } = this.with_;
+    const [commandsBefore, rpcsBefore] = [cluster.commandCount(), cluster.rpcCount()];
     // Taken before the read is sent: every job whose prolog spoke until now is part of what will be read.
     const sequences = new Map(
       this.with_.registry.all().map((record) => [record.id, record.hookSequence]),
     );
     try {
-      this.snapshot = await this.with_.cluster.readSnapshot();
+      this.snapshot = await cluster.readSnapshot();
       // A read that fails leaves both as they were: an old view does not include what was heard since.
       this.sequences = sequences;
       this.failures = 0;
+      this.unsettledReads = isUnsettled(this.snapshot) ? this.unsettledReads + 1 : 0;
       this.lastProblem = null;
     } catch (cause) {
       this.failures++;
@@ -170,16 +181,16 @@ export class Capacity {
     this.readStartedAtMs = null;
     this.readEndedAtMs = nowMs();
     this.lastReadMs = this.readEndedAtMs - startedAtMs;
-    this.countCommands(this.with_.cluster.commandCount() - commandsBefore);
+    this.countCost(cluster.commandCount() - commandsBefore, cluster.rpcCount() - rpcsBefore);
     if (this.snapshot === null || this.stopped) return;
     if (this.failures === 0) this.with_.recorder.snapshotRead(this.snapshot);
     this.replan();
   }
 
-  private countCommands(commands: number): void {
+  private countCost(commands: number, rpcs: number): void {
     const atMs = nowMs();
-    this.commandTimes.push({ atMs, commands });
-    while (this.commandTimes[0]!.atMs < atMs - rateWindowMs) this.commandTimes.shift();
+    this.costs.push({ atMs, commands, rpcs });
+    while (this.costs[0]!.atMs < atMs - rateWindowMs) this.costs.shift();
   }
 
   private replan(): void {
@@ -247,6 +258,10 @@ export class Capacity {
     record.line?.send({ type: step.kind, reason: step.reason });
   }
 }
+
+/** Whether a job is leaving a node: Slurm's books are about to change. */
+const isUnsettled = ({ nodes }: Snapshot): boolean =>
+  nodes.some(({ flags }) => flags.includes("COMPLETING"));
 
 /** The jobs that hold nodes, by node. */
 function jobsByNode(snapshot: Snapshot): ReadonlyMap<NodeName, BudgetOrder["knownJobs"]> {

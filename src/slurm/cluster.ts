@@ -25,6 +25,9 @@ export interface SlurmClusterOptions {
 /** Partitions, reservations and configuration change when an administrator changes them. */
 const RARE_READ_INTERVAL_MS = 60_000;
 
+/** Remote procedure calls of each command, as sdiag counts them (22.05): squeue and `show node` ask for partitions, too, `show config` pings. */
+const RPCS = { queue: 2, nodes: 2, partitions: 1, reservations: 1, config: 2 } as const;
+
 interface RarelyRead {
   readonly readAtMs: number;
   readonly facts: ClusterFacts;
@@ -44,6 +47,7 @@ export function createSlurmCluster(options: SlurmClusterOptions): Cluster {
 
 class SlurmCluster implements Cluster {
   private commands = 0;
+  private rpcs = 0;
   private rare: RarelyRead | null = null;
 
   constructor(private readonly options: SlurmClusterOptions) {}
@@ -57,7 +61,7 @@ class SlurmCluster implements Cluster {
     const jobsAskedAtMs = now();
     const jobs = await this.readQueue(unreadable);
     const nodesAskedAtMs = now();
-    const nodeOutput = await this.scontrol(["-o", "-d", "-a", "show", "node"]);
+    const nodeOutput = await this.scontrol("nodes", ["-o", "-d", "-a", "show", "node"]);
     const nodesReadAtMs = now();
     return {
       facts: rare.facts,
@@ -76,9 +80,13 @@ class SlurmCluster implements Cluster {
     return this.commands;
   }
 
+  rpcCount(): number {
+    return this.rpcs;
+  }
+
   private async readQueue(unreadable: string[]): Promise<Job[]> {
     const mark = `@${randomBytes(9).toString("base64url")}@`;
-    const result = await this.run("squeue", squeueArguments, {
+    const result = await this.run("queue", "squeue", squeueArguments, {
       SLURM_TIME_FORMAT: "%s",
       SQUEUE_FORMAT: squeueFormat(mark),
     });
@@ -90,12 +98,15 @@ class SlurmCluster implements Cluster {
     if (this.rare !== null && readAtMs - this.rare.readAtMs < RARE_READ_INTERVAL_MS)
       return this.rare;
     const unreadable: string[] = [];
-    const partitionOutput = await this.scontrol(["-o", "-a", "show", "partition"]);
+    const partitionOutput = await this.scontrol("partitions", ["-o", "-a", "show", "partition"]);
     const records = readPartitions(outputOf("scontrol", partitionOutput), unreadable);
-    const reservationOutput = await this.run("scontrol", ["-o", "-a", "show", "reservation"], {
-      SLURM_TIME_FORMAT: "%s",
-    });
-    const config = outputOf("scontrol", await this.scontrol(["show", "config"]));
+    const reservationOutput = await this.run(
+      "reservations",
+      "scontrol",
+      ["-o", "-a", "show", "reservation"],
+      { SLURM_TIME_FORMAT: "%s" },
+    );
+    const config = outputOf("scontrol", await this.scontrol("config", ["show", "config"]));
     this.rare = {
       readAtMs,
       facts: readFacts(
@@ -110,16 +121,18 @@ class SlurmCluster implements Cluster {
   }
 
   /** With times in UTC that say so: administrators see them in a node's reason. */
-  private scontrol(args: readonly string[]): Promise<CommandResult> {
-    return this.run("scontrol", args, { SLURM_TIME_FORMAT: "%Y-%m-%dT%H:%M:%SZ" });
+  private scontrol(what: keyof typeof RPCS, args: readonly string[]): Promise<CommandResult> {
+    return this.run(what, "scontrol", args, { SLURM_TIME_FORMAT: "%Y-%m-%dT%H:%M:%SZ" });
   }
 
   private run(
+    what: keyof typeof RPCS,
     program: string,
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
   ): Promise<CommandResult> {
     this.commands += 1;
+    this.rpcs += RPCS[what];
     const { slurmConf, binDirectory, commandTimeoutMs } = this.options;
     const options = { slurmConf, binDirectory, timeoutMs: commandTimeoutMs };
     return runCommand(program, args, environment, options);

@@ -146,8 +146,9 @@ export interface InfoAnswer {
   readonly snapshotAgeMs: number | null;
   readonly stale: boolean;
   readonly slurmProblem: string | null;
-  /** Commands sent to slurmctld in the last minute. */
+  /** Slurm commands run in the last minute, and the remote procedure calls that slurmctld answered for them. */
   readonly commandsPerMinute: number;
+  readonly rpcsPerMinute: number;
   readonly pending: number;
   readonly running: number;
   readonly nodes: readonly NodeInfo[];

@@ -7,7 +7,7 @@ import { environmentFor } from "../../src/core/environment.js";
 import { describeReason, explainWait } from "../../src/core/explain.js";
 import { findHoles } from "../../src/core/holes.js";
 import { postingOf, priceMicroCredits } from "../../src/core/metering.js";
-import { pauseMs } from "../../src/core/pace.js";
+import { type PaceState, pauseMs } from "../../src/core/pace.js";
 import { fillPattern, outputPath } from "../../src/core/patterns.js";
 import { makePlan } from "../../src/core/plan.js";
 import { invocationId, nodeName } from "../../src/model/ids.js";
@@ -147,14 +147,23 @@ describe("plan", () => {
 
 describe("pace", () => {
   const pace = { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000 };
+  const pause = (state: Partial<PaceState>) =>
+    pauseMs(pace, { lastReadMs: 30, failures: 0, woken: false, unsettledReads: 0, ...state });
   test("regular, woken, slow and failing", () => {
-    expect(pauseMs(pace, { lastReadMs: 30, failures: 0, woken: false })).toBe(5_000);
-    expect(pauseMs(pace, { lastReadMs: 30, failures: 0, woken: true })).toBe(250);
-    expect(pauseMs(pace, { lastReadMs: 400, failures: 0, woken: false })).toBe(20_000);
-    expect(pauseMs(pace, { lastReadMs: 400, failures: 0, woken: true })).toBe(2_000);
-    expect(
-      [1, 2, 3, 9].map((failures) => pauseMs(pace, { lastReadMs: 30, failures, woken: true })),
-    ).toEqual([5_000, 10_000, 20_000, 60_000]);
+    expect(pause({})).toBe(5_000);
+    expect(pause({ woken: true })).toBe(250);
+    expect(pause({ lastReadMs: 400 })).toBe(20_000);
+    expect(pause({ lastReadMs: 400, woken: true })).toBe(2_000);
+    expect([1, 2, 3, 9].map((failures) => pause({ failures, woken: true }))).toEqual([
+      5_000, 10_000, 20_000, 60_000,
+    ]);
+  });
+  test("soon, then ever later, while a job is leaving its node", () => {
+    expect([1, 2, 5, 6, 99].map((unsettledReads) => pause({ unsettledReads }))).toEqual([
+      250, 500, 4_000, 5_000, 5_000,
+    ]);
+    expect(pause({ unsettledReads: 3, woken: true })).toBe(250);
+    expect(pause({ unsettledReads: 2, lastReadMs: 400 })).toBe(4_000);
   });
 });
 

@@ -78,6 +78,7 @@ describe("readSnapshot", () => {
     await cluster.readSnapshot();
     expect(calls().slice(7)).toEqual([...rareCalls, queueCall, nodesCall]);
     expect(cluster.commandCount()).toBe(12);
+    expect(cluster.rpcCount()).toBe(3 * 4 + 2 * 4);
   });
 
   test("each queue is asked with another mark", async () => {

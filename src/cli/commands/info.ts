@@ -34,7 +34,7 @@ function summary(answer: InfoAnswer): string {
   const stale = answer.stale ? ` ${alarming("STALE, no executor is started or grown")}` : "";
   const lines = [
     `Cluster ${printable(answer.clusterName)}, gleanerd ${printable(answer.version)}`,
-    `View of Slurm: ${age}${stale}; ${answer.commandsPerMinute} commands per minute to slurmctld`,
+    `View of Slurm: ${age}${stale}; ${answer.rpcsPerMinute} RPCs a minute to slurmctld (${answer.commandsPerMinute} commands)`,
     `Invocations: ${answer.pending} pending, ${answer.running} running`,
   ];
   if (answer.slurmProblem !== null) lines.push(`Slurm: ${printable(answer.slurmProblem)}`);

@@ -91,7 +91,7 @@ function info(with_: ClusterRoutes): InfoAnswer {
     snapshotAgeMs: capacity.snapshotAgeMs,
     stale: capacity.stale,
     slurmProblem: capacity.problem,
-    commandsPerMinute: capacity.commandsPerMinute(),
+    ...capacity.load,
     pending: live.queue.size,
     running: live.running,
     nodes: nodeInfos(with_),
