@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
 import { GleanerError, messageOf } from "./model/errors.js";
+import { nearest } from "./model/nearest.js";
 
 const milliseconds = z.int().min(0).max(2_147_483_647);
 const port = z.int().min(1).max(65_535);
@@ -107,6 +108,11 @@ const executor = z.strictObject({
   orphanMs: milliseconds.min(1_000).default(30_000),
 });
 
+const store = z.strictObject({
+  /** A quarter for acct and reports. A million functions a day are some 300 MB a day; bills keep a sum for each user and day. */
+  retainDays: z.int().min(1).max(36_500).default(90),
+});
+
 const rates = z.strictObject({
   /** 278 micro-credits a core-second: one credit a core-hour. */
   microCreditsPerCoreSecond: z.int().min(0).max(1_000_000_000).default(278),
@@ -136,6 +142,7 @@ const schema = z.strictObject({
   programs: programs.prefault({}),
   functions: functions.prefault({}),
   executor: executor.prefault({}),
+  store: store.prefault({}),
   rates: rates.prefault({}),
   access: access.prefault({}),
 });
@@ -199,28 +206,4 @@ function keysAt(at: readonly PropertyKey[]): string[] {
   let value: unknown = schema.parse({});
   for (const key of at) value = (value as Record<PropertyKey, unknown>)[key];
   return Object.keys(value as object);
-}
-
-function nearest(word: string, known: readonly string[]): string {
-  const distances = known.map((candidate) => ({
-    candidate,
-    distance: editDistance(word, candidate),
-  }));
-  return distances.reduce((best, each) => (each.distance < best.distance ? each : best)).candidate;
-}
-
-/** Levenshtein's distance, ignoring case. */
-function editDistance(left: string, right: string): number {
-  const a = left.toLowerCase();
-  const b = right.toLowerCase();
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -1,114 +1,126 @@
-// How soon a function runs where a job has ended: by the hook's word and by polling alone, on a whole node and beside another job: [--runs N] [--polled N].
+// How soon a function runs where a job has ended, whole node and fragment, with the hook's word and by polling alone: [--runs N] [--polled N].
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { until } from "../cluster/until.js";
 import type { Site } from "../site/site.js";
 import { Api } from "./lib/api.js";
 import { benchmark, benchmarkUser, countsOf, rounded, say } from "./lib/harness.js";
 
-const counts = countsOf({ runs: 25, polled: 6 });
-const cores = 4;
+const counts = countsOf({ runs: 25, polled: 10 });
 const patienceMs = 60_000;
-/** A neighbour that stays, so that the executor does. */
-const neighbour = ["--wrap=sleep 100000", "-c", "1", "--mem=500"];
 
-const results: Record<string, object> = {};
-await benchmark({ nodes: 1, cpus: cores, memoryMb: 8_000 }, async (site) => {
-  results["hook"] = await measure(site, counts.runs);
-  return {};
-});
-await benchmark(
-  { nodes: 1, cpus: cores, memoryMb: 8_000, slurmConfLines: ["Epilog=/bin/true"] },
-  async (site) => {
-    const { whole, fragment } = await measure(site, counts.polled);
-    return {
-      runs: counts.runs,
-      readyMs: results["hook"],
-      polled: { runs: counts.polled, whole, fragment },
-    };
-  },
-);
+/** What the batch job takes of the node's 4 cores; a neighbour of one core stays beside the second, and the executor with it. */
+const shares = {
+  whole: { options: ["--exclusive"], leavesCores: 0 },
+  fragment: { options: ["-c", "2", "--mem=2000"], leavesCores: 1 },
+} as const;
+type Share = keyof typeof shares;
+const neighbour = ["-c", "1", "--mem=500", "--wrap=sleep 100000"];
 
-async function measure(site: Site, runs: number) {
+await benchmark({ nodes: 1, cpus: 4, memoryMb: 8_000 }, async (site) => {
   const work = join(site.cluster.dir, "work", "ready");
   mkdirSync(work, { recursive: true });
   chmodSync(work, 0o777);
   const api = new Api(site);
   await api.identify();
-  const sbatch = ["--parsable", "--output=/dev/null", "--nodelist=n1"];
-  const whole = await repeat(runs, () => once(site, api, work, 0, ["--exclusive"]));
-  await site.cluster.run("sbatch", [...sbatch, ...neighbour]);
-  const fragment = await repeat(runs, () => once(site, api, work, 1, ["-c", "2", "--mem=2000"]));
+  const run = (share: Share) => once(site, api, work, share);
+  const whole = await withAndWithout(site, () => run("whole"));
+  await sbatch(site, neighbour);
+  const fragment = await withAndWithout(site, () => run("fragment"));
   api.close();
-  const result = { whole: percentiles(whole), fragment: percentiles(fragment) };
-  say(JSON.stringify(result));
-  return result;
+  return {
+    ...counts,
+    readyMs: {
+      hook: { whole: percentiles(whole.hook), fragment: percentiles(fragment.hook) },
+      polled: { whole: percentiles(whole.polled), fragment: percentiles(fragment.polled) },
+    },
+  };
+});
+
+/** With the epilog, and with one in its place that says nothing. */
+async function withAndWithout(site: Site, one: () => Promise<number>) {
+  const epilog = site.files.program("glean-epilog");
+  const speaking = `${epilog}.speaking`;
+  copyFileSync(epilog, speaking);
+  const hook = await repeat(counts.runs, one);
+  replace(epilog, "/bin/true");
+  const polled = await repeat(counts.polled, one);
+  replace(epilog, speaking);
+  return { hook, polled };
 }
 
-async function once(
-  site: Site,
-  api: Api,
-  work: string,
-  leaves: number,
-  share: string[],
-): Promise<number> {
-  const [fifo, ended, began] = ["go", "ended", "began"].map((name) => join(work, name)) as [
-    string,
-    string,
-    string,
-  ];
-  for (const file of [fifo, ended, began]) rmSync(file, { force: true });
-  execFileSync("mkfifo", ["-m", "666", fifo]);
-  const job = `read -r _ < ${fifo}; date +%s%N > ${ended}`;
-  const { stdout } = await site.cluster.run("sbatch", [
-    "--parsable",
-    "--output=/dev/null",
-    ...share,
-    `--wrap=${job}`,
-  ]);
-  await until(
-    patienceMs,
-    async () => {
-      const found = (await api.info()).nodes[0]!;
-      const left = found.cores - found.allocatedCores;
-      const held = found.executor?.budget.cores ?? 0;
-      return (
-        (left === leaves && held === left && (found.executor === null) === (left === 0)) ||
-        undefined
-      );
-    },
-    () => new Error(`job ${stdout.trim()} did not get its node`),
-  );
-  const need = ["-c", "2", "--mem=500M"];
-  await site.gleanOrThrow(
-    ["batch", "--parsable", "-o", "/dev/null", ...need, `--wrap=date +%s%N > ${began}`],
-    { user: benchmarkUser },
-  );
-  writeFileSync(fifo, "\n");
-  const read = (file: string) =>
-    until(
-      patienceMs,
-      () => {
-        const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-        return text.endsWith("\n") ? Number(BigInt(text.trim()) / 1_000n) / 1_000 : undefined;
-      },
-      () => new Error(`waited in vain for ${file}`),
-    );
-  const ms = (await read(began)) - (await read(ended));
-  say(`${leaves} ${rounded(ms, 0)}`);
-  return ms;
+/** By rename: slurmd may be about to run it. */
+function replace(program: string, by: string): void {
+  copyFileSync(by, `${program}.new`);
+  chmodSync(`${program}.new`, 0o755);
+  renameSync(`${program}.new`, program);
 }
 
 async function repeat(runs: number, one: () => Promise<number>): Promise<number[]> {
   const values: number[] = [];
   for (let run = 0; run < runs; run++) values.push(await one());
+  say(values.map((value) => rounded(value, 0)).join(" "));
   return values;
+}
+
+/** Milliseconds from the last instruction of a batch job to the first of a function that waits for its cores. */
+async function once(site: Site, api: Api, work: string, share: Share): Promise<number> {
+  const [go, ended, began] = ["go", "ended", "began"].map((name) => join(work, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const file of [go, ended, began]) rmSync(file, { force: true });
+  execFileSync("mkfifo", ["-m", "666", go]);
+  const { options, leavesCores } = shares[share];
+  await sbatch(site, [...options, `--wrap=read -r _ < ${go}; date +%s%N > ${ended}`]);
+  await nodeLeft(api, leavesCores);
+  // More than is left, so that it waits.
+  const need = ["-c", "2", "--mem=500M", "-o", "/dev/null", `--wrap=date +%s%N > ${began}`];
+  await site.gleanOrThrow(["batch", ...need], { user: benchmarkUser });
+  writeFileSync(go, "\n");
+  return (await microsecondsIn(began)) / 1_000 - (await microsecondsIn(ended)) / 1_000;
+}
+
+async function sbatch(site: Site, args: string[]): Promise<void> {
+  const { exitCode, stderr } = await site.cluster.run("sbatch", ["--output=/dev/null", ...args]);
+  if (exitCode !== 0) throw new Error(stderr);
+}
+
+/** Resolves when the node's jobs leave so many cores, and an executor holds just these; none: it has gone. */
+async function nodeLeft(api: Api, cores: number): Promise<void> {
+  const look = async () => {
+    const node = (await api.info()).nodes[0]!;
+    const isHeld = (node.executor?.budget.cores ?? 0) === cores;
+    const isThere = node.executor !== null;
+    return node.cores - node.allocatedCores === cores && isHeld && isThere === cores > 0
+      ? true
+      : undefined;
+  };
+  await until(patienceMs, look, () => new Error("the batch job did not get its share"));
+}
+
+function microsecondsIn(file: string): Promise<number> {
+  const look = () => {
+    const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+    return text.endsWith("\n") ? Number(BigInt(text.trim()) / 1_000n) : undefined;
+  };
+  return until(patienceMs, look, () => new Error(`waited in vain for ${file}`));
 }
 
 function percentiles(values: readonly number[]) {
   const sorted = [...values].sort((left, right) => left - right);
-  const at = (share: number) => rounded(sorted[Math.ceil(share * sorted.length) - 1]!, 0);
-  return { p50: at(0.5), p99: at(0.99), max: rounded(sorted.at(-1)!, 0) };
+  const at = (part: number) => rounded(sorted[Math.ceil(part * sorted.length) - 1]!, 0);
+  return { p50: at(0.5), p99: at(0.99) };
 }

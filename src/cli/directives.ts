@@ -1,7 +1,7 @@
 // The directives of a script: `#GLEAN` and `#SBATCH` lines, read as sbatch reads its own. Pure.
 
 import { GleanerError } from "../model/errors.js";
-import { nearest } from "./nearest.js";
+import { nearest } from "../model/nearest.js";
 import { quoted } from "./values.js";
 
 export type DirectiveKind = "GLEAN" | "SBATCH";

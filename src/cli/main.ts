@@ -2,8 +2,8 @@
 
 import { Command, CommanderError } from "commander";
 import { GleanerError, messageOf } from "../model/errors.js";
+import { nearest } from "../model/nearest.js";
 import { Context, type Define, exitStatus, type Run } from "./context.js";
-import { nearest } from "./nearest.js";
 import { complain } from "./output.js";
 
 declare const GLEANER_VERSION: string;

@@ -2,6 +2,7 @@
 
 import type { BillLine, LedgerCheck, Posting } from "../model/account.js";
 import type { Placement } from "../model/executor.js";
+import type { ConditionChange } from "../model/idle.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import type {
   Attempt,
@@ -123,10 +124,18 @@ export interface Store {
   saveEviction(eviction: Eviction): Promise<void>;
   saveHolding(holding: Holding): Promise<void>;
   saveNodeSpans(spans: readonly NodeSpan[]): Promise<void>;
+  /** Each lasts until the next change of its node. */
+  saveConditions(changes: readonly ConditionChange[]): Promise<void>;
   /** What a model learned, as its own JSON. */
   saveLearned(name: string, json: string): Promise<void>;
   loadLearned(name: string): Promise<string | null>;
   loadUtilization(fromMs: number, toMs: number): Promise<UtilizationInput>;
+
+  /**
+   * Removes up to about `limit` rows of each kind that ended before `beforeMs`, and returns how many: a call is short, and
+   * nothing is left when one removes none. Postings stay as sums by user and day; what the ledger's check complains of stays.
+   */
+  prune(beforeMs: number, limit: number): Promise<number>;
 
   bill(filter: { user?: string; fromMs?: number; toMs?: number }): Promise<readonly BillLine[]>;
   verifyLedger(): Promise<LedgerCheck>;

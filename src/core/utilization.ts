@@ -12,19 +12,30 @@ import type {
   UtilizationPoint,
 } from "../model/utilization.js";
 import { allocationsOf, type CoreSpan, latestWins } from "./allocations.js";
+import { addIdle, addIdleSums, codeOf, noIdle, Waits, withoutZeros } from "./idle.js";
 
 /** Points of the series at most: more than a plot on a screen can show apart. */
 export const maxSeriesPoints = 200;
 /** Upper bounds of the eviction histogram's bins, in ms; one open bin follows. 100 ms is what a job does not notice. */
 const evictionBinsMs: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
 
-/** One node's spans; each kind is a step function of time: the sum of the cores of its spans at that moment. */
-interface NodeLoad {
-  available: readonly CoreSpan[];
-  allocated: readonly CoreSpan[];
-  holdings: CoreSpan[];
-  useful: CoreSpan[];
-}
+const kinds = [
+  "available",
+  "allocated",
+  "holdings",
+  "useful",
+  "evicted",
+  "lost",
+  "running",
+  "condition",
+] as const;
+type Kind = (typeof kinds)[number];
+
+/**
+ * One node's spans; each kind is a step function of time: the sum of the cores of its spans at that moment. `condition` has
+ * codeOf the node's condition for cores.
+ */
+type NodeLoad = Record<Kind, CoreSpan[]>;
 
 /** Either cores at a moment or core-milliseconds of a time, by where it stands. */
 export interface Amounts {
@@ -42,6 +53,7 @@ export interface Amounts {
  *   idle(t)       available(t) − allocated(t)
  *   covered(t)    what ready executors hold, at most idle(t)
  *   useful(t)     what became finished work, at most covered(t): work happens on held cores only, so goodput never exceeds coverage
+ *   the parts of idle(t), which sum to it: see addIdle
  * Totals are exact integers of core-milliseconds. The series has at most maxSeriesPoints steps of equal whole milliseconds (the
  * last may be shorter); a point's average times its step's width, summed, is the total. Nodes that were never available are left out;
  * the others are sorted by name. Percentiles are by nearest rank. The order of the input's lists changes nothing.
@@ -55,17 +67,24 @@ export function computeUtilization(input: UtilizationInput): Utilization {
   }
   const series = new Series(fromMs, toMs);
   const total = nothing();
+  const totalIdle = noIdle();
+  const waits = new Waits(input.waits);
   const perNode: NodeUtilization[] = [];
   const allocations = allocationsOf(input);
   for (const [node, load] of loadsByNode(input, allocations.byNode)) {
     const sum = nothing();
-    sweep(load, fromMs, toMs, (beginMs, endMs, cores) => {
+    const idle = noIdle();
+    sweep(load, fromMs, toMs, (beginMs, endMs, level) => {
+      const cores = amountsOf(level);
       addTo(sum, cores, endMs - beginMs);
+      const waitedMs = waits.waitedMs(beginMs, endMs);
+      addIdle(idle, { ...level, ...cores }, endMs - beginMs, waitedMs);
       series.add(beginMs, endMs, cores);
     });
     if (sum.available === 0) continue;
     addTo(total, sum, 1);
-    perNode.push({ node, ...coreMs(sum) });
+    addIdleSums(totalIdle, idle);
+    perNode.push({ node, ...coreMs(sum), idleParts: withoutZeros(idle) });
   }
   if (!Number.isSafeInteger(total.available)) {
     throw new GleanerError("LIMIT_REACHED", "The report's time is too long to sum: ask for less.");
@@ -75,6 +94,7 @@ export function computeUtilization(input: UtilizationInput): Utilization {
     toMs,
     nodes: perNode.length,
     ...coreMs(total),
+    idleParts: totalIdle,
     coverage: total.idle === 0 ? 0 : total.covered / total.idle,
     goodput: total.idle === 0 ? 0 : total.useful / total.idle,
     ...evictionFigures(input.evictions.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)),
@@ -105,14 +125,29 @@ function loadsByNode(
   const loads = new Map<NodeName, NodeLoad>();
   for (const [node, spans] of available) {
     const jobs = allocated.get(node) ?? [];
-    loads.set(node, { available: latestWins(spans), allocated: jobs, holdings: [], useful: [] });
+    loads.set(node, loadOf(latestWins(spans), jobs));
   }
   for (const holding of input.holdings) loads.get(holding.node)?.holdings.push(holding);
   for (const span of input.useful) loads.get(span.node)?.useful.push(span);
+  for (const span of input.unfinished) loads.get(span.node)?.[span.end].push(span);
+  for (const { node, condition, fromMs, toMs } of input.conditions)
+    loads.get(node)?.condition.push({ cores: codeOf(condition), fromMs, toMs });
+  for (const load of loads.values()) load.condition = latestWins(load.condition);
   return loads;
 }
 
-type Kind = keyof NodeLoad;
+const loadOf = (available: CoreSpan[], jobs: readonly CoreSpan[]): NodeLoad => ({
+  available,
+  allocated: [...jobs],
+  holdings: [],
+  useful: [],
+  evicted: [],
+  lost: [],
+  running: [],
+  condition: [],
+});
+
+type Levels = Readonly<Record<Kind, number>>;
 
 interface Edge {
   readonly atMs: number;
@@ -121,15 +156,15 @@ interface Edge {
   readonly cores: number;
 }
 
-/** Calls `add` for each stretch within [fromMs, toMs) during which the node's amounts are constant, in order of time. */
+/** Calls `add` for each stretch within [fromMs, toMs) during which the node has cores and nothing changes, in order of time. */
 function sweep(
   load: NodeLoad,
   fromMs: number,
   toMs: number,
-  add: (beginMs: number, endMs: number, cores: Amounts) => void,
+  add: (beginMs: number, endMs: number, level: Levels) => void,
 ): void {
   const edges: Edge[] = [];
-  for (const kind of ["available", "allocated", "holdings", "useful"] as const) {
+  for (const kind of kinds) {
     for (const span of load[kind]) {
       const beginMs = Math.max(span.fromMs, fromMs);
       const endMs = Math.min(span.toMs, toMs);
@@ -139,18 +174,18 @@ function sweep(
     }
   }
   edges.sort((a, b) => a.atMs - b.atMs);
-  const level: Record<Kind, number> = { available: 0, allocated: 0, holdings: 0, useful: 0 };
+  const level = Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<Kind, number>;
   let reachedMs = fromMs;
   for (const edge of edges) {
     if (edge.atMs > reachedMs) {
-      if (level.available > 0) add(reachedMs, edge.atMs, amountsOf(level));
+      if (level.available > 0) add(reachedMs, edge.atMs, level);
       reachedMs = edge.atMs;
     }
     level[edge.kind] += edge.cores;
   }
 }
 
-function amountsOf(level: Readonly<Record<Kind, number>>): Amounts {
+function amountsOf(level: Levels): Amounts {
   const { available } = level;
   const allocated = Math.min(available, level.allocated);
   const idle = available - allocated;
@@ -168,7 +203,7 @@ function addTo(sum: Amounts, amounts: Amounts, times: number): void {
   sum.useful += amounts.useful * times;
 }
 
-function coreMs(sum: Amounts): Omit<NodeUtilization, "node"> {
+function coreMs(sum: Amounts): Omit<NodeUtilization, "node" | "idleParts"> {
   return {
     availableCoreMs: sum.available,
     allocatedCoreMs: sum.allocated,

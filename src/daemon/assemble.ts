@@ -13,6 +13,7 @@ import { createLocalLauncher } from "../launch/local.js";
 import { createSshLauncher } from "../launch/ssh.js";
 import { createSlurmCluster } from "../slurm/cluster.js";
 import { Capacity } from "./capacity.js";
+import { Conditions } from "./conditions.js";
 import { Dispatcher } from "./dispatch.js";
 import { Drains } from "./drains.js";
 import { Executors } from "./executors.js";
@@ -86,6 +87,8 @@ export function assemble(
   const settler = new Settler(live, store, settlePolicyOf(config, learning), log);
   const dispatcher = new Dispatcher(live, registry, store, settler, log, learning);
   const recorder = new Recorder(store, log, config.poll.staleMs);
+  const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
+  recorder.on("holding", (node) => conditions.executorChanged(node));
   recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
   const shared = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
   // Those below know each other; they call each other only once everything is put together.
@@ -116,6 +119,7 @@ export function assemble(
   const capacity: Capacity = new Capacity({
     ...shared,
     cluster,
+    conditions,
     launching,
     drains,
     programs: config.programs,

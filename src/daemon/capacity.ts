@@ -11,16 +11,17 @@ import { makePlan } from "../core/plan.js";
 import type { Cluster } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
-import { holdsNodes } from "../model/job.js";
 import type { Plan, PlanStep } from "../model/plan.js";
 import type { Snapshot } from "../model/snapshot.js";
 import type { BudgetOrder } from "../wire/messages.js";
+import type { Conditions } from "./conditions.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { Drains } from "./drains.js";
 import type { Launching } from "./launching.js";
 import type { Learning } from "./learning.js";
 import type { Recorder } from "./recorder.js";
-import type { ExecutorRecord, HoleOutlook, Registry } from "./registry.js";
+import type { ExecutorRecord, Registry } from "./registry.js";
+import { isUnsettled, jobsByNode, outlooksOf } from "./sightings.js";
 
 /** A large site fills within a minute without a thousand processes starting at once. */
 const maxStarts = 64;
@@ -32,6 +33,7 @@ export interface CapacityDependencies {
   readonly registry: Registry;
   readonly launching: Launching;
   readonly recorder: Recorder;
+  readonly conditions: Conditions;
   readonly learning: Learning;
   readonly dispatcher: Dispatcher;
   readonly drains: Drains;
@@ -194,7 +196,7 @@ export class Capacity {
   }
 
   private replan(): void {
-    const { registry, holePolicy, dispatcher, learning } = this.with_;
+    const { registry, holePolicy, dispatcher, learning, conditions } = this.with_;
     const snapshot = this.snapshot!;
     this.plan = makePlan({
       snapshot,
@@ -208,6 +210,7 @@ export class Capacity {
     for (const record of registry.all())
       record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
     for (const step of this.plan.steps) this.apply(step);
+    conditions.planMade(this.plan);
     // A line that could not be read may be that of a job which still runs.
     if (this.failures === 0 && snapshot.unreadable.length === 0)
       this.forgetLostJobs(jobsByNode(snapshot));
@@ -257,37 +260,4 @@ export class Capacity {
     this.with_.log.info({ node: step.node, reason: step.reason }, `executor told to ${step.kind}`);
     record.line?.send({ type: step.kind, reason: step.reason });
   }
-}
-
-/** Whether a job is leaving a node: Slurm's books are about to change. */
-const isUnsettled = ({ nodes }: Snapshot): boolean =>
-  nodes.some(({ flags }) => flags.includes("COMPLETING"));
-
-/** The jobs that hold nodes, by node. */
-function jobsByNode(snapshot: Snapshot): ReadonlyMap<NodeName, BudgetOrder["knownJobs"]> {
-  const jobs = new Map<NodeName, BudgetOrder["knownJobs"][number][]>();
-  for (const job of snapshot.jobs) {
-    if (!holdsNodes(job)) continue;
-    for (const node of job.nodes) {
-      const known = jobs.get(node);
-      if (known === undefined) jobs.set(node, [job.id]);
-      else known.push(job.id);
-    }
-  }
-  return jobs;
-}
-
-/** What placement should know of the holes in use, those too short for a start too. */
-function outlooksOf(plan: Plan, learning: Learning): ReadonlyMap<NodeName, HoleOutlook> {
-  const outlooks = new Map<NodeName, HoleOutlook>();
-  for (const { node, kind, sinceMs, predictedEndAtMs, end } of plan.holes)
-    outlooks.set(node, {
-      kind,
-      openedAtMs: learning.openedAtMs(node) ?? sinceMs,
-      endsAtMs: predictedEndAtMs,
-      endConfidence: end.confidence,
-    });
-  for (const { node, reason } of plan.unusable)
-    if (reason.kind === "tooShort") outlooks.set(node, { endsAtMs: nowMs() + reason.endsInMs });
-  return outlooks;
 }

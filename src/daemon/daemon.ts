@@ -22,6 +22,7 @@ import { examine } from "./doctor.js";
 import { MungeDoor } from "./identity.js";
 import { takeLock } from "./lock.js";
 import { goOn } from "./recovery.js";
+import { Retention } from "./retention.js";
 import { Interval, Seldom } from "./seldom.js";
 import { listenForWakes } from "./wake.js";
 
@@ -68,9 +69,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const api = await serveApi(options, store, parts);
   log.info({ version: options.version, listen: config.listen }, "gleanerd is ready");
   void parts.capacity.start();
+  const retention = new Retention(store, config.store.retainDays, log);
+  retention.start();
 
   const stop = async (): Promise<void> => {
     await parts.capacity.stop();
+    await retention.stop();
     wakeSocket.close();
     executorServer.close();
     parts.executors.close();

@@ -39,8 +39,14 @@ const inService: ReadonlySet<string> = new Set(["IDLE", "MIXED", "ALLOCATED"]);
 const slurmCouldUse = (node: Node): boolean =>
   inService.has(node.baseState) && !node.flags.some((flag) => outOfService.has(flag));
 
-/** Emits `hook` when a hook told that a job began or ended on a node, with the moment. */
-export class Recorder extends EventEmitter<{ hook: [NodeName, HookEvent["kind"], number] }> {
+interface RecorderEvents {
+  /** A hook told that a job began or ended on a node, and when. */
+  hook: [NodeName, HookEvent["kind"], number];
+  /** What the executor of a node may be given changed. */
+  holding: [NodeName];
+}
+
+export class Recorder extends EventEmitter<RecorderEvents> {
   private readonly spans = new Map<NodeName, Open<NodeSpan>>();
   private readonly holdings = new Map<string, Open<Holding>>();
   private readonly recordedJobs = new Map<JobId, JobRecord>();
@@ -109,6 +115,7 @@ export class Recorder extends EventEmitter<{ hook: [NodeName, HookEvent["kind"],
     const cores = record.takesWork ? record.budget.cores : 0;
     const open = this.holdings.get(record.id);
     if (open?.cores === cores) return;
+    this.emit("holding", record.node);
     const atMs = nowMs();
     if (open !== undefined) {
       this.holdings.delete(record.id);

@@ -1,5 +1,6 @@
 // What the utilization report is made from, and what it says.
 
+import type { ConditionSpan, IdlePart, IdleParts, UnfinishedSpan, WaitSpan } from "./idle.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "./ids.js";
 
 /** Slurm's own record of one job (whole seconds, as Slurm keeps them), read while slurmctld still holds it. */
@@ -73,6 +74,10 @@ export interface UtilizationInput {
   readonly hookEvents: readonly HookEvent[];
   readonly holdings: readonly Holding[];
   readonly useful: readonly UsefulSpan[];
+  readonly unfinished: readonly UnfinishedSpan[];
+  readonly conditions: readonly ConditionSpan[];
+  /** Times at which something waited, anywhere; they may overlap. */
+  readonly waits: readonly WaitSpan[];
   readonly evictions: readonly Eviction[];
 }
 
@@ -104,6 +109,8 @@ export interface NodeUtilization {
   readonly idleCoreMs: number;
   readonly coveredCoreMs: number;
   readonly usefulCoreMs: number;
+  /** As in Utilization; parts of 0 are left out. */
+  readonly idleParts: Readonly<Partial<Record<IdlePart, number>>>;
 }
 
 export interface Utilization {
@@ -117,6 +124,8 @@ export interface Utilization {
   readonly coveredCoreMs: number;
   /** The part of idleCoreMs that became finished, billed work. */
   readonly usefulCoreMs: number;
+  /** Where the idle core-time went: core-milliseconds that sum to idleCoreMs. */
+  readonly idleParts: IdleParts;
   /** coveredCoreMs / idleCoreMs and usefulCoreMs / idleCoreMs; 0 when nothing was idle. */
   readonly coverage: number;
   readonly goodput: number;

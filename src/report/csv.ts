@@ -1,4 +1,4 @@
-// The utilization report as CSV (RFC 4180): a line for each node and a last one, `total`; columns named as in the JSON.
+// CSV (RFC 4180); and the utilization report in it: a line for each node and a last one, `total`, columns named as in the JSON.
 
 import type { NodeUtilization, Utilization } from "../model/utilization.js";
 
@@ -14,9 +14,13 @@ const columns = [
 /** All nodes, exact core-milliseconds, lines ended by CR LF. */
 export function renderUtilizationCsv(u: Utilization): string {
   const total = { ...u, node: "total" };
-  const rows = [...u.perNode, total].map((row) => columns.map((column) => field(row[column])));
-  return [columns, ...rows].map((row) => `${row.join(",")}\r\n`).join("");
+  const rows = [...u.perNode, total].map((row) => columns.map((column) => row[column]));
+  return csvLines([columns, ...rows]);
 }
+
+/** Lines ended by CR LF. */
+export const csvLines = (rows: readonly (readonly (string | number)[])[]): string =>
+  rows.map((row) => `${row.map(field).join(",")}\r\n`).join("");
 
 /** Quoted where it must be; a spreadsheet would run a name that begins like a formula, so an apostrophe goes before it. */
 function field(value: string | number): string {

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { EvictionBin, NodeUtilization, Utilization } from "../model/utilization.js";
+import { idleSection } from "./idle.js";
 import { html, jsonMarkup, Markup } from "./markup.js";
 import { pageScript } from "./page-script.js";
 import { pageStyle } from "./page-style.js";
@@ -51,6 +52,7 @@ export function renderUtilizationHtml(u: Utilization, title: string): string {
 <section class="findings" aria-label="Findings">${findings(u).map((finding) => html`<p>${finding}</p>`)}</section>
 ${tiles(u)}
 ${totalsSection(u)}
+${idleSection(u)}
 ${seriesSection(u)}
 ${evictionsSection(u)}
 ${nodesSection(u)}

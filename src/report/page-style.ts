@@ -57,8 +57,8 @@ svg { display: block; width: 100%; height: 100%; }
 details { margin-top: .8rem; }
 summary { cursor: pointer; color: var(--quiet); font-size: .9rem; }
 details .scroll { max-height: 24rem; overflow-y: auto; margin-top: .5rem; }
-.words dl { margin: 0; font-size: .9rem; max-width: 46rem; }
-.words dt { font-weight: 600; } .words dd { margin: 0 0 .6rem; color: var(--quiet); }
+.words dl, .meanings { margin: 0; font-size: .9rem; max-width: 46rem; }
+.words dt, .meanings dt { font-weight: 600; } .words dd, .meanings dd { margin: 0 0 .6rem; color: var(--quiet); }
 @media (max-width: 40rem) {
   main { padding: 1.5rem 1rem 2rem; }
   h1 { font-size: 1.5rem; }

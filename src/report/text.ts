@@ -73,7 +73,7 @@ function nodeRows(nodes: readonly NodeUtilization[]): string[][] {
   const unit = unitOfNodes(nodes);
   const head = ["node", unit.name, "batch jobs", "idle", "coverage", "goodput"];
   const rows = nodes.map((node) => [
-    printable(node.node),
+    printableName(node.node),
     coreTime(node.availableCoreMs, unit),
     coreTime(node.allocatedCoreMs, unit),
     coreTime(node.idleCoreMs, unit),
@@ -84,7 +84,7 @@ function nodeRows(nodes: readonly NodeUtilization[]): string[][] {
 }
 
 /** A name that can neither move the cursor nor turn the line around, and leaves room for the figures. */
-function printable(name: string): string {
+export function printableName(name: string): string {
   const characters = [...name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\uFFFD")];
   if (characters.length <= maxNameLength) return characters.join("");
   return `${characters.slice(0, maxNameLength - 1).join("")}…`;

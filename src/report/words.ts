@@ -148,7 +148,7 @@ export interface Parts {
   readonly missed: number;
 }
 
-export function partsOf(node: Omit<NodeUtilization, "node">): Parts {
+export function partsOf(node: Omit<NodeUtilization, "node" | "idleParts">): Parts {
   return {
     allocated: node.allocatedCoreMs,
     useful: node.usefulCoreMs,

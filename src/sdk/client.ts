@@ -13,6 +13,7 @@ import {
   type DrainAnswer,
   type DrainRequest,
   type ExplainAnswer,
+  type HolesAnswer,
   type InfoAnswer,
   type InvocationDetail,
   type InvocationList,
@@ -95,6 +96,10 @@ export class GleanerClient {
   /** `what`: an invocation's id, or a node. */
   async explain(what: string): Promise<ExplainAnswer> {
     return (await this.#get(`/v1/explain/${encodeURIComponent(what)}`)) as ExplainAnswer;
+  }
+  /** The idle cores that run nothing: of one node, or of all. */
+  async holes(node?: string): Promise<HolesAnswer> {
+    return (await this.#get("/v1/holes", { node })) as HolesAnswer;
   }
   async utilization(period: Period): Promise<Utilization> {
     return (await this.#get("/v1/utilization", { ...period })) as Utilization;

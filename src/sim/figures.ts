@@ -1,5 +1,6 @@
 // The figures of a replay, summed as it runs: core-time by node, by hole and by step of time; never a list of all spans.
 
+import { noIdle } from "../core/idle.js";
 import { type Amounts, evictionHistogram, percentiles, Series } from "../core/utilization.js";
 import { assert } from "../model/errors.js";
 import type { Utilization } from "../model/utilization.js";
@@ -171,6 +172,7 @@ export class Figures implements WorkSink {
       toMs: this.trace.toMs,
       nodes: this.trace.nodes.length,
       ...coreMs(total),
+      idleParts: { ...noIdle(), ...partsOf(total) },
       coverage: total.idle === 0 ? 0 : total.covered / total.idle,
       goodput: total.idle === 0 ? 0 : total.useful / total.idle,
       evictions: this.evictions,
@@ -187,9 +189,13 @@ export class Figures implements WorkSink {
       perNode: this.perNode.map((sums, node) => ({
         node: this.trace.nodes[node]!.name,
         ...coreMs(sums),
+        idleParts: partsOf(sums),
       })),
     };
   }
 }
+
+/** A simulation keeps no record of reasons. */
+const partsOf = ({ idle, useful }: Sums) => ({ useful, unrecorded: idle - useful });
 
 const noAmounts: Amounts = { available: 0, allocated: 0, idle: 0, covered: 0, useful: 0 };

@@ -21,6 +21,7 @@ import type { BillLine } from "../model/account.js";
 import type { ErrorCode } from "../model/errors.js";
 import type { ExecutorState, Placement } from "../model/executor.js";
 import type { Hole, UnusableNode } from "../model/hole.js";
+import type { UnusedCores } from "../model/idle.js";
 import type { Attempt, Invocation, InvocationState, Submission } from "../model/invocation.js";
 import type { Resources } from "../model/resources.js";
 
@@ -158,6 +159,13 @@ export interface ExplainAnswer {
   readonly what: string;
   /** One sentence a line, the decisive one first. */
   readonly lines: readonly string[];
+}
+
+export interface HolesAnswer {
+  /** Cores that no batch job holds, on the nodes asked for. */
+  readonly idleCores: number;
+  /** Those of them that run nothing. */
+  readonly holes: readonly UnusedCores[];
 }
 
 export interface BillAnswer {

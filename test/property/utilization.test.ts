@@ -3,6 +3,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { computeUtilization } from "../../src/core/utilization.js";
+import type { IdlePart } from "../../src/model/idle.js";
 import {
   executorId,
   invocationId,
@@ -21,6 +22,15 @@ import type {
 const nodes = [nodeName("n1"), nodeName("n2"), nodeName("n3")];
 const jobs = [jobId(1), jobId(2), jobId(3), jobId(4)];
 const ticks = 40;
+const conditions = [
+  "ready",
+  "full",
+  "starting",
+  "completing",
+  "tooShort",
+  "memory",
+  "of another release",
+];
 
 /** Inputs whose times are whole ticks: of 1 ms, or of 250 ms so that hook events fall inside and outside a record's window. */
 const inputs = fc.constantFrom(1, 250).chain((tickMs) => {
@@ -71,9 +81,28 @@ const inputs = fc.constantFrom(1, 250).chain((tickMs) => {
     }),
     holdings: fc.array(fc.record({ executor, node, cores, ...during }), { maxLength: 6 }),
     useful: fc.array(fc.record({ invocation, node, cores, ...during }), { maxLength: 6 }),
+    ...idleRecords(node, cores, during),
     evictions: fc.array(eviction, { maxLength: 6 }),
   });
 });
+
+/** What the parts of idle core-time come from. */
+function idleRecords(
+  node: fc.Arbitrary<NodeName>,
+  cores: fc.Arbitrary<number>,
+  during: { fromMs: fc.Arbitrary<number>; toMs: fc.Arbitrary<number> },
+) {
+  const end = fc.constantFrom("evicted" as const, "lost" as const, "running" as const);
+  const condition = fc.constantFrom(...conditions);
+  return {
+    unfinished: fc.array(fc.record({ node, cores, ...during, end }), { maxLength: 4 }),
+    conditions: fc.uniqueArray(fc.record({ node, condition, ...during }), {
+      maxLength: 8,
+      selector: (span) => `${span.node} ${span.fromMs}`,
+    }),
+    waits: fc.array(fc.record(during), { maxLength: 4 }),
+  };
+}
 
 type Case = typeof inputs extends fc.Arbitrary<infer Value> ? Value : never;
 const inputOf = ({ window, tickMs: _, ...rest }: Case): UtilizationInput => ({
@@ -142,7 +171,34 @@ function momentOf(input: UtilizationInput, node: NodeName, ms: number) {
   const allocated = Math.min(available, held);
   const idle = available - allocated;
   const covered = Math.min(idle, sum(on(input.holdings)));
-  return { available, allocated, idle, covered, useful: Math.min(covered, sum(on(input.useful))) };
+  const useful = Math.min(covered, sum(on(input.useful)));
+  return { available, allocated, idle, covered, useful };
+}
+
+/** The part that each idle core of a node belongs to at one moment. */
+function partsAt(input: UtilizationInput, node: NodeName, ms: number): IdlePart[] {
+  const { idle, covered, useful } = momentOf(input, node, ms);
+  const work = (end: "evicted" | "lost" | "running"): IdlePart[] =>
+    input.unfinished
+      .filter((span) => span.node === node && span.end === end && at(span, ms))
+      .flatMap(({ cores }) => Array<IdlePart>(cores).fill(end));
+  const rest = input.waits.some((span) => at(span, ms)) ? "unplaced" : "noDemand";
+  const held: IdlePart[] = [
+    ...Array<IdlePart>(useful).fill("useful"),
+    ...work("running"),
+    ...work("evicted"),
+    ...work("lost"),
+    ...Array<IdlePart>(covered).fill(rest),
+  ];
+  const open = input.conditions.filter((span) => span.node === node && at(span, ms));
+  const condition = open.sort((one, other) => other.fromMs - one.fromMs)[0]?.condition;
+  const part =
+    condition === undefined || condition === "of another release"
+      ? "unrecorded"
+      : condition === "ready" || condition === "full"
+        ? "unseen"
+        : (condition as IdlePart);
+  return [...held.slice(0, covered), ...Array<IdlePart>(idle - covered).fill(part)];
 }
 
 test("agrees exactly with a model that looks at every moment", () => {
@@ -158,6 +214,7 @@ test("agrees exactly with a model that looks at every moment", () => {
           idleCoreMs: 0,
           coveredCoreMs: 0,
           usefulCoreMs: 0,
+          idleParts: {} as Partial<Record<IdlePart, number>>,
         };
         for (let ms = input.fromMs; ms < input.toMs; ms += generated.tickMs) {
           const moment = momentOf(input, node, ms);
@@ -166,6 +223,8 @@ test("agrees exactly with a model that looks at every moment", () => {
           row.idleCoreMs += moment.idle * generated.tickMs;
           row.coveredCoreMs += moment.covered * generated.tickMs;
           row.usefulCoreMs += moment.useful * generated.tickMs;
+          for (const part of partsAt(input, node, ms))
+            row.idleParts[part] = (row.idleParts[part] ?? 0) + generated.tickMs;
         }
         return row;
       });
@@ -177,9 +236,15 @@ test("agrees exactly with a model that looks at every moment", () => {
 
 const amounts = ["allocated", "idle", "covered", "useful"] as const;
 
-function expectToFit(
-  figures: Pick<Utilization, "availableCoreMs" | `${(typeof amounts)[number]}CoreMs`>,
-) {
+type Figures = Pick<Utilization, "availableCoreMs" | `${(typeof amounts)[number]}CoreMs`> & {
+  readonly idleParts: Readonly<Partial<Record<IdlePart, number>>>;
+};
+
+function expectToFit(figures: Figures) {
+  const parts = Object.values(figures.idleParts);
+  expect(parts.reduce((sum, part) => sum + part, 0)).toBe(figures.idleCoreMs);
+  expect(parts.every((part) => Number.isInteger(part) && part >= 0)).toBe(true);
+  expect(figures.idleParts.useful ?? 0).toBe(figures.usefulCoreMs);
   expect(figures.allocatedCoreMs + figures.idleCoreMs).toBe(figures.availableCoreMs);
   expect(figures.coveredCoreMs).toBeLessThanOrEqual(figures.idleCoreMs);
   expect(figures.usefulCoreMs).toBeLessThanOrEqual(figures.coveredCoreMs);
@@ -224,6 +289,9 @@ test("the order of the input changes nothing", () => {
         hookEvents: mix(input.hookEvents),
         holdings: mix(input.holdings),
         useful: mix(input.useful),
+        unfinished: mix(input.unfinished),
+        conditions: mix(input.conditions),
+        waits: mix(input.waits),
         evictions: mix(input.evictions),
       }),
     );
@@ -259,6 +327,9 @@ test("a later report of the same happenings differs in its times only", () => {
         hookEvents: input.hookEvents.map(moment),
         holdings: input.holdings.map(during),
         useful: input.useful.map(during),
+        unfinished: input.unfinished.map(during),
+        conditions: input.conditions.map(during),
+        waits: input.waits.map(during),
         evictions: input.evictions.map(moment),
       });
       const figures = computeUtilization(input);

@@ -144,6 +144,29 @@ describe("a snapshot of a real cluster", () => {
   });
 });
 
+describe("the load on slurmctld", () => {
+  /** Calls of the kinds that reading makes, as slurmctld counts them. */
+  async function counted(): Promise<number> {
+    const { stdout } = await slurm.run("sdiag", []);
+    const kinds = /REQUEST_(?:JOB|NODE|PARTITION|RESERVATION|BUILD)_INFO\s+\(\s*\d+\) count:(\d+)/g;
+    const pings = /REQUEST_PING\s+\(\s*\d+\) count:(\d+)/g;
+    const found = [...stdout.matchAll(kinds), ...stdout.matchAll(pings)];
+    return found.reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
+  test("what is said to be asked of it is what it counts", async () => {
+    const fresh = portWith(30_000);
+    const before = await counted();
+    await fresh.readSnapshot();
+    await fresh.readSnapshot();
+    const asked = (await counted()) - before;
+    const { stdout: version } = await slurm.run("sinfo", ["--version"]);
+    if (version.includes(" 22.05")) expect(fresh.rpcCount()).toBe(asked);
+    else expect(fresh.rpcCount()).toBeGreaterThanOrEqual(asked);
+    expect(asked).toBeGreaterThan(0);
+  });
+});
+
 describe("a slurmctld that does not answer", () => {
   test("hangs: the command is killed at its time limit; afterwards all is well again", async () => {
     const pid = slurm.pids().slurmctld!;

@@ -1,6 +1,6 @@
 // A made-up harvest of a small cluster, the same each time: input for tests of the utilization report.
 
-import { executorId, invocationId, jobId, nodeName } from "../../src/model/ids.js";
+import { executorId, invocationId, jobId, type NodeName, nodeName } from "../../src/model/ids.js";
 import type { UtilizationInput } from "../../src/model/utilization.js";
 
 const minuteMs = 60_000;
@@ -51,6 +51,9 @@ export function harvest(names: readonly string[], minutes = 90): UtilizationInpu
       fromMs: slot.fromMs + 14_000 + (slot.number % 7) * 3_000,
       toMs: slot.toMs,
     })),
+    unfinished: [],
+    conditions: slots.flatMap(conditionsOf),
+    waits: [{ fromMs: harvestBeginMs, toMs: harvestBeginMs + 10 * minuteMs }],
     evictions: batch.map((slot) => ({
       node: slot.node,
       jobId: jobId(slot.number),
@@ -60,4 +63,15 @@ export function harvest(names: readonly string[], minutes = 90): UtilizationInpu
       lostCoreMs: 900,
     })),
   };
+}
+
+/** An executor is ready after 9 s. */
+function conditionsOf(slot: { node: NodeName; fromMs: number; toMs: number; busyCores: number }) {
+  const { node, fromMs, toMs, busyCores } = slot;
+  if (busyCores === 16) return [{ node, condition: "full", fromMs, toMs }];
+  const readyMs = fromMs + 9_000;
+  return [
+    { node, condition: "starting", fromMs, toMs: readyMs },
+    { node, condition: "ready", fromMs: readyMs, toMs },
+  ];
 }

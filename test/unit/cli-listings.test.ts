@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { noIdle } from "../../src/core/idle.js";
 import { nodeName } from "../../src/model/ids.js";
 import type { Utilization } from "../../src/model/utilization.js";
 import { expectSentence, gleanWorld, invocation, listOf } from "../support/glean.js";
@@ -35,7 +36,14 @@ const utilization: Utilization = {
     coveredCores: 1,
     usefulCores: 0.5,
   })),
-  perNode: [{ node: nodeName("n7"), ...coreMs }],
+  idleParts: { ...noIdle(), useful: 2_000_000, noDemand: 1_000_000, tooShort: 600_000 },
+  perNode: [
+    {
+      node: nodeName("n7"),
+      ...coreMs,
+      idleParts: { useful: 2_000_000, noDemand: 1_000_000, tooShort: 600_000 },
+    },
+  ],
 };
 
 const world = gleanWorld();
@@ -64,6 +72,7 @@ describe("listings", () => {
     [["show", "42", "--json"], "GET /v1/invocations/42", { invocation: invocation() }],
     [["info", "--json"], "GET /v1/info", { clusterName: "c", nodes: [] }],
     [["explain", "n1", "--json"], "GET /v1/explain/n1", { what: "n1", lines: ["it is full"] }],
+    [["explain", "hole", "--json"], "GET /v1/holes", { idleCores: 0, holes: [] }],
     [["bill", "--json"], "GET /v1/bill", { lines: [], total: {} }],
     [["report", "utilization", "--json"], "GET /v1/utilization", { nodes: 8 }],
     [["drain", "all", "--json"], "POST /v1/drain", { nodes: ["n1"], problems: [] }],
@@ -93,6 +102,41 @@ describe("listings", () => {
     expect(fields.slice(0, 6)).toEqual(["42", "a?b", "ada", "2", "FAILED", "3:0"]);
     expect(fields.slice(8)).toEqual(["00:00:01.500", "3000"]);
     expect(world.requests.at(-1)!.url).toBe("/v1/invocations?ids=42");
+  });
+
+  test("acct shows no exit code of what never ran", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf(invocation({ state: "CANCELLED" }));
+    const { stdout } = await glean("acct", "-n", "-P", "-j", "42");
+    expect(stdout.split("|")[5]).toBe("");
+  });
+
+  test("explain hole lists the unused cores of all nodes or of one", async () => {
+    const hole = { node: "n1", cores: 5, part: "noDemand", why: "nothing waits" };
+    world.answers["GET /v1/holes"] = () => ({ body: { idleCores: 8, holes: [hole] } });
+    const { stdout } = await glean("explain", "hole", "n1");
+    expect(stdout.split("\n")[1]).toBe("n1        5  noDemand  nothing waits");
+    expect(world.requests.at(-1)!.url).toBe("/v1/holes?node=n1");
+    world.answers["GET /v1/holes"] = () => ({ body: { idleCores: 8, holes: [] } });
+    expect((await glean("explain", "hole")).stdout).toMatch(/functions run on all 8 idle cores/);
+    world.answers["GET /v1/holes"] = () => ({ body: { idleCores: 0, holes: [] } });
+    expect((await glean("explain", "hole")).stdout).toMatch(/No core is idle/);
+  });
+
+  test("report idle as text, CSV, JSON and a page: the parts sum to the idle core-time", async () => {
+    world.answers["GET /v1/utilization"] = () => ({ body: utilization });
+    const text = (await glean("report", "idle")).stdout;
+    expect(text).toMatch(/^ {2}too short +600\.0 +16\.7 % {2}A job was planned/m);
+    expect(text).not.toContain("memory");
+    const csv = (await glean("report", "idle", "--csv")).stdout.trim().split("\r\n");
+    expect(csv).toHaveLength(3);
+    const [, idle, ...parts] = csv.at(-1)!.split(",").map(Number);
+    expect(parts.reduce((sum, part) => sum + part, 0)).toBe(idle);
+    const report = JSON.parse((await glean("report", "idle", "--json")).stdout);
+    expect(report).toMatchObject({ idleCoreMs: idle, parts: { useful: 2_000_000, memory: 0 } });
+    await glean("report", "idle", "--html", "idle.html");
+    expect(readFileSync(join(world.home, "idle.html"), "utf8")).toContain(
+      "Where the idle time went",
+    );
   });
 
   test("report utilization as text, CSV and a page", async () => {
@@ -184,6 +228,8 @@ describe("exit statuses", () => {
     [["show"], /missing required argument/],
     [["show", "42_[1-2]"], /names several/],
     [["explain", "../token"], /is no id and no node/],
+    [["explain", "n1", "n2"], /one word too many/],
+    [["explain", "hole", "n1;x"], /is no node/],
     [["drain", "n1;reboot"], /is no node: write n1, n\[1-3\] or all/],
     [["acct", "-S", "soon"], /-S: "soon" is no time/],
     [["acct", "-S", "now", "-E", "now-1hour"], /the period ends before it starts/],

@@ -6,6 +6,9 @@ import { describe, expect, test } from "@jest/globals";
 import { computeUtilization } from "../../src/core/utilization.js";
 import { nodeName } from "../../src/model/ids.js";
 import {
+  idleReport,
+  renderIdleCsv,
+  renderIdleText,
   renderUtilizationCsv,
   renderUtilizationHtml,
   renderUtilizationText,
@@ -18,6 +21,59 @@ const figures = computeUtilization(harvest(["n1", "n2"]));
 const named = (name: string) => ({
   ...figures,
   perNode: [{ ...figures.perNode[0]!, node: nodeName(name) }],
+});
+
+describe("idle", () => {
+  const idle = idleReport(figures);
+  const there = Object.entries(idle.parts).filter(([, coreMs]) => coreMs > 0);
+
+  test("says where the idle time went, part by part, and each node's largest loss", () => {
+    expect(there.map(([part]) => part)).toEqual([
+      "useful",
+      "unplaced",
+      "noDemand",
+      "starting",
+      "unrecorded",
+    ]);
+    const text = renderIdleText(figures);
+    const hours = (coreMs: number) => (coreMs / 3_600_000).toFixed(1);
+    expect(text).toMatch(new RegExp(`^idle +${hours(figures.idleCoreMs)} +100.0 %$`, "m"));
+    expect(text).toMatch(
+      new RegExp(`^ {2}start-up +${hours(idle.parts.starting)} .*being started`, "m"),
+    );
+    expect(text).not.toContain("memory");
+    expect(text).toMatch(/^n1 .*no demand .*%$/m);
+  });
+
+  test("its lines of CSV and its JSON sum to the idle core-time", () => {
+    const [head, ...lines] = renderIdleCsv(figures).trimEnd().split("\r\n");
+    expect(head).toMatch(/^node,idleCoreMs,usefulCoreMs,.*,unrecordedCoreMs$/);
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
+      const [whole, ...parts] = line.split(",").slice(1).map(Number);
+      expect(parts.reduce((sum, part) => sum + part, 0)).toBe(whole);
+    }
+    for (const { idleCoreMs, parts } of [idle, ...idle.perNode])
+      expect(Object.values(parts).reduce((sum, part) => sum + part, 0)).toBe(idleCoreMs);
+  });
+
+  test("is a table with a bar for each part on the page, and none where no reason is known", () => {
+    const page = renderUtilizationHtml(figures, "t");
+    const section = /<section id="idle">[\s\S]*?<\/section>/.exec(page)![0];
+    expect(section.match(/<rect /g)).toHaveLength(there.length);
+    expect(section).toContain('<th scope="row">start-up</th>');
+    const { useful, ...others } = idle.parts;
+    const unknown = Object.values(others).reduce((sum, part) => sum + part, 0);
+    const zeros = Object.fromEntries(Object.keys(others).map((part) => [part, 0]));
+    const idleParts = { ...idle.parts, ...zeros, useful, unrecorded: unknown };
+    expect(renderUtilizationHtml({ ...figures, idleParts }, "t")).not.toContain('id="idle"');
+  });
+
+  test("a name that could move the cursor is made harmless", () => {
+    const text = renderIdleText(named("\u001b[2Jn\u202e"));
+    for (const steering of ["\u001b", "\u202e"]) expect(text).not.toContain(steering);
+    expect(renderIdleCsv(named("=1+1"))).toContain("'=1+1");
+  });
 });
 
 describe("words", () => {

@@ -62,6 +62,9 @@ const input = (fields: Partial<UtilizationInput>): UtilizationInput => ({
   hookEvents: [],
   holdings: [],
   useful: [],
+  unfinished: [],
+  conditions: [],
+  waits: [],
   evictions: [],
   ...fields,
 });

@@ -54,6 +54,10 @@ async function acct(context: Context, options: Options): Promise<number> {
   return exitStatus.done;
 }
 
+/** sacct's `exit:signal`; nothing of what has not ended, or ended without a run. */
+const exitOf = ({ exitCode, signal }: Invocation): string =>
+  exitCode === null && signal === null ? "" : `${exitCode ?? 0}:${signal ?? 0}`;
+
 const columnsAt = (now: number): readonly Column<Invocation>[] => {
   // What was measured on the node and billed; of one that still runs, what the clock here says.
   const elapsedMs = ({ state, startedAtMs, wallMs }: Invocation): number =>
@@ -64,7 +68,7 @@ const columnsAt = (now: number): readonly Column<Invocation>[] => {
     { title: "User", text: ({ owner }) => owner.user },
     { title: "CPUs", text: ({ cores }) => String(cores), right: true },
     { title: "State", text: ({ state }) => state },
-    { title: "ExitCode", text: ({ exitCode, signal }) => `${exitCode ?? 0}:${signal ?? 0}` },
+    { title: "ExitCode", text: exitOf },
     { title: "Start", text: ({ startedAtMs }) => formatWhen(startedAtMs) },
     { title: "End", text: ({ endedAtMs }) => formatWhen(endedAtMs) },
     { title: "Elapsed", text: (each) => formatElapsed(elapsedMs(each)), right: true },

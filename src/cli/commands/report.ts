@@ -1,4 +1,4 @@
-// `glean report utilization`: how much was idle and what became of it, as text, JSON, CSV or one HTML page; `prediction`: how long holes last.
+// `glean report`: utilization (how much was idle and what became of it), idle (why it was not used), prediction (how long holes last).
 
 import { writeFileSync } from "node:fs";
 import { GleanerError, messageOf } from "../../model/errors.js";
@@ -17,7 +17,10 @@ interface Options {
 
 export const define: Define = (command, run) => {
   command
-    .argument("<kind>", "utilization, or prediction: how well the ends of holes were foreseen")
+    .argument(
+      "<kind>",
+      "utilization; idle: where idle core-time went; prediction: how well the ends of holes were foreseen",
+    )
     .option(
       "-S, --starttime <TIME>",
       "since then (default: the last 24 hours, or what was recorded of them)",
@@ -32,28 +35,29 @@ export const define: Define = (command, run) => {
 
 async function report(context: Context, kind: string, options: Options): Promise<number> {
   if (kind === "prediction") return prediction(context, options);
-  if (kind !== "utilization")
+  if (kind !== "utilization" && kind !== "idle")
     throw new GleanerError(
       "BAD_REQUEST",
-      `there is no report ${quoted(kind)}: write utilization or prediction`,
+      `there is no report ${quoted(kind)}: write utilization, idle or prediction`,
     );
   if ([options.json, options.csv, options.html].filter((each) => each !== undefined).length > 1)
     throw new GleanerError("BAD_REQUEST", "--json, --csv and --html exclude each other: take one");
   const period = chosenPeriod(options);
-  const utilization = await (await context.client()).utilization(period);
-  if (options.json) {
-    print(json(utilization));
+  const figures = await (await context.client()).utilization(period);
+  if (options.json && kind === "utilization") {
+    print(json(figures));
     return exitStatus.done;
   }
-  const { renderUtilizationCsv, renderUtilizationHtml, renderUtilizationText } = await import(
-    "../../report/index.js"
-  );
+  const report = await import("../../report/index.js");
   if (options.html !== undefined)
     save(
       options.html,
-      renderUtilizationHtml(utilization, "Gleaner: what was idle, and what became of it"),
+      report.renderUtilizationHtml(figures, "Gleaner: what was idle, and what became of it"),
     );
-  else print((options.csv ? renderUtilizationCsv : renderUtilizationText)(utilization));
+  else if (kind === "utilization")
+    print((options.csv ? report.renderUtilizationCsv : report.renderUtilizationText)(figures));
+  else if (options.json) print(json(report.idleReport(figures)));
+  else print((options.csv ? report.renderIdleCsv : report.renderIdleText)(figures));
   return exitStatus.done;
 }
 

@@ -21,8 +21,9 @@ import type { Learning } from "../learning.js";
 import type { LiveInvocations } from "../live.js";
 import type { Recorder } from "../recorder.js";
 import type { ExecutorRecord, Registry } from "../registry.js";
+import { unusedHoles } from "./holes.js";
 import { theirs } from "./invocations.js";
-import { drainRequest, shaped, whatParameter, windowQuery } from "./schemas.js";
+import { drainRequest, nodeQuery, shaped, whatParameter, windowQuery } from "./schemas.js";
 import { requireOperator } from "./server.js";
 
 export interface ClusterRoutes {
@@ -46,6 +47,10 @@ export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes):
     if (!/^\d+(_\d+)?$/.test(what)) return explainNode(with_, what);
     const [invocation] = await theirs(with_.store, request.caller, what, "see");
     return { what, lines: explainInvocation(with_, invocation!) } satisfies ExplainAnswer;
+  });
+  server.get("/v1/holes", async (request) => {
+    const { node } = shaped(nodeQuery, request.query);
+    return unusedHoles(with_, node ?? null);
   });
   server.get("/v1/utilization", async (request) =>
     utilization(with_, shaped(windowQuery, request.query)),
@@ -138,20 +143,18 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
       "NOT_FOUND",
       `Slurm lists no node ${name}, and no invocation has that id: see glean info`,
     );
-  const idle = node.cores - node.allocatedCores;
   const lines: string[] = [];
   if (node.executor !== null) {
     const { id, state, running, usedCores, budget } = node.executor;
     lines.push(
       `executor ${id} is ${state} and runs ${running} invocations on ${usedCores} of its ${budget.cores} cores`,
     );
-  } else if (node.unusable === null)
-    lines.push(`${idle} cores are idle and an executor is about to start`);
-  if (node.unusable !== null) {
-    const what =
-      node.executor === null ? `its ${idle} idle cores are not used` : "nothing more is used";
-    lines.push(`${what}: ${describeReason(node.unusable.reason)}`);
   }
+  const { idleCores, holes } = unusedHoles(with_, name);
+  for (const { cores, why } of holes)
+    lines.push(`${cores} of its ${idleCores} idle cores are unused: ${why}`);
+  if (idleCores === 0 && node.unusable !== null)
+    lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
   if (with_.capacity.stale)
     lines.push(
       `nothing is started or grown, since the view of Slurm is stale: ${with_.capacity.problem}`,

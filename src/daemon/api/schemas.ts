@@ -82,6 +82,7 @@ export const cancelRequest = z.strictObject({
 export const whatParameter = z.strictObject({
   what: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be an invocation's id or a node's name"),
 });
+export const nodeQuery = z.strictObject({ node: nodeText.optional() });
 export const windowQuery = z.strictObject({ fromMs: time.optional(), toMs: time.optional() });
 export const billQuery = windowQuery.extend({ user: userName.optional() });
 export const drainRequest = z.strictObject({

@@ -39,6 +39,9 @@ CREATE TABLE invocation (
 -- Finds the live ones (no end yet) and those that ended lately, among millions.
 CREATE INDEX invocation_ended ON invocation (ended_at_ms);
 
+-- Finds what is left of a submission when old invocations are removed.
+CREATE INDEX invocation_submission ON invocation (submission);
+
 CREATE TABLE attempt (
   invocation INTEGER NOT NULL REFERENCES invocation (id),
   number INTEGER NOT NULL CHECK (number >= 1),
@@ -85,9 +88,33 @@ BEGIN
   SELECT RAISE (ABORT, 'a posting is never changed');
 END;
 
-CREATE TRIGGER posting_is_never_deleted BEFORE DELETE ON posting
+-- What old postings sum to, by user and day (of UTC, counted from 1970): what was posted, and what was measured and priced
+-- anew from the attempts when they were removed. The two sides agree, as posting and attempt did.
+CREATE TABLE ledger_day (
+  day INTEGER NOT NULL CHECK (day >= 0),
+  owner_user TEXT NOT NULL,
+  postings INTEGER NOT NULL DEFAULT 0 CHECK (postings >= 0),
+  core_ms INTEGER NOT NULL DEFAULT 0 CHECK (core_ms >= 0),
+  memory_mb_ms INTEGER NOT NULL DEFAULT 0 CHECK (memory_mb_ms >= 0),
+  amount_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (amount_micro_credits >= 0),
+  attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+  recomputed_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (recomputed_micro_credits >= 0),
+  PRIMARY KEY (day, owner_user)
+) STRICT, WITHOUT ROWID;
+
+-- Whoever deletes a posting, no amount leaves the ledger.
+CREATE TRIGGER posting_deleted_is_summed AFTER DELETE ON posting
 BEGIN
-  SELECT RAISE (ABORT, 'a posting is never deleted');
+  INSERT INTO ledger_day (day, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits)
+  VALUES (OLD.posted_at_ms / 86400000, OLD.owner_user, 1, OLD.core_ms, OLD.memory_mb_ms, OLD.amount_micro_credits)
+  ON CONFLICT (day, owner_user) DO UPDATE SET postings = postings + 1, core_ms = core_ms + excluded.core_ms,
+    memory_mb_ms = memory_mb_ms + excluded.memory_mb_ms,
+    amount_micro_credits = amount_micro_credits + excluded.amount_micro_credits;
+END;
+
+CREATE TRIGGER ledger_day_is_never_deleted BEFORE DELETE ON ledger_day
+BEGIN
+  SELECT RAISE (ABORT, 'a sum of the ledger is never deleted');
 END;
 
 CREATE TABLE executor (
@@ -100,6 +127,9 @@ CREATE TABLE executor (
   gone_at_ms INTEGER CHECK (gone_at_ms >= 0),
   gone_reason TEXT
 ) STRICT;
+
+-- These six find what is old, and the rows of a report.
+CREATE INDEX executor_started ON executor (started_at_ms);
 
 CREATE TABLE drained_node (
   node TEXT PRIMARY KEY,
@@ -124,6 +154,8 @@ CREATE TABLE job_record (
   PRIMARY KEY (id, started_at_ms)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX job_record_started ON job_record (started_at_ms);
+
 -- A requeued job may begin and end on the same node again, so the time is part of the key.
 CREATE TABLE hook_event (
   node TEXT NOT NULL,
@@ -133,6 +165,8 @@ CREATE TABLE hook_event (
   cores INTEGER CHECK (cores >= 0),
   PRIMARY KEY (node, job_id, kind, at_ms)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX hook_event_at ON hook_event (at_ms);
 
 CREATE TABLE eviction (
   node TEXT NOT NULL,
@@ -144,6 +178,8 @@ CREATE TABLE eviction (
   PRIMARY KEY (node, job_id, at_ms)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX eviction_at ON eviction (at_ms);
+
 CREATE TABLE holding (
   executor TEXT NOT NULL,
   from_ms INTEGER NOT NULL CHECK (from_ms >= 0),
@@ -153,6 +189,8 @@ CREATE TABLE holding (
   PRIMARY KEY (executor, from_ms)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX holding_from ON holding (from_ms);
+
 CREATE TABLE node_span (
   node TEXT NOT NULL,
   from_ms INTEGER NOT NULL CHECK (from_ms >= 0),
@@ -160,6 +198,18 @@ CREATE TABLE node_span (
   cores INTEGER NOT NULL CHECK (cores >= 0),
   PRIMARY KEY (node, from_ms)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX node_span_from ON node_span (from_ms);
+
+-- What stood between Gleaner and a node's idle cores from a moment on, written when it changed; NULL: nothing is known.
+CREATE TABLE node_condition (
+  node TEXT NOT NULL,
+  from_ms INTEGER NOT NULL CHECK (from_ms >= 0),
+  condition TEXT,
+  PRIMARY KEY (node, from_ms)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX node_condition_from ON node_condition (from_ms);
 
 -- What models learned, as JSON of their own: worth keeping over a restart, no record of anything.
 CREATE TABLE learned (

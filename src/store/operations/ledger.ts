@@ -9,6 +9,8 @@ import type { Operations } from "./operations.js";
 
 /** A check names this many differences; the counts and sums tell the rest. */
 const maxDifferences = 10;
+/** Old postings are summed by days of UTC. */
+export const dayMs = 86_400_000;
 
 /** Writes one posting; a second one of the same attempt is refused by the primary key. */
 export function postingInsert(database: Connection): (posting: Posting) => void {
@@ -24,7 +26,7 @@ export function postingInsert(database: Connection): (posting: Posting) => void 
 }
 
 /** A finished attempt beside its posting; the posting's columns are null when it has none. */
-interface LedgerRow {
+export interface LedgerRow {
   readonly invocation: number;
   readonly number: number;
   readonly state: AttemptEnd;
@@ -38,14 +40,15 @@ interface LedgerRow {
   readonly amountMicroCredits: number;
   readonly microCreditsPerCoreSecond: number;
   readonly microCreditsPerGbSecond: number;
+  readonly postedAtMs: number;
 }
 
-const finishedAttempts = `
+export const finishedAttempts = `
   SELECT a.invocation, a.number, a.state, a.cores, a.memory_mb AS memoryMb, a.wall_ms AS wallMs,
     s.owner_user AS owner, p.owner_user AS user, p.core_ms AS coreMs, p.memory_mb_ms AS memoryMbMs,
     p.amount_micro_credits AS amountMicroCredits,
     p.micro_credits_per_core_second AS microCreditsPerCoreSecond,
-    p.micro_credits_per_gb_second AS microCreditsPerGbSecond
+    p.micro_credits_per_gb_second AS microCreditsPerGbSecond, p.posted_at_ms AS postedAtMs
   FROM attempt AS a
   JOIN invocation AS i ON i.id = a.invocation
   JOIN submission AS s ON s.id = i.submission
@@ -57,17 +60,30 @@ const postingsWithoutEnd = `
   FROM posting AS p LEFT JOIN attempt AS a ON a.invocation = p.invocation AND a.number = p.attempt
   WHERE a.state IS NULL OR a.state = 'RUNNING'`;
 
+interface LedgerDay {
+  readonly day: bigint;
+  readonly owner_user: string;
+  readonly postings: bigint;
+  readonly amount_micro_credits: bigint;
+  readonly attempts: bigint;
+  readonly recomputed_micro_credits: bigint;
+}
+
 export function ledgerReads(database: Connection): Operations<"bill" | "verifyLedger"> {
   return { bill: bill(database), verifyLedger: verifyLedger(database) };
 }
 
+/** A billed end is final, so an invocation has one posting. The sum of an old day counts as posted at its beginning. */
 function bill(database: Connection): Operations<"bill">["bill"] {
   // Sums come as BigInt and are checked: a number would round them without a word.
   const sumByUser = database
     .prepare<unknown[], { user: string; [sum: string]: bigint | string }>(
-      `SELECT owner_user AS user, count(DISTINCT invocation) AS invocations, sum(core_ms) AS coreMs,
+      `SELECT owner_user AS user, sum(postings) AS invocations, sum(core_ms) AS coreMs,
          sum(memory_mb_ms) AS memoryMbMs, sum(amount_micro_credits) AS amountMicroCredits
-       FROM posting
+       FROM (
+         SELECT owner_user, 1 AS postings, core_ms, memory_mb_ms, amount_micro_credits, posted_at_ms FROM posting
+         UNION ALL
+         SELECT owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits, day * ${dayMs} FROM ledger_day)
        WHERE (@user IS NULL OR owner_user = @user)
          AND (@fromMs IS NULL OR posted_at_ms >= @fromMs) AND (@toMs IS NULL OR posted_at_ms < @toMs)
        GROUP BY owner_user ORDER BY owner_user`,
@@ -92,6 +108,7 @@ function verifyLedger(database: Connection): () => LedgerCheck {
       "SELECT count(*) AS postings, coalesce(sum(amount_micro_credits), 0) AS amount FROM posting",
     )
     .safeIntegers();
+  const selectDays = database.prepare<[], LedgerDay>("SELECT * FROM ledger_day").safeIntegers();
   const selectFinished = database.prepare<[], LedgerRow>(finishedAttempts);
   const selectWithoutEnd = database.prepare<
     [],
@@ -114,10 +131,24 @@ function verifyLedger(database: Connection): () => LedgerCheck {
     }
     for (const row of selectWithoutEnd.iterate())
       note(row, row.unknown ? "was posted but never begun" : "was posted but still runs");
-    const { postings, amount } = sumAll.get()!;
+    let { postings, amount } = sumAll.get()!;
+    let pruned = 0n;
+    for (const day of selectDays.iterate()) {
+      postings += day.postings;
+      amount += day.amount_micro_credits;
+      pruned += day.attempts;
+      recomputed += day.recomputed_micro_credits;
+      const agrees =
+        day.postings === day.attempts && day.amount_micro_credits === day.recomputed_micro_credits;
+      if (!agrees && differences.length < maxDifferences)
+        differences.push(
+          `the sums of ${day.owner_user} for day ${day.day} (of ${dayMs} ms since 1970) do not agree`,
+        );
+    }
+    const ended = exact(BigInt(attempts) + pruned);
     return {
-      balanced: differences.length === 0 && amount === recomputed && Number(postings) === attempts,
-      attempts,
+      balanced: differences.length === 0 && amount === recomputed && exact(postings) === ended,
+      attempts: ended,
       postings: exact(postings),
       ledgerMicroCredits: exact(amount),
       recomputedMicroCredits: exact(recomputed),
@@ -127,7 +158,7 @@ function verifyLedger(database: Connection): () => LedgerCheck {
 }
 
 /** What is wrong with the posting of a finished attempt; null when it is as it should be. */
-function differenceOf(row: LedgerRow): string | null {
+export function differenceOf(row: LedgerRow): string | null {
   if (row.user === null)
     return isBilled(row.state) ? `ended ${row.state} but was not posted` : null;
   if (!isBilled(row.state)) return `ended ${row.state}, which is not billed, but was posted`;

@@ -4,10 +4,12 @@ import type { Store } from "../../core/ports.js";
 import type { Connection } from "../database.js";
 import { attemptReads, attemptWrites } from "./attempts.js";
 import { executorReads, executorWrites } from "./executors.js";
+import { idleWrites } from "./idle.js";
 import { invocationReads, invocationWrites } from "./invocations.js";
 import { learnedReads, learnedWrites } from "./learned.js";
 import { ledgerReads } from "./ledger.js";
 import { nodeReads, nodeWrites } from "./nodes.js";
+import { retentionWrites } from "./retention.js";
 import { utilizationReads, utilizationWrites } from "./utilization.js";
 
 /** The store's own signatures without the promises. */
@@ -28,7 +30,9 @@ export const writeNames = [
   "saveEviction",
   "saveHolding",
   "saveNodeSpans",
+  "saveConditions",
   "saveLearned",
+  "prune",
 ] as const satisfies readonly (keyof Store)[];
 
 export const readNames = [
@@ -55,7 +59,9 @@ export function writeOperations(database: Connection): Operations<WriteName> {
     ...executorWrites(database),
     ...nodeWrites(database),
     ...utilizationWrites(database),
+    ...idleWrites(database),
     ...learnedWrites(database),
+    ...retentionWrites(database),
   };
 }
 

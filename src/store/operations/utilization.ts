@@ -11,6 +11,7 @@ import type {
   UsefulSpan,
 } from "../../model/utilization.js";
 import type { Connection } from "../database.js";
+import { idleReads, type Reader } from "./idle.js";
 import type { Operations } from "./operations.js";
 
 /** Of each kind in one report: about 200 MB of the daemon's memory, and years of a small cluster. */
@@ -138,7 +139,7 @@ const useful = `
   ORDER BY a.ended_at_ms, a.invocation`;
 
 export function utilizationReads(database: Connection): Operations<"loadUtilization"> {
-  function reader<Row>(sql: string, what: string) {
+  const reader: Reader = <Row>(sql: string, what: string) => {
     const statement = database.prepare<{ fromMs: number; toMs: number }, Row>(
       `${sql} LIMIT ${maxRows + 1}`,
     );
@@ -151,13 +152,14 @@ export function utilizationReads(database: Connection): Operations<"loadUtilizat
         );
       return rows;
     };
-  }
+  };
   const readJobs = reader<Omit<JobRecord, "nodes"> & { nodes: string }>(jobs, "jobs");
   const readHookEvents = reader<HookEvent>(hookEvents, "hook events");
   const readEvictions = reader<Eviction>(evictions, "evictions");
   const readHoldings = reader<Holding>(holdings, "holdings of executors");
   const readNodeSpans = reader<NodeSpan>(nodeSpans, "spans of nodes");
   const readUseful = reader<UsefulSpan>(useful, "finished attempts");
+  const readIdle = idleReads(reader);
   return {
     loadUtilization(fromMs, toMs) {
       const window = { fromMs, toMs };
@@ -171,6 +173,7 @@ export function utilizationReads(database: Connection): Operations<"loadUtilizat
         hookEvents: readHookEvents(window),
         holdings: readHoldings(window),
         useful: readUseful(window),
+        ...readIdle(window),
         evictions: readEvictions(window),
       };
     },

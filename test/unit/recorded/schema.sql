@@ -39,6 +39,8 @@ CREATE TABLE eviction (
   PRIMARY KEY (node, job_id, at_ms)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX eviction_at ON eviction (at_ms);
+
 CREATE TABLE executor (
   id TEXT PRIMARY KEY,
   node TEXT NOT NULL,
@@ -50,6 +52,8 @@ CREATE TABLE executor (
   gone_reason TEXT
 ) STRICT;
 
+CREATE INDEX executor_started ON executor (started_at_ms);
+
 CREATE TABLE holding (
   executor TEXT NOT NULL,
   from_ms INTEGER NOT NULL CHECK (from_ms >= 0),
@@ -59,6 +63,8 @@ CREATE TABLE holding (
   PRIMARY KEY (executor, from_ms)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX holding_from ON holding (from_ms);
+
 CREATE TABLE hook_event (
   node TEXT NOT NULL,
   job_id INTEGER NOT NULL CHECK (job_id >= 0),
@@ -67,6 +73,8 @@ CREATE TABLE hook_event (
   cores INTEGER CHECK (cores >= 0),
   PRIMARY KEY (node, job_id, kind, at_ms)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX hook_event_at ON hook_event (at_ms);
 
 CREATE TABLE invocation (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -87,6 +95,8 @@ CREATE TABLE invocation (
 
 CREATE INDEX invocation_ended ON invocation (ended_at_ms);
 
+CREATE INDEX invocation_submission ON invocation (submission);
+
 CREATE TABLE job_record (
   id INTEGER NOT NULL CHECK (id >= 0),
   started_at_ms INTEGER NOT NULL CHECK (started_at_ms >= 0),
@@ -103,10 +113,29 @@ CREATE TABLE job_record (
   PRIMARY KEY (id, started_at_ms)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX job_record_started ON job_record (started_at_ms);
+
 CREATE TABLE learned (
   name TEXT PRIMARY KEY,
   json TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_day (
+  day INTEGER NOT NULL CHECK (day >= 0),
+  owner_user TEXT NOT NULL,
+  postings INTEGER NOT NULL DEFAULT 0 CHECK (postings >= 0),
+  core_ms INTEGER NOT NULL DEFAULT 0 CHECK (core_ms >= 0),
+  memory_mb_ms INTEGER NOT NULL DEFAULT 0 CHECK (memory_mb_ms >= 0),
+  amount_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (amount_micro_credits >= 0),
+  attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+  recomputed_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (recomputed_micro_credits >= 0),
+  PRIMARY KEY (day, owner_user)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER ledger_day_is_never_deleted BEFORE DELETE ON ledger_day
+BEGIN
+  SELECT RAISE (ABORT, 'a sum of the ledger is never deleted');
+END;
 
 CREATE TABLE migration (
       number INTEGER PRIMARY KEY,
@@ -115,6 +144,15 @@ CREATE TABLE migration (
       applied_at_ms INTEGER NOT NULL
     ) STRICT;
 
+CREATE TABLE node_condition (
+  node TEXT NOT NULL,
+  from_ms INTEGER NOT NULL CHECK (from_ms >= 0),
+  condition TEXT,
+  PRIMARY KEY (node, from_ms)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX node_condition_from ON node_condition (from_ms);
+
 CREATE TABLE node_span (
   node TEXT NOT NULL,
   from_ms INTEGER NOT NULL CHECK (from_ms >= 0),
@@ -122,6 +160,8 @@ CREATE TABLE node_span (
   cores INTEGER NOT NULL CHECK (cores >= 0),
   PRIMARY KEY (node, from_ms)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX node_span_from ON node_span (from_ms);
 
 CREATE TABLE posting (
   invocation INTEGER NOT NULL,
@@ -137,14 +177,18 @@ CREATE TABLE posting (
   FOREIGN KEY (invocation, attempt) REFERENCES attempt (invocation, number)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TRIGGER posting_deleted_is_summed AFTER DELETE ON posting
+BEGIN
+  INSERT INTO ledger_day (day, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits)
+  VALUES (OLD.posted_at_ms / 86400000, OLD.owner_user, 1, OLD.core_ms, OLD.memory_mb_ms, OLD.amount_micro_credits)
+  ON CONFLICT (day, owner_user) DO UPDATE SET postings = postings + 1, core_ms = core_ms + excluded.core_ms,
+    memory_mb_ms = memory_mb_ms + excluded.memory_mb_ms,
+    amount_micro_credits = amount_micro_credits + excluded.amount_micro_credits;
+END;
+
 CREATE TRIGGER posting_is_never_changed BEFORE UPDATE ON posting
 BEGIN
   SELECT RAISE (ABORT, 'a posting is never changed');
-END;
-
-CREATE TRIGGER posting_is_never_deleted BEFORE DELETE ON posting
-BEGIN
-  SELECT RAISE (ABORT, 'a posting is never deleted');
 END;
 
 CREATE TABLE submission (
