@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { until } from "../cluster/until.js";
 import type { Site } from "../site/site.js";
 import { Api } from "./lib/api.js";
@@ -19,6 +20,10 @@ import { benchmark, benchmarkUser, countsOf, rounded, say } from "./lib/harness.
 
 const counts = countsOf({ runs: 25, polled: 10 });
 const patienceMs = 60_000;
+/** poll.intervalMs, whose default the site has. */
+const pollMs = 5_000;
+/** Long beside poll.minimumMs. */
+const hookedJobMs = 1_000;
 
 /** What the batch job takes of the node's 4 cores; a neighbour of one core stays beside the second, and the executor with it. */
 const shares = {
@@ -34,10 +39,10 @@ await benchmark({ nodes: 1, cpus: 4, memoryMb: 8_000 }, async (site) => {
   chmodSync(work, 0o777);
   const api = new Api(site);
   await api.identify();
-  const run = (share: Share) => once(site, api, work, share);
-  const whole = await withAndWithout(site, () => run("whole"));
+  const run = (share: Share) => (aboutMs: number) => once(site, api, work, share, aboutMs);
+  const whole = await withAndWithout(site, run("whole"));
   await sbatch(site, neighbour);
-  const fragment = await withAndWithout(site, () => run("fragment"));
+  const fragment = await withAndWithout(site, run("fragment"));
   api.close();
   return {
     ...counts,
@@ -49,13 +54,13 @@ await benchmark({ nodes: 1, cpus: 4, memoryMb: 8_000 }, async (site) => {
 });
 
 /** With the epilog, and with one in its place that says nothing. */
-async function withAndWithout(site: Site, one: () => Promise<number>) {
+async function withAndWithout(site: Site, one: (aboutMs: number) => Promise<number>) {
   const epilog = site.files.program("glean-epilog");
   const speaking = `${epilog}.speaking`;
   copyFileSync(epilog, speaking);
-  const hook = await repeat(counts.runs, one);
+  const hook = await repeat(counts.runs, () => one(hookedJobMs));
   replace(epilog, "/bin/true");
-  const polled = await repeat(counts.polled, one);
+  const polled = await repeat(counts.polled, () => one(pollMs));
   replace(epilog, speaking);
   return { hook, polled };
 }
@@ -74,8 +79,17 @@ async function repeat(runs: number, one: () => Promise<number>): Promise<number[
   return values;
 }
 
-/** Milliseconds from the last instruction of a batch job to the first of a function that waits for its cores. */
-async function once(site: Site, api: Api, work: string, share: Share): Promise<number> {
+/**
+ * Milliseconds from the last instruction of a batch job to the first of a function that waits for its cores. The job
+ * ends at a random moment of the next `aboutMs`, so that its end and the reads of Slurm have nothing to do with each other.
+ */
+async function once(
+  site: Site,
+  api: Api,
+  work: string,
+  share: Share,
+  aboutMs: number,
+): Promise<number> {
   const [go, ended, began] = ["go", "ended", "began"].map((name) => join(work, name)) as [
     string,
     string,
@@ -88,9 +102,13 @@ async function once(site: Site, api: Api, work: string, share: Share): Promise<n
   await nodeLeft(api, leavesCores);
   // More than is left, so that it waits.
   const need = ["-c", "2", "--mem=500M", "-o", "/dev/null", `--wrap=date +%s%N > ${began}`];
-  await site.gleanOrThrow(["batch", ...need], { user: benchmarkUser });
+  const id = await site.gleanOrThrow(["batch", "--parsable", ...need], { user: benchmarkUser });
+  await pause(Math.random() * aboutMs);
   writeFileSync(go, "\n");
-  return (await microsecondsIn(began)) / 1_000 - (await microsecondsIn(ended)) / 1_000;
+  const waitedMs = (await microsecondsIn(began)) / 1_000 - (await microsecondsIn(ended)) / 1_000;
+  // Else the next job could evict it in its last instant, and it would run again, at the wrong time.
+  await api.ended(Number(id));
+  return waitedMs;
 }
 
 async function sbatch(site: Site, args: string[]): Promise<void> {
@@ -101,7 +119,8 @@ async function sbatch(site: Site, args: string[]): Promise<void> {
 /** Resolves when the node's jobs leave so many cores, and an executor holds just these; none: it has gone. */
 async function nodeLeft(api: Api, cores: number): Promise<void> {
   const look = async () => {
-    const node = (await api.info()).nodes[0]!;
+    const [node] = (await api.info()).nodes;
+    if (node === undefined) return undefined;
     const isHeld = (node.executor?.budget.cores ?? 0) === cores;
     const isThere = node.executor !== null;
     return node.cores - node.allocatedCores === cores && isHeld && isThere === cores > 0

@@ -24,7 +24,10 @@ export const idleWords: Readonly<Record<IdlePart, Words>> = {
     "lost to eviction",
     "Functions that a batch job displaced: not billed, they run again.",
   ),
-  lost: held("lost with an executor", "Functions whose executor vanished: not billed, run again."),
+  lost: held(
+    "lost with an executor",
+    "Functions whose executor vanished, or did not answer the hook in time and was killed.",
+  ),
   unplaced: held(
     "held while work waited",
     "What waited did not fit or would not have ended in time, or its order was on its way.",
