@@ -230,7 +230,11 @@ export class Slurm {
         unreadable: nodes.length < world.nodes.length ? ["a line that is none"] : [],
       };
     };
-    const cluster: Cluster = { readSnapshot, commandCount: () => commands };
+    const cluster: Cluster = {
+      readSnapshot,
+      commandCount: () => commands,
+      rpcCount: () => commands,
+    };
     return world.sabotage.cluster?.(cluster) ?? cluster;
   }
 

@@ -134,7 +134,12 @@ async function measure(): Promise<RefreshFigures> {
     maxRssMb: process.resourceUsage().maxRSS / 1024,
     slurmctldMs: slurmctldMs / rounds,
     slurmctldIdleMs: (cpuMsOf(slurmctld) - idleBefore) / rounds,
-    pauseMs: pauseMs(config.poll, { failures: 0, woken: false, lastReadMs: refreshMs }),
+    pauseMs: pauseMs(config.poll, {
+      failures: 0,
+      woken: false,
+      unsettledReads: 0,
+      lastReadMs: refreshMs,
+    }),
   };
 }
 
