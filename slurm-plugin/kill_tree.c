@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpu_weight.h"
 #include "util.h"
 
 #define POPULATED_POLL_MS 5 /* in case the kernel's notice on cgroup.events is missed */
@@ -141,8 +142,10 @@ static bool any_alive(const struct proc_list *list)
 static enum kill_outcome kill_list(const struct proc *executor, const struct proc_list *list, uint64_t deadline_ns)
 {
 	(void)proc_signal(executor, SIGKILL);
-	for (size_t at = 0; at < list->count; at++)
-		(void)proc_signal(&list->items[at], SIGKILL);
+	for (size_t at = 0; at < list->count; at++) {
+		if (proc_signal(&list->items[at], SIGKILL))
+			cpu_weight_hurry(list->items[at].pid);
+	}
 	while (proc_is_alive(executor) || any_alive(list)) {
 		if (clock_ns() >= deadline_ns)
 			return KILL_LATE;
@@ -164,8 +167,10 @@ enum kill_outcome kill_target_end(const struct kill_target *target, uint64_t dea
 		proc_tree_collect(&list, target->executor.pid);
 	else if (alive)
 		freeze_tree(&list, &target->executor, deadline_ns > now ? now + (deadline_ns - now) / 2 : now);
-	if (has_cgroup)
+	if (has_cgroup) {
+		cpu_weight_raise(target->kill_path);
 		by_cgroup = kill_cgroup(target->kill_path, deadline_ns);
+	}
 	if (alive)
 		by_pid = kill_list(&target->executor, &list, deadline_ns);
 	return by_cgroup > by_pid ? by_cgroup : by_pid;

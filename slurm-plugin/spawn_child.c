@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "spawn_checkpoint.h"
 #include "spawn_private.h"
 #include "util.h"
 
@@ -309,7 +310,8 @@ void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int 
 	} else {
 		(void)(tie_to(supervisor, &failure) && enter_limits(request, &failure) &&
 		       spawn_private_memory(request, &failure) && become_user(request, &failure) &&
-		       tie_to(supervisor, &failure) && open_files(request, &failure) &&
+		       tie_to(supervisor, &failure) && spawn_checkpoint_make(request, &failure) &&
+		       open_files(request, &failure) &&
 		       (request->script == NULL || make_script(request, &failure)) &&
 		       close_rest(request->script != NULL, &failure) && execute(request, &failure));
 	}

@@ -1,7 +1,7 @@
 /* glean-spawn: starts one command as a user, supervises it and all that it starts, and reports its end.
  *
- * Descriptor 3 brings the request (framing in spawn_request.h), 4 the control bytes `T` (SIGTERM) and `K` (SIGKILL to the whole tree; so
- * does its end of file, for then the executor is gone), 5 takes the report lines:
+ * Descriptor 3 brings the request (framing in spawn_request.h), 4 the control bytes `T` (SIGTERM), `N` (the signal it asked for) and `K`
+ * (SIGKILL to the whole tree; so does its end of file, for then the executor is gone), 5 takes the report lines:
  *   started <pid> <startTicks> <monotonicNs>
  *   ended <exitCode> <signal> <monotonicNs> <userMs> <systemMs> <maxRssKb> <oomKills> <tooManyProcesses>
  *   failed <stage> <errno> <message>
@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cpu_weight.h"
 #include "proc_tree.h"
 #include "spawn_child.h"
 #include "spawn_tree.h"
@@ -148,7 +149,9 @@ static void on_control(struct supervisor *self)
 	ssize_t got = read(CONTROL_FD, bytes, sizeof bytes);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got <= 0) { /* the executor is gone */
+	if (got <= 0) { /* the executor is gone, so nobody else does it */
+		if (!self->tree.killing && self->tree.request->kill_path != NULL)
+			cpu_weight_raise(self->tree.request->kill_path);
 		self->tree.killing = true;
 		self->watched[ON_CONTROL].fd = -1;
 		return;
@@ -158,6 +161,8 @@ static void on_control(struct supervisor *self)
 			self->tree.killing = true;
 		else if (bytes[at] == 'T')
 			spawn_tree_terminate(&self->tree);
+		else if (bytes[at] == 'N')
+			spawn_tree_notice(&self->tree);
 	}
 }
 

@@ -13,8 +13,9 @@
 #include "util.h"
 
 static const char *const stage_names[STAGE_COUNT] = {
-    "request", "start", "join",	      "oom-score",   "schedule",    "affinity", "namespace",
-    "user",    "chdir", "open-stdin", "open-stdout", "open-stderr", "script",   "exec",
+    "request", "start",	     "join",  "oom-score",  "schedule",	   "affinity",	  "namespace",
+    "user",    "checkpoint", "chdir", "open-stdin", "open-stdout", "open-stderr", "script",
+    "exec",
 };
 
 bool fail(struct failure *failure, enum stage stage, int error, const char *text, ...)

@@ -146,6 +146,18 @@ TAKE(take_max_processes)
 	return parse_number(value, 1, PROC_LIST_MAX - 1, &request->max_processes); /* more are not looked at */
 }
 
+TAKE(take_checkpoint) { return take_path(value, &request->checkpoint_path) && value[0] == '/'; }
+TAKE(take_notice_main) { return take_flag(value, &request->notice_main); }
+
+TAKE(take_notice)
+{
+	uint64_t number;
+	if (!parse_number(value, 1, 64, &number))
+		return false;
+	request->notice_signal = (int)number;
+	return true;
+}
+
 TAKE(take_env)
 {
 	const char *equals = strchr(value, '=');
@@ -198,6 +210,9 @@ static const struct field {
     {"pollMemory", take_poll_memory, false},
     {"maxProcesses", take_max_processes, false},
     {"newPrivs", take_new_privs, false},
+    {"checkpoint", take_checkpoint, false},
+    {"notice", take_notice, false},
+    {"noticeMain", take_notice_main, false},
     {"script", take_script, false},
 };
 

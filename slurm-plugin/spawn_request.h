@@ -35,6 +35,9 @@ struct spawn_request {
 	size_t join_count;
 	const char *kill_path; /* NULL: none given */
 	uint64_t memory_bytes, max_processes; /* 0: none given */
+	const char *checkpoint_path; /* NULL: none given */
+	int notice_signal; /* 0: the command asked for no notice */
+	bool notice_main;
 	char *env[REQUEST_MAX_STRINGS + 1], *args[REQUEST_MAX_STRINGS + 1]; /* NULL-terminated */
 	size_t env_count, arg_count;
 	const uint8_t *script; /* NULL: argv[0] is executed */

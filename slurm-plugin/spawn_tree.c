@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cpu_weight.h"
 #include "proc_tree.h"
 #include "util.h"
 
@@ -89,6 +90,40 @@ void spawn_tree_terminate(struct spawn_tree *tree)
 	}
 }
 
+/* Whether a process has a handler for a signal; false when it cannot be told. */
+static bool catches(pid_t pid, int signal)
+{
+	static const char key[] = "\nSigCgt:";
+	char path[64], text[4096];
+	if (!format(path, sizeof path, "/proc/%d/status", (int)pid) ||
+	    !read_text(AT_FDCWD, path, text, sizeof text))
+		return false;
+	const char *found = strstr(text, key);
+	return found != NULL && (strtoull(found + sizeof key - 1, NULL, 16) >> (signal - 1) & 1) != 0;
+}
+
+void spawn_tree_notice(struct spawn_tree *tree)
+{
+	int signal = tree->request->notice_signal;
+	if (signal == 0 || tree->main_ended)
+		return;
+	bool tell_main = true;
+	if (!tree->request->notice_main) {
+		const struct proc_list *list = collect();
+		bool alone = true;
+		for (size_t at = 0; at < list->count; at++) {
+			if (list->items[at].pid != tree->main) {
+				alone = false;
+				(void)proc_signal(&list->items[at], signal);
+			}
+		}
+		/* A shell without a trap would die of it, and its end is that of all it started. */
+		tell_main = alone || catches(tree->main, signal);
+	}
+	if (tell_main)
+		(void)kill(tree->main, signal);
+}
+
 int spawn_tree_kill(struct spawn_tree *tree)
 {
 	unsigned round = tree->rounds++;
@@ -99,14 +134,19 @@ int spawn_tree_kill(struct spawn_tree *tree)
 		if (fd >= 0)
 			(void)close(fd);
 	}
-	if (!tree->main_ended && kill(-tree->main, SIGKILL) != 0)
-		(void)kill(tree->main, SIGKILL);
+	if (!tree->main_ended) {
+		cpu_weight_hurry(tree->main);
+		if (kill(-tree->main, SIGKILL) != 0)
+			(void)kill(tree->main, SIGKILL);
+	}
 	/* With a cgroup the first round ends all that entered it, and their death wakes us. The walk is for what is left: on a
 	 * busy node, where dying takes a while, walks of many supervisors at once would only make it take longer. */
 	if (!by_cgroup || round >= WALK_ROUND) {
 		const struct proc_list *list = collect();
-		for (size_t at = 0; at < list->count; at++)
+		for (size_t at = 0; at < list->count; at++) {
+			cpu_weight_hurry(list->items[at].pid);
 			(void)proc_signal(&list->items[at], SIGKILL);
+		}
 	}
 	return round < 6 ? 1 << round : KILL_PAUSE_MAX_MS;
 }

@@ -22,6 +22,10 @@ bool spawn_tree_reap(struct spawn_tree *tree);
 /* SIGTERM to the command's process group and to every descendant outside of it. */
 void spawn_tree_terminate(struct spawn_tree *tree);
 
+/* The signal that the command asked for, if it did: to all that it started, and to itself if it catches it or is alone. With
+ * noticeMain to itself alone. */
+void spawn_tree_notice(struct spawn_tree *tree);
+
 /* One round of killing, to be repeated until spawn_tree_reap is true: what forks meanwhile is met by the next round. Returns the
  * milliseconds to wait before it, unless a child ends earlier. */
 int spawn_tree_kill(struct spawn_tree *tree);

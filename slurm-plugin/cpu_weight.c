@@ -1,0 +1,51 @@
+/* Functions run at the least weight there is; what is killed gets the usual one, or it would take long to die on a busy node. */
+#include "cpu_weight.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util.h"
+
+/* The groups that src/executor/cpu-weight.ts weighs. */
+#define VERSION_1_GROUP "/sys/fs/cgroup/cpu/gleaner/"
+#define VERSION_2_GROUP "work/"
+
+static void set(const char *folder, const char *file, const char *value)
+{
+	char path[1200];
+	int fd = format(path, sizeof path, "%s%s", folder, file) ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return;
+	ssize_t written = write(fd, value, strlen(value));
+	(void)written; /* refused: then dying takes as long as it does */
+	(void)close(fd);
+}
+
+/* `…/gleaner/NODE/` of version 2. */
+static bool find_node_group(const char *kill_path, char *folder, size_t size)
+{
+	static const char top[] = "/gleaner/";
+	const char *found = strstr(kill_path, top);
+	const char *end = found != NULL ? strchr(found + sizeof top - 1, '/') : NULL;
+	return end != NULL && format(folder, size, "%.*s/" VERSION_2_GROUP, (int)(end - kill_path), kill_path);
+}
+
+void cpu_weight_raise(const char *kill_path)
+{
+	char folder[1100];
+	set(VERSION_1_GROUP, "cpu.idle", "0");
+	set(VERSION_1_GROUP, "cpu.shares", "1024");
+	if (!find_node_group(kill_path, folder, sizeof folder))
+		return;
+	set(folder, "cpu.idle", "0");
+	set(folder, "cpu.weight", "100");
+}
+
+void cpu_weight_hurry(pid_t pid)
+{
+	const struct sched_param usual = {.sched_priority = 0};
+	(void)sched_setscheduler(pid, SCHED_OTHER, &usual);
+}
