@@ -1,4 +1,4 @@
-/* Functions run at the least weight there is; what is killed gets the usual one, or it would take long to die on a busy node. */
+/* Functions run at the least weight there is; what is killed gets more than others, or it would take long to die. */
 #include "cpu_weight.h"
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "util.h"
 
-/* The groups that src/executor/cpu-weight.ts weighs. */
+/* The groups and weights of src/executor/cgroup-trees.ts. */
 #define VERSION_1_GROUP "/sys/fs/cgroup/cpu/gleaner/"
 #define VERSION_2_GROUP "work/"
 
@@ -36,12 +36,9 @@ static bool find_node_group(const char *kill_path, char *folder, size_t size)
 void cpu_weight_raise(const char *kill_path)
 {
 	char folder[1100];
-	set(VERSION_1_GROUP, "cpu.idle", "0");
-	set(VERSION_1_GROUP, "cpu.shares", "1024");
-	if (!find_node_group(kill_path, folder, sizeof folder))
-		return;
-	set(folder, "cpu.idle", "0");
-	set(folder, "cpu.weight", "100");
+	set(VERSION_1_GROUP, "cpu.shares", "16384");
+	if (find_node_group(kill_path, folder, sizeof folder))
+		set(folder, "cpu.weight", "1600");
 }
 
 void cpu_weight_hurry(pid_t pid)

@@ -1,10 +1,10 @@
-/* Functions run at the least weight there is; what is killed gets the usual one, or it would take long to die on a busy node. */
+/* Functions run at the least weight there is; what is killed gets more than others, or it would take long to die. */
 #ifndef GLEAN_CPU_WEIGHT_H
 #define GLEAN_CPU_WEIGHT_H
 
 #include <sys/types.h>
 
-/* Gives all functions the usual weight; `kill_path` is the cgroup.kill of the executor or of one attempt. The next executor takes it
+/* Lets all functions go before others; `kill_path` is the cgroup.kill of the executor or of one attempt. The next executor takes it
  * back. Where there is no such group nothing is done. */
 void cpu_weight_raise(const char *kill_path);
 

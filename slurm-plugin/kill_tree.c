@@ -96,8 +96,10 @@ static enum kill_outcome kill_cgroup(const char *kill_path, uint64_t deadline_ns
 			int left = ms_until(deadline_ns);
 			if (left == 0)
 				outcome = KILL_LATE;
-			else
+			else {
+				cpu_weight_raise(kill_path); /* another executor of this machine may have taken it back */
 				(void)poll(&changed, 1, left < POPULATED_POLL_MS ? left : POPULATED_POLL_MS);
+			}
 		}
 	}
 	(void)close(events);
@@ -167,10 +169,8 @@ enum kill_outcome kill_target_end(const struct kill_target *target, uint64_t dea
 		proc_tree_collect(&list, target->executor.pid);
 	else if (alive)
 		freeze_tree(&list, &target->executor, deadline_ns > now ? now + (deadline_ns - now) / 2 : now);
-	if (has_cgroup) {
-		cpu_weight_raise(target->kill_path);
+	if (has_cgroup)
 		by_cgroup = kill_cgroup(target->kill_path, deadline_ns);
-	}
 	if (alive)
 		by_pid = kill_list(&target->executor, &list, deadline_ns);
 	return by_cgroup > by_pid ? by_cgroup : by_pid;

@@ -103,6 +103,42 @@ const functions = z.strictObject({
   maxLostAttempts: z.int().min(1).default(10),
 });
 
+const checkpoints = z.strictObject({
+  /** On a file system that all nodes share, open to all users as /tmp is; null: each function's working directory. */
+  directory: path.nullable().default(null),
+  /** Invocations, over all users, that have or may get a folder: as many as the largest array has tasks. */
+  maxFolders: z.int().min(0).default(10_000),
+  /** A folder that could not be removed for a week after the end is left to its owner. */
+  keepMs: milliseconds.default(604_800_000),
+});
+
+const percent = z.int().min(0).max(100);
+
+/** Batch jobs that suffer beside functions: each limit null where it is not looked at. */
+const interference = z.strictObject({
+  /** A job whose threads have a core each waits a few percent of the time; one with more threads than cores always does. */
+  jobCpuPercent: percent.nullable().default(50),
+  jobMemoryPercent: percent.nullable().default(10),
+  /** What the node's processes waited beyond what functions did; nodes whose jobs have no cgroup of version 2 have nothing else. */
+  nodeCpuPercent: percent.nullable().default(null),
+  nodeMemoryPercent: percent.nullable().default(20),
+  /** How often each executor looks: a few small files. */
+  intervalMs: milliseconds.min(100).default(1_000),
+  /** What goes by sooner was an accident. */
+  sustainedMs: milliseconds.default(3_000),
+  /** The first absence from the node, doubled each time up to the longest. */
+  awayMs: milliseconds.min(1_000).default(60_000),
+  longestAwayMs: milliseconds.min(1_000).default(3_600_000),
+  /** Where Slurm makes its jobs' cgroups of version 2: %j is the job, %n the node. */
+  jobGroups: z
+    .array(path)
+    .max(16)
+    .default([
+      "/sys/fs/cgroup/system.slice/slurmstepd.scope/job_%j",
+      "/sys/fs/cgroup/system.slice/%n_slurmstepd.scope/job_%j",
+    ]),
+});
+
 const executor = z.strictObject({
   /** Without a daemon for this long, an executor kills its workers and leaves. */
   orphanMs: milliseconds.min(1_000).default(30_000),
@@ -141,8 +177,10 @@ const schema = z.strictObject({
   placement: placement.prefault({}),
   programs: programs.prefault({}),
   functions: functions.prefault({}),
+  checkpoints: checkpoints.prefault({}),
   executor: executor.prefault({}),
   store: store.prefault({}),
+  interference: interference.prefault({}),
   rates: rates.prefault({}),
   access: access.prefault({}),
 });

@@ -1,7 +1,9 @@
 // The options of `glean batch`: one table for the command line, #GLEAN and #SBATCH, and what they add up to.
 
 import { GleanerError } from "../model/errors.js";
+import type { AskedNotice } from "../sdk/index.js";
 import type { OptionShape } from "./directives.js";
+import { parseNotice } from "./notice.js";
 import { parseArray, parseCores, parseDuration, parseMemoryMb, quoted } from "./values.js";
 
 /** What was asked for; null: not said, so the site's or sbatch's default holds. */
@@ -16,6 +18,8 @@ export interface BatchSettings {
   stderrPattern: string | null;
   workingDirectory: string | null;
   exported: string;
+  notice: AskedNotice | null;
+  checkpoint: boolean;
   wait: boolean;
   parsable: boolean;
 }
@@ -31,6 +35,8 @@ export const unsaid: Readonly<BatchSettings> = {
   stderrPattern: null,
   workingDirectory: null,
   exported: "ALL",
+  notice: null,
+  checkpoint: false,
   wait: false,
   parsable: false,
 };
@@ -121,6 +127,18 @@ export const batchOptions: readonly BatchOption[] = [
       to.exported = filled(value, at);
     },
   ),
+  valued(
+    "signal",
+    null,
+    "[B:]SIG[@S]",
+    "this signal S seconds before it must go; B: to the script alone",
+    (to, value, at) => {
+      to.notice = parseNotice(value, at);
+    },
+  ),
+  flag("checkpoint", null, "a folder $GLEANER_CHECKPOINT_DIR that outlives evictions", (to) => {
+    to.checkpoint = true;
+  }),
   flag("wait", "W", "wait for the end, exit with the tasks' highest exit code", (to) => {
     to.wait = true;
   }),

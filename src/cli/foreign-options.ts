@@ -46,7 +46,7 @@ export const foreignOptions: readonly ForeignOption[] = [
   ...of(silent, "value", "kill-on-invalid-dep", "mcs-label", "container-id"),
   ...of(silent, "optionalValue", "nice", "propagate"),
   ...of(silent, "nothing", "requeue", "quiet/Q", "verbose/v", "oversubscribe/s", "ignore-pbs"),
-  ...of(note, "value", "mail-type", "mail-user", "signal", "reservation", "tmp", "hint"),
+  ...of(note, "value", "mail-type", "mail-user", "reservation", "tmp", "hint"),
   ...of(note, "value", "distribution/m", "threads-per-core", "cores-per-socket", "core-spec/S"),
   ...of(note, "value", "sockets-per-node", "extra-node-info/B", "cpu-freq", "switches", "mem-bind"),
   ...of(note, "value", "thread-spec", "power", "deadline", "delay-boot", "bb", "bbf", "open-mode"),

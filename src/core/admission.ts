@@ -2,7 +2,7 @@
 
 import { GleanerError } from "../model/errors.js";
 import { invocationId, nodeName } from "../model/ids.js";
-import type { Invocation, Submission } from "../model/invocation.js";
+import type { Invocation, Notice, Submission } from "../model/invocation.js";
 import { outputPath } from "./patterns.js";
 
 /** Linux's PATH_MAX, without its final zero. */
@@ -11,6 +11,10 @@ const maxPathBytes = 4_095;
 const maxArgumentBytes = 1024 * 1024;
 /** Twenty times what a login shell has; executors take no more than 16,384. */
 const maxVariables = 10_000;
+/** As daemon/secrets.ts makes them. */
+const longestCheckpointName = `.gleaner-checkpoint-4294967295-${"f".repeat(16)}`;
+/** As sbatch's --signal without a time. */
+const defaultLeadMs = 60_000;
 /** Names of users and nodes are no longer anywhere. */
 const longestName = 64;
 
@@ -32,10 +36,15 @@ export interface LargestNode {
 }
 
 /** A submission as it comes over the wire: its shape was checked, its sense not yet. */
-export type RequestedSubmission = Omit<Submission, "memoryMb" | "timeLimitMs"> & {
+export type RequestedSubmission = Omit<Submission, "memoryMb" | "timeLimitMs" | "notice"> & {
   readonly memoryMb: number | null;
   readonly memoryPerCoreMb: number | null;
   readonly timeLimitMs: number | null;
+  /** `leadMs` null: sbatch's 60 s, or half of a shorter time limit. */
+  readonly notice?:
+    | (Omit<Notice, "leadMs"> & { readonly leadMs: number | null })
+    | null
+    | undefined;
 };
 
 /**
@@ -49,13 +58,15 @@ export function admit(
   largest: LargestNode | null,
   policy: AdmissionPolicy,
 ): Submission {
-  const { memoryPerCoreMb, ...rest } = requested;
+  const { memoryPerCoreMb, notice, ...rest } = requested;
   const memoryMb =
     requested.memoryMb ?? requested.cores * (memoryPerCoreMb ?? policy.defaultMemoryPerCoreMb);
+  const timeLimitMs = requested.timeLimitMs ?? policy.defaultTimeLimitMs;
   const submission: Submission = {
     ...rest,
     memoryMb,
-    timeLimitMs: requested.timeLimitMs ?? policy.defaultTimeLimitMs,
+    timeLimitMs,
+    notice: notice == null ? null : { ...notice, leadMs: leadOf(notice.leadMs, timeLimitMs) },
   };
   if (uid === 0 && !policy.allowRootFunctions)
     throw new GleanerError(
@@ -72,6 +83,10 @@ export function admit(
     );
   return submission;
 }
+
+/** Without a lead of its own a notice comes when half of the time is still to come. */
+const leadOf = (asked: number | null, timeLimitMs: number): number =>
+  asked ?? Math.min(defaultLeadMs, Math.floor(timeLimitMs / 2));
 
 function whyTooLarge(
   submission: Submission,
@@ -93,6 +108,8 @@ function whyMalformed(submission: Submission, policy: AdmissionPolicy): string |
   if (submission.cores < 1) return "at least one core is needed: ask for -c 1 or more";
   if (submission.memoryMb < 1) return "at least 1 MB is needed: ask for --mem 1M or more";
   if (submission.timeLimitMs < 1) return "the time limit must be above zero: ask for -t 1 or more";
+  if (submission.notice != null && submission.notice.leadMs >= submission.timeLimitMs)
+    return `a notice ${submission.notice.leadMs} ms before a time limit of ${submission.timeLimitMs} ms would come before the start: ask for a shorter --signal or a longer -t`;
   if (!submission.workingDirectory.startsWith("/"))
     return `the working directory ${submission.workingDirectory} is not absolute: give -D a path that starts with /`;
   if (command.kind === "script") {
@@ -127,6 +144,7 @@ function whyTooLong(submission: Submission): string | null {
     workingDirectory,
     outputPath(submission.stdoutPattern, sample, node, workingDirectory),
     outputPath(submission.stderrPattern, sample, node, workingDirectory),
+    ...(submission.checkpoint ? [`${workingDirectory}/${longestCheckpointName}`] : []),
   ];
   const long = paths.find((each) => Buffer.byteLength(each) > maxPathBytes);
   return long === undefined

@@ -9,6 +9,7 @@ export function environmentFor(
   submission: Submission,
   attempt: number,
   node: NodeName,
+  checkpointDirectory: string | null = null,
 ): Readonly<Record<string, string>> {
   const kept = Object.entries(submission.environment).filter(([key]) => !isOurs(key));
   return {
@@ -24,6 +25,9 @@ export function environmentFor(
     SLURM_SUBMIT_DIR: submission.workingDirectory,
     SLURMD_NODENAME: node,
     ...arrayNames(invocation),
+    // As in a job that Slurm requeued; it is not there the first time.
+    ...(attempt > 1 ? { SLURM_RESTART_COUNT: String(attempt - 1) } : {}),
+    ...(checkpointDirectory === null ? {} : { GLEANER_CHECKPOINT_DIR: checkpointDirectory }),
   };
 }
 

@@ -30,6 +30,8 @@ export function describeReason(reason: UnusableReason): string {
       return `the last good answer of slurmctld is ${Math.round(reason.ageMs / 1000)} s old`;
     case "tooShort":
       return `a job is planned to start there in ${reason.endsInMs} ms`;
+    case "interference":
+      return `batch work suffered beside functions: ${reason.detail}; next try in ${Math.ceil(reason.retryInMs / 1000)} s, or when its jobs have left`;
     case "launchFailing":
       return `the last start failed (${reason.detail}); next try in ${Math.ceil(reason.retryInMs / 1000)} s`;
   }

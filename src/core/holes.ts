@@ -5,6 +5,7 @@ import type { NodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
 import type { Resources } from "../model/resources.js";
 import type { ClusterFacts, Snapshot } from "../model/snapshot.js";
+import type { Suffering } from "./interference.js";
 import { type KnownEnd, plannedEnds, survivalEnd } from "./lifetime.js";
 import type { Survival } from "./survival.js";
 
@@ -33,6 +34,8 @@ export interface HoleContext {
   readonly failing: ReadonlyMap<NodeName, { readonly detail: string; readonly retryAtMs: number }>;
   /** When the hole that is on a node opened, as far as it was watched; without it holes are as young as the snapshot. */
   readonly openedAtMs?: (node: NodeName) => number | null;
+  /** Whether batch jobs suffered there beside functions, and until when it is left alone; left out: nobody looks. */
+  readonly suffering?: (node: NodeName) => Suffering | null;
   /** How long holes last here; without it nothing is predicted where Slurm plans nothing. */
   readonly survival?: Survival;
 }
@@ -137,6 +140,11 @@ function whyUnusable(
     return { kind: "memory", freeMb: free.memoryMb, neededMb: policy.minimumMemoryMb };
   if (endsAtMs !== null && endsAtMs - context.nowMs < policy.minimumHoleMs)
     return { kind: "tooShort", endsInMs: Math.max(0, endsAtMs - context.nowMs) };
+  const suffering = context.suffering?.(node.name) ?? null;
+  if (suffering !== null) {
+    const retryInMs = Math.max(0, suffering.untilMs - context.nowMs);
+    return { kind: "interference", detail: suffering.detail, retryInMs };
+  }
   const failing = context.failing.get(node.name);
   if (failing !== undefined && failing.retryAtMs > context.nowMs)
     return {

@@ -16,6 +16,7 @@ const partByCondition = {
   owner: "owner",
   memory: "memory",
   pinned: "pinned",
+  interference: "interference",
   partition: "partition",
   noHook: "noHook",
   drained: "drained",

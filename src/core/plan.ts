@@ -120,6 +120,7 @@ function departure(
     case "noHook":
     case "unknownState":
     case "pinned":
+    case "interference":
       return { kind: "stop", ...about, reason };
   }
 }

@@ -111,6 +111,11 @@ export interface Store {
     endedAtMs: number,
   ): Promise<boolean>;
 
+  /** Before the folder is made; a second call for an invocation changes nothing. */
+  saveCheckpoint(invocation: InvocationId, path: string): Promise<void>;
+  forgetCheckpoint(invocation: InvocationId): Promise<void>;
+  loadCheckpoints(): Promise<readonly CheckpointRow[]>;
+
   saveExecutor(row: ExecutorRow): Promise<void>;
   loadExecutors(): Promise<readonly ExecutorRow[]>;
   setDrained(node: NodeName, by: string | null, atMs: number): Promise<void>;
@@ -140,6 +145,17 @@ export interface Store {
   bill(filter: { user?: string; fromMs?: number; toMs?: number }): Promise<readonly BillLine[]>;
   verifyLedger(): Promise<LedgerCheck>;
   close(): Promise<void>;
+}
+
+/** A folder that outlives attempts. */
+export interface CheckpointRow {
+  readonly invocation: InvocationId;
+  readonly owner: Identity;
+  readonly path: string;
+  /** Where it was used last. */
+  readonly node: NodeName | null;
+  /** null: its invocation is live. */
+  readonly endedAtMs: number | null;
 }
 
 /** Enough to know an executor again after a restart. */

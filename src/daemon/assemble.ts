@@ -7,12 +7,14 @@ import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import type { HolePolicy } from "../core/holes.js";
 import { expandHostList } from "../core/hostlist.js";
+import { InterferenceGuard } from "../core/interference.js";
 import type { Cluster, Launcher, Store } from "../core/ports.js";
 import { type Cargo, loadCargo } from "../launch/cargo.js";
 import { createLocalLauncher } from "../launch/local.js";
 import { createSshLauncher } from "../launch/ssh.js";
 import { createSlurmCluster } from "../slurm/cluster.js";
 import { Capacity } from "./capacity.js";
+import { Checkpoints } from "./checkpoints.js";
 import { Conditions } from "./conditions.js";
 import { Dispatcher } from "./dispatch.js";
 import { Drains } from "./drains.js";
@@ -40,6 +42,7 @@ export interface Parts {
   readonly live: LiveInvocations;
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
+  readonly checkpoints: Checkpoints;
   readonly recorder: Recorder;
   readonly learning: Learning;
   readonly executors: Executors;
@@ -85,12 +88,18 @@ export function assemble(
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
   const learning = new Learning(store, learningPolicyOf(config), log);
   const settler = new Settler(live, store, settlePolicyOf(config, learning), log);
-  const dispatcher = new Dispatcher(live, registry, store, settler, log, learning);
+  const checkpoints = new Checkpoints({
+    ...{ store, live, registry, log, policy: config.checkpoints },
+    nameOf: (id) => secrets.checkpointName(id),
+  });
+  const dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, learning);
   const recorder = new Recorder(store, log, config.poll.staleMs);
   const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
   recorder.on("holding", (node) => conditions.executorChanged(node));
   recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
-  const shared = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
+  const base = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
+  const guard = new InterferenceGuard(config.interference);
+  const shared = { ...base, checkpoints, guard, graceMs: config.functions.killWaitMs };
   // Those below know each other; they call each other only once everything is put together.
   const wakeCapacity = () => capacity.wake();
   const executors: Executors = new Executors({

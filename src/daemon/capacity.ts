@@ -6,6 +6,7 @@ import type { LargestNode } from "../core/admission.js";
 import { type HookPrograms, hookProblemOf } from "../core/assurance.js";
 import type { HoleContext, HolePolicy } from "../core/holes.js";
 import { jobsIncluded } from "../core/included.js";
+import type { InterferenceGuard } from "../core/interference.js";
 import { type PacePolicy, pauseMs } from "../core/pace.js";
 import { makePlan } from "../core/plan.js";
 import type { Cluster } from "../core/ports.js";
@@ -14,9 +15,11 @@ import type { ExecutorId, NodeName } from "../model/ids.js";
 import type { Plan, PlanStep } from "../model/plan.js";
 import type { Snapshot } from "../model/snapshot.js";
 import type { BudgetOrder } from "../wire/messages.js";
+import type { Checkpoints } from "./checkpoints.js";
 import type { Conditions } from "./conditions.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { Drains } from "./drains.js";
+import { foretell } from "./foretelling.js";
 import type { Launching } from "./launching.js";
 import type { Learning } from "./learning.js";
 import type { Recorder } from "./recorder.js";
@@ -36,6 +39,8 @@ export interface CapacityDependencies {
   readonly conditions: Conditions;
   readonly learning: Learning;
   readonly dispatcher: Dispatcher;
+  readonly checkpoints: Checkpoints;
+  readonly guard: InterferenceGuard;
   readonly drains: Drains;
   readonly programs: HookPrograms;
   readonly holePolicy: HolePolicy;
@@ -127,9 +132,11 @@ export class Capacity {
 
   /** What speaks for and against each node, beside the snapshot. */
   context(): HoleContext {
-    const { drains, programs, launching, learning } = this.with_;
+    const { drains, programs, launching, learning, guard } = this.with_;
+    const atMs = nowMs();
     return {
-      nowMs: nowMs(),
+      nowMs: atMs,
+      suffering: (node) => guard.suffering(node, atMs),
       drainedBy: (node) => drains.drainedBy(node),
       hookProblem: this.snapshot === null ? null : hookProblemOf(this.snapshot.facts, programs),
       failing: launching.failing,
@@ -196,8 +203,10 @@ export class Capacity {
   }
 
   private replan(): void {
-    const { registry, holePolicy, dispatcher, learning, conditions } = this.with_;
+    const { registry, holePolicy, dispatcher, learning, conditions, checkpoints } = this.with_;
     const snapshot = this.snapshot!;
+    const jobs = jobsByNode(snapshot);
+    this.with_.guard.keepOnly(new Set(jobs.keys()));
     this.plan = makePlan({
       snapshot,
       executors: registry.all(),
@@ -212,8 +221,9 @@ export class Capacity {
     for (const step of this.plan.steps) this.apply(step);
     conditions.planMade(this.plan);
     // A line that could not be read may be that of a job which still runs.
-    if (this.failures === 0 && snapshot.unreadable.length === 0)
-      this.forgetLostJobs(jobsByNode(snapshot));
+    if (this.failures === 0 && snapshot.unreadable.length === 0) this.forgetLostJobs(jobs);
+    for (const record of registry.all()) foretell(record);
+    checkpoints.sweep();
     dispatcher.kick();
   }
 

@@ -88,7 +88,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
   const stopAll = async (): Promise<void> => {
     await parts.capacity.stop();
-    await parts.executors.dismissAll("gleanerd stops");
+    await parts.drains.dismissAll("gleanerd stops");
     await stop();
   };
   return { stop, stopAll };

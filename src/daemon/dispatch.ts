@@ -9,6 +9,7 @@ import type { Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { Attempt } from "../model/invocation.js";
 import type { AttemptOrder } from "../wire/messages.js";
+import type { Checkpoints } from "./checkpoints.js";
 import type { Live, LiveInvocations } from "./live.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
@@ -30,6 +31,7 @@ export class Dispatcher {
     private readonly store: Store,
     private readonly settler: Settler,
     private readonly log: Logger,
+    private readonly checkpoints: Checkpoints,
     prediction?: Prediction,
   ) {
     this.policy = prediction === undefined ? placementPolicy : { ...placementPolicy, prediction };
@@ -79,6 +81,7 @@ export class Dispatcher {
       wallMs: null,
     };
     try {
+      await this.checkpoints.keep(live, record.node);
       await this.store.beginAttempt(attempt);
     } catch (cause) {
       // Nothing was recorded and nothing was sent: it waits again.
@@ -102,7 +105,7 @@ export class Dispatcher {
       return;
     }
     try {
-      record.line?.send({ type: "start", order: orderFor(live, record) });
+      record.line?.send({ type: "start", order: this.orderFor(live, record) });
     } catch (cause) {
       const reason = `its order could not be sent: ${messageOf(cause)}`;
       this.withdraw(record, lostFacts(id, attempt, reason, "FAILED"));
@@ -114,26 +117,36 @@ export class Dispatcher {
     record.attempts.delete(facts.invocation);
     void this.settler.settleSurely(facts).then(() => this.kick());
   }
-}
 
-function orderFor(live: Live, record: ExecutorRecord): AttemptOrder {
-  const { invocation, submission } = live;
-  const path = (pattern: string | null) =>
-    outputPath(pattern, invocation, record.node, submission.workingDirectory);
-  const stdoutPath = path(submission.stdoutPattern);
-  return {
-    invocation: invocation.id,
-    attempt: invocation.attempt,
-    uid: invocation.owner.uid,
-    gid: invocation.owner.gid,
-    user: invocation.owner.user,
-    cores: invocation.cores,
-    memoryMb: invocation.memoryMb,
-    timeLimitMs: invocation.timeLimitMs,
-    workingDirectory: submission.workingDirectory,
-    stdoutPath,
-    stderrPath: submission.stderrPattern === null ? stdoutPath : path(submission.stderrPattern),
-    environment: environmentFor(invocation, submission, invocation.attempt, record.node),
-    command: submission.command,
-  };
+  private orderFor(live: Live, record: ExecutorRecord): AttemptOrder {
+    const { invocation, submission } = live;
+    const path = (pattern: string | null) =>
+      outputPath(pattern, invocation, record.node, submission.workingDirectory);
+    const { attempt } = invocation;
+    const checkpointDirectory = this.checkpoints.pathFor(live);
+    const stdoutPath = path(submission.stdoutPattern);
+    return {
+      invocation: invocation.id,
+      attempt,
+      uid: invocation.owner.uid,
+      gid: invocation.owner.gid,
+      user: invocation.owner.user,
+      cores: invocation.cores,
+      memoryMb: invocation.memoryMb,
+      timeLimitMs: invocation.timeLimitMs,
+      workingDirectory: submission.workingDirectory,
+      stdoutPath,
+      stderrPath: submission.stderrPattern === null ? stdoutPath : path(submission.stderrPattern),
+      environment: environmentFor(
+        invocation,
+        submission,
+        attempt,
+        record.node,
+        checkpointDirectory,
+      ),
+      command: submission.command,
+      notice: submission.notice ?? null,
+      checkpointDirectory,
+    };
+  }
 }

@@ -16,6 +16,8 @@ export interface DrainsDependencies {
   readonly knownNodes: () => readonly NodeName[];
   /** Slurm's own host list syntax; throws BAD_REQUEST. */
   readonly expandHostList: (text: string) => readonly string[];
+  /** From a notice to the kill, for functions that asked for one. */
+  readonly graceMs: number;
   readonly wakeCapacity: () => void;
 }
 
@@ -47,7 +49,8 @@ export class Drains {
     for (const record of this.with_.registry.all()) {
       if (this.drainedBy(record.node) === null) continue;
       if (record.state === "starting" || record.state === "ready") record.become("draining");
-      record.line?.send({ type: now ? "stop" : "drain", reason });
+      const { graceMs } = this.with_;
+      record.line?.send(now ? { type: "stop", reason, graceMs } : { type: "drain", reason });
     }
     this.with_.wakeCapacity();
     return { nodes: nodes.map(shown), problems };
@@ -72,6 +75,14 @@ export class Drains {
     }
     this.with_.wakeCapacity();
     return { nodes: nodes.map(shown), problems };
+  }
+
+  /** Stops every executor; resolves when all are gone, or given up. No job waits, so functions get the time they asked for. */
+  async dismissAll(reason: string): Promise<void> {
+    const { registry, graceMs } = this.with_;
+    const records = registry.all();
+    for (const record of records) record.line?.send({ type: "stop", reason, graceMs });
+    await Promise.all(records.map((record) => record.whenGone));
   }
 
   private resolve(texts: readonly string[]): { nodes: NodeName[]; problems: string[] } {

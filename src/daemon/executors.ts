@@ -2,17 +2,20 @@
 
 import type { Logger } from "pino";
 import { clearTimeout, nowMs, pause, setTimeout, type Timer } from "../clock.js";
+import type { InterferenceGuard } from "../core/interference.js";
 import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
 import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../wire/messages.js";
+import type { Checkpoints } from "./checkpoints.js";
 import type { Dispatcher } from "./dispatch.js";
 import { noteHookKilled, noteJobBegan, noteJobEnded } from "./hook-reports.js";
 import type { LiveInvocations } from "./live.js";
 import type { Recorder } from "./recorder.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
+import { noteSuffering } from "./suffering.js";
 
 /** A connection ends an instant before its process does. */
 const firstProbeMs = 50;
@@ -25,6 +28,8 @@ export interface ExecutorsDependencies {
   readonly store: Store;
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
+  readonly checkpoints: Checkpoints;
+  readonly guard: InterferenceGuard;
   readonly recorder: Recorder;
   readonly launcher: Launcher;
   readonly log: Logger;
@@ -61,13 +66,6 @@ export class Executors {
   /** A restarted daemon waits for an executor it knew. */
   expectBack(record: ExecutorRecord): void {
     void this.afterSilence(record);
-  }
-
-  /** Stops every executor; resolves when all are gone, or given up. */
-  async dismissAll(reason: string): Promise<void> {
-    const records = this.with_.registry.all();
-    for (const record of records) record.line?.send({ type: "stop", reason });
-    await Promise.all(records.map((record) => record.whenGone));
   }
 
   /** An executor has proved who it is. Unknown ones are refused: their node may have another by now. */
@@ -114,6 +112,12 @@ export class Executors {
         break;
       case "hookKilled":
         noteHookKilled(record, message, this.with_.recorder);
+        break;
+      case "pressure":
+        noteSuffering(record, message.report, this.with_);
+        break;
+      case "checkpointRemoved":
+        this.with_.checkpoints.removed(message.invocation, message.problem);
         break;
       case "leaving":
         void this.gone(record, message.reason);

@@ -105,6 +105,7 @@ export class Launching {
       totalCores: node.cores,
       killWaitMs: config.functions.killWaitMs,
       orphanMs: config.executor.orphanMs,
+      pressure: config.interference,
     };
   }
 }

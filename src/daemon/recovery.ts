@@ -22,6 +22,7 @@ export async function goOn(parts: Parts, store: Store): Promise<void> {
   await parts.learning.load();
   const expect = (record: ExecutorRecord) => parts.executors.expectBack(record);
   await recover({ ...parts, store, expect });
+  await parts.checkpoints.load();
 }
 
 /** Resolves when everything that was accepted is live again. */

@@ -39,6 +39,8 @@ export class ExecutorRecord implements Executor {
   containment: string | null = null;
   /** What placement goes by; from the last plan. */
   hole: HoleOutlook = unknownHole;
+  /** The end of the hole as the executor was told it, null for none; undefined: what it knows was told by a daemon before us. */
+  toldEndAtMs: number | null | undefined;
   readonly attempts = new Map<InvocationId, HeldAttempt>();
   readonly whenGone: Promise<void>;
   private resolveGone: () => void = () => {};

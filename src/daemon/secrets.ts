@@ -3,7 +3,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { chmodSync, linkSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { GleanerError } from "../model/errors.js";
-import type { ExecutorId } from "../model/ids.js";
+import type { ExecutorId, InvocationId } from "../model/ids.js";
 import type { Identity } from "../model/invocation.js";
 
 const keyBytes = 32;
@@ -32,6 +32,11 @@ export class Secrets {
   /** What an executor and the daemon prove to each other; hex. Derived, so a restarted daemon knows it again. */
   ofExecutor(id: ExecutorId): string {
     return this.mac(`executor|${id}`).toString("hex");
+  }
+
+  /** A folder's name that nobody can put something else under before it is made. */
+  checkpointName(id: InvocationId): string {
+    return `.gleaner-checkpoint-${id}-${this.mac(`checkpoint|${id}`).toString("hex").slice(0, 16)}`;
   }
 
   /** A bearer token for an identity, good until `expiresAtMs`. */

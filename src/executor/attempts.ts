@@ -1,28 +1,17 @@
 // The attempts that run on this node: started once each, limited in time, ended for a reason, gone when their processes are.
 
-import {
-  clearTimeout,
-  machineMonotonicNs,
-  monotonicMs,
-  pause,
-  setTimeout,
-  standStill,
-  type Timer,
-} from "../clock.js";
+import { clearTimeout, machineMonotonicNs, monotonicMs, setTimeout, type Timer } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import { fits, nothing, type Resources, subtract } from "../model/resources.js";
 import type { AttemptKey, AttemptOrder } from "../wire/messages.js";
 import type { AttemptGroup, Containment } from "./containment.js";
+import { emptyPollMs, freed } from "./freeing.js";
+import { AttemptNotices, type Foreseen } from "./notices.js";
 import { type Ending, type Outcome, outcomeOf } from "./outcome.js";
 import { type SpawnEnd, type SpawnHandle, spawnAttempt } from "./runtimes/exec.js";
 import type { Held } from "./victims.js";
+import { withinMs } from "./within.js";
 
-/** A killed group is looked at this often until it is empty. More often would take time from those that are dying. */
-const emptyPollMs = 2;
-/** After a kill of all at once: a sleeping process is gone by then, one without quota left is not. */
-const lateMs = 15;
-/** How long the dying have the executor's own time, too: their supervisors' reports are not read before. */
-const stillMs = 25;
 /** A group is removed a little later: an eviction does not wait for that, and the kernel may be busy with it. */
 const removeMs = 50;
 
@@ -51,6 +40,7 @@ class Attempt implements Running {
   ending: Ending | null = null;
   /** The time limit, then the wait from SIGTERM to SIGKILL. */
   timer: Timer | undefined;
+  readonly notices: AttemptNotices;
   /** Resolves when its report is there. */
   readonly gone: Promise<Ended>;
   isGone = false;
@@ -63,6 +53,7 @@ class Attempt implements Running {
     this.key = { invocation: order.invocation, attempt: order.attempt };
     this.cores = order.cores;
     this.memoryMb = order.memoryMb;
+    this.notices = new AttemptNotices(order.notice, order.timeLimitMs, () => this.handle!.notify());
     this.gone = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -80,6 +71,7 @@ class Attempt implements Running {
 
   finish(outcome: Outcome): void {
     clearTimeout(this.timer);
+    this.notices.close();
     this.isGone = true;
     this.#settle({ key: this.key, cores: this.cores, outcome });
   }
@@ -101,6 +93,7 @@ export interface Eviction {
 export class Attempts {
   readonly #attempts = new Map<string, Attempt>();
   #evictions = 0;
+  #foreseen: Foreseen | null = null;
 
   constructor(
     private readonly containment: Containment,
@@ -162,6 +155,32 @@ export class Attempts {
     if (attempt) this.#terminate(attempt, "CANCELLED", "it was cancelled");
   }
 
+  /** The node is expected to be needed in so many milliseconds; null: that is off. */
+  foresee(inMs: number | null, reason: string): void {
+    this.#foreseen = inMs === null ? null : { atMs: monotonicMs() + inMs, reason };
+    for (const { notices } of this.#attempts.values()) notices.foresee(this.#foreseen);
+  }
+
+  /** Tells those that asked to be told that they have to go. Resolves when they are gone, which only they decide. */
+  async ask(reason: string): Promise<void> {
+    const told = [...this.#attempts.values()].filter(
+      (attempt) => !attempt.isEnding && attempt.notices.evict(reason),
+    );
+    await Promise.all(told.map(({ gone }) => gone));
+  }
+
+  /** Asks, kills those that could not be asked, and resolves after `graceMs` at the latest. */
+  async part(reason: string, graceMs: number): Promise<void> {
+    const left = this.ask(reason);
+    const all = [...this.#attempts.values()];
+    const untold = all.filter(({ notices }) => notices.given === null);
+    this.evict(
+      untold.map(({ key }) => key),
+      reason,
+    );
+    await withinMs(graceMs, left);
+  }
+
   /** SIGKILL at once to all of them. */
   evict(keys: readonly AttemptKey[], reason: string): Eviction {
     const attempts = keys
@@ -177,7 +196,9 @@ export class Attempts {
     for (const attempt of attempts) if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
     const isEmpty = () => atOnce && this.containment.isEmpty();
     return {
-      freed: freed(attempts, isEmpty).finally(() => this.#hurry(-1)),
+      freed: freed(attempts, isEmpty, () => this.containment.hurry(true)).finally(() =>
+        this.#hurry(-1),
+      ),
       ended: Promise.all(attempts.map(({ gone }) => gone)),
     };
   }
@@ -190,7 +211,9 @@ export class Attempts {
   #onStarted(attempt: Attempt): void {
     attempt.isStarted = true;
     this.events.onStarted(attempt.key);
-    if (!attempt.isEnding) this.#limitTime(attempt);
+    if (attempt.isEnding) return;
+    this.#limitTime(attempt);
+    attempt.notices.started(this.#foreseen);
   }
 
   /** From the order, since a command may hang before it runs (a FIFO as its output); anew when it has started. */
@@ -237,7 +260,7 @@ export class Attempts {
       }
     }
     this.#attempts.delete(keyText(attempt.key));
-    const outcome = outcomeOf(end, attempt.ending);
+    const outcome = outcomeOf(end, attempt.ending, attempt.notices.given);
     attempt.finish(outcome);
     this.events.onEnded(attempt.key, outcome);
     this.#removeLater(attempt.group);
@@ -249,25 +272,4 @@ export class Attempts {
     }, removeMs);
     timer.unref();
   }
-}
-
-/** What was killed stays free, so each is waited for in turn. One that takes long may have used up its quota: each is killed alone, too. */
-async function freed(attempts: readonly Attempt[], areAllGone: () => boolean): Promise<void> {
-  const startedMs = monotonicMs();
-  let isLate = false;
-  const pressOn = () => {
-    if (isLate || monotonicMs() - startedMs < lateMs) return;
-    isLate = true;
-    for (const each of attempts) if (!each.isFree) each.handle!.kill();
-  };
-  // Standing still instead of serving others: a node's functions die together, and whoever read the report of one would
-  // take the processor from the next. What has not started is waited for below, for it has to be heard.
-  const started = attempts.filter((each) => each.isStarted);
-  const areDying = () => !areAllGone() && started.some((each) => !each.isFree);
-  while (monotonicMs() - startedMs < stillMs && areDying() && standStill(emptyPollMs)) pressOn();
-  for (const attempt of attempts)
-    while (!attempt.isFree) {
-      await pause(emptyPollMs);
-      pressOn();
-    }
 }

@@ -8,10 +8,15 @@ const mount = "/sys/fs/cgroup";
 /** The kernel's default period, in microseconds; a quota of one period is one core. */
 const periodUs = 100_000;
 const bytesPerMb = 1024 * 1024;
-/** The kernel's own weight of a group, and sixteen times as much: enough to go first, too little to shut the executor out. */
+/**
+ * Functions have the least weight that the kernel knows: whatever else wants the processor goes first. While they die they have
+ * sixteen times the usual: enough to go first, too little to shut the executor out. In version 2 the executor is below the same
+ * groups, but for `work`, so those have the kernel's own weight meanwhile.
+ */
 const weights = {
+  version1: { file: "cpu.shares", usual: 2, urgent: 16_384 },
   version2: { file: "cpu.weight", usual: 100, urgent: 1_600 },
-  version1: { file: "cpu.shares", usual: 1_024, urgent: 16_384 },
+  version2Work: { file: "cpu.weight", usual: 1, urgent: 1_600 },
 } as const;
 
 export interface Limits {
@@ -33,7 +38,7 @@ export interface Tree {
   make(path: string): void;
   limit(path: string, limits: Limits): void;
   liftCores(path: string): void;
-  /** Puts a group before all others that want the processor, or back to its usual place; "" is the node's own. */
+  /** Puts a group before all others that want the processor, or back to its place behind them; "" is the node's own. */
   hurry(path: string, isUrgent: boolean): void;
 }
 
@@ -98,7 +103,8 @@ function unifiedTree(root: string, group: string, controllers: readonly string[]
       if (controllers.length > 0) setterIn(join(nodeGroup, path))("cpu.max", `max ${periodUs}`);
     },
     hurry: (path, isUrgent) => {
-      if (controllers.length > 0) weigh(join(nodeGroup, path), weights.version2, isUrgent);
+      const weight = path === "work" ? weights.version2Work : weights.version2;
+      if (controllers.length > 0) weigh(join(nodeGroup, path), weight, isUrgent);
     },
   };
 }

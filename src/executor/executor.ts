@@ -1,16 +1,9 @@
 // The executor itself: holds the budget, gives way to Slurm's jobs, runs what the daemon orders, and leaves.
 
 import { hostname } from "node:os";
-import {
-  clearTimeout,
-  machineMonotonicNs,
-  nowMs,
-  setImmediate,
-  setTimeout,
-  type Timer,
-} from "../clock.js";
+import { machineMonotonicNs, nowMs, setImmediate } from "../clock.js";
 import { messageOf } from "../model/errors.js";
-import type { JobId } from "../model/ids.js";
+import type { InvocationId, JobId } from "../model/ids.js";
 import { nothing, type Resources } from "../model/resources.js";
 import type {
   AttemptKey,
@@ -22,14 +15,16 @@ import type {
 } from "../wire/messages.js";
 import { type AttemptEvents, Attempts, type Ended } from "./attempts.js";
 import { effectiveBudget, type JobOnNode, type JobShare, lesser } from "./budget.js";
+import { CheckpointRemover } from "./checkpoints.js";
 import type { Containment } from "./containment.js";
 import type { BeginLine, HookHandlers } from "./hook-socket.js";
 import type { Log } from "./log.js";
 import type { NodeFolder } from "./node-folder.js";
 import { Outbox } from "./outbox.js";
-import type { Outcome } from "./outcome.js";
+import { notStarted, type Outcome } from "./outcome.js";
 import { spawnAttempt } from "./runtimes/exec.js";
 import { chooseVictims } from "./victims.js";
+import { withinMs } from "./within.js";
 
 /** Killed processes are gone in milliseconds; one that hangs in the kernel keeps nobody here longer. */
 const leaveKillMs = 5_000;
@@ -39,6 +34,7 @@ const leaveReportMs = 2_000;
 export class Executor implements HookHandlers {
   readonly outbox = new Outbox();
   readonly #attempts: Attempts;
+  readonly #remover: CheckpointRemover;
   readonly #jobs = new Map<JobId, JobOnNode>();
   #sequence = 0;
   #order: BudgetOrder;
@@ -65,6 +61,9 @@ export class Executor implements HookHandlers {
     };
     const { spawnProgram, killWaitMs } = spec;
     this.#attempts = new Attempts(containment, spawnProgram, killWaitMs, events, spawn);
+    const removed = (invocation: InvocationId, problem: string | null) =>
+      this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
+    this.#remover = new CheckpointRemover(containment, spawnProgram, removed, spawn);
   }
 
   /** Jobs that were on the node before: to be called when the hook's socket listens, so that none falls between. */
@@ -80,6 +79,11 @@ export class Executor implements HookHandlers {
       const beforeMs = Math.max(0, Math.round(nowMs() - atWallMs));
       this.outbox.event((agoMs) => ({ type: "hookKilled", job, tookMs, agoMs: agoMs + beforeMs }));
     }
+  }
+
+  /** The jobs beside which functions run: none of them while nothing runs. */
+  get jobsBesideWork(): Iterable<JobId> {
+    return this.#attempts.running.length === 0 ? [] : this.#jobs.keys();
   }
 
   /** What the probe found: with a working hook the budget comes into force. */
@@ -127,8 +131,15 @@ export class Executor implements HookHandlers {
       case "drain":
         this.#drain(message.reason);
         break;
+      case "foresee":
+        this.#attempts.foresee(message.inMs, message.reason);
+        break;
+      case "removeCheckpoint":
+        // Without a core that is ours nothing may run; the daemon asks again.
+        if (this.#mode !== "leaving" && this.#budget.cores > 0) this.#remover.remove(message.order);
+        break;
       case "stop":
-        void this.leave(message.reason);
+        void this.leave(message.reason, message.graceMs);
     }
   }
 
@@ -140,7 +151,9 @@ export class Executor implements HookHandlers {
     this.#budget = lesser(this.#budget, known);
     const victims = this.#chooseVictims();
     const eviction = this.#attempts.evict(victims, `Slurm's job ${job} was given its resources`);
-    await eviction.freed;
+    // Before the first report of their ends: the daemon would fill their places again.
+    if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.#budget });
+    await Promise.all([eviction.freed, this.#remover.stop()]);
     const tookMs = msSince(line.startNs);
     this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.#budget });
     void eviction.ended.then((ended) => this.#tellBegan(line, sequence, tookMs, ended));
@@ -174,13 +187,18 @@ export class Executor implements HookHandlers {
     this.outbox.event((agoMs) => ({ type: "jobEnded", sequence, job, agoMs }));
   }
 
-  /** Kills what runs, lets the reports be recorded, and is gone. A second call changes nothing. */
-  async leave(reason: string): Promise<void> {
+  /**
+   * Kills what runs, lets the reports be recorded, and is gone. What asked for a notice gets it and `graceMs` to leave: for
+   * departures that no job waits for. A second call changes nothing.
+   */
+  async leave(reason: string, graceMs = 0): Promise<void> {
     if (this.#mode === "leaving") return;
     this.#mode = "leaving";
     this.log("leaving", { reason });
+    if (graceMs > 0) await this.#attempts.part(reason, graceMs);
     const keys = this.#attempts.running.map(({ key }) => key);
-    await withinMs(leaveKillMs, this.#attempts.evict(keys, reason).ended);
+    const evicted = this.#attempts.evict(keys, reason).ended;
+    await withinMs(leaveKillMs, Promise.all([evicted, this.#remover.stop()]));
     await this.outbox.emptied(leaveReportMs);
     this.outbox.sayNow({ type: "leaving", reason });
     this.gone(reason);
@@ -241,7 +259,7 @@ export class Executor implements HookHandlers {
     if (this.#attempts.has(key) || this.outbox.repeat(key)) return;
     const refusal = this.#refusal(order);
     if (refusal === null) this.#attempts.start(order);
-    else this.#onEnded(key, { ...neverStarted, reason: refusal });
+    else this.#onEnded(key, notStarted("EVICTED", refusal));
   }
 
   /** A plan may be stale: an order that has no room here goes back to the queue. */
@@ -261,6 +279,7 @@ export class Executor implements HookHandlers {
     if (this.#mode !== "serving") return;
     this.#mode = "draining";
     this.#drainReason = reason;
+    void this.#attempts.ask(reason);
     this.#leaveIfDrained();
   }
 
@@ -277,23 +296,3 @@ export class Executor implements HookHandlers {
 /** Milliseconds since a moment of CLOCK_MONOTONIC that the hook named; a hook's clock ahead of ours counts as now. */
 const msSince = (startNs: bigint): number =>
   Math.max(0, Math.ceil(Number(machineMonotonicNs() - startNs) / 1e6));
-
-const neverStarted = {
-  end: "EVICTED",
-  exitCode: null,
-  signal: null,
-  wallMs: 0,
-  cpuMs: 0,
-  maxRssMb: 0,
-} as const;
-
-async function withinMs(limitMs: number, done: Promise<unknown>): Promise<void> {
-  let late: Timer | undefined;
-  await Promise.race([
-    done,
-    new Promise<void>((resolve) => {
-      late = setTimeout(resolve, limitMs);
-    }),
-  ]);
-  clearTimeout(late);
-}

@@ -2,16 +2,18 @@
 
 import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
+import { dirname, join } from "node:path";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { checkLaunchSpec } from "../wire/checks.js";
 import type { LaunchSpec } from "../wire/messages.js";
-import { openContainment } from "./containment.js";
+import { type Containment, openContainment } from "./containment.js";
 import { Executor } from "./executor.js";
 import { probeHook } from "./hook-probe.js";
 import { serveHook } from "./hook-socket.js";
 import { openLog } from "./log.js";
 import { NodeFolder } from "./node-folder.js";
 import { findPlugin } from "./plugin-probe.js";
+import { watchPressure } from "./pressure.js";
 import { Session } from "./session.js";
 
 /** Holds the ids of all jobs of a node with room to spare. */
@@ -48,7 +50,7 @@ async function hookProblemHere({ plugin, hookProgram, node, executor }: LaunchSp
   return await probeHook(hookProgram, [plugin.file, ...found.options], node, executor);
 }
 
-/** Functions that fill the processor must not delay the answer to the hook; theirs stays 0 (see runtimes/exec.ts). */
+/** Whatever fills the processor must not delay the answer to the hook. */
 function takePrecedence(): void {
   for (const step of [
     () => setPriority(ownNice),
@@ -60,6 +62,16 @@ function takePrecedence(): void {
     } catch {
       // Not root, or no such groups: then it is as quick as it is.
     }
+}
+
+/** Batch jobs that suffer beside functions are told of. */
+function guard({ pressure, node }: LaunchSpec, { killFile }: Containment, executor: Executor) {
+  if (pressure === null) return;
+  const ownGroup = killFile === null ? null : join(dirname(killFile), "work");
+  const jobs = () => executor.jobsBesideWork;
+  watchPressure(pressure, node, ownGroup, jobs, (report) =>
+    executor.outbox.sayNow({ type: "pressure", report }),
+  );
 }
 
 async function run(spec: LaunchSpec): Promise<void> {
@@ -93,7 +105,8 @@ async function run(spec: LaunchSpec): Promise<void> {
         executor.outbox.detach();
         log("daemonLost", { why });
       },
-      onOrphaned: () => void executor.leave(`there was no daemon for ${spec.orphanMs} ms`),
+      onOrphaned: () =>
+        void executor.leave(`there was no daemon for ${spec.orphanMs} ms`, spec.killWaitMs),
     },
   );
   const leave = async (reason: string): Promise<void> => {
@@ -111,6 +124,7 @@ async function run(spec: LaunchSpec): Promise<void> {
 
   executor.setHookProblem(await hookProblemHere(spec));
   session.start();
+  guard(spec, containment, executor);
   log("started", { containment: containment.kind });
 }
 

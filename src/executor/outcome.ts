@@ -2,6 +2,7 @@
 
 import type { AttemptEnd } from "../model/invocation.js";
 import type { AttemptReport } from "../wire/messages.js";
+import type { GivenNotice } from "./notices.js";
 import type { SpawnEnd } from "./runtimes/exec.js";
 
 /** Why we ended an attempt, and when the first signal went out. */
@@ -13,19 +14,31 @@ export interface Ending {
 
 export type Outcome = Omit<AttemptReport, "invocation" | "attempt" | "agoMs">;
 
-const unmeasured = { exitCode: null, signal: null, wallMs: 0, cpuMs: 0, maxRssMb: 0 };
+/** The outcome of an attempt whose command never ran, or of which nothing is known. */
+export const notStarted = (end: AttemptEnd, reason: string): Outcome => ({
+  end,
+  reason,
+  exitCode: null,
+  signal: null,
+  wallMs: 0,
+  cpuMs: 0,
+  maxRssMb: 0,
+});
 
 /** A command that ended before our signal went out has its own end: what the process did decides. */
-export function outcomeOf(end: SpawnEnd, ending: Ending | null): Outcome {
+export function outcomeOf(
+  end: SpawnEnd,
+  ending: Ending | null,
+  notice: GivenNotice | null = null,
+): Outcome {
   switch (end.kind) {
     case "failed":
-      if (ending !== null) return { ...unmeasured, end: ending.end, reason: ending.reason };
-      return { ...unmeasured, end: "FAILED", reason: end.message };
+      return notStarted(ending?.end ?? "FAILED", ending?.reason ?? end.message);
     case "vanished":
-      if (ending !== null) return { ...unmeasured, end: ending.end, reason: ending.reason };
-      return { ...unmeasured, end: "LOST", reason: end.message };
+      return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
     case "ended": {
-      const decided = ending !== null && end.endNs >= ending.atNs ? ending : ownEnd(end);
+      const isOurs = ending !== null && end.endNs >= ending.atNs;
+      const decided = isOurs ? ending : (endAfter(notice, end) ?? ownEnd(end));
       return {
         end: decided.end,
         reason: decided.reason,
@@ -37,6 +50,22 @@ export function outcomeOf(end: SpawnEnd, ending: Ending | null): Outcome {
       };
     }
   }
+}
+
+/**
+ * What an end after a notice means; null: what it would without. Told of an eviction, a command that leaves has its work
+ * still to do, unless it exits with 0. Told of its time limit, one that dies of the signal ran out of time.
+ */
+function endAfter(
+  notice: GivenNotice | null,
+  end: Extract<SpawnEnd, { kind: "ended" }>,
+): { end: AttemptEnd; reason: string } | null {
+  if (notice === null || end.endNs < notice.atNs) return null;
+  if (end.oomKills > 0 || end.brokenProcessLimit !== null) return null;
+  if (notice.cause === "timeLimit")
+    return end.signal === notice.signal ? { end: "TIMEOUT", reason: notice.reason } : null;
+  const isDone = end.signal === 0 && end.exitCode === 0;
+  return isDone ? null : { end: "EVICTED", reason: `it left when it was told: ${notice.reason}` };
 }
 
 function ownEnd(end: Extract<SpawnEnd, { kind: "ended" }>): {

@@ -28,6 +28,7 @@ export type UnusableReason =
   | { readonly kind: "drained"; readonly by: string }
   | { readonly kind: "stale"; readonly ageMs: number }
   | { readonly kind: "tooShort"; readonly endsInMs: number }
+  | { readonly kind: "interference"; readonly detail: string; readonly retryInMs: number }
   | { readonly kind: "launchFailing"; readonly detail: string; readonly retryInMs: number };
 
 export interface UnusableNode {

@@ -32,6 +32,7 @@ export const idleParts = [
   "vacated",
   "memory",
   "pinned",
+  "interference",
   "state",
   "unknownState",
   "owner",

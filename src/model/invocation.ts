@@ -42,6 +42,15 @@ export type AttemptState = "RUNNING" | AttemptEnd;
 
 export const isBilled = (end: AttemptEnd): boolean => end !== "EVICTED" && end !== "LOST";
 
+/** The signal that a function asked for before it has to go. */
+export interface Notice {
+  readonly signal: number;
+  /** How long before, where that can be foreseen. */
+  readonly leadMs: number;
+  /** To the command's own process alone, not to those it started. */
+  readonly mainOnly: boolean;
+}
+
 /** What a user asks for; checked once at the door (core/admission), then trusted. */
 export interface Submission {
   readonly name: string;
@@ -58,6 +67,10 @@ export interface Submission {
   readonly environment: Readonly<Record<string, string>>;
   /** Task numbers of an array; null: no array. */
   readonly arrayTasks: readonly number[] | null;
+  /** Left out: SIGKILL is the first it hears of an eviction. */
+  readonly notice?: Notice | null;
+  /** Whether it gets a folder that outlives its attempts; left out: no. */
+  readonly checkpoint?: boolean;
 }
 
 /** A script starts with `#!`; an argv is run as it is. Neither passes a shell of ours. */

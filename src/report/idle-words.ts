@@ -43,6 +43,10 @@ export const idleWords: Readonly<Record<IdlePart, Words>> = {
   vacated: missed("vacated early", "Given up just before a planned start."),
   memory: missed("memory", "Cores without enough free memory beside them."),
   pinned: missed("jobs pinned", "Which cores the jobs there are bound to is not known."),
+  interference: missed(
+    "job suffered",
+    "A batch job there suffered beside functions: executors stay away for a while.",
+  ),
   state: missed("unusable state", "Slurm shows a state in which the node may not be used."),
   unknownState: missed("unknown state", "Slurm shows a state that Gleaner does not know."),
   owner: missed("exclusive to a user", "Slurm keeps the node for one user (--exclusive=user)."),

@@ -22,7 +22,13 @@ import type { ErrorCode } from "../model/errors.js";
 import type { ExecutorState, Placement } from "../model/executor.js";
 import type { Hole, UnusableNode } from "../model/hole.js";
 import type { UnusedCores } from "../model/idle.js";
-import type { Attempt, Invocation, InvocationState, Submission } from "../model/invocation.js";
+import type {
+  Attempt,
+  Invocation,
+  InvocationState,
+  Notice,
+  Submission,
+} from "../model/invocation.js";
 import type { Resources } from "../model/resources.js";
 
 /** What the munge credential's payload must be, so that a credential made for another service is of no use here. */
@@ -70,14 +76,18 @@ export interface TokenAnswer {
   readonly operator: boolean;
 }
 
+/** `leadMs` null: the daemon's default. */
+export type AskedNotice = Omit<Notice, "leadMs"> & { readonly leadMs: number | null };
+
 export interface SubmitRequest {
   /** A UUID of the client's: a request sent again is recorded once. */
   readonly requestId: string;
   /** Where cores, memory or limit are null the site's defaults are taken. */
-  readonly submission: Omit<Submission, "memoryMb" | "timeLimitMs"> & {
+  readonly submission: Omit<Submission, "memoryMb" | "timeLimitMs" | "notice"> & {
     readonly memoryMb: number | null;
     readonly memoryPerCoreMb: number | null;
     readonly timeLimitMs: number | null;
+    readonly notice?: AskedNotice | null | undefined;
   };
 }
 export interface SubmitAnswer {

@@ -1,13 +1,15 @@
 // The shapes of messages.ts as checks: what a peer sent is believed only after these.
 
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
-import type { AttemptEnd } from "../model/invocation.js";
+import type { AttemptEnd, Notice } from "../model/invocation.js";
+import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
 import type {
   AttemptKey,
   AttemptOrder,
   AttemptReport,
   BudgetOrder,
+  CheckpointOrder,
   DaemonMessage,
   ExecutorMessage,
   LaunchSpec,
@@ -19,6 +21,7 @@ import {
   list,
   object,
   oneOf,
+  optional,
   orNull,
   pattern,
   record,
@@ -32,6 +35,8 @@ const maxCores = 65_536;
 const maxGpus = 64;
 const maxAttempts = 65_536;
 const maxJobs = 65_536;
+/** Patterns of paths where Slurm's cgroups may be. */
+const maxJobGroups = 16;
 /** A reason is one sentence. */
 const maxReasonLength = 1_000;
 /** PATH_MAX. */
@@ -106,6 +111,35 @@ const order = object<AttemptOrder>({
   stderrPath: text(maxPathLength),
   environment: record(word, maxWords),
   command,
+  notice: orNull(
+    object<Notice>({ signal: integer(1, 64), leadMs: integer(0, maxTimerMs), mainOnly: truth }),
+  ),
+  checkpointDirectory: orNull(path),
+});
+
+const checkpoint = object<CheckpointOrder>({
+  invocation: keyFields.invocation,
+  uid: integer(0, maxId),
+  gid: integer(0, maxId),
+  user: text(256),
+  path,
+});
+
+const percent = integer(0, 100);
+const pressure = object<PressureReport>({
+  job: orNull(job),
+  resource: oneOf("cpu", "memory"),
+  percent,
+  limitPercent: percent,
+  intervalMs: integer(1, maxTimerMs),
+});
+const pressureLimits = object<PressureLimits>({
+  jobCpuPercent: orNull(percent),
+  jobMemoryPercent: orNull(percent),
+  nodeCpuPercent: orNull(percent),
+  nodeMemoryPercent: orNull(percent),
+  intervalMs: integer(1, maxTimerMs),
+  jobGroups: list(path, maxJobGroups),
 });
 
 const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", {
@@ -141,6 +175,12 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     tookMs: milliseconds,
     agoMs: milliseconds,
   }),
+  checkpointRemoved: object({
+    type: type("checkpointRemoved"),
+    invocation: keyFields.invocation,
+    problem: orNull(sentence),
+  }),
+  pressure: object({ type: type("pressure"), report: pressure }),
   beat: object({ type: type("beat") }),
   leaving: object({ type: type("leaving"), reason: sentence }),
 });
@@ -152,7 +192,17 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   recorded: object({ type: type("recorded"), key }),
   forgetJobs: object({ type: type("forgetJobs"), jobs: list(job, maxJobs) }),
   drain: object({ type: type("drain"), reason: sentence }),
-  stop: object({ type: type("stop"), reason: sentence }),
+  stop: object({
+    type: type("stop"),
+    reason: sentence,
+    graceMs: optional(integer(0, maxTimerMs)),
+  }),
+  foresee: object({
+    type: type("foresee"),
+    inMs: orNull(integer(0, maxTimerMs)),
+    reason: sentence,
+  }),
+  removeCheckpoint: object({ type: type("removeCheckpoint"), order: checkpoint }),
   beat: object({ type: type("beat") }),
 });
 
@@ -175,6 +225,7 @@ const launchSpec = object<LaunchSpec>({
   totalCores: integer(1, maxCores),
   killWaitMs: integer(0, maxTimerMs),
   orphanMs: integer(1, maxTimerMs),
+  pressure: orNull(pressureLimits),
 });
 
 /** Each throws a GleanerError of code PROTOCOL that names the field. */

@@ -1,7 +1,8 @@
 // What daemon and executor say to each other, and the limits on it. Framing and handshake are in connection.ts.
 
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
-import type { AttemptEnd } from "../model/invocation.js";
+import type { AttemptEnd, Notice } from "../model/invocation.js";
+import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
 
 /** Raised when an older peer could misread a newer one; the handshake refuses another version. */
@@ -32,6 +33,19 @@ export interface AttemptOrder extends AttemptKey {
   readonly command:
     | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }
     | { readonly kind: "argv"; readonly argv: readonly string[] };
+  /** null: it asked for none. */
+  readonly notice: Notice | null;
+  /** Made as the user when it is missing, and left when the attempt ends; null: it asked for none. */
+  readonly checkpointDirectory: string | null;
+}
+
+/** A folder of an invocation that has ended; removed as its owner. */
+export interface CheckpointOrder {
+  readonly invocation: InvocationId;
+  readonly uid: number;
+  readonly gid: number;
+  readonly user: string;
+  readonly path: string;
 }
 
 /** How an attempt ended on its node. Times are whole milliseconds of the node's monotonic clock. */
@@ -68,8 +82,14 @@ export type DaemonMessage =
   | { readonly type: "forgetJobs"; readonly jobs: readonly JobId[] }
   /** Take no new work, finish the old, then leave. */
   | { readonly type: "drain"; readonly reason: string }
-  /** Kill the workers and leave now; their attempts end EVICTED. */
-  | { readonly type: "stop"; readonly reason: string }
+  /**
+   * Kill the workers and leave now; their attempts end EVICTED. With `graceMs` those that asked for a notice get it, and so
+   * long at most: where no job waits.
+   */
+  | { readonly type: "stop"; readonly reason: string; readonly graceMs?: number | undefined }
+  /** When the node is expected to be needed; null: that is off. Who asked for a notice gets it in time. */
+  | { readonly type: "foresee"; readonly inMs: number | null; readonly reason: string }
+  | { readonly type: "removeCheckpoint"; readonly order: CheckpointOrder }
   /** Both sides beat (connection.ts does it), so that each notices when the other's machine is gone. */
   | { readonly type: "beat" };
 
@@ -118,6 +138,14 @@ export type ExecutorMessage =
       readonly tookMs: number;
       readonly agoMs: number;
     }
+  /** `problem` null: the folder is not there any more. */
+  | {
+      readonly type: "checkpointRemoved";
+      readonly invocation: InvocationId;
+      readonly problem: string | null;
+    }
+  /** Above a limit while functions ran beside batch jobs; once an interval for as long as it is. */
+  | { readonly type: "pressure"; readonly report: PressureReport }
   | { readonly type: "beat" }
   | { readonly type: "leaving"; readonly reason: string };
 
@@ -151,6 +179,8 @@ export interface LaunchSpec {
   readonly killWaitMs: number;
   /** Without a daemon for this long, workers are killed and the executor leaves. */
   readonly orphanMs: number;
+  /** What pressure to report; null: none. */
+  readonly pressure: PressureLimits | null;
 }
 
 /** Both sides send a beat this often; who heard nothing for `silenceMs` takes the connection for dead. */

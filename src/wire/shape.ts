@@ -41,6 +41,11 @@ export function orNull<T>(check: Check<T>): Check<T | null> {
   return (value, at) => (value === null ? null : check(value, at));
 }
 
+/** For a field that a sender may leave out. */
+export function optional<T>(check: Check<T>): Check<T | undefined> {
+  return (value, at) => (value === undefined ? undefined : check(value, at));
+}
+
 export function list<T>(item: Check<T>, maxItems: number): Check<readonly T[]> {
   return (value, at) =>
     Array.isArray(value) && value.length <= maxItems
@@ -57,7 +62,7 @@ export function record<T>(item: Check<T>, maxItems: number): Check<Readonly<Reco
 }
 
 export function object<T extends object>(
-  fields: { readonly [K in keyof T]: Check<T[K]> },
+  fields: { readonly [K in keyof T]-?: Check<T[K]> },
 ): Check<T> {
   const checks = Object.entries(fields) as [string, Check<unknown>][];
   return (value, at) => {

@@ -210,6 +210,7 @@ export class ExecutorProcess {
     const run = new FunctionRun(this.world, this.node, this.process, order, this.spec, events);
     return {
       terminate: () => run.terminate(),
+      notify: () => {}, // its functions ask for none
       kill: () => {
         group.kill();
         run.kill();

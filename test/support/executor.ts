@@ -206,6 +206,7 @@ export class TestNode {
       totalCores: 16,
       killWaitMs: 200,
       orphanMs: 60_000,
+      pressure: null,
       ...change,
     };
   }
@@ -270,6 +271,8 @@ export class TestNode {
       stderrPath: join(this.work, `${invocation}.out`),
       environment: { PATH: "/usr/bin:/bin", NODE_OF_TEST: this.folder },
       command: { kind: "argv", argv },
+      notice: null,
+      checkpointDirectory: null,
       ...change,
     };
   }

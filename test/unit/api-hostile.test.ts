@@ -15,6 +15,7 @@ import { outputPath } from "../../src/core/patterns.js";
 import type { Store } from "../../src/core/ports.js";
 import { addInvocationRoutes } from "../../src/daemon/api/invocations.js";
 import { createServer } from "../../src/daemon/api/server.js";
+import { Checkpoints } from "../../src/daemon/checkpoints.js";
 import { Dispatcher } from "../../src/daemon/dispatch.js";
 import type { Executors } from "../../src/daemon/executors.js";
 import type { MungeDoor } from "../../src/daemon/identity.js";
@@ -133,6 +134,8 @@ describe("what the door lets in, an executor takes", () => {
         stderrPath: path(submission.stderrPattern ?? submission.stdoutPattern),
         environment: environmentFor(invocation, submission, 1, node),
         command: submission.command,
+        notice: submission.notice ?? null,
+        checkpointDirectory: null,
       },
     };
     expect(() => checkDaemonMessage(message)).not.toThrow();
@@ -195,7 +198,11 @@ describe("the API", () => {
       endAttempt: async () => true,
     } as unknown as Store;
     const settler = new Settler(live, store, settlePolicy, log);
-    dispatcher = new Dispatcher(live, registry, store, settler, log);
+    const checkpoints = new Checkpoints({
+      ...{ store, live, registry, log, nameOf: (id) => `.state-${id}` },
+      policy: { directory: null, maxFolders: 0, keepMs: 0 },
+    });
+    dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints);
     server = createServer({ secrets, munge, operators: [], tokenMs: 1_000, log });
     const executors = {
       cancel: (invocation: Invocation["id"], record: ExecutorRecord, attempt: number) =>
@@ -207,6 +214,7 @@ describe("the API", () => {
       registry,
       executors,
       dispatcher,
+      checkpoints,
       admission,
       largestNode: () => null,
     });

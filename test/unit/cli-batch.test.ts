@@ -67,11 +67,11 @@ describe("batch", () => {
     const { status, stderr } = await glean(
       "batch",
       "--mail-type=END",
-      world.script("#!/bin/sh\n#SBATCH --signal=USR1@9 --newest 1\n"),
+      world.script("#!/bin/sh\n#SBATCH --hint=compute_bound --newest 1\n"),
     );
     expect(status).toBe(0);
     expect(stderr).toBe(
-      "glean: note: ignored, since it does not apply to functions: job.sh:2: #SBATCH --newest, job.sh:2: #SBATCH --signal, --mail-type\n",
+      "glean: note: ignored, since it does not apply to functions: job.sh:2: #SBATCH --newest, job.sh:2: #SBATCH --hint, --mail-type\n",
     );
   });
 

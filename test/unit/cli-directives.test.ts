@@ -109,7 +109,7 @@ describe("sbatch's other options", () => {
   ])("--%s=%s changes nothing", (option, value) =>
     expect(judgeForeign(option, value, "x")).toBeNull(),
   );
-  test.each(["mail-type", "exclusive", "signal"])("--%s is ignored with a note", (option) =>
+  test.each(["mail-type", "exclusive", "hint"])("--%s is ignored with a note", (option) =>
     expect(judgeForeign(option, "x", "job.sh:2: #SBATCH")).toBe("job.sh:2: #SBATCH"),
   );
   test.each([

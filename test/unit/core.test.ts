@@ -200,6 +200,7 @@ test("the environment is the user's, with our names and never a surrounding job'
     PATH: "/bin",
     GLEANER_INVOCATION_ID: "45",
     GLEANER_ATTEMPT: "2",
+    SLURM_RESTART_COUNT: "1",
     GLEANER_CPUS: "1",
     GLEANER_MEMORY_MB: "100",
     GLEANER_NODE: "n1",

@@ -123,6 +123,9 @@ function fromCommandLine(command: Command): Given[] {
   });
 }
 
+/** A script that names it wants it; a program that reads it by itself needs --checkpoint. */
+const folderVariable = "GLEANER_CHECKPOINT_DIR";
+
 function requestOf(
   settings: BatchSettings,
   name: string,
@@ -136,6 +139,7 @@ function requestOf(
     submission: {
       ...rest,
       name,
+      checkpoint: settings.checkpoint || settings.notice !== null || body.includes(folderVariable),
       command: { kind: "script", body, args },
       workingDirectory: resolve(workingDirectory ?? "."),
       environment: exportedEnvironment(exported, environment),

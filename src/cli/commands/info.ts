@@ -92,6 +92,8 @@ function label(reason: UnusableReason): string {
       return "stale view";
     case "tooShort":
       return `closes in ${reason.endsInMs} ms`;
+    case "interference":
+      return "its jobs suffered";
     case "launchFailing":
       return "starts fail";
   }

@@ -1,6 +1,6 @@
 // `glean show`: everything about one invocation and its attempts, as `scontrol show job` prints it.
 
-import { type Attempt, displayId } from "../../model/invocation.js";
+import { type Attempt, displayId, type Notice } from "../../model/invocation.js";
 import type { InvocationDetail } from "../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../context.js";
 import { json, print, printable } from "../output.js";
@@ -33,10 +33,18 @@ function invocationLines({ invocation, submission }: InvocationDetail): string[]
     `   ${line({ StartTime: formatWhen(invocation.startedAtMs), EndTime: formatWhen(invocation.endedAtMs) })}`,
     `   ${line({ NodeList: invocation.node ?? "(null)", NumCPUs: invocation.cores, MemoryMb: invocation.memoryMb, TimeLimitMs: invocation.timeLimitMs })}`,
     `   ${line({ Command: words.join(" ") })}`,
+    ...noticeLines(submission.notice ?? null),
     `   ${line({ WorkDir: submission.workingDirectory })}`,
     `   ${line({ StdErr: submission.stderrPattern ?? stdout, StdOut: stdout })}`,
   ];
 }
+
+const noticeLines = (notice: Notice | null): string[] =>
+  notice === null
+    ? []
+    : [
+        `   ${line({ Signal: `${notice.mainOnly ? "B:" : ""}${notice.signal}@${notice.leadMs / 1_000}` })}`,
+      ];
 
 const attemptLine = (attempt: Attempt): string =>
   `   ${line({

@@ -14,6 +14,7 @@ import {
   maxListed,
   type SubmitAnswer,
 } from "../../wire/api.js";
+import type { Checkpoints } from "../checkpoints.js";
 import type { Dispatcher } from "../dispatch.js";
 import type { Executors } from "../executors.js";
 import type { Live, LiveInvocations } from "../live.js";
@@ -34,6 +35,7 @@ export interface InvocationRoutes {
   readonly registry: Registry;
   readonly executors: Executors;
   readonly dispatcher: Dispatcher;
+  readonly checkpoints: Checkpoints;
   readonly admission: AdmissionPolicy;
   /** null before Slurm was read. */
   readonly largestNode: () => LargestNode | null;
@@ -66,9 +68,10 @@ export async function submit(
   caller: Caller,
   body: ReturnType<typeof shaped<typeof submitRequest>>,
 ): Promise<SubmitAnswer> {
-  const { live, store, dispatcher } = with_;
+  const { live, store, dispatcher, checkpoints } = with_;
   const largest = with_.largestNode();
   const submission = admit(body.submission, caller.uid, live.queue.size, largest, with_.admission);
+  if (submission.checkpoint) checkpoints.admit(submission.arrayTasks?.length ?? 1);
   const { uid, gid, user } = caller;
   const recorded = await store.submit({
     requestId: body.requestId,
@@ -80,6 +83,7 @@ export async function submit(
   for (const invocation of recorded)
     if (invocation.state === "PENDING" && live.get(invocation.id) === undefined)
       live.add({ invocation, submission }, null);
+  if (submission.checkpoint) checkpoints.submitted(recorded);
   dispatcher.kick();
   const first = recorded[0]!;
   return { id: first.arrayJobId ?? first.id, tasks: recorded.length };

@@ -49,6 +49,15 @@ export const submitRequest = z.strictObject({
     stderrPattern: path.nullable(),
     environment: z.record(z.string(), z.string()),
     arrayTasks: z.array(count).nullable(),
+    notice: z
+      .strictObject({
+        signal: z.int().min(1).max(64),
+        leadMs: count.nullable(),
+        mainOnly: z.boolean(),
+      })
+      .nullable()
+      .default(null),
+    checkpoint: z.boolean().default(false),
   }),
 });
 

@@ -8,8 +8,6 @@ import { killGroupOf } from "../processes.js";
 
 /** The kernel picks a function before anything of a batch job. */
 const oomScoreAdj = 1_000;
-/** The executor and glean-spawn have precedence over it; it has none over a batch job. */
-const commandNice = 0;
 /** A report line has at most 512 bytes; more without an end is not glean-spawn. */
 const maxReportBytes = 4_096;
 
@@ -36,6 +34,8 @@ export type SpawnEnd =
 export interface SpawnHandle {
   /** SIGTERM to the command's processes. */
   terminate(): void;
+  /** The signal that its order asks for. */
+  notify(): void;
   /** SIGKILL to the whole tree. */
   kill(): void;
 }
@@ -65,7 +65,7 @@ export function spawnAttempt(
     child.on("error", ({ message }) =>
       events.onEnd({ kind: "vanished", message: `glean-spawn cannot be run: ${message}` }),
     );
-    return { terminate: () => {}, kill: () => {} };
+    return { terminate: () => {}, notify: () => {}, kill: () => {} };
   }
   const [request, control, report] = child.stdio.slice(3) as [Writable, Writable, Readable];
   // glean-spawn may be gone before it read all; its end is what counts.
@@ -75,6 +75,7 @@ export function spawnAttempt(
   watch(child, report, group, events);
   return {
     terminate: () => void control.write("T"),
+    notify: () => void control.write("N"),
     kill: () => {
       group.kill();
       control.write("K");
@@ -146,9 +147,14 @@ function encodeRequest(order: AttemptOrder, group: AttemptGroup): Buffer {
     ["stdout", order.stdoutPath],
     ["stderr", order.stderrPath],
     ["oomScoreAdj", oomScoreAdj],
-    ["nice", commandNice],
+    // Anything else on the node has precedence over it; the nice value is not to be the executor's own.
+    ["nice", 0],
+    ["idle", 1],
     ["memoryMb", order.memoryMb],
   ];
+  if (order.checkpointDirectory !== null) records.push(["checkpoint", order.checkpointDirectory]);
+  if (order.notice !== null) records.push(["notice", order.notice.signal]);
+  if (order.notice?.mainOnly) records.push(["noticeMain", 1]);
   // Whether root may have functions was decided at the daemon's door.
   if (order.uid === 0) records.push(["allowRoot", 1]);
   for (const file of group.joinFiles) records.push(["join", file]);

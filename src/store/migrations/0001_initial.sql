@@ -117,6 +117,12 @@ BEGIN
   SELECT RAISE (ABORT, 'a sum of the ledger is never deleted');
 END;
 
+-- Folders that outlive attempts, from before the first one can be made until it is gone.
+CREATE TABLE checkpoint (
+  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  path TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE executor (
   id TEXT PRIMARY KEY,
   node TEXT NOT NULL,

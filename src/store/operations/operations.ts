@@ -3,6 +3,7 @@
 import type { Store } from "../../core/ports.js";
 import type { Connection } from "../database.js";
 import { attemptReads, attemptWrites } from "./attempts.js";
+import { checkpointReads, checkpointWrites } from "./checkpoints.js";
 import { executorReads, executorWrites } from "./executors.js";
 import { idleWrites } from "./idle.js";
 import { invocationReads, invocationWrites } from "./invocations.js";
@@ -22,6 +23,8 @@ export const writeNames = [
   "endPending",
   "beginAttempt",
   "endAttempt",
+  "saveCheckpoint",
+  "forgetCheckpoint",
   "saveExecutor",
   "setDrained",
   "saveJobRecords",
@@ -41,6 +44,7 @@ export const readNames = [
   "listInvocations",
   "listAttempts",
   "submissionOf",
+  "loadCheckpoints",
   "loadExecutors",
   "loadDrained",
   "loadUtilization",
@@ -56,6 +60,7 @@ export function writeOperations(database: Connection): Operations<WriteName> {
   return {
     ...invocationWrites(database),
     ...attemptWrites(database),
+    ...checkpointWrites(database),
     ...executorWrites(database),
     ...nodeWrites(database),
     ...utilizationWrites(database),
@@ -69,6 +74,7 @@ export function readOperations(database: Connection): Operations<ReadName> {
   return {
     ...invocationReads(database),
     ...attemptReads(database),
+    ...checkpointReads(database),
     ...executorReads(database),
     ...nodeReads(database),
     ...utilizationReads(database),

@@ -23,6 +23,11 @@ CREATE TABLE attempt (
 
 CREATE INDEX attempt_ended ON attempt (ended_at_ms);
 
+CREATE TABLE checkpoint (
+  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  path TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE drained_node (
   node TEXT PRIMARY KEY,
   drained_by TEXT NOT NULL,

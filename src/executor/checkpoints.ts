@@ -1,0 +1,110 @@
+// Removes the checkpoint folders of invocations that have ended: as their owner, one after another, giving way at once.
+
+import { clearTimeout, setTimeout } from "../clock.js";
+import type { InvocationId } from "../model/ids.js";
+import type { AttemptOrder, CheckpointOrder } from "../wire/messages.js";
+import type { AttemptGroup, Containment } from "./containment.js";
+import { type SpawnEnd, type SpawnHandle, spawnAttempt } from "./runtimes/exec.js";
+
+/** The daemon asks again for what was not taken. */
+const maxWaiting = 1_000;
+/** A folder with millions of files is removed in several goes. */
+const limitMs = 60_000;
+const memoryMb = 64;
+/** After a removal its group is tidied a little later, when the kernel is done with it. */
+const tidyMs = 50;
+
+interface Running {
+  readonly order: CheckpointOrder;
+  readonly handle: SpawnHandle;
+  readonly ended: Promise<void>;
+}
+
+export class CheckpointRemover {
+  #waiting: CheckpointOrder[] = [];
+  #running: Running | null = null;
+
+  /** `done` hears of each folder that was tried: null, or one sentence why it is still there. */
+  constructor(
+    private readonly containment: Containment,
+    private readonly spawnProgram: string,
+    private readonly done: (invocation: InvocationId, problem: string | null) => void,
+    private readonly spawn = spawnAttempt,
+  ) {}
+
+  remove(order: CheckpointOrder): void {
+    const isKnown = [...this.#waiting, this.#running?.order].some(
+      (each) => each?.invocation === order.invocation,
+    );
+    if (isKnown || this.#waiting.length >= maxWaiting) return;
+    this.#waiting.push(order);
+    this.#next();
+  }
+
+  /** A job needs the node, or the executor leaves: what waits is dropped; resolves when no process is left. */
+  async stop(): Promise<void> {
+    this.#waiting = [];
+    this.#running?.handle.kill();
+    await this.#running?.ended;
+  }
+
+  #next(): void {
+    if (this.#running !== null) return;
+    const order = this.#waiting.shift();
+    if (order === undefined) return;
+    let group: AttemptGroup;
+    try {
+      group = this.containment.openGroup(`remove.${order.invocation}`, { cores: 1, memoryMb });
+    } catch {
+      this.done(order.invocation, "the node refused a cgroup");
+      return;
+    }
+    let settle = () => {};
+    const ended = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const onEnd = (end: SpawnEnd) => {
+      clearTimeout(late);
+      this.#running = null;
+      settle();
+      tidyLater(group);
+      this.done(order.invocation, problemOf(end));
+      this.#next();
+    };
+    const handle = this.spawn(this.spawnProgram, removalOf(order), group, {
+      onStarted: () => {},
+      onEnd,
+    });
+    const late = setTimeout(() => handle.kill(), limitMs);
+    this.#running = { order, handle, ended };
+  }
+}
+
+function problemOf(end: SpawnEnd): string | null {
+  if (end.kind !== "ended") return end.message;
+  if (end.signal !== 0) return "the removal was interrupted";
+  return end.exitCode === 0 ? null : `rm ended with exit code ${end.exitCode}`;
+}
+
+function tidyLater(group: AttemptGroup): void {
+  const timer = setTimeout(() => {
+    if (!group.remove()) tidyLater(group);
+  }, tidyMs);
+  timer.unref();
+}
+
+/** As the user, who can remove nothing but what is theirs; rm follows no links. */
+const removalOf = ({ path, ...owner }: CheckpointOrder): AttemptOrder => ({
+  ...owner,
+  attempt: 1,
+  cores: 1,
+  memoryMb,
+  timeLimitMs: limitMs,
+  workingDirectory: "/",
+  stdoutPath: "/dev/null",
+  stderrPath: "/dev/null",
+  environment: { PATH: "/usr/bin:/bin" },
+  command: { kind: "argv", argv: ["rm", "-rf", "--one-file-system", "--", path] },
+  notice: null,
+  checkpointDirectory: null,
+});
