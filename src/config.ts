@@ -57,7 +57,7 @@ const ssh = z.strictObject({
   /** `node`, `binary`: programs.executor and programs.spawn are brought from this machine; a binary has Node in it. */
   executor: z.enum(["node", "binary", "installed"]).default("node"),
   /** On the nodes, root's alone: where what is brought lies. A cache, since what is missing is brought again. */
-  directory: path.default("/var/cache/gleaner"),
+  directory: path.default("/var/cache/gleaner-programs"),
 });
 
 const placement = z.strictObject({
