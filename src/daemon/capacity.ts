@@ -64,13 +64,15 @@ export class Capacity {
   private readEndedAtMs = 0;
   private reading: Promise<void> | null = null;
   private timer: Timer | null = null;
-  private stopped = false;
+  /** Woken before its start, or after its end, it reads nothing. */
+  private isRunning = false;
   private readonly costs: { atMs: number; commands: number; rpcs: number }[] = [];
 
   constructor(private readonly with_: CapacityDependencies) {}
 
   /** Resolves after the first read, good or bad. */
   async start(): Promise<void> {
+    this.isRunning = true;
     await this.tick();
   }
 
@@ -83,7 +85,7 @@ export class Capacity {
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.isRunning = false;
     if (this.timer !== null) clearTimeout(this.timer);
     await this.reading;
   }
@@ -146,7 +148,7 @@ export class Capacity {
   }
 
   private schedule(): void {
-    if (this.stopped) return;
+    if (!this.isRunning) return;
     if (this.timer !== null) clearTimeout(this.timer);
     const { failures, woken, lastReadMs, unsettledReads } = this;
     const state = { failures, woken, lastReadMs, unsettledReads };
@@ -191,7 +193,7 @@ export class Capacity {
     this.readEndedAtMs = nowMs();
     this.lastReadMs = this.readEndedAtMs - startedAtMs;
     this.countCost(cluster.commandCount() - commandsBefore, cluster.rpcCount() - rpcsBefore);
-    if (this.snapshot === null || this.stopped) return;
+    if (this.snapshot === null || !this.isRunning) return;
     if (this.failures === 0) this.with_.recorder.snapshotRead(this.snapshot);
     this.replan();
   }

@@ -26,6 +26,7 @@ function started() {
     config: parseConfig({}, "the defaults"),
     launcher: { launch: () => launched },
     registry,
+    newName: () => "12ab34cd",
     store: { saveExecutor: async () => {} },
     secrets: { ofExecutor: () => "secret" },
     log: pino({ enabled: false }),
