@@ -66,6 +66,8 @@ const placement = z.strictObject({
   ssh: ssh.prefault({}),
   /** Partitions whose nodes may be harvested; null: all. */
   partitions: z.array(name).nullable().default(null),
+  /** Partitions whose exclusive jobs leave to functions what their tasks did not ask for; none: nobody but the site knows its jobs. */
+  exclusivePartitions: z.array(name).default([]),
   /** Never given to functions, per node: what system daemons and page cache live on. */
   memoryMarginMb: z.int().min(0).default(512),
   /** A hole that is predicted to end sooner is not worth a start (an executor is ready in ~0.3 s). */
@@ -97,6 +99,8 @@ const functions = z.strictObject({
   maxPending: z.int().min(1).default(200_000),
   /** As Slurm's MaxArraySize. */
   maxArrayTasks: z.int().min(1).default(10_000),
+  /** GPU files of a node without their numbers, in the order of gres.conf; null: functions are not kept from GPUs that are not theirs. */
+  gpuDevices: path.nullable().default("/dev/nvidia"),
   /** From SIGTERM to SIGKILL at a time limit or a cancel; Slurm's KillWait is 30 s, functions are shorter. */
   killWaitMs: milliseconds.default(2_000),
   /** Lost executors in a row before an invocation is taken for the cause. */

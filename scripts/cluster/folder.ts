@@ -73,8 +73,8 @@ export function createFolder(dir: string, nodeNames: string[], gpusPerNode: numb
   makeFolder(folder.gpus, 0o755);
   writeFileSync(folder.mungeKey, randomBytes(MUNGE_KEY_BYTES), { mode: 0o400 });
   for (let index = 0; index < gpusPerNode; index++) {
-    // as good as a GPU to Slurm, which only looks that it is a device: one like /dev/null
-    execFileSync("mknod", [join(folder.gpus, `gpu${index}`), "c", "1", "3"]);
+    // as good as a GPU to Slurm, which only looks that it is a device: of a number kept for local use, without a driver
+    execFileSync("mknod", [join(folder.gpus, `gpu${index}`), "c", "240", String(index)]);
   }
   return folder;
 }

@@ -4,7 +4,15 @@ import { GleanerError } from "../model/errors.js";
 import type { AskedNotice } from "../sdk/index.js";
 import type { OptionShape } from "./directives.js";
 import { parseNotice } from "./notice.js";
-import { parseArray, parseCores, parseDuration, parseMemoryMb, quoted } from "./values.js";
+import {
+  parseArray,
+  parseCores,
+  parseDuration,
+  parseGpus,
+  parseGres,
+  parseMemoryMb,
+  quoted,
+} from "./values.js";
 
 /** What was asked for; null: not said, so the site's or sbatch's default holds. */
 export interface BatchSettings {
@@ -12,6 +20,7 @@ export interface BatchSettings {
   cores: number;
   memoryMb: number | null;
   memoryPerCoreMb: number | null;
+  gpus: number;
   timeLimitMs: number | null;
   arrayTasks: readonly number[] | null;
   stdoutPattern: string | null;
@@ -29,6 +38,7 @@ export const unsaid: Readonly<BatchSettings> = {
   cores: 1,
   memoryMb: null,
   memoryPerCoreMb: null,
+  gpus: 0,
   timeLimitMs: null,
   arrayTasks: null,
   stdoutPattern: null,
@@ -96,6 +106,18 @@ export const batchOptions: readonly BatchOption[] = [
   valued("mem-per-cpu", null, "SIZE", "memory for each core instead", (to, value, at) => {
     to.memoryPerCoreMb = parseMemoryMb(value, at);
     to.memoryMb = null;
+  }),
+  valued("gpus", "G", "N", "GPUs of each task (default: none)", (to, value, at) => {
+    to.gpus = parseGpus(value, at);
+  }),
+  valued("gres", null, "gpu:N", "the same as sbatch writes it", (to, value, at) => {
+    to.gpus = parseGres(value, at);
+  }),
+  valued("gpus-per-node", null, "N", "the same, for a task has one node", (to, value, at) => {
+    to.gpus = parseGpus(value, at);
+  }),
+  valued("gpus-per-task", null, "N", "the same", (to, value, at) => {
+    to.gpus = parseGpus(value, at);
   }),
   valued(
     "time",

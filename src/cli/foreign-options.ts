@@ -23,10 +23,10 @@ const note = (): Verdict => "note";
 const refuse = (): Verdict => ({ refuse: notHere });
 const onlyOne = (value: string): Verdict =>
   /^1(-1)?$/.test(value) ? "silent" : { refuse: oneTask };
-const noDevices = (value: string): Verdict =>
-  /^(none|0|gpu:0)$/i.test(value)
-    ? "silent"
-    : { refuse: "functions get cores and memory only: submit the script with sbatch" };
+const noGpuShape = (): Verdict => ({
+  refuse:
+    "functions ask for whole GPUs: write --gpus N with -c and --mem, or submit the script with sbatch",
+});
 
 const of = (
   judge: ForeignOption["judge"],
@@ -52,8 +52,7 @@ export const foreignOptions: readonly ForeignOption[] = [
   ...of(note, "value", "thread-spec", "power", "deadline", "delay-boot", "bb", "bbf", "open-mode"),
   ...of(note, "optionalValue", "exclusive", "get-user-env"),
   ...of(note, "nothing", "contiguous", "overcommit/O", "spread-job", "use-min-nodes", "reboot"),
-  ...of(noDevices, "value", "gres", "gpus/G", "gpus-per-node", "gpus-per-task"),
-  ...of(noDevices, "value", "gpus-per-socket", "cpus-per-gpu", "mem-per-gpu"),
+  ...of(noGpuShape, "value", "gpus-per-socket", "cpus-per-gpu", "mem-per-gpu"),
   ...of(refuse, "value", "dependency/d", "begin/b", "constraint/C", "licenses/L", "input/i"),
   ...of(refuse, "value", "nodelist/w", "nodefile/F", "exclude/x", "uid", "gid", "container"),
   ...of(refuse, "value", "mincpus", "cluster-constraint", "prefer", "export-file"),

@@ -13,6 +13,7 @@ const maxDurationMs = 2_147_483_647;
 const maxMemoryMb = 1024 * 1024 * 1024;
 /** Beyond any node, too. */
 const maxCores = 65_535;
+const maxGpus = 64;
 
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
@@ -81,6 +82,27 @@ export function parseCores(text: string, where: string): number {
   if (cores < 1 || cores > maxCores)
     throw bad(`${where}: ${quoted(text)} is no number of cores: write 1 to ${maxCores}`);
   return cores;
+}
+
+/** A whole number of GPUs; a type before it (`a100:2`) is refused, since holes do not know types. */
+export function parseGpus(text: string, where: string): number {
+  const gpus = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(gpus <= maxGpus))
+    throw bad(
+      `${where}: ${quoted(text)} is no number of GPUs: write 0 to ${maxGpus}, without a type`,
+    );
+  return gpus;
+}
+
+/** `gpu`, `gpu:2`, `none`: how many GPUs. */
+export function parseGres(text: string, where: string): number {
+  if (/^(none|0)$/i.test(text)) return 0;
+  const match = /^(?:gres[:/])?gpu(?::(\d{1,4}))?$/.exec(text);
+  if (match === null)
+    throw bad(
+      `${where}: ${quoted(text)} cannot be had: write gpu:N; other resources and types need sbatch`,
+    );
+  return parseGpus(match[1] ?? "1", where);
 }
 
 /** `0-7`, `1,3,5`, `0-15:4` and mixtures: ascending, each number once, at most maxArrayTasks of them. */

@@ -33,6 +33,7 @@ export interface AdmissionPolicy {
 export interface LargestNode {
   readonly cores: number;
   readonly memoryMb: number;
+  readonly gpus: number;
 }
 
 /** A submission as it comes over the wire: its shape was checked, its sense not yet. */
@@ -98,6 +99,8 @@ function whyTooLarge(
   if (largest === null) return null;
   if (submission.cores > largest.cores)
     return `${submission.cores} cores were asked for and the largest node has ${largest.cores}: ask for fewer with -c`;
+  if (submission.gpus > largest.gpus)
+    return `${submission.gpus} GPUs were asked for and the largest node has ${largest.gpus}: ask for fewer with --gpus`;
   if (submission.memoryMb > largest.memoryMb)
     return `${submission.memoryMb} MB were asked for and the largest node can give ${largest.memoryMb} MB: ask for less with --mem`;
   return null;
@@ -163,6 +166,7 @@ function longestInvocation(name: string): Invocation {
     name,
     cores: 1,
     memoryMb: 1,
+    gpus: 0,
     timeLimitMs: 1,
     state: "PENDING",
     submittedAtMs: 0,

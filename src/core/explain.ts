@@ -3,7 +3,7 @@
 import type { UnusableReason } from "../model/hole.js";
 import type { Invocation } from "../model/invocation.js";
 import type { HoleEnd } from "../model/prediction.js";
-import { fits, type Resources } from "../model/resources.js";
+import { fits as fitsByNumber, type Resources } from "../model/resources.js";
 
 /** One sentence without a full stop; shown by `glean info`, `glean explain` and in plans. */
 export function describeReason(reason: UnusableReason): string {
@@ -19,7 +19,7 @@ export function describeReason(reason: UnusableReason): string {
     case "memory":
       return `only ${reason.freeMb} MB are free after the margin, and ${reason.neededMb} MB are the least that is useful`;
     case "pinned":
-      return "jobs are pinned to particular cores (TaskPlugin), so the idle rest of a node in use is left alone";
+      return `jobs are pinned to particular cores (TaskPlugin), and which are free cannot be told: ${reason.why}`;
     case "partition":
       return `partition ${reason.partition} is not in placement.partitions`;
     case "noHook":
@@ -71,8 +71,10 @@ export interface WaitView {
 
 /** Why a PENDING invocation has not started, the decisive reason first. */
 export function explainWait(invocation: Invocation, view: WaitView): readonly string[] {
-  const need: Resources = { cores: invocation.cores, memoryMb: invocation.memoryMb, gpus: [] };
-  const wants = `it needs ${need.cores} cores and ${need.memoryMb} MB`;
+  const need = { cores: invocation.cores, memoryMb: invocation.memoryMb, gpus: [] };
+  const fits = (free: Resources): boolean =>
+    fitsByNumber(need, free) && free.gpus.length >= invocation.gpus;
+  const wants = `it needs ${amounts({ ...need, gpus: invocation.gpus })}`;
   const lines: string[] = [];
   if (view.allDrained)
     lines.push("all nodes are drained for Gleaner: an operator has to resume them");
@@ -81,11 +83,11 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
       `the view of Slurm is stale${view.slurmProblem === null ? "" : `: ${view.slurmProblem}`}`,
     );
   if (view.executors.length === 0) lines.push("no node has a hole now, so no executor is ready");
-  else if (!view.executors.some((each) => fits(need, each.budget)))
+  else if (!view.executors.some((each) => fits(each.budget)))
     lines.push(`no hole is large enough now: ${wants}, the largest hole has ${largest(view)}`);
-  else if (!view.executors.some((each) => fits(need, each.free)))
+  else if (!view.executors.some((each) => fits(each.free)))
     lines.push(`every hole that is large enough is busy: ${wants}`);
-  else if (!view.executors.some((each) => fits(need, each.free) && outlasts(each, view)))
+  else if (!view.executors.some((each) => fits(each.free) && outlasts(each, view)))
     lines.push(
       `every hole that is free is planned to end before it would: it is expected to take ${Math.ceil(view.expectedMs / 1_000)} s (a shorter -t helps, if it is less)`,
     );
@@ -106,5 +108,11 @@ function largest(view: WaitView): string {
   const best = view.executors.reduce((one, other) =>
     other.budget.cores > one.budget.cores ? other : one,
   );
-  return `${best.budget.cores} cores and ${best.budget.memoryMb} MB`;
+  return amounts({ ...best.budget, gpus: best.budget.gpus.length });
+}
+
+/** `2 cores and 1000 MB`, `2 cores, 1000 MB and 1 GPU`. */
+function amounts({ cores, memoryMb, gpus }: Record<"cores" | "memoryMb" | "gpus", number>): string {
+  if (gpus === 0) return `${cores} cores and ${memoryMb} MB`;
+  return `${cores} cores, ${memoryMb} MB and ${gpus} ${gpus === 1 ? "GPU" : "GPUs"}`;
 }

@@ -5,6 +5,7 @@ import type { NodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
 import type { Resources } from "../model/resources.js";
 import type { ClusterFacts, Snapshot } from "../model/snapshot.js";
+import { Claims } from "./claims.js";
 import type { Suffering } from "./interference.js";
 import { type KnownEnd, plannedEnds, survivalEnd } from "./lifetime.js";
 import type { Survival } from "./survival.js";
@@ -14,6 +15,8 @@ export interface HolePolicy {
   /** null: the nodes of all partitions. */
   readonly partitions: readonly string[] | null;
   readonly memoryMarginMb: number;
+  /** Partitions whose jobs leave functions what they did not ask for of nodes that they have to themselves; left out: none. */
+  readonly exclusivePartitions?: readonly string[];
   /** A hole with less memory is of no use to any function. */
   readonly minimumMemoryMb: number;
   readonly minimumHoleMs: number;
@@ -46,7 +49,7 @@ export interface Holes {
 }
 
 /** States whose free part may be used. */
-const usableBaseStates: ReadonlySet<string> = new Set(["IDLE", "MIXED"]);
+const usableBaseStates: ReadonlySet<string> = new Set(["IDLE", "MIXED", "ALLOCATED"]);
 
 /** Flags that say nothing against use. Any flag that is not here means no: a state we do not know is no hole. */
 const harmlessFlags: ReadonlySet<string> = new Set([
@@ -57,26 +60,31 @@ const harmlessFlags: ReadonlySet<string> = new Set([
 ]);
 
 /** Every node of the snapshot is in exactly one of the two lists. */
-export function findHoles(snapshot: Snapshot, policy: HolePolicy, context: HoleContext): Holes {
+export function findHoles(
+  snapshot: Snapshot,
+  policy: HolePolicy,
+  context: HoleContext,
+  claims = new Claims(snapshot),
+): Holes {
   const ageMs = context.nowMs - snapshot.nodesAskedAtMs;
   const ends = plannedEnds(snapshot, context.nowMs);
   const holes: Hole[] = [];
   const unusable: UnusableNode[] = [];
   for (const node of snapshot.nodes) {
-    const free = freeOf(node, policy, snapshot.facts);
+    const free = freeOf(node, policy, snapshot.facts, claims);
     const planned = ends.get(node.name);
     const plannedAtMs = planned?.endsAtMs ?? null;
     const reason =
       ageMs > policy.staleMs
         ? ({ kind: "stale", ageMs } as const)
-        : whyUnusable(node, free, plannedAtMs, policy, context, snapshot.facts);
+        : whyUnusable(node, free, plannedAtMs, policy, context);
     if (reason !== null) {
       const idleCores = Math.max(0, node.cores - node.allocatedCores);
       unusable.push({ node: node.name, reason, idleCores });
       continue;
     }
     const sinceMs = context.openedAtMs?.(node.name) ?? snapshot.nodesAskedAtMs;
-    holes.push(holeOn(node, free, sinceMs, planned, context));
+    holes.push(holeOn(node, free.budget, sinceMs, planned, context));
   }
   return { holes, unusable };
 }
@@ -99,33 +107,50 @@ function holeOn(
  */
 export function freeOf(
   node: Node,
-  policy: Pick<HolePolicy, "memoryMarginMb">,
-  facts: Pick<ClusterFacts, "memoryIsConsumable">,
-): Resources {
-  const gpus = Array.from({ length: node.gpuCount }, (_, index) => index);
-  const cores = Math.max(0, node.cores - node.allocatedCores);
+  policy: Pick<HolePolicy, "memoryMarginMb" | "exclusivePartitions">,
+  facts: Pick<ClusterFacts, "memoryIsConsumable" | "jobsArePinned">,
+  claims: Claims,
+): Free {
+  const used = claims.coresAskedFor(node, policy.exclusivePartitions ?? []);
+  const cpus =
+    facts.jobsArePinned && node.allocatedCores > 0 && used === null ? claims.freeCpus(node) : null;
+  const uncounted = Math.max(0, node.cores - (used ?? node.allocatedCores));
+  const cores = cpus?.told ? Math.min(uncounted, cpus.ids.length) : uncounted;
   const unusedMb = facts.memoryIsConsumable
     ? node.memoryMb - node.allocatedMemoryMb
     : Math.floor((node.memoryMb * cores) / Math.max(1, node.cores));
-  return {
+  const budget = {
     cores,
     memoryMb: Math.max(0, unusedMb - policy.memoryMarginMb),
-    gpus: gpus.filter((gpu) => !node.allocatedGpus.includes(gpu)),
+    gpus: claims.freeGpus(node),
   };
+  return {
+    budget: cpus?.told ? { ...budget, cpuIds: cpus.ids } : budget,
+    whyUntold: cpus?.told === false ? cpus.why : null,
+    isUnderExclusive: used !== null,
+  };
+}
+
+/** What of a node jobs do not use. */
+export interface Free {
+  readonly budget: Resources;
+  /** Its jobs are pinned, and which cores they leave free cannot be told: then nothing of it may be used. */
+  readonly whyUntold: string | null;
+  /** The node is one job's own, and the site gives away what that job did not ask for. */
+  readonly isUnderExclusive: boolean;
 }
 
 function whyUnusable(
   node: Node,
-  free: Resources,
+  { budget: free, whyUntold, isUnderExclusive }: Free,
   endsAtMs: number | null,
   policy: HolePolicy,
   context: HoleContext,
-  facts: ClusterFacts,
 ): UnusableReason | null {
   if (context.hookProblem !== null) return { kind: "noHook", detail: context.hookProblem };
   const drainedBy = context.drainedBy(node.name);
   if (drainedBy !== null) return { kind: "drained", by: drainedBy };
-  const state = whyStateForbids(node);
+  const state = whyStateForbids(node, isUnderExclusive);
   if (state !== null) return state;
   if (node.owner !== null) return { kind: "owner", owner: node.owner };
   if (
@@ -134,8 +159,7 @@ function whyUnusable(
   )
     return { kind: "partition", partition: node.partitions[0] ?? "none" };
   if (free.cores === 0) return { kind: "full" };
-  // Which cores the jobs there are pinned to is not known, so none of the others can be named.
-  if (facts.jobsArePinned && node.allocatedCores > 0) return { kind: "pinned" };
+  if (whyUntold !== null) return { kind: "pinned", why: whyUntold };
   if (free.memoryMb < policy.minimumMemoryMb)
     return { kind: "memory", freeMb: free.memoryMb, neededMb: policy.minimumMemoryMb };
   if (endsAtMs !== null && endsAtMs - context.nowMs < policy.minimumHoleMs)
@@ -155,13 +179,13 @@ function whyUnusable(
   return null;
 }
 
-function whyStateForbids(node: Node): UnusableReason | null {
+function whyStateForbids(node: Node, isUnderExclusive: boolean): UnusableReason | null {
   const flag = node.flags.find((each) => !harmlessFlags.has(each));
   if (flag !== undefined) {
     const kind = knownHarmfulFlags.has(flag) ? "state" : "unknownState";
     return { kind, flag };
   }
-  if (node.baseState === "ALLOCATED") return { kind: "full" };
+  if (node.baseState === "ALLOCATED" && !isUnderExclusive) return { kind: "full" };
   if (node.baseState === "UNKNOWN") return { kind: "unknownState", flag: node.baseState };
   if (!usableBaseStates.has(node.baseState)) return { kind: "state", flag: node.baseState };
   return null;

@@ -4,7 +4,14 @@ import type { ExecutorId, InvocationId } from "../model/ids.js";
 import { Bands, type Lives, type WaitingGroup } from "./bands.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
 import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
-import { type Bucket, type Found, type OpenSlot, type Slot, Slots } from "./slots.js";
+import {
+  type Bucket,
+  type Found,
+  isLargeEnough,
+  type OpenSlot,
+  type Slot,
+  Slots,
+} from "./slots.js";
 import type { Survival } from "./survival.js";
 
 export type { Slot };
@@ -212,14 +219,13 @@ function keptForStarving(
   for (const group of queue.groupsInOrder()) {
     const [head] = group;
     if (head === undefined || nowMs - head.submittedAtMs < policy.starvingAfterMs) continue;
-    if (slots.mayFit(head)) continue;
+    if (slots.fitsNow(head)) continue;
     if (starving === null || head.id < starving.id) starving = head;
   }
   if (starving === null) return null;
   let best: OpenSlot | null = null;
   for (const open of slots.all) {
-    const { budgetCores, budgetMemoryMb } = open.slot;
-    if (budgetCores < starving.cores || budgetMemoryMb < starving.memoryMb) continue;
+    if (!isLargeEnough(open.slot, starving)) continue;
     if (best === null || open.freeCores > best.freeCores) best = open;
   }
   return best === null ? null : { executor: best.slot.executor, waiting: starving.id };

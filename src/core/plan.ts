@@ -4,10 +4,18 @@ import type { Executor } from "../model/executor.js";
 import type { Hole, UnusableNode } from "../model/hole.js";
 import type { NodeName } from "../model/ids.js";
 import type { Plan, PlanStep } from "../model/plan.js";
-import type { Resources } from "../model/resources.js";
+import { lesser } from "../model/resources.js";
 import type { Snapshot } from "../model/snapshot.js";
+import { Claims } from "./claims.js";
 import { describeReason } from "./explain.js";
-import { findHoles, freeOf, type HoleContext, type HolePolicy, type Holes } from "./holes.js";
+import {
+  type Free,
+  findHoles,
+  freeOf,
+  type HoleContext,
+  type HolePolicy,
+  type Holes,
+} from "./holes.js";
 
 export interface PlanInput {
   readonly snapshot: Snapshot;
@@ -23,13 +31,14 @@ export interface PlanInput {
  * what the snapshot shows as free on that node (property-tested), and a stale snapshot starts and grows nothing.
  */
 export function makePlan(input: PlanInput): Plan {
-  const found = findHoles(input.snapshot, input.policy, input.context);
+  const claims = new Claims(input.snapshot);
+  const found = findHoles(input.snapshot, input.policy, input.context, claims);
   const byNode = new Map<NodeName, Executor>();
   for (const executor of input.executors)
     if (executor.state !== "gone") byNode.set(executor.node, executor);
   const steps = [
     ...resizesAndStarts(found.holes, byNode, input.maxStarts),
-    ...departures(found, byNode, input),
+    ...departures(found, byNode, input, claims),
   ];
   return {
     steps,
@@ -71,13 +80,18 @@ function departures(
   found: Holes,
   executors: ReadonlyMap<NodeName, Executor>,
   { snapshot, policy }: PlanInput,
+  claims: Claims,
 ): PlanStep[] {
   const holes = new Set(found.holes.map((hole) => hole.node));
   const reasons = new Map(found.unusable.map((each) => [each.node, each]));
   const steps: PlanStep[] = [];
   for (const executor of executors.values()) {
     if (holes.has(executor.node)) continue;
-    const step = departure(executor, reasons.get(executor.node), snapshot, policy);
+    const freeThere = () => {
+      const node = snapshot.nodes.find((each) => each.name === executor.node)!;
+      return freeOf(node, policy, snapshot.facts, claims);
+    };
+    const step = departure(executor, reasons.get(executor.node), freeThere, policy);
     if (step !== null) steps.push(step);
   }
   return steps;
@@ -87,7 +101,7 @@ function departures(
 function departure(
   executor: Executor,
   unusable: UnusableNode | undefined,
-  snapshot: Snapshot,
+  freeThere: () => Free,
   policy: HolePolicy,
 ): PlanStep | null {
   const about = { executor: executor.id, node: executor.node };
@@ -100,7 +114,7 @@ function departure(
       // Nothing new is known of the node; the hook still protects its jobs. Nothing grows.
       return null;
     case "state":
-      if (unusable.reason.flag === "COMPLETING") return holdStep(executor, snapshot);
+      if (unusable.reason.flag === "COMPLETING") return holdStep(executor, freeThere());
       return { kind: leavesAtOnce.has(unusable.reason.flag) ? "stop" : "drain", ...about, reason };
     case "drained":
     case "partition":
@@ -110,18 +124,19 @@ function departure(
       // Too short for a start; an executor that is there goes on with work that ends in time.
       if (unusable.reason.endsInMs <= (policy.vacateMs ?? 0))
         return { kind: "drain", ...about, reason };
-      const node = snapshot.nodes.find((each) => each.name === executor.node)!;
       return executor.state === "draining"
         ? null
-        : { kind: "resize", ...about, budget: freeOf(node, policy, snapshot.facts), reason };
+        : { kind: "resize", ...about, budget: freeThere().budget, reason };
     }
     case "full":
     case "memory":
     case "noHook":
     case "unknownState":
-    case "pinned":
     case "interference":
       return { kind: "stop", ...about, reason };
+    case "pinned":
+      // Which cores are free is told soon, or never. Until then nothing grows, and what a job may have been given stands still.
+      return null;
   }
 }
 
@@ -142,13 +157,12 @@ const leavesAtOnce: ReadonlySet<string> = new Set([
 ]);
 
 /** A job is leaving the node: what its neighbours left idle stays in use, nothing grows until it is gone. */
-function holdStep(executor: Executor, snapshot: Snapshot): PlanStep | null {
-  const node = snapshot.nodes.find((each) => each.name === executor.node)!;
-  const freeCores = Math.max(0, node.cores - node.allocatedCores);
-  if (freeCores >= executor.budget.cores) return null;
-  const budget: Resources = { ...executor.budget, cores: freeCores };
+function holdStep(executor: Executor, { budget: free, whyUntold }: Free): PlanStep | null {
+  if (whyUntold !== null) return null;
   const about = { executor: executor.id, node: executor.node };
-  return freeCores === 0
-    ? { kind: "stop", ...about, reason: "the node is full" }
-    : { kind: "resize", ...about, budget, reason: "a job is completing on this node" };
+  if (free.cores === 0) return { kind: "stop", ...about, reason: "the node is full" };
+  // Where jobs are pinned, an executor may stand still until it is told which cores they have.
+  if (free.cpuIds === undefined && free.cores >= executor.budget.cores) return null;
+  const budget = lesser(executor.budget, free);
+  return { kind: "resize", ...about, budget, reason: "a job is completing on this node" };
 }

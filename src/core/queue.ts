@@ -9,6 +9,8 @@ export interface Waiting {
   readonly user: string;
   readonly cores: number;
   readonly memoryMb: number;
+  /** Left out: none. */
+  readonly gpus?: number;
   readonly timeLimitMs: number;
   readonly submittedAtMs: number;
   /** What its run time is learned by (functionKey); left out: by nothing. */
@@ -17,7 +19,7 @@ export interface Waiting {
 
 /** Those with the same key are of one user, need the same, and are expected to run as long. */
 export const waitingKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}`;
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}`;
 
 /** Those of one user that need the same, oldest first. */
 class Group implements Iterable<Waiting> {

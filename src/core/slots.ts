@@ -13,6 +13,9 @@ export interface Slot {
   readonly budgetMemoryMb: number;
   readonly freeCores: number;
   readonly freeMemoryMb: number;
+  /** Left out: it has none. */
+  readonly budgetGpus?: number;
+  readonly freeGpus?: number;
   /** When something is planned on its node; null: nothing is. */
   readonly endsAtMs: number | null;
   /** How sure that is; left out: as sure as a plan usually is. */
@@ -26,12 +29,15 @@ export interface OpenSlot {
   readonly slot: Slot;
   freeCores: number;
   freeMemoryMb: number;
+  freeGpus: number;
 }
 
 /** What is asked for. */
 export interface Need {
   readonly cores: number;
   readonly memoryMb: number;
+  /** Left out: none. */
+  readonly gpus?: number;
 }
 
 /** A free place that fits, and where it is kept. */
@@ -111,13 +117,13 @@ export class Bucket {
   }
 
   /** The tightest place for it, not on `except`. */
-  fit({ cores, memoryMb }: Need, except: ExecutorId | null): Found | null {
+  fit({ cores, memoryMb, gpus = 0 }: Need, except: ExecutorId | null): Found | null {
     for (let free = cores; free < this.byFree.length; free++) {
       const places = this.byFree[free]!;
       for (let index = places.length - 1; index >= 0; index--) {
         const open = places[index]!;
-        if (open.freeMemoryMb >= memoryMb && open.slot.executor !== except)
-          return { bucket: this, open, index };
+        if (open.freeMemoryMb < memoryMb || open.freeGpus < gpus) continue;
+        if (open.slot.executor !== except) return { bucket: this, open, index };
       }
     }
     return null;
@@ -131,18 +137,17 @@ export class Bucket {
   }
 
   /** Whether one of its executors is large enough when it is empty. */
-  couldFit({ cores, memoryMb }: Need): boolean {
-    return this.all.some(
-      ({ slot }) => slot.budgetCores >= cores && slot.budgetMemoryMb >= memoryMb,
-    );
+  couldFit(need: Need): boolean {
+    return this.all.some(({ slot }) => isLargeEnough(slot, need));
   }
 
-  take({ open, index }: Found, { cores, memoryMb }: Need): void {
+  take({ open, index }: Found, { cores, memoryMb, gpus = 0 }: Need): void {
     const places = this.byFree[open.freeCores]!;
     places[index] = places.at(-1)!;
     places.pop();
     open.freeCores -= cores;
     open.freeMemoryMb -= memoryMb;
+    open.freeGpus -= gpus;
     this.put(open);
   }
 
@@ -168,6 +173,7 @@ export class Slots {
       slot,
       freeCores: slot.freeCores,
       freeMemoryMb: slot.freeMemoryMb,
+      freeGpus: slot.freeGpus ?? 0,
     }));
     const buckets = new Map<number, Bucket>();
     for (const open of this.all) {
@@ -232,14 +238,20 @@ export class Slots {
     return ranks;
   }
 
-  /** false: nothing fits, now or after more was taken. */
+  /** false: nothing fits, now or after more was taken. Of GPUs it knows nothing: bestFor does. */
   mayFit({ cores, memoryMb }: Need): boolean {
     return (this.mostMemoryMb[cores] ?? -1) >= memoryMb;
   }
 
+  /** Whether there is a place for it; before anything was taken. */
+  fitsNow(need: Need): boolean {
+    if ((need.gpus ?? 0) === 0) return this.mayFit(need);
+    return this.mayFit(need) && this.buckets.some((bucket) => bucket.fit(need, null) !== null);
+  }
+
   /** The chance in the best hole that is large enough, busy or not; 0 when none is. */
   bestChance(need: Need, aheadMs: number): number {
-    const key = `${need.cores}/${need.memoryMb}/${aheadMs}`;
+    const key = `${need.cores}/${need.memoryMb}/${need.gpus ?? 0}/${aheadMs}`;
     let best = this.bestChances.get(key);
     if (best === undefined) {
       const rank = this.ranksFor(aheadMs).find(({ bucket }) => bucket.couldFit(need));
@@ -249,6 +261,10 @@ export class Slots {
     return best;
   }
 }
+
+/** Whether it fits there when nothing else does. */
+export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus = 0 }: Need): boolean =>
+  slot.budgetCores >= cores && slot.budgetMemoryMb >= memoryMb && (slot.budgetGpus ?? 0) >= gpus;
 
 /** Lives may be infinite, and then are equal. */
 const compareRanks = (left: Rank, right: Rank): number =>

@@ -139,9 +139,17 @@ export function assemble(
 }
 
 function holePolicyOf({ placement, poll }: Config): HolePolicy {
-  const { partitions, memoryMarginMb, minimumHoleMs, vacateMs } = placement;
+  const { partitions, exclusivePartitions, memoryMarginMb, minimumHoleMs, vacateMs } = placement;
   const { staleMs } = poll;
-  return { partitions, memoryMarginMb, minimumMemoryMb, minimumHoleMs, vacateMs, staleMs };
+  return {
+    partitions,
+    exclusivePartitions,
+    memoryMarginMb,
+    minimumMemoryMb,
+    minimumHoleMs,
+    vacateMs,
+    staleMs,
+  };
 }
 
 function learningPolicyOf({ placement, functions }: Config): LearningPolicy {
@@ -160,9 +168,16 @@ function settlePolicyOf({ rates, functions }: Config, learning: Learning): Settl
   };
 }
 
-function createCluster({ slurm }: Config) {
+function createCluster({ slurm, placement }: Config) {
   const { conf, binDirectory, commandTimeoutMs } = slurm;
-  return createSlurmCluster({ slurmConf: conf, binDirectory, commandTimeoutMs, now: nowMs });
+  const { exclusivePartitions } = placement;
+  return createSlurmCluster({
+    slurmConf: conf,
+    binDirectory,
+    commandTimeoutMs,
+    exclusivePartitions,
+    now: nowMs,
+  });
 }
 
 /** null: nothing is brought to the nodes. */

@@ -127,8 +127,9 @@ export class Capacity {
       (largest, node) => ({
         cores: Math.max(largest.cores, node.cores),
         memoryMb: Math.max(largest.memoryMb, node.memoryMb - memoryMarginMb),
+        gpus: Math.max(largest.gpus, node.gpuCount),
       }),
-      { cores: 0, memoryMb: 0 },
+      { cores: 0, memoryMb: 0, gpus: 0 },
     );
   }
 
@@ -234,7 +235,9 @@ export class Capacity {
       const snapshot = this.snapshot!;
       const node = snapshot.nodes.find((each) => each.name === step.node)!;
       const knownJobs = jobsIncluded(node, snapshot.jobs);
-      const order = { budget: step.budget, seenHookSequence: 0, knownJobs };
+      // More than Slurm counts as idle: it is what the exclusive job there did not ask for.
+      const isUnderExclusive = node.allocatedCores + step.budget.cores > node.cores;
+      const order = { budget: step.budget, seenHookSequence: 0, knownJobs, isUnderExclusive };
       this.with_.launching.start(node, order, snapshot.facts);
       return;
     }

@@ -63,10 +63,10 @@ export class Dispatcher {
 
   /** The intent is durable before the order is sent: a restarted daemon knows of every attempt that may exist. */
   private async begin(live: Live, record: ExecutorRecord): Promise<void> {
-    const { id, cores, memoryMb } = live.invocation;
+    const { id, cores, memoryMb, gpus } = live.invocation;
     const number = live.invocation.attempt + 1;
     const startedAtMs = nowMs();
-    record.attempts.set(id, { attempt: number, cores, memoryMb });
+    record.attempts.set(id, { attempt: number, cores, memoryMb, gpus });
     this.live.begin(live, record.id, { attempt: number, startedAtMs, node: record.node });
     const attempt: Attempt = {
       invocation: id,
@@ -75,6 +75,7 @@ export class Dispatcher {
       node: record.node,
       cores,
       memoryMb,
+      gpus,
       state: "RUNNING",
       startedAtMs,
       endedAtMs: null,
@@ -133,6 +134,7 @@ export class Dispatcher {
       user: invocation.owner.user,
       cores: invocation.cores,
       memoryMb: invocation.memoryMb,
+      gpus: invocation.gpus,
       timeLimitMs: invocation.timeLimitMs,
       workingDirectory: submission.workingDirectory,
       stdoutPath,

@@ -102,6 +102,9 @@ export class Launching {
       memoryIsConsumable: facts.memoryIsConsumable,
       maxMemoryPerCoreMb: facts.maxMemoryPerCoreMb,
       jobsArePinned: facts.jobsArePinned,
+      slurmdSpoolDirectory: spoolOf(node, facts.slurmdSpoolDirectory),
+      cpuTotal: node.cpuTotal,
+      gpuDevices: config.functions.gpuDevices,
       totalCores: node.cores,
       killWaitMs: config.functions.killWaitMs,
       orphanMs: config.executor.orphanMs,
@@ -109,6 +112,10 @@ export class Launching {
     };
   }
 }
+
+/** slurm.conf's SlurmdSpoolDir as this node's slurmd reads it (man slurm.conf: %n, %h). */
+const spoolOf = ({ name, hostName }: Node, directory: string | null): string | null =>
+  directory === null ? null : directory.replaceAll("%n", name).replaceAll("%h", hostName);
 
 /** Nothing is launched without a stack: see core/assurance.ts. */
 function pluginOf({ hook, plugin }: Config["programs"], facts: ClusterFacts): PluginOrder | null {

@@ -114,10 +114,10 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
   }
 
   private enqueue(live: Live): void {
-    const { id, owner, cores, memoryMb, timeLimitMs, submittedAtMs } = live.invocation;
+    const { id, owner, cores, memoryMb, gpus, timeLimitMs, submittedAtMs } = live.invocation;
     const { functionKey } = live;
     const { user } = owner;
-    this.queue.add({ id, user, cores, memoryMb, timeLimitMs, submittedAtMs, functionKey });
+    this.queue.add({ id, user, cores, memoryMb, gpus, timeLimitMs, submittedAtMs, functionKey });
   }
 
   private hold(live: Live, sign: 1 | -1): void {

@@ -45,12 +45,12 @@ async function recover(with_: RecoveryDependencies): Promise<void> {
     live.add(recovered, attempt?.executor ?? null);
     if (attempt === undefined) continue;
     const record = registry.get(attempt.executor);
-    const { number, cores, memoryMb } = attempt;
+    const { number, cores, memoryMb, gpus } = attempt;
     if (record === undefined) {
       await settler.settle(lostFacts(id, number, "its executor was gone when the daemon started"));
       continue;
     }
-    record.attempts.set(id, { attempt: number, cores, memoryMb });
+    record.attempts.set(id, { attempt: number, cores, memoryMb, gpus });
   }
   for (const record of registry.all()) expect(record);
 }

@@ -13,6 +13,7 @@ export interface HeldAttempt {
   readonly attempt: number;
   readonly cores: number;
   readonly memoryMb: number;
+  readonly gpus: number;
 }
 
 /** What the registry needs of a connection. */
@@ -69,11 +70,16 @@ export class ExecutorRecord implements Executor {
     return sum(this.attempts.values(), (held) => held.memoryMb);
   }
 
+  get usedGpus(): number {
+    return sum(this.attempts.values(), (held) => held.gpus);
+  }
+
+  /** Of GPUs the first ones stand for as many: which are taken, the executor knows. */
   get free(): Resources {
     return {
       cores: Math.max(0, this.budget.cores - this.usedCores),
       memoryMb: Math.max(0, this.budget.memoryMb - this.usedMemoryMb),
-      gpus: this.budget.gpus,
+      gpus: this.budget.gpus.slice(this.usedGpus),
     };
   }
 
@@ -97,13 +103,15 @@ export class ExecutorRecord implements Executor {
   }
 
   toSlot(): Slot {
-    const { cores, memoryMb } = this.free;
+    const { cores, memoryMb, gpus } = this.free;
     return {
       executor: this.id,
       budgetCores: this.budget.cores,
       budgetMemoryMb: this.budget.memoryMb,
       freeCores: cores,
       freeMemoryMb: memoryMb,
+      budgetGpus: this.budget.gpus.length,
+      freeGpus: gpus.length,
       ...this.hole,
     };
   }

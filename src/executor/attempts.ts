@@ -1,87 +1,28 @@
 // The attempts that run on this node: started once each, limited in time, ended for a reason, gone when their processes are.
 
-import { clearTimeout, machineMonotonicNs, monotonicMs, setTimeout, type Timer } from "../clock.js";
+import { clearTimeout, machineMonotonicNs, monotonicMs, setTimeout } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import { fits, nothing, type Resources, subtract } from "../model/resources.js";
-import type { AttemptKey, AttemptOrder } from "../wire/messages.js";
+import type { AttemptKey, AttemptOrder, LaunchSpec } from "../wire/messages.js";
+import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import type { AttemptGroup, Containment } from "./containment.js";
 import { emptyPollMs, freed } from "./freeing.js";
-import { AttemptNotices, type Foreseen } from "./notices.js";
+import { gpuEnvironment, rulesAgainstOthers } from "./gpu-devices.js";
+import type { Foreseen } from "./notices.js";
 import { type Ending, type Outcome, outcomeOf } from "./outcome.js";
-import { type SpawnEnd, type SpawnHandle, spawnAttempt } from "./runtimes/exec.js";
-import type { Held } from "./victims.js";
+import { type SpawnEnd, spawnAttempt } from "./runtimes/exec.js";
+import { freezeAll, goOn, withoutStillness } from "./stillness.js";
+import { chooseVictims } from "./victims.js";
 import { withinMs } from "./within.js";
 
 /** A group is removed a little later: an eviction does not wait for that, and the kernel may be busy with it. */
 const removeMs = 50;
-
-export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.attempt}`;
-
-export interface Running extends Held {
-  readonly key: AttemptKey;
-  /** true from the first signal we sent. */
-  readonly isEnding: boolean;
-}
 
 export interface AttemptEvents {
   onStarted(key: AttemptKey): void;
   onEnded(key: AttemptKey, outcome: Outcome): void;
   /** A thing a person may want to know of this node. */
   onTrouble(what: string): void;
-}
-
-class Attempt implements Running {
-  readonly cores: number;
-  readonly memoryMb: number;
-  readonly startedAtMs = monotonicMs();
-  readonly key: AttemptKey;
-  handle: SpawnHandle | null = null;
-  isStarted = false;
-  ending: Ending | null = null;
-  /** The time limit, then the wait from SIGTERM to SIGKILL. */
-  timer: Timer | undefined;
-  readonly notices: AttemptNotices;
-  /** Resolves when its report is there. */
-  readonly gone: Promise<Ended>;
-  isGone = false;
-  #settle: (ended: Ended) => void = () => {};
-
-  constructor(
-    readonly order: AttemptOrder,
-    readonly group: AttemptGroup,
-  ) {
-    this.key = { invocation: order.invocation, attempt: order.attempt };
-    this.cores = order.cores;
-    this.memoryMb = order.memoryMb;
-    this.notices = new AttemptNotices(order.notice, order.timeLimitMs, () => this.handle!.notify());
-    this.gone = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
-  }
-
-  get isEnding(): boolean {
-    return this.ending !== null;
-  }
-
-  /** Whether no process of the command is left; one that was not started yet may be about to enter its group. */
-  get isFree(): boolean {
-    const groupTells = this.isStarted && this.group.killFile !== null;
-    return this.isGone || (groupTells && this.group.isEmpty());
-  }
-
-  finish(outcome: Outcome): void {
-    clearTimeout(this.timer);
-    this.notices.close();
-    this.isGone = true;
-    this.#settle({ key: this.key, cores: this.cores, outcome });
-  }
-}
-
-/** How one attempt ended, with what it had held. */
-export interface Ended {
-  readonly key: AttemptKey;
-  readonly cores: number;
-  readonly outcome: Outcome;
 }
 
 export interface Eviction {
@@ -97,8 +38,7 @@ export class Attempts {
 
   constructor(
     private readonly containment: Containment,
-    private readonly spawnProgram: string,
-    private readonly killWaitMs: number,
+    private readonly spec: Pick<LaunchSpec, "spawnProgram" | "killWaitMs" | "gpuDevices">,
     private readonly events: AttemptEvents,
     private readonly spawn = spawnAttempt,
   ) {}
@@ -117,7 +57,7 @@ export class Attempts {
       (sum, each) => ({
         cores: sum.cores + each.cores,
         memoryMb: sum.memoryMb + each.memoryMb,
-        gpus: sum.gpus,
+        gpus: [...sum.gpus, ...each.gpus],
       }),
       nothing,
     );
@@ -125,25 +65,30 @@ export class Attempts {
 
   fitsIn(order: AttemptOrder, budget: Resources): boolean {
     const need = { cores: order.cores, memoryMb: order.memoryMb, gpus: [] };
-    return fits(need, subtract(budget, this.held));
+    const left = subtract(budget, this.held);
+    return fits(need, left) && left.gpus.length >= order.gpus;
   }
 
   /** Starts an attempt that fits and is not here yet; its end is told to `onEnded`, also when it cannot be started. */
-  start(order: AttemptOrder): void {
+  start(order: AttemptOrder, budget: Resources): void {
     const key = { invocation: order.invocation, attempt: order.attempt };
+    const gpus = subtract(budget, this.held).gpus.slice(0, order.gpus);
     let group: AttemptGroup;
     try {
-      group = this.containment.openGroup(keyText(key), order);
+      const denied = rulesAgainstOthers(this.spec.gpuDevices, gpus);
+      group = this.containment.openGroup(keyText(key), order, denied);
     } catch (thrown) {
       const reason = `the node refused a cgroup: ${messageOf(thrown)}`;
       this.events.onTrouble(reason);
       this.events.onEnded(key, outcomeOf({ kind: "vanished", message: reason }, null));
       return;
     }
-    const attempt = new Attempt(order, group);
+    const told = gpuEnvironment(gpus, group.closesGpus);
+    const withGpus = { ...order, environment: { ...order.environment, ...told } };
+    const attempt = new Attempt(withGpus, group, gpus);
     this.#attempts.set(keyText(key), attempt);
     this.#limitTime(attempt);
-    attempt.handle = this.spawn(this.spawnProgram, order, group, {
+    attempt.handle = this.spawn(this.spec.spawnProgram, withGpus, group, {
       onStarted: () => this.#onStarted(attempt),
       onEnd: (end) => this.#onEnd(attempt, end),
     });
@@ -181,6 +126,14 @@ export class Attempts {
     await withinMs(graceMs, left);
   }
 
+  /** What must go so that the rest fits; what is being ended already goes first. */
+  victimsFor(budget: Resources): AttemptKey[] {
+    const held = this.running.map(({ key, cores, memoryMb, gpus, isEnding, startedAtMs }) => {
+      return { key, cores, memoryMb, gpus, startedAtMs: isEnding ? Infinity : startedAtMs };
+    });
+    return chooseVictims(held, budget).map(({ key }) => key);
+  }
+
   /** SIGKILL at once to all of them. */
   evict(keys: readonly AttemptKey[], reason: string): Eviction {
     const attempts = keys
@@ -208,11 +161,28 @@ export class Attempts {
     this.containment.hurry(this.#evictions > 0);
   }
 
+  /** All that run but the `victims` of an eviction stand still, from when this resolves with true on; false: one does not. */
+  async freeze(victims: readonly AttemptKey[], patienceMs: number): Promise<boolean> {
+    const spared = new Set(victims.map(keyText));
+    const attempts = [...this.#attempts.values()].filter(
+      (attempt) => !spared.has(keyText(attempt.key)) && attempt.ending?.end !== "EVICTED",
+    );
+    this.#hurry(1);
+    return freezeAll(attempts, patienceMs).finally(() => this.#hurry(-1));
+  }
+
+  /** Those that stood still go on, with as much of their time limits as they had left. */
+  thaw(): void {
+    for (const attempt of this.#attempts.values())
+      if (goOn(attempt) && !attempt.isEnding) this.#limitTime(attempt);
+  }
+
   #onStarted(attempt: Attempt): void {
     attempt.isStarted = true;
     this.events.onStarted(attempt.key);
+    attempt.limitedFromMs = monotonicMs();
     if (attempt.isEnding) return;
-    this.#limitTime(attempt);
+    if (!attempt.stillness.isOn) this.#limitTime(attempt);
     attempt.notices.started(this.#foreseen);
   }
 
@@ -222,7 +192,7 @@ export class Attempts {
     const limitMs = attempt.order.timeLimitMs;
     attempt.timer = setTimeout(
       () => this.#terminate(attempt, "TIMEOUT", `its time limit of ${limitMs} ms was over`),
-      limitMs,
+      attempt.stillness.leftOf(limitMs, attempt.limitedFromMs),
     );
   }
 
@@ -236,7 +206,7 @@ export class Attempts {
     attempt.ending = { end, reason, atNs: machineMonotonicNs() };
     attempt.handle!.terminate();
     clearTimeout(attempt.timer);
-    attempt.timer = setTimeout(() => attempt.handle!.kill(), this.killWaitMs);
+    attempt.timer = setTimeout(() => attempt.handle!.kill(), this.spec.killWaitMs);
   }
 
   /** An attempt that was being ended for another reason keeps that reason. */
@@ -260,7 +230,8 @@ export class Attempts {
       }
     }
     this.#attempts.delete(keyText(attempt.key));
-    const outcome = outcomeOf(end, attempt.ending, attempt.notices.given);
+    const told = outcomeOf(end, attempt.ending, attempt.notices.given);
+    const outcome = withoutStillness(told, attempt.stillness);
     attempt.finish(outcome);
     this.events.onEnded(attempt.key, outcome);
     this.#removeLater(attempt.group);

@@ -31,9 +31,9 @@ export type SiteFacts = Pick<
   "memoryIsConsumable" | "maxMemoryPerCoreMb" | "jobsArePinned" | "totalCores"
 >;
 
-/** The most that `job` can have of `whole`. Pinned jobs have particular cores, which a prolog cannot tell: all are given up. */
+/** The most that `job` can have of `whole`, by number: see waitsForCores for which of the cores it has. */
 export function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
-  if (facts.jobsArePinned || job.cpus === 0) return whole;
+  if (job.cpus === 0) return whole;
   return {
     cores: job.cpus,
     memoryMb: memoryOf(job, whole, facts),
@@ -53,32 +53,45 @@ export function effectiveBudget(
   facts: SiteFacts,
 ): Resources {
   const here = [...jobs];
-  const known = new Set(haveRoom(here, order.budget, facts) ? order.knownJobs : []);
   let left = order.budget;
-  for (const job of here) {
-    if (job.sequence <= order.seenHookSequence) continue;
-    if (job.origin === "mark" && known.has(job.job)) continue;
+  for (const job of unknownTo(order, here, facts))
     left = subtract(left, mostOf(job, order.budget, facts));
-  }
   return left;
 }
 
-/** Whether the marked jobs fit beside the budget; one whose share is not known does not. */
+/**
+ * Whether a job came that is pinned to cores which nobody told yet: a prolog knows how many, not which. Until an order comes that
+ * knew the job, no function may run on any core.
+ */
+export function waitsForCores(
+  order: BudgetOrder,
+  jobs: Iterable<JobOnNode>,
+  facts: SiteFacts,
+): boolean {
+  return facts.jobsArePinned && unknownTo(order, [...jobs], facts).length > 0;
+}
+
+/** The jobs that the order's view of Slurm did not include. */
+function unknownTo(
+  order: BudgetOrder,
+  jobs: readonly JobOnNode[],
+  facts: SiteFacts,
+): readonly JobOnNode[] {
+  const known = new Set(haveRoom(jobs, order, facts) ? order.knownJobs : []);
+  return jobs.filter(
+    (job) =>
+      job.sequence > order.seenHookSequence && !(job.origin === "mark" && known.has(job.job)),
+  );
+}
+
+/** Whether the marked jobs fit beside the budget; one whose share is not known does not. Beneath an exclusive job that is one job. */
 function haveRoom(
   jobs: readonly JobOnNode[],
-  { cores }: Resources,
+  { budget, isUnderExclusive }: BudgetOrder,
   { totalCores }: SiteFacts,
 ): boolean {
   const marked = jobs.filter(({ origin }) => origin === "mark");
+  if (isUnderExclusive === true) return marked.length <= 1;
   const markedCores = marked.reduce((sum, { cpus }) => sum + (cpus === 0 ? totalCores : cpus), 0);
-  return markedCores + cores <= totalCores;
-}
-
-/** What both allow. */
-export function lesser(one: Resources, other: Resources): Resources {
-  return {
-    cores: Math.min(one.cores, other.cores),
-    memoryMb: Math.min(one.memoryMb, other.memoryMb),
-    gpus: one.gpus.filter((gpu) => other.gpus.includes(gpu)),
-  };
+  return markedCores + budget.cores <= totalCores;
 }

@@ -3,6 +3,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GleanerError } from "../model/errors.js";
+import {
+  type CpuConfinement,
+  cpusetOfVersion1,
+  cpusetOfVersion2,
+  noConfinement,
+} from "./cpu-confinement.js";
 
 const mount = "/sys/fs/cgroup";
 /** The kernel's default period, in microseconds; a quota of one period is one core. */
@@ -25,6 +31,8 @@ export interface Limits {
   readonly cores: number | null;
   /** Threads count, too. */
   readonly processes: number;
+  /** Rules of the devices controller; only version 1 has it. */
+  readonly deniedDevices: readonly string[];
 }
 
 /** One hierarchy with the executor's group in it. */
@@ -34,6 +42,8 @@ export interface Tree {
   readonly rootProcs: string;
   /** Whether this is the tree of version 2, which kills whole groups. */
   readonly kills: boolean;
+  /** Whether this tree takes deniedDevices. */
+  readonly closesDevices?: true;
   /** Makes a group below the node's, with all groups above it. */
   make(path: string): void;
   limit(path: string, limits: Limits): void;
@@ -47,6 +57,7 @@ export interface Trees {
   readonly trees: readonly Tree[];
   /** false: the node lacks the controller for it, which it can do without. */
   readonly limitProcesses: boolean;
+  readonly cpus: CpuConfinement;
 }
 
 /** The trees this node offers for a group of that name, the killing one last so that a join ends in it. */
@@ -57,8 +68,9 @@ export function treesOf(group: string): Trees {
       if (!controllers.includes(needed))
         throw new GleanerError("LAUNCH", `${mount} lacks the ${needed} controller`);
     const limitProcesses = controllers.includes("pids");
-    const used = limitProcesses ? ["cpu", "memory", "pids"] : ["cpu", "memory"];
-    return { kind: "cgroup2", trees: [unifiedTree(mount, group, used)], limitProcesses };
+    const used = ["cpu", "memory", "pids", "cpuset"].filter((name) => controllers.includes(name));
+    const cpus = used.includes("cpuset") ? cpusetOfVersion2(mount, group) : noConfinement;
+    return { kind: "cgroup2", trees: [unifiedTree(mount, group, used)], limitProcesses, cpus };
   }
   const unified = join(mount, "unified");
   for (const needed of [unified, join(mount, "memory"), join(mount, "cpu")])
@@ -67,7 +79,10 @@ export function treesOf(group: string): Trees {
   const limitProcesses = existsSync(join(mount, "pids", "cgroup.procs"));
   const trees = [memoryTree(group), cpuTree(group), unifiedTree(unified, group, [])];
   if (limitProcesses) trees.unshift(processTree(group));
-  return { kind: "cgroup1", trees, limitProcesses };
+  if (existsSync(join(mount, "devices", "cgroup.procs"))) trees.unshift(deviceTree(group));
+  const hasCpuset = existsSync(join(mount, "cpuset", "cgroup.procs"));
+  const cpus = hasCpuset ? cpusetOfVersion1(join(mount, "cpuset"), group) : noConfinement;
+  return { kind: "cgroup1", trees, limitProcesses, cpus };
 }
 
 /** Version 2: one tree for all, with limits by these controllers unless version 1 has them. */
@@ -82,7 +97,7 @@ function unifiedTree(root: string, group: string, controllers: readonly string[]
       makeGroups(
         root,
         join(group, path),
-        last === undefined ? "cgroup.procs" : `${last}.max`,
+        last === undefined ? "cgroup.procs" : last === "cpuset" ? "cpuset.cpus" : `${last}.max`,
         (above) => {
           const enabled = controllers.map((name) => `+${name}`).join(" ");
           if (enabled !== "") writeFileSync(join(above, "cgroup.subtree_control"), enabled);
@@ -160,6 +175,23 @@ function processTree(group: string): Tree {
     limit: (path, { processes }) => setterIn(join(nodeGroup, path))("pids.max", processes),
     liftCores: () => {},
     hurry: () => {},
+  };
+}
+
+function deviceTree(group: string): Tree {
+  const root = join(mount, "devices");
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: false,
+    make: (path) => makeGroups(root, join(group, path)),
+    limit: (path, { deniedDevices }) => {
+      const set = setterIn(join(nodeGroup, path));
+      for (const rule of deniedDevices) set("devices.deny", rule);
+    },
+    liftCores: () => {},
+    hurry: () => {},
+    closesDevices: true,
   };
 }
 

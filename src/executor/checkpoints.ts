@@ -54,7 +54,10 @@ export class CheckpointRemover {
     if (order === undefined) return;
     let group: AttemptGroup;
     try {
-      group = this.containment.openGroup(`remove.${order.invocation}`, { cores: 1, memoryMb });
+      group = this.containment.openGroup(`remove.${order.invocation}`, {
+        cores: 1,
+        memoryMb,
+      });
     } catch {
       this.done(order.invocation, "the node refused a cgroup");
       return;
@@ -99,6 +102,7 @@ const removalOf = ({ path, ...owner }: CheckpointOrder): AttemptOrder => ({
   attempt: 1,
   cores: 1,
   memoryMb,
+  gpus: 0,
   timeLimitMs: limitMs,
   workingDirectory: "/",
   stdoutPath: "/dev/null",

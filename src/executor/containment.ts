@@ -8,6 +8,7 @@ import { monotonicMs } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import type { Resources } from "../model/resources.js";
 import { type Limits, type Tree, type Trees, treesOf } from "./cgroup-trees.js";
+import { polledProcessesFor, processGroups } from "./process-groups.js";
 import { processesFor } from "./process-limit.js";
 
 export type ContainmentKind = "cgroup2" | "cgroup1" | "processGroup";
@@ -15,8 +16,6 @@ export type ContainmentKind = "cgroup2" | "cgroup1" | "processGroup";
 /** Killed processes leave a cgroup in milliseconds; one that hangs in the kernel is not waited for longer. */
 const emptyMs = 5_000;
 const emptyPollMs = 2;
-/** glean-spawn looks at no more (slurm-plugin/PROTOCOL.md). */
-const maxPolledProcesses = 16_383;
 
 /** What limits follow from. */
 export type Need = Pick<Resources, "cores" | "memoryMb">;
@@ -32,6 +31,11 @@ export interface AttemptGroup {
   readonly maxPolledProcesses: number | null;
   /** SIGKILL to all in it, at once. */
   kill(): void;
+  /** All in it stand still, as soon as isFrozen says so, or go on. Throws where that cannot be done. */
+  freeze(isFrozen: boolean): void;
+  readonly isFrozen: boolean;
+  /** Whether it was kept from opening the GPUs that are not its own. */
+  readonly closesGpus: boolean;
   isEmpty(): boolean;
   /** false: something is still in it, try later. */
   remove(): boolean;
@@ -42,8 +46,8 @@ export interface Containment {
   readonly kind: ContainmentKind;
   /** Kills the executor and all its attempts; for the hook. */
   readonly killFile: string | null;
-  /** Throws when the group cannot be made. */
-  openGroup(name: string, need: Need): AttemptGroup;
+  /** Throws when the group cannot be made. `deniedDevices` null: the node has no GPU files. */
+  openGroup(name: string, need: Need, deniedDevices?: readonly string[] | null): AttemptGroup;
   /** SIGKILL to all attempts with one write, at once; false where that cannot be done. */
   killAll(): boolean;
   /** Whether no process of any attempt is left; false where that cannot be told. */
@@ -55,6 +59,8 @@ export interface Containment {
   hurry(isUrgent: boolean): void;
   /** Holds all attempts together in the budget. Throws when the kernel refuses. */
   limit(budget: Need): void;
+  /** Keeps all attempts, and this process, on these CPUs of the machine; null: any. Throws where that cannot be done. */
+  confine(cpus: readonly number[] | null): void;
   /** Gives back what `openContainment` made; what cannot be removed is left to the next executor. */
   close(): void;
 }
@@ -77,7 +83,7 @@ export async function openContainment(
     explain(`no cgroups: ${messageOf(thrown)}`);
     return processGroups;
   }
-  await clear(found.trees);
+  await clear(found);
   try {
     return new CgroupContainment(found);
   } catch (thrown) {
@@ -99,6 +105,7 @@ class CgroupContainment implements Containment {
     this.killFile = join(killTree.nodeGroup, "cgroup.kill");
     try {
       for (const tree of trees) tree.make("work");
+      found.cpus.open();
       killTree.make("self");
       if (!existsSync(this.killFile)) throw new Error(`${this.killFile} needs Linux 5.14`);
       writeFileSync(join(killTree.nodeGroup, "self", "cgroup.procs"), String(process.pid));
@@ -109,10 +116,16 @@ class CgroupContainment implements Containment {
     }
   }
 
-  openGroup(name: string, { memoryMb, cores }: Need): AttemptGroup {
-    const limits: Limits = { memoryMb, cores, processes: processesFor(cores) };
+  openGroup(
+    name: string,
+    { memoryMb, cores }: Need,
+    denied: readonly string[] | null = null,
+  ): AttemptGroup {
+    const deniedDevices = denied ?? [];
+    const limits: Limits = { memoryMb, cores, processes: processesFor(cores), deniedDevices };
     const polled = this.found.limitProcesses ? null : polledProcessesFor(cores);
-    const group = new CgroupOfAttempt(this.trees, join("work", name), polled);
+    const closesGpus = denied !== null && this.trees.some((tree) => tree.closesDevices);
+    const group = new CgroupOfAttempt(this.found, join("work", name), polled, closesGpus);
     try {
       for (const tree of this.trees) {
         tree.make(group.path);
@@ -126,8 +139,13 @@ class CgroupContainment implements Containment {
   }
 
   limit({ memoryMb, cores }: Need): void {
-    const limits: Limits = { memoryMb, cores: null, processes: processesFor(cores) };
+    const processes = processesFor(cores);
+    const limits: Limits = { memoryMb, cores: null, processes, deniedDevices: [] };
     for (const tree of this.trees) tree.limit("work", limits);
+  }
+
+  confine(cpus: readonly number[] | null): void {
+    this.found.cpus.confine(cpus);
   }
 
   killAll(): boolean {
@@ -152,6 +170,9 @@ class CgroupContainment implements Containment {
       if (tree.kills) attempt(() => writeFileSync(tree.rootProcs, String(process.pid)));
       attempt(() => removeTree(tree.nodeGroup));
     }
+    const { cpus } = this.found;
+    attempt(() => cpus.leave());
+    if (cpus.nodeGroup !== null) attempt(() => removeTree(cpus.nodeGroup!));
   }
 }
 
@@ -161,13 +182,19 @@ class CgroupOfAttempt implements AttemptGroup {
   readonly killFile: string;
   readonly #directories: readonly string[];
 
+  private readonly trees: readonly Tree[];
+
   constructor(
-    private readonly trees: readonly Tree[],
+    { trees, cpus }: Trees,
     readonly path: string,
     readonly maxPolledProcesses: number | null,
+    readonly closesGpus: boolean,
   ) {
+    this.trees = trees;
     this.#directories = trees.map((tree) => join(tree.nodeGroup, path));
-    this.joinFiles = this.#directories.map((directory) => join(directory, "cgroup.procs"));
+    const files = this.#directories.map((directory) => join(directory, "cgroup.procs"));
+    // The last one is the tree that kills: who is in it is in all the others.
+    this.joinFiles = cpus.joinFile === null ? files : [cpus.joinFile, ...files];
     const killTree = trees.find((tree) => tree.kills)!;
     this.killFile = join(killTree.nodeGroup, path, "cgroup.kill");
   }
@@ -181,6 +208,19 @@ class CgroupOfAttempt implements AttemptGroup {
     }
   }
 
+  freeze(isFrozen: boolean): void {
+    writeFileSync(join(this.killFile, "../cgroup.freeze"), isFrozen ? "1" : "0");
+  }
+
+  get isFrozen(): boolean {
+    try {
+      const events = readFileSync(join(this.killFile, "../cgroup.events"), "latin1");
+      return events.includes("frozen 1");
+    } catch {
+      return true; // it is gone
+    }
+  }
+
   isEmpty(): boolean {
     return isEmptyGroup(join(this.killFile, ".."));
   }
@@ -190,30 +230,8 @@ class CgroupOfAttempt implements AttemptGroup {
   }
 }
 
-const processGroups: Containment = {
-  kind: "processGroup",
-  killFile: null,
-  openGroup: (_name, { cores }) => ({
-    joinFiles: [],
-    killFile: null,
-    pollMemory: true,
-    maxPolledProcesses: polledProcessesFor(cores),
-    kill: () => {},
-    isEmpty: () => true,
-    remove: () => true,
-  }),
-  limit: () => {},
-  killAll: () => false,
-  isEmpty: () => false,
-  hurry: () => {},
-  close: () => {},
-};
-
-const polledProcessesFor = (cores: number): number =>
-  Math.min(processesFor(cores), maxPolledProcesses);
-
 /** Ends what a dead executor left, and removes its groups. */
-async function clear(trees: readonly Tree[]): Promise<void> {
+async function clear({ trees, cpus }: Trees): Promise<void> {
   const left = trees.find((tree) => tree.kills)!.nodeGroup;
   if (existsSync(join(left, "cgroup.kill"))) {
     writeFileSync(join(left, "cgroup.kill"), "1");
@@ -225,6 +243,7 @@ async function clear(trees: readonly Tree[]): Promise<void> {
     }
   }
   for (const tree of trees) removeTree(tree.nodeGroup);
+  if (cpus.nodeGroup !== null) removeTree(cpus.nodeGroup);
 }
 
 function isEmptyGroup(directory: string): boolean {

@@ -1,20 +1,22 @@
 // The executor itself: holds the budget, gives way to Slurm's jobs, runs what the daemon orders, and leaves.
 
 import { hostname } from "node:os";
-import { machineMonotonicNs, nowMs, setImmediate } from "../clock.js";
+import { nowMs, setImmediate } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { InvocationId, JobId } from "../model/ids.js";
-import { nothing, type Resources } from "../model/resources.js";
+import { lesser, nothing, type Resources } from "../model/resources.js";
 import type {
   AttemptKey,
   AttemptOrder,
   BudgetOrder,
+  CheckpointOrder,
   DaemonMessage,
   ExecutorMessage,
   LaunchSpec,
 } from "../wire/messages.js";
-import { type AttemptEvents, Attempts, type Ended } from "./attempts.js";
-import { effectiveBudget, type JobOnNode, type JobShare, lesser } from "./budget.js";
+import { Allowance } from "./allowance.js";
+import type { Ended } from "./attempt.js";
+import { type AttemptEvents, Attempts } from "./attempts.js";
 import { CheckpointRemover } from "./checkpoints.js";
 import type { Containment } from "./containment.js";
 import type { BeginLine, HookHandlers } from "./hook-socket.js";
@@ -23,7 +25,7 @@ import type { NodeFolder } from "./node-folder.js";
 import { Outbox } from "./outbox.js";
 import { notStarted, type Outcome } from "./outcome.js";
 import { spawnAttempt } from "./runtimes/exec.js";
-import { chooseVictims } from "./victims.js";
+import { msSince, tollOf } from "./toll.js";
 import { withinMs } from "./within.js";
 
 /** Killed processes are gone in milliseconds; one that hangs in the kernel keeps nobody here longer. */
@@ -35,9 +37,7 @@ export class Executor implements HookHandlers {
   readonly outbox = new Outbox();
   readonly #attempts: Attempts;
   readonly #remover: CheckpointRemover;
-  readonly #jobs = new Map<JobId, JobOnNode>();
-  #sequence = 0;
-  #order: BudgetOrder;
+  readonly #allowance: Allowance;
   #budget: Resources = nothing;
   /** null: the hook works. Until it was probed no function may run. */
   #hookProblem: string | null = "the hook was not probed yet";
@@ -53,24 +53,23 @@ export class Executor implements HookHandlers {
     private readonly gone: (reason: string) => void,
     spawn = spawnAttempt,
   ) {
-    this.#order = spec.budget;
+    this.#allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
       onEnded: (key, outcome) => this.#onEnded(key, outcome),
       onTrouble: (what) => log("trouble", { what }),
     };
-    const { spawnProgram, killWaitMs } = spec;
-    this.#attempts = new Attempts(containment, spawnProgram, killWaitMs, events, spawn);
+    this.#attempts = new Attempts(containment, spec, events, spawn);
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
-    this.#remover = new CheckpointRemover(containment, spawnProgram, removed, spawn);
+    this.#remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);
   }
 
   /** Jobs that were on the node before: to be called when the hook's socket listens, so that none falls between. */
   readMarks(): void {
     // One whose prolog has spoken to us since is no job from before.
     for (const mark of this.folder.readMarks())
-      if (!this.#jobs.has(mark.job)) this.#addJob(mark, "mark");
+      if (!this.#allowance.has(mark.job)) this.#allowance.addJob(mark, "mark");
   }
 
   /** Tells of executors that the hook had to kill here: batch jobs waited for these, too. */
@@ -83,15 +82,15 @@ export class Executor implements HookHandlers {
 
   /** The jobs beside which functions run: none of them while nothing runs. */
   get jobsBesideWork(): Iterable<JobId> {
-    return this.#attempts.running.length === 0 ? [] : this.#jobs.keys();
+    return this.#attempts.running.length === 0 ? [] : this.#allowance.jobs;
   }
 
-  /** What the probe found: with a working hook the budget comes into force. */
+  /** What the probe found: with a working hook the budget comes into force, where the node can hold functions to it. */
   setHookProblem(problem: string | null): void {
-    this.#hookProblem = problem;
-    if (problem === null)
-      this.#setBudget(effectiveBudget(this.#order, this.#jobs.values(), this.spec));
-    else this.log("hookProblem", { problem });
+    const { budget, waitsForCores } = this.#allowance;
+    this.#hookProblem = problem ?? (waitsForCores ? null : this.#allowance.confine(budget));
+    if (this.#hookProblem === null) this.#setBudget(budget);
+    else this.log("hookProblem", { problem: this.#hookProblem });
   }
 
   /** First on each connection; the reports that wait follow it. */
@@ -102,10 +101,10 @@ export class Executor implements HookHandlers {
       hostName: hostname(),
       containment: this.containment.kind,
       hookProblem: this.#hookProblem,
-      budget: this.#budget,
+      budget: this.#usable,
       answersFor: [...this.#attempts.running.map(({ key }) => key), ...this.outbox.unrecorded],
-      markedJobs: [...this.#jobs.keys()],
-      hookSequence: this.#sequence,
+      markedJobs: this.#allowance.jobs,
+      hookSequence: this.#allowance.sequence,
     });
     // A budget of nothing is no reason to leave yet: marks may be stale, and the next order knows.
     this.outbox.attach(send);
@@ -135,8 +134,7 @@ export class Executor implements HookHandlers {
         this.#attempts.foresee(message.inMs, message.reason);
         break;
       case "removeCheckpoint":
-        // Without a core that is ours nothing may run; the daemon asks again.
-        if (this.#mode !== "leaving" && this.#budget.cores > 0) this.#remover.remove(message.order);
+        this.#removeCheckpoint(message.order);
         break;
       case "stop":
         void this.leave(message.reason, message.graceMs);
@@ -146,14 +144,20 @@ export class Executor implements HookHandlers {
   async begin(line: BeginLine): Promise<number> {
     const { job } = line.job;
     const heardMs = msSince(line.startNs);
-    const sequence = this.#addJob(line.job, "hook");
-    const known = effectiveBudget(this.#order, this.#jobs.values(), this.spec);
-    this.#budget = lesser(this.#budget, known);
-    const victims = this.#chooseVictims();
+    const sequence = this.#allowance.addJob(line.job, "hook");
+    this.#budget = lesser(this.#budget, this.#allowance.budget);
+    const victims = this.#attempts.victimsFor(this.#budget);
+    // Before the others are killed, which takes this process a while.
+    const patienceMs = line.answerMs / 2;
+    const stands = this.#allowance.waitsForCores
+      ? this.#attempts.freeze(victims, patienceMs)
+      : true;
     const eviction = this.#attempts.evict(victims, `Slurm's job ${job} was given its resources`);
     // Before the first report of their ends: the daemon would fill their places again.
-    if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.#budget });
-    await Promise.all([eviction.freed, this.#remover.stop()]);
+    if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.#usable });
+    const removed = this.#remover.stop();
+    if (!(await stands)) await this.#clear(job);
+    await Promise.all([eviction.freed, removed]);
     const tookMs = msSince(line.startNs);
     this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.#budget });
     void eviction.ended.then((ended) => this.#tellBegan(line, sequence, tookMs, ended));
@@ -162,28 +166,17 @@ export class Executor implements HookHandlers {
 
   /** After the hook has its answer: reports come later, and shrinking a memory limit may take the kernel a while. */
   #tellBegan(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
-    const { job, cpus, gpus } = line.job;
-    const evicted = ended.filter(({ outcome }) => outcome.end === "EVICTED");
-    const told = {
-      type: "jobBegan",
-      sequence,
-      job,
-      cores: cpus === 0 ? this.spec.totalCores : cpus,
-      gpus: gpus === "all" ? this.#order.budget.gpus : gpus,
-      tookMs,
-      evicted: evicted.map(({ key }) => key),
-      lostCoreMs: evicted.reduce((sum, { cores, outcome }) => sum + cores * outcome.wallMs, 0),
-    } as const;
-    this.outbox.event((agoMs) => ({ ...told, agoMs }));
+    const toll = tollOf(line.job, ended, this.spec, this.#allowance.orderedGpus);
+    this.outbox.event((agoMs) => ({ ...toll, sequence, tookMs, agoMs }));
     setImmediate(() => {
       this.#setBudget(this.#budget);
-      this.#leaveIfNothingIsLeft(`Slurm's job ${job} left nothing of the node's budget`);
+      this.#leaveIfNothingIsLeft(`Slurm's job ${line.job.job} left nothing of the node's budget`);
     });
   }
 
   end(job: JobId): void {
-    this.#jobs.delete(job);
-    const sequence = ++this.#sequence;
+    const sequence = this.#allowance.removeJob(job);
+    if (this.#hookProblem === null && this.#resume()) this.#allowance.watchWait();
     this.outbox.event((agoMs) => ({ type: "jobEnded", sequence, job, agoMs }));
   }
 
@@ -204,18 +197,15 @@ export class Executor implements HookHandlers {
     this.gone(reason);
   }
 
-  #addJob(job: JobShare, origin: JobOnNode["origin"]): number {
-    const sequence = ++this.#sequence;
-    this.#jobs.set(job.job, { ...job, sequence, origin });
-    return sequence;
+  /** Nothing may run on any core until the job's are known: what does not stand still has to go. */
+  async #clear(job: JobId): Promise<void> {
+    const moving = this.#attempts.running.map(({ key }) => key);
+    await this.#attempts.evict(moving, `Slurm's job ${job} may have been given its cores`).freed;
   }
 
   /** One that the order in force could not know still counts: that the queue did not show it frees nothing. */
   #forget(jobs: readonly JobId[]): void {
-    const { seenHookSequence } = this.#order;
-    const isCounted = (job: JobId) => (this.#jobs.get(job)?.sequence ?? 0) <= seenHookSequence;
-    const gone = new Set(jobs.filter(isCounted));
-    for (const job of gone) this.#jobs.delete(job);
+    const gone = this.#allowance.forget(jobs);
     try {
       this.folder.removeMarks(gone);
     } catch (thrown) {
@@ -224,13 +214,29 @@ export class Executor implements HookHandlers {
   }
 
   async #obey(order: BudgetOrder): Promise<void> {
-    this.#order = order;
+    this.#allowance.obey(order);
     if (this.#hookProblem !== null) return;
-    this.#budget = effectiveBudget(order, this.#jobs.values(), this.spec);
-    const victims = this.#chooseVictims();
+    this.#budget = this.#allowance.budget;
+    const victims = this.#attempts.victimsFor(this.#budget);
     await this.#attempts.evict(victims, "the daemon made the budget smaller").ended;
+    if (!this.#resume()) return;
     this.#setBudget(this.#budget);
     this.#leaveIfNothingIsLeft("the daemon left nothing of the budget");
+  }
+
+  /** What stands still goes on, on the budget's CPUs, unless it has to wait longer; false: they cannot be held to, so it leaves. */
+  #resume(): boolean {
+    if (this.#allowance.waitsForCores) return true;
+    const problem = this.#allowance.confine(this.#budget);
+    if (problem === null) this.#attempts.thaw();
+    else void this.leave(problem);
+    return problem === null;
+  }
+
+  /** What the daemon may count on: while a job's cores are not known, no more than what is held already. */
+  get #usable(): Resources {
+    const { held } = this.#attempts;
+    return this.#allowance.waitsForCores ? lesser(held, this.#budget) : this.#budget;
   }
 
   #setBudget(budget: Resources): void {
@@ -240,25 +246,15 @@ export class Executor implements HookHandlers {
     } catch (thrown) {
       this.log("trouble", { what: `the limits were refused: ${messageOf(thrown)}` });
     }
-    this.outbox.sayNow({ type: "budget", budget });
-  }
-
-  /** What must go so that the rest fits; what is being ended already goes first. */
-  #chooseVictims(): AttemptKey[] {
-    const held = this.#attempts.running.map((each) => ({
-      key: each.key,
-      cores: each.cores,
-      memoryMb: each.memoryMb,
-      startedAtMs: each.isEnding ? Number.POSITIVE_INFINITY : each.startedAtMs,
-    }));
-    return chooseVictims(held, this.#budget).map(({ key }) => key);
+    this.#allowance.watchWait();
+    this.outbox.sayNow({ type: "budget", budget: this.#usable });
   }
 
   #start(order: AttemptOrder): void {
     const key = { invocation: order.invocation, attempt: order.attempt };
     if (this.#attempts.has(key) || this.outbox.repeat(key)) return;
     const refusal = this.#refusal(order);
-    if (refusal === null) this.#attempts.start(order);
+    if (refusal === null) this.#attempts.start(order, this.#budget);
     else this.#onEnded(key, notStarted("EVICTED", refusal));
   }
 
@@ -266,8 +262,15 @@ export class Executor implements HookHandlers {
   #refusal(order: AttemptOrder): string | null {
     if (this.#mode !== "serving") return "the executor was leaving its node";
     if (this.#hookProblem !== null) return this.#hookProblem;
+    if (this.#allowance.waitsForCores) return "which cores a new job has was not known yet";
     if (this.outbox.isFull) return "too many reports wait for the daemon";
     return this.#attempts.fitsIn(order, this.#budget) ? null : "its place was taken meanwhile";
+  }
+
+  /** Without a core that is known to be ours nothing may run; the daemon asks again. */
+  #removeCheckpoint(order: CheckpointOrder): void {
+    const mayRun = this.#budget.cores > 0 && !this.#allowance.waitsForCores;
+    if (this.#mode !== "leaving" && mayRun) this.#remover.remove(order);
   }
 
   #onEnded(key: AttemptKey, outcome: Outcome): void {
@@ -292,7 +295,3 @@ export class Executor implements HookHandlers {
     if (this.#hookProblem === null && this.#budget.cores === 0) void this.leave(reason);
   }
 }
-
-/** Milliseconds since a moment of CLOCK_MONOTONIC that the hook named; a hook's clock ahead of ours counts as now. */
-const msSince = (startNs: bigint): number =>
-  Math.max(0, Math.ceil(Number(machineMonotonicNs() - startNs) / 1e6));

@@ -2,7 +2,7 @@
 
 import { clearTimeout, monotonicMs, setTimeout } from "../clock.js";
 import type { AttemptKey, ExecutorMessage } from "../wire/messages.js";
-import { keyText } from "./attempts.js";
+import { keyText } from "./attempt.js";
 
 /** Attempts that ended while the daemon was away: more than a node runs within `orphanMs`. */
 export const maxUnrecorded = 10_000;

@@ -6,17 +6,17 @@ import type { Resources } from "../model/resources.js";
 export interface Held {
   readonly cores: number;
   readonly memoryMb: number;
+  readonly gpus: readonly number[];
   readonly startedAtMs: number;
 }
 
 /**
- * The attempts to evict, youngest first. What remains fits the budget in cores and memory, and no victim could stay
+ * The attempts to evict: whoever holds a GPU that the budget has not, and of the others the youngest first. What remains fits the budget in cores and memory, and no victim could stay
  * beside what remains: one that was picked for its memory frees nothing when cores were short, so it is spared again.
  */
-export function chooseVictims<T extends Held>(
-  held: readonly T[],
-  budget: Pick<Resources, "cores" | "memoryMb">,
-): T[] {
+export function chooseVictims<T extends Held>(all: readonly T[], budget: Resources): T[] {
+  const losers = all.filter((each) => each.gpus.some((gpu) => !budget.gpus.includes(gpu)));
+  const held = all.filter((each) => !losers.includes(each));
   let cores = held.reduce((sum, each) => sum + each.cores, 0);
   let memoryMb = held.reduce((sum, each) => sum + each.memoryMb, 0);
   const fits = () => cores <= budget.cores && memoryMb <= budget.memoryMb;
@@ -35,5 +35,5 @@ export function chooseVictims<T extends Held>(
     cores += each.cores;
     memoryMb += each.memoryMb;
   }
-  return picked.filter((each) => !spared.has(each));
+  return [...losers, ...picked.filter((each) => !spared.has(each))];
 }

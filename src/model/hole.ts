@@ -22,7 +22,7 @@ export type UnusableReason =
   | { readonly kind: "unknownState"; readonly flag: string }
   | { readonly kind: "owner"; readonly owner: string }
   | { readonly kind: "memory"; readonly freeMb: number; readonly neededMb: number }
-  | { readonly kind: "pinned" }
+  | { readonly kind: "pinned"; readonly why: string }
   | { readonly kind: "partition"; readonly partition: string }
   | { readonly kind: "noHook"; readonly detail: string }
   | { readonly kind: "drained"; readonly by: string }

@@ -57,6 +57,8 @@ export interface Submission {
   readonly command: Command;
   readonly cores: number;
   readonly memoryMb: number;
+  /** Whole GPUs of one node; which ones is told when it runs. */
+  readonly gpus: number;
   /** The limit on one attempt's run time. */
   readonly timeLimitMs: number;
   readonly workingDirectory: string;
@@ -94,6 +96,7 @@ export interface Invocation {
   readonly name: string;
   readonly cores: number;
   readonly memoryMb: number;
+  readonly gpus: number;
   readonly timeLimitMs: number;
   readonly state: InvocationState;
   readonly submittedAtMs: number;
@@ -118,6 +121,7 @@ export interface Attempt {
   readonly node: NodeName;
   readonly cores: number;
   readonly memoryMb: number;
+  readonly gpus: number;
   readonly state: AttemptState;
   readonly startedAtMs: number;
   readonly endedAtMs: number | null;

@@ -27,7 +27,14 @@ export interface Node {
   readonly memoryMb: number;
   readonly allocatedMemoryMb: number;
   readonly gpuCount: number;
+  /** All, when Slurm does not tell which. */
   readonly allocatedGpus: readonly number[];
+  /** How many are allocated, where Slurm tells that and not which: the jobs there may tell. */
+  readonly untoldGpuCount: number | null;
+  /** CPUs of the machine as Slurm numbers them from 0: with the specialised ones, which no job gets. */
+  readonly cpuTotal: number;
+  /** null: there are some, and which is not told. */
+  readonly specialisedCpuIds: readonly number[] | null;
   readonly partitions: readonly string[];
   /** The user whose `--exclusive=user` job holds the node, if any. */
   readonly owner: string | null;

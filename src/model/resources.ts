@@ -1,10 +1,12 @@
 // Amounts of cores, memory and GPUs, and the arithmetic on them.
 
-/** An amount on one node. GPUs are named by index, since a job is given particular ones. */
+/** An amount on one node. GPUs are named by index, since a job is given particular ones; cores where jobs are pinned to theirs. */
 export interface Resources {
   readonly cores: number;
   readonly memoryMb: number;
   readonly gpus: readonly number[];
+  /** Slurm's own numbers of the CPUs it may use, at least as many as `cores`; left out: any. */
+  readonly cpuIds?: readonly number[];
 }
 
 export const nothing: Resources = { cores: 0, memoryMb: 0, gpus: [] };
@@ -21,8 +23,22 @@ export function fits(need: Resources, free: Resources): boolean {
 /** What is left of `from` without `taken`, never below zero. */
 export function subtract(from: Resources, taken: Resources): Resources {
   return {
+    ...from,
     cores: Math.max(0, from.cores - taken.cores),
     memoryMb: Math.max(0, from.memoryMb - taken.memoryMb),
     gpus: from.gpus.filter((gpu) => !taken.gpus.includes(gpu)),
   };
+}
+
+/** What both allow. */
+export function lesser(one: Resources, other: Resources): Resources {
+  const both = {
+    cores: Math.min(one.cores, other.cores),
+    memoryMb: Math.min(one.memoryMb, other.memoryMb),
+    gpus: one.gpus.filter((gpu) => other.gpus.includes(gpu)),
+  };
+  if (one.cpuIds === undefined && other.cpuIds === undefined) return both;
+  const allowed = new Set(other.cpuIds ?? one.cpuIds);
+  const cpuIds = (one.cpuIds ?? other.cpuIds!).filter((id) => allowed.has(id));
+  return { ...both, cores: Math.min(both.cores, cpuIds.length), cpuIds };
 }

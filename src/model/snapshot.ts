@@ -1,8 +1,9 @@
 // What was read from Slurm in one tick.
 
-import type { NodeName } from "./ids.js";
+import type { JobId, NodeName } from "./ids.js";
 import type { Job } from "./job.js";
 import type { Node } from "./node.js";
+import type { JobShare } from "./share.js";
 
 export interface Partition {
   readonly name: string;
@@ -35,6 +36,8 @@ export interface ClusterFacts {
   readonly prologFlags: readonly string[];
   /** The file that lists SPANK plugins: PlugStackConfig, else plugstack.conf beside slurm.conf; null when neither is told. */
   readonly pluginStack: string | null;
+  /** SlurmdSpoolDir as it stands in slurm.conf, with %n and %h; null: not told. */
+  readonly slurmdSpoolDirectory: string | null;
   /** Whether jobs are pinned to particular cores (task/affinity, or task/cgroup with ConstrainCores). */
   readonly jobsArePinned: boolean;
   /** Whether memory is a consumable resource (SelectTypeParameters has MEMORY). */
@@ -47,6 +50,8 @@ export interface Snapshot {
   readonly facts: ClusterFacts;
   readonly nodes: readonly Node[];
   readonly jobs: readonly Job[];
+  /** What jobs have by name, read only where it decides: on partly used nodes whose jobs are pinned, or have GPUs. */
+  readonly shares: ReadonlyMap<JobId, JobShare>;
   readonly partitions: readonly Partition[];
   /** Read at most once a minute, as the partitions are. */
   readonly reservations: readonly Reservation[];

@@ -3,7 +3,9 @@
 import { randomBytes } from "node:crypto";
 import type { Cluster } from "../core/ports.js";
 import { GleanerError } from "../model/errors.js";
+import type { JobId } from "../model/ids.js";
 import type { Job } from "../model/job.js";
+import type { JobShare } from "../model/share.js";
 import type { ClusterFacts, Partition, Reservation, Snapshot } from "../model/snapshot.js";
 import { type CommandResult, runCommand } from "./command.js";
 import { readFacts } from "./facts.js";
@@ -12,6 +14,8 @@ import { readJobs, squeueArguments, squeueFormat } from "./jobs.js";
 import { readNodes } from "./nodes.js";
 import { readPartitions } from "./partitions.js";
 import { readReservations } from "./reservations.js";
+import { ShareBook } from "./share-book.js";
+import { readShares, shareRequests } from "./shares.js";
 
 export interface SlurmClusterOptions {
   /** null: what the Slurm commands find by themselves. */
@@ -20,13 +24,17 @@ export interface SlurmClusterOptions {
   readonly binDirectory: string | null;
   readonly commandTimeoutMs: number;
   readonly now: () => number;
+  /** Partitions whose exclusive jobs leave the idle rest of their nodes to functions. */
+  readonly exclusivePartitions: readonly string[];
 }
 
 /** Partitions, reservations and configuration change when an administrator changes them. */
 const RARE_READ_INTERVAL_MS = 60_000;
 
 /** Remote procedure calls of each command, as sdiag counts them (22.05): squeue and `show node` ask for partitions, too, `show config` pings. */
-const RPCS = { queue: 2, nodes: 2, partitions: 1, reservations: 1, config: 2 } as const;
+const RPCS = { queue: 2, nodes: 2, partitions: 1, reservations: 1, config: 2, shares: 3 } as const;
+/** For each job scontrol of 22.05 reads all nodes, too; of more jobs than this the list of all is cheaper. */
+const MAX_ASKED_SINGLY = 4;
 
 interface RarelyRead {
   readonly readAtMs: number;
@@ -37,8 +45,8 @@ interface RarelyRead {
 }
 
 /**
- * Slurm, read by two commands a snapshot (squeue, then scontrol show node) and three more at most every minute, one
- * after the other. Each call rejects with a GleanerError of code SLURM when a command fails, hangs or is not
+ * Slurm, read by two commands a snapshot (squeue, then scontrol show node), a third when jobs came whose share has to be known by
+ * name (share-book.ts), and three more at most every minute, one after the other. Each call rejects with a GleanerError of code SLURM when a command fails, hangs or is not
  * understood; nothing is remembered of a failed call but its place in `commandCount`.
  */
 export function createSlurmCluster(options: SlurmClusterOptions): Cluster {
@@ -49,6 +57,7 @@ class SlurmCluster implements Cluster {
   private commands = 0;
   private rpcs = 0;
   private rare: RarelyRead | null = null;
+  private readonly book = new ShareBook();
 
   constructor(private readonly options: SlurmClusterOptions) {}
 
@@ -63,10 +72,16 @@ class SlurmCluster implements Cluster {
     const nodesAskedAtMs = now();
     const nodeOutput = await this.scontrol("nodes", ["-o", "-d", "-a", "show", "node"]);
     const nodesReadAtMs = now();
+    const nodes = readNodes(outputOf("scontrol", nodeOutput), unreadable);
+    const { jobsArePinned } = rare.facts;
+    const { exclusivePartitions } = this.options;
+    const rules = { jobsArePinned, exclusivePartitions };
+    const ask = (ids: readonly JobId[]) => this.askShares(ids);
     return {
       facts: rare.facts,
-      nodes: readNodes(outputOf("scontrol", nodeOutput), unreadable),
+      nodes,
       jobs,
+      shares: await this.book.sharesOf(jobs, nodes, rules, ask),
       partitions: rare.partitions,
       reservations: rare.reservations,
       nodesAskedAtMs,
@@ -91,6 +106,18 @@ class SlurmCluster implements Cluster {
       SQUEUE_FORMAT: squeueFormat(mark),
     });
     return readJobs(outputOf("squeue", result), mark, unreadable);
+  }
+
+  /** Its exit status tells of ids that slurmctld has forgotten, too: what it printed counts. */
+  private async askShares(jobs: readonly JobId[]): Promise<ReadonlyMap<JobId, JobShare>> {
+    const options = ["-o", "-d", "-a"];
+    if (jobs.length > MAX_ASKED_SINGLY) {
+      const { stdout } = await this.scontrol("shares", [...options, "show", "job"]);
+      return readShares(stdout, jobs);
+    }
+    this.rpcs += (jobs.length - 1) * RPCS.shares;
+    const { stdout } = await this.run("shares", "scontrol", options, {}, shareRequests(jobs));
+    return readShares(stdout, jobs);
   }
 
   private async readRarely(): Promise<RarelyRead> {
@@ -130,11 +157,12 @@ class SlurmCluster implements Cluster {
     program: string,
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
+    input = "",
   ): Promise<CommandResult> {
     this.commands += 1;
     this.rpcs += RPCS[what];
     const { slurmConf, binDirectory, commandTimeoutMs } = this.options;
-    const options = { slurmConf, binDirectory, timeoutMs: commandTimeoutMs };
+    const options = { slurmConf, binDirectory, timeoutMs: commandTimeoutMs, input };
     return runCommand(program, args, environment, options);
   }
 }

@@ -9,6 +9,8 @@ export interface CommandOptions {
   /** The folder of the Slurm commands; null: PATH. */
   readonly binDirectory: string | null;
   readonly timeoutMs: number;
+  /** What it reads on its standard input; left out: nothing. */
+  readonly input?: string;
 }
 
 export interface CommandResult {
@@ -40,11 +42,14 @@ export function runCommand(
   return new Promise((resolve, reject) => {
     const path = options.binDirectory === null ? program : join(options.binDirectory, program);
     const child = spawn(path, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       env: childEnvironment(environment, options.slurmConf),
       // A group of its own: sites wrap Slurm's commands in scripts, and a time-out must end those whole.
       detached: true,
     });
+    // A command that ends before it has read all is judged by its end.
+    child.stdin.on("error", () => {});
+    child.stdin.end(options.input ?? "");
     const output = new BoundedOutput(MAX_OUTPUT_BYTES);
     const errors = new BoundedOutput(MAX_ERROR_BYTES);
     const fail = (sentence: string, cause?: unknown) => {

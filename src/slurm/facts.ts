@@ -26,6 +26,7 @@ export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]):
     epilogs: readPrograms(settings, "Epilog"),
     prologFlags: readWords(settings.get("PrologFlags")),
     pluginStack: readPluginStack(settings),
+    slurmdSpoolDirectory: readWord(settings.get("SlurmdSpoolDir")),
     jobsArePinned: mayPin(settings.get("TaskPlugin")),
     memoryIsConsumable: /MEMORY/i.test(settings.get("SelectTypeParameters") ?? ""),
     maxMemoryPerCoreMb: readMaxMemoryPerCore(settings, memoryLimits),

@@ -62,21 +62,38 @@ function readIndices(text: string): number[] | null {
 export function readGpus(
   gres: string,
   gresUsed: string | null,
-): { gpuCount: number; allocatedGpus: number[] } {
+): { gpuCount: number; allocatedGpus: number[]; untoldGpuCount: number | null } {
   const declared = readGres(gres).filter((entry) => entry.name === "gpu");
-  const gpuCount = Math.min(
-    MAX_GPUS,
-    declared.reduce((sum, entry) => sum + entry.count, 0),
-  );
-  const all = Array.from({ length: gpuCount }, (_, index) => index);
-  if (gresUsed === null) return { gpuCount, allocatedGpus: all };
-  const allocated = new Set<number>();
-  for (const entry of readGres(gresUsed)) {
+  const gpuCount = Math.min(MAX_GPUS, countOf(declared));
+  const used = gresUsed === null ? null : readGres(gresUsed);
+  const allocated = used === null ? null : indicesOf(used);
+  if (allocated !== null) return { gpuCount, allocatedGpus: allocated, untoldGpuCount: null };
+  const isCounted = used !== null && !used.some(isParted);
+  return {
+    gpuCount,
+    allocatedGpus: Array.from({ length: gpuCount }, (_, index) => index),
+    untoldGpuCount: isCounted ? countOf(used.filter((entry) => entry.name === "gpu")) : null,
+  };
+}
+
+/** The GPUs in the list of what a job has of a node; null when it has some and which is not told. */
+export const readGpusOfJob = (gres: string): number[] | null => indicesOf(readGres(gres));
+
+const countOf = (entries: readonly GresEntry[]): number =>
+  entries.reduce((sum, entry) => sum + entry.count, 0);
+
+/** Shares of a GPU: which one, only its plugin knows. */
+const isParted = ({ name, count }: GresEntry): boolean =>
+  count > 0 && (name === "shard" || name === "mps");
+
+function indicesOf(entries: readonly GresEntry[]): number[] | null {
+  const indices = new Set<number>();
+  for (const entry of entries) {
     if (entry.count === 0) continue;
-    const parted = entry.name === "shard" || entry.name === "mps";
-    if (parted || (entry.name === "gpu" && entry.indices?.length !== entry.count))
-      return { gpuCount, allocatedGpus: all };
-    if (entry.name === "gpu") for (const index of entry.indices!) allocated.add(index);
+    if (isParted(entry)) return null;
+    if (entry.name !== "gpu") continue;
+    if (entry.indices?.length !== entry.count) return null;
+    for (const index of entry.indices) indices.add(index);
   }
-  return { gpuCount, allocatedGpus: [...allocated].sort((left, right) => left - right) };
+  return [...indices].sort((left, right) => left - right);
 }

@@ -4,6 +4,7 @@ import { nodeName } from "../model/ids.js";
 import type { Node, NodeBaseState } from "../model/node.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord, readWords } from "./fields.js";
 import { readGpus } from "./gres.js";
+import { readIds } from "./ids.js";
 
 const baseStates: ReadonlySet<string> = new Set<NodeBaseState>([
   "IDLE",
@@ -69,6 +70,7 @@ export function readNodeLine(line: string): Node | null {
     allocatedCores,
     memoryMb: Math.max(0, realMemoryMb - specialisedMemoryMb),
     allocatedMemoryMb,
+    ...readCpus(fields, cores),
     ...readGpus(fields.get("Gres") ?? "", readWord(fields.get("GresUsed"))),
     partitions: readWords(fields.get("Partitions")),
     // `alice(1001)`
@@ -87,6 +89,17 @@ function readCores(fields: Map<string, string>): number | null {
   const threads = readCount(fields.get("ThreadsPerCore") ?? "1");
   if (total === null || specialised === null || threads === null) return null;
   return Math.max(0, total - specialised * threads);
+}
+
+/** CPUTot, and the ids among them that Slurm keeps from jobs: CPUSpecList, where any are. */
+function readCpus(
+  fields: Map<string, string>,
+  cores: number,
+): { cpuTotal: number; specialisedCpuIds: readonly number[] | null } {
+  const cpuTotal = readCount(fields.get("CPUTot")) ?? cores;
+  const listed = readWord(fields.get("CPUSpecList"));
+  const ids = listed === null ? [] : readIds(listed);
+  return { cpuTotal, specialisedCpuIds: ids?.length === cpuTotal - cores ? ids : null };
 }
 
 /**

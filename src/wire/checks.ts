@@ -65,12 +65,14 @@ const resources = object<Resources>({
   cores: integer(0, maxCores),
   memoryMb: integer(0),
   gpus: list(integer(0, maxGpus - 1), maxGpus),
+  cpuIds: optional(list(integer(0, maxCores - 1), maxCores)),
 });
 
 const budgetFields = {
   budget: resources,
   seenHookSequence: integer(0),
   knownJobs: list(job, maxJobs),
+  isUnderExclusive: optional(truth),
 };
 
 const report = object<AttemptReport>({
@@ -105,6 +107,7 @@ const order = object<AttemptOrder>({
   user: text(256),
   cores: integer(1, maxCores),
   memoryMb: integer(1),
+  gpus: integer(0, maxGpus),
   timeLimitMs: integer(1, maxTimerMs),
   workingDirectory: path,
   stdoutPath: text(maxPathLength),
@@ -222,6 +225,9 @@ const launchSpec = object<LaunchSpec>({
   memoryIsConsumable: truth,
   maxMemoryPerCoreMb: orNull(integer(0)),
   jobsArePinned: truth,
+  slurmdSpoolDirectory: orNull(path),
+  cpuTotal: integer(1, maxCores),
+  gpuDevices: orNull(path),
   totalCores: integer(1, maxCores),
   killWaitMs: integer(0, maxTimerMs),
   orphanMs: integer(1, maxTimerMs),

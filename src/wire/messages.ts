@@ -6,7 +6,7 @@ import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
 
 /** Raised when an older peer could misread a newer one; the handshake refuses another version. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** A frame holds at most one script (4 MiB, as sbatch allows) and one environment beside its header. */
 export const maxFrameBytes = 8 * 1024 * 1024;
@@ -24,6 +24,8 @@ export interface AttemptOrder extends AttemptKey {
   readonly user: string;
   readonly cores: number;
   readonly memoryMb: number;
+  /** How many; which ones the executor chooses. */
+  readonly gpus: number;
   readonly timeLimitMs: number;
   readonly workingDirectory: string;
   readonly stdoutPath: string;
@@ -70,6 +72,8 @@ export interface BudgetOrder {
   readonly seenHookSequence: number;
   /** Jobs that the queue read before it showed on this node: only a launch names them, later orders have the number. */
   readonly knownJobs: readonly JobId[];
+  /** The budget is what an exclusive job, which has all of the node, did not ask for; only at a launch. */
+  readonly isUnderExclusive?: boolean | undefined;
 }
 
 export type DaemonMessage =
@@ -174,6 +178,12 @@ export interface LaunchSpec {
   readonly memoryIsConsumable: boolean;
   readonly maxMemoryPerCoreMb: number | null;
   readonly jobsArePinned: boolean;
+  /** Where this node's slurmd keeps how it numbers the machine's CPUs; null: not told. */
+  readonly slurmdSpoolDirectory: string | null;
+  /** CPUs that Slurm counts on this node, specialised ones too. */
+  readonly cpuTotal: number;
+  /** What GPU files are called before their number; null: functions are kept from none. */
+  readonly gpuDevices: string | null;
   readonly totalCores: number;
   /** SIGTERM to SIGKILL at a time limit or cancel. */
   readonly killWaitMs: number;

@@ -62,14 +62,17 @@ export function record<T>(item: Check<T>, maxItems: number): Check<Readonly<Reco
 }
 
 export function object<T extends object>(
-  fields: { readonly [K in keyof T]-?: Check<T[K]> },
+  fields: { readonly [K in keyof T]-?: Check<T[K]> | Check<T[K] | undefined> },
 ): Check<T> {
   const checks = Object.entries(fields) as [string, Check<unknown>][];
   return (value, at) => {
     const from = asObject(value, at);
-    return Object.fromEntries(
-      checks.map(([key, check]) => [key, check(from[key], `${at}.${key}`)]),
-    ) as T;
+    const checked: Record<string, unknown> = {};
+    for (const [key, check] of checks) {
+      const field = check(from[key], `${at}.${key}`);
+      if (field !== undefined) checked[key] = field;
+    }
+    return checked as T;
   };
 }
 

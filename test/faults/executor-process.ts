@@ -187,6 +187,7 @@ export class ExecutorProcess {
       isEmpty: () => !this.mine.some((each) => each.isAlive),
       hurry: () => {},
       limit: () => {},
+      confine: () => {},
       close: () => {},
     };
   }
@@ -201,6 +202,9 @@ export class ExecutorProcess {
       kill: () => {
         for (const run of runs()) run.killStarted();
       },
+      freeze: () => {},
+      isFrozen: true,
+      closesGpus: false,
       isEmpty: () => !runs().some((run) => run.isAlive),
       remove: () => true,
     };

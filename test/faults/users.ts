@@ -59,6 +59,7 @@ export class Users {
       command: { kind: "argv", argv: ["true"] },
       cores,
       memoryMb: chance.whole(10, 900) * cores,
+      gpus: 0,
       memoryPerCoreMb: null,
       timeLimitMs: chance.pick([500, 5_000, 30_000]),
       workingDirectory: "/home",

@@ -1,6 +1,7 @@
 // The simulation can fail: whatever is broken on purpose, in the core or in what the daemon sees and sends, it finds.
 
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { Claims } from "../../src/core/claims.js";
 import { planted } from "../faults/planted.js";
 import { runSeed } from "../faults/seed.js";
 
@@ -52,7 +53,8 @@ describe("in the core", () => {
         holes: snapshot.nodes.map((node) => ({
           node: node.name,
           kind: "fragment" as const,
-          free: freeOf({ ...node, allocatedCores: 0 }, policy, snapshot.facts),
+          free: freeOf({ ...node, allocatedCores: 0 }, policy, snapshot.facts, new Claims(snapshot))
+            .budget,
           sinceMs: nowMs,
           predictedEndAtMs: null,
           end: { endsAtMs: null, confidence: 0, source: "none" as const },

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import Database from "better-sqlite3";
 import { until } from "../../scripts/cluster/until.js";
 import { exchange } from "../../src/sdk/http.js";
+import { protocolVersion } from "../../src/wire/messages.js";
 import { otherUser, type TestSite, testSite, user } from "../support/site.js";
 
 jest.setTimeout(80_000);
@@ -237,7 +238,7 @@ describe("strangers on the network", () => {
     );
     const { executor } = (await at.info()).nodes[0]!;
     const hello = Buffer.from(
-      JSON.stringify({ protocolVersion: 1, executor: executor!.id, nonce: "0".repeat(64) }),
+      JSON.stringify({ protocolVersion, executor: executor!.id, nonce: "0".repeat(64) }),
     );
     const proof = Buffer.from(JSON.stringify({ type: "proof", proof: "0".repeat(64) }));
     const framed = (content: Buffer) => {

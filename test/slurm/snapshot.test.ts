@@ -32,6 +32,7 @@ afterAll(async () => {
 
 const portWith = (commandTimeoutMs: number) =>
   createSlurmCluster({
+    exclusivePartitions: [],
     slurmConf: slurm.slurmConf,
     binDirectory: null,
     commandTimeoutMs,

@@ -203,6 +203,9 @@ export class TestNode {
       memoryIsConsumable: false,
       maxMemoryPerCoreMb: null,
       jobsArePinned: false,
+      slurmdSpoolDirectory: null,
+      cpuTotal: 16,
+      gpuDevices: null,
       totalCores: 16,
       killWaitMs: 200,
       orphanMs: 60_000,
@@ -265,6 +268,7 @@ export class TestNode {
       user: "nobody",
       cores: 1,
       memoryMb: 100,
+      gpus: 0,
       timeLimitMs: 600_000,
       workingDirectory: this.work,
       stdoutPath: join(this.work, `${invocation}.out`),
@@ -304,8 +308,13 @@ export class TestNode {
     await until(() => existsSync(order.stdoutPath) && this.output(order).includes(text));
   }
 
-  /** Slurm's prolog or epilog for a job that got `cpus` here; resolves with its exit status. */
-  async hook(which: "prolog" | "epilog", job: number, cpus: number): Promise<number | null> {
+  /** Slurm's prolog or epilog for a job that got `cpus` and `gpus` here; resolves with its exit status. */
+  async hook(
+    which: "prolog" | "epilog",
+    job: number,
+    cpus: number,
+    gpus: readonly number[] = [],
+  ): Promise<number | null> {
     const child = spawn(join(this.folder, `glean-${which}`), [], {
       stdio: "ignore",
       env: {
@@ -315,6 +324,7 @@ export class TestNode {
         SLURM_JOB_CPUS_PER_NODE: String(cpus),
         SLURM_JOB_NODELIST: this.spec.node,
         SLURM_CLUSTER_NAME: "test",
+        ...(gpus.length === 0 ? {} : { SLURM_JOB_GPUS: gpus.join(",") }),
       },
     });
     const [status] = (await once(child, "exit")) as [number | null];
@@ -338,7 +348,7 @@ export class TestNode {
 
   /** The cgroups of this node that are still there. */
   groups(): string[] {
-    return ["", "unified", "memory", "cpu", "pids"]
+    return ["", "unified", "memory", "cpu", "cpuset", "devices", "pids"]
       .map((tree) => this.#groupIn(tree))
       .filter((group) => existsSync(group));
   }

@@ -105,7 +105,6 @@ describe("sbatch's other options", () => {
     ["nodes", "1-1"],
     ["ntasks", "1"],
     ["partition", "debug"],
-    ["gres", "none"],
   ])("--%s=%s changes nothing", (option, value) =>
     expect(judgeForeign(option, value, "x")).toBeNull(),
   );
@@ -115,7 +114,7 @@ describe("sbatch's other options", () => {
   test.each([
     ["nodes", "2"],
     ["ntasks", "8"],
-    ["gres", "gpu:1"],
+    ["mem-per-gpu", "4G"],
     ["dependency", "afterok:1"],
     ["constraint", "avx512"],
     ["no-requeue", ""],

@@ -9,6 +9,8 @@ import {
   parseArray,
   parseCores,
   parseDuration,
+  parseGpus,
+  parseGres,
   parseId,
   parseIds,
   parseMemoryMb,
@@ -21,6 +23,8 @@ const readers: readonly ((text: string) => unknown)[] = [
   (text) => parseMemoryMb(text, "--mem"),
   (text) => parseCores(text, "-c"),
   (text) => parseArray(text, "-a"),
+  (text) => parseGpus(text, "-G"),
+  (text) => parseGres(text, "--gres"),
   (text) => parseIds([text]),
   (text) => parseWhen(text, "-S", 1_700_000_000_000),
 ];
@@ -193,5 +197,20 @@ describe("--export", () => {
     expect(() => exportedEnvironment("ALL", { BIG: "x".repeat(1024 * 1024) })).toThrow(
       /--export=NONE/,
     );
+  });
+});
+
+describe("GPUs", () => {
+  test("as a number, or as sbatch's generic resource", () => {
+    expect(parseGpus("0", "-G")).toBe(0);
+    expect(parseGpus("2", "-G")).toBe(2);
+    const wanted = { gpu: 1, "gpu:3": 3, "gres:gpu:2": 2, none: 0, "0": 0 };
+    for (const [text, gpus] of Object.entries(wanted)) expect(parseGres(text, "x")).toBe(gpus);
+  });
+  test("of a type, too many, or something else: refused with a sentence", () => {
+    for (const text of ["a100:2", "65", "-1", "", "two"])
+      expect(() => parseGpus(text, "-G")).toThrow(/^-G: .*0 to 64, without a type/);
+    for (const text of ["gpu:a100:2", "shard:1", "gpu:1,shard:2", "fpga"])
+      expect(() => parseGres(text, "--gres")).toThrow(/^--gres: .*gpu:N/);
   });
 });

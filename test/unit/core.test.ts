@@ -70,7 +70,7 @@ describe("holes", () => {
     expect(reasonOf({}, { failing, nowMs: 102_000 })).toBeUndefined();
   });
 
-  test("where jobs are pinned only whole nodes are used", () => {
+  test("where jobs are pinned and which cores they have is not told, only whole nodes are used", () => {
     const nodes = [
       node(),
       node({ name: nodeName("n2"), baseState: "MIXED", allocatedCores: 4, allocatedMemoryMb: 100 }),
@@ -78,7 +78,9 @@ describe("holes", () => {
     const pinned = { ...facts, jobsArePinned: true };
     const found = findHoles(snapshot({ nodes, facts: pinned }), policy, context());
     expect(found.holes.map((hole) => hole.node)).toEqual(["n1"]);
-    expect(found.unusable).toEqual([{ node: "n2", reason: { kind: "pinned" }, idleCores: 12 }]);
+    expect(found.unusable).toMatchObject([
+      { node: "n2", reason: { kind: "pinned" }, idleCores: 12 },
+    ]);
   });
 
   test("where Slurm does not count memory, idle cores bring their share of it", () => {
@@ -232,6 +234,7 @@ describe("admission", () => {
     command: { kind: "script", body: "#!/bin/sh\necho hi\n", args: [] },
     cores: 2,
     memoryMb: null,
+    gpus: 0,
     memoryPerCoreMb: null,
     timeLimitMs: null,
     workingDirectory: "/home/ann",
@@ -240,7 +243,7 @@ describe("admission", () => {
     environment: { PATH: "/bin" },
     arrayTasks: null,
   };
-  const largest = { cores: 16, memoryMb: 31_500 };
+  const largest = { cores: 16, memoryMb: 31_500, gpus: 4 };
   const refusal = (change: Partial<RequestedSubmission>, uid = 1_000) => {
     try {
       admit({ ...asked, ...change }, uid, 0, largest, rules);

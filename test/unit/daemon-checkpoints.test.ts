@@ -15,6 +15,7 @@ const submission: Submission = {
   name: "tile",
   command: { kind: "script", body: "#!/bin/sh\n", args: [] },
   cores: 1,
+  gpus: 0,
   memoryMb: 100,
   timeLimitMs: 10_000,
   workingDirectory: "/home/ann/",

@@ -47,6 +47,7 @@ const read = (recorder: Recorder, atMs: number, jobs: Job[], unreadable: string[
   recorder.snapshotRead({
     facts: {} as Snapshot["facts"],
     nodes: [],
+    shares: new Map(),
     jobs,
     partitions: [],
     reservations: [],

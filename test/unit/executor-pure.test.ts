@@ -5,15 +5,15 @@ import fc from "fast-check";
 import {
   effectiveBudget,
   type JobOnNode,
-  lesser,
   type SiteFacts,
+  waitsForCores,
 } from "../../src/executor/budget.js";
 import { parseHookLine, parseMark } from "../../src/executor/hook-lines.js";
 import { outcomeOf } from "../../src/executor/outcome.js";
 import type { SpawnEnd } from "../../src/executor/runtimes/exec.js";
 import { chooseVictims } from "../../src/executor/victims.js";
 import { jobId } from "../../src/model/ids.js";
-import { fits, type Resources } from "../../src/model/resources.js";
+import { fits, lesser, type Resources } from "../../src/model/resources.js";
 import type { BudgetOrder } from "../../src/wire/messages.js";
 
 const someGpus = fc.uniqueArray(fc.nat(3), { maxLength: 4 });
@@ -22,6 +22,9 @@ const someResources: fc.Arbitrary<Resources> = fc.record({
   memoryMb: fc.nat(32_000),
   gpus: someGpus,
 });
+const someConfined = fc
+  .tuple(someResources, fc.uniqueArray(fc.nat(15)))
+  .map(([all, cpuIds]) => ({ ...all, cores: Math.min(all.cores, cpuIds.length), cpuIds }));
 const someJobs: fc.Arbitrary<JobOnNode[]> = fc
   .array(
     fc.record({
@@ -89,7 +92,6 @@ describe("the effective budget", () => {
   });
 
   test.each([
-    ["pinned", job(40, 4), { ...facts, jobsArePinned: true }, { cores: 0, memoryMb: 0, gpus: [] }],
     ["unreadable", job(40, 4, { cpus: 0 }), facts, { cores: 0, memoryMb: 0, gpus: [] }],
     [
       "of unbounded memory",
@@ -131,11 +133,25 @@ describe("the effective budget", () => {
     );
   });
 
-  test("what both allow fits in each", () => {
+  test("of pinned jobs waits for those that the order could not know, whose cores nobody told", () => {
+    const pinned = { ...facts, jobsArePinned: true };
+    expect(waitsForCores(order, [job(10, 2)], pinned)).toBe(false);
+    expect(waitsForCores(order, [job(30, 3, { origin: "mark" })], pinned)).toBe(false);
+    expect(waitsForCores(order, [job(40, 4)], pinned)).toBe(true);
+    expect(waitsForCores(order, [job(40, 4)], facts)).toBe(false);
+  });
+
+  test("what both allow fits in each, on CPUs of each", () => {
+    const some = fc.oneof(someResources, someConfined);
     fc.assert(
-      fc.property(someResources, someResources, (one, other) => {
+      fc.property(some, some, (one, other) => {
         const both = lesser(one, other);
         expect(fits(both, one) && fits(both, other)).toBe(true);
+        for (const { cpuIds } of [one, other] as Resources[])
+          if (cpuIds !== undefined) {
+            expect(cpuIds).toEqual(expect.arrayContaining([...(both.cpuIds ?? ["none"])]));
+            expect(both.cpuIds!.length).toBeGreaterThanOrEqual(both.cores);
+          }
         expect(lesser(one, one)).toEqual(one);
       }),
     );
@@ -147,15 +163,32 @@ describe("the victims", () => {
     fc.record({
       cores: fc.integer({ min: 1, max: 8 }),
       memoryMb: fc.nat(4_000),
+      gpus: fc.constant<readonly number[]>([]),
       startedAtMs: fc.nat(50),
     }),
     { maxLength: 12 },
   );
 
   test("are the youngest", () => {
-    const held = [5, 30, 10, 20].map((startedAtMs) => ({ cores: 2, memoryMb: 10, startedAtMs }));
-    const victims = chooseVictims(held, { cores: 4, memoryMb: 1_000 });
+    const each = { cores: 2, memoryMb: 10, gpus: [] };
+    const held = [5, 30, 10, 20].map((startedAtMs) => ({ ...each, startedAtMs }));
+    const victims = chooseVictims(held, { cores: 4, memoryMb: 1_000, gpus: [] });
     expect(victims.map((each) => each.startedAtMs)).toEqual([30, 20]);
+  });
+
+  test("are all that hold a GPU which was taken, and nobody for the sake of one that was not", () => {
+    const held = [[0], [1], [2, 3], []].map((gpus, startedAtMs) => ({
+      cores: 1,
+      memoryMb: 10,
+      gpus,
+      startedAtMs,
+    }));
+    const holders = (gpus: number[], cores: number) =>
+      chooseVictims(held, { cores, memoryMb: 1_000, gpus }).map((each) => each.startedAtMs);
+    expect(holders([0, 1, 2, 3], 4)).toEqual([]);
+    expect(holders([0, 2, 3], 3)).toEqual([1]);
+    expect(holders([0, 1, 3], 4)).toEqual([2]);
+    expect(holders([0], 1)).toEqual([1, 2, 3]);
   });
 
   test("leave what fits, and none of them could have stayed", () => {
@@ -169,6 +202,7 @@ describe("the victims", () => {
           gpus: [],
         });
         expect(fits(sum(rest), budget)).toBe(true);
+        // Nobody holds a GPU here, so each went for its cores or memory.
         for (const victim of victims) expect(fits(sum([...rest, victim]), budget)).toBe(false);
       }),
     );

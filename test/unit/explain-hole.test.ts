@@ -95,7 +95,7 @@ const reasons: readonly UnusableReason[] = [
   { kind: "unknownState", flag: "X" },
   { kind: "owner", owner: "ada" },
   { kind: "memory", freeMb: 1, neededMb: 64 },
-  { kind: "pinned" },
+  { kind: "pinned", why: "a job came" },
   { kind: "partition", partition: "p" },
   { kind: "noHook", detail: "d" },
   { kind: "drained", by: "root" },

@@ -31,6 +31,7 @@ beforeEach(() => {
     esac`,
   );
   cluster = createSlurmCluster({
+    exclusivePartitions: [],
     slurmConf: null,
     binDirectory: folder,
     commandTimeoutMs: 60_000,
@@ -49,6 +50,8 @@ const calls = () => readFileSync(join(folder, "log"), "utf8").trim().split("\n")
 
 const queueCall = "squeue -h -a --local --noconvert -t all";
 const nodesCall = "scontrol -o -d -a show node";
+/** One node there has GPUs of which Slurm says how many are taken and not which: its jobs are asked. */
+const sharesCall = "scontrol -o -d -a";
 const rareCalls = [
   "scontrol -o -a show partition",
   "scontrol -o -a show reservation",
@@ -58,7 +61,7 @@ const rareCalls = [
 describe("readSnapshot", () => {
   test("holds what the commands said, the queue asked before the nodes", async () => {
     const snapshot = await cluster.readSnapshot();
-    expect(calls()).toEqual([...rareCalls, queueCall, nodesCall]);
+    expect(calls()).toEqual([...rareCalls, queueCall, nodesCall, sharesCall]);
     expect(snapshot.nodes).toHaveLength(8);
     expect(snapshot.jobs).toHaveLength(16);
     expect(snapshot.partitions).toHaveLength(4);
@@ -69,16 +72,16 @@ describe("readSnapshot", () => {
     expect(snapshot.nodesAskedAtMs).toBeLessThan(snapshot.nodesReadAtMs);
   });
 
-  test("two commands each, the rare ones again after a minute", async () => {
+  test("two commands each and one for what jobs did not tell yet, the rare ones again after a minute", async () => {
     await cluster.readSnapshot();
     clockMs += 59_000;
     await cluster.readSnapshot();
-    expect(calls().slice(5)).toEqual([queueCall, nodesCall]);
+    expect(calls().slice(6)).toEqual([queueCall, nodesCall, sharesCall]);
     clockMs += 2_000;
     await cluster.readSnapshot();
-    expect(calls().slice(7)).toEqual([...rareCalls, queueCall, nodesCall]);
-    expect(cluster.commandCount()).toBe(12);
-    expect(cluster.rpcCount()).toBe(3 * 4 + 2 * 4);
+    expect(calls().slice(9)).toEqual([...rareCalls, queueCall, nodesCall, sharesCall]);
+    expect(cluster.commandCount()).toBe(15);
+    expect(cluster.rpcCount()).toBe(3 * 4 + 2 * 4 + 3 * 3 * 3);
   });
 
   test("each queue is asked with another mark", async () => {

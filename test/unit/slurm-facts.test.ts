@@ -67,6 +67,7 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
       epilogs: [expect.stringMatching(/\/epi\.sh$/)],
       prologFlags: ["Alloc", "Serial"],
       pluginStack: expect.stringMatching(/^\/.*srec.*\/plugstack\.conf$/),
+      slurmdSpoolDirectory: expect.stringMatching(/\/spool\/%n$/),
       jobsArePinned: false,
       memoryIsConsumable: true,
       maxMemoryPerCoreMb: 4_000,

@@ -58,12 +58,12 @@ describe("readGpus", () => {
   });
 
   test.each([
-    ["a count without indices", "gpu:2", "gpu:1"],
-    ["fewer indices than the count", "gpu:a100:2", "gpu:a100:2(IDX:0)"],
-    ["indices that cannot be read", "gpu:a100:2", "gpu:a100:1(IDX:x)"],
-    ["shards", "gpu:a100:2,shard:8", "gpu:a100:0(IDX:N/A),shard:a100:3(3/4,0/4)"],
-    ["no GresUsed", "gpu:a100:2", null],
-  ])("%s: all GPUs count as allocated", (_, gres, used) => {
-    expect(readGpus(gres, used)).toEqual({ gpuCount: 2, allocatedGpus: [0, 1] });
+    ["a count without indices", "gpu:2", "gpu:1", 1],
+    ["fewer indices than the count", "gpu:a100:2", "gpu:a100:2(IDX:0)", 2],
+    ["indices that cannot be read", "gpu:a100:2", "gpu:a100:1(IDX:x)", 1],
+    ["shards", "gpu:a100:2,shard:8", "gpu:a100:0(IDX:N/A),shard:a100:3(3/4,0/4)", null],
+    ["no GresUsed", "gpu:a100:2", null, null],
+  ])("%s: all GPUs count as allocated", (_, gres, used, untoldGpuCount) => {
+    expect(readGpus(gres, used)).toEqual({ gpuCount: 2, allocatedGpus: [0, 1], untoldGpuCount });
   });
 });

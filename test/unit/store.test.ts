@@ -36,6 +36,7 @@ describe("submit", () => {
       name: "sum",
       cores: 2,
       memoryMb: 500,
+      gpus: 0,
       timeLimitMs: 60_000,
       state: "PENDING",
       submittedAtMs: 1_000,

@@ -16,7 +16,7 @@ import {
   type DaemonConnection,
   type ExecutorConnection,
 } from "../../src/wire/handshake.js";
-import { type ExecutorMessage, maxFrameBytes } from "../../src/wire/messages.js";
+import { type ExecutorMessage, maxFrameBytes, protocolVersion } from "../../src/wire/messages.js";
 
 const executor = executorId("n1-a");
 const secret = randomBytes(32).toString("hex");
@@ -136,7 +136,7 @@ describe("a connection", () => {
   test("the daemon refuses who cannot answer its challenge", async () => {
     const socket = await raw();
     socket.write(
-      frame(Buffer.from(JSON.stringify({ protocolVersion: 1, executor, nonce: "0".repeat(64) }))),
+      frame(Buffer.from(JSON.stringify({ protocolVersion, executor, nonce: "0".repeat(64) }))),
     );
     await once(socket, "data");
     socket.write(frame(Buffer.from(JSON.stringify({ type: "proof", proof: "0".repeat(64) }))));

@@ -47,6 +47,7 @@ export class Api {
         cores: 1,
         memoryMb: 50,
         memoryPerCoreMb: null,
+        gpus: 0,
         timeLimitMs: null,
         workingDirectory: "/",
         stdoutPattern: "/dev/null",

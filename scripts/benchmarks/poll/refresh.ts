@@ -54,6 +54,7 @@ const clusterIn = (binDirectory: string | null) =>
     slurmConf: null,
     binDirectory,
     commandTimeoutMs: rareMs,
+    exclusivePartitions: [],
     now: () => clockMs,
   });
 

@@ -1,6 +1,7 @@
 // `glean info`: nodes, holes and executors, as sinfo lists nodes.
 
 import type { UnusableReason } from "../../model/hole.js";
+import type { Resources } from "../../model/resources.js";
 import type { InfoAnswer, NodeInfo } from "../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../context.js";
 import { alarming, type Column, json, print, printable, table } from "../output.js";
@@ -41,8 +42,8 @@ function summary(answer: InfoAnswer): string {
   return lines.join("\n");
 }
 
-const amount = ({ cores, memoryMb }: { cores: number; memoryMb: number }): string =>
-  `${cores}c/${memoryMb}M`;
+const amount = ({ cores, memoryMb, gpus }: Resources): string =>
+  `${cores}c/${memoryMb}M${gpus.length === 0 ? "" : `/${gpus.length}g`}`;
 
 const busy = ({ executor }: NodeInfo): string =>
   executor === null ? "-" : `${executor.usedCores}/${executor.budget.cores}`;
@@ -81,7 +82,7 @@ function label(reason: UnusableReason): string {
     case "memory":
       return `only ${reason.freeMb} MB free`;
     case "pinned":
-      return "jobs are pinned";
+      return "free cores not known";
     case "partition":
       return `partition ${reason.partition} is not ours`;
     case "noHook":

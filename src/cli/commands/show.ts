@@ -31,7 +31,7 @@ function invocationLines({ invocation, submission }: InvocationDetail): string[]
     `   ${line({ ExitCode: `${invocation.exitCode ?? 0}:${invocation.signal ?? 0}`, Attempts: invocation.attempt })}`,
     `   ${line({ SubmitTime: formatWhen(invocation.submittedAtMs) })}`,
     `   ${line({ StartTime: formatWhen(invocation.startedAtMs), EndTime: formatWhen(invocation.endedAtMs) })}`,
-    `   ${line({ NodeList: invocation.node ?? "(null)", NumCPUs: invocation.cores, MemoryMb: invocation.memoryMb, TimeLimitMs: invocation.timeLimitMs })}`,
+    `   ${line({ NodeList: invocation.node ?? "(null)", NumCPUs: invocation.cores, MemoryMb: invocation.memoryMb, Gpus: invocation.gpus, TimeLimitMs: invocation.timeLimitMs })}`,
     `   ${line({ Command: words.join(" ") })}`,
     ...noticeLines(submission.notice ?? null),
     `   ${line({ WorkDir: submission.workingDirectory })}`,

@@ -8,6 +8,8 @@ const count = z
   .int()
   .min(0)
   .max(2 ** 31 - 1);
+/** More than any node has, and than the hook's protocol can name. */
+const maxGpus = 64;
 const path = z.string().min(1).max(4_096);
 const idText = z.string().regex(/^\d{1,10}(_\d{1,10})?$/, "must be like 42 or 42_7");
 const userName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be a user's name");
@@ -43,6 +45,7 @@ export const submitRequest = z.strictObject({
     cores: count,
     memoryMb: count.nullable(),
     memoryPerCoreMb: count.nullable(),
+    gpus: z.int().min(0).max(maxGpus).default(0),
     timeLimitMs: count.nullable(),
     workingDirectory: path,
     stdoutPattern: path.nullable(),

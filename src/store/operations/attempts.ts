@@ -23,6 +23,7 @@ interface AttemptRow {
   readonly node: NodeName;
   readonly cores: number;
   readonly memory_mb: number;
+  readonly gpus: number;
   readonly state: AttemptState;
   readonly started_at_ms: number;
   readonly ended_at_ms: number | null;
@@ -30,7 +31,7 @@ interface AttemptRow {
 }
 
 const columns =
-  "invocation, number, executor, node, cores, memory_mb, state, started_at_ms, ended_at_ms, wall_ms";
+  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, ended_at_ms, wall_ms";
 
 function attemptOf(row: AttemptRow): Attempt {
   return {
@@ -40,6 +41,7 @@ function attemptOf(row: AttemptRow): Attempt {
     node: row.node,
     cores: row.cores,
     memoryMb: row.memory_mb,
+    gpus: row.gpus,
     state: row.state,
     startedAtMs: row.started_at_ms,
     endedAtMs: row.ended_at_ms,
@@ -60,8 +62,8 @@ function findInvocation(database: Connection) {
 function beginAttempt(database: Connection): (attempt: Attempt) => void {
   const invocationState = findInvocation(database);
   const insertAttempt = database.prepare(
-    `INSERT INTO attempt (invocation, number, executor, node, cores, memory_mb, state, started_at_ms)
-     VALUES (@invocation, @number, @executor, @node, @cores, @memoryMb, 'RUNNING', @startedAtMs)`,
+    `INSERT INTO attempt (invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms)
+     VALUES (@invocation, @number, @executor, @node, @cores, @memoryMb, @gpus, 'RUNNING', @startedAtMs)`,
   );
   const runInvocation = database.prepare(
     `UPDATE invocation SET state = 'RUNNING', attempt = @number, started_at_ms = @startedAtMs, node = @node,

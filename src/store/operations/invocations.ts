@@ -24,6 +24,7 @@ interface InvocationRow {
   readonly name: string;
   readonly cores: number;
   readonly memory_mb: number;
+  readonly gpus: number;
   readonly time_limit_ms: number;
   readonly state: InvocationState;
   readonly submitted_at_ms: number;
@@ -38,7 +39,7 @@ interface InvocationRow {
 }
 
 const columns = `i.id, i.submission, i.array_task_id, s.owner_uid, s.owner_gid, s.owner_user, s.name, s.cores,
-  s.memory_mb, s.time_limit_ms, i.state, s.submitted_at_ms, i.started_at_ms, i.ended_at_ms, i.attempt,
+  s.memory_mb, s.gpus, s.time_limit_ms, i.state, s.submitted_at_ms, i.started_at_ms, i.ended_at_ms, i.attempt,
   i.exit_code, i.signal, i.reason, i.node,
   (SELECT a.wall_ms FROM attempt AS a WHERE a.invocation = i.id AND a.number = i.attempt) AS wall_ms`;
 const tables = "invocation AS i JOIN submission AS s ON s.id = i.submission";
@@ -52,6 +53,7 @@ function invocationOf(row: InvocationRow): Invocation {
     name: row.name,
     cores: row.cores,
     memoryMb: row.memory_mb,
+    gpus: row.gpus,
     timeLimitMs: row.time_limit_ms,
     state: row.state,
     submittedAtMs: row.submitted_at_ms,
@@ -81,9 +83,9 @@ function submit(database: Connection): Operations<"submit">["submit"] {
     .pluck();
   const insertSubmission = database.prepare(
     `INSERT INTO submission (id, request_id, owner_uid, owner_gid, owner_user, name, cores, memory_mb,
-       time_limit_ms, submitted_at_ms, tasks, document)
+       gpus, time_limit_ms, submitted_at_ms, tasks, document)
      VALUES (@id, @requestId, @uid, @gid, @user, @name, @cores, @memoryMb,
-       @timeLimitMs, @submittedAtMs, @tasks, @document)`,
+       @gpus, @timeLimitMs, @submittedAtMs, @tasks, @document)`,
   );
   // json_each gives the tasks in their order, `key` counting from 0.
   const insertInvocations = database.prepare<{ id: number; tasks: string }>(
@@ -115,6 +117,7 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       name: submission.name,
       cores: submission.cores,
       memoryMb: submission.memoryMb,
+      gpus: submission.gpus,
       timeLimitMs: submission.timeLimitMs,
       submittedAtMs,
       tasks: taskIds.length,

@@ -5,6 +5,7 @@ CREATE TABLE attempt (
   node TEXT NOT NULL,
   cores INTEGER NOT NULL CHECK (cores >= 0),
   memory_mb INTEGER NOT NULL CHECK (memory_mb >= 0),
+  gpus INTEGER NOT NULL CHECK (gpus >= 0),
   state TEXT NOT NULL CHECK (
     state IN ('RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'OUT_OF_MEMORY', 'EVICTED', 'LOST')
   ),
@@ -205,6 +206,7 @@ CREATE TABLE submission (
   name TEXT NOT NULL,
   cores INTEGER NOT NULL CHECK (cores >= 0),
   memory_mb INTEGER NOT NULL CHECK (memory_mb >= 0),
+  gpus INTEGER NOT NULL CHECK (gpus >= 0),
   time_limit_ms INTEGER NOT NULL CHECK (time_limit_ms >= 0),
   submitted_at_ms INTEGER NOT NULL CHECK (submitted_at_ms >= 0),
   tasks INTEGER NOT NULL CHECK (tasks >= 1),

@@ -1,0 +1,79 @@
+// What of each node its jobs have by name (CPUs, GPUs), so which are left; and what an exclusive job leaves idle of a node that is all its own.
+
+import type { JobId, NodeName } from "../model/ids.js";
+import { holdsNodes, type Job } from "../model/job.js";
+import type { Node } from "../model/node.js";
+import type { NodeShare } from "../model/share.js";
+import type { Snapshot } from "../model/snapshot.js";
+
+/** CPU ids that no job has, or why they cannot be told. */
+export type FreeCpus =
+  | { readonly told: true; readonly ids: readonly number[] }
+  | { readonly told: false; readonly why: string };
+
+export class Claims {
+  private readonly jobs = new Map<NodeName, Job[]>();
+
+  constructor(private readonly snapshot: Pick<Snapshot, "nodes" | "jobs" | "shares">) {
+    for (const { name, allocatedCores } of snapshot.nodes)
+      if (allocatedCores > 0) this.jobs.set(name, []);
+    for (const job of snapshot.jobs)
+      if (holdsNodes(job)) for (const node of job.nodes) this.jobs.get(node)?.push(job);
+  }
+
+  private shareOf(job: JobId, node: NodeName): NodeShare | undefined {
+    return this.snapshot.shares.get(job)?.byNode.get(node);
+  }
+
+  /** The free CPUs of a partly used node by name: none is given away unless what all its jobs have adds up to Slurm's own count. */
+  freeCpus(node: Node): FreeCpus {
+    const { cpuTotal, specialisedCpuIds, cores, allocatedCores } = node;
+    if (specialisedCpuIds === null)
+      return untold("Slurm does not say which of its cores are specialised");
+    const taken = new Set(specialisedCpuIds);
+    for (const job of this.jobs.get(node.name) ?? []) {
+      const share = this.shareOf(job.id, node.name);
+      if (share === undefined) return untold(`it is not known yet which cores job ${job.id} has`);
+      for (const id of share.cpuIds) taken.add(id);
+    }
+    const ids = Array.from({ length: cpuTotal }, (_, id) => id).filter((id) => !taken.has(id));
+    if (ids.length > cores - allocatedCores)
+      return untold("a job came while Slurm was read, or changed its size");
+    return { told: true, ids };
+  }
+
+  /** The GPUs that are not allocated; where the node's record does not say which are, its jobs' shares may. */
+  freeGpus(node: Node): readonly number[] {
+    const taken = new Set(
+      node.untoldGpuCount !== null ? this.gpusOfJobs(node) : node.allocatedGpus,
+    );
+    return Array.from({ length: node.gpuCount }, (_, index) => index).filter(
+      (index) => !taken.has(index),
+    );
+  }
+
+  private gpusOfJobs(node: Node): readonly number[] {
+    const shares = (this.jobs.get(node.name) ?? []).map(({ id }) => this.shareOf(id, node.name));
+    const gpus = new Set<number>();
+    for (const share of shares) {
+      if (share === undefined || share.gpus === null) return node.allocatedGpus;
+      for (const index of share.gpus) gpus.add(index);
+    }
+    return gpus.size === node.untoldGpuCount ? [...gpus] : node.allocatedGpus;
+  }
+
+  /**
+   * How many cores the tasks of the one job on the node asked for, where that job has all of its cores and runs in one of the
+   * `partitions` whose idle rest the site gives to functions; else null. A job that asked for nothing in particular may use all.
+   */
+  coresAskedFor(node: Node, partitions: readonly string[]): number | null {
+    const [job, other] = this.jobs.get(node.name) ?? [];
+    if (job === undefined || other !== undefined || job.state !== "RUNNING") return null;
+    if (!partitions.includes(job.partition) || node.allocatedCores < node.cores) return null;
+    const share = this.shareOf(job.id, node.name);
+    if (share === undefined || share.cpuIds.length < node.cores) return null;
+    return this.snapshot.shares.get(job.id)!.askedCpusPerNode;
+  }
+}
+
+const untold = (why: string): FreeCpus => ({ told: false, why });

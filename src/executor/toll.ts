@@ -1,0 +1,30 @@
+// What a job's begin cost: how long it waited, and the work that had to go.
+
+import { machineMonotonicNs } from "../clock.js";
+import type { ExecutorMessage, LaunchSpec } from "../wire/messages.js";
+import type { Ended } from "./attempt.js";
+import type { JobShare } from "./budget.js";
+
+type Began = Extract<ExecutorMessage, { type: "jobBegan" }>;
+
+/** What the daemon hears of it, but when. `allGpus`: those of a job that may have any. */
+export function tollOf(
+  { job, cpus, gpus }: JobShare,
+  ended: readonly Ended[],
+  { totalCores }: Pick<LaunchSpec, "totalCores">,
+  allGpus: readonly number[],
+): Omit<Began, "sequence" | "tookMs" | "agoMs"> {
+  const evicted = ended.filter(({ outcome }) => outcome.end === "EVICTED");
+  return {
+    type: "jobBegan",
+    job,
+    cores: cpus === 0 ? totalCores : cpus,
+    gpus: gpus === "all" ? allGpus : gpus,
+    evicted: evicted.map(({ key }) => key),
+    lostCoreMs: evicted.reduce((sum, { cores, outcome }) => sum + cores * outcome.wallMs, 0),
+  };
+}
+
+/** Milliseconds since a moment of CLOCK_MONOTONIC that the hook named; a hook's clock ahead of ours counts as now. */
+export const msSince = (startNs: bigint): number =>
+  Math.max(0, Math.ceil(Number(machineMonotonicNs() - startNs) / 1e6));

@@ -1,0 +1,17 @@
+// Lists of ids such as `0-3,8`, as Slurm prints CPUs.
+
+/** Slurm's own limit for the CPUs of a node is below it. */
+const MAX_ID = 65_535;
+
+/** In the order of the list; null when it is none. */
+export function readIds(text: string): number[] | null {
+  const ids: number[] = [];
+  for (const range of text.split(",")) {
+    const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range);
+    if (!match) return null;
+    const last = Number(match[2] ?? match[1]);
+    if (last > MAX_ID || ids.length > MAX_ID) return null;
+    for (let id = Number(match[1]); id <= last; id++) ids.push(id);
+  }
+  return ids;
+}

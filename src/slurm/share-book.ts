@@ -1,0 +1,67 @@
+// What jobs have by name, kept as long as they hold their nodes: each job is asked for once.
+
+import type { JobId, NodeName } from "../model/ids.js";
+import { holdsNodes, type Job } from "../model/job.js";
+import type { Node } from "../model/node.js";
+import type { JobShare } from "../model/share.js";
+import type { ClusterFacts } from "../model/snapshot.js";
+
+export interface ShareRules {
+  readonly jobsArePinned: ClusterFacts["jobsArePinned"];
+  /** Partitions whose exclusive jobs leave their nodes' idle rest to functions. */
+  readonly exclusivePartitions: readonly string[];
+}
+
+interface Entry {
+  /** A job that was requeued may have other cores. */
+  readonly startAtMs: number | null;
+  readonly share: JobShare;
+}
+
+export class ShareBook {
+  private readonly entries = new Map<JobId, Entry>();
+
+  /**
+   * The shares of all jobs on nodes where they decide what is free. `ask` is called at most once. A job that is not in the result
+   * could not be told: it has ended, or has not all of its nodes yet.
+   */
+  async sharesOf(
+    jobs: readonly Job[],
+    nodes: readonly Node[],
+    rules: ShareRules,
+    ask: (jobs: readonly JobId[]) => Promise<ReadonlyMap<JobId, JobShare>>,
+  ): Promise<ReadonlyMap<JobId, JobShare>> {
+    const deciding = new Set(nodes.filter((node) => decides(node, rules)).map(({ name }) => name));
+    const holders = jobs.filter(
+      (job) => holdsNodes(job) && job.nodes.some((each) => deciding.has(each)),
+    );
+    this.forgetAllBut(holders);
+    const unknown = holders.filter((job) => !this.entries.has(job.id));
+    if (unknown.length > 0) {
+      const found = await ask(unknown.map(({ id }) => id));
+      for (const { id, nodes: held, startAtMs } of unknown) {
+        const share = found.get(id);
+        if (share !== undefined && coversAll(share, held))
+          this.entries.set(id, { startAtMs, share });
+      }
+    }
+    return new Map([...this.entries].map(([id, { share }]) => [id, share]));
+  }
+
+  private forgetAllBut(jobs: readonly Job[]): void {
+    const starts = new Map(jobs.map(({ id, startAtMs }) => [id, startAtMs]));
+    for (const [id, { startAtMs }] of this.entries)
+      if (starts.get(id) !== startAtMs) this.entries.delete(id);
+  }
+}
+
+/** Whether it matters there which cores and GPUs are taken, and the node's own record does not tell. */
+function decides(node: Node, { jobsArePinned, exclusivePartitions }: ShareRules): boolean {
+  if (node.allocatedCores === 0) return false;
+  if (node.partitions.some((name) => exclusivePartitions.includes(name))) return true;
+  if (node.allocatedCores >= node.cores) return false;
+  return jobsArePinned || node.untoldGpuCount !== null;
+}
+
+const coversAll = ({ byNode }: JobShare, nodes: readonly NodeName[]): boolean =>
+  nodes.length > 0 && nodes.every((node) => byNode.has(node));
