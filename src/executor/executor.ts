@@ -274,6 +274,8 @@ export class Executor implements HookHandlers {
   }
 
   #onEnded(key: AttemptKey, outcome: Outcome): void {
+    // Its cores are nobody's until the job's are known: said before the daemon could count on them.
+    if (this.#allowance.waitsForCores) this.outbox.sayNow({ type: "budget", budget: this.#usable });
     this.outbox.report(key, (agoMs) => ({ type: "ended", report: { ...key, ...outcome, agoMs } }));
     this.#leaveIfDrained();
   }
