@@ -60,10 +60,30 @@ const ssh = z.strictObject({
   directory: path.default("/var/cache/gleaner-programs"),
 });
 
+const pilot = z.strictObject({
+  /** Of a lower PriorityTier than every other partition of its nodes; see docs/operating.md. */
+  partition: name.default("gleaner"),
+  /** null: what Slurm gives the user by default. */
+  account: name.nullable().default(null),
+  qos: name.nullable().default(null),
+  /** Pilots that wait or start at once: each makes the scheduler think. */
+  maxPending: z.int().min(1).max(64).default(4),
+  /** One that has not started by then is taken back, and the node left alone for a while: Slurm has other plans with it. */
+  pendingMs: milliseconds.min(1_000).default(60_000),
+  /** One without work for so long ends itself; a start costs Slurm more than a few idle seconds. */
+  idleMs: milliseconds.min(1_000).default(10_000),
+  /** Twice functions.maxTimeLimitMs: so half of a pilot's life has room for the longest function. */
+  timeLimitMs: milliseconds.min(60_000).default(7_200_000),
+});
+
 const placement = z.strictObject({
-  /** `local`: the nodes are this machine (tests, one-node sites); `ssh`: the daemon reaches each node by ssh. */
-  launcher: z.enum(["local", "ssh"]).default("local"),
+  /**
+   * `local`: the nodes are this machine (tests, one-node sites); `ssh`: the daemon reaches each node by ssh; `pilot`: executors are
+   * preemptible jobs, without root and without a hook.
+   */
+  launcher: z.enum(["local", "ssh", "pilot"]).default("local"),
   ssh: ssh.prefault({}),
+  pilot: pilot.prefault({}),
   /** Partitions whose nodes may be harvested; null: all. */
   partitions: z.array(name).nullable().default(null),
   /** Partitions whose exclusive jobs leave to functions what their tasks did not ask for; none: nobody but the site knows its jobs. */

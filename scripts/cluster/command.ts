@@ -64,13 +64,14 @@ export function clusterEnvironment(folder: ClusterFolder): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(own), PATH: programPath, SLURM_CONF: folder.slurmConf };
 }
 
-interface Account {
+export interface Account {
   uid: number;
   gid: number;
   env: NodeJS.ProcessEnv;
 }
 
-function findAccount(user: string): Account {
+/** Throws a GleanerError when there is no such user. */
+export function findAccount(user: string): Account {
   const line = readFileSync("/etc/passwd", "utf8")
     .split("\n")
     .find((candidate) => candidate.startsWith(`${user}:`));

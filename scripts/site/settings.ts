@@ -1,14 +1,25 @@
 // The files of a site around a cluster: where they lie, and gleaner.yaml and hook.conf in them.
 
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { cliFiles } from "../bundle/bundles.mjs";
 import type { Cluster } from "../cluster/cluster.js";
+import type { Account } from "../cluster/command.js";
 
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
+const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
 /** What scripts/build.mjs makes and a site installs, where all users can reach it: a checkout may be closed to them. */
 const installed = [
@@ -78,6 +89,31 @@ export function install(files: SiteFiles, ports: Ports, controller: string): voi
   const hook = [`runDir=${files.run}`, `wake=${controller}:${ports.executorPort}`, ""];
   writeFileSync(files.program("hook.conf"), hook.join("\n"), { mode: 0o600 });
   writeFileSync(files.pluginStack, `optional ${files.program("gleaner.so")}\n`, { mode: 0o644 });
+}
+
+/** With compiled parts, so that the daemon's bundle leaves them out: see scripts/bundle. */
+const daemonPackages = ["better-sqlite3", "ssh2"];
+
+/** Copies the daemon, with its packages, to where an ordinary user can run it, and gives him the site's folder. Returns its program. */
+export function installDaemonFor(account: Account, files: SiteFiles): string {
+  const folder = join(files.home, "daemon");
+  mkdirSync(folder, { mode: 0o755 });
+  for (const name of ["gleanerd.cjs", "store-worker.cjs", "migrations"])
+    cpSync(join(dist, name), join(folder, name), { recursive: true });
+  const copied = new Set<string>();
+  for (const name of daemonPackages) copyPackage(name, join(folder, "node_modules"), copied);
+  chownSync(files.home, account.uid, account.gid);
+  return join(folder, "gleanerd.cjs");
+}
+
+/** A package with all that it depends on; what an optional one lacks is left out. */
+function copyPackage(name: string, to: string, copied: Set<string>): void {
+  const from = join(packages, name);
+  if (copied.has(name) || !existsSync(from)) return;
+  copied.add(name);
+  cpSync(from, join(to, name), { recursive: true, dereference: true });
+  const { dependencies = {} } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
+  for (const each of Object.keys(dependencies)) copyPackage(each, to, copied);
 }
 
 /** Writes gleaner.yaml; `change` overrides whole sections key by key. */

@@ -5,13 +5,14 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { GleanerError } from "../../src/model/errors.js";
 import { type Cluster, type ClusterOptions, startCluster } from "../cluster/cluster.js";
-import type { RunResult } from "../cluster/command.js";
+import { type Account, findAccount, type RunResult } from "../cluster/command.js";
 import { accepts } from "../cluster/hosts.js";
 import { until } from "../cluster/until.js";
 import {
   configure,
   freePorts,
   install,
+  installDaemonFor,
   type Ports,
   type SiteFiles,
   siteFiles,
@@ -24,7 +25,9 @@ const stopDeadlineMs = 20_000;
 
 export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
   /** What slurm.conf runs the hook by, as programs.hook of gleaner.yaml; default: prolog. */
-  hook?: "prolog" | "spank";
+  hook?: "prolog" | "spank" | "none";
+  /** Who runs gleanerd, a name from /etc/passwd; default: root. */
+  daemonUser?: string;
   /** Sections of gleaner.yaml with keys that differ from a site's defaults. */
   config?: Record<string, Record<string, unknown>>;
 }
@@ -33,15 +36,17 @@ export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
 export async function startSite(options: SiteOptions): Promise<Site> {
   const files = siteFiles(options.dir);
   const ports = await freePorts();
-  const { hook = "prolog", ...clusterOptions } = options;
+  const { hook = "prolog", daemonUser, ...clusterOptions } = options;
   // slurmd loads plugins when it starts.
   const controller = options.hosts?.controller ?? "127.0.0.1";
   install(files, ports, controller);
   const cluster = await startCluster({ ...clusterOptions, ...hookOf(hook, files, options) });
   try {
-    const programs = { hook, ...options.config?.programs };
+    const programs = { ...(hook === "none" ? {} : { hook }), ...options.config?.programs };
     configure(files, cluster, ports, controller, { ...options.config, programs });
-    const site = new Site(cluster, files, ports, controller);
+    const account = daemonUser === undefined ? null : findAccount(daemonUser);
+    const program = account === null ? files.daemon : installDaemonFor(account, files);
+    const site = new Site(cluster, files, ports, controller, { account, program });
     await site.startDaemon();
     return site;
   } catch (thrown) {
@@ -50,7 +55,12 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   }
 }
 
-function hookOf(hook: "prolog" | "spank", files: SiteFiles, { slurmConfLines = [] }: SiteOptions) {
+function hookOf(
+  hook: "prolog" | "spank" | "none",
+  files: SiteFiles,
+  { slurmConfLines = [] }: SiteOptions,
+) {
+  if (hook === "none") return {};
   const plugin = ["PrologFlags=Alloc", `PlugStackConfig=${files.pluginStack}`];
   return hook === "prolog"
     ? { prolog: files.program("glean-prolog"), epilog: files.program("glean-epilog") }
@@ -65,13 +75,16 @@ export class Site {
     readonly files: SiteFiles,
     readonly ports: Ports,
     private readonly controller: string,
+    private readonly daemonRun: { account: Account | null; program: string },
   ) {}
 
   /** Resolves when the API answers; the error quotes the log. */
   async startDaemon(): Promise<void> {
     const log = openSync(this.files.daemonLog, "a");
-    const daemon = spawn(process.execPath, [this.files.daemon, "--config", this.files.config], {
+    const { account, program } = this.daemonRun;
+    const daemon = spawn(process.execPath, [program, "--config", this.files.config], {
       cwd: "/",
+      ...(account === null ? {} : { uid: account.uid, gid: account.gid }),
       env: { PATH: this.cluster.env.PATH },
       detached: true,
       stdio: ["ignore", log, log],

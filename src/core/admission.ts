@@ -27,6 +27,8 @@ export interface AdmissionPolicy {
   readonly maxScriptBytes: number;
   readonly maxEnvironmentBytes: number;
   readonly allowRootFunctions: boolean;
+  /** The user whose functions alone can be run, where gleanerd does not run as root; left out: all users'. */
+  readonly onlyUser?: { readonly uid: number; readonly name: string };
 }
 
 /** What the site could give at most: no request above it will ever start. */
@@ -73,6 +75,12 @@ export function admit(
     throw new GleanerError(
       "NOT_ALLOWED",
       "root may not submit functions here, since they would run as root beside batch jobs: submit as an ordinary user, or set access.allowRootFunctions",
+    );
+  const { onlyUser } = policy;
+  if (onlyUser !== undefined && onlyUser.uid !== uid)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      `this gleanerd runs as ${onlyUser.name}, who can run no functions of other users: submit as ${onlyUser.name}, or to a gleanerd that runs as root`,
     );
   const problem = whyTooLarge(submission, largest, policy) ?? whyMalformed(submission, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);

@@ -24,6 +24,8 @@ export function describeReason(reason: UnusableReason): string {
       return `partition ${reason.partition} is not in placement.partitions`;
     case "noHook":
       return `the node hook is not assured: ${reason.detail}`;
+    case "noPreemption":
+      return `Slurm would not let batch jobs preempt pilots: ${reason.detail}`;
     case "drained":
       return `${reason.by} drained it for Gleaner (glean resume puts it back)`;
     case "stale":
@@ -63,6 +65,8 @@ export interface WaitView {
     readonly endsInMs: number | null;
   }[];
   readonly expectedMs: number;
+  /** Pilots that Slurm was asked for and has not started yet. */
+  readonly pilotsComing?: number;
   readonly pendingAhead: number;
   readonly stale: boolean;
   readonly slurmProblem: string | null;
@@ -82,7 +86,10 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
     lines.push(
       `the view of Slurm is stale${view.slurmProblem === null ? "" : `: ${view.slurmProblem}`}`,
     );
-  if (view.executors.length === 0) lines.push("no node has a hole now, so no executor is ready");
+  const coming = view.pilotsComing ?? 0;
+  if (coming > 0) lines.push(`pilots that wait for Slurm to start them: ${coming}`);
+  else if (view.executors.length === 0)
+    lines.push("no node has a hole now, so no executor is ready");
   else if (!view.executors.some((each) => fits(each.budget)))
     lines.push(`no hole is large enough now: ${wants}, the largest hole has ${largest(view)}`);
   else if (!view.executors.some((each) => fits(each.free)))

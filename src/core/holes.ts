@@ -33,6 +33,8 @@ export interface HoleContext {
   readonly drainedBy: (node: NodeName) => string | null;
   /** One sentence when slurm.conf does not run our hook: then no node may be used. */
   readonly hookProblem: string | null;
+  /** Pilots only: one sentence when Slurm is not set up to preempt them. Left out: executors are no jobs. */
+  readonly preemptionProblem?: string | null;
   /** Nodes on which a start failed lately: no start before `retryAtMs`. */
   readonly failing: ReadonlyMap<NodeName, { readonly detail: string; readonly retryAtMs: number }>;
   /** When the hole that is on a node opened, as far as it was watched; without it holes are as young as the snapshot. */
@@ -148,6 +150,8 @@ function whyUnusable(
   context: HoleContext,
 ): UnusableReason | null {
   if (context.hookProblem !== null) return { kind: "noHook", detail: context.hookProblem };
+  const unpreempted = context.preemptionProblem ?? null;
+  if (unpreempted !== null) return { kind: "noPreemption", detail: unpreempted };
   const drainedBy = context.drainedBy(node.name);
   if (drainedBy !== null) return { kind: "drained", by: drainedBy };
   const state = whyStateForbids(node, isUnderExclusive);

@@ -19,6 +19,7 @@ const partByCondition = {
   interference: "interference",
   partition: "partition",
   noHook: "noHook",
+  noPreemption: "noHook",
   drained: "drained",
   stale: "stale",
   tooShort: "tooShort",

@@ -130,7 +130,11 @@ function departure(
     }
     case "full":
     case "memory":
+      // Slurm gave a pilot what it holds; a view that shows it as taken was read while the job started.
+      if (executor.placement === "pilot") return null;
+      return { kind: "stop", ...about, reason };
     case "noHook":
+    case "noPreemption":
     case "unknownState":
     case "interference":
       return { kind: "stop", ...about, reason };

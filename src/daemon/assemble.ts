@@ -1,6 +1,7 @@
 // The daemon's parts, each given what it needs of the others; the adapters are chosen by the configuration.
 
 import { randomUUID } from "node:crypto";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
@@ -8,9 +9,11 @@ import type { Config } from "../config.js";
 import type { HolePolicy } from "../core/holes.js";
 import { expandHostList } from "../core/hostlist.js";
 import { InterferenceGuard } from "../core/interference.js";
+import type { PilotMark } from "../core/pilots.js";
 import type { Cluster, Launcher, Store } from "../core/ports.js";
 import { type Cargo, loadCargo } from "../launch/cargo.js";
 import { createLocalLauncher } from "../launch/local.js";
+import { createPilotLauncher } from "../launch/pilot.js";
 import { createSshLauncher } from "../launch/ssh.js";
 import { createSlurmCluster } from "../slurm/cluster.js";
 import { Capacity } from "./capacity.js";
@@ -22,6 +25,7 @@ import { Executors } from "./executors.js";
 import { Launching } from "./launching.js";
 import { Learning, type LearningPolicy } from "./learning.js";
 import { LiveInvocations } from "./live.js";
+import { Pilots, type PilotsDependencies } from "./pilots.js";
 import { Recorder } from "./recorder.js";
 import { Registry } from "./registry.js";
 import { Secrets } from "./secrets.js";
@@ -31,6 +35,8 @@ import { type SettlePolicy, Settler } from "./settle.js";
 const startMs = 15_000;
 /** Beside its own orphanMs: the time it needs to kill and leave. */
 const adoptMarginMs = 5_000;
+/** Slurm counts a job's time in minutes: no pilot fits into less. */
+const minuteMs = 60_000;
 /** A hole with less memory is of no use even to a shell. */
 const minimumMemoryMb = 64;
 /** A function is expected to take what three quarters of its runs took: a little late is better than lost. */
@@ -49,6 +55,7 @@ export interface Parts {
   readonly launching: Launching;
   readonly capacity: Capacity;
   readonly drains: Drains;
+  readonly pilots: Pilots | null;
   readonly secrets: Secrets;
 }
 
@@ -66,11 +73,12 @@ export interface Adapters {
 /** The real ones, as configured. Throws CONFIG when the key file or an adapter's files are not right. */
 export function adaptersOf(config: Config): Adapters {
   const cargo = cargoOf(config);
+  const secrets = Secrets.load(join(config.stateDirectory, "key"));
   return {
     cluster: createCluster(config),
-    launcher: createLauncher(config, cargo),
+    launcher: createLauncher(config, cargo, secrets),
     brought: cargo?.programs,
-    secrets: Secrets.load(join(config.stateDirectory, "key")),
+    secrets,
     newName: () => randomUUID().slice(0, 8),
   };
 }
@@ -82,24 +90,9 @@ export function assemble(
   { cluster, launcher, brought, secrets, newName }: Adapters,
   log: Logger,
 ): Parts {
-  const registry = new Registry();
-  const live = new LiveInvocations();
   /** With the programs' paths as they are on the nodes. */
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
-  const learning = new Learning(store, learningPolicyOf(config), log);
-  const settler = new Settler(live, store, settlePolicyOf(config, learning), log);
-  const checkpoints = new Checkpoints({
-    ...{ store, live, registry, log, policy: config.checkpoints },
-    nameOf: (id) => secrets.checkpointName(id),
-  });
-  const dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, learning);
-  const recorder = new Recorder(store, log, config.poll.staleMs);
-  const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
-  recorder.on("holding", (node) => conditions.executorChanged(node));
-  recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
-  const base = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
-  const guard = new InterferenceGuard(config.interference);
-  const shared = { ...base, checkpoints, guard, graceMs: config.functions.killWaitMs };
+  const { shared, conditions } = sharedBy(config, store, launcher, secrets, log);
   // Those below know each other; they call each other only once everything is put together.
   const wakeCapacity = () => capacity.wake();
   const executors: Executors = new Executors({
@@ -115,7 +108,7 @@ export function assemble(
     config: onNodes,
     secrets,
     newName,
-    startMs,
+    startMs: startMsOf(config),
     expect: (record, withinMs) => executors.expect(record, withinMs),
     gone: (record, reason) => executors.gone(record, reason),
   });
@@ -123,23 +116,74 @@ export function assemble(
     ...shared,
     knownNodes: () => capacity.snapshot?.nodes.map((node) => node.name) ?? [],
     expandHostList,
+    giveUp: (record, reason) => executors.giveUp(record, reason),
     wakeCapacity,
   });
+  const pilots = pilotsFor(config, secrets, { ...shared, launching, executors, wakeCapacity });
   const capacity: Capacity = new Capacity({
     ...shared,
     cluster,
     conditions,
     launching,
     drains,
+    pilots,
     programs: config.programs,
     holePolicy: holePolicyOf(config),
     pacePolicy: config.poll,
   });
-  return { ...shared, executors, launching, capacity, drains, secrets };
+  return { ...shared, executors, launching, capacity, drains, pilots, secrets };
 }
 
+/** Those that know none that come after them. */
+function sharedBy(config: Config, store: Store, launcher: Launcher, secrets: Secrets, log: Logger) {
+  const registry = new Registry();
+  const live = new LiveInvocations();
+  const learning = new Learning(store, learningPolicyOf(config), log);
+  const settler = new Settler(live, store, settlePolicyOf(config, learning), log);
+  const checkpoints = new Checkpoints({
+    ...{ store, live, registry, log, policy: config.checkpoints },
+    nameOf: (id) => secrets.checkpointName(id),
+  });
+  const dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, learning);
+  const recorder = new Recorder(store, log, config.poll.staleMs);
+  const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
+  recorder.on("holding", (node) => conditions.executorChanged(node));
+  recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
+  const base = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
+  const guard = new InterferenceGuard(config.interference);
+  const shared = { ...base, checkpoints, guard, graceMs: config.functions.killWaitMs };
+  return { shared, conditions };
+}
+
+/** null where executors are no jobs. */
+function pilotsFor(
+  config: Config,
+  secrets: Secrets,
+  with_: Omit<PilotsDependencies, "config" | "memoryMarginMb" | "mark" | "gone"> &
+    Pick<Parts, "dispatcher" | "executors">,
+): Pilots | null {
+  const { launcher, pilot, memoryMarginMb } = config.placement;
+  if (launcher !== "pilot") return null;
+  const pilots = new Pilots({
+    ...with_,
+    config: pilot,
+    memoryMarginMb,
+    mark: pilotMarkOf(config, secrets),
+    gone: (record, reason, end) => with_.executors.gone(record, reason, end),
+  });
+  with_.dispatcher.on("leftWaiting", () => pilots.workWaits());
+  return pilots;
+}
+
+/** A pilot may wait for Slurm before it starts. */
+const startMsOf = ({ placement }: Config): number =>
+  placement.launcher === "pilot" ? placement.pilot.pendingMs + startMs : startMs;
+
 function holePolicyOf({ placement, poll }: Config): HolePolicy {
-  const { partitions, exclusivePartitions, memoryMarginMb, minimumHoleMs, vacateMs } = placement;
+  const { exclusivePartitions, memoryMarginMb, vacateMs, launcher, pilot } = placement;
+  // Elsewhere sbatch would refuse every pilot.
+  const partitions = placement.partitions ?? (launcher === "pilot" ? [pilot.partition] : null);
+  const minimumHoleMs = Math.max(placement.minimumHoleMs, launcher === "pilot" ? minuteMs : 0);
   const { staleMs } = poll;
   return {
     partitions,
@@ -187,13 +231,39 @@ function cargoOf({ placement, programs }: Config): Cargo | null {
   return loadCargo({ ...programs, directory: ssh.directory });
 }
 
-function createLauncher(config: Config, cargo: Cargo | null): Launcher {
+/** Of the same user several daemons may run, each with its own key. */
+function pilotMarkOf({ placement }: Config, secrets: Secrets): PilotMark {
+  const { partition } = placement.pilot;
+  return { user: userInfo().username, partition, instance: secrets.instance() };
+}
+
+function createLauncher(config: Config, cargo: Cargo | null, secrets: Secrets): Launcher {
   const { programs, runDirectory, logDirectory, placement } = config;
   const { node } = programs;
   const executorProgram = cargo?.programs.executor ?? programs.executor;
   const common = { node, executorProgram, runDirectory, logDirectory };
   if (placement.launcher === "local") return createLocalLauncher(common);
+  if (placement.launcher === "pilot") return pilotLauncherOf(config, secrets);
   const { ssh } = placement;
   const nodeOnNode = ssh.executor === "binary" ? null : node;
   return createSshLauncher({ ...common, ...ssh, node: nodeOnNode, cargo });
+}
+
+function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
+  const { programs, logDirectory, placement, slurm, munge } = config;
+  const { account, qos, pendingMs } = placement.pilot;
+  return createPilotLauncher({
+    node: programs.node,
+    executorProgram: programs.executor,
+    logDirectory,
+    slurmConf: slurm.conf,
+    binDirectory: slurm.binDirectory,
+    commandTimeoutMs: slurm.commandTimeoutMs,
+    mungeSocket: munge.socket,
+    uid: process.geteuid!(),
+    ...pilotMarkOf(config, secrets),
+    account,
+    qos,
+    validMs: pendingMs + startMs,
+  });
 }

@@ -22,6 +22,7 @@ import type { Drains } from "./drains.js";
 import { foretell } from "./foretelling.js";
 import type { Launching } from "./launching.js";
 import type { Learning } from "./learning.js";
+import type { Pilots } from "./pilots.js";
 import type { Recorder } from "./recorder.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { isUnsettled, jobsByNode, outlooksOf } from "./sightings.js";
@@ -42,6 +43,8 @@ export interface CapacityDependencies {
   readonly checkpoints: Checkpoints;
   readonly guard: InterferenceGuard;
   readonly drains: Drains;
+  /** null: executors are no jobs. */
+  readonly pilots: Pilots | null;
   readonly programs: HookPrograms;
   readonly holePolicy: HolePolicy;
   readonly pacePolicy: PacePolicy;
@@ -135,13 +138,15 @@ export class Capacity {
 
   /** What speaks for and against each node, beside the snapshot. */
   context(): HoleContext {
-    const { drains, programs, launching, learning, guard } = this.with_;
+    const { drains, programs, launching, learning, guard, pilots } = this.with_;
+    const needsHook = this.snapshot !== null && pilots === null;
     const atMs = nowMs();
     return {
       nowMs: atMs,
       suffering: (node) => guard.suffering(node, atMs),
       drainedBy: (node) => drains.drainedBy(node),
-      hookProblem: this.snapshot === null ? null : hookProblemOf(this.snapshot.facts, programs),
+      hookProblem: needsHook ? hookProblemOf(this.snapshot!.facts, programs) : null,
+      preemptionProblem: pilots?.problem ?? null,
       failing: launching.failing,
       openedAtMs: (node) => learning.openedAtMs(node),
       survival: learning.survival,
@@ -176,7 +181,8 @@ export class Capacity {
       this.with_.registry.all().map((record) => [record.id, record.hookSequence]),
     );
     try {
-      this.snapshot = await cluster.readSnapshot();
+      const read = await cluster.readSnapshot();
+      this.snapshot = this.with_.pilots?.look(read) ?? read;
       // A read that fails leaves both as they were: an old view does not include what was heard since.
       this.sequences = sequences;
       this.failures = 0;
@@ -193,7 +199,9 @@ export class Capacity {
     this.readStartedAtMs = null;
     this.readEndedAtMs = nowMs();
     this.lastReadMs = this.readEndedAtMs - startedAtMs;
-    this.countCost(cluster.commandCount() - commandsBefore, cluster.rpcCount() - rpcsBefore);
+    const forPilots = this.with_.pilots?.newCommands() ?? 0;
+    const commands = cluster.commandCount() - commandsBefore + forPilots;
+    this.countCost(commands, cluster.rpcCount() - rpcsBefore + forPilots);
     if (this.snapshot === null || !this.isRunning) return;
     if (this.failures === 0) this.with_.recorder.snapshotRead(this.snapshot);
     this.replan();
@@ -221,6 +229,7 @@ export class Capacity {
     const outlooks = outlooksOf(this.plan, learning);
     for (const record of registry.all())
       record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
+    this.with_.pilots?.planMade(this.plan.holes);
     for (const step of this.plan.steps) this.apply(step);
     conditions.planMade(this.plan);
     // A line that could not be read may be that of a job which still runs.
@@ -231,6 +240,11 @@ export class Capacity {
   }
 
   private apply(step: PlanStep): void {
+    if (step.kind === "start" && this.with_.pilots !== null) {
+      const hole = this.plan!.holes.find((each) => each.node === step.node)!;
+      this.with_.pilots.start(hole, this.snapshot!);
+      return;
+    }
     if (step.kind === "start") {
       const snapshot = this.snapshot!;
       const node = snapshot.nodes.find((each) => each.name === step.node)!;
@@ -242,7 +256,7 @@ export class Capacity {
       return;
     }
     const record = this.with_.registry.get(step.executor);
-    if (record === undefined) return;
+    if (record === undefined || this.with_.pilots?.takeBack(record, step)) return;
     if (step.kind === "resize") this.resize(record, step);
     else this.dismiss(record, step);
   }

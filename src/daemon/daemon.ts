@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { mkdirSync, statSync } from "node:fs";
 import { createServer as createTcpServer, type Server } from "node:net";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -119,7 +120,7 @@ async function serveApi(
   store: Store,
   parts: Parts,
 ): Promise<FastifyInstance> {
-  const { capacity, registry, launching } = parts;
+  const { capacity, registry, launching, pilots } = parts;
   const server = createServer({
     secrets: parts.secrets,
     munge: new MungeDoor(config.munge.socket),
@@ -135,6 +136,7 @@ async function serveApi(
       maxScriptBytes,
       maxEnvironmentBytes,
       allowRootFunctions: config.access.allowRootFunctions,
+      ...onlyUser(),
     },
     largestNode: () => capacity.largestNode(),
   });
@@ -142,11 +144,17 @@ async function serveApi(
     ...parts,
     version,
     store,
-    examine: () => examine({ config, version, capacity, registry, launching, store }),
+    examine: () => examine({ config, version, capacity, registry, launching, store, pilots }),
   });
   addBillingRoutes(server, store);
   await server.listen({ host: config.listen.host, port: config.listen.apiPort });
   return server;
+}
+
+/** Nobody but root can become another user. */
+function onlyUser(): { onlyUser?: { uid: number; name: string } } {
+  const { uid, username } = userInfo();
+  return uid === 0 ? {} : { onlyUser: { uid, name: username } };
 }
 
 /** Made for root alone when missing; refused when others could write to it. */

@@ -1,5 +1,6 @@
 // The dispatch loop: woken by every submit, end and change of a budget, it sends waiting invocations to executors.
 
+import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import { nowMs, setImmediate } from "../clock.js";
 import { environmentFor } from "../core/environment.js";
@@ -21,7 +22,8 @@ export const placementPolicy: PlacementPolicy = {
   maxAssignments: 500,
 };
 
-export class Dispatcher {
+/** Emits `leftWaiting` after each round that found no place for all that waits. */
+export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
   private readonly policy: PlacementPolicy;
   private scheduled = false;
 
@@ -34,6 +36,7 @@ export class Dispatcher {
     private readonly checkpoints: Checkpoints,
     prediction?: Prediction,
   ) {
+    super();
     this.policy = prediction === undefined ? placementPolicy : { ...placementPolicy, prediction };
   }
 
@@ -59,6 +62,7 @@ export class Dispatcher {
       void this.begin(live, this.registry.get(executor)!);
     }
     if (assignments.length === placementPolicy.maxAssignments) this.kick();
+    else if (queue.size > 0) this.emit("leftWaiting");
   }
 
   /** The intent is durable before the order is sent: a restarted daemon knows of every attempt that may exist. */

@@ -1,5 +1,6 @@
 // glean doctor: is everything in place that safety and results rest on?
 
+import { userInfo } from "node:os";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import { hookProblemOf } from "../core/assurance.js";
@@ -9,6 +10,7 @@ import { nodeName } from "../model/ids.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api.js";
 import type { Capacity } from "./capacity.js";
 import type { Launching } from "./launching.js";
+import type { Pilots } from "./pilots.js";
 import type { Registry } from "./registry.js";
 
 export interface DoctorDependencies {
@@ -18,6 +20,8 @@ export interface DoctorDependencies {
   readonly registry: Registry;
   readonly launching: Launching;
   readonly store: Store;
+  /** null: executors are no jobs. */
+  readonly pilots: Pilots | null;
 }
 
 /** The oldest release that the parsers were tested on. */
@@ -32,9 +36,9 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
     { name: "gleanerd", status: "ok", detail: `version ${with_.version}` } as const,
     checkSlurm(with_.capacity),
     checkVersion(with_.capacity),
-    checkHookConfig(with_),
-    checkMemory(with_.capacity),
-    checkPinning(with_.capacity),
+    ...(with_.pilots === null
+      ? [checkHookConfig(with_), checkMemory(with_.capacity), checkPinning(with_.capacity)]
+      : [checkPreemption(with_.pilots), checkFunctionUsers()]),
     await checkStore(with_.store),
     ...checkNodes(with_),
   ];
@@ -95,6 +99,24 @@ function checkHookConfig({ capacity, config }: DoctorDependencies): DoctorCheck 
     : { name, status: "failed", detail: problem };
 }
 
+/** What stands in for the hook: without it no pilot is submitted. */
+function checkPreemption({ problem }: Pilots): DoctorCheck {
+  const name = "preemption of pilots";
+  return problem === null
+    ? { name, status: "ok", detail: "every other partition of their nodes preempts them, at once" }
+    : { name, status: "failed", detail: problem };
+}
+
+function checkFunctionUsers(): DoctorCheck {
+  const name = "users of functions";
+  const { uid, username } = userInfo();
+  const detail =
+    uid === 0
+      ? "all users': gleanerd and its pilots run as root"
+      : `those of ${username} alone, as whom gleanerd and its pilots run`;
+  return { name, status: "ok", detail };
+}
+
 function checkMemory(capacity: Capacity): DoctorCheck {
   const name = "memory of jobs";
   const facts = capacity.snapshot?.facts;
@@ -140,7 +162,13 @@ async function checkStore(store: Store): Promise<DoctorCheck> {
 }
 
 /** The hook of a node is known to answer once an executor there has asked it. */
-function checkNodes({ capacity, registry, launching }: DoctorDependencies): DoctorCheck[] {
+function checkNodes({ capacity, registry, launching, pilots }: DoctorDependencies): DoctorCheck[] {
+  if (pilots !== null)
+    return [...launching.failing].map(([node, { detail }]) => ({
+      name: `pilot on ${node}`,
+      status: "failed",
+      detail,
+    }));
   return (capacity.snapshot?.nodes ?? []).map((node) => {
     const name = `hook on ${node.name}`;
     const record = registry.onNode(node.name);

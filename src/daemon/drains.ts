@@ -4,7 +4,7 @@ import { nowMs } from "../clock.js";
 import type { Store } from "../core/ports.js";
 import { type NodeName, nodeName } from "../model/ids.js";
 import type { DrainAnswer } from "../wire/api.js";
-import type { Registry } from "./registry.js";
+import type { ExecutorRecord, Registry } from "./registry.js";
 
 /** Stands for every node, those that come later too. No node can have this name. */
 const everyNode = nodeName("*");
@@ -19,6 +19,8 @@ export interface DrainsDependencies {
   /** From a notice to the kill, for functions that asked for one. */
   readonly graceMs: number;
   readonly wakeCapacity: () => void;
+  /** Takes an executor for gone, and its job back. */
+  readonly giveUp: (record: ExecutorRecord, reason: string) => Promise<void>;
 }
 
 export class Drains {
@@ -81,7 +83,12 @@ export class Drains {
   async dismissAll(reason: string): Promise<void> {
     const { registry, graceMs } = this.with_;
     const records = registry.all();
-    for (const record of records) record.line?.send({ type: "stop", reason, graceMs });
+    for (const record of records) {
+      record.line?.send({ type: "stop", reason, graceMs });
+      // A pilot that waits hears nothing: its job is cancelled.
+      if (record.placement === "pilot" && record.line === null)
+        void this.with_.giveUp(record, reason);
+    }
     await Promise.all(records.map((record) => record.whenGone));
   }
 

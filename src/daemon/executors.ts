@@ -7,11 +7,12 @@ import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
-import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../wire/messages.js";
+import type { DaemonMessage, ExecutorMessage } from "../wire/messages.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Dispatcher } from "./dispatch.js";
-import { noteHookKilled, noteJobBegan, noteJobEnded } from "./hook-reports.js";
+import * as reports from "./hook-reports.js";
 import type { LiveInvocations } from "./live.js";
+import { reconcile } from "./reconcile.js";
 import type { Recorder } from "./recorder.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
@@ -103,15 +104,18 @@ export class Executors {
         void this.ended(record, message.report);
         break;
       case "jobBegan":
-        noteJobBegan(record, message, this.with_.recorder);
+        reports.noteJobBegan(record, message, this.with_.recorder);
         this.with_.wakeCapacity();
         break;
       case "jobEnded":
-        noteJobEnded(record, message, this.with_.recorder);
+        reports.noteJobEnded(record, message, this.with_.recorder);
         this.with_.wakeCapacity();
         break;
       case "hookKilled":
-        noteHookKilled(record, message, this.with_.recorder);
+        reports.noteHookKilled(record, message, this.with_.recorder);
+        break;
+      case "preempted":
+        reports.notePreemption(record, message, this.with_.recorder);
         break;
       case "pressure":
         noteSuffering(record, message.report, this.with_);
@@ -150,7 +154,8 @@ export class Executors {
     this.with_.reportSuccess(record);
     this.drainIfDrained(record);
     recorder.holdingChanged(record);
-    this.reconcile(record, message.answersFor);
+    for (const [invocation, held] of reconcile(record, message.answersFor, this.with_.live))
+      void this.lose(record, invocation, held.attempt, "its order did not reach the executor");
     dispatcher.kick();
     this.with_.wakeCapacity();
   }
@@ -161,23 +166,6 @@ export class Executors {
     if (by === null) return;
     if (record.state === "ready") record.become("draining");
     record.line?.send({ type: "drain", reason: `drained by ${by}` });
-  }
-
-  /** Attempts that we gave to the executor and that it does not answer for never started there, or are lost. */
-  private reconcile(record: ExecutorRecord, answersFor: readonly AttemptKey[]): void {
-    const answeredFor = new Map(answersFor.map((key) => [key.invocation, key.attempt]));
-    for (const [invocation, held] of record.attempts) {
-      if (answeredFor.get(invocation) === held.attempt) continue;
-      void this.lose(record, invocation, held.attempt, "its order did not reach the executor");
-    }
-    for (const key of answersFor) {
-      const ours = record.attempts.get(key.invocation);
-      if (ours?.attempt === key.attempt) continue;
-      record.line?.send({ type: "cancel", key });
-    }
-    for (const live of this.with_.live.all())
-      if (live.cancelRequested && live.executor === record.id)
-        this.cancel(live.invocation.id, record, live.invocation.attempt);
   }
 
   /** Asks the executor to end an attempt; its report will say CANCELLED. */
@@ -220,27 +208,33 @@ export class Executors {
 
   /** Its process is asked after, ever less often, until it is gone, is back, or was waited for long enough. */
   private async afterSilence(record: ExecutorRecord): Promise<void> {
-    this.setTimer(record, this.with_.adoptMs);
+    const { launcher, adoptMs } = this.with_;
+    const { node, address, id } = record;
+    this.setTimer(record, adoptMs);
     for (let waitMs = firstProbeMs; ; waitMs = Math.min(waitMs * 2, slowestProbeMs)) {
-      const state = await this.with_.launcher.probe(record.node, record.address, record.id);
+      const state = record.preemption ? "evicted" : await launcher.probe(node, address, id);
       if (record.line !== null || record.state === "gone" || this.closed) return;
-      if (state === "gone") {
-        await this.gone(record, "its process ended");
-        return;
-      }
+      if (state === "evicted") return this.gone(record, "Slurm took its pilot back", "EVICTED");
+      if (state === "gone") return this.gone(record, "its process ended");
       await pause(waitMs);
     }
   }
 
   private setTimer(record: ExecutorRecord, withinMs: number): void {
     this.clearTimer(record);
-    const giveUp = () => {
-      const detail = `nothing was heard of it for ${withinMs} ms`;
+    const late = () => {
+      const detail = `nothing was heard of it for ${withinMs} ms${record.whyItWaits}`;
       if (record.state === "requested" || record.state === "starting")
         this.with_.reportFailure(record, detail);
-      void this.gone(record, detail);
+      void this.giveUp(record, detail);
     };
-    this.timers.set(record.id, setTimeout(giveUp, withinMs));
+    this.timers.set(record.id, setTimeout(late, withinMs));
+  }
+
+  /** Also of one that may live still, when it is a pilot: its job is cancelled. */
+  giveUp(record: ExecutorRecord, reason: string): Promise<void> {
+    void this.with_.launcher.withdraw?.(record.id);
+    return this.gone(record, reason);
   }
 
   private clearTimer(record: ExecutorRecord): void {
@@ -248,9 +242,14 @@ export class Executors {
     this.timers.delete(record.id);
   }
 
-  /** The executor is no more: what it had not reported is lost and waits again. */
-  async gone(record: ExecutorRecord, reason: string): Promise<void> {
+  /** The executor is no more: what it had not reported is lost, or evicted with its pilot, and waits again. */
+  async gone(
+    record: ExecutorRecord,
+    reason: string,
+    end: "LOST" | "EVICTED" = record.preemption === null ? "LOST" : "EVICTED",
+  ): Promise<void> {
     if (record.state === "gone") return;
+    reports.notePreempted(record, this.with_.recorder);
     const { registry, recorder, log, dispatcher, wakeCapacity } = this.with_;
     this.clearTimer(record);
     record.become("gone");
@@ -259,8 +258,9 @@ export class Executors {
     record.line = null;
     line?.close();
     log.info({ executor: record.id, node: record.node, reason }, "executor gone");
+    const because = end === "LOST" ? `its executor was lost: ${reason}` : reason;
     const lost = [...record.attempts].map(([invocation, held]) =>
-      this.lose(record, invocation, held.attempt, `its executor was lost: ${reason}`),
+      this.lose(record, invocation, held.attempt, because, end),
     );
     registry.remove(record);
     await Promise.all(lost);
@@ -284,9 +284,10 @@ export class Executors {
     invocation: InvocationId,
     attempt: number,
     reason: string,
+    end: "LOST" | "EVICTED" = "LOST",
   ): Promise<void> {
     record.attempts.delete(invocation);
-    await this.with_.settler.settleSurely(lostFacts(invocation, attempt, reason));
+    await this.with_.settler.settleSurely(lostFacts(invocation, attempt, reason, end));
     this.with_.dispatcher.kick();
   }
 

@@ -1,4 +1,4 @@
-// What executors report of their node's hook, written into the record: jobs that came and went, and what that took.
+// What executors report of their node's hook, or of Slurm taking their pilot back, written into the record: what came and what that took.
 
 import { nowMs } from "../clock.js";
 import type { ExecutorMessage } from "../wire/messages.js";
@@ -51,4 +51,23 @@ export function noteHookKilled(
     attempts: 0,
     lostCoreMs: 0,
   });
+}
+
+/** Slurm takes a pilot back: it gets no more work. */
+export function notePreemption(
+  record: ExecutorRecord,
+  message: Report<"preempted">,
+  recorder: Recorder,
+): void {
+  record.preemption = { ...message, heardAtMs: nowMs() };
+  if (record.state === "ready") record.become("draining");
+  recorder.holdingChanged(record);
+}
+
+/** The executor of a preempted pilot is gone: from its first word of it until now the job that comes waited for it. */
+export function notePreempted({ node, preemption }: ExecutorRecord, recorder: Recorder): void {
+  if (preemption === null) return;
+  const { job, heardAtMs, attempts, lostCoreMs } = preemption;
+  const atMs = nowMs();
+  recorder.evicted({ node, jobId: job, atMs, tookMs: atMs - heardAtMs, attempts, lostCoreMs });
 }

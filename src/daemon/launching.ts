@@ -3,7 +3,7 @@
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
-import type { Launcher, Store } from "../core/ports.js";
+import type { Launcher, LaunchSize, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import { executorId, type NodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
@@ -42,22 +42,23 @@ export class Launching {
   constructor(private readonly with_: LaunchingDependencies) {}
 
   /** Starts an executor for a hole. A node whose last executor is still being settled is left to the next plan. */
-  start(node: Node, budget: BudgetOrder, facts: ClusterFacts): void {
-    const { registry } = this.with_;
+  start(node: Node, budget: BudgetOrder, facts: ClusterFacts, size?: LaunchSize): void {
+    const { registry, launcher } = this.with_;
     if (registry.onNode(node.name) !== undefined) return;
     const id = executorId(`${node.name}.${this.with_.newName()}`);
-    const record = new ExecutorRecord(id, node.name, node.address, nowMs());
+    const { name, address } = node;
+    const record = new ExecutorRecord(id, name, address, nowMs(), launcher.placement);
     registry.add(record);
-    void this.launch(record, this.specFor(record, node, budget, facts));
+    void this.launch(record, this.specFor(record, node, budget, facts), size);
   }
 
   /** Recorded first: a daemon that restarts must know of every executor that may hold a hole. */
-  private async launch(record: ExecutorRecord, spec: LaunchSpec): Promise<void> {
+  private async launch(record: ExecutorRecord, spec: LaunchSpec, size?: LaunchSize): Promise<void> {
     const { store, launcher, log, gone, expect, startMs } = this.with_;
     const { id, node, address } = record;
     try {
       await store.saveExecutor(record.toRow(null));
-      await launcher.launch(node, address, id, `${JSON.stringify(spec)}\n`);
+      await launcher.launch(node, address, id, `${JSON.stringify(spec)}\n`, size);
       log.info({ executor: id, node, budget: spec.budget.budget }, "executor launched");
       // It may be ready by now. Waiting for its turn among others, some of which are dead, was none of its time.
       if (record.state === "requested") expect(record, startMs);
@@ -109,6 +110,7 @@ export class Launching {
       killWaitMs: config.functions.killWaitMs,
       orphanMs: config.executor.orphanMs,
       pressure: config.interference,
+      pilot: record.placement === "pilot" ? { idleMs: config.placement.pilot.idleMs } : null,
     };
   }
 }

@@ -34,7 +34,7 @@ async function recover(with_: RecoveryDependencies): Promise<void> {
       registry.onNode(row.node) === undefined,
       `node ${row.node} has one live executor on record`,
     );
-    registry.add(new ExecutorRecord(row.id, row.node, row.address, row.startedAtMs));
+    registry.add(new ExecutorRecord(row.id, row.node, row.address, row.startedAtMs, row.placement));
   }
   const running = new Map(
     (await store.loadRunningAttempts()).map((attempt) => [attempt.invocation, attempt]),

@@ -3,7 +3,12 @@
 import type { ExecutorRow } from "../core/ports.js";
 import type { Slot } from "../core/slots.js";
 import { assert } from "../model/errors.js";
-import { type Executor, type ExecutorState, executorTransitions } from "../model/executor.js";
+import {
+  type Executor,
+  type ExecutorState,
+  executorTransitions,
+  type Placement,
+} from "../model/executor.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import { step } from "../model/machine.js";
 import { nothing, type Resources } from "../model/resources.js";
@@ -22,13 +27,19 @@ export interface Line {
   close(): void;
 }
 
+export interface Preemption {
+  readonly job: JobId;
+  readonly heardAtMs: number;
+  readonly attempts: number;
+  readonly lostCoreMs: number;
+}
+
 /** The hole that an executor fills. */
 export type HoleOutlook = Pick<Slot, "kind" | "openedAtMs" | "endsAtMs" | "endConfidence">;
 
 const unknownHole: HoleOutlook = { endsAtMs: null };
 
 export class ExecutorRecord implements Executor {
-  readonly placement = "direct";
   state: ExecutorState = "requested";
   budget: Resources = nothing;
   line: Line | null = null;
@@ -37,6 +48,11 @@ export class ExecutorRecord implements Executor {
   /** Jobs that its node's hook holds to be there, with the sequence number each is known by since. */
   markedJobs: Map<JobId, number> = new Map();
   hookProblem: string | null = null;
+  /** Pilots only: that Slurm takes the job back, as its executor said; and when the job's time is over, as Slurm says. */
+  preemption: Preemption | null = null;
+  timeIsOverAtMs: number | null = null;
+  /** Why Slurm lets the pilot wait. */
+  waitReason: string | null = null;
   containment: string | null = null;
   /** What placement goes by; from the last plan. */
   hole: HoleOutlook = unknownHole;
@@ -51,6 +67,7 @@ export class ExecutorRecord implements Executor {
     readonly node: NodeName,
     readonly address: string,
     readonly startedAtMs: number,
+    readonly placement: Placement = "direct",
   ) {
     this.whenGone = new Promise((resolve) => {
       this.resolveGone = resolve;
@@ -60,6 +77,11 @@ export class ExecutorRecord implements Executor {
   become(state: ExecutorState): void {
     this.state = step(executorTransitions, this.state, state, `executor ${this.id}`);
     if (state === "gone") this.resolveGone();
+  }
+
+  /** Of a pilot that Slurm lets wait, as the end of a sentence; else empty. */
+  get whyItWaits(): string {
+    return this.waitReason === null ? "" : `: Slurm lets its pilot wait (${this.waitReason})`;
   }
 
   get usedCores(): number {
@@ -88,6 +110,14 @@ export class ExecutorRecord implements Executor {
     return this.state === "ready" && this.line !== null && this.hookProblem === null;
   }
 
+  /** The hole's, or the job's own end when that comes before. */
+  get outlook(): HoleOutlook {
+    const { hole, timeIsOverAtMs } = this;
+    const endsAtMs = hole.endsAtMs ?? Number.POSITIVE_INFINITY;
+    if (timeIsOverAtMs === null || timeIsOverAtMs >= endsAtMs) return hole;
+    return { ...hole, endsAtMs: timeIsOverAtMs, endConfidence: 1 };
+  }
+
   /** As it is recorded; `gone` null: it lives. */
   toRow(gone: { readonly atMs: number; readonly reason: string } | null): ExecutorRow {
     return {
@@ -112,7 +142,7 @@ export class ExecutorRecord implements Executor {
       freeMemoryMb: memoryMb,
       budgetGpus: this.budget.gpus.length,
       freeGpus: gpus.length,
-      ...this.hole,
+      ...this.outlook,
     };
   }
 }

@@ -39,6 +39,11 @@ export class Secrets {
     return `.gleaner-checkpoint-${id}-${this.mac(`checkpoint|${id}`).toString("hex").slice(0, 16)}`;
   }
 
+  /** Eight hexadecimal digits that tell this daemon's pilots from another's; no secret. */
+  instance(): string {
+    return this.mac("instance").toString("hex").slice(0, 8);
+  }
+
   /** A bearer token for an identity, good until `expiresAtMs`. */
   issueToken(identity: Identity, expiresAtMs: number): string {
     const body = Buffer.from(JSON.stringify({ ...identity, expiresAtMs })).toString("base64url");

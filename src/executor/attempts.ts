@@ -47,6 +47,10 @@ export class Attempts {
     return [...this.#attempts.values()];
   }
 
+  get keys(): readonly AttemptKey[] {
+    return this.running.map(({ key }) => key);
+  }
+
   has(key: AttemptKey): boolean {
     return this.#attempts.has(keyText(key));
   }

@@ -9,24 +9,24 @@ import type {
   AttemptKey,
   AttemptOrder,
   BudgetOrder,
-  CheckpointOrder,
   DaemonMessage,
   ExecutorMessage,
   LaunchSpec,
 } from "../wire/messages.js";
 import { Allowance } from "./allowance.js";
-import type { Ended } from "./attempt.js";
+import type { Ended, Running } from "./attempt.js";
 import { type AttemptEvents, Attempts } from "./attempts.js";
 import { CheckpointRemover } from "./checkpoints.js";
 import type { Containment } from "./containment.js";
 import type { BeginLine, HookHandlers } from "./hook-socket.js";
+import { atOnce, type PassOn } from "./last-call.js";
 import type { Log } from "./log.js";
-import type { NodeFolder } from "./node-folder.js";
+import type { JobMarks } from "./node-folder.js";
 import { Outbox } from "./outbox.js";
 import { notStarted, type Outcome } from "./outcome.js";
 import { spawnAttempt } from "./runtimes/exec.js";
-import { msSince, tollOf } from "./toll.js";
-import { withinMs } from "./within.js";
+import { tollOf } from "./toll.js";
+import { msSince, withinMs } from "./within.js";
 
 /** Killed processes are gone in milliseconds; one that hangs in the kernel keeps nobody here longer. */
 const leaveKillMs = 5_000;
@@ -47,16 +47,17 @@ export class Executor implements HookHandlers {
   /** `gone` is called once, when nothing of the executor's work is left and the process may end. */
   constructor(
     private readonly spec: LaunchSpec,
-    private readonly folder: Pick<NodeFolder, "readMarks" | "removeMarks" | "takeKillNotes">,
+    private readonly folder: JobMarks,
     private readonly containment: Containment,
     private readonly log: Log,
     private readonly gone: (reason: string) => void,
     spawn = spawnAttempt,
+    pass: PassOn = atOnce,
   ) {
     this.#allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
-      onEnded: (key, outcome) => this.#onEnded(key, outcome),
+      onEnded: (key, ended) => pass(ended, (outcome) => this.#onEnded(key, outcome)),
       onTrouble: (what) => log("trouble", { what }),
     };
     this.#attempts = new Attempts(containment, spec, events, spawn);
@@ -102,7 +103,7 @@ export class Executor implements HookHandlers {
       containment: this.containment.kind,
       hookProblem: this.#hookProblem,
       budget: this.#usable,
-      answersFor: [...this.#attempts.running.map(({ key }) => key), ...this.outbox.unrecorded],
+      answersFor: [...this.#attempts.keys, ...this.outbox.unrecorded],
       markedJobs: this.#allowance.jobs,
       hookSequence: this.#allowance.sequence,
     });
@@ -134,7 +135,8 @@ export class Executor implements HookHandlers {
         this.#attempts.foresee(message.inMs, message.reason);
         break;
       case "removeCheckpoint":
-        this.#removeCheckpoint(message.order);
+        // Without a core that is known to be ours nothing may run; the daemon asks again.
+        if (this.#mode !== "leaving" && this.#usable.cores > 0) this.#remover.remove(message.order);
         break;
       case "stop":
         void this.leave(message.reason, message.graceMs);
@@ -189,18 +191,23 @@ export class Executor implements HookHandlers {
     this.#mode = "leaving";
     this.log("leaving", { reason });
     if (graceMs > 0) await this.#attempts.part(reason, graceMs);
-    const keys = this.#attempts.running.map(({ key }) => key);
-    const evicted = this.#attempts.evict(keys, reason).ended;
+    const evicted = this.#attempts.evict(this.#attempts.keys, reason).ended;
     await withinMs(leaveKillMs, Promise.all([evicted, this.#remover.stop()]));
     await this.outbox.emptied(leaveReportMs);
     this.outbox.sayNow({ type: "leaving", reason });
     this.gone(reason);
   }
 
+  get running(): readonly Running[] {
+    return this.#attempts.running;
+  }
+
   /** Nothing may run on any core until the job's are known: what does not stand still has to go. */
   async #clear(job: JobId): Promise<void> {
-    const moving = this.#attempts.running.map(({ key }) => key);
-    await this.#attempts.evict(moving, `Slurm's job ${job} may have been given its cores`).freed;
+    await this.#attempts.evict(
+      this.#attempts.keys,
+      `Slurm's job ${job} may have been given its cores`,
+    ).freed;
   }
 
   /** One that the order in force could not know still counts: that the queue did not show it frees nothing. */
@@ -265,12 +272,6 @@ export class Executor implements HookHandlers {
     if (this.#allowance.waitsForCores) return "which cores a new job has was not known yet";
     if (this.outbox.isFull) return "too many reports wait for the daemon";
     return this.#attempts.fitsIn(order, this.#budget) ? null : "its place was taken meanwhile";
-  }
-
-  /** Without a core that is known to be ours nothing may run; the daemon asks again. */
-  #removeCheckpoint(order: CheckpointOrder): void {
-    const mayRun = this.#budget.cores > 0 && !this.#allowance.waitsForCores;
-    if (this.#mode !== "leaving" && mayRun) this.#remover.remove(order);
   }
 
   #onEnded(key: AttemptKey, outcome: Outcome): void {

@@ -12,6 +12,8 @@ import { probeHook } from "./hook-probe.js";
 import { serveHook } from "./hook-socket.js";
 import { openLog } from "./log.js";
 import { NodeFolder } from "./node-folder.js";
+import { unseal } from "./pilot.js";
+import { runPilot } from "./pilot-main.js";
 import { findPlugin } from "./plugin-probe.js";
 import { watchPressure } from "./pressure.js";
 import { Session } from "./session.js";
@@ -28,6 +30,7 @@ async function readSpec(): Promise<LaunchSpec> {
     text += piece;
     if (text.includes("\n") || text.length > maxSpecBytes) break;
   }
+  if (text.startsWith("MUNGE:")) text = await unseal(text, mungeSocketOf(process.argv[2]));
   const end = text.indexOf("\n");
   let value: unknown;
   try {
@@ -40,6 +43,11 @@ async function readSpec(): Promise<LaunchSpec> {
     );
   }
   return checkLaunchSpec(value);
+}
+
+/** The script of a pilot names it: on a compute node nothing of ours says where munge listens. */
+function mungeSocketOf(option: string | undefined): string | null {
+  return /^--munge-socket=(\/.+)$/.exec(option ?? "")?.[1] ?? null;
 }
 
 /** null when Slurm runs the hook on this node and the hook finds us; else one sentence why not. */
@@ -129,7 +137,7 @@ async function run(spec: LaunchSpec): Promise<void> {
 }
 
 readSpec()
-  .then(run)
+  .then((spec) => (spec.pilot === null ? run(spec) : runPilot(spec, spec.pilot)))
   .catch((thrown) => {
     process.stderr.write(`glean-executor: ${messageOf(thrown)}\n`);
     process.exit(1);

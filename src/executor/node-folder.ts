@@ -22,6 +22,9 @@ const maxSocketPathBytes = 107;
 /** Two executors that start at once try for the same name; one gives up at the first look. */
 const maxClaims = 3;
 
+/** What a node's hook left to be read by its executor. */
+export type JobMarks = Pick<NodeFolder, "readMarks" | "removeMarks" | "takeKillNotes">;
+
 export class NodeFolder {
   private constructor(
     private readonly directory: string,

@@ -1,6 +1,5 @@
-// What a job's begin cost: how long it waited, and the work that had to go.
+// What a job's begin cost: the work that had to go.
 
-import { machineMonotonicNs } from "../clock.js";
 import type { ExecutorMessage, LaunchSpec } from "../wire/messages.js";
 import type { Ended } from "./attempt.js";
 import type { JobShare } from "./budget.js";
@@ -24,7 +23,3 @@ export function tollOf(
     lostCoreMs: evicted.reduce((sum, { cores, outcome }) => sum + cores * outcome.wallMs, 0),
   };
 }
-
-/** Milliseconds since a moment of CLOCK_MONOTONIC that the hook named; a hook's clock ahead of ours counts as now. */
-export const msSince = (startNs: bigint): number =>
-  Math.max(0, Math.ceil(Number(machineMonotonicNs() - startNs) / 1e6));

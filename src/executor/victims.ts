@@ -10,6 +10,10 @@ export interface Held {
   readonly startedAtMs: number;
 }
 
+/** Whole core-milliseconds that these have held their cores until `atMs` of the same clock. */
+export const heldCoreMs = (held: readonly Held[], atMs: number): number =>
+  held.reduce((sum, each) => sum + each.cores * Math.round(atMs - each.startedAtMs), 0);
+
 /**
  * The attempts to evict: whoever holds a GPU that the budget has not, and of the others the youngest first. What remains fits the budget in cores and memory, and no victim could stay
  * beside what remains: one that was picked for its memory frees nothing when cores were short, so it is spared again.

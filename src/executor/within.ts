@@ -1,6 +1,6 @@
-// Waits for something, but not for ever.
+// How long something took, and waiting for it, but not for ever.
 
-import { clearTimeout, setTimeout, type Timer } from "../clock.js";
+import { clearTimeout, machineMonotonicNs, setTimeout, type Timer } from "../clock.js";
 
 /** Resolves when `done` does, or after `limitMs`. */
 export async function withinMs(limitMs: number, done: Promise<unknown>): Promise<void> {
@@ -13,3 +13,7 @@ export async function withinMs(limitMs: number, done: Promise<unknown>): Promise
   ]);
   clearTimeout(late);
 }
+
+/** Milliseconds since a moment of CLOCK_MONOTONIC that the hook named; a hook's clock ahead of ours counts as now. */
+export const msSince = (startNs: bigint): number =>
+  Math.max(0, Math.ceil(Number(machineMonotonicNs() - startNs) / 1e6));

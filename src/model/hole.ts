@@ -25,6 +25,7 @@ export type UnusableReason =
   | { readonly kind: "pinned"; readonly why: string }
   | { readonly kind: "partition"; readonly partition: string }
   | { readonly kind: "noHook"; readonly detail: string }
+  | { readonly kind: "noPreemption"; readonly detail: string }
   | { readonly kind: "drained"; readonly by: string }
   | { readonly kind: "stale"; readonly ageMs: number }
   | { readonly kind: "tooShort"; readonly endsInMs: number }

@@ -15,6 +15,8 @@ export interface Partition {
   readonly overSubscribe: string;
   readonly priorityTier: number;
   readonly preemptMode: string;
+  /** What a job of this partition is given to end by itself when it is preempted. */
+  readonly graceMs: number;
 }
 
 /** Nodes kept for some users or for maintenance, from a moment on. */
@@ -42,6 +44,9 @@ export interface ClusterFacts {
   readonly jobsArePinned: boolean;
   /** Whether memory is a consumable resource (SelectTypeParameters has MEMORY). */
   readonly memoryIsConsumable: boolean;
+  /** PreemptType, as `preempt/partition_prio`; and how long no job is preempted after its start (PreemptExemptTime). */
+  readonly preemptType: string;
+  readonly preemptExemptMs: number;
   /** An upper bound of a job's memory per allocated core, if the site sets one (MaxMemPerCPU), else null. */
   readonly maxMemoryPerCoreMb: number | null;
 }

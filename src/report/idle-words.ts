@@ -51,7 +51,10 @@ export const idleWords: Readonly<Record<IdlePart, Words>> = {
   unknownState: missed("unknown state", "Slurm shows a state that Gleaner does not know."),
   owner: missed("exclusive to a user", "Slurm keeps the node for one user (--exclusive=user)."),
   partition: missed("partition left out", "No partition of the node is in placement.partitions."),
-  noHook: missed("no hook", "slurm.conf or the node does not assure the hook: see glean doctor."),
+  noHook: missed(
+    "no hook",
+    "slurm.conf or the node does not assure the hook, or the preemption of pilots: see glean doctor.",
+  ),
   drained: missed("drained", "An operator took the node out of Gleaner."),
   launchFailing: missed("start fails", "Executors could not be started there: see glean doctor."),
   stale: missed("stale view", "slurmctld did not answer, so nothing was started or grown."),

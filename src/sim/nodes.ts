@@ -92,6 +92,8 @@ const facts: ClusterFacts = {
   slurmdSpoolDirectory: null,
   jobsArePinned: false,
   memoryIsConsumable: true,
+  preemptType: "preempt/none",
+  preemptExemptMs: 0,
   maxMemoryPerCoreMb: null,
   pluginStack: null,
 };

@@ -5,6 +5,7 @@ import { GleanerError } from "../model/errors.js";
 import type { ClusterFacts } from "../model/snapshot.js";
 import { linesOf, readCount, readWord, readWords } from "./fields.js";
 import type { MemoryLimit } from "./partitions.js";
+import { readDurationMs } from "./times.js";
 
 /**
  * The facts of a cluster with the given memory limits of its partitions. Throws a GleanerError of code SLURM when the
@@ -29,6 +30,8 @@ export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]):
     slurmdSpoolDirectory: readWord(settings.get("SlurmdSpoolDir")),
     jobsArePinned: mayPin(settings.get("TaskPlugin")),
     memoryIsConsumable: /MEMORY/i.test(settings.get("SelectTypeParameters") ?? ""),
+    preemptType: readWord(settings.get("PreemptType")) ?? "preempt/none",
+    preemptExemptMs: readDurationMs(settings.get("PreemptExemptTime") ?? "") ?? 0,
     maxMemoryPerCoreMb: readMaxMemoryPerCore(settings, memoryLimits),
   };
 }

@@ -41,6 +41,7 @@ function readPartitionLine(line: string): PartitionRecord | null {
       overSubscribe: fields.get("OverSubscribe") ?? "NO",
       priorityTier: readCount(fields.get("PriorityTier")) ?? 0,
       preemptMode: fields.get("PreemptMode") ?? "OFF",
+      graceMs: (readCount(fields.get("GraceTime")) ?? 0) * 1_000,
     };
     return { partition, memoryLimit: readMemoryLimit(fields) };
   } catch {

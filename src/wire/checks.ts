@@ -13,6 +13,7 @@ import type {
   DaemonMessage,
   ExecutorMessage,
   LaunchSpec,
+  PilotOrder,
   PluginOrder,
 } from "./messages.js";
 import {
@@ -184,6 +185,12 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     problem: orNull(sentence),
   }),
   pressure: object({ type: type("pressure"), report: pressure }),
+  preempted: object({
+    type: type("preempted"),
+    job,
+    attempts: integer(0, maxAttempts),
+    lostCoreMs: milliseconds,
+  }),
   beat: object({ type: type("beat") }),
   leaving: object({ type: type("leaving"), reason: sentence }),
 });
@@ -232,6 +239,7 @@ const launchSpec = object<LaunchSpec>({
   killWaitMs: integer(0, maxTimerMs),
   orphanMs: integer(1, maxTimerMs),
   pressure: orNull(pressureLimits),
+  pilot: orNull(object<PilotOrder>({ idleMs: milliseconds })),
 });
 
 /** Each throws a GleanerError of code PROTOCOL that names the field. */

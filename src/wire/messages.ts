@@ -150,12 +150,25 @@ export type ExecutorMessage =
     }
   /** Above a limit while functions ran beside batch jobs; once an interval for as long as it is. */
   | { readonly type: "pressure"; readonly report: PressureReport }
+  /** Slurm takes back what the pilot holds: what it ran is evicted, whether or not there is time for the reports. */
+  | {
+      readonly type: "preempted";
+      readonly job: JobId;
+      readonly attempts: number;
+      readonly lostCoreMs: number;
+    }
   | { readonly type: "beat" }
   | { readonly type: "leaving"; readonly reason: string };
 
 export interface PluginOrder {
   readonly file: string;
   readonly stack: string;
+}
+
+/** For an executor that is a job of Slurm's. */
+export interface PilotOrder {
+  /** It leaves when it had no work for so long. */
+  readonly idleMs: number;
 }
 
 /** What the launcher hands to `glean-executor` on standard input, as one line of JSON. */
@@ -191,6 +204,8 @@ export interface LaunchSpec {
   readonly orphanMs: number;
   /** What pressure to report; null: none. */
   readonly pressure: PressureLimits | null;
+  /** Without a hook, in the job's own allocation; null: placed beside Slurm's books. */
+  readonly pilot: PilotOrder | null;
 }
 
 /** Both sides send a beat this often; who heard nothing for `silenceMs` takes the connection for dead. */

@@ -251,6 +251,8 @@ export class Slurm {
       slurmdSpoolDirectory: null,
       jobsArePinned: false,
       memoryIsConsumable,
+      preemptType: "preempt/none",
+      preemptExemptMs: 0,
       maxMemoryPerCoreMb,
     };
   }
@@ -265,6 +267,7 @@ export class Slurm {
       overSubscribe: "NO",
       priorityTier: 1,
       preemptMode: "OFF",
+      graceMs: 0,
     };
   }
 

@@ -210,6 +210,7 @@ export class TestNode {
       killWaitMs: 200,
       orphanMs: 60_000,
       pressure: null,
+      pilot: null,
       ...change,
     };
   }

@@ -19,6 +19,8 @@ export const facts: ClusterFacts = {
   slurmdSpoolDirectory: "/var/spool/slurmd",
   jobsArePinned: false,
   memoryIsConsumable: true,
+  preemptType: "preempt/none",
+  preemptExemptMs: 0,
   maxMemoryPerCoreMb: 2_000,
 };
 

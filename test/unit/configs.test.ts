@@ -8,8 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { parse } from "yaml";
 import { parseConfig } from "../../src/config.js";
 import { hookProblemOf } from "../../src/core/assurance.js";
+import { preemptionProblemOf } from "../../src/core/preemption.js";
 import { findPluginLine } from "../../src/executor/plugin-stack.js";
 import { readFacts } from "../../src/slurm/facts.js";
+import { readPartitions } from "../../src/slurm/partitions.js";
 
 const root = join(import.meta.dirname, "../..");
 const sample = (name: string) => readFileSync(join(root, "configs", name), "utf8");
@@ -59,6 +61,35 @@ describe("slurm.conf.gleaner", () => {
   test("its advice is a line that is understood", () => {
     expect(factsOf(lines).maxMemoryPerCoreMb).toBeNull();
     expect(factsOf(lines.replace("#MaxMemPerCPU", "MaxMemPerCPU")).maxMemoryPerCoreMb).toBe(4_000);
+  });
+});
+
+describe("slurm.conf.pilots", () => {
+  const lines = sample("slurm.conf.pilots");
+  const problemOf = (text: string) => {
+    const settings = text.replace(/^(Preempt[A-Za-z]+)=/gm, "$1 = ");
+    const output = Buffer.from(`ClusterName = c\nSLURM_VERSION = 22.05.8\n${settings}`);
+    const isPartition = (line: string) => line.startsWith("PartitionName=");
+    const shown = text.replaceAll("Nodes=ALL", "Nodes=n[1-2]").split("\n").filter(isPartition);
+    const partitions = readPartitions(Buffer.from(shown.join("\n")), []).map(
+      ({ partition }) => partition,
+    );
+    const { pilot } = parseConfig({}, "the defaults").placement;
+    return preemptionProblemOf({ facts: readFacts(output, []), partitions }, pilot.partition);
+  };
+
+  test("lets every job preempt pilots of the default partition", () => {
+    expect(problemOf(lines)).toBeNull();
+  });
+
+  test.each([
+    "PreemptType=preempt/partition_prio",
+    " PreemptMode=CANCEL GraceTime",
+    " PriorityTier=10",
+  ])("needs %s", (words) => {
+    const without = lines.replace(words, "");
+    expect(without).not.toBe(lines);
+    expect(problemOf(without)).not.toBeNull();
   });
 });
 

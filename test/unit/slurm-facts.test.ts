@@ -24,6 +24,7 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
         overSubscribe: "NO",
         priorityTier: 10,
         preemptMode: "OFF",
+        graceMs: 0,
       },
       {
         name: "gpu",
@@ -34,6 +35,7 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
         overSubscribe: "FORCE:4",
         priorityTier: 1,
         preemptMode: "CANCEL",
+        graceMs: 0,
       },
       {
         name: "hidden",
@@ -44,6 +46,7 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
         overSubscribe: "EXCLUSIVE",
         priorityTier: 1,
         preemptMode: "CANCEL",
+        graceMs: 0,
       },
       {
         name: "cloud",
@@ -54,6 +57,7 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
         overSubscribe: "NO",
         priorityTier: 1,
         preemptMode: "CANCEL",
+        graceMs: 0,
       },
     ]);
   });
@@ -70,6 +74,8 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
       slurmdSpoolDirectory: expect.stringMatching(/\/spool\/%n$/),
       jobsArePinned: false,
       memoryIsConsumable: true,
+      preemptType: "preempt/partition_prio",
+      preemptExemptMs: 0,
       maxMemoryPerCoreMb: 4_000,
     });
   });

@@ -87,6 +87,8 @@ function label(reason: UnusableReason): string {
       return `partition ${reason.partition} is not ours`;
     case "noHook":
       return "no hook";
+    case "noPreemption":
+      return "no preemption";
     case "drained":
       return `drained by ${reason.by}`;
     case "stale":

@@ -19,6 +19,7 @@ import type { Capacity } from "../capacity.js";
 import type { Drains } from "../drains.js";
 import type { Learning } from "../learning.js";
 import type { LiveInvocations } from "../live.js";
+import type { Pilots } from "../pilots.js";
 import type { Recorder } from "../recorder.js";
 import type { ExecutorRecord, Registry } from "../registry.js";
 import { unusedHoles } from "./holes.js";
@@ -35,6 +36,8 @@ export interface ClusterRoutes {
   readonly recorder: Recorder;
   readonly learning: Learning;
   readonly drains: Drains;
+  /** null: executors are no jobs. */
+  readonly pilots: Pilots | null;
   readonly examine: () => Promise<DoctorAnswer>;
 }
 
@@ -133,6 +136,8 @@ const executorInfo = (record: ExecutorRecord): ExecutorInfo => ({
   sinceMs: record.startedAtMs,
 });
 
+const whenWanted = "Slurm starts a pilot there, which is submitted when work waits that would fit";
+
 function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
   const { snapshot, problem } = with_.capacity;
   if (snapshot === null)
@@ -149,6 +154,8 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
     lines.push(
       `executor ${id} is ${state} and runs ${running} invocations on ${usedCores} of its ${budget.cores} cores`,
     );
+  } else if (node.unusable === null && with_.pilots !== null) {
+    lines.push(`it has an executor once ${whenWanted}`);
   }
   const { idleCores, holes } = unusedHoles(with_, name);
   for (const { cores, why } of holes)
@@ -173,11 +180,14 @@ function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readon
       executors: registry
         .all()
         .filter((record) => record.takesWork)
-        .map(({ budget, free, hole }) => ({
+        .map(({ budget, free, outlook: { endsAtMs } }) => ({
           budget,
           free,
-          endsInMs: hole.endsAtMs === null ? null : hole.endsAtMs - nowMs(),
+          endsInMs: endsAtMs === null ? null : endsAtMs - nowMs(),
         })),
+      pilotsComing: registry
+        .all()
+        .filter(({ placement, state }) => placement === "pilot" && state === "requested").length,
       expectedMs: learning.expectedMs({
         functionKey: live.get(invocation.id)?.functionKey ?? "",
         timeLimitMs: invocation.timeLimitMs,

@@ -26,7 +26,7 @@ declare module "fastify" {
 }
 
 export interface Caller extends Identity {
-  /** root, or one of access.operators. */
+  /** root, the user that gleanerd runs as, or one of access.operators. */
   readonly operator: boolean;
 }
 
@@ -49,7 +49,7 @@ export function createServer(with_: DoorDependencies): FastifyInstance {
   );
   const callerOf = (identity: Identity): Caller => ({
     ...identity,
-    operator: identity.uid === 0 || with_.operators.includes(identity.user),
+    operator: isOperator(identity, with_.operators),
   });
   server.decorateRequest("caller");
   server.addHook("onRequest", async (request) => {
@@ -79,6 +79,9 @@ export function createServer(with_: DoorDependencies): FastifyInstance {
   });
   return server;
 }
+
+const isOperator = ({ uid, user }: Identity, operators: readonly string[]): boolean =>
+  uid === 0 || uid === process.geteuid!() || operators.includes(user);
 
 function bearerOf(request: FastifyRequest): string {
   const match = /^Bearer ([\w.-]+)$/.exec(request.headers.authorization ?? "");

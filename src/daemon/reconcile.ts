@@ -1,0 +1,30 @@
+// What daemon and executor each hold an executor to run, brought together when it connects.
+
+import type { InvocationId } from "../model/ids.js";
+import type { AttemptKey } from "../wire/messages.js";
+import type { LiveInvocations } from "./live.js";
+import type { ExecutorRecord, HeldAttempt } from "./registry.js";
+
+/**
+ * Tells the executor to end what it should not run. Returns the attempts that we gave to it and that it does not answer for: they
+ * never started there, or are lost.
+ */
+export function reconcile(
+  record: ExecutorRecord,
+  answersFor: readonly AttemptKey[],
+  live: LiveInvocations,
+): [InvocationId, HeldAttempt][] {
+  for (const key of answersFor) {
+    const ours = record.attempts.get(key.invocation);
+    if (ours?.attempt !== key.attempt) record.line?.send({ type: "cancel", key });
+  }
+  for (const { cancelRequested, executor, invocation } of live.all())
+    if (cancelRequested && executor === record.id) {
+      const key = { invocation: invocation.id, attempt: invocation.attempt };
+      record.line?.send({ type: "cancel", key });
+    }
+  const answeredFor = new Map(answersFor.map((key) => [key.invocation, key.attempt]));
+  return [...record.attempts].filter(
+    ([invocation, { attempt }]) => answeredFor.get(invocation) !== attempt,
+  );
+}

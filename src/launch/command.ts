@@ -1,0 +1,58 @@
+// Runs one program of Slurm's or munge's for a launcher: no shell, an environment of our own, limits on time and output.
+
+import { spawn } from "node:child_process";
+import { GleanerError } from "../model/errors.js";
+
+/** A sealed launch of a node with many jobs; Slurm's answers are a line or two. */
+const maxOutputBytes = 2 * 1024 * 1024;
+const maxErrorBytes = 4_096;
+
+export interface RunOptions {
+  /** All that the program gets beside PATH and its locale. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+export interface RunResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** The first line of what it complained of. */
+  readonly complaint: string;
+}
+
+/** Resolves when the program has ended, whatever its status; rejects with LAUNCH when it cannot be run or takes too long. */
+export function run(
+  program: string,
+  args: readonly string[],
+  input: string,
+  { environment, timeoutMs }: RunOptions,
+): Promise<RunResult> {
+  return new Promise((resolve, reject) => {
+    const PATH = process.env.PATH ?? "/usr/bin:/bin";
+    const child = spawn(program, args, {
+      env: { PATH, LC_ALL: "C", TZ: "UTC", ...environment },
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+      stdio: "pipe",
+    });
+    let stdout = "";
+    let errors = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      if (stdout.length > maxOutputBytes) child.kill("SIGKILL");
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      errors = (errors + text).slice(0, maxErrorBytes);
+    });
+    const fail = (what: string, cause?: unknown) =>
+      reject(new GleanerError("LAUNCH", `${program} ${what}`, { cause }));
+    child.on("error", (cause) => fail(`cannot be run (${cause.message}): is it installed?`, cause));
+    child.on("close", (exitCode, signal) => {
+      if (exitCode === null) fail(`did not answer within ${timeoutMs} ms (${signal})`);
+      else resolve({ exitCode, stdout, complaint: errors.trim().split("\n")[0]!.slice(0, 300) });
+    });
+    // One that ends before it has read its input says why.
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
+  });
+}
