@@ -136,7 +136,8 @@ export class Executor implements HookHandlers {
         break;
       case "removeCheckpoint":
         // Without a core that is known to be ours nothing may run; the daemon asks again.
-        if (this.#mode !== "leaving" && this.#usable.cores > 0) this.#remover.remove(message.order);
+        if (this.#mode !== "leaving" && this.#budget.cores > 0 && !this.#allowance.waitsForCores)
+          this.#remover.remove(message.order);
         break;
       case "stop":
         void this.leave(message.reason, message.graceMs);
@@ -150,10 +151,8 @@ export class Executor implements HookHandlers {
     this.#budget = lesser(this.#budget, this.#allowance.budget);
     const victims = this.#attempts.victimsFor(this.#budget);
     // Before the others are killed, which takes this process a while.
-    const patienceMs = line.answerMs / 2;
-    const stands = this.#allowance.waitsForCores
-      ? this.#attempts.freeze(victims, patienceMs)
-      : true;
+    const freezes = this.#allowance.waitsForCores;
+    const stands = !freezes || this.#attempts.freeze(victims, line.answerMs / 2);
     const eviction = this.#attempts.evict(victims, `Slurm's job ${job} was given its resources`);
     // Before the first report of their ends: the daemon would fill their places again.
     if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.#usable });
