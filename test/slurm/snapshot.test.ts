@@ -149,7 +149,8 @@ describe("the load on slurmctld", () => {
   /** Calls of the kinds that reading makes, as slurmctld counts them. */
   async function counted(): Promise<number> {
     const { stdout } = await slurm.run("sdiag", []);
-    const kinds = /REQUEST_(?:JOB|NODE|PARTITION|RESERVATION|BUILD|FED)_INFO(?:_SINGLE)?\s+\(\s*\d+\) count:(\d+)/g;
+    const kinds =
+      /REQUEST_(?:JOB|NODE|PARTITION|RESERVATION|BUILD|FED)_INFO(?:_SINGLE)?\s+\(\s*\d+\) count:(\d+)/g;
     const pings = /REQUEST_PING\s+\(\s*\d+\) count:(\d+)/g;
     const found = [...stdout.matchAll(kinds), ...stdout.matchAll(pings)];
     return found.reduce((sum, [, count]) => sum + Number(count), 0);
