@@ -3,7 +3,7 @@
 import { clearTimeout, setTimeout, type Timer } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import { connectToDaemon, type DaemonAddress, type ExecutorConnection } from "../wire/handshake.js";
-import type { DaemonMessage } from "../wire/messages.js";
+import { Inbox, type Said } from "./inbox.js";
 
 /** A restarted daemon is back within a second or two; all executors of a site do not knock at the same instant. */
 const firstPauseMs = 100;
@@ -15,7 +15,7 @@ export type SessionConnection = Pick<ExecutorConnection, "send" | "close" | "lis
 export interface SessionEvents {
   /** Before anything else is said on this connection. */
   onConnected(connection: SessionConnection): void;
-  onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void;
+  onMessage(message: Said): void;
   onLost(why: string): void;
   /** There was no daemon for `orphanMs`. */
   onOrphaned(): void;
@@ -72,13 +72,15 @@ export class Session {
     clearTimeout(this.#orphaned);
     this.#connection = connection;
     this.events.onConnected(connection);
+    const inbox = new Inbox((message) => this.events.onMessage(message));
     connection.listen({
       onMessage: (message) => {
         // A daemon that takes us in says something; one that drops us at once is not asked ever faster.
         this.#pauseMs = firstPauseMs;
-        this.events.onMessage(message);
+        inbox.add(message);
       },
       onClose: (error) => {
+        inbox.close();
         this.#connection = null;
         if (this.#isOver) return;
         this.#awaitDaemon();
