@@ -19,7 +19,7 @@ export function complain(source: Source, line: number, sentence: string): Compla
 }
 
 /** What others made: packages, built files, recordings of real programs, pictures. */
-const foreignFolder = /^(node_modules|dist|build|\.git|recorded)$/;
+const foreignFolder = /^(node_modules|dist|build|\.git|demo-out|recorded)$/;
 const foreignFile = /^(package-lock\.json|.*\.(png|woff2|so|o))$/;
 
 /** Every text file of ours below `root`. */
