@@ -107,21 +107,18 @@ void spawn_tree_notice(struct spawn_tree *tree)
 	int signal = tree->request->notice_signal;
 	if (signal == 0 || tree->main_ended)
 		return;
-	bool tell_main = true;
-	if (!tree->request->notice_main) {
-		const struct proc_list *list = collect();
-		bool alone = true;
-		for (size_t at = 0; at < list->count; at++) {
-			if (list->items[at].pid != tree->main) {
-				alone = false;
-				(void)proc_signal(&list->items[at], signal);
-			}
-		}
-		/* A shell without a trap would die of it, and its end is that of all it started. */
-		tell_main = alone || catches(tree->main, signal);
-	}
-	if (tell_main)
+	const struct proc_list *list = collect();
+	bool alone = true;
+	for (size_t at = 0; at < list->count; at++)
+		alone = alone && list->items[at].pid == tree->main;
+	/* A shell without a trap would die of it, and its end is that of all it started. One with a trap has to hear of it before
+	 * its child dies: else it goes on with the next line of its script. */
+	if (tree->request->notice_main || alone || catches(tree->main, signal))
 		(void)kill(tree->main, signal);
+	for (size_t at = 0; at < list->count && !tree->request->notice_main; at++) {
+		if (list->items[at].pid != tree->main)
+			(void)proc_signal(&list->items[at], signal);
+	}
 }
 
 int spawn_tree_kill(struct spawn_tree *tree)

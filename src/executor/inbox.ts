@@ -22,9 +22,9 @@ export class Inbox {
     setImmediate(() => this.#takeNext());
   }
 
-  /** The connection is gone: the daemon gives up what was not started, so that is forgotten; the rest still counts. */
+  /** The connection is gone, and what came on it counts: the next one begins with what we answer for. */
   close(): void {
-    for (const message of this.#waiting.splice(0)) if (message.type !== "start") this.take(message);
+    for (const message of this.#waiting.splice(0)) this.take(message);
   }
 
   #takeNext(): void {
