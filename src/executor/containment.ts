@@ -8,6 +8,7 @@ import { monotonicMs } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import type { Resources } from "../model/resources.js";
 import { type Limits, type Tree, type Trees, treesOf } from "./cgroup-trees.js";
+import { emptyPollMs } from "./freeing.js";
 import { polledProcessesFor, processGroups } from "./process-groups.js";
 import { processesFor } from "./process-limit.js";
 
@@ -15,7 +16,6 @@ export type ContainmentKind = "cgroup2" | "cgroup1" | "processGroup";
 
 /** Killed processes leave a cgroup in milliseconds; one that hangs in the kernel is not waited for longer. */
 const emptyMs = 5_000;
-const emptyPollMs = 2;
 
 /** What limits follow from. */
 export type Need = Pick<Resources, "cores" | "memoryMb">;

@@ -20,7 +20,8 @@ export function complain(source: Source, line: number, sentence: string): Compla
 
 /** What others made: packages, built files, recordings of real programs, pictures. */
 const foreignFolder = /^(node_modules|dist|build|\.git|demo-out|recorded)$/;
-const foreignFile = /^(package-lock\.json|.*\.(png|woff2|so|o))$/;
+/** `.git` is a file in a second worktree. */
+const foreignFile = /^(\.git|package-lock\.json|.*\.(png|woff2|so|o))$/;
 
 /** Every text file of ours below `root`. */
 export function readTree(root: string): Source[] {
