@@ -8,6 +8,7 @@ import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import type { AttemptGroup, Containment } from "./containment.js";
 import { emptyPollMs, freed } from "./freeing.js";
 import { gpuEnvironment, rulesAgainstOthers } from "./gpu-devices.js";
+import { atOnce, type PassOn } from "./last-call.js";
 import type { Foreseen } from "./notices.js";
 import { type Ending, type Outcome, outcomeOf } from "./outcome.js";
 import { type SpawnEnd, spawnAttempt } from "./runtimes/exec.js";
@@ -41,6 +42,7 @@ export class Attempts {
     private readonly spec: Pick<LaunchSpec, "spawnProgram" | "killWaitMs" | "gpuDevices">,
     private readonly events: AttemptEvents,
     private readonly spawn = spawnAttempt,
+    private readonly pass: PassOn = atOnce,
   ) {}
 
   get running(): readonly Running[] {
@@ -233,12 +235,14 @@ export class Attempts {
         return;
       }
     }
-    this.#attempts.delete(keyText(attempt.key));
     const told = outcomeOf(end, attempt.ending, attempt.notices.given);
     const outcome = withoutStillness(told, attempt.stillness);
-    attempt.finish(outcome);
-    this.events.onEnded(attempt.key, outcome);
-    this.#removeLater(attempt.group);
+    this.pass(() => {
+      this.#attempts.delete(keyText(attempt.key));
+      attempt.finish(outcome);
+      this.events.onEnded(attempt.key, outcome);
+      this.#removeLater(attempt.group);
+    });
   }
 
   #removeLater(group: AttemptGroup): void {

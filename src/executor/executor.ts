@@ -19,7 +19,7 @@ import { type AttemptEvents, Attempts } from "./attempts.js";
 import { CheckpointRemover } from "./checkpoints.js";
 import type { Containment } from "./containment.js";
 import type { BeginLine, HookHandlers } from "./hook-socket.js";
-import { atOnce, type PassOn } from "./last-call.js";
+import type { PassOn } from "./last-call.js";
 import type { Log } from "./log.js";
 import type { JobMarks } from "./node-folder.js";
 import { Outbox } from "./outbox.js";
@@ -52,15 +52,15 @@ export class Executor implements HookHandlers {
     private readonly log: Log,
     private readonly gone: (reason: string) => void,
     spawn = spawnAttempt,
-    pass: PassOn = atOnce,
+    pass?: PassOn,
   ) {
     this.#allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
-      onEnded: (key, ended) => pass(ended, (outcome) => this.#onEnded(key, outcome)),
+      onEnded: (key, outcome) => this.#onEnded(key, outcome),
       onTrouble: (what) => log("trouble", { what }),
     };
-    this.#attempts = new Attempts(containment, spec, events, spawn);
+    this.#attempts = new Attempts(containment, spec, events, spawn, pass);
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
     this.#remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);

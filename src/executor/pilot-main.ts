@@ -57,9 +57,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   };
   process.on("SIGCONT", () => lastCall.warned());
   process.once("SIGTERM", () => {
-    const reason = `Slurm ended pilot job ${job.id}`;
-    tellPreempted(executor, jobId(job.id), reason);
-    lastCall.taken(reason);
+    tellPreempted(executor, jobId(job.id));
     endAtOnce();
   });
   process.once("SIGINT", () => void executor.leave("it was told to by SIGINT"));
@@ -74,8 +72,9 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   log("started", { budget: job.budget });
 }
 
-/** All is said at once, since nothing can be waited for: what runs is evicted, after so long a time. */
-function tellPreempted({ outbox, running }: Executor, job: JobId, reason: string): void {
+/** All is said at once, since nothing can be waited for: what runs is evicted, after so long a time, and so is what ended a moment ago. */
+function tellPreempted({ outbox, running }: Executor, job: JobId): void {
+  const reason = `Slurm ended pilot job ${job}`;
   const nowAtMs = monotonicMs();
   const lostCoreMs = heldCoreMs(running, nowAtMs);
   outbox.sayNow({ type: "preempted", job, attempts: running.length, lostCoreMs });

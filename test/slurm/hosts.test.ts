@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { Attempt } from "../../src/model/invocation.js";
 import { closedGate, type Gate } from "../support/gate.js";
 import { type HostSite, startHostSite } from "../support/host-site.js";
@@ -13,7 +13,6 @@ jest.setTimeout(240_000);
 const cores = 4;
 const nodes = ["n1", "n2", "n3"];
 let all: HostSite;
-const gates: Gate[] = [];
 
 beforeAll(async () => {
   all = await startHostSite({
@@ -28,10 +27,6 @@ beforeAll(async () => {
   });
 });
 afterAll(() => all?.stop());
-// A test that failed leaves nothing to the next.
-afterEach(async () => {
-  for (const gate of gates.splice(0)) await gate.open();
-});
 
 /** The hosts' keys as they are, but for those given. */
 function know(wrong: Record<string, string> = {}): void {
@@ -51,7 +46,6 @@ const explained = (node: string, words: string) =>
 /** All three nodes full of functions that run until the gate opens. */
 async function fill(name: string): Promise<{ array: string; gate: Gate }> {
   const gate = await closedGate(join(all.at.work, name));
-  gates.push(gate);
   const tasks = `0-${nodes.length * cores - 1}`;
   const wrap = `--wrap=${gate.wait}`;
   const array = await all.at.submit(["-a", tasks, "--mem=100M", "-o", "/dev/null", wrap]);

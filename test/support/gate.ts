@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, writeFileSync } from "node:fs";
+import { afterEach } from "@jest/globals";
 
 export interface Gate {
   /** A shell command that goes on when the gate is open; afterwards it does not wait. */
@@ -11,7 +12,13 @@ export interface Gate {
   open(): Promise<void>;
 }
 
-/** `path` must be where users may read. */
+const opened: (() => Promise<void>)[] = [];
+// A test that fails before it opens its gate leaves no room to the next, which would then wait for all of its time.
+afterEach(async () => {
+  for (const open of opened.splice(0)) await open();
+});
+
+/** Open when the test ends, if not before. `path` must be where users may read. */
 export async function closedGate(path: string): Promise<Gate> {
   writeFileSync(path, "");
   chmodSync(path, 0o644);
@@ -21,11 +28,10 @@ export async function closedGate(path: string): Promise<Gate> {
   });
   const ended = once(holder, "close");
   await once(holder.stdout!, "data");
-  return {
-    wait: `flock --shared ${path} true`,
-    open: async () => {
-      holder.stdin!.end();
-      await ended;
-    },
+  const open = async () => {
+    holder.stdin!.end();
+    await ended;
   };
+  opened.push(open);
+  return { wait: `flock --shared ${path} true`, open };
 }

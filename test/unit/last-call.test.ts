@@ -1,19 +1,21 @@
-// In a pilot a command that Slurm's SIGTERM ended is evicted, whichever of the two this process hears of first.
+// In a pilot a command's end is its own only when no signal of Slurm's may have been its cause.
 
-import { expect, jest, test } from "@jest/globals";
+import { beforeEach, expect, jest, test } from "@jest/globals";
+import { Attempts } from "../../src/executor/attempts.js";
 import { LastCall } from "../../src/executor/last-call.js";
-import type { Outcome } from "../../src/executor/outcome.js";
+import { processGroups } from "../../src/executor/process-groups.js";
+import type { SpawnEvents, spawnAttempt } from "../../src/executor/runtimes/exec.js";
+import { invocationId } from "../../src/model/ids.js";
+import type { AttemptKey, AttemptOrder } from "../../src/wire/messages.js";
 
-const failed: Outcome = {
-  end: "FAILED",
-  exitCode: null,
-  signal: 15,
-  wallMs: 40,
-  cpuMs: 1,
-  maxRssMb: 1,
-  reason: "it was ended by signal 15",
+let settled = 0;
+const settle = () => {
+  settled++;
 };
-const evicted = { ...failed, end: "EVICTED", reason: "Slurm ended pilot job 7" };
+
+beforeEach(() => {
+  settled = 0;
+});
 
 /** Two turns of the loop, and one more. */
 const turns = async () => {
@@ -21,45 +23,74 @@ const turns = async () => {
 };
 
 test("without a word of Slurm's a command's end is its own", async () => {
-  const told: Outcome[] = [];
-  new LastCall().pass(failed, (outcome) => told.push(outcome));
-  expect(told).toEqual([]);
+  new LastCall().pass(settle);
+  expect(settled).toBe(0);
   await turns();
-  expect(told).toEqual([failed]);
+  expect(settled).toBe(1);
 });
 
-test("an end that is handled before the signals that came first is evicted", async () => {
-  const told: Outcome[] = [];
-  const lastCall = new LastCall();
-  lastCall.pass(failed, (outcome) => told.push(outcome));
-  lastCall.warned();
-  await turns();
-  expect(told).toEqual([]);
-  lastCall.taken("Slurm ended pilot job 7");
-  expect(told).toEqual([evicted]);
-});
+test.each(["before", "after"])(
+  "a command whose end is handled %s SIGCONT runs on for us, until it is clear that no SIGTERM follows",
+  async (order) => {
+    jest.useFakeTimers({ doNotFake: ["setImmediate"] });
+    try {
+      const lastCall = new LastCall();
+      if (order === "after") lastCall.warned();
+      lastCall.pass(settle);
+      if (order === "before") lastCall.warned();
+      await turns();
+      jest.advanceTimersByTime(999);
+      expect(settled).toBe(0);
+      jest.advanceTimersByTime(1);
+      expect(settled).toBe(1);
+      lastCall.pass(settle);
+      await turns();
+      expect(settled).toBe(2);
+    } finally {
+      jest.useRealTimers();
+    }
+  },
+);
 
-test("what ends after SIGTERM is evicted, also what ended well: it may have been told to", async () => {
-  const told: Outcome[] = [];
-  const lastCall = new LastCall();
-  lastCall.taken("Slurm ended pilot job 7");
-  lastCall.pass({ ...failed, end: "COMPLETED" }, (outcome) => told.push(outcome));
-  await turns();
-  expect(told).toEqual([evicted]);
-});
+const order: AttemptOrder = {
+  invocation: invocationId(1),
+  attempt: 1,
+  uid: 65_534,
+  gid: 65_534,
+  user: "nobody",
+  cores: 1,
+  memoryMb: 100,
+  gpus: 0,
+  timeLimitMs: 600_000,
+  workingDirectory: "/",
+  stdoutPath: "/dev/null",
+  stderrPath: "/dev/null",
+  environment: {},
+  command: { kind: "argv", argv: ["true"] },
+  notice: null,
+  checkpointDirectory: null,
+};
 
-test("a SIGCONT that no SIGTERM follows delays an end and changes nothing", async () => {
-  jest.useFakeTimers({ doNotFake: ["setImmediate"] });
-  try {
-    const told: Outcome[] = [];
-    const lastCall = new LastCall();
-    lastCall.warned();
-    lastCall.pass(failed, (outcome) => told.push(outcome));
-    await turns();
-    expect(told).toEqual([]);
-    jest.advanceTimersByTime(1_000);
-    expect(told).toEqual([failed]);
-  } finally {
-    jest.useRealTimers();
-  }
+test("an attempt whose end is not settled yet is among those that SIGTERM takes", async () => {
+  const ended: AttemptKey[] = [];
+  const events = {
+    onStarted: () => {},
+    onEnded: (key: AttemptKey) => ended.push(key),
+    onTrouble: () => {},
+  };
+  const spec = { spawnProgram: "", killWaitMs: 1_000, gpuDevices: "" };
+  let tell: SpawnEvents | undefined;
+  const spawn: typeof spawnAttempt = (_program, _order, _group, told) => {
+    tell = told;
+    return { terminate: () => {}, notify: () => {}, kill: () => {} };
+  };
+  const { pass } = new LastCall();
+  const attempts = new Attempts(processGroups, spec, events, spawn, pass);
+  attempts.start(order, { cores: 1, memoryMb: 100, gpus: [] });
+  tell!.onEnd({ kind: "vanished", message: "glean-spawn ended" });
+  expect(attempts.keys).toEqual([{ invocation: 1, attempt: 1 }]);
+  expect(ended).toEqual([]);
+  await turns();
+  expect(attempts.keys).toEqual([]);
+  expect(ended).toEqual([{ invocation: 1, attempt: 1 }]);
 });
