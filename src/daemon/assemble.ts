@@ -98,7 +98,7 @@ export function assemble(
   const executors: Executors = new Executors({
     ...shared,
     adoptMs: config.executor.orphanMs + adoptMarginMs,
-    drainedBy: (node) => drains.drainedBy(node),
+    tellIfDrained: (record) => drains.tellIfDrained(record),
     wakeCapacity,
     reportFailure: (record, detail) => launching.failed(record, detail),
     reportSuccess: (record) => launching.succeeded(record),

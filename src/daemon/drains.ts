@@ -25,6 +25,8 @@ export interface DrainsDependencies {
 
 export class Drains {
   readonly nodes = new Map<NodeName, string>();
+  /** Why all executors have to go; null: they may stay. */
+  private dismissal: string | null = null;
 
   constructor(private readonly with_: DrainsDependencies) {}
 
@@ -79,17 +81,31 @@ export class Drains {
     return { nodes: nodes.map(shown), problems };
   }
 
-  /** Stops every executor; resolves when all are gone, or given up. No job waits, so functions get the time they asked for. */
+  /** It was on its way, or away, when its node was drained or all were dismissed; the next plan may be long in coming. */
+  tellIfDrained(record: ExecutorRecord): void {
+    const by = this.drainedBy(record.node);
+    if (this.dismissal === null && by === null) return;
+    if (record.state === "ready") record.become("draining");
+    if (this.dismissal !== null) this.dismiss(record, this.dismissal);
+    else record.line?.send({ type: "drain", reason: `drained by ${by}` });
+  }
+
+  /** Stops every executor; resolves when all are gone, or given up. */
   async dismissAll(reason: string): Promise<void> {
-    const { registry, graceMs } = this.with_;
-    const records = registry.all();
+    this.dismissal = reason;
+    const records = this.with_.registry.all();
     for (const record of records) {
-      record.line?.send({ type: "stop", reason, graceMs });
+      this.dismiss(record, reason);
       // A pilot that waits hears nothing: its job is cancelled.
       if (record.placement === "pilot" && record.line === null)
         void this.with_.giveUp(record, reason);
     }
     await Promise.all(records.map((record) => record.whenGone));
+  }
+
+  /** No job waits, so functions get the time they asked for. */
+  private dismiss(record: ExecutorRecord, reason: string): void {
+    record.line?.send({ type: "stop", reason, graceMs: this.with_.graceMs });
   }
 
   private resolve(texts: readonly string[]): { nodes: NodeName[]; problems: string[] } {

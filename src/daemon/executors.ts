@@ -5,7 +5,7 @@ import { clearTimeout, nowMs, pause, setTimeout, type Timer } from "../clock.js"
 import type { InterferenceGuard } from "../core/interference.js";
 import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
-import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
+import type { ExecutorId, InvocationId } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
 import type { DaemonMessage, ExecutorMessage } from "../wire/messages.js";
 import type { Checkpoints } from "./checkpoints.js";
@@ -36,8 +36,8 @@ export interface ExecutorsDependencies {
   readonly log: Logger;
   /** How long an executor without a connection is waited for: longer than it lives without us itself. */
   readonly adoptMs: number;
-  /** The operator who took a node out, or null. */
-  readonly drainedBy: (node: NodeName) => string | null;
+  /** An executor is ready whose node an operator may have taken out meanwhile. */
+  readonly tellIfDrained: (record: ExecutorRecord) => void;
   /** A job came or went, or an executor left: the capacity loop should look. */
   readonly wakeCapacity: () => void;
   /** The executor on this node could not do its work: wait before the next start. */
@@ -152,20 +152,12 @@ export class Executors {
       return;
     }
     this.with_.reportSuccess(record);
-    this.drainIfDrained(record);
+    this.with_.tellIfDrained(record);
     recorder.holdingChanged(record);
     for (const [invocation, held] of reconcile(record, message.answersFor, this.with_.live))
       void this.lose(record, invocation, held.attempt, "its order did not reach the executor");
     dispatcher.kick();
     this.with_.wakeCapacity();
-  }
-
-  /** It was on its way, or away, when its node was drained; the next plan may be long in coming. */
-  private drainIfDrained(record: ExecutorRecord): void {
-    const by = this.with_.drainedBy(record.node);
-    if (by === null) return;
-    if (record.state === "ready") record.become("draining");
-    record.line?.send({ type: "drain", reason: `drained by ${by}` });
   }
 
   /** Asks the executor to end an attempt; its report will say CANCELLED. */
