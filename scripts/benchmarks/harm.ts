@@ -19,7 +19,7 @@ const sleepers = [500, 700, 1_100, 1_900].map((ms) => ["/bin/sleep", String(ms /
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "4" },
+    rounds: { type: "string", default: "14" },
     jobs: { type: "string", default: "15" },
     nodes: { type: "string", default: "4" },
     cpus: { type: "string", default: "4" },
