@@ -76,7 +76,7 @@ class SlurmCluster implements Cluster {
     const { jobsArePinned } = rare.facts;
     const { exclusivePartitions } = this.options;
     const rules = { jobsArePinned, exclusivePartitions };
-    const ask = (ids: readonly JobId[]) => this.askShares(ids);
+    const ask = (asked: readonly Job[]) => this.askShares(asked);
     return {
       facts: rare.facts,
       nodes,
@@ -109,7 +109,7 @@ class SlurmCluster implements Cluster {
   }
 
   /** Its exit status tells of ids that slurmctld has forgotten, too: what it printed counts. */
-  private async askShares(jobs: readonly JobId[]): Promise<ReadonlyMap<JobId, JobShare>> {
+  private async askShares(jobs: readonly Job[]): Promise<ReadonlyMap<JobId, JobShare>> {
     const options = ["-o", "-d", "-a"];
     if (jobs.length > MAX_ASKED_SINGLY) {
       const { stdout } = await this.scontrol("shares", [...options, "show", "job"]);

@@ -8,7 +8,7 @@ export interface GresEntry {
   readonly indices: readonly number[] | null;
 }
 
-/** More GPUs on one node than any machine has; bounds what `gpu:999999999` may cost. */
+/** More GPUs on one node than any machine has; bounds what `gpu:999999999` and long lists of indices may cost. */
 const MAX_GPUS = 1_024;
 /** Slurm prints large counts with a unit, in powers of 1024. */
 const UNITS: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
@@ -42,15 +42,17 @@ function readGresCount(text: string): number | null {
   return match ? Number(match[1]) * 1024 ** UNITS[match[2]!]! : null;
 }
 
-/** `0,2-3` to 0, 2, 3; `N/A` to none; null when it cannot be read. */
+/** `0,2-3` to 0, 2, 3; `N/A` to none; null when it cannot be read or names more than any node has. */
 function readIndices(text: string): number[] | null {
   if (text === "N/A") return [];
   const indices: number[] = [];
   for (const range of text.split(",")) {
     const match = /^(\d{1,4})(?:-(\d{1,4}))?$/.exec(range);
     if (!match) return null;
-    for (let index = Number(match[1]); index <= Number(match[2] ?? match[1]); index++)
-      indices.push(index);
+    const first = Number(match[1]);
+    const last = Number(match[2] ?? first);
+    if (indices.length + last - first >= MAX_GPUS) return null;
+    for (let index = first; index <= last; index++) indices.push(index);
   }
   return indices;
 }

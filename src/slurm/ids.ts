@@ -3,15 +3,16 @@
 /** Slurm's own limit for the CPUs of a node is below it. */
 const MAX_ID = 65_535;
 
-/** In the order of the list; null when it is none. */
-export function readIds(text: string): number[] | null {
+/** In the order of the list; null when it is none, or has more than `most`. */
+export function readIds(text: string, most = MAX_ID + 1): number[] | null {
   const ids: number[] = [];
   for (const range of text.split(",")) {
     const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range);
     if (!match) return null;
-    const last = Number(match[2] ?? match[1]);
-    if (last > MAX_ID || ids.length > MAX_ID) return null;
-    for (let id = Number(match[1]); id <= last; id++) ids.push(id);
+    const first = Number(match[1]);
+    const last = Number(match[2] ?? first);
+    if (last > MAX_ID || ids.length + last - first >= most) return null;
+    for (let id = first; id <= last; id++) ids.push(id);
   }
   return ids;
 }

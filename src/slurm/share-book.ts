@@ -29,7 +29,7 @@ export class ShareBook {
     jobs: readonly Job[],
     nodes: readonly Node[],
     rules: ShareRules,
-    ask: (jobs: readonly JobId[]) => Promise<ReadonlyMap<JobId, JobShare>>,
+    ask: (jobs: readonly Job[]) => Promise<ReadonlyMap<JobId, JobShare>>,
   ): Promise<ReadonlyMap<JobId, JobShare>> {
     const deciding = new Set(nodes.filter((node) => decides(node, rules)).map(({ name }) => name));
     const holders = jobs.filter(
@@ -38,7 +38,7 @@ export class ShareBook {
     this.forgetAllBut(holders);
     const unknown = holders.filter((job) => !this.entries.has(job.id));
     if (unknown.length > 0) {
-      const found = await ask(unknown.map(({ id }) => id));
+      const found = await ask(unknown);
       for (const { id, nodes: held, startAtMs } of unknown) {
         const share = found.get(id);
         if (share !== undefined && coversAll(share, held))

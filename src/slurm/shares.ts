@@ -2,53 +2,71 @@
 
 import { expandHostList, MAX_HOSTS } from "../core/hostlist.js";
 import type { JobId, NodeName } from "../model/ids.js";
+import type { Job } from "../model/job.js";
 import type { JobShare, NodeShare } from "../model/share.js";
 import { readGpusOfJob } from "./gres.js";
 import { readIds } from "./ids.js";
 
+/** What a record may list of nodes and ids, for each node and CPU that its job has: all threads of a core, and again what a name makes up. */
+const LISTED_FOR_EACH = 16;
+/** And however small the job is. */
+const LISTED_ANYWAY = 1_000;
+
+/** A job that was asked for, as the queue has it. */
+export type AskedJob = Pick<Job, "id" | "nodes" | "cores">;
+
 /** One line each; an id that slurmctld has forgotten costs a complaint and nothing else. */
-export const shareRequests = (jobs: readonly JobId[]): string =>
-  jobs.map((job) => `show job ${job}\n`).join("");
+export const shareRequests = (jobs: readonly AskedJob[]): string =>
+  jobs.map(({ id }) => `show job ${id}\n`).join("");
 
 /**
  * The shares of the jobs that were asked for. A job's record is one line, but its name is its user's and may hold anything, new
  * lines too: what it makes up is believed of that very job only, adds to what the job has, and takes nothing away (see shareOf).
  */
-export function readShares(output: Buffer, jobs: readonly JobId[]): Map<JobId, JobShare> {
-  const asked = new Set<number>(jobs);
+export function readShares(output: Buffer, jobs: readonly AskedJob[]): Map<JobId, JobShare> {
+  const asked = new Map<number, AskedJob>(jobs.map((job) => [job.id, job]));
   const shares = new Map<JobId, JobShare>();
   const text = output.toString("utf8");
   const starts = [...text.matchAll(/^JobId=(\d{1,10}) /gm)];
   for (const [index, { 1: id, index: start }] of starts.entries()) {
-    const job = Number(id) as JobId;
-    if (!asked.has(job)) continue;
+    const job = asked.get(Number(id));
+    if (job === undefined) continue;
     const end = starts[index + 1]?.index ?? text.length;
-    const share = shareOf(text.slice(start, end), shares.get(job)?.byNode);
-    if (share !== null) shares.set(job, share);
+    const share = shareOf(text.slice(start, end), job, shares.get(job.id)?.byNode);
+    if (share !== null) shares.set(job.id, share);
   }
   return shares;
 }
 
-/** All that stands in the record or is `known` already, added up; null when a part cannot be read. */
+/**
+ * All that stands in the record of the job's nodes or is `known` already, added up; null when a part cannot be read, or when it
+ * lists far more than the job can have: what a user's name makes up must not cost the daemon its time.
+ */
 function shareOf(
   record: string,
+  job: AskedJob,
   known: ReadonlyMap<NodeName, NodeShare> = new Map(),
 ): JobShare | null {
+  const held = new Set(job.nodes);
   const byNode = new Map(known);
+  let left = LISTED_ANYWAY + LISTED_FOR_EACH * (held.size + job.cores);
   const parts = record.matchAll(/ Nodes=(\S+) CPU_IDs=(\S*) Mem=(\d{1,15}) GRES=(\S*)/g);
   for (const [, nodeText, cpuText, memory, gres] of parts) {
-    const cpuIds = readIds(cpuText!);
-    const nodes = namesOf(nodeText!);
+    const cpuIds = readIds(cpuText!, left);
+    const nodes = namesOf(nodeText!, left);
     if (cpuIds === null || nodes === null) return null;
     const share = { cpuIds, memoryMb: Number(memory), gpus: readGpusOfJob(gres!) };
-    for (const node of nodes) byNode.set(node, together(byNode.get(node), share));
+    left -= nodes.length * (1 + cpuIds.length + (share.gpus?.length ?? 0));
+    if (left < 0) return null;
+    for (const node of nodes)
+      if (held.has(node)) byNode.set(node, together(byNode.get(node), share));
   }
   return { byNode, askedCpusPerNode: askedCpus(record) };
 }
 
-function namesOf(text: string): readonly NodeName[] | null {
+function namesOf(text: string, most: number): readonly NodeName[] | null {
   try {
-    return expandHostList(text, MAX_HOSTS);
+    return expandHostList(text, Math.min(MAX_HOSTS, most));
   } catch {
     return null;
   }

@@ -29,6 +29,12 @@ describe("readGres", () => {
     ]);
   });
 
+  test("more indices than any node has are not read", () => {
+    expect(readGres("gpu:1(IDX:0-1023)")[0]!.indices).toHaveLength(1_024);
+    for (const text of ["0-1024", "0-1023,0", "9-9999"])
+      expect(readGres(`gpu:1(IDX:${text})`)[0]!.indices).toBeNull();
+  });
+
   test("(null) and nothing have no entries", () => {
     expect(readGres("(null)")).toEqual([]);
     expect(readGres("")).toEqual([]);

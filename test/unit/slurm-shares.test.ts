@@ -13,13 +13,22 @@ import { job, node } from "../support/nouns.js";
 
 const [n1, n2] = [nodeName("n1"), nodeName("n2")];
 const recorded = readFileSync(new URL("recorded/22.05/shares.txt", import.meta.url));
-const read = (text: string, ...ids: number[]) => readShares(Buffer.from(text), ids.map(jobId));
+/** As the queue has it. */
+const asked = (id: number, cores = 2) => ({ id: jobId(id), nodes: [n1, n2], cores });
+const read = (text: string, ...ids: number[]) =>
+  readShares(
+    Buffer.from(text),
+    ids.map((id) => asked(id)),
+  );
 /** A record as scontrol prints it, in as far as it is read. */
 const record = (id: number, name: string, asked = "NumNodes=1 NumCPUs=2 NumTasks=1 CPUs/Task=2 ") =>
   `JobId=${id} JobName=${name} JobState=RUNNING NodeList=n1 ${asked}NtasksPerN:B:S:C=0:0:*:* JOB_GRES=gpu:1   Nodes=n1 CPU_IDs=4-5 Mem=100 GRES=gpu:1(IDX:3) MinCPUsNode=1\n`;
 
 describe("recorded output of 22.05", () => {
-  const shares = readShares(recorded, [4, 5, 7, 99].map(jobId));
+  const shares = readShares(
+    recorded,
+    [4, 5, 7, 99].map((id) => asked(id)),
+  );
 
   test("tells cores, memory and GPUs on each node", () => {
     expect(shares.get(jobId(4))!.byNode).toEqual(
@@ -48,6 +57,25 @@ test("a name can only add to what its job has", () => {
   });
   const twice = `${record(8, "a")}${record(8, "b").replace("4-5", "6")}`;
   expect(read(twice, 8).get(jobId(8))!.byNode.get(n1)!.cpuIds).toEqual([4, 5, 6]);
+});
+
+test("what a name makes up of other nodes than its job's is passed over", () => {
+  const share = read(record(8, "x   Nodes=n[3-9] CPU_IDs=0 Mem=1 GRES= y"), 8).get(jobId(8))!;
+  expect([...share.byNode.keys()]).toEqual([n1]);
+});
+
+/** Of text that any user may write: each would be hours of work, or gigabytes. */
+test.each([
+  ["nodes", "Nodes=n[0-65535] CPU_IDs=0 Mem=1 GRES="],
+  ["CPUs", "Nodes=n1 CPU_IDs=0-65535 Mem=1 GRES="],
+  ["CPUs of nodes", "Nodes=n[1-99] CPU_IDs=0-99 Mem=1 GRES="],
+  ["GPUs of nodes", "Nodes=n[1-99] CPU_IDs=0 Mem=1 GRES=gpu:100(IDX:0-99)"],
+  ["parts", "Nodes=n1 CPU_IDs=0-99 Mem=1 GRES= Nodes=n1 CPU_IDs=0-99 Mem=1 GRES= ".repeat(10)],
+])("a job of few cores whose record lists many %s is not known", (_what, made) => {
+  const text = record(8, `x ${made} y`);
+  expect(read(text, 8).size).toBe(0);
+  const large = { ...asked(8, 1_000_000), nodes: [n1] };
+  expect(readShares(Buffer.from(text), [large]).get(jobId(8))?.byNode.has(n1)).toBe(true);
 });
 
 test.each([
@@ -89,6 +117,10 @@ test("whatever is printed, it reads what it can and never throws", () => {
 
 test("lists of ids", () => {
   expect(readIds("0-2,5,9-9")).toEqual([0, 1, 2, 5, 9]);
+  expect(readIds("0-65535")).toHaveLength(65_536);
+  expect(readIds("0-2,5", 4)).toEqual([0, 1, 2, 5]);
+  expect(readIds("0-2,5", 3)).toBeNull();
+  expect(readIds("0-65535,0")).toBeNull();
   for (const text of ["", "a", "1-", "-1", "0-99999", "1,,2"]) expect(readIds(text)).toBeNull();
 });
 
@@ -101,13 +133,13 @@ describe("the book", () => {
     askedCpusPerNode: null,
   };
   const pinned = { jobsArePinned: true, exclusivePartitions: [] };
-  let asked: number[][];
-  const ask = async (ids: readonly number[]) => {
-    asked.push([...ids]);
-    return new Map(ids.filter((id) => id < 50).map((id) => [jobId(id), share]));
+  let questions: number[][];
+  const ask = async (jobs: readonly Job[]) => {
+    questions.push(jobs.map(({ id }) => id));
+    return new Map(jobs.filter(({ id }) => id < 50).map(({ id }) => [id, share]));
   };
   const fresh = () => {
-    asked = [];
+    questions = [];
     return new ShareBook();
   };
 
@@ -117,7 +149,7 @@ describe("the book", () => {
     await book.sharesOf([holder(1), holder(2)], [mixed], pinned, ask);
     await book.sharesOf([holder(2)], [mixed], pinned, ask);
     await book.sharesOf([holder(2, { startAtMs: 9 })], [mixed], pinned, ask);
-    expect(asked).toEqual([[1], [2], [2]]);
+    expect(questions).toEqual([[1], [2], [2]]);
     expect((await book.sharesOf([], [mixed], pinned, ask)).size).toBe(0);
   });
 
@@ -126,7 +158,7 @@ describe("the book", () => {
     expect((await book.sharesOf([holder(60)], [mixed], pinned, ask)).size).toBe(0);
     const elsewhere = holder(1, { nodes: [n1, n2] });
     expect((await book.sharesOf([elsewhere], [mixed], pinned, ask)).size).toBe(0);
-    expect(asked).toEqual([[60], [1]]);
+    expect(questions).toEqual([[60], [1]]);
   });
 
   test.each([
@@ -153,9 +185,9 @@ describe("the book", () => {
     ],
   ])("where %s", async (_what, on, rules, commands) => {
     await fresh().sharesOf([holder(1)], [on], rules, ask);
-    expect(asked).toHaveLength(commands);
+    expect(questions).toHaveLength(commands);
   });
 
   test("requests are one line each", () =>
-    expect(shareRequests([jobId(4), jobId(5)])).toBe("show job 4\nshow job 5\n"));
+    expect(shareRequests([asked(4), asked(5)])).toBe("show job 4\nshow job 5\n"));
 });
