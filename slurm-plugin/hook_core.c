@@ -59,7 +59,7 @@ static void kill_executor(const struct hook_settings *settings, const struct hoo
 		       (unsigned long long)took_ms);
 		break;
 	case KILL_LATE:
-		syslog(LOG_ERR, "job %u: executor %d was killed but parts of it were alive at the deadline",
+		syslog(LOG_ERR, "job %u: executor %d was killed but not all of it was seen to be gone",
 		       input->job_id, (int)target.executor.pid);
 		break;
 	}

@@ -53,13 +53,19 @@ bool kill_target_read(struct kill_target *target, int folder)
 	       target->executor.pid != getpid() && target->executor.pid != getppid();
 }
 
-/* -1 when the cgroup does not exist (any more), else whether processes are in it or below it. */
-static int is_populated(int events)
+/* As open and read say it of a cgroup's file. Any other error (no memory, no descriptor left) says nothing of what runs there. */
+static bool is_gone(int error)
+{
+	return error == ENOENT || error == ENODEV;
+}
+
+/* Whether processes are in the cgroup or below it; one that is gone has none. */
+static bool is_populated(int events)
 {
 	char text[512];
 	ssize_t got = pread(events, text, sizeof text - 1, 0);
 	if (got < 0)
-		return -1;
+		return !is_gone(errno);
 	text[got] = '\0';
 	return strstr(text, "populated 1") != NULL;
 }
@@ -68,8 +74,7 @@ static int open_events(const char *kill_path)
 {
 	char path[sizeof ((struct kill_target *)NULL)->kill_path + 8];
 	size_t folder = strlen(kill_path) - strlen("cgroup.kill");
-	if (!format(path, sizeof path, "%.*scgroup.events", (int)folder, kill_path))
-		return -1;
+	(void)format(path, sizeof path, "%.*scgroup.events", (int)folder, kill_path); /* as long as the kill path and 2 bytes */
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -87,11 +92,11 @@ static enum kill_outcome kill_cgroup(const char *kill_path, uint64_t deadline_ns
 {
 	int events = open_events(kill_path);
 	if (events < 0)
-		return KILL_NONE_LEFT;
+		return is_gone(errno) ? KILL_NONE_LEFT : KILL_LATE;
 	enum kill_outcome outcome = KILL_NONE_LEFT;
-	if (is_populated(events) == 1) {
+	if (is_populated(events)) {
 		outcome = write_kill(kill_path) ? KILL_DONE : KILL_LATE;
-		while (outcome == KILL_DONE && is_populated(events) == 1) {
+		while (outcome == KILL_DONE && is_populated(events)) {
 			struct pollfd changed = {.fd = events, .events = POLLPRI};
 			int left = ms_until(deadline_ns);
 			if (left == 0)

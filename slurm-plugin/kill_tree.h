@@ -15,7 +15,7 @@ struct kill_target {
 enum kill_outcome {
 	KILL_NONE_LEFT, /* there was nothing alive */
 	KILL_DONE,	/* killed, and gone */
-	KILL_LATE,	/* killed, but some of it was still there at the deadline */
+	KILL_LATE,	/* killed, but some of it was still there at the deadline, or could not be looked at */
 };
 
 /* Reads executor.pid of the node's folder. False when it is missing or malformed. */

@@ -109,6 +109,18 @@ describe("without an answer the prolog kills the executor and all it started", (
     }
   });
 
+  withCgroup.each([
+    ["one that is gone had nothing left", "gone", []],
+    ["one that cannot be looked at may have had something left", "cgroup.procs", ["killed"]],
+  ])("and notes it for a report: of a cgroup, %s", async (_name, group, notes) => {
+    // The executor itself is dead: what it ran may live on in its cgroup.
+    at.writePid(["pid=4194303", "startTicks=1", `kill=${unified}/${group}/cgroup.kill`]);
+    await at.listen((socket) => socket.end("ok\n"));
+    expect(await at.run(prolog)).toEqual(silent);
+    const noted = fs.readdirSync(at.node).map((name) => name.split(".")[0]);
+    expect(noted.filter((name) => name === "killed")).toEqual(notes);
+  });
+
   test("and ends at its deadline, whatever answerMs says", async () => {
     at.configure(["answerMs=60000", "deadlineMs=300"]);
     await at.listen(() => undefined);
