@@ -3,10 +3,7 @@
 import { GleanerError } from "../model/errors.js";
 import type { Containment } from "./containment.js";
 import { noConfinement } from "./cpu-confinement.js";
-import { processesFor } from "./process-limit.js";
-
-/** glean-spawn looks at no more (slurm-plugin/PROTOCOL.md). */
-const maxPolledProcesses = 16_383;
+import { polledProcessesFor } from "./process-limit.js";
 
 export const processGroups: Containment = {
   kind: "processGroup",
@@ -32,6 +29,3 @@ export const processGroups: Containment = {
   hurry: () => {},
   close: () => {},
 };
-
-export const polledProcessesFor = (cores: number): number =>
-  Math.min(processesFor(cores), maxPolledProcesses);
