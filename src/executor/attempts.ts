@@ -8,6 +8,7 @@ import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import type { AttemptGroup, Containment } from "./containment.js";
 import { emptyPollMs, freed } from "./freeing.js";
 import { gpuEnvironment, rulesAgainstOthers } from "./gpu-devices.js";
+import { removeLater } from "./group-removal.js";
 import { atOnce, type PassOn } from "./last-call.js";
 import type { Foreseen } from "./notices.js";
 import { type Ending, type Outcome, outcomeOf } from "./outcome.js";
@@ -15,9 +16,6 @@ import { type SpawnEnd, spawnAttempt } from "./runtimes/exec.js";
 import { freezeAll, goOn, withoutStillness } from "./stillness.js";
 import { chooseVictims } from "./victims.js";
 import { withinMs } from "./within.js";
-
-/** A group is removed a little later: an eviction does not wait for that, and the kernel may be busy with it. */
-const removeMs = 50;
 
 export interface AttemptEvents {
   onStarted(key: AttemptKey): void;
@@ -241,14 +239,7 @@ export class Attempts {
       this.#attempts.delete(keyText(attempt.key));
       attempt.finish(outcome);
       this.events.onEnded(attempt.key, outcome);
-      this.#removeLater(attempt.group);
+      removeLater(attempt.group);
     });
-  }
-
-  #removeLater(group: AttemptGroup): void {
-    const timer = setTimeout(() => {
-      if (!group.remove()) this.#removeLater(group);
-    }, removeMs);
-    timer.unref();
   }
 }

@@ -1,9 +1,11 @@
 // Removes the checkpoint folders of invocations that have ended: as their owner, one after another, giving way at once.
 
 import { clearTimeout, setTimeout } from "../clock.js";
+import { messageOf } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
 import type { AttemptOrder, CheckpointOrder } from "../wire/messages.js";
 import type { AttemptGroup, Containment } from "./containment.js";
+import { removeLater } from "./group-removal.js";
 import { type SpawnEnd, type SpawnHandle, spawnAttempt } from "./runtimes/exec.js";
 
 /** The daemon asks again for what was not taken. */
@@ -11,8 +13,6 @@ const maxWaiting = 1_000;
 /** A folder with millions of files is removed in several goes. */
 const limitMs = 60_000;
 const memoryMb = 64;
-/** After a removal its group is tidied a little later, when the kernel is done with it. */
-const tidyMs = 50;
 
 interface Running {
   readonly order: CheckpointOrder;
@@ -49,17 +49,19 @@ export class CheckpointRemover {
   }
 
   #next(): void {
-    if (this.#running !== null) return;
-    const order = this.#waiting.shift();
-    if (order === undefined) return;
+    while (this.#running === null) {
+      const order = this.#waiting.shift();
+      if (order === undefined) return;
+      this.#begin(order);
+    }
+  }
+
+  #begin(order: CheckpointOrder): void {
     let group: AttemptGroup;
     try {
-      group = this.containment.openGroup(`remove.${order.invocation}`, {
-        cores: 1,
-        memoryMb,
-      });
-    } catch {
-      this.done(order.invocation, "the node refused a cgroup");
+      group = this.containment.openGroup(`remove.${order.invocation}`, { cores: 1, memoryMb });
+    } catch (thrown) {
+      this.done(order.invocation, `the node refused a cgroup: ${messageOf(thrown)}`);
       return;
     }
     let settle = () => {};
@@ -70,7 +72,7 @@ export class CheckpointRemover {
       clearTimeout(late);
       this.#running = null;
       settle();
-      tidyLater(group);
+      removeLater(group);
       this.done(order.invocation, problemOf(end));
       this.#next();
     };
@@ -87,13 +89,6 @@ function problemOf(end: SpawnEnd): string | null {
   if (end.kind !== "ended") return end.message;
   if (end.signal !== 0) return "the removal was interrupted";
   return end.exitCode === 0 ? null : `rm ended with exit code ${end.exitCode}`;
-}
-
-function tidyLater(group: AttemptGroup): void {
-  const timer = setTimeout(() => {
-    if (!group.remove()) tidyLater(group);
-  }, tidyMs);
-  timer.unref();
 }
 
 /** As the user, who can remove nothing but what is theirs; rm follows no links. */
