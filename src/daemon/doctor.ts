@@ -138,16 +138,18 @@ function checkMemory(capacity: Capacity): DoctorCheck {
   };
 }
 
+/** Where that fails on a node, glean explain says why of each. */
 function checkPinning(capacity: Capacity): DoctorCheck {
   const name = "idle rest of nodes";
-  return capacity.snapshot?.facts.jobsArePinned
-    ? {
-        name,
-        status: "warning",
-        detail:
-          "jobs are pinned to cores (TaskPlugin), so only whole idle nodes are used: which cores a job has is not read yet",
-      }
-    : { name, status: "ok", detail: "used, since jobs are not pinned to particular cores" };
+  const facts = capacity.snapshot?.facts;
+  if (facts === undefined) return { name, status: "warning", detail: "Slurm was not read yet" };
+  return {
+    name,
+    status: "ok",
+    detail: facts.jobsArePinned
+      ? "used: jobs are pinned to cores (TaskPlugin), so Slurm is asked which each has"
+      : "used, since jobs are not pinned to particular cores",
+  };
 }
 
 async function checkStore(store: Store): Promise<DoctorCheck> {
