@@ -4,7 +4,7 @@ import type { UnusableReason } from "../model/hole.js";
 import type { IdlePart, UnusedCores } from "../model/idle.js";
 import type { NodeName } from "../model/ids.js";
 import type { Resources } from "../model/resources.js";
-import { describeReason } from "./explain.js";
+import { amounts, describeReason } from "./explain.js";
 import { conditionOf, partOf } from "./idle.js";
 
 /** A node as it stands. */
@@ -55,7 +55,7 @@ export function explainUnused(
 function whyHeldIsIdle({ free }: ExecutorView, { waiting, fits }: DemandView): [IdlePart, string] {
   if (waiting === 0) return ["noDemand", "an executor holds them ready, and nothing waits"];
   if (fits) return ["unplaced", "work that fits is about to start there"];
-  const room = `${free.cores} cores and ${free.memoryMb} MB`;
+  const room = amounts({ ...free, gpus: free.gpus.length });
   return [
     "unplaced",
     `an executor holds them ready, but nothing that waits (${waiting}) fits into the ${room} that are free there, or would end in time`,

@@ -119,7 +119,11 @@ function largest(view: WaitView): string {
 }
 
 /** `2 cores and 1000 MB`, `2 cores, 1000 MB and 1 GPU`. */
-function amounts({ cores, memoryMb, gpus }: Record<"cores" | "memoryMb" | "gpus", number>): string {
+export function amounts({
+  cores,
+  memoryMb,
+  gpus,
+}: Record<"cores" | "memoryMb" | "gpus", number>): string {
   if (gpus === 0) return `${cores} cores and ${memoryMb} MB`;
   return `${cores} cores, ${memoryMb} MB and ${gpus} ${gpus === 1 ? "GPU" : "GPUs"}`;
 }

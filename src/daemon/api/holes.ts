@@ -5,7 +5,7 @@ import { type ExecutorView, explainUnused, type NodeView } from "../../core/expl
 import { GleanerError } from "../../model/errors.js";
 import type { UnusedCores } from "../../model/idle.js";
 import type { Node } from "../../model/node.js";
-import { fits, type Resources } from "../../model/resources.js";
+import { fits } from "../../model/resources.js";
 import type { HolesAnswer } from "../../wire/api.js";
 import type { Capacity } from "../capacity.js";
 import type { Learning } from "../learning.js";
@@ -16,10 +16,10 @@ import type { ExecutorRecord, Registry } from "../registry.js";
 const maxKinds = 100;
 
 export interface HoleParts {
-  readonly capacity: Capacity;
+  readonly capacity: Pick<Capacity, "snapshot" | "plan">;
   readonly registry: Registry;
   readonly live: LiveInvocations;
-  readonly learning: Learning;
+  readonly learning: Pick<Learning, "vacateMs" | "expectedMs">;
 }
 
 /** All nodes' unused cores, or those of `name`; throws NOT_FOUND when Slurm does not list it. */
@@ -63,27 +63,36 @@ const executorView = (record: ExecutorRecord): ExecutorView => ({
   free: record.free,
 });
 
+interface Kind {
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly gpus: number;
+  readonly expectedMs: number;
+}
+
 /** The kinds of work that wait, looked up once for all nodes. */
 class Demand {
   readonly waiting: number;
-  private readonly kinds = new Map<string, { need: Resources; expectedMs: number }>();
+  private readonly kinds = new Map<string, Kind>();
 
   constructor({ live, learning }: HoleParts) {
     this.waiting = live.queue.size;
     for (const [head] of live.queue.groupsInOrder()) {
       if (head === undefined || this.kinds.size >= maxKinds) break;
-      const { cores, memoryMb } = head;
+      const { cores, memoryMb, gpus = 0 } = head;
       const expectedMs = learning.expectedMs(head);
-      const need = { cores, memoryMb, gpus: [] };
-      this.kinds.set(`${cores}/${memoryMb}/${expectedMs}`, { need, expectedMs });
+      const kind = { cores, memoryMb, gpus, expectedMs };
+      this.kinds.set(Object.values(kind).join("/"), kind);
     }
   }
 
   /** Whether any of it would be placed there: by what is free and by when it would end. */
-  fits({ free, hole }: ExecutorRecord, vacateMs: number): boolean {
-    const leftMs = hole.endsAtMs === null ? null : hole.endsAtMs - nowMs() - vacateMs;
-    for (const { need, expectedMs } of this.kinds.values())
-      if (fits(need, free) && (leftMs === null || expectedMs <= leftMs)) return true;
+  fits({ free, outlook }: ExecutorRecord, vacateMs: number): boolean {
+    const leftMs = outlook.endsAtMs === null ? null : outlook.endsAtMs - nowMs() - vacateMs;
+    for (const { cores, memoryMb, gpus, expectedMs } of this.kinds.values()) {
+      const hasRoom = fits({ cores, memoryMb, gpus: [] }, free) && free.gpus.length >= gpus;
+      if (hasRoom && (leftMs === null || expectedMs <= leftMs)) return true;
+    }
     return false;
   }
 }
