@@ -1,17 +1,14 @@
 // Nodes on the command line of drain and resume, and what became of them.
 
 import { GleanerError } from "../model/errors.js";
-import type { DrainAnswer } from "../sdk/index.js";
+import { type DrainAnswer, maxHostListLength } from "../sdk/index.js";
 import { complain, json, print } from "./output.js";
 import { quoted } from "./values.js";
-
-/** A host list of a large site is a few kB. */
-const maxWordLength = 64 * 1024;
 
 /** Names or host lists as they are: the daemon, which knows the nodes, expands them. */
 export function nodesOf(words: readonly string[]): string[] {
   for (const word of words)
-    if (!/^[\w.,[\]-]+$/.test(word) || word.length > maxWordLength)
+    if (!/^[\w.,[\]-]+$/.test(word) || word.length > maxHostListLength)
       throw new GleanerError("BAD_REQUEST", `${quoted(word)} is no node: write n1, n[1-3] or all`);
   return [...words];
 }

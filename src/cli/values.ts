@@ -1,7 +1,7 @@
 // The values of options: times, memory, counts, arrays and ids from text, as sbatch and its family read them.
 
 import { GleanerError } from "../model/errors.js";
-import { maxListed } from "../sdk/index.js";
+import { maxListed, maxNamedIds } from "../sdk/index.js";
 
 /** As many as one answer can list; the site's own limit (functions.maxArrayTasks) is usually lower. */
 export const maxArrayTasks = maxListed;
@@ -165,8 +165,10 @@ export function parseIds(texts: readonly string[]): string[] {
     if (list !== undefined)
       for (const each of expandNumbers(list, item)) ids.push(`${job}_${each}`);
     else ids.push(task === undefined ? job! : `${job}_${Number(task)}`);
-    if (ids.length > maxArrayTasks)
-      throw bad(`more than ${maxArrayTasks} ids were named: use fewer, or -u, -t or -n`);
+    if (ids.length > maxNamedIds)
+      throw bad(
+        `more than ${maxNamedIds} ids were named: name a whole array by its number alone, or take fewer`,
+      );
   }
   return ids;
 }

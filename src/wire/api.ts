@@ -42,6 +42,10 @@ export const maxScriptBytes = 4 * 1024 * 1024;
 export const maxEnvironmentBytes = 1024 * 1024;
 /** One answer lists at most this many invocations. */
 export const maxListed = 20_000;
+/** One request names at most this many invocations by their ids; a whole array is one id. */
+export const maxNamedIds = 1_000;
+/** A host list of a large site is a few kB. */
+export const maxHostListLength = 64 * 1024;
 /** A wait is asked again after this long, so that no connection hangs for ever. */
 export const maxWaitMs = 60_000;
 

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { GleanerError } from "../../model/errors.js";
-import { maxListed, maxWaitMs } from "../../wire/api.js";
+import { maxHostListLength, maxListed, maxNamedIds, maxWaitMs } from "../../wire/api.js";
 
 const count = z
   .int()
@@ -15,7 +15,10 @@ const idText = z.string().regex(/^\d{1,10}(_\d{1,10})?$/, "must be like 42 or 42
 const userName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be a user's name");
 const time = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** Node names, a host list such as n[1-4], or `all`; expanded later, under a limit. */
-const nodeText = z.string().regex(/^[A-Za-z0-9._,[\]-]{1,1024}$/, "must be a node or a host list");
+const nodeText = z
+  .string()
+  .max(maxHostListLength)
+  .regex(/^[A-Za-z0-9._,[\]-]+$/, "must be a node or a host list");
 const state = z.enum([
   "PENDING",
   "RUNNING",
@@ -68,7 +71,7 @@ const commaSeparated = z
   .string()
   .max(16_384)
   .transform((text) => text.split(","));
-const someIds = commaSeparated.pipe(z.array(idText).max(1_000));
+const someIds = commaSeparated.pipe(z.array(idText).max(maxNamedIds));
 const someStates = commaSeparated.pipe(z.array(state).max(10));
 
 export const invocationQuery = z.strictObject({
@@ -85,7 +88,7 @@ export const waitQuery = z.strictObject({
 });
 
 export const cancelRequest = z.strictObject({
-  ids: z.array(idText).max(1_000),
+  ids: z.array(idText).max(maxNamedIds),
   user: userName.optional(),
   state: state.optional(),
   name: z.string().max(256).optional(),
