@@ -52,7 +52,11 @@ export function parseUnmunge(output: string): Identity {
 function runUnmunge(socket: string | null, credential: string): Promise<string> {
   const args = ["--keys=STATUS,UID,GID", ...(socket === null ? [] : [`--socket=${socket}`])];
   return new Promise((resolve, reject) => {
-    const child = spawn("unmunge", args, { timeout: unmungeTimeoutMs, stdio: "pipe" });
+    const child = spawn("unmunge", args, {
+      timeout: unmungeTimeoutMs,
+      killSignal: "SIGKILL",
+      stdio: "pipe",
+    });
     let output = "";
     let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -1,8 +1,7 @@
 // Keeps the database from growing without end: what is older than store.retainDays is removed, little by little.
 
-import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
-import { nowMs } from "../clock.js";
+import { nowMs, pause } from "../clock.js";
 import type { Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 
@@ -50,7 +49,7 @@ export class Retention {
     try {
       for (let rows = -1; rows !== 0 && !this.stopped; removed += rows) {
         rows = await this.store.prune(beforeMs, rowsAtOnce);
-        if (rows > 0) await pause(breatheMs, undefined, { ref: false });
+        if (rows > 0) await pause(breatheMs);
       }
     } catch (cause) {
       this.log.error({ cause: messageOf(cause) }, "old records could not be removed");

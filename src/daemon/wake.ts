@@ -38,5 +38,7 @@ export async function listenForWakes(
   });
   socket.bind(port, host);
   await once(socket, "listening");
+  // A datagram that cannot be read (no memory left) is a hint that is lost, and no end of the daemon.
+  socket.on("error", () => {});
   return socket;
 }
