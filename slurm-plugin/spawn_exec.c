@@ -1,0 +1,138 @@
+/* The last step of a start: the script in memory, the search in PATH, execve, and why it failed. */
+#include "spawn_exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define SCRIPT_PATH "/proc/self/fd/3" /* SPAWN_SCRIPT_FD */
+#define STRING_PAGES 32 /* MAX_ARG_STRLEN of Linux, in pages */
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u
+#endif
+
+static bool write_all(int fd, const uint8_t *at, size_t left)
+{
+	while (left > 0) {
+		ssize_t written = write(fd, at, left);
+		if (written < 0 && errno != EINTR)
+			return false;
+		if (written > 0) {
+			at += written;
+			left -= (size_t)written;
+		}
+	}
+	return true;
+}
+
+bool spawn_exec_make_script(const struct spawn_request *request, struct failure *failure)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create("glean-script", flags | MFD_EXEC);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("glean-script", flags); /* before Linux 6.3 every memfd may be executed */
+	if (fd < 0 || !write_all(fd, request->script, request->script_length) || fchmod(fd, 0700) != 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
+	    (fd != SPAWN_SCRIPT_FD && dup2(fd, SPAWN_SCRIPT_FD) < 0))
+		return fail(failure, STAGE_SCRIPT, errno, "the script cannot be put into memory: %s",
+			    strerror(errno));
+	return true;
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL); /* KILL, STOP and libc's own refuse, rightly */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static const char *search_path(const struct spawn_request *request)
+{
+	for (size_t at = 0; at < request->env_count; at++) {
+		if (strncmp(request->env[at], "PATH=", 5) == 0)
+			return request->env[at] + 5;
+	}
+	return DEFAULT_PATH;
+}
+
+/* Tries the command in each folder of PATH. Unlike execvp it never falls back to a shell. Returns the errno that tells most. */
+static int execute_by_path(const struct spawn_request *request)
+{
+	char file[PATH_MAX];
+	int error = ENOENT;
+	for (const char *folder = search_path(request);; folder++) {
+		size_t length = strcspn(folder, ":");
+		if (length == 0 || folder[0] == '/') { /* empty: the working directory; others that are relative: no */
+			const char *join = length == 0 ? "./" : "/";
+			if (format(file, sizeof file, "%.*s%s%s", (int)length, folder, join, request->args[0])) {
+				(void)execve(file, request->args, request->env);
+				if (errno != ENOENT && errno != ENOTDIR)
+					error = errno;
+				if (error != ENOENT && error != EACCES)
+					return error;
+			}
+		}
+		folder += length;
+		if (*folder == '\0')
+			return error;
+	}
+}
+
+/* The index of the first string that the kernel does not take, `count` when there is none. */
+static size_t find_too_long(char *const *strings, size_t count, size_t most)
+{
+	size_t at = 0;
+	while (at < count && strlen(strings[at]) <= most)
+		at++;
+	return at;
+}
+
+/* Names what is too long, but not a variable's value, which may be secret. */
+static bool fail_too_big(const struct spawn_request *request, struct failure *failure)
+{
+	const size_t most = STRING_PAGES * (size_t)sysconf(_SC_PAGESIZE) - 1; /* without its NUL */
+	size_t arg = find_too_long(request->args, request->arg_count, most);
+	size_t env = find_too_long(request->env, request->env_count, most);
+	if (arg < request->arg_count)
+		return fail(failure, STAGE_EXEC, E2BIG,
+			    "argument %zu has %zu bytes, but the kernel takes at most %zu in one: put it into a file", arg,
+			    strlen(request->args[arg]), most);
+	if (env < request->env_count) {
+		size_t name = strcspn(request->env[env], "=");
+		return fail(failure, STAGE_EXEC, E2BIG,
+			    "the environment variable %.*s has %zu bytes, but the kernel takes at most %zu in one: put it "
+			    "into a file",
+			    name < 64 ? (int)name : 64, request->env[env], strlen(request->env[env]), most);
+	}
+	return fail(failure, STAGE_EXEC, E2BIG,
+		    "the arguments and the environment are together more than the kernel takes: put them into a file");
+}
+
+bool spawn_exec(const struct spawn_request *request, struct failure *failure)
+{
+	int error;
+	reset_signals();
+	if (request->script == NULL && strchr(request->args[0], '/') == NULL) {
+		error = execute_by_path(request);
+	} else {
+		(void)execve(request->script != NULL ? SCRIPT_PATH : request->args[0], request->args,
+			     request->env);
+		error = errno;
+	}
+	if (error == E2BIG)
+		return fail_too_big(request, failure);
+	if (request->script != NULL && error == ENOENT)
+		return fail(failure, STAGE_EXEC, error, "the interpreter in the script's first line is not there");
+	return fail(failure, STAGE_EXEC, error, "%.300s cannot be executed: %s", request->args[0],
+		    strerror(error));
+}

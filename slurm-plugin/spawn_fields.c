@@ -1,0 +1,255 @@
+/* The keys of a request: what each value has to be, and which of them every request has. */
+#include "spawn_fields.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proc_tree.h"
+#include "util.h"
+
+#define ID_MAX 4294967294u /* (uid_t)-1 means "leave as it is" to setresuid */
+
+typedef bool take(struct spawn_request *request, char *value, size_t length);
+
+static bool take_flag(const char *value, bool *flag)
+{
+	*flag = true;
+	return strcmp(value, "1") == 0;
+}
+
+static bool take_path(const char *value, const char **path)
+{
+	*path = value;
+	return value[0] != '\0' && strlen(value) < 4096;
+}
+
+static bool take_id(const char *value, uint32_t *id)
+{
+	uint64_t number;
+	if (!parse_number(value, 0, ID_MAX, &number))
+		return false;
+	*id = (uint32_t)number;
+	return true;
+}
+
+/* For the short takers below: `request`, `value` and `length` are there, whether used or not. */
+#define TAKE(name) \
+	static bool name(struct spawn_request *request, __attribute__((unused)) char *value, \
+			 __attribute__((unused)) size_t length)
+
+TAKE(take_uid) { return take_id(value, &request->uid); }
+TAKE(take_gid) { return take_id(value, &request->gid); }
+TAKE(take_allow_root) { return take_flag(value, &request->allow_root); }
+TAKE(take_idle) { return take_flag(value, &request->idle); }
+TAKE(take_new_privs) { return take_flag(value, &request->new_privs); }
+TAKE(take_poll_memory) { return take_flag(value, &request->poll_memory); }
+TAKE(take_cwd) { return take_path(value, &request->cwd) && value[0] == '/'; }
+TAKE(take_stdin) { return take_path(value, &request->stdin_path); }
+TAKE(take_stdout) { return take_path(value, &request->stdout_path); }
+TAKE(take_stderr) { return take_path(value, &request->stderr_path); }
+
+TAKE(take_user)
+{
+	request->user = value;
+	return value[0] != '\0' && length <= 256;
+}
+
+TAKE(take_groups)
+{
+	char *save = NULL;
+	for (char *one = strtok_r(value, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save)) {
+		if (request->group_count == REQUEST_MAX_GROUPS ||
+		    !take_id(one, &request->groups[request->group_count]))
+			return false;
+		request->group_count++;
+	}
+	return true;
+}
+
+TAKE(take_open)
+{
+	request->append = strcmp(value, "append") == 0;
+	return request->append || strcmp(value, "truncate") == 0;
+}
+
+TAKE(take_umask)
+{
+	unsigned mask = 0;
+	for (size_t at = 0; at < length; at++) {
+		if (value[at] < '0' || value[at] > '7')
+			return false;
+		mask = mask * 8 + (unsigned)(value[at] - '0');
+	}
+	request->umask = (mode_t)mask;
+	return length >= 1 && length <= 4 && mask <= 0777;
+}
+
+TAKE(take_nice)
+{
+	request->has_nice = true;
+	return parse_signed(value, -20, 19, &request->nice);
+}
+
+TAKE(take_oom_score)
+{
+	request->has_oom_score = true;
+	return parse_signed(value, -1000, 1000, &request->oom_score);
+}
+
+TAKE(take_cpus)
+{
+	char *save = NULL;
+	request->has_cpus = true;
+	CPU_ZERO_S(sizeof request->cpus, request->cpus);
+	for (char *one = strtok_r(value, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save)) {
+		uint64_t low, high;
+		char *dash = strchr(one, '-');
+		if (dash != NULL)
+			*dash++ = '\0';
+		if (!parse_number(one, 0, REQUEST_CPU_SETS * CPU_SETSIZE - 1, &low) ||
+		    !parse_number(dash != NULL ? dash : one, low, REQUEST_CPU_SETS * CPU_SETSIZE - 1, &high))
+			return false;
+		for (; low <= high; low++)
+			CPU_SET_S(low, sizeof request->cpus, request->cpus);
+	}
+	return CPU_COUNT_S(sizeof request->cpus, request->cpus) > 0;
+}
+
+TAKE(take_join)
+{
+	if (request->join_count == REQUEST_MAX_JOINS ||
+	    (!is_cgroup_file(value, "cgroup.procs") && !is_cgroup_file(value, "tasks")))
+		return false;
+	request->joins[request->join_count++] = value;
+	return length < 1024;
+}
+
+TAKE(take_kill)
+{
+	request->kill_path = value;
+	return length < 1024 && is_cgroup_file(value, "cgroup.kill");
+}
+
+TAKE(take_memory)
+{
+	uint64_t megabytes;
+	if (!parse_number(value, 1, 1u << 30, &megabytes))
+		return false;
+	request->memory_bytes = megabytes << 20;
+	return true;
+}
+
+TAKE(take_max_processes)
+{
+	return parse_number(value, 1, PROC_LIST_MAX - 1, &request->max_processes); /* more are not looked at */
+}
+
+TAKE(take_checkpoint) { return take_path(value, &request->checkpoint_path) && value[0] == '/'; }
+TAKE(take_notice_main) { return take_flag(value, &request->notice_main); }
+
+TAKE(take_notice)
+{
+	uint64_t number;
+	if (!parse_number(value, 1, 64, &number))
+		return false;
+	request->notice_signal = (int)number;
+	return true;
+}
+
+TAKE(take_env)
+{
+	const char *equals = strchr(value, '=');
+	if (equals == NULL || equals == value || request->env_count == REQUEST_MAX_STRINGS)
+		return false;
+	request->env[request->env_count++] = value;
+	return true;
+}
+
+TAKE(take_arg)
+{
+	if (request->arg_count == REQUEST_MAX_STRINGS)
+		return false;
+	request->args[request->arg_count++] = value;
+	return true;
+}
+
+TAKE(take_script)
+{
+	request->script = (const uint8_t *)value;
+	request->script_length = length;
+	return length > 0;
+}
+
+static const struct field {
+	const char *key;
+	take *take;
+	bool repeated;
+} fields[] = {
+    {"env", take_env, true},
+    {"arg", take_arg, true},
+    {"join", take_join, true},
+    {"uid", take_uid, false},
+    {"gid", take_gid, false},
+    {"user", take_user, false},
+    {"groups", take_groups, false},
+    {"allowRoot", take_allow_root, false},
+    {"cwd", take_cwd, false},
+    {"stdin", take_stdin, false},
+    {"stdout", take_stdout, false},
+    {"stderr", take_stderr, false},
+    {"open", take_open, false},
+    {"umask", take_umask, false},
+    {"nice", take_nice, false},
+    {"idle", take_idle, false},
+    {"oomScoreAdj", take_oom_score, false},
+    {"cpus", take_cpus, false},
+    {"kill", take_kill, false},
+    {"memoryMb", take_memory, false},
+    {"pollMemory", take_poll_memory, false},
+    {"maxProcesses", take_max_processes, false},
+    {"newPrivs", take_new_privs, false},
+    {"checkpoint", take_checkpoint, false},
+    {"notice", take_notice, false},
+    {"noticeMain", take_notice_main, false},
+    {"script", take_script, false},
+};
+
+#define FIELD_COUNT (sizeof fields / sizeof fields[0])
+_Static_assert(FIELD_COUNT <= 32, "each field has a bit");
+
+bool spawn_field_take(struct spawn_request *request, const char *key, char *value, size_t length, uint32_t *seen,
+		      struct failure *failure)
+{
+	for (size_t at = 0; at < FIELD_COUNT; at++) {
+		const struct field *field = &fields[at];
+		if (strcmp(field->key, key) != 0)
+			continue;
+		if (!field->repeated && (*seen >> at & 1) != 0)
+			return fail(failure, STAGE_REQUEST, EINVAL, "%s was given twice", key);
+		*seen |= 1u << at;
+		bool has_nul = field->take != take_script && strlen(value) != length;
+		if (has_nul || !field->take(request, value, length))
+			return fail(failure, STAGE_REQUEST, EINVAL, "the value of %s cannot be used", key);
+		return true;
+	}
+	return fail(failure, STAGE_REQUEST, EINVAL, "%.40s is no key of a request", key);
+}
+
+bool spawn_fields_check(const struct spawn_request *request, uint32_t seen, struct failure *failure)
+{
+	static const char *const required[] = {"uid", "gid", "cwd", "arg"};
+	for (size_t need = 0; need < sizeof required / sizeof required[0]; need++) {
+		for (size_t field = 0; field < FIELD_COUNT; field++) {
+			if (strcmp(fields[field].key, required[need]) == 0 && (seen >> field & 1) == 0)
+				return fail(failure, STAGE_REQUEST, EINVAL, "%s is missing", required[need]);
+		}
+	}
+	if (request->poll_memory && request->memory_bytes == 0)
+		return fail(failure, STAGE_REQUEST, EINVAL, "pollMemory needs memoryMb");
+	if (request->args[0][0] == '\0')
+		return fail(failure, STAGE_REQUEST, EINVAL, "the first arg is empty");
+	if (request->script != NULL && (request->script_length < 3 || memcmp(request->script, "#!", 2) != 0))
+		return fail(failure, STAGE_EXEC, ENOEXEC,
+			    "the script does not begin with #!, so nothing says what is to run it");
+	return true;
+}
