@@ -3,6 +3,7 @@
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach } from "@jest/globals";
 import { build } from "esbuild";
 import type { Store } from "../../src/core/ports.js";
 import { openStore } from "../../src/store/open.js";
@@ -53,4 +54,22 @@ export async function makeStoreFolder(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Gives each test of the calling file a store on a database of its own, and closes it. */
+export function storeForEachTest(
+  give: (store: Store, file: string, folder: StoreFolder) => void,
+): void {
+  let folder: StoreFolder;
+  let store: Store;
+  beforeAll(async () => {
+    folder = await makeStoreFolder();
+  });
+  afterAll(() => folder.remove());
+  beforeEach(async () => {
+    const file = folder.newFile();
+    store = await folder.open(file);
+    give(store, file, folder);
+  });
+  afterEach(() => store.close());
 }

@@ -1,24 +1,18 @@
 // What the daemon learns from plans, hooks and runs, how it checks its own predictions, and that a restart keeps it.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { Store } from "../../src/core/ports.js";
 import { Learning } from "../../src/daemon/learning.js";
 import type { Hole } from "../../src/model/hole.js";
 import { nodeName } from "../../src/model/ids.js";
 import type { Plan } from "../../src/model/plan.js";
-import { makeStoreFolder, type StoreFolder } from "../support/store.js";
+import { storeForEachTest } from "../support/store.js";
 
-let folder: StoreFolder;
 let store: Store;
-beforeAll(async () => {
-  folder = await makeStoreFolder();
+storeForEachTest((opened) => {
+  store = opened;
 });
-afterAll(() => folder.remove());
-beforeEach(async () => {
-  store = await folder.open(folder.newFile());
-});
-afterEach(() => store.close());
 
 const runtime = { defaultTimeLimitMs: 600_000, quantile: 0.75 };
 const newLearning = () => new Learning(store, { runtime, vacateMs: 200 }, pino({ enabled: false }));

@@ -1,24 +1,18 @@
 // What the daemon writes of Slurm's jobs: each record once, and an end for the jobs that slurmctld forgot.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { Store } from "../../src/core/ports.js";
 import { Recorder } from "../../src/daemon/recorder.js";
 import { jobId, nodeName } from "../../src/model/ids.js";
 import type { Job } from "../../src/model/job.js";
 import type { Snapshot } from "../../src/model/snapshot.js";
-import { makeStoreFolder, type StoreFolder } from "../support/store.js";
+import { storeForEachTest } from "../support/store.js";
 
-let folder: StoreFolder;
 let store: Store;
-beforeAll(async () => {
-  folder = await makeStoreFolder();
+storeForEachTest((opened) => {
+  store = opened;
 });
-afterAll(() => folder.remove());
-beforeEach(async () => {
-  store = await folder.open(folder.newFile());
-});
-afterEach(() => store.close());
 
 const log = pino({ enabled: false });
 const newRecorder = () => new Recorder(store, log, 15_000);

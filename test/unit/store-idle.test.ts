@@ -1,22 +1,16 @@
 // What the store tells the idle report: conditions that last until the next one, work without a result, times of waiting.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import type { Store } from "../../src/core/ports.js";
 import type { WaitSpan } from "../../src/model/idle.js";
 import { nodeName } from "../../src/model/ids.js";
-import { makeStoreFolder, type StoreFolder } from "../support/store.js";
+import { storeForEachTest } from "../support/store.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../support/store-samples.js";
 
-let folder: StoreFolder;
 let store: Store;
-beforeAll(async () => {
-  folder = await makeStoreFolder();
+storeForEachTest((opened) => {
+  store = opened;
 });
-afterAll(() => folder.remove());
-beforeEach(async () => {
-  store = await folder.open(folder.newFile());
-});
-afterEach(() => store.close());
 
 const n1 = nodeName("n1");
 const n2 = nodeName("n2");

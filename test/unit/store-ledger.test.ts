@@ -1,24 +1,17 @@
 // The ledger in the store: bills are exact sums, and a check finds whatever does not follow from the attempts.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import type { Store } from "../../src/core/ports.js";
 import { type InvocationId, invocationId } from "../../src/model/ids.js";
-import { makeStoreFolder, type StoreFolder } from "../support/store.js";
+import { storeForEachTest } from "../support/store.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../support/store-samples.js";
 
-let folder: StoreFolder;
 let file: string;
 let store: Store;
-beforeAll(async () => {
-  folder = await makeStoreFolder();
+storeForEachTest((opened, itsFile) => {
+  [store, file] = [opened, itsFile];
 });
-afterAll(() => folder.remove());
-beforeEach(async () => {
-  file = folder.newFile();
-  store = await folder.open(file);
-});
-afterEach(() => store.close());
 
 async function runOne(
   requestId: string,

@@ -1,26 +1,19 @@
 // What is old leaves the database little by little; nobody's bill changes by it.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import type { Store } from "../../src/core/ports.js";
 import { executorId, type InvocationId, jobId, nodeName } from "../../src/model/ids.js";
 import type { AttemptEnd } from "../../src/model/invocation.js";
-import { makeStoreFolder, type StoreFolder } from "../support/store.js";
+import { storeForEachTest } from "../support/store.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../support/store-samples.js";
 
 const dayMs = 86_400_000;
-let folder: StoreFolder;
 let file: string;
 let store: Store;
-beforeAll(async () => {
-  folder = await makeStoreFolder();
+storeForEachTest((opened, itsFile) => {
+  [store, file] = [opened, itsFile];
 });
-afterAll(() => folder.remove());
-beforeEach(async () => {
-  file = folder.newFile();
-  store = await folder.open(file);
-});
-afterEach(() => store.close());
 
 let requests = 0;
 async function runOne(endedAtMs: number, user = "ada", before: AttemptEnd[] = []) {

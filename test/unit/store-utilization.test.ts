@@ -1,22 +1,16 @@
 // What the store keeps for the utilization report: written again and again, read by window.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import type { Store } from "../../src/core/ports.js";
 import { executorId, jobId, nodeName } from "../../src/model/ids.js";
 import type { JobRecord } from "../../src/model/utilization.js";
-import { makeStoreFolder, type StoreFolder } from "../support/store.js";
+import { storeForEachTest } from "../support/store.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../support/store-samples.js";
 
-let folder: StoreFolder;
 let store: Store;
-beforeAll(async () => {
-  folder = await makeStoreFolder();
+storeForEachTest((opened) => {
+  store = opened;
 });
-afterAll(() => folder.remove());
-beforeEach(async () => {
-  store = await folder.open(folder.newFile());
-});
-afterEach(() => store.close());
 
 const n1 = nodeName("n1");
 const everything = () => store.loadUtilization(0, 1_000_000);

@@ -2,24 +2,18 @@
 
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { Store } from "../../src/core/ports.js";
 import { executorId, invocationId, nodeName } from "../../src/model/ids.js";
-import { makeStoreFolder, type StoreFolder } from "../support/store.js";
+import { type StoreFolder, storeForEachTest } from "../support/store.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../support/store-samples.js";
 
 let folder: StoreFolder;
 let file: string;
 let store: Store;
-beforeAll(async () => {
-  folder = await makeStoreFolder();
+storeForEachTest((opened, itsFile, itsFolder) => {
+  [store, file, folder] = [opened, itsFile, itsFolder];
 });
-afterAll(() => folder.remove());
-beforeEach(async () => {
-  file = folder.newFile();
-  store = await folder.open(file);
-});
-afterEach(() => store.close());
 
 const submitOne = async (requestId: string) =>
   (await store.submit(sampleRequest(requestId)))[0]!.id;
