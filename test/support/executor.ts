@@ -28,9 +28,9 @@ import type {
   ExecutorMessage,
   LaunchSpec,
 } from "../../src/wire/messages.js";
+import { attemptOrder, nobody } from "./orders.js";
 
 const root = resolve(import.meta.dirname, "../..");
-const nobody = 65_534;
 /** Waits end long before; whoever waits this long waits for what does not come. */
 const patienceMs = 30_000;
 
@@ -261,25 +261,16 @@ export class TestNode {
 
   order(argv: readonly string[], change: Partial<AttemptOrder> = {}): AttemptOrder {
     const invocation = invocationId(this.#next++);
-    return {
+    const output = join(this.work, `${invocation}.out`);
+    return attemptOrder({
       invocation,
-      attempt: 1,
-      uid: nobody,
-      gid: nobody,
-      user: "nobody",
-      cores: 1,
-      memoryMb: 100,
-      gpus: 0,
-      timeLimitMs: 600_000,
       workingDirectory: this.work,
-      stdoutPath: join(this.work, `${invocation}.out`),
-      stderrPath: join(this.work, `${invocation}.out`),
+      stdoutPath: output,
+      stderrPath: output,
       environment: { PATH: "/usr/bin:/bin", NODE_OF_TEST: this.folder },
       command: { kind: "argv", argv },
-      notice: null,
-      checkpointDirectory: null,
       ...change,
-    };
+    });
   }
 
   shell(script: string, change: Partial<AttemptOrder> = {}): AttemptOrder {

@@ -5,8 +5,8 @@ import { Attempts } from "../../src/executor/attempts.js";
 import { LastCall } from "../../src/executor/last-call.js";
 import { processGroups } from "../../src/executor/process-groups.js";
 import type { SpawnEvents, spawnAttempt } from "../../src/executor/runtimes/exec.js";
-import { invocationId } from "../../src/model/ids.js";
-import type { AttemptKey, AttemptOrder } from "../../src/wire/messages.js";
+import type { AttemptKey } from "../../src/wire/messages.js";
+import { attemptOrder } from "../support/orders.js";
 
 let settled = 0;
 const settle = () => {
@@ -52,25 +52,6 @@ test.each(["before", "after"])(
   },
 );
 
-const order: AttemptOrder = {
-  invocation: invocationId(1),
-  attempt: 1,
-  uid: 65_534,
-  gid: 65_534,
-  user: "nobody",
-  cores: 1,
-  memoryMb: 100,
-  gpus: 0,
-  timeLimitMs: 600_000,
-  workingDirectory: "/",
-  stdoutPath: "/dev/null",
-  stderrPath: "/dev/null",
-  environment: {},
-  command: { kind: "argv", argv: ["true"] },
-  notice: null,
-  checkpointDirectory: null,
-};
-
 test("an attempt whose end is not settled yet is among those that SIGTERM takes", async () => {
   const ended: AttemptKey[] = [];
   const events = {
@@ -86,7 +67,7 @@ test("an attempt whose end is not settled yet is among those that SIGTERM takes"
   };
   const { pass } = new LastCall();
   const attempts = new Attempts(processGroups, spec, events, spawn, pass);
-  attempts.start(order, { cores: 1, memoryMb: 100, gpus: [] });
+  attempts.start(attemptOrder(), { cores: 1, memoryMb: 100, gpus: [] });
   tell!.onEnd({ kind: "vanished", message: "glean-spawn ended" });
   expect(attempts.keys).toEqual([{ invocation: 1, attempt: 1 }]);
   expect(ended).toEqual([]);
