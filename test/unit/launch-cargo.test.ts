@@ -5,7 +5,6 @@ import {
   chmodSync,
   chownSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -14,112 +13,54 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  jest,
-  test,
-} from "@jest/globals";
+import { beforeEach, describe, expect, test } from "@jest/globals";
 import type { Launcher } from "../../src/core/ports.js";
 import { type Cargo, loadCargo } from "../../src/launch/cargo.js";
-import { createSshLauncher } from "../../src/launch/ssh.js";
-import { executorId, nodeName } from "../../src/model/ids.js";
-import { killAndWait, layOutNode, startRecord } from "../support/recorder.js";
-import { startSshd, type TestSshd } from "../support/sshd.js";
+import type { SshLauncherOptions } from "../../src/launch/ssh.js";
+import { nodeName } from "../../src/model/ids.js";
+import { address, executor, sshLaunches } from "../support/ssh-launches.js";
+import type { TestSshd } from "../support/sshd.js";
 
-/** Each command starts the user's login shell, whose start-up files may take a while on a busy machine. */
-jest.setTimeout(60_000);
-
-const address = "127.0.0.1";
-const executor = executorId("e1");
 /** An ordinary user of any Debian machine. */
 const nobody = 65_534;
 
-let sshdFolder: string;
 let sshd: TestSshd;
 let folder: string;
-let base: ReturnType<typeof layOutNode>;
+let base: SshLauncherOptions;
 let spawnProgram: string;
 /** On the node, that is: on this machine. */
 let directory: string;
 let cargo: Cargo;
-let open: Launcher[];
-let started: number[];
-
-beforeAll(async () => {
-  sshdFolder = mkdtempSync(join(tmpdir(), "gleaner-sshd-"));
-  sshd = await startSshd(sshdFolder);
-});
-
-afterAll(async () => {
-  await sshd?.stop();
-  rmSync(sshdFolder, { recursive: true });
+const ssh = sshLaunches((node) => {
+  ({ sshd, folder, options: base } = node);
 });
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "gleaner-cargo-"));
-  base = layOutNode(folder);
   spawnProgram = join(folder, "glean-spawn");
   writeFileSync(spawnProgram, "#!/bin/sh\n");
   directory = join(folder, "on-node", "cache");
   mkdirSync(dirname(directory));
   cargo = load();
-  open = [];
-  started = [];
-});
-
-afterEach(async () => {
-  for (const launcher of open) await launcher.close();
-  for (const pid of started) await killAndWait(pid);
-  rmSync(folder, { recursive: true });
 });
 
 const load = () => loadCargo({ executor: base.executorProgram, spawn: spawnProgram, directory });
 
-function launcherWith(brought: Cargo, node: string | null = base.node): Launcher {
-  const knownHosts = join(folder, "known_hosts");
-  writeFileSync(knownHosts, `[${address}]:${sshd.port} ${sshd.hostKeys.ed25519}\n`);
-  const launcher = createSshLauncher({
+const launcherWith = (brought: Cargo, node: string | null = base.node) =>
+  ssh.launcherWith({
     ...base,
     node,
     executorProgram: brought.programs.executor,
     cargo: brought,
-    user: userInfo().username,
-    port: sshd.port,
-    privateKey: sshd.clientKey,
-    knownHosts,
-    connectTimeoutMs: 20_000,
-    commandTimeoutMs: 20_000,
   });
-  open.push(launcher);
-  return launcher;
-}
 
+const inputOf = (node: string) => JSON.stringify({ node });
 const begin = (launcher: Launcher, node = "n1") =>
-  launcher.launch(nodeName(node), address, executor, JSON.stringify({ node }));
-
-async function launch(launcher: Launcher, node = "n1", brought = cargo) {
-  await begin(launcher, node);
-  const record = await startRecord(join(directory, brought.name), node);
-  started.push(record.pid);
-  return record;
-}
-
-async function refusal(brought = cargo): Promise<string> {
-  const error = await begin(launcherWith(brought)).then(
-    () => new Error("it was started"),
-    (thrown) => thrown,
-  );
-  expect(error).toMatchObject({ code: "LAUNCH" });
-  return error.message;
-}
+  launcher.launch(nodeName(node), address, executor, inputOf(node));
+const launch = (launcher: Launcher, node = "n1", brought = cargo) =>
+  ssh.launch(launcher, node, inputOf(node), join(directory, brought.name));
+const refusal = (brought = cargo) => ssh.refusal(launcherWith(brought), inputOf("n1"));
 
 const left = () => readdirSync(directory);
 

@@ -5,106 +5,41 @@ import { once } from "node:events";
 import {
   chmodSync,
   copyFileSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  jest,
-  test,
-} from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { Launcher } from "../../src/core/ports.js";
 import { createSshLauncher, type SshLauncherOptions } from "../../src/launch/ssh.js";
-import { executorId, nodeName } from "../../src/model/ids.js";
-import { killAndWait, layOutNode, startRecord } from "../support/recorder.js";
-import { freePort, makeKey, startSshd, type TestSshd } from "../support/sshd.js";
+import { nodeName } from "../../src/model/ids.js";
+import { killAndWait } from "../support/recorder.js";
+import { address, executor, sshLaunches } from "../support/ssh-launches.js";
+import { freePort, makeKey, type TestSshd } from "../support/sshd.js";
 
-/** Each command starts the user's login shell, whose start-up files may take a while on a busy machine. */
-jest.setTimeout(60_000);
-
-const address = "127.0.0.1";
 const n1 = nodeName("n1");
-const executor = executorId("e1");
 const secret = randomBytes(16).toString("hex");
 const inputOf = (node: string, more = "") => JSON.stringify({ node, secret, more });
 
-let sshdFolder: string;
 let sshd: TestSshd;
 let folder: string;
 let options: SshLauncherOptions;
-let open: Launcher[];
-let started: number[];
-
-beforeAll(async () => {
-  sshdFolder = mkdtempSync(join(tmpdir(), "gleaner-sshd-"));
-  sshd = await startSshd(sshdFolder);
-});
-
-afterAll(async () => {
-  await sshd?.stop();
-  rmSync(sshdFolder, { recursive: true });
-});
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "gleaner-launch-"));
-  options = {
-    ...layOutNode(folder),
-    cargo: null,
-    user: userInfo().username,
-    port: sshd.port,
-    privateKey: sshd.clientKey,
-    knownHosts: join(folder, "known_hosts"),
-    connectTimeoutMs: 20_000,
-    commandTimeoutMs: 20_000,
-  };
-  know(`[${address}]:${sshd.port} ${sshd.hostKeys.ed25519}`);
-  open = [];
-  started = [];
-});
-
-afterEach(async () => {
-  for (const launcher of open) await launcher.close();
-  for (const pid of started) await killAndWait(pid);
-  rmSync(folder, { recursive: true });
+const ssh = sshLaunches((node) => {
+  ({ sshd, folder, options } = node);
 });
 
 function know(...lines: string[]): void {
   writeFileSync(options.knownHosts, `${lines.join("\n")}\n`);
 }
 
-function launcherWith(changed: Partial<SshLauncherOptions> = {}): Launcher {
-  const launcher = createSshLauncher({ ...options, ...changed });
-  open.push(launcher);
-  return launcher;
-}
-
-async function launch(launcher: Launcher, node = "n1", more = "") {
-  await launcher.launch(nodeName(node), address, executor, inputOf(node, more));
-  const record = await startRecord(folder, node);
-  started.push(record.pid);
-  return record;
-}
-
-async function refusal(launcher: Launcher): Promise<string> {
-  const error = await launcher.launch(n1, address, executor, inputOf("n1")).then(
-    () => new Error("it was started"),
-    (thrown) => thrown,
-  );
-  expect(error).toMatchObject({ code: "LAUNCH" });
-  return error.message;
-}
+const launcherWith = (changed: Partial<SshLauncherOptions> = {}) =>
+  ssh.launcherWith({ ...options, ...changed });
+const launch = (launcher: Launcher, node = "n1", more = "") =>
+  ssh.launch(launcher, node, inputOf(node, more), folder);
+const refusal = (launcher: Launcher) => ssh.refusal(launcher, inputOf("n1"));
 
 describe("starting by ssh", () => {
   test("the executor gets its input, a session of its own, a bare environment, and a private log", async () => {
