@@ -2,37 +2,14 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type PlacementPolicy, place, type Slot } from "../../src/core/placement.js";
-import { type Waiting, WaitingQueue } from "../../src/core/queue.js";
-import { executorId, invocationId } from "../../src/model/ids.js";
+import { place, type Slot } from "../../src/core/placement.js";
+import type { Waiting } from "../../src/core/queue.js";
+import { nowMs, placementPolicy as policy, queueOf, slot, waiting } from "../support/placing.js";
 
-const policy: PlacementPolicy = { starvingAfterMs: 10_000, maxAssignments: 50 };
-const nowMs = 100_000;
-
-const waiting = (id: number, change: Partial<Waiting> = {}): Waiting => ({
-  id: invocationId(id),
-  user: "ann",
-  cores: 1,
-  memoryMb: 100,
-  timeLimitMs: 1_000,
-  submittedAtMs: nowMs - 1,
-  ...change,
-});
-const slot = (name: string, cores: number, free: number, gpus: number, freeGpus: number): Slot => ({
-  executor: executorId(name),
-  budgetCores: cores,
-  budgetMemoryMb: cores * 1_000,
-  freeCores: free,
-  freeMemoryMb: free * 1_000,
-  budgetGpus: gpus,
-  freeGpus,
-  endsAtMs: null,
-});
-function assign(all: readonly Waiting[], slots: readonly Slot[]) {
-  const queue = new WaitingQueue();
-  for (const each of all) queue.add(each);
-  return place(queue, slots, new Map(), nowMs, policy);
-}
+const slotWith = (name: string, cores: number, freeCores: number, gpus: number, freeGpus: number) =>
+  slot(name, cores, { freeCores, freeMemoryMb: freeCores * 1_000, budgetGpus: gpus, freeGpus });
+const assign = (all: readonly Waiting[], slots: readonly Slot[]) =>
+  place(queueOf(all), slots, new Map(), nowMs, policy);
 
 describe("GPUs", () => {
   test("are never given away twice, and no GPU that could be used lies idle", () => {
@@ -41,7 +18,7 @@ describe("GPUs", () => {
     fc.assert(
       fc.property(someWaiting, someSlots, (wanted, free) => {
         const all = wanted.map((gpus, index) => waiting(index + 1, { gpus }));
-        const slots = free.map(([cores, gpus], index) => slot(`x${index}`, 8, cores, 4, gpus));
+        const slots = free.map(([cores, gpus], index) => slotWith(`x${index}`, 8, cores, 4, gpus));
         const assignments = assign(all, slots);
         const left = new Map(slots.map((each) => [each.executor, { ...each }]));
         for (const { invocation, executor } of assignments) {
@@ -62,7 +39,7 @@ describe("GPUs", () => {
   test("one who has waited long for them gets an executor kept free, though cores are free elsewhere", () => {
     const starved = waiting(1, { cores: 2, gpus: 1, submittedAtMs: 0 });
     const narrow = [2, 3, 4].map((id) => waiting(id, { user: "bob" }));
-    const slots = [slot("gpu", 4, 1, 1, 0), slot("plain", 4, 2, 0, 0)];
+    const slots = [slotWith("gpu", 4, 1, 1, 0), slotWith("plain", 4, 2, 0, 0)];
     expect(assign([starved, ...narrow], slots).map((each) => each.executor)).toEqual([
       "plain",
       "plain",

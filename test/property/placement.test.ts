@@ -11,36 +11,8 @@ import {
 } from "../../src/core/placement.js";
 import { type Waiting, WaitingQueue } from "../../src/core/queue.js";
 import { SurvivalModel } from "../../src/core/survival.js";
-import { executorId, invocationId } from "../../src/model/ids.js";
-
-const policy: PlacementPolicy = { starvingAfterMs: 10_000, maxAssignments: 50 };
-const nowMs = 100_000;
-
-const waiting = (id: number, change: Partial<Waiting> = {}): Waiting => ({
-  id: invocationId(id),
-  user: "ann",
-  cores: 1,
-  memoryMb: 100,
-  timeLimitMs: 1_000,
-  submittedAtMs: nowMs - 1,
-  ...change,
-});
-
-const slot = (name: string, cores: number, change: Partial<Slot> = {}): Slot => ({
-  executor: executorId(name),
-  budgetCores: cores,
-  budgetMemoryMb: cores * 1_000,
-  freeCores: cores,
-  freeMemoryMb: cores * 1_000,
-  endsAtMs: null,
-  ...change,
-});
-
-function queueOf(all: readonly Waiting[]): WaitingQueue {
-  const queue = new WaitingQueue();
-  for (const each of all) queue.add(each);
-  return queue;
-}
+import { invocationId } from "../../src/model/ids.js";
+import { nowMs, placementPolicy as policy, queueOf, slot, waiting } from "../support/placing.js";
 
 const anyWaiting = fc
   .array(
