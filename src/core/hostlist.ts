@@ -4,17 +4,17 @@ import { GleanerError } from "../model/errors.js";
 import { type NodeName, nodeName } from "../model/ids.js";
 
 /** Slurm's own MAX_SLURM_NODES is 65,536: a longer list is no list of nodes. */
-export const MAX_HOSTS = 65_536;
+export const maxHosts = 65_536;
 
 /**
  * The names of a host list, in its order; none for "", `(null)` and `None`. Throws a GleanerError of code SLURM when
- * brackets or ranges are malformed or there are more than `maxHosts` names.
+ * brackets or ranges are malformed or there are more than `most` names.
  */
-export function expandHostList(text: string, maxHosts: number = MAX_HOSTS): NodeName[] {
+export function expandHostList(text: string, most: number = maxHosts): NodeName[] {
   if (text === "" || text === "(null)" || text === "None") return [];
   const names: NodeName[] = [];
   for (const part of splitOutsideBrackets(text)) {
-    for (const name of expandPart(part, maxHosts - names.length)) names.push(nodeName(name));
+    for (const name of expandPart(part, most - names.length)) names.push(nodeName(name));
   }
   return names;
 }
@@ -39,7 +39,7 @@ function splitOutsideBrackets(text: string): string[] {
 }
 
 /** One part without commas outside brackets: prefix, and any number of bracket groups each with what follows it. */
-function expandPart(part: string, maxHosts: number): string[] {
+function expandPart(part: string, most: number): string[] {
   const pieces = part.split("[");
   let names = [pieces[0]!];
   if (part === "" || names[0]!.includes("]")) throw malformed(part);
@@ -47,16 +47,16 @@ function expandPart(part: string, maxHosts: number): string[] {
     const close = piece.indexOf("]");
     if (close === -1) throw malformed(part);
     const rest = piece.slice(close + 1);
-    const ids = expandRanges(piece.slice(0, close), maxHosts);
-    if (names.length * ids.length > maxHosts) throw tooMany(part);
+    const ids = expandRanges(piece.slice(0, close), most);
+    if (names.length * ids.length > most) throw tooMany(part);
     names = names.flatMap((prefix) => ids.map((id) => prefix + id + rest));
   }
-  if (names.length > maxHosts) throw tooMany(part);
+  if (names.length > most) throw tooMany(part);
   return names;
 }
 
 /** `01-03,7` to `01`, `02`, `03`, `7`: the width of the first number holds for its range. */
-function expandRanges(ranges: string, maxHosts: number): string[] {
+function expandRanges(ranges: string, most: number): string[] {
   const ids: string[] = [];
   for (const range of ranges.split(",")) {
     const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(range);
@@ -64,7 +64,7 @@ function expandRanges(ranges: string, maxHosts: number): string[] {
     const from = match[1]!;
     const last = Number(match[2] ?? from);
     if (last < Number(from)) throw malformed(ranges);
-    if (ids.length + last - Number(from) + 1 > maxHosts) throw tooMany(ranges);
+    if (ids.length + last - Number(from) + 1 > most) throw tooMany(ranges);
     for (let id = Number(from); id <= last; id++) ids.push(String(id).padStart(from.length, "0"));
   }
   return ids;

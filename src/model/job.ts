@@ -30,7 +30,7 @@ export interface Job {
 }
 
 /** States in which Slurm has given the job its nodes. */
-const HOLDING_STATES: ReadonlySet<string> = new Set([
+const holdingStates: ReadonlySet<string> = new Set([
   "RUNNING",
   "COMPLETING",
   "CONFIGURING",
@@ -41,4 +41,4 @@ const HOLDING_STATES: ReadonlySet<string> = new Set([
   "RESIZING",
 ]);
 
-export const holdsNodes = (job: Job): boolean => HOLDING_STATES.has(job.state);
+export const holdsNodes = (job: Job): boolean => holdingStates.has(job.state);

@@ -9,7 +9,7 @@ import type { JobShare } from "../model/share.js";
 import type { ClusterFacts, Partition, Reservation, Snapshot } from "../model/snapshot.js";
 import { type CommandResult, runCommand } from "./command.js";
 import { readFacts } from "./facts.js";
-import { MAX_UNREADABLE } from "./fields.js";
+import { maxUnreadable } from "./fields.js";
 import { readJobs, squeueArguments, squeueFormat } from "./jobs.js";
 import { readNodes } from "./nodes.js";
 import { readPartitions } from "./partitions.js";
@@ -29,12 +29,19 @@ export interface SlurmClusterOptions {
 }
 
 /** Partitions, reservations and configuration change when an administrator changes them. */
-const RARE_READ_INTERVAL_MS = 60_000;
+const rareReadIntervalMs = 60_000;
 
 /** Remote procedure calls of each command, as sdiag counts them (22.05): squeue and `show node` ask for partitions, too, `show config` pings. */
-const RPCS = { queue: 2, nodes: 2, partitions: 1, reservations: 1, config: 2, shares: 3 } as const;
+const rpcsOf = {
+  queue: 2,
+  nodes: 2,
+  partitions: 1,
+  reservations: 1,
+  config: 2,
+  shares: 3,
+} as const;
 /** For each job scontrol of 22.05 reads all nodes, too; of more jobs than this the list of all is cheaper. */
-const MAX_ASKED_SINGLY = 4;
+const maxAskedSingly = 4;
 
 interface RarelyRead {
   readonly readAtMs: number;
@@ -87,7 +94,7 @@ class SlurmCluster implements Cluster {
       nodesAskedAtMs,
       nodesReadAtMs,
       jobsAskedAtMs,
-      unreadable: [...rare.unreadable, ...unreadable].slice(0, MAX_UNREADABLE),
+      unreadable: [...rare.unreadable, ...unreadable].slice(0, maxUnreadable),
     };
   }
 
@@ -111,19 +118,18 @@ class SlurmCluster implements Cluster {
   /** Its exit status tells of ids that slurmctld has forgotten, too: what it printed counts. */
   private async askShares(jobs: readonly Job[]): Promise<ReadonlyMap<JobId, JobShare>> {
     const options = ["-o", "-d", "-a"];
-    if (jobs.length > MAX_ASKED_SINGLY) {
+    if (jobs.length > maxAskedSingly) {
       const { stdout } = await this.scontrol("shares", [...options, "show", "job"]);
       return readShares(stdout, jobs);
     }
-    this.rpcs += (jobs.length - 1) * RPCS.shares;
+    this.rpcs += (jobs.length - 1) * rpcsOf.shares;
     const { stdout } = await this.run("shares", "scontrol", options, {}, shareRequests(jobs));
     return readShares(stdout, jobs);
   }
 
   private async readRarely(): Promise<RarelyRead> {
     const readAtMs = this.options.now();
-    if (this.rare !== null && readAtMs - this.rare.readAtMs < RARE_READ_INTERVAL_MS)
-      return this.rare;
+    if (this.rare !== null && readAtMs - this.rare.readAtMs < rareReadIntervalMs) return this.rare;
     const unreadable: string[] = [];
     const partitionOutput = await this.scontrol("partitions", ["-o", "-a", "show", "partition"]);
     const records = readPartitions(outputOf("scontrol", partitionOutput), unreadable);
@@ -148,19 +154,19 @@ class SlurmCluster implements Cluster {
   }
 
   /** With times in UTC that say so: administrators see them in a node's reason. */
-  private scontrol(what: keyof typeof RPCS, args: readonly string[]): Promise<CommandResult> {
+  private scontrol(what: keyof typeof rpcsOf, args: readonly string[]): Promise<CommandResult> {
     return this.run(what, "scontrol", args, { SLURM_TIME_FORMAT: "%Y-%m-%dT%H:%M:%SZ" });
   }
 
   private run(
-    what: keyof typeof RPCS,
+    what: keyof typeof rpcsOf,
     program: string,
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
     input = "",
   ): Promise<CommandResult> {
     this.commands += 1;
-    this.rpcs += RPCS[what];
+    this.rpcs += rpcsOf[what];
     const { slurmConf, binDirectory, commandTimeoutMs } = this.options;
     const options = { slurmConf, binDirectory, timeoutMs: commandTimeoutMs, input };
     return runCommand(program, args, environment, options);

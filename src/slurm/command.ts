@@ -21,17 +21,17 @@ export interface CommandResult {
 }
 
 /** 10,000 nodes are 5 MB and 50,000 jobs 10 MB; far above that something is wrong, and memory is at stake. */
-export const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
+export const maxOutputBytes = 256 * 1024 * 1024;
 /** Only its first line is quoted. */
-const MAX_ERROR_BYTES = 64 * 1024;
+const maxErrorBytes = 64 * 1024;
 /** A quoted line longer than this is no sentence any more. */
-const MAX_COMPLAINT_LENGTH = 300;
+const maxComplaintLength = 300;
 
 /**
  * Runs `program` with `args` and resolves when it has ended, whatever its exit status. `environment` is added to
  * the little that the child gets: nothing of ours leaks in, so no SQUEUE_* or SLURM_* variable changes the output.
  * Rejects with code SLURM when it cannot be started, takes too long (its process group is killed), is killed by a
- * signal, or writes more than `MAX_OUTPUT_BYTES`.
+ * signal, or writes more than `maxOutputBytes`.
  */
 export function runCommand(
   program: string,
@@ -50,8 +50,8 @@ export function runCommand(
     // A command that ends before it has read all is judged by its end.
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
-    const output = new BoundedOutput(MAX_OUTPUT_BYTES);
-    const errors = new BoundedOutput(MAX_ERROR_BYTES);
+    const output = new BoundedOutput(maxOutputBytes);
+    const errors = new BoundedOutput(maxErrorBytes);
     const fail = (sentence: string, cause?: unknown) => {
       clearTimeout(timer);
       reject(new GleanerError("SLURM", sentence, { cause }));
@@ -73,7 +73,7 @@ export function runCommand(
     );
     child.stdout.on("data", (chunk: Buffer) => {
       if (!output.add(chunk))
-        kill(`${program} wrote more than ${MAX_OUTPUT_BYTES} bytes and was killed.`);
+        kill(`${program} wrote more than ${maxOutputBytes} bytes and was killed.`);
     });
     child.stderr.on("data", (chunk: Buffer) => errors.add(chunk));
     child.on("error", (cause) =>
@@ -127,8 +127,8 @@ class BoundedOutput {
 }
 
 function firstLine(bytes: Buffer): string {
-  const text = bytes.toString("utf8", 0, MAX_COMPLAINT_LENGTH * 4).trimStart();
-  return text.split("\n", 1)[0]!.trim().slice(0, MAX_COMPLAINT_LENGTH);
+  const text = bytes.toString("utf8", 0, maxComplaintLength * 4).trimStart();
+  return text.split("\n", 1)[0]!.trim().slice(0, maxComplaintLength);
 }
 
 function killGroup(pid: number | undefined): void {

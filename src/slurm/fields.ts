@@ -1,8 +1,8 @@
 // Lines of `scontrol -o`: `Key=Value` pairs whose values may hold spaces, `=` and words that look like keys.
 
 /** How much of an unreadable line is kept, and of how many: enough to see what is wrong, never a flood. */
-export const MAX_UNREADABLE = 20;
-const MAX_UNREADABLE_LENGTH = 200;
+export const maxUnreadable = 20;
+const maxUnreadableLength = 200;
 
 /**
  * Free text of administrators and what scontrol prints among it. They come last, so from the first of them on only
@@ -88,5 +88,5 @@ export function* linesOf(output: Buffer): Generator<string> {
 
 /** Adds a line to those that could not be read, within the limits. */
 export function noteUnreadable(unreadable: string[], line: string): void {
-  if (unreadable.length < MAX_UNREADABLE) unreadable.push(line.slice(0, MAX_UNREADABLE_LENGTH));
+  if (unreadable.length < maxUnreadable) unreadable.push(line.slice(0, maxUnreadableLength));
 }

@@ -9,9 +9,9 @@ export interface GresEntry {
 }
 
 /** More GPUs on one node than any machine has; bounds what `gpu:999999999` and long lists of indices may cost. */
-const MAX_GPUS = 1_024;
+const maxGpus = 1_024;
 /** Slurm prints large counts with a unit, in powers of 1024. */
-const UNITS: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
+const units: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
 
 /** The entries of `Gres=` or `GresUsed=`; one that cannot be read is left out. Never throws. */
 export function readGres(text: string): GresEntry[] {
@@ -39,7 +39,7 @@ function readEntry(part: string): GresEntry | null {
 
 function readGresCount(text: string): number | null {
   const match = /^(\d{1,12})([KMGTP]?)$/.exec(text);
-  return match ? Number(match[1]) * 1024 ** UNITS[match[2]!]! : null;
+  return match ? Number(match[1]) * 1024 ** units[match[2]!]! : null;
 }
 
 /** `0,2-3` to 0, 2, 3; `N/A` to none; null when it cannot be read or names more than any node has. */
@@ -51,7 +51,7 @@ function readIndices(text: string): number[] | null {
     if (!match) return null;
     const first = Number(match[1]);
     const last = Number(match[2] ?? first);
-    if (indices.length + last - first >= MAX_GPUS) return null;
+    if (indices.length + last - first >= maxGpus) return null;
     for (let index = first; index <= last; index++) indices.push(index);
   }
   return indices;
@@ -66,7 +66,7 @@ export function readGpus(
   gresUsed: string | null,
 ): { gpuCount: number; allocatedGpus: number[]; untoldGpuCount: number | null } {
   const declared = readGres(gres).filter((entry) => entry.name === "gpu");
-  const gpuCount = Math.min(MAX_GPUS, countOf(declared));
+  const gpuCount = Math.min(maxGpus, countOf(declared));
   const used = gresUsed === null ? null : readGres(gresUsed);
   const allocated = used === null ? null : indicesOf(used);
   if (allocated !== null) return { gpuCount, allocatedGpus: allocated, untoldGpuCount: null };

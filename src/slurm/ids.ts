@@ -1,17 +1,17 @@
 // Lists of ids such as `0-3,8`, as Slurm prints CPUs.
 
 /** Slurm's own limit for the CPUs of a node is below it. */
-const MAX_ID = 65_535;
+const maxId = 65_535;
 
 /** In the order of the list; null when it is none, or has more than `most`. */
-export function readIds(text: string, most = MAX_ID + 1): number[] | null {
+export function readIds(text: string, most = maxId + 1): number[] | null {
   const ids: number[] = [];
   for (const range of text.split(",")) {
     const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(range);
     if (!match) return null;
     const first = Number(match[1]);
     const last = Number(match[2] ?? first);
-    if (last > MAX_ID || ids.length + last - first >= most) return null;
+    if (last > maxId || ids.length + last - first >= most) return null;
     for (let id = first; id <= last; id++) ids.push(id);
   }
   return ids;

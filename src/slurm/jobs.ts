@@ -1,6 +1,6 @@
 // Jobs, from squeue: the format that is asked for, and reading it.
 
-import { expandHostList, MAX_HOSTS } from "../core/hostlist.js";
+import { expandHostList, maxHosts } from "../core/hostlist.js";
 import { jobId, type NodeName } from "../model/ids.js";
 import type { Job } from "../model/job.js";
 import { noteUnreadable, readCount, readWord } from "./fields.js";
@@ -20,9 +20,9 @@ const plainFields = ["%A", "%i", "%T", "%C", "%D", "%N", "%V", "%S", "%e", "%l",
 /** What users or sites write: user, account, QOS, reason, name. */
 const freeFields = ["%u", "%a", "%q", "%r", "%j"];
 /** slurmctld refuses names of more than 1,024 bytes; more than this nobody reads. */
-const MAX_TEXT_LENGTH = 256;
+const maxTextLength = 256;
 /** Node names over all jobs of a snapshot: 8 bytes each, equal lists counted once. */
-const MAX_LISTED_NODES = 4_000_000;
+const maxListedNodes = 4_000_000;
 
 /**
  * The format for squeue. A job's name may hold any character, also new lines and whatever separator we choose, so
@@ -88,12 +88,12 @@ function readJob(record: readonly string[], lists: HostLists): Job | null {
   };
 }
 
-const bounded = (text: string): string => text.slice(0, MAX_TEXT_LENGTH);
+const bounded = (text: string): string => text.slice(0, maxTextLength);
 
 /** Host lists of one snapshot: equal ones are expanded once and share their array. */
 class HostLists {
   private readonly known = new Map<string, readonly NodeName[] | null>();
-  private left = MAX_LISTED_NODES;
+  private left = maxListedNodes;
 
   /** null: no host list, or too much altogether. */
   expand(text: string): readonly NodeName[] | null {
@@ -107,7 +107,7 @@ class HostLists {
 
   private expandNew(text: string): readonly NodeName[] | null {
     try {
-      const names = expandHostList(text, Math.min(MAX_HOSTS, this.left));
+      const names = expandHostList(text, Math.min(maxHosts, this.left));
       this.left -= names.length;
       return names;
     } catch {

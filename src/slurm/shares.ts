@@ -1,6 +1,6 @@
 // What jobs have by name, from `scontrol -o -d` that is asked for one job after the other on its standard input.
 
-import { expandHostList, MAX_HOSTS } from "../core/hostlist.js";
+import { expandHostList, maxHosts } from "../core/hostlist.js";
 import type { JobId, NodeName } from "../model/ids.js";
 import type { Job } from "../model/job.js";
 import type { JobShare, NodeShare } from "../model/share.js";
@@ -8,9 +8,9 @@ import { readGpusOfJob } from "./gres.js";
 import { readIds } from "./ids.js";
 
 /** What a record may list of nodes and ids, for each node and CPU that its job has: all threads of a core, and again what a name makes up. */
-const LISTED_FOR_EACH = 16;
+const listedForEach = 16;
 /** And however small the job is. */
-const LISTED_ANYWAY = 1_000;
+const listedAnyway = 1_000;
 
 /** A job that was asked for, as the queue has it. */
 export type AskedJob = Pick<Job, "id" | "nodes" | "cores">;
@@ -49,7 +49,7 @@ function shareOf(
 ): JobShare | null {
   const held = new Set(job.nodes);
   const byNode = new Map(known);
-  let left = LISTED_ANYWAY + LISTED_FOR_EACH * (held.size + job.cores);
+  let left = listedAnyway + listedForEach * (held.size + job.cores);
   const parts = record.matchAll(/ Nodes=(\S+) CPU_IDs=(\S*) Mem=(\d{1,15}) GRES=(\S*)/g);
   for (const [, nodeText, cpuText, memory, gres] of parts) {
     const cpuIds = readIds(cpuText!, left);
@@ -66,7 +66,7 @@ function shareOf(
 
 function namesOf(text: string, most: number): readonly NodeName[] | null {
   try {
-    return expandHostList(text, Math.min(MAX_HOSTS, most));
+    return expandHostList(text, Math.min(maxHosts, most));
   } catch {
     return null;
   }

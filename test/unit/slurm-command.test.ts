@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { MAX_OUTPUT_BYTES, runCommand } from "../../src/slurm/command.js";
+import { maxOutputBytes, runCommand } from "../../src/slurm/command.js";
 
 let folder: string;
 beforeEach(() => {
@@ -76,7 +76,7 @@ describe("runCommand", () => {
     script("floods", "exec cat /dev/zero");
     await expect(runCommand("floods", [], {}, options())).rejects.toMatchObject({
       code: "SLURM",
-      message: `floods wrote more than ${MAX_OUTPUT_BYTES} bytes and was killed.`,
+      message: `floods wrote more than ${maxOutputBytes} bytes and was killed.`,
     });
   });
 
