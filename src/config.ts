@@ -1,6 +1,6 @@
 // The configuration file: its keys, their defaults with reasons, and loading with sentences that help.
 
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
 import { GleanerError, messageOf } from "./model/errors.js";
@@ -222,27 +222,41 @@ export function configPath(option: string | undefined, environment: NodeJS.Proce
 
 /** Reads and checks the file; throws a GleanerError of code CONFIG whose sentence names file, key and cure. */
 export function loadConfig(file: string): Config {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(file, "utf8");
+    bytes = readStart(file);
   } catch (cause) {
     const hint = "write one (see configs/gleaner.yaml) or name it with --config or GLEANER_CONF";
     throw new GleanerError("CONFIG", `cannot read ${file} (${messageOf(cause)}): ${hint}`, {
       cause,
     });
   }
-  if (text.length > maxConfigBytes)
+  if (bytes.length > maxConfigBytes)
     throw new GleanerError(
       "CONFIG",
       `${file} is larger than ${maxConfigBytes} bytes: is it the right file?`,
     );
   let value: unknown;
   try {
-    value = parse(text) ?? {};
+    value = parse(bytes.toString("utf8")) ?? {};
   } catch (cause) {
     throw new GleanerError("CONFIG", `${file} is not valid YAML: ${messageOf(cause)}`, { cause });
   }
   return parseConfig(value, file);
+}
+
+/** The whole file, or as much of it as shows that it is too large. */
+function readStart(file: string): Buffer {
+  const descriptor = openSync(file, "r");
+  try {
+    const bytes = Buffer.allocUnsafe(maxConfigBytes + 1);
+    let length = 0;
+    for (let count = -1; count !== 0 && length < bytes.length; length += count)
+      count = readSync(descriptor, bytes, length, bytes.length - length, null);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Checks a value that was read already; `source` names it in sentences. */

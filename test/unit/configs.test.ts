@@ -3,10 +3,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { parse } from "yaml";
-import { parseConfig } from "../../src/config.js";
+import { loadConfig, parseConfig } from "../../src/config.js";
 import { hookProblemOf } from "../../src/core/assurance.js";
 import { preemptionProblemOf } from "../../src/core/preemption.js";
 import { findPluginLine } from "../../src/executor/plugin-stack.js";
@@ -30,8 +30,28 @@ describe("gleaner.yaml", () => {
     expect(written).toEqual(parseConfig({}, "the defaults"));
   });
 
-  test("is right", () => {
-    expect(() => parseConfig(parse(sample("gleaner.yaml")), "the sample")).not.toThrow();
+  test("is read as it is written", () => {
+    const file = join(root, "configs/gleaner.yaml");
+    expect(loadConfig(file)).toEqual(parseConfig(parse(sample("gleaner.yaml")), "the sample"));
+  });
+
+  test.each([
+    ["missing", "nowhere.yaml", null, /cannot read .*nowhere\.yaml .*configs\/gleaner\.yaml/],
+    ["a folder", ".", null, /cannot read/],
+    ["endless", "/dev/zero", null, /larger than 1048576 bytes: is it the right file/],
+    ["too large", "large.yaml", "#".repeat(1024 * 1024 + 1), /larger than 1048576 bytes/],
+    ["no YAML", "bad.yaml", "a: [", /is not valid YAML/],
+    ["of a wrong type", "type.yaml", "store: 7", /store: /],
+  ])("one that is %s is refused with a sentence", (_what, name, text, sentence) => {
+    const file = resolve(folder, name);
+    if (text !== null) writeFileSync(file, text);
+    expect(() => loadConfig(file)).toThrow(sentence);
+  });
+
+  test("one as large as may be is read", () => {
+    const file = join(folder, "largest.yaml");
+    writeFileSync(file, `logLevel: warn\n${"#".repeat(1024 * 1024 - 15)}`);
+    expect(loadConfig(file).logLevel).toBe("warn");
   });
 });
 
