@@ -123,7 +123,7 @@ describe("a function runs", () => {
 
 describe("another user", () => {
   test("sees, cancels and bills nothing of it", async () => {
-    const id = await at.submit(["-o", "/dev/null", "--wrap=sleep 60"]);
+    const id = await at.submit(["-o", "/dev/null", "--wrap=sleep 600"]);
     const foreign = (args: string[]) => at.site.glean(args, { user: otherUser });
     const cancelled = await foreign(["cancel", id]);
     expect(cancelled.exitCode).toBe(1);
@@ -200,7 +200,7 @@ test("bill, acct, queue, explain and report agree with what ran", async () => {
   }>(["bill"]);
   expect(bill.total.coreMs).toBeGreaterThan(0);
   expect(await at.json(["bill", "--verify"])).toMatchObject({ balanced: true });
-  const wide = await at.submit(["-c", "8", "-o", "/dev/null", "--wrap=sleep 30"]);
+  const wide = await at.submit(["-c", "8", "-o", "/dev/null", "--wrap=sleep 600"]);
   const waiting = await at.submit(["-c", "8", "-o", "/dev/null", "--wrap=true"]);
   await at.usedCores(8);
   expect(await at.site.gleanOrThrow(["explain", waiting], { user })).toContain("busy");

@@ -31,7 +31,7 @@ const ready = (node: string) =>
   );
 
 const fill = () =>
-  at.submit(["-a", "0-39", "-c", "1", "--mem=100M", "-o", "/dev/null", "--wrap=sleep 20"]);
+  at.submit(["-a", "0-39", "-c", "1", "--mem=100M", "-o", "/dev/null", "--wrap=sleep 600"]);
 
 /** What the first instruction of a job sees on its node: marks, and cores of functions and jobs. */
 async function look(args: string[], runSeconds = 1) {
