@@ -1,18 +1,15 @@
 // `glean report`: utilization (how much was idle and what became of it), idle (why it was not used), prediction (how long holes last).
 
-import { writeFileSync } from "node:fs";
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { GleanerError } from "../../model/errors.js";
 import { type Context, type Define, exitStatus } from "../context.js";
 import { chosenPeriod } from "../filters.js";
+import { type Forms, requireOneForm, savePage } from "../forms.js";
 import { json, print } from "../output.js";
 import { quoted } from "../values.js";
 
-interface Options {
+interface Options extends Forms {
   readonly starttime?: string;
   readonly endtime?: string;
-  readonly json?: boolean;
-  readonly csv?: boolean;
-  readonly html?: string;
 }
 
 export const define: Define = (command, run) => {
@@ -40,8 +37,7 @@ async function report(context: Context, kind: string, options: Options): Promise
       "BAD_REQUEST",
       `there is no report ${quoted(kind)}: write utilization, idle or prediction`,
     );
-  if ([options.json, options.csv, options.html].filter((each) => each !== undefined).length > 1)
-    throw new GleanerError("BAD_REQUEST", "--json, --csv and --html exclude each other: take one");
+  requireOneForm(options);
   const period = chosenPeriod(options);
   const figures = await (await context.client()).utilization(period);
   if (options.json && kind === "utilization") {
@@ -50,7 +46,7 @@ async function report(context: Context, kind: string, options: Options): Promise
   }
   const report = await import("../../report/index.js");
   if (options.html !== undefined)
-    save(
+    savePage(
       options.html,
       report.renderUtilizationHtml(figures, "Gleaner: what was idle, and what became of it"),
     );
@@ -69,17 +65,4 @@ async function prediction(context: Context, options: Options): Promise<number> {
   if (asJson) print(json(report));
   else print((await import("../../report/index.js")).renderPredictionText(report));
   return exitStatus.done;
-}
-
-function save(file: string, page: string): void {
-  try {
-    writeFileSync(file, page);
-  } catch (cause) {
-    throw new GleanerError(
-      "STORE",
-      `cannot write the page (${messageOf(cause)}): name a file you may write after --html`,
-      { cause },
-    );
-  }
-  print(`Wrote ${file}\n`);
 }

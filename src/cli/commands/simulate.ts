@@ -1,10 +1,10 @@
 // `glean simulate`: what Gleaner would have brought a site, replayed from the site's own records.
 
-import { writeFileSync } from "node:fs";
 import { monotonicMs } from "../../clock.js";
-import { GleanerError, messageOf } from "../../model/errors.js";
+import { GleanerError } from "../../model/errors.js";
 import type { Simulated, Trace } from "../../sim/index.js";
 import { type Context, type Define, exitStatus } from "../context.js";
+import { type Forms, requireOneForm, savePage } from "../forms.js";
 import { json, print } from "../output.js";
 import {
   costsFrom,
@@ -19,13 +19,10 @@ import { type Run, renderRuns, renderRunsCsv } from "../simulation/output.js";
 import { Progress } from "../simulation/progress.js";
 import { parseSeed, parseSweep } from "../simulation/values.js";
 
-interface Options extends TraceOptions, DemandOptions {
+interface Options extends TraceOptions, DemandOptions, Forms {
   readonly policy?: readonly string[];
   readonly sweep?: string;
   readonly seed: string;
-  readonly json?: boolean;
-  readonly csv?: boolean;
-  readonly html?: string;
 }
 
 const help = `
@@ -77,7 +74,7 @@ export const define: Define = (command, run) => {
 };
 
 async function simulateCommand(_context: Context, options: Options): Promise<number> {
-  checkOutput(options);
+  requireOneForm(options);
   const sim = await import("../../sim/index.js");
   const variants = variantsOf(options);
   const names = options.policy ?? ["prediction"];
@@ -106,11 +103,6 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     }
   await write(runs, options);
   return exitStatus.done;
-}
-
-function checkOutput({ json: asJson, csv, html }: Options): void {
-  if ([asJson, csv, html].filter((each) => each !== undefined).length > 1)
-    throw new GleanerError("BAD_REQUEST", "--json, --csv and --html exclude each other: take one");
 }
 
 /** The options of each run: as they are, or one for each value of the sweep. */
@@ -151,14 +143,5 @@ async function write(
     first!.simulated.utilization,
     "Gleaner, simulated: what would have been idle, and what would have become of it",
   );
-  try {
-    writeFileSync(options.html, page);
-  } catch (cause) {
-    throw new GleanerError(
-      "STORE",
-      `cannot write the page (${messageOf(cause)}): name a file you may write after --html`,
-      { cause },
-    );
-  }
-  print(`Wrote ${options.html}\n`);
+  savePage(options.html, page);
 }
