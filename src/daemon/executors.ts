@@ -1,7 +1,7 @@
 // What executors say and what becomes of them: adoption, results, jobs that came and went, loss.
 
 import type { Logger } from "pino";
-import { clearTimeout, nowMs, pause, setTimeout, type Timer } from "../clock.js";
+import { nowMs } from "../clock.js";
 import type { InterferenceGuard } from "../core/interference.js";
 import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
@@ -16,12 +16,8 @@ import { reconcile } from "./reconcile.js";
 import type { Recorder } from "./recorder.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
+import { Silence } from "./silence.js";
 import { noteSuffering } from "./suffering.js";
-
-/** A connection ends an instant before its process does. */
-const firstProbeMs = 50;
-/** Over ssh a probe is a command on the node. */
-const slowestProbeMs = 5_000;
 
 export interface ExecutorsDependencies {
   readonly registry: Registry;
@@ -54,19 +50,29 @@ export type ExecutorConnection = Pick<
 type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 
 export class Executors {
-  private readonly timers = new Map<ExecutorId, Timer>();
-  private closed = false;
+  private readonly silence: Silence;
 
-  constructor(private readonly with_: ExecutorsDependencies) {}
+  constructor(private readonly with_: ExecutorsDependencies) {
+    this.silence = new Silence({
+      launcher: with_.launcher,
+      adoptMs: with_.adoptMs,
+      late: (record, detail) => {
+        if (record.state === "requested" || record.state === "starting")
+          with_.reportFailure(record, detail);
+        void this.giveUp(record, detail);
+      },
+      gone: (record, reason, end) => void this.gone(record, reason, end),
+    });
+  }
 
   /** A launch is under way. */
   expect(record: ExecutorRecord, withinMs: number): void {
-    this.setTimer(record, withinMs);
+    this.silence.allow(record, withinMs);
   }
 
   /** A restarted daemon waits for an executor it knew. */
   expectBack(record: ExecutorRecord): void {
-    void this.afterSilence(record);
+    this.silence.began(record);
   }
 
   /** An executor has proved who it is. Unknown ones are refused: their node may have another by now. */
@@ -134,7 +140,7 @@ export class Executors {
   private ready(record: ExecutorRecord, message: Message<"ready">): void {
     const { log, dispatcher, recorder, reportFailure } = this.with_;
     // Until now it was only connected: one of another release may never come this far.
-    this.clearTimer(record);
+    this.silence.ended(record);
     if (record.state === "requested") record.become("starting");
     if (record.state === "starting") record.become("ready");
     record.budget = message.budget;
@@ -195,43 +201,13 @@ export class Executors {
       { executor: record.id, node: record.node, reason },
       "executor disconnected",
     );
-    void this.afterSilence(record);
-  }
-
-  /** Its process is asked after, ever less often, until it is gone, is back, or was waited for long enough. */
-  private async afterSilence(record: ExecutorRecord): Promise<void> {
-    const { launcher, adoptMs } = this.with_;
-    const { node, address, id } = record;
-    this.setTimer(record, adoptMs);
-    for (let waitMs = firstProbeMs; ; waitMs = Math.min(waitMs * 2, slowestProbeMs)) {
-      const state = record.preemption ? "evicted" : await launcher.probe(node, address, id);
-      if (record.line !== null || record.state === "gone" || this.closed) return;
-      if (state === "evicted") return this.gone(record, "Slurm took its pilot back", "EVICTED");
-      if (state === "gone") return this.gone(record, "its process ended");
-      await pause(waitMs);
-    }
-  }
-
-  private setTimer(record: ExecutorRecord, withinMs: number): void {
-    this.clearTimer(record);
-    const late = () => {
-      const detail = `nothing was heard of it for ${withinMs} ms${record.whyItWaits}`;
-      if (record.state === "requested" || record.state === "starting")
-        this.with_.reportFailure(record, detail);
-      void this.giveUp(record, detail);
-    };
-    this.timers.set(record.id, setTimeout(late, withinMs));
+    this.silence.began(record);
   }
 
   /** Also of one that may live still, when it is a pilot: its job is cancelled. */
   giveUp(record: ExecutorRecord, reason: string): Promise<void> {
     void this.with_.launcher.withdraw?.(record.id);
     return this.gone(record, reason);
-  }
-
-  private clearTimer(record: ExecutorRecord): void {
-    clearTimeout(this.timers.get(record.id));
-    this.timers.delete(record.id);
   }
 
   /** The executor is no more: what it had not reported is lost, or evicted with its pilot, and waits again. */
@@ -243,7 +219,7 @@ export class Executors {
     if (record.state === "gone") return;
     reports.notePreempted(record, this.with_.recorder);
     const { registry, recorder, log, dispatcher, wakeCapacity } = this.with_;
-    this.clearTimer(record);
+    this.silence.ended(record);
     record.become("gone");
     recorder.holdingChanged(record);
     const { line } = record;
@@ -284,8 +260,7 @@ export class Executors {
   }
 
   close(): void {
-    this.closed = true;
-    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.silence.close();
     for (const record of this.with_.registry.all()) record.line?.close();
   }
 }

@@ -7,7 +7,11 @@ import type { SpawnEnd, spawnAttempt } from "../../src/executor/runtimes/exec.js
 import { invocationId } from "../../src/model/ids.js";
 
 const owner = { uid: 65_534, gid: 65_534, user: "nobody" };
-const orderOf = (id: number) => ({ ...owner, invocation: invocationId(id), path: `/work/${id}` });
+const orderOf = (id: number) => ({
+  ...owner,
+  invocation: invocationId(id),
+  path: `/home/state/${id}`,
+});
 const success: SpawnEnd = {
   kind: "ended",
   exitCode: 0,
