@@ -1,7 +1,15 @@
 // The daemon's one key, and what is derived from it: executors' secrets and users' tokens.
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { chmodSync, linkSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { GleanerError } from "../model/errors.js";
 import type { ExecutorId, InvocationId } from "../model/ids.js";
 import type { Identity } from "../model/invocation.js";
@@ -22,6 +30,7 @@ export class Secrets {
     }
     // Linked into place whole: a crash leaves either no key or a good one.
     const made = `${file}.${process.pid}`;
+    rmSync(made, { force: true }); // of a daemon with our number that crashed here
     writeFileSync(made, randomBytes(keyBytes), { mode: 0o600, flag: "wx" });
     chmodSync(made, 0o600);
     linkSync(made, file);
