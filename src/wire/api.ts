@@ -8,6 +8,7 @@
 //   POST /v1/cancel                CancelRequest     -> CancelAnswer
 //   GET  /v1/info                                    -> InfoAnswer
 //   GET  /v1/explain/:what                           -> ExplainAnswer    (an invocation's id, or a node)
+//   GET  /v1/holes?node=                             -> HolesAnswer      (idle cores that run nothing, and why)
 //   GET  /v1/utilization?fromMs=&toMs=               -> Utilization
 //   GET  /v1/prediction                              -> PredictionReport
 //   GET  /v1/bill?user=&fromMs=&toMs=                -> BillAnswer
