@@ -9,6 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "@jest/globals";
 import { cliBundles, makeBundles } from "../../scripts/bundle/bundles.mjs";
+import { invocationId } from "../../src/model/ids.js";
+import type { Invocation } from "../../src/model/invocation.js";
+import { invocation as anInvocation } from "./nouns.js";
 
 export interface Request {
   readonly method: string;
@@ -26,27 +29,19 @@ export interface Result {
   readonly stderr: string;
 }
 
-export const invocation = (change: object = {}) => ({
-  id: 42,
-  arrayJobId: null,
-  arrayTaskId: null,
-  owner: { uid: 1000, gid: 1000, user: "ada" },
-  name: "job",
-  cores: 2,
-  memoryMb: 100,
-  timeLimitMs: 1000,
-  state: "PENDING",
-  submittedAtMs: 1_700_000_000_000,
-  startedAtMs: null,
-  endedAtMs: null,
-  attempt: 0,
-  exitCode: null,
-  signal: null,
-  reason: null,
-  node: null,
-  wallMs: null,
-  ...change,
-});
+/** As the daemon's answers have it: with plain numbers. */
+type Change = Partial<Omit<Invocation, "id" | "arrayJobId">> & { id?: number; arrayJobId?: number };
+export const invocation = ({ id = 42, arrayJobId, ...change }: Change = {}): Invocation =>
+  anInvocation({
+    id: invocationId(id),
+    arrayJobId: arrayJobId === undefined ? null : invocationId(arrayJobId),
+    owner: { uid: 1_000, gid: 1_000, user: "ada" },
+    name: "job",
+    cores: 2,
+    timeLimitMs: 1_000,
+    submittedAtMs: 1_700_000_000_000,
+    ...change,
+  });
 export const listOf = (...invocations: object[]) => ({ body: { invocations, truncated: false } });
 export const refusal = (status: number, code: string, message: string) => ({
   status,

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { HoleContext, HolePolicy } from "../../src/core/holes.js";
 import { type Executor, executorTransitions } from "../../src/model/executor.js";
 import { type ExecutorId, executorId, invocationId, jobId, nodeName } from "../../src/model/ids.js";
-import type { Invocation } from "../../src/model/invocation.js";
+import type { Invocation, Submission } from "../../src/model/invocation.js";
 import type { Job } from "../../src/model/job.js";
 import type { Node } from "../../src/model/node.js";
 import type { ClusterFacts, Snapshot } from "../../src/model/snapshot.js";
@@ -137,6 +137,24 @@ export function invocation(change: Partial<Invocation> = {}): Invocation {
     reason: null,
     node: null,
     wallMs: null,
+    ...change,
+  };
+}
+
+/** What the invocation was made from. */
+export function submission(change: Partial<Submission> = {}): Submission {
+  return {
+    name: "tile",
+    command: { kind: "argv", argv: ["true"] },
+    cores: 1,
+    memoryMb: 100,
+    gpus: 0,
+    timeLimitMs: 10_000,
+    workingDirectory: "/home/ann",
+    stdoutPattern: null,
+    stderrPattern: null,
+    environment: {},
+    arrayTasks: null,
     ...change,
   };
 }

@@ -7,7 +7,7 @@ import { LiveInvocations } from "../../src/daemon/live.js";
 import { ExecutorRecord, Registry } from "../../src/daemon/registry.js";
 import { executorId, nodeName } from "../../src/model/ids.js";
 import type { Invocation } from "../../src/model/invocation.js";
-import { invocation, node, snapshot } from "../support/nouns.js";
+import { invocation, node, snapshot, submission } from "../support/nouns.js";
 
 const n1 = nodeName("n1");
 const expectedMs = 5_000;
@@ -28,20 +28,7 @@ beforeEach(() => {
 
 function why(waits: Partial<Invocation>): string {
   const made = invocation({ cores: 1, memoryMb: 100, gpus: 0, ...waits });
-  const submission = {
-    name: "tile",
-    command: { kind: "argv", argv: ["true"] },
-    cores: 1,
-    memoryMb: 100,
-    gpus: 0,
-    timeLimitMs: 10_000,
-    workingDirectory: "/",
-    stdoutPattern: null,
-    stderrPattern: null,
-    environment: {},
-    arrayTasks: null,
-  } as const;
-  live.add({ invocation: made, submission }, null);
+  live.add({ invocation: made, submission: submission() }, null);
   const capacity = { snapshot: snapshot({ nodes: [node({ name: n1, cores: 8 })] }), plan: null };
   const learning = { vacateMs: 200, expectedMs: () => expectedMs };
   const [hole] = unusedHoles({ capacity, registry, live, learning }, null).holes;

@@ -29,6 +29,7 @@ import type { Invocation } from "../../src/model/invocation.js";
 import { checkDaemonMessage } from "../../src/wire/checks.js";
 import type { DaemonMessage } from "../../src/wire/messages.js";
 import { maxFrameBytes } from "../../src/wire/messages.js";
+import { invocation } from "../support/nouns.js";
 
 const mebibyte = 1024 * 1024;
 const admission: AdmissionPolicy = {
@@ -63,28 +64,15 @@ const plain: RequestedSubmission = {
   arrayTasks: null,
 };
 
-const waiting = (id: number, change: Partial<Invocation> = {}): Invocation => ({
-  id: invocationId(id),
-  arrayJobId: null,
-  arrayTaskId: null,
-  owner,
-  name: "x",
-  cores: 1,
-  memoryMb: 50,
-  gpus: 0,
-  timeLimitMs: 1_000,
-  state: "PENDING",
-  submittedAtMs: 0,
-  startedAtMs: null,
-  endedAtMs: null,
-  attempt: 0,
-  exitCode: null,
-  signal: null,
-  reason: null,
-  node: null,
-  wallMs: null,
-  ...change,
-});
+const waiting = (id: number, change: Partial<Invocation> = {}): Invocation =>
+  invocation({
+    id: invocationId(id),
+    owner,
+    name: "x",
+    memoryMb: 50,
+    timeLimitMs: 1_000,
+    ...change,
+  });
 
 describe("what the door lets in, an executor takes", () => {
   const longName = "\u20ac".repeat(256);

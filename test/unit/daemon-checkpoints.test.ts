@@ -9,22 +9,9 @@ import { ExecutorRecord, Registry } from "../../src/daemon/registry.js";
 import { executorId, type InvocationId, invocationId, nodeName } from "../../src/model/ids.js";
 import type { Submission } from "../../src/model/invocation.js";
 import type { DaemonMessage } from "../../src/wire/messages.js";
-import { invocation } from "../support/nouns.js";
+import * as made from "../support/nouns.js";
 
-const submission: Submission = {
-  name: "tile",
-  command: { kind: "script", body: "#!/bin/sh\n", args: [] },
-  cores: 1,
-  gpus: 0,
-  memoryMb: 100,
-  timeLimitMs: 10_000,
-  workingDirectory: "/home/ann/",
-  stdoutPattern: null,
-  stderrPattern: null,
-  environment: {},
-  arrayTasks: null,
-  checkpoint: true,
-};
+const submission = made.submission({ workingDirectory: "/home/ann/", checkpoint: true });
 const id = invocationId(1);
 
 describe("checkpoint folders", () => {
@@ -67,7 +54,7 @@ describe("checkpoint folders", () => {
   };
   const begin = async (folders: Checkpoints, change: Partial<Submission> = {}) => {
     const each = live.add(
-      { invocation: invocation(), submission: { ...submission, ...change } },
+      { invocation: made.invocation(), submission: { ...submission, ...change } },
       null,
     );
     folders.submitted([each.invocation]);
@@ -91,7 +78,7 @@ describe("checkpoint folders", () => {
   });
 
   test("stay where they were made, although the configuration moved", async () => {
-    const { owner } = invocation();
+    const { owner } = made.invocation();
     const row = { invocation: id, owner, path: "/old/.state-1", node: null, endedAtMs: null };
     const folders = make({ directory: "/new" }, [row]);
     await folders.load();
