@@ -101,6 +101,24 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
     await at.jobEnded(jobId);
   });
 
+  test("a job whose name makes up nodes and cores by the thousand holds up nobody; the rest of its node is left alone", async () => {
+    await executorThere();
+    const madeUp = [65_535, 65_534].map(
+      (last) => `Nodes=n[0-${last}] CPU_IDs=0-${last} Mem=1 GRES=`,
+    );
+    const jobId = await job("liar", ["-c", "1", "-J", `x ${madeUp.join(" ")} y`]);
+    await cpusOf("liar");
+    await at.until("the reason", async () =>
+      (await at.node("n1")).unusable?.reason.kind === "pinned" ? true : undefined,
+    );
+    expect(await at.site.gleanOrThrow(["explain", "n1"])).toContain(
+      `it is not known yet which cores job ${jobId} has`,
+    );
+    release("liar");
+    expect(await at.jobEnded(jobId)).toBe("COMPLETED");
+    await executorThere();
+  });
+
   test("functions get GPUs by index, and a job that is given one takes that one and no other", async () => {
     await executorThere();
     const first = await watch("first", ["-G", "1"]);
