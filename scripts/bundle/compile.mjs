@@ -1,10 +1,10 @@
-// Compiles glean ahead of time: compile.mjs PROGRAM.cjs CACHE marks the program, rehearses `glean batch` with a
+// Compiles glean ahead of time: compile.mjs PROGRAM.cjs CACHE wraps and marks the program, rehearses `glean batch` with a
 // made-up daemon, and keeps what V8 compiled for it. Code that did not run is compiled when it is first used.
 
 import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import Module, { createRequire } from "node:module";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Script } from "node:vm";
@@ -13,7 +13,9 @@ const [program, cache] = process.argv.slice(2);
 const text = readFileSync(program);
 if (text.some((byte) => byte > 127)) throw new Error(`${program} is not ASCII, see start.cjs`);
 const mark = createHash("sha256").update(text).digest("hex");
-const marked = `${text.toString("latin1")}//${mark}`;
+// As require() would wrap it: done here, the start need not copy the text.
+const parameters = "exports, require, module, __filename, __dirname";
+const marked = `(function (${parameters}) {${text.toString("latin1")}})//${mark}`;
 writeFileSync(program, marked);
 
 /** Answers a request for a token and a submission alike. */
@@ -38,7 +40,7 @@ function rehearse() {
   chmodSync(munge, 0o755);
   process.env = { PATH: `${home}:/usr/bin:/bin`, HOME: home, GLEANER_CONF: config };
   process.argv = [process.execPath, program, "batch", "--wrap", "true"];
-  const script = new Script(Module.wrap(marked), { filename: program });
+  const script = new Script(marked, { filename: program });
   process.once("exit", () => {
     rmSync(home, { recursive: true });
     writeFileSync(cache, Buffer.concat([Buffer.from(mark), script.createCachedData()]));

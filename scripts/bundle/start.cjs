@@ -7,7 +7,6 @@
 "use strict";
 
 const { readFileSync } = require("node:fs");
-const { wrap } = require("node:module");
 const { Script } = require("node:vm");
 
 /** Hexadecimal digits of the mark. */
@@ -27,5 +26,5 @@ function compiled() {
   }
 }
 
-const script = new Script(wrap(source), { filename: file, cachedData: compiled() });
+const script = new Script(source, { filename: file, cachedData: compiled() });
 script.runInThisContext()(exports, require, module, file, __dirname);
