@@ -3,6 +3,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -102,7 +103,8 @@ function isOwnFolder(path: string): boolean {
 
 function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { mode: 0o700 });
+    // Asked first: an error, which says that it is there, takes ten times as long.
+    if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
   } catch {
     // There already, or not to be made: the check that follows tells.
   }
