@@ -41,6 +41,13 @@ void cpu_weight_raise(const char *kill_path)
 		set(folder, "cpu.weight", "1600");
 }
 
+void cpu_weight_of_session(pid_t pid, int nice)
+{
+	char folder[32], text[8];
+	if (format(folder, sizeof folder, "/proc/%d/", (int)pid) && format(text, sizeof text, "%d", nice))
+		set(folder, "autogroup", text);
+}
+
 void cpu_weight_hurry(pid_t pid)
 {
 	const struct sched_param usual = {.sched_priority = 0};

@@ -8,6 +8,10 @@
  * back. Where there is no such group nothing is done. */
 void cpu_weight_raise(const char *kill_path);
 
+/* Where sessions are scheduled as groups (autogroup), a process has its session's place, whatever its own is: this is the session's nice
+ * value. The kernel lets others than root change one such value of the whole machine in 100 ms; then nothing is done. */
+void cpu_weight_of_session(pid_t pid, int nice);
+
 /* Takes one process from idle priority; nothing is done for one that is gone. */
 void cpu_weight_hurry(pid_t pid);
 

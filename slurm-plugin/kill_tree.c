@@ -146,12 +146,16 @@ static bool any_alive(const struct proc_list *list)
 	return false;
 }
 
-static enum kill_outcome kill_list(const struct proc *executor, const struct proc_list *list, uint64_t deadline_ns)
+static enum kill_outcome kill_list(const struct kill_target *target, const struct proc_list *list, uint64_t deadline_ns)
 {
+	const struct proc *executor = &target->executor;
 	(void)proc_signal(executor, SIGKILL);
 	for (size_t at = 0; at < list->count; at++) {
-		if (proc_signal(&list->items[at], SIGKILL))
-			cpu_weight_hurry(list->items[at].pid);
+		if (!proc_signal(&list->items[at], SIGKILL))
+			continue;
+		cpu_weight_hurry(list->items[at].pid);
+		if (target->kill_path[0] == '\0')
+			cpu_weight_of_session(list->items[at].pid, 0);
 	}
 	while (proc_is_alive(executor) || any_alive(list)) {
 		if (clock_ns() >= deadline_ns)
@@ -177,6 +181,6 @@ enum kill_outcome kill_target_end(const struct kill_target *target, uint64_t dea
 	if (has_cgroup)
 		by_cgroup = kill_cgroup(target->kill_path, deadline_ns);
 	if (alive)
-		by_pid = kill_list(&target->executor, &list, deadline_ns);
+		by_pid = kill_list(target, &list, deadline_ns);
 	return by_cgroup > by_pid ? by_cgroup : by_pid;
 }

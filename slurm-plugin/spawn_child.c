@@ -13,12 +13,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cpu_weight.h"
 #include "spawn_checkpoint.h"
 #include "spawn_exec.h"
 #include "spawn_private.h"
 #include "spawn_user.h"
 #include "util.h"
 
+#define LEAST_NICE 19
 #define CLOSE_ALL_MAX 65536 /* descriptors looked at where close_range is missing; ours are all low */
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
@@ -65,6 +67,8 @@ static bool enter_limits(const struct spawn_request *request, struct failure *fa
 	const struct sched_param param = {.sched_priority = 0};
 	if (request->idle && sched_setscheduler(0, SCHED_IDLE, &param) != 0)
 		return fail(failure, STAGE_SCHEDULE, errno, "SCHED_IDLE cannot be set: %s", strerror(errno));
+	if (request->idle && !request->shared_session && request->join_count == 0)
+		cpu_weight_of_session(getpid(), LEAST_NICE);
 	if (request->has_cpus && sched_setaffinity(0, sizeof request->cpus, request->cpus) != 0)
 		return fail(failure, STAGE_AFFINITY, errno, "the command cannot be bound to its cpus: %s",
 			    strerror(errno));
@@ -117,8 +121,8 @@ static bool close_rest(bool keep_script, struct failure *failure)
 void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status)
 {
 	struct failure failure = {0};
-	if (setsid() < 0) {
-		(void)fail(&failure, STAGE_START, errno, "no session can be made: %s", strerror(errno));
+	if ((request->shared_session ? setpgid(0, 0) : setsid()) < 0) {
+		(void)fail(&failure, STAGE_START, errno, "no session or group can be made: %s", strerror(errno));
 	} else {
 		(void)(tie_to(supervisor, &failure) && enter_limits(request, &failure) &&
 		       spawn_private_memory(request, &failure) && spawn_user_become(request, &failure) &&

@@ -85,16 +85,11 @@ static bool open_status(int ends[2])
 }
 
 /* Behind what it supervises: when many are killed at once, their dying counts and our bookkeeping waits. */
-static void step_back(void)
+static void step_back(const struct spawn_request *request)
 {
-	char nice[8];
 	(void)setpriority(PRIO_PROCESS, 0, SUPERVISOR_NICE);
-	/* Where sessions are scheduled as groups, a process has its session's place, whatever its own is. */
-	int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		(void)!write(fd, nice, (size_t)snprintf(nice, sizeof nice, "%d", SUPERVISOR_NICE));
-		(void)close(fd);
-	}
+	if (!request->shared_session)
+		cpu_weight_of_session(getpid(), SUPERVISOR_NICE);
 }
 
 static bool start(struct supervisor *self, const struct spawn_request *request)
@@ -113,7 +108,7 @@ static bool start(struct supervisor *self, const struct spawn_request *request)
 	if (pid == 0)
 		spawn_child_run(request, own, status[1]);
 	(void)close(status[1]);
-	step_back();
+	step_back(request);
 	spawn_tree_init(&self->tree, request, pid);
 	if (proc_read(pid, &info)) /* not reaped yet, so it is there even if it has ended */
 		self->start_ticks = info.start_ticks;

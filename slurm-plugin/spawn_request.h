@@ -26,7 +26,7 @@ struct spawn_request {
 	const char *user; /* NULL: none given */
 	gid_t groups[REQUEST_MAX_GROUPS];
 	size_t group_count;
-	bool allow_root, append, idle, new_privs, poll_memory, has_nice, has_oom_score, has_cpus;
+	bool allow_root, append, idle, new_privs, poll_memory, has_nice, has_oom_score, has_cpus, shared_session;
 	const char *cwd, *stdin_path, *stdout_path, *stderr_path;
 	mode_t umask;
 	int nice, oom_score;

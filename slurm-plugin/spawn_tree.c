@@ -79,7 +79,7 @@ static struct proc_list *collect(void)
 
 void spawn_tree_terminate(struct spawn_tree *tree)
 {
-	/* Before its setsid the command has no group of its own. */
+	/* At its very start the command has no group of its own yet. */
 	if (!tree->main_ended && kill(-tree->main, SIGTERM) != 0)
 		(void)kill(tree->main, SIGTERM);
 	const struct proc_list *list = collect();
@@ -121,6 +121,14 @@ void spawn_tree_notice(struct spawn_tree *tree)
 	}
 }
 
+/* What is killed goes before what runs, and so does its session where no cgroup holds it. */
+static void hurry(const struct spawn_tree *tree, pid_t pid)
+{
+	cpu_weight_hurry(pid);
+	if (tree->request->kill_path == NULL && !tree->request->shared_session)
+		cpu_weight_of_session(pid, 0);
+}
+
 int spawn_tree_kill(struct spawn_tree *tree)
 {
 	unsigned round = tree->rounds++;
@@ -132,7 +140,7 @@ int spawn_tree_kill(struct spawn_tree *tree)
 			(void)close(fd);
 	}
 	if (!tree->main_ended) {
-		cpu_weight_hurry(tree->main);
+		hurry(tree, tree->main);
 		if (kill(-tree->main, SIGKILL) != 0)
 			(void)kill(tree->main, SIGKILL);
 	}
@@ -141,7 +149,7 @@ int spawn_tree_kill(struct spawn_tree *tree)
 	if (!by_cgroup || round >= WALK_ROUND) {
 		const struct proc_list *list = collect();
 		for (size_t at = 0; at < list->count; at++) {
-			cpu_weight_hurry(list->items[at].pid);
+			hurry(tree, list->items[at].pid);
 			(void)proc_signal(&list->items[at], SIGKILL);
 		}
 	}

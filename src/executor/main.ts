@@ -1,7 +1,5 @@
 // The program glean-executor: takes its orders on standard input, makes its place on the node, and runs until it leaves.
 
-import { writeFileSync } from "node:fs";
-import { setPriority } from "node:os";
 import { dirname, join } from "node:path";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { checkLaunchSpec } from "../wire/checks.js";
@@ -16,13 +14,12 @@ import { NodeFolder } from "./node-folder.js";
 import { unseal } from "./pilot.js";
 import { runPilot } from "./pilot-main.js";
 import { findPlugin } from "./plugin-probe.js";
+import { takePrecedence } from "./precedence.js";
 import { watchPressure } from "./pressure.js";
 import { Session } from "./session.js";
 
 /** Holds the ids of all jobs of a node with room to spare. */
 const maxSpecBytes = 1024 * 1024;
-/** Ahead of everything at 0, behind the kernel's and the site's own urgent daemons. */
-const ownNice = -10;
 
 /** Reads to the end of the first line; throws BAD_REQUEST or PROTOCOL when it is no launch. */
 async function readSpec(): Promise<LaunchSpec> {
@@ -57,20 +54,6 @@ async function hookProblemHere({ plugin, hookProgram, node, executor }: LaunchSp
   const found = findPlugin(plugin, node);
   if ("problem" in found) return found.problem;
   return await probeHook(hookProgram, [plugin.file, ...found.options], node, executor);
-}
-
-/** Whatever fills the processor must not delay the answer to the hook. */
-function takePrecedence(): void {
-  for (const step of [
-    () => setPriority(ownNice),
-    // Where sessions are scheduled as groups, a process has its session's place, whatever its own is.
-    () => writeFileSync("/proc/self/autogroup", String(ownNice)),
-  ])
-    try {
-      step();
-    } catch {
-      // Not root, or no such groups: then it is as quick as it is.
-    }
 }
 
 /** Batch jobs that suffer beside functions are told of. */

@@ -8,6 +8,7 @@ import { LastCall } from "./last-call.js";
 import { openLog } from "./log.js";
 import type { JobMarks } from "./node-folder.js";
 import { readPilotJob } from "./pilot.js";
+import { takePrecedence } from "./precedence.js";
 import { processGroups } from "./process-groups.js";
 import { Session } from "./session.js";
 import { heldCoreMs } from "./victims.js";
@@ -27,6 +28,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
     process.exit(1);
   });
 
+  takePrecedence();
   // Slurm keeps the job in what it gave; the daemon's view of the node was its reason to ask for it, and is no bound.
   const own = { ...spec, budget: { budget: job.budget, seenHookSequence: 0, knownJobs: [] } };
   let workedAtMs = monotonicMs();

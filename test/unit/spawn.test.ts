@@ -12,6 +12,9 @@ const unified = "/sys/fs/cgroup/unified";
 /** A root that may make namespaces; a container's may not. */
 const withNamespaces =
   isRoot && spawnSync("unshare", ["-m", "-i", "true"]).status === 0 ? test : test.skip;
+const autogroup = "/proc/self/autogroup";
+/** Root's: who is not root may change one such value in 100 ms, and others of this machine do. */
+const withAutogroup = isRoot && fs.existsSync(autogroup) ? test : test.skip;
 const withCgroup = isRoot && fs.existsSync(path.join(unified, "cgroup.procs")) ? test : test.skip;
 
 let at: SpawnFolder;
@@ -71,6 +74,10 @@ describe("the end of a command", () => {
   });
 });
 
+function sessionOf(pid: number): string {
+  return execFileSync("ps", ["-o", "sid=", "-p", String(pid)], { encoding: "utf8" }).trim();
+}
+
 describe("what the command gets", () => {
   test("exactly the environment of the request", async () => {
     await at.finish(
@@ -110,6 +117,27 @@ describe("what the command gets", () => {
     expect(at.output("both")).toBe("old\n1\n2\n3\n");
     await at.finish(at.command(["sh", "-c", "echo 1; echo 2 >&2"], both));
     expect(at.output("both")).toBe("1\n2\n");
+  });
+
+  test("a group of its own, in a session of its own or in that of its supervisor", async () => {
+    const ids = ["sh", "-c", "echo $$; cut -d' ' -f5,6 /proc/self/stat"];
+    await at.finish(at.command(ids));
+    const [own, places] = at.output().split("\n");
+    expect(places).toBe(`${own} ${own}`);
+    await at.finish(at.command(ids, [["sharedSession", "1"]]));
+    const [shared, group] = at.output().split("\n");
+    expect(group).toBe(`${shared} ${sessionOf(process.pid)}`);
+  });
+
+  withAutogroup("the least weight for its idle session, but not for one it shares", async () => {
+    const weight = ["sh", "-c", `cat ${autogroup}`];
+    const idle: Field = ["idle", "1"];
+    await at.finish(at.command(weight, [idle]));
+    expect(at.output()).toMatch(/ nice 19$/m);
+    await at.finish(at.command(weight));
+    expect(at.output()).toMatch(/ nice 0$/m);
+    await at.finish(at.command(weight, [idle, ["sharedSession", "1"]]));
+    expect(at.output()).toBe(fs.readFileSync(autogroup, "utf8"));
   });
 
   test("its schedule, umask, cpus and limits", async () => {

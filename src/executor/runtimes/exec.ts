@@ -46,17 +46,22 @@ export interface SpawnEvents {
   onEnd(end: SpawnEnd): void;
 }
 
-/** Starts one attempt in its group. Never throws: what goes wrong is an end. */
+/**
+ * Starts one attempt in its group. Never throws: what goes wrong is an end. `sharesSession`: the command stays in our session. Where sessions
+ * are scheduled as groups (autogroup), idle priority counts within a session only, and who is not root cannot make a session of its own
+ * less than ours: busy functions would take as much of a processor as what has to end them.
+ */
 export function spawnAttempt(
   program: string,
   order: AttemptOrder,
   group: AttemptGroup,
   events: SpawnEvents,
+  sharesSession = process.geteuid!() !== 0,
 ): SpawnHandle {
-  // A session of its own: signals that a terminal sends to the executor do not reach it.
   const child = spawn(program, [], {
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
-    detached: true,
+    // Else signals that a terminal sends to the executor would reach it.
+    detached: !sharesSession,
     cwd: "/",
     env: {},
   });
@@ -71,7 +76,7 @@ export function spawnAttempt(
   // glean-spawn may be gone before it read all; its end is what counts.
   request.on("error", () => {});
   control.on("error", () => {});
-  request.end(encodeRequest(order, group));
+  request.end(encodeRequest(order, group, sharesSession));
   watch(child, report, group, events);
   return {
     terminate: () => void control.write("T"),
@@ -138,7 +143,7 @@ function parseEnd(
 }
 
 /** u32 length, then records of u32 size and `key=value`; little-endian. */
-function encodeRequest(order: AttemptOrder, group: AttemptGroup): Buffer {
+function encodeRequest(order: AttemptOrder, group: AttemptGroup, sharesSession: boolean): Buffer {
   const records: [string, string | number][] = [
     ["uid", order.uid],
     ["gid", order.gid],
@@ -152,6 +157,7 @@ function encodeRequest(order: AttemptOrder, group: AttemptGroup): Buffer {
     ["idle", 1],
     ["memoryMb", order.memoryMb],
   ];
+  if (sharesSession) records.push(["sharedSession", 1]);
   if (order.checkpointDirectory !== null) records.push(["checkpoint", order.checkpointDirectory]);
   if (order.notice !== null) records.push(["notice", order.notice.signal]);
   if (order.notice?.mainOnly) records.push(["noticeMain", 1]);
