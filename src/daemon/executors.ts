@@ -122,6 +122,7 @@ export class Executors {
         break;
       case "preempted":
         reports.notePreemption(record, message, this.with_.recorder);
+        for (const report of message.evicted) void this.ended(record, report);
         break;
       case "pressure":
         noteSuffering(record, message.report, this.with_);

@@ -59,7 +59,10 @@ export function notePreemption(
   message: Report<"preempted">,
   recorder: Recorder,
 ): void {
-  record.preemption = { ...message, heardAtMs: nowMs() };
+  const { job, lostCoreMs } = message;
+  // With those whose order it has not read.
+  const attempts = record.attempts.size;
+  record.preemption = { job, lostCoreMs, attempts, heardAtMs: nowMs() };
   if (record.state === "ready") record.become("draining");
   recorder.holdingChanged(record);
 }

@@ -2,7 +2,7 @@
 
 import { monotonicMs } from "../clock.js";
 import { type JobId, jobId } from "../model/ids.js";
-import type { LaunchSpec, PilotOrder } from "../wire/messages.js";
+import type { AttemptReport, LaunchSpec, PilotOrder } from "../wire/messages.js";
 import { Executor } from "./executor.js";
 import { LastCall } from "./last-call.js";
 import { openLog } from "./log.js";
@@ -79,13 +79,12 @@ function tellPreempted({ outbox, running }: Executor, job: JobId): void {
   const reason = `Slurm ended pilot job ${job}`;
   const nowAtMs = monotonicMs();
   const lostCoreMs = heldCoreMs(running, nowAtMs);
-  outbox.sayNow({ type: "preempted", job, attempts: running.length, lostCoreMs });
   const unmeasured = { exitCode: null, signal: null, cpuMs: 0, maxRssMb: 0, agoMs: 0 };
-  for (const { key, startedAtMs } of running) {
+  const evicted = running.map(({ key, startedAtMs }): AttemptReport => {
     const wallMs = Math.round(nowAtMs - startedAtMs);
-    const report = { ...key, ...unmeasured, end: "EVICTED", wallMs, reason } as const;
-    outbox.sayNow({ type: "ended", report });
-  }
+    return { ...key, ...unmeasured, end: "EVICTED", wallMs, reason };
+  });
+  outbox.sayNow({ type: "preempted", job, lostCoreMs, evicted });
 }
 
 /**

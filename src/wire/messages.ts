@@ -150,12 +150,12 @@ export type ExecutorMessage =
     }
   /** Above a limit while functions ran beside batch jobs; once an interval for as long as it is. */
   | { readonly type: "pressure"; readonly report: PressureReport }
-  /** Slurm takes back what the pilot holds: what it ran is evicted, whether or not there is time for the reports. */
+  /** Slurm takes back what the pilot holds. One message, since there is no time for more: what it leaves out is evicted, too. */
   | {
       readonly type: "preempted";
       readonly job: JobId;
-      readonly attempts: number;
       readonly lostCoreMs: number;
+      readonly evicted: readonly AttemptReport[];
     }
   | { readonly type: "beat" }
   | { readonly type: "leaving"; readonly reason: string };
