@@ -7,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc_tree.h"
 #include "util.h"
+
+#define CPU_SETS 8 /* of 1024 CPUs each */
 
 /* The groups and weights of src/executor/cgroup-trees.ts. */
 #define VERSION_1_GROUP "/sys/fs/cgroup/cpu/gleaner/"
@@ -46,6 +49,16 @@ void cpu_weight_of_session(pid_t pid, int nice)
 	char folder[32], text[8];
 	if (format(folder, sizeof folder, "/proc/%d/", (int)pid) && format(text, sizeof text, "%d", nice))
 		set(folder, "autogroup", text);
+}
+
+void cpu_weight_move(pid_t pid)
+{
+	cpu_set_t cpus[CPU_SETS];
+	struct proc_info info;
+	if (!proc_read(pid, &info) || sched_getaffinity(0, sizeof cpus, cpus) != 0)
+		return; /* ours: those of a process that was moved before are fewer */
+	CPU_CLR_S((size_t)info.cpu, sizeof cpus, cpus);
+	(void)sched_setaffinity(pid, sizeof cpus, cpus); /* refused where there is no other */
 }
 
 void cpu_weight_hurry(pid_t pid)

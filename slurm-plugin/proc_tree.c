@@ -26,8 +26,8 @@ bool proc_read(pid_t pid, struct proc_info *info)
 	int ppid, pgrp;
 	if (rest == NULL || sscanf(rest + 1,
 				   " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d "
-				   "%llu %*u %llu",
-				   &info->state, &ppid, &pgrp, &info->threads, &start, &rss) != 6)
+				   "%llu %*u %llu %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*d %d",
+				   &info->state, &ppid, &pgrp, &info->threads, &start, &rss, &info->cpu) != 7)
 		return false;
 	info->ppid = ppid;
 	info->pgrp = pgrp;

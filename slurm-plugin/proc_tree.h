@@ -18,6 +18,7 @@ struct proc {
 struct proc_info {
 	pid_t ppid, pgrp;
 	char state;
+	int cpu; /* where it runs, or did last */
 	long threads;
 	uint64_t start_ticks, rss_pages;
 };

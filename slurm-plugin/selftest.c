@@ -1,10 +1,12 @@
-/* Tests of the pure parts that no run of the programs reaches exactly: host lists, CPU and GPU lists, both walks of the process tree. */
+/* Tests of the pure parts that no run of the programs reaches exactly: host lists, CPU and GPU lists, both walks of the process tree, moving a process. */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cpu_weight.h"
 #include "hook_conf.h"
 #include "hook_env.h"
 #include "hostlist.h"
@@ -140,6 +142,25 @@ static void test_tree(void)
 	CHECK(!proc_is_alive(&(struct proc){.pid = child, .start_ticks = 1}));
 }
 
+/* A process that was moved may be anywhere but where it was; where there is one processor alone nothing happens to it. */
+static void test_move(void)
+{
+	cpu_set_t before, after;
+	struct proc_info info;
+	pid_t child = fork();
+	if (child == 0)
+		for (;;)
+			(void)pause();
+	CHECK(sched_getaffinity(child, sizeof before, &before) == 0 && proc_read(child, &info));
+	CHECK(info.cpu >= 0 && CPU_ISSET((size_t)info.cpu, &before));
+	CHECK(kill(child, SIGSTOP) == 0 && waitpid(child, NULL, WUNTRACED) == child && proc_read(child, &info));
+	cpu_weight_move(child);
+	CHECK(sched_getaffinity(child, sizeof after, &after) == 0);
+	CHECK(CPU_COUNT(&after) == (CPU_COUNT(&before) > 1 ? CPU_COUNT(&before) - 1 : 1));
+	CHECK(CPU_COUNT(&before) == 1 || !CPU_ISSET((size_t)info.cpu, &after));
+	CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+}
+
 int main(void)
 {
 	test_hostlist();
@@ -147,6 +168,7 @@ int main(void)
 	test_gpus();
 	test_conf();
 	test_tree();
+	test_move();
 	(void)printf(failures == 0 ? "selftest: all passed\n" : "selftest: %d failed\n", failures);
 	return failures == 0 ? 0 : 1;
 }

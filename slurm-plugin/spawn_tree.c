@@ -150,6 +150,8 @@ int spawn_tree_kill(struct spawn_tree *tree)
 		const struct proc_list *list = collect();
 		for (size_t at = 0; at < list->count; at++) {
 			hurry(tree, list->items[at].pid);
+			if (round > 0 && tree->request->shared_session)
+				cpu_weight_move(list->items[at].pid);
 			(void)proc_signal(&list->items[at], SIGKILL);
 		}
 	}

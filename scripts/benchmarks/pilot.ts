@@ -80,7 +80,11 @@ async function measure(site: Site, api: Api, kind: keyof typeof functions): Prom
     const node = `n${(turn % nodes) + 1}`;
     await full(api);
     await pause(settleMs.least + Math.random() * settleMs.spread);
-    const { departure } = await watchPilot(watch, executorPid(site, node), cpus);
+    const { departure } = await until(
+      patienceMs,
+      () => watchPilot(watch, executorPid(site, node), cpus),
+      () => new Error(`the functions of ${node} did not run`),
+    );
     const startMs = await preempt(site, node);
     const { executorMs, commandsMs, allMs } = await departure;
     seen.push({ executorMs, commandsMs, allMs, startMs });

@@ -26,21 +26,21 @@ export function compileWatch(folder: string): string {
 }
 
 /**
- * Resolves when the pilot is watched; `departure` when it is gone. Rejects when it has not `functions` supervisors, each with a command, and
- * the witness.
+ * Resolves when the pilot is watched; `departure` when it is gone. undefined: not all of its `functions` run yet, or the witness is not
+ * there.
  */
 export async function watchPilot(
   program: string,
   executorPid: number,
   functions: number,
-): Promise<{ readonly departure: Promise<Departure> }> {
+): Promise<{ readonly departure: Promise<Departure> } | undefined> {
   const child = spawn(program, [String(executorPid)], { stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { value: first = "" } = await lines.next();
   const [witnesses, supervisors, commands] = first.split(" ").slice(1).map(Number);
   if (witnesses !== 1 || supervisors !== functions || !(commands! >= functions)) {
     child.kill("SIGKILL");
-    throw new Error(`the pilot is not one with ${functions} functions that run: ${first}`);
+    return undefined;
   }
   return { departure: readDeparture(lines) };
 }
