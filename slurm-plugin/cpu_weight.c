@@ -53,12 +53,14 @@ void cpu_weight_of_session(pid_t pid, int nice)
 
 void cpu_weight_move(pid_t pid)
 {
-	cpu_set_t cpus[CPU_SETS];
+	cpu_set_t all[CPU_SETS], others[CPU_SETS];
 	struct proc_info info;
-	if (!proc_read(pid, &info) || sched_getaffinity(0, sizeof cpus, cpus) != 0)
-		return; /* ours: those of a process that was moved before are fewer */
-	CPU_CLR_S((size_t)info.cpu, sizeof cpus, cpus);
-	(void)sched_setaffinity(pid, sizeof cpus, cpus); /* refused where there is no other */
+	if (!proc_read(pid, &info) || sched_getaffinity(pid, sizeof all, all) != 0)
+		return;
+	memcpy(others, all, sizeof others);
+	CPU_CLR_S((size_t)info.cpu, sizeof others, others);
+	if (sched_setaffinity(pid, sizeof others, others) == 0) /* refused where there is no other */
+		(void)sched_setaffinity(pid, sizeof all, all); /* it stays where it came to, until the kernel knows better */
 }
 
 void cpu_weight_hurry(pid_t pid)

@@ -12,7 +12,7 @@ void cpu_weight_raise(const char *kill_path);
  * value. The kernel lets others than root change one such value of the whole machine in 100 ms; then nothing is done. */
 void cpu_weight_of_session(pid_t pid, int nice);
 
-/* Moves a process that is about to die to some other of the processors that we may use. Where it is, it may have to wait: nobody but root can take it
+/* Moves a process that is about to die to some other of its processors. Where it is, it may have to wait: nobody but root can take it
  * from idle priority, and the kernel is in no hurry to move what is idle from a processor that others use to a free one. */
 void cpu_weight_move(pid_t pid);
 

@@ -13,7 +13,7 @@ import { Api } from "./lib/api.js";
 import { benchmark, benchmarkUser, countsOf, say } from "./lib/harness.js";
 import { compileWatch, type Departure, watchPilot } from "./pilot/watch.js";
 
-const { preemptions, nodes, cpus } = countsOf({ preemptions: 20, nodes: 2, cpus: 8 });
+const { preemptions, nodes, cpus } = countsOf({ preemptions: 40, nodes: 1, cpus: 8 });
 const patienceMs = 60_000;
 /** Of a full node: it settles, and the signal comes at any moment of what the supervisors do every 200 ms. */
 const settleMs = { least: 300, spread: 200 };
