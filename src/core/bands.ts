@@ -2,11 +2,11 @@
 
 import type { Waiting } from "./queue.js";
 
-/** Those that wait in one group, and how long each of them is expected to run. */
+/** Those that wait in one group, and how long each of them usually runs. */
 export interface WaitingGroup {
   readonly head: Waiting;
   readonly size: number;
-  readonly expectedMs: number;
+  readonly usualMs: number;
 }
 
 /** Cores, free or not, in holes that are expected to last about as long. */
@@ -72,27 +72,27 @@ const binOf = (lifeMs: number): number =>
  * order. A group's band is as wide as its share of the waiting work, so what was passed over gets more: none starves.
  */
 export class Bands {
-  private readonly ofExpected = new Map<number, Band>();
+  private readonly ofUsual = new Map<number, Band>();
 
   constructor(
     groups: readonly WaitingGroup[],
     private readonly lives: Lives,
   ) {
     const work = groups
-      .map(({ head, size, expectedMs }) => ({ expectedMs, coreMs: size * head.cores * expectedMs }))
-      .sort((left, right) => left.expectedMs - right.expectedMs);
+      .map(({ head, size, usualMs }) => ({ usualMs, coreMs: size * head.cores * usualMs }))
+      .sort((left, right) => left.usualMs - right.usualMs);
     const all = work.reduce((sum, { coreMs }) => sum + coreMs, 0);
     let from = 0;
-    for (const { expectedMs, coreMs } of work) {
+    for (const { usualMs, coreMs } of work) {
       const to = from + (all === 0 ? 1 : coreMs / all);
-      this.ofExpected.set(expectedMs, { from: this.ofExpected.get(expectedMs)?.from ?? from, to });
+      this.ofUsual.set(usualMs, { from: this.ofUsual.get(usualMs)?.from ?? from, to });
       from = to;
     }
   }
 
-  /** Whether work that is expected to run this long should have holes that are expected to last this long. */
-  suits(expectedMs: number, lifeMs: number): boolean {
-    const work = this.ofExpected.get(expectedMs);
+  /** Whether work that usually runs this long should have holes that are expected to last this long. */
+  suits(usualMs: number, lifeMs: number): boolean {
+    const work = this.ofUsual.get(usualMs);
     if (work === undefined) return false;
     const life = this.lives.bandOf(lifeMs);
     const from = Math.max(work.from, life.from);

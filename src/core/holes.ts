@@ -99,7 +99,8 @@ function holeOn(
   { nowMs, survival }: HoleContext,
 ): Hole {
   const kind = allocatedCores === 0 ? "wholeNode" : "fragment";
-  const end = planned ?? survivalEnd(survival, kind, nowMs - sinceMs, nowMs);
+  const end =
+    planned ?? survivalEnd(survival, kind, nowMs - sinceMs, survival?.haste(name) ?? 1, nowMs);
   return { node: name, kind, free, sinceMs, predictedEndAtMs: planned?.endsAtMs ?? null, end };
 }
 

@@ -35,6 +35,8 @@ export interface Prediction {
   readonly survival: Survival;
   /** Milliseconds; at most the time limit, and one of few values for each function. */
   expectedMs(waiting: Waiting): number;
+  /** The same, as often exceeded as not. */
+  usualMs(waiting: Waiting): number;
   /** No work is begun that is not expected to end this long before a planned start. */
   readonly vacateMs: number;
   /** Since when each group (waitingKey) has passed over slots in the hope of better ones; `place` keeps it. */
@@ -57,7 +59,7 @@ const mostPatienceMs = 3_600_000;
  * With a prediction, first each group takes only what it should have. While there is room for all that is where it is about as
  * likely to survive as anywhere; while there is not, it is the holes that suit its length beside the lengths of the others (Bands).
  * What nobody took is then offered to all again, so that nothing is left idle. Each group's patience ends: after starvingAfterMs and
- * its expected run time, or after ten run times of its own while others want what it passes over. Then it takes what there is in
+ * its expected run time, or after a hundred run times of its own while others want what it passes over. Then it takes what there is in
  * its turn. Work is not begun where something is planned before its expected end, unless its patience is over and no executor that
  * is large enough has a later end. O(slots + waiting groups + assignments × kinds of holes).
  */
@@ -136,7 +138,7 @@ class Round {
       const [head] = group;
       if (head === undefined) continue;
       waitingCores += group.size * head.cores;
-      groups.push({ head, size: group.size, expectedMs: prediction.expectedMs(head) });
+      groups.push({ head, size: group.size, usualMs: prediction.usualMs(head) });
     }
     const freeCores = all.reduce((sum, each) => sum + each.freeCores, 0);
     return waitingCores <= freeCores ? null : new Bands(groups, prediction.lives);
@@ -147,14 +149,15 @@ class Round {
     const { prediction } = this.policy;
     const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
     const expectedMs = this.expectedMs(waiting);
-    if (bands !== null && mood === "choosy") {
+    if (bands !== null && prediction !== undefined && mood === "choosy") {
+      const usualMs = prediction.usualMs(waiting);
       const found = this.slots.suiting(
         waiting,
         except,
-        (bucket) => !bucket.endsBefore(expectedMs) && bands.suits(expectedMs, bucket.lifeMs),
+        (bucket) => !bucket.endsBefore(expectedMs) && bands.suits(usualMs, bucket.lifeMs),
       );
       if (found !== null) {
-        prediction?.passingSinceMs.delete(waitingKey(waiting));
+        prediction.passingSinceMs.delete(waitingKey(waiting));
         return found;
       }
       if (this.patience(waiting, expectedMs) > 0) return "passes";

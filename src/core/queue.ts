@@ -2,6 +2,7 @@
 
 import { assert } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
+import { lengthBin } from "./runtime.js";
 
 /** What placement needs to know of one that waits. */
 export interface Waiting {
@@ -15,11 +16,13 @@ export interface Waiting {
   readonly submittedAtMs: number;
   /** What its run time is learned by (functionKey); left out: by nothing. */
   readonly functionKey?: string;
+  /** For how long its longest attempt ran until it was evicted: it takes longer. Left out: nothing is known. */
+  readonly ranMs?: number;
 }
 
 /** Those with the same key are of one user, need the same, and are expected to run as long. */
 export const waitingKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}`;
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${lengthBin(waiting.ranMs ?? 0)}`;
 
 /** Those of one user that need the same, oldest first. */
 class Group implements Iterable<Waiting> {

@@ -8,6 +8,10 @@ const binsPerOctave = 4;
 const maxBin = 31 * binsPerOctave;
 /** Functions remembered, the least recently run forgotten first: some 100 bytes each. */
 const maxFunctions = 5_000;
+/** What half of a function's runs take at most. */
+const usualQuantile = 0.5;
+/** What ran for so long and did not end will take so many times as long, where no known run says more. */
+const longerTimes = 2;
 /** Runs before a function's own are believed. */
 const minimumRuns = 3;
 /** Runs of any functions before they say what an unknown one may do. */
@@ -66,16 +70,24 @@ export class RuntimeModel {
   }
 
   /**
-   * Milliseconds that a run is expected to take, at most its limit. One of few values for each key, so that what waits
-   * can be grouped by it.
+   * Milliseconds that a run is expected to take, at most its limit; of one that was evicted after `ranMs`, which is longer than
+   * that. One of few values for each key and lengthBin(ranMs), so that what waits can be grouped by it.
    */
-  expectedMs(key: string, timeLimitMs: number): number {
-    const { quantile, defaultTimeLimitMs } = this.policy;
+  expectedMs(key: string, timeLimitMs: number, ranMs = 0): number {
+    return this.learnedMs(key, timeLimitMs, ranMs, this.policy.quantile);
+  }
+
+  /** What it takes as often more as less: for what is weighed over many runs, where expectedMs is to be on the safe side. */
+  usualMs(key: string, timeLimitMs: number, ranMs = 0): number {
+    return this.learnedMs(key, timeLimitMs, ranMs, usualQuantile);
+  }
+
+  private learnedMs(key: string, timeLimitMs: number, ranMs: number, quantile: number): number {
     const known = this.functions.get(key);
     if (known !== undefined && known.total >= minimumRuns)
-      return Math.min(timeLimitMs, known.quantileMs(quantile));
-    if (timeLimitMs === defaultTimeLimitMs && this.site.total >= minimumSiteRuns)
-      return Math.min(timeLimitMs, this.site.quantileMs(siteQuantile));
+      return Math.min(timeLimitMs, known.quantileMs(quantile, ranMs));
+    if (timeLimitMs === this.policy.defaultTimeLimitMs && this.site.total >= minimumSiteRuns)
+      return Math.min(timeLimitMs, this.site.quantileMs(siteQuantile, ranMs));
     return timeLimitMs;
   }
 
@@ -102,11 +114,17 @@ export class RuntimeModel {
   }
 }
 
+/** The bin of a run time: lengths in one are not told apart. */
+export const lengthBin = (wallMs: number): number =>
+  Math.min(maxBin, Math.ceil(Math.log2(Math.max(1, wallMs)) * binsPerOctave));
+
+const upperEdgeMs = (bin: number): number => Math.ceil(2 ** (bin / binsPerOctave));
+
 /** Counts of run times in bins of equal ratio. */
 class Histogram {
   total = 0;
   /** Answers since the last change: placement asks in every round. */
-  private readonly quantiles = new Map<number, number>();
+  private readonly quantiles = new Map<string, number>();
 
   constructor(private readonly counts: Map<number, number>) {
     for (const count of counts.values()) this.total += count;
@@ -114,30 +132,34 @@ class Histogram {
 
   add(wallMs: number, maxTotal: number): void {
     this.quantiles.clear();
-    const bin = Math.min(maxBin, Math.ceil(Math.log2(Math.max(1, wallMs)) * binsPerOctave));
+    const bin = lengthBin(wallMs);
     this.counts.set(bin, (this.counts.get(bin) ?? 0) + 1);
     this.total += 1;
     if (this.total > maxTotal) this.halve();
   }
 
-  /** The upper edge of the bin in which the quantile lies. */
-  quantileMs(quantile: number): number {
-    let answer = this.quantiles.get(quantile);
+  /** The upper edge of the bin in which the quantile lies of those that took about `ranMs` or longer. */
+  quantileMs(quantile: number, ranMs: number): number {
+    const least = lengthBin(ranMs);
+    const key = `${quantile}/${least}`;
+    let answer = this.quantiles.get(key);
     if (answer === undefined) {
-      answer = this.computeMs(quantile);
-      this.quantiles.set(quantile, answer);
+      answer = this.computeMs(quantile, least);
+      this.quantiles.set(key, answer);
     }
     return answer;
   }
 
-  private computeMs(quantile: number): number {
-    const bins = [...this.counts].sort(([left], [right]) => left - right);
-    let left = quantile * this.total;
+  private computeMs(quantile: number, least: number): number {
+    const bins = [...this.counts]
+      .filter(([bin]) => bin >= least)
+      .sort(([left], [right]) => left - right);
+    let left = quantile * bins.reduce((sum, [, count]) => sum + count, 0);
     for (const [bin, count] of bins) {
       left -= count;
-      if (left <= 0) return Math.ceil(2 ** (bin / binsPerOctave));
+      if (left <= 0) return upperEdgeMs(bin);
     }
-    return Math.ceil(2 ** ((bins.at(-1)?.[0] ?? maxBin) / binsPerOctave));
+    return longerTimes * upperEdgeMs(least);
   }
 
   private halve(): void {

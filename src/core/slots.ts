@@ -23,6 +23,8 @@ export interface Slot {
   /** What its hole is; left out: a whole node, just opened. */
   readonly kind?: HoleKind;
   readonly openedAtMs?: number;
+  /** How many times as fast as usual holes close on its node; left out: as usual. */
+  readonly haste?: number;
 }
 
 export interface OpenSlot {
@@ -78,7 +80,8 @@ export class Bucket {
     private readonly survival: Survival | undefined,
   ) {
     const halfMs =
-      survival?.quantileAheadMs(outlook.kind, outlook.ageMs, 0.5) ?? Number.POSITIVE_INFINITY;
+      survival?.quantileAheadMs(outlook.kind, outlook.ageMs, 0.5, outlook.haste) ??
+      Number.POSITIVE_INFINITY;
     this.lifeMs = Math.min(halfMs, outlook.plannedInMs ?? Number.POSITIVE_INFINITY);
   }
 

@@ -1,10 +1,19 @@
-// For how long holes last, learned from the site's own: a hazard per kind of hole and bin of its age.
+// For how long holes last, learned from the site's own: a hazard per kind of hole and bin of its age, and how each node differs.
 
+import type { NodeName } from "../model/ids.js";
 import type { HoleKind, LearnedLife } from "../model/prediction.js";
+import { NodeHaste } from "./node-haste.js";
 
-/** Bins of a hole's age: up to 100 ms, then a quarter of an octave each; the last is open and begins at about two weeks. */
-const binCount = 96;
-const binsPerOctave = 4;
+/**
+ * Bins of a hole's age: up to 100 ms, then a sixteenth of an octave each; the last is open and begins at about two weeks. Jobs have
+ * round limits: where many holes close at nearly the same age, as after 90 minutes, it is seen to 4 %.
+ */
+const binsPerOctave = 16;
+const binCount = 24 * binsPerOctave + 1;
+/** A bin in which little was seen is taken to be as its quarter of an octave is. */
+const binsPerGroup = 4;
+/** What the group weighs in each of its bins, in closings. */
+const groupClosings = 1;
 const firstEdgeMs = 100;
 const edgesMs: readonly number[] = Array.from({ length: binCount }, (_, bin) =>
   bin === 0 ? 0 : firstEdgeMs * 2 ** ((bin - 1) / binsPerOctave),
@@ -14,7 +23,7 @@ const rememberedHoles = 4_000;
 /** Before anything was learned: half of the holes last 90 s, and the older one is the longer it lasts (Lomax). */
 const priorShape = 0.5;
 const priorScaleMs = 30_000;
-/** What the prior weighs in each bin, in closings: little, since sites differ. */
+/** What the prior weighs in each group, in closings: little, since sites differ. */
 const priorClosings = 0.25;
 const kinds: readonly HoleKind[] = ["wholeNode", "fragment"];
 /** Ages that a report shows. */
@@ -22,10 +31,12 @@ const reportedAgesMs = [0, 10_000, 60_000, 600_000, 3_600_000];
 
 /** What placement and prediction ask. */
 export interface Survival {
-  /** The probability that a hole of this kind and age is there `aheadMs` later. */
-  survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number): number;
+  /** The probability that a hole of this kind and age is there `aheadMs` later; `haste` as of its node, 1 for any. */
+  survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number, haste?: number): number;
   /** The longest time ahead that a hole of this kind and age is there with this probability (0 < it <= 1). */
-  quantileAheadMs(kind: HoleKind, ageMs: number, probability: number): number;
+  quantileAheadMs(kind: HoleKind, ageMs: number, probability: number, haste?: number): number;
+  /** How many times as fast as usual holes close on this node. */
+  haste(node: NodeName): number;
 }
 
 /** A hole that was watched from `fromAgeMs` to `toAgeMs` of its age; not `closed`: it was lost sight of (censored). */
@@ -34,6 +45,8 @@ export interface WatchedHole {
   readonly fromAgeMs: number;
   readonly toAgeMs: number;
   readonly closed: boolean;
+  /** Left out: it says nothing of its node. */
+  readonly node?: NodeName;
 }
 
 interface Learned {
@@ -48,31 +61,41 @@ export class SurvivalModel implements Survival {
     wholeNode: empty(),
     fragment: empty(),
   };
+  private nodes = new NodeHaste();
 
   /** Learns from one hole; old ones count less with each. */
-  record({ kind, fromAgeMs, toAgeMs, closed }: WatchedHole): void {
+  record({ kind, fromAgeMs, toAgeMs, closed, node }: WatchedHole): void {
     const learned = this.byKind[kind];
     const keep = 1 - 1 / rememberedHoles;
     const from = Math.max(0, fromAgeMs);
+    const to = Math.max(from, toAgeMs);
+    const haste = node === undefined ? 1 : this.haste(node);
+    if (node !== undefined)
+      this.nodes.record(node, closed ? 1 : 0, this.upTo(kind, to) - this.upTo(kind, from));
     for (let bin = 0; bin < binCount; bin++) {
       const upperMs = edgesMs[bin + 1] ?? Number.POSITIVE_INFINITY;
-      const overlapMs = Math.min(toAgeMs, upperMs) - Math.max(from, edgesMs[bin]!);
+      const overlapMs = Math.min(to, upperMs) - Math.max(from, edgesMs[bin]!);
       learned.closings[bin]! *= keep;
-      learned.exposureMs[bin] = learned.exposureMs[bin]! * keep + Math.max(0, overlapMs);
+      // Time on a node where holes close twice as fast counts twice: the hazard is that of a usual node.
+      learned.exposureMs[bin] = learned.exposureMs[bin]! * keep + haste * Math.max(0, overlapMs);
     }
-    if (closed) learned.closings[binOf(Math.max(0, toAgeMs))]! += 1;
+    if (closed) learned.closings[binOf(to)]! += 1;
     learned.hazards = null;
   }
 
-  survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number): number {
-    if (aheadMs <= 0) return 1;
-    const age = Math.max(0, ageMs);
-    return Math.exp(this.upTo(kind, age) - this.upTo(kind, age + aheadMs));
+  haste(node: NodeName): number {
+    return this.nodes.of(node);
   }
 
-  quantileAheadMs(kind: HoleKind, ageMs: number, probability: number): number {
+  survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number, haste = 1): number {
+    if (aheadMs <= 0) return 1;
     const age = Math.max(0, ageMs);
-    const target = this.upTo(kind, age) - Math.log(probability);
+    return Math.exp(haste * (this.upTo(kind, age) - this.upTo(kind, age + aheadMs)));
+  }
+
+  quantileAheadMs(kind: HoleKind, ageMs: number, probability: number, haste = 1): number {
+    const age = Math.max(0, ageMs);
+    const target = this.upTo(kind, age) - Math.log(probability) / haste;
     const { perMs, upToEdge } = this.hazardsOf(kind);
     let bin = binOf(age);
     while (bin + 1 < binCount && upToEdge[bin + 1]! <= target) bin++;
@@ -93,7 +116,7 @@ export class SurvivalModel implements Survival {
     });
   }
 
-  /** Plain JSON of about 5 kB. */
+  /** Plain JSON of about 30 kB, and some 50 bytes for each node. */
   toJson(): string {
     const plain = ({ closings, exposureMs }: Learned) => ({
       closings: [...closings],
@@ -102,6 +125,7 @@ export class SurvivalModel implements Survival {
     return JSON.stringify({
       wholeNode: plain(this.byKind.wholeNode),
       fragment: plain(this.byKind.fragment),
+      nodes: this.nodes.plain(),
     });
   }
 
@@ -109,11 +133,14 @@ export class SurvivalModel implements Survival {
   static fromJson(json: string): SurvivalModel | null {
     const model = new SurvivalModel();
     try {
-      const plain = JSON.parse(json) as Record<HoleKind, Record<string, unknown>>;
+      const plain = JSON.parse(json) as Record<HoleKind, Record<string, unknown>> & {
+        nodes: unknown;
+      };
       for (const kind of kinds) {
         model.byKind[kind].closings.set(amounts(plain[kind].closings));
         model.byKind[kind].exposureMs.set(amounts(plain[kind].exposureMs));
       }
+      model.nodes = NodeHaste.of(plain.nodes);
     } catch {
       return null;
     }
@@ -153,14 +180,25 @@ function binOf(ageMs: number): number {
 
 function hazardsOf({ closings, exposureMs }: Learned): NonNullable<Learned["hazards"]> {
   const perMs = new Float64Array(binCount);
-  const upToEdge = new Float64Array(binCount);
-  for (let bin = 0; bin < binCount; bin++) {
-    const middleMs = (edgesMs[bin]! + (edgesMs[bin + 1] ?? edgesMs[bin]! * 2)) / 2;
+  for (let first = 0; first < binCount; ) {
+    // The first bin, up to 100 ms, is a group of its own.
+    const next = first === 0 ? 1 : first + binsPerGroup;
+    let closed = priorClosings;
+    let exposedMs = 0;
+    for (let bin = first; bin < next; bin++) {
+      closed += closings[bin]!;
+      exposedMs += exposureMs[bin]!;
+    }
+    const middleMs = (edgesMs[first]! + (edgesMs[next] ?? edgesMs[first]! * 2)) / 2;
     const prior = priorShape / (middleMs + priorScaleMs);
-    perMs[bin] = (closings[bin]! + priorClosings) / (exposureMs[bin]! + priorClosings / prior);
-    if (bin === 0) continue;
-    upToEdge[bin] = upToEdge[bin - 1]! + (edgesMs[bin]! - edgesMs[bin - 1]!) * perMs[bin - 1]!;
+    const group = closed / (exposedMs + priorClosings / prior);
+    for (let bin = first; bin < next; bin++)
+      perMs[bin] = (closings[bin]! + groupClosings) / (exposureMs[bin]! + groupClosings / group);
+    first = next;
   }
+  const upToEdge = new Float64Array(binCount);
+  for (let bin = 1; bin < binCount; bin++)
+    upToEdge[bin] = upToEdge[bin - 1]! + (edgesMs[bin]! - edgesMs[bin - 1]!) * perMs[bin - 1]!;
   return { perMs, upToEdge };
 }
 

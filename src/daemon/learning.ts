@@ -34,6 +34,9 @@ export interface LearningPolicy {
   readonly vacateMs: number;
 }
 
+/** What a run time is expected by. */
+type KnownWork = Pick<Waiting, "functionKey" | "timeLimitMs" | "ranMs">;
+
 export class Learning implements Prediction {
   survival = new SurvivalModel();
   readonly passingSinceMs = new Map<string, number>();
@@ -84,8 +87,12 @@ export class Learning implements Prediction {
         this.log.warn({ cause: messageOf(result.reason) }, "what was learned was not saved");
   }
 
-  expectedMs({ functionKey, timeLimitMs }: Pick<Waiting, "functionKey" | "timeLimitMs">): number {
-    return this.runtimes.expectedMs(functionKey ?? "", timeLimitMs);
+  expectedMs({ functionKey, timeLimitMs, ranMs }: KnownWork): number {
+    return this.runtimes.expectedMs(functionKey ?? "", timeLimitMs, ranMs);
+  }
+
+  usualMs({ functionKey, timeLimitMs, ranMs }: KnownWork): number {
+    return this.runtimes.usualMs(functionKey ?? "", timeLimitMs, ranMs);
   }
 
   /** A run that came to its own end. */
@@ -130,7 +137,8 @@ export class Learning implements Prediction {
     const aheadMs = horizonsMs[this.forecastsMade++ % horizonsMs.length]!;
     const plannedInMs = predictedEndAtMs === null ? null : predictedEndAtMs - atMs;
     const ageMs = atMs - (this.openedAtMs(node) ?? atMs);
-    const outlook = { kind, ageMs, plannedInMs, plannedConfidence: end.confidence };
+    const haste = this.survival.haste(node);
+    const outlook = { kind, ageMs, haste, plannedInMs, plannedConfidence: end.confidence };
     const isByPlan = plannedInMs !== null && plannedInMs < aheadMs;
     this.forecasts.set(node, {
       source: isByPlan ? end.source : "survival",

@@ -25,6 +25,8 @@ export interface Live {
   cancelRequested: boolean;
   /** Attempts lost in a row, each with its executor. */
   lostAttempts: number;
+  /** For how long its longest attempt ran until it was evicted, as far as this daemon saw: it takes longer. */
+  ranMs: number;
 }
 
 /** Emits `changed` with an invocation after each change of its state. */
@@ -61,6 +63,7 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
       executor,
       cancelRequested: false,
       lostAttempts: 0,
+      ranMs: 0,
     };
     this.byId.set(invocation.id, live);
     if (invocation.state === "PENDING") this.enqueue(live);
@@ -115,9 +118,9 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
 
   private enqueue(live: Live): void {
     const { id, owner, cores, memoryMb, gpus, timeLimitMs, submittedAtMs } = live.invocation;
-    const { functionKey } = live;
-    const { user } = owner;
-    this.queue.add({ id, user, cores, memoryMb, gpus, timeLimitMs, submittedAtMs, functionKey });
+    const { functionKey, ranMs } = live;
+    const need = { user: owner.user, cores, memoryMb, gpus, timeLimitMs };
+    this.queue.add({ id, ...need, submittedAtMs, functionKey, ranMs });
   }
 
   private hold(live: Live, sign: 1 | -1): void {

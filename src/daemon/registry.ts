@@ -35,7 +35,10 @@ export interface Preemption {
 }
 
 /** The hole that an executor fills. */
-export type HoleOutlook = Pick<Slot, "kind" | "openedAtMs" | "endsAtMs" | "endConfidence">;
+export type HoleOutlook = Pick<
+  Slot,
+  "kind" | "openedAtMs" | "haste" | "endsAtMs" | "endConfidence"
+>;
 
 const unknownHole: HoleOutlook = { endsAtMs: null };
 

@@ -94,6 +94,9 @@ export class Settler {
 
   private apply(live: Live, facts: EndFacts, next: InvocationState, reason: string | null): void {
     live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
+    // What saved its state goes on from there: how long the rest takes nobody knows.
+    if (facts.end === "EVICTED" && live.submission.checkpoint !== true)
+      live.ranMs = Math.max(live.ranMs, facts.wallMs);
     if (next === "PENDING") {
       this.live.requeue(live, reason);
       return;

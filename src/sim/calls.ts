@@ -4,11 +4,10 @@ import FlatQueue from "flatqueue";
 import { type PlacementPolicy, place, type Slot } from "../core/placement.js";
 import { WaitingQueue } from "../core/queue.js";
 import { type ExecutorId, executorId, type InvocationId, invocationId } from "../model/ids.js";
-import type { HoleKind } from "../model/prediction.js";
 import type { CallFigures } from "./call-figures.js";
 import type { Call, CallSource } from "./demand.js";
 import type { Learner } from "./learner.js";
-import type { Evicted, Workload, WorkSink } from "./workload.js";
+import type { Evicted, KnownHole, Workload, WorkSink } from "./workload.js";
 
 /** How many wait at least when demand saturates: as many as the nodes have cores, within bounds that a site's queue would have. */
 const leastBacklog = 200;
@@ -23,6 +22,8 @@ interface Live {
   attempts: number;
   /** What was saved of it before an eviction. */
   keptMs: number;
+  /** For how long its longest attempt ran. */
+  ranMs: number;
 }
 
 interface Running {
@@ -60,8 +61,7 @@ export interface CallSettings {
   readonly placement: PlacementPolicy;
   /** When the node's hole is expected to end, or null. */
   readonly endsAtMs: (node: number) => number | null;
-  /** What is known of the node's hole. */
-  readonly hole: (node: number) => { kind: HoleKind; openedAtMs: number | null };
+  readonly hole: (node: number) => KnownHole;
   /** null: nothing is learned; then placement is shown the nodes with an empty slot only, which is all that it uses. */
   readonly learner: Learner | null;
 }
@@ -176,17 +176,19 @@ export class Calls implements Workload {
       submittedAtMs,
       attempts: 0,
       keptMs: 0,
+      ranMs: 0,
     };
     this.live.set(live.id, live);
     this.figures.submitted(call);
     this.enqueue(live);
   }
 
-  private enqueue({ id, call, submittedAtMs }: Live): void {
+  private enqueue({ id, call, submittedAtMs, ranMs }: Live): void {
     const { user, timeLimitMs } = call;
     const { memoryMb } = this.settings;
     const functionKey = keyOf(call);
-    this.queue.add({ id, user, cores: 1, memoryMb, timeLimitMs, submittedAtMs, functionKey });
+    const need = { user, cores: 1, memoryMb, timeLimitMs };
+    this.queue.add({ id, ...need, submittedAtMs, functionKey, ranMs });
   }
 
   private start(live: Live, node: number, nowMs: number): void {
@@ -223,15 +225,17 @@ export class Calls implements Workload {
   private evict(running: Running, nowMs: number): number {
     this.leave(running);
     this.figures.evicted(running.live.call);
-    this.enqueue(running.live);
-    const workedMs = Math.max(0, nowMs - running.beganAtMs);
+    const { beganAtMs, live, node } = running;
+    const workedMs = Math.max(0, nowMs - beganAtMs);
     const { checkpointMs } = this.settings;
     const savedMs = checkpointMs === null ? 0 : workedMs - (workedMs % checkpointMs);
     if (savedMs > 0) {
-      const { beganAtMs, live, node } = running;
       live.keptMs += savedMs;
       this.sink.finished(node, 1, beganAtMs, beganAtMs + savedMs, 0);
     }
+    // What goes on from where it was: how long the rest takes nobody knows.
+    if (checkpointMs === null) live.ranMs = Math.max(live.ranMs, workedMs);
+    this.enqueue(live);
     return workedMs - savedMs;
   }
 
@@ -259,7 +263,7 @@ export class Calls implements Workload {
 
   private slotOf(node: number): Slot {
     const { executor, idle, running } = this.nodes[node]!;
-    const { kind, openedAtMs } = this.settings.hole(node);
+    const { kind, openedAtMs, haste } = this.settings.hole(node);
     const free = this.open.has(node) ? idle.length : 0;
     const { memoryMb } = this.settings;
     const budgetCores = idle.length + running.size;
@@ -271,6 +275,7 @@ export class Calls implements Workload {
       freeMemoryMb: free * memoryMb,
       endsAtMs: this.settings.endsAtMs(node),
       kind,
+      haste,
       ...(openedAtMs === null ? {} : { openedAtMs }),
     };
   }

@@ -6,7 +6,6 @@ import { makePlan } from "../core/plan.js";
 import { assert } from "../model/errors.js";
 import { jobId } from "../model/ids.js";
 import type { PlanStep } from "../model/plan.js";
-import type { HoleKind } from "../model/prediction.js";
 import type { Costs } from "./costs.js";
 import type { Figures } from "./figures.js";
 import type { Learner } from "./learner.js";
@@ -27,7 +26,7 @@ import {
 import type { Policy } from "./policies.js";
 import type { Random } from "./random.js";
 import type { Trace } from "./trace.js";
-import type { Workload } from "./workload.js";
+import type { KnownHole, Workload } from "./workload.js";
 
 export interface EngineInput {
   readonly trace: Trace;
@@ -80,11 +79,12 @@ export class Engine {
   }
 
   /** The node's hole as the learner saw it. */
-  holeOf(node: number): { kind: HoleKind; openedAtMs: number | null } {
+  holeOf(node: number): KnownHole {
     const { trace, allocatedCores } = this.nodes[node]!;
     return {
       kind: allocatedCores === 0 ? "wholeNode" : "fragment",
       openedAtMs: this.input.learner?.openedAtMs(trace.name) ?? null,
+      haste: this.input.learner?.survival.haste(trace.name) ?? 1,
     };
   }
 

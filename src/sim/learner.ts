@@ -23,8 +23,12 @@ export class Learner implements Prediction {
 
   constructor(readonly vacateMs: number) {}
 
-  expectedMs({ functionKey, timeLimitMs }: Waiting): number {
-    return this.runtimes.expectedMs(functionKey ?? "", timeLimitMs);
+  expectedMs({ functionKey, timeLimitMs, ranMs }: Waiting): number {
+    return this.runtimes.expectedMs(functionKey ?? "", timeLimitMs, ranMs);
+  }
+
+  usualMs({ functionKey, timeLimitMs, ranMs }: Waiting): number {
+    return this.runtimes.usualMs(functionKey ?? "", timeLimitMs, ranMs);
   }
 
   functionRan(functionKey: string, wallMs: number): void {

@@ -1,5 +1,14 @@
 // What the engine asks of the work in the holes, whether it is followed call by call or reckoned.
 
+import type { HoleKind } from "../model/prediction.js";
+
+/** What is known of a node's hole. */
+export interface KnownHole {
+  readonly kind: HoleKind;
+  readonly openedAtMs: number | null;
+  readonly haste: number;
+}
+
 /** What an eviction cost the work on a node. */
 export interface Evicted {
   readonly attempts: number;

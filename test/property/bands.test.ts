@@ -5,17 +5,17 @@ import fc from "fast-check";
 import { Bands, Lives, type WaitingGroup } from "../../src/core/bands.js";
 import { invocationId } from "../../src/model/ids.js";
 
-const group = (expectedMs: number, size: number): WaitingGroup => ({
+const group = (usualMs: number, size: number): WaitingGroup => ({
   head: {
     id: invocationId(1),
     user: "ann",
     cores: 1,
     memoryMb: 1,
-    timeLimitMs: expectedMs,
+    timeLimitMs: usualMs,
     submittedAtMs: 0,
   },
   size,
-  expectedMs,
+  usualMs,
 });
 
 function livesOf(slots: readonly { lifeMs: number; cores: number }[]): Lives {
@@ -27,7 +27,7 @@ function livesOf(slots: readonly { lifeMs: number; cores: number }[]): Lives {
 
 const anyWork = fc.array(
   fc.record({
-    expectedMs: fc.integer({ min: 1, max: 1e7 }),
+    usualMs: fc.integer({ min: 1, max: 1e7 }),
     size: fc.integer({ min: 1, max: 99 }),
   }),
   { minLength: 1, maxLength: 12 },
@@ -45,13 +45,13 @@ describe("bands", () => {
     fc.assert(
       fc.property(anyWork, anyLives, (work, slots) => {
         const bands = new Bands(
-          work.map(({ expectedMs, size }) => group(expectedMs, size)),
+          work.map(({ usualMs, size }) => group(usualMs, size)),
           livesOf(slots),
         );
         for (const { lifeMs } of slots)
-          expect(work.some(({ expectedMs }) => bands.suits(expectedMs, lifeMs))).toBe(true);
-        for (const { expectedMs } of work)
-          expect(slots.some(({ lifeMs }) => bands.suits(expectedMs, lifeMs))).toBe(true);
+          expect(work.some(({ usualMs }) => bands.suits(usualMs, lifeMs))).toBe(true);
+        for (const { usualMs } of work)
+          expect(slots.some(({ lifeMs }) => bands.suits(usualMs, lifeMs))).toBe(true);
       }),
       { numRuns: 1_000 },
     );
@@ -61,13 +61,13 @@ describe("bands", () => {
     fc.assert(
       fc.property(anyWork, anyLives, (work, slots) => {
         const bands = new Bands(
-          work.map(({ expectedMs, size }) => group(expectedMs, size)),
+          work.map(({ usualMs, size }) => group(usualMs, size)),
           livesOf(slots),
         );
         const lives = slots.map(({ lifeMs }) => lifeMs).sort((a, b) => (a === b ? 0 : a - b));
-        const lengths = work.map(({ expectedMs }) => expectedMs).sort((a, b) => a - b);
-        const first = (expectedMs: number) =>
-          lives.findIndex((lifeMs) => bands.suits(expectedMs, lifeMs));
+        const lengths = work.map(({ usualMs }) => usualMs).sort((a, b) => a - b);
+        const first = (usualMs: number) =>
+          lives.findIndex((lifeMs) => bands.suits(usualMs, lifeMs));
         const firsts = lengths.map(first);
         expect(firsts).toEqual([...firsts].sort((a, b) => a - b));
       }),

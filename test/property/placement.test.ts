@@ -133,6 +133,7 @@ describe("place with a prediction", () => {
     prediction: {
       survival,
       expectedMs: (each) => each.timeLimitMs,
+      usualMs: (each) => each.timeLimitMs,
       vacateMs: 200,
       passingSinceMs: new Map(),
       lives: new Lives(),
@@ -157,6 +158,32 @@ describe("place with a prediction", () => {
       [2, "young"],
     ]);
     expect(placed([short(1), long(2)], slots).sort()).toEqual([
+      [1, "young"],
+      [2, "old"],
+    ]);
+  });
+
+  test("of two holes of one age, long work goes where the node's holes last longer", () => {
+    const slots = [young("hasty", { haste: 4 }), young("steady", { haste: 0.25 })];
+    expect(placed([long(1), short(2)], slots).sort()).toEqual([
+      [1, "steady"],
+      [2, "hasty"],
+    ]);
+    expect(placed([short(1), long(2)], [...slots].reverse()).sort()).toEqual([
+      [1, "hasty"],
+      [2, "steady"],
+    ]);
+  });
+
+  test("of two of a function, the one that was evicted late has the hole that lasts", () => {
+    const by = predicting({
+      expectedMs: ({ ranMs = 0 }) => (ranMs > 0 ? 60_000 : 100),
+      usualMs: ({ ranMs = 0 }) => (ranMs > 0 ? 60_000 : 100),
+    });
+    const slots = [young("young"), old("old")];
+    const fresh = waiting(1, { timeLimitMs: 60_000 });
+    const evicted = waiting(2, { timeLimitMs: 60_000, ranMs: 30_000 });
+    expect(placed([fresh, evicted], slots, by).sort()).toEqual([
       [1, "young"],
       [2, "old"],
     ]);

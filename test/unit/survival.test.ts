@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { NodeHaste } from "../../src/core/node-haste.js";
 import { SurvivalModel } from "../../src/core/survival.js";
+import type { NodeName } from "../../src/model/ids.js";
 
 /** A seeded stream of numbers in (0, 1). */
 function stream(seed: number): () => number {
@@ -65,11 +67,53 @@ describe("the survival model", () => {
     expect(model.survivalProbability(kind, 0, 60_000)).toBeGreaterThan(0.9);
   });
 
+  test("an age at which holes close is known to a twentieth, as where jobs have a round limit", () => {
+    const model = new SurvivalModel();
+    const next = stream(3);
+    for (let index = 0; index < 100; index++)
+      model.record(closedAfter(5_400_000 + Math.round(next() * 30_000)));
+    expect(model.survivalProbability(kind, 4_500_000, 600_000)).toBeGreaterThan(0.9);
+    expect(model.survivalProbability(kind, 5_000_000, 600_000)).toBeLessThan(0.3);
+  });
+
+  test("a node whose holes close sooner than elsewhere is known by it, and as usual to the others", () => {
+    const model = new SurvivalModel();
+    const next = stream(5);
+    const lifeMs = (meanMs: number) => -Math.log(next()) * meanMs;
+    const names = { hasty: 20_000, usual: 60_000, other: 60_000, steady: 180_000 };
+    for (let round = 0; round < 100; round++)
+      for (const [node, meanMs] of Object.entries(names))
+        model.record({ ...closedAfter(lifeMs(meanMs)), node: node as NodeName });
+    const hastes = Object.keys(names).map((node) => model.haste(node as NodeName));
+    expect(hastes[0]).toBeGreaterThan(1.5 * hastes[1]!);
+    expect(hastes[3]).toBeLessThan(0.67 * hastes[1]!);
+    expect(hastes[2]! / hastes[1]!).toBeCloseTo(1, 0);
+    expect(model.haste("never seen" as NodeName)).toBe(1);
+    const chance = (haste: number) => model.survivalProbability(kind, 0, 30_000, haste);
+    expect(chance(hastes[0]!)).toBeLessThan(chance(1));
+    expect(chance(hastes[3]!)).toBeGreaterThan(chance(1));
+    // One short hole is no proof.
+    const young = new SurvivalModel();
+    young.record({ ...closedAfter(100), node: "one" as NodeName });
+    expect(young.haste("one" as NodeName)).toBeLessThan(1.2);
+  });
+
+  test("nodes are forgotten, those that were not seen for longest first", () => {
+    const hastes = new NodeHaste();
+    for (let index = 0; index < 20_000; index++) hastes.record(`n${index}` as NodeName, 0, 9);
+    hastes.record("n0" as NodeName, 0, 9);
+    hastes.record("new" as NodeName, 0, 9);
+    expect(hastes.of("n0" as NodeName)).toBeLessThan(1);
+    expect(hastes.of("n1" as NodeName)).toBe(1);
+    expect(hastes.of("n2" as NodeName)).toBeLessThan(1);
+  });
+
   const anyHole = fc.record({
     kind: fc.constantFrom("wholeNode" as const, "fragment" as const),
     fromAgeMs: fc.integer({ min: 0, max: 1_000 }),
     toAgeMs: fc.integer({ min: 1_000, max: 2 ** 31 }),
     closed: fc.boolean(),
+    node: fc.option(fc.constantFrom("n1" as NodeName, "n2" as NodeName), { nil: undefined }),
   });
 
   test("is a distribution whatever it learned: falls with time ahead, quantiles invert it, it comes back from JSON", () => {
@@ -81,21 +125,27 @@ describe("the survival model", () => {
         fc.double({ min: 0.01, max: 1, noNaN: true }),
         (holes, ageMs, aheadMs, probability) => {
           const model = new SurvivalModel();
-          for (const hole of holes) model.record(hole);
-          const near = model.survivalProbability(kind, ageMs, aheadMs);
-          const far = model.survivalProbability(kind, ageMs, aheadMs * 2);
+          for (const { node, ...hole } of holes)
+            model.record(node === undefined ? hole : { ...hole, node });
+          const haste = model.haste("n1" as NodeName);
+          const near = model.survivalProbability(kind, ageMs, aheadMs, haste);
+          const far = model.survivalProbability(kind, ageMs, aheadMs * 2, haste);
           expect(near).toBeLessThanOrEqual(1);
           expect(far).toBeGreaterThanOrEqual(0);
           expect(far).toBeLessThanOrEqual(near);
           // Memoryless between: P(2a) = P(a) at age × P(a) at age + a.
           expect(far).toBeCloseTo(
-            near * model.survivalProbability(kind, ageMs + aheadMs, aheadMs),
+            near * model.survivalProbability(kind, ageMs + aheadMs, aheadMs, haste),
             6,
           );
-          const quantileMs = model.quantileAheadMs(kind, ageMs, probability);
-          expect(model.survivalProbability(kind, ageMs, quantileMs)).toBeCloseTo(probability, 4);
+          const quantileMs = model.quantileAheadMs(kind, ageMs, probability, haste);
+          expect(model.survivalProbability(kind, ageMs, quantileMs, haste)).toBeCloseTo(
+            probability,
+            4,
+          );
           const back = SurvivalModel.fromJson(model.toJson())!;
-          expect(back.survivalProbability(kind, ageMs, aheadMs)).toBe(near);
+          expect(back.haste("n1" as NodeName)).toBe(haste);
+          expect(back.survivalProbability(kind, ageMs, aheadMs, haste)).toBe(near);
         },
       ),
       { numRuns: 500 },
@@ -103,7 +153,7 @@ describe("the survival model", () => {
   });
 
   test("its JSON is small, and foreign JSON is refused", () => {
-    expect(exponential(60_000, 9_000).toJson().length).toBeLessThan(9_000);
+    expect(exponential(60_000, 9_000).toJson().length).toBeLessThan(40_000);
     for (const foreign of ["", "null", "{}", '{"wholeNode":{"closings":[1]}}', "[]"])
       expect(SurvivalModel.fromJson(foreign)).toBeNull();
     const broken = exponential(1_000, 5).toJson().replace(/\d+/, "-1");

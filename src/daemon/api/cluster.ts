@@ -191,6 +191,7 @@ function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readon
       expectedMs: learning.expectedMs({
         functionKey: live.get(invocation.id)?.functionKey ?? "",
         timeLimitMs: invocation.timeLimitMs,
+        ranMs: live.get(invocation.id)?.ranMs ?? 0,
       }),
       pendingAhead: live.queue.countBefore(invocation.id),
       stale: capacity.stale,
