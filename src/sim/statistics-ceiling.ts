@@ -123,7 +123,7 @@ function functionsOf(calls: readonly TracedCall[], stepMs: number): FunctionWork
 
 /** From the oldest age back: what each is worth, and which function should begin there. */
 function bestValue(model: Model, prices: readonly number[]): Value {
-  // Worth of an age, given that the hole lives; beyond the last age there is nothing.
+  // What is still to be earned from an age on, by a hole that was born; beyond the last age there is nothing.
   const worth = new Float64Array(steps + 2);
   const choice = new Int32Array(steps);
   for (let step = steps - 1; step >= 0; step--) {
@@ -148,18 +148,17 @@ function worthOf(
 ): number {
   const { durationsMs, briefs, briefMs } = functions[index]!;
   const count = durationsMs.length;
-  const here = alive[step]!;
   if (briefs === count)
-    return (price * meanOf(alive, step) * stepMs + worth[step + 1]! * alive[step + 1]!) / here;
+    return price * meanOf(alive, step) * stepMs + worth[step + 1]!;
   let sum = 0;
   for (let call = 0; call < count; call++) {
     const durationMs = durationsMs[call]!;
     if (durationMs < stepMs) continue;
     const { after, part } = endOf(functions[index]!, step, durationMs, stepMs);
     const later = (1 - part) * worth[after]! + part * worth[after + 1]!;
-    sum += chances[index]![step * count + call]! * (price * durationMs + later);
+    sum += chances[index]![step * count + call]! * price * durationMs + later;
   }
-  return (sum / here + price * briefMs) / (count - briefs);
+  return (sum + price * briefMs * alive[step]!) / (count - briefs);
 }
 
 /** The step in which a call ends, and which part of that step has gone by then. */
