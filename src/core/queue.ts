@@ -2,7 +2,7 @@
 
 import { assert } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
-import { lengthBin } from "./runtime.js";
+import { reachedBin } from "./runtime.js";
 
 /** What placement needs to know of one that waits. */
 export interface Waiting {
@@ -22,7 +22,7 @@ export interface Waiting {
 
 /** Those with the same key are of one user, need the same, and are expected to run as long. */
 export const waitingKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${lengthBin(waiting.ranMs ?? 0)}`;
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}`;
 
 /** Those of one user that need the same, oldest first. */
 class Group implements Iterable<Waiting> {

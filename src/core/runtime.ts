@@ -10,7 +10,7 @@ const maxBin = 31 * binsPerOctave;
 const maxFunctions = 5_000;
 /** What half of a function's runs take at most. */
 const usualQuantile = 0.5;
-/** What ran for so long and did not end will take so many times as long, where no known run says more. */
+/** What reached an octave that no known run did is expected to end with it. */
 const longerTimes = 2;
 /** Runs before a function's own are believed. */
 const minimumRuns = 3;
@@ -71,7 +71,7 @@ export class RuntimeModel {
 
   /**
    * Milliseconds that a run is expected to take, at most its limit; of one that was evicted after `ranMs`, which is longer than
-   * that. One of few values for each key and lengthBin(ranMs), so that what waits can be grouped by it.
+   * that. One of few values for each key and reachedBin(ranMs), so that what waits can be grouped by it.
    */
   expectedMs(key: string, timeLimitMs: number, ranMs = 0): number {
     return this.learnedMs(key, timeLimitMs, ranMs, this.policy.quantile);
@@ -114,8 +114,11 @@ export class RuntimeModel {
   }
 }
 
-/** The bin of a run time: lengths in one are not told apart. */
-export const lengthBin = (wallMs: number): number =>
+/** The octave that an evicted run had reached, as its first bin: what reached the same is expected to take as long. */
+export const reachedBin = (ranMs: number): number =>
+  ranMs < 1 ? 0 : Math.min(maxBin, Math.floor(Math.log2(ranMs)) * binsPerOctave);
+
+const lengthBin = (wallMs: number): number =>
   Math.min(maxBin, Math.ceil(Math.log2(Math.max(1, wallMs)) * binsPerOctave));
 
 const upperEdgeMs = (bin: number): number => Math.ceil(2 ** (bin / binsPerOctave));
@@ -123,8 +126,8 @@ const upperEdgeMs = (bin: number): number => Math.ceil(2 ** (bin / binsPerOctave
 /** Counts of run times in bins of equal ratio. */
 class Histogram {
   total = 0;
-  /** Answers since the last change: placement asks in every round. */
-  private readonly quantiles = new Map<string, number>();
+  /** Answers since the last change, by what was reached and quantile: placement asks in every round. */
+  private readonly quantiles = new Map<number, number>();
 
   constructor(private readonly counts: Map<number, number>) {
     for (const count of counts.values()) this.total += count;
@@ -138,10 +141,10 @@ class Histogram {
     if (this.total > maxTotal) this.halve();
   }
 
-  /** The upper edge of the bin in which the quantile lies of those that took about `ranMs` or longer. */
+  /** The upper edge of the bin in which the quantile lies of those that reached what `ranMs` did. */
   quantileMs(quantile: number, ranMs: number): number {
-    const least = lengthBin(ranMs);
-    const key = `${quantile}/${least}`;
+    const least = reachedBin(ranMs);
+    const key = 2 * least + quantile;
     let answer = this.quantiles.get(key);
     if (answer === undefined) {
       answer = this.computeMs(quantile, least);

@@ -148,8 +148,7 @@ function worthOf(
 ): number {
   const { durationsMs, briefs, briefMs } = functions[index]!;
   const count = durationsMs.length;
-  if (briefs === count)
-    return price * meanOf(alive, step) * stepMs + worth[step + 1]!;
+  if (briefs === count) return price * meanOf(alive, step) * stepMs + worth[step + 1]!;
   let sum = 0;
   for (let call = 0; call < count; call++) {
     const durationMs = durationsMs[call]!;
