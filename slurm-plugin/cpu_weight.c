@@ -1,4 +1,4 @@
-/* Functions run at the least weight there is; what is killed gets more than others, or it would take long to die. */
+/* Gives what is killed more weight than others, and a processor where it need not wait. */
 #include "cpu_weight.h"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* Functions run at the least weight there is; what is killed gets more than others, or it would take long to die. */
+/* Functions run at the least weight there is; what is killed gets more than others, and a processor where it need not wait, or it would
+ * take long to die. */
 #ifndef GLEAN_CPU_WEIGHT_H
 #define GLEAN_CPU_WEIGHT_H
 

@@ -1,0 +1,51 @@
+// An invocation that was evicted waits with what its attempts showed of its length, so that placement can go by it.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import type { Store } from "../../src/core/ports.js";
+import { type Live, LiveInvocations } from "../../src/daemon/live.js";
+import { Settler } from "../../src/daemon/settle.js";
+import { executorId, nodeName } from "../../src/model/ids.js";
+import type { AttemptEnd } from "../../src/model/invocation.js";
+import * as made from "../support/nouns.js";
+
+const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
+const store = { endAttempt: async () => true } as unknown as Store;
+let live: LiveInvocations;
+let settler: Settler;
+
+beforeEach(() => {
+  live = new LiveInvocations();
+  const policy = { rate, maxLostAttempts: 5, functionRan: () => {} };
+  settler = new Settler(live, store, policy, pino({ level: "silent" }));
+});
+
+const add = (checkpoint: boolean): Live =>
+  live.add({ invocation: made.invocation(), submission: made.submission({ checkpoint }) }, null);
+
+/** One more attempt, which ends so after so long; returns what is known of the length in the queue. */
+async function runs(each: Live, end: AttemptEnd, wallMs: number): Promise<number | undefined> {
+  const attempt = each.invocation.attempt + 1;
+  live.begin(each, executorId("n1.00000001"), { attempt, startedAtMs: 0, node: nodeName("n1") });
+  const unmeasured = { exitCode: null, signal: null, cpuMs: 0, maxRssMb: 0, reason: null };
+  const invocation = each.invocation.id;
+  await settler.settle({ invocation, attempt, end, wallMs, endedAtMs: wallMs, ...unmeasured });
+  const [group] = live.queue.groupsInOrder();
+  const [waiting] = group!;
+  return waiting!.ranMs;
+}
+
+test("it takes longer than its longest attempt that was evicted", async () => {
+  const each = add(false);
+  expect(await runs(each, "EVICTED", 400)).toBe(400);
+  expect(await runs(each, "EVICTED", 3_000)).toBe(3_000);
+  expect(await runs(each, "EVICTED", 20)).toBe(3_000);
+});
+
+test("an attempt that was lost says nothing of it: nobody knows how long that ran", async () => {
+  expect(await runs(add(false), "LOST", 5_000)).toBe(0);
+});
+
+test("what saves its state goes on from there, so nothing is known of the rest", async () => {
+  expect(await runs(add(true), "EVICTED", 5_000)).toBe(0);
+});
