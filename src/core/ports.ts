@@ -58,6 +58,8 @@ export interface Launcher {
   probe(node: NodeName, address: string, executor: ExecutorId): Promise<ProcessState>;
   /** Takes a launch back, whether it has started or not; never rejects. Only pilots outlive a daemon's interest. */
   withdraw?(executor: ExecutorId): Promise<void>;
+  /** The executor is gone, and will not be asked after again: nothing of its launch need be kept. */
+  forget?(executor: ExecutorId): void;
   /** Commands sent to slurmctld so far; none when left out. */
   commandCount?(): number;
   close(): Promise<void>;

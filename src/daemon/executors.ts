@@ -232,6 +232,7 @@ export class Executors {
       this.lose(record, invocation, held.attempt, because, end),
     );
     registry.remove(record);
+    this.with_.launcher.forget?.(record.id);
     await Promise.all(lost);
     await this.recordGone(record, reason);
     dispatcher.kick();

@@ -58,6 +58,8 @@ export class Launching {
     const { id, node, address } = record;
     try {
       await store.saveExecutor(record.toRow(null));
+      // Given up before it was begun.
+      if (record.state === "gone") return;
       await launcher.launch(node, address, id, `${JSON.stringify(spec)}\n`, size);
       log.info({ executor: id, node, budget: spec.budget.budget }, "executor launched");
       // It may be ready by now. Waiting for its turn among others, some of which are dead, was none of its time.

@@ -63,8 +63,8 @@ export function createPilotLauncher(options: PilotLauncherOptions): Launcher {
 class PilotLauncher implements Launcher {
   readonly placement = "pilot";
   private commands = 0;
-  /** Those that this daemon submitted; the jobs of earlier ones are found by their names. */
-  private readonly jobs = new Map<ExecutorId, string>();
+  /** Of the pilots that this daemon submitted and has not forgotten, null when Slurm refused one; other jobs are found by their names. */
+  private readonly jobs = new Map<ExecutorId, Promise<string | null>>();
   private readonly withdrawing = new Set<Promise<void>>();
 
   constructor(private readonly options: PilotLauncherOptions) {}
@@ -78,13 +78,29 @@ class PilotLauncher implements Launcher {
   ): Promise<void> {
     assert(size !== undefined, "a pilot has a size");
     requireNodeName(node);
+    const submitted = this.submit(node, executor, input, size);
+    // Kept before there is an answer: whoever takes it back meanwhile waits for that.
+    this.jobs.set(
+      executor,
+      submitted.catch(() => null),
+    );
+    await submitted;
+  }
+
+  /** Returns the job's id. */
+  private async submit(
+    node: NodeName,
+    executor: ExecutorId,
+    input: string,
+    size: LaunchSize,
+  ): Promise<string> {
     const sealed = await seal(input, this.options);
     const args = submitArguments(node, executor, size, this.options);
     const { exitCode, stdout, complaint } = await this.slurm("sbatch", args, this.script(sealed));
     const job = /^(\d{1,10})(;\S*)?$/.exec(stdout.trim())?.[1];
     if (exitCode !== 0 || job === undefined)
       throw new GleanerError("LAUNCH", `sbatch refused the pilot of ${node}: ${complaint}`);
-    this.jobs.set(executor, job);
+    return job;
   }
 
   async probe(_node: NodeName, _address: string, executor: ExecutorId): Promise<ProcessState> {
@@ -94,6 +110,10 @@ class PilotLauncher implements Launcher {
     } catch {
       return "unknown";
     }
+  }
+
+  forget(executor: ExecutorId): void {
+    this.jobs.delete(executor);
   }
 
   withdraw(executor: ExecutorId): Promise<void> {
@@ -112,9 +132,8 @@ class PilotLauncher implements Launcher {
 
   private async cancel(executor: ExecutorId): Promise<void> {
     try {
-      const job = this.jobs.get(executor) ?? (await this.find(executor))?.job;
+      const job = (await this.jobs.get(executor)) ?? (await this.find(executor))?.job;
       if (job !== undefined) await this.slurm("scancel", ["-Q", job], "");
-      this.jobs.delete(executor);
     } catch {
       // The next read of Slurm shows it as a pilot that nobody knows: then it is withdrawn again.
     }
@@ -123,8 +142,8 @@ class PilotLauncher implements Launcher {
   /** null: Slurm does not know it, or no more. Rejects when Slurm cannot be asked. */
   private async find(executor: ExecutorId): Promise<{ job: string; state: string } | null> {
     const { user, partition } = this.options;
-    const job = this.jobs.get(executor);
-    const which = job === undefined ? ["-u", user, "-p", partition] : ["-j", job];
+    const job = await this.jobs.get(executor);
+    const which = typeof job === "string" ? ["-j", job] : ["-u", user, "-p", partition];
     const args = ["-h", "-a", "--local", "-t", "all", "-o", "%A|%T|%j", ...which];
     const { exitCode, stdout, complaint } = await this.slurm("squeue", args, "");
     if (exitCode !== 0 && complaint.includes("Invalid job id")) return null;

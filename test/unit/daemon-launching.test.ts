@@ -24,7 +24,12 @@ function started() {
   });
   const launching = new Launching({
     config: parseConfig({}, "the defaults"),
-    launcher: { launch: () => launched },
+    launcher: {
+      launch: () => {
+        said.push("launched");
+        return launched;
+      },
+    },
     registry,
     newName: () => "12ab34cd",
     store: { saveExecutor: async () => {} },
@@ -42,10 +47,10 @@ const allElse = () => new Promise((resolve) => setImmediate(resolve));
 test("it begins when the process was started", async () => {
   const { said, settle } = started();
   await allElse();
-  expect(said).toEqual([]);
+  expect(said).toEqual(["launched"]);
   settle.done();
   await allElse();
-  expect(said).toEqual(["within 15000"]);
+  expect(said).toEqual(["launched", "within 15000"]);
 });
 
 test("an executor that was quicker than the launcher's answer is not waited for", async () => {
@@ -55,7 +60,7 @@ test("an executor that was quicker than the launcher's answer is not waited for"
   record.become("ready");
   settle.done();
   await allElse();
-  expect(said).toEqual([]);
+  expect(said).toEqual(["launched"]);
 });
 
 test("a start that fails is told at once", async () => {
@@ -63,5 +68,12 @@ test("a start that fails is told at once", async () => {
   await allElse();
   settle.fail();
   await allElse();
-  expect(said).toEqual(["it cannot be reached"]);
+  expect(said).toEqual(["launched", "it cannot be reached"]);
+});
+
+test("one that was given up while it was recorded is not launched any more", async () => {
+  const { said, record } = started();
+  record.become("gone");
+  await allElse();
+  expect(said).toEqual([]);
 });
