@@ -24,7 +24,7 @@ const allStates = Object.keys(invocationTransitions) as InvocationState[];
 /** `PD,R`, `pending` or `all`, in Slurm's long or short names. */
 export function parseStates(text: string, where: string): InvocationState[] {
   if (text.toLowerCase() === "all") return allStates;
-  return text.split(",").map((each) => {
+  const states = text.split(",").map((each) => {
     const word = each.trim().toUpperCase();
     const state = allStates.find((known) => known === word || stateCodes[known] === word);
     if (state === undefined)
@@ -34,6 +34,7 @@ export function parseStates(text: string, where: string): InvocationState[] {
       );
     return state;
   });
+  return [...new Set(states)];
 }
 
 /** One user's name from -u or --me; nothing for everybody. */

@@ -1,7 +1,7 @@
 // Nodes on the command line of drain and resume, and what became of them.
 
 import { GleanerError } from "../model/errors.js";
-import { type DrainAnswer, maxHostListLength } from "../sdk/index.js";
+import { type DrainAnswer, maxHostListLength, maxNamedNodes } from "../sdk/index.js";
 import { complain, json, print } from "./output.js";
 import { quoted } from "./values.js";
 
@@ -10,6 +10,11 @@ export function nodesOf(words: readonly string[]): string[] {
   for (const word of words)
     if (!/^[\w.,[\]-]+$/.test(word) || word.length > maxHostListLength)
       throw new GleanerError("BAD_REQUEST", `${quoted(word)} is no node: write n1, n[1-3] or all`);
+  if (words.length > maxNamedNodes)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `more than ${maxNamedNodes} nodes were named: write them as host lists, like n[1-2000]`,
+    );
   return [...words];
 }
 

@@ -158,7 +158,7 @@ export function formatNumbers(ascending: readonly number[]): string {
 export function parseIds(texts: readonly string[]): string[] {
   const ids: string[] = [];
   for (const item of texts.flatMap((text) => text.split(/,(?![^[]*\])/))) {
-    const match = /^([1-9]\d{0,14})(?:_(?:(\d{1,9})|\[([^\]]+)\]))?$/.exec(item);
+    const match = /^([1-9]\d{0,9})(?:_(?:(\d{1,9})|\[([^\]]+)\]))?$/.exec(item);
     if (match === null)
       throw bad(`${quoted(item)} is no id: write 42, or 42_7 or 42_[1-5] for tasks of an array`);
     const [, job, task, list] = match;

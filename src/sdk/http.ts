@@ -5,7 +5,7 @@
 
 import { connect } from "node:net";
 import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
-import { statusOf } from "../wire/api.js";
+import { maxHeadBytes, statusOf } from "../wire/api.js";
 
 export interface Address {
   readonly host: string;
@@ -65,7 +65,13 @@ function requestOf(address: Address, { method, path, token, body }: Exchange): s
     ...(body === undefined ? [] : ["Content-Type: application/json"]),
     `Content-Length: ${Buffer.byteLength(text)}`,
   ];
-  return `${lines.join("\r\n")}\r\n\r\n${text}`;
+  const head = `${lines.join("\r\n")}\r\n\r\n`;
+  if (head.length > maxHeadBytes)
+    throw new GleanerError(
+      "LIMIT_REACHED",
+      `what is asked for takes ${head.length} bytes and the limit is ${maxHeadBytes}: name fewer things at a time`,
+    );
+  return head + text;
 }
 
 /** Sends the request; resolves with all that came until the answer was complete or the other side closed. */

@@ -45,6 +45,14 @@ export const maxEnvironmentBytes = 1024 * 1024;
 export const maxListed = 20_000;
 /** One request names at most this many invocations by their ids; a whole array is one id. */
 export const maxNamedIds = 1_000;
+/** As many ids at their longest (two numbers of ten digits), with the commas between them. */
+export const maxIdsLength = 22 * maxNamedIds;
+/** A request line with the longest list of ids, where a comma takes three bytes; the token and the rest are a few hundred. */
+export const maxHeadBytes = 32 * 1024;
+/** One request names at most this many nodes or host lists. */
+export const maxNamedNodes = 1_000;
+/** A word of a path: a host's name at its longest. */
+export const maxWordLength = 255;
 /** A host list of a large site is a few kB. */
 export const maxHostListLength = 64 * 1024;
 /** A wait is asked again after this long, so that no connection hangs for ever. */

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { nodesOf } from "../../src/cli/nodes.js";
 import { parseIds } from "../../src/cli/values.js";
 import { cancelRequest, drainRequest, shaped } from "../../src/daemon/api/schemas.js";
-import { maxHostListLength, maxNamedIds } from "../../src/wire/api.js";
+import { maxHostListLength, maxNamedIds, maxNamedNodes } from "../../src/wire/api.js";
 
 test("a host list as long as may be", () => {
   const longest = `n[${"1,".repeat(maxHostListLength / 2 - 2)}1]`;
@@ -13,6 +13,13 @@ test("a host list as long as may be", () => {
   expect(shaped(drainRequest, { nodes, now: false }).nodes).toEqual([longest]);
   expect(() => nodesOf([`${longest}n`])).toThrow(/is no node/);
   expect(() => shaped(drainRequest, { nodes: [`${longest}n`], now: false })).toThrow(/nodes\.0: /);
+});
+
+test("as many nodes as may be", () => {
+  const nodes = nodesOf(Array.from({ length: maxNamedNodes }, (_, at) => `n${at}`));
+  expect(shaped(drainRequest, { nodes, now: false }).nodes).toHaveLength(maxNamedNodes);
+  expect(() => nodesOf([...nodes, "n"])).toThrow(/write them as host lists/);
+  expect(() => shaped(drainRequest, { nodes: [...nodes, "n"], now: false })).toThrow(/at a time/);
 });
 
 test("as many ids as may be", () => {

@@ -2,12 +2,10 @@
 
 import { GleanerError } from "../../model/errors.js";
 import type { UnusedCores } from "../../model/idle.js";
+import { maxWordLength } from "../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../context.js";
 import { type Column, json, print, printable, table } from "../output.js";
 import { quoted } from "../values.js";
-
-/** A host's name at its longest. */
-const maxWordLength = 255;
 
 export const define: Define = (command, run) => {
   command

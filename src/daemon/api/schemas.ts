@@ -2,7 +2,15 @@
 
 import { z } from "zod";
 import { GleanerError } from "../../model/errors.js";
-import { maxHostListLength, maxListed, maxNamedIds, maxWaitMs } from "../../wire/api.js";
+import {
+  maxHostListLength,
+  maxIdsLength,
+  maxListed,
+  maxNamedIds,
+  maxNamedNodes,
+  maxWaitMs,
+  maxWordLength,
+} from "../../wire/api.js";
 
 const count = z
   .int()
@@ -69,7 +77,7 @@ export const submitRequest = z.strictObject({
 
 const commaSeparated = z
   .string()
-  .max(16_384)
+  .max(maxIdsLength)
   .transform((text) => text.split(","));
 const someIds = commaSeparated.pipe(z.array(idText).max(maxNamedIds));
 const someStates = commaSeparated.pipe(z.array(state).max(10));
@@ -95,13 +103,16 @@ export const cancelRequest = z.strictObject({
 });
 
 export const whatParameter = z.strictObject({
-  what: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be an invocation's id or a node's name"),
+  what: z
+    .string()
+    .max(maxWordLength)
+    .regex(/^[A-Za-z0-9._-]+$/, "must be an invocation's id or a node's name"),
 });
 export const nodeQuery = z.strictObject({ node: nodeText.optional() });
 export const windowQuery = z.strictObject({ fromMs: time.optional(), toMs: time.optional() });
 export const billQuery = windowQuery.extend({ user: userName.optional() });
 export const drainRequest = z.strictObject({
-  nodes: z.array(nodeText).min(1).max(1_000),
+  nodes: z.array(nodeText).min(1).max(maxNamedNodes),
   now: z.boolean(),
 });
 
@@ -111,5 +122,15 @@ export function shaped<T extends z.ZodType>(schema: T, value: unknown): z.output
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const place = issue.path.length === 0 ? "the request" : issue.path.join(".");
-  throw new GleanerError("BAD_REQUEST", `${place}: ${issue.message}`);
+  throw new GleanerError("BAD_REQUEST", `${place}: ${complaintOf(issue)}`);
+}
+
+/** zod's own words are for programmers where something is too long, which happens to anybody. */
+function complaintOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== "too_big") return issue.message;
+  if (issue.origin === "array")
+    return `more than ${issue.maximum} were given: give fewer at a time`;
+  if (issue.origin === "string")
+    return `longer than ${issue.maximum} characters: shorten it, or give less at a time`;
+  return issue.message;
 }

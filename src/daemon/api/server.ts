@@ -1,11 +1,20 @@
 // The HTTP server: identity before anything else, errors as sentences, limits on bodies and connections.
 
-import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import Fastify, { type ConnectionError, type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { Identity } from "../../model/invocation.js";
-import { type ErrorAnswer, maxRequestBytes, statusOf, type TokenAnswer } from "../../wire/api.js";
+import {
+  type ErrorAnswer,
+  maxHeadBytes,
+  maxRequestBytes,
+  maxWordLength,
+  statusOf,
+  type TokenAnswer,
+} from "../../wire/api.js";
 import type { MungeDoor } from "../identity.js";
 import type { Secrets } from "../secrets.js";
 import { Turnstile } from "../turnstile.js";
@@ -40,7 +49,13 @@ export interface DoorDependencies {
 
 /** A server with the token route and the door; the other routes are added by their files. */
 export function createServer(with_: DoorDependencies): FastifyInstance {
-  const server = Fastify({ bodyLimit: maxRequestBytes, requestTimeout: requestTimeoutMs });
+  const server = Fastify({
+    bodyLimit: maxRequestBytes,
+    requestTimeout: requestTimeoutMs,
+    http: { maxHeaderSize: maxHeadBytes },
+    routerOptions: { maxParamLength: maxWordLength },
+    clientErrorHandler: refuseUnread,
+  });
   server.server.maxConnections = maxConnections;
   const identifying = new Turnstile(
     maxIdentifying,
@@ -78,6 +93,27 @@ export function createServer(with_: DoorDependencies): FastifyInstance {
     return reply.code(statusOf(code)).send({ error: { code, message } } satisfies ErrorAnswer);
   });
   return server;
+}
+
+/** Of what is no request, or is cut off, before there is a route: the connection ends with a sentence. */
+function refuseUnread(error: ConnectionError, socket: Socket): void {
+  if (error.code === "ECONNRESET" || socket.destroyed) return;
+  const [status, message] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? [
+          431,
+          `the request's head is larger than ${maxHeadBytes} bytes: name fewer things at a time`,
+        ]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? [408, `the request took longer than ${requestTimeoutMs} ms to arrive: try again`]
+        : [400, "the request is no HTTP: is the client of another version?"];
+  const answer: ErrorAnswer = { error: { code: "BAD_REQUEST", message } };
+  const body = JSON.stringify(answer);
+  if (socket.writable)
+    socket.write(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  socket.destroy(error);
 }
 
 const isOperator = ({ uid, user }: Identity, operators: readonly string[]): boolean =>
