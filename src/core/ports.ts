@@ -136,8 +136,9 @@ export interface Store {
 
   saveExecutor(row: ExecutorRow): Promise<void>;
   loadExecutors(): Promise<readonly ExecutorRow[]>;
-  setDrained(node: NodeName, by: string | null, atMs: number): Promise<void>;
-  loadDrained(): Promise<readonly { node: NodeName; by: string }[]>;
+  /** null: it is resumed. */
+  setDrained(node: NodeName, drain: Drain | null, atMs: number): Promise<void>;
+  loadDrained(): Promise<readonly (Drain & { readonly node: NodeName })[]>;
 
   /** A later start of the same job (Slurm requeued it) ends the record of an earlier one that is still open. */
   saveJobRecords(records: readonly JobRecord[]): Promise<void>;
@@ -174,6 +175,13 @@ export interface CheckpointRow {
   readonly node: NodeName | null;
   /** null: its invocation is live. */
   readonly endedAtMs: number | null;
+}
+
+/** What an operator wants of a node. */
+export interface Drain {
+  readonly by: string;
+  /** What runs there goes back to the queue; else it may end. */
+  readonly now: boolean;
 }
 
 /** Enough to know an executor again after a restart. */

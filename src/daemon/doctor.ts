@@ -155,7 +155,7 @@ function checkPinning(capacity: Capacity): DoctorCheck {
 async function checkStore(store: Store): Promise<DoctorCheck> {
   const name = "store";
   try {
-    await store.setDrained(noNode, "doctor", nowMs());
+    await store.setDrained(noNode, { by: "doctor", now: false }, nowMs());
     await store.setDrained(noNode, null, nowMs());
     return { name, status: "ok", detail: "a write was durable" };
   } catch (thrown) {

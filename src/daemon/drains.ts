@@ -1,7 +1,7 @@
 // Nodes that operators took out for Gleaner, and the kill switch that takes out all.
 
 import { nowMs } from "../clock.js";
-import type { Store } from "../core/ports.js";
+import type { Drain, Launcher, Store } from "../core/ports.js";
 import { type NodeName, nodeName } from "../model/ids.js";
 import type { DrainAnswer } from "../wire/api.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
@@ -12,6 +12,7 @@ const everyNode = nodeName("*");
 export interface DrainsDependencies {
   readonly store: Store;
   readonly registry: Registry;
+  readonly launcher: Pick<Launcher, "withdraw">;
   /** The nodes that Slurm lists now. */
   readonly knownNodes: () => readonly NodeName[];
   /** Slurm's own host list syntax; throws BAD_REQUEST. */
@@ -24,38 +25,42 @@ export interface DrainsDependencies {
 }
 
 export class Drains {
-  readonly nodes = new Map<NodeName, string>();
+  private readonly nodes = new Map<NodeName, Drain>();
   /** Why all executors have to go; null: they may stay. */
   private dismissal: string | null = null;
 
   constructor(private readonly with_: DrainsDependencies) {}
 
   async load(): Promise<void> {
-    for (const { node, by } of await this.with_.store.loadDrained()) this.nodes.set(node, by);
+    for (const { node, ...drain } of await this.with_.store.loadDrained())
+      this.nodes.set(node, drain);
   }
 
   allDrainedBy(): string | null {
-    return this.nodes.get(everyNode) ?? null;
+    return this.nodes.get(everyNode)?.by ?? null;
   }
 
   drainedBy(node: NodeName): string | null {
-    return this.nodes.get(node) ?? this.allDrainedBy();
+    return this.nodes.get(node)?.by ?? this.allDrainedBy();
   }
 
-  /** Durable first, then the executors are told: now (what runs goes back to the queue), or when their work is done. */
+  /** Whether what runs there goes back to the queue; else it may end. */
+  private isNow(node: NodeName): boolean {
+    return [node, everyNode].some((each) => this.nodes.get(each)?.now === true);
+  }
+
+  /**
+   * Durable first, then the executors are told: now (what runs goes back to the queue), or when their work is done. Once it is
+   * now it stays so until the node is resumed: an executor that is away hears of it when it is back.
+   */
   async drain(texts: readonly string[], by: string, now: boolean): Promise<DrainAnswer> {
     const { nodes, problems } = this.resolve(texts);
     for (const node of nodes) {
-      await this.with_.store.setDrained(node, by, nowMs());
-      this.nodes.set(node, by);
+      const drain = { by, now: now || this.nodes.get(node)?.now === true };
+      await this.with_.store.setDrained(node, drain, nowMs());
+      this.nodes.set(node, drain);
     }
-    const reason = `drained by ${by}`;
-    for (const record of this.with_.registry.all()) {
-      if (this.drainedBy(record.node) === null) continue;
-      if (record.state === "starting" || record.state === "ready") record.become("draining");
-      const { graceMs } = this.with_;
-      record.line?.send(now ? { type: "stop", reason, graceMs } : { type: "drain", reason });
-    }
+    for (const record of this.with_.registry.all()) this.tellOfDrain(record);
     this.with_.wakeCapacity();
     return { nodes: nodes.map(shown), problems };
   }
@@ -83,11 +88,25 @@ export class Drains {
 
   /** It was on its way, or away, when its node was drained or all were dismissed; the next plan may be long in coming. */
   tellIfDrained(record: ExecutorRecord): void {
+    if (this.dismissal !== null) {
+      if (record.state === "ready") record.become("draining");
+      this.dismiss(record, this.dismissal);
+    } else if (this.drainedBy(record.node) !== null) this.tellOfDrain(record);
+    // What it was to leave for is over, but it gets no work any more: another one may start in its place.
+    else if (record.state === "draining")
+      record.line?.send({ type: "drain", reason: "it was to leave while it was away" });
+  }
+
+  private tellOfDrain(record: ExecutorRecord): void {
     const by = this.drainedBy(record.node);
-    if (this.dismissal === null && by === null) return;
-    if (record.state === "ready") record.become("draining");
-    if (this.dismissal !== null) this.dismiss(record, this.dismissal);
-    else record.line?.send({ type: "drain", reason: `drained by ${by}` });
+    if (by === null) return;
+    if (record.state === "starting" || record.state === "ready") record.become("draining");
+    const reason = `drained by ${by}`;
+    const { graceMs, launcher } = this.with_;
+    if (!this.isNow(record.node)) record.line?.send({ type: "drain", reason });
+    else if (record.line !== null) record.line.send({ type: "stop", reason, graceMs });
+    // Slurm reaches a pilot that is away; what it runs counts as evicted once Slurm says that it has ended.
+    else if (record.attempts.size > 0) void launcher.withdraw?.(record.id);
   }
 
   /** Stops every executor; resolves when all are gone, or given up. */

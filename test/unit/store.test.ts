@@ -259,11 +259,15 @@ describe("reading", () => {
     // The end of e2 never came to be written: the next one on its node says it.
     await store.saveExecutor({ ...row, id: executorId("e3"), node: nodeName("n2") });
     expect(await store.loadExecutors()).toEqual([{ ...row, id: "e3", node: "n2" }]);
-    await store.setDrained(nodeName("n2"), "ada", 1);
-    await store.setDrained(nodeName("n1"), "ada", 1);
-    await store.setDrained(nodeName("n1"), "bob", 2);
+    await store.setDrained(nodeName("n2"), { by: "ada", now: true }, 1);
+    await store.setDrained(nodeName("n1"), { by: "ada", now: false }, 1);
+    await store.setDrained(nodeName("n1"), { by: "bob", now: true }, 2);
     await store.setDrained(nodeName("n2"), null, 3);
-    expect(await store.loadDrained()).toEqual([{ node: "n1", by: "bob" }]);
+    await store.setDrained(nodeName("n3"), { by: "ada", now: false }, 4);
+    expect(await store.loadDrained()).toEqual([
+      { node: "n1", by: "bob", now: true },
+      { node: "n3", by: "ada", now: false },
+    ]);
   });
 });
 

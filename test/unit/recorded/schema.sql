@@ -32,6 +32,8 @@ CREATE TABLE checkpoint (
 CREATE TABLE drained_node (
   node TEXT PRIMARY KEY,
   drained_by TEXT NOT NULL,
+  -- 1: what ran there went back to the queue; 0: it might end.
+  at_once INTEGER NOT NULL CHECK (at_once IN (0, 1)),
   drained_at_ms INTEGER NOT NULL CHECK (drained_at_ms >= 0)
 ) STRICT;
 
