@@ -239,6 +239,27 @@ test("drain lets work end, drain --now sends it back to the queue, resume goes o
   expect((await at.ended(waits))[0]).toMatchObject({ state: "COMPLETED" });
 });
 
+test("what runs on an executor that is away when its node is drained now is evicted as soon as it is back", async () => {
+  const gate = await closedGate(join(at.work, "away.gate"));
+  const id = await at.submit(["-o", "/dev/null", `--wrap=${gate.wait}`]);
+  await at.usedCores(1);
+  const pid = at.executorPid("n1");
+  process.kill(pid, "SIGSTOP");
+  await at.site.endDaemon("SIGKILL");
+  await at.site.startDaemon();
+  await at.until("the node", async () => (await at.info()).nodes.length > 0 || undefined);
+  await at.site.gleanOrThrow(["drain", "n1", "--now"]);
+  expect((await at.invocations(id))[0]).toMatchObject({ state: "RUNNING" });
+  process.kill(pid, "SIGCONT");
+  await at.until("its eviction", async () => {
+    const { attempts } = await at.detail(id);
+    return attempts[0]!.state === "EVICTED" || undefined;
+  });
+  await gate.open();
+  await at.site.gleanOrThrow(["resume", "n1"]);
+  expect((await at.ended(id))[0]).toMatchObject({ state: "COMPLETED", attempt: 2 });
+});
+
 test("doctor finds everything in place", async () => {
   await at.until(
     "an executor",

@@ -1,7 +1,9 @@
 // Pilots that cannot start: few wait, those that nobody wants are cancelled, a refusal is told, and without preemption there are none.
 
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { livePilots, pilotJobs, pilotPartitions, pilotSite } from "../support/pilots.js";
+import { closedGate } from "../support/gate.js";
+import { livePilots, pilotJobs, pilotPartitions, pilotPid, pilotSite } from "../support/pilots.js";
 import { otherUser, type TestSite, user } from "../support/site.js";
 
 jest.setTimeout(180_000);
@@ -47,6 +49,28 @@ test("root's gleanerd runs all users' functions as those users", async () => {
     expect((await at.ended(id))[0]!.state).toBe("COMPLETED");
     expect((await at.text(`${name}.txt`)).trim()).toBe(name);
   }
+});
+
+test("what runs on a pilot that is away when its node is drained now is evicted by Slurm", async () => {
+  const gate = await closedGate(join(at.work, "away.gate"));
+  const id = await at.submit(["--mem=100M", "-o", "/dev/null", `--wrap=${gate.wait}`]);
+  await at.usedCores(1);
+  const node = (await at.info()).nodes.find(({ executor }) => executor?.usedCores === 1)!.node;
+  const pilot = (await livePilots(at)).find((each) => each.node === node)!;
+  // It neither connects again nor hears of anything.
+  process.kill(pilotPid(at, node), "SIGSTOP");
+  await at.site.endDaemon("SIGKILL");
+  await at.site.startDaemon();
+  await at.until("the nodes", async () => (await at.info()).nodes.length > 0 || undefined);
+  await at.site.gleanOrThrow(["drain", node, "--now"]);
+  await at.until("its eviction", async () => {
+    const { attempts } = await at.detail(id);
+    return attempts[0]!.state === "EVICTED" || undefined;
+  });
+  expect(await at.jobState(pilot.id)).toBe("CANCELLED");
+  await gate.open();
+  await at.site.gleanOrThrow(["resume", node]);
+  expect((await at.ended(id))[0]).toMatchObject({ state: "COMPLETED", attempt: 2 });
 });
 
 test("what sbatch refuses is told by explain and doctor, and is no pilot", async () => {
