@@ -22,6 +22,11 @@ import {
 const startDeadlineMs = 30_000;
 /** Executors are given this long to leave when the site stops. */
 const stopDeadlineMs = 20_000;
+/**
+ * By itself gleanerd waits 35 s for an executor that is silent (executor.orphanMs and its margin) and 10 s for each command of
+ * Slurm's (slurm.commandTimeoutMs); a machine that is loaded on purpose takes longer over all of it.
+ */
+const endDeadlineMs = 120_000;
 
 export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
   /** What slurm.conf runs the hook by, as programs.hook of gleaner.yaml; default: prolog. */
@@ -103,29 +108,40 @@ export class Site {
   }
 
   private notStarted(what: string): GleanerError {
-    const tail = readFileSync(this.files.daemonLog, "utf8")
-      .trim()
-      .split("\n")
-      .slice(-10)
-      .join("\n");
-    return new GleanerError(
-      "UNREACHABLE",
-      `gleanerd did not start (${what}); its log ends:\n${tail}`,
-    );
+    return new GleanerError("UNREACHABLE", `gleanerd did not start (${what}); ${this.endOfLog()}`);
+  }
+
+  private endOfLog(): string {
+    const { daemonLog } = this.files;
+    const lines = readFileSync(daemonLog, "utf8").trim().split("\n");
+    return `its log ${daemonLog} ends:\n${lines.slice(-10).join("\n")}`;
   }
 
   get daemonPid(): number {
     return this.daemon!.pid!;
   }
 
-  /** Sends a signal to gleanerd and waits for its end. */
-  async endDaemon(signal: "SIGKILL" | "SIGTERM" | "SIGINT"): Promise<void> {
+  /** Sends a signal to gleanerd and waits for its end; one that has not ended `withinMs` is left as it is, and the error quotes its log. */
+  async endDaemon(
+    signal: "SIGKILL" | "SIGTERM" | "SIGINT",
+    withinMs = endDeadlineMs,
+  ): Promise<void> {
     const daemon = this.daemon;
     if (daemon === null || daemon.exitCode !== null || daemon.signalCode !== null) return;
     daemon.ref();
-    const ended = once(daemon, "exit");
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), withinMs);
+    const ended = once(daemon, "exit", { signal: late.signal });
     daemon.kill(signal);
-    await ended;
+    try {
+      await ended;
+    } catch (cause) {
+      daemon.unref();
+      const what = `gleanerd (pid ${daemon.pid}) did not end within ${withinMs} ms of ${signal}`;
+      throw new GleanerError("UNREACHABLE", `${what}; ${this.endOfLog()}`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Runs the CLI as a user (default: ours), in the cluster's folder that all may write to. */
@@ -150,8 +166,11 @@ export class Site {
   /** Ends gleanerd with its executors, then the cluster; whatever hangs is killed with it. */
   async stop(): Promise<void> {
     const killer = setTimeout(() => this.daemon?.kill("SIGKILL"), stopDeadlineMs);
-    await this.endDaemon("SIGINT");
-    clearTimeout(killer);
-    await this.cluster.stop();
+    try {
+      await this.endDaemon("SIGINT");
+    } finally {
+      clearTimeout(killer);
+      await this.cluster.stop();
+    }
   }
 }
