@@ -78,6 +78,8 @@ export interface NewInvocations {
 export interface LiveInvocation {
   readonly invocation: Invocation;
   readonly submission: Submission;
+  /** For how long its longest attempt ran that was evicted; left out when it is new. */
+  readonly ranMs?: number;
 }
 
 export interface AttemptResult {

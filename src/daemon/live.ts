@@ -25,7 +25,7 @@ export interface Live {
   cancelRequested: boolean;
   /** Attempts lost in a row, each with its executor. */
   lostAttempts: number;
-  /** For how long its longest attempt ran until it was evicted, as far as this daemon saw: it takes longer. */
+  /** For how long its longest attempt ran until it was evicted: it takes longer. 0 where that says nothing of the rest. */
   ranMs: number;
 }
 
@@ -54,7 +54,7 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
   }
 
   /** Takes in a submitted or recovered invocation. */
-  add({ invocation, submission }: LiveInvocation, executor: ExecutorId | null): Live {
+  add({ invocation, submission, ranMs = 0 }: LiveInvocation, executor: ExecutorId | null): Live {
     assert(!this.byId.has(invocation.id), `invocation ${invocation.id} is taken in once`);
     const live: Live = {
       invocation,
@@ -65,6 +65,7 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
       lostAttempts: 0,
       ranMs: 0,
     };
+    wasEvicted(live, ranMs);
     this.byId.set(invocation.id, live);
     if (invocation.state === "PENDING") this.enqueue(live);
     else this.hold(live, 1);
@@ -129,4 +130,9 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
     if (held === 0) this.coresHeld.delete(user);
     else this.coresHeld.set(user, held);
   }
+}
+
+/** One of its attempts was, after so long. What saved its state goes on from there: how long the rest takes nobody knows. */
+export function wasEvicted(live: Live, afterMs: number): void {
+  if (live.submission.checkpoint !== true) live.ranMs = Math.max(live.ranMs, afterMs);
 }

@@ -8,7 +8,7 @@ import type { RateCard } from "../model/account.js";
 import { messageOf } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
 import { type AttemptEnd, type InvocationState, isBilled } from "../model/invocation.js";
-import type { Live, LiveInvocations } from "./live.js";
+import { type Live, type LiveInvocations, wasEvicted } from "./live.js";
 
 /** What is known of an end: from an executor's report, or made up by the daemon when the executor was lost. */
 export type EndFacts = Omit<AttemptResult, "next" | "posting">;
@@ -94,9 +94,7 @@ export class Settler {
 
   private apply(live: Live, facts: EndFacts, next: InvocationState, reason: string | null): void {
     live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
-    // What saved its state goes on from there: how long the rest takes nobody knows.
-    if (facts.end === "EVICTED" && live.submission.checkpoint !== true)
-      live.ranMs = Math.max(live.ranMs, facts.wallMs);
+    if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
     if (next === "PENDING") {
       this.live.requeue(live, reason);
       return;

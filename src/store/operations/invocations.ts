@@ -150,8 +150,9 @@ function endPending(database: Connection): Operations<"endPending">["endPending"
 export function invocationReads(
   database: Connection,
 ): Operations<"loadLive" | "listInvocations" | "submissionOf"> {
-  const selectLive = database.prepare<[], InvocationRow>(
-    `SELECT ${columns} FROM ${tables} WHERE i.ended_at_ms IS NULL ORDER BY i.id`,
+  const selectLive = database.prepare<[], InvocationRow & { readonly ran_ms: number }>(
+    `SELECT ${columns}, (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
+       WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms FROM ${tables} WHERE i.ended_at_ms IS NULL ORDER BY i.id`,
   );
   const selectDocument = database
     .prepare<[number], string>("SELECT document FROM submission WHERE id = ?")
@@ -170,7 +171,7 @@ export function invocationReads(
         parsed.get(row.submission) ??
         (JSON.parse(selectDocument.get(row.submission)!) as Submission);
       parsed.set(row.submission, submission);
-      return { invocation: invocationOf(row), submission };
+      return { invocation: invocationOf(row), submission, ranMs: row.ran_ms };
     });
   }
 
