@@ -26,8 +26,13 @@ import { Interval } from "./seldom.js";
 
 /** Whether work that waits needs a pilot is looked at so often at most: it costs a walk over executors and queue. */
 const demandWakeMs = 1_000;
-/** A process that leaves is gone in tens of milliseconds. */
-const strayMs = 2_000;
+/** One that was taken back is cancelled by then. */
+const strayPendingMs = 2_000;
+/**
+ * A busy slurmctld has a job down as running for seconds after its executor has left, and cancelling it then would make a wrong
+ * CANCELLED of its COMPLETED. One that does run is sent away when it connects: only one that hangs is cancelled.
+ */
+const strayRunningMs = 30_000;
 
 export interface PilotsDependencies {
   readonly config: Config["placement"]["pilot"];
@@ -80,11 +85,12 @@ export class Pilots {
     } else if (record.line === null) this.ended(record, job);
   }
 
-  /** The executor of one that has just left may take a moment to end; whoever stays was forgotten. */
+  /** One that has just left, or was taken back, is Slurm's for a moment more; whatever stays was forgotten. */
   private followStray(executor: ExecutorId, job: Job): void {
     if (job.state !== "PENDING" && job.state !== "RUNNING") return;
     const sinceMs = this.strays.get(executor) ?? nowMs();
-    if (nowMs() - sinceMs >= strayMs) {
+    const allowedMs = job.state === "PENDING" ? strayPendingMs : strayRunningMs;
+    if (nowMs() - sinceMs >= allowedMs) {
       this.with_.log.info({ executor, job: job.id }, "a pilot that nobody knows is taken back");
       void this.with_.launcher.withdraw?.(executor);
     } else this.nextStrays.set(executor, sinceMs);
