@@ -1,8 +1,8 @@
 // Which waiting invocation goes to which executor: long ones where they will survive, short ones into short holes.
 
 import type { ExecutorId, InvocationId } from "../model/ids.js";
-import { Bands, type Lives, type WaitingGroup } from "./bands.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
+import { Market, type Prices } from "./prices.js";
 import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
 import {
   type Bucket,
@@ -35,14 +35,14 @@ export interface Prediction {
   readonly survival: Survival;
   /** Milliseconds; at most the time limit, and one of few values for each function. */
   expectedMs(waiting: Waiting): number;
-  /** The same, as often exceeded as not. */
+  /** Half of the work of such invocations is in runs that take no longer. */
   usualMs(waiting: Waiting): number;
   /** No work is begun that is not expected to end this long before a planned start. */
   readonly vacateMs: number;
   /** Since when each group (waitingKey) has passed over slots in the hope of better ones; `place` keeps it. */
   readonly passingSinceMs: Map<string, number>;
-  /** How long holes were expected to last of late; `place` keeps it too. */
-  readonly lives: Lives;
+  /** What work of each length is worth while there is room for few; `place` keeps them too. */
+  readonly prices: Prices;
 }
 
 /** While it is patient, work takes only what gives it this share of the chance it has in the best hole that is large enough. */
@@ -57,7 +57,7 @@ const mostPatienceMs = 3_600_000;
  * changed; what comes back fits, all together, into the slots' free cores and memory.
  *
  * With a prediction, first each group takes only what it should have. While there is room for all that is where it is about as
- * likely to survive as anywhere; while there is not, it is the holes that suit its length beside the lengths of the others (Bands).
+ * likely to survive as anywhere; while there is not, it is the holes in which no other length is worth more (Market).
  * What nobody took is then offered to all again, so that nothing is left idle. Each group's patience ends: after starvingAfterMs and
  * its expected run time, or after a hundred run times of its own while others want what it passes over. Then it takes what there is in
  * its turn. Work is not begun where something is planned before its expected end, unless its patience is over and no executor that
@@ -85,7 +85,7 @@ class Round {
   private readonly slots: Slots;
   private readonly kept: Kept | null;
   /** null: there is room for all. */
-  private readonly bands: Bands | null;
+  private readonly market: Market | null;
 
   constructor(
     queue: WaitingQueue,
@@ -94,7 +94,7 @@ class Round {
     private readonly policy: PlacementPolicy,
   ) {
     this.slots = new Slots(slots, nowMs, policy.prediction ?? {});
-    this.bands = this.bandsOf(queue);
+    this.market = this.marketOf(queue);
     this.kept = keptForStarving(queue, this.slots, nowMs, policy);
     const passing = policy.prediction?.passingSinceMs ?? new Map<string, number>();
     for (const key of passing.keys()) if (!queue.hasGroup(key)) passing.delete(key);
@@ -114,47 +114,54 @@ class Round {
         continue;
       }
       this.slots.take(choice, waiting);
+      this.noteBegun(waiting);
       this.assignments.push({ invocation: waiting.id, executor: choice.open.slot.executor });
       turns.took();
     }
     return passed;
   }
 
+  private noteBegun(waiting: Waiting): void {
+    const { prediction } = this.policy;
+    if (prediction === undefined) return;
+    const usualMs = prediction.usualMs(waiting);
+    prediction.prices.began({ usualMs, coreMs: waiting.cores * usualMs });
+  }
+
   private expectedMs(waiting: Waiting): number {
     return this.policy.prediction?.expectedMs(waiting) ?? waiting.timeLimitMs;
   }
 
-  private bandsOf(queue: WaitingQueue): Bands | null {
+  private marketOf(queue: WaitingQueue): Market | null {
     const { prediction } = this.policy;
     if (prediction === undefined) return null;
-    const { buckets, all } = this.slots;
-    prediction.lives.look(
-      buckets.map(({ lifeMs, budgetCores: cores }) => ({ lifeMs, cores })),
-      this.nowMs,
-    );
-    const groups: WaitingGroup[] = [];
+    const coreMsByUsual = new Map<number, number>();
     let waitingCores = 0;
     for (const group of queue.groupsInOrder()) {
       const [head] = group;
       if (head === undefined) continue;
-      waitingCores += group.size * head.cores;
-      groups.push({ head, size: group.size, usualMs: prediction.usualMs(head) });
+      const cores = group.size * head.cores;
+      const usualMs = prediction.usualMs(head);
+      waitingCores += cores;
+      coreMsByUsual.set(usualMs, (coreMsByUsual.get(usualMs) ?? 0) + cores * usualMs);
     }
-    const freeCores = all.reduce((sum, each) => sum + each.freeCores, 0);
-    return waitingCores <= freeCores ? null : new Bands(groups, prediction.lives);
+    if (waitingCores <= this.slots.freeCores) return null;
+    const work = [...coreMsByUsual].map(([usualMs, coreMs]) => ({ usualMs, coreMs }));
+    prediction.prices.look(work, this.nowMs);
+    return new Market([...coreMsByUsual.keys()], prediction.prices);
   }
 
   private choose(waiting: Waiting, mood: Mood): Found | "passes" | "fitsNowhere" {
-    const { kept, bands } = this;
+    const { kept, market } = this;
     const { prediction } = this.policy;
     const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
     const expectedMs = this.expectedMs(waiting);
-    if (bands !== null && prediction !== undefined && mood === "choosy") {
+    if (market !== null && prediction !== undefined && mood === "choosy") {
       const usualMs = prediction.usualMs(waiting);
       const found = this.slots.suiting(
         waiting,
         except,
-        (bucket) => !bucket.endsBefore(expectedMs) && bands.suits(usualMs, bucket.lifeMs),
+        (bucket) => !bucket.endsBefore(expectedMs) && market.suits(usualMs, bucket),
       );
       if (found !== null) {
         prediction.passingSinceMs.delete(waitingKey(waiting));
@@ -177,7 +184,7 @@ class Round {
       return 1;
     }
     const lastsMs =
-      this.bands === null
+      this.market === null
         ? starvingAfterMs + expectedMs
         : Math.min(mostPatienceMs, patienceInRuns * expectedMs);
     return Math.max(0, 1 - (this.nowMs - sinceMs) / lastsMs);
@@ -187,7 +194,7 @@ class Round {
   private takes(waiting: Waiting, bucket: Bucket, mood: Mood): boolean {
     const expectedMs = this.expectedMs(waiting);
     const isDoomed = bucket.endsBefore(expectedMs);
-    if (this.bands !== null && !isDoomed) return true;
+    if (this.market !== null && !isDoomed) return true;
     const chance = bucket.chance(expectedMs);
     const wanted = acceptedShare * this.slots.bestChance(waiting, expectedMs);
     if (!isDoomed && chance >= wanted) {

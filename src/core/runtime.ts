@@ -8,7 +8,7 @@ const binsPerOctave = 4;
 const maxBin = 31 * binsPerOctave;
 /** Functions remembered, the least recently run forgotten first: some 100 bytes each. */
 const maxFunctions = 5_000;
-/** What half of a function's runs take at most. */
+/** Half of a function's work. */
 const usualQuantile = 0.5;
 /** What reached an octave that no known run did is expected to end with it. */
 const longerTimes = 2;
@@ -46,6 +46,12 @@ function hash(text: string): string {
   return `${(value >>> 0).toString(36)}.${text.length.toString(36)}`;
 }
 
+/** Which length: the one that this share of the runs, or of the time spent in them, does not exceed. */
+interface Asked {
+  readonly quantile: number;
+  readonly of: "runs" | "work";
+}
+
 export class RuntimeModel {
   /** In the order of their last runs. */
   private readonly functions = new Map<string, Histogram>();
@@ -74,20 +80,23 @@ export class RuntimeModel {
    * that. One of few values for each key and reachedBin(ranMs), so that what waits can be grouped by it.
    */
   expectedMs(key: string, timeLimitMs: number, ranMs = 0): number {
-    return this.learnedMs(key, timeLimitMs, ranMs, this.policy.quantile);
+    return this.learnedMs(key, timeLimitMs, ranMs, { quantile: this.policy.quantile, of: "runs" });
   }
 
-  /** What it takes as often more as less: for what is weighed over many runs, where expectedMs is to be on the safe side. */
+  /**
+   * Half of the function's work is in runs that take no longer: for what is weighed over much work, where expectedMs is to be on the
+   * safe side for one run.
+   */
   usualMs(key: string, timeLimitMs: number, ranMs = 0): number {
-    return this.learnedMs(key, timeLimitMs, ranMs, usualQuantile);
+    return this.learnedMs(key, timeLimitMs, ranMs, { quantile: usualQuantile, of: "work" });
   }
 
-  private learnedMs(key: string, timeLimitMs: number, ranMs: number, quantile: number): number {
+  private learnedMs(key: string, timeLimitMs: number, ranMs: number, asked: Asked): number {
     const known = this.functions.get(key);
     if (known !== undefined && known.total >= minimumRuns)
-      return Math.min(timeLimitMs, known.quantileMs(quantile, ranMs));
+      return Math.min(timeLimitMs, known.lengthMs(asked, ranMs));
     if (timeLimitMs === this.policy.defaultTimeLimitMs && this.site.total >= minimumSiteRuns)
-      return Math.min(timeLimitMs, this.site.quantileMs(siteQuantile, ranMs));
+      return Math.min(timeLimitMs, this.site.lengthMs({ ...asked, quantile: siteQuantile }, ranMs));
     return timeLimitMs;
   }
 
@@ -126,7 +135,7 @@ const upperEdgeMs = (bin: number): number => Math.ceil(2 ** (bin / binsPerOctave
 /** Counts of run times in bins of equal ratio. */
 class Histogram {
   total = 0;
-  /** Answers since the last change, by what was reached and quantile: placement asks in every round. */
+  /** Answers since the last change, by what was reached and asked: placement asks in every round. */
   private readonly quantiles = new Map<number, number>();
 
   constructor(private readonly counts: Map<number, number>) {
@@ -141,25 +150,26 @@ class Histogram {
     if (this.total > maxTotal) this.halve();
   }
 
-  /** The upper edge of the bin in which the quantile lies of those that reached what `ranMs` did. */
-  quantileMs(quantile: number, ranMs: number): number {
+  /** The upper edge of the bin in which that length lies, among runs that reached what `ranMs` did. */
+  lengthMs(asked: Asked, ranMs: number): number {
     const least = reachedBin(ranMs);
-    const key = 2 * least + quantile;
+    const key = 4 * least + (asked.of === "work" ? 2 : 0) + asked.quantile;
     let answer = this.quantiles.get(key);
     if (answer === undefined) {
-      answer = this.computeMs(quantile, least);
+      answer = this.computeMs(asked, least);
       this.quantiles.set(key, answer);
     }
     return answer;
   }
 
-  private computeMs(quantile: number, least: number): number {
+  private computeMs({ quantile, of }: Asked, least: number): number {
     const bins = [...this.counts]
       .filter(([bin]) => bin >= least)
-      .sort(([left], [right]) => left - right);
-    let left = quantile * bins.reduce((sum, [, count]) => sum + count, 0);
-    for (const [bin, count] of bins) {
-      left -= count;
+      .sort(([left], [right]) => left - right)
+      .map(([bin, count]) => ({ bin, weight: of === "work" ? count * upperEdgeMs(bin) : count }));
+    let left = quantile * bins.reduce((sum, { weight }) => sum + weight, 0);
+    for (const { bin, weight } of bins) {
+      left -= weight;
       if (left <= 0) return upperEdgeMs(bin);
     }
     return longerTimes * upperEdgeMs(least);

@@ -2,11 +2,11 @@
 
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
-import { Lives } from "../core/bands.js";
 import { Calibration } from "../core/calibration.js";
 import { holdsProbability } from "../core/lifetime.js";
 import type { Prediction } from "../core/placement.js";
 import type { Store } from "../core/ports.js";
+import { Prices } from "../core/prices.js";
 import type { Waiting } from "../core/queue.js";
 import { RuntimeModel, type RuntimePolicy } from "../core/runtime.js";
 import { SurvivalModel } from "../core/survival.js";
@@ -40,7 +40,7 @@ type KnownWork = Pick<Waiting, "functionKey" | "timeLimitMs" | "ranMs">;
 export class Learning implements Prediction {
   survival = new SurvivalModel();
   readonly passingSinceMs = new Map<string, number>();
-  readonly lives = new Lives();
+  readonly prices = new Prices();
   private runtimes: RuntimeModel;
   private calibration = new Calibration();
   private readonly watch = new HoleWatch();

@@ -1,8 +1,8 @@
 // What the daemon learns while it runs, learned in the replay: how long holes and functions last, from what was seen so far.
 
-import { Lives } from "../core/bands.js";
 import type { HoleContext } from "../core/holes.js";
 import type { Prediction } from "../core/placement.js";
+import { Prices } from "../core/prices.js";
 import type { Waiting } from "../core/queue.js";
 import { RuntimeModel } from "../core/runtime.js";
 import { SurvivalModel } from "../core/survival.js";
@@ -16,7 +16,7 @@ const runtimePolicy = { defaultTimeLimitMs: -1, quantile: 0.75 };
 export class Learner implements Prediction {
   readonly survival = new SurvivalModel();
   readonly passingSinceMs = new Map<string, number>();
-  readonly lives = new Lives();
+  readonly prices = new Prices();
   private readonly runtimes = new RuntimeModel(runtimePolicy);
   /** One for each node, since the replay's plans are of those nodes that changed. */
   private readonly watches = new Map<NodeName, HoleWatch>();

@@ -2,13 +2,13 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Lives } from "../../src/core/bands.js";
 import {
   type PlacementPolicy,
   type Prediction,
   place,
   type Slot,
 } from "../../src/core/placement.js";
+import { Prices } from "../../src/core/prices.js";
 import { type Waiting, WaitingQueue } from "../../src/core/queue.js";
 import { SurvivalModel } from "../../src/core/survival.js";
 import { invocationId } from "../../src/model/ids.js";
@@ -136,7 +136,7 @@ describe("place with a prediction", () => {
       usualMs: (each) => each.timeLimitMs,
       vacateMs: 200,
       passingSinceMs: new Map(),
-      lives: new Lives(),
+      prices: new Prices(),
       ...change,
     },
   });
