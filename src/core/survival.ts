@@ -63,10 +63,13 @@ export class SurvivalModel implements Survival {
   };
   private nodes = new NodeHaste();
 
+  /** `remembered`: the newest so many holes count; infinite for what is not to change, as of a day that is over. */
+  constructor(private readonly remembered: number = rememberedHoles) {}
+
   /** Learns from one hole; old ones count less with each. */
   record({ kind, fromAgeMs, toAgeMs, closed, node }: WatchedHole): void {
     const learned = this.byKind[kind];
-    const keep = 1 - 1 / rememberedHoles;
+    const keep = 1 - 1 / this.remembered;
     const from = Math.max(0, fromAgeMs);
     const to = Math.max(from, toAgeMs);
     const haste = node === undefined ? 1 : this.haste(node);

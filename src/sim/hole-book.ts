@@ -68,7 +68,7 @@ export class HoleBook {
     private readonly minutes: Minutes,
   ) {
     this.open = Array.from({ length: nodes }, () => null);
-    this.survival = calls.vary ? new SurvivalModel() : null;
+    this.survival = calls.vary ? new SurvivalModel(Number.POSITIVE_INFINITY) : null;
     this.readyAfterMs = costs.executorStartMs.least;
   }
 

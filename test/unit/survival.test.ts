@@ -67,6 +67,16 @@ describe("the survival model", () => {
     expect(model.survivalProbability(kind, 0, 60_000)).toBeGreaterThan(0.9);
   });
 
+  test("what is not to be forgotten counts as much as what came last", () => {
+    const lately = (model: SurvivalModel) => {
+      for (let index = 0; index < 6_000; index++) model.record(closedAfter(1_000));
+      for (let index = 0; index < 6_000; index++) model.record(closedAfter(600_000));
+      return model.survivalProbability(kind, 0, 60_000);
+    };
+    expect(lately(new SurvivalModel())).toBeGreaterThan(0.6);
+    expect(lately(new SurvivalModel(Number.POSITIVE_INFINITY))).toBeLessThan(0.5);
+  });
+
   test("an age at which holes close is known to a twentieth, as where jobs have a round limit", () => {
     const model = new SurvivalModel();
     const next = stream(3);
