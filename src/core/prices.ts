@@ -49,10 +49,12 @@ export class Prices {
 
   /** What waits at `nowMs`. */
   look(waiting: Iterable<Work>, nowMs: number): void {
-    const { lookedAtMs, givenMs, drifts } = this;
-    if (lookedAtMs !== null && nowMs < lookedAtMs + pauseMs) return;
-    const passedMs = lookedAtMs === null ? 0 : nowMs - lookedAtMs;
+    const { givenMs, drifts } = this;
+    const sinceMs = nowMs - (this.lookedAtMs ?? nowMs - pauseMs);
+    if (sinceMs >= 0 && sinceMs < pauseMs) return;
     this.lookedAtMs = nowMs;
+    // A clock that was set back says nothing of what passed.
+    const passedMs = Math.max(0, sinceMs);
     const waits = new Float64Array(knots);
     for (const { usualMs, coreMs } of waiting) spread(waits, usualMs, coreMs);
     const waitsInAll = sum(waits);

@@ -85,12 +85,8 @@ export class Bucket {
     this.lifeMs = Math.min(halfMs, outlook.plannedInMs ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Of all its executors, free or not. */
-  budgetCores = 0;
-
   add(open: OpenSlot): void {
     this.all.push(open);
-    this.budgetCores += open.slot.budgetCores;
     this.put(open);
   }
 

@@ -43,6 +43,13 @@ describe("prices", () => {
     expect(ratio(pricesAfter(24 * 60, [1, 4], [1, 4]))).toBeCloseTo(1, 6);
   });
 
+  test("are drawn up anew though the clock was set back", () => {
+    const prices = pricesAfter(1, [1, 1], [1, 1]);
+    const before = prices.of(5 * minute);
+    prices.look([{ usualMs: 5 * minute, coreMs: 1 }], -1_000 * minute);
+    expect(prices.of(5 * minute)).toBeGreaterThan(before);
+  });
+
   test("stay finite whatever waits, was given and when it is looked at", () => {
     const amount = fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e15, noNaN: true }));
     const work = fc.record({
