@@ -11,6 +11,12 @@ export type FreeCpus =
   | { readonly told: true; readonly ids: readonly number[] }
   | { readonly told: false; readonly why: string };
 
+/** GPUs that no job has; `problem`: why that is not known of the others. */
+export interface FreeGpus {
+  readonly indices: readonly number[];
+  readonly problem: string | null;
+}
+
 export class Claims {
   private readonly jobs = new Map<NodeName, Job[]>();
 
@@ -43,23 +49,22 @@ export class Claims {
   }
 
   /** The GPUs that are not allocated; where the node's record does not say which are, its jobs' shares may. */
-  freeGpus(node: Node): readonly number[] {
-    const taken = new Set(
-      node.untoldGpuCount !== null ? this.gpusOfJobs(node) : node.allocatedGpus,
-    );
-    return Array.from({ length: node.gpuCount }, (_, index) => index).filter(
-      (index) => !taken.has(index),
-    );
+  freeGpus(node: Node): FreeGpus {
+    const told = node.untoldGpuCount === null ? null : this.gpusOfJobs(node);
+    const taken = new Set(told ?? node.allocatedGpus);
+    const all = Array.from({ length: node.gpuCount }, (_, index) => index);
+    const problem = told === null ? node.gpuProblem : null;
+    return { indices: all.filter((index) => !taken.has(index)), problem };
   }
 
-  private gpusOfJobs(node: Node): readonly number[] {
+  private gpusOfJobs(node: Node): readonly number[] | null {
     const shares = (this.jobs.get(node.name) ?? []).map(({ id }) => this.shareOf(id, node.name));
     const gpus = new Set<number>();
     for (const share of shares) {
-      if (share === undefined || share.gpus === null) return node.allocatedGpus;
+      if (share === undefined || share.gpus === null) return null;
       for (const index of share.gpus) gpus.add(index);
     }
-    return gpus.size === node.untoldGpuCount ? [...gpus] : node.allocatedGpus;
+    return gpus.size === node.untoldGpuCount ? [...gpus] : null;
   }
 
   /**

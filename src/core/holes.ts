@@ -86,22 +86,24 @@ export function findHoles(
       continue;
     }
     const sinceMs = context.openedAtMs?.(node.name) ?? snapshot.nodesAskedAtMs;
-    holes.push(holeOn(node, free.budget, sinceMs, planned, context));
+    holes.push(holeOn(node, free, sinceMs, planned, context));
   }
   return { holes, unusable };
 }
 
 function holeOn(
   { name, allocatedCores }: Node,
-  free: Resources,
+  { budget: free, gpuProblem }: Free,
   sinceMs: number,
   planned: KnownEnd | undefined,
   { nowMs, survival }: HoleContext,
 ): Hole {
-  const kind = allocatedCores === 0 ? "wholeNode" : "fragment";
+  const kind: Hole["kind"] = allocatedCores === 0 ? "wholeNode" : "fragment";
   const end =
     planned ?? survivalEnd(survival, kind, nowMs - sinceMs, survival?.haste(name) ?? 1, nowMs);
-  return { node: name, kind, free, sinceMs, predictedEndAtMs: planned?.endsAtMs ?? null, end };
+  const predictedEndAtMs = planned?.endsAtMs ?? null;
+  const hole = { node: name, kind, free, sinceMs, predictedEndAtMs, end };
+  return gpuProblem === null ? hole : { ...hole, gpuProblem };
 }
 
 /**
@@ -122,14 +124,16 @@ export function freeOf(
   const unusedMb = facts.memoryIsConsumable
     ? node.memoryMb - node.allocatedMemoryMb
     : Math.floor((node.memoryMb * cores) / Math.max(1, node.cores));
+  const gpus = claims.freeGpus(node);
   const budget = {
     cores,
     memoryMb: Math.max(0, unusedMb - policy.memoryMarginMb),
-    gpus: claims.freeGpus(node),
+    gpus: gpus.indices,
   };
   return {
     budget: cpus?.told ? { ...budget, cpuIds: cpus.ids } : budget,
     whyUntold: cpus?.told === false ? cpus.why : null,
+    gpuProblem: gpus.problem,
     isUnderExclusive: used !== null,
   };
 }
@@ -139,6 +143,8 @@ export interface Free {
   readonly budget: Resources;
   /** Its jobs are pinned, and which cores they leave free cannot be told: then nothing of it may be used. */
   readonly whyUntold: string | null;
+  /** Why GPUs of it are not given away though no job may have them; null: all that are free are. */
+  readonly gpuProblem: string | null;
   /** The node is one job's own, and the site gives away what that job did not ask for. */
   readonly isUnderExclusive: boolean;
 }

@@ -13,6 +13,8 @@ export interface Hole {
   readonly predictedEndAtMs: number | null;
   /** The best that is known of its end: what is planned, else what past holes tell. */
   readonly end: HoleEnd;
+  /** Why GPUs of the node are not given away though no job may have them; left out: all that are free are. */
+  readonly gpuProblem?: string;
 }
 
 /** Why (part of) a node is not harvested; shown by `glean explain` and `glean info`. */

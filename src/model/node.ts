@@ -26,11 +26,14 @@ export interface Node {
   /** RealMemory less MemSpecLimit. */
   readonly memoryMb: number;
   readonly allocatedMemoryMb: number;
+  /** Whole GPUs: slices have indices that name no device. */
   readonly gpuCount: number;
   /** All, when Slurm does not tell which. */
   readonly allocatedGpus: readonly number[];
   /** How many are allocated, where Slurm tells that and not which: the jobs there may tell. */
   readonly untoldGpuCount: number | null;
+  /** Why the node's record does not prove which of its GPUs are free, one clause; null: it does. */
+  readonly gpuProblem: string | null;
   /** CPUs of the machine as Slurm numbers them from 0: with the specialised ones, which no job gets. */
   readonly cpuTotal: number;
   /** null: there are some, and which is not told. */

@@ -135,6 +135,7 @@ function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
     gpuCount: 0,
     allocatedGpus: [],
     untoldGpuCount: null,
+    gpuProblem: null,
     cpuTotal: cores,
     specialisedCpuIds: [],
     partitions: [],

@@ -1,11 +1,15 @@
 // Generic resources of a node: `gpu:a100:2(S:0-1)` declared, `gpu:a100:2(IDX:0,2-3)` used, to GPU indices.
 
+import type { Node } from "../model/node.js";
+
 /** One entry of a GRES list. `indices` is null where Slurm prints none. */
 export interface GresEntry {
   readonly name: string;
   readonly type: string | null;
   readonly count: number;
   readonly indices: readonly number[] | null;
+  /** false: `no_consume`. */
+  readonly isCounted: boolean;
 }
 
 /** More GPUs on one node than any machine has; bounds what `gpu:999999999` and long lists of indices may cost. */
@@ -13,11 +17,14 @@ const maxGpus = 1_024;
 /** Slurm prints large counts with a unit, in powers of 1024. */
 const units: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
 
+/** Such entries are not counted by Slurm: any number of jobs may use them at once. */
+const uncounted = "no_consume";
+
 /** The entries of `Gres=` or `GresUsed=`; one that cannot be read is left out. Never throws. */
 export function readGres(text: string): GresEntry[] {
-  // Commas within parentheses belong to the indices.
+  // Commas within parentheses belong to the indices. Slurm prints `(null)` for a type that is not set.
   const entries: GresEntry[] = [];
-  for (const part of text.match(/[^,(]+(?:\([^)]*\))?/g) ?? []) {
+  for (const part of text.replaceAll(":(null)", ":").match(/[^,(]+(?:\([^)]*\))?/g) ?? []) {
     const entry = readEntry(part.trim());
     if (entry !== null) entries.push(entry);
   }
@@ -29,12 +36,13 @@ function readEntry(part: string): GresEntry | null {
   const words = (open === -1 ? part : part.slice(0, open)).split(":");
   const note = open === -1 ? "" : part.slice(open + 1, -1);
   const indices = note.startsWith("IDX:") ? readIndices(note.slice(4)) : null;
-  const name = words[0]!;
-  if (!/^[A-Za-z]\w*$/.test(name)) return null;
-  const last = readGresCount(words.at(-1)!);
-  if (words.length === 1) return { name, type: null, count: indices?.length ?? 1, indices };
-  if (last === null) return { name, type: words[1]!, count: indices?.length ?? 1, indices };
-  return { name, type: words.length > 2 ? words[1]! : null, count: last, indices };
+  const [name, ...rest] = words.filter((word) => word !== uncounted);
+  if (name === undefined || !/^[A-Za-z]\w*$/.test(name)) return null;
+  const counted = rest.length === 0 ? null : readGresCount(rest.at(-1)!);
+  const count = counted ?? indices?.length ?? 1;
+  const hasType = rest.length > (counted === null ? 0 : 1) && rest[0] !== "";
+  const isCounted = !words.includes(uncounted);
+  return { name, type: hasType ? rest[0]! : null, count, indices, isCounted };
 }
 
 function readGresCount(text: string): number | null {
@@ -57,29 +65,79 @@ function readIndices(text: string): number[] | null {
   return indices;
 }
 
+/** What a node's record says of its GPUs; see model/node.ts. */
+export type NodeGpus = Pick<Node, "gpuCount" | "allocatedGpus" | "untoldGpuCount" | "gpuProblem">;
+
 /**
- * How many GPUs a node declares and which are allocated. Where Slurm says that some are in use but not which (no
- * type in gres.conf, shards, MPS, or no GresUsed at all), all are taken for allocated.
+ * The whole GPUs of a node and those that jobs have. Where the record does not prove which are free, all count as allocated and
+ * `gpuProblem` says why.
  */
 export function readGpus(
-  gres: string,
-  gresUsed: string | null,
-): { gpuCount: number; allocatedGpus: number[]; untoldGpuCount: number | null } {
-  const declared = readGres(gres).filter((entry) => entry.name === "gpu");
-  const gpuCount = Math.min(maxGpus, countOf(declared));
-  const used = gresUsed === null ? null : readGres(gresUsed);
-  const allocated = used === null ? null : indicesOf(used);
-  if (allocated !== null) return { gpuCount, allocatedGpus: allocated, untoldGpuCount: null };
-  const isCounted = used !== null && !used.some(isParted);
+  gresText: string,
+  usedText: string | null,
+  drainText: string | null = null,
+): NodeGpus {
+  const declared = readGres(gresText).filter(isGpu);
+  const sliced = whyNotWhole(declared);
+  const gpuCount = sliced === null ? Math.min(maxGpus, countOf(declared)) : 0;
+  const none = { gpuCount, allocatedGpus: [], untoldGpuCount: null, gpuProblem: sliced };
+  if (gpuCount === 0) return none;
+  const used = usedText === null ? null : readGres(usedText);
+  const draining = readGres(drainText ?? "").filter(isGpu);
+  const gpuProblem = whyUntold(declared, used, draining);
+  if (gpuProblem === null) return { ...none, allocatedGpus: indicesOf([...used!, ...draining])! };
   return {
     gpuCount,
     allocatedGpus: Array.from({ length: gpuCount }, (_, index) => index),
-    untoldGpuCount: isCounted ? countOf(used.filter((entry) => entry.name === "gpu")) : null,
+    untoldGpuCount: gpuProblem === countsOnly ? countOf(used!.filter(isGpu)) : null,
+    gpuProblem,
   };
 }
 
+/** The one problem that the records of the node's jobs can solve. */
+const countsOnly = "Slurm says how many of its GPUs jobs have, and not which";
+
+/** Slices of a GPU have indices of their own, which name no device. */
+const sliceType = /\dg[._-]\d+gb|(^|[^a-z])mig([^a-z]|$)/i;
+
+function whyNotWhole(declared: readonly GresEntry[]): string | null {
+  const sliced = declared.find(({ type }) => type !== null && sliceType.test(type));
+  if (sliced !== undefined)
+    return `Slurm counts slices of its GPUs (MIG, type ${sliced.type}), and Gleaner gives away whole GPUs only`;
+  if (declared.some(({ isCounted }) => !isCounted))
+    return "Slurm does not count who uses its GPUs (no_consume)";
+  return null;
+}
+
+function whyUntold(
+  declared: readonly GresEntry[],
+  used: readonly GresEntry[] | null,
+  draining: readonly GresEntry[],
+): string | null {
+  if (used === null) return "Slurm does not say which of its GPUs jobs have (no GresUsed)";
+  const parted = used.find(isParted);
+  if (parted !== undefined)
+    return `jobs have parts of its GPUs (${parted.name}), and Slurm does not say of which`;
+  const usedGpus = used.filter(isGpu);
+  if (!declared.every((each) => usedGpus.some((other) => isSameKind(each, other))))
+    return "Slurm does not say which of its GPUs jobs have (GresUsed lacks some)";
+  if (indicesOf(draining) === null) return "Slurm does not say which of its GPUs drain";
+  const taken = indicesOf(usedGpus);
+  if (taken === null) return countsOnly;
+  const count = countOf(declared);
+  const beyond = taken.find((index) => index >= count);
+  return beyond === undefined
+    ? null
+    : `Slurm counts ${count} GPUs and says that jobs have GPU ${beyond}`;
+}
+
+const isSameKind = (one: GresEntry, other: GresEntry): boolean =>
+  one.type === null || other.type === null || one.type === other.type;
+
 /** The GPUs in the list of what a job has of a node; null when it has some and which is not told. */
 export const readGpusOfJob = (gres: string): number[] | null => indicesOf(readGres(gres));
+
+const isGpu = ({ name }: GresEntry): boolean => name === "gpu";
 
 const countOf = (entries: readonly GresEntry[]): number =>
   entries.reduce((sum, entry) => sum + entry.count, 0);

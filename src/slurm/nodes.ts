@@ -71,7 +71,11 @@ export function readNodeLine(line: string): Node | null {
     memoryMb: Math.max(0, realMemoryMb - specialisedMemoryMb),
     allocatedMemoryMb,
     ...readCpus(fields, cores),
-    ...readGpus(fields.get("Gres") ?? "", readWord(fields.get("GresUsed"))),
+    ...readGpus(
+      fields.get("Gres") ?? "",
+      readWord(fields.get("GresUsed")),
+      readWord(fields.get("GresDrain")),
+    ),
     partitions: readWords(fields.get("Partitions")),
     // `alice(1001)`
     owner: readWord(fields.get("Owner"))?.replace(/\(\d+\)$/, "") ?? null,

@@ -298,6 +298,7 @@ export class Slurm {
         allocatedMemoryMb: memoryIsConsumable ? held.memoryMb : 0,
         gpuCount: 0,
         untoldGpuCount: null,
+        gpuProblem: null,
         cpuTotal: cores,
         specialisedCpuIds: [],
         allocatedGpus: [],

@@ -56,6 +56,7 @@ export function node(change: Partial<Node> = {}): Node {
     gpuCount: 0,
     allocatedGpus: [],
     untoldGpuCount: null,
+    gpuProblem: null,
     cpuTotal: 16,
     specialisedCpuIds: [],
     partitions: ["batch"],
