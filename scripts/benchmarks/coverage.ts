@@ -2,15 +2,24 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type JobRecord, readJobRecords } from "../cluster/slurmctld-log.js";
 import { until } from "../cluster/until.js";
-import { percentilesOf } from "../demonstration/result.js";
 import type { Site } from "../site/site.js";
 import { simulateCommand, writeCalls, writeSwf } from "./coverage/export.js";
 import { figuresOf } from "./coverage/figures.js";
-import { type JobTimes, type NodeCores, readGleaner, readJobTimes } from "./coverage/records.js";
+import { type NodeCores, readGleaner } from "./coverage/records.js";
 import { type ReplayedJob, readStretch } from "./coverage/stretch.js";
 import { Api } from "./lib/api.js";
-import { benchmark, benchmarkUser, integer, preciseMs, rounded, say } from "./lib/harness.js";
+import {
+  benchmark,
+  benchmarkUser,
+  integer,
+  measuredPercentiles,
+  percentilesOf,
+  preciseMs,
+  rounded,
+  say,
+} from "./lib/harness.js";
 
 const bars = { coverage: 0.95, goodput: 0.9, lost: 0, readyMsP50: 300 } as const;
 const nodes = 16;
@@ -63,13 +72,15 @@ await benchmark(options, async (site) => {
   await awaitExecutors(api);
   const ids = await replay(site, jobs);
   await awaitStarts(site);
+  if ((await api.info()).pending === 0)
+    throw new Error("no function waits any more: the holes were not all asked for");
   await site.gleanOrThrow(["cancel", "--user", benchmarkUser]);
   await awaitEnd(api);
   api.close();
   await site.endDaemon("SIGTERM");
-  const times = readJobTimes(join(site.cluster.dir, "log", "slurmctld.log"));
-  const allocated = jobs.flatMap((job, index) => sharesOf(job, times.get(ids[index]!)));
-  const window = windowOf(allocated, jobs, times, ids);
+  const records = readJobRecords(join(site.cluster.dir, "log", "slurmctld.log"));
+  const allocated = jobs.flatMap((job, index) => sharesOf(job, ids[index]!, records));
+  const window = windowOf(allocated, jobs);
   const gleaner = readGleaner(join(site.files.state, "gleaner.db"), window);
   const { readyMs, overtaken, ...sums } = figuresOf(
     { nodes: nodeNames, coresPerNode, ...window },
@@ -77,7 +88,7 @@ await benchmark(options, async (site) => {
     gleaner.held,
     gleaner.useful,
   );
-  const ready = percentilesOf(readyMs);
+  const ready = measuredPercentiles("a hole that opened", readyMs);
   const result = {
     ...sums,
     coverage: rounded(sums.coveredCoreMs / sums.idleCoreMs, 4),
@@ -176,29 +187,31 @@ async function awaitEnd(api: Api): Promise<void> {
  * trace does not say, nor does `glean simulate` assume it.
  */
 function windowOf(
-  allocated: readonly NodeCores[],
+  allocated: readonly ReplayedShare[],
   stretch: readonly ReplayedJob[],
-  times: ReadonlyMap<number, JobTimes>,
-  ids: readonly number[],
 ): { fromMs: number; toMs: number } {
-  const first = stretch.flatMap(({ startMs }, index) => {
-    const beganMs = times.get(ids[index]!)?.fromMs;
-    return startMs === 0 && beganMs !== undefined ? [beganMs] : [];
-  });
+  const atOnce = new Set(stretch.filter(({ startMs }) => startMs === 0));
+  const first = allocated.flatMap(({ job, fromMs }) => (atOnce.has(job) ? [fromMs] : []));
   const starts = allocated.map(({ fromMs }) => fromMs);
   return { fromMs: Math.max(Math.min(...starts), ...first), toMs: Math.max(...starts) };
 }
 
-/** Nothing of a job that never began. */
-function sharesOf(job: ReplayedJob, times: JobTimes | undefined): NodeCores[] {
-  if (times === undefined) return [];
-  const toMs = times.toMs ?? Number.POSITIVE_INFINITY;
-  return job.nodes.map((node) => ({
-    node,
-    cores: job.coresPerNode,
-    fromMs: times.fromMs,
-    toMs,
-  }));
+interface ReplayedShare extends NodeCores {
+  readonly job: ReplayedJob;
+}
+
+/** A job that slurmctld did not log would count as idle time: then nothing can be measured. */
+function sharesOf(
+  job: ReplayedJob,
+  id: number,
+  records: ReadonlyMap<number, JobRecord>,
+): ReplayedShare[] {
+  const record = records.get(id);
+  const fromMs = record?.allocatedAtMs[0];
+  if (fromMs === undefined)
+    throw new Error(`slurmctld's log does not say when job ${id} was given its nodes`);
+  const toMs = record?.endedAtMs ?? Number.POSITIVE_INFINITY;
+  return job.nodes.map((node) => ({ job, node, cores: job.coresPerNode, fromMs, toMs }));
 }
 
 function ended(states: Readonly<Record<string, number>>): number {

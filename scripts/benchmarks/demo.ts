@@ -14,6 +14,8 @@ const program = fileURLToPath(new URL("../demo", import.meta.url));
 const { rounds, seconds } = countsOf({ rounds: 3, seconds: 60 });
 
 const results: DemoResult[] = [];
+const evictMsP99: number[] = [];
+const startDelayMsP50: number[] = [];
 let failures = 0;
 for (let seed = 1; seed <= rounds; seed++) {
   const out = mkdtempSync(join(tmpdir(), "gleaner-demo-"));
@@ -22,16 +24,20 @@ for (let seed = 1; seed <= rounds; seed++) {
     if (exitCode !== 0) failures++;
     results.push(result);
     const { coverage, goodput, evictMs, batchStartDelayMs, invocations } = result;
+    if (evictMs === null || batchStartDelayMs === null)
+      throw new Error(`seed ${seed}: no batch job began on a node that functions used`);
     say(
       `seed ${seed}: coverage ${rounded(coverage, 3)}, goodput ${rounded(goodput, 3)}, evictMs p99 ${evictMs.p99}, start delay p50 ${batchStartDelayMs.p50} ms, lost ${invocations.lost}`,
     );
+    evictMsP99.push(evictMs.p99);
+    startDelayMsP50.push(batchStartDelayMs.p50);
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
 }
 
 const coverage = Math.min(...results.map((each) => each.coverage));
-const evictMsP99 = Math.max(...results.map((each) => each.evictMs.p99));
+const evictMsP99Worst = Math.max(...evictMsP99);
 const lost = results.reduce((sum, each) => sum + each.invocations.lost, 0);
 const summary = {
   rounds,
@@ -39,12 +45,12 @@ const summary = {
   coverageWorst: rounded(coverage, 4),
   goodputMedian: rounded(median(results.map((each) => each.goodput)), 4),
   evictions: results.reduce((sum, each) => sum + each.evictions, 0),
-  evictMsP99Worst: evictMsP99,
-  batchStartDelayMsP50: median(results.map((each) => each.batchStartDelayMs.p50)),
+  evictMsP99Worst,
+  batchStartDelayMsP50: median(startDelayMsP50),
   lost,
   bars,
   withinBars:
-    failures === 0 && lost === 0 && coverage >= bars.coverage && evictMsP99 <= bars.evictMsP99,
+    failures === 0 && lost === 0 && coverage >= bars.coverage && evictMsP99Worst <= bars.evictMsP99,
 };
 process.stdout.write(`${JSON.stringify(summary)}\n`);
 

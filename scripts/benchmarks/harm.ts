@@ -4,13 +4,21 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureInstalled } from "../cluster/cluster.js";
+import { allocatedBefore, type JobRecord, readJobRecords } from "../cluster/slurmctld-log.js";
 import { until } from "../cluster/until.js";
-import { percentilesOf } from "../demonstration/result.js";
 import type { Site } from "../site/site.js";
-import { type JobTimes, readJobTimes } from "./coverage/records.js";
 import { compileTools, makeJobs, type Observed, runRound } from "./harm/jobs.js";
+import { assertNothingOfGleaner } from "./harm/off.js";
 import { Api } from "./lib/api.js";
-import { benchmark, benchmarkUser, integer, median, rounded, say } from "./lib/harness.js";
+import {
+  benchmark,
+  benchmarkUser,
+  integer,
+  measuredPercentiles,
+  median,
+  rounded,
+  say,
+} from "./lib/harness.js";
 
 const bars = { ratioP50: 1.03, ratioP99: 1.1, violations: 0 } as const;
 const readyDeadlineMs = 60_000;
@@ -43,35 +51,51 @@ await benchmark({ nodes, cpus, memoryMb: cpus * 2_000 }, async (site) => {
     // Whoever comes second finds warmer files: they take turns in that, too.
     const order: Mode[] = round % 2 === 0 ? ["off", "on"] : ["on", "off"];
     for (const mode of order) {
-      await (mode === "on" ? switchOn(site, confs.on, tools.burn) : switchOff(site, confs.off));
+      await restart(site, confs[mode]);
+      const gleaner = mode === "on" ? await fillNodes(site, tools.burn) : null;
+      if (gleaner === null) assertNothingOfGleaner(site);
       const folder = join(site.cluster.dir, "work", `${mode}-${round}`);
       const observed = await runRound(site, tools, jobs, cpus, folder);
+      if (gleaner === null) assertNothingOfGleaner(site);
+      else await gleaner.assertStillFull();
       seen[mode].push(...observed);
-      const starts = percentilesOf(observed.map(({ startMs }) => startMs));
+      const starts = measuredPercentiles(
+        "a job's start",
+        observed.map(({ startMs }) => startMs),
+      );
       say(`round ${round + 1} ${mode}: start p50 ${starts.p50} ms, max ${starts.max} ms`);
     }
   }
-  const times = readJobTimes(join(site.cluster.dir, "log", "slurmctld.log"));
-  return resultOf(seen, times);
+  return resultOf(seen, readJobRecords(join(site.cluster.dir, "log", "slurmctld.log")));
 });
 
 type Mode = "off" | "on";
 
 function resultOf(
   seen: Readonly<Record<Mode, readonly Observed[]>>,
-  times: ReadonlyMap<number, JobTimes>,
+  records: ReadonlyMap<number, JobRecord>,
 ) {
-  const startsOf = (mode: Mode) => {
-    const { p50, p99 } = percentilesOf(seen[mode].map(({ startMs }) => startMs));
+  const percentiles = (what: string, valuesMs: readonly number[]) => {
+    const { p50, p99 } = measuredPercentiles(what, valuesMs);
     return { p50, p99 };
   };
+  const startsOf = (mode: Mode) =>
+    percentiles(
+      "a job's start",
+      seen[mode].map(({ startMs }) => startMs),
+    );
   const startMs = { off: startsOf("off"), on: startsOf("on") };
   // Without the scheduler's own wait, which depends on when in its second a job comes.
-  const afterAllocation = (mode: Mode) => {
-    const delays = seen[mode].map(({ job, beganAtMs }) => beganAtMs - times.get(job)!.fromMs);
-    const { p50, p99 } = percentilesOf(delays);
-    return { p50, p99 };
-  };
+  const afterAllocation = (mode: Mode) =>
+    percentiles(
+      "a job's allocation",
+      seen[mode].map(({ job, beganAtMs }) => {
+        const allocatedAtMs = allocatedBefore(records.get(job), beganAtMs);
+        if (allocatedAtMs === null)
+          throw new Error(`slurmctld's log does not say when job ${job} was given its nodes`);
+        return beganAtMs - allocatedAtMs;
+      }),
+    );
   const runOf = (mode: Mode) => median(seen[mode].map(({ runMs }) => runMs));
   const result = {
     rounds,
@@ -128,30 +152,28 @@ function confsOf(site: Site): Record<Mode, string> {
   return { on, off };
 }
 
-/** Nothing of Gleaner is left: no process, no hook. */
-async function switchOff(site: Site, conf: string): Promise<void> {
-  await site.endDaemon("SIGINT");
-  await restart(site, conf);
-}
-
-/** Returns when functions run on every core of every node. */
-async function switchOn(site: Site, conf: string, burn: string): Promise<void> {
-  await restart(site, conf);
+/** Starts gleanerd and returns when functions run on every core of every node. */
+async function fillNodes(site: Site, burn: string): Promise<{ assertStillFull(): Promise<void> }> {
   await site.startDaemon();
   const api = new Api(site);
   await api.identify();
   await site.glean(["cancel", "--user", benchmarkUser, "--state", "PENDING"]);
   await submitFunctions(api, burn);
-  await until(
-    readyDeadlineMs,
-    async () => {
-      const info = await api.info();
-      const used = info.nodes.reduce((sum, { executor }) => sum + (executor?.usedCores ?? 0), 0);
-      return used === nodes * cpus ? true : undefined;
+  const full = async () => {
+    const info = await api.info();
+    const used = info.nodes.reduce((sum, { executor }) => sum + (executor?.usedCores ?? 0), 0);
+    return used === nodes * cpus ? true : undefined;
+  };
+  const late = () => new Error(`functions did not fill the nodes within ${readyDeadlineMs} ms`);
+  await until(readyDeadlineMs, full, late);
+  return {
+    /** The last job has ended: so its cores are filled again, unless nothing waited any more during the round. */
+    assertStillFull: async () => {
+      if ((await api.info()).pending === 0) throw new Error("no function waits any more");
+      await until(readyDeadlineMs, full, late);
+      api.close();
     },
-    () => new Error(`functions did not fill the nodes within ${readyDeadlineMs} ms`),
-  );
-  api.close();
+  };
 }
 
 /** Twice what a round can take, so that work waits at any moment. */
@@ -161,9 +183,14 @@ async function submitFunctions(api: Api, burn: string): Promise<void> {
   for (const argv of argvs) await api.submit(argv, argv[1]!, Math.min(10_000, tasks));
 }
 
-/** All of Slurm starts anew: a node that has not yet read of PrologFlags=Alloc would let jobs wait for its prolog. */
+/**
+ * Ends gleanerd with its executors, and starts all of Slurm anew: a node that has not yet read of PrologFlags=Alloc would
+ * let jobs wait for its prolog.
+ */
 async function restart(site: Site, conf: string): Promise<void> {
   const { cluster } = site;
+  site.assertDaemonDidNotCrash();
+  await site.endDaemon("SIGINT");
   await Promise.all(cluster.nodeNames.map((node) => cluster.stopNode(node)));
   await cluster.stopSlurmctld();
   writeFileSync(cluster.slurmConf, conf);

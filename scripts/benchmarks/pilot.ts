@@ -7,10 +7,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { nowMs } from "../../src/clock.js";
 import { ensureInstalled } from "../cluster/cluster.js";
 import { until } from "../cluster/until.js";
-import { percentilesOf } from "../demonstration/result.js";
 import type { Site } from "../site/site.js";
 import { Api } from "./lib/api.js";
-import { benchmark, benchmarkUser, countsOf, say } from "./lib/harness.js";
+import { benchmark, benchmarkUser, countsOf, measuredPercentiles, say } from "./lib/harness.js";
 import { compileWatch, type Departure, watchPilot } from "./pilot/watch.js";
 
 const { preemptions, nodes, cpus } = countsOf({ preemptions: 40, nodes: 1, cpus: 8 });
@@ -121,7 +120,11 @@ async function preempt(site: Site, node: string): Promise<number> {
 }
 
 function figuresOf(seen: readonly Preemption[]) {
-  const of = (figure: keyof Preemption) => percentilesOf(seen.map((each) => each[figure]));
+  const of = (figure: keyof Preemption) =>
+    measuredPercentiles(
+      figure,
+      seen.map((each) => each[figure]),
+    );
   return {
     goneMs: of("executorMs"),
     commandsGoneMs: of("commandsMs"),

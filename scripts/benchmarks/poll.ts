@@ -26,6 +26,10 @@ await benchmark({ nodes: 1, ...crowdConf(counts.nodes, port), config }, async (s
   say(`filling slurmctld with ${counts.jobs} jobs`);
   await fill(site.cluster, counts.nodes, counts.jobs);
   const figures = await refreshOf(site);
+  if (figures.nodes < counts.nodes || figures.jobs < counts.jobs || figures.holes === 0)
+    throw new Error(
+      `the refresh saw ${figures.nodes} nodes, ${figures.jobs} jobs and ${figures.holes} holes`,
+    );
   const daemonRssMb = await daemonRss(site);
   const pace = figures.refreshMs + figures.pauseMs;
   const result = {

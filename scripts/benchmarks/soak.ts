@@ -116,6 +116,8 @@ async function soak(): Promise<void> {
     for (const worker of workers) worker.kill();
   }
   const wallMs = preciseMs() - startedMs;
+  if (tally.attempts === 0 || (seeds !== undefined && tally.seeds !== count))
+    throw new Error(`only ${tally.seeds} seeds ran, with ${tally.attempts} attempts`);
   if (tally.failedSeeds.length > 0) process.exitCode = 1;
   const result = {
     seeds: tally.seeds,

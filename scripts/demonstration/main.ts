@@ -12,19 +12,15 @@ import { monotonicMs } from "../../src/clock.js";
 import type { LedgerCheck } from "../../src/model/account.js";
 import type { Utilization } from "../../src/model/utilization.js";
 import type { InfoAnswer, InvocationList } from "../../src/wire/api.js";
+import { percentilesOf } from "../benchmarks/lib/figures.js";
 import { ensureInstalled, ensureSlurmInstalled } from "../cluster/cluster.js";
+import { readJobRecords } from "../cluster/slurmctld-log.js";
 import { until } from "../cluster/until.js";
 import { type Site, startSite } from "../site/site.js";
 import { type PictureShape, submitTiles, tilesDrawn, writePicture } from "./functions.js";
 import { ProgressView } from "./progress.js";
-import { brokenPromises, type DemoResult, percentilesOf, startDelays } from "./result.js";
-import {
-  type BatchJob,
-  makeStream,
-  readAllocations,
-  readSightings,
-  submitBatchJob,
-} from "./stream.js";
+import { brokenPromises, type DemoResult, startDelays } from "./result.js";
+import { type BatchJob, makeStream, readSightings, submitBatchJob } from "./stream.js";
 
 const nodes = 8;
 const coresPerNode = 16;
@@ -228,7 +224,8 @@ async function report(site: Site, options: Options, outcome: Outcome): Promise<s
   const bill = await askJson<{ total: { coreMs: number } }>(site, ["bill"]);
   const { invocations } = await askJson<InvocationList>(site, ["acct"]);
   const sightings = readSightings(outcome.sightingsFolder);
-  const allocations = readAllocations(join(site.cluster.dir, "log", "slurmctld.log"));
+  const jobs = readJobRecords(join(site.cluster.dir, "log", "slurmctld.log"));
+  const { delaysMs, unmeasuredJobs } = startDelays(sightings, jobs);
   const pictureFile = join(options.out, "picture.png");
   const found = writePicture(outcome.tiles, picture, pictureFile);
   copyFileSync(site.files.daemonLog, join(options.out, "gleanerd.log"));
@@ -237,7 +234,7 @@ async function report(site: Site, options: Options, outcome: Outcome): Promise<s
   const result: DemoResult = {
     nodes,
     batchJobs: outcome.jobStates.size,
-    batchStartDelayMs: percentilesOf(startDelays(sightings, allocations)),
+    batchStartDelayMs: percentilesOf(delaysMs),
     idleCoreMs: utilization.idleCoreMs,
     coveredCoreMs: utilization.coveredCoreMs,
     usefulCoreMs: utilization.usefulCoreMs,
@@ -250,7 +247,7 @@ async function report(site: Site, options: Options, outcome: Outcome): Promise<s
       lost: outcome.count - ended,
     },
     evictions: utilization.evictions,
-    evictMs: utilization.evictMs ?? { p50: 0, p99: 0, max: 0 },
+    evictMs: utilization.evictMs,
     billedCoreMs: bill.total.coreMs,
     ledgerBalanced: ledger.balanced,
     reportHtml: html,
@@ -258,6 +255,7 @@ async function report(site: Site, options: Options, outcome: Outcome): Promise<s
   const broken = brokenPromises({
     result,
     sightings,
+    unmeasuredJobs,
     jobStates: outcome.jobStates,
     ledger,
     utilization,

@@ -2,19 +2,15 @@
 
 import type { LedgerCheck } from "../../src/model/account.js";
 import type { Utilization } from "../../src/model/utilization.js";
+import type { Percentiles } from "../benchmarks/lib/figures.js";
+import { allocatedBefore, type JobRecord } from "../cluster/slurmctld-log.js";
 import { isViolation, type Sighting } from "./stream.js";
-
-export interface Percentiles {
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-}
 
 export interface DemoResult {
   readonly nodes: number;
   readonly batchJobs: number;
-  /** From slurmctld's allocation to the first instruction of the job on each of its nodes. */
-  readonly batchStartDelayMs: Percentiles;
+  /** From slurmctld's allocation to the first instruction of the job on each of its nodes; null: no job began. */
+  readonly batchStartDelayMs: Percentiles | null;
   readonly idleCoreMs: number;
   readonly coveredCoreMs: number;
   readonly usefulCoreMs: number;
@@ -27,34 +23,33 @@ export interface DemoResult {
     readonly lost: number;
   };
   readonly evictions: number;
-  readonly evictMs: Percentiles;
+  /** null: nothing was evicted. */
+  readonly evictMs: Percentiles | null;
   readonly billedCoreMs: number;
   readonly ledgerBalanced: boolean;
   readonly reportHtml: string;
 }
 
-/** Nearest rank; zeros when there is nothing. */
-export function percentilesOf(values: readonly number[]): Percentiles {
-  if (values.length === 0) return { p50: 0, p99: 0, max: 0 };
-  const sorted = [...values].sort((left, right) => left - right);
-  const rank = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
-  return { p50: rank(0.5), p99: rank(0.99), max: sorted.at(-1)! };
-}
-
 /** How long each job waited between its allocation and its first instruction, on each node. */
 export function startDelays(
   sightings: readonly Sighting[],
-  allocations: ReadonlyMap<number, number>,
-): number[] {
-  return sightings.flatMap((sighting) => {
-    const allocatedAtMs = allocations.get(sighting.job);
-    return allocatedAtMs === undefined ? [] : [sighting.atMs - allocatedAtMs];
-  });
+  jobs: ReadonlyMap<number, JobRecord>,
+): { readonly delaysMs: number[]; readonly unmeasuredJobs: number[] } {
+  const delaysMs: number[] = [];
+  const unmeasured = new Set<number>();
+  for (const { job, atMs } of sightings) {
+    const allocatedAtMs = allocatedBefore(jobs.get(job), atMs);
+    if (allocatedAtMs === null) unmeasured.add(job);
+    else delaysMs.push(atMs - allocatedAtMs);
+  }
+  return { delaysMs, unmeasuredJobs: [...unmeasured] };
 }
 
 export interface Evidence {
   readonly result: DemoResult;
   readonly sightings: readonly Sighting[];
+  /** Jobs that began, and whose allocation slurmctld's log lacks. */
+  readonly unmeasuredJobs: readonly number[];
   /** Job id to Slurm's final state. */
   readonly jobStates: ReadonlyMap<number, string>;
   readonly ledger: LedgerCheck;
@@ -64,7 +59,7 @@ export interface Evidence {
 
 /** One sentence for each broken promise; none: the demo succeeded. */
 export function brokenPromises(evidence: Evidence): string[] {
-  const { result, sightings, jobStates, ledger, picture } = evidence;
+  const { result, sightings, unmeasuredJobs, jobStates, ledger, picture } = evidence;
   const broken: string[] = [];
   for (const sighting of sightings.filter(isViolation))
     broken.push(
@@ -75,6 +70,8 @@ export function brokenPromises(evidence: Evidence): string[] {
   for (const job of jobStates.keys())
     if (!sightings.some((sighting) => sighting.job === job))
       broken.push(`batch job ${job} left no witness`);
+  for (const job of unmeasuredJobs)
+    broken.push(`slurmctld's log does not say when batch job ${job} was given its nodes`);
   if (result.invocations.lost > 0) broken.push(`${result.invocations.lost} invocations were lost`);
   if (result.invocations.failed > 0) broken.push(`${result.invocations.failed} invocations failed`);
   if (picture.found !== picture.tiles)

@@ -111,16 +111,3 @@ export function readSightings(folder: string): Sighting[] {
 /** Functions on cores that jobs were given: more cores in use than the node has. */
 export const isViolation = (sighting: Sighting): boolean =>
   sighting.functionCores + sighting.jobCores > sighting.nodeCores;
-
-/**
- * When slurmctld gave each job its nodes, to the millisecond: its log says `Allocate JobId=7`, in the zone of this
- * machine, with the default LogTimeFormat.
- */
-export function readAllocations(slurmctldLog: string): Map<number, number> {
-  const allocations = new Map<number, number>();
-  for (const line of readFileSync(slurmctldLog, "utf8").split("\n")) {
-    const match = /^\[([\d:T.-]+)\] .*Allocate JobId=(\d+) /.exec(line);
-    if (match !== null) allocations.set(Number(match[2]), new Date(match[1]!).getTime());
-  }
-  return allocations;
-}

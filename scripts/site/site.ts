@@ -7,6 +7,7 @@ import { GleanerError } from "../../src/model/errors.js";
 import { type Cluster, type ClusterOptions, startCluster } from "../cluster/cluster.js";
 import { type Account, findAccount, type RunResult } from "../cluster/command.js";
 import { accepts } from "../cluster/hosts.js";
+import { portIsFree } from "../cluster/ports.js";
 import { until } from "../cluster/until.js";
 import {
   configure,
@@ -74,6 +75,8 @@ function hookOf(
 
 export class Site {
   private daemon: ChildProcess | null = null;
+  /** Whether the daemon's end was asked for. */
+  private isEnding = false;
 
   constructor(
     readonly cluster: Cluster,
@@ -83,8 +86,19 @@ export class Site {
     private readonly daemonRun: { account: Account | null; program: string },
   ) {}
 
-  /** Resolves when the API answers; the error quotes the log. */
+  /**
+   * Resolves when the API answers; the error quotes the log. Throws while a daemon of the site runs, or whoever else
+   * listens in its place: its answers would pass for those of the new one.
+   */
   async startDaemon(): Promise<void> {
+    if (this.daemonRuns)
+      throw new GleanerError("BAD_REQUEST", `gleanerd runs already (pid ${this.daemonPid})`);
+    if (!(await portIsFree(this.ports.apiPort)))
+      throw new GleanerError(
+        "UNREACHABLE",
+        `port ${this.ports.apiPort} is taken by another program`,
+      );
+    this.isEnding = false;
     const log = openSync(this.files.daemonLog, "a");
     const { account, program } = this.daemonRun;
     const daemon = spawn(process.execPath, [program, "--config", this.files.config], {
@@ -100,7 +114,8 @@ export class Site {
     await until(
       startDeadlineMs,
       async () => {
-        if (daemon.exitCode !== null) throw this.notStarted(`it ended with ${daemon.exitCode}`);
+        if (!this.daemonRuns)
+          throw this.notStarted(`it ended with ${daemon.signalCode ?? daemon.exitCode}`);
         return (await accepts(this.ports.apiPort, this.controller)) ? true : undefined;
       },
       () => this.notStarted("it does not answer"),
@@ -117,6 +132,19 @@ export class Site {
     return `its log ${daemonLog} ends:\n${lines.slice(-10).join("\n")}`;
   }
 
+  private get daemonRuns(): boolean {
+    const { daemon } = this;
+    return daemon !== null && daemon.exitCode === null && daemon.signalCode === null;
+  }
+
+  /** Throws when gleanerd ended by itself, and quotes its log: what was measured since is of no use. */
+  assertDaemonDidNotCrash(): void {
+    const { daemon } = this;
+    if (daemon === null || this.daemonRuns || this.isEnding) return;
+    const how = daemon.signalCode ?? `exit status ${daemon.exitCode}`;
+    throw new GleanerError("UNREACHABLE", `gleanerd ended by itself (${how}); ${this.endOfLog()}`);
+  }
+
   get daemonPid(): number {
     return this.daemon!.pid!;
   }
@@ -127,7 +155,8 @@ export class Site {
     withinMs = endDeadlineMs,
   ): Promise<void> {
     const daemon = this.daemon;
-    if (daemon === null || daemon.exitCode !== null || daemon.signalCode !== null) return;
+    if (daemon === null || !this.daemonRuns) return;
+    this.isEnding = true;
     daemon.ref();
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), withinMs);

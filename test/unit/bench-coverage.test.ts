@@ -1,4 +1,4 @@
-// What `scripts/bench coverage` makes of a trace and of records: the stretch, slurmctld's log, the figures.
+// What `scripts/bench coverage` makes of a trace and of records: the stretch and the figures.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,6 @@ import { gzipSync } from "node:zlib";
 import { afterAll, expect, test } from "@jest/globals";
 import { writeSwf } from "../../scripts/benchmarks/coverage/export.js";
 import { figuresOf } from "../../scripts/benchmarks/coverage/figures.js";
-import { readJobTimes } from "../../scripts/benchmarks/coverage/records.js";
 import { readStretch } from "../../scripts/benchmarks/coverage/stretch.js";
 import { evenGroups } from "../../src/sim/inputs/machines.js";
 import { readSwf } from "../../src/sim/inputs/swf.js";
@@ -56,23 +55,6 @@ test("a stretch is compressed, cut at its edges, and keeps to the busiest nodes 
 test("more nodes than the stretch uses are refused", () => {
   const file = written("small.swf", line(1_000, 9_000, ["a"]));
   expect(() => readStretch(file, shape)).toThrow("only 1 nodes of the trace are used");
-});
-
-test("slurmctld's log tells when jobs began and ended, by whichever scheduler", () => {
-  const file = written(
-    "slurmctld.log",
-    `[2026-01-02T03:04:05.100] sched: Allocate JobId=7 NodeList=n1 #CPUs=1 Partition=batch
-[2026-01-02T03:04:05.300] sched/backfill: _start_job: Started JobId=8 in batch on n2
-[2026-01-02T03:04:06.000] _job_complete: JobId=7 WEXITSTATUS 0
-[2026-01-02T03:04:06.001] _job_complete: JobId=7 done
-[2026-01-02T03:04:07.000] _job_complete: JobId=9 done
-`,
-  );
-  const beganMs = new Date("2026-01-02T03:04:05.100").getTime();
-  expect([...readJobTimes(file)]).toEqual([
-    [7, { fromMs: beganMs, toMs: beganMs + 901 }],
-    [8, { fromMs: beganMs + 200, toMs: null }],
-  ]);
 });
 
 test("figures: only what no job has is idle, only what is held and idle is covered, and of that the work counts", () => {

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { Cluster } from "../../scripts/cluster/cluster.js";
+import { until } from "../../scripts/cluster/until.js";
 import { freePorts, siteFiles } from "../../scripts/site/settings.js";
 import { Site } from "../../scripts/site/site.js";
 
@@ -45,4 +46,33 @@ test("after that it can still be ended", async () => {
   const again = createServer().listen(site.ports.apiPort, "127.0.0.1");
   await once(again, "listening");
   again.close();
+});
+
+test("a second daemon is refused while the first runs, and where its port is taken", async () => {
+  await expect(site.startDaemon()).rejects.toThrow(`gleanerd runs already (pid ${site.daemonPid})`);
+  await site.endDaemon("SIGKILL");
+  const other = createServer().listen(site.ports.apiPort, "127.0.0.1");
+  await once(other, "listening");
+  await expect(site.startDaemon()).rejects.toThrow(`port ${site.ports.apiPort} is taken`);
+  other.close();
+});
+
+test("a daemon that ended by itself is told, one that was ended is not", async () => {
+  site.assertDaemonDidNotCrash();
+  process.kill(site.daemonPid, "SIGKILL");
+  await until(
+    10_000,
+    () => {
+      try {
+        site.assertDaemonDidNotCrash();
+        return undefined;
+      } catch (thrown) {
+        return thrown as Error;
+      }
+    },
+    () => new Error("the end of the daemon was not seen"),
+  ).then((thrown) => expect(thrown.message).toContain("gleanerd ended by itself (SIGKILL)"));
+  await site.startDaemon();
+  await site.endDaemon("SIGKILL");
+  site.assertDaemonDidNotCrash();
 });

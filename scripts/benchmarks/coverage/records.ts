@@ -1,6 +1,5 @@
-// What was recorded of a replay: by slurmctld in its log, by gleanerd in its database, each to the millisecond.
+// What gleanerd's database recorded of a replay, to the millisecond.
 
-import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 
 /** Cores of one node during [fromMs, toMs). */
@@ -9,29 +8,6 @@ export interface NodeCores {
   readonly cores: number;
   readonly fromMs: number;
   readonly toMs: number;
-}
-
-/** From the moment slurmctld gave the job its nodes until it saw its end; null: not yet. */
-export interface JobTimes {
-  readonly fromMs: number;
-  readonly toMs: number | null;
-}
-
-/** By job id, from lines as slurmctld writes them by default, in the zone of this machine. */
-export function readJobTimes(slurmctldLog: string): Map<number, JobTimes> {
-  const jobs = new Map<number, JobTimes>();
-  for (const line of readFileSync(slurmctldLog, "utf8").split("\n")) {
-    const match = /^\[([\d:T.-]+)\] .*?(Allocate|Started|_job_complete:) JobId=(\d+)( .*)?$/.exec(
-      line,
-    );
-    if (match === null) continue;
-    const atMs = new Date(match[1]!).getTime();
-    const id = Number(match[3]);
-    const known = jobs.get(id);
-    if (match[2] !== "_job_complete:") jobs.set(id, { fromMs: atMs, toMs: null });
-    else if (known !== undefined && match[4] === " done") jobs.set(id, { ...known, toMs: atMs });
-  }
-  return jobs;
 }
 
 export interface GleanerRecords {

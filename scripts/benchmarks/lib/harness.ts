@@ -7,7 +7,15 @@ import { parseArgs } from "node:util";
 import { ensureSlurmInstalled } from "../../cluster/cluster.js";
 import { type Site, type SiteOptions, startSite } from "../../site/site.js";
 
-export { cpuMsOf, median, medianRatio, preciseMs, rounded } from "./figures.js";
+export {
+  cpuMsOf,
+  measuredPercentiles,
+  median,
+  medianRatio,
+  percentilesOf,
+  preciseMs,
+  rounded,
+} from "./figures.js";
 
 /** An ordinary user: functions never run as root. */
 export const benchmarkUser = "nobody";
@@ -40,6 +48,7 @@ export async function benchmark(
       `${cpus().length} x ${cpus()[0]?.model}, Linux ${release()}, node ${process.version}, ${slurm.stdout.trim()}`,
     );
     result = await measure(site);
+    site.assertDaemonDidNotCrash();
   } finally {
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
     await end();
