@@ -1,7 +1,7 @@
 // What esbuild bundles: which source becomes which program, and how; for scripts/build.mjs and for the tests.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -48,6 +48,10 @@ const quick = {
   },
 };
 
+/** What the programs that hold secrets of others do before anything else. */
+const guard = readFileSync(join(here, "guard.cjs"), "utf8");
+const guarded = ["gleanerd", "glean-executor"];
+
 /** A CommonJS module's words for where it lies; the CLI does not ask, and would wait 0.5 ms for the answer. */
 const placeOf = (name) =>
   cliBundles.includes(name)
@@ -92,7 +96,7 @@ export async function makeBundles(names, outputFolder, version) {
           ...placeOf(name).define,
           ...aloneOf(name),
         },
-        banner: { js: placeOf(name).banner },
+        banner: { js: (guarded.includes(name) ? guard : "") + placeOf(name).banner },
         logLevel: "error",
       }),
     ),

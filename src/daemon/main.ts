@@ -46,6 +46,9 @@ async function main(): Promise<void> {
   };
   process.once("SIGTERM", () => leave(daemon.stop));
   process.once("SIGINT", () => leave(daemon.stopAll));
+  process.on("SIGHUP", () =>
+    log.warn("SIGHUP is ignored: restart gleanerd to load a changed configuration"),
+  );
 }
 
 main().catch((thrown: unknown) => {

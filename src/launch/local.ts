@@ -6,7 +6,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { Launcher } from "../core/ports.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
-import { executorPath, requireNodeName } from "./names.js";
+import { executorPath, noDebugger, requireNodeName } from "./names.js";
 import {
   executorLogFile,
   isRunning,
@@ -92,7 +92,7 @@ function spawnPrivately(options: LocalLauncherOptions, logDescriptor: number) {
   try {
     return spawn(options.node, [options.executorProgram], {
       cwd: "/",
-      env: { PATH: executorPath },
+      env: { PATH: executorPath, NODE_OPTIONS: noDebugger },
       detached: true,
       stdio: ["pipe", logDescriptor, logDescriptor],
     });

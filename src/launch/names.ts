@@ -6,6 +6,12 @@ import type { NodeName } from "../model/ids.js";
 /** The only environment an executor gets: nothing secret can be inherited from the daemon's. */
 export const executorPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/**
+ * Node opens its debugger at SIGUSR1, for every user of the machine, from before it runs a line of a program: here it would
+ * have to listen on an address that no machine has, so nothing opens. In NODE_OPTIONS, which the executor as a binary reads too.
+ */
+export const noDebugger = "--inspect-port=240.0.0.1:0";
+
 /** Refuses a node name that would lead out of its folder; Slurm's own names all pass. */
 export function requireNodeName(node: NodeName): void {
   if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/.test(node))

@@ -5,7 +5,7 @@ import type { Launcher, LaunchSize, ProcessState } from "../core/ports.js";
 import { assert, GleanerError } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
 import { type RunResult, run } from "./command.js";
-import { requireNodeName, requirePlainPath } from "./names.js";
+import { noDebugger, requireNodeName, requirePlainPath } from "./names.js";
 import { seal } from "./seal.js";
 
 export interface PilotLauncherOptions {
@@ -158,7 +158,7 @@ class PilotLauncher implements Launcher {
   private script(sealed: string): string {
     const { node, executorProgram, mungeSocket } = this.options;
     const socket = mungeSocket === null ? "" : ` --munge-socket=${mungeSocket}`;
-    return `#!/bin/sh\numask 077\nexec ${node} ${executorProgram}${socket} <<'END'\n${sealed}\nEND\n`;
+    return `#!/bin/sh\numask 077\nexport NODE_OPTIONS=${noDebugger}\nexec ${node} ${executorProgram}${socket} <<'END'\n${sealed}\nEND\n`;
   }
 
   private slurm(program: string, args: readonly string[], input: string): Promise<RunResult> {

@@ -10,6 +10,7 @@ import { loadConfig, parseConfig } from "../../src/config.js";
 import { hookProblemOf } from "../../src/core/assurance.js";
 import { preemptionProblemOf } from "../../src/core/preemption.js";
 import { findPluginLine } from "../../src/executor/plugin-stack.js";
+import { noDebugger } from "../../src/launch/names.js";
 import { readFacts } from "../../src/slurm/facts.js";
 import { readPartitions } from "../../src/slurm/partitions.js";
 
@@ -199,7 +200,7 @@ describe("gleanerd.service", () => {
     const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       bin: { gleanerd: string };
     };
-    expect(value("ExecStart")).toBe(`${programs.node} /opt/gleaner/${bin.gleanerd}`);
+    expect(value("ExecStart")).toBe(`${programs.node} ${noDebugger} /opt/gleaner/${bin.gleanerd}`);
   });
 
   /** Other units of the machine may have faults of their own. */

@@ -45,7 +45,7 @@ describe("local launcher", () => {
     delete process.env.GLEANER_TEST_SECRET;
     expect(record.input).toBe(input);
     expect(record.session).toBe(String(record.pid));
-    expect(Object.keys(record.environment)).toEqual(["PATH"]);
+    expect(Object.keys(record.environment)).toEqual(["PATH", "NODE_OPTIONS"]);
     expect(record.argv).toEqual([options.node, options.executorProgram]);
     expect([record.directory, record.umask]).toEqual(["/", 0o077]);
   });

@@ -46,7 +46,7 @@ describe("starting by ssh", () => {
     const record = await launch(launcherWith());
     expect(record.input).toBe(`${inputOf("n1")}\n`);
     expect(record.session).toBe(String(record.pid));
-    expect(Object.keys(record.environment)).toEqual(["PATH"]);
+    expect(Object.keys(record.environment)).toEqual(["PATH", "NODE_OPTIONS"]);
     expect([record.directory, record.umask]).toEqual(["/", 0o077]);
     const log = join(options.logDirectory, "executor-n1.log");
     expect(readFileSync(log, "utf8")).toBe("started\n");
