@@ -23,6 +23,11 @@ const slurm = z.strictObject({
 const munge = z.strictObject({
   /** null: munge's own default socket. */
   socket: path.nullable().default(null),
+  /** Whom gleanerd runs as: munge lets nobody else decode what clients prove themselves by. */
+  daemonUser: z
+    .string()
+    .regex(/^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$/, "must be a user's name or uid")
+    .default("root"),
 });
 
 const listen = z.strictObject({

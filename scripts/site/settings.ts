@@ -94,7 +94,7 @@ export function install(files: SiteFiles, ports: Ports, controller: string): voi
 /** With compiled parts, so that the daemon's bundle leaves them out: see scripts/bundle. */
 const daemonPackages = ["better-sqlite3", "ssh2"];
 
-/** Copies the daemon, with its packages, to where an ordinary user can run it, and gives him the site's folder. Returns its program. */
+/** Copies the daemon, with its packages, to where an ordinary user can run it, and gives them the folders that it writes to. Returns its program. */
 export function installDaemonFor(account: Account, files: SiteFiles): string {
   const folder = join(files.home, "daemon");
   mkdirSync(folder, { mode: 0o755 });
@@ -102,7 +102,10 @@ export function installDaemonFor(account: Account, files: SiteFiles): string {
     cpSync(join(dist, name), join(folder, name), { recursive: true });
   const copied = new Set<string>();
   for (const name of daemonPackages) copyPackage(name, join(folder, "node_modules"), copied);
-  chownSync(files.home, account.uid, account.gid);
+  for (const written of [files.state, files.run, files.logs]) {
+    mkdirSync(written, { mode: 0o700 });
+    chownSync(written, account.uid, account.gid);
+  }
   return join(folder, "gleanerd.cjs");
 }
 
@@ -116,12 +119,12 @@ function copyPackage(name: string, to: string, copied: Set<string>): void {
   for (const each of Object.keys(dependencies)) copyPackage(each, to, copied);
 }
 
-/** Writes gleaner.yaml; `change` overrides whole sections key by key. */
+/** Writes gleaner.yaml; `change` overrides whole sections key by key. `daemonUser` runs gleanerd. */
 export function configure(
   files: SiteFiles,
   cluster: Cluster,
   ports: Ports,
-  controller: string,
+  { controller, daemonUser }: { controller: string; daemonUser: string },
   change: Record<string, Record<string, unknown>>,
 ): void {
   const settings: Record<string, unknown> = {
@@ -129,7 +132,7 @@ export function configure(
     runDirectory: files.run,
     logDirectory: files.logs,
     slurm: { conf: cluster.slurmConf },
-    munge: { socket: cluster.mungeSocket },
+    munge: { socket: cluster.mungeSocket, daemonUser },
     listen: { ...ports, host: controller, advertisedHost: controller },
     programs: {
       node: process.execPath,

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { GleanerError } from "../../src/model/errors.js";
 import { type Cluster, type ClusterOptions, startCluster } from "../cluster/cluster.js";
 import { type Account, findAccount, type RunResult } from "../cluster/command.js";
@@ -49,7 +50,8 @@ export async function startSite(options: SiteOptions): Promise<Site> {
   const cluster = await startCluster({ ...clusterOptions, ...hookOf(hook, files, options) });
   try {
     const programs = { ...(hook === "none" ? {} : { hook }), ...options.config?.programs };
-    configure(files, cluster, ports, controller, { ...options.config, programs });
+    const who = { controller, daemonUser: daemonUser ?? userInfo().username };
+    configure(files, cluster, ports, who, { ...options.config, programs });
     const account = daemonUser === undefined ? null : findAccount(daemonUser);
     const program = account === null ? files.daemon : installDaemonFor(account, files);
     const site = new Site(cluster, files, ports, controller, { account, program });

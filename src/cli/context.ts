@@ -23,10 +23,10 @@ export class Context {
   }
 
   async client(): Promise<GleanerClient> {
-    const { address, mungeSocket, configFile } = await this.settings();
+    const { address, munge, configFile } = await this.settings();
     return new GleanerClient({
       address,
-      mungeSocket,
+      munge,
       cacheDirectory: this.#cacheDirectory,
       cacheKey: configFile,
     });

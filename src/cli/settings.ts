@@ -2,13 +2,19 @@
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Address, privateName, readPrivate, writePrivate } from "../sdk/index.js";
+import {
+  type Address,
+  type MungeOptions,
+  privateName,
+  readPrivate,
+  requireTrusted,
+  writePrivate,
+} from "../sdk/index.js";
 
 export interface ClientSettings {
   readonly configFile: string;
   readonly address: Address;
-  /** null: munge's default socket. */
-  readonly mungeSocket: string | null;
+  readonly munge: MungeOptions;
 }
 
 /** As configPath() in config.ts, which loads YAML and zod along: a test holds the two equal. */
@@ -21,6 +27,8 @@ export async function readSettings(
   configFile: string,
   cacheDirectory: string | null,
 ): Promise<ClientSettings> {
+  // Whoever writes it decides where root's credentials go; other users answer for their own choice.
+  if (process.geteuid!() === 0) requireTrusted(configFile);
   const mark = markOf(configFile);
   const name = privateName("settings", configFile);
   if (cacheDirectory !== null && mark !== null) {
@@ -30,7 +38,7 @@ export async function readSettings(
   const { loadConfig } = await import("../config.js");
   const { listen, munge } = loadConfig(configFile);
   const address = { host: reachable(listen.host), port: listen.apiPort };
-  const settings = { configFile, address, mungeSocket: munge.socket };
+  const settings = { configFile, address, munge };
   if (cacheDirectory !== null && mark !== null)
     writePrivate(cacheDirectory, name, JSON.stringify({ ...settings, mark }));
   return settings;
@@ -50,11 +58,12 @@ function understand(text: string | null, configFile: string, mark: string): Clie
   if (text === null) return null;
   try {
     const kept = JSON.parse(text) as Partial<ClientSettings> & { mark?: unknown };
-    const { address, mungeSocket } = kept;
+    const { address, munge } = kept;
     if (kept.mark !== mark || kept.configFile !== configFile) return null;
     if (typeof address?.host !== "string" || !Number.isInteger(address.port)) return null;
-    if (mungeSocket !== null && typeof mungeSocket !== "string") return null;
-    return { configFile, address: { host: address.host, port: address.port }, mungeSocket };
+    if (typeof munge?.daemonUser !== "string") return null;
+    if (munge.socket !== null && typeof munge.socket !== "string") return null;
+    return { configFile, address: { host: address.host, port: address.port }, munge };
   } catch {
     return null;
   }

@@ -50,6 +50,7 @@ export interface DaemonOptions {
 /** Starts everything; resolves when the API answers. Rejects with one sentence when something is missing. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log } = options;
+  requireOwnName(config.munge.daemonUser);
   prepareDirectory(config.stateDirectory);
   prepareDirectory(config.logDirectory);
   const lock = await takeLock(config.stateDirectory);
@@ -155,6 +156,16 @@ async function serveApi(
 function onlyUser(): { onlyUser?: { uid: number; name: string } } {
   const { uid, username } = userInfo();
   return uid === 0 ? {} : { onlyUser: { uid, name: username } };
+}
+
+/** Clients make credentials that only this user can have decoded. */
+function requireOwnName(daemonUser: string): void {
+  const { uid, username } = userInfo();
+  if (daemonUser !== username && daemonUser !== String(uid))
+    throw new GleanerError(
+      "CONFIG",
+      `munge.daemonUser is ${daemonUser} and gleanerd runs as ${username}: nobody could log in; write munge.daemonUser: ${username}`,
+    );
 }
 
 /** Made for root alone when missing; refused when others could write to it. */

@@ -3,19 +3,24 @@
 import { spawn } from "node:child_process";
 import { GleanerError } from "../model/errors.js";
 import type { Identity } from "../model/invocation.js";
-import { credentialPayload } from "../wire/api.js";
 
-/** A munge credential without payload is ~150 characters, with ours ~200. */
+/** A munge credential without payload is ~150 characters, with ours ~350. */
 const maxCredentialCharacters = 4_096;
 /** munged answers in a millisecond; a hung one must not hold requests. */
 const unmungeTimeoutMs = 5_000;
 const maxOutputBytes = 16_384;
 
+/** What munge vouches for: who made the credential, and what they wrote into it. */
+export interface Vouched {
+  readonly identity: Identity;
+  readonly payload: string;
+}
+
 export class MungeDoor {
   constructor(private readonly socket: string | null) {}
 
-  /** The identity that munge vouches for; throws NOT_IDENTIFIED with munge's own reason. */
-  async identify(credential: string): Promise<Identity> {
+  /** Throws NOT_IDENTIFIED with munge's own reason. */
+  async identify(credential: string): Promise<Vouched> {
     if (credential.length > maxCredentialCharacters || !/^MUNGE:[A-Za-z0-9+/=]+:$/.test(credential))
       throw new GleanerError(
         "NOT_IDENTIFIED",
@@ -27,7 +32,7 @@ export class MungeDoor {
 }
 
 /** Reads what unmunge prints: `KEY: value` lines, an empty line, the payload. */
-export function parseUnmunge(output: string): Identity {
+export function parseUnmunge(output: string): Vouched {
   const end = output.indexOf("\n\n");
   const head = end < 0 ? output : output.slice(0, end);
   const payload = end < 0 ? "" : output.slice(end + 2);
@@ -40,13 +45,12 @@ export function parseUnmunge(output: string): Identity {
   const status = fields.get("STATUS") ?? "no status";
   if (status !== "Success (0)")
     throw new GleanerError("NOT_IDENTIFIED", `munge refused the credential: ${status}`);
-  if (payload !== credentialPayload)
-    throw new GleanerError("NOT_IDENTIFIED", "the munge credential was made for another service");
   const user = /^(\S+) \((\d+)\)$/.exec(fields.get("UID") ?? "");
   const group = /^\S+ \((\d+)\)$/.exec(fields.get("GID") ?? "");
   if (user === null || group === null)
     throw new GleanerError("NOT_IDENTIFIED", "munge named no user that this machine knows");
-  return { user: user[1]!, uid: Number(user[2]), gid: Number(group[1]) };
+  const identity = { user: user[1]!, uid: Number(user[2]), gid: Number(group[1]) };
+  return { identity, payload };
 }
 
 function runUnmunge(socket: string | null, credential: string): Promise<string> {

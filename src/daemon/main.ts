@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { pino } from "pino";
 import { configPath, loadConfig } from "../config.js";
 import { GleanerError } from "../model/errors.js";
+import { requireTrusted } from "../sdk/trusted-path.js";
 import { startDaemon } from "./daemon.js";
 
 /** Put in by the build. */
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
     .parse();
   const options = program.opts<{ config?: string; check?: boolean }>();
   const file = configPath(options.config, process.env);
+  requireTrusted(file);
   const config = loadConfig(file);
   if (options.check) {
     process.stdout.write(`${file} is right\n`);

@@ -1,21 +1,31 @@
 // Who we are: a munge credential, made by the munge program for the daemon to decode.
 
 import { GleanerError } from "../model/errors.js";
-import { credentialPayload } from "../wire/api.js";
 
 /** munge answers in a few milliseconds; its own client gives up on a dead munged after about 3 s. */
 const mungeTimeoutMs = 10_000;
 /** A credential of our payload is below 300 bytes. */
 const maxCredentialBytes = 8 * 1024;
 
+export interface MungeOptions {
+  /** munged's; null: munge's default. */
+  readonly socket: string | null;
+  /** Whom gleanerd runs as, a name or a uid: munge lets nobody else decode the credential. */
+  readonly daemonUser: string;
+}
+
 /**
- * A fresh credential. `socket` is munged's, null for munge's default.
- * Rejects with code NOT_IDENTIFIED when munge is missing or its daemon does not answer.
+ * A fresh credential that says `payload`. Rejects with code NOT_IDENTIFIED when munge is missing or its daemon does
+ * not answer.
  */
-export async function makeCredential(socket: string | null): Promise<string> {
+export async function makeCredential(
+  { socket, daemonUser }: MungeOptions,
+  payload: string,
+): Promise<string> {
   // Loaded here: with a cached token no program is started.
   const { execFile } = await import("node:child_process");
-  const args = socket === null ? [] : [`--socket=${socket}`];
+  const args = [`--restrict-uid=${daemonUser}`];
+  if (socket !== null) args.push(`--socket=${socket}`);
   return new Promise((resolve, reject) => {
     const child = execFile(
       "munge",
@@ -29,7 +39,7 @@ export async function makeCredential(socket: string | null): Promise<string> {
     );
     // A munge that ends before it has read its input says why on standard error.
     child.stdin?.on("error", () => undefined);
-    child.stdin?.end(credentialPayload);
+    child.stdin?.end(payload);
   });
 }
 

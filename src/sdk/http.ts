@@ -6,6 +6,7 @@
 import { connect } from "node:net";
 import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
 import { maxHeadBytes, statusOf } from "../wire/api.js";
+import type { Endpoint } from "../wire/credential.js";
 
 export interface Address {
   readonly host: string;
@@ -41,13 +42,21 @@ const wordShape = /^[\x21-\x7e]+$/;
  * listens, BrokenOffError when the connection broke, or PROTOCOL when what answers is no gleanerd.
  */
 export async function exchange(address: Address, what: Exchange): Promise<unknown> {
+  return (await exchangeWith(address, what)).value;
+}
+
+/** As exchange(), and tells which address the connection went to: a name may have several. */
+export async function exchangeWith(
+  address: Address,
+  what: Exchange,
+): Promise<{ readonly value: unknown; readonly peer: Endpoint }> {
   const request = requestOf(address, what);
-  const bytes = await converse(address, request, what.timeoutMs ?? defaultTimeoutMs);
+  const { bytes, peer } = await converse(address, request, what.timeoutMs ?? defaultTimeoutMs);
   const answer = parse(bytes);
   if (answer === null) throw notOurs(address);
   if (answer.length !== null && bytes.length < answer.length)
     throw whyBroken(address, true, new Error("the answer broke off in the middle"));
-  return understand(address, answer);
+  return { value: understand(address, answer), peer };
 }
 
 function requestOf(address: Address, { method, path, token, body }: Exchange): string {
@@ -74,10 +83,16 @@ function requestOf(address: Address, { method, path, token, body }: Exchange): s
   return head + text;
 }
 
+interface Conversation {
+  readonly bytes: Buffer;
+  readonly peer: Endpoint;
+}
+
 /** Sends the request; resolves with all that came until the answer was complete or the other side closed. */
-function converse(address: Address, request: string, timeoutMs: number): Promise<Buffer> {
+function converse(address: Address, request: string, timeoutMs: number): Promise<Conversation> {
   return new Promise((resolve, reject) => {
     let connected = false;
+    let peer: Endpoint = address;
     const chunks: Buffer[] = [];
     let length = 0;
     let wanted = Number.POSITIVE_INFINITY;
@@ -89,11 +104,12 @@ function converse(address: Address, request: string, timeoutMs: number): Promise
     const finish = (): void => {
       clearTimeout(timer);
       socket.destroy();
-      if (length > 0) resolve(Buffer.concat(chunks));
+      if (length > 0) resolve({ bytes: Buffer.concat(chunks), peer });
       else reject(whyBroken(address, true, new Error("it closed the connection")));
     };
     socket.once("connect", () => {
       connected = true;
+      peer = { host: socket.remoteAddress ?? address.host, port: address.port };
     });
     socket.on("data", (chunk: Buffer) => {
       length += chunk.length;

@@ -2,8 +2,9 @@
 
 export * from "../wire/api.js";
 export { GleanerClient, type Period } from "./client.js";
-export { makeCredential } from "./credential.js";
+export { type MungeOptions, makeCredential } from "./credential.js";
 export { type Address, BrokenOffError } from "./http.js";
 export { privateDirectory, privateName, readPrivate, writePrivate } from "./private-files.js";
 export { randomUuid } from "./random.js";
 export type { TokenOptions } from "./tokens.js";
+export { requireTrusted } from "./trusted-path.js";

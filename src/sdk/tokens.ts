@@ -1,9 +1,10 @@
 // The token that each request carries: from the cache, else from the daemon for a munge credential.
 
 import { nowMs } from "../clock.js";
-import type { TokenAnswer, TokenRequest } from "../wire/api.js";
-import { makeCredential } from "./credential.js";
-import { type Address, exchange } from "./http.js";
+import type { ChallengeAnswer, TokenAnswer, TokenRequest } from "../wire/api.js";
+import { credentialPayload, shownEndpoint } from "../wire/credential.js";
+import { type MungeOptions, makeCredential } from "./credential.js";
+import { type Address, exchange, exchangeWith } from "./http.js";
 import { privateName, readPrivate, writePrivate } from "./private-files.js";
 
 /** A token this close to its end would be refused on arrival. */
@@ -13,8 +14,7 @@ const tokenShape = /^[\x21-\x7e]{1,4096}$/;
 
 export interface TokenOptions {
   readonly address: Address;
-  /** munged's socket; null: munge's default. */
-  readonly mungeSocket: string | null;
+  readonly munge: MungeOptions;
   /** From privateDirectory(); null: no cache. */
   readonly cacheDirectory: string | null;
   /** Tells clusters apart that share an address: the configuration file's path, say. */
@@ -31,7 +31,7 @@ export class Tokens {
   constructor(options: TokenOptions) {
     this.#options = options;
     const { host, port } = options.address;
-    this.#key = JSON.stringify([host, port, options.mungeSocket, options.cacheKey]);
+    this.#key = JSON.stringify([host, port, options.munge.socket, options.cacheKey]);
   }
 
   async get(): Promise<string> {
@@ -41,18 +41,24 @@ export class Tokens {
 
   /** A new token whatever is cached: the daemon refused the old one. */
   async renew(): Promise<string> {
-    const request: TokenRequest = { credential: await makeCredential(this.#options.mungeSocket) };
-    const answer = (await exchange(this.#options.address, {
-      method: "POST",
-      path: "/v1/token",
-      body: request,
-    })) as TokenAnswer;
-    const { token, validMs } = answer;
+    const { token, validMs } = await this.#askForOne();
     const entry = { key: this.#key, token, expiresAtMs: nowMs() + validMs };
     if (this.#options.cacheDirectory !== null)
       writePrivate(this.#options.cacheDirectory, this.#fileName(), JSON.stringify(entry));
     this.#current = token;
     return token;
+  }
+
+  /** The credential answers a challenge of this daemon and names where we dialled, so that nobody can pass it on. */
+  async #askForOne(): Promise<TokenAnswer> {
+    const { address, munge } = this.#options;
+    const { value, peer } = await exchangeWith(address, { method: "GET", path: "/v1/challenge" });
+    const { instance, nonce } = value as ChallengeAnswer;
+    const payload = credentialPayload({ address: shownEndpoint(peer), instance, nonce });
+    const body: TokenRequest = { credential: await makeCredential(munge, payload) };
+    // To the very same address: a name may have several.
+    const there = { ...address, host: peer.host };
+    return (await exchange(there, { method: "POST", path: "/v1/token", body })) as TokenAnswer;
   }
 
   #fileName(): string {

@@ -1,6 +1,7 @@
 // The HTTP API between clients (CLI, SDK) and gleanerd: paths, bodies, answers. All JSON.
 //
-//   POST /v1/token                 TokenRequest      -> TokenAnswer      (the only request without a token)
+//   GET  /v1/challenge                               -> ChallengeAnswer  (without a token)
+//   POST /v1/token                 TokenRequest      -> TokenAnswer      (without a token)
 //   POST /v1/invocations           SubmitRequest     -> SubmitAnswer
 //   GET  /v1/invocations?…         InvocationQuery   -> InvocationList
 //   GET  /v1/invocations/:id                         -> InvocationDetail (id: `42` or `42_7`)
@@ -31,9 +32,6 @@ import type {
   Submission,
 } from "../model/invocation.js";
 import type { Resources } from "../model/resources.js";
-
-/** What the munge credential's payload must be, so that a credential made for another service is of no use here. */
-export const credentialPayload = "gleaner-token-request-1";
 
 /** A script of 4 MiB and its environment. */
 export const maxRequestBytes = 6 * 1024 * 1024;
@@ -78,7 +76,14 @@ export interface ErrorAnswer {
   readonly error: { readonly code: ErrorCode; readonly message: string };
 }
 
+/** What the credential has to name, beside the address that the client dialled: see credential.ts. */
+export interface ChallengeAnswer {
+  readonly instance: string;
+  /** Good once, for a minute. */
+  readonly nonce: string;
+}
 export interface TokenRequest {
+  /** A munge credential whose payload is credentialPayload(). */
   readonly credential: string;
 }
 export interface TokenAnswer {

@@ -10,6 +10,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import Database from "better-sqlite3";
 import { until } from "../../scripts/cluster/until.js";
 import { exchange } from "../../src/sdk/http.js";
+import type { ChallengeAnswer } from "../../src/wire/api.js";
+import { credentialPayload, shownEndpoint } from "../../src/wire/credential.js";
 import { protocolVersion } from "../../src/wire/messages.js";
 import { otherUser, type TestSite, testSite, user } from "../support/site.js";
 
@@ -47,6 +49,17 @@ function credential(payload: string): string {
   return execFileSync("setpriv", args, { input: payload, encoding: "utf8" }).trim();
 }
 
+/** Answers a challenge of gleanerd's. */
+async function tokenCredential(): Promise<string> {
+  const challenge = await exchange(address(), { method: "GET", path: "/v1/challenge" });
+  return credential(
+    credentialPayload({
+      address: shownEndpoint(address()),
+      ...(challenge as ChallengeAnswer),
+    }),
+  );
+}
+
 const address = () => ({ host: "127.0.0.1", port: at.site.ports.apiPort });
 const askToken = async (made: string): Promise<string> =>
   (
@@ -60,7 +73,6 @@ const askToken = async (made: string): Promise<string> =>
   ).token;
 /** Control characters but the end of a line, and those that turn the direction of text. */
 const steering = /(?!\n)[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
-const tokenRequest = "gleaner-token-request-1";
 
 /** Submits past the CLI, which refuses much of this itself; returns the id. */
 async function send(change: Record<string, unknown>): Promise<string> {
@@ -77,7 +89,7 @@ async function send(change: Record<string, unknown>): Promise<string> {
     environment: {},
     arrayTasks: null,
   };
-  const token = await askToken(credential(tokenRequest));
+  const token = await askToken(await tokenCredential());
   const body = { requestId: randomUUID(), submission: { ...plain, ...change } };
   const answer = await exchange(address(), {
     method: "POST",
@@ -178,7 +190,7 @@ describe("requests", () => {
   });
 
   test("carry a credential once, made for this service, and show no other user's work", async () => {
-    const made = credential(tokenRequest);
+    const made = await tokenCredential();
     await askToken(made);
     await expect(askToken(made)).rejects.toThrow(/[Rr]eplayed/);
     await expect(askToken(credential("another"))).rejects.toThrow(/another service/);

@@ -76,6 +76,7 @@ export class GleanWorld {
     let tokens = 0;
     this.requests.length = 0;
     this.answers = {
+      "GET /v1/challenge": () => ({ body: { instance: "0123abcd", nonce: "once" } }),
       "POST /v1/token": () => ({
         body: { token: `token-${++tokens}`, validMs: 60_000, user: "ada", operator: false },
       }),

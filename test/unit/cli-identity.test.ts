@@ -2,6 +2,8 @@
 
 import {
   chmodSync,
+  chownSync,
+  lchownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -29,7 +31,11 @@ describe("identity", () => {
     await glean("batch", "--wrap", "id");
     await glean("batch", "--wrap", "id");
     expect(tokenRequests()).toBe(1);
-    expect(world.requests[0]!.body).toEqual({ credential: "MUNGE:made-up:" });
+    expect(world.requests.map(({ url }) => url).slice(0, 2)).toEqual([
+      "/v1/challenge",
+      "/v1/token",
+    ]);
+    expect(world.requests[1]!.body).toEqual({ credential: "MUNGE:made-up:" });
     expect(statSync(cache()).mode & 0o777).toBe(0o700);
     expect(statSync(cachedToken()).mode & 0o777).toBe(0o600);
   });
@@ -98,6 +104,41 @@ describe("identity", () => {
       /^glean: \S+gleaner\.yaml: unknown key listen\.apiPrt; did you mean apiPort/,
     );
     expect(readFileSync(join(cache(), settings), "utf8")).toBe(before);
+  });
+});
+
+describe("root's configuration", () => {
+  const config = () => world.environment.GLEANER_CONF!;
+  const asRoot = process.geteuid!() === 0 ? test : test.skip;
+
+  asRoot.each<[string, RegExp, () => void]>([
+    ["that others can write", /others can write to/, () => chmodSync(config(), 0o666)],
+    ["of another user", /belongs to another user/, () => chownSync(config(), 65_534, 65_534)],
+    ["in a folder that others can write", /others can write/, () => chmodSync(world.home, 0o777)],
+    ["in another user's folder", /belongs to another/, () => chownSync(world.home, 65_534, 65_534)],
+    [
+      "behind another user's link",
+      /belongs to another user/,
+      () => {
+        const link = join(world.home, "link.yaml");
+        symlinkSync(config(), link);
+        lchownSync(link, 65_534, 65_534);
+        world.environment.GLEANER_CONF = link;
+      },
+    ],
+  ])("%s is refused before anybody is asked", async (_what, sentence, spoil) => {
+    await glean("queue"); // kept settings do not help
+    world.requests.length = 0;
+    spoil();
+    expectSentence(await glean("queue"), 2, sentence);
+    expect(world.requests).toEqual([]);
+  });
+
+  asRoot("behind a link of root's own is read", async () => {
+    const link = join(world.home, "link.yaml");
+    symlinkSync(config(), link);
+    world.environment.GLEANER_CONF = link;
+    expect(await glean("batch", "--wrap", "id")).toMatchObject({ status: 0, stderr: "" });
   });
 });
 

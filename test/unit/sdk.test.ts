@@ -1,7 +1,6 @@
 // The SDK by itself: identity through a real munged, private files against hostile neighbours, one bounded request.
 
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -22,7 +21,6 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { exchange } from "../../src/sdk/http.js";
 import {
-  credentialPayload,
   GleanerClient,
   makeCredential,
   privateDirectory,
@@ -31,45 +29,44 @@ import {
   readPrivate,
   writePrivate,
 } from "../../src/sdk/index.js";
+import { Munged } from "../support/munged.js";
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "glean-sdk-"));
-  // munged wants its socket to be reachable by all.
-  chmodSync(folder, 0o711);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("a real munged", () => {
-  let socket: string;
-  beforeAll(() => {
-    socket = join(folder, "munge.socket");
-    writeFileSync(join(folder, "munge.key"), randomBytes(128), { mode: 0o600 });
-    const names = ["key", "pid", "log", "seed"].map(
-      (name) => `--${name}-file=${join(folder, `munge.${name}`)}`,
-    );
-    // Returns when the socket is there.
-    execFileSync("munged", [`--socket=${socket}`, ...names]);
-  });
-  afterAll(() => {
-    execFileSync("munged", ["--stop", `--socket=${socket}`], { stdio: "ignore" });
-  });
+  const munged = new Munged();
+  const { socket } = munged;
+  const munge = () => munged.options;
+  beforeAll(() => munged.start());
+  afterAll(() => munged.stop());
 
   test("vouches for the payload and for this user", async () => {
-    const credential = await makeCredential(socket);
+    const credential = await makeCredential(munge(), "the payload");
     const decoded = execFileSync("unmunge", [`--socket=${socket}`, "--numeric"], {
       input: credential,
       encoding: "utf8",
     });
     expect(decoded).toMatch(new RegExp(`UID: +${process.geteuid!()}\n`));
-    expect(decoded.endsWith(`\n\n${credentialPayload}`)).toBe(true);
+    expect(decoded.endsWith(`\n\nthe payload`)).toBe(true);
   });
 
   test("each credential is new", async () =>
-    expect(await makeCredential(socket)).not.toBe(await makeCredential(socket)));
+    expect(await makeCredential(munge(), "x")).not.toBe(await makeCredential(munge(), "x")));
+
+  test("lets nobody decode it but gleanerd's user", async () => {
+    const credential = await makeCredential({ socket, daemonUser: "nobody" }, "x");
+    const decode = () =>
+      execFileSync("unmunge", [`--socket=${socket}`], { input: credential, stdio: "pipe" });
+    expect(decode).toThrow(/Unauthorized credential/);
+  });
 
   test("a munged that is not there: one sentence", async () => {
-    await expect(makeCredential(join(folder, "none"))).rejects.toMatchObject({
+    const none = { socket: join(folder, "none"), daemonUser: "root" };
+    await expect(makeCredential(none, "x")).rejects.toMatchObject({
       code: "NOT_IDENTIFIED",
       message: expect.stringMatching(/^munge gave no credential \(.*\): ask your administrator/),
     });
@@ -276,7 +273,7 @@ describe("one request", () => {
     };
     const client = new GleanerClient({
       address: address(),
-      mungeSocket: null,
+      munge: { socket: null, daemonUser: "root" },
       cacheDirectory: null,
       cacheKey: "",
     });

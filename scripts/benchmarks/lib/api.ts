@@ -2,14 +2,15 @@
 
 import { randomUUID } from "node:crypto";
 import { Agent, request as httpRequest } from "node:http";
-import {
-  credentialPayload,
-  type InfoAnswer,
-  type InvocationList,
-  type SubmitAnswer,
-  type SubmitRequest,
-  type TokenAnswer,
+import type {
+  ChallengeAnswer,
+  InfoAnswer,
+  InvocationList,
+  SubmitAnswer,
+  SubmitRequest,
+  TokenAnswer,
 } from "../../../src/wire/api.js";
+import { credentialPayload } from "../../../src/wire/credential.js";
 import type { Site } from "../../site/site.js";
 import { benchmarkUser } from "./harness.js";
 
@@ -22,10 +23,12 @@ export class Api {
 
   /** Gets a token for the benchmark's user; again after the daemon was started anew. */
   async identify(): Promise<void> {
-    const { cluster } = this.site;
-    const args = [`--socket=${cluster.mungeSocket}`, "--string", credentialPayload];
-    const { stdout } = await cluster.run("munge", args, { user: benchmarkUser });
+    const { cluster, ports } = this.site;
     this.#token = null;
+    const challenge = await this.#send<ChallengeAnswer>("GET", "/v1/challenge");
+    const payload = credentialPayload({ address: `127.0.0.1:${ports.apiPort}`, ...challenge });
+    const args = [`--socket=${cluster.mungeSocket}`, "--string", payload];
+    const { stdout } = await cluster.run("munge", args, { user: benchmarkUser });
     const answer = await this.#send<TokenAnswer>("POST", "/v1/token", {
       credential: stdout.trim(),
     });

@@ -38,13 +38,12 @@ async function examine(context: Context): Promise<{ checks: DoctorCheck[]; unrea
     () => context.settings(),
     ({ configFile }) => configFile,
   );
-  const socket = settings?.mungeSocket ?? null;
+  if (settings === null) return { checks, unreachable: false };
   await check(
     "munge (here)",
-    () => makeCredential(socket),
+    () => makeCredential(settings.munge, "doctor"),
     () => "gives credentials",
   );
-  if (settings === null) return { checks, unreachable: false };
   const { host, port } = settings.address;
   const { value: answer, error } = await check(
     "gleanerd",

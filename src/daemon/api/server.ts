@@ -8,6 +8,7 @@ import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { Identity } from "../../model/invocation.js";
 import {
+  type ChallengeAnswer,
   type ErrorAnswer,
   maxHeadBytes,
   maxRequestBytes,
@@ -15,6 +16,8 @@ import {
   statusOf,
   type TokenAnswer,
 } from "../../wire/api.js";
+import type { Endpoint } from "../../wire/credential.js";
+import { Challenges } from "../challenges.js";
 import type { MungeDoor } from "../identity.js";
 import type { Secrets } from "../secrets.js";
 import { Turnstile } from "../turnstile.js";
@@ -27,6 +30,9 @@ const maxIdentifying = 16;
 const maxWaitingToIdentify = 1_000;
 /** A request that trickles in is cut off. */
 const requestTimeoutMs = 30_000;
+
+/** What is asked for before there is a token. */
+const openRoutes: ReadonlySet<string> = new Set(["/v1/challenge", "/v1/token"]);
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -66,15 +72,18 @@ export function createServer(with_: DoorDependencies): FastifyInstance {
     ...identity,
     operator: isOperator(identity, with_.operators),
   });
+  const challenges = new Challenges(with_.secrets.instance());
   server.decorateRequest("caller");
   server.addHook("onRequest", async (request) => {
-    if (request.routeOptions.url === "/v1/token") return;
+    if (openRoutes.has(request.routeOptions.url ?? "")) return;
     const identity = with_.secrets.readToken(bearerOf(request), nowMs());
     request.caller = callerOf(identity);
   });
+  server.get("/v1/challenge", async (): Promise<ChallengeAnswer> => challenges.issue());
   server.post("/v1/token", async (request): Promise<TokenAnswer> => {
     const { credential } = shaped(tokenRequest, request.body);
-    const identity = await identifying.pass(() => with_.munge.identify(credential));
+    const { identity, payload } = await identifying.pass(() => with_.munge.identify(credential));
+    challenges.redeem(payload, identity.uid, reachedBy(request));
     const token = with_.secrets.issueToken(identity, nowMs() + with_.tokenMs);
     const { user, operator } = callerOf(identity);
     return { token, validMs: with_.tokenMs, user, operator };
@@ -118,6 +127,12 @@ function refuseUnread(error: ConnectionError, socket: Socket): void {
 
 const isOperator = ({ uid, user }: Identity, operators: readonly string[]): boolean =>
   uid === 0 || uid === process.geteuid!() || operators.includes(user);
+
+/** The address that the client's connection reached. */
+const reachedBy = ({ socket }: FastifyRequest): Endpoint => ({
+  host: socket.localAddress ?? "",
+  port: socket.localPort ?? 0,
+});
 
 function bearerOf(request: FastifyRequest): string {
   const match = /^Bearer ([\w.-]+)$/.exec(request.headers.authorization ?? "");
