@@ -71,7 +71,12 @@ export interface WaitView {
   readonly stale: boolean;
   readonly slurmProblem: string | null;
   readonly allDrained: boolean;
+  /** Nodes that give no GPUs to functions, and why. */
+  readonly gpuProblems?: readonly { readonly node: string; readonly reason: string }[];
 }
+
+/** More would hide the other reasons. */
+const maxGpuProblems = 3;
 
 /** Why a PENDING invocation has not started, the decisive reason first. */
 export function explainWait(invocation: Invocation, view: WaitView): readonly string[] {
@@ -98,6 +103,9 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
     lines.push(
       `every hole that is free is planned to end before it would: it is expected to take ${Math.ceil(view.expectedMs / 1_000)} s (a shorter -t helps, if it is less)`,
     );
+  if (invocation.gpus > 0)
+    for (const { node, reason } of (view.gpuProblems ?? []).slice(0, maxGpuProblems))
+      lines.push(`the GPUs of ${node} are not given to functions: ${reason}`);
   if (view.pendingAhead > 0)
     lines.push(`${view.pendingAhead} invocations are ahead of it in the queue`);
   if (invocation.attempt > 0)

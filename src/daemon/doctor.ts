@@ -9,6 +9,7 @@ import { messageOf } from "../model/errors.js";
 import { nodeName } from "../model/ids.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api.js";
 import type { Capacity } from "./capacity.js";
+import { gpuProblems } from "./gpu-problems.js";
 import type { Launching } from "./launching.js";
 import type { Pilots } from "./pilots.js";
 import type { Registry } from "./registry.js";
@@ -27,6 +28,9 @@ export interface DoctorDependencies {
 /** The oldest release that the parsers were tested on. */
 const oldestSlurm = 22.05;
 
+/** More of one kind are counted. */
+const maxShownNodes = 5;
+
 /** No node can have this name: what is written for it and taken back changes nothing. */
 const noNode = nodeName("-doctor-");
 
@@ -40,6 +44,7 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
       ? [checkHookConfig(with_), checkMemory(with_.capacity), checkPinning(with_.capacity)]
       : [checkPreemption(with_.pilots), checkFunctionUsers()]),
     await checkStore(with_.store),
+    ...checkGpus(with_),
     ...checkNodes(with_),
   ];
   return { checks };
@@ -151,6 +156,30 @@ function checkPinning(capacity: Capacity): DoctorCheck {
       : "used, since jobs are not pinned to particular cores",
   };
 }
+
+/** Of each reason the nodes; none where no node has GPUs. */
+function checkGpus({ capacity, registry, pilots }: DoctorDependencies): DoctorCheck[] {
+  const name = "GPUs";
+  const problems = gpuProblems(capacity, registry);
+  if (problems.length === 0) {
+    const hasGpus = capacity.snapshot?.nodes.some(({ gpuCount }) => gpuCount > 0) ?? false;
+    if (!hasGpus || pilots !== null) return [];
+    return [{ name, status: "ok", detail: "it is known of all which are free" }];
+  }
+  const nodesByReason = new Map<string, string[]>();
+  for (const { node, reason } of problems)
+    nodesByReason.set(reason, [...(nodesByReason.get(reason) ?? []), node]);
+  return [...nodesByReason].map(([reason, nodes]) => ({
+    name,
+    status: "warning",
+    detail: `functions get none of ${someOf(nodes)}: ${reason}`,
+  }));
+}
+
+const someOf = (nodes: readonly string[]): string =>
+  nodes.length <= maxShownNodes
+    ? nodes.join(", ")
+    : `${nodes.slice(0, maxShownNodes).join(", ")} and ${nodes.length - maxShownNodes} more nodes`;
 
 async function checkStore(store: Store): Promise<DoctorCheck> {
   const name = "store";

@@ -124,6 +124,9 @@ export class Executors {
         reports.notePreemption(record, message, this.with_.recorder);
         for (const report of message.evicted) void this.ended(record, report);
         break;
+      case "gpusUnused":
+        record.gpuProblem = message.reason;
+        break;
       case "pressure":
         noteSuffering(record, message.report, this.with_);
         break;

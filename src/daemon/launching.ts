@@ -107,6 +107,7 @@ export class Launching {
       jobsArePinned: facts.jobsArePinned,
       slurmdSpoolDirectory: spoolOf(node, facts.slurmdSpoolDirectory),
       cpuTotal: node.cpuTotal,
+      gpuTotal: node.gpuCount,
       gpuDevices: config.functions.gpuDevices,
       totalCores: node.cores,
       killWaitMs: config.functions.killWaitMs,

@@ -57,6 +57,8 @@ export class ExecutorRecord implements Executor {
   /** Why Slurm lets the pilot wait. */
   waitReason: string | null = null;
   containment: string | null = null;
+  /** Why it gives none of its node's GPUs to functions, as it says; null: it may. */
+  gpuProblem: string | null = null;
   /** What placement goes by; from the last plan. */
   hole: HoleOutlook = unknownHole;
   /** The end of the hole as the executor was told it, null for none; undefined: what it knows was told by a daemon before us. */

@@ -3,6 +3,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { GleanerError } from "../model/errors.js";
+import type { Resources } from "../model/resources.js";
 
 /** More GPUs than any node has. */
 const maxFiles = 1_024;
@@ -22,6 +23,22 @@ export function rulesAgainstOthers(
     );
   return files.filter((_, index) => !held.includes(index)).map(ruleOf);
 }
+
+/**
+ * Why it is not known here which of the node's files belongs to which of Slurm's `gpuTotal` GPUs, one clause; null: it is, or there
+ * are no such files. The place in the row is Slurm's index only when Slurm counts them all.
+ */
+export function gpuProblemHere(filesBefore: string | null, gpuTotal: number): string | null {
+  const count = filesBefore === null ? 0 : filesOf(filesBefore).length;
+  if (gpuTotal === 0 || count === 0 || count === gpuTotal) return null;
+  return `Slurm counts ${gpuTotal} GPUs and the node has ${count} files ${filesBefore}N (functions.gpuDevices), so it is not known which file is which GPU`;
+}
+
+/** The order without the GPUs of the node. */
+export const withoutGpus = <Order extends { readonly budget: Resources }>(order: Order): Order => ({
+  ...order,
+  budget: { ...order.budget, gpus: [] },
+});
 
 /** The files of that name with a number after it, by number: Slurm's index is the place in this row. */
 function filesOf(filesBefore: string): string[] {

@@ -7,6 +7,7 @@ import type { LaunchSpec } from "../wire/messages.js";
 import { openContainment } from "./cgroups.js";
 import type { Containment } from "./containment.js";
 import { Executor } from "./executor.js";
+import { gpuProblemHere, withoutGpus } from "./gpu-devices.js";
 import { probeHook } from "./hook-probe.js";
 import { serveHook } from "./hook-socket.js";
 import { openLog } from "./log.js";
@@ -16,7 +17,7 @@ import { runPilot } from "./pilot-main.js";
 import { findPlugin } from "./plugin-probe.js";
 import { takePrecedence } from "./precedence.js";
 import { watchPressure } from "./pressure.js";
-import { Session } from "./session.js";
+import { Session, type SessionEvents } from "./session.js";
 
 /** Holds the ids of all jobs of a node with room to spare. */
 const maxSpecBytes = 1024 * 1024;
@@ -66,6 +67,21 @@ function guard({ pressure, node }: LaunchSpec, { killFile }: Containment, execut
   );
 }
 
+/** What is said on each connection, and what becomes of the daemon's words. */
+const conversation = (
+  executor: Executor,
+  gpuProblem: string | null,
+): Pick<SessionEvents, "onConnected" | "onMessage"> => ({
+  onConnected: (connection) => {
+    executor.onConnected((message) => connection.send(message));
+    if (gpuProblem !== null) connection.send({ type: "gpusUnused", reason: gpuProblem });
+  },
+  onMessage: (message) => {
+    const hasGpus = message.type === "budget" && gpuProblem !== null;
+    executor.onMessage(hasGpus ? withoutGpus(message) : message);
+  },
+});
+
 async function run(spec: LaunchSpec): Promise<void> {
   const log = openLog(spec.logFile, { executor: spec.executor, pid: process.pid });
   process.on("uncaughtException", (bug) => {
@@ -81,7 +97,9 @@ async function run(spec: LaunchSpec): Promise<void> {
   );
   folder.publishKillFile(containment.killFile);
 
-  const executor = new Executor(spec, folder, containment, log, (reason) => void leave(reason));
+  const gpuProblem = gpuProblemHere(spec.gpuDevices, spec.gpuTotal);
+  const own = gpuProblem === null ? spec : { ...spec, budget: withoutGpus(spec.budget) };
+  const executor = new Executor(own, folder, containment, log, (reason) => void leave(reason));
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();
   executor.tellKillNotes();
@@ -91,8 +109,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     spec.orphanMs,
     Math.random,
     {
-      onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
-      onMessage: (message) => executor.onMessage(message),
+      ...conversation(executor, gpuProblem),
       onLost: (why) => {
         executor.outbox.detach();
         log("daemonLost", { why });

@@ -12,8 +12,10 @@ export interface GresEntry {
   readonly isCounted: boolean;
 }
 
-/** More GPUs on one node than any machine has; bounds what `gpu:999999999` and long lists of indices may cost. */
-const maxGpus = 1_024;
+/** More than any machine has; bounds what long lists of indices may cost. */
+const maxIndices = 1_024;
+/** The node hook names GPUs by indices below this one; what a node has beyond is never given away. */
+const maxGpus = 64;
 /** Slurm prints large counts with a unit, in powers of 1024. */
 const units: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
 
@@ -59,7 +61,7 @@ function readIndices(text: string): number[] | null {
     if (!match) return null;
     const first = Number(match[1]);
     const last = Number(match[2] ?? first);
-    if (indices.length + last - first >= maxGpus) return null;
+    if (indices.length + last - first >= maxIndices) return null;
     for (let index = first; index <= last; index++) indices.push(index);
   }
   return indices;

@@ -148,6 +148,8 @@ export type ExecutorMessage =
       readonly invocation: InvocationId;
       readonly problem: string | null;
     }
+  /** None of the node's GPUs is given to functions, since the node does not prove which is which. */
+  | { readonly type: "gpusUnused"; readonly reason: string }
   /** Above a limit while functions ran beside batch jobs; once an interval for as long as it is. */
   | { readonly type: "pressure"; readonly report: PressureReport }
   /** Slurm takes back what the pilot holds. One message, since there is no time for more: what it leaves out is evicted, too. */
@@ -195,6 +197,8 @@ export interface LaunchSpec {
   readonly slurmdSpoolDirectory: string | null;
   /** CPUs that Slurm counts on this node, specialised ones too. */
   readonly cpuTotal: number;
+  /** Whole GPUs that Slurm counts on this node. */
+  readonly gpuTotal: number;
   /** What GPU files are called before their number; null: functions are kept from none. */
   readonly gpuDevices: string | null;
   readonly totalCores: number;

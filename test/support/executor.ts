@@ -205,6 +205,7 @@ export class TestNode {
       jobsArePinned: false,
       slurmdSpoolDirectory: null,
       cpuTotal: 16,
+      gpuTotal: 0,
       gpuDevices: null,
       totalCores: 16,
       killWaitMs: 200,

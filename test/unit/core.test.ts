@@ -379,6 +379,10 @@ describe("explain", () => {
       "it is expected to take 60 s",
     );
     expect(explainWait(wide, { ...view, allDrained: true })[0]).toContain("operator");
+    const gpuProblems = [{ node: "n1", reason: "they are slices" }];
+    const told = "the GPUs of n1 are not given to functions: they are slices";
+    expect(explainWait(wide, { ...view, gpuProblems })).not.toContain(told);
+    expect(explainWait({ ...wide, gpus: 1 }, { ...view, gpuProblems })).toContain(told);
     expect(explainWait(wide, { ...view, stale: true, slurmProblem: "timed out" })[0]).toContain(
       "timed out",
     );

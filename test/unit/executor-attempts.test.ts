@@ -301,6 +301,20 @@ describeAsRoot("an executor's attempts", () => {
     await second.remove();
   });
 
+  test("get no GPU where the node has other device files than Slurm counts GPUs", async () => {
+    const budget = { cores: 4, memoryMb: 1_000, gpus: [0, 1] };
+    const order = { budget, seenHookSequence: 0, knownJobs: [] };
+    node = await TestNode.make(programs, { gpuTotal: 2, budget: order });
+    Object.assign(node.spec, { gpuDevices: join(node.folder, "nvidia") });
+    writeFileSync(join(node.folder, "nvidia0"), "");
+    expect((await node.start()).budget).toEqual({ ...budget, gpus: [] });
+    const { reason } = await node.daemon.hears("gpusUnused");
+    expect(reason).toContain("Slurm counts 2 GPUs and the node has 1 files");
+    const after = node.daemon.heard.length;
+    node.daemon.send({ type: "budget", ...order });
+    expect((await node.daemon.hears("budget", undefined, after)).budget.gpus).toEqual([]);
+  });
+
   test("are not started by a launch that is wrong; the field is named", async () => {
     node = await TestNode.make(programs, { totalCores: 0 });
     node.launch();

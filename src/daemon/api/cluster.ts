@@ -17,6 +17,7 @@ import type {
 } from "../../wire/api.js";
 import type { Capacity } from "../capacity.js";
 import type { Drains } from "../drains.js";
+import { gpuProblems } from "../gpu-problems.js";
 import type { Learning } from "../learning.js";
 import type { LiveInvocations } from "../live.js";
 import type { Pilots } from "../pilots.js";
@@ -160,6 +161,8 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
   const { idleCores, holes } = unusedHoles(with_, name);
   for (const { cores, why } of holes)
     lines.push(`${cores} of its ${idleCores} idle cores are unused: ${why}`);
+  for (const each of gpuProblems(with_.capacity, with_.registry))
+    if (each.node === name) lines.push(`none of its GPUs is given to functions: ${each.reason}`);
   if (idleCores === 0 && node.unusable !== null)
     lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
   if (with_.capacity.stale)
@@ -197,6 +200,7 @@ function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readon
       stale: capacity.stale,
       slurmProblem: capacity.problem,
       allDrained: drains.allDrainedBy() !== null,
+      gpuProblems: gpuProblems(capacity, registry),
     });
   const shown = displayId(invocation);
   if (invocation.state === "RUNNING")
