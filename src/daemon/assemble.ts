@@ -147,6 +147,10 @@ function sharedBy(config: Config, store: Store, launcher: Launcher, secrets: Sec
   const dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, learning);
   const recorder = new Recorder(store, log, config.poll.staleMs);
   const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
+  registry.on("retired", (record, { kind, reason }) => {
+    recorder.holdingChanged(record);
+    log.info({ executor: record.id, node: record.node, reason }, `executor told to ${kind}`);
+  });
   recorder.on("holding", (node) => conditions.executorChanged(node));
   recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
   const base = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };

@@ -258,7 +258,7 @@ export class Capacity {
     const record = this.with_.registry.get(step.executor);
     if (record === undefined || this.with_.pilots?.takeBack(record, step)) return;
     if (step.kind === "resize") this.resize(record, step);
-    else this.dismiss(record, step);
+    else record.retire(step.kind, step.reason);
   }
 
   /** An epilog that never ran (a crashed slurmd) leaves a mark: a job that Slurm no longer has there is forgotten. */
@@ -281,12 +281,5 @@ export class Capacity {
     // It connected while Slurm was read: this view may not include jobs it knows of.
     if (seenHookSequence === undefined) return;
     record.line?.send({ type: "budget", budget: step.budget, seenHookSequence, knownJobs: [] });
-  }
-
-  private dismiss(record: ExecutorRecord, step: PlanStep & { kind: "drain" | "stop" }): void {
-    if (record.state === "ready" || record.state === "starting") record.become("draining");
-    this.with_.recorder.holdingChanged(record);
-    this.with_.log.info({ node: step.node, reason: step.reason }, `executor told to ${step.kind}`);
-    record.line?.send({ type: step.kind, reason: step.reason });
   }
 }

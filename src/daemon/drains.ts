@@ -88,25 +88,21 @@ export class Drains {
 
   /** It was on its way, or away, when its node was drained or all were dismissed; the next plan may be long in coming. */
   tellIfDrained(record: ExecutorRecord): void {
-    if (this.dismissal !== null) {
-      if (record.state === "ready") record.become("draining");
-      this.dismiss(record, this.dismissal);
-    } else if (this.drainedBy(record.node) !== null) this.tellOfDrain(record);
+    if (this.dismissal !== null) this.dismiss(record, this.dismissal);
+    else if (this.drainedBy(record.node) !== null) this.tellOfDrain(record);
     // What it was to leave for is over, but it gets no work any more: another one may start in its place.
     else if (record.state === "draining")
-      record.line?.send({ type: "drain", reason: "it was to leave while it was away" });
+      record.retire("drain", "it was to leave while it was away");
   }
 
   private tellOfDrain(record: ExecutorRecord): void {
     const by = this.drainedBy(record.node);
     if (by === null) return;
-    if (record.state === "starting" || record.state === "ready") record.become("draining");
-    const reason = `drained by ${by}`;
-    const { graceMs, launcher } = this.with_;
-    if (!this.isNow(record.node)) record.line?.send({ type: "drain", reason });
-    else if (record.line !== null) record.line.send({ type: "stop", reason, graceMs });
+    const isNow = this.isNow(record.node);
+    record.retire(isNow ? "stop" : "drain", `drained by ${by}`, this.with_.graceMs);
     // Slurm reaches a pilot that is away; what it runs counts as evicted once Slurm says that it has ended.
-    else if (record.attempts.size > 0) void launcher.withdraw?.(record.id);
+    if (isNow && record.line === null && record.attempts.size > 0)
+      void this.with_.launcher.withdraw?.(record.id);
   }
 
   /** Stops every executor; resolves when all are gone, or given up. */
@@ -124,7 +120,7 @@ export class Drains {
 
   /** No job waits, so functions get the time they asked for. */
   private dismiss(record: ExecutorRecord, reason: string): void {
-    record.line?.send({ type: "stop", reason, graceMs: this.with_.graceMs });
+    record.retire("stop", reason, this.with_.graceMs);
   }
 
   private resolve(texts: readonly string[]): { nodes: NodeName[]; problems: string[] } {

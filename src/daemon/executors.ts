@@ -121,7 +121,7 @@ export class Executors {
         reports.noteHookKilled(record, message, this.with_.recorder);
         break;
       case "preempted":
-        reports.notePreemption(record, message, this.with_.recorder);
+        reports.notePreemption(record, message);
         for (const report of message.evicted) void this.ended(record, report);
         break;
       case "gpusUnused":
@@ -158,7 +158,7 @@ export class Executors {
     );
     if (message.hookProblem !== null) {
       reportFailure(record, message.hookProblem);
-      record.line?.send({ type: "stop", reason: message.hookProblem });
+      record.retire("stop", message.hookProblem);
       return;
     }
     this.with_.reportSuccess(record);

@@ -54,17 +54,12 @@ export function noteHookKilled(
 }
 
 /** Slurm takes a pilot back: it gets no more work. */
-export function notePreemption(
-  record: ExecutorRecord,
-  message: Report<"preempted">,
-  recorder: Recorder,
-): void {
+export function notePreemption(record: ExecutorRecord, message: Report<"preempted">): void {
   const { job, lostCoreMs } = message;
   // With those whose order it has not read.
   const attempts = record.attempts.size;
   record.preemption = { job, lostCoreMs, attempts, heardAtMs: nowMs() };
-  if (record.state === "ready") record.become("draining");
-  recorder.holdingChanged(record);
+  record.retire("stop", `Slurm takes back its pilot, job ${job}`);
 }
 
 /** The executor of a preempted pilot is gone: from its first word of it until now the job that comes waited for it. */

@@ -1,5 +1,6 @@
 // The executors the daemon knows: their states, budgets, attempts and connections.
 
+import { EventEmitter } from "node:events";
 import type { ExecutorRow } from "../core/ports.js";
 import type { Slot } from "../core/slots.js";
 import { assert } from "../model/errors.js";
@@ -34,6 +35,12 @@ export interface Preemption {
   readonly lostCoreMs: number;
 }
 
+/** How an executor is told to leave: when its work is done, or now. */
+export interface Retirement {
+  readonly kind: "drain" | "stop";
+  readonly reason: string;
+}
+
 /** The hole that an executor fills. */
 export type HoleOutlook = Pick<
   Slot,
@@ -45,7 +52,7 @@ const unknownHole: HoleOutlook = { endsAtMs: null };
 export class ExecutorRecord implements Executor {
   state: ExecutorState = "requested";
   budget: Resources = nothing;
-  line: Line | null = null;
+  private currentLine: Line | null = null;
   /** The highest hook sequence number received: a node read sent from now on includes these jobs. */
   hookSequence = 0;
   /** Jobs that its node's hook holds to be there, with the sequence number each is known by since. */
@@ -64,6 +71,10 @@ export class ExecutorRecord implements Executor {
   /** The end of the hole as the executor was told it, null for none; undefined: what it knows was told by a daemon before us. */
   toldEndAtMs: number | null | undefined;
   readonly attempts = new Map<InvocationId, HeldAttempt>();
+  /** What it was told on its connection, or missed since it is away; null: nothing. */
+  private retirement: Retirement | null = null;
+  /** Hears of each retirement that is news; set by the registry. */
+  onRetired: (retirement: Retirement) => void = () => {};
   readonly whenGone: Promise<void>;
   private resolveGone: () => void = () => {};
 
@@ -82,6 +93,30 @@ export class ExecutorRecord implements Executor {
   become(state: ExecutorState): void {
     this.state = step(executorTransitions, this.state, state, `executor ${this.id}`);
     if (state === "gone") this.resolveGone();
+  }
+
+  /**
+   * Gives it no more work and tells it to leave. Says and changes something only once for each kind, however often it is called; a
+   * stop outdoes a drain. One that has not come up yet is left alone: whoever wants it gone then asks again.
+   */
+  retire(kind: Retirement["kind"], reason: string, graceMs?: number): void {
+    if (this.state === "requested" || this.state === "gone") return;
+    if (this.retirement?.kind === kind || this.retirement?.kind === "stop") return;
+    this.retirement = { kind, reason };
+    if (this.state !== "draining") this.become("draining");
+    const hasGrace = kind === "stop" && graceMs !== undefined;
+    this.line?.send(hasGrace ? { type: kind, reason, graceMs } : { type: kind, reason });
+    this.onRetired(this.retirement);
+  }
+
+  get line(): Line | null {
+    return this.currentLine;
+  }
+
+  /** On a new connection it is told anew: what it was told before may not have reached it, or may be over. */
+  set line(line: Line | null) {
+    this.currentLine = line;
+    if (line !== null) this.retirement = null;
   }
 
   /** Of a pilot that Slurm lets wait, as the end of a sentence; else empty. */
@@ -158,8 +193,13 @@ const sum = <T>(items: Iterable<T>, of: (item: T) => number): number => {
   return total;
 };
 
+interface RegistryEvents {
+  /** An executor is to leave, and gets no more work. */
+  retired: [ExecutorRecord, Retirement];
+}
+
 /** At most one executor that is not gone per node. */
-export class Registry {
+export class Registry extends EventEmitter<RegistryEvents> {
   private readonly byId = new Map<ExecutorId, ExecutorRecord>();
   private readonly byNode = new Map<NodeName, ExecutorRecord>();
 
@@ -167,6 +207,7 @@ export class Registry {
     assert(!this.byNode.has(record.node), `node ${record.node} has one executor`);
     this.byId.set(record.id, record);
     this.byNode.set(record.node, record);
+    record.onRetired = (retirement) => this.emit("retired", record, retirement);
   }
 
   /** Forgets it; its attempts must have been settled. */

@@ -4,12 +4,10 @@ import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import { describePressure, type InterferenceGuard } from "../core/interference.js";
 import type { PressureReport } from "../model/pressure.js";
-import type { Recorder } from "./recorder.js";
 import type { ExecutorRecord } from "./registry.js";
 
 export interface SufferingDependencies {
   readonly guard: InterferenceGuard;
-  readonly recorder: Recorder;
   readonly log: Logger;
 }
 
@@ -17,12 +15,10 @@ export interface SufferingDependencies {
 export function noteSuffering(
   record: ExecutorRecord,
   report: PressureReport,
-  { guard, recorder, log }: SufferingDependencies,
+  { guard, log }: SufferingDependencies,
 ): void {
   if (!guard.heard(record.node, report, nowMs())) return;
-  if (record.state === "ready") record.become("draining");
-  recorder.holdingChanged(record);
   const reason = describePressure(report);
-  log.warn({ node: record.node, reason }, "batch work suffers: executor stopped");
-  record.line?.send({ type: "stop", reason });
+  log.warn({ node: record.node, reason }, "batch work suffers");
+  record.retire("stop", reason);
 }

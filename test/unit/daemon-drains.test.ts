@@ -120,6 +120,7 @@ test("what is drained now stays so, until it is resumed", async () => {
   expect(told).toEqual([{ ...stop, reason: "drained by ada" }]);
   await drains.resume(["n1"]);
   await drains.drain(["n1"], "ada", false);
+  isBack();
   expect(told.at(-1)).toEqual({ type: "drain", reason: "drained by ada" });
 });
 
@@ -128,6 +129,16 @@ test("what may end on one node is not stopped when another is drained now", asyn
   await drains.drain(["n1"], "root", false);
   await drains.drain(["n2"], "root", true);
   expect(told.map(({ type }) => type)).not.toContain("stop");
+});
+
+test("one that is drained is told so once, whatever is drained beside it, and once more when that is now", async () => {
+  comesUp();
+  await drains.drain(["n1"], "root", false);
+  await drains.drain(["n1", "n2"], "ada", false);
+  expect(told).toEqual([{ type: "drain", reason: "drained by root" }]);
+  await drains.drain(["n1"], "root", true);
+  await drains.drain(["all"], "root", true);
+  expect(told.slice(1)).toEqual([stop]);
 });
 
 test("one that was to leave while it was away is told to, also when its node is used again", async () => {

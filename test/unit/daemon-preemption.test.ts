@@ -40,7 +40,7 @@ test("an order that it has not read is evicted with the others", () => {
   const record = new ExecutorRecord(executorId("n1.1"), nodeName("n1"), "n1", 0, "pilot");
   const held = { attempt: 1, cores: 1, memoryMb: 100, gpus: 0 };
   for (const id of [1, 2]) record.attempts.set(invocationId(id), held);
-  notePreemption(record, preempted([report(1)]), recorder);
+  notePreemption(record, preempted([report(1)]));
   record.attempts.delete(invocationId(1));
   notePreempted(record, recorder);
   expect(evictions).toMatchObject([{ node: "n1", jobId: 9, attempts: 2, lostCoreMs: 1_000 }]);
