@@ -77,7 +77,7 @@ static char *trim(char *text)
 	return text;
 }
 
-static void take_lines(struct hook_settings *settings, char *text, const char *path)
+void hook_conf_parse(struct hook_settings *settings, char *text, const char *path)
 {
 	char *save = NULL;
 	for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
@@ -114,7 +114,7 @@ static bool load_file(struct hook_settings *settings, const char *path)
 		return false;
 	}
 	text[got] = '\0';
-	take_lines(settings, text, path);
+	hook_conf_parse(settings, text, path);
 	return true;
 }
 

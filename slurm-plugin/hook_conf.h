@@ -16,6 +16,9 @@ void hook_conf_load_plugin(struct hook_settings *settings, const char *plugin, i
 
 void hook_conf_defaults(struct hook_settings *settings);
 
+/* Takes the lines of a file, `path` in the log; what cannot be used is logged and left out. Changes `text`. */
+void hook_conf_parse(struct hook_settings *settings, char *text, const char *path);
+
 /* Takes one key. False when its value cannot be used (the setting keeps its value) or the key is not known. */
 bool hook_conf_set(struct hook_settings *settings, const char *key, const char *value);
 

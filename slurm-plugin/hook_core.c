@@ -24,15 +24,22 @@ static uint64_t answer_deadline(const struct hook_settings *settings, const stru
 	return answer < whole ? answer : whole;
 }
 
-/* `freed <attempts> <ms>` and nothing else. */
-static bool is_freed(const char *line)
+/* Behind the 1 to 9 digits at `at`; NULL when there are none or more. */
+static const char *after_number(const char *at)
 {
-	char attempts[10], ms[10];
-	int used = 0;
-	uint64_t value;
-	return sscanf(line, "freed %9[0-9] %9[0-9]%n", attempts, ms, &used) == 2 &&
-	       (size_t)used == strlen(line) && line[6] == attempts[0] &&
-	       line[7 + strlen(attempts)] == ms[0] && parse_number(attempts, 0, UINT32_MAX, &value);
+	size_t digits = strspn(at, "0123456789");
+	return digits >= 1 && digits <= 9 ? at + digits : NULL;
+}
+
+bool hook_is_freed(const char *line)
+{
+	static const char word[] = "freed ";
+	if (strncmp(line, word, sizeof word - 1) != 0)
+		return false;
+	const char *attempts_end = after_number(line + sizeof word - 1);
+	const char *ms_end =
+	    attempts_end != NULL && *attempts_end == ' ' ? after_number(attempts_end + 1) : NULL;
+	return ms_end != NULL && *ms_end == '\0';
 }
 
 static void kill_executor(const struct hook_settings *settings, const struct hook_input *input,
@@ -77,7 +84,7 @@ void hook_begin(const struct hook_settings *settings, const struct hook_input *i
 		     settings->answer_ms, (unsigned long long)input->start_ns);
 	switch (hook_talk(folder.node, line, answer, answer_deadline(settings, input))) {
 	case TALK_ANSWERED:
-		if (!is_freed(answer))
+		if (!hook_is_freed(answer))
 			kill_executor(settings, input, &folder, "gave a wrong answer");
 		break;
 	case TALK_NO_ANSWER:

@@ -45,4 +45,7 @@ void hook_end(const struct hook_settings *settings, const struct hook_input *inp
 /* Asks the executor for its id; `answer` gets the line without newline. */
 bool hook_probe(const struct hook_settings *settings, const struct hook_input *input, char answer[HOOK_LINE_MAX]);
 
+/* Whether an answer is `freed <attempts> <ms>` and nothing else. */
+bool hook_is_freed(const char *line);
+
 #endif

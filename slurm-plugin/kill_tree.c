@@ -35,12 +35,10 @@ static bool read_entry(struct kill_target *target, const char *key, const char *
 	return true;
 }
 
-bool kill_target_read(struct kill_target *target, int folder)
+bool kill_target_parse(struct kill_target *target, char *text)
 {
-	char text[4096], *save = NULL;
+	char *save = NULL;
 	*target = (struct kill_target){0};
-	if (!read_text(folder, "executor.pid", text, sizeof text))
-		return false;
 	for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
 		char *equals = strchr(line, '=');
 		if (equals == NULL)
@@ -51,6 +49,12 @@ bool kill_target_read(struct kill_target *target, int folder)
 	}
 	return target->executor.pid > 1 && target->executor.start_ticks > 0 &&
 	       target->executor.pid != getpid() && target->executor.pid != getppid();
+}
+
+bool kill_target_read(struct kill_target *target, int folder)
+{
+	char text[4096];
+	return read_text(folder, "executor.pid", text, sizeof text) && kill_target_parse(target, text);
 }
 
 /* As open and read say it of a cgroup's file. Any other error (no memory, no descriptor left) says nothing of what runs there. */

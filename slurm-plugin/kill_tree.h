@@ -21,6 +21,9 @@ enum kill_outcome {
 /* Reads executor.pid of the node's folder. False when it is missing or malformed. */
 bool kill_target_read(struct kill_target *target, int folder);
 
+/* The same of a text that was read already, and changes it. */
+bool kill_target_parse(struct kill_target *target, char *text);
+
 enum kill_outcome kill_target_end(const struct kill_target *target, uint64_t deadline_ns);
 
 #endif

@@ -14,12 +14,8 @@
 
 #define PID_LIMIT 4194304 /* PID_MAX_LIMIT of 64-bit Linux */
 
-bool proc_read(pid_t pid, struct proc_info *info)
+bool proc_parse(const char *text, struct proc_info *info)
 {
-	char path[32], text[1024];
-	if (!format(path, sizeof path, "/proc/%d/stat", (int)pid) ||
-	    !read_text(AT_FDCWD, path, text, sizeof text))
-		return false;
 	/* The name in parentheses may hold anything, so start behind the last one. */
 	const char *rest = strrchr(text, ')');
 	unsigned long long start, rss;
@@ -34,6 +30,13 @@ bool proc_read(pid_t pid, struct proc_info *info)
 	info->start_ticks = start;
 	info->rss_pages = rss;
 	return true;
+}
+
+bool proc_read(pid_t pid, struct proc_info *info)
+{
+	char path[32], text[1024];
+	return format(path, sizeof path, "/proc/%d/stat", (int)pid) &&
+	       read_text(AT_FDCWD, path, text, sizeof text) && proc_parse(text, info);
 }
 
 bool proc_is_alive(const struct proc *proc)

@@ -30,6 +30,9 @@ struct proc_list {
 
 bool proc_read(pid_t pid, struct proc_info *info);
 
+/* What /proc/PID/stat says; the process chose its name in it. */
+bool proc_parse(const char *text, struct proc_info *info);
+
 /* Still the same process and not yet a zombie (a zombie holds nothing but its pid). */
 bool proc_is_alive(const struct proc *proc);
 

@@ -76,13 +76,15 @@ TAKE(take_open)
 TAKE(take_umask)
 {
 	unsigned mask = 0;
+	if (length < 1 || length > 4)
+		return false;
 	for (size_t at = 0; at < length; at++) {
 		if (value[at] < '0' || value[at] > '7')
 			return false;
 		mask = mask * 8 + (unsigned)(value[at] - '0');
 	}
 	request->umask = (mode_t)mask;
-	return length >= 1 && length <= 4 && mask <= 0777;
+	return mask <= 0777;
 }
 
 TAKE(take_nice)

@@ -35,18 +35,20 @@ static bool take_record(struct spawn_request *request, char *record, size_t size
 			struct failure *failure)
 {
 	char *equals = memchr(record, '=', size);
-	if (equals == NULL)
-		return fail(failure, STAGE_REQUEST, EINVAL, "a record of the request has no =");
+	if (equals == NULL || memchr(record, '\0', (size_t)(equals - record)) != NULL)
+		return fail(failure, STAGE_REQUEST, EINVAL, "a record of the request has no key");
 	*equals = '\0';
 	return spawn_field_take(request, record, equals + 1, size - (size_t)(equals + 1 - record), seen, failure);
 }
 
-static bool take_records(struct spawn_request *request, uint8_t *at, size_t left, struct failure *failure)
+bool spawn_request_parse(struct spawn_request *request, uint8_t *at, size_t left, struct failure *failure)
 {
 	uint32_t seen = 0;
+	request->umask = 0022;
+	request->stdin_path = request->stdout_path = request->stderr_path = "/dev/null";
 	while (left > 0) {
-		uint32_t size = left < 4 ? UINT32_MAX : read_u32(at);
-		if (size > left - 4)
+		uint32_t size = left < 4 ? 0 : read_u32(at);
+		if (left < 4 || size > left - 4)
 			return fail(failure, STAGE_REQUEST, EINVAL, "a record of the request is cut off");
 		/* Moved onto the last byte of its own size, which makes room for the NUL that ends it. */
 		char *record = (char *)at + 3;
@@ -72,7 +74,5 @@ bool spawn_request_read(struct spawn_request *request, int fd, struct failure *f
 			    REQUEST_MAX);
 	if (!read_all(fd, buffer, length))
 		return fail(failure, STAGE_REQUEST, EPIPE, "the request ended before its %u bytes", length);
-	request->umask = 0022;
-	request->stdin_path = request->stdout_path = request->stderr_path = "/dev/null";
-	return take_records(request, buffer, length, failure);
+	return spawn_request_parse(request, buffer, length, failure);
 }

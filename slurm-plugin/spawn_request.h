@@ -47,4 +47,7 @@ struct spawn_request {
 /* Reads and checks the whole request. The strings live in a static buffer: one request a process. */
 bool spawn_request_read(struct spawn_request *request, int fd, struct failure *failure);
 
+/* Takes the `left` bytes of records at `at`, which the request keeps. `request` is zero before. */
+bool spawn_request_parse(struct spawn_request *request, uint8_t *at, size_t left, struct failure *failure);
+
 #endif

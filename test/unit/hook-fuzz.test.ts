@@ -1,11 +1,12 @@
-// glean-prolog under the sanitizers, with whatever Slurm, an executor or a file could hand it.
+// The C programs under the sanitizers, with whatever Slurm, an executor, a file or a request could hand them.
 
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { epilog, HookedNode, prolog, silent } from "../support/hook.js";
-import { makePlugin } from "../support/plugin.js";
+import { makePlugin, pluginFolder } from "../support/plugin.js";
 
 let at: HookedNode;
 beforeAll(makePlugin, 120_000);
@@ -69,3 +70,11 @@ describe("whatever comes in, the sanitized prolog ends with 0 and says nothing",
     );
   }, 60_000);
 });
+
+test("every parser stands 100,000 made-up inputs, and takes some of them", () => {
+  const program = path.join(pluginFolder, "asan", "fuzz");
+  const said = execFileSync(program, ["100000", "20261127"], { encoding: "utf8" });
+  const { accepted } = JSON.parse(said) as { accepted: Record<string, number> };
+  expect(Object.keys(accepted)).toHaveLength(8);
+  for (const count of Object.values(accepted)) expect(count).toBeGreaterThan(100);
+}, 60_000);

@@ -223,6 +223,17 @@ describe("a request that cannot be used is refused", () => {
     expect((await at.finish(encode(fields))).slice(0, 2)).toEqual(["failed", "request"]);
   });
 
+  test.each([1, 2, 3])("%i bytes behind its last record", async (count) => {
+    const body = encode(required).subarray(4);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(body.length + count);
+    const request = Buffer.concat([length, body, Buffer.alloc(count)]);
+    for (const program of [undefined, sanitized]) {
+      const line = (await at.launch(request, program).all()).at(-1);
+      expect(line).toBe("failed request 22 a record of the request is cut off");
+    }
+  });
+
   test("one that ends early, or is too large", async () => {
     const whole = at.command(["true"]);
     expect((await at.finish(whole.subarray(0, 2))).slice(0, 2)).toEqual(["failed", "request"]);
