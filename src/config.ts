@@ -120,8 +120,13 @@ const functions = z.strictObject({
   defaultMemoryPerCoreMb: z.int().min(1).default(1_000),
   defaultTimeLimitMs: milliseconds.min(1).default(600_000),
   maxTimeLimitMs: milliseconds.min(1).default(3_600_000),
-  /** Invocations waiting at once, over all users: each holds about 2 kB of the daemon's memory. */
-  maxPending: z.int().min(1).default(200_000),
+  /**
+   * Invocations in the queue at once, over all users: each holds about 0.7 kB of the daemon's memory. A user may have as many as
+   * stay free for others: alone half of it.
+   */
+  maxPending: z.int().min(2).default(200_000),
+  /** Scripts and environments of what is in the queue, on the disk of the state directory; a user's part as of maxPending. */
+  maxDocumentsMb: z.int().min(1).default(8_192),
   /** As Slurm's MaxArraySize. */
   maxArrayTasks: z.int().min(1).default(10_000),
   /** GPU files of a node without their numbers, in the order of gres.conf; null: functions are not kept from GPUs that are not theirs. */
@@ -135,8 +140,8 @@ const functions = z.strictObject({
 const checkpoints = z.strictObject({
   /** On a file system that all nodes share, open to all users as /tmp is; null: each function's working directory. */
   directory: path.nullable().default(null),
-  /** Invocations, over all users, that have or may get a folder: as many as the largest array has tasks. */
-  maxFolders: z.int().min(0).default(10_000),
+  /** Invocations, over all users, that have or may get a folder; a user may have as many as stay free: alone an array of 10,000. */
+  maxFolders: z.int().min(0).default(20_000),
   /** A folder that could not be removed for a week after the end is left to its owner. */
   keepMs: milliseconds.default(604_800_000),
 });

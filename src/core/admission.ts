@@ -4,9 +4,12 @@ import { GleanerError } from "../model/errors.js";
 import { invocationId, nodeName } from "../model/ids.js";
 import type { Invocation, Notice, Submission } from "../model/invocation.js";
 import { outputPath } from "./patterns.js";
+import { mostOf } from "./share.js";
+import { digestOf } from "./submission-digest.js";
 
 /** Linux's PATH_MAX, without its final zero. */
 const maxPathBytes = 4_095;
+const mebibyte = 1024 * 1024;
 /** Half of what Linux takes for arguments and environment together. */
 const maxArgumentBytes = 1024 * 1024;
 /** Twenty times what a login shell has; executors take no more than 16,384. */
@@ -24,11 +27,20 @@ export interface AdmissionPolicy {
   readonly maxTimeLimitMs: number;
   readonly maxArrayTasks: number;
   readonly maxPending: number;
+  readonly maxDocumentsMb: number;
   readonly maxScriptBytes: number;
   readonly maxEnvironmentBytes: number;
   readonly allowRootFunctions: boolean;
   /** The user whose functions alone can be run, where gleanerd does not run as root; left out: all users'. */
   readonly onlyUser?: { readonly uid: number; readonly name: string };
+}
+
+/** What is in the queue already: of all users, and of the one who submits. */
+export interface QueueLoad {
+  readonly waiting: number;
+  readonly ownWaiting: number;
+  readonly documentBytes: number;
+  readonly ownDocumentBytes: number;
 }
 
 /** What the site could give at most: no request above it will ever start. */
@@ -57,7 +69,7 @@ export type RequestedSubmission = Omit<Submission, "memoryMb" | "timeLimitMs" | 
 export function admit(
   requested: RequestedSubmission,
   uid: number,
-  pending: number,
+  load: QueueLoad,
   largest: LargestNode | null,
   policy: AdmissionPolicy,
 ): Submission {
@@ -84,13 +96,26 @@ export function admit(
     );
   const problem = whyTooLarge(submission, largest, policy) ?? whyMalformed(submission, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);
-  const tasks = submission.arrayTasks?.length ?? 1;
-  if (pending + tasks > policy.maxPending)
-    throw new GleanerError(
-      "LIMIT_REACHED",
-      `${pending} invocations wait already and the site's limit is ${policy.maxPending} (functions.maxPending): try again when some have ended`,
-    );
+  const full = whyFull(submission, load, policy);
+  if (full !== null) throw new GleanerError("LIMIT_REACHED", full);
   return submission;
+}
+
+/** One user never fills the queue: whatever he has in it, as much stays free for others. */
+function whyFull(
+  submission: Submission,
+  { waiting, ownWaiting, documentBytes, ownDocumentBytes }: QueueLoad,
+  { maxPending, maxDocumentsMb }: AdmissionPolicy,
+): string | null {
+  const own = ownWaiting + (submission.arrayTasks?.length ?? 1);
+  const most = mostOf(maxPending, waiting - ownWaiting);
+  if (own > most)
+    return `you would have ${own} invocations in the queue and a user may have ${most} now, as many as stay free for others (functions.maxPending is ${maxPending}): wait until some have ended, or cancel some with glean cancel`;
+  const ownBytes = ownDocumentBytes + digestOf("", submission).documentBytes;
+  const mostBytes = mostOf(maxDocumentsMb * mebibyte, documentBytes - ownDocumentBytes);
+  if (ownBytes > mostBytes)
+    return `the scripts and environments of your invocations in the queue would take ${ownBytes} bytes and a user may have ${mostBytes} now (functions.maxDocumentsMb is ${maxDocumentsMb}): submit arrays, submit with --export=NONE, or wait until some have ended`;
+  return null;
 }
 
 /** Without a lead of its own a notice comes when half of the time is still to come. */

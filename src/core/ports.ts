@@ -11,6 +11,7 @@ import type {
   Invocation,
   InvocationState,
   Submission,
+  SubmissionDigest,
 } from "../model/invocation.js";
 import type { Resources } from "../model/resources.js";
 import type { Snapshot } from "../model/snapshot.js";
@@ -74,10 +75,10 @@ export interface NewInvocations {
   readonly submittedAtMs: number;
 }
 
-/** A live invocation with what is needed to run it. */
+/** A live invocation with what the daemon needs to know of its submission before it runs. */
 export interface LiveInvocation {
   readonly invocation: Invocation;
-  readonly submission: Submission;
+  readonly digest: SubmissionDigest;
   /** For how long its longest attempt ran that was evicted; left out when it is new. */
   readonly ranMs?: number;
 }
@@ -109,27 +110,42 @@ export interface InvocationFilter {
   readonly limit: number;
 }
 
+/** Left out: all. `arrayJobId`: the tasks of that array. */
+export type ScanFilter = Pick<
+  InvocationFilter,
+  "user" | "arrayJobId" | "arrayTaskId" | "states" | "sinceMs"
+>;
+
+export interface Scan {
+  readonly found: readonly Invocation[];
+  readonly scannedTo: number | null;
+}
+
 /** The one durable record. Every write resolves only when it is on disk; writes are committed in groups. */
 export interface Store {
   submit(request: NewInvocations): Promise<readonly Invocation[]>;
-  /** All that is not final, with its submission: what a restarted daemon goes on with. */
-  loadLive(): Promise<readonly LiveInvocation[]>;
+  /** What is not final, in the order of the ids after `afterId`: what a restarted daemon goes on with. */
+  loadLive(afterId: number, limit: number): Promise<readonly LiveInvocation[]>;
   loadRunningAttempts(): Promise<readonly Attempt[]>;
   listInvocations(filter: InvocationFilter): Promise<readonly Invocation[]>;
+  /** A piece of a list, in bounded time whatever there is: go on after `scannedTo`, until it is null. */
+  scanInvocations(filter: ScanFilter, afterId: number): Promise<Scan>;
   listAttempts(invocation: InvocationId): Promise<readonly Attempt[]>;
   submissionOf(invocation: InvocationId): Promise<Submission | null>;
+  /** By the submission's own id, for an order that is about to be sent: it waits behind no list. */
+  submissionToRun(submission: InvocationId): Promise<Submission | null>;
 
   /** Records the intent before the order is sent. */
   beginAttempt(attempt: Attempt): Promise<void>;
   /** false: stale, this attempt is not the running one; nothing was changed. */
   endAttempt(result: AttemptResult): Promise<boolean>;
-  /** A PENDING invocation to CANCELLED (or FAILED, with a reason); false when it was not pending. */
+  /** PENDING invocations to CANCELLED (or FAILED), all of them or none; returns how many were pending. */
   endPending(
-    invocation: InvocationId,
+    invocations: readonly InvocationId[],
     state: "CANCELLED" | "FAILED",
     reason: string,
     endedAtMs: number,
-  ): Promise<boolean>;
+  ): Promise<number>;
 
   /** Before the folder is made; a second call for an invocation changes nothing. */
   saveCheckpoint(invocation: InvocationId, path: string): Promise<void>;

@@ -20,6 +20,7 @@ import { Capacity } from "./capacity.js";
 import { Checkpoints } from "./checkpoints.js";
 import { Conditions } from "./conditions.js";
 import { Dispatcher } from "./dispatch.js";
+import { Documents } from "./documents.js";
 import { Drains } from "./drains.js";
 import { Executors } from "./executors.js";
 import { Launching } from "./launching.js";
@@ -30,6 +31,7 @@ import { Recorder } from "./recorder.js";
 import { Registry } from "./registry.js";
 import { Secrets } from "./secrets.js";
 import { type SettlePolicy, Settler } from "./settle.js";
+import { Waiters } from "./waiters.js";
 
 /** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
 const startMs = 15_000;
@@ -49,6 +51,8 @@ export interface Parts {
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
+  readonly documents: Documents;
+  readonly waiters: Waiters;
   readonly recorder: Recorder;
   readonly learning: Learning;
   readonly executors: Executors;
@@ -144,7 +148,11 @@ function sharedBy(config: Config, store: Store, launcher: Launcher, secrets: Sec
     ...{ store, live, registry, log, policy: config.checkpoints },
     nameOf: (id) => secrets.checkpointName(id),
   });
-  const dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, learning);
+  const documents = new Documents(store);
+  const waiters = new Waiters(live);
+  const dispatcher = new Dispatcher(
+    ...([live, registry, store, settler, log, checkpoints, documents, learning] as const),
+  );
   const recorder = new Recorder(store, log, config.poll.staleMs);
   const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
   registry.on("retired", (record, { kind, reason }) => {
@@ -155,7 +163,14 @@ function sharedBy(config: Config, store: Store, launcher: Launcher, secrets: Sec
   recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
   const base = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
   const guard = new InterferenceGuard(config.interference);
-  const shared = { ...base, checkpoints, guard, graceMs: config.functions.killWaitMs };
+  const shared = {
+    ...base,
+    checkpoints,
+    documents,
+    waiters,
+    guard,
+    graceMs: config.functions.killWaitMs,
+  };
   return { shared, conditions };
 }
 

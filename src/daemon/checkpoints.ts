@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { CheckpointRow, Store } from "../core/ports.js";
+import { mostOf } from "../core/share.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import { type Invocation, isFinal } from "../model/invocation.js";
@@ -59,19 +60,27 @@ export class Checkpoints {
       this.folders.set(row.invocation, { ...row, asked: null });
       if (row.endedAtMs !== null) this.ended.add(row.invocation);
     }
-    for (const { invocation, submission } of this.with_.live.all())
-      if (submission.checkpoint) this.owed.add(invocation.id);
+    for (const { invocation, digest } of this.with_.live.all())
+      if (digest.checkpointIn !== null) this.owed.add(invocation.id);
   }
 
-  /** Throws LIMIT_REACHED when `tasks` more would be too many. */
-  admit(tasks: number): void {
+  /** Throws LIMIT_REACHED when `tasks` more would be too many: no user takes more than stays free for others. */
+  admit(uid: number, tasks: number): void {
     const { maxFolders } = this.with_.policy;
-    const count = this.owed.size + this.ended.size;
-    if (count + tasks > maxFolders)
+    const own = this.countOf(uid);
+    const most = mostOf(maxFolders, this.owed.size + this.ended.size - own);
+    if (own + tasks > most)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `${count} invocations have checkpoint folders already and the site's limit is ${maxFolders} (checkpoints.maxFolders): try again when some have ended`,
+        `you have ${own} checkpoint folders and a user may have ${most} now, as many as stay free for others (checkpoints.maxFolders is ${maxFolders}): try again when some of your invocations have ended`,
       );
+  }
+
+  private countOf(uid: number): number {
+    let count = 0;
+    for (const id of this.owed) if (this.with_.live.get(id)?.invocation.owner.uid === uid) count++;
+    for (const id of this.ended) if (this.folders.get(id)?.owner.uid === uid) count++;
+    return count;
   }
 
   submitted(invocations: readonly Invocation[]): void {
@@ -79,10 +88,10 @@ export class Checkpoints {
   }
 
   /** The folder of an invocation; null: it asked for none. */
-  pathFor({ invocation: { id }, submission }: Live): string | null {
-    if (!submission.checkpoint) return null;
+  pathFor({ invocation: { id }, digest: { checkpointIn } }: Live): string | null {
+    if (checkpointIn === null) return null;
     const { directory } = this.with_.policy;
-    const above = (directory ?? submission.workingDirectory).replace(/\/+$/, "");
+    const above = (directory ?? checkpointIn).replace(/\/+$/, "");
     return this.folders.get(id)?.path ?? `${above}/${this.with_.nameOf(id)}`;
   }
 

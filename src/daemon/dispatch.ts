@@ -7,10 +7,11 @@ import { environmentFor } from "../core/environment.js";
 import { outputPath } from "../core/patterns.js";
 import { type PlacementPolicy, type Prediction, place } from "../core/placement.js";
 import type { Store } from "../core/ports.js";
-import { messageOf } from "../model/errors.js";
-import type { Attempt } from "../model/invocation.js";
+import { assert, messageOf } from "../model/errors.js";
+import type { Attempt, Submission } from "../model/invocation.js";
 import type { AttemptOrder } from "../wire/messages.js";
 import type { Checkpoints } from "./checkpoints.js";
+import type { Documents } from "./documents.js";
 import type { Live, LiveInvocations } from "./live.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
@@ -34,6 +35,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     private readonly settler: Settler,
     private readonly log: Logger,
     private readonly checkpoints: Checkpoints,
+    private readonly documents: Documents,
     prediction?: Prediction,
   ) {
     super();
@@ -85,32 +87,42 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
       endedAtMs: null,
       wallMs: null,
     };
+    let isRecorded = false;
     try {
-      await this.checkpoints.keep(live, record.node);
-      await this.store.beginAttempt(attempt);
+      await this.documents.with(live, async (submission) => {
+        await this.checkpoints.keep(live, record.node);
+        await this.store.beginAttempt(attempt);
+        isRecorded = true;
+        this.order(live, record, submission, number);
+        // So that what is under way stays bounded: a node may read slowly.
+        await record.line?.flushed?.();
+      });
     } catch (cause) {
+      assert(!isRecorded, `what follows the record of invocation ${id}'s attempt throws nothing`);
       // Nothing was recorded and nothing was sent: it waits again.
       this.log.error(
         { invocation: id, cause: messageOf(cause) },
         "an attempt could not be recorded",
       );
-      record.attempts.delete(id);
+      if (record.attempts.get(id)?.attempt === number) record.attempts.delete(id);
       live.invocation = { ...live.invocation, attempt: number - 1 };
       this.live.requeue(live, "the store refused the attempt");
-      return;
     }
-    // The line may have broken meanwhile: then `ready` did not or will not name this attempt, and it is lost.
-    if (record.attempts.get(id)?.attempt === number) this.order(live, record);
   }
 
-  private order(live: Live, record: ExecutorRecord): void {
-    const { id, attempt } = live.invocation;
+  private order(live: Live, record: ExecutorRecord, submission: Submission, attempt: number): void {
+    const { id } = live.invocation;
+    if (record.attempts.get(id)?.attempt !== attempt) {
+      // The line broke before anything was recorded, so nobody else could record the loss.
+      this.end(lostFacts(id, attempt, "its executor was lost before the order was sent"));
+      return;
+    }
     if (live.cancelRequested) {
       this.withdraw(record, lostFacts(id, attempt, "cancelled before it ran", "CANCELLED"));
       return;
     }
     try {
-      record.line?.send({ type: "start", order: this.orderFor(live, record) });
+      record.line?.send({ type: "start", order: this.orderFor(live, record, submission) });
     } catch (cause) {
       const reason = `its order could not be sent: ${messageOf(cause)}`;
       this.withdraw(record, lostFacts(id, attempt, reason, "FAILED"));
@@ -120,11 +132,15 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
   /** An attempt that was recorded and never ran. */
   private withdraw(record: ExecutorRecord, facts: EndFacts): void {
     record.attempts.delete(facts.invocation);
+    this.end(facts);
+  }
+
+  private end(facts: EndFacts): void {
     void this.settler.settleSurely(facts).then(() => this.kick());
   }
 
-  private orderFor(live: Live, record: ExecutorRecord): AttemptOrder {
-    const { invocation, submission } = live;
+  private orderFor(live: Live, record: ExecutorRecord, submission: Submission): AttemptOrder {
+    const { invocation } = live;
     const path = (pattern: string | null) =>
       outputPath(pattern, invocation, record.node, submission.workingDirectory);
     const { attempt } = invocation;

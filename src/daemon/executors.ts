@@ -14,7 +14,7 @@ import * as reports from "./hook-reports.js";
 import type { LiveInvocations } from "./live.js";
 import { reconcile } from "./reconcile.js";
 import type { Recorder } from "./recorder.js";
-import type { ExecutorRecord, Registry } from "./registry.js";
+import type { ExecutorRecord, Line, Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
 import { Silence } from "./silence.js";
 import { noteSuffering } from "./suffering.js";
@@ -45,7 +45,8 @@ export interface ExecutorsDependencies {
 export type ExecutorConnection = Pick<
   Connection<DaemonMessage, ExecutorMessage>,
   "send" | "close" | "listen"
->;
+> &
+  Pick<Line, "flushed">;
 
 type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 

@@ -1,24 +1,23 @@
-// The invocations that are not final, in memory: what waits, what runs, and who waits for an answer.
+// The invocations that are not final, in memory: what waits, what runs, and how much of it each user has.
 
 import { EventEmitter } from "node:events";
 import type { LiveInvocation } from "../core/ports.js";
 import { WaitingQueue } from "../core/queue.js";
-import { functionKey } from "../core/runtime.js";
 import { assert } from "../model/errors.js";
 import type { ExecutorId, InvocationId } from "../model/ids.js";
 import {
+  type Identity,
   type Invocation,
   invocationTransitions,
   isFinal,
-  type Submission,
+  type SubmissionDigest,
 } from "../model/invocation.js";
 import { step } from "../model/machine.js";
 
 export interface Live {
   invocation: Invocation;
-  readonly submission: Submission;
-  /** What its run time is learned by. */
-  readonly functionKey: string;
+  /** Shared by the tasks of an array. */
+  readonly digest: SubmissionDigest;
   /** Where its running attempt is; null while it waits. */
   executor: ExecutorId | null;
   /** The owner cancelled it while it ran: an attempt that ends without a result is not tried again. */
@@ -29,16 +28,40 @@ export interface Live {
   ranMs: number;
 }
 
-/** Emits `changed` with an invocation after each change of its state. */
-export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
+/** The tasks of an array that are not final; what they share is in memory once. */
+interface LiveArray {
+  open: number;
+  lastId: number;
+  readonly owner: Identity;
+  readonly name: string;
+  readonly digest: SubmissionDigest;
+}
+
+/** What a user has that is not final. */
+export interface UserShare {
+  readonly all: Map<InvocationId, Live>;
+  /** Scripts and environments in the store, an array's once. */
+  documentBytes: number;
+}
+
+interface LiveEvents {
+  /** After each change of an invocation's state. */
+  changed: [Invocation];
+  /** The last task of an array has ended. */
+  arrayEnded: [InvocationId];
+}
+
+export class LiveInvocations extends EventEmitter<LiveEvents> {
   readonly queue = new WaitingQueue();
   readonly coresHeld = new Map<string, number>();
+  /** Of all users. */
+  documentBytes = 0;
   private readonly byId = new Map<InvocationId, Live>();
+  private readonly arrays = new Map<InvocationId, LiveArray>();
+  private readonly users = new Map<number, UserShare>();
 
-  constructor() {
-    super();
-    // Each waiting client listens; their number is bounded by the API's connections.
-    this.setMaxListeners(0);
+  get size(): number {
+    return this.byId.size;
   }
 
   get running(): number {
@@ -53,13 +76,31 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
     return this.byId.values();
   }
 
+  /** All of a user's. */
+  of(uid: number): UserShare {
+    return this.users.get(uid) ?? { all: new Map(), documentBytes: 0 };
+  }
+
+  /** The tasks of an array that are not final; none when it has ended, or is no array. */
+  *tasksOf(id: InvocationId): Iterable<Live> {
+    const lastId = this.arrays.get(id)?.lastId ?? 0;
+    for (let each = id as number; each <= lastId; each++) {
+      const live = this.byId.get(each as InvocationId);
+      if (live !== undefined) yield live;
+    }
+  }
+
+  hasArray(id: InvocationId): boolean {
+    return this.arrays.has(id);
+  }
+
   /** Takes in a submitted or recovered invocation. */
-  add({ invocation, submission, ranMs = 0 }: LiveInvocation, executor: ExecutorId | null): Live {
+  add({ invocation, digest, ranMs = 0 }: LiveInvocation, executor: ExecutorId | null): Live {
     assert(!this.byId.has(invocation.id), `invocation ${invocation.id} is taken in once`);
+    const shared = this.sharedWith(invocation, digest);
     const live: Live = {
-      invocation,
-      submission,
-      functionKey: functionKey(invocation.owner.user, submission.name, submission.command),
+      invocation: { ...invocation, owner: shared.owner, name: shared.name },
+      digest: shared.digest,
       executor,
       cancelRequested: false,
       lostAttempts: 0,
@@ -67,9 +108,30 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
     };
     wasEvicted(live, ranMs);
     this.byId.set(invocation.id, live);
+    this.users.get(invocation.owner.uid)!.all.set(invocation.id, live);
     if (invocation.state === "PENDING") this.enqueue(live);
     else this.hold(live, 1);
     return live;
+  }
+
+  /** What the invocation has in common with the other tasks of its array; counts its documents once. */
+  private sharedWith(
+    { id, arrayJobId, owner, name }: Invocation,
+    digest: SubmissionDigest,
+  ): Pick<LiveArray, "owner" | "name" | "digest"> {
+    const known = arrayJobId === null ? undefined : this.arrays.get(arrayJobId);
+    if (known !== undefined) {
+      known.open++;
+      known.lastId = Math.max(known.lastId, id);
+      return known;
+    }
+    const share = this.users.get(owner.uid) ?? { all: new Map(), documentBytes: 0 };
+    this.users.set(owner.uid, share);
+    share.documentBytes += digest.documentBytes;
+    this.documentBytes += digest.documentBytes;
+    if (arrayJobId !== null)
+      this.arrays.set(arrayJobId, { open: 1, lastId: id, owner, name, digest });
+    return { owner, name, digest };
   }
 
   /** PENDING to RUNNING as attempt `attempt`. */
@@ -105,9 +167,23 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
   finish(live: Live, change: Partial<Invocation> & Pick<Invocation, "state">): void {
     if (live.invocation.state === "RUNNING") this.hold(live, -1);
     else this.queue.remove(live.invocation.id);
-    this.byId.delete(live.invocation.id);
+    this.forget(live);
     this.become(live, change);
     assert(isFinal(live.invocation.state), "what is finished is final");
+    const { arrayJobId } = live.invocation;
+    if (arrayJobId !== null && !this.arrays.has(arrayJobId)) this.emit("arrayEnded", arrayJobId);
+  }
+
+  private forget({ invocation: { id, arrayJobId, owner }, digest }: Live): void {
+    this.byId.delete(id);
+    const share = this.users.get(owner.uid)!;
+    share.all.delete(id);
+    if (share.all.size === 0) this.users.delete(owner.uid);
+    const array = arrayJobId === null ? undefined : this.arrays.get(arrayJobId);
+    if (array !== undefined && --array.open > 0) return;
+    if (arrayJobId !== null) this.arrays.delete(arrayJobId);
+    share.documentBytes -= digest.documentBytes;
+    this.documentBytes -= digest.documentBytes;
   }
 
   private become(live: Live, change: Partial<Invocation> & Pick<Invocation, "state">): void {
@@ -119,7 +195,8 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
 
   private enqueue(live: Live): void {
     const { id, owner, cores, memoryMb, gpus, timeLimitMs, submittedAtMs } = live.invocation;
-    const { functionKey, ranMs } = live;
+    const { ranMs } = live;
+    const { functionKey } = live.digest;
     const need = { user: owner.user, cores, memoryMb, gpus, timeLimitMs };
     this.queue.add({ id, ...need, submittedAtMs, functionKey, ranMs });
   }
@@ -134,5 +211,5 @@ export class LiveInvocations extends EventEmitter<{ changed: [Invocation] }> {
 
 /** One of its attempts was, after so long. What saved its state goes on from there: how long the rest takes nobody knows. */
 export function wasEvicted(live: Live, afterMs: number): void {
-  if (live.submission.checkpoint !== true) live.ranMs = Math.max(live.ranMs, afterMs);
+  if (live.digest.checkpointIn === null) live.ranMs = Math.max(live.ranMs, afterMs);
 }

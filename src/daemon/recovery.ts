@@ -1,11 +1,13 @@
 // After a restart: the durable record becomes live state again, and executors that still run are waited for.
 
-import type { Store } from "../core/ports.js";
+import type { LiveInvocation, Store } from "../core/ports.js";
 import { assert } from "../model/errors.js";
 import type { Parts } from "./assemble.js";
 import type { LiveInvocations } from "./live.js";
 import { ExecutorRecord, type Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
+
+const livePage = 2_000;
 
 export interface RecoveryDependencies {
   readonly store: Store;
@@ -39,7 +41,7 @@ async function recover(with_: RecoveryDependencies): Promise<void> {
   const running = new Map(
     (await store.loadRunningAttempts()).map((attempt) => [attempt.invocation, attempt]),
   );
-  for (const recovered of await store.loadLive()) {
+  for await (const recovered of allLive(store)) {
     const { id } = recovered.invocation;
     const attempt = running.get(id);
     live.add(recovered, attempt?.executor ?? null);
@@ -53,4 +55,15 @@ async function recover(with_: RecoveryDependencies): Promise<void> {
     record.attempts.set(id, { attempt: number, cores, memoryMb, gpus });
   }
   for (const record of registry.all()) expect(record);
+}
+
+/** A page at a time: all that waits at once would be there twice, in both threads, for a moment. */
+async function* allLive(store: Store): AsyncIterable<LiveInvocation> {
+  let page: readonly LiveInvocation[];
+  let afterId = 0;
+  do {
+    page = await store.loadLive(afterId, livePage);
+    yield* page;
+    afterId = page.at(-1)?.invocation.id ?? afterId;
+  } while (page.length === livePage);
 }

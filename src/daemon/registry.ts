@@ -25,6 +25,8 @@ export interface HeldAttempt {
 /** What the registry needs of a connection. */
 export interface Line {
   send(message: DaemonMessage): boolean;
+  /** Resolves when the peer has taken most of what was sent, or the line is closed. */
+  flushed?(): Promise<void>;
   close(): void;
 }
 

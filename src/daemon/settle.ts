@@ -101,7 +101,7 @@ export class Settler {
     }
     // A FAILED that the daemon made up after lost executors is no run.
     if (facts.end === "COMPLETED" || facts.end === "FAILED")
-      this.policy.functionRan(live.functionKey, facts.wallMs);
+      this.policy.functionRan(live.digest.functionKey, facts.wallMs);
     this.live.finish(live, {
       state: next,
       reason,

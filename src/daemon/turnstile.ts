@@ -12,6 +12,10 @@ export class Turnstile {
     private readonly refusal: string,
   ) {}
 
+  get isIdle(): boolean {
+    return this.inside === 0;
+  }
+
   /** Runs `task` when there is room; rejects with LIMIT_REACHED when too many wait already. */
   async pass<T>(task: () => Promise<T>): Promise<T> {
     if (this.inside >= this.most) {
@@ -26,6 +30,28 @@ export class Turnstile {
       const next = this.waiting.shift();
       if (next === undefined) this.inside--;
       else next();
+    }
+  }
+}
+
+/** A turnstile for each user, so that nobody waits for what another user does. */
+export class UserTurnstiles {
+  private readonly byUid = new Map<number, Turnstile>();
+
+  constructor(
+    private readonly most: number,
+    private readonly mostWaiting: number,
+    private readonly refusal: string,
+  ) {}
+
+  async pass<T>(uid: number, task: () => Promise<T>): Promise<T> {
+    const turnstile =
+      this.byUid.get(uid) ?? new Turnstile(this.most, this.mostWaiting, this.refusal);
+    this.byUid.set(uid, turnstile);
+    try {
+      return await turnstile.pass(task);
+    } finally {
+      if (turnstile.isIdle) this.byUid.delete(uid);
     }
   }
 }

@@ -75,6 +75,16 @@ export interface Submission {
   readonly checkpoint?: boolean;
 }
 
+/** What the daemon keeps in memory of a submission: script and environment stay in the store. */
+export interface SubmissionDigest {
+  /** What its run time is learned by. */
+  readonly functionKey: string;
+  /** Its working directory, when it asked for a checkpoint folder; null: it did not. */
+  readonly checkpointIn: string | null;
+  /** The size of its script and environment. */
+  readonly documentBytes: number;
+}
+
 /** A script starts with `#!`; an argv is run as it is. Neither passes a shell of ours. */
 export type Command =
   | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }
@@ -128,6 +138,10 @@ export interface Attempt {
   /** Measured on the node's monotonic clock, from the start of the command to its end. */
   readonly wallMs: number | null;
 }
+
+/** The id of the submission that it came with: an array's, or its own. */
+export const submissionIdOf = (invocation: Pick<Invocation, "id" | "arrayJobId">): InvocationId =>
+  invocation.arrayJobId ?? invocation.id;
 
 /** `42` or `42_7`. */
 export function displayId(

@@ -5,7 +5,7 @@
 //   POST /v1/invocations           SubmitRequest     -> SubmitAnswer
 //   GET  /v1/invocations?…         InvocationQuery   -> InvocationList
 //   GET  /v1/invocations/:id                         -> InvocationDetail (id: `42` or `42_7`)
-//   GET  /v1/invocations/:id/wait?timeoutMs=         -> InvocationList   (answers when all of id are final, or at the time-out)
+//   GET  /v1/invocations/:id/wait?timeoutMs=         -> InvocationList   (all of id once they are final; at the time-out one that is not)
 //   POST /v1/cancel                CancelRequest     -> CancelAnswer
 //   GET  /v1/info                                    -> InfoAnswer
 //   GET  /v1/explain/:what                           -> ExplainAnswer    (an invocation's id, or a node)
@@ -35,6 +35,12 @@ import type { Resources } from "../model/resources.js";
 
 /** A script of 4 MiB and its environment. */
 export const maxRequestBytes = 6 * 1024 * 1024;
+/** A munge credential of ours is 200 characters. */
+export const maxTokenRequestBytes = 8 * 1024;
+/** As many ids as may be named, and a filter. */
+export const maxCancelBytes = 64 * 1024;
+/** Requests without a script or ids. */
+export const maxSmallRequestBytes = 128 * 1024;
 /** As sbatch: larger scripts are data in the wrong place. */
 export const maxScriptBytes = 4 * 1024 * 1024;
 /** Linux refuses more than 2 MiB of arguments and environment together; half of it leaves room. */

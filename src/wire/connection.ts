@@ -109,6 +109,21 @@ export class Connection<Out extends Message, In extends Message> {
     return this.#write(message);
   }
 
+  /** Resolves when the peer has taken most of what was sent, or the connection is closed. */
+  async flushed(): Promise<void> {
+    const { socket } = this;
+    if (!this.isOpen || !socket.writableNeedDrain) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        socket.off("drain", done);
+        socket.off("close", done);
+        resolve();
+      };
+      socket.on("drain", done);
+      socket.on("close", done);
+    });
+  }
+
   /** Ends the connection after what was sent, an orderly end for the peer; resolves when the socket is closed. */
   async close(): Promise<void> {
     this.#end(null);

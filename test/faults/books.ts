@@ -164,10 +164,14 @@ export class Books {
     else if (name === "endAttempt") {
       if (value === true) this.recorded(args[0] as AttemptResult);
       else this.counts.refused++;
-    } else if (name === "endPending" && value === true) {
-      const account = this.accounts.get(args[0] as InvocationId)!;
-      this.demand(account.state === "waiting", `${args[0]} was ended while ${account.state}`);
-      account.state = args[1] as InvocationState;
+    } else if (name === "endPending") {
+      const ids = args[0] as readonly InvocationId[];
+      this.demand(value === ids.length, `of ${ids.length} that wait ${value} were ended`);
+      for (const id of ids) {
+        const account = this.accounts.get(id)!;
+        this.demand(account.state === "waiting", `${id} was ended while ${account.state}`);
+        account.state = args[1] as InvocationState;
+      }
     }
   }
 

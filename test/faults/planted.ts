@@ -117,7 +117,7 @@ export const planted: readonly Planted[] = [
     sabotage: {
       store: (store) => ({
         ...store,
-        loadLive: async () => (await store.loadLive()).slice(0, -1),
+        loadLive: async (...page) => (await store.loadLive(...page)).slice(0, -1),
       }),
     },
   },

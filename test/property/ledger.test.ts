@@ -98,9 +98,9 @@ function take(each: Step, model: Model, user: string): Promise<void> {
   }
   const id = model.pick(each.pick) ?? invocationId(1_000_000_000);
   if (each.do === "endPending")
-    return store.endPending(id, "CANCELLED", "cancelled", 5_000).then((done) => {
-      expect(done).toBe(model.invocations.get(id)?.state === "PENDING");
-      if (done) model.go(id, "CANCELLED");
+    return store.endPending([id], "CANCELLED", "cancelled", 5_000).then((done) => {
+      expect(done).toBe(model.invocations.get(id)?.state === "PENDING" ? 1 : 0);
+      if (done === 1) model.go(id, "CANCELLED");
     });
   if (each.do === "end") {
     const { attempt, end, wallMs } = each;

@@ -1,6 +1,7 @@
 // Small made-up nouns for tests of the pure core, and fast-check generators of them.
 
 import fc from "fast-check";
+import type { QueueLoad } from "../../src/core/admission.js";
 import type { HoleContext, HolePolicy } from "../../src/core/holes.js";
 import { type Executor, executorTransitions } from "../../src/model/executor.js";
 import { type ExecutorId, executorId, invocationId, jobId, nodeName } from "../../src/model/ids.js";
@@ -241,3 +242,11 @@ export const anyExecutors = fc
       );
     return [...byNode.values()];
   });
+
+/** A queue that holds nothing. */
+export const noLoad: QueueLoad = {
+  waiting: 0,
+  ownWaiting: 0,
+  documentBytes: 0,
+  ownDocumentBytes: 0,
+};

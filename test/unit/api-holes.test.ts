@@ -2,6 +2,7 @@
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { nowMs } from "../../src/clock.js";
+import { digestOf } from "../../src/core/submission-digest.js";
 import { unusedHoles } from "../../src/daemon/api/holes.js";
 import { LiveInvocations } from "../../src/daemon/live.js";
 import { ExecutorRecord, Registry } from "../../src/daemon/registry.js";
@@ -28,7 +29,7 @@ beforeEach(() => {
 
 function why(waits: Partial<Invocation>): string {
   const made = invocation({ cores: 1, memoryMb: 100, gpus: 0, ...waits });
-  live.add({ invocation: made, submission: submission() }, null);
+  live.add({ invocation: made, digest: digestOf("ann", submission()) }, null);
   const capacity = { snapshot: snapshot({ nodes: [node({ name: n1, cores: 8 })] }), plan: null };
   const learning = { vacateMs: 200, expectedMs: () => expectedMs };
   const [hole] = unusedHoles({ capacity, registry, live, learning }, null).holes;

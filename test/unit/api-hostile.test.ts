@@ -13,23 +13,26 @@ import { type AdmissionPolicy, admit, type RequestedSubmission } from "../../src
 import { environmentFor } from "../../src/core/environment.js";
 import { outputPath } from "../../src/core/patterns.js";
 import type { Store } from "../../src/core/ports.js";
+import { digestOf } from "../../src/core/submission-digest.js";
 import { addInvocationRoutes } from "../../src/daemon/api/invocations.js";
 import { createServer } from "../../src/daemon/api/server.js";
 import { Checkpoints } from "../../src/daemon/checkpoints.js";
 import { Dispatcher } from "../../src/daemon/dispatch.js";
+import { Documents } from "../../src/daemon/documents.js";
 import type { Executors } from "../../src/daemon/executors.js";
 import type { MungeDoor } from "../../src/daemon/identity.js";
 import { LiveInvocations } from "../../src/daemon/live.js";
 import { ExecutorRecord, Registry } from "../../src/daemon/registry.js";
 import { Secrets } from "../../src/daemon/secrets.js";
 import { Settler } from "../../src/daemon/settle.js";
+import { Waiters } from "../../src/daemon/waiters.js";
 import { GleanerError } from "../../src/model/errors.js";
 import { executorId, invocationId, nodeName } from "../../src/model/ids.js";
 import type { Invocation } from "../../src/model/invocation.js";
 import { checkDaemonMessage } from "../../src/wire/checks.js";
 import type { DaemonMessage } from "../../src/wire/messages.js";
 import { maxFrameBytes } from "../../src/wire/messages.js";
-import { invocation } from "../support/nouns.js";
+import { invocation, noLoad } from "../support/nouns.js";
 
 const mebibyte = 1024 * 1024;
 const admission: AdmissionPolicy = {
@@ -38,6 +41,7 @@ const admission: AdmissionPolicy = {
   maxTimeLimitMs: 3_600_000,
   maxArrayTasks: 10_000,
   maxPending: 200_000,
+  maxDocumentsMb: 8_192,
   maxScriptBytes: 4 * mebibyte,
   maxEnvironmentBytes: mebibyte,
   allowRootFunctions: false,
@@ -101,7 +105,7 @@ describe("what the door lets in, an executor takes", () => {
   test.each(cases)("or refuses: %s", (_, change) => {
     let submission: ReturnType<typeof admit>;
     try {
-      submission = admit({ ...plain, ...change }, owner.uid, 0, null, admission);
+      submission = admit({ ...plain, ...change }, owner.uid, noLoad, null, admission);
     } catch (thrown) {
       expect((thrown as GleanerError).code).toBe("BAD_REQUEST");
       return;
@@ -171,29 +175,14 @@ describe("the API", () => {
         throw new GleanerError("NOT_IDENTIFIED", "munge refused the credential");
       },
     } as unknown as MungeDoor;
-    const store = {
-      listInvocations: async ({ arrayJobId, ids, limit }: { [key: string]: unknown }) => {
-        if (arrayJobId !== undefined && arrayJobId !== 7) return []; // asked again as a single one
-        const found = ids === undefined ? Math.min(10_000, limit as number) : 1;
-        rows += found;
-        return Array.from({ length: found }, (_, at) =>
-          ids === undefined
-            ? waiting(7 + at, { arrayJobId: invocationId(7), arrayTaskId: at })
-            : (live.get(invocationId(1))?.invocation ?? waiting(1)),
-        );
-      },
-      beginAttempt: () =>
-        new Promise<void>((resolve) => {
-          begun = resolve;
-        }),
-      endAttempt: async () => true,
-    } as unknown as Store;
+    const store = countingStore();
     const settler = new Settler(live, store, settlePolicy, log);
     const checkpoints = new Checkpoints({
       ...{ store, live, registry, log, nameOf: (id) => `.state-${id}` },
       policy: { directory: null, maxFolders: 0, keepMs: 0 },
     });
-    dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints);
+    const documents = new Documents(store);
+    dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, documents);
     server = createServer({ secrets, munge, operators: [], tokenMs: 1_000, log });
     const executors = {
       cancel: (invocation: Invocation["id"], record: ExecutorRecord, attempt: number) =>
@@ -202,6 +191,8 @@ describe("the API", () => {
     addInvocationRoutes(server, {
       store,
       live,
+      waiters: new Waiters(live),
+      documents,
       registry,
       executors,
       dispatcher,
@@ -216,6 +207,35 @@ describe("the API", () => {
     await server.close();
     rmSync(folder, { recursive: true });
   });
+
+  function countingStore(): Store {
+    return {
+      listInvocations: async ({ arrayJobId, ids, limit }: { [key: string]: unknown }) => {
+        if (arrayJobId !== undefined && arrayJobId !== 7) return []; // asked again as a single one
+        const found = ids === undefined ? Math.min(10_000, limit as number) : 1;
+        rows += found;
+        return Array.from({ length: found }, (_, at) =>
+          ids === undefined
+            ? waiting(7 + at, { arrayJobId: invocationId(7), arrayTaskId: at })
+            : (live.get(invocationId(1))?.invocation ?? waiting(1)),
+        );
+      },
+      scanInvocations: async () => {
+        rows += 10_000;
+        const tasks = Array.from({ length: 10_000 }, (_, at) => at);
+        const found = tasks.map((at) =>
+          waiting(7 + at, { arrayJobId: invocationId(7), arrayTaskId: at }),
+        );
+        return { found, scannedTo: null };
+      },
+      submissionToRun: async () => admit(plain, owner.uid, noLoad, null, admission),
+      beginAttempt: () =>
+        new Promise<void>((resolve) => {
+          begun = resolve;
+        }),
+      endAttempt: async () => true,
+    } as unknown as Store;
+  }
 
   /** Over a socket: Fastify's inject cannot be loaded here. */
   const send = async (method: string, path: string, authorization: string, body?: string) => {
@@ -260,8 +280,8 @@ describe("the API", () => {
     record.budget = { cores: 8, memoryMb: 8_000, gpus: [] };
     record.line = { send: (message) => sent.push(message) > 0, close: () => {} };
     registry.add(record);
-    const submission = admit(plain, owner.uid, 0, null, admission);
-    live.add({ invocation: waiting(1), submission }, null);
+    const submission = admit(plain, owner.uid, noLoad, null, admission);
+    live.add({ invocation: waiting(1), digest: digestOf(owner.user, submission) }, null);
     dispatcher.kick();
     await turn();
     expect(live.get(invocationId(1))!.invocation.state).toBe("RUNNING");

@@ -21,6 +21,7 @@ import {
   invocation,
   job,
   node,
+  noLoad,
   policy,
   snapshot,
 } from "../support/nouns.js";
@@ -225,6 +226,7 @@ describe("admission", () => {
     maxTimeLimitMs: 3_600_000,
     maxArrayTasks: 100,
     maxPending: 1_000,
+    maxDocumentsMb: 100,
     maxScriptBytes: 1_000,
     maxEnvironmentBytes: 100,
     allowRootFunctions: false,
@@ -246,7 +248,7 @@ describe("admission", () => {
   const largest = { cores: 16, memoryMb: 31_500, gpus: 4 };
   const refusal = (change: Partial<RequestedSubmission>, uid = 1_000) => {
     try {
-      admit({ ...asked, ...change }, uid, 0, largest, rules);
+      admit({ ...asked, ...change }, uid, noLoad, largest, rules);
       return null;
     } catch (thrown) {
       return (thrown as Error).message;
@@ -254,10 +256,12 @@ describe("admission", () => {
   };
 
   test("fills in the site's defaults", () => {
-    const admitted = admit(asked, 1_000, 0, largest, rules);
+    const admitted = admit(asked, 1_000, noLoad, largest, rules);
     expect(admitted).toMatchObject({ memoryMb: 2_000, timeLimitMs: 600_000 });
     expect(admitted).not.toHaveProperty("memoryPerCoreMb");
-    expect(admit({ ...asked, memoryPerCoreMb: 300 }, 1_000, 0, null, rules).memoryMb).toBe(600);
+    expect(admit({ ...asked, memoryPerCoreMb: 300 }, 1_000, noLoad, null, rules).memoryMb).toBe(
+      600,
+    );
   });
 
   test.each<[Partial<RequestedSubmission>, string]>([
@@ -284,7 +288,9 @@ describe("admission", () => {
   test("refuses root unless the site allows it, and a full queue", () => {
     expect(refusal({}, 0)).toContain("access.allowRootFunctions");
     expect(refusal({})).toBeNull();
-    expect(() => admit(asked, 1_000, 1_000, largest, rules)).toThrow("functions.maxPending");
+    expect(() => admit(asked, 1_000, { ...noLoad, waiting: 1_000 }, largest, rules)).toThrow(
+      "functions.maxPending",
+    );
   });
 });
 

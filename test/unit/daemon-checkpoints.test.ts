@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { CheckpointRow, Store } from "../../src/core/ports.js";
+import { digestOf } from "../../src/core/submission-digest.js";
 import { type CheckpointPolicy, Checkpoints } from "../../src/daemon/checkpoints.js";
 import { LiveInvocations } from "../../src/daemon/live.js";
 import { ExecutorRecord, Registry } from "../../src/daemon/registry.js";
@@ -13,6 +14,7 @@ import * as made from "../support/nouns.js";
 
 const submission = made.submission({ workingDirectory: "/home/ann/", checkpoint: true });
 const id = invocationId(1);
+const { uid } = made.invocation().owner;
 
 describe("checkpoint folders", () => {
   let live: LiveInvocations;
@@ -33,7 +35,7 @@ describe("checkpoint folders", () => {
       forgetCheckpoint: async (of: InvocationId) => void rows.delete(of),
       loadCheckpoints: async () => loaded,
     } as unknown as Store;
-    const policy = { directory: null, maxFolders: 3, keepMs: 100_000, ...change };
+    const policy = { directory: null, maxFolders: 6, keepMs: 100_000, ...change };
     const log = pino({ level: "silent" });
     const nameOf = (of: InvocationId) => `.state-${of}`;
     return new Checkpoints({ store, live, registry, log, nameOf, policy });
@@ -54,7 +56,7 @@ describe("checkpoint folders", () => {
   };
   const begin = async (folders: Checkpoints, change: Partial<Submission> = {}) => {
     const each = live.add(
-      { invocation: made.invocation(), submission: { ...submission, ...change } },
+      { invocation: made.invocation(), digest: digestOf("ann", { ...submission, ...change }) },
       null,
     );
     folders.submitted([each.invocation]);
@@ -142,11 +144,16 @@ describe("checkpoint folders", () => {
   test("are limited in number, those included that are still to be removed", async () => {
     const folders = make();
     const each = await begin(folders);
-    folders.admit(2);
-    expect(() => folders.admit(3)).toThrow(/the site's limit is 3 \(checkpoints\.maxFolders\)/);
+    folders.admit(uid, 2);
+    expect(() => folders.admit(uid, 3)).toThrow(
+      /a user may have 3 now, .* \(checkpoints\.maxFolders is 6\)/,
+    );
     live.finish(each, { state: "COMPLETED", endedAtMs: 5 });
-    expect(() => folders.admit(3)).toThrow(/1 invocations have checkpoint folders/);
+    expect(() => folders.admit(uid, 3)).toThrow(/you have 1 checkpoint folders/);
+    // Of the five that are left another user may have two.
+    folders.admit(uid + 1, 2);
+    expect(() => folders.admit(uid + 1, 3)).toThrow(/a user may have 2 now/);
     folders.removed(id, null);
-    folders.admit(3);
+    folders.admit(uid, 3);
   });
 });

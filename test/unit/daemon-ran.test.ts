@@ -3,6 +3,7 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { Store } from "../../src/core/ports.js";
+import { digestOf } from "../../src/core/submission-digest.js";
 import { type Live, LiveInvocations } from "../../src/daemon/live.js";
 import { Settler } from "../../src/daemon/settle.js";
 import { executorId, nodeName } from "../../src/model/ids.js";
@@ -27,7 +28,10 @@ beforeEach(() => {
 });
 
 const add = (checkpoint: boolean): Live =>
-  live.add({ invocation: made.invocation(), submission: made.submission({ checkpoint }) }, null);
+  live.add(
+    { invocation: made.invocation(), digest: digestOf("ann", made.submission({ checkpoint })) },
+    null,
+  );
 
 /** One more attempt, which ends so after so long; returns what is known of the length in the queue. */
 async function runs(each: Live, end: AttemptEnd, wallMs: number): Promise<number | undefined> {
@@ -77,7 +81,7 @@ test("a daemon that starts knows it from what was recorded", async () => {
       await store.beginAttempt(sampleAttempt(id, at + 1));
       await store.endAttempt(sampleResult(id, at + 1, end, { wallMs }));
     }
-  const loaded = await store.loadLive();
+  const loaded = await store.loadLive(0, 100);
   expect(loaded.map(({ ranMs }) => ranMs)).toEqual([3_000, 3_000, 0]);
   for (const each of loaded) live.add(each, null);
   // What saves its state goes on from there.

@@ -18,7 +18,7 @@ import { readPilotJob } from "../../src/executor/pilot.js";
 import { pilotStateOf } from "../../src/launch/pilot.js";
 import { executorId, invocationId, jobId, nodeName } from "../../src/model/ids.js";
 import type { Partition } from "../../src/model/snapshot.js";
-import { context, executor, facts, job, node, policy, snapshot } from "../support/nouns.js";
+import { context, executor, facts, job, node, noLoad, policy, snapshot } from "../support/nouns.js";
 
 const mark = { user: "ann", partition: "gleaner", instance: "0123abcd" };
 const id = executorId("n1.12ab34cd");
@@ -260,7 +260,8 @@ test("a gleanerd that is not root refuses other users' functions with one senten
     defaultTimeLimitMs: 1_000,
     maxTimeLimitMs: 1_000,
     maxArrayTasks: 1,
-    maxPending: 1,
+    maxPending: 2,
+    maxDocumentsMb: 100,
     maxScriptBytes: 100,
     maxEnvironmentBytes: 100,
     allowRootFunctions: false,
@@ -279,8 +280,8 @@ test("a gleanerd that is not root refuses other users' functions with one senten
     environment: {},
     arrayTasks: null,
   } as unknown as Parameters<typeof admit>[0];
-  expect(admit(submission, 1000, 0, null, policyOfAnn).memoryMb).toBe(100);
-  expect(() => admit(submission, 1001, 0, null, policyOfAnn)).toThrow(
+  expect(admit(submission, 1000, noLoad, null, policyOfAnn).memoryMb).toBe(100);
+  expect(() => admit(submission, 1001, noLoad, null, policyOfAnn)).toThrow(
     "this gleanerd runs as ann, who can run no functions of other users: submit as ann",
   );
 });

@@ -170,7 +170,7 @@ describe("a thread", () => {
     );
     const store = await openStore(folder.newFile(), dying);
     const gone = { code: "STORE", message: expect.stringContaining("is gone") as never };
-    await expect(store.loadLive()).rejects.toMatchObject(gone);
+    await expect(store.loadLive(0, 9)).rejects.toMatchObject(gone);
     await expect(store.listAttempts(invocationId(1))).rejects.toMatchObject(gone);
     await store.close();
   });

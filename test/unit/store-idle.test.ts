@@ -49,7 +49,7 @@ test("work that was evicted, lost or still runs, and when something waited", asy
   await store.beginAttempt(sampleAttempt(done, 1, 7_100));
   await store.endAttempt(sampleResult(done, 1, "COMPLETED", { wallMs: 300, endedAtMs: 7_500 }));
   const cancelled = await submit("cancelled", 7_600);
-  await store.endPending(cancelled, "CANCELLED", "", 7_700);
+  await store.endPending([cancelled], "CANCELLED", "", 7_700);
   await submit("waits", 9_000);
 
   const whole = await store.loadUtilization(0, 10_000);

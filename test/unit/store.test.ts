@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { Store } from "../../src/core/ports.js";
+import { digestOf } from "../../src/core/submission-digest.js";
 import { executorId, invocationId, nodeName } from "../../src/model/ids.js";
 import { type StoreFolder, storeForEachTest } from "../support/store.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../support/store-samples.js";
@@ -189,10 +190,12 @@ describe("attempts", () => {
   test("only a pending invocation ends without one", async () => {
     const [waiting, running] = [await submitOne("a"), await submitOne("b")];
     await store.beginAttempt(sampleAttempt(running));
-    expect(await store.endPending(waiting, "CANCELLED", "cancelled by ada", 5_000)).toBe(true);
-    expect(await store.endPending(waiting, "FAILED", "again", 6_000)).toBe(false);
-    expect(await store.endPending(running, "CANCELLED", "no", 5_000)).toBe(false);
-    expect(await store.endPending(invocationId(9), "CANCELLED", "no", 5_000)).toBe(false);
+    expect(await store.endPending([waiting, running], "CANCELLED", "cancelled by ada", 5_000)).toBe(
+      1,
+    );
+    expect(await store.endPending([waiting], "FAILED", "again", 6_000)).toBe(0);
+    expect(await store.endPending([running], "CANCELLED", "no", 5_000)).toBe(0);
+    expect(await store.endPending([invocationId(9)], "CANCELLED", "no", 5_000)).toBe(0);
     expect(await store.listInvocations({ limit: 2 })).toMatchObject([
       { state: "CANCELLED", reason: "cancelled by ada", endedAtMs: 5_000 },
       { state: "RUNNING" },
@@ -224,21 +227,54 @@ describe("reading", () => {
     expect(await ids({ states: ["PENDING"], user: "ada" })).toEqual([2, 3, 4]);
     expect(await ids({ sinceMs: 4_001 })).toEqual([2, 3, 4, 5]);
     expect(await ids({ sinceMs: 4_000 })).toEqual([1, 2, 3, 4, 5]);
+    const scanned = async (filter: object, afterId = 0) =>
+      (await store.scanInvocations(filter, afterId)).found.map(({ id }) => id);
+    expect(await scanned({})).toEqual([1, 2, 3, 4, 5]);
+    expect(await scanned({}, 3)).toEqual([4, 5]);
+    expect(await scanned({ user: "bob" })).toEqual([5]);
+    expect(await scanned({ user: "ada" }, 2)).toEqual([3, 4]);
+    expect(await scanned({ arrayJobId: 2 }, 2)).toEqual([3, 4]);
+    expect(await scanned({ arrayJobId: 1 })).toEqual([]);
+    expect(await scanned({ states: ["PENDING"], user: "ada" })).toEqual([2, 3, 4]);
+    expect(await scanned({ sinceMs: 4_001 })).toEqual([2, 3, 4, 5]);
+    expect(await scanned({ sinceMs: 4_000 })).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("loads the live ones; the tasks of an array share one submission", async () => {
+  test("a long list comes in pieces, whatever they hold", async () => {
+    const tasks = Array.from({ length: 6_000 }, (_, task) => task);
+    await store.submit(sampleRequest("a", { tasks }));
+    await store.submit(sampleRequest("b", { user: "bob", uid: 1_001 }));
+    for (const filter of [{}, { user: "ada" }, { arrayJobId: invocationId(1) }, { user: "bob" }]) {
+      const ids: number[] = [];
+      let pieces = 0;
+      for (let after: number | null = 0; after !== null; pieces++) {
+        const { found, scannedTo } = await store.scanInvocations(filter, after);
+        expect(found.length).toBeLessThanOrEqual(500);
+        ids.push(...found.map(({ id }) => id));
+        after = scannedTo;
+      }
+      const listed = await store.listInvocations({ ...filter, limit: 10_000 });
+      expect(ids).toEqual(listed.map(({ id }) => id));
+      expect(pieces).toBeGreaterThanOrEqual(Math.ceil(ids.length / 500));
+    }
+  });
+
+  test("loads the live ones; the tasks of an array share one digest", async () => {
     const array = sampleRequest("a", { tasks: [1, 2] });
     await store.submit(array);
     const done = await submitOne("b");
     await store.submit(sampleRequest("c"));
-    await store.endPending(done, "CANCELLED", "cancelled", 5_000);
+    await store.endPending([done], "CANCELLED", "cancelled", 5_000);
     await store.close();
     store = await folder.open(file);
-    const live = await store.loadLive();
+    const live = await store.loadLive(0, 9);
     expect(live.map(({ invocation }) => invocation.id)).toEqual([1, 2, 4]);
-    expect(live[0]!.submission).toEqual(array.submission);
-    expect(live[1]!.submission).toBe(live[0]!.submission);
-    expect(live[2]!.submission.command).toEqual({ kind: "argv", argv: ["/bin/true", "c"] });
+    expect(live[0]!.digest).toEqual(digestOf("ada", array.submission));
+    expect(live[1]!.digest).toBe(live[0]!.digest);
+    expect((await store.loadLive(2, 9)).map(({ invocation }) => invocation.id)).toEqual([4]);
+    expect((await store.loadLive(0, 2)).map(({ invocation }) => invocation.id)).toEqual([1, 2]);
+    const { command } = (await store.submissionToRun(invocationId(4)))!;
+    expect(command).toEqual({ kind: "argv", argv: ["/bin/true", "c"] });
   });
 
   test("knows live executors and drained nodes again", async () => {
@@ -279,7 +315,7 @@ test("the file and its directory are the owner's alone", () => {
 
 test("a call after the close is refused with a sentence", async () => {
   await store.close();
-  await expect(store.loadLive()).rejects.toEqual(
+  await expect(store.loadLive(0, 9)).rejects.toEqual(
     stored({ code: "STORE", message: expect.stringContaining("was closed") as never }),
   );
 });

@@ -49,8 +49,8 @@ export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes):
   server.get("/v1/explain/:what", async (request) => {
     const { what } = shaped(whatParameter, request.params);
     if (!/^\d+(_\d+)?$/.test(what)) return explainNode(with_, what);
-    const [invocation] = await theirs(with_.store, request.caller, what, "see");
-    return { what, lines: explainInvocation(with_, invocation!) } satisfies ExplainAnswer;
+    const invocation = await theirs(with_.store, request.caller, what, "see");
+    return { what, lines: explainInvocation(with_, invocation) } satisfies ExplainAnswer;
   });
   server.get("/v1/holes", async (request) => {
     const { node } = shaped(nodeQuery, request.query);
@@ -192,7 +192,7 @@ function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readon
         .all()
         .filter(({ placement, state }) => placement === "pilot" && state === "requested").length,
       expectedMs: learning.expectedMs({
-        functionKey: live.get(invocation.id)?.functionKey ?? "",
+        functionKey: live.get(invocation.id)?.digest.functionKey ?? "",
         timeLimitMs: invocation.timeLimitMs,
         ranMs: live.get(invocation.id)?.ranMs ?? 0,
       }),

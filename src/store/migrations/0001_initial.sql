@@ -1,6 +1,14 @@
 -- The first schema: submissions, invocations, attempts, the ledger, executors, nodes and what utilization needs.
 -- Times are milliseconds since the epoch, amounts are micro-credits; all numbers are whole.
 
+-- Commands (a script with its arguments) and environments, as JSON: identical ones of a user are kept once.
+CREATE TABLE document (
+  id INTEGER PRIMARY KEY,
+  -- SHA-256 of the owner's uid and the body.
+  hash BLOB NOT NULL UNIQUE,
+  body TEXT NOT NULL
+) STRICT;
+
 -- What a user sent, once for all tasks of an array. Its id is the id of its first invocation.
 CREATE TABLE submission (
   id INTEGER PRIMARY KEY,
@@ -15,9 +23,20 @@ CREATE TABLE submission (
   time_limit_ms INTEGER NOT NULL CHECK (time_limit_ms >= 0),
   submitted_at_ms INTEGER NOT NULL CHECK (submitted_at_ms >= 0),
   tasks INTEGER NOT NULL CHECK (tasks >= 1),
-  -- The whole submission as JSON; the last column, so that listings never read it from disk.
-  document TEXT NOT NULL
+  -- What the daemon keeps in memory while an invocation of it is live.
+  function_key TEXT NOT NULL,
+  checkpoint_in TEXT,
+  document_bytes INTEGER NOT NULL CHECK (document_bytes >= 0),
+  command INTEGER NOT NULL REFERENCES document (id),
+  environment INTEGER NOT NULL REFERENCES document (id),
+  -- The rest as JSON; the last column, so that listings never read it from disk.
+  terms TEXT NOT NULL
 ) STRICT;
+
+-- These three find a user's submissions, and whether a document is still needed.
+CREATE INDEX submission_owner ON submission (owner_user, id);
+CREATE INDEX submission_command ON submission (command);
+CREATE INDEX submission_environment ON submission (environment);
 
 -- AUTOINCREMENT: an id is never given twice, whatever is deleted one day.
 CREATE TABLE invocation (

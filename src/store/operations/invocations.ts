@@ -1,20 +1,23 @@
 // Invocations and their submissions: accepted, listed, loaded, and ended while they wait.
 
 import type { InvocationFilter, LiveInvocation } from "../../core/ports.js";
-import { GleanerError } from "../../model/errors.js";
+import { digestOf } from "../../core/submission-digest.js";
+import { assert, GleanerError } from "../../model/errors.js";
 import type { InvocationId, NodeName } from "../../model/ids.js";
 import {
   type Invocation,
   type InvocationState,
   invocationTransitions,
   isFinal,
-  type Submission,
+  type SubmissionDigest,
 } from "../../model/invocation.js";
-import { step } from "../../model/machine.js";
+import { mayBecome } from "../../model/machine.js";
 import type { Connection } from "../database.js";
+import { documentKeeper, submissionReader } from "./documents.js";
 import type { Operations } from "./operations.js";
+import { invocationScanner } from "./scan.js";
 
-interface InvocationRow {
+export interface InvocationRow {
   readonly id: InvocationId;
   readonly submission: InvocationId;
   readonly array_task_id: number | null;
@@ -38,13 +41,20 @@ interface InvocationRow {
   readonly wall_ms: number | null;
 }
 
-const columns = `i.id, i.submission, i.array_task_id, s.owner_uid, s.owner_gid, s.owner_user, s.name, s.cores,
+interface LiveRow extends InvocationRow {
+  readonly function_key: string;
+  readonly checkpoint_in: string | null;
+  readonly document_bytes: number;
+  readonly ran_ms: number;
+}
+
+export const columns = `i.id, i.submission, i.array_task_id, s.owner_uid, s.owner_gid, s.owner_user, s.name, s.cores,
   s.memory_mb, s.gpus, s.time_limit_ms, i.state, s.submitted_at_ms, i.started_at_ms, i.ended_at_ms, i.attempt,
   i.exit_code, i.signal, i.reason, i.node,
   (SELECT a.wall_ms FROM attempt AS a WHERE a.invocation = i.id AND a.number = i.attempt) AS wall_ms`;
-const tables = "invocation AS i JOIN submission AS s ON s.id = i.submission";
+export const tables = "invocation AS i JOIN submission AS s ON s.id = i.submission";
 
-function invocationOf(row: InvocationRow): Invocation {
+export function invocationOf(row: InvocationRow): Invocation {
   return {
     id: row.id,
     arrayJobId: row.array_task_id === null ? null : row.submission,
@@ -68,8 +78,15 @@ function invocationOf(row: InvocationRow): Invocation {
   };
 }
 
-export function invocationWrites(database: Connection): Operations<"submit" | "endPending"> {
-  return { submit: submit(database), endPending: endPending(database) };
+export function invocationWrites(
+  database: Connection,
+): Operations<"submit" | "endPending" | "submissionToRun"> {
+  return {
+    submit: submit(database),
+    endPending: endPending(database),
+    // Beside the writes: it must not wait behind a list.
+    submissionToRun: submissionReader(database),
+  };
 }
 
 function submit(database: Connection): Operations<"submit">["submit"] {
@@ -83,10 +100,13 @@ function submit(database: Connection): Operations<"submit">["submit"] {
     .pluck();
   const insertSubmission = database.prepare(
     `INSERT INTO submission (id, request_id, owner_uid, owner_gid, owner_user, name, cores, memory_mb,
-       gpus, time_limit_ms, submitted_at_ms, tasks, document)
+       gpus, time_limit_ms, submitted_at_ms, tasks, function_key, checkpoint_in, document_bytes,
+       command, environment, terms)
      VALUES (@id, @requestId, @uid, @gid, @user, @name, @cores, @memoryMb,
-       @gpus, @timeLimitMs, @submittedAtMs, @tasks, @document)`,
+       @gpus, @timeLimitMs, @submittedAtMs, @tasks, @functionKey, @checkpointIn, @documentBytes,
+       @command, @environment, @terms)`,
   );
+  const keepDocuments = documentKeeper(database);
   // json_each gives the tasks in their order, `key` counting from 0.
   const insertInvocations = database.prepare<{ id: number; tasks: string }>(
     `INSERT INTO invocation (id, submission, array_task_id, state, attempt)
@@ -121,7 +141,8 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       timeLimitMs: submission.timeLimitMs,
       submittedAtMs,
       tasks: taskIds.length,
-      document: JSON.stringify(submission),
+      ...digestOf(owner.user, submission),
+      ...keepDocuments(owner.uid, submission),
     });
     insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
     return selectTasks.all({ id, tasks: taskIds.length }).map(invocationOf);
@@ -129,49 +150,42 @@ function submit(database: Connection): Operations<"submit">["submit"] {
 }
 
 function endPending(database: Connection): Operations<"endPending">["endPending"] {
-  const findState = database
-    .prepare<[number], InvocationState>("SELECT state FROM invocation WHERE id = ?")
-    .pluck();
-  const endInvocation = database.prepare<[string, string, number, number]>(
-    "UPDATE invocation SET state = ?, reason = ?, ended_at_ms = ? WHERE id = ?",
+  const end = database.prepare(
+    `UPDATE invocation SET state = @state, reason = @reason, ended_at_ms = @endedAtMs
+     WHERE id IN (SELECT value FROM json_each(@ids)) AND state = 'PENDING'`,
   );
-  return (id, state, reason, endedAtMs) => {
-    if (findState.get(id) !== "PENDING") return false;
-    endInvocation.run(
-      step(invocationTransitions, "PENDING", state, `invocation ${id}`),
-      reason,
-      endedAtMs,
-      id,
-    );
-    return true;
+  return (invocations, state, reason, endedAtMs) => {
+    assert(mayBecome(invocationTransitions, "PENDING", state), `PENDING may become ${state}`);
+    return end.run({ ids: JSON.stringify(invocations), state, reason, endedAtMs }).changes;
   };
 }
 
 export function invocationReads(
   database: Connection,
-): Operations<"loadLive" | "listInvocations" | "submissionOf"> {
-  const selectLive = database.prepare<[], InvocationRow & { readonly ran_ms: number }>(
-    `SELECT ${columns}, (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
-       WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms FROM ${tables} WHERE i.ended_at_ms IS NULL ORDER BY i.id`,
+): Operations<"loadLive" | "listInvocations" | "scanInvocations" | "submissionOf"> {
+  const selectLive = database.prepare<[number, number], LiveRow>(
+    `SELECT ${columns}, s.function_key, s.checkpoint_in, s.document_bytes,
+       (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
+        WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms
+     FROM ${tables} WHERE i.ended_at_ms IS NULL AND i.id > ? ORDER BY i.id LIMIT ?`,
   );
-  const selectDocument = database
-    .prepare<[number], string>("SELECT document FROM submission WHERE id = ?")
-    .pluck();
-  const selectDocumentOf = database
-    .prepare<[number], string>(
-      "SELECT s.document FROM submission AS s JOIN invocation AS i ON s.id = i.submission WHERE i.id = ?",
-    )
-    .pluck();
 
-  /** The tasks of an array share one parsed submission: the script and environment are in memory once. */
-  function loadLive(): readonly LiveInvocation[] {
-    const parsed = new Map<InvocationId, Submission>();
-    return selectLive.all().map((row) => {
-      const submission =
-        parsed.get(row.submission) ??
-        (JSON.parse(selectDocument.get(row.submission)!) as Submission);
-      parsed.set(row.submission, submission);
-      return { invocation: invocationOf(row), submission, ranMs: row.ran_ms };
+  const selectSubmissionId = database
+    .prepare<[number], InvocationId>("SELECT submission FROM invocation WHERE id = ?")
+    .pluck();
+  const readSubmission = submissionReader(database);
+
+  /** The tasks of an array share one digest, also after they went from thread to thread. */
+  function loadLive(afterId: number, limit: number): readonly LiveInvocation[] {
+    const digests = new Map<InvocationId, SubmissionDigest>();
+    return selectLive.all(afterId, limit).map((row) => {
+      const digest = digests.get(row.submission) ?? {
+        functionKey: row.function_key,
+        checkpointIn: row.checkpoint_in,
+        documentBytes: row.document_bytes,
+      };
+      digests.set(row.submission, digest);
+      return { invocation: invocationOf(row), digest, ranMs: row.ran_ms };
     });
   }
 
@@ -194,9 +208,10 @@ export function invocationReads(
         })
         .map(invocationOf);
     },
+    scanInvocations: invocationScanner(database),
     submissionOf(id) {
-      const document = selectDocumentOf.get(id);
-      return document === undefined ? null : (JSON.parse(document) as Submission);
+      const submission = selectSubmissionId.get(id);
+      return submission === undefined ? null : readSubmission(submission);
     },
   };
 }

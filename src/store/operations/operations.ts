@@ -21,6 +21,7 @@ export type Operations<Name extends keyof Store> = {
 export const writeNames = [
   "submit",
   "endPending",
+  "submissionToRun",
   "beginAttempt",
   "endAttempt",
   "saveCheckpoint",
@@ -42,6 +43,7 @@ export const readNames = [
   "loadLive",
   "loadRunningAttempts",
   "listInvocations",
+  "scanInvocations",
   "listAttempts",
   "submissionOf",
   "loadCheckpoints",

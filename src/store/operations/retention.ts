@@ -3,6 +3,7 @@
 import { priceMicroCredits } from "../../core/metering.js";
 import { isBilled } from "../../model/invocation.js";
 import type { Connection } from "../database.js";
+import { documentRemover } from "./documents.js";
 import { dayMs, differenceOf, finishedAttempts, type LedgerRow } from "./ledger.js";
 import type { Operations } from "./operations.js";
 
@@ -61,10 +62,15 @@ function invocationPruner(database: Connection): (limit: Limit) => number {
     database.prepare<[number]>(`DELETE FROM ${table} WHERE invocation = ?`),
   );
   const deleteInvocation = database.prepare<[number]>("DELETE FROM invocation WHERE id = ?");
-  const deleteSubmission = database.prepare<{ id: number }>(
+  const deleteSubmission = database.prepare<
+    { id: number },
+    { command: number; environment: number }
+  >(
     `DELETE FROM submission WHERE id = @id
-       AND NOT EXISTS (SELECT 1 FROM invocation WHERE submission = @id)`,
+       AND NOT EXISTS (SELECT 1 FROM invocation WHERE submission = @id)
+     RETURNING command, environment`,
   );
+  const removeDocument = documentRemover(database);
   return (limit) => {
     let removed = 0;
     for (const { id, submission } of selectOld.all(limit)) {
@@ -77,7 +83,11 @@ function invocationPruner(database: Connection): (limit: Limit) => number {
       }
       for (const each of deleteOf) removed += each.run(id).changes;
       removed += deleteInvocation.run(id).changes;
-      removed += deleteSubmission.run({ id: submission }).changes;
+      const last = deleteSubmission.get({ id: submission });
+      if (last === undefined) continue;
+      removed += 1;
+      removeDocument(last.command);
+      removeDocument(last.environment);
     }
     return removed;
   };

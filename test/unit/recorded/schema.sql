@@ -29,6 +29,13 @@ CREATE TABLE checkpoint (
   path TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE document (
+  id INTEGER PRIMARY KEY,
+  -- SHA-256 of the owner's uid and the body.
+  hash BLOB NOT NULL UNIQUE,
+  body TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE drained_node (
   node TEXT PRIMARY KEY,
   drained_by TEXT NOT NULL,
@@ -212,6 +219,18 @@ CREATE TABLE submission (
   time_limit_ms INTEGER NOT NULL CHECK (time_limit_ms >= 0),
   submitted_at_ms INTEGER NOT NULL CHECK (submitted_at_ms >= 0),
   tasks INTEGER NOT NULL CHECK (tasks >= 1),
-  -- The whole submission as JSON; the last column, so that listings never read it from disk.
-  document TEXT NOT NULL
+  -- What the daemon keeps in memory while an invocation of it is live.
+  function_key TEXT NOT NULL,
+  checkpoint_in TEXT,
+  document_bytes INTEGER NOT NULL CHECK (document_bytes >= 0),
+  command INTEGER NOT NULL REFERENCES document (id),
+  environment INTEGER NOT NULL REFERENCES document (id),
+  -- The rest as JSON; the last column, so that listings never read it from disk.
+  terms TEXT NOT NULL
 ) STRICT;
+
+CREATE INDEX submission_command ON submission (command);
+
+CREATE INDEX submission_environment ON submission (environment);
+
+CREATE INDEX submission_owner ON submission (owner_user, id);

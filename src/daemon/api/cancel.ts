@@ -1,0 +1,124 @@
+// The request to cancel: by ids, or all that a filter names; what waits ends in one transaction, executors are told of the rest.
+
+import { nowMs, setImmediate } from "../../clock.js";
+import { assert, GleanerError } from "../../model/errors.js";
+import { invocationId } from "../../model/ids.js";
+import type { CancelAnswer } from "../../wire/api.js";
+import type { Live, LiveInvocations } from "../live.js";
+import { type InvocationRoutes, theirs } from "./invocations.js";
+import type { cancelRequest, shaped } from "./schemas.js";
+import type { Caller } from "./server.js";
+
+/** Looked at or ended in one turn: about 10 ms, so that others are answered meanwhile. */
+const perTurn = 5_000;
+
+type Request = ReturnType<typeof shaped<typeof cancelRequest>>;
+type CancelFilter = Pick<Request, "user" | "state" | "name">;
+
+export async function cancel(
+  with_: InvocationRoutes,
+  caller: Caller,
+  body: Request,
+): Promise<CancelAnswer> {
+  const problems: string[] = [];
+  const chosen = new Set<Live>();
+  for (const id of new Set(body.ids))
+    try {
+      for (const each of await named(with_, caller, id)) chosen.add(each);
+    } catch (thrown) {
+      if (!(thrown instanceof GleanerError)) throw thrown;
+      problems.push(thrown.message);
+    }
+  if (body.ids.length === 0)
+    for (const each of matching(with_.live, caller, body)) chosen.add(each);
+  const filtered = [...chosen].filter((each) => matches(each, body));
+  return { cancelled: await cancelAll(with_, caller, filtered), problems };
+}
+
+/** What an id names and is not final; throws one sentence when there is none, or when it is not the caller's. */
+async function named(
+  { live, store }: InvocationRoutes,
+  caller: Caller,
+  id: string,
+): Promise<readonly Live[]> {
+  const first = await theirs(store, caller, id, "cancel");
+  const tasks = id.includes("_") ? [] : [...live.tasksOf(invocationId(Number(id)))];
+  if (tasks.length > 0) return tasks;
+  const single = live.get(first.id);
+  if (single === undefined || (first.arrayJobId !== null && !id.includes("_")))
+    throw new GleanerError("NOT_FOUND", `${id} has ended already`);
+  return [single];
+}
+
+const matches = ({ invocation }: Live, filter: CancelFilter): boolean =>
+  (filter.user === undefined || invocation.owner.user === filter.user) &&
+  (filter.state === undefined || invocation.state === filter.state) &&
+  (filter.name === undefined || invocation.name === filter.name);
+
+/** All live ones that a filter without ids names; an empty filter names none. */
+function matching(live: LiveInvocations, caller: Caller, filter: CancelFilter): Iterable<Live> {
+  const { user, state, name } = filter;
+  if (user === undefined && state === undefined && name === undefined)
+    throw new GleanerError("BAD_REQUEST", "nothing was named to cancel: give an id, -u, -t or -n");
+  if (user !== undefined && user !== caller.user && !caller.operator)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      `${caller.user} may not cancel the invocations of ${user}`,
+    );
+  return caller.operator ? live.all() : live.of(caller.uid).all.values();
+}
+
+/** Returns how many are cancelled, or about to be. */
+async function cancelAll(
+  with_: InvocationRoutes,
+  caller: Caller,
+  chosen: readonly Live[],
+): Promise<number> {
+  const { live } = with_;
+  const reason = `cancelled by ${caller.user}`;
+  const withdrawn: Live[] = [];
+  let cancelled = 0;
+  for (const [at, each] of chosen.entries()) {
+    if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    const { id, state } = each.invocation;
+    if (live.get(id) !== each) continue;
+    cancelled++;
+    if (state === "RUNNING") cancelRunning(with_, each);
+    // One that is pending and not in the queue is being cancelled by somebody else at this moment.
+    else if (live.queue.has(id)) {
+      live.withdraw(each);
+      withdrawn.push(each);
+    }
+  }
+  await endWithdrawn(with_, withdrawn, reason);
+  return cancelled;
+}
+
+function cancelRunning({ registry, executors }: InvocationRoutes, live: Live): void {
+  live.cancelRequested = true;
+  const record = live.executor === null ? undefined : registry.get(live.executor);
+  if (record !== undefined) executors.cancel(live.invocation.id, record, live.invocation.attempt);
+}
+
+/** They were taken out of the queue first, so that none begins while its end is written. */
+async function endWithdrawn(
+  { live, store }: InvocationRoutes,
+  withdrawn: readonly Live[],
+  reason: string,
+): Promise<void> {
+  if (withdrawn.length === 0) return;
+  const endedAtMs = nowMs();
+  const ids = withdrawn.map(({ invocation }) => invocation.id);
+  let ended: number;
+  try {
+    ended = await store.endPending(ids, "CANCELLED", reason, endedAtMs);
+  } catch (thrown) {
+    for (const each of withdrawn) live.restore(each);
+    throw thrown;
+  }
+  assert(ended === ids.length, "what was withdrawn was pending in the store");
+  for (const [at, each] of withdrawn.entries()) {
+    if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    live.finish(each, { state: "CANCELLED", reason, endedAtMs });
+  }
+}

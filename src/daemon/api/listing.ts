@@ -1,0 +1,139 @@
+// Lists of invocations: read piece by piece as the client takes them, so that a list costs a piece, however long it is.
+
+import { Readable } from "node:stream";
+import type { FastifyReply } from "fastify";
+import { clearTimeout, setTimeout } from "../../clock.js";
+import type { ScanFilter, Store } from "../../core/ports.js";
+import { type InvocationId, invocationId } from "../../model/ids.js";
+import type { Invocation } from "../../model/invocation.js";
+import type { LiveInvocations } from "../live.js";
+import { UserTurnstiles } from "../turnstile.js";
+import type { Caller } from "./server.js";
+
+/** A client that takes no piece for this long is cut off. */
+const takeMs = 30_000;
+/** About 60 kB of JSON. */
+const pieceRows = 128;
+/** Lists of one user that are read at once; his others wait. */
+const maxReading = 4;
+const maxWaitingToRead = 500;
+
+export type Pieces = AsyncIterable<readonly Invocation[]>;
+
+/** Gives the lists of each user in turn. */
+export class Listings {
+  private readonly readers = new UserTurnstiles(
+    maxReading,
+    maxWaitingToRead,
+    "you ask for too many lists at once: wait until some are answered",
+  );
+
+  /** Answers with at most `limit` of `pieces` as an InvocationList. */
+  async send(caller: Caller, reply: FastifyReply, pieces: Pieces, limit: number): Promise<unknown> {
+    const closed = new Promise<void>((resolve) => reply.raw.once("close", resolve));
+    return new Promise((resolve, reject) => {
+      // The turn lasts until the client has all of it: what it has not taken is in memory.
+      const answer = async () => {
+        if (reply.raw.destroyed) return resolve(undefined);
+        const text = Readable.from(textOf(reply, pieces, limit), { highWaterMark: 1 });
+        resolve(reply.type("application/json").send(text));
+        return closed;
+      };
+      this.readers.pass(caller.uid, answer).catch(reject);
+    });
+  }
+}
+
+async function* textOf(reply: FastifyReply, pieces: Pieces, limit: number): AsyncIterable<string> {
+  let sent = 0;
+  let text = '{"invocations":[';
+  let truncated = false;
+  for await (const piece of pieces) {
+    if (reply.raw.destroyed) return;
+    for (const each of piece) {
+      if (sent === limit) {
+        truncated = true;
+        break;
+      }
+      text += `${sent++ === 0 ? "" : ","}${JSON.stringify(each)}`;
+    }
+    if (truncated) break;
+    if (text === "") continue;
+    const timer = setTimeout(() => reply.raw.destroy(), takeMs);
+    try {
+      yield text;
+    } finally {
+      clearTimeout(timer);
+    }
+    text = "";
+  }
+  yield `${text}],"truncated":${truncated}}`;
+}
+
+/** Of what is not final there is a record in memory that changes when the store has changed. */
+export async function* livePieces(
+  live: LiveInvocations,
+  uid: number | null,
+  filter: ScanFilter,
+): Pieces {
+  const all = uid === null ? live.all() : live.of(uid).all.values();
+  const chosen: InvocationId[] = [];
+  for (const { invocation } of all) if (passes(invocation, filter)) chosen.push(invocation.id);
+  chosen.sort((left, right) => left - right);
+  for (let at = 0; at < chosen.length; at += pieceRows) {
+    const piece = chosen.slice(at, at + pieceRows).flatMap((id) => live.get(id)?.invocation ?? []);
+    yield piece.filter((each) => passes(each, filter));
+  }
+}
+
+export async function* storedPieces(store: Store, filter: ScanFilter): Pieces {
+  for (let afterId: number | null = 0; afterId !== null; ) {
+    const { found, scannedTo } = await store.scanInvocations(filter, afterId);
+    for (let at = 0; at < found.length; at += pieceRows) yield found.slice(at, at + pieceRows);
+    afterId = scannedTo;
+  }
+}
+
+/** What an id names: an array's tasks, one task, or a single one. */
+export async function* namedPieces(store: Store, id: string, filter: ScanFilter): Pieces {
+  const first = await firstOf(store, id);
+  // The tasks of an array have one owner.
+  if (first === null || (filter.user ?? first.owner.user) !== first.owner.user) return;
+  if (first.arrayJobId !== null && !id.includes("_"))
+    yield* storedPieces(store, { ...filter, arrayJobId: first.arrayJobId });
+  else if (passes(first, filter)) yield [first];
+}
+
+/** Each once, however often it is named. */
+export async function* allNamedPieces(
+  store: Store,
+  ids: readonly string[],
+  filter: ScanFilter,
+): Pieces {
+  const seen = new Set<InvocationId>();
+  for (const id of new Set(ids))
+    for await (const piece of namedPieces(store, id, filter)) {
+      const fresh = piece.filter((each) => !seen.has(each.id));
+      for (const each of fresh) seen.add(each.id);
+      yield fresh;
+    }
+}
+
+const passes = (
+  { owner, state, endedAtMs }: Invocation,
+  { user, states, sinceMs }: ScanFilter,
+): boolean =>
+  (user === undefined || owner.user === user) &&
+  (states === undefined || states.includes(state)) &&
+  (sinceMs === undefined || endedAtMs === null || endedAtMs >= sinceMs);
+
+/** The first of what an id names; null: there is none. */
+export async function firstOf(store: Store, id: string): Promise<Invocation | null> {
+  const [job, task] = id.split("_").map(Number);
+  const arrayJobId = invocationId(job!);
+  const ofTask = task === undefined ? {} : { arrayTaskId: task };
+  const [found] = await store.listInvocations({ arrayJobId, ...ofTask, limit: 1 });
+  if (found !== undefined || task !== undefined) return found ?? null;
+  const [single] = await store.listInvocations({ ids: [arrayJobId], limit: 1 });
+  return single ?? null;
+}
