@@ -9,7 +9,7 @@ import { fits as fitsByNumber, type Resources } from "../model/resources.js";
 export function describeReason(reason: UnusableReason): string {
   switch (reason.kind) {
     case "full":
-      return "the node is full: batch jobs hold all of its cores";
+      return "the node is full: batch jobs hold all of its cores, or get them back when they are resumed";
     case "state":
       return `Slurm has the node in state ${reason.flag}`;
     case "unknownState":

@@ -7,6 +7,8 @@ import { hookProblemOf } from "../core/assurance.js";
 import type { Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import { nodeName } from "../model/ids.js";
+import type { Node } from "../model/node.js";
+import type { ClusterFacts } from "../model/snapshot.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api.js";
 import type { Capacity } from "./capacity.js";
 import { gpuProblems } from "./gpu-problems.js";
@@ -133,14 +135,30 @@ function checkMemory(capacity: Capacity): DoctorCheck {
       detail:
         "Slurm does not count memory here (SelectTypeParameters), so functions get only the share of their cores: CR_Core_Memory would tell what is really free",
     };
-  if (facts.maxMemoryPerCoreMb !== null)
-    return { name, status: "ok", detail: "a job's memory is known from its cores" };
-  return {
-    name,
-    status: "warning",
-    detail:
-      "slurm.conf sets no MaxMemPerCPU, so each job that starts on a node evicts every function there: set it to keep the others running",
-  };
+  if (facts.coreSpecIsHidden)
+    return {
+      name,
+      status: "warning",
+      detail:
+        "jobs may leave cores to the system (AllowSpecResourcesUsage), which Slurm before 23.02 does not tell a prolog, so each job that starts on a node evicts every function there",
+    };
+  if (facts.maxMemoryPerCoreMb === null)
+    return {
+      name,
+      status: "warning",
+      detail:
+        "slurm.conf sets no MaxMemPerCPU, so each job that starts on a node evicts every function there: set it to keep the others running",
+    };
+  return { name, status: "ok", detail: boundOfMemory(capacity.snapshot!.nodes, facts) };
+}
+
+function boundOfMemory(nodes: readonly Node[], { maxMemoryPerCoreMb }: ClusterFacts): string {
+  const withGres = nodes.filter(({ hasGres }) => hasGres).length;
+  const bound = `a job has at most ${maxMemoryPerCoreMb} MB for each of its CPUs (MaxMemPerCPU), unless it asks for --overcommit`;
+  if (withGres === 0) return bound;
+  const places =
+    withGres === nodes.length ? "on all nodes" : `on ${withGres} of ${nodes.length} nodes`;
+  return `${bound}; not so ${places}, which have GPUs or other generic resources: each job that starts there evicts every function`;
 }
 
 /** Where that fails on a node, glean explain says why of each. */

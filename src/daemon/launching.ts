@@ -8,7 +8,7 @@ import { messageOf } from "../model/errors.js";
 import { executorId, type NodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
 import type { ClusterFacts } from "../model/snapshot.js";
-import type { BudgetOrder, LaunchSpec, PluginOrder } from "../wire/messages.js";
+import type { BudgetOrder, LaunchSpec, PluginOrder, SiteFacts } from "../wire/messages.js";
 import { ExecutorRecord, type Registry } from "./registry.js";
 import type { Secrets } from "./secrets.js";
 
@@ -102,14 +102,11 @@ export class Launching {
       hookProgram: config.programs.prolog,
       plugin: pluginOf(config.programs, facts),
       budget,
-      memoryIsConsumable: facts.memoryIsConsumable,
-      maxMemoryPerCoreMb: facts.maxMemoryPerCoreMb,
-      jobsArePinned: facts.jobsArePinned,
+      ...siteFactsOf(node, facts),
       slurmdSpoolDirectory: spoolOf(node, facts.slurmdSpoolDirectory),
       cpuTotal: node.cpuTotal,
       gpuTotal: node.gpuCount,
       gpuDevices: config.functions.gpuDevices,
-      totalCores: node.cores,
       killWaitMs: config.functions.killWaitMs,
       orphanMs: config.executor.orphanMs,
       pressure: config.interference,
@@ -117,6 +114,16 @@ export class Launching {
     };
   }
 }
+
+/** What bounds the share of a job on this node, whatever its prolog is told. */
+export const siteFactsOf = (node: Node, facts: ClusterFacts): SiteFacts => ({
+  memoryIsConsumable: facts.memoryIsConsumable,
+  maxMemoryPerCoreMb: node.hasGres ? null : facts.maxMemoryPerCoreMb,
+  // With --hint=nomultithread and the like a prolog is told of cores, and the job has all their threads.
+  maxCpusPerToldCpu: facts.coreSpecIsHidden ? null : node.threadsPerCore,
+  jobsArePinned: facts.jobsArePinned,
+  totalCores: Math.max(1, node.cores),
+});
 
 /** slurm.conf's SlurmdSpoolDir as this node's slurmd reads it (man slurm.conf: %n, %h). */
 const spoolOf = ({ name, hostName }: Node, directory: string | null): string | null =>

@@ -202,6 +202,7 @@ export class TestNode {
       },
       memoryIsConsumable: false,
       maxMemoryPerCoreMb: null,
+      maxCpusPerToldCpu: 1,
       jobsArePinned: false,
       slurmdSpoolDirectory: null,
       cpuTotal: 16,

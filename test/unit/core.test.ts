@@ -54,7 +54,8 @@ describe("holes", () => {
     expect(reasonOf({ baseState: "DOWN" })).toEqual({ kind: "state", flag: "DOWN" });
     expect(reasonOf({ baseState: "ALLOCATED", allocatedCores: 16 })).toEqual({ kind: "full" });
     expect(reasonOf({ owner: "bob" })).toEqual({ kind: "owner", owner: "bob" });
-    expect(reasonOf({ allocatedMemoryMb: 32_000 })).toEqual({
+    const mixed = { baseState: "MIXED", allocatedCores: 1 } as const;
+    expect(reasonOf({ ...mixed, allocatedMemoryMb: 32_000 })).toEqual({
       kind: "memory",
       freeMb: 0,
       neededMb: 64,
