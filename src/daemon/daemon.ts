@@ -25,6 +25,7 @@ import { takeLock } from "./lock.js";
 import { goOn } from "./recovery.js";
 import { Retention } from "./retention.js";
 import { Interval, Seldom } from "./seldom.js";
+import { timeLimitsOf } from "./time-limits.js";
 import { listenForWakes } from "./wake.js";
 
 /** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
@@ -134,6 +135,7 @@ async function serveApi(
     store,
     admission: {
       ...config.functions,
+      ...timeLimitsOf(config),
       maxScriptBytes,
       maxEnvironmentBytes,
       allowRootFunctions: config.access.allowRootFunctions,

@@ -15,6 +15,7 @@ import { gpuProblems } from "./gpu-problems.js";
 import type { Launching } from "./launching.js";
 import type { Pilots } from "./pilots.js";
 import type { Registry } from "./registry.js";
+import { timeLimitsOf } from "./time-limits.js";
 
 export interface DoctorDependencies {
   readonly config: Config;
@@ -44,7 +45,7 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
     checkVersion(with_.capacity),
     ...(with_.pilots === null
       ? [checkHookConfig(with_), checkMemory(with_.capacity), checkPinning(with_.capacity)]
-      : [checkPreemption(with_.pilots), checkFunctionUsers()]),
+      : [checkPreemption(with_.pilots), checkFunctionUsers(), checkPilotTime(with_.config)]),
     await checkStore(with_.store),
     ...checkGpus(with_),
     ...checkNodes(with_),
@@ -122,6 +123,20 @@ function checkFunctionUsers(): DoctorCheck {
       ? "all users': gleanerd and its pilots run as root"
       : `those of ${username} alone, as whom gleanerd and its pilots run`;
   return { name, status: "ok", detail };
+}
+
+/** What asks for more than a pilot can give is refused when it is submitted. */
+function checkPilotTime(config: Config): DoctorCheck {
+  const name = "time of pilots";
+  const { maxTimeLimitMs, longestInPilotMs } = timeLimitsOf(config);
+  const most = `${longestInPilotMs} ms (three quarters of placement.pilot.timeLimitMs)`;
+  return longestInPilotMs === null || longestInPilotMs >= maxTimeLimitMs
+    ? { name, status: "ok", detail: `enough for the longest function, ${maxTimeLimitMs} ms` }
+    : {
+        name,
+        status: "warning",
+        detail: `functions that ask for more than ${most} are refused, though functions.maxTimeLimitMs is ${maxTimeLimitMs}: raise the one or lower the other`,
+      };
 }
 
 function checkMemory(capacity: Capacity): DoctorCheck {
