@@ -15,6 +15,8 @@ import type { Secrets } from "./secrets.js";
 /** The first pause after a failed start, doubled with each further one. */
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
+/** Slurm 25.05 stopped to write hwloc_topo_whole.xml. */
+const firstSlurmWithoutTopologyFile = 25.05;
 
 interface Failure {
   readonly detail: string;
@@ -103,7 +105,7 @@ export class Launching {
       plugin: pluginOf(config.programs, facts),
       budget,
       ...siteFactsOf(node, facts),
-      slurmdSpoolDirectory: spoolOf(node, facts.slurmdSpoolDirectory),
+      topologyFolder: topologyFolderOf(node, facts),
       cpuTotal: node.cpuTotal,
       gpuTotal: node.gpuCount,
       gpuDevices: config.functions.gpuDevices,
@@ -125,9 +127,17 @@ export const siteFactsOf = (node: Node, facts: ClusterFacts): SiteFacts => ({
   totalCores: Math.max(1, node.cores),
 });
 
-/** slurm.conf's SlurmdSpoolDir as this node's slurmd reads it (man slurm.conf: %n, %h). */
-const spoolOf = ({ name, hostName }: Node, directory: string | null): string | null =>
-  directory === null ? null : directory.replaceAll("%n", name).replaceAll("%h", hostName);
+/**
+ * Where this node's slurmd keeps what it found of the machine's CPUs: slurm.conf's SlurmdSpoolDir as it reads that (man slurm.conf:
+ * %n, %h). null: it is of a release that keeps nothing, and what may lie there is left from an older one.
+ */
+function topologyFolderOf(
+  { name, hostName, version }: Node,
+  { slurmdSpoolDirectory, version: controllerVersion }: ClusterFacts,
+): string | null {
+  if (Number.parseFloat(version ?? controllerVersion) >= firstSlurmWithoutTopologyFile) return null;
+  return slurmdSpoolDirectory?.replaceAll("%n", name).replaceAll("%h", hostName) ?? null;
+}
 
 /** Nothing is launched without a stack: see core/assurance.ts. */
 function pluginOf({ hook, plugin }: Config["programs"], facts: ClusterFacts): PluginOrder | null {

@@ -103,12 +103,10 @@ export class Allowance {
     if (cores === 0) return null;
     const wanted = cpuIds?.join(",") ?? "any";
     if (wanted === this.#confinedTo) return null;
-    const { slurmdSpoolDirectory, cpuTotal } = this.spec;
+    const { topologyFolder, cpuTotal } = this.spec;
     try {
       const cpus =
-        cpuIds === undefined
-          ? null
-          : machineCpus(cpuIds, readCpuMap(slurmdSpoolDirectory, cpuTotal));
+        cpuIds === undefined ? null : machineCpus(cpuIds, readCpuMap(topologyFolder, cpuTotal));
       this.containment.confine(cpus);
       this.#confinedTo = wanted;
       return null;

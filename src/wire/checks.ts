@@ -241,7 +241,7 @@ const launchSpec = object<LaunchSpec>({
   plugin: orNull(object<PluginOrder>({ file: path, stack: path })),
   budget: object<BudgetOrder>(budgetFields),
   ...factsFields,
-  slurmdSpoolDirectory: orNull(path),
+  topologyFolder: orNull(path),
   cpuTotal: integer(1, maxCores),
   gpuTotal: integer(0, maxGpus),
   gpuDevices: orNull(path),

@@ -203,8 +203,8 @@ export interface LaunchSpec extends SiteFacts {
   /** The hook is this SPANK plugin, listed in the file `stack`; null: it is the program. */
   readonly plugin: PluginOrder | null;
   readonly budget: BudgetOrder;
-  /** Where this node's slurmd keeps how it numbers the machine's CPUs; null: not told. */
-  readonly slurmdSpoolDirectory: string | null;
+  /** Where this node's slurmd keeps how it numbers the machine's CPUs; null: nowhere, as hwloc does. */
+  readonly topologyFolder: string | null;
   /** CPUs that Slurm counts on this node, specialised ones too. */
   readonly cpuTotal: number;
   /** Whole GPUs that Slurm counts on this node. */

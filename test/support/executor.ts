@@ -204,7 +204,7 @@ export class TestNode {
       maxMemoryPerCoreMb: null,
       maxCpusPerToldCpu: 1,
       jobsArePinned: false,
-      slurmdSpoolDirectory: null,
+      topologyFolder: null,
       cpuTotal: 16,
       gpuTotal: 0,
       gpuDevices: null,

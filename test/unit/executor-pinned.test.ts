@@ -38,7 +38,7 @@ describeHere("an executor where jobs are pinned", () => {
       cores.join("").replaceAll('"Core"', '"Core" os_index="0"'),
       { mode: 0o644 },
     );
-    (node.spec as { slurmdSpoolDirectory: string }).slurmdSpoolDirectory = spool;
+    (node.spec as { topologyFolder: string }).topologyFolder = spool;
   };
   const told = (budget: Partial<Resources>, seenHookSequence: number) =>
     node.daemon.send({
