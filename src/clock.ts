@@ -65,6 +65,9 @@ export const nowMs = (): number => time.nowMs();
 /** CLOCK_MONOTONIC in nanoseconds: comparable between processes of one machine (the node hook sends it). */
 export const machineMonotonicNs = (): bigint => time.machineMonotonicNs();
 
+/** Whole milliseconds of the same clock: goes on over a restart of this program. */
+export const machineMonotonicMs = (): number => Number(time.machineMonotonicNs() / 1_000_000n);
+
 /** As the global ones: what runs on this clock waits by it too. */
 export const setTimeout = (callback: () => void, delayMs: number): Timer =>
   time.setTimeout(callback, delayMs);

@@ -31,7 +31,6 @@ import { Recorder } from "./recorder.js";
 import { Registry } from "./registry.js";
 import { Secrets } from "./secrets.js";
 import { type SettlePolicy, Settler } from "./settle.js";
-import { timeLimitsOf } from "./time-limits.js";
 import { Waiters } from "./waiters.js";
 
 /** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
@@ -104,6 +103,7 @@ export function assemble(
     ...shared,
     adoptMs: config.executor.orphanMs + adoptMarginMs,
     tellIfDrained: (record) => drains.tellIfDrained(record),
+    leaveAlone: (node, what) => void drains.distrust(node, what),
     wakeCapacity,
     reportFailure: (record, detail) => launching.failed(record, detail),
     reportSuccess: (record) => launching.succeeded(record),
@@ -216,11 +216,11 @@ function holePolicyOf({ placement, poll }: Config): HolePolicy {
   };
 }
 
-function learningPolicyOf(config: Config): LearningPolicy {
-  const { defaultTimeLimitMs } = timeLimitsOf(config);
+function learningPolicyOf({ placement, functions }: Config): LearningPolicy {
+  const { defaultTimeLimitMs } = functions;
   return {
     runtime: { defaultTimeLimitMs, quantile: expectedQuantile },
-    vacateMs: config.placement.vacateMs,
+    vacateMs: placement.vacateMs,
   };
 }
 

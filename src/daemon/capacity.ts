@@ -20,7 +20,7 @@ import type { Conditions } from "./conditions.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { Drains } from "./drains.js";
 import { foretell } from "./foretelling.js";
-import { type Launching, siteFactsOf } from "./launching.js";
+import type { Launching } from "./launching.js";
 import type { Learning } from "./learning.js";
 import type { Pilots } from "./pilots.js";
 import type { Recorder } from "./recorder.js";
@@ -29,6 +29,8 @@ import { isUnsettled, jobsByNode, outlooksOf } from "./sightings.js";
 
 /** A large site fills within a minute without a thousand processes starting at once. */
 const maxStarts = 64;
+/** Jobs that a line of the log names. */
+const maxLogged = 20;
 /** What is asked of slurmctld is counted over this long for `glean info`. */
 const rateWindowMs = 60_000;
 
@@ -271,7 +273,10 @@ export class Capacity {
         .map(([job]) => job);
       if (lost.length === 0) continue;
       for (const job of lost) record.markedJobs.delete(job);
-      this.with_.log.warn({ node: record.node, jobs: lost }, "the epilog of these jobs never came");
+      const about = { node: record.node, count: lost.length, jobs: lost.slice(0, maxLogged) };
+      record.log.say((suppressed) =>
+        this.with_.log.warn({ ...about, suppressed }, "the epilog of these jobs never came"),
+      );
       record.line?.send({ type: "forgetJobs", jobs: lost });
     }
   }
@@ -280,10 +285,7 @@ export class Capacity {
     const seenHookSequence = this.sequences.get(record.id);
     // It connected while Slurm was read: this view may not include jobs it knows of.
     if (seenHookSequence === undefined) return;
-    const { nodes, facts: siteFacts } = this.snapshot!;
-    const node = nodes.find((each) => each.name === step.node)!;
-    const facts = siteFactsOf(node, siteFacts);
-    const { budget } = step;
-    record.line?.send({ type: "budget", budget, seenHookSequence, knownJobs: [], facts });
+    const order = { budget: step.budget, seenHookSequence, knownJobs: [] };
+    if (record.line?.send({ type: "budget", ...order })) record.order(step.budget);
   }
 }

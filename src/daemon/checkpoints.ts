@@ -9,6 +9,7 @@ import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import { type Invocation, isFinal } from "../model/invocation.js";
 import type { Live, LiveInvocations } from "./live.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
+import { Seldom } from "./seldom.js";
 
 export interface CheckpointPolicy {
   /** null: each in its function's working directory. */
@@ -49,6 +50,7 @@ export class Checkpoints {
   /** Those whose folder was made, or is about to be. */
   private readonly folders = new Map<InvocationId, Folder>();
   private readonly ended = new Set<InvocationId>();
+  private readonly stillThere = new Seldom();
 
   constructor(private readonly with_: CheckpointsDependencies) {
     with_.live.on("changed", (invocation) => this.changed(invocation));
@@ -159,13 +161,16 @@ export class Checkpoints {
     return registry.all().find((record) => record.takesWork);
   }
 
-  /** An executor tried it. */
-  removed(id: InvocationId, problem: string | null): void {
+  /** An executor tried it. Only of who was asked last, and for what has ended; anything else is an old answer. */
+  removed(executor: ExecutorId, id: InvocationId, problem: string | null): void {
     const folder = this.folders.get(id);
-    // Only what has ended may go; anything else is an old answer.
-    if (folder === undefined || !this.ended.has(id)) return;
+    if (folder?.asked?.of !== executor || !this.ended.has(id)) return;
+    const { path } = folder;
     if (problem === null) void this.forget(id);
-    else this.with_.log.info({ path: folder.path, problem }, "a checkpoint folder is still there");
+    else
+      this.stillThere.say((suppressed) =>
+        this.with_.log.info({ path, problem, suppressed }, "a checkpoint folder is still there"),
+      );
   }
 
   /** When the record stays, the next daemon has it removed once more. */

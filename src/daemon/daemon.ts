@@ -25,7 +25,6 @@ import { takeLock } from "./lock.js";
 import { goOn } from "./recovery.js";
 import { Retention } from "./retention.js";
 import { Interval, Seldom } from "./seldom.js";
-import { timeLimitsOf } from "./time-limits.js";
 import { listenForWakes } from "./wake.js";
 
 /** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
@@ -122,7 +121,7 @@ async function serveApi(
   store: Store,
   parts: Parts,
 ): Promise<FastifyInstance> {
-  const { capacity, registry, launching, pilots } = parts;
+  const { capacity, registry, launching, pilots, drains } = parts;
   const server = createServer({
     secrets: parts.secrets,
     munge: new MungeDoor(config.munge.socket),
@@ -135,7 +134,6 @@ async function serveApi(
     store,
     admission: {
       ...config.functions,
-      ...timeLimitsOf(config),
       maxScriptBytes,
       maxEnvironmentBytes,
       allowRootFunctions: config.access.allowRootFunctions,
@@ -147,7 +145,8 @@ async function serveApi(
     ...parts,
     version,
     store,
-    examine: () => examine({ config, version, capacity, registry, launching, store, pilots }),
+    examine: () =>
+      examine({ config, version, capacity, registry, launching, store, pilots, drains }),
   });
   addBillingRoutes(server, store);
   await server.listen({ host: config.listen.host, port: config.listen.apiPort });

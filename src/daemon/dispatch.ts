@@ -2,7 +2,7 @@
 
 import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
-import { nowMs, setImmediate } from "../clock.js";
+import { machineMonotonicMs, nowMs, setImmediate } from "../clock.js";
 import { environmentFor } from "../core/environment.js";
 import { outputPath } from "../core/patterns.js";
 import { type PlacementPolicy, type Prediction, place } from "../core/placement.js";
@@ -72,7 +72,8 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     const { id, cores, memoryMb, gpus } = live.invocation;
     const number = live.invocation.attempt + 1;
     const startedAtMs = nowMs();
-    record.attempts.set(id, { attempt: number, cores, memoryMb, gpus });
+    const held = { attempt: number, cores, memoryMb, gpus, ordered: null };
+    record.attempts.set(id, held);
     this.live.begin(live, record.id, { attempt: number, startedAtMs, node: record.node });
     const attempt: Attempt = {
       invocation: id,
@@ -84,6 +85,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
       gpus,
       state: "RUNNING",
       startedAtMs,
+      startedMonotonicMs: machineMonotonicMs(),
       endedAtMs: null,
       wallMs: null,
     };
@@ -122,7 +124,11 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
       return;
     }
     try {
-      record.line?.send({ type: "start", order: this.orderFor(live, record, submission) });
+      const order = this.orderFor(live, record, submission);
+      const isSent = record.line?.send({ type: "start", order });
+      const held = record.attempts.get(id);
+      const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
+      if (isSent && held !== undefined) record.attempts.set(id, { ...held, ordered });
     } catch (cause) {
       const reason = `its order could not be sent: ${messageOf(cause)}`;
       this.withdraw(record, lostFacts(id, attempt, reason, "FAILED"));

@@ -1,13 +1,19 @@
 // Nodes that operators took out for Gleaner, and the kill switch that takes out all.
 
-import { nowMs } from "../clock.js";
+import type { Logger } from "pino";
+import { nowMs, pause } from "../clock.js";
 import type { Drain, Launcher, Store } from "../core/ports.js";
+import { messageOf } from "../model/errors.js";
 import { type NodeName, nodeName } from "../model/ids.js";
 import type { DrainAnswer } from "../wire/api.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 
 /** Stands for every node, those that come later too. No node can have this name. */
 const everyNode = nodeName("*");
+/** In the place of an operator's name. No user's has a comma. */
+const gleanerd = "gleanerd, which does not believe the node: ";
+/** A full disk is not mended sooner. */
+const retryMs = 1_000;
 
 export interface DrainsDependencies {
   readonly store: Store;
@@ -20,6 +26,7 @@ export interface DrainsDependencies {
   /** From a notice to the kill, for functions that asked for one. */
   readonly graceMs: number;
   readonly wakeCapacity: () => void;
+  readonly log: Logger;
   /** Takes an executor for gone, and its job back. */
   readonly giveUp: (record: ExecutorRecord, reason: string) => Promise<void>;
 }
@@ -84,6 +91,30 @@ export class Drains {
     }
     this.with_.wakeCapacity();
     return { nodes: nodes.map(shown), problems };
+  }
+
+  /**
+   * A node said what cannot be true: no work and no executor comes there until an operator resumes it. At once, for the
+   * next plan may come before the record is durable.
+   */
+  async distrust(node: NodeName, what: string): Promise<void> {
+    const drain = { by: `${gleanerd}${what}`, now: true };
+    this.nodes.set(node, drain);
+    while (this.nodes.get(node) === drain) {
+      try {
+        return await this.with_.store.setDrained(node, drain, nowMs());
+      } catch (cause) {
+        this.with_.log.error({ node, cause: messageOf(cause) }, "a drain could not be recorded");
+        await pause(retryMs);
+      }
+    }
+  }
+
+  /** The nodes that are not believed, and why. */
+  distrusted(): readonly (readonly [NodeName, string])[] {
+    return [...this.nodes]
+      .filter(([, { by }]) => by.startsWith(gleanerd))
+      .map(([node, { by }]) => [node, by.slice(gleanerd.length)]);
   }
 
   /** It was on its way, or away, when its node was drained or all were dismissed; the next plan may be long in coming. */

@@ -5,7 +5,7 @@ import { nowMs } from "../clock.js";
 import type { InterferenceGuard } from "../core/interference.js";
 import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
-import type { ExecutorId, InvocationId } from "../model/ids.js";
+import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
 import type { DaemonMessage, ExecutorMessage } from "../wire/messages.js";
 import type { Checkpoints } from "./checkpoints.js";
@@ -18,6 +18,7 @@ import type { ExecutorRecord, Line, Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
 import { Silence } from "./silence.js";
 import { noteSuffering } from "./suffering.js";
+import { believed, doubtOf, isRecording } from "./testimony.js";
 
 export interface ExecutorsDependencies {
   readonly registry: Registry;
@@ -30,10 +31,14 @@ export interface ExecutorsDependencies {
   readonly recorder: Recorder;
   readonly launcher: Launcher;
   readonly log: Logger;
+  /** SIGTERM to SIGKILL. */
+  readonly graceMs: number;
   /** How long an executor without a connection is waited for: longer than it lives without us itself. */
   readonly adoptMs: number;
   /** An executor is ready whose node an operator may have taken out meanwhile. */
   readonly tellIfDrained: (record: ExecutorRecord) => void;
+  /** Nothing is started on this node until an operator resumes it; `what` its executor said is a sentence. */
+  readonly leaveAlone: (node: NodeName, what: string) => void;
   /** A job came or went, or an executor left: the capacity loop should look. */
   readonly wakeCapacity: () => void;
   /** The executor on this node could not do its work: wait before the next start. */
@@ -87,14 +92,32 @@ export class Executors {
     const older = record.line;
     record.line = connection;
     older?.close();
+    let isReady = false;
     connection.listen({
       onMessage: (message) => {
-        if (record.line === connection) this.heard(record, message);
+        if (record.line !== connection || (isReady && message.type === "ready")) return;
+        isReady ||= message.type === "ready" || message.type === "leaving";
+        const doubt = isReady
+          ? doubtOf(record, message, this.with_)
+          : `it says ${message.type} before it is ready`;
+        if (doubt === null) this.heard(record, message);
+        else this.distrust(record, doubt);
       },
-      onClose: (error) => {
-        if (record.line === connection) this.disconnected(record, error?.message ?? "it closed");
+      onClose: (error, isTheirs) => {
+        if (record.line !== connection) return;
+        if (isTheirs === true) this.distrust(record, error!.message);
+        else this.disconnected(record, error?.message ?? "it closed");
       },
     });
+  }
+
+  /** It says what it cannot know, or mean: what it held goes elsewhere, and its node is left alone. */
+  private distrust(record: ExecutorRecord, what: string): void {
+    const { id: executor, node } = record;
+    this.with_.log.error({ executor, node, what }, "a node is not believed, and is left alone");
+    this.with_.leaveAlone(node, what);
+    record.line?.send({ type: "stop", reason: "gleanerd does not believe this node: see its log" });
+    void this.giveUp(record, "what its node said cannot be true");
   }
 
   private heard(record: ExecutorRecord, message: Exclude<ExecutorMessage, Beat>): void {
@@ -103,7 +126,7 @@ export class Executors {
         this.ready(record, message);
         break;
       case "budget":
-        record.budget = message.budget;
+        record.claimed = message.budget;
         this.with_.recorder.holdingChanged(record);
         this.with_.dispatcher.kick();
         break;
@@ -132,7 +155,7 @@ export class Executors {
         noteSuffering(record, message.report, this.with_);
         break;
       case "checkpointRemoved":
-        this.with_.checkpoints.removed(message.invocation, message.problem);
+        this.with_.checkpoints.removed(record.id, message.invocation, message.problem);
         break;
       case "leaving":
         void this.gone(record, message.reason);
@@ -144,18 +167,18 @@ export class Executors {
 
   private ready(record: ExecutorRecord, message: Message<"ready">): void {
     const { log, dispatcher, recorder, reportFailure } = this.with_;
-    // Until now it was only connected: one of another release may never come this far.
+    // Only now: one of another release may connect, and never come this far.
     this.silence.ended(record);
     if (record.state === "requested") record.become("starting");
     if (record.state === "starting") record.become("ready");
-    record.budget = message.budget;
-    record.hookSequence = message.hookSequence;
+    record.claimed = message.budget;
+    record.hookSequence = Math.max(record.hookSequence, message.hookSequence);
     record.markedJobs = new Map(message.markedJobs.map((job) => [job, message.hookSequence]));
     record.hookProblem = message.hookProblem;
     record.containment = message.containment;
-    log.info(
-      { executor: record.id, node: record.node, budget: message.budget, hook: message.hookProblem },
-      "executor ready",
+    const { id: executor, node, budget } = record;
+    record.log.say((suppressed) =>
+      log.info({ executor, node, budget, hook: message.hookProblem, suppressed }, "executor ready"),
     );
     if (message.hookProblem !== null) {
       reportFailure(record, message.hookProblem);
@@ -177,10 +200,16 @@ export class Executors {
   }
 
   private async ended(record: ExecutorRecord, report: Message<"ended">["report"]): Promise<void> {
-    const { agoMs, ...facts } = report;
-    const held = record.attempts.get(report.invocation);
-    const isHeld = held?.attempt === report.attempt;
-    if (isHeld) record.attempts.delete(report.invocation);
+    const bounded = believed(record, report, this.with_);
+    const key = { invocation: report.invocation, attempt: report.attempt };
+    if (bounded === null) {
+      // One whose end is being recorded is told of it then; any other was recorded before.
+      if (!isRecording(record, key, this.with_.live)) record.line?.send({ type: "recorded", key });
+      return;
+    }
+    const { agoMs, ...facts } = bounded;
+    const held = record.attempts.get(report.invocation)!;
+    record.attempts.delete(report.invocation);
     // The cores are free now; the next order need not wait for the disk.
     this.with_.dispatcher.kick();
     try {
@@ -188,13 +217,12 @@ export class Executors {
     } catch (cause) {
       // The executor keeps the report until it is recorded, and sends it again on the next connection, if there is one.
       this.with_.log.error({ ...facts, cause: messageOf(cause) }, "a result could not be recorded");
-      if (isHeld && record.state !== "gone") record.attempts.set(report.invocation, held);
+      if (record.state !== "gone") record.attempts.set(report.invocation, held);
       record.line?.close();
-      if (isHeld && record.state === "gone")
+      if (record.state === "gone")
         await this.lose(record, report.invocation, report.attempt, "its executor left meanwhile");
       return;
     }
-    const key = { invocation: report.invocation, attempt: report.attempt };
     record.line?.send({ type: "recorded", key });
     this.with_.dispatcher.kick();
   }
@@ -202,9 +230,9 @@ export class Executors {
   private disconnected(record: ExecutorRecord, reason: string): void {
     record.line = null;
     this.with_.recorder.holdingChanged(record);
-    this.with_.log.info(
-      { executor: record.id, node: record.node, reason },
-      "executor disconnected",
+    const { id: executor, node } = record;
+    record.log.say((suppressed) =>
+      this.with_.log.info({ executor, node, reason, suppressed }, "executor disconnected"),
     );
     this.silence.began(record);
   }

@@ -7,6 +7,18 @@ import type { ExecutorRecord } from "./registry.js";
 
 type Report<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 
+/** Notes of a killed executor are read by the next one of its node: later than that they say nothing new. */
+const longestAgoMs = 86_400_000;
+/** slurmd waits no longer for a prolog (PrologEpilogTimeout is shorter where it is set). */
+const longestHookMs = 3_600_000;
+
+/** No node has more. */
+const mostCores = 65_536;
+
+/** Its cores cannot have been lost for longer than it had them. */
+const mostLost = (record: ExecutorRecord, { lostCoreMs }: { readonly lostCoreMs: number }) =>
+  Math.min(lostCoreMs, record.ageMs * (record.most?.cores ?? mostCores));
+
 /** A job's prolog was answered. */
 export function noteJobBegan(
   record: ExecutorRecord,
@@ -15,16 +27,15 @@ export function noteJobBegan(
 ): void {
   record.hookSequence = Math.max(record.hookSequence, message.sequence);
   record.markedJobs.set(message.job, message.sequence);
-  const atMs = nowMs() - message.agoMs;
-  recorder.hookSpoke(record.node, message.job, "begin", atMs - message.tookMs, message.cores);
-  recorder.evicted({
-    node: record.node,
-    jobId: message.job,
-    atMs,
-    tookMs: message.tookMs,
-    attempts: message.evicted.length,
-    lostCoreMs: message.lostCoreMs,
-  });
+  // Nothing that an executor saw is older than itself.
+  const { ageMs, node } = record;
+  const agoMs = Math.min(message.agoMs, ageMs);
+  const tookMs = Math.min(message.tookMs, ageMs - agoMs);
+  const atMs = nowMs() - agoMs;
+  recorder.hookSpoke(node, message.job, "begin", atMs - tookMs, message.cores);
+  const attempts = message.evicted.length;
+  const lostCoreMs = mostLost(record, message);
+  recorder.evicted({ node, jobId: message.job, atMs, tookMs, attempts, lostCoreMs });
 }
 
 export function noteJobEnded(
@@ -34,7 +45,8 @@ export function noteJobEnded(
 ): void {
   record.hookSequence = Math.max(record.hookSequence, message.sequence);
   record.markedJobs.delete(message.job);
-  recorder.hookSpoke(record.node, message.job, "end", nowMs() - message.agoMs, null);
+  const agoMs = Math.min(message.agoMs, record.ageMs);
+  recorder.hookSpoke(record.node, message.job, "end", nowMs() - agoMs, null);
 }
 
 /** What the killed executor ran was settled as lost when it vanished; the job's wait belongs into the report. */
@@ -46,8 +58,8 @@ export function noteHookKilled(
   recorder.evicted({
     node: record.node,
     jobId: message.job,
-    atMs: nowMs() - message.agoMs,
-    tookMs: message.tookMs,
+    atMs: nowMs() - Math.min(message.agoMs, longestAgoMs),
+    tookMs: Math.min(message.tookMs, longestHookMs),
     attempts: 0,
     lostCoreMs: 0,
   });
@@ -55,7 +67,8 @@ export function noteHookKilled(
 
 /** Slurm takes a pilot back: it gets no more work. */
 export function notePreemption(record: ExecutorRecord, message: Report<"preempted">): void {
-  const { job, lostCoreMs } = message;
+  const { job } = message;
+  const lostCoreMs = mostLost(record, message);
   // With those whose order it has not read.
   const attempts = record.attempts.size;
   record.preemption = { job, lostCoreMs, attempts, heardAtMs: nowMs() };

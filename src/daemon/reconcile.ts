@@ -5,6 +5,9 @@ import type { AttemptKey } from "../wire/messages.js";
 import type { LiveInvocations } from "./live.js";
 import type { ExecutorRecord, HeldAttempt } from "./registry.js";
 
+/** More than run on any node. */
+const mostRunning = 4_096;
+
 /**
  * Tells the executor to end what it should not run. Returns the attempts that we gave to it and that it does not answer for: they
  * never started there, or are lost.
@@ -14,15 +17,14 @@ export function reconcile(
   answersFor: readonly AttemptKey[],
   live: LiveInvocations,
 ): [InvocationId, HeldAttempt][] {
-  for (const key of answersFor) {
+  // What runs there is named before what only waits to be recorded.
+  for (const key of answersFor.slice(0, mostRunning)) {
     const ours = record.attempts.get(key.invocation);
     if (ours?.attempt !== key.attempt) record.line?.send({ type: "cancel", key });
   }
-  for (const { cancelRequested, executor, invocation } of live.all())
-    if (cancelRequested && executor === record.id) {
-      const key = { invocation: invocation.id, attempt: invocation.attempt };
-      record.line?.send({ type: "cancel", key });
-    }
+  for (const [invocation, { attempt }] of record.attempts)
+    if (live.get(invocation)?.cancelRequested)
+      record.line?.send({ type: "cancel", key: { invocation, attempt } });
   const answeredFor = new Map(answersFor.map((key) => [key.invocation, key.attempt]));
   return [...record.attempts].filter(
     ([invocation, { attempt }]) => answeredFor.get(invocation) !== attempt,

@@ -1,7 +1,9 @@
 // After a restart: the durable record becomes live state again, and executors that still run are waited for.
 
+import { machineMonotonicMs, nowMs } from "../clock.js";
 import type { LiveInvocation, Store } from "../core/ports.js";
 import { assert } from "../model/errors.js";
+import type { Attempt } from "../model/invocation.js";
 import type { Parts } from "./assemble.js";
 import type { LiveInvocations } from "./live.js";
 import { ExecutorRecord, type Registry } from "./registry.js";
@@ -27,6 +29,10 @@ export async function goOn(parts: Parts, store: Store): Promise<void> {
   await parts.checkpoints.load();
 }
 
+/** By the clock that says more: the wall clock may have been set since, and the monotonic one begins anew at a boot. */
+const mostElapsedMs = ({ startedAtMs, startedMonotonicMs }: Attempt): number =>
+  Math.max(0, nowMs() - startedAtMs, machineMonotonicMs() - startedMonotonicMs);
+
 /** Resolves when everything that was accepted is live again. */
 async function recover(with_: RecoveryDependencies): Promise<void> {
   const { store, live, registry, settler, expect } = with_;
@@ -36,7 +42,10 @@ async function recover(with_: RecoveryDependencies): Promise<void> {
       registry.onNode(row.node) === undefined,
       `node ${row.node} has one live executor on record`,
     );
-    registry.add(new ExecutorRecord(row.id, row.node, row.address, row.startedAtMs, row.placement));
+    const { id, node, address, startedAtMs, placement } = row;
+    const record = new ExecutorRecord(id, node, address, startedAtMs, placement);
+    record.isAdopted = true;
+    registry.add(record);
   }
   const running = new Map(
     (await store.loadRunningAttempts()).map((attempt) => [attempt.invocation, attempt]),
@@ -52,7 +61,9 @@ async function recover(with_: RecoveryDependencies): Promise<void> {
       await settler.settle(lostFacts(id, number, "its executor was gone when the daemon started"));
       continue;
     }
-    record.attempts.set(id, { attempt: number, cores, memoryMb, gpus });
+    // What it asked for of notices is on disk.
+    const ordered = { atMs: nowMs() - mostElapsedMs(attempt), leadMs: Number.POSITIVE_INFINITY };
+    record.attempts.set(id, { attempt: number, cores, memoryMb, gpus, ordered });
   }
   for (const record of registry.all()) expect(record);
 }

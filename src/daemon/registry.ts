@@ -1,6 +1,7 @@
 // The executors the daemon knows: their states, budgets, attempts and connections.
 
 import { EventEmitter } from "node:events";
+import { nowMs } from "../clock.js";
 import type { ExecutorRow } from "../core/ports.js";
 import type { Slot } from "../core/slots.js";
 import { assert } from "../model/errors.js";
@@ -12,14 +13,20 @@ import {
 } from "../model/executor.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import { step } from "../model/machine.js";
-import { nothing, type Resources } from "../model/resources.js";
+import { greater, lesser, nothing, type Resources } from "../model/resources.js";
 import type { DaemonMessage } from "../wire/messages.js";
+import { Seldom } from "./seldom.js";
 
 export interface HeldAttempt {
   readonly attempt: number;
   readonly cores: number;
   readonly memoryMb: number;
   readonly gpus: number;
+  /**
+   * When its order was sent, and how long before its time limit it is told of that; null: it was not sent yet. What an
+   * earlier daemon sent is put on our clock.
+   */
+  readonly ordered: { readonly atMs: number; readonly leadMs: number } | null;
 }
 
 /** What the registry needs of a connection. */
@@ -53,8 +60,13 @@ const unknownHole: HoleOutlook = { endsAtMs: null };
 
 export class ExecutorRecord implements Executor {
   state: ExecutorState = "requested";
-  budget: Resources = nothing;
   private currentLine: Line | null = null;
+  /** What its executor says that it may use. */
+  claimed: Resources = nothing;
+  /** An earlier daemon launched it, so what it was ordered until now is not known. */
+  isAdopted = false;
+  /** Of what it makes gleanerd write. */
+  readonly log = new Seldom();
   /** The highest hook sequence number received: a node read sent from now on includes these jobs. */
   hookSequence = 0;
   /** Jobs that its node's hook holds to be there, with the sequence number each is known by since. */
@@ -77,6 +89,9 @@ export class ExecutorRecord implements Executor {
   private retirement: Retirement | null = null;
   /** Hears of each retirement that is news; set by the registry. */
   onRetired: (retirement: Retirement) => void = () => {};
+  /** The last order, and the most that any order allowed. */
+  private ordered: Resources = nothing;
+  private mostOrdered: Resources = nothing;
   readonly whenGone: Promise<void>;
   private resolveGone: () => void = () => {};
 
@@ -119,6 +134,29 @@ export class ExecutorRecord implements Executor {
   set line(line: Line | null) {
     this.currentLine = line;
     if (line !== null) this.retirement = null;
+  }
+
+  /** It is sent this budget, or Slurm says that its pilot has it. */
+  order(budget: Resources): void {
+    this.ordered = budget;
+    this.mostOrdered = greater(this.mostOrdered, budget);
+  }
+
+  /** What it may be given work for: no more than it says that it has, and no more than it was ordered. */
+  get budget(): Resources {
+    const { cpuIds, ...claimed } = this.claimed;
+    const { cpuIds: _, ...ordered } = this.ordered;
+    const budget = lesser(claimed, ordered);
+    return cpuIds === undefined ? budget : { ...budget, cpuIds };
+  }
+
+  /** The most that it can ever have run on; null: an earlier daemon ordered it, or Slurm rounded a pilot up. */
+  get most(): Resources | null {
+    return this.isAdopted || this.placement === "pilot" ? null : this.mostOrdered;
+  }
+
+  get ageMs(): number {
+    return Math.max(0, nowMs() - this.startedAtMs);
   }
 
   /** Of a pilot that Slurm lets wait, as the end of a sentence; else empty. */
@@ -184,8 +222,6 @@ export class ExecutorRecord implements Executor {
       freeMemoryMb: memoryMb,
       budgetGpus: this.budget.gpus.length,
       freeGpus: gpus.length,
-      // A pilot's time is not known before a read of Slurm after a restart: until then it gets no work.
-      closesAtMs: this.placement === "pilot" ? (this.timeIsOverAtMs ?? 0) : null,
       ...this.outlook,
     };
   }

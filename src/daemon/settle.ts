@@ -9,6 +9,7 @@ import { messageOf } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
 import { type AttemptEnd, type InvocationState, isBilled } from "../model/invocation.js";
 import { type Live, type LiveInvocations, wasEvicted } from "./live.js";
+import { Seldom } from "./seldom.js";
 
 /** What is known of an end: from an executor's report, or made up by the daemon when the executor was lost. */
 export type EndFacts = Omit<AttemptResult, "next" | "posting">;
@@ -25,6 +26,8 @@ export interface SettlePolicy {
 }
 
 export class Settler {
+  private readonly stale = new Seldom();
+
   constructor(
     private readonly live: LiveInvocations,
     private readonly store: Store,
@@ -39,9 +42,9 @@ export class Settler {
   async settle(facts: EndFacts): Promise<boolean> {
     const live = this.live.get(facts.invocation);
     if (live === undefined || !isCurrent(live, facts)) {
-      this.log.info(
-        { invocation: facts.invocation, attempt: facts.attempt },
-        "refused a stale result",
+      const { invocation, attempt } = facts;
+      this.stale.say((suppressed) =>
+        this.log.info({ invocation, attempt, suppressed }, "refused a stale result"),
       );
       return false;
     }

@@ -19,6 +19,7 @@ export function noteSuffering(
 ): void {
   if (!guard.heard(record.node, report, nowMs())) return;
   const reason = describePressure(report);
-  log.warn({ node: record.node, reason }, "batch work suffers");
+  const { node } = record;
+  record.log.say((suppressed) => log.warn({ node, reason, suppressed }, "batch work suffers"));
   record.retire("stop", reason);
 }

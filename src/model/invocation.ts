@@ -134,6 +134,8 @@ export interface Attempt {
   readonly gpus: number;
   readonly state: AttemptState;
   readonly startedAtMs: number;
+  /** The same moment by the monotonic clock of gleanerd's machine, which nobody sets. */
+  readonly startedMonotonicMs: number;
   readonly endedAtMs: number | null;
   /** Measured on the node's monotonic clock, from the start of the command to its end. */
   readonly wallMs: number | null;

@@ -30,6 +30,15 @@ export function subtract(from: Resources, taken: Resources): Resources {
   };
 }
 
+/** What either allows. */
+export function greater(one: Resources, other: Resources): Resources {
+  return {
+    cores: Math.max(one.cores, other.cores),
+    memoryMb: Math.max(one.memoryMb, other.memoryMb),
+    gpus: [...new Set([...one.gpus, ...other.gpus])],
+  };
+}
+
 /** What both allow. */
 export function lesser(one: Resources, other: Resources): Resources {
   const both = {

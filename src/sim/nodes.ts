@@ -94,7 +94,6 @@ const facts: ClusterFacts = {
   memoryIsConsumable: true,
   preemptType: "preempt/none",
   preemptExemptMs: 0,
-  coreSpecIsHidden: false,
   maxMemoryPerCoreMb: null,
   pluginStack: null,
 };
@@ -137,8 +136,6 @@ function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
     allocatedGpus: [],
     untoldGpuCount: null,
     gpuProblem: null,
-    hasGres: false,
-    threadsPerCore: 1,
     cpuTotal: cores,
     specialisedCpuIds: [],
     partitions: [],

@@ -15,7 +15,6 @@ import type {
   LaunchSpec,
   PilotOrder,
   PluginOrder,
-  SiteFacts,
 } from "./messages.js";
 import {
   type Check,
@@ -27,6 +26,7 @@ import {
   orNull,
   pattern,
   record,
+  sentence,
   tagged,
   text,
   truth,
@@ -50,7 +50,7 @@ const maxWords = 16_384;
 const maxWordLength = 4 * 1024 * 1024;
 const maxId = 4_294_967_295;
 
-const sentence = text(maxReasonLength);
+const reason = sentence(maxReasonLength);
 const milliseconds = integer(0);
 const path = pattern(/^\/[^\0]{0,4095}$/);
 const word = text(maxWordLength);
@@ -70,20 +70,11 @@ const resources = object<Resources>({
   cpuIds: optional(list(integer(0, maxCores - 1), maxCores)),
 });
 
-const factsFields = {
-  memoryIsConsumable: truth,
-  maxMemoryPerCoreMb: orNull(integer(0)),
-  maxCpusPerToldCpu: orNull(integer(1, maxCores)),
-  jobsArePinned: truth,
-  totalCores: integer(1, maxCores),
-};
-
 const budgetFields = {
   budget: resources,
   seenHookSequence: integer(0),
   knownJobs: list(job, maxJobs),
   isUnderExclusive: optional(truth),
-  facts: optional(object<SiteFacts>(factsFields)),
 };
 
 const report = object<AttemptReport>({
@@ -102,7 +93,7 @@ const report = object<AttemptReport>({
   wallMs: milliseconds,
   cpuMs: milliseconds,
   maxRssMb: integer(0),
-  reason: orNull(sentence),
+  reason: orNull(reason),
   agoMs: milliseconds,
 });
 
@@ -162,7 +153,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     pid: integer(1),
     hostName: text(256),
     containment: oneOf("cgroup2", "cgroup1", "processGroup"),
-    hookProblem: orNull(sentence),
+    hookProblem: orNull(reason),
     budget: resources,
     answersFor: list(key, maxAttempts),
     markedJobs: list(job, maxJobs),
@@ -192,9 +183,9 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
   checkpointRemoved: object({
     type: type("checkpointRemoved"),
     invocation: keyFields.invocation,
-    problem: orNull(sentence),
+    problem: orNull(reason),
   }),
-  gpusUnused: object({ type: type("gpusUnused"), reason: sentence }),
+  gpusUnused: object({ type: type("gpusUnused"), reason }),
   pressure: object({ type: type("pressure"), report: pressure }),
   preempted: object({
     type: type("preempted"),
@@ -203,7 +194,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     evicted: list(report, maxAttempts),
   }),
   beat: object({ type: type("beat") }),
-  leaving: object({ type: type("leaving"), reason: sentence }),
+  leaving: object({ type: type("leaving"), reason }),
 });
 
 const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
@@ -212,16 +203,16 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   cancel: object({ type: type("cancel"), key }),
   recorded: object({ type: type("recorded"), key }),
   forgetJobs: object({ type: type("forgetJobs"), jobs: list(job, maxJobs) }),
-  drain: object({ type: type("drain"), reason: sentence }),
+  drain: object({ type: type("drain"), reason }),
   stop: object({
     type: type("stop"),
-    reason: sentence,
+    reason,
     graceMs: optional(integer(0, maxTimerMs)),
   }),
   foresee: object({
     type: type("foresee"),
     inMs: orNull(integer(0, maxTimerMs)),
-    reason: sentence,
+    reason,
   }),
   removeCheckpoint: object({ type: type("removeCheckpoint"), order: checkpoint }),
   beat: object({ type: type("beat") }),
@@ -240,11 +231,14 @@ const launchSpec = object<LaunchSpec>({
   hookProgram: path,
   plugin: orNull(object<PluginOrder>({ file: path, stack: path })),
   budget: object<BudgetOrder>(budgetFields),
-  ...factsFields,
-  topologyFolder: orNull(path),
+  memoryIsConsumable: truth,
+  maxMemoryPerCoreMb: orNull(integer(0)),
+  jobsArePinned: truth,
+  slurmdSpoolDirectory: orNull(path),
   cpuTotal: integer(1, maxCores),
   gpuTotal: integer(0, maxGpus),
   gpuDevices: orNull(path),
+  totalCores: integer(1, maxCores),
   killWaitMs: integer(0, maxTimerMs),
   orphanMs: integer(1, maxTimerMs),
   pressure: orNull(pressureLimits),

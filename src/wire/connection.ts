@@ -6,7 +6,8 @@ import { Packr } from "msgpackr";
 import { monotonicMs } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { type FrameReader, frame } from "./frames.js";
-import { beatMs, maxFrameBytes, silenceMs } from "./messages.js";
+import { executorPace, Inflow } from "./inflow.js";
+import { beatMs, maxFrameBytes, maxReportBytes, silenceMs } from "./messages.js";
 
 /** Half of HMAC-SHA256, as IPsec and TLS truncate it. */
 const sealBytes = 16;
@@ -30,8 +31,11 @@ export interface Timing {
 
 export interface Handlers<In> {
   onMessage(message: Exclude<In, Beat>): void;
-  /** Once; `error` says why, in one sentence, or is null after an orderly end by either side. */
-  onClose(error: GleanerError | null): void;
+  /**
+   * Once; `error` says why, in one sentence, or is null after an orderly end by either side. `isTheirs`: the peer itself,
+   * and nobody between us, sent what is no message.
+   */
+  onClose(error: GleanerError | null, isTheirs?: boolean): void;
 }
 
 /** One direction's seal: a frame that was changed, repeated, left out or turned back does not pass. */
@@ -62,6 +66,12 @@ export class Connection<Out extends Message, In extends Message> {
   #closed: GleanerError | null | undefined;
   #heardAtMs = monotonicMs();
   readonly #beats: NodeJS.Timeout;
+  readonly #maxBytes: number;
+  /** null: the peer is believed, and read as it comes. */
+  readonly #inflow: Inflow | null;
+  #resting: NodeJS.Timeout | null = null;
+  /** What is being read has the peer's seal. */
+  #isSealed = false;
 
   /**
    * `check` turns what was decoded into a message or throws PROTOCOL: the peer is known, but may be hostile.
@@ -77,7 +87,10 @@ export class Connection<Out extends Message, In extends Message> {
   ) {
     this.#seal = new Seal(sessionKey, side);
     this.#expected = new Seal(sessionKey, side === "daemon" ? "executor" : "daemon");
-    reader.maxBytes = maxFrameBytes + sealBytes;
+    const isDaemon = side === "daemon";
+    this.#maxBytes = isDaemon ? maxFrameBytes : maxReportBytes;
+    reader.maxBytes = (isDaemon ? maxReportBytes : maxFrameBytes) + sealBytes;
+    this.#inflow = isDaemon ? new Inflow(executorPace) : null;
     socket.setNoDelay(true);
     socket.on("error", (cause) => this.#end(unreachable("the connection broke", cause)));
     socket.on("end", () => this.#end(null));
@@ -134,11 +147,12 @@ export class Connection<Out extends Message, In extends Message> {
   #write(message: Out | Beat): boolean {
     if (!this.isOpen) return false;
     const payload = packer.pack(message);
-    if (payload.length > maxFrameBytes)
+    if (payload.length > this.#maxBytes)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `a message of ${payload.length} bytes exceeds the ${maxFrameBytes} bytes of a frame`,
+        `a message of ${payload.length} bytes exceeds the ${this.#maxBytes} bytes of a frame`,
       );
+    this.#inflow?.sent();
     this.socket.write(frame(this.#seal.next(payload), payload));
     if (this.socket.writableLength > maxUnsentBytes) {
       this.#end(unreachable(`the peer left ${this.socket.writableLength} bytes unread`));
@@ -149,24 +163,41 @@ export class Connection<Out extends Message, In extends Message> {
 
   #readFrames(): void {
     try {
-      while (this.isOpen) {
+      while (this.isOpen && !this.#rests()) {
         const content = this.reader.next();
         if (content === null) return;
+        this.#inflow?.took(content.length);
         const message = this.#open(content);
         if (message.type !== "beat") this.#handlers!.onMessage(message as Exclude<In, Beat>);
       }
     } catch (thrown) {
       if (!(thrown instanceof GleanerError && thrown.code === "PROTOCOL")) throw thrown;
-      this.#end(thrown);
+      this.#end(thrown, this.#isSealed);
     }
+  }
+
+  /** Whether the peer has said too much for now: nothing is read of it for a while. */
+  #rests(): boolean {
+    const waitMs = this.#inflow?.waitMs() ?? 0;
+    if (waitMs === 0) return false;
+    this.socket.pause();
+    this.#resting ??= setTimeout(() => {
+      this.#resting = null;
+      this.#heardAtMs = monotonicMs();
+      this.#readFrames();
+      if (this.#resting === null) this.socket.resume();
+    }, waitMs);
+    return true;
   }
 
   /** Checks the seal before anything is decoded, and the shape before anything is used. */
   #open(content: Buffer): In {
+    this.#isSealed = false;
     const payload = content.subarray(sealBytes);
     const seal = content.subarray(0, sealBytes);
     if (seal.length !== sealBytes || !timingSafeEqual(seal, this.#expected.next(payload)))
       throw new GleanerError("PROTOCOL", "a frame's seal does not hold");
+    this.#isSealed = true;
     this.#heardAtMs = monotonicMs();
     let value: unknown;
     try {
@@ -180,22 +211,23 @@ export class Connection<Out extends Message, In extends Message> {
   }
 
   #beat(): void {
-    const silentMs = monotonicMs() - this.#heardAtMs;
+    const silentMs = this.#resting === null ? monotonicMs() - this.#heardAtMs : 0;
     if (silentMs > this.timing.silenceMs)
       this.#end(unreachable(`nothing was heard for ${silentMs} ms`));
     else this.#write({ type: "beat" });
   }
 
-  #end(error: GleanerError | null): void {
+  #end(error: GleanerError | null, isTheirs = false): void {
     if (this.#closed !== undefined) return;
     this.#closed = error;
     clearInterval(this.#beats);
+    if (this.#resting !== null) clearTimeout(this.#resting);
     if (error === null && !this.socket.destroyed) {
       this.socket.end();
       this.socket.resume();
       setTimeout(() => this.socket.destroy(), closeMs).unref();
     } else this.socket.destroy();
-    this.#handlers?.onClose(error);
+    this.#handlers?.onClose(error, isTheirs);
   }
 }
 

@@ -12,58 +12,53 @@ export function frame(...parts: readonly Uint8Array[]): Buffer {
 }
 
 /**
- * Cuts a stream into frames. The limit is looked at before anything is kept of a frame, so a hostile length costs
- * nothing; it is raised once the peer has proven who it is.
+ * Cuts a stream into frames. The limit is looked at before anything is kept of a frame, and what is kept is the frame
+ * alone, however small the pieces it comes in; the limit is raised once the peer has proven who it is.
  */
 export class FrameReader {
-  #pieces: Buffer[] = [];
-  #bytes = 0;
+  /** What has arrived and was not looked at. */
+  readonly #arrived: Buffer[] = [];
+  #target = Buffer.allocUnsafe(headerBytes);
+  #filled = 0;
+  #isHeader = true;
 
   constructor(public maxBytes: number) {}
 
   push(piece: Buffer): void {
-    this.#pieces.push(piece);
-    this.#bytes += piece.length;
+    this.#arrived.push(piece);
   }
 
   /** The next whole frame's content, or null until more arrives; throws PROTOCOL at a frame over the limit. */
   next(): Buffer | null {
-    if (this.#bytes < headerBytes) return null;
-    const length = this.#peekLength();
+    while (this.#fill()) {
+      const whole = this.#target;
+      this.#isHeader = !this.#isHeader;
+      this.#target = Buffer.allocUnsafe(this.#isHeader ? headerBytes : this.#lengthIn(whole));
+      this.#filled = 0;
+      if (this.#isHeader) return whole;
+    }
+    return null;
+  }
+
+  #lengthIn(header: Buffer): number {
+    const length = header.readUInt32BE();
     if (length > this.maxBytes)
       throw new GleanerError(
         "PROTOCOL",
         `the peer announced a frame of ${length} bytes, ${this.maxBytes} are allowed`,
       );
-    if (this.#bytes < headerBytes + length) return null;
-    this.#take(headerBytes);
-    return this.#take(length);
+    return length;
   }
 
-  #peekLength(): number {
-    const first = this.#pieces[0]!;
-    if (first.length >= headerBytes) return first.readUInt32BE();
-    const joined = Buffer.concat(this.#pieces);
-    this.#pieces = [joined];
-    return joined.readUInt32BE();
-  }
-
-  #take(count: number): Buffer {
-    const taken: Buffer[] = [];
-    let missing = count;
-    while (missing > 0) {
-      const first = this.#pieces[0]!;
-      if (first.length <= missing) {
-        taken.push(first);
-        this.#pieces.shift();
-        missing -= first.length;
-      } else {
-        taken.push(first.subarray(0, missing));
-        this.#pieces[0] = first.subarray(missing);
-        missing = 0;
-      }
+  /** Whether header or content is whole now. */
+  #fill(): boolean {
+    while (this.#filled < this.#target.length) {
+      const piece = this.#arrived.shift();
+      if (piece === undefined) return false;
+      const copied = piece.copy(this.#target, this.#filled);
+      this.#filled += copied;
+      if (copied < piece.length) this.#arrived.unshift(piece.subarray(copied));
     }
-    this.#bytes -= count;
-    return taken.length === 1 ? taken[0]! : Buffer.concat(taken);
+    return true;
   }
 }

@@ -24,6 +24,12 @@ export function text(maxLength: number): Check<string> {
       : wrong(at, `a text of at most ${maxLength} characters`);
 }
 
+/** Of a node, for people: characters that a terminal would obey become spaces. */
+export function sentence(maxLength: number): Check<string> {
+  const check = text(maxLength);
+  return (value, at) => check(value, at).replace(/\p{C}/gu, " ");
+}
+
 /** The expression must bound the length. */
 export function pattern(expression: RegExp): Check<string> {
   return (value, at) =>

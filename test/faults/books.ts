@@ -150,6 +150,12 @@ export class Books {
     );
   }
 
+  /** An executor sends the end of an attempt; that of one which has ended already must change nothing. */
+  reported(key: AttemptKey): void {
+    const account = this.accounts.get(key.invocation);
+    if (account?.state !== "running" || account.attempt !== key.attempt) this.counts.refused++;
+  }
+
   /** The newest attempt that was committed. */
   attemptOf(invocation: InvocationId): number {
     return this.accounts.get(invocation)?.attempt ?? 0;
@@ -163,7 +169,6 @@ export class Books {
     else if (name === "beginAttempt") this.begun(args[0] as Attempt);
     else if (name === "endAttempt") {
       if (value === true) this.recorded(args[0] as AttemptResult);
-      else this.counts.refused++;
     } else if (name === "endPending") {
       const ids = args[0] as readonly InvocationId[];
       this.demand(value === ids.length, `of ${ids.length} that wait ${value} were ended`);

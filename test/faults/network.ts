@@ -131,6 +131,7 @@ export class Link {
     });
     this.executor = new End(this, executor, (message) => {
       const checked = checkExecutorMessage(message);
+      if (checked.type === "ended") books.reported(checked.report);
       return sabotage.toDaemon?.(checked, world) ?? [checked];
     });
     this.daemon.other = this.executor;

@@ -49,14 +49,6 @@ const takesOldForNew: Sabotage = {
   },
 };
 
-const believesStaleResults: Sabotage = {
-  toDaemon: (message, { books }) => {
-    if (message.type !== "ended") return [message];
-    const attempt = Math.max(1, books.attemptOf(message.report.invocation));
-    return [{ ...message, report: { ...message.report, attempt } }];
-  },
-};
-
 export const planted: readonly Planted[] = [
   {
     what: "the budget is not made smaller for a job that just came",
@@ -89,11 +81,6 @@ export const planted: readonly Planted[] = [
     what: "an executor does not look for jobs from before it",
     shows: /^harm/,
     sabotage: { passesOverMarks: true },
-  },
-  {
-    what: "the result of an old attempt counts for the new one",
-    shows: /is recorded (as|with)/,
-    sabotage: believesStaleResults,
   },
   {
     what: "a result is lost without a trace now and then",

@@ -253,7 +253,6 @@ export class Slurm {
       memoryIsConsumable,
       preemptType: "preempt/none",
       preemptExemptMs: 0,
-      coreSpecIsHidden: false,
       maxMemoryPerCoreMb,
     };
   }
@@ -300,8 +299,6 @@ export class Slurm {
         gpuCount: 0,
         untoldGpuCount: null,
         gpuProblem: null,
-        hasGres: false,
-        threadsPerCore: 1,
         cpuTotal: cores,
         specialisedCpuIds: [],
         allocatedGpus: [],

@@ -77,6 +77,22 @@ describe("in the core", () => {
     expect(await firstProblem(run)).toMatch(/micro-credits/);
   });
 
+  test("found: the result of an old attempt counts for the new one", async () => {
+    type Testimony = typeof import("../../src/daemon/testimony.js");
+    const run = await withChanged<Testimony>("../../src/daemon/testimony.js", (real) => ({
+      doubtOf: () => null,
+      believed: (record, report, with_) => {
+        const newest = with_.live.get(report.invocation)?.invocation;
+        if (newest === undefined) return null;
+        const { attempt, cores, memoryMb, gpus } = newest;
+        const ordered = { atMs: 0, leadMs: 0 };
+        record.attempts.set(newest.id, { attempt, cores, memoryMb, gpus, ordered });
+        return real.believed(record, { ...report, attempt }, with_);
+      },
+    }));
+    expect(await firstProblem(run)).toMatch(/is recorded (as|with)/);
+  });
+
   test("found: an executor makes room for no job", async () => {
     type Budget = typeof import("../../src/executor/budget.js");
     const run = await withChanged<Budget>("../../src/executor/budget.js", () => ({

@@ -41,10 +41,8 @@ export class TestSite {
     return this.json<InfoAnswer>(["info"]);
   }
 
-  /** Waits for the first read of Slurm, before which gleanerd knows no node. */
   async node(name: string): Promise<NodeInfo> {
-    const find = async () => (await this.info()).nodes.find((each) => each.node === name);
-    return this.until(`the node ${name}`, find);
+    return (await this.info()).nodes.find((each) => each.node === name)!;
   }
 
   async invocations(ids: string): Promise<readonly Invocation[]> {

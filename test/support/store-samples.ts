@@ -47,6 +47,7 @@ export function sampleAttempt(invocation: InvocationId, number = 1, startedAtMs 
     gpus: 0,
     state: "RUNNING",
     startedAtMs,
+    startedMonotonicMs: 2_000,
     endedAtMs: null,
     wallMs: null,
   };

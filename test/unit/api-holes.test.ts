@@ -23,7 +23,8 @@ beforeEach(() => {
   record.become("starting");
   record.become("ready");
   record.line = { send: () => true, close: () => {} };
-  record.budget = { cores: 8, memoryMb: 8_000, gpus: [0, 1] };
+  record.claimed = { cores: 8, memoryMb: 8_000, gpus: [0, 1] };
+  record.order(record.claimed);
   registry.add(record);
 });
 

@@ -277,7 +277,8 @@ describe("the API", () => {
     const record = new ExecutorRecord(executorId("n1.a"), nodeName("n1"), "127.0.0.1", 0);
     record.become("starting");
     record.become("ready");
-    record.budget = { cores: 8, memoryMb: 8_000, gpus: [] };
+    record.claimed = { cores: 8, memoryMb: 8_000, gpus: [] };
+    record.order(record.claimed);
     record.line = { send: (message) => sent.push(message) > 0, close: () => {} };
     registry.add(record);
     const submission = admit(plain, owner.uid, noLoad, null, admission);

@@ -105,7 +105,9 @@ describe("checkpoint folders", () => {
       path: "/home/ann/.state-1",
     };
     expect(sent).toEqual([{ node: "n2", message: { type: "removeCheckpoint", order } }]);
-    folders.removed(id, null);
+    folders.removed(executorId("x-n1"), id, null);
+    expect(rows.size).toBe(1);
+    folders.removed(executorId("x-n2"), id, null);
     expect(rows.size).toBe(0);
   });
 
@@ -136,13 +138,14 @@ describe("checkpoint folders", () => {
   test("of a live invocation cannot be reported away", async () => {
     const folders = make();
     await begin(folders);
-    folders.removed(id, null);
-    folders.removed(invocationId(99), null);
+    folders.removed(executorId("x-n1"), id, null);
+    folders.removed(executorId("x-n1"), invocationId(99), null);
     expect(rows.size).toBe(1);
   });
 
   test("are limited in number, those included that are still to be removed", async () => {
     const folders = make();
+    addExecutor("n1");
     const each = await begin(folders);
     folders.admit(uid, 2);
     expect(() => folders.admit(uid, 3)).toThrow(
@@ -153,7 +156,7 @@ describe("checkpoint folders", () => {
     // Of the five that are left another user may have two.
     folders.admit(uid + 1, 2);
     expect(() => folders.admit(uid + 1, 3)).toThrow(/a user may have 2 now/);
-    folders.removed(id, null);
+    folders.removed(executorId("x-n1"), id, null);
     folders.admit(uid, 3);
   });
 });

@@ -1,6 +1,7 @@
 // An executor that was on its way, or away, when its node was drained, or when all were dismissed, is told once it is ready.
 
 import { beforeEach, describe, expect, test } from "@jest/globals";
+import { pino } from "pino";
 import type { Drain, Store } from "../../src/core/ports.js";
 import { Drains } from "../../src/daemon/drains.js";
 import { ExecutorRecord, Registry } from "../../src/daemon/registry.js";
@@ -41,6 +42,7 @@ function newDrains(): Drains {
     graceMs: 700,
     wakeCapacity: () => {},
     giveUp: async () => {},
+    log: pino({ enabled: false }),
   });
 }
 
@@ -62,7 +64,13 @@ function isBack(): void {
 function isAway(): void {
   comesUp();
   record.line = null;
-  record.attempts.set(invocationId(1), { attempt: 1, cores: 1, memoryMb: 1, gpus: 0 });
+  record.attempts.set(invocationId(1), {
+    attempt: 1,
+    cores: 1,
+    memoryMb: 1,
+    gpus: 0,
+    ordered: null,
+  });
 }
 
 test("one that is ready after all were dismissed is stopped, and waited for", async () => {

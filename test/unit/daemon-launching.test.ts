@@ -8,9 +8,11 @@ import { type ExecutorRecord, Registry } from "../../src/daemon/registry.js";
 import { GleanerError } from "../../src/model/errors.js";
 import { facts, node } from "../support/nouns.js";
 
-const budget = { budget: node(), seenHookSequence: 0, knownJobs: [] } as unknown as Parameters<
-  Launching["start"]
->[1];
+const budget = {
+  budget: { ...node(), gpus: [] },
+  seenHookSequence: 0,
+  knownJobs: [],
+} as unknown as Parameters<Launching["start"]>[1];
 
 function started() {
   const registry = new Registry();

@@ -38,7 +38,7 @@ test("an order that it has not read is evicted with the others", () => {
     evicted: (eviction: Eviction) => evictions.push(eviction),
   } as unknown as Recorder;
   const record = new ExecutorRecord(executorId("n1.1"), nodeName("n1"), "n1", 0, "pilot");
-  const held = { attempt: 1, cores: 1, memoryMb: 100, gpus: 0 };
+  const held = { attempt: 1, cores: 1, memoryMb: 100, gpus: 0, ordered: null };
   for (const id of [1, 2]) record.attempts.set(invocationId(id), held);
   notePreemption(record, preempted([report(1)]));
   record.attempts.delete(invocationId(1));

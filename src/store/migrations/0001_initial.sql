@@ -74,6 +74,8 @@ CREATE TABLE attempt (
     state IN ('RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'OUT_OF_MEMORY', 'EVICTED', 'LOST')
   ),
   started_at_ms INTEGER NOT NULL CHECK (started_at_ms >= 0),
+  -- By the monotonic clock of the machine: how long an attempt can have taken, whoever sets the other clock.
+  started_monotonic_ms INTEGER NOT NULL CHECK (started_monotonic_ms >= 0),
   ended_at_ms INTEGER CHECK (ended_at_ms >= 0),
   wall_ms INTEGER CHECK (wall_ms >= 0),
   cpu_ms INTEGER CHECK (cpu_ms >= 0),

@@ -26,12 +26,13 @@ interface AttemptRow {
   readonly gpus: number;
   readonly state: AttemptState;
   readonly started_at_ms: number;
+  readonly started_monotonic_ms: number;
   readonly ended_at_ms: number | null;
   readonly wall_ms: number | null;
 }
 
 const columns =
-  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, ended_at_ms, wall_ms";
+  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms";
 
 function attemptOf(row: AttemptRow): Attempt {
   return {
@@ -44,6 +45,7 @@ function attemptOf(row: AttemptRow): Attempt {
     gpus: row.gpus,
     state: row.state,
     startedAtMs: row.started_at_ms,
+    startedMonotonicMs: row.started_monotonic_ms,
     endedAtMs: row.ended_at_ms,
     wallMs: row.wall_ms,
   };
@@ -62,8 +64,10 @@ function findInvocation(database: Connection) {
 function beginAttempt(database: Connection): (attempt: Attempt) => void {
   const invocationState = findInvocation(database);
   const insertAttempt = database.prepare(
-    `INSERT INTO attempt (invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms)
-     VALUES (@invocation, @number, @executor, @node, @cores, @memoryMb, @gpus, 'RUNNING', @startedAtMs)`,
+    `INSERT INTO attempt (invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms,
+       started_monotonic_ms)
+     VALUES (@invocation, @number, @executor, @node, @cores, @memoryMb, @gpus, 'RUNNING', @startedAtMs,
+       @startedMonotonicMs)`,
   );
   const runInvocation = database.prepare(
     `UPDATE invocation SET state = 'RUNNING', attempt = @number, started_at_ms = @startedAtMs, node = @node,
