@@ -25,6 +25,7 @@ import { takeLock } from "./lock.js";
 import { goOn } from "./recovery.js";
 import { Retention } from "./retention.js";
 import { Interval, Seldom } from "./seldom.js";
+import { closeApi, inTime } from "./shutdown.js";
 import { listenForWakes } from "./wake.js";
 
 /** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
@@ -75,16 +76,23 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   retention.start();
 
   const stop = async (): Promise<void> => {
-    await parts.capacity.stop();
-    await retention.stop();
+    parts.waiters.close();
+    await Promise.all([
+      inTime(log, "the capacity loop", parts.capacity.stop()),
+      inTime(log, "removing old records", retention.stop()),
+      inTime(log, "requests under way", closeApi(api)),
+    ]);
     wakeSocket.close();
     executorServer.close();
+    // Last, so that the ends that they report meanwhile are recorded.
     parts.executors.close();
-    await api.close();
-    await parts.launcher.close();
-    await parts.recorder.flush();
-    await parts.learning.save();
-    await store.close();
+    await inTime(log, "connections to nodes", parts.launcher.close());
+    await inTime(
+      log,
+      "records for reports",
+      Promise.all([parts.recorder.flush(), parts.learning.save()]),
+    );
+    await inTime(log, "the database", store.close());
     lock.close();
     log.info("gleanerd has stopped");
   };

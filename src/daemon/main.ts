@@ -8,6 +8,9 @@ import { GleanerError } from "../model/errors.js";
 import { requireTrusted } from "../sdk/trusted-path.js";
 import { startDaemon } from "./daemon.js";
 
+/** After SIGTERM at the latest, whatever is under way: executors wait longer for the next gleanerd. */
+const exitMs = 4_500;
+
 /** Put in by the build. */
 declare const GLEANER_VERSION: string;
 
@@ -38,6 +41,7 @@ async function main(): Promise<void> {
   });
   // SIGTERM is a restart: executors are adopted by the next daemon. Ctrl-C leaves nothing running.
   const leave = (stop: () => Promise<void>) => {
+    setTimeout(() => process.exit(0), exitMs).unref();
     stop().then(
       () => process.exit(0),
       (cause: unknown) => {

@@ -55,3 +55,13 @@ export class UserTurnstiles {
     }
   }
 }
+
+/** Reports of one user that may wait; one is made at a time. */
+const maxReports = 20;
+
+export const reportTurns = (): UserTurnstiles =>
+  new UserTurnstiles(
+    1,
+    maxReports,
+    "you ask for too many reports at once: wait until one is answered",
+  );

@@ -54,10 +54,14 @@ export async function exchangeWith(
   const { bytes, peer } = await converse(address, request, what.timeoutMs ?? defaultTimeoutMs);
   const answer = parse(bytes);
   if (answer === null) throw notOurs(address);
-  if (answer.length !== null && bytes.length < answer.length)
+  if (isCutOff(answer, bytes.length))
     throw whyBroken(address, true, new Error("the answer broke off in the middle"));
   return { value: understand(address, answer), peer };
 }
+
+/** A list has no announced length, since it is written while it is read: then its last bracket tells. */
+const isCutOff = ({ length, text }: Answer, received: number): boolean =>
+  length === null ? text.startsWith("{") && !text.endsWith("}") : received < length;
 
 function requestOf(address: Address, { method, path, token, body }: Exchange): string {
   if (![address.host, path, token ?? "-"].every((word) => wordShape.test(word)))

@@ -14,7 +14,9 @@ interface Waiting {
 /** Calls waiting for the disk, over all: at 10,000 writes a second and more, 2 s behind; then the disk is stuck. */
 export const maxWaitingCalls = 20_000;
 /** Bounds how long one transaction keeps its callers waiting and how large one message is. */
-const maxGroupCalls = 1_000;
+const maxGroupWrites = 1_000;
+/** A read takes up to 10 ms, and who asked first should not wait for those that came after. */
+const maxGroupReads = 4;
 
 export class Lane {
   readonly #worker: Worker;
@@ -29,6 +31,7 @@ export class Lane {
 
   /** Starts the thread; resolves when its database is open, rejects with a GleanerError of code STORE. */
   static async open(workerFile: string, data: ThreadData): Promise<Lane> {
+    const maxGroupCalls = data.access === "write" ? maxGroupWrites : maxGroupReads;
     const worker = new Worker(workerFile, { workerData: data });
     // An ordinary exit before any message: `workerFile` is not the store's worker.
     const silent = once(worker, "exit").then(() => Promise.reject(new Error("it said nothing")));
@@ -36,12 +39,16 @@ export class Lane {
       const hint = `the database's thread ${workerFile} does not start: install gleaner again`;
       throw new GleanerError("STORE", hint, { cause });
     })) as [Reply];
-    if (reply.kind !== "failed") return new Lane(worker, data.file);
+    if (reply.kind !== "failed") return new Lane(worker, data.file, maxGroupCalls);
     await worker.terminate();
     throw errorOf(reply.failure);
   }
 
-  private constructor(worker: Worker, what: string) {
+  private constructor(
+    worker: Worker,
+    what: string,
+    private readonly maxGroupCalls: number,
+  ) {
     this.#worker = worker;
     this.#what = what;
     worker.on("message", (reply: Reply) => this.#receive(reply));
@@ -70,10 +77,12 @@ export class Lane {
     });
   }
 
-  /** Finishes what waits, then closes the database; resolves when its thread has ended. */
-  close(): Promise<void> {
+  /** Finishes what waits, or refuses it; then closes the database. Resolves when its thread has ended. */
+  close(waiting: "finish" | "refuse" = "finish"): Promise<void> {
     if (this.#ended === null) {
       this.#ended = new GleanerError("STORE", `${this.#what} was closed: start gleanerd again`);
+      if (waiting === "refuse")
+        for (const { reject } of this.#waiting.splice(0)) reject(this.#ended);
       this.#closing = true;
       this.#schedule();
     }
@@ -92,7 +101,7 @@ export class Lane {
 
   #sendNext(): void {
     if (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, maxGroupCalls);
+      const group = this.#waiting.splice(0, this.maxGroupCalls);
       this.#inFlight = group;
       this.#post({ kind: "group", calls: group.map(({ call }) => call) });
     } else if (this.#closing) this.#post({ kind: "close" });

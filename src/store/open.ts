@@ -1,14 +1,14 @@
-// Opens the store: one thread that writes in groups, one that reads beside it, behind the Store port.
+// Opens the store: a thread that writes in groups, one that reads beside it, one for reports, behind the Store port.
 
 import { dirname, join } from "node:path";
 import type { Store } from "../core/ports.js";
 import { Lane } from "./lane.js";
-import { readNames, writeNames } from "./operations/operations.js";
+import { readNames, reportNames, writeNames } from "./operations/operations.js";
 
 /**
  * Opens (creates, migrates) the database `file`. `workerFile` is the bundled src/store/worker.ts; the migrations
  * are in `migrations/` beside it. Reads see every write that was resolved before they were called; they have a
- * thread of their own, since a check of millions of postings must not hold up a submit.
+ * thread of their own, and reports another: a check of millions of postings must hold up neither a submit nor a list.
  * Throws a GleanerError of code STORE.
  */
 export async function openStore(file: string, workerFile: string): Promise<Store> {
@@ -18,13 +18,21 @@ export async function openStore(file: string, workerFile: string): Promise<Store
     await writing.close();
     throw error;
   });
+  const reporting = await Lane.open(workerFile, { ...data, access: "read" }).catch(
+    async (error) => {
+      await reading.close();
+      await writing.close();
+      throw error;
+    },
+  );
   const operations = [
     ...writeNames.map((name) => [name, writing] as const),
     ...readNames.map((name) => [name, reading] as const),
+    ...reportNames.map((name) => [name, reporting] as const),
   ].map(([name, lane]) => [name, (...args: unknown[]) => lane.call(name, args)]);
   const close = async (): Promise<void> => {
     // The last connection to close empties the write-ahead log into the file: that must be the writing one.
-    await reading.close();
+    await Promise.all([reading.close("refuse"), reporting.close("refuse")]);
     await writing.close();
   };
   return { ...Object.fromEntries(operations), close } as Store;

@@ -8,6 +8,7 @@ import { groupRunner } from "../../src/store/group.js";
 import {
   readNames,
   readOperations,
+  reportNames,
   writeNames,
   writeOperations,
 } from "../../src/store/operations/operations.js";
@@ -57,7 +58,7 @@ export class Disk {
     const [writing, reading] = [this.lane(process), this.lane(process)];
     const operations = [
       ...writeNames.map((name) => [name, writing] as const),
-      ...readNames.map((name) => [name, reading] as const),
+      ...[...readNames, ...reportNames].map((name) => [name, reading] as const),
     ].map(([name, call]) => [name, (...args: unknown[]) => call(name, args)]);
     const store = { ...Object.fromEntries(operations), close: async () => {} } as Store;
     return this.world.sabotage.store?.(store, this.world) ?? store;

@@ -4,16 +4,18 @@ import type { FastifyInstance } from "fastify";
 import type { Store } from "../../core/ports.js";
 import { GleanerError } from "../../model/errors.js";
 import type { BillAnswer } from "../../wire/api.js";
+import { reportTurns } from "../turnstile.js";
 import { billQuery, shaped } from "./schemas.js";
 import { type Caller, requireOperator } from "./server.js";
 
 export function addBillingRoutes(server: FastifyInstance, store: Store): void {
-  server.get("/v1/bill", async (request) =>
-    bill(store, request.caller, shaped(billQuery, request.query)),
+  const turns = reportTurns();
+  server.get("/v1/bill", async ({ caller, query }) =>
+    turns.pass(caller.uid, () => bill(store, caller, shaped(billQuery, query))),
   );
-  server.get("/v1/bill/verify", async (request) => {
-    requireOperator(request.caller, "check the whole ledger");
-    return store.verifyLedger();
+  server.get("/v1/bill/verify", async ({ caller }) => {
+    requireOperator(caller, "check the whole ledger");
+    return turns.pass(caller.uid, () => store.verifyLedger());
   });
 }
 

@@ -23,6 +23,7 @@ import type { LiveInvocations } from "../live.js";
 import type { Pilots } from "../pilots.js";
 import type { Recorder } from "../recorder.js";
 import type { ExecutorRecord, Registry } from "../registry.js";
+import { reportTurns } from "../turnstile.js";
 import { unusedHoles } from "./holes.js";
 import { theirs } from "./invocations.js";
 import { drainRequest, nodeQuery, shaped, whatParameter, windowQuery } from "./schemas.js";
@@ -56,8 +57,9 @@ export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes):
     const { node } = shaped(nodeQuery, request.query);
     return unusedHoles(with_, node ?? null);
   });
-  server.get("/v1/utilization", async (request) =>
-    utilization(with_, shaped(windowQuery, request.query)),
+  const turns = reportTurns();
+  server.get("/v1/utilization", async ({ caller, query }) =>
+    turns.pass(caller.uid, () => utilization(with_, shaped(windowQuery, query))),
   );
   server.get("/v1/prediction", async () => with_.learning.report());
   server.post("/v1/drain", async (request) => {

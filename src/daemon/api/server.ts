@@ -1,8 +1,13 @@
 // The HTTP server: identity before anything else, errors as sentences, limits on bodies and connections.
 
-import { STATUS_CODES } from "node:http";
+import { type Server, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import Fastify, { type ConnectionError, type FastifyInstance, type FastifyRequest } from "fastify";
+import Fastify, {
+  type ConnectionError,
+  type FastifyHttpOptions,
+  type FastifyInstance,
+  type FastifyRequest,
+} from "fastify";
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
@@ -11,7 +16,9 @@ import {
   type ChallengeAnswer,
   type ErrorAnswer,
   maxHeadBytes,
-  maxRequestBytes,
+  maxSmallRequestBytes,
+  maxTokenRequestBytes,
+  maxWaitMs,
   maxWordLength,
   statusOf,
   type TokenAnswer,
@@ -21,15 +28,19 @@ import { Challenges } from "../challenges.js";
 import type { MungeDoor } from "../identity.js";
 import type { Secrets } from "../secrets.js";
 import { Turnstile } from "../turnstile.js";
+import { Admittance } from "./admittance.js";
 import { shaped, tokenRequest } from "./schemas.js";
 
-/** Waiting clients hold one each; beyond it a client is refused at once rather than starving all. */
-const maxConnections = 4_096;
 /** Each is a process of root's that anybody can ask for; munged answers in a millisecond. */
 const maxIdentifying = 16;
 const maxWaitingToIdentify = 1_000;
-/** A request that trickles in is cut off. */
+/** A request that trickles in is cut off; a head is one packet or two. */
 const requestTimeoutMs = 30_000;
+const headTimeoutMs = 10_000;
+/** How often both are looked at. */
+const checkingMs = 1_000;
+/** A connection on which nothing moves: longer than any wait. */
+const idleMs = maxWaitMs + 30_000;
 
 /** What is asked for before there is a token. */
 const openRoutes: ReadonlySet<string> = new Set(["/v1/challenge", "/v1/token"]);
@@ -53,16 +64,25 @@ export interface DoorDependencies {
   readonly log: Logger;
 }
 
+const serverOptions = {
+  bodyLimit: maxSmallRequestBytes,
+  requestTimeout: requestTimeoutMs,
+  connectionTimeout: idleMs,
+  // At the end, what is under way is given a second of its own: see daemon.ts.
+  forceCloseConnections: true,
+  http: {
+    maxHeaderSize: maxHeadBytes,
+    headersTimeout: headTimeoutMs,
+    connectionsCheckingInterval: checkingMs,
+  },
+  routerOptions: { maxParamLength: maxWordLength },
+  clientErrorHandler: refuseUnread,
+} satisfies FastifyHttpOptions<Server>;
+
 /** A server with the token route and the door; the other routes are added by their files. */
 export function createServer(with_: DoorDependencies): FastifyInstance {
-  const server = Fastify({
-    bodyLimit: maxRequestBytes,
-    requestTimeout: requestTimeoutMs,
-    http: { maxHeaderSize: maxHeadBytes },
-    routerOptions: { maxParamLength: maxWordLength },
-    clientErrorHandler: refuseUnread,
-  });
-  server.server.maxConnections = maxConnections;
+  const server = Fastify(serverOptions);
+  const admittance = new Admittance(server);
   const identifying = new Turnstile(
     maxIdentifying,
     maxWaitingToIdentify,
@@ -74,26 +94,31 @@ export function createServer(with_: DoorDependencies): FastifyInstance {
   });
   const challenges = new Challenges(with_.secrets.instance());
   server.decorateRequest("caller");
-  server.addHook("onRequest", async (request) => {
+  server.addHook("onRequest", async (request, reply) => {
     if (openRoutes.has(request.routeOptions.url ?? "")) return;
     const identity = with_.secrets.readToken(bearerOf(request), nowMs());
     request.caller = callerOf(identity);
+    await admittance.admit(request, reply);
   });
   server.get("/v1/challenge", async (): Promise<ChallengeAnswer> => challenges.issue());
-  server.post("/v1/token", async (request): Promise<TokenAnswer> => {
-    const { credential } = shaped(tokenRequest, request.body);
-    const { identity, payload } = await identifying.pass(() => with_.munge.identify(credential));
-    challenges.redeem(payload, identity.uid, reachedBy(request));
-    const token = with_.secrets.issueToken(identity, nowMs() + with_.tokenMs);
-    const { user, operator } = callerOf(identity);
-    return { token, validMs: with_.tokenMs, user, operator };
-  });
+  server.post(
+    "/v1/token",
+    { bodyLimit: maxTokenRequestBytes },
+    async (request): Promise<TokenAnswer> => {
+      const { credential } = shaped(tokenRequest, request.body);
+      const { identity, payload } = await identifying.pass(() => with_.munge.identify(credential));
+      challenges.redeem(payload, identity.uid, reachedBy(request));
+      const token = with_.secrets.issueToken(identity, nowMs() + with_.tokenMs);
+      const { user, operator } = callerOf(identity);
+      return { token, validMs: with_.tokenMs, user, operator };
+    },
+  );
   server.setNotFoundHandler((request, reply) => {
     const message = `there is no ${request.method} ${request.url.slice(0, 200)}: is the client of another version?`;
     return reply.code(404).send({ error: { code: "NOT_FOUND", message } } satisfies ErrorAnswer);
   });
-  server.setErrorHandler((thrown: unknown, _request, reply) => {
-    const error = sentenceFor(thrown);
+  server.setErrorHandler((thrown: unknown, request, reply) => {
+    const error = sentenceFor(thrown, request.routeOptions.bodyLimit);
     if (error === null) with_.log.error({ cause: thrown }, "a request met a bug");
     const { code, message } = error ?? {
       code: "STORE" as const,
@@ -142,13 +167,16 @@ function bearerOf(request: FastifyRequest): string {
 }
 
 /** null: nothing that a person could put right, so a bug. */
-function sentenceFor(thrown: unknown): Pick<GleanerError, "code" | "message"> | null {
+function sentenceFor(
+  thrown: unknown,
+  maxBytes: number | undefined,
+): Pick<GleanerError, "code" | "message"> | null {
   if (thrown instanceof GleanerError) return thrown;
   const status = (thrown as { statusCode?: number }).statusCode;
   if (status === 413)
     return {
       code: "BAD_REQUEST",
-      message: `the request is larger than ${maxRequestBytes} bytes: put data into files`,
+      message: `the request is larger than ${maxBytes ?? maxSmallRequestBytes} bytes: put data into files, or name fewer things`,
     };
   if (status !== undefined && status < 500)
     return { code: "BAD_REQUEST", message: messageOf(thrown) };

@@ -49,14 +49,18 @@ export const readNames = [
   "loadCheckpoints",
   "loadExecutors",
   "loadDrained",
-  "loadUtilization",
   "loadLearned",
+] as const satisfies readonly (keyof Store)[];
+
+/** May take seconds. */
+export const reportNames = [
+  "loadUtilization",
   "bill",
   "verifyLedger",
 ] as const satisfies readonly (keyof Store)[];
 
 export type WriteName = (typeof writeNames)[number];
-export type ReadName = (typeof readNames)[number];
+export type ReadName = (typeof readNames)[number] | (typeof reportNames)[number];
 
 export function writeOperations(database: Connection): Operations<WriteName> {
   return {
