@@ -19,20 +19,24 @@ export class Api {
   readonly #agent = new Agent({ keepAlive: true });
   #token: string | null = null;
 
-  constructor(private readonly site: Site) {}
+  constructor(
+    private readonly site: Site,
+    private readonly user = benchmarkUser,
+  ) {}
 
-  /** Gets a token for the benchmark's user; again after the daemon was started anew. */
-  async identify(): Promise<void> {
+  /** Gets a token for the user; again after the daemon was started anew. */
+  async identify(): Promise<string> {
     const { cluster, ports } = this.site;
     this.#token = null;
     const challenge = await this.#send<ChallengeAnswer>("GET", "/v1/challenge");
     const payload = credentialPayload({ address: `127.0.0.1:${ports.apiPort}`, ...challenge });
     const args = [`--socket=${cluster.mungeSocket}`, "--string", payload];
-    const { stdout } = await cluster.run("munge", args, { user: benchmarkUser });
+    const { stdout } = await cluster.run("munge", args, { user: this.user });
     const answer = await this.#send<TokenAnswer>("POST", "/v1/token", {
       credential: stdout.trim(),
     });
     this.#token = answer.token;
+    return answer.token;
   }
 
   /** Submits the command `true` with one core; `tasks` makes it an array. */

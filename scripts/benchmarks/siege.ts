@@ -1,0 +1,197 @@
+// gleanerd under attack by everything at once: memory, another user's queue, restarts, nothing lost: [--seconds N].
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import Database from "better-sqlite3";
+import type { Site } from "../site/site.js";
+import { Api } from "./lib/api.js";
+import { benchmark, benchmarkUser, countsOf, preciseMs, rounded, say } from "./lib/harness.js";
+import { Attackers, kinds } from "./siege/attackers.js";
+import { Victim } from "./siege/victim.js";
+
+/** Who attacks by which kind; all others attack as the first. */
+const attackUsers = ["games", "mail", "news"];
+const userOf = (kind: string): string =>
+  kind === "huge" || kind === "uploads"
+    ? "mail"
+    : kind === "lists" || kind === "readers"
+      ? "news"
+      : "games";
+const bars = { rssMaxMb: 500, othersListMs: 1_000, shutdownMs: 5_000 };
+/** The victim's functions that run while gleanerd is restarted. */
+const longFunctions = 3;
+const longSeconds = 40;
+const sampleMs = 100;
+
+const { seconds } = countsOf({ seconds: 120 });
+const config = {
+  access: { tokenMs: 3_600_000 },
+  // So that the disk of a test machine is enough; a user may have half of it.
+  functions: { maxDocumentsMb: 1_000 },
+};
+
+await benchmark({ nodes: 1, cpus: 8, config }, async (site) => {
+  const tokens = await tokensOf(site, [benchmarkUser, ...attackUsers]);
+  const target = (user: string) => ({ port: site.ports.apiPort, token: tokens.get(user)! });
+  const victim = new Victim(site, benchmarkUser, target(benchmarkUser));
+  const attackers = new Attackers();
+  const memory = new Memory(site);
+  memory.start();
+  victim.start();
+  attackers.start((kind) => target(userOf(kind)));
+  say(`under attack by ${kinds.join(", ")}`);
+  const third = (seconds * 1_000) / 3;
+  await pause(third);
+  const restartMs = await restart(site, victim, memory, "SIGKILL");
+  say(`killed and started again under load: ready after ${rounded(restartMs.startMs, 0)} ms`);
+  await pause(third / 2);
+  for (let each = 0; each < longFunctions; each++)
+    await victim.submit(["/bin/sleep", String(longSeconds)]);
+  await pause(third / 2);
+  const { endMs, startMs } = await restart(site, victim, memory, "SIGTERM");
+  say(
+    `ended by SIGTERM within ${rounded(endMs, 0)} ms, ready again after ${rounded(startMs, 0)} ms`,
+  );
+  await pause(third);
+  attackers.assertAttacked();
+  await attackers.stop();
+  const cancelMs = await cancelAll(site);
+  await victim.stop();
+  const lost = await lostOf(site, victim, attackers);
+  memory.stop();
+  return report(victim, attackers, { rssMaxMb: memory.maxMb, shutdownMs: endMs, cancelMs, lost });
+});
+
+async function tokensOf(site: Site, users: readonly string[]): Promise<Map<string, string>> {
+  const tokens = new Map<string, string>();
+  for (const user of users) {
+    const api = new Api(site, user);
+    tokens.set(user, await api.identify());
+    api.close();
+  }
+  return tokens;
+}
+
+/** Resident memory of each life of gleanerd, by the kernel's own high-water mark. */
+class Memory {
+  maxMb = 0;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly site: Site) {}
+
+  start(): void {
+    this.timer = setInterval(() => this.look(), sampleMs);
+  }
+
+  look(): void {
+    const status = readFileSync(`/proc/${this.site.daemonPid}/status`, "utf8");
+    const kb = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
+    this.maxMb = Math.max(this.maxMb, kb / 1_024);
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearInterval(this.timer);
+  }
+}
+
+async function restart(
+  site: Site,
+  victim: Victim,
+  memory: Memory,
+  signal: "SIGKILL" | "SIGTERM",
+): Promise<{ endMs: number; startMs: number }> {
+  victim.isPaused = true;
+  memory.look();
+  memory.stop();
+  const signalledMs = preciseMs();
+  await site.endDaemon(signal);
+  const endedMs = preciseMs();
+  await site.startDaemon();
+  const readyMs = preciseMs();
+  memory.start();
+  victim.isPaused = false;
+  return { endMs: endedMs - signalledMs, startMs: readyMs - endedMs };
+}
+
+/** As an operator cleans up; returns the milliseconds for all. */
+async function cancelAll(site: Site): Promise<number> {
+  const startedMs = preciseMs();
+  for (const user of attackUsers) await site.gleanOrThrow(["cancel", "-u", user]);
+  return preciseMs() - startedMs;
+}
+
+/** What was accepted and is not in the store with an end, and the victim's functions that did not run once from start to end. */
+async function lostOf(site: Site, victim: Victim, attackers: Attackers): Promise<number> {
+  const deadlineMs = preciseMs() + 60_000;
+  const database = new Database(join(site.files.state, "gleaner.db"), { readonly: true });
+  try {
+    const open = database.prepare("SELECT count(*) FROM invocation WHERE ended_at_ms IS NULL");
+    while ((open.pluck().get() as number) > 0 && preciseMs() < deadlineMs) await pause(200);
+    const marks = attackUsers.map(() => "?").join();
+    const recorded = database
+      .prepare(
+        `SELECT count(*) FROM invocation AS i JOIN submission AS s ON s.id = i.submission
+         WHERE s.owner_user IN (${marks})`,
+      )
+      .pluck()
+      .get(attackUsers) as number;
+    const ranOnce = database
+      .prepare("SELECT count(*) FROM invocation WHERE id = ? AND state = 'COMPLETED'")
+      .pluck();
+    const missing = Math.max(0, attackers.accepted - recorded);
+    const unfinished = open.pluck().get() as number;
+    const broken = victim.accepted.filter((id) => ranOnce.get(id) !== 1).length;
+    const again = database
+      .prepare(
+        `SELECT count(*) FROM invocation AS i JOIN submission AS s ON s.id = i.submission
+           JOIN document AS d ON d.id = s.command
+         WHERE s.owner_user = ? AND d.body LIKE '%/bin/sleep%' AND i.attempt <> 1`,
+      )
+      .pluck()
+      .get(benchmarkUser) as number;
+    say(
+      `of ${attackers.accepted} accepted ${recorded} are recorded; unfinished ${unfinished}, victim's not completed ${broken}, long ones run again ${again}`,
+    );
+    return missing + unfinished + broken + again;
+  } finally {
+    database.close();
+  }
+}
+
+function report(
+  victim: Victim,
+  attackers: Attackers,
+  measured: { rssMaxMb: number; shutdownMs: number; cancelMs: number; lost: number },
+): object {
+  if (victim.listsMs.length < seconds || victim.accepted.length < seconds / 10)
+    throw new Error(`the victim asked too rarely: ${victim.listsMs.length} lists`);
+  if (victim.failures.length > 0)
+    throw new Error(`requests of the victim failed: ${victim.failures.slice(0, 5).join("; ")}`);
+  const spread = (values: readonly number[]) => {
+    const sorted = [...values].sort((left, right) => left - right);
+    return {
+      p50: rounded(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN, 0),
+      max: rounded(sorted.at(-1) ?? Number.NaN, 0),
+    };
+  };
+  const othersListMs = spread(victim.listsMs);
+  const rssMaxMb = rounded(measured.rssMaxMb, 0);
+  return {
+    rssMaxMb,
+    othersListMs,
+    shutdownMs: rounded(measured.shutdownMs, 0),
+    lost: measured.lost,
+    gleanQueueMs: spread(victim.commandsMs),
+    cancelMs: rounded(measured.cancelMs, 0),
+    accepted: attackers.accepted,
+    attacks: Object.fromEntries(attackers.counts),
+    seconds,
+    bars,
+    withinBars:
+      rssMaxMb <= bars.rssMaxMb &&
+      othersListMs.max <= bars.othersListMs &&
+      measured.shutdownMs <= bars.shutdownMs &&
+      measured.lost === 0,
+  };
+}

@@ -1,0 +1,68 @@
+// The user who did nothing: asks for the queue all the time, by the API and by glean, and runs functions.
+
+import { setTimeout as pause } from "node:timers/promises";
+import type { Site } from "../../site/site.js";
+import { preciseMs } from "../lib/harness.js";
+import { ask, submission, type Target } from "./requests.js";
+
+const betweenMs = 250;
+const betweenCommandsMs = 3_000;
+
+export class Victim {
+  readonly listsMs: number[] = [];
+  readonly commandsMs: number[] = [];
+  readonly accepted: number[] = [];
+  /** Sentences of requests that failed while gleanerd ran. */
+  readonly failures: string[] = [];
+  /** While gleanerd is ended and started on purpose nothing is asked. */
+  isPaused = false;
+  private isOver = false;
+  private loops: Promise<void>[] = [];
+
+  constructor(
+    private readonly site: Site,
+    private readonly user: string,
+    private readonly target: Target,
+  ) {}
+
+  start(): void {
+    this.loops = [this.repeat(betweenMs, () => this.list())];
+    this.loops.push(this.repeat(betweenCommandsMs, () => this.command()));
+    this.loops.push(this.repeat(1_000, () => this.submit(["/bin/true"])));
+  }
+
+  async stop(): Promise<void> {
+    this.isOver = true;
+    await Promise.all(this.loops);
+  }
+
+  private async repeat(everyMs: number, act: () => Promise<void>): Promise<void> {
+    while (!this.isOver) {
+      if (!this.isPaused) await act();
+      await pause(everyMs);
+    }
+  }
+
+  private async list(): Promise<void> {
+    const startedMs = preciseMs();
+    const answer = await ask(this.target, "GET", "/v1/invocations?states=PENDING,RUNNING");
+    if (this.isPaused) return;
+    if (answer?.status === 200) this.listsMs.push(preciseMs() - startedMs);
+    else this.failures.push(`a list: ${answer?.status} ${answer?.body}`);
+  }
+
+  private async command(): Promise<void> {
+    const startedMs = preciseMs();
+    const { exitCode, stderr } = await this.site.glean(["queue", "--me"], { user: this.user });
+    if (this.isPaused) return;
+    if (exitCode === 0) this.commandsMs.push(preciseMs() - startedMs);
+    else this.failures.push(`glean queue: ${stderr.trim()}`);
+  }
+
+  async submit(argv: readonly string[]): Promise<void> {
+    const body = submission("victim", { command: { kind: "argv", argv } });
+    const answer = await ask(this.target, "POST", "/v1/invocations", body);
+    if (answer?.status === 200) this.accepted.push((JSON.parse(answer.body) as { id: number }).id);
+    else if (!this.isPaused) this.failures.push(`a submission: ${answer?.status} ${answer?.body}`);
+  }
+}
