@@ -1,6 +1,7 @@
 // How jest runs TypeScript as ES modules: swc strips the types (tsc checks them apart).
 export default {
-  testEnvironment: "node",
+  testEnvironment: "<rootDir>/scripts/lib/patient-environment.mjs",
+  reporters: ["default", "<rootDir>/scripts/lib/running-tests.mjs"],
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transform: {
@@ -9,7 +10,6 @@ export default {
       { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "es6" } },
     ],
   },
-  // jest's own 5 s are too short on a loaded machine.
   testTimeout: 30_000,
   testMatch: ["<rootDir>/test/**/*.test.ts"],
 };

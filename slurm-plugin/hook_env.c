@@ -31,10 +31,12 @@ static uint32_t take_number(const char **at, uint32_t max)
 	return (uint32_t)value;
 }
 
-uint32_t hook_env_cpus(const char *list, long index)
+/* The CPUs of one node of a list like "5,1" or "4(x2),3", and of all its nodes; false when it is malformed. */
+static bool read_cpus(const char *list, long index, uint32_t *here, uint64_t *all)
 {
 	uint32_t largest = 0, found = 0;
 	long first = 0; /* the index of the first node that the entry stands for */
+	*all = 0;
 	for (const char *at = list;; at++) {
 		uint32_t times = 1;
 		uint32_t cpus = take_number(&at, HOOK_MAX_CPUS);
@@ -42,18 +44,34 @@ uint32_t hook_env_cpus(const char *list, long index)
 			at += 2;
 			times = take_number(&at, HOSTLIST_MAX_HOSTS);
 			if (*at++ != ')')
-				return 0;
+				return false;
 		}
 		if (cpus == 0 || times == 0 || (*at != ',' && *at != '\0') || first > HOSTLIST_MAX_HOSTS)
-			return 0;
+			return false;
 		if (index >= first && index < first + (long)times)
 			found = cpus;
 		first += (long)times;
+		*all += (uint64_t)cpus * times;
 		if (cpus > largest)
 			largest = cpus;
-		if (*at == '\0')
-			return found != 0 ? found : largest;
+		if (*at == '\0') {
+			*here = found != 0 ? found : largest;
+			return true;
+		}
 	}
+}
+
+uint32_t hook_env_cpus(const char *list, long index, const char *tasks, const char *spared_cores)
+{
+	uint32_t here;
+	uint64_t all, task_count;
+	if (list == NULL || !read_cpus(list, index, &here, &all))
+		return 0;
+	if (spared_cores != NULL && strcmp(spared_cores, "0") != 0)
+		return 0;
+	if (tasks != NULL && (!parse_number(tasks, 0, UINT32_MAX, &task_count) || task_count > all))
+		return 0;
+	return here;
 }
 
 /* Sets the bits of "0,1" or "0-3"; false when it is malformed. */
@@ -120,12 +138,9 @@ bool hook_env_job(struct hook_input *input, uint64_t deadline_ns)
 	const char *nodes = getenv("SLURM_JOB_NODELIST");
 	if (nodes == NULL)
 		nodes = getenv("SLURM_NODELIST");
-	const char *cpus = getenv("SLURM_JOB_CPUS_PER_NODE");
-	input->cpus = 0;
-	if (cpus != NULL) {
-		long index = nodes == NULL ? -1 : hostlist_index(nodes, input->node, deadline_ns);
-		input->cpus = hook_env_cpus(cpus, index);
-	}
+	long index = nodes == NULL ? -1 : hostlist_index(nodes, input->node, deadline_ns);
+	input->cpus = hook_env_cpus(getenv("SLURM_JOB_CPUS_PER_NODE"), index, getenv("SLURM_JOB_NTASKS"),
+				    getenv("SLURM_JOB_CORE_SPEC_COUNT"));
 	hook_env_gpus(getenv("SLURM_JOB_GPUS"), input->gpus, sizeof input->gpus);
 	return true;
 }

@@ -10,8 +10,10 @@ bool hook_env_node(struct hook_input *input);
 /* The job: id, CPUs and GPUs on this node, cluster. False when there is no usable job id. Needs hook_env_node before it. */
 bool hook_env_job(struct hook_input *input, uint64_t deadline_ns);
 
-/* The `index`th entry of a list like "5,1" or "4(x2),3"; its largest when the index is negative or too high; 0 when malformed. */
-uint32_t hook_env_cpus(const char *list, long index);
+/* The `index`th entry of a list like "5,1" or "4(x2),3"; its largest when the index is negative or too high. 0 when the job may have
+ * the whole node: the list is missing or malformed, the job leaves cores to the system (then its node is its own), or it has more
+ * tasks than CPUs (--overcommit: then its CPUs tell nothing of its memory). */
+uint32_t hook_env_cpus(const char *list, long index, const char *tasks, const char *spared_cores);
 
 /* "0,1" or "0-3" as ascending indices; "-" for none, "*" when it cannot be read. */
 void hook_env_gpus(const char *list, char *out, size_t size);

@@ -55,16 +55,22 @@ static void test_hostlist(void)
 
 static void test_cpus(void)
 {
-	CHECK(hook_env_cpus("5,1", 0) == 5);
-	CHECK(hook_env_cpus("5,1", 1) == 1);
-	CHECK(hook_env_cpus("4(x2),3", 1) == 4);
-	CHECK(hook_env_cpus("4(x2),3", 2) == 3);
-	CHECK(hook_env_cpus("4(x2),9,3", -1) == 9);
-	CHECK(hook_env_cpus("4(x2),3", 7) == 4);
-	CHECK(hook_env_cpus("16", 0) == 16);
+	CHECK(hook_env_cpus("5,1", 0, NULL, NULL) == 5);
+	CHECK(hook_env_cpus("5,1", 1, NULL, NULL) == 1);
+	CHECK(hook_env_cpus("4(x2),3", 1, NULL, NULL) == 4);
+	CHECK(hook_env_cpus("4(x2),3", 2, NULL, NULL) == 3);
+	CHECK(hook_env_cpus("4(x2),9,3", -1, NULL, NULL) == 9);
+	CHECK(hook_env_cpus("4(x2),3", 7, NULL, NULL) == 4);
+	CHECK(hook_env_cpus("16", 0, NULL, NULL) == 16);
+	CHECK(hook_env_cpus("4(x2),3", 2, "11", "0") == 3);
+	CHECK(hook_env_cpus("4(x2),3", 2, "12", "0") == 0);
+	CHECK(hook_env_cpus("4(x2),3", 2, "x", NULL) == 0);
+	CHECK(hook_env_cpus("6", 0, "1", "1") == 0);
+	CHECK(hook_env_cpus("6", 0, NULL, "") == 0);
+	CHECK(hook_env_cpus(NULL, 0, NULL, NULL) == 0);
 	static const char *const bad[] = {"", ",", "4,", "4(x", "4(x2", "4(2)", "x", "-1", "70000", "4(x0)", "0", "4(x2)3"};
 	for (size_t at = 0; at < sizeof bad / sizeof bad[0]; at++)
-		CHECK(hook_env_cpus(bad[at], 0) == 0);
+		CHECK(hook_env_cpus(bad[at], 0, NULL, NULL) == 0);
 }
 
 static void test_gpus(void)

@@ -33,6 +33,10 @@ export interface ClusterOptions {
   memoryMb?: number;
   /** Declared GPUs of each node, with indices but without hardware; default 0. */
   gpusPerNode?: number;
+  /** Shards that these GPUs are divided into; default 0: they are not. */
+  shardsPerNode?: number;
+  /** More than 1: each node is one socket of cores with this many CPUs each; default 1. */
+  threadsPerCore?: number;
   /** Full paths of the programs that slurmd runs before and after each job. */
   prolog?: string;
   epilog?: string;
@@ -91,6 +95,8 @@ function writeConf(folder: ClusterFolder, ports: PortBlock, options: ClusterOpti
     cpus: options.cpus ?? 16,
     memoryMb: options.memoryMb ?? 32_000,
     gpusPerNode,
+    shardsPerNode: options.shardsPerNode ?? 0,
+    threadsPerCore: options.threadsPerCore ?? 1,
     hosts: options.hosts ?? null,
     prolog: options.prolog,
     epilog: options.epilog,

@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { GleanerError } from "../../src/model/errors.js";
+import { afterPatience } from "../lib/patience.mjs";
 import type { ClusterFolder } from "./folder.js";
 import { programPath } from "./programs.js";
 
@@ -12,6 +13,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export interface RunOptions {
+  /** On an idle machine; a loaded one gets longer. */
   timeoutMs?: number;
   /** A name from /etc/passwd; only root may name another than itself. */
   user?: string;
@@ -41,17 +43,19 @@ export function runCommand(
         cwd: options.cwd,
         env: { ...options.env, ...account?.env },
         ...(account && { uid: account.uid, gid: account.gid }),
-        timeout: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        killSignal: "SIGKILL",
         maxBuffer: MAX_OUTPUT_BYTES,
       },
       (cause, stdout, stderr) => {
+        clearTimeout(limit);
         const exitCode = cause ? cause.code : 0;
         if (typeof exitCode === "number") return resolve({ stdout, stderr, exitCode });
         const why = cause?.killed ? "did not end in time" : (cause?.message ?? "failed");
         const message = `${program} ${args.join(" ")}: ${why} ${stderr}`.trim();
         reject(new GleanerError("SLURM", message, { cause }));
       },
+    );
+    const limit = afterPatience(options.timeoutMs ?? DEFAULT_TIMEOUT_MS, () =>
+      child.kill("SIGKILL"),
     );
     child.stdin?.end();
   });

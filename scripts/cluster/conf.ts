@@ -13,6 +13,8 @@ export interface ConfInput {
   cpus: number;
   memoryMb: number;
   gpusPerNode: number;
+  shardsPerNode: number;
+  threadsPerCore: number;
   prolog?: string | undefined;
   epilog?: string | undefined;
   slurmConfLines: string[];
@@ -35,9 +37,11 @@ export function slurmConfText(input: ConfInput): string {
 }
 
 /** gres.conf: every node has the same devices as GPUs. Without device files Slurm counts no GPUs. */
-export function gresConfText({ folder, nodes, gpusPerNode }: ConfInput): string {
+export function gresConfText({ folder, nodes, gpusPerNode, shardsPerNode }: ConfInput): string {
   const devices = `${folder.gpus}/gpu[0-${gpusPerNode - 1}]`;
-  return `AutoDetect=off\nNodeName=${nodeRange(nodes)} Name=gpu Count=${gpusPerNode} File=${devices}\n`;
+  const node = `NodeName=${nodeRange(nodes)}`;
+  const shards = shardsPerNode > 0 ? `${node} Name=shard Count=${shardsPerNode}\n` : "";
+  return `AutoDetect=off\n${node} Name=gpu Count=${gpusPerNode} File=${devices}\n${shards}`;
 }
 
 /** From 23.11 on slurmd wants cgroups even where nothing uses them, unless told not to; 22.05 knows no such word. */
@@ -71,7 +75,7 @@ function daemonLines(input: ConfInput): string[] {
   ];
 }
 
-function schedulingLines({ cpus, memoryMb, gpusPerNode }: ConfInput): string[] {
+function schedulingLines({ cpus, memoryMb, gpusPerNode, shardsPerNode }: ConfInput): string[] {
   const memoryPerCpuMb = Math.floor(memoryMb / cpus);
   return [
     "SelectType=select/cons_tres",
@@ -79,14 +83,17 @@ function schedulingLines({ cpus, memoryMb, gpusPerNode }: ConfInput): string[] {
     `DefMemPerCPU=${Math.max(1, Math.floor(memoryPerCpuMb / 2))}`,
     `MaxMemPerCPU=${memoryPerCpuMb}`,
     "SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1",
-    ...(gpusPerNode > 0 ? ["GresTypes=gpu"] : []),
+    ...(gpusPerNode > 0 ? [`GresTypes=gpu${shardsPerNode > 0 ? ",shard" : ""}`] : []),
   ];
 }
 
 function nodeLines({ nodes, hosts, ...input }: ConfInput): string[] {
-  const { firstSlurmdPort, cpus, memoryMb, gpusPerNode } = input;
-  const gres = gpusPerNode > 0 ? ` Gres=gpu:${gpusPerNode}` : "";
-  const rest = `CPUs=${cpus} RealMemory=${memoryMb}${gres} State=UNKNOWN`;
+  const { firstSlurmdPort, cpus, memoryMb, gpusPerNode, shardsPerNode, threadsPerCore } = input;
+  const shards = shardsPerNode > 0 ? `,shard:${shardsPerNode}` : "";
+  const gres = gpusPerNode > 0 ? ` Gres=gpu:${gpusPerNode}${shards}` : "";
+  const cores = `CoresPerSocket=${cpus / threadsPerCore} ThreadsPerCore=${threadsPerCore}`;
+  const topology = threadsPerCore > 1 ? ` Sockets=1 ${cores}` : "";
+  const rest = `CPUs=${cpus}${topology} RealMemory=${memoryMb}${gres} State=UNKNOWN`;
   if (hosts !== null) {
     const places = Object.entries(hosts.nodes).map(
       ([name, { address }]) => `NodeName=${name} NodeHostname=${name} NodeAddr=${address}`,

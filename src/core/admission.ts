@@ -25,6 +25,8 @@ export interface AdmissionPolicy {
   readonly defaultMemoryPerCoreMb: number;
   readonly defaultTimeLimitMs: number;
   readonly maxTimeLimitMs: number;
+  /** The most that a pilot has time for; left out or null: executors' time has no limit. */
+  readonly longestInPilotMs?: number | null;
   readonly maxArrayTasks: number;
   readonly maxPending: number;
   readonly maxDocumentsMb: number;
@@ -129,6 +131,9 @@ function whyTooLarge(
 ): string | null {
   if (submission.timeLimitMs > policy.maxTimeLimitMs)
     return `the time limit of ${submission.timeLimitMs} ms is above the site's ${policy.maxTimeLimitMs} ms (functions.maxTimeLimitMs): ask for less, or submit a batch job`;
+  const { longestInPilotMs = null } = policy;
+  if (longestInPilotMs !== null && submission.timeLimitMs > longestInPilotMs)
+    return `the time limit of ${submission.timeLimitMs} ms is above the ${longestInPilotMs} ms that pilots here have for one function (three quarters of placement.pilot.timeLimitMs): ask for less with -t, or submit a batch job`;
   if (largest === null) return null;
   if (submission.cores > largest.cores)
     return `${submission.cores} cores were asked for and the largest node has ${largest.cores}: ask for fewer with -c`;

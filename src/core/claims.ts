@@ -1,7 +1,7 @@
 // What of each node its jobs have by name (CPUs, GPUs), so which are left; and what an exclusive job leaves idle of a node that is all its own.
 
 import type { JobId, NodeName } from "../model/ids.js";
-import { holdsNodes, type Job } from "../model/job.js";
+import { holdsNodes, isSuspended, type Job } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { NodeShare } from "../model/share.js";
 import type { Snapshot } from "../model/snapshot.js";
@@ -20,11 +20,44 @@ export interface FreeGpus {
 export class Claims {
   private readonly jobs = new Map<NodeName, Job[]>();
 
-  constructor(private readonly snapshot: Pick<Snapshot, "nodes" | "jobs" | "shares">) {
-    for (const { name, allocatedCores } of snapshot.nodes)
-      if (allocatedCores > 0) this.jobs.set(name, []);
+  constructor(
+    private readonly snapshot: Pick<Snapshot, "nodes" | "jobs" | "shares" | "partitions">,
+  ) {
+    for (const { name } of snapshot.nodes) this.jobs.set(name, []);
     for (const job of snapshot.jobs)
       if (holdsNodes(job)) for (const node of job.nodes) this.jobs.get(node)?.push(job);
+  }
+
+  /**
+   * Cores of the node that jobs have: those that Slurm counts as allocated, and those of suspended jobs, which it counts as free
+   * until they are resumed. Slurm may have suspended a job after its queue was read and before the node was.
+   */
+  takenCores(node: Node): number {
+    if (this.isHeldByUnknownJob(node)) return node.cores;
+    let [running, suspended] = [0, 0];
+    for (const job of this.jobs.get(node.name)!)
+      if (isSuspended(job)) suspended += this.mostCoresOf(job, node);
+      else if (job.state === "RUNNING" && job.nodeCount === 1 && !this.sharesCores(job))
+        running += job.cores;
+    return Math.min(node.cores, Math.max(node.allocatedCores, running) + suspended);
+  }
+
+  /** No core is allocated there, and yet something is: a suspended job that the queue did not show. */
+  private isHeldByUnknownJob(node: Node): boolean {
+    const isHeld = node.baseState === "MIXED" || node.allocatedMemoryMb > 0;
+    if (node.allocatedCores > 0 || !isHeld || node.flags.includes("COMPLETING")) return false;
+    return this.jobs.get(node.name)!.length === 0;
+  }
+
+  private mostCoresOf({ id, cores, nodeCount }: Job, node: Node): number {
+    const told = this.shareOf(id, node.name)?.cpuIds.length ?? node.cores;
+    return nodeCount === 1 ? cores : told;
+  }
+
+  /** Several jobs may be given the same cores in its partition. */
+  private sharesCores({ partition }: Job): boolean {
+    const { overSubscribe } = this.snapshot.partitions.find(({ name }) => name === partition) ?? {};
+    return overSubscribe !== undefined && /:/.test(overSubscribe);
   }
 
   private shareOf(job: JobId, node: NodeName): NodeShare | undefined {
@@ -34,6 +67,7 @@ export class Claims {
   /** The free CPUs of a partly used node by name: none is given away unless what all its jobs have adds up to Slurm's own count. */
   freeCpus(node: Node): FreeCpus {
     const { cpuTotal, specialisedCpuIds, cores, allocatedCores } = node;
+    if (this.isHeldByUnknownJob(node)) return untold("Slurm does not say which job holds it");
     if (specialisedCpuIds === null)
       return untold("Slurm does not say which of its cores are specialised");
     const taken = new Set(specialisedCpuIds);

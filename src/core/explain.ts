@@ -9,7 +9,7 @@ import { fits as fitsByNumber, type Resources } from "../model/resources.js";
 export function describeReason(reason: UnusableReason): string {
   switch (reason.kind) {
     case "full":
-      return "the node is full: batch jobs hold all of its cores";
+      return "the node is full: batch jobs hold all of its cores, or get them back when they are resumed";
     case "state":
       return `Slurm has the node in state ${reason.flag}`;
     case "unknownState":
@@ -67,6 +67,8 @@ export interface WaitView {
   readonly expectedMs: number;
   /** Pilots that Slurm was asked for and has not started yet. */
   readonly pilotsComing?: number;
+  /** The longest work that a pilot would have time for: of the site's choice, and in the longest hole that is open now. */
+  readonly pilotTime?: { readonly longestMs: number; readonly nowLongestMs: number };
   readonly pendingAhead: number;
   readonly stale: boolean;
   readonly slurmProblem: string | null;
@@ -92,7 +94,9 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
       `the view of Slurm is stale${view.slurmProblem === null ? "" : `: ${view.slurmProblem}`}`,
     );
   const coming = view.pilotsComing ?? 0;
-  if (coming > 0) lines.push(`pilots that wait for Slurm to start them: ${coming}`);
+  const tooShort = whyNoPilot(view);
+  if (tooShort !== null) lines.push(tooShort);
+  else if (coming > 0) lines.push(`pilots that wait for Slurm to start them: ${coming}`);
   else if (view.executors.length === 0)
     lines.push("no node has a hole now, so no executor is ready");
   else if (!view.executors.some((each) => fits(each.budget)))
@@ -101,7 +105,7 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
     lines.push(`every hole that is large enough is busy: ${wants}`);
   else if (!view.executors.some((each) => fits(each.free) && outlasts(each, view)))
     lines.push(
-      `every hole that is free is planned to end before it would: it is expected to take ${Math.ceil(view.expectedMs / 1_000)} s (a shorter -t helps, if it is less)`,
+      `every hole that is free is planned to end before it would: it is expected to take ${seconds(view.expectedMs)} s (a shorter -t helps, if it is less)`,
     );
   if (invocation.gpus > 0)
     for (const { node, reason } of (view.gpuProblems ?? []).slice(0, maxGpuProblems))
@@ -114,6 +118,19 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
     );
   if (lines.length === 0) lines.push("it is about to start");
   return lines;
+}
+
+const seconds = (ms: number): number => Math.ceil(ms / 1_000);
+
+/** Why no pilot, there or to come, has the time that is expected to be needed; null: one has, or executors are no jobs. */
+function whyNoPilot(view: WaitView): string | null {
+  const { pilotTime, expectedMs, executors } = view;
+  if (pilotTime === undefined || expectedMs <= pilotTime.nowLongestMs) return null;
+  if (executors.some((each) => outlasts(each, view))) return null;
+  const takes = `it is expected to take ${seconds(expectedMs)} s`;
+  return expectedMs > pilotTime.longestMs
+    ? `${takes}, and no pilot has more than ${seconds(pilotTime.longestMs)} s for a function (placement.pilot.timeLimitMs): cancel it and submit it with a shorter -t`
+    : `${takes}, and a pilot that is submitted now would have ${seconds(pilotTime.nowLongestMs)} s for it: it waits for a hole that lasts longer`;
 }
 
 const outlasts = (each: WaitView["executors"][number], { expectedMs }: WaitView): boolean =>

@@ -81,7 +81,7 @@ export function findHoles(
         ? ({ kind: "stale", ageMs } as const)
         : whyUnusable(node, free, plannedAtMs, policy, context);
     if (reason !== null) {
-      const idleCores = Math.max(0, node.cores - node.allocatedCores);
+      const idleCores = Math.max(0, node.cores - free.takenCores);
       unusable.push({ node: node.name, reason, idleCores });
       continue;
     }
@@ -92,13 +92,13 @@ export function findHoles(
 }
 
 function holeOn(
-  { name, allocatedCores }: Node,
-  { budget: free, gpuProblem }: Free,
+  { name }: Node,
+  { budget: free, takenCores, gpuProblem }: Free,
   sinceMs: number,
   planned: KnownEnd | undefined,
   { nowMs, survival }: HoleContext,
 ): Hole {
-  const kind: Hole["kind"] = allocatedCores === 0 ? "wholeNode" : "fragment";
+  const kind: Hole["kind"] = takenCores === 0 ? "wholeNode" : "fragment";
   const end =
     planned ?? survivalEnd(survival, kind, nowMs - sinceMs, survival?.haste(name) ?? 1, nowMs);
   const predictedEndAtMs = planned?.endsAtMs ?? null;
@@ -117,10 +117,12 @@ export function freeOf(
   claims: Claims,
 ): Free {
   const used = claims.coresAskedFor(node, policy.exclusivePartitions ?? []);
-  const cpus =
-    facts.jobsArePinned && node.allocatedCores > 0 && used === null ? claims.freeCpus(node) : null;
-  const uncounted = Math.max(0, node.cores - (used ?? node.allocatedCores));
-  const cores = cpus?.told ? Math.min(uncounted, cpus.ids.length) : uncounted;
+  const taken = claims.takenCores(node);
+  const cpus = facts.jobsArePinned && taken > 0 && used === null ? claims.freeCpus(node) : null;
+  // The CPUs of suspended jobs are named, too.
+  const cores = cpus?.told
+    ? Math.min(Math.max(0, node.cores - node.allocatedCores), cpus.ids.length)
+    : Math.max(0, node.cores - (used ?? taken));
   const unusedMb = facts.memoryIsConsumable
     ? node.memoryMb - node.allocatedMemoryMb
     : Math.floor((node.memoryMb * cores) / Math.max(1, node.cores));
@@ -132,6 +134,7 @@ export function freeOf(
   };
   return {
     budget: cpus?.told ? { ...budget, cpuIds: cpus.ids } : budget,
+    takenCores: taken,
     whyUntold: cpus?.told === false ? cpus.why : null,
     gpuProblem: gpus.problem,
     isUnderExclusive: used !== null,
@@ -141,6 +144,8 @@ export function freeOf(
 /** What of a node jobs do not use. */
 export interface Free {
   readonly budget: Resources;
+  /** Cores that running and suspended jobs have. */
+  readonly takenCores: number;
   /** Its jobs are pinned, and which cores they leave free cannot be told: then nothing of it may be used. */
   readonly whyUntold: string | null;
   /** Why GPUs of it are not given away though no job may have them; null: all that are free are. */

@@ -5,7 +5,7 @@ import { holdsNodes, type Job } from "../model/job.js";
 import type { Node, NodeBaseState } from "../model/node.js";
 import { fits, type Resources } from "../model/resources.js";
 import type { Snapshot } from "../model/snapshot.js";
-import type { WaitingQueue } from "./queue.js";
+import type { Waiting, WaitingQueue } from "./queue.js";
 
 /** What the executor, a Node process, needs of its job's memory itself. */
 export const executorMemoryMb = 128;
@@ -110,30 +110,52 @@ export function pilotMinutes(endsInMs: number | null, timeLimitMs: number): numb
   return Math.floor(Math.min(endsInMs ?? timeLimitMs, timeLimitMs) / minuteMs);
 }
 
-/** An executor's room for work: all of it, and what is free now. */
+/**
+ * The longest work that pilots with this time limit are given. The rest is what a pilot may need to start, and what placement rounds
+ * its end by.
+ */
+export const longestWorkMs = (timeLimitMs: number): number => Math.floor((timeLimitMs * 3) / 4);
+
+/** An executor's room for work: all of it, what is free now, and for how long; left out: it has no end. */
 export interface Room {
   readonly budget: Resources;
   readonly free: Resources;
+  readonly leftMs?: number;
 }
 
+/** How long the work in a new pilot may take, and how long what waits is expected to. */
+export interface PilotTime {
+  readonly longestMs: number;
+  expectedMs(waiting: Waiting): number;
+}
+
+const anyTime: PilotTime = { longestMs: Number.POSITIVE_INFINITY, expectedMs: () => 0 };
+
 /**
- * Cores that wait for work which would fit into `budget` and for which no executor, there or on its way, has room. Of a queue of
- * many groups no more is looked at than decides it.
+ * Cores that wait for work which would fit into `budget` and end in time there, and for which no executor, there or on its way,
+ * has room and time. Of a queue of many groups no more is looked at than decides it.
  */
 export function unservedCores(
   queue: Pick<WaitingQueue, "groupsInOrder">,
   rooms: readonly Room[],
   budget: Resources,
+  { longestMs, expectedMs }: PilotTime = anyTime,
 ): number {
-  const supply = rooms.reduce((sum, room) => sum + room.free.cores, 0);
+  const freeCores = (all: readonly Room[]) => all.reduce((sum, room) => sum + room.free.cores, 0);
+  const supply = freeCores(rooms);
   let demand = 0;
-  for (const group of queue.groupsInOrder())
-    for (const { cores, memoryMb } of group) {
-      if (!fits({ cores, memoryMb, gpus: [] }, budget)) break;
-      const isServed = rooms.some((room) => fits({ cores, memoryMb, gpus: [] }, room.budget));
-      if (!isServed) return cores;
-      demand += cores;
-      if (demand > supply) return demand - supply;
-    }
+  for (const group of queue.groupsInOrder()) {
+    const [head] = group;
+    if (head === undefined) continue;
+    const need = { cores: head.cores, memoryMb: head.memoryMb, gpus: [] };
+    const neededMs = expectedMs(head);
+    if (!fits(need, budget) || neededMs > longestMs) continue;
+    const inTime = rooms.filter(({ leftMs }) => leftMs === undefined || leftMs >= neededMs);
+    if (!inTime.some((room) => fits(need, room.budget))) return need.cores;
+    const groupDemand = group.size * need.cores;
+    demand += groupDemand;
+    const missing = Math.max(demand - supply, groupDemand - freeCores(inTime));
+    if (missing > 0) return missing;
+  }
   return 0;
 }

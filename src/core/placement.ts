@@ -61,7 +61,7 @@ const mostPatienceMs = 3_600_000;
  * What nobody took is then offered to all again, so that nothing is left idle. Each group's patience ends: after starvingAfterMs and
  * its expected run time, or after a hundred run times of its own while others want what it passes over. Then it takes what there is in
  * its turn. Work is not begun where something is planned before its expected end, unless its patience is over and no executor that
- * is large enough has a later end. O(slots + waiting groups + assignments × kinds of holes).
+ * is large enough has a later end; and never where the executor's own time is over before. O(slots + waiting groups + assignments × kinds of holes).
  */
 export function place(
   queue: WaitingQueue,
@@ -160,6 +160,7 @@ class Round {
       const usualMs = prediction.usualMs(waiting);
       const found = this.slots.suiting(
         waiting,
+        expectedMs,
         except,
         (bucket) => !bucket.endsBefore(expectedMs) && market.suits(usualMs, bucket),
       );

@@ -16,7 +16,7 @@ export interface Slot {
   /** Left out: it has none. */
   readonly budgetGpus?: number;
   readonly freeGpus?: number;
-  /** When something is planned on its node; null: nothing is. */
+  /** When something is planned on its node, or the executor's own time is over; null: nothing is. */
   readonly endsAtMs: number | null;
   /** How sure that is; left out: as sure as a plan usually is. */
   readonly endConfidence?: number;
@@ -25,6 +25,8 @@ export interface Slot {
   readonly openedAtMs?: number;
   /** How many times as fast as usual holes close on its node; left out: as usual. */
   readonly haste?: number;
+  /** When the executor's own time is over for certain; left out or null: its time has no limit. */
+  readonly closesAtMs?: number | null;
 }
 
 export interface OpenSlot {
@@ -32,6 +34,8 @@ export interface OpenSlot {
   freeCores: number;
   freeMemoryMb: number;
   freeGpus: number;
+  /** No work is begun here that is expected to take longer. */
+  readonly leftMs: number;
 }
 
 /** What is asked for. */
@@ -115,13 +119,18 @@ export class Bucket {
       : { bucket: this, worth: Math.round(worth / equalChance), lifeMs: this.lifeMs };
   }
 
-  /** The tightest place for it, not on `except`. */
-  fit({ cores, memoryMb, gpus = 0 }: Need, except: ExecutorId | null): Found | null {
+  /** The tightest place for work of this length, not on `except`. */
+  fit(
+    { cores, memoryMb, gpus = 0 }: Need,
+    aheadMs: number,
+    except: ExecutorId | null,
+  ): Found | null {
     for (let free = cores; free < this.byFree.length; free++) {
       const places = this.byFree[free]!;
       for (let index = places.length - 1; index >= 0; index--) {
         const open = places[index]!;
         if (open.freeMemoryMb < memoryMb || open.freeGpus < gpus) continue;
+        if (open.leftMs < aheadMs) continue;
         if (open.slot.executor !== except) return { bucket: this, open, index };
       }
     }
@@ -173,6 +182,7 @@ export class Slots {
       freeCores: slot.freeCores,
       freeMemoryMb: slot.freeMemoryMb,
       freeGpus: slot.freeGpus ?? 0,
+      leftMs: leftOf(slot, nowMs + (policy.vacateMs ?? 0)),
     }));
     const buckets = new Map<number, Bucket>();
     for (const open of this.all) {
@@ -195,7 +205,7 @@ export class Slots {
     let rank: Rank | null = null;
     for (const each of this.ranksFor(aheadMs)) {
       if (rank !== null && compareRanks(rank, each) !== 0) break;
-      const found = each.bucket.fit(need, except);
+      const found = each.bucket.fit(need, aheadMs, except);
       if (found === null) continue;
       rank = each;
       if (best === null || found.open.freeCores < best.open.freeCores) best = found;
@@ -206,11 +216,13 @@ export class Slots {
   /** A place where it fits and that is good for it, in the hole that is expected to close first. */
   suiting(
     need: Need,
+    aheadMs: number,
     except: ExecutorId | null,
     isGood: (bucket: Bucket) => boolean,
   ): Found | null {
     for (const bucket of this.byLife) {
-      const found = bucket.hasFree(need) && isGood(bucket) ? bucket.fit(need, except) : null;
+      const found =
+        bucket.hasFree(need) && isGood(bucket) ? bucket.fit(need, aheadMs, except) : null;
       if (found !== null) return found;
     }
     return null;
@@ -245,7 +257,7 @@ export class Slots {
   /** Whether there is a place for it; before anything was taken. */
   fitsNow(need: Need): boolean {
     if ((need.gpus ?? 0) === 0) return this.mayFit(need);
-    return this.mayFit(need) && this.buckets.some((bucket) => bucket.fit(need, null) !== null);
+    return this.mayFit(need) && this.buckets.some((bucket) => bucket.fit(need, 0, null) !== null);
   }
 
   /** The chance in the best hole that is large enough, busy or not; 0 when none is. */
@@ -260,6 +272,9 @@ export class Slots {
     return best;
   }
 }
+
+const leftOf = ({ closesAtMs }: Slot, nowMs: number): number =>
+  closesAtMs == null ? Number.POSITIVE_INFINITY : closesAtMs - nowMs;
 
 /** Whether it fits there when nothing else does. */
 export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus = 0 }: Need): boolean =>

@@ -31,6 +31,7 @@ import { Recorder } from "./recorder.js";
 import { Registry } from "./registry.js";
 import { Secrets } from "./secrets.js";
 import { type SettlePolicy, Settler } from "./settle.js";
+import { timeLimitsOf } from "./time-limits.js";
 import { Waiters } from "./waiters.js";
 
 /** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
@@ -216,11 +217,11 @@ function holePolicyOf({ placement, poll }: Config): HolePolicy {
   };
 }
 
-function learningPolicyOf({ placement, functions }: Config): LearningPolicy {
-  const { defaultTimeLimitMs } = functions;
+function learningPolicyOf(config: Config): LearningPolicy {
+  const { defaultTimeLimitMs } = timeLimitsOf(config);
   return {
     runtime: { defaultTimeLimitMs, quantile: expectedQuantile },
-    vacateMs: placement.vacateMs,
+    vacateMs: config.placement.vacateMs,
   };
 }
 

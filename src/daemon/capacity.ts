@@ -20,7 +20,7 @@ import type { Conditions } from "./conditions.js";
 import type { Dispatcher } from "./dispatch.js";
 import type { Drains } from "./drains.js";
 import { foretell } from "./foretelling.js";
-import type { Launching } from "./launching.js";
+import { type Launching, siteFactsOf } from "./launching.js";
 import type { Learning } from "./learning.js";
 import type { Pilots } from "./pilots.js";
 import type { Recorder } from "./recorder.js";
@@ -285,7 +285,11 @@ export class Capacity {
     const seenHookSequence = this.sequences.get(record.id);
     // It connected while Slurm was read: this view may not include jobs it knows of.
     if (seenHookSequence === undefined) return;
-    const order = { budget: step.budget, seenHookSequence, knownJobs: [] };
-    if (record.line?.send({ type: "budget", ...order })) record.order(step.budget);
+    const { nodes, facts: siteFacts } = this.snapshot!;
+    const node = nodes.find((each) => each.name === step.node)!;
+    const facts = siteFactsOf(node, siteFacts);
+    const { budget } = step;
+    const order = { budget, seenHookSequence, knownJobs: [], facts };
+    if (record.line?.send({ type: "budget", ...order })) record.order(budget);
   }
 }

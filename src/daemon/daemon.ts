@@ -26,6 +26,7 @@ import { goOn } from "./recovery.js";
 import { Retention } from "./retention.js";
 import { Interval, Seldom } from "./seldom.js";
 import { closeApi, inTime } from "./shutdown.js";
+import { timeLimitsOf } from "./time-limits.js";
 import { listenForWakes } from "./wake.js";
 
 /** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
@@ -142,6 +143,7 @@ async function serveApi(
     store,
     admission: {
       ...config.functions,
+      ...timeLimitsOf(config),
       maxScriptBytes,
       maxEnvironmentBytes,
       allowRootFunctions: config.access.allowRootFunctions,

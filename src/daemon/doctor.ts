@@ -7,6 +7,8 @@ import { hookProblemOf } from "../core/assurance.js";
 import type { Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import { nodeName } from "../model/ids.js";
+import type { Node } from "../model/node.js";
+import type { ClusterFacts } from "../model/snapshot.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api.js";
 import type { Capacity } from "./capacity.js";
 import type { Drains } from "./drains.js";
@@ -14,6 +16,7 @@ import { gpuProblems } from "./gpu-problems.js";
 import type { Launching } from "./launching.js";
 import type { Pilots } from "./pilots.js";
 import type { Registry } from "./registry.js";
+import { timeLimitsOf } from "./time-limits.js";
 
 export interface DoctorDependencies {
   readonly config: Config;
@@ -44,7 +47,7 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
     checkVersion(with_.capacity),
     ...(with_.pilots === null
       ? [checkHookConfig(with_), checkMemory(with_.capacity), checkPinning(with_.capacity)]
-      : [checkPreemption(with_.pilots), checkFunctionUsers()]),
+      : [checkPreemption(with_.pilots), checkFunctionUsers(), checkPilotTime(with_.config)]),
     await checkStore(with_.store),
     ...checkGpus(with_),
     ...checkBelief(with_.drains),
@@ -125,6 +128,20 @@ function checkFunctionUsers(): DoctorCheck {
   return { name, status: "ok", detail };
 }
 
+/** What asks for more than a pilot can give is refused when it is submitted. */
+function checkPilotTime(config: Config): DoctorCheck {
+  const name = "time of pilots";
+  const { maxTimeLimitMs, longestInPilotMs } = timeLimitsOf(config);
+  const most = `${longestInPilotMs} ms (three quarters of placement.pilot.timeLimitMs)`;
+  return longestInPilotMs === null || longestInPilotMs >= maxTimeLimitMs
+    ? { name, status: "ok", detail: `enough for the longest function, ${maxTimeLimitMs} ms` }
+    : {
+        name,
+        status: "warning",
+        detail: `functions that ask for more than ${most} are refused, though functions.maxTimeLimitMs is ${maxTimeLimitMs}: raise the one or lower the other`,
+      };
+}
+
 function checkMemory(capacity: Capacity): DoctorCheck {
   const name = "memory of jobs";
   const facts = capacity.snapshot?.facts;
@@ -136,14 +153,30 @@ function checkMemory(capacity: Capacity): DoctorCheck {
       detail:
         "Slurm does not count memory here (SelectTypeParameters), so functions get only the share of their cores: CR_Core_Memory would tell what is really free",
     };
-  if (facts.maxMemoryPerCoreMb !== null)
-    return { name, status: "ok", detail: "a job's memory is known from its cores" };
-  return {
-    name,
-    status: "warning",
-    detail:
-      "slurm.conf sets no MaxMemPerCPU, so each job that starts on a node evicts every function there: set it to keep the others running",
-  };
+  if (facts.coreSpecIsHidden)
+    return {
+      name,
+      status: "warning",
+      detail:
+        "jobs may leave cores to the system (AllowSpecResourcesUsage), which Slurm before 23.02 does not tell a prolog, so each job that starts on a node evicts every function there",
+    };
+  if (facts.maxMemoryPerCoreMb === null)
+    return {
+      name,
+      status: "warning",
+      detail:
+        "slurm.conf sets no MaxMemPerCPU, so each job that starts on a node evicts every function there: set it to keep the others running",
+    };
+  return { name, status: "ok", detail: boundOfMemory(capacity.snapshot!.nodes, facts) };
+}
+
+function boundOfMemory(nodes: readonly Node[], { maxMemoryPerCoreMb }: ClusterFacts): string {
+  const withGres = nodes.filter(({ hasGres }) => hasGres).length;
+  const bound = `a job has at most ${maxMemoryPerCoreMb} MB for each of its CPUs (MaxMemPerCPU), unless it asks for --overcommit`;
+  if (withGres === 0) return bound;
+  const places =
+    withGres === nodes.length ? "on all nodes" : `on ${withGres} of ${nodes.length} nodes`;
+  return `${bound}; not so ${places}, which have GPUs or other generic resources: each job that starts there evicts every function`;
 }
 
 /** Where that fails on a node, glean explain says why of each. */

@@ -8,13 +8,15 @@ import { messageOf } from "../model/errors.js";
 import { executorId, type NodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
 import type { ClusterFacts } from "../model/snapshot.js";
-import type { BudgetOrder, LaunchSpec, PluginOrder } from "../wire/messages.js";
+import type { BudgetOrder, LaunchSpec, PluginOrder, SiteFacts } from "../wire/messages.js";
 import { ExecutorRecord, type Registry } from "./registry.js";
 import type { Secrets } from "./secrets.js";
 
 /** The first pause after a failed start, doubled with each further one. */
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
+/** Slurm 25.05 stopped to write hwloc_topo_whole.xml. */
+const firstSlurmWithoutTopologyFile = 25.05;
 
 interface Failure {
   readonly detail: string;
@@ -103,14 +105,11 @@ export class Launching {
       hookProgram: config.programs.prolog,
       plugin: pluginOf(config.programs, facts),
       budget,
-      memoryIsConsumable: facts.memoryIsConsumable,
-      maxMemoryPerCoreMb: facts.maxMemoryPerCoreMb,
-      jobsArePinned: facts.jobsArePinned,
-      slurmdSpoolDirectory: spoolOf(node, facts.slurmdSpoolDirectory),
+      ...siteFactsOf(node, facts),
+      topologyFolder: topologyFolderOf(node, facts),
       cpuTotal: node.cpuTotal,
       gpuTotal: node.gpuCount,
       gpuDevices: config.functions.gpuDevices,
-      totalCores: node.cores,
       killWaitMs: config.functions.killWaitMs,
       orphanMs: config.executor.orphanMs,
       pressure: config.interference,
@@ -119,9 +118,27 @@ export class Launching {
   }
 }
 
-/** slurm.conf's SlurmdSpoolDir as this node's slurmd reads it (man slurm.conf: %n, %h). */
-const spoolOf = ({ name, hostName }: Node, directory: string | null): string | null =>
-  directory === null ? null : directory.replaceAll("%n", name).replaceAll("%h", hostName);
+/** What bounds the share of a job on this node, whatever its prolog is told. */
+export const siteFactsOf = (node: Node, facts: ClusterFacts): SiteFacts => ({
+  memoryIsConsumable: facts.memoryIsConsumable,
+  maxMemoryPerCoreMb: node.hasGres ? null : facts.maxMemoryPerCoreMb,
+  // With --hint=nomultithread and the like a prolog is told of cores, and the job has all their threads.
+  maxCpusPerToldCpu: facts.coreSpecIsHidden ? null : node.threadsPerCore,
+  jobsArePinned: facts.jobsArePinned,
+  totalCores: Math.max(1, node.cores),
+});
+
+/**
+ * Where this node's slurmd keeps what it found of the machine's CPUs: slurm.conf's SlurmdSpoolDir as it reads that (man slurm.conf:
+ * %n, %h). null: it is of a release that keeps nothing, and what may lie there is left from an older one.
+ */
+function topologyFolderOf(
+  { name, hostName, version }: Node,
+  { slurmdSpoolDirectory, version: controllerVersion }: ClusterFacts,
+): string | null {
+  if (Number.parseFloat(version ?? controllerVersion) >= firstSlurmWithoutTopologyFile) return null;
+  return slurmdSpoolDirectory?.replaceAll("%n", name).replaceAll("%h", hostName) ?? null;
+}
 
 /** Nothing is launched without a stack: see core/assurance.ts. */
 function pluginOf({ hook, plugin }: Config["programs"], facts: ClusterFacts): PluginOrder | null {

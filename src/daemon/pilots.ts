@@ -5,10 +5,13 @@ import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import {
   executorMemoryMb,
+  longestWorkMs,
   type Pilot,
   type PilotMark,
+  type PilotTime,
   pilotBudget,
   pilotMinutes,
+  type Room,
   unservedCores,
   withoutPilots,
 } from "../core/pilots.js";
@@ -21,6 +24,7 @@ import { holdsNodes, type Job } from "../model/job.js";
 import type { PlanStep } from "../model/plan.js";
 import type { Snapshot } from "../model/snapshot.js";
 import type { Launching } from "./launching.js";
+import type { Learning } from "./learning.js";
 import type { LiveInvocations } from "./live.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { Interval } from "./seldom.js";
@@ -41,6 +45,7 @@ export interface PilotsDependencies {
   readonly mark: PilotMark;
   readonly registry: Registry;
   readonly live: LiveInvocations;
+  readonly learning: Pick<Learning, "expectedMs" | "vacateMs">;
   readonly launcher: Launcher;
   readonly launching: Launching;
   readonly gone: (record: ExecutorRecord, reason: string, end: "EVICTED" | "LOST") => Promise<void>;
@@ -69,17 +74,19 @@ export class Pilots {
     this.problem = preemptionProblemOf(read, mark.partition);
     const { snapshot, pilots } = withoutPilots(read, mark);
     this.nextStrays = new Map();
-    for (const pilot of pilots) this.follow(pilot);
+    for (const pilot of pilots) this.follow(pilot, read.jobsAskedAtMs);
     this.strays = this.nextStrays;
     return snapshot;
   }
 
-  private follow({ executor, job, memoryMb }: Pilot): void {
+  private follow({ executor, job, memoryMb }: Pilot, askedAtMs: number): void {
     const { registry, live } = this.with_;
     const record = registry.get(executor);
     if (record === undefined) this.followStray(executor, job);
     else if (job.state === "PENDING") {
       record.waitReason = job.reason;
+      // It may have started since, and no earlier.
+      if (job.timeLimitMs !== null) record.timeIsOverAtMs = askedAtMs + job.timeLimitMs;
       if (live.queue.size === 0) this.takeBack(record, nothingWaits);
     } else if (holdsNodes(job)) {
       // Slurm may have rounded up what was asked for.
@@ -126,26 +133,44 @@ export class Pilots {
 
   /** Starts one in this hole, if work waits that would run there. */
   start(hole: Hole, snapshot: Snapshot): void {
-    const { config, launching, registry, memoryMarginMb } = this.with_;
+    const { launching, registry, memoryMarginMb } = this.with_;
     const { maxMemoryPerCoreMb } = snapshot.facts;
     const node = snapshot.nodes.find((each) => each.name === hole.node)!;
     const budget = pilotBudget(hole.free, memoryMarginMb, maxMemoryPerCoreMb);
-    if (budget === null || !this.isWanted(budget)) return;
-    const endsInMs = hole.predictedEndAtMs === null ? null : hole.predictedEndAtMs - nowMs();
-    const minutes = pilotMinutes(endsInMs, config.timeLimitMs);
-    if (minutes === 0) return;
+    const timeLimitMs = this.timeIn(hole, snapshot);
+    if (budget === null || timeLimitMs === 0 || !this.isWanted(budget, timeLimitMs)) return;
     const order = { budget, seenHookSequence: 0, knownJobs: [] };
-    const size = { budget, timeLimitMs: minutes * 60_000 };
+    const size = { budget, timeLimitMs };
     launching.start(node, order, snapshot.facts, size);
     // What it will have: others need not be started for the same work.
     const record = registry.onNode(node.name);
-    if (record?.state === "requested") record.claimed = budget;
+    if (record?.state !== "requested") return;
+    record.claimed = budget;
+    record.timeIsOverAtMs = nowMs() + timeLimitMs;
+  }
+
+  /** The time limit of a pilot that would be submitted for this hole now; 0: there is no minute. */
+  private timeIn({ predictedEndAtMs }: Hole, { partitions }: Snapshot): number {
+    const { config, mark } = this.with_;
+    const ours = partitions.find(({ name }) => name === mark.partition);
+    const limitMs = Math.min(config.timeLimitMs, ours?.maxTimeMs ?? Number.POSITIVE_INFINITY);
+    const endsInMs = predictedEndAtMs === null ? null : predictedEndAtMs - nowMs();
+    return pilotMinutes(endsInMs, limitMs) * 60_000;
+  }
+
+  /** The longest work that pilots have time for, and that one submitted for an open hole now would have. */
+  timeFor(holes: readonly Hole[], snapshot: Snapshot) {
+    const times = holes.map((hole) => this.timeIn(hole, snapshot));
+    return {
+      longestMs: longestWorkMs(this.with_.config.timeLimitMs),
+      nowLongestMs: longestWorkMs(Math.max(0, ...times)),
+    };
   }
 
   /** Something waits and was not begun: Slurm is looked at soon, when a pilot would help. */
   workWaits(): void {
     if (this.openHole === null || !this.demandWake.passes()) return;
-    if (this.isWanted(this.openHole.free)) this.with_.wakeCapacity();
+    if (this.isWanted(this.openHole.free, this.with_.config.timeLimitMs)) this.with_.wakeCapacity();
   }
 
   planMade(holes: readonly Hole[]): void {
@@ -155,11 +180,16 @@ export class Pilots {
         if (hole.free.cores > (this.openHole?.free.cores ?? 0)) this.openHole = hole;
   }
 
-  private isWanted(budget: Hole["free"]): boolean {
-    const { config, registry, live } = this.with_;
-    const rooms = registry.all().filter(hasRoom);
-    if (rooms.filter(isComing).length >= config.maxPending) return false;
-    return unservedCores(live.queue, rooms, budget) > 0;
+  private isWanted(budget: Hole["free"], timeLimitMs: number): boolean {
+    const { config, registry, live, learning } = this.with_;
+    const records = registry.all().filter(hasRoom);
+    if (records.filter(isComing).length >= config.maxPending) return false;
+    const rooms = records.map((record) => roomOf(record, learning.vacateMs));
+    const time: PilotTime = {
+      longestMs: longestWorkMs(timeLimitMs),
+      expectedMs: (waiting) => learning.expectedMs(waiting),
+    };
+    return unservedCores(live.queue, rooms, budget, time) > 0;
   }
 
   /** Commands that pilots cost slurmctld since this was last asked. */
@@ -169,6 +199,13 @@ export class Pilots {
     this.countedCommands = count;
     return since;
   }
+}
+
+function roomOf(record: ExecutorRecord, vacateMs: number): Room {
+  const { budget, free, timeIsOverAtMs } = record;
+  if (timeIsOverAtMs === null) return { budget, free };
+  const leftMs = timeIsOverAtMs - nowMs() - vacateMs;
+  return { budget, free, leftMs };
 }
 
 const hasRoom = ({ state }: ExecutorRecord): boolean => state !== "draining" && state !== "gone";

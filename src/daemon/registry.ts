@@ -222,6 +222,8 @@ export class ExecutorRecord implements Executor {
       freeMemoryMb: memoryMb,
       budgetGpus: this.budget.gpus.length,
       freeGpus: gpus.length,
+      // A pilot's time is not known before a read of Slurm after a restart: until then it gets no work.
+      closesAtMs: this.placement === "pilot" ? (this.timeIsOverAtMs ?? 0) : null,
       ...this.outlook,
     };
   }

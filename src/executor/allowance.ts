@@ -4,7 +4,7 @@ import { clearTimeout, setTimeout, type Timer } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { JobId } from "../model/ids.js";
 import type { Resources } from "../model/resources.js";
-import type { BudgetOrder, LaunchSpec } from "../wire/messages.js";
+import type { BudgetOrder, LaunchSpec, SiteFacts } from "../wire/messages.js";
 import { effectiveBudget, type JobOnNode, type JobShare, waitsForCores } from "./budget.js";
 import type { Containment } from "./containment.js";
 import { machineCpus, readCpuMap } from "./cpu-map.js";
@@ -16,6 +16,7 @@ export class Allowance {
   readonly #jobs = new Map<JobId, JobOnNode>();
   #sequence = 0;
   #order: BudgetOrder;
+  #facts: SiteFacts;
   #confinedTo = "any";
   #overdue: Timer | undefined;
 
@@ -26,6 +27,7 @@ export class Allowance {
     private readonly overdue: (reason: string) => void,
   ) {
     this.#order = spec.budget;
+    this.#facts = spec;
   }
 
   get sequence(): number {
@@ -63,6 +65,12 @@ export class Allowance {
 
   obey(order: BudgetOrder): void {
     this.#order = order;
+    this.#facts = order.facts ?? this.#facts;
+  }
+
+  /** CPUs of the node that jobs may have. */
+  get totalCores(): number {
+    return this.#facts.totalCores;
   }
 
   /** GPUs that the order left; a job that may have any of the node's has these. */
@@ -71,12 +79,12 @@ export class Allowance {
   }
 
   get budget(): Resources {
-    return effectiveBudget(this.#order, this.#jobs.values(), this.spec);
+    return effectiveBudget(this.#order, this.#jobs.values(), this.#facts);
   }
 
   /** A job came that is pinned to cores which nobody told yet. */
   get waitsForCores(): boolean {
-    return waitsForCores(this.#order, this.#jobs.values(), this.spec);
+    return waitsForCores(this.#order, this.#jobs.values(), this.#facts);
   }
 
   /** To be called after each change. */
@@ -95,12 +103,10 @@ export class Allowance {
     if (cores === 0) return null;
     const wanted = cpuIds?.join(",") ?? "any";
     if (wanted === this.#confinedTo) return null;
-    const { slurmdSpoolDirectory, cpuTotal } = this.spec;
+    const { topologyFolder, cpuTotal } = this.spec;
     try {
       const cpus =
-        cpuIds === undefined
-          ? null
-          : machineCpus(cpuIds, readCpuMap(slurmdSpoolDirectory, cpuTotal));
+        cpuIds === undefined ? null : machineCpus(cpuIds, readCpuMap(topologyFolder, cpuTotal));
       this.containment.confine(cpus);
       this.#confinedTo = wanted;
       return null;

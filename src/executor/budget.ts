@@ -8,7 +8,7 @@
 
 import type { JobId } from "../model/ids.js";
 import { type Resources, subtract } from "../model/resources.js";
-import type { BudgetOrder, LaunchSpec } from "../wire/messages.js";
+import type { BudgetOrder, SiteFacts } from "../wire/messages.js";
 
 /** A job as its prolog (or its mark) told of it. */
 export interface JobOnNode {
@@ -17,7 +17,7 @@ export interface JobOnNode {
   readonly sequence: number;
   /** `mark`: it was there when the executor started; `hook`: its prolog ran since. */
   readonly origin: "mark" | "hook";
-  /** 0: it could not be read, the job may have the whole node. */
+  /** As its prolog was told; 0: the job may have the whole node. */
   readonly cpus: number;
   readonly gpus: readonly number[] | "all";
 }
@@ -25,25 +25,28 @@ export interface JobOnNode {
 /** A job's share of the node, as the hook writes it. */
 export type JobShare = Pick<JobOnNode, "job" | "cpus" | "gpus">;
 
-/** How far a job's share can be told from its count of CPUs. */
-export type SiteFacts = Pick<
-  LaunchSpec,
-  "memoryIsConsumable" | "maxMemoryPerCoreMb" | "jobsArePinned" | "totalCores"
->;
-
-/** The most that `job` can have of `whole`, by number: see waitsForCores for which of the cores it has. */
+/**
+ * The most that `job` can have of `whole`. Of pinned jobs no more cores are taken than the prolog was told of: what is left stands
+ * still until the daemon tells which cores they have (see waitsForCores).
+ */
 export function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
-  if (job.cpus === 0) return whole;
+  const cpus = mostCpus(job, facts);
+  if (cpus === null) return whole;
   return {
-    cores: job.cpus,
-    memoryMb: memoryOf(job, whole, facts),
+    cores: facts.jobsArePinned ? job.cpus : cpus,
+    memoryMb: memoryOf(cpus, whole, facts),
     gpus: job.gpus === "all" ? whole.gpus : job.gpus,
   };
 }
 
-function memoryOf(job: JobOnNode, whole: Resources, facts: SiteFacts): number {
+/** null: the job may have all CPUs of the node. */
+function mostCpus({ cpus }: JobOnNode, { maxCpusPerToldCpu }: SiteFacts): number | null {
+  return cpus === 0 || maxCpusPerToldCpu === null ? null : cpus * maxCpusPerToldCpu;
+}
+
+function memoryOf(cpus: number, whole: Resources, facts: SiteFacts): number {
   if (!facts.memoryIsConsumable) return 0;
-  return facts.maxMemoryPerCoreMb === null ? whole.memoryMb : job.cpus * facts.maxMemoryPerCoreMb;
+  return facts.maxMemoryPerCoreMb === null ? whole.memoryMb : cpus * facts.maxMemoryPerCoreMb;
 }
 
 /** The order's budget less every job on the node that the order could not know. */
@@ -88,10 +91,12 @@ function unknownTo(
 function haveRoom(
   jobs: readonly JobOnNode[],
   { budget, isUnderExclusive }: BudgetOrder,
-  { totalCores }: SiteFacts,
+  facts: SiteFacts,
 ): boolean {
+  const { totalCores } = facts;
   const marked = jobs.filter(({ origin }) => origin === "mark");
   if (isUnderExclusive === true) return marked.length <= 1;
-  const markedCores = marked.reduce((sum, { cpus }) => sum + (cpus === 0 ? totalCores : cpus), 0);
+  const coresOf = (job: JobOnNode) => Math.min(totalCores, mostCpus(job, facts) ?? totalCores);
+  const markedCores = marked.reduce((sum, job) => sum + coresOf(job), 0);
   return markedCores + budget.cores <= totalCores;
 }

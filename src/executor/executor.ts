@@ -46,7 +46,7 @@ export class Executor implements HookHandlers {
 
   /** `gone` is called once, when nothing of the executor's work is left and the process may end. */
   constructor(
-    private readonly spec: LaunchSpec,
+    spec: LaunchSpec,
     private readonly folder: JobMarks,
     private readonly containment: Containment,
     private readonly log: Log,
@@ -167,7 +167,7 @@ export class Executor implements HookHandlers {
 
   /** After the hook has its answer: reports come later, and shrinking a memory limit may take the kernel a while. */
   #tellBegan(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
-    const toll = tollOf(line.job, ended, this.spec, this.#allowance.orderedGpus);
+    const toll = tollOf(line.job, ended, this.#allowance.totalCores, this.#allowance.orderedGpus);
     this.outbox.event((agoMs) => ({ ...toll, sequence, tookMs, agoMs }));
     setImmediate(() => {
       this.#setBudget(this.#budget);

@@ -1,6 +1,6 @@
 // What a job's begin cost: the work that had to go.
 
-import type { ExecutorMessage, LaunchSpec } from "../wire/messages.js";
+import type { ExecutorMessage } from "../wire/messages.js";
 import type { Ended } from "./attempt.js";
 import type { JobShare } from "./budget.js";
 
@@ -10,7 +10,7 @@ type Began = Extract<ExecutorMessage, { type: "jobBegan" }>;
 export function tollOf(
   { job, cpus, gpus }: JobShare,
   ended: readonly Ended[],
-  { totalCores }: Pick<LaunchSpec, "totalCores">,
+  totalCores: number,
   allGpus: readonly number[],
 ): Omit<Began, "sequence" | "tookMs" | "agoMs"> {
   const evicted = ended.filter(({ outcome }) => outcome.end === "EVICTED");

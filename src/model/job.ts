@@ -41,4 +41,7 @@ const holdingStates: ReadonlySet<string> = new Set([
   "RESIZING",
 ]);
 
+/** Its CPUs are free in Slurm's books, and its again as soon as it is resumed, without a prolog. */
+export const isSuspended = ({ state }: Job): boolean => state === "SUSPENDED";
+
 export const holdsNodes = (job: Job): boolean => holdingStates.has(job.state);

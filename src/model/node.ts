@@ -34,6 +34,10 @@ export interface Node {
   readonly untoldGpuCount: number | null;
   /** Why the node's record does not prove which of its GPUs are free, one clause; null: it does. */
   readonly gpuProblem: string | null;
+  /** Jobs may ask for generic resources there: GPUs, shares of them, anything that gres.conf names. */
+  readonly hasGres: boolean;
+  /** null: not told. */
+  readonly threadsPerCore: number | null;
   /** CPUs of the machine as Slurm numbers them from 0: with the specialised ones, which no job gets. */
   readonly cpuTotal: number;
   /** null: there are some, and which is not told. */

@@ -47,7 +47,12 @@ export interface ClusterFacts {
   /** PreemptType, as `preempt/partition_prio`; and how long no job is preempted after its start (PreemptExemptTime). */
   readonly preemptType: string;
   readonly preemptExemptMs: number;
-  /** An upper bound of a job's memory per allocated core, if the site sets one (MaxMemPerCPU), else null. */
+  /** Jobs may leave cores of their nodes to the system (`-S`), and a prolog of this Slurm is not told so. */
+  readonly coreSpecIsHidden: boolean;
+  /**
+   * The largest MaxMemPerCPU of cluster and partitions; null: one of them has none. It bounds the memory of jobs without generic
+   * resources: for others Slurm does not raise the number of CPUs to match their memory.
+   */
   readonly maxMemoryPerCoreMb: number | null;
 }
 

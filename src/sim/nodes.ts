@@ -94,6 +94,7 @@ const facts: ClusterFacts = {
   memoryIsConsumable: true,
   preemptType: "preempt/none",
   preemptExemptMs: 0,
+  coreSpecIsHidden: false,
   maxMemoryPerCoreMb: null,
   pluginStack: null,
 };
@@ -136,6 +137,8 @@ function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
     allocatedGpus: [],
     untoldGpuCount: null,
     gpuProblem: null,
+    hasGres: false,
+    threadsPerCore: 1,
     cpuTotal: cores,
     specialisedCpuIds: [],
     partitions: [],

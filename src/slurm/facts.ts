@@ -32,6 +32,7 @@ export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]):
     memoryIsConsumable: /MEMORY/i.test(settings.get("SelectTypeParameters") ?? ""),
     preemptType: readWord(settings.get("PreemptType")) ?? "preempt/none",
     preemptExemptMs: readDurationMs(settings.get("PreemptExemptTime") ?? "") ?? 0,
+    coreSpecIsHidden: mayHideCoreSpec(settings, version),
     maxMemoryPerCoreMb: readMaxMemoryPerCore(settings, memoryLimits),
   };
 }
@@ -69,6 +70,13 @@ function readPluginStack(settings: Map<string, string>): string | null {
  */
 function mayPin(taskPlugin: string | undefined): boolean {
   return taskPlugin !== "task/none" && taskPlugin !== "(null)";
+}
+
+/** Slurm ignores `-S` unless it is allowed, and tells a prolog of it (SLURM_JOB_CORE_SPEC_COUNT) from 23.02 on. */
+const coreSpecIsToldFrom = 23.02;
+function mayHideCoreSpec(settings: Map<string, string>, version: string): boolean {
+  const isAllowed = !/^no$/i.test(settings.get("AllowSpecResourcesUsage") ?? "no");
+  return isAllowed && !(Number.parseFloat(version) >= coreSpecIsToldFrom);
 }
 
 /** A bound over all partitions, since a partition's limit replaces the cluster's; null as soon as one has none. */

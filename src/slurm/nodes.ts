@@ -70,6 +70,8 @@ export function readNodeLine(line: string): Node | null {
     allocatedCores,
     memoryMb: Math.max(0, realMemoryMb - specialisedMemoryMb),
     allocatedMemoryMb,
+    hasGres: readWord(fields.get("Gres") ?? "not told") !== null,
+    threadsPerCore: readCount(fields.get("ThreadsPerCore")),
     ...readCpus(fields, cores),
     ...readGpus(
       fields.get("Gres") ?? "",

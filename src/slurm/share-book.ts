@@ -1,7 +1,7 @@
 // What jobs have by name, kept as long as they hold their nodes: each job is asked for once.
 
 import type { JobId, NodeName } from "../model/ids.js";
-import { holdsNodes, type Job } from "../model/job.js";
+import { holdsNodes, isSuspended, type Job } from "../model/job.js";
 import type { Node } from "../model/node.js";
 import type { JobShare } from "../model/share.js";
 import type { ClusterFacts } from "../model/snapshot.js";
@@ -31,7 +31,12 @@ export class ShareBook {
     rules: ShareRules,
     ask: (jobs: readonly Job[]) => Promise<ReadonlyMap<JobId, JobShare>>,
   ): Promise<ReadonlyMap<JobId, JobShare>> {
-    const deciding = new Set(nodes.filter((node) => decides(node, rules)).map(({ name }) => name));
+    const suspended = new Set(jobs.filter(isSuspended).flatMap((job) => job.nodes));
+    const deciding = new Set(
+      nodes
+        .filter((node) => suspended.has(node.name) || decides(node, rules))
+        .map(({ name }) => name),
+    );
     const holders = jobs.filter(
       (job) => holdsNodes(job) && job.nodes.some((each) => deciding.has(each)),
     );

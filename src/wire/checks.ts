@@ -15,6 +15,7 @@ import type {
   LaunchSpec,
   PilotOrder,
   PluginOrder,
+  SiteFacts,
 } from "./messages.js";
 import {
   type Check,
@@ -70,11 +71,20 @@ const resources = object<Resources>({
   cpuIds: optional(list(integer(0, maxCores - 1), maxCores)),
 });
 
+const factsFields = {
+  memoryIsConsumable: truth,
+  maxMemoryPerCoreMb: orNull(integer(0)),
+  maxCpusPerToldCpu: orNull(integer(1, maxCores)),
+  jobsArePinned: truth,
+  totalCores: integer(1, maxCores),
+};
+
 const budgetFields = {
   budget: resources,
   seenHookSequence: integer(0),
   knownJobs: list(job, maxJobs),
   isUnderExclusive: optional(truth),
+  facts: optional(object<SiteFacts>(factsFields)),
 };
 
 const report = object<AttemptReport>({
@@ -231,14 +241,11 @@ const launchSpec = object<LaunchSpec>({
   hookProgram: path,
   plugin: orNull(object<PluginOrder>({ file: path, stack: path })),
   budget: object<BudgetOrder>(budgetFields),
-  memoryIsConsumable: truth,
-  maxMemoryPerCoreMb: orNull(integer(0)),
-  jobsArePinned: truth,
-  slurmdSpoolDirectory: orNull(path),
+  ...factsFields,
+  topologyFolder: orNull(path),
   cpuTotal: integer(1, maxCores),
   gpuTotal: integer(0, maxGpus),
   gpuDevices: orNull(path),
-  totalCores: integer(1, maxCores),
   killWaitMs: integer(0, maxTimerMs),
   orphanMs: integer(1, maxTimerMs),
   pressure: orNull(pressureLimits),

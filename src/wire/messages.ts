@@ -68,6 +68,18 @@ export interface AttemptReport extends AttemptKey {
   readonly agoMs: number;
 }
 
+/** How far a job's share of a node can be told from what its prolog says: see executor/budget.ts. */
+export interface SiteFacts {
+  readonly memoryIsConsumable: boolean;
+  /** The most memory a job can have for each of its CPUs on this node; null: it may have all. */
+  readonly maxMemoryPerCoreMb: number | null;
+  /** The most CPUs a job can have for each one its prolog is told of; null: it may have all. */
+  readonly maxCpusPerToldCpu: number | null;
+  readonly jobsArePinned: boolean;
+  /** CPUs of the node that jobs may have. */
+  readonly totalCores: number;
+}
+
 /** A budget as the daemon sees it, with what the view was based on (see executor/budget.ts for why). */
 export interface BudgetOrder {
   readonly budget: Resources;
@@ -77,6 +89,8 @@ export interface BudgetOrder {
   readonly knownJobs: readonly JobId[];
   /** The budget is what an exclusive job, which has all of the node, did not ask for; only at a launch. */
   readonly isUnderExclusive?: boolean | undefined;
+  /** As Slurm has them now; if omitted, as they were at the launch. */
+  readonly facts?: SiteFacts | undefined;
 }
 
 export type DaemonMessage =
@@ -177,7 +191,7 @@ export interface PilotOrder {
 }
 
 /** What the launcher hands to `glean-executor` on standard input, as one line of JSON. */
-export interface LaunchSpec {
+export interface LaunchSpec extends SiteFacts {
   readonly executor: ExecutorId;
   readonly node: NodeName;
   readonly daemonHost: string;
@@ -192,19 +206,14 @@ export interface LaunchSpec {
   /** The hook is this SPANK plugin, listed in the file `stack`; null: it is the program. */
   readonly plugin: PluginOrder | null;
   readonly budget: BudgetOrder;
-  /** How memory of an arriving job is bounded when the hook cannot tell: see executor/budget.ts. */
-  readonly memoryIsConsumable: boolean;
-  readonly maxMemoryPerCoreMb: number | null;
-  readonly jobsArePinned: boolean;
-  /** Where this node's slurmd keeps how it numbers the machine's CPUs; null: not told. */
-  readonly slurmdSpoolDirectory: string | null;
+  /** Where this node's slurmd keeps how it numbers the machine's CPUs; null: nowhere, as hwloc does. */
+  readonly topologyFolder: string | null;
   /** CPUs that Slurm counts on this node, specialised ones too. */
   readonly cpuTotal: number;
   /** Whole GPUs that Slurm counts on this node. */
   readonly gpuTotal: number;
   /** What GPU files are called before their number; null: functions are kept from none. */
   readonly gpuDevices: string | null;
-  readonly totalCores: number;
   /** SIGTERM to SIGKILL at a time limit or cancel. */
   readonly killWaitMs: number;
   /** Without a daemon for this long, workers are killed and the executor leaves. */

@@ -253,6 +253,7 @@ export class Slurm {
       memoryIsConsumable,
       preemptType: "preempt/none",
       preemptExemptMs: 0,
+      coreSpecIsHidden: false,
       maxMemoryPerCoreMb,
     };
   }
@@ -299,6 +300,8 @@ export class Slurm {
         gpuCount: 0,
         untoldGpuCount: null,
         gpuProblem: null,
+        hasGres: false,
+        threadsPerCore: 1,
         cpuTotal: cores,
         specialisedCpuIds: [],
         allocatedGpus: [],

@@ -230,6 +230,40 @@ describe("place with a prediction", () => {
     expect(placed([long(1)], renewed, by, later)).toEqual([[1, "in50000"]]);
   });
 
+  test("what an executor's own time would cut is never begun there, however long it waits", () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            closesInMs: fc.integer({ min: -1_000, max: 120_000 }),
+            endsInMs: fc.option(fc.integer({ min: 0, max: 120_000 })),
+          }),
+          { minLength: 1, maxLength: 4 },
+        ),
+        fc.array(fc.constantFrom(50, 1_000, 20_000, 90_000), { minLength: 1, maxLength: 6 }),
+        (ends, lengths) => {
+          const by = predicting();
+          const all = lengths.map((timeLimitMs, index) => waiting(index + 1, { timeLimitMs }));
+          for (const atMs of [0, 1_000, 60_000, 4_000_000].map((laterMs) => nowMs + laterMs)) {
+            const slots = ends.map(({ closesInMs, endsInMs }, index) =>
+              slot(`x${index}`, 2, {
+                closesAtMs: atMs + closesInMs,
+                endsAtMs: atMs + Math.min(closesInMs, endsInMs ?? closesInMs),
+                endConfidence: endsInMs === null ? 1 : 0.9,
+              }),
+            );
+            for (const each of place(queueOf(all), slots, new Map(), atMs, by)) {
+              const { closesAtMs } = slots.find(({ executor }) => executor === each.executor)!;
+              const { timeLimitMs } = all.find(({ id }) => id === each.invocation)!;
+              expect(timeLimitMs).toBeLessThanOrEqual(closesAtMs! - atMs - 200);
+            }
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
   test("no class of durations starves, whatever holes there are and however others press", () => {
     fc.assert(
       fc.property(

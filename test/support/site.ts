@@ -41,8 +41,10 @@ export class TestSite {
     return this.json<InfoAnswer>(["info"]);
   }
 
+  /** Waits for the first read of Slurm, before which gleanerd knows no node. */
   async node(name: string): Promise<NodeInfo> {
-    return (await this.info()).nodes.find((each) => each.node === name)!;
+    const find = async () => (await this.info()).nodes.find((each) => each.node === name);
+    return this.until(`the node ${name}`, find);
   }
 
   async invocations(ids: string): Promise<readonly Invocation[]> {

@@ -23,8 +23,8 @@ interface Held {
 /** One node with jobs 1, 2, 3 … that hold these. */
 function site(held: readonly Held[], change: Partial<Node> = {}) {
   const taken = held.reduce((sum, { cpuIds }) => sum + cpuIds.length, 0);
-  const jobs: Job[] = held.map(({ partition = "batch" }, index) =>
-    job({ id: jobId(index + 1), state: "RUNNING", nodes: [n1], partition }),
+  const jobs: Job[] = held.map(({ cpuIds: { length: cores }, partition = "batch" }, index) =>
+    job({ id: jobId(index + 1), state: "RUNNING", nodes: [n1], cores, partition }),
   );
   const shares = new Map<Job["id"], JobShare>(
     held.map(({ cpuIds, gpus = [], asked = null }, index) => [

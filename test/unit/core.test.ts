@@ -54,7 +54,8 @@ describe("holes", () => {
     expect(reasonOf({ baseState: "DOWN" })).toEqual({ kind: "state", flag: "DOWN" });
     expect(reasonOf({ baseState: "ALLOCATED", allocatedCores: 16 })).toEqual({ kind: "full" });
     expect(reasonOf({ owner: "bob" })).toEqual({ kind: "owner", owner: "bob" });
-    expect(reasonOf({ allocatedMemoryMb: 32_000 })).toEqual({
+    const mixed = { baseState: "MIXED", allocatedCores: 1 } as const;
+    expect(reasonOf({ ...mixed, allocatedMemoryMb: 32_000 })).toEqual({
       kind: "memory",
       freeMb: 0,
       neededMb: 64,
@@ -285,6 +286,14 @@ describe("admission", () => {
     expect(refusal(change)).toContain(sentence);
   });
 
+  test("refuses what pilots have no time for, and gives no default that is longer", () => {
+    const inPilots = { ...rules, longestInPilotMs: 45_000, defaultTimeLimitMs: 45_000 };
+    expect(admit(asked, 1_000, noLoad, largest, inPilots).timeLimitMs).toBe(45_000);
+    expect(() => admit({ ...asked, timeLimitMs: 45_001 }, 1_000, noLoad, null, inPilots)).toThrow(
+      /45001 ms is above the 45000 ms that pilots here have.*placement\.pilot\.timeLimitMs/,
+    );
+  });
+
   test("refuses root unless the site allows it, and a full queue", () => {
     expect(refusal({}, 0)).toContain("access.allowRootFunctions");
     expect(refusal({})).toBeNull();
@@ -385,6 +394,13 @@ describe("explain", () => {
       "it is expected to take 60 s",
     );
     expect(explainWait(wide, { ...view, allDrained: true })[0]).toContain("operator");
+    const short = { longestMs: 45_000, nowLongestMs: 20_000 };
+    const ofPilots = { ...view, pilotTime: short, expectedMs: 30_000, pilotsComing: 1 };
+    expect(explainWait(wide, ofPilots)[0]).toMatch(/30 s, and a pilot .* would have 20 s/);
+    expect(explainWait(wide, { ...ofPilots, expectedMs: 90_000 })[0]).toMatch(
+      /no pilot has more than 45 s/,
+    );
+    expect(explainWait(wide, { ...ofPilots, expectedMs: 9_000 })[0]).toMatch(/pilots that wait/);
     const gpuProblems = [{ node: "n1", reason: "they are slices" }];
     const told = "the GPUs of n1 are not given to functions: they are slices";
     expect(explainWait(wide, { ...view, gpuProblems })).not.toContain(told);

@@ -38,7 +38,7 @@ describeHere("an executor where jobs are pinned", () => {
       cores.join("").replaceAll('"Core"', '"Core" os_index="0"'),
       { mode: 0o644 },
     );
-    (node.spec as { slurmdSpoolDirectory: string }).slurmdSpoolDirectory = spool;
+    (node.spec as { topologyFolder: string }).topologyFolder = spool;
   };
   const told = (budget: Partial<Resources>, seenHookSequence: number) =>
     node.daemon.send({
@@ -159,6 +159,6 @@ describeHere("an executor where jobs are pinned", () => {
     await node.daemon.hears("budget", ({ budget }) => budget.gpus.join() === "0,1");
     const next = await holding(1);
     await node.prints(next, "gpus=1\n");
-    expect(node.processes().filter((each) => each.includes("sleep 1003"))).toHaveLength(3);
+    await until(() => node.processes().filter((each) => each.includes("sleep 1003")).length === 3);
   });
 });

@@ -2,19 +2,14 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import {
-  effectiveBudget,
-  type JobOnNode,
-  type SiteFacts,
-  waitsForCores,
-} from "../../src/executor/budget.js";
+import { effectiveBudget, type JobOnNode, waitsForCores } from "../../src/executor/budget.js";
 import { parseHookLine, parseMark } from "../../src/executor/hook-lines.js";
 import { outcomeOf } from "../../src/executor/outcome.js";
 import type { SpawnEnd } from "../../src/executor/runtimes/exec.js";
 import { chooseVictims } from "../../src/executor/victims.js";
 import { jobId } from "../../src/model/ids.js";
 import { fits, lesser, type Resources } from "../../src/model/resources.js";
-import type { BudgetOrder } from "../../src/wire/messages.js";
+import type { BudgetOrder, SiteFacts } from "../../src/wire/messages.js";
 
 const someGpus = fc.uniqueArray(fc.nat(3), { maxLength: 4 });
 const someResources: fc.Arbitrary<Resources> = fc.record({
@@ -40,6 +35,7 @@ const someJobs: fc.Arbitrary<JobOnNode[]> = fc
 const someFacts: fc.Arbitrary<SiteFacts> = fc.record({
   memoryIsConsumable: fc.boolean(),
   maxMemoryPerCoreMb: fc.option(fc.nat(4_000)),
+  maxCpusPerToldCpu: fc.option(fc.integer({ min: 1, max: 4 })),
   jobsArePinned: fc.boolean(),
   totalCores: fc.nat(64),
 });
@@ -58,6 +54,7 @@ describe("the effective budget", () => {
   const facts = {
     memoryIsConsumable: true,
     maxMemoryPerCoreMb: 500,
+    maxCpusPerToldCpu: 1,
     jobsArePinned: false,
     totalCores: 24,
   };
@@ -91,6 +88,27 @@ describe("the effective budget", () => {
     expect(effectiveBudget(given, unreadable, facts).cores).toBe(0);
   });
 
+  test("takes off all threads of the cores that a prolog was told of, and their memory", () => {
+    const threaded = { ...facts, maxCpusPerToldCpu: 2 };
+    expect(effectiveBudget(order, [job(40, 4, { cpus: 3 })], threaded)).toEqual({
+      cores: 10,
+      memoryMb: 5_000,
+      gpus: [0],
+    });
+    expect(effectiveBudget(order, [job(40, 4, { cpus: 12 })], threaded).cores).toBe(0);
+    const marks = [job(30, 3, { origin: "mark", cpus: 5 })];
+    expect(effectiveBudget(order, marks, threaded).cores).toBe(6);
+    expect(effectiveBudget(order, marks, { ...threaded, totalCores: 26 }).cores).toBe(16);
+  });
+
+  test("takes no more cores of a pinned job than its prolog was told of: the rest stands still", () => {
+    const pinned = { ...facts, maxCpusPerToldCpu: 2, jobsArePinned: true };
+    expect(effectiveBudget(order, [job(40, 4)], pinned)).toMatchObject({
+      cores: 12,
+      memoryMb: 4_000,
+    });
+  });
+
   test.each([
     ["unreadable", job(40, 4, { cpus: 0 }), facts, { cores: 0, memoryMb: 0, gpus: [] }],
     [
@@ -98,6 +116,12 @@ describe("the effective budget", () => {
       job(40, 4),
       { ...facts, maxMemoryPerCoreMb: null },
       { cores: 12, memoryMb: 0, gpus: [0] },
+    ],
+    [
+      "perhaps without some cores of its node",
+      job(40, 4),
+      { ...facts, maxCpusPerToldCpu: null },
+      { cores: 0, memoryMb: 0, gpus: [] },
     ],
     [
       "without booked memory",
@@ -114,14 +138,21 @@ describe("the effective budget", () => {
       fc.property(someOrder, someJobs, someFacts, (given, jobs, site) => {
         const left = effectiveBudget(given, jobs, site);
         const marked = jobs.filter(({ origin }) => origin === "mark");
-        const markedCores = marked.reduce((sum, { cpus }) => sum + (cpus || site.totalCores), 0);
+        const most = ({ cpus }: JobOnNode) =>
+          cpus === 0 || site.maxCpusPerToldCpu === null
+            ? site.totalCores
+            : Math.min(site.totalCores, cpus * site.maxCpusPerToldCpu);
+        const markedCores = marked.reduce((sum, each) => sum + most(each), 0);
         const hasRoom = markedCores + given.budget.cores <= site.totalCores;
         const unknown = jobs.filter(
           (each) =>
             each.sequence > given.seenHookSequence &&
             (each.origin === "hook" || !hasRoom || !given.knownJobs.includes(each.job)),
         );
-        const cores = unknown.reduce((sum, each) => sum + each.cpus, 0);
+        const cores = unknown.reduce(
+          (sum, each) => sum + (site.jobsArePinned ? each.cpus : most(each)),
+          0,
+        );
         expect(left.cores).toBeLessThanOrEqual(Math.max(0, given.budget.cores - cores));
         expect(fits(left, given.budget)).toBe(true);
         expect(Math.min(left.cores, left.memoryMb)).toBeGreaterThanOrEqual(0);

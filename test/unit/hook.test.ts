@@ -56,6 +56,17 @@ describe("the prolog", () => {
   });
 
   test.each([
+    ["leaves cores to the system", { SLURM_JOB_CORE_SPEC_COUNT: "2" }, "0"],
+    ["leaves none to the system", { SLURM_JOB_CORE_SPEC_COUNT: "0" }, "4"],
+    ["has more tasks than CPUs", { SLURM_JOB_NTASKS: "9" }, "0"],
+    ["has as many tasks as CPUs", { SLURM_JOB_NTASKS: "8" }, "4"],
+  ])("of a job that %s", async (_what, more, expected) => {
+    const cpus = { SLURM_JOB_CPUS_PER_NODE: "4(x2)", SLURM_JOB_NODELIST: "n[1-2]" };
+    expect(await at.run({ ...prolog, ...cpus, ...more })).toEqual(silent);
+    expect(at.marks).toEqual([`12.${expected}.-`]);
+  });
+
+  test.each([
     ["SLURM_JOB_ID", ["", "0", "-1", "1x", "4294967296", "../1", "1 2"]],
     ["SLURMD_NODENAME", ["", ".", "..", "../n2", ".n2", "n/2", "n 2", "n\n2", "é", "n".repeat(65)]],
   ])("does nothing for a %s that is none", async (key, values) => {

@@ -149,6 +149,27 @@ describe("cores that wait for a pilot", () => {
   ] as const)("%s", (_what, queue, rooms, expected) => {
     expect(unservedCores(queue, rooms, of(8, 8_000))).toBe(expected);
   });
+
+  test.each([
+    ["the only pilot is over before", 5_000, 90_000, 2],
+    ["the only pilot has the time", 20_000, 90_000, 0],
+    ["a new pilot would not have the time either", 5_000, 9_000, 0],
+  ])("%s", (_what, leftMs, longestMs, expected) => {
+    const rooms = [{ ...room(8), leftMs }];
+    const time = { longestMs, expectedMs: () => 10_000 };
+    expect(unservedCores(queueOf([2, 100]), rooms, of(8, 8_000), time)).toBe(expected);
+  });
+
+  test("free cores of a pilot that is about to end serve short work only", () => {
+    const rooms = [
+      { ...room(8), leftMs: 5_000 },
+      { ...room(8, 1), leftMs: 90_000 },
+    ];
+    const queue = queueOf([2, 100]);
+    const needs = (ms: number) => ({ longestMs: 90_000, expectedMs: () => ms });
+    expect(unservedCores(queue, rooms, of(8, 8_000), needs(10_000))).toBe(1);
+    expect(unservedCores(queue, rooms, of(8, 8_000), needs(1_000))).toBe(0);
+  });
 });
 
 describe("whether Slurm would preempt pilots", () => {

@@ -74,6 +74,7 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
       slurmdSpoolDirectory: expect.stringMatching(/\/spool\/%n$/),
       jobsArePinned: false,
       memoryIsConsumable: true,
+      coreSpecIsHidden: false,
       preemptType: "preempt/partition_prio",
       preemptExemptMs: 0,
       maxMemoryPerCoreMb: 4_000,
@@ -83,7 +84,7 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
 
 describe("readFacts", () => {
   const facts = (lines: string[], limits: MemoryLimit[] = []) =>
-    readFacts(Buffer.from(["ClusterName = c", "SLURM_VERSION = 1", ...lines].join("\n")), limits);
+    readFacts(Buffer.from(["ClusterName = c", ...lines, "SLURM_VERSION = 1"].join("\n")), limits);
 
   test("where plugins are listed", () => {
     const conf = "SLURM_CONF = /etc/slurm/slurm.conf";
@@ -123,6 +124,16 @@ describe("readFacts", () => {
   ])("whether memory is consumable with %s", (parameters, consumable) => {
     const line = `SelectTypeParameters = ${parameters}`;
     expect(facts([line]).memoryIsConsumable).toBe(consumable);
+  });
+
+  test.each([
+    [["AllowSpecResourcesUsage = No"], "22.05.8", false],
+    [["AllowSpecResourcesUsage = Yes"], "22.05.8", true],
+    [["AllowSpecResourcesUsage = yes"], "23.02.0", false],
+    [["AllowSpecResourcesUsage = 1"], "unknown", true],
+    [[], "22.05.8", false],
+  ])("whether -S is hidden from prologs with %j of %s", (lines, version, isHidden) => {
+    expect(facts([`SLURM_VERSION = ${version}`, ...lines]).coreSpecIsHidden).toBe(isHidden);
   });
 
   const inherited: MemoryLimit = { kind: "inherited" };

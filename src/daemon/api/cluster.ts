@@ -178,6 +178,12 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
   return { what: name, lines };
 }
 
+/** Nothing where executors are no jobs, or no hole is open. */
+function pilotTimeOf({ pilots, capacity: { plan, snapshot } }: ClusterRoutes) {
+  if (pilots === null || plan === null || snapshot === null || plan.holes.length === 0) return {};
+  return { pilotTime: pilots.timeFor(plan.holes, snapshot) };
+}
+
 function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readonly string[] {
   const { live, registry, capacity, drains, learning } = with_;
   if (invocation.state === "PENDING")
@@ -193,6 +199,7 @@ function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readon
       pilotsComing: registry
         .all()
         .filter(({ placement, state }) => placement === "pilot" && state === "requested").length,
+      ...pilotTimeOf(with_),
       expectedMs: learning.expectedMs({
         functionKey: live.get(invocation.id)?.digest.functionKey ?? "",
         timeLimitMs: invocation.timeLimitMs,
