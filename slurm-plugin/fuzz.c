@@ -86,7 +86,10 @@ static bool parse_conf(char *text, size_t length)
 
 static bool parse_cpus(char *text, size_t length)
 {
-	uint32_t cpus = hook_env_cpus(text, (long)(length % 5) - 1);
+	char *tasks = strchr(text, ' '); /* what follows a blank is the number of tasks */
+	if (tasks != NULL)
+		*tasks++ = '\0';
+	uint32_t cpus = hook_env_cpus(text, (long)(length % 5) - 1, tasks, NULL);
 	if (cpus > HOOK_MAX_CPUS)
 		abort();
 	return cpus > 0;
@@ -152,7 +155,7 @@ static const struct target {
      parse_conf,
      {"# of a site\nrunDir=/run/gleaner\nanswerMs=80\ndeadlineMs = 1500\nwake=127.0.0.1:829\n", "wake=[::1]:65535\n"},
      {"\n", "=", "#", " ", "\r", "\t", "wake=", "[", "]:", ":", "runDir=", "/", "answerMs=60001", "0", "%s%n"}},
-    {"cpus", parse_cpus, {"5,1", "4(x2),3", "16", "65536(x65536)"}, {"(x", ")", ",", "0", "65537", "99999999999"}},
+    {"cpus", parse_cpus, {"5,1", "4(x2),3 11", "16", "65536(x65536)"}, {"(x", ")", ",", "0", "65537", "99999999999", " ", " 3"}},
     {"gpus", parse_gpus, {"0,1", "0-63", "3,1,2-5"}, {"-", ",", "63", "64", "99999999999", " "}},
     {"hosts",
      parse_hosts,
