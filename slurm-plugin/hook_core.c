@@ -9,6 +9,8 @@
 #include "hook_folder.h"
 #include "hook_talk.h"
 #include "kill_tree.h"
+#include "unkillable.h"
+#include "urgency.h"
 #include "util.h"
 
 uint64_t hook_deadline(const struct hook_settings *settings, const struct hook_input *input)
@@ -42,34 +44,57 @@ bool hook_is_freed(const char *line)
 	return ms_end != NULL && *ms_end == '\0';
 }
 
+/* Beside those that `left` has, nothing of the executor is known to be there. */
+static void note_late(const struct hook_folder *folder, const struct hook_input *input, const struct proc_list *left,
+		      uint64_t took_ms)
+{
+	size_t dying = unkillable_note(left, folder->node);
+	hook_folder_note_late(folder, input->job_id, took_ms, left->count > 0 ? (long)left->count : -1);
+	syslog(LOG_ERR, "job %u: %zu processes of functions were killed but not gone after %llu ms, %zu of them hang in the kernel",
+	       input->job_id, left->count, (unsigned long long)took_ms, left->count - dying);
+}
+
 static void kill_executor(const struct hook_settings *settings, const struct hook_input *input,
 			  const struct hook_folder *folder, const char *reason)
 {
+	static struct proc_list known, left;
 	struct kill_target target;
 	if (!kill_target_read(&target, folder->node)) {
-		if (reason[0] != '\0')
-			syslog(LOG_WARNING, "job %u: executor %s, and executor.pid cannot be read", input->job_id,
-			       reason);
+		if (reason[0] == '\0')
+			return;
+		hook_folder_note_late(folder, input->job_id, (clock_ns() - input->start_ns) / NS_PER_MS, -1);
+		syslog(LOG_ERR, "job %u: executor %s, and executor.pid cannot be read", input->job_id, reason);
 		return;
 	}
-	enum kill_outcome end = kill_target_end(&target, hook_deadline(settings, input));
+	unkillable_read(&known, folder->node);
+	enum kill_outcome end = kill_target_end(&target, &known, &left, hook_deadline(settings, input));
 	uint64_t took_ms = (clock_ns() - input->start_ns) / NS_PER_MS;
+	if (end == KILL_LATE)
+		note_late(folder, input, &left, took_ms);
+	if (end != KILL_DONE)
+		return;
 	/* One that did not listen yet, or no more, ran nothing. */
-	if (end != KILL_NONE_LEFT && reason[0] != '\0')
+	if (reason[0] != '\0')
 		hook_folder_note_kill(folder, input->job_id, took_ms);
-	switch (end) {
-	case KILL_NONE_LEFT:
-		break;
-	case KILL_DONE:
-		syslog(LOG_WARNING, "job %u: executor %d %s and was killed, %llu ms after the prolog began",
-		       input->job_id, (int)target.executor.pid, reason[0] != '\0' ? reason : "did not listen",
-		       (unsigned long long)took_ms);
-		break;
-	case KILL_LATE:
-		syslog(LOG_ERR, "job %u: executor %d was killed but not all of it was seen to be gone",
-		       input->job_id, (int)target.executor.pid);
-		break;
-	}
+	syslog(LOG_WARNING, "job %u: executor %d %s and was killed, %llu ms after the prolog began", input->job_id,
+	       (int)target.executor.pid, reason[0] != '\0' ? reason : "did not listen", (unsigned long long)took_ms);
+}
+
+/* The executor answers at our own priority, for as long as we wait. */
+static enum talk ask_to_free(const struct hook_settings *settings, const struct hook_input *input,
+			     const struct hook_folder *folder, char answer[HOOK_LINE_MAX])
+{
+	char line[HOOK_LINE_MAX];
+	struct kill_target target;
+	/* Bounded by hook_input: the longest line is 237 bytes. */
+	(void)format(line, sizeof line, "begin %u %u %s %d %llu\n", input->job_id, input->cpus, input->gpus,
+		     settings->answer_ms, (unsigned long long)input->start_ns);
+	bool lent = kill_target_read(&target, folder->node) && proc_is_alive(&target.executor) &&
+		    urgency_lend(target.executor.pid);
+	enum talk talk = hook_talk(folder->node, line, answer, answer_deadline(settings, input));
+	if (lent && proc_is_alive(&target.executor))
+		urgency_take_back(target.executor.pid);
+	return talk;
 }
 
 void hook_begin(const struct hook_settings *settings, const struct hook_input *input)
@@ -78,11 +103,9 @@ void hook_begin(const struct hook_settings *settings, const struct hook_input *i
 	if (!hook_folder_open(&folder, settings->run_dir, input->node, true))
 		return; /* logged there: nothing in an untrusted folder may be believed */
 	hook_folder_mark(&folder, input);
-	char line[HOOK_LINE_MAX], answer[HOOK_LINE_MAX];
-	/* Bounded by hook_input: the longest line is 237 bytes. */
-	(void)format(line, sizeof line, "begin %u %u %s %d %llu\n", input->job_id, input->cpus, input->gpus,
-		     settings->answer_ms, (unsigned long long)input->start_ns);
-	switch (hook_talk(folder.node, line, answer, answer_deadline(settings, input))) {
+	hook_folder_expect(&folder, input->job_id, settings->deadline_ms);
+	char answer[HOOK_LINE_MAX];
+	switch (ask_to_free(settings, input, &folder, answer)) {
 	case TALK_ANSWERED:
 		if (!hook_is_freed(answer))
 			kill_executor(settings, input, &folder, "gave a wrong answer");

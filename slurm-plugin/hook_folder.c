@@ -70,8 +70,12 @@ bool hook_folder_open(struct hook_folder *folder, const char *run_dir, const cha
 	return true;
 }
 
+static char expected_name[HOOK_LINE_MAX];
+static volatile int expected_folder = -1;
+
 void hook_folder_close(struct hook_folder *folder)
 {
+	expected_folder = -1;
 	if (folder->jobs >= 0)
 		(void)close(folder->jobs);
 	(void)close(folder->node);
@@ -90,14 +94,40 @@ void hook_folder_mark(const struct hook_folder *folder, const struct hook_input 
 		(void)close(fd);
 }
 
+/* Where that fails a figure is missing from a report, and syslog has it. */
+static void make_note(int folder, const char *name)
+{
+	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 void hook_folder_note_kill(const struct hook_folder *folder, uint32_t job_id, uint64_t took_ms)
 {
 	char name[HOOK_LINE_MAX];
-	if (!format(name, sizeof name, "killed.%u.%llu", job_id, (unsigned long long)took_ms))
-		return;
-	int fd = openat(folder->node, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		(void)close(fd); /* otherwise a figure is missing from a report, and syslog has it */
+	if (format(name, sizeof name, "killed.%u.%llu", job_id, (unsigned long long)took_ms))
+		make_note(folder->node, name);
+}
+
+void hook_folder_note_late(const struct hook_folder *folder, uint32_t job_id, uint64_t took_ms, long left)
+{
+	char name[HOOK_LINE_MAX], count[24] = "*";
+	expected_folder = -1;
+	if ((left < 0 || format(count, sizeof count, "%ld", left)) &&
+	    format(name, sizeof name, "late.%u.%llu.%s", job_id, (unsigned long long)took_ms, count))
+		make_note(folder->node, name);
+}
+
+void hook_folder_expect(const struct hook_folder *folder, uint32_t job_id, int deadline_ms)
+{
+	if (format(expected_name, sizeof expected_name, "late.%u.%d.*", job_id, deadline_ms))
+		expected_folder = folder->node;
+}
+
+void hook_folder_note_expected(void)
+{
+	if (expected_folder >= 0)
+		make_note(expected_folder, expected_name);
 }
 
 void hook_folder_unmark(const struct hook_folder *folder, uint32_t job_id)

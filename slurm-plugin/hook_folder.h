@@ -23,4 +23,12 @@ void hook_folder_unmark(const struct hook_folder *folder, uint32_t job_id);
 /* Makes killed.<jobId>.<ms>: the node's next executor tells the daemon that the hook had to kill the last one. */
 void hook_folder_note_kill(const struct hook_folder *folder, uint32_t job_id, uint64_t took_ms);
 
+/* Makes late.<jobId>.<ms>.<left>: the prolog ended with so many processes of functions not seen to be gone; -1: not counted. */
+void hook_folder_note_late(const struct hook_folder *folder, uint32_t job_id, uint64_t took_ms, long left);
+
+/* From now on, until the folder is closed, hook_folder_note_expected makes late.<jobId>.<deadlineMs>.*: for a signal handler, in
+ * case that this process hangs until its hard end. */
+void hook_folder_expect(const struct hook_folder *folder, uint32_t job_id, int deadline_ms);
+void hook_folder_note_expected(void);
+
 #endif

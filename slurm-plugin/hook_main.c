@@ -73,6 +73,8 @@ int main(int argc, char **argv)
 	struct hook_settings settings;
 	struct hook_input input = {.start_ns = clock_ns()};
 	enum mode mode = choose_mode(argc, argv);
+	if (mode == MODE_PROLOG)
+		hook_run_first();
 	hook_run_guard(mode == MODE_PROBE ? 1 : 0);
 	hook_run_arm(input.start_ns, HOOK_DEFAULT_DEADLINE_MS);
 	if (mode == MODE_VERSION)

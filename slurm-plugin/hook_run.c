@@ -7,13 +7,16 @@
 #include <unistd.h>
 
 #include "hook_env.h"
+#include "hook_folder.h"
+#include "urgency.h"
 #include "util.h"
 
 static volatile sig_atomic_t emergency_status = 0;
 
 static void leave(int signal)
 {
-	(void)signal;
+	if (signal == SIGALRM)
+		hook_folder_note_expected();
 	_exit(emergency_status);
 }
 
@@ -49,6 +52,12 @@ void hook_run_arm(uint64_t start_ns, int deadline_ms)
 	(void)sigaddset(&alarm_only, SIGALRM);
 	(void)sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
 	(void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+void hook_run_first(void)
+{
+	urgency_take();
+	urgency_stay_in_memory();
 }
 
 void hook_run_job(bool begins, const struct hook_settings *settings, struct hook_input *input)

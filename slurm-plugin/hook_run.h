@@ -10,6 +10,9 @@ void hook_run_guard(int status);
 /* SIGALRM at `deadline_ms` after the start, even in the midst of a system call that hangs. Replaces an earlier timer. */
 void hook_run_arm(uint64_t start_ns, int deadline_ms);
 
+/* Ahead of all other work of the node, and kept in memory: a job waits. Not where this process is another's. */
+void hook_run_first(void);
+
 /* Takes the job from the environment, then hook_begin or hook_end; without a usable node or job one line to syslog. */
 void hook_run_job(bool begins, const struct hook_settings *settings, struct hook_input *input);
 

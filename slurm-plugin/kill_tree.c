@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cgroup_tree.h"
 #include "cpu_weight.h"
+#include "unkillable.h"
 #include "util.h"
 
 #define POPULATED_POLL_MS 5 /* in case the kernel's notice on cgroup.events is missed */
@@ -57,50 +59,47 @@ bool kill_target_read(struct kill_target *target, int folder)
 	return read_text(folder, "executor.pid", text, sizeof text) && kill_target_parse(target, text);
 }
 
-/* As open and read say it of a cgroup's file. Any other error (no memory, no descriptor left) says nothing of what runs there. */
-static bool is_gone(int error)
+static bool any_alive(const struct proc_list *list, const struct proc_list *known)
 {
-	return error == ENOENT || error == ENODEV;
+	for (size_t at = 0; at < list->count; at++) {
+		if (proc_is_alive(&list->items[at]) && !unkillable_has(known, &list->items[at]))
+			return true;
+	}
+	return false;
 }
 
-/* Whether processes are in the cgroup or below it; one that is gone has none. */
-static bool is_populated(int events)
+/* Whether anything is in the cgroup that is worth waiting for. */
+static bool is_occupied(int events, const char *kill_path, const struct proc_list *known)
 {
-	char text[512];
-	ssize_t got = pread(events, text, sizeof text - 1, 0);
-	if (got < 0)
-		return !is_gone(errno);
-	text[got] = '\0';
-	return strstr(text, "populated 1") != NULL;
-}
-
-static int open_events(const char *kill_path)
-{
-	char path[sizeof ((struct kill_target *)NULL)->kill_path + 8];
-	size_t folder = strlen(kill_path) - strlen("cgroup.kill");
-	(void)format(path, sizeof path, "%.*scgroup.events", (int)folder, kill_path); /* as long as the kill path and 2 bytes */
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-static bool write_kill(const char *kill_path)
-{
-	int fd = open(kill_path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
+	static struct proc_list inside;
+	if (!cgroup_tree_is_populated(events))
 		return false;
-	bool written = write(fd, "1", 1) == 1;
-	return close(fd) == 0 && written;
+	if (known->count == 0)
+		return true;
+	inside.count = 0;
+	cgroup_tree_collect(&inside, kill_path);
+	return any_alive(&inside, known);
 }
 
-/* Kills the cgroup, by name, and waits until it is empty. KILL_NONE_LEFT too when there is no such cgroup. */
-static enum kill_outcome kill_cgroup(const char *kill_path, uint64_t deadline_ns)
+/*
+ * Kills the cgroup before anything is looked at, and waits until it is empty. First of all its processes get their share of the
+ * processors: one that was to run at the least weight there is may hold a lock that the kill needs. KILL_NONE_LEFT too when
+ * there is no such cgroup.
+ */
+static enum kill_outcome kill_cgroup(const struct kill_target *target, const struct proc_list *known,
+				     uint64_t deadline_ns)
 {
-	int events = open_events(kill_path);
+	const char *kill_path = target->kill_path;
+	cpu_weight_raise(kill_path);
+	int events = cgroup_tree_open_events(kill_path);
 	if (events < 0)
-		return is_gone(errno) ? KILL_NONE_LEFT : KILL_LATE;
+		return cgroup_tree_is_gone(errno) ? KILL_NONE_LEFT : KILL_LATE;
 	enum kill_outcome outcome = KILL_NONE_LEFT;
-	if (is_populated(events)) {
-		outcome = write_kill(kill_path) ? KILL_DONE : KILL_LATE;
-		while (outcome == KILL_DONE && is_populated(events)) {
+	if (is_occupied(events, kill_path, known)) {
+		outcome = cgroup_tree_kill(kill_path) ? KILL_DONE : KILL_LATE;
+		if (outcome == KILL_DONE)
+			(void)proc_signal(&target->executor, SIGKILL); /* one that starts is not in it yet */
+		while (outcome == KILL_DONE && is_occupied(events, kill_path, known)) {
 			struct pollfd changed = {.fd = events, .events = POLLPRI};
 			int left = ms_until(deadline_ns);
 			if (left == 0)
@@ -141,16 +140,8 @@ static void freeze_tree(struct proc_list *list, const struct proc *root, uint64_
 	} while (after != before && clock_ns() < deadline_ns);
 }
 
-static bool any_alive(const struct proc_list *list)
-{
-	for (size_t at = 0; at < list->count; at++) {
-		if (proc_is_alive(&list->items[at]))
-			return true;
-	}
-	return false;
-}
-
-static enum kill_outcome kill_list(const struct kill_target *target, const struct proc_list *list, uint64_t deadline_ns)
+static enum kill_outcome kill_list(const struct kill_target *target, const struct proc_list *list,
+				   const struct proc_list *known, uint64_t deadline_ns)
 {
 	const struct proc *executor = &target->executor;
 	(void)proc_signal(executor, SIGKILL);
@@ -161,7 +152,7 @@ static enum kill_outcome kill_list(const struct kill_target *target, const struc
 		if (target->kill_path[0] == '\0')
 			cpu_weight_of_session(list->items[at].pid, 0);
 	}
-	while (proc_is_alive(executor) || any_alive(list)) {
+	while (proc_is_alive(executor) || any_alive(list, known)) {
 		if (clock_ns() >= deadline_ns)
 			return KILL_LATE;
 		const struct timespec pause = {.tv_nsec = GONE_POLL_NS};
@@ -170,21 +161,36 @@ static enum kill_outcome kill_list(const struct kill_target *target, const struc
 	return KILL_DONE;
 }
 
-enum kill_outcome kill_target_end(const struct kill_target *target, uint64_t deadline_ns)
+/* Those of `seen`, and of what is in the cgroup, that are alive and not known. */
+static void find_left(const struct kill_target *target, struct proc_list *seen, const struct proc_list *known,
+		      struct proc_list *left)
+{
+	left->count = 0;
+	if (target->kill_path[0] != '\0')
+		cgroup_tree_collect(seen, target->kill_path);
+	for (size_t at = 0; at < seen->count; at++) {
+		const struct proc *each = &seen->items[at];
+		if (proc_is_alive(each) && !unkillable_has(known, each) && !unkillable_has(left, each))
+			(void)proc_list_add(left, each->pid, each->start_ticks);
+	}
+}
+
+enum kill_outcome kill_target_end(const struct kill_target *target, const struct proc_list *known,
+				  struct proc_list *left, uint64_t deadline_ns)
 {
 	static struct proc_list list;
 	enum kill_outcome by_cgroup = KILL_NONE_LEFT, by_pid = KILL_NONE_LEFT;
-	bool has_cgroup = target->kill_path[0] != '\0';
-	bool alive = proc_is_alive(&target->executor);
-	uint64_t now = clock_ns();
-	/* Looked at before anything is killed, also beside a cgroup: what failed to enter it must not be left. */
-	if (alive && has_cgroup)
-		proc_tree_collect(&list, target->executor.pid);
-	else if (alive)
+	list.count = 0;
+	if (target->kill_path[0] != '\0')
+		by_cgroup = kill_cgroup(target, known, deadline_ns);
+	/* Without a cgroup, or where it is gone. */
+	if (proc_is_alive(&target->executor)) {
+		uint64_t now = clock_ns();
 		freeze_tree(&list, &target->executor, deadline_ns > now ? now + (deadline_ns - now) / 2 : now);
-	if (has_cgroup)
-		by_cgroup = kill_cgroup(target->kill_path, deadline_ns);
-	if (alive)
-		by_pid = kill_list(target, &list, deadline_ns);
-	return by_cgroup > by_pid ? by_cgroup : by_pid;
+		by_pid = kill_list(target, &list, known, deadline_ns);
+	}
+	enum kill_outcome outcome = by_cgroup > by_pid ? by_cgroup : by_pid;
+	if (outcome == KILL_LATE)
+		find_left(target, &list, known, left);
+	return outcome;
 }

@@ -13,7 +13,7 @@ struct kill_target {
 };
 
 enum kill_outcome {
-	KILL_NONE_LEFT, /* there was nothing alive */
+	KILL_NONE_LEFT, /* there was nothing alive, but for what is known to be unkillable */
 	KILL_DONE,	/* killed, and gone */
 	KILL_LATE,	/* killed, but some of it was still there at the deadline, or could not be looked at */
 };
@@ -24,6 +24,8 @@ bool kill_target_read(struct kill_target *target, int folder);
 /* The same of a text that was read already, and changes it. */
 bool kill_target_parse(struct kill_target *target, char *text);
 
-enum kill_outcome kill_target_end(const struct kill_target *target, uint64_t deadline_ns);
+/* Does not wait for the processes in `known`. After KILL_LATE `left` has those that it waited for in vain. */
+enum kill_outcome kill_target_end(const struct kill_target *target, const struct proc_list *known,
+				  struct proc_list *left, uint64_t deadline_ns);
 
 #endif

@@ -120,8 +120,16 @@ bool proc_tree_by_children(struct proc_list *list, pid_t root)
 	return true;
 }
 
+/* A bit for each pid. */
+static uint64_t in_tree[PID_LIMIT / 64];
+
+static bool is_in_tree(uint64_t pid)
+{
+	return (in_tree[pid / 64] >> (pid % 64) & 1) != 0;
+}
+
 /* One pass over /proc that adds every process whose parent is in the tree; says whether there was any. */
-static bool scan_once(struct proc_list *list, uint8_t *in_tree)
+static bool scan_once(struct proc_list *list)
 {
 	bool added = false;
 	DIR *all = opendir("/proc");
@@ -131,13 +139,13 @@ static bool scan_once(struct proc_list *list, uint8_t *in_tree)
 	while ((entry = readdir(all)) != NULL) {
 		uint64_t pid;
 		struct proc_info info;
-		if (!parse_number(entry->d_name, 1, PID_LIMIT - 1, &pid) || in_tree[pid] != 0 ||
+		if (!parse_number(entry->d_name, 1, PID_LIMIT - 1, &pid) || is_in_tree(pid) ||
 		    !proc_read((pid_t)pid, &info) || info.ppid <= 0 || info.ppid >= PID_LIMIT ||
-		    in_tree[info.ppid] == 0)
+		    !is_in_tree((uint64_t)info.ppid))
 			continue;
 		if (!proc_list_add(list, (pid_t)pid, info.start_ticks))
 			break;
-		in_tree[pid] = 1;
+		in_tree[pid / 64] |= 1ull << (pid % 64);
 		added = true;
 	}
 	(void)closedir(all);
@@ -146,16 +154,13 @@ static bool scan_once(struct proc_list *list, uint8_t *in_tree)
 
 void proc_tree_by_scan(struct proc_list *list, pid_t root)
 {
-	static uint8_t in_tree[PID_LIMIT]; /* pages that are never touched cost nothing */
 	list->count = 0;
 	if (root <= 0 || root >= PID_LIMIT)
 		return;
-	in_tree[root] = 1;
-	while (scan_once(list, in_tree))
+	memset(in_tree, 0, sizeof in_tree);
+	in_tree[root / 64] |= 1ull << (root % 64);
+	while (scan_once(list))
 		;
-	in_tree[root] = 0;
-	for (size_t at = 0; at < list->count; at++)
-		in_tree[list->items[at].pid] = 0;
 }
 
 void proc_tree_collect(struct proc_list *list, pid_t root)

@@ -42,6 +42,8 @@ __attribute__((noreturn)) static void run_child(bool begins, struct hook_input *
 	struct hook_settings settings;
 	sigset_t none;
 	(void)sigemptyset(&none);
+	if (begins)
+		hook_run_first();
 	hook_run_guard(1);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	hook_run_arm(input->start_ns, HOOK_DEFAULT_DEADLINE_MS);

@@ -2,10 +2,16 @@
  *
  * spank_host PLUGIN prolog|epilog TIMES [ARGUMENT...]: prints the microseconds of each call; exits 1 with a sentence when the plugin did
  * not return success, or changed signals, timers, descriptors or children of this process. A thread runs beside it.
- * spank_host PROGRAM program TIMES: the microseconds from fork to wait of the hook as a program, as slurmd has them. */
+ * spank_host PROGRAM program TIMES: the microseconds from fork to wait of the hook as a program, as slurmd has them.
+ * spank_host PROGRAM left GROUP: the same once, and how many processes of functions it left in GROUP, a cgroup as
+ * /proc/PID/cgroup names it. Looks at real-time priority, so that a load does not give them more time. */
+#include <ctype.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,13 +104,55 @@ static int time_program(char *path, uint64_t times)
 	return 0;
 }
 
+/* Whether a process that is not dead yet is in a cgroup below `prefix`. */
+static bool is_left(const char *pid, const char *prefix)
+{
+	char path[64], text[4096];
+	if (!format(path, sizeof path, "/proc/%.20s/cgroup", pid) || !read_text(AT_FDCWD, path, text, sizeof text) ||
+	    strstr(text, prefix) == NULL)
+		return false;
+	if (!format(path, sizeof path, "/proc/%.20s/stat", pid) || !read_text(AT_FDCWD, path, text, sizeof text))
+		return false;
+	const char *rest = strrchr(text, ')');
+	return rest != NULL && rest[2] != 'Z' && rest[2] != 'X';
+}
+
+static int count_left(const char *group)
+{
+	char prefix[600];
+	int left = 0;
+	DIR *all = opendir("/proc");
+	if (all == NULL || !format(prefix, sizeof prefix, "0::%s/work/", group))
+		return -1;
+	const struct dirent *entry;
+	while ((entry = readdir(all)) != NULL)
+		left += isdigit((unsigned char)entry->d_name[0]) && is_left(entry->d_name, prefix);
+	(void)closedir(all);
+	return left;
+}
+
+static int look_after_program(char *path, const char *group)
+{
+	const struct sched_param first = {.sched_priority = 1};
+	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first) != 0)
+		return fail("no real-time priority to be had");
+	uint64_t start_ns = clock_ns();
+	if (!run_program(path))
+		return fail("the program did not end with 0");
+	uint64_t took_us = (clock_ns() - start_ns) / 1000;
+	(void)printf("%llu %d\n", (unsigned long long)took_us, count_left(group));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t times;
 	struct state before, after;
 	pthread_t thread;
+	if (argc == 4 && strcmp(argv[2], "left") == 0)
+		return look_after_program(argv[1], argv[3]);
 	if (argc < 4 || !parse_number(argv[3], 1, 100000, &times))
-		return fail("takes PLUGIN prolog|epilog TIMES [ARGUMENT...], or PROGRAM program TIMES");
+		return fail("takes PLUGIN prolog|epilog TIMES [ARGUMENT...], PROGRAM program TIMES, or PROGRAM left GROUP");
 	if (strcmp(argv[2], "program") == 0)
 		return time_program(argv[1], times);
 	void *plugin = dlopen(argv[1], RTLD_LAZY);

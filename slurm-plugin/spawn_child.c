@@ -1,4 +1,4 @@
-/* What happens between fork and exec, in its order: the command enters its cgroups, becomes the user, opens its files. */
+/* What happens between fork and exec, in its order: the command waits for its cgroups, becomes the user, opens its files. */
 #include "spawn_child.h"
 
 #include <errno.h>
@@ -36,6 +36,17 @@ static bool tie_to(pid_t supervisor, struct failure *failure)
 	return true;
 }
 
+/* The supervisor writes a byte when it has moved us into our cgroups. */
+static bool wait_for_join(int joined, struct failure *failure)
+{
+	char byte;
+	ssize_t got;
+	do
+		got = read(joined, &byte, 1);
+	while (got < 0 && errno == EINTR);
+	return got == 1 || fail(failure, STAGE_START, ESRCH, "the supervisor is gone");
+}
+
 static bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -52,11 +63,6 @@ static bool write_file(const char *path, const char *text)
 static bool enter_limits(const struct spawn_request *request, struct failure *failure)
 {
 	char score[16];
-	for (size_t at = 0; at < request->join_count; at++) {
-		if (!write_file(request->joins[at], "0")) /* 0: the writer itself */
-			return fail(failure, STAGE_JOIN, errno, "%s cannot be joined: %s", request->joins[at],
-				    strerror(errno));
-	}
 	if (request->has_oom_score && (!format(score, sizeof score, "%d", request->oom_score) ||
 				       !write_file("/proc/self/oom_score_adj", score)))
 		return fail(failure, STAGE_OOM_SCORE, errno, "oom_score_adj cannot be %d: %s",
@@ -118,13 +124,13 @@ static bool close_rest(bool keep_script, struct failure *failure)
 	return true;
 }
 
-void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status)
+void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status, int joined)
 {
 	struct failure failure = {0};
 	if ((request->shared_session ? setpgid(0, 0) : setsid()) < 0) {
 		(void)fail(&failure, STAGE_START, errno, "no session or group can be made: %s", strerror(errno));
 	} else {
-		(void)(tie_to(supervisor, &failure) && enter_limits(request, &failure) &&
+		(void)(tie_to(supervisor, &failure) && wait_for_join(joined, &failure) && enter_limits(request, &failure) &&
 		       spawn_private_memory(request, &failure) && spawn_user_become(request, &failure) &&
 		       tie_to(supervisor, &failure) && spawn_checkpoint_make(request, &failure) &&
 		       open_files(request, &failure) &&

@@ -4,7 +4,8 @@
 
 #include "spawn_request.h"
 
-/* Never returns: execs, or writes a struct failure to `status` (close-on-exec) and exits. `supervisor` is the parent's pid. */
-_Noreturn void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status);
+/* Never returns: execs, or writes a struct failure to `status` (close-on-exec) and exits. `supervisor` is the parent's pid, which writes
+ * a byte to the pipe `joined` when the command is in its cgroups. */
+_Noreturn void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status, int joined);
 
 #endif

@@ -21,6 +21,7 @@
 #include "cpu_weight.h"
 #include "proc_tree.h"
 #include "spawn_child.h"
+#include "spawn_join.h"
 #include "spawn_tree.h"
 #include "util.h"
 
@@ -71,8 +72,8 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* A pipe whose writing end closes at exec; both ends are moved up. */
-static bool open_status(int ends[2])
+/* A pipe that closes at exec; both ends are moved up. */
+static bool open_pipe(int ends[2])
 {
 	int low[2];
 	if (pipe2(low, O_CLOEXEC) != 0)
@@ -92,22 +93,41 @@ static void step_back(const struct spawn_request *request)
 		cpu_weight_of_session(getpid(), SUPERVISOR_NICE);
 }
 
+/* Lets the command go on in its cgroups; where they refuse it, it ends here. */
+static bool release(const struct spawn_request *request, pid_t pid, int joined, struct failure *failure)
+{
+	bool is_in = spawn_join(request, pid, failure);
+	if (is_in && write(joined, "", 1) != 1)
+		is_in = fail(failure, STAGE_START, errno, "the command cannot be released: %s", strerror(errno));
+	(void)close(joined);
+	if (is_in)
+		return true;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	return false;
+}
+
 static bool start(struct supervisor *self, const struct spawn_request *request)
 {
-	int status[2];
+	int status[2], joined[2];
 	pid_t own = getpid();
 	struct proc_info info;
 	int signals = open_signals();
 	if (signals < 0 || chdir("/") != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 ||
-	    !open_status(status))
+	    !open_pipe(status) || !open_pipe(joined))
 		return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s",
 			    strerror(errno));
 	pid_t pid = fork();
 	if (pid < 0)
 		return fail(&self->failure, STAGE_START, errno, "no process can be made: %s", strerror(errno));
-	if (pid == 0)
-		spawn_child_run(request, own, status[1]);
+	if (pid == 0) {
+		(void)close(joined[1]);
+		spawn_child_run(request, own, status[1], joined[0]);
+	}
 	(void)close(status[1]);
+	(void)close(joined[0]);
+	if (!release(request, pid, joined[1], &self->failure))
+		return false;
 	step_back(request);
 	spawn_tree_init(&self->tree, request, pid);
 	if (proc_read(pid, &info)) /* not reaped yet, so it is there even if it has ended */

@@ -3,21 +3,17 @@
 import { GleanerError } from "../model/errors.js";
 import type { NodeName } from "../model/ids.js";
 import type {
-  Eviction,
-  EvictionBin,
   NodeUtilization,
-  Percentiles,
   Utilization,
   UtilizationInput,
   UtilizationPoint,
 } from "../model/utilization.js";
 import { allocationsOf, type CoreSpan, latestWins } from "./allocations.js";
+import { evictionFigures } from "./eviction-figures.js";
 import { addIdle, addIdleSums, codeOf, noIdle, Waits, withoutZeros } from "./idle.js";
 
 /** Points of the series at most: more than a plot on a screen can show apart. */
 export const maxSeriesPoints = 200;
-/** Upper bounds of the eviction histogram's bins, in ms; one open bin follows. 100 ms is what a job does not notice. */
-const evictionBinsMs: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
 
 const kinds = [
   "available",
@@ -102,14 +98,6 @@ export function computeUtilization(input: UtilizationInput): Utilization {
     series: series.points(),
     perNode: perNode.sort((a, b) => compareNames(a.node, b.node)),
   };
-}
-
-/** The value at nearest rank, of ascending values; null of none. */
-export function percentiles(ascending: readonly number[]): Percentiles | null {
-  const max = ascending.at(-1);
-  if (max === undefined) return null;
-  const rank = (percent: number) => ascending[Math.ceil((ascending.length * percent) / 100) - 1]!;
-  return { p50: rank(50), p99: rank(99), max };
 }
 
 function loadsByNode(
@@ -250,32 +238,6 @@ export class Series {
       };
     });
   }
-}
-
-function evictionFigures(
-  evictions: readonly Eviction[],
-): Pick<
-  Utilization,
-  "evictions" | "evictedAttempts" | "lostToEvictionCoreMs" | "evictMs" | "evictHistogram"
-> {
-  const tookMs = evictions.map((eviction) => eviction.tookMs).sort((a, b) => a - b);
-  return {
-    evictions: evictions.length,
-    evictedAttempts: evictions.reduce((sum, { attempts }) => sum + attempts, 0),
-    lostToEvictionCoreMs: evictions.reduce((sum, { lostCoreMs }) => sum + lostCoreMs, 0),
-    evictMs: percentiles(tookMs),
-    evictHistogram: evictionHistogram(tookMs),
-  };
-}
-
-/** How many of the values fall into each of the report's bins. */
-export function evictionHistogram(values: readonly number[]): EvictionBin[] {
-  const counts = new Array<number>(evictionBinsMs.length + 1).fill(0);
-  for (const value of values) {
-    const bin = evictionBinsMs.findIndex((atMostMs) => value <= atMostMs);
-    counts[bin === -1 ? evictionBinsMs.length : bin]! += 1;
-  }
-  return counts.map((count, bin) => ({ atMostMs: evictionBinsMs[bin] ?? null, count }));
 }
 
 const collator = new Intl.Collator("en", { numeric: true });

@@ -35,7 +35,7 @@ export function noteJobBegan(
   recorder.hookSpoke(node, message.job, "begin", atMs - tookMs, message.cores);
   const attempts = message.evicted.length;
   const lostCoreMs = mostLost(record, message);
-  recorder.evicted({ node, jobId: message.job, atMs, tookMs, attempts, lostCoreMs });
+  recorder.evicted({ node, jobId: message.job, atMs, tookMs, attempts, lostCoreMs, left: 0 });
 }
 
 export function noteJobEnded(
@@ -62,6 +62,7 @@ export function noteHookKilled(
     tookMs: Math.min(message.tookMs, longestHookMs),
     attempts: 0,
     lostCoreMs: 0,
+    left: message.left,
   });
 }
 
@@ -80,5 +81,13 @@ export function notePreempted({ node, preemption }: ExecutorRecord, recorder: Re
   if (preemption === null) return;
   const { job, heardAtMs, attempts, lostCoreMs } = preemption;
   const atMs = nowMs();
-  recorder.evicted({ node, jobId: job, atMs, tookMs: atMs - heardAtMs, attempts, lostCoreMs });
+  recorder.evicted({
+    node,
+    jobId: job,
+    atMs,
+    tookMs: atMs - heardAtMs,
+    attempts,
+    lostCoreMs,
+    left: 0,
+  });
 }

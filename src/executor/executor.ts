@@ -75,9 +75,9 @@ export class Executor implements HookHandlers {
 
   /** Tells of executors that the hook had to kill here: batch jobs waited for these, too. */
   tellKillNotes(): void {
-    for (const { job, tookMs, atWallMs } of this.folder.takeKillNotes()) {
+    for (const { atWallMs, ...kill } of this.folder.takeKillNotes()) {
       const beforeMs = Math.max(0, Math.round(nowMs() - atWallMs));
-      this.outbox.event((agoMs) => ({ type: "hookKilled", job, tookMs, agoMs: agoMs + beforeMs }));
+      this.outbox.event((agoMs) => ({ type: "hookKilled", ...kill, agoMs: agoMs + beforeMs }));
     }
   }
 

@@ -47,13 +47,18 @@ export interface HookKill {
   readonly job: JobId;
   /** From the hook's start until nothing was left. */
   readonly tookMs: number;
+  /** Processes of functions that were not seen to be gone when the prolog ended; null: nobody could count them. */
+  readonly left: number | null;
 }
 
-/** A note's file name, `killed.<jobId>.<ms>`; null for any other file. */
+/** A note's file name, `killed.<jobId>.<ms>` or `late.<jobId>.<ms>.<left>`; null for any other file. */
 export function parseKillNote(fileName: string): HookKill | null {
-  const parts = /^killed\.(\d{1,10})\.(\d{1,7})$/.exec(fileName);
-  const job = parts && parseJob(parts[1]!);
-  return job ? { job, tookMs: Number(parts[2]) } : null;
+  const parts =
+    /^(?:killed\.(\d{1,10})\.(\d{1,7})|late\.(\d{1,10})\.(\d{1,7})\.(\d{1,5}|\*))$/.exec(fileName);
+  const job = parts && parseJob((parts[1] ?? parts[3])!);
+  if (!job) return null;
+  const left = parts[5] === "*" ? null : Number(parts[5] ?? 0);
+  return { job, tookMs: Number(parts[2] ?? parts[4]), left };
 }
 
 function parseShare(id: string, cpus: string, gpus: string): JobShare | null {

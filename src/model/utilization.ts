@@ -64,7 +64,12 @@ export interface Eviction {
   readonly tookMs: number;
   readonly attempts: number;
   readonly lostCoreMs: number;
+  /** Processes of functions that were not seen to be gone when the prolog ended; null: nobody could count them. */
+  readonly left: number | null;
 }
+
+/** A job that was let begin although functions may have been on what it was given. */
+export type Violation = Pick<Eviction, "node" | "jobId" | "atMs" | "tookMs" | "left">;
 
 export interface UtilizationInput {
   readonly fromMs: number;
@@ -135,6 +140,8 @@ export interface Utilization {
   readonly evictMs: Percentiles | null;
   /** Always the same bins, ascending; their counts sum to `evictions`. */
   readonly evictHistogram: readonly EvictionBin[];
+  /** In order of time; null: no job asked for anything back, so nothing was measured. */
+  readonly violations: readonly Violation[] | null;
   readonly batchJobs: number;
   readonly series: readonly UtilizationPoint[];
   readonly perNode: readonly NodeUtilization[];

@@ -1,4 +1,5 @@
 // CSV (RFC 4180); and the utilization report in it: a line for each node and a last one, `total`, columns named as in the JSON.
+// `violatedJobs` has the ids of the JSON's violations, parted by blanks; it is empty where nothing was measured, else `none`.
 
 import type { NodeUtilization, Utilization } from "../model/utilization.js";
 
@@ -13,9 +14,17 @@ const columns = [
 
 /** All nodes, exact core-milliseconds, lines ended by CR LF. */
 export function renderUtilizationCsv(u: Utilization): string {
-  const total = { ...u, node: "total" };
-  const rows = [...u.perNode, total].map((row) => columns.map((column) => row[column]));
-  return csvLines([columns, ...rows]);
+  const violatedJobs = (node: string | null): string => {
+    if (u.violations === null) return "";
+    const here = u.violations.filter((each) => node === null || each.node === node);
+    return here.length === 0 ? "none" : here.map(({ jobId }) => jobId).join(" ");
+  };
+  const rowOf = (row: NodeUtilization | (Utilization & { node: string }), node: string | null) => [
+    ...columns.map((column) => row[column]),
+    violatedJobs(node),
+  ];
+  const rows = u.perNode.map((row) => rowOf(row, row.node));
+  return csvLines([[...columns, "violatedJobs"], ...rows, rowOf({ ...u, node: "total" }, null)]);
 }
 
 /** Lines ended by CR LF. */

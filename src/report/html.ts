@@ -23,6 +23,7 @@ import {
   subtitle,
   unitOfNodes,
   unnoticedMs,
+  violationLines,
 } from "./words.js";
 
 /** More rows than this nobody reads on a page; the CSV file has all. */
@@ -119,6 +120,7 @@ function evictionsSection(u: Utilization): Markup {
 <thead><tr><th scope="col">Eviction took</th><th scope="col">evictions</th><td></td></tr></thead>
 <tbody>${shown.map(row)}</tbody>
 </table></div>
+${violationLines(u).map((line) => html`<p>${line.trim()}.</p>`)}
 </section>`;
 }
 

@@ -13,6 +13,7 @@ import {
   percent,
   subtitle,
   unitOfNodes,
+  violationLines,
 } from "./words.js";
 
 /** What a person scrolls through; the CSV file has all. */
@@ -30,7 +31,7 @@ export function renderUtilizationText(u: Utilization): string {
     [`Utilization, ${subtitle(u)}`],
     findings(u).flatMap((sentence) => wrap(sentence)),
     align(totals(u, unit)),
-    [evictions(u)],
+    [evictions(u), ...violationLines(u).map(printableLine)],
     nodes.length === 0 ? [] : align(nodeRows(nodes)),
     left === 0
       ? []
@@ -82,6 +83,9 @@ function nodeRows(nodes: readonly NodeUtilization[]): string[][] {
   ]);
   return [head, ...rows];
 }
+
+/** A line with a node's name in it. */
+const printableLine = (line: string): string => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\uFFFD");
 
 /** A name that can neither move the cursor nor turn the line around, and leaves room for the figures. */
 export function printableName(name: string): string {

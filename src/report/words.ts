@@ -1,11 +1,14 @@
 // Figures as people read them: core-hours, percentages, times, and the sentences that say what the report found.
 
-import type { NodeUtilization, Utilization } from "../model/utilization.js";
+import type { NodeUtilization, Utilization, Violation } from "../model/utilization.js";
 
 /** Measured: a job's first task starts about 115 ms after its prolog began, so an eviction this short delays nothing. */
 export const unnoticedMs = 100;
 /** From this much on, core-hours are the smaller number to read. */
 const coreHoursFromMs = 10 * 3_600_000;
+
+/** What a person reads; the JSON has all. */
+const maxShownViolations = 10;
 
 export interface CoreTimeUnit {
   readonly name: "core-hours" | "core-seconds";
@@ -122,6 +125,26 @@ function evictionFinding(u: Utilization): string {
     return `${took}, within the ${unnoticedMs} ms that a job takes to start anyway: no batch job waited.`;
   }
   return `${took}; ${noticed} of them took longer than the ${unnoticedMs} ms that a job takes to start anyway, so a batch job may have waited.`;
+}
+
+/** Jobs that were let begin beside functions: how many, and the first of them; empty where nothing was measured. */
+export function violationLines(u: Utilization): readonly string[] {
+  if (u.violations === null) return [];
+  if (u.violations.length === 0)
+    return ["Violations: none; every prolog saw the functions gone before its job began"];
+  const shown = u.violations.slice(0, maxShownViolations);
+  const more = u.violations.length - shown.length;
+  return [
+    `Violations: ${counted(u.violations.length, "job")} began while functions may have held what it was given`,
+    ...shown.map(violationLine),
+    ...(more === 0 ? [] : [`  and ${decimal(more, 0)} more, which the JSON has`]),
+  ];
+}
+
+function violationLine({ jobId, node, atMs, tookMs, left }: Violation): string {
+  const processes = left === 1 ? "1 process was" : `${decimal(left ?? 0, 0)} processes were`;
+  const what = left === null ? "it is not known what was left" : `${processes} left`;
+  return `  job ${jobId} on ${node} at ${instant(atMs)}: ${what} after ${milliseconds(tookMs)}`;
 }
 
 /** Evictions that took longer than unnoticedMs, which is a bin's bound. */

@@ -1,6 +1,6 @@
 // What became of the calls: finished, evicted, in time, how long they waited, and whether some lengths fared worse.
 
-import { percentiles } from "../core/utilization.js";
+import { percentiles } from "../core/eviction-figures.js";
 import type { Percentiles } from "../model/utilization.js";
 import type { Call } from "./demand.js";
 

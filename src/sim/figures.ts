@@ -1,7 +1,8 @@
 // The figures of a replay, summed as it runs: core-time by node, by hole and by step of time; never a list of all spans.
 
+import { evictionHistogram, percentiles } from "../core/eviction-figures.js";
 import { noIdle } from "../core/idle.js";
-import { type Amounts, evictionHistogram, percentiles, Series } from "../core/utilization.js";
+import { type Amounts, Series } from "../core/utilization.js";
 import { assert } from "../model/errors.js";
 import type { Utilization } from "../model/utilization.js";
 import type { Costs } from "./costs.js";
@@ -184,6 +185,8 @@ export class Figures implements WorkSink {
         ...bin,
         count: bin.count * this.evictions,
       })),
+      // Nothing is late here: there are no processes.
+      violations: null,
       batchJobs: this.trace.jobs,
       series: this.series.points(),
       perNode: this.perNode.map((sums, node) => ({

@@ -188,6 +188,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     type: type("hookKilled"),
     job,
     tookMs: milliseconds,
+    left: orNull(integer(0)),
     agoMs: milliseconds,
   }),
   checkpointRemoved: object({

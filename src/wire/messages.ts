@@ -157,6 +157,8 @@ export type ExecutorMessage =
       readonly type: "hookKilled";
       readonly job: JobId;
       readonly tookMs: number;
+      /** Processes of functions that were not seen to be gone when the prolog ended; null: nobody could count them. */
+      readonly left: number | null;
       readonly agoMs: number;
     }
   /** `problem` null: the folder is not there any more. */

@@ -31,7 +31,7 @@ export class SimulatedNode {
   isUp = true;
   /** What the hook knows the jobs by that are here: their processors, 0 where it could not tell. */
   readonly marks = new Map<JobId, number>();
-  killNotes: { job: JobId; tookMs: number; atWallMs: number }[] = [];
+  killNotes: { job: JobId; tookMs: number; left: number; atWallMs: number }[] = [];
   /** All that were started here, by the name of their executor. */
   readonly processes = new Map<ExecutorId, Process>();
   /** Who holds the claim to the node's folder. */
@@ -115,7 +115,8 @@ export class SimulatedNode {
         world.after(killPollMs, look);
         return;
       }
-      if (job !== null) this.killNotes.push({ job, tookMs: tookMs(), atWallMs: this.wallMs });
+      if (job !== null)
+        this.killNotes.push({ job, tookMs: tookMs(), left: 0, atWallMs: this.wallMs });
       done();
     };
     world.after(this.deathMs(), look);

@@ -67,6 +67,7 @@ const inputs = fc.constantFrom(1, 250).chain((tickMs) => {
     tookMs: fc.nat(3_000),
     attempts: fc.nat(9),
     lostCoreMs: fc.nat(99),
+    left: fc.constantFrom(0, 3, null),
   });
   return fc.record({
     window: fc
@@ -333,7 +334,9 @@ test("a later report of the same happenings differs in its times only", () => {
         evictions: input.evictions.map(moment),
       });
       const figures = computeUtilization(input);
-      expect(shifted).toEqual({ ...during(figures), series: figures.series.map(moment) });
+      const violations = figures.violations?.map(moment) ?? null;
+      const series = figures.series.map(moment);
+      expect(shifted).toEqual({ ...during(figures), violations, series });
     }),
   );
 });

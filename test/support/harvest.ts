@@ -61,6 +61,7 @@ export function harvest(names: readonly string[], minutes = 90): UtilizationInpu
       tookMs: 3 + ((slot.number * 13) % 29),
       attempts: 1 + (slot.number % 3),
       lostCoreMs: 900,
+      left: 0,
     })),
   };
 }

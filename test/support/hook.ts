@@ -154,6 +154,12 @@ export class HookedNode {
     return fs.readdirSync(path.join(this.node, "jobs")).sort();
   }
 
+  /** What the hook noted for reports, without the milliseconds. */
+  get notes(): string[] {
+    const noted = fs.readdirSync(this.node).filter((name) => /^(killed|late)\./.test(name));
+    return noted.map((name) => name.split(".").toSpliced(2, 1).join("."));
+  }
+
   remove(): void {
     for (const server of this.#servers) server.close();
     for (const pid of [...this.#trees].flatMap(alive)) process.kill(pid, "SIGKILL");

@@ -27,6 +27,7 @@ const utilization: Utilization = {
   evictedAttempts: 1,
   lostToEvictionCoreMs: 10,
   evictMs: { p50: 5, p99: 6, max: 7 },
+  violations: [],
   evictHistogram: [{ atMostMs: null, count: 1 }],
   batchJobs: 3,
   series: [0, 1].map((step) => ({

@@ -44,7 +44,9 @@ describe("what the hook writes is read back", () => {
     fc.assert(
       fc.property(job, fc.integer({ min: 0, max: 60_000 }), (id, tookMs) => {
         expect(parseHookLine(`end ${id}`)).toEqual({ kind: "end", job: id });
-        expect(parseKillNote(`killed.${id}.${tookMs}`)).toEqual({ job: id, tookMs });
+        expect(parseKillNote(`killed.${id}.${tookMs}`)).toEqual({ job: id, tookMs, left: 0 });
+        expect(parseKillNote(`late.${id}.${tookMs}.7`)).toEqual({ job: id, tookMs, left: 7 });
+        expect(parseKillNote(`late.${id}.${tookMs}.*`)).toEqual({ job: id, tookMs, left: null });
       }),
       options,
     );

@@ -118,6 +118,32 @@ describe("text", () => {
     expect(text).not.toContain("no batch job waited");
   });
 
+  test("names each job that began before its functions were seen to be gone", () => {
+    const all = harvest(["n1", "n2"]);
+    const evictions = all.evictions.map((one, index) => ({
+      ...one,
+      left: index === 0 ? 2 : index === 1 ? null : 0,
+      tookMs: index < 2 ? 1_950 : 5,
+    }));
+    const late = computeUtilization({ ...all, evictions });
+    const [first, second] = late.violations!;
+    expect(late.violations).toHaveLength(2);
+    expect([first!.left, second!.left].toSorted()).toEqual([2, null]);
+    const text = renderUtilizationText(late);
+    expect(text).toContain("Violations: 2 jobs began while functions may have held");
+    expect(text).toMatch(/job \d+ on n\d at .* UTC: 2 processes were left after 1\.95 s/);
+    expect(text).toContain("it is not known what was left after 1.95 s");
+    const page = renderUtilizationHtml(late, "late");
+    expect(page).toContain("2 processes were left after 1.95 s");
+    const csv = renderUtilizationCsv(late).trim().split("\r\n");
+    expect(csv.at(-1)).toMatch(new RegExp(`,${first!.jobId} ${second!.jobId}$`));
+    expect(renderUtilizationText(figures)).toContain("Violations: none");
+    const unmeasured = computeUtilization({ ...all, evictions: [] });
+    expect(unmeasured.violations).toBeNull();
+    expect(renderUtilizationText(unmeasured)).not.toContain("Violations");
+    expect(renderUtilizationCsv(unmeasured).trim().split("\r\n").at(-1)).toMatch(/,$/);
+  });
+
   test("of nothing, of nothing idle and of no eviction are sentences, not divisions by zero", () => {
     const input = harvest(["n1"]);
     const none = renderUtilizationText(
@@ -149,12 +175,12 @@ describe("CSV", () => {
   test("has the JSON's keys, a line for each node and the total, in exact core-milliseconds", () => {
     const lines = renderUtilizationCsv(figures).split("\r\n");
     expect(lines[0]).toBe(
-      "node,availableCoreMs,allocatedCoreMs,idleCoreMs,coveredCoreMs,usefulCoreMs",
+      "node,availableCoreMs,allocatedCoreMs,idleCoreMs,coveredCoreMs,usefulCoreMs,violatedJobs",
     );
     expect(lines).toHaveLength(5);
     const { availableCoreMs, allocatedCoreMs, idleCoreMs, coveredCoreMs, usefulCoreMs } = figures;
     expect(lines[3]).toBe(
-      `total,${[availableCoreMs, allocatedCoreMs, idleCoreMs, coveredCoreMs, usefulCoreMs].join(",")}`,
+      `total,${[availableCoreMs, allocatedCoreMs, idleCoreMs, coveredCoreMs, usefulCoreMs].join(",")},none`,
     );
     expect(lines[4]).toBe("");
   });
@@ -165,7 +191,7 @@ describe("CSV", () => {
     ["=cmd()", "'=cmd(),"],
     ["-1,2", '"\'-1,2",'],
   ])("the name %j is written %j", (name, written) => {
-    expect(renderUtilizationCsv(named(name)).split("CoreMs\r\n")[1]).toMatch(
+    expect(renderUtilizationCsv(named(name)).split("violatedJobs\r\n")[1]).toMatch(
       new RegExp(`^${written.replace(/[()]/g, "\\$&")}`),
     );
   });

@@ -103,6 +103,7 @@ test("hook events and evictions are kept once", async () => {
     tookMs: 12,
     attempts: 3,
     lostCoreMs: 99,
+    left: 0,
   };
   await store.saveEviction(eviction);
   await store.saveEviction(eviction);

@@ -1,7 +1,8 @@
 // The utilization report's figures, on small cases computed by hand.
 
 import { describe, expect, test } from "@jest/globals";
-import { computeUtilization, maxSeriesPoints, percentiles } from "../../src/core/utilization.js";
+import { percentiles } from "../../src/core/eviction-figures.js";
+import { computeUtilization, maxSeriesPoints } from "../../src/core/utilization.js";
 import { executorId, invocationId, jobId, nodeName } from "../../src/model/ids.js";
 import type {
   Eviction,
@@ -51,6 +52,7 @@ const eviction = (atMs: number, tookMs: number): Eviction => ({
   tookMs,
   attempts: 2,
   lostCoreMs: 30,
+  left: 0,
 });
 
 /** One node of 8 cores during 60 s, and nothing else. */

@@ -206,6 +206,7 @@ CREATE TABLE eviction (
   took_ms INTEGER NOT NULL CHECK (took_ms >= 0),
   attempts INTEGER NOT NULL CHECK (attempts >= 0),
   lost_core_ms INTEGER NOT NULL CHECK (lost_core_ms >= 0),
+  left_processes INTEGER CHECK (left_processes >= 0), -- when the prolog ended; null: not counted
   PRIMARY KEY (node, job_id, at_ms)
 ) STRICT, WITHOUT ROWID;
 

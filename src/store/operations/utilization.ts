@@ -75,8 +75,8 @@ function sightingWrites(
      ON CONFLICT (node, job_id, kind, at_ms) DO NOTHING`,
   );
   const saveEviction = database.prepare<Eviction>(
-    `INSERT INTO eviction (node, job_id, at_ms, took_ms, attempts, lost_core_ms)
-     VALUES (@node, @jobId, @atMs, @tookMs, @attempts, @lostCoreMs)
+    `INSERT INTO eviction (node, job_id, at_ms, took_ms, attempts, lost_core_ms, left_processes)
+     VALUES (@node, @jobId, @atMs, @tookMs, @attempts, @lostCoreMs, @left)
      ON CONFLICT (node, job_id, at_ms) DO NOTHING`,
   );
   const saveHolding = database.prepare<Holding>(
@@ -120,7 +120,8 @@ const hookEvents = `
   ORDER BY at_ms, node, job_id, kind`;
 
 const evictions = `
-  SELECT node, job_id AS jobId, at_ms AS atMs, took_ms AS tookMs, attempts, lost_core_ms AS lostCoreMs
+  SELECT node, job_id AS jobId, at_ms AS atMs, took_ms AS tookMs, attempts, lost_core_ms AS lostCoreMs,
+    left_processes AS "left"
   FROM eviction WHERE at_ms >= @fromMs AND at_ms < @toMs ORDER BY at_ms, node, job_id`;
 
 const holdings = `

@@ -1,0 +1,130 @@
+// Frees a node beside a load, its executor running or stopped, its functions busy, forking or mounting: [--rounds N] [--load N].
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { until } from "../cluster/until.js";
+import type { Site } from "../site/site.js";
+import { Api } from "./lib/api.js";
+import { benchmark, countsOf, rounded, say } from "./lib/harness.js";
+
+const { rounds, load, cpus } = countsOf({ rounds: 8, load: 50, cpus: 8 });
+/** No job of this cluster ever has it. */
+const jobId = "4000000001";
+/** Starting again takes a second; what is being measured is not this. */
+const readyDeadlineMs = 120_000;
+
+/** What each function does, until it is killed. */
+const functions = {
+  busy: ["/bin/sh", "-c", "while :; do :; done"],
+  forks: [
+    "/usr/bin/perl",
+    "-e",
+    "while (1) { my $p = fork; exit 0 if defined $p && !$p && rand() < 0.5 }",
+  ],
+  mounts: [
+    "/usr/bin/unshare",
+    "-Urm",
+    "/bin/sh",
+    "-c",
+    "mkdir -p /dev/shm/m; while :; do mount -t tmpfs none /dev/shm/m; done",
+  ],
+} as const;
+type Kind = keyof typeof functions;
+
+await benchmark({ nodes: 1, cpus, memoryMb: cpus * 1_000 }, async (site) => {
+  const api = new Api(site);
+  await api.identify();
+  const host = makeHost(site);
+  const result: Record<string, object> = {};
+  for (const kind of Object.keys(functions) as Kind[]) {
+    const { id } = await api.submit(functions[kind], "bench", cpus);
+    for (const executor of ["running", "stopped"] as const) {
+      const seen: Seen[] = [];
+      for (let round = 0; round < rounds; round++) {
+        await filled(api);
+        seen.push(await freeOnce(site, host, executor === "stopped"));
+      }
+      result[`${kind} ${executor}`] = figuresOf(seen);
+      say(`${kind}, executor ${executor}: ${JSON.stringify(result[`${kind} ${executor}`])}`);
+    }
+    await site.gleanOrThrow(["cancel", String(id)]);
+    await api.ended(id);
+  }
+  api.close();
+  return { rounds, load, ...result };
+});
+
+interface Seen {
+  readonly tookMs: number;
+  /** Processes of functions when the prolog returned. */
+  readonly left: number;
+}
+
+/** Waits until functions hold all cores of the node. */
+function filled(api: Api): Promise<true> {
+  const find = async () => {
+    const executor = (await api.info()).nodes[0]?.executor;
+    return executor?.state === "ready" && executor.usedCores === cpus ? true : undefined;
+  };
+  return until(readyDeadlineMs, find, () => new Error("the node was not filled with functions"));
+}
+
+/** The prolog of a job that takes the whole node, as slurmd runs it; then its epilog, so that the node fills again. */
+async function freeOnce(site: Site, host: string, isStopped: boolean): Promise<Seen> {
+  const mark = readFileSync(join(site.files.run, "n1", "executor.pid"), "utf8");
+  const pid = Number(/^pid=(\d+)$/m.exec(mark)![1]);
+  const group = dirname(/^kill=(.+)$/m.exec(mark)![1]!).replace(
+    /^\/sys\/fs\/cgroup(\/unified)?/,
+    "",
+  );
+  const loops = startLoad();
+  if (isStopped) process.kill(pid, "SIGSTOP");
+  // Long enough for storms to be at their limits and the load to be spread.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const prolog = [site.files.program("glean-prolog"), "left", group];
+  const answer = execFileSync(host, prolog, { env: environment("prolog"), encoding: "utf8" });
+  for (const loop of loops) loop.kill("SIGKILL");
+  execFileSync(site.files.program("glean-epilog"), [], { env: environment("epilog") });
+  const [tookUs, left] = answer.split(" ").map(Number);
+  return { tookMs: tookUs! / 1_000, left: left! };
+}
+
+/** Busy loops of a session each, as those of users who logged in. */
+function startLoad(): ChildProcess[] {
+  const busy = ["-c", "while :; do :; done"];
+  return Array.from({ length: load }, () =>
+    spawn("/bin/sh", busy, { stdio: "ignore", detached: true }),
+  );
+}
+
+function figuresOf(seen: readonly Seen[]) {
+  const sorted = seen.map(({ tookMs }) => rounded(tookMs)).sort((left, right) => left - right);
+  const violations = seen.filter(({ left }) => left > 0);
+  return {
+    p50: sorted[Math.ceil(sorted.length / 2) - 1]!,
+    max: sorted.at(-1)!,
+    violations: violations.length,
+    leftMax: Math.max(0, ...seen.map(({ left }) => left)),
+  };
+}
+
+/** What slurmd gives to a prolog of a job that has all cores. */
+function environment(context: string): Record<string, string> {
+  return {
+    SLURMD_NODENAME: "n1",
+    SLURM_JOB_ID: jobId,
+    SLURM_JOB_NODELIST: "n1",
+    SLURM_JOB_CPUS_PER_NODE: String(cpus),
+    SLURM_SCRIPT_CONTEXT: `${context}_slurmd`,
+  };
+}
+
+/** The stand-in for slurmd that runs the hook, times it and looks. */
+function makeHost(site: Site): string {
+  const folder = join(site.files.home, "host");
+  const source = join(import.meta.dirname, "../../slurm-plugin");
+  const host = join(folder, "spank_host");
+  execFileSync("make", ["-s", "-C", source, `OUT=${folder}`, host], { stdio: ["ignore", 2, 2] });
+  return host;
+}
