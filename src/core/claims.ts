@@ -30,23 +30,17 @@ export class Claims {
 
   /**
    * Cores of the node that jobs have: those that Slurm counts as allocated, and those of suspended jobs, which it counts as free
-   * until they are resumed. Slurm may have suspended a job after its queue was read and before the node was.
+   * until they are resumed. Slurm may have suspended a job after its queue was read and before the node was. All of them, where
+   * something of the node is taken and no job is known that has a core there.
    */
   takenCores(node: Node): number {
-    if (this.isHeldByUnknownJob(node)) return node.cores;
     let [running, suspended] = [0, 0];
     for (const job of this.jobs.get(node.name)!)
       if (isSuspended(job)) suspended += this.mostCoresOf(job, node);
       else if (job.state === "RUNNING" && job.nodeCount === 1 && !this.sharesCores(job))
         running += job.cores;
-    return Math.min(node.cores, Math.max(node.allocatedCores, running) + suspended);
-  }
-
-  /** No core is allocated there, and yet something is: a suspended job that the queue did not show. */
-  private isHeldByUnknownJob(node: Node): boolean {
-    const isHeld = node.baseState === "MIXED" || node.allocatedMemoryMb > 0;
-    if (node.allocatedCores > 0 || !isHeld || node.flags.includes("COMPLETING")) return false;
-    return this.jobs.get(node.name)!.length === 0;
+    const taken = Math.max(node.allocatedCores, running) + suspended;
+    return taken === 0 && isHeld(node) ? node.cores : Math.min(node.cores, taken);
   }
 
   private mostCoresOf({ id, cores, nodeCount }: Job, node: Node): number {
@@ -67,7 +61,6 @@ export class Claims {
   /** The free CPUs of a partly used node by name: none is given away unless what all its jobs have adds up to Slurm's own count. */
   freeCpus(node: Node): FreeCpus {
     const { cpuTotal, specialisedCpuIds, cores, allocatedCores } = node;
-    if (this.isHeldByUnknownJob(node)) return untold("Slurm does not say which job holds it");
     if (specialisedCpuIds === null)
       return untold("Slurm does not say which of its cores are specialised");
     const taken = new Set(specialisedCpuIds);
@@ -79,6 +72,7 @@ export class Claims {
     const ids = Array.from({ length: cpuTotal }, (_, id) => id).filter((id) => !taken.has(id));
     if (ids.length > cores - allocatedCores)
       return untold("a job came while Slurm was read, or changed its size");
+    if (taken.size === specialisedCpuIds.length) return untold("no job names the cores it has");
     return { told: true, ids };
   }
 
@@ -114,5 +108,9 @@ export class Claims {
     return this.snapshot.shares.get(job.id)!.askedCpusPerNode;
   }
 }
+
+/** A suspended job that the queue did not show holds it, or a job that was given another's resources (`dependency=expand`). */
+const isHeld = ({ baseState, allocatedMemoryMb, flags }: Node): boolean =>
+  (baseState === "MIXED" || allocatedMemoryMb > 0) && !flags.includes("COMPLETING");
 
 const untold = (why: string): FreeCpus => ({ told: false, why });

@@ -51,7 +51,7 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
       cpus,
       memoryMb: 8_000,
       gpusPerNode: 2,
-      slurmConfLines: ["TaskPlugin=task/affinity"],
+      slurmConfLines: ["TaskPlugin=task/affinity", "SelectTypeParameters=CR_Core"],
       config: { placement: { memoryMarginMb: 100 } },
     });
   });
