@@ -14,8 +14,9 @@ export function readCores(sysfs = "/sys/devices/system"): readonly CpuSet[] {
   const online = readCpus(join(sysfs, "cpu/online"));
   // Intel's hybrid processors: slurmd leaves their small cores out.
   if (existsSync(join(sysfs, "../cpu_atom"))) throw new Error("its cores are of two kinds");
-  const sure: CpuSet[] = [...readNumaNodes(sysfs)];
-  const unsure: CpuSet[] = [...groupsOfNumaNodes(sysfs)];
+  const numaNodes = readNumaNodes(sysfs);
+  const sure: CpuSet[] = numaNodes.map(({ cpus }) => cpus);
+  const unsure: CpuSet[] = groupsOf(numaNodes);
   const cores = new Map<number, CpuSet>();
   for (const cpu of online) {
     const folder = join(sysfs, `cpu/cpu${cpu}`);
@@ -52,35 +53,46 @@ function visit(cpus: CpuSet, sets: readonly CpuSet[]): CpuSet {
   });
 }
 
-function readNumaNodes(sysfs: string): CpuSet[] {
-  return numaFolders(sysfs)
-    .map((folder) => readCpus(join(folder, "cpulist")))
-    .filter((cpus) => cpus.length > 0);
+interface NumaNode {
+  readonly cpus: CpuSet;
+  /** To each node, itself too. */
+  readonly distances: readonly number[];
 }
 
-/** For each distance, the CPUs of the NUMA nodes that are joined by distances up to it: hwloc makes some of these groups. */
-function groupsOfNumaNodes(sysfs: string): CpuSet[] {
-  const nodes = numaFolders(sysfs).map((folder) => ({
+function readNumaNodes(sysfs: string): NumaNode[] {
+  return numaFolders(sysfs).map((folder) => ({
     cpus: readCpus(join(folder, "cpulist")),
     distances: readFileSync(join(folder, "distance"), "latin1").trim().split(/\s+/).map(Number),
   }));
-  const distances = new Set(nodes.flatMap((node) => node.distances));
-  return [...distances].flatMap((limit) => {
-    let groups: { members: number[]; cpus: number[] }[] = [];
-    for (const [index, { cpus, distances: row }] of nodes.entries()) {
-      const isNear = (group: { members: number[] }) =>
-        group.members.some(
-          (other) => row[other]! <= limit || nodes[other]!.distances[index]! <= limit,
-        );
-      const near = groups.filter(isNear);
-      const joined = {
-        members: [...near.flatMap(({ members }) => members), index],
-        cpus: [...near.flatMap((group) => group.cpus), ...cpus],
-      };
-      groups = [...groups.filter((group) => !near.includes(group)), joined];
-    }
-    return groups.map(({ cpus }) => ascending(cpus)).filter((cpus) => cpus.length > 0);
-  });
+}
+
+/** As hwloc groups them: those whose distance is the least, and then the groups in the same way, by their mean distances. */
+function groupsOf(nodes: readonly NumaNode[]): CpuSet[] {
+  if (nodes.length <= 2) return [];
+  const far = nodes.flatMap(({ distances }, one) => distances.filter((_, other) => other !== one));
+  const least = Math.min(...far);
+  const left = new Set(nodes);
+  const groups: NumaNode[][] = [];
+  for (const first of nodes) {
+    if (!left.delete(first)) continue;
+    const group = [first];
+    for (const { distances } of group)
+      for (const [other, node] of nodes.entries())
+        if (distances[other] === least && left.delete(node)) group.push(node);
+    if (group.length > 1) groups.push(group);
+  }
+  if (groups.length === 1 && groups[0]!.length === nodes.length) return [];
+  const mean = (one: readonly NumaNode[], other: readonly NumaNode[]) => {
+    const pairs = one.flatMap(({ distances }) =>
+      other.map((node) => distances[nodes.indexOf(node)]!),
+    );
+    return Math.floor(pairs.reduce((sum, each) => sum + each, 0) / pairs.length);
+  };
+  const grouped = groups.map((group) => ({
+    cpus: ascending(group.flatMap(({ cpus }) => cpus)),
+    distances: groups.map((other) => mean(group, other)),
+  }));
+  return [...grouped.map(({ cpus }) => cpus), ...groupsOf(grouped)];
 }
 
 /** In the order of their numbers; a kernel without NUMA has none. */
