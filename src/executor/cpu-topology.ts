@@ -2,7 +2,7 @@
 //
 // hwloc makes a tree of sets of CPUs (packages, dies, NUMA nodes, L3 caches, cores) and visits, at each level, the set with the
 // lowest CPU first. Two kinds of sets are in its tree only sometimes: clusters, which old releases do not know, and groups of
-// NUMA nodes that are close to each other. Where these would change the order, the order is not known.
+// NUMA nodes that are close to each other. Where these may change the order, the order is not known.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ export function readCores(sysfs = "/sys/devices/system"): readonly CpuSet[] {
   if (existsSync(join(sysfs, "../cpu_atom"))) throw new Error("its cores are of two kinds");
   const numaNodes = readNumaNodes(sysfs);
   const sure: CpuSet[] = numaNodes.map(({ cpus }) => cpus);
-  const unsure: CpuSet[] = groupsOf(numaNodes);
+  const unsure: CpuSet[] = [];
   const cores = new Map<number, CpuSet>();
   for (const cpu of online) {
     const folder = join(sysfs, `cpu/cpu${cpu}`);
@@ -31,7 +31,8 @@ export function readCores(sysfs = "/sys/devices/system"): readonly CpuSet[] {
     if (cluster !== null) unsure.push(cluster);
   }
   const order = visit(online, sure);
-  if (order.join() !== visit(online, [...sure, ...unsure]).join())
+  const withUnsure = visit(online, [...sure, ...unsure]);
+  if (order.join() !== withUnsure.join() || !keepsOrder(numaNodes, order))
     throw new Error("the order of its cores depends on the release of hwloc");
   return [...new Map(order.map((cpu) => [cores.get(cpu)!.join(), cores.get(cpu)!])).values()];
 }
@@ -66,33 +67,37 @@ function readNumaNodes(sysfs: string): NumaNode[] {
   }));
 }
 
-/** As hwloc groups them: those whose distance is the least, and then the groups in the same way, by their mean distances. */
-function groupsOf(nodes: readonly NumaNode[]): CpuSet[] {
-  if (nodes.length <= 2) return [];
-  const far = nodes.flatMap(({ distances }, one) => distances.filter((_, other) => other !== one));
-  const least = Math.min(...far);
-  const left = new Set(nodes);
-  const groups: NumaNode[][] = [];
-  for (const first of nodes) {
-    if (!left.delete(first)) continue;
-    const group = [first];
-    for (const { distances } of group)
-      for (const [other, node] of nodes.entries())
-        if (distances[other] === least && left.delete(node)) group.push(node);
-    if (group.length > 1) groups.push(group);
-  }
-  if (groups.length === 1 && groups[0]!.length === nodes.length) return [];
-  const mean = (one: readonly NumaNode[], other: readonly NumaNode[]) => {
-    const pairs = one.flatMap(({ distances }) =>
-      other.map((node) => distances[nodes.indexOf(node)]!),
-    );
-    return Math.floor(pairs.reduce((sum, each) => sum + each, 0) / pairs.length);
-  };
-  const grouped = groups.map((group) => ({
-    cpus: ascending(group.flatMap(({ cpus }) => cpus)),
-    distances: groups.map((other) => mean(group, other)),
-  }));
-  return [...grouped.map(({ cpus }) => cpus), ...groupsOf(grouped)];
+/**
+ * Whether the groups that hwloc makes of near NUMA nodes, and then of near groups, leave this order as it is: nodes are never nearer
+ * to one behind their neighbour than to the neighbour, so that all groups are of neighbours; or the nearest pairs join all of them,
+ * and there are no groups.
+ */
+function keepsOrder(nodes: readonly NumaNode[], order: CpuSet): boolean {
+  const place = (node: NumaNode) => Math.min(...node.cpus.map((cpu) => order.indexOf(cpu)));
+  const numbers = [...nodes.keys()].filter((number) => nodes[number]!.cpus.length > 0);
+  const sorted = numbers.sort((one, other) => place(nodes[one]!) - place(nodes[other]!));
+  if (sorted.length <= 2) return true;
+  const distance = (one: number, other: number) => nodes[one]!.distances[other]!;
+  const pairs = sorted.flatMap((one, index) =>
+    sorted.slice(index + 1).map((other) => [one, other] as const),
+  );
+  const least = Math.min(...pairs.map(([one, other]) => distance(one, other)));
+  // Nodes that are memory alone and nearer than that would be part of groups.
+  const memories = [...nodes.keys()].filter((number) => nodes[number]!.cpus.length === 0);
+  if (memories.some((memory) => sorted.some((one) => distance(one, memory) <= least))) return false;
+  const joined = [sorted[0]!];
+  for (const one of joined)
+    for (const other of sorted)
+      if (!joined.includes(other) && distance(one, other) === least) joined.push(other);
+  if (joined.length === sorted.length) return true;
+  return sorted.every((one, index) =>
+    sorted.every(
+      (other, otherIndex) =>
+        otherIndex < index + 2 ||
+        (distance(one, other) >= distance(one, sorted[otherIndex - 1]!) &&
+          distance(one, other) >= distance(sorted[index + 1]!, other)),
+    ),
+  );
 }
 
 /** In the order of their numbers; a kernel without NUMA has none. */
