@@ -75,7 +75,7 @@ function readNumaNodes(sysfs: string): NumaNode[] {
 function keepsOrder(nodes: readonly NumaNode[], order: CpuSet): boolean {
   const place = (node: NumaNode) => Math.min(...node.cpus.map((cpu) => order.indexOf(cpu)));
   const numbers = [...nodes.keys()].filter((number) => nodes[number]!.cpus.length > 0);
-  const sorted = numbers.sort((one, other) => place(nodes[one]!) - place(nodes[other]!));
+  const sorted = [...numbers].sort((one, other) => place(nodes[one]!) - place(nodes[other]!));
   if (sorted.length <= 2) return true;
   const distance = (one: number, other: number) => nodes[one]!.distances[other]!;
   const pairs = sorted.flatMap((one, index) =>
@@ -85,11 +85,19 @@ function keepsOrder(nodes: readonly NumaNode[], order: CpuSet): boolean {
   // Nodes that are memory alone and nearer than that would be part of groups.
   const memories = [...nodes.keys()].filter((number) => nodes[number]!.cpus.length === 0);
   if (memories.some((memory) => sorted.some((one) => distance(one, memory) <= least))) return false;
-  const joined = [sorted[0]!];
-  for (const one of joined)
-    for (const other of sorted)
-      if (!joined.includes(other) && distance(one, other) === least) joined.push(other);
-  if (joined.length === sorted.length) return true;
+  // hwloc begins each round at the first node that the round before has found, and so does not find all.
+  const joined = new Set([numbers[0]!]);
+  for (let first: number | undefined = numbers[0]; first !== undefined; ) {
+    let next: number | undefined;
+    for (const one of numbers)
+      for (const other of one >= first && joined.has(one) ? numbers : [])
+        if (!joined.has(other) && distance(one, other) === least) {
+          joined.add(other);
+          next ??= other;
+        }
+    first = next;
+  }
+  if (joined.size === numbers.length) return true;
   return sorted.every((one, index) =>
     sorted.every(
       (other, otherIndex) =>
