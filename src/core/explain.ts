@@ -34,6 +34,8 @@ export function describeReason(reason: UnusableReason): string {
       return `a job is planned to start there in ${reason.endsInMs} ms`;
     case "interference":
       return `batch work suffered beside functions: ${reason.detail}; next try in ${Math.ceil(reason.retryInMs / 1000)} s, or when its jobs have left`;
+    case "sick":
+      return `${reason.detail}; next try in ${Math.ceil(reason.retryInMs / 1000)} s`;
     case "launchFailing":
       return `the last start failed (${reason.detail}); next try in ${Math.ceil(reason.retryInMs / 1000)} s`;
   }
@@ -74,6 +76,8 @@ export interface WaitView {
   readonly slurmProblem: string | null;
   readonly allDrained: boolean;
   /** Nodes that give no GPUs to functions, and why. */
+  /** Nodes on which it is not tried now, since its start failed there. */
+  readonly avoided?: readonly string[];
   readonly gpuProblems?: readonly { readonly node: string; readonly reason: string }[];
 }
 
@@ -110,6 +114,9 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
   if (invocation.gpus > 0)
     for (const { node, reason } of (view.gpuProblems ?? []).slice(0, maxGpuProblems))
       lines.push(`the GPUs of ${node} are not given to functions: ${reason}`);
+  const { avoided = [] } = view;
+  if (avoided.length > 0)
+    lines.push(`it is not tried now where its start failed: on ${avoided.join(", ")}`);
   if (view.pendingAhead > 0)
     lines.push(`${view.pendingAhead} invocations are ahead of it in the queue`);
   if (invocation.attempt > 0)

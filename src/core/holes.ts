@@ -8,6 +8,7 @@ import type { ClusterFacts, Snapshot } from "../model/snapshot.js";
 import { Claims } from "./claims.js";
 import type { Suffering } from "./interference.js";
 import { type KnownEnd, plannedEnds, survivalEnd } from "./lifetime.js";
+import type { Illness } from "./sick-nodes.js";
 import type { Survival } from "./survival.js";
 
 /** What the site allows; comes from the configuration. */
@@ -41,6 +42,8 @@ export interface HoleContext {
   readonly openedAtMs?: (node: NodeName) => number | null;
   /** Whether batch jobs suffered there beside functions, and until when it is left alone; left out: nobody looks. */
   readonly suffering?: (node: NodeName) => Suffering | null;
+  /** Whether commands cannot be started there, and until when it is left alone; left out: nobody knows. */
+  readonly sick?: (node: NodeName) => Illness | null;
   /** How long holes last here; without it nothing is predicted where Slurm plans nothing. */
   readonly survival?: Survival;
 }
@@ -185,6 +188,9 @@ function whyUnusable(
     const retryInMs = Math.max(0, suffering.untilMs - context.nowMs);
     return { kind: "interference", detail: suffering.detail, retryInMs };
   }
+  const sick = context.sick?.(node.name) ?? null;
+  if (sick !== null)
+    return { kind: "sick", detail: sick.detail, retryInMs: sick.untilMs - context.nowMs };
   const failing = context.failing.get(node.name);
   if (failing !== undefined && failing.retryAtMs > context.nowMs)
     return {

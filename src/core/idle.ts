@@ -24,6 +24,7 @@ const partByCondition = {
   stale: "stale",
   tooShort: "tooShort",
   launchFailing: "launchFailing",
+  sick: "launchFailing",
 } as const satisfies Record<NodeCondition, IdlePart>;
 
 const codes = new Map(Object.keys(partByCondition).map((name, index) => [name, index + 1]));

@@ -1,7 +1,8 @@
 // What a slot's hole promises, as one number: slots with the same promise are looked at together.
 
 import type { Outlook } from "./lifetime.js";
-import type { Slot, SlotsPolicy } from "./slots.js";
+import type { Slot } from "./slot.js";
+import type { SlotsPolicy } from "./slots.js";
 
 const usualConfidence = 0.9;
 /** Ages differ by at most a sixteenth of an octave in a bucket, planned ends by a quarter of one, a node's haste by half of one. */

@@ -121,15 +121,26 @@ export interface Room {
   readonly budget: Resources;
   readonly free: Resources;
   readonly leftMs?: number;
+  /** Left out: nobody avoids it. */
+  readonly node?: NodeName;
 }
 
-/** How long the work in a new pilot may take, and how long what waits is expected to. */
-export interface PilotTime {
+/** What decides, beside its size, whether a new pilot would help. */
+export interface PilotChoice {
   readonly longestMs: number;
   expectedMs(waiting: Waiting): number;
+  /** null: on whichever node. */
+  readonly node: NodeName | null;
+  /** Nodes on which this is not tried now. */
+  avoidedBy(waiting: Waiting): readonly NodeName[];
 }
 
-const anyTime: PilotTime = { longestMs: Number.POSITIVE_INFINITY, expectedMs: () => 0 };
+const anyPilot: PilotChoice = {
+  longestMs: Number.POSITIVE_INFINITY,
+  expectedMs: () => 0,
+  node: null,
+  avoidedBy: () => [],
+};
 
 /**
  * Cores that wait for work which would fit into `budget` and end in time there, and for which no executor, there or on its way,
@@ -139,8 +150,9 @@ export function unservedCores(
   queue: Pick<WaitingQueue, "groupsInOrder">,
   rooms: readonly Room[],
   budget: Resources,
-  { longestMs, expectedMs }: PilotTime = anyTime,
+  choice: Partial<PilotChoice> = {},
 ): number {
+  const { longestMs, expectedMs, node, avoidedBy } = { ...anyPilot, ...choice };
   const freeCores = (all: readonly Room[]) => all.reduce((sum, room) => sum + room.free.cores, 0);
   const supply = freeCores(rooms);
   let demand = 0;
@@ -149,12 +161,15 @@ export function unservedCores(
     if (head === undefined) continue;
     const need = { cores: head.cores, memoryMb: head.memoryMb, gpus: [] };
     const neededMs = expectedMs(head);
-    if (!fits(need, budget) || neededMs > longestMs) continue;
-    const inTime = rooms.filter(({ leftMs }) => leftMs === undefined || leftMs >= neededMs);
-    if (!inTime.some((room) => fits(need, room.budget))) return need.cores;
+    const avoided = new Set(avoidedBy(head));
+    if (!fits(need, budget) || neededMs > longestMs || (node && avoided.has(node))) continue;
+    const suiting = rooms.filter(
+      (room) => (room.leftMs ?? neededMs) >= neededMs && !(room.node && avoided.has(room.node)),
+    );
+    if (!suiting.some((room) => fits(need, room.budget))) return need.cores;
     const groupDemand = group.size * need.cores;
     demand += groupDemand;
-    const missing = Math.max(demand - supply, groupDemand - freeCores(inTime));
+    const missing = Math.max(demand - supply, groupDemand - freeCores(suiting));
     if (missing > 0) return missing;
   }
   return 0;

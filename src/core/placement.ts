@@ -1,17 +1,11 @@
 // Which waiting invocation goes to which executor: long ones where they will survive, short ones into short holes.
 
-import type { ExecutorId, InvocationId } from "../model/ids.js";
+import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
 import { Market, type Prices } from "./prices.js";
 import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
-import {
-  type Bucket,
-  type Found,
-  isLargeEnough,
-  type OpenSlot,
-  type Slot,
-  Slots,
-} from "./slots.js";
+import { isLargeEnough, type OpenSlot, type Slot } from "./slot.js";
+import { type Bucket, type Found, Slots } from "./slots.js";
 import type { Survival } from "./survival.js";
 
 export type { Slot };
@@ -28,6 +22,8 @@ export interface PlacementPolicy {
   readonly maxAssignments: number;
   /** Left out: work is expected to take its time limit, and holes to last until something is planned. */
   readonly prediction?: Prediction;
+  /** Nodes on which this one is not to be tried now; left out: none. */
+  readonly avoidedBy?: (waiting: Waiting) => readonly NodeName[];
 }
 
 /** What is expected of holes and of work. */
@@ -156,10 +152,12 @@ class Round {
     const { prediction } = this.policy;
     const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
     const expectedMs = this.expectedMs(waiting);
+    const avoid = this.policy.avoidedBy?.(waiting) ?? [];
+    const need = avoid.length === 0 ? waiting : { ...waiting, avoid };
     if (market !== null && prediction !== undefined && mood === "choosy") {
       const usualMs = prediction.usualMs(waiting);
       const found = this.slots.suiting(
-        waiting,
+        need,
         expectedMs,
         except,
         (bucket) => !bucket.endsBefore(expectedMs) && market.suits(usualMs, bucket),
@@ -170,7 +168,7 @@ class Round {
       }
       if (this.patience(waiting, expectedMs) > 0) return "passes";
     }
-    const found = this.slots.bestFor(waiting, expectedMs, except);
+    const found = this.slots.bestFor(need, expectedMs, except);
     if (found === null) return "fitsNowhere";
     return prediction === undefined || this.takes(waiting, found.bucket, mood) ? found : "passes";
   }

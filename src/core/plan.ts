@@ -117,6 +117,7 @@ function departure(
       if (unusable.reason.flag === "COMPLETING") return holdStep(executor, freeThere());
       return { kind: leavesAtOnce.has(unusable.reason.flag) ? "stop" : "drain", ...about, reason };
     case "drained":
+    case "sick":
     case "partition":
     case "owner":
       return { kind: "drain", ...about, reason };

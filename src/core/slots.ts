@@ -1,50 +1,17 @@
 // The free places of all ready executors, grouped by what their holes promise, so that a round looks at groups and not at each.
 
 import type { ExecutorId } from "../model/ids.js";
-import type { HoleKind } from "../model/prediction.js";
 import { holdsProbability, type Outlook } from "./lifetime.js";
 import { outlookKey, outlookOf } from "./outlook-key.js";
+import {
+  hasPlaceFor,
+  isLargeEnough,
+  type Need,
+  type OpenSlot,
+  openSlot,
+  type Slot,
+} from "./slot.js";
 import type { Survival } from "./survival.js";
-
-/** A ready executor as placement sees it. */
-export interface Slot {
-  readonly executor: ExecutorId;
-  readonly budgetCores: number;
-  readonly budgetMemoryMb: number;
-  readonly freeCores: number;
-  readonly freeMemoryMb: number;
-  /** Left out: it has none. */
-  readonly budgetGpus?: number;
-  readonly freeGpus?: number;
-  /** When something is planned on its node, or the executor's own time is over; null: nothing is. */
-  readonly endsAtMs: number | null;
-  /** How sure that is; left out: as sure as a plan usually is. */
-  readonly endConfidence?: number;
-  /** What its hole is; left out: a whole node, just opened. */
-  readonly kind?: HoleKind;
-  readonly openedAtMs?: number;
-  /** How many times as fast as usual holes close on its node; left out: as usual. */
-  readonly haste?: number;
-  /** When the executor's own time is over for certain; left out or null: its time has no limit. */
-  readonly closesAtMs?: number | null;
-}
-
-export interface OpenSlot {
-  readonly slot: Slot;
-  freeCores: number;
-  freeMemoryMb: number;
-  freeGpus: number;
-  /** No work is begun here that is expected to take longer. */
-  readonly leftMs: number;
-}
-
-/** What is asked for. */
-export interface Need {
-  readonly cores: number;
-  readonly memoryMb: number;
-  /** Left out: none. */
-  readonly gpus?: number;
-}
 
 /** A free place that fits, and where it is kept. */
 export interface Found {
@@ -120,18 +87,13 @@ export class Bucket {
   }
 
   /** The tightest place for work of this length, not on `except`. */
-  fit(
-    { cores, memoryMb, gpus = 0 }: Need,
-    aheadMs: number,
-    except: ExecutorId | null,
-  ): Found | null {
-    for (let free = cores; free < this.byFree.length; free++) {
+  fit(need: Need, aheadMs: number, except: ExecutorId | null): Found | null {
+    for (let free = need.cores; free < this.byFree.length; free++) {
       const places = this.byFree[free]!;
       for (let index = places.length - 1; index >= 0; index--) {
         const open = places[index]!;
-        if (open.freeMemoryMb < memoryMb || open.freeGpus < gpus) continue;
-        if (open.leftMs < aheadMs) continue;
-        if (open.slot.executor !== except) return { bucket: this, open, index };
+        if (open.slot.executor !== except && hasPlaceFor(open, need, aheadMs))
+          return { bucket: this, open, index };
       }
     }
     return null;
@@ -177,13 +139,7 @@ export class Slots {
   private sorted: readonly Bucket[] | null = null;
 
   constructor(slots: readonly Slot[], nowMs: number, policy: SlotsPolicy) {
-    this.all = slots.map((slot) => ({
-      slot,
-      freeCores: slot.freeCores,
-      freeMemoryMb: slot.freeMemoryMb,
-      freeGpus: slot.freeGpus ?? 0,
-      leftMs: leftOf(slot, nowMs + (policy.vacateMs ?? 0)),
-    }));
+    this.all = slots.map((slot) => openSlot(slot, nowMs + (policy.vacateMs ?? 0)));
     const buckets = new Map<number, Bucket>();
     for (const open of this.all) {
       const key = outlookKey(open.slot, nowMs, policy);
@@ -272,13 +228,6 @@ export class Slots {
     return best;
   }
 }
-
-const leftOf = ({ closesAtMs }: Slot, nowMs: number): number =>
-  closesAtMs == null ? Number.POSITIVE_INFINITY : closesAtMs - nowMs;
-
-/** Whether it fits there when nothing else does. */
-export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus = 0 }: Need): boolean =>
-  slot.budgetCores >= cores && slot.budgetMemoryMb >= memoryMb && (slot.budgetGpus ?? 0) >= gpus;
 
 /** Lives may be infinite, and then are equal. */
 const compareRanks = (left: Rank, right: Rank): number =>

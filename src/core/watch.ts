@@ -19,6 +19,7 @@ interface Watched {
 const undecided: ReadonlySet<UnusableNode["reason"]["kind"]> = new Set([
   "stale",
   "launchFailing",
+  "sick",
   "tooShort",
 ]);
 

@@ -6,7 +6,6 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
-import type { HolePolicy } from "../core/holes.js";
 import { expandHostList } from "../core/hostlist.js";
 import { InterferenceGuard } from "../core/interference.js";
 import type { PilotMark } from "../core/pilots.js";
@@ -24,27 +23,21 @@ import { Documents } from "./documents.js";
 import { Drains } from "./drains.js";
 import { Executors } from "./executors.js";
 import { Launching } from "./launching.js";
-import { Learning, type LearningPolicy } from "./learning.js";
+import { Learning } from "./learning.js";
 import { LiveInvocations } from "./live.js";
 import { Pilots, type PilotsDependencies } from "./pilots.js";
+import { holePolicyOf, learningPolicyOf } from "./policies.js";
 import { Recorder } from "./recorder.js";
 import { Registry } from "./registry.js";
 import { Secrets } from "./secrets.js";
 import { type SettlePolicy, Settler } from "./settle.js";
-import { timeLimitsOf } from "./time-limits.js";
+import { type SlurmView, StartFailures } from "./start-failures.js";
 import { Waiters } from "./waiters.js";
 
 /** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
 const startMs = 15_000;
 /** Beside its own orphanMs: the time it needs to kill and leave. */
 const adoptMarginMs = 5_000;
-/** Slurm counts a job's time in minutes: no pilot fits into less. */
-const minuteMs = 60_000;
-/** A hole with less memory is of no use even to a shell. */
-const minimumMemoryMb = 64;
-/** A function is expected to take what three quarters of its runs took: a little late is better than lost. */
-const expectedQuantile = 0.75;
-
 export interface Parts {
   readonly launcher: Launcher;
   readonly registry: Registry;
@@ -62,6 +55,7 @@ export interface Parts {
   readonly drains: Drains;
   readonly pilots: Pilots | null;
   readonly secrets: Secrets;
+  readonly startFailures: StartFailures;
 }
 
 /** What the parts reach the world through, beside the store. */
@@ -97,7 +91,7 @@ export function assemble(
 ): Parts {
   /** With the programs' paths as they are on the nodes. */
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
-  const { shared, conditions } = sharedBy(config, store, launcher, secrets, log);
+  const { shared, conditions } = sharedBy(config, store, launcher, secrets, log, () => capacity);
   // Those below know each other; they call each other only once everything is put together.
   const wakeCapacity = () => capacity.wake();
   const executors: Executors = new Executors({
@@ -141,11 +135,19 @@ export function assemble(
 }
 
 /** Those that know none that come after them. */
-function sharedBy(config: Config, store: Store, launcher: Launcher, secrets: Secrets, log: Logger) {
+function sharedBy(
+  config: Config,
+  store: Store,
+  launcher: Launcher,
+  secrets: Secrets,
+  log: Logger,
+  view: () => SlurmView,
+) {
   const registry = new Registry();
+  const startFailures = new StartFailures(registry, view, log);
   const live = new LiveInvocations();
   const learning = new Learning(store, learningPolicyOf(config), log);
-  const settler = new Settler(live, store, settlePolicyOf(config, learning), log);
+  const settler = new Settler(live, store, settlePolicyOf(config, learning, startFailures), log);
   const checkpoints = new Checkpoints({
     ...{ store, live, registry, log, policy: config.checkpoints },
     nameOf: (id) => secrets.checkpointName(id),
@@ -154,6 +156,7 @@ function sharedBy(config: Config, store: Store, launcher: Launcher, secrets: Sec
   const waiters = new Waiters(live);
   const dispatcher = new Dispatcher(
     ...([live, registry, store, settler, log, checkpoints, documents, learning] as const),
+    ({ functionKey = "" }) => startFailures.avoidedBy(functionKey),
   );
   const recorder = new Recorder(store, log, config.poll.staleMs);
   const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
@@ -171,6 +174,7 @@ function sharedBy(config: Config, store: Store, launcher: Launcher, secrets: Sec
     documents,
     waiters,
     guard,
+    startFailures,
     graceMs: config.functions.killWaitMs,
   };
   return { shared, conditions };
@@ -200,35 +204,15 @@ function pilotsFor(
 const startMsOf = ({ placement }: Config): number =>
   placement.launcher === "pilot" ? placement.pilot.pendingMs + startMs : startMs;
 
-function holePolicyOf({ placement, poll }: Config): HolePolicy {
-  const { exclusivePartitions, memoryMarginMb, vacateMs, launcher, pilot } = placement;
-  // Elsewhere sbatch would refuse every pilot.
-  const partitions = placement.partitions ?? (launcher === "pilot" ? [pilot.partition] : null);
-  const minimumHoleMs = Math.max(placement.minimumHoleMs, launcher === "pilot" ? minuteMs : 0);
-  const { staleMs } = poll;
-  return {
-    partitions,
-    exclusivePartitions,
-    memoryMarginMb,
-    minimumMemoryMb,
-    minimumHoleMs,
-    vacateMs,
-    staleMs,
-  };
-}
-
-function learningPolicyOf(config: Config): LearningPolicy {
-  const { defaultTimeLimitMs } = timeLimitsOf(config);
-  return {
-    runtime: { defaultTimeLimitMs, quantile: expectedQuantile },
-    vacateMs: config.placement.vacateMs,
-  };
-}
-
-function settlePolicyOf({ rates, functions }: Config, learning: Learning): SettlePolicy {
+function settlePolicyOf(
+  { rates, functions }: Config,
+  learning: Learning,
+  startFailures: StartFailures,
+): SettlePolicy {
   return {
     rate: rates,
     maxLostAttempts: functions.maxLostAttempts,
+    startFailures,
     functionRan: (key, wallMs) => learning.functionRan(key, wallMs),
   };
 }

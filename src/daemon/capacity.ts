@@ -26,6 +26,7 @@ import type { Pilots } from "./pilots.js";
 import type { Recorder } from "./recorder.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { isUnsettled, jobsByNode, outlooksOf } from "./sightings.js";
+import type { StartFailures } from "./start-failures.js";
 
 /** A large site fills within a minute without a thousand processes starting at once. */
 const maxStarts = 64;
@@ -45,6 +46,7 @@ export interface CapacityDependencies {
   readonly checkpoints: Checkpoints;
   readonly guard: InterferenceGuard;
   readonly drains: Drains;
+  readonly startFailures: Pick<StartFailures, "illness">;
   /** null: executors are no jobs. */
   readonly pilots: Pilots | null;
   readonly programs: HookPrograms;
@@ -140,13 +142,14 @@ export class Capacity {
 
   /** What speaks for and against each node, beside the snapshot. */
   context(): HoleContext {
-    const { drains, programs, launching, learning, guard, pilots } = this.with_;
+    const { drains, programs, launching, learning, guard, pilots, startFailures } = this.with_;
     const needsHook = this.snapshot !== null && pilots === null;
     const atMs = nowMs();
     return {
       nowMs: atMs,
       suffering: (node) => guard.suffering(node, atMs),
       drainedBy: (node) => drains.drainedBy(node),
+      sick: (node) => startFailures.illness(node),
       hookProblem: needsHook ? hookProblemOf(this.snapshot!.facts, programs) : null,
       preemptionProblem: pilots?.problem ?? null,
       failing: launching.failing,

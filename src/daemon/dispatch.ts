@@ -37,9 +37,14 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     private readonly checkpoints: Checkpoints,
     private readonly documents: Documents,
     prediction?: Prediction,
+    avoidedBy?: PlacementPolicy["avoidedBy"],
   ) {
     super();
-    this.policy = prediction === undefined ? placementPolicy : { ...placementPolicy, prediction };
+    this.policy = {
+      ...placementPolicy,
+      ...(prediction === undefined ? {} : { prediction }),
+      ...(avoidedBy === undefined ? {} : { avoidedBy }),
+    };
   }
 
   /** Something changed; many calls in one turn make one round. */

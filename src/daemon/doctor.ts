@@ -4,6 +4,7 @@ import { userInfo } from "node:os";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import { hookProblemOf } from "../core/assurance.js";
+import { describeReason } from "../core/explain.js";
 import type { Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import { nodeName } from "../model/ids.js";
@@ -51,6 +52,7 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
     await checkStore(with_.store),
     ...checkGpus(with_),
     ...checkBelief(with_.drains),
+    ...checkSickNodes(with_),
     ...checkNodes(with_),
   ];
   return { checks };
@@ -211,6 +213,14 @@ function checkGpus({ capacity, registry, pilots }: DoctorDependencies): DoctorCh
     detail: `functions get none of ${someOf(nodes)}: ${reason}`,
   }));
 }
+
+/** Nodes that are left alone, since functions cannot be started there. */
+const checkSickNodes = ({ capacity }: DoctorDependencies): DoctorCheck[] =>
+  (capacity.plan?.unusable ?? []).flatMap(({ node, reason }) =>
+    reason.kind === "sick"
+      ? [{ name: `functions on ${node}`, status: "failed", detail: describeReason(reason) }]
+      : [],
+  );
 
 const someOf = (nodes: readonly string[]): string =>
   nodes.length <= maxShownNodes

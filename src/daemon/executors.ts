@@ -7,7 +7,7 @@ import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
-import type { DaemonMessage, ExecutorMessage } from "../wire/messages.js";
+import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../wire/messages.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Dispatcher } from "./dispatch.js";
 import * as reports from "./hook-reports.js";
@@ -17,12 +17,14 @@ import type { Recorder } from "./recorder.js";
 import type { ExecutorRecord, Line, Registry } from "./registry.js";
 import { lostFacts, type Settler } from "./settle.js";
 import { Silence } from "./silence.js";
+import type { StartFailures } from "./start-failures.js";
 import { noteSuffering } from "./suffering.js";
 import { believed, doubtOf, isRecording } from "./testimony.js";
 
 export interface ExecutorsDependencies {
   readonly registry: Registry;
   readonly live: LiveInvocations;
+  readonly startFailures: Pick<StartFailures, "began">;
   readonly store: Store;
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
@@ -161,8 +163,15 @@ export class Executors {
         void this.gone(record, message.reason);
         break;
       case "started":
+        this.began(record, message.key);
         break;
     }
+  }
+
+  private began({ attempts }: ExecutorRecord, { invocation, attempt }: AttemptKey): void {
+    const live = this.with_.live.get(invocation);
+    if (live === undefined || attempts.get(invocation)?.attempt !== attempt) return;
+    this.with_.startFailures.began(live);
   }
 
   private ready(record: ExecutorRecord, message: Message<"ready">): void {

@@ -8,7 +8,6 @@ import {
   longestWorkMs,
   type Pilot,
   type PilotMark,
-  type PilotTime,
   pilotBudget,
   pilotMinutes,
   type Room,
@@ -17,9 +16,10 @@ import {
 } from "../core/pilots.js";
 import type { Launcher } from "../core/ports.js";
 import { preemptionProblemOf } from "../core/preemption.js";
+import type { Waiting } from "../core/queue.js";
 import { pilotStateOf } from "../launch/pilot.js";
 import type { Hole } from "../model/hole.js";
-import type { ExecutorId } from "../model/ids.js";
+import type { ExecutorId, NodeName } from "../model/ids.js";
 import { holdsNodes, type Job } from "../model/job.js";
 import type { PlanStep } from "../model/plan.js";
 import type { Snapshot } from "../model/snapshot.js";
@@ -28,6 +28,7 @@ import type { Learning } from "./learning.js";
 import type { LiveInvocations } from "./live.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { Interval } from "./seldom.js";
+import type { StartFailures } from "./start-failures.js";
 
 /** Whether work that waits needs a pilot is looked at so often at most: it costs a walk over executors and queue. */
 const demandWakeMs = 1_000;
@@ -46,6 +47,7 @@ export interface PilotsDependencies {
   readonly registry: Registry;
   readonly live: LiveInvocations;
   readonly learning: Pick<Learning, "expectedMs" | "vacateMs">;
+  readonly startFailures: Pick<StartFailures, "avoidedBy">;
   readonly launcher: Launcher;
   readonly launching: Launching;
   readonly gone: (record: ExecutorRecord, reason: string, end: "EVICTED" | "LOST") => Promise<void>;
@@ -138,7 +140,8 @@ export class Pilots {
     const node = snapshot.nodes.find((each) => each.name === hole.node)!;
     const budget = pilotBudget(hole.free, memoryMarginMb, maxMemoryPerCoreMb);
     const timeLimitMs = this.timeIn(hole, snapshot);
-    if (budget === null || timeLimitMs === 0 || !this.isWanted(budget, timeLimitMs)) return;
+    if (budget === null || timeLimitMs === 0 || !this.isWanted(budget, timeLimitMs, hole.node))
+      return;
     const order = { budget, seenHookSequence: 0, knownJobs: [] };
     const size = { budget, timeLimitMs };
     launching.start(node, order, snapshot.facts, size);
@@ -170,7 +173,8 @@ export class Pilots {
   /** Something waits and was not begun: Slurm is looked at soon, when a pilot would help. */
   workWaits(): void {
     if (this.openHole === null || !this.demandWake.passes()) return;
-    if (this.isWanted(this.openHole.free, this.with_.config.timeLimitMs)) this.with_.wakeCapacity();
+    if (this.isWanted(this.openHole.free, this.with_.config.timeLimitMs, null))
+      this.with_.wakeCapacity();
   }
 
   planMade(holes: readonly Hole[]): void {
@@ -180,16 +184,19 @@ export class Pilots {
         if (hole.free.cores > (this.openHole?.free.cores ?? 0)) this.openHole = hole;
   }
 
-  private isWanted(budget: Hole["free"], timeLimitMs: number): boolean {
-    const { config, registry, live, learning } = this.with_;
+  /** `node`: null for whichever. */
+  private isWanted(budget: Hole["free"], timeLimitMs: number, node: NodeName | null): boolean {
+    const { config, registry, live, learning, startFailures } = this.with_;
     const records = registry.all().filter(hasRoom);
     if (records.filter(isComing).length >= config.maxPending) return false;
     const rooms = records.map((record) => roomOf(record, learning.vacateMs));
-    const time: PilotTime = {
+    const choice = {
       longestMs: longestWorkMs(timeLimitMs),
-      expectedMs: (waiting) => learning.expectedMs(waiting),
+      expectedMs: (waiting: Waiting) => learning.expectedMs(waiting),
+      node,
+      avoidedBy: ({ functionKey = "" }: Waiting) => startFailures.avoidedBy(functionKey),
     };
-    return unservedCores(live.queue, rooms, budget, time) > 0;
+    return unservedCores(live.queue, rooms, budget, choice) > 0;
   }
 
   /** Commands that pilots cost slurmctld since this was last asked. */
@@ -202,10 +209,10 @@ export class Pilots {
 }
 
 function roomOf(record: ExecutorRecord, vacateMs: number): Room {
-  const { budget, free, timeIsOverAtMs } = record;
-  if (timeIsOverAtMs === null) return { budget, free };
+  const { budget, free, timeIsOverAtMs, node } = record;
+  if (timeIsOverAtMs === null) return { budget, free, node };
   const leftMs = timeIsOverAtMs - nowMs() - vacateMs;
-  return { budget, free, leftMs };
+  return { budget, free, node, leftMs };
 }
 
 const hasRoom = ({ state }: ExecutorRecord): boolean => state !== "draining" && state !== "gone";

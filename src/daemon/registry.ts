@@ -3,7 +3,7 @@
 import { EventEmitter } from "node:events";
 import { nowMs } from "../clock.js";
 import type { ExecutorRow } from "../core/ports.js";
-import type { Slot } from "../core/slots.js";
+import type { Slot } from "../core/slot.js";
 import { assert } from "../model/errors.js";
 import {
   type Executor,
@@ -216,6 +216,7 @@ export class ExecutorRecord implements Executor {
     const { cores, memoryMb, gpus } = this.free;
     return {
       executor: this.id,
+      node: this.node,
       budgetCores: this.budget.cores,
       budgetMemoryMb: this.budget.memoryMb,
       freeCores: cores,

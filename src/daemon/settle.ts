@@ -7,12 +7,20 @@ import type { AttemptResult, Store } from "../core/ports.js";
 import type { RateCard } from "../model/account.js";
 import { messageOf } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
-import { type AttemptEnd, type InvocationState, isBilled } from "../model/invocation.js";
+import {
+  type AttemptEnd,
+  type InvocationState,
+  isBilled,
+  type StartFailure,
+} from "../model/invocation.js";
 import { type Live, type LiveInvocations, wasEvicted } from "./live.js";
 import { Seldom } from "./seldom.js";
+import type { StartFailures } from "./start-failures.js";
 
 /** What is known of an end: from an executor's report, or made up by the daemon when the executor was lost. */
-export type EndFacts = Omit<AttemptResult, "next" | "posting">;
+export type EndFacts = Omit<AttemptResult, "next" | "posting"> & {
+  readonly startFailure?: StartFailure | undefined;
+};
 
 /** A full disk is not mended sooner. */
 const retryMs = 1_000;
@@ -23,6 +31,8 @@ export interface SettlePolicy {
   readonly maxLostAttempts: number;
   /** Hears of each run that came to its own end. */
   readonly functionRan: (functionKey: string, wallMs: number) => void;
+  /** Left out: what could not be started has failed, on whatever node that was. */
+  readonly startFailures?: Pick<StartFailures, "failed" | "began" | "forget">;
 }
 
 export class Settler {
@@ -58,7 +68,8 @@ export class Settler {
           nowMs(),
         )
       : null;
-    const recorded = await this.store.endAttempt({ ...facts, reason, next, posting });
+    const { startFailure: _, ...result } = facts;
+    const recorded = await this.store.endAttempt({ ...result, reason, next, posting });
     if (!recorded || !isCurrent(live, facts)) return recorded;
     this.apply(live, facts, next, reason);
     return true;
@@ -85,6 +96,12 @@ export class Settler {
   }
 
   private nextState(live: Live, facts: EndFacts): { next: InvocationState; reason: string | null } {
+    const { startFailures } = this.policy;
+    const { startFailure } = facts;
+    if (startFailure !== undefined && startFailures !== undefined && !live.cancelRequested) {
+      const verdict = startFailures.failed(live, startFailure, facts.reason ?? "");
+      return { next: verdict.isFinal ? "FAILED" : "PENDING", reason: verdict.reason };
+    }
     if (facts.end !== "EVICTED" && facts.end !== "LOST")
       return { next: facts.end, reason: facts.reason };
     if (live.cancelRequested) return { next: "CANCELLED", reason: "cancelled by its owner" };
@@ -98,12 +115,16 @@ export class Settler {
   private apply(live: Live, facts: EndFacts, next: InvocationState, reason: string | null): void {
     live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
     if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
+    const { startFailures } = this.policy;
+    if (facts.wallMs > 0) startFailures?.began(live);
     if (next === "PENDING") {
       this.live.requeue(live, reason);
       return;
     }
-    // A FAILED that the daemon made up after lost executors is no run.
-    if (facts.end === "COMPLETED" || facts.end === "FAILED")
+    startFailures?.forget(facts.invocation);
+    // A FAILED that the daemon made up after lost executors is no run, nor is one without a start.
+    const ran = facts.startFailure === undefined;
+    if (ran && (facts.end === "COMPLETED" || facts.end === "FAILED"))
       this.policy.functionRan(live.digest.functionKey, facts.wallMs);
     this.live.finish(live, {
       state: next,

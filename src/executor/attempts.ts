@@ -1,7 +1,7 @@
 // The attempts that run on this node: started once each, limited in time, ended for a reason, gone when their processes are.
 
 import { clearTimeout, machineMonotonicNs, monotonicMs, setTimeout } from "../clock.js";
-import { messageOf } from "../model/errors.js";
+import { errnoOf, messageOf } from "../model/errors.js";
 import { fits, nothing, type Resources, subtract } from "../model/resources.js";
 import type { AttemptKey, AttemptOrder, LaunchSpec } from "../wire/messages.js";
 import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
@@ -84,7 +84,8 @@ export class Attempts {
     } catch (thrown) {
       const reason = `the node refused a cgroup: ${messageOf(thrown)}`;
       this.events.onTrouble(reason);
-      this.events.onEnded(key, outcomeOf({ kind: "vanished", message: reason }, null));
+      const failure = { stage: "join", errno: errnoOf(thrown) } as const;
+      this.events.onEnded(key, outcomeOf({ kind: "failed", ...failure, message: reason }, null));
       return;
     }
     const told = gpuEnvironment(gpus, group.closesGpus);

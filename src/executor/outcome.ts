@@ -33,7 +33,11 @@ export function outcomeOf(
 ): Outcome {
   switch (end.kind) {
     case "failed":
-      return notStarted(ending?.end ?? "FAILED", ending?.reason ?? end.message);
+      if (ending !== null) return notStarted(ending.end, ending.reason);
+      return {
+        ...notStarted("FAILED", end.message),
+        startFailure: { stage: end.stage, errno: end.errno },
+      };
     case "vanished":
       return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
     case "ended": {

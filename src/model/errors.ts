@@ -35,6 +35,12 @@ export function assert(condition: unknown, what: string): asserts condition {
   if (!condition) throw new AssertionError(`invariant broken: ${what}`);
 }
 
+/** The kernel's number of what was thrown; 0: it has none. */
+export function errnoOf(thrown: unknown): number {
+  const { errno } = thrown as { errno?: unknown };
+  return typeof errno === "number" ? Math.abs(errno) : 0;
+}
+
 /** The message of anything that was thrown, for logs and for sentences that quote a cause. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

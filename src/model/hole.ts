@@ -32,7 +32,8 @@ export type UnusableReason =
   | { readonly kind: "stale"; readonly ageMs: number }
   | { readonly kind: "tooShort"; readonly endsInMs: number }
   | { readonly kind: "interference"; readonly detail: string; readonly retryInMs: number }
-  | { readonly kind: "launchFailing"; readonly detail: string; readonly retryInMs: number };
+  | { readonly kind: "launchFailing"; readonly detail: string; readonly retryInMs: number }
+  | { readonly kind: "sick"; readonly detail: string; readonly retryInMs: number };
 
 export interface UnusableNode {
   readonly node: NodeName;

@@ -42,6 +42,34 @@ export type AttemptState = "RUNNING" | AttemptEnd;
 
 export const isBilled = (end: AttemptEnd): boolean => end !== "EVICTED" && end !== "LOST";
 
+/** What glean-spawn does before a command's first instruction, by the names that it reports (PROTOCOL.md). */
+export const startStages = [
+  "request",
+  "start",
+  "join",
+  "oom-score",
+  "schedule",
+  "affinity",
+  "namespace",
+  "user",
+  "checkpoint",
+  "chdir",
+  "open-stdin",
+  "open-stdout",
+  "open-stderr",
+  "script",
+  "exec",
+] as const;
+
+export type StartStage = (typeof startStages)[number];
+
+/** Where the start of a command failed. */
+export interface StartFailure {
+  readonly stage: StartStage;
+  /** 0: there is none. */
+  readonly errno: number;
+}
+
 /** The signal that a function asked for before it has to go. */
 export interface Notice {
   readonly signal: number;

@@ -1,7 +1,13 @@
 // The shapes of messages.ts as checks: what a peer sent is believed only after these.
 
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
-import type { AttemptEnd, Notice } from "../model/invocation.js";
+import {
+  type AttemptEnd,
+  type Notice,
+  type StartFailure,
+  type StartStage,
+  startStages,
+} from "../model/invocation.js";
 import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
 import type {
@@ -36,6 +42,8 @@ import {
 /** Cores and GPUs of one node, attempts that run on it, jobs that hold it: more than any node has. */
 const maxCores = 65_536;
 const maxGpus = 64;
+/** As Linux has it. */
+const maxErrno = 4_095;
 const maxAttempts = 65_536;
 const maxJobs = 65_536;
 /** Patterns of paths where Slurm's cgroups may be. */
@@ -104,6 +112,9 @@ const report = object<AttemptReport>({
   cpuMs: milliseconds,
   maxRssMb: integer(0),
   reason: orNull(reason),
+  startFailure: optional(
+    object<StartFailure>({ stage: oneOf<StartStage>(...startStages), errno: integer(0, maxErrno) }),
+  ),
   agoMs: milliseconds,
 });
 

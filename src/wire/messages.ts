@@ -1,7 +1,7 @@
 // What daemon and executor say to each other, and the limits on it. Framing and handshake are in connection.ts.
 
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
-import type { AttemptEnd, Notice } from "../model/invocation.js";
+import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
 import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
 
@@ -64,6 +64,8 @@ export interface AttemptReport extends AttemptKey {
   readonly maxRssMb: number;
   /** One sentence when there is something to say (the directory is missing, the job that evicted it …). */
   readonly reason: string | null;
+  /** Where its start failed; left out: it started, or was ended before. */
+  readonly startFailure?: StartFailure | undefined;
   /** How long ago the command ended, when this frame was written: lets the daemon label it with its own clock. */
   readonly agoMs: number;
 }

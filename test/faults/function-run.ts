@@ -120,7 +120,12 @@ export class FunctionRun implements FunctionProcess {
     }
     this.state = "ended";
     this.node.functions.delete(this);
-    const end = { kind: "failed", stage: "start", message: "killed before it began" } as const;
+    const end = {
+      kind: "failed",
+      stage: "start",
+      errno: 0,
+      message: "killed before it began",
+    } as const;
     this.world.within(this.process, 1, () => this.events.onEnd(end));
   }
 

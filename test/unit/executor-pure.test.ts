@@ -329,7 +329,7 @@ describe("how an attempt ended", () => {
   });
 
   test("without a command it has a reason and no time", () => {
-    const failed = { kind: "failed", stage: "chdir", message: "there is no /x" } as const;
+    const failed = { kind: "failed", stage: "chdir", errno: 2, message: "there is no /x" } as const;
     expect(outcomeOf(failed, null)).toMatchObject({
       end: "FAILED",
       reason: "there is no /x",

@@ -97,6 +97,8 @@ function label(reason: UnusableReason): string {
       return `closes in ${reason.endsInMs} ms`;
     case "interference":
       return "its jobs suffered";
+    case "sick":
+      return "commands do not start there";
     case "launchFailing":
       return "starts fail";
   }

@@ -23,6 +23,7 @@ import type { LiveInvocations } from "../live.js";
 import type { Pilots } from "../pilots.js";
 import type { Recorder } from "../recorder.js";
 import type { ExecutorRecord, Registry } from "../registry.js";
+import type { StartFailures } from "../start-failures.js";
 import { reportTurns } from "../turnstile.js";
 import { unusedHoles } from "./holes.js";
 import { theirs } from "./invocations.js";
@@ -38,6 +39,7 @@ export interface ClusterRoutes {
   readonly recorder: Recorder;
   readonly learning: Learning;
   readonly drains: Drains;
+  readonly startFailures: Pick<StartFailures, "avoidedBy">;
   /** null: executors are no jobs. */
   readonly pilots: Pilots | null;
   readonly examine: () => Promise<DoctorAnswer>;
@@ -185,7 +187,7 @@ function pilotTimeOf({ pilots, capacity: { plan, snapshot } }: ClusterRoutes) {
 }
 
 function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readonly string[] {
-  const { live, registry, capacity, drains, learning } = with_;
+  const { live, registry, capacity, drains, learning, startFailures } = with_;
   if (invocation.state === "PENDING")
     return explainWait(invocation, {
       executors: registry
@@ -210,6 +212,7 @@ function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readon
       slurmProblem: capacity.problem,
       allDrained: drains.allDrainedBy() !== null,
       gpuProblems: gpuProblems(capacity, registry),
+      avoided: startFailures.avoidedBy(live.get(invocation.id)?.digest.functionKey ?? ""),
     });
   const shown = displayId(invocation);
   if (invocation.state === "RUNNING")

@@ -2,6 +2,8 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { errnoOf } from "../../model/errors.js";
+import { type StartFailure, startStages } from "../../model/invocation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
 import type { AttemptGroup } from "../containment.js";
 import { killGroupOf } from "../processes.js";
@@ -27,7 +29,7 @@ export type SpawnEnd =
       readonly brokenProcessLimit: number | null;
     }
   /** The command was never started. */
-  | { readonly kind: "failed"; readonly stage: string; readonly message: string }
+  | ({ readonly kind: "failed"; readonly message: string } & StartFailure)
   /** glean-spawn was killed or could not be run: what became of the command is not known, but it runs no more. */
   | { readonly kind: "vanished"; readonly message: string };
 
@@ -67,9 +69,10 @@ export function spawnAttempt(
   });
   if (child.pid === undefined) {
     // No such program, or no more descriptors: then there is nobody to talk to.
-    child.on("error", ({ message }) =>
-      events.onEnd({ kind: "vanished", message: `glean-spawn cannot be run: ${message}` }),
-    );
+    child.on("error", (error) => {
+      const message = `glean-spawn cannot be run: ${error.message}`;
+      events.onEnd({ kind: "failed", stage: "start", errno: errnoOf(error), message });
+    });
     return { terminate: () => {}, notify: () => {}, kill: () => {} };
   }
   const [request, control, report] = child.stdio.slice(3) as [Writable, Writable, Readable];
@@ -124,8 +127,12 @@ function parseEnd(
   startNs: bigint | null,
   processLimit: number | null,
 ): SpawnEnd | null {
-  const failed = /^failed ([a-z-]{1,20}) \d{1,10} (.*)$/.exec(line);
-  if (failed) return { kind: "failed", stage: failed[1]!, message: failed[2]! };
+  const failed = /^failed ([a-z-]{1,20}) (\d{1,4}) (.*)$/.exec(line);
+  if (failed) {
+    // A stage that is not known here is one of a newer glean-spawn.
+    const stage = startStages.find((each) => each === failed[1]) ?? "start";
+    return { kind: "failed", stage, errno: Number(failed[2]), message: failed[3]! };
+  }
   const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) ([01])$/.exec(line);
   if (!ended || startNs === null) return null;
   const [exitCode, signal, , userMs, systemMs, maxRssKb, oomKills] = ended.slice(1).map(Number);
