@@ -94,7 +94,7 @@ export interface AttemptResult {
   readonly maxRssMb: number;
   readonly reason: string | null;
   readonly endedAtMs: number;
-  /** The state the invocation goes to: PENDING after EVICTED or LOST, else the end itself. */
+  /** The state the invocation goes to: PENDING after EVICTED, LOST or a failed start, else the end itself. */
   readonly next: InvocationState;
   /** null when the end is not billed. */
   readonly posting: Posting | null;

@@ -18,11 +18,13 @@ export interface Waiting {
   readonly functionKey?: string;
   /** For how long its longest attempt ran until it was evicted: it takes longer. Left out: nothing is known. */
   readonly ranMs?: number;
+  /** Its start failed on some nodes, and it is to be tried on another; left out: no. */
+  readonly isRetried?: boolean;
 }
 
 /** Those with the same key are of one user, need the same, and are expected to run as long. */
 export const waitingKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}`;
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
 
 /** Those of one user that need the same, oldest first. */
 class Group implements Iterable<Waiting> {

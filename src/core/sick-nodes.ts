@@ -12,8 +12,8 @@ const maxTriesThere = 3;
 const suspectMs = 20_000;
 /** The same, when it could be started elsewhere. */
 const provenMs = 60_000;
-/** A function whose start failed likewise on two nodes is not tried on two nodes for each of its invocations. */
-const errorMs = 60_000;
+/** What started lately is not taken for its user's error because it fails on two nodes. */
+const startedLatelyMs = 600_000;
 /** A node is sick when starts fail there, and only there, for so many users, or so often for one user, within this time. */
 const sickUsers = 2;
 const sickStarts = 5;
@@ -46,6 +46,11 @@ export interface Illness {
   readonly untilMs: number;
 }
 
+/** With when it may be tried there again. */
+interface Try extends FailedStart {
+  readonly avoidUntilMs: number;
+}
+
 interface Suspicion {
   readonly untilMs: number;
   readonly times: number;
@@ -68,12 +73,10 @@ interface Away extends Illness {
  */
 export class SickNodes {
   /** Failed starts of invocations that have not been started anywhere yet. */
-  private readonly tried = new Map<InvocationId, readonly FailedStart[]>();
+  private readonly tried = new Map<InvocationId, readonly Try[]>();
   private readonly suspicions = new Map<string, Map<NodeName, Suspicion>>();
-  private readonly errors = new Map<
-    string,
-    { readonly stage: StartStage; readonly untilMs: number }
-  >();
+  /** When a function was started last. */
+  private readonly startedAtMs = new Map<string, number>();
   private readonly evidence = new Map<NodeName, Map<string, Evidence>>();
   private readonly away = new Map<NodeName, Away>();
 
@@ -89,10 +92,13 @@ export class SickNodes {
     const before = (this.tried.get(start.invocation) ?? []).filter(
       ({ attempt }) => attempt !== start.attempt,
     );
-    const all = [...before, start];
+    const timesThere = before.filter(({ node }) => node === start.node).length + 1;
+    const all = [...before, { ...start, avoidUntilMs: nowMs + doubled(suspectMs, timesThere) }];
     const reason = sentenceOf(start, before);
-    if (isUsersError(start, before)) this.noteError(start, nowMs);
-    if (this.isKnownError(start, nowMs) || isEnough(all, others)) {
+    const isError = isUsersOwn(start) || (isLikewise(all) && !this.startedLately(start, nowMs));
+    // No node is to blame.
+    if (isError) this.suspicions.delete(start.functionKey);
+    if (isError || isEnough(all, others)) {
       this.forget(start.invocation);
       return { isFinal: true, reason };
     }
@@ -112,6 +118,7 @@ export class SickNodes {
     }: Omit<FailedStart, keyof StartFailure | "attempt" | "message">,
     nowMs: number,
   ): void {
+    remember(this.startedAtMs, functionKey, nowMs);
     this.suspicions.get(functionKey)?.delete(node);
     this.evidence.get(node)?.delete(user);
     const failed = this.tried.get(invocation) ?? [];
@@ -128,8 +135,14 @@ export class SickNodes {
     this.tried.delete(invocation);
   }
 
-  /** Nodes on which this function is not tried now. */
-  avoidedBy(functionKey: string, nowMs: number): readonly NodeName[] {
+  /**
+   * Nodes on which this invocation is not tried now: where its own start failed; of one that was not tried yet, where others of its
+   * function failed.
+   */
+  avoidedBy(invocation: InvocationId, functionKey: string, nowMs: number): readonly NodeName[] {
+    const tried = this.tried.get(invocation);
+    if (tried !== undefined)
+      return tried.filter(({ avoidUntilMs }) => avoidUntilMs > nowMs).map(({ node }) => node);
     const suspicions = this.suspicions.get(functionKey);
     if (suspicions === undefined) return [];
     return [...suspicions].filter(([, { untilMs }]) => untilMs > nowMs).map(([node]) => node);
@@ -141,15 +154,9 @@ export class SickNodes {
     return away !== undefined && away.untilMs > nowMs ? away : null;
   }
 
-  private isKnownError({ functionKey, stage }: FailedStart, nowMs: number): boolean {
-    const known = this.errors.get(functionKey);
-    return known !== undefined && known.untilMs > nowMs && known.stage === stage;
-  }
-
-  /** No node is to blame. */
-  private noteError({ functionKey, stage }: FailedStart, nowMs: number): void {
-    this.suspicions.delete(functionKey);
-    remember(this.errors, functionKey, { stage, untilMs: nowMs + errorMs });
+  private startedLately({ functionKey }: FailedStart, nowMs: number): boolean {
+    const startedAtMs = this.startedAtMs.get(functionKey);
+    return startedAtMs !== undefined && nowMs - startedAtMs <= startedLatelyMs;
   }
 
   private suspect({ functionKey, node }: FailedStart, baseMs: number, nowMs: number): void {
@@ -179,24 +186,21 @@ export class SickNodes {
   }
 }
 
-/** Whether an invocation could run on this node now or when its jobs have left; `reason`: why it has no hole, null for one that has. */
+/** Whether an invocation could run on this node now or later; `reason`: why it has no hole, null for one that has. */
 export function mayTakeWork(
   node: Pick<Node, "cores" | "memoryMb" | "gpuCount">,
   reason: UnusableReason | null,
   { cores, memoryMb, gpus }: Pick<Invocation, "cores" | "memoryMb" | "gpus">,
 ): boolean {
   const isLargeEnough = node.cores >= cores && node.memoryMb >= memoryMb && node.gpuCount >= gpus;
-  return isLargeEnough && (reason === null || passing.has(reason.kind));
+  return isLargeEnough && (reason === null || !lasting.has(reason.kind));
 }
 
-/** Reasons that go away by themselves. */
-const passing: ReadonlySet<UnusableReason["kind"]> = new Set([
-  "full",
-  "memory",
-  "pinned",
-  "owner",
-  "tooShort",
-  "interference",
+/** Reasons that only an administrator of Slurm takes away. */
+const lasting: ReadonlySet<UnusableReason["kind"]> = new Set([
+  "partition",
+  "noHook",
+  "noPreemption",
 ]);
 
 const doubled = (baseMs: number, times: number): number =>
@@ -225,12 +229,16 @@ const nodesOwn: ReadonlySet<StartStage> = new Set([
 ]);
 const isNodesOwn = ({ stage }: StartFailure): boolean => nodesOwn.has(stage);
 
-/** What no node could start, and what failed likewise on two. */
-const isUsersError = (start: FailedStart, before: readonly FailedStart[]): boolean =>
-  start.stage === "request" ||
-  (start.stage === "exec" && (start.errno === e2big || start.errno === enoexec)) ||
-  (!isNodesOwn(start) &&
-    before.some(({ node, stage }) => node !== start.node && stage === start.stage));
+/** The last failed as it had on another node, in what the user asked for. */
+function isLikewise(all: readonly FailedStart[]): boolean {
+  const last = all.at(-1)!;
+  const isSame = ({ node, stage }: FailedStart) => node !== last.node && stage === last.stage;
+  return !isNodesOwn(last) && all.some(isSame);
+}
+
+/** What no node could start. */
+const isUsersOwn = ({ stage, errno }: StartFailure): boolean =>
+  stage === "request" || (stage === "exec" && (errno === e2big || errno === enoexec));
 const e2big = 7;
 const enoexec = 8;
 

@@ -156,7 +156,7 @@ function sharedBy(
   const waiters = new Waiters(live);
   const dispatcher = new Dispatcher(
     ...([live, registry, store, settler, log, checkpoints, documents, learning] as const),
-    ({ functionKey = "" }) => startFailures.avoidedBy(functionKey),
+    (waiting) => startFailures.avoidedBy(waiting),
   );
   const recorder = new Recorder(store, log, config.poll.staleMs);
   const conditions = new Conditions(store, registry, config.placement.vacateMs, log);

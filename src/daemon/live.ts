@@ -26,6 +26,8 @@ export interface Live {
   lostAttempts: number;
   /** For how long its longest attempt ran until it was evicted: it takes longer. 0 where that says nothing of the rest. */
   ranMs: number;
+  /** Its last attempt could not be started, and it is to be tried on another node. */
+  isRetried: boolean;
 }
 
 /** The tasks of an array that are not final; what they share is in memory once. */
@@ -105,6 +107,7 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
       cancelRequested: false,
       lostAttempts: 0,
       ranMs: 0,
+      isRetried: false,
     };
     wasEvicted(live, ranMs);
     this.byId.set(invocation.id, live);
@@ -195,10 +198,10 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
 
   private enqueue(live: Live): void {
     const { id, owner, cores, memoryMb, gpus, timeLimitMs, submittedAtMs } = live.invocation;
-    const { ranMs } = live;
+    const { ranMs, isRetried } = live;
     const { functionKey } = live.digest;
     const need = { user: owner.user, cores, memoryMb, gpus, timeLimitMs };
-    this.queue.add({ id, ...need, submittedAtMs, functionKey, ranMs });
+    this.queue.add({ id, ...need, submittedAtMs, functionKey, ranMs, isRetried });
   }
 
   private hold(live: Live, sign: 1 | -1): void {

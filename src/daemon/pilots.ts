@@ -194,7 +194,7 @@ export class Pilots {
       longestMs: longestWorkMs(timeLimitMs),
       expectedMs: (waiting: Waiting) => learning.expectedMs(waiting),
       node,
-      avoidedBy: ({ functionKey = "" }: Waiting) => startFailures.avoidedBy(functionKey),
+      avoidedBy: (waiting: Waiting) => startFailures.avoidedBy(waiting),
     };
     return unservedCores(live.queue, rooms, budget, choice) > 0;
   }

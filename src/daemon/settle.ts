@@ -117,6 +117,7 @@ export class Settler {
     if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
     const { startFailures } = this.policy;
     if (facts.wallMs > 0) startFailures?.began(live);
+    live.isRetried = facts.startFailure !== undefined;
     if (next === "PENDING") {
       this.live.requeue(live, reason);
       return;

@@ -2,6 +2,7 @@
 
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
+import type { Waiting } from "../core/queue.js";
 import { type Illness, mayTakeWork, SickNodes, type Verdict } from "../core/sick-nodes.js";
 import type { InvocationId, NodeName } from "../model/ids.js";
 import type { Invocation, StartFailure } from "../model/invocation.js";
@@ -46,8 +47,9 @@ export class StartFailures {
     this.sick.forget(invocation);
   }
 
-  avoidedBy(functionKey: string): readonly NodeName[] {
-    return this.sick.avoidedBy(functionKey, nowMs());
+  /** Nodes on which this is not tried now. */
+  avoidedBy({ id, functionKey = "" }: Pick<Waiting, "id" | "functionKey">): readonly NodeName[] {
+    return this.sick.avoidedBy(id, functionKey, nowMs());
   }
 
   illness(node: NodeName): Illness | null {
@@ -62,8 +64,8 @@ export class StartFailures {
 
   private othersFor(invocation: Invocation, tried: ReadonlySet<NodeName>): number {
     const { snapshot, plan } = this.view();
-    // Nothing is known of other nodes yet: then there may be some.
-    if (snapshot === null || plan === null) return 1;
+    // Not all is known of other nodes: then there may be some.
+    if (snapshot === null || plan === null || snapshot.unreadable.length > 0) return 1;
     const reasons = new Map(plan.unusable.map(({ node, reason }) => [node, reason]));
     const isOther = (node: Snapshot["nodes"][number]) =>
       !tried.has(node.name) && mayTakeWork(node, reasons.get(node.name) ?? null, invocation);

@@ -1,7 +1,7 @@
 // The independent checker: keeps its own books of what really happened, and holds the promises of the design against them.
 
 import type { AttemptResult, NewInvocations } from "../../src/core/ports.js";
-import type { InvocationId } from "../../src/model/ids.js";
+import type { InvocationId, NodeName } from "../../src/model/ids.js";
 import type {
   Attempt,
   AttemptEnd,
@@ -43,7 +43,12 @@ interface Account {
   attempt: number;
   /** The ends of its attempts, in order. */
   readonly ends: AttemptEnd[];
+  /** Where its attempts were, in order. */
+  readonly nodes: NodeName[];
 }
+
+/** Where it cannot be started it is tried on another node, or so often. */
+const triesOnOneNode = 3;
 
 const billed: ReadonlySet<AttemptEnd> = new Set([
   "COMPLETED",
@@ -193,7 +198,9 @@ export class Books {
     const { user } = request.owner;
     for (const id of ids) {
       this.demand(!this.accounts.has(id), `invocation ${id} is there twice`);
-      const account: Account = { cores, memoryMb, user, state: "waiting", attempt: 0, ends: [] };
+      const account: Account = {
+        ...{ cores, memoryMb, user, state: "waiting", attempt: 0, ends: [], nodes: [] },
+      };
       this.accounts.set(id, account);
     }
   }
@@ -207,7 +214,7 @@ export class Books {
     );
   }
 
-  private begun({ invocation, number }: Attempt): void {
+  private begun({ invocation, number, node }: Attempt): void {
     const account = this.accounts.get(invocation)!;
     this.demand(
       account.state === "waiting" && number === account.attempt + 1,
@@ -215,6 +222,7 @@ export class Books {
     );
     account.state = "running";
     account.attempt = number;
+    account.nodes.push(node);
     this.counts.attempts++;
   }
 
@@ -258,6 +266,8 @@ export class Books {
       return;
     }
     this.demand(end !== "EVICTED" || next !== "FAILED", `${name} failed because it was evicted`);
+    if (end === "FAILED" && next === "FAILED" && run === undefined)
+      this.checkGivenUp(name, account);
     if (wallMs === 0 && end !== "COMPLETED" && (run === undefined || truth?.wallMs === 0)) return;
     if (truth === undefined || truth === null) {
       this.demand(false, `${name} is recorded as ${end} and has not ended`);
@@ -276,6 +286,16 @@ export class Books {
       end === "CANCELLED" ||
       end === "EVICTED";
     this.demand(isTrue, `${name} is recorded as ${end} and ended ${JSON.stringify(truth)}`);
+  }
+
+  /** Its command never began: that is no node's doing when it was tried on two, or often. */
+  private checkGivenUp(name: string, { ends, nodes, cores, memoryMb }: Account): void {
+    const tried = nodes.filter((_, index) => ends[index] === "FAILED");
+    const others = this.world.nodes.filter(
+      (node) => !tried.includes(node.name) && node.cores >= cores && node.memoryMb >= memoryMb,
+    );
+    const isFair = others.length === 0 || new Set(tried).size > 1 || tried.length >= triesOnOneNode;
+    this.demand(isFair, `${name} failed since it could not be started on ${tried.join(" and ")}`);
   }
 
   /** Whether everything that was accepted has come to its end. */

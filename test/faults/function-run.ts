@@ -33,6 +33,7 @@ export class FunctionRun implements FunctionProcess {
     node.functions.add(this);
     world.books.ordered(this.key);
     if (world.chance.happens(0.01)) this.vanish();
+    else if (world.weather.sickNode === node.name) world.after(3, () => this.failToStart());
     else world.after(world.chance.ms(1, 6), () => this.begin(order));
   }
 
@@ -42,6 +43,16 @@ export class FunctionRun implements FunctionProcess {
     this.node.functions.delete(this);
     const end = { kind: "vanished", message: "glean-spawn ended without a report" } as const;
     this.world.within(this.process, 2, () => this.events.onEnd(end));
+  }
+
+  private failToStart(): void {
+    if (this.state === "ended") return;
+    this.state = "ended";
+    this.node.functions.delete(this);
+    const failure = { kind: "failed", stage: "chdir", errno: 2 } as const;
+    const end: SpawnEnd = { ...failure, message: "its folder is not there" };
+    this.world.tell(`${this.node.name}: ${this.name} cannot be started`);
+    this.world.within(this.process, 1, () => this.events.onEnd(end));
   }
 
   private begin(order: AttemptOrder): void {

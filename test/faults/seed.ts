@@ -78,6 +78,7 @@ class Site {
     weather.slurmAnswers = chance.pick(["right", "right", "right", "wrong", "never"]);
     weather.diskSlowness = chance.pick([1, 1, 1, 20, 500]);
     weather.diskIsFull = chance.happens(0.1);
+    weather.sickNode = chance.happens(0.25) ? chance.pick(this.world.nodes).name : null;
     weather.launchFails = chance.pick([0, 0, 0.3]);
     weather.slowKill = chance.pick([0, 0, 0.2]);
     weather.messageLost = chance.pick([0, 0, 0.005, 0.05]);

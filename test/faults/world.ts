@@ -35,6 +35,8 @@ export interface Weather {
   slurmAnswers: "right" | "wrong" | "never";
   diskSlowness: number;
   diskIsFull: boolean;
+  /** Where no command can be started: its working directory is not mounted. */
+  sickNode: string | null;
   /** Probabilities. */
   launchFails: number;
   slowKill: number;
@@ -47,6 +49,7 @@ const fairWeather: Weather = {
   slurmAnswers: "right",
   diskSlowness: 1,
   diskIsFull: false,
+  sickNode: null,
   launchFails: 0,
   slowKill: 0,
   messageLost: 0,

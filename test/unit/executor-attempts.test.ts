@@ -218,13 +218,14 @@ describeAsRoot("an executor's attempts", () => {
     expect(node.processes().filter((each) => each.includes("sleep"))).toEqual([]);
   });
 
-  test("without glean-spawn are lost with a reason, and the executor goes on", async () => {
+  test("without glean-spawn have failed before they began, with a reason, and the executor goes on", async () => {
     await start({ spawnProgram: "/no/such/glean-spawn" });
     const report = await node.finish(node.order(["true"]));
-    expect(report).toMatchObject({ end: "LOST", wallMs: 0 });
+    const startFailure = { stage: "start", errno: 2 };
+    expect(report).toMatchObject({ end: "FAILED", wallMs: 0, startFailure });
     expect(report.reason).toContain("/no/such/glean-spawn");
     await node.daemon.hears("ready");
-    expect((await node.finish(node.order(["true"], { cores: 16 }))).end).toBe("LOST");
+    expect((await node.finish(node.order(["true"], { cores: 16 }))).end).toBe("FAILED");
   });
 
   test("finish in a drain, after which the executor leaves", async () => {

@@ -17,6 +17,8 @@ const [n1, n2, n3, n4] = ["n1", "n2", "n3", "n4"].map(nodeName) as [
   NodeName,
 ];
 const others = () => 3;
+/** Of an invocation that is alone with its function. */
+const avoided = (id: number, nowMs: number) => sick.avoidedBy(invocationId(id), `f${id}`, nowMs);
 let sick: SickNodes;
 let found: [NodeName, Illness][];
 
@@ -45,11 +47,11 @@ describe("an invocation whose start failed", () => {
       reason:
         "/home/ann/x cannot be the working directory (on n1); it is tried on another node first",
     });
-    expect(sick.avoidedBy("f1", 1)).toEqual([n1]);
-    expect(sick.avoidedBy("f2", 1)).toEqual([]);
+    expect(avoided(1, 1)).toEqual([n1]);
+    expect(avoided(2, 1)).toEqual([]);
     sick.started(start(1, n2), 10);
-    expect(sick.avoidedBy("f1", 60_009)).toEqual([n1]);
-    expect(sick.avoidedBy("f1", 1_000_000)).toEqual([]);
+    expect(avoided(1, 60_009)).toEqual([n1]);
+    expect(avoided(1, 1_000_000)).toEqual([]);
     expect(found).toEqual([]);
   });
 
@@ -60,24 +62,34 @@ describe("an invocation whose start failed", () => {
       isFinal: true,
       reason: "/home/ann/x cannot be the working directory (on n2, after a try on n1)",
     });
-    expect(sick.avoidedBy("f1", 6)).toEqual([]);
+    expect(avoided(1, 6)).toEqual([]);
   });
 
-  test("so has the rest of an array, at once, for a while and in that step only", () => {
-    sick.failed(start(1, n1, { functionKey: "array" }), others, 0);
-    sick.failed(start(1, n2, { functionKey: "array", attempt: 2 }), others, 0);
-    const next = (id: number, change: Partial<FailedStart>, nowMs: number) =>
-      sick.failed(start(id, n1, { functionKey: "array", ...change }), others, nowMs).isFinal;
-    expect(next(2, {}, 1)).toBe(true);
-    expect(next(3, { stage: "user" }, 1)).toBe(false);
-    expect(next(4, {}, 100_000)).toBe(false);
+  test("lets the rest of its array wait for what becomes of it, and be tried after that", () => {
+    const task = (id: number, where: NodeName, attempt = 1) =>
+      sick.failed(start(id, where, { functionKey: "array", attempt }), others, 0).isFinal;
+    expect(task(1, n1)).toBe(false);
+    expect(task(2, n2)).toBe(false);
+    // Those that were tried go where they were not; fresh ones wait.
+    expect(sick.avoidedBy(invocationId(1), "array", 1)).toEqual([n1]);
+    expect(sick.avoidedBy(invocationId(2), "array", 1)).toEqual([n2]);
+    expect(sick.avoidedBy(invocationId(3), "array", 1)).toEqual([n1, n2]);
+    expect(task(1, n2, 2)).toBe(true);
+    expect(sick.avoidedBy(invocationId(3), "array", 1)).toEqual([]);
+  });
+
+  test("of a function that starts elsewhere is tried on three nodes: two of them may be sick", () => {
+    sick.started(start(9, n4, { functionKey: "array" }), 0);
+    const task = (where: NodeName, attempt: number) =>
+      sick.failed(start(1, where, { functionKey: "array", attempt }), others, 1).isFinal;
+    expect([task(n1, 1), task(n2, 2), task(n3, 3)]).toEqual([false, false, true]);
   });
 
   test("in another step on another node is tried on a third, and there is no fourth", () => {
     expect(sick.failed(start(1, n1), others, 0).isFinal).toBe(false);
     const second = start(1, n2, { attempt: 2, stage: "user" });
     expect(sick.failed(second, others, 0).isFinal).toBe(false);
-    expect(sick.avoidedBy("f1", 1)).toEqual([n1, n2]);
+    expect(avoided(1, 1)).toEqual([n1, n2]);
     const third = start(1, n3, { attempt: 3, stage: "open-stdout" });
     expect(sick.failed(third, others, 0).isFinal).toBe(true);
   });
@@ -170,8 +182,8 @@ test("another node is one that is large enough and whose hole is there or may co
   const need = { cores: 8, memoryMb: 1_000, gpus: 0 };
   expect(mayTakeWork(node(), null, need)).toBe(true);
   expect(mayTakeWork(node(), { kind: "full" }, need)).toBe(true);
-  expect(mayTakeWork(node(), { kind: "state", flag: "DOWN" }, need)).toBe(false);
-  expect(mayTakeWork(node(), { kind: "drained", by: "root" }, need)).toBe(false);
+  expect(mayTakeWork(node(), { kind: "drained", by: "root" }, need)).toBe(true);
+  expect(mayTakeWork(node(), { kind: "partition", partition: "other" }, need)).toBe(false);
   expect(mayTakeWork(node(), null, { ...need, cores: 17 })).toBe(false);
   expect(mayTakeWork(node(), null, { ...need, gpus: 1 })).toBe(false);
 });

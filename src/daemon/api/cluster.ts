@@ -212,7 +212,10 @@ function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readon
       slurmProblem: capacity.problem,
       allDrained: drains.allDrainedBy() !== null,
       gpuProblems: gpuProblems(capacity, registry),
-      avoided: startFailures.avoidedBy(live.get(invocation.id)?.digest.functionKey ?? ""),
+      avoided: startFailures.avoidedBy({
+        id: invocation.id,
+        functionKey: live.get(invocation.id)?.digest.functionKey ?? "",
+      }),
     });
   const shown = displayId(invocation);
   if (invocation.state === "RUNNING")
