@@ -144,8 +144,8 @@ function sharedBy(
   view: () => SlurmView,
 ) {
   const registry = new Registry();
-  const startFailures = new StartFailures(registry, view, log);
   const live = new LiveInvocations();
+  const startFailures = new StartFailures(registry, live, view, log);
   const learning = new Learning(store, learningPolicyOf(config), log);
   const settler = new Settler(live, store, settlePolicyOf(config, learning, startFailures), log);
   const checkpoints = new Checkpoints({

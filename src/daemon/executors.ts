@@ -7,9 +7,10 @@ import type { Launcher, Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../model/ids.js";
 import type { Beat, Connection } from "../wire/connection.js";
-import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../wire/messages.js";
+import type { DaemonMessage, ExecutorMessage } from "../wire/messages.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Dispatcher } from "./dispatch.js";
+import { recordGone } from "./gone-record.js";
 import * as reports from "./hook-reports.js";
 import type { LiveInvocations } from "./live.js";
 import { reconcile } from "./reconcile.js";
@@ -24,7 +25,7 @@ import { believed, doubtOf, isRecording } from "./testimony.js";
 export interface ExecutorsDependencies {
   readonly registry: Registry;
   readonly live: LiveInvocations;
-  readonly startFailures: Pick<StartFailures, "began">;
+  readonly startFailures: Pick<StartFailures, "heardStarted">;
   readonly store: Store;
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
@@ -163,15 +164,9 @@ export class Executors {
         void this.gone(record, message.reason);
         break;
       case "started":
-        this.began(record, message.key);
+        this.with_.startFailures.heardStarted(record, message.key);
         break;
     }
-  }
-
-  private began({ attempts }: ExecutorRecord, { invocation, attempt }: AttemptKey): void {
-    const live = this.with_.live.get(invocation);
-    if (live === undefined || attempts.get(invocation)?.attempt !== attempt) return;
-    this.with_.startFailures.began(live);
   }
 
   private ready(record: ExecutorRecord, message: Message<"ready">): void {
@@ -275,19 +270,9 @@ export class Executors {
     registry.remove(record);
     this.with_.launcher.forget?.(record.id);
     await Promise.all(lost);
-    await this.recordGone(record, reason);
+    await recordGone(record, reason, this.with_);
     dispatcher.kick();
     wakeCapacity();
-  }
-
-  /** One that stays on record as live is asked after again at the next start, and found gone. */
-  private async recordGone(record: ExecutorRecord, reason: string): Promise<void> {
-    try {
-      await this.with_.store.saveExecutor(record.toRow({ atMs: nowMs(), reason }));
-    } catch (cause) {
-      const problem = { executor: record.id, cause: messageOf(cause) };
-      this.with_.log.error(problem, "the end of an executor was not recorded");
-    }
   }
 
   private async lose(

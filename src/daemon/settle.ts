@@ -97,9 +97,9 @@ export class Settler {
 
   private nextState(live: Live, facts: EndFacts): { next: InvocationState; reason: string | null } {
     const { startFailures } = this.policy;
-    const { startFailure } = facts;
-    if (startFailure !== undefined && startFailures !== undefined && !live.cancelRequested) {
-      const verdict = startFailures.failed(live, startFailure, facts.reason ?? "");
+    const failure = startFailureOf(facts);
+    if (failure !== null && startFailures !== undefined && !live.cancelRequested) {
+      const verdict = startFailures.failed(live, failure, facts.reason ?? "");
       return { next: verdict.isFinal ? "FAILED" : "PENDING", reason: verdict.reason };
     }
     if (facts.end !== "EVICTED" && facts.end !== "LOST")
@@ -117,15 +117,15 @@ export class Settler {
     if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
     const { startFailures } = this.policy;
     if (facts.wallMs > 0) startFailures?.began(live);
-    live.isRetried = facts.startFailure !== undefined;
+    const started = startFailureOf(facts) === null;
+    live.isRetried = !started;
     if (next === "PENDING") {
       this.live.requeue(live, reason);
       return;
     }
     startFailures?.forget(facts.invocation);
     // A FAILED that the daemon made up after lost executors is no run, nor is one without a start.
-    const ran = facts.startFailure === undefined;
-    if (ran && (facts.end === "COMPLETED" || facts.end === "FAILED"))
+    if (started && (facts.end === "COMPLETED" || facts.end === "FAILED"))
       this.policy.functionRan(live.digest.functionKey, facts.wallMs);
     this.live.finish(live, {
       state: next,
@@ -137,6 +137,10 @@ export class Settler {
     });
   }
 }
+
+/** null: it began, or was ended before it could. */
+const startFailureOf = ({ end, wallMs, startFailure }: EndFacts): StartFailure | null =>
+  end === "FAILED" && wallMs === 0 ? (startFailure ?? null) : null;
 
 const isCurrent = (live: Live, facts: { attempt: number }): boolean =>
   live.invocation.state === "RUNNING" && live.invocation.attempt === facts.attempt;

@@ -8,8 +8,9 @@ import type { InvocationId, NodeName } from "../model/ids.js";
 import type { Invocation, StartFailure } from "../model/invocation.js";
 import type { Plan } from "../model/plan.js";
 import type { Snapshot } from "../model/snapshot.js";
-import type { Live } from "./live.js";
-import type { Registry } from "./registry.js";
+import type { AttemptKey } from "../wire/messages.js";
+import type { Live, LiveInvocations } from "./live.js";
+import type { ExecutorRecord, Registry } from "./registry.js";
 
 /** What was seen of Slurm last, null before it was read. */
 export interface SlurmView {
@@ -23,6 +24,7 @@ export class StartFailures {
   /** `view` is asked for only once everything is put together. */
   constructor(
     private readonly registry: Registry,
+    private readonly live: LiveInvocations,
     private readonly view: () => SlurmView,
     private readonly log: Logger,
   ) {
@@ -35,6 +37,12 @@ export class StartFailures {
     const start = { ...failure, ...digestOf(id, digest.functionKey, owner.user, node!) };
     const others = (tried: ReadonlySet<NodeName>) => this.othersFor(invocation, tried);
     return this.sick.failed({ ...start, attempt, message }, others, nowMs());
+  }
+
+  /** An executor says that a command began; it is believed of what it holds. */
+  heardStarted({ attempts }: ExecutorRecord, { invocation, attempt }: AttemptKey): void {
+    const live = this.live.get(invocation);
+    if (live !== undefined && attempts.get(invocation)?.attempt === attempt) this.began(live);
   }
 
   /** The command of the running attempt began. */
