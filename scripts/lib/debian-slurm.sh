@@ -26,10 +26,10 @@ choose_release() {
   tree=${XDG_CACHE_HOME:-/var/cache}/gleaner/slurm-$version-$(sha256sum <<<"$packages" | cut -c1-12)
 }
 
-# The Debian mirrors of this machine, as apt itself reads its sources.
+# The package mirrors of this machine, as apt itself reads its sources.
 mirrors() {
   local uri
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | while read -r uri; do
+  apt-get update --print-uris | sed -n "s:^'\(.*\)/dists/.*/InRelease' .*:\1:p" | while read -r uri; do
     case $uri in
       mirror+file:*) grep -Eo '^(https?|file):[^[:space:]]+' "${uri#mirror+file:}" ;;
       http:* | https:* | file:*) echo "$uri" ;;
@@ -64,11 +64,11 @@ make_tree() {
   exec 9>"$tree.lock"
   flock 9
   [[ -e $tree/.complete ]] && return
+  use_proxy_of_apt
+  find_mirror
   "$root/scripts/lib/apt.sh" debootstrap=debootstrap \
     /usr/share/keyrings/debian-archive-trixie-stable.gpg=debian-archive-keyring ||
     fail "the packages debootstrap and debian-archive-keyring could not be installed."
-  use_proxy_of_apt
-  find_mirror
   echo "Filling $tree with Debian $suite and its Slurm from $mirror" >&2
   rm -rf --one-file-system "$tree"
   debootstrap --variant=minbase --include="$packages" "$suite" "$tree" "$mirror" 9>&- >&2 ||
@@ -79,6 +79,8 @@ make_tree() {
     fail "Debian $suite has ${has:-no Slurm} now; name the newer version here and in run-tests.mjs."
   }
   rm -rf "$tree"/var/cache/apt/archives/*.deb
+  # What is kept outlives its Release file: a package that a new test needs can still be installed.
+  echo 'Acquire::Check-Valid-Until "false";' >"$tree/etc/apt/apt.conf.d/kept"
   touch "$tree/.complete"
 }
 

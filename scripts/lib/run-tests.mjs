@@ -2,7 +2,7 @@
 //
 //   run-tests.mjs [PATTERN…]                  everything, with the Slurm that is installed
 //   run-tests.mjs --slurm VERSION [PATTERN…]  the tests with real Slurm alone, on that version
-//   run-tests.mjs --slurm all [PATTERN…]      everything, and then those on each other version
+//   run-tests.mjs --slurm all [PATTERN…]      everything, and then, on each other version, those whose subject is Slurm
 //
 // In continuous integration (CI is set) the whole run has a time limit. Elsewhere it takes as long as it takes: a loaded machine
 // is slow, and whoever waits for a test that hangs sees its name when he interrupts.
@@ -43,14 +43,19 @@ const jestRuns = [
     args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", "--runInBand"],
   },
 ];
-const otherRuns = Object.fromEntries(otherSlurms.map((version) => [version, runOn(version)]));
+/** What starts executors by ssh and what functions may do is the same beside any Slurm: in a run of all it is tested once. */
+const withoutSlurmAsSubject =
+  "--testPathIgnorePatterns=/test/slurm/(hostile|hosts|hosts-[a-z]+|ssh)\\.test";
 
 const { which, patterns } = readArguments(process.argv.slice(2));
 const plans = {
   installed: { checks, runs: jestRuns },
-  all: { checks, runs: [...jestRuns, ...Object.values(otherRuns)] },
+  all: {
+    checks,
+    runs: [...jestRuns, ...otherSlurms.map((version) => runOn(version, withoutSlurmAsSubject))],
+  },
 };
-const plan = plans[which] ?? { checks: [], runs: [otherRuns[which]] };
+const plan = plans[which] ?? { checks: [], runs: [runOn(which)] };
 
 const total = { passed: 0, failed: 0 };
 let jestTests = 0;
@@ -95,10 +100,10 @@ function announce(title) {
   console.log(`== ${title}`);
 }
 
-function runOn(version) {
+function runOn(version, ...more) {
   return {
     title: `tests with Slurm ${version}, in a folder with a Debian that has it`,
-    args: ["--testMatch=**/test/slurm/**/*.test.ts", "--runInBand"],
+    args: ["--testMatch=**/test/slurm/**/*.test.ts", "--runInBand", ...more],
     within: [join(root, "scripts/lib/debian-slurm.sh"), version],
     environment: { GLEANER_TEST_SLURM: version },
   };
