@@ -1,4 +1,4 @@
-// The same batch jobs with Gleaner off and with it filling every hole, in turn: [--rounds N] [--jobs N] [--nodes N] [--cpus N] ...
+// The same batch jobs with Gleaner off and with it filling every hole, in turn: [--rounds N] [--jobs N] ...; every kind of job: --mix all [--minutes N] [--lanes N] [--load N].
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { allocatedBefore, type JobRecord, readJobRecords } from "../cluster/slur
 import { until } from "../cluster/until.js";
 import type { Site } from "../site/site.js";
 import { compileTools, makeJobs, type Observed, runRound } from "./harm/jobs.js";
+import { mix } from "./harm/mix.js";
 import { assertNothingOfGleaner } from "./harm/off.js";
 import { Api } from "./lib/api.js";
 import {
@@ -29,45 +30,68 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "14" },
     jobs: { type: "string", default: "15" },
-    nodes: { type: "string", default: "4" },
+    nodes: { type: "string" },
     cpus: { type: "string", default: "4" },
     seed: { type: "string", default: "1" },
     /** CPU-bound functions instead: fair only where nodes x cpus are real cores. */
     burn: { type: "boolean", default: false },
+    /** All at once on a site with disturbances, `all` kinds or some by name: harm/mix.ts. */
+    mix: { type: "string" },
+    minutes: { type: "string", default: "20" },
+    lanes: { type: "string", default: "6" },
+    /** Busy loops beside the mix. */
+    load: { type: "string", default: "0" },
+    /** A folder for the logs of the mix. */
+    logs: { type: "string" },
   },
 });
 const rounds = integer("rounds", values.rounds);
 const jobsPerRound = integer("jobs", values.jobs);
-const nodes = integer("nodes", values.nodes);
+/** The mix needs more: its jobs are wide, and must leave holes. */
+const nodes = integer("nodes", values.nodes ?? (values.mix === undefined ? "4" : "6"));
 const cpus = integer("cpus", values.cpus);
 
 await ensureInstalled(["gcc=gcc"]);
-await benchmark({ nodes, cpus, memoryMb: cpus * 2_000 }, async (site) => {
-  const tools = compileTools(site);
-  const confs = confsOf(site);
-  const seen: Record<Mode, Observed[]> = { off: [], on: [] };
-  for (let round = 0; round < rounds; round++) {
-    const jobs = makeJobs(jobsPerRound, cpus, integer("seed", values.seed) + round);
-    // Whoever comes second finds warmer files: they take turns in that, too.
-    const order: Mode[] = round % 2 === 0 ? ["off", "on"] : ["on", "off"];
-    for (const mode of order) {
-      await restart(site, confs[mode]);
-      const gleaner = mode === "on" ? await fillNodes(site, tools.burn) : null;
-      if (gleaner === null) assertNothingOfGleaner(site);
-      const folder = join(site.cluster.dir, "work", `${mode}-${round}`);
-      const observed = await runRound(site, tools, jobs, cpus, folder);
-      if (gleaner === null) assertNothingOfGleaner(site);
-      else await gleaner.assertStillFull();
-      seen[mode].push(...observed);
-      const starts = measuredPercentiles(
-        "a job's start",
-        observed.map(({ startMs }) => startMs),
-      );
-      say(`round ${round + 1} ${mode}: start p50 ${starts.p50} ms, max ${starts.max} ms`);
+if (values.mix === undefined) await paired();
+else
+  await mix({
+    mix: values.mix,
+    minutes: integer("minutes", values.minutes),
+    nodes,
+    lanes: integer("lanes", values.lanes),
+    seed: integer("seed", values.seed),
+    load: Number(values.load),
+    logs: values.logs ?? null,
+  });
+
+async function paired(): Promise<void> {
+  await benchmark({ nodes, cpus, memoryMb: cpus * 2_000 }, async (site) => {
+    const tools = compileTools(site);
+    const confs = confsOf(site);
+    const seen: Record<Mode, Observed[]> = { off: [], on: [] };
+    for (let round = 0; round < rounds; round++) {
+      const jobs = makeJobs(jobsPerRound, cpus, integer("seed", values.seed) + round);
+      // Whoever comes second finds warmer files: they take turns in that, too.
+      const order: Mode[] = round % 2 === 0 ? ["off", "on"] : ["on", "off"];
+      for (const mode of order) {
+        await restart(site, confs[mode]);
+        const gleaner = mode === "on" ? await fillNodes(site, tools.burn) : null;
+        if (gleaner === null) assertNothingOfGleaner(site);
+        const folder = join(site.cluster.dir, "work", `${mode}-${round}`);
+        const observed = await runRound(site, tools, jobs, cpus, folder);
+        if (gleaner === null) assertNothingOfGleaner(site);
+        else await gleaner.assertStillFull();
+        seen[mode].push(...observed);
+        const starts = measuredPercentiles(
+          "a job's start",
+          observed.map(({ startMs }) => startMs),
+        );
+        say(`round ${round + 1} ${mode}: start p50 ${starts.p50} ms, max ${starts.max} ms`);
+      }
     }
-  }
-  return resultOf(seen, readJobRecords(join(site.cluster.dir, "log", "slurmctld.log")));
-});
+    return resultOf(seen, readJobRecords(join(site.cluster.dir, "log", "slurmctld.log")));
+  });
+}
 
 type Mode = "off" | "on";
 

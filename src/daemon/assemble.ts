@@ -257,7 +257,6 @@ function createLauncher(config: Config, cargo: Cargo | null, secrets: Secrets): 
 function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
   const { programs, logDirectory, placement, slurm, munge } = config;
   const { account, qos, pendingMs } = placement.pilot;
-  const { instance, partition } = pilotMarkOf(config, secrets);
   return createPilotLauncher({
     node: programs.node,
     executorProgram: programs.executor,
@@ -267,8 +266,7 @@ function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
     commandTimeoutMs: slurm.commandTimeoutMs,
     mungeSocket: munge.socket,
     uid: process.geteuid!(),
-    instance,
-    partition,
+    ...pilotMarkOf(config, secrets),
     account,
     qos,
     validMs: pendingMs + startMs,

@@ -44,19 +44,24 @@ export class Api {
     return this.submit(["/bin/true"], "bench", tasks);
   }
 
-  /** Submits a command with one core and little memory; `tasks` makes it an array. */
-  submit(argv: readonly string[], name: string, tasks: number | null): Promise<SubmitAnswer> {
+  /** Submits a command with one core and, unless told otherwise, little memory; `tasks` makes it an array. */
+  submit(
+    argv: readonly string[],
+    name: string,
+    tasks: number | null,
+    needs: { memoryMb?: number; gpus?: number; workingDirectory?: string } = {},
+  ): Promise<SubmitAnswer> {
     const request: SubmitRequest = {
       requestId: randomUUID(),
       submission: {
         name,
         command: { kind: "argv", argv },
         cores: 1,
-        memoryMb: 50,
+        memoryMb: needs.memoryMb ?? 50,
         memoryPerCoreMb: null,
-        gpus: 0,
+        gpus: needs.gpus ?? 0,
         timeLimitMs: null,
-        workingDirectory: "/",
+        workingDirectory: needs.workingDirectory ?? "/",
         stdoutPattern: "/dev/null",
         stderrPattern: null,
         environment: { PATH: "/usr/bin:/bin" },

@@ -1,0 +1,157 @@
+// Whether functions held what a batch job had: the witness's samples against Slurm's own records of the jobs. Pure.
+
+export interface Share {
+  readonly cores: number;
+  readonly memoryMb: number;
+}
+
+export interface FunctionSeen extends Share {
+  /** `<invocation>.<attempt>` */
+  readonly key: string;
+  readonly gpus: readonly number[];
+}
+
+export interface JobSeen {
+  readonly job: number;
+  readonly gpus: readonly number[];
+}
+
+/** Who was on a node from `atMs` until the node's next change. */
+export interface Change {
+  readonly atMs: number;
+  readonly node: string;
+  readonly functions: readonly FunctionSeen[];
+  readonly jobs: readonly JobSeen[];
+}
+
+export interface Watched {
+  readonly changes: readonly Change[];
+  readonly samples: number;
+  /** The longest time in which nobody looked. */
+  readonly longestGapMs: number;
+}
+
+/** Reads what watch.c printed. */
+export function readWatch(text: string): Watched {
+  const changes: Change[] = [];
+  let samples = 0;
+  let longestGapMs = 0;
+  for (const line of text.split("\n")) {
+    const [first, second, ...occupants] = line.split(" ");
+    if (first === "-") {
+      samples = Number(second);
+      longestGapMs = Math.max(longestGapMs, Number(occupants[0]));
+    } else if (second !== undefined)
+      changes.push({ atMs: Number(first), node: second, ...readOccupants(occupants) });
+  }
+  return { changes, samples, longestGapMs };
+}
+
+function readOccupants(words: readonly string[]): Pick<Change, "functions" | "jobs"> {
+  const functions: FunctionSeen[] = [];
+  const jobs: JobSeen[] = [];
+  for (const word of words) {
+    const [type, key, ...rest] = word.split(":");
+    if (type === "f") {
+      const [cores, memoryMb, gpus] = rest;
+      functions.push({
+        key: key!,
+        cores: Number(cores),
+        memoryMb: Number(memoryMb),
+        gpus: readIndices(gpus!),
+      });
+    } else jobs.push({ job: Number(key), gpus: readIndices(rest[0]!) });
+  }
+  return { functions, jobs };
+}
+
+const readIndices = (text: string): number[] =>
+  text === "-" || text === "" ? [] : text.split(",").map(Number);
+
+/** What a job was given of a node at a moment; null: Slurm's records do not say. */
+export type ShareOf = (job: number, node: string, atMs: number) => Share | null;
+
+export interface Violation {
+  readonly node: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The jobs that were there. */
+  readonly jobs: readonly number[];
+  readonly what: string;
+}
+
+export interface Verdict {
+  readonly violations: readonly Violation[];
+  /** Jobs that were seen, and of which nobody knows what they were given. */
+  readonly unknownJobs: readonly number[];
+  readonly idleCoreMs: number;
+  readonly functionCoreMs: number;
+}
+
+/** `whole`: what each node has. A violation lasts from the first sample that shows it to the first that does not. */
+export function judge(watched: Watched, whole: Share, shareOf: ShareOf): Verdict {
+  const violations: Violation[] = [];
+  const unknown = new Set<number>();
+  const sums = { idleCoreMs: 0, functionCoreMs: 0 };
+  for (const changes of byNode(watched.changes)) {
+    let open: (Omit<Violation, "toMs"> & { toMs?: number }) | null = null;
+    for (const [index, change] of changes.entries()) {
+      const nextMs = changes[index + 1]?.atMs ?? change.atMs;
+      const jobs = jobShares(change, shareOf, unknown);
+      const functions = total(change.functions);
+      sums.idleCoreMs += Math.max(0, whole.cores - jobs.cores) * (nextMs - change.atMs);
+      sums.functionCoreMs += functions.cores * (nextMs - change.atMs);
+      const what = excess(change, functions, jobs, whole);
+      if (open !== null && what === null) {
+        violations.push({ ...open, toMs: change.atMs });
+        open = null;
+      }
+      if (open === null && what !== null) {
+        const present = change.jobs.map(({ job }) => job);
+        open = { node: change.node, fromMs: change.atMs, jobs: present, what };
+      }
+    }
+    if (open !== null) violations.push({ ...open, toMs: changes.at(-1)!.atMs });
+  }
+  return { violations, unknownJobs: [...unknown], ...sums };
+}
+
+function byNode(changes: readonly Change[]): Change[][] {
+  const nodes = new Map<string, Change[]>();
+  for (const change of changes) {
+    const known = nodes.get(change.node);
+    if (known === undefined) nodes.set(change.node, [change]);
+    else known.push(change);
+  }
+  return [...nodes.values()];
+}
+
+/** The cores of a suspended job count: it may be resumed at any moment, without a prolog. */
+function jobShares(change: Change, shareOf: ShareOf, unknown: Set<number>): Share {
+  return total(
+    change.jobs.map(({ job }) => {
+      const share = shareOf(job, change.node, change.atMs);
+      if (share === null) unknown.add(job);
+      return share ?? { cores: 0, memoryMb: 0 };
+    }),
+  );
+}
+
+const total = (shares: readonly Share[]): Share => ({
+  cores: shares.reduce((sum, { cores }) => sum + cores, 0),
+  memoryMb: shares.reduce((sum, { memoryMb }) => sum + memoryMb, 0),
+});
+
+/** What functions hold too much of, in words; null: nothing. Jobs that Slurm itself gave too much are not ours. */
+function excess(change: Change, functions: Share, jobs: Share, whole: Share): string | null {
+  if (change.functions.length === 0 || change.jobs.length === 0) return null;
+  const freeCores = Math.max(0, whole.cores - jobs.cores);
+  if (functions.cores > freeCores)
+    return `functions on ${functions.cores} cores, where jobs left ${freeCores}`;
+  const freeMb = Math.max(0, whole.memoryMb - jobs.memoryMb);
+  if (functions.memoryMb > freeMb)
+    return `functions with ${functions.memoryMb} MB, where jobs left ${freeMb} MB`;
+  const taken = new Set(change.jobs.flatMap(({ gpus }) => gpus));
+  const shared = change.functions.flatMap(({ gpus }) => gpus).find((gpu) => taken.has(gpu));
+  return shared === undefined ? null : `a function with GPU ${shared}, which a job has`;
+}
