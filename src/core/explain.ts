@@ -11,7 +11,7 @@ export function describeReason(reason: UnusableReason): string {
     case "full":
       return "the node is full: batch jobs hold all of its cores, or get them back when they are resumed";
     case "state":
-      return `Slurm has the node in state ${reason.flag}`;
+      return `Slurm has the node in state ${reason.flag}${reason.detail === undefined ? "" : ` (${reason.detail})`}`;
     case "unknownState":
       return `Slurm shows the state ${reason.flag}, which Gleaner does not know, so it stays away`;
     case "owner":

@@ -8,6 +8,7 @@ import type { ClusterFacts, Snapshot } from "../model/snapshot.js";
 import { Claims } from "./claims.js";
 import type { Suffering } from "./interference.js";
 import { type KnownEnd, plannedEnds, survivalEnd } from "./lifetime.js";
+import { withReservation } from "./reserved.js";
 import type { Illness } from "./sick-nodes.js";
 import type { Survival } from "./survival.js";
 
@@ -85,7 +86,8 @@ export function findHoles(
         : whyUnusable(node, free, plannedAtMs, policy, context);
     if (reason !== null) {
       const idleCores = Math.max(0, node.cores - free.takenCores);
-      unusable.push({ node: node.name, reason, idleCores });
+      const told = withReservation(reason, node, snapshot, context.nowMs);
+      unusable.push({ node: node.name, reason: told, idleCores });
       continue;
     }
     const sinceMs = context.openedAtMs?.(node.name) ?? snapshot.nodesAskedAtMs;

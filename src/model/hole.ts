@@ -20,7 +20,8 @@ export interface Hole {
 /** Why (part of) a node is not harvested; shown by `glean explain` and `glean info`. */
 export type UnusableReason =
   | { readonly kind: "full" }
-  | { readonly kind: "state"; readonly flag: string }
+  /** `detail`: what the state comes of, where that is known. */
+  | { readonly kind: "state"; readonly flag: string; readonly detail?: string }
   | { readonly kind: "unknownState"; readonly flag: string }
   | { readonly kind: "owner"; readonly owner: string }
   | { readonly kind: "memory"; readonly freeMb: number; readonly neededMb: number }

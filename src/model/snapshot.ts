@@ -26,6 +26,8 @@ export interface Reservation {
   /** Of one that recurs (DAILY, WEEKLY) the next time. */
   readonly startAtMs: number;
   readonly endAtMs: number;
+  /** CPUs of all its nodes together; left out: not told. */
+  readonly cores?: number;
 }
 
 /** What `scontrol show config` says that safety rests on; read rarely. */

@@ -2,7 +2,7 @@
 
 import { expandHostList } from "../core/hostlist.js";
 import type { Reservation } from "../model/snapshot.js";
-import { linesOf, noteUnreadable, readFields, readWord } from "./fields.js";
+import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
 import { readTimeMs } from "./times.js";
 
 /** What scontrol prints instead of a list. */
@@ -34,7 +34,9 @@ function readReservation(line: string): Reservation | null {
   if (startAtMs === null || endAtMs === null) return null;
   try {
     const nodes = expandHostList(readWord(fields.get("Nodes")) ?? "");
-    return { name: found[1]!, nodes, startAtMs, endAtMs };
+    const reservation = { name: found[1]!, nodes, startAtMs, endAtMs };
+    const cores = readCount(/(?:^|,)cpu=(\d+)/.exec(fields.get("TRES") ?? "")?.[1]);
+    return cores === null ? reservation : { ...reservation, cores };
   } catch {
     return null;
   }

@@ -106,6 +106,19 @@ describe("holes", () => {
     ).toBe(140_000);
   });
 
+  test("a reservation that has begun is named, also when it has some cores only", () => {
+    const reservation = { name: "r", nodes: [nodeName("n1")], startAtMs: 1, endAtMs: 200_000 };
+    const why = (change: Partial<typeof reservation> & { cores?: number }) => {
+      const reservations = [{ ...reservation, ...change }];
+      const nodes = [node({ flags: ["RESERVED"] })];
+      const found = findHoles(snapshot({ nodes, reservations }), policy, context());
+      return describeReason(found.unusable[0]!.reason);
+    };
+    expect(why({ cores: 16 })).toBe("Slurm has the node in state RESERVED (reservation r)");
+    expect(why({ cores: 2 })).toMatch(/RESERVED \(reservation r, which has some of the cores/);
+    expect(why({ endAtMs: 99_000 })).toBe("Slurm has the node in state RESERVED");
+  });
+
   test("every reason has its sentence", () => {
     expect(describeReason({ kind: "stale", ageMs: 21_000 })).toContain("21 s old");
     expect(describeReason({ kind: "noHook", detail: "slurm.conf has no Prolog=/x" })).toContain(

@@ -20,6 +20,7 @@ describe("readReservations", () => {
       ["open", ["n3"]],
       ["part", ["n4"]],
     ]);
+    expect(found.map(({ cores }) => cores)).toEqual([32, 16, 2]);
     expect(found[0]).toMatchObject({ startAtMs, endAtMs: startAtMs + 3_600_000 });
   });
 
