@@ -163,13 +163,15 @@ const interference = z.strictObject({
   /** The first absence from the node, doubled each time up to the longest. */
   awayMs: milliseconds.min(1_000).default(60_000),
   longestAwayMs: milliseconds.min(1_000).default(3_600_000),
-  /** Where Slurm makes its jobs' cgroups of version 2: %j is the job, %n the node. */
+  /** Where Slurm makes its jobs' cgroups of version 2: %j is the job's id, %s at the end its SLUID (from 26.05 on), %n the node. */
   jobGroups: z
     .array(path)
     .max(16)
     .default([
       "/sys/fs/cgroup/system.slice/slurmstepd.scope/job_%j",
       "/sys/fs/cgroup/system.slice/%n_slurmstepd.scope/job_%j",
+      "/sys/fs/cgroup/system.slice/slurmstepd.scope/%s",
+      "/sys/fs/cgroup/system.slice/%n_slurmstepd.scope/%s",
     ]),
 });
 

@@ -257,6 +257,7 @@ function createLauncher(config: Config, cargo: Cargo | null, secrets: Secrets): 
 function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
   const { programs, logDirectory, placement, slurm, munge } = config;
   const { account, qos, pendingMs } = placement.pilot;
+  const { instance, partition } = pilotMarkOf(config, secrets);
   return createPilotLauncher({
     node: programs.node,
     executorProgram: programs.executor,
@@ -266,7 +267,8 @@ function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
     commandTimeoutMs: slurm.commandTimeoutMs,
     mungeSocket: munge.socket,
     uid: process.geteuid!(),
-    ...pilotMarkOf(config, secrets),
+    instance,
+    partition,
     account,
     qos,
     validMs: pendingMs + startMs,

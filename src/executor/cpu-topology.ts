@@ -2,7 +2,7 @@
 //
 // hwloc makes a tree of sets of CPUs (packages, dies, NUMA nodes, L3 caches, cores) and visits, at each level, the set with the
 // lowest CPU first. Two kinds of sets are in its tree only sometimes: clusters, which old releases do not know, and groups of
-// NUMA nodes that are close to each other. Where these would change the order, the order is not known.
+// NUMA nodes that are close to each other. Where these may change the order, the order is not known.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,8 +14,9 @@ export function readCores(sysfs = "/sys/devices/system"): readonly CpuSet[] {
   const online = readCpus(join(sysfs, "cpu/online"));
   // Intel's hybrid processors: slurmd leaves their small cores out.
   if (existsSync(join(sysfs, "../cpu_atom"))) throw new Error("its cores are of two kinds");
-  const sure: CpuSet[] = [...readNumaNodes(sysfs)];
-  const unsure: CpuSet[] = [...groupsOfNumaNodes(sysfs)];
+  const numaNodes = readNumaNodes(sysfs);
+  const sure: CpuSet[] = numaNodes.map(({ cpus }) => cpus);
+  const unsure: CpuSet[] = [];
   const cores = new Map<number, CpuSet>();
   for (const cpu of online) {
     const folder = join(sysfs, `cpu/cpu${cpu}`);
@@ -30,7 +31,8 @@ export function readCores(sysfs = "/sys/devices/system"): readonly CpuSet[] {
     if (cluster !== null) unsure.push(cluster);
   }
   const order = visit(online, sure);
-  if (order.join() !== visit(online, [...sure, ...unsure]).join())
+  const withUnsure = visit(online, [...sure, ...unsure]);
+  if (order.join() !== withUnsure.join() || !keepsOrder(numaNodes, order))
     throw new Error("the order of its cores depends on the release of hwloc");
   return [...new Map(order.map((cpu) => [cores.get(cpu)!.join(), cores.get(cpu)!])).values()];
 }
@@ -52,35 +54,58 @@ function visit(cpus: CpuSet, sets: readonly CpuSet[]): CpuSet {
   });
 }
 
-function readNumaNodes(sysfs: string): CpuSet[] {
-  return numaFolders(sysfs)
-    .map((folder) => readCpus(join(folder, "cpulist")))
-    .filter((cpus) => cpus.length > 0);
+interface NumaNode {
+  readonly cpus: CpuSet;
+  /** To each node, itself too. */
+  readonly distances: readonly number[];
 }
 
-/** For each distance, the CPUs of the NUMA nodes that are joined by distances up to it: hwloc makes some of these groups. */
-function groupsOfNumaNodes(sysfs: string): CpuSet[] {
-  const nodes = numaFolders(sysfs).map((folder) => ({
+function readNumaNodes(sysfs: string): NumaNode[] {
+  return numaFolders(sysfs).map((folder) => ({
     cpus: readCpus(join(folder, "cpulist")),
     distances: readFileSync(join(folder, "distance"), "latin1").trim().split(/\s+/).map(Number),
   }));
-  const distances = new Set(nodes.flatMap((node) => node.distances));
-  return [...distances].flatMap((limit) => {
-    let groups: { members: number[]; cpus: number[] }[] = [];
-    for (const [index, { cpus, distances: row }] of nodes.entries()) {
-      const isNear = (group: { members: number[] }) =>
-        group.members.some(
-          (other) => row[other]! <= limit || nodes[other]!.distances[index]! <= limit,
-        );
-      const near = groups.filter(isNear);
-      const joined = {
-        members: [...near.flatMap(({ members }) => members), index],
-        cpus: [...near.flatMap((group) => group.cpus), ...cpus],
-      };
-      groups = [...groups.filter((group) => !near.includes(group)), joined];
-    }
-    return groups.map(({ cpus }) => ascending(cpus)).filter((cpus) => cpus.length > 0);
-  });
+}
+
+/**
+ * Whether the groups that hwloc makes of near NUMA nodes, and then of near groups, leave this order as it is: nodes are never nearer
+ * to one behind their neighbour than to the neighbour, so that all groups are of neighbours; or the nearest pairs join all of them,
+ * and there are no groups.
+ */
+function keepsOrder(nodes: readonly NumaNode[], order: CpuSet): boolean {
+  const place = (node: NumaNode) => Math.min(...node.cpus.map((cpu) => order.indexOf(cpu)));
+  const numbers = [...nodes.keys()].filter((number) => nodes[number]!.cpus.length > 0);
+  const sorted = [...numbers].sort((one, other) => place(nodes[one]!) - place(nodes[other]!));
+  if (sorted.length <= 2) return true;
+  const distance = (one: number, other: number) => nodes[one]!.distances[other]!;
+  const pairs = sorted.flatMap((one, index) =>
+    sorted.slice(index + 1).map((other) => [one, other] as const),
+  );
+  const least = Math.min(...pairs.map(([one, other]) => distance(one, other)));
+  // Nodes that are memory alone and nearer than that would be part of groups.
+  const memories = [...nodes.keys()].filter((number) => nodes[number]!.cpus.length === 0);
+  if (memories.some((memory) => sorted.some((one) => distance(one, memory) <= least))) return false;
+  // hwloc begins each round at the first node that the round before has found, and so does not find all.
+  const joined = new Set([numbers[0]!]);
+  for (let first: number | undefined = numbers[0]; first !== undefined; ) {
+    let next: number | undefined;
+    for (const one of numbers)
+      for (const other of one >= first && joined.has(one) ? numbers : [])
+        if (!joined.has(other) && distance(one, other) === least) {
+          joined.add(other);
+          next ??= other;
+        }
+    first = next;
+  }
+  if (joined.size === numbers.length) return true;
+  return sorted.every((one, index) =>
+    sorted.every(
+      (other, otherIndex) =>
+        otherIndex < index + 2 ||
+        (distance(one, other) >= distance(one, sorted[otherIndex - 1]!) &&
+          distance(one, other) >= distance(sorted[index + 1]!, other)),
+    ),
+  );
 }
 
 /** In the order of their numbers; a kernel without NUMA has none. */

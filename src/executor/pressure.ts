@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { monotonicMs, setTimeout } from "../clock.js";
 import type { JobId } from "../model/ids.js";
 import type { PressureLimits, PressureReport } from "../model/pressure.js";
+import { JobGroups } from "./job-groups.js";
 
 /** The jobs of one node that are looked at in one round; more are a node for many tiny jobs. */
 const maxJobs = 256;
@@ -27,15 +28,18 @@ export function stalledUsOf(text: string): number | null {
 /** Reads files below two roots, so that a test can make its own. */
 export class PressureReader {
   #samples = new Map<string, Sample>();
+  readonly #groups: JobGroups;
 
   constructor(
     private readonly limits: PressureLimits,
-    private readonly node: string,
+    node: string,
     /** The functions' own cgroup of version 2: their waiting for each other is no job's. null: there is none. */
     private readonly ownGroup: string | null,
     private readonly procRoot = "/proc/pressure",
-    private readonly groupRoot = "",
-  ) {}
+    groupRoot = "",
+  ) {
+    this.#groups = new JobGroups(limits.jobGroups, node, groupRoot);
+  }
 
   /** What is above a limit since the last round: of each resource the worst. Nothing without batch jobs, or without PSI. */
   round(jobs: Iterable<JobId>, atMs: number): PressureReport[] {
@@ -59,26 +63,19 @@ export class PressureReader {
       this.ownGroup === null
         ? 0
         : (this.#percentOf(join(this.ownGroup, `${resource}.pressure`), atMs, fresh) ?? 0);
-    let count = 0;
-    for (const job of jobs) {
-      if (++count > maxJobs) break;
-      for (const pattern of this.limits.jobGroups) {
-        const group = join(this.groupRoot, this.#groupOf(pattern, job));
+    const folders = this.#groups.foldersOf([...jobs].slice(0, maxJobs));
+    for (const [job, groups] of folders)
+      for (const group of groups) {
         look(join(group, "cpu.pressure"), job, "cpu", this.limits.jobCpuPercent);
         look(join(group, "memory.pressure"), job, "memory", this.limits.jobMemoryPercent);
       }
-    }
-    if (count > 0) {
+    if (folders.size > 0) {
       const of = (resource: Resource) => join(this.procRoot, resource);
       if (!worst.has("cpu")) look(of("cpu"), null, "cpu", this.limits.nodeCpuPercent);
       if (!worst.has("memory")) look(of("memory"), null, "memory", this.limits.nodeMemoryPercent);
     }
     this.#samples = fresh;
     return [...worst.values()];
-  }
-
-  #groupOf(pattern: string, job: JobId): string {
-    return pattern.replaceAll("%j", String(job)).replaceAll("%n", this.node);
   }
 
   #percentOf(file: string, atMs: number, fresh: Map<string, Sample>): number | null {

@@ -19,10 +19,10 @@ export interface PilotLauncherOptions {
   readonly commandTimeoutMs: number;
   /** munged's socket here and on the nodes; null: munge's default. */
   readonly mungeSocket: string | null;
+  /** Whose jobs they are. */
   readonly uid: number;
-  /** As in core/pilots.ts: whose jobs they are, and where. */
+  /** As in core/pilots.ts. */
   readonly instance: string;
-  readonly user: string;
   readonly partition: string;
   readonly account: string | null;
   readonly qos: string | null;
@@ -141,13 +141,16 @@ class PilotLauncher implements Launcher {
 
   /** null: Slurm does not know it, or no more. Rejects when Slurm cannot be asked. */
   private async find(executor: ExecutorId): Promise<{ job: string; state: string } | null> {
-    const { user, partition } = this.options;
+    const { uid, partition } = this.options;
     const job = await this.jobs.get(executor);
-    const which = typeof job === "string" ? ["-j", job] : ["-u", user, "-p", partition];
+    // By uid: Slurm 26.05 knows no user of the name nobody.
+    const which = typeof job === "string" ? ["-j", job] : ["-u", `${uid}`, "-p", partition];
     const args = ["-h", "-a", "--local", "-t", "all", "-o", "%A|%T|%j", ...which];
     const { exitCode, stdout, complaint } = await this.slurm("squeue", args, "");
     if (exitCode !== 0 && complaint.includes("Invalid job id")) return null;
-    if (exitCode !== 0) throw new GleanerError("LAUNCH", `squeue failed: ${complaint}`);
+    // Of a user that it does not know it says so, lists nothing and ends with 0.
+    if (exitCode !== 0 || complaint.includes("error:"))
+      throw new GleanerError("LAUNCH", `squeue failed: ${complaint}`);
     const line = stdout.split("\n").find((each) => each.endsWith(`-${executor}`));
     if (line === undefined) return null;
     const [id, state] = line.split("|");

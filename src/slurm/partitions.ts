@@ -38,7 +38,7 @@ function readPartitionLine(line: string): PartitionRecord | null {
       nodes: expandHostList(fields.get("Nodes") ?? ""),
       isDefault: fields.get("Default") === "YES",
       maxTimeMs: readDurationMs(fields.get("MaxTime") ?? ""),
-      overSubscribe: fields.get("OverSubscribe") ?? "NO",
+      overSubscribe: readOverSubscribe(fields),
       priorityTier: readCount(fields.get("PriorityTier")) ?? 0,
       preemptMode: fields.get("PreemptMode") ?? "OFF",
       graceMs: (readCount(fields.get("GraceTime")) ?? 0) * 1_000,
@@ -47,6 +47,12 @@ function readPartitionLine(line: string): PartitionRecord | null {
   } catch {
     return null;
   }
+}
+
+/** From 26.05 on whole nodes are a matter of `Exclusive=NODE` (or TOPO), beside `OverSubscribe=NO`, and before of the latter. */
+function readOverSubscribe(fields: Map<string, string>): string {
+  if (/^(NODE|TOPO)\b/.test(fields.get("Exclusive") ?? "")) return "EXCLUSIVE";
+  return fields.get("OverSubscribe") ?? "NO";
 }
 
 /** Slurm prints one of the two keys; `MaxMemPerNode=UNLIMITED` stands for a partition that sets none. */

@@ -1,5 +1,7 @@
 // The interference guard: pressure files read (made-up ones and this machine's), limits with patience both ways, plans and sentences.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,6 +62,32 @@ describe("the reader", () => {
     expect(each.round(jobs, 1_000)).toEqual([expected]);
     expect(each.round(jobs, 2_000)).toEqual([]);
   });
+
+  (process.getuid?.() === 0 ? test : test.skip)(
+    "finds a job's group by its SLUID, as the slurmstepd in it calls itself; others' processes it does not believe",
+    async () => {
+      const named = (job: number, uid: number) =>
+        spawn("sleep", ["1000"], { argv0: `slurmstepd: [${job}.batch]`, uid });
+      const steps = [named(7, 0), named(8, 65_534)];
+      const folders = ["s6ZXM8FKJDSW00", "s6ZXM8FKJDSW01"].map((sluid) => `scope/${sluid}`);
+      try {
+        await Promise.all(steps.map((step) => once(step, "spawn")));
+        const each = reader({ jobGroups: ["/scope/%s"] });
+        for (const [index, folder] of folders.entries()) {
+          mkdirSync(join(root, folder, "step_batch/slurm"), { recursive: true });
+          const procs = join(root, folder, "step_batch/slurm/cgroup.procs");
+          writeFileSync(procs, `${steps[index]!.pid}\n`);
+          say(`${folder}/cpu.pressure`, 0);
+        }
+        mkdirSync(join(root, "scope/system"));
+        expect(each.round(jobs, 0)).toEqual([]);
+        for (const folder of folders) say(`${folder}/cpu.pressure`, 800);
+        expect(each.round(jobs, 1_000)).toMatchObject([{ job: 7, resource: "cpu", percent: 80 }]);
+      } finally {
+        for (const step of steps) step.kill("SIGKILL");
+      }
+    },
+  );
 
   test("looks at nothing without batch jobs, and says nothing of a limit that is reached and not passed", () => {
     const each = reader();

@@ -34,7 +34,6 @@ beforeEach(() => {
     mungeSocket: null,
     uid: 1_000,
     instance: "0123abcd",
-    user: "ann",
     partition: "gleaner",
     account: null,
     qos: null,
@@ -75,7 +74,7 @@ test("nothing is kept of one that is forgotten: its job is looked for by its nam
   await launch();
   launcher.forget!(id);
   await launcher.probe(n1, "n1", id);
-  expect(lastAsked("squeue")).toContain("-u ann -p gleaner");
+  expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
 });
 
 test("one that is taken back while sbatch runs is cancelled, and forgotten for good", async () => {
@@ -91,12 +90,19 @@ test("one that is taken back while sbatch runs is cancelled, and forgotten for g
   await Promise.all([launched, withdrawn]);
   expect(lastAsked("scancel")).toBe("scancel -Q 42");
   await launcher.probe(n1, "n1", id);
-  expect(lastAsked("squeue")).toContain("-u ann -p gleaner");
+  expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
 });
 
 test("one that sbatch refused is told, and is looked for by its name", async () => {
   program("sbatch", "echo no such partition >&2; exit 1");
   await expect(launch()).rejects.toThrow("sbatch refused the pilot of n1: no such partition");
   await launcher.withdraw!(id);
-  expect(lastAsked("squeue")).toContain("-u ann -p gleaner");
+  expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
+});
+
+test("one that squeue could not look for is not gone: 26.05 complains of a user and ends with status 0", async () => {
+  program("squeue", "echo 'squeue: error: Invalid user: nobody' >&2");
+  expect(await launcher.probe(n1, "n1", id)).toBe("unknown");
+  program("squeue", "");
+  expect(await launcher.probe(n1, "n1", id)).toBe("gone");
 });

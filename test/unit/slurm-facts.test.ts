@@ -1,4 +1,4 @@
-// Partitions and configuration, read from what Slurm 22.05 and 24.11 really printed.
+// Partitions and configuration, read from what Slurm 22.05, 24.11 and 26.05 really printed.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
@@ -8,7 +8,7 @@ import { type MemoryLimit, readPartitions } from "../../src/slurm/partitions.js"
 const recorded = (version: string, file: string) =>
   readFileSync(new URL(`recorded/${version}/${file}.txt`, import.meta.url));
 
-describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
+describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) => {
   const unreadable: string[] = [];
   const records = readPartitions(recorded(version, "partitions"), unreadable);
 

@@ -1,4 +1,4 @@
-// Nodes, read from what Slurm 22.05 and 24.11 really printed.
+// Nodes, read from what Slurm 22.05, 24.11 and 26.05 really printed.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
@@ -16,7 +16,7 @@ function readRecorded(version: string): Map<string, Node> {
   return new Map(nodes.map((node) => [node.name, node]));
 }
 
-describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
+describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) => {
   const nodes = readRecorded(version);
 
   test("a partly used node with its GPUs free, where a job is completing", () => {
@@ -86,8 +86,8 @@ describe.each(["22.05", "24.11"])("recorded output of %s", (version) => {
   });
 });
 
-test("24.11 also lists cloud nodes that are powered down", () => {
-  expect(readRecorded("24.11").get("cloud01")).toMatchObject({
+test.each(["24.11", "26.05"])("%s also lists cloud nodes that are powered down", (version) => {
+  expect(readRecorded(version).get("cloud01")).toMatchObject({
     baseState: "IDLE",
     flags: ["CLOUD", "POWERED_DOWN"],
   });

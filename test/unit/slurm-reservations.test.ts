@@ -11,6 +11,7 @@ describe("readReservations", () => {
   test.each([
     ["22.05", 1_795_446_266_000],
     ["24.11", 1_795_454_590_000],
+    ["26.05", 1_795_824_022_000],
   ])("real output of %s", (version, startAtMs) => {
     const unreadable: string[] = [];
     const found = readReservations(recorded(version), unreadable);

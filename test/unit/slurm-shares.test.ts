@@ -1,4 +1,4 @@
-// What jobs have by name, read from what scontrol of 22.05 really printed, and how often it is asked.
+// What jobs have by name, read from what scontrol of 22.05 and 26.05 really printed, and how often it is asked.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
@@ -46,6 +46,28 @@ describe("recorded output of 22.05", () => {
     // Its real share stands behind its new line, under a number that nobody asked for: so it is not known.
     expect(shares.get(jobId(5))!.byNode.has(n2)).toBe(false);
   });
+});
+
+test("recorded output of 26.05, with the lines that jobs were submitted by, tells as much", () => {
+  const text = readFileSync(new URL("recorded/26.05/shares.txt", import.meta.url));
+  const jobs = [3, 5, 6, 11].map((id) => ({
+    id: jobId(id),
+    nodes: ["n1", "n2", "n3"].map(nodeName),
+    cores: 3,
+  }));
+  const shares = [...readShares(text, jobs)].map(([id, { byNode }]) => [id, [...byNode]]);
+  expect(shares).toEqual([
+    [3, [["n3", { cpuIds: [0, 1], memoryMb: 1_000, gpus: [] }]]],
+    [5, [["n2", { cpuIds: [0, 1, 2], memoryMb: 3_000, gpus: [0, 1] }]]],
+    [6, [["n3", { cpuIds: [2, 3], memoryMb: 2_500, gpus: [0] }]]],
+    [
+      11,
+      [
+        ["n1", { cpuIds: [3], memoryMb: 1_000, gpus: [] }],
+        ["n3", { cpuIds: [8], memoryMb: 1_000, gpus: [] }],
+      ],
+    ],
+  ]);
 });
 
 test("a name can only add to what its job has", () => {
