@@ -21,6 +21,7 @@
 #include "cpu_weight.h"
 #include "proc_tree.h"
 #include "spawn_child.h"
+#include "spawn_describe.h"
 #include "spawn_join.h"
 #include "spawn_tree.h"
 #include "util.h"
@@ -231,6 +232,8 @@ int main(int argc, char **argv)
 	static struct supervisor self;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return printf("glean-spawn %s\n", GLEAN_VERSION) < 0 ? 1 : 0;
+	if (argc == 3 && strcmp(argv[1], "--describe") == 0)
+		return spawn_describe(argv[2]);
 	if (argc != 1 || !is_open(REQUEST_FD) || !is_open(CONTROL_FD) || !is_open(REPORT_FD) ||
 	    !fill_standard_fds()) {
 		(void)fprintf(stderr, "glean-spawn: it is started by glean-executor, with descriptors 3, 4 and 5 and no "

@@ -6,6 +6,7 @@ import type { Config } from "../config.js";
 import { hookProblemOf } from "../core/assurance.js";
 import { describeReason } from "../core/explain.js";
 import type { Store } from "../core/ports.js";
+import { describeUnkillable } from "../core/unkillable.js";
 import { messageOf } from "../model/errors.js";
 import { nodeName } from "../model/ids.js";
 import type { Node } from "../model/node.js";
@@ -17,6 +18,7 @@ import { gpuProblems } from "./gpu-problems.js";
 import type { Launching } from "./launching.js";
 import type { Pilots } from "./pilots.js";
 import type { Registry } from "./registry.js";
+
 import { timeLimitsOf } from "./time-limits.js";
 
 export interface DoctorDependencies {
@@ -53,6 +55,7 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
     ...checkGpus(with_),
     ...checkBelief(with_.drains),
     ...checkSickNodes(with_),
+    ...checkUnkillable(with_),
     ...checkNodes(with_),
   ];
   return { checks };
@@ -233,6 +236,14 @@ const checkBelief = (drains: DoctorDependencies["drains"]): DoctorCheck[] =>
     name: `trust in ${node}`,
     status: "failed",
     detail: `its executor said what cannot be true (${what}): look who has root there, then glean resume ${node}`,
+  }));
+
+/** Nothing is said where nothing hangs. */
+const checkUnkillable = ({ registry }: DoctorDependencies): DoctorCheck[] =>
+  [...registry.unkillable].map(([node, report]) => ({
+    name: `unkillable processes on ${node}`,
+    status: "warning",
+    detail: describeUnkillable(report).join("; "),
   }));
 
 async function checkStore(store: Store): Promise<DoctorCheck> {

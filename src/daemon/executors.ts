@@ -152,7 +152,8 @@ export class Executors {
         for (const report of message.evicted) void this.ended(record, report);
         break;
       case "gpusUnused":
-        record.gpuProblem = message.reason;
+      case "unkillable":
+        reports.noteNode(record, message, this.with_.registry);
         break;
       case "pressure":
         noteSuffering(record, message.report, this.with_);

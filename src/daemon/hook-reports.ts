@@ -3,7 +3,7 @@
 import { nowMs } from "../clock.js";
 import type { ExecutorMessage } from "../wire/messages.js";
 import type { Recorder } from "./recorder.js";
-import type { ExecutorRecord } from "./registry.js";
+import type { ExecutorRecord, Registry } from "./registry.js";
 
 type Report<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 
@@ -90,4 +90,15 @@ export function notePreempted({ node, preemption }: ExecutorRecord, recorder: Re
     lostCoreMs,
     left: 0,
   });
+}
+
+/** What an executor found wrong with its node. */
+export function noteNode(
+  record: ExecutorRecord,
+  message: Report<"gpusUnused"> | Report<"unkillable">,
+  { unkillable }: Pick<Registry, "unkillable">,
+): void {
+  if (message.type === "gpusUnused") record.gpuProblem = message.reason;
+  else if (message.report.count > 0) unkillable.set(record.node, message.report);
+  else unkillable.delete(record.node);
 }

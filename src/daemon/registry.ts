@@ -14,6 +14,7 @@ import {
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import { step } from "../model/machine.js";
 import { greater, lesser, nothing, type Resources } from "../model/resources.js";
+import type { UnkillableReport } from "../model/unkillable.js";
 import type { DaemonMessage } from "../wire/messages.js";
 import { Seldom } from "./seldom.js";
 
@@ -245,6 +246,8 @@ interface RegistryEvents {
 export class Registry extends EventEmitter<RegistryEvents> {
   private readonly byId = new Map<ExecutorId, ExecutorRecord>();
   private readonly byNode = new Map<NodeName, ExecutorRecord>();
+  /** What hangs in the kernels of nodes, as the last executor of each said; it outlives the executor. */
+  readonly unkillable = new Map<NodeName, UnkillableReport>();
 
   add(record: ExecutorRecord): void {
     assert(!this.byNode.has(record.node), `node ${record.node} has one executor`);

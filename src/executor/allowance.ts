@@ -3,9 +3,17 @@
 import { clearTimeout, setTimeout, type Timer } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { JobId } from "../model/ids.js";
-import type { Resources } from "../model/resources.js";
-import type { BudgetOrder, LaunchSpec, SiteFacts } from "../wire/messages.js";
-import { effectiveBudget, type JobOnNode, type JobShare, waitsForCores } from "./budget.js";
+
+import { nothing, type Resources, subtract } from "../model/resources.js";
+import type { LaunchSpec, SiteFacts } from "../wire/messages.js";
+import {
+  effectiveBudget,
+  type JobOnNode,
+  type JobShare,
+  type OwnOrder,
+  waitsForCores,
+} from "./budget.js";
+
 import type { Containment } from "./containment.js";
 import { machineCpus, readCpuMap } from "./cpu-map.js";
 
@@ -15,13 +23,13 @@ const coresWaitMs = 10_000;
 export class Allowance {
   readonly #jobs = new Map<JobId, JobOnNode>();
   #sequence = 0;
-  #order: BudgetOrder;
+  #order: OwnOrder;
   #facts: SiteFacts;
   #confinedTo = "any";
   #overdue: Timer | undefined;
 
   constructor(
-    private readonly spec: LaunchSpec,
+    private readonly spec: LaunchSpec & { readonly budget: OwnOrder },
     private readonly containment: Containment,
     /** The wait for a job's cores has lasted too long. */
     private readonly overdue: (reason: string) => void,
@@ -63,7 +71,7 @@ export class Allowance {
     return new Set(gone);
   }
 
-  obey(order: BudgetOrder): void {
+  obey(order: OwnOrder): void {
     this.#order = order;
     this.#facts = order.facts ?? this.#facts;
   }
@@ -79,6 +87,15 @@ export class Allowance {
   }
 
   get budget(): Resources {
+    return subtract(this.#withoutHung, this.#order.heldBack ?? nothing);
+  }
+
+  /** There is no budget only because something hangs in the kernel: it is waited for. */
+  get isHeldBack(): boolean {
+    return this.budget.cores === 0 && this.#withoutHung.cores > 0;
+  }
+
+  get #withoutHung(): Resources {
     return effectiveBudget(this.#order, this.#jobs.values(), this.#facts);
   }
 

@@ -80,7 +80,8 @@ export class Attempts {
     let group: AttemptGroup;
     try {
       const denied = rulesAgainstOthers(this.spec.gpuDevices, gpus);
-      group = this.containment.openGroup(keyText(key), order, denied);
+      const { cores, memoryMb } = order;
+      group = this.containment.openGroup(keyText(key), { cores, memoryMb, gpus }, denied);
     } catch (thrown) {
       const reason = `the node refused a cgroup: ${messageOf(thrown)}`;
       this.events.onTrouble(reason);

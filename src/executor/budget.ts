@@ -25,6 +25,14 @@ export interface JobOnNode {
 /** A job's share of the node, as the hook writes it. */
 export type JobShare = Pick<JobOnNode, "job" | "cpus" | "gpus">;
 
+/** What hangs in the kernel here counts as taken, whatever the daemon knew of it. */
+export type OwnOrder = BudgetOrder & { readonly heldBack?: Resources };
+
+export const holdingBack = <Order extends BudgetOrder>(
+  order: Order,
+  heldBack: Resources,
+): Order & OwnOrder => ({ ...order, heldBack });
+
 /**
  * The most that `job` can have of `whole`. Of pinned jobs no more cores are taken than the prolog was told of: what is left stands
  * still until the daemon tells which cores they have (see waitsForCores).

@@ -21,6 +21,19 @@ function says(directory: string, holds: (events: string) => boolean): boolean {
   }
 }
 
+/** The processes in it and below it. */
+export function processesIn(directory: string): number[] {
+  try {
+    const own = readFileSync(join(directory, "cgroup.procs"), "latin1").split("\n").filter(Boolean);
+    const below = readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap(({ name }) => processesIn(join(directory, name)));
+    return [...own.map(Number), ...below];
+  } catch {
+    return []; // removed meanwhile
+  }
+}
+
 /** rmdir from the leaves up; throws EBUSY while anything runs in it. */
 export function removeGroups(directory: string): void {
   if (!existsSync(directory)) return;

@@ -6,40 +6,65 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
-import { isEmptyGroup, isFrozenGroup, removeGroups } from "./cgroup-files.js";
+import type { Resources } from "../model/resources.js";
+import { isEmptyGroup, isFrozenGroup, processesIn, removeGroups } from "./cgroup-files.js";
+import { groupName, HungCgroups, removeTrees } from "./cgroup-hung.js";
 import { type Limits, type Tree, type Trees, treesOf } from "./cgroup-trees.js";
 import type { AttemptGroup, Containment, ContainmentKind, Need } from "./containment.js";
 import { emptyPollMs } from "./freeing.js";
 import { processGroups } from "./process-groups.js";
 import { polledProcessesFor, processesFor } from "./process-limit.js";
+import { type HungGroups, hangs, noHungGroups } from "./unkillable.js";
 
 /** Killed processes leave a cgroup in milliseconds; one that hangs in the kernel is not waited for longer. */
 const emptyMs = 5_000;
+/** Functions hang again and again where a file server is gone: at most so many executors of a node lost theirs at a time. */
+const maxHungGroups = 15;
+
+export interface Place {
+  readonly containment: Containment;
+  readonly hung: HungGroups;
+}
 
 /**
  * Moves this process into a group of its own under a group that is named after run directory and node: two clusters on
- * one machine may have nodes of the same name. What a dead executor left there is killed first; when it does not die this
- * rejects with LAUNCH. Where there are no usable cgroups it falls back to process groups and tells `explain` why.
+ * one machine may have nodes of the same name. What a dead executor left there is killed first. What hangs in the kernel stays
+ * where it is, and this executor takes a group of another name; what takes longer to die without hanging ends in LAUNCH. Processes
+ * that are `known` to hang are not waited for. Where there are no usable cgroups it falls back to process groups and tells
+ * `explain` why.
  */
 export async function openContainment(
   runDirectory: string,
   node: string,
   explain: (why: string) => void,
-): Promise<Containment> {
+  known: ReadonlySet<number> = new Set(),
+): Promise<Place> {
   const cluster = createHash("sha256").update(runDirectory).digest("hex").slice(0, 8);
-  let found: Trees;
+  const name = join("gleaner", `${cluster}-${node}`);
+  const left: Trees[] = [];
+  let free: Trees | null = null;
   try {
-    found = treesOf(join("gleaner", `${cluster}-${node}`));
+    treesOf(name);
   } catch (thrown) {
     explain(`no cgroups: ${messageOf(thrown)}`);
-    return processGroups;
+    return { containment: processGroups, hung: noHungGroups };
   }
-  await clear(found);
+  for (let number = 0; number <= maxHungGroups; number++) {
+    const found = treesOf(number === 0 ? name : `${name}~${number}`);
+    if (await clear(found, known)) free ??= found;
+    else left.push(found);
+  }
+  if (free === null)
+    throw new GleanerError(
+      "LAUNCH",
+      `processes of ${left.length} executors hang in the kernel of this node and cannot be killed: restart it`,
+    );
+  const hung = new HungCgroups(left);
   try {
-    return new CgroupContainment(found);
+    return { containment: new CgroupContainment(free), hung };
   } catch (thrown) {
     explain(`cgroups cannot be made: ${messageOf(thrown)}`);
-    return processGroups;
+    return { containment: processGroups, hung };
   }
 }
 
@@ -67,16 +92,18 @@ class CgroupContainment implements Containment {
     }
   }
 
-  openGroup(
-    name: string,
-    { memoryMb, cores }: Need,
-    denied: readonly string[] | null = null,
-  ): AttemptGroup {
+  openGroup(name: string, need: Resources, denied: readonly string[] | null = null): AttemptGroup {
+    const { memoryMb, cores } = need;
     const deniedDevices = denied ?? [];
     const limits: Limits = { memoryMb, cores, processes: processesFor(cores), deniedDevices };
     const polled = this.found.limitProcesses ? null : polledProcessesFor(cores);
     const closesGpus = denied !== null && this.trees.some((tree) => tree.closesDevices);
-    const group = new CgroupOfAttempt(this.found, join("work", name), polled, closesGpus);
+    const group = new CgroupOfAttempt(
+      this.found,
+      join("work", groupName(name, need)),
+      polled,
+      closesGpus,
+    );
     try {
       for (const tree of this.trees) {
         tree.make(group.path);
@@ -176,20 +203,23 @@ class CgroupOfAttempt implements AttemptGroup {
   }
 }
 
-/** Ends what a dead executor left, and removes its groups. */
-async function clear({ trees, cpus }: Trees): Promise<void> {
-  const left = trees.find((tree) => tree.kills)!.nodeGroup;
+/** Ends what a dead executor left, and removes its groups; false: all that is left there hangs in the kernel. */
+async function clear(found: Trees, known: ReadonlySet<number>): Promise<boolean> {
+  const left = found.trees.find((tree) => tree.kills)!.nodeGroup;
   if (existsSync(join(left, "cgroup.kill"))) {
     writeFileSync(join(left, "cgroup.kill"), "1");
     const startedMs = monotonicMs();
     while (!isEmptyGroup(left)) {
-      if (monotonicMs() - startedMs > emptyMs)
-        throw new GleanerError("LAUNCH", `processes in ${left} do not die`);
+      const isLate = monotonicMs() - startedMs > emptyMs;
+      const pids = processesIn(left);
+      const isWaitedFor = pids.length === 0 || (!isLate && !pids.every((pid) => known.has(pid)));
+      if (!isWaitedFor && pids.every(hangs)) return false;
+      if (isLate) throw new GleanerError("LAUNCH", `processes in ${left} do not die`);
       await pause(emptyPollMs);
     }
   }
-  for (const tree of trees) removeGroups(tree.nodeGroup);
-  if (cpus.nodeGroup !== null) removeGroups(cpus.nodeGroup);
+  removeTrees(found);
+  return true;
 }
 
 /** For steps whose failure changes nothing that the caller could do. */

@@ -59,7 +59,11 @@ export class CheckpointRemover {
   #begin(order: CheckpointOrder): void {
     let group: AttemptGroup;
     try {
-      group = this.containment.openGroup(`remove.${order.invocation}`, { cores: 1, memoryMb });
+      group = this.containment.openGroup(`remove.${order.invocation}`, {
+        cores: 1,
+        memoryMb,
+        gpus: [],
+      });
     } catch (thrown) {
       this.done(order.invocation, `the node refused a cgroup: ${messageOf(thrown)}`);
       return;

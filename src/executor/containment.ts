@@ -34,7 +34,7 @@ export interface Containment {
   /** Kills the executor and all its attempts; for the hook. */
   readonly killFile: string | null;
   /** Throws when the group cannot be made. `deniedDevices` null: the node has no GPU files. */
-  openGroup(name: string, need: Need, deniedDevices?: readonly string[] | null): AttemptGroup;
+  openGroup(name: string, need: Resources, deniedDevices?: readonly string[] | null): AttemptGroup;
   /** SIGKILL to all attempts with one write, at once; false where that cannot be done. */
   killAll(): boolean;
   /** Whether no process of any attempt is left; false where that cannot be told. */

@@ -294,6 +294,7 @@ export class Executor implements HookHandlers {
   }
 
   #leaveIfNothingIsLeft(reason: string): void {
-    if (this.#hookProblem === null && this.#budget.cores === 0) void this.leave(reason);
+    const isEmpty = this.#budget.cores === 0 && !this.#allowance.isHeldBack;
+    if (this.#hookProblem === null && isEmpty) void this.leave(reason);
   }
 }

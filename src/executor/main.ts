@@ -6,8 +6,10 @@ import { checkLaunchSpec } from "../wire/checks.js";
 import type { LaunchSpec } from "../wire/messages.js";
 import { openContainment } from "./cgroups.js";
 import type { Containment } from "./containment.js";
+import { Conversation, ownOrder } from "./conversation.js";
+import { describeBy } from "./describe-process.js";
 import { Executor } from "./executor.js";
-import { gpuProblemHere, withoutGpus } from "./gpu-devices.js";
+import { gpuProblemHere } from "./gpu-devices.js";
 import { probeHook } from "./hook-probe.js";
 import { serveHook } from "./hook-socket.js";
 import { openLog } from "./log.js";
@@ -17,7 +19,8 @@ import { runPilot } from "./pilot-main.js";
 import { findPlugin } from "./plugin-probe.js";
 import { takePrecedence } from "./precedence.js";
 import { watchPressure } from "./pressure.js";
-import { Session, type SessionEvents } from "./session.js";
+import { Session } from "./session.js";
+import { Unkillable } from "./unkillable.js";
 
 /** Holds the ids of all jobs of a node with room to spare. */
 const maxSpecBytes = 1024 * 1024;
@@ -67,20 +70,12 @@ function guard({ pressure, node }: LaunchSpec, { killFile }: Containment, execut
   );
 }
 
-/** What is said on each connection, and what becomes of the daemon's words. */
-const conversation = (
-  executor: Executor,
-  gpuProblem: string | null,
-): Pick<SessionEvents, "onConnected" | "onMessage"> => ({
-  onConnected: (connection) => {
-    executor.onConnected((message) => connection.send(message));
-    if (gpuProblem !== null) connection.send({ type: "gpusUnused", reason: gpuProblem });
-  },
-  onMessage: (message) => {
-    const hasGpus = message.type === "budget" && gpuProblem !== null;
-    executor.onMessage(hasGpus ? withoutGpus(message) : message);
-  },
-});
+function heedSignals(executor: Executor): void {
+  for (const signal of ["SIGTERM", "SIGINT"] as const)
+    process.on(signal, () => void executor.leave(`it was told to by ${signal}`));
+  // Its ssh session may end; the daemon's connection is what it lives by.
+  process.on("SIGHUP", () => {});
+}
 
 async function run(spec: LaunchSpec): Promise<void> {
   const log = openLog(spec.logFile, { executor: spec.executor, pid: process.pid });
@@ -92,24 +87,33 @@ async function run(spec: LaunchSpec): Promise<void> {
 
   takePrecedence();
   const folder = NodeFolder.claim(spec.runDirectory, spec.node, spec.executor);
-  const containment = await openContainment(spec.runDirectory, spec.node, (why) =>
-    log("containment", { why }),
-  );
+  const explain = (why: string) => log("containment", { why });
+  const known = new Set(folder.readUnkillable());
+  const place = await openContainment(spec.runDirectory, spec.node, explain, known);
+  const { containment } = place;
   folder.publishKillFile(containment.killFile);
 
   const gpuProblem = gpuProblemHere(spec.gpuDevices, spec.gpuTotal);
-  const own = gpuProblem === null ? spec : { ...spec, budget: withoutGpus(spec.budget) };
+  const unkillable = new Unkillable(place.hung, folder, describeBy(spec.spawnProgram), (report) => {
+    log("unkillable", { report });
+    conversation?.hungChanged();
+  });
+  let conversation: Conversation | null = null;
+  unkillable.look();
+  const own = { ...spec, budget: ownOrder(spec.budget, gpuProblem, unkillable) };
   const executor = new Executor(own, folder, containment, log, (reason) => void leave(reason));
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();
   executor.tellKillNotes();
 
+  conversation = new Conversation(executor, gpuProblem, unkillable);
   const session = new Session(
     { host: spec.daemonHost, port: spec.daemonPort, executor: spec.executor, secret: spec.secret },
     spec.orphanMs,
     Math.random,
     {
-      ...conversation(executor, gpuProblem),
+      onConnected: conversation.onConnected,
+      onMessage: conversation.onMessage,
       onLost: (why) => {
         executor.outbox.detach();
         log("daemonLost", { why });
@@ -126,10 +130,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     log("left", { reason });
     process.exit(0);
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const)
-    process.on(signal, () => void executor.leave(`it was told to by ${signal}`));
-  // Its ssh session may end; the daemon's connection is what it lives by.
-  process.on("SIGHUP", () => {});
+  heedSignals(executor);
 
   executor.setHookProblem(await hookProblemHere(spec));
   session.start();

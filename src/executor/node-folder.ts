@@ -122,11 +122,37 @@ export class NodeFolder {
   }
 
   #markFiles(): string[] {
+    return this.#entriesOf("jobs");
+  }
+
+  #entriesOf(name: "jobs" | "unkillable"): string[] {
     try {
-      return readdirSync(join(this.directory, "jobs"));
+      return readdirSync(join(this.directory, name));
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
       throw thrown;
+    }
+  }
+
+  /** Processes that the hook, or an executor, could not kill; notes of those that are gone are removed. */
+  readUnkillable(): readonly number[] {
+    return this.#entriesOf("unkillable").flatMap((file) => {
+      const parts = /^(\d{1,7})\.(\d{1,20})$/.exec(file);
+      if (parts !== null && isAlive({ pid: Number(parts[1]), startTicks: parts[2]! }))
+        return [Number(parts[1])];
+      rmSync(join(this.directory, "unkillable", file), { force: true });
+      return [];
+    });
+  }
+
+  /** So that no prolog waits for these. */
+  noteUnkillable(pids: readonly number[]): void {
+    if (pids.length === 0) return;
+    const directory = join(this.directory, "unkillable");
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const pid of pids) {
+      const startTicks = startTicksOf(pid);
+      if (startTicks !== null) writeFileSync(join(directory, `${pid}.${startTicks}`), "");
     }
   }
 

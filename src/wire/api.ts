@@ -32,6 +32,7 @@ import type {
   Submission,
 } from "../model/invocation.js";
 import type { Resources } from "../model/resources.js";
+import type { UnkillableReport } from "../model/unkillable.js";
 
 /** A script of 4 MiB and its environment. */
 export const maxRequestBytes = 6 * 1024 * 1024;
@@ -174,6 +175,12 @@ export interface NodeInfo {
   readonly unusable: UnusableNode | null;
   readonly executor: ExecutorInfo | null;
   readonly drainedBy: string | null;
+  /** What hangs in the node's kernel and cannot be killed; null: nothing that is known. */
+  readonly unkillable: NodeUnkillable | null;
+}
+export interface NodeUnkillable extends UnkillableReport {
+  /** The same in sentences. */
+  readonly lines: readonly string[];
 }
 export interface InfoAnswer {
   readonly clusterName: string;

@@ -10,6 +10,7 @@ import {
 } from "../model/invocation.js";
 import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
+import type { UnkillableProcess, UnkillableReport } from "../model/unkillable.js";
 import type {
   AttemptKey,
   AttemptOrder,
@@ -48,6 +49,9 @@ const maxAttempts = 65_536;
 const maxJobs = 65_536;
 /** Patterns of paths where Slurm's cgroups may be. */
 const maxJobGroups = 16;
+/** Executors describe 8 processes, in fields of 200 characters (executor/unkillable.ts, describe-process.ts). */
+const maxUnkillable = 64;
+const maxShownLength = 512;
 /** A reason is one sentence. */
 const maxReasonLength = 1_000;
 /** PATH_MAX. */
@@ -151,6 +155,24 @@ const checkpoint = object<CheckpointOrder>({
   path,
 });
 
+const shown = sentence(maxShownLength);
+const unkillable = object<UnkillableReport>({
+  count: integer(0, maxId),
+  processes: list(
+    object<UnkillableProcess>({
+      pid: integer(1, maxId),
+      invocation: orNull(keyFields.invocation),
+      name: shown,
+      user: orNull(shown),
+      waitsIn: orNull(shown),
+      path: orNull(shown),
+      fileSystem: orNull(shown),
+    }),
+    maxUnkillable,
+  ),
+  held: resources,
+});
+
 const percent = integer(0, 100);
 const pressure = object<PressureReport>({
   job: orNull(job),
@@ -209,6 +231,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
   }),
   gpusUnused: object({ type: type("gpusUnused"), reason }),
   pressure: object({ type: type("pressure"), report: pressure }),
+  unkillable: object({ type: type("unkillable"), report: unkillable }),
   preempted: object({
     type: type("preempted"),
     job,

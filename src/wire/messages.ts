@@ -4,6 +4,7 @@ import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js"
 import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
 import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
+import type { UnkillableReport } from "../model/unkillable.js";
 
 /** Raised when an older peer could misread a newer one; the handshake refuses another version. */
 export const protocolVersion = 2;
@@ -163,6 +164,8 @@ export type ExecutorMessage =
       readonly left: number | null;
       readonly agoMs: number;
     }
+  /** What hangs in the node's kernel changed; after each `ready` when there is anything. */
+  | { readonly type: "unkillable"; readonly report: UnkillableReport }
   /** `problem` null: the folder is not there any more. */
   | {
       readonly type: "checkpointRemoved";

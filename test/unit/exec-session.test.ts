@@ -52,7 +52,7 @@ test.each([
 ])("an attempt %s", async (_, shares) => {
   const program = join(pluginFolder, "glean-spawn");
   const end = await new Promise<SpawnEnd>((onEnd) => {
-    const group = processGroups.openGroup("1.1", { cores: 1, memoryMb: 100 });
+    const group = processGroups.openGroup("1.1", { cores: 1, memoryMb: 100, gpus: [] });
     spawnAttempt(program, order(), group, { onStarted: () => {}, onEnd }, shares);
   });
   expect(end).toMatchObject({ kind: "ended", exitCode: 0 });

@@ -5,6 +5,7 @@ import { CheckpointRemover } from "../../src/executor/checkpoints.js";
 import { processGroups } from "../../src/executor/process-groups.js";
 import type { SpawnEnd, spawnAttempt } from "../../src/executor/runtimes/exec.js";
 import { invocationId } from "../../src/model/ids.js";
+import type { Resources } from "../../src/model/resources.js";
 
 const owner = { uid: 65_534, gid: 65_534, user: "nobody" };
 const orderOf = (id: number) => ({
@@ -30,7 +31,7 @@ function removerRefused(...refused: number[]) {
   const ends: ((end: SpawnEnd) => void)[] = [];
   const containment = {
     ...processGroups,
-    openGroup: (name: string, need: { cores: number; memoryMb: number }) => {
+    openGroup: (name: string, need: Resources) => {
       if (refused.includes(Number(name.split(".")[1]))) throw new Error("no space left");
       return processGroups.openGroup(name, need);
     },

@@ -2,7 +2,7 @@
 
 import type { UnusableReason } from "../../model/hole.js";
 import type { Resources } from "../../model/resources.js";
-import type { InfoAnswer, NodeInfo } from "../../sdk/index.js";
+import type { InfoAnswer, NodeInfo, NodeUnkillable } from "../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../context.js";
 import { alarming, type Column, json, print, printable, table } from "../output.js";
 
@@ -64,9 +64,17 @@ const columns: readonly Column<NodeInfo>[] = [
   { title: "WHY", text: whyUnused },
 ];
 
-function whyUnused({ drainedBy, unusable }: NodeInfo): string {
-  if (drainedBy !== null) return `drained by ${drainedBy}`;
-  return unusable === null ? "" : label(unusable.reason);
+function whyUnused({ drainedBy, unusable, unkillable }: NodeInfo): string {
+  const reason = unusable === null ? "" : label(unusable.reason);
+  const why = drainedBy === null ? reason : `drained by ${drainedBy}`;
+  return [why, unkillable === null ? "" : hung(unkillable)].filter(Boolean).join("; ");
+}
+
+function hung({ count, processes: [first] }: NodeUnkillable): string {
+  const more = count > 1 ? ` and ${count - 1} more` : "";
+  if (first === undefined) return `${count} processes cannot be killed`;
+  const on = first.fileSystem === null ? "" : `, ${first.fileSystem}`;
+  return `cannot be killed: ${first.name} ${first.pid} of ${first.user}${on}${more}`;
 }
 
 /** A few words for a column; `glean explain` has the sentence. */

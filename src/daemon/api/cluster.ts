@@ -4,8 +4,10 @@ import type { FastifyInstance } from "fastify";
 import { nowMs } from "../../clock.js";
 import { describeEnd, describeReason, explainWait } from "../../core/explain.js";
 import type { Store } from "../../core/ports.js";
+import { describeUnkillable } from "../../core/unkillable.js";
 import { computeUtilization } from "../../core/utilization.js";
 import { GleanerError } from "../../model/errors.js";
+import type { NodeName } from "../../model/ids.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
 import type { Utilization } from "../../model/utilization.js";
 import type {
@@ -14,6 +16,7 @@ import type {
   ExplainAnswer,
   InfoAnswer,
   NodeInfo,
+  NodeUnkillable,
 } from "../../wire/api.js";
 import type { Capacity } from "../capacity.js";
 import type { Drains } from "../drains.js";
@@ -127,8 +130,14 @@ function nodeInfos({ capacity, registry, drains }: ClusterRoutes): NodeInfo[] {
       unusable: unusable.get(node.name) ?? null,
       executor: record === undefined ? null : executorInfo(record),
       drainedBy: drains.drainedBy(node.name),
+      unkillable: unkillableOn(registry, node.name),
     };
   });
+}
+
+function unkillableOn({ unkillable }: Registry, node: NodeName): NodeUnkillable | null {
+  const report = unkillable.get(node);
+  return report === undefined ? null : { ...report, lines: describeUnkillable(report) };
 }
 
 const executorInfo = (record: ExecutorRecord): ExecutorInfo => ({
@@ -167,6 +176,7 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
     lines.push(`${cores} of its ${idleCores} idle cores are unused: ${why}`);
   for (const each of gpuProblems(with_.capacity, with_.registry))
     if (each.node === name) lines.push(`none of its GPUs is given to functions: ${each.reason}`);
+  lines.push(...(node.unkillable?.lines ?? []));
   if (idleCores === 0 && node.unusable !== null)
     lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
   if (with_.capacity.stale)

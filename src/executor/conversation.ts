@@ -1,0 +1,51 @@
+// What an executor says on each connection, and what becomes of the daemon's words: less what the node itself cannot give.
+
+import type { BudgetOrder } from "../wire/messages.js";
+import { holdingBack, type OwnOrder } from "./budget.js";
+import type { Executor } from "./executor.js";
+import { withoutGpus } from "./gpu-devices.js";
+import type { SessionEvents } from "./session.js";
+import type { Unkillable } from "./unkillable.js";
+
+export class Conversation implements Pick<SessionEvents, "onConnected" | "onMessage"> {
+  #order: (BudgetOrder & { readonly type: "budget" }) | null = null;
+
+  constructor(
+    private readonly executor: Executor,
+    private readonly gpuProblem: string | null,
+    private readonly unkillable: Pick<Unkillable, "report">,
+  ) {}
+
+  readonly onConnected: SessionEvents["onConnected"] = (connection) => {
+    const { gpuProblem, unkillable } = this;
+    this.executor.onConnected((message) => connection.send(message));
+    if (gpuProblem !== null) connection.send({ type: "gpusUnused", reason: gpuProblem });
+    // Also of nothing: the executor before may have said otherwise.
+    connection.send({ type: "unkillable", report: unkillable.report });
+  };
+
+  readonly onMessage: SessionEvents["onMessage"] = (message) => {
+    if (message.type === "budget") {
+      this.#order = message;
+      this.#apply(message);
+    } else this.executor.onMessage(message);
+  };
+
+  /** More or less hangs than before: the last order stands, with that taken off. */
+  hungChanged(): void {
+    this.executor.outbox.sayNow({ type: "unkillable", report: this.unkillable.report });
+    if (this.#order !== null) this.#apply(this.#order);
+  }
+
+  #apply(order: BudgetOrder & { readonly type: "budget" }): void {
+    this.executor.onMessage(ownOrder(order, this.gpuProblem, this.unkillable));
+  }
+}
+
+export function ownOrder<Order extends BudgetOrder>(
+  order: Order,
+  gpuProblem: string | null,
+  { report }: Pick<Unkillable, "report">,
+): Order & OwnOrder {
+  return holdingBack(gpuProblem === null ? order : withoutGpus(order), report.held);
+}
