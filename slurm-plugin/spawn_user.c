@@ -10,7 +10,10 @@
 
 #define GROUPS_BUFFER 16384
 
-/* The groups that the system gives the user; the ones of the request when it does not know the name. */
+/*
+ * The groups that the system gives the user; the ones of the request when it knows neither the name nor the uid. A user may
+ * have been renamed since the work was submitted: then the uid tells who it is.
+ */
 static bool set_groups(const struct spawn_request *request, struct failure *failure)
 {
 	static char buffer[GROUPS_BUFFER];
@@ -24,7 +27,13 @@ static bool set_groups(const struct spawn_request *request, struct failure *fail
 	if (found != NULL && found->pw_uid != request->uid)
 		return fail(failure, STAGE_USER, EINVAL, "user %.64s has uid %u on this node, not %u",
 			    request->user, (unsigned)found->pw_uid, (unsigned)request->uid);
-	int result = found != NULL ? initgroups(request->user, request->gid)
+	if (found == NULL && request->user != NULL) {
+		int error = getpwuid_r(request->uid, &entry, buffer, sizeof buffer, &found);
+		if (found == NULL && error != 0 && error != ENOENT)
+			return fail(failure, STAGE_USER, error, "uid %u cannot be looked up: %s",
+				    (unsigned)request->uid, strerror(error));
+	}
+	int result = found != NULL ? initgroups(found->pw_name, request->gid)
 				   : setgroups(request->group_count, request->groups);
 	if (result != 0)
 		return fail(failure, STAGE_USER, errno, "the groups of uid %u cannot be set: %s",

@@ -5,10 +5,13 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { GleanerError, messageOf } from "./model/errors.js";
 import { nearest } from "./model/nearest.js";
+import { userShape } from "./model/user.js";
 
 const milliseconds = z.int().min(0).max(2_147_483_647);
 const port = z.int().min(1).max(65_535);
 const path = z.string().regex(/^\//, "must be an absolute path");
+/** A user's name, or a uid. */
+const user = z.string().regex(userShape, "must be a user's name or uid");
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be letters, digits, . _ -");
 
 const slurm = z.strictObject({
@@ -24,10 +27,7 @@ const munge = z.strictObject({
   /** null: munge's own default socket. */
   socket: path.nullable().default(null),
   /** Whom gleanerd runs as: munge lets nobody else decode what clients prove themselves by. */
-  daemonUser: z
-    .string()
-    .regex(/^[A-Za-z0-9._][A-Za-z0-9._-]{0,63}$/, "must be a user's name or uid")
-    .default("root"),
+  daemonUser: user.default("root"),
 });
 
 const listen = z.strictObject({
@@ -193,7 +193,7 @@ const rates = z.strictObject({
 
 const access = z.strictObject({
   /** Users beside root who may drain, resume and see everything. */
-  operators: z.array(name).default([]),
+  operators: z.array(user).default([]),
   /** Whether root may submit functions: off, since they would run as root beside batch jobs. */
   allowRootFunctions: z.boolean().default(false),
   /** How long a token lasts that a munge credential was exchanged for. */

@@ -1,9 +1,9 @@
 // Options that several listings share: users, states, periods.
 
-import { userInfo } from "node:os";
 import { nowMs } from "../clock.js";
 import { GleanerError } from "../model/errors.js";
 import { type InvocationState, invocationTransitions } from "../model/invocation.js";
+import { userShape } from "../model/user.js";
 import type { Period } from "../sdk/index.js";
 import { quoted } from "./values.js";
 import { parseWhen } from "./when.js";
@@ -37,23 +37,17 @@ export function parseStates(text: string, where: string): InvocationState[] {
   return [...new Set(states)];
 }
 
-/** One user's name from -u or --me; nothing for everybody. */
+/** One user's name or uid from -u or --me; nothing for everybody. */
 export function chosenUser(options: { user?: string; me?: boolean }): { user?: string } {
-  if (options.me) return { user: ownName() };
+  // The uid, as munge tells it: a name is only a label, and some users have none.
+  if (options.me) return { user: String(process.geteuid!()) };
   if (options.user === undefined) return {};
-  if (!/^[^\s,:/]{1,64}$/.test(options.user))
-    throw new GleanerError("BAD_REQUEST", `-u: ${quoted(options.user)} is no user: name one`);
+  if (!userShape.test(options.user))
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `-u: ${quoted(options.user)} is no user: give a name or a uid`,
+    );
   return { user: options.user };
-}
-
-function ownName(): string {
-  try {
-    return userInfo().username;
-  } catch (cause) {
-    throw new GleanerError("BAD_REQUEST", "--me: your uid has no name here: use -u NAME", {
-      cause,
-    });
-  }
 }
 
 /** -S and -E; what is not given is left out, or taken from `defaultFromMs`. */

@@ -113,7 +113,7 @@ function whyFull(
   const most = mostOf(maxPending, waiting - ownWaiting);
   if (own > most)
     return `you would have ${own} invocations in the queue and a user may have ${most} now, as many as stay free for others (functions.maxPending is ${maxPending}): wait until some have ended, or cancel some with glean cancel`;
-  const ownBytes = ownDocumentBytes + digestOf("", submission).documentBytes;
+  const ownBytes = ownDocumentBytes + digestOf(0, submission).documentBytes;
   const mostBytes = mostOf(maxDocumentsMb * mebibyte, documentBytes - ownDocumentBytes);
   if (ownBytes > mostBytes)
     return `the scripts and environments of your invocations in the queue would take ${ownBytes} bytes and a user may have ${mostBytes} now (functions.maxDocumentsMb is ${maxDocumentsMb}): submit arrays, submit with --export=NONE, or wait until some have ended`;

@@ -2,7 +2,6 @@
 
 import type { Posting, RateCard } from "../model/account.js";
 import { assert } from "../model/errors.js";
-import type { InvocationId } from "../model/ids.js";
 
 export interface Usage {
   readonly cores: number;
@@ -28,7 +27,7 @@ export function priceMicroCredits(usage: Usage, rate: RateCard): number {
 
 /** The posting of one finished, billed attempt. */
 export function postingOf(
-  attempt: { readonly invocation: InvocationId; readonly attempt: number; readonly user: string },
+  attempt: Pick<Posting, "invocation" | "attempt" | "uid" | "user">,
   usage: Usage,
   rate: RateCard,
   postedAtMs: number,
@@ -36,6 +35,7 @@ export function postingOf(
   return {
     invocation: attempt.invocation,
     attempt: attempt.attempt,
+    uid: attempt.uid,
     user: attempt.user,
     coreMs: usage.cores * usage.wallMs,
     memoryMbMs: usage.memoryMb * usage.wallMs,

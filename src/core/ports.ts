@@ -101,7 +101,8 @@ export interface AttemptResult {
 }
 
 export interface InvocationFilter {
-  readonly user?: string;
+  /** The owner; left out: all. */
+  readonly uid?: number;
   readonly ids?: readonly InvocationId[];
   readonly arrayJobId?: InvocationId;
   readonly arrayTaskId?: number;
@@ -113,12 +114,18 @@ export interface InvocationFilter {
 /** Left out: all. `arrayJobId`: the tasks of that array. */
 export type ScanFilter = Pick<
   InvocationFilter,
-  "user" | "arrayJobId" | "arrayTaskId" | "states" | "sinceMs"
+  "uid" | "arrayJobId" | "arrayTaskId" | "states" | "sinceMs"
 >;
 
 export interface Scan {
   readonly found: readonly Invocation[];
   readonly scannedTo: number | null;
+}
+
+export interface BillFilter {
+  readonly uid?: number;
+  readonly fromMs?: number;
+  readonly toMs?: number;
 }
 
 /** The one durable record. Every write resolves only when it is on disk; writes are committed in groups. */
@@ -179,7 +186,9 @@ export interface Store {
    */
   prune(beforeMs: number, limit: number): Promise<number>;
 
-  bill(filter: { user?: string; fromMs?: number; toMs?: number }): Promise<readonly BillLine[]>;
+  bill(filter: BillFilter): Promise<readonly BillLine[]>;
+  /** Who submitted under this name last; null: nobody. */
+  uidNamed(name: string): Promise<number | null>;
   verifyLedger(): Promise<LedgerCheck>;
   close(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import { reachedBin } from "./runtime.js";
 /** What placement needs to know of one that waits. */
 export interface Waiting {
   readonly id: InvocationId;
+  /** Whose turn it is: the uid as text, or what a trace calls its users. */
   readonly user: string;
   readonly cores: number;
   readonly memoryMb: number;

@@ -14,6 +14,7 @@ import { GleanerError, messageOf } from "../model/errors.js";
 import { openStore } from "../store/open.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
 import { acceptExecutor } from "../wire/handshake.js";
+import { Accounts } from "./accounts.js";
 import { addBillingRoutes } from "./api/billing.js";
 import { addClusterRoutes } from "./api/cluster.js";
 import { addInvocationRoutes } from "./api/invocations.js";
@@ -138,9 +139,11 @@ async function serveApi(
     tokenMs: config.access.tokenMs,
     log,
   });
+  const accounts = new Accounts();
   addInvocationRoutes(server, {
     ...parts,
     store,
+    accounts,
     admission: {
       ...config.functions,
       ...timeLimitsOf(config),
@@ -158,7 +161,7 @@ async function serveApi(
     examine: () =>
       examine({ config, version, capacity, registry, launching, store, pilots, drains }),
   });
-  addBillingRoutes(server, store);
+  addBillingRoutes(server, { store, accounts });
   await server.listen({ host: config.listen.host, port: config.listen.apiPort });
   return server;
 }

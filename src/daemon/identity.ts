@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { GleanerError } from "../model/errors.js";
 import type { Identity } from "../model/invocation.js";
+import { labelOf } from "../model/user.js";
 
 /** A munge credential without payload is ~150 characters, with ours ~350. */
 const maxCredentialCharacters = 4_096;
@@ -45,11 +46,12 @@ export function parseUnmunge(output: string): Vouched {
   const status = fields.get("STATUS") ?? "no status";
   if (status !== "Success (0)")
     throw new GleanerError("NOT_IDENTIFIED", `munge refused the credential: ${status}`);
-  const user = /^(\S+) \((\d+)\)$/.exec(fields.get("UID") ?? "");
-  const group = /^\S+ \((\d+)\)$/.exec(fields.get("GID") ?? "");
+  const user = /^(.*) \((\d{1,10})\)$/.exec(fields.get("UID") ?? "");
+  const group = /^.* \((\d{1,10})\)$/.exec(fields.get("GID") ?? "");
   if (user === null || group === null)
-    throw new GleanerError("NOT_IDENTIFIED", "munge named no user that this machine knows");
-  const identity = { user: user[1]!, uid: Number(user[2]), gid: Number(group[1]) };
+    throw new GleanerError("NOT_IDENTIFIED", "munge named no user: is its version supported?");
+  const uid = Number(user[2]);
+  const identity = { user: labelOf(user[1]!, uid), uid, gid: Number(group[1]) };
   return { identity, payload };
 }
 

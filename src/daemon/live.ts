@@ -55,6 +55,7 @@ interface LiveEvents {
 
 export class LiveInvocations extends EventEmitter<LiveEvents> {
   readonly queue = new WaitingQueue();
+  /** By uid. */
   readonly coresHeld = new Map<string, number>();
   /** Of all users. */
   documentBytes = 0;
@@ -200,12 +201,12 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     const { id, owner, cores, memoryMb, gpus, timeLimitMs, submittedAtMs } = live.invocation;
     const { ranMs, isRetried } = live;
     const { functionKey } = live.digest;
-    const need = { user: owner.user, cores, memoryMb, gpus, timeLimitMs };
+    const need = { user: String(owner.uid), cores, memoryMb, gpus, timeLimitMs };
     this.queue.add({ id, ...need, submittedAtMs, functionKey, ranMs, isRetried });
   }
 
   private hold(live: Live, sign: 1 | -1): void {
-    const { user } = live.invocation.owner;
+    const user = String(live.invocation.owner.uid);
     const held = (this.coresHeld.get(user) ?? 0) + sign * live.invocation.cores;
     if (held === 0) this.coresHeld.delete(user);
     else this.coresHeld.set(user, held);

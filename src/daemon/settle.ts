@@ -62,7 +62,12 @@ export class Settler {
     const { cores, memoryMb, owner } = live.invocation;
     const posting = isBilled(facts.end)
       ? postingOf(
-          { invocation: facts.invocation, attempt: facts.attempt, user: owner.user },
+          {
+            invocation: facts.invocation,
+            attempt: facts.attempt,
+            uid: owner.uid,
+            user: owner.user,
+          },
           { cores, memoryMb, wallMs: facts.wallMs },
           this.policy.rate,
           nowMs(),

@@ -12,6 +12,7 @@ export interface RateCard {
 export interface Posting {
   readonly invocation: InvocationId;
   readonly attempt: number;
+  readonly uid: number;
   readonly user: string;
   readonly coreMs: number;
   readonly memoryMbMs: number;
@@ -21,7 +22,11 @@ export interface Posting {
 }
 
 export interface BillLine {
+  readonly uid: number;
+  /** The name at the last posting. */
   readonly user: string;
+  /** Other names of the same uid in the time that is billed. */
+  readonly otherNames: readonly string[];
   readonly invocations: number;
   readonly coreMs: number;
   readonly memoryMbMs: number;

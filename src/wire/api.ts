@@ -122,6 +122,7 @@ export interface SubmitAnswer {
 }
 
 export interface InvocationQuery {
+  /** A name or a uid. */
   readonly user?: string;
   /** Comma-separated `42,43_7`. */
   readonly ids?: string;
@@ -211,7 +212,7 @@ export interface HolesAnswer {
 
 export interface BillAnswer {
   readonly lines: readonly BillLine[];
-  readonly total: Omit<BillLine, "user">;
+  readonly total: Omit<BillLine, "uid" | "user" | "otherNames">;
 }
 
 export interface DrainRequest {

@@ -37,6 +37,7 @@ export class Users {
     return {
       ...parts,
       store: daemon.store,
+      accounts: { byName: async () => null },
       admission: {
         ...config.functions,
         maxScriptBytes,

@@ -84,17 +84,19 @@ let runs = 0;
 function take(each: Step, model: Model, user: string): Promise<void> {
   if (each.do === "submit") {
     const tasks = each.tasks === 0 ? null : Array.from({ length: each.tasks }, (_, index) => index);
-    return store.submit(sampleRequest(`${user}-${each.request}`, { user, tasks })).then((made) => {
-      const ids = made.map(({ id }) => id);
-      const earlier = model.requests.get(each.request);
-      if (earlier !== undefined) {
-        expect(ids).toEqual(earlier);
-        return;
-      }
-      model.requests.set(each.request, ids);
-      for (const id of ids)
-        model.invocations.set(id, { state: "PENDING", attempt: 0, billedWallMs: [] });
-    });
+    return store
+      .submit(sampleRequest(`${user}-${each.request}`, { uid: runs, user, tasks }))
+      .then((made) => {
+        const ids = made.map(({ id }) => id);
+        const earlier = model.requests.get(each.request);
+        if (earlier !== undefined) {
+          expect(ids).toEqual(earlier);
+          return;
+        }
+        model.requests.set(each.request, ids);
+        for (const id of ids)
+          model.invocations.set(id, { state: "PENDING", attempt: 0, billedWallMs: [] });
+      });
   }
   const id = model.pick(each.pick) ?? invocationId(1_000_000_000);
   if (each.do === "endPending")
@@ -104,7 +106,7 @@ function take(each: Step, model: Model, user: string): Promise<void> {
     });
   if (each.do === "end") {
     const { attempt, end, wallMs } = each;
-    const result = sampleResult(id, attempt, end, { user, wallMs });
+    const result = sampleResult(id, attempt, end, { uid: runs, user, wallMs });
     return store.endAttempt(result).then((done) => {
       const expected = model.invocations.get(id);
       expect(done).toBe(expected?.state === "RUNNING" && expected.attempt === attempt);
@@ -137,14 +139,14 @@ test("the ledger balances, and each invocation is billed at most once", async ()
         const user = `user${++runs}`;
         const model = new Model();
         for (const turn of turns) await Promise.all(turn.map((each) => take(each, model, user)));
-        const found = await store.listInvocations({ user, limit: 1_000 });
+        const found = await store.listInvocations({ uid: runs, limit: 1_000 });
         expect(found.map(({ id, state, attempt }) => [id, state, attempt])).toEqual(
           [...model.invocations].map(([id, { state, attempt }]) => [id, state, attempt]),
         );
         const billed = [...model.invocations.values()].map(({ billedWallMs }) => billedWallMs);
         for (const each of billed) expect(each.length).toBeLessThanOrEqual(1);
         const wallMs = billed.flat().reduce((sum, each) => sum + each, 0);
-        const [line] = await store.bill({ user });
+        const [line] = await store.bill({ uid: runs });
         expect([line?.invocations ?? 0, line?.coreMs ?? 0, line?.memoryMbMs ?? 0]).toEqual([
           billed.flat().length,
           2 * wallMs,

@@ -57,7 +57,7 @@ export function sampleResult(
   invocation: InvocationId,
   attempt = 1,
   end: AttemptEnd = "COMPLETED",
-  { user = "ada", wallMs = 1_500, endedAtMs = 4_000 } = {},
+  { uid = 1_000, user = "ada", wallMs = 1_500, endedAtMs = 4_000 } = {},
 ): AttemptResult {
   const usage = { cores: 2, memoryMb: 500, wallMs };
   return {
@@ -73,7 +73,7 @@ export function sampleResult(
     endedAtMs,
     next: end === "EVICTED" || end === "LOST" ? "PENDING" : end,
     posting: isBilled(end)
-      ? postingOf({ invocation, attempt, user }, usage, sampleRate, endedAtMs)
+      ? postingOf({ invocation, attempt, uid, user }, usage, sampleRate, endedAtMs)
       : null,
   };
 }

@@ -30,7 +30,7 @@ beforeEach(() => {
 
 function why(waits: Partial<Invocation>): string {
   const made = invocation({ cores: 1, memoryMb: 100, gpus: 0, ...waits });
-  live.add({ invocation: made, digest: digestOf("ann", submission()) }, null);
+  live.add({ invocation: made, digest: digestOf(1_000, submission()) }, null);
   const capacity = { snapshot: snapshot({ nodes: [node({ name: n1, cores: 8 })] }), plan: null };
   const learning = { vacateMs: 200, expectedMs: () => expectedMs };
   const [hole] = unusedHoles({ capacity, registry, live, learning }, null).holes;

@@ -189,6 +189,7 @@ describe("the API", () => {
         record.line?.send({ type: "cancel", key: { invocation, attempt } }),
     } as unknown as Executors;
     addInvocationRoutes(server, {
+      accounts: { byName: async () => null },
       store,
       live,
       waiters: new Waiters(live),
@@ -282,7 +283,7 @@ describe("the API", () => {
     record.line = { send: (message) => sent.push(message) > 0, close: () => {} };
     registry.add(record);
     const submission = admit(plain, owner.uid, noLoad, null, admission);
-    live.add({ invocation: waiting(1), digest: digestOf(owner.user, submission) }, null);
+    live.add({ invocation: waiting(1), digest: digestOf(owner.uid, submission) }, null);
     dispatcher.kick();
     await turn();
     expect(live.get(invocationId(1))!.invocation.state).toBe("RUNNING");

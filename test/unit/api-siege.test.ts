@@ -41,7 +41,7 @@ beforeEach(async () => {
   server = createServer({ secrets, munge, operators: [], tokenMs: 1_000, log });
   const listings = new Listings();
   server.get("/list", async ({ caller }, reply) =>
-    listings.send(caller, reply, livePieces(live, caller.uid, {}), 100_000),
+    listings.send(caller, reply, livePieces(live, { uid: caller.uid }), 100_000),
   );
   server.get("/wait", async (_, reply) => {
     const closed = new AbortController();

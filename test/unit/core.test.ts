@@ -329,7 +329,7 @@ describe("metering", () => {
   });
   test("a posting carries what it was made from", () => {
     const posting = postingOf(
-      { invocation: invocationId(7), attempt: 2, user: "ann" },
+      { invocation: invocationId(7), attempt: 2, uid: 1_000, user: "ann" },
       { cores: 2, memoryMb: 10, wallMs: 5 },
       rate,
       99,
@@ -337,6 +337,7 @@ describe("metering", () => {
     expect(posting).toEqual({
       invocation: 7,
       attempt: 2,
+      uid: 1_000,
       user: "ann",
       coreMs: 10,
       memoryMbMs: 50,

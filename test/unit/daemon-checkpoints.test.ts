@@ -56,7 +56,7 @@ describe("checkpoint folders", () => {
   };
   const begin = async (folders: Checkpoints, change: Partial<Submission> = {}) => {
     const each = live.add(
-      { invocation: made.invocation(), digest: digestOf("ann", { ...submission, ...change }) },
+      { invocation: made.invocation(), digest: digestOf(1_000, { ...submission, ...change }) },
       null,
     );
     folders.submitted([each.invocation]);

@@ -27,10 +27,22 @@ test("a good credential names a user", () => {
 test.each([
   ["expired", { STATUS: "Expired credential (15)" }, /Expired credential/],
   ["of nobody known", { UID: "??? " }, /no user/],
+  ["of an impossible number", { UID: "ada (12345678901)" }, /no user/],
   ["of a user without a number", { UID: "root" }, /no user/],
   ["of no group", { GID: "" }, /no user/],
 ])("one that is %s names nobody", (_what, change, sentence) => {
   expect(() => parseUnmunge(said(change))).toThrow(sentence);
+});
+
+test.each([
+  ["ada@EXAMPLE.ORG (1000)", "ada@EXAMPLE.ORG"],
+  ["host$ (1000)", "host$"],
+  ["DOMAIN\\ada (1000)", "DOMAIN\\ada"],
+  ["??? (1000)", "1000"],
+  ["a b (1000)", "1000"],
+  ["0 (1000)", "1000"],
+])("the user that munge prints as %s is uid 1000, called %s", (UID, user) => {
+  expect(parseUnmunge(said({ UID })).identity).toMatchObject({ uid: 1_000, user });
 });
 
 test("a payload that looks like munge's own words is a payload", () => {

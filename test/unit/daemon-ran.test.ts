@@ -29,7 +29,7 @@ beforeEach(() => {
 
 const add = (checkpoint: boolean): Live =>
   live.add(
-    { invocation: made.invocation(), digest: digestOf("ann", made.submission({ checkpoint })) },
+    { invocation: made.invocation(), digest: digestOf(1_000, made.submission({ checkpoint })) },
     null,
   );
 

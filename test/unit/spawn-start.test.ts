@@ -45,6 +45,22 @@ describe("the user", () => {
     expect(fs.statSync(at.file("ids")).uid).toBe(Number(uid));
   });
 
+  asRoot("who was renamed since has the groups of the uid", async () => {
+    const name = memberOfGroups();
+    const [uid, gid, groups] = ["-u", "-g", "-G"].map((option) =>
+      execFileSync("id", [option, name], { encoding: "utf8" }).trim(),
+    );
+    const fields: Field[] = [
+      ["uid", uid ?? ""],
+      ["gid", gid ?? ""],
+      ["user", "former-name"],
+      ["stdout", "renamed"],
+      ["stderr", "renamed"],
+    ];
+    await at.finish(at.command(["id", "-G"], fields));
+    expect(at.output("renamed")).toBe(`${groups}\n`);
+  });
+
   asRoot("of a name that the system does not know has the groups of the request", async () => {
     const fields: Field[] = [
       ["uid", "54321"],

@@ -15,9 +15,10 @@ storeForEachTest((opened, itsFile) => {
 
 async function runOne(
   requestId: string,
-  result: { user?: string; wallMs?: number; endedAtMs?: number } = {},
+  result: { uid?: number; user?: string; wallMs?: number; endedAtMs?: number } = {},
 ): Promise<InvocationId> {
-  const [invocation] = await store.submit(sampleRequest(requestId, { user: result.user ?? "ada" }));
+  const { uid = 1_000, user = "ada" } = result;
+  const [invocation] = await store.submit(sampleRequest(requestId, { uid, user }));
   await store.beginAttempt(sampleAttempt(invocation!.id));
   await store.endAttempt(sampleResult(invocation!.id, 1, "COMPLETED", result));
   return invocation!.id;
@@ -36,21 +37,40 @@ describe("bill", () => {
   test("sums by user, within a time", async () => {
     await runOne("a", { wallMs: 1_000, endedAtMs: 10_000 });
     await runOne("b", { wallMs: 3_000, endedAtMs: 20_000 });
-    await runOne("c", { user: "bob", wallMs: 500, endedAtMs: 20_000 });
+    await runOne("c", { uid: 1_001, user: "bob", wallMs: 500, endedAtMs: 20_000 });
     const ada = {
+      uid: 1_000,
       user: "ada",
+      otherNames: [],
       invocations: 2,
       coreMs: 8_000,
       memoryMbMs: 2_000_000,
       // 2 cores at 278 a second, and 500 MB of 1,024 at 28 a second, each attempt rounded down.
       amountMicroCredits: 556 + 13 + 1_668 + 41,
     };
-    const bob = { user: "bob", invocations: 1, coreMs: 1_000, memoryMbMs: 250_000 };
+    const known = { uid: 1_001, user: "bob", otherNames: [] };
+    const bob = { ...known, invocations: 1, coreMs: 1_000, memoryMbMs: 250_000 };
     expect(await store.bill({})).toEqual([ada, { ...bob, amountMicroCredits: 278 + 6 }]);
-    expect(await store.bill({ user: "bob" })).toMatchObject([bob]);
-    expect(await store.bill({ user: "eve" })).toEqual([]);
+    expect(await store.bill({ uid: 1_001 })).toMatchObject([bob]);
+    expect(await store.bill({ uid: 1_002 })).toEqual([]);
     expect(await store.bill({ fromMs: 20_000 })).toMatchObject([{ invocations: 1 }, bob]);
     expect(await store.bill({ toMs: 20_000 })).toMatchObject([{ user: "ada", coreMs: 2_000 }]);
+  });
+
+  test("goes by uid: a renamed user has one bill, and a name that two uids had has two", async () => {
+    await runOne("a", { uid: 1_000, user: "ada", endedAtMs: 10_000 });
+    await runOne("b", { uid: 1_000, user: "ada@NEW.ORG", endedAtMs: 20_000 });
+    await runOne("c", { uid: 1_001, user: "ada", endedAtMs: 30_000 });
+    await runOne("d", { uid: 1_002, user: "1002", endedAtMs: 30_000 });
+    expect(await store.bill({})).toMatchObject([
+      { uid: 1_002, user: "1002", otherNames: [], invocations: 1 },
+      { uid: 1_001, user: "ada", otherNames: [], invocations: 1 },
+      { uid: 1_000, user: "ada@NEW.ORG", otherNames: ["ada"], invocations: 2 },
+    ]);
+    expect(await store.uidNamed("ada")).toBe(1_001);
+    expect(await store.uidNamed("nobody")).toBeNull();
+    const listed = await store.listInvocations({ uid: 1_000, limit: 10 });
+    expect(listed.map(({ owner }) => owner.user)).toEqual(["ada", "ada@NEW.ORG"]);
   });
 
   test("refuses a sum that a number does not hold exactly", async () => {
@@ -93,6 +113,7 @@ describe("verifyLedger", () => {
     ["UPDATE posting SET core_ms = 1", "3000 core-milliseconds but 1 were"],
     ["UPDATE posting SET memory_mb_ms = 1", "750000 MB-milliseconds but 1 were"],
     ["UPDATE posting SET owner_user = 'eve'", "is ada's but was posted to eve"],
+    ["UPDATE posting SET owner_uid = 7", "is uid 1000's but was posted to uid 7"],
     ["DELETE FROM posting", "ended COMPLETED but was not posted"],
     ["UPDATE attempt SET wall_ms = wall_ms + 1", "3002 core-milliseconds but 3000 were"],
     ["UPDATE attempt SET state = 'LOST'", "ended LOST, which is not billed, but was posted"],

@@ -16,13 +16,16 @@ storeForEachTest((opened, itsFile) => {
 });
 
 let requests = 0;
+const uidOf = (user: string) => (user === "ada" ? 1_000 : 1_001);
 async function runOne(endedAtMs: number, user = "ada", before: AttemptEnd[] = []) {
-  const [invocation] = await store.submit(sampleRequest(`r${++requests}`, { user }));
+  const [invocation] = await store.submit(
+    sampleRequest(`r${++requests}`, { uid: uidOf(user), user }),
+  );
   const id = invocation!.id;
   const ends: AttemptEnd[] = [...before, "COMPLETED"];
   for (const [index, end] of ends.entries()) {
     await store.beginAttempt(sampleAttempt(id, index + 1));
-    await store.endAttempt(sampleResult(id, index + 1, end, { user, endedAtMs }));
+    await store.endAttempt(sampleResult(id, index + 1, end, { uid: uidOf(user), user, endedAtMs }));
   }
   return id;
 }

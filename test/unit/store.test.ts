@@ -216,7 +216,7 @@ describe("reading", () => {
       (await store.listInvocations({ limit: 10, ...filter })).map(({ id }) => id);
     expect(await ids({})).toEqual([1, 2, 3, 4, 5]);
     expect(await ids({ limit: 2 })).toEqual([1, 2]);
-    expect(await ids({ user: "bob" })).toEqual([5]);
+    expect(await ids({ uid: 1_001 })).toEqual([5]);
     expect(await ids({ ids: [5, 1, 77] })).toEqual([1, 5]);
     expect(await ids({ ids: [] })).toEqual([]);
     expect(await ids({ arrayJobId: 2 })).toEqual([2, 3, 4]);
@@ -231,11 +231,11 @@ describe("reading", () => {
       (await store.scanInvocations(filter, afterId)).found.map(({ id }) => id);
     expect(await scanned({})).toEqual([1, 2, 3, 4, 5]);
     expect(await scanned({}, 3)).toEqual([4, 5]);
-    expect(await scanned({ user: "bob" })).toEqual([5]);
-    expect(await scanned({ user: "ada" }, 2)).toEqual([3, 4]);
+    expect(await scanned({ uid: 1_001 })).toEqual([5]);
+    expect(await scanned({ uid: 1_000 }, 2)).toEqual([3, 4]);
     expect(await scanned({ arrayJobId: 2 }, 2)).toEqual([3, 4]);
     expect(await scanned({ arrayJobId: 1 })).toEqual([]);
-    expect(await scanned({ states: ["PENDING"], user: "ada" })).toEqual([2, 3, 4]);
+    expect(await scanned({ states: ["PENDING"], uid: 1_000 })).toEqual([2, 3, 4]);
     expect(await scanned({ sinceMs: 4_001 })).toEqual([2, 3, 4, 5]);
     expect(await scanned({ sinceMs: 4_000 })).toEqual([1, 2, 3, 4, 5]);
   });
@@ -269,7 +269,7 @@ describe("reading", () => {
     store = await folder.open(file);
     const live = await store.loadLive(0, 9);
     expect(live.map(({ invocation }) => invocation.id)).toEqual([1, 2, 4]);
-    expect(live[0]!.digest).toEqual(digestOf("ada", array.submission));
+    expect(live[0]!.digest).toEqual(digestOf(1_000, array.submission));
     expect(live[1]!.digest).toBe(live[0]!.digest);
     expect((await store.loadLive(2, 9)).map(({ invocation }) => invocation.id)).toEqual([4]);
     expect((await store.loadLive(0, 2)).map(({ invocation }) => invocation.id)).toEqual([1, 2]);

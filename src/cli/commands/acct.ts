@@ -23,7 +23,7 @@ interface Options {
 export const define: Define = (command, run) => {
   command
     .option("-j, --jobs <IDS>", "these only, of whatever time: 42,43_7")
-    .option("-u, --user <NAME>", "of this user only")
+    .option("-u, --user <USER>", "of this user only: a name or a uid")
     .option("--me", "yours only")
     .option("-S, --starttime <TIME>", "since then (default: 00:00 today)")
     .option("-E, --endtime <TIME>", "until then (default: now)")

@@ -18,7 +18,7 @@ const microCreditsPerCredit = 1_000_000;
 
 export const define: Define = (command, run) => {
   command
-    .option("-u, --user <NAME>", "of this user only")
+    .option("-u, --user <USER>", "of this user only: a name or a uid")
     .option("--me", "yours only")
     .option("-S, --starttime <TIME>", "since then (default: from the beginning)")
     .option("-E, --endtime <TIME>", "until then (default: now)")
@@ -33,7 +33,8 @@ async function bill(context: Context, options: Options): Promise<number> {
   if (options.verify) return verify(client, options.json === true);
   const answer = await client.bill(query);
   if (options.json) print(json(answer));
-  else print(table([...answer.lines, { user: "TOTAL", ...answer.total }], columns, true));
+  else
+    print(table([...answer.lines.map(named), { user: "TOTAL", ...answer.total }], columns, true));
   return exitStatus.done;
 }
 
@@ -56,7 +57,15 @@ async function verify(
   return check.balanced ? exitStatus.done : exitStatus.failed;
 }
 
-const columns: readonly Column<BillLine>[] = [
+type Row = Omit<BillLine, "uid" | "otherNames">;
+
+/** The sums are the uid's, under whatever names. */
+const named = (line: BillLine): Row =>
+  line.otherNames.length === 0
+    ? line
+    : { ...line, user: `${line.user} (uid ${line.uid}, also ${line.otherNames.join(", ")})` };
+
+const columns: readonly Column<Row>[] = [
   { title: "USER", text: ({ user }) => user },
   { title: "INVOCATIONS", text: ({ invocations }) => String(invocations), right: true },
   { title: "CORE_MS", text: ({ coreMs }) => String(coreMs), right: true },

@@ -17,7 +17,7 @@ interface Options {
 export const define: Define = (command, run) => {
   command
     .argument("[ids...]", "42, 42_7 or 42_[1-5]")
-    .option("-u, --user <NAME>", "all of this user's")
+    .option("-u, --user <USER>", "all of this user's: a name or a uid")
     .option("--me", "all of yours")
     .option("-t, --state <STATE>", "only those in this state: PENDING or RUNNING")
     .option("-n, --name <NAME>", "only those of this name")

@@ -21,7 +21,7 @@ interface Options {
 export const define: Define = (command, run) => {
   command
     .helpOption("--help", "show this help")
-    .option("-u, --user <NAME>", "of this user only")
+    .option("-u, --user <USER>", "of this user only: a name or a uid")
     .option("--me", "yours only")
     .option("-j, --job <IDS>", "these only: 42,43_7")
     .option("-t, --states <STATES>", "PD, R, CD … or all (default: PD,R)")

@@ -2,36 +2,37 @@
 
 import type { FastifyInstance } from "fastify";
 import type { Store } from "../../core/ports.js";
-import { GleanerError } from "../../model/errors.js";
 import type { BillAnswer } from "../../wire/api.js";
+import type { Accounts } from "../accounts.js";
 import { reportTurns } from "../turnstile.js";
 import { billQuery, shaped } from "./schemas.js";
 import { type Caller, requireOperator } from "./server.js";
+import { chosenUid } from "./users.js";
 
-export function addBillingRoutes(server: FastifyInstance, store: Store): void {
+export interface BillingRoutes {
+  readonly store: Store;
+  readonly accounts: Accounts;
+}
+
+export function addBillingRoutes(server: FastifyInstance, with_: BillingRoutes): void {
   const turns = reportTurns();
   server.get("/v1/bill", async ({ caller, query }) =>
-    turns.pass(caller.uid, () => bill(store, caller, shaped(billQuery, query))),
+    turns.pass(caller.uid, () => bill(with_, caller, shaped(billQuery, query))),
   );
   server.get("/v1/bill/verify", async ({ caller }) => {
     requireOperator(caller, "check the whole ledger");
-    return turns.pass(caller.uid, () => store.verifyLedger());
+    return turns.pass(caller.uid, () => with_.store.verifyLedger());
   });
 }
 
 async function bill(
-  store: Store,
+  with_: BillingRoutes,
   caller: Caller,
   query: ReturnType<typeof shaped<typeof billQuery>>,
 ): Promise<BillAnswer> {
-  if (query.user !== undefined && query.user !== caller.user && !caller.operator)
-    throw new GleanerError(
-      "NOT_ALLOWED",
-      `${caller.user} may not see the bill of ${query.user}: leave out -u`,
-    );
-  const user = caller.operator ? query.user : caller.user;
-  const lines = await store.bill({
-    ...(user === undefined ? {} : { user }),
+  const uid = await chosenUid(with_, caller, query.user, "see the bill of");
+  const lines = await with_.store.bill({
+    ...(uid === undefined ? {} : { uid }),
     ...(query.fromMs === undefined ? {} : { fromMs: query.fromMs }),
     ...(query.toMs === undefined ? {} : { toMs: query.toMs }),
   });

@@ -8,12 +8,13 @@ import type { Live, LiveInvocations } from "../live.js";
 import { type InvocationRoutes, theirs } from "./invocations.js";
 import type { cancelRequest, shaped } from "./schemas.js";
 import type { Caller } from "./server.js";
+import { chosenUid } from "./users.js";
 
 /** Looked at or ended in one turn: about 10 ms, so that others are answered meanwhile. */
 const perTurn = 5_000;
 
 type Request = ReturnType<typeof shaped<typeof cancelRequest>>;
-type CancelFilter = Pick<Request, "user" | "state" | "name">;
+type CancelFilter = Pick<Request, "state" | "name"> & { readonly uid: number | undefined };
 
 export async function cancel(
   with_: InvocationRoutes,
@@ -29,9 +30,13 @@ export async function cancel(
       if (!(thrown instanceof GleanerError)) throw thrown;
       problems.push(thrown.message);
     }
-  if (body.ids.length === 0)
-    for (const each of matching(with_.live, caller, body)) chosen.add(each);
-  const filtered = [...chosen].filter((each) => matches(each, body));
+  const { ids, user, state, name } = body;
+  if (ids.length === 0 && user === undefined && state === undefined && name === undefined)
+    throw new GleanerError("BAD_REQUEST", "nothing was named to cancel: give an id, -u, -t or -n");
+  const uid = await chosenUid(with_, caller, user, "cancel the invocations of");
+  const filter = { uid, state, name };
+  if (ids.length === 0) for (const each of matching(with_.live, filter)) chosen.add(each);
+  const filtered = [...chosen].filter((each) => matches(each, filter));
   return { cancelled: await cancelAll(with_, caller, filtered), problems };
 }
 
@@ -51,22 +56,13 @@ async function named(
 }
 
 const matches = ({ invocation }: Live, filter: CancelFilter): boolean =>
-  (filter.user === undefined || invocation.owner.user === filter.user) &&
+  (filter.uid === undefined || invocation.owner.uid === filter.uid) &&
   (filter.state === undefined || invocation.state === filter.state) &&
   (filter.name === undefined || invocation.name === filter.name);
 
-/** All live ones that a filter without ids names; an empty filter names none. */
-function matching(live: LiveInvocations, caller: Caller, filter: CancelFilter): Iterable<Live> {
-  const { user, state, name } = filter;
-  if (user === undefined && state === undefined && name === undefined)
-    throw new GleanerError("BAD_REQUEST", "nothing was named to cancel: give an id, -u, -t or -n");
-  if (user !== undefined && user !== caller.user && !caller.operator)
-    throw new GleanerError(
-      "NOT_ALLOWED",
-      `${caller.user} may not cancel the invocations of ${user}`,
-    );
-  return caller.operator ? live.all() : live.of(caller.uid).all.values();
-}
+/** All live ones that a filter without ids may name. */
+const matching = (live: LiveInvocations, { uid }: CancelFilter): Iterable<Live> =>
+  uid === undefined ? live.all() : live.of(uid).all.values();
 
 /** Returns how many are cancelled, or about to be. */
 async function cancelAll(

@@ -40,8 +40,9 @@ import {
   waitQuery,
 } from "./schemas.js";
 import type { Caller } from "./server.js";
+import { chosenUid, type UserNames } from "./users.js";
 
-export interface InvocationRoutes {
+export interface InvocationRoutes extends UserNames {
   readonly store: Store;
   readonly live: LiveInvocations;
   readonly waiters: Waiters;
@@ -62,7 +63,7 @@ export function addInvocationRoutes(server: FastifyInstance, with_: InvocationRo
   );
   server.get("/v1/invocations", async (request, reply) => {
     const query = shaped(invocationQuery, request.query);
-    const pieces = piecesOf(with_, request.caller, query);
+    const pieces = await piecesOf(with_, request.caller, query);
     return listings.send(request.caller, reply, pieces, query.limit);
   });
   server.get("/v1/invocations/:id", async (request) => {
@@ -103,7 +104,7 @@ export async function submit(
     submission,
     submittedAtMs: nowMs(),
   });
-  const digest = digestOf(user, submission);
+  const digest = digestOf(uid, submission);
   // The same request sent again finds its invocations under way, or ended.
   for (const invocation of recorded)
     if (invocation.state === "PENDING" && live.get(invocation.id) === undefined)
@@ -116,26 +117,22 @@ export async function submit(
 }
 
 /** What a list holds; throws NOT_ALLOWED for another user's. */
-function piecesOf(
-  { store, live }: InvocationRoutes,
+async function piecesOf(
+  with_: InvocationRoutes,
   caller: Caller,
   query: ReturnType<typeof shaped<typeof invocationQuery>>,
-): Pieces {
+): Promise<Pieces> {
+  const { store, live } = with_;
   const { user, ids, states, sinceMs } = query;
-  if (user !== undefined && user !== caller.user && !caller.operator)
-    throw new GleanerError(
-      "NOT_ALLOWED",
-      `${caller.user} may not see the invocations of ${user}: leave out -u`,
-    );
-  const shownUser = caller.operator ? user : caller.user;
+  const uid = await chosenUid(with_, caller, user, "see the invocations of");
   const filter = {
-    ...(shownUser === undefined ? {} : { user: shownUser }),
+    ...(uid === undefined ? {} : { uid }),
     ...(states === undefined ? {} : { states }),
     ...(sinceMs === undefined ? {} : { sinceMs }),
   };
   if (ids !== undefined) return allNamedPieces(store, ids, filter);
   if (states?.every((state) => state === "PENDING" || state === "RUNNING"))
-    return livePieces(live, shownUser === caller.user ? caller.uid : null, filter);
+    return livePieces(live, filter);
   return storedPieces(store, filter);
 }
 

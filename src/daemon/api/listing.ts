@@ -71,12 +71,8 @@ async function* textOf(reply: FastifyReply, pieces: Pieces, limit: number): Asyn
 }
 
 /** Of what is not final there is a record in memory that changes when the store has changed. */
-export async function* livePieces(
-  live: LiveInvocations,
-  uid: number | null,
-  filter: ScanFilter,
-): Pieces {
-  const all = uid === null ? live.all() : live.of(uid).all.values();
+export async function* livePieces(live: LiveInvocations, filter: ScanFilter): Pieces {
+  const all = filter.uid === undefined ? live.all() : live.of(filter.uid).all.values();
   const chosen: InvocationId[] = [];
   for (const { invocation } of all) if (passes(invocation, filter)) chosen.push(invocation.id);
   chosen.sort((left, right) => left - right);
@@ -98,7 +94,7 @@ export async function* storedPieces(store: Store, filter: ScanFilter): Pieces {
 export async function* namedPieces(store: Store, id: string, filter: ScanFilter): Pieces {
   const first = await firstOf(store, id);
   // The tasks of an array have one owner.
-  if (first === null || (filter.user ?? first.owner.user) !== first.owner.user) return;
+  if (first === null || (filter.uid ?? first.owner.uid) !== first.owner.uid) return;
   if (first.arrayJobId !== null && !id.includes("_"))
     yield* storedPieces(store, { ...filter, arrayJobId: first.arrayJobId });
   else if (passes(first, filter)) yield [first];
@@ -121,9 +117,9 @@ export async function* allNamedPieces(
 
 const passes = (
   { owner, state, endedAtMs }: Invocation,
-  { user, states, sinceMs }: ScanFilter,
+  { uid, states, sinceMs }: ScanFilter,
 ): boolean =>
-  (user === undefined || owner.user === user) &&
+  (uid === undefined || owner.uid === uid) &&
   (states === undefined || states.includes(state)) &&
   (sinceMs === undefined || endedAtMs === null || endedAtMs >= sinceMs);
 

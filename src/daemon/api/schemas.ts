@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { GleanerError } from "../../model/errors.js";
+import { userShape } from "../../model/user.js";
 import {
   maxHostListLength,
   maxIdsLength,
@@ -20,7 +21,7 @@ const count = z
 const maxGpus = 64;
 const path = z.string().min(1).max(4_096);
 const idText = z.string().regex(/^\d{1,10}(_\d{1,10})?$/, "must be like 42 or 42_7");
-const userName = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be a user's name");
+const userName = z.string().regex(userShape, "must be a user's name or uid");
 const time = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** Node names, a host list such as n[1-4], or `all`; expanded later, under a limit. */
 const nodeText = z

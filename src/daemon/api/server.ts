@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { Identity } from "../../model/invocation.js";
+import { isNamed } from "../../model/user.js";
 import {
   type ChallengeAnswer,
   type ErrorAnswer,
@@ -150,8 +151,10 @@ function refuseUnread(error: ConnectionError, socket: Socket): void {
   socket.destroy(error);
 }
 
-const isOperator = ({ uid, user }: Identity, operators: readonly string[]): boolean =>
-  uid === 0 || uid === process.geteuid!() || operators.includes(user);
+const isOperator = (identity: Identity, operators: readonly string[]): boolean =>
+  identity.uid === 0 ||
+  identity.uid === process.geteuid!() ||
+  operators.some((operator) => isNamed(identity, operator));
 
 /** The address that the client's connection reached. */
 const reachedBy = ({ socket }: FastifyRequest): Endpoint => ({

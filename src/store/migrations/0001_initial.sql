@@ -34,7 +34,7 @@ CREATE TABLE submission (
 ) STRICT;
 
 -- These three find a user's submissions, and whether a document is still needed.
-CREATE INDEX submission_owner ON submission (owner_user, id);
+CREATE INDEX submission_owner ON submission (owner_uid, id);
 CREATE INDEX submission_command ON submission (command);
 CREATE INDEX submission_environment ON submission (environment);
 
@@ -95,6 +95,8 @@ CREATE INDEX attempt_ended ON attempt (ended_at_ms);
 CREATE TABLE posting (
   invocation INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
+  owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
+  -- A label: what the uid was called then.
   owner_user TEXT NOT NULL,
   core_ms INTEGER NOT NULL CHECK (core_ms BETWEEN 0 AND 9007199254740991),
   memory_mb_ms INTEGER NOT NULL CHECK (memory_mb_ms BETWEEN 0 AND 9007199254740991),
@@ -115,6 +117,7 @@ END;
 -- anew from the attempts when they were removed. The two sides agree, as posting and attempt did.
 CREATE TABLE ledger_day (
   day INTEGER NOT NULL CHECK (day >= 0),
+  owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
   owner_user TEXT NOT NULL,
   postings INTEGER NOT NULL DEFAULT 0 CHECK (postings >= 0),
   core_ms INTEGER NOT NULL DEFAULT 0 CHECK (core_ms >= 0),
@@ -122,15 +125,16 @@ CREATE TABLE ledger_day (
   amount_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (amount_micro_credits >= 0),
   attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
   recomputed_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (recomputed_micro_credits >= 0),
-  PRIMARY KEY (day, owner_user)
+  PRIMARY KEY (day, owner_uid)
 ) STRICT, WITHOUT ROWID;
 
 -- Whoever deletes a posting, no amount leaves the ledger.
 CREATE TRIGGER posting_deleted_is_summed AFTER DELETE ON posting
 BEGIN
-  INSERT INTO ledger_day (day, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits)
-  VALUES (OLD.posted_at_ms / 86400000, OLD.owner_user, 1, OLD.core_ms, OLD.memory_mb_ms, OLD.amount_micro_credits)
-  ON CONFLICT (day, owner_user) DO UPDATE SET postings = postings + 1, core_ms = core_ms + excluded.core_ms,
+  INSERT INTO ledger_day (day, owner_uid, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits)
+  VALUES (OLD.posted_at_ms / 86400000, OLD.owner_uid, OLD.owner_user, 1, OLD.core_ms, OLD.memory_mb_ms,
+    OLD.amount_micro_credits)
+  ON CONFLICT (day, owner_uid) DO UPDATE SET postings = postings + 1, core_ms = core_ms + excluded.core_ms,
     memory_mb_ms = memory_mb_ms + excluded.memory_mb_ms,
     amount_micro_credits = amount_micro_credits + excluded.amount_micro_credits;
 END;

@@ -141,7 +141,7 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       timeLimitMs: submission.timeLimitMs,
       submittedAtMs,
       tasks: taskIds.length,
-      ...digestOf(owner.user, submission),
+      ...digestOf(owner.uid, submission),
       ...keepDocuments(owner.uid, submission),
     });
     insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
@@ -198,7 +198,7 @@ export function invocationReads(
           `SELECT ${columns} FROM ${tables} WHERE ${where.join(" AND ")} ORDER BY i.id LIMIT @limit`,
         )
         .all({
-          user: filter.user,
+          uid: filter.uid,
           ids: JSON.stringify(filter.ids),
           arrayJobId: filter.arrayJobId,
           arrayTaskId: filter.arrayTaskId,
@@ -219,7 +219,7 @@ export function invocationReads(
 /** Fixed pieces of SQL; all values are bound. */
 function conditionsOf(filter: InvocationFilter): readonly string[] {
   const where = ["TRUE"];
-  if (filter.user !== undefined) where.push("s.owner_user = @user");
+  if (filter.uid !== undefined) where.push("s.owner_uid = @uid");
   if (filter.ids !== undefined) where.push("i.id IN (SELECT value FROM json_each(@ids))");
   if (filter.arrayJobId !== undefined)
     // The tasks' ids follow the array's own: a range of the primary key, no index of its own.

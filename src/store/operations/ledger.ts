@@ -15,9 +15,9 @@ export const dayMs = 86_400_000;
 /** Writes one posting; a second one of the same attempt is refused by the primary key. */
 export function postingInsert(database: Connection): (posting: Posting) => void {
   const insert = database.prepare(
-    `INSERT INTO posting (invocation, attempt, owner_user, core_ms, memory_mb_ms, amount_micro_credits,
+    `INSERT INTO posting (invocation, attempt, owner_uid, owner_user, core_ms, memory_mb_ms, amount_micro_credits,
        micro_credits_per_core_second, micro_credits_per_gb_second, posted_at_ms)
-     VALUES (@invocation, @attempt, @user, @coreMs, @memoryMbMs, @amountMicroCredits,
+     VALUES (@invocation, @attempt, @uid, @user, @coreMs, @memoryMbMs, @amountMicroCredits,
        @microCreditsPerCoreSecond, @microCreditsPerGbSecond, @postedAtMs)`,
   );
   return ({ rate, ...posting }) => {
@@ -33,7 +33,9 @@ export interface LedgerRow {
   readonly cores: number;
   readonly memoryMb: number;
   readonly wallMs: number;
+  readonly ownerUid: number;
   readonly owner: string;
+  readonly uid: number | null;
   readonly user: string | null;
   readonly coreMs: number;
   readonly memoryMbMs: number;
@@ -45,7 +47,7 @@ export interface LedgerRow {
 
 export const finishedAttempts = `
   SELECT a.invocation, a.number, a.state, a.cores, a.memory_mb AS memoryMb, a.wall_ms AS wallMs,
-    s.owner_user AS owner, p.owner_user AS user, p.core_ms AS coreMs, p.memory_mb_ms AS memoryMbMs,
+    s.owner_uid AS ownerUid, s.owner_user AS owner, p.owner_uid AS uid, p.owner_user AS user, p.core_ms AS coreMs, p.memory_mb_ms AS memoryMbMs,
     p.amount_micro_credits AS amountMicroCredits,
     p.micro_credits_per_core_second AS microCreditsPerCoreSecond,
     p.micro_credits_per_gb_second AS microCreditsPerGbSecond, p.posted_at_ms AS postedAtMs
@@ -69,36 +71,60 @@ interface LedgerDay {
   readonly recomputed_micro_credits: bigint;
 }
 
-export function ledgerReads(database: Connection): Operations<"bill" | "verifyLedger"> {
-  return { bill: bill(database), verifyLedger: verifyLedger(database) };
+export function ledgerReads(
+  database: Connection,
+): Operations<"bill" | "verifyLedger" | "uidNamed"> {
+  return {
+    bill: bill(database),
+    verifyLedger: verifyLedger(database),
+    uidNamed: uidNamed(database),
+  };
+}
+
+/** Finds who had a name last: submissions go with store.retainDays, sums stay. */
+function uidNamed(database: Connection): Operations<"uidNamed">["uidNamed"] {
+  const select = database
+    .prepare<{ name: string }, number>(
+      `SELECT owner_uid FROM (
+         SELECT owner_uid, submitted_at_ms AS at_ms FROM submission WHERE owner_user = @name
+         UNION ALL SELECT owner_uid, posted_at_ms FROM posting WHERE owner_user = @name
+         UNION ALL SELECT owner_uid, day * ${dayMs} FROM ledger_day WHERE owner_user = @name)
+       ORDER BY at_ms DESC LIMIT 1`,
+    )
+    .pluck();
+  return (name) => select.get({ name }) ?? null;
 }
 
 /** A billed end is final, so an invocation has one posting. The sum of an old day counts as posted at its beginning. */
 function bill(database: Connection): Operations<"bill">["bill"] {
   // Sums come as BigInt and are checked: a number would round them without a word.
   const sumByUser = database
-    .prepare<unknown[], { user: string; [sum: string]: bigint | string }>(
-      `SELECT owner_user AS user, sum(postings) AS invocations, sum(core_ms) AS coreMs,
+    .prepare<unknown[], { user: string; names: string; [sum: string]: bigint | string }>(
+      // Where max() is asked for, SQLite takes a bare column from the row that has it: the newest name.
+      `SELECT owner_uid AS uid, owner_user AS user, max(posted_at_ms) AS lastMs,
+         json_group_array(DISTINCT owner_user) AS names, sum(postings) AS invocations, sum(core_ms) AS coreMs,
          sum(memory_mb_ms) AS memoryMbMs, sum(amount_micro_credits) AS amountMicroCredits
        FROM (
-         SELECT owner_user, 1 AS postings, core_ms, memory_mb_ms, amount_micro_credits, posted_at_ms FROM posting
+         SELECT owner_uid, owner_user, 1 AS postings, core_ms, memory_mb_ms, amount_micro_credits, posted_at_ms
+         FROM posting
          UNION ALL
-         SELECT owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits, day * ${dayMs} FROM ledger_day)
-       WHERE (@user IS NULL OR owner_user = @user)
+         SELECT owner_uid, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits, day * ${dayMs}
+         FROM ledger_day)
+       WHERE (@uid IS NULL OR owner_uid = @uid)
          AND (@fromMs IS NULL OR posted_at_ms >= @fromMs) AND (@toMs IS NULL OR posted_at_ms < @toMs)
-       GROUP BY owner_user ORDER BY owner_user`,
+       GROUP BY owner_uid ORDER BY user, owner_uid`,
     )
     .safeIntegers();
-  return ({ user, fromMs, toMs }) =>
-    sumByUser
-      .all({ user: user ?? null, fromMs: fromMs ?? null, toMs: toMs ?? null })
-      .map((row) => ({
-        user: row.user,
-        invocations: exact(row.invocations),
-        coreMs: exact(row.coreMs),
-        memoryMbMs: exact(row.memoryMbMs),
-        amountMicroCredits: exact(row.amountMicroCredits),
-      }));
+  return ({ uid, fromMs, toMs }) =>
+    sumByUser.all({ uid: uid ?? null, fromMs: fromMs ?? null, toMs: toMs ?? null }).map((row) => ({
+      uid: exact(row.uid),
+      user: row.user,
+      otherNames: (JSON.parse(row.names) as string[]).filter((name) => name !== row.user).sort(),
+      invocations: exact(row.invocations),
+      coreMs: exact(row.coreMs),
+      memoryMbMs: exact(row.memoryMbMs),
+      amountMicroCredits: exact(row.amountMicroCredits),
+    }));
 }
 
 /** `attempts` counts those that ended billed: as many as postings, when it balances. */
@@ -162,6 +188,7 @@ export function differenceOf(row: LedgerRow): string | null {
   if (row.user === null)
     return isBilled(row.state) ? `ended ${row.state} but was not posted` : null;
   if (!isBilled(row.state)) return `ended ${row.state}, which is not billed, but was posted`;
+  if (row.uid !== row.ownerUid) return `is uid ${row.ownerUid}'s but was posted to uid ${row.uid}`;
   if (row.user !== row.owner) return `is ${row.owner}'s but was posted to ${row.user}`;
   if (row.coreMs !== row.cores * row.wallMs)
     return `used ${row.cores * row.wallMs} core-milliseconds but ${row.coreMs} were posted`;

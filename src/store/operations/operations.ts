@@ -46,6 +46,7 @@ export const readNames = [
   "scanInvocations",
   "listAttempts",
   "submissionOf",
+  "uidNamed",
   "loadCheckpoints",
   "loadExecutors",
   "loadDrained",

@@ -53,9 +53,10 @@ function invocationPruner(database: Connection): (limit: Limit) => number {
     `${finishedAttempts} AND a.invocation = ?`,
   );
   // The other side of the day's sum is kept by the trigger on posting.
-  const sumAttempt = database.prepare<{ day: number; user: string; price: number }>(
-    `INSERT INTO ledger_day (day, owner_user, attempts, recomputed_micro_credits) VALUES (@day, @user, 1, @price)
-     ON CONFLICT (day, owner_user) DO UPDATE SET attempts = attempts + 1,
+  const sumAttempt = database.prepare<{ day: number; uid: number; user: string; price: number }>(
+    `INSERT INTO ledger_day (day, owner_uid, owner_user, attempts, recomputed_micro_credits)
+     VALUES (@day, @uid, @user, 1, @price)
+     ON CONFLICT (day, owner_uid) DO UPDATE SET attempts = attempts + 1,
        recomputed_micro_credits = recomputed_micro_credits + excluded.recomputed_micro_credits`,
   );
   const deleteOf = ["posting", "attempt"].map((table) =>
@@ -79,7 +80,12 @@ function invocationPruner(database: Connection): (limit: Limit) => number {
       for (const row of attempts) {
         if (!isBilled(row.state)) continue;
         const day = Math.floor(row.postedAtMs / dayMs);
-        sumAttempt.run({ day, user: row.owner, price: priceMicroCredits(row, row) });
+        sumAttempt.run({
+          day,
+          uid: row.ownerUid,
+          user: row.owner,
+          price: priceMicroCredits(row, row),
+        });
       }
       for (const each of deleteOf) removed += each.run(id).changes;
       removed += deleteInvocation.run(id).changes;

@@ -21,7 +21,7 @@ interface Candidate {
 }
 
 interface From {
-  readonly user?: string | undefined;
+  readonly uid?: number | undefined;
   readonly arrayJobId?: number | undefined;
   readonly afterId: number;
   readonly limit: number;
@@ -37,7 +37,7 @@ export function invocationScanner(
   // A submission's invocations follow each other, so this order is that of the ids.
   const ofUser = database.prepare<From, Candidate>(
     `SELECT ${candidate} FROM submission AS s JOIN invocation AS i ON i.submission = s.id
-     WHERE s.owner_user = @user AND i.id > @afterId
+     WHERE s.owner_uid = @uid AND i.id > @afterId
        AND s.id >= coalesce((SELECT submission FROM invocation WHERE id = @afterId), 0)
      ORDER BY s.id, i.id LIMIT @limit`,
   );
@@ -50,11 +50,11 @@ export function invocationScanner(
   );
   const firstSince = sinceFinder(database);
   return (filter, afterId) => {
-    const { arrayJobId, user, sinceMs } = filter;
+    const { arrayJobId, uid, sinceMs } = filter;
     const isFirst = afterId === 0 && sinceMs !== undefined && arrayJobId === undefined;
     const after = isFirst ? firstSince(sinceMs) - 1 : afterId;
-    const statement = arrayJobId !== undefined ? ofArray : user !== undefined ? ofUser : all;
-    const scanned = statement.all({ user, arrayJobId, afterId: after, limit: scannedRows });
+    const statement = arrayJobId !== undefined ? ofArray : uid !== undefined ? ofUser : all;
+    const scanned = statement.all({ uid, arrayJobId, afterId: after, limit: scannedRows });
     const matching = scanned.filter((each) => matches(each, filter));
     const ids = matching.slice(0, foundRows).map(({ id }) => id);
     const found = rowsOf.all(JSON.stringify(ids)).map(invocationOf);

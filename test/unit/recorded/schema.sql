@@ -140,6 +140,7 @@ CREATE TABLE learned (
 
 CREATE TABLE ledger_day (
   day INTEGER NOT NULL CHECK (day >= 0),
+  owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
   owner_user TEXT NOT NULL,
   postings INTEGER NOT NULL DEFAULT 0 CHECK (postings >= 0),
   core_ms INTEGER NOT NULL DEFAULT 0 CHECK (core_ms >= 0),
@@ -147,7 +148,7 @@ CREATE TABLE ledger_day (
   amount_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (amount_micro_credits >= 0),
   attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
   recomputed_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (recomputed_micro_credits >= 0),
-  PRIMARY KEY (day, owner_user)
+  PRIMARY KEY (day, owner_uid)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER ledger_day_is_never_deleted BEFORE DELETE ON ledger_day
@@ -184,6 +185,8 @@ CREATE INDEX node_span_from ON node_span (from_ms);
 CREATE TABLE posting (
   invocation INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
+  owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
+  -- A label: what the uid was called then.
   owner_user TEXT NOT NULL,
   core_ms INTEGER NOT NULL CHECK (core_ms BETWEEN 0 AND 9007199254740991),
   memory_mb_ms INTEGER NOT NULL CHECK (memory_mb_ms BETWEEN 0 AND 9007199254740991),
@@ -197,9 +200,10 @@ CREATE TABLE posting (
 
 CREATE TRIGGER posting_deleted_is_summed AFTER DELETE ON posting
 BEGIN
-  INSERT INTO ledger_day (day, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits)
-  VALUES (OLD.posted_at_ms / 86400000, OLD.owner_user, 1, OLD.core_ms, OLD.memory_mb_ms, OLD.amount_micro_credits)
-  ON CONFLICT (day, owner_user) DO UPDATE SET postings = postings + 1, core_ms = core_ms + excluded.core_ms,
+  INSERT INTO ledger_day (day, owner_uid, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits)
+  VALUES (OLD.posted_at_ms / 86400000, OLD.owner_uid, OLD.owner_user, 1, OLD.core_ms, OLD.memory_mb_ms,
+    OLD.amount_micro_credits)
+  ON CONFLICT (day, owner_uid) DO UPDATE SET postings = postings + 1, core_ms = core_ms + excluded.core_ms,
     memory_mb_ms = memory_mb_ms + excluded.memory_mb_ms,
     amount_micro_credits = amount_micro_credits + excluded.amount_micro_credits;
 END;
@@ -236,4 +240,4 @@ CREATE INDEX submission_command ON submission (command);
 
 CREATE INDEX submission_environment ON submission (environment);
 
-CREATE INDEX submission_owner ON submission (owner_user, id);
+CREATE INDEX submission_owner ON submission (owner_uid, id);
