@@ -15,6 +15,22 @@ export interface HookPrograms {
 /** PrologFlags that make the prolog run at allocation, before any task: Alloc, and those that imply it. */
 const allocFlags: ReadonlySet<string> = new Set(["alloc", "contain", "x11"]);
 
+/** salloc of these releases asks whether its nodes' prologs have ended, and when they have not, again after 3 s. */
+const slowSallocBefore = 23;
+
+/**
+ * One sentence when salloc starts late for the hook's sake: it waits for the prologs of its nodes. null: it does not, as far as
+ * slurm.conf tells.
+ */
+export function sallocProblemOf({ version, prologFlags }: ClusterFacts): string | null {
+  const flags = new Set(prologFlags.map((flag) => flag.toLowerCase()));
+  if (Number.parseFloat(version) >= slowSallocBefore) return null;
+  if (![...allocFlags].some((flag) => flags.has(flag)) || flags.has("nohold")) return null;
+  return flags.has("contain") || flags.has("x11")
+    ? "salloc of this Slurm waits for prologs in steps of 3 s; with PrologFlags=Contain or X11 that cannot be changed"
+    : "salloc of this Slurm waits for prologs in steps of 3 s: set PrologFlags=Alloc,NoHold, with which only tasks wait for them";
+}
+
 /** null when the configuration is right, else one sentence that says what to change. */
 export function hookProblemOf(facts: ClusterFacts, programs: HookPrograms): string | null {
   const prolog = programs.prologWrapper ?? programs.prolog;

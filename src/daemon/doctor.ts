@@ -3,7 +3,7 @@
 import { userInfo } from "node:os";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
-import { hookProblemOf } from "../core/assurance.js";
+import { hookProblemOf, sallocProblemOf } from "../core/assurance.js";
 import { describeReason } from "../core/explain.js";
 import type { Store } from "../core/ports.js";
 import { describeUnkillable } from "../core/unkillable.js";
@@ -49,7 +49,12 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
     checkSlurm(with_.capacity),
     checkVersion(with_.capacity),
     ...(with_.pilots === null
-      ? [checkHookConfig(with_), checkMemory(with_.capacity), checkPinning(with_.capacity)]
+      ? [
+          checkHookConfig(with_),
+          ...checkSalloc(with_.capacity),
+          checkMemory(with_.capacity),
+          checkPinning(with_.capacity),
+        ]
       : [checkPreemption(with_.pilots), checkFunctionUsers(), checkPilotTime(with_.config)]),
     await checkStore(with_.store),
     ...checkGpus(with_),
@@ -113,6 +118,12 @@ function checkHookConfig({ capacity, config }: DoctorDependencies): DoctorCheck 
   return problem === null
     ? { name, status: "ok", detail: hookConfigured[config.programs.hook] }
     : { name, status: "failed", detail: problem };
+}
+
+/** What the hook costs batch jobs before it is even asked. */
+function checkSalloc({ snapshot }: Capacity): DoctorCheck[] {
+  const detail = snapshot === null ? null : sallocProblemOf(snapshot.facts);
+  return detail === null ? [] : [{ name: "start of salloc", status: "warning", detail }];
 }
 
 /** What stands in for the hook: without it no pilot is submitted. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { type AdmissionPolicy, admit, type RequestedSubmission } from "../../src/core/admission.js";
-import { hookProblemOf } from "../../src/core/assurance.js";
+import { hookProblemOf, sallocProblemOf } from "../../src/core/assurance.js";
 import { environmentFor } from "../../src/core/environment.js";
 import { describeReason, explainWait } from "../../src/core/explain.js";
 import { findHoles } from "../../src/core/holes.js";
@@ -357,6 +357,7 @@ describe("the hook's assurance", () => {
   } as const;
   test("needs the prolog, its flag and the epilog", () => {
     expect(hookProblemOf(facts, programs)).toBeNull();
+    expect(hookProblemOf({ ...facts, prologFlags: ["Alloc", "NoHold"] }, programs)).toBeNull();
     expect(hookProblemOf({ ...facts, prologs: [] }, programs)).toContain(
       `Prolog=${programs.prolog}`,
     );
@@ -365,6 +366,14 @@ describe("the hook's assurance", () => {
     );
     expect(hookProblemOf({ ...facts, prologFlags: ["Contain"] }, programs)).toBeNull();
     expect(hookProblemOf({ ...facts, epilogs: [] }, programs)).toContain("Epilog=");
+  });
+  test("salloc that waits for prologs is told of where it can be helped", () => {
+    const with_ = (...prologFlags: string[]) => sallocProblemOf({ ...facts, prologFlags });
+    expect(with_("Alloc")).toContain("set PrologFlags=Alloc,NoHold");
+    expect(with_("Alloc", "Contain")).toContain("cannot be changed");
+    expect(with_("Alloc", "NoHold")).toBeNull();
+    expect(with_()).toBeNull();
+    expect(sallocProblemOf({ ...facts, version: "24.11.5" })).toBeNull();
   });
   test("a wrapper stands for both", () => {
     const wrapped = { ...programs, prologWrapper: "/etc/slurm/prolog.sh" };
