@@ -6,6 +6,7 @@ import { parseConfig } from "../../src/config.js";
 import { Launching, type LaunchingDependencies } from "../../src/daemon/launching.js";
 import { type ExecutorRecord, Registry } from "../../src/daemon/registry.js";
 import { GleanerError } from "../../src/model/errors.js";
+import type { LaunchSpec } from "../../src/wire/messages.js";
 import { facts, node } from "../support/nouns.js";
 
 const budget = {
@@ -14,9 +15,10 @@ const budget = {
   knownJobs: [],
 } as unknown as Parameters<Launching["start"]>[1];
 
-function started() {
+function started(there = node()) {
   const registry = new Registry();
   const said: string[] = [];
+  const specs: LaunchSpec[] = [];
   let settle: { done(): void; fail(): void } = { done: () => {}, fail: () => {} };
   const launched = new Promise<void>((resolve, reject) => {
     settle = {
@@ -27,8 +29,9 @@ function started() {
   const launching = new Launching({
     config: parseConfig({}, "the defaults"),
     launcher: {
-      launch: () => {
+      launch: (_node: string, _address: string, _id: string, input: string) => {
         said.push("launched");
+        specs.push(JSON.parse(input) as LaunchSpec);
         return launched;
       },
     },
@@ -41,8 +44,8 @@ function started() {
     expect: (_: ExecutorRecord, withinMs: number) => said.push(`within ${withinMs}`),
     gone: async (_: ExecutorRecord, reason: string) => void said.push(reason),
   } as unknown as LaunchingDependencies);
-  launching.start(node(), budget, facts);
-  return { said, settle, record: registry.all()[0]! };
+  launching.start(there, budget, facts);
+  return { said, specs, settle, record: registry.all()[0]! };
 }
 const allElse = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -78,4 +81,16 @@ test("one that was given up while it was recorded is not launched any more", asy
   record.become("gone");
   await allElse();
   expect(said).toEqual([]);
+});
+
+test.each([
+  ["24.11.5", "/var/spool/slurmd"],
+  ["25.05.0", null],
+  ["26.05.5", null],
+  // That of the controller, 22.05.
+  [null, "/var/spool/slurmd"],
+])("slurmd of %s keeps how it numbers CPUs in %p", async (version, topologyFolder) => {
+  const { specs } = started(node({ version }));
+  await allElse();
+  expect(specs).toMatchObject([{ topologyFolder }]);
 });
