@@ -231,11 +231,12 @@ export class Capacity {
       maxStarts,
     });
     learning.planMade(this.plan, snapshot.nodesAskedAtMs);
+    this.with_.pilots?.planMade(this.plan.holes);
+    for (const step of this.plan.steps) this.apply(step);
+    // Also of those that were just started: they may be ready before the next plan.
     const outlooks = outlooksOf(this.plan, learning);
     for (const record of registry.all())
       record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
-    this.with_.pilots?.planMade(this.plan.holes);
-    for (const step of this.plan.steps) this.apply(step);
     conditions.planMade(this.plan);
     // A line that could not be read may be that of a job which still runs.
     if (this.failures === 0 && snapshot.unreadable.length === 0) this.forgetLostJobs(jobs);
