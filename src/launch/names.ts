@@ -8,7 +8,8 @@ export const executorPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 
 /**
  * Node opens its debugger at SIGUSR1, for every user of the machine, from before it runs a line of a program: here it would
- * have to listen on an address that no machine has, so nothing opens. In NODE_OPTIONS, which the executor as a binary reads too.
+ * have to listen on an address that no machine has, so nothing opens. Not for the executor as a binary, which refuses to start with
+ * it: that has only its own guard (scripts/bundle/guard.cjs), from its first line on.
  */
 export const noDebugger = "--inspect-port=240.0.0.1:0";
 

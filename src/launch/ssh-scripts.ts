@@ -58,7 +58,7 @@ const start = [
   `[ -z "$1" ] || [ -x "$1" ] || exit ${statuses.noNode}`,
   `[ -r "$2" ] || exit ${statuses.noExecutor}`,
   `[ -d "\${3%/*}" ] || mkdir "\${3%/*}" 2>/dev/null; (: >>"$3") 2>/dev/null || exit ${statuses.noLog}`,
-  `input=$(cat) && printf "%s\\n" "$input" | setsid -f env -i PATH=${executorPath} NODE_OPTIONS=${noDebugger} \${1:+"$1"} "$2" >>"$3" 2>&1`,
+  `input=$(cat) && printf "%s\\n" "$input" | setsid -f env -i PATH=${executorPath} \${1:+"NODE_OPTIONS=${noDebugger}" "$1"} "$2" >>"$3" 2>&1`,
 ];
 
 /** `node`: null when the program needs none. What is started gets its standard input. */
