@@ -20,9 +20,9 @@ beforeAll(async () => {
 afterAll(() => at?.site.stop());
 
 test("the daemon killed with -9 during 200 running functions: executors are adopted, each runs once and is billed once", async () => {
-  const effects = join(at.work, "effects");
-  writeFileSync(effects, "");
-  await at.site.cluster.run("chmod", ["666", effects]);
+  const [begun, effects] = [join(at.work, "begun"), join(at.work, "effects")];
+  for (const file of [begun, effects]) writeFileSync(file, "");
+  await at.site.cluster.run("chmod", ["666", begun, effects]);
   const gate = await closedGate(join(at.work, "restart.gate"));
   const array = await at.submit([
     "-a",
@@ -30,9 +30,10 @@ test("the daemon killed with -9 during 200 running functions: executors are adop
     "--mem=50M",
     "-o",
     "/dev/null",
-    `--wrap=${gate.wait}; echo $SLURM_ARRAY_TASK_ID >> ${effects}`,
+    `--wrap=echo >> ${begun}; ${gate.wait}; echo $SLURM_ARRAY_TASK_ID >> ${effects}`,
   ]);
-  await at.usedCores(200);
+  // What was recorded and not ordered yet would be begun anew.
+  await at.until("all functions", () => readFileSync(begun).length === 220 || undefined);
   const executors = (await at.info()).nodes.map((each) => each.executor!.id);
   await at.site.endDaemon("SIGKILL");
   await at.site.startDaemon();
