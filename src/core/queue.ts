@@ -4,6 +4,12 @@ import { assert } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
 import { reachedBin } from "./runtime.js";
 
+/**
+ * Groups of one user that placement looks at: a user whose every invocation is of another kind would cost each round as much as
+ * all others together.
+ */
+const maxKindsOfUser = 200;
+
 /** What placement needs to know of one that waits. */
 export interface Waiting {
   readonly id: InvocationId;
@@ -61,9 +67,17 @@ class Group implements Iterable<Waiting> {
   }
 }
 
+/** What one user has that waits. */
+interface UserQueue {
+  readonly groups: Map<string, Group>;
+  /** Kinds beyond the limit, oldest first: they become groups as others are done. */
+  readonly later: Map<InvocationId, Waiting>;
+}
+
 /** All that waits; adding, removing and finding the heads are cheap at any length. */
 export class WaitingQueue {
   private readonly groups = new Map<string, Group>();
+  private readonly users = new Map<string, UserQueue>();
   private readonly byId = new Map<InvocationId, Waiting>();
 
   get size(): number {
@@ -77,13 +91,23 @@ export class WaitingQueue {
   add(waiting: Waiting): void {
     assert(!this.byId.has(waiting.id), `invocation ${waiting.id} waits once`);
     this.byId.set(waiting.id, waiting);
+    const user = this.users.get(waiting.user) ?? { groups: new Map(), later: new Map() };
+    this.users.set(waiting.user, user);
+    if (!this.join(user, waiting)) user.later.set(waiting.id, waiting);
+  }
+
+  /** false: the user has enough kinds of work in the groups. */
+  private join({ groups }: UserQueue, waiting: Waiting): boolean {
     const key = waitingKey(waiting);
-    let group = this.groups.get(key);
+    let group = groups.get(key);
     if (group === undefined) {
+      if (groups.size >= maxKindsOfUser) return false;
       group = new Group();
+      groups.set(key, group);
       this.groups.set(key, group);
     }
     group.add(waiting);
+    return true;
   }
 
   /** Returns whether it was waiting. */
@@ -91,11 +115,23 @@ export class WaitingQueue {
     const waiting = this.byId.get(id);
     if (waiting === undefined) return false;
     this.byId.delete(id);
-    const key = waitingKey(waiting);
-    const group = this.groups.get(key)!;
-    group.remove(id);
-    if (group.size === 0) this.groups.delete(key);
+    const user = this.users.get(waiting.user)!;
+    if (!user.later.delete(id)) this.leave(user, waiting);
+    if (user.groups.size === 0) this.users.delete(waiting.user);
     return true;
+  }
+
+  private leave(user: UserQueue, waiting: Waiting): void {
+    const key = waitingKey(waiting);
+    const group = user.groups.get(key)!;
+    group.remove(waiting.id);
+    if (group.size > 0) return;
+    user.groups.delete(key);
+    this.groups.delete(key);
+    for (const next of user.later.values()) {
+      if (!this.join(user, next)) break;
+      user.later.delete(next.id);
+    }
   }
 
   /** How many that wait have a smaller id; a walk over all, so not for every dispatch. */

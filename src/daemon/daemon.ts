@@ -17,6 +17,7 @@ import { acceptExecutor } from "../wire/handshake.js";
 import { Accounts } from "./accounts.js";
 import { addBillingRoutes } from "./api/billing.js";
 import { addClusterRoutes } from "./api/cluster.js";
+import { maxConnections } from "./api/connections.js";
 import { addInvocationRoutes } from "./api/invocations.js";
 import { createServer } from "./api/server.js";
 import { adaptersOf, assemble, type Parts } from "./assemble.js";
@@ -162,7 +163,12 @@ async function serveApi(
       examine({ config, version, capacity, registry, launching, store, pilots, drains }),
   });
   addBillingRoutes(server, { store, accounts });
-  await server.listen({ host: config.listen.host, port: config.listen.apiPort });
+  await server.listen({
+    host: config.listen.host,
+    port: config.listen.apiPort,
+    // The kernel's own limit is lower where it is not raised: what waits to be accepted is not yet refused.
+    backlog: maxConnections,
+  });
   return server;
 }
 

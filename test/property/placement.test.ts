@@ -352,4 +352,20 @@ describe("the waiting queue", () => {
       ),
     );
   });
+
+  test("shows placement a bounded number of a user's kinds, and each in its time", () => {
+    const queue = new WaitingQueue();
+    for (let id = 1; id <= 1_000; id++) queue.add(waiting(id, { memoryMb: id }));
+    queue.add(waiting(1_001, { user: "other" }));
+    const began: number[] = [];
+    while (queue.size > 0) {
+      const heads = [...queue.groupsInOrder()].map((group) => [...group][0]!);
+      expect(heads.length).toBeLessThanOrEqual(201);
+      began.push(heads[0]!.id);
+      expect(queue.remove(heads[0]!.id)).toBe(true);
+    }
+    expect(began.sort((left, right) => left - right)).toEqual(
+      Array.from({ length: 1_001 }, (_, at) => at + 1),
+    );
+  });
 });

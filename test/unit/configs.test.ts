@@ -188,6 +188,33 @@ describe("gleanerd.service", () => {
     });
   });
 
+  (hasSystemd ? test : test.skip)("systemd finds its sandbox tight", () => {
+    const file = join(folder, "gleanerd.service");
+    writeFileSync(file, unit);
+    // Tenths: 4.0.
+    const args = ["security", "--offline=true", "--threshold=40", file];
+    const { status, stdout, stderr } = spawnSync("systemd-analyze", args, { encoding: "utf8" });
+    expect({ status, said: status === 0 ? "" : stdout + stderr }).toEqual({ status: 0, said: "" });
+  });
+
+  test("for executors that are its own children another file takes all of the sandbox away", () => {
+    const keysOf = (text: string) =>
+      [...text.matchAll(/^([A-Z][A-Za-z]+)=/gm)].map(([, key]) => key!);
+    const sandbox = unit.slice(unit.indexOf("CapabilityBoundingSet="), unit.indexOf("[Install]"));
+    const harmless = new Set(
+      ["StateDirectory", "LogsDirectory"].flatMap((key) => [key, `${key}Mode`]),
+    ).add("SystemCallErrorNumber");
+    const taken = keysOf(sample("gleanerd-local.conf"));
+    expect(keysOf(sandbox).filter((key) => !harmless.has(key) && !taken.includes(key))).toEqual([]);
+    expect(taken).toEqual(expect.arrayContaining(["MemoryHigh", "MemoryMax", "TasksMax"]));
+  });
+
+  test("Slurm's daemons never pay for its memory, and it stops before it is killed", () => {
+    expect(value("MemoryMax")).toBe("1G");
+    expect(Number(value("OOMScoreAdjust"))).toBeGreaterThan(0);
+    expect(Number(value("TimeoutStopSec"))).toBeGreaterThan(5);
+  });
+
   test("a restart leaves executors running", () => {
     expect(value("KillMode")).toBe("process");
     expect(value("KillSignal")).toBe("SIGTERM");

@@ -89,7 +89,7 @@ const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
   },
   /** Without identity: heads that never end. */
   heads: ({ port }) =>
-    keepOpen(1_500, port, (socket) => {
+    keepOpen(2_500, port, (socket) => {
       socket.write("GET /v1/info HTTP/1.1\r\nHost: x\r\nA: ");
       socket.resume();
     }),

@@ -10,7 +10,7 @@ const program = fileURLToPath(new URL("attacker.ts", import.meta.url));
 /** What each kind must have reached at the end, by its own count. */
 const leastCounts: Readonly<Record<string, Counts>> = {
   bodies: { opened: 1_000, mostOpen: 200, bytes: 1_000_000 },
-  heads: { opened: 2_000, mostOpen: 800 },
+  heads: { opened: 3_000, mostOpen: 1_200 },
   uploads: { opened: 300, mostOpen: 100, bytes: 50_000_000 },
   huge: { accepted: 20 },
   flood: { accepted: 20_000, status429: 1 },

@@ -1,6 +1,7 @@
 // The user who did nothing: asks for the queue all the time, by the API and by glean, and runs functions.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { messageOf } from "../../../src/model/errors.js";
 import type { Site } from "../../site/site.js";
 import { preciseMs } from "../lib/harness.js";
 import { ask, submission, type Target } from "./requests.js";
@@ -53,10 +54,12 @@ export class Victim {
 
   private async command(): Promise<void> {
     const startedMs = preciseMs();
-    const { exitCode, stderr } = await this.site.glean(["queue", "--me"], { user: this.user });
-    if (this.isPaused) return;
-    if (exitCode === 0) this.commandsMs.push(preciseMs() - startedMs);
-    else this.failures.push(`glean queue: ${stderr.trim()}`);
+    try {
+      await this.site.gleanOrThrow(["queue", "--me"], { user: this.user });
+      if (!this.isPaused) this.commandsMs.push(preciseMs() - startedMs);
+    } catch (thrown) {
+      if (!this.isPaused) this.failures.push(`glean queue: ${messageOf(thrown)}`);
+    }
   }
 
   async submit(argv: readonly string[]): Promise<void> {

@@ -1,13 +1,16 @@
 // Connections and requests under way, limited for each source and user, so that whoever holds many leaves room for others.
 
 import type { Socket } from "node:net";
+import { monotonicMs } from "../../clock.js";
 import { mostOf } from "../../core/share.js";
 import { GleanerError } from "../../model/errors.js";
 
-/** Connections that have shown no token: beyond it the source that has most loses its oldest one. A token takes milliseconds. */
-const maxUnidentified = 1_024;
+/** Connections that have shown no token: beyond it the source that has most loses one. A token takes milliseconds. */
+const maxUnidentified = 2_048;
+/** An older one makes room for a newcomer: it had its chance. */
+const chanceMs = 500;
 /** Requests under way, clients that wait for an end included. */
-const maxRequests = 3_072;
+const maxRequests = 2_048;
 /** Of one user, and no more than stay free for others. */
 const maxRequestsOfUser = 512;
 
@@ -20,8 +23,8 @@ const keyOf = ({ remoteAddress, remotePort }: Peer): string => `${remoteAddress}
 
 export class Connections {
   private readonly open = new Map<string, Socket>();
-  /** By address, the oldest first. */
-  private readonly unidentified = new Map<string, Set<string>>();
+  /** By address, with the time since when, the oldest first. */
+  private readonly unidentified = new Map<string, Map<string, number>>();
   private unidentifiedCount = 0;
   private readonly requestsOf = new Map<number, number>();
   private requests = 0;
@@ -61,12 +64,12 @@ export class Connections {
   }
 
   private await(source: string, key: string): void {
-    const keys = this.unidentified.get(source) ?? new Set();
+    const keys = this.unidentified.get(source) ?? new Map();
     this.unidentified.set(source, keys);
     if (keys.has(key)) return;
-    keys.add(key);
+    keys.set(key, monotonicMs());
     this.unidentifiedCount++;
-    if (this.unidentifiedCount > maxUnidentified) this.closeOldest();
+    if (this.unidentifiedCount > maxUnidentified) this.makeRoom();
   }
 
   private leave(source: string, key: string): void {
@@ -76,12 +79,13 @@ export class Connections {
     if (keys.size === 0) this.unidentified.delete(source);
   }
 
-  private closeOldest(): void {
-    let largest: [string, Set<string>] = ["", new Set()];
+  private makeRoom(): void {
+    let largest: [string, Map<string, number>] = ["", new Map()];
     for (const each of this.unidentified) if (each[1].size > largest[1].size) largest = each;
     const [source, keys] = largest;
-    const [oldest] = keys;
-    this.leave(source, oldest!);
-    this.open.get(oldest!)?.destroy();
+    const [oldest, sinceMs] = keys.entries().next().value!;
+    const key = monotonicMs() - sinceMs >= chanceMs ? oldest : [...keys.keys()].at(-1)!;
+    this.leave(source, key);
+    this.open.get(key)?.destroy();
   }
 }

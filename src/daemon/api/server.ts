@@ -37,7 +37,7 @@ const maxIdentifying = 16;
 const maxWaitingToIdentify = 1_000;
 /** A request that trickles in is cut off; a head is one packet or two. */
 const requestTimeoutMs = 30_000;
-const headTimeoutMs = 10_000;
+const headTimeoutMs = 5_000;
 /** How often both are looked at. */
 const checkingMs = 1_000;
 /** A connection on which nothing moves: longer than any wait. */
