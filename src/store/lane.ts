@@ -13,6 +13,8 @@ interface Waiting {
 
 /** Calls waiting for the disk, over all: at 10,000 writes a second and more, 2 s behind; then the disk is stuck. */
 export const maxWaitingCalls = 20_000;
+/** What a thread leaves behind is collected early: three of them would else keep 48 MB each for it. */
+const resourceLimits = { maxYoungGenerationSizeMb: 8 };
 /** Bounds how long one transaction keeps its callers waiting and how large one message is. */
 const maxGroupWrites = 1_000;
 /** A read takes up to 10 ms, and who asked first should not wait for those that came after. */
@@ -32,7 +34,7 @@ export class Lane {
   /** Starts the thread; resolves when its database is open, rejects with a GleanerError of code STORE. */
   static async open(workerFile: string, data: ThreadData): Promise<Lane> {
     const maxGroupCalls = data.access === "write" ? maxGroupWrites : maxGroupReads;
-    const worker = new Worker(workerFile, { workerData: data });
+    const worker = new Worker(workerFile, { workerData: data, resourceLimits });
     // An ordinary exit before any message: `workerFile` is not the store's worker.
     const silent = once(worker, "exit").then(() => Promise.reject(new Error("it said nothing")));
     const [reply] = (await Promise.race([once(worker, "message"), silent]).catch((cause) => {

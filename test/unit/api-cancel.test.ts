@@ -40,12 +40,13 @@ beforeEach(() => {
     },
   };
   const executors = { cancel: (id: InvocationId) => told.push(id) };
-  routes = { store: counting, live, registry, executors } as unknown as InvocationRoutes;
+  const accounts = { byName: async () => null };
+  routes = { store: counting, live, registry, executors, accounts } as unknown as InvocationRoutes;
 });
 
 async function submit(name: string, of: typeof ada, numbers: readonly number[] | null) {
   const request = sampleRequest(name, { ...of, tasks: numbers });
-  const digest = digestOf(of.user, request.submission);
+  const digest = digestOf(of.uid, request.submission);
   const recorded = await store.submit(request);
   for (const invocation of recorded) live.add({ invocation, digest }, null);
   return recorded.map(({ id }) => live.get(id)!);
