@@ -5,11 +5,15 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "proc_tree.h"
 #include "util.h"
 
+#define IO_OF_PROCESS 1 /* IOPRIO_WHO_PROCESS; libc has no words for any of these */
+#define IO_USUAL (2 << 13 | 4) /* best effort, in the middle */
+#define IO_IDLE (3 << 13)
 #define CPU_SETS 8 /* of 1024 CPUs each */
 
 /* The groups and weights of src/executor/cgroup-trees.ts. */
@@ -67,4 +71,10 @@ void cpu_weight_hurry(pid_t pid)
 {
 	const struct sched_param usual = {.sched_priority = 0};
 	(void)sched_setscheduler(pid, SCHED_OTHER, &usual);
+	(void)syscall(SYS_ioprio_set, IO_OF_PROCESS, pid, IO_USUAL);
+}
+
+bool cpu_weight_idle_io(void)
+{
+	return syscall(SYS_ioprio_set, IO_OF_PROCESS, 0, IO_IDLE) == 0;
 }

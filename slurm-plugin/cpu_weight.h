@@ -3,6 +3,7 @@
 #ifndef GLEAN_CPU_WEIGHT_H
 #define GLEAN_CPU_WEIGHT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Lets all functions go before others; `kill_path` is the cgroup.kill of the executor or of one attempt. The next executor takes it
@@ -17,7 +18,10 @@ void cpu_weight_of_session(pid_t pid, int nice);
  * from idle priority, and the kernel is in no hurry to move what is idle from a processor that others use to a free one. */
 void cpu_weight_move(pid_t pid);
 
-/* Takes one process from idle priority; nothing is done for one that is gone. */
+/* This process, and what it starts, reads and writes when no others want to. */
+bool cpu_weight_idle_io(void);
+
+/* Takes one process from idle priority, and its reads and writes, too: it dies when they are done. Nothing is done for one that is gone. */
 void cpu_weight_hurry(pid_t pid);
 
 #endif

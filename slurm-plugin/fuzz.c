@@ -64,7 +64,7 @@ static bool parse_request(char *text, size_t length)
 		abort();
 	memcpy(exact, text, length);
 	bool taken = spawn_request_parse(&request, exact, length, &failure);
-	if (taken && (request.args[0] == NULL || request.args[request.arg_count] != NULL ||
+	if (taken && ((request.args[0] == NULL) != (request.remove_path != NULL) || request.args[request.arg_count] != NULL ||
 		      request.env[request.env_count] != NULL || request.cwd[0] != '/' ||
 		      (request.kill_path != NULL && !is_cgroup_file(request.kill_path, "cgroup.kill"))))
 		abort();
@@ -148,7 +148,9 @@ static const struct target {
       "nice=-5\nidle=1\noomScoreAdj=1000\ncpus=0-3,8\nenv=A=1\nenv=PATH=/bin\narg=echo\narg=",
       "uid=0\ngid=0\nallowRoot=1\ncwd=/\njoin=/sys/fs/cgroup/a/cgroup.procs\nkill=/sys/fs/cgroup/a/cgroup.kill\n"
       "memoryMb=64\npollMemory=1\nmaxProcesses=100\nsharedSession=1\nnewPrivs=1\narg=true",
-      "uid=5\ngid=5\ncwd=/\nstdin=/dev/null\ncheckpoint=/tmp/state\nnotice=15\nnoticeMain=1\nscript=#!/bin/sh\narg=x"},
+      "uid=5\ngid=5\ncwd=/\nstdin=/dev/null\ncheckpoint=/tmp/state\nnotice=15\nnoticeMain=1\nscript=#!/bin/sh\narg=x",
+      "uid=5\ngid=5\ncwd=/\nprivateDirectory=/tmp\nprivateDirectory=/var/tmp\npamService=gleaner\nstartMs=30000\n"
+      "noUserNamespaces=1\nnoRareCalls=1\nremoveCheckpoint=/tmp/state"},
      {"uid=", "=", "4294967295", "-1", "0-8191", "8192", "\n", "\xff\xff\xff\xff", "env=", "arg=", "script=#!",
       "groups=,,,", "umask=0777", "/sys/fs/cgroup/", "..", "cgroup.kill", "join=", "cpus=9-1"}},
     {"conf",

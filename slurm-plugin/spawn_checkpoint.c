@@ -1,17 +1,105 @@
-/* The folder that outlives an attempt: made by the user it belongs to. */
+/* The folder that outlives an attempt: made and marked by the user it belongs to, and known again by its mark. */
 #include "spawn_checkpoint.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "spawn_private.h"
+#include "util.h"
+
+#define FRESH_MARK CHECKPOINT_MARK ".new"
+#define MARK_MAX 320 /* a name of 255 bytes and a number */
 
 /* Its parent may be open to all, as /tmp is: what another user put there under this name is refused, links above all. */
 static bool is_private(int fd, uid_t uid)
 {
 	struct stat is;
 	return fstat(fd, &is) == 0 && is.st_uid == uid && (is.st_mode & 077) == 0;
+}
+
+/* No device number: network file systems have another one on each node. */
+static bool write_text(char *out, size_t size, int folder, const char *path)
+{
+	struct stat is;
+	const char *name = strrchr(path, '/');
+	return fstat(folder, &is) == 0 &&
+	       format(out, size, "%s %llu\n", name != NULL ? name + 1 : path, (unsigned long long)is.st_ino);
+}
+
+/* Whether there is a mark, of the owner's own and with the right text. */
+static bool has_mark(int folder, const char *path, uid_t owner)
+{
+	char expected[MARK_MAX], found[MARK_MAX];
+	struct stat is;
+	return write_text(expected, sizeof expected, folder, path) &&
+	       fstatat(folder, CHECKPOINT_MARK, &is, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(is.st_mode) &&
+	       is.st_uid == owner && (is.st_mode & 022) == 0 &&
+	       read_text(folder, CHECKPOINT_MARK, found, sizeof found) && strcmp(found, expected) == 0;
+}
+
+/* Whether nothing is in it but what a start that was cut off left. */
+static bool is_vacant(int folder)
+{
+	bool vacant = true;
+	const struct dirent *entry;
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* with a place in the listing of its own */
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	if (entries == NULL)
+		return false;
+	while (vacant && (entry = readdir(entries)) != NULL)
+		vacant = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			 strcmp(entry->d_name, FRESH_MARK) == 0;
+	(void)closedir(entries);
+	return vacant;
+}
+
+bool spawn_checkpoint_is_ours(int folder, const char *path, uid_t owner)
+{
+	return has_mark(folder, path, owner) || is_vacant(folder);
+}
+
+/* All of it or nothing appears under the mark's name. */
+static bool put_mark(int folder, const char *path)
+{
+	char text[MARK_MAX];
+	if (!write_text(text, sizeof text, folder, path))
+		return false;
+	int fd = openat(folder, FRESH_MARK, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	ssize_t size = (ssize_t)strlen(text), written = write(fd, text, (size_t)size);
+	int error = errno;
+	if (close(fd) != 0)
+		return false;
+	errno = written >= 0 ? ENOSPC : error; /* a disk that takes a part of so little is full */
+	return written == size && renameat(folder, FRESH_MARK, folder, CHECKPOINT_MARK) == 0;
+}
+
+static bool check(int folder, const struct spawn_request *request, struct failure *failure)
+{
+	const char *path = request->checkpoint_path;
+	if (!is_private(folder, request->uid))
+		return fail(failure, STAGE_CHECKPOINT, EPERM,
+			    "the checkpoint folder %.200s belongs to another user or is open to others", path);
+	const char *within = spawn_private_holds(folder);
+	if (within != NULL)
+		return fail(failure, STAGE_CHECKPOINT, EXDEV,
+			    "the checkpoint folder %.200s would be lost: %.60s is the function's own and ends with it", path,
+			    within);
+	if (!spawn_checkpoint_is_ours(folder, path, request->uid))
+		return fail(failure, STAGE_CHECKPOINT, EEXIST,
+			    "%.200s is not the checkpoint folder that was made there: it holds files and no mark for "
+			    "this place (" CHECKPOINT_MARK "); move it away",
+			    path);
+	if (!has_mark(folder, path, request->uid) && !put_mark(folder, path))
+		return fail(failure, STAGE_CHECKPOINT, errno, "the checkpoint folder %.200s cannot be marked: %s",
+			    path, strerror(errno));
+	return true;
 }
 
 bool spawn_checkpoint_make(const struct spawn_request *request, struct failure *failure)
@@ -26,8 +114,7 @@ bool spawn_checkpoint_make(const struct spawn_request *request, struct failure *
 	if (fd < 0)
 		return fail(failure, STAGE_CHECKPOINT, errno,
 			    "the checkpoint folder %.200s cannot be opened: %s", path, strerror(errno));
-	bool fits = is_private(fd, request->uid);
+	bool fits = check(fd, request, failure);
 	(void)close(fd);
-	return fits || fail(failure, STAGE_CHECKPOINT, EPERM,
-			    "the checkpoint folder %.200s belongs to another user or is open to others", path);
+	return fits;
 }

@@ -9,17 +9,22 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cpu_weight.h"
+#include "spawn_calls.h"
 #include "spawn_checkpoint.h"
 #include "spawn_exec.h"
+#include "spawn_files.h"
+#include "spawn_pam.h"
 #include "spawn_private.h"
+#include "spawn_remove.h"
 #include "spawn_user.h"
 #include "util.h"
 
+#define START_PULSE_US 100000 /* the alarm may come just before the call that waits, so it comes again */
 #define LEAST_NICE 19
 #define CLOSE_ALL_MAX 65536 /* descriptors looked at where close_range is missing; ours are all low */
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -73,42 +78,38 @@ static bool enter_limits(const struct spawn_request *request, struct failure *fa
 	const struct sched_param param = {.sched_priority = 0};
 	if (request->idle && sched_setscheduler(0, SCHED_IDLE, &param) != 0)
 		return fail(failure, STAGE_SCHEDULE, errno, "SCHED_IDLE cannot be set: %s", strerror(errno));
+	if (request->idle && !cpu_weight_idle_io() && errno != ENOSYS)
+		return fail(failure, STAGE_SCHEDULE, errno, "the idle I/O class cannot be set: %s", strerror(errno));
 	if (request->idle && !request->shared_session && request->join_count == 0)
 		cpu_weight_of_session(getpid(), LEAST_NICE);
 	if (request->has_cpus && sched_setaffinity(0, sizeof request->cpus, request->cpus) != 0)
 		return fail(failure, STAGE_AFFINITY, errno, "the command cannot be bound to its cpus: %s",
 			    strerror(errno));
-	const struct rlimit no_core = {0, 0};
-	if (setrlimit(RLIMIT_CORE, &no_core) != 0)
-		return fail(failure, STAGE_START, errno, "core files cannot be switched off: %s",
-			    strerror(errno));
+	/* No core files, and no way out of idle priority. */
+	static const int closed[] = {RLIMIT_CORE, RLIMIT_NICE, RLIMIT_RTPRIO};
+	const struct rlimit none = {0, 0};
+	for (size_t at = 0; at < sizeof closed / sizeof closed[0]; at++) {
+		if (setrlimit(closed[at], &none) != 0)
+			return fail(failure, STAGE_START, errno, "a limit cannot be set to 0: %s", strerror(errno));
+	}
 	return true;
 }
 
-static bool open_as(int target, const char *path, int flags, enum stage stage, struct failure *failure)
+static void wake_up(int signal)
 {
-	int fd = open(path, flags | O_NOCTTY | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return fail(failure, stage, errno, "%.300s cannot be opened: %s", path, strerror(errno));
-	if (dup2(fd, target) < 0)
-		return fail(failure, stage, errno, "%.300s cannot be used: %s", path, strerror(errno));
-	return true;
+	(void)signal;
 }
 
-static bool open_files(const struct spawn_request *request, struct failure *failure)
+/* A call that waits, as for the other end of a FIFO, ends with EINTR when the start takes too long; so do all that follow. 0: not any more. */
+static bool limit_start(uint64_t start_ms, struct failure *failure)
 {
-	int output = O_WRONLY | O_CREAT | (request->append ? O_APPEND : O_TRUNC);
-	(void)umask(request->umask);
-	if (chdir(request->cwd) != 0)
-		return fail(failure, STAGE_CHDIR, errno, "%.300s cannot be the working directory: %s",
-			    request->cwd, strerror(errno));
-	if (!open_as(STDIN_FILENO, request->stdin_path, O_RDONLY, STAGE_OPEN_STDIN, failure) ||
-	    !open_as(STDOUT_FILENO, request->stdout_path, output, STAGE_OPEN_STDOUT, failure))
-		return false;
-	if (strcmp(request->stdout_path, request->stderr_path) != 0)
-		return open_as(STDERR_FILENO, request->stderr_path, output, STAGE_OPEN_STDERR, failure);
-	if (dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
-		return fail(failure, STAGE_OPEN_STDERR, errno, "stderr cannot be stdout: %s", strerror(errno));
+	const struct sigaction action = {.sa_handler = wake_up}; /* no SA_RESTART */
+	const struct itimerval timer = {
+	    .it_value = {.tv_sec = (time_t)(start_ms / 1000), .tv_usec = (suseconds_t)(start_ms % 1000 * 1000)},
+	    .it_interval = {.tv_usec = start_ms > 0 ? START_PULSE_US : 0},
+	};
+	if (sigaction(SIGALRM, &action, NULL) != 0 || setitimer(ITIMER_REAL, &timer, NULL) != 0)
+		return fail(failure, STAGE_START, errno, "the start cannot be limited in time: %s", strerror(errno));
 	return true;
 }
 
@@ -124,18 +125,34 @@ static bool close_rest(bool keep_script, struct failure *failure)
 	return true;
 }
 
+static bool enter(const struct spawn_request *request, pid_t supervisor, int joined, struct failure *failure)
+{
+	if ((request->shared_session ? setpgid(0, 0) : setsid()) < 0)
+		return fail(failure, STAGE_START, errno, "no session or group can be made: %s", strerror(errno));
+	/* PAM first: what its modules set, ours overrules. */
+	return tie_to(supervisor, failure) && limit_start(request->start_ms, failure) &&
+	       wait_for_join(joined, failure) && spawn_pam_open(request, failure) && enter_limits(request, failure) &&
+	       spawn_private_keyring(false, failure) && spawn_private_memory(request, failure) &&
+	       spawn_user_become(request, failure) && spawn_private_keyring(true, failure) &&
+	       tie_to(supervisor, failure);
+}
+
+static bool execute(const struct spawn_request *request, struct failure *failure)
+{
+	return spawn_checkpoint_make(request, failure) && spawn_files_open(request, failure) &&
+	       (request->script == NULL || spawn_exec_make_script(request, failure)) &&
+	       close_rest(request->script != NULL, failure) && limit_start(0, failure) && spawn_calls_refuse(request, failure) &&
+	       spawn_exec(request, failure);
+}
+
 void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status, int joined)
 {
 	struct failure failure = {0};
-	if ((request->shared_session ? setpgid(0, 0) : setsid()) < 0) {
-		(void)fail(&failure, STAGE_START, errno, "no session or group can be made: %s", strerror(errno));
-	} else {
-		(void)(tie_to(supervisor, &failure) && wait_for_join(joined, &failure) && enter_limits(request, &failure) &&
-		       spawn_private_memory(request, &failure) && spawn_user_become(request, &failure) &&
-		       tie_to(supervisor, &failure) && spawn_checkpoint_make(request, &failure) &&
-		       open_files(request, &failure) &&
-		       (request->script == NULL || spawn_exec_make_script(request, &failure)) &&
-		       close_rest(request->script != NULL, &failure) && spawn_exec(request, &failure));
+	if (enter(request, supervisor, joined, &failure)) {
+		if (request->remove_path == NULL)
+			(void)execute(request, &failure);
+		else if (limit_start(0, &failure) && spawn_remove(request, &failure))
+			_exit(0);
 	}
 	/* Shorter than PIPE_BUF, so it is written whole or not at all; without it the supervisor still sees us exit. */
 	ssize_t written = write(status, &failure, sizeof failure);

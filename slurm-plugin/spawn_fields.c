@@ -148,7 +148,28 @@ TAKE(take_max_processes)
 }
 
 TAKE(take_checkpoint) { return take_path(value, &request->checkpoint_path) && value[0] == '/'; }
+TAKE(take_remove) { return take_path(value, &request->remove_path) && value[0] == '/'; }
+TAKE(take_start) { return parse_number(value, 1, 3600000, &request->start_ms); }
+TAKE(take_no_user_namespaces) { return take_flag(value, &request->no_user_namespaces); }
+TAKE(take_no_rare_calls) { return take_flag(value, &request->no_rare_calls); }
 TAKE(take_notice_main) { return take_flag(value, &request->notice_main); }
+
+TAKE(take_private_directory)
+{
+	if (request->private_count == REQUEST_MAX_PRIVATE || value[0] != '/' || length < 2 || length >= 4096 ||
+	    strstr(value, "..") != NULL)
+		return false;
+	request->private_directories[request->private_count++] = value;
+	return true;
+}
+
+/* A file's name in /etc/pam.d. */
+TAKE(take_pam_service)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+	request->pam_service = value;
+	return length >= 1 && length <= 64 && strspn(value, allowed) == length;
+}
 
 TAKE(take_notice)
 {
@@ -191,6 +212,7 @@ static const struct field {
     {"env", take_env, true},
     {"arg", take_arg, true},
     {"join", take_join, true},
+    {"privateDirectory", take_private_directory, true},
     {"uid", take_uid, false},
     {"gid", take_gid, false},
     {"user", take_user, false},
@@ -213,15 +235,20 @@ static const struct field {
     {"maxProcesses", take_max_processes, false},
     {"newPrivs", take_new_privs, false},
     {"checkpoint", take_checkpoint, false},
+    {"removeCheckpoint", take_remove, false},
+    {"startMs", take_start, false},
+    {"pamService", take_pam_service, false},
+    {"noUserNamespaces", take_no_user_namespaces, false},
+    {"noRareCalls", take_no_rare_calls, false},
     {"notice", take_notice, false},
     {"noticeMain", take_notice_main, false},
     {"script", take_script, false},
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
-_Static_assert(FIELD_COUNT <= 32, "each field has a bit");
+_Static_assert(FIELD_COUNT <= 64, "each field has a bit");
 
-bool spawn_field_take(struct spawn_request *request, const char *key, char *value, size_t length, uint32_t *seen,
+bool spawn_field_take(struct spawn_request *request, const char *key, char *value, size_t length, uint64_t *seen,
 		      struct failure *failure)
 {
 	for (size_t at = 0; at < FIELD_COUNT; at++) {
@@ -230,7 +257,7 @@ bool spawn_field_take(struct spawn_request *request, const char *key, char *valu
 			continue;
 		if (!field->repeated && (*seen >> at & 1) != 0)
 			return fail(failure, STAGE_REQUEST, EINVAL, "%s was given twice", key);
-		*seen |= 1u << at;
+		*seen |= 1ull << at;
 		bool has_nul = field->take != take_script && strlen(value) != length;
 		if (has_nul || !field->take(request, value, length))
 			return fail(failure, STAGE_REQUEST, EINVAL, "the value of %s cannot be used", key);
@@ -239,9 +266,9 @@ bool spawn_field_take(struct spawn_request *request, const char *key, char *valu
 	return fail(failure, STAGE_REQUEST, EINVAL, "%.40s is no key of a request", key);
 }
 
-bool spawn_fields_check(const struct spawn_request *request, uint32_t seen, struct failure *failure)
+bool spawn_fields_check(const struct spawn_request *request, uint64_t seen, struct failure *failure)
 {
-	static const char *const required[] = {"uid", "gid", "cwd", "arg"};
+	static const char *const required[] = {"uid", "gid", "cwd"};
 	for (size_t need = 0; need < sizeof required / sizeof required[0]; need++) {
 		for (size_t field = 0; field < FIELD_COUNT; field++) {
 			if (strcmp(fields[field].key, required[need]) == 0 && (seen >> field & 1) == 0)
@@ -250,7 +277,9 @@ bool spawn_fields_check(const struct spawn_request *request, uint32_t seen, stru
 	}
 	if (request->poll_memory && request->memory_bytes == 0)
 		return fail(failure, STAGE_REQUEST, EINVAL, "pollMemory needs memoryMb");
-	if (request->args[0][0] == '\0')
+	if ((request->arg_count > 0) == (request->remove_path != NULL))
+		return fail(failure, STAGE_REQUEST, EINVAL, "either arg or removeCheckpoint is needed");
+	if (request->arg_count > 0 && request->args[0][0] == '\0')
 		return fail(failure, STAGE_REQUEST, EINVAL, "the first arg is empty");
 	if (request->script != NULL && (request->script_length < 3 || memcmp(request->script, "#!", 2) != 0))
 		return fail(failure, STAGE_EXEC, ENOEXEC,

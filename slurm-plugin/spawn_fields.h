@@ -5,10 +5,10 @@
 #include "spawn_request.h"
 
 /* Takes one field into the request, which keeps the pointer. `seen` has a bit for every key that came already. */
-bool spawn_field_take(struct spawn_request *request, const char *key, char *value, size_t length, uint32_t *seen,
+bool spawn_field_take(struct spawn_request *request, const char *key, char *value, size_t length, uint64_t *seen,
 		      struct failure *failure);
 
 /* Whether the fields that came make a whole request. */
-bool spawn_fields_check(const struct spawn_request *request, uint32_t seen, struct failure *failure);
+bool spawn_fields_check(const struct spawn_request *request, uint64_t seen, struct failure *failure);
 
 #endif

@@ -32,15 +32,16 @@
 #define STATUS_FD_MIN 10 /* away from the script's descriptor */
 #define SUPERVISOR_NICE 5
 #define LIMITS_POLL_MS 200
+#define START_MARGIN_MS 1000 /* the command tells itself what it waited for, unless it hangs in the kernel */
 
 enum { ON_SIGNAL, ON_CONTROL, ON_STATUS, ON_COUNT };
 
 struct supervisor {
 	struct pollfd watched[ON_COUNT]; /* fd -1: no longer watched */
 	struct spawn_tree tree;
-	uint64_t start_ticks;
+	uint64_t start_ticks, forked_ns;
 	struct failure failure;
-	bool failed;
+	bool failed, late;
 };
 
 static bool is_open(int fd)
@@ -118,6 +119,7 @@ static bool start(struct supervisor *self, const struct spawn_request *request)
 	    !open_pipe(status) || !open_pipe(joined))
 		return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s",
 			    strerror(errno));
+	self->forked_ns = clock_ns();
 	pid_t pid = fork();
 	if (pid < 0)
 		return fail(&self->failure, STAGE_START, errno, "no process can be made: %s", strerror(errno));
@@ -191,19 +193,34 @@ static void on_status(struct supervisor *self)
 	while (got < 0 && errno == EINTR);
 	(void)close(self->watched[ON_STATUS].fd);
 	self->watched[ON_STATUS].fd = -1;
-	self->failed = got != 0;
-	if (got == 0) {
+	self->failed = got != 0 || self->late;
+	if (self->late) {
+		(void)fail(&self->failure, STAGE_START, ETIMEDOUT, "the command did not start within %llu ms",
+			   (unsigned long long)self->tree.request->start_ms);
+	} else if (got == 0) {
 		hold_namespace(self->tree.main);
-		report_started(REPORT_FD, self->tree.main, self->start_ticks);
+		report_started(REPORT_FD, self->tree.main, self->start_ticks, self->forked_ns);
 	} else if (got != (ssize_t)sizeof self->failure || self->failure.stage >= STAGE_COUNT)
 		(void)fail(&self->failure, STAGE_START, EIO, "the command's start was cut off");
+}
+
+/* The milliseconds that are left for the start; -1: it has no limit, or is over. */
+static int check_start(struct supervisor *self)
+{
+	uint64_t start_ms = self->tree.request->start_ms;
+	if (start_ms == 0 || self->watched[ON_STATUS].fd < 0)
+		return -1;
+	int left = ms_until(self->forked_ns + (start_ms + START_MARGIN_MS) * NS_PER_MS);
+	if (left == 0)
+		self->late = self->tree.killing = true;
+	return left;
 }
 
 static void supervise(struct supervisor *self)
 {
 	uint64_t next_look = clock_ns() + LIMITS_POLL_MS * NS_PER_MS;
 	while (!spawn_tree_reap(&self->tree)) {
-		int timeout = -1;
+		int timeout = self->tree.killing ? 0 : check_start(self);
 		if (self->tree.killing) {
 			timeout = spawn_tree_kill(&self->tree);
 		} else if (spawn_tree_has_limits(&self->tree)) {

@@ -1,19 +1,50 @@
-/* Memory that belongs to no process, such as files in /dev/shm: the command gets its own, which ends with it. */
+/* What belongs to no process, such as files in /dev/shm and keys: the command gets its own, which ends with it. */
 #include "spawn_private.h"
 
 #include <errno.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "util.h"
 
 #define SHARED_MEMORY "/dev/shm"
 
+static struct mounted {
+	const char *directory;
+	dev_t device;
+} mounted[REQUEST_MAX_PRIVATE + 1];
+static size_t mounted_count;
+
 /* What a container answers that may do no such thing: no CAP_SYS_ADMIN, a seccomp filter, an AppArmor profile. */
 static bool is_refusal(int error)
 {
 	return error == EPERM || error == EACCES || error == ENOSYS;
+}
+
+/* Refused is fine for what every function gets, and not for what the site asked for. */
+static bool refuse(const struct spawn_request *request, bool is_refused, const char *what, struct failure *failure)
+{
+	int error = errno;
+	if (is_refused && request->private_count == 0)
+		return true;
+	return fail(failure, STAGE_NAMESPACE, error, "%s: %s%s%.100s", what, strerror(error),
+		    request->private_count > 0 ? "; without that there is no private " : "",
+		    request->private_count > 0 ? request->private_directories[0] : "");
+}
+
+static bool mount_empty(const char *directory, const char *options)
+{
+	struct stat is;
+	if (mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0)
+		return false;
+	if (stat(directory, &is) == 0)
+		mounted[mounted_count++] = (struct mounted){.directory = directory, .device = is.st_dev};
+	return true;
 }
 
 bool spawn_private_memory(const struct spawn_request *request, struct failure *failure)
@@ -22,15 +53,37 @@ bool spawn_private_memory(const struct spawn_request *request, struct failure *f
 	if (request->memory_bytes > 0 && !format(options, sizeof options, "mode=1777,size=%llu",
 						 (unsigned long long)request->memory_bytes))
 		return fail(failure, STAGE_NAMESPACE, EOVERFLOW, "the size of " SHARED_MEMORY " is too long");
-	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) != 0)
-		return errno == EINVAL || is_refusal(errno) || /* EINVAL: a kernel built without one of them */
-		       fail(failure, STAGE_NAMESPACE, errno, "no namespaces can be made: %s", strerror(errno));
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) != 0) /* EINVAL: a kernel built without one of them */
+		return refuse(request, errno == EINVAL || is_refusal(errno), "no namespaces can be made", failure);
 	/* Slave: what the node mounts later, as automounts do, is seen here; what is mounted here is not seen there. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
-		return is_refusal(errno) || fail(failure, STAGE_NAMESPACE, errno,
-						 "the mounts cannot be parted from the node's: %s", strerror(errno));
-	if (mount("tmpfs", SHARED_MEMORY, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0)
-		return errno == ENOENT || is_refusal(errno) || /* ENOENT: then nothing can be left there */
-		       fail(failure, STAGE_NAMESPACE, errno, SHARED_MEMORY " cannot be mounted: %s", strerror(errno));
+		return refuse(request, is_refusal(errno), "the mounts cannot be parted from the node's", failure);
+	if (!mount_empty(SHARED_MEMORY, options) && errno != ENOENT) /* ENOENT: then nothing can be left there */
+		return refuse(request, is_refusal(errno), SHARED_MEMORY " cannot be mounted", failure);
+	for (size_t at = 0; at < request->private_count; at++) {
+		const char *directory = request->private_directories[at];
+		if (!mount_empty(directory, options))
+			return fail(failure, STAGE_NAMESPACE, errno, "no private %.200s can be mounted: %s", directory,
+				    strerror(errno));
+	}
 	return true;
+}
+
+const char *spawn_private_holds(int fd)
+{
+	struct stat is;
+	if (fstat(fd, &is) != 0)
+		return NULL;
+	for (size_t at = 0; at < mounted_count; at++) {
+		if (mounted[at].device == is.st_dev)
+			return mounted[at].directory;
+	}
+	return NULL;
+}
+
+bool spawn_private_keyring(bool is_user, struct failure *failure)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || is_refusal(errno))
+		return true; /* where it is refused, the command cannot use keys either */
+	return is_user || fail(failure, STAGE_USER, errno, "no session keyring can be made: %s", strerror(errno));
 }

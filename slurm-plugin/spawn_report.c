@@ -47,11 +47,11 @@ static void write_line(int fd, const char *line)
 	}
 }
 
-void report_started(int fd, pid_t pid, uint64_t start_ticks)
+void report_started(int fd, pid_t pid, uint64_t start_ticks, uint64_t forked_ns)
 {
 	char line[REPORT_LINE_MAX];
 	if (format(line, sizeof line, "started %d %llu %llu\n", (int)pid, (unsigned long long)start_ticks,
-		   (unsigned long long)clock_ns()))
+		   (unsigned long long)forked_ns))
 		write_line(fd, line);
 }
 

@@ -46,7 +46,8 @@ struct ending {
 	bool had_too_many_processes; /* and was killed for it */
 };
 
-void report_started(int fd, pid_t pid, uint64_t start_ticks);
+/* `forked_ns`: when the command's process was made, which holds its cores from then on. */
+void report_started(int fd, pid_t pid, uint64_t start_ticks, uint64_t forked_ns);
 void report_ended(int fd, const struct ending *ending);
 void report_failed(int fd, const struct failure *failure);
 

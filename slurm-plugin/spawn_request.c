@@ -31,7 +31,7 @@ static uint32_t read_u32(const uint8_t *at)
 }
 
 /* Takes one record, a string of `size` bytes. `seen` has a bit for every key that came already. */
-static bool take_record(struct spawn_request *request, char *record, size_t size, uint32_t *seen,
+static bool take_record(struct spawn_request *request, char *record, size_t size, uint64_t *seen,
 			struct failure *failure)
 {
 	char *equals = memchr(record, '=', size);
@@ -43,7 +43,7 @@ static bool take_record(struct spawn_request *request, char *record, size_t size
 
 bool spawn_request_parse(struct spawn_request *request, uint8_t *at, size_t left, struct failure *failure)
 {
-	uint32_t seen = 0;
+	uint64_t seen = 0;
 	request->umask = 0022;
 	request->stdin_path = request->stdout_path = request->stderr_path = "/dev/null";
 	while (left > 0) {

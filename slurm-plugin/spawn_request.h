@@ -18,6 +18,7 @@
 #define REQUEST_MAX_STRINGS 16384
 #define REQUEST_MAX_GROUPS 1024
 #define REQUEST_MAX_JOINS 16
+#define REQUEST_MAX_PRIVATE 8
 #define REQUEST_CPU_SETS 8	/* of 1024 CPUs each */
 
 struct spawn_request {
@@ -36,8 +37,14 @@ struct spawn_request {
 	const char *kill_path; /* NULL: none given */
 	uint64_t memory_bytes, max_processes; /* 0: none given */
 	const char *checkpoint_path; /* NULL: none given */
+	const char *remove_path; /* a checkpoint folder to remove; NULL: there is a command instead */
+	uint64_t start_ms; /* the longest that a start may take; 0: as long as it takes */
 	int notice_signal; /* 0: the command asked for no notice */
 	bool notice_main;
+	const char *private_directories[REQUEST_MAX_PRIVATE];
+	size_t private_count;
+	const char *pam_service; /* NULL: none given */
+	bool no_user_namespaces, no_rare_calls;
 	char *env[REQUEST_MAX_STRINGS + 1], *args[REQUEST_MAX_STRINGS + 1]; /* NULL-terminated */
 	size_t env_count, arg_count;
 	const uint8_t *script; /* NULL: argv[0] is executed */

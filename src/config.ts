@@ -3,6 +3,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
+import { isolation } from "./config/isolation.js";
 import { GleanerError, messageOf } from "./model/errors.js";
 import { nearest } from "./model/nearest.js";
 import { userShape } from "./model/user.js";
@@ -213,6 +214,7 @@ const schema = z.strictObject({
   placement: placement.prefault({}),
   programs: programs.prefault({}),
   functions: functions.prefault({}),
+  isolation: isolation.prefault({}),
   checkpoints: checkpoints.prefault({}),
   executor: executor.prefault({}),
   store: store.prefault({}),

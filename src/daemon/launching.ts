@@ -111,6 +111,7 @@ export class Launching {
       gpuTotal: node.gpuCount,
       gpuDevices: config.functions.gpuDevices,
       killWaitMs: config.functions.killWaitMs,
+      isolation: config.isolation,
       orphanMs: config.executor.orphanMs,
       pressure: config.interference,
       pilot: record.placement === "pilot" ? { idleMs: config.placement.pilot.idleMs } : null,

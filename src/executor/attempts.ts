@@ -37,7 +37,10 @@ export class Attempts {
 
   constructor(
     private readonly containment: Containment,
-    private readonly spec: Pick<LaunchSpec, "spawnProgram" | "killWaitMs" | "gpuDevices">,
+    private readonly spec: Pick<
+      LaunchSpec,
+      "spawnProgram" | "killWaitMs" | "gpuDevices" | "isolation"
+    >,
     private readonly events: AttemptEvents,
     private readonly spawn = spawnAttempt,
     private readonly pass: PassOn = atOnce,
@@ -85,7 +88,7 @@ export class Attempts {
     } catch (thrown) {
       const reason = `the node refused a cgroup: ${messageOf(thrown)}`;
       this.events.onTrouble(reason);
-      const failure = { stage: "join", errno: errnoOf(thrown) } as const;
+      const failure = { stage: "join", errno: errnoOf(thrown), heldMs: 0 } as const;
       this.events.onEnded(key, outcomeOf({ kind: "failed", ...failure, message: reason }, null));
       return;
     }
@@ -94,7 +97,8 @@ export class Attempts {
     const attempt = new Attempt(withGpus, group, gpus);
     this.#attempts.set(keyText(key), attempt);
     this.#limitTime(attempt);
-    attempt.handle = this.spawn(this.spec.spawnProgram, withGpus, group, {
+    const { spawnProgram, isolation } = this.spec;
+    attempt.handle = this.spawn(spawnProgram, { ...withGpus, isolation }, group, {
       onStarted: () => this.#onStarted(attempt),
       onEnd: (end) => this.#onEnd(attempt, end),
     });

@@ -24,6 +24,11 @@ const weights = {
   version2: { file: "cpu.weight", usual: 100, urgent: 1_600 },
   version2Work: { file: "cpu.weight", usual: 1, urgent: 1_600 },
 } as const;
+/** Of all functions, where the kernel weighs groups at disks: by its cost model, or by the scheduler BFQ. */
+const diskWeights = [
+  { file: "io.weight", usual: 1, urgent: 1_600 },
+  { file: "io.bfq.weight", usual: 1, urgent: 1_000 },
+] as const;
 
 export interface Limits {
   readonly memoryMb: number;
@@ -68,7 +73,9 @@ export function treesOf(group: string): Trees {
       if (!controllers.includes(needed))
         throw new GleanerError("LAUNCH", `${mount} lacks the ${needed} controller`);
     const limitProcesses = controllers.includes("pids");
-    const used = ["cpu", "memory", "pids", "cpuset"].filter((name) => controllers.includes(name));
+    const used = ["cpu", "memory", "io", "pids", "cpuset"].filter((name) =>
+      controllers.includes(name),
+    );
     const cpus = used.includes("cpuset") ? cpusetOfVersion2(mount, group) : noConfinement;
     return { kind: "cgroup2", trees: [unifiedTree(mount, group, used)], limitProcesses, cpus };
   }
@@ -120,6 +127,10 @@ function unifiedTree(root: string, group: string, controllers: readonly string[]
     hurry: (path, isUrgent) => {
       const weight = path === "work" ? weights.version2Work : weights.version2;
       if (controllers.length > 0) weigh(join(nodeGroup, path), weight, isUrgent);
+      if (path !== "work") return;
+      for (const each of diskWeights)
+        if (existsSync(join(nodeGroup, path, each.file)))
+          weigh(join(nodeGroup, path), each, isUrgent);
     },
   };
 }
@@ -218,7 +229,7 @@ function makeGroups(
 
 function weigh(
   directory: string,
-  { file, usual, urgent }: (typeof weights)[keyof typeof weights],
+  { file, usual, urgent }: { file: string; usual: number; urgent: number },
   isUrgent: boolean,
 ): void {
   writeFileSync(join(directory, file), String(isUrgent ? urgent : usual));

@@ -3,10 +3,11 @@
 import { clearTimeout, setTimeout } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { InvocationId } from "../model/ids.js";
-import type { AttemptOrder, CheckpointOrder } from "../wire/messages.js";
+import { noIsolation } from "../wire/isolation.js";
+import type { CheckpointOrder } from "../wire/messages.js";
 import type { AttemptGroup, Containment } from "./containment.js";
 import { removeLater } from "./group-removal.js";
-import { type SpawnEnd, type SpawnHandle, spawnAttempt } from "./runtimes/exec.js";
+import { type SpawnEnd, type SpawnHandle, type SpawnOrder, spawnAttempt } from "./runtimes/exec.js";
 
 /** The daemon asks again for what was not taken. */
 const maxWaiting = 1_000;
@@ -92,11 +93,14 @@ export class CheckpointRemover {
 function problemOf(end: SpawnEnd): string | null {
   if (end.kind !== "ended") return end.message;
   if (end.signal !== 0) return "the removal was interrupted";
-  return end.exitCode === 0 ? null : `rm ended with exit code ${end.exitCode}`;
+  return end.exitCode === 0 ? null : `the removal ended with exit code ${end.exitCode}`;
 }
 
-/** As the user, who can remove nothing but what is theirs; rm follows no links. */
-const removalOf = ({ path, ...owner }: CheckpointOrder): AttemptOrder => ({
+/**
+ * As the user, who can remove nothing but what is theirs, and by glean-spawn itself: who may write to the folder above could put
+ * another of the user's folders under the name that a program is given.
+ */
+const removalOf = ({ path, ...owner }: CheckpointOrder): SpawnOrder => ({
   ...owner,
   attempt: 1,
   cores: 1,
@@ -106,8 +110,10 @@ const removalOf = ({ path, ...owner }: CheckpointOrder): AttemptOrder => ({
   workingDirectory: "/",
   stdoutPath: "/dev/null",
   stderrPath: "/dev/null",
-  environment: { PATH: "/usr/bin:/bin" },
-  command: { kind: "argv", argv: ["rm", "-rf", "--one-file-system", "--", path] },
+  environment: {},
+  command: { kind: "removeCheckpoint", path },
+  // It has to see the folder, wherever functions may not.
+  isolation: noIsolation,
   notice: null,
   checkpointDirectory: null,
 });

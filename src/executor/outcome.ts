@@ -1,5 +1,6 @@
 // How an attempt ended: from what glean-spawn saw and what we did to it, to the end that is reported.
 
+import { constants } from "node:os";
 import type { AttemptEnd } from "../model/invocation.js";
 import type { AttemptReport } from "../wire/messages.js";
 import type { GivenNotice } from "./notices.js";
@@ -15,12 +16,12 @@ export interface Ending {
 export type Outcome = Omit<AttemptReport, "invocation" | "attempt" | "agoMs">;
 
 /** The outcome of an attempt whose command never ran, or of which nothing is known. */
-export const notStarted = (end: AttemptEnd, reason: string): Outcome => ({
+export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome => ({
   end,
   reason,
   exitCode: null,
   signal: null,
-  wallMs: 0,
+  wallMs,
   cpuMs: 0,
   maxRssMb: 0,
 });
@@ -34,6 +35,9 @@ export function outcomeOf(
   switch (end.kind) {
     case "failed":
       if (ending !== null) return notStarted(ending.end, ending.reason);
+      // It waited for what the user named, such as a FIFO that nobody reads: no other node would do better.
+      if (end.errno === constants.errno.ETIMEDOUT && end.stage !== "start")
+        return notStarted("FAILED", end.message, end.heldMs);
       return {
         ...notStarted("FAILED", end.message),
         startFailure: { stage: end.stage, errno: end.errno },

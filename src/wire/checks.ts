@@ -11,6 +11,7 @@ import {
 import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
 import type { UnkillableProcess, UnkillableReport } from "../model/unkillable.js";
+import { isolation } from "./isolation.js";
 import type {
   AttemptKey,
   AttemptOrder,
@@ -282,6 +283,7 @@ const launchSpec = object<LaunchSpec>({
   gpuTotal: integer(0, maxGpus),
   gpuDevices: orNull(path),
   killWaitMs: integer(0, maxTimerMs),
+  isolation,
   orphanMs: integer(1, maxTimerMs),
   pressure: orNull(pressureLimits),
   pilot: orNull(object<PilotOrder>({ idleMs: milliseconds })),

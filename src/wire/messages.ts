@@ -5,6 +5,7 @@ import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
 import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
 import type { UnkillableReport } from "../model/unkillable.js";
+import type { Isolation } from "./isolation.js";
 
 /** Raised when an older peer could misread a newer one; the handshake refuses another version. */
 export const protocolVersion = 2;
@@ -223,6 +224,7 @@ export interface LaunchSpec extends SiteFacts {
   readonly gpuDevices: string | null;
   /** SIGTERM to SIGKILL at a time limit or cancel. */
   readonly killWaitMs: number;
+  readonly isolation: Isolation;
   /** Without a daemon for this long, workers are killed and the executor leaves. */
   readonly orphanMs: number;
   /** What pressure to report; null: none. */

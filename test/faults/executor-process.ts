@@ -3,12 +3,12 @@
 import type { AttemptGroup, Containment } from "../../src/executor/containment.js";
 import { Executor } from "../../src/executor/executor.js";
 import type { BeginLine } from "../../src/executor/hook-socket.js";
-import type { SpawnEvents, SpawnHandle } from "../../src/executor/runtimes/exec.js";
+import type { SpawnEvents, SpawnHandle, SpawnOrder } from "../../src/executor/runtimes/exec.js";
 import { Session } from "../../src/executor/session.js";
 import { GleanerError } from "../../src/model/errors.js";
 import type { JobId } from "../../src/model/ids.js";
 import { checkLaunchSpec } from "../../src/wire/checks.js";
-import type { AttemptOrder, LaunchSpec } from "../../src/wire/messages.js";
+import type { LaunchSpec } from "../../src/wire/messages.js";
 import type { DaemonHost } from "./daemon-host.js";
 import { FunctionRun } from "./function-run.js";
 import { Link } from "./network.js";
@@ -210,7 +210,7 @@ export class ExecutorProcess {
     };
   }
 
-  private spawn(order: AttemptOrder, group: AttemptGroup, events: SpawnEvents): SpawnHandle {
+  private spawn(order: SpawnOrder, group: AttemptGroup, events: SpawnEvents): SpawnHandle {
     const run = new FunctionRun(this.world, this.node, this.process, order, this.spec, events);
     return {
       terminate: () => run.terminate(),

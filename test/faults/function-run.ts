@@ -1,8 +1,8 @@
 // One attempt under a simulated glean-spawn: it begins, uses its cores, ends by itself or is killed, and is reported.
 
-import type { SpawnEnd, SpawnEvents } from "../../src/executor/runtimes/exec.js";
+import type { SpawnEnd, SpawnEvents, SpawnOrder } from "../../src/executor/runtimes/exec.js";
 import type { ExecutorId } from "../../src/model/ids.js";
-import type { AttemptKey, AttemptOrder, LaunchSpec } from "../../src/wire/messages.js";
+import type { AttemptKey, LaunchSpec } from "../../src/wire/messages.js";
 import type { FunctionProcess, SimulatedNode } from "./node.js";
 import type { Process } from "./timeline.js";
 import type { World } from "./world.js";
@@ -22,7 +22,7 @@ export class FunctionRun implements FunctionProcess {
     private readonly world: World,
     private readonly node: SimulatedNode,
     private readonly process: Process,
-    order: AttemptOrder,
+    order: SpawnOrder,
     spec: LaunchSpec,
     private readonly events: SpawnEvents,
   ) {
@@ -50,12 +50,12 @@ export class FunctionRun implements FunctionProcess {
     this.state = "ended";
     this.node.functions.delete(this);
     const failure = { kind: "failed", stage: "chdir", errno: 2 } as const;
-    const end: SpawnEnd = { ...failure, message: "its folder is not there" };
+    const end: SpawnEnd = { ...failure, message: "its folder is not there", heldMs: 1 };
     this.world.tell(`${this.node.name}: ${this.name} cannot be started`);
     this.world.within(this.process, 1, () => this.events.onEnd(end));
   }
 
-  private begin(order: AttemptOrder): void {
+  private begin(order: SpawnOrder): void {
     if (this.state === "ended") return;
     const { world, node } = this;
     const { chance } = world;
@@ -136,6 +136,7 @@ export class FunctionRun implements FunctionProcess {
       stage: "start",
       errno: 0,
       message: "killed before it began",
+      heldMs: 0,
     } as const;
     this.world.within(this.process, 1, () => this.events.onEnd(end));
   }

@@ -21,6 +21,7 @@ import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { executorId, invocationId, nodeName } from "../../src/model/ids.js";
 import { acceptExecutor, type DaemonConnection } from "../../src/wire/handshake.js";
+import { noIsolation } from "../../src/wire/isolation.js";
 import type {
   AttemptKey,
   AttemptOrder,
@@ -210,6 +211,7 @@ export class TestNode {
       gpuDevices: null,
       totalCores: 16,
       killWaitMs: 200,
+      isolation: noIsolation,
       orphanMs: 60_000,
       pressure: null,
       pilot: null,

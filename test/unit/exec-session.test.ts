@@ -7,6 +7,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { processGroups } from "../../src/executor/process-groups.js";
 import { type SpawnEnd, spawnAttempt } from "../../src/executor/runtimes/exec.js";
 import { invocationId } from "../../src/model/ids.js";
+import { noIsolation } from "../../src/wire/isolation.js";
 import type { AttemptOrder } from "../../src/wire/messages.js";
 import { makePlugin, pluginFolder } from "../support/plugin.js";
 
@@ -53,7 +54,8 @@ test.each([
   const program = join(pluginFolder, "glean-spawn");
   const end = await new Promise<SpawnEnd>((onEnd) => {
     const group = processGroups.openGroup("1.1", { cores: 1, memoryMb: 100, gpus: [] });
-    spawnAttempt(program, order(), group, { onStarted: () => {}, onEnd }, shares);
+    const work = { ...order(), isolation: noIsolation };
+    spawnAttempt(program, work, group, { onStarted: () => {}, onEnd }, shares);
   });
   expect(end).toMatchObject({ kind: "ended", exitCode: 0 });
   const [command, supervisor] = readFileSync(join(folder, "out"), "utf8").split("\n").map(placeOf);

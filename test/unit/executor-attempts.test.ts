@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { noIsolation } from "../../src/wire/isolation.js";
 import type { LaunchSpec } from "../../src/wire/messages.js";
 import { Programs, TestNode, until, withoutCgroups } from "../support/executor.js";
 
@@ -63,10 +64,32 @@ describeAsRoot("an executor's attempts", () => {
       expect(statSync(file).mode & 0o777).toBe(0o644);
   });
 
+  test("are kept from what the site says", async () => {
+    const directory = "/var/tmp";
+    await start({
+      isolation: { ...noIsolation, privateDirectories: [directory], rareSystemCalls: false },
+    });
+    const order = node.shell(`ls -A ${directory} | wc -l; grep -c "^Seccomp:.2" /proc/self/status`);
+    expect(await node.finish(order)).toMatchObject({ end: "COMPLETED" });
+    expect(node.output(order)).toBe("0\n1\n");
+    const lost = node.order(["true"], { stdoutPath: `${directory}/gleaner-test.out` });
+    expect((await node.finish(lost)).reason).toMatch(/gleaner-test.out would be lost/);
+  });
+
+  test("that wait for their output hold their cores, and that is what is measured", async () => {
+    await start();
+    const pipe = join(node.work, "pipe");
+    execFileSync("mkfifo", ["-m", "666", pipe]);
+    const order = node.order(["true"], { stdoutPath: pipe, stderrPath: pipe, timeLimitMs: 700 });
+    const report = await node.finish(order);
+    expect(report).toMatchObject({ end: "TIMEOUT" });
+    expect(report.wallMs).toBeGreaterThanOrEqual(650);
+  });
+
   test("whose command cannot start fail with a sentence", async () => {
     await start();
     const missing = await node.finish(node.order(["true"], { workingDirectory: "/no/such" }));
-    expect(missing).toMatchObject({ end: "FAILED", exitCode: null, wallMs: 0 });
+    expect(missing).toMatchObject({ end: "FAILED", exitCode: null });
     expect(missing.reason).toContain("/no/such");
     const unknown = await node.finish(node.order(["no-such-program"]));
     expect(unknown.reason).toContain("no-such-program");

@@ -53,7 +53,7 @@ test("one at a time, each told of", () => {
   ends[1]!({ ...success, exitCode: 1 });
   expect(done).toEqual([
     [1, null],
-    [2, "rm ended with exit code 1"],
+    [2, "the removal ended with exit code 1"],
   ]);
   expect(ends).toHaveLength(2);
 });

@@ -328,8 +328,21 @@ describe("how an attempt ended", () => {
     expect(outcomeOf(ended({ exitCode: 1 }), evicted(13_000_000n)).end).toBe("FAILED");
   });
 
-  test("without a command it has a reason and no time", () => {
-    const failed = { kind: "failed", stage: "chdir", errno: 2, message: "there is no /x" } as const;
+  test("without a command it has a reason, and no time unless it waited for what its user named", () => {
+    const failed = {
+      kind: "failed",
+      stage: "chdir",
+      errno: 2,
+      message: "there is no /x",
+      heldMs: 7,
+    } as const;
+    const waited = { ...failed, stage: "open-stdout", errno: 110, message: "a FIFO" } as const;
+    expect(outcomeOf(waited, null)).toMatchObject({ end: "FAILED", reason: "a FIFO", wallMs: 7 });
+    expect(outcomeOf(waited, null)).not.toHaveProperty("startFailure");
+    expect(outcomeOf({ ...waited, stage: "start" }, null)).toMatchObject({
+      startFailure: { stage: "start", errno: 110 },
+      wallMs: 0,
+    });
     expect(outcomeOf(failed, null)).toMatchObject({
       end: "FAILED",
       reason: "there is no /x",

@@ -5,6 +5,7 @@ import { Attempts } from "../../src/executor/attempts.js";
 import { LastCall } from "../../src/executor/last-call.js";
 import { processGroups } from "../../src/executor/process-groups.js";
 import type { SpawnEvents, spawnAttempt } from "../../src/executor/runtimes/exec.js";
+import { noIsolation } from "../../src/wire/isolation.js";
 import type { AttemptKey } from "../../src/wire/messages.js";
 import { attemptOrder } from "../support/orders.js";
 
@@ -59,7 +60,7 @@ test("an attempt whose end is not settled yet is among those that SIGTERM takes"
     onEnded: (key: AttemptKey) => ended.push(key),
     onTrouble: () => {},
   };
-  const spec = { spawnProgram: "", killWaitMs: 1_000, gpuDevices: "" };
+  const spec = { spawnProgram: "", killWaitMs: 1_000, gpuDevices: "", isolation: noIsolation };
   let tell: SpawnEvents | undefined;
   const spawn: typeof spawnAttempt = (_program, _order, _group, told) => {
     tell = told;

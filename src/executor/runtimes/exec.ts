@@ -2,8 +2,10 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { machineMonotonicNs } from "../../clock.js";
 import { errnoOf } from "../../model/errors.js";
 import { type StartFailure, startStages } from "../../model/invocation.js";
+import type { Isolation } from "../../wire/isolation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
 import type { AttemptGroup } from "../containment.js";
 import { killGroupOf } from "../processes.js";
@@ -13,6 +15,20 @@ const oomScoreAdj = 1_000;
 /** A report line has at most 512 bytes; more without an end is not glean-spawn. */
 const maxReportBytes = 4_096;
 
+/**
+ * A start that takes longer ends its attempt: an automount or a busy file server may take seconds, a FIFO without a reader or a
+ * server that is gone would hold the cores for ever.
+ */
+const startLimitMs = 30_000;
+
+/** An attempt with what its site keeps functions from, or the removal of a checkpoint folder in place of a command. */
+export type SpawnOrder = Omit<AttemptOrder, "command"> & {
+  readonly command:
+    | AttemptOrder["command"]
+    | { readonly kind: "removeCheckpoint"; readonly path: string };
+  readonly isolation: Isolation;
+};
+
 /** How glean-spawn's work ended; times are CLOCK_MONOTONIC. */
 export type SpawnEnd =
   | {
@@ -20,6 +36,7 @@ export type SpawnEnd =
       readonly exitCode: number;
       /** 0: it exited. */
       readonly signal: number;
+      /** Its process was made: from then on it holds its cores, though it may wait for files before it runs. */
       readonly startNs: bigint;
       readonly endNs: bigint;
       readonly cpuMs: number;
@@ -29,7 +46,12 @@ export type SpawnEnd =
       readonly brokenProcessLimit: number | null;
     }
   /** The command was never started. */
-  | ({ readonly kind: "failed"; readonly message: string } & StartFailure)
+  | ({
+      readonly kind: "failed";
+      readonly message: string;
+      /** How long it held its cores. */
+      readonly heldMs: number;
+    } & StartFailure)
   /** glean-spawn was killed or could not be run: what became of the command is not known, but it runs no more. */
   | { readonly kind: "vanished"; readonly message: string };
 
@@ -55,7 +77,7 @@ export interface SpawnEvents {
  */
 export function spawnAttempt(
   program: string,
-  order: AttemptOrder,
+  order: SpawnOrder,
   group: AttemptGroup,
   events: SpawnEvents,
   sharesSession = process.geteuid!() !== 0,
@@ -71,7 +93,7 @@ export function spawnAttempt(
     // No such program, or no more descriptors: then there is nobody to talk to.
     child.on("error", (error) => {
       const message = `glean-spawn cannot be run: ${error.message}`;
-      events.onEnd({ kind: "failed", stage: "start", errno: errnoOf(error), message });
+      events.onEnd({ kind: "failed", stage: "start", errno: errnoOf(error), message, heldMs: 0 });
     });
     return { terminate: () => {}, notify: () => {}, kill: () => {} };
   }
@@ -98,6 +120,7 @@ function watch(
   events: SpawnEvents,
 ): void {
   let text = "";
+  const spawnedNs = machineMonotonicNs();
   let started: { pid: number; startNs: bigint } | null = null;
   let end: SpawnEnd | null = null;
   const take = (line: string) => {
@@ -105,7 +128,7 @@ function watch(
     if (isStart && started === null) {
       started = { pid: Number(isStart[1]), startNs: BigInt(isStart[2]!) };
       events.onStarted();
-    } else end ??= parseEnd(line, started?.startNs ?? null, group.maxPolledProcesses);
+    } else end ??= parseEnd(line, started?.startNs ?? null, spawnedNs, group.maxPolledProcesses);
   };
   report.setEncoding("latin1");
   report.on("error", () => {});
@@ -125,13 +148,15 @@ function watch(
 function parseEnd(
   line: string,
   startNs: bigint | null,
+  spawnedNs: bigint,
   processLimit: number | null,
 ): SpawnEnd | null {
   const failed = /^failed ([a-z-]{1,20}) (\d{1,4}) (.*)$/.exec(line);
   if (failed) {
     // A stage that is not known here is one of a newer glean-spawn.
     const stage = startStages.find((each) => each === failed[1]) ?? "start";
-    return { kind: "failed", stage, errno: Number(failed[2]), message: failed[3]! };
+    const heldMs = Number((machineMonotonicNs() - spawnedNs) / 1_000_000n);
+    return { kind: "failed", stage, errno: Number(failed[2]), message: failed[3]!, heldMs };
   }
   const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) ([01])$/.exec(line);
   if (!ended || startNs === null) return null;
@@ -150,7 +175,7 @@ function parseEnd(
 }
 
 /** u32 length, then records of u32 size and `key=value`; little-endian. */
-function encodeRequest(order: AttemptOrder, group: AttemptGroup, sharesSession: boolean): Buffer {
+function encodeRequest(order: SpawnOrder, group: AttemptGroup, sharesSession: boolean): Buffer {
   const records: [string, string | number][] = [
     ["uid", order.uid],
     ["gid", order.gid],
@@ -177,10 +202,14 @@ function encodeRequest(order: AttemptOrder, group: AttemptGroup, sharesSession: 
   for (const [name, value] of Object.entries(order.environment))
     records.push(["env", `${name}=${value}`]);
   const { command } = order;
+  if (command.kind === "removeCheckpoint") records.push(["removeCheckpoint", command.path]);
+  else {
+    records.push(["startMs", startLimitMs], ...isolationOf(order.isolation));
+  }
   if (command.kind === "script") {
     records.push(["script", command.body], ["arg", "script"]);
     for (const word of command.args) records.push(["arg", word]);
-  } else for (const word of command.argv) records.push(["arg", word]);
+  } else if (command.kind === "argv") for (const word of command.argv) records.push(["arg", word]);
   const body = Buffer.concat(
     records.flatMap(([key, value]) => {
       const bytes = Buffer.from(`${key}=${value}`);
@@ -188,6 +217,17 @@ function encodeRequest(order: AttemptOrder, group: AttemptGroup, sharesSession: 
     }),
   );
   return Buffer.concat([sizeOf(body), body]);
+}
+
+function isolationOf(isolation: Isolation): [string, string | number][] {
+  const { privateDirectories, pamService, userNamespaces, rareSystemCalls } = isolation;
+  const records = privateDirectories.map((path): [string, string] => ["privateDirectory", path]);
+  if (pamService !== null) records.push(["pamService", pamService]);
+  return [
+    ...records,
+    ...(userNamespaces ? [] : [["noUserNamespaces", 1] as [string, number]]),
+    ...(rareSystemCalls ? [] : [["noRareCalls", 1] as [string, number]]),
+  ];
 }
 
 function sizeOf(bytes: Buffer): Buffer {

@@ -1,0 +1,152 @@
+/* Removes a checkpoint folder as its owner, and never another folder that came to stand under its name.
+ *
+ * Whoever may write to the folder above can rename what is in it at any moment. So the folder is opened once, known by its mark,
+ * and emptied by its descriptor; its name is only used for the empty folder that is left. The mark goes last, so that a removal
+ * that was cut off can be gone on with. */
+#include "spawn_remove.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "spawn_checkpoint.h"
+#include "util.h"
+
+#define DEPTH_MAX 64 /* each level holds a descriptor; what is deeper is moved up and met again */
+#define MOVE_TRIES 100
+
+struct removal {
+	int top;
+	dev_t device;
+	unsigned moved;
+	int error; /* the first, 0: none */
+	bool again; /* something was moved to the top, behind where the look is */
+};
+
+static void note(struct removal *removal)
+{
+	if (removal->error == 0)
+		removal->error = errno;
+}
+
+static void move_up(struct removal *removal, int folder, const char *name)
+{
+	char up[64];
+	for (unsigned tries = 0; tries < MOVE_TRIES; tries++) {
+		if (!format(up, sizeof up, ".gleaner-removed.%u", removal->moved++))
+			break;
+		if (renameat(folder, name, removal->top, up) == 0) {
+			removal->again = true;
+			return;
+		}
+		if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR)
+			break;
+	}
+	note(removal);
+}
+
+static void empty(struct removal *removal, int folder, unsigned depth);
+
+static void remove_folder(struct removal *removal, int parent, const char *name, unsigned depth)
+{
+	struct stat is;
+	int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0) {
+		note(removal);
+		return;
+	}
+	if (fstat(folder, &is) != 0 || is.st_dev != removal->device) {
+		errno = EXDEV; /* another file system is mounted there */
+		note(removal);
+	} else if (depth < DEPTH_MAX) {
+		empty(removal, folder, depth + 1);
+	} else {
+		move_up(removal, parent, name);
+	}
+	(void)close(folder);
+	if (depth < DEPTH_MAX && unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+		note(removal);
+}
+
+/* Removes all that is in the folder; of the top folder, all but the mark. */
+static void empty(struct removal *removal, int folder, unsigned depth)
+{
+	const struct dirent *entry;
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	if (entries == NULL) {
+		note(removal);
+		return;
+	}
+	while ((entry = readdir(entries)) != NULL) {
+		const char *name = entry->d_name;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		    (depth == 0 && strcmp(name, CHECKPOINT_MARK) == 0))
+			continue;
+		if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
+			continue;
+		if (errno == EISDIR || errno == EPERM) /* POSIX has the second for folders */
+			remove_folder(removal, folder, name, depth);
+		else
+			note(removal);
+	}
+	(void)closedir(entries);
+}
+
+/* By name, but only the folder that was emptied; in the instant between, at most another empty one can take its place. */
+static bool remove_top(int parent, const char *name, const struct stat *top)
+{
+	struct stat is;
+	if (fstatat(parent, name, &is, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT;
+	if (is.st_ino != top->st_ino || is.st_dev != top->st_dev) {
+		errno = ESTALE;
+		return false;
+	}
+	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+static bool remove_from(int parent, const char *name, int folder, const struct spawn_request *request,
+			struct failure *failure)
+{
+	const char *path = request->remove_path;
+	struct stat is;
+	if (fstat(folder, &is) != 0 || is.st_uid != request->uid || (is.st_mode & 022) != 0 ||
+	    !spawn_checkpoint_is_ours(folder, path, request->uid))
+		return fail(failure, STAGE_CHECKPOINT, EPERM,
+			    "%.200s is not the checkpoint folder that was made there: it is left as it is", path);
+	struct removal removal = {.top = folder, .device = is.st_dev};
+	do {
+		removal.again = false;
+		empty(&removal, folder, 0);
+	} while (removal.again && removal.error == 0);
+	if (removal.error == 0 && unlinkat(folder, CHECKPOINT_MARK, 0) != 0 && errno != ENOENT)
+		note(&removal);
+	if (removal.error == 0 && !remove_top(parent, name, &is))
+		note(&removal);
+	return removal.error == 0 ||
+	       fail(failure, STAGE_CHECKPOINT, removal.error, "%.200s cannot be removed whole: %s", path,
+		    strerror(removal.error));
+}
+
+bool spawn_remove(const struct spawn_request *request, struct failure *failure)
+{
+	char above[4096];
+	const char *path = request->remove_path, *name = strrchr(path, '/') + 1; /* take_remove saw the slash */
+	(void)format(above, sizeof above, "%.*s", (int)(name - path), path);
+	int parent = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int folder = parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0 && errno == ENOENT)
+		return true;
+	if (folder < 0)
+		return fail(failure, STAGE_CHECKPOINT, errno, "the checkpoint folder %.200s cannot be opened: %s",
+			    path, strerror(errno));
+	bool removed = remove_from(parent, name, folder, request, failure);
+	(void)close(folder);
+	(void)close(parent);
+	return removed;
+}
