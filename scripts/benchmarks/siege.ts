@@ -53,6 +53,7 @@ await benchmark({ nodes: 1, cpus: 8, config }, async (site) => {
     `ended by SIGTERM within ${rounded(endMs, 0)} ms, ready again after ${rounded(startMs, 0)} ms`,
   );
   await pause(third);
+  say(`the attackers did ${JSON.stringify(Object.fromEntries(attackers.counts))}`);
   attackers.assertAttacked();
   await attackers.stop();
   const cancelMs = await cancelAll(site);
@@ -163,7 +164,6 @@ function report(
     gleanQueueMs: spread(victim.commandsMs),
     cancelMs: rounded(measured.cancelMs, 0),
     accepted: attackers.accepted,
-    attacks: Object.fromEntries(attackers.counts),
     seconds,
     bars,
     withinBars:

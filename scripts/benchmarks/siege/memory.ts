@@ -17,7 +17,12 @@ export class Memory {
   }
 
   look(): void {
-    const status = readFileSync(`/proc/${this.site.daemonPid}/status`, "utf8");
+    let status: string;
+    try {
+      status = readFileSync(`/proc/${this.site.daemonPid}/status`, "utf8");
+    } catch {
+      return; // It has ended: that it should not have, others notice.
+    }
     const kb = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
     this.maxMb = Math.max(this.maxMb, kb / 1_024);
   }
