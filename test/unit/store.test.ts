@@ -71,6 +71,14 @@ describe("submit", () => {
     );
   });
 
+  test("answers with the invocations as they are read", async () => {
+    for (const tasks of [null, [3, 1]]) {
+      const recorded = await store.submit(sampleRequest(`tasks ${tasks}`, { tasks }));
+      const ids = recorded.map(({ id }) => id);
+      expect(await store.listInvocations({ ids, limit: 9 })).toEqual(recorded);
+    }
+  });
+
   test("returns the submission as it was sent, for each task", async () => {
     const request = sampleRequest("whole", { tasks: [0, 1] });
     const [, last] = await store.submit(request);

@@ -1,9 +1,9 @@
 // Invocations and their submissions: accepted, listed, loaded, and ended while they wait.
 
-import type { InvocationFilter, LiveInvocation } from "../../core/ports.js";
+import type { InvocationFilter, LiveInvocation, NewInvocations } from "../../core/ports.js";
 import { digestOf } from "../../core/submission-digest.js";
 import { assert, GleanerError } from "../../model/errors.js";
-import type { InvocationId, NodeName } from "../../model/ids.js";
+import { type InvocationId, invocationId, type NodeName } from "../../model/ids.js";
 import {
   type Invocation,
   type InvocationState,
@@ -145,7 +145,38 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       ...keepDocuments(owner.uid, submission),
     });
     insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
-    return selectTasks.all({ id, tasks: taskIds.length }).map(invocationOf);
+    return taskIds.map((task, at) => newInvocation(request, id, at, task));
+  };
+}
+
+/** As it is read: an array of thousands need not be read again. */
+function newInvocation(
+  { owner, submission, submittedAtMs }: NewInvocations,
+  first: number,
+  at: number,
+  task: number | null,
+): Invocation {
+  const { name, cores, memoryMb, gpus, timeLimitMs } = submission;
+  return {
+    id: invocationId(first + at),
+    arrayJobId: task === null ? null : invocationId(first),
+    arrayTaskId: task,
+    owner,
+    name,
+    cores,
+    memoryMb,
+    gpus,
+    timeLimitMs,
+    state: "PENDING",
+    submittedAtMs,
+    startedAtMs: null,
+    endedAtMs: null,
+    attempt: 0,
+    exitCode: null,
+    signal: null,
+    reason: null,
+    node: null,
+    wallMs: null,
   };
 }
 
