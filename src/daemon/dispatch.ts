@@ -2,7 +2,7 @@
 
 import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
-import { machineMonotonicMs, nowMs, setImmediate } from "../clock.js";
+import { machineMonotonicMs, nowMs, pause, setImmediate } from "../clock.js";
 import { environmentFor } from "../core/environment.js";
 import { outputPath } from "../core/patterns.js";
 import { type PlacementPolicy, type Prediction, place } from "../core/placement.js";
@@ -15,6 +15,9 @@ import type { Documents } from "./documents.js";
 import type { Live, LiveInvocations } from "./live.js";
 import type { ExecutorRecord, Registry } from "./registry.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
+
+/** A script of the largest size takes a second on a slow network. */
+const takeOrderMs = 2_000;
 
 export const placementPolicy: PlacementPolicy = {
   /** Long beside a function's usual seconds, short beside a user's patience. */
@@ -101,8 +104,8 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
         await this.store.beginAttempt(attempt);
         isRecorded = true;
         this.order(live, record, submission, number);
-        // So that what is under way stays bounded: a node may read slowly.
-        await record.line?.flushed?.();
+        // So that what is under way stays bounded; a node that reads nothing holds up the others no longer.
+        await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
       });
     } catch (cause) {
       assert(!isRecorded, `what follows the record of invocation ${id}'s attempt throws nothing`);

@@ -8,8 +8,10 @@ import type { Live } from "./live.js";
 
 /** The last ones used stay in memory: a thousand of the usual size, or three of the largest. */
 const keptBytes = 16 * 1024 * 1024;
-/** Loaded and not yet sent, over all orders: a new one waits until an earlier one has left. */
+/** Large ones loaded and not yet taken by their nodes, over all orders: a new one waits until an earlier one has left. */
 const underWayBytes = 32 * 1024 * 1024;
+/** Smaller ones wait for none of them; a round begins 500 at most. */
+const smallBytes = 64 * 1024;
 
 export class Documents {
   /** By the submission's id, in the order of their last use. */
@@ -35,7 +37,9 @@ export class Documents {
 
   /** Runs `task` with the submission of `live`; rejects with STORE when it cannot be read. */
   async with<T>(live: Live, task: (submission: Submission) => Promise<T>): Promise<T> {
-    const bytes = Math.min(live.digest.documentBytes, underWayBytes);
+    const { documentBytes } = live.digest;
+    if (documentBytes <= smallBytes) return task(await this.of(live));
+    const bytes = Math.min(documentBytes, underWayBytes);
     await this.enter(bytes);
     try {
       return await task(await this.of(live));
