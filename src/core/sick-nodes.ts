@@ -21,8 +21,8 @@ const windowMs = 600_000;
 /** So long a sick node is left alone the first time; doubled each time that it is sick again. */
 const awayMs = 60_000;
 const longestAwayMs = 3_600_000;
-/** Functions that are kept in mind: some hundred bytes each. */
-const maxFunctions = 10_000;
+/** Functions, and invocations that were tried, that are kept in mind: some hundred bytes each. */
+const maxRemembered = 10_000;
 
 /** An attempt whose command did not begin. */
 export interface FailedStart extends StartFailure {
@@ -102,7 +102,7 @@ export class SickNodes {
       this.forget(start.invocation);
       return { isFinal: true, reason };
     }
-    this.tried.set(start.invocation, all);
+    remember(this.tried, start.invocation, all);
     this.suspect(start, suspectMs, nowMs);
     if (isNodesOwn(start)) this.prove(start, nowMs);
     return { isFinal: false, reason: `${reason}; it is tried on another node first` };
@@ -263,10 +263,10 @@ function sentenceOf({ message, node }: FailedStart, before: readonly FailedStart
 }
 
 /** Keeps the map in the order of the last changes, and bounded. */
-function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
   map.delete(key);
   map.set(key, value);
-  if (map.size <= maxFunctions) return;
+  if (map.size <= maxRemembered) return;
   const [oldest] = map.keys();
-  map.delete(oldest!);
+  map.delete(oldest as Key);
 }

@@ -27,7 +27,8 @@ export const isFinal = (state: InvocationState): boolean =>
 
 /**
  * How an attempt ended. EVICTED (a hole closed) and LOST (its executor vanished) send the invocation back to
- * PENDING, use up no retry and are not billed; every other end is final and is billed.
+ * PENDING, use up no retry and are not billed; every other end is billed and final, but for FAILED without a start: that may be
+ * tried on another node.
  */
 export type AttemptEnd =
   | "COMPLETED"
