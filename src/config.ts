@@ -78,7 +78,7 @@ const pilot = z.strictObject({
   pendingMs: milliseconds.min(1_000).default(60_000),
   /** One without work for so long ends itself; a start costs Slurm more than a few idle seconds. */
   idleMs: milliseconds.min(1_000).default(10_000),
-  /** Twice functions.maxTimeLimitMs: so half of a pilot's life has room for the longest function. Functions get 3/4 of it at most. */
+  /** Twice functions.maxTimeLimitMs; a function gets three quarters of it at most. */
   timeLimitMs: milliseconds.min(60_000).default(7_200_000),
 });
 

@@ -111,8 +111,8 @@ export function pilotMinutes(endsInMs: number | null, timeLimitMs: number): numb
 }
 
 /**
- * The longest work that pilots with this time limit are given. The rest is what a pilot may need to start, and what placement rounds
- * its end by.
+ * The longest work that pilots with this time limit are given. The rest is what a pilot may need to
+ * start, and what placement rounds its end by.
  */
 export const longestWorkMs = (timeLimitMs: number): number => Math.floor((timeLimitMs * 3) / 4);
 

@@ -4,7 +4,10 @@ import type { UnusableReason } from "../model/hole.js";
 import type { Node } from "../model/node.js";
 import type { Reservation, Snapshot } from "../model/snapshot.js";
 
-/** Flags that Slurm gives the nodes of a reservation that has begun, also when it has some of their cores only. */
+/**
+ * Flags that Slurm gives the nodes of a reservation that has begun, also when it has some of their
+ * cores only.
+ */
 const reservedFlags: ReadonlySet<string> = new Set(["RESERVED", "MAINT", "MAINTENANCE"]);
 
 /** The reason with the reservation behind it, where the node's state is a reservation's doing. */

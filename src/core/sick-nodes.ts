@@ -1,4 +1,5 @@
-// Commands that cannot be started: whether the node or the user is the cause, and which nodes to leave alone for it.
+// Commands that cannot be started: whether the node or the user is the cause, and which nodes to
+// leave alone for it.
 
 import type { UnusableReason } from "../model/hole.js";
 import type { InvocationId, NodeName } from "../model/ids.js";
@@ -8,13 +9,18 @@ import type { Node } from "../model/node.js";
 /** One invocation is tried on so many nodes, and on one that is the only one so often. */
 const maxNodes = 3;
 const maxTriesThere = 3;
-/** Until a function is tried again on a node where it could not be started; doubled with each time. */
+/**
+ * Until a function is tried again on a node where it could not be started; doubled with each time.
+ */
 const suspectMs = 20_000;
 /** The same, when it could be started elsewhere. */
 const provenMs = 60_000;
 /** What started lately is not taken for its user's error because it fails on two nodes. */
 const startedLatelyMs = 600_000;
-/** A node is sick when starts fail there, and only there, for so many users, or so often for one user, within this time. */
+/**
+ * A node is sick when starts fail there, and only there, for so many users, or so often for one
+ * user, within this time.
+ */
 const sickUsers = 2;
 const sickStarts = 5;
 const windowMs = 600_000;
@@ -67,9 +73,9 @@ interface Away extends Illness {
 }
 
 /**
- * A function whose start failed on a node is not tried there for a while, and the invocation is tried on another node. If it fails there
- * likewise it was the user's error; if it starts, that is evidence against the first node. Given the time with each call, it is as pure as a
- * map can be.
+ * A function whose start failed on a node is not tried there for a while, and the invocation is
+ * tried on another node. If it fails there likewise it was the user's error; if it starts, that is
+ * evidence against the first node. Given the time with each call, it is as pure as a map can be.
  */
 export class SickNodes {
   /** Failed starts of invocations that have not been started anywhere yet. */
@@ -83,7 +89,10 @@ export class SickNodes {
   /** `foundSick` hears of each node that is left alone from now on. */
   constructor(private readonly foundSick: (node: NodeName, illness: Illness) => void) {}
 
-  /** `others`: how many nodes, beside those that it failed on, might take it. The same attempt may be told again. */
+  /**
+   * `others`: how many nodes, beside those that it failed on, might take it. The same attempt may
+   * be told again.
+   */
   failed(
     start: FailedStart,
     others: (tried: ReadonlySet<NodeName>) => number,
@@ -136,8 +145,8 @@ export class SickNodes {
   }
 
   /**
-   * Nodes on which this invocation is not tried now: where its own start failed; of one that was not tried yet, where others of its
-   * function failed.
+   * Nodes on which this invocation is not tried now: where its own start failed; of one that was
+   * not tried yet, where others of its function failed.
    */
   avoidedBy(invocation: InvocationId, functionKey: string, nowMs: number): readonly NodeName[] {
     const tried = this.tried.get(invocation);
@@ -186,7 +195,10 @@ export class SickNodes {
   }
 }
 
-/** Whether an invocation could run on this node now or later; `reason`: why it has no hole, null for one that has. */
+/**
+ * Whether an invocation could run on this node now or later; `reason`: why it has no hole, null for
+ * one that has.
+ */
 export function mayTakeWork(
   node: Pick<Node, "cores" | "memoryMb" | "gpuCount">,
   reason: UnusableReason | null,

@@ -13,7 +13,9 @@ export interface Slot {
   /** Left out: it has none. */
   readonly budgetGpus?: number;
   readonly freeGpus?: number;
-  /** When something is planned on its node, or the executor's own time is over; null: nothing is. */
+  /**
+   * When something is planned on its node, or the executor's own time is over; null: nothing is.
+   */
   readonly endsAtMs: number | null;
   /** How sure that is; left out: as sure as a plan usually is. */
   readonly endConfidence?: number;

@@ -1,4 +1,5 @@
-// Nodes whose idle GPUs no function gets, with the reason: by Slurm's record of the node, or by its device files.
+// Nodes whose idle GPUs no function gets, with the reason: by Slurm's record of the node, or by its
+// device files.
 
 import type { NodeName } from "../model/ids.js";
 import type { Capacity } from "./capacity.js";

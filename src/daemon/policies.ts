@@ -9,7 +9,10 @@ import { timeLimitsOf } from "./time-limits.js";
 const minuteMs = 60_000;
 /** A hole with less memory is of no use even to a shell. */
 const minimumMemoryMb = 64;
-/** A function is expected to take what three quarters of its runs took: a little late is better than lost. */
+/**
+ * A function is expected to take what three quarters of its runs took: a little late is better than
+ * lost.
+ */
 const expectedQuantile = 0.75;
 
 export function holePolicyOf({ placement, poll }: Config): HolePolicy {

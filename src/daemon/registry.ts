@@ -114,8 +114,9 @@ export class ExecutorRecord implements Executor {
   }
 
   /**
-   * Gives it no more work and tells it to leave. Says and changes something only once for each kind, however often it is called; a
-   * stop outdoes a drain. One that has not come up yet is left alone: whoever wants it gone then asks again.
+   * Gives it no more work and tells it to leave. Says and changes something only once for each kind,
+   * however often it is called; a stop outdoes a drain. One that has not come up yet is left alone:
+   * whoever wants it gone then asks again.
    */
   retire(kind: Retirement["kind"], reason: string, graceMs?: number): void {
     if (this.state === "requested" || this.state === "gone") return;

@@ -1,4 +1,5 @@
-// Commands that could not be started on a node: told to core/sick-nodes.ts, and its answers put into force.
+// Commands that could not be started on a node: told to core/sick-nodes.ts, and its answers put
+// into force.
 
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";

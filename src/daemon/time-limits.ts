@@ -1,4 +1,5 @@
-// How long functions may take here: what the site allows, and in pilots no longer than a pilot has time for.
+// How long functions may take here: what the site allows, and in pilots no longer than a pilot has
+// time for.
 
 import type { Config } from "../config.js";
 import { longestWorkMs } from "../core/pilots.js";

@@ -25,8 +25,9 @@ export function rulesAgainstOthers(
 }
 
 /**
- * Why it is not known here which of the node's files belongs to which of Slurm's `gpuTotal` GPUs, one clause; null: it is, or there
- * are no such files. The place in the row is Slurm's index only when Slurm counts them all.
+ * Why it is not known here which of the node's files belongs to which of Slurm's `gpuTotal` GPUs,
+ * one clause; null: it is, or there are no such files. The place in the row is Slurm's index only
+ * when Slurm counts them all.
  */
 export function gpuProblemHere(filesBefore: string | null, gpuTotal: number): string | null {
   const count = filesBefore === null ? 0 : filesOf(filesBefore).length;

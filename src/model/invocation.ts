@@ -27,8 +27,8 @@ export const isFinal = (state: InvocationState): boolean =>
 
 /**
  * How an attempt ended. EVICTED (a hole closed) and LOST (its executor vanished) send the invocation back to
- * PENDING, use up no retry and are not billed; every other end is billed and final, but for FAILED without a start: that may be
- * tried on another node.
+ * PENDING, use up no retry and are not billed; every other end is billed and final, but for FAILED
+ * without a start: that may be tried on another node.
  */
 export type AttemptEnd =
   | "COMPLETED"
@@ -43,7 +43,7 @@ export type AttemptState = "RUNNING" | AttemptEnd;
 
 export const isBilled = (end: AttemptEnd): boolean => end !== "EVICTED" && end !== "LOST";
 
-/** What glean-spawn does before a command's first instruction, by the names that it reports (PROTOCOL.md). */
+/** What glean-spawn does before a command's first instruction, as it reports it (PROTOCOL.md). */
 export const startStages = [
   "request",
   "start",

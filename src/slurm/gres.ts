@@ -24,7 +24,8 @@ const uncounted = "no_consume";
 
 /** The entries of `Gres=` or `GresUsed=`; one that cannot be read is left out. Never throws. */
 export function readGres(text: string): GresEntry[] {
-  // Commas within parentheses belong to the indices. Slurm prints `(null)` for a type that is not set.
+  // Commas within parentheses belong to the indices. Slurm prints `(null)` for a type that is not
+  // set.
   const entries: GresEntry[] = [];
   for (const part of text.replaceAll(":(null)", ":").match(/[^,(]+(?:\([^)]*\))?/g) ?? []) {
     const entry = readEntry(part.trim());
@@ -71,8 +72,8 @@ function readIndices(text: string): number[] | null {
 export type NodeGpus = Pick<Node, "gpuCount" | "allocatedGpus" | "untoldGpuCount" | "gpuProblem">;
 
 /**
- * The whole GPUs of a node and those that jobs have. Where the record does not prove which are free, all count as allocated and
- * `gpuProblem` says why.
+ * The whole GPUs of a node and those that jobs have. Where the record does not prove which are free,
+ * all count as allocated and `gpuProblem` says why.
  */
 export function readGpus(
   gresText: string,

@@ -1,4 +1,5 @@
-// The end of a pilot's own time, on real Slurm: work that would be cut is begun elsewhere, or refused where no pilot has the time.
+// The end of a pilot's own time, on real Slurm: work that would be cut is begun elsewhere, or
+// refused where no pilot has the time.
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";

@@ -1,4 +1,5 @@
-// salloc with PrologFlags=Alloc,NoHold, on real Slurm: it does not wait for the prolog, and its tasks do.
+// salloc with PrologFlags=Alloc,NoHold, on real Slurm: it does not wait for the prolog, and its
+// tasks do.
 
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { type TestSite, testSite } from "../support/site.js";

@@ -1,4 +1,5 @@
-// What cannot be started on a node, on real Slurm: it is tried on another one first, and a node where several users fail is left alone.
+// What cannot be started on a node, on real Slurm: it is tried on another one first, and a node
+// where several users fail is left alone.
 
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +11,8 @@ let at: TestSite;
 
 beforeAll(async () => {
   at = await testSite({ nodes: 2, cpus: 4, memoryMb: 8_000 });
-  // Outputs go to a folder of the node's name: n1 has none, as when a file system is not mounted there.
+  // Outputs go to a folder of the node's name: n1 has none, as when a file system is not mounted
+  // there.
   mkdirSync(join(at.work, "outputs-n2"));
   chmodSync(join(at.work, "outputs-n2"), 0o777);
 });

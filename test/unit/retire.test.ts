@@ -1,4 +1,5 @@
-// An executor that has to leave is told so once on each connection, and whoever listens hears of it once.
+// An executor that has to leave is told so once on each connection, and whoever listens hears of it
+// once.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { ExecutorRecord, Registry } from "../../src/daemon/registry.js";

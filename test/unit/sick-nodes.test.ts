@@ -1,4 +1,5 @@
-// Commands that cannot be started: who is to blame, where they are tried next, and when a node is left alone.
+// Commands that cannot be started: who is to blame, where they are tried next, and when a node is
+// left alone.
 
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import {
