@@ -8,7 +8,7 @@ import { LiveInvocations } from "../../src/daemon/live.js";
 import { ExecutorRecord, Registry } from "../../src/daemon/registry.js";
 import { executorId, nodeName } from "../../src/model/ids.js";
 import type { Invocation } from "../../src/model/invocation.js";
-import { invocation, node, snapshot, submission } from "../support/nouns.js";
+import { invocation, job, node, snapshot, submission } from "../support/nouns.js";
 
 const n1 = nodeName("n1");
 const expectedMs = 5_000;
@@ -52,4 +52,12 @@ test.each([
 test("nor is work that would outlive the job that the executor is", () => {
   record.timeIsOverAtMs = nowMs() + expectedMs;
   expect(why({})).toMatch(/or would end in time/);
+});
+
+test("the cores of a suspended job are not idle", () => {
+  const nodes = [node({ name: n1, cores: 8, allocatedMemoryMb: 100 })];
+  const jobs = [job({ state: "SUSPENDED", nodes: [n1], cores: 6 })];
+  const capacity = { snapshot: snapshot({ nodes, jobs }), plan: null };
+  const learning = { vacateMs: 200, expectedMs: () => expectedMs };
+  expect(unusedHoles({ capacity, registry, live, learning }, null).idleCores).toBe(2);
 });

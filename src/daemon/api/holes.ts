@@ -1,10 +1,10 @@
 // Which idle cores run nothing now, and why: for `glean explain hole` and `glean explain NODE`.
 
 import { nowMs } from "../../clock.js";
+import { Claims } from "../../core/claims.js";
 import { type ExecutorView, explainUnused, type NodeView } from "../../core/explain-hole.js";
 import { GleanerError } from "../../model/errors.js";
 import type { UnusedCores } from "../../model/idle.js";
-import type { Node } from "../../model/node.js";
 import { fits } from "../../model/resources.js";
 import type { HolesAnswer } from "../../wire/api.js";
 import type { Capacity } from "../capacity.js";
@@ -24,30 +24,28 @@ export interface HoleParts {
 
 /** All nodes' unused cores, or those of `name`; throws NOT_FOUND when Slurm does not list it. */
 export function unusedHoles(parts: HoleParts, name: string | null): HolesAnswer {
-  const all = parts.capacity.snapshot?.nodes ?? [];
+  const { snapshot } = parts.capacity;
+  const all = snapshot?.nodes ?? [];
   const nodes = name === null ? all : all.filter((node) => node.name === name);
   if (name !== null && nodes.length === 0)
     throw new GleanerError("NOT_FOUND", `Slurm lists no node ${name}: see glean info`);
   const reasons = new Map(parts.capacity.plan?.unusable.map(({ node, reason }) => [node, reason]));
   const demand = new Demand(parts);
+  const claims = snapshot === null ? null : new Claims(snapshot);
+  const views = nodes.map((node) => {
+    const idleCores = node.cores - claims!.takenCores(node);
+    const record = parts.registry.onNode(node.name);
+    const executor = record === undefined ? null : executorView(record);
+    return { node: node.name, idleCores, reason: reasons.get(node.name) ?? null, executor };
+  });
   return {
-    idleCores: nodes.reduce((sum, node) => sum + idleCoresOf(node), 0),
-    holes: nodes.flatMap((node) => unusedOn(parts, node, reasons.get(node.name) ?? null, demand)),
+    idleCores: views.reduce((sum, { idleCores }) => sum + idleCores, 0),
+    holes: views.flatMap((view) => unusedOn(parts, view, demand)),
   };
 }
 
-const idleCoresOf = ({ cores, allocatedCores }: Node): number =>
-  Math.max(0, cores - allocatedCores);
-
-function unusedOn(
-  parts: HoleParts,
-  node: Node,
-  reason: NodeView["reason"],
-  demand: Demand,
-): readonly UnusedCores[] {
-  const record = parts.registry.onNode(node.name);
-  const executor = record === undefined ? null : executorView(record);
-  const view: NodeView = { node: node.name, idleCores: idleCoresOf(node), reason, executor };
+function unusedOn(parts: HoleParts, view: NodeView, demand: Demand): readonly UnusedCores[] {
+  const record = parts.registry.onNode(view.node);
   const { vacateMs } = parts.learning;
   const { waiting } = demand;
   const fitsThere = record !== undefined && demand.fits(record, vacateMs);
