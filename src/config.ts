@@ -122,7 +122,7 @@ const functions = z.strictObject({
   defaultTimeLimitMs: milliseconds.min(1).default(600_000),
   maxTimeLimitMs: milliseconds.min(1).default(3_600_000),
   /**
-   * Invocations in the queue at once, over all users: each holds about 0.7 kB of the daemon's memory. A user may have as many as
+   * Invocations in the queue at once, over all users: each holds about 1 kB of the daemon's memory. A user may have as many as
    * stay free for others: alone half of it.
    */
   maxPending: z.int().min(2).default(200_000),

@@ -213,6 +213,16 @@ describe("one request", () => {
     await expect(get()).rejects.toMatchObject({ code: "UNREACHABLE" });
   });
 
+  test("a list without an announced length that breaks off is an error, too", async () => {
+    listener = (_request, response) => {
+      response.write('{"invocations":[{"id":1}', () => response.socket?.end());
+    };
+    await expect(get()).rejects.toMatchObject({
+      code: "UNREACHABLE",
+      message: expect.stringContaining("broke off"),
+    });
+  });
+
   test("an answer without end is cut at the limit", async () => {
     listener = (_request, response) => {
       const chunk = Buffer.alloc(1024 * 1024, 32);
