@@ -54,14 +54,9 @@ export async function exchangeWith(
   const { bytes, peer } = await converse(address, request, what.timeoutMs ?? defaultTimeoutMs);
   const answer = parse(bytes);
   if (answer === null) throw notOurs(address);
-  if (isCutOff(answer, bytes.length))
-    throw whyBroken(address, true, new Error("the answer broke off in the middle"));
+  if (answer.length !== null && bytes.length < answer.length) throw brokenOff(address);
   return { value: understand(address, answer), peer };
 }
-
-/** A list has no announced length, since it is written while it is read: then its last bracket tells. */
-const isCutOff = ({ length, text }: Answer, received: number): boolean =>
-  length === null ? text.startsWith("{") && !text.endsWith("}") : received < length;
 
 function requestOf(address: Address, { method, path, token, body }: Exchange): string {
   if (![address.host, path, token ?? "-"].every((word) => wordShape.test(word)))
@@ -164,11 +159,16 @@ function parse(bytes: Buffer): Answer | null {
   };
 }
 
-function understand(address: Address, { status, text }: Answer): unknown {
+const brokenOff = (address: Address): GleanerError =>
+  whyBroken(address, true, new Error("the answer broke off in the middle"));
+
+function understand(address: Address, { status, text, length }: Answer): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
+    // A list has no announced length, since it is written while it is read.
+    if (length === null && text.startsWith("{")) throw brokenOff(address);
     value = undefined;
   }
   if (typeof value !== "object" || value === null) throw notOurs(address);
