@@ -10,14 +10,15 @@ import { Attackers, kinds } from "./siege/attackers.js";
 import { Memory } from "./siege/memory.js";
 import { Victim } from "./siege/victim.js";
 
-/** Who attacks by which kind; all others attack as the first. */
-const attackUsers = ["games", "mail", "news"];
-const userOf = (kind: string): string =>
-  kind === "huge" || kind === "uploads"
-    ? "mail"
-    : kind === "lists" || kind === "readers"
-      ? "news"
-      : "games";
+/** All kinds but these attack as the first. */
+const attackUsers = ["games", "mail", "news", "backup"];
+const users: Readonly<Record<string, string>> = {
+  uploads: "mail",
+  huge: "backup",
+  lists: "news",
+  readers: "news",
+};
+const userOf = (kind: string): string => users[kind] ?? attackUsers[0]!;
 const bars = { rssMaxMb: 500, othersListMs: 1_000, shutdownMs: 5_000 };
 /** The victim's functions that run while gleanerd is restarted. */
 const longFunctions = 3;

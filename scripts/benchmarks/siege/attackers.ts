@@ -12,7 +12,7 @@ const leastCounts: Readonly<Record<string, Counts>> = {
   bodies: { opened: 1_000, mostOpen: 200, bytes: 1_000_000 },
   heads: { opened: 3_000, mostOpen: 1_200 },
   uploads: { opened: 300, mostOpen: 100, bytes: 50_000_000 },
-  huge: { accepted: 20 },
+  huge: { accepted: 10 },
   flood: { accepted: 20_000, status429: 1 },
   waiters: { accepted: 10_000, mostOpen: 400 },
   readers: { opened: 300, mostOpen: 250 },
