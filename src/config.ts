@@ -3,16 +3,14 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
+import { access, user } from "./config/access.js";
 import { isolation } from "./config/isolation.js";
 import { GleanerError, messageOf } from "./model/errors.js";
 import { nearest } from "./model/nearest.js";
-import { userShape } from "./model/user.js";
 
 const milliseconds = z.int().min(0).max(2_147_483_647);
 const port = z.int().min(1).max(65_535);
 const path = z.string().regex(/^\//, "must be an absolute path");
-/** A user's name, or a uid. */
-const user = z.string().regex(userShape, "must be a user's name or uid");
 const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be letters, digits, . _ -");
 
 const slurm = z.strictObject({
@@ -190,15 +188,6 @@ const rates = z.strictObject({
   /** 278 micro-credits a core-second: one credit a core-hour. */
   microCreditsPerCoreSecond: z.int().min(0).max(1_000_000_000).default(278),
   microCreditsPerGbSecond: z.int().min(0).max(1_000_000_000).default(28),
-});
-
-const access = z.strictObject({
-  /** Users beside root who may drain, resume and see everything. */
-  operators: z.array(user).default([]),
-  /** Whether root may submit functions: off, since they would run as root beside batch jobs. */
-  allowRootFunctions: z.boolean().default(false),
-  /** How long a token lasts that a munge credential was exchanged for. */
-  tokenMs: milliseconds.min(1_000).default(300_000),
 });
 
 const schema = z.strictObject({

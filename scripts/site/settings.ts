@@ -133,6 +133,8 @@ export function configure(
     logDirectory: files.logs,
     slurm: { conf: cluster.slurmConf },
     munge: { socket: cluster.mungeSocket, daemonUser },
+    // Users that every Debian has; they are services' ones.
+    access: { serviceUsers: ["nobody", "daemon", "bin", "games"] },
     listen: { ...ports, host: controller, advertisedHost: controller },
     programs: {
       node: process.execPath,

@@ -93,6 +93,18 @@ const entries: readonly Entry[] = [
     load: () => import("./commands/resume.js"),
   },
   {
+    name: "audit",
+    group: operators,
+    summary: "list who did what: submissions, cancels, drains, tokens, refusals",
+    load: () => import("./commands/audit.js"),
+  },
+  {
+    name: "token",
+    group: operators,
+    summary: "make tokens void: glean token revoke",
+    load: () => import("./commands/token.js"),
+  },
+  {
     name: "doctor",
     group: operators,
     summary: "check that everything is in place",

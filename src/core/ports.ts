@@ -1,6 +1,7 @@
 // The ports: all that the core and the daemon's loops know of Slurm, of nodes and of the database.
 
 import type { BillLine, LedgerCheck, Posting } from "../model/account.js";
+import type { AuditAction, AuditEvent } from "../model/audit.js";
 import type { Placement } from "../model/executor.js";
 import type { ConditionChange } from "../model/idle.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
@@ -122,6 +123,11 @@ export interface Scan {
   readonly scannedTo: number | null;
 }
 
+export interface AuditFilter extends BillFilter {
+  readonly action?: AuditAction;
+  readonly limit: number;
+}
+
 export interface BillFilter {
   readonly uid?: number;
   readonly fromMs?: number;
@@ -178,6 +184,16 @@ export interface Store {
   /** What a model learned, as its own JSON. */
   saveLearned(name: string, json: string): Promise<void>;
   loadLearned(name: string): Promise<string | null>;
+
+  /** Tokens of this uid (null: of everybody) that were issued before are void. */
+  revokeTokens(uid: number | null): Promise<void>;
+  /** How often they were revoked, by uid; null: everybody's. */
+  loadTokenEpochs(): Promise<ReadonlyMap<number | null, number>>;
+  saveAudit(event: AuditEvent): Promise<void>;
+  /** The newest first. */
+  listAudit(filter: AuditFilter): Promise<readonly AuditEvent[]>;
+  /** Removes what is older than `beforeMs`, and users' oldest above `maxRows`; operators' acts stay. Returns how many. */
+  pruneAudit(beforeMs: number, maxRows: number, limit: number): Promise<number>;
   loadUtilization(fromMs: number, toMs: number): Promise<UtilizationInput>;
 
   /**

@@ -30,6 +30,10 @@ interface Kept<T> {
 export class Accounts {
   readonly #accounts = new Map<string, Kept<Account | null>>();
   readonly #groups = new Map<string, Kept<readonly string[]>>();
+  readonly #slurmAccounts = new Map<string, Kept<readonly string[]>>();
+
+  /** `sacctmgr`: Slurm's program, found in PATH unless a path is given. */
+  constructor(private readonly sacctmgr = "sacctmgr") {}
 
   /** null: no directory knows the name. */
   async byName(name: string): Promise<Account | null> {
@@ -48,7 +52,15 @@ export class Accounts {
       return output.split("\0").filter((group) => group !== "");
     });
   }
+
+  /** The Slurm accounts that the user may charge, from Slurm's accounting; by name, as Slurm keeps them. */
+  slurmAccountsOf({ name }: Account): Promise<readonly string[]> {
+    return kept(this.#slurmAccounts, name, () => slurmAccounts(this.sacctmgr, name));
+  }
 }
+
+/** sacctmgr reads its arguments as conditions, in which commas and quotes separate. */
+const plainName = /^[A-Za-z0-9._@$+-]+$/;
 
 /** Failures are not kept: the next request asks again. */
 function kept<T>(memory: Map<string, Kept<T>>, key: string, ask: () => Promise<T>): Promise<T> {
@@ -60,6 +72,13 @@ function kept<T>(memory: Map<string, Kept<T>>, key: string, ask: () => Promise<T
   memory.set(key, { answer, untilMs: monotonicMs() + keptMs });
   answer.catch(() => memory.delete(key));
   return answer;
+}
+
+async function slurmAccounts(sacctmgr: string, name: string): Promise<readonly string[]> {
+  if (!plainName.test(name)) return [];
+  const args = ["--noheader", "--parsable2", "show", "associations", `where`, `user=${name}`];
+  const { output } = await run(sacctmgr, [...args, "format=Account"]);
+  return output.split("\n").filter((account) => account !== "");
 }
 
 async function lookUp(key: string): Promise<Account | null> {
@@ -90,7 +109,7 @@ function run(
           reject(
             new GleanerError(
               "UNREACHABLE",
-              `${program} could not look up a user (${messageOf(error).split("\n")[0]}): check the controller's user directory (nsswitch.conf)`,
+              `${program} could not look up a user (${messageOf(error).split("\n")[0]}): check the controller's user directories (nsswitch.conf) and Slurm's accounting`,
               { cause: error },
             ),
           );

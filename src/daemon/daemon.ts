@@ -14,13 +14,16 @@ import { GleanerError, messageOf } from "../model/errors.js";
 import { openStore } from "../store/open.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
 import { acceptExecutor } from "../wire/handshake.js";
+import { Access } from "./access.js";
 import { Accounts } from "./accounts.js";
+import { addAuthorityRoutes } from "./api/authority.js";
 import { addBillingRoutes } from "./api/billing.js";
 import { addClusterRoutes } from "./api/cluster.js";
 import { maxConnections } from "./api/connections.js";
 import { addInvocationRoutes } from "./api/invocations.js";
 import { createServer } from "./api/server.js";
 import { adaptersOf, assemble, type Parts } from "./assemble.js";
+import { Audit } from "./audit.js";
 import { examine } from "./doctor.js";
 import { MungeDoor } from "./identity.js";
 import { takeLock } from "./lock.js";
@@ -29,6 +32,7 @@ import { Retention } from "./retention.js";
 import { Interval, Seldom } from "./seldom.js";
 import { closeApi, inTime } from "./shutdown.js";
 import { timeLimitsOf } from "./time-limits.js";
+import { TokenEpochs } from "./token-epochs.js";
 import { listenForWakes } from "./wake.js";
 
 /** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
@@ -58,8 +62,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   prepareDirectory(config.stateDirectory);
   prepareDirectory(config.logDirectory);
   const lock = await takeLock(config.stateDirectory);
-  const store = await openStore(join(config.stateDirectory, "gleaner.db"), options.storeWorkerFile);
-  const parts = assemble(options.config, store, adaptersOf(options.config), log);
+  const adapters = adaptersOf(config);
+  const store = await openStore(
+    join(config.stateDirectory, "gleaner.db"),
+    options.storeWorkerFile,
+    adapters.secrets.ledgerKey(),
+  );
+  const parts = assemble(config, store, adapters, log);
   await goOn(parts, store);
   const executorServer = await listenForExecutors(config, parts, log);
   const strangers = new Interval(strangerWakeMs);
@@ -133,18 +142,24 @@ async function serveApi(
   parts: Parts,
 ): Promise<FastifyInstance> {
   const { capacity, registry, launching, pilots, drains } = parts;
+  const epochs = await TokenEpochs.load(store);
+  const audit = new Audit(store, log);
   const server = createServer({
     secrets: parts.secrets,
     munge: new MungeDoor(config.munge.socket),
     operators: config.access.operators,
     tokenMs: config.access.tokenMs,
+    epochs,
+    audit,
     log,
   });
-  const accounts = new Accounts();
+  const { binDirectory } = config.slurm;
+  const accounts = new Accounts(binDirectory === null ? undefined : join(binDirectory, "sacctmgr"));
   addInvocationRoutes(server, {
     ...parts,
     store,
     accounts,
+    access: new Access(accounts, config.access),
     admission: {
       ...config.functions,
       ...timeLimitsOf(config),
@@ -163,6 +178,8 @@ async function serveApi(
       examine({ config, version, capacity, registry, launching, store, pilots, drains }),
   });
   addBillingRoutes(server, { store, accounts });
+  server.addHook("onClose", async () => audit.close());
+  addAuthorityRoutes(server, { store, accounts, epochs, audit });
   await server.listen({
     host: config.listen.host,
     port: config.listen.apiPort,

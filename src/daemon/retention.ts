@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { nowMs, pause } from "../clock.js";
 import type { Store } from "../core/ports.js";
 import { messageOf } from "../model/errors.js";
+import { maxAuditRows } from "./audit.js";
 
 const dayMs = 86_400_000;
 /** A start is busy enough without it. */
@@ -20,7 +21,7 @@ export class Retention {
   private stopped = false;
 
   constructor(
-    private readonly store: Pick<Store, "prune">,
+    private readonly store: Pick<Store, "prune" | "pruneAudit">,
     private readonly retainDays: number,
     private readonly log: Logger,
   ) {}
@@ -48,7 +49,9 @@ export class Retention {
     let removed = 0;
     try {
       for (let rows = -1; rows !== 0 && !this.stopped; removed += rows) {
-        rows = await this.store.prune(beforeMs, rowsAtOnce);
+        rows =
+          (await this.store.prune(beforeMs, rowsAtOnce)) +
+          (await this.store.pruneAudit(beforeMs, maxAuditRows, rowsAtOnce));
         if (rows > 0) await pause(breatheMs);
       }
     } catch (cause) {

@@ -53,14 +53,20 @@ export class Secrets {
     return this.mac("instance").toString("hex").slice(0, 8);
   }
 
-  /** A bearer token for an identity, good until `expiresAtMs`. */
-  issueToken(identity: Identity, expiresAtMs: number): string {
-    const body = Buffer.from(JSON.stringify({ ...identity, expiresAtMs })).toString("base64url");
+  /** Of the seals that postings get, hex: whoever can write to the database and cannot read the key forges none. */
+  ledgerKey(): string {
+    return this.mac("ledger").toString("hex");
+  }
+
+  /** A bearer token for an identity, good until `expiresAtMs` and while `epoch` is the user's (see token-epochs.ts). */
+  issueToken(identity: Identity, expiresAtMs: number, epoch = 0): string {
+    const claims = { ...identity, expiresAtMs, epoch };
+    const body = Buffer.from(JSON.stringify(claims)).toString("base64url");
     return `${body}.${this.mac(`token|${body}`).toString("base64url")}`;
   }
 
-  /** Whose token it is; throws NOT_IDENTIFIED when it is forged, damaged or expired. */
-  readToken(token: string, nowMs: number): Identity {
+  /** Whose token it is; throws NOT_IDENTIFIED when it is forged, damaged, expired or revoked. */
+  readToken(token: string, nowMs: number, epochOf: (uid: number) => number = () => 0): Identity {
     const [body, mac, rest] = token.length <= maxTokenCharacters ? token.split(".") : [];
     if (body === undefined || mac === undefined || rest !== undefined) throw notAToken();
     const given = Buffer.from(mac, "base64url");
@@ -68,9 +74,12 @@ export class Secrets {
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw notAToken();
     const claims = JSON.parse(Buffer.from(body, "base64url").toString()) as Identity & {
       expiresAtMs: number;
+      epoch: number;
     };
     if (claims.expiresAtMs <= nowMs)
       throw new GleanerError("NOT_IDENTIFIED", "the token has expired: ask for a new one");
+    if (claims.epoch !== epochOf(claims.uid))
+      throw new GleanerError("NOT_IDENTIFIED", "the token was revoked: ask for a new one");
     return { uid: claims.uid, gid: claims.gid, user: claims.user };
   }
 

@@ -35,7 +35,7 @@ export class StartFailures {
   /** The running attempt did not begin: whether it is tried on another node. */
   failed({ invocation, digest }: Live, failure: StartFailure, message: string): Verdict {
     const { id, attempt, owner, node } = invocation;
-    const start = { ...failure, ...digestOf(id, digest.functionKey, owner.user, node!) };
+    const start = { ...failure, ...digestOf(id, digest.functionKey, String(owner.uid), node!) };
     const others = (tried: ReadonlySet<NodeName>) => this.othersFor(invocation, tried);
     return this.sick.failed({ ...start, attempt, message }, others, nowMs());
   }
@@ -48,7 +48,7 @@ export class StartFailures {
 
   /** The command of the running attempt began. */
   began({ invocation: { id, owner, node }, digest }: Live): void {
-    this.sick.started(digestOf(id, digest.functionKey, owner.user, node!), nowMs());
+    this.sick.started(digestOf(id, digest.functionKey, String(owner.uid), node!), nowMs());
   }
 
   /** It has ended. */

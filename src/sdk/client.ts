@@ -6,6 +6,8 @@ import { GleanerError } from "../model/errors.js";
 import type { PredictionReport } from "../model/prediction.js";
 import type { Utilization } from "../model/utilization.js";
 import {
+  type AuditAnswer,
+  type AuditQuery,
   type BillAnswer,
   type CancelAnswer,
   type CancelRequest,
@@ -20,6 +22,8 @@ import {
   type InvocationQuery,
   maxRequestBytes,
   maxWaitMs,
+  type RevokeAnswer,
+  type RevokeRequest,
   type SubmitAnswer,
   type SubmitRequest,
 } from "../wire/api.js";
@@ -112,6 +116,12 @@ export class GleanerClient {
   }
   async verifyLedger(): Promise<LedgerCheck> {
     return (await this.#get("/v1/bill/verify")) as LedgerCheck;
+  }
+  async audit(query: AuditQuery): Promise<AuditAnswer> {
+    return (await this.#get("/v1/audit", { ...query })) as AuditAnswer;
+  }
+  async revokeTokens(request: RevokeRequest): Promise<RevokeAnswer> {
+    return (await this.#post("/v1/token/revoke", request)) as RevokeAnswer;
   }
   async drain(request: DrainRequest): Promise<DrainAnswer> {
     return (await this.#post("/v1/drain", request)) as DrainAnswer;

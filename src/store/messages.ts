@@ -35,4 +35,6 @@ export interface ThreadData {
   readonly file: string;
   readonly access: "write" | "read";
   readonly migrationsDirectory: string;
+  /** Of the ledger's seals, hex; it is not in the database. */
+  readonly ledgerKey: string;
 }

@@ -7,12 +7,16 @@ import { readNames, reportNames, writeNames } from "./operations/operations.js";
 
 /**
  * Opens (creates, migrates) the database `file`. `workerFile` is the bundled src/store/worker.ts; the migrations
- * are in `migrations/` beside it. Reads see every write that was resolved before they were called; they have a
+ * are in `migrations/` beside it. `ledgerKey` (hex) seals the ledger. Reads see every write that was resolved before they were called; they have a
  * thread of their own, and reports another: a check of millions of postings must hold up neither a submit nor a list.
  * Throws a GleanerError of code STORE.
  */
-export async function openStore(file: string, workerFile: string): Promise<Store> {
-  const data = { file, migrationsDirectory: join(dirname(workerFile), "migrations") };
+export async function openStore(
+  file: string,
+  workerFile: string,
+  ledgerKey: string,
+): Promise<Store> {
+  const data = { file, migrationsDirectory: join(dirname(workerFile), "migrations"), ledgerKey };
   const writing = await Lane.open(workerFile, { ...data, access: "write" });
   const reading = await Lane.open(workerFile, { ...data, access: "read" }).catch(async (error) => {
     await writing.close();

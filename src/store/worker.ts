@@ -4,6 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../model/errors.js";
 import { openForReading, openForWriting } from "./database.js";
 import { failureOf, groupRunner } from "./group.js";
+import { LedgerSeal } from "./ledger-seal.js";
 import type { Reply, Request, ThreadData } from "./messages.js";
 import { migrate } from "./migrate.js";
 import { readOperations, writeOperations } from "./operations/operations.js";
@@ -12,10 +13,12 @@ assert(parentPort !== null, "the store's worker is a thread");
 const port = parentPort;
 const answer = (reply: Reply): void => port.postMessage(reply);
 
-function serve({ file, access, migrationsDirectory }: ThreadData): void {
+function serve({ file, access, migrationsDirectory, ledgerKey }: ThreadData): void {
   const database = access === "write" ? openForWriting(file) : openForReading(file);
   if (access === "write") migrate(database, migrationsDirectory);
-  const operations = access === "write" ? writeOperations(database) : readOperations(database);
+  const seal = new LedgerSeal(ledgerKey);
+  const operations =
+    access === "write" ? writeOperations(database, seal) : readOperations(database, seal);
   const runGroup = groupRunner(database, operations);
   port.on("message", (request: Request) => {
     if (request.kind === "close") {

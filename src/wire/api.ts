@@ -14,12 +14,15 @@
 //   GET  /v1/prediction                              -> PredictionReport
 //   GET  /v1/bill?user=&fromMs=&toMs=                -> BillAnswer
 //   GET  /v1/bill/verify                             -> LedgerCheck      (operators)
+//   GET  /v1/audit?user=&action=&fromMs=&toMs=&limit= -> AuditAnswer     (operators; the newest first)
+//   POST /v1/token/revoke          RevokeRequest     -> RevokeAnswer     (one's own; operators: anybody's)
 //   POST /v1/drain, /v1/resume     DrainRequest      -> DrainAnswer      (operators)
 //   GET  /v1/doctor                                  -> DoctorAnswer     (operators)
 //
 // Every other request carries `Authorization: Bearer TOKEN`. An error answers with a status of statusOf() and ErrorAnswer.
 
 import type { BillLine } from "../model/account.js";
+import type { AuditAction, AuditEvent } from "../model/audit.js";
 import type { ErrorCode } from "../model/errors.js";
 import type { ExecutorState, Placement } from "../model/executor.js";
 import type { Hole, UnusableNode } from "../model/hole.js";
@@ -60,6 +63,8 @@ export const maxNamedNodes = 1_000;
 export const maxWordLength = 255;
 /** A host list of a large site is a few kB. */
 export const maxHostListLength = 64 * 1024;
+/** One answer holds at most this many events of the audit log. */
+export const maxAuditListed = 10_000;
 /** A wait is asked again after this long, so that no connection hangs for ever. */
 export const maxWaitMs = 60_000;
 
@@ -213,6 +218,27 @@ export interface HolesAnswer {
 export interface BillAnswer {
   readonly lines: readonly BillLine[];
   readonly total: Omit<BillLine, "uid" | "user" | "otherNames">;
+}
+
+export interface AuditQuery {
+  readonly user?: string;
+  readonly action?: AuditAction;
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  readonly limit?: number;
+}
+export interface AuditAnswer {
+  readonly events: readonly AuditEvent[];
+}
+
+export interface RevokeRequest {
+  /** A name or a uid; left out: the caller's own tokens. */
+  readonly user?: string;
+  readonly all?: boolean;
+}
+export interface RevokeAnswer {
+  /** Whose tokens are void; null: everybody's. */
+  readonly uid: number | null;
 }
 
 export interface DrainRequest {

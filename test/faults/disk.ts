@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import type { Store } from "../../src/core/ports.js";
 import { GleanerError } from "../../src/model/errors.js";
 import { groupRunner } from "../../src/store/group.js";
+import { LedgerSeal } from "../../src/store/ledger-seal.js";
 import {
   readNames,
   readOperations,
@@ -19,6 +20,7 @@ const schema = readFileSync(
   new URL("../../src/store/migrations/0001_initial.sql", import.meta.url),
   "utf8",
 );
+const seal = new LedgerSeal("5eed".repeat(16));
 let emptyDatabase: Buffer | null = null;
 
 /** An empty database in memory: the schema is run once, then copied. */
@@ -45,9 +47,9 @@ interface Waiting {
 
 export class Disk {
   private readonly database = openDatabase();
-  readonly reads = readOperations(this.database);
+  readonly reads = readOperations(this.database, seal);
   private readonly runGroup = groupRunner(this.database, {
-    ...writeOperations(this.database),
+    ...writeOperations(this.database, seal),
     ...this.reads,
   });
 

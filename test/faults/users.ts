@@ -38,6 +38,7 @@ export class Users {
       ...parts,
       store: daemon.store,
       accounts: { byName: async () => null },
+      access: { require: async () => {} },
       admission: {
         ...config.functions,
         maxScriptBytes,

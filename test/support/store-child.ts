@@ -25,7 +25,7 @@ async function runOne(store: Store, requestId: string): Promise<boolean> {
 }
 
 async function main(): Promise<void> {
-  const store = await openStore(file, workerFile);
+  const store = await openStore(file, workerFile, "5eed".repeat(16));
   for (let round = 0, going = true; going; round++) {
     const requests = Array.from({ length: width }, (_, index) => `${prefix}-${round}-${index}`);
     going = (await Promise.all(requests.map((each) => runOne(store, each)))).every((done) => done);

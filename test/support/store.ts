@@ -45,7 +45,7 @@ export async function makeStoreFolder(
     workerFile,
     newFile: () => join(folder, `state-${++files}`, "gleaner.db"),
     async open(file) {
-      const store = await openStore(file, workerFile);
+      const store = await openStore(file, workerFile, "5eed".repeat(16));
       opened.push(store);
       return store;
     },

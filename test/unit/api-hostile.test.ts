@@ -32,6 +32,7 @@ import type { Invocation } from "../../src/model/invocation.js";
 import { checkDaemonMessage } from "../../src/wire/checks.js";
 import type { DaemonMessage } from "../../src/wire/messages.js";
 import { maxFrameBytes } from "../../src/wire/messages.js";
+import { openDoor } from "../support/door.js";
 import { invocation, noLoad } from "../support/nouns.js";
 
 const mebibyte = 1024 * 1024;
@@ -183,13 +184,14 @@ describe("the API", () => {
     });
     const documents = new Documents(store);
     dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, documents);
-    server = createServer({ secrets, munge, operators: [], tokenMs: 1_000, log });
+    server = createServer({ ...openDoor, secrets, munge, operators: [], tokenMs: 1_000, log });
     const executors = {
       cancel: (invocation: Invocation["id"], record: ExecutorRecord, attempt: number) =>
         record.line?.send({ type: "cancel", key: { invocation, attempt } }),
     } as unknown as Executors;
     addInvocationRoutes(server, {
       accounts: { byName: async () => null },
+      access: { require: async () => {} },
       store,
       live,
       waiters: new Waiters(live),

@@ -17,6 +17,7 @@ import type { MungeDoor } from "../../src/daemon/identity.js";
 import { Secrets } from "../../src/daemon/secrets.js";
 import { exchange } from "../../src/sdk/http.js";
 import { maxHeadBytes, maxNamedIds, maxWordLength } from "../../src/wire/api.js";
+import { openDoor } from "../support/door.js";
 
 let folder: string;
 let server: FastifyInstance;
@@ -28,7 +29,7 @@ beforeEach(async () => {
   const secrets = Secrets.load(join(folder, "key"));
   token = secrets.issueToken({ uid: 1_000, gid: 1_000, user: "a".repeat(64) }, nowMs() + 60_000);
   const log = pino({ level: "silent" });
-  server = createServer({ secrets, munge, operators: [], tokenMs: 1_000, log });
+  server = createServer({ ...openDoor, secrets, munge, operators: [], tokenMs: 1_000, log });
   server.get("/v1/invocations", async (request) => shaped(invocationQuery, request.query));
   server.get("/v1/explain/:what", async (request) => shaped(whatParameter, request.params));
   await server.listen({ host: "127.0.0.1", port: 0 });

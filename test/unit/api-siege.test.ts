@@ -20,6 +20,7 @@ import { Waiters } from "../../src/daemon/waiters.js";
 import { invocationId } from "../../src/model/ids.js";
 import { exchange } from "../../src/sdk/http.js";
 import type { InvocationList } from "../../src/wire/api.js";
+import { openDoor } from "../support/door.js";
 import { invocation } from "../support/nouns.js";
 
 const digest = { functionKey: "f", checkpointIn: null, documentBytes: 10 };
@@ -38,7 +39,7 @@ beforeEach(async () => {
   sockets = [];
   const log = pino({ level: "silent" });
   const munge = {} as unknown as MungeDoor;
-  server = createServer({ secrets, munge, operators: [], tokenMs: 1_000, log });
+  server = createServer({ ...openDoor, secrets, munge, operators: [], tokenMs: 1_000, log });
   const listings = new Listings();
   server.get("/list", async ({ caller }, reply) =>
     listings.send(caller, reply, livePieces(live, { uid: caller.uid }), 100_000),

@@ -15,7 +15,7 @@ function pruner(answers: (number | Error)[]) {
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  return { asked, store: { prune } };
+  return { asked, store: { prune, pruneAudit: async () => 0 } };
 }
 
 test("asks until nothing is left, for what ended more than so many whole days ago", async () => {

@@ -153,12 +153,12 @@ describe("a thread", () => {
 
   test("that is not the store's is refused", async () => {
     const silent = script("silent.cjs", "");
-    await expect(openStore(folder.newFile(), silent)).rejects.toMatchObject({
+    await expect(openStore(folder.newFile(), silent, "")).rejects.toMatchObject({
       code: "STORE",
       message: expect.stringContaining("does not start") as never,
     });
     const missing = join(folder.folder, "missing.cjs");
-    await expect(openStore(folder.newFile(), missing)).rejects.toMatchObject({ code: "STORE" });
+    await expect(openStore(folder.newFile(), missing, "")).rejects.toMatchObject({ code: "STORE" });
   });
 
   test("that is lost rejects all that waits, and all that comes", async () => {
@@ -168,7 +168,7 @@ describe("a thread", () => {
        parentPort.postMessage({ kind: "opened" });
        parentPort.once("message", () => process.exit(3));`,
     );
-    const store = await openStore(folder.newFile(), dying);
+    const store = await openStore(folder.newFile(), dying, "");
     const gone = { code: "STORE", message: expect.stringContaining("is gone") as never };
     await expect(store.loadLive(0, 9)).rejects.toMatchObject(gone);
     await expect(store.listAttempts(invocationId(1))).rejects.toMatchObject(gone);

@@ -15,6 +15,7 @@ import { makeCredential } from "../../src/sdk/index.js";
 import { Tokens } from "../../src/sdk/tokens.js";
 import type { ChallengeAnswer, TokenAnswer } from "../../src/wire/api.js";
 import { credentialPayload, shownEndpoint } from "../../src/wire/credential.js";
+import { openDoor } from "../support/door.js";
 import { Munged } from "../support/munged.js";
 
 const munged = new Munged();
@@ -35,6 +36,7 @@ afterEach(async () => {
 
 async function serve(key: string): Promise<FastifyInstance> {
   const server = createServer({
+    ...openDoor,
     secrets: Secrets.load(join(folder, key)),
     munge: new MungeDoor(munged.socket),
     operators: [],

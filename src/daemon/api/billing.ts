@@ -3,15 +3,13 @@
 import type { FastifyInstance } from "fastify";
 import type { Store } from "../../core/ports.js";
 import type { BillAnswer } from "../../wire/api.js";
-import type { Accounts } from "../accounts.js";
 import { reportTurns } from "../turnstile.js";
 import { billQuery, shaped } from "./schemas.js";
 import { type Caller, requireOperator } from "./server.js";
-import { chosenUid } from "./users.js";
+import { chosenUid, type UserNames } from "./users.js";
 
-export interface BillingRoutes {
+export interface BillingRoutes extends UserNames {
   readonly store: Store;
-  readonly accounts: Accounts;
 }
 
 export function addBillingRoutes(server: FastifyInstance, with_: BillingRoutes): void {
@@ -19,8 +17,10 @@ export function addBillingRoutes(server: FastifyInstance, with_: BillingRoutes):
   server.get("/v1/bill", async ({ caller, query }) =>
     turns.pass(caller.uid, () => bill(with_, caller, shaped(billQuery, query))),
   );
-  server.get("/v1/bill/verify", async ({ caller }) => {
+  server.get("/v1/bill/verify", async (request) => {
+    const { caller } = request;
     requireOperator(caller, "check the whole ledger");
+    request.act = { action: "verify" };
     return turns.pass(caller.uid, () => with_.store.verifyLedger());
   });
 }

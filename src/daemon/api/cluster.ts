@@ -70,11 +70,13 @@ export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes):
   server.post("/v1/drain", async (request) => {
     requireOperator(request.caller, "drain nodes");
     const { nodes, now } = shaped(drainRequest, request.body);
+    request.act = { action: "drain", subject: nodes.join(","), detail: now ? "now" : "" };
     return with_.drains.drain(nodes, request.caller.user, now);
   });
   server.post("/v1/resume", async (request) => {
     requireOperator(request.caller, "resume nodes");
     const { nodes } = shaped(drainRequest, request.body);
+    request.act = { action: "resume", subject: nodes.join(",") };
     return with_.drains.resume(nodes);
   });
   server.get("/v1/doctor", async (request) => {

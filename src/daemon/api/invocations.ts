@@ -14,6 +14,7 @@ import {
   maxRequestBytes,
   type SubmitAnswer,
 } from "../../wire/api.js";
+import type { Access } from "../access.js";
 import type { Checkpoints } from "../checkpoints.js";
 import type { Dispatcher } from "../dispatch.js";
 import type { Documents } from "../documents.js";
@@ -52,15 +53,19 @@ export interface InvocationRoutes extends UserNames {
   readonly checkpoints: Checkpoints;
   readonly documents: Documents;
   readonly admission: AdmissionPolicy;
+  readonly access: Pick<Access, "require">;
   /** null before Slurm was read. */
   readonly largestNode: () => LargestNode | null;
 }
 
 export function addInvocationRoutes(server: FastifyInstance, with_: InvocationRoutes): void {
   const listings = new Listings();
-  server.post("/v1/invocations", { bodyLimit: maxRequestBytes }, async (request) =>
-    submit(with_, request.caller, shaped(submitRequest, request.body)),
-  );
+  server.post("/v1/invocations", { bodyLimit: maxRequestBytes }, async (request) => {
+    await with_.access.require(request.caller);
+    const answer = await submit(with_, request.caller, shaped(submitRequest, request.body));
+    request.act = { action: "submit", subject: String(answer.id), detail: `${answer.tasks} tasks` };
+    return answer;
+  });
   server.get("/v1/invocations", async (request, reply) => {
     const query = shaped(invocationQuery, request.query);
     const pieces = await piecesOf(with_, request.caller, query);
@@ -76,9 +81,15 @@ export function addInvocationRoutes(server: FastifyInstance, with_: InvocationRo
     const pieces = await wait(with_, request.caller, id, timeoutMs, reply);
     return listings.send(request.caller, reply, pieces, maxListed);
   });
-  server.post("/v1/cancel", { bodyLimit: maxCancelBytes }, async (request) =>
-    cancel(with_, request.caller, shaped(cancelRequest, request.body)),
-  );
+  server.post("/v1/cancel", { bodyLimit: maxCancelBytes }, async (request) => {
+    const what = shaped(cancelRequest, request.body);
+    const answer = await cancel(with_, request.caller, what);
+    const { ids, ...filter } = what;
+    const subject = ids.length > 0 ? ids.join(",") : JSON.stringify(filter);
+    const detail = `${answer.cancelled} cancelled, ${answer.problems.length} refused`;
+    request.act = { action: "cancel", subject, detail };
+    return answer;
+  });
 }
 
 /** Answers once the submission is durable. */

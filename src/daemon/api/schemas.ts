@@ -1,9 +1,11 @@
 // The shapes of requests: hostile until they fit; what does not is refused with the place named.
 
 import { z } from "zod";
+import { auditActions } from "../../model/audit.js";
 import { GleanerError } from "../../model/errors.js";
 import { userShape } from "../../model/user.js";
 import {
+  maxAuditListed,
   maxHostListLength,
   maxIdsLength,
   maxListed,
@@ -115,6 +117,15 @@ export const billQuery = windowQuery.extend({ user: userName.optional() });
 export const drainRequest = z.strictObject({
   nodes: z.array(nodeText).min(1).max(maxNamedNodes),
   now: z.boolean(),
+});
+
+export const auditQuery = billQuery.extend({
+  action: z.enum(auditActions).optional(),
+  limit: z.coerce.number().int().min(1).max(maxAuditListed).default(maxAuditListed),
+});
+export const revokeRequest = z.strictObject({
+  user: userName.optional(),
+  all: z.boolean().default(false),
 });
 
 /** The value in its shape; throws BAD_REQUEST with one sentence that names the place. */

@@ -25,9 +25,11 @@ import {
   type TokenAnswer,
 } from "../../wire/api.js";
 import type { Endpoint } from "../../wire/credential.js";
+import type { Act, Audit } from "../audit.js";
 import { Challenges } from "../challenges.js";
 import type { MungeDoor } from "../identity.js";
 import type { Secrets } from "../secrets.js";
+import type { TokenEpochs } from "../token-epochs.js";
 import { Turnstile } from "../turnstile.js";
 import { Admittance } from "./admittance.js";
 import { shaped, tokenRequest } from "./schemas.js";
@@ -49,6 +51,8 @@ const openRoutes: ReadonlySet<string> = new Set(["/v1/challenge", "/v1/token"]);
 declare module "fastify" {
   interface FastifyRequest {
     caller: Caller;
+    /** What is written into the audit log when the answer is a good one; null: nothing. */
+    act: Act | null;
   }
 }
 
@@ -62,6 +66,8 @@ export interface DoorDependencies {
   readonly munge: MungeDoor;
   readonly operators: readonly string[];
   readonly tokenMs: number;
+  readonly epochs: Pick<TokenEpochs, "of">;
+  readonly audit: Pick<Audit, "note">;
   readonly log: Logger;
 }
 
@@ -84,23 +90,54 @@ const serverOptions = {
 export function createServer(with_: DoorDependencies): FastifyInstance {
   const server = Fastify(serverOptions);
   const admittance = new Admittance(server);
+  const callerOf = (identity: Identity): Caller => ({
+    ...identity,
+    operator: isOperator(identity, with_.operators),
+  });
+  server.decorateRequest("caller");
+  server.decorateRequest("act", null);
+  server.addHook("onSend", async (request, reply) => {
+    if (request.act !== null && reply.statusCode < 400)
+      with_.audit.note(request.caller, request.ip, request.act);
+  });
+  server.addHook("onRequest", async (request, reply) => {
+    if (openRoutes.has(request.routeOptions.url ?? "")) return;
+    const identity = with_.secrets.readToken(bearerOf(request), nowMs(), (uid) =>
+      with_.epochs.of(uid),
+    );
+    request.caller = callerOf(identity);
+    await admittance.admit(request, reply);
+  });
+  addTokenRoutes(server, with_, callerOf);
+  server.setNotFoundHandler((request, reply) => {
+    const message = `there is no ${request.method} ${request.url.slice(0, 200)}: is the client of another version?`;
+    return reply.code(404).send({ error: { code: "NOT_FOUND", message } } satisfies ErrorAnswer);
+  });
+  server.setErrorHandler((thrown: unknown, request, reply) => {
+    const error = sentenceFor(thrown, request.routeOptions.bodyLimit);
+    if (error === null) with_.log.error({ cause: thrown }, "a request met a bug");
+    if (error?.code === "NOT_ALLOWED") noteRefusal(with_.audit, request, error.message);
+    const { code, message } = error ?? {
+      code: "STORE" as const,
+      message: "the daemon met a bug with this request: its log has the details",
+    };
+    return reply.code(statusOf(code)).send({ error: { code, message } } satisfies ErrorAnswer);
+  });
+  return server;
+}
+
+/** How a client gets its token, before it has one. */
+function addTokenRoutes(
+  server: FastifyInstance,
+  with_: DoorDependencies,
+  callerOf: (identity: Identity) => Caller,
+): void {
+  const challenges = new Challenges(with_.secrets.instance());
   const identifying = new Turnstile(
     maxIdentifying,
     maxWaitingToIdentify,
     "too many clients ask for a token at once: try again in a moment",
   );
-  const callerOf = (identity: Identity): Caller => ({
-    ...identity,
-    operator: isOperator(identity, with_.operators),
-  });
-  const challenges = new Challenges(with_.secrets.instance());
-  server.decorateRequest("caller");
-  server.addHook("onRequest", async (request, reply) => {
-    if (openRoutes.has(request.routeOptions.url ?? "")) return;
-    const identity = with_.secrets.readToken(bearerOf(request), nowMs());
-    request.caller = callerOf(identity);
-    await admittance.admit(request, reply);
-  });
   server.get("/v1/challenge", async (): Promise<ChallengeAnswer> => challenges.issue());
   server.post(
     "/v1/token",
@@ -109,25 +146,24 @@ export function createServer(with_: DoorDependencies): FastifyInstance {
       const { credential } = shaped(tokenRequest, request.body);
       const { identity, payload } = await identifying.pass(() => with_.munge.identify(credential));
       challenges.redeem(payload, identity.uid, reachedBy(request));
-      const token = with_.secrets.issueToken(identity, nowMs() + with_.tokenMs);
-      const { user, operator } = callerOf(identity);
+      const epoch = with_.epochs.of(identity.uid);
+      const token = with_.secrets.issueToken(identity, nowMs() + with_.tokenMs, epoch);
+      request.caller = callerOf(identity);
+      request.act = { action: "token", detail: `good for ${with_.tokenMs} ms` };
+      const { user, operator } = request.caller;
       return { token, validMs: with_.tokenMs, user, operator };
     },
   );
-  server.setNotFoundHandler((request, reply) => {
-    const message = `there is no ${request.method} ${request.url.slice(0, 200)}: is the client of another version?`;
-    return reply.code(404).send({ error: { code: "NOT_FOUND", message } } satisfies ErrorAnswer);
-  });
-  server.setErrorHandler((thrown: unknown, request, reply) => {
-    const error = sentenceFor(thrown, request.routeOptions.bodyLimit);
-    if (error === null) with_.log.error({ cause: thrown }, "a request met a bug");
-    const { code, message } = error ?? {
-      code: "STORE" as const,
-      message: "the daemon met a bug with this request: its log has the details",
-    };
-    return reply.code(statusOf(code)).send({ error: { code, message } } satisfies ErrorAnswer);
-  });
-  return server;
+}
+
+/** Somebody asked for what they may not. */
+function noteRefusal(
+  audit: DoorDependencies["audit"],
+  request: FastifyRequest,
+  detail: string,
+): void {
+  const subject = `${request.method} ${request.url}`;
+  if (request.caller) audit.note(request.caller, request.ip, { action: "refuse", subject, detail });
 }
 
 /** Of what is no request, or is cut off, before there is a route: the connection ends with a sentence. */

@@ -93,6 +93,9 @@ CREATE INDEX attempt_ended ON attempt (ended_at_ms);
 
 -- The ledger. 9007199254740991 is the largest whole number that JavaScript holds exactly.
 CREATE TABLE posting (
+  -- 1, 2, 3 ... in the order of writing; each seal covers the one before it: see ledger-chain.ts.
+  sequence INTEGER NOT NULL UNIQUE CHECK (sequence >= 1),
+  previous_seal TEXT NOT NULL,
   invocation INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
   owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
@@ -104,6 +107,7 @@ CREATE TABLE posting (
   micro_credits_per_core_second INTEGER NOT NULL CHECK (micro_credits_per_core_second >= 0),
   micro_credits_per_gb_second INTEGER NOT NULL CHECK (micro_credits_per_gb_second >= 0),
   posted_at_ms INTEGER NOT NULL CHECK (posted_at_ms >= 0),
+  seal TEXT NOT NULL,
   PRIMARY KEY (invocation, attempt),
   FOREIGN KEY (invocation, attempt) REFERENCES attempt (invocation, number)
 ) STRICT, WITHOUT ROWID;
@@ -125,8 +129,22 @@ CREATE TABLE ledger_day (
   amount_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (amount_micro_credits >= 0),
   attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
   recomputed_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (recomputed_micro_credits >= 0),
+  seal TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (day, owner_uid)
 ) STRICT, WITHOUT ROWID;
+
+-- One row: how many postings were ever made, the seal of the last one, and a seal of both; '' once it was found broken.
+CREATE TABLE ledger_head (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  sequence INTEGER NOT NULL CHECK (sequence >= 0),
+  seal TEXT NOT NULL,
+  mac TEXT NOT NULL
+) STRICT;
+
+CREATE TRIGGER ledger_head_is_never_deleted BEFORE DELETE ON ledger_head
+BEGIN
+  SELECT RAISE (ABORT, 'the head of the ledger is never deleted');
+END;
 
 -- Whoever deletes a posting, no amount leaves the ledger.
 CREATE TRIGGER posting_deleted_is_summed AFTER DELETE ON posting
@@ -252,3 +270,29 @@ CREATE TABLE learned (
   name TEXT PRIMARY KEY,
   json TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Tokens of a user that were issued before the last revocation are refused; uid -1: everybody's.
+CREATE TABLE token_epoch (
+  uid INTEGER PRIMARY KEY,
+  epoch INTEGER NOT NULL CHECK (epoch >= 1)
+) STRICT;
+
+-- Who did what with authority: written once, removed when it is old.
+CREATE TABLE audit_event (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at_ms INTEGER NOT NULL CHECK (at_ms >= 0),
+  uid INTEGER NOT NULL,
+  user TEXT NOT NULL,
+  operator INTEGER NOT NULL CHECK (operator IN (0, 1)),
+  source TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX audit_event_at ON audit_event (at_ms);
+
+CREATE TRIGGER audit_event_is_never_changed BEFORE UPDATE ON audit_event
+BEGIN
+  SELECT RAISE (ABORT, 'an audit event is never changed');
+END;

@@ -13,7 +13,8 @@ import {
 } from "../../model/invocation.js";
 import { step } from "../../model/machine.js";
 import type { Connection } from "../database.js";
-import { postingInsert } from "./ledger.js";
+import type { LedgerSeal } from "../ledger-seal.js";
+import { postingInsert } from "./ledger-chain.js";
 import type { Operations } from "./operations.js";
 
 interface AttemptRow {
@@ -51,8 +52,11 @@ function attemptOf(row: AttemptRow): Attempt {
   };
 }
 
-export function attemptWrites(database: Connection): Operations<"beginAttempt" | "endAttempt"> {
-  return { beginAttempt: beginAttempt(database), endAttempt: endAttempt(database) };
+export function attemptWrites(
+  database: Connection,
+  seal: LedgerSeal,
+): Operations<"beginAttempt" | "endAttempt"> {
+  return { beginAttempt: beginAttempt(database), endAttempt: endAttempt(database, seal) };
 }
 
 function findInvocation(database: Connection) {
@@ -89,7 +93,7 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
   };
 }
 
-function endAttempt(database: Connection): (result: AttemptResult) => boolean {
+function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptResult) => boolean {
   const invocationState = findInvocation(database);
   const finishAttempt = database.prepare(
     `UPDATE attempt SET state = @end, ended_at_ms = @endedAtMs, wall_ms = @wallMs, cpu_ms = @cpuMs,
@@ -104,7 +108,7 @@ function endAttempt(database: Connection): (result: AttemptResult) => boolean {
     `UPDATE invocation SET state = 'PENDING', started_at_ms = NULL, node = NULL, reason = @reason
      WHERE id = @invocation`,
   );
-  const insertPosting = postingInsert(database);
+  const insertPosting = postingInsert(database, seal);
   return (result: AttemptResult) => {
     const { invocation: id, attempt, next, posting } = result;
     const invocation = invocationState.get(id);

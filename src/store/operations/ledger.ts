@@ -1,29 +1,18 @@
 // The ledger: postings written once, summed into bills, and recomputed from the attempts.
 
 import { priceMicroCredits } from "../../core/metering.js";
-import type { LedgerCheck, Posting } from "../../model/account.js";
+import type { LedgerCheck } from "../../model/account.js";
 import { GleanerError } from "../../model/errors.js";
 import { type AttemptEnd, isBilled } from "../../model/invocation.js";
 import type { Connection } from "../database.js";
+import type { LedgerSeal } from "../ledger-seal.js";
+import { chainChecker } from "./ledger-chain.js";
 import type { Operations } from "./operations.js";
 
 /** A check names this many differences; the counts and sums tell the rest. */
 const maxDifferences = 10;
 /** Old postings are summed by days of UTC. */
 export const dayMs = 86_400_000;
-
-/** Writes one posting; a second one of the same attempt is refused by the primary key. */
-export function postingInsert(database: Connection): (posting: Posting) => void {
-  const insert = database.prepare(
-    `INSERT INTO posting (invocation, attempt, owner_uid, owner_user, core_ms, memory_mb_ms, amount_micro_credits,
-       micro_credits_per_core_second, micro_credits_per_gb_second, posted_at_ms)
-     VALUES (@invocation, @attempt, @uid, @user, @coreMs, @memoryMbMs, @amountMicroCredits,
-       @microCreditsPerCoreSecond, @microCreditsPerGbSecond, @postedAtMs)`,
-  );
-  return ({ rate, ...posting }) => {
-    insert.run({ ...posting, ...rate });
-  };
-}
 
 /** A finished attempt beside its posting; the posting's columns are null when it has none. */
 export interface LedgerRow {
@@ -73,10 +62,11 @@ interface LedgerDay {
 
 export function ledgerReads(
   database: Connection,
+  seal: LedgerSeal,
 ): Operations<"bill" | "verifyLedger" | "uidNamed"> {
   return {
     bill: bill(database),
-    verifyLedger: verifyLedger(database),
+    verifyLedger: verifyLedger(database, seal),
     uidNamed: uidNamed(database),
   };
 }
@@ -128,13 +118,14 @@ function bill(database: Connection): Operations<"bill">["bill"] {
 }
 
 /** `attempts` counts those that ended billed: as many as postings, when it balances. */
-function verifyLedger(database: Connection): () => LedgerCheck {
+function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck {
   const sumAll = database
     .prepare<[], { postings: bigint; amount: bigint }>(
       "SELECT count(*) AS postings, coalesce(sum(amount_micro_credits), 0) AS amount FROM posting",
     )
     .safeIntegers();
   const selectDays = database.prepare<[], LedgerDay>("SELECT * FROM ledger_day").safeIntegers();
+  const chainFaults = chainChecker(database, seal);
   const selectFinished = database.prepare<[], LedgerRow>(finishedAttempts);
   const selectWithoutEnd = database.prepare<
     [],
@@ -171,6 +162,8 @@ function verifyLedger(database: Connection): () => LedgerCheck {
           `the sums of ${day.owner_user} for day ${day.day} (of ${dayMs} ms since 1970) do not agree`,
         );
     }
+    for (const fault of chainFaults())
+      if (differences.length < maxDifferences) differences.push(fault);
     const ended = exact(BigInt(attempts) + pruned);
     return {
       balanced: differences.length === 0 && amount === recomputed && exact(postings) === ended,

@@ -2,13 +2,16 @@
 
 import type { Store } from "../../core/ports.js";
 import type { Connection } from "../database.js";
+import type { LedgerSeal } from "../ledger-seal.js";
 import { attemptReads, attemptWrites } from "./attempts.js";
+import { auditReads, auditWrites } from "./audit.js";
 import { checkpointReads, checkpointWrites } from "./checkpoints.js";
 import { executorReads, executorWrites } from "./executors.js";
 import { idleWrites } from "./idle.js";
 import { invocationReads, invocationWrites } from "./invocations.js";
 import { learnedReads, learnedWrites } from "./learned.js";
 import { ledgerReads } from "./ledger.js";
+import { prepareChain } from "./ledger-chain.js";
 import { nodeReads, nodeWrites } from "./nodes.js";
 import { retentionWrites } from "./retention.js";
 import { utilizationReads, utilizationWrites } from "./utilization.js";
@@ -36,6 +39,9 @@ export const writeNames = [
   "saveNodeSpans",
   "saveConditions",
   "saveLearned",
+  "revokeTokens",
+  "saveAudit",
+  "pruneAudit",
   "prune",
 ] as const satisfies readonly (keyof Store)[];
 
@@ -51,6 +57,8 @@ export const readNames = [
   "loadExecutors",
   "loadDrained",
   "loadLearned",
+  "loadTokenEpochs",
+  "listAudit",
 ] as const satisfies readonly (keyof Store)[];
 
 /** May take seconds. */
@@ -63,21 +71,23 @@ export const reportNames = [
 export type WriteName = (typeof writeNames)[number];
 export type ReadName = (typeof readNames)[number] | (typeof reportNames)[number];
 
-export function writeOperations(database: Connection): Operations<WriteName> {
+export function writeOperations(database: Connection, seal: LedgerSeal): Operations<WriteName> {
+  prepareChain(database, seal);
   return {
     ...invocationWrites(database),
-    ...attemptWrites(database),
+    ...attemptWrites(database, seal),
     ...checkpointWrites(database),
     ...executorWrites(database),
     ...nodeWrites(database),
     ...utilizationWrites(database),
     ...idleWrites(database),
     ...learnedWrites(database),
-    ...retentionWrites(database),
+    ...auditWrites(database),
+    ...retentionWrites(database, seal),
   };
 }
 
-export function readOperations(database: Connection): Operations<ReadName> {
+export function readOperations(database: Connection, seal: LedgerSeal): Operations<ReadName> {
   return {
     ...invocationReads(database),
     ...attemptReads(database),
@@ -86,6 +96,7 @@ export function readOperations(database: Connection): Operations<ReadName> {
     ...nodeReads(database),
     ...utilizationReads(database),
     ...learnedReads(database),
-    ...ledgerReads(database),
+    ...auditReads(database),
+    ...ledgerReads(database, seal),
   };
 }

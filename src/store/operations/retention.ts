@@ -3,8 +3,10 @@
 import { priceMicroCredits } from "../../core/metering.js";
 import { isBilled } from "../../model/invocation.js";
 import type { Connection } from "../database.js";
+import type { LedgerSeal } from "../ledger-seal.js";
 import { documentRemover } from "./documents.js";
 import { dayMs, differenceOf, finishedAttempts, type LedgerRow } from "./ledger.js";
+import { DaySeals, postingChecker } from "./ledger-chain.js";
 import type { Operations } from "./operations.js";
 
 /** Rows of a table that lie wholly before @beforeMs, by its key. Their indexes are on times that never change. */
@@ -29,13 +31,13 @@ interface Limit {
   readonly limit: number;
 }
 
-export function retentionWrites(database: Connection): Operations<"prune"> {
+export function retentionWrites(database: Connection, seal: LedgerSeal): Operations<"prune"> {
   const deletes = sightings.map(([table, key, isOld]) =>
     database.prepare<Limit>(
       `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} AS old WHERE ${isOld} LIMIT @limit)`,
     ),
   );
-  const pruneInvocations = invocationPruner(database);
+  const pruneInvocations = invocationPruner(database, seal);
   return {
     prune(beforeMs, limit) {
       const removed = pruneInvocations({ beforeMs, limit });
@@ -45,7 +47,7 @@ export function retentionWrites(database: Connection): Operations<"prune"> {
 }
 
 /** Invocations that ended, with attempts and postings, and a submission with the last of its invocations. */
-function invocationPruner(database: Connection): (limit: Limit) => number {
+function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit) => number {
   const selectOld = database.prepare<Limit, { id: number; submission: number }>(
     "SELECT id, submission FROM invocation WHERE ended_at_ms < @beforeMs ORDER BY ended_at_ms LIMIT @limit",
   );
@@ -72,22 +74,25 @@ function invocationPruner(database: Connection): (limit: Limit) => number {
      RETURNING command, environment`,
   );
   const removeDocument = documentRemover(database);
+  const isAsWritten = postingChecker(database, seal);
+  const sums = new DaySeals(database, seal);
   return (limit) => {
     let removed = 0;
     for (const { id, submission } of selectOld.all(limit)) {
       const attempts = selectAttempts.all(id);
-      if (attempts.some((row) => differenceOf(row) !== null)) continue;
-      for (const row of attempts) {
-        if (!isBilled(row.state)) continue;
-        const day = Math.floor(row.postedAtMs / dayMs);
+      if (attempts.some((row) => differenceOf(row) !== null) || !isAsWritten(id)) continue;
+      const billed = attempts.filter((row) => isBilled(row.state));
+      const dayOf = (row: LedgerRow): number => Math.floor(row.postedAtMs / dayMs);
+      if (billed.some((row) => !sums.isSound(dayOf(row), row.ownerUid))) continue;
+      for (const row of billed)
         sumAttempt.run({
-          day,
+          day: dayOf(row),
           uid: row.ownerUid,
           user: row.owner,
           price: priceMicroCredits(row, row),
         });
-      }
       for (const each of deleteOf) removed += each.run(id).changes;
+      for (const row of billed) sums.renew(dayOf(row), row.ownerUid);
       removed += deleteInvocation.run(id).changes;
       const last = deleteSubmission.get({ id: submission });
       if (last === undefined) continue;

@@ -1,0 +1,64 @@
+// Seals of the ledger: an HMAC of what was written, with a key that is not in the database.
+
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+/** A posting as it is sealed. */
+export interface SealedPosting {
+  readonly sequence: number;
+  /** The seal of the posting before it. */
+  readonly previous: string;
+  readonly invocation: number;
+  readonly attempt: number;
+  readonly uid: number;
+  readonly user: string;
+  readonly coreMs: number;
+  readonly memoryMbMs: number;
+  readonly amountMicroCredits: number;
+  readonly microCreditsPerCoreSecond: number;
+  readonly microCreditsPerGbSecond: number;
+  readonly postedAtMs: number;
+}
+
+/** How many postings were ever made, and the seal of the last one. */
+export interface SealedHead {
+  readonly sequence: number;
+  readonly seal: string;
+}
+
+/** All columns of a day's sum, in the order of the table. */
+export type SealedDay = readonly (number | string | bigint)[];
+
+export class LedgerSeal {
+  readonly #key: Buffer;
+
+  /** `key` in hex; gleanerd derives it from its own. */
+  constructor(key: string) {
+    this.#key = Buffer.from(key, "hex");
+  }
+
+  posting(of: SealedPosting): string {
+    return this.#mac("posting", [
+      ...[of.sequence, of.previous, of.invocation, of.attempt, of.uid, of.user],
+      ...[of.coreMs, of.memoryMbMs, of.amountMicroCredits],
+      ...[of.microCreditsPerCoreSecond, of.microCreditsPerGbSecond, of.postedAtMs],
+    ]);
+  }
+
+  head({ sequence, seal }: SealedHead): string {
+    return this.#mac("head", [sequence, seal]);
+  }
+
+  day(of: SealedDay): string {
+    return this.#mac("day", of);
+  }
+
+  #mac(kind: string, values: readonly (number | string | bigint)[]): string {
+    const text = JSON.stringify([kind, ...values.map(String)]);
+    return createHmac("sha256", this.#key).update(text).digest("hex");
+  }
+}
+
+export function sealsAgree(one: string, other: string): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
