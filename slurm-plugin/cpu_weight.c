@@ -43,9 +43,9 @@ static bool find_node_group(const char *kill_path, char *folder, size_t size)
 void cpu_weight_raise(const char *kill_path)
 {
 	char folder[1100];
-	set(VERSION_1_GROUP, "cpu.shares", "16384");
+	set(VERSION_1_GROUP, "cpu.shares", "262144");
 	if (find_node_group(kill_path, folder, sizeof folder))
-		set(folder, "cpu.weight", "1600");
+		set(folder, "cpu.weight", "10000");
 }
 
 void cpu_weight_of_session(pid_t pid, int nice)

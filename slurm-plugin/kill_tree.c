@@ -17,6 +17,7 @@
 
 #define POPULATED_POLL_MS 5 /* in case the kernel's notice on cgroup.events is missed */
 #define GONE_POLL_NS 1000000
+#define LOOKS_TO_KILL 20 /* what is not gone at the second look is killed by pid, and every so many looks again */
 
 /* One `key=value` line of executor.pid. Unknown keys are for others. */
 static bool read_entry(struct kill_target *target, const char *key, const char *value)
@@ -81,6 +82,18 @@ static bool is_occupied(int events, const char *kill_path, const struct proc_lis
 	return any_alive(&inside, known);
 }
 
+/* By pid, which needs no lock that somebody may hold; what forks meanwhile is left to the cgroup's own kill. */
+static void kill_each(const char *kill_path)
+{
+	static struct proc_list inside;
+	inside.count = 0;
+	cgroup_tree_collect(&inside, kill_path);
+	for (size_t at = 0; at < inside.count; at++) {
+		if (proc_signal(&inside.items[at], SIGKILL))
+			cpu_weight_hurry(inside.items[at].pid);
+	}
+}
+
 /*
  * Kills the cgroup before anything is looked at, and waits until it is empty. First of all its processes get their share of the
  * processors: one that was to run at the least weight there is may hold a lock that the kill needs. KILL_NONE_LEFT too when
@@ -99,13 +112,15 @@ static enum kill_outcome kill_cgroup(const struct kill_target *target, const str
 		outcome = cgroup_tree_kill(kill_path) ? KILL_DONE : KILL_LATE;
 		if (outcome == KILL_DONE)
 			(void)proc_signal(&target->executor, SIGKILL); /* one that starts is not in it yet */
-		while (outcome == KILL_DONE && is_occupied(events, kill_path, known)) {
+		for (int looks = 0; outcome == KILL_DONE && is_occupied(events, kill_path, known); looks++) {
 			struct pollfd changed = {.fd = events, .events = POLLPRI};
 			int left = ms_until(deadline_ns);
 			if (left == 0)
 				outcome = KILL_LATE;
 			else {
 				cpu_weight_raise(kill_path); /* another executor of this machine may have taken it back */
+				if (looks % LOOKS_TO_KILL == 1)
+					kill_each(kill_path);
 				(void)poll(&changed, 1, left < POPULATED_POLL_MS ? left : POPULATED_POLL_MS);
 			}
 		}

@@ -1,7 +1,7 @@
 // Frees a node beside a load, its executor running or stopped, its functions busy, forking or mounting: [--rounds N] [--load N].
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { until } from "../cluster/until.js";
 import type { Site } from "../site/site.js";
@@ -27,7 +27,8 @@ const functions = {
     "-Urm",
     "/bin/sh",
     "-c",
-    "mkdir -p /dev/shm/m; while :; do mount -t tmpfs none /dev/shm/m; done",
+    // Each mount is charged to the function: as many as its memory allows stay.
+    "for i in $(seq 300); do mount -t tmpfs none /dev/shm; done; while :; do mount -t tmpfs none /dev/shm; umount /dev/shm; done",
   ],
 } as const;
 type Kind = keyof typeof functions;
@@ -42,7 +43,6 @@ await benchmark({ nodes: 1, cpus, memoryMb: cpus * 1_000 }, async (site) => {
     for (const executor of ["running", "stopped"] as const) {
       const seen: Seen[] = [];
       for (let round = 0; round < rounds; round++) {
-        await filled(api);
         seen.push(await freeOnce(site, host, executor === "stopped"));
       }
       result[`${kind} ${executor}`] = figuresOf(seen);
@@ -61,30 +61,49 @@ interface Seen {
   readonly left: number;
 }
 
-/** Waits until functions hold all cores of the node. */
-function filled(api: Api): Promise<true> {
-  const find = async () => {
-    const executor = (await api.info()).nodes[0]?.executor;
-    return executor?.state === "ready" && executor.usedCores === cpus ? true : undefined;
+interface Filled {
+  readonly executor: number;
+  /** Its cgroup of version 2. */
+  readonly folder: string;
+}
+
+/** Waits until functions run on all cores of the node, as its own cgroups show it. */
+function filled(site: Site): Promise<Filled> {
+  const find = (): Filled | undefined => {
+    try {
+      const mark = readFileSync(join(site.files.run, "n1", "executor.pid"), "utf8");
+      const executor = Number(/^pid=(\d+)$/m.exec(mark)![1]);
+      const folder = dirname(/^kill=(.+)$/m.exec(mark)![1]!);
+      process.kill(executor, 0);
+      const work = join(folder, "work");
+      const busy = readdirSync(work, { withFileTypes: true }).filter(
+        (each) =>
+          each.isDirectory() && readFileSync(join(work, each.name, "cgroup.procs"), "utf8") !== "",
+      );
+      return busy.length === cpus ? { executor, folder } : undefined;
+    } catch {
+      return undefined; // one executor has left, the next is not there yet
+    }
   };
   return until(readyDeadlineMs, find, () => new Error("the node was not filled with functions"));
 }
 
 /** The prolog of a job that takes the whole node, as slurmd runs it; then its epilog, so that the node fills again. */
 async function freeOnce(site: Site, host: string, isStopped: boolean): Promise<Seen> {
-  const mark = readFileSync(join(site.files.run, "n1", "executor.pid"), "utf8");
-  const pid = Number(/^pid=(\d+)$/m.exec(mark)![1]);
-  const group = dirname(/^kill=(.+)$/m.exec(mark)![1]!).replace(
-    /^\/sys\/fs\/cgroup(\/unified)?/,
-    "",
-  );
+  const { executor, folder } = await filled(site);
+  const group = folder.replace(/^\/sys\/fs\/cgroup(\/unified)?/, "");
   const loops = startLoad();
-  if (isStopped) process.kill(pid, "SIGSTOP");
+  const endLoad = (): void => {
+    for (const loop of loops) loop.kill("SIGKILL");
+  };
+  process.once("exit", endLoad);
+  if (isStopped) process.kill(executor, "SIGSTOP");
   // Long enough for storms to be at their limits and the load to be spread.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   const prolog = [site.files.program("glean-prolog"), "left", group];
   const answer = execFileSync(host, prolog, { env: environment("prolog"), encoding: "utf8" });
-  for (const loop of loops) loop.kill("SIGKILL");
+  endLoad();
+  process.off("exit", endLoad);
   execFileSync(site.files.program("glean-epilog"), [], { env: environment("epilog") });
   const [tookUs, left] = answer.split(" ").map(Number);
   return { tookMs: tookUs! / 1_000, left: left! };
