@@ -121,16 +121,17 @@ export class Settler {
     live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
     if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
     const { startFailures } = this.policy;
-    if (facts.wallMs > 0) startFailures?.began(live);
-    const started = startFailureOf(facts) === null;
-    live.isRetried = !started;
+    // One that waited for its files held its cores, and did not run.
+    const hasRun = facts.exitCode !== null || facts.signal !== null;
+    if (hasRun) startFailures?.began(live);
+    live.isRetried = startFailureOf(facts) !== null;
     if (next === "PENDING") {
       this.live.requeue(live, reason);
       return;
     }
     startFailures?.forget(facts.invocation);
     // A FAILED that the daemon made up after lost executors is no run, nor is one without a start.
-    if (started && (facts.end === "COMPLETED" || facts.end === "FAILED"))
+    if (hasRun && (facts.end === "COMPLETED" || facts.end === "FAILED"))
       this.policy.functionRan(live.digest.functionKey, facts.wallMs);
     this.live.finish(live, {
       state: next,
