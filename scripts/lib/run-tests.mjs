@@ -72,8 +72,11 @@ for (const [name, number] of [
     current?.stop(name);
   });
 
+/** Then nothing more is begun. */
+const isOver = () => interruptedBy !== null || (deadlineMs !== null && Date.now() >= deadlineMs);
+
 for (const check of plan.checks) {
-  if (interruptedBy !== null) break;
+  if (isOver()) break;
   announce(check.title);
   const ok = await runStep(check.args);
   total[ok ? "passed" : "failed"] += 1;
@@ -81,14 +84,14 @@ for (const check of plan.checks) {
 const results = mkdtempSync(join(tmpdir(), "gleaner-test-"));
 try {
   for (const [index, run] of plan.runs.entries()) {
-    if (interruptedBy !== null) break;
+    if (isOver()) break;
     announce(run.title);
     await runJest(run, join(results, String(index)));
   }
 } finally {
   rmSync(results, { recursive: true, force: true });
 }
-if (jestTests === 0 && interruptedBy === null) {
+if (jestTests === 0 && !isOver()) {
   console.error("No test file's path matches the arguments.");
   total.failed += 1;
 }
