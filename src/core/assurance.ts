@@ -15,7 +15,7 @@ export interface HookPrograms {
 /** PrologFlags that make the prolog run at allocation, before any task: Alloc, and those that imply it. */
 const allocFlags: ReadonlySet<string> = new Set(["alloc", "contain", "x11"]);
 
-/** salloc of these releases asks whether its nodes' prologs have ended, and when they have not, again after 3 s. */
+/** salloc of these releases asks whether its nodes' prologs have ended, and if not, again after 3 s; 24.11 does not. */
 const slowSallocBefore = 23;
 
 /**
