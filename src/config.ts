@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { access, user } from "./config/access.js";
 import { isolation } from "./config/isolation.js";
+import { tls } from "./config/tls.js";
 import { GleanerError, messageOf } from "./model/errors.js";
 import { nearest } from "./model/nearest.js";
 
@@ -37,6 +38,8 @@ const listen = z.strictObject({
   executorPort: port.default(829),
   /** The address that nodes reach `executorPort` by. */
   advertisedHost: z.string().min(1).default("127.0.0.1"),
+  /** null: what passes over the network is not encrypted. */
+  tls: tls.nullable().default(null),
 });
 
 const poll = z.strictObject({

@@ -37,7 +37,9 @@ export async function readSettings(
   }
   const { loadConfig } = await import("../config.js");
   const { listen, munge } = loadConfig(configFile);
-  const address = { host: reachable(listen.host), port: listen.apiPort };
+  const host = reachable(listen.host);
+  const tls = listen.tls === null ? undefined : { caFile: listen.tls.ca, name: host };
+  const address = { host, port: listen.apiPort, ...(tls !== undefined && { tls }) };
   const settings = { configFile, address, munge };
   if (cacheDirectory !== null && mark !== null)
     writePrivate(cacheDirectory, name, JSON.stringify({ ...settings, mark }));
@@ -63,7 +65,10 @@ function understand(text: string | null, configFile: string, mark: string): Clie
     if (typeof address?.host !== "string" || !Number.isInteger(address.port)) return null;
     if (typeof munge?.daemonUser !== "string") return null;
     if (munge.socket !== null && typeof munge.socket !== "string") return null;
-    return { configFile, address: { host: address.host, port: address.port }, munge };
+    const { host, port, tls } = address;
+    if (tls !== undefined && (typeof tls.caFile !== "string" || typeof tls.name !== "string"))
+      return null;
+    return { configFile, address: { host, port, ...(tls !== undefined && { tls }) }, munge };
   } catch {
     return null;
   }

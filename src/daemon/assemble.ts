@@ -32,6 +32,7 @@ import { Registry } from "./registry.js";
 import { Secrets } from "./secrets.js";
 import { type SettlePolicy, Settler } from "./settle.js";
 import { type SlurmView, StartFailures } from "./start-failures.js";
+import { loadTls, type TlsFiles } from "./tls.js";
 import { Waiters } from "./waiters.js";
 
 /** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
@@ -64,6 +65,8 @@ export interface Adapters {
   readonly launcher: Launcher;
   /** Paths on the nodes, of programs that the launcher brings there; none: they are where the configuration says. */
   readonly brought?: Cargo["programs"] | undefined;
+  /** null or left out: connections are not encrypted. */
+  readonly tls?: TlsFiles | null;
   readonly secrets: Secrets;
   /** A few characters that no other executor's name has. */
   readonly newName: () => string;
@@ -77,6 +80,7 @@ export function adaptersOf(config: Config): Adapters {
     cluster: createCluster(config),
     launcher: createLauncher(config, cargo, secrets),
     brought: cargo?.programs,
+    tls: loadTls(config.listen.tls),
     secrets,
     newName: () => randomUUID().slice(0, 8),
   };
@@ -86,7 +90,7 @@ export function adaptersOf(config: Config): Adapters {
 export function assemble(
   config: Config,
   store: Store,
-  { cluster, launcher, brought, secrets, newName }: Adapters,
+  { cluster, launcher, brought, tls, secrets, newName }: Adapters,
   log: Logger,
 ): Parts {
   /** With the programs' paths as they are on the nodes. */
@@ -106,6 +110,7 @@ export function assemble(
   const launching: Launching = new Launching({
     ...shared,
     config: onNodes,
+    daemonCa: tls?.ca,
     secrets,
     newName,
     startMs: startMsOf(config),

@@ -2,9 +2,10 @@
 
 import { once } from "node:events";
 import { mkdirSync, statSync } from "node:fs";
-import { createServer as createTcpServer, type Server } from "node:net";
+import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
@@ -13,7 +14,7 @@ import type { Store } from "../core/ports.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { openStore } from "../store/open.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
-import { acceptExecutor } from "../wire/handshake.js";
+import { acceptExecutor, handshakeMs } from "../wire/handshake.js";
 import { Access } from "./access.js";
 import { Accounts } from "./accounts.js";
 import { addAuthorityRoutes } from "./api/authority.js";
@@ -32,6 +33,7 @@ import { Retention } from "./retention.js";
 import { Interval, Seldom } from "./seldom.js";
 import { closeApi, inTime } from "./shutdown.js";
 import { timeLimitsOf } from "./time-limits.js";
+import type { TlsFiles } from "./tls.js";
 import { TokenEpochs } from "./token-epochs.js";
 import { listenForWakes } from "./wake.js";
 
@@ -63,6 +65,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   prepareDirectory(config.logDirectory);
   const lock = await takeLock(config.stateDirectory);
   const adapters = adaptersOf(config);
+  const { tls = null } = adapters;
   const store = await openStore(
     join(config.stateDirectory, "gleaner.db"),
     options.storeWorkerFile,
@@ -70,7 +73,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   const parts = assemble(config, store, adapters, log);
   await goOn(parts, store);
-  const executorServer = await listenForExecutors(config, parts, log);
+  const executorServer = await listenForExecutors(config, parts, tls, log);
   const strangers = new Interval(strangerWakeMs);
   const wakeSocket = await listenForWakes(
     config.listen.host,
@@ -81,7 +84,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       if (isKnown || strangers.passes()) parts.capacity.wake();
     },
   );
-  const api = await serveApi(options, store, parts);
+  const api = await serveApi(options, store, parts, tls);
   log.info({ version: options.version, listen: config.listen }, "gleanerd is ready");
   void parts.capacity.start();
   const retention = new Retention(store, config.store.retainDays, log);
@@ -116,9 +119,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return { stop, stopAll };
 }
 
-async function listenForExecutors(config: Config, parts: Parts, log: Logger): Promise<Server> {
+async function listenForExecutors(
+  config: Config,
+  parts: Parts,
+  tls: TlsFiles | null,
+  log: Logger,
+): Promise<Server> {
   const refusals = new Seldom();
-  const server = createTcpServer((socket) => {
+  const onSocket = (socket: Socket): void => {
     acceptExecutor(socket, (id) => parts.secrets.ofExecutor(id)).then(
       ({ executor, connection }) => parts.executors.connected(executor, connection),
       (cause: unknown) =>
@@ -129,7 +137,11 @@ async function listenForExecutors(config: Config, parts: Parts, log: Logger): Pr
           ),
         ),
     );
-  });
+  };
+  const server =
+    tls === null
+      ? createTcpServer(onSocket)
+      : createTlsServer({ ...tls, handshakeTimeout: handshakeMs }, onSocket);
   server.maxConnections = maxExecutorConnections;
   server.listen(config.listen.executorPort, config.listen.host);
   await once(server, "listening");
@@ -140,11 +152,13 @@ async function serveApi(
   { config, version, log }: DaemonOptions,
   store: Store,
   parts: Parts,
+  tls: TlsFiles | null,
 ): Promise<FastifyInstance> {
   const { capacity, registry, launching, pilots, drains } = parts;
   const epochs = await TokenEpochs.load(store);
   const audit = new Audit(store, log);
   const server = createServer({
+    tls,
     secrets: parts.secrets,
     munge: new MungeDoor(config.munge.socket),
     operators: config.access.operators,

@@ -18,8 +18,8 @@ import { gpuProblems } from "./gpu-problems.js";
 import type { Launching } from "./launching.js";
 import type { Pilots } from "./pilots.js";
 import type { Registry } from "./registry.js";
-
 import { timeLimitsOf } from "./time-limits.js";
+import { checkEncryption } from "./tls.js";
 
 export interface DoctorDependencies {
   readonly config: Config;
@@ -57,6 +57,7 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
         ]
       : [checkPreemption(with_.pilots), checkFunctionUsers(), checkPilotTime(with_.config)]),
     await checkStore(with_.store),
+    checkEncryption(with_.config.listen.tls, nowMs()),
     ...checkGpus(with_),
     ...checkBelief(with_.drains),
     ...checkSickNodes(with_),

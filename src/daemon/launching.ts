@@ -29,6 +29,8 @@ export interface LaunchingDependencies {
   readonly launcher: Launcher;
   readonly registry: Registry;
   readonly store: Store;
+  /** PEM, for executors; undefined: their connections are not encrypted. */
+  readonly daemonCa?: string | undefined;
   readonly secrets: Secrets;
   readonly newName: () => string;
   readonly log: Logger;
@@ -92,12 +94,13 @@ export class Launching {
     budget: BudgetOrder,
     facts: ClusterFacts,
   ): LaunchSpec {
-    const { config, secrets } = this.with_;
+    const { config, secrets, daemonCa } = this.with_;
     return {
       executor: record.id,
       node: node.name,
       daemonHost: config.listen.advertisedHost,
       daemonPort: config.listen.executorPort,
+      ...(daemonCa !== undefined && { daemonCa }),
       secret: secrets.ofExecutor(record.id),
       runDirectory: config.runDirectory,
       logFile: `${config.logDirectory}/executor-${node.name}.log`,

@@ -7,6 +7,7 @@ import { configPath, loadConfig } from "../config.js";
 import { GleanerError } from "../model/errors.js";
 import { requireTrusted } from "../sdk/trusted-path.js";
 import { startDaemon } from "./daemon.js";
+import { loadTls } from "./tls.js";
 
 /** After SIGTERM at the latest, whatever is under way: executors wait longer for the next gleanerd. */
 const exitMs = 4_500;
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
   requireTrusted(file);
   const config = loadConfig(file);
   if (options.check) {
+    loadTls(config.listen.tls);
     process.stdout.write(`${file} is right\n`);
     return;
   }

@@ -19,7 +19,7 @@ import { runPilot } from "./pilot-main.js";
 import { findPlugin } from "./plugin-probe.js";
 import { takePrecedence } from "./precedence.js";
 import { watchPressure } from "./pressure.js";
-import { Session } from "./session.js";
+import { daemonAddressOf, Session } from "./session.js";
 import { Unkillable } from "./unkillable.js";
 
 /** Holds the ids of all jobs of a node with room to spare. */
@@ -107,21 +107,16 @@ async function run(spec: LaunchSpec): Promise<void> {
   executor.tellKillNotes();
 
   conversation = new Conversation(executor, gpuProblem, unkillable);
-  const session = new Session(
-    { host: spec.daemonHost, port: spec.daemonPort, executor: spec.executor, secret: spec.secret },
-    spec.orphanMs,
-    Math.random,
-    {
-      onConnected: conversation.onConnected,
-      onMessage: conversation.onMessage,
-      onLost: (why) => {
-        executor.outbox.detach();
-        log("daemonLost", { why });
-      },
-      onOrphaned: () =>
-        void executor.leave(`there was no daemon for ${spec.orphanMs} ms`, spec.killWaitMs),
+  const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
+    onConnected: conversation.onConnected,
+    onMessage: conversation.onMessage,
+    onLost: (why) => {
+      executor.outbox.detach();
+      log("daemonLost", { why });
     },
-  );
+    onOrphaned: () =>
+      void executor.leave(`there was no daemon for ${spec.orphanMs} ms`, spec.killWaitMs),
+  });
   const leave = async (reason: string): Promise<void> => {
     await session.close();
     await hook.close();

@@ -10,7 +10,7 @@ import type { JobMarks } from "./node-folder.js";
 import { readPilotJob } from "./pilot.js";
 import { takePrecedence } from "./precedence.js";
 import { processGroups } from "./process-groups.js";
-import { Session } from "./session.js";
+import { daemonAddressOf, Session } from "./session.js";
 import { heldCoreMs } from "./victims.js";
 
 /** A pilot that is idle looks at its clock a few times until it leaves. */
@@ -35,23 +35,18 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const lastCall = new LastCall();
   const gone = (why: string) => void leave(why);
   const executor = new Executor(own, noMarks, processGroups, log, gone, undefined, lastCall.pass);
-  const session = new Session(
-    { host: spec.daemonHost, port: spec.daemonPort, executor: spec.executor, secret: spec.secret },
-    spec.orphanMs,
-    Math.random,
-    {
-      onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
-      onMessage: (message) => {
-        if (message.type === "start" || message.type === "recorded") workedAtMs = monotonicMs();
-        if (message.type !== "budget") executor.onMessage(message);
-      },
-      onLost: (why) => {
-        executor.outbox.detach();
-        log("daemonLost", { why });
-      },
-      onOrphaned: () => void executor.leave(`there was no daemon for ${spec.orphanMs} ms`),
+  const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
+    onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
+    onMessage: (message) => {
+      if (message.type === "start" || message.type === "recorded") workedAtMs = monotonicMs();
+      if (message.type !== "budget") executor.onMessage(message);
     },
-  );
+    onLost: (why) => {
+      executor.outbox.detach();
+      log("daemonLost", { why });
+    },
+    onOrphaned: () => void executor.leave(`there was no daemon for ${spec.orphanMs} ms`),
+  });
   const leave = async (reason: string): Promise<void> => {
     await session.close();
     log("left", { reason });

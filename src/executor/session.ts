@@ -3,6 +3,7 @@
 import { clearTimeout, setTimeout, type Timer } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import { connectToDaemon, type DaemonAddress, type ExecutorConnection } from "../wire/handshake.js";
+import type { LaunchSpec } from "../wire/messages.js";
 import { Inbox, type Said } from "./inbox.js";
 
 /** A restarted daemon is back within a second or two; all executors of a site do not knock at the same instant. */
@@ -11,6 +12,14 @@ const longestPauseMs = 2_000;
 
 /** What is needed of a connection. */
 export type SessionConnection = Pick<ExecutorConnection, "send" | "close" | "listen">;
+
+export const daemonAddressOf = (spec: LaunchSpec): DaemonAddress => ({
+  host: spec.daemonHost,
+  port: spec.daemonPort,
+  executor: spec.executor,
+  secret: spec.secret,
+  ca: spec.daemonCa,
+});
 
 export interface SessionEvents {
   /** Before anything else is said on this connection. */

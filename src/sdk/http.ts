@@ -3,7 +3,7 @@
 // Written onto a bare socket, as HTTP/1.0: then an answer is what comes until the connection ends, in one piece.
 // Loading node:http and running it once takes a fifth of the time of a bare node, which users of glean would wait for.
 
-import { connect } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
 import { maxHeadBytes, statusOf } from "../wire/api.js";
 import type { Endpoint } from "../wire/credential.js";
@@ -11,6 +11,15 @@ import type { Endpoint } from "../wire/credential.js";
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** Left out: the connection is not encrypted. */
+  readonly tls?: TlsAddress | undefined;
+}
+
+export interface TlsAddress {
+  /** A PEM file: whom to believe. */
+  readonly caFile: string;
+  /** What the certificate must name. */
+  readonly name: string;
 }
 
 export interface Exchange {
@@ -87,15 +96,38 @@ interface Conversation {
   readonly peer: Endpoint;
 }
 
+/** Loaded where it is needed: node:tls takes longer than a whole request. */
+async function open({ host, port, tls }: Address): Promise<Socket> {
+  if (tls === undefined) return connect(port, host);
+  const [{ connect: connectTls }, { readFileSync }] = await Promise.all([
+    import("node:tls"),
+    import("node:fs"),
+  ]);
+  const name = isIP(tls.name) === 0 ? { servername: tls.name } : {};
+  return connectTls({ host, port, ca: readFileSync(tls.caFile), ...name });
+}
+
+const unverified = ({ host, port }: Address, error: Error): GleanerError =>
+  new GleanerError(
+    "PROTOCOL",
+    `gleanerd on ${host} port ${port} could not prove by TLS who it is (${messageOf(error)}): check listen.host and listen.tls.ca`,
+    { cause: error },
+  );
+
 /** Sends the request; resolves with all that came until the answer was complete or the other side closed. */
-function converse(address: Address, request: string, timeoutMs: number): Promise<Conversation> {
+async function converse(
+  address: Address,
+  request: string,
+  timeoutMs: number,
+): Promise<Conversation> {
+  const socket = await open(address);
   return new Promise((resolve, reject) => {
     let connected = false;
+    let reached = false;
     let peer: Endpoint = address;
     const chunks: Buffer[] = [];
     let length = 0;
     let wanted = Number.POSITIVE_INFINITY;
-    const socket = connect(address.port, address.host);
     const timer = setTimeout(
       () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)),
       timeoutMs,
@@ -107,6 +139,9 @@ function converse(address: Address, request: string, timeoutMs: number): Promise
       else reject(whyBroken(address, true, new Error("it closed the connection")));
     };
     socket.once("connect", () => {
+      reached = true;
+    });
+    socket.once(address.tls === undefined ? "connect" : "secureConnect", () => {
       connected = true;
       peer = { host: socket.remoteAddress ?? address.host, port: address.port };
     });
@@ -119,7 +154,8 @@ function converse(address: Address, request: string, timeoutMs: number): Promise
     });
     socket.once("error", (error) => {
       clearTimeout(timer);
-      reject(error instanceof GleanerError ? error : whyBroken(address, connected, error));
+      if (address.tls !== undefined && reached && !connected) reject(unverified(address, error));
+      else reject(error instanceof GleanerError ? error : whyBroken(address, connected, error));
     });
     socket.once("end", finish);
     socket.write(request);

@@ -12,18 +12,19 @@ import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
 import type { UnkillableProcess, UnkillableReport } from "../model/unkillable.js";
 import { isolation } from "./isolation.js";
-import type {
-  AttemptKey,
-  AttemptOrder,
-  AttemptReport,
-  BudgetOrder,
-  CheckpointOrder,
-  DaemonMessage,
-  ExecutorMessage,
-  LaunchSpec,
-  PilotOrder,
-  PluginOrder,
-  SiteFacts,
+import {
+  type AttemptKey,
+  type AttemptOrder,
+  type AttemptReport,
+  type BudgetOrder,
+  type CheckpointOrder,
+  type DaemonMessage,
+  type ExecutorMessage,
+  type LaunchSpec,
+  maxAuthorityBytes,
+  type PilotOrder,
+  type PluginOrder,
+  type SiteFacts,
 } from "./messages.js";
 import {
   type Check,
@@ -270,6 +271,7 @@ const launchSpec = object<LaunchSpec>({
   node: pattern(/^(?!\.)[A-Za-z0-9._-]{1,64}$/) as Check<string> as Check<NodeName>,
   daemonHost: pattern(/^[A-Za-z0-9.:_-]{1,255}$/),
   daemonPort: integer(1, 65_535),
+  daemonCa: optional(text(maxAuthorityBytes)),
   secret: pattern(/^([0-9a-f]{2}){32,64}$/),
   runDirectory: path,
   logFile: path,

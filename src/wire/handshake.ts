@@ -1,7 +1,7 @@
 // The mutual proof before the first message: both sides know the secret, which itself never travels.
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { type ExecutorId, executorId } from "../model/ids.js";
 import { checkDaemonMessage, checkExecutorMessage } from "./checks.js";
@@ -90,6 +90,8 @@ export interface DaemonAddress {
   readonly executor: ExecutorId;
   /** Hex. */
   readonly secret: string;
+  /** PEM; left out: the connection is not encrypted. */
+  readonly ca?: string | undefined;
 }
 
 /** The executor's side: connects and proves. Rejects with UNREACHABLE, PROTOCOL or NOT_IDENTIFIED. */
@@ -97,7 +99,7 @@ export async function connectToDaemon(
   address: DaemonAddress,
   timing?: Timing,
 ): Promise<ExecutorConnection> {
-  const socket = connect({ host: address.host, port: address.port });
+  const socket = await open(address);
   return await withinLimits(socket, async (talk) => {
     const secret = Buffer.from(address.secret, "hex");
     const executorNonce = randomBytes(nonceBytes).toString("hex");
@@ -120,6 +122,13 @@ export async function connectToDaemon(
       timing,
     );
   });
+}
+
+/** Verified by `ca` and by name before a byte is sent; loaded only then, since most connections are not encrypted. */
+async function open({ host, port, ca }: DaemonAddress): Promise<Socket> {
+  if (ca === undefined) return connect({ host, port });
+  const tls = await import("node:tls");
+  return tls.connect({ host, port, ca, ...(isIP(host) === 0 && { servername: host }) });
 }
 
 interface Talk {

@@ -16,6 +16,9 @@ export const maxFrameBytes = 8 * 1024 * 1024;
 /** What an executor says is small: the longest lists the reports that a daemon has not recorded (executor/outbox.ts). */
 export const maxReportBytes = 2 * 1024 * 1024;
 
+/** Of listen.tls.ca: a few certificates, not the whole world's. */
+export const maxAuthorityBytes = 64 * 1024;
+
 /** An attempt as both sides name it. */
 export interface AttemptKey {
   readonly invocation: InvocationId;
@@ -204,6 +207,8 @@ export interface LaunchSpec extends SiteFacts {
   readonly node: NodeName;
   readonly daemonHost: string;
   readonly daemonPort: number;
+  /** Whom to believe, in PEM, when the connection is encrypted; left out: it is not. */
+  readonly daemonCa?: string | undefined;
   /** Hex; proves each side to the other, never travels after the launch. */
   readonly secret: string;
   readonly runDirectory: string;

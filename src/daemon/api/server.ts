@@ -29,6 +29,7 @@ import type { Act, Audit } from "../audit.js";
 import { Challenges } from "../challenges.js";
 import type { MungeDoor } from "../identity.js";
 import type { Secrets } from "../secrets.js";
+import type { TlsFiles } from "../tls.js";
 import type { TokenEpochs } from "../token-epochs.js";
 import { Turnstile } from "../turnstile.js";
 import { Admittance } from "./admittance.js";
@@ -69,6 +70,8 @@ export interface DoorDependencies {
   readonly epochs: Pick<TokenEpochs, "of">;
   readonly audit: Pick<Audit, "note">;
   readonly log: Logger;
+  /** Left out or null: connections are not encrypted. */
+  readonly tls?: Pick<TlsFiles, "cert" | "key"> | null;
 }
 
 const serverOptions = {
@@ -86,9 +89,17 @@ const serverOptions = {
   clientErrorHandler: refuseUnread,
 } satisfies FastifyHttpOptions<Server>;
 
+/** Fastify passes `https` on to node:https as it does `http`; its types know of two kinds of servers, which serve alike. */
+function optionsFor(tls: DoorDependencies["tls"] | null): FastifyHttpOptions<Server> {
+  if (!tls) return serverOptions;
+  const { cert, key } = tls;
+  const https = { ...serverOptions.http, cert, key, handshakeTimeout: headTimeoutMs };
+  return { ...serverOptions, https } as FastifyHttpOptions<Server>;
+}
+
 /** A server with the token route and the door; the other routes are added by their files. */
 export function createServer(with_: DoorDependencies): FastifyInstance {
-  const server = Fastify(serverOptions);
+  const server = Fastify(optionsFor(with_.tls ?? null));
   const admittance = new Admittance(server);
   const callerOf = (identity: Identity): Caller => ({
     ...identity,
