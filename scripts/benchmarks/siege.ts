@@ -10,8 +10,8 @@ import { Attackers, kinds } from "./siege/attackers.js";
 import { Memory } from "./siege/memory.js";
 import { Victim } from "./siege/victim.js";
 
-/** All kinds but these attack as the first. */
 const attackUsers = ["games", "mail", "news", "backup"];
+/** Who attacks by which kind; by all others, the first. */
 const users: Readonly<Record<string, string>> = {
   uploads: "mail",
   huge: "backup",
