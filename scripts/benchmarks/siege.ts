@@ -15,8 +15,7 @@ const attackUsers = ["games", "mail", "news", "backup"];
 const users: Readonly<Record<string, string>> = {
   uploads: "mail",
   huge: "backup",
-  lists: "news",
-  readers: "news",
+  waiters: "news",
 };
 const userOf = (kind: string): string => users[kind] ?? attackUsers[0]!;
 const bars = { rssMaxMb: 500, othersListMs: 1_000, shutdownMs: 5_000 };

@@ -7,12 +7,12 @@ import { FairTurns } from "./fair-turns.js";
 
 /** A larger body waits for room before it is read: most submissions have 5 kB. */
 const largeBytes = 64 * 1024;
-/** Large bodies in memory at once, over all users, and how many wait. */
+/** Large bodies in memory at once, over all users, and how many wait: 128 kB of each are read meanwhile. */
 const maxLarge = 8;
-const maxWaitingLarge = 1_000;
+const maxWaitingLarge = 256;
 /** Of one user. */
 const maxLargeOfUser = 1;
-const maxWaitingLargeOfUser = 200;
+const maxWaitingLargeOfUser = 32;
 const tooManyLarge =
   "too many large submissions wait to be read: send one after the other, or put data into files";
 
