@@ -190,6 +190,19 @@ static void find_left(const struct kill_target *target, struct proc_list *seen, 
 	}
 }
 
+/* What was there at the deadline may be gone an instant later, when it is counted. */
+static bool is_seen_empty(const struct kill_target *target)
+{
+	if (target->kill_path[0] == '\0')
+		return true;
+	int events = cgroup_tree_open_events(target->kill_path);
+	if (events < 0)
+		return cgroup_tree_is_gone(errno);
+	bool populated = cgroup_tree_is_populated(events);
+	(void)close(events);
+	return !populated;
+}
+
 enum kill_outcome kill_target_end(const struct kill_target *target, const struct proc_list *known,
 				  struct proc_list *left, uint64_t deadline_ns)
 {
@@ -205,7 +218,8 @@ enum kill_outcome kill_target_end(const struct kill_target *target, const struct
 		by_pid = kill_list(target, &list, known, deadline_ns);
 	}
 	enum kill_outcome outcome = by_cgroup > by_pid ? by_cgroup : by_pid;
-	if (outcome == KILL_LATE)
-		find_left(target, &list, known, left);
-	return outcome;
+	if (outcome != KILL_LATE)
+		return outcome;
+	find_left(target, &list, known, left);
+	return left->count == 0 && is_seen_empty(target) ? KILL_DONE : KILL_LATE;
 }
