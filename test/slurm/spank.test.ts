@@ -18,7 +18,15 @@ let at: TestSite;
 let witness: string;
 
 beforeAll(async () => {
-  at = await testSite({ nodes: 2, cpus: 8, memoryMb: 16_000, gpusPerNode: 2, hook: "spank" });
+  at = await testSite({
+    nodes: 2,
+    cpus: 8,
+    memoryMb: 16_000,
+    gpusPerNode: 2,
+    hook: "spank",
+    // Where memory counts, a job on a node with GPUs may have all of it, whatever its cores.
+    slurmConfLines: ["SelectTypeParameters=CR_Core"],
+  });
   witness = join(at.site.files.programs, "witness");
   execFileSync("gcc", ["-O2", "-o", witness, "scripts/demonstration/witness.c"]);
 });
