@@ -43,16 +43,16 @@ const jestRuns = [
     args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", "--runInBand"],
   },
 ];
-/** What starts executors by ssh and what functions may do is the same beside any Slurm: in a run of all it is tested once. */
-const withoutSlurmAsSubject =
-  "--testPathIgnorePatterns=/test/slurm/(hostile|hosts|hosts-[a-z]+|ssh)\\.test";
+/** Their subject is not Slurm, so a run of all has them once. */
+const sameOnAnySlurm = "functions|grace|hostile|hosts|hosts-[a-z]+|interference|sick-nodes|ssh";
+const withoutThose = `--testPathIgnorePatterns=/test/slurm/(${sameOnAnySlurm})\\.test`;
 
 const { which, patterns } = readArguments(process.argv.slice(2));
 const plans = {
   installed: { checks, runs: jestRuns },
   all: {
     checks,
-    runs: [...jestRuns, ...otherSlurms.map((version) => runOn(version, withoutSlurmAsSubject))],
+    runs: [...jestRuns, ...otherSlurms.map((version) => runOn(version, withoutThose))],
   },
 };
 const plan = plans[which] ?? { checks: [], runs: [runOn(which)] };
