@@ -3,11 +3,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "../../../src/model/errors.js";
 import type { Site } from "../../site/site.js";
-import { preciseMs } from "../lib/harness.js";
+import { preciseMs, rounded, say } from "../lib/harness.js";
 import { ask, submission, type Target } from "./requests.js";
 
 const betweenMs = 250;
 const betweenCommandsMs = 3_000;
+/** Told one by one. */
+const slowMs = 1_000;
 
 export class Victim {
   readonly listsMs: number[] = [];
@@ -18,6 +20,7 @@ export class Victim {
   /** While gleanerd is ended and started on purpose nothing is asked. */
   isPaused = false;
   private isOver = false;
+  private readonly sinceMs = preciseMs();
   private loops: Promise<void>[] = [];
 
   constructor(
@@ -48,8 +51,12 @@ export class Victim {
     const startedMs = preciseMs();
     const answer = await ask(this.target, "GET", "/v1/invocations?states=PENDING,RUNNING");
     if (this.isPaused) return;
-    if (answer?.status === 200) this.listsMs.push(preciseMs() - startedMs);
-    else this.failures.push(`a list: ${answer?.status} ${answer?.body}`);
+    const tookMs = preciseMs() - startedMs;
+    if (answer?.status === 200) this.listsMs.push(tookMs);
+    if (tookMs > slowMs)
+      say(`a list took ${rounded(tookMs, 0)} ms, ${rounded(preciseMs() - this.sinceMs, 0)} ms on`);
+    if (answer?.status === 200) return;
+    this.failures.push(`a list: ${answer?.status} ${answer?.body}`);
   }
 
   private async command(): Promise<void> {
