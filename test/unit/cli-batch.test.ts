@@ -38,10 +38,9 @@ describe("batch", () => {
       USER: "ada",
       HOME: world.environment.HOME,
     });
-    expect(world.requests[1]!.body.requestId).toMatch(
-      /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
-    );
-    expect(world.requests[1]!.authorization).toBe("Bearer token-1");
+    const { body, authorization } = world.requests.at(-1)!;
+    expect(body.requestId).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(authorization).toBe("Bearer token-1");
   });
 
   test("reads standard input, --wrap, arrays, --export and --parsable", async () => {

@@ -11,7 +11,7 @@ import type { Kind } from "./kinds.js";
 
 const bars = { jobs: 1_500, violations: 0, failedByUs: 0 } as const;
 /** Below that the holes were not filled, and nobody could be harmed. */
-const leastFilledShare = 0.5;
+const leastFilledShare = 0.2;
 /** slurmctld and slurmd need that long until all is as before. */
 const aftermathMs = 10_000;
 
