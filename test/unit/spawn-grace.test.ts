@@ -35,7 +35,8 @@ describe("the notice", () => {
 
   test("goes to a shell with a trap and to what it runs", async () => {
     const { lines, report } = await told(
-      'trap "echo told; exit 5" USR1; echo up; sleep 1000; echo never',
+      // The child says that it is up: a shell that hears the signal before it has started one waits for it all the same.
+      `trap "echo told; exit 5" USR1; perl -e '$| = 1; print "up\\n"; sleep 1000'; echo never`,
       [usr1],
     );
     expect(lines).toEqual(["told"]);
