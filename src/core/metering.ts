@@ -1,13 +1,25 @@
 // From a finished attempt to its line in the ledger: integers only, rounded down once.
 
 import type { Posting, RateCard } from "../model/account.js";
-import { assert } from "../model/errors.js";
 
 export interface Usage {
   readonly cores: number;
   readonly memoryMb: number;
   /** Measured on the node's monotonic clock. */
   readonly wallMs: number;
+}
+
+/** What a number holds exactly, and the ledger takes: no real usage comes near. */
+const mostExact = BigInt(Number.MAX_SAFE_INTEGER);
+const bounded = (exact: bigint): number => Number(exact < mostExact ? exact : mostExact);
+
+/** Core- and memory-milliseconds of a usage. */
+export function amountsOf({ cores, memoryMb, wallMs }: Usage): {
+  readonly coreMs: number;
+  readonly memoryMbMs: number;
+} {
+  const ms = BigInt(wallMs);
+  return { coreMs: bounded(BigInt(cores) * ms), memoryMbMs: bounded(BigInt(memoryMb) * ms) };
 }
 
 /**
@@ -20,9 +32,7 @@ export function priceMicroCredits(usage: Usage, rate: RateCard): number {
   const memoryMbMs = BigInt(usage.memoryMb) * BigInt(usage.wallMs);
   const cores = (coreMs * BigInt(rate.microCreditsPerCoreSecond)) / 1_000n;
   const memory = (memoryMbMs * BigInt(rate.microCreditsPerGbSecond)) / 1_024_000n;
-  const amount = Number(cores + memory);
-  assert(Number.isSafeInteger(amount), "a price is an exact integer");
-  return amount;
+  return bounded(cores + memory);
 }
 
 /** The posting of one finished, billed attempt. */
@@ -37,8 +47,7 @@ export function postingOf(
     attempt: attempt.attempt,
     uid: attempt.uid,
     user: attempt.user,
-    coreMs: usage.cores * usage.wallMs,
-    memoryMbMs: usage.memoryMb * usage.wallMs,
+    ...amountsOf(usage),
     amountMicroCredits: priceMicroCredits(usage, rate),
     rate,
     postedAtMs,

@@ -21,6 +21,7 @@ export interface Posting {
   readonly postedAtMs: number;
 }
 
+/** Sums: exact up to 2^53, above that the nearest number. */
 export interface BillLine {
   readonly uid: number;
   /** The name at the last posting. */

@@ -13,6 +13,8 @@ import { beatMs, maxFrameBytes, maxReportBytes, silenceMs } from "./messages.js"
 const sealBytes = 16;
 /** What a peer may leave unread before it is given up: eight of the largest frames. */
 export const maxUnsentBytes = 8 * maxFrameBytes;
+/** Others wait meanwhile for a peer to take what it was sent. */
+const slowMs = 500;
 /** A close lets what was sent arrive, but a peer that reads no more is not waited for. */
 const closeMs = 2_000;
 
@@ -122,12 +124,14 @@ export class Connection<Out extends Message, In extends Message> {
     return this.#write(message);
   }
 
-  /** Resolves when the peer has taken most of what was sent, or the connection is closed. */
+  /** Resolves when the peer has taken most of what was sent, reads too slowly, or the connection is closed. */
   async flushed(): Promise<void> {
     const { socket } = this;
     if (!this.isOpen || !socket.writableNeedDrain) return;
     await new Promise<void>((resolve) => {
+      const late = setTimeout(() => done(), slowMs);
       const done = () => {
+        clearTimeout(late);
         socket.off("drain", done);
         socket.off("close", done);
         resolve();

@@ -1,6 +1,6 @@
 // The independent checker: keeps its own books of what really happened, and holds the promises of the design against them.
 
-import type { AttemptResult, NewInvocations } from "../../src/core/ports.js";
+import type { AttemptResult, Drain, NewInvocations } from "../../src/core/ports.js";
 import type { InvocationId, NodeName } from "../../src/model/ids.js";
 import type {
   Attempt,
@@ -9,6 +9,7 @@ import type {
   InvocationState,
 } from "../../src/model/invocation.js";
 import type { AttemptKey } from "../../src/wire/messages.js";
+import { Causes } from "./causes.js";
 import type { Disk } from "./disk.js";
 import type { FunctionProcess, SimulatedNode } from "./node.js";
 import type { Process } from "./timeline.js";
@@ -36,11 +37,16 @@ interface Run {
 
 /** One invocation as the committed writes have it. */
 interface Account {
+  /** Its array's id, else its own: who cancels that cancels it. */
+  readonly array: InvocationId;
   readonly cores: number;
   readonly memoryMb: number;
   readonly user: string;
+  readonly timeLimitMs: number;
   state: "waiting" | "running" | InvocationState;
   attempt: number;
+  /** Where its newest attempt is, and since when its intent is durable. */
+  begun: { readonly node: string; readonly executor: string; readonly begunAtMs: number } | null;
   /** The ends of its attempts, in order. */
   readonly ends: AttemptEnd[];
   /** Where its attempts were, in order. */
@@ -69,7 +75,11 @@ export class Books {
   private coreMs = 0;
   private microCredits = 0n;
 
-  constructor(private readonly world: World) {}
+  readonly causes: Causes;
+
+  constructor(private readonly world: World) {
+    this.causes = new Causes(() => world.nowMs);
+  }
 
   private demand(holds: boolean, sentence: string): void {
     if (!holds) this.world.complain(sentence);
@@ -181,8 +191,29 @@ export class Books {
         const account = this.accounts.get(id)!;
         this.demand(account.state === "waiting", `${id} was ended while ${account.state}`);
         account.state = args[1] as InvocationState;
+        this.checkCause(id, `waiting ${id}`, "CANCELLED", null);
       }
+    } else if (name === "setDrained") {
+      const drain = args[1] as Drain | null;
+      this.demand(drain?.by.startsWith("gleanerd") !== true, `an honest node is ${drain?.by}`);
     }
+  }
+
+  /** Nothing ends without a cause; `ranMs`: what its command took, null when it never ran. */
+  private checkCause(
+    invocation: InvocationId,
+    name: string,
+    end: AttemptEnd,
+    ranMs: number | null,
+  ): void {
+    const { array, begun, timeLimitMs } = this.accounts.get(invocation)!;
+    const at = begun ?? { node: "", executor: "", begunAtMs: 0 };
+    const missing = this.causes.missingFor(end, {
+      ids: [invocation, array],
+      ...{ name, timeLimitMs, ranMs },
+      ...at,
+    });
+    this.demand(missing === null, `${name} is recorded as ${end} ${missing}`);
   }
 
   private submitted(request: NewInvocations, tasks: readonly Invocation[]): void {
@@ -194,14 +225,22 @@ export class Books {
     );
     this.requests.set(request.requestId, ids);
     if (before !== undefined) return;
-    const { cores, memoryMb } = request.submission;
+    const { cores, memoryMb, timeLimitMs } = request.submission;
     const { user } = request.owner;
+    const array = ids[0]!;
     for (const id of ids) {
       this.demand(!this.accounts.has(id), `invocation ${id} is there twice`);
-      const account: Account = {
-        ...{ cores, memoryMb, user, state: "waiting", attempt: 0, ends: [], nodes: [] },
+      const account = {
+        array,
+        cores,
+        memoryMb,
+        user,
+        timeLimitMs,
+        attempt: 0,
+        ends: [],
+        nodes: [],
       };
-      this.accounts.set(id, account);
+      this.accounts.set(id, { ...account, state: "waiting", begun: null });
     }
   }
 
@@ -214,7 +253,7 @@ export class Books {
     );
   }
 
-  private begun({ invocation, number, node }: Attempt): void {
+  private begun({ invocation, number, node, executor }: Attempt): void {
     const account = this.accounts.get(invocation)!;
     this.demand(
       account.state === "waiting" && number === account.attempt + 1,
@@ -223,6 +262,7 @@ export class Books {
     account.state = "running";
     account.attempt = number;
     account.nodes.push(node);
+    account.begun = { node, executor, begunAtMs: this.world.nowMs };
     this.counts.attempts++;
   }
 
@@ -259,6 +299,7 @@ export class Books {
     const run = this.runs.get(name);
     const truth = run?.ending;
     const account = this.accounts.get(invocation)!;
+    this.checkCause(invocation, name, end, run === undefined ? null : (truth?.wallMs ?? wallMs));
     if (end === "LOST") {
       const row = account.ends.slice(-lostInARow);
       const isGivenUp = row.length === lostInARow && row.every((each) => each === "LOST");

@@ -98,6 +98,7 @@ export class DaemonHost {
     this.process = process;
     process.whenDead(() => {
       world.tell(`${process.name} is dead`);
+      world.books.causes.breaks("*");
       this.listening = null;
     });
     world.within(process, 1, () => {

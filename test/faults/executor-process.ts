@@ -36,7 +36,12 @@ export class ExecutorProcess {
   ) {
     this.spec = checkLaunchSpec(JSON.parse(input));
     this.process = world.process(this.spec.executor, node.bootedUs);
-    this.process.whenDead(() => world.tell(`${this.spec.executor} is dead`));
+    const { causes } = world.books;
+    causes.budgetTold(this.spec.executor, this.spec.budget.budget);
+    this.process.whenDead(() => {
+      causes.breaks(this.spec.executor);
+      world.tell(`${this.spec.executor} is dead`);
+    });
     // glean-spawn sees at once that its executor is gone.
     this.process.whenDead(() => {
       for (const each of node.functions) if (each.executor === this.spec.executor) each.die();
@@ -120,7 +125,10 @@ export class ExecutorProcess {
         onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
         onMessage: (message) => executor.onMessage(message),
         onLost: () => executor.outbox.detach(),
-        onOrphaned: () => void executor.leave(`there was no daemon for ${this.spec.orphanMs} ms`),
+        onOrphaned: () => {
+          this.world.books.causes.takes(this.spec.executor);
+          void executor.leave(`there was no daemon for ${this.spec.orphanMs} ms`);
+        },
       },
       () => this.connect(),
     );

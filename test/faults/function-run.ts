@@ -40,6 +40,7 @@ export class FunctionRun implements FunctionProcess {
   /** glean-spawn itself is killed, or cannot be run. */
   private vanish(): void {
     this.state = "ended";
+    this.world.books.causes.spawnVanished(this.name);
     this.node.functions.delete(this);
     const end = { kind: "vanished", message: "glean-spawn ended without a report" } as const;
     this.world.within(this.process, 2, () => this.events.onEnd(end));

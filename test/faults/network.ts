@@ -97,6 +97,7 @@ export class End<Out extends Typed, In extends Typed> {
 
   end(error: GleanerError | null): void {
     if (this.closed !== undefined) return;
+    this.link.world.books.causes.breaks(this.link.executor.process.name);
     this.closed = error;
     this.handlers?.onClose(error);
   }
@@ -127,6 +128,8 @@ export class Link {
     this.daemon = new End(this, daemon, (message) => {
       const checked = checkDaemonMessage(message);
       if (checked.type === "recorded") books.forgets(checked.key);
+      if (checked.type === "stop" || checked.type === "drain") books.causes.takes(executor.name);
+      if (checked.type === "budget") books.causes.budgetTold(executor.name, checked.budget);
       return sabotage.toExecutor?.(checked, world) ?? [checked];
     });
     this.executor = new End(this, executor, (message) => {
@@ -144,6 +147,7 @@ export class Link {
   cut(why: string): void {
     if (this.isCut) return;
     this.isCut = true;
+    this.world.books.causes.breaks(this.executor.process.name);
     const { chance } = this.world;
     this.world.tell(`a connection of ${this.executor.process.name} breaks: ${why}`);
     for (const end of [this.daemon, this.executor])

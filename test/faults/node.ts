@@ -63,6 +63,7 @@ export class SimulatedNode {
     // Now and then the number of processors cannot be read.
     const cpus = chance.happens(0.03) ? 0 : share.cores;
     this.marks.set(job, cpus);
+    world.books.causes.takes(this.name);
     const startUs = world.timeline.nowUs;
     const done = () => {
       if (isWanted()) {

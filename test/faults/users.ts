@@ -121,6 +121,7 @@ export class Users {
     if (daemon === null || this.answered.length === 0) return;
     const ids = [String(world.chance.pick(this.answered.slice(-20)))];
     world.tell(`a user cancels ${ids}`);
+    world.books.causes.cancelAsked(ids);
     world.within(daemon.process, world.chance.ms(0.1, 2), () => {
       cancel(this.routes(daemon), people[0]!, { ids } as never).catch((thrown: unknown) => {
         if (!(thrown instanceof GleanerError)) world.broke(thrown);

@@ -93,6 +93,20 @@ describe("in the core", () => {
     expect(await firstProblem(run)).toMatch(/is recorded (as|with)/);
   });
 
+  test("found: one that is back is told to end just what it should go on with", async () => {
+    type Reconcile = typeof import("../../src/daemon/reconcile.js");
+    const run = await withChanged<Reconcile>("../../src/daemon/reconcile.js", (real) => ({
+      reconcile: (record, answersFor, live) => {
+        for (const key of answersFor)
+          if (record.attempts.get(key.invocation)?.attempt === key.attempt)
+            record.line?.send({ type: "cancel", key });
+        return real.reconcile(record, answersFor, live);
+      },
+    }));
+    // The daemon does not believe the executor that does as it was told, and the books believe neither.
+    expect(await firstProblem(run)).toMatch(/as CANCELLED and nobody asked|an honest node is/);
+  });
+
   test("found: an executor makes room for no job", async () => {
     type Budget = typeof import("../../src/executor/budget.js");
     const run = await withChanged<Budget>("../../src/executor/budget.js", () => ({

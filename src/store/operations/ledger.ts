@@ -1,8 +1,7 @@
 // The ledger: postings written once, summed into bills, and recomputed from the attempts.
 
-import { priceMicroCredits } from "../../core/metering.js";
+import { amountsOf, priceMicroCredits } from "../../core/metering.js";
 import type { LedgerCheck } from "../../model/account.js";
-import { GleanerError } from "../../model/errors.js";
 import { type AttemptEnd, isBilled } from "../../model/invocation.js";
 import type { Connection } from "../database.js";
 import type { LedgerSeal } from "../ledger-seal.js";
@@ -87,13 +86,14 @@ function uidNamed(database: Connection): Operations<"uidNamed">["uidNamed"] {
 
 /** A billed end is final, so an invocation has one posting. The sum of an old day counts as posted at its beginning. */
 function bill(database: Connection): Operations<"bill">["bill"] {
-  // Sums come as BigInt and are checked: a number would round them without a word.
+  // total(), for sum() fails above 64 bits: a site's memory-milliseconds of a year are more than a number holds exactly
+  // (2^53), and are then the nearest one.
   const sumByUser = database
-    .prepare<unknown[], { user: string; names: string; [sum: string]: bigint | string }>(
+    .prepare<unknown[], { user: string; names: string; [sum: string]: bigint | number | string }>(
       // Where max() is asked for, SQLite takes a bare column from the row that has it: the newest name.
       `SELECT owner_uid AS uid, owner_user AS user, max(posted_at_ms) AS lastMs,
-         json_group_array(DISTINCT owner_user) AS names, sum(postings) AS invocations, sum(core_ms) AS coreMs,
-         sum(memory_mb_ms) AS memoryMbMs, sum(amount_micro_credits) AS amountMicroCredits
+         json_group_array(DISTINCT owner_user) AS names, total(postings) AS invocations, total(core_ms) AS coreMs,
+         total(memory_mb_ms) AS memoryMbMs, total(amount_micro_credits) AS amountMicroCredits
        FROM (
          SELECT owner_uid, owner_user, 1 AS postings, core_ms, memory_mb_ms, amount_micro_credits, posted_at_ms
          FROM posting
@@ -107,21 +107,23 @@ function bill(database: Connection): Operations<"bill">["bill"] {
     .safeIntegers();
   return ({ uid, fromMs, toMs }) =>
     sumByUser.all({ uid: uid ?? null, fromMs: fromMs ?? null, toMs: toMs ?? null }).map((row) => ({
-      uid: exact(row.uid),
+      uid: Number(row.uid),
       user: row.user,
       otherNames: (JSON.parse(row.names) as string[]).filter((name) => name !== row.user).sort(),
-      invocations: exact(row.invocations),
-      coreMs: exact(row.coreMs),
-      memoryMbMs: exact(row.memoryMbMs),
-      amountMicroCredits: exact(row.amountMicroCredits),
+      invocations: Number(row.invocations),
+      coreMs: Number(row.coreMs),
+      memoryMbMs: Number(row.memoryMbMs),
+      amountMicroCredits: Number(row.amountMicroCredits),
     }));
 }
 
 /** `attempts` counts those that ended billed: as many as postings, when it balances. */
 function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck {
   const sumAll = database
-    .prepare<[], { postings: bigint; amount: bigint }>(
-      "SELECT count(*) AS postings, coalesce(sum(amount_micro_credits), 0) AS amount FROM posting",
+    .prepare<[], { postings: bigint; high: bigint; low: bigint }>(
+      // In two halves, for sum() fails above 64 bits.
+      `SELECT count(*) AS postings, coalesce(sum(amount_micro_credits >> 32), 0) AS high,
+         coalesce(sum(amount_micro_credits & 4294967295), 0) AS low FROM posting`,
     )
     .safeIntegers();
   const selectDays = database.prepare<[], LedgerDay>("SELECT * FROM ledger_day").safeIntegers();
@@ -148,7 +150,9 @@ function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck
     }
     for (const row of selectWithoutEnd.iterate())
       note(row, row.unknown ? "was posted but never begun" : "was posted but still runs");
-    let { postings, amount } = sumAll.get()!;
+    const { high, low, ...counted } = sumAll.get()!;
+    let { postings } = counted;
+    let amount = (high << 32n) + low;
     let pruned = 0n;
     for (const day of selectDays.iterate()) {
       postings += day.postings;
@@ -164,13 +168,14 @@ function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck
     }
     for (const fault of chainFaults())
       if (differences.length < maxDifferences) differences.push(fault);
-    const ended = exact(BigInt(attempts) + pruned);
+    const ended = BigInt(attempts) + pruned;
+    // What is compared is exact; what is shown is the nearest number.
     return {
-      balanced: differences.length === 0 && amount === recomputed && exact(postings) === ended,
-      attempts: ended,
-      postings: exact(postings),
-      ledgerMicroCredits: exact(amount),
-      recomputedMicroCredits: exact(recomputed),
+      balanced: differences.length === 0 && amount === recomputed && postings === ended,
+      attempts: Number(ended),
+      postings: Number(postings),
+      ledgerMicroCredits: Number(amount),
+      recomputedMicroCredits: Number(recomputed),
       differences,
     };
   };
@@ -183,22 +188,13 @@ export function differenceOf(row: LedgerRow): string | null {
   if (!isBilled(row.state)) return `ended ${row.state}, which is not billed, but was posted`;
   if (row.uid !== row.ownerUid) return `is uid ${row.ownerUid}'s but was posted to uid ${row.uid}`;
   if (row.user !== row.owner) return `is ${row.owner}'s but was posted to ${row.user}`;
-  if (row.coreMs !== row.cores * row.wallMs)
-    return `used ${row.cores * row.wallMs} core-milliseconds but ${row.coreMs} were posted`;
-  if (row.memoryMbMs !== row.memoryMb * row.wallMs)
-    return `used ${row.memoryMb * row.wallMs} MB-milliseconds but ${row.memoryMbMs} were posted`;
+  const { coreMs, memoryMbMs } = amountsOf(row);
+  if (row.coreMs !== coreMs)
+    return `used ${coreMs} core-milliseconds but ${row.coreMs} were posted`;
+  if (row.memoryMbMs !== memoryMbMs)
+    return `used ${memoryMbMs} MB-milliseconds but ${row.memoryMbMs} were posted`;
   const price = priceMicroCredits(row, row);
   return row.amountMicroCredits === price
     ? null
     : `costs ${price} micro-credits but ${row.amountMicroCredits} were posted`;
-}
-
-function exact(sum: unknown): number {
-  const value = Number(sum);
-  if (typeof sum !== "bigint" || !Number.isSafeInteger(value))
-    throw new GleanerError(
-      "STORE",
-      `a sum of the ledger (${sum}) is larger than a number holds exactly: ask for a shorter time`,
-    );
-  return value;
 }
