@@ -289,7 +289,8 @@ export class Executors {
   }
 
   close(): void {
-    this.silence.close();
     for (const record of this.with_.registry.all()) record.line?.close();
+    // Last, for each that closes begins to be waited for.
+    this.silence.close();
   }
 }

@@ -273,10 +273,12 @@ describe("an executor", () => {
   });
 
   test("that floods is read slowly, stalls nobody and fills no log", async () => {
-    const executor = await evil();
+    // Without memory it is given nobody's work, and its cores are on record all the same.
+    const budget = { ...evilBudget, memoryMb: 0 };
+    const executor = await evil(budget);
     const lines = site.logged.length;
     for (let round = 0; round < 50_000; round++) {
-      executor.say({ type: "budget", budget: { ...evilBudget, cores: round % 5 } });
+      executor.say({ type: "budget", budget: { ...budget, cores: round % 5 } });
       executor.say({
         type: "pressure",
         report: { job: null, resource: "cpu", percent: 1, limitPercent: 1, intervalMs: 1 },

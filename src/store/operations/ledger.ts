@@ -117,15 +117,23 @@ function bill(database: Connection): Operations<"bill">["bill"] {
     }));
 }
 
-/** `attempts` counts those that ended billed: as many as postings, when it balances. */
-function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck {
+/** All postings that are still there. Their amounts are summed in two halves, for sum() fails above 64 bits. */
+function postedSum(database: Connection): () => { postings: bigint; amount: bigint } {
   const sumAll = database
     .prepare<[], { postings: bigint; high: bigint; low: bigint }>(
-      // In two halves, for sum() fails above 64 bits.
       `SELECT count(*) AS postings, coalesce(sum(amount_micro_credits >> 32), 0) AS high,
          coalesce(sum(amount_micro_credits & 4294967295), 0) AS low FROM posting`,
     )
     .safeIntegers();
+  return () => {
+    const { postings, high, low } = sumAll.get()!;
+    return { postings, amount: (high << 32n) + low };
+  };
+}
+
+/** `attempts` counts those that ended billed: as many as postings, when it balances. */
+function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck {
+  const sumAll = postedSum(database);
   const selectDays = database.prepare<[], LedgerDay>("SELECT * FROM ledger_day").safeIntegers();
   const chainFaults = chainChecker(database, seal);
   const selectFinished = database.prepare<[], LedgerRow>(finishedAttempts);
@@ -150,9 +158,7 @@ function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck
     }
     for (const row of selectWithoutEnd.iterate())
       note(row, row.unknown ? "was posted but never begun" : "was posted but still runs");
-    const { high, low, ...counted } = sumAll.get()!;
-    let { postings } = counted;
-    let amount = (high << 32n) + low;
+    let { postings, amount } = sumAll();
     let pruned = 0n;
     for (const day of selectDays.iterate()) {
       postings += day.postings;
