@@ -103,13 +103,15 @@ export class Settler {
   private nextState(live: Live, facts: EndFacts): { next: InvocationState; reason: string | null } {
     const { startFailures } = this.policy;
     const failure = startFailureOf(facts);
-    if (failure !== null && startFailures !== undefined && !live.cancelRequested) {
+    const hasRun = failure === null && facts.end !== "EVICTED" && facts.end !== "LOST";
+    if (!hasRun && live.cancelRequested)
+      return { next: "CANCELLED", reason: "cancelled by its owner" };
+    if (failure !== null && startFailures !== undefined) {
       const verdict = startFailures.failed(live, failure, facts.reason ?? "");
       return { next: verdict.isFinal ? "FAILED" : "PENDING", reason: verdict.reason };
     }
     if (facts.end !== "EVICTED" && facts.end !== "LOST")
       return { next: facts.end, reason: facts.reason };
-    if (live.cancelRequested) return { next: "CANCELLED", reason: "cancelled by its owner" };
     if (facts.end === "LOST" && live.lostAttempts + 1 >= this.policy.maxLostAttempts) {
       const reason = `${this.policy.maxLostAttempts} executors in a row were lost while they ran it: it may be the cause`;
       return { next: "FAILED", reason };

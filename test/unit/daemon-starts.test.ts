@@ -87,10 +87,10 @@ test("one that waited for its files is billed, and teaches nothing of its functi
   expect(ran).toEqual([]);
 });
 
-test("a start that failed of what was cancelled is the end", async () => {
+test("what was cancelled and could not be started is cancelled", async () => {
   const each = add();
   each.cancelRequested = true;
-  expect((await ends(each, 0, { startFailure })).next).toBe("FAILED");
+  expect((await ends(each, 0, { startFailure })).next).toBe("CANCELLED");
 });
 
 test("a command that ran and failed is no failed start, whatever its report says beside", async () => {
