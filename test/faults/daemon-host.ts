@@ -66,6 +66,9 @@ export class Daemon {
   }
 }
 
+/** An ssh that has to wait for a node which swaps. */
+export const slowestLaunchMs = 20_000;
+
 export class DaemonHost {
   /** Takes connections and requests. */
   listening: Daemon | null = null;
@@ -163,7 +166,7 @@ export class DaemonHost {
           const fail = () => reject(new GleanerError("LAUNCH", "ssh ended with status 255"));
           process.act(() => {
             const node = world.node(name);
-            const tookMs = chance.happens(0.9) ? chance.ms(5, 50) : chance.ms(50, 20_000);
+            const tookMs = chance.happens(0.9) ? chance.ms(5, 50) : chance.ms(50, slowestLaunchMs);
             const isFaulty = chance.happens(weather.launchFails);
             const starts = !isFaulty || chance.happens(0.4);
             if (starts)

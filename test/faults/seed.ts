@@ -1,7 +1,7 @@
 // One seed: a world, its steps, and its end, when everything must have come to rest as promised.
 
 import { useTime } from "../../src/clock.js";
-import { DaemonHost } from "./daemon-host.js";
+import { DaemonHost, slowestLaunchMs } from "./daemon-host.js";
 import { Disk } from "./disk.js";
 import { Slurm } from "./slurm.js";
 import { Users } from "./users.js";
@@ -218,7 +218,8 @@ class Site {
   private async emptyNodes(): Promise<void> {
     const { world, users } = this;
     users.operate("drain", "all", true);
-    await world.timeline.run(lingerMs);
+    // A start that was under way is told to stop once it connects.
+    await world.timeline.run(slowestLaunchMs + lingerMs);
     for (const { name, functions, executor } of world.nodes) {
       if ([...functions].some((each) => each.isAlive))
         world.complain(`a function is left on ${name}`);
