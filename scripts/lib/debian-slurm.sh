@@ -9,7 +9,7 @@
 # /tmp, /proc, /sys and /dev; all mounts are gone with it. Needs root.
 set -u
 root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
-packages=slurm-wlm,munge,libslurm-dev,gcc,libc6-dev,make,perl,openssh-server,openssh-client,procps,iproute2
+packages=slurm-wlm,munge,libslurm-dev,gcc,libc6-dev,make,perl,openssh-server,openssh-client,procps,iproute2,openssl
 
 fail() {
   echo "Nothing can be run on Slurm ${version-}: $1" >&2

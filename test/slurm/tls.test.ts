@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await at?.site.stop();
-  rmSync(certificates.folder, { recursive: true });
+  if (certificates !== undefined) rmSync(certificates.folder, { recursive: true });
 });
 
 /** What a port answers to bytes that are no TLS. */
