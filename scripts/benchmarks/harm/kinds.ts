@@ -83,9 +83,14 @@ const control = (lane: Lane, args: readonly string[]) =>
 /** A client that runs as long as its job. */
 async function client(lane: Lane, program: string, args: readonly string[]): Promise<void> {
   const all = [`--job-name=${lane.name}`, "--time=5", ...args];
-  const { exitCode, stderr } = await lane.site.cluster.run(program, all, { timeoutMs: 120_000 });
   // Whether that was a failure, and whose, the job's own record tells.
-  if (exitCode !== 0) say(`${lane.name}: ${stderr.trim()}`);
+  try {
+    const { exitCode, stderr } = await lane.site.cluster.run(program, all, { timeoutMs: 120_000 });
+    if (exitCode !== 0) say(`${lane.name}: ${stderr.trim()}`);
+  } catch (thrown) {
+    // A client may wait for ever for a slurmd that was killed.
+    say(`${lane.name}: ${(thrown as Error).message}`);
+  }
 }
 
 /**
