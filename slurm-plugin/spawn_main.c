@@ -132,6 +132,8 @@ static bool start(struct supervisor *self, const struct spawn_request *request)
 	if (!release(request, pid, joined[1], &self->failure))
 		return false;
 	step_back(request);
+	/* A command of our own user (a pilot's) must not read or steer us; the child is left as it is until its exec. */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	spawn_tree_init(&self->tree, request, pid);
 	if (proc_read(pid, &info)) /* not reaped yet, so it is there even if it has ended */
 		self->start_ticks = info.start_ticks;

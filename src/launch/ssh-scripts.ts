@@ -119,7 +119,9 @@ export function probeCommand(markFile: string): string {
 
 /** sh runs the script, the rest are its arguments. */
 function shellCommand(script: readonly string[], args: readonly string[]): string {
-  const whole = [`export PATH=${executorPath}`, "umask 077; cd /", ...script].join("; ");
+  // Without core files: an executor's memory holds its secret, and environments of users.
+  const safe = ["umask 077", "ulimit -c 0", "cd /"];
+  const whole = [`export PATH=${executorPath}`, ...safe, ...script].join("; ");
   return ["exec /bin/sh -c", ...[whole, "gleaner", ...args].map(quote)].join(" ");
 }
 

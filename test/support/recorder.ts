@@ -15,6 +15,7 @@ writeFileSync(__dirname + "/run/" + node + "/executor.pid", "pid=" + process.pid
 const record = {
   input, pid: process.pid, argv: process.argv, environment: process.env, directory: process.cwd(),
   umask: process.umask(), session: readFileSync("/proc/self/stat", "latin1").split(") ").pop().split(" ")[3],
+  coreBytes: /^Max core file size +(\\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"))[1],
 };
 console.log("started");
 writeFileSync(__dirname + "/record.new", JSON.stringify(record));
@@ -30,6 +31,8 @@ export interface StartRecord {
   readonly directory: string;
   readonly umask: number;
   readonly session: string;
+  /** The limit of core files, as /proc has it. */
+  readonly coreBytes: string;
 }
 
 /** Lays out a folder as a node has it; returns the launchers' common options. */

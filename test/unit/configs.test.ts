@@ -215,6 +215,10 @@ describe("gleanerd.service", () => {
     expect(Number(value("TimeoutStopSec"))).toBeGreaterThan(5);
   });
 
+  test("a crash writes no memory to disk", () => {
+    expect(value("LimitCORE")).toBe("0");
+  });
+
   test("a restart leaves executors running", () => {
     expect(value("KillMode")).toBe("process");
     expect(value("KillSignal")).toBe("SIGTERM");

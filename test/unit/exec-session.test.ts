@@ -1,6 +1,6 @@
 // In whose session an attempt runs: where its executor cannot make a session count for less than its own, all stay in one.
 
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
@@ -63,4 +63,21 @@ test.each([
   expect(command!.group).toBe(command!.pid);
   expect(command!.session).toBe(shares ? ours.session : command!.pid);
   expect(supervisor!.session).toBe(shares ? ours.session : supervisor!.pid);
+});
+
+test("an attempt cannot look into its supervisor, even when both are the same user's", async () => {
+  const supervisor = join(folder, "glean-spawn");
+  copyFileSync(join(pluginFolder, "glean-spawn"), supervisor);
+  const program = join(folder, "as-user");
+  const become = `setpriv --reuid ${uid} --regid ${gid} --clear-groups`;
+  writeFileSync(program, `#!/bin/sh\nexec ${become} ${supervisor}\n`, { mode: 0o755 });
+  chmodSync(folder, 0o777);
+  const look = "cat /proc/$$/maps >/dev/null && ! cat /proc/$PPID/maps 2>/dev/null";
+  const end = await new Promise<SpawnEnd>((onEnd) => {
+    const group = processGroups.openGroup("1.1", { cores: 1, memoryMb: 100, gpus: [] });
+    const command = { kind: "argv", argv: ["sh", "-c", look] } as const;
+    const work = { ...order(), command, isolation: noIsolation };
+    spawnAttempt(program, work, group, { onStarted: () => {}, onEnd }, true);
+  });
+  expect(end).toMatchObject({ kind: "ended", exitCode: 0 });
 });

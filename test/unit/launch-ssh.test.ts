@@ -48,6 +48,7 @@ describe("starting by ssh", () => {
     expect(record.session).toBe(String(record.pid));
     expect(Object.keys(record.environment)).toEqual(["PATH", "NODE_OPTIONS"]);
     expect([record.directory, record.umask]).toEqual(["/", 0o077]);
+    expect(record.coreBytes).toBe("0");
     const log = join(options.logDirectory, "executor-n1.log");
     expect(readFileSync(log, "utf8")).toBe("started\n");
     expect(statSync(log).mode & 0o777).toBe(0o600);
