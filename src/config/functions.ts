@@ -1,0 +1,82 @@
+// The sections functions and checkpoints: what functions may ask for, and how many there may be.
+
+import { z } from "zod";
+import { megabytes, milliseconds, path } from "./shapes.js";
+
+export const functions = z
+  .strictObject({
+    defaultMemoryPerCoreMb: megabytes
+      .min(1)
+      .default(1_000)
+      .describe("The memory of each core for a submission without `--mem` and `--mem-per-cpu`."),
+    defaultTimeLimitMs: milliseconds
+      .min(1)
+      .default(600_000)
+      .describe("The time limit of a submission without `--time`."),
+    maxTimeLimitMs: milliseconds
+      .min(1)
+      .default(3_600_000)
+      .describe(
+        "The longest time limit that a submission may ask for. Longer work is a batch job.",
+      ),
+    maxPending: z
+      .int()
+      .min(2)
+      .default(200_000)
+      .describe(
+        "The number of invocations in the queue, over all users. Each takes about 1 kB of gleanerd's memory. A user may have as many as stay free for the others: alone half of it.",
+      ),
+    maxDocumentsMb: megabytes
+      .min(1)
+      .default(8_192)
+      .describe(
+        "The size of all scripts and environments of the queue, on the disk of `stateDirectory`. A user's part follows the rule of `maxPending`.",
+      ),
+    maxArrayTasks: z
+      .int()
+      .min(1)
+      .default(10_000)
+      .describe("The number of tasks of one array, as Slurm's MaxArraySize."),
+    gpuDevices: path
+      .nullable()
+      .default("/dev/nvidia")
+      .describe(
+        "The device files of a node's GPUs, without their numbers, in the order of gres.conf. On nodes with the devices controller of cgroup version 1 a function opens only its own. `null`: functions may open every GPU.",
+      ),
+    killWaitMs: milliseconds
+      .default(2_000)
+      .describe(
+        "The time from SIGTERM to SIGKILL at a time limit or a cancel. An eviction gives no time.",
+      ),
+    maxLostAttempts: z
+      .int()
+      .min(1)
+      .default(10)
+      .describe(
+        "An invocation that has lost this many executors in a row ends FAILED, because it may be the cause.",
+      ),
+  })
+  .describe("Defaults and limits of submissions.");
+
+export const checkpoints = z
+  .strictObject({
+    directory: path
+      .nullable()
+      .default(null)
+      .describe(
+        "The directory of checkpoint folders (mode 0700, made and removed as the user), on a file system that all nodes share. All users may write to it, and none may delete another user's files (mode 1777, as /tmp). `null`: the function's working directory.",
+      ),
+    maxFolders: z
+      .int()
+      .min(0)
+      .default(20_000)
+      .describe(
+        "The number of invocations, over all users, that have or may get a checkpoint folder. A user's part follows the rule of `functions.maxPending`.",
+      ),
+    keepMs: milliseconds
+      .default(604_800_000)
+      .describe(
+        "gleanerd tries for this time after the end to remove a folder, and then leaves it to its owner.",
+      ),
+  })
+  .describe("Folders for functions that save their state.");

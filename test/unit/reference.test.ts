@@ -1,0 +1,35 @@
+// The generated pages are those that the schema and the commands of this checkout give.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { generatedFiles } from "../../scripts/reference/files.js";
+import { readKeys } from "../../scripts/reference/keys.js";
+import { wrap } from "../../scripts/reference/wrap.js";
+
+const root = join(import.meta.dirname, "../..");
+const files = await generatedFiles();
+
+describe("generated files", () => {
+  test.each([...files.keys()])("%s is up to date", (path) => {
+    const advice = "run scripts/generate and commit what it changes";
+    const isCurrent = files.get(path) === readFileSync(join(root, path), "utf8");
+    expect({ path, isCurrent, advice }).toEqual({ path, isCurrent: true, advice });
+  });
+
+  test("no line of prose in them is too long, whatever code it holds", () => {
+    expect(wrap(`${"word ".repeat(18)}\`a b c d e f g h\` end`).split("\n")).toEqual([
+      "word ".repeat(18).trim(),
+      "`a b c d e f g h` end",
+    ]);
+  });
+});
+
+test("the reference knows a key's type, its bounds and its default", () => {
+  const poll = readKeys().find(({ path }) => path === "poll");
+  expect(poll?.keys[0]).toMatchObject({
+    path: "poll.intervalMs",
+    type: "milliseconds, at least 100",
+    fallback: 5_000,
+  });
+});
