@@ -65,7 +65,9 @@ async function main(args) {
     await makeBundles(names.length > 0 ? bundled : Object.keys(bundles), fresh, version);
     if (names.includes(binary)) makeBinary(fresh);
     if (names.length === 0) {
-      cpSync(join(root, "src/store/migrations"), join(fresh, "migrations"), { recursive: true });
+      cpSync(join(root, "src/store/sqlite/migrations"), join(fresh, "migrations"), {
+        recursive: true,
+      });
       buildHook(fresh);
     } else rmSync(join(fresh, stamp));
     moveInto(fresh, dist);

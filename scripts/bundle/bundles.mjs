@@ -20,7 +20,7 @@ export const bundles = {
   "glean-sim": { entry: "src/sim/index.ts", minify: false },
   gleanerd: { entry: "src/daemon/main.ts", minify: false },
   "glean-executor": { entry: "src/executor/main.ts", minify: false },
-  "store-worker": { entry: "src/store/worker.ts", minify: false },
+  "store-worker": { entry: "src/store/sqlite/worker.ts", minify: false },
 };
 
 /** Of the CLI: the program, and beside it the parts with large packages, which only some commands load. */

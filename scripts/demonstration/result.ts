@@ -1,7 +1,7 @@
 // The demo's verdict: figures from Slurm's records, the witnesses and the ledger, and whether any promise was broken.
 
-import type { LedgerCheck } from "../../src/model/account.js";
-import type { Utilization } from "../../src/model/utilization.js";
+import type { LedgerCheck } from "../../src/model/records/account.js";
+import type { Utilization } from "../../src/model/records/utilization.js";
 import type { Percentiles } from "../benchmarks/lib/figures.js";
 import { allocatedBefore, type JobRecord } from "../cluster/slurmctld-log.js";
 import { isViolation, type Sighting } from "./stream.js";

@@ -3,23 +3,23 @@
 import { userInfo } from "node:os";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
-import { hookProblemOf, sallocProblemOf } from "../core/assurance.js";
-import { describeReason } from "../core/explain.js";
-import type { Store } from "../core/ports.js";
-import { describeUnkillable } from "../core/unkillable.js";
+import { hookProblemOf, sallocProblemOf } from "../core/capacity/hook-check.js";
+import { describeUnkillable } from "../core/explain/unkillable.js";
+import { describeReason } from "../core/explain/waiting.js";
+import type { Store } from "../core/ports/store.js";
 import { messageOf } from "../model/errors.js";
 import { nodeName } from "../model/ids.js";
-import type { Node } from "../model/node.js";
-import type { ClusterFacts } from "../model/snapshot.js";
+import type { Node } from "../model/slurm/node.js";
+import type { ClusterFacts } from "../model/slurm/snapshot.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api.js";
-import type { Capacity } from "./capacity.js";
-import type { Drains } from "./drains.js";
-import { gpuProblems } from "./gpu-problems.js";
-import type { Launching } from "./launching.js";
-import type { Pilots } from "./pilots.js";
-import type { Registry } from "./registry.js";
-import { timeLimitsOf } from "./time-limits.js";
-import { checkEncryption } from "./tls.js";
+import { checkEncryption } from "./auth/tls.js";
+import type { Capacity } from "./capacity/capacity.js";
+import { gpuProblems } from "./capacity/gpu-problems.js";
+import type { Drains } from "./executors/drains.js";
+import type { Launching } from "./executors/launching.js";
+import type { Pilots } from "./executors/pilots.js";
+import { timeLimitsOf } from "./invocations/time-limits.js";
+import type { Registry } from "./state/registry.js";
 
 export interface DoctorDependencies {
   readonly config: Config;

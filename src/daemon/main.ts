@@ -7,8 +7,8 @@ import { pino } from "pino";
 import { configPath, loadConfig } from "../config.js";
 import { GleanerError } from "../model/errors.js";
 import { requireTrusted } from "../sdk/trusted-path.js";
+import { loadTls } from "./auth/tls.js";
 import { startDaemon } from "./daemon.js";
-import { loadTls } from "./tls.js";
 
 /** After SIGTERM at the latest, whatever is under way: executors wait longer for the next gleanerd. */
 const exitMs = 4_500;

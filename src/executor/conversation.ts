@@ -1,11 +1,11 @@
 // What an executor says on each connection, and what becomes of the daemon's words: less what the node itself cannot give.
 
 import type { BudgetOrder } from "../wire/messages.js";
-import { holdingBack, type OwnOrder } from "./budget.js";
+import { holdingBack, type OwnOrder } from "./budget/budget.js";
+import type { SessionEvents } from "./connection/session.js";
+import type { Unkillable } from "./containment/unkillable.js";
 import type { Executor } from "./executor.js";
-import { withoutGpus } from "./gpu-devices.js";
-import type { SessionEvents } from "./session.js";
-import type { Unkillable } from "./unkillable.js";
+import { withoutGpus } from "./node/gpu-devices.js";
 
 export class Conversation implements Pick<SessionEvents, "onConnected" | "onMessage"> {
   #order: (BudgetOrder & { readonly type: "budget" }) | null = null;

@@ -13,20 +13,20 @@ import type {
   ExecutorMessage,
   LaunchSpec,
 } from "../wire/messages.js";
-import { Allowance } from "./allowance.js";
-import type { Ended, Running } from "./attempt.js";
-import { type AttemptEvents, Attempts } from "./attempts.js";
-import { CheckpointRemover } from "./checkpoints.js";
-import type { Containment } from "./containment.js";
-import type { BeginLine, HookHandlers } from "./hook-socket.js";
-import type { PassOn } from "./last-call.js";
+import type { Ended, Running } from "./attempts/attempt.js";
+import { type AttemptEvents, Attempts } from "./attempts/attempts.js";
+import { CheckpointRemover } from "./attempts/checkpoints.js";
+import { tollOf } from "./attempts/eviction-report.js";
+import { notStarted, type Outcome } from "./attempts/outcome.js";
+import type { PassOn } from "./attempts/preempt-signal.js";
+import { msSince, withinMs } from "./attempts/timing.js";
+import { Allowance } from "./budget/allowance.js";
+import { Outbox } from "./connection/outbox.js";
+import type { Containment } from "./containment/containment.js";
+import type { JobMarks } from "./hook/node-folder.js";
+import type { BeginLine, HookHandlers } from "./hook/socket.js";
 import type { Log } from "./log.js";
-import type { JobMarks } from "./node-folder.js";
-import { Outbox } from "./outbox.js";
-import { notStarted, type Outcome } from "./outcome.js";
 import { spawnAttempt } from "./runtimes/exec.js";
-import { tollOf } from "./toll.js";
-import { msSince, withinMs } from "./within.js";
 
 /** Killed processes are gone in milliseconds; one that hangs in the kernel keeps nobody here longer. */
 const leaveKillMs = 5_000;

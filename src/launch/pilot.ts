@@ -1,7 +1,7 @@
 // Starts executors as preemptible batch jobs, one for a node: no root, no hook, Slurm itself evicts them.
 
-import { executorMemoryMb, pilotMinutes, pilotName } from "../core/pilots.js";
-import type { Launcher, LaunchSize, ProcessState } from "../core/ports.js";
+import { executorMemoryMb, pilotMinutes, pilotName } from "../core/capacity/pilots.js";
+import type { Launcher, LaunchSize, ProcessState } from "../core/ports/store.js";
 import { assert, GleanerError } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
 import { type RunResult, run } from "./command.js";
@@ -21,7 +21,7 @@ export interface PilotLauncherOptions {
   readonly mungeSocket: string | null;
   /** Whose jobs they are. */
   readonly uid: number;
-  /** As in core/pilots.ts. */
+  /** As in core/capacity/pilots.ts. */
   readonly instance: string;
   readonly partition: string;
   readonly account: string | null;

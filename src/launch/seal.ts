@@ -3,7 +3,7 @@
 import { GleanerError } from "../model/errors.js";
 import { run } from "./command.js";
 
-/** The first line inside, so that no credential made for another purpose is taken for a launch; executor/pilot.ts knows it. */
+/** The first line inside, so that no credential made for another purpose is taken for a launch; executor/pilot/pilot.ts knows it. */
 const purpose = "gleaner-pilot";
 /** munged allows an hour by default. */
 const maxTtlSeconds = 3_600;

@@ -1,7 +1,7 @@
 // CSV (RFC 4180); and the utilization report in it: a line for each node and a last one, `total`, columns named as in the JSON.
 // `violatedJobs` has the ids of the JSON's violations, parted by blanks; it is empty where nothing was measured, else `none`.
 
-import type { NodeUtilization, Utilization } from "../model/utilization.js";
+import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
 
 const columns = [
   "node",

@@ -1,7 +1,7 @@
 // The utilization report as one HTML page that needs nothing else: no request leaves it, whatever the names in it say.
 
 import { createHash } from "node:crypto";
-import type { EvictionBin, NodeUtilization, Utilization } from "../model/utilization.js";
+import type { EvictionBin, NodeUtilization, Utilization } from "../model/records/utilization.js";
 import { idleSection } from "./idle.js";
 import { html, jsonMarkup, Markup } from "./markup.js";
 import { pageScript } from "./page-script.js";

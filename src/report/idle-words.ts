@@ -1,7 +1,7 @@
 // The parts of idle core-time as people read them: a name for a table, and a sentence that says what would change it.
 
-import { type IdlePart, idleParts } from "../model/idle.js";
-import type { Utilization } from "../model/utilization.js";
+import { type IdlePart, idleParts } from "../model/records/idle.js";
+import type { Utilization } from "../model/records/utilization.js";
 
 interface Words {
   readonly name: string;

@@ -1,7 +1,7 @@
 // Where idle core-time went: as text for a terminal, as CSV, as JSON's object, and as a section of the HTML report.
 
-import { type IdlePart, idleParts } from "../model/idle.js";
-import type { NodeUtilization, Utilization } from "../model/utilization.js";
+import { type IdlePart, idleParts } from "../model/records/idle.js";
+import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
 import { csvLines } from "./csv.js";
 import { idleWords, partsThere } from "./idle-words.js";
 import { html, type Markup } from "./markup.js";

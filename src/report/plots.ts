@@ -1,6 +1,6 @@
 // The drawings of the HTML report: bars as SVG, and the place where the page's script draws the plot over time.
 
-import type { Utilization, UtilizationPoint } from "../model/utilization.js";
+import type { Utilization, UtilizationPoint } from "../model/records/utilization.js";
 import { html, type Markup } from "./markup.js";
 import { decimal, instant, type Parts, partNames } from "./words.js";
 

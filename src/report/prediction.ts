@@ -5,7 +5,7 @@ import type {
   PredictionReport,
   PredictionSource,
   SourceCalibration,
-} from "../model/prediction.js";
+} from "../model/capacity/prediction.js";
 import { align } from "./text.js";
 import { counted, decimal } from "./words.js";
 

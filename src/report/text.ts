@@ -1,6 +1,6 @@
 // The utilization report for a terminal: the findings, where the core-time went, and the nodes, aligned in columns.
 
-import type { NodeUtilization, Utilization } from "../model/utilization.js";
+import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
 import {
   type CoreTimeUnit,
   coreTime,

@@ -1,6 +1,6 @@
 // Figures as people read them: core-hours, percentages, times, and the sentences that say what the report found.
 
-import type { NodeUtilization, Utilization, Violation } from "../model/utilization.js";
+import type { NodeUtilization, Utilization, Violation } from "../model/records/utilization.js";
 
 /** Measured: a job's first task starts about 115 ms after its prolog began, so an eviction this short delays nothing. */
 export const unnoticedMs = 100;

@@ -1,10 +1,10 @@
 // The client of gleanerd's HTTP API: one method a request, identity and renewal included.
 
 import { setTimeout as pause } from "node:timers/promises";
-import type { LedgerCheck } from "../model/account.js";
+import type { PredictionReport } from "../model/capacity/prediction.js";
 import { GleanerError } from "../model/errors.js";
-import type { PredictionReport } from "../model/prediction.js";
-import type { Utilization } from "../model/utilization.js";
+import type { LedgerCheck } from "../model/records/account.js";
+import type { Utilization } from "../model/records/utilization.js";
 import {
   type AuditAnswer,
   type AuditQuery,

@@ -1,15 +1,17 @@
 // The replay: a virtual clock over the trace's changes; at each the node's hook takes back, and the core plans anew what changed.
 
 import FlatQueue from "flatqueue";
-import type { HoleContext } from "../core/holes.js";
-import { makePlan } from "../core/plan.js";
+import type { HoleContext } from "../core/capacity/holes.js";
+import { makePlan } from "../core/capacity/plan.js";
+import type { PlanStep } from "../model/capacity/plan.js";
 import { assert } from "../model/errors.js";
 import { jobId } from "../model/ids.js";
-import type { PlanStep } from "../model/plan.js";
 import type { Costs } from "./costs.js";
-import type { Figures } from "./figures.js";
+import type { Figures } from "./figures/figures.js";
 import type { Learner } from "./learner.js";
-import { nextBegins } from "./next-begins.js";
+import type { Policy } from "./policies.js";
+import type { Random } from "./random.js";
+import { nextBegins } from "./site/next-begins.js";
 import {
   coreExecutor,
   freeCores,
@@ -22,11 +24,9 @@ import {
   plannedJob,
   type SimulatedNode,
   snapshotOf,
-} from "./nodes.js";
-import type { Policy } from "./policies.js";
-import type { Random } from "./random.js";
-import type { Trace } from "./trace.js";
-import type { KnownHole, Workload } from "./workload.js";
+} from "./site/nodes.js";
+import type { Trace } from "./site/trace.js";
+import type { KnownHole, Workload } from "./work/workload.js";
 
 export interface EngineInput {
   readonly trace: Trace;

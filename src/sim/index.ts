@@ -1,7 +1,6 @@
 // What the sim folder offers: readers of traces, demand, costs, policies, and the replay itself.
 
 export { type Costs, measuredCosts } from "./costs.js";
-export type { Arrivals, Demand, Durations } from "./demand.js";
 export { readHoleLog } from "./inputs/holes.js";
 export { readInvocations } from "./inputs/invocations.js";
 export type { MachineWish } from "./inputs/jobs.js";
@@ -11,4 +10,5 @@ export { readSacct } from "./inputs/sacct.js";
 export { readSwf } from "./inputs/swf.js";
 export { type Policy, policies, policyNamed } from "./policies.js";
 export { type Simulated, type SimulationResult, simulate } from "./simulate.js";
-export type { Trace } from "./trace.js";
+export type { Trace } from "./site/trace.js";
+export type { Arrivals, Demand, Durations } from "./work/demand.js";

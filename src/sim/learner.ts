@@ -1,16 +1,16 @@
 // What the daemon learns while it runs, learned in the replay: how long holes and functions last, from what was seen so far.
 
-import type { HoleContext } from "../core/holes.js";
-import type { Prediction } from "../core/placement.js";
-import { Prices } from "../core/prices.js";
-import type { Waiting } from "../core/queue.js";
-import { RuntimeModel } from "../core/runtime.js";
-import { SurvivalModel } from "../core/survival.js";
-import { type Ended, HoleWatch } from "../core/watch.js";
+import type { HoleContext } from "../core/capacity/holes.js";
+import { type Ended, HoleWatch } from "../core/forecast/hole-watch.js";
+import { RuntimeModel } from "../core/forecast/run-times.js";
+import { SurvivalModel } from "../core/forecast/survival.js";
+import type { Prediction } from "../core/placement/placement.js";
+import { Prices } from "../core/placement/prices.js";
+import type { Waiting } from "../core/placement/queue.js";
+import type { Plan } from "../model/capacity/plan.js";
 import type { NodeName } from "../model/ids.js";
-import type { Plan } from "../model/plan.js";
 
-/** As the daemon's (src/daemon/assemble.ts). No call here has the default limit: the trace says each function's own. */
+/** As the daemon's (src/daemon/startup/assemble.ts). No call here has the default limit: the trace says each function's own. */
 const runtimePolicy = { defaultTimeLimitMs: -1, quantile: 0.75 };
 
 export class Learner implements Prediction {

@@ -1,7 +1,7 @@
 // The policies that a replay can compare: the core's own, by name, each as the values that the core is given.
 
-import type { HolePolicy } from "../core/holes.js";
-import type { PlacementPolicy } from "../core/placement.js";
+import type { HolePolicy } from "../core/capacity/holes.js";
+import type { PlacementPolicy } from "../core/placement/placement.js";
 import { GleanerError } from "../model/errors.js";
 
 export interface Policy {

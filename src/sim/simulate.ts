@@ -1,21 +1,21 @@
 // One replay from its inputs to its figures.
 
 import { assert } from "../model/errors.js";
-import type { Percentiles, Utilization } from "../model/utilization.js";
-import { CallFigures, type DurationClass } from "./call-figures.js";
-import { Calls } from "./calls.js";
+import type { Percentiles, Utilization } from "../model/records/utilization.js";
 import type { Costs } from "./costs.js";
-import { CallSource, type Demand, shortestCallMs } from "./demand.js";
 import { Engine } from "./engine.js";
-import { withNodeFailures } from "./failures.js";
-import { Figures, type PartCoverage } from "./figures.js";
-import type { HoleClass } from "./hole-book.js";
+import { Figures, type PartCoverage } from "./figures/figures.js";
+import type { HoleClass } from "./figures/hole-book.js";
+import { statisticsCeiling } from "./figures/statistics-ceiling.js";
 import { Learner } from "./learner.js";
 import type { Policy } from "./policies.js";
 import { seeded } from "./random.js";
-import { statisticsCeiling } from "./statistics-ceiling.js";
-import { Streams } from "./streams.js";
-import { skippedRecords, type Trace } from "./trace.js";
+import { withNodeFailures } from "./site/failures.js";
+import { skippedRecords, type Trace } from "./site/trace.js";
+import { CallFigures, type DurationClass } from "./work/call-figures.js";
+import { Calls } from "./work/calls.js";
+import { CallSource, type Demand, shortestCallMs } from "./work/demand.js";
+import { Streams } from "./work/streams.js";
 
 export interface Replay {
   readonly trace: Trace;

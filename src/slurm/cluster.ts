@@ -1,12 +1,12 @@
 // The Cluster port on Slurm's own commands: which are run when, and the snapshot that comes of them.
 
 import { randomBytes } from "node:crypto";
-import type { Cluster } from "../core/ports.js";
+import type { Cluster } from "../core/ports/store.js";
 import { GleanerError } from "../model/errors.js";
 import type { JobId } from "../model/ids.js";
-import type { Job } from "../model/job.js";
-import type { JobShare } from "../model/share.js";
-import type { ClusterFacts, Partition, Reservation, Snapshot } from "../model/snapshot.js";
+import type { Job } from "../model/slurm/job.js";
+import type { JobShare } from "../model/slurm/job-share.js";
+import type { ClusterFacts, Partition, Reservation, Snapshot } from "../model/slurm/snapshot.js";
 import { type CommandResult, runCommand } from "./command.js";
 import { readFacts } from "./facts.js";
 import { maxUnreadable } from "./fields.js";

@@ -2,7 +2,7 @@
 
 import { dirname, join } from "node:path";
 import { GleanerError } from "../model/errors.js";
-import type { ClusterFacts } from "../model/snapshot.js";
+import type { ClusterFacts } from "../model/slurm/snapshot.js";
 import { linesOf, readCount, readWord, readWords } from "./fields.js";
 import type { MemoryLimit } from "./partitions.js";
 import { readDurationMs } from "./times.js";

@@ -1,6 +1,6 @@
 // Generic resources of a node: `gpu:a100:2(S:0-1)` declared, `gpu:a100:2(IDX:0,2-3)` used, to GPU indices.
 
-import type { Node } from "../model/node.js";
+import type { Node } from "../model/slurm/node.js";
 
 /** One entry of a GRES list. `indices` is null where Slurm prints none. */
 export interface GresEntry {
@@ -68,7 +68,7 @@ function readIndices(text: string): number[] | null {
   return indices;
 }
 
-/** What a node's record says of its GPUs; see model/node.ts. */
+/** What a node's record says of its GPUs; see model/slurm/node.ts. */
 export type NodeGpus = Pick<Node, "gpuCount" | "allocatedGpus" | "untoldGpuCount" | "gpuProblem">;
 
 /**

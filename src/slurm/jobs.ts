@@ -2,7 +2,7 @@
 
 import { expandHostList, maxHosts } from "../core/hostlist.js";
 import { jobId, type NodeName } from "../model/ids.js";
-import type { Job } from "../model/job.js";
+import type { Job } from "../model/slurm/job.js";
 import { noteUnreadable, readCount, readWord } from "./fields.js";
 import { readDurationMs, readTimeMs } from "./times.js";
 

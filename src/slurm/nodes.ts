@@ -1,7 +1,7 @@
 // Nodes, from `scontrol -o -d show node`.
 
 import { nodeName } from "../model/ids.js";
-import type { Node, NodeBaseState } from "../model/node.js";
+import type { Node, NodeBaseState } from "../model/slurm/node.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord, readWords } from "./fields.js";
 import { readGpus } from "./gres.js";
 import { readIds } from "./ids.js";

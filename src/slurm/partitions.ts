@@ -1,7 +1,7 @@
 // Partitions, from `scontrol -o show partition`.
 
 import { expandHostList } from "../core/hostlist.js";
-import type { Partition } from "../model/snapshot.js";
+import type { Partition } from "../model/slurm/snapshot.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
 import { readDurationMs } from "./times.js";
 

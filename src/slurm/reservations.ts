@@ -1,7 +1,7 @@
 // Reservations, from `scontrol -o show reservation`.
 
 import { expandHostList } from "../core/hostlist.js";
-import type { Reservation } from "../model/snapshot.js";
+import type { Reservation } from "../model/slurm/snapshot.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
 import { readTimeMs } from "./times.js";
 

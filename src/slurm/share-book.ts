@@ -1,10 +1,10 @@
 // What jobs have by name, kept as long as they hold their nodes: each job is asked for once.
 
 import type { JobId, NodeName } from "../model/ids.js";
-import { holdsNodes, isSuspended, type Job } from "../model/job.js";
-import type { Node } from "../model/node.js";
-import type { JobShare } from "../model/share.js";
-import type { ClusterFacts } from "../model/snapshot.js";
+import { holdsNodes, isSuspended, type Job } from "../model/slurm/job.js";
+import type { JobShare } from "../model/slurm/job-share.js";
+import type { Node } from "../model/slurm/node.js";
+import type { ClusterFacts } from "../model/slurm/snapshot.js";
 
 export interface ShareRules {
   readonly jobsArePinned: ClusterFacts["jobsArePinned"];

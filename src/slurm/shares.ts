@@ -2,8 +2,8 @@
 
 import { expandHostList, maxHosts } from "../core/hostlist.js";
 import type { JobId, NodeName } from "../model/ids.js";
-import type { Job } from "../model/job.js";
-import type { JobShare, NodeShare } from "../model/share.js";
+import type { Job } from "../model/slurm/job.js";
+import type { JobShare, NodeShare } from "../model/slurm/job-share.js";
 import { readGpusOfJob } from "./gres.js";
 import { readIds } from "./ids.js";
 

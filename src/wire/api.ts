@@ -21,12 +21,10 @@
 //
 // Every other request carries `Authorization: Bearer TOKEN`. An error answers with a status of statusOf() and ErrorAnswer.
 
-import type { BillLine } from "../model/account.js";
-import type { AuditAction, AuditEvent } from "../model/audit.js";
+import type { ExecutorState, Placement } from "../model/capacity/executor.js";
+import type { Hole, UnusableNode } from "../model/capacity/hole.js";
+import type { UnkillableReport } from "../model/capacity/unkillable.js";
 import type { ErrorCode } from "../model/errors.js";
-import type { ExecutorState, Placement } from "../model/executor.js";
-import type { Hole, UnusableNode } from "../model/hole.js";
-import type { UnusedCores } from "../model/idle.js";
 import type {
   Attempt,
   Invocation,
@@ -34,8 +32,10 @@ import type {
   Notice,
   Submission,
 } from "../model/invocation.js";
+import type { BillLine } from "../model/records/account.js";
+import type { AuditAction, AuditEvent } from "../model/records/audit.js";
+import type { UnusedCores } from "../model/records/idle.js";
 import type { Resources } from "../model/resources.js";
-import type { UnkillableReport } from "../model/unkillable.js";
 
 /** A script of 4 MiB and its environment. */
 export const maxRequestBytes = 6 * 1024 * 1024;

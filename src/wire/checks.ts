@@ -1,5 +1,7 @@
 // The shapes of messages.ts as checks: what a peer sent is believed only after these.
 
+import type { PressureLimits, PressureReport } from "../model/capacity/pressure.js";
+import type { UnkillableProcess, UnkillableReport } from "../model/capacity/unkillable.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import {
   type AttemptEnd,
@@ -8,9 +10,7 @@ import {
   type StartStage,
   startStages,
 } from "../model/invocation.js";
-import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
-import type { UnkillableProcess, UnkillableReport } from "../model/unkillable.js";
 import { isolation } from "./isolation.js";
 import {
   type AttemptKey,
@@ -51,7 +51,7 @@ const maxAttempts = 65_536;
 const maxJobs = 65_536;
 /** Patterns of paths where Slurm's cgroups may be. */
 const maxJobGroups = 16;
-/** Executors describe 8 processes, in fields of 200 characters (executor/unkillable.ts, describe-process.ts). */
+/** Executors describe 8 processes, in fields of 200 characters (executor/containment/unkillable.ts, describe-process.ts). */
 const maxUnkillable = 64;
 const maxShownLength = 512;
 /** A reason is one sentence. */

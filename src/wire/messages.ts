@@ -1,10 +1,10 @@
 // What daemon and executor say to each other, and the limits on it. Framing and handshake are in connection.ts.
 
+import type { PressureLimits, PressureReport } from "../model/capacity/pressure.js";
+import type { UnkillableReport } from "../model/capacity/unkillable.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
-import type { PressureLimits, PressureReport } from "../model/pressure.js";
 import type { Resources } from "../model/resources.js";
-import type { UnkillableReport } from "../model/unkillable.js";
 import type { Isolation } from "./isolation.js";
 
 /** Raised when an older peer could misread a newer one; the handshake refuses another version. */
@@ -13,7 +13,7 @@ export const protocolVersion = 2;
 /** A frame holds at most one script (4 MiB, as sbatch allows) and one environment beside its header. */
 export const maxFrameBytes = 8 * 1024 * 1024;
 
-/** What an executor says is small: the longest lists the reports that a daemon has not recorded (executor/outbox.ts). */
+/** What an executor says is small: the longest lists the reports that a daemon has not recorded (executor/connection/outbox.ts). */
 export const maxReportBytes = 2 * 1024 * 1024;
 
 /** Of listen.tls.ca: a few certificates, not the whole world's. */
@@ -75,7 +75,7 @@ export interface AttemptReport extends AttemptKey {
   readonly agoMs: number;
 }
 
-/** How far a job's share of a node can be told from what its prolog says: see executor/budget.ts. */
+/** How far a job's share of a node can be told from what its prolog says: see executor/budget/budget.ts. */
 export interface SiteFacts {
   readonly memoryIsConsumable: boolean;
   /** The most memory a job can have for each of its CPUs on this node; null: it may have all. */
@@ -87,7 +87,7 @@ export interface SiteFacts {
   readonly totalCores: number;
 }
 
-/** A budget as the daemon sees it, with what the view was based on (see executor/budget.ts for why). */
+/** A budget as the daemon sees it, with what the view was based on (see executor/budget/budget.ts for why). */
 export interface BudgetOrder {
   readonly budget: Resources;
   /** The highest hook sequence number received from this executor before the node read was sent. */

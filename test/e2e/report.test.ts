@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
-import { computeUtilization } from "../../src/core/utilization.js";
+import { computeUtilization } from "../../src/core/accounting/utilization.js";
 import { renderUtilizationHtml } from "../../src/report/index.js";
 import { chromiumLimitMs, launchChromium } from "../support/chromium.js";
 import { harvest } from "../support/harvest.js";

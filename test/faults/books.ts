@@ -1,6 +1,6 @@
 // The independent checker: keeps its own books of what really happened, and holds the promises of the design against them.
 
-import type { AttemptResult, Drain, NewInvocations } from "../../src/core/ports.js";
+import type { AttemptResult, Drain, NewInvocations } from "../../src/core/ports/store.js";
 import type { InvocationId, NodeName } from "../../src/model/ids.js";
 import type {
   Attempt,

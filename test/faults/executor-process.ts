@@ -1,10 +1,10 @@
 // A glean-executor on a simulated node: the real Executor and Session in the order of executor/main.ts, over a simulated kernel.
 
-import type { AttemptGroup, Containment } from "../../src/executor/containment.js";
+import { Session } from "../../src/executor/connection/session.js";
+import type { AttemptGroup, Containment } from "../../src/executor/containment/containment.js";
 import { Executor } from "../../src/executor/executor.js";
-import type { BeginLine } from "../../src/executor/hook-socket.js";
+import type { BeginLine } from "../../src/executor/hook/socket.js";
 import type { SpawnEvents, SpawnHandle, SpawnOrder } from "../../src/executor/runtimes/exec.js";
-import { Session } from "../../src/executor/session.js";
 import { GleanerError } from "../../src/model/errors.js";
 import type { JobId } from "../../src/model/ids.js";
 import { checkLaunchSpec } from "../../src/wire/checks.js";

@@ -1,6 +1,6 @@
 // Faults put in on purpose, each a promise broken in one place: the simulation must find every one of them.
 
-import type { Snapshot } from "../../src/model/snapshot.js";
+import type { Snapshot } from "../../src/model/slurm/snapshot.js";
 import type { Sabotage } from "./world.js";
 
 export interface Planted {

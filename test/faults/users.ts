@@ -1,6 +1,6 @@
 // The users of the simulated site: they submit until they are answered, cancel, and operators drain and resume.
 
-import type { RequestedSubmission } from "../../src/core/admission.js";
+import type { RequestedSubmission } from "../../src/core/submission/admission.js";
 import { cancel } from "../../src/daemon/api/cancel.js";
 import { type InvocationRoutes, submit } from "../../src/daemon/api/invocations.js";
 import { GleanerError } from "../../src/model/errors.js";

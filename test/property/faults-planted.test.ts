@@ -1,7 +1,7 @@
 // The simulation can fail: whatever is broken on purpose, in the core or in what the daemon sees and sends, it finds.
 
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
-import { Claims } from "../../src/core/claims.js";
+import { Claims } from "../../src/core/capacity/claims.js";
 import { planted } from "../faults/planted.js";
 import { runSeed } from "../faults/seed.js";
 
@@ -47,8 +47,8 @@ describe("in the core", () => {
   }
 
   test("found: what jobs were given of a node is idle when its cores are counted", async () => {
-    type Holes = typeof import("../../src/core/holes.js");
-    const run = await withChanged<Holes>("../../src/core/holes.js", ({ freeOf }) => ({
+    type Holes = typeof import("../../src/core/capacity/holes.js");
+    const run = await withChanged<Holes>("../../src/core/capacity/holes.js", ({ freeOf }) => ({
       findHoles: (snapshot, policy, { nowMs }) => ({
         holes: snapshot.nodes.map((node) => ({
           node: node.name,
@@ -66,8 +66,8 @@ describe("in the core", () => {
   });
 
   test("found: a price is rounded up", async () => {
-    type Metering = typeof import("../../src/core/metering.js");
-    const run = await withChanged<Metering>("../../src/core/metering.js", (real) => ({
+    type Metering = typeof import("../../src/core/accounting/metering.js");
+    const run = await withChanged<Metering>("../../src/core/accounting/metering.js", (real) => ({
       priceMicroCredits: (usage, rate) => real.priceMicroCredits(usage, rate) + 1,
       postingOf: (...args) => {
         const posting = real.postingOf(...args);
@@ -78,8 +78,8 @@ describe("in the core", () => {
   });
 
   test("found: the result of an old attempt counts for the new one", async () => {
-    type Testimony = typeof import("../../src/daemon/testimony.js");
-    const run = await withChanged<Testimony>("../../src/daemon/testimony.js", (real) => ({
+    type Testimony = typeof import("../../src/daemon/executors/testimony.js");
+    const run = await withChanged<Testimony>("../../src/daemon/executors/testimony.js", (real) => ({
       doubtOf: () => null,
       believed: (record, report, with_) => {
         const newest = with_.live.get(report.invocation)?.invocation;
@@ -94,8 +94,8 @@ describe("in the core", () => {
   });
 
   test("found: one that is back is told to end just what it should go on with", async () => {
-    type Reconcile = typeof import("../../src/daemon/reconcile.js");
-    const run = await withChanged<Reconcile>("../../src/daemon/reconcile.js", (real) => ({
+    type Reconcile = typeof import("../../src/daemon/executors/reconcile.js");
+    const run = await withChanged<Reconcile>("../../src/daemon/executors/reconcile.js", (real) => ({
       reconcile: (record, answersFor, live) => {
         for (const key of answersFor)
           if (record.attempts.get(key.invocation)?.attempt === key.attempt)
@@ -108,16 +108,16 @@ describe("in the core", () => {
   });
 
   test("found: an executor makes room for no job", async () => {
-    type Budget = typeof import("../../src/executor/budget.js");
-    const run = await withChanged<Budget>("../../src/executor/budget.js", () => ({
+    type Budget = typeof import("../../src/executor/budget/budget.js");
+    const run = await withChanged<Budget>("../../src/executor/budget/budget.js", () => ({
       effectiveBudget: ({ budget }) => budget,
     }));
     expect(await firstProblem(run)).toMatch(/^harm/);
   });
 
   test("found: one victim too few is chosen", async () => {
-    type Victims = typeof import("../../src/executor/victims.js");
-    const run = await withChanged<Victims>("../../src/executor/victims.js", (real) => ({
+    type Victims = typeof import("../../src/executor/budget/victims.js");
+    const run = await withChanged<Victims>("../../src/executor/budget/victims.js", (real) => ({
       chooseVictims: (held, budget) => real.chooseVictims(held, budget).slice(1),
     }));
     expect(await firstProblem(run)).toMatch(/^harm/);

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Store } from "../../src/core/ports.js";
+import type { Store } from "../../src/core/ports/store.js";
 import { type InvocationId, invocationId } from "../../src/model/ids.js";
 import {
   type AttemptEnd,
@@ -11,8 +11,8 @@ import {
   isBilled,
 } from "../../src/model/invocation.js";
 import { mayBecome } from "../../src/model/machine.js";
-import { makeStoreFolder, type StoreFolder } from "../support/store.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../support/store-samples.js";
+import { sampleAttempt, sampleRequest, sampleResult } from "../support/store/samples.js";
+import { makeStoreFolder, type StoreFolder } from "../support/store/store.js";
 
 let folder: StoreFolder;
 let store: Store;

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { place, type Slot } from "../../src/core/placement.js";
-import type { Waiting } from "../../src/core/queue.js";
+import { place, type Slot } from "../../src/core/placement/placement.js";
+import type { Waiting } from "../../src/core/placement/queue.js";
 import { nowMs, placementPolicy as policy, queueOf, slot, waiting } from "../support/placing.js";
 
 const slotWith = (name: string, cores: number, freeCores: number, gpus: number, freeGpus: number) =>

@@ -2,15 +2,15 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { SurvivalModel } from "../../src/core/forecast/survival.js";
 import {
   type PlacementPolicy,
   type Prediction,
   place,
   type Slot,
-} from "../../src/core/placement.js";
-import { Prices } from "../../src/core/prices.js";
-import { type Waiting, WaitingQueue } from "../../src/core/queue.js";
-import { SurvivalModel } from "../../src/core/survival.js";
+} from "../../src/core/placement/placement.js";
+import { Prices } from "../../src/core/placement/prices.js";
+import { type Waiting, WaitingQueue } from "../../src/core/placement/queue.js";
 import { invocationId } from "../../src/model/ids.js";
 import { nowMs, placementPolicy as policy, queueOf, slot, waiting } from "../support/placing.js";
 

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { findHoles } from "../../src/core/holes.js";
-import { makePlan } from "../../src/core/plan.js";
+import { findHoles } from "../../src/core/capacity/holes.js";
+import { makePlan } from "../../src/core/capacity/plan.js";
 import { subtract } from "../../src/model/resources.js";
 import { anyExecutors, anySnapshot, context, policy } from "../support/nouns.js";
 

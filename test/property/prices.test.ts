@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type Chances, Market, Prices } from "../../src/core/prices.js";
+import { type Chances, Market, Prices } from "../../src/core/placement/prices.js";
 
 /** A hole that closes at this rate, whatever its age. */
 const closingPerMs = (hazard: number): Chances => ({ chance: (ms) => Math.exp(-hazard * ms) });

@@ -4,11 +4,11 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { nodeName } from "../../src/model/ids.js";
 import { measuredCosts } from "../../src/sim/costs.js";
-import type { Demand } from "../../src/sim/demand.js";
-import { pack } from "../../src/sim/packing.js";
 import { policies, policyNamed } from "../../src/sim/policies.js";
 import { type Replay, simulate } from "../../src/sim/simulate.js";
-import { ShareList } from "../../src/sim/trace.js";
+import { pack } from "../../src/sim/site/packing.js";
+import { ShareList } from "../../src/sim/site/trace.js";
+import type { Demand } from "../../src/sim/work/demand.js";
 import {
   anyCosts,
   anyTrace,

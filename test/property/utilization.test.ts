@@ -2,8 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { computeUtilization } from "../../src/core/utilization.js";
-import type { IdlePart } from "../../src/model/idle.js";
+import { computeUtilization } from "../../src/core/accounting/utilization.js";
 import {
   executorId,
   invocationId,
@@ -12,12 +11,13 @@ import {
   type NodeName,
   nodeName,
 } from "../../src/model/ids.js";
+import type { IdlePart } from "../../src/model/records/idle.js";
 import type {
   HookEvent,
   JobRecord,
   Utilization,
   UtilizationInput,
-} from "../../src/model/utilization.js";
+} from "../../src/model/records/utilization.js";
 
 const nodes = [nodeName("n1"), nodeName("n2"), nodeName("n3")];
 const jobs = [jobId(1), jobId(2), jobId(3), jobId(4)];

@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { closedGate } from "../support/gate.js";
-import { otherUser, type TestSite, testSite, user } from "../support/site.js";
+import { closedGate } from "../support/site/gate.js";
+import { otherUser, type TestSite, testSite, user } from "../support/site/site.js";
 
 jest.setTimeout(120_000);
 let at: TestSite;

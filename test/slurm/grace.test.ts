@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { type TestSite, testSite } from "../support/site.js";
+import { type TestSite, testSite } from "../support/site/site.js";
 
 jest.setTimeout(240_000);
 let at: TestSite;

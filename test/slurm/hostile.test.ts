@@ -13,7 +13,7 @@ import { exchange } from "../../src/sdk/http.js";
 import type { ChallengeAnswer } from "../../src/wire/api.js";
 import { credentialPayload, shownEndpoint } from "../../src/wire/credential.js";
 import { protocolVersion } from "../../src/wire/messages.js";
-import { otherUser, type TestSite, testSite, user } from "../support/site.js";
+import { otherUser, type TestSite, testSite, user } from "../support/site/site.js";
 
 jest.setTimeout(80_000);
 let at: TestSite;

@@ -3,9 +3,9 @@
 import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import type { Utilization } from "../../src/model/utilization.js";
+import type { Utilization } from "../../src/model/records/utilization.js";
 import type { ExplainAnswer, HolesAnswer } from "../../src/wire/api.js";
-import { type TestSite, testSite } from "../support/site.js";
+import { type TestSite, testSite } from "../support/site/site.js";
 
 jest.setTimeout(180_000);
 let at: TestSite;

@@ -1,9 +1,9 @@
 // The ends of holes on real Slurm: a reservation keeps long work away and lets short work run; what was learned outlives a restart.
 
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import type { PredictionReport } from "../../src/model/prediction.js";
+import type { PredictionReport } from "../../src/model/capacity/prediction.js";
 import type { ExplainAnswer } from "../../src/wire/api.js";
-import { type TestSite, testSite } from "../support/site.js";
+import { type TestSite, testSite } from "../support/site/site.js";
 
 jest.setTimeout(240_000);
 let at: TestSite;

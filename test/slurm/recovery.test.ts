@@ -3,8 +3,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { closedGate } from "../support/gate.js";
-import { type TestSite, testSite } from "../support/site.js";
+import { closedGate } from "../support/site/gate.js";
+import { type TestSite, testSite } from "../support/site/site.js";
 
 jest.setTimeout(240_000);
 let at: TestSite;

@@ -4,7 +4,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { otherUser, type TestSite, testSite, user } from "../support/site.js";
+import { otherUser, type TestSite, testSite, user } from "../support/site/site.js";
 
 jest.setTimeout(180_000);
 let at: TestSite;

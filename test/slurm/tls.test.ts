@@ -3,8 +3,8 @@
 import { rmSync } from "node:fs";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { type Certificates, makeCertificates } from "../support/certificates.js";
-import { type TestSite, testSite } from "../support/site.js";
+import { type Certificates, makeCertificates } from "../support/daemon/certificates.js";
+import { type TestSite, testSite } from "../support/site/site.js";
 
 jest.setTimeout(80_000);
 let at: TestSite;

@@ -1,7 +1,7 @@
 // A made-up harvest of a small cluster, the same each time: input for tests of the utilization report.
 
 import { executorId, invocationId, jobId, type NodeName, nodeName } from "../../src/model/ids.js";
-import type { UtilizationInput } from "../../src/model/utilization.js";
+import type { UtilizationInput } from "../../src/model/records/utilization.js";
 
 const minuteMs = 60_000;
 export const harvestBeginMs = Date.UTC(2026, 2, 1, 12, 0, 0);

@@ -1,14 +1,14 @@
 // Small made-up nouns for tests of the pure core, and fast-check generators of them.
 
 import fc from "fast-check";
-import type { QueueLoad } from "../../src/core/admission.js";
-import type { HoleContext, HolePolicy } from "../../src/core/holes.js";
-import { type Executor, executorTransitions } from "../../src/model/executor.js";
+import type { HoleContext, HolePolicy } from "../../src/core/capacity/holes.js";
+import type { QueueLoad } from "../../src/core/submission/admission.js";
+import { type Executor, executorTransitions } from "../../src/model/capacity/executor.js";
 import { type ExecutorId, executorId, invocationId, jobId, nodeName } from "../../src/model/ids.js";
 import type { Invocation, Submission } from "../../src/model/invocation.js";
-import type { Job } from "../../src/model/job.js";
-import type { Node } from "../../src/model/node.js";
-import type { ClusterFacts, Snapshot } from "../../src/model/snapshot.js";
+import type { Job } from "../../src/model/slurm/job.js";
+import type { Node } from "../../src/model/slurm/node.js";
+import type { ClusterFacts, Snapshot } from "../../src/model/slurm/snapshot.js";
 
 export const facts: ClusterFacts = {
   clusterName: "test",

@@ -1,7 +1,7 @@
 // Work that waits and the slots of executors, made up for tests of placement.
 
-import type { PlacementPolicy, Slot } from "../../src/core/placement.js";
-import { type Waiting, WaitingQueue } from "../../src/core/queue.js";
+import type { PlacementPolicy, Slot } from "../../src/core/placement/placement.js";
+import { type Waiting, WaitingQueue } from "../../src/core/placement/queue.js";
 import { executorId, invocationId } from "../../src/model/ids.js";
 
 export const placementPolicy: PlacementPolicy = { starvingAfterMs: 10_000, maxAssignments: 50 };

@@ -3,8 +3,8 @@
 import fc from "fast-check";
 import { nodeName } from "../../src/model/ids.js";
 import type { Costs } from "../../src/sim/costs.js";
-import type { Demand } from "../../src/sim/demand.js";
-import { Changes, type Share, ShareList, type Trace } from "../../src/sim/trace.js";
+import { Changes, type Share, ShareList, type Trace } from "../../src/sim/site/trace.js";
+import type { Demand } from "../../src/sim/work/demand.js";
 
 export interface SmallTrace {
   readonly cores: readonly number[];

@@ -1,12 +1,12 @@
 // Requests about authority: the audit log, and tokens that are to be void.
 
 import type { FastifyInstance } from "fastify";
-import type { Store } from "../../core/ports.js";
+import type { Store } from "../../core/ports/store.js";
 import type { AuditAnswer, RevokeAnswer } from "../../wire/api.js";
-import type { Audit } from "../audit.js";
-import type { TokenEpochs } from "../token-epochs.js";
+import type { Audit } from "../auth/audit.js";
+import type { TokenEpochs } from "../auth/token-epochs.js";
 import { auditQuery, revokeRequest, shaped } from "./schemas.js";
-import { requireOperator } from "./server.js";
+import { requireOperator } from "./server/server.js";
 import { chosenUid, type UserNames } from "./users.js";
 
 export interface AuthorityRoutes extends UserNames {

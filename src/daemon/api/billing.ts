@@ -1,11 +1,11 @@
 // Requests about bills: sums for a user, and the check of the whole ledger.
 
 import type { FastifyInstance } from "fastify";
-import type { Store } from "../../core/ports.js";
+import type { Store } from "../../core/ports/store.js";
+import { reportTurns } from "../../limits/semaphore.js";
 import type { BillAnswer } from "../../wire/api.js";
-import { reportTurns } from "../turnstile.js";
 import { billQuery, shaped } from "./schemas.js";
-import { type Caller, requireOperator } from "./server.js";
+import { type Caller, requireOperator } from "./server/server.js";
 import { chosenUid, type UserNames } from "./users.js";
 
 export interface BillingRoutes extends UserNames {

@@ -4,10 +4,10 @@ import { nowMs, setImmediate } from "../../clock.js";
 import { assert, GleanerError } from "../../model/errors.js";
 import { invocationId } from "../../model/ids.js";
 import type { CancelAnswer } from "../../wire/api.js";
-import type { Live, LiveInvocations } from "../live.js";
+import type { Live, LiveInvocations } from "../state/live.js";
 import { type InvocationRoutes, theirs } from "./invocations.js";
 import type { cancelRequest, shaped } from "./schemas.js";
-import type { Caller } from "./server.js";
+import type { Caller } from "./server/server.js";
 import { chosenUid } from "./users.js";
 
 /** Looked at or ended in one turn: about 10 ms, so that others are answered meanwhile. */

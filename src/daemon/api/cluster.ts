@@ -2,14 +2,15 @@
 
 import type { FastifyInstance } from "fastify";
 import { nowMs } from "../../clock.js";
-import { describeEnd, describeReason, explainWait } from "../../core/explain.js";
-import type { Store } from "../../core/ports.js";
-import { describeUnkillable } from "../../core/unkillable.js";
-import { computeUtilization } from "../../core/utilization.js";
+import { computeUtilization } from "../../core/accounting/utilization.js";
+import { describeUnkillable } from "../../core/explain/unkillable.js";
+import { describeEnd, describeReason, explainWait } from "../../core/explain/waiting.js";
+import type { Store } from "../../core/ports/store.js";
+import { reportTurns } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
-import type { Utilization } from "../../model/utilization.js";
+import type { Utilization } from "../../model/records/utilization.js";
 import type {
   DoctorAnswer,
   ExecutorInfo,
@@ -18,20 +19,19 @@ import type {
   NodeInfo,
   NodeUnkillable,
 } from "../../wire/api.js";
-import type { Capacity } from "../capacity.js";
-import type { Drains } from "../drains.js";
-import { gpuProblems } from "../gpu-problems.js";
-import type { Learning } from "../learning.js";
-import type { LiveInvocations } from "../live.js";
-import type { Pilots } from "../pilots.js";
-import type { Recorder } from "../recorder.js";
-import type { ExecutorRecord, Registry } from "../registry.js";
-import type { StartFailures } from "../start-failures.js";
-import { reportTurns } from "../turnstile.js";
+import type { Capacity } from "../capacity/capacity.js";
+import { gpuProblems } from "../capacity/gpu-problems.js";
+import type { Drains } from "../executors/drains.js";
+import type { Pilots } from "../executors/pilots.js";
+import type { StartFailures } from "../invocations/start-failures.js";
+import type { Learning } from "../records/learning.js";
+import type { Recorder } from "../records/recorder.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord, Registry } from "../state/registry.js";
 import { unusedHoles } from "./holes.js";
 import { theirs } from "./invocations.js";
 import { drainRequest, nodeQuery, shaped, whatParameter, windowQuery } from "./schemas.js";
-import { requireOperator } from "./server.js";
+import { requireOperator } from "./server/server.js";
 
 export interface ClusterRoutes {
   readonly version: string;

@@ -1,16 +1,16 @@
 // Which idle cores run nothing now, and why: for `glean explain hole` and `glean explain NODE`.
 
 import { nowMs } from "../../clock.js";
-import { Claims } from "../../core/claims.js";
-import { type ExecutorView, explainUnused, type NodeView } from "../../core/explain-hole.js";
+import { Claims } from "../../core/capacity/claims.js";
+import { type ExecutorView, explainUnused, type NodeView } from "../../core/explain/holes.js";
 import { GleanerError } from "../../model/errors.js";
-import type { UnusedCores } from "../../model/idle.js";
+import type { UnusedCores } from "../../model/records/idle.js";
 import { fits } from "../../model/resources.js";
 import type { HolesAnswer } from "../../wire/api.js";
-import type { Capacity } from "../capacity.js";
-import type { Learning } from "../learning.js";
-import type { LiveInvocations } from "../live.js";
-import type { ExecutorRecord, Registry } from "../registry.js";
+import type { Capacity } from "../capacity/capacity.js";
+import type { Learning } from "../records/learning.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord, Registry } from "../state/registry.js";
 
 /** Kinds of waiting work that are held against each node: a question must not hold up the daemon. */
 const maxKinds = 100;

@@ -2,9 +2,9 @@
 
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { nowMs } from "../../clock.js";
-import { type AdmissionPolicy, admit, type LargestNode } from "../../core/admission.js";
-import type { Store } from "../../core/ports.js";
-import { digestOf } from "../../core/submission-digest.js";
+import type { Store } from "../../core/ports/store.js";
+import { type AdmissionPolicy, admit, type LargestNode } from "../../core/submission/admission.js";
+import { digestOf } from "../../core/submission/digest.js";
 import { GleanerError } from "../../model/errors.js";
 import { type Invocation, submissionIdOf } from "../../model/invocation.js";
 import {
@@ -14,14 +14,14 @@ import {
   maxRequestBytes,
   type SubmitAnswer,
 } from "../../wire/api.js";
-import type { Access } from "../access.js";
-import type { Checkpoints } from "../checkpoints.js";
-import type { Dispatcher } from "../dispatch.js";
-import type { Documents } from "../documents.js";
-import type { Executors } from "../executors.js";
-import type { LiveInvocations } from "../live.js";
-import type { Registry } from "../registry.js";
-import type { Awaited, Waiters } from "../waiters.js";
+import type { Access } from "../auth/access.js";
+import type { Executors } from "../executors/executors.js";
+import type { Checkpoints } from "../invocations/checkpoints.js";
+import type { Dispatcher } from "../invocations/dispatch.js";
+import type { Documents } from "../invocations/documents.js";
+import type { Awaited, Waiters } from "../invocations/waiters.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { Registry } from "../state/registry.js";
 import { cancel } from "./cancel.js";
 import {
   allNamedPieces,
@@ -40,7 +40,7 @@ import {
   submitRequest,
   waitQuery,
 } from "./schemas.js";
-import type { Caller } from "./server.js";
+import type { Caller } from "./server/server.js";
 import { chosenUid, type UserNames } from "./users.js";
 
 export interface InvocationRoutes extends UserNames {

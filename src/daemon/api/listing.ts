@@ -3,12 +3,12 @@
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { clearTimeout, setTimeout } from "../../clock.js";
-import type { ScanFilter, Store } from "../../core/ports.js";
+import type { ScanFilter, Store } from "../../core/ports/store.js";
+import { UserTurnstiles } from "../../limits/semaphore.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
-import type { LiveInvocations } from "../live.js";
-import { UserTurnstiles } from "../turnstile.js";
-import type { Caller } from "./server.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { Caller } from "./server/server.js";
 
 /** A client that takes no piece for this long is cut off. */
 const takeMs = 30_000;

@@ -1,8 +1,8 @@
 // The shapes of requests: hostile until they fit; what does not is refused with the place named.
 
 import { z } from "zod";
-import { auditActions } from "../../model/audit.js";
 import { GleanerError } from "../../model/errors.js";
+import { auditActions } from "../../model/records/audit.js";
 import { userShape } from "../../model/user.js";
 import {
   maxAuditListed,

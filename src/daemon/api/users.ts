@@ -1,10 +1,10 @@
 // Whose records a request names: users are told apart by uid, and a name is looked up to find one.
 
-import type { Store } from "../../core/ports.js";
+import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
 import { uidIn } from "../../model/user.js";
-import type { Accounts } from "../accounts.js";
-import type { Caller } from "./server.js";
+import type { Accounts } from "../auth/accounts.js";
+import type { Caller } from "./server/server.js";
 
 export interface UserNames {
   readonly accounts: Pick<Accounts, "byName">;

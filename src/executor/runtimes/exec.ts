@@ -7,8 +7,8 @@ import { errnoOf } from "../../model/errors.js";
 import { type StartFailure, startStages } from "../../model/invocation.js";
 import type { Isolation } from "../../wire/isolation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
-import type { AttemptGroup } from "../containment.js";
-import { killGroupOf } from "../processes.js";
+import type { AttemptGroup } from "../containment/containment.js";
+import { killGroupOf } from "../node/processes.js";
 
 /** The kernel picks a function before anything of a batch job. */
 const oomScoreAdj = 1_000;

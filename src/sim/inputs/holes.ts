@@ -2,7 +2,7 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
-import { Changes, checkExtent, ShareList, Skipped, type Trace } from "../trace.js";
+import { Changes, checkExtent, ShareList, Skipped, type Trace } from "../site/trace.js";
 import type { Lines } from "./lines.js";
 
 export interface NodeShape {

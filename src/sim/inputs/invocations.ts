@@ -1,8 +1,8 @@
 // A trace of invocations, `app,func,end_timestamp,duration` in seconds (Azure Functions 2021), to calls.
 
 import { GleanerError } from "../../model/errors.js";
-import type { TracedCall } from "../demand.js";
-import { Skipped } from "../trace.js";
+import { Skipped } from "../site/trace.js";
+import type { TracedCall } from "../work/demand.js";
 import type { Lines } from "./lines.js";
 
 export interface InvocationTrace {

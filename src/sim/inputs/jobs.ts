@@ -2,7 +2,7 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
-import { pack, type UnplacedJob } from "../packing.js";
+import { pack, type UnplacedJob } from "../site/packing.js";
 import {
   Changes,
   checkExtent,
@@ -10,7 +10,7 @@ import {
   type Skipped,
   type Trace,
   type TraceNode,
-} from "../trace.js";
+} from "../site/trace.js";
 import { type MachineGroup, nodesOf } from "./machines.js";
 
 /** Beyond any machine there is; more is a wrong number. */

@@ -2,7 +2,7 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
-import type { TraceNode } from "../trace.js";
+import type { TraceNode } from "../site/trace.js";
 import type { Lines } from "./lines.js";
 
 /** Slurm's own limit is 65,536. */

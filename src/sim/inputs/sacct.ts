@@ -2,7 +2,7 @@
 
 import { expandHostList } from "../../core/hostlist.js";
 import { GleanerError } from "../../model/errors.js";
-import { Skipped, type Trace } from "../trace.js";
+import { Skipped, type Trace } from "../site/trace.js";
 import { type LoggedJob, type MachineWish, type NodeShare, traceOfJobs } from "./jobs.js";
 import type { Lines } from "./lines.js";
 

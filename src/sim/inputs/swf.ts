@@ -1,6 +1,6 @@
 // The Standard Workload Format to jobs: 18 numbers a line, and after them the node list that Alea's data sets add.
 
-import { Skipped, type Trace } from "../trace.js";
+import { Skipped, type Trace } from "../site/trace.js";
 import { type LoggedJob, type MachineWish, type NodeShare, traceOfJobs } from "./jobs.js";
 import type { Lines } from "./lines.js";
 import { evenGroups, maxNodes } from "./machines.js";

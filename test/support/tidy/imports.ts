@@ -17,6 +17,7 @@ const everyFolder = [
   "cli",
   "report",
   "sim",
+  "limits",
 ] as const;
 type Folder = (typeof everyFolder)[number];
 /** The two files that lie in src/ itself are parts like the folders. */
@@ -37,6 +38,7 @@ export const allowedImports: Readonly<Record<Part, readonly Part[]>> = {
   report: ["model", "core", "clock"],
   daemon: [...everyFolder.filter((folder) => folder !== "cli"), "config", "clock"],
   config: ["model"],
+  limits: ["model", "clock"],
   clock: [],
 };
 

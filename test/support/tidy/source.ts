@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import ts from "typescript";
 
 export interface Source {
-  /** From the root, with slashes: `src/core/plan.ts`. */
+  /** From the root, with slashes: `src/core/capacity/plan.ts`. */
   readonly path: string;
   readonly text: string;
   readonly executable: boolean;

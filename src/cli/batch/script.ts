@@ -1,0 +1,81 @@
+// The script of a submission: read with bounds and checked for what sbatch refuses, a sentence each.
+
+import { isUtf8 } from "node:buffer";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { GleanerError, messageOf } from "../../model/errors.js";
+import { maxScriptBytes } from "../../sdk/index.js";
+
+const standardInput = 0;
+const chunkBytes = 64 * 1024;
+
+const bad = (sentence: string, cause?: unknown): GleanerError =>
+  new GleanerError("BAD_REQUEST", sentence, { cause });
+
+/** The checked text of a file, or of standard input for `null`; `shown` names it in sentences. */
+export function readScript(path: string | null, shown: string): string {
+  const bytes = path === null ? readBounded(standardInput, shown) : readFile(path, shown);
+  const problem = whyNoScript(bytes);
+  if (problem !== null) throw bad(`${shown}: ${problem}`);
+  return bytes.toString("utf8");
+}
+
+function readFile(path: string, shown: string): Buffer {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (error) {
+    throw bad(
+      `cannot open the script ${shown} (${messageOf(error)}): check its name and rights`,
+      error,
+    );
+  }
+  try {
+    if (fstatSync(file).isDirectory()) throw bad(`${shown} is a folder: name the script in it`);
+    return readBounded(file, shown);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readBounded(file: number, shown: string): Buffer {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(chunkBytes);
+    const count = readChunk(file, chunk, shown);
+    if (count === 0) return Buffer.concat(chunks, length);
+    length += count;
+    if (length > maxScriptBytes)
+      throw bad(
+        `${shown} is larger than ${maxScriptBytes} bytes: put its data into files of their own`,
+      );
+    chunks.push(chunk.subarray(0, count));
+  }
+}
+
+function readChunk(file: number, chunk: Buffer, shown: string): number {
+  try {
+    return readSync(file, chunk);
+  } catch (error) {
+    throw bad(
+      `cannot read the script ${shown} (${messageOf(error)}): check that it is a file`,
+      error,
+    );
+  }
+}
+
+/** sbatch's own checks in sbatch's words where it has them; null: a script that can be run. */
+export function whyNoScript(bytes: Buffer): string | null {
+  if (bytes.length === 0)
+    return "the script is empty: write #!/bin/sh and the commands to run into it";
+  if (bytes.includes(0))
+    return "the script has NUL bytes, so it is a program or data: run a program with --wrap";
+  if (!isUtf8(bytes)) return "the script is not UTF-8 text: convert it with iconv -t utf-8";
+  const text = bytes.toString("utf8");
+  if (text.trim() === "") return "the script contains only blanks: write the commands into it";
+  if (!text.startsWith("#!"))
+    return "This does not look like a batch script. The first line must start with #! followed by the path to an interpreter. For instance: #!/bin/sh";
+  if (text.includes("\r\n"))
+    return "Batch script contains DOS line breaks (\\r\\n) instead of expected UNIX line breaks (\\n): convert it with dos2unix";
+  return null;
+}

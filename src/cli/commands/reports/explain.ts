@@ -1,0 +1,66 @@
+// `glean explain`: why an invocation waits, why a node is unused, why idle cores run nothing.
+
+import { GleanerError } from "../../../model/errors.js";
+import type { UnusedCores } from "../../../model/records/idle.js";
+import { maxWordLength } from "../../../sdk/index.js";
+import { type Context, type Define, exitStatus } from "../../context.js";
+import { type Column, json, print, printable, table } from "../../output.js";
+import { quoted } from "../../values.js";
+
+export const define: Define = (command, run) => {
+  command
+    .argument("<what>", "an id (42, 42_7), a node, or: hole")
+    .argument("[node]", "after hole: this node's only")
+    .option("--json", "one JSON document")
+    .addHelpText(
+      "after",
+      "\nglean explain hole [NODE] lists the idle cores that run nothing now, and why.",
+    )
+    .action(run(explain));
+};
+
+async function explain(
+  context: Context,
+  what: string,
+  node: string | undefined,
+  options: { json?: boolean },
+): Promise<number> {
+  checkWord(what, "is no id and no node: name one of them");
+  if (what === "hole") return explainHoles(context, node, options);
+  if (node !== undefined)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${quoted(node)} is one word too many: name one id or one node, or write hole before it`,
+    );
+  const answer = await (await context.client()).explain(what);
+  if (options.json) print(json(answer));
+  else print(answer.lines.map((line) => `${printable(line)}\n`).join(""));
+  return exitStatus.done;
+}
+
+async function explainHoles(
+  context: Context,
+  node: string | undefined,
+  options: { json?: boolean },
+): Promise<number> {
+  if (node !== undefined) checkWord(node, "is no node: name one, or none for all");
+  const answer = await (await context.client()).holes(node);
+  const { idleCores, holes } = answer;
+  if (options.json) print(json(answer));
+  else if (holes.length > 0) print(table(holes, columns, true));
+  else if (idleCores === 0) print("No core is idle: batch jobs hold them all.\n");
+  else print(`None is unused: functions run on all ${idleCores} idle cores.\n`);
+  return exitStatus.done;
+}
+
+const columns: readonly Column<UnusedCores>[] = [
+  { title: "NODE", text: ({ node }) => node },
+  { title: "CORES", text: ({ cores }) => String(cores), right: true },
+  { title: "REASON", text: ({ part }) => part },
+  { title: "WHY", text: ({ why }) => why },
+];
+
+function checkWord(word: string, complaint: string): void {
+  if (!/^[\w.-]+$/.test(word) || word.length > maxWordLength || /^\.+$/.test(word))
+    throw new GleanerError("BAD_REQUEST", `${quoted(word)} ${complaint}`);
+}

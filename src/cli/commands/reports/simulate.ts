@@ -1,0 +1,147 @@
+// `glean simulate`: what Gleaner would have brought a site, replayed from the site's own records.
+
+import { monotonicMs } from "../../../clock.js";
+import { GleanerError } from "../../../model/errors.js";
+import type { Simulated, Trace } from "../../../sim/index.js";
+import { type Context, type Define, exitStatus } from "../../context.js";
+import { type Forms, requireOneForm, savePage } from "../../forms.js";
+import { json, print } from "../../output.js";
+import {
+  costsFrom,
+  type DemandOptions,
+  demandFrom,
+  sweepable,
+  type TraceOptions,
+  tracedCalls,
+  traceFrom,
+} from "../../simulation/inputs.js";
+import { type Run, renderRuns, renderRunsCsv } from "../../simulation/output.js";
+import { Progress } from "../../simulation/progress.js";
+import { parseSeed, parseSweep } from "../../simulation/values.js";
+
+interface Options extends TraceOptions, DemandOptions, Forms {
+  readonly policy?: readonly string[];
+  readonly sweep?: string;
+  readonly seed: string;
+}
+
+const help = `
+Times: 250ms, 2s, 5m, 1h. Costs that are not given come from figures of real Slurm, but for --reaction, which is reckoned.
+
+Examples:
+  sacct -aXP -S 2026-01-01 -o jobid,start,end,alloccpus,alloctres,nodelist > jobs
+  glean simulate --sacct jobs --machines machines
+  glean simulate --holes holes.csv --cores-per-node 24 --policy prediction --policy none
+  glean simulate --swf trace.swf.gz --machines machines --sweep poll=1s,5s,30s`;
+
+export const define: Define = (command, run) => {
+  const collect = (value: string, before: readonly string[] = []) => [...before, value];
+  command
+    .option("--holes <FILE>", "a log of idle nodes: node,start,end in seconds since the epoch")
+    .option("--swf <FILE>", "jobs in the Standard Workload Format, also with node lists")
+    .option("--sacct <FILE>", "a dump of sacct -P, with or without its header")
+    .option("--fields <LIST>", "the dump's columns, when it has no header")
+    .option("--machines <FILE>", "lines of id, name, nodes, cores per node, speed, memory in KiB")
+    .option("--nodes <N>", "that many equal nodes, instead of --machines")
+    .option("--cores-per-node <N>", "of a hole log's nodes, or with --nodes")
+    .option("--memory-per-core <SIZE>", "of nodes whose memory nobody says", "4G")
+    .option("--call <LENGTH>", "10ms, uniform:1s-5s, exponential:2s or lognormal:2s:1.5", "10ms")
+    .option("--invocations <FILE>", "a trace of calls instead: app,func,end_timestamp,duration")
+    .option("--arrivals <KIND>", "saturating, a rate such as 10/s, or trace", "saturating")
+    .option("--scale <FACTOR>", "so many times as dense as the rate or the trace", "1")
+    .option("--call-memory <SIZE>", "of each call, beside one core", "1000M")
+    .option("--poll <TIME>", "look at Slurm that often, instead of being woken by the hook")
+    .option("--reaction <TIME>", "from the hook's word to a plan")
+    .option("--executor-start <TIME>", "from the plan to a ready executor: 200ms or 150ms-300ms")
+    .option("--cold-start <TIME>", "of a worker that changes its function")
+    .option("--eviction <TIME>", "from a job's begin until its cores are free")
+    .option("--notice <TIME>", "before a job's begin a node takes no new call")
+    .option("--checkpoint <TIME>", "how often calls save their state with --policy checkpoint")
+    .option("--node-failures <TIME>", "a node fails after so long on average, such as 720h")
+    .option("--node-repair <TIME>", "and is out for so long", "10m")
+    .option(
+      "--policy <NAME>",
+      "prediction, none, checkpoint, whole-nodes or known-ends; repeat it",
+      collect,
+    )
+    .option("--sweep <NAME=VALUES>", "run once for each value of one option: poll=1s,5s,30s")
+    .option("--seed <N>", "decides all that is random", "1")
+    .option("--html <FILE>", "write the page of the utilization report to this file")
+    .option("--csv", "comma-separated values, a line for each run")
+    .option("--json", "one JSON document")
+    .addHelpText("after", help)
+    .action(run(simulateCommand));
+};
+
+async function simulateCommand(_context: Context, options: Options): Promise<number> {
+  requireOneForm(options);
+  const sim = await import("../../../sim/index.js");
+  const variants = variantsOf(options);
+  const names = options.policy ?? ["prediction"];
+  if (options.html !== undefined && variants.length * names.length > 1)
+    throw new GleanerError("BAD_REQUEST", "--html shows one run: take one --policy and no --sweep");
+  const seed = parseSeed(options.seed);
+  const policies = names.map(sim.policyNamed);
+  const traced = await tracedCalls(options, sim);
+  const settings = variants.map((variant) => ({
+    demand: demandFrom(variant.options, traced),
+    costs: costsFrom(variant.options, sim.measuredCosts),
+    label: variant.label,
+  }));
+  const trace = withSkipped(await traceFrom(options, sim), traced?.skipped ?? {});
+  const progress = new Progress(policies.length * settings.length);
+  const runs: (Run & { readonly simulated: Simulated })[] = [];
+  for (const policy of policies)
+    for (const { label, demand, costs } of settings) {
+      const startedMs = monotonicMs();
+      const onProgress = (share: number) => progress.at(share);
+      const simulated = sim.simulate({ trace, demand, costs, policy, seed, onProgress });
+      progress.runEnded();
+      const result = { ...simulated.result, ...used(startedMs) };
+      const name = label === null ? policy.name : `${policy.name} ${label}`;
+      runs.push({ label: name, result, simulated });
+    }
+  await write(runs, options);
+  return exitStatus.done;
+}
+
+/** The options of each run: as they are, or one for each value of the sweep. */
+function variantsOf(options: Options): { options: Options; label: string | null }[] {
+  if (options.sweep === undefined) return [{ options, label: null }];
+  const { option, values } = parseSweep(options.sweep, Object.keys(sweepable));
+  return values.map((value) => ({
+    options: { ...options, [sweepable[option]!]: value },
+    label: `${option}=${value}`,
+  }));
+}
+
+const used = (startedMs: number) => ({
+  wallMs: monotonicMs() - startedMs,
+  maxRssMb: Math.round(process.resourceUsage().maxRSS / 1_024),
+});
+
+/** What the trace of invocations lost is reported with the rest. */
+function withSkipped(trace: Trace, calls: Readonly<Record<string, number>>): Trace {
+  const skipped = { ...trace.notes.skipped };
+  for (const [reason, times] of Object.entries(calls)) skipped[`invocations: ${reason}`] = times;
+  return { ...trace, notes: { ...trace.notes, skipped } };
+}
+
+async function write(
+  runs: readonly (Run & { simulated: Simulated })[],
+  options: Options,
+): Promise<void> {
+  const [first] = runs;
+  if (options.json) {
+    const all = runs.map(({ label, result }) => ({ run: label, ...result }));
+    print(json(all.length === 1 ? first!.result : { runs: all }));
+  } else if (options.csv) print(renderRunsCsv(runs));
+  else print(renderRuns(runs));
+  if (options.html === undefined) return;
+  const { renderUtilizationHtml } = await import("../../../report/index.js");
+  const page = renderUtilizationHtml(
+    first!.simulated.utilization,
+    "Gleaner, simulated: what would have been idle, and what would have become of it",
+  );
+  savePage(options.html, page);
+}

@@ -1,0 +1,63 @@
+// `glean audit`: who did what with authority, and what was refused; the newest first.
+
+import { GleanerError } from "../../../model/errors.js";
+import { type AuditAction, type AuditEvent, auditActions } from "../../../model/records/audit.js";
+import { type Context, type Define, exitStatus } from "../../context.js";
+import { chosenPeriod, chosenUser } from "../../filters.js";
+import { type Column, json, print, table } from "../../output.js";
+import { quoted } from "../../values.js";
+import { formatWhen } from "../../when.js";
+
+interface Options {
+  readonly user?: string;
+  readonly action?: string;
+  readonly starttime?: string;
+  readonly endtime?: string;
+  readonly limit?: string;
+  readonly json?: boolean;
+}
+
+export const define: Define = (command, run) => {
+  command
+    .option("-u, --user <USER>", "of this user only: a name or a uid")
+    .option("--action <ACTION>", `one of ${auditActions.join(", ")}`)
+    .option("-S, --starttime <TIME>", "since then (default: from the beginning)")
+    .option("-E, --endtime <TIME>", "until then (default: now)")
+    .option("-n, --limit <N>", "at most so many (default: 100)")
+    .option("--json", "one JSON document")
+    .action(run(audit));
+};
+
+async function audit(context: Context, options: Options): Promise<number> {
+  const query = { ...chosenUser(options), ...chosenPeriod(options), ...chosenAction(options) };
+  const limit = limitOf(options.limit ?? "100");
+  const answer = await (await context.client()).audit({ ...query, limit });
+  print(options.json ? json(answer) : table(answer.events, columns, true));
+  return exitStatus.done;
+}
+
+function chosenAction({ action }: Options): { action?: AuditAction } {
+  if (action === undefined) return {};
+  const known = auditActions.find((each) => each === action.toLowerCase());
+  if (known === undefined)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `--action: ${quoted(action)} is none: write one of ${auditActions.join(", ")}`,
+    );
+  return { action: known };
+}
+
+function limitOf(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text))
+    throw new GleanerError("BAD_REQUEST", `-n: ${quoted(text)} is no number from 1 to 99999`);
+  return Math.min(Number(text), 10_000);
+}
+
+const columns: readonly Column<AuditEvent>[] = [
+  { title: "TIME", text: ({ atMs }) => formatWhen(atMs) },
+  { title: "USER", text: ({ user, uid }) => `${user}(${uid})` },
+  { title: "FROM", text: ({ source }) => source },
+  { title: "ACTION", text: ({ action }) => action },
+  { title: "SUBJECT", text: ({ subject }) => subject },
+  { title: "DETAIL", text: ({ detail }) => detail },
+];

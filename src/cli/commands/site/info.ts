@@ -1,0 +1,113 @@
+// `glean info`: nodes, holes and executors, as sinfo lists nodes.
+
+import type { UnusableReason } from "../../../model/capacity/hole.js";
+import type { Resources } from "../../../model/resources.js";
+import type { InfoAnswer, NodeInfo, NodeUnkillable } from "../../../sdk/index.js";
+import { type Context, type Define, exitStatus } from "../../context.js";
+import { alarming, type Column, json, print, printable, table } from "../../output.js";
+
+interface Options {
+  readonly noheader?: boolean;
+  readonly json?: boolean;
+}
+
+export const define: Define = (command, run) => {
+  command
+    .helpOption("--help", "show this help")
+    .option("-h, --noheader", "the nodes only, without titles")
+    .option("--json", "one JSON document")
+    .addHelpText("after", "\nglean explain NODE says in a sentence why a node is unused.")
+    .action(run(info));
+};
+
+async function info(context: Context, options: Options): Promise<number> {
+  const answer = await (await context.client()).info();
+  if (options.json) print(json(answer));
+  else {
+    if (!options.noheader) print(`${summary(answer)}\n\n`);
+    print(table(answer.nodes, columns, !options.noheader));
+  }
+  return exitStatus.done;
+}
+
+function summary(answer: InfoAnswer): string {
+  const age = answer.snapshotAgeMs === null ? "never read" : `${answer.snapshotAgeMs} ms old`;
+  const stale = answer.stale ? ` ${alarming("STALE, no executor is started or grown")}` : "";
+  const lines = [
+    `Cluster ${printable(answer.clusterName)}, gleanerd ${printable(answer.version)}`,
+    `View of Slurm: ${age}${stale}; ${answer.rpcsPerMinute} RPCs a minute to slurmctld (${answer.commandsPerMinute} commands)`,
+    `Invocations: ${answer.pending} pending, ${answer.running} running`,
+  ];
+  if (answer.slurmProblem !== null) lines.push(`Slurm: ${printable(answer.slurmProblem)}`);
+  return lines.join("\n");
+}
+
+const amount = ({ cores, memoryMb, gpus }: Resources): string =>
+  `${cores}c/${memoryMb}M${gpus.length === 0 ? "" : `/${gpus.length}g`}`;
+
+const busy = ({ executor }: NodeInfo): string =>
+  executor === null ? "-" : `${executor.usedCores}/${executor.budget.cores}`;
+
+const columns: readonly Column<NodeInfo>[] = [
+  { title: "NODE", text: ({ node }) => node },
+  { title: "STATE", text: ({ slurmState }) => slurmState },
+  { title: "CPUS(A/T)", text: (each) => `${each.allocatedCores}/${each.cores}`, right: true },
+  {
+    title: "MEMORY_MB(A/T)",
+    text: (each) => `${each.allocatedMemoryMb}/${each.memoryMb}`,
+    right: true,
+  },
+  { title: "HOLE", text: ({ hole }) => (hole === null ? "-" : amount(hole.free)) },
+  { title: "EXECUTOR", text: ({ executor }) => executor?.state ?? "-" },
+  { title: "BUSY", text: busy, right: true },
+  { title: "RUNNING", text: ({ executor }) => String(executor?.running ?? 0), right: true },
+  { title: "WHY", text: whyUnused },
+];
+
+function whyUnused({ drainedBy, unusable, unkillable }: NodeInfo): string {
+  const reason = unusable === null ? "" : label(unusable.reason);
+  const why = drainedBy === null ? reason : `drained by ${drainedBy}`;
+  return [why, unkillable === null ? "" : hung(unkillable)].filter(Boolean).join("; ");
+}
+
+function hung({ count, processes: [first] }: NodeUnkillable): string {
+  const more = count > 1 ? ` and ${count - 1} more` : "";
+  if (first === undefined) return `${count} processes cannot be killed`;
+  const on = first.fileSystem === null ? "" : `, ${first.fileSystem}`;
+  return `cannot be killed: ${first.name} ${first.pid} of ${first.user}${on}${more}`;
+}
+
+/** A few words for a column; `glean explain` has the sentence. */
+function label(reason: UnusableReason): string {
+  switch (reason.kind) {
+    case "full":
+      return "full";
+    case "state":
+    case "unknownState":
+      return `state ${reason.flag}`;
+    case "owner":
+      return `exclusive to ${reason.owner}`;
+    case "memory":
+      return `only ${reason.freeMb} MB free`;
+    case "pinned":
+      return "free cores not known";
+    case "partition":
+      return `partition ${reason.partition} is not ours`;
+    case "noHook":
+      return "no hook";
+    case "noPreemption":
+      return "no preemption";
+    case "drained":
+      return `drained by ${reason.by}`;
+    case "stale":
+      return "stale view";
+    case "tooShort":
+      return `closes in ${reason.endsInMs} ms`;
+    case "interference":
+      return "its jobs suffered";
+    case "sick":
+      return "commands do not start there";
+    case "launchFailing":
+      return "starts fail";
+  }
+}

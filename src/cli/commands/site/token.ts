@@ -1,0 +1,37 @@
+// `glean token revoke`: makes tokens void at once, before they expire.
+
+import { GleanerError } from "../../../model/errors.js";
+import { type Define, exitStatus } from "../../context.js";
+import { chosenUser } from "../../filters.js";
+import { json, print } from "../../output.js";
+import { quoted } from "../../values.js";
+
+interface Options {
+  readonly user?: string;
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
+
+export const define: Define = (command, run) => {
+  command
+    .argument("<what>", "revoke")
+    .option("-u, --user <USER>", "this user's tokens: a name or a uid (operators; default: yours)")
+    .option("--all", "everybody's tokens (operators)")
+    .option("--json", "one JSON document")
+    .addHelpText(
+      "after",
+      "\nWhoever has a right to a token gets a new one from munge by the next command.",
+    )
+    .action(
+      run(async (context, what: string, options: Options) => {
+        if (what !== "revoke")
+          throw new GleanerError("BAD_REQUEST", `${quoted(what)} is no act: glean token revoke`);
+        if (options.all && options.user !== undefined)
+          throw new GleanerError("BAD_REQUEST", "-u and --all exclude each other: take one");
+        const request = { ...chosenUser(options), all: options.all === true };
+        const answer = await (await context.client()).revokeTokens(request);
+        if (options.json) print(json(answer));
+        return exitStatus.done;
+      }),
+    );
+};

@@ -1,0 +1,47 @@
+// `glean cancel`: ends invocations, as scancel does.
+
+import { GleanerError } from "../../../model/errors.js";
+import { type Context, type Define, exitStatus } from "../../context.js";
+import { chosenUser, parseStates } from "../../filters.js";
+import { complain, json, print } from "../../output.js";
+import { parseIds } from "../../values.js";
+
+interface Options {
+  readonly user?: string;
+  readonly me?: boolean;
+  readonly state?: string;
+  readonly name?: string;
+  readonly json?: boolean;
+}
+
+export const define: Define = (command, run) => {
+  command
+    .argument("[ids...]", "42, 42_7 or 42_[1-5]")
+    .option("-u, --user <USER>", "all of this user's: a name or a uid")
+    .option("--me", "all of yours")
+    .option("-t, --state <STATE>", "only those in this state: PENDING or RUNNING")
+    .option("-n, --name <NAME>", "only those of this name")
+    .option("--json", "one JSON document")
+    .addHelpText("after", "\nExamples:\n  glean cancel 42 43_7\n  glean cancel --me -t PENDING")
+    .action(run(cancel));
+};
+
+async function cancel(context: Context, ids: string[], options: Options): Promise<number> {
+  const { state, name } = options;
+  const user = chosenUser(options);
+  if (ids.length === 0 && user.user === undefined && state === undefined && name === undefined)
+    throw new GleanerError("BAD_REQUEST", "nothing to cancel was named: give ids, -u, -t or -n");
+  const states = state === undefined ? [] : parseStates(state, "-t");
+  if (states.length > 1)
+    throw new GleanerError("BAD_REQUEST", "-t: one state at a time, or leave it out for all");
+  const request = {
+    ids: parseIds(ids),
+    ...user,
+    ...(states[0] !== undefined && { state: states[0] }),
+    ...(name !== undefined && { name }),
+  };
+  const answer = await (await context.client()).cancel(request);
+  if (options.json) print(json(answer));
+  else for (const problem of answer.problems) complain(problem);
+  return answer.problems.length > 0 ? exitStatus.failed : exitStatus.done;
+}

@@ -1,0 +1,63 @@
+// `glean show`: everything about one invocation and its attempts, as `scontrol show job` prints it.
+
+import { type Attempt, displayId, type Notice } from "../../../model/invocation.js";
+import type { InvocationDetail } from "../../../sdk/index.js";
+import { type Context, type Define, exitStatus } from "../../context.js";
+import { json, print, printable } from "../../output.js";
+import { parseId } from "../../values.js";
+import { formatElapsed, formatWhen } from "../../when.js";
+
+export const define: Define = (command, run) => {
+  command.argument("<id>", "42 or 42_7").option("--json", "one JSON document").action(run(show));
+};
+
+async function show(context: Context, text: string, options: { json?: boolean }): Promise<number> {
+  const detail = await (await context.client()).detail(parseId(text));
+  if (options.json) print(json(detail));
+  else print([...invocationLines(detail), ...detail.attempts.map(attemptLine), ""].join("\n"));
+  return exitStatus.done;
+}
+
+function invocationLines({ invocation, submission }: InvocationDetail): string[] {
+  const { owner, command } = { ...invocation, command: submission.command };
+  const words = command.kind === "script" ? ["(script)", ...command.args] : command.argv;
+  const tasks = { ArrayJobId: invocation.arrayJobId, ArrayTaskId: invocation.arrayTaskId };
+  const stdout = submission.stdoutPattern ?? "(default)";
+  return [
+    line({ JobId: displayId(invocation), JobName: invocation.name }),
+    `   ${line({ UserId: `${owner.user}(${owner.uid})`, GroupId: owner.gid })}`,
+    ...(invocation.arrayJobId === null ? [] : [`   ${line(tasks)}`]),
+    `   ${line({ JobState: invocation.state, Reason: invocation.reason ?? "None" })}`,
+    `   ${line({ ExitCode: `${invocation.exitCode ?? 0}:${invocation.signal ?? 0}`, Attempts: invocation.attempt })}`,
+    `   ${line({ SubmitTime: formatWhen(invocation.submittedAtMs) })}`,
+    `   ${line({ StartTime: formatWhen(invocation.startedAtMs), EndTime: formatWhen(invocation.endedAtMs) })}`,
+    `   ${line({ NodeList: invocation.node ?? "(null)", NumCPUs: invocation.cores, MemoryMb: invocation.memoryMb, Gpus: invocation.gpus, TimeLimitMs: invocation.timeLimitMs })}`,
+    `   ${line({ Command: words.join(" ") })}`,
+    ...noticeLines(submission.notice ?? null),
+    `   ${line({ WorkDir: submission.workingDirectory })}`,
+    `   ${line({ StdErr: submission.stderrPattern ?? stdout, StdOut: stdout })}`,
+  ];
+}
+
+const noticeLines = (notice: Notice | null): string[] =>
+  notice === null
+    ? []
+    : [
+        `   ${line({ Signal: `${notice.mainOnly ? "B:" : ""}${notice.signal}@${notice.leadMs / 1_000}` })}`,
+      ];
+
+const attemptLine = (attempt: Attempt): string =>
+  `   ${line({
+    Attempt: attempt.number,
+    State: attempt.state,
+    Node: attempt.node,
+    StartTime: formatWhen(attempt.startedAtMs),
+    EndTime: formatWhen(attempt.endedAtMs),
+    Elapsed: attempt.wallMs === null ? "Unknown" : formatElapsed(attempt.wallMs),
+    Executor: attempt.executor,
+  })}`;
+
+const line = (pairs: Readonly<Record<string, string | number | null>>): string =>
+  Object.entries(pairs)
+    .map(([key, value]) => `${key}=${printable(String(value))}`)
+    .join(" ");

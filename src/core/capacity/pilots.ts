@@ -1,0 +1,176 @@
+// Pilots: jobs of ours in Slurm's books. What they hold is our own, not a batch job's; how large, how long and how many they may be.
+
+import { type ExecutorId, executorId, type NodeName } from "../../model/ids.js";
+import { fits, type Resources } from "../../model/resources.js";
+import { holdsNodes, type Job } from "../../model/slurm/job.js";
+import type { Node, NodeBaseState } from "../../model/slurm/node.js";
+import type { Snapshot } from "../../model/slurm/snapshot.js";
+import type { Waiting, WaitingQueue } from "../placement/queue.js";
+
+/** What the executor, a Node process, needs of its job's memory itself. */
+export const executorMemoryMb = 128;
+/** Slurm counts time limits in minutes. */
+const minuteMs = 60_000;
+
+/** Which jobs are pilots of this daemon. */
+export interface PilotMark {
+  /** The user that gleanerd runs as; others may give their jobs any name. */
+  readonly user: string;
+  readonly partition: string;
+  /** Tells this daemon's pilots from those of another one that the same user runs. */
+  readonly instance: string;
+}
+
+export interface Pilot {
+  readonly executor: ExecutorId;
+  readonly job: Job;
+  /** What its job asked for, with the executor's own. */
+  readonly memoryMb: number;
+}
+
+/** A job's name: all that Slurm has to tell us of a pilot, also when the daemon has forgotten it. */
+export const pilotName = (instance: string, executor: ExecutorId, memoryMb: number): string =>
+  `gleaner-${instance}-${memoryMb}-${executor}`;
+
+const nameShape = /^gleaner-([0-9a-f]{8})-(\d{1,9})-([A-Za-z0-9._:-]{1,128})$/;
+
+function readPilot(job: Job, mark: PilotMark): Pilot | null {
+  if (job.user !== mark.user || job.partition !== mark.partition) return null;
+  const [, instance, memory, executor] = nameShape.exec(job.name) ?? [];
+  if (instance !== mark.instance) return null;
+  return { executor: executorId(executor!), job, memoryMb: Number(memory) };
+}
+
+/**
+ * The snapshot as if our pilots were not there, and the pilots. Their nodes then show what batch jobs left idle, as they do where
+ * executors live beside Slurm's books. A pilot that started between the two reads is in the nodes' figures and not among the jobs
+ * that hold nodes: its resources count as taken, as those of any unknown job.
+ */
+export function withoutPilots(
+  snapshot: Snapshot,
+  mark: PilotMark,
+): { readonly snapshot: Snapshot; readonly pilots: readonly Pilot[] } {
+  const pilots: Pilot[] = [];
+  const jobs: Job[] = [];
+  const held = new Map<NodeName, { cores: number; memoryMb: number }>();
+  for (const job of snapshot.jobs) {
+    const pilot = readPilot(job, mark);
+    if (pilot === null) {
+      jobs.push(job);
+      continue;
+    }
+    pilots.push(pilot);
+    if (!holdsNodes(job)) continue;
+    for (const node of job.nodes) {
+      const sum = held.get(node) ?? { cores: 0, memoryMb: 0 };
+      held.set(node, { cores: sum.cores + job.cores, memoryMb: sum.memoryMb + pilot.memoryMb });
+    }
+  }
+  const nodes = snapshot.nodes.map((node) => {
+    const ours = held.get(node.name);
+    return ours === undefined ? node : without(node, ours);
+  });
+  // Slurm chooses the cores of a pilot, and binds it to them where it binds jobs.
+  const facts = { ...snapshot.facts, jobsArePinned: false };
+  return { snapshot: { ...snapshot, facts, jobs, nodes }, pilots };
+}
+
+function without(node: Node, ours: { cores: number; memoryMb: number }): Node {
+  const allocatedCores = Math.max(0, node.allocatedCores - ours.cores);
+  const allocatedMemoryMb = Math.max(0, node.allocatedMemoryMb - ours.memoryMb);
+  return {
+    ...node,
+    allocatedCores,
+    allocatedMemoryMb,
+    baseState: stateWithout(node, allocatedCores),
+  };
+}
+
+function stateWithout({ baseState, cores }: Node, allocatedCores: number): NodeBaseState {
+  if (baseState !== "MIXED" && baseState !== "ALLOCATED") return baseState;
+  if (allocatedCores === 0) return "IDLE";
+  return allocatedCores < cores ? "MIXED" : "ALLOCATED";
+}
+
+/** What functions of a pilot in this hole may use; null: it is too small for one. No GPUs, whose indices a job cannot choose. */
+export function pilotBudget(
+  hole: Resources,
+  memoryMarginMb: number,
+  maxMemoryPerCoreMb: number | null,
+): Resources | null {
+  // A job that asks for more memory than its cores may have is given more cores, which are not idle.
+  const idleMb = hole.memoryMb + memoryMarginMb;
+  const mostMb = Math.min(idleMb, hole.cores * (maxMemoryPerCoreMb ?? idleMb));
+  const memoryMb = Math.min(hole.memoryMb, mostMb - executorMemoryMb);
+  return hole.cores > 0 && memoryMb > 0 ? { cores: hole.cores, memoryMb, gpus: [] } : null;
+}
+
+/** A time limit in whole minutes that ends before the hole does; 0: there is none. */
+export function pilotMinutes(endsInMs: number | null, timeLimitMs: number): number {
+  return Math.floor(Math.min(endsInMs ?? timeLimitMs, timeLimitMs) / minuteMs);
+}
+
+/**
+ * The longest work that pilots with this time limit are given. The rest is what a pilot may need to
+ * start, and what placement rounds its end by.
+ */
+export const longestWorkMs = (timeLimitMs: number): number => Math.floor((timeLimitMs * 3) / 4);
+
+/** An executor's room for work: all of it, what is free now, and for how long; left out: it has no end. */
+export interface Room {
+  readonly budget: Resources;
+  readonly free: Resources;
+  readonly leftMs?: number;
+  /** Left out: nobody avoids it. */
+  readonly node?: NodeName;
+}
+
+/** What decides, beside its size, whether a new pilot would help. */
+export interface PilotChoice {
+  readonly longestMs: number;
+  expectedMs(waiting: Waiting): number;
+  /** null: on whichever node. */
+  readonly node: NodeName | null;
+  /** Nodes on which this is not tried now. */
+  avoidedBy(waiting: Waiting): readonly NodeName[];
+}
+
+const anyPilot: PilotChoice = {
+  longestMs: Number.POSITIVE_INFINITY,
+  expectedMs: () => 0,
+  node: null,
+  avoidedBy: () => [],
+};
+
+/**
+ * Cores that wait for work which would fit into `budget` and end in time there, and for which no executor, there or on its way,
+ * has room and time. Of a queue of many groups no more is looked at than decides it.
+ */
+export function unservedCores(
+  queue: Pick<WaitingQueue, "groupsInOrder">,
+  rooms: readonly Room[],
+  budget: Resources,
+  choice: Partial<PilotChoice> = {},
+): number {
+  const { longestMs, expectedMs, node, avoidedBy } = { ...anyPilot, ...choice };
+  const freeCores = (all: readonly Room[]) => all.reduce((sum, room) => sum + room.free.cores, 0);
+  const supply = freeCores(rooms);
+  let demand = 0;
+  for (const group of queue.groupsInOrder()) {
+    const [head] = group;
+    if (head === undefined) continue;
+    const need = { cores: head.cores, memoryMb: head.memoryMb, gpus: [] };
+    const neededMs = expectedMs(head);
+    const avoided = new Set(avoidedBy(head));
+    if (!fits(need, budget) || neededMs > longestMs || (node && avoided.has(node))) continue;
+    const suiting = rooms.filter(
+      (room) => (room.leftMs ?? neededMs) >= neededMs && !(room.node && avoided.has(room.node)),
+    );
+    if (!suiting.some((room) => fits(need, room.budget))) return need.cores;
+    const groupDemand = group.size * need.cores;
+    demand += groupDemand;
+    const missing = Math.max(demand - supply, groupDemand - freeCores(suiting));
+    if (missing > 0) return missing;
+  }
+  return 0;
+}

@@ -1,0 +1,60 @@
+// What a slot's hole promises, as one number: slots with the same promise are looked at together.
+
+import type { Outlook } from "../forecast/lifetime.js";
+import type { Slot } from "./slot.js";
+import type { SlotsPolicy } from "./slots.js";
+
+const usualConfidence = 0.9;
+/** Ages differ by at most a sixteenth of an octave in a bucket, planned ends by a quarter of one, a node's haste by half of one. */
+const agesPerOctave = 16;
+const endsPerOctave = 4;
+const hastesPerOctave = 2;
+/** A node's haste is within 2^-3 and 2^3. */
+const hasteOctaves = 3;
+const hasteLevels = 2 * hasteOctaves * hastesPerOctave + 1;
+/** Levels of one logarithmic scale: 2^31 ms are 24 days. */
+const levelsPerScale = 512;
+const confidenceSteps = 10;
+
+/** What a slot's hole promises as one number: its node's haste to the nearest, and its kind, age and planned end rounded down. */
+export function outlookKey(slot: Slot, nowMs: number, policy: SlotsPolicy): number {
+  const learns = policy.survival !== undefined;
+  const ageMs = learns ? nowMs - (slot.openedAtMs ?? nowMs) : 0;
+  const kind = slot.kind === "fragment" ? 1 : 0;
+  const haste = hasteLevelOf(learns ? (slot.haste ?? 1) : 1);
+  const hole = (kind * hasteLevels + haste) * levelsPerScale + levelOf(ageMs, agesPerOctave);
+  if (slot.endsAtMs === null) return hole * levelsPerScale * (confidenceSteps + 1);
+  const plannedInMs = slot.endsAtMs - nowMs - (policy.vacateMs ?? 0);
+  const end = hole * levelsPerScale + levelOf(plannedInMs, endsPerOctave);
+  const confidence = Math.floor((slot.endConfidence ?? usualConfidence) * confidenceSteps);
+  // 0 stands for no planned end; a plan without any confidence is as good as the least one.
+  return end * (confidenceSteps + 1) + Math.max(1, confidence);
+}
+
+export function outlookOf(key: number): Outlook {
+  const confidence = key % (confidenceSteps + 1);
+  const end = Math.floor(key / (confidenceSteps + 1));
+  const hole = Math.floor(end / levelsPerScale);
+  const kindAndHaste = Math.floor(hole / levelsPerScale);
+  return {
+    kind: kindAndHaste >= hasteLevels ? "fragment" : "wholeNode",
+    ageMs: millisecondsOf(hole % levelsPerScale, agesPerOctave),
+    haste: 2 ** ((kindAndHaste % hasteLevels) / hastesPerOctave - hasteOctaves),
+    plannedInMs: confidence === 0 ? null : millisecondsOf(end % levelsPerScale, endsPerOctave),
+    plannedConfidence: confidence / confidenceSteps,
+  };
+}
+
+const hasteLevelOf = (haste: number): number =>
+  Math.min(
+    hasteLevels - 1,
+    Math.max(0, Math.round((Math.log2(haste) + hasteOctaves) * hastesPerOctave)),
+  );
+
+const levelOf = (milliseconds: number, perOctave: number): number =>
+  milliseconds < 1
+    ? 0
+    : Math.min(levelsPerScale - 1, Math.floor(Math.log2(milliseconds) * perOctave) + 1);
+
+const millisecondsOf = (level: number, perOctave: number): number =>
+  level === 0 ? 0 : 2 ** ((level - 1) / perOctave);

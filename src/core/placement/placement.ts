@@ -1,0 +1,241 @@
+// Which waiting invocation goes to which executor: long ones where they will survive, short ones into short holes.
+
+import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
+import type { Survival } from "../forecast/survival.js";
+import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
+import { Market, type Prices } from "./prices.js";
+import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
+import { isLargeEnough, type OpenSlot, type Slot } from "./slot.js";
+import { type Bucket, type Found, Slots } from "./slots.js";
+
+export type { Slot };
+
+export interface Assignment {
+  readonly invocation: InvocationId;
+  readonly executor: ExecutorId;
+}
+
+export interface PlacementPolicy {
+  /** A wide invocation that waited longer gets a large enough executor kept free, so that narrow ones cannot starve it. */
+  readonly starvingAfterMs: number;
+  /** Assignments made in one round: bounds one turn of the event loop. */
+  readonly maxAssignments: number;
+  /** Left out: work is expected to take its time limit, and holes to last until something is planned. */
+  readonly prediction?: Prediction;
+  /** Nodes on which this one is not to be tried now; left out: none. */
+  readonly avoidedBy?: (waiting: Waiting) => readonly NodeName[];
+}
+
+/** What is expected of holes and of work. */
+export interface Prediction {
+  readonly survival: Survival;
+  /** Milliseconds; at most the time limit, and one of few values for each function. */
+  expectedMs(waiting: Waiting): number;
+  /** Half of the work of such invocations is in runs that take no longer. */
+  usualMs(waiting: Waiting): number;
+  /** No work is begun that is not expected to end this long before a planned start. */
+  readonly vacateMs: number;
+  /** Since when each group (waitingKey) has passed over slots in the hope of better ones; `place` keeps it. */
+  readonly passingSinceMs: Map<string, number>;
+  /** What work of each length is worth while there is room for few; `place` keeps them too. */
+  readonly prices: Prices;
+}
+
+/** While it is patient, work takes only what gives it this share of the chance it has in the best hole that is large enough. */
+const acceptedShare = 0.9;
+/** Where there is room for few, work passes over what suits others for so many of its own run times: short work for a short while. */
+const patienceInRuns = 100;
+/** And no longer than this. */
+const mostPatienceMs = 3_600_000;
+
+/**
+ * Takes the waiting in turn (fair share, then age) and gives each the executor that fits best. The queue is not
+ * changed; what comes back fits, all together, into the slots' free cores and memory.
+ *
+ * With a prediction, first each group takes only what it should have. While there is room for all that is where it is about as
+ * likely to survive as anywhere; while there is not, it is the holes in which no other length is worth more (Market).
+ * What nobody took is then offered to all again, so that nothing is left idle. Each group's patience ends: after starvingAfterMs and
+ * its expected run time, or after a hundred run times of its own while others want what it passes over. Then it takes what there is in
+ * its turn. Work is not begun where something is planned before its expected end, unless its patience is over and no executor that
+ * is large enough has a later end; and never where the executor's own time is over before. O(slots + waiting groups + assignments × kinds of holes).
+ */
+export function place(
+  queue: WaitingQueue,
+  slots: readonly Slot[],
+  coresHeldNow: ReadonlyMap<string, number>,
+  nowMs: number,
+  policy: PlacementPolicy,
+): readonly Assignment[] {
+  const round = new Round(queue, slots, nowMs, policy);
+  const coresHeld = new Map(coresHeldNow);
+  const passed = round.run(new Turns(cursorsOf(queue), coresHeld), "choosy");
+  round.run(new Turns(passed, coresHeld), "any");
+  return round.assignments;
+}
+
+/** `choosy`: passes over what is better left to others; `any`: takes what nobody wanted. */
+type Mood = "choosy" | "any";
+
+class Round {
+  readonly assignments: Assignment[] = [];
+  private readonly slots: Slots;
+  private readonly kept: Kept | null;
+  /** null: there is room for all. */
+  private readonly market: Market | null;
+
+  constructor(
+    queue: WaitingQueue,
+    slots: readonly Slot[],
+    private readonly nowMs: number,
+    private readonly policy: PlacementPolicy,
+  ) {
+    this.slots = new Slots(slots, nowMs, policy.prediction ?? {});
+    this.market = this.marketOf(queue);
+    this.kept = keptForStarving(queue, this.slots, nowMs, policy);
+    const passing = policy.prediction?.passingSinceMs ?? new Map<string, number>();
+    for (const key of passing.keys()) if (!queue.hasGroup(key)) passing.delete(key);
+  }
+
+  /** Returns the groups that passed over what there is. */
+  run(turns: Turns, mood: Mood): Cursor[] {
+    const passed: Cursor[] = [];
+    while (this.assignments.length < this.policy.maxAssignments && this.slots.freeCores > 0) {
+      const cursor = turns.next();
+      if (cursor === null) break;
+      const { waiting } = cursor;
+      const choice = this.slots.mayFit(waiting) ? this.choose(waiting, mood) : "fitsNowhere";
+      if (choice === "passes") passed.push(cursor);
+      if (choice === "passes" || choice === "fitsNowhere") {
+        turns.drop();
+        continue;
+      }
+      this.slots.take(choice, waiting);
+      this.noteBegun(waiting);
+      this.assignments.push({ invocation: waiting.id, executor: choice.open.slot.executor });
+      turns.took();
+    }
+    return passed;
+  }
+
+  private noteBegun(waiting: Waiting): void {
+    const { prediction } = this.policy;
+    if (prediction === undefined) return;
+    const usualMs = prediction.usualMs(waiting);
+    prediction.prices.began({ usualMs, coreMs: waiting.cores * usualMs });
+  }
+
+  private expectedMs(waiting: Waiting): number {
+    return this.policy.prediction?.expectedMs(waiting) ?? waiting.timeLimitMs;
+  }
+
+  private marketOf(queue: WaitingQueue): Market | null {
+    const { prediction } = this.policy;
+    if (prediction === undefined) return null;
+    const coreMsByUsual = new Map<number, number>();
+    let waitingCores = 0;
+    for (const group of queue.groupsInOrder()) {
+      const [head] = group;
+      if (head === undefined) continue;
+      const cores = group.size * head.cores;
+      const usualMs = prediction.usualMs(head);
+      waitingCores += cores;
+      coreMsByUsual.set(usualMs, (coreMsByUsual.get(usualMs) ?? 0) + cores * usualMs);
+    }
+    if (waitingCores <= this.slots.freeCores) return null;
+    const work = [...coreMsByUsual].map(([usualMs, coreMs]) => ({ usualMs, coreMs }));
+    prediction.prices.look(work, this.nowMs);
+    return new Market([...coreMsByUsual.keys()], prediction.prices);
+  }
+
+  private choose(waiting: Waiting, mood: Mood): Found | "passes" | "fitsNowhere" {
+    const { kept, market } = this;
+    const { prediction } = this.policy;
+    const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
+    const expectedMs = this.expectedMs(waiting);
+    const avoid = this.policy.avoidedBy?.(waiting) ?? [];
+    const need = avoid.length === 0 ? waiting : { ...waiting, avoid };
+    if (market !== null && prediction !== undefined && mood === "choosy") {
+      const usualMs = prediction.usualMs(waiting);
+      const found = this.slots.suiting(
+        need,
+        expectedMs,
+        except,
+        (bucket) => !bucket.endsBefore(expectedMs) && market.suits(usualMs, bucket),
+      );
+      if (found !== null) {
+        prediction.passingSinceMs.delete(waitingKey(waiting));
+        return found;
+      }
+      if (this.patience(waiting, expectedMs) > 0) return "passes";
+    }
+    const found = this.slots.bestFor(need, expectedMs, except);
+    if (found === null) return "fitsNowhere";
+    return prediction === undefined || this.takes(waiting, found.bucket, mood) ? found : "passes";
+  }
+
+  /** From 1, when the group begins to pass over what there is, down to 0. */
+  private patience(waiting: Waiting, expectedMs: number): number {
+    const { prediction, starvingAfterMs } = this.policy;
+    const key = waitingKey(waiting);
+    const sinceMs = prediction?.passingSinceMs.get(key);
+    if (sinceMs === undefined) {
+      prediction?.passingSinceMs.set(key, this.nowMs);
+      return 1;
+    }
+    const lastsMs =
+      this.market === null
+        ? starvingAfterMs + expectedMs
+        : Math.min(mostPatienceMs, patienceInRuns * expectedMs);
+    return Math.max(0, 1 - (this.nowMs - sinceMs) / lastsMs);
+  }
+
+  /** Whether it takes the best that there is for it. */
+  private takes(waiting: Waiting, bucket: Bucket, mood: Mood): boolean {
+    const expectedMs = this.expectedMs(waiting);
+    const isDoomed = bucket.endsBefore(expectedMs);
+    if (this.market !== null && !isDoomed) return true;
+    const chance = bucket.chance(expectedMs);
+    const wanted = acceptedShare * this.slots.bestChance(waiting, expectedMs);
+    if (!isDoomed && chance >= wanted) {
+      this.policy.prediction?.passingSinceMs.delete(waitingKey(waiting));
+      return true;
+    }
+    const patience = this.patience(waiting, expectedMs);
+    if (isDoomed) return patience === 0 && this.nothingOutlasts(waiting, expectedMs);
+    return mood === "any" || chance >= wanted * patience;
+  }
+
+  private nothingOutlasts(waiting: Waiting, expectedMs: number): boolean {
+    return !this.slots.buckets.some(
+      (bucket) => !bucket.endsBefore(expectedMs) && bucket.couldFit(waiting),
+    );
+  }
+}
+
+/** The executor kept free for the one that starves longest, and for whom. */
+interface Kept {
+  readonly executor: ExecutorId;
+  readonly waiting: InvocationId;
+}
+
+function keptForStarving(
+  queue: WaitingQueue,
+  slots: Slots,
+  nowMs: number,
+  policy: PlacementPolicy,
+): Kept | null {
+  let starving: Waiting | null = null;
+  for (const group of queue.groupsInOrder()) {
+    const [head] = group;
+    if (head === undefined || nowMs - head.submittedAtMs < policy.starvingAfterMs) continue;
+    if (slots.fitsNow(head)) continue;
+    if (starving === null || head.id < starving.id) starving = head;
+  }
+  if (starving === null) return null;
+  let best: OpenSlot | null = null;
+  for (const open of slots.all) {
+    if (!isLargeEnough(open.slot, starving)) continue;
+    if (best === null || open.freeCores > best.freeCores) best = open;
+  }
+  return best === null ? null : { executor: best.slot.executor, waiting: starving.id };
+}

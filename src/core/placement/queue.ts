@@ -1,0 +1,153 @@
+// The invocations that wait, grouped so that a dispatch looks at one head per user and shape, not at all of them.
+
+import { assert } from "../../model/errors.js";
+import type { InvocationId } from "../../model/ids.js";
+import { reachedBin } from "../forecast/run-times.js";
+
+/**
+ * Groups of one user that placement looks at: a user whose every invocation is of another kind would cost each round as much as
+ * all others together.
+ */
+const maxKindsOfUser = 200;
+
+/** What placement needs to know of one that waits. */
+export interface Waiting {
+  readonly id: InvocationId;
+  /** Whose turn it is: the uid as text, or what a trace calls its users. */
+  readonly user: string;
+  readonly cores: number;
+  readonly memoryMb: number;
+  /** Left out: none. */
+  readonly gpus?: number;
+  readonly timeLimitMs: number;
+  readonly submittedAtMs: number;
+  /** What its run time is learned by (functionKey); left out: by nothing. */
+  readonly functionKey?: string;
+  /** For how long its longest attempt ran until it was evicted: it takes longer. Left out: nothing is known. */
+  readonly ranMs?: number;
+  /** Its start failed on some nodes, and it is to be tried on another; left out: no. */
+  readonly isRetried?: boolean;
+}
+
+/** Those with the same key are of one user, need the same, and are expected to run as long. */
+export const waitingKey = (waiting: Waiting): string =>
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
+
+/** Those of one user that need the same, oldest first. */
+class Group implements Iterable<Waiting> {
+  /** Keyed and ordered by id: ids grow with submission, and an evicted one goes back to its old place. */
+  private readonly members = new Map<InvocationId, Waiting>();
+  private ordered = true;
+  private last = 0;
+
+  get size(): number {
+    return this.members.size;
+  }
+
+  add(waiting: Waiting): void {
+    this.ordered &&= this.members.size === 0 || waiting.id > this.last;
+    this.last = Math.max(this.last, waiting.id);
+    this.members.set(waiting.id, waiting);
+  }
+
+  remove(id: InvocationId): void {
+    this.members.delete(id);
+  }
+
+  [Symbol.iterator](): Iterator<Waiting> {
+    if (!this.ordered) this.sort();
+    return this.members.values();
+  }
+
+  private sort(): void {
+    const sorted = [...this.members.values()].sort((left, right) => left.id - right.id);
+    this.members.clear();
+    for (const each of sorted) this.members.set(each.id, each);
+    this.ordered = true;
+  }
+}
+
+/** What one user has that waits. */
+interface UserQueue {
+  readonly groups: Map<string, Group>;
+  /** Kinds beyond the limit, oldest first: they become groups as others are done. */
+  readonly later: Map<InvocationId, Waiting>;
+}
+
+/** All that waits; adding, removing and finding the heads are cheap at any length. */
+export class WaitingQueue {
+  private readonly groups = new Map<string, Group>();
+  private readonly users = new Map<string, UserQueue>();
+  private readonly byId = new Map<InvocationId, Waiting>();
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  has(id: InvocationId): boolean {
+    return this.byId.has(id);
+  }
+
+  add(waiting: Waiting): void {
+    assert(!this.byId.has(waiting.id), `invocation ${waiting.id} waits once`);
+    this.byId.set(waiting.id, waiting);
+    const user = this.users.get(waiting.user) ?? { groups: new Map(), later: new Map() };
+    this.users.set(waiting.user, user);
+    if (!this.join(user, waiting)) user.later.set(waiting.id, waiting);
+  }
+
+  /** false: the user has enough kinds of work in the groups. */
+  private join({ groups }: UserQueue, waiting: Waiting): boolean {
+    const key = waitingKey(waiting);
+    let group = groups.get(key);
+    if (group === undefined) {
+      if (groups.size >= maxKindsOfUser) return false;
+      group = new Group();
+      groups.set(key, group);
+      this.groups.set(key, group);
+    }
+    group.add(waiting);
+    return true;
+  }
+
+  /** Returns whether it was waiting. */
+  remove(id: InvocationId): boolean {
+    const waiting = this.byId.get(id);
+    if (waiting === undefined) return false;
+    this.byId.delete(id);
+    const user = this.users.get(waiting.user)!;
+    if (!user.later.delete(id)) this.leave(user, waiting);
+    if (user.groups.size === 0) this.users.delete(waiting.user);
+    return true;
+  }
+
+  private leave(user: UserQueue, waiting: Waiting): void {
+    const key = waitingKey(waiting);
+    const group = user.groups.get(key)!;
+    group.remove(waiting.id);
+    if (group.size > 0) return;
+    user.groups.delete(key);
+    this.groups.delete(key);
+    for (const next of user.later.values()) {
+      if (!this.join(user, next)) break;
+      user.later.delete(next.id);
+    }
+  }
+
+  /** How many that wait have a smaller id; a walk over all, so not for every dispatch. */
+  countBefore(id: InvocationId): number {
+    let count = 0;
+    for (const other of this.byId.keys()) if (other < id) count++;
+    return count;
+  }
+
+  /** Whether any waits with this waitingKey. */
+  hasGroup(key: string): boolean {
+    return this.groups.has(key);
+  }
+
+  /** The groups, none of them empty, each oldest first. */
+  groupsInOrder(): Iterable<Iterable<Waiting> & { readonly size: number }> {
+    return this.groups.values();
+  }
+}

@@ -1,0 +1,245 @@
+// The free places of all ready executors, grouped by what their holes promise, so that a round looks at groups and not at each.
+
+import type { ExecutorId } from "../../model/ids.js";
+import { holdsProbability, type Outlook } from "../forecast/lifetime.js";
+import type { Survival } from "../forecast/survival.js";
+import { outlookKey, outlookOf } from "./outlook-key.js";
+import {
+  hasPlaceFor,
+  isLargeEnough,
+  type Need,
+  type OpenSlot,
+  openSlot,
+  type Slot,
+} from "./slot.js";
+
+/** A free place that fits, and where it is kept. */
+export interface Found {
+  readonly bucket: Bucket;
+  readonly open: OpenSlot;
+  readonly index: number;
+}
+
+/** A bucket's place among all for work of one length: more worth first, then the shorter life. */
+export interface Rank {
+  readonly bucket: Bucket;
+  readonly worth: number;
+  readonly lifeMs: number;
+}
+
+export interface SlotsPolicy {
+  /** Without it holes are taken to last until something is planned. */
+  readonly survival?: Survival;
+  /** Work must have ended this long before a planned start. */
+  readonly vacateMs?: number;
+}
+
+/** Chances this close count as equal: then the shorter hole is taken, and the longer one is left for longer work. */
+const equalChance = 0.01;
+
+/** Slots whose holes promise about the same. */
+export class Bucket {
+  /** By free cores. */
+  private readonly byFree: OpenSlot[][] = [];
+  private readonly all: OpenSlot[] = [];
+  private readonly chances = new Map<number, number>();
+  /** Milliseconds for which such a hole is rather there than not. */
+  readonly lifeMs: number;
+
+  constructor(
+    private readonly outlook: Outlook,
+    private readonly survival: Survival | undefined,
+  ) {
+    const halfMs =
+      survival?.quantileAheadMs(outlook.kind, outlook.ageMs, 0.5, outlook.haste) ??
+      Number.POSITIVE_INFINITY;
+    this.lifeMs = Math.min(halfMs, outlook.plannedInMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  add(open: OpenSlot): void {
+    this.all.push(open);
+    this.put(open);
+  }
+
+  /** Whether what is planned there comes before work of this length ends. */
+  endsBefore(aheadMs: number): boolean {
+    const { plannedInMs } = this.outlook;
+    return plannedInMs !== null && plannedInMs < aheadMs;
+  }
+
+  /** The probability that work of this length ends before the hole does; of two that would not, the later end is worth more. */
+  chance(aheadMs: number): number {
+    let chance = this.chances.get(aheadMs);
+    if (chance === undefined) {
+      chance = holdsProbability(this.outlook, aheadMs, this.survival);
+      if (this.endsBefore(aheadMs)) chance *= this.outlook.plannedInMs! / aheadMs;
+      this.chances.set(aheadMs, chance);
+    }
+    return chance;
+  }
+
+  /** How good it is for work of this length; any hole that nothing is planned to close in time is better than all others. */
+  rankFor(aheadMs: number): Rank {
+    const worth = this.chance(aheadMs) + (this.endsBefore(aheadMs) ? 0 : 1);
+    return this.survival === undefined
+      ? { bucket: this, worth, lifeMs: 0 }
+      : { bucket: this, worth: Math.round(worth / equalChance), lifeMs: this.lifeMs };
+  }
+
+  /** The tightest place for work of this length, not on `except`. */
+  fit(need: Need, aheadMs: number, except: ExecutorId | null): Found | null {
+    for (let free = need.cores; free < this.byFree.length; free++) {
+      const places = this.byFree[free]!;
+      for (let index = places.length - 1; index >= 0; index--) {
+        const open = places[index]!;
+        if (open.slot.executor !== except && hasPlaceFor(open, need, aheadMs))
+          return { bucket: this, open, index };
+      }
+    }
+    return null;
+  }
+
+  /** false: it fits nowhere here. */
+  hasFree({ cores }: Need): boolean {
+    for (let free = cores; free < this.byFree.length; free++)
+      if (this.byFree[free]!.length > 0) return true;
+    return false;
+  }
+
+  /** Whether one of its executors is large enough when it is empty. */
+  couldFit(need: Need): boolean {
+    return this.all.some(({ slot }) => isLargeEnough(slot, need));
+  }
+
+  take({ open, index }: Found, { cores, memoryMb, gpus = 0 }: Need): void {
+    const places = this.byFree[open.freeCores]!;
+    places[index] = places.at(-1)!;
+    places.pop();
+    open.freeCores -= cores;
+    open.freeMemoryMb -= memoryMb;
+    open.freeGpus -= gpus;
+    this.put(open);
+  }
+
+  private put(open: OpenSlot): void {
+    while (this.byFree.length <= open.freeCores) this.byFree.push([]);
+    this.byFree[open.freeCores]!.push(open);
+  }
+}
+
+export class Slots {
+  private readonly ranks = new Map<number, readonly Rank[]>();
+  readonly buckets: readonly Bucket[];
+  readonly all: readonly OpenSlot[];
+  /** By cores the most memory that is free beside as many: at first, so an upper bound later. */
+  private readonly mostMemoryMb: number[];
+  /** All that is left. */
+  freeCores = 0;
+  private readonly bestChances = new Map<string, number>();
+  private sorted: readonly Bucket[] | null = null;
+
+  constructor(slots: readonly Slot[], nowMs: number, policy: SlotsPolicy) {
+    this.all = slots.map((slot) => openSlot(slot, nowMs + (policy.vacateMs ?? 0)));
+    const buckets = new Map<number, Bucket>();
+    for (const open of this.all) {
+      const key = outlookKey(open.slot, nowMs, policy);
+      let bucket = buckets.get(key);
+      if (bucket === undefined) {
+        bucket = new Bucket(outlookOf(key), policy.survival);
+        buckets.set(key, bucket);
+      }
+      bucket.add(open);
+      this.freeCores += open.freeCores;
+    }
+    this.buckets = [...buckets.values()];
+    this.mostMemoryMb = mostMemoryByCores(this.all);
+  }
+
+  /** The tightest place in the best bucket where it fits, not on `except`; null: it fits nowhere. */
+  bestFor(need: Need, aheadMs: number, except: ExecutorId | null): Found | null {
+    let best: Found | null = null;
+    let rank: Rank | null = null;
+    for (const each of this.ranksFor(aheadMs)) {
+      if (rank !== null && compareRanks(rank, each) !== 0) break;
+      const found = each.bucket.fit(need, aheadMs, except);
+      if (found === null) continue;
+      rank = each;
+      if (best === null || found.open.freeCores < best.open.freeCores) best = found;
+    }
+    return best;
+  }
+
+  /** A place where it fits and that is good for it, in the hole that is expected to close first. */
+  suiting(
+    need: Need,
+    aheadMs: number,
+    except: ExecutorId | null,
+    isGood: (bucket: Bucket) => boolean,
+  ): Found | null {
+    for (const bucket of this.byLife) {
+      const found =
+        bucket.hasFree(need) && isGood(bucket) ? bucket.fit(need, aheadMs, except) : null;
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  take(found: Found, need: Need): void {
+    found.bucket.take(found, need);
+    this.freeCores -= need.cores;
+  }
+
+  private get byLife(): readonly Bucket[] {
+    this.sorted ??= [...this.buckets].sort((left, right) =>
+      left.lifeMs === right.lifeMs ? 0 : left.lifeMs - right.lifeMs,
+    );
+    return this.sorted;
+  }
+
+  private ranksFor(aheadMs: number): readonly Rank[] {
+    let ranks = this.ranks.get(aheadMs);
+    if (ranks === undefined) {
+      ranks = this.buckets.map((bucket) => bucket.rankFor(aheadMs)).sort(compareRanks);
+      this.ranks.set(aheadMs, ranks);
+    }
+    return ranks;
+  }
+
+  /** false: nothing fits, now or after more was taken. Of GPUs it knows nothing: bestFor does. */
+  mayFit({ cores, memoryMb }: Need): boolean {
+    return (this.mostMemoryMb[cores] ?? -1) >= memoryMb;
+  }
+
+  /** Whether there is a place for it; before anything was taken. */
+  fitsNow(need: Need): boolean {
+    if ((need.gpus ?? 0) === 0) return this.mayFit(need);
+    return this.mayFit(need) && this.buckets.some((bucket) => bucket.fit(need, 0, null) !== null);
+  }
+
+  /** The chance in the best hole that is large enough, busy or not; 0 when none is. */
+  bestChance(need: Need, aheadMs: number): number {
+    const key = `${need.cores}/${need.memoryMb}/${need.gpus ?? 0}/${aheadMs}`;
+    let best = this.bestChances.get(key);
+    if (best === undefined) {
+      const rank = this.ranksFor(aheadMs).find(({ bucket }) => bucket.couldFit(need));
+      best = rank?.bucket.chance(aheadMs) ?? 0;
+      this.bestChances.set(key, best);
+    }
+    return best;
+  }
+}
+
+/** Lives may be infinite, and then are equal. */
+const compareRanks = (left: Rank, right: Rank): number =>
+  right.worth - left.worth || (left.lifeMs === right.lifeMs ? 0 : left.lifeMs - right.lifeMs);
+
+function mostMemoryByCores(all: readonly OpenSlot[]): number[] {
+  const most: number[] = [];
+  for (const { freeCores, freeMemoryMb } of all) {
+    while (most.length <= freeCores) most.push(-1);
+    most[freeCores] = Math.max(most[freeCores]!, freeMemoryMb);
+  }
+  for (let cores = most.length - 2; cores >= 0; cores--)
+    most[cores] = Math.max(most[cores]!, most[cores + 1]!);
+  return most;
+}

@@ -1,0 +1,48 @@
+// The environment a function sees: the user's own, Gleaner's names, and the Slurm names that scripts rely on.
+
+import type { NodeName } from "../../model/ids.js";
+import type { Invocation, Submission } from "../../model/invocation.js";
+
+/** Everything the process gets; nothing is inherited from the executor. */
+export function environmentFor(
+  invocation: Invocation,
+  submission: Submission,
+  attempt: number,
+  node: NodeName,
+  checkpointDirectory: string | null = null,
+): Readonly<Record<string, string>> {
+  const kept = Object.entries(submission.environment).filter(([key]) => !isOurs(key));
+  return {
+    ...Object.fromEntries(kept),
+    GLEANER_INVOCATION_ID: String(invocation.id),
+    GLEANER_ATTEMPT: String(attempt),
+    GLEANER_CPUS: String(invocation.cores),
+    GLEANER_MEMORY_MB: String(invocation.memoryMb),
+    GLEANER_NODE: node,
+    SLURM_JOB_ID: String(invocation.id),
+    SLURM_JOB_NAME: invocation.name,
+    SLURM_CPUS_PER_TASK: String(invocation.cores),
+    SLURM_SUBMIT_DIR: submission.workingDirectory,
+    SLURMD_NODENAME: node,
+    ...arrayNames(invocation),
+    // As in a job that Slurm requeued; it is not there the first time.
+    ...(attempt > 1 ? { SLURM_RESTART_COUNT: String(attempt - 1) } : {}),
+    ...(checkpointDirectory === null ? {} : { GLEANER_CHECKPOINT_DIR: checkpointDirectory }),
+  };
+}
+
+function arrayNames(invocation: Invocation): Record<string, string> {
+  if (invocation.arrayJobId === null || invocation.arrayTaskId === null) return {};
+  const job = String(invocation.arrayJobId);
+  const task = String(invocation.arrayTaskId);
+  return {
+    GLEANER_ARRAY_JOB_ID: job,
+    GLEANER_ARRAY_TASK_ID: task,
+    SLURM_ARRAY_JOB_ID: job,
+    SLURM_ARRAY_TASK_ID: task,
+  };
+}
+
+/** A function submitted from within a batch job must not take that job's ids for its own. */
+const isOurs = (key: string): boolean =>
+  key.startsWith("GLEANER_") || key.startsWith("SLURM_") || key.startsWith("SLURMD_");

@@ -1,0 +1,59 @@
+// What a request passes once its user is known: limits on its connection, its turn, and the room for a large body.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Turnstile, UserTurnstiles } from "../../../limits/semaphore.js";
+import { Connections, maxConnections } from "./connections.js";
+import { FairTurns } from "./fair-turns.js";
+
+/** A larger body waits for room before it is read: most submissions have 5 kB. */
+const largeBytes = 64 * 1024;
+/** Large bodies in memory at once, over all users, and how many wait: 128 kB of each are read meanwhile. */
+const maxLarge = 8;
+const maxWaitingLarge = 256;
+/** Of one user. */
+const maxLargeOfUser = 1;
+const maxWaitingLargeOfUser = 32;
+const tooManyLarge =
+  "too many large submissions wait to be read: send one after the other, or put data into files";
+
+/** Adds the limits to a server; `admit` is called when the caller of a request is known. */
+export class Admittance {
+  private readonly connections = new Connections();
+  private readonly turns = new FairTurns();
+  private readonly large = new Turnstile(maxLarge, maxWaitingLarge, tooManyLarge);
+  private readonly largeOfUsers = new UserTurnstiles(
+    maxLargeOfUser,
+    maxWaitingLargeOfUser,
+    tooManyLarge,
+  );
+
+  constructor(server: FastifyInstance) {
+    server.server.maxConnections = maxConnections;
+    server.server.on("connection", (socket) => this.connections.opened(socket));
+    server.addHook("preHandler", async ({ caller }) => {
+      if (caller !== undefined) await this.turns.enter(caller.uid);
+    });
+  }
+
+  /** Before the body is read. Throws LIMIT_REACHED. */
+  async admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { uid } = request.caller;
+    const release = this.connections.identified(request.raw.socket, uid);
+    const closed = new Promise<void>((resolve) => reply.raw.once("close", resolve));
+    void closed.then(release);
+    if (bodyBytesOf(request) <= largeBytes) return;
+    await new Promise<void>((enter, refuse) => {
+      const read = async () => {
+        enter();
+        await closed;
+      };
+      this.largeOfUsers.pass(uid, () => this.large.pass(read)).catch(refuse);
+    });
+  }
+}
+
+/** What it announces; a body of unknown length counts as large. */
+function bodyBytesOf({ headers }: FastifyRequest): number {
+  if (headers["transfer-encoding"] !== undefined) return Number.POSITIVE_INFINITY;
+  return Number(headers["content-length"] ?? 0);
+}

@@ -1,0 +1,119 @@
+// The system's users, as its directories (files, LDAP, SSSD) have them: asked through getent and id, kept for a minute.
+
+import { execFile } from "node:child_process";
+import { monotonicMs } from "../../clock.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
+import { userShape } from "../../model/user.js";
+
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly shell: string;
+}
+
+/** A directory that is asked over the network answers in milliseconds; a hung one must not hold requests. */
+const lookupTimeoutMs = 5_000;
+const maxOutputBytes = 256 * 1024;
+/** What an administrator changes takes effect within this time. */
+const keptMs = 60_000;
+/** As many users as ask within keptMs on a large site. */
+const maxKept = 10_000;
+/** getent's status for a key that no directory has. */
+const notFound = 2;
+
+interface Kept<T> {
+  readonly answer: Promise<T>;
+  readonly untilMs: number;
+}
+
+/** Every method rejects with UNREACHABLE when the directories do not answer. */
+export class Accounts {
+  readonly #accounts = new Map<string, Kept<Account | null>>();
+  readonly #groups = new Map<string, Kept<readonly string[]>>();
+  readonly #slurmAccounts = new Map<string, Kept<readonly string[]>>();
+
+  /** `sacctmgr`: Slurm's program, found in PATH unless a path is given. */
+  constructor(private readonly sacctmgr = "sacctmgr") {}
+
+  /** null: no directory knows the name. */
+  async byName(name: string): Promise<Account | null> {
+    return userShape.test(name) ? kept(this.#accounts, name, () => lookUp(name)) : null;
+  }
+
+  byUid(uid: number): Promise<Account | null> {
+    return kept(this.#accounts, String(uid), () => lookUp(String(uid)));
+  }
+
+  /** The names of all groups of a user. */
+  groupsOf({ name }: Account): Promise<readonly string[]> {
+    return kept(this.#groups, name, async () => {
+      // With zeros between, since a group's name may hold blanks.
+      const { output } = await run("id", ["-G", "-n", "-z", "--", name]);
+      return output.split("\0").filter((group) => group !== "");
+    });
+  }
+
+  /** The Slurm accounts that the user may charge, from Slurm's accounting; by name, as Slurm keeps them. */
+  slurmAccountsOf({ name }: Account): Promise<readonly string[]> {
+    return kept(this.#slurmAccounts, name, () => slurmAccounts(this.sacctmgr, name));
+  }
+}
+
+/** sacctmgr reads its arguments as conditions, in which commas and quotes separate. */
+const plainName = /^[A-Za-z0-9._@$+-]+$/;
+
+/** Failures are not kept: the next request asks again. */
+function kept<T>(memory: Map<string, Kept<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  const found = memory.get(key);
+  if (found !== undefined && found.untilMs > monotonicMs()) return found.answer;
+  const answer = ask();
+  memory.delete(key);
+  if (memory.size >= maxKept) memory.delete(memory.keys().next().value!);
+  memory.set(key, { answer, untilMs: monotonicMs() + keptMs });
+  answer.catch(() => memory.delete(key));
+  return answer;
+}
+
+async function slurmAccounts(sacctmgr: string, name: string): Promise<readonly string[]> {
+  if (!plainName.test(name)) return [];
+  const args = ["--noheader", "--parsable2", "show", "associations", `where`, `user=${name}`];
+  const { output } = await run(sacctmgr, [...args, "format=Account"]);
+  return output.split("\n").filter((account) => account !== "");
+}
+
+async function lookUp(key: string): Promise<Account | null> {
+  const { output, status } = await run("getent", ["passwd", "--", key], notFound);
+  if (status === notFound) return null;
+  const [name, , uid, , , , shell] = output.split("\n")[0]!.split(":");
+  if (name === undefined || !/^\d+$/.test(uid ?? "") || shell === undefined)
+    throw new GleanerError("UNREACHABLE", `getent passwd ${key} gave a line that is no user`);
+  return { name, uid: Number(uid), shell };
+}
+
+/** Rejects unless the program ends with 0, or with `allowed`. */
+function run(
+  program: string,
+  args: readonly string[],
+  allowed = 0,
+): Promise<{ readonly output: string; readonly status: number }> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      program,
+      args,
+      { timeout: lookupTimeoutMs, maxBuffer: maxOutputBytes, killSignal: "SIGKILL" },
+      (error, output) => {
+        const status = error === null ? 0 : error.code;
+        if (typeof status === "number" && (status === 0 || status === allowed))
+          resolve({ output, status });
+        else
+          reject(
+            new GleanerError(
+              "UNREACHABLE",
+              `${program} could not look up a user (${messageOf(error).split("\n")[0]}): check the controller's user directories (nsswitch.conf) and Slurm's accounting`,
+              { cause: error },
+            ),
+          );
+      },
+    );
+  });
+}

@@ -1,0 +1,108 @@
+// Challenges of the token exchange: each credential answers one, so that it is good for this daemon, this address, once.
+
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { monotonicMs } from "../../clock.js";
+import { GleanerError } from "../../model/errors.js";
+import {
+  type CredentialClaims,
+  type Endpoint,
+  readCredentialPayload,
+  shownEndpoint,
+} from "../../wire/credential.js";
+
+/** From the challenge to its use a client asks munged once; a login node under load may take seconds. */
+export const challengeMs = 60_000;
+/** Tokens that one user may ask for within challengeMs: one for each command of a large script without a cache. */
+export const maxRedeemedPerUser = 1_000;
+/** Over all users: each is 100 bytes until it expires. */
+export const maxRedeemed = 100_000;
+
+/** `random.expiry.mac`, so that what was issued takes no memory, however many ask. */
+const nonceShape = /^([0-9a-f]{32})\.([0-9a-z]{1,11})\.([0-9a-f]{32})$/;
+
+interface Redeemed {
+  readonly uid: number;
+  readonly expiresAtMs: number;
+}
+
+/** Only what a credential of a known user has used is remembered: nobody can fill the memory without an identity. */
+export class Challenges {
+  /** Lives as long as this process: challenges of an earlier one are void, as is its list of those used. */
+  readonly #key = randomBytes(32);
+  /** In the order of their use, which is not quite that of their expiry. */
+  readonly #redeemed = new Map<string, Redeemed>();
+  readonly #perUser = new Map<number, number>();
+
+  constructor(private readonly instance: string) {}
+
+  issue(): { readonly instance: string; readonly nonce: string } {
+    const random = randomBytes(16).toString("hex");
+    const expiry = (monotonicMs() + challengeMs).toString(36);
+    return {
+      instance: this.instance,
+      nonce: `${random}.${expiry}.${this.#mac(`${random}.${expiry}`)}`,
+    };
+  }
+
+  /**
+   * Accepts a credential's payload once, when it answers a challenge of ours and was made for `here`, the address that
+   * the client's connection reached. Throws NOT_IDENTIFIED, or LIMIT_REACHED for too many at a time.
+   */
+  redeem(payload: string, uid: number, here: Endpoint): void {
+    const claims = readCredentialPayload(payload);
+    if (claims === null)
+      throw new GleanerError("NOT_IDENTIFIED", "the munge credential was made for another service");
+    this.#checkPlace(claims, here);
+    const expiresAtMs = this.#expiryOf(claims.nonce);
+    this.#forgetExpired();
+    if (expiresAtMs === null || expiresAtMs <= monotonicMs() || this.#redeemed.has(claims.nonce))
+      throw new GleanerError(
+        "NOT_IDENTIFIED",
+        "the challenge in the munge credential is used, too old, or not of this gleanerd: ask for a new one at /v1/challenge",
+      );
+    const used = this.#perUser.get(uid) ?? 0;
+    if (used >= maxRedeemedPerUser || this.#redeemed.size >= maxRedeemed)
+      throw new GleanerError(
+        "LIMIT_REACHED",
+        `more than ${maxRedeemedPerUser} tokens were asked for within ${challengeMs} ms: keep a token and use it again, or wait a minute`,
+      );
+    this.#redeemed.set(claims.nonce, { uid, expiresAtMs });
+    this.#perUser.set(uid, used + 1);
+  }
+
+  #checkPlace({ address, instance }: CredentialClaims, here: Endpoint): void {
+    const reached = shownEndpoint(here);
+    if (address !== reached)
+      throw new GleanerError(
+        "NOT_IDENTIFIED",
+        `the munge credential was made for ${address} and arrived at ${reached}: another program passed it on; connect to gleanerd directly, and check listen.host and listen.apiPort`,
+      );
+    if (instance !== this.instance)
+      throw new GleanerError(
+        "NOT_IDENTIFIED",
+        "the munge credential was made for another gleanerd: ask for a challenge at /v1/challenge",
+      );
+  }
+
+  #expiryOf(nonce: string): number | null {
+    const [, random, expiry, mac] = nonceShape.exec(nonce) ?? [];
+    if (random === undefined || expiry === undefined || mac === undefined) return null;
+    const expected = Buffer.from(this.#mac(`${random}.${expiry}`));
+    return timingSafeEqual(Buffer.from(mac), expected) ? Number.parseInt(expiry, 36) : null;
+  }
+
+  #mac(text: string): string {
+    return createHmac("sha256", this.#key).update(text).digest("hex").slice(0, 32);
+  }
+
+  /** The oldest first; one that was used late may hide an expired one behind it for challengeMs at most. */
+  #forgetExpired(): void {
+    for (const [nonce, { uid, expiresAtMs }] of this.#redeemed) {
+      if (expiresAtMs > monotonicMs()) return;
+      this.#redeemed.delete(nonce);
+      const left = this.#perUser.get(uid)! - 1;
+      if (left === 0) this.#perUser.delete(uid);
+      else this.#perUser.set(uid, left);
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// The certificate, the private key and the authority of listen.tls: read at the start, refused when they cannot serve.
+
+import { X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import type { Config } from "../../config.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
+import type { DoctorCheck } from "../../wire/api.js";
+import { maxAuthorityBytes } from "../../wire/messages.js";
+
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+/** null: nothing is encrypted. Throws CONFIG with the file that is wrong. */
+export function loadTls(tls: Config["listen"]["tls"]): TlsFiles | null {
+  if (tls === null) return null;
+  const files = {
+    cert: readPem("certificate", tls.certificate),
+    key: readPem("privateKey", tls.privateKey),
+    ca: readPem("ca", tls.ca),
+  };
+  if ((statSync(tls.privateKey).mode & 0o077) !== 0)
+    throw new GleanerError(
+      "CONFIG",
+      `listen.tls.privateKey: others can read ${tls.privateKey}: chmod 600 it, and make a new one if it may have been read`,
+    );
+  if (files.ca.length > maxAuthorityBytes)
+    throw new GleanerError(
+      "CONFIG",
+      `listen.tls.ca: ${tls.ca} is larger than ${maxAuthorityBytes} bytes: leave the certificates of your own authority in it`,
+    );
+  try {
+    createSecureContext(files);
+  } catch (cause) {
+    throw new GleanerError(
+      "CONFIG",
+      `listen.tls: certificate, private key and ca do not fit together (${messageOf(cause)}): check the three files`,
+      { cause },
+    );
+  }
+  return files;
+}
+
+/** Sooner than this an administrator should hear of a certificate's end. */
+const renewMs = 14 * 86_400_000;
+
+/** For the doctor. */
+export function checkEncryption(tls: Config["listen"]["tls"], nowMs: number): DoctorCheck {
+  const name = "encryption";
+  if (tls === null)
+    return { name, status: "ok", detail: "off: listen.tls is null, see SECURITY.md" };
+  try {
+    const { validTo } = new X509Certificate(readFileSync(tls.certificate));
+    const until = new Date(validTo);
+    const leftMs = until.getTime() - nowMs;
+    const day = until.toISOString().slice(0, 10);
+    if (leftMs <= 0)
+      return { name, status: "failed", detail: `the certificate ended on ${day}: renew it` };
+    return leftMs > renewMs
+      ? { name, status: "ok", detail: `TLS; the certificate is good until ${day}` }
+      : {
+          name,
+          status: "warning",
+          detail: `the certificate ends on ${day}: renew it, and restart`,
+        };
+  } catch (thrown) {
+    return { name, status: "failed", detail: messageOf(thrown) };
+  }
+}
+
+function readPem(key: string, file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new GleanerError("CONFIG", `listen.tls.${key}: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,299 @@
+// The capacity loop: read Slurm at its own pace, plan, apply; woken early when a hook speaks.
+
+import type { Logger } from "pino";
+import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
+import type { HoleContext, HolePolicy } from "../../core/capacity/holes.js";
+import { type HookPrograms, hookProblemOf } from "../../core/capacity/hook-check.js";
+import type { InterferenceGuard } from "../../core/capacity/interference.js";
+import { jobsIncluded } from "../../core/capacity/known-jobs.js";
+import { type PacePolicy, pauseMs } from "../../core/capacity/pace.js";
+import { makePlan } from "../../core/capacity/plan.js";
+import type { Cluster } from "../../core/ports/store.js";
+import type { LargestNode } from "../../core/submission/admission.js";
+import type { Plan, PlanStep } from "../../model/capacity/plan.js";
+import { messageOf } from "../../model/errors.js";
+import type { ExecutorId, NodeName } from "../../model/ids.js";
+import type { Snapshot } from "../../model/slurm/snapshot.js";
+import type { BudgetOrder } from "../../wire/messages.js";
+import type { Drains } from "../executors/drains.js";
+import { type Launching, siteFactsOf } from "../executors/launching.js";
+import type { Pilots } from "../executors/pilots.js";
+import type { Checkpoints } from "../invocations/checkpoints.js";
+import type { Dispatcher } from "../invocations/dispatch.js";
+import type { StartFailures } from "../invocations/start-failures.js";
+import type { Conditions } from "../records/conditions.js";
+import type { Learning } from "../records/learning.js";
+import type { Recorder } from "../records/recorder.js";
+import type { ExecutorRecord, Registry } from "../state/registry.js";
+import { foretell } from "./forecasts.js";
+import { isUnsettled, jobsByNode, outlooksOf } from "./views.js";
+
+/** A large site fills within a minute without a thousand processes starting at once. */
+const maxStarts = 64;
+/** Jobs that a line of the log names. */
+const maxLogged = 20;
+/** What is asked of slurmctld is counted over this long for `glean info`. */
+const rateWindowMs = 60_000;
+
+export interface CapacityDependencies {
+  readonly cluster: Cluster;
+  readonly registry: Registry;
+  readonly launching: Launching;
+  readonly recorder: Recorder;
+  readonly conditions: Conditions;
+  readonly learning: Learning;
+  readonly dispatcher: Dispatcher;
+  readonly checkpoints: Checkpoints;
+  readonly guard: InterferenceGuard;
+  readonly drains: Drains;
+  readonly startFailures: Pick<StartFailures, "illness">;
+  /** null: executors are no jobs. */
+  readonly pilots: Pilots | null;
+  readonly programs: HookPrograms;
+  readonly holePolicy: HolePolicy;
+  readonly pacePolicy: PacePolicy;
+  readonly log: Logger;
+}
+
+export class Capacity {
+  /** The newest good snapshot and the plan made from it. */
+  snapshot: Snapshot | null = null;
+  plan: Plan | null = null;
+  /** The hook events of each executor that the snapshot includes: those heard of before it was asked for. */
+  private sequences: ReadonlyMap<ExecutorId, number> = new Map();
+  private lastProblem: string | null = null;
+  private readStartedAtMs: number | null = null;
+  private failures = 0;
+  private woken = false;
+  /** See PaceState. */
+  private unsettledReads = 0;
+  private lastReadMs = 0;
+  private readEndedAtMs = 0;
+  private reading: Promise<void> | null = null;
+  private timer: Timer | null = null;
+  /** Woken before its start, or after its end, it reads nothing. */
+  private isRunning = false;
+  private readonly costs: { atMs: number; commands: number; rpcs: number }[] = [];
+
+  constructor(private readonly with_: CapacityDependencies) {}
+
+  /** Resolves after the first read, good or bad. */
+  async start(): Promise<void> {
+    this.isRunning = true;
+    await this.tick();
+  }
+
+  /** The cluster changed: read it as soon as the pace allows. */
+  wake(): void {
+    if (this.woken) return;
+    this.woken = true;
+    this.unsettledReads = 0;
+    if (this.reading === null) this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.isRunning = false;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.reading;
+  }
+
+  get snapshotAgeMs(): number | null {
+    return this.snapshot === null ? null : nowMs() - this.snapshot.nodesAskedAtMs;
+  }
+
+  /** Why there is no newer view: the last read failed, or one hangs; null when all is well. */
+  get problem(): string | null {
+    if (this.lastProblem !== null || this.readStartedAtMs === null) return this.lastProblem;
+    const waitingMs = nowMs() - this.readStartedAtMs;
+    return this.stale && waitingMs > 1_000
+      ? `slurmctld has not answered for ${Math.round(waitingMs / 1_000)} s`
+      : null;
+  }
+
+  get stale(): boolean {
+    return this.snapshotAgeMs === null || this.snapshotAgeMs > this.with_.holePolicy.staleMs;
+  }
+
+  /** What the last minute's reads asked of slurmctld. */
+  get load(): { readonly commandsPerMinute: number; readonly rpcsPerMinute: number } {
+    const since = nowMs() - rateWindowMs;
+    let [commandsPerMinute, rpcsPerMinute] = [0, 0];
+    for (const { atMs, commands, rpcs } of this.costs) {
+      if (atMs < since) continue;
+      commandsPerMinute += commands;
+      rpcsPerMinute += rpcs;
+    }
+    return { commandsPerMinute, rpcsPerMinute };
+  }
+
+  /** The most that one invocation could ever get; null before Slurm was read. */
+  largestNode(): LargestNode | null {
+    if (this.snapshot === null) return null;
+    const { memoryMarginMb } = this.with_.holePolicy;
+    return this.snapshot.nodes.reduce(
+      (largest, node) => ({
+        cores: Math.max(largest.cores, node.cores),
+        memoryMb: Math.max(largest.memoryMb, node.memoryMb - memoryMarginMb),
+        gpus: Math.max(largest.gpus, node.gpuCount),
+      }),
+      { cores: 0, memoryMb: 0, gpus: 0 },
+    );
+  }
+
+  /** What speaks for and against each node, beside the snapshot. */
+  context(): HoleContext {
+    const { drains, programs, launching, learning, guard, pilots, startFailures } = this.with_;
+    const needsHook = this.snapshot !== null && pilots === null;
+    const atMs = nowMs();
+    return {
+      nowMs: atMs,
+      suffering: (node) => guard.suffering(node, atMs),
+      drainedBy: (node) => drains.drainedBy(node),
+      sick: (node) => startFailures.illness(node),
+      hookProblem: needsHook ? hookProblemOf(this.snapshot!.facts, programs) : null,
+      preemptionProblem: pilots?.problem ?? null,
+      failing: launching.failing,
+      openedAtMs: (node) => learning.openedAtMs(node),
+      survival: learning.survival,
+    };
+  }
+
+  private schedule(): void {
+    if (!this.isRunning) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    const { failures, woken, lastReadMs, unsettledReads } = this;
+    const state = { failures, woken, lastReadMs, unsettledReads };
+    const pause = pauseMs(this.with_.pacePolicy, state);
+    const dueInMs = Math.max(0, this.readEndedAtMs + pause - nowMs());
+    this.timer = setTimeout(() => void this.tick(), dueInMs);
+  }
+
+  private async tick(): Promise<void> {
+    this.reading = this.readAndApply();
+    await this.reading;
+    this.reading = null;
+    this.schedule();
+  }
+
+  private async readAndApply(): Promise<void> {
+    this.woken = false;
+    const startedAtMs = nowMs();
+    this.readStartedAtMs = startedAtMs;
+    const { cluster } = this.with_;
+    const [commandsBefore, rpcsBefore] = [cluster.commandCount(), cluster.rpcCount()];
+    // Taken before the read is sent: every job whose prolog spoke until now is part of what will be read.
+    const sequences = new Map(
+      this.with_.registry.all().map((record) => [record.id, record.hookSequence]),
+    );
+    try {
+      const read = await cluster.readSnapshot();
+      this.snapshot = this.with_.pilots?.look(read) ?? read;
+      // A read that fails leaves both as they were: an old view does not include what was heard since.
+      this.sequences = sequences;
+      this.failures = 0;
+      this.unsettledReads = isUnsettled(this.snapshot) ? this.unsettledReads + 1 : 0;
+      this.lastProblem = null;
+    } catch (cause) {
+      this.failures++;
+      this.lastProblem = messageOf(cause);
+      this.with_.log.warn(
+        { failures: this.failures, cause: this.lastProblem },
+        "Slurm was not read",
+      );
+    }
+    this.readStartedAtMs = null;
+    this.readEndedAtMs = nowMs();
+    this.lastReadMs = this.readEndedAtMs - startedAtMs;
+    const forPilots = this.with_.pilots?.newCommands() ?? 0;
+    const commands = cluster.commandCount() - commandsBefore + forPilots;
+    this.countCost(commands, cluster.rpcCount() - rpcsBefore + forPilots);
+    if (this.snapshot === null || !this.isRunning) return;
+    if (this.failures === 0) this.with_.recorder.snapshotRead(this.snapshot);
+    this.replan();
+  }
+
+  private countCost(commands: number, rpcs: number): void {
+    const atMs = nowMs();
+    this.costs.push({ atMs, commands, rpcs });
+    while (this.costs[0]!.atMs < atMs - rateWindowMs) this.costs.shift();
+  }
+
+  private replan(): void {
+    const { registry, holePolicy, dispatcher, learning, conditions, checkpoints } = this.with_;
+    const snapshot = this.snapshot!;
+    const jobs = jobsByNode(snapshot);
+    this.with_.guard.keepOnly(new Set(jobs.keys()));
+    this.plan = makePlan({
+      snapshot,
+      executors: registry.all(),
+      policy: holePolicy,
+      context: this.context(),
+      maxStarts,
+    });
+    learning.planMade(this.plan, snapshot.nodesAskedAtMs);
+    this.with_.pilots?.planMade(this.plan.holes);
+    for (const step of this.plan.steps) this.apply(step);
+    // Also of those that were just started: they may be ready before the next plan.
+    const outlooks = outlooksOf(this.plan, learning);
+    for (const record of registry.all())
+      record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
+    conditions.planMade(this.plan);
+    // A line that could not be read may be that of a job which still runs.
+    if (this.failures === 0 && snapshot.unreadable.length === 0) this.forgetLostJobs(jobs);
+    for (const record of registry.all()) foretell(record);
+    checkpoints.sweep();
+    dispatcher.kick();
+  }
+
+  private apply(step: PlanStep): void {
+    if (step.kind === "start" && this.with_.pilots !== null) {
+      const hole = this.plan!.holes.find((each) => each.node === step.node)!;
+      this.with_.pilots.start(hole, this.snapshot!);
+      return;
+    }
+    if (step.kind === "start") {
+      const snapshot = this.snapshot!;
+      const node = snapshot.nodes.find((each) => each.name === step.node)!;
+      const knownJobs = jobsIncluded(node, snapshot.jobs);
+      // More than Slurm counts as idle: it is what the exclusive job there did not ask for.
+      const isUnderExclusive = node.allocatedCores + step.budget.cores > node.cores;
+      const order = { budget: step.budget, seenHookSequence: 0, knownJobs, isUnderExclusive };
+      this.with_.launching.start(node, order, snapshot.facts);
+      return;
+    }
+    const record = this.with_.registry.get(step.executor);
+    if (record === undefined || this.with_.pilots?.takeBack(record, step)) return;
+    if (step.kind === "resize") this.resize(record, step);
+    else record.retire(step.kind, step.reason);
+  }
+
+  /** An epilog that never ran (a crashed slurmd) leaves a mark: a job that Slurm no longer has there is forgotten. */
+  private forgetLostJobs(jobs: ReadonlyMap<NodeName, BudgetOrder["knownJobs"]>): void {
+    for (const record of this.with_.registry.all()) {
+      const seen = this.sequences.get(record.id) ?? 0;
+      const there = jobs.get(record.node) ?? [];
+      const lost = [...record.markedJobs]
+        .filter(([job, sequence]) => sequence <= seen && !there.includes(job))
+        .map(([job]) => job);
+      if (lost.length === 0) continue;
+      for (const job of lost) record.markedJobs.delete(job);
+      const about = { node: record.node, count: lost.length, jobs: lost.slice(0, maxLogged) };
+      record.log.say((suppressed) =>
+        this.with_.log.warn({ ...about, suppressed }, "the epilog of these jobs never came"),
+      );
+      record.line?.send({ type: "forgetJobs", jobs: lost });
+    }
+  }
+
+  private resize(record: ExecutorRecord, step: PlanStep & { kind: "resize" }): void {
+    const seenHookSequence = this.sequences.get(record.id);
+    // It connected while Slurm was read: this view may not include jobs it knows of.
+    if (seenHookSequence === undefined) return;
+    const { nodes, facts: siteFacts } = this.snapshot!;
+    const node = nodes.find((each) => each.name === step.node)!;
+    const facts = siteFactsOf(node, siteFacts);
+    const { budget } = step;
+    const order = { budget, seenHookSequence, knownJobs: [], facts };
+    if (record.line?.send({ type: "budget", ...order })) record.order(budget);
+  }
+}

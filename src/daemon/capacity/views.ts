@@ -1,0 +1,44 @@
+// What the capacity loop reads out of snapshots and plans: which jobs are where, what is about to change, how holes look to placement.
+
+import { nowMs } from "../../clock.js";
+import type { Plan } from "../../model/capacity/plan.js";
+import type { NodeName } from "../../model/ids.js";
+import { holdsNodes } from "../../model/slurm/job.js";
+import type { Snapshot } from "../../model/slurm/snapshot.js";
+import type { BudgetOrder } from "../../wire/messages.js";
+import type { Learning } from "../records/learning.js";
+import type { HoleOutlook } from "../state/registry.js";
+
+/** Whether a job is leaving a node: Slurm's books are about to change. */
+export const isUnsettled = ({ nodes }: Snapshot): boolean =>
+  nodes.some(({ flags }) => flags.includes("COMPLETING"));
+
+/** The jobs that hold nodes, by node. */
+export function jobsByNode(snapshot: Snapshot): ReadonlyMap<NodeName, BudgetOrder["knownJobs"]> {
+  const jobs = new Map<NodeName, BudgetOrder["knownJobs"][number][]>();
+  for (const job of snapshot.jobs) {
+    if (!holdsNodes(job)) continue;
+    for (const node of job.nodes) {
+      const known = jobs.get(node);
+      if (known === undefined) jobs.set(node, [job.id]);
+      else known.push(job.id);
+    }
+  }
+  return jobs;
+}
+
+/** What placement should know of the holes in use, those too short for a start too. */
+export function outlooksOf(plan: Plan, learning: Learning): ReadonlyMap<NodeName, HoleOutlook> {
+  const outlooks = new Map<NodeName, HoleOutlook>();
+  for (const { node, kind, sinceMs, predictedEndAtMs, end } of plan.holes)
+    outlooks.set(node, {
+      kind,
+      openedAtMs: learning.openedAtMs(node) ?? sinceMs,
+      endsAtMs: predictedEndAtMs,
+      endConfidence: end.confidence,
+      haste: learning.survival.haste(node),
+    });
+  for (const { node, reason } of plan.unusable)
+    if (reason.kind === "tooShort") outlooks.set(node, { endsAtMs: nowMs() + reason.endsInMs });
+  return outlooks;
+}

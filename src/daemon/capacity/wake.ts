@@ -1,0 +1,44 @@
+// The wake-up socket: an epilog on a node without an executor says that resources were freed.
+//
+// What arrives is a hint from anyone on the network. It can make us look at Slurm a little earlier, at a pace that is
+// bounded anyway, and label the end of a job within the second that Slurm's own record gives; nothing else.
+
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { type JobId, jobId, type NodeName, nodeName } from "../../model/ids.js";
+
+/** `wake <cluster> <node> <job>`: three names of at most 64 characters. */
+const maxBytes = 256;
+const form = /^wake ([A-Za-z0-9._-]{1,64}) ([A-Za-z0-9._-]{1,64}) (\d{1,10})\n?$/;
+
+export interface Wake {
+  readonly clusterName: string;
+  readonly node: NodeName;
+  readonly job: JobId;
+}
+
+/** null for anything that is not a wake-up. */
+export function parseWake(datagram: Buffer): Wake | null {
+  if (datagram.length > maxBytes) return null;
+  const match = form.exec(datagram.toString("latin1"));
+  if (match === null) return null;
+  return { clusterName: match[1]!, node: nodeName(match[2]!), job: jobId(Number(match[3])) };
+}
+
+/** Listens on UDP until the returned socket is closed; rejects when the port is taken. */
+export async function listenForWakes(
+  host: string,
+  port: number,
+  onWake: (wake: Wake) => void,
+): Promise<Socket> {
+  const socket = createSocket({ type: host.includes(":") ? "udp6" : "udp4" });
+  socket.on("message", (datagram) => {
+    const wake = parseWake(datagram);
+    if (wake !== null) onWake(wake);
+  });
+  socket.bind(port, host);
+  await once(socket, "listening");
+  // A datagram that cannot be read (no memory left) is a hint that is lost, and no end of the daemon.
+  socket.on("error", () => {});
+  return socket;
+}

@@ -1,0 +1,172 @@
+// Nodes that operators took out for Gleaner, and the kill switch that takes out all.
+
+import type { Logger } from "pino";
+import { nowMs, pause } from "../../clock.js";
+import type { Drain, Launcher, Store } from "../../core/ports/store.js";
+import { messageOf } from "../../model/errors.js";
+import { type NodeName, nodeName } from "../../model/ids.js";
+import type { DrainAnswer } from "../../wire/api.js";
+import type { ExecutorRecord, Registry } from "../state/registry.js";
+
+/** Stands for every node, those that come later too. No node can have this name. */
+const everyNode = nodeName("*");
+/** In the place of an operator's name. No user's has a comma. */
+const gleanerd = "gleanerd, which does not believe the node: ";
+/** A full disk is not mended sooner. */
+const retryMs = 1_000;
+
+export interface DrainsDependencies {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly launcher: Pick<Launcher, "withdraw">;
+  /** The nodes that Slurm lists now. */
+  readonly knownNodes: () => readonly NodeName[];
+  /** Slurm's own host list syntax; throws BAD_REQUEST. */
+  readonly expandHostList: (text: string) => readonly string[];
+  /** From a notice to the kill, for functions that asked for one. */
+  readonly graceMs: number;
+  readonly wakeCapacity: () => void;
+  readonly log: Logger;
+  /** Takes an executor for gone, and its job back. */
+  readonly giveUp: (record: ExecutorRecord, reason: string) => Promise<void>;
+}
+
+export class Drains {
+  private readonly nodes = new Map<NodeName, Drain>();
+  /** Why all executors have to go; null: they may stay. */
+  private dismissal: string | null = null;
+
+  constructor(private readonly with_: DrainsDependencies) {}
+
+  async load(): Promise<void> {
+    for (const { node, ...drain } of await this.with_.store.loadDrained())
+      this.nodes.set(node, drain);
+  }
+
+  allDrainedBy(): string | null {
+    return this.nodes.get(everyNode)?.by ?? null;
+  }
+
+  drainedBy(node: NodeName): string | null {
+    return this.nodes.get(node)?.by ?? this.allDrainedBy();
+  }
+
+  /** Whether what runs there goes back to the queue; else it may end. */
+  private isNow(node: NodeName): boolean {
+    return [node, everyNode].some((each) => this.nodes.get(each)?.now === true);
+  }
+
+  /**
+   * Durable first, then the executors are told: now (what runs goes back to the queue), or when their work is done. Once it is
+   * now it stays so until the node is resumed: an executor that is away hears of it when it is back.
+   */
+  async drain(texts: readonly string[], by: string, now: boolean): Promise<DrainAnswer> {
+    const { nodes, problems } = this.resolve(texts);
+    for (const node of nodes) {
+      const drain = { by, now: now || this.nodes.get(node)?.now === true };
+      await this.with_.store.setDrained(node, drain, nowMs());
+      this.nodes.set(node, drain);
+    }
+    for (const record of this.with_.registry.all()) this.tellOfDrain(record);
+    this.with_.wakeCapacity();
+    return { nodes: nodes.map(shown), problems };
+  }
+
+  /** `all` takes back every drain, single nodes too. */
+  async resume(texts: readonly string[]): Promise<DrainAnswer> {
+    const resolved = this.resolve(texts);
+    const nodes = resolved.nodes.includes(everyNode) ? [...this.nodes.keys()] : resolved.nodes;
+    const problems = [...resolved.problems];
+    for (const node of nodes) {
+      if (!this.nodes.has(node)) {
+        problems.push(
+          this.allDrainedBy() === null
+            ? `${node} was not drained`
+            : `${node} is drained with all others: glean resume all puts them back`,
+        );
+        continue;
+      }
+      await this.with_.store.setDrained(node, null, nowMs());
+      this.nodes.delete(node);
+    }
+    this.with_.wakeCapacity();
+    return { nodes: nodes.map(shown), problems };
+  }
+
+  /**
+   * A node said what cannot be true: no work and no executor comes there until an operator resumes it. At once, for the
+   * next plan may come before the record is durable.
+   */
+  async distrust(node: NodeName, what: string): Promise<void> {
+    const drain = { by: `${gleanerd}${what}`, now: true };
+    this.nodes.set(node, drain);
+    while (this.nodes.get(node) === drain) {
+      try {
+        return await this.with_.store.setDrained(node, drain, nowMs());
+      } catch (cause) {
+        this.with_.log.error({ node, cause: messageOf(cause) }, "a drain could not be recorded");
+        await pause(retryMs);
+      }
+    }
+  }
+
+  /** The nodes that are not believed, and why. */
+  distrusted(): readonly (readonly [NodeName, string])[] {
+    return [...this.nodes]
+      .filter(([, { by }]) => by.startsWith(gleanerd))
+      .map(([node, { by }]) => [node, by.slice(gleanerd.length)]);
+  }
+
+  /** It was on its way, or away, when its node was drained or all were dismissed; the next plan may be long in coming. */
+  tellIfDrained(record: ExecutorRecord): void {
+    if (this.dismissal !== null) this.dismiss(record, this.dismissal);
+    else if (this.drainedBy(record.node) !== null) this.tellOfDrain(record);
+    // What it was to leave for is over, but it gets no work any more: another one may start in its place.
+    else if (record.state === "draining")
+      record.retire("drain", "it was to leave while it was away");
+  }
+
+  private tellOfDrain(record: ExecutorRecord): void {
+    const by = this.drainedBy(record.node);
+    if (by === null) return;
+    const isNow = this.isNow(record.node);
+    record.retire(isNow ? "stop" : "drain", `drained by ${by}`, this.with_.graceMs);
+    // Slurm reaches a pilot that is away; what it runs counts as evicted once Slurm says that it has ended.
+    if (isNow && record.line === null && record.attempts.size > 0)
+      void this.with_.launcher.withdraw?.(record.id);
+  }
+
+  /** Stops every executor; resolves when all are gone, or given up. */
+  async dismissAll(reason: string): Promise<void> {
+    this.dismissal = reason;
+    const records = this.with_.registry.all();
+    for (const record of records) {
+      this.dismiss(record, reason);
+      // A pilot that waits hears nothing: its job is cancelled.
+      if (record.placement === "pilot" && record.line === null)
+        void this.with_.giveUp(record, reason);
+    }
+    await Promise.all(records.map((record) => record.whenGone));
+  }
+
+  /** No job waits, so functions get the time they asked for. */
+  private dismiss(record: ExecutorRecord, reason: string): void {
+    record.retire("stop", reason, this.with_.graceMs);
+  }
+
+  private resolve(texts: readonly string[]): { nodes: NodeName[]; problems: string[] } {
+    const known = new Set<string>(this.with_.knownNodes());
+    const nodes: NodeName[] = [];
+    const problems: string[] = [];
+    for (const text of texts) {
+      if (text.toLowerCase() === "all") nodes.push(everyNode);
+      else
+        for (const name of this.with_.expandHostList(text))
+          if (known.has(name) || this.nodes.has(nodeName(name))) nodes.push(nodeName(name));
+          else problems.push(`Slurm lists no node ${name}: see glean info`);
+    }
+    return { nodes, problems };
+  }
+}
+
+const shown = (node: NodeName): string => (node === everyNode ? "all" : node);

@@ -1,0 +1,296 @@
+// What executors say and what becomes of them: adoption, results, jobs that came and went, loss.
+
+import type { Logger } from "pino";
+import { nowMs } from "../../clock.js";
+import type { InterferenceGuard } from "../../core/capacity/interference.js";
+import type { Launcher, Store } from "../../core/ports/store.js";
+import { messageOf } from "../../model/errors.js";
+import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
+import type { Beat, Connection } from "../../wire/connection.js";
+import type { DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
+import type { Checkpoints } from "../invocations/checkpoints.js";
+import type { Dispatcher } from "../invocations/dispatch.js";
+import { lostFacts, type Settler } from "../invocations/settle.js";
+import type { StartFailures } from "../invocations/start-failures.js";
+import type { Recorder } from "../records/recorder.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord, Line, Registry } from "../state/registry.js";
+import { recordGone } from "./gone-record.js";
+import * as reports from "./hook-reports.js";
+import { noteSuffering } from "./interference.js";
+import { Silence } from "./liveness.js";
+import { reconcile } from "./reconcile.js";
+import { believed, doubtOf, isRecording } from "./testimony.js";
+
+export interface ExecutorsDependencies {
+  readonly registry: Registry;
+  readonly live: LiveInvocations;
+  readonly startFailures: Pick<StartFailures, "heardStarted">;
+  readonly store: Store;
+  readonly settler: Settler;
+  readonly dispatcher: Dispatcher;
+  readonly checkpoints: Checkpoints;
+  readonly guard: InterferenceGuard;
+  readonly recorder: Recorder;
+  readonly launcher: Launcher;
+  readonly log: Logger;
+  /** SIGTERM to SIGKILL. */
+  readonly graceMs: number;
+  /** How long an executor without a connection is waited for: longer than it lives without us itself. */
+  readonly adoptMs: number;
+  /** An executor is ready whose node an operator may have taken out meanwhile. */
+  readonly tellIfDrained: (record: ExecutorRecord) => void;
+  /** Nothing is started on this node until an operator resumes it; `what` its executor said is a sentence. */
+  readonly leaveAlone: (node: NodeName, what: string) => void;
+  /** A job came or went, or an executor left: the capacity loop should look. */
+  readonly wakeCapacity: () => void;
+  /** The executor on this node could not do its work: wait before the next start. */
+  readonly reportFailure: (record: ExecutorRecord, detail: string) => void;
+  readonly reportSuccess: (record: ExecutorRecord) => void;
+}
+
+/** What is needed of a connection. */
+export type ExecutorConnection = Pick<
+  Connection<DaemonMessage, ExecutorMessage>,
+  "send" | "close" | "listen"
+> &
+  Pick<Line, "flushed">;
+
+type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
+
+export class Executors {
+  private readonly silence: Silence;
+
+  constructor(private readonly with_: ExecutorsDependencies) {
+    this.silence = new Silence({
+      launcher: with_.launcher,
+      adoptMs: with_.adoptMs,
+      late: (record, detail) => {
+        if (record.state === "requested" || record.state === "starting")
+          with_.reportFailure(record, detail);
+        void this.giveUp(record, detail);
+      },
+      gone: (record, reason, end) => void this.gone(record, reason, end),
+    });
+  }
+
+  /** A launch is under way. */
+  expect(record: ExecutorRecord, withinMs: number): void {
+    this.silence.allow(record, withinMs);
+  }
+
+  /** A restarted daemon waits for an executor it knew. */
+  expectBack(record: ExecutorRecord): void {
+    this.silence.began(record);
+  }
+
+  /** An executor has proved who it is. Unknown ones are refused: their node may have another by now. */
+  connected(id: ExecutorId, connection: ExecutorConnection): void {
+    const record = this.with_.registry.get(id);
+    if (record === undefined) {
+      connection.send({ type: "stop", reason: "this executor was given up" });
+      connection.close();
+      return;
+    }
+    const older = record.line;
+    record.line = connection;
+    older?.close();
+    let isReady = false;
+    connection.listen({
+      onMessage: (message) => {
+        if (record.line !== connection || (isReady && message.type === "ready")) return;
+        isReady ||= message.type === "ready" || message.type === "leaving";
+        const doubt = isReady
+          ? doubtOf(record, message, this.with_)
+          : `it says ${message.type} before it is ready`;
+        if (doubt === null) this.heard(record, message);
+        else this.distrust(record, doubt);
+      },
+      onClose: (error, isTheirs) => {
+        if (record.line !== connection) return;
+        if (isTheirs === true) this.distrust(record, error!.message);
+        else this.disconnected(record, error?.message ?? "it closed");
+      },
+    });
+  }
+
+  /** It says what it cannot know, or mean: what it held goes elsewhere, and its node is left alone. */
+  private distrust(record: ExecutorRecord, what: string): void {
+    const { id: executor, node } = record;
+    this.with_.log.error({ executor, node, what }, "a node is not believed, and is left alone");
+    this.with_.leaveAlone(node, what);
+    record.line?.send({ type: "stop", reason: "gleanerd does not believe this node: see its log" });
+    void this.giveUp(record, "what its node said cannot be true");
+  }
+
+  private heard(record: ExecutorRecord, message: Exclude<ExecutorMessage, Beat>): void {
+    switch (message.type) {
+      case "ready":
+        this.ready(record, message);
+        break;
+      case "budget":
+        record.claimed = message.budget;
+        this.with_.recorder.holdingChanged(record);
+        this.with_.dispatcher.kick();
+        break;
+      case "ended":
+        void this.ended(record, message.report);
+        break;
+      case "jobBegan":
+        reports.noteJobBegan(record, message, this.with_.recorder);
+        this.with_.wakeCapacity();
+        break;
+      case "jobEnded":
+        reports.noteJobEnded(record, message, this.with_.recorder);
+        this.with_.wakeCapacity();
+        break;
+      case "hookKilled":
+        reports.noteHookKilled(record, message, this.with_.recorder);
+        break;
+      case "preempted":
+        reports.notePreemption(record, message);
+        for (const report of message.evicted) void this.ended(record, report);
+        break;
+      case "gpusUnused":
+      case "unkillable":
+        reports.noteNode(record, message, this.with_.registry);
+        break;
+      case "pressure":
+        noteSuffering(record, message.report, this.with_);
+        break;
+      case "checkpointRemoved":
+        this.with_.checkpoints.removed(record.id, message.invocation, message.problem);
+        break;
+      case "leaving":
+        void this.gone(record, message.reason);
+        break;
+      case "started":
+        this.with_.startFailures.heardStarted(record, message.key);
+        break;
+    }
+  }
+
+  private ready(record: ExecutorRecord, message: Message<"ready">): void {
+    const { log, dispatcher, recorder, reportFailure } = this.with_;
+    // Only now: one of another release may connect, and never come this far.
+    this.silence.ended(record);
+    if (record.state === "requested") record.become("starting");
+    if (record.state === "starting") record.become("ready");
+    record.claimed = message.budget;
+    record.hookSequence = Math.max(record.hookSequence, message.hookSequence);
+    record.markedJobs = new Map(message.markedJobs.map((job) => [job, message.hookSequence]));
+    record.hookProblem = message.hookProblem;
+    record.containment = message.containment;
+    const { id: executor, node, budget } = record;
+    record.log.say((suppressed) =>
+      log.info({ executor, node, budget, hook: message.hookProblem, suppressed }, "executor ready"),
+    );
+    if (message.hookProblem !== null) {
+      reportFailure(record, message.hookProblem);
+      record.retire("stop", message.hookProblem);
+      return;
+    }
+    this.with_.reportSuccess(record);
+    this.with_.tellIfDrained(record);
+    recorder.holdingChanged(record);
+    for (const [invocation, held] of reconcile(record, message.answersFor, this.with_.live))
+      void this.lose(record, invocation, held.attempt, "its order did not reach the executor");
+    dispatcher.kick();
+    this.with_.wakeCapacity();
+  }
+
+  /** Asks the executor to end an attempt; its report will say CANCELLED. */
+  cancel(invocation: InvocationId, record: ExecutorRecord, attempt: number): void {
+    record.line?.send({ type: "cancel", key: { invocation, attempt } });
+  }
+
+  private async ended(record: ExecutorRecord, report: Message<"ended">["report"]): Promise<void> {
+    const bounded = believed(record, report, this.with_);
+    const key = { invocation: report.invocation, attempt: report.attempt };
+    if (bounded === null) {
+      // One whose end is being recorded is told of it then; any other was recorded before.
+      if (!isRecording(record, key, this.with_.live)) record.line?.send({ type: "recorded", key });
+      return;
+    }
+    const { agoMs, ...facts } = bounded;
+    const held = record.attempts.get(report.invocation)!;
+    record.attempts.delete(report.invocation);
+    // The cores are free now; the next order need not wait for the disk.
+    this.with_.dispatcher.kick();
+    try {
+      await this.with_.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
+    } catch (cause) {
+      // The executor keeps the report until it is recorded, and sends it again on the next connection, if there is one.
+      this.with_.log.error({ ...facts, cause: messageOf(cause) }, "a result could not be recorded");
+      if (record.state !== "gone") record.attempts.set(report.invocation, held);
+      record.line?.close();
+      if (record.state === "gone")
+        await this.lose(record, report.invocation, report.attempt, "its executor left meanwhile");
+      return;
+    }
+    record.line?.send({ type: "recorded", key });
+    this.with_.dispatcher.kick();
+  }
+
+  private disconnected(record: ExecutorRecord, reason: string): void {
+    record.line = null;
+    this.with_.recorder.holdingChanged(record);
+    const { id: executor, node } = record;
+    record.log.say((suppressed) =>
+      this.with_.log.info({ executor, node, reason, suppressed }, "executor disconnected"),
+    );
+    this.silence.began(record);
+  }
+
+  /** Also of one that may live still, when it is a pilot: its job is cancelled. */
+  giveUp(record: ExecutorRecord, reason: string): Promise<void> {
+    void this.with_.launcher.withdraw?.(record.id);
+    return this.gone(record, reason);
+  }
+
+  /** The executor is no more: what it had not reported is lost, or evicted with its pilot, and waits again. */
+  async gone(
+    record: ExecutorRecord,
+    reason: string,
+    end: "LOST" | "EVICTED" = record.preemption === null ? "LOST" : "EVICTED",
+  ): Promise<void> {
+    if (record.state === "gone") return;
+    reports.notePreempted(record, this.with_.recorder);
+    const { registry, recorder, log, dispatcher, wakeCapacity } = this.with_;
+    this.silence.ended(record);
+    record.become("gone");
+    recorder.holdingChanged(record);
+    const { line } = record;
+    record.line = null;
+    line?.close();
+    log.info({ executor: record.id, node: record.node, reason }, "executor gone");
+    const because = end === "LOST" ? `its executor was lost: ${reason}` : reason;
+    const lost = [...record.attempts].map(([invocation, held]) =>
+      this.lose(record, invocation, held.attempt, because, end),
+    );
+    registry.remove(record);
+    this.with_.launcher.forget?.(record.id);
+    await Promise.all(lost);
+    await recordGone(record, reason, this.with_);
+    dispatcher.kick();
+    wakeCapacity();
+  }
+
+  private async lose(
+    record: ExecutorRecord,
+    invocation: InvocationId,
+    attempt: number,
+    reason: string,
+    end: "LOST" | "EVICTED" = "LOST",
+  ): Promise<void> {
+    record.attempts.delete(invocation);
+    await this.with_.settler.settleSurely(lostFacts(invocation, attempt, reason, end));
+    this.with_.dispatcher.kick();
+  }
+
+  close(): void {
+    for (const record of this.with_.registry.all()) record.line?.close();
+    // Last, for each that closes begins to be waited for.
+    this.silence.close();
+  }
+}

@@ -1,0 +1,21 @@
+// The durable end of an executor.
+
+import type { Logger } from "pino";
+import { nowMs } from "../../clock.js";
+import type { Store } from "../../core/ports/store.js";
+import { messageOf } from "../../model/errors.js";
+import type { ExecutorRecord } from "../state/registry.js";
+
+/** One that stays on record as live is asked after again at the next start, and found gone. */
+export async function recordGone(
+  record: ExecutorRecord,
+  reason: string,
+  { store, log }: { readonly store: Store; readonly log: Logger },
+): Promise<void> {
+  try {
+    await store.saveExecutor(record.toRow({ atMs: nowMs(), reason }));
+  } catch (cause) {
+    const problem = { executor: record.id, cause: messageOf(cause) };
+    log.error(problem, "the end of an executor was not recorded");
+  }
+}

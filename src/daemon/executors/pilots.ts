@@ -1,0 +1,222 @@
+// Pilots in Slurm's queue: submitted where work waits for the cores of a hole, taken back when nobody wants them, told from failures.
+
+import type { Logger } from "pino";
+import { nowMs } from "../../clock.js";
+import type { Config } from "../../config.js";
+import {
+  executorMemoryMb,
+  longestWorkMs,
+  type Pilot,
+  type PilotMark,
+  pilotBudget,
+  pilotMinutes,
+  type Room,
+  unservedCores,
+  withoutPilots,
+} from "../../core/capacity/pilots.js";
+import { preemptionProblemOf } from "../../core/capacity/preemption-check.js";
+import type { Waiting } from "../../core/placement/queue.js";
+import type { Launcher } from "../../core/ports/store.js";
+import { pilotStateOf } from "../../launch/pilot.js";
+import { Interval } from "../../limits/rate-limit.js";
+import type { Hole } from "../../model/capacity/hole.js";
+import type { PlanStep } from "../../model/capacity/plan.js";
+import type { ExecutorId, NodeName } from "../../model/ids.js";
+import { holdsNodes, type Job } from "../../model/slurm/job.js";
+import type { Snapshot } from "../../model/slurm/snapshot.js";
+import type { StartFailures } from "../invocations/start-failures.js";
+import type { Learning } from "../records/learning.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { Launching } from "./launching.js";
+
+/** Whether work that waits needs a pilot is looked at so often at most: it costs a walk over executors and queue. */
+const demandWakeMs = 1_000;
+/** One that was taken back is cancelled by then. */
+const strayPendingMs = 2_000;
+/**
+ * A busy slurmctld has a job down as running for seconds after its executor has left, and cancelling it then would make a wrong
+ * CANCELLED of its COMPLETED. One that does run is sent away when it connects: only one that hangs is cancelled.
+ */
+const strayRunningMs = 30_000;
+
+export interface PilotsDependencies {
+  readonly config: Config["placement"]["pilot"];
+  readonly memoryMarginMb: number;
+  readonly mark: PilotMark;
+  readonly registry: Registry;
+  readonly live: LiveInvocations;
+  readonly learning: Pick<Learning, "expectedMs" | "vacateMs">;
+  readonly startFailures: Pick<StartFailures, "avoidedBy">;
+  readonly launcher: Launcher;
+  readonly launching: Launching;
+  readonly gone: (record: ExecutorRecord, reason: string, end: "EVICTED" | "LOST") => Promise<void>;
+  readonly wakeCapacity: () => void;
+  readonly log: Logger;
+}
+
+const nothingWaits = { kind: "stop", reason: "nothing waits for it any more" } as const;
+
+export class Pilots {
+  /** One sentence when Slurm would not preempt pilots; until it was read, that is not known. */
+  problem: string | null = "Slurm was not read yet";
+  private readonly demandWake = new Interval(demandWakeMs);
+  /** The largest hole without an executor. */
+  private openHole: Hole | null = null;
+  /** Pilots that nobody knows, with when each was first seen: as of the last read, and as this one finds them. */
+  private strays = new Map<ExecutorId, number>();
+  private nextStrays = new Map<ExecutorId, number>();
+  private countedCommands = 0;
+
+  constructor(private readonly with_: PilotsDependencies) {}
+
+  /** What was read of Slurm, without our own jobs; what became of those is seen to. */
+  look(read: Snapshot): Snapshot {
+    const { mark } = this.with_;
+    this.problem = preemptionProblemOf(read, mark.partition);
+    const { snapshot, pilots } = withoutPilots(read, mark);
+    this.nextStrays = new Map();
+    for (const pilot of pilots) this.follow(pilot, read.jobsAskedAtMs);
+    this.strays = this.nextStrays;
+    return snapshot;
+  }
+
+  private follow({ executor, job, memoryMb }: Pilot, askedAtMs: number): void {
+    const { registry, live } = this.with_;
+    const record = registry.get(executor);
+    if (record === undefined) this.followStray(executor, job);
+    else if (job.state === "PENDING") {
+      record.waitReason = job.reason;
+      // It may have started since, and no earlier.
+      if (job.timeLimitMs !== null) record.timeIsOverAtMs = askedAtMs + job.timeLimitMs;
+      if (live.queue.size === 0) this.takeBack(record, nothingWaits);
+    } else if (holdsNodes(job)) {
+      // Slurm may have rounded up what was asked for.
+      record.order({ cores: job.cores, memoryMb: memoryMb - executorMemoryMb, gpus: [] });
+      if (job.state === "RUNNING") record.timeIsOverAtMs = job.endAtMs;
+    } else if (record.line === null) this.ended(record, job);
+  }
+
+  /** One that has just left, or was taken back, is Slurm's for a moment more; whatever stays was forgotten. */
+  private followStray(executor: ExecutorId, job: Job): void {
+    if (job.state !== "PENDING" && job.state !== "RUNNING") return;
+    const sinceMs = this.strays.get(executor) ?? nowMs();
+    const allowedMs = job.state === "PENDING" ? strayPendingMs : strayRunningMs;
+    if (nowMs() - sinceMs >= allowedMs) {
+      this.with_.log.info({ executor, job: job.id }, "a pilot that nobody knows is taken back");
+      void this.with_.launcher.withdraw?.(executor);
+    } else this.nextStrays.set(executor, sinceMs);
+  }
+
+  /** Of one whose executor is not heard: it never came, or was killed before it could say why. */
+  private ended(record: ExecutorRecord, job: Job): void {
+    const { launching, gone } = this.with_;
+    const what = `its pilot, Slurm's job ${job.id}, ended ${job.state}`;
+    const hasWorked = !isComing(record) || record.attempts.size > 0;
+    const isEviction = pilotStateOf(job.state) === "evicted";
+    // One that somebody else wants gone before it has worked is not sent again at once.
+    if (!hasWorked && job.state !== "PREEMPTED")
+      launching.failed(record, `${what} before it was ready: see its log`);
+    void gone(record, what, isEviction ? "EVICTED" : "LOST");
+  }
+
+  /**
+   * Whether this step of a plan needs no executor to be told: a pilot keeps its size whatever the plan says, and one that is only
+   * a job that waits is cancelled.
+   */
+  takeBack(record: ExecutorRecord, step: Pick<PlanStep, "kind" | "reason">): boolean {
+    if (step.kind === "resize") return record.placement === "pilot";
+    const onlyWaits = record.state === "requested" && record.attempts.size === 0;
+    if (record.placement !== "pilot" || record.line !== null || !onlyWaits) return false;
+    void this.with_.launcher.withdraw?.(record.id);
+    void this.with_.gone(record, step.reason, "LOST");
+    return true;
+  }
+
+  /** Starts one in this hole, if work waits that would run there. */
+  start(hole: Hole, snapshot: Snapshot): void {
+    const { launching, registry, memoryMarginMb } = this.with_;
+    const { maxMemoryPerCoreMb } = snapshot.facts;
+    const node = snapshot.nodes.find((each) => each.name === hole.node)!;
+    const budget = pilotBudget(hole.free, memoryMarginMb, maxMemoryPerCoreMb);
+    const timeLimitMs = this.timeIn(hole, snapshot);
+    if (budget === null || timeLimitMs === 0 || !this.isWanted(budget, timeLimitMs, hole.node))
+      return;
+    const order = { budget, seenHookSequence: 0, knownJobs: [] };
+    const size = { budget, timeLimitMs };
+    launching.start(node, order, snapshot.facts, size);
+    // What it will have: others need not be started for the same work.
+    const record = registry.onNode(node.name);
+    if (record?.state !== "requested") return;
+    record.claimed = budget;
+    record.timeIsOverAtMs = nowMs() + timeLimitMs;
+  }
+
+  /** The time limit of a pilot that would be submitted for this hole now; 0: there is no minute. */
+  private timeIn({ predictedEndAtMs }: Hole, { partitions }: Snapshot): number {
+    const { config, mark } = this.with_;
+    const ours = partitions.find(({ name }) => name === mark.partition);
+    const limitMs = Math.min(config.timeLimitMs, ours?.maxTimeMs ?? Number.POSITIVE_INFINITY);
+    const endsInMs = predictedEndAtMs === null ? null : predictedEndAtMs - nowMs();
+    return pilotMinutes(endsInMs, limitMs) * 60_000;
+  }
+
+  /** The longest work that pilots have time for, and that one submitted for an open hole now would have. */
+  timeFor(holes: readonly Hole[], snapshot: Snapshot) {
+    const times = holes.map((hole) => this.timeIn(hole, snapshot));
+    return {
+      longestMs: longestWorkMs(this.with_.config.timeLimitMs),
+      nowLongestMs: longestWorkMs(Math.max(0, ...times)),
+    };
+  }
+
+  /** Something waits and was not begun: Slurm is looked at soon, when a pilot would help. */
+  workWaits(): void {
+    if (this.openHole === null || !this.demandWake.passes()) return;
+    if (this.isWanted(this.openHole.free, this.with_.config.timeLimitMs, null))
+      this.with_.wakeCapacity();
+  }
+
+  planMade(holes: readonly Hole[]): void {
+    this.openHole = null;
+    for (const hole of holes)
+      if (this.with_.registry.onNode(hole.node) === undefined)
+        if (hole.free.cores > (this.openHole?.free.cores ?? 0)) this.openHole = hole;
+  }
+
+  /** `node`: null for whichever. */
+  private isWanted(budget: Hole["free"], timeLimitMs: number, node: NodeName | null): boolean {
+    const { config, registry, live, learning, startFailures } = this.with_;
+    const records = registry.all().filter(hasRoom);
+    if (records.filter(isComing).length >= config.maxPending) return false;
+    const rooms = records.map((record) => roomOf(record, learning.vacateMs));
+    const choice = {
+      longestMs: longestWorkMs(timeLimitMs),
+      expectedMs: (waiting: Waiting) => learning.expectedMs(waiting),
+      node,
+      avoidedBy: (waiting: Waiting) => startFailures.avoidedBy(waiting),
+    };
+    return unservedCores(live.queue, rooms, budget, choice) > 0;
+  }
+
+  /** Commands that pilots cost slurmctld since this was last asked. */
+  newCommands(): number {
+    const count = this.with_.launcher.commandCount?.() ?? 0;
+    const since = count - this.countedCommands;
+    this.countedCommands = count;
+    return since;
+  }
+}
+
+function roomOf(record: ExecutorRecord, vacateMs: number): Room {
+  const { budget, free, timeIsOverAtMs, node } = record;
+  if (timeIsOverAtMs === null) return { budget, free, node };
+  const leftMs = timeIsOverAtMs - nowMs() - vacateMs;
+  return { budget, free, node, leftMs };
+}
+
+const hasRoom = ({ state }: ExecutorRecord): boolean => state !== "draining" && state !== "gone";
+
+/** It was asked for, and does not work yet. */
+const isComing = ({ state }: ExecutorRecord): boolean =>
+  state === "requested" || state === "starting";

@@ -1,0 +1,32 @@
+// What daemon and executor each hold an executor to run, brought together when it connects.
+
+import type { InvocationId } from "../../model/ids.js";
+import type { AttemptKey } from "../../wire/messages.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord, HeldAttempt } from "../state/registry.js";
+
+/** More than run on any node. */
+const mostRunning = 4_096;
+
+/**
+ * Tells the executor to end what it should not run. Returns the attempts that we gave to it and that it does not answer for: they
+ * never started there, or are lost.
+ */
+export function reconcile(
+  record: ExecutorRecord,
+  answersFor: readonly AttemptKey[],
+  live: LiveInvocations,
+): [InvocationId, HeldAttempt][] {
+  // What runs there is named before what only waits to be recorded.
+  for (const key of answersFor.slice(0, mostRunning)) {
+    const ours = record.attempts.get(key.invocation);
+    if (ours?.attempt !== key.attempt) record.line?.send({ type: "cancel", key });
+  }
+  for (const [invocation, { attempt }] of record.attempts)
+    if (live.get(invocation)?.cancelRequested)
+      record.line?.send({ type: "cancel", key: { invocation, attempt } });
+  const answeredFor = new Map(answersFor.map((key) => [key.invocation, key.attempt]));
+  return [...record.attempts].filter(
+    ([invocation, { attempt }]) => answeredFor.get(invocation) !== attempt,
+  );
+}

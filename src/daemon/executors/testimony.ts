@@ -1,0 +1,119 @@
+// What an executor says, held against what it can know: whose attempts it holds, what it was ordered, how long it is there.
+
+import { nowMs } from "../../clock.js";
+import {
+  boundedEnd,
+  doubtOfBudget,
+  doubtOfEnd,
+  type EndFigures,
+  type KnownOrder,
+} from "../../core/accounting/plausibility.js";
+import type { AttemptKey, AttemptReport, ExecutorMessage } from "../../wire/messages.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord } from "../state/registry.js";
+
+/** Marks of jobs on one node; more than any node has cores. */
+const maxMarkedJobs = 4_096;
+
+interface Knowledge {
+  readonly live: LiveInvocations;
+  /** SIGTERM to SIGKILL. */
+  readonly graceMs: number;
+}
+
+/** Why an executor cannot know, or mean, what it says; null: it can. */
+export function doubtOf(
+  record: ExecutorRecord,
+  message: ExecutorMessage,
+  with_: Knowledge,
+): string | null {
+  switch (message.type) {
+    case "ready":
+    case "budget":
+      return record.most === null ? null : doubtOfBudget(message.budget, record.most);
+    case "ended":
+      return doubtOfReport(record, message.report, with_);
+    case "jobBegan":
+      if (record.markedJobs.size >= maxMarkedJobs && !record.markedJobs.has(message.job))
+        return `it names more than ${maxMarkedJobs} jobs on its node`;
+      return message.evicted.length <= (record.most?.cores ?? Number.POSITIVE_INFINITY)
+        ? null
+        : `it evicted ${message.evicted.length} attempts, and was ordered ${record.most?.cores} cores at most`;
+    case "preempted":
+      if (record.placement !== "pilot") return "it says that Slurm takes back its job: it is none";
+      for (const report of message.evicted) {
+        const doubt = doubtOfReport(record, report, with_);
+        if (doubt !== null) return doubt;
+      }
+      return null;
+    default:
+      return null;
+  }
+}
+
+function doubtOfReport(
+  record: ExecutorRecord,
+  report: AttemptReport,
+  with_: Knowledge,
+): string | null {
+  const name = `attempt ${report.attempt} of invocation ${report.invocation}`;
+  const known = knownOrder(record, report, with_);
+  if (known === null) return isAnothers(record, report, with_.live) ? `${name} is not its` : null;
+  if (known === "not ordered") return `${name} has ended before it was ordered`;
+  const doubt = doubtOfEnd(report, known);
+  return doubt === null ? null : `of ${name}: ${doubt}`;
+}
+
+/** Another executor holds it, or nobody was ever given it. */
+function isAnothers(
+  record: ExecutorRecord,
+  { invocation, attempt }: AttemptKey,
+  live: LiveInvocations,
+): boolean {
+  const known = live.get(invocation);
+  if (known === undefined) return false;
+  const newest = known.invocation.attempt;
+  const isElsewhere = known.executor !== null && known.executor !== record.id;
+  return attempt > newest || (attempt === newest && isElsewhere);
+}
+
+/** null: the executor does not hold this attempt. */
+function knownOrder(
+  record: ExecutorRecord,
+  { invocation, attempt }: AttemptKey,
+  { live, graceMs }: Knowledge,
+): KnownOrder | "not ordered" | null {
+  const held = record.attempts.get(invocation);
+  const known = live.get(invocation);
+  if (held?.attempt !== attempt || known === undefined) return null;
+  if (held.ordered === null) return "not ordered";
+  return {
+    cores: held.cores,
+    memoryMb: held.memoryMb,
+    timeLimitMs: known.invocation.timeLimitMs,
+    leadMs: held.ordered.leadMs,
+    killWaitMs: graceMs,
+    elapsedMs: nowMs() - held.ordered.atMs,
+    isCancelled: known.cancelRequested || (record.isAdopted ? null : false),
+  };
+}
+
+/** The end of an attempt that it holds, with no figure larger than it can be; null: it holds none such. */
+export function believed<Report extends EndFigures & AttemptKey>(
+  record: ExecutorRecord,
+  report: Report,
+  with_: Knowledge,
+): Report | null {
+  const known = knownOrder(record, report, with_);
+  return known === null || known === "not ordered" ? null : boundedEnd(report, known);
+}
+
+/** Whether its end was heard and is not durable yet. */
+export function isRecording(
+  { id }: ExecutorRecord,
+  { invocation, attempt }: AttemptKey,
+  live: LiveInvocations,
+): boolean {
+  const known = live.get(invocation);
+  return known?.executor === id && known.invocation.attempt === attempt;
+}

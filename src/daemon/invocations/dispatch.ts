@@ -1,0 +1,188 @@
+// The dispatch loop: woken by every submit, end and change of a budget, it sends waiting invocations to executors.
+
+import { EventEmitter } from "node:events";
+import type { Logger } from "pino";
+import { machineMonotonicMs, nowMs, pause, setImmediate } from "../../clock.js";
+import { type PlacementPolicy, type Prediction, place } from "../../core/placement/placement.js";
+import type { Store } from "../../core/ports/store.js";
+import { environmentFor } from "../../core/submission/environment.js";
+import { outputPath } from "../../core/submission/output-paths.js";
+import { assert, messageOf } from "../../model/errors.js";
+import type { Attempt, Submission } from "../../model/invocation.js";
+import type { AttemptOrder } from "../../wire/messages.js";
+import type { Live, LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { Checkpoints } from "./checkpoints.js";
+import type { Documents } from "./documents.js";
+import { type EndFacts, lostFacts, type Settler } from "./settle.js";
+
+/** A script of the largest size takes a second on a slow network. */
+const takeOrderMs = 2_000;
+
+export const placementPolicy: PlacementPolicy = {
+  /** Long beside a function's usual seconds, short beside a user's patience. */
+  starvingAfterMs: 10_000,
+  /** About 5 ms of work; the next round follows at once. */
+  maxAssignments: 500,
+};
+
+/** Emits `leftWaiting` after each round that found no place for all that waits. */
+export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
+  private readonly policy: PlacementPolicy;
+  private scheduled = false;
+
+  constructor(
+    private readonly live: LiveInvocations,
+    private readonly registry: Registry,
+    private readonly store: Store,
+    private readonly settler: Settler,
+    private readonly log: Logger,
+    private readonly checkpoints: Checkpoints,
+    private readonly documents: Documents,
+    prediction?: Prediction,
+    avoidedBy?: PlacementPolicy["avoidedBy"],
+  ) {
+    super();
+    this.policy = {
+      ...placementPolicy,
+      ...(prediction === undefined ? {} : { prediction }),
+      ...(avoidedBy === undefined ? {} : { avoidedBy }),
+    };
+  }
+
+  /** Something changed; many calls in one turn make one round. */
+  kick(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.round();
+    });
+  }
+
+  private round(): void {
+    const slots = this.registry
+      .all()
+      .filter((record) => record.takesWork)
+      .map((record) => record.toSlot());
+    const { queue, coresHeld } = this.live;
+    const assignments = place(queue, slots, coresHeld, nowMs(), this.policy);
+    for (const { invocation, executor } of assignments) {
+      const live = this.live.get(invocation)!;
+      void this.begin(live, this.registry.get(executor)!);
+    }
+    if (assignments.length === placementPolicy.maxAssignments) this.kick();
+    else if (queue.size > 0) this.emit("leftWaiting");
+  }
+
+  /** The intent is durable before the order is sent: a restarted daemon knows of every attempt that may exist. */
+  private async begin(live: Live, record: ExecutorRecord): Promise<void> {
+    const { id, cores, memoryMb, gpus } = live.invocation;
+    const number = live.invocation.attempt + 1;
+    const startedAtMs = nowMs();
+    const held = { attempt: number, cores, memoryMb, gpus, ordered: null };
+    record.attempts.set(id, held);
+    this.live.begin(live, record.id, { attempt: number, startedAtMs, node: record.node });
+    const attempt: Attempt = {
+      invocation: id,
+      number,
+      executor: record.id,
+      node: record.node,
+      cores,
+      memoryMb,
+      gpus,
+      state: "RUNNING",
+      startedAtMs,
+      startedMonotonicMs: machineMonotonicMs(),
+      endedAtMs: null,
+      wallMs: null,
+    };
+    let isRecorded = false;
+    try {
+      await this.documents.with(live, async (submission) => {
+        await this.checkpoints.keep(live, record.node);
+        await this.store.beginAttempt(attempt);
+        isRecorded = true;
+        this.order(live, record, submission, number);
+        // So that what is under way stays bounded; a node that reads nothing holds up the others no longer.
+        await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
+      });
+    } catch (cause) {
+      assert(!isRecorded, `what follows the record of invocation ${id}'s attempt throws nothing`);
+      // Nothing was recorded and nothing was sent: it waits again.
+      this.log.error(
+        { invocation: id, cause: messageOf(cause) },
+        "an attempt could not be recorded",
+      );
+      if (record.attempts.get(id)?.attempt === number) record.attempts.delete(id);
+      live.invocation = { ...live.invocation, attempt: number - 1 };
+      this.live.requeue(live, "the store refused the attempt");
+    }
+  }
+
+  private order(live: Live, record: ExecutorRecord, submission: Submission, attempt: number): void {
+    const { id } = live.invocation;
+    if (record.attempts.get(id)?.attempt !== attempt) {
+      // The line broke before anything was recorded, so nobody else could record the loss.
+      this.end(lostFacts(id, attempt, "its executor was lost before the order was sent"));
+      return;
+    }
+    if (live.cancelRequested) {
+      this.withdraw(record, lostFacts(id, attempt, "cancelled before it ran", "CANCELLED"));
+      return;
+    }
+    try {
+      const order = this.orderFor(live, record, submission);
+      const isSent = record.line?.send({ type: "start", order });
+      const held = record.attempts.get(id);
+      const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
+      if (isSent && held !== undefined) record.attempts.set(id, { ...held, ordered });
+    } catch (cause) {
+      const reason = `its order could not be sent: ${messageOf(cause)}`;
+      this.withdraw(record, lostFacts(id, attempt, reason, "FAILED"));
+    }
+  }
+
+  /** An attempt that was recorded and never ran. */
+  private withdraw(record: ExecutorRecord, facts: EndFacts): void {
+    record.attempts.delete(facts.invocation);
+    this.end(facts);
+  }
+
+  private end(facts: EndFacts): void {
+    void this.settler.settleSurely(facts).then(() => this.kick());
+  }
+
+  private orderFor(live: Live, record: ExecutorRecord, submission: Submission): AttemptOrder {
+    const { invocation } = live;
+    const path = (pattern: string | null) =>
+      outputPath(pattern, invocation, record.node, submission.workingDirectory);
+    const { attempt } = invocation;
+    const checkpointDirectory = this.checkpoints.pathFor(live);
+    const stdoutPath = path(submission.stdoutPattern);
+    return {
+      invocation: invocation.id,
+      attempt,
+      uid: invocation.owner.uid,
+      gid: invocation.owner.gid,
+      user: invocation.owner.user,
+      cores: invocation.cores,
+      memoryMb: invocation.memoryMb,
+      gpus: invocation.gpus,
+      timeLimitMs: invocation.timeLimitMs,
+      workingDirectory: submission.workingDirectory,
+      stdoutPath,
+      stderrPath: submission.stderrPattern === null ? stdoutPath : path(submission.stderrPattern),
+      environment: environmentFor(
+        invocation,
+        submission,
+        attempt,
+        record.node,
+        checkpointDirectory,
+      ),
+      command: submission.command,
+      notice: submission.notice ?? null,
+      checkpointDirectory,
+    };
+  }
+}

@@ -1,0 +1,175 @@
+// How an attempt's end becomes the invocation's next state, a posting and a durable record, once.
+
+import type { Logger } from "pino";
+import { nowMs, pause } from "../../clock.js";
+import { postingOf } from "../../core/accounting/metering.js";
+import type { AttemptResult, Store } from "../../core/ports/store.js";
+import { Seldom } from "../../limits/rate-limit.js";
+import { messageOf } from "../../model/errors.js";
+import type { InvocationId } from "../../model/ids.js";
+import {
+  type AttemptEnd,
+  type InvocationState,
+  isBilled,
+  type StartFailure,
+} from "../../model/invocation.js";
+import type { RateCard } from "../../model/records/account.js";
+import { type Live, type LiveInvocations, wasEvicted } from "../state/live.js";
+import type { StartFailures } from "./start-failures.js";
+
+/** What is known of an end: from an executor's report, or made up by the daemon when the executor was lost. */
+export type EndFacts = Omit<AttemptResult, "next" | "posting"> & {
+  readonly startFailure?: StartFailure | undefined;
+};
+
+/** A full disk is not mended sooner. */
+const retryMs = 1_000;
+
+export interface SettlePolicy {
+  readonly rate: RateCard;
+  /** Executors lost in a row with the same invocation before it is taken for the cause. */
+  readonly maxLostAttempts: number;
+  /** Hears of each run that came to its own end. */
+  readonly functionRan: (functionKey: string, wallMs: number) => void;
+  /** Left out: what could not be started has failed, on whatever node that was. */
+  readonly startFailures?: Pick<StartFailures, "failed" | "began" | "forget">;
+}
+
+export class Settler {
+  private readonly stale = new Seldom();
+
+  constructor(
+    private readonly live: LiveInvocations,
+    private readonly store: Store,
+    private readonly policy: SettlePolicy,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Records the end of the running attempt. Resolves once it is durable; false for a stale result, which changes
+   * nothing. The live state changes only after the record did, so that no client sees what a crash could undo.
+   */
+  async settle(facts: EndFacts): Promise<boolean> {
+    const live = this.live.get(facts.invocation);
+    if (live === undefined || !isCurrent(live, facts)) {
+      const { invocation, attempt } = facts;
+      this.stale.say((suppressed) =>
+        this.log.info({ invocation, attempt, suppressed }, "refused a stale result"),
+      );
+      return false;
+    }
+    const { next, reason } = this.nextState(live, facts);
+    const { cores, memoryMb, owner } = live.invocation;
+    const posting = isBilled(facts.end)
+      ? postingOf(
+          {
+            invocation: facts.invocation,
+            attempt: facts.attempt,
+            uid: owner.uid,
+            user: owner.user,
+          },
+          { cores, memoryMb, wallMs: facts.wallMs },
+          this.policy.rate,
+          nowMs(),
+        )
+      : null;
+    const { startFailure: _, ...result } = facts;
+    const recorded = await this.store.endAttempt({ ...result, reason, next, posting });
+    if (!recorded || !isCurrent(live, facts)) return recorded;
+    this.apply(live, facts, next, reason);
+    return true;
+  }
+
+  /**
+   * As settle, for ends that nobody will report again: while the store refuses (a full disk), tries anew until it does
+   * not. Until then the invocation counts as running, which is what the record says too.
+   */
+  async settleSurely(facts: EndFacts): Promise<void> {
+    for (;;) {
+      try {
+        await this.settle(facts);
+        return;
+      } catch (cause) {
+        const { invocation, attempt, end } = facts;
+        this.log.error(
+          { invocation, attempt, end, cause: messageOf(cause) },
+          "an end could not be recorded",
+        );
+        await pause(retryMs);
+      }
+    }
+  }
+
+  private nextState(live: Live, facts: EndFacts): { next: InvocationState; reason: string | null } {
+    const { startFailures } = this.policy;
+    const failure = startFailureOf(facts);
+    const hasRun = failure === null && facts.end !== "EVICTED" && facts.end !== "LOST";
+    if (!hasRun && live.cancelRequested)
+      return { next: "CANCELLED", reason: "cancelled by its owner" };
+    if (failure !== null && startFailures !== undefined) {
+      const verdict = startFailures.failed(live, failure, facts.reason ?? "");
+      return { next: verdict.isFinal ? "FAILED" : "PENDING", reason: verdict.reason };
+    }
+    if (facts.end !== "EVICTED" && facts.end !== "LOST")
+      return { next: facts.end, reason: facts.reason };
+    if (facts.end === "LOST" && live.lostAttempts + 1 >= this.policy.maxLostAttempts) {
+      const reason = `${this.policy.maxLostAttempts} executors in a row were lost while they ran it: it may be the cause`;
+      return { next: "FAILED", reason };
+    }
+    return { next: "PENDING", reason: facts.reason };
+  }
+
+  private apply(live: Live, facts: EndFacts, next: InvocationState, reason: string | null): void {
+    live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
+    if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
+    const { startFailures } = this.policy;
+    // One that waited for its files held its cores, and did not run.
+    const hasRun = facts.exitCode !== null || facts.signal !== null;
+    if (hasRun) startFailures?.began(live);
+    live.isRetried = startFailureOf(facts) !== null;
+    if (next === "PENDING") {
+      this.live.requeue(live, reason);
+      return;
+    }
+    startFailures?.forget(facts.invocation);
+    // A FAILED that the daemon made up after lost executors is no run, nor is one without a start.
+    if (hasRun && (facts.end === "COMPLETED" || facts.end === "FAILED"))
+      this.policy.functionRan(live.digest.functionKey, facts.wallMs);
+    this.live.finish(live, {
+      state: next,
+      reason,
+      exitCode: facts.exitCode,
+      signal: facts.signal,
+      endedAtMs: facts.endedAtMs,
+      wallMs: facts.wallMs,
+    });
+  }
+}
+
+/** null: it began, or was ended before it could. */
+const startFailureOf = ({ end, wallMs, startFailure }: EndFacts): StartFailure | null =>
+  end === "FAILED" && wallMs === 0 ? (startFailure ?? null) : null;
+
+const isCurrent = (live: Live, facts: { attempt: number }): boolean =>
+  live.invocation.state === "RUNNING" && live.invocation.attempt === facts.attempt;
+
+/** The facts of an attempt that ended with its executor and left no report. */
+export function lostFacts(
+  invocation: InvocationId,
+  attempt: number,
+  reason: string,
+  end: AttemptEnd = "LOST",
+): EndFacts {
+  return {
+    invocation,
+    attempt,
+    end,
+    exitCode: null,
+    signal: null,
+    wallMs: 0,
+    cpuMs: 0,
+    maxRssMb: 0,
+    reason,
+    endedAtMs: nowMs(),
+  };
+}

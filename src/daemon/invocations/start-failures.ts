@@ -1,0 +1,95 @@
+// Commands that could not be started on a node: told to core/capacity/sick-nodes.ts, and its answers put
+// into force.
+
+import type { Logger } from "pino";
+import { nowMs } from "../../clock.js";
+import {
+  type Illness,
+  mayTakeWork,
+  SickNodes,
+  type Verdict,
+} from "../../core/capacity/sick-nodes.js";
+import type { Waiting } from "../../core/placement/queue.js";
+import type { Plan } from "../../model/capacity/plan.js";
+import type { InvocationId, NodeName } from "../../model/ids.js";
+import type { Invocation, StartFailure } from "../../model/invocation.js";
+import type { Snapshot } from "../../model/slurm/snapshot.js";
+import type { AttemptKey } from "../../wire/messages.js";
+import type { Live, LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord, Registry } from "../state/registry.js";
+
+/** What was seen of Slurm last, null before it was read. */
+export interface SlurmView {
+  readonly snapshot: Snapshot | null;
+  readonly plan: Plan | null;
+}
+
+export class StartFailures {
+  private readonly sick: SickNodes;
+
+  /** `view` is asked for only once everything is put together. */
+  constructor(
+    private readonly registry: Registry,
+    private readonly live: LiveInvocations,
+    private readonly view: () => SlurmView,
+    private readonly log: Logger,
+  ) {
+    this.sick = new SickNodes((node, illness) => this.foundSick(node, illness));
+  }
+
+  /** The running attempt did not begin: whether it is tried on another node. */
+  failed({ invocation, digest }: Live, failure: StartFailure, message: string): Verdict {
+    const { id, attempt, owner, node } = invocation;
+    const start = { ...failure, ...digestOf(id, digest.functionKey, String(owner.uid), node!) };
+    const others = (tried: ReadonlySet<NodeName>) => this.othersFor(invocation, tried);
+    return this.sick.failed({ ...start, attempt, message }, others, nowMs());
+  }
+
+  /** An executor says that a command began; it is believed of what it holds. */
+  heardStarted({ attempts }: ExecutorRecord, { invocation, attempt }: AttemptKey): void {
+    const live = this.live.get(invocation);
+    if (live !== undefined && attempts.get(invocation)?.attempt === attempt) this.began(live);
+  }
+
+  /** The command of the running attempt began. */
+  began({ invocation: { id, owner, node }, digest }: Live): void {
+    this.sick.started(digestOf(id, digest.functionKey, String(owner.uid), node!), nowMs());
+  }
+
+  /** It has ended. */
+  forget(invocation: InvocationId): void {
+    this.sick.forget(invocation);
+  }
+
+  /** Nodes on which this is not tried now. */
+  avoidedBy({ id, functionKey = "" }: Pick<Waiting, "id" | "functionKey">): readonly NodeName[] {
+    return this.sick.avoidedBy(id, functionKey, nowMs());
+  }
+
+  illness(node: NodeName): Illness | null {
+    return this.sick.illness(node, nowMs());
+  }
+
+  /** What runs there may end. */
+  private foundSick(node: NodeName, { detail }: Illness): void {
+    this.log.warn({ node, detail }, "a node is left alone: commands cannot be started there");
+    this.registry.onNode(node)?.retire("drain", detail);
+  }
+
+  private othersFor(invocation: Invocation, tried: ReadonlySet<NodeName>): number {
+    const { snapshot, plan } = this.view();
+    // Not all is known of other nodes: then there may be some.
+    if (snapshot === null || plan === null || snapshot.unreadable.length > 0) return 1;
+    const reasons = new Map(plan.unusable.map(({ node, reason }) => [node, reason]));
+    const isOther = (node: Snapshot["nodes"][number]) =>
+      !tried.has(node.name) && mayTakeWork(node, reasons.get(node.name) ?? null, invocation);
+    return snapshot.nodes.filter(isOther).length;
+  }
+}
+
+const digestOf = (invocation: InvocationId, functionKey: string, user: string, node: NodeName) => ({
+  invocation,
+  functionKey,
+  user,
+  node,
+});

@@ -1,0 +1,27 @@
+// How long functions may take here: what the site allows, and in pilots no longer than a pilot has
+// time for.
+
+import type { Config } from "../../config.js";
+import { longestWorkMs } from "../../core/capacity/pilots.js";
+
+export interface TimeLimits {
+  readonly defaultTimeLimitMs: number;
+  readonly maxTimeLimitMs: number;
+  /** null: executors are no jobs, so their time has no limit. */
+  readonly longestInPilotMs: number | null;
+}
+
+export function timeLimitsOf({
+  functions,
+  placement,
+}: Pick<Config, "functions" | "placement">): TimeLimits {
+  const { defaultTimeLimitMs, maxTimeLimitMs } = functions;
+  const { launcher, pilot } = placement;
+  if (launcher !== "pilot") return { defaultTimeLimitMs, maxTimeLimitMs, longestInPilotMs: null };
+  const longestInPilotMs = longestWorkMs(pilot.timeLimitMs);
+  return {
+    defaultTimeLimitMs: Math.min(defaultTimeLimitMs, longestInPilotMs),
+    maxTimeLimitMs,
+    longestInPilotMs,
+  };
+}

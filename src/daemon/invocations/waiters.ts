@@ -1,0 +1,66 @@
+// Clients that wait for an end: an entry each under the invocation or array they wait for, woken by its event.
+
+import { clearTimeout, setTimeout } from "../../clock.js";
+import type { InvocationId } from "../../model/ids.js";
+import { isFinal } from "../../model/invocation.js";
+import type { LiveInvocations } from "../state/live.js";
+
+/** An invocation, or all tasks of an array. */
+export interface Awaited {
+  readonly kind: "invocation" | "array";
+  readonly id: InvocationId;
+}
+
+export class Waiters {
+  private readonly waiting = {
+    invocation: new Map<InvocationId, Set<() => void>>(),
+    array: new Map<InvocationId, Set<() => void>>(),
+  };
+
+  constructor(private readonly live: LiveInvocations) {
+    live.on("changed", ({ id, state }) => {
+      if (isFinal(state)) this.wake({ kind: "invocation", id });
+    });
+    live.on("arrayEnded", (id) => this.wake({ kind: "array", id }));
+  }
+
+  /** How many wait. */
+  get size(): number {
+    const sets = [...this.waiting.invocation.values(), ...this.waiting.array.values()];
+    return sets.reduce((sum, set) => sum + set.size, 0);
+  }
+
+  hasEnded({ kind, id }: Awaited): boolean {
+    return kind === "array" ? !this.live.hasArray(id) : this.live.get(id) === undefined;
+  }
+
+  /** Resolves at the end, after `timeoutMs`, or when `signal` says that nobody waits any more. */
+  async untilEnded(awaited: Awaited, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (this.hasEnded(awaited) || signal.aborted) return;
+    const { kind, id } = awaited;
+    const set = this.waiting[kind].get(id) ?? new Set();
+    this.waiting[kind].set(id, set);
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        set.delete(done);
+        if (set.size === 0 && this.waiting[kind].get(id) === set) this.waiting[kind].delete(id);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      signal.addEventListener("abort", done);
+      set.add(done);
+    });
+  }
+
+  /** Lets all go at once: the daemon stops. */
+  close(): void {
+    for (const kind of ["invocation", "array"] as const)
+      for (const id of [...this.waiting[kind].keys()]) this.wake({ kind, id });
+  }
+
+  private wake({ kind, id }: Awaited): void {
+    for (const done of [...(this.waiting[kind].get(id) ?? [])]) done();
+  }
+}

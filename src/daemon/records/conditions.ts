@@ -1,0 +1,77 @@
+// Writes down what stands between Gleaner and each node's idle cores, whenever it changes: what the idle report is made from.
+
+import type { Logger } from "pino";
+import { nowMs } from "../../clock.js";
+import { conditionOf } from "../../core/accounting/idle.js";
+import type { Store } from "../../core/ports/store.js";
+import type { UnusableReason } from "../../model/capacity/hole.js";
+import type { Plan } from "../../model/capacity/plan.js";
+import { messageOf } from "../../model/errors.js";
+import type { NodeName } from "../../model/ids.js";
+import type { ConditionChange, NodeCondition } from "../../model/records/idle.js";
+import type { Registry } from "../state/registry.js";
+
+interface Known {
+  /** What the last plan said of the node; null: it has a hole. */
+  readonly reason: UnusableReason | null;
+  readonly condition: NodeCondition;
+}
+
+/** A row for each change of a node, none while nothing changes: on a busy node some four for each job. */
+export class Conditions {
+  private readonly nodes = new Map<NodeName, Known>();
+
+  constructor(
+    private readonly store: Store,
+    private readonly registry: Registry,
+    private readonly vacateMs: number,
+    private readonly log: Logger,
+  ) {}
+
+  /** A plan was made and its steps were taken. */
+  planMade({ holes, unusable, madeFromMs }: Plan): void {
+    const reasons = new Map<NodeName, UnusableReason | null>();
+    for (const { node } of holes) reasons.set(node, null);
+    for (const { node, reason } of unusable) reasons.set(node, reason);
+    const changes: ConditionChange[] = [];
+    // Of a new node this is known since it was looked at, of the others since now: an executor may have spoken in between.
+    for (const [node, reason] of reasons)
+      this.look(node, reason, this.nodes.has(node) ? nowMs() : madeFromMs, changes);
+    for (const node of this.nodes.keys()) {
+      if (reasons.has(node)) continue;
+      this.nodes.delete(node);
+      changes.push({ node, condition: null, fromMs: nowMs() });
+    }
+    this.keep(changes);
+  }
+
+  /** The executor of a node became ready, or is ready no more. */
+  executorChanged(node: NodeName): void {
+    const known = this.nodes.get(node);
+    if (known === undefined) return;
+    const changes: ConditionChange[] = [];
+    this.look(node, known.reason, nowMs(), changes);
+    this.keep(changes);
+  }
+
+  private look(
+    node: NodeName,
+    reason: UnusableReason | null,
+    fromMs: number,
+    changes: ConditionChange[],
+  ): void {
+    const takesWork = this.registry.onNode(node)?.takesWork ?? false;
+    const condition = conditionOf(reason, takesWork, this.vacateMs);
+    if (this.nodes.get(node)?.condition !== condition) changes.push({ node, condition, fromMs });
+    this.nodes.set(node, { reason, condition });
+  }
+
+  /** A report may lack a line; no batch job and no result depends on it. */
+  private keep(changes: readonly ConditionChange[]): void {
+    if (changes.length === 0) return;
+    this.store.saveConditions(changes).catch((cause: unknown) => {
+      const problem = { changes: changes.length, cause: messageOf(cause) };
+      this.log.error(problem, "conditions of nodes were not written: the idle report lacks them");
+    });
+  }
+}

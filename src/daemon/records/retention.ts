@@ -1,0 +1,62 @@
+// Keeps the database from growing without end: what is older than store.retainDays is removed, little by little.
+
+import type { Logger } from "pino";
+import { nowMs, pause } from "../../clock.js";
+import type { Store } from "../../core/ports/store.js";
+import { messageOf } from "../../model/errors.js";
+import { maxAuditRows } from "../auth/audit.js";
+
+const dayMs = 86_400_000;
+/** A start is busy enough without it. */
+const firstAfterMs = 60_000;
+const everyMs = 3_600_000;
+/** Rows of each kind in one go: a submit that comes meanwhile waits some milliseconds. */
+const rowsAtOnce = 200;
+/** Between two goes, so that it takes a small share of the store's time. */
+const breatheMs = 50;
+
+export class Retention {
+  private timer: NodeJS.Timeout | null = null;
+  private running: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(
+    private readonly store: Pick<Store, "prune" | "pruneAudit">,
+    private readonly retainDays: number,
+    private readonly log: Logger,
+  ) {}
+
+  start(afterMs = firstAfterMs): void {
+    this.timer = setTimeout(() => {
+      this.running = this.run().finally(() => {
+        if (!this.stopped) this.start(everyMs);
+      });
+    }, afterMs);
+    this.timer.unref();
+  }
+
+  /** Resolves when nothing of it uses the store any more. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Removes all that is old by now; a store that refuses is asked again at the next turn. */
+  async run(): Promise<void> {
+    // Whole days, as the ledger's sums are.
+    const beforeMs = Math.floor(nowMs() / dayMs - this.retainDays) * dayMs;
+    let removed = 0;
+    try {
+      for (let rows = -1; rows !== 0 && !this.stopped; removed += rows) {
+        rows =
+          (await this.store.prune(beforeMs, rowsAtOnce)) +
+          (await this.store.pruneAudit(beforeMs, maxAuditRows, rowsAtOnce));
+        if (rows > 0) await pause(breatheMs);
+      }
+    } catch (cause) {
+      this.log.error({ cause: messageOf(cause) }, "old records could not be removed");
+    }
+    if (removed > 0) this.log.info({ removed, beforeMs }, "old records removed");
+  }
+}

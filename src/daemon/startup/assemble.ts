@@ -1,0 +1,281 @@
+// The daemon's parts, each given what it needs of the others; the adapters are chosen by the configuration.
+
+import { randomUUID } from "node:crypto";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { nowMs } from "../../clock.js";
+import type { Config } from "../../config.js";
+import { InterferenceGuard } from "../../core/capacity/interference.js";
+import type { PilotMark } from "../../core/capacity/pilots.js";
+import { expandHostList } from "../../core/hostlist.js";
+import type { Cluster, Launcher, Store } from "../../core/ports/store.js";
+import { createLocalLauncher } from "../../launch/local.js";
+import { createPilotLauncher } from "../../launch/pilot.js";
+import { type Cargo, loadCargo } from "../../launch/ssh/bundle.js";
+import { createSshLauncher } from "../../launch/ssh/launcher.js";
+import { createSlurmCluster } from "../../slurm/cluster.js";
+import { loadTls, type TlsFiles } from "../auth/tls.js";
+import { Secrets } from "../auth/tokens.js";
+import { Capacity } from "../capacity/capacity.js";
+import { Drains } from "../executors/drains.js";
+import { Executors } from "../executors/executors.js";
+import { Launching } from "../executors/launching.js";
+import { Pilots, type PilotsDependencies } from "../executors/pilots.js";
+import { Checkpoints } from "../invocations/checkpoints.js";
+import { Dispatcher } from "../invocations/dispatch.js";
+import { Documents } from "../invocations/documents.js";
+import { type SettlePolicy, Settler } from "../invocations/settle.js";
+import { type SlurmView, StartFailures } from "../invocations/start-failures.js";
+import { Waiters } from "../invocations/waiters.js";
+import { Conditions } from "../records/conditions.js";
+import { Learning } from "../records/learning.js";
+import { Recorder } from "../records/recorder.js";
+import { LiveInvocations } from "../state/live.js";
+import { Registry } from "../state/registry.js";
+import { holePolicyOf, learningPolicyOf } from "./policies.js";
+
+/** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
+const startMs = 15_000;
+/** Beside its own orphanMs: the time it needs to kill and leave. */
+const adoptMarginMs = 5_000;
+export interface Parts {
+  readonly launcher: Launcher;
+  readonly registry: Registry;
+  readonly live: LiveInvocations;
+  readonly settler: Settler;
+  readonly dispatcher: Dispatcher;
+  readonly checkpoints: Checkpoints;
+  readonly documents: Documents;
+  readonly waiters: Waiters;
+  readonly recorder: Recorder;
+  readonly learning: Learning;
+  readonly executors: Executors;
+  readonly launching: Launching;
+  readonly capacity: Capacity;
+  readonly drains: Drains;
+  readonly pilots: Pilots | null;
+  readonly secrets: Secrets;
+  readonly startFailures: StartFailures;
+}
+
+/** What the parts reach the world through, beside the store. */
+export interface Adapters {
+  readonly cluster: Cluster;
+  readonly launcher: Launcher;
+  /** Paths on the nodes, of programs that the launcher brings there; none: they are where the configuration says. */
+  readonly brought?: Cargo["programs"] | undefined;
+  /** null or left out: connections are not encrypted. */
+  readonly tls?: TlsFiles | null;
+  readonly secrets: Secrets;
+  /** A few characters that no other executor's name has. */
+  readonly newName: () => string;
+}
+
+/** The real ones, as configured. Throws CONFIG when the key file or an adapter's files are not right. */
+export function adaptersOf(config: Config): Adapters {
+  const cargo = cargoOf(config);
+  const secrets = Secrets.load(join(config.stateDirectory, "key"));
+  return {
+    cluster: createCluster(config),
+    launcher: createLauncher(config, cargo, secrets),
+    brought: cargo?.programs,
+    tls: loadTls(config.listen.tls),
+    secrets,
+    newName: () => randomUUID().slice(0, 8),
+  };
+}
+
+/** Puts the parts together; nothing runs yet. */
+export function assemble(
+  config: Config,
+  store: Store,
+  { cluster, launcher, brought, tls, secrets, newName }: Adapters,
+  log: Logger,
+): Parts {
+  /** With the programs' paths as they are on the nodes. */
+  const onNodes = { ...config, programs: { ...config.programs, ...brought } };
+  const { shared, conditions } = sharedBy(config, store, launcher, secrets, log, () => capacity);
+  // Those below know each other; they call each other only once everything is put together.
+  const wakeCapacity = () => capacity.wake();
+  const executors: Executors = new Executors({
+    ...shared,
+    adoptMs: config.executor.orphanMs + adoptMarginMs,
+    tellIfDrained: (record) => drains.tellIfDrained(record),
+    leaveAlone: (node, what) => void drains.distrust(node, what),
+    wakeCapacity,
+    reportFailure: (record, detail) => launching.failed(record, detail),
+    reportSuccess: (record) => launching.succeeded(record),
+  });
+  const launching: Launching = new Launching({
+    ...shared,
+    config: onNodes,
+    daemonCa: tls?.ca,
+    secrets,
+    newName,
+    startMs: startMsOf(config),
+    expect: (record, withinMs) => executors.expect(record, withinMs),
+    gone: (record, reason) => executors.gone(record, reason),
+  });
+  const drains: Drains = new Drains({
+    ...shared,
+    knownNodes: () => capacity.snapshot?.nodes.map((node) => node.name) ?? [],
+    expandHostList,
+    giveUp: (record, reason) => executors.giveUp(record, reason),
+    wakeCapacity,
+  });
+  const pilots = pilotsFor(config, secrets, { ...shared, launching, executors, wakeCapacity });
+  const capacity: Capacity = new Capacity({
+    ...shared,
+    cluster,
+    conditions,
+    launching,
+    drains,
+    pilots,
+    programs: config.programs,
+    holePolicy: holePolicyOf(config),
+    pacePolicy: config.poll,
+  });
+  return { ...shared, executors, launching, capacity, drains, pilots, secrets };
+}
+
+/** Those that know none that come after them. */
+function sharedBy(
+  config: Config,
+  store: Store,
+  launcher: Launcher,
+  secrets: Secrets,
+  log: Logger,
+  view: () => SlurmView,
+) {
+  const registry = new Registry();
+  const live = new LiveInvocations();
+  const startFailures = new StartFailures(registry, live, view, log);
+  const learning = new Learning(store, learningPolicyOf(config), log);
+  const settler = new Settler(live, store, settlePolicyOf(config, learning, startFailures), log);
+  const checkpoints = new Checkpoints({
+    ...{ store, live, registry, log, policy: config.checkpoints },
+    nameOf: (id) => secrets.checkpointName(id),
+  });
+  const documents = new Documents(store);
+  const waiters = new Waiters(live);
+  const dispatcher = new Dispatcher(
+    ...([live, registry, store, settler, log, checkpoints, documents, learning] as const),
+    (waiting) => startFailures.avoidedBy(waiting),
+  );
+  const recorder = new Recorder(store, log, config.poll.staleMs);
+  const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
+  registry.on("retired", (record, { kind, reason }) => {
+    recorder.holdingChanged(record);
+    log.info({ executor: record.id, node: record.node, reason }, `executor told to ${kind}`);
+  });
+  recorder.on("holding", (node) => conditions.executorChanged(node));
+  recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
+  const base = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
+  const guard = new InterferenceGuard(config.interference);
+  const shared = {
+    ...base,
+    checkpoints,
+    documents,
+    waiters,
+    guard,
+    startFailures,
+    graceMs: config.functions.killWaitMs,
+  };
+  return { shared, conditions };
+}
+
+/** null where executors are no jobs. */
+function pilotsFor(
+  config: Config,
+  secrets: Secrets,
+  with_: Omit<PilotsDependencies, "config" | "memoryMarginMb" | "mark" | "gone"> &
+    Pick<Parts, "dispatcher" | "executors">,
+): Pilots | null {
+  const { launcher, pilot, memoryMarginMb } = config.placement;
+  if (launcher !== "pilot") return null;
+  const pilots = new Pilots({
+    ...with_,
+    config: pilot,
+    memoryMarginMb,
+    mark: pilotMarkOf(config, secrets),
+    gone: (record, reason, end) => with_.executors.gone(record, reason, end),
+  });
+  with_.dispatcher.on("leftWaiting", () => pilots.workWaits());
+  return pilots;
+}
+
+/** A pilot may wait for Slurm before it starts. */
+const startMsOf = ({ placement }: Config): number =>
+  placement.launcher === "pilot" ? placement.pilot.pendingMs + startMs : startMs;
+
+function settlePolicyOf(
+  { rates, functions }: Config,
+  learning: Learning,
+  startFailures: StartFailures,
+): SettlePolicy {
+  return {
+    rate: rates,
+    maxLostAttempts: functions.maxLostAttempts,
+    startFailures,
+    functionRan: (key, wallMs) => learning.functionRan(key, wallMs),
+  };
+}
+
+function createCluster({ slurm, placement }: Config) {
+  const { conf, binDirectory, commandTimeoutMs } = slurm;
+  const { exclusivePartitions } = placement;
+  return createSlurmCluster({
+    slurmConf: conf,
+    binDirectory,
+    commandTimeoutMs,
+    exclusivePartitions,
+    now: nowMs,
+  });
+}
+
+/** null: nothing is brought to the nodes. */
+function cargoOf({ placement, programs }: Config): Cargo | null {
+  const { launcher, ssh } = placement;
+  if (launcher !== "ssh" || ssh.executor === "installed") return null;
+  return loadCargo({ ...programs, directory: ssh.directory });
+}
+
+/** Of the same user several daemons may run, each with its own key. */
+function pilotMarkOf({ placement }: Config, secrets: Secrets): PilotMark {
+  const { partition } = placement.pilot;
+  return { user: userInfo().username, partition, instance: secrets.instance() };
+}
+
+function createLauncher(config: Config, cargo: Cargo | null, secrets: Secrets): Launcher {
+  const { programs, runDirectory, logDirectory, placement } = config;
+  const { node } = programs;
+  const executorProgram = cargo?.programs.executor ?? programs.executor;
+  const common = { node, executorProgram, runDirectory, logDirectory };
+  if (placement.launcher === "local") return createLocalLauncher(common);
+  if (placement.launcher === "pilot") return pilotLauncherOf(config, secrets);
+  const { ssh } = placement;
+  const nodeOnNode = ssh.executor === "binary" ? null : node;
+  return createSshLauncher({ ...common, ...ssh, node: nodeOnNode, cargo });
+}
+
+function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
+  const { programs, logDirectory, placement, slurm, munge } = config;
+  const { account, qos, pendingMs } = placement.pilot;
+  const { instance, partition } = pilotMarkOf(config, secrets);
+  return createPilotLauncher({
+    node: programs.node,
+    executorProgram: programs.executor,
+    logDirectory,
+    slurmConf: slurm.conf,
+    binDirectory: slurm.binDirectory,
+    commandTimeoutMs: slurm.commandTimeoutMs,
+    mungeSocket: munge.socket,
+    uid: process.geteuid!(),
+    instance,
+    partition,
+    account,
+    qos,
+    validMs: pendingMs + startMs,
+  });
+}

@@ -1,0 +1,80 @@
+// After a restart: the durable record becomes live state again, and executors that still run are waited for.
+
+import { machineMonotonicMs, nowMs } from "../../clock.js";
+import type { LiveInvocation, Store } from "../../core/ports/store.js";
+import { assert } from "../../model/errors.js";
+import type { Attempt } from "../../model/invocation.js";
+import { lostFacts, type Settler } from "../invocations/settle.js";
+import type { LiveInvocations } from "../state/live.js";
+import { ExecutorRecord, type Registry } from "../state/registry.js";
+import type { Parts } from "./assemble.js";
+
+const livePage = 2_000;
+
+export interface RecoveryDependencies {
+  readonly store: Store;
+  readonly live: LiveInvocations;
+  readonly registry: Registry;
+  readonly settler: Settler;
+  /** Waits for an executor to connect again, and gives it up when it does not. */
+  readonly expect: (record: ExecutorRecord) => void;
+}
+
+/** Takes up what an earlier daemon left: before anybody is listened to. */
+export async function goOn(parts: Parts, store: Store): Promise<void> {
+  await parts.drains.load();
+  await parts.learning.load();
+  const expect = (record: ExecutorRecord) => parts.executors.expectBack(record);
+  await recover({ ...parts, store, expect });
+  await parts.checkpoints.load();
+}
+
+/** By the clock that says more: the wall clock may have been set since, and the monotonic one begins anew at a boot. */
+const mostElapsedMs = ({ startedAtMs, startedMonotonicMs }: Attempt): number =>
+  Math.max(0, nowMs() - startedAtMs, machineMonotonicMs() - startedMonotonicMs);
+
+/** Resolves when everything that was accepted is live again. */
+async function recover(with_: RecoveryDependencies): Promise<void> {
+  const { store, live, registry, settler, expect } = with_;
+  const executors = (await store.loadExecutors()).filter((row) => row.state === "live");
+  for (const row of executors) {
+    assert(
+      registry.onNode(row.node) === undefined,
+      `node ${row.node} has one live executor on record`,
+    );
+    const { id, node, address, startedAtMs, placement } = row;
+    const record = new ExecutorRecord(id, node, address, startedAtMs, placement);
+    record.isAdopted = true;
+    registry.add(record);
+  }
+  const running = new Map(
+    (await store.loadRunningAttempts()).map((attempt) => [attempt.invocation, attempt]),
+  );
+  for await (const recovered of allLive(store)) {
+    const { id } = recovered.invocation;
+    const attempt = running.get(id);
+    live.add(recovered, attempt?.executor ?? null);
+    if (attempt === undefined) continue;
+    const record = registry.get(attempt.executor);
+    const { number, cores, memoryMb, gpus } = attempt;
+    if (record === undefined) {
+      await settler.settle(lostFacts(id, number, "its executor was gone when the daemon started"));
+      continue;
+    }
+    // What it asked for of notices is on disk.
+    const ordered = { atMs: nowMs() - mostElapsedMs(attempt), leadMs: Number.POSITIVE_INFINITY };
+    record.attempts.set(id, { attempt: number, cores, memoryMb, gpus, ordered });
+  }
+  for (const record of registry.all()) expect(record);
+}
+
+/** A page at a time: all that waits at once would be there twice, in both threads, for a moment. */
+async function* allLive(store: Store): AsyncIterable<LiveInvocation> {
+  let page: readonly LiveInvocation[];
+  let afterId = 0;
+  do {
+    page = await store.loadLive(afterId, livePage);
+    yield* page;
+    afterId = page.at(-1)?.invocation.id ?? afterId;
+  } while (page.length === livePage);
+}

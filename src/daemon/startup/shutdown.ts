@@ -1,0 +1,37 @@
+// The end of gleanerd: each step has a limit, since executors wait 30 s for the next gleanerd and systemd not much longer.
+
+import { once } from "node:events";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { clearTimeout, pause, setTimeout } from "../../clock.js";
+import { messageOf } from "../../model/errors.js";
+
+/** All steps together stay below the 5 s that a restart may take. */
+export const stepMs = 1_000;
+
+/** Resolves when `work` is done, has failed or took too long: what was not recorded is found again by the next gleanerd. */
+export async function inTime(log: Logger, what: string, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      log.warn({ what, afterMs: stepMs }, "gleanerd stops without waiting longer");
+      resolve();
+    }, stepMs);
+  });
+  const done = work.catch((cause: unknown) =>
+    log.error({ what, cause: messageOf(cause) }, "a step of the shutdown failed"),
+  );
+  await Promise.race([done, late]);
+  clearTimeout(timer);
+}
+
+/** Takes no request any more, and lets those that are under way be answered. */
+export async function closeApi(api: FastifyInstance): Promise<void> {
+  const { server } = api;
+  const closed = once(server, "close");
+  server.close();
+  server.closeIdleConnections();
+  // Half of the time for answers; what is left then is cut off.
+  await Promise.race([closed, pause(stepMs / 2)]);
+  await api.close();
+}

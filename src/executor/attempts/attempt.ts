@@ -1,0 +1,76 @@
+// One attempt on this node, from its order to its report: what it holds, when it has to end, whether it is gone.
+
+import { clearTimeout, monotonicMs, type Timer } from "../../clock.js";
+import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
+import type { Held } from "../budget/victims.js";
+import type { AttemptGroup } from "../containment/containment.js";
+import type { SpawnHandle } from "../runtimes/exec.js";
+import { Stillness } from "./freezing.js";
+import { AttemptNotices } from "./notices.js";
+import type { Ending, Outcome } from "./outcome.js";
+
+export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.attempt}`;
+
+export interface Running extends Held {
+  readonly key: AttemptKey;
+  /** true from the first signal we sent. */
+  readonly isEnding: boolean;
+}
+
+export class Attempt implements Running {
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly startedAtMs = monotonicMs();
+  readonly stillness = new Stillness();
+  readonly key: AttemptKey;
+  handle: SpawnHandle | null = null;
+  isStarted = false;
+  /** When its time limit began to count. */
+  limitedFromMs = monotonicMs();
+  ending: Ending | null = null;
+  /** The time limit, then the wait from SIGTERM to SIGKILL. */
+  timer: Timer | undefined;
+  readonly notices: AttemptNotices;
+  /** Resolves when its report is there. */
+  readonly gone: Promise<Ended>;
+  isGone = false;
+  #settle: (ended: Ended) => void = () => {};
+
+  constructor(
+    readonly order: AttemptOrder,
+    readonly group: AttemptGroup,
+    readonly gpus: readonly number[],
+  ) {
+    this.key = { invocation: order.invocation, attempt: order.attempt };
+    this.cores = order.cores;
+    this.memoryMb = order.memoryMb;
+    this.notices = new AttemptNotices(order.notice, order.timeLimitMs, () => this.handle!.notify());
+    this.gone = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  get isEnding(): boolean {
+    return this.ending !== null;
+  }
+
+  /** Whether no process of the command is left; one that was not started yet may be about to enter its group. */
+  get isFree(): boolean {
+    const groupTells = this.isStarted && this.group.killFile !== null;
+    return this.isGone || (groupTells && this.group.isEmpty());
+  }
+
+  finish(outcome: Outcome): void {
+    clearTimeout(this.timer);
+    this.notices.close();
+    this.isGone = true;
+    this.#settle({ key: this.key, cores: this.cores, outcome });
+  }
+}
+
+/** How one attempt ended, with what it had held. */
+export interface Ended {
+  readonly key: AttemptKey;
+  readonly cores: number;
+  readonly outcome: Outcome;
+}

@@ -1,0 +1,124 @@
+// Removes the checkpoint folders of invocations that have ended: as their owner, one after another, giving way at once.
+
+import { clearTimeout, setTimeout } from "../../clock.js";
+import { messageOf } from "../../model/errors.js";
+import type { InvocationId } from "../../model/ids.js";
+import { noIsolation } from "../../wire/isolation.js";
+import type { CheckpointOrder } from "../../wire/messages.js";
+import type { AttemptGroup, Containment } from "../containment/containment.js";
+import { removeLater } from "../containment/group-removal.js";
+import {
+  type SpawnEnd,
+  type SpawnHandle,
+  type SpawnOrder,
+  spawnAttempt,
+} from "../runtimes/exec.js";
+
+/** The daemon asks again for what was not taken. */
+const maxWaiting = 1_000;
+/** A folder with millions of files is removed in several goes. */
+const limitMs = 60_000;
+const memoryMb = 64;
+
+interface Running {
+  readonly order: CheckpointOrder;
+  readonly handle: SpawnHandle;
+  readonly ended: Promise<void>;
+}
+
+export class CheckpointRemover {
+  #waiting: CheckpointOrder[] = [];
+  #running: Running | null = null;
+
+  /** `done` hears of each folder that was tried: null, or one sentence why it is still there. */
+  constructor(
+    private readonly containment: Containment,
+    private readonly spawnProgram: string,
+    private readonly done: (invocation: InvocationId, problem: string | null) => void,
+    private readonly spawn = spawnAttempt,
+  ) {}
+
+  remove(order: CheckpointOrder): void {
+    const isKnown = [...this.#waiting, this.#running?.order].some(
+      (each) => each?.invocation === order.invocation,
+    );
+    if (isKnown || this.#waiting.length >= maxWaiting) return;
+    this.#waiting.push(order);
+    this.#next();
+  }
+
+  /** A job needs the node, or the executor leaves: what waits is dropped; resolves when no process is left. */
+  async stop(): Promise<void> {
+    this.#waiting = [];
+    this.#running?.handle.kill();
+    await this.#running?.ended;
+  }
+
+  #next(): void {
+    while (this.#running === null) {
+      const order = this.#waiting.shift();
+      if (order === undefined) return;
+      this.#begin(order);
+    }
+  }
+
+  #begin(order: CheckpointOrder): void {
+    let group: AttemptGroup;
+    try {
+      group = this.containment.openGroup(`remove.${order.invocation}`, {
+        cores: 1,
+        memoryMb,
+        gpus: [],
+      });
+    } catch (thrown) {
+      this.done(order.invocation, `the node refused a cgroup: ${messageOf(thrown)}`);
+      return;
+    }
+    let settle = () => {};
+    const ended = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const onEnd = (end: SpawnEnd) => {
+      clearTimeout(late);
+      this.#running = null;
+      settle();
+      removeLater(group);
+      this.done(order.invocation, problemOf(end));
+      this.#next();
+    };
+    const handle = this.spawn(this.spawnProgram, removalOf(order), group, {
+      onStarted: () => {},
+      onEnd,
+    });
+    const late = setTimeout(() => handle.kill(), limitMs);
+    this.#running = { order, handle, ended };
+  }
+}
+
+function problemOf(end: SpawnEnd): string | null {
+  if (end.kind !== "ended") return end.message;
+  if (end.signal !== 0) return "the removal was interrupted";
+  return end.exitCode === 0 ? null : `the removal ended with exit code ${end.exitCode}`;
+}
+
+/**
+ * As the user, who can remove nothing but what is theirs, and by glean-spawn itself: who may write to the folder above could put
+ * another of the user's folders under the name that a program is given.
+ */
+const removalOf = ({ path, ...owner }: CheckpointOrder): SpawnOrder => ({
+  ...owner,
+  attempt: 1,
+  cores: 1,
+  memoryMb,
+  gpus: 0,
+  timeLimitMs: limitMs,
+  workingDirectory: "/",
+  stdoutPath: "/dev/null",
+  stderrPath: "/dev/null",
+  environment: {},
+  command: { kind: "removeCheckpoint", path },
+  // It has to see the folder, wherever functions may not.
+  isolation: noIsolation,
+  notice: null,
+  checkpointDirectory: null,
+});

@@ -1,0 +1,90 @@
+// Functions that stand still while it is not known which cores a new job has: made so, waited for, and not counted as run time.
+
+import { clearTimeout, monotonicMs, pause, type Timer } from "../../clock.js";
+import type { AttemptGroup } from "../containment/containment.js";
+import type { Outcome } from "./outcome.js";
+
+const freezePollMs = 1;
+
+/** When one attempt stood still. */
+export class Stillness {
+  readonly #spans: { fromMs: number; toMs: number | null }[] = [];
+
+  get isOn(): boolean {
+    return this.#spans.at(-1)?.toMs === null;
+  }
+
+  begin(): void {
+    this.#spans.push({ fromMs: monotonicMs(), toMs: null });
+  }
+
+  end(): void {
+    this.#spans.at(-1)!.toMs = monotonicMs();
+  }
+
+  /** Of a limit that counts from a moment on: standing still takes nothing of it. */
+  leftOf(limitMs: number, fromMs: number): number {
+    return Math.max(0, limitMs - (monotonicMs() - fromMs - this.sinceMs(fromMs)));
+  }
+
+  /** Milliseconds of it since a moment. */
+  sinceMs(momentMs: number): number {
+    const now = monotonicMs();
+    return this.#spans.reduce(
+      (sum, { fromMs, toMs }) => sum + Math.max(0, (toMs ?? now) - Math.max(fromMs, momentMs)),
+      0,
+    );
+  }
+}
+
+/** What this needs to know of an attempt. */
+export interface Standing {
+  readonly group: AttemptGroup;
+  readonly stillness: Stillness;
+  readonly isEnding: boolean;
+  /** Its time limit or, when it is ending, its last moment. */
+  readonly timer: Timer | undefined;
+}
+
+/** Users pay for what ran. */
+export function withoutStillness(outcome: Outcome, stillness: Stillness): Outcome {
+  const wallMs = Math.max(0, Math.ceil(outcome.wallMs - stillness.sinceMs(0)));
+  return { ...outcome, wallMs };
+}
+
+/**
+ * The kernel stops what runs within a tick or two, or when it comes to run on a busy node. false: not all stand still within
+ * `patienceMs`, or they cannot; those that do go on standing still.
+ */
+export async function freezeAll(
+  attempts: readonly Standing[],
+  patienceMs: number,
+): Promise<boolean> {
+  const startedMs = monotonicMs();
+  for (const { stillness, isEnding, timer } of attempts) {
+    if (stillness.isOn) continue;
+    if (!isEnding) clearTimeout(timer);
+    stillness.begin();
+  }
+  const groups = attempts.map(({ group }) => group);
+  try {
+    for (const group of groups) group.freeze(true);
+    while (!groups.every((group) => group.isFrozen)) {
+      if (monotonicMs() - startedMs > patienceMs) return false;
+      await pause(freezePollMs);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** false: it did not stand still. A group that is gone has nothing to go on with. */
+export function goOn({ group, stillness }: Standing): boolean {
+  if (!stillness.isOn) return false;
+  stillness.end();
+  try {
+    group.freeze(false);
+  } catch {}
+  return true;
+}

@@ -1,0 +1,92 @@
+// How an attempt ended: from what glean-spawn saw and what we did to it, to the end that is reported.
+
+import { constants } from "node:os";
+import type { AttemptEnd } from "../../model/invocation.js";
+import type { AttemptReport } from "../../wire/messages.js";
+import type { SpawnEnd } from "../runtimes/exec.js";
+import type { GivenNotice } from "./notices.js";
+
+/** Why we ended an attempt, and when the first signal went out. */
+export interface Ending {
+  readonly end: Extract<AttemptEnd, "EVICTED" | "TIMEOUT" | "CANCELLED">;
+  readonly reason: string;
+  readonly atNs: bigint;
+}
+
+export type Outcome = Omit<AttemptReport, "invocation" | "attempt" | "agoMs">;
+
+/** The outcome of an attempt whose command never ran, or of which nothing is known. */
+export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome => ({
+  end,
+  reason,
+  exitCode: null,
+  signal: null,
+  wallMs,
+  cpuMs: 0,
+  maxRssMb: 0,
+});
+
+/** A command that ended before our signal went out has its own end: what the process did decides. */
+export function outcomeOf(
+  end: SpawnEnd,
+  ending: Ending | null,
+  notice: GivenNotice | null = null,
+): Outcome {
+  switch (end.kind) {
+    case "failed":
+      if (ending !== null) return notStarted(ending.end, ending.reason);
+      // It waited for what the user named, such as a FIFO that nobody reads: no other node would do better.
+      if (end.errno === constants.errno.ETIMEDOUT && end.stage !== "start")
+        return notStarted("FAILED", end.message, end.heldMs);
+      return {
+        ...notStarted("FAILED", end.message),
+        startFailure: { stage: end.stage, errno: end.errno },
+      };
+    case "vanished":
+      return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
+    case "ended": {
+      const isOurs = ending !== null && end.endNs >= ending.atNs;
+      const decided = isOurs ? ending : (endAfter(notice, end) ?? ownEnd(end));
+      return {
+        end: decided.end,
+        reason: decided.reason,
+        exitCode: end.signal === 0 ? end.exitCode : null,
+        signal: end.signal === 0 ? null : end.signal,
+        wallMs: Number((end.endNs - end.startNs) / 1_000_000n),
+        cpuMs: end.cpuMs,
+        maxRssMb: end.maxRssMb,
+      };
+    }
+  }
+}
+
+/**
+ * What an end after a notice means; null: what it would without. Told of an eviction, a command that leaves has its work
+ * still to do, unless it exits with 0. Told of its time limit, one that dies of the signal ran out of time.
+ */
+function endAfter(
+  notice: GivenNotice | null,
+  end: Extract<SpawnEnd, { kind: "ended" }>,
+): { end: AttemptEnd; reason: string } | null {
+  if (notice === null || end.endNs < notice.atNs) return null;
+  if (end.oomKills > 0 || end.brokenProcessLimit !== null) return null;
+  if (notice.cause === "timeLimit")
+    return end.signal === notice.signal ? { end: "TIMEOUT", reason: notice.reason } : null;
+  const isDone = end.signal === 0 && end.exitCode === 0;
+  return isDone ? null : { end: "EVICTED", reason: `it left when it was told: ${notice.reason}` };
+}
+
+function ownEnd(end: Extract<SpawnEnd, { kind: "ended" }>): {
+  end: AttemptEnd;
+  reason: string | null;
+} {
+  if (end.oomKills > 0)
+    return { end: "OUT_OF_MEMORY", reason: "it used more memory than it asked for (see --mem)" };
+  if (end.brokenProcessLimit !== null)
+    return {
+      end: "FAILED",
+      reason: `it held more than ${end.brokenProcessLimit} processes and threads, the most for its cores`,
+    };
+  if (end.signal !== 0) return { end: "FAILED", reason: `it was ended by signal ${end.signal}` };
+  return { end: end.exitCode === 0 ? "COMPLETED" : "FAILED", reason: null };
+}

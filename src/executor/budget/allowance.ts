@@ -1,0 +1,133 @@
+// What an executor may use of its node: the last order, the jobs that came since, and which CPUs that leaves.
+
+import { clearTimeout, setTimeout, type Timer } from "../../clock.js";
+import { messageOf } from "../../model/errors.js";
+import type { JobId } from "../../model/ids.js";
+
+import { nothing, type Resources, subtract } from "../../model/resources.js";
+import type { LaunchSpec, SiteFacts } from "../../wire/messages.js";
+import type { Containment } from "../containment/containment.js";
+import { machineCpus, readCpuMap } from "../node/cpu-map.js";
+import {
+  effectiveBudget,
+  type JobOnNode,
+  type JobShare,
+  type OwnOrder,
+  waitsForCores,
+} from "./budget.js";
+
+/** Two polls of slurmctld: a hook that speaks brings an answer within a second. */
+const coresWaitMs = 10_000;
+
+export class Allowance {
+  readonly #jobs = new Map<JobId, JobOnNode>();
+  #sequence = 0;
+  #order: OwnOrder;
+  #facts: SiteFacts;
+  #confinedTo = "any";
+  #overdue: Timer | undefined;
+
+  constructor(
+    private readonly spec: LaunchSpec & { readonly budget: OwnOrder },
+    private readonly containment: Containment,
+    /** The wait for a job's cores has lasted too long. */
+    private readonly overdue: (reason: string) => void,
+  ) {
+    this.#order = spec.budget;
+    this.#facts = spec;
+  }
+
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  get jobs(): readonly JobId[] {
+    return [...this.#jobs.keys()];
+  }
+
+  has(job: JobId): boolean {
+    return this.#jobs.has(job);
+  }
+
+  /** Returns the number of this hook event. */
+  addJob(job: JobShare, origin: JobOnNode["origin"]): number {
+    const sequence = ++this.#sequence;
+    this.#jobs.set(job.job, { ...job, sequence, origin });
+    return sequence;
+  }
+
+  /** Returns the number of this hook event. */
+  removeJob(job: JobId): number {
+    this.#jobs.delete(job);
+    return ++this.#sequence;
+  }
+
+  /** Returns those that may be forgotten: one that the order in force could not know still counts. */
+  forget(jobs: readonly JobId[]): ReadonlySet<JobId> {
+    const { seenHookSequence } = this.#order;
+    const gone = jobs.filter((job) => (this.#jobs.get(job)?.sequence ?? 0) <= seenHookSequence);
+    for (const job of gone) this.#jobs.delete(job);
+    return new Set(gone);
+  }
+
+  obey(order: OwnOrder): void {
+    this.#order = order;
+    this.#facts = order.facts ?? this.#facts;
+  }
+
+  /** CPUs of the node that jobs may have. */
+  get totalCores(): number {
+    return this.#facts.totalCores;
+  }
+
+  /** GPUs that the order left; a job that may have any of the node's has these. */
+  get orderedGpus(): readonly number[] {
+    return this.#order.budget.gpus;
+  }
+
+  get budget(): Resources {
+    return subtract(this.#withoutHung, this.#order.heldBack ?? nothing);
+  }
+
+  /** There is no budget only because something hangs in the kernel: it is waited for. */
+  get isHeldBack(): boolean {
+    return this.budget.cores === 0 && this.#withoutHung.cores > 0;
+  }
+
+  get #withoutHung(): Resources {
+    return effectiveBudget(this.#order, this.#jobs.values(), this.#facts);
+  }
+
+  /** A job came that is pinned to cores which nobody told yet. */
+  get waitsForCores(): boolean {
+    return waitsForCores(this.#order, this.#jobs.values(), this.#facts);
+  }
+
+  /** To be called after each change. */
+  watchWait(): void {
+    if (!this.waitsForCores) {
+      clearTimeout(this.#overdue);
+      this.#overdue = undefined;
+      return;
+    }
+    const reason = `nobody told for ${coresWaitMs} ms which cores Slurm's jobs have`;
+    this.#overdue ??= setTimeout(() => this.overdue(reason), coresWaitMs);
+  }
+
+  /** Holds what runs to the budget's CPUs; returns why that cannot be done, or null. */
+  confine({ cpuIds, cores }: Resources): string | null {
+    if (cores === 0) return null;
+    const wanted = cpuIds?.join(",") ?? "any";
+    if (wanted === this.#confinedTo) return null;
+    const { topologyFolder, cpuTotal } = this.spec;
+    try {
+      const cpus =
+        cpuIds === undefined ? null : machineCpus(cpuIds, readCpuMap(topologyFolder, cpuTotal));
+      this.containment.confine(cpus);
+      this.#confinedTo = wanted;
+      return null;
+    } catch (thrown) {
+      return messageOf(thrown);
+    }
+  }
+}

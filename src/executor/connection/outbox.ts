@@ -1,0 +1,102 @@
+// What the daemon must hear although it may be away: reports until it recorded them, events until they were sent once.
+
+import { clearTimeout, monotonicMs, setTimeout } from "../../clock.js";
+import type { AttemptKey, ExecutorMessage } from "../../wire/messages.js";
+import { keyText } from "../attempts/attempt.js";
+
+/** Attempts that ended while the daemon was away: more than a node runs within `orphanMs`. */
+export const maxUnrecorded = 10_000;
+/** Hook events are figures for the report; the oldest go first. */
+const maxEvents = 1_000;
+
+/** A message as it reads that long after its event. */
+type Telling = (agoMs: number) => ExecutorMessage;
+
+interface Report extends Item {
+  readonly key: AttemptKey;
+}
+
+interface Item {
+  readonly telling: Telling;
+  readonly atMs: number;
+}
+
+export class Outbox {
+  readonly #reports = new Map<string, Report>();
+  #events: Item[] = [];
+  /** null: no daemon. */
+  #send: ((message: ExecutorMessage) => boolean) | null = null;
+  #onEmpty: (() => void) | null = null;
+
+  get isFull(): boolean {
+    return this.#reports.size >= maxUnrecorded;
+  }
+
+  /** The attempts whose reports wait to be recorded. */
+  get unrecorded(): AttemptKey[] {
+    return [...this.#reports.values()].map(({ key }) => key);
+  }
+
+  /** A daemon is there (and got `ready`): everything it has not recorded is told again. */
+  attach(send: (message: ExecutorMessage) => boolean): void {
+    this.#send = send;
+    for (const item of this.#reports.values()) this.#tell(item);
+    const waiting = this.#events;
+    this.#events = [];
+    for (const { telling, atMs } of waiting) this.#event({ telling, atMs });
+  }
+
+  detach(): void {
+    this.#send = null;
+  }
+
+  /** For what a later `ready` says as well: sent now or never. */
+  sayNow(message: ExecutorMessage): void {
+    this.#send?.(message);
+  }
+
+  event(telling: Telling): void {
+    this.#event({ telling, atMs: monotonicMs() });
+  }
+
+  report(key: AttemptKey, telling: Telling): void {
+    const item = { key, telling, atMs: monotonicMs() };
+    this.#reports.set(keyText(key), item);
+    this.#tell(item);
+  }
+
+  /** Tells the report of this attempt once more; false: there is none that waits to be recorded. */
+  repeat(key: AttemptKey): boolean {
+    const item = this.#reports.get(keyText(key));
+    if (item === undefined) return false;
+    this.#tell(item);
+    return true;
+  }
+
+  recorded(key: AttemptKey): void {
+    this.#reports.delete(keyText(key));
+    if (this.#reports.size === 0) this.#onEmpty?.();
+  }
+
+  /** Resolves when all reports are recorded, or after `limitMs`. */
+  async emptied(limitMs: number): Promise<void> {
+    if (this.#reports.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, limitMs);
+      this.#onEmpty = () => {
+        clearTimeout(late);
+        resolve();
+      };
+    });
+  }
+
+  #event(item: Item): void {
+    if (this.#tell(item)) return;
+    this.#events.push(item);
+    if (this.#events.length > maxEvents) this.#events.shift();
+  }
+
+  #tell({ telling, atMs }: Item): boolean {
+    return this.#send?.(telling(monotonicMs() - atMs)) ?? false;
+  }
+}

@@ -1,0 +1,58 @@
+// The groups of functions that hang in the kernel: left where they are, under names that tell what each was given.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Resources } from "../../model/resources.js";
+import { isEmptyGroup, processesIn, removeGroups } from "./cgroup-files.js";
+import type { Trees } from "./cgroup-trees.js";
+import type { HungAttempt, HungGroups } from "./unkillable.js";
+
+/** A group's name outlives the executor that knew what its attempt was given. */
+export const groupName = (name: string, { cores, memoryMb, gpus }: Resources): string =>
+  `${name}@${cores}c${memoryMb}m${gpus.join(",")}`;
+
+export function resourcesOf(groupName: string): Resources | null {
+  const parts = /@(\d{1,6})c(\d{1,9})m((?:\d{1,2},?)*)$/.exec(groupName);
+  if (parts === null) return null;
+  const gpus = parts[3]! === "" ? [] : parts[3]!.split(",").map(Number);
+  return { cores: Number(parts[1]), memoryMb: Number(parts[2]), gpus };
+}
+
+export class HungCgroups implements HungGroups {
+  /** `left`: what dead executors left, and could not be ended. */
+  constructor(private left: readonly Trees[]) {}
+
+  look(): readonly HungAttempt[] {
+    this.left = this.left.filter((each) => !isGone(each));
+    return this.left.flatMap((each) => attemptsIn(join(killTreeOf(each).nodeGroup, "work")));
+  }
+}
+
+const killTreeOf = ({ trees }: Trees) => trees.find((tree) => tree.kills)!;
+
+/** Removes it when nothing is in it any more. */
+function isGone(found: Trees): boolean {
+  if (!isEmptyGroup(killTreeOf(found).nodeGroup)) return false;
+  removeTrees(found);
+  return true;
+}
+
+/** Throws EBUSY while anything is in them. */
+export function removeTrees({ trees, cpus }: Trees): void {
+  for (const tree of trees) removeGroups(tree.nodeGroup);
+  if (cpus.nodeGroup !== null) removeGroups(cpus.nodeGroup);
+}
+
+function attemptsIn(work: string): HungAttempt[] {
+  let names: string[];
+  try {
+    names = readdirSync(work);
+  } catch {
+    return []; // only the executor itself hung
+  }
+  return names.flatMap((name) => {
+    const held = resourcesOf(name);
+    const pids = held === null ? [] : processesIn(join(work, name));
+    return held === null || pids.length === 0 ? [] : [{ name, held, pids }];
+  });
+}

@@ -1,0 +1,239 @@
+// Where the cgroup hierarchies of this node are, and how each takes its limits: version 2, or version 1 beside a unified mount.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { GleanerError } from "../../model/errors.js";
+import {
+  type CpuConfinement,
+  cpusetOfVersion1,
+  cpusetOfVersion2,
+  noConfinement,
+} from "./cpu-confinement.js";
+
+const mount = "/sys/fs/cgroup";
+/** The kernel's default period, in microseconds; a quota of one period is one core. */
+const periodUs = 100_000;
+const bytesPerMb = 1024 * 1024;
+/**
+ * Functions have the least weight that the kernel knows: whatever else wants the processor goes first. While they die they have
+ * sixteen times the usual: enough to go first, too little to shut the executor out. In version 2 the executor is below the same
+ * groups, but for `work`, so those have the kernel's own weight meanwhile.
+ */
+const weights = {
+  version1: { file: "cpu.shares", usual: 2, urgent: 16_384 },
+  version2: { file: "cpu.weight", usual: 100, urgent: 1_600 },
+  version2Work: { file: "cpu.weight", usual: 1, urgent: 1_600 },
+} as const;
+/** Of all functions, where the kernel weighs groups at disks: by its cost model, or by the scheduler BFQ. */
+const diskWeights = [
+  { file: "io.weight", usual: 1, urgent: 1_600 },
+  { file: "io.bfq.weight", usual: 1, urgent: 1_000 },
+] as const;
+
+export interface Limits {
+  readonly memoryMb: number;
+  /** null: as many as the groups inside may use together. */
+  readonly cores: number | null;
+  /** Threads count, too. */
+  readonly processes: number;
+  /** Rules of the devices controller; only version 1 has it. */
+  readonly deniedDevices: readonly string[];
+}
+
+/** One hierarchy with the executor's group in it. */
+export interface Tree {
+  readonly nodeGroup: string;
+  /** The root's cgroup.procs. */
+  readonly rootProcs: string;
+  /** Whether this is the tree of version 2, which kills whole groups. */
+  readonly kills: boolean;
+  /** Whether this tree takes deniedDevices. */
+  readonly closesDevices?: true;
+  /** Makes a group below the node's, with all groups above it. */
+  make(path: string): void;
+  limit(path: string, limits: Limits): void;
+  liftCores(path: string): void;
+  /** Puts a group before all others that want the processor, or back to its place behind them; "" is the node's own. */
+  hurry(path: string, isUrgent: boolean): void;
+}
+
+export interface Trees {
+  readonly kind: "cgroup2" | "cgroup1";
+  readonly trees: readonly Tree[];
+  /** false: the node lacks the controller for it, which it can do without. */
+  readonly limitProcesses: boolean;
+  readonly cpus: CpuConfinement;
+}
+
+/** The trees this node offers for a group of that name, the killing one last so that a join ends in it. */
+export function treesOf(group: string): Trees {
+  if (existsSync(join(mount, "cgroup.controllers"))) {
+    const controllers = readFileSync(join(mount, "cgroup.controllers"), "latin1").trim().split(" ");
+    for (const needed of ["cpu", "memory"])
+      if (!controllers.includes(needed))
+        throw new GleanerError("LAUNCH", `${mount} lacks the ${needed} controller`);
+    const limitProcesses = controllers.includes("pids");
+    const used = ["cpu", "memory", "io", "pids", "cpuset"].filter((name) =>
+      controllers.includes(name),
+    );
+    const cpus = used.includes("cpuset") ? cpusetOfVersion2(mount, group) : noConfinement;
+    return { kind: "cgroup2", trees: [unifiedTree(mount, group, used)], limitProcesses, cpus };
+  }
+  const unified = join(mount, "unified");
+  for (const needed of [unified, join(mount, "memory"), join(mount, "cpu")])
+    if (!existsSync(join(needed, "cgroup.procs")))
+      throw new GleanerError("LAUNCH", `${needed} is not mounted`);
+  const limitProcesses = existsSync(join(mount, "pids", "cgroup.procs"));
+  const trees = [memoryTree(group), cpuTree(group), unifiedTree(unified, group, [])];
+  if (limitProcesses) trees.unshift(processTree(group));
+  if (existsSync(join(mount, "devices", "cgroup.procs"))) trees.unshift(deviceTree(group));
+  const hasCpuset = existsSync(join(mount, "cpuset", "cgroup.procs"));
+  const cpus = hasCpuset ? cpusetOfVersion1(join(mount, "cpuset"), group) : noConfinement;
+  return { kind: "cgroup1", trees, limitProcesses, cpus };
+}
+
+/** Version 2: one tree for all, with limits by these controllers unless version 1 has them. */
+function unifiedTree(root: string, group: string, controllers: readonly string[]): Tree {
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: true,
+    make: (path) => {
+      // A group that a former version of this program made may lack a controller that is used now.
+      const last = controllers.at(-1);
+      makeGroups(
+        root,
+        join(group, path),
+        last === undefined ? "cgroup.procs" : last === "cpuset" ? "cpuset.cpus" : `${last}.max`,
+        (above) => {
+          const enabled = controllers.map((name) => `+${name}`).join(" ");
+          if (enabled !== "") writeFileSync(join(above, "cgroup.subtree_control"), enabled);
+        },
+      );
+    },
+    limit: (path, { memoryMb, cores, processes }) => {
+      if (controllers.length === 0) return;
+      const set = setterIn(join(nodeGroup, path));
+      set("memory.max", memoryMb * bytesPerMb);
+      if (controllers.includes("pids")) set("pids.max", processes);
+      if (cores === null) return;
+      set("cpu.max", `${cores * periodUs} ${periodUs}`);
+      set("memory.oom.group", 1);
+      if (existsSync(join(nodeGroup, path, "memory.swap.max"))) set("memory.swap.max", 0);
+    },
+    liftCores: (path) => {
+      if (controllers.length > 0) setterIn(join(nodeGroup, path))("cpu.max", `max ${periodUs}`);
+    },
+    hurry: (path, isUrgent) => {
+      const weight = path === "work" ? weights.version2Work : weights.version2;
+      if (controllers.length > 0) weigh(join(nodeGroup, path), weight, isUrgent);
+      if (path !== "work") return;
+      for (const each of diskWeights)
+        if (existsSync(join(nodeGroup, path, each.file)))
+          weigh(join(nodeGroup, path), each, isUrgent);
+    },
+  };
+}
+
+function memoryTree(group: string): Tree {
+  const root = join(mount, "memory");
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: false,
+    make: (path) => makeGroups(root, join(group, path)),
+    limit: (path, { memoryMb }) => {
+      const directory = join(nodeGroup, path);
+      const set = setterIn(directory);
+      const withSwap = "memory.memsw.limit_in_bytes";
+      const names = ["memory.limit_in_bytes"];
+      // Memory with swap may never be below memory alone, so growing and shrinking go in opposite order.
+      if (existsSync(join(directory, withSwap))) {
+        const now = Number(readFileSync(join(directory, withSwap), "latin1"));
+        if (memoryMb * bytesPerMb > now) names.unshift(withSwap);
+        else names.push(withSwap);
+      }
+      for (const name of names) set(name, memoryMb * bytesPerMb);
+    },
+    liftCores: () => {},
+    hurry: () => {},
+  };
+}
+
+function cpuTree(group: string): Tree {
+  const root = join(mount, "cpu");
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: false,
+    make: (path) => makeGroups(root, join(group, path)),
+    limit: (path, { cores }) => {
+      const set = setterIn(join(nodeGroup, path));
+      if (cores !== null) set("cpu.cfs_quota_us", cores * periodUs);
+    },
+    liftCores: (path) => setterIn(join(nodeGroup, path))("cpu.cfs_quota_us", -1),
+    hurry: (path, isUrgent) => weigh(join(nodeGroup, path), weights.version1, isUrgent),
+  };
+}
+
+function processTree(group: string): Tree {
+  const root = join(mount, "pids");
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: false,
+    make: (path) => makeGroups(root, join(group, path)),
+    limit: (path, { processes }) => setterIn(join(nodeGroup, path))("pids.max", processes),
+    liftCores: () => {},
+    hurry: () => {},
+  };
+}
+
+function deviceTree(group: string): Tree {
+  const root = join(mount, "devices");
+  const nodeGroup = join(root, group);
+  return {
+    ...places(root, group),
+    kills: false,
+    make: (path) => makeGroups(root, join(group, path)),
+    limit: (path, { deniedDevices }) => {
+      const set = setterIn(join(nodeGroup, path));
+      for (const rule of deniedDevices) set("devices.deny", rule);
+    },
+    liftCores: () => {},
+    hurry: () => {},
+    closesDevices: true,
+  };
+}
+
+function places(root: string, group: string): Pick<Tree, "nodeGroup" | "rootProcs"> {
+  return { nodeGroup: join(root, group), rootProcs: join(root, "cgroup.procs") };
+}
+
+/** Makes the groups of a path that lack the file `needed`; `prepare` is called with the group above each. */
+function makeGroups(
+  root: string,
+  path: string,
+  needed = "cgroup.procs",
+  prepare: (above: string) => void = () => {},
+): void {
+  let directory = root;
+  for (const name of path.split("/")) {
+    const above = directory;
+    directory = join(directory, name);
+    if (existsSync(join(directory, needed))) continue;
+    prepare(above);
+    mkdirSync(directory, { recursive: true });
+  }
+}
+
+function weigh(
+  directory: string,
+  { file, usual, urgent }: { file: string; usual: number; urgent: number },
+  isUrgent: boolean,
+): void {
+  writeFileSync(join(directory, file), String(isUrgent ? urgent : usual));
+}
+
+const setterIn = (directory: string) => (file: string, value: string | number) =>
+  writeFileSync(join(directory, file), String(value));

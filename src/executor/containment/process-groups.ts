@@ -1,0 +1,31 @@
+// What holds attempts where a node has no usable cgroups: nothing but their process groups, which glean-spawn watches.
+
+import { GleanerError } from "../../model/errors.js";
+import type { Containment } from "./containment.js";
+import { noConfinement } from "./cpu-confinement.js";
+import { polledProcessesFor } from "./process-limit.js";
+
+export const processGroups: Containment = {
+  kind: "processGroup",
+  killFile: null,
+  openGroup: (_name, { cores }) => ({
+    joinFiles: [],
+    killFile: null,
+    pollMemory: true,
+    maxPolledProcesses: polledProcessesFor(cores),
+    kill: () => {},
+    freeze: () => {
+      throw new GleanerError("LAUNCH", "without cgroups nothing can be made to stand still");
+    },
+    isFrozen: false,
+    closesGpus: false,
+    isEmpty: () => true,
+    remove: () => true,
+  }),
+  limit: () => {},
+  confine: noConfinement.confine,
+  killAll: () => false,
+  isEmpty: () => false,
+  hurry: () => {},
+  close: () => {},
+};

@@ -1,0 +1,152 @@
+// Processes of functions that hang in the kernel, where SIGKILL does not end them: which there are, and what they hold of the node.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout, type Timer } from "../../clock.js";
+import type { UnkillableProcess, UnkillableReport } from "../../model/capacity/unkillable.js";
+import { invocationId } from "../../model/ids.js";
+import { nothing, type Resources } from "../../model/resources.js";
+import { startTicksOf } from "../node/processes.js";
+
+/** Whoever waits for the node's rest has it a second after the last of them is gone. */
+const lookMs = 1_000;
+/** A function's processes usually hang for the same reason; the number of all is told beside these. */
+const maxDescribed = 8;
+
+/** What an attempt that hangs was given. */
+export interface HungAttempt {
+  /** Its group's name, which begins with invocation and attempt. */
+  readonly name: string;
+  readonly held: Resources;
+  readonly pids: readonly number[];
+}
+
+/** What a dead executor, or this one, could not end. */
+export interface HungGroups {
+  /** Those that still have processes; the groups of others are removed. */
+  look(): readonly HungAttempt[];
+}
+
+export const noHungGroups: HungGroups = { look: () => [] };
+
+/** The notes of the hook in the node's folder. */
+export interface HungNotes {
+  /** Of processes that still are there; notes of others are removed. */
+  readUnkillable(): readonly number[];
+  noteUnkillable(pids: readonly number[]): void;
+}
+
+export type Describe = (pid: number) => Promise<Omit<UnkillableProcess, "pid" | "invocation">>;
+
+/** Looks again for as long as there are any, and tells of each change. */
+export class Unkillable {
+  #report: UnkillableReport = { count: 0, processes: [], held: nothing };
+  readonly #described = new Map<string, UnkillableProcess>();
+  #timer: Timer | undefined;
+
+  constructor(
+    private readonly groups: HungGroups,
+    private readonly notes: HungNotes,
+    private readonly describe: Describe,
+    private readonly changed: (report: UnkillableReport) => void,
+  ) {}
+
+  get report(): UnkillableReport {
+    return this.#report;
+  }
+
+  /** To be called at the start, and when something is known to hang. */
+  look(): void {
+    const attempts = this.groups.look();
+    const inGroups = new Map(
+      attempts.flatMap(({ name, pids }) => pids.map((pid) => [pid, name] as const)),
+    );
+    const noted = this.notes.readUnkillable();
+    const unnamed = noted.filter((pid) => !inGroups.has(pid));
+    const all = [...inGroups, ...unnamed.map((pid) => [pid, null] as const)];
+    this.notes.noteUnkillable([...inGroups.keys()].filter((pid) => !noted.includes(pid)));
+    const processes = all.slice(0, maxDescribed).map(([pid, name]) => this.#describedAs(pid, name));
+    const held = attempts.reduce((sum, each) => together(sum, each.held), heldBy(unnamed));
+    this.#become({ count: all.length, processes, held });
+    if (all.length > 0) {
+      this.#timer = setTimeout(() => this.look(), lookMs);
+      this.#timer.unref();
+    }
+  }
+
+  #describedAs(pid: number, groupName: string | null): UnkillableProcess {
+    const key = `${pid}.${startTicksOf(pid)}`;
+    const known = this.#described.get(key);
+    if (known !== undefined) return known;
+    const invocation = /^\d+/.exec(groupName ?? "")?.[0];
+    const unknown: UnkillableProcess = {
+      pid,
+      invocation: invocation === undefined ? null : invocationId(Number(invocation)),
+      name: "",
+      user: null,
+      waitsIn: null,
+      path: null,
+      fileSystem: null,
+    };
+    this.#described.set(key, unknown);
+    void this.describe(pid).then((described) => {
+      const whole = { ...unknown, ...described };
+      this.#described.set(key, whole);
+      const { processes, ...rest } = this.#report;
+      this.#become({
+        ...rest,
+        processes: processes.map((each) => (each === unknown ? whole : each)),
+      });
+    });
+    return unknown;
+  }
+
+  #become(report: UnkillableReport): void {
+    const before = JSON.stringify(this.#report);
+    this.#report = report;
+    if (report.count === 0) this.#described.clear();
+    if (JSON.stringify(report) !== before) this.changed(report);
+  }
+}
+
+/** Without a group of its own what a process was given is not known: one core, and what it has of the memory. */
+function heldBy(pids: readonly number[]): Resources {
+  return pids.reduce(
+    (sum, pid) => together(sum, { cores: 1, memoryMb: residentMb(pid), gpus: [] }),
+    nothing,
+  );
+}
+
+function together(left: Resources, right: Resources): Resources {
+  return {
+    cores: left.cores + right.cores,
+    memoryMb: left.memoryMb + right.memoryMb,
+    gpus: [...new Set([...left.gpus, ...right.gpus])],
+  };
+}
+
+/** Pages are of 4 KiB wherever Slurm runs; a larger guess would only leave more of the node unused. */
+function residentMb(pid: number): number {
+  try {
+    const pages = Number(readFileSync(`/proc/${pid}/statm`, "latin1").split(" ")[1]);
+    return Math.ceil((pages * 4) / 1024);
+  } catch {
+    return 0;
+  }
+}
+
+/** Whether a process sleeps in the kernel with all its threads that are not dead: SIGKILL does not end it. */
+export function hangs(pid: number): boolean {
+  try {
+    const states = readdirSync(`/proc/${pid}/task`).map((thread) =>
+      stateOf(`${pid}/task/${thread}`),
+    );
+    return states.includes("D") && states.every((state) => "DZX".includes(state));
+  } catch {
+    return false;
+  }
+}
+
+function stateOf(process: string): string {
+  const stat = readFileSync(`/proc/${process}/stat`, "latin1");
+  return stat.slice(stat.lastIndexOf(")") + 2)[0] ?? "X";
+}

@@ -1,0 +1,216 @@
+// The node's folder under the run directory: who owns it, whose executor lives in it, and the marks of Slurm's jobs.
+
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { assert, GleanerError } from "../../model/errors.js";
+import type { ExecutorId, JobId, NodeName } from "../../model/ids.js";
+import type { JobShare } from "../budget/budget.js";
+import { isAlive, type ProcessName, startTicksOf } from "../node/processes.js";
+import { type HookKill, parseKillNote, parseMark } from "./lines.js";
+
+/** sun_path, with its final zero. */
+const maxSocketPathBytes = 107;
+/** Two executors that start at once try for the same name; one gives up at the first look. */
+const maxClaims = 3;
+
+/** What a node's hook left to be read by its executor. */
+export type JobMarks = Pick<NodeFolder, "readMarks" | "removeMarks" | "takeKillNotes">;
+
+export class NodeFolder {
+  private constructor(
+    private readonly directory: string,
+    private readonly executor: ExecutorId,
+  ) {}
+
+  /**
+   * Makes `<runDirectory>/<node>` when it is missing and claims it for this process, which is `executor`. Throws LAUNCH
+   * when the folder is not ours alone, or when another executor lives in it.
+   */
+  static claim(runDirectory: string, node: NodeName, executor: ExecutorId): NodeFolder {
+    const folder = new NodeFolder(join(runDirectory, node), executor);
+    if (Buffer.byteLength(folder.socketPath) > maxSocketPathBytes)
+      throw new GleanerError(
+        "LAUNCH",
+        `${folder.socketPath} is longer than the ${maxSocketPathBytes} bytes a socket's path may have: choose a shorter runDirectory`,
+      );
+    for (const directory of [runDirectory, folder.directory]) makeOwnDirectory(directory);
+    folder.#claim();
+    return folder;
+  }
+
+  get socketPath(): string {
+    return join(this.directory, "hook.sock");
+  }
+
+  get #pidFile(): string {
+    return join(this.directory, "executor.pid");
+  }
+
+  /** The file is put in place by link(2), which fails when there is one: of two starters one wins. */
+  #claim(): void {
+    let left: string | null = null;
+    for (let attempt = 0; attempt < maxClaims; attempt++) {
+      // What a dead executor ran may be dying still: a job that comes meanwhile has to find its cgroup here.
+      const mine = this.#write(left);
+      try {
+        if (tryLink(mine, this.#pidFile)) return;
+      } finally {
+        rmSync(mine, { force: true });
+      }
+      left = this.#removeDead() ?? left;
+    }
+    throw new GleanerError("LAUNCH", `${this.#pidFile} is being claimed by another executor`);
+  }
+
+  /** Returns the kill file that the dead one had published. */
+  #removeDead(): string | null {
+    const content = readSmall(this.#pidFile);
+    const owner = content === null ? null : parsePidFile(content);
+    if (owner !== null && isAlive(owner))
+      throw new GleanerError(
+        "LAUNCH",
+        `an executor (pid ${owner.pid}) is running in ${this.directory}: stop it first`,
+      );
+    // Moved aside and looked at again: what was read may be gone and another's claim be there by now.
+    const aside = join(this.directory, `executor.pid.dead.${process.pid}`);
+    try {
+      renameSync(this.#pidFile, aside);
+    } catch {
+      return null;
+    }
+    if (readSmall(aside) !== content) tryLink(aside, this.#pidFile);
+    rmSync(aside, { force: true });
+    return /^kill=(\/sys\/fs\/cgroup\/.+)$/m.exec(content ?? "")?.[1] ?? null;
+  }
+
+  /** Tells the hook which cgroup to kill when this executor does not answer. */
+  publishKillFile(killFile: string | null): void {
+    renameSync(this.#write(killFile), this.#pidFile);
+  }
+
+  #write(killFile: string | null): string {
+    const file = join(this.directory, `executor.pid.${process.pid}`);
+    const startTicks = startTicksOf(process.pid);
+    assert(startTicks !== null, "a running process has a start time");
+    const lines = [`pid=${process.pid}`, `startTicks=${startTicks}`, `executor=${this.executor}`];
+    if (killFile !== null) lines.push(`kill=${killFile}`);
+    writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
+    return file;
+  }
+
+  /** The jobs that Slurm gave something of this node, whether or not an executor was there then. */
+  readMarks(): JobShare[] {
+    const marks = this.#markFiles().map(parseMark);
+    return marks.filter((mark) => mark !== null);
+  }
+
+  removeMarks(jobs: ReadonlySet<JobId>): void {
+    for (const file of this.#markFiles()) {
+      const mark = parseMark(file);
+      if (mark !== null && jobs.has(mark.job))
+        rmSync(join(this.directory, "jobs", file), { force: true });
+    }
+  }
+
+  #markFiles(): string[] {
+    return this.#entriesOf("jobs");
+  }
+
+  #entriesOf(name: "jobs" | "unkillable"): string[] {
+    try {
+      return readdirSync(join(this.directory, name));
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw thrown;
+    }
+  }
+
+  /** Processes that the hook, or an executor, could not kill; notes of those that are gone are removed. */
+  readUnkillable(): readonly number[] {
+    return this.#entriesOf("unkillable").flatMap((file) => {
+      const parts = /^(\d{1,7})\.(\d{1,20})$/.exec(file);
+      if (parts !== null && isAlive({ pid: Number(parts[1]), startTicks: parts[2]! }))
+        return [Number(parts[1])];
+      rmSync(join(this.directory, "unkillable", file), { force: true });
+      return [];
+    });
+  }
+
+  /** So that no prolog waits for these. */
+  noteUnkillable(pids: readonly number[]): void {
+    if (pids.length === 0) return;
+    const directory = join(this.directory, "unkillable");
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const pid of pids) {
+      const startTicks = startTicksOf(pid);
+      if (startTicks !== null) writeFileSync(join(directory, `${pid}.${startTicks}`), "");
+    }
+  }
+
+  /** What the hook noted of executors it killed here; each note is taken once. */
+  takeKillNotes(): readonly (HookKill & { readonly atWallMs: number })[] {
+    return readdirSync(this.directory).flatMap((file) => {
+      const note = parseKillNote(file);
+      if (note === null) return [];
+      const path = join(this.directory, file);
+      const atWallMs = lstatSync(path).mtimeMs;
+      rmSync(path, { force: true });
+      return [{ ...note, atWallMs }];
+    });
+  }
+
+  /** The socket goes first: while the claim stands no other executor makes its own. */
+  leave(): void {
+    rmSync(this.socketPath, { force: true });
+    rmSync(this.#pidFile, { force: true });
+  }
+}
+
+/** The hook refuses a folder that others may write to, so we do. */
+function makeOwnDirectory(directory: string): void {
+  mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+  }
+  const is = lstatSync(directory);
+  if (!is.isDirectory() || is.uid !== process.geteuid!() || (is.mode & 0o022) !== 0)
+    throw new GleanerError(
+      "LAUNCH",
+      `${directory} must be a directory that only uid ${process.geteuid!()} owns and may write to`,
+    );
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw thrown;
+  }
+}
+
+function readSmall(file: string): string | null {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return null;
+  }
+}
+
+function parsePidFile(content: string): ProcessName | null {
+  const pid = /^pid=(\d{1,10})$/m.exec(content);
+  const startTicks = /^startTicks=(\d{1,20})$/m.exec(content);
+  return pid && startTicks ? { pid: Number(pid[1]), startTicks: startTicks[1]! } : null;
+}

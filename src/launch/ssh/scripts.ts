@@ -1,0 +1,134 @@
+// The shell scripts that run on nodes, each as a line for whatever login shell the remote user has.
+
+import { dirname } from "node:path";
+import { executorPath, noDebugger } from "../names.js";
+import { maxMarkBytes } from "../process-mark.js";
+import type { Cargo } from "./bundle.js";
+
+/** Statuses of the scripts, above those that shells use themselves. */
+export const statuses = {
+  noNode: 101,
+  noExecutor: 102,
+  noLog: 103,
+  noMark: 104,
+  notBrought: 105,
+  notPrivate: 106,
+  notWritten: 107,
+  notWhole: 108,
+  notRunnable: 109,
+} as const;
+
+/** Versions left on a node: the new one, that of an executor which is still there, and one to go back to. */
+const keptVersions = 3;
+/** What a transfer that broke may have left; none takes so long. */
+const staleMinutes = 60;
+
+/**
+ * "$@": ends the script where one of these folders could be changed by others than root and us. As sshd's StrictModes, but a
+ * folder like /tmp will do: there nobody can put another's folder away.
+ */
+const requireSound = [
+  "uid=$(id -u)",
+  `stat -Lc "%u %A" "$@" | { while read -r owner mode; do case "$owner $mode" in "0 d"????????[tT] | "0 d"????-??-? | "$uid d"????-??-?) ;; *) exit 1 ;; esac; done; } || exit ${statuses.notPrivate}`,
+];
+
+/** Ends the script unless the path is a folder, no link to one, and ours alone. */
+const requireOwn = (path: string) =>
+  `case "$(stat -c "%u %A" "${path}")" in "$uid drwx--"[-S]---) ;; *) exit ${statuses.notPrivate} ;; esac`;
+
+const isComplete = (path: string) =>
+  `[ -s "${path}/glean-executor" ] && [ -x "${path}/glean-spawn" ]`;
+
+/** "$4": the directory; "$5": the version; "$@": what is above. The time of the last use tells which versions are old. */
+const requireBrought = [
+  "dir=$4; own=$4/$5; node=$1; program=$2; log=$3; shift 5",
+  ...requireSound,
+  `[ -e "$own" ] || [ -L "$own" ] || [ -L "$dir" ] || exit ${statuses.notBrought}`,
+  requireOwn("$dir"),
+  requireOwn("$own"),
+  `${isComplete("$own")} || exit ${statuses.notBrought}`,
+  'touch "$own"; set -- "$node" "$program" "$log"',
+];
+
+/**
+ * Reads the input to its end before it starts anything, since sshd drops what is unread when the command ends.
+ * printf is part of the shell: the input, which is secret, is never an argument nor in an environment.
+ */
+const start = [
+  `[ -z "$1" ] || [ -x "$1" ] || exit ${statuses.noNode}`,
+  `[ -r "$2" ] || exit ${statuses.noExecutor}`,
+  `[ -d "\${3%/*}" ] || mkdir "\${3%/*}" 2>/dev/null; (: >>"$3") 2>/dev/null || exit ${statuses.noLog}`,
+  `input=$(cat) && printf "%s\\n" "$input" | setsid -f env -i PATH=${executorPath} \${1:+"NODE_OPTIONS=${noDebugger}" "$1"} "$2" >>"$3" 2>&1`,
+];
+
+/** `node`: null when the program needs none. What is started gets its standard input. */
+export function startCommand(
+  node: string | null,
+  program: string,
+  log: string,
+  cargo: Cargo | null,
+): string {
+  const base = [node ?? "", program, log];
+  if (cargo === null) return shellCommand(start, base);
+  const { directory, name } = cargo;
+  const args = [...base, directory, name, ...foldersAbove(directory)];
+  return shellCommand([...requireBrought, ...start], args);
+}
+
+/** "$1": the directory; "$2": the version; "$3": the executor's size; "$@": what is above the directory. */
+const bring = [
+  "dir=$1; own=$1/$2; name=$2; size=$3; shift 3",
+  ...requireSound,
+  `[ -e "$dir" ] || [ -L "$dir" ] || mkdir "$dir" || exit ${statuses.notWritten}`,
+  requireOwn("$dir"),
+  `find "$dir" -mindepth 1 -maxdepth 1 -name ".new.*" -mmin +${staleMinutes} -exec rm -rf {} +`,
+  `new=$(mktemp -d "$dir/.new.XXXXXX") || exit ${statuses.notWritten}`,
+  'trap "rm -rf $new" EXIT; trap "exit 1" HUP INT TERM PIPE',
+  `gzip -dc >"$new/all" || exit ${statuses.notWhole}`,
+  `[ "$(sha256sum <"$new/all")" = "$name  -" ] || exit ${statuses.notWhole}`,
+  `head -c "$size" "$new/all" >"$new/glean-executor" && tail -c "+$((size + 1))" "$new/all" >"$new/glean-spawn" || exit ${statuses.notWritten}`,
+  'rm "$new/all"; chmod 700 "$new"/*',
+  // Else a node that loses its power may come back with the name in place and nothing behind it.
+  `sync "$new"/* "$new" || exit ${statuses.notWritten}`,
+  `[ -x "$new/glean-spawn" ] || exit ${statuses.notRunnable}`,
+  `[ -L "$own" ] || { ${isComplete("$own")}; } || rm -rf "$own"`,
+  'mv -T "$new" "$own" 2>/dev/null', // fails where another daemon was quicker
+  requireOwn("$own"),
+  `${isComplete("$own")} || exit ${statuses.notWritten}`,
+  `cd "$dir" && ls -1t | grep -xE "[0-9a-f]{64}" | tail -n +${keptVersions + 1} | while read -r old; do rm -rf "$old"; done`,
+  "exit 0",
+];
+
+/** Puts in place what comes on standard input, packed; all of it or nothing. */
+export function bringCommand({ directory, name, executorBytes }: Cargo): string {
+  return shellCommand(bring, [directory, name, `${executorBytes}`, ...foldersAbove(directory)]);
+}
+
+export const separator = "--- stat";
+/** A process that is gone has no stat, so nothing follows the separator. */
+const probe = [
+  `[ -r "$1" ] || exit ${statuses.noMark}; mark=$(head -c ${maxMarkBytes} "$1"); echo "$mark"; echo "${separator}"`,
+  'pid=$(echo "$mark" | sed -n "s/^pid=\\([1-9][0-9]*\\)$/\\1/p" | head -n 1)',
+  `[ -z "$pid" ] || head -c ${maxMarkBytes} "/proc/$pid/stat" 2>/dev/null; exit 0`,
+];
+
+/** Prints the mark, the separator on a line of its own, and the process's stat. */
+export function probeCommand(markFile: string): string {
+  return shellCommand(probe, [markFile]);
+}
+
+/** sh runs the script, the rest are its arguments. */
+function shellCommand(script: readonly string[], args: readonly string[]): string {
+  // Without core files: an executor's memory holds its secret, and environments of users.
+  const safe = ["umask 077", "ulimit -c 0", "cd /"];
+  const whole = [`export PATH=${executorPath}`, ...safe, ...script].join("; ");
+  return ["exec /bin/sh -c", ...[whole, "gleaner", ...args].map(quote)].join(" ");
+}
+
+/** Neither our scripts nor the paths hold a single quote. */
+const quote = (word: string): string => `'${word}'`;
+
+function foldersAbove(path: string): string[] {
+  const above = dirname(path);
+  return above === path ? [] : [...foldersAbove(above), above];
+}

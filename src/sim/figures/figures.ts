@@ -1,0 +1,204 @@
+// The figures of a replay, summed as it runs: core-time by node, by hole and by step of time; never a list of all spans.
+
+import { evictionHistogram, percentiles } from "../../core/accounting/eviction-figures.js";
+import { noIdle } from "../../core/accounting/idle.js";
+import { type Amounts, Series } from "../../core/accounting/utilization.js";
+import { assert } from "../../model/errors.js";
+import type { Utilization } from "../../model/records/utilization.js";
+import type { Costs } from "../costs.js";
+import type { Trace } from "../site/trace.js";
+import type { WorkSink } from "../work/workload.js";
+import { type CallLengths, HoleBook } from "./hole-book.js";
+import { Minutes } from "./minutes.js";
+
+/** What holds on a node from a moment on. */
+export interface NodeLevel {
+  readonly allocatedCores: number;
+  /** Of ready executors; 0 while one starts. */
+  readonly heldCores: number;
+  /** Cores are idle, but there is no memory for any function. */
+  readonly lacksMemory: boolean;
+}
+
+interface Sums {
+  allocated: number;
+  idle: number;
+  covered: number;
+  useful: number;
+}
+
+const nothing = (): Sums => ({ allocated: 0, idle: 0, covered: 0, useful: 0 });
+
+export interface PartCoverage {
+  readonly coverage: number;
+  readonly idleCoreMs: number;
+  readonly coveredCoreMs: number;
+  /** Idle, but without memory for any function: not part of `coverage` here. */
+  readonly lacksMemoryCoreMs: number;
+}
+
+class Part {
+  private idle = 0;
+  private covered = 0;
+  private lacking = 0;
+
+  add(idleCoreMs: number, coveredCoreMs: number, lacksMemory: boolean): void {
+    this.idle += idleCoreMs;
+    this.covered += coveredCoreMs;
+    if (lacksMemory) this.lacking += idleCoreMs;
+  }
+
+  figures(): PartCoverage {
+    const usable = this.idle - this.lacking;
+    return {
+      coverage: usable === 0 ? 0 : Math.min(1, this.covered / usable),
+      idleCoreMs: this.idle,
+      coveredCoreMs: this.covered,
+      lacksMemoryCoreMs: this.lacking,
+    };
+  }
+}
+
+export class Figures implements WorkSink {
+  readonly fragments = new Part();
+  readonly wholeNodes = new Part();
+  readonly holes: HoleBook;
+  readonly minutes: Minutes;
+  finishedCalls = 0;
+  evictedAttempts = 0;
+  lostCoreMs = 0;
+  evictions = 0;
+  private readonly evictionMs: number;
+  private readonly level: NodeLevel[];
+  private readonly sinceMs: Float64Array;
+  private readonly perNode: Sums[];
+  private readonly series: Series;
+
+  constructor(
+    private readonly trace: Trace,
+    costs: Costs,
+    calls: CallLengths,
+  ) {
+    const { nodes, fromMs, toMs } = trace;
+    this.evictionMs = costs.evictionMs;
+    this.level = nodes.map(() => ({ allocatedCores: 0, heldCores: 0, lacksMemory: false }));
+    this.sinceMs = new Float64Array(nodes.length).fill(fromMs);
+    this.perNode = nodes.map(nothing);
+    this.series = new Series(fromMs, toMs);
+    this.minutes = new Minutes(fromMs, toMs);
+    this.holes = new HoleBook(nodes.length, costs, calls, this.minutes);
+  }
+
+  /** The node's level changes at `nowMs`; all up to then is summed. */
+  set(node: number, nowMs: number, level: NodeLevel): void {
+    const { cores } = this.trace.nodes[node]!;
+    const idle = cores - Math.min(cores, level.allocatedCores);
+    assert(
+      level.heldCores <= idle,
+      `no executor holds what a job holds (node ${this.trace.nodes[node]!.name})`,
+    );
+    this.sum(node, nowMs);
+    const before = this.level[node]!;
+    this.level[node] = level;
+    const wasIdle = cores - Math.min(cores, before.allocatedCores);
+    if (idle !== wasIdle || nowMs === this.trace.fromMs) this.holes.idle(node, nowMs, idle);
+    if (level.heldCores > 0 !== before.heldCores > 0)
+      this.minutes.held(node, nowMs, level.heldCores > 0);
+  }
+
+  finished(node: number, slots: number, fromMs: number, toMs: number, calls: number): void {
+    const coreMs = slots * (toMs - fromMs);
+    this.finishedCalls += slots * calls;
+    this.perNode[node]!.useful += coreMs;
+    this.holes.useful(node, coreMs);
+    this.series.add(fromMs, toMs, { ...noAmounts, useful: slots });
+  }
+
+  evicted(attempts: number, lostMs: number): void {
+    this.evictions++;
+    this.evictedAttempts += attempts;
+    this.lostCoreMs += lostMs;
+  }
+
+  end(): void {
+    for (const node of this.trace.nodes.keys()) {
+      this.sum(node, this.trace.toMs);
+      this.holes.idle(node, this.trace.toMs, 0);
+      this.minutes.held(node, this.trace.toMs, false);
+    }
+  }
+
+  private sum(node: number, nowMs: number): void {
+    const fromMs = this.sinceMs[node]!;
+    const lastsMs = nowMs - fromMs;
+    if (lastsMs === 0) return;
+    this.sinceMs[node] = nowMs;
+    const { cores } = this.trace.nodes[node]!;
+    const { allocatedCores, heldCores, lacksMemory } = this.level[node]!;
+    const allocated = Math.min(cores, allocatedCores);
+    const idle = cores - allocated;
+    const sums = this.perNode[node]!;
+    sums.allocated += allocated * lastsMs;
+    sums.idle += idle * lastsMs;
+    sums.covered += heldCores * lastsMs;
+    this.series.add(fromMs, nowMs, {
+      available: cores,
+      allocated,
+      idle,
+      covered: heldCores,
+      useful: 0,
+    });
+    if (idle === 0) return;
+    const part = allocated > 0 ? this.fragments : this.wholeNodes;
+    part.add(idle * lastsMs, heldCores * lastsMs, lacksMemory);
+    this.holes.pass(node, fromMs, nowMs, idle, heldCores);
+  }
+
+  /** The same figures that a real site's report has. */
+  utilization(): Utilization {
+    const total = nothing();
+    for (const sums of this.perNode)
+      for (const key of ["allocated", "idle", "covered", "useful"] as const)
+        total[key] += sums[key];
+    const coreMs = ({ allocated, idle, covered, useful }: Sums) => ({
+      availableCoreMs: allocated + idle,
+      allocatedCoreMs: allocated,
+      idleCoreMs: idle,
+      coveredCoreMs: covered,
+      usefulCoreMs: useful,
+    });
+    const took = this.evictions === 0 ? [] : [this.evictionMs];
+    return {
+      fromMs: this.trace.fromMs,
+      toMs: this.trace.toMs,
+      nodes: this.trace.nodes.length,
+      ...coreMs(total),
+      idleParts: { ...noIdle(), ...partsOf(total) },
+      coverage: total.idle === 0 ? 0 : total.covered / total.idle,
+      goodput: total.idle === 0 ? 0 : total.useful / total.idle,
+      evictions: this.evictions,
+      evictedAttempts: this.evictedAttempts,
+      lostToEvictionCoreMs: this.lostCoreMs,
+      evictMs: percentiles(took),
+      // All took the same time.
+      evictHistogram: evictionHistogram(took).map((bin) => ({
+        ...bin,
+        count: bin.count * this.evictions,
+      })),
+      // Nothing is late here: there are no processes.
+      violations: null,
+      batchJobs: this.trace.jobs,
+      series: this.series.points(),
+      perNode: this.perNode.map((sums, node) => ({
+        node: this.trace.nodes[node]!.name,
+        ...coreMs(sums),
+        idleParts: partsOf(sums),
+      })),
+    };
+  }
+}
+
+/** A simulation keeps no record of reasons. */
+const partsOf = ({ idle, useful }: Sums) => ({ useful, unrecorded: idle - useful });
+
+const noAmounts: Amounts = { available: 0, allocated: 0, idle: 0, covered: 0, useful: 0 };

@@ -1,0 +1,170 @@
+// The simulated nodes: what jobs hold, what the executor was given, and how the core sees it.
+
+import type { Executor, ExecutorState } from "../../model/capacity/executor.js";
+import { assert } from "../../model/errors.js";
+import { type ExecutorId, executorId, type NodeName } from "../../model/ids.js";
+import { type Resources, subtract } from "../../model/resources.js";
+import type { Job } from "../../model/slurm/job.js";
+import type { Node } from "../../model/slurm/node.js";
+import type { ClusterFacts, Snapshot } from "../../model/slurm/snapshot.js";
+import type { TraceNode } from "./trace.js";
+
+/** A node with its executor, if there is one. */
+export interface SimulatedNode {
+  readonly index: number;
+  readonly trace: TraceNode;
+  readonly executorId: ExecutorId;
+  allocatedCores: number;
+  allocatedMemoryMb: number;
+  /** `gone`: there is none. */
+  executor: ExecutorState;
+  budget: Resources;
+  /** How many executors there were: a start that was overtaken by an end means nothing. */
+  generation: number;
+  /** Drained: its calls end, and no new one begins. */
+  isClosed: boolean;
+  /** Waits to be looked at. */
+  isDirty: boolean;
+}
+
+const none: Resources = { cores: 0, memoryMb: 0, gpus: [] };
+
+export const newNode = (trace: TraceNode, index: number): SimulatedNode => ({
+  index,
+  trace,
+  executorId: executorId(`x-${trace.name}`),
+  allocatedCores: 0,
+  allocatedMemoryMb: 0,
+  executor: "gone",
+  budget: none,
+  generation: 0,
+  isClosed: false,
+  isDirty: false,
+});
+
+/** Never below zero: a log may say that more ran on a node than it has. */
+export const freeCores = ({ trace, allocatedCores }: SimulatedNode): number =>
+  Math.max(0, trace.cores - allocatedCores);
+
+export const hasExecutor = ({ executor }: SimulatedNode): boolean => executor !== "gone";
+
+/** What a job takes is gone from the budget at once, as the node's hook does it. */
+export function jobBegins(node: SimulatedNode, cores: number, memoryMb: number): void {
+  node.allocatedCores += cores;
+  node.allocatedMemoryMb += memoryMb;
+  if (hasExecutor(node)) node.budget = subtract(node.budget, { cores, memoryMb, gpus: [] });
+}
+
+/** What it gives back is Gleaner's only after the next look. */
+export function jobEnds(node: SimulatedNode, cores: number, memoryMb: number): void {
+  node.allocatedCores -= cores;
+  node.allocatedMemoryMb -= memoryMb;
+  assert(node.allocatedCores >= 0, "a job gives back what it took");
+}
+
+export function launch(node: SimulatedNode, budget: Resources): void {
+  assert(!hasExecutor(node), "a node has one executor");
+  node.executor = "starting";
+  node.budget = budget;
+  node.generation++;
+}
+
+export function leave(node: SimulatedNode): void {
+  node.executor = "gone";
+  node.budget = none;
+}
+
+export const coreExecutor = (node: SimulatedNode): Executor => ({
+  id: node.executorId,
+  node: node.trace.name,
+  placement: "direct",
+  state: node.executor,
+  budget: node.budget,
+});
+
+const facts: ClusterFacts = {
+  clusterName: "simulated",
+  version: "simulated",
+  prologs: [],
+  epilogs: [],
+  prologFlags: [],
+  // A trace does not say which cores a job had; whether a site pins its jobs is the site's to add to the figures.
+  slurmdSpoolDirectory: null,
+  jobsArePinned: false,
+  memoryIsConsumable: true,
+  preemptType: "preempt/none",
+  preemptExemptMs: 0,
+  coreSpecIsHidden: false,
+  maxMemoryPerCoreMb: null,
+  pluginStack: null,
+};
+
+/** What a read of Slurm would show of these nodes at `nowMs`. */
+export function snapshotOf(
+  nodes: readonly SimulatedNode[],
+  jobs: readonly Job[],
+  wholeNodesOnly: boolean,
+  nowMs: number,
+): Snapshot {
+  return {
+    facts,
+    nodes: nodes.map((node) => coreNode(node, wholeNodesOnly)),
+    jobs,
+    partitions: [],
+    shares: new Map(),
+    reservations: [],
+    nodesAskedAtMs: nowMs,
+    nodesReadAtMs: nowMs,
+    jobsAskedAtMs: nowMs,
+    unreadable: [],
+  };
+}
+
+function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
+  const { name, cores, memoryMb } = node.trace;
+  const taken = wholeNodesOnly && node.allocatedCores > 0 ? cores : node.allocatedCores;
+  return {
+    name,
+    address: name,
+    hostName: name,
+    baseState: taken === 0 ? "IDLE" : taken >= cores ? "ALLOCATED" : "MIXED",
+    flags: [],
+    cores,
+    allocatedCores: taken,
+    memoryMb,
+    allocatedMemoryMb: node.allocatedMemoryMb,
+    gpuCount: 0,
+    allocatedGpus: [],
+    untoldGpuCount: null,
+    gpuProblem: null,
+    hasGres: false,
+    threadsPerCore: 1,
+    cpuTotal: cores,
+    specialisedCpuIds: [],
+    partitions: [],
+    owner: null,
+    reason: null,
+    version: null,
+  };
+}
+
+/** A pending job that backfill plans on the node: how the core hears of a hole's end. */
+export const plannedJob = (node: NodeName, startAtMs: number, id: Job["id"]): Job => ({
+  id,
+  displayId: String(id),
+  name: "planned",
+  user: "batch",
+  account: "",
+  partition: "",
+  qos: "",
+  state: "PENDING",
+  cores: 1,
+  nodeCount: 1,
+  nodes: [],
+  submittedAtMs: null,
+  startAtMs,
+  endAtMs: null,
+  timeLimitMs: null,
+  plannedNodes: [node],
+  reason: "",
+});

@@ -1,0 +1,293 @@
+// Calls followed one by one through the core's own queue and placement.
+
+import FlatQueue from "flatqueue";
+import { type PlacementPolicy, place, type Slot } from "../../core/placement/placement.js";
+import { WaitingQueue } from "../../core/placement/queue.js";
+import { type ExecutorId, executorId, type InvocationId, invocationId } from "../../model/ids.js";
+import type { Learner } from "../learner.js";
+import type { CallFigures } from "./call-figures.js";
+import type { Call, CallSource } from "./demand.js";
+import type { Evicted, KnownHole, Workload, WorkSink } from "./workload.js";
+
+/** How many wait at least when demand saturates: as many as the nodes have cores, within bounds that a site's queue would have. */
+const leastBacklog = 200;
+const mostBacklog = 20_000;
+/** functions.maxPending of the configuration: what arrives beyond it is refused. */
+const maxWaiting = 100_000;
+
+interface Live {
+  readonly id: InvocationId;
+  readonly call: Call;
+  readonly submittedAtMs: number;
+  attempts: number;
+  /** What was saved of it before an eviction. */
+  keptMs: number;
+  /** For how long its longest attempt ran. */
+  ranMs: number;
+}
+
+interface Running {
+  readonly live: Live;
+  readonly node: number;
+  readonly worker: Worker;
+  readonly startedAtMs: number;
+  /** When the function itself began: after the worker's cold start. */
+  readonly beganAtMs: number;
+  readonly endsAtMs: number;
+  isOver: boolean;
+}
+
+/** One slot; it keeps the function that it last ran. */
+interface Worker {
+  readonly number: number;
+  warmFor: number | null;
+}
+
+interface NodeWork {
+  readonly executor: ExecutorId;
+  readonly idle: Worker[];
+  readonly running: Set<Running>;
+  closedUntilMs: number;
+}
+
+export interface CallSettings {
+  readonly saturating: boolean;
+  /** Of all nodes. */
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly coldStartMs: number;
+  /** How often a call saves its state; null: it does not. */
+  readonly checkpointMs: number | null;
+  readonly placement: PlacementPolicy;
+  /** When the node's hole is expected to end, or null. */
+  readonly endsAtMs: (node: number) => number | null;
+  readonly hole: (node: number) => KnownHole;
+  /** null: nothing is learned; then placement is shown the nodes with an empty slot only, which is all that it uses. */
+  readonly learner: Learner | null;
+}
+
+export class Calls implements Workload {
+  private readonly queue = new WaitingQueue();
+  private readonly live = new Map<InvocationId, Live>();
+  private readonly coresHeld = new Map<string, number>();
+  private readonly ends = new FlatQueue<Running>();
+  private readonly nodes: NodeWork[];
+  private readonly nodeOf = new Map<ExecutorId, number>();
+  /** Nodes with a slot. */
+  private readonly ready = new Set<number>();
+  /** Nodes with an empty slot. */
+  private readonly open = new Set<number>();
+  private readonly reopening = new FlatQueue<number>();
+  private readonly backlog: number;
+  private nextArrival: { readonly call: Call; readonly atMs: number } | null = null;
+  private nextId = 1;
+  private nextWorker = 1;
+
+  constructor(
+    nodes: number,
+    private readonly settings: CallSettings,
+    private readonly source: CallSource,
+    private readonly fromMs: number,
+    private readonly sink: WorkSink,
+    private readonly figures: CallFigures,
+  ) {
+    this.backlog = Math.max(leastBacklog, Math.min(mostBacklog, settings.cores));
+    this.nodes = Array.from({ length: nodes }, (_, node) => {
+      const executor = executorId(`x${node}`);
+      this.nodeOf.set(executor, node);
+      return { executor, idle: [], running: new Set(), closedUntilMs: 0 };
+    });
+    if (!settings.saturating) this.drawArrival();
+  }
+
+  nextAtMs(): number {
+    return Math.min(
+      this.ends.peekValue() ?? Number.POSITIVE_INFINITY,
+      this.reopening.peekValue() ?? Number.POSITIVE_INFINITY,
+      this.nextArrival?.atMs ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  advance(nowMs: number): void {
+    while (this.ends.length > 0 && this.ends.peekValue()! <= nowMs) this.finish(this.ends.pop()!);
+    while (this.reopening.length > 0 && this.reopening.peekValue()! <= nowMs)
+      this.reopen(this.reopening.pop()!, nowMs);
+    while (this.nextArrival !== null && this.nextArrival.atMs <= nowMs) {
+      if (this.queue.size >= maxWaiting) this.figures.refused++;
+      else this.submit(this.nextArrival.call, this.nextArrival.atMs);
+      this.drawArrival();
+    }
+  }
+
+  resize(node: number, slots: number, nowMs: number): Evicted {
+    const work = this.nodes[node]!;
+    let surplus = work.idle.length + work.running.size - slots;
+    for (; surplus < 0; surplus++) work.idle.push({ number: this.nextWorker++, warmFor: null });
+    if (surplus > 0) {
+      work.idle.sort((a, b) => a.number - b.number);
+      surplus -= work.idle.splice(Math.max(0, work.idle.length - surplus)).length;
+    }
+    let lostMs = 0;
+    const victims = surplus > 0 ? youngestFirst(work.running).slice(0, surplus) : [];
+    for (const victim of victims) lostMs += this.evict(victim, nowMs);
+    if (slots > 0) this.ready.add(node);
+    else this.ready.delete(node);
+    this.noteOpen(node, nowMs);
+    return { attempts: victims.length, lostMs };
+  }
+
+  close(node: number, untilMs: number): void {
+    this.nodes[node]!.closedUntilMs = untilMs;
+    this.open.delete(node);
+    if (Number.isFinite(untilMs)) this.reopening.push(node, untilMs);
+  }
+
+  dispatch(nowMs: number): void {
+    while (this.open.size > 0) {
+      if (this.settings.saturating)
+        while (this.queue.size < this.backlog) this.submit(this.source.next().call, nowMs);
+      if (this.queue.size === 0) return;
+      const { placement, learner } = this.settings;
+      const slots = [...(learner === null ? this.open : this.ready)].map((node) =>
+        this.slotOf(node),
+      );
+      const assignments = place(this.queue, slots, this.coresHeld, nowMs, placement);
+      for (const { invocation, executor } of assignments)
+        this.start(this.live.get(invocation)!, this.nodeOf.get(executor)!, nowMs);
+      if (assignments.length === 0) return;
+    }
+  }
+
+  end(nowMs: number): void {
+    this.advance(nowMs);
+    this.figures.stillWaiting = this.queue.size;
+    this.figures.stillRunning = this.live.size - this.queue.size;
+  }
+
+  private drawArrival(): void {
+    const { call, arrivesAfterMs } = this.source.next();
+    this.nextArrival = { call, atMs: this.fromMs + arrivesAfterMs };
+  }
+
+  private submit(call: Call, submittedAtMs: number): void {
+    const live: Live = {
+      id: invocationId(this.nextId++),
+      call,
+      submittedAtMs,
+      attempts: 0,
+      keptMs: 0,
+      ranMs: 0,
+    };
+    this.live.set(live.id, live);
+    this.figures.submitted(call);
+    this.enqueue(live);
+  }
+
+  private enqueue({ id, call, submittedAtMs, ranMs }: Live): void {
+    const { user, timeLimitMs } = call;
+    const { memoryMb } = this.settings;
+    const functionKey = keyOf(call);
+    const need = { user, cores: 1, memoryMb, timeLimitMs };
+    this.queue.add({ id, ...need, submittedAtMs, functionKey, ranMs });
+  }
+
+  private start(live: Live, node: number, nowMs: number): void {
+    const work = this.nodes[node]!;
+    const worker = takeWorker(work.idle, live.call.functionIndex);
+    const isWarm = worker.warmFor === live.call.functionIndex;
+    worker.warmFor = live.call.functionIndex;
+    const beganAtMs = nowMs + (isWarm ? 0 : this.settings.coldStartMs);
+    const endsAtMs = beganAtMs + live.call.durationMs - live.keptMs;
+    const running = { live, node, worker, startedAtMs: nowMs, beganAtMs, endsAtMs, isOver: false };
+    this.queue.remove(live.id);
+    live.attempts++;
+    if (live.attempts === 1) this.figures.waited(nowMs - live.submittedAtMs);
+    this.hold(live, 1);
+    work.running.add(running);
+    this.ends.push(running, endsAtMs);
+    if (work.idle.length === 0) this.open.delete(node);
+  }
+
+  private finish(running: Running): void {
+    if (running.isOver) return;
+    const { live, node, beganAtMs, endsAtMs } = running;
+    this.leave(running);
+    this.nodes[node]!.idle.push(running.worker);
+    this.live.delete(live.id);
+    this.settings.learner?.functionRan(keyOf(live.call), live.call.durationMs);
+    this.sink.finished(node, 1, beganAtMs, endsAtMs, 1);
+    const lateMs = endsAtMs - live.submittedAtMs - live.call.durationMs;
+    this.figures.finished(live.call, live.attempts, lateMs);
+    this.noteOpen(node, endsAtMs);
+  }
+
+  /** It waits again, in its old place. Returns the work that is lost; what it saved counts as useful there and then. */
+  private evict(running: Running, nowMs: number): number {
+    this.leave(running);
+    this.figures.evicted(running.live.call);
+    const { beganAtMs, live, node } = running;
+    const workedMs = Math.max(0, nowMs - beganAtMs);
+    const { checkpointMs } = this.settings;
+    const savedMs = checkpointMs === null ? 0 : workedMs - (workedMs % checkpointMs);
+    if (savedMs > 0) {
+      live.keptMs += savedMs;
+      this.sink.finished(node, 1, beganAtMs, beganAtMs + savedMs, 0);
+    }
+    // What goes on from where it was: how long the rest takes nobody knows.
+    if (checkpointMs === null) live.ranMs = Math.max(live.ranMs, workedMs);
+    this.enqueue(live);
+    return workedMs - savedMs;
+  }
+
+  private leave(running: Running): void {
+    running.isOver = true;
+    this.nodes[running.node]!.running.delete(running);
+    this.hold(running.live, -1);
+  }
+
+  private hold({ call }: Live, cores: number): void {
+    const held = (this.coresHeld.get(call.user) ?? 0) + cores;
+    if (held === 0) this.coresHeld.delete(call.user);
+    else this.coresHeld.set(call.user, held);
+  }
+
+  private noteOpen(node: number, nowMs: number): void {
+    const { idle, closedUntilMs } = this.nodes[node]!;
+    if (idle.length > 0 && closedUntilMs <= nowMs) this.open.add(node);
+    else this.open.delete(node);
+  }
+
+  private reopen(node: number, nowMs: number): void {
+    this.noteOpen(node, nowMs);
+  }
+
+  private slotOf(node: number): Slot {
+    const { executor, idle, running } = this.nodes[node]!;
+    const { kind, openedAtMs, haste } = this.settings.hole(node);
+    const free = this.open.has(node) ? idle.length : 0;
+    const { memoryMb } = this.settings;
+    const budgetCores = idle.length + running.size;
+    return {
+      executor,
+      budgetCores,
+      budgetMemoryMb: budgetCores * memoryMb,
+      freeCores: free,
+      freeMemoryMb: free * memoryMb,
+      endsAtMs: this.settings.endsAtMs(node),
+      kind,
+      haste,
+      ...(openedAtMs === null ? {} : { openedAtMs }),
+    };
+  }
+}
+
+const keyOf = (call: Call): string => `${call.user}/${call.functionIndex}`;
+
+const youngestFirst = (running: ReadonlySet<Running>): Running[] =>
+  [...running].sort((a, b) => b.startedAtMs - a.startedAtMs || b.worker.number - a.worker.number);
+
+/** One that is warm for the function, else the oldest. */
+function takeWorker(idle: Worker[], functionIndex: number): Worker {
+  const warm = idle.findIndex(({ warmFor }) => warmFor === functionIndex);
+  return idle.splice(Math.max(0, warm), 1)[0]!;
+}

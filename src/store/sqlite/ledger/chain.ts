@@ -1,0 +1,145 @@
+// The chain of postings: each is sealed together with the one before it, and the head says how many there were.
+//
+// Whoever can write to the database and has not the key can neither forge nor remove a posting or a day's sum unnoticed.
+// What is broken once stays broken: nothing that follows a forged head or joins a forged sum gets a good seal.
+
+import type { Posting } from "../../../model/records/account.js";
+import type { Connection } from "../database.js";
+import { type LedgerSeal, type SealedHead, type SealedPosting, sealsAgree } from "./seal.js";
+
+/** The columns that a posting's seal covers, as SealedPosting names them, and the seal. */
+const sealedColumns = `sequence, previous_seal AS previous, invocation, attempt, owner_uid AS uid, owner_user AS user,
+  core_ms AS coreMs, memory_mb_ms AS memoryMbMs, amount_micro_credits AS amountMicroCredits,
+  micro_credits_per_core_second AS microCreditsPerCoreSecond,
+  micro_credits_per_gb_second AS microCreditsPerGbSecond, posted_at_ms AS postedAtMs, seal`;
+/** All that a day's seal covers. */
+const dayColumns =
+  "day, owner_uid, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits, attempts, recomputed_micro_credits";
+
+type PostingRow = SealedPosting & { readonly seal: string };
+type HeadRow = SealedHead & { readonly mac: string };
+
+/** Makes the head of a new database. An old one that lost its head gets one that is known to be broken. */
+export function prepareChain(database: Connection, seal: LedgerSeal): void {
+  const isEmpty =
+    database.prepare("SELECT 1 FROM posting UNION SELECT 1 FROM ledger_day").get() === undefined;
+  const mac = isEmpty ? seal.head({ sequence: 0, seal: "" }) : "";
+  database
+    .prepare(
+      `INSERT INTO ledger_head (id, sequence, seal, mac)
+       SELECT 1, coalesce(max(sequence), 0), '', ? FROM posting WHERE TRUE ON CONFLICT DO NOTHING`,
+    )
+    .run(mac);
+}
+
+/** Writes one posting; a second one of the same attempt is refused by the primary key. */
+export function postingInsert(database: Connection, seal: LedgerSeal): (posting: Posting) => void {
+  const selectHead = database.prepare<[], HeadRow>("SELECT sequence, seal, mac FROM ledger_head");
+  const selectLast = database
+    .prepare<[], number>("SELECT coalesce(max(sequence), 0) FROM posting")
+    .pluck();
+  const saveHead = database.prepare<HeadRow>(
+    `INSERT INTO ledger_head (id, sequence, seal, mac) VALUES (1, @sequence, @seal, @mac)
+     ON CONFLICT (id) DO UPDATE SET sequence = @sequence, seal = @seal, mac = @mac`,
+  );
+  const insert = database.prepare<PostingRow>(
+    `INSERT INTO posting (sequence, previous_seal, invocation, attempt, owner_uid, owner_user, core_ms, memory_mb_ms,
+       amount_micro_credits, micro_credits_per_core_second, micro_credits_per_gb_second, posted_at_ms, seal)
+     VALUES (@sequence, @previous, @invocation, @attempt, @uid, @user, @coreMs, @memoryMbMs,
+       @amountMicroCredits, @microCreditsPerCoreSecond, @microCreditsPerGbSecond, @postedAtMs, @seal)`,
+  );
+  return ({ rate, ...posting }) => {
+    const head = selectHead.get() ?? { sequence: 0, seal: "", mac: "" };
+    const last = selectLast.get()!;
+    const isSound = last <= head.sequence && sealsAgree(head.mac, seal.head(head));
+    // Work goes on under a forged head, too, but gives it no good seal.
+    const sequence = Math.max(last, head.sequence) + 1;
+    const unsealed = { ...posting, ...rate, sequence, previous: head.seal };
+    const next = { sequence, seal: seal.posting(unsealed) };
+    insert.run({ ...unsealed, seal: next.seal });
+    saveHead.run({ ...next, mac: isSound ? seal.head(next) : "" });
+  };
+}
+
+/** Tells whether an invocation's postings are as they were written. */
+export function postingChecker(
+  database: Connection,
+  seal: LedgerSeal,
+): (invocation: number) => boolean {
+  const select = database.prepare<[number], PostingRow>(
+    `SELECT ${sealedColumns} FROM posting WHERE invocation = ?`,
+  );
+  return (invocation) =>
+    select.all(invocation).every((row) => sealsAgree(row.seal, seal.posting(row)));
+}
+
+/** Looks after the seals of the days' sums, which are added to as postings are removed. */
+export class DaySeals {
+  readonly #select;
+  readonly #update;
+  readonly #seal: LedgerSeal;
+
+  constructor(database: Connection, seal: LedgerSeal) {
+    this.#seal = seal;
+    this.#select = database
+      .prepare<[number, number], (number | string | bigint)[]>(
+        `SELECT ${dayColumns}, seal FROM ledger_day WHERE day = ? AND owner_uid = ?`,
+      )
+      .raw()
+      .safeIntegers();
+    this.#update = database.prepare<[string, number, number]>(
+      "UPDATE ledger_day SET seal = ? WHERE day = ? AND owner_uid = ?",
+    );
+  }
+
+  /** A sum that is not there yet is sound. */
+  isSound(day: number, uid: number): boolean {
+    const row = this.#select.get(day, uid);
+    return row === undefined || isSoundDay(row, this.#seal);
+  }
+
+  /** After a sum that was sound was added to. */
+  renew(day: number, uid: number): void {
+    const row = this.#select.get(day, uid)!;
+    this.#update.run(this.#seal.day(row.slice(0, -1)), day, uid);
+  }
+}
+
+const isSoundDay = (row: readonly (number | string | bigint)[], seal: LedgerSeal): boolean =>
+  sealsAgree(String(row.at(-1)), seal.day(row.slice(0, -1)));
+
+/** Returns how to check the chain: a sentence for each thing that is not as gleanerd wrote it. */
+export function chainChecker(database: Connection, seal: LedgerSeal): () => Iterable<string> {
+  const selectHead = database.prepare<[], HeadRow>("SELECT sequence, seal, mac FROM ledger_head");
+  const selectPostings = database.prepare<[], PostingRow>(
+    `SELECT ${sealedColumns} FROM posting ORDER BY sequence`,
+  );
+  const selectDays = database
+    .prepare<[], (number | string | bigint)[]>(`SELECT ${dayColumns}, seal FROM ledger_day`)
+    .raw()
+    .safeIntegers();
+  return function* () {
+    const head = selectHead.get();
+    if (head === undefined || !sealsAgree(head.mac, seal.head(head)))
+      yield "the head of the ledger is not as gleanerd wrote it, or the key in stateDirectory is another one";
+    let known = 0n;
+    let last: PostingRow | null = null;
+    for (const row of selectPostings.iterate()) {
+      if (!sealsAgree(row.seal, seal.posting(row)))
+        yield `the posting of attempt ${row.attempt} of invocation ${row.invocation} is not as gleanerd wrote it`;
+      if (last !== null && last.sequence + 1 === row.sequence && last.seal !== row.previous)
+        yield `posting ${row.sequence} of the ledger does not follow posting ${last.sequence}`;
+      last = row;
+      known++;
+    }
+    for (const row of selectDays.iterate()) {
+      if (!isSoundDay(row, seal))
+        yield `the sums of ${row[2]} for day ${row[0]} are not as gleanerd wrote them`;
+      known += BigInt(row[3]!);
+    }
+    if (head !== undefined && known !== BigInt(head.sequence))
+      yield `${head.sequence} postings were made, and ${known} are here or in a day's sum`;
+    if (head !== undefined && last?.sequence === head.sequence && last.seal !== head.seal)
+      yield "the last posting of the ledger is not the one that its head names";
+  };
+}

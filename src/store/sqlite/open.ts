@@ -1,0 +1,43 @@
+// Opens the store: a thread that writes in groups, one that reads beside it, one for reports, behind the Store port.
+
+import { dirname, join } from "node:path";
+import type { Store } from "../../core/ports/store.js";
+import { readNames, reportNames, writeNames } from "./operations/operations.js";
+import { Lane } from "./worker-client.js";
+
+/**
+ * Opens (creates, migrates) the database `file`. `workerFile` is the bundled src/store/sqlite/worker.ts; the migrations
+ * are in `migrations/` beside it. `ledgerKey` (hex) seals the ledger. Reads see every write that was resolved before they were called; they have a
+ * thread of their own, and reports another: a check of millions of postings must hold up neither a submit nor a list.
+ * Throws a GleanerError of code STORE.
+ */
+export async function openStore(
+  file: string,
+  workerFile: string,
+  ledgerKey: string,
+): Promise<Store> {
+  const data = { file, migrationsDirectory: join(dirname(workerFile), "migrations"), ledgerKey };
+  const writing = await Lane.open(workerFile, { ...data, access: "write" });
+  const reading = await Lane.open(workerFile, { ...data, access: "read" }).catch(async (error) => {
+    await writing.close();
+    throw error;
+  });
+  const reporting = await Lane.open(workerFile, { ...data, access: "read" }).catch(
+    async (error) => {
+      await reading.close();
+      await writing.close();
+      throw error;
+    },
+  );
+  const operations = [
+    ...writeNames.map((name) => [name, writing] as const),
+    ...readNames.map((name) => [name, reading] as const),
+    ...reportNames.map((name) => [name, reporting] as const),
+  ].map(([name, lane]) => [name, (...args: unknown[]) => lane.call(name, args)]);
+  const close = async (): Promise<void> => {
+    // The last connection to close empties the write-ahead log into the file: that must be the writing one.
+    await Promise.all([reading.close("refuse"), reporting.close("refuse")]);
+    await writing.close();
+  };
+  return { ...Object.fromEntries(operations), close } as Store;
+}

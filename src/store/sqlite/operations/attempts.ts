@@ -1,0 +1,149 @@
+// Attempts: begun before the order is sent, ended once together with their posting.
+
+import type { AttemptResult } from "../../../core/ports/store.js";
+import { assert, GleanerError } from "../../../model/errors.js";
+import type { ExecutorId, InvocationId, NodeName } from "../../../model/ids.js";
+import {
+  type Attempt,
+  type AttemptState,
+  type InvocationState,
+  invocationTransitions,
+  isBilled,
+  isFinal,
+} from "../../../model/invocation.js";
+import { step } from "../../../model/machine.js";
+import type { Connection } from "../database.js";
+import { postingInsert } from "../ledger/chain.js";
+import type { LedgerSeal } from "../ledger/seal.js";
+import type { Operations } from "./operations.js";
+
+interface AttemptRow {
+  readonly invocation: InvocationId;
+  readonly number: number;
+  readonly executor: ExecutorId;
+  readonly node: NodeName;
+  readonly cores: number;
+  readonly memory_mb: number;
+  readonly gpus: number;
+  readonly state: AttemptState;
+  readonly started_at_ms: number;
+  readonly started_monotonic_ms: number;
+  readonly ended_at_ms: number | null;
+  readonly wall_ms: number | null;
+}
+
+const columns =
+  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms";
+
+function attemptOf(row: AttemptRow): Attempt {
+  return {
+    invocation: row.invocation,
+    number: row.number,
+    executor: row.executor,
+    node: row.node,
+    cores: row.cores,
+    memoryMb: row.memory_mb,
+    gpus: row.gpus,
+    state: row.state,
+    startedAtMs: row.started_at_ms,
+    startedMonotonicMs: row.started_monotonic_ms,
+    endedAtMs: row.ended_at_ms,
+    wallMs: row.wall_ms,
+  };
+}
+
+export function attemptWrites(
+  database: Connection,
+  seal: LedgerSeal,
+): Operations<"beginAttempt" | "endAttempt"> {
+  return { beginAttempt: beginAttempt(database), endAttempt: endAttempt(database, seal) };
+}
+
+function findInvocation(database: Connection) {
+  return database.prepare<[number], { state: InvocationState; attempt: number }>(
+    "SELECT state, attempt FROM invocation WHERE id = ?",
+  );
+}
+
+function beginAttempt(database: Connection): (attempt: Attempt) => void {
+  const invocationState = findInvocation(database);
+  const insertAttempt = database.prepare(
+    `INSERT INTO attempt (invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms,
+       started_monotonic_ms)
+     VALUES (@invocation, @number, @executor, @node, @cores, @memoryMb, @gpus, 'RUNNING', @startedAtMs,
+       @startedMonotonicMs)`,
+  );
+  const runInvocation = database.prepare(
+    `UPDATE invocation SET state = 'RUNNING', attempt = @number, started_at_ms = @startedAtMs, node = @node,
+       reason = NULL WHERE id = @invocation`,
+  );
+  return (attempt: Attempt) => {
+    const { invocation: id, number, state } = attempt;
+    assert(state === "RUNNING", `attempt ${number} of invocation ${id} begins RUNNING`);
+    const invocation = invocationState.get(id);
+    if (invocation === undefined)
+      throw new GleanerError("STORE", `there is no invocation ${id} to begin an attempt of`);
+    step(invocationTransitions, invocation.state, "RUNNING", `invocation ${id}`);
+    assert(
+      number === invocation.attempt + 1,
+      `after attempt ${invocation.attempt} of invocation ${id} comes the next, not ${number}`,
+    );
+    insertAttempt.run(attempt);
+    runInvocation.run(attempt);
+  };
+}
+
+function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptResult) => boolean {
+  const invocationState = findInvocation(database);
+  const finishAttempt = database.prepare(
+    `UPDATE attempt SET state = @end, ended_at_ms = @endedAtMs, wall_ms = @wallMs, cpu_ms = @cpuMs,
+       max_rss_mb = @maxRssMb, exit_code = @exitCode, signal = @signal, reason = @reason
+     WHERE invocation = @invocation AND number = @attempt AND state = 'RUNNING'`,
+  );
+  const finishInvocation = database.prepare(
+    `UPDATE invocation SET state = @next, ended_at_ms = @endedAtMs, exit_code = @exitCode, signal = @signal,
+       reason = @reason WHERE id = @invocation`,
+  );
+  const requeueInvocation = database.prepare(
+    `UPDATE invocation SET state = 'PENDING', started_at_ms = NULL, node = NULL, reason = @reason
+     WHERE id = @invocation`,
+  );
+  const insertPosting = postingInsert(database, seal);
+  return (result: AttemptResult) => {
+    const { invocation: id, attempt, next, posting } = result;
+    const invocation = invocationState.get(id);
+    if (invocation?.state !== "RUNNING" || invocation.attempt !== attempt) return false;
+    const what = `attempt ${attempt} of invocation ${id}`;
+    assert(
+      isBilled(result.end) === (posting !== null),
+      `${what}, which ended ${result.end}, is ${posting === null ? "posted" : "not posted"}`,
+    );
+    assert(
+      posting === null || (posting.invocation === id && posting.attempt === attempt),
+      `the posting of ${what} is its own`,
+    );
+    step(invocationTransitions, "RUNNING", next, `invocation ${id}`);
+    const { posting: _, ...row } = result;
+    const { changes } = finishAttempt.run(row);
+    assert(changes === 1, `${what} is RUNNING as its invocation is`);
+    if (isFinal(next)) finishInvocation.run(row);
+    else requeueInvocation.run(row);
+    if (posting !== null) insertPosting(posting);
+    return true;
+  };
+}
+
+export function attemptReads(
+  database: Connection,
+): Operations<"loadRunningAttempts" | "listAttempts"> {
+  const selectRunning = database.prepare<[], AttemptRow>(
+    `SELECT ${columns} FROM attempt WHERE ended_at_ms IS NULL ORDER BY invocation, number`,
+  );
+  const selectOf = database.prepare<[number], AttemptRow>(
+    `SELECT ${columns} FROM attempt WHERE invocation = ? ORDER BY number`,
+  );
+  return {
+    loadRunningAttempts: () => selectRunning.all().map(attemptOf),
+    listAttempts: (invocation) => selectOf.all(invocation).map(attemptOf),
+  };
+}

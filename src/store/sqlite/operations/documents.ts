@@ -1,0 +1,67 @@
+// Scripts and environments: kept once for all identical submissions of a user, read when an attempt is to run.
+
+import { createHash } from "node:crypto";
+import type { InvocationId } from "../../../model/ids.js";
+import type { Submission } from "../../../model/invocation.js";
+import type { Connection } from "../database.js";
+
+type Terms = Omit<Submission, "command" | "environment">;
+
+interface DocumentRow {
+  readonly terms: string;
+  readonly command: string;
+  readonly environment: string;
+}
+
+/** The columns of a new submission that hold what the user sent. */
+export interface DocumentColumns {
+  readonly command: number;
+  readonly environment: number;
+  readonly terms: string;
+}
+
+export function documentKeeper(
+  database: Connection,
+): (uid: number, submission: Submission) => DocumentColumns {
+  const find = database.prepare<[Buffer], number>("SELECT id FROM document WHERE hash = ?").pluck();
+  const insert = database.prepare<[Buffer, string]>(
+    "INSERT INTO document (hash, body) VALUES (?, ?)",
+  );
+  function keep(uid: number, value: unknown): number {
+    const body = JSON.stringify(value);
+    const hash = createHash("sha256").update(`${uid}\n`).update(body).digest();
+    return find.get(hash) ?? Number(insert.run(hash, body).lastInsertRowid);
+  }
+  return (uid, { command, environment, ...terms }) => ({
+    command: keep(uid, command),
+    environment: keep(uid, environment),
+    terms: JSON.stringify(terms satisfies Terms),
+  });
+}
+
+/** Returns how to remove a document, unless a submission still has it. */
+export function documentRemover(database: Connection): (id: number) => void {
+  const remove = database.prepare<{ id: number }>(
+    `DELETE FROM document WHERE id = @id
+       AND NOT EXISTS (SELECT 1 FROM submission WHERE command = @id)
+       AND NOT EXISTS (SELECT 1 FROM submission WHERE environment = @id)`,
+  );
+  return (id) => void remove.run({ id });
+}
+
+/** Returns how to read the submission with an id. */
+export function submissionReader(database: Connection): (id: InvocationId) => Submission | null {
+  const select = database.prepare<[number], DocumentRow>(
+    `SELECT s.terms, c.body AS command, e.body AS environment FROM submission AS s
+       JOIN document AS c ON c.id = s.command JOIN document AS e ON e.id = s.environment
+     WHERE s.id = ?`,
+  );
+  return (id) => {
+    const row = select.get(id);
+    if (row === undefined) return null;
+    const terms = JSON.parse(row.terms) as Terms;
+    const command = JSON.parse(row.command) as Submission["command"];
+    const environment = JSON.parse(row.environment) as Submission["environment"];
+    return { ...terms, command, environment };
+  };
+}

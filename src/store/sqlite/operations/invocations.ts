@@ -1,0 +1,274 @@
+// Invocations and their submissions: accepted, listed, loaded, and ended while they wait.
+
+import type {
+  InvocationFilter,
+  LiveInvocation,
+  NewInvocations,
+} from "../../../core/ports/store.js";
+import { digestOf } from "../../../core/submission/digest.js";
+import { assert, GleanerError } from "../../../model/errors.js";
+import { type InvocationId, invocationId, type NodeName } from "../../../model/ids.js";
+import {
+  type Invocation,
+  type InvocationState,
+  invocationTransitions,
+  isFinal,
+  type SubmissionDigest,
+} from "../../../model/invocation.js";
+import { mayBecome } from "../../../model/machine.js";
+import type { Connection } from "../database.js";
+import { documentKeeper, submissionReader } from "./documents.js";
+import type { Operations } from "./operations.js";
+import { invocationScanner } from "./scan.js";
+
+export interface InvocationRow {
+  readonly id: InvocationId;
+  readonly submission: InvocationId;
+  readonly array_task_id: number | null;
+  readonly owner_uid: number;
+  readonly owner_gid: number;
+  readonly owner_user: string;
+  readonly name: string;
+  readonly cores: number;
+  readonly memory_mb: number;
+  readonly gpus: number;
+  readonly time_limit_ms: number;
+  readonly state: InvocationState;
+  readonly submitted_at_ms: number;
+  readonly started_at_ms: number | null;
+  readonly ended_at_ms: number | null;
+  readonly attempt: number;
+  readonly exit_code: number | null;
+  readonly signal: number | null;
+  readonly reason: string | null;
+  readonly node: NodeName | null;
+  readonly wall_ms: number | null;
+}
+
+interface LiveRow extends InvocationRow {
+  readonly function_key: string;
+  readonly checkpoint_in: string | null;
+  readonly document_bytes: number;
+  readonly ran_ms: number;
+}
+
+export const columns = `i.id, i.submission, i.array_task_id, s.owner_uid, s.owner_gid, s.owner_user, s.name, s.cores,
+  s.memory_mb, s.gpus, s.time_limit_ms, i.state, s.submitted_at_ms, i.started_at_ms, i.ended_at_ms, i.attempt,
+  i.exit_code, i.signal, i.reason, i.node,
+  (SELECT a.wall_ms FROM attempt AS a WHERE a.invocation = i.id AND a.number = i.attempt) AS wall_ms`;
+export const tables = "invocation AS i JOIN submission AS s ON s.id = i.submission";
+
+export function invocationOf(row: InvocationRow): Invocation {
+  return {
+    id: row.id,
+    arrayJobId: row.array_task_id === null ? null : row.submission,
+    arrayTaskId: row.array_task_id,
+    owner: { uid: row.owner_uid, gid: row.owner_gid, user: row.owner_user },
+    name: row.name,
+    cores: row.cores,
+    memoryMb: row.memory_mb,
+    gpus: row.gpus,
+    timeLimitMs: row.time_limit_ms,
+    state: row.state,
+    submittedAtMs: row.submitted_at_ms,
+    startedAtMs: row.started_at_ms,
+    endedAtMs: row.ended_at_ms,
+    attempt: row.attempt,
+    exitCode: row.exit_code,
+    signal: row.signal,
+    reason: row.reason,
+    node: row.node,
+    wallMs: row.wall_ms,
+  };
+}
+
+export function invocationWrites(
+  database: Connection,
+): Operations<"submit" | "endPending" | "submissionToRun"> {
+  return {
+    submit: submit(database),
+    endPending: endPending(database),
+    // Beside the writes: it must not wait behind a list.
+    submissionToRun: submissionReader(database),
+  };
+}
+
+function submit(database: Connection): Operations<"submit">["submit"] {
+  const findRequest = database.prepare<[string], { id: number; owner_uid: number; tasks: number }>(
+    "SELECT id, owner_uid, tasks FROM submission WHERE request_id = ?",
+  );
+  const nextId = database
+    .prepare<[], number>(
+      "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'invocation'",
+    )
+    .pluck();
+  const insertSubmission = database.prepare(
+    `INSERT INTO submission (id, request_id, owner_uid, owner_gid, owner_user, name, cores, memory_mb,
+       gpus, time_limit_ms, submitted_at_ms, tasks, function_key, checkpoint_in, document_bytes,
+       command, environment, terms)
+     VALUES (@id, @requestId, @uid, @gid, @user, @name, @cores, @memoryMb,
+       @gpus, @timeLimitMs, @submittedAtMs, @tasks, @functionKey, @checkpointIn, @documentBytes,
+       @command, @environment, @terms)`,
+  );
+  const keepDocuments = documentKeeper(database);
+  // json_each gives the tasks in their order, `key` counting from 0.
+  const insertInvocations = database.prepare<{ id: number; tasks: string }>(
+    `INSERT INTO invocation (id, submission, array_task_id, state, attempt)
+     SELECT @id + key, @id, value, 'PENDING', 0 FROM json_each(@tasks)`,
+  );
+  const selectTasks = database.prepare<{ id: number; tasks: number }, InvocationRow>(
+    `SELECT ${columns} FROM ${tables} WHERE i.id BETWEEN @id AND @id + @tasks - 1 ORDER BY i.id`,
+  );
+  return (request) => {
+    const { requestId, owner, submission, submittedAtMs } = request;
+    const earlier = findRequest.get(requestId);
+    if (earlier !== undefined) {
+      if (earlier.owner_uid !== owner.uid)
+        throw new GleanerError(
+          "NOT_ALLOWED",
+          "another user has used this request id already: send the request again under a new one",
+        );
+      return selectTasks.all(earlier).map(invocationOf);
+    }
+    const taskIds = submission.arrayTasks ?? [null];
+    const id = nextId.get()!;
+    insertSubmission.run({
+      id,
+      requestId,
+      uid: owner.uid,
+      gid: owner.gid,
+      user: owner.user,
+      name: submission.name,
+      cores: submission.cores,
+      memoryMb: submission.memoryMb,
+      gpus: submission.gpus,
+      timeLimitMs: submission.timeLimitMs,
+      submittedAtMs,
+      tasks: taskIds.length,
+      ...digestOf(owner.uid, submission),
+      ...keepDocuments(owner.uid, submission),
+    });
+    insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
+    return taskIds.map((task, at) => newInvocation(request, id, at, task));
+  };
+}
+
+/** As it is read: an array of thousands need not be read again. */
+function newInvocation(
+  { owner, submission, submittedAtMs }: NewInvocations,
+  first: number,
+  at: number,
+  task: number | null,
+): Invocation {
+  const { name, cores, memoryMb, gpus, timeLimitMs } = submission;
+  return {
+    id: invocationId(first + at),
+    arrayJobId: task === null ? null : invocationId(first),
+    arrayTaskId: task,
+    owner,
+    name,
+    cores,
+    memoryMb,
+    gpus,
+    timeLimitMs,
+    state: "PENDING",
+    submittedAtMs,
+    startedAtMs: null,
+    endedAtMs: null,
+    attempt: 0,
+    exitCode: null,
+    signal: null,
+    reason: null,
+    node: null,
+    wallMs: null,
+  };
+}
+
+function endPending(database: Connection): Operations<"endPending">["endPending"] {
+  const end = database.prepare(
+    `UPDATE invocation SET state = @state, reason = @reason, ended_at_ms = @endedAtMs
+     WHERE id IN (SELECT value FROM json_each(@ids)) AND state = 'PENDING'`,
+  );
+  return (invocations, state, reason, endedAtMs) => {
+    assert(mayBecome(invocationTransitions, "PENDING", state), `PENDING may become ${state}`);
+    return end.run({ ids: JSON.stringify(invocations), state, reason, endedAtMs }).changes;
+  };
+}
+
+export function invocationReads(
+  database: Connection,
+): Operations<"loadLive" | "listInvocations" | "scanInvocations" | "submissionOf"> {
+  const selectLive = database.prepare<[number, number], LiveRow>(
+    `SELECT ${columns}, s.function_key, s.checkpoint_in, s.document_bytes,
+       (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
+        WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms
+     FROM ${tables} WHERE i.ended_at_ms IS NULL AND i.id > ? ORDER BY i.id LIMIT ?`,
+  );
+
+  const selectSubmissionId = database
+    .prepare<[number], InvocationId>("SELECT submission FROM invocation WHERE id = ?")
+    .pluck();
+  const readSubmission = submissionReader(database);
+
+  /** The tasks of an array share one digest, also after they went from thread to thread. */
+  function loadLive(afterId: number, limit: number): readonly LiveInvocation[] {
+    const digests = new Map<InvocationId, SubmissionDigest>();
+    return selectLive.all(afterId, limit).map((row) => {
+      const digest = digests.get(row.submission) ?? {
+        functionKey: row.function_key,
+        checkpointIn: row.checkpoint_in,
+        documentBytes: row.document_bytes,
+      };
+      digests.set(row.submission, digest);
+      return { invocation: invocationOf(row), digest, ranMs: row.ran_ms };
+    });
+  }
+
+  return {
+    loadLive,
+    listInvocations(filter) {
+      const where = conditionsOf(filter);
+      return database
+        .prepare<unknown[], InvocationRow>(
+          `SELECT ${columns} FROM ${tables} WHERE ${where.join(" AND ")} ORDER BY i.id LIMIT @limit`,
+        )
+        .all({
+          uid: filter.uid,
+          ids: JSON.stringify(filter.ids),
+          arrayJobId: filter.arrayJobId,
+          arrayTaskId: filter.arrayTaskId,
+          states: JSON.stringify(filter.states),
+          sinceMs: filter.sinceMs,
+          limit: filter.limit,
+        })
+        .map(invocationOf);
+    },
+    scanInvocations: invocationScanner(database),
+    submissionOf(id) {
+      const submission = selectSubmissionId.get(id);
+      return submission === undefined ? null : readSubmission(submission);
+    },
+  };
+}
+
+/** Fixed pieces of SQL; all values are bound. */
+function conditionsOf(filter: InvocationFilter): readonly string[] {
+  const where = ["TRUE"];
+  if (filter.uid !== undefined) where.push("s.owner_uid = @uid");
+  if (filter.ids !== undefined) where.push("i.id IN (SELECT value FROM json_each(@ids))");
+  if (filter.arrayJobId !== undefined)
+    // The tasks' ids follow the array's own: a range of the primary key, no index of its own.
+    where.push(
+      `i.submission = @arrayJobId AND i.array_task_id IS NOT NULL AND i.id BETWEEN @arrayJobId
+         AND @arrayJobId + (SELECT tasks FROM submission WHERE id = @arrayJobId) - 1`,
+    );
+  if (filter.arrayTaskId !== undefined) where.push("i.array_task_id = @arrayTaskId");
+  if (filter.states !== undefined) {
+    where.push("i.state IN (SELECT value FROM json_each(@states))");
+    if (!filter.states.some(isFinal)) where.push("i.ended_at_ms IS NULL");
+  }
+  // As sacct -S: what was still there at that time, or came later.
+  if (filter.sinceMs !== undefined)
+    where.push("(i.ended_at_ms IS NULL OR i.ended_at_ms >= @sinceMs)");
+  return where;
+}

@@ -1,0 +1,102 @@
+// The store's operations as the worker runs them: synchronous, by name, writes apart from reads.
+
+import type { Store } from "../../../core/ports/store.js";
+import type { Connection } from "../database.js";
+import { prepareChain } from "../ledger/chain.js";
+import { ledgerReads } from "../ledger/ledger.js";
+import type { LedgerSeal } from "../ledger/seal.js";
+import { attemptReads, attemptWrites } from "./attempts.js";
+import { auditReads, auditWrites } from "./audit.js";
+import { checkpointReads, checkpointWrites } from "./checkpoints.js";
+import { executorReads, executorWrites } from "./executors.js";
+import { idleWrites } from "./idle.js";
+import { invocationReads, invocationWrites } from "./invocations.js";
+import { learnedReads, learnedWrites } from "./learned.js";
+import { nodeReads, nodeWrites } from "./nodes.js";
+import { retentionWrites } from "./retention.js";
+import { utilizationReads, utilizationWrites } from "./utilization.js";
+
+/** The store's own signatures without the promises. */
+export type Operations<Name extends keyof Store> = {
+  readonly [Each in Name]: (...args: Parameters<Store[Each]>) => Awaited<ReturnType<Store[Each]>>;
+};
+
+export const writeNames = [
+  "submit",
+  "endPending",
+  "submissionToRun",
+  "beginAttempt",
+  "endAttempt",
+  "saveCheckpoint",
+  "forgetCheckpoint",
+  "saveExecutor",
+  "setDrained",
+  "saveJobRecords",
+  "closeVanishedJobs",
+  "saveHookEvent",
+  "saveEviction",
+  "saveHolding",
+  "saveNodeSpans",
+  "saveConditions",
+  "saveLearned",
+  "revokeTokens",
+  "saveAudit",
+  "pruneAudit",
+  "prune",
+] as const satisfies readonly (keyof Store)[];
+
+export const readNames = [
+  "loadLive",
+  "loadRunningAttempts",
+  "listInvocations",
+  "scanInvocations",
+  "listAttempts",
+  "submissionOf",
+  "uidNamed",
+  "loadCheckpoints",
+  "loadExecutors",
+  "loadDrained",
+  "loadLearned",
+  "loadTokenEpochs",
+  "listAudit",
+] as const satisfies readonly (keyof Store)[];
+
+/** May take seconds. */
+export const reportNames = [
+  "loadUtilization",
+  "bill",
+  "verifyLedger",
+] as const satisfies readonly (keyof Store)[];
+
+export type WriteName = (typeof writeNames)[number];
+export type ReadName = (typeof readNames)[number] | (typeof reportNames)[number];
+
+export function writeOperations(database: Connection, seal: LedgerSeal): Operations<WriteName> {
+  prepareChain(database, seal);
+  return {
+    ...invocationWrites(database),
+    ...attemptWrites(database, seal),
+    ...checkpointWrites(database),
+    ...executorWrites(database),
+    ...nodeWrites(database),
+    ...utilizationWrites(database),
+    ...idleWrites(database),
+    ...learnedWrites(database),
+    ...auditWrites(database),
+    ...retentionWrites(database, seal),
+  };
+}
+
+export function readOperations(database: Connection, seal: LedgerSeal): Operations<ReadName> {
+  return {
+    ...invocationReads(database),
+    ...attemptReads(database),
+    ...checkpointReads(database),
+    ...executorReads(database),
+    ...nodeReads(database),
+    ...utilizationReads(database),
+    ...learnedReads(database),
+    ...auditReads(database),
+    ...ledgerReads(database, seal),
+  };
+}

@@ -1,0 +1,105 @@
+// Removes what is older than the site keeps, a few rows at a time; of the ledger the sums stay.
+
+import { priceMicroCredits } from "../../../core/accounting/metering.js";
+import { isBilled } from "../../../model/invocation.js";
+import type { Connection } from "../database.js";
+import { DaySeals, postingChecker } from "../ledger/chain.js";
+import { dayMs, differenceOf, finishedAttempts, type LedgerRow } from "../ledger/ledger.js";
+import type { LedgerSeal } from "../ledger/seal.js";
+import { documentRemover } from "./documents.js";
+import type { Operations } from "./operations.js";
+
+/** Rows of a table that lie wholly before @beforeMs, by its key. Their indexes are on times that never change. */
+const sightings: readonly (readonly [table: string, key: string, isOld: string])[] = [
+  ["job_record", "id, started_at_ms", "started_at_ms < @beforeMs AND ended_at_ms < @beforeMs"],
+  ["hook_event", "node, job_id, kind, at_ms", "at_ms < @beforeMs"],
+  ["eviction", "node, job_id, at_ms", "at_ms < @beforeMs"],
+  ["holding", "executor, from_ms", "from_ms < @beforeMs AND to_ms < @beforeMs"],
+  ["node_span", "node, from_ms", "from_ms < @beforeMs AND to_ms < @beforeMs"],
+  // A condition lasts until the next one of its node.
+  [
+    "node_condition",
+    "node, from_ms",
+    `from_ms < @beforeMs AND EXISTS (SELECT 1 FROM node_condition AS later
+       WHERE later.node = old.node AND later.from_ms > old.from_ms AND later.from_ms <= @beforeMs)`,
+  ],
+  ["executor", "id", "started_at_ms < @beforeMs AND gone_at_ms < @beforeMs"],
+];
+
+interface Limit {
+  readonly beforeMs: number;
+  readonly limit: number;
+}
+
+export function retentionWrites(database: Connection, seal: LedgerSeal): Operations<"prune"> {
+  const deletes = sightings.map(([table, key, isOld]) =>
+    database.prepare<Limit>(
+      `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} AS old WHERE ${isOld} LIMIT @limit)`,
+    ),
+  );
+  const pruneInvocations = invocationPruner(database, seal);
+  return {
+    prune(beforeMs, limit) {
+      const removed = pruneInvocations({ beforeMs, limit });
+      return deletes.reduce((sum, each) => sum + each.run({ beforeMs, limit }).changes, removed);
+    },
+  };
+}
+
+/** Invocations that ended, with attempts and postings, and a submission with the last of its invocations. */
+function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit) => number {
+  const selectOld = database.prepare<Limit, { id: number; submission: number }>(
+    "SELECT id, submission FROM invocation WHERE ended_at_ms < @beforeMs ORDER BY ended_at_ms LIMIT @limit",
+  );
+  const selectAttempts = database.prepare<[number], LedgerRow>(
+    `${finishedAttempts} AND a.invocation = ?`,
+  );
+  // The other side of the day's sum is kept by the trigger on posting.
+  const sumAttempt = database.prepare<{ day: number; uid: number; user: string; price: number }>(
+    `INSERT INTO ledger_day (day, owner_uid, owner_user, attempts, recomputed_micro_credits)
+     VALUES (@day, @uid, @user, 1, @price)
+     ON CONFLICT (day, owner_uid) DO UPDATE SET attempts = attempts + 1,
+       recomputed_micro_credits = recomputed_micro_credits + excluded.recomputed_micro_credits`,
+  );
+  const deleteOf = ["posting", "attempt"].map((table) =>
+    database.prepare<[number]>(`DELETE FROM ${table} WHERE invocation = ?`),
+  );
+  const deleteInvocation = database.prepare<[number]>("DELETE FROM invocation WHERE id = ?");
+  const deleteSubmission = database.prepare<
+    { id: number },
+    { command: number; environment: number }
+  >(
+    `DELETE FROM submission WHERE id = @id
+       AND NOT EXISTS (SELECT 1 FROM invocation WHERE submission = @id)
+     RETURNING command, environment`,
+  );
+  const removeDocument = documentRemover(database);
+  const isAsWritten = postingChecker(database, seal);
+  const sums = new DaySeals(database, seal);
+  return (limit) => {
+    let removed = 0;
+    for (const { id, submission } of selectOld.all(limit)) {
+      const attempts = selectAttempts.all(id);
+      if (attempts.some((row) => differenceOf(row) !== null) || !isAsWritten(id)) continue;
+      const billed = attempts.filter((row) => isBilled(row.state));
+      const dayOf = (row: LedgerRow): number => Math.floor(row.postedAtMs / dayMs);
+      if (billed.some((row) => !sums.isSound(dayOf(row), row.ownerUid))) continue;
+      for (const row of billed)
+        sumAttempt.run({
+          day: dayOf(row),
+          uid: row.ownerUid,
+          user: row.owner,
+          price: priceMicroCredits(row, row),
+        });
+      for (const each of deleteOf) removed += each.run(id).changes;
+      for (const row of billed) sums.renew(dayOf(row), row.ownerUid);
+      removed += deleteInvocation.run(id).changes;
+      const last = deleteSubmission.get({ id: submission });
+      if (last === undefined) continue;
+      removed += 1;
+      removeDocument(last.command);
+      removeDocument(last.environment);
+    }
+    return removed;
+  };
+}

@@ -1,0 +1,139 @@
+// No harm: whatever state Gleaner is in, a batch job starts and finds nothing of it on what it was given.
+
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import type { Utilization } from "../../../src/model/records/utilization.js";
+import { closedGate } from "../../support/site/gate.js";
+import { type TestSite, testSite } from "../../support/site/site.js";
+
+jest.setTimeout(180_000);
+let at: TestSite;
+let witness: string;
+
+beforeAll(async () => {
+  at = await testSite({ nodes: 2, cpus: 8, memoryMb: 16_000 });
+  witness = join(at.site.files.programs, "witness");
+  execFileSync("gcc", ["-O2", "-o", witness, "scripts/demonstration/witness.c"]);
+});
+afterAll(() => at?.site.stop());
+
+/** A batch job whose witness writes what it sees; resolves with the cores of functions and of jobs that it saw. */
+async function look(args: string[], runSeconds = 1) {
+  const id = await at.sbatch([
+    "--output=/dev/null",
+    ...args,
+    `--wrap=${witness} ${at.work} 8 && sleep ${runSeconds}`,
+  ]);
+  const node = args.find((arg) => arg.startsWith("--nodelist="))!.split("=")[1]!;
+  const [, functionCores, jobCores] = (await at.text(`${id}.${node}`)).split(" ").map(Number);
+  return { id, functionCores: functionCores!, jobCores: jobCores! };
+}
+
+const submitForty = (command: string) =>
+  at.submit(["-a", "0-39", "-c", "1", "--mem=100M", "-o", "/dev/null", `--wrap=${command}`]);
+
+/** Both nodes full of functions that run until the gate opens. */
+async function fill(gateName: string) {
+  const gate = await closedGate(join(at.work, gateName));
+  const array = await submitForty(gate.wait);
+  await at.usedCores(16);
+  return { array, openGate: gate.open };
+}
+
+test("a batch job on a fully harvested node starts and finds no function there; what it displaced runs again", async () => {
+  const { array, openGate } = await fill("eviction.gate");
+  const seen = await look(["--nodelist=n1", "--exclusive"]);
+  await openGate();
+  expect(seen).toMatchObject({ functionCores: 0, jobCores: 8 });
+  expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
+  const ended = await at.ended(array);
+  expect(ended).toHaveLength(40);
+  expect(new Set(ended.map((each) => each.state))).toEqual(new Set(["COMPLETED"]));
+  const retried = ended.filter((each) => each.attempt > 1);
+  expect(retried.length).toBeGreaterThanOrEqual(8);
+  const { attempts } = await at.detail(`${retried[0]!.arrayJobId}_${retried[0]!.arrayTaskId}`);
+  expect(attempts.map((each) => each.state)).toEqual(["EVICTED", "COMPLETED"]);
+});
+
+test("a job that takes a part of a node leaves the rest to functions", async () => {
+  const { array, openGate } = await fill("part.gate");
+  const before = (await at.node("n1")).executor!.id;
+  const seen = await look(["--nodelist=n1", "-c", "3", "--mem=3000"], 3);
+  expect(seen.jobCores).toBe(3);
+  expect(seen.functionCores).toBe(5);
+  const node = await at.node("n1");
+  expect(node.executor).toMatchObject({ id: before, usedCores: 5 });
+  expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
+  await at.usedCores(8, "n1");
+  expect((await at.node("n1")).executor!.id).toBe(before);
+  await openGate();
+  await at.ended(array);
+});
+
+test("on a node without a hole no process of Gleaner remains, and one comes back when the job has gone", async () => {
+  await at.until(
+    "an executor on n1",
+    async () => (await at.node("n1")).executor?.state === "ready" || undefined,
+  );
+  const pid = at.executorPid("n1");
+  const seen = await look(["--nodelist=n1", "--exclusive"], 2);
+  await at.until("the executor's end", () => !existsSync(`/proc/${pid}`) || undefined);
+  expect(existsSync(join(at.site.files.run, "n1", "hook.sock"))).toBe(false);
+  expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
+  await at.until(
+    "an executor on n1",
+    async () => (await at.node("n1")).executor?.state === "ready" || undefined,
+  );
+});
+
+test("an executor stopped with SIGSTOP still lets the job start within the deadline, and loses nothing", async () => {
+  const { array, openGate } = await fill("stopped.gate");
+  const pid = at.executorPid("n2");
+  process.kill(pid, "SIGSTOP");
+  const seen = await look(["--nodelist=n2", "--exclusive"]);
+  await openGate();
+  expect(seen.functionCores).toBe(0);
+  expect(existsSync(`/proc/${pid}`)).toBe(false);
+  expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
+  const { stdout } = await at.site.cluster.run("sinfo", ["-h", "-n", "n2", "-o", "%T"]);
+  expect(stdout).not.toMatch(/drain|down/);
+  const ended = await at.ended(array);
+  expect(ended.map((each) => each.state)).toEqual(Array(40).fill("COMPLETED"));
+  // The hook's own kill took longer than its answerMs of 100, and the report owns up to it.
+  const evictMs = await at.until("the hook's kill in the report", async () => {
+    const report = await at.json<Utilization>(["report", "utilization"]);
+    return report.evictMs !== null && report.evictMs.max >= 100 ? report.evictMs : undefined;
+  });
+  expect(evictMs.max).toBeLessThan(2_000);
+});
+
+test("with the daemon dead a job still gets its cores at once, and nothing is lost when the daemon is back", async () => {
+  const { array, openGate } = await fill("dead.gate");
+  await at.site.endDaemon("SIGKILL");
+  const seen = await look(["--nodelist=n1", "--exclusive"]);
+  expect(seen.functionCores).toBe(0);
+  await at.site.startDaemon();
+  await openGate();
+  expect((await at.ended(array)).map((each) => each.state)).toEqual(Array(40).fill("COMPLETED"));
+  expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
+});
+
+test("without the hook in slurm.conf nothing is started, and doctor says what to do", async () => {
+  const bare = await testSite({ nodes: 1, slurmConfLines: ["Prolog=/bin/true"] });
+  try {
+    await bare.until(
+      "a read of Slurm",
+      async () => (await bare.info()).snapshotAgeMs !== null || undefined,
+    );
+    const node = await bare.node("n1");
+    expect(node.executor).toBeNull();
+    expect(node.unusable!.reason.kind).toBe("noHook");
+    const doctor = await bare.site.glean(["doctor"]);
+    expect(doctor.exitCode).toBe(1);
+    expect(doctor.stdout).toContain("slurm.conf has no Prolog=");
+  } finally {
+    await bare.site.stop();
+  }
+});

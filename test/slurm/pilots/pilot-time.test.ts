@@ -1,0 +1,61 @@
+// The end of a pilot's own time, on real Slurm: work that would be cut is begun elsewhere, or
+// refused where no pilot has the time.
+
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { closedGate } from "../../support/site/gate.js";
+import { livePilots, pilotSite } from "../../support/site/pilots.js";
+import { type TestSite, user } from "../../support/site/site.js";
+
+jest.setTimeout(180_000);
+let at: TestSite;
+
+beforeAll(async () => {
+  at = await pilotSite({ daemonUser: user, pilot: { timeLimitMs: 120_000 } });
+});
+afterAll(() => at?.site.stop());
+
+/** A view of Slurm that was asked for after this moment. */
+async function newView(): Promise<void> {
+  // Its queue was asked for a little before its nodes.
+  const afterMs = Date.now() + 1_000;
+  await at.until("a new view of Slurm", async () => {
+    const { snapshotAgeMs } = await at.info();
+    return snapshotAgeMs !== null && Date.now() - snapshotAgeMs > afterMs ? true : undefined;
+  });
+}
+
+test("what asks for more time than a pilot has is refused with a sentence", async () => {
+  const { exitCode, stderr } = await at.site.glean(["batch", "-t", "10", "--wrap=true"], { user });
+  expect(exitCode).not.toBe(0);
+  expect(stderr).toMatch(
+    /600000 ms is above the 90000 ms that pilots here have.*ask for less with -t/,
+  );
+  const doctor = (await at.site.glean(["doctor"], { user })).stdout;
+  expect(doctor).toMatch(/time of pilots +warning/);
+});
+
+test("work is not begun on a pilot whose time would be over, though it has room: another pilot comes", async () => {
+  const gate = await closedGate(join(at.work, "time.gate"));
+  const first = await at.submit([
+    "-t",
+    "80s",
+    "--mem=100M",
+    "-o",
+    "/dev/null",
+    `--wrap=${gate.wait}`,
+  ]);
+  await at.usedCores(1);
+  const [pilot] = await livePilots(at);
+  // Half of its time is taken back.
+  await at.site.cluster.run("scontrol", ["update", `JobId=${pilot!.id}`, "TimeLimit=1"]);
+  await newView();
+  const long = await at.submit(["-t", "80s", "--mem=100M", "-o", "/dev/null", "--wrap=true"]);
+  const short = await at.submit(["-t", "5s", "--mem=100M", "-o", "/dev/null", "--wrap=true"]);
+  const [longEnd] = await at.ended(long);
+  expect(longEnd).toMatchObject({ state: "COMPLETED", attempt: 1 });
+  expect(longEnd!.node).not.toBe(pilot!.node);
+  expect((await at.ended(short))[0]).toMatchObject({ state: "COMPLETED", attempt: 1 });
+  await gate.open();
+  expect((await at.ended(first))[0]).toMatchObject({ state: "COMPLETED", attempt: 1 });
+});

@@ -1,0 +1,79 @@
+// Samples to fill a store with: one request, its attempt and its end, with a posting that is right.
+
+import { postingOf } from "../../../src/core/accounting/metering.js";
+import type { AttemptResult, NewInvocations } from "../../../src/core/ports/store.js";
+import { executorId, type InvocationId, nodeName } from "../../../src/model/ids.js";
+import { type Attempt, type AttemptEnd, isBilled } from "../../../src/model/invocation.js";
+
+export const sampleRate = { microCreditsPerCoreSecond: 278, microCreditsPerGbSecond: 28 };
+
+export function sampleRequest(
+  requestId: string,
+  {
+    user = "ada",
+    uid = 1_000,
+    tasks = null as readonly number[] | null,
+    submittedAtMs = 1_000,
+  } = {},
+): NewInvocations {
+  return {
+    requestId,
+    owner: { uid, gid: 100, user },
+    submittedAtMs,
+    submission: {
+      name: "sum",
+      command: { kind: "argv", argv: ["/bin/true", requestId] },
+      cores: 2,
+      memoryMb: 500,
+      gpus: 0,
+      timeLimitMs: 60_000,
+      workingDirectory: "/home",
+      stdoutPattern: null,
+      stderrPattern: null,
+      environment: { HOME: "/home" },
+      arrayTasks: tasks,
+    },
+  };
+}
+
+export function sampleAttempt(invocation: InvocationId, number = 1, startedAtMs = 2_000): Attempt {
+  return {
+    invocation,
+    number,
+    executor: executorId("e1"),
+    node: nodeName("n1"),
+    cores: 2,
+    memoryMb: 500,
+    gpus: 0,
+    state: "RUNNING",
+    startedAtMs,
+    startedMonotonicMs: 2_000,
+    endedAtMs: null,
+    wallMs: null,
+  };
+}
+
+export function sampleResult(
+  invocation: InvocationId,
+  attempt = 1,
+  end: AttemptEnd = "COMPLETED",
+  { uid = 1_000, user = "ada", wallMs = 1_500, endedAtMs = 4_000 } = {},
+): AttemptResult {
+  const usage = { cores: 2, memoryMb: 500, wallMs };
+  return {
+    invocation,
+    attempt,
+    end,
+    exitCode: end === "COMPLETED" ? 0 : null,
+    signal: null,
+    wallMs,
+    cpuMs: wallMs,
+    maxRssMb: 12,
+    reason: isBilled(end) ? null : `the attempt was ${end}`,
+    endedAtMs,
+    next: end === "EVICTED" || end === "LOST" ? "PENDING" : end,
+    posting: isBilled(end)
+      ? postingOf({ invocation, attempt, uid, user }, usage, sampleRate, endedAtMs)
+      : null,
+  };
+}

@@ -1,0 +1,146 @@
+// `glean batch` as its users meet it: what is submitted, what is refused, and waiting for the end.
+
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { expectSentence, gleanWorld, invocation, listOf, refusal } from "../../../support/glean.js";
+
+const world = gleanWorld();
+const glean = (...args: string[]) => world.start(args).end;
+
+describe("batch", () => {
+  test("submits what the script asks for: command line over #GLEAN over #SBATCH", async () => {
+    const text =
+      "#!/bin/sh\n#GLEAN -c 3 -J glean\n#SBATCH -c 2 --mem=2G -J slurm -p debug\n#SBATCH -t 1:00\nhostname\n";
+    const result = await glean(
+      "batch",
+      "-J",
+      "line",
+      "-o",
+      "%j.log",
+      world.script(text),
+      "-x",
+      "a b",
+    );
+    expect(result).toEqual({ status: 0, stdout: "Submitted batch job 42\n", stderr: "" });
+    expect(world.submitted()).toMatchObject({
+      name: "line",
+      cores: 3,
+      memoryMb: 2048,
+      memoryPerCoreMb: null,
+      timeLimitMs: 60_000,
+      arrayTasks: null,
+      stdoutPattern: "%j.log",
+      stderrPattern: null,
+      workingDirectory: world.home,
+      command: { kind: "script", body: text, args: ["-x", "a b"] },
+    });
+    expect(world.submitted().environment).toMatchObject({
+      USER: "ada",
+      HOME: world.environment.HOME,
+    });
+    const { body, authorization } = world.requests.at(-1)!;
+    expect(body.requestId).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(authorization).toBe("Bearer token-1");
+  });
+
+  test("reads standard input, --wrap, arrays, --export and --parsable", async () => {
+    const piped = await world.start(["batch", "--parsable", "--export=NONE"], "#!/bin/sh\nid\n")
+      .end;
+    expect(piped).toEqual({ status: 0, stdout: "42\n", stderr: "" });
+    expect(world.submitted()).toMatchObject({
+      name: "glean",
+      command: { body: "#!/bin/sh\nid\n" },
+    });
+    expect(world.submitted().environment).not.toHaveProperty("GLEANER_CONF");
+    world.requests.length = 0;
+    await glean("batch", "-a0-3", "-D", "sub", "--wrap", "echo 'a b'");
+    expect(world.submitted()).toMatchObject({
+      name: "wrap",
+      arrayTasks: [0, 1, 2, 3],
+      workingDirectory: join(world.home, "sub"),
+      command: { kind: "script", body: "#!/bin/sh\necho 'a b'\n", args: [] },
+    });
+  });
+
+  test("notes in one line what it ignores", async () => {
+    const { status, stderr } = await glean(
+      "batch",
+      "--mail-type=END",
+      world.script("#!/bin/sh\n#SBATCH --hint=compute_bound --newest 1\n"),
+    );
+    expect(status).toBe(0);
+    expect(stderr).toBe(
+      "glean: note: ignored, since it does not apply to functions: job.sh:2: #SBATCH --newest, job.sh:2: #SBATCH --hint, --mail-type\n",
+    );
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ["no file", ["nowhere.sh"], /cannot open the script nowhere\.sh .*ENOENT/],
+    ["a folder", ["."], /\. is a folder: name the script in it/],
+    ["no #!", ["plain.sh"], /plain\.sh: This does not look like a batch script\. The first line/],
+    ["too large", ["large.sh"], /large\.sh is larger than 4194304 bytes/],
+    ["a bad directive", ["bad.sh"], /bad\.sh:3: #GLEAN: unknown option --cpu; did you mean --/],
+    ["two nodes", ["-N", "2", "good.sh"], /--nodes "2": a function is one task on one node/],
+    ["a bad time", ["-t", "soon", "good.sh"], /--time: "soon" is no time/],
+    ["a limited array", ["-a", "0-9%2", "good.sh"], /--array: there is no limit on tasks at once/],
+    ["--wrap and a script", ["--wrap", "id", "good.sh"], /no script can be named beside it/],
+    ["an unknown option", ["--frobnicate", "good.sh"], /unknown option '--frobnicate'/],
+    ["a missing value", ["--mem"], /option '--mem <SIZE>' argument missing/],
+    ["empty input", [], /stdin: the script is empty/],
+  ])("%s: one sentence, status 2, nothing submitted", async (_name, args, sentence) => {
+    world.script("#!/bin/sh\nid\n", "good.sh");
+    world.script("echo hi\n", "plain.sh");
+    world.script("#!/bin/sh\n\n#GLEAN --cpu=3\n", "bad.sh");
+    world.script(`#!/bin/sh\n${"#".repeat(4 * 1024 * 1024)}`, "large.sh");
+    expectSentence(await glean("batch", ...args), 2, sentence);
+    expect(world.submitted()).toBeUndefined();
+  });
+
+  test("what the daemon refuses is told in its own words", async () => {
+    world.answers["POST /v1/invocations"] = () =>
+      refusal(429, "LIMIT_REACHED", "too many: wait\u001b[2J");
+    expectSentence(await glean("batch", "--wrap", "id"), 1, /^glean: too many: wait\?\[2J\n$/);
+    world.answers["POST /v1/invocations"] = () => refusal(400, "BAD_REQUEST", "ask for less");
+    expectSentence(await glean("batch", "--wrap", "id"), 2, /^glean: ask for less\n$/);
+  });
+
+  test("a submission that is broken off is sent again under the same id", async () => {
+    let count = 0;
+    world.answers["POST /v1/invocations"] = () =>
+      ++count < 3 ? "cut" : { body: { id: 42, tasks: 1 } };
+    expect(await glean("batch", "--wrap", "id")).toMatchObject({ status: 0 });
+    const ids = world.requests
+      .filter(({ url }) => url === "/v1/invocations")
+      .map(({ body }) => body.requestId);
+    expect(ids).toHaveLength(3);
+    expect(new Set(ids).size).toBe(1);
+  });
+});
+
+describe("batch --wait", () => {
+  test("gives the highest exit code of the tasks, through a restart of the daemon", async () => {
+    let count = 0;
+    world.answers["GET /v1/invocations/42/wait"] = () => {
+      if (++count === 1) return "cut";
+      if (count === 2) return listOf(invocation({ state: "RUNNING" }));
+      return listOf(
+        invocation({ state: "COMPLETED", exitCode: 0 }),
+        invocation({ state: "FAILED", exitCode: 7 }),
+        invocation({ state: "TIMEOUT", signal: 9 }),
+      );
+    };
+    expect(await glean("batch", "-W", "--wrap", "id")).toMatchObject({ status: 7, stderr: "" });
+    expect(count).toBe(3);
+  });
+
+  test("Ctrl-C leaves the job in the queue and says how to cancel it", async () => {
+    const { child, end } = world.start(["batch", "-W", "--wrap", "id"]);
+    world.answers["GET /v1/invocations/42/wait"] = () => {
+      child.kill("SIGINT");
+      return listOf(invocation());
+    };
+    const { status, stderr } = await end;
+    expect(status).toBe(130);
+    expect(stderr).toBe("glean: job 42 stays in the queue: cancel it with glean cancel 42\n");
+  });
+});

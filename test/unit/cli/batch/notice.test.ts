@@ -1,0 +1,59 @@
+// --signal and --checkpoint: what is read, what is refused, what is sent.
+
+import { describe, expect, test } from "@jest/globals";
+import { parseNotice } from "../../../../src/cli/batch/notice.js";
+import { gleanWorld } from "../../../support/glean.js";
+
+describe("--signal", () => {
+  test.each([
+    ["TERM", { signal: 15, leadMs: null, mainOnly: false }],
+    ["SIGUSR1@60", { signal: 10, leadMs: 60_000, mainOnly: false }],
+    ["B:usr2@5", { signal: 12, leadMs: 5_000, mainOnly: true }],
+    ["R:10@500ms", { signal: 10, leadMs: 500, mainOnly: false }],
+    ["RB:INT@2m", { signal: 2, leadMs: 120_000, mainOnly: true }],
+    ["@30", { signal: 15, leadMs: 30_000, mainOnly: false }],
+    ["B:", { signal: 15, leadMs: null, mainOnly: true }],
+    ["USR1@0", { signal: 10, leadMs: 0, mainOnly: false }],
+  ])("%s", (text, expected) => expect(parseNotice(text, "--signal")).toEqual(expected));
+
+  test.each([
+    ["", '--signal: "" is no notice: write a signal and how long before, such as TERM@30'],
+    ["X:TERM", /is no notice/],
+    ["TERM@", /is no notice/],
+    ["TERM@-1", /is no notice/],
+    ["NONE", '--signal: "NONE" is no signal: write TERM, USR1, INT or a number from 1 to 64'],
+    ["0", /is no signal/],
+    ["65", /is no signal/],
+    ["constructor", /is no signal/],
+    ["KILL@5", /cannot be caught/],
+    ["19", /cannot be caught/],
+    ["TERM@65536", /above the 65535 s that sbatch takes/],
+    ["TERM@5x", /is no time/],
+  ])("%j is refused", (text, sentence) =>
+    expect(() => parseNotice(text, "--signal")).toThrow(sentence),
+  );
+});
+
+describe("glean batch", () => {
+  const world = gleanWorld();
+  const submitted = async (args: string[], script: string) => {
+    world.answers["POST /v1/invocations"] = () => ({ body: { id: 1, tasks: 1 } });
+    const { status } = await world.start(["batch", ...args, world.script(script)]).end;
+    expect(status).toBe(0);
+    return world.submitted();
+  };
+
+  test("sends the notice of a directive, and a folder comes with it", async () =>
+    expect(await submitted([], "#!/bin/sh\n#SBATCH --signal=B:USR1@9\n")).toMatchObject({
+      notice: { signal: 10, leadMs: 9_000, mainOnly: true },
+      checkpoint: true,
+    }));
+
+  test("asks for a folder when told to, or when the script names it, and else not", async () => {
+    const plain = "#!/bin/sh\ntrue\n";
+    expect(await submitted(["--checkpoint"], plain)).toMatchObject({ checkpoint: true });
+    const named = '#!/bin/sh\ncd "$GLEANER_CHECKPOINT_DIR"\n';
+    expect(await submitted([], named)).toMatchObject({ checkpoint: true, notice: null });
+    expect(await submitted([], plain)).toMatchObject({ checkpoint: false, notice: null });
+  });
+});

@@ -1,0 +1,249 @@
+// Listings, JSON documents and exit statuses of every command.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { noIdle } from "../../../src/core/accounting/idle.js";
+import { nodeName } from "../../../src/model/ids.js";
+import type { Utilization } from "../../../src/model/records/utilization.js";
+import { expectSentence, gleanWorld, invocation, listOf } from "../../support/glean.js";
+
+/** One hour of one node, half of it idle. */
+const coreMs = {
+  availableCoreMs: 7_200_000,
+  allocatedCoreMs: 3_600_000,
+  idleCoreMs: 3_600_000,
+  coveredCoreMs: 3_000_000,
+  usefulCoreMs: 2_000_000,
+};
+const utilization: Utilization = {
+  ...coreMs,
+  fromMs: 1_700_000_000_000,
+  toMs: 1_700_003_600_000,
+  nodes: 1,
+  coverage: 0.83,
+  goodput: 0.55,
+  evictions: 1,
+  evictedAttempts: 1,
+  lostToEvictionCoreMs: 10,
+  evictMs: { p50: 5, p99: 6, max: 7 },
+  violations: [],
+  evictHistogram: [{ atMostMs: null, count: 1 }],
+  batchJobs: 3,
+  series: [0, 1].map((step) => ({
+    atMs: 1_700_000_000_000 + step * 1_800_000,
+    allocatedCores: 1,
+    idleCores: 1,
+    coveredCores: 1,
+    usefulCores: 0.5,
+  })),
+  idleParts: { ...noIdle(), useful: 2_000_000, noDemand: 1_000_000, tooShort: 600_000 },
+  perNode: [
+    {
+      node: nodeName("n7"),
+      ...coreMs,
+      idleParts: { useful: 2_000_000, noDemand: 1_000_000, tooShort: 600_000 },
+    },
+  ],
+};
+
+const world = gleanWorld();
+const glean = (...args: string[]) => world.start(args).end;
+
+describe("listings", () => {
+  test("queue condenses what waits of an array, and hides control characters", async () => {
+    const task = (number: number) =>
+      invocation({ id: 50 + number, arrayJobId: 50, arrayTaskId: number, name: "evil\u001b[2J" });
+    world.answers["GET /v1/invocations"] = () =>
+      listOf(task(1), task(2), task(4), invocation({ reason: "no hole is large enough" }));
+    const { stdout, status } = await glean("queue", "-u", "ada");
+    expect(status).toBe(0);
+    expect(stdout.split("\n")).toEqual([
+      "     JOBID  NAME      USER  ST  TIME  CPUS  NODE(REASON)",
+      "50_[1-2,4]  evil?[2J  ada   PD  0:00     2  (waits for a hole)",
+      "        42  job       ada   PD  0:00     2  (no hole is large enough)",
+      "",
+    ]);
+    expect(world.requests.at(-1)!.url).toBe("/v1/invocations?user=ada&states=PENDING%2CRUNNING");
+  });
+
+  test.each<[string[], string, unknown]>([
+    [["queue", "--json"], "GET /v1/invocations", { invocations: [invocation()], truncated: true }],
+    [["acct", "--json"], "GET /v1/invocations", { invocations: [invocation()], truncated: false }],
+    [["show", "42", "--json"], "GET /v1/invocations/42", { invocation: invocation() }],
+    [["info", "--json"], "GET /v1/info", { clusterName: "c", nodes: [] }],
+    [["explain", "n1", "--json"], "GET /v1/explain/n1", { what: "n1", lines: ["it is full"] }],
+    [["explain", "hole", "--json"], "GET /v1/holes", { idleCores: 0, holes: [] }],
+    [["bill", "--json"], "GET /v1/bill", { lines: [], total: {} }],
+    [["report", "utilization", "--json"], "GET /v1/utilization", { nodes: 8 }],
+    [["drain", "all", "--json"], "POST /v1/drain", { nodes: ["n1"], problems: [] }],
+    [["cancel", "42", "--json"], "POST /v1/cancel", { cancelled: 1, problems: [] }],
+  ])("%j prints one JSON document and nothing else", async (args, route, body) => {
+    world.answers[route] = () => ({ body });
+    const { status, stdout } = await glean(...args);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(body);
+  });
+
+  test("acct -P gives a fixed number of fields", async () => {
+    world.answers["GET /v1/invocations"] = () =>
+      listOf(
+        invocation({
+          name: "a|b",
+          state: "FAILED",
+          exitCode: 3,
+          startedAtMs: 1_700_000_000_000,
+          endedAtMs: 1_700_000_001_500,
+          wallMs: 1_500,
+        }),
+      );
+    const { stdout } = await glean("acct", "-n", "-P", "-j", "42");
+    const fields = stdout.trimEnd().split("|");
+    expect(fields).toHaveLength(10);
+    expect(fields.slice(0, 6)).toEqual(["42", "a?b", "ada", "2", "FAILED", "3:0"]);
+    expect(fields.slice(8)).toEqual(["00:00:01.500", "3000"]);
+    expect(world.requests.at(-1)!.url).toBe("/v1/invocations?ids=42");
+  });
+
+  test("acct shows no exit code of what never ran", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf(invocation({ state: "CANCELLED" }));
+    const { stdout } = await glean("acct", "-n", "-P", "-j", "42");
+    expect(stdout.split("|")[5]).toBe("");
+  });
+
+  test("explain hole lists the unused cores of all nodes or of one", async () => {
+    const hole = { node: "n1", cores: 5, part: "noDemand", why: "nothing waits" };
+    world.answers["GET /v1/holes"] = () => ({ body: { idleCores: 8, holes: [hole] } });
+    const { stdout } = await glean("explain", "hole", "n1");
+    expect(stdout.split("\n")[1]).toBe("n1        5  noDemand  nothing waits");
+    expect(world.requests.at(-1)!.url).toBe("/v1/holes?node=n1");
+    world.answers["GET /v1/holes"] = () => ({ body: { idleCores: 8, holes: [] } });
+    expect((await glean("explain", "hole")).stdout).toMatch(/functions run on all 8 idle cores/);
+    world.answers["GET /v1/holes"] = () => ({ body: { idleCores: 0, holes: [] } });
+    expect((await glean("explain", "hole")).stdout).toMatch(/No core is idle/);
+  });
+
+  test("report idle as text, CSV, JSON and a page: the parts sum to the idle core-time", async () => {
+    world.answers["GET /v1/utilization"] = () => ({ body: utilization });
+    const text = (await glean("report", "idle")).stdout;
+    expect(text).toMatch(/^ {2}too short +600\.0 +16\.7 % {2}A job was planned/m);
+    expect(text).not.toContain("memory");
+    const csv = (await glean("report", "idle", "--csv")).stdout.trim().split("\r\n");
+    expect(csv).toHaveLength(3);
+    const [, idle, ...parts] = csv.at(-1)!.split(",").map(Number);
+    expect(parts.reduce((sum, part) => sum + part, 0)).toBe(idle);
+    const report = JSON.parse((await glean("report", "idle", "--json")).stdout);
+    expect(report).toMatchObject({ idleCoreMs: idle, parts: { useful: 2_000_000, memory: 0 } });
+    await glean("report", "idle", "--html", "idle.html");
+    expect(readFileSync(join(world.home, "idle.html"), "utf8")).toContain(
+      "Where the idle time went",
+    );
+  });
+
+  test("report utilization as text, CSV and a page", async () => {
+    world.answers["GET /v1/utilization"] = () => ({ body: utilization });
+    expect((await glean("report", "utilization")).stdout).toContain("n7");
+    expect((await glean("report", "utilization", "--csv")).stdout).toContain("n7");
+    const page = await glean("report", "utilization", "--html", "page.html");
+    expect(page).toEqual({ status: 0, stdout: "Wrote page.html\n", stderr: "" });
+    expect(readFileSync(join(world.home, "page.html"), "utf8")).toMatch(/^<!doctype html>/i);
+    expectSentence(
+      await glean("report", "utilization", "--html", "none/page.html"),
+      1,
+      /cannot write the page .* after --html/,
+    );
+    expectSentence(await glean("report", "utilization", "--csv", "--json"), 2, /take one/);
+  });
+
+  test("output that nobody reads any more is no error", async () => {
+    world.answers["GET /v1/invocations"] = () =>
+      listOf(...Array.from({ length: 5_000 }, (_, id) => invocation({ id, state: "RUNNING" })));
+    const { child, end } = world.start(["queue"]);
+    child.stdout!.destroy();
+    expect(await end).toMatchObject({ status: 0, stderr: "" });
+  });
+});
+
+describe("exit statuses", () => {
+  test("3 when nothing listens, for every command that needs the daemon", async () => {
+    world.configure(1);
+    for (const args of [["queue"], ["batch", "--wrap", "id"], ["info", "--json"]])
+      expectSentence(await glean(...args), 3, /gleanerd does not answer on 127\.0\.0\.1 port 1 /);
+  });
+
+  test("doctor still says what it finds here", async () => {
+    world.configure(1);
+    const { status, stdout } = await glean("doctor");
+    expect(status).toBe(3);
+    expect(stdout).toMatch(/configuration \(here\) +ok/);
+    expect(stdout).toMatch(/munge \(here\) +ok +gives credentials/);
+    expect(stdout).toMatch(/gleanerd +failed +gleanerd does not answer/);
+  });
+
+  test("doctor: 1 when a check of the daemon failed", async () => {
+    const check = { name: "hook on n3", status: "failed", detail: "no answer" };
+    world.answers["GET /v1/doctor"] = () => ({ body: { checks: [check] } });
+    const { status, stdout } = await glean("doctor", "--json");
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).checks).toHaveLength(4);
+  });
+
+  test("bill --verify: 1 when the ledger does not balance", async () => {
+    const check = {
+      balanced: false,
+      attempts: 2,
+      postings: 1,
+      ledgerMicroCredits: 1,
+      recomputedMicroCredits: 2_000_001,
+      differences: ["42 attempt 1 has no posting"],
+    };
+    world.answers["GET /v1/bill/verify"] = () => ({ body: check });
+    const { status, stdout, stderr } = await glean("bill", "--verify");
+    expect(status).toBe(1);
+    expect(stdout).toBe("42 attempt 1 has no posting\n");
+    expect(stderr).toMatch(/it says 0\.000001 credits, the attempts say 2\.000001/);
+    world.answers["GET /v1/bill/verify"] = () => ({ body: { ...check, balanced: true } });
+    expect(await glean("bill", "--verify")).toMatchObject({ status: 0 });
+  });
+
+  test("cancel: 1 with the daemon's sentence when one could not be", async () => {
+    world.answers["POST /v1/cancel"] = () => ({
+      body: { cancelled: 0, problems: ["43 belongs to bob"] },
+    });
+    expectSentence(await glean("cancel", "42_[1-2]", "43"), 1, /^glean: 43 belongs to bob\n$/);
+    expect(world.requests.at(-1)!.body).toEqual({ ids: ["42_1", "42_2", "43"] });
+  });
+
+  test("what answers is no gleanerd: 1", async () => {
+    world.answers["POST /v1/token"] = () => ({ body: "<html>" });
+    expectSentence(await glean("queue"), 1, /does not answer as gleanerd does/);
+  });
+
+  test.each<[string[], RegExp]>([
+    [[], /no command was given/],
+    [["bacth"], /there is no command bacth; did you mean batch\?/],
+    [["queue", "--jsno"], /unknown option '--jsno'.*--json/],
+    [["queue", "-t", "SLEEPING"], /-t: "SLEEPING" is no state/],
+    [["queue", "extra"], /too many arguments/],
+    [["cancel"], /nothing to cancel was named/],
+    [["show"], /missing required argument/],
+    [["show", "42_[1-2]"], /names several/],
+    [["explain", "../token"], /is no id and no node/],
+    [["explain", "n1", "n2"], /one word too many/],
+    [["explain", "hole", "n1;x"], /is no node/],
+    [["drain", "n1;reboot"], /is no node: write n1, n\[1-3\] or all/],
+    [["acct", "-S", "soon"], /-S: "soon" is no time/],
+    [["acct", "-S", "now", "-E", "now-1hour"], /the period ends before it starts/],
+    [["report", "weather"], /there is no report "weather"/],
+  ])("2 for %j", async (args, sentence) => expectSentence(await glean(...args), 2, sentence));
+
+  test("0 for --version and --help, which need no configuration", async () => {
+    world.environment.GLEANER_CONF = "/nowhere";
+    expect(await glean("--version")).toMatchObject({ status: 0, stdout: "1.2.3\n" });
+    const help = await glean("--help");
+    expect(help.status).toBe(0);
+    for (const name of ["batch", "queue", "doctor", "Examples:"])
+      expect(help.stdout).toContain(name);
+    expect((await glean("batch", "--help")).stdout).toContain("--cpus-per-task");
+  });
+});

@@ -1,0 +1,157 @@
+// `glean simulate` as people run it: one document, tables side by side, a page, and one sentence for what is wrong.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { expectSentence, gleanWorld } from "../../support/glean.js";
+
+const world = gleanWorld();
+const run = (...args: string[]) => world.start(["simulate", ...args]).end;
+
+const holes = "node,start,end\na,1000,1600\nb,1000,1100\nb,1200,1900\na,bad,1\n";
+const holeArgs = () => ["--holes", world.script(holes, "holes.csv"), "--cores-per-node", "24"];
+
+describe("glean simulate", () => {
+  test("--json prints one document in the promised shape", async () => {
+    const { status, stdout, stderr } = await run(...holeArgs(), "--json");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    const answer = JSON.parse(stdout);
+    expect(answer).toMatchObject({
+      coverage: expect.any(Number),
+      goodput: expect.any(Number),
+      idleCoreMs: 24 * 1_400_000,
+      coveredCoreMs: expect.any(Number),
+      usefulCoreMs: expect.any(Number),
+      lostToEvictionCoreMs: expect.any(Number),
+      minutesWithoutExecutor: 0,
+      invocations: {
+        finished: expect.any(Number),
+        evicted: expect.any(Number),
+        onTime: expect.any(Number),
+      },
+      ceiling: { perfectKnowledge: expect.any(Number), noStartup: 1 },
+      fragments: { coverage: 0 },
+      wholeNodes: { coverage: answer.coverage },
+      skippedRecords: 1,
+      wallMs: expect.any(Number),
+      maxRssMb: expect.any(Number),
+    });
+    expect(answer.coverage).toBeGreaterThan(0.99);
+    expect(answer.coverage).toBeLessThan(1);
+  });
+
+  test("is repeatable by its seed", async () => {
+    const figures = async (seed: string) => {
+      const { stdout } = await run(
+        ...holeArgs(),
+        "--call",
+        "exponential:2s",
+        "--seed",
+        seed,
+        "--json",
+      );
+      const { wallMs: _wallMs, maxRssMb: _maxRssMb, ...rest } = JSON.parse(stdout);
+      return rest;
+    };
+    expect(await figures("3")).toEqual(await figures("3"));
+    expect(await figures("3")).not.toEqual(await figures("4"));
+  });
+
+  test("puts policies and a sweep side by side", async () => {
+    const args = [
+      ...holeArgs(),
+      "--policy",
+      "none",
+      "--policy",
+      "whole-nodes",
+      "--sweep",
+      "poll=1s,30s",
+    ];
+    const { stdout } = await run(...args);
+    expect(stdout).toMatch(
+      /none poll=1s +none poll=30s +whole-nodes poll=1s +whole-nodes poll=30s\n/,
+    );
+    expect(stdout).toMatch(/^Coverage( +0\.\d{4}){4}$/m);
+    expect(stdout).toContain("Skipped 1 records: 1 a time that is no number.");
+    const { runs } = JSON.parse((await run(...args, "--json")).stdout);
+    expect(runs.map((each: { run: string }) => each.run)).toHaveLength(4);
+    expect(runs[0].coverage).toBeGreaterThan(runs[1].coverage);
+    const { stdout: csv } = await run(...args, "--csv");
+    const lines = csv.split("\r\n");
+    expect(lines).toHaveLength(6);
+    expect(lines[0]).toMatch(/^run,policy,coverage,.*,ceiling\.noStartup,.*,wallMs,maxRssMb$/);
+    expect(lines[4]).toMatch(/^whole-nodes poll=30s,whole-nodes,0\.\d+/);
+  });
+
+  test("--html writes the page of the utilization report", async () => {
+    const { status } = await run(...holeArgs(), "--html", "page.html");
+    expect(status).toBe(0);
+    const page = readFileSync(join(world.home, "page.html"), "utf8");
+    expect(page).toContain("<!doctype html>");
+    expect(page).toContain("Gleaner, simulated");
+  });
+
+  test("reads SWF with machines and a trace of invocations", async () => {
+    const swf = world.script(
+      "1 0 0 90 2 -1 -1 2 -1 -1 1 1 1 1 1 1 -1 -1 {1,1} q\n2 900 0 9 1 -1 -1 1 -1 -1 1 1 1 1 1 1 -1 -1 {1} q\n",
+      "a.swf",
+    );
+    const machines = world.script("0 n 1 4 1 8388608\n", "machines");
+    const calls = world.script(
+      "app,func,end_timestamp,duration\na,f,1,0.5\na,g,9,3\n",
+      "calls.csv",
+    );
+    const { stdout } = await run(
+      "--swf",
+      swf,
+      "--machines",
+      machines,
+      "--invocations",
+      calls,
+      "--arrivals",
+      "trace",
+      "--scale",
+      "2",
+      "--json",
+    );
+    const answer = JSON.parse(stdout);
+    expect(answer.idleCoreMs).toBe(4 * 900_000 - 2 * 90_000);
+    expect(answer.invocations.waitMs).not.toBeNull();
+    expect(answer.durationClasses).toHaveLength(2);
+  });
+
+  test.each<[string[], RegExp]>([
+    [[], /name one trace: --holes FILE, --swf FILE or --sacct FILE/],
+    [["--holes", "holes.csv", "--swf", "x"], /name one trace/],
+    [["--holes", "holes.csv"], /add --cores-per-node/],
+    [["--swf", "x", "--nodes", "4"], /--nodes and --cores-per-node belong together/],
+    [["--swf", "x", "--machines", "m", "--nodes", "4"], /leave out --nodes/],
+    [["--call", "soon"], /--call: "soon" is no time/],
+    [["--call", "lognormal:2s"], /is no length: write 10ms, uniform/],
+    [["--call", "uniform:5s-1s"], /--call: "1s" must be at least 5000 ms/],
+    [["--arrivals", "often"], /write saturating, trace, or a rate such as 10\/s/],
+    [["--arrivals", "trace"], /name one with --invocations FILE/],
+    [["--poll", "1s", "--reaction", "1s"], /exclude each other/],
+    [["--executor-start", "300ms-150ms"], /write the shorter time first/],
+    [["--policy", "clever"], /there is no policy "clever": take one of prediction, none/],
+    [["--sweep", "seed=1,2"], /names no parameter: write one of call, arrivals/],
+    [["--sweep", "poll="], /write 1 to 50 values/],
+    [["--sweep", "poll=1s,2s", "--html", "x"], /--html shows one run/],
+    [["--json", "--csv"], /exclude each other: take one/],
+    [["--seed", "x"], /"x" is no seed/],
+    [["--scale", "0"], /is no factor/],
+  ])("%j is refused in one sentence", async (args, sentence) => {
+    const given = args.some((each) => /^--(holes|swf)$/.test(each)) || args.length === 0;
+    expectSentence(await run(...(given ? [] : holeArgs()), ...args), 2, sentence);
+  });
+
+  test("a file that is not there, and one without any hole", async () => {
+    expectSentence(
+      await run("--holes", "no.csv", "--cores-per-node", "2"),
+      1,
+      /cannot read no\.csv/,
+    );
+    const empty = world.script("node,start,end\n", "empty.csv");
+    expectSentence(await run("--holes", empty, "--cores-per-node", "2"), 2, /has no hole/);
+  });
+});

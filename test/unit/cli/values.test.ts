@@ -1,0 +1,217 @@
+// Values of the CLI's options: round trips, bounds, and a sentence for whatever is not understood.
+
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { exportedEnvironment } from "../../../src/cli/batch/exported.js";
+import {
+  formatNumbers,
+  maxArrayTasks,
+  parseArray,
+  parseCores,
+  parseDuration,
+  parseGpus,
+  parseGres,
+  parseId,
+  parseIds,
+  parseMemoryMb,
+} from "../../../src/cli/values.js";
+import { formatElapsed, formatSpan, formatWhen, parseWhen } from "../../../src/cli/when.js";
+import { GleanerError } from "../../../src/model/errors.js";
+
+const readers: readonly ((text: string) => unknown)[] = [
+  (text) => parseDuration(text, "-t"),
+  (text) => parseMemoryMb(text, "--mem"),
+  (text) => parseCores(text, "-c"),
+  (text) => parseArray(text, "-a"),
+  (text) => parseGpus(text, "-G"),
+  (text) => parseGres(text, "--gres"),
+  (text) => parseIds([text]),
+  (text) => parseWhen(text, "-S", 1_700_000_000_000),
+];
+const almost = fc.stringMatching(/^[0-9:,_%kmgtsh[\]-]{0,24}$/);
+
+test("whatever the text, a value or one sentence without control characters", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), almost), fc.constantFrom(...readers), (text, read) => {
+      try {
+        read(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(GleanerError);
+        expect((error as GleanerError).code).toBe("BAD_REQUEST");
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not appear
+        expect((error as Error).message).not.toMatch(/[\u0000-\u001f]/);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+describe("durations", () => {
+  test.each([
+    ["30", 30 * 60_000],
+    ["1:30", 90_000],
+    ["2:00:00", 7_200_000],
+    ["1-12", 36 * 3_600_000],
+    ["1-0:30", 86_400_000 + 30 * 60_000],
+    ["1-00:00:05", 86_405_000],
+    ["500ms", 500],
+    ["20s", 20_000],
+    ["5m", 300_000],
+    ["1h", 3_600_000],
+  ])("%s", (text, ms) => expect(parseDuration(text, "-t")).toBe(ms));
+
+  test.each(["", "0", "0:00", "-1", "1.5s", "1:2:3:4", "UNLIMITED", "30d", "99999999", "1 h"])(
+    "%j is refused",
+    (text) => expect(() => parseDuration(text, "-t")).toThrow(/^-t: /),
+  );
+
+  test("a printed span reads back as the same whole seconds", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1_000, max: 2_000_000_000 }), (ms) => {
+        expect(parseDuration(formatSpan(ms), "-t")).toBe(Math.floor(ms / 1_000) * 1_000);
+      }),
+    );
+  });
+
+  test("elapsed times keep the milliseconds", () => {
+    expect(formatElapsed(7)).toBe("00:00:00.007");
+    expect(formatElapsed(90_061_001)).toBe("1-01:01:01.001");
+  });
+});
+
+describe("memory and cores", () => {
+  test.each([
+    ["512", 512],
+    ["512M", 512],
+    ["512MB", 512],
+    ["2G", 2048],
+    ["1t", 1_048_576],
+    ["100K", 1],
+    ["1025k", 2],
+  ])("%s", (text, mb) => expect(parseMemoryMb(text, "--mem")).toBe(mb));
+
+  test.each(["0", "", "1.5G", "-1", "12B", "G", "2P", "99999999T"])("%j is refused", (text) =>
+    expect(() => parseMemoryMb(text, "--mem")).toThrow(/^--mem: /),
+  );
+
+  test("memory is rounded up, never down", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e9 }), (kilobytes) => {
+        const mb = parseMemoryMb(`${kilobytes}K`, "--mem");
+        expect(mb * 1024).toBeGreaterThanOrEqual(kilobytes);
+        expect((mb - 1) * 1024).toBeLessThan(kilobytes);
+      }),
+    );
+  });
+
+  test("cores are whole and above zero", () => {
+    expect(parseCores("4", "-c")).toBe(4);
+    for (const text of ["0", "-1", "1.5", "four", "", "70000"])
+      expect(() => parseCores(text, "-c")).toThrow(/^-c: /);
+  });
+});
+
+describe("arrays and ids", () => {
+  test("ranges, steps, lists, duplicates", () => {
+    expect(parseArray("0-15:4", "-a")).toEqual([0, 4, 8, 12]);
+    expect(parseArray("5,1-3,2", "-a")).toEqual([1, 2, 3, 5]);
+  });
+
+  test("a set of numbers survives being printed and read", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 0, max: 5_000 }), { minLength: 1, maxLength: 200 }),
+        (numbers) => {
+          const ascending = numbers.sort((a, b) => a - b);
+          expect(parseArray(formatNumbers(ascending), "-a")).toEqual(ascending);
+        },
+      ),
+    );
+  });
+
+  test("the count is bounded before anything is expanded", () => {
+    expect(parseArray(`0-${maxArrayTasks - 1}`, "-a")).toHaveLength(maxArrayTasks);
+    expect(() => parseArray(`0-${maxArrayTasks}`, "-a")).toThrow(/split it/);
+    expect(() => parseArray("0-4000000", "-a")).toThrow(/split it/);
+    expect(() => parseArray("4000001", "-a")).toThrow(/end at 4000000/);
+  });
+
+  test("a limit on tasks at once is refused with the reason", () =>
+    expect(() => parseArray("0-99%10", "-a")).toThrow(
+      '-a: there is no limit on tasks at once yet: write the array without "%10"',
+    ));
+
+  test.each(["", "3-1", "1,", "a", "0-9:0", "-5"])("%j is no array", (text) =>
+    expect(() => parseArray(text, "-a")).toThrow(/is no list of task numbers/),
+  );
+
+  test("ids of tasks are expanded", () => {
+    expect(parseIds(["42", "43_7", "44_[1-3,9]", "45,46_2"])).toEqual([
+      "42",
+      "43_7",
+      "44_1",
+      "44_2",
+      "44_3",
+      "44_9",
+      "45",
+      "46_2",
+    ]);
+    for (const text of ["x", "0", "42_", "42_[", "42;rm", "../42"])
+      expect(() => parseIds([text])).toThrow(/is no id|is no list/);
+    expect(() => parseId("42_[1-2]")).toThrow(/names several/);
+    expect(parseIds(["1_[0-998]", "2"])).toHaveLength(1_000);
+    expect(() => parseIds(["1_[0-999]", "2"])).toThrow(/more than 1000 ids .* whole array/);
+  });
+});
+
+describe("moments", () => {
+  const now = new Date(2026, 4, 20, 15, 30, 0).getTime();
+  test("as sacct reads them", () => {
+    expect(parseWhen("now", "-S", now)).toBe(now);
+    expect(parseWhen("now-2hours", "-S", now)).toBe(now - 7_200_000);
+    expect(formatWhen(parseWhen("today", "-S", now))).toBe("2026-05-20T00:00:00");
+    expect(formatWhen(parseWhen("noon", "-S", now))).toBe("2026-05-20T12:00:00");
+    expect(formatWhen(parseWhen("08:15", "-S", now))).toBe("2026-05-20T08:15:00");
+    expect(formatWhen(parseWhen("0301", "-S", now))).toBe("2026-03-01T00:00:00");
+    expect(formatWhen(parseWhen("2026-01-02T03:04:05", "-S", now))).toBe("2026-01-02T03:04:05");
+    expect(formatWhen(null)).toBe("Unknown");
+  });
+  test.each(["2026-02-31", "25:00", "12:60", "1340", "yesterday", ""])("%j is refused", (text) =>
+    expect(() => parseWhen(text, "-S", now)).toThrow(/^-S: .* is no time/),
+  );
+});
+
+describe("--export", () => {
+  const own = { PATH: "/bin", HOME: "/h", USER: "u", EDITOR: "vi", SECRET: "s" };
+  const basics = { PATH: "/bin", HOME: "/h", USER: "u" };
+  test.each([
+    ["ALL", own],
+    ["NONE", basics],
+    ["EDITOR", { ...basics, EDITOR: "vi" }],
+    ["EDITOR,X=1,MISSING", { ...basics, EDITOR: "vi", X: "1" }],
+    ["ALL,X=a=b", { ...own, X: "a=b" }],
+    ["X='1,2',Y=3", { ...basics, X: "1,2", Y: "3" }],
+  ])("%s", (text, expected) => expect(exportedEnvironment(text, own)).toEqual(expected));
+
+  test("a name that cannot be, and too much, are refused", () => {
+    expect(() => exportedEnvironment("1X=2", own)).toThrow(/is no name of a variable/);
+    expect(() => exportedEnvironment("ALL", { BIG: "x".repeat(1024 * 1024) })).toThrow(
+      /--export=NONE/,
+    );
+  });
+});
+
+describe("GPUs", () => {
+  test("as a number, or as sbatch's generic resource", () => {
+    expect(parseGpus("0", "-G")).toBe(0);
+    expect(parseGpus("2", "-G")).toBe(2);
+    const wanted = { gpu: 1, "gpu:3": 3, "gres:gpu:2": 2, none: 0, "0": 0 };
+    for (const [text, gpus] of Object.entries(wanted)) expect(parseGres(text, "x")).toBe(gpus);
+  });
+  test("of a type, too many, or something else: refused with a sentence", () => {
+    for (const text of ["a100:2", "65", "-1", "", "two"])
+      expect(() => parseGpus(text, "-G")).toThrow(/^-G: .*0 to 64, without a type/);
+    for (const text of ["gpu:a100:2", "shard:1", "gpu:1,shard:2", "fpga"])
+      expect(() => parseGres(text, "--gres")).toThrow(/^--gres: .*gpu:N/);
+  });
+});

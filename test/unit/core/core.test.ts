@@ -1,0 +1,448 @@
+// The small verbs of the core: reasons, pace, patterns, environment, admission, metering, assurance, states.
+
+import { describe, expect, test } from "@jest/globals";
+import { postingOf, priceMicroCredits } from "../../../src/core/accounting/metering.js";
+import { findHoles } from "../../../src/core/capacity/holes.js";
+import { hookProblemOf, sallocProblemOf } from "../../../src/core/capacity/hook-check.js";
+import { type PaceState, pauseMs } from "../../../src/core/capacity/pace.js";
+import { makePlan } from "../../../src/core/capacity/plan.js";
+import { describeReason, explainWait } from "../../../src/core/explain/waiting.js";
+import {
+  type AdmissionPolicy,
+  admit,
+  type RequestedSubmission,
+} from "../../../src/core/submission/admission.js";
+import { environmentFor } from "../../../src/core/submission/environment.js";
+import { fillPattern, outputPath } from "../../../src/core/submission/output-paths.js";
+import { invocationId, nodeName } from "../../../src/model/ids.js";
+import { invocationTransitions } from "../../../src/model/invocation.js";
+import { step } from "../../../src/model/machine.js";
+import type { Node } from "../../../src/model/slurm/node.js";
+import {
+  context,
+  executor,
+  facts,
+  invocation,
+  job,
+  node,
+  noLoad,
+  policy,
+  snapshot,
+} from "../../support/nouns.js";
+
+describe("holes", () => {
+  const reasonOf = (change: Partial<Node>, contextChange = {}) =>
+    findHoles(snapshot({ nodes: [node(change)] }), policy, context(contextChange)).unusable[0]
+      ?.reason;
+
+  test("an idle node and the idle rest of a mixed one are holes, less the memory margin", () => {
+    const nodes = [
+      node(),
+      node({
+        name: nodeName("n2"),
+        baseState: "MIXED",
+        allocatedCores: 12,
+        allocatedMemoryMb: 24_000,
+      }),
+    ];
+    const { holes } = findHoles(snapshot({ nodes }), policy, context());
+    expect(holes.map(({ node: name, kind, free }) => ({ name, kind, free }))).toEqual([
+      { name: "n1", kind: "wholeNode", free: { cores: 16, memoryMb: 31_500, gpus: [] } },
+      { name: "n2", kind: "fragment", free: { cores: 4, memoryMb: 7_500, gpus: [] } },
+    ]);
+  });
+
+  test("each obstacle is named", () => {
+    expect(reasonOf({ flags: ["DRAIN"] })).toEqual({ kind: "state", flag: "DRAIN" });
+    expect(reasonOf({ flags: ["BRAND_NEW"] })).toEqual({ kind: "unknownState", flag: "BRAND_NEW" });
+    expect(reasonOf({ baseState: "DOWN" })).toEqual({ kind: "state", flag: "DOWN" });
+    expect(reasonOf({ baseState: "ALLOCATED", allocatedCores: 16 })).toEqual({ kind: "full" });
+    expect(reasonOf({ owner: "bob" })).toEqual({ kind: "owner", owner: "bob" });
+    const mixed = { baseState: "MIXED", allocatedCores: 1 } as const;
+    expect(reasonOf({ ...mixed, allocatedMemoryMb: 32_000 })).toEqual({
+      kind: "memory",
+      freeMb: 0,
+      neededMb: 64,
+    });
+    expect(reasonOf({}, { drainedBy: () => "root" })).toEqual({ kind: "drained", by: "root" });
+    expect(reasonOf({}, { nowMs: 200_000 })).toEqual({ kind: "stale", ageMs: 101_000 });
+    expect(reasonOf({ flags: ["PLANNED"] })).toBeUndefined();
+    const failing = new Map([["n1", { detail: "ssh refused", retryAtMs: 101_000 }]]);
+    expect(reasonOf({}, { failing })).toEqual({
+      kind: "launchFailing",
+      detail: "ssh refused",
+      retryInMs: 1_000,
+    });
+    expect(reasonOf({}, { failing, nowMs: 102_000 })).toBeUndefined();
+  });
+
+  test("where jobs are pinned and which cores they have is not told, only whole nodes are used", () => {
+    const nodes = [
+      node(),
+      node({ name: nodeName("n2"), baseState: "MIXED", allocatedCores: 4, allocatedMemoryMb: 100 }),
+    ];
+    const pinned = { ...facts, jobsArePinned: true };
+    const found = findHoles(snapshot({ nodes, facts: pinned }), policy, context());
+    expect(found.holes.map((hole) => hole.node)).toEqual(["n1"]);
+    expect(found.unusable).toMatchObject([
+      { node: "n2", reason: { kind: "pinned" }, idleCores: 12 },
+    ]);
+  });
+
+  test("where Slurm does not count memory, idle cores bring their share of it", () => {
+    const nodes = [node({ baseState: "MIXED", allocatedCores: 12 })];
+    const uncounted = { ...facts, memoryIsConsumable: false };
+    const { holes } = findHoles(snapshot({ nodes, facts: uncounted }), policy, context());
+    expect(holes[0]!.free).toEqual({ cores: 4, memoryMb: 7_500, gpus: [] });
+  });
+
+  test("a planned start ends the hole, and one too close forbids it", () => {
+    const soon = job({ startAtMs: 101_000, plannedNodes: [nodeName("n1")] });
+    const later = job({ startAtMs: 140_000, plannedNodes: [nodeName("n1")] });
+    expect(
+      findHoles(snapshot({ jobs: [later, soon] }), policy, context()).unusable[0]!.reason,
+    ).toEqual({
+      kind: "tooShort",
+      endsInMs: 1_000,
+    });
+    expect(
+      findHoles(snapshot({ jobs: [later] }), policy, context()).holes[0]!.predictedEndAtMs,
+    ).toBe(140_000);
+  });
+
+  test("a reservation that has begun is named, also when it has some cores only", () => {
+    const reservation = { name: "r", nodes: [nodeName("n1")], startAtMs: 1, endAtMs: 200_000 };
+    const why = (change: Partial<typeof reservation> & { cores?: number }) => {
+      const reservations = [{ ...reservation, ...change }];
+      const nodes = [node({ flags: ["RESERVED"] })];
+      const found = findHoles(snapshot({ nodes, reservations }), policy, context());
+      return describeReason(found.unusable[0]!.reason);
+    };
+    expect(why({ cores: 16 })).toBe("Slurm has the node in state RESERVED (reservation r)");
+    expect(why({ cores: 2 })).toMatch(/RESERVED \(reservation r, which has some of the cores/);
+    expect(why({ endAtMs: 99_000 })).toBe("Slurm has the node in state RESERVED");
+  });
+
+  test("every reason has its sentence", () => {
+    expect(describeReason({ kind: "stale", ageMs: 21_000 })).toContain("21 s old");
+    expect(describeReason({ kind: "noHook", detail: "slurm.conf has no Prolog=/x" })).toContain(
+      "Prolog=/x",
+    );
+  });
+});
+
+describe("plan", () => {
+  const plan = (nodes: Node[], executors = [executor()]) =>
+    makePlan({ snapshot: snapshot({ nodes }), executors, policy, context: context(), maxStarts: 9 })
+      .steps;
+
+  test("starts where there is none, resizes where there is one", () => {
+    const steps = plan([
+      node({ baseState: "MIXED", allocatedCores: 4 }),
+      node({ name: nodeName("n2") }),
+    ]);
+    expect(steps.map((each) => [each.kind, each.node])).toEqual([
+      ["resize", "n1"],
+      ["start", "n2"],
+    ]);
+  });
+
+  test("a full, failing or unknown node is left at once, a drained one when its work is done", () => {
+    expect(plan([node({ baseState: "ALLOCATED", allocatedCores: 16 })])[0]!.kind).toBe("stop");
+    expect(plan([node({ flags: ["NOT_RESPONDING"] })])[0]!.kind).toBe("stop");
+    expect(plan([node({ flags: ["MYSTERY"] })])[0]!.kind).toBe("stop");
+    expect(plan([node({ flags: ["DRAIN"] })])[0]!.kind).toBe("drain");
+    expect(plan([])[0]).toMatchObject({ kind: "stop", reason: "Slurm does not list this node" });
+  });
+
+  test("while a job completes on the node nothing grows and nothing is thrown out", () => {
+    const completing = { flags: ["COMPLETING"], baseState: "MIXED" as const };
+    const small = executor({ budget: { cores: 4, memoryMb: 4_000, gpus: [] } });
+    expect(plan([node({ ...completing, allocatedCores: 8 })], [small])).toEqual([]);
+    expect(plan([node({ ...completing, allocatedCores: 14 })], [small])[0]).toMatchObject({
+      kind: "resize",
+      budget: { cores: 2 },
+    });
+  });
+});
+
+describe("pace", () => {
+  const pace = { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000 };
+  const pause = (state: Partial<PaceState>) =>
+    pauseMs(pace, { lastReadMs: 30, failures: 0, woken: false, unsettledReads: 0, ...state });
+  test("regular, woken, slow and failing", () => {
+    expect(pause({})).toBe(5_000);
+    expect(pause({ woken: true })).toBe(250);
+    expect(pause({ lastReadMs: 400 })).toBe(20_000);
+    expect(pause({ lastReadMs: 400, woken: true })).toBe(2_000);
+    expect([1, 2, 3, 9].map((failures) => pause({ failures, woken: true }))).toEqual([
+      5_000, 10_000, 20_000, 60_000,
+    ]);
+  });
+  test("soon, then ever later, while a job is leaving its node", () => {
+    expect([1, 2, 5, 6, 99].map((unsettledReads) => pause({ unsettledReads }))).toEqual([
+      250, 500, 4_000, 5_000, 5_000,
+    ]);
+    expect(pause({ unsettledReads: 3, woken: true })).toBe(250);
+    expect(pause({ unsettledReads: 2, lastReadMs: 400 })).toBe(4_000);
+  });
+});
+
+describe("patterns", () => {
+  const task = invocation({
+    id: invocationId(45),
+    arrayJobId: invocationId(42),
+    arrayTaskId: 3,
+    name: "a/b",
+  });
+  test("are filled in as sbatch does", () => {
+    const fill = (pattern: string) => fillPattern(pattern, task, nodeName("n7.site"));
+    expect(fill("%A_%a-%j-%x-%u-%N-%%.out")).toBe("42_3-45-a_b-ann-n7-%.out");
+    expect(fill("%5j %3a %99a")).toBe("00045 003 0000000003");
+    expect(fill("%q%")).toBe("%q%");
+    expect(fill("\\%j")).toBe("%j");
+  });
+  test("the default name and a relative one are in the working directory", () => {
+    expect(outputPath(null, task, nodeName("n1"), "/home/ann/")).toBe("/home/ann/slurm-42_3.out");
+    expect(outputPath(null, invocation(), nodeName("n1"), "/home/ann")).toBe(
+      "/home/ann/slurm-1.out",
+    );
+    expect(outputPath("/var/x.%j", task, nodeName("n1"), "/home/ann")).toBe("/var/x.45");
+  });
+});
+
+test("the environment is the user's, with our names and never a surrounding job's", () => {
+  const submission = {
+    workingDirectory: "/home/ann",
+    environment: { PATH: "/bin", SLURM_JOB_ID: "999", GLEANER_ATTEMPT: "9" },
+  } as unknown as Parameters<typeof environmentFor>[1];
+  const task = invocation({ id: invocationId(45), arrayJobId: invocationId(42), arrayTaskId: 3 });
+  expect(environmentFor(task, submission, 2, nodeName("n1"))).toEqual({
+    PATH: "/bin",
+    GLEANER_INVOCATION_ID: "45",
+    GLEANER_ATTEMPT: "2",
+    SLURM_RESTART_COUNT: "1",
+    GLEANER_CPUS: "1",
+    GLEANER_MEMORY_MB: "100",
+    GLEANER_NODE: "n1",
+    GLEANER_ARRAY_JOB_ID: "42",
+    GLEANER_ARRAY_TASK_ID: "3",
+    SLURM_JOB_ID: "45",
+    SLURM_JOB_NAME: "tile",
+    SLURM_CPUS_PER_TASK: "1",
+    SLURM_SUBMIT_DIR: "/home/ann",
+    SLURMD_NODENAME: "n1",
+    SLURM_ARRAY_JOB_ID: "42",
+    SLURM_ARRAY_TASK_ID: "3",
+  });
+});
+
+describe("admission", () => {
+  const rules: AdmissionPolicy = {
+    defaultMemoryPerCoreMb: 1_000,
+    defaultTimeLimitMs: 600_000,
+    maxTimeLimitMs: 3_600_000,
+    maxArrayTasks: 100,
+    maxPending: 1_000,
+    maxDocumentsMb: 100,
+    maxScriptBytes: 1_000,
+    maxEnvironmentBytes: 100,
+    allowRootFunctions: false,
+  };
+  const asked: RequestedSubmission = {
+    name: "tile",
+    command: { kind: "script", body: "#!/bin/sh\necho hi\n", args: [] },
+    cores: 2,
+    memoryMb: null,
+    gpus: 0,
+    memoryPerCoreMb: null,
+    timeLimitMs: null,
+    workingDirectory: "/home/ann",
+    stdoutPattern: null,
+    stderrPattern: null,
+    environment: { PATH: "/bin" },
+    arrayTasks: null,
+  };
+  const largest = { cores: 16, memoryMb: 31_500, gpus: 4 };
+  const refusal = (change: Partial<RequestedSubmission>, uid = 1_000) => {
+    try {
+      admit({ ...asked, ...change }, uid, noLoad, largest, rules);
+      return null;
+    } catch (thrown) {
+      return (thrown as Error).message;
+    }
+  };
+
+  test("fills in the site's defaults", () => {
+    const admitted = admit(asked, 1_000, noLoad, largest, rules);
+    expect(admitted).toMatchObject({ memoryMb: 2_000, timeLimitMs: 600_000 });
+    expect(admitted).not.toHaveProperty("memoryPerCoreMb");
+    expect(admit({ ...asked, memoryPerCoreMb: 300 }, 1_000, noLoad, null, rules).memoryMb).toBe(
+      600,
+    );
+  });
+
+  test.each<[Partial<RequestedSubmission>, string]>([
+    [{ cores: 17 }, "largest node has 16"],
+    [{ memoryMb: 40_000 }, "can give 31500 MB"],
+    [{ timeLimitMs: 4_000_000 }, "functions.maxTimeLimitMs"],
+    [{ cores: 0 }, "-c 1"],
+    [{ workingDirectory: "here" }, "not absolute"],
+    [{ command: { kind: "script", body: "echo hi", args: [] } }, "#!"],
+    [
+      { command: { kind: "script", body: `#!/bin/sh\n${"x".repeat(1_000)}`, args: [] } },
+      "larger than 1000",
+    ],
+    [{ environment: { A: "x".repeat(200) } }, "--export"],
+    [{ environment: { A: "x\0y" } }, "NUL"],
+    [{ environment: { "A=B": "x" } }, "equals sign"],
+    [{ arrayTasks: [] }, "no task"],
+    [{ arrayTasks: [1, 1] }, "twice"],
+    [{ arrayTasks: Array.from({ length: 101 }, (_, index) => index) }, "split it"],
+  ])("refuses %j with a sentence that helps", (change, sentence) => {
+    expect(refusal(change)).toContain(sentence);
+  });
+
+  test("refuses what pilots have no time for, and gives no default that is longer", () => {
+    const inPilots = { ...rules, longestInPilotMs: 45_000, defaultTimeLimitMs: 45_000 };
+    expect(admit(asked, 1_000, noLoad, largest, inPilots).timeLimitMs).toBe(45_000);
+    expect(() => admit({ ...asked, timeLimitMs: 45_001 }, 1_000, noLoad, null, inPilots)).toThrow(
+      /45001 ms is above the 45000 ms that pilots here have.*placement\.pilot\.timeLimitMs/,
+    );
+  });
+
+  test("refuses root unless the site allows it, and a full queue", () => {
+    expect(refusal({}, 0)).toContain("access.allowRootFunctions");
+    expect(refusal({})).toBeNull();
+    expect(() => admit(asked, 1_000, { ...noLoad, waiting: 1_000 }, largest, rules)).toThrow(
+      "functions.maxPending",
+    );
+  });
+});
+
+describe("metering", () => {
+  const rate = { microCreditsPerCoreSecond: 278, microCreditsPerGbSecond: 28 };
+  test("is exact in integers, rounded down, however large", () => {
+    expect(priceMicroCredits({ cores: 2, memoryMb: 1_024, wallMs: 1_500 }, rate)).toBe(834 + 42);
+    expect(priceMicroCredits({ cores: 1, memoryMb: 0, wallMs: 3 }, rate)).toBe(0);
+    const long = { cores: 100_000, memoryMb: 0, wallMs: 31_536_000_000 };
+    expect(priceMicroCredits(long, { ...rate, microCreditsPerCoreSecond: 2 })).toBe(
+      6_307_200_000_000,
+    );
+    // Beyond what a number holds exactly it is the largest that one does.
+    const endless = { ...long, wallMs: 2 ** 45 };
+    expect(priceMicroCredits(endless, rate)).toBe(Number.MAX_SAFE_INTEGER);
+  });
+  test("a posting carries what it was made from", () => {
+    const posting = postingOf(
+      { invocation: invocationId(7), attempt: 2, uid: 1_000, user: "ann" },
+      { cores: 2, memoryMb: 10, wallMs: 5 },
+      rate,
+      99,
+    );
+    expect(posting).toEqual({
+      invocation: 7,
+      attempt: 2,
+      uid: 1_000,
+      user: "ann",
+      coreMs: 10,
+      memoryMbMs: 50,
+      amountMicroCredits: 2,
+      rate,
+      postedAtMs: 99,
+    });
+  });
+});
+
+describe("the hook's assurance", () => {
+  const programs = {
+    hook: "prolog",
+    prolog: facts.prologs[0]!,
+    epilog: facts.epilogs[0]!,
+    prologWrapper: null,
+  } as const;
+  test("needs the prolog, its flag and the epilog", () => {
+    expect(hookProblemOf(facts, programs)).toBeNull();
+    expect(hookProblemOf({ ...facts, prologFlags: ["Alloc", "NoHold"] }, programs)).toBeNull();
+    expect(hookProblemOf({ ...facts, prologs: [] }, programs)).toContain(
+      `Prolog=${programs.prolog}`,
+    );
+    expect(hookProblemOf({ ...facts, prologFlags: ["NoHold"] }, programs)).toContain(
+      "PrologFlags=Alloc",
+    );
+    expect(hookProblemOf({ ...facts, prologFlags: ["Contain"] }, programs)).toBeNull();
+    expect(hookProblemOf({ ...facts, epilogs: [] }, programs)).toContain("Epilog=");
+  });
+  test("salloc that waits for prologs is told of where it can be helped", () => {
+    const with_ = (...prologFlags: string[]) => sallocProblemOf({ ...facts, prologFlags });
+    expect(with_("Alloc")).toContain("set PrologFlags=Alloc,NoHold");
+    expect(with_("Alloc", "Contain")).toContain("cannot be changed");
+    expect(with_("Alloc", "NoHold")).toBeNull();
+    expect(with_()).toBeNull();
+    expect(sallocProblemOf({ ...facts, version: "24.11.5" })).toBeNull();
+  });
+  test("a wrapper stands for both", () => {
+    const wrapped = { ...programs, prologWrapper: "/etc/slurm/prolog.sh" };
+    expect(hookProblemOf(facts, wrapped)).toContain("Prolog=/etc/slurm/prolog.sh");
+    expect(
+      hookProblemOf({ ...facts, prologs: ["/etc/slurm/prolog.sh"], epilogs: [] }, wrapped),
+    ).toBeNull();
+  });
+  test("a plugin needs no program, but the flag and a file that can list it", () => {
+    const plugin = { ...programs, hook: "spank" } as const;
+    const bare = { ...facts, prologs: [], epilogs: [] };
+    expect(hookProblemOf(bare, plugin)).toBeNull();
+    expect(hookProblemOf({ ...bare, prologFlags: [] }, plugin)).toContain("PrologFlags=Alloc");
+    expect(hookProblemOf({ ...bare, pluginStack: null }, plugin)).toContain("PlugStackConfig");
+  });
+});
+
+describe("explain", () => {
+  const view = {
+    executors: [],
+    expectedMs: 60_000,
+    pendingAhead: 0,
+    stale: false,
+    slurmProblem: null,
+    allDrained: false,
+  };
+  const slot = (cores: number, free: number, endsInMs: number | null = null) => ({
+    endsInMs,
+    budget: { cores, memoryMb: 9_000, gpus: [] },
+    free: { cores: free, memoryMb: 9_000, gpus: [] },
+  });
+  test("names the decisive reason first", () => {
+    const wide = invocation({ cores: 8 });
+    expect(explainWait(wide, view)[0]).toContain("no node has a hole");
+    expect(explainWait(wide, { ...view, executors: [slot(4, 4)] })[0]).toContain(
+      "no hole is large enough",
+    );
+    expect(explainWait(wide, { ...view, executors: [slot(8, 2)] })[0]).toContain("busy");
+    expect(explainWait(wide, { ...view, executors: [slot(8, 8)] })[0]).toBe("it is about to start");
+    expect(explainWait(wide, { ...view, executors: [slot(8, 8, 59_999)] })[0]).toContain(
+      "it is expected to take 60 s",
+    );
+    expect(explainWait(wide, { ...view, allDrained: true })[0]).toContain("operator");
+    const short = { longestMs: 45_000, nowLongestMs: 20_000 };
+    const ofPilots = { ...view, pilotTime: short, expectedMs: 30_000, pilotsComing: 1 };
+    expect(explainWait(wide, ofPilots)[0]).toMatch(/30 s, and a pilot .* would have 20 s/);
+    expect(explainWait(wide, { ...ofPilots, expectedMs: 90_000 })[0]).toMatch(
+      /no pilot has more than 45 s/,
+    );
+    expect(explainWait(wide, { ...ofPilots, expectedMs: 9_000 })[0]).toMatch(/pilots that wait/);
+    const gpuProblems = [{ node: "n1", reason: "they are slices" }];
+    const told = "the GPUs of n1 are not given to functions: they are slices";
+    expect(explainWait(wide, { ...view, gpuProblems })).not.toContain(told);
+    expect(explainWait({ ...wide, gpus: 1 }, { ...view, gpuProblems })).toContain(told);
+    expect(explainWait(wide, { ...view, stale: true, slurmProblem: "timed out" })[0]).toContain(
+      "timed out",
+    );
+  });
+});
+
+test("a forbidden step of a state machine asserts", () => {
+  expect(step(invocationTransitions, "PENDING", "RUNNING", "invocation 1")).toBe("RUNNING");
+  expect(() => step(invocationTransitions, "COMPLETED", "RUNNING", "invocation 1")).toThrow(
+    "invocation 1 cannot go from COMPLETED to RUNNING",
+  );
+});

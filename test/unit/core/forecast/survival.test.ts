@@ -1,0 +1,172 @@
+// Learning how long holes last: distributions that are known are found again, censoring and forgetting included.
+
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { NodeHaste } from "../../../../src/core/forecast/node-hazard.js";
+import { SurvivalModel } from "../../../../src/core/forecast/survival.js";
+import type { NodeName } from "../../../../src/model/ids.js";
+
+/** A seeded stream of numbers in (0, 1). */
+function stream(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return (state + 0.5) / 2 ** 32;
+  };
+}
+
+const kind = "wholeNode";
+const closedAfter = (toAgeMs: number) => ({ kind, fromAgeMs: 0, toAgeMs, closed: true }) as const;
+
+function exponential(meanMs: number, count: number, censorAtMs = Number.POSITIVE_INFINITY) {
+  const model = new SurvivalModel();
+  const next = stream(7);
+  for (let index = 0; index < count; index++) {
+    const lifeMs = -Math.log(next()) * meanMs;
+    model.record({
+      kind,
+      fromAgeMs: 0,
+      toAgeMs: Math.min(lifeMs, censorAtMs),
+      closed: lifeMs <= censorAtMs,
+    });
+  }
+  return model;
+}
+
+describe("the survival model", () => {
+  test("finds a known distribution again, at every age", () => {
+    const model = exponential(60_000, 4_000);
+    for (const ageMs of [0, 5_000, 60_000])
+      for (const aheadMs of [1_000, 10_000, 60_000])
+        expect(model.survivalProbability(kind, ageMs, aheadMs)).toBeCloseTo(
+          Math.exp(-aheadMs / 60_000),
+          1,
+        );
+    expect(model.quantileAheadMs(kind, 0, 0.5) / (60_000 * Math.LN2)).toBeCloseTo(1, 0);
+  });
+
+  test("holes that were lost sight of do not count as closed", () => {
+    const model = exponential(60_000, 4_000, 20_000);
+    expect(model.survivalProbability(kind, 0, 15_000)).toBeCloseTo(Math.exp(-0.25), 1);
+    const naive = new SurvivalModel();
+    for (let index = 0; index < 4_000; index++) naive.record(closedAfter(10_000));
+    expect(naive.survivalProbability(kind, 0, 15_000)).toBeLessThan(0.3);
+  });
+
+  test("kinds are learned apart, and an untaught one keeps the prior", () => {
+    const model = new SurvivalModel();
+    for (let index = 0; index < 500; index++) model.record(closedAfter(2_000));
+    expect(model.survivalProbability("wholeNode", 0, 5_000)).toBeLessThan(0.2);
+    expect(model.quantileAheadMs("fragment", 0, 0.5) / 90_000).toBeCloseTo(1, 0);
+  });
+
+  test("what is old is forgotten", () => {
+    const model = new SurvivalModel();
+    for (let index = 0; index < 3_000; index++) model.record(closedAfter(1_000));
+    for (let index = 0; index < 12_000; index++) model.record(closedAfter(600_000));
+    expect(model.survivalProbability(kind, 0, 60_000)).toBeGreaterThan(0.9);
+  });
+
+  test("what is not to be forgotten counts as much as what came last", () => {
+    const lately = (model: SurvivalModel) => {
+      for (let index = 0; index < 6_000; index++) model.record(closedAfter(1_000));
+      for (let index = 0; index < 6_000; index++) model.record(closedAfter(600_000));
+      return model.survivalProbability(kind, 0, 60_000);
+    };
+    expect(lately(new SurvivalModel())).toBeGreaterThan(0.6);
+    expect(lately(new SurvivalModel(Number.POSITIVE_INFINITY))).toBeLessThan(0.5);
+  });
+
+  test("an age at which holes close is known to a twentieth, as where jobs have a round limit", () => {
+    const model = new SurvivalModel();
+    const next = stream(3);
+    for (let index = 0; index < 100; index++)
+      model.record(closedAfter(5_400_000 + Math.round(next() * 30_000)));
+    expect(model.survivalProbability(kind, 4_500_000, 600_000)).toBeGreaterThan(0.9);
+    expect(model.survivalProbability(kind, 5_000_000, 600_000)).toBeLessThan(0.3);
+  });
+
+  test("a node whose holes close sooner than elsewhere is known by it, and as usual to the others", () => {
+    const model = new SurvivalModel();
+    const next = stream(5);
+    const lifeMs = (meanMs: number) => -Math.log(next()) * meanMs;
+    const names = { hasty: 20_000, usual: 60_000, other: 60_000, steady: 180_000 };
+    for (let round = 0; round < 100; round++)
+      for (const [node, meanMs] of Object.entries(names))
+        model.record({ ...closedAfter(lifeMs(meanMs)), node: node as NodeName });
+    const hastes = Object.keys(names).map((node) => model.haste(node as NodeName));
+    expect(hastes[0]).toBeGreaterThan(1.5 * hastes[1]!);
+    expect(hastes[3]).toBeLessThan(0.67 * hastes[1]!);
+    expect(hastes[2]! / hastes[1]!).toBeCloseTo(1, 0);
+    expect(model.haste("never seen" as NodeName)).toBe(1);
+    const chance = (haste: number) => model.survivalProbability(kind, 0, 30_000, haste);
+    expect(chance(hastes[0]!)).toBeLessThan(chance(1));
+    expect(chance(hastes[3]!)).toBeGreaterThan(chance(1));
+    // One short hole is no proof.
+    const young = new SurvivalModel();
+    young.record({ ...closedAfter(100), node: "one" as NodeName });
+    expect(young.haste("one" as NodeName)).toBeLessThan(1.2);
+  });
+
+  test("nodes are forgotten, those that were not seen for longest first", () => {
+    const hastes = new NodeHaste();
+    for (let index = 0; index < 20_000; index++) hastes.record(`n${index}` as NodeName, 0, 9);
+    hastes.record("n0" as NodeName, 0, 9);
+    hastes.record("new" as NodeName, 0, 9);
+    expect(hastes.of("n0" as NodeName)).toBeLessThan(1);
+    expect(hastes.of("n1" as NodeName)).toBe(1);
+    expect(hastes.of("n2" as NodeName)).toBeLessThan(1);
+  });
+
+  const anyHole = fc.record({
+    kind: fc.constantFrom("wholeNode" as const, "fragment" as const),
+    fromAgeMs: fc.integer({ min: 0, max: 1_000 }),
+    toAgeMs: fc.integer({ min: 1_000, max: 2 ** 31 }),
+    closed: fc.boolean(),
+    node: fc.option(fc.constantFrom("n1" as NodeName, "n2" as NodeName), { nil: undefined }),
+  });
+
+  test("is a distribution whatever it learned: falls with time ahead, quantiles invert it, it comes back from JSON", () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyHole, { maxLength: 40 }),
+        fc.nat(2 ** 31),
+        fc.nat(2 ** 31),
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        (holes, ageMs, aheadMs, probability) => {
+          const model = new SurvivalModel();
+          for (const { node, ...hole } of holes)
+            model.record(node === undefined ? hole : { ...hole, node });
+          const haste = model.haste("n1" as NodeName);
+          const near = model.survivalProbability(kind, ageMs, aheadMs, haste);
+          const far = model.survivalProbability(kind, ageMs, aheadMs * 2, haste);
+          expect(near).toBeLessThanOrEqual(1);
+          expect(far).toBeGreaterThanOrEqual(0);
+          expect(far).toBeLessThanOrEqual(near);
+          // Memoryless between: P(2a) = P(a) at age × P(a) at age + a.
+          expect(far).toBeCloseTo(
+            near * model.survivalProbability(kind, ageMs + aheadMs, aheadMs, haste),
+            6,
+          );
+          const quantileMs = model.quantileAheadMs(kind, ageMs, probability, haste);
+          expect(model.survivalProbability(kind, ageMs, quantileMs, haste)).toBeCloseTo(
+            probability,
+            4,
+          );
+          const back = SurvivalModel.fromJson(model.toJson())!;
+          expect(back.haste("n1" as NodeName)).toBe(haste);
+          expect(back.survivalProbability(kind, ageMs, aheadMs, haste)).toBe(near);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test("its JSON is small, and foreign JSON is refused", () => {
+    expect(exponential(60_000, 9_000).toJson().length).toBeLessThan(40_000);
+    for (const foreign of ["", "null", "{}", '{"wholeNode":{"closings":[1]}}', "[]"])
+      expect(SurvivalModel.fromJson(foreign)).toBeNull();
+    const broken = exponential(1_000, 5).toJson().replace(/\d+/, "-1");
+    expect(SurvivalModel.fromJson(broken)).toBeNull();
+  });
+});

@@ -1,0 +1,113 @@
+// Cancelling a whole queue: one transaction, a count, executors told of what runs, and the daemon answers others meanwhile.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import type { Store } from "../../../../src/core/ports/store.js";
+import { digestOf } from "../../../../src/core/submission/digest.js";
+import { cancel } from "../../../../src/daemon/api/cancel.js";
+import type { InvocationRoutes } from "../../../../src/daemon/api/invocations.js";
+import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { executorId, type InvocationId, nodeName } from "../../../../src/model/ids.js";
+import { sampleAttempt, sampleRequest } from "../../../support/store/samples.js";
+import { storeForEachTest } from "../../../support/store/store.js";
+
+const arrays = 5;
+const tasks = Array.from({ length: 10_000 }, (_, task) => task);
+const operator = { uid: 0, gid: 0, user: "root", operator: true };
+const ada = { uid: 1_000, gid: 100, user: "ada", operator: false };
+const bob = { uid: 1_001, gid: 100, user: "bob", operator: false };
+
+let store: Store;
+let live: LiveInvocations;
+let registry: Registry;
+let told: InvocationId[];
+let transactions: number;
+let routes: InvocationRoutes;
+storeForEachTest((opened) => {
+  store = opened;
+});
+
+beforeEach(() => {
+  live = new LiveInvocations();
+  registry = new Registry();
+  told = [];
+  transactions = 0;
+  const counting = {
+    ...store,
+    endPending: (...args: Parameters<Store["endPending"]>) => {
+      transactions++;
+      return store.endPending(...args);
+    },
+  };
+  const executors = { cancel: (id: InvocationId) => told.push(id) };
+  const accounts = { byName: async () => null };
+  routes = { store: counting, live, registry, executors, accounts } as unknown as InvocationRoutes;
+});
+
+async function submit(name: string, of: typeof ada, numbers: readonly number[] | null) {
+  const request = sampleRequest(name, { ...of, tasks: numbers });
+  const digest = digestOf(of.uid, request.submission);
+  const recorded = await store.submit(request);
+  for (const invocation of recorded) live.add({ invocation, digest }, null);
+  return recorded.map(({ id }) => live.get(id)!);
+}
+
+test("50,000 of a user end together, and what runs is told to its executor", async () => {
+  for (let each = 0; each < arrays; each++) await submit(`array ${each}`, ada, tasks);
+  const [running] = await submit("runs", ada, null);
+  const [other] = await submit("other", bob, null);
+  const record = new ExecutorRecord(executorId("e1"), nodeName("n1"), "", 0);
+  registry.add(record);
+  await store.beginAttempt(sampleAttempt(running!.invocation.id));
+  live.begin(running!, record.id, { attempt: 1, startedAtMs: 1, node: record.node });
+
+  let turns = 0;
+  let isDone = false;
+  const count = (): void => {
+    turns++;
+    if (!isDone) setImmediate(count);
+  };
+  count();
+  const answer = await cancel(routes, operator, { ids: [], user: "ada" });
+  isDone = true;
+
+  expect(answer).toEqual({ cancelled: arrays * tasks.length + 1, problems: [] });
+  expect(transactions).toBe(1);
+  expect(told).toEqual([running!.invocation.id]);
+  expect(running!.cancelRequested).toBe(true);
+  expect(turns).toBeGreaterThan(10);
+  expect(live.queue.size).toBe(1);
+  const left = await store.loadLive(0, 10);
+  expect(left.map(({ invocation }) => invocation.id)).toEqual([
+    running!.invocation.id,
+    other!.invocation.id,
+  ]);
+}, 60_000);
+
+test("a store that refuses leaves all of it waiting", async () => {
+  await submit("array", ada, [1, 2, 3]);
+  routes = {
+    ...routes,
+    store: { ...store, endPending: () => Promise.reject(new Error("the disk is full")) },
+  };
+  await expect(cancel(routes, ada, { ids: [], user: "ada" })).rejects.toThrow("the disk is full");
+  expect(live.queue.size).toBe(3);
+});
+
+test("a user cancels by id what is theirs, and is told of what is not or has ended", async () => {
+  const [task] = await submit("array", ada, [1, 2, 3]);
+  const [single] = await submit("single", ada, null);
+  const [foreign] = await submit("foreign", bob, null);
+  const array = task!.invocation.id;
+  const ids = [`${array}_2`, String(single!.invocation.id), String(foreign!.invocation.id), "99"];
+  const answer = await cancel(routes, ada, { ids });
+  expect(answer.cancelled).toBe(2);
+  expect(answer.problems).toEqual([
+    expect.stringMatching(/belongs to another user/),
+    expect.stringMatching(/there is no invocation 99/),
+  ]);
+  expect((await cancel(routes, ada, { ids: [String(array)] })).cancelled).toBe(2);
+  expect((await cancel(routes, ada, { ids: [String(array)] })).problems).toEqual([
+    `${array} has ended already`,
+  ]);
+});

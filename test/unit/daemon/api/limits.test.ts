@@ -1,0 +1,97 @@
+// Requests at their longest, as glean's client sends them: they are answered; longer ones are told in a sentence that says what to do.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { FastifyInstance } from "fastify";
+import { pino } from "pino";
+import { parseStates } from "../../../../src/cli/filters.js";
+import { parseIds } from "../../../../src/cli/values.js";
+import { nowMs } from "../../../../src/clock.js";
+import { invocationQuery, shaped, whatParameter } from "../../../../src/daemon/api/schemas.js";
+import { createServer } from "../../../../src/daemon/api/server/server.js";
+import type { MungeDoor } from "../../../../src/daemon/auth/munge.js";
+import { Secrets } from "../../../../src/daemon/auth/tokens.js";
+import { exchange } from "../../../../src/sdk/http.js";
+import { maxHeadBytes, maxNamedIds, maxWordLength } from "../../../../src/wire/api.js";
+import { openDoor } from "../../../support/daemon/door.js";
+
+let folder: string;
+let server: FastifyInstance;
+let token: string;
+const munge = {} as unknown as MungeDoor;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "gleaner-limits-"));
+  const secrets = Secrets.load(join(folder, "key"));
+  token = secrets.issueToken({ uid: 1_000, gid: 1_000, user: "a".repeat(64) }, nowMs() + 60_000);
+  const log = pino({ level: "silent" });
+  server = createServer({ ...openDoor, secrets, munge, operators: [], tokenMs: 1_000, log });
+  server.get("/v1/invocations", async (request) => shaped(invocationQuery, request.query));
+  server.get("/v1/explain/:what", async (request) => shaped(whatParameter, request.params));
+  await server.listen({ host: "127.0.0.1", port: 0 });
+});
+afterEach(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+
+const port = () => (server.server.address() as AddressInfo).port;
+const get = (path: string) =>
+  exchange({ host: "127.0.0.1", port: port() }, { method: "GET", path, token });
+const listOf = (query: Record<string, string>) =>
+  get(`/v1/invocations?${new URLSearchParams(query).toString()}`);
+
+const longestIds = Array.from({ length: maxNamedIds }, (_, at) => `4294967295_${400_000_000 + at}`);
+
+test("a list of as many ids as may be named, at their longest", async () => {
+  const ids = parseIds([longestIds.join(",")]);
+  const states = parseStates("all", "-s").join(",");
+  const asked = await listOf({ user: "b".repeat(64), ids: ids.join(","), states, sinceMs: "1" });
+  expect(asked).toMatchObject({ ids: longestIds });
+});
+
+test("states named again and again are those states", async () => {
+  const states = parseStates(Array(50).fill("CD,F").join(","), "-s");
+  expect(await listOf({ states: states.join(",") })).toMatchObject({
+    states: ["COMPLETED", "FAILED"],
+  });
+});
+
+test("the name of a node at its longest", async () => {
+  const what = "n".repeat(maxWordLength);
+  expect(await get(`/v1/explain/${what}`)).toEqual({ what });
+});
+
+test("a list that the door finds too long", async () => {
+  await expect(listOf({ ids: [...longestIds, "1"].join(",") })).rejects.toThrow(
+    "ids: more than 1000 were given: give fewer at a time",
+  );
+  await expect(listOf({ ids: `${longestIds.join(",")},${longestIds[0]}` })).rejects.toThrow(
+    /^ids: (longer than|more than) .* at a time$/,
+  );
+});
+
+test("more than a request's head holds is not sent", async () => {
+  await expect(listOf({ ids: "1,".repeat(maxHeadBytes) })).rejects.toMatchObject({
+    code: "LIMIT_REACHED",
+    message: expect.stringMatching(/^what is asked for takes \d+ bytes .*: name fewer things/),
+  });
+});
+
+test.each([
+  ["GET /v1/info HTTP/1.1\r\nA: ".concat("a".repeat(maxHeadBytes)), 431, "name fewer things"],
+  ["good morning\r\n\r\n", 400, "is no HTTP"],
+])("what is no request gets an answer of the usual shape %#", async (bytes, status, sentence) => {
+  const socket = connect(port(), "127.0.0.1");
+  socket.write(bytes);
+  const answer = await text(socket);
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  const body = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n"))) as unknown;
+  expect(body).toMatchObject({
+    error: { code: "BAD_REQUEST", message: expect.stringContaining(sentence) },
+  });
+});

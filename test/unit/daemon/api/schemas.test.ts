@@ -1,0 +1,30 @@
+// What glean lets through, the daemon takes: both know the same limits, so the sentence is glean's.
+
+import { expect, test } from "@jest/globals";
+import { nodesOf } from "../../../../src/cli/nodes.js";
+import { parseIds } from "../../../../src/cli/values.js";
+import { cancelRequest, drainRequest, shaped } from "../../../../src/daemon/api/schemas.js";
+import { maxHostListLength, maxNamedIds, maxNamedNodes } from "../../../../src/wire/api.js";
+
+test("a host list as long as may be", () => {
+  const longest = `n[${"1,".repeat(maxHostListLength / 2 - 2)}1]`;
+  expect(longest).toHaveLength(maxHostListLength);
+  const nodes = nodesOf([longest]);
+  expect(shaped(drainRequest, { nodes, now: false }).nodes).toEqual([longest]);
+  expect(() => nodesOf([`${longest}n`])).toThrow(/is no node/);
+  expect(() => shaped(drainRequest, { nodes: [`${longest}n`], now: false })).toThrow(/nodes\.0: /);
+});
+
+test("as many nodes as may be", () => {
+  const nodes = nodesOf(Array.from({ length: maxNamedNodes }, (_, at) => `n${at}`));
+  expect(shaped(drainRequest, { nodes, now: false }).nodes).toHaveLength(maxNamedNodes);
+  expect(() => nodesOf([...nodes, "n"])).toThrow(/write them as host lists/);
+  expect(() => shaped(drainRequest, { nodes: [...nodes, "n"], now: false })).toThrow(/at a time/);
+});
+
+test("as many ids as may be", () => {
+  const ids = parseIds([`4000000_[0-${maxNamedIds - 1}]`]);
+  expect(shaped(cancelRequest, { ids }).ids).toHaveLength(maxNamedIds);
+  expect(() => parseIds([`4000000_[0-${maxNamedIds}]`])).toThrow(/whole array/);
+  expect(() => shaped(cancelRequest, { ids: [...ids, "1"] })).toThrow(/ids: /);
+});

@@ -1,0 +1,61 @@
+// The daemon's key: made once, whole, for its owner alone, and refused when it cannot be trusted.
+
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { Secrets } from "../../../../src/daemon/auth/tokens.js";
+import { executorId } from "../../../../src/model/ids.js";
+
+const x1 = executorId("x1");
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gleaner-key-"));
+  file = join(folder, "key");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test("is made on the first start, and is the same on the next", () => {
+  const first = Secrets.load(file);
+  expect(readdirSync(folder)).toEqual(["key"]);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const key = readFileSync(file);
+  expect(Secrets.load(file).ofExecutor(x1)).toBe(first.ofExecutor(x1));
+  expect(readFileSync(file)).toEqual(key);
+});
+
+test("is made anew although one who had our process number crashed while making it", () => {
+  writeFileSync(`${file}.${process.pid}`, "half", { mode: 0o644 });
+  Secrets.load(file);
+  expect(readFileSync(file)).toHaveLength(32);
+  expect(readdirSync(folder)).toEqual(["key"]);
+});
+
+test.each([
+  ["that others may read", 32, 0o640, /can be read by others/],
+  ["of a wrong length", 31, 0o600, /holds 31: remove it/],
+])("one %s is refused", (_what, bytes, mode, sentence) => {
+  writeFileSync(file, Buffer.alloc(bytes));
+  chmodSync(file, mode);
+  expect(() => Secrets.load(file)).toThrow(sentence);
+});
+
+test("each executor, checkpoint folder and daemon has a word of its own", () => {
+  const one = Secrets.load(file);
+  const other = Secrets.load(join(folder, "other"));
+  const words = [one, other].flatMap((each) => [
+    each.ofExecutor(x1),
+    each.ofExecutor(executorId("x2")),
+    each.instance(),
+  ]);
+  expect(new Set(words).size).toBe(words.length);
+});

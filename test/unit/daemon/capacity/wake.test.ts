@@ -1,0 +1,59 @@
+// The wake-up socket, which anybody on the network can send to: one form is read, all else is nothing, and nothing ends the daemon.
+
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { afterEach, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { listenForWakes, parseWake, type Wake } from "../../../../src/daemon/capacity/wake.js";
+
+const read = (text: string) => parseWake(Buffer.from(text, "latin1"));
+const close: (() => void)[] = [];
+afterEach(() => {
+  for (const each of close.splice(0)) each();
+});
+
+test.each(["wake c1 n1 42", "wake c1 n1 42\n"])("%j is one", (text) => {
+  expect(read(text)).toEqual({ clusterName: "c1", node: "n1", job: 42 });
+});
+
+test.each([
+  "",
+  "wake c1 n1",
+  "wake c1 n1 -1",
+  "wake c1 n1 99999999999",
+  "wake c1 n1 42 43",
+  "wake c1 n1 42\n\n",
+  "wake c1 n/1 42",
+  `wake c1 ${"n".repeat(65)} 42`,
+  `wake c1 n1 42${" ".repeat(300)}`,
+])("%j is none", (text) => {
+  expect(read(text)).toBeNull();
+});
+
+test("whatever comes, it is read or passed over", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+      expect(() => parseWake(Buffer.from(bytes))).not.toThrow();
+    }),
+  );
+});
+
+test("listens on, also after a datagram that could not be read", async () => {
+  let heard: (wake: Wake) => void = () => {};
+  const socket = await listenForWakes("127.0.0.1", 0, (wake) => heard(wake));
+  const sender = createSocket("udp4");
+  close.push(
+    () => socket.close(),
+    () => sender.close(),
+  );
+  expect(socket.emit("error", new Error("no memory"))).toBe(true);
+  const wake = new Promise<Wake>((resolve) => {
+    heard = resolve;
+  });
+  sender.bind(0, "127.0.0.1");
+  await once(sender, "listening");
+  const { port } = socket.address();
+  sender.send("nonsense", port, "127.0.0.1");
+  sender.send("wake c1 n1 7\n", port, "127.0.0.1");
+  expect((await wake).job).toBe(7);
+});

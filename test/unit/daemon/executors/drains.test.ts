@@ -1,0 +1,182 @@
+// An executor that was on its way, or away, when its node was drained, or when all were dismissed, is told once it is ready.
+
+import { beforeEach, describe, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import type { Drain, Store } from "../../../../src/core/ports/store.js";
+import { Drains } from "../../../../src/daemon/executors/drains.js";
+import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { executorId, invocationId, type NodeName, nodeName } from "../../../../src/model/ids.js";
+import type { DaemonMessage } from "../../../../src/wire/messages.js";
+
+let drains: Drains;
+let record: ExecutorRecord;
+let told: DaemonMessage[];
+let withdrawn: string[];
+/** As it is on disk. */
+let rows: Map<NodeName, Drain>;
+let registry: Registry;
+
+beforeEach(() => {
+  registry = new Registry();
+  record = new ExecutorRecord(executorId("n1.00000001"), nodeName("n1"), "n1", 0);
+  registry.add(record);
+  told = [];
+  withdrawn = [];
+  rows = new Map();
+  drains = newDrains();
+});
+
+/** As a daemon that starts has it. */
+function newDrains(): Drains {
+  const setDrained = async (node: NodeName, drain: Drain | null) => {
+    if (drain === null) rows.delete(node);
+    else rows.set(node, drain);
+  };
+  const loadDrained = async () => [...rows].map(([node, drain]) => ({ node, ...drain }));
+  return new Drains({
+    store: { setDrained, loadDrained } as unknown as Store,
+    registry,
+    launcher: { withdraw: async (id) => void withdrawn.push(id) },
+    knownNodes: () => [record.node, nodeName("n2")],
+    expandHostList: (text) => [text],
+    graceMs: 700,
+    wakeCapacity: () => {},
+    giveUp: async () => {},
+    log: pino({ enabled: false }),
+  });
+}
+
+/** Its launch ends: it is connected and ready. */
+function comesUp(): void {
+  record.become("starting");
+  record.become("ready");
+  isBack();
+}
+
+/** It is connected again, and has said that it is ready. */
+function isBack(): void {
+  const send = (message: DaemonMessage) => told.push(message) > 0;
+  record.line = { send, close: () => {} };
+  drains.tellIfDrained(record);
+}
+
+/** It was at work when its connection was lost. */
+function isAway(): void {
+  comesUp();
+  record.line = null;
+  record.attempts.set(invocationId(1), {
+    attempt: 1,
+    cores: 1,
+    memoryMb: 1,
+    gpus: 0,
+    ordered: null,
+  });
+}
+
+test("one that is ready after all were dismissed is stopped, and waited for", async () => {
+  let isOver = false;
+  const dismissed = drains.dismissAll("gleanerd stops").then(() => {
+    isOver = true;
+  });
+  comesUp();
+  expect(told).toEqual([{ type: "stop", reason: "gleanerd stops", graceMs: 700 }]);
+  expect(record.takesWork).toBe(false);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isOver).toBe(false);
+  record.become("gone");
+  await dismissed;
+});
+
+test("one that is ready after its node was drained is drained", async () => {
+  await drains.drain(["n1"], "root", false);
+  comesUp();
+  expect(told).toEqual([{ type: "drain", reason: "drained by root" }]);
+  expect(record.state).toBe("draining");
+});
+
+test("where nothing is drained nothing is told", () => {
+  comesUp();
+  expect(told).toEqual([]);
+  expect(record.takesWork).toBe(true);
+});
+
+const stop = { type: "stop", reason: "drained by root", graceMs: 700 };
+
+test("one that was away when its node was drained now is stopped as soon as it is back", async () => {
+  isAway();
+  await drains.drain(["n1"], "root", true);
+  expect(told).toEqual([]);
+  isBack();
+  expect(told).toEqual([stop]);
+  expect(record.state).toBe("draining");
+});
+
+test("so it is when all nodes were drained now, and by a daemon that was started meanwhile", async () => {
+  isAway();
+  await drains.drain(["all"], "root", true);
+  drains = newDrains();
+  await drains.load();
+  isBack();
+  expect(told).toEqual([stop]);
+});
+
+test("what is drained now stays so, until it is resumed", async () => {
+  isAway();
+  await drains.drain(["n1"], "root", true);
+  await drains.drain(["n1"], "ada", false);
+  isBack();
+  expect(told).toEqual([{ ...stop, reason: "drained by ada" }]);
+  await drains.resume(["n1"]);
+  await drains.drain(["n1"], "ada", false);
+  isBack();
+  expect(told.at(-1)).toEqual({ type: "drain", reason: "drained by ada" });
+});
+
+test("what may end on one node is not stopped when another is drained now", async () => {
+  comesUp();
+  await drains.drain(["n1"], "root", false);
+  await drains.drain(["n2"], "root", true);
+  expect(told.map(({ type }) => type)).not.toContain("stop");
+});
+
+test("one that is drained is told so once, whatever is drained beside it, and once more when that is now", async () => {
+  comesUp();
+  await drains.drain(["n1"], "root", false);
+  await drains.drain(["n1", "n2"], "ada", false);
+  expect(told).toEqual([{ type: "drain", reason: "drained by root" }]);
+  await drains.drain(["n1"], "root", true);
+  await drains.drain(["all"], "root", true);
+  expect(told.slice(1)).toEqual([stop]);
+});
+
+test("one that was to leave while it was away is told to, also when its node is used again", async () => {
+  isAway();
+  await drains.drain(["n1"], "root", true);
+  await drains.resume(["n1"]);
+  isBack();
+  expect(told).toEqual([{ type: "drain", reason: "it was to leave while it was away" }]);
+});
+
+describe("a pilot that is away", () => {
+  beforeEach(() => {
+    registry.remove(record);
+    record = new ExecutorRecord(record.id, record.node, "n1", 0, "pilot");
+    registry.add(record);
+  });
+
+  test("is taken back when its node is drained now and it has work", async () => {
+    isAway();
+    await drains.drain(["n1"], "root", true);
+    expect(withdrawn).toEqual([record.id]);
+    // Slurm tells when it is gone.
+    expect(record.state).toBe("draining");
+  });
+
+  test("may end its work when it is only drained, and is left to the next plan when it only waits", async () => {
+    await drains.drain(["n1"], "root", true);
+    await drains.resume(["n1"]);
+    isAway();
+    await drains.drain(["n1"], "root", false);
+    expect(withdrawn).toEqual([]);
+  });
+});

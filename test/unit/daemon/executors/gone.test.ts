@@ -1,0 +1,56 @@
+// An executor that is gone, however it went: its launcher keeps nothing of it.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import {
+  Executors,
+  type ExecutorsDependencies,
+} from "../../../../src/daemon/executors/executors.js";
+import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { executorId, nodeName } from "../../../../src/model/ids.js";
+import type { Beat } from "../../../../src/wire/connection.js";
+import type { ExecutorMessage } from "../../../../src/wire/messages.js";
+
+let registry: Registry;
+let executors: Executors;
+let record: ExecutorRecord;
+let asked: string[];
+
+beforeEach(() => {
+  registry = new Registry();
+  asked = [];
+  record = new ExecutorRecord(executorId("n1.00000001"), nodeName("n1"), "n1", 0, "pilot");
+  registry.add(record);
+  executors = new Executors({
+    registry,
+    launcher: {
+      withdraw: async (id: string) => void asked.push(`withdraw ${id}`),
+      forget: (id: string) => void asked.push(`forget ${id}`),
+    },
+    recorder: { holdingChanged: () => {} },
+    dispatcher: { kick: () => {} },
+    store: { saveExecutor: async () => {} },
+    log: pino({ enabled: false }),
+    wakeCapacity: () => {},
+  } as unknown as ExecutorsDependencies);
+});
+
+test("one that leaves by itself is forgotten", async () => {
+  let says: (message: Exclude<ExecutorMessage, Beat>) => void = () => {};
+  executors.connected(record.id, {
+    send: () => true,
+    close: async () => {},
+    listen: ({ onMessage }) => {
+      says = onMessage;
+    },
+  });
+  says({ type: "leaving", reason: "there was no work" });
+  await record.whenGone;
+  expect(asked).toEqual([`forget ${record.id}`]);
+  expect(registry.all()).toEqual([]);
+});
+
+test("one that is given up is taken back before it is forgotten", async () => {
+  await executors.giveUp(record, "it was not heard of");
+  expect(asked).toEqual([`withdraw ${record.id}`, `forget ${record.id}`]);
+});

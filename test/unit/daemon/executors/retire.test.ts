@@ -1,0 +1,67 @@
+// An executor that has to leave is told so once on each connection, and whoever listens hears of it
+// once.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { executorId, nodeName } from "../../../../src/model/ids.js";
+import type { DaemonMessage } from "../../../../src/wire/messages.js";
+
+let record: ExecutorRecord;
+let told: DaemonMessage[];
+let heard: string[];
+
+const line = () => ({
+  send: (message: DaemonMessage) => told.push(message) > 0,
+  close: () => {},
+});
+
+beforeEach(() => {
+  told = [];
+  heard = [];
+  const registry = new Registry();
+  registry.on("retired", ({ id }, { kind, reason }) => heard.push(`${id} ${kind} ${reason}`));
+  record = new ExecutorRecord(executorId("x1"), nodeName("n1"), "n1", 0);
+  registry.add(record);
+  record.become("starting");
+  record.become("ready");
+  record.line = line();
+});
+
+test("each plan says it again, and it is told and heard once", () => {
+  for (const seconds of [1, 2, 3]) record.retire("stop", `closes in ${seconds} s`);
+  record.retire("drain", "drained by root");
+  expect(told).toEqual([{ type: "stop", reason: "closes in 1 s" }]);
+  expect(heard).toEqual(["x1 stop closes in 1 s"]);
+  expect(record.takesWork).toBe(false);
+});
+
+test("a stop outdoes a drain", () => {
+  record.retire("drain", "drained by root");
+  record.retire("drain", "drained by ada");
+  record.retire("stop", "the node is down", 700);
+  expect(told).toEqual([
+    { type: "drain", reason: "drained by root" },
+    { type: "stop", reason: "the node is down", graceMs: 700 },
+  ]);
+});
+
+test("one that is away is heard of once, and told on its next connection", () => {
+  record.line = null;
+  record.retire("stop", "full");
+  record.retire("stop", "full");
+  expect(heard).toHaveLength(1);
+  record.line = line();
+  record.retire("drain", "it was to leave while it was away");
+  expect(told).toEqual([{ type: "drain", reason: "it was to leave while it was away" }]);
+  expect(record.state).toBe("draining");
+});
+
+test("one that was only asked for, or is gone, is told nothing", () => {
+  const young = new ExecutorRecord(executorId("x2"), nodeName("n2"), "n2", 0);
+  young.line = line();
+  young.retire("stop", "full");
+  expect(young.state).toBe("requested");
+  record.become("gone");
+  record.retire("stop", "full");
+  expect(told).toEqual([]);
+});

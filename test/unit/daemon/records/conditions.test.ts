@@ -1,0 +1,74 @@
+// The daemon writes a node's condition when it changes, and only then.
+
+import { expect, test } from "@jest/globals";
+import { pino } from "pino";
+import type { Store } from "../../../../src/core/ports/store.js";
+import { Conditions } from "../../../../src/daemon/records/conditions.js";
+import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import type { UnusableReason } from "../../../../src/model/capacity/hole.js";
+import type { Plan } from "../../../../src/model/capacity/plan.js";
+import { executorId, nodeName } from "../../../../src/model/ids.js";
+import type { ConditionChange } from "../../../../src/model/records/idle.js";
+
+const n1 = nodeName("n1");
+
+function world() {
+  const written: ConditionChange[] = [];
+  const store = {
+    saveConditions: async (changes: readonly ConditionChange[]) => void written.push(...changes),
+  } as Pick<Store, "saveConditions"> as Store;
+  const registry = new Registry();
+  const conditions = new Conditions(store, registry, 200, pino({ enabled: false }));
+  const taken = () => written.splice(0).map(({ node, condition }) => [node, condition]);
+  return { registry, conditions, written, taken };
+}
+
+const plan = (reasons: Record<string, UnusableReason | null>): Plan => ({
+  steps: [],
+  madeFromMs: 1_000,
+  holes: Object.keys(reasons)
+    .filter((name) => reasons[name] === null)
+    .map((name) => ({ node: nodeName(name) }) as Plan["holes"][number]),
+  unusable: Object.keys(reasons)
+    .filter((name) => reasons[name] !== null)
+    .map((name) => ({ node: nodeName(name), reason: reasons[name]!, idleCores: 0 })),
+});
+
+test("from a full node to a hole that is held, and back", () => {
+  const { registry, conditions, written, taken } = world();
+  conditions.planMade(plan({ n1: { kind: "full" } }));
+  expect(written[0]).toEqual({ node: n1, condition: "full", fromMs: 1_000 });
+  taken();
+  conditions.planMade(plan({ n1: { kind: "state", flag: "COMPLETING" } }));
+  const record = new ExecutorRecord(executorId("e1"), n1, "n1", 0);
+  registry.add(record);
+  conditions.planMade(plan({ n1: null }));
+  record.become("starting");
+  record.become("ready");
+  conditions.executorChanged(n1);
+  record.line = { send: () => true, close: () => {} };
+  conditions.executorChanged(n1);
+  conditions.planMade(plan({ n1: null }));
+  conditions.planMade(plan({ n1: { kind: "tooShort", endsInMs: 201 } }));
+  conditions.planMade(plan({ n1: { kind: "tooShort", endsInMs: 200 } }));
+  expect(taken()).toEqual([
+    ["n1", "completing"],
+    ["n1", "starting"],
+    ["n1", "ready"],
+    ["n1", "tooShort"],
+    ["n1", "vacated"],
+  ]);
+});
+
+test("a node that Slurm lists no more is known no more", () => {
+  const { conditions, taken } = world();
+  conditions.planMade(plan({ n1: null, n2: { kind: "drained", by: "root" } }));
+  taken();
+  conditions.planMade(plan({ n2: { kind: "drained", by: "ada" } }));
+  conditions.executorChanged(n1);
+  conditions.planMade(plan({ n1: null, n2: { kind: "drained", by: "ada" } }));
+  expect(taken()).toEqual([
+    ["n1", null],
+    ["n1", "starting"],
+  ]);
+});

@@ -1,0 +1,82 @@
+// What the daemon learns from plans, hooks and runs, how it checks its own predictions, and that a restart keeps it.
+
+import { expect, test } from "@jest/globals";
+import { pino } from "pino";
+import type { Store } from "../../../../src/core/ports/store.js";
+import { Learning } from "../../../../src/daemon/records/learning.js";
+import type { Hole } from "../../../../src/model/capacity/hole.js";
+import type { Plan } from "../../../../src/model/capacity/plan.js";
+import { nodeName } from "../../../../src/model/ids.js";
+import { storeForEachTest } from "../../../support/store/store.js";
+
+let store: Store;
+storeForEachTest((opened) => {
+  store = opened;
+});
+
+const runtime = { defaultTimeLimitMs: 600_000, quantile: 0.75 };
+const newLearning = () => new Learning(store, { runtime, vacateMs: 200 }, pino({ enabled: false }));
+const n1 = nodeName("n1");
+
+const hole = (predictedEndAtMs: number | null = null): Hole => ({
+  node: n1,
+  kind: "wholeNode",
+  free: { cores: 16, memoryMb: 1_000, gpus: [] },
+  sinceMs: 0,
+  predictedEndAtMs,
+  end: { endsAtMs: predictedEndAtMs, confidence: 0.9, source: "planned" },
+});
+const planWith = (holes: Hole[]): Plan => ({
+  steps: [],
+  holes,
+  unusable: holes.length > 0 ? [] : [{ node: n1, reason: { kind: "full" }, idleCores: 0 }],
+  madeFromMs: 0,
+});
+/** One hole of `lifeMs`, opened by one hook and closed by another. */
+function holeOf(learning: Learning, openedAtMs: number, lifeMs: number): void {
+  learning.planMade(planWith([]), openedAtMs - 100);
+  learning.hookSpoke(n1, "end", openedAtMs);
+  learning.planMade(planWith([hole()]), openedAtMs + 50);
+  learning.hookSpoke(n1, "begin", openedAtMs + lifeMs);
+  learning.planMade(planWith([]), openedAtMs + lifeMs + 50);
+}
+
+test("holes that hooks open and close are learned, and their forecasts come out", () => {
+  const learning = newLearning();
+  for (let round = 0; round < 200; round++) holeOf(learning, (round + 1) * 60_000, 5_000);
+  expect(learning.survival.survivalProbability("wholeNode", 0, 3_000)).toBeGreaterThan(0.85);
+  expect(learning.survival.survivalProbability("wholeNode", 0, 20_000)).toBeLessThan(0.3);
+  const report = learning.report();
+  expect(report.sources.map(({ source }) => source)).toEqual(["survival"]);
+  // One a hole, and one for a moment in the hole that a hook's job left behind.
+  expect(report.sources[0]!.count).toBe(200);
+  expect(report.sources[0]!.brier).toBeLessThan(0.2);
+  expect(report.lives[0]!.closings).toBeGreaterThan(150);
+});
+
+test("what Slurm planned is judged apart from what past holes tell", () => {
+  const learning = newLearning();
+  learning.planMade(planWith([]), 500);
+  learning.planMade(planWith([hole(1_600)]), 1_000);
+  learning.planMade(planWith([hole(1_600)]), 3_000);
+  learning.planMade(planWith([]), 4_000);
+  const sources = learning.report().sources;
+  expect(sources.map(({ source }) => source)).toEqual(["planned"]);
+  // It was said to be gone after a second, and was there; the forecast after that one was right.
+  expect(sources[0]!.bins[0]).toMatchObject({ count: 2, observed: 0.5 });
+});
+
+test("a restart keeps what was learned; what cannot be read is learned anew", async () => {
+  const learning = newLearning();
+  for (let round = 0; round < 200; round++) holeOf(learning, (round + 1) * 60_000, 5_000);
+  for (let run = 0; run < 5; run++) learning.functionRan("f", 70);
+  await learning.save();
+  const next = newLearning();
+  await next.load();
+  expect(next.report()).toEqual(learning.report());
+  expect(next.report().learnedFunctions).toBe(1);
+  for (const name of ["survival", "calibration", "runtimes"]) await store.saveLearned(name, "[1]");
+  const fresh = newLearning();
+  await fresh.load();
+  expect(fresh.report()).toEqual(newLearning().report());
+});

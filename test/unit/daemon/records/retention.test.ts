@@ -1,0 +1,53 @@
+// Old records are removed until none is left, in whole days; a store that refuses ends the turn and nothing else.
+
+import { expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { Retention } from "../../../../src/daemon/records/retention.js";
+
+const dayMs = 86_400_000;
+const log = pino({ enabled: false });
+
+function pruner(answers: (number | Error)[]) {
+  const asked: [number, number][] = [];
+  const prune = async (beforeMs: number, limit: number): Promise<number> => {
+    asked.push([beforeMs, limit]);
+    const answer = answers.shift()!;
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  return { asked, store: { prune, pruneAudit: async () => 0 } };
+}
+
+test("asks until nothing is left, for what ended more than so many whole days ago", async () => {
+  const { asked, store } = pruner([200, 7, 0]);
+  await new Retention(store, 90, log).run();
+  expect(asked).toHaveLength(3);
+  const [beforeMs, limit] = asked[0]!;
+  expect(beforeMs % dayMs).toBe(0);
+  const ageMs = Date.now() - beforeMs;
+  expect(ageMs).toBeGreaterThanOrEqual(90 * dayMs);
+  expect(ageMs).toBeLessThanOrEqual(91 * dayMs);
+  expect(limit).toBeLessThanOrEqual(1_000);
+});
+
+test("a store that refuses is left alone until the next turn", async () => {
+  const { asked, store } = pruner([5, new Error("disk full"), 9]);
+  await new Retention(store, 1, log).run();
+  expect(asked).toHaveLength(2);
+});
+
+test("starts by itself, and stops in the middle", async () => {
+  const { asked, store } = pruner([]);
+  let retention: Retention | null = null;
+  const stopped = new Promise<void>((resolve) => {
+    const endless = async (beforeMs: number, limit: number): Promise<number> => {
+      asked.push([beforeMs, limit]);
+      if (asked.length === 2) resolve(retention!.stop());
+      return 1;
+    };
+    retention = new Retention({ ...store, prune: endless }, 1, log);
+    retention.start(0);
+  });
+  await stopped;
+  expect(asked).toHaveLength(2);
+});

@@ -1,0 +1,78 @@
+// In a pilot a command's end is its own only when no signal of Slurm's may have been its cause.
+
+import { beforeEach, expect, jest, test } from "@jest/globals";
+import { Attempts } from "../../../../src/executor/attempts/attempts.js";
+import { LastCall } from "../../../../src/executor/attempts/preempt-signal.js";
+import { processGroups } from "../../../../src/executor/containment/process-groups.js";
+import type { SpawnEvents, spawnAttempt } from "../../../../src/executor/runtimes/exec.js";
+import { noIsolation } from "../../../../src/wire/isolation.js";
+import type { AttemptKey } from "../../../../src/wire/messages.js";
+import { attemptOrder } from "../../../support/executor/orders.js";
+
+let settled = 0;
+const settle = () => {
+  settled++;
+};
+
+beforeEach(() => {
+  settled = 0;
+});
+
+/** Two turns of the loop, and one more. */
+const turns = async () => {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test("without a word of Slurm's a command's end is its own", async () => {
+  new LastCall().pass(settle);
+  expect(settled).toBe(0);
+  await turns();
+  expect(settled).toBe(1);
+});
+
+test.each(["before", "after"])(
+  "a command whose end is handled %s SIGCONT runs on for us, until it is clear that no SIGTERM follows",
+  async (order) => {
+    jest.useFakeTimers({ doNotFake: ["setImmediate"] });
+    try {
+      const lastCall = new LastCall();
+      if (order === "after") lastCall.warned();
+      lastCall.pass(settle);
+      if (order === "before") lastCall.warned();
+      await turns();
+      jest.advanceTimersByTime(999);
+      expect(settled).toBe(0);
+      jest.advanceTimersByTime(1);
+      expect(settled).toBe(1);
+      lastCall.pass(settle);
+      await turns();
+      expect(settled).toBe(2);
+    } finally {
+      jest.useRealTimers();
+    }
+  },
+);
+
+test("an attempt whose end is not settled yet is among those that SIGTERM takes", async () => {
+  const ended: AttemptKey[] = [];
+  const events = {
+    onStarted: () => {},
+    onEnded: (key: AttemptKey) => ended.push(key),
+    onTrouble: () => {},
+  };
+  const spec = { spawnProgram: "", killWaitMs: 1_000, gpuDevices: "", isolation: noIsolation };
+  let tell: SpawnEvents | undefined;
+  const spawn: typeof spawnAttempt = (_program, _order, _group, told) => {
+    tell = told;
+    return { terminate: () => {}, notify: () => {}, kill: () => {} };
+  };
+  const { pass } = new LastCall();
+  const attempts = new Attempts(processGroups, spec, events, spawn, pass);
+  attempts.start(attemptOrder(), { cores: 1, memoryMb: 100, gpus: [] });
+  tell!.onEnd({ kind: "vanished", message: "glean-spawn ended" });
+  expect(attempts.keys).toEqual([{ invocation: 1, attempt: 1 }]);
+  expect(ended).toEqual([]);
+  await turns();
+  expect(attempts.keys).toEqual([]);
+  expect(ended).toEqual([{ invocation: 1, attempt: 1 }]);
+});

@@ -1,0 +1,164 @@
+// glean-executor beside pinned jobs: what runs stands still until it is told which cores a job has, and goes on elsewhere; GPUs.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { topologyFile } from "../../../../src/executor/node/cpu-map.js";
+import { jobId } from "../../../../src/model/ids.js";
+import type { Resources } from "../../../../src/model/resources.js";
+import type { AttemptOrder, LaunchSpec } from "../../../../src/wire/messages.js";
+import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
+
+jest.setTimeout(60_000);
+const programs = new Programs();
+const machineCpuCount = cpus().length;
+const isHere =
+  process.getuid?.() === 0 && existsSync("/sys/fs/cgroup/cpuset") && machineCpuCount > 1;
+const describeHere = isHere ? describe : describe.skip;
+
+describeHere("an executor where jobs are pinned", () => {
+  let node: TestNode;
+  beforeAll(() => programs.make());
+  afterAll(() => programs.remove());
+  afterEach(async () => expect(await node.remove()).toEqual([]));
+
+  /** On a node whose slurmd found the machine's CPUs in their own order. */
+  const make = async (change: Partial<LaunchSpec> = {}) => {
+    node = await TestNode.make(programs, {
+      jobsArePinned: true,
+      cpuTotal: machineCpuCount,
+      ...change,
+    });
+    const cores = cpus().map((_, id) => `<object type="Core"><object type="PU" os_index="${id}"/>`);
+    const spool = join(node.spec.runDirectory, "../spool");
+    mkdirSync(spool);
+    writeFileSync(
+      join(spool, topologyFile),
+      cores.join("").replaceAll('"Core"', '"Core" os_index="0"'),
+      { mode: 0o644 },
+    );
+    (node.spec as { topologyFolder: string }).topologyFolder = spool;
+  };
+  const told = (budget: Partial<Resources>, seenHookSequence: number) =>
+    node.daemon.send({
+      type: "budget",
+      budget: { cores: 8, memoryMb: 8_000, gpus: [], ...budget },
+      seenHookSequence,
+      knownJobs: [],
+    });
+  /** Writes a line with its CPUs again and again, until its folder has a file `stop`. */
+  const ticking = () =>
+    node.run(
+      node.shell(
+        `until [ -e ${node.work}/stop ]; do grep Cpus_allowed_list: /proc/self/status; sleep 0.02; done`,
+      ),
+    );
+  const lines = (order: AttemptOrder) =>
+    existsSync(order.stdoutPath) ? node.output(order).trimEnd().split("\n") : [];
+  const more = async (order: AttemptOrder) => {
+    const { length } = lines(order);
+    await until(() => lines(order).length > length + 1);
+    return lines(order)
+      .at(-1)!
+      .replace(/^.*:\s*/, "");
+  };
+  const stop = async (order: AttemptOrder) => {
+    writeFileSync(join(node.work, "stop"), "");
+    return node.daemon.report(order);
+  };
+
+  test("what fits beside a new job stands still when its prolog returns, and goes on where it is told to", async () => {
+    await make();
+    await node.start();
+    const order = await ticking();
+    const everywhere = await more(order);
+    expect(await node.hook("prolog", 40, 8)).toBe(0);
+    const still = lines(order).length;
+    // What it holds, and no core that the daemon could give to another.
+    await node.daemon.hears("budget", (each) => each.budget.cores === 1);
+    expect((await node.finish(node.order(["true"]))).reason).toContain("which cores");
+    expect(lines(order)).toHaveLength(still);
+    told({ cpuIds: [1], cores: 1 }, 1);
+    expect(await more(order)).toBe("1");
+    expect(readFileSync(`/proc/${node.pid}/status`, "utf8")).toMatch(/Cpus_allowed_list:\t1\n/);
+    told({}, 1);
+    await until(() => lines(order).at(-1)!.endsWith(`\t${everywhere}`));
+    expect(await stop(order)).toMatchObject({ end: "COMPLETED" });
+  });
+
+  test("an older order, that did not know the job, lets nothing go on; the job's end does", async () => {
+    await make();
+    await node.start();
+    const order = await ticking();
+    await node.hook("prolog", 40, 8);
+    const still = lines(order).length;
+    told({ cores: 16 }, 0);
+    await node.daemon.hears("budget", (each) => each.budget.cores === 1);
+    expect(lines(order)).toHaveLength(still);
+    await node.hook("epilog", 40, 8);
+    await more(order);
+    const report = await stop(order);
+    expect(report.end).toBe("COMPLETED");
+  });
+
+  test("what stood still can be cancelled, and evicted by the next job", async () => {
+    await make();
+    await node.start();
+    const [one, two] = [await ticking(), await ticking()];
+    await node.hook("prolog", 40, 8);
+    node.daemon.send({ type: "cancel", key: { invocation: one.invocation, attempt: 1 } });
+    expect((await node.daemon.report(one)).end).toBe("CANCELLED");
+    await node.hook("prolog", 41, 8);
+    expect(await node.daemon.report(two)).toMatchObject({ end: "EVICTED" });
+  });
+
+  test("the youngest go at once and the others stand still", async () => {
+    await make();
+    await node.start();
+    const stays = await node.run(node.order(["sleep", "1004"], { cores: 8 }));
+    const goes = await node.run(node.order(["sleep", "1005"], { cores: 8 }));
+    await node.hook("prolog", 40, 8);
+    expect(await node.daemon.report(goes)).toMatchObject({ end: "EVICTED" });
+    const { evicted } = await node.daemon.hears("jobBegan");
+    expect(evicted).toEqual([{ invocation: goes.invocation, attempt: 1 }]);
+    node.daemon.send({ type: "cancel", key: { invocation: stays.invocation, attempt: 1 } });
+    expect(await node.daemon.report(stays)).toMatchObject({ end: "CANCELLED" });
+  });
+
+  test("without cgroups nothing stands still, so all goes", async () => {
+    await make();
+    expect(await node.start(withoutCgroups)).toMatchObject({ containment: "processGroup" });
+    const order = await ticking();
+    await node.hook("prolog", 40, 1);
+    expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+  });
+
+  test("where Slurm counts CPUs that do not exist, it says so and runs nothing beside a job", async () => {
+    const budget = { cores: 4, memoryMb: 1_000, gpus: [], cpuIds: [4, 5, 6, 7] };
+    const order = { budget, seenHookSequence: 0, knownJobs: [jobId(40)] };
+    await make({ cpuTotal: machineCpuCount + 6, budget: order });
+    const { hookProblem } = await node.start();
+    expect(hookProblem).toContain(`Slurm counts ${machineCpuCount + 6} CPUs on this node`);
+    expect((await node.finish(node.order(["true"]))).end).toBe("EVICTED");
+  });
+
+  test("each function has GPUs of its own, and loses only those that a job is given", async () => {
+    await make({ jobsArePinned: false, maxMemoryPerCoreMb: 100, memoryIsConsumable: true });
+    await node.start();
+    told({ gpus: [0, 1, 3] }, 0);
+    const holding = (gpus: number) =>
+      node.run(node.shell("echo gpus=$CUDA_VISIBLE_DEVICES; exec sleep 1003", { gpus }));
+    const [one, two, none] = [await holding(1), await holding(2), await holding(0)];
+    await node.prints(one, "gpus=0\n");
+    await node.prints(two, "gpus=1,3\n");
+    await node.prints(none, "gpus=\n");
+    expect((await node.finish(node.order(["true"], { gpus: 1 }))).end).toBe("EVICTED");
+    await node.hook("prolog", 40, 1, [3]);
+    expect(await node.daemon.report(two)).toMatchObject({ end: "EVICTED" });
+    await node.daemon.hears("budget", ({ budget }) => budget.gpus.join() === "0,1");
+    const next = await holding(1);
+    await node.prints(next, "gpus=1\n");
+    await until(() => node.processes().filter((each) => each.includes("sleep 1003")).length === 3);
+  });
+});

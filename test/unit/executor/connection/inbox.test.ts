@@ -1,0 +1,44 @@
+// The executor's inbox: a turn for each message, and none left behind.
+
+import { expect, test } from "@jest/globals";
+import { Inbox, type Said } from "../../../../src/executor/connection/inbox.js";
+
+const start = { type: "start", order: {} } as unknown as Said;
+const stop: Said = { type: "stop", reason: "a test", graceMs: 0 };
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test("between two messages others have their turn, and the order stays", async () => {
+  const taken: string[] = [];
+  const inbox = new Inbox(({ type }) => taken.push(type));
+  for (const message of [start, start, stop]) inbox.add(message);
+  expect(taken).toEqual([]);
+  await turn();
+  expect(taken).toEqual(["start"]);
+  await turn();
+  await turn();
+  expect(taken).toEqual(["start", "start", "stop"]);
+  inbox.add(start);
+  await turn();
+  expect(taken).toHaveLength(4);
+});
+
+test("a message that comes while one is taken is taken once", async () => {
+  const taken: string[] = [];
+  const inbox: Inbox = new Inbox(({ type }) => {
+    if (taken.push(type) === 1) inbox.add(stop);
+  });
+  inbox.add(start);
+  for (let turns = 0; turns < 4; turns++) await turn();
+  expect(taken).toEqual(["start", "stop"]);
+});
+
+test("when the connection closes, all that came on it is taken, once", async () => {
+  const taken: string[] = [];
+  const inbox = new Inbox(({ type }) => taken.push(type));
+  for (const message of [start, start, stop]) inbox.add(message);
+  inbox.close();
+  expect(taken).toEqual(["start", "start", "stop"]);
+  await turn();
+  await turn();
+  expect(taken).toHaveLength(3);
+});

@@ -1,0 +1,104 @@
+// Functions as neighbours of batch jobs: behind everybody for the processor, first for the kernel when memory is short, and watched.
+
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import type { LaunchSpec } from "../../../../src/wire/messages.js";
+import { Programs, TestNode, withoutCgroups } from "../../../support/executor/executor.js";
+
+jest.setTimeout(120_000);
+const programs = new Programs();
+const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
+const withPressure = existsSync("/proc/pressure/cpu") ? test : test.skip;
+const schedIdle = "5";
+/** Without this capability an executor's root cannot forbid a function to spare itself: a container's may lack it. */
+const resourceCapability = 24n;
+const mayForbid = (): boolean => {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))!;
+  return ((BigInt(`0x${effective[1]}`) >> resourceCapability) & 1n) === 1n;
+};
+
+describeAsRoot("functions beside batch jobs", () => {
+  let node: TestNode;
+  beforeAll(() => programs.make());
+  afterAll(() => programs.remove());
+  const start = async (change: Partial<LaunchSpec> = {}, wrapper: readonly string[] = []) => {
+    node = await TestNode.make(programs, change);
+    await node.start(wrapper);
+  };
+  afterEach(async () => {
+    expect(await node.remove()).toEqual([]);
+  });
+
+  test.each([
+    ["with", []],
+    ["without", withoutCgroups],
+  ])(
+    "%s cgroups are idle, the first to go when memory is short, and cannot change that",
+    async (_, wrapper) => {
+      await start({}, wrapper);
+      const order = node.shell(
+        `cut -d' ' -f19,41 /proc/self/stat; cat /proc/self/oom_score_adj
+       chrt -o -p 0 $$ 2>/dev/null && echo raised; (echo 0 >/proc/self/oom_score_adj) 2>/dev/null && echo spared
+       sh -c "cut -d' ' -f41 /proc/self/stat"`,
+      );
+      await node.finish(order);
+      const spared = mayForbid() ? [] : ["spared"];
+      const expected = [`0 ${schedIdle}`, "1000", ...spared, schedIdle];
+      expect(node.output(order).trim().split("\n")).toEqual(expected);
+    },
+  );
+
+  test.each([
+    ["with", []],
+    ["without", withoutCgroups],
+  ])(
+    "%s cgroups are gone when a job comes to a node whose processors others fill",
+    async (_, wrapper) => {
+      await start({}, wrapper);
+      const spinning = "exec perl -e '$| = 1; print qq(up\\n); 1 while 1'";
+      const orders = Array.from({ length: 4 }, () => node.shell(spinning));
+      for (const order of orders) {
+        await node.run(order);
+        await node.prints(order, "up\n");
+      }
+      const others = cpus().map(() => spawn("perl", ["-e", "1 while 1"], { stdio: "ignore" }));
+      try {
+        expect(await node.hook("prolog", 7, 16)).toBe(0);
+        for (const order of orders)
+          expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED", signal: 9 });
+      } finally {
+        for (const each of others) each.kill("SIGKILL");
+      }
+    },
+  );
+
+  withPressure(
+    "are told of when others wait for the processor, and only beside a job",
+    async () => {
+      const pressure = {
+        jobCpuPercent: null,
+        jobMemoryPercent: null,
+        nodeCpuPercent: 0,
+        nodeMemoryPercent: null,
+        intervalMs: 100,
+        jobGroups: [],
+      };
+      await start({ pressure });
+      // Twice as many as there are processors: some of them always waits.
+      const many = [...cpus(), ...cpus()];
+      const others = many.map(() => spawn("perl", ["-e", "1 while 1"], { stdio: "ignore" }));
+      try {
+        await node.run(node.order(["sleep", "1000"]));
+        expect(node.daemon.heard.some(({ type }) => type === "pressure")).toBe(false);
+        expect(await node.hook("prolog", 7, 1)).toBe(0);
+        const { report } = await node.daemon.hears("pressure");
+        expect(report).toMatchObject({ job: null, resource: "cpu", limitPercent: 0 });
+        expect(report.percent).toBeGreaterThan(0);
+      } finally {
+        for (const each of others) each.kill("SIGKILL");
+      }
+    },
+  );
+});

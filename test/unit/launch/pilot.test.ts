@@ -1,0 +1,108 @@
+// What the pilot launcher asks of Slurm, and what it keeps of its pilots: programs of ours stand for Slurm's and munge's.
+
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { Launcher } from "../../../src/core/ports/store.js";
+import { createPilotLauncher } from "../../../src/launch/pilot.js";
+import { executorId, nodeName } from "../../../src/model/ids.js";
+
+const id = executorId("n1.12ab34cd");
+const n1 = nodeName("n1");
+const size = { budget: { cores: 2, memoryMb: 1_000, gpus: [] }, timeLimitMs: 60_000 };
+let folder: string;
+let launcher: Launcher;
+const path = process.env.PATH;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gleaner-pilot-"));
+  program("munge", "echo MUNGE:AAAA:");
+  program("sbatch", "echo 42");
+  program("squeue", `echo "42|RUNNING|gleaner-0123abcd-1128-${id}"`);
+  program("scancel", "");
+  process.env.PATH = `${folder}:${path}`;
+  launcher = createPilotLauncher({
+    node: process.execPath,
+    executorProgram: "/opt/glean-executor.cjs",
+    logDirectory: folder,
+    slurmConf: null,
+    binDirectory: folder,
+    commandTimeoutMs: 30_000,
+    mungeSocket: null,
+    uid: 1_000,
+    instance: "0123abcd",
+    partition: "gleaner",
+    account: null,
+    qos: null,
+    validMs: 60_000,
+  });
+});
+afterEach(async () => {
+  await launcher.close();
+  process.env.PATH = path;
+  rmSync(folder, { recursive: true });
+});
+
+/** Reads all of its input, notes what it was asked, and does the rest. */
+function program(name: string, rest: string): void {
+  const script = `#!/bin/sh\n[ -t 0 ] || cat > /dev/null\necho "${name} $*" >> ${folder}/asked\n${rest}\n`;
+  writeFileSync(join(folder, name), script);
+  chmodSync(join(folder, name), 0o755);
+}
+
+/** The last command of a program. */
+const lastAsked = (name: string): string | undefined =>
+  readFileSync(join(folder, "asked"), "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith(name))
+    .at(-1);
+
+const launch = () => launcher.launch(n1, "n1", id, "{}\n", size);
+
+test("while it is, it is asked after by its job, and withdrawn by it", async () => {
+  await launch();
+  expect(await launcher.probe(n1, "n1", id)).toBe("running");
+  expect(lastAsked("squeue")).toContain("-j 42");
+  await launcher.withdraw!(id);
+  expect(lastAsked("scancel")).toBe("scancel -Q 42");
+});
+
+test("nothing is kept of one that is forgotten: its job is looked for by its name again", async () => {
+  await launch();
+  launcher.forget!(id);
+  await launcher.probe(n1, "n1", id);
+  expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
+});
+
+test("one that is taken back while sbatch runs is cancelled, and forgotten for good", async () => {
+  const gate = join(folder, "gate");
+  execFileSync("mkfifo", [gate]);
+  program("sbatch", `cat ${gate}`);
+  // Not in the queue before sbatch has it there.
+  program("squeue", "");
+  const launched = launch();
+  const withdrawn = launcher.withdraw!(id);
+  launcher.forget!(id);
+  await writeFile(gate, "42\n");
+  await Promise.all([launched, withdrawn]);
+  expect(lastAsked("scancel")).toBe("scancel -Q 42");
+  await launcher.probe(n1, "n1", id);
+  expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
+});
+
+test("one that sbatch refused is told, and is looked for by its name", async () => {
+  program("sbatch", "echo no such partition >&2; exit 1");
+  await expect(launch()).rejects.toThrow("sbatch refused the pilot of n1: no such partition");
+  await launcher.withdraw!(id);
+  expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
+});
+
+test("one that squeue could not look for is not gone: 26.05 complains of a user and ends with status 0", async () => {
+  program("squeue", "echo 'squeue: error: Invalid user: nobody' >&2");
+  expect(await launcher.probe(n1, "n1", id)).toBe("unknown");
+  program("squeue", "");
+  expect(await launcher.probe(n1, "n1", id)).toBe("gone");
+});

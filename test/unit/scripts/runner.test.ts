@@ -1,0 +1,101 @@
+// What the tests run with: patience that follows the machine's load, the names of the tests that run, Debian releases from apt's sources.
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterPatience, Patience } from "../../../scripts/lib/patience.mjs";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gleaner-runner-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("patience", () => {
+  test("lasts at least as long as it says", async () => {
+    const startedMs = performance.now();
+    const patience = new Patience(50);
+    expect(patience.isOver).toBe(false);
+    await new Promise<void>((resolve) => void afterPatience(100, resolve));
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(100);
+  });
+
+  test("is taken back as any timer is", async () => {
+    let isOver = false;
+    clearTimeout(afterPatience(10, () => (isOver = true)));
+    await new Promise<void>((resolve) => void afterPatience(100, resolve));
+    expect(isOver).toBe(false);
+  });
+});
+
+describe("a run that is stopped", () => {
+  /** A jest of its own, in a folder whose only test never ends, stopped once it runs. */
+  test("names the test that ran", () => {
+    const running = join(folder, "running");
+    mkdirSync(join(folder, "test"));
+    writeFileSync(
+      join(folder, "test/hangs.test.ts"),
+      'test("never ends", () => new Promise(() => {}));',
+    );
+    const config = { rootDir: folder, reporters: [join(root, "scripts/lib/running-tests.mjs")] };
+    const jest = [
+      join(root, "node_modules/jest/bin/jest.js"),
+      `--config=${JSON.stringify(config)}`,
+    ];
+    const script = `"$@" & until grep -q never "$GLEANER_TEST_RUNNING" 2>/dev/null; do sleep 0.1; done; kill -9 $!`;
+    const environment = { ...process.env, GLEANER_TEST_RUNNING: running };
+    const command = ["-c", script, "sh", process.execPath, ...jest, "--runInBand"];
+    spawnSync("sh", command, { env: environment, stdio: "ignore" });
+    expect(JSON.parse(readFileSync(running, "utf8"))).toEqual(["test/hangs.test.ts › never ends"]);
+  });
+});
+
+const describeHere = process.getuid?.() === 0 ? describe : describe.skip;
+
+describeHere("a Debian release with another Slurm", () => {
+  const run = (version: string, environment: NodeJS.ProcessEnv = {}) =>
+    spawnSync(join(root, "scripts/lib/debian-slurm.sh"), [version, "true"], {
+      encoding: "utf8",
+      env: { ...process.env, ...environment },
+    });
+
+  test("that nobody knows is refused in one sentence", () => {
+    const { status, stderr } = run("27.05");
+    expect([status, stderr]).toEqual([
+      1,
+      "Nothing can be run on Slurm 27.05: no Debian release is known to have it; 24.11 and 26.05 can be run.\n",
+    ]);
+  });
+
+  test("is looked for in apt's sources of either form, and where they have none that is said", () => {
+    const sources = join(folder, "sources.list.d");
+    mkdirSync(sources);
+    writeFileSync(
+      join(folder, "sources.list"),
+      `deb [trusted=yes] file:${folder}/one-line sid main\n`,
+    );
+    writeFileSync(
+      join(sources, "debian.sources"),
+      `Types: deb\nURIs: file:${folder}/deb822/\nSuites: stable\nComponents: main\n`,
+    );
+    writeFileSync(join(folder, "mirrors"), `file:${folder}/mirrored\tpriority:1\n`);
+    writeFileSync(join(sources, "m.list"), `deb mirror+file:${folder}/mirrors stable main\n`);
+    writeFileSync(
+      join(folder, "apt.conf"),
+      `Dir::Etc::sourcelist "${folder}/sources.list";\nDir::Etc::sourceparts "${sources}";\n`,
+    );
+    const environment = {
+      APT_CONFIG: join(folder, "apt.conf"),
+      XDG_CACHE_HOME: join(folder, "cache"),
+    };
+    const { status, stderr } = run("26.05", environment);
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      `Nothing can be run on Slurm 26.05: none of this machine's apt sources (file:${folder}/mirrored, file:${folder}/one-line, file:${folder}/deb822) has Debian sid, or it cannot be reached.\n`,
+    );
+  });
+});

@@ -1,0 +1,112 @@
+// Checkpoint folders in a directory where others may rename what is in it: glean-spawn takes no other folder for them.
+
+import * as fs from "node:fs";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { makePlugin } from "../../support/executor/plugin.js";
+import { SpawnFolder } from "../../support/executor/spawn.js";
+
+let at: SpawnFolder;
+let state: string;
+beforeAll(makePlugin, 120_000);
+beforeEach(() => {
+  at = new SpawnFolder();
+  state = at.file("state-1");
+});
+afterEach(() => at.remove());
+
+const mark = ".gleaner-checkpoint";
+/** As the function's user, who has the folder at hand. */
+const run = (script: string, checkpoint = true) =>
+  at.finish(at.command(["sh", "-c", script, state], checkpoint ? [["checkpoint", state]] : []));
+const remove = (path = state) => at.finish(at.command([], [["removeCheckpoint", path]]));
+const own = (name: string) => run(`mkdir -m 700 ${name} && echo precious > ${name}/data`, false);
+const kept = (name: string) => fs.readFileSync(at.file(`${name}/data`), "utf8");
+
+describe("a folder that another user puts in the place of the checkpoint folder", () => {
+  test("is not removed", async () => {
+    await run('echo 1 > "$0/n"');
+    await own("thesis");
+    fs.renameSync(state, at.file("aside"));
+    fs.renameSync(at.file("thesis"), state);
+    const said = (await remove()).join(" ");
+    expect(said).toMatch(/^failed checkpoint 1 .*is not the checkpoint folder that was made there/);
+    expect(kept("state-1")).toBe("precious\n");
+  });
+
+  test("is not removed as a copy of the folder either", async () => {
+    await run(`cp -a "$0" copy && echo precious > copy/data`);
+    fs.renameSync(state, at.file("aside"));
+    fs.renameSync(at.file("copy"), state);
+    expect((await remove())[0]).toBe("failed");
+    expect(kept("state-1")).toBe("precious\n");
+  });
+
+  test("is not taken for it, nor marked, by the next attempt", async () => {
+    await own("thesis");
+    fs.renameSync(at.file("thesis"), state);
+    const said = (await run("true")).join(" ");
+    expect(said).toMatch(/^failed checkpoint 17 .*holds files and no mark for this place/);
+    expect(fs.readdirSync(state)).toEqual(["data"]);
+  });
+
+  test("is not removed through a link", async () => {
+    await own("thesis");
+    fs.symlinkSync(at.file("thesis"), state);
+    expect((await remove())[0]).toBe("failed");
+    expect(kept("thesis")).toBe("precious\n");
+  });
+
+  test("is not removed when its mark is another user's", async () => {
+    await run("true");
+    await own("thesis");
+    const { ino } = fs.statSync(at.file("thesis"));
+    fs.writeFileSync(at.file(`thesis/${mark}`), `state-1 ${ino}\n`, { mode: 0o600 });
+    fs.renameSync(state, at.file("aside"));
+    fs.renameSync(at.file("thesis"), state);
+    const isOurs = process.getuid?.() !== 0;
+    expect((await remove())[0]).toBe(isOurs ? "ended" : "failed");
+  });
+});
+
+describe("the checkpoint folder", () => {
+  test("is removed with all that is in it, however deep, and links are not followed", async () => {
+    await own("thesis");
+    const script = `cd "$0"; mkdir -p a/b; ln -s ../../thesis a/link; ln -s /nowhere dangling; mkfifo pipe
+for i in $(seq 200); do mkdir deep; echo x > deep/file; cd deep; done`;
+    expect((await run(script)).slice(0, 3)).toEqual(["ended", "0", "0"]);
+    expect((await remove()).slice(0, 3)).toEqual(["ended", "0", "0"]);
+    expect(fs.existsSync(state)).toBe(false);
+    expect(kept("thesis")).toBe("precious\n");
+  });
+
+  test("that is gone, or was never filled, is no reason to fail", async () => {
+    expect((await remove())[0]).toBe("ended");
+    expect((await remove("/no/such/folder"))[0]).toBe("ended");
+    await run("mkdir -m 700 empty", false);
+    expect((await remove(at.file("empty")))[0]).toBe("ended");
+    expect(fs.existsSync(at.file("empty"))).toBe(false);
+  });
+
+  test("of a removal that was cut off is gone on with", async () => {
+    await run('rm -f "$0"/.gleaner-checkpoint; mkdir "$0/a"');
+    expect((await remove())[0]).toBe("failed"); // without a mark it could be anything
+    await run('rmdir "$0/a"', false);
+    expect((await remove())[0]).toBe("ended");
+    expect(fs.existsSync(state)).toBe(false);
+  });
+
+  test("that cannot be emptied stays marked, and says why", async () => {
+    await run('mkdir "$0/closed"; touch "$0/closed/file"; chmod 500 "$0/closed"');
+    expect((await remove()).join(" ")).toMatch(/^failed checkpoint 13 .* cannot be removed whole/);
+    await run('chmod 700 "$0/closed"');
+    expect((await remove())[0]).toBe("ended");
+    expect(fs.existsSync(state)).toBe(false);
+  });
+});
+
+test("a request has either a command or a folder to remove", async () => {
+  for (const args of [["true"], []]) {
+    const fields = args.length > 0 ? [["removeCheckpoint", state] as [string, string]] : [];
+    expect((await at.finish(at.command(args, fields))).slice(0, 2)).toEqual(["failed", "request"]);
+  }
+});

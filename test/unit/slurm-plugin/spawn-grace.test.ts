@@ -1,0 +1,144 @@
+// What glean-spawn does for functions that save their state: the notice they asked for, and the folder that outlives them.
+
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { makePlugin } from "../../support/executor/plugin.js";
+import { type Field, SpawnFolder } from "../../support/executor/spawn.js";
+
+const isRoot = process.getuid?.() === 0;
+const asRoot = isRoot ? test : test.skip;
+
+let at: SpawnFolder;
+beforeAll(makePlugin, 120_000);
+beforeEach(() => {
+  at = new SpawnFolder();
+});
+afterEach(() => at.remove());
+
+describe("the notice", () => {
+  /** Runs a script whose first line of output says that it may be told; resolves with all its lines and the last report. */
+  async function told(script: string, fields: readonly Field[]) {
+    const pipe = at.fifo();
+    const attempt = at.launch(
+      at.command(["bash", "-c", script], [["stdout", pipe.name], ...fields]),
+    );
+    const reader = pipe.open();
+    expect(await reader.line()).toBe("up");
+    attempt.control.write("N");
+    const lines: string[] = [];
+    for (let line = await reader.line(); line !== "undefined"; line = await reader.line())
+      lines.push(line);
+    return { lines, report: (await attempt.all()).at(-1)!.split(" ").slice(0, 3).join(" ") };
+  }
+  const usr1: Field = ["notice", "10"];
+
+  test("goes to a shell with a trap and to what it runs", async () => {
+    const { lines, report } = await told(
+      // The child says that it is up: a shell that hears the signal before it has started one waits for it all the same.
+      `trap "echo told; exit 5" USR1; perl -e '$| = 1; print "up\\n"; sleep 1000'; echo never`,
+      [usr1],
+    );
+    expect(lines).toEqual(["told"]);
+    expect(report).toBe("ended 5 0");
+  });
+
+  test("spares a shell without a trap, so that what it runs can save its state", async () => {
+    const child = `perl -e '$SIG{USR1} = sub { print "saved\\n"; exit 3 }; $| = 1; print "up\\n"; sleep 1000'`;
+    const { lines, report } = await told(`${child}; echo "then $?"; exit 4`, [usr1]);
+    expect(lines).toEqual(["saved", "then 3"]);
+    expect(report).toBe("ended 4 0");
+  });
+
+  test("kills a command without a handler that is alone", async () => {
+    const { report } = await told("echo up; exec sleep 1000", [usr1]);
+    expect(report).toBe("ended 0 10");
+  });
+
+  test("goes to the command alone when that was asked for", async () => {
+    const { lines, report } = await told(
+      'trap "echo told; kill %1; exit 0" USR1; sleep 1000 & echo up; wait; kill -0 $! && echo lives',
+      [usr1, ["noticeMain", "1"]],
+    );
+    expect(lines).toEqual(["told"]);
+    expect(report).toBe("ended 0 0");
+  });
+
+  test("is none for a command that did not ask", async () => {
+    const pipe = at.fifo();
+    const attempt = at.launch(
+      at.command(["bash", "-c", "echo up; exec sleep 1000"], [["stdout", pipe.name]]),
+    );
+    expect(await pipe.open().line()).toBe("up");
+    attempt.control.write("NT");
+    expect((await attempt.all()).at(-1)).toMatch(/^ended 0 15 /);
+  });
+
+  test.each(["0", "65", "TERM", ""])("cannot be signal %j", async (signal) => {
+    const words = await at.finish(at.command(["true"], [["notice", signal]]));
+    expect(words.slice(0, 2)).toEqual(["failed", "request"]);
+  });
+});
+
+describe("the checkpoint folder", () => {
+  const folder = () => at.file("state");
+  const field = (): Field => ["checkpoint", folder()];
+
+  test("is made as the user and for the user alone, and found again", async () => {
+    const write = at.command(["sh", "-c", 'umask 0; echo 1 >>"$0/n"', folder()], [field()]);
+    expect((await at.finish(write))[1]).toBe("0");
+    expect((await at.finish(write))[1]).toBe("0");
+    expect(fs.readFileSync(`${folder()}/n`, "utf8")).toBe("1\n1\n");
+    const { mode, uid } = fs.statSync(folder());
+    expect(mode & 0o7777).toBe(0o700);
+    expect(uid).toBe(isRoot ? 65_534 : process.getuid!());
+  });
+
+  /** What stands under the folder's name, and what is said of it. */
+  const refused = async (sentence: RegExp) => {
+    const words = await at.finish(at.command(["touch", at.file("ran")], [field()]));
+    expect(words.join(" ")).toMatch(sentence);
+    expect(fs.existsSync(at.file("ran"))).toBe(false);
+  };
+
+  test("is no link, even to a folder of the user's own", async () => {
+    fs.mkdirSync(at.file("own"), { mode: 0o700 });
+    if (isRoot) fs.chownSync(at.file("own"), 65_534, 65_534);
+    fs.symlinkSync(at.file("own"), folder());
+    await refused(/^failed checkpoint \d+ the checkpoint folder .* cannot be opened/);
+  });
+
+  test("is no dangling link, and nothing is made through one", async () => {
+    fs.symlinkSync(at.file("made"), folder());
+    await refused(/^failed checkpoint \d+ .* cannot be opened/);
+    expect(fs.existsSync(at.file("made"))).toBe(false);
+  });
+
+  test("is no file or FIFO, which would hang", async () => {
+    execFileSync("mkfifo", ["-m", "666", folder()]);
+    await refused(/^failed checkpoint \d+ .* cannot be opened/);
+  });
+
+  test("is not open to others", async () => {
+    fs.mkdirSync(folder());
+    fs.chmodSync(folder(), 0o711);
+    if (isRoot) fs.chownSync(folder(), 65_534, 65_534);
+    await refused(/^failed checkpoint 1 .* belongs to another user or is open to others/);
+  });
+
+  asRoot("is no folder of another user's", async () => {
+    fs.mkdirSync(folder());
+    fs.chmodSync(folder(), 0o700);
+    await refused(/^failed checkpoint \d+ .* cannot be opened/);
+  });
+
+  test("cannot be where the user may not write", async () => {
+    const words = await at.finish(at.command(["true"], [["checkpoint", "/proc/gleaner-state"]]));
+    expect(words.join(" ")).toMatch(/^failed checkpoint \d+ .* cannot be made/);
+  });
+
+  test.each(["", "relative/path"])("cannot be %j", async (path) => {
+    const words = await at.finish(at.command(["true"], [["checkpoint", path]]));
+    expect(words.slice(0, 2)).toEqual(["failed", "request"]);
+  });
+});

@@ -1,0 +1,105 @@
+// Running one command: its environment, its limits, and the sentences when it fails.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { maxOutputBytes, runCommand } from "../../../src/slurm/command.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "slurm-command-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const script = (name: string, body: string) =>
+  writeFileSync(join(folder, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+const options = (timeoutMs = 60_000) => ({
+  slurmConf: "/some/slurm.conf",
+  binDirectory: folder,
+  timeoutMs,
+});
+
+describe("runCommand", () => {
+  test("arguments are passed as they are, by no shell", async () => {
+    script("echoed", 'printf "%s\\n" "$@"');
+    const result = await runCommand("echoed", ["$(id)", "a b", "; true"], {}, options());
+    expect(result).toEqual({
+      exitCode: 0,
+      stdout: Buffer.from("$(id)\na b\n; true\n"),
+      complaint: "$(id)",
+    });
+  });
+
+  test("the environment holds what was asked for and nothing of ours", async () => {
+    script("environment", "exec env");
+    process.env.SQUEUE_STATES = "FAILED";
+    try {
+      const { stdout } = await runCommand("environment", [], { SQUEUE_FORMAT: "%A" }, options());
+      const names = stdout.toString().trim().split("\n").sort();
+      expect(names.filter((line) => !/^(PWD|_|SHLVL|OLDPWD)=/.test(line))).toEqual([
+        "LC_ALL=C",
+        `PATH=${process.env.PATH}`,
+        "SLURM_CONF=/some/slurm.conf",
+        "SQUEUE_FORMAT=%A",
+        "TZ=UTC",
+      ]);
+    } finally {
+      delete process.env.SQUEUE_STATES;
+    }
+  });
+
+  test("a failure is told by its status and the first line of what it complained of", async () => {
+    script("fails", "echo out; echo 'first line' >&2; echo second >&2; exit 3");
+    const { exitCode, complaint } = await runCommand("fails", [], {}, options());
+    expect({ exitCode, complaint }).toEqual({ exitCode: 3, complaint: "first line" });
+  });
+
+  test("a complaint is bounded", async () => {
+    script("long", "head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1");
+    const { complaint } = await runCommand("long", [], {}, options());
+    expect(complaint).toBe("x".repeat(300));
+  });
+
+  test("one that hangs is killed with all it started", async () => {
+    script("hangs", "sleep 1000 & sleep 1000");
+    const mark = `HANGS_MARK=${folder}`;
+    const answer = runCommand("hangs", [], { HANGS_MARK: folder }, options(500));
+    await expect(answer).rejects.toMatchObject({
+      code: "SLURM",
+      message: expect.stringContaining("hangs did not answer within 500 ms and was killed"),
+    });
+    while (processesWith(mark) > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  test("one that floods is killed", async () => {
+    script("floods", "exec cat /dev/zero");
+    await expect(runCommand("floods", [], {}, options())).rejects.toMatchObject({
+      code: "SLURM",
+      message: `floods wrote more than ${maxOutputBytes} bytes and was killed.`,
+    });
+  });
+
+  test("one that is killed, and one that is not there", async () => {
+    script("killed", "kill -9 $$");
+    await expect(runCommand("killed", [], {}, options())).rejects.toMatchObject({
+      code: "SLURM",
+      message: expect.stringContaining("killed by SIGKILL"),
+    });
+    await expect(runCommand("missing", [], {}, options())).rejects.toMatchObject({
+      code: "SLURM",
+      message: expect.stringMatching(/Cannot run .*missing .*ENOENT.*set slurm\.binDirectory/),
+    });
+  });
+});
+
+/** How many live processes have a variable in their environment. */
+function processesWith(variable: string): number {
+  return readdirSync("/proc").filter((entry) => {
+    try {
+      return readFileSync(`/proc/${entry}/environ`, "latin1").split("\0").includes(variable);
+    } catch {
+      return false;
+    }
+  }).length;
+}

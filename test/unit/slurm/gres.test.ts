@@ -1,0 +1,90 @@
+// GRES lists and the GPUs in them.
+
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { readGpus, readGres } from "../../../src/slurm/gres.js";
+
+describe("readGres", () => {
+  const counted = { isCounted: true };
+
+  test("types, counts, sockets and several entries", () => {
+    expect(readGres("gpu:a100:2(S:0-1),gpu:v100:1,craynetwork:4,bandwidth:2K")).toEqual([
+      { name: "gpu", type: "a100", count: 2, indices: null, ...counted },
+      { name: "gpu", type: "v100", count: 1, indices: null, ...counted },
+      { name: "craynetwork", type: null, count: 4, indices: null, ...counted },
+      { name: "bandwidth", type: null, count: 2_048, indices: null, ...counted },
+    ]);
+  });
+
+  test("indices, with commas within the parentheses", () => {
+    expect(readGres("gpu:a100:3(IDX:0,2-3),gpu:v100:0(IDX:N/A)")).toEqual([
+      { name: "gpu", type: "a100", count: 3, indices: [0, 2, 3], ...counted },
+      { name: "gpu", type: "v100", count: 0, indices: [], ...counted },
+    ]);
+  });
+
+  test("a type of (null) is none, and no_consume is no type", () => {
+    expect(readGres("gpu:(null):2(IDX:0-1),shard:lustre:no_consume:4,mps:no_consume:1")).toEqual([
+      { name: "gpu", type: null, count: 2, indices: [0, 1], ...counted },
+      { name: "shard", type: "lustre", count: 4, indices: null, isCounted: false },
+      { name: "mps", type: null, count: 1, indices: null, isCounted: false },
+    ]);
+  });
+
+  test("without a count it is one, or as many as there are indices", () => {
+    expect(readGres("gpu,gpu:a100,gpu(IDX:0-1)")).toEqual([
+      { name: "gpu", type: null, count: 1, indices: null, ...counted },
+      { name: "gpu", type: "a100", count: 1, indices: null, ...counted },
+      { name: "gpu", type: null, count: 2, indices: [0, 1], ...counted },
+    ]);
+  });
+
+  test("more indices than any node has are not read", () => {
+    expect(readGres("gpu:1(IDX:0-1023)")[0]!.indices).toHaveLength(1_024);
+    for (const text of ["0-1024", "0-1023,0", "9-9999"])
+      expect(readGres(`gpu:1(IDX:${text})`)[0]!.indices).toBeNull();
+  });
+
+  test("(null) and nothing have no entries", () => {
+    expect(readGres("(null)")).toEqual([]);
+    expect(readGres("")).toEqual([]);
+  });
+
+  test("never throws", () => {
+    const text = fc.oneof(fc.string(), fc.stringMatching(/^[gpu:0-9,()IDX-]{0,30}$/));
+    fc.assert(
+      fc.property(text, text, (gres, used) => {
+        const { gpuCount, allocatedGpus } = readGpus(gres, used);
+        expect(gpuCount).toBeGreaterThanOrEqual(0);
+        expect(new Set(allocatedGpus).size).toBe(allocatedGpus.length);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("readGpus", () => {
+  test.each([
+    ["gpu:a100:4", "gpu:a100:3(IDX:0,2-3)", [0, 2, 3]],
+    ["gpu:a100:2,gpu:v100:2", "gpu:a100:1(IDX:1),gpu:v100:2(IDX:2-3)", [1, 2, 3]],
+    ["gpu:a100:4", "gpu:a100:0(IDX:N/A)", []],
+    ["gpu:2", "gpu:0", []],
+  ])("%s used %s", (gres, used, allocated) => {
+    expect(readGpus(gres, used).allocatedGpus).toEqual(allocated);
+  });
+
+  test.each([
+    ["a count without indices", "gpu:2", "gpu:1", 1],
+    ["fewer indices than the count", "gpu:a100:2", "gpu:a100:2(IDX:0)", 2],
+    ["indices that cannot be read", "gpu:a100:2", "gpu:a100:1(IDX:x)", 1],
+    ["shards", "gpu:a100:2,shard:8", "gpu:a100:0(IDX:N/A),shard:a100:3(3/4,0/4)", null],
+    ["no GresUsed", "gpu:a100:2", null, null],
+  ])("%s: all GPUs count as allocated", (_, gres, used, untoldGpuCount) => {
+    expect(readGpus(gres, used)).toEqual({
+      gpuCount: 2,
+      allocatedGpus: [0, 1],
+      untoldGpuCount,
+      gpuProblem: expect.any(String),
+    });
+  });
+});

@@ -1,0 +1,134 @@
+// Who can write to the database, but has not the key: whatever they forge or remove, the ledger's check finds it.
+
+import { expect, test } from "@jest/globals";
+import Database from "better-sqlite3";
+import type { Store } from "../../../../src/core/ports/store.js";
+import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import { type StoreFolder, storeForEachTest } from "../../../support/store/store.js";
+
+const dayMs = 86_400_000;
+let file: string;
+let store: Store;
+let folder: StoreFolder;
+storeForEachTest((opened, itsFile, itsFolder) => {
+  [store, file, folder] = [opened, itsFile, itsFolder];
+});
+
+let requests = 0;
+async function runOne(endedAtMs = 4_000): Promise<void> {
+  const [invocation] = await store.submit(sampleRequest(`r${++requests}`));
+  await store.beginAttempt(sampleAttempt(invocation!.id));
+  await store.endAttempt(sampleResult(invocation!.id, 1, "COMPLETED", { endedAtMs }));
+}
+
+/** Changes the file behind the store's back, with all triggers and keys out of the way. */
+function forge(sql: string): void {
+  const database = new Database(file);
+  database.pragma("foreign_keys = OFF");
+  const triggers = database
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+    .pluck()
+    .all();
+  for (const name of triggers) database.exec(`DROP TRIGGER ${name}`);
+  database.exec(sql);
+  database.close();
+}
+
+const check = async () => {
+  const { balanced, differences } = await store.verifyLedger();
+  return { balanced, said: differences.join("\n") };
+};
+
+/** All of invocation 2: with its attempt, its posting and itself. */
+const removeSecond =
+  "DELETE FROM posting WHERE invocation = 2; DELETE FROM attempt WHERE invocation = 2; DELETE FROM invocation WHERE id = 2;";
+const columns =
+  "owner_uid, owner_user, core_ms, memory_mb_ms, amount_micro_credits, micro_credits_per_core_second, micro_credits_per_gb_second, posted_at_ms, seal";
+
+test.each([
+  [
+    "a run made shorter, and its posting with it",
+    `UPDATE attempt SET wall_ms = 0 WHERE invocation = 2;
+     UPDATE posting SET core_ms = 0, memory_mb_ms = 0, amount_micro_credits = 0 WHERE invocation = 2`,
+    "the posting of attempt 1 of invocation 2 is not as gleanerd wrote it",
+  ],
+  [
+    "a run given to another user, with its submission and posting",
+    `UPDATE submission SET owner_uid = 7, owner_user = 'eve' WHERE id = 2;
+     UPDATE posting SET owner_uid = 7, owner_user = 'eve' WHERE invocation = 2`,
+    "the posting of attempt 1 of invocation 2 is not as gleanerd wrote it",
+  ],
+  ["a run removed with all that tells of it", removeSecond, "3 postings were made, and 2 are here"],
+  [
+    "the last run removed",
+    removeSecond.replaceAll("= 2", "= 3"),
+    "3 postings were made, and 2 are here",
+  ],
+  [
+    "the last run removed, and the head set back",
+    `${removeSecond.replaceAll("= 2", "= 3")}
+     UPDATE ledger_head SET sequence = 2, seal = (SELECT seal FROM posting WHERE sequence = 2)`,
+    "the head of the ledger is not as gleanerd wrote it",
+  ],
+  ["the head", "DELETE FROM ledger_head", "the head of the ledger is not as gleanerd wrote it"],
+  [
+    "a run added with another's seal",
+    `INSERT INTO invocation (id, submission, state, attempt, ended_at_ms) VALUES (9, 2, 'COMPLETED', 1, 4000);
+     CREATE TEMP TABLE copy AS SELECT * FROM attempt WHERE invocation = 2; UPDATE copy SET invocation = 9;
+     INSERT INTO attempt SELECT * FROM copy;
+     INSERT INTO posting (sequence, previous_seal, invocation, attempt, ${columns})
+       SELECT 4, 'x', 9, 1, ${columns} FROM posting WHERE invocation = 2`,
+    "the posting of attempt 1 of invocation 9 is not as gleanerd wrote it",
+  ],
+  [
+    "two postings exchanged",
+    `UPDATE posting SET sequence = 9 WHERE sequence = 1; UPDATE posting SET sequence = 1 WHERE sequence = 2;
+     UPDATE posting SET sequence = 2 WHERE sequence = 9`,
+    "is not as gleanerd wrote it",
+  ],
+])("finds %s", async (_what, sql, sentence) => {
+  for (let run = 0; run < 3; run++) await runOne();
+  expect(await check()).toEqual({ balanced: true, said: "" });
+  forge(sql);
+  expect(await check()).toEqual({ balanced: false, said: expect.stringContaining(sentence) });
+});
+
+test.each([
+  [
+    "a sum made smaller on both sides",
+    "UPDATE ledger_day SET core_ms = 0, amount_micro_credits = 1, recomputed_micro_credits = 1",
+    "the sums of ada for day 1 are not as gleanerd wrote them",
+  ],
+  ["a sum removed", "DELETE FROM ledger_day", "2 postings were made, and 0 are here"],
+])("finds %s after the postings were removed for their age", async (_what, sql, sentence) => {
+  for (let run = 0; run < 2; run++) await runOne(dayMs + run);
+  while ((await store.prune(4 * dayMs, 1)) > 0);
+  expect(await check()).toEqual({ balanced: true, said: "" });
+  forge(sql);
+  expect(await check()).toEqual({ balanced: false, said: expect.stringContaining(sentence) });
+});
+
+test("what was forged is never given a good seal: by later postings, or by age", async () => {
+  await runOne(dayMs);
+  await store.prune(4 * dayMs, 9);
+  await runOne(dayMs + 1);
+  await runOne(5 * dayMs);
+  forge(
+    "UPDATE ledger_day SET amount_micro_credits = 1, recomputed_micro_credits = 1; UPDATE ledger_head SET sequence = 2",
+  );
+  await runOne(5 * dayMs);
+  await store.prune(4 * dayMs, 9);
+  const { said } = await check();
+  expect(said).toContain("the head of the ledger is not as gleanerd wrote it");
+  expect(said).toContain("the sums of ada for day 1 are not as gleanerd wrote them");
+  // The posting that would have joined the forged sum stays.
+  expect((await store.listInvocations({ limit: 9 })).length).toBe(3);
+});
+
+test("goes on after a restart, and only with the same key", async () => {
+  await runOne();
+  await store.close();
+  store = await folder.open(file);
+  await runOne();
+  expect(await check()).toEqual({ balanced: true, said: "" });
+});

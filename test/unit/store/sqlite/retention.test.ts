@@ -1,0 +1,132 @@
+// What is old leaves the database little by little; nobody's bill changes by it.
+
+import { expect, test } from "@jest/globals";
+import Database from "better-sqlite3";
+import type { Store } from "../../../../src/core/ports/store.js";
+import { executorId, type InvocationId, jobId, nodeName } from "../../../../src/model/ids.js";
+import type { AttemptEnd } from "../../../../src/model/invocation.js";
+import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import { storeForEachTest } from "../../../support/store/store.js";
+
+const dayMs = 86_400_000;
+let file: string;
+let store: Store;
+storeForEachTest((opened, itsFile) => {
+  [store, file] = [opened, itsFile];
+});
+
+let requests = 0;
+const uidOf = (user: string) => (user === "ada" ? 1_000 : 1_001);
+async function runOne(endedAtMs: number, user = "ada", before: AttemptEnd[] = []) {
+  const [invocation] = await store.submit(
+    sampleRequest(`r${++requests}`, { uid: uidOf(user), user }),
+  );
+  const id = invocation!.id;
+  const ends: AttemptEnd[] = [...before, "COMPLETED"];
+  for (const [index, end] of ends.entries()) {
+    await store.beginAttempt(sampleAttempt(id, index + 1));
+    await store.endAttempt(sampleResult(id, index + 1, end, { uid: uidOf(user), user, endedAtMs }));
+  }
+  return id;
+}
+
+async function pruneAll(beforeMs: number, limit = 3): Promise<number> {
+  let calls = 0;
+  while ((await store.prune(beforeMs, limit)) > 0) calls++;
+  return calls;
+}
+
+function rows(table: string): number {
+  const database = new Database(file, { readonly: true });
+  const count = database.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+  database.close();
+  return count;
+}
+
+test("bills stay what they were, by user and by day, and the ledger goes on to balance", async () => {
+  for (let index = 0; index < 7; index++) await runOne(dayMs + index, index % 2 ? "ada" : "bob");
+  await runOne(2 * dayMs + 5, "ada", ["EVICTED", "LOST"]);
+  const kept = await runOne(5 * dayMs);
+  const day = (from: number, to: number) => store.bill({ fromMs: from * dayMs, toMs: to * dayMs });
+  const bills = () =>
+    Promise.all([store.bill({}), day(0, 2), day(2, 3), day(3, 9), store.verifyLedger()]);
+  const before = await bills();
+  expect(before[4]).toMatchObject({ balanced: true, postings: 9 });
+  expect(await pruneAll(4 * dayMs)).toBeGreaterThan(2);
+  expect(await bills()).toEqual(before);
+  const left = await store.listInvocations({ limit: 100 });
+  expect(left.map(({ id }) => id)).toEqual([kept]);
+  expect([rows("submission"), rows("attempt"), rows("posting")]).toEqual([1, 1, 1]);
+  await runOne(dayMs + 9);
+  await pruneAll(4 * dayMs);
+  expect(await store.verifyLedger()).toMatchObject({ balanced: true, attempts: 10, postings: 10 });
+});
+
+test("what has not ended stays, and a submission stays with the last of its tasks", async () => {
+  const waiting = await store.submit(sampleRequest("waits"));
+  const tasks = await store.submit(sampleRequest("array", { tasks: [0, 1] }));
+  const end = async (id: InvocationId, endedAtMs: number) => {
+    await store.beginAttempt(sampleAttempt(id));
+    await store.endAttempt(sampleResult(id, 1, "FAILED", { endedAtMs }));
+  };
+  await end(tasks[0]!.id, dayMs);
+  await end(tasks[1]!.id, 8 * dayMs);
+  await pruneAll(4 * dayMs);
+  expect((await store.loadLive(0, 9)).map(({ invocation }) => invocation.id)).toEqual([
+    waiting[0]!.id,
+  ]);
+  expect(await store.submissionOf(tasks[1]!.id)).toMatchObject({ arrayTasks: [0, 1] });
+  await pruneAll(9 * dayMs);
+  expect(rows("submission")).toBe(1);
+});
+
+test("an invocation whose posting is wrong stays for whoever looks into it", async () => {
+  const id = await runOne(dayMs);
+  await runOne(dayMs);
+  const database = new Database(file);
+  database.exec(`UPDATE attempt SET wall_ms = wall_ms + 1 WHERE invocation = ${id}`);
+  database.close();
+  await pruneAll(4 * dayMs);
+  expect((await store.listInvocations({ limit: 9 })).map((each) => each.id)).toEqual([id]);
+  expect((await store.verifyLedger()).differences).toHaveLength(1);
+});
+
+test("a posting that somebody deletes is missed, and its amount stays in the bill", async () => {
+  await runOne(dayMs);
+  const before = await store.bill({});
+  const database = new Database(file);
+  database.exec("DELETE FROM posting");
+  expect(() => database.exec("DELETE FROM ledger_day")).toThrow("never deleted");
+  database.close();
+  expect(await store.bill({})).toEqual(before);
+  const { balanced, differences } = await store.verifyLedger();
+  expect(balanced).toBe(false);
+  expect(differences.join("\n")).toContain("do not agree");
+});
+
+test("records for reports leave when they end before, and what reaches into the time kept stays", async () => {
+  const n1 = nodeName("n1");
+  const hook = (kind: "begin" | "end", atMs: number) =>
+    store.saveHookEvent({ node: n1, jobId: jobId(1), kind, atMs, cores: null });
+  await hook("begin", 10);
+  await hook("end", 900);
+  await hook("begin", 5_000);
+  const span = { node: n1, cores: 4 };
+  await store.saveNodeSpans([
+    { ...span, fromMs: 0, toMs: 100 },
+    { ...span, fromMs: 100, toMs: 9_000 },
+  ]);
+  const holding = { ...span, executor: executorId("e1") };
+  await store.saveHolding({ ...holding, fromMs: 5, toMs: 50 });
+  await store.saveHolding({ ...holding, fromMs: 50, toMs: 5_000 });
+  await store.saveConditions([
+    { node: n1, condition: "ready", fromMs: 1 },
+    { node: n1, condition: "full", fromMs: 500 },
+    { node: n1, condition: "ready", fromMs: 2_000 },
+    { node: nodeName("n2"), condition: "drained", fromMs: 1 },
+  ]);
+  const recent = await store.loadUtilization(1_000, 10_000);
+  await pruneAll(1_000, 1);
+  expect(await store.loadUtilization(1_000, 10_000)).toEqual(recent);
+  expect(["hook_event", "node_span", "holding", "node_condition"].map(rows)).toEqual([1, 1, 1, 3]);
+});
