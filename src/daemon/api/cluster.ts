@@ -30,6 +30,7 @@ import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 import { unusedHoles } from "./holes.js";
 import { theirs } from "./invocations.js";
+import { ReusedAnswer } from "./reuse.js";
 import { drainRequest, nodeQuery, shaped, whatParameter, windowQuery } from "./schemas.js";
 import { requireOperator } from "./server/server.js";
 
@@ -51,16 +52,18 @@ export interface ClusterRoutes {
 const defaultWindowMs = 24 * 3_600_000;
 
 export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes): void {
-  server.get("/v1/info", async () => info(with_));
+  const infoAnswer = new ReusedAnswer(() => info(with_));
+  const holesAnswer = new ReusedAnswer(() => unusedHoles(with_, null));
+  server.get("/v1/info", async (_, reply) => infoAnswer.send(reply));
   server.get("/v1/explain/:what", async (request) => {
     const { what } = shaped(whatParameter, request.params);
     if (!/^\d+(_\d+)?$/.test(what)) return explainNode(with_, what);
     const invocation = await theirs(with_.store, request.caller, what, "see");
     return { what, lines: explainInvocation(with_, invocation) } satisfies ExplainAnswer;
   });
-  server.get("/v1/holes", async (request) => {
+  server.get("/v1/holes", async (request, reply) => {
     const { node } = shaped(nodeQuery, request.query);
-    return unusedHoles(with_, node ?? null);
+    return node === undefined ? holesAnswer.send(reply) : unusedHoles(with_, node);
   });
   const turns = reportTurns();
   server.get("/v1/utilization", async ({ caller, query }) =>
@@ -116,10 +119,15 @@ function info(with_: ClusterRoutes): InfoAnswer {
   };
 }
 
-function nodeInfos({ capacity, registry, drains }: ClusterRoutes): NodeInfo[] {
-  const holes = new Map(capacity.plan?.holes.map((hole) => [hole.node, hole]));
-  const unusable = new Map(capacity.plan?.unusable.map((each) => [each.node, each]));
-  return (capacity.snapshot?.nodes ?? []).map((node) => {
+/** Of all nodes, or of the one that is named so. */
+function nodeInfos({ capacity, registry, drains }: ClusterRoutes, name?: string): NodeInfo[] {
+  const isAsked = (node: string) => name === undefined || node === name;
+  const { holes: allHoles = [], unusable: allUnusable = [] } = capacity.plan ?? {};
+  const askedFor = <Of extends { readonly node: NodeName }>(all: readonly Of[]) =>
+    new Map(all.filter(({ node }) => isAsked(node)).map((each) => [each.node, each]));
+  const [holes, unusable] = [askedFor(allHoles), askedFor(allUnusable)];
+  const nodes = capacity.snapshot?.nodes.filter((node) => isAsked(node.name)) ?? [];
+  return nodes.map((node) => {
     const record = registry.onNode(node.name);
     return {
       node: node.name,
@@ -158,7 +166,7 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
   const { snapshot, problem } = with_.capacity;
   if (snapshot === null)
     return { what: name, lines: [problem ?? "Slurm was not read yet: ask again in a moment"] };
-  const node = nodeInfos(with_).find((each) => each.node === name);
+  const [node] = nodeInfos(with_, name);
   if (node === undefined)
     throw new GleanerError(
       "NOT_FOUND",

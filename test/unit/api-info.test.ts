@@ -1,0 +1,49 @@
+// What everybody may ask of the whole cluster: it costs gleanerd a bounded part of its turn, however many ask and however slowly they read.
+
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { FastifyReply } from "fastify";
+import { type Time, useTime } from "../../src/clock.js";
+import { ReusedAnswer } from "../../src/daemon/api/reuse.js";
+
+let atMs: number;
+let restore: () => void;
+beforeEach(() => {
+  atMs = 1_000;
+  const machineMonotonicNs = () => BigInt(atMs) * 1_000_000n;
+  restore = useTime({ machineMonotonicNs } as Time);
+});
+afterEach(() => restore());
+
+/** An answer that takes so long to make; returns what a client gets at a time. */
+function answerThatTakes(ms: number): () => Buffer {
+  let made = 0;
+  const answer = new ReusedAnswer(() => {
+    atMs += ms;
+    return { made: ++made };
+  });
+  const reply = { type: () => reply, send: (payload: unknown) => payload };
+  return () => answer.send(reply as unknown as FastifyReply) as unknown as Buffer;
+}
+
+test("it takes a tenth of the time at most, and all who ask meanwhile share its bytes", () => {
+  const ask = answerThatTakes(20);
+  const first = ask();
+  expect(JSON.parse(first.toString())).toEqual({ made: 1 });
+  atMs += 199;
+  expect(ask()).toBe(first);
+  atMs += 1;
+  expect(JSON.parse(ask().toString())).toEqual({ made: 2 });
+});
+
+test("it is a second old at most, however long it takes", () => {
+  const ask = answerThatTakes(5_000);
+  ask();
+  atMs += 1_000;
+  expect(JSON.parse(ask().toString())).toEqual({ made: 2 });
+});
+
+test("one that costs nothing is as fresh as ever", () => {
+  const ask = answerThatTakes(0);
+  ask();
+  expect(JSON.parse(ask().toString())).toEqual({ made: 2 });
+});
