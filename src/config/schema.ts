@@ -33,6 +33,14 @@ const store = z
       .describe(
         "gleanerd removes records from the database this many days after their end: invocations with their scripts, attempts, and the records of reports. The sum of each user and day stays, and `glean bill --verify` still balances.",
       ),
+    reserveMb: z
+      .int()
+      .min(0)
+      .max(1_000_000_000)
+      .default(512)
+      .describe(
+        "While less than this is free on the file system of stateDirectory, gleanerd refuses submissions: it has to record the results of what it accepted.",
+      ),
   })
   .describe("The database.");
 

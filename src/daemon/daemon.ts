@@ -31,6 +31,7 @@ import { TokenEpochs } from "./auth/token-epochs.js";
 import { listenForWakes } from "./capacity/wake.js";
 import { examine } from "./doctor.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
+import { DiskReserve } from "./records/disk-reserve.js";
 import { Retention } from "./records/retention.js";
 import { adaptersOf, assemble, type Parts } from "./startup/assemble.js";
 import { takeLock } from "./startup/lock.js";
@@ -168,12 +169,14 @@ async function serveApi(
     log,
   });
   const { binDirectory } = config.slurm;
+  const reserve = new DiskReserve(config.stateDirectory, config.store.reserveMb);
   const accounts = new Accounts(binDirectory === null ? undefined : join(binDirectory, "sacctmgr"));
   addInvocationRoutes(server, {
     ...parts,
     store,
     accounts,
     access: new Access(accounts, config.access),
+    reserve,
     admission: {
       ...config.functions,
       ...timeLimitsOf(config),
@@ -189,7 +192,7 @@ async function serveApi(
     version,
     store,
     examine: () =>
-      examine({ config, version, capacity, registry, launching, store, pilots, drains }),
+      examine({ config, version, capacity, registry, launching, store, reserve, pilots, drains }),
   });
   addBillingRoutes(server, { store, accounts });
   server.addHook("onClose", async () => audit.close());

@@ -7,8 +7,6 @@ import { hookProblemOf, sallocProblemOf } from "../core/capacity/hook-check.js";
 import { describeUnkillable } from "../core/explain/unkillable.js";
 import { describeReason } from "../core/explain/waiting.js";
 import type { Store } from "../core/ports/store.js";
-import { messageOf } from "../model/errors.js";
-import { nodeName } from "../model/ids.js";
 import type { Node } from "../model/slurm/node.js";
 import type { ClusterFacts } from "../model/slurm/snapshot.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api.js";
@@ -19,6 +17,8 @@ import type { Drains } from "./executors/drains.js";
 import type { Launching } from "./executors/launching.js";
 import type { Pilots } from "./executors/pilots.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
+import type { DiskReserve } from "./records/disk-reserve.js";
+import { checkStore } from "./records/store-check.js";
 import type { Registry } from "./state/registry.js";
 
 export interface DoctorDependencies {
@@ -28,6 +28,7 @@ export interface DoctorDependencies {
   readonly registry: Registry;
   readonly launching: Launching;
   readonly store: Store;
+  readonly reserve: Pick<DiskReserve, "problem">;
   readonly drains: Pick<Drains, "distrusted">;
   /** null: executors are no jobs. */
   readonly pilots: Pilots | null;
@@ -38,9 +39,6 @@ const oldestSlurm = 22.05;
 
 /** More of one kind are counted. */
 const maxShownNodes = 5;
-
-/** No node can have this name: what is written for it and taken back changes nothing. */
-const noNode = nodeName("-doctor-");
 
 /** Every check answers; one that fails says what to do. */
 export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> {
@@ -56,7 +54,7 @@ export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> 
           checkPinning(with_.capacity),
         ]
       : [checkPreemption(with_.pilots), checkFunctionUsers(), checkPilotTime(with_.config)]),
-    await checkStore(with_.store),
+    await checkStore(with_),
     checkEncryption(with_.config.listen.tls, nowMs()),
     ...checkGpus(with_),
     ...checkBelief(with_.drains),
@@ -257,17 +255,6 @@ const checkUnkillable = ({ registry }: DoctorDependencies): DoctorCheck[] =>
     status: "warning",
     detail: describeUnkillable(report).join("; "),
   }));
-
-async function checkStore(store: Store): Promise<DoctorCheck> {
-  const name = "store";
-  try {
-    await store.setDrained(noNode, { by: "doctor", now: false }, nowMs());
-    await store.setDrained(noNode, null, nowMs());
-    return { name, status: "ok", detail: "a write was durable" };
-  } catch (thrown) {
-    return { name, status: "failed", detail: messageOf(thrown) };
-  }
-}
 
 /** The hook of a node is known to answer once an executor there has asked it. */
 function checkNodes({ capacity, registry, launching, pilots }: DoctorDependencies): DoctorCheck[] {

@@ -39,6 +39,7 @@ export class Users {
       store: daemon.store,
       accounts: { byName: async () => null },
       access: { require: async () => {} },
+      reserve: { require: async () => {} },
       admission: {
         ...config.functions,
         maxScriptBytes,

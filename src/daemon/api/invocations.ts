@@ -20,6 +20,7 @@ import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
 import type { Documents } from "../invocations/documents.js";
 import type { Awaited, Waiters } from "../invocations/waiters.js";
+import type { DiskReserve } from "../records/disk-reserve.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
 import { cancel } from "./cancel.js";
@@ -54,6 +55,7 @@ export interface InvocationRoutes extends UserNames {
   readonly documents: Documents;
   readonly admission: AdmissionPolicy;
   readonly access: Pick<Access, "require">;
+  readonly reserve: Pick<DiskReserve, "require">;
   /** null before Slurm was read. */
   readonly largestNode: () => LargestNode | null;
 }
@@ -62,6 +64,7 @@ export function addInvocationRoutes(server: FastifyInstance, with_: InvocationRo
   const listings = new Listings();
   server.post("/v1/invocations", { bodyLimit: maxRequestBytes }, async (request) => {
     await with_.access.require(request.caller);
+    await with_.reserve.require();
     const answer = await submit(with_, request.caller, shaped(submitRequest, request.body));
     request.act = { action: "submit", subject: String(answer.id), detail: `${answer.tasks} tasks` };
     return answer;

@@ -28,6 +28,7 @@ import { Dispatcher } from "../../../../src/daemon/invocations/dispatch.js";
 import { Documents } from "../../../../src/daemon/invocations/documents.js";
 import { Settler } from "../../../../src/daemon/invocations/settle.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
+import { DiskReserve } from "../../../../src/daemon/records/disk-reserve.js";
 import { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
 import { GleanerError } from "../../../../src/model/errors.js";
@@ -160,6 +161,7 @@ describe("the API", () => {
   let letIdentify: () => void;
   let begun: () => void;
   let dispatcher: Dispatcher;
+  let freeBytes: number;
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "gleaner-api-"));
@@ -167,6 +169,7 @@ describe("the API", () => {
     live = new LiveInvocations();
     registry = new Registry();
     rows = identifying = mostIdentifying = 0;
+    freeBytes = 1024 * mebibyte;
     sent = [];
     const log = pino({ level: "silent" });
     const identified = new Promise<void>((resolve) => {
@@ -196,6 +199,7 @@ describe("the API", () => {
     addInvocationRoutes(server, {
       accounts: { byName: async () => null },
       access: { require: async () => {} },
+      reserve: new DiskReserve("/", 512, async () => ({ bsize: 1, blocks: 1, bavail: freeBytes })),
       store,
       live,
       waiters: new Waiters(live),
@@ -261,6 +265,16 @@ describe("the API", () => {
     const answer = await send("GET", `/v1/invocations?limit=1&ids=${ids}`, tokenFor());
     expect(answer.status).toBe(200);
     expect(rows).toBeLessThanOrEqual(20_000);
+  });
+
+  test("accepts nothing more when the disk of its database is nearly full", async () => {
+    freeBytes = 511 * mebibyte;
+    const payload = JSON.stringify({ requestId: randomUUID(), submission: plain });
+    const answer = await send("POST", "/v1/invocations", tokenFor(), payload);
+    expect(answer).toMatchObject({
+      status: 429,
+      body: { error: { code: "LIMIT_REACHED", message: expect.stringContaining("511 MB free") } },
+    });
   });
 
   test("starts few unmunge at once, whoever asks", async () => {

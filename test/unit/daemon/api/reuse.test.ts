@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { FastifyReply } from "fastify";
-import { type Time, useTime } from "../../src/clock.js";
-import { ReusedAnswer } from "../../src/daemon/api/reuse.js";
+import { type Time, useTime } from "../../../../src/clock.js";
+import { ReusedAnswer } from "../../../../src/daemon/api/reuse.js";
 
 let atMs: number;
 let restore: () => void;
