@@ -41,26 +41,26 @@ const oldestSlurm = 22.05;
 const maxShownNodes = 5;
 
 /** Every check answers; one that fails says what to do. */
-export async function examine(with_: DoctorDependencies): Promise<DoctorAnswer> {
+export async function examine(deps: DoctorDependencies): Promise<DoctorAnswer> {
   const checks = [
-    { name: "gleanerd", status: "ok", detail: `version ${with_.version}` } as const,
-    checkSlurm(with_.capacity),
-    checkVersion(with_.capacity),
-    ...(with_.pilots === null
+    { name: "gleanerd", status: "ok", detail: `version ${deps.version}` } as const,
+    checkSlurm(deps.capacity),
+    checkVersion(deps.capacity),
+    ...(deps.pilots === null
       ? [
-          checkHookConfig(with_),
-          ...checkSalloc(with_.capacity),
-          checkMemory(with_.capacity),
-          checkPinning(with_.capacity),
+          checkHookConfig(deps),
+          ...checkSalloc(deps.capacity),
+          checkMemory(deps.capacity),
+          checkPinning(deps.capacity),
         ]
-      : [checkPreemption(with_.pilots), checkFunctionUsers(), checkPilotTime(with_.config)]),
-    await checkStore(with_),
-    checkEncryption(with_.config.listen.tls, nowMs()),
-    ...checkGpus(with_),
-    ...checkBelief(with_.drains),
-    ...checkSickNodes(with_),
-    ...checkUnkillable(with_),
-    ...checkNodes(with_),
+      : [checkPreemption(deps.pilots), checkFunctionUsers(), checkPilotTime(deps.config)]),
+    await checkStore(deps),
+    checkEncryption(deps.config.listen.tls, nowMs()),
+    ...checkGpus(deps),
+    ...checkBelief(deps.drains),
+    ...checkSickNodes(deps),
+    ...checkUnkillable(deps),
+    ...checkNodes(deps),
   ];
   return { checks };
 }

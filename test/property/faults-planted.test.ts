@@ -81,13 +81,13 @@ describe("in the core", () => {
     type Testimony = typeof import("../../src/daemon/executors/testimony.js");
     const run = await withChanged<Testimony>("../../src/daemon/executors/testimony.js", (real) => ({
       doubtOf: () => null,
-      believed: (record, report, with_) => {
-        const newest = with_.live.get(report.invocation)?.invocation;
+      believed: (record, report, deps) => {
+        const newest = deps.live.get(report.invocation)?.invocation;
         if (newest === undefined) return null;
         const { attempt, cores, memoryMb, gpus } = newest;
         const ordered = { atMs: 0, leadMs: 0 };
         record.attempts.set(newest.id, { attempt, cores, memoryMb, gpus, ordered });
-        return real.believed(record, { ...report, attempt }, with_);
+        return real.believed(record, { ...report, attempt }, deps);
       },
     }));
     expect(await firstProblem(run)).toMatch(/is recorded (as|with)/);

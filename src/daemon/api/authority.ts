@@ -15,12 +15,12 @@ export interface AuthorityRoutes extends UserNames {
   readonly audit: Pick<Audit, "written">;
 }
 
-export function addAuthorityRoutes(server: FastifyInstance, with_: AuthorityRoutes): void {
-  const { store, epochs, audit } = with_;
+export function addAuthorityRoutes(server: FastifyInstance, deps: AuthorityRoutes): void {
+  const { store, epochs, audit } = deps;
   server.get("/v1/audit", async (request): Promise<AuditAnswer> => {
     requireOperator(request.caller, "read the audit log");
     const { user, ...query } = shaped(auditQuery, request.query);
-    const uid = await chosenUid(with_, request.caller, user, "read the audit log of");
+    const uid = await chosenUid(deps, request.caller, user, "read the audit log of");
     const filter = Object.fromEntries(
       Object.entries({ uid, ...query }).filter(([, value]) => value !== undefined),
     );
@@ -32,9 +32,7 @@ export function addAuthorityRoutes(server: FastifyInstance, with_: AuthorityRout
     const { caller } = request;
     if (all) requireOperator(caller, "revoke everybody's tokens");
     const own = user ?? String(caller.uid);
-    const uid = all
-      ? null
-      : ((await chosenUid(with_, caller, own, "revoke the tokens of")) ?? null);
+    const uid = all ? null : ((await chosenUid(deps, caller, own, "revoke the tokens of")) ?? null);
     await epochs.revoke(uid);
     request.act = { action: "revoke", subject: uid === null ? "everybody" : `uid ${uid}` };
     return { uid };

@@ -12,26 +12,26 @@ export interface BillingRoutes extends UserNames {
   readonly store: Store;
 }
 
-export function addBillingRoutes(server: FastifyInstance, with_: BillingRoutes): void {
+export function addBillingRoutes(server: FastifyInstance, deps: BillingRoutes): void {
   const turns = reportTurns();
   server.get("/v1/bill", async ({ caller, query }) =>
-    turns.pass(caller.uid, () => bill(with_, caller, shaped(billQuery, query))),
+    turns.pass(caller.uid, () => bill(deps, caller, shaped(billQuery, query))),
   );
   server.get("/v1/bill/verify", async (request) => {
     const { caller } = request;
     requireOperator(caller, "check the whole ledger");
     request.act = { action: "verify" };
-    return turns.pass(caller.uid, () => with_.store.verifyLedger());
+    return turns.pass(caller.uid, () => deps.store.verifyLedger());
   });
 }
 
 async function bill(
-  with_: BillingRoutes,
+  deps: BillingRoutes,
   caller: Caller,
   query: ReturnType<typeof shaped<typeof billQuery>>,
 ): Promise<BillAnswer> {
-  const uid = await chosenUid(with_, caller, query.user, "see the bill of");
-  const lines = await with_.store.bill({
+  const uid = await chosenUid(deps, caller, query.user, "see the bill of");
+  const lines = await deps.store.bill({
     ...(uid === undefined ? {} : { uid }),
     ...(query.fromMs === undefined ? {} : { fromMs: query.fromMs }),
     ...(query.toMs === undefined ? {} : { toMs: query.toMs }),

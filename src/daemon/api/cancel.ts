@@ -17,7 +17,7 @@ type Request = ReturnType<typeof shaped<typeof cancelRequest>>;
 type CancelFilter = Pick<Request, "state" | "name"> & { readonly uid: number | undefined };
 
 export async function cancel(
-  with_: InvocationRoutes,
+  deps: InvocationRoutes,
   caller: Caller,
   body: Request,
 ): Promise<CancelAnswer> {
@@ -25,7 +25,7 @@ export async function cancel(
   const chosen = new Set<Live>();
   for (const id of new Set(body.ids))
     try {
-      for (const each of await named(with_, caller, id)) chosen.add(each);
+      for (const each of await named(deps, caller, id)) chosen.add(each);
     } catch (thrown) {
       if (!(thrown instanceof GleanerError)) throw thrown;
       problems.push(thrown.message);
@@ -33,11 +33,11 @@ export async function cancel(
   const { ids, user, state, name } = body;
   if (ids.length === 0 && user === undefined && state === undefined && name === undefined)
     throw new GleanerError("BAD_REQUEST", "nothing was named to cancel: give an id, -u, -t or -n");
-  const uid = await chosenUid(with_, caller, user, "cancel the invocations of");
+  const uid = await chosenUid(deps, caller, user, "cancel the invocations of");
   const filter = { uid, state, name };
-  if (ids.length === 0) for (const each of matching(with_.live, filter)) chosen.add(each);
+  if (ids.length === 0) for (const each of matching(deps.live, filter)) chosen.add(each);
   const filtered = [...chosen].filter((each) => matches(each, filter));
-  return { cancelled: await cancelAll(with_, caller, filtered), problems };
+  return { cancelled: await cancelAll(deps, caller, filtered), problems };
 }
 
 /** What an id names and is not final; throws one sentence when there is none, or when it is not the caller's. */
@@ -66,11 +66,11 @@ const matching = (live: LiveInvocations, { uid }: CancelFilter): Iterable<Live> 
 
 /** Returns how many are cancelled, or about to be. */
 async function cancelAll(
-  with_: InvocationRoutes,
+  deps: InvocationRoutes,
   caller: Caller,
   chosen: readonly Live[],
 ): Promise<number> {
-  const { live } = with_;
+  const { live } = deps;
   const reason = `cancelled by ${caller.user}`;
   const withdrawn: Live[] = [];
   let cancelled = 0;
@@ -79,14 +79,14 @@ async function cancelAll(
     const { id, state } = each.invocation;
     if (live.get(id) !== each) continue;
     cancelled++;
-    if (state === "RUNNING") cancelRunning(with_, each);
+    if (state === "RUNNING") cancelRunning(deps, each);
     // One that is pending and not in the queue is being cancelled by somebody else at this moment.
     else if (live.queue.has(id)) {
       live.withdraw(each);
       withdrawn.push(each);
     }
   }
-  await endWithdrawn(with_, withdrawn, reason);
+  await endWithdrawn(deps, withdrawn, reason);
   return cancelled;
 }
 

@@ -51,40 +51,40 @@ export interface ClusterRoutes {
 
 const defaultWindowMs = 24 * 3_600_000;
 
-export function addClusterRoutes(server: FastifyInstance, with_: ClusterRoutes): void {
-  const infoAnswer = new ReusedAnswer(() => info(with_));
-  const holesAnswer = new ReusedAnswer(() => unusedHoles(with_, null));
+export function addClusterRoutes(server: FastifyInstance, deps: ClusterRoutes): void {
+  const infoAnswer = new ReusedAnswer(() => info(deps));
+  const holesAnswer = new ReusedAnswer(() => unusedHoles(deps, null));
   server.get("/v1/info", async (_, reply) => infoAnswer.send(reply));
   server.get("/v1/explain/:what", async (request) => {
     const { what } = shaped(whatParameter, request.params);
-    if (!/^\d+(_\d+)?$/.test(what)) return explainNode(with_, what);
-    const invocation = await theirs(with_.store, request.caller, what, "see");
-    return { what, lines: explainInvocation(with_, invocation) } satisfies ExplainAnswer;
+    if (!/^\d+(_\d+)?$/.test(what)) return explainNode(deps, what);
+    const invocation = await theirs(deps.store, request.caller, what, "see");
+    return { what, lines: explainInvocation(deps, invocation) } satisfies ExplainAnswer;
   });
   server.get("/v1/holes", async (request, reply) => {
     const { node } = shaped(nodeQuery, request.query);
-    return node === undefined ? holesAnswer.send(reply) : unusedHoles(with_, node);
+    return node === undefined ? holesAnswer.send(reply) : unusedHoles(deps, node);
   });
   const turns = reportTurns();
   server.get("/v1/utilization", async ({ caller, query }) =>
-    turns.pass(caller.uid, () => utilization(with_, shaped(windowQuery, query))),
+    turns.pass(caller.uid, () => utilization(deps, shaped(windowQuery, query))),
   );
-  server.get("/v1/prediction", async () => with_.learning.report());
+  server.get("/v1/prediction", async () => deps.learning.report());
   server.post("/v1/drain", async (request) => {
     requireOperator(request.caller, "drain nodes");
     const { nodes, now } = shaped(drainRequest, request.body);
     request.act = { action: "drain", subject: nodes.join(","), detail: now ? "now" : "" };
-    return with_.drains.drain(nodes, request.caller.user, now);
+    return deps.drains.drain(nodes, request.caller.user, now);
   });
   server.post("/v1/resume", async (request) => {
     requireOperator(request.caller, "resume nodes");
     const { nodes } = shaped(drainRequest, request.body);
     request.act = { action: "resume", subject: nodes.join(",") };
-    return with_.drains.resume(nodes);
+    return deps.drains.resume(nodes);
   });
   server.get("/v1/doctor", async (request) => {
     requireOperator(request.caller, "run the doctor");
-    return with_.examine();
+    return deps.examine();
   });
 }
 
@@ -104,8 +104,8 @@ async function utilization(
   return computeUtilization({ ...input, fromMs: Math.max(fromMs, firstMs) });
 }
 
-function info(with_: ClusterRoutes): InfoAnswer {
-  const { capacity, live, version } = with_;
+function info(deps: ClusterRoutes): InfoAnswer {
+  const { capacity, live, version } = deps;
   return {
     clusterName: capacity.snapshot?.facts.clusterName ?? "",
     version,
@@ -115,7 +115,7 @@ function info(with_: ClusterRoutes): InfoAnswer {
     ...capacity.load,
     pending: live.queue.size,
     running: live.running,
-    nodes: nodeInfos(with_),
+    nodes: nodeInfos(deps),
   };
 }
 
@@ -162,11 +162,11 @@ const executorInfo = (record: ExecutorRecord): ExecutorInfo => ({
 
 const whenWanted = "Slurm starts a pilot there, which is submitted when work waits that would fit";
 
-function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
-  const { snapshot, problem } = with_.capacity;
+function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
+  const { snapshot, problem } = deps.capacity;
   if (snapshot === null)
     return { what: name, lines: [problem ?? "Slurm was not read yet: ask again in a moment"] };
-  const [node] = nodeInfos(with_, name);
+  const [node] = nodeInfos(deps, name);
   if (node === undefined)
     throw new GleanerError(
       "NOT_FOUND",
@@ -178,20 +178,20 @@ function explainNode(with_: ClusterRoutes, name: string): ExplainAnswer {
     lines.push(
       `executor ${id} is ${state} and runs ${running} invocations on ${usedCores} of its ${budget.cores} cores`,
     );
-  } else if (node.unusable === null && with_.pilots !== null) {
+  } else if (node.unusable === null && deps.pilots !== null) {
     lines.push(`it has an executor once ${whenWanted}`);
   }
-  const { idleCores, holes } = unusedHoles(with_, name);
+  const { idleCores, holes } = unusedHoles(deps, name);
   for (const { cores, why } of holes)
     lines.push(`${cores} of its ${idleCores} idle cores are unused: ${why}`);
-  for (const each of gpuProblems(with_.capacity, with_.registry))
+  for (const each of gpuProblems(deps.capacity, deps.registry))
     if (each.node === name) lines.push(`none of its GPUs is given to functions: ${each.reason}`);
   lines.push(...(node.unkillable?.lines ?? []));
   if (idleCores === 0 && node.unusable !== null)
     lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
-  if (with_.capacity.stale)
+  if (deps.capacity.stale)
     lines.push(
-      `nothing is started or grown, since the view of Slurm is stale: ${with_.capacity.problem}`,
+      `nothing is started or grown, since the view of Slurm is stale: ${deps.capacity.problem}`,
     );
   if (node.hole !== null) lines.push(describeEnd(node.hole.end, nowMs()));
   lines.push(
@@ -206,8 +206,8 @@ function pilotTimeOf({ pilots, capacity: { plan, snapshot } }: ClusterRoutes) {
   return { pilotTime: pilots.timeFor(plan.holes, snapshot) };
 }
 
-function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readonly string[] {
-  const { live, registry, capacity, drains, learning, startFailures } = with_;
+function explainInvocation(deps: ClusterRoutes, invocation: Invocation): readonly string[] {
+  const { live, registry, capacity, drains, learning, startFailures } = deps;
   if (invocation.state === "PENDING")
     return explainWait(invocation, {
       executors: registry
@@ -221,7 +221,7 @@ function explainInvocation(with_: ClusterRoutes, invocation: Invocation): readon
       pilotsComing: registry
         .all()
         .filter(({ placement, state }) => placement === "pilot" && state === "requested").length,
-      ...pilotTimeOf(with_),
+      ...pilotTimeOf(deps),
       expectedMs: learning.expectedMs({
         functionKey: live.get(invocation.id)?.digest.functionKey ?? "",
         timeLimitMs: invocation.timeLimitMs,

@@ -60,33 +60,33 @@ export interface InvocationRoutes extends UserNames {
   readonly largestNode: () => LargestNode | null;
 }
 
-export function addInvocationRoutes(server: FastifyInstance, with_: InvocationRoutes): void {
+export function addInvocationRoutes(server: FastifyInstance, deps: InvocationRoutes): void {
   const listings = new Listings();
   server.post("/v1/invocations", { bodyLimit: maxRequestBytes }, async (request) => {
-    await with_.access.require(request.caller);
-    await with_.reserve.require();
-    const answer = await submit(with_, request.caller, shaped(submitRequest, request.body));
+    await deps.access.require(request.caller);
+    await deps.reserve.require();
+    const answer = await submit(deps, request.caller, shaped(submitRequest, request.body));
     request.act = { action: "submit", subject: String(answer.id), detail: `${answer.tasks} tasks` };
     return answer;
   });
   server.get("/v1/invocations", async (request, reply) => {
     const query = shaped(invocationQuery, request.query);
-    const pieces = await piecesOf(with_, request.caller, query);
+    const pieces = await piecesOf(deps, request.caller, query);
     return listings.send(request.caller, reply, pieces, query.limit);
   });
   server.get("/v1/invocations/:id", async (request) => {
     const { id } = shaped(idParameter, request.params);
-    return detail(with_, request.caller, id);
+    return detail(deps, request.caller, id);
   });
   server.get("/v1/invocations/:id/wait", async (request, reply) => {
     const { id } = shaped(idParameter, request.params);
     const { timeoutMs } = shaped(waitQuery, request.query);
-    const pieces = await wait(with_, request.caller, id, timeoutMs, reply);
+    const pieces = await wait(deps, request.caller, id, timeoutMs, reply);
     return listings.send(request.caller, reply, pieces, maxListed);
   });
   server.post("/v1/cancel", { bodyLimit: maxCancelBytes }, async (request) => {
     const what = shaped(cancelRequest, request.body);
-    const answer = await cancel(with_, request.caller, what);
+    const answer = await cancel(deps, request.caller, what);
     const { ids, ...filter } = what;
     const subject = ids.length > 0 ? ids.join(",") : JSON.stringify(filter);
     const detail = `${answer.cancelled} cancelled, ${answer.problems.length} refused`;
@@ -97,11 +97,11 @@ export function addInvocationRoutes(server: FastifyInstance, with_: InvocationRo
 
 /** Answers once the submission is durable. */
 export async function submit(
-  with_: InvocationRoutes,
+  deps: InvocationRoutes,
   caller: Caller,
   body: ReturnType<typeof shaped<typeof submitRequest>>,
 ): Promise<SubmitAnswer> {
-  const { live, store, dispatcher, checkpoints } = with_;
+  const { live, store, dispatcher, checkpoints } = deps;
   const { uid, gid, user } = caller;
   const share = live.of(uid);
   const load = {
@@ -110,7 +110,7 @@ export async function submit(
     documentBytes: live.documentBytes,
     ownDocumentBytes: share.documentBytes,
   };
-  const submission = admit(body.submission, uid, load, with_.largestNode(), with_.admission);
+  const submission = admit(body.submission, uid, load, deps.largestNode(), deps.admission);
   if (submission.checkpoint) checkpoints.admit(uid, submission.arrayTasks?.length ?? 1);
   const recorded = await store.submit({
     requestId: body.requestId,
@@ -124,7 +124,7 @@ export async function submit(
     if (invocation.state === "PENDING" && live.get(invocation.id) === undefined)
       live.add({ invocation, digest }, null);
   const first = recorded[0]!;
-  with_.documents.remember(submissionIdOf(first), submission, digest.documentBytes);
+  deps.documents.remember(submissionIdOf(first), submission, digest.documentBytes);
   if (submission.checkpoint) checkpoints.submitted(recorded);
   dispatcher.kick();
   return { id: submissionIdOf(first), tasks: recorded.length };
@@ -132,13 +132,13 @@ export async function submit(
 
 /** What a list holds; throws NOT_ALLOWED for another user's. */
 async function piecesOf(
-  with_: InvocationRoutes,
+  deps: InvocationRoutes,
   caller: Caller,
   query: ReturnType<typeof shaped<typeof invocationQuery>>,
 ): Promise<Pieces> {
-  const { store, live } = with_;
+  const { store, live } = deps;
   const { user, ids, states, sinceMs } = query;
-  const uid = await chosenUid(with_, caller, user, "see the invocations of");
+  const uid = await chosenUid(deps, caller, user, "see the invocations of");
   const filter = {
     ...(uid === undefined ? {} : { uid }),
     ...(states === undefined ? {} : { states }),
@@ -151,14 +151,14 @@ async function piecesOf(
 }
 
 async function detail(
-  with_: InvocationRoutes,
+  deps: InvocationRoutes,
   caller: Caller,
   id: string,
 ): Promise<InvocationDetail> {
-  const invocation = await theirs(with_.store, caller, id, "see");
+  const invocation = await theirs(deps.store, caller, id, "see");
   const [submission, attempts] = await Promise.all([
-    with_.store.submissionOf(invocation.id),
-    with_.store.listAttempts(invocation.id),
+    deps.store.submissionOf(invocation.id),
+    deps.store.listAttempts(invocation.id),
   ]);
   if (submission === null)
     throw new GleanerError("NOT_FOUND", `invocation ${id} has no submission`);

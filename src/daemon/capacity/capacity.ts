@@ -75,7 +75,7 @@ export class Capacity {
   private isRunning = false;
   private readonly costs: { atMs: number; commands: number; rpcs: number }[] = [];
 
-  constructor(private readonly with_: CapacityDependencies) {}
+  constructor(private readonly deps: CapacityDependencies) {}
 
   /** Resolves after the first read, good or bad. */
   async start(): Promise<void> {
@@ -111,7 +111,7 @@ export class Capacity {
   }
 
   get stale(): boolean {
-    return this.snapshotAgeMs === null || this.snapshotAgeMs > this.with_.holePolicy.staleMs;
+    return this.snapshotAgeMs === null || this.snapshotAgeMs > this.deps.holePolicy.staleMs;
   }
 
   /** What the last minute's reads asked of slurmctld. */
@@ -129,7 +129,7 @@ export class Capacity {
   /** The most that one invocation could ever get; null before Slurm was read. */
   largestNode(): LargestNode | null {
     if (this.snapshot === null) return null;
-    const { memoryMarginMb } = this.with_.holePolicy;
+    const { memoryMarginMb } = this.deps.holePolicy;
     return this.snapshot.nodes.reduce(
       (largest, node) => ({
         cores: Math.max(largest.cores, node.cores),
@@ -142,7 +142,7 @@ export class Capacity {
 
   /** What speaks for and against each node, beside the snapshot. */
   context(): HoleContext {
-    const { drains, programs, launching, learning, guard, pilots, startFailures } = this.with_;
+    const { drains, programs, launching, learning, guard, pilots, startFailures } = this.deps;
     const needsHook = this.snapshot !== null && pilots === null;
     const atMs = nowMs();
     return {
@@ -163,7 +163,7 @@ export class Capacity {
     if (this.timer !== null) clearTimeout(this.timer);
     const { failures, woken, lastReadMs, unsettledReads } = this;
     const state = { failures, woken, lastReadMs, unsettledReads };
-    const pause = pauseMs(this.with_.pacePolicy, state);
+    const pause = pauseMs(this.deps.pacePolicy, state);
     const dueInMs = Math.max(0, this.readEndedAtMs + pause - nowMs());
     this.timer = setTimeout(() => void this.tick(), dueInMs);
   }
@@ -179,15 +179,15 @@ export class Capacity {
     this.woken = false;
     const startedAtMs = nowMs();
     this.readStartedAtMs = startedAtMs;
-    const { cluster } = this.with_;
+    const { cluster } = this.deps;
     const [commandsBefore, rpcsBefore] = [cluster.commandCount(), cluster.rpcCount()];
     // Taken before the read is sent: every job whose prolog spoke until now is part of what will be read.
     const sequences = new Map(
-      this.with_.registry.all().map((record) => [record.id, record.hookSequence]),
+      this.deps.registry.all().map((record) => [record.id, record.hookSequence]),
     );
     try {
       const read = await cluster.readSnapshot();
-      this.snapshot = this.with_.pilots?.look(read) ?? read;
+      this.snapshot = this.deps.pilots?.look(read) ?? read;
       // A read that fails leaves both as they were: an old view does not include what was heard since.
       this.sequences = sequences;
       this.failures = 0;
@@ -196,7 +196,7 @@ export class Capacity {
     } catch (cause) {
       this.failures++;
       this.lastProblem = messageOf(cause);
-      this.with_.log.warn(
+      this.deps.log.warn(
         { failures: this.failures, cause: this.lastProblem },
         "Slurm was not read",
       );
@@ -204,11 +204,11 @@ export class Capacity {
     this.readStartedAtMs = null;
     this.readEndedAtMs = nowMs();
     this.lastReadMs = this.readEndedAtMs - startedAtMs;
-    const forPilots = this.with_.pilots?.newCommands() ?? 0;
+    const forPilots = this.deps.pilots?.newCommands() ?? 0;
     const commands = cluster.commandCount() - commandsBefore + forPilots;
     this.countCost(commands, cluster.rpcCount() - rpcsBefore + forPilots);
     if (this.snapshot === null || !this.isRunning) return;
-    if (this.failures === 0) this.with_.recorder.snapshotRead(this.snapshot);
+    if (this.failures === 0) this.deps.recorder.snapshotRead(this.snapshot);
     this.replan();
   }
 
@@ -219,10 +219,10 @@ export class Capacity {
   }
 
   private replan(): void {
-    const { registry, holePolicy, dispatcher, learning, conditions, checkpoints } = this.with_;
+    const { registry, holePolicy, dispatcher, learning, conditions, checkpoints } = this.deps;
     const snapshot = this.snapshot!;
     const jobs = jobsByNode(snapshot);
-    this.with_.guard.keepOnly(new Set(jobs.keys()));
+    this.deps.guard.keepOnly(new Set(jobs.keys()));
     this.plan = makePlan({
       snapshot,
       executors: registry.all(),
@@ -231,7 +231,7 @@ export class Capacity {
       maxStarts,
     });
     learning.planMade(this.plan, snapshot.nodesAskedAtMs);
-    this.with_.pilots?.planMade(this.plan.holes);
+    this.deps.pilots?.planMade(this.plan.holes);
     for (const step of this.plan.steps) this.apply(step);
     // Also of those that were just started: they may be ready before the next plan.
     const outlooks = outlooksOf(this.plan, learning);
@@ -246,9 +246,9 @@ export class Capacity {
   }
 
   private apply(step: PlanStep): void {
-    if (step.kind === "start" && this.with_.pilots !== null) {
+    if (step.kind === "start" && this.deps.pilots !== null) {
       const hole = this.plan!.holes.find((each) => each.node === step.node)!;
-      this.with_.pilots.start(hole, this.snapshot!);
+      this.deps.pilots.start(hole, this.snapshot!);
       return;
     }
     if (step.kind === "start") {
@@ -258,18 +258,18 @@ export class Capacity {
       // More than Slurm counts as idle: it is what the exclusive job there did not ask for.
       const isUnderExclusive = node.allocatedCores + step.budget.cores > node.cores;
       const order = { budget: step.budget, seenHookSequence: 0, knownJobs, isUnderExclusive };
-      this.with_.launching.start(node, order, snapshot.facts);
+      this.deps.launching.start(node, order, snapshot.facts);
       return;
     }
-    const record = this.with_.registry.get(step.executor);
-    if (record === undefined || this.with_.pilots?.takeBack(record, step)) return;
+    const record = this.deps.registry.get(step.executor);
+    if (record === undefined || this.deps.pilots?.takeBack(record, step)) return;
     if (step.kind === "resize") this.resize(record, step);
     else record.retire(step.kind, step.reason);
   }
 
   /** An epilog that never ran (a crashed slurmd) leaves a mark: a job that Slurm no longer has there is forgotten. */
   private forgetLostJobs(jobs: ReadonlyMap<NodeName, BudgetOrder["knownJobs"]>): void {
-    for (const record of this.with_.registry.all()) {
+    for (const record of this.deps.registry.all()) {
       const seen = this.sequences.get(record.id) ?? 0;
       const there = jobs.get(record.node) ?? [];
       const lost = [...record.markedJobs]
@@ -279,7 +279,7 @@ export class Capacity {
       for (const job of lost) record.markedJobs.delete(job);
       const about = { node: record.node, count: lost.length, jobs: lost.slice(0, maxLogged) };
       record.log.say((suppressed) =>
-        this.with_.log.warn({ ...about, suppressed }, "the epilog of these jobs never came"),
+        this.deps.log.warn({ ...about, suppressed }, "the epilog of these jobs never came"),
       );
       record.line?.send({ type: "forgetJobs", jobs: lost });
     }

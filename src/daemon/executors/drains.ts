@@ -36,10 +36,10 @@ export class Drains {
   /** Why all executors have to go; null: they may stay. */
   private dismissal: string | null = null;
 
-  constructor(private readonly with_: DrainsDependencies) {}
+  constructor(private readonly deps: DrainsDependencies) {}
 
   async load(): Promise<void> {
-    for (const { node, ...drain } of await this.with_.store.loadDrained())
+    for (const { node, ...drain } of await this.deps.store.loadDrained())
       this.nodes.set(node, drain);
   }
 
@@ -64,11 +64,11 @@ export class Drains {
     const { nodes, problems } = this.resolve(texts);
     for (const node of nodes) {
       const drain = { by, now: now || this.nodes.get(node)?.now === true };
-      await this.with_.store.setDrained(node, drain, nowMs());
+      await this.deps.store.setDrained(node, drain, nowMs());
       this.nodes.set(node, drain);
     }
-    for (const record of this.with_.registry.all()) this.tellOfDrain(record);
-    this.with_.wakeCapacity();
+    for (const record of this.deps.registry.all()) this.tellOfDrain(record);
+    this.deps.wakeCapacity();
     return { nodes: nodes.map(shown), problems };
   }
 
@@ -86,10 +86,10 @@ export class Drains {
         );
         continue;
       }
-      await this.with_.store.setDrained(node, null, nowMs());
+      await this.deps.store.setDrained(node, null, nowMs());
       this.nodes.delete(node);
     }
-    this.with_.wakeCapacity();
+    this.deps.wakeCapacity();
     return { nodes: nodes.map(shown), problems };
   }
 
@@ -102,9 +102,9 @@ export class Drains {
     this.nodes.set(node, drain);
     while (this.nodes.get(node) === drain) {
       try {
-        return await this.with_.store.setDrained(node, drain, nowMs());
+        return await this.deps.store.setDrained(node, drain, nowMs());
       } catch (cause) {
-        this.with_.log.error({ node, cause: messageOf(cause) }, "a drain could not be recorded");
+        this.deps.log.error({ node, cause: messageOf(cause) }, "a drain could not be recorded");
         await pause(retryMs);
       }
     }
@@ -130,38 +130,38 @@ export class Drains {
     const by = this.drainedBy(record.node);
     if (by === null) return;
     const isNow = this.isNow(record.node);
-    record.retire(isNow ? "stop" : "drain", `drained by ${by}`, this.with_.graceMs);
+    record.retire(isNow ? "stop" : "drain", `drained by ${by}`, this.deps.graceMs);
     // Slurm reaches a pilot that is away; what it runs counts as evicted once Slurm says that it has ended.
     if (isNow && record.line === null && record.attempts.size > 0)
-      void this.with_.launcher.withdraw?.(record.id);
+      void this.deps.launcher.withdraw?.(record.id);
   }
 
   /** Stops every executor; resolves when all are gone, or given up. */
   async dismissAll(reason: string): Promise<void> {
     this.dismissal = reason;
-    const records = this.with_.registry.all();
+    const records = this.deps.registry.all();
     for (const record of records) {
       this.dismiss(record, reason);
       // A pilot that waits hears nothing: its job is cancelled.
       if (record.placement === "pilot" && record.line === null)
-        void this.with_.giveUp(record, reason);
+        void this.deps.giveUp(record, reason);
     }
     await Promise.all(records.map((record) => record.whenGone));
   }
 
   /** No job waits, so functions get the time they asked for. */
   private dismiss(record: ExecutorRecord, reason: string): void {
-    record.retire("stop", reason, this.with_.graceMs);
+    record.retire("stop", reason, this.deps.graceMs);
   }
 
   private resolve(texts: readonly string[]): { nodes: NodeName[]; problems: string[] } {
-    const known = new Set<string>(this.with_.knownNodes());
+    const known = new Set<string>(this.deps.knownNodes());
     const nodes: NodeName[] = [];
     const problems: string[] = [];
     for (const text of texts) {
       if (text.toLowerCase() === "all") nodes.push(everyNode);
       else
-        for (const name of this.with_.expandHostList(text))
+        for (const name of this.deps.expandHostList(text))
           if (known.has(name) || this.nodes.has(nodeName(name))) nodes.push(nodeName(name));
           else problems.push(`Slurm lists no node ${name}: see glean info`);
     }

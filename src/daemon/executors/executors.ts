@@ -61,13 +61,13 @@ type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonl
 export class Executors {
   private readonly silence: Silence;
 
-  constructor(private readonly with_: ExecutorsDependencies) {
+  constructor(private readonly deps: ExecutorsDependencies) {
     this.silence = new Silence({
-      launcher: with_.launcher,
-      adoptMs: with_.adoptMs,
+      launcher: deps.launcher,
+      adoptMs: deps.adoptMs,
       late: (record, detail) => {
         if (record.state === "requested" || record.state === "starting")
-          with_.reportFailure(record, detail);
+          deps.reportFailure(record, detail);
         void this.giveUp(record, detail);
       },
       gone: (record, reason, end) => void this.gone(record, reason, end),
@@ -86,7 +86,7 @@ export class Executors {
 
   /** An executor has proved who it is. Unknown ones are refused: their node may have another by now. */
   connected(id: ExecutorId, connection: ExecutorConnection): void {
-    const record = this.with_.registry.get(id);
+    const record = this.deps.registry.get(id);
     if (record === undefined) {
       connection.send({ type: "stop", reason: "this executor was given up" });
       connection.close();
@@ -101,7 +101,7 @@ export class Executors {
         if (record.line !== connection || (isReady && message.type === "ready")) return;
         isReady ||= message.type === "ready" || message.type === "leaving";
         const doubt = isReady
-          ? doubtOf(record, message, this.with_)
+          ? doubtOf(record, message, this.deps)
           : `it says ${message.type} before it is ready`;
         if (doubt === null) this.heard(record, message);
         else this.distrust(record, doubt);
@@ -117,8 +117,8 @@ export class Executors {
   /** It says what it cannot know, or mean: what it held goes elsewhere, and its node is left alone. */
   private distrust(record: ExecutorRecord, what: string): void {
     const { id: executor, node } = record;
-    this.with_.log.error({ executor, node, what }, "a node is not believed, and is left alone");
-    this.with_.leaveAlone(node, what);
+    this.deps.log.error({ executor, node, what }, "a node is not believed, and is left alone");
+    this.deps.leaveAlone(node, what);
     record.line?.send({ type: "stop", reason: "gleanerd does not believe this node: see its log" });
     void this.giveUp(record, "what its node said cannot be true");
   }
@@ -130,22 +130,22 @@ export class Executors {
         break;
       case "budget":
         record.claimed = message.budget;
-        this.with_.recorder.holdingChanged(record);
-        this.with_.dispatcher.kick();
+        this.deps.recorder.holdingChanged(record);
+        this.deps.dispatcher.kick();
         break;
       case "ended":
         void this.ended(record, message.report);
         break;
       case "jobBegan":
-        reports.noteJobBegan(record, message, this.with_.recorder);
-        this.with_.wakeCapacity();
+        reports.noteJobBegan(record, message, this.deps.recorder);
+        this.deps.wakeCapacity();
         break;
       case "jobEnded":
-        reports.noteJobEnded(record, message, this.with_.recorder);
-        this.with_.wakeCapacity();
+        reports.noteJobEnded(record, message, this.deps.recorder);
+        this.deps.wakeCapacity();
         break;
       case "hookKilled":
-        reports.noteHookKilled(record, message, this.with_.recorder);
+        reports.noteHookKilled(record, message, this.deps.recorder);
         break;
       case "preempted":
         reports.notePreemption(record, message);
@@ -153,25 +153,25 @@ export class Executors {
         break;
       case "gpusUnused":
       case "unkillable":
-        reports.noteNode(record, message, this.with_.registry);
+        reports.noteNode(record, message, this.deps.registry);
         break;
       case "pressure":
-        noteSuffering(record, message.report, this.with_);
+        noteSuffering(record, message.report, this.deps);
         break;
       case "checkpointRemoved":
-        this.with_.checkpoints.removed(record.id, message.invocation, message.problem);
+        this.deps.checkpoints.removed(record.id, message.invocation, message.problem);
         break;
       case "leaving":
         void this.gone(record, message.reason);
         break;
       case "started":
-        this.with_.startFailures.heardStarted(record, message.key);
+        this.deps.startFailures.heardStarted(record, message.key);
         break;
     }
   }
 
   private ready(record: ExecutorRecord, message: Message<"ready">): void {
-    const { log, dispatcher, recorder, reportFailure } = this.with_;
+    const { log, dispatcher, recorder, reportFailure } = this.deps;
     // Only now: one of another release may connect, and never come this far.
     this.silence.ended(record);
     if (record.state === "requested") record.become("starting");
@@ -190,13 +190,13 @@ export class Executors {
       record.retire("stop", message.hookProblem);
       return;
     }
-    this.with_.reportSuccess(record);
-    this.with_.tellIfDrained(record);
+    this.deps.reportSuccess(record);
+    this.deps.tellIfDrained(record);
     recorder.holdingChanged(record);
-    for (const [invocation, held] of reconcile(record, message.answersFor, this.with_.live))
+    for (const [invocation, held] of reconcile(record, message.answersFor, this.deps.live))
       void this.lose(record, invocation, held.attempt, "its order did not reach the executor");
     dispatcher.kick();
-    this.with_.wakeCapacity();
+    this.deps.wakeCapacity();
   }
 
   /** Asks the executor to end an attempt; its report will say CANCELLED. */
@@ -205,23 +205,23 @@ export class Executors {
   }
 
   private async ended(record: ExecutorRecord, report: Message<"ended">["report"]): Promise<void> {
-    const bounded = believed(record, report, this.with_);
+    const bounded = believed(record, report, this.deps);
     const key = { invocation: report.invocation, attempt: report.attempt };
     if (bounded === null) {
       // One whose end is being recorded is told of it then; any other was recorded before.
-      if (!isRecording(record, key, this.with_.live)) record.line?.send({ type: "recorded", key });
+      if (!isRecording(record, key, this.deps.live)) record.line?.send({ type: "recorded", key });
       return;
     }
     const { agoMs, ...facts } = bounded;
     const held = record.attempts.get(report.invocation)!;
     record.attempts.delete(report.invocation);
     // The cores are free now; the next order need not wait for the disk.
-    this.with_.dispatcher.kick();
+    this.deps.dispatcher.kick();
     try {
-      await this.with_.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
+      await this.deps.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
     } catch (cause) {
       // The executor keeps the report until it is recorded, and sends it again on the next connection, if there is one.
-      this.with_.log.error({ ...facts, cause: messageOf(cause) }, "a result could not be recorded");
+      this.deps.log.error({ ...facts, cause: messageOf(cause) }, "a result could not be recorded");
       if (record.state !== "gone") record.attempts.set(report.invocation, held);
       record.line?.close();
       if (record.state === "gone")
@@ -229,22 +229,22 @@ export class Executors {
       return;
     }
     record.line?.send({ type: "recorded", key });
-    this.with_.dispatcher.kick();
+    this.deps.dispatcher.kick();
   }
 
   private disconnected(record: ExecutorRecord, reason: string): void {
     record.line = null;
-    this.with_.recorder.holdingChanged(record);
+    this.deps.recorder.holdingChanged(record);
     const { id: executor, node } = record;
     record.log.say((suppressed) =>
-      this.with_.log.info({ executor, node, reason, suppressed }, "executor disconnected"),
+      this.deps.log.info({ executor, node, reason, suppressed }, "executor disconnected"),
     );
     this.silence.began(record);
   }
 
   /** Also of one that may live still, when it is a pilot: its job is cancelled. */
   giveUp(record: ExecutorRecord, reason: string): Promise<void> {
-    void this.with_.launcher.withdraw?.(record.id);
+    void this.deps.launcher.withdraw?.(record.id);
     return this.gone(record, reason);
   }
 
@@ -255,8 +255,8 @@ export class Executors {
     end: "LOST" | "EVICTED" = record.preemption === null ? "LOST" : "EVICTED",
   ): Promise<void> {
     if (record.state === "gone") return;
-    reports.notePreempted(record, this.with_.recorder);
-    const { registry, recorder, log, dispatcher, wakeCapacity } = this.with_;
+    reports.notePreempted(record, this.deps.recorder);
+    const { registry, recorder, log, dispatcher, wakeCapacity } = this.deps;
     this.silence.ended(record);
     record.become("gone");
     recorder.holdingChanged(record);
@@ -269,9 +269,9 @@ export class Executors {
       this.lose(record, invocation, held.attempt, because, end),
     );
     registry.remove(record);
-    this.with_.launcher.forget?.(record.id);
+    this.deps.launcher.forget?.(record.id);
     await Promise.all(lost);
-    await recordGone(record, reason, this.with_);
+    await recordGone(record, reason, this.deps);
     dispatcher.kick();
     wakeCapacity();
   }
@@ -284,12 +284,12 @@ export class Executors {
     end: "LOST" | "EVICTED" = "LOST",
   ): Promise<void> {
     record.attempts.delete(invocation);
-    await this.with_.settler.settleSurely(lostFacts(invocation, attempt, reason, end));
-    this.with_.dispatcher.kick();
+    await this.deps.settler.settleSurely(lostFacts(invocation, attempt, reason, end));
+    this.deps.dispatcher.kick();
   }
 
   close(): void {
-    for (const record of this.with_.registry.all()) record.line?.close();
+    for (const record of this.deps.registry.all()) record.line?.close();
     // Last, for each that closes begins to be waited for.
     this.silence.close();
   }

@@ -43,13 +43,13 @@ export interface LaunchingDependencies {
 export class Launching {
   readonly failing = new Map<NodeName, Failure>();
 
-  constructor(private readonly with_: LaunchingDependencies) {}
+  constructor(private readonly deps: LaunchingDependencies) {}
 
   /** Starts an executor for a hole. A node whose last executor is still being settled is left to the next plan. */
   start(node: Node, budget: BudgetOrder, facts: ClusterFacts, size?: LaunchSize): void {
-    const { registry, launcher } = this.with_;
+    const { registry, launcher } = this.deps;
     if (registry.onNode(node.name) !== undefined) return;
-    const id = executorId(`${node.name}.${this.with_.newName()}`);
+    const id = executorId(`${node.name}.${this.deps.newName()}`);
     const { name, address } = node;
     const record = new ExecutorRecord(id, name, address, nowMs(), launcher.placement);
     record.order(budget.budget);
@@ -59,7 +59,7 @@ export class Launching {
 
   /** Recorded first: a daemon that restarts must know of every executor that may hold a hole. */
   private async launch(record: ExecutorRecord, spec: LaunchSpec, size?: LaunchSize): Promise<void> {
-    const { store, launcher, log, gone, expect, startMs } = this.with_;
+    const { store, launcher, log, gone, expect, startMs } = this.deps;
     const { id, node, address } = record;
     try {
       await store.saveExecutor(record.toRow(null));
@@ -80,7 +80,7 @@ export class Launching {
     const count = (this.failing.get(record.node)?.count ?? 0) + 1;
     const pause = Math.min(firstPauseMs * 2 ** Math.min(count - 1, 10), longestPauseMs);
     this.failing.set(record.node, { detail, retryAtMs: nowMs() + pause, count });
-    this.with_.log.warn({ node: record.node, detail, pause }, "an executor could not be started");
+    this.deps.log.warn({ node: record.node, detail, pause }, "an executor could not be started");
   }
 
   /** It works: the next failure is a first one again. */
@@ -94,7 +94,7 @@ export class Launching {
     budget: BudgetOrder,
     facts: ClusterFacts,
   ): LaunchSpec {
-    const { config, secrets, daemonCa } = this.with_;
+    const { config, secrets, daemonCa } = this.deps;
     return {
       executor: record.id,
       node: node.name,

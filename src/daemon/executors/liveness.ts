@@ -24,19 +24,19 @@ export class Silence {
   private readonly timers = new Map<ExecutorId, Timer>();
   private isOver = false;
 
-  constructor(private readonly with_: SilenceDependencies) {}
+  constructor(private readonly deps: SilenceDependencies) {}
 
   /** It has so long to be heard of. */
   allow(record: ExecutorRecord, withinMs: number): void {
     this.ended(record);
     const late = () =>
-      this.with_.late(record, `nothing was heard of it for ${withinMs} ms${record.whyItWaits}`);
+      this.deps.late(record, `nothing was heard of it for ${withinMs} ms${record.whyItWaits}`);
     this.timers.set(record.id, setTimeout(late, withinMs));
   }
 
   /** Its connection is lost, or was another daemon's. */
   began(record: ExecutorRecord): void {
-    this.allow(record, this.with_.adoptMs);
+    this.allow(record, this.deps.adoptMs);
     void this.askAfter(record);
   }
 
@@ -53,7 +53,7 @@ export class Silence {
 
   /** Ever less often, until it is gone, is back, or was waited for long enough. */
   private async askAfter(record: ExecutorRecord): Promise<void> {
-    const { launcher, gone } = this.with_;
+    const { launcher, gone } = this.deps;
     const { node, address, id } = record;
     for (let waitMs = firstProbeMs; ; waitMs = Math.min(waitMs * 2, slowestProbeMs)) {
       const state = record.preemption ? "evicted" : await launcher.probe(node, address, id);

@@ -68,11 +68,11 @@ export class Pilots {
   private nextStrays = new Map<ExecutorId, number>();
   private countedCommands = 0;
 
-  constructor(private readonly with_: PilotsDependencies) {}
+  constructor(private readonly deps: PilotsDependencies) {}
 
   /** What was read of Slurm, without our own jobs; what became of those is seen to. */
   look(read: Snapshot): Snapshot {
-    const { mark } = this.with_;
+    const { mark } = this.deps;
     this.problem = preemptionProblemOf(read, mark.partition);
     const { snapshot, pilots } = withoutPilots(read, mark);
     this.nextStrays = new Map();
@@ -82,7 +82,7 @@ export class Pilots {
   }
 
   private follow({ executor, job, memoryMb }: Pilot, askedAtMs: number): void {
-    const { registry, live } = this.with_;
+    const { registry, live } = this.deps;
     const record = registry.get(executor);
     if (record === undefined) this.followStray(executor, job);
     else if (job.state === "PENDING") {
@@ -103,14 +103,14 @@ export class Pilots {
     const sinceMs = this.strays.get(executor) ?? nowMs();
     const allowedMs = job.state === "PENDING" ? strayPendingMs : strayRunningMs;
     if (nowMs() - sinceMs >= allowedMs) {
-      this.with_.log.info({ executor, job: job.id }, "a pilot that nobody knows is taken back");
-      void this.with_.launcher.withdraw?.(executor);
+      this.deps.log.info({ executor, job: job.id }, "a pilot that nobody knows is taken back");
+      void this.deps.launcher.withdraw?.(executor);
     } else this.nextStrays.set(executor, sinceMs);
   }
 
   /** Of one whose executor is not heard: it never came, or was killed before it could say why. */
   private ended(record: ExecutorRecord, job: Job): void {
-    const { launching, gone } = this.with_;
+    const { launching, gone } = this.deps;
     const what = `its pilot, Slurm's job ${job.id}, ended ${job.state}`;
     const hasWorked = !isComing(record) || record.attempts.size > 0;
     const isEviction = pilotStateOf(job.state) === "evicted";
@@ -128,14 +128,14 @@ export class Pilots {
     if (step.kind === "resize") return record.placement === "pilot";
     const onlyWaits = record.state === "requested" && record.attempts.size === 0;
     if (record.placement !== "pilot" || record.line !== null || !onlyWaits) return false;
-    void this.with_.launcher.withdraw?.(record.id);
-    void this.with_.gone(record, step.reason, "LOST");
+    void this.deps.launcher.withdraw?.(record.id);
+    void this.deps.gone(record, step.reason, "LOST");
     return true;
   }
 
   /** Starts one in this hole, if work waits that would run there. */
   start(hole: Hole, snapshot: Snapshot): void {
-    const { launching, registry, memoryMarginMb } = this.with_;
+    const { launching, registry, memoryMarginMb } = this.deps;
     const { maxMemoryPerCoreMb } = snapshot.facts;
     const node = snapshot.nodes.find((each) => each.name === hole.node)!;
     const budget = pilotBudget(hole.free, memoryMarginMb, maxMemoryPerCoreMb);
@@ -154,7 +154,7 @@ export class Pilots {
 
   /** The time limit of a pilot that would be submitted for this hole now; 0: there is no minute. */
   private timeIn({ predictedEndAtMs }: Hole, { partitions }: Snapshot): number {
-    const { config, mark } = this.with_;
+    const { config, mark } = this.deps;
     const ours = partitions.find(({ name }) => name === mark.partition);
     const limitMs = Math.min(config.timeLimitMs, ours?.maxTimeMs ?? Number.POSITIVE_INFINITY);
     const endsInMs = predictedEndAtMs === null ? null : predictedEndAtMs - nowMs();
@@ -165,7 +165,7 @@ export class Pilots {
   timeFor(holes: readonly Hole[], snapshot: Snapshot) {
     const times = holes.map((hole) => this.timeIn(hole, snapshot));
     return {
-      longestMs: longestWorkMs(this.with_.config.timeLimitMs),
+      longestMs: longestWorkMs(this.deps.config.timeLimitMs),
       nowLongestMs: longestWorkMs(Math.max(0, ...times)),
     };
   }
@@ -173,20 +173,20 @@ export class Pilots {
   /** Something waits and was not begun: Slurm is looked at soon, when a pilot would help. */
   workWaits(): void {
     if (this.openHole === null || !this.demandWake.passes()) return;
-    if (this.isWanted(this.openHole.free, this.with_.config.timeLimitMs, null))
-      this.with_.wakeCapacity();
+    if (this.isWanted(this.openHole.free, this.deps.config.timeLimitMs, null))
+      this.deps.wakeCapacity();
   }
 
   planMade(holes: readonly Hole[]): void {
     this.openHole = null;
     for (const hole of holes)
-      if (this.with_.registry.onNode(hole.node) === undefined)
+      if (this.deps.registry.onNode(hole.node) === undefined)
         if (hole.free.cores > (this.openHole?.free.cores ?? 0)) this.openHole = hole;
   }
 
   /** `node`: null for whichever. */
   private isWanted(budget: Hole["free"], timeLimitMs: number, node: NodeName | null): boolean {
-    const { config, registry, live, learning, startFailures } = this.with_;
+    const { config, registry, live, learning, startFailures } = this.deps;
     const records = registry.all().filter(hasRoom);
     if (records.filter(isComing).length >= config.maxPending) return false;
     const rooms = records.map((record) => roomOf(record, learning.vacateMs));
@@ -201,7 +201,7 @@ export class Pilots {
 
   /** Commands that pilots cost slurmctld since this was last asked. */
   newCommands(): number {
-    const count = this.with_.launcher.commandCount?.() ?? 0;
+    const count = this.deps.launcher.commandCount?.() ?? 0;
     const since = count - this.countedCommands;
     this.countedCommands = count;
     return since;

@@ -25,14 +25,14 @@ interface Knowledge {
 export function doubtOf(
   record: ExecutorRecord,
   message: ExecutorMessage,
-  with_: Knowledge,
+  deps: Knowledge,
 ): string | null {
   switch (message.type) {
     case "ready":
     case "budget":
       return record.most === null ? null : doubtOfBudget(message.budget, record.most);
     case "ended":
-      return doubtOfReport(record, message.report, with_);
+      return doubtOfReport(record, message.report, deps);
     case "jobBegan":
       if (record.markedJobs.size >= maxMarkedJobs && !record.markedJobs.has(message.job))
         return `it names more than ${maxMarkedJobs} jobs on its node`;
@@ -42,7 +42,7 @@ export function doubtOf(
     case "preempted":
       if (record.placement !== "pilot") return "it says that Slurm takes back its job: it is none";
       for (const report of message.evicted) {
-        const doubt = doubtOfReport(record, report, with_);
+        const doubt = doubtOfReport(record, report, deps);
         if (doubt !== null) return doubt;
       }
       return null;
@@ -54,11 +54,11 @@ export function doubtOf(
 function doubtOfReport(
   record: ExecutorRecord,
   report: AttemptReport,
-  with_: Knowledge,
+  deps: Knowledge,
 ): string | null {
   const name = `attempt ${report.attempt} of invocation ${report.invocation}`;
-  const known = knownOrder(record, report, with_);
-  if (known === null) return isAnothers(record, report, with_.live) ? `${name} is not its` : null;
+  const known = knownOrder(record, report, deps);
+  if (known === null) return isAnothers(record, report, deps.live) ? `${name} is not its` : null;
   if (known === "not ordered") return `${name} has ended before it was ordered`;
   const doubt = doubtOfEnd(report, known);
   return doubt === null ? null : `of ${name}: ${doubt}`;
@@ -102,9 +102,9 @@ function knownOrder(
 export function believed<Report extends EndFigures & AttemptKey>(
   record: ExecutorRecord,
   report: Report,
-  with_: Knowledge,
+  deps: Knowledge,
 ): Report | null {
-  const known = knownOrder(record, report, with_);
+  const known = knownOrder(record, report, deps);
   return known === null || known === "not ordered" ? null : boundedEnd(report, known);
 }
 

@@ -52,23 +52,23 @@ export class Checkpoints {
   private readonly ended = new Set<InvocationId>();
   private readonly stillThere = new Seldom();
 
-  constructor(private readonly with_: CheckpointsDependencies) {
-    with_.live.on("changed", (invocation) => this.changed(invocation));
+  constructor(private readonly deps: CheckpointsDependencies) {
+    deps.live.on("changed", (invocation) => this.changed(invocation));
   }
 
   /** Goes on with what an earlier daemon left; after the live invocations were loaded. */
   async load(): Promise<void> {
-    for (const row of await this.with_.store.loadCheckpoints()) {
+    for (const row of await this.deps.store.loadCheckpoints()) {
       this.folders.set(row.invocation, { ...row, asked: null });
       if (row.endedAtMs !== null) this.ended.add(row.invocation);
     }
-    for (const { invocation, digest } of this.with_.live.all())
+    for (const { invocation, digest } of this.deps.live.all())
       if (digest.checkpointIn !== null) this.owed.add(invocation.id);
   }
 
   /** Throws LIMIT_REACHED when `tasks` more would be too many: no user takes more than stays free for others. */
   admit(uid: number, tasks: number): void {
-    const { maxFolders } = this.with_.policy;
+    const { maxFolders } = this.deps.policy;
     const own = this.countOf(uid);
     const most = mostOf(maxFolders, this.owed.size + this.ended.size - own);
     if (own + tasks > most)
@@ -80,21 +80,21 @@ export class Checkpoints {
 
   private countOf(uid: number): number {
     let count = 0;
-    for (const id of this.owed) if (this.with_.live.get(id)?.invocation.owner.uid === uid) count++;
+    for (const id of this.owed) if (this.deps.live.get(id)?.invocation.owner.uid === uid) count++;
     for (const id of this.ended) if (this.folders.get(id)?.owner.uid === uid) count++;
     return count;
   }
 
   submitted(invocations: readonly Invocation[]): void {
-    for (const { id } of invocations) if (this.with_.live.get(id) !== undefined) this.owed.add(id);
+    for (const { id } of invocations) if (this.deps.live.get(id) !== undefined) this.owed.add(id);
   }
 
   /** The folder of an invocation; null: it asked for none. */
   pathFor({ invocation: { id }, digest: { checkpointIn } }: Live): string | null {
     if (checkpointIn === null) return null;
-    const { directory } = this.with_.policy;
+    const { directory } = this.deps.policy;
     const above = (directory ?? checkpointIn).replace(/\/+$/, "");
-    return this.folders.get(id)?.path ?? `${above}/${this.with_.nameOf(id)}`;
+    return this.folders.get(id)?.path ?? `${above}/${this.deps.nameOf(id)}`;
   }
 
   /** Resolves when it is on record that the folder may be there: to be waited for before the order is sent. */
@@ -107,11 +107,11 @@ export class Checkpoints {
       known.node = node;
       return;
     }
-    await this.with_.store.saveCheckpoint(invocation, path);
+    await this.deps.store.saveCheckpoint(invocation, path);
     const folder = { invocation, owner, path, node, endedAtMs: null, asked: null };
     this.folders.set(invocation, folder);
     // It may have been cancelled meanwhile.
-    if (this.with_.live.get(invocation) === undefined) this.changed(live.invocation);
+    if (this.deps.live.get(invocation) === undefined) this.changed(live.invocation);
   }
 
   private changed({ id, state, endedAtMs }: Invocation): void {
@@ -130,8 +130,8 @@ export class Checkpoints {
     let asked = 0;
     for (const id of this.ended) {
       const folder = this.folders.get(id)!;
-      if (atMs - folder.endedAtMs! > this.with_.policy.keepMs) {
-        this.with_.log.warn({ path: folder.path }, "a checkpoint folder could not be removed");
+      if (atMs - folder.endedAtMs! > this.deps.policy.keepMs) {
+        this.deps.log.warn({ path: folder.path }, "a checkpoint folder could not be removed");
         void this.forget(id);
       } else if (!this.isAsked(folder, atMs) && this.ask(folder, atMs)) asked++;
       if (asked >= maxAsked) break;
@@ -139,7 +139,7 @@ export class Checkpoints {
   }
 
   private isAsked({ asked }: Folder, atMs: number): boolean {
-    if (asked === null || this.with_.registry.get(asked.of) === undefined) return false;
+    if (asked === null || this.deps.registry.get(asked.of) === undefined) return false;
     return atMs - asked.atMs < askAgainMs;
   }
 
@@ -154,7 +154,7 @@ export class Checkpoints {
   }
 
   private executorFor({ node, endedAtMs }: Folder, atMs: number): ExecutorRecord | undefined {
-    const { registry } = this.with_;
+    const { registry } = this.deps;
     const there = node === null ? undefined : registry.onNode(node);
     if (there?.takesWork) return there;
     if (node !== null && atMs - endedAtMs! < otherNodeAfterMs) return undefined;
@@ -169,7 +169,7 @@ export class Checkpoints {
     if (problem === null) void this.forget(id);
     else
       this.stillThere.say((suppressed) =>
-        this.with_.log.info({ path, problem, suppressed }, "a checkpoint folder is still there"),
+        this.deps.log.info({ path, problem, suppressed }, "a checkpoint folder is still there"),
       );
   }
 
@@ -178,9 +178,9 @@ export class Checkpoints {
     this.folders.delete(id);
     this.ended.delete(id);
     try {
-      await this.with_.store.forgetCheckpoint(id);
+      await this.deps.store.forgetCheckpoint(id);
     } catch (cause) {
-      this.with_.log.error({ cause: messageOf(cause) }, "a checkpoint folder stays on record");
+      this.deps.log.error({ cause: messageOf(cause) }, "a checkpoint folder stays on record");
     }
   }
 }

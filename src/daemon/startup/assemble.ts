@@ -189,19 +189,19 @@ function sharedBy(
 function pilotsFor(
   config: Config,
   secrets: Secrets,
-  with_: Omit<PilotsDependencies, "config" | "memoryMarginMb" | "mark" | "gone"> &
+  deps: Omit<PilotsDependencies, "config" | "memoryMarginMb" | "mark" | "gone"> &
     Pick<Parts, "dispatcher" | "executors">,
 ): Pilots | null {
   const { launcher, pilot, memoryMarginMb } = config.placement;
   if (launcher !== "pilot") return null;
   const pilots = new Pilots({
-    ...with_,
+    ...deps,
     config: pilot,
     memoryMarginMb,
     mark: pilotMarkOf(config, secrets),
-    gone: (record, reason, end) => with_.executors.gone(record, reason, end),
+    gone: (record, reason, end) => deps.executors.gone(record, reason, end),
   });
-  with_.dispatcher.on("leftWaiting", () => pilots.workWaits());
+  deps.dispatcher.on("leftWaiting", () => pilots.workWaits());
   return pilots;
 }
 

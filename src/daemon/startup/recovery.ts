@@ -34,8 +34,8 @@ const mostElapsedMs = ({ startedAtMs, startedMonotonicMs }: Attempt): number =>
   Math.max(0, nowMs() - startedAtMs, machineMonotonicMs() - startedMonotonicMs);
 
 /** Resolves when everything that was accepted is live again. */
-async function recover(with_: RecoveryDependencies): Promise<void> {
-  const { store, live, registry, settler, expect } = with_;
+async function recover(deps: RecoveryDependencies): Promise<void> {
+  const { store, live, registry, settler, expect } = deps;
   const executors = (await store.loadExecutors()).filter((row) => row.state === "live");
   for (const row of executors) {
     assert(

@@ -374,11 +374,11 @@ describe("the hook's assurance", () => {
     expect(hookProblemOf({ ...facts, epilogs: [] }, programs)).toContain("Epilog=");
   });
   test("salloc that waits for prologs is told of where it can be helped", () => {
-    const with_ = (...prologFlags: string[]) => sallocProblemOf({ ...facts, prologFlags });
-    expect(with_("Alloc")).toContain("set PrologFlags=Alloc,NoHold");
-    expect(with_("Alloc", "Contain")).toContain("cannot be changed");
-    expect(with_("Alloc", "NoHold")).toBeNull();
-    expect(with_()).toBeNull();
+    const deps = (...prologFlags: string[]) => sallocProblemOf({ ...facts, prologFlags });
+    expect(deps("Alloc")).toContain("set PrologFlags=Alloc,NoHold");
+    expect(deps("Alloc", "Contain")).toContain("cannot be changed");
+    expect(deps("Alloc", "NoHold")).toBeNull();
+    expect(deps()).toBeNull();
     expect(sallocProblemOf({ ...facts, version: "24.11.5" })).toBeNull();
   });
   test("a wrapper stands for both", () => {

@@ -85,8 +85,8 @@ describe("a connection", () => {
   });
 
   const port = () => (server.address() as AddressInfo).port;
-  const join = (with_ = secret, as = executor) =>
-    connectToDaemon({ host: "127.0.0.1", port: port(), executor: as, secret: with_ }, timing);
+  const join = (deps = secret, as = executor) =>
+    connectToDaemon({ host: "127.0.0.1", port: port(), executor: as, secret: deps }, timing);
   const raw = async () => {
     const socket = connect(port(), "127.0.0.1");
     sockets.push(socket);

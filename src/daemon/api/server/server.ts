@@ -98,36 +98,36 @@ function optionsFor(tls: DoorDependencies["tls"] | null): FastifyHttpOptions<Ser
 }
 
 /** A server with the token route and the door; the other routes are added by their files. */
-export function createServer(with_: DoorDependencies): FastifyInstance {
-  const server = Fastify(optionsFor(with_.tls ?? null));
+export function createServer(deps: DoorDependencies): FastifyInstance {
+  const server = Fastify(optionsFor(deps.tls ?? null));
   const admittance = new Admittance(server);
   const callerOf = (identity: Identity): Caller => ({
     ...identity,
-    operator: isOperator(identity, with_.operators),
+    operator: isOperator(identity, deps.operators),
   });
   server.decorateRequest("caller");
   server.decorateRequest("act", null);
   server.addHook("onSend", async (request, reply) => {
     if (request.act !== null && reply.statusCode < 400)
-      with_.audit.note(request.caller, request.ip, request.act);
+      deps.audit.note(request.caller, request.ip, request.act);
   });
   server.addHook("onRequest", async (request, reply) => {
     if (openRoutes.has(request.routeOptions.url ?? "")) return;
-    const identity = with_.secrets.readToken(bearerOf(request), nowMs(), (uid) =>
-      with_.epochs.of(uid),
+    const identity = deps.secrets.readToken(bearerOf(request), nowMs(), (uid) =>
+      deps.epochs.of(uid),
     );
     request.caller = callerOf(identity);
     await admittance.admit(request, reply);
   });
-  addTokenRoutes(server, with_, callerOf);
+  addTokenRoutes(server, deps, callerOf);
   server.setNotFoundHandler((request, reply) => {
     const message = `there is no ${request.method} ${request.url.slice(0, 200)}: is the client of another version?`;
     return reply.code(404).send({ error: { code: "NOT_FOUND", message } } satisfies ErrorAnswer);
   });
   server.setErrorHandler((thrown: unknown, request, reply) => {
     const error = sentenceFor(thrown, request.routeOptions.bodyLimit);
-    if (error === null) with_.log.error({ cause: thrown }, "a request met a bug");
-    if (error?.code === "NOT_ALLOWED") noteRefusal(with_.audit, request, error.message);
+    if (error === null) deps.log.error({ cause: thrown }, "a request met a bug");
+    if (error?.code === "NOT_ALLOWED") noteRefusal(deps.audit, request, error.message);
     const { code, message } = error ?? {
       code: "STORE" as const,
       message: "the daemon met a bug with this request: its log has the details",
@@ -140,10 +140,10 @@ export function createServer(with_: DoorDependencies): FastifyInstance {
 /** How a client gets its token, before it has one. */
 function addTokenRoutes(
   server: FastifyInstance,
-  with_: DoorDependencies,
+  deps: DoorDependencies,
   callerOf: (identity: Identity) => Caller,
 ): void {
-  const challenges = new Challenges(with_.secrets.instance());
+  const challenges = new Challenges(deps.secrets.instance());
   const identifying = new Turnstile(
     maxIdentifying,
     maxWaitingToIdentify,
@@ -155,14 +155,14 @@ function addTokenRoutes(
     { bodyLimit: maxTokenRequestBytes },
     async (request): Promise<TokenAnswer> => {
       const { credential } = shaped(tokenRequest, request.body);
-      const { identity, payload } = await identifying.pass(() => with_.munge.identify(credential));
+      const { identity, payload } = await identifying.pass(() => deps.munge.identify(credential));
       challenges.redeem(payload, identity.uid, reachedBy(request));
-      const epoch = with_.epochs.of(identity.uid);
-      const token = with_.secrets.issueToken(identity, nowMs() + with_.tokenMs, epoch);
+      const epoch = deps.epochs.of(identity.uid);
+      const token = deps.secrets.issueToken(identity, nowMs() + deps.tokenMs, epoch);
       request.caller = callerOf(identity);
-      request.act = { action: "token", detail: `good for ${with_.tokenMs} ms` };
+      request.act = { action: "token", detail: `good for ${deps.tokenMs} ms` };
       const { user, operator } = request.caller;
-      return { token, validMs: with_.tokenMs, user, operator };
+      return { token, validMs: deps.tokenMs, user, operator };
     },
   );
 }
