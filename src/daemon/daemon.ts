@@ -25,7 +25,7 @@ import { createServer } from "./api/server/server.js";
 import { Access } from "./auth/access.js";
 import { Accounts } from "./auth/accounts.js";
 import { Audit } from "./auth/audit.js";
-import { MungeDoor } from "./auth/munge.js";
+import { MungeAuthenticator } from "./auth/munge.js";
 import type { TlsFiles } from "./auth/tls.js";
 import { TokenEpochs } from "./auth/token-epochs.js";
 import { listenForWakes } from "./capacity/wake.js";
@@ -161,7 +161,7 @@ async function serveApi(
   const server = createServer({
     tls,
     secrets: parts.secrets,
-    munge: new MungeDoor(config.munge.socket),
+    munge: new MungeAuthenticator(config.munge.socket),
     operators: config.access.operators,
     tokenMs: config.access.tokenMs,
     epochs,

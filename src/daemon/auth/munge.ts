@@ -17,7 +17,7 @@ export interface Vouched {
   readonly payload: string;
 }
 
-export class MungeDoor {
+export class MungeAuthenticator {
   constructor(private readonly socket: string | null) {}
 
   /** Throws NOT_IDENTIFIED with munge's own reason. */

@@ -28,7 +28,7 @@ import {
 import type { Endpoint } from "../../../wire/credential.js";
 import type { Act, Audit } from "../../auth/audit.js";
 import { Challenges } from "../../auth/challenges.js";
-import type { MungeDoor } from "../../auth/munge.js";
+import type { MungeAuthenticator } from "../../auth/munge.js";
 import type { TlsFiles } from "../../auth/tls.js";
 import type { TokenEpochs } from "../../auth/token-epochs.js";
 import type { Secrets } from "../../auth/tokens.js";
@@ -62,9 +62,9 @@ export interface Caller extends Identity {
   readonly operator: boolean;
 }
 
-export interface DoorDependencies {
+export interface ServerDependencies {
   readonly secrets: Secrets;
-  readonly munge: MungeDoor;
+  readonly munge: MungeAuthenticator;
   readonly operators: readonly string[];
   readonly tokenMs: number;
   readonly epochs: Pick<TokenEpochs, "of">;
@@ -90,7 +90,7 @@ const serverOptions = {
 } satisfies FastifyHttpOptions<Server>;
 
 /** Fastify passes `https` on to node:https as it does `http`; its types know of two kinds of servers, which serve alike. */
-function optionsFor(tls: DoorDependencies["tls"] | null): FastifyHttpOptions<Server> {
+function optionsFor(tls: ServerDependencies["tls"] | null): FastifyHttpOptions<Server> {
   if (!tls) return serverOptions;
   const { cert, key } = tls;
   const https = { ...serverOptions.http, cert, key, handshakeTimeout: headTimeoutMs };
@@ -98,7 +98,7 @@ function optionsFor(tls: DoorDependencies["tls"] | null): FastifyHttpOptions<Ser
 }
 
 /** A server with the token route and the door; the other routes are added by their files. */
-export function createServer(deps: DoorDependencies): FastifyInstance {
+export function createServer(deps: ServerDependencies): FastifyInstance {
   const server = Fastify(optionsFor(deps.tls ?? null));
   const admittance = new Admittance(server);
   const callerOf = (identity: Identity): Caller => ({
@@ -140,7 +140,7 @@ export function createServer(deps: DoorDependencies): FastifyInstance {
 /** How a client gets its token, before it has one. */
 function addTokenRoutes(
   server: FastifyInstance,
-  deps: DoorDependencies,
+  deps: ServerDependencies,
   callerOf: (identity: Identity) => Caller,
 ): void {
   const challenges = new Challenges(deps.secrets.instance());
@@ -169,7 +169,7 @@ function addTokenRoutes(
 
 /** Somebody asked for what they may not. */
 function noteRefusal(
-  audit: DoorDependencies["audit"],
+  audit: ServerDependencies["audit"],
   request: FastifyRequest,
   detail: string,
 ): void {

@@ -20,7 +20,7 @@ import { environmentFor } from "../../../../src/core/submission/environment.js";
 import { outputPath } from "../../../../src/core/submission/output-paths.js";
 import { addInvocationRoutes } from "../../../../src/daemon/api/invocations.js";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
-import type { MungeDoor } from "../../../../src/daemon/auth/munge.js";
+import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
 import type { Executors } from "../../../../src/daemon/executors/executors.js";
 import { Checkpoints } from "../../../../src/daemon/invocations/checkpoints.js";
@@ -37,7 +37,7 @@ import type { Invocation } from "../../../../src/model/invocation.js";
 import { checkDaemonMessage } from "../../../../src/wire/checks.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
 import { maxFrameBytes } from "../../../../src/wire/messages.js";
-import { openDoor } from "../../../support/daemon/door.js";
+import { stubAuthority } from "../../../support/daemon/authority.js";
 import { invocation, noLoad } from "../../../support/nouns.js";
 
 const mebibyte = 1024 * 1024;
@@ -182,7 +182,7 @@ describe("the API", () => {
         identifying--;
         throw new GleanerError("NOT_IDENTIFIED", "munge refused the credential");
       },
-    } as unknown as MungeDoor;
+    } as unknown as MungeAuthenticator;
     const store = countingStore();
     const settler = new Settler(live, store, settlePolicy, log);
     const checkpoints = new Checkpoints({
@@ -191,7 +191,7 @@ describe("the API", () => {
     });
     const documents = new Documents(store);
     dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, documents);
-    server = createServer({ ...openDoor, secrets, munge, operators: [], tokenMs: 1_000, log });
+    server = createServer({ ...stubAuthority, secrets, munge, operators: [], tokenMs: 1_000, log });
     const executors = {
       cancel: (invocation: Invocation["id"], record: ExecutorRecord, attempt: number) =>
         record.line?.send({ type: "cancel", key: { invocation, attempt } }),

@@ -13,23 +13,23 @@ import { parseIds } from "../../../../src/cli/values.js";
 import { nowMs } from "../../../../src/clock.js";
 import { invocationQuery, shaped, whatParameter } from "../../../../src/daemon/api/schemas.js";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
-import type { MungeDoor } from "../../../../src/daemon/auth/munge.js";
+import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
 import { exchange } from "../../../../src/sdk/http.js";
 import { maxHeadBytes, maxNamedIds, maxWordLength } from "../../../../src/wire/api.js";
-import { openDoor } from "../../../support/daemon/door.js";
+import { stubAuthority } from "../../../support/daemon/authority.js";
 
 let folder: string;
 let server: FastifyInstance;
 let token: string;
-const munge = {} as unknown as MungeDoor;
+const munge = {} as unknown as MungeAuthenticator;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "gleaner-limits-"));
   const secrets = Secrets.load(join(folder, "key"));
   token = secrets.issueToken({ uid: 1_000, gid: 1_000, user: "a".repeat(64) }, nowMs() + 60_000);
   const log = pino({ level: "silent" });
-  server = createServer({ ...openDoor, secrets, munge, operators: [], tokenMs: 1_000, log });
+  server = createServer({ ...stubAuthority, secrets, munge, operators: [], tokenMs: 1_000, log });
   server.get("/v1/invocations", async (request) => shaped(invocationQuery, request.query));
   server.get("/v1/explain/:what", async (request) => shaped(whatParameter, request.params));
   await server.listen({ host: "127.0.0.1", port: 0 });

@@ -12,7 +12,7 @@ import { pino } from "pino";
 import { nowMs } from "../../../../src/clock.js";
 import { Listings, livePieces } from "../../../../src/daemon/api/listing.js";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
-import type { MungeDoor } from "../../../../src/daemon/auth/munge.js";
+import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
 import { closeApi } from "../../../../src/daemon/startup/shutdown.js";
@@ -20,7 +20,7 @@ import { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import { exchange } from "../../../../src/sdk/http.js";
 import type { InvocationList } from "../../../../src/wire/api.js";
-import { openDoor } from "../../../support/daemon/door.js";
+import { stubAuthority } from "../../../support/daemon/authority.js";
 import { invocation } from "../../../support/nouns.js";
 
 const digest = { functionKey: "f", checkpointIn: null, documentBytes: 10 };
@@ -38,8 +38,8 @@ beforeEach(async () => {
   waiters = new Waiters(live);
   sockets = [];
   const log = pino({ level: "silent" });
-  const munge = {} as unknown as MungeDoor;
-  server = createServer({ ...openDoor, secrets, munge, operators: [], tokenMs: 1_000, log });
+  const munge = {} as unknown as MungeAuthenticator;
+  server = createServer({ ...stubAuthority, secrets, munge, operators: [], tokenMs: 1_000, log });
   const listings = new Listings();
   server.get("/list", async ({ caller }, reply) =>
     listings.send(caller, reply, livePieces(live, { uid: caller.uid }), 100_000),

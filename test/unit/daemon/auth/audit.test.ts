@@ -13,7 +13,7 @@ import { addAuthorityRoutes } from "../../../../src/daemon/api/authority.js";
 import { addBillingRoutes } from "../../../../src/daemon/api/billing.js";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
 import { Audit } from "../../../../src/daemon/auth/audit.js";
-import type { MungeDoor } from "../../../../src/daemon/auth/munge.js";
+import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { TokenEpochs } from "../../../../src/daemon/auth/token-epochs.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
 import { storeForEachTest } from "../../../support/store/store.js";
@@ -36,7 +36,7 @@ beforeEach(async () => {
   const log = pino({ level: "silent" });
   epochs = await TokenEpochs.load(store);
   audit = new Audit(store, log);
-  const munge = {} as unknown as MungeDoor;
+  const munge = {} as unknown as MungeAuthenticator;
   server = createServer({
     secrets,
     munge,

@@ -2,7 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { MungeDoor, parseUnmunge } from "../../../../src/daemon/auth/munge.js";
+import { MungeAuthenticator, parseUnmunge } from "../../../../src/daemon/auth/munge.js";
 
 /** As unmunge prints it. */
 const said = (change: Partial<Record<"STATUS" | "UID" | "GID" | "payload", string>> = {}) => {
@@ -61,7 +61,7 @@ test("whatever is printed, it names somebody or says why not", () => {
 test.each(["", "MUNGE:", "MUNGE:A B:", `MUNGE:${"A".repeat(5_000)}:`, "--help", "MUNGE:AA==:\n"])(
   "%j is not shown to munge",
   async (credential) => {
-    await expect(new MungeDoor("/nowhere").identify(credential)).rejects.toThrow(
+    await expect(new MungeAuthenticator("/nowhere").identify(credential)).rejects.toThrow(
       /not a munge credential/,
     );
   },

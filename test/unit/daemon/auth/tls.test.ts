@@ -10,15 +10,15 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
-import { MungeDoor } from "../../../../src/daemon/auth/munge.js";
+import { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { checkEncryption, loadTls } from "../../../../src/daemon/auth/tls.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
 import { executorId } from "../../../../src/model/ids.js";
 import { type Address, exchange } from "../../../../src/sdk/http.js";
 import { Tokens } from "../../../../src/sdk/tokens.js";
 import { acceptExecutor, connectToDaemon } from "../../../../src/wire/handshake.js";
+import { stubAuthority } from "../../../support/daemon/authority.js";
 import { type Certificates, makeCertificates } from "../../../support/daemon/certificates.js";
-import { openDoor } from "../../../support/daemon/door.js";
 import { Munged } from "../../../support/daemon/munged.js";
 
 let here: Certificates;
@@ -32,9 +32,9 @@ beforeAll(async () => {
   elsewhere = makeCertificates(["IP:192.0.2.1", "DNS:elsewhere.example"]);
   folder = mkdtempSync(join(tmpdir(), "gleaner-tls-key-"));
   server = createServer({
-    ...openDoor,
+    ...stubAuthority,
     secrets: Secrets.load(join(folder, "key")),
-    munge: new MungeDoor(munged.socket),
+    munge: new MungeAuthenticator(munged.socket),
     operators: [],
     tokenMs: 60_000,
     tls: loadTls(here.files),

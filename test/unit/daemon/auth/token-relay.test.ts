@@ -8,14 +8,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
-import { MungeDoor } from "../../../../src/daemon/auth/munge.js";
+import { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
 import { type Address, exchange } from "../../../../src/sdk/http.js";
 import { makeCredential } from "../../../../src/sdk/index.js";
 import { Tokens } from "../../../../src/sdk/tokens.js";
 import type { ChallengeAnswer, TokenAnswer } from "../../../../src/wire/api.js";
 import { credentialPayload, shownEndpoint } from "../../../../src/wire/credential.js";
-import { openDoor } from "../../../support/daemon/door.js";
+import { stubAuthority } from "../../../support/daemon/authority.js";
 import { Munged } from "../../../support/daemon/munged.js";
 
 const munged = new Munged();
@@ -36,9 +36,9 @@ afterEach(async () => {
 
 async function serve(key: string): Promise<FastifyInstance> {
   const server = createServer({
-    ...openDoor,
+    ...stubAuthority,
     secrets: Secrets.load(join(folder, key)),
-    munge: new MungeDoor(munged.socket),
+    munge: new MungeAuthenticator(munged.socket),
     operators: [],
     tokenMs: 60_000,
     log: pino({ level: "silent" }),
@@ -132,7 +132,7 @@ test.each(["gleaner-token-request-1", "", "another service"])(
 test("whoever listens in gleanerd's place cannot decode what a client gives them", async () => {
   // As an ordinary user's program would: munge lets only munge.daemonUser decode it.
   const credential = await makeCredential({ ...munged.options, daemonUser: "nobody" }, "x");
-  await expect(new MungeDoor(munged.socket).identify(credential)).rejects.toThrow(
+  await expect(new MungeAuthenticator(munged.socket).identify(credential)).rejects.toThrow(
     /Unauthorized credential/,
   );
 });
