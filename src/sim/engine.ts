@@ -84,7 +84,7 @@ export class Engine {
     return {
       kind: allocatedCores === 0 ? "wholeNode" : "fragment",
       openedAtMs: this.input.learner?.openedAtMs(trace.name) ?? null,
-      haste: this.input.learner?.survival.haste(trace.name) ?? 1,
+      hazardRatio: this.input.learner?.survival.hazardRatio(trace.name) ?? 1,
     };
   }
 

@@ -164,7 +164,7 @@ describe("place with a prediction", () => {
   });
 
   test("of two holes of one age, long work goes where the node's holes last longer", () => {
-    const slots = [young("hasty", { haste: 4 }), young("steady", { haste: 0.25 })];
+    const slots = [young("hasty", { hazardRatio: 4 }), young("steady", { hazardRatio: 0.25 })];
     expect(placed([long(1), short(2)], slots).sort()).toEqual([
       [1, "steady"],
       [2, "hasty"],

@@ -105,7 +105,8 @@ function holeOn(
 ): Hole {
   const kind: Hole["kind"] = takenCores === 0 ? "wholeNode" : "fragment";
   const end =
-    planned ?? survivalEnd(survival, kind, nowMs - sinceMs, survival?.haste(name) ?? 1, nowMs);
+    planned ??
+    survivalEnd(survival, kind, nowMs - sinceMs, survival?.hazardRatio(name) ?? 1, nowMs);
   const predictedEndAtMs = planned?.endsAtMs ?? null;
   const hole = { node: name, kind, free, sinceMs, predictedEndAtMs, end };
   return gpuProblem === null ? hole : { ...hole, gpuProblem };

@@ -64,11 +64,11 @@ export function survivalEnd(
   survival: Survival | undefined,
   kind: HoleKind,
   ageMs: number,
-  haste: number,
+  hazardRatio: number,
   nowMs: number,
 ): HoleEnd {
   if (survival === undefined) return { endsAtMs: null, confidence: 0, source: "none" };
-  const aheadMs = Math.round(survival.quantileAheadMs(kind, ageMs, 0.5, haste));
+  const aheadMs = Math.round(survival.quantileAheadMs(kind, ageMs, 0.5, hazardRatio));
   return { endsAtMs: nowMs + aheadMs, confidence: 0.5, source: "survival" };
 }
 
@@ -77,7 +77,7 @@ export interface Outlook {
   readonly kind: HoleKind;
   readonly ageMs: number;
   /** How many times as fast as usual holes close on its node. */
-  readonly haste: number;
+  readonly hazardRatio: number;
   /** Milliseconds until what is planned there; null: nothing is. */
   readonly plannedInMs: number | null;
   readonly plannedConfidence: number;
@@ -89,7 +89,7 @@ export function holdsProbability(
   aheadMs: number,
   survival: Survival | undefined,
 ): number {
-  const { kind, ageMs, haste, plannedInMs, plannedConfidence: confidence } = outlook;
-  const learned = survival?.survivalProbability(kind, ageMs, aheadMs, haste) ?? 1;
+  const { kind, ageMs, hazardRatio, plannedInMs, plannedConfidence: confidence } = outlook;
+  const learned = survival?.survivalProbability(kind, ageMs, aheadMs, hazardRatio) ?? 1;
   return plannedInMs !== null && aheadMs > plannedInMs ? learned * (1 - confidence) : learned;
 }

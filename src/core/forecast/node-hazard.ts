@@ -7,7 +7,7 @@ const siteClosings = 8;
 /** The newest thirty-odd holes of a node count: where it is and what runs there changes. */
 const rememberedHoles = 32;
 /** No node is taken to differ by more. */
-const mostHaste = 8;
+const mostRatio = 8;
 /** Nodes remembered, those whose holes ended longest ago forgotten first: a large site's. */
 const maxNodes = 20_000;
 
@@ -21,7 +21,7 @@ interface Seen {
  * Wide nodes, fast ones, those of a partition that few want: their holes last; others are wanted at once. Of each node the
  * closings are compared with those that the site's hazard had let expect, shrunk towards 1 while little was seen.
  */
-export class NodeHaste {
+export class NodeHazard {
   private readonly nodes = new Map<NodeName, Seen>();
 
   /** How many times as fast as usual holes close there; 1 where nothing was seen. */
@@ -29,7 +29,7 @@ export class NodeHaste {
     const seen = this.nodes.get(node);
     if (seen === undefined) return 1;
     const ratio = (siteClosings + seen.closings) / (siteClosings + seen.expected);
-    return Math.min(mostHaste, Math.max(1 / mostHaste, ratio));
+    return Math.min(mostRatio, Math.max(1 / mostRatio, ratio));
   }
 
   record(node: NodeName, closings: number, expected: number): void {
@@ -50,8 +50,8 @@ export class NodeHaste {
   }
 
   /** Throws RangeError: not what plain() gave. */
-  static of(plain: unknown): NodeHaste {
-    const haste = new NodeHaste();
+  static of(plain: unknown): NodeHazard {
+    const hazardRatio = new NodeHazard();
     const isAmount = (value: unknown) =>
       typeof value === "number" && Number.isFinite(value) && value >= 0;
     if (!Array.isArray(plain)) throw new RangeError("not what was learned");
@@ -62,8 +62,8 @@ export class NodeHaste {
     ][]) {
       if (typeof node !== "string" || !isAmount(closings) || !isAmount(expected))
         throw new RangeError("not what was learned");
-      haste.nodes.set(node, { closings, expected });
+      hazardRatio.nodes.set(node, { closings, expected });
     }
-    return haste;
+    return hazardRatio;
   }
 }

@@ -2,7 +2,7 @@
 
 import type { HoleKind, LearnedLife } from "../../model/capacity/prediction.js";
 import type { NodeName } from "../../model/ids.js";
-import { NodeHaste } from "./node-hazard.js";
+import { NodeHazard } from "./node-hazard.js";
 
 /**
  * Bins of a hole's age: up to 100 ms, then a sixteenth of an octave each; the last is open and begins at about two weeks. Jobs have
@@ -31,12 +31,12 @@ const reportedAgesMs = [0, 10_000, 60_000, 600_000, 3_600_000];
 
 /** What placement and prediction ask. */
 export interface Survival {
-  /** The probability that a hole of this kind and age is there `aheadMs` later; `haste` as of its node, 1 for any. */
-  survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number, haste?: number): number;
+  /** The probability that a hole of this kind and age is there `aheadMs` later; `hazardRatio` as of its node, 1 for any. */
+  survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number, hazardRatio?: number): number;
   /** The longest time ahead that a hole of this kind and age is there with this probability (0 < it <= 1). */
-  quantileAheadMs(kind: HoleKind, ageMs: number, probability: number, haste?: number): number;
+  quantileAheadMs(kind: HoleKind, ageMs: number, probability: number, hazardRatio?: number): number;
   /** How many times as fast as usual holes close on this node. */
-  haste(node: NodeName): number;
+  hazardRatio(node: NodeName): number;
 }
 
 /** A hole that was watched from `fromAgeMs` to `toAgeMs` of its age; not `closed`: it was lost sight of (censored). */
@@ -61,7 +61,7 @@ export class SurvivalModel implements Survival {
     wholeNode: empty(),
     fragment: empty(),
   };
-  private nodes = new NodeHaste();
+  private nodes = new NodeHazard();
 
   /** `remembered`: the newest so many holes count; infinite for what is not to change, as of a day that is over. */
   constructor(private readonly remembered: number = rememberedHoles) {}
@@ -72,7 +72,7 @@ export class SurvivalModel implements Survival {
     const keep = 1 - 1 / this.remembered;
     const from = Math.max(0, fromAgeMs);
     const to = Math.max(from, toAgeMs);
-    const haste = node === undefined ? 1 : this.haste(node);
+    const hazardRatio = node === undefined ? 1 : this.hazardRatio(node);
     if (node !== undefined)
       this.nodes.record(node, closed ? 1 : 0, this.upTo(kind, to) - this.upTo(kind, from));
     for (let bin = 0; bin < binCount; bin++) {
@@ -80,25 +80,26 @@ export class SurvivalModel implements Survival {
       const overlapMs = Math.min(to, upperMs) - Math.max(from, edgesMs[bin]!);
       learned.closings[bin]! *= keep;
       // Time on a node where holes close twice as fast counts twice: the hazard is that of a usual node.
-      learned.exposureMs[bin] = learned.exposureMs[bin]! * keep + haste * Math.max(0, overlapMs);
+      learned.exposureMs[bin] =
+        learned.exposureMs[bin]! * keep + hazardRatio * Math.max(0, overlapMs);
     }
     if (closed) learned.closings[binOf(to)]! += 1;
     learned.hazards = null;
   }
 
-  haste(node: NodeName): number {
+  hazardRatio(node: NodeName): number {
     return this.nodes.of(node);
   }
 
-  survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number, haste = 1): number {
+  survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number, hazardRatio = 1): number {
     if (aheadMs <= 0) return 1;
     const age = Math.max(0, ageMs);
-    return Math.exp(haste * (this.upTo(kind, age) - this.upTo(kind, age + aheadMs)));
+    return Math.exp(hazardRatio * (this.upTo(kind, age) - this.upTo(kind, age + aheadMs)));
   }
 
-  quantileAheadMs(kind: HoleKind, ageMs: number, probability: number, haste = 1): number {
+  quantileAheadMs(kind: HoleKind, ageMs: number, probability: number, hazardRatio = 1): number {
     const age = Math.max(0, ageMs);
-    const target = this.upTo(kind, age) - Math.log(probability) / haste;
+    const target = this.upTo(kind, age) - Math.log(probability) / hazardRatio;
     const { perMs, upToEdge } = this.hazardsOf(kind);
     let bin = binOf(age);
     while (bin + 1 < binCount && upToEdge[bin + 1]! <= target) bin++;
@@ -143,7 +144,7 @@ export class SurvivalModel implements Survival {
         model.byKind[kind].closings.set(amounts(plain[kind].closings));
         model.byKind[kind].exposureMs.set(amounts(plain[kind].exposureMs));
       }
-      model.nodes = NodeHaste.of(plain.nodes);
+      model.nodes = NodeHazard.of(plain.nodes);
     } catch {
       return null;
     }

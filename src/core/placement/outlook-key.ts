@@ -5,24 +5,24 @@ import type { Slot } from "./slot.js";
 import type { SlotsPolicy } from "./slots.js";
 
 const usualConfidence = 0.9;
-/** Ages differ by at most a sixteenth of an octave in a bucket, planned ends by a quarter of one, a node's haste by half of one. */
+/** Ages differ by at most a sixteenth of an octave in a bucket, planned ends by a quarter of one, a node's hazardRatio by half of one. */
 const agesPerOctave = 16;
 const endsPerOctave = 4;
-const hastesPerOctave = 2;
-/** A node's haste is within 2^-3 and 2^3. */
-const hasteOctaves = 3;
-const hasteLevels = 2 * hasteOctaves * hastesPerOctave + 1;
+const ratiosPerOctave = 2;
+/** A node's hazardRatio is within 2^-3 and 2^3. */
+const ratioOctaves = 3;
+const ratioLevels = 2 * ratioOctaves * ratiosPerOctave + 1;
 /** Levels of one logarithmic scale: 2^31 ms are 24 days. */
 const levelsPerScale = 512;
 const confidenceSteps = 10;
 
-/** What a slot's hole promises as one number: its node's haste to the nearest, and its kind, age and planned end rounded down. */
+/** What a slot's hole promises as one number: its node's hazardRatio to the nearest, and its kind, age and planned end rounded down. */
 export function outlookKey(slot: Slot, nowMs: number, policy: SlotsPolicy): number {
   const learns = policy.survival !== undefined;
   const ageMs = learns ? nowMs - (slot.openedAtMs ?? nowMs) : 0;
   const kind = slot.kind === "fragment" ? 1 : 0;
-  const haste = hasteLevelOf(learns ? (slot.haste ?? 1) : 1);
-  const hole = (kind * hasteLevels + haste) * levelsPerScale + levelOf(ageMs, agesPerOctave);
+  const hazardRatio = ratioLevelOf(learns ? (slot.hazardRatio ?? 1) : 1);
+  const hole = (kind * ratioLevels + hazardRatio) * levelsPerScale + levelOf(ageMs, agesPerOctave);
   if (slot.endsAtMs === null) return hole * levelsPerScale * (confidenceSteps + 1);
   const plannedInMs = slot.endsAtMs - nowMs - (policy.vacateMs ?? 0);
   const end = hole * levelsPerScale + levelOf(plannedInMs, endsPerOctave);
@@ -35,20 +35,20 @@ export function outlookOf(key: number): Outlook {
   const confidence = key % (confidenceSteps + 1);
   const end = Math.floor(key / (confidenceSteps + 1));
   const hole = Math.floor(end / levelsPerScale);
-  const kindAndHaste = Math.floor(hole / levelsPerScale);
+  const kindAndRatio = Math.floor(hole / levelsPerScale);
   return {
-    kind: kindAndHaste >= hasteLevels ? "fragment" : "wholeNode",
+    kind: kindAndRatio >= ratioLevels ? "fragment" : "wholeNode",
     ageMs: millisecondsOf(hole % levelsPerScale, agesPerOctave),
-    haste: 2 ** ((kindAndHaste % hasteLevels) / hastesPerOctave - hasteOctaves),
+    hazardRatio: 2 ** ((kindAndRatio % ratioLevels) / ratiosPerOctave - ratioOctaves),
     plannedInMs: confidence === 0 ? null : millisecondsOf(end % levelsPerScale, endsPerOctave),
     plannedConfidence: confidence / confidenceSteps,
   };
 }
 
-const hasteLevelOf = (haste: number): number =>
+const ratioLevelOf = (hazardRatio: number): number =>
   Math.min(
-    hasteLevels - 1,
-    Math.max(0, Math.round((Math.log2(haste) + hasteOctaves) * hastesPerOctave)),
+    ratioLevels - 1,
+    Math.max(0, Math.round((Math.log2(hazardRatio) + ratioOctaves) * ratiosPerOctave)),
   );
 
 const levelOf = (milliseconds: number, perOctave: number): number =>

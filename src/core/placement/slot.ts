@@ -23,7 +23,7 @@ export interface Slot {
   readonly kind?: HoleKind;
   readonly openedAtMs?: number;
   /** How many times as fast as usual holes close on its node; left out: as usual. */
-  readonly haste?: number;
+  readonly hazardRatio?: number;
   /** Left out: nobody avoids it. */
   readonly node?: NodeName;
   /** When the executor's own time is over for certain; left out or null: its time has no limit. */

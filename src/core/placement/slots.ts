@@ -51,7 +51,7 @@ export class Bucket {
     private readonly survival: Survival | undefined,
   ) {
     const halfMs =
-      survival?.quantileAheadMs(outlook.kind, outlook.ageMs, 0.5, outlook.haste) ??
+      survival?.quantileAheadMs(outlook.kind, outlook.ageMs, 0.5, outlook.hazardRatio) ??
       Number.POSITIVE_INFINITY;
     this.lifeMs = Math.min(halfMs, outlook.plannedInMs ?? Number.POSITIVE_INFINITY);
   }

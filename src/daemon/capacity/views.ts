@@ -36,7 +36,7 @@ export function outlooksOf(plan: Plan, learning: Learning): ReadonlyMap<NodeName
       openedAtMs: learning.openedAtMs(node) ?? sinceMs,
       endsAtMs: predictedEndAtMs,
       endConfidence: end.confidence,
-      haste: learning.survival.haste(node),
+      hazardRatio: learning.survival.hazardRatio(node),
     });
   for (const { node, reason } of plan.unusable)
     if (reason.kind === "tooShort") outlooks.set(node, { endsAtMs: nowMs() + reason.endsInMs });

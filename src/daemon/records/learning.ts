@@ -137,8 +137,8 @@ export class Learning implements Prediction {
     const aheadMs = horizonsMs[this.forecastsMade++ % horizonsMs.length]!;
     const plannedInMs = predictedEndAtMs === null ? null : predictedEndAtMs - atMs;
     const ageMs = atMs - (this.openedAtMs(node) ?? atMs);
-    const haste = this.survival.haste(node);
-    const outlook = { kind, ageMs, haste, plannedInMs, plannedConfidence: end.confidence };
+    const hazardRatio = this.survival.hazardRatio(node);
+    const outlook = { kind, ageMs, hazardRatio, plannedInMs, plannedConfidence: end.confidence };
     const isByPlan = plannedInMs !== null && plannedInMs < aheadMs;
     this.forecasts.set(node, {
       source: isByPlan ? end.source : "survival",

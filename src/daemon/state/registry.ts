@@ -54,7 +54,7 @@ export interface Retirement {
 /** The hole that an executor fills. */
 export type HoleOutlook = Pick<
   Slot,
-  "kind" | "openedAtMs" | "haste" | "endsAtMs" | "endConfidence"
+  "kind" | "openedAtMs" | "hazardRatio" | "endsAtMs" | "endConfidence"
 >;
 
 const unknownHole: HoleOutlook = { endsAtMs: null };

@@ -263,7 +263,7 @@ export class Calls implements Workload {
 
   private slotOf(node: number): Slot {
     const { executor, idle, running } = this.nodes[node]!;
-    const { kind, openedAtMs, haste } = this.settings.hole(node);
+    const { kind, openedAtMs, hazardRatio } = this.settings.hole(node);
     const free = this.open.has(node) ? idle.length : 0;
     const { memoryMb } = this.settings;
     const budgetCores = idle.length + running.size;
@@ -275,7 +275,7 @@ export class Calls implements Workload {
       freeMemoryMb: free * memoryMb,
       endsAtMs: this.settings.endsAtMs(node),
       kind,
-      haste,
+      hazardRatio,
       ...(openedAtMs === null ? {} : { openedAtMs }),
     };
   }

@@ -6,7 +6,7 @@ import type { HoleKind } from "../../model/capacity/prediction.js";
 export interface KnownHole {
   readonly kind: HoleKind;
   readonly openedAtMs: number | null;
-  readonly haste: number;
+  readonly hazardRatio: number;
 }
 
 /** What an eviction cost the work on a node. */

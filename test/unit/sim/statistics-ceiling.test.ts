@@ -16,7 +16,7 @@ const memoryless = {
     Math.exp(-aheadMs / 100_000),
   quantileAheadMs: (_kind: unknown, _ageMs: number, probability: number) =>
     -Math.log(probability) * 100_000,
-  haste: () => 1,
+  hazardRatio: () => 1,
 };
 
 describe("the ceiling of statistics", () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { NodeHaste } from "../../../../src/core/forecast/node-hazard.js";
+import { NodeHazard } from "../../../../src/core/forecast/node-hazard.js";
 import { SurvivalModel } from "../../../../src/core/forecast/survival.js";
 import type { NodeName } from "../../../../src/model/ids.js";
 
@@ -94,28 +94,28 @@ describe("the survival model", () => {
     for (let round = 0; round < 100; round++)
       for (const [node, meanMs] of Object.entries(names))
         model.record({ ...closedAfter(lifeMs(meanMs)), node: node as NodeName });
-    const hastes = Object.keys(names).map((node) => model.haste(node as NodeName));
-    expect(hastes[0]).toBeGreaterThan(1.5 * hastes[1]!);
-    expect(hastes[3]).toBeLessThan(0.67 * hastes[1]!);
-    expect(hastes[2]! / hastes[1]!).toBeCloseTo(1, 0);
-    expect(model.haste("never seen" as NodeName)).toBe(1);
-    const chance = (haste: number) => model.survivalProbability(kind, 0, 30_000, haste);
-    expect(chance(hastes[0]!)).toBeLessThan(chance(1));
-    expect(chance(hastes[3]!)).toBeGreaterThan(chance(1));
+    const ratios = Object.keys(names).map((node) => model.hazardRatio(node as NodeName));
+    expect(ratios[0]).toBeGreaterThan(1.5 * ratios[1]!);
+    expect(ratios[3]).toBeLessThan(0.67 * ratios[1]!);
+    expect(ratios[2]! / ratios[1]!).toBeCloseTo(1, 0);
+    expect(model.hazardRatio("never seen" as NodeName)).toBe(1);
+    const chance = (hazardRatio: number) => model.survivalProbability(kind, 0, 30_000, hazardRatio);
+    expect(chance(ratios[0]!)).toBeLessThan(chance(1));
+    expect(chance(ratios[3]!)).toBeGreaterThan(chance(1));
     // One short hole is no proof.
     const young = new SurvivalModel();
     young.record({ ...closedAfter(100), node: "one" as NodeName });
-    expect(young.haste("one" as NodeName)).toBeLessThan(1.2);
+    expect(young.hazardRatio("one" as NodeName)).toBeLessThan(1.2);
   });
 
   test("nodes are forgotten, those that were not seen for longest first", () => {
-    const hastes = new NodeHaste();
-    for (let index = 0; index < 20_000; index++) hastes.record(`n${index}` as NodeName, 0, 9);
-    hastes.record("n0" as NodeName, 0, 9);
-    hastes.record("new" as NodeName, 0, 9);
-    expect(hastes.of("n0" as NodeName)).toBeLessThan(1);
-    expect(hastes.of("n1" as NodeName)).toBe(1);
-    expect(hastes.of("n2" as NodeName)).toBeLessThan(1);
+    const ratios = new NodeHazard();
+    for (let index = 0; index < 20_000; index++) ratios.record(`n${index}` as NodeName, 0, 9);
+    ratios.record("n0" as NodeName, 0, 9);
+    ratios.record("new" as NodeName, 0, 9);
+    expect(ratios.of("n0" as NodeName)).toBeLessThan(1);
+    expect(ratios.of("n1" as NodeName)).toBe(1);
+    expect(ratios.of("n2" as NodeName)).toBeLessThan(1);
   });
 
   const anyHole = fc.record({
@@ -137,25 +137,25 @@ describe("the survival model", () => {
           const model = new SurvivalModel();
           for (const { node, ...hole } of holes)
             model.record(node === undefined ? hole : { ...hole, node });
-          const haste = model.haste("n1" as NodeName);
-          const near = model.survivalProbability(kind, ageMs, aheadMs, haste);
-          const far = model.survivalProbability(kind, ageMs, aheadMs * 2, haste);
+          const hazardRatio = model.hazardRatio("n1" as NodeName);
+          const near = model.survivalProbability(kind, ageMs, aheadMs, hazardRatio);
+          const far = model.survivalProbability(kind, ageMs, aheadMs * 2, hazardRatio);
           expect(near).toBeLessThanOrEqual(1);
           expect(far).toBeGreaterThanOrEqual(0);
           expect(far).toBeLessThanOrEqual(near);
           // Memoryless between: P(2a) = P(a) at age × P(a) at age + a.
           expect(far).toBeCloseTo(
-            near * model.survivalProbability(kind, ageMs + aheadMs, aheadMs, haste),
+            near * model.survivalProbability(kind, ageMs + aheadMs, aheadMs, hazardRatio),
             6,
           );
-          const quantileMs = model.quantileAheadMs(kind, ageMs, probability, haste);
-          expect(model.survivalProbability(kind, ageMs, quantileMs, haste)).toBeCloseTo(
+          const quantileMs = model.quantileAheadMs(kind, ageMs, probability, hazardRatio);
+          expect(model.survivalProbability(kind, ageMs, quantileMs, hazardRatio)).toBeCloseTo(
             probability,
             4,
           );
           const back = SurvivalModel.fromJson(model.toJson())!;
-          expect(back.haste("n1" as NodeName)).toBe(haste);
-          expect(back.survivalProbability(kind, ageMs, aheadMs, haste)).toBe(near);
+          expect(back.hazardRatio("n1" as NodeName)).toBe(hazardRatio);
+          expect(back.survivalProbability(kind, ageMs, aheadMs, hazardRatio)).toBe(near);
         },
       ),
       { numRuns: 500 },
