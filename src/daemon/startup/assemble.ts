@@ -12,7 +12,7 @@ import { expandHostList } from "../../core/hostlist.js";
 import type { Cluster, Launcher, Store } from "../../core/ports/store.js";
 import { createLocalLauncher } from "../../launch/local.js";
 import { createPilotLauncher } from "../../launch/pilot.js";
-import { type Cargo, loadCargo } from "../../launch/ssh/bundle.js";
+import { type Bundle, loadBundle } from "../../launch/ssh/bundle.js";
 import { createSshLauncher } from "../../launch/ssh/launcher.js";
 import { createSlurmCluster } from "../../slurm/cluster.js";
 import { loadTls, type TlsFiles } from "../auth/tls.js";
@@ -64,7 +64,7 @@ export interface Adapters {
   readonly cluster: Cluster;
   readonly launcher: Launcher;
   /** Paths on the nodes, of programs that the launcher brings there; none: they are where the configuration says. */
-  readonly brought?: Cargo["programs"] | undefined;
+  readonly brought?: Bundle["programs"] | undefined;
   /** null or left out: connections are not encrypted. */
   readonly tls?: TlsFiles | null;
   readonly secrets: Secrets;
@@ -74,12 +74,12 @@ export interface Adapters {
 
 /** The real ones, as configured. Throws CONFIG when the key file or an adapter's files are not right. */
 export function adaptersOf(config: Config): Adapters {
-  const cargo = cargoOf(config);
+  const bundle = bundleOf(config);
   const secrets = Secrets.load(join(config.stateDirectory, "key"));
   return {
     cluster: createCluster(config),
-    launcher: createLauncher(config, cargo, secrets),
-    brought: cargo?.programs,
+    launcher: createLauncher(config, bundle, secrets),
+    brought: bundle?.programs,
     tls: loadTls(config.listen.tls),
     secrets,
     newName: () => randomUUID().slice(0, 8),
@@ -235,10 +235,10 @@ function createCluster({ slurm, placement }: Config) {
 }
 
 /** null: nothing is brought to the nodes. */
-function cargoOf({ placement, programs }: Config): Cargo | null {
+function bundleOf({ placement, programs }: Config): Bundle | null {
   const { launcher, ssh } = placement;
   if (launcher !== "ssh" || ssh.executor === "installed") return null;
-  return loadCargo({ ...programs, directory: ssh.directory });
+  return loadBundle({ ...programs, directory: ssh.directory });
 }
 
 /** Of the same user several daemons may run, each with its own key. */
@@ -247,16 +247,16 @@ function pilotMarkOf({ placement }: Config, secrets: Secrets): PilotMark {
   return { user: userInfo().username, partition, instance: secrets.instance() };
 }
 
-function createLauncher(config: Config, cargo: Cargo | null, secrets: Secrets): Launcher {
+function createLauncher(config: Config, bundle: Bundle | null, secrets: Secrets): Launcher {
   const { programs, runDirectory, logDirectory, placement } = config;
   const { node } = programs;
-  const executorProgram = cargo?.programs.executor ?? programs.executor;
+  const executorProgram = bundle?.programs.executor ?? programs.executor;
   const common = { node, executorProgram, runDirectory, logDirectory };
   if (placement.launcher === "local") return createLocalLauncher(common);
   if (placement.launcher === "pilot") return pilotLauncherOf(config, secrets);
   const { ssh } = placement;
   const nodeOnNode = ssh.executor === "binary" ? null : node;
-  return createSshLauncher({ ...common, ...ssh, node: nodeOnNode, cargo });
+  return createSshLauncher({ ...common, ...ssh, node: nodeOnNode, bundle });
 }
 
 function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {

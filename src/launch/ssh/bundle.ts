@@ -13,7 +13,7 @@ const maxProgramBytes = 256 * 1024 * 1024;
 /** Levels above take three times as long for a tenth less. */
 const compressionLevel = 4;
 
-export interface CargoOptions {
+export interface BundleOptions {
   /** Paths on the daemon's machine. */
   readonly executor: string;
   readonly spawn: string;
@@ -21,7 +21,7 @@ export interface CargoOptions {
   readonly directory: string;
 }
 
-export interface Cargo {
+export interface Bundle {
   readonly directory: string;
   /** SHA-256 of the file, in hexadecimal: what is brought lies in a folder of this name. */
   readonly name: string;
@@ -34,7 +34,7 @@ export interface Cargo {
 }
 
 /** Reads the programs; throws a GleanerError of code CONFIG when they cannot be brought. */
-export function loadCargo({ executor, spawn, directory }: CargoOptions): Cargo {
+export function loadBundle({ executor, spawn, directory }: BundleOptions): Bundle {
   requirePlainPath("placement.ssh.directory", directory);
   const executorBytes = readProgram("programs.executor", executor);
   const file = Buffer.concat([executorBytes, readProgram("programs.spawn", spawn)]);

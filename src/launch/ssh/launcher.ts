@@ -6,7 +6,7 @@ import type { NodeName } from "../../model/ids.js";
 import { requireNodeName, requirePlainPath } from "../names.js";
 import { executorLogFile, isRunning, parseProcessMark, processMarkFile } from "../process-mark.js";
 import { createTurns } from "../turns.js";
-import type { Cargo } from "./bundle.js";
+import type { Bundle } from "./bundle.js";
 import type { CommandResult } from "./command.js";
 import type { SshOptions } from "./connect.js";
 import { SshConnections } from "./connections.js";
@@ -18,7 +18,7 @@ export interface SshLauncherOptions extends SshOptions {
   /** The bundled executor, as a path on the nodes. */
   readonly executorProgram: string;
   /** What is brought to a node that does not have it; null: the programs are installed there. */
-  readonly cargo: Cargo | null;
+  readonly bundle: Bundle | null;
   readonly runDirectory: string;
   /** Made when only its last part is missing; each node's executor appends to a file of its own there. */
   readonly logDirectory: string;
@@ -31,7 +31,7 @@ const slowestBytesPerMs = 1_000;
 
 /** A launcher that keeps a connection to each node it talked to lately; rejects with codes CONFIG and LAUNCH. */
 export function createSshLauncher(options: SshLauncherOptions): Launcher {
-  const { node: nodeProgram, executorProgram, cargo, runDirectory, logDirectory } = options;
+  const { node: nodeProgram, executorProgram, bundle, runDirectory, logDirectory } = options;
   if (nodeProgram !== null) requirePlainPath("programs.node", nodeProgram);
   requirePlainPath("programs.executor", executorProgram);
   requirePlainPath("runDirectory", runDirectory);
@@ -44,10 +44,10 @@ export function createSshLauncher(options: SshLauncherOptions): Launcher {
     async launch(node, address, _executor, input) {
       requireNodeName(node);
       const log = executorLogFile(logDirectory, node);
-      const command = startCommand(nodeProgram, executorProgram, log, cargo);
+      const command = startCommand(nodeProgram, executorProgram, log, bundle);
       let result = await connections.run(address, command, input);
-      if (result.status === statuses.notBrought && cargo !== null) {
-        requireDone(await bringOnce(address, cargo), options, node);
+      if (result.status === statuses.notBrought && bundle !== null) {
+        requireDone(await bringOnce(address, bundle), options, node);
         result = await connections.run(address, command, input);
       }
       requireDone(result, options, node);
@@ -76,13 +76,13 @@ export function createSshLauncher(options: SshLauncherOptions): Launcher {
 function createBringer(connections: SshConnections) {
   const underWay = new Map<string, Promise<CommandResult>>();
   const inTurn = createTurns(maxBringing);
-  return (address: string, cargo: Cargo): Promise<CommandResult> => {
+  return (address: string, bundle: Bundle): Promise<CommandResult> => {
     const known = underWay.get(address);
     if (known) return known;
     const bringing = inTurn(async () => {
-      const packed = await cargo.packed;
+      const packed = await bundle.packed;
       const transferMs = packed.length / slowestBytesPerMs;
-      return await connections.run(address, bringCommand(cargo), packed, transferMs);
+      return await connections.run(address, bringCommand(bundle), packed, transferMs);
     }).finally(() => underWay.delete(address));
     underWay.set(address, bringing);
     return bringing;
@@ -96,7 +96,7 @@ function requireDone(result: CommandResult, options: SshLauncherOptions, node: N
 }
 
 function problemOf(result: CommandResult, options: SshLauncherOptions, node: NodeName): string {
-  const { executorProgram, cargo, logDirectory } = options;
+  const { executorProgram, bundle, logDirectory } = options;
   const said = result.stderr.trim().split("\n")[0]!.slice(0, 200) || "it said nothing";
   switch (result.status) {
     case statuses.noNode:
@@ -106,15 +106,15 @@ function problemOf(result: CommandResult, options: SshLauncherOptions, node: Nod
     case statuses.noLog:
       return `the log ${executorLogFile(logDirectory, node)} cannot be written: make its folder, or set logDirectory`;
     case statuses.notPrivate:
-      return `${cargo?.directory} there, or what lies in it, is not a folder of root's alone (mode 0700, no link), or one above it can be changed by others: remove it, or set placement.ssh.directory`;
+      return `${bundle?.directory} there, or what lies in it, is not a folder of root's alone (mode 0700, no link), or one above it can be changed by others: remove it, or set placement.ssh.directory`;
     case statuses.notWritten:
-      return `${cargo?.directory} cannot be written there (${said}): look whether the disk is full, or set placement.ssh.directory`;
+      return `${bundle?.directory} cannot be written there (${said}): look whether the disk is full, or set placement.ssh.directory`;
     case statuses.notWhole:
-      return `what arrived in ${cargo?.directory} is not what was sent (${said}): look at the node's disk; it is sent again`;
+      return `what arrived in ${bundle?.directory} is not what was sent (${said}): look at the node's disk; it is sent again`;
     case statuses.notRunnable:
-      return `programs in ${cargo?.directory} cannot be run there, since it is mounted noexec: set placement.ssh.directory`;
+      return `programs in ${bundle?.directory} cannot be run there, since it is mounted noexec: set placement.ssh.directory`;
     case statuses.notBrought:
-      return `what was brought to ${cargo?.directory} is gone again: see who cleans up there`;
+      return `what was brought to ${bundle?.directory} is gone again: see who cleans up there`;
     default:
       return `the command that starts it ended with ${result.status ?? "a signal"} (${said}), so try it by hand`;
   }

@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import { executorPath, noDebugger } from "../names.js";
 import { maxMarkBytes } from "../process-mark.js";
-import type { Cargo } from "./bundle.js";
+import type { Bundle } from "./bundle.js";
 
 /** Statuses of the scripts, above those that shells use themselves. */
 export const statuses = {
@@ -66,11 +66,11 @@ export function startCommand(
   node: string | null,
   program: string,
   log: string,
-  cargo: Cargo | null,
+  bundle: Bundle | null,
 ): string {
   const base = [node ?? "", program, log];
-  if (cargo === null) return shellCommand(start, base);
-  const { directory, name } = cargo;
+  if (bundle === null) return shellCommand(start, base);
+  const { directory, name } = bundle;
   const args = [...base, directory, name, ...foldersAbove(directory)];
   return shellCommand([...requireBrought, ...start], args);
 }
@@ -100,7 +100,7 @@ const bring = [
 ];
 
 /** Puts in place what comes on standard input, packed; all of it or nothing. */
-export function bringCommand({ directory, name, executorBytes }: Cargo): string {
+export function bringCommand({ directory, name, executorBytes }: Bundle): string {
   return shellCommand(bring, [directory, name, `${executorBytes}`, ...foldersAbove(directory)]);
 }
 

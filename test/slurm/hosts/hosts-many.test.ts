@@ -7,7 +7,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { Launcher } from "../../../src/core/ports/store.js";
-import { loadCargo } from "../../../src/launch/ssh/bundle.js";
+import { loadBundle } from "../../../src/launch/ssh/bundle.js";
 import { createSshLauncher } from "../../../src/launch/ssh/launcher.js";
 import { executorId, nodeName } from "../../../src/model/ids.js";
 import { layOutNode } from "../../support/launch/recorder.js";
@@ -46,11 +46,11 @@ beforeAll(async () => {
   const supervisor = join(folder, "glean-spawn");
   writeFileSync(supervisor, "#!/bin/sh\n");
   const { executorProgram } = base;
-  const cargo = loadCargo({ executor: executorProgram, spawn: supervisor, directory: brought });
+  const bundle = loadBundle({ executor: executorProgram, spawn: supervisor, directory: brought });
   launcher = createSshLauncher({
     ...base,
-    executorProgram: cargo.programs.executor,
-    cargo,
+    executorProgram: bundle.programs.executor,
+    bundle,
     user: "root",
     port: 22,
     privateKey: join(folder, "client"),

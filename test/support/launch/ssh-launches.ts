@@ -79,7 +79,7 @@ function optionsFor(sshd: TestSshd, folder: string): SshLauncherOptions {
   writeFileSync(knownHosts, `[${address}]:${sshd.port} ${sshd.hostKeys.ed25519}\n`);
   return {
     ...layOutNode(folder),
-    cargo: null,
+    bundle: null,
     user: userInfo().username,
     port: sshd.port,
     privateKey: sshd.clientKey,

@@ -17,7 +17,7 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import type { Launcher } from "../../../../src/core/ports/store.js";
-import { type Cargo, loadCargo } from "../../../../src/launch/ssh/bundle.js";
+import { type Bundle, loadBundle } from "../../../../src/launch/ssh/bundle.js";
 import type { SshLauncherOptions } from "../../../../src/launch/ssh/launcher.js";
 import { nodeName } from "../../../../src/model/ids.js";
 import { address, executor, sshLaunches } from "../../../support/launch/ssh-launches.js";
@@ -32,7 +32,7 @@ let base: SshLauncherOptions;
 let spawnProgram: string;
 /** On the node, that is: on this machine. */
 let directory: string;
-let cargo: Cargo;
+let bundle: Bundle;
 const ssh = sshLaunches((node) => {
   ({ sshd, folder, options: base } = node);
 });
@@ -42,49 +42,49 @@ beforeEach(() => {
   writeFileSync(spawnProgram, "#!/bin/sh\n");
   directory = join(folder, "on-node", "cache");
   mkdirSync(dirname(directory));
-  cargo = load();
+  bundle = load();
 });
 
-const load = () => loadCargo({ executor: base.executorProgram, spawn: spawnProgram, directory });
+const load = () => loadBundle({ executor: base.executorProgram, spawn: spawnProgram, directory });
 
-const launcherWith = (brought: Cargo, node: string | null = base.node) =>
+const launcherWith = (brought: Bundle, node: string | null = base.node) =>
   ssh.launcherWith({
     ...base,
     node,
     executorProgram: brought.programs.executor,
-    cargo: brought,
+    bundle: brought,
   });
 
 const inputOf = (node: string) => JSON.stringify({ node });
 const begin = (launcher: Launcher, node = "n1") =>
   launcher.launch(nodeName(node), address, executor, inputOf(node));
-const launch = (launcher: Launcher, node = "n1", brought = cargo) =>
+const launch = (launcher: Launcher, node = "n1", brought = bundle) =>
   ssh.launch(launcher, node, inputOf(node), join(directory, brought.name));
-const refusal = (brought = cargo) => ssh.refusal(launcherWith(brought), inputOf("n1"));
+const refusal = (brought = bundle) => ssh.refusal(launcherWith(brought), inputOf("n1"));
 
 const left = () => readdirSync(directory);
 
 describe("what is brought", () => {
   test("is run from a folder of its hash, closed to others", async () => {
-    const record = await launch(launcherWith(cargo));
-    const own = join(directory, cargo.name);
+    const record = await launch(launcherWith(bundle));
+    const own = join(directory, bundle.name);
     expect(record.argv.slice(1)).toEqual([join(own, "glean-executor")]);
     const parts = ["glean-executor", "glean-spawn"].map((name) => readFileSync(join(own, name)));
     expect(parts).toEqual([readFileSync(base.executorProgram), readFileSync(spawnProgram)]);
-    expect(createHash("sha256").update(Buffer.concat(parts)).digest("hex")).toBe(cargo.name);
+    expect(createHash("sha256").update(Buffer.concat(parts)).digest("hex")).toBe(bundle.name);
     expect([directory, own].map((path) => statSync(path).mode & 0o7777)).toEqual([0o700, 0o700]);
     expect(statSync(join(own, "glean-spawn")).mode & 0o777).toBe(0o700);
-    expect(left()).toEqual([cargo.name]);
+    expect(left()).toEqual([bundle.name]);
   });
 
   test("is sent once, however many start there, and again when it is gone", async () => {
     const before = sshd.commands();
-    const launcher = launcherWith(cargo);
+    const launcher = launcherWith(bundle);
     await Promise.all(["n1", "n2"].map((node) => launch(launcher, node)));
     expect(sshd.commands() - before).toBe(5); // two that ask, one that brings, two that start
     await launch(launcher, "n3");
     expect(sshd.commands() - before).toBe(6);
-    rmSync(join(directory, cargo.name, "glean-spawn"));
+    rmSync(join(directory, bundle.name, "glean-spawn"));
     await launch(launcher, "n4");
     expect(sshd.commands() - before).toBe(9);
   });
@@ -103,15 +103,15 @@ describe("what is brought", () => {
     ["changed", (whole) => gzipSync(Buffer.concat([whole, Buffer.from("more")]))],
     ["nothing", () => Buffer.alloc(0)],
   ])("is refused when it arrives %s, and leaves nothing", async (_, change) => {
-    const packed = Promise.resolve(change(await cargo.packed));
-    expect(await refusal({ ...cargo, packed })).toContain("is not what was sent");
+    const packed = Promise.resolve(change(await bundle.packed));
+    expect(await refusal({ ...bundle, packed })).toContain("is not what was sent");
     expect(left()).toEqual([]);
   });
 
   test("puts an incomplete version right", async () => {
-    mkdirSync(join(directory, cargo.name), { recursive: true, mode: 0o700 });
-    writeFileSync(join(directory, cargo.name, "glean-executor"), "");
-    await launch(launcherWith(cargo));
+    mkdirSync(join(directory, bundle.name), { recursive: true, mode: 0o700 });
+    writeFileSync(join(directory, bundle.name, "glean-executor"), "");
+    await launch(launcherWith(bundle));
   });
 
   test("replaces the versions that were not used for longest, and what broken transfers left", async () => {
@@ -123,14 +123,14 @@ describe("what is brought", () => {
       utimesSync(join(directory, name), time, time);
     }
     chmodSync(directory, 0o700);
-    await launch(launcherWith(cargo));
-    const kept = [cargo.name, versions[0], versions[1], "other", ".new.young"];
+    await launch(launcherWith(bundle));
+    const kept = [bundle.name, versions[0], versions[1], "other", ".new.young"];
     expect(left().sort()).toEqual(kept.sort());
   });
 });
 
 describe("what lies there already", () => {
-  const own = () => join(directory, cargo.name);
+  const own = () => join(directory, bundle.name);
   /** All is as it would be there, but for the harm. */
   const inPlace = (harm: () => void) => () => {
     mkdirSync(own(), { recursive: true, mode: 0o700 });
