@@ -11,7 +11,7 @@ import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
-import { Interval, Seldom } from "../limits/rate-limit.js";
+import { Interval, LogRateLimit } from "../limits/rate-limit.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { openStore } from "../store/sqlite/open.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
@@ -126,7 +126,7 @@ async function listenForExecutors(
   tls: TlsFiles | null,
   log: Logger,
 ): Promise<Server> {
-  const refusals = new Seldom();
+  const refusals = new LogRateLimit();
   const onSocket = (socket: Socket): void => {
     acceptExecutor(socket, (id) => parts.secrets.ofExecutor(id)).then(
       ({ executor, connection }) => parts.executors.connected(executor, connection),

@@ -20,7 +20,7 @@ export class Interval {
 }
 
 /** Log lines: after linesPerMinute they are only counted. */
-export class Seldom {
+export class LogRateLimit {
   private windowStartedMs = Number.NEGATIVE_INFINITY;
   private lines = 0;
   private suppressed = 0;

@@ -5,18 +5,18 @@ import type { Slot } from "./slot.js";
 import type { SlotsPolicy } from "./slots.js";
 
 const usualConfidence = 0.9;
-/** Ages differ by at most a sixteenth of an octave in a bucket, planned ends by a quarter of one, a node's hazardRatio by half of one. */
+/** Ages differ by at most a sixteenth of an octave in a bucket, planned ends by a quarter of one, a node's hazard ratio by half of one. */
 const agesPerOctave = 16;
 const endsPerOctave = 4;
 const ratiosPerOctave = 2;
-/** A node's hazardRatio is within 2^-3 and 2^3. */
+/** A node's hazard ratio is within 2^-3 and 2^3. */
 const ratioOctaves = 3;
 const ratioLevels = 2 * ratioOctaves * ratiosPerOctave + 1;
 /** Levels of one logarithmic scale: 2^31 ms are 24 days. */
 const levelsPerScale = 512;
 const confidenceSteps = 10;
 
-/** What a slot's hole promises as one number: its node's hazardRatio to the nearest, and its kind, age and planned end rounded down. */
+/** What a slot's hole promises as one number: its node's hazard ratio to the nearest, and its kind, age and planned end rounded down. */
 export function outlookKey(slot: Slot, nowMs: number, policy: SlotsPolicy): number {
   const learns = policy.survival !== undefined;
   const ageMs = learns ? nowMs - (slot.openedAtMs ?? nowMs) : 0;

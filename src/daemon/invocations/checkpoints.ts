@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { CheckpointRow, Store } from "../../core/ports/store.js";
 import { mostOf } from "../../core/submission/user-share.js";
-import { Seldom } from "../../limits/rate-limit.js";
+import { LogRateLimit } from "../../limits/rate-limit.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
 import { type Invocation, isFinal } from "../../model/invocation.js";
@@ -50,7 +50,7 @@ export class Checkpoints {
   /** Those whose folder was made, or is about to be. */
   private readonly folders = new Map<InvocationId, Folder>();
   private readonly ended = new Set<InvocationId>();
-  private readonly stillThere = new Seldom();
+  private readonly stillThere = new LogRateLimit();
 
   constructor(private readonly deps: CheckpointsDependencies) {
     deps.live.on("changed", (invocation) => this.changed(invocation));

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
 import { postingOf } from "../../core/accounting/metering.js";
 import type { AttemptResult, Store } from "../../core/ports/store.js";
-import { Seldom } from "../../limits/rate-limit.js";
+import { LogRateLimit } from "../../limits/rate-limit.js";
 import { messageOf } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
@@ -36,7 +36,7 @@ export interface SettlePolicy {
 }
 
 export class Settler {
-  private readonly stale = new Seldom();
+  private readonly stale = new LogRateLimit();
 
   constructor(
     private readonly live: LiveInvocations,

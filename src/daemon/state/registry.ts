@@ -4,7 +4,7 @@ import { EventEmitter } from "node:events";
 import { nowMs } from "../../clock.js";
 import type { Slot } from "../../core/placement/slot.js";
 import type { ExecutorRow } from "../../core/ports/store.js";
-import { Seldom } from "../../limits/rate-limit.js";
+import { LogRateLimit } from "../../limits/rate-limit.js";
 import {
   type Executor,
   type ExecutorState,
@@ -67,7 +67,7 @@ export class ExecutorRecord implements Executor {
   /** An earlier daemon launched it, so what it was ordered until now is not known. */
   isAdopted = false;
   /** Of what it makes gleanerd write. */
-  readonly log = new Seldom();
+  readonly log = new LogRateLimit();
   /** The highest hook sequence number received: a node read sent from now on includes these jobs. */
   hookSequence = 0;
   /** Jobs that its node's hook holds to be there, with the sequence number each is known by since. */
