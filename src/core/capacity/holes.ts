@@ -8,7 +8,7 @@ import type { ClusterFacts, Snapshot } from "../../model/slurm/snapshot.js";
 import { type KnownEnd, plannedEnds, survivalEnd } from "../forecast/lifetime.js";
 import type { Survival } from "../forecast/survival.js";
 import { Claims } from "./claims.js";
-import type { Suffering } from "./interference.js";
+import type { Interference } from "./interference.js";
 import { withReservation } from "./reservations.js";
 import type { Illness } from "./sick-nodes.js";
 
@@ -42,7 +42,7 @@ export interface HoleContext {
   /** When the hole that is on a node opened, as far as it was watched; without it holes are as young as the snapshot. */
   readonly openedAtMs?: (node: NodeName) => number | null;
   /** Whether batch jobs suffered there beside functions, and until when it is left alone; left out: nobody looks. */
-  readonly suffering?: (node: NodeName) => Suffering | null;
+  readonly interference?: (node: NodeName) => Interference | null;
   /** Whether commands cannot be started there, and until when it is left alone; left out: nobody knows. */
   readonly sick?: (node: NodeName) => Illness | null;
   /** How long holes last here; without it nothing is predicted where Slurm plans nothing. */
@@ -186,10 +186,10 @@ function whyUnusable(
     return { kind: "memory", freeMb: free.memoryMb, neededMb: policy.minimumMemoryMb };
   if (endsAtMs !== null && endsAtMs - context.nowMs < policy.minimumHoleMs)
     return { kind: "tooShort", endsInMs: Math.max(0, endsAtMs - context.nowMs) };
-  const suffering = context.suffering?.(node.name) ?? null;
-  if (suffering !== null) {
-    const retryInMs = Math.max(0, suffering.untilMs - context.nowMs);
-    return { kind: "interference", detail: suffering.detail, retryInMs };
+  const interference = context.interference?.(node.name) ?? null;
+  if (interference !== null) {
+    const retryInMs = Math.max(0, interference.untilMs - context.nowMs);
+    return { kind: "interference", detail: interference.detail, retryInMs };
   }
   const sick = context.sick?.(node.name) ?? null;
   if (sick !== null)

@@ -15,7 +15,7 @@ export interface InterferencePolicy {
 const missedReports = 2.5;
 
 /** Why a node is left alone, and until when. */
-export interface Suffering {
+export interface Interference {
   readonly detail: string;
   readonly untilMs: number;
 }
@@ -24,7 +24,7 @@ interface Watched {
   /** Since when one report followed the other; null: none is under way. */
   overSinceMs: number | null;
   lastMs: number;
-  away: Suffering | null;
+  away: Interference | null;
   times: number;
 }
 
@@ -56,7 +56,7 @@ export class InterferenceGuard {
   }
 
   /** null: nothing speaks against the node. */
-  suffering(node: NodeName, nowMs: number): Suffering | null {
+  interference(node: NodeName, nowMs: number): Interference | null {
     const away = this.nodes.get(node)?.away ?? null;
     return away !== null && away.untilMs > nowMs ? away : null;
   }

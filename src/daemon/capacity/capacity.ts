@@ -25,7 +25,7 @@ import type { Conditions } from "../records/conditions.js";
 import type { Learning } from "../records/learning.js";
 import type { Recorder } from "../records/recorder.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
-import { foretell } from "./forecasts.js";
+import { sendForecast } from "./forecasts.js";
 import { isUnsettled, jobsByNode, outlooksOf } from "./views.js";
 
 /** A large site fills within a minute without a thousand processes starting at once. */
@@ -147,7 +147,7 @@ export class Capacity {
     const atMs = nowMs();
     return {
       nowMs: atMs,
-      suffering: (node) => guard.suffering(node, atMs),
+      interference: (node) => guard.interference(node, atMs),
       drainedBy: (node) => drains.drainedBy(node),
       sick: (node) => startFailures.illness(node),
       hookProblem: needsHook ? hookProblemOf(this.snapshot!.facts, programs) : null,
@@ -240,7 +240,7 @@ export class Capacity {
     conditions.planMade(this.plan);
     // A line that could not be read may be that of a job which still runs.
     if (this.failures === 0 && snapshot.unreadable.length === 0) this.forgetLostJobs(jobs);
-    for (const record of registry.all()) foretell(record);
+    for (const record of registry.all()) sendForecast(record);
     checkpoints.sweep();
     dispatcher.kick();
   }

@@ -9,7 +9,7 @@ const noNewsMs = 1_000;
 const farMs = 2_147_483_647;
 
 /** Sends what is new of the hole's planned end. */
-export function foretell(record: ExecutorRecord): void {
+export function sendForecast(record: ExecutorRecord): void {
   if (record.line === null || record.state !== "ready") return;
   const { endsAtMs } = record.outlook;
   const told = record.toldEndAtMs;

@@ -17,8 +17,8 @@ import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, Line, Registry } from "../state/registry.js";
 import { recordGone } from "./gone-record.js";
 import * as reports from "./hook-reports.js";
-import { noteSuffering } from "./interference.js";
-import { Silence } from "./liveness.js";
+import { noteInterference } from "./interference.js";
+import { Liveness } from "./liveness.js";
 import { reconcile } from "./reconcile.js";
 import { believed, doubtOf, isRecording } from "./testimony.js";
 
@@ -59,10 +59,10 @@ export type ExecutorConnection = Pick<
 type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 
 export class Executors {
-  private readonly silence: Silence;
+  private readonly liveness: Liveness;
 
   constructor(private readonly deps: ExecutorsDependencies) {
-    this.silence = new Silence({
+    this.liveness = new Liveness({
       launcher: deps.launcher,
       adoptMs: deps.adoptMs,
       late: (record, detail) => {
@@ -76,12 +76,12 @@ export class Executors {
 
   /** A launch is under way. */
   expect(record: ExecutorRecord, withinMs: number): void {
-    this.silence.allow(record, withinMs);
+    this.liveness.expect(record, withinMs);
   }
 
   /** A restarted daemon waits for an executor it knew. */
   expectBack(record: ExecutorRecord): void {
-    this.silence.began(record);
+    this.liveness.lost(record);
   }
 
   /** An executor has proved who it is. Unknown ones are refused: their node may have another by now. */
@@ -156,7 +156,7 @@ export class Executors {
         reports.noteNode(record, message, this.deps.registry);
         break;
       case "pressure":
-        noteSuffering(record, message.report, this.deps);
+        noteInterference(record, message.report, this.deps);
         break;
       case "checkpointRemoved":
         this.deps.checkpoints.removed(record.id, message.invocation, message.problem);
@@ -173,7 +173,7 @@ export class Executors {
   private ready(record: ExecutorRecord, message: Message<"ready">): void {
     const { log, dispatcher, recorder, reportFailure } = this.deps;
     // Only now: one of another release may connect, and never come this far.
-    this.silence.ended(record);
+    this.liveness.heard(record);
     if (record.state === "requested") record.become("starting");
     if (record.state === "starting") record.become("ready");
     record.claimed = message.budget;
@@ -239,7 +239,7 @@ export class Executors {
     record.log.say((suppressed) =>
       this.deps.log.info({ executor, node, reason, suppressed }, "executor disconnected"),
     );
-    this.silence.began(record);
+    this.liveness.lost(record);
   }
 
   /** Also of one that may live still, when it is a pilot: its job is cancelled. */
@@ -257,7 +257,7 @@ export class Executors {
     if (record.state === "gone") return;
     reports.notePreempted(record, this.deps.recorder);
     const { registry, recorder, log, dispatcher, wakeCapacity } = this.deps;
-    this.silence.ended(record);
+    this.liveness.heard(record);
     record.become("gone");
     recorder.holdingChanged(record);
     const { line } = record;
@@ -291,6 +291,6 @@ export class Executors {
   close(): void {
     for (const record of this.deps.registry.all()) record.line?.close();
     // Last, for each that closes begins to be waited for.
-    this.silence.close();
+    this.liveness.close();
   }
 }

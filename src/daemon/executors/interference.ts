@@ -6,16 +6,16 @@ import { describePressure, type InterferenceGuard } from "../../core/capacity/in
 import type { PressureReport } from "../../model/capacity/pressure.js";
 import type { ExecutorRecord } from "../state/registry.js";
 
-export interface SufferingDependencies {
+export interface InterferenceDependencies {
   readonly guard: InterferenceGuard;
   readonly log: Logger;
 }
 
 /** Batch work goes first: where it suffers for long, what runs goes back to the queue at once, without a notice. */
-export function noteSuffering(
+export function noteInterference(
   record: ExecutorRecord,
   report: PressureReport,
-  { guard, log }: SufferingDependencies,
+  { guard, log }: InterferenceDependencies,
 ): void {
   if (!guard.heard(record.node, report, nowMs())) return;
   const reason = describePressure(report);

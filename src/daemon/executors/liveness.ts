@@ -10,7 +10,7 @@ const firstProbeMs = 50;
 /** Over ssh a probe is a command on the node. */
 const slowestProbeMs = 5_000;
 
-export interface SilenceDependencies {
+export interface LivenessDependencies {
   readonly launcher: Pick<Launcher, "probe">;
   /** How long one without a connection is waited for. */
   readonly adoptMs: number;
@@ -20,28 +20,28 @@ export interface SilenceDependencies {
   readonly gone: (record: ExecutorRecord, reason: string, end?: "EVICTED") => void;
 }
 
-export class Silence {
+export class Liveness {
   private readonly timers = new Map<ExecutorId, Timer>();
   private isOver = false;
 
-  constructor(private readonly deps: SilenceDependencies) {}
+  constructor(private readonly deps: LivenessDependencies) {}
 
   /** It has so long to be heard of. */
-  allow(record: ExecutorRecord, withinMs: number): void {
-    this.ended(record);
+  expect(record: ExecutorRecord, withinMs: number): void {
+    this.heard(record);
     const late = () =>
       this.deps.late(record, `nothing was heard of it for ${withinMs} ms${record.whyItWaits}`);
     this.timers.set(record.id, setTimeout(late, withinMs));
   }
 
   /** Its connection is lost, or was another daemon's. */
-  began(record: ExecutorRecord): void {
-    this.allow(record, this.deps.adoptMs);
+  lost(record: ExecutorRecord): void {
+    this.expect(record, this.deps.adoptMs);
     void this.askAfter(record);
   }
 
   /** It was heard, or is waited for no more. */
-  ended({ id }: ExecutorRecord): void {
+  heard({ id }: ExecutorRecord): void {
     clearTimeout(this.timers.get(id));
     this.timers.delete(id);
   }

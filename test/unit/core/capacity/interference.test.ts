@@ -153,14 +153,14 @@ describe("the guard", () => {
   test("acts on pressure that lasts, and not on what comes and goes", () => {
     const each = guard();
     expect([1, 2, 3].map((s) => each.heard(n1, report, s * 1_000))).toEqual([false, false, true]);
-    expect(each.suffering(n1, 3_000)?.untilMs).toBe(63_000);
+    expect(each.interference(n1, 3_000)?.untilMs).toBe(63_000);
     const other = guard();
     for (let s = 0; s < 100; s += 4)
       expect([0, 1].map((more) => other.heard(n1, report, (s + more) * 1_000))).toEqual([
         false,
         false,
       ]);
-    expect(other.suffering(n1, 100_000)).toBeNull();
+    expect(other.interference(n1, 100_000)).toBeNull();
   });
 
   test("stays away longer each time, up to a limit, and forgets when the jobs have left", () => {
@@ -169,18 +169,18 @@ describe("the guard", () => {
     let nowMs = 0;
     for (let time = 0; time < 5; time++) {
       while (!each.heard(n1, report, nowMs)) nowMs += 1_000;
-      const { untilMs } = each.suffering(n1, nowMs)!;
+      const { untilMs } = each.interference(n1, nowMs)!;
       away.push(untilMs - nowMs);
-      expect(each.suffering(n1, untilMs - 1)).not.toBeNull();
-      expect(each.suffering(n1, untilMs)).toBeNull();
+      expect(each.interference(n1, untilMs - 1)).not.toBeNull();
+      expect(each.interference(n1, untilMs)).toBeNull();
       nowMs = untilMs + 10_000;
     }
     expect(away).toEqual([60_000, 120_000, 200_000, 200_000, 200_000]);
     while (!each.heard(n1, report, nowMs)) nowMs += 1_000;
     each.keepOnly(new Set([n1]));
-    expect(each.suffering(n1, nowMs)).not.toBeNull();
+    expect(each.interference(n1, nowMs)).not.toBeNull();
     each.keepOnly(new Set());
-    expect(each.suffering(n1, nowMs)).toBeNull();
+    expect(each.interference(n1, nowMs)).toBeNull();
   });
 
   test("never acts before the pressure lasted, whatever the reports", () => {
@@ -204,7 +204,7 @@ describe("the guard", () => {
 
   test("a node whose jobs suffer is no hole, its executor is stopped, and the reason is told", () => {
     const suffering = { detail: describePressure(report), untilMs: 130_000 };
-    const view = context({ suffering: (node) => (node === n1 ? suffering : null) });
+    const view = context({ interference: (node) => (node === n1 ? suffering : null) });
     const { holes, unusable } = findHoles(snapshot(), policy, view);
     expect(holes).toEqual([]);
     expect(describeReason(unusable[0]!.reason)).toBe(
