@@ -16,7 +16,7 @@ import type {
 import type { Ended, Running } from "./attempts/attempt.js";
 import { type AttemptEvents, Attempts } from "./attempts/attempts.js";
 import { CheckpointRemover } from "./attempts/checkpoints.js";
-import { tollOf } from "./attempts/eviction-report.js";
+import { evictionReportOf } from "./attempts/eviction-report.js";
 import { notStarted, type Outcome } from "./attempts/outcome.js";
 import type { PassOn } from "./attempts/preempt-signal.js";
 import { msSince, withinMs } from "./attempts/timing.js";
@@ -167,8 +167,13 @@ export class Executor implements HookHandlers {
 
   /** After the hook has its answer: reports come later, and shrinking a memory limit may take the kernel a while. */
   #tellBegan(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
-    const toll = tollOf(line.job, ended, this.#allowance.totalCores, this.#allowance.orderedGpus);
-    this.outbox.event((agoMs) => ({ ...toll, sequence, tookMs, agoMs }));
+    const report = evictionReportOf(
+      line.job,
+      ended,
+      this.#allowance.totalCores,
+      this.#allowance.orderedGpus,
+    );
+    this.outbox.event((agoMs) => ({ ...report, sequence, tookMs, agoMs }));
     setImmediate(() => {
       this.#setBudget(this.#budget);
       this.#leaveIfNothingIsLeft(`Slurm's job ${line.job.job} left nothing of the node's budget`);

@@ -8,7 +8,7 @@ import { daemonAddressOf, Session } from "./connection/session.js";
 import { openContainment } from "./containment/cgroups.js";
 import type { Containment } from "./containment/containment.js";
 import { describeBy } from "./containment/describe-process.js";
-import { takePrecedence } from "./containment/priority.js";
+import { takePriority } from "./containment/priority.js";
 import { Unkillable } from "./containment/unkillable.js";
 import { Conversation, ownOrder } from "./conversation.js";
 import { Executor } from "./executor.js";
@@ -85,7 +85,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     process.exit(1);
   });
 
-  takePrecedence();
+  takePriority();
   const folder = NodeFolder.claim(spec.runDirectory, spec.node, spec.executor);
   const explain = (why: string) => log("containment", { why });
   const known = new Set(folder.readUnkillable());

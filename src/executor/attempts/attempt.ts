@@ -5,7 +5,7 @@ import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 import type { Held } from "../budget/victims.js";
 import type { AttemptGroup } from "../containment/containment.js";
 import type { SpawnHandle } from "../runtimes/exec.js";
-import { Stillness } from "./freezing.js";
+import { FrozenTime } from "./freezing.js";
 import { AttemptNotices } from "./notices.js";
 import type { Ending, Outcome } from "./outcome.js";
 
@@ -21,7 +21,7 @@ export class Attempt implements Running {
   readonly cores: number;
   readonly memoryMb: number;
   readonly startedAtMs = monotonicMs();
-  readonly stillness = new Stillness();
+  readonly frozen = new FrozenTime();
   readonly key: AttemptKey;
   handle: SpawnHandle | null = null;
   isStarted = false;

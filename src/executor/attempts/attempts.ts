@@ -6,12 +6,12 @@ import { fits, nothing, type Resources, subtract } from "../../model/resources.j
 import type { AttemptKey, AttemptOrder, LaunchSpec } from "../../wire/messages.js";
 import { chooseVictims } from "../budget/victims.js";
 import type { AttemptGroup, Containment } from "../containment/containment.js";
-import { emptyPollMs, freed } from "../containment/emptying.js";
+import { emptied, emptyPollMs } from "../containment/emptying.js";
 import { removeLater } from "../containment/group-removal.js";
 import { gpuEnvironment, rulesAgainstOthers } from "../node/gpu-devices.js";
 import { type SpawnEnd, spawnAttempt } from "../runtimes/exec.js";
 import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
-import { freezeAll, goOn, withoutStillness } from "./freezing.js";
+import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
 import { type Ending, type Outcome, outcomeOf } from "./outcome.js";
 import { atOnce, type PassOn } from "./preempt-signal.js";
@@ -159,7 +159,7 @@ export class Attempts {
     for (const attempt of attempts) if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
     const isEmpty = () => atOnce && this.containment.isEmpty();
     return {
-      freed: freed(attempts, isEmpty, () => this.containment.hurry(true)).finally(() =>
+      freed: emptied(attempts, isEmpty, () => this.containment.hurry(true)).finally(() =>
         this.#hurry(-1),
       ),
       ended: Promise.all(attempts.map(({ gone }) => gone)),
@@ -184,7 +184,7 @@ export class Attempts {
   /** Those that stood still go on, with as much of their time limits as they had left. */
   thaw(): void {
     for (const attempt of this.#attempts.values())
-      if (goOn(attempt) && !attempt.isEnding) this.#limitTime(attempt);
+      if (thaw(attempt) && !attempt.isEnding) this.#limitTime(attempt);
   }
 
   #onStarted(attempt: Attempt): void {
@@ -192,7 +192,7 @@ export class Attempts {
     this.events.onStarted(attempt.key);
     attempt.limitedFromMs = monotonicMs();
     if (attempt.isEnding) return;
-    if (!attempt.stillness.isOn) this.#limitTime(attempt);
+    if (!attempt.frozen.isOn) this.#limitTime(attempt);
     attempt.notices.started(this.#foreseen);
   }
 
@@ -202,7 +202,7 @@ export class Attempts {
     const limitMs = attempt.order.timeLimitMs;
     attempt.timer = setTimeout(
       () => this.#terminate(attempt, "TIMEOUT", `its time limit of ${limitMs} ms was over`),
-      attempt.stillness.leftOf(limitMs, attempt.limitedFromMs),
+      attempt.frozen.leftOf(limitMs, attempt.limitedFromMs),
     );
   }
 
@@ -240,7 +240,7 @@ export class Attempts {
       }
     }
     const told = outcomeOf(end, attempt.ending, attempt.notices.given);
-    const outcome = withoutStillness(told, attempt.stillness);
+    const outcome = withoutFrozenTime(told, attempt.frozen);
     this.pass(() => {
       this.#attempts.delete(keyText(attempt.key));
       attempt.finish(outcome);

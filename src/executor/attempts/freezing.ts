@@ -7,7 +7,7 @@ import type { Outcome } from "./outcome.js";
 const freezePollMs = 1;
 
 /** When one attempt stood still. */
-export class Stillness {
+export class FrozenTime {
   readonly #spans: { fromMs: number; toMs: number | null }[] = [];
 
   get isOn(): boolean {
@@ -38,17 +38,17 @@ export class Stillness {
 }
 
 /** What this needs to know of an attempt. */
-export interface Standing {
+export interface Freezable {
   readonly group: AttemptGroup;
-  readonly stillness: Stillness;
+  readonly frozen: FrozenTime;
   readonly isEnding: boolean;
   /** Its time limit or, when it is ending, its last moment. */
   readonly timer: Timer | undefined;
 }
 
 /** Users pay for what ran. */
-export function withoutStillness(outcome: Outcome, stillness: Stillness): Outcome {
-  const wallMs = Math.max(0, Math.ceil(outcome.wallMs - stillness.sinceMs(0)));
+export function withoutFrozenTime(outcome: Outcome, frozen: FrozenTime): Outcome {
+  const wallMs = Math.max(0, Math.ceil(outcome.wallMs - frozen.sinceMs(0)));
   return { ...outcome, wallMs };
 }
 
@@ -57,14 +57,14 @@ export function withoutStillness(outcome: Outcome, stillness: Stillness): Outcom
  * `patienceMs`, or they cannot; those that do go on standing still.
  */
 export async function freezeAll(
-  attempts: readonly Standing[],
+  attempts: readonly Freezable[],
   patienceMs: number,
 ): Promise<boolean> {
   const startedMs = monotonicMs();
-  for (const { stillness, isEnding, timer } of attempts) {
-    if (stillness.isOn) continue;
+  for (const { frozen, isEnding, timer } of attempts) {
+    if (frozen.isOn) continue;
     if (!isEnding) clearTimeout(timer);
-    stillness.begin();
+    frozen.begin();
   }
   const groups = attempts.map(({ group }) => group);
   try {
@@ -80,9 +80,9 @@ export async function freezeAll(
 }
 
 /** false: it did not stand still. A group that is gone has nothing to go on with. */
-export function goOn({ group, stillness }: Standing): boolean {
-  if (!stillness.isOn) return false;
-  stillness.end();
+export function thaw({ group, frozen }: Freezable): boolean {
+  if (!frozen.isOn) return false;
+  frozen.end();
   try {
     group.freeze(false);
   } catch {}

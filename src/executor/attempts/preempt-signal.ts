@@ -15,7 +15,7 @@ export type PassOn = (settle: () => void) => void;
 /** Where nobody but us ends commands. */
 export const atOnce: PassOn = (settle) => settle();
 
-export class LastCall {
+export class PreemptSignal {
   #isWarned = false;
   #held: (() => void)[] = [];
 

@@ -18,7 +18,7 @@ export interface Dying {
 }
 
 /** What was killed stays free, so each is waited for in turn. One that takes long may have used up its quota: each is killed alone, too. */
-export async function freed(
+export async function emptied(
   attempts: readonly Dying[],
   areAllGone: () => boolean,
   hurry: () => void,
@@ -31,7 +31,7 @@ export async function freed(
     isLate = true;
     for (const each of attempts) if (!each.isFree) each.handle!.kill();
   };
-  // Standing still instead of serving others: a node's functions die together, and whoever read the report of one would
+  // Freezable still instead of serving others: a node's functions die together, and whoever read the report of one would
   // take the processor from the next. What has not started is waited for below, for it has to be heard.
   const started = attempts.filter((each) => each.isStarted);
   const areDying = () => !areAllGone() && started.some((each) => !each.isFree);

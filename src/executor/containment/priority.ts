@@ -7,7 +7,7 @@ import { setPriority } from "node:os";
 const ownNice = -10;
 
 /** For this process and its session. Nothing happens where that is not allowed. */
-export function takePrecedence(): void {
+export function takePriority(): void {
   for (const step of [
     () => setPriority(ownNice),
     // Where sessions are scheduled as groups, a process has its session's place, whatever its own is.

@@ -3,10 +3,10 @@
 import { monotonicMs } from "../../clock.js";
 import { type JobId, jobId } from "../../model/ids.js";
 import type { AttemptReport, LaunchSpec, PilotOrder } from "../../wire/messages.js";
-import { LastCall } from "../attempts/preempt-signal.js";
+import { PreemptSignal } from "../attempts/preempt-signal.js";
 import { heldCoreMs } from "../budget/victims.js";
 import { daemonAddressOf, Session } from "../connection/session.js";
-import { takePrecedence } from "../containment/priority.js";
+import { takePriority } from "../containment/priority.js";
 import { processGroups } from "../containment/process-groups.js";
 import { Executor } from "../executor.js";
 import type { JobMarks } from "../hook/node-folder.js";
@@ -28,13 +28,21 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
     process.exit(1);
   });
 
-  takePrecedence();
+  takePriority();
   // Slurm keeps the job in what it gave; the daemon's view of the node was its reason to ask for it, and is no bound.
   const own = { ...spec, budget: { budget: job.budget, seenHookSequence: 0, knownJobs: [] } };
   let workedAtMs = monotonicMs();
-  const lastCall = new LastCall();
+  const preemptSignal = new PreemptSignal();
   const gone = (why: string) => void leave(why);
-  const executor = new Executor(own, noMarks, processGroups, log, gone, undefined, lastCall.pass);
+  const executor = new Executor(
+    own,
+    noMarks,
+    processGroups,
+    log,
+    gone,
+    undefined,
+    preemptSignal.pass,
+  );
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
     onMessage: (message) => {
@@ -52,7 +60,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
     log("left", { reason });
     process.exit(0);
   };
-  process.on("SIGCONT", () => lastCall.warned());
+  process.on("SIGCONT", () => preemptSignal.warned());
   process.once("SIGTERM", () => {
     tellPreempted(executor, jobId(job.id));
     endAtOnce();

@@ -2,7 +2,7 @@
 
 import { beforeEach, expect, jest, test } from "@jest/globals";
 import { Attempts } from "../../../../src/executor/attempts/attempts.js";
-import { LastCall } from "../../../../src/executor/attempts/preempt-signal.js";
+import { PreemptSignal } from "../../../../src/executor/attempts/preempt-signal.js";
 import { processGroups } from "../../../../src/executor/containment/process-groups.js";
 import type { SpawnEvents, spawnAttempt } from "../../../../src/executor/runtimes/exec.js";
 import { noIsolation } from "../../../../src/wire/isolation.js";
@@ -24,7 +24,7 @@ const turns = async () => {
 };
 
 test("without a word of Slurm's a command's end is its own", async () => {
-  new LastCall().pass(settle);
+  new PreemptSignal().pass(settle);
   expect(settled).toBe(0);
   await turns();
   expect(settled).toBe(1);
@@ -35,16 +35,16 @@ test.each(["before", "after"])(
   async (order) => {
     jest.useFakeTimers({ doNotFake: ["setImmediate"] });
     try {
-      const lastCall = new LastCall();
-      if (order === "after") lastCall.warned();
-      lastCall.pass(settle);
-      if (order === "before") lastCall.warned();
+      const preemptSignal = new PreemptSignal();
+      if (order === "after") preemptSignal.warned();
+      preemptSignal.pass(settle);
+      if (order === "before") preemptSignal.warned();
       await turns();
       jest.advanceTimersByTime(999);
       expect(settled).toBe(0);
       jest.advanceTimersByTime(1);
       expect(settled).toBe(1);
-      lastCall.pass(settle);
+      preemptSignal.pass(settle);
       await turns();
       expect(settled).toBe(2);
     } finally {
@@ -66,7 +66,7 @@ test("an attempt whose end is not settled yet is among those that SIGTERM takes"
     tell = told;
     return { terminate: () => {}, notify: () => {}, kill: () => {} };
   };
-  const { pass } = new LastCall();
+  const { pass } = new PreemptSignal();
   const attempts = new Attempts(processGroups, spec, events, spawn, pass);
   attempts.start(attemptOrder(), { cores: 1, memoryMb: 100, gpus: [] });
   tell!.onEnd({ kind: "vanished", message: "glean-spawn ended" });
