@@ -3,7 +3,7 @@
 import { dirname, join } from "node:path";
 import type { Store } from "../../core/ports/store.js";
 import { readNames, reportNames, writeNames } from "./operations/operations.js";
-import { Lane } from "./worker-client.js";
+import { WorkerClient } from "./worker-client.js";
 
 /**
  * Opens (creates, migrates) the database `file`. `workerFile` is the bundled src/store/sqlite/worker.ts; the migrations
@@ -17,12 +17,14 @@ export async function openStore(
   ledgerKey: string,
 ): Promise<Store> {
   const data = { file, migrationsDirectory: join(dirname(workerFile), "migrations"), ledgerKey };
-  const writing = await Lane.open(workerFile, { ...data, access: "write" });
-  const reading = await Lane.open(workerFile, { ...data, access: "read" }).catch(async (error) => {
-    await writing.close();
-    throw error;
-  });
-  const reporting = await Lane.open(workerFile, { ...data, access: "read" }).catch(
+  const writing = await WorkerClient.open(workerFile, { ...data, access: "write" });
+  const reading = await WorkerClient.open(workerFile, { ...data, access: "read" }).catch(
+    async (error) => {
+      await writing.close();
+      throw error;
+    },
+  );
+  const reporting = await WorkerClient.open(workerFile, { ...data, access: "read" }).catch(
     async (error) => {
       await reading.close();
       await writing.close();
@@ -33,7 +35,7 @@ export async function openStore(
     ...writeNames.map((name) => [name, writing] as const),
     ...readNames.map((name) => [name, reading] as const),
     ...reportNames.map((name) => [name, reporting] as const),
-  ].map(([name, lane]) => [name, (...args: unknown[]) => lane.call(name, args)]);
+  ].map(([name, client]) => [name, (...args: unknown[]) => client.call(name, args)]);
   const close = async (): Promise<void> => {
     // The last connection to close empties the write-ahead log into the file: that must be the writing one.
     await Promise.all([reading.close("refuse"), reporting.close("refuse")]);

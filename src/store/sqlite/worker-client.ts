@@ -20,7 +20,7 @@ const maxGroupWrites = 1_000;
 /** A read takes up to 10 ms, and who asked first should not wait for those that came after. */
 const maxGroupReads = 4;
 
-export class Lane {
+export class WorkerClient {
   readonly #worker: Worker;
   readonly #what: string;
   #waiting: Waiting[] = [];
@@ -32,7 +32,7 @@ export class Lane {
   readonly #exited: Promise<void>;
 
   /** Starts the thread; resolves when its database is open, rejects with a GleanerError of code STORE. */
-  static async open(workerFile: string, data: ThreadData): Promise<Lane> {
+  static async open(workerFile: string, data: ThreadData): Promise<WorkerClient> {
     const maxGroupCalls = data.access === "write" ? maxGroupWrites : maxGroupReads;
     const worker = new Worker(workerFile, { workerData: data, resourceLimits });
     // An ordinary exit before any message: `workerFile` is not the store's worker.
@@ -41,7 +41,7 @@ export class Lane {
       const hint = `the database's thread ${workerFile} does not start: install gleaner again`;
       throw new GleanerError("STORE", hint, { cause });
     })) as [Reply];
-    if (reply.kind !== "failed") return new Lane(worker, data.file, maxGroupCalls);
+    if (reply.kind !== "failed") return new WorkerClient(worker, data.file, maxGroupCalls);
     await worker.terminate();
     throw errorOf(reply.failure);
   }
