@@ -35,7 +35,7 @@ import { DiskReserve } from "./records/disk-reserve.js";
 import { Retention } from "./records/retention.js";
 import { adaptersOf, assemble, type Parts } from "./startup/assemble.js";
 import { takeLock } from "./startup/lock.js";
-import { goOn } from "./startup/recovery.js";
+import { recover } from "./startup/recovery.js";
 import { closeApi, inTime } from "./startup/shutdown.js";
 
 /** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
@@ -73,7 +73,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     adapters.secrets.ledgerKey(),
   );
   const parts = assemble(config, store, adapters, log);
-  await goOn(parts, store);
+  await recover(parts, store);
   const executorServer = await listenForExecutors(config, parts, tls, log);
   const strangers = new Interval(strangerWakeMs);
   const wakeSocket = await listenForWakes(

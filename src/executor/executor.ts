@@ -167,12 +167,8 @@ export class Executor implements HookHandlers {
 
   /** After the hook has its answer: reports come later, and shrinking a memory limit may take the kernel a while. */
   #tellBegan(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
-    const report = evictionReportOf(
-      line.job,
-      ended,
-      this.#allowance.totalCores,
-      this.#allowance.orderedGpus,
-    );
+    const { totalCores, orderedGpus } = this.#allowance;
+    const report = evictionReportOf(line.job, ended, totalCores, orderedGpus);
     this.outbox.event((agoMs) => ({ ...report, sequence, tookMs, agoMs }));
     setImmediate(() => {
       this.#setBudget(this.#budget);

@@ -8,7 +8,7 @@ import { type Config, parseConfig } from "../../src/config.js";
 import type { Launcher, Store } from "../../src/core/ports/store.js";
 import { Secrets } from "../../src/daemon/auth/tokens.js";
 import { type Adapters, assemble, type Parts } from "../../src/daemon/startup/assemble.js";
-import { goOn } from "../../src/daemon/startup/recovery.js";
+import { recover } from "../../src/daemon/startup/recovery.js";
 import { Interval } from "../../src/limits/rate-limit.js";
 import { AssertionError, GleanerError } from "../../src/model/errors.js";
 import type { ExecutorId, JobId, NodeName } from "../../src/model/ids.js";
@@ -124,7 +124,7 @@ export class DaemonHost {
       newName: () => String(++this.names),
     };
     const parts = assemble(config, store, adapters, world.isTold ? this.log(process) : silent);
-    await goOn(parts, store);
+    await recover(parts, store);
     // What is dead may finish its turn, and nobody hears of it.
     if (!process.isAlive) return;
     this.listening = new Daemon(process, parts, store);

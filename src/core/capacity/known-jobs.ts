@@ -9,7 +9,7 @@ import type { Node } from "../../model/slurm/node.js";
  * come again under its old id, and nobody made room for it; so where the node's cores are fewer than such jobs have at
  * least, one has left, and none is taken for included. Of a suspended job the figures say nothing.
  */
-export function jobsIncluded(node: Node, jobs: readonly Job[]): readonly JobId[] {
+export function knownJobsOf(node: Node, jobs: readonly Job[]): readonly JobId[] {
   const staying = jobs.filter(
     (job) =>
       holdsNodes(job) &&

@@ -5,7 +5,7 @@ import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
 import type { HoleContext, HolePolicy } from "../../core/capacity/holes.js";
 import { type HookPrograms, hookProblemOf } from "../../core/capacity/hook-check.js";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
-import { jobsIncluded } from "../../core/capacity/known-jobs.js";
+import { knownJobsOf } from "../../core/capacity/known-jobs.js";
 import { type PacePolicy, pauseMs } from "../../core/capacity/pace.js";
 import { makePlan } from "../../core/capacity/plan.js";
 import type { Cluster } from "../../core/ports/store.js";
@@ -254,7 +254,7 @@ export class Capacity {
     if (step.kind === "start") {
       const snapshot = this.snapshot!;
       const node = snapshot.nodes.find((each) => each.name === step.node)!;
-      const knownJobs = jobsIncluded(node, snapshot.jobs);
+      const knownJobs = knownJobsOf(node, snapshot.jobs);
       // More than Slurm counts as idle: it is what the exclusive job there did not ask for.
       const isUnderExclusive = node.allocatedCores + step.budget.cores > node.cores;
       const order = { budget: step.budget, seenHookSequence: 0, knownJobs, isUnderExclusive };

@@ -21,11 +21,11 @@ export interface RecoveryDependencies {
 }
 
 /** Takes up what an earlier daemon left: before anybody is listened to. */
-export async function goOn(parts: Parts, store: Store): Promise<void> {
+export async function recover(parts: Parts, store: Store): Promise<void> {
   await parts.drains.load();
   await parts.learning.load();
   const expect = (record: ExecutorRecord) => parts.executors.expectBack(record);
-  await recover({ ...parts, store, expect });
+  await restore({ ...parts, store, expect });
   await parts.checkpoints.load();
 }
 
@@ -34,7 +34,7 @@ const mostElapsedMs = ({ startedAtMs, startedMonotonicMs }: Attempt): number =>
   Math.max(0, nowMs() - startedAtMs, machineMonotonicMs() - startedMonotonicMs);
 
 /** Resolves when everything that was accepted is live again. */
-async function recover(deps: RecoveryDependencies): Promise<void> {
+async function restore(deps: RecoveryDependencies): Promise<void> {
   const { store, live, registry, settler, expect } = deps;
   const executors = (await store.loadExecutors()).filter((row) => row.state === "live");
   for (const row of executors) {

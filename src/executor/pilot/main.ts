@@ -34,15 +34,8 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   let workedAtMs = monotonicMs();
   const preemptSignal = new PreemptSignal();
   const gone = (why: string) => void leave(why);
-  const executor = new Executor(
-    own,
-    noMarks,
-    processGroups,
-    log,
-    gone,
-    undefined,
-    preemptSignal.pass,
-  );
+  const { pass } = preemptSignal;
+  const executor = new Executor(own, noMarks, processGroups, log, gone, undefined, pass);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
     onMessage: (message) => {

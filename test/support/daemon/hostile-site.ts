@@ -11,7 +11,7 @@ import type { Cluster, Launcher, Store } from "../../../src/core/ports/store.js"
 import { digestOf } from "../../../src/core/submission/digest.js";
 import { Secrets } from "../../../src/daemon/auth/tokens.js";
 import { assemble, type Parts } from "../../../src/daemon/startup/assemble.js";
-import { goOn } from "../../../src/daemon/startup/recovery.js";
+import { recover } from "../../../src/daemon/startup/recovery.js";
 import type { ExecutorId, InvocationId } from "../../../src/model/ids.js";
 import { nodeName } from "../../../src/model/ids.js";
 import type { Resources } from "../../../src/model/resources.js";
@@ -155,7 +155,7 @@ export class HostileSite {
     const secrets = Secrets.load(join(this.folder, "key"));
     const newName = () => String(++this.names);
     this.parts = assemble(config, this.store, { cluster, launcher, secrets, newName }, this.log);
-    await goOn(this.parts, this.store);
+    await recover(this.parts, this.store);
     const { executors } = this.parts;
     this.server = createServer((socket) => {
       acceptExecutor(socket, (id) => secrets.ofExecutor(id)).then(

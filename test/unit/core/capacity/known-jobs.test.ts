@@ -1,7 +1,7 @@
 // Whose marks an executor may pass over when it starts: only of jobs that the node's figures include for sure.
 
 import { expect, test } from "@jest/globals";
-import { jobsIncluded } from "../../../../src/core/capacity/known-jobs.js";
+import { knownJobsOf } from "../../../../src/core/capacity/known-jobs.js";
 import { jobId, nodeName } from "../../../../src/model/ids.js";
 import type { Job } from "../../../../src/model/slurm/job.js";
 import { job, node } from "../../../support/nouns.js";
@@ -18,14 +18,14 @@ test("jobs that hold the node, and no others", () => {
     jobOf(3, { state: "PENDING", nodes: [] }),
     jobOf(4, { nodes: [n1, nodeName("n2")], nodeCount: 2, cores: 12 }),
   ];
-  expect(jobsIncluded(here, jobs)).toEqual([1, 4]);
+  expect(knownJobsOf(here, jobs)).toEqual([1, 4]);
 });
 
 test("one that is completing may have left, and come again under its old id", () => {
-  expect(jobsIncluded(here, [jobOf(1, { state: "COMPLETING" }), jobOf(2, {})])).toEqual([2]);
+  expect(knownJobsOf(here, [jobOf(1, { state: "COMPLETING" }), jobOf(2, {})])).toEqual([2]);
 });
 
 test("none, when the node's cores are fewer than the jobs have", () => {
-  expect(jobsIncluded(here, [jobOf(1, {}), jobOf(2, {})])).toEqual([]);
-  expect(jobsIncluded({ ...here, allocatedCores: 0 }, [jobOf(1, { nodeCount: 3 })])).toEqual([]);
+  expect(knownJobsOf(here, [jobOf(1, {}), jobOf(2, {})])).toEqual([]);
+  expect(knownJobsOf({ ...here, allocatedCores: 0 }, [jobOf(1, { nodeCount: 3 })])).toEqual([]);
 });

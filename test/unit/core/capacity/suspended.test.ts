@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { findHoles } from "../../../../src/core/capacity/holes.js";
-import { jobsIncluded } from "../../../../src/core/capacity/known-jobs.js";
+import { knownJobsOf } from "../../../../src/core/capacity/known-jobs.js";
 import { jobId, nodeName } from "../../../../src/model/ids.js";
 import type { Job } from "../../../../src/model/slurm/job.js";
 import type { JobShare } from "../../../../src/model/slurm/job-share.js";
@@ -88,7 +88,7 @@ describe("the cores of a suspended job", () => {
 
   test("excuse no mark on the node: its figures do not tell of them", () => {
     const jobs = [suspended(6), running(4)];
-    expect(jobsIncluded(node({ name: n1, ...beside }), jobs)).toEqual([8]);
+    expect(knownJobsOf(node({ name: n1, ...beside }), jobs)).toEqual([8]);
   });
 });
 
