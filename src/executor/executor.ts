@@ -16,7 +16,7 @@ import type {
 import type { Ended, Running } from "./attempts/attempt.js";
 import { type AttemptEvents, Attempts } from "./attempts/attempts.js";
 import { CheckpointRemover } from "./attempts/checkpoints.js";
-import { evictionReportOf } from "./attempts/eviction-report.js";
+import { lossOf } from "./attempts/eviction-report.js";
 import { notStarted, type Outcome } from "./attempts/outcome.js";
 import type { PassOn } from "./attempts/preempt-signal.js";
 import { msSince, withinMs } from "./attempts/timing.js";
@@ -167,9 +167,8 @@ export class Executor implements HookHandlers {
 
   /** After the hook has its answer: reports come later, and shrinking a memory limit may take the kernel a while. */
   #tellBegan(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
-    const { totalCores, orderedGpus } = this.#allowance;
-    const report = evictionReportOf(line.job, ended, totalCores, orderedGpus);
-    this.outbox.event((agoMs) => ({ ...report, sequence, tookMs, agoMs }));
+    const loss = lossOf(line.job, ended, this.#allowance.totalCores, this.#allowance.orderedGpus);
+    this.outbox.event((agoMs) => ({ ...loss, sequence, tookMs, agoMs }));
     setImmediate(() => {
       this.#setBudget(this.#budget);
       this.#leaveIfNothingIsLeft(`Slurm's job ${line.job.job} left nothing of the node's budget`);

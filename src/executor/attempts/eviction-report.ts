@@ -7,7 +7,7 @@ import type { Ended } from "./attempt.js";
 type Began = Extract<ExecutorMessage, { type: "jobBegan" }>;
 
 /** What the daemon hears of it, but when. `allGpus`: those of a job that may have any. */
-export function evictionReportOf(
+export function lossOf(
   { job, cpus, gpus }: JobShare,
   ended: readonly Ended[],
   totalCores: number,
