@@ -114,6 +114,7 @@ describe("the rules of code", () => {
     "let x: any",
     "f(x as any)",
     "console.log(1)",
+    "class A { #x = 1 }",
   ])("%s is found", (text) => {
     expect(checkCode(made("src/store/a.ts", text))).toHaveLength(1);
   });

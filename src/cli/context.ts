@@ -8,18 +8,18 @@ export const exitStatus = { done: 0, failed: 1, usage: 2, unreachable: 3 } as co
 
 export class Context {
   readonly environment: NodeJS.ProcessEnv;
-  readonly #configOption: string | undefined;
-  readonly #cacheDirectory: string | null;
+  private readonly configOption: string | undefined;
+  private readonly cacheDirectory: string | null;
 
   constructor(configOption: string | undefined, environment: NodeJS.ProcessEnv) {
     this.environment = environment;
-    this.#configOption = configOption;
-    this.#cacheDirectory = privateDirectory(environment);
+    this.configOption = configOption;
+    this.cacheDirectory = privateDirectory(environment);
   }
 
   settings(): Promise<ClientSettings> {
-    const file = configFileOf(this.#configOption, this.environment);
-    return readSettings(file, this.#cacheDirectory);
+    const file = configFileOf(this.configOption, this.environment);
+    return readSettings(file, this.cacheDirectory);
   }
 
   async client(): Promise<GleanerClient> {
@@ -27,7 +27,7 @@ export class Context {
     return new GleanerClient({
       address,
       munge,
-      cacheDirectory: this.#cacheDirectory,
+      cacheDirectory: this.cacheDirectory,
       cacheKey: configFile,
     });
   }

@@ -8,7 +8,7 @@ import type { Executor } from "./executor.js";
 import { withoutGpus } from "./node/gpu-devices.js";
 
 export class Conversation implements Pick<SessionEvents, "onConnected" | "onMessage"> {
-  #order: (BudgetOrder & { readonly type: "budget" }) | null = null;
+  private order: (BudgetOrder & { readonly type: "budget" }) | null = null;
 
   constructor(
     private readonly executor: Executor,
@@ -26,18 +26,18 @@ export class Conversation implements Pick<SessionEvents, "onConnected" | "onMess
 
   readonly onMessage: SessionEvents["onMessage"] = (message) => {
     if (message.type === "budget") {
-      this.#order = message;
-      this.#apply(message);
+      this.order = message;
+      this.apply(message);
     } else this.executor.onMessage(message);
   };
 
   /** More or less hangs than before: the last order stands, with that taken off. */
   hungChanged(): void {
     this.executor.outbox.sayNow({ type: "unkillable", report: this.unkillable.report });
-    if (this.#order !== null) this.#apply(this.#order);
+    if (this.order !== null) this.apply(this.order);
   }
 
-  #apply(order: BudgetOrder & { readonly type: "budget" }): void {
+  private apply(order: BudgetOrder & { readonly type: "budget" }): void {
     this.executor.onMessage(ownOrder(order, this.gpuProblem, this.unkillable));
   }
 }

@@ -35,14 +35,14 @@ const leaveReportMs = 2_000;
 
 export class Executor implements HookHandlers {
   readonly outbox = new Outbox();
-  readonly #attempts: Attempts;
-  readonly #remover: CheckpointRemover;
-  readonly #allowance: Allowance;
-  #budget: Resources = nothing;
+  private readonly attempts: Attempts;
+  private readonly remover: CheckpointRemover;
+  private readonly allowance: Allowance;
+  private budget: Resources = nothing;
   /** null: the hook works. Until it was probed no function may run. */
-  #hookProblem: string | null = "the hook was not probed yet";
-  #mode: "serving" | "draining" | "leaving" = "serving";
-  #drainReason = "";
+  private hookProblem: string | null = "the hook was not probed yet";
+  private mode: "serving" | "draining" | "leaving" = "serving";
+  private drainReason = "";
 
   /** `gone` is called once, when nothing of the executor's work is left and the process may end. */
   constructor(
@@ -54,23 +54,23 @@ export class Executor implements HookHandlers {
     spawn = spawnAttempt,
     pass?: PassOn,
   ) {
-    this.#allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
+    this.allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
-      onEnded: (key, outcome) => this.#onEnded(key, outcome),
+      onEnded: (key, outcome) => this.onEnded(key, outcome),
       onTrouble: (what) => log("trouble", { what }),
     };
-    this.#attempts = new Attempts(containment, spec, events, spawn, pass);
+    this.attempts = new Attempts(containment, spec, events, spawn, pass);
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
-    this.#remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);
+    this.remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);
   }
 
   /** Jobs that were on the node before: to be called when the hook's socket listens, so that none falls between. */
   readMarks(): void {
     // One whose prolog has spoken to us since is no job from before.
     for (const mark of this.folder.readMarks())
-      if (!this.#allowance.has(mark.job)) this.#allowance.addJob(mark, "mark");
+      if (!this.allowance.has(mark.job)) this.allowance.addJob(mark, "mark");
   }
 
   /** Tells of executors that the hook had to kill here: batch jobs waited for these, too. */
@@ -83,15 +83,15 @@ export class Executor implements HookHandlers {
 
   /** The jobs beside which functions run: none of them while nothing runs. */
   get jobsBesideWork(): Iterable<JobId> {
-    return this.#attempts.running.length === 0 ? [] : this.#allowance.jobs;
+    return this.attempts.running.length === 0 ? [] : this.allowance.jobs;
   }
 
   /** What the probe found: with a working hook the budget comes into force, where the node can hold functions to it. */
   setHookProblem(problem: string | null): void {
-    const { budget, waitsForCores } = this.#allowance;
-    this.#hookProblem = problem ?? (waitsForCores ? null : this.#allowance.confine(budget));
-    if (this.#hookProblem === null) this.#setBudget(budget);
-    else this.log("hookProblem", { problem: this.#hookProblem });
+    const { budget, waitsForCores } = this.allowance;
+    this.hookProblem = problem ?? (waitsForCores ? null : this.allowance.confine(budget));
+    if (this.hookProblem === null) this.setBudget(budget);
+    else this.log("hookProblem", { problem: this.hookProblem });
   }
 
   /** First on each connection; the reports that wait follow it. */
@@ -101,11 +101,11 @@ export class Executor implements HookHandlers {
       pid: process.pid,
       hostName: hostname(),
       containment: this.containment.kind,
-      hookProblem: this.#hookProblem,
-      budget: this.#usable,
-      answersFor: [...this.#attempts.keys, ...this.outbox.unrecorded],
-      markedJobs: this.#allowance.jobs,
-      hookSequence: this.#allowance.sequence,
+      hookProblem: this.hookProblem,
+      budget: this.usable,
+      answersFor: [...this.attempts.keys, ...this.outbox.unrecorded],
+      markedJobs: this.allowance.jobs,
+      hookSequence: this.allowance.sequence,
     });
     // A budget of nothing is no reason to leave yet: marks may be stale, and the next order knows.
     this.outbox.attach(send);
@@ -114,30 +114,30 @@ export class Executor implements HookHandlers {
   onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void {
     switch (message.type) {
       case "budget":
-        void this.#obey(message);
+        void this.obey(message);
         break;
       case "start":
-        this.#start(message.order);
+        this.start(message.order);
         break;
       case "cancel":
-        this.#attempts.cancel(message.key);
+        this.attempts.cancel(message.key);
         break;
       case "recorded":
         this.outbox.recorded(message.key);
         break;
       case "forgetJobs":
-        this.#forget(message.jobs);
+        this.forget(message.jobs);
         break;
       case "drain":
-        this.#drain(message.reason);
+        this.drain(message.reason);
         break;
       case "foresee":
-        this.#attempts.foresee(message.inMs, message.reason);
+        this.attempts.foresee(message.inMs, message.reason);
         break;
       case "removeCheckpoint":
         // Without a core that is known to be ours nothing may run; the daemon asks again.
-        if (this.#mode !== "leaving" && this.#budget.cores > 0 && !this.#allowance.waitsForCores)
-          this.#remover.remove(message.order);
+        if (this.mode !== "leaving" && this.budget.cores > 0 && !this.allowance.waitsForCores)
+          this.remover.remove(message.order);
         break;
       case "stop":
         void this.leave(message.reason, message.graceMs);
@@ -147,37 +147,37 @@ export class Executor implements HookHandlers {
   async begin(line: BeginLine): Promise<number> {
     const { job } = line.job;
     const heardMs = msSince(line.startNs);
-    const sequence = this.#allowance.addJob(line.job, "hook");
-    this.#budget = lesser(this.#budget, this.#allowance.budget);
-    const victims = this.#attempts.victimsFor(this.#budget);
+    const sequence = this.allowance.addJob(line.job, "hook");
+    this.budget = lesser(this.budget, this.allowance.budget);
+    const victims = this.attempts.victimsFor(this.budget);
     // Before the others are killed, which takes this process a while.
-    const freezes = this.#allowance.waitsForCores;
-    const stands = !freezes || this.#attempts.freeze(victims, line.answerMs / 2);
-    const eviction = this.#attempts.evict(victims, `Slurm's job ${job} was given its resources`);
+    const freezes = this.allowance.waitsForCores;
+    const stands = !freezes || this.attempts.freeze(victims, line.answerMs / 2);
+    const eviction = this.attempts.evict(victims, `Slurm's job ${job} was given its resources`);
     // Before the first report of their ends: the daemon would fill their places again.
-    if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.#usable });
-    const removed = this.#remover.stop();
-    if (!(await stands)) await this.#clear(job);
+    if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.usable });
+    const removed = this.remover.stop();
+    if (!(await stands)) await this.clear(job);
     await Promise.all([eviction.freed, removed]);
     const tookMs = msSince(line.startNs);
-    this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.#budget });
-    void eviction.ended.then((ended) => this.#tellBegan(line, sequence, tookMs, ended));
+    this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.budget });
+    void eviction.ended.then((ended) => this.begun(line, sequence, tookMs, ended));
     return victims.length;
   }
 
   /** After the hook has its answer: reports come later, and shrinking a memory limit may take the kernel a while. */
-  #tellBegan(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
-    const loss = lossOf(line.job, ended, this.#allowance.totalCores, this.#allowance.orderedGpus);
+  private begun(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
+    const loss = lossOf(line.job, ended, this.allowance.totalCores, this.allowance.orderedGpus);
     this.outbox.event((agoMs) => ({ ...loss, sequence, tookMs, agoMs }));
     setImmediate(() => {
-      this.#setBudget(this.#budget);
-      this.#leaveIfNothingIsLeft(`Slurm's job ${line.job.job} left nothing of the node's budget`);
+      this.setBudget(this.budget);
+      this.leaveIfNothingIsLeft(`Slurm's job ${line.job.job} left nothing of the node's budget`);
     });
   }
 
   end(job: JobId): void {
-    const sequence = this.#allowance.removeJob(job);
-    if (this.#hookProblem === null && this.#resume()) this.#allowance.watchWait();
+    const sequence = this.allowance.removeJob(job);
+    if (this.hookProblem === null && this.resume()) this.allowance.watchWait();
     this.outbox.event((agoMs) => ({ type: "jobEnded", sequence, job, agoMs }));
   }
 
@@ -186,32 +186,32 @@ export class Executor implements HookHandlers {
    * departures that no job waits for. A second call changes nothing.
    */
   async leave(reason: string, graceMs = 0): Promise<void> {
-    if (this.#mode === "leaving") return;
-    this.#mode = "leaving";
+    if (this.mode === "leaving") return;
+    this.mode = "leaving";
     this.log("leaving", { reason });
-    if (graceMs > 0) await this.#attempts.part(reason, graceMs);
-    const evicted = this.#attempts.evict(this.#attempts.keys, reason).ended;
-    await withinMs(leaveKillMs, Promise.all([evicted, this.#remover.stop()]));
+    if (graceMs > 0) await this.attempts.part(reason, graceMs);
+    const evicted = this.attempts.evict(this.attempts.keys, reason).ended;
+    await withinMs(leaveKillMs, Promise.all([evicted, this.remover.stop()]));
     await this.outbox.emptied(leaveReportMs);
     this.outbox.sayNow({ type: "leaving", reason });
     this.gone(reason);
   }
 
   get running(): readonly Running[] {
-    return this.#attempts.running;
+    return this.attempts.running;
   }
 
   /** Nothing may run on any core until the job's are known: what does not stand still has to go. */
-  async #clear(job: JobId): Promise<void> {
-    await this.#attempts.evict(
-      this.#attempts.keys,
+  private async clear(job: JobId): Promise<void> {
+    await this.attempts.evict(
+      this.attempts.keys,
       `Slurm's job ${job} may have been given its cores`,
     ).freed;
   }
 
   /** One that the order in force could not know still counts: that the queue did not show it frees nothing. */
-  #forget(jobs: readonly JobId[]): void {
-    const gone = this.#allowance.forget(jobs);
+  private forget(jobs: readonly JobId[]): void {
+    const gone = this.allowance.forget(jobs);
     try {
       this.folder.removeMarks(gone);
     } catch (thrown) {
@@ -219,82 +219,82 @@ export class Executor implements HookHandlers {
     }
   }
 
-  async #obey(order: BudgetOrder): Promise<void> {
-    this.#allowance.obey(order);
-    if (this.#hookProblem !== null) return;
-    this.#budget = this.#allowance.budget;
-    const victims = this.#attempts.victimsFor(this.#budget);
-    await this.#attempts.evict(victims, "the daemon made the budget smaller").ended;
-    if (!this.#resume()) return;
-    this.#setBudget(this.#budget);
-    this.#leaveIfNothingIsLeft("the daemon left nothing of the budget");
+  private async obey(order: BudgetOrder): Promise<void> {
+    this.allowance.obey(order);
+    if (this.hookProblem !== null) return;
+    this.budget = this.allowance.budget;
+    const victims = this.attempts.victimsFor(this.budget);
+    await this.attempts.evict(victims, "the daemon made the budget smaller").ended;
+    if (!this.resume()) return;
+    this.setBudget(this.budget);
+    this.leaveIfNothingIsLeft("the daemon left nothing of the budget");
   }
 
   /** What stands still goes on, on the budget's CPUs, unless it has to wait longer; false: they cannot be held to, so it leaves. */
-  #resume(): boolean {
-    if (this.#allowance.waitsForCores) return true;
-    const problem = this.#allowance.confine(this.#budget);
-    if (problem === null) this.#attempts.thaw();
+  private resume(): boolean {
+    if (this.allowance.waitsForCores) return true;
+    const problem = this.allowance.confine(this.budget);
+    if (problem === null) this.attempts.thaw();
     else void this.leave(problem);
     return problem === null;
   }
 
   /** What the daemon may count on: while a job's cores are not known, no more than what is held already. */
-  get #usable(): Resources {
-    const { held } = this.#attempts;
-    return this.#allowance.waitsForCores ? lesser(held, this.#budget) : this.#budget;
+  private get usable(): Resources {
+    const { held } = this.attempts;
+    return this.allowance.waitsForCores ? lesser(held, this.budget) : this.budget;
   }
 
-  #setBudget(budget: Resources): void {
-    this.#budget = budget;
+  private setBudget(budget: Resources): void {
+    this.budget = budget;
     try {
       this.containment.limit(budget);
     } catch (thrown) {
       this.log("trouble", { what: `the limits were refused: ${messageOf(thrown)}` });
     }
-    this.#allowance.watchWait();
-    this.outbox.sayNow({ type: "budget", budget: this.#usable });
+    this.allowance.watchWait();
+    this.outbox.sayNow({ type: "budget", budget: this.usable });
   }
 
-  #start(order: AttemptOrder): void {
+  private start(order: AttemptOrder): void {
     const key = { invocation: order.invocation, attempt: order.attempt };
-    if (this.#attempts.has(key) || this.outbox.repeat(key)) return;
-    const refusal = this.#refusal(order);
-    if (refusal === null) this.#attempts.start(order, this.#budget);
-    else this.#onEnded(key, notStarted("EVICTED", refusal));
+    if (this.attempts.has(key) || this.outbox.repeat(key)) return;
+    const refusal = this.refusal(order);
+    if (refusal === null) this.attempts.start(order, this.budget);
+    else this.onEnded(key, notStarted("EVICTED", refusal));
   }
 
   /** A plan may be stale: an order that has no room here goes back to the queue. */
-  #refusal(order: AttemptOrder): string | null {
-    if (this.#mode !== "serving") return "the executor was leaving its node";
-    if (this.#hookProblem !== null) return this.#hookProblem;
-    if (this.#allowance.waitsForCores) return "which cores a new job has was not known yet";
+  private refusal(order: AttemptOrder): string | null {
+    if (this.mode !== "serving") return "the executor was leaving its node";
+    if (this.hookProblem !== null) return this.hookProblem;
+    if (this.allowance.waitsForCores) return "which cores a new job has was not known yet";
     if (this.outbox.isFull) return "too many reports wait for the daemon";
-    return this.#attempts.fitsIn(order, this.#budget) ? null : "its place was taken meanwhile";
+    return this.attempts.fitsIn(order, this.budget) ? null : "its place was taken meanwhile";
   }
 
-  #onEnded(key: AttemptKey, outcome: Outcome): void {
+  private onEnded(key: AttemptKey, outcome: Outcome): void {
     // Its cores are nobody's until the job's are known: said before the daemon could count on them.
-    if (this.#allowance.waitsForCores) this.outbox.sayNow({ type: "budget", budget: this.#usable });
+    if (this.allowance.waitsForCores) this.outbox.sayNow({ type: "budget", budget: this.usable });
     this.outbox.report(key, (agoMs) => ({ type: "ended", report: { ...key, ...outcome, agoMs } }));
-    this.#leaveIfDrained();
+    this.leaveIfDrained();
   }
 
-  #drain(reason: string): void {
-    if (this.#mode !== "serving") return;
-    this.#mode = "draining";
-    this.#drainReason = reason;
-    void this.#attempts.ask(reason);
-    this.#leaveIfDrained();
+  private drain(reason: string): void {
+    if (this.mode !== "serving") return;
+    this.mode = "draining";
+    this.drainReason = reason;
+    void this.attempts.ask(reason);
+    this.leaveIfDrained();
   }
 
-  #leaveIfDrained(): void {
-    if (this.#mode === "draining" && this.#attempts.running.length === 0)
-      void this.leave(this.#drainReason);
+  private leaveIfDrained(): void {
+    if (this.mode === "draining" && this.attempts.running.length === 0)
+      void this.leave(this.drainReason);
   }
 
-  #leaveIfNothingIsLeft(reason: string): void {
-    const isEmpty = this.#budget.cores === 0 && !this.#allowance.isHeldBack;
-    if (this.#hookProblem === null && isEmpty) void this.leave(reason);
+  private leaveIfNothingIsLeft(reason: string): void {
+    const isEmpty = this.budget.cores === 0 && !this.allowance.isHeldBack;
+    if (this.hookProblem === null && isEmpty) void this.leave(reason);
   }
 }

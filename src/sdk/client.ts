@@ -45,12 +45,12 @@ export interface Period {
 
 /** Every method rejects with a GleanerError: the daemon's own, or UNREACHABLE, PROTOCOL, NOT_IDENTIFIED. */
 export class GleanerClient {
-  readonly #options: TokenOptions;
-  readonly #tokens: Tokens;
+  private readonly options: TokenOptions;
+  private readonly tokens: Tokens;
 
   constructor(options: TokenOptions) {
-    this.#options = options;
-    this.#tokens = new Tokens(options);
+    this.options = options;
+    this.tokens = new Tokens(options);
   }
 
   /** Accepted means durable. Sent again with the same id when the connection breaks half-way. */
@@ -65,7 +65,7 @@ export class GleanerClient {
     for (const pauseMs of [0, ...submitPausesMs]) {
       if (pauseMs > 0) await pause(pauseMs);
       try {
-        return (await this.#post("/v1/invocations", request)) as SubmitAnswer;
+        return (await this.post("/v1/invocations", request)) as SubmitAnswer;
       } catch (error) {
         const isOpen = error instanceof GleanerError && error.code === "UNREACHABLE";
         if (error instanceof BrokenOffError) brokenOff = error;
@@ -80,84 +80,84 @@ export class GleanerClient {
   }
 
   async list(query: InvocationQuery): Promise<InvocationList> {
-    return (await this.#get("/v1/invocations", { ...query })) as InvocationList;
+    return (await this.get("/v1/invocations", { ...query })) as InvocationList;
   }
   async detail(id: string): Promise<InvocationDetail> {
-    return (await this.#get(`/v1/invocations/${encodeURIComponent(id)}`)) as InvocationDetail;
+    return (await this.get(`/v1/invocations/${encodeURIComponent(id)}`)) as InvocationDetail;
   }
   /** Answers when all of `id` are final, or after a minute: then some are not. */
   async wait(id: string): Promise<InvocationList> {
     const path = `/v1/invocations/${encodeURIComponent(id)}/wait`;
-    const answer = await this.#get(path, { timeoutMs: maxWaitMs }, maxWaitMs + waitSlackMs);
+    const answer = await this.get(path, { timeoutMs: maxWaitMs }, maxWaitMs + waitSlackMs);
     return answer as InvocationList;
   }
   async cancel(request: CancelRequest): Promise<CancelAnswer> {
-    return (await this.#post("/v1/cancel", request)) as CancelAnswer;
+    return (await this.post("/v1/cancel", request)) as CancelAnswer;
   }
   async info(): Promise<InfoAnswer> {
-    return (await this.#get("/v1/info")) as InfoAnswer;
+    return (await this.get("/v1/info")) as InfoAnswer;
   }
   /** `what`: an invocation's id, or a node. */
   async explain(what: string): Promise<ExplainAnswer> {
-    return (await this.#get(`/v1/explain/${encodeURIComponent(what)}`)) as ExplainAnswer;
+    return (await this.get(`/v1/explain/${encodeURIComponent(what)}`)) as ExplainAnswer;
   }
   /** The idle cores that run nothing: of one node, or of all. */
   async holes(node?: string): Promise<HolesAnswer> {
-    return (await this.#get("/v1/holes", { node })) as HolesAnswer;
+    return (await this.get("/v1/holes", { node })) as HolesAnswer;
   }
   async utilization(period: Period): Promise<Utilization> {
-    return (await this.#get("/v1/utilization", { ...period })) as Utilization;
+    return (await this.get("/v1/utilization", { ...period })) as Utilization;
   }
   async prediction(): Promise<PredictionReport> {
-    return (await this.#get("/v1/prediction")) as PredictionReport;
+    return (await this.get("/v1/prediction")) as PredictionReport;
   }
   async bill(query: Period & { readonly user?: string }): Promise<BillAnswer> {
-    return (await this.#get("/v1/bill", { ...query })) as BillAnswer;
+    return (await this.get("/v1/bill", { ...query })) as BillAnswer;
   }
   async verifyLedger(): Promise<LedgerCheck> {
-    return (await this.#get("/v1/bill/verify")) as LedgerCheck;
+    return (await this.get("/v1/bill/verify")) as LedgerCheck;
   }
   async audit(query: AuditQuery): Promise<AuditAnswer> {
-    return (await this.#get("/v1/audit", { ...query })) as AuditAnswer;
+    return (await this.get("/v1/audit", { ...query })) as AuditAnswer;
   }
   async revokeTokens(request: RevokeRequest): Promise<RevokeAnswer> {
-    return (await this.#post("/v1/token/revoke", request)) as RevokeAnswer;
+    return (await this.post("/v1/token/revoke", request)) as RevokeAnswer;
   }
   async drain(request: DrainRequest): Promise<DrainAnswer> {
-    return (await this.#post("/v1/drain", request)) as DrainAnswer;
+    return (await this.post("/v1/drain", request)) as DrainAnswer;
   }
   async resume(request: DrainRequest): Promise<DrainAnswer> {
-    return (await this.#post("/v1/resume", request)) as DrainAnswer;
+    return (await this.post("/v1/resume", request)) as DrainAnswer;
   }
   async doctor(): Promise<DoctorAnswer> {
-    return (await this.#get("/v1/doctor")) as DoctorAnswer;
+    return (await this.get("/v1/doctor")) as DoctorAnswer;
   }
 
-  #get(path: string, query: Query = {}, timeoutMs?: number): Promise<unknown> {
+  private get(path: string, query: Query = {}, timeoutMs?: number): Promise<unknown> {
     const given = new URLSearchParams();
     for (const [key, value] of Object.entries(query))
       if (value !== undefined) given.set(key, String(value));
     const search = given.toString();
-    return this.#send({
+    return this.send({
       method: "GET",
       path: search === "" ? path : `${path}?${search}`,
       ...(timeoutMs !== undefined && { timeoutMs }),
     });
   }
 
-  #post(path: string, body: unknown): Promise<unknown> {
-    return this.#send({ method: "POST", path, body });
+  private post(path: string, body: unknown): Promise<unknown> {
+    return this.send({ method: "POST", path, body });
   }
 
   /** A token that is refused is renewed once: the daemon may have restarted with new keys. */
-  async #send(what: Exchange): Promise<unknown> {
-    const { address } = this.#options;
-    const token = await this.#tokens.get();
+  private async send(what: Exchange): Promise<unknown> {
+    const { address } = this.options;
+    const token = await this.tokens.get();
     try {
       return await exchange(address, { ...what, token });
     } catch (error) {
       if (!(error instanceof GleanerError) || error.code !== "NOT_IDENTIFIED") throw error;
-      return exchange(address, { ...what, token: await this.#tokens.renew() });
+      return exchange(address, { ...what, token: await this.tokens.renew() });
     }
   }
 }

@@ -23,35 +23,35 @@ export interface TokenOptions {
 
 /** Holds one token; asks for a new one when there is none, it has expired, or `renew` is called. */
 export class Tokens {
-  readonly #options: TokenOptions;
+  private readonly options: TokenOptions;
   /** Daemon, munged and cluster that the token is for. */
-  readonly #key: string;
-  #current: string | null = null;
+  private readonly key: string;
+  private current: string | null = null;
 
   constructor(options: TokenOptions) {
-    this.#options = options;
+    this.options = options;
     const { host, port } = options.address;
-    this.#key = JSON.stringify([host, port, options.munge.socket, options.cacheKey]);
+    this.key = JSON.stringify([host, port, options.munge.socket, options.cacheKey]);
   }
 
   async get(): Promise<string> {
-    this.#current ??= this.#cached();
-    return this.#current ?? this.renew();
+    this.current ??= this.cached();
+    return this.current ?? this.renew();
   }
 
   /** A new token whatever is cached: the daemon refused the old one. */
   async renew(): Promise<string> {
-    const { token, validMs } = await this.#askForOne();
-    const entry = { key: this.#key, token, expiresAtMs: nowMs() + validMs };
-    if (this.#options.cacheDirectory !== null)
-      writePrivate(this.#options.cacheDirectory, this.#fileName(), JSON.stringify(entry));
-    this.#current = token;
+    const { token, validMs } = await this.askForOne();
+    const entry = { key: this.key, token, expiresAtMs: nowMs() + validMs };
+    if (this.options.cacheDirectory !== null)
+      writePrivate(this.options.cacheDirectory, this.fileName(), JSON.stringify(entry));
+    this.current = token;
     return token;
   }
 
   /** The credential answers a challenge of this daemon and names where we dialled, so that nobody can pass it on. */
-  async #askForOne(): Promise<TokenAnswer> {
-    const { address, munge } = this.#options;
+  private async askForOne(): Promise<TokenAnswer> {
+    const { address, munge } = this.options;
     const { value, peer } = await exchangeWith(address, { method: "GET", path: "/v1/challenge" });
     const { instance, nonce } = value as ChallengeAnswer;
     const payload = credentialPayload({ address: shownEndpoint(peer), instance, nonce });
@@ -61,17 +61,17 @@ export class Tokens {
     return (await exchange(there, { method: "POST", path: "/v1/token", body })) as TokenAnswer;
   }
 
-  #fileName(): string {
-    return privateName("token", this.#key);
+  private fileName(): string {
+    return privateName("token", this.key);
   }
 
-  #cached(): string | null {
-    if (this.#options.cacheDirectory === null) return null;
-    const text = readPrivate(this.#options.cacheDirectory, this.#fileName());
+  private cached(): string | null {
+    if (this.options.cacheDirectory === null) return null;
+    const text = readPrivate(this.options.cacheDirectory, this.fileName());
     if (text === null) return null;
     try {
       const { key, token, expiresAtMs } = JSON.parse(text) as Readonly<Record<string, unknown>>;
-      if (key !== this.#key) return null;
+      if (key !== this.key) return null;
       if (typeof token !== "string" || !tokenShape.test(token)) return null;
       if (typeof expiresAtMs !== "number" || expiresAtMs - marginMs <= nowMs()) return null;
       return token;

@@ -42,7 +42,7 @@ export interface Handlers<In> {
 
 /** One direction's seal: a frame that was changed, repeated, left out or turned back does not pass. */
 class Seal {
-  #sequence = 0n;
+  private sequence = 0n;
   constructor(
     private readonly key: Buffer,
     private readonly direction: "daemon" | "executor",
@@ -50,7 +50,7 @@ class Seal {
 
   next(payload: Uint8Array): Buffer {
     const head = Buffer.allocUnsafe(8);
-    head.writeBigUInt64BE(this.#sequence++);
+    head.writeBigUInt64BE(this.sequence++);
     const hmac = createHmac("sha256", this.key).update(this.direction).update(head).update(payload);
     return hmac.digest().subarray(0, sealBytes);
   }
@@ -61,19 +61,19 @@ class Seal {
  * ends when it heard nothing for `silenceMs`. Nothing is read before `listen`.
  */
 export class Connection<Out extends Message, In extends Message> {
-  readonly #seal: Seal;
-  readonly #expected: Seal;
-  #handlers: Handlers<In> | null = null;
+  private readonly seal: Seal;
+  private readonly expected: Seal;
+  private handlers: Handlers<In> | null = null;
   /** undefined: open. */
-  #closed: GleanerError | null | undefined;
-  #heardAtMs = monotonicMs();
-  readonly #beats: NodeJS.Timeout;
-  readonly #maxBytes: number;
+  private closed: GleanerError | null | undefined;
+  private heardAtMs = monotonicMs();
+  private readonly beats: NodeJS.Timeout;
+  private readonly maxBytes: number;
   /** null: the peer is believed, and read as it comes. */
-  readonly #inflow: Inflow | null;
-  #resting: NodeJS.Timeout | null = null;
+  private readonly inflow: Inflow | null;
+  private resting: NodeJS.Timeout | null = null;
   /** What is being read has the peer's seal. */
-  #isSealed = false;
+  private isSealed = false;
 
   /**
    * `check` turns what was decoded into a message or throws PROTOCOL: the peer is known, but may be hostile.
@@ -87,41 +87,41 @@ export class Connection<Out extends Message, In extends Message> {
     private readonly check: (value: unknown) => In,
     private readonly timing: Timing = { beatMs, silenceMs },
   ) {
-    this.#seal = new Seal(sessionKey, side);
-    this.#expected = new Seal(sessionKey, side === "daemon" ? "executor" : "daemon");
+    this.seal = new Seal(sessionKey, side);
+    this.expected = new Seal(sessionKey, side === "daemon" ? "executor" : "daemon");
     const isDaemon = side === "daemon";
-    this.#maxBytes = isDaemon ? maxFrameBytes : maxReportBytes;
+    this.maxBytes = isDaemon ? maxFrameBytes : maxReportBytes;
     reader.maxBytes = (isDaemon ? maxReportBytes : maxFrameBytes) + sealBytes;
-    this.#inflow = isDaemon ? new Inflow(executorPace) : null;
+    this.inflow = isDaemon ? new Inflow(executorPace) : null;
     socket.setNoDelay(true);
-    socket.on("error", (cause) => this.#end(unreachable("the connection broke", cause)));
-    socket.on("end", () => this.#end(null));
-    socket.on("close", () => this.#end(null));
-    this.#beats = setInterval(() => this.#beat(), timing.beatMs);
+    socket.on("error", (cause) => this.end(unreachable("the connection broke", cause)));
+    socket.on("end", () => this.end(null));
+    socket.on("close", () => this.end(null));
+    this.beats = setInterval(() => this.beat(), timing.beatMs);
   }
 
   /** Starts reading; a close that has happened already is told at once. */
   listen(handlers: Handlers<In>): void {
-    this.#handlers = handlers;
-    if (this.#closed !== undefined) {
-      handlers.onClose(this.#closed);
+    this.handlers = handlers;
+    if (this.closed !== undefined) {
+      handlers.onClose(this.closed);
       return;
     }
     this.socket.on("data", (piece: Buffer) => {
       this.reader.push(piece);
-      this.#readFrames();
+      this.readFrames();
     });
-    this.#readFrames();
+    this.readFrames();
     this.socket.resume();
   }
 
   get isOpen(): boolean {
-    return this.#closed === undefined;
+    return this.closed === undefined;
   }
 
   /** false: the connection is closed and nothing was sent. A message over `maxFrameBytes` throws LIMIT_REACHED. */
   send(message: Out): boolean {
-    return this.#write(message);
+    return this.write(message);
   }
 
   /** Resolves when the peer has taken most of what was sent, reads too slowly, or the connection is closed. */
@@ -143,66 +143,66 @@ export class Connection<Out extends Message, In extends Message> {
 
   /** Ends the connection after what was sent, an orderly end for the peer; resolves when the socket is closed. */
   async close(): Promise<void> {
-    this.#end(null);
+    this.end(null);
     if (!this.socket.closed)
       await new Promise<void>((resolve) => this.socket.once("close", () => resolve()));
   }
 
-  #write(message: Out | Beat): boolean {
+  private write(message: Out | Beat): boolean {
     if (!this.isOpen) return false;
     const payload = packer.pack(message);
-    if (payload.length > this.#maxBytes)
+    if (payload.length > this.maxBytes)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `a message of ${payload.length} bytes exceeds the ${this.#maxBytes} bytes of a frame`,
+        `a message of ${payload.length} bytes exceeds the ${this.maxBytes} bytes of a frame`,
       );
-    this.#inflow?.sent();
-    this.socket.write(frame(this.#seal.next(payload), payload));
+    this.inflow?.sent();
+    this.socket.write(frame(this.seal.next(payload), payload));
     if (this.socket.writableLength > maxUnsentBytes) {
-      this.#end(unreachable(`the peer left ${this.socket.writableLength} bytes unread`));
+      this.end(unreachable(`the peer left ${this.socket.writableLength} bytes unread`));
       return false;
     }
     return true;
   }
 
-  #readFrames(): void {
+  private readFrames(): void {
     try {
-      while (this.isOpen && !this.#rests()) {
+      while (this.isOpen && !this.rests()) {
         const content = this.reader.next();
         if (content === null) return;
-        this.#inflow?.took(content.length);
-        const message = this.#open(content);
-        if (message.type !== "beat") this.#handlers!.onMessage(message as Exclude<In, Beat>);
+        this.inflow?.took(content.length);
+        const message = this.open(content);
+        if (message.type !== "beat") this.handlers!.onMessage(message as Exclude<In, Beat>);
       }
     } catch (thrown) {
       if (!(thrown instanceof GleanerError && thrown.code === "PROTOCOL")) throw thrown;
-      this.#end(thrown, this.#isSealed);
+      this.end(thrown, this.isSealed);
     }
   }
 
   /** Whether the peer has said too much for now: nothing is read of it for a while. */
-  #rests(): boolean {
-    const waitMs = this.#inflow?.waitMs() ?? 0;
+  private rests(): boolean {
+    const waitMs = this.inflow?.waitMs() ?? 0;
     if (waitMs === 0) return false;
     this.socket.pause();
-    this.#resting ??= setTimeout(() => {
-      this.#resting = null;
-      this.#heardAtMs = monotonicMs();
-      this.#readFrames();
-      if (this.#resting === null) this.socket.resume();
+    this.resting ??= setTimeout(() => {
+      this.resting = null;
+      this.heardAtMs = monotonicMs();
+      this.readFrames();
+      if (this.resting === null) this.socket.resume();
     }, waitMs);
     return true;
   }
 
   /** Checks the seal before anything is decoded, and the shape before anything is used. */
-  #open(content: Buffer): In {
-    this.#isSealed = false;
+  private open(content: Buffer): In {
+    this.isSealed = false;
     const payload = content.subarray(sealBytes);
     const seal = content.subarray(0, sealBytes);
-    if (seal.length !== sealBytes || !timingSafeEqual(seal, this.#expected.next(payload)))
+    if (seal.length !== sealBytes || !timingSafeEqual(seal, this.expected.next(payload)))
       throw new GleanerError("PROTOCOL", "a frame's seal does not hold");
-    this.#isSealed = true;
-    this.#heardAtMs = monotonicMs();
+    this.isSealed = true;
+    this.heardAtMs = monotonicMs();
     let value: unknown;
     try {
       value = packer.unpack(payload);
@@ -214,24 +214,24 @@ export class Connection<Out extends Message, In extends Message> {
     return this.check(value);
   }
 
-  #beat(): void {
-    const silentMs = this.#resting === null ? monotonicMs() - this.#heardAtMs : 0;
+  private beat(): void {
+    const silentMs = this.resting === null ? monotonicMs() - this.heardAtMs : 0;
     if (silentMs > this.timing.silenceMs)
-      this.#end(unreachable(`nothing was heard for ${silentMs} ms`));
-    else this.#write({ type: "beat" });
+      this.end(unreachable(`nothing was heard for ${silentMs} ms`));
+    else this.write({ type: "beat" });
   }
 
-  #end(error: GleanerError | null, isTheirs = false): void {
-    if (this.#closed !== undefined) return;
-    this.#closed = error;
-    clearInterval(this.#beats);
-    if (this.#resting !== null) clearTimeout(this.#resting);
+  private end(error: GleanerError | null, isTheirs = false): void {
+    if (this.closed !== undefined) return;
+    this.closed = error;
+    clearInterval(this.beats);
+    if (this.resting !== null) clearTimeout(this.resting);
     if (error === null && !this.socket.destroyed) {
       this.socket.end();
       this.socket.resume();
       setTimeout(() => this.socket.destroy(), closeMs).unref();
     } else this.socket.destroy();
-    this.#handlers?.onClose(error, isTheirs);
+    this.handlers?.onClose(error, isTheirs);
   }
 }
 

@@ -17,30 +17,30 @@ export function frame(...parts: readonly Uint8Array[]): Buffer {
  */
 export class FrameReader {
   /** What has arrived and was not looked at. */
-  readonly #arrived: Buffer[] = [];
-  #target = Buffer.allocUnsafe(headerBytes);
-  #filled = 0;
-  #isHeader = true;
+  private readonly arrived: Buffer[] = [];
+  private target = Buffer.allocUnsafe(headerBytes);
+  private filled = 0;
+  private isHeader = true;
 
   constructor(public maxBytes: number) {}
 
   push(piece: Buffer): void {
-    this.#arrived.push(piece);
+    this.arrived.push(piece);
   }
 
   /** The next whole frame's content, or null until more arrives; throws PROTOCOL at a frame over the limit. */
   next(): Buffer | null {
-    while (this.#fill()) {
-      const whole = this.#target;
-      this.#isHeader = !this.#isHeader;
-      this.#target = Buffer.allocUnsafe(this.#isHeader ? headerBytes : this.#lengthIn(whole));
-      this.#filled = 0;
-      if (this.#isHeader) return whole;
+    while (this.fill()) {
+      const whole = this.target;
+      this.isHeader = !this.isHeader;
+      this.target = Buffer.allocUnsafe(this.isHeader ? headerBytes : this.lengthIn(whole));
+      this.filled = 0;
+      if (this.isHeader) return whole;
     }
     return null;
   }
 
-  #lengthIn(header: Buffer): number {
+  private lengthIn(header: Buffer): number {
     const length = header.readUInt32BE();
     if (length > this.maxBytes)
       throw new GleanerError(
@@ -51,13 +51,13 @@ export class FrameReader {
   }
 
   /** Whether header or content is whole now. */
-  #fill(): boolean {
-    while (this.#filled < this.#target.length) {
-      const piece = this.#arrived.shift();
+  private fill(): boolean {
+    while (this.filled < this.target.length) {
+      const piece = this.arrived.shift();
       if (piece === undefined) return false;
-      const copied = piece.copy(this.#target, this.#filled);
-      this.#filled += copied;
-      if (copied < piece.length) this.#arrived.unshift(piece.subarray(copied));
+      const copied = piece.copy(this.target, this.filled);
+      this.filled += copied;
+      if (copied < piece.length) this.arrived.unshift(piece.subarray(copied));
     }
     return true;
   }

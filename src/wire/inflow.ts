@@ -17,29 +17,29 @@ export interface Pace {
 export const executorPace: Pace = { burst: 5_000, perSecond: 200, perSent: 4, bytes: 4_096 };
 
 export class Inflow {
-  #left: number;
-  #atMs = monotonicMs();
+  private left: number;
+  private atMs = monotonicMs();
 
   constructor(private readonly pace: Pace) {
-    this.#left = pace.burst;
+    this.left = pace.burst;
   }
 
   /** Something of so many bytes was read. */
   took(bytes: number): void {
-    this.#left -= 1 + bytes / this.pace.bytes;
+    this.left -= 1 + bytes / this.pace.bytes;
   }
 
   /** The peer was sent something. */
   sent(): void {
-    this.#left = Math.min(this.pace.burst, this.#left + this.pace.perSent);
+    this.left = Math.min(this.pace.burst, this.left + this.pace.perSent);
   }
 
   /** For how long nothing more should be read; 0: go on. */
   waitMs(): number {
     const nowMs = monotonicMs();
-    const earned = ((nowMs - this.#atMs) * this.pace.perSecond) / 1_000;
-    this.#left = Math.min(this.pace.burst, this.#left + earned);
-    this.#atMs = nowMs;
-    return this.#left > 0 ? 0 : Math.ceil(((1 - this.#left) * 1_000) / this.pace.perSecond);
+    const earned = ((nowMs - this.atMs) * this.pace.perSecond) / 1_000;
+    this.left = Math.min(this.pace.burst, this.left + earned);
+    this.atMs = nowMs;
+    return this.left > 0 ? 0 : Math.ceil(((1 - this.left) * 1_000) / this.pace.perSecond);
   }
 }

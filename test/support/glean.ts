@@ -70,7 +70,7 @@ export class GleanWorld {
   answers: Record<string, (request: Request) => Answer> = {};
   environment: Record<string, string> = {};
   home = "";
-  #server: Server | null = null;
+  private server: Server | null = null;
 
   async open(): Promise<void> {
     let tokens = 0;
@@ -82,11 +82,11 @@ export class GleanWorld {
       }),
       "POST /v1/invocations": () => ({ body: { id: 42, tasks: 1 } }),
     };
-    this.#server = createServer((incoming, outgoing) => this.#serve(incoming, outgoing));
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
+    this.server = createServer((incoming, outgoing) => this.serve(incoming, outgoing));
+    this.server.listen(0, "127.0.0.1");
+    await once(this.server, "listening");
     this.home = mkdtempSync(join(this.folder, "home-"));
-    this.configure((this.#server.address() as AddressInfo).port);
+    this.configure((this.server.address() as AddressInfo).port);
     this.environment = {
       PATH: `${join(this.folder, "bin")}:/usr/bin:/bin`,
       HOME: this.home,
@@ -96,9 +96,9 @@ export class GleanWorld {
   }
 
   async close(): Promise<void> {
-    this.#server?.closeAllConnections();
-    this.#server?.close();
-    if (this.#server !== null) await once(this.#server, "close");
+    this.server?.closeAllConnections();
+    this.server?.close();
+    if (this.server !== null) await once(this.server, "close");
   }
 
   configure(port: number): void {
@@ -135,7 +135,7 @@ export class GleanWorld {
     return this.requests.findLast(({ url }) => url === "/v1/invocations")?.body.submission;
   }
 
-  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  private async serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     let text = "";
     for await (const chunk of incoming) text += chunk;
     const request = {

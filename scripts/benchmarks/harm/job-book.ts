@@ -33,24 +33,24 @@ const active = new Set([
 export const isActive = ({ state }: JobRecord): boolean => active.has(state);
 
 export class JobBook {
-  readonly #byJob = new Map<number, JobRecord[]>();
-  readonly #cut = new Map<number, { atMs: number; nodes: ReadonlySet<string> }>();
-  readonly #watchers = new Set<() => void>();
-  #isOpen = true;
+  private readonly byJob = new Map<number, JobRecord[]>();
+  private readonly cut = new Map<number, { atMs: number; nodes: ReadonlySet<string> }>();
+  private readonly watchers = new Set<() => void>();
+  private isOpen = true;
 
   constructor(private readonly cluster: Cluster) {}
 
   /** Reads until close(); slurmctld is away now and then, on purpose. */
   async readOn(): Promise<void> {
-    while (this.#isOpen) {
+    while (this.isOpen) {
       await this.read();
-      for (const look of this.#watchers) look();
+      for (const look of this.watchers) look();
       await pause(pollMs);
     }
   }
 
   close(): void {
-    this.#isOpen = false;
+    this.isOpen = false;
   }
 
   async read(): Promise<void> {
@@ -59,12 +59,12 @@ export class JobBook {
     if (exitCode === 0)
       for (const line of stdout.split("\n")) {
         const record = readRecord(line);
-        if (record !== null) this.#add(record);
+        if (record !== null) this.add(record);
       }
   }
 
-  #add(record: JobRecord): void {
-    const known = this.#byJob.get(record.job) ?? [];
+  private add(record: JobRecord): void {
+    const known = this.byJob.get(record.job) ?? [];
     const last = known.at(-1);
     const isSameRun = last?.startedAtMs === record.startedAtMs || last?.startedAtMs === null;
     // A record without nodes says nothing new of what the job had.
@@ -72,32 +72,32 @@ export class JobBook {
       record.shares.size > 0 || !isSameRun ? record.shares : (last?.shares ?? record.shares);
     const merged = isSameRun ? new Map([...(last?.shares ?? []), ...shares]) : shares;
     const entry = { ...record, shares: merged };
-    this.#byJob.set(record.job, isSameRun ? [...known.slice(0, -1), entry] : [...known, entry]);
+    this.byJob.set(record.job, isSameRun ? [...known.slice(0, -1), entry] : [...known, entry]);
   }
 
   /** The newest record of each job of that name: an array or a heterogeneous job has several. */
   named(name: string): JobRecord[] {
-    const newest = [...this.#byJob.values()].map((records) => records.at(-1)!);
+    const newest = [...this.byJob.values()].map((records) => records.at(-1)!);
     return newest.filter((record) => record.name === name);
   }
 
   get newest(): JobRecord[] {
-    return [...this.#byJob.values()].map((records) => records.at(-1)!);
+    return [...this.byJob.values()].map((records) => records.at(-1)!);
   }
 
   /** From then on the job has these nodes only, as whoever resized it knows. */
   resized(job: number, atMs: number, nodes: readonly string[]): void {
-    this.#cut.set(job, { atMs, nodes: new Set(nodes) });
+    this.cut.set(job, { atMs, nodes: new Set(nodes) });
   }
 
   /** What the job was given of the node in the run that was under way; tasks of other components carry the first's id. */
   shareOf = (job: number, node: string, atMs: number): Share | null => {
-    const cut = this.#cut.get(job);
+    const cut = this.cut.get(job);
     if (cut !== undefined && atMs >= cut.atMs && !cut.nodes.has(node))
       return { cores: 0, memoryMb: 0 };
-    const first = this.#byJob.get(job)?.at(-1);
+    const first = this.byJob.get(job)?.at(-1);
     if (first === undefined) return null;
-    const family = [...this.#byJob.values()].flat().filter(({ name }) => name === first.name);
+    const family = [...this.byJob.values()].flat().filter(({ name }) => name === first.name);
     const ofNode = family.filter(({ shares }) => shares.has(node));
     const own = ofNode.filter((record) => record.job === job);
     const runs = own.length > 0 ? own : ofNode;
@@ -117,12 +117,12 @@ export class JobBook {
         const records = this.named(name);
         const isLate = monotonicMs() - startedMs > patienceMs;
         if (!isLate && !holds(records)) return;
-        this.#watchers.delete(look);
+        this.watchers.delete(look);
         if (!isLate) return resolve(records);
         const states = records.map(({ job, state, reason }) => `${job} ${state} ${reason}`);
         reject(new Error(`${name}: waited in vain for ${what} (${states.join(", ")})`));
       };
-      this.#watchers.add(look);
+      this.watchers.add(look);
     });
   }
 }

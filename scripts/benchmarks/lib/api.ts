@@ -16,8 +16,8 @@ import { benchmarkUser } from "./harness.js";
 
 /** As a program that calls often would: the CLI makes one connection a request. */
 export class Api {
-  readonly #agent = new Agent({ keepAlive: true });
-  #token: string | null = null;
+  private readonly agent = new Agent({ keepAlive: true });
+  private token: string | null = null;
 
   constructor(
     private readonly site: Site,
@@ -27,15 +27,15 @@ export class Api {
   /** Gets a token for the user; again after the daemon was started anew. */
   async identify(): Promise<string> {
     const { cluster, ports } = this.site;
-    this.#token = null;
-    const challenge = await this.#send<ChallengeAnswer>("GET", "/v1/challenge");
+    this.token = null;
+    const challenge = await this.send<ChallengeAnswer>("GET", "/v1/challenge");
     const payload = credentialPayload({ address: `127.0.0.1:${ports.apiPort}`, ...challenge });
     const args = [`--socket=${cluster.mungeSocket}`, "--string", payload];
     const { stdout } = await cluster.run("munge", args, { user: this.user });
-    const answer = await this.#send<TokenAnswer>("POST", "/v1/token", {
+    const answer = await this.send<TokenAnswer>("POST", "/v1/token", {
       credential: stdout.trim(),
     });
-    this.#token = answer.token;
+    this.token = answer.token;
     return answer.token;
   }
 
@@ -68,26 +68,30 @@ export class Api {
         arrayTasks: tasks === null ? null : Array.from({ length: tasks }, (_, index) => index),
       },
     };
-    return this.#send<SubmitAnswer>("POST", "/v1/invocations", request);
+    return this.send<SubmitAnswer>("POST", "/v1/invocations", request);
   }
 
   /** Resolves when all of `id` have ended. */
   async ended(id: number): Promise<InvocationList["invocations"]> {
     for (;;) {
-      const list = await this.#send<InvocationList>("GET", `/v1/invocations/${id}/wait`);
+      const list = await this.send<InvocationList>("GET", `/v1/invocations/${id}/wait`);
       if (list.invocations.every(({ endedAtMs }) => endedAtMs !== null)) return list.invocations;
     }
   }
 
   info(): Promise<InfoAnswer> {
-    return this.#send<InfoAnswer>("GET", "/v1/info");
+    return this.send<InfoAnswer>("GET", "/v1/info");
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.agent.destroy();
   }
 
-  async #send<Answer>(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
+  private async send<Answer>(
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+  ): Promise<Answer> {
     const text = body === undefined ? "" : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const request = httpRequest({
@@ -95,11 +99,11 @@ export class Api {
         host: "127.0.0.1",
         method,
         path,
-        agent: this.#agent,
+        agent: this.agent,
         headers: {
           ...(body !== undefined && { "content-type": "application/json" }),
           "content-length": Buffer.byteLength(text),
-          ...(this.#token !== null && { authorization: `Bearer ${this.#token}` }),
+          ...(this.token !== null && { authorization: `Bearer ${this.token}` }),
         },
       });
       request.once("error", reject);

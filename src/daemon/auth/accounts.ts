@@ -28,25 +28,25 @@ interface Kept<T> {
 
 /** Every method rejects with UNREACHABLE when the directories do not answer. */
 export class Accounts {
-  readonly #accounts = new Map<string, Kept<Account | null>>();
-  readonly #groups = new Map<string, Kept<readonly string[]>>();
-  readonly #slurmAccounts = new Map<string, Kept<readonly string[]>>();
+  private readonly accounts = new Map<string, Kept<Account | null>>();
+  private readonly groups = new Map<string, Kept<readonly string[]>>();
+  private readonly slurmAccounts = new Map<string, Kept<readonly string[]>>();
 
   /** `sacctmgr`: Slurm's program, found in PATH unless a path is given. */
   constructor(private readonly sacctmgr = "sacctmgr") {}
 
   /** null: no directory knows the name. */
   async byName(name: string): Promise<Account | null> {
-    return userShape.test(name) ? kept(this.#accounts, name, () => lookUp(name)) : null;
+    return userShape.test(name) ? kept(this.accounts, name, () => lookUp(name)) : null;
   }
 
   byUid(uid: number): Promise<Account | null> {
-    return kept(this.#accounts, String(uid), () => lookUp(String(uid)));
+    return kept(this.accounts, String(uid), () => lookUp(String(uid)));
   }
 
   /** The names of all groups of a user. */
   groupsOf({ name }: Account): Promise<readonly string[]> {
-    return kept(this.#groups, name, async () => {
+    return kept(this.groups, name, async () => {
       // With zeros between, since a group's name may hold blanks.
       const { output } = await run("id", ["-G", "-n", "-z", "--", name]);
       return output.split("\0").filter((group) => group !== "");
@@ -55,7 +55,7 @@ export class Accounts {
 
   /** The Slurm accounts that the user may charge, from Slurm's accounting; by name, as Slurm keeps them. */
   slurmAccountsOf({ name }: Account): Promise<readonly string[]> {
-    return kept(this.#slurmAccounts, name, () => slurmAccounts(this.sacctmgr, name));
+    return kept(this.slurmAccounts, name, () => slurmAccounts(this.sacctmgr, name));
   }
 }
 

@@ -28,10 +28,10 @@ interface Redeemed {
 /** Only what a credential of a known user has used is remembered: nobody can fill the memory without an identity. */
 export class Challenges {
   /** Lives as long as this process: challenges of an earlier one are void, as is its list of those used. */
-  readonly #key = randomBytes(32);
+  private readonly key = randomBytes(32);
   /** In the order of their use, which is not quite that of their expiry. */
-  readonly #redeemed = new Map<string, Redeemed>();
-  readonly #perUser = new Map<number, number>();
+  private readonly redeemed = new Map<string, Redeemed>();
+  private readonly perUser = new Map<number, number>();
 
   constructor(private readonly instance: string) {}
 
@@ -40,7 +40,7 @@ export class Challenges {
     const expiry = (monotonicMs() + challengeMs).toString(36);
     return {
       instance: this.instance,
-      nonce: `${random}.${expiry}.${this.#mac(`${random}.${expiry}`)}`,
+      nonce: `${random}.${expiry}.${this.mac(`${random}.${expiry}`)}`,
     };
   }
 
@@ -52,25 +52,25 @@ export class Challenges {
     const claims = readCredentialPayload(payload);
     if (claims === null)
       throw new GleanerError("NOT_IDENTIFIED", "the munge credential was made for another service");
-    this.#checkPlace(claims, here);
-    const expiresAtMs = this.#expiryOf(claims.nonce);
-    this.#forgetExpired();
-    if (expiresAtMs === null || expiresAtMs <= monotonicMs() || this.#redeemed.has(claims.nonce))
+    this.checkPlace(claims, here);
+    const expiresAtMs = this.expiryOf(claims.nonce);
+    this.forgetExpired();
+    if (expiresAtMs === null || expiresAtMs <= monotonicMs() || this.redeemed.has(claims.nonce))
       throw new GleanerError(
         "NOT_IDENTIFIED",
         "the challenge in the munge credential is used, too old, or not of this gleanerd: ask for a new one at /v1/challenge",
       );
-    const used = this.#perUser.get(uid) ?? 0;
-    if (used >= maxRedeemedPerUser || this.#redeemed.size >= maxRedeemed)
+    const used = this.perUser.get(uid) ?? 0;
+    if (used >= maxRedeemedPerUser || this.redeemed.size >= maxRedeemed)
       throw new GleanerError(
         "LIMIT_REACHED",
         `more than ${maxRedeemedPerUser} tokens were asked for within ${challengeMs} ms: keep a token and use it again, or wait a minute`,
       );
-    this.#redeemed.set(claims.nonce, { uid, expiresAtMs });
-    this.#perUser.set(uid, used + 1);
+    this.redeemed.set(claims.nonce, { uid, expiresAtMs });
+    this.perUser.set(uid, used + 1);
   }
 
-  #checkPlace({ address, instance }: CredentialClaims, here: Endpoint): void {
+  private checkPlace({ address, instance }: CredentialClaims, here: Endpoint): void {
     const reached = shownEndpoint(here);
     if (address !== reached)
       throw new GleanerError(
@@ -84,25 +84,25 @@ export class Challenges {
       );
   }
 
-  #expiryOf(nonce: string): number | null {
+  private expiryOf(nonce: string): number | null {
     const [, random, expiry, mac] = nonceShape.exec(nonce) ?? [];
     if (random === undefined || expiry === undefined || mac === undefined) return null;
-    const expected = Buffer.from(this.#mac(`${random}.${expiry}`));
+    const expected = Buffer.from(this.mac(`${random}.${expiry}`));
     return timingSafeEqual(Buffer.from(mac), expected) ? Number.parseInt(expiry, 36) : null;
   }
 
-  #mac(text: string): string {
-    return createHmac("sha256", this.#key).update(text).digest("hex").slice(0, 32);
+  private mac(text: string): string {
+    return createHmac("sha256", this.key).update(text).digest("hex").slice(0, 32);
   }
 
   /** The oldest first; one that was used late may hide an expired one behind it for challengeMs at most. */
-  #forgetExpired(): void {
-    for (const [nonce, { uid, expiresAtMs }] of this.#redeemed) {
+  private forgetExpired(): void {
+    for (const [nonce, { uid, expiresAtMs }] of this.redeemed) {
       if (expiresAtMs > monotonicMs()) return;
-      this.#redeemed.delete(nonce);
-      const left = this.#perUser.get(uid)! - 1;
-      if (left === 0) this.#perUser.delete(uid);
-      else this.#perUser.set(uid, left);
+      this.redeemed.delete(nonce);
+      const left = this.perUser.get(uid)! - 1;
+      if (left === 0) this.perUser.delete(uid);
+      else this.perUser.set(uid, left);
     }
   }
 }

@@ -34,7 +34,7 @@ export class Attempt implements Running {
   /** Resolves when its report is there. */
   readonly gone: Promise<Ended>;
   isGone = false;
-  #settle: (ended: Ended) => void = () => {};
+  private settle: (ended: Ended) => void = () => {};
 
   constructor(
     readonly order: AttemptOrder,
@@ -46,7 +46,7 @@ export class Attempt implements Running {
     this.memoryMb = order.memoryMb;
     this.notices = new AttemptNotices(order.notice, order.timeLimitMs, () => this.handle!.notify());
     this.gone = new Promise((resolve) => {
-      this.#settle = resolve;
+      this.settle = resolve;
     });
   }
 
@@ -64,7 +64,7 @@ export class Attempt implements Running {
     clearTimeout(this.timer);
     this.notices.close();
     this.isGone = true;
-    this.#settle({ key: this.key, cores: this.cores, outcome });
+    this.settle({ key: this.key, cores: this.cores, outcome });
   }
 }
 

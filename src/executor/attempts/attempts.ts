@@ -31,9 +31,9 @@ export interface Eviction {
 }
 
 export class Attempts {
-  readonly #attempts = new Map<string, Attempt>();
-  #evictions = 0;
-  #foreseen: Foreseen | null = null;
+  private readonly attempts = new Map<string, Attempt>();
+  private evictions = 0;
+  private foreseen: Foreseen | null = null;
 
   constructor(
     private readonly containment: Containment,
@@ -47,7 +47,7 @@ export class Attempts {
   ) {}
 
   get running(): readonly Running[] {
-    return [...this.#attempts.values()];
+    return [...this.attempts.values()];
   }
 
   get keys(): readonly AttemptKey[] {
@@ -55,7 +55,7 @@ export class Attempts {
   }
 
   has(key: AttemptKey): boolean {
-    return this.#attempts.has(keyText(key));
+    return this.attempts.has(keyText(key));
   }
 
   /** What they hold together, those included whose processes are being ended. */
@@ -95,30 +95,30 @@ export class Attempts {
     const told = gpuEnvironment(gpus, group.closesGpus);
     const withGpus = { ...order, environment: { ...order.environment, ...told } };
     const attempt = new Attempt(withGpus, group, gpus);
-    this.#attempts.set(keyText(key), attempt);
-    this.#limitTime(attempt);
+    this.attempts.set(keyText(key), attempt);
+    this.limitTime(attempt);
     const { spawnProgram, isolation } = this.spec;
     attempt.handle = this.spawn(spawnProgram, { ...withGpus, isolation }, group, {
-      onStarted: () => this.#onStarted(attempt),
-      onEnd: (end) => this.#onEnd(attempt, end),
+      onStarted: () => this.onStarted(attempt),
+      onEnd: (end) => this.onEnd(attempt, end),
     });
   }
 
   /** SIGTERM, after `killWaitMs` SIGKILL. One that is not here has ended already. */
   cancel(key: AttemptKey): void {
-    const attempt = this.#attempts.get(keyText(key));
-    if (attempt) this.#terminate(attempt, "CANCELLED", "it was cancelled");
+    const attempt = this.attempts.get(keyText(key));
+    if (attempt) this.terminate(attempt, "CANCELLED", "it was cancelled");
   }
 
   /** The node is expected to be needed in so many milliseconds; null: that is off. */
   foresee(inMs: number | null, reason: string): void {
-    this.#foreseen = inMs === null ? null : { atMs: monotonicMs() + inMs, reason };
-    for (const { notices } of this.#attempts.values()) notices.foresee(this.#foreseen);
+    this.foreseen = inMs === null ? null : { atMs: monotonicMs() + inMs, reason };
+    for (const { notices } of this.attempts.values()) notices.foresee(this.foreseen);
   }
 
   /** Tells those that asked to be told that they have to go. Resolves when they are gone, which only they decide. */
   async ask(reason: string): Promise<void> {
-    const told = [...this.#attempts.values()].filter(
+    const told = [...this.attempts.values()].filter(
       (attempt) => !attempt.isEnding && attempt.notices.evict(reason),
     );
     await Promise.all(told.map(({ gone }) => gone));
@@ -127,7 +127,7 @@ export class Attempts {
   /** Asks, kills those that could not be asked, and resolves after `graceMs` at the latest. */
   async part(reason: string, graceMs: number): Promise<void> {
     const left = this.ask(reason);
-    const all = [...this.#attempts.values()];
+    const all = [...this.attempts.values()];
     const untold = all.filter(({ notices }) => notices.given === null);
     this.evict(
       untold.map(({ key }) => key),
@@ -147,70 +147,70 @@ export class Attempts {
   /** SIGKILL at once to all of them. */
   evict(keys: readonly AttemptKey[], reason: string): Eviction {
     const attempts = keys
-      .map((key) => this.#attempts.get(keyText(key)))
+      .map((key) => this.attempts.get(keyText(key)))
       .filter((attempt) => attempt !== undefined);
     if (attempts.length === 0) return { freed: Promise.resolve(), ended: Promise.resolve([]) };
-    this.#hurry(1);
+    this.hurry(1);
     // A whole node is cleared with one write: sixty-four of them, on nodes that share a machine, take tens of milliseconds.
     // Marked before: what ends after its mark was ended by us.
-    for (const attempt of attempts) this.#markEnding(attempt, "EVICTED", reason);
-    const atOnce = attempts.length === this.#attempts.size && this.containment.killAll();
+    for (const attempt of attempts) this.markEnding(attempt, "EVICTED", reason);
+    const atOnce = attempts.length === this.attempts.size && this.containment.killAll();
     // One that did not start yet may be about to enter its group.
     for (const attempt of attempts) if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
     const isEmpty = () => atOnce && this.containment.isEmpty();
     return {
       freed: emptied(attempts, isEmpty, () => this.containment.hurry(true)).finally(() =>
-        this.#hurry(-1),
+        this.hurry(-1),
       ),
       ended: Promise.all(attempts.map(({ gone }) => gone)),
     };
   }
 
-  #hurry(change: 1 | -1): void {
-    this.#evictions += change;
-    this.containment.hurry(this.#evictions > 0);
+  private hurry(change: 1 | -1): void {
+    this.evictions += change;
+    this.containment.hurry(this.evictions > 0);
   }
 
   /** All that run but the `victims` of an eviction stand still, from when this resolves with true on; false: one does not. */
   async freeze(victims: readonly AttemptKey[], patienceMs: number): Promise<boolean> {
     const spared = new Set(victims.map(keyText));
-    const attempts = [...this.#attempts.values()].filter(
+    const attempts = [...this.attempts.values()].filter(
       (attempt) => !spared.has(keyText(attempt.key)) && attempt.ending?.end !== "EVICTED",
     );
-    this.#hurry(1);
-    return freezeAll(attempts, patienceMs).finally(() => this.#hurry(-1));
+    this.hurry(1);
+    return freezeAll(attempts, patienceMs).finally(() => this.hurry(-1));
   }
 
   /** Those that stood still go on, with as much of their time limits as they had left. */
   thaw(): void {
-    for (const attempt of this.#attempts.values())
-      if (thaw(attempt) && !attempt.isEnding) this.#limitTime(attempt);
+    for (const attempt of this.attempts.values())
+      if (thaw(attempt) && !attempt.isEnding) this.limitTime(attempt);
   }
 
-  #onStarted(attempt: Attempt): void {
+  private onStarted(attempt: Attempt): void {
     attempt.isStarted = true;
     this.events.onStarted(attempt.key);
     attempt.limitedFromMs = monotonicMs();
     if (attempt.isEnding) return;
-    if (!attempt.frozen.isOn) this.#limitTime(attempt);
-    attempt.notices.started(this.#foreseen);
+    if (!attempt.frozen.isOn) this.limitTime(attempt);
+    attempt.notices.started(this.foreseen);
   }
 
   /** From the order, since a command may hang before it runs (a FIFO as its output); anew when it has started. */
-  #limitTime(attempt: Attempt): void {
+  private limitTime(attempt: Attempt): void {
     clearTimeout(attempt.timer);
     const limitMs = attempt.order.timeLimitMs;
     attempt.timer = setTimeout(
-      () => this.#terminate(attempt, "TIMEOUT", `its time limit of ${limitMs} ms was over`),
+      () => this.terminate(attempt, "TIMEOUT", `its time limit of ${limitMs} ms was over`),
       attempt.frozen.leftOf(limitMs, attempt.limitedFromMs),
     );
   }
 
-  #terminate(attempt: Attempt, end: "TIMEOUT" | "CANCELLED", reason: string): void {
+  private terminate(attempt: Attempt, end: "TIMEOUT" | "CANCELLED", reason: string): void {
     if (attempt.isEnding) return;
     // Before the command runs there is nobody to be polite to.
     if (!attempt.isStarted) {
-      this.#kill(attempt, end, reason);
+      this.kill(attempt, end, reason);
       return;
     }
     attempt.ending = { end, reason, atNs: machineMonotonicNs() };
@@ -220,29 +220,29 @@ export class Attempts {
   }
 
   /** An attempt that was being ended for another reason keeps that reason. */
-  #markEnding(attempt: Attempt, end: Ending["end"], reason: string): void {
+  private markEnding(attempt: Attempt, end: Ending["end"], reason: string): void {
     attempt.ending ??= { end, reason, atNs: machineMonotonicNs() };
     clearTimeout(attempt.timer);
   }
 
-  #kill(attempt: Attempt, end: Ending["end"], reason: string): void {
-    this.#markEnding(attempt, end, reason);
+  private kill(attempt: Attempt, end: Ending["end"], reason: string): void {
+    this.markEnding(attempt, end, reason);
     attempt.handle!.kill();
   }
 
-  #onEnd(attempt: Attempt, end: SpawnEnd): void {
+  private onEnd(attempt: Attempt, end: SpawnEnd): void {
     clearTimeout(attempt.timer);
     if (end.kind === "vanished") {
       attempt.group.kill();
       if (!attempt.group.isEmpty()) {
-        attempt.timer = setTimeout(() => this.#onEnd(attempt, end), emptyPollMs);
+        attempt.timer = setTimeout(() => this.onEnd(attempt, end), emptyPollMs);
         return;
       }
     }
     const told = outcomeOf(end, attempt.ending, attempt.notices.given);
     const outcome = withoutFrozenTime(told, attempt.frozen);
     this.pass(() => {
-      this.#attempts.delete(keyText(attempt.key));
+      this.attempts.delete(keyText(attempt.key));
       attempt.finish(outcome);
       this.events.onEnded(attempt.key, outcome);
       removeLater(attempt.group);

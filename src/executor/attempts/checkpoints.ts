@@ -27,8 +27,8 @@ interface Running {
 }
 
 export class CheckpointRemover {
-  #waiting: CheckpointOrder[] = [];
-  #running: Running | null = null;
+  private waiting: CheckpointOrder[] = [];
+  private running: Running | null = null;
 
   /** `done` hears of each folder that was tried: null, or one sentence why it is still there. */
   constructor(
@@ -39,30 +39,30 @@ export class CheckpointRemover {
   ) {}
 
   remove(order: CheckpointOrder): void {
-    const isKnown = [...this.#waiting, this.#running?.order].some(
+    const isKnown = [...this.waiting, this.running?.order].some(
       (each) => each?.invocation === order.invocation,
     );
-    if (isKnown || this.#waiting.length >= maxWaiting) return;
-    this.#waiting.push(order);
-    this.#next();
+    if (isKnown || this.waiting.length >= maxWaiting) return;
+    this.waiting.push(order);
+    this.next();
   }
 
   /** A job needs the node, or the executor leaves: what waits is dropped; resolves when no process is left. */
   async stop(): Promise<void> {
-    this.#waiting = [];
-    this.#running?.handle.kill();
-    await this.#running?.ended;
+    this.waiting = [];
+    this.running?.handle.kill();
+    await this.running?.ended;
   }
 
-  #next(): void {
-    while (this.#running === null) {
-      const order = this.#waiting.shift();
+  private next(): void {
+    while (this.running === null) {
+      const order = this.waiting.shift();
       if (order === undefined) return;
-      this.#begin(order);
+      this.begin(order);
     }
   }
 
-  #begin(order: CheckpointOrder): void {
+  private begin(order: CheckpointOrder): void {
     let group: AttemptGroup;
     try {
       group = this.containment.openGroup(`remove.${order.invocation}`, {
@@ -80,18 +80,18 @@ export class CheckpointRemover {
     });
     const onEnd = (end: SpawnEnd) => {
       clearTimeout(late);
-      this.#running = null;
+      this.running = null;
       settle();
       removeLater(group);
       this.done(order.invocation, problemOf(end));
-      this.#next();
+      this.next();
     };
     const handle = this.spawn(this.spawnProgram, removalOf(order), group, {
       onStarted: () => {},
       onEnd,
     });
     const late = setTimeout(() => handle.kill(), limitMs);
-    this.#running = { order, handle, ended };
+    this.running = { order, handle, ended };
   }
 }
 

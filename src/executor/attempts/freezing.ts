@@ -8,18 +8,18 @@ const freezePollMs = 1;
 
 /** When one attempt stood still. */
 export class FrozenTime {
-  readonly #spans: { fromMs: number; toMs: number | null }[] = [];
+  private readonly spans: { fromMs: number; toMs: number | null }[] = [];
 
   get isOn(): boolean {
-    return this.#spans.at(-1)?.toMs === null;
+    return this.spans.at(-1)?.toMs === null;
   }
 
   begin(): void {
-    this.#spans.push({ fromMs: monotonicMs(), toMs: null });
+    this.spans.push({ fromMs: monotonicMs(), toMs: null });
   }
 
   end(): void {
-    this.#spans.at(-1)!.toMs = monotonicMs();
+    this.spans.at(-1)!.toMs = monotonicMs();
   }
 
   /** Of a limit that counts from a moment on: standing still takes nothing of it. */
@@ -30,7 +30,7 @@ export class FrozenTime {
   /** Milliseconds of it since a moment. */
   sinceMs(momentMs: number): number {
     const now = monotonicMs();
-    return this.#spans.reduce(
+    return this.spans.reduce(
       (sum, { fromMs, toMs }) => sum + Math.max(0, (toMs ?? now) - Math.max(fromMs, momentMs)),
       0,
     );

@@ -27,9 +27,9 @@ export interface GivenNotice {
 export class AttemptNotices {
   /** The last one given. */
   given: GivenNotice | null = null;
-  #startedAtMs: number | null = null;
-  #limitTimer: Timer | undefined;
-  #endTimer: Timer | undefined;
+  private startedAtMs: number | null = null;
+  private limitTimer: Timer | undefined;
+  private endTimer: Timer | undefined;
 
   /** `asked` null: every call does nothing. `send` gives the signal. */
   constructor(
@@ -41,11 +41,11 @@ export class AttemptNotices {
   /** The command runs: its time limit counts from now. */
   started(foreseen: Foreseen | null): void {
     if (this.asked === null) return;
-    this.#startedAtMs = monotonicMs();
+    this.startedAtMs = monotonicMs();
     const { leadMs } = this.asked;
     const reason = `it was told ${leadMs} ms before its time limit of ${this.timeLimitMs} ms, as it asked`;
     const dueInMs = Math.max(0, this.timeLimitMs - leadMs);
-    this.#limitTimer = setTimeout(() => this.#give("timeLimit", reason), dueInMs);
+    this.limitTimer = setTimeout(() => this.give("timeLimit", reason), dueInMs);
     this.foresee(foreseen);
   }
 
@@ -54,30 +54,30 @@ export class AttemptNotices {
    * then: told at once, it would come back to the same hole again and again.
    */
   foresee(foreseen: Foreseen | null): void {
-    clearTimeout(this.#endTimer);
-    if (this.asked === null || this.#startedAtMs === null || foreseen === null) return;
+    clearTimeout(this.endTimer);
+    if (this.asked === null || this.startedAtMs === null || foreseen === null) return;
     // It began after the planned end: the plan did not come true, and the next one will be told.
-    if (foreseen.atMs <= this.#startedAtMs) return;
-    const half = (this.#startedAtMs + foreseen.atMs) / 2;
+    if (foreseen.atMs <= this.startedAtMs) return;
+    const half = (this.startedAtMs + foreseen.atMs) / 2;
     const dueAtMs = Math.max(foreseen.atMs - this.asked.leadMs, half);
     const dueInMs = Math.max(0, Math.ceil(dueAtMs - monotonicMs()));
-    this.#endTimer = setTimeout(() => this.#give("eviction", foreseen.reason), dueInMs);
+    this.endTimer = setTimeout(() => this.give("eviction", foreseen.reason), dueInMs);
   }
 
   /** It has to go: now, as far as it runs. Returns whether it was told, now or lately. */
   evict(reason: string): boolean {
-    if (this.asked === null || this.#startedAtMs === null) return false;
-    this.#give("eviction", reason);
+    if (this.asked === null || this.startedAtMs === null) return false;
+    this.give("eviction", reason);
     return true;
   }
 
   close(): void {
-    clearTimeout(this.#limitTimer);
-    clearTimeout(this.#endTimer);
+    clearTimeout(this.limitTimer);
+    clearTimeout(this.endTimer);
   }
 
   /** Not twice within its lead: a plan that moves by a little is no news. A time limit does not move. */
-  #give(cause: GivenNotice["cause"], reason: string): void {
+  private give(cause: GivenNotice["cause"], reason: string): void {
     const { signal, leadMs } = this.asked!;
     const atNs = machineMonotonicNs();
     const isNews =

@@ -16,15 +16,15 @@ export type PassOn = (settle: () => void) => void;
 export const atOnce: PassOn = (settle) => settle();
 
 export class PreemptSignal {
-  #isWarned = false;
-  #held: (() => void)[] = [];
+  private isWarned = false;
+  private held: (() => void)[] = [];
 
   /** Settles an end in the next turns of the loop, or, when Slurm seems to take the job, once it is sure that it did not. */
   readonly pass: PassOn = (settle) => {
     // A signal's handler has run before this turn; that it is heard takes another turn, and a timer's or a file's turn is not one.
     setImmediate(() =>
       setImmediate(() => {
-        if (this.#isWarned) this.#held.push(settle);
+        if (this.isWarned) this.held.push(settle);
         else settle();
       }),
     );
@@ -32,11 +32,11 @@ export class PreemptSignal {
 
   /** SIGCONT came. */
   warned(): void {
-    if (this.#isWarned) return;
-    this.#isWarned = true;
+    if (this.isWarned) return;
+    this.isWarned = true;
     setTimeout(() => {
-      this.#isWarned = false;
-      for (const settle of this.#held.splice(0)) settle();
+      this.isWarned = false;
+      for (const settle of this.held.splice(0)) settle();
     }, warnedMs).unref();
   }
 }

@@ -20,12 +20,12 @@ import {
 const coresWaitMs = 10_000;
 
 export class Allowance {
-  readonly #jobs = new Map<JobId, JobOnNode>();
-  #sequence = 0;
-  #order: OwnOrder;
-  #facts: SiteFacts;
-  #confinedTo = "any";
-  #overdue: Timer | undefined;
+  private readonly jobsOnNode = new Map<JobId, JobOnNode>();
+  private lastSequence = 0;
+  private order: OwnOrder;
+  private facts: SiteFacts;
+  private confinedTo = "any";
+  private overdueTimer: Timer | undefined;
 
   constructor(
     private readonly spec: LaunchSpec & { readonly budget: OwnOrder },
@@ -33,98 +33,100 @@ export class Allowance {
     /** The wait for a job's cores has lasted too long. */
     private readonly overdue: (reason: string) => void,
   ) {
-    this.#order = spec.budget;
-    this.#facts = spec;
+    this.order = spec.budget;
+    this.facts = spec;
   }
 
   get sequence(): number {
-    return this.#sequence;
+    return this.lastSequence;
   }
 
   get jobs(): readonly JobId[] {
-    return [...this.#jobs.keys()];
+    return [...this.jobsOnNode.keys()];
   }
 
   has(job: JobId): boolean {
-    return this.#jobs.has(job);
+    return this.jobsOnNode.has(job);
   }
 
   /** Returns the number of this hook event. */
   addJob(job: JobShare, origin: JobOnNode["origin"]): number {
-    const sequence = ++this.#sequence;
-    this.#jobs.set(job.job, { ...job, sequence, origin });
+    const sequence = ++this.lastSequence;
+    this.jobsOnNode.set(job.job, { ...job, sequence, origin });
     return sequence;
   }
 
   /** Returns the number of this hook event. */
   removeJob(job: JobId): number {
-    this.#jobs.delete(job);
-    return ++this.#sequence;
+    this.jobsOnNode.delete(job);
+    return ++this.lastSequence;
   }
 
   /** Returns those that may be forgotten: one that the order in force could not know still counts. */
   forget(jobs: readonly JobId[]): ReadonlySet<JobId> {
-    const { seenHookSequence } = this.#order;
-    const gone = jobs.filter((job) => (this.#jobs.get(job)?.sequence ?? 0) <= seenHookSequence);
-    for (const job of gone) this.#jobs.delete(job);
+    const { seenHookSequence } = this.order;
+    const gone = jobs.filter(
+      (job) => (this.jobsOnNode.get(job)?.sequence ?? 0) <= seenHookSequence,
+    );
+    for (const job of gone) this.jobsOnNode.delete(job);
     return new Set(gone);
   }
 
   obey(order: OwnOrder): void {
-    this.#order = order;
-    this.#facts = order.facts ?? this.#facts;
+    this.order = order;
+    this.facts = order.facts ?? this.facts;
   }
 
   /** CPUs of the node that jobs may have. */
   get totalCores(): number {
-    return this.#facts.totalCores;
+    return this.facts.totalCores;
   }
 
   /** GPUs that the order left; a job that may have any of the node's has these. */
   get orderedGpus(): readonly number[] {
-    return this.#order.budget.gpus;
+    return this.order.budget.gpus;
   }
 
   get budget(): Resources {
-    return subtract(this.#withoutHung, this.#order.heldBack ?? nothing);
+    return subtract(this.withoutHung, this.order.heldBack ?? nothing);
   }
 
   /** There is no budget only because something hangs in the kernel: it is waited for. */
   get isHeldBack(): boolean {
-    return this.budget.cores === 0 && this.#withoutHung.cores > 0;
+    return this.budget.cores === 0 && this.withoutHung.cores > 0;
   }
 
-  get #withoutHung(): Resources {
-    return effectiveBudget(this.#order, this.#jobs.values(), this.#facts);
+  private get withoutHung(): Resources {
+    return effectiveBudget(this.order, this.jobsOnNode.values(), this.facts);
   }
 
   /** A job came that is pinned to cores which nobody told yet. */
   get waitsForCores(): boolean {
-    return waitsForCores(this.#order, this.#jobs.values(), this.#facts);
+    return waitsForCores(this.order, this.jobsOnNode.values(), this.facts);
   }
 
   /** To be called after each change. */
   watchWait(): void {
     if (!this.waitsForCores) {
-      clearTimeout(this.#overdue);
-      this.#overdue = undefined;
+      clearTimeout(this.overdueTimer);
+      this.overdueTimer = undefined;
       return;
     }
     const reason = `nobody told for ${coresWaitMs} ms which cores Slurm's jobs have`;
-    this.#overdue ??= setTimeout(() => this.overdue(reason), coresWaitMs);
+    this.overdueTimer ??= setTimeout(() => this.overdue(reason), coresWaitMs);
   }
 
   /** Holds what runs to the budget's CPUs; returns why that cannot be done, or null. */
   confine({ cpuIds, cores }: Resources): string | null {
     if (cores === 0) return null;
     const wanted = cpuIds?.join(",") ?? "any";
-    if (wanted === this.#confinedTo) return null;
+    if (wanted === this.confinedTo) return null;
     const { topologyFolder, cpuTotal } = this.spec;
     try {
       const cpus =
         cpuIds === undefined ? null : machineCpus(cpuIds, readCpuMap(topologyFolder, cpuTotal));
       this.containment.confine(cpus);
-      this.#confinedTo = wanted;
+      this.confinedTo = wanted;
       return null;
     } catch (thrown) {
       return messageOf(thrown);

@@ -10,27 +10,27 @@ export type Said = Exclude<DaemonMessage, { type: "beat" }>;
  * after one of them, not after all.
  */
 export class Inbox {
-  readonly #waiting: Said[] = [];
-  #isTaking = false;
+  private readonly waiting: Said[] = [];
+  private isTaking = false;
 
   constructor(private readonly take: (message: Said) => void) {}
 
   add(message: Said): void {
-    this.#waiting.push(message);
-    if (this.#isTaking) return;
-    this.#isTaking = true;
-    setImmediate(() => this.#takeNext());
+    this.waiting.push(message);
+    if (this.isTaking) return;
+    this.isTaking = true;
+    setImmediate(() => this.takeNext());
   }
 
   /** The connection is gone, and what came on it counts: the next one begins with what we answer for. */
   close(): void {
-    for (const message of this.#waiting.splice(0)) this.take(message);
+    for (const message of this.waiting.splice(0)) this.take(message);
   }
 
-  #takeNext(): void {
-    const message = this.#waiting.shift();
+  private takeNext(): void {
+    const message = this.waiting.shift();
     if (message !== undefined) this.take(message);
-    this.#isTaking = this.#waiting.length > 0;
-    if (this.#isTaking) setImmediate(() => this.#takeNext());
+    this.isTaking = this.waiting.length > 0;
+    if (this.isTaking) setImmediate(() => this.takeNext());
   }
 }

@@ -22,81 +22,81 @@ interface Item {
 }
 
 export class Outbox {
-  readonly #reports = new Map<string, Report>();
-  #events: Item[] = [];
+  private readonly reports = new Map<string, Report>();
+  private events: Item[] = [];
   /** null: no daemon. */
-  #send: ((message: ExecutorMessage) => boolean) | null = null;
-  #onEmpty: (() => void) | null = null;
+  private send: ((message: ExecutorMessage) => boolean) | null = null;
+  private onEmpty: (() => void) | null = null;
 
   get isFull(): boolean {
-    return this.#reports.size >= maxUnrecorded;
+    return this.reports.size >= maxUnrecorded;
   }
 
   /** The attempts whose reports wait to be recorded. */
   get unrecorded(): AttemptKey[] {
-    return [...this.#reports.values()].map(({ key }) => key);
+    return [...this.reports.values()].map(({ key }) => key);
   }
 
   /** A daemon is there (and got `ready`): everything it has not recorded is told again. */
   attach(send: (message: ExecutorMessage) => boolean): void {
-    this.#send = send;
-    for (const item of this.#reports.values()) this.#tell(item);
-    const waiting = this.#events;
-    this.#events = [];
-    for (const { telling, atMs } of waiting) this.#event({ telling, atMs });
+    this.send = send;
+    for (const item of this.reports.values()) this.tell(item);
+    const waiting = this.events;
+    this.events = [];
+    for (const { telling, atMs } of waiting) this.addEvent({ telling, atMs });
   }
 
   detach(): void {
-    this.#send = null;
+    this.send = null;
   }
 
   /** For what a later `ready` says as well: sent now or never. */
   sayNow(message: ExecutorMessage): void {
-    this.#send?.(message);
+    this.send?.(message);
   }
 
   event(telling: Telling): void {
-    this.#event({ telling, atMs: monotonicMs() });
+    this.addEvent({ telling, atMs: monotonicMs() });
   }
 
   report(key: AttemptKey, telling: Telling): void {
     const item = { key, telling, atMs: monotonicMs() };
-    this.#reports.set(keyText(key), item);
-    this.#tell(item);
+    this.reports.set(keyText(key), item);
+    this.tell(item);
   }
 
   /** Tells the report of this attempt once more; false: there is none that waits to be recorded. */
   repeat(key: AttemptKey): boolean {
-    const item = this.#reports.get(keyText(key));
+    const item = this.reports.get(keyText(key));
     if (item === undefined) return false;
-    this.#tell(item);
+    this.tell(item);
     return true;
   }
 
   recorded(key: AttemptKey): void {
-    this.#reports.delete(keyText(key));
-    if (this.#reports.size === 0) this.#onEmpty?.();
+    this.reports.delete(keyText(key));
+    if (this.reports.size === 0) this.onEmpty?.();
   }
 
   /** Resolves when all reports are recorded, or after `limitMs`. */
   async emptied(limitMs: number): Promise<void> {
-    if (this.#reports.size === 0) return;
+    if (this.reports.size === 0) return;
     await new Promise<void>((resolve) => {
       const late = setTimeout(resolve, limitMs);
-      this.#onEmpty = () => {
+      this.onEmpty = () => {
         clearTimeout(late);
         resolve();
       };
     });
   }
 
-  #event(item: Item): void {
-    if (this.#tell(item)) return;
-    this.#events.push(item);
-    if (this.#events.length > maxEvents) this.#events.shift();
+  private addEvent(item: Item): void {
+    if (this.tell(item)) return;
+    this.events.push(item);
+    if (this.events.length > maxEvents) this.events.shift();
   }
 
-  #tell({ telling, atMs }: Item): boolean {
-    return this.#send?.(telling(monotonicMs() - atMs)) ?? false;
+  private tell({ telling, atMs }: Item): boolean {
+    return this.send?.(telling(monotonicMs() - atMs)) ?? false;
   }
 }

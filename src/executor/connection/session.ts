@@ -35,11 +35,11 @@ export interface SessionEvents {
 }
 
 export class Session {
-  #connection: SessionConnection | null = null;
-  #orphaned: Timer | undefined;
-  #retry: Timer | undefined;
-  #pauseMs = firstPauseMs;
-  #isOver = false;
+  private connection: SessionConnection | null = null;
+  private orphaned: Timer | undefined;
+  private retry: Timer | undefined;
+  private pauseMs = firstPauseMs;
+  private isOver = false;
 
   /** `random` gives numbers from 0 to 1. */
   constructor(
@@ -53,60 +53,60 @@ export class Session {
   ) {}
 
   start(): void {
-    this.#awaitDaemon();
-    void this.#connect();
+    this.awaitDaemon();
+    void this.tryConnect();
   }
 
   /** What was sent still arrives, if the daemon reads. */
   async close(): Promise<void> {
-    this.#isOver = true;
-    clearTimeout(this.#orphaned);
-    clearTimeout(this.#retry);
-    await this.#connection?.close();
+    this.isOver = true;
+    clearTimeout(this.orphaned);
+    clearTimeout(this.retry);
+    await this.connection?.close();
   }
 
-  #awaitDaemon(): void {
-    clearTimeout(this.#orphaned);
-    this.#orphaned = setTimeout(() => this.events.onOrphaned(), this.orphanMs);
+  private awaitDaemon(): void {
+    clearTimeout(this.orphaned);
+    this.orphaned = setTimeout(() => this.events.onOrphaned(), this.orphanMs);
   }
 
-  async #connect(): Promise<void> {
+  private async tryConnect(): Promise<void> {
     let connection: SessionConnection;
     try {
       connection = await this.connect(this.address);
     } catch (thrown) {
-      this.#tryLater(messageOf(thrown));
+      this.tryLater(messageOf(thrown));
       return;
     }
-    if (this.#isOver) {
+    if (this.isOver) {
       await connection.close();
       return;
     }
-    clearTimeout(this.#orphaned);
-    this.#connection = connection;
+    clearTimeout(this.orphaned);
+    this.connection = connection;
     this.events.onConnected(connection);
     const inbox = new Inbox((message) => this.events.onMessage(message));
     connection.listen({
       onMessage: (message) => {
         // A daemon that takes us in says something; one that drops us at once is not asked ever faster.
-        this.#pauseMs = firstPauseMs;
+        this.pauseMs = firstPauseMs;
         inbox.add(message);
       },
       onClose: (error) => {
         inbox.close();
-        this.#connection = null;
-        if (this.#isOver) return;
-        this.#awaitDaemon();
-        this.#tryLater(error?.message ?? "the daemon closed the connection");
+        this.connection = null;
+        if (this.isOver) return;
+        this.awaitDaemon();
+        this.tryLater(error?.message ?? "the daemon closed the connection");
       },
     });
   }
 
-  #tryLater(why: string): void {
-    if (this.#isOver) return;
+  private tryLater(why: string): void {
+    if (this.isOver) return;
     this.events.onLost(why);
-    const pauseMs = Math.round(this.#pauseMs * (0.5 + this.random() / 2));
-    this.#pauseMs = Math.min(longestPauseMs, this.#pauseMs * 2);
-    this.#retry = setTimeout(() => void this.#connect(), pauseMs);
+    const pauseMs = Math.round(this.pauseMs * (0.5 + this.random() / 2));
+    this.pauseMs = Math.min(longestPauseMs, this.pauseMs * 2);
+    this.retry = setTimeout(() => void this.tryConnect(), pauseMs);
   }
 }

@@ -158,7 +158,7 @@ class CgroupOfAttempt implements AttemptGroup {
   readonly pollMemory = false;
   readonly joinFiles: readonly string[];
   readonly killFile: string;
-  readonly #directories: readonly string[];
+  private readonly directories: readonly string[];
 
   private readonly trees: readonly Tree[];
 
@@ -169,8 +169,8 @@ class CgroupOfAttempt implements AttemptGroup {
     readonly closesGpus: boolean,
   ) {
     this.trees = trees;
-    this.#directories = trees.map((tree) => join(tree.nodeGroup, path));
-    const files = this.#directories.map((directory) => join(directory, "cgroup.procs"));
+    this.directories = trees.map((tree) => join(tree.nodeGroup, path));
+    const files = this.directories.map((directory) => join(directory, "cgroup.procs"));
     // The last one is the tree that kills: who is in it is in all the others.
     this.joinFiles = cpus.joinFile === null ? files : [cpus.joinFile, ...files];
     const killTree = trees.find((tree) => tree.kills)!;
@@ -199,7 +199,7 @@ class CgroupOfAttempt implements AttemptGroup {
   }
 
   remove(): boolean {
-    return this.#directories.every((directory) => attempt(() => removeGroups(directory)));
+    return this.directories.every((directory) => attempt(() => removeGroups(directory)));
   }
 }
 

@@ -39,9 +39,9 @@ export type Describe = (pid: number) => Promise<Omit<UnkillableProcess, "pid" | 
 
 /** Looks again for as long as there are any, and tells of each change. */
 export class Unkillable {
-  #report: UnkillableReport = { count: 0, processes: [], held: nothing };
-  readonly #described = new Map<string, UnkillableProcess>();
-  #timer: Timer | undefined;
+  private current: UnkillableReport = { count: 0, processes: [], held: nothing };
+  private readonly described = new Map<string, UnkillableProcess>();
+  private timer: Timer | undefined;
 
   constructor(
     private readonly groups: HungGroups,
@@ -51,7 +51,7 @@ export class Unkillable {
   ) {}
 
   get report(): UnkillableReport {
-    return this.#report;
+    return this.current;
   }
 
   /** To be called at the start, and when something is known to hang. */
@@ -64,18 +64,18 @@ export class Unkillable {
     const unnamed = noted.filter((pid) => !inGroups.has(pid));
     const all = [...inGroups, ...unnamed.map((pid) => [pid, null] as const)];
     this.notes.noteUnkillable([...inGroups.keys()].filter((pid) => !noted.includes(pid)));
-    const processes = all.slice(0, maxDescribed).map(([pid, name]) => this.#describedAs(pid, name));
+    const processes = all.slice(0, maxDescribed).map(([pid, name]) => this.describedAs(pid, name));
     const held = attempts.reduce((sum, each) => together(sum, each.held), heldBy(unnamed));
-    this.#become({ count: all.length, processes, held });
+    this.become({ count: all.length, processes, held });
     if (all.length > 0) {
-      this.#timer = setTimeout(() => this.look(), lookMs);
-      this.#timer.unref();
+      this.timer = setTimeout(() => this.look(), lookMs);
+      this.timer.unref();
     }
   }
 
-  #describedAs(pid: number, groupName: string | null): UnkillableProcess {
+  private describedAs(pid: number, groupName: string | null): UnkillableProcess {
     const key = `${pid}.${startTicksOf(pid)}`;
-    const known = this.#described.get(key);
+    const known = this.described.get(key);
     if (known !== undefined) return known;
     const invocation = /^\d+/.exec(groupName ?? "")?.[0];
     const unknown: UnkillableProcess = {
@@ -87,12 +87,12 @@ export class Unkillable {
       path: null,
       fileSystem: null,
     };
-    this.#described.set(key, unknown);
+    this.described.set(key, unknown);
     void this.describe(pid).then((described) => {
       const whole = { ...unknown, ...described };
-      this.#described.set(key, whole);
-      const { processes, ...rest } = this.#report;
-      this.#become({
+      this.described.set(key, whole);
+      const { processes, ...rest } = this.current;
+      this.become({
         ...rest,
         processes: processes.map((each) => (each === unknown ? whole : each)),
       });
@@ -100,10 +100,10 @@ export class Unkillable {
     return unknown;
   }
 
-  #become(report: UnkillableReport): void {
-    const before = JSON.stringify(this.#report);
-    this.#report = report;
-    if (report.count === 0) this.#described.clear();
+  private become(report: UnkillableReport): void {
+    const before = JSON.stringify(this.current);
+    this.current = report;
+    if (report.count === 0) this.described.clear();
     if (JSON.stringify(report) !== before) this.changed(report);
   }
 }

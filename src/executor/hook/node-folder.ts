@@ -43,7 +43,7 @@ export class NodeFolder {
         `${folder.socketPath} is longer than the ${maxSocketPathBytes} bytes a socket's path may have: choose a shorter runDirectory`,
       );
     for (const directory of [runDirectory, folder.directory]) makeOwnDirectory(directory);
-    folder.#claim();
+    folder.take();
     return folder;
   }
 
@@ -51,29 +51,29 @@ export class NodeFolder {
     return join(this.directory, "hook.sock");
   }
 
-  get #pidFile(): string {
+  private get pidFile(): string {
     return join(this.directory, "executor.pid");
   }
 
   /** The file is put in place by link(2), which fails when there is one: of two starters one wins. */
-  #claim(): void {
+  private take(): void {
     let left: string | null = null;
     for (let attempt = 0; attempt < maxClaims; attempt++) {
       // What a dead executor ran may be dying still: a job that comes meanwhile has to find its cgroup here.
-      const mine = this.#write(left);
+      const mine = this.write(left);
       try {
-        if (tryLink(mine, this.#pidFile)) return;
+        if (tryLink(mine, this.pidFile)) return;
       } finally {
         rmSync(mine, { force: true });
       }
-      left = this.#removeDead() ?? left;
+      left = this.removeDead() ?? left;
     }
-    throw new GleanerError("LAUNCH", `${this.#pidFile} is being claimed by another executor`);
+    throw new GleanerError("LAUNCH", `${this.pidFile} is being claimed by another executor`);
   }
 
   /** Returns the kill file that the dead one had published. */
-  #removeDead(): string | null {
-    const content = readSmall(this.#pidFile);
+  private removeDead(): string | null {
+    const content = readSmall(this.pidFile);
     const owner = content === null ? null : parsePidFile(content);
     if (owner !== null && isAlive(owner))
       throw new GleanerError(
@@ -83,21 +83,21 @@ export class NodeFolder {
     // Moved aside and looked at again: what was read may be gone and another's claim be there by now.
     const aside = join(this.directory, `executor.pid.dead.${process.pid}`);
     try {
-      renameSync(this.#pidFile, aside);
+      renameSync(this.pidFile, aside);
     } catch {
       return null;
     }
-    if (readSmall(aside) !== content) tryLink(aside, this.#pidFile);
+    if (readSmall(aside) !== content) tryLink(aside, this.pidFile);
     rmSync(aside, { force: true });
     return /^kill=(\/sys\/fs\/cgroup\/.+)$/m.exec(content ?? "")?.[1] ?? null;
   }
 
   /** Tells the hook which cgroup to kill when this executor does not answer. */
   publishKillFile(killFile: string | null): void {
-    renameSync(this.#write(killFile), this.#pidFile);
+    renameSync(this.write(killFile), this.pidFile);
   }
 
-  #write(killFile: string | null): string {
+  private write(killFile: string | null): string {
     const file = join(this.directory, `executor.pid.${process.pid}`);
     const startTicks = startTicksOf(process.pid);
     assert(startTicks !== null, "a running process has a start time");
@@ -109,23 +109,23 @@ export class NodeFolder {
 
   /** The jobs that Slurm gave something of this node, whether or not an executor was there then. */
   readMarks(): JobShare[] {
-    const marks = this.#markFiles().map(parseMark);
+    const marks = this.markFiles().map(parseMark);
     return marks.filter((mark) => mark !== null);
   }
 
   removeMarks(jobs: ReadonlySet<JobId>): void {
-    for (const file of this.#markFiles()) {
+    for (const file of this.markFiles()) {
       const mark = parseMark(file);
       if (mark !== null && jobs.has(mark.job))
         rmSync(join(this.directory, "jobs", file), { force: true });
     }
   }
 
-  #markFiles(): string[] {
-    return this.#entriesOf("jobs");
+  private markFiles(): string[] {
+    return this.entriesOf("jobs");
   }
 
-  #entriesOf(name: "jobs" | "unkillable"): string[] {
+  private entriesOf(name: "jobs" | "unkillable"): string[] {
     try {
       return readdirSync(join(this.directory, name));
     } catch (thrown) {
@@ -136,7 +136,7 @@ export class NodeFolder {
 
   /** Processes that the hook, or an executor, could not kill; notes of those that are gone are removed. */
   readUnkillable(): readonly number[] {
-    return this.#entriesOf("unkillable").flatMap((file) => {
+    return this.entriesOf("unkillable").flatMap((file) => {
       const parts = /^(\d{1,7})\.(\d{1,20})$/.exec(file);
       if (parts !== null && isAlive({ pid: Number(parts[1]), startTicks: parts[2]! }))
         return [Number(parts[1])];
@@ -171,7 +171,7 @@ export class NodeFolder {
   /** The socket goes first: while the claim stands no other executor makes its own. */
   leave(): void {
     rmSync(this.socketPath, { force: true });
-    rmSync(this.#pidFile, { force: true });
+    rmSync(this.pidFile, { force: true });
   }
 }
 

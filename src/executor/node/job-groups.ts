@@ -11,7 +11,7 @@ const stepTitle = /^slurmstepd: \[(\d{1,10})[.+]/;
 
 export class JobGroups {
   /** Of folders that are named by SLUID, whose job is known; a SLUID is one run of one job for ever. */
-  #jobs = new Map<string, JobId>();
+  private jobs = new Map<string, JobId>();
 
   constructor(
     /** %j: the job's id; %s: its SLUID; %n: the node. */
@@ -33,21 +33,21 @@ export class JobGroups {
       }
       for (const name of namesIn(dirname(path)).filter((each) => sluid.test(each))) {
         const folder = join(dirname(path), name);
-        const job = this.#jobs.get(folder) ?? this.#jobOf(folder);
+        const job = this.jobs.get(folder) ?? this.jobOf(folder);
         if (job === null) continue;
         known.set(folder, job);
         folders.get(job)?.push(folder);
       }
     }
-    this.#jobs = known;
+    this.jobs = known;
     return folders;
   }
 
   /** By the slurmstepd of any of its steps; null: none has come yet. */
-  #jobOf(folder: string): JobId | null {
+  private jobOf(folder: string): JobId | null {
     for (const step of namesIn(folder).filter((name) => name.startsWith("step_")))
       for (const pid of pidsIn(join(folder, step, "slurm/cgroup.procs"))) {
-        const title = this.#titleOf(pid);
+        const title = this.titleOf(pid);
         const [, id] = stepTitle.exec(title) ?? [];
         if (id !== undefined) return jobId(Number(id));
       }
@@ -55,7 +55,7 @@ export class JobGroups {
   }
 
   /** Only root's processes are believed what they call themselves. */
-  #titleOf(pid: string): string {
+  private titleOf(pid: string): string {
     const folder = join(this.procRoot, pid);
     try {
       return statSync(folder).uid === 0 ? readFileSync(join(folder, "cmdline"), "latin1") : "";

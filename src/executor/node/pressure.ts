@@ -27,8 +27,8 @@ export function stalledUsOf(text: string): number | null {
 
 /** Reads files below two roots, so that a test can make its own. */
 export class PressureReader {
-  #samples = new Map<string, Sample>();
-  readonly #groups: JobGroups;
+  private samples = new Map<string, Sample>();
+  private readonly groups: JobGroups;
 
   constructor(
     private readonly limits: PressureLimits,
@@ -38,7 +38,7 @@ export class PressureReader {
     private readonly procRoot = "/proc/pressure",
     groupRoot = "",
   ) {
-    this.#groups = new JobGroups(limits.jobGroups, node, groupRoot);
+    this.groups = new JobGroups(limits.jobGroups, node, groupRoot);
   }
 
   /** What is above a limit since the last round: of each resource the worst. Nothing without batch jobs, or without PSI. */
@@ -49,7 +49,7 @@ export class PressureReader {
       if (limit === null) return;
       // Both are read each time, for the next time.
       const ofFunctions = job === null ? ownPercent(resource) : 0;
-      const all = this.#percentOf(file, atMs, fresh);
+      const all = this.percentOf(file, atMs, fresh);
       if (all === null) return;
       const percent = Math.max(0, all - ofFunctions);
       if (percent <= limit) return;
@@ -62,8 +62,8 @@ export class PressureReader {
     const ownPercent = (resource: Resource) =>
       this.ownGroup === null
         ? 0
-        : (this.#percentOf(join(this.ownGroup, `${resource}.pressure`), atMs, fresh) ?? 0);
-    const folders = this.#groups.foldersOf([...jobs].slice(0, maxJobs));
+        : (this.percentOf(join(this.ownGroup, `${resource}.pressure`), atMs, fresh) ?? 0);
+    const folders = this.groups.foldersOf([...jobs].slice(0, maxJobs));
     for (const [job, groups] of folders)
       for (const group of groups) {
         look(join(group, "cpu.pressure"), job, "cpu", this.limits.jobCpuPercent);
@@ -74,11 +74,11 @@ export class PressureReader {
       if (!worst.has("cpu")) look(of("cpu"), null, "cpu", this.limits.nodeCpuPercent);
       if (!worst.has("memory")) look(of("memory"), null, "memory", this.limits.nodeMemoryPercent);
     }
-    this.#samples = fresh;
+    this.samples = fresh;
     return [...worst.values()];
   }
 
-  #percentOf(file: string, atMs: number, fresh: Map<string, Sample>): number | null {
+  private percentOf(file: string, atMs: number, fresh: Map<string, Sample>): number | null {
     let stalledUs: number | null;
     try {
       stalledUs = stalledUsOf(readFileSync(file, "latin1"));
@@ -87,7 +87,7 @@ export class PressureReader {
     }
     if (stalledUs === null) return null;
     fresh.set(file, { stalledUs, atMs });
-    const before = this.#samples.get(file);
+    const before = this.samples.get(file);
     if (before === undefined) return null;
     const elapsedMs = atMs - before.atMs;
     if (elapsedMs <= 0 || elapsedMs > this.limits.intervalMs * maxIntervals) return null;

@@ -25,16 +25,16 @@ interface Kept {
 
 /** Nothing connects before the first `run`; after `close` every `run` rejects. */
 export class SshConnections {
-  readonly #options: SshOptions;
-  readonly #trust: ReturnType<typeof createTrust>;
-  readonly #inTurn = createTurns(maxConnecting);
-  readonly #kept = new Map<string, Kept>();
-  readonly #ending = new AbortController();
+  private readonly options: SshOptions;
+  private readonly trust: ReturnType<typeof createTrust>;
+  private readonly inTurn = createTurns(maxConnecting);
+  private readonly kept = new Map<string, Kept>();
+  private readonly ending = new AbortController();
 
   constructor(options: SshOptions) {
-    this.#options = options;
-    this.#trust = createTrust(options.knownHosts);
-    setMaxListeners(maxConnecting, this.#ending.signal);
+    this.options = options;
+    this.trust = createTrust(options.knownHosts);
+    setMaxListeners(maxConnecting, this.ending.signal);
   }
 
   /**
@@ -47,58 +47,58 @@ export class SshConnections {
     input: string | Buffer,
     extraMs = 0,
   ): Promise<CommandResult> {
-    const node = this.#nodeAt(address);
+    const node = this.nodeAt(address);
     clearTimeout(node.idle);
     node.busy += 1;
-    const result = node.last.then(() => this.#execute(node, command, input, extraMs));
-    const released = () => this.#release(node);
+    const result = node.last.then(() => this.execute(node, command, input, extraMs));
+    const released = () => this.release(node);
     node.last = result.then(released, released);
     return result;
   }
 
   /** Breaks all connections off; what was started goes on. */
   async close(): Promise<void> {
-    this.#ending.abort();
-    for (const node of this.#kept.values()) {
+    this.ending.abort();
+    for (const node of this.kept.values()) {
       clearTimeout(node.idle);
       discard(node);
     }
-    this.#kept.clear();
+    this.kept.clear();
   }
 
-  #nodeAt(address: string): Kept {
-    const known = this.#kept.get(address);
+  private nodeAt(address: string): Kept {
+    const known = this.kept.get(address);
     if (known) return known;
     const node = { address, client: null, last: Promise.resolve(), busy: 0, idle: undefined };
-    this.#kept.set(address, node);
+    this.kept.set(address, node);
     return node;
   }
 
-  async #execute(
+  private async execute(
     node: Kept,
     command: string,
     input: string | Buffer,
     extraMs: number,
   ): Promise<CommandResult> {
-    const begun = await this.#open(node, command);
+    const begun = await this.open(node, command);
     try {
-      return await begun.finish(input, this.#options.commandTimeoutMs + extraMs);
+      return await begun.finish(input, this.options.commandTimeoutMs + extraMs);
     } catch (thrown) {
       discard(node);
       throw thrown;
     }
   }
 
-  async #open(node: Kept, command: string): Promise<Begun> {
+  private async open(node: Kept, command: string): Promise<Begun> {
     const wasKept = node.client !== null;
-    const client = node.client ?? (await this.#connect(node));
+    const client = node.client ?? (await this.connect(node));
     try {
-      return await begin(client, node.address, command, this.#options.commandTimeoutMs);
+      return await begin(client, node.address, command, this.options.commandTimeoutMs);
     } catch (thrown) {
       discard(node);
       if (thrown instanceof GleanerError) throw thrown;
       // A kept connection may have died unnoticed: then a new one is worth a try.
-      if (wasKept) return this.#open(node, command);
+      if (wasKept) return this.open(node, command);
       throw new GleanerError(
         "LAUNCH",
         `${node.address} accepts the ssh login but no command: look at its sshd's MaxSessions and ForceCommand.`,
@@ -107,9 +107,9 @@ export class SshConnections {
     }
   }
 
-  async #connect(node: Kept): Promise<Client> {
-    const client = await this.#inTurn(() =>
-      connect(this.#options, this.#trust, node.address, this.#ending.signal),
+  private async connect(node: Kept): Promise<Client> {
+    const client = await this.inTurn(() =>
+      connect(this.options, this.trust, node.address, this.ending.signal),
     );
     node.client = client;
     client.once("close", () => {
@@ -118,11 +118,11 @@ export class SshConnections {
     return client;
   }
 
-  #release(node: Kept): void {
+  private release(node: Kept): void {
     node.busy -= 1;
-    if (node.busy > 0 || this.#ending.signal.aborted) return;
+    if (node.busy > 0 || this.ending.signal.aborted) return;
     const forget = () => {
-      this.#kept.delete(node.address);
+      this.kept.delete(node.address);
       node.client?.end();
     };
     if (node.client === null) forget();

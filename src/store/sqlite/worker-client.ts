@@ -21,15 +21,15 @@ const maxGroupWrites = 1_000;
 const maxGroupReads = 4;
 
 export class WorkerClient {
-  readonly #worker: Worker;
-  readonly #what: string;
-  #waiting: Waiting[] = [];
-  #inFlight: readonly Waiting[] = [];
-  #scheduled = false;
+  private readonly worker: Worker;
+  private readonly what: string;
+  private waiting: Waiting[] = [];
+  private inFlight: readonly Waiting[] = [];
+  private scheduled = false;
   /** Set once no call is taken any more: closed, or the thread is lost. */
-  #ended: GleanerError | null = null;
-  #closing = false;
-  readonly #exited: Promise<void>;
+  private ended: GleanerError | null = null;
+  private closing = false;
+  private readonly exited: Promise<void>;
 
   /** Starts the thread; resolves when its database is open, rejects with a GleanerError of code STORE. */
   static async open(workerFile: string, data: ThreadData): Promise<WorkerClient> {
@@ -51,13 +51,13 @@ export class WorkerClient {
     what: string,
     private readonly maxGroupCalls: number,
   ) {
-    this.#worker = worker;
-    this.#what = what;
-    worker.on("message", (reply: Reply) => this.#receive(reply));
-    worker.on("error", (cause) => this.#lose(cause));
-    this.#exited = new Promise((resolve) => {
+    this.worker = worker;
+    this.what = what;
+    worker.on("message", (reply: Reply) => this.receive(reply));
+    worker.on("error", (cause) => this.lose(cause));
+    this.exited = new Promise((resolve) => {
       worker.on("exit", (code) => {
-        this.#lose(`it exited with ${code}`);
+        this.lose(`it exited with ${code}`);
         resolve();
       });
     });
@@ -66,56 +66,55 @@ export class WorkerClient {
   /** Rejects with LIMIT_REACHED when too many wait, with STORE when the database refused or is gone. */
   call(name: string, args: readonly unknown[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#ended !== null) return reject(this.#ended);
-      if (this.#waiting.length + this.#inFlight.length >= maxWaitingCalls)
+      if (this.ended !== null) return reject(this.ended);
+      if (this.waiting.length + this.inFlight.length >= maxWaitingCalls)
         return reject(
           new GleanerError(
             "LIMIT_REACHED",
-            `${maxWaitingCalls} calls wait for the database ${this.#what} already: try again in a moment`,
+            `${maxWaitingCalls} calls wait for the database ${this.what} already: try again in a moment`,
           ),
         );
-      this.#waiting.push({ call: { name, args }, resolve, reject });
-      this.#schedule();
+      this.waiting.push({ call: { name, args }, resolve, reject });
+      this.schedule();
     });
   }
 
   /** Finishes what waits, or refuses it; then closes the database. Resolves when its thread has ended. */
   close(waiting: "finish" | "refuse" = "finish"): Promise<void> {
-    if (this.#ended === null) {
-      this.#ended = new GleanerError("STORE", `${this.#what} was closed: start gleanerd again`);
-      if (waiting === "refuse")
-        for (const { reject } of this.#waiting.splice(0)) reject(this.#ended);
-      this.#closing = true;
-      this.#schedule();
+    if (this.ended === null) {
+      this.ended = new GleanerError("STORE", `${this.what} was closed: start gleanerd again`);
+      if (waiting === "refuse") for (const { reject } of this.waiting.splice(0)) reject(this.ended);
+      this.closing = true;
+      this.schedule();
     }
-    return this.#exited;
+    return this.exited;
   }
 
   /** At the end of the turn, so that all calls of one turn share a commit. */
-  #schedule(): void {
-    if (this.#scheduled || this.#inFlight.length > 0) return;
-    this.#scheduled = true;
+  private schedule(): void {
+    if (this.scheduled || this.inFlight.length > 0) return;
+    this.scheduled = true;
     setImmediate(() => {
-      this.#scheduled = false;
-      this.#sendNext();
+      this.scheduled = false;
+      this.sendNext();
     });
   }
 
-  #sendNext(): void {
-    if (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, this.maxGroupCalls);
-      this.#inFlight = group;
-      this.#post({ kind: "group", calls: group.map(({ call }) => call) });
-    } else if (this.#closing) this.#post({ kind: "close" });
+  private sendNext(): void {
+    if (this.waiting.length > 0) {
+      const group = this.waiting.splice(0, this.maxGroupCalls);
+      this.inFlight = group;
+      this.post({ kind: "group", calls: group.map(({ call }) => call) });
+    } else if (this.closing) this.post({ kind: "close" });
   }
 
-  #post(request: Request): void {
-    this.#worker.postMessage(request);
+  private post(request: Request): void {
+    this.worker.postMessage(request);
   }
 
-  #receive(reply: Reply): void {
-    const group = this.#inFlight;
-    this.#inFlight = [];
+  private receive(reply: Reply): void {
+    const group = this.inFlight;
+    this.inFlight = [];
     if (reply.kind === "failed") {
       for (const { reject } of group) reject(errorOf(reply.failure));
     } else if (reply.kind === "outcomes") {
@@ -125,19 +124,19 @@ export class WorkerClient {
         else reject(errorOf(outcome.failure));
       });
     }
-    if (this.#waiting.length > 0 || this.#closing) this.#schedule();
+    if (this.waiting.length > 0 || this.closing) this.schedule();
   }
 
   /** The thread ended: as expected after a close, else nothing that waits can be answered. */
-  #lose(cause: unknown): void {
-    this.#ended ??= new GleanerError(
+  private lose(cause: unknown): void {
+    this.ended ??= new GleanerError(
       "STORE",
-      `the thread of the database ${this.#what} is gone: start gleanerd again`,
+      `the thread of the database ${this.what} is gone: start gleanerd again`,
       { cause },
     );
-    for (const { reject } of [...this.#inFlight, ...this.#waiting]) reject(this.#ended);
-    this.#inFlight = [];
-    this.#waiting = [];
+    for (const { reject } of [...this.inFlight, ...this.waiting]) reject(this.ended);
+    this.inFlight = [];
+    this.waiting = [];
   }
 }
 

@@ -8,23 +8,23 @@ import { join } from "node:path";
 import type { MungeOptions } from "../../../src/sdk/index.js";
 
 export class Munged {
-  readonly #folder = mkdtempSync(join(tmpdir(), "gleaner-munge-"));
-  readonly socket = join(this.#folder, "socket");
+  private readonly folder = mkdtempSync(join(tmpdir(), "gleaner-munge-"));
+  readonly socket = join(this.folder, "socket");
 
   /** Returns when the socket is there. */
   start(): void {
     // munged wants its socket to be reachable by all.
-    chmodSync(this.#folder, 0o711);
-    writeFileSync(join(this.#folder, "key"), randomBytes(128), { mode: 0o600 });
+    chmodSync(this.folder, 0o711);
+    writeFileSync(join(this.folder, "key"), randomBytes(128), { mode: 0o600 });
     const names = ["key", "pid", "log", "seed"].map(
-      (name) => `--${name}-file=${join(this.#folder, name)}`,
+      (name) => `--${name}-file=${join(this.folder, name)}`,
     );
     execFileSync("munged", [`--socket=${this.socket}`, ...names]);
   }
 
   stop(): void {
     execFileSync("munged", ["--stop", `--socket=${this.socket}`], { stdio: "ignore" });
-    rmSync(this.#folder, { recursive: true });
+    rmSync(this.folder, { recursive: true });
   }
 
   /** For credentials that we ourselves may have decoded. */

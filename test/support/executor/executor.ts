@@ -66,41 +66,41 @@ export class Programs {
 export class FakeDaemon {
   records = true;
   readonly heard: Heard[] = [];
-  #connection: DaemonConnection | null = null;
-  #wake: (() => void)[] = [];
-  #server: Server | null = null;
-  #port = 0;
+  private connection: DaemonConnection | null = null;
+  private wake: (() => void)[] = [];
+  private server: Server | null = null;
+  private listeningPort = 0;
 
   constructor(private readonly secret: string) {}
 
   get port(): number {
-    return this.#port;
+    return this.listeningPort;
   }
 
   async listen(): Promise<void> {
     const server = createServer(async (socket) => {
       const { connection } = await acceptExecutor(socket, () => this.secret);
-      this.#connection = connection;
+      this.connection = connection;
       connection.listen({
         onMessage: (message) => {
           this.heard.push(message);
           if (message.type === "ended" && this.records)
             connection.send({ type: "recorded", key: message.report });
-          for (const wake of this.#wake.splice(0)) wake();
+          for (const wake of this.wake.splice(0)) wake();
         },
         onClose: () => {
-          if (this.#connection === connection) this.#connection = null;
+          if (this.connection === connection) this.connection = null;
         },
       });
     });
-    this.#server = server;
-    server.listen(this.#port, "127.0.0.1");
+    this.server = server;
+    server.listen(this.listeningPort, "127.0.0.1");
     await once(server, "listening");
-    this.#port = (server.address() as AddressInfo).port;
+    this.listeningPort = (server.address() as AddressInfo).port;
   }
 
   send(message: Parameters<DaemonConnection["send"]>[0]): void {
-    if (!this.#connection?.send(message)) throw new Error("no executor is connected");
+    if (!this.connection?.send(message)) throw new Error("no executor is connected");
   }
 
   /** The first message of a type that `wanted` takes, heard already or to come; `after` skips what was heard before. */
@@ -112,7 +112,7 @@ export class FakeDaemon {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      for (const wake of this.#wake.splice(0)) wake();
+      for (const wake of this.wake.splice(0)) wake();
     }, patienceMs);
     try {
       for (;;) {
@@ -121,7 +121,7 @@ export class FakeDaemon {
           .find((each): each is HeardOf<T> => each.type === type && wanted(each as HeardOf<T>));
         if (found) return found;
         if (isLate) throw new Error(`no ${type} among ${JSON.stringify(this.heard)}`);
-        await new Promise<void>((wake) => this.#wake.push(wake));
+        await new Promise<void>((wake) => this.wake.push(wake));
       }
     } finally {
       clearTimeout(timer);
@@ -140,9 +140,9 @@ export class FakeDaemon {
 
   /** As a daemon that was killed: the connection breaks, nobody listens. */
   async stop(): Promise<void> {
-    await this.#connection?.close();
-    const server = this.#server;
-    this.#server = null;
+    await this.connection?.close();
+    const server = this.server;
+    this.server = null;
     if (server) await new Promise((done) => server.close(done));
   }
 }
@@ -163,10 +163,10 @@ export class TestNode {
   readonly work = join(this.folder, "work");
   readonly daemon: FakeDaemon;
   readonly spec: LaunchSpec;
-  #executor: ChildProcess | null = null;
-  #exited: Promise<unknown> = Promise.resolve();
+  private executor: ChildProcess | null = null;
+  private exit: Promise<unknown> = Promise.resolve();
   stderr = "";
-  #next = 1;
+  private next = 1;
 
   private constructor(
     private readonly programs: Programs,
@@ -245,26 +245,26 @@ export class TestNode {
       this.stderr += String(text);
     });
     child.stdin!.end(`${JSON.stringify(this.spec)}\n`);
-    this.#executor = child;
-    this.#exited = once(child, "close"); // after all of stderr was read
+    this.executor = child;
+    this.exit = once(child, "close"); // after all of stderr was read
   }
 
   get pid(): number {
-    return this.#executor!.pid!;
+    return this.executor!.pid!;
   }
 
   signal(name: NodeJS.Signals): void {
-    this.#executor?.kill(name);
+    this.executor?.kill(name);
   }
 
   /** Resolves with the exit code, null after a signal. */
   async exited(): Promise<number | null> {
-    await this.#exited;
-    return this.#executor!.exitCode;
+    await this.exit;
+    return this.executor!.exitCode;
   }
 
   order(argv: readonly string[], change: Partial<AttemptOrder> = {}): AttemptOrder {
-    const invocation = invocationId(this.#next++);
+    const invocation = invocationId(this.next++);
     const output = join(this.work, `${invocation}.out`);
     return attemptOrder({
       invocation,
@@ -345,16 +345,16 @@ export class TestNode {
   /** The cgroups of this node that are still there. */
   groups(): string[] {
     return ["", "unified", "memory", "cpu", "cpuset", "devices", "pids"]
-      .map((tree) => this.#groupIn(tree))
+      .map((tree) => this.groupIn(tree))
       .filter((group) => existsSync(group));
   }
 
   /** Of version 1. */
   get pidsGroup(): string {
-    return this.#groupIn("pids");
+    return this.groupIn("pids");
   }
 
-  #groupIn(tree: string): string {
+  private groupIn(tree: string): string {
     const cluster = createHash("sha256").update(this.spec.runDirectory).digest("hex").slice(0, 8);
     return join("/sys/fs/cgroup", tree, "gleaner", `${cluster}-${this.spec.node}`);
   }
@@ -363,7 +363,7 @@ export class TestNode {
   async remove(): Promise<string[]> {
     this.signal("SIGCONT");
     this.signal("SIGTERM");
-    await this.#exited;
+    await this.exit;
     await this.daemon.stop();
     const left = [...this.processes(), ...this.groups()];
     rmSync(this.folder, { recursive: true, force: true });

@@ -60,9 +60,9 @@ export class HookedNode {
   readonly runDirectory = path.join(this.folder, "run");
   /** The node's folder in it. */
   readonly node = path.join(this.runDirectory, "n2");
-  readonly #children = new Set<ChildProcess>();
-  readonly #servers = new Set<net.Server>();
-  readonly #trees = new Set<Tree>();
+  private readonly children = new Set<ChildProcess>();
+  private readonly servers = new Set<net.Server>();
+  private readonly trees = new Set<Tree>();
 
   constructor() {
     for (const name of ["glean-prolog", "glean-epilog"])
@@ -111,7 +111,7 @@ export class HookedNode {
         answer(socket, String(line));
       });
     });
-    this.#servers.add(server);
+    this.servers.add(server);
     server.listen(path.join(this.node, "hook.sock"));
     await once(server, "listening");
     return lines;
@@ -120,8 +120,8 @@ export class HookedNode {
   /** Starts a process that remove() ends at the latest. */
   start(command: string, args: readonly string[], stdio: "ignore" | "pipe" = "ignore") {
     const child = spawn(command, args, { stdio: ["ignore", stdio, "ignore"] });
-    this.#children.add(child);
-    child.on("exit", () => this.#children.delete(child));
+    this.children.add(child);
+    child.on("exit", () => this.children.delete(child));
     return child;
   }
 
@@ -136,7 +136,7 @@ export class HookedNode {
     }
     const pid = executor.pid ?? 0;
     const tree = { pid, pids };
-    this.#trees.add(tree);
+    this.trees.add(tree);
     this.writePid([
       `pid=${pid}`,
       `startTicks=${startTicks(pid)}`,
@@ -161,9 +161,9 @@ export class HookedNode {
   }
 
   remove(): void {
-    for (const server of this.#servers) server.close();
-    for (const pid of [...this.#trees].flatMap(alive)) process.kill(pid, "SIGKILL");
-    for (const child of this.#children) child.kill("SIGKILL");
+    for (const server of this.servers) server.close();
+    for (const pid of [...this.trees].flatMap(alive)) process.kill(pid, "SIGKILL");
+    for (const child of this.children) child.kill("SIGKILL");
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -8,7 +8,7 @@ import { HookedNode, type Run } from "./hook.js";
 import { pluginFolder } from "./plugin.js";
 
 export class PluginNode extends HookedNode {
-  #hostPid = 0;
+  private hostPid = 0;
   readonly plugin = path.join(this.folder, "gleaner.so");
 
   constructor() {
@@ -31,7 +31,7 @@ export class PluginNode extends HookedNode {
       env,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    this.#hostPid = child.pid ?? 0;
+    this.hostPid = child.pid ?? 0;
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text) => {
       stdout += String(text);
@@ -46,7 +46,7 @@ export class PluginNode extends HookedNode {
   /** The process of the hook in the call under way. */
   hookPid(): number {
     const stats = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-    const found = stats.find((pid) => parentOf(pid) === this.#hostPid);
+    const found = stats.find((pid) => parentOf(pid) === this.hostPid);
     return Number(found);
   }
 }

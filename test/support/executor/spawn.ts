@@ -63,8 +63,8 @@ const escaping =
 /** A folder that all may write to, and the commands that are run in it. */
 export class SpawnFolder {
   readonly path = fs.mkdtempSync(path.join(os.tmpdir(), "glean-spawn-"));
-  readonly #running = new Set<ChildProcess>();
-  #fifos = 0;
+  private readonly running = new Set<ChildProcess>();
+  private fifos = 0;
 
   constructor() {
     fs.chmodSync(this.path, 0o777);
@@ -96,14 +96,14 @@ export class SpawnFolder {
     const child = spawn(program, [], {
       stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
     });
-    this.#running.add(child);
+    this.running.add(child);
     let stderr = "";
     child.stderr?.on("data", (text) => {
       stderr += String(text);
     });
     const exit = new Promise<number | null>((resolve) =>
       child.on("close", (code) => {
-        this.#running.delete(child);
+        this.running.delete(child);
         resolve(code);
       }),
     );
@@ -137,7 +137,7 @@ export class SpawnFolder {
   }
 
   fifo(): Fifo {
-    const name = this.file(`fifo${this.#fifos++}`);
+    const name = this.file(`fifo${this.fifos++}`);
     execFileSync("mkfifo", ["-m", "666", name]);
     const open = () => {
       const stream = fs.createReadStream(name);
@@ -161,7 +161,7 @@ export class SpawnFolder {
   }
 
   remove(): void {
-    for (const child of this.#running) child.kill("SIGTERM");
+    for (const child of this.running) child.kill("SIGTERM");
     fs.rmSync(this.path, { recursive: true, force: true });
   }
 }

@@ -24,7 +24,7 @@ const startUpFiles = [join(homedir(), ".bashrc")].filter((path) => existsSync(pa
 const hold = "echo ready; read -r _";
 
 export class Network {
-  readonly #hosts: Host[] = [];
+  private readonly hosts: Host[] = [];
 
   private constructor(
     private readonly number: number,
@@ -64,7 +64,7 @@ export class Network {
     ownFolders: readonly string[],
     without: readonly string[] = [],
   ): Promise<Host> {
-    const index = this.#hosts.length;
+    const index = this.hosts.length;
     if (index >= maxHosts) throw new Error(`a network has at most ${maxHosts} hosts`);
     const mounts = [
       ...ownFolders.map((path) => `mount -t tmpfs -o mode=0700 own ${path}`),
@@ -75,19 +75,19 @@ export class Network {
     const holder = await held(["unshare", ...namespaces, "--kill-child", "bash", "-c", script]);
     const address = addressIn(this.number, firstHost + index);
     const host = new Host(name, address, childrenOf(holder.pid!)[0]!, this.holder.pid!, holder);
-    this.#hosts.push(host);
+    this.hosts.push(host);
     host.plugIn(`port${index}`);
     return host;
   }
 
   async close(): Promise<void> {
-    for (const host of this.#hosts) await host.remove();
+    for (const host of this.hosts) await host.remove();
     await end(this.holder);
   }
 }
 
 export class Host {
-  #port = "";
+  private port = "";
 
   constructor(
     readonly name: string,
@@ -110,7 +110,7 @@ export class Host {
 
   /** Used by the network: a cable from the switch. */
   plugIn(port: string): void {
-    this.#port = port;
+    this.port = port;
     inNetwork(this.switchPid, [
       `link add ${port} type veth peer name eth0 netns ${this.init}`,
       `link set ${port} master switch up`,
@@ -120,7 +120,7 @@ export class Host {
 
   /** Pulls the cable or puts it in again, at the switch. */
   setLink(state: "up" | "down"): void {
-    inNetwork(this.switchPid, [`link set ${this.#port} ${state}`]);
+    inNetwork(this.switchPid, [`link set ${this.port} ${state}`]);
   }
 
   /** Runs a command there to its end; returns what it printed. */

@@ -6,7 +6,7 @@ import { type Complaint, complain, type Source, walk } from "./source.js";
 /** Whether a file of src/ may print. */
 const mayPrint = /^src\/(cli|report)\//;
 
-/** Reading the clock, loose types and printing, in one file of src/. */
+/** Reading the clock, loose types, #names and printing, in one file of src/. */
 export function checkCode(source: Source): Complaint[] {
   const complaints: Complaint[] = [];
   walk(source, (node, line) => {
@@ -15,6 +15,7 @@ export function checkCode(source: Source): Complaint[] {
       say("reads the clock itself: use src/clock.ts, or take the time as a value");
     if (node.kind === ts.SyntaxKind.AnyKeyword)
       say("has the type any: name the type, or use unknown and look at it");
+    if (ts.isPrivateIdentifier(node)) say("has a #name: write private, as everywhere");
     if (isMember(node, "console") && !mayPrint.test(source.path))
       say("prints: log through pino, or return the text");
   });

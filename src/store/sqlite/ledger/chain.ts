@@ -75,33 +75,33 @@ export function postingChecker(
 
 /** Looks after the seals of the days' sums, which are added to as postings are removed. */
 export class DaySeals {
-  readonly #select;
-  readonly #update;
-  readonly #seal: LedgerSeal;
+  private readonly select;
+  private readonly update;
+  private readonly seal: LedgerSeal;
 
   constructor(database: Connection, seal: LedgerSeal) {
-    this.#seal = seal;
-    this.#select = database
+    this.seal = seal;
+    this.select = database
       .prepare<[number, number], (number | string | bigint)[]>(
         `SELECT ${dayColumns}, seal FROM ledger_day WHERE day = ? AND owner_uid = ?`,
       )
       .raw()
       .safeIntegers();
-    this.#update = database.prepare<[string, number, number]>(
+    this.update = database.prepare<[string, number, number]>(
       "UPDATE ledger_day SET seal = ? WHERE day = ? AND owner_uid = ?",
     );
   }
 
   /** A sum that is not there yet is sound. */
   isSound(day: number, uid: number): boolean {
-    const row = this.#select.get(day, uid);
-    return row === undefined || isSoundDay(row, this.#seal);
+    const row = this.select.get(day, uid);
+    return row === undefined || isSoundDay(row, this.seal);
   }
 
   /** After a sum that was sound was added to. */
   renew(day: number, uid: number): void {
-    const row = this.#select.get(day, uid)!;
-    this.#update.run(this.#seal.day(row.slice(0, -1)), day, uid);
+    const row = this.select.get(day, uid)!;
+    this.update.run(this.seal.day(row.slice(0, -1)), day, uid);
   }
 }
 

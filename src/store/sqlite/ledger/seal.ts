@@ -29,15 +29,15 @@ export interface SealedHead {
 export type SealedDay = readonly (number | string | bigint)[];
 
 export class LedgerSeal {
-  readonly #key: Buffer;
+  private readonly key: Buffer;
 
   /** `key` in hex; gleanerd derives it from its own. */
   constructor(key: string) {
-    this.#key = Buffer.from(key, "hex");
+    this.key = Buffer.from(key, "hex");
   }
 
   posting(of: SealedPosting): string {
-    return this.#mac("posting", [
+    return this.mac("posting", [
       ...[of.sequence, of.previous, of.invocation, of.attempt, of.uid, of.user],
       ...[of.coreMs, of.memoryMbMs, of.amountMicroCredits],
       ...[of.microCreditsPerCoreSecond, of.microCreditsPerGbSecond, of.postedAtMs],
@@ -45,16 +45,16 @@ export class LedgerSeal {
   }
 
   head({ sequence, seal }: SealedHead): string {
-    return this.#mac("head", [sequence, seal]);
+    return this.mac("head", [sequence, seal]);
   }
 
   day(of: SealedDay): string {
-    return this.#mac("day", of);
+    return this.mac("day", of);
   }
 
-  #mac(kind: string, values: readonly (number | string | bigint)[]): string {
+  private mac(kind: string, values: readonly (number | string | bigint)[]): string {
     const text = JSON.stringify([kind, ...values.map(String)]);
-    return createHmac("sha256", this.#key).update(text).digest("hex");
+    return createHmac("sha256", this.key).update(text).digest("hex");
   }
 }
 
