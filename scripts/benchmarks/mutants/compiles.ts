@@ -1,0 +1,67 @@
+// Which mutants the compiler finds already: those say nothing about the tests.
+
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import ts from "typescript";
+import { type Mutant, root } from "./sandbox.js";
+
+/** A block that is emptied uses less; that alone is no error. */
+const tolerant: ts.CompilerOptions = { noUnusedLocals: false, noUnusedParameters: false };
+
+export class Compiler {
+  readonly #changed = new Map<string, { readonly text: string; readonly version: string }>();
+  readonly #service: ts.LanguageService;
+  #versions = 0;
+
+  constructor(files: readonly string[]) {
+    const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
+    const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+    const settings = { ...options, ...tolerant };
+    this.#service = ts.createLanguageService({
+      getCompilationSettings: () => settings,
+      getCurrentDirectory: () => root,
+      getDefaultLibFileName: ts.getDefaultLibFilePath,
+      getScriptFileNames: () => files.map((file) => join(root, file)),
+      getScriptVersion: (path) => this.#changed.get(relative(root, path))?.version ?? "0",
+      getScriptSnapshot: (path) => {
+        const text = this.#changed.get(relative(root, path))?.text ?? ts.sys.readFile(path);
+        return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
+      },
+      readFile: ts.sys.readFile,
+      fileExists: ts.sys.fileExists,
+      directoryExists: ts.sys.directoryExists,
+      getDirectories: ts.sys.getDirectories,
+      realpath: ts.sys.realpath!,
+    });
+  }
+
+  /** The mutants that compile, each looked at in its own file only; as many at once as they are of different files. */
+  compiling(mutants: readonly Mutant[]): Mutant[] {
+    const rounds: Mutant[][] = [];
+    const perFile = new Map<string, number>();
+    for (const mutant of mutants) {
+      const round = perFile.get(mutant.file) ?? 0;
+      perFile.set(mutant.file, round + 1);
+      rounds[round] ??= [];
+      rounds[round].push(mutant);
+    }
+    const compiling = new Set(rounds.flatMap((round) => this.#compilingAtOnce(round)));
+    return mutants.filter((mutant) => compiling.has(mutant));
+  }
+
+  #compilingAtOnce(mutants: readonly Mutant[]): Mutant[] {
+    this.#changed.clear();
+    for (const { file, start, end, replacement } of mutants) {
+      const text = readFileSync(join(root, file), "utf8");
+      const mutated = text.slice(0, start) + replacement + text.slice(end);
+      this.#changed.set(file, { text: mutated, version: String(++this.#versions) });
+    }
+    return mutants.filter(({ file }) => {
+      const path = join(root, file);
+      return (
+        this.#service.getSyntacticDiagnostics(path).length === 0 &&
+        this.#service.getSemanticDiagnostics(path).length === 0
+      );
+    });
+  }
+}

@@ -1,0 +1,45 @@
+// jest's environment in the sandbox: it tells which file it is at and what failed first, skips what comes after that, and
+// keeps which mutants the tests of a file reach.
+
+import { randomUUID } from "node:crypto";
+import { appendFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import PatientEnvironment from "../../lib/patient-environment.mjs";
+
+const { GLEANER_MUTANTS_NEWS: news, GLEANER_MUTANTS_REACHED: reachedFolder } = process.env;
+
+const tell = (what, text) =>
+  appendFileSync(news, `${JSON.stringify({ what, text, ms: Math.round(performance.now()) })}\n`);
+
+export default class MutantEnvironment extends PatientEnvironment {
+  #path;
+  #hasFailed = false;
+
+  constructor(config, context) {
+    super(config, context);
+    this.#path = context.testPath;
+    tell("begin", this.#path);
+  }
+
+  async handleTestEvent(event, state) {
+    super.handleTestEvent(event, state);
+    if (event.name === "test_start" && this.#hasFailed) event.test.mode = "skip";
+    const hasFailed =
+      (event.name === "test_done" && event.test.errors.length > 0) ||
+      (event.name === "hook_failure" && event.hook.type.endsWith("All"));
+    if (hasFailed && !this.#hasFailed) {
+      this.#hasFailed = true;
+      tell("failed", event.test?.name ?? `a hook of ${this.#path}`);
+    }
+  }
+
+  async teardown() {
+    const coverage = this.global.__stryker__?.mutantCoverage;
+    if (reachedFolder !== undefined && coverage !== undefined) {
+      const ids = [coverage.static, ...Object.values(coverage.perTest)].flatMap(Object.keys);
+      writeFileSync(join(reachedFolder, `${randomUUID()}.json`), JSON.stringify(ids));
+    }
+    tell("end", this.#path);
+    await super.teardown();
+  }
+}

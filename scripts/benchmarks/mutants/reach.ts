@@ -1,0 +1,45 @@
+// Which mutants each test file reaches, and what it takes: every file is run once, with no mutant switched on.
+
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { runTests, type TestFile } from "./run.js";
+
+export interface Reach {
+  /** The test files that reach a mutant, the quickest first. */
+  filesOf(mutant: string): readonly TestFile[];
+  /** Files that fail in the sandbox though nothing is changed. */
+  readonly leftOut: readonly string[];
+}
+
+/** What a file may take that was never run. */
+const unknownCpuMs = 100_000;
+
+export async function measureReach(
+  sandbox: string,
+  paths: readonly string[],
+  tell: (line: string) => void,
+): Promise<Reach> {
+  const leftOut: string[] = [];
+  const reached: { readonly file: TestFile; readonly ids: ReadonlySet<string> }[] = [];
+  for (const path of paths) {
+    const folder = mkdtempSync(join(sandbox, ".reached-"));
+    chmodSync(folder, 0o1777);
+    const environment = {
+      GLEANER_MUTANTS_REACHED: folder,
+      NODE_OPTIONS: `--require=${join(sandbox, "scripts/benchmarks/mutants/reached.cjs")}`,
+    };
+    const outcome = await runTests(sandbox, [{ path, cpuMs: unknownCpuMs }], environment);
+    const ids = new Set(
+      readdirSync(folder).flatMap((name) => JSON.parse(readFileSync(join(folder, name), "utf8"))),
+    );
+    rmSync(folder, { recursive: true });
+    tell(`${path} reaches ${ids.size} mutants`);
+    if (outcome.kind !== "passed") leftOut.push(`${path}: ${JSON.stringify(outcome)}`);
+    else if (ids.size > 0) reached.push({ file: { path, cpuMs: outcome.cpuMs }, ids });
+  }
+  reached.sort((a, b) => a.file.cpuMs - b.file.cpuMs);
+  return {
+    filesOf: (mutant) => reached.flatMap(({ file, ids }) => (ids.has(mutant) ? [file] : [])),
+    leftOut,
+  };
+}

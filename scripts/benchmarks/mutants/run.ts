@@ -1,0 +1,174 @@
+// Runs test files in the sandbox, one after the other until one fails, in a process namespace of their own where that is
+// allowed: whatever they started and mounted is gone afterwards.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { Patience } from "../../lib/patience.mjs";
+import { cpuMsOf } from "../lib/harness.js";
+
+const lookIntervalMs = 200;
+/** Processor time that a file may take beyond a multiple of what it usually takes: then it hangs in a loop. */
+const spareCpuMs = 15_000;
+const timesUsual = 4;
+/** Ends what waits without a processor and is not ended by jest's own limits. */
+const patienceMs = 600_000;
+/** Enough for every test; a mutant that fills the memory ends soon. */
+const heapMb = 2_048;
+
+export interface TestFile {
+  /** From the root: `test/unit/core.test.ts`. */
+  readonly path: string;
+  /** Of jest's own process. */
+  readonly cpuMs: number;
+}
+
+export type Outcome =
+  | { readonly kind: "passed"; readonly cpuMs: number }
+  | { readonly kind: "failed"; readonly file: string; readonly test: string }
+  | { readonly kind: "hung"; readonly file: string };
+
+interface News {
+  readonly what: "begin" | "failed" | "end";
+  readonly text: string;
+}
+
+const namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
+const [unshare, ...unshareArgs] = namespace as [string, ...string[]];
+const isIsolated = spawnSync(unshare, [...unshareArgs, "true"]).status === 0;
+/** The processes above jest's own: unshare, and a shell that collects orphans. */
+const wrappers = isIsolated ? 2 : 1;
+
+/** What runs now, to be ended when the benchmark is. */
+let current: ChildProcess | null = null;
+
+export function endCurrent(): void {
+  if (current?.pid !== undefined) kill(current.pid);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // it has ended
+  }
+}
+
+/** In the order given. */
+export async function runTests(
+  sandbox: string,
+  files: readonly TestFile[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Outcome> {
+  // Short: sockets are made in it, and the name of one is a hundred bytes at most.
+  const temporary = mkdtempSync(join(tmpdir(), "gm-"));
+  chmodSync(temporary, 0o1777);
+  const newsFile = join(temporary, "news");
+  const errorFile = join(temporary, "errors");
+  const own = join(sandbox, "scripts/benchmarks/mutants");
+  const jest = [
+    ...["--experimental-vm-modules", `--max-old-space-size=${heapMb}`],
+    ...["node_modules/jest/bin/jest.js", "--runInBand", "--bail=1", "--watchman=false"],
+    ...[`--cacheDirectory=${join(sandbox, ".jest")}`, "--silent", "--reporters=default"],
+    ...[`--env=${join(own, "environment.mjs")}`, `--testSequencer=${join(own, "sequencer.mjs")}`],
+    ...["--runTestsByPath", ...files.map(({ path }) => path)],
+  ];
+  const shell = ["bash", "-c", '"$@"; exit $?', "bash", process.execPath, ...jest];
+  const [command, ...args] = [...(isIsolated ? namespace : []), ...shell] as [string, ...string[]];
+  const child = spawn(command, args, {
+    cwd: sandbox,
+    detached: true,
+    stdio: ["ignore", "ignore", openSync(errorFile, "w")],
+    env: {
+      ...process.env,
+      ...environment,
+      TMPDIR: temporary,
+      GLEANER_MUTANTS_NEWS: newsFile,
+      GLEANER_MUTANTS_ORDER: files.map(({ path }) => path).join(":"),
+    },
+  });
+  current = child;
+  const watch = new Watch(child.pid!, newsFile, errorFile, sandbox, files);
+  try {
+    const [status] = (await once(child, "close")) as [number | null];
+    return watch.outcome(status === 0);
+  } finally {
+    watch.end();
+    kill(child.pid!);
+    current = null;
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Looks at what jest tells and takes, and kills what hangs. */
+class Watch {
+  readonly #timer = setInterval(() => this.#look(), lookIntervalMs);
+  readonly #patience = new Patience(patienceMs);
+  readonly #usual: ReadonlyMap<string, number>;
+  #cpuMs = 0;
+  #file = "";
+  #fileSinceCpuMs = 0;
+  #hasHung = false;
+
+  constructor(
+    private readonly pid: number,
+    private readonly newsFile: string,
+    private readonly errorFile: string,
+    private readonly sandbox: string,
+    files: readonly TestFile[],
+  ) {
+    this.#usual = new Map(files.map(({ path, cpuMs }) => [path, cpuMs]));
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+
+  outcome(hasPassed: boolean): Outcome {
+    const news = this.#news();
+    const file = this.#fileAt(news);
+    if (this.#hasHung) return { kind: "hung", file };
+    if (hasPassed) return { kind: "passed", cpuMs: this.#cpuMs };
+    if (news.length === 0)
+      throw new Error(`jest cannot run in the sandbox: ${readFileSync(this.errorFile, "utf8")}`);
+    const failed = news.find(({ what }) => what === "failed");
+    return { kind: "failed", file, test: failed?.text ?? "before its first test" };
+  }
+
+  #look(): void {
+    try {
+      this.#cpuMs = cpuMsOf(below(this.pid, wrappers));
+    } catch {
+      return; // it has not begun, or has ended
+    }
+    const file = this.#fileAt(this.#news());
+    if (file !== this.#file) {
+      this.#file = file;
+      this.#fileSinceCpuMs = this.#cpuMs;
+    }
+    const limitCpuMs = timesUsual * (this.#usual.get(file) ?? 0) + spareCpuMs;
+    if (this.#cpuMs - this.#fileSinceCpuMs <= limitCpuMs && !this.#patience.isOver) return;
+    this.#hasHung = true;
+    kill(this.pid);
+  }
+
+  #fileAt(news: readonly News[]): string {
+    const path = news.findLast(({ what }) => what === "begin")?.text;
+    return path === undefined ? "" : relative(this.sandbox, path);
+  }
+
+  #news(): News[] {
+    if (!existsSync(this.newsFile)) return [];
+    const lines = readFileSync(this.newsFile, "utf8").split("\n").slice(0, -1);
+    return lines.map((line) => JSON.parse(line) as News);
+  }
+}
+
+/** The process that many first children below. */
+function below(pid: number, depth: number): number {
+  if (depth === 0) return pid;
+  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ");
+  return below(Number(child), depth - 1);
+}
