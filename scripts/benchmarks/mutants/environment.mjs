@@ -8,8 +8,8 @@ import PatientEnvironment from "../../lib/patient-environment.mjs";
 
 const { GLEANER_MUTANTS_NEWS: news, GLEANER_MUTANTS_REACHED: reachedFolder } = process.env;
 
-const tell = (what, text) =>
-  appendFileSync(news, `${JSON.stringify({ what, text, ms: Math.round(performance.now()) })}\n`);
+const tell = (what, path, test) =>
+  appendFileSync(news, `${JSON.stringify({ what, path, test })}\n`);
 
 export default class MutantEnvironment extends PatientEnvironment {
   #path;
@@ -29,7 +29,7 @@ export default class MutantEnvironment extends PatientEnvironment {
       (event.name === "hook_failure" && event.hook.type.endsWith("All"));
     if (hasFailed && !this.#hasFailed) {
       this.#hasFailed = true;
-      tell("failed", event.test?.name ?? `a hook of ${this.#path}`);
+      tell("failed", this.#path, event.test?.name ?? "a hook");
     }
   }
 

@@ -32,7 +32,9 @@ export type Outcome =
 
 interface News {
   readonly what: "begin" | "failed" | "end";
-  readonly text: string;
+  readonly path: string;
+  /** That failed. */
+  readonly test?: string;
 }
 
 const namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
@@ -119,7 +121,7 @@ class Watch {
     private readonly sandbox: string,
     files: readonly TestFile[],
   ) {
-    this.#usual = new Map(files.map(({ path, cpuMs }) => [path, cpuMs]));
+    this.#usual = new Map(files.map(({ path, cpuMs }) => [join(sandbox, path), cpuMs]));
   }
 
   end(): void {
@@ -128,13 +130,15 @@ class Watch {
 
   outcome(hasPassed: boolean): Outcome {
     const news = this.#news();
-    const file = this.#fileAt(news);
-    if (this.#hasHung) return { kind: "hung", file };
-    if (hasPassed) return { kind: "passed", cpuMs: this.#cpuMs };
     if (news.length === 0)
       throw new Error(`jest cannot run in the sandbox: ${readFileSync(this.errorFile, "utf8")}`);
     const failed = news.find(({ what }) => what === "failed");
-    return { kind: "failed", file, test: failed?.text ?? "before its first test" };
+    if (failed !== undefined)
+      return { kind: "failed", file: relative(this.sandbox, failed.path), test: failed.test! };
+    const file = fileAt(news);
+    if (this.#hasHung) return { kind: "hung", file: relative(this.sandbox, file) };
+    if (hasPassed) return { kind: "passed", cpuMs: this.#cpuMs };
+    return { kind: "failed", file: relative(this.sandbox, file), test: "outside of its tests" };
   }
 
   #look(): void {
@@ -143,20 +147,17 @@ class Watch {
     } catch {
       return; // it has not begun, or has ended
     }
-    const file = this.#fileAt(this.#news());
+    const news = this.#news();
+    const file = fileAt(news);
     if (file !== this.#file) {
       this.#file = file;
       this.#fileSinceCpuMs = this.#cpuMs;
     }
     const limitCpuMs = timesUsual * (this.#usual.get(file) ?? 0) + spareCpuMs;
-    if (this.#cpuMs - this.#fileSinceCpuMs <= limitCpuMs && !this.#patience.isOver) return;
-    this.#hasHung = true;
+    const isOver = this.#cpuMs - this.#fileSinceCpuMs > limitCpuMs || this.#patience.isOver;
+    if (!isOver && !hasFailedAndEnded(news)) return;
+    this.#hasHung = isOver;
     kill(this.pid);
-  }
-
-  #fileAt(news: readonly News[]): string {
-    const path = news.findLast(({ what }) => what === "begin")?.text;
-    return path === undefined ? "" : relative(this.sandbox, path);
   }
 
   #news(): News[] {
@@ -165,6 +166,16 @@ class Watch {
     return lines.map((line) => JSON.parse(line) as News);
   }
 }
+
+/** The file that was begun last; empty: none yet. */
+const fileAt = (news: readonly News[]): string =>
+  news.findLast(({ what }) => what === "begin")?.path ?? "";
+
+/** Its hooks have cleaned up, and what jest would begin next is not needed. */
+const hasFailedAndEnded = (news: readonly News[]): boolean => {
+  const failed = news.findIndex(({ what }) => what === "failed");
+  return failed >= 0 && news.slice(failed).some(({ what }) => what === "end");
+};
 
 /** The process that many first children below. */
 function below(pid: number, depth: number): number {

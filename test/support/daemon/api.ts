@@ -1,0 +1,63 @@
+// An API server on a port of its own for tests of routes: every uid has a token, and uid 0 is an operator.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { pino } from "pino";
+import { nowMs } from "../../../src/clock.js";
+import { createServer } from "../../../src/daemon/api/server/server.js";
+import type { Act } from "../../../src/daemon/auth/audit.js";
+import type { MungeDoor } from "../../../src/daemon/auth/munge.js";
+import { Secrets } from "../../../src/daemon/auth/tokens.js";
+import { openDoor } from "./door.js";
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever the server sent
+  readonly body: any;
+}
+
+export class TestApi {
+  /** What went into the audit log. */
+  readonly acts: Act[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), "gleaner-api-"));
+  readonly #secrets = Secrets.load(join(this.#folder, "key"));
+  readonly #server: FastifyInstance;
+
+  private constructor() {
+    this.#server = createServer({
+      ...openDoor,
+      audit: { note: (_caller, _address, act) => void this.acts.push(act) },
+      secrets: this.#secrets,
+      munge: {} as unknown as MungeDoor,
+      operators: [],
+      tokenMs: 1_000,
+      log: pino({ level: "silent" }),
+    });
+  }
+
+  static async open(addRoutes: (server: FastifyInstance) => void): Promise<TestApi> {
+    const api = new TestApi();
+    addRoutes(api.#server);
+    await api.#server.listen({ host: "127.0.0.1", port: 0 });
+    return api;
+  }
+
+  async close(): Promise<void> {
+    await this.#server.close();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  /** GET, or POST of a body. The user is called u1000 for uid 1000. */
+  async ask(path: string, uid = 0, body?: object): Promise<Answer> {
+    const { port } = this.#server.server.address() as AddressInfo;
+    const token = this.#secrets.issueToken({ uid, gid: uid, user: `u${uid}` }, nowMs() + 60_000);
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const post = { method: "POST", headers, body: JSON.stringify(body) };
+    const url = `http://127.0.0.1:${port}${path}`;
+    const answer = await fetch(url, body === undefined ? { headers } : post);
+    return { status: answer.status, body: await answer.json() };
+  }
+}

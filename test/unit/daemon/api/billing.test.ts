@@ -1,0 +1,68 @@
+// What the API answers about bills: the sums of a user's lines, the time and user asked for, and who may check the ledger.
+
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { addBillingRoutes, type BillingRoutes } from "../../../../src/daemon/api/billing.js";
+import { TestApi } from "../../../support/daemon/api.js";
+
+const lines = [
+  { uid: 1_000, user: "u1000", invocations: 2, coreMs: 30, memoryMbMs: 500, amountMicroCredits: 7 },
+  { uid: 1_001, user: "u1001", invocations: 3, coreMs: 5, memoryMbMs: 11, amountMicroCredits: 13 },
+];
+
+let api: TestApi;
+let asked: unknown[];
+
+beforeEach(async () => {
+  asked = [];
+  const store = {
+    bill: async (query: object) => {
+      asked.push(query);
+      return lines;
+    },
+    verifyLedger: async () => ({ balanced: true }),
+    uidNamed: async () => null,
+  };
+  const parts = { store, accounts: { byName: async () => null } };
+  api = await TestApi.open((server) => addBillingRoutes(server, parts as unknown as BillingRoutes));
+});
+afterEach(() => api.close());
+
+test("a bill has its lines and their sums", async () => {
+  expect(await api.ask("/v1/bill")).toEqual({
+    status: 200,
+    body: {
+      lines,
+      total: { invocations: 5, coreMs: 35, memoryMbMs: 511, amountMicroCredits: 20 },
+    },
+  });
+});
+
+test("a user's bill is the user's own, an operator's everybody's; the times are those asked for", async () => {
+  await api.ask("/v1/bill", 1_000);
+  await api.ask("/v1/bill");
+  await api.ask("/v1/bill?user=1001&fromMs=0&toMs=0");
+  await api.ask("/v1/bill?fromMs=5");
+  await api.ask("/v1/bill?toMs=9");
+  expect(asked).toEqual([
+    { uid: 1_000 },
+    {},
+    { uid: 1_001, fromMs: 0, toMs: 0 },
+    { fromMs: 5 },
+    { toMs: 9 },
+  ]);
+});
+
+test("nobody sees the bill of another", async () => {
+  const { status, body } = await api.ask("/v1/bill?user=1001", 1_000);
+  expect(status).toBe(403);
+  expect(body.error.message).toMatch(/see the bill of 1001/);
+  expect(asked).toEqual([]);
+});
+
+test("the ledger is checked for operators, which the audit log notes", async () => {
+  expect(await api.ask("/v1/bill/verify")).toEqual({ status: 200, body: { balanced: true } });
+  expect(api.acts).toEqual([{ action: "verify" }]);
+  const { status, body } = await api.ask("/v1/bill/verify", 1_000);
+  expect(status).toBe(403);
+  expect(body.error.message).toMatch(/check the whole ledger/);
+});

@@ -1,0 +1,346 @@
+// What the API answers about the cluster: info, explain, drain, resume, reports, and who may ask.
+
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { nowMs } from "../../../../src/clock.js";
+import { digestOf } from "../../../../src/core/submission/digest.js";
+import { addClusterRoutes, type ClusterRoutes } from "../../../../src/daemon/api/cluster.js";
+import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { executorId, invocationId, type NodeName, nodeName } from "../../../../src/model/ids.js";
+import type { Invocation } from "../../../../src/model/invocation.js";
+import { TestApi } from "../../../support/daemon/api.js";
+import { executor, invocation, node, snapshot, submission } from "../../../support/nouns.js";
+
+const [n1, n2] = [nodeName("n1"), nodeName("n2")];
+const nodes = [
+  node({ name: n1, baseState: "MIXED", flags: ["PLANNED"], allocatedCores: 6, cores: 16 }),
+  node({ name: n2, baseState: "ALLOCATED", allocatedCores: 16, allocatedMemoryMb: 32_000 }),
+];
+const { budget } = executor({ budget: { cores: 8, memoryMb: 8_000, gpus: [] } });
+const noEnd = { endsAtMs: null, confidence: 0, source: "none" };
+const hole = { node: n1, kind: "fragment", free: budget, sinceMs: 1, end: noEnd };
+const full = { node: n2, reason: { kind: "full" }, idleCores: 0 };
+
+let api: TestApi;
+let registry: Registry;
+let live: LiveInvocations;
+let recorded: Invocation[];
+let calls: unknown[];
+let drainedBy: string | null;
+/** What a test changes before it asks. */
+let capacity: Record<string, unknown>;
+let parts: Record<string, unknown>;
+
+beforeEach(async () => {
+  registry = new Registry();
+  live = new LiveInvocations();
+  [recorded, calls, drainedBy, nodeSpans] = [[], [], null, []];
+  capacity = {
+    snapshot: snapshot({ nodes }),
+    plan: { holes: [hole], unusable: [full], steps: [], madeFromMs: 0 },
+    stale: false,
+    problem: null,
+    snapshotAgeMs: 12,
+    load: { commandsPerMinute: 3, rpcsPerMinute: 4 },
+  };
+  parts = {
+    version: "1.2.3",
+    capacity,
+    registry,
+    live,
+    store: { listInvocations: async () => recorded, loadUtilization },
+    recorder: { flush: async () => void calls.push("flush") },
+    learning: { vacateMs: 200, expectedMs: () => 5_000, report: () => ({ learned: true }) },
+    drains: {
+      drainedBy: (name: NodeName) => (name === n2 ? drainedBy : null),
+      allDrainedBy: () => drainedBy,
+      drain: async (...args: unknown[]) => ({ calls: calls.push(["drain", ...args]) }),
+      resume: async (...args: unknown[]) => ({ calls: calls.push(["resume", ...args]) }),
+    },
+    startFailures: { avoidedBy: () => [] },
+    pilots: null,
+    examine: async () => ({ checks: [] }),
+  };
+  api = await TestApi.open((server) => addClusterRoutes(server, parts as unknown as ClusterRoutes));
+});
+afterEach(() => api.close());
+
+const nothingRecorded = {
+  nodeSpans: [],
+  jobs: [],
+  hookEvents: [],
+  holdings: [],
+  useful: [],
+  unfinished: [],
+  conditions: [],
+  waits: [],
+  evictions: [],
+};
+const loadUtilization = async (fromMs: number, toMs: number) => {
+  calls.push(["load", fromMs, toMs]);
+  return { fromMs, toMs, ...nothingRecorded, nodeSpans };
+};
+let nodeSpans: object[] = [];
+
+const ask = (path: string, uid?: number, body?: object) => api.ask(path, uid, body);
+const linesOf = async (what: string, uid = 0) =>
+  (await ask(`/v1/explain/${what}`, uid)).body.lines as string[];
+
+function ready(on = n1, change: Partial<ExecutorRecord> = {}): ExecutorRecord {
+  const record = new ExecutorRecord(executorId("x1"), on, "127.0.0.1", nowMs());
+  record.become("starting");
+  record.become("ready");
+  record.line = { send: () => true, close: () => {} };
+  record.claimed = budget;
+  record.order(budget);
+  registry.add(Object.assign(record, change));
+  return record;
+}
+
+test("info has the cluster, the load, the queue and each node with its hole or why it has none", async () => {
+  const record = ready();
+  const held = { attempt: 1, cores: 3, memoryMb: 10, gpus: 0, ordered: null };
+  record.attempts.set(invocationId(1), held);
+  drainedBy = "ann";
+  registry.unkillable.set(n2, { count: 1, processes: [], held: budget });
+  live.add({ invocation: invocation({}), digest: digestOf(1_000, submission()) }, null);
+  const { body } = await ask("/v1/info", 1_000);
+  expect(body).toMatchObject({
+    clusterName: "test",
+    version: "1.2.3",
+    snapshotAgeMs: 12,
+    stale: false,
+    slurmProblem: null,
+    commandsPerMinute: 3,
+    rpcsPerMinute: 4,
+    pending: 1,
+    running: 0,
+    nodes: [
+      {
+        node: "n1",
+        slurmState: "MIXED+PLANNED",
+        cores: 16,
+        allocatedCores: 6,
+        hole: { kind: "fragment" },
+        unusable: null,
+        executor: { id: "x1", placement: "direct", state: "ready", usedCores: 3, running: 1 },
+        drainedBy: null,
+        unkillable: null,
+      },
+      {
+        node: "n2",
+        slurmState: "ALLOCATED",
+        allocatedMemoryMb: 32_000,
+        hole: null,
+        unusable: { reason: { kind: "full" } },
+        executor: null,
+        drainedBy: "ann",
+        unkillable: {
+          count: 1,
+          lines: [expect.stringMatching(/^1 process of a function/), "and 1 more"],
+        },
+      },
+    ],
+  });
+});
+
+test("info before Slurm was read has no nodes", async () => {
+  Object.assign(capacity, { snapshot: null, plan: null, stale: true, problem: "no answer" });
+  expect((await ask("/v1/info")).body).toMatchObject({
+    clusterName: "",
+    slurmProblem: "no answer",
+    stale: true,
+    nodes: [],
+  });
+});
+
+describe("explain NODE", () => {
+  test("tells of its executor, unused cores, the hole's end and Slurm's state", async () => {
+    ready();
+    expect(await linesOf("n1")).toEqual([
+      "executor x1 is ready and runs 0 invocations on 0 of its 8 cores",
+      expect.stringMatching(/^\d+ of its 10 idle cores are unused: /),
+      expect.stringMatching(/^\d+ of its 10 idle cores are unused: /),
+      expect.stringMatching(/^nothing is planned there/),
+      "Slurm has it in state MIXED+PLANNED with 6 of 16 cores allocated",
+    ]);
+  });
+
+  test("tells why it has no hole", async () => {
+    const lines = await linesOf("n2");
+    expect(lines).toEqual([
+      expect.stringMatching(/^it has no hole: the node is full/),
+      expect.stringMatching(/^Slurm has it in state ALLOCATED with 16 of 16/),
+    ]);
+  });
+
+  test("tells of a stale view, of processes that hang, and of GPUs that are not given away", async () => {
+    Object.assign(capacity, { stale: true, problem: "no answer for 20 s" });
+    capacity.plan = { holes: [{ ...hole, gpuProblem: "MIG" }], unusable: [], steps: [] };
+    registry.unkillable.set(n1, { count: 2, processes: [], held: budget });
+    expect(await linesOf("n1")).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^none of its GPUs is given to functions: MIG$/),
+        expect.stringMatching(/^2 processes of functions hang/),
+        expect.stringMatching(/view of Slurm is stale: no answer for 20 s$/),
+      ]),
+    );
+    const others = (await linesOf("n2")).join("\n");
+    expect(others).not.toMatch(/GPUs|hang/);
+  });
+
+  test("with pilots tells when it would get an executor, unless it has one or no hole", async () => {
+    parts.pilots = { timeFor: () => ({ longestMs: 1, nowLongestMs: 1 }) };
+    const once = /^it has an executor once Slurm starts a pilot/;
+    expect((await linesOf("n1"))[0]).toMatch(once);
+    expect((await linesOf("n2"))[0]).not.toMatch(once);
+    ready();
+    expect((await linesOf("n1"))[0]).not.toMatch(once);
+  });
+
+  test("of a node that Slurm does not list, and before Slurm was read", async () => {
+    expect(await ask("/v1/explain/n9")).toMatchObject({ status: 404 });
+    capacity.snapshot = null;
+    expect(await linesOf("n1")).toEqual([expect.stringMatching(/not read yet/)]);
+    capacity.problem = "slurmctld is down";
+    expect(await linesOf("n1")).toEqual(["slurmctld is down"]);
+  });
+});
+
+describe("explain ID", () => {
+  test.each<[string, Partial<Invocation>, RegExp]>([
+    ["runs", { state: "RUNNING", node: n1, attempt: 2 }, /^1 runs on n1 as attempt 2$/],
+    [
+      "failed",
+      { state: "FAILED", exitCode: 3, attempt: 1, reason: "it crashed" },
+      /^1 ended FAILED with exit code 3 in attempt 1: it crashed$/,
+    ],
+    ["was killed", { state: "FAILED", signal: 9, attempt: 1 }, /^1 ended FAILED by signal 9 in/],
+    [
+      "completed",
+      { state: "COMPLETED", exitCode: 0, attempt: 1 },
+      /with exit code 0 in attempt 1$/,
+    ],
+  ])("that %s", async (_what, change, line) => {
+    recorded = [invocation(change)];
+    expect(await linesOf("1", 1_000)).toEqual([expect.stringMatching(line)]);
+  });
+
+  test("that waits for an executor, behind nobody", async () => {
+    recorded = [invocation({})];
+    expect(await linesOf("1")).toEqual([expect.stringMatching(/^no node has a hole now/)]);
+    ready();
+    expect(await linesOf("1")).toEqual(["it is about to start"]);
+  });
+
+  test("that waits for an executor that takes no work now, or whose job ends before", async () => {
+    recorded = [invocation({})];
+    const record = ready(n1, { hookProblem: "silent" });
+    expect(await linesOf("1")).toEqual([expect.stringMatching(/^no node has a hole now/)]);
+    record.hookProblem = null;
+    record.timeIsOverAtMs = nowMs() + 4_000;
+    expect(await linesOf("1")).toEqual([expect.stringMatching(/planned to end before it would/)]);
+    record.timeIsOverAtMs = nowMs() + 60_000;
+    expect(await linesOf("1")).toEqual(["it is about to start"]);
+  });
+
+  test("that waits for a pilot, and not where no hole is open", async () => {
+    recorded = [invocation({})];
+    parts.pilots = { timeFor: () => ({ longestMs: 4_000, nowLongestMs: 4_000 }) };
+    const tooShort = /no pilot has more than 4 s/;
+    expect((await linesOf("1"))[0]).toMatch(tooShort);
+    capacity.plan = { holes: [], unusable: [], steps: [] };
+    expect((await linesOf("1"))[0]).not.toMatch(tooShort);
+    registry.add(new ExecutorRecord(executorId("x2"), n2, "", 0, "pilot"));
+    expect(await linesOf("1")).toEqual([expect.stringMatching(/^pilots that wait .*: 1$/)]);
+  });
+
+  test("that waits in a drained cluster, or behind another", async () => {
+    recorded = [invocation({ id: invocationId(2) })];
+    const digest = digestOf(1_000, submission());
+    for (const id of [1, 2])
+      live.add({ invocation: invocation({ id: invocationId(id) }), digest }, null);
+    ready();
+    expect(await linesOf("2")).toEqual([expect.stringMatching(/^1 invocations? (is|are) ahead/)]);
+    drainedBy = "ann";
+    parts.startFailures = { avoidedBy: () => [n2] };
+    expect((await linesOf("2"))[0]).toMatch(/^all nodes are drained/);
+  });
+
+  test("is for its owner and operators, and for one that exists", async () => {
+    recorded = [invocation({})];
+    expect(await ask("/v1/explain/1", 1_001)).toMatchObject({ status: 403 });
+    recorded = [];
+    expect(await ask("/v1/explain/1_7")).toMatchObject({ status: 404 });
+  });
+});
+
+describe("what only operators may do", () => {
+  test.each([
+    ["/v1/drain", { nodes: ["n1"], now: true }],
+    ["/v1/resume", { nodes: ["n1"], now: false }],
+    ["/v1/doctor", undefined],
+  ])("%s refuses others", async (url, body) => {
+    expect(await ask(url, 1_000, body)).toMatchObject({
+      status: 403,
+      body: { error: { code: "NOT_ALLOWED" } },
+    });
+    expect(calls).toEqual([]);
+    expect((await ask(url, 0, body)).status).toBe(200);
+  });
+
+  test("a drain and a resume reach the nodes named, and the audit log", async () => {
+    await ask("/v1/drain", 0, { nodes: ["n1", "n2"], now: true });
+    await ask("/v1/drain", 0, { nodes: ["n1"], now: false });
+    await ask("/v1/resume", 0, { nodes: ["n1"], now: false });
+    expect(calls).toEqual([
+      ["drain", ["n1", "n2"], "u0", true],
+      ["drain", ["n1"], "u0", false],
+      ["resume", ["n1"]],
+    ]);
+    expect(api.acts).toEqual([
+      { action: "drain", subject: "n1,n2", detail: "now" },
+      { action: "drain", subject: "n1", detail: "" },
+      { action: "resume", subject: "n1" },
+    ]);
+  });
+});
+
+describe("reports", () => {
+  test("predictions are what was learned; holes are those of all nodes or of one", async () => {
+    expect((await ask("/v1/prediction")).body).toEqual({ learned: true });
+    expect((await ask("/v1/holes")).body).toMatchObject({ idleCores: 10 });
+    expect((await ask("/v1/holes?node=n2")).body).toMatchObject({ idleCores: 0, holes: [] });
+  });
+
+  test("utilization is of the time asked for, with all that was recorded until now", async () => {
+    const { body } = await ask("/v1/utilization?fromMs=1000&toMs=5000");
+    expect(calls).toEqual(["flush", ["load", 1_000, 5_000]]);
+    expect(body).toMatchObject({ fromMs: 1_000, toMs: 5_000 });
+  });
+
+  test("utilization without a start is of a day, or of what was recorded of it", async () => {
+    const dayMs = 24 * 3_600_000;
+    const toMs = 10 * dayMs;
+    await ask(`/v1/utilization?toMs=${toMs}`);
+    expect(calls[1]).toEqual(["load", toMs - dayMs, toMs]);
+    nodeSpans = [{ node: n1, cores: 4, fromMs: toMs - 5_000, toMs }];
+    const young = await ask(`/v1/utilization?toMs=${toMs}`);
+    expect(young.body).toMatchObject({ fromMs: toMs - 5_000, toMs });
+    nodeSpans = [{ node: n1, cores: 4, fromMs: toMs - 2 * dayMs, toMs }];
+    const old = await ask(`/v1/utilization?toMs=${toMs}`);
+    expect(old.body).toMatchObject({ fromMs: toMs - dayMs, toMs });
+    const asked = await ask(`/v1/utilization?fromMs=${toMs - 10_000}&toMs=${toMs}`);
+    expect(asked.body).toMatchObject({ fromMs: toMs - 10_000 });
+  });
+
+  test.each(["fromMs=5000&toMs=5000", "fromMs=6000&toMs=5000"])(
+    "utilization refuses %s",
+    async (query) => {
+      expect(await ask(`/v1/utilization?${query}`)).toMatchObject({
+        status: 400,
+        body: { error: { code: "BAD_REQUEST" } },
+      });
+    },
+  );
+});
