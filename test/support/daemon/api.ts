@@ -9,9 +9,9 @@ import { pino } from "pino";
 import { nowMs } from "../../../src/clock.js";
 import { createServer } from "../../../src/daemon/api/server/server.js";
 import type { Act } from "../../../src/daemon/auth/audit.js";
-import type { MungeDoor } from "../../../src/daemon/auth/munge.js";
+import type { MungeAuthenticator } from "../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../src/daemon/auth/tokens.js";
-import { openDoor } from "./door.js";
+import { stubAuthority } from "./authority.js";
 
 export interface Answer {
   readonly status: number;
@@ -28,10 +28,10 @@ export class TestApi {
 
   private constructor() {
     this.#server = createServer({
-      ...openDoor,
+      ...stubAuthority,
       audit: { note: (_caller, _address, act) => void this.acts.push(act) },
       secrets: this.#secrets,
-      munge: {} as unknown as MungeDoor,
+      munge: {} as unknown as MungeAuthenticator,
       operators: [],
       tokenMs: 1_000,
       log: pino({ level: "silent" }),
