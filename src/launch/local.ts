@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type FileHandle, open } from "node:fs/promises";
-import type { Launcher } from "../core/ports/store.js";
+import type { Launcher } from "../core/ports/launcher.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
 import { executorPath, noDebugger, requireNodeName } from "./names.js";

@@ -1,7 +1,7 @@
 // Starts executors as preemptible batch jobs, one for a node: no root, no hook, Slurm itself evicts them.
 
 import { executorMemoryMb, pilotMinutes, pilotName } from "../core/capacity/pilots.js";
-import type { Launcher, LaunchSize, ProcessState } from "../core/ports/store.js";
+import type { Launcher, LaunchSize, ProcessState } from "../core/ports/launcher.js";
 import { assert, GleanerError } from "../model/errors.js";
 import type { ExecutorId, NodeName } from "../model/ids.js";
 import { type RunResult, run } from "./command.js";

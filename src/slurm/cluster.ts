@@ -1,7 +1,7 @@
 // The Cluster port on Slurm's own commands: which are run when, and the snapshot that comes of them.
 
 import { randomBytes } from "node:crypto";
-import type { Cluster } from "../core/ports/store.js";
+import type { Cluster } from "../core/ports/cluster.js";
 import { GleanerError } from "../model/errors.js";
 import type { JobId } from "../model/ids.js";
 import type { Job } from "../model/slurm/job.js";

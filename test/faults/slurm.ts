@@ -1,6 +1,6 @@
 // The simulated Slurm: jobs that come, run and go, what slurmctld answers, and the port by which the daemon asks.
 
-import type { Cluster } from "../../src/core/ports/store.js";
+import type { Cluster } from "../../src/core/ports/cluster.js";
 import { GleanerError } from "../../src/model/errors.js";
 import { type JobId, jobId, type NodeName } from "../../src/model/ids.js";
 import type { Job } from "../../src/model/slurm/job.js";

@@ -1,6 +1,7 @@
 // The simulated site: its machines, what its Slurm gave to whom, and what goes wrong there, all as a seed has it.
 
-import type { Cluster, Store } from "../../src/core/ports/store.js";
+import type { Cluster } from "../../src/core/ports/cluster.js";
+import type { Store } from "../../src/core/ports/store.js";
 import type { NodeName } from "../../src/model/ids.js";
 import type { DaemonMessage, ExecutorMessage } from "../../src/wire/messages.js";
 import { Books } from "./books.js";

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { type Cluster, ensureSlurmInstalled, startCluster } from "../../scripts/cluster/cluster.js";
 import { until } from "../../scripts/cluster/until.js";
 import { nowMs } from "../../src/clock.js";
-import type { Cluster as ClusterPort } from "../../src/core/ports/store.js";
+import type { Cluster as ClusterPort } from "../../src/core/ports/cluster.js";
 import type { Snapshot } from "../../src/model/slurm/snapshot.js";
 import { createSlurmCluster } from "../../src/slurm/cluster.js";
 

@@ -8,7 +8,7 @@ import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import { knownJobsOf } from "../../core/capacity/known-jobs.js";
 import { type PacePolicy, pauseMs } from "../../core/capacity/pace.js";
 import { makePlan } from "../../core/capacity/plan.js";
-import type { Cluster } from "../../core/ports/store.js";
+import type { Cluster } from "../../core/ports/cluster.js";
 import type { LargestNode } from "../../core/submission/admission.js";
 import type { Plan, PlanStep } from "../../model/capacity/plan.js";
 import { messageOf } from "../../model/errors.js";

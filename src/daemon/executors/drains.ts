@@ -2,7 +2,8 @@
 
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
-import type { Drain, Launcher, Store } from "../../core/ports/store.js";
+import type { Launcher } from "../../core/ports/launcher.js";
+import type { Drain, Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import { type NodeName, nodeName } from "../../model/ids.js";
 import type { DrainAnswer } from "../../wire/api.js";

@@ -3,7 +3,8 @@
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
-import type { Launcher, Store } from "../../core/ports/store.js";
+import type { Launcher } from "../../core/ports/launcher.js";
+import type { Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
 import type { Beat, Connection } from "../../wire/connection.js";

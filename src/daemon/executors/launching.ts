@@ -3,7 +3,8 @@
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { Config } from "../../config.js";
-import type { Launcher, LaunchSize, Store } from "../../core/ports/store.js";
+import type { Launcher, LaunchSize } from "../../core/ports/launcher.js";
+import type { Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import { executorId, type NodeName } from "../../model/ids.js";
 import type { Node } from "../../model/slurm/node.js";

@@ -1,7 +1,7 @@
 // Executors that are not heard: how long each is waited for, and whether its process is there meanwhile.
 
 import { clearTimeout, pause, setTimeout, type Timer } from "../../clock.js";
-import type { Launcher } from "../../core/ports/store.js";
+import type { Launcher } from "../../core/ports/launcher.js";
 import type { ExecutorId } from "../../model/ids.js";
 import type { ExecutorRecord } from "../state/registry.js";
 

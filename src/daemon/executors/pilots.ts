@@ -16,7 +16,7 @@ import {
 } from "../../core/capacity/pilots.js";
 import { preemptionProblemOf } from "../../core/capacity/preemption-check.js";
 import type { Waiting } from "../../core/placement/queue.js";
-import type { Launcher } from "../../core/ports/store.js";
+import type { Launcher } from "../../core/ports/launcher.js";
 import { pilotStateOf } from "../../launch/pilot.js";
 import { Interval } from "../../limits/rate-limit.js";
 import type { Hole } from "../../model/capacity/hole.js";

@@ -1,6 +1,6 @@
 // Starts executors on other machines by ssh: nothing of ours has to run there before, and the executor is brought along.
 
-import type { Launcher } from "../../core/ports/store.js";
+import type { Launcher } from "../../core/ports/launcher.js";
 import { GleanerError } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
 import { requireNodeName, requirePlainPath } from "../names.js";

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import type { Launcher } from "../../../src/core/ports/store.js";
+import type { Launcher } from "../../../src/core/ports/launcher.js";
 import { loadBundle } from "../../../src/launch/ssh/bundle.js";
 import { createSshLauncher } from "../../../src/launch/ssh/launcher.js";
 import { executorId, nodeName } from "../../../src/model/ids.js";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest } from "@jest/globals";
-import type { Launcher } from "../../../src/core/ports/store.js";
+import type { Launcher } from "../../../src/core/ports/launcher.js";
 import { createSshLauncher, type SshLauncherOptions } from "../../../src/launch/ssh/launcher.js";
 import { executorId, nodeName } from "../../../src/model/ids.js";
 import { killAndWait, layOutNode, type StartRecord, startRecord } from "./recorder.js";

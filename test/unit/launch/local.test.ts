@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { Launcher } from "../../../src/core/ports/store.js";
+import type { Launcher } from "../../../src/core/ports/launcher.js";
 import { createLocalLauncher } from "../../../src/launch/local.js";
 import { executorId, nodeName } from "../../../src/model/ids.js";
 import { killAndWait, layOutNode, startRecord } from "../../support/launch/recorder.js";

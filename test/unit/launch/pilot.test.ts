@@ -6,7 +6,7 @@ import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import type { Launcher } from "../../../src/core/ports/store.js";
+import type { Launcher } from "../../../src/core/ports/launcher.js";
 import { createPilotLauncher } from "../../../src/launch/pilot.js";
 import { executorId, nodeName } from "../../../src/model/ids.js";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { Cluster } from "../../../src/core/ports/store.js";
+import type { Cluster } from "../../../src/core/ports/cluster.js";
 import { createSlurmCluster } from "../../../src/slurm/cluster.js";
 
 const recorded = fileURLToPath(new URL("recorded/24.11", import.meta.url));

@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, test } from "@jest/globals";
-import type { Launcher } from "../../../../src/core/ports/store.js";
+import type { Launcher } from "../../../../src/core/ports/launcher.js";
 import { type Bundle, loadBundle } from "../../../../src/launch/ssh/bundle.js";
 import type { SshLauncherOptions } from "../../../../src/launch/ssh/launcher.js";
 import { nodeName } from "../../../../src/model/ids.js";

@@ -13,7 +13,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import type { Launcher } from "../../../../src/core/ports/store.js";
+import type { Launcher } from "../../../../src/core/ports/launcher.js";
 import { createSshLauncher, type SshLauncherOptions } from "../../../../src/launch/ssh/launcher.js";
 import { nodeName } from "../../../../src/model/ids.js";
 import { killAndWait } from "../../../support/launch/recorder.js";
