@@ -1,8 +1,15 @@
 // What a slot's hole promises, as one number: slots with the same promise are looked at together.
 
 import type { Outlook } from "../forecast/lifetime.js";
+import type { Survival } from "../forecast/survival.js";
 import type { Slot } from "./slot.js";
-import type { SlotsPolicy } from "./slots.js";
+
+export interface OutlookPolicy {
+  /** Without it holes are taken to last until something is planned. */
+  readonly survival?: Survival;
+  /** Work must have ended this long before a planned start. */
+  readonly vacateMs?: number;
+}
 
 const usualConfidence = 0.9;
 /** Ages differ by at most a sixteenth of an octave in a bucket, planned ends by a quarter of one, a node's hazard ratio by half of one. */
@@ -17,7 +24,7 @@ const levelsPerScale = 512;
 const confidenceSteps = 10;
 
 /** What a slot's hole promises as one number: its node's hazard ratio to the nearest, and its kind, age and planned end rounded down. */
-export function outlookKey(slot: Slot, nowMs: number, policy: SlotsPolicy): number {
+export function outlookKey(slot: Slot, nowMs: number, policy: OutlookPolicy): number {
   const learns = policy.survival !== undefined;
   const ageMs = learns ? nowMs - (slot.openedAtMs ?? nowMs) : 0;
   const kind = slot.kind === "fragment" ? 1 : 0;

@@ -3,7 +3,7 @@
 import type { ExecutorId } from "../../model/ids.js";
 import { holdsProbability, type Outlook } from "../forecast/lifetime.js";
 import type { Survival } from "../forecast/survival.js";
-import { outlookKey, outlookOf } from "./outlook-key.js";
+import { type OutlookPolicy, outlookKey, outlookOf } from "./outlook-key.js";
 import {
   hasPlaceFor,
   isLargeEnough,
@@ -25,13 +25,6 @@ export interface Rank {
   readonly bucket: Bucket;
   readonly worth: number;
   readonly lifeMs: number;
-}
-
-export interface SlotsPolicy {
-  /** Without it holes are taken to last until something is planned. */
-  readonly survival?: Survival;
-  /** Work must have ended this long before a planned start. */
-  readonly vacateMs?: number;
 }
 
 /** Chances this close count as equal: then the shorter hole is taken, and the longer one is left for longer work. */
@@ -138,7 +131,7 @@ export class Slots {
   private readonly bestChances = new Map<string, number>();
   private sorted: readonly Bucket[] | null = null;
 
-  constructor(slots: readonly Slot[], nowMs: number, policy: SlotsPolicy) {
+  constructor(slots: readonly Slot[], nowMs: number, policy: OutlookPolicy) {
     this.all = slots.map((slot) => openSlot(slot, nowMs + (policy.vacateMs ?? 0)));
     const buckets = new Map<number, Bucket>();
     for (const open of this.all) {

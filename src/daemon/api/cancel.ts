@@ -1,23 +1,32 @@
 // The request to cancel: by ids, or all that a filter names; what waits ends in one transaction, executors are told of the rest.
 
 import { nowMs, setImmediate } from "../../clock.js";
+import type { Store } from "../../core/ports/store.js";
 import { assert, GleanerError } from "../../model/errors.js";
 import { invocationId } from "../../model/ids.js";
 import type { CancelAnswer } from "../../wire/api.js";
+import type { Executors } from "../executors/executors.js";
 import type { Live, LiveInvocations } from "../state/live.js";
-import { type InvocationRoutes, theirs } from "./invocations.js";
+import type { Registry } from "../state/registry.js";
 import type { cancelRequest, shaped } from "./schemas.js";
 import type { Caller } from "./server/server.js";
-import { chosenUid } from "./users.js";
+import { chosenUid, theirs, type UserNames } from "./users.js";
 
 /** Looked at or ended in one turn: about 10 ms, so that others are answered meanwhile. */
 const perTurn = 5_000;
+
+export interface CancelRoutes extends UserNames {
+  readonly store: Store;
+  readonly live: LiveInvocations;
+  readonly registry: Registry;
+  readonly executors: Executors;
+}
 
 type Request = ReturnType<typeof shaped<typeof cancelRequest>>;
 type CancelFilter = Pick<Request, "state" | "name"> & { readonly uid: number | undefined };
 
 export async function cancel(
-  deps: InvocationRoutes,
+  deps: CancelRoutes,
   caller: Caller,
   body: Request,
 ): Promise<CancelAnswer> {
@@ -42,7 +51,7 @@ export async function cancel(
 
 /** What an id names and is not final; throws one sentence when there is none, or when it is not the caller's. */
 async function named(
-  { live, store }: InvocationRoutes,
+  { live, store }: CancelRoutes,
   caller: Caller,
   id: string,
 ): Promise<readonly Live[]> {
@@ -66,7 +75,7 @@ const matching = (live: LiveInvocations, { uid }: CancelFilter): Iterable<Live> 
 
 /** Returns how many are cancelled, or about to be. */
 async function cancelAll(
-  deps: InvocationRoutes,
+  deps: CancelRoutes,
   caller: Caller,
   chosen: readonly Live[],
 ): Promise<number> {
@@ -90,7 +99,7 @@ async function cancelAll(
   return cancelled;
 }
 
-function cancelRunning({ registry, executors }: InvocationRoutes, live: Live): void {
+function cancelRunning({ registry, executors }: CancelRoutes, live: Live): void {
   live.cancelRequested = true;
   const record = live.executor === null ? undefined : registry.get(live.executor);
   if (record !== undefined) executors.cancel(live.invocation.id, record, live.invocation.attempt);
@@ -98,7 +107,7 @@ function cancelRunning({ registry, executors }: InvocationRoutes, live: Live): v
 
 /** They were taken out of the queue first, so that none begins while its end is written. */
 async function endWithdrawn(
-  { live, store }: InvocationRoutes,
+  { live, store }: CancelRoutes,
   withdrawn: readonly Live[],
   reason: string,
 ): Promise<void> {

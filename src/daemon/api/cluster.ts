@@ -29,10 +29,10 @@ import type { Recorder } from "../records/recorder.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 import { unusedHoles } from "./holes.js";
-import { theirs } from "./invocations.js";
 import { ReusedAnswer } from "./reuse.js";
 import { drainRequest, nodeQuery, shaped, whatParameter, windowQuery } from "./schemas.js";
 import { requireOperator } from "./server/server.js";
+import { theirs } from "./users.js";
 
 export interface ClusterRoutes {
   readonly version: string;

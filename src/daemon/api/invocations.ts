@@ -26,7 +26,6 @@ import type { Registry } from "../state/registry.js";
 import { cancel } from "./cancel.js";
 import {
   allNamedPieces,
-  firstOf,
   Listings,
   livePieces,
   namedPieces,
@@ -42,7 +41,7 @@ import {
   waitQuery,
 } from "./schemas.js";
 import type { Caller } from "./server/server.js";
-import { chosenUid, type UserNames } from "./users.js";
+import { chosenUid, theirs, type UserNames } from "./users.js";
 
 export interface InvocationRoutes extends UserNames {
   readonly store: Store;
@@ -189,23 +188,4 @@ async function wait(
 
 async function* onePiece(invocations: readonly Invocation[]): Pieces {
   yield invocations;
-}
-
-/** The first of what an id names, which the caller may reach; throws NOT_FOUND or NOT_ALLOWED. */
-export async function theirs(
-  store: Store,
-  caller: Caller,
-  id: string,
-  verb: string,
-): Promise<Invocation> {
-  const first = await firstOf(store, id);
-  if (first === null)
-    throw new GleanerError("NOT_FOUND", `there is no invocation ${id}: see glean acct`);
-  // The tasks of an array have one owner.
-  if (first.owner.uid !== caller.uid && !caller.operator)
-    throw new GleanerError(
-      "NOT_ALLOWED",
-      `invocation ${id} belongs to another user: ${caller.user} may not ${verb} it`,
-    );
-  return first;
 }

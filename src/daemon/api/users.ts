@@ -2,8 +2,10 @@
 
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
+import type { Invocation } from "../../model/invocation.js";
 import { uidIn } from "../../model/user.js";
 import type { Accounts } from "../auth/accounts.js";
+import { firstOf } from "./listing.js";
 import type { Caller } from "./server/server.js";
 
 export interface UserNames {
@@ -39,4 +41,23 @@ export async function chosenUid(
       `no user is called ${user}, and nobody submitted under that name: check it, or give the uid`,
     );
   return uid;
+}
+
+/** The first of what an id names, which the caller may reach; throws NOT_FOUND or NOT_ALLOWED. */
+export async function theirs(
+  store: Store,
+  caller: Caller,
+  id: string,
+  verb: string,
+): Promise<Invocation> {
+  const first = await firstOf(store, id);
+  if (first === null)
+    throw new GleanerError("NOT_FOUND", `there is no invocation ${id}: see glean acct`);
+  // The tasks of an array have one owner.
+  if (first.owner.uid !== caller.uid && !caller.operator)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      `invocation ${id} belongs to another user: ${caller.user} may not ${verb} it`,
+    );
+  return first;
 }

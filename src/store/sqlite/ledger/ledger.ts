@@ -4,7 +4,7 @@ import { amountsOf, priceMicroCredits } from "../../../core/accounting/metering.
 import { type AttemptEnd, isBilled } from "../../../model/invocation.js";
 import type { LedgerCheck } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
-import type { Operations } from "../operations/operations.js";
+import type { Operations } from "../signatures.js";
 import { chainChecker } from "./chain.js";
 import type { LedgerSeal } from "./seal.js";
 

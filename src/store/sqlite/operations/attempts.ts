@@ -15,7 +15,7 @@ import { step } from "../../../model/machine.js";
 import type { Connection } from "../database.js";
 import { postingInsert } from "../ledger/chain.js";
 import type { LedgerSeal } from "../ledger/seal.js";
-import type { Operations } from "./operations.js";
+import type { Operations } from "../signatures.js";
 
 interface AttemptRow {
   readonly invocation: InvocationId;

@@ -3,7 +3,7 @@
 import type { AuditFilter } from "../../../core/ports/store.js";
 import type { AuditEvent } from "../../../model/records/audit.js";
 import type { Connection } from "../database.js";
-import type { Operations } from "./operations.js";
+import type { Operations } from "../signatures.js";
 
 /** Stands for everybody in the table of epochs. */
 const everybody = -1;

@@ -3,7 +3,7 @@
 import type { CheckpointRow } from "../../../core/ports/store.js";
 import type { InvocationId, NodeName } from "../../../model/ids.js";
 import type { Connection } from "../database.js";
-import type { Operations } from "./operations.js";
+import type { Operations } from "../signatures.js";
 
 interface Row {
   readonly invocation: InvocationId;

@@ -2,7 +2,7 @@
 
 import type { ExecutorRow } from "../../../core/ports/store.js";
 import type { Connection } from "../database.js";
-import type { Operations } from "./operations.js";
+import type { Operations } from "../signatures.js";
 
 export function executorWrites(database: Connection): Operations<"saveExecutor"> {
   const save = database.prepare<ExecutorRow>(

@@ -8,7 +8,7 @@ import type {
   WaitSpan,
 } from "../../../model/records/idle.js";
 import type { Connection } from "../database.js";
-import type { Operations } from "./operations.js";
+import type { Operations } from "../signatures.js";
 
 /** Rows of a query within a window, bounded; see utilization.ts. */
 export type Reader = <Row>(

@@ -1,7 +1,7 @@
 // What models learned: each one's own JSON under its name.
 
 import type { Connection } from "../database.js";
-import type { Operations } from "./operations.js";
+import type { Operations } from "../signatures.js";
 
 export function learnedWrites(database: Connection): Operations<"saveLearned"> {
   const save = database.prepare<[string, string]>(

@@ -2,7 +2,7 @@
 
 import type { NodeName } from "../../../model/ids.js";
 import type { Connection } from "../database.js";
-import type { Operations } from "./operations.js";
+import type { Operations } from "../signatures.js";
 
 export function nodeWrites(database: Connection): Operations<"setDrained"> {
   const drain = database.prepare<[string, string, number, number]>(

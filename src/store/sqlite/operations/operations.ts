@@ -5,6 +5,7 @@ import type { Connection } from "../database.js";
 import { prepareChain } from "../ledger/chain.js";
 import { ledgerReads } from "../ledger/ledger.js";
 import type { LedgerSeal } from "../ledger/seal.js";
+import type { Operations } from "../signatures.js";
 import { attemptReads, attemptWrites } from "./attempts.js";
 import { auditReads, auditWrites } from "./audit.js";
 import { checkpointReads, checkpointWrites } from "./checkpoints.js";
@@ -15,11 +16,6 @@ import { learnedReads, learnedWrites } from "./learned.js";
 import { nodeReads, nodeWrites } from "./nodes.js";
 import { retentionWrites } from "./retention.js";
 import { utilizationReads, utilizationWrites } from "./utilization.js";
-
-/** The store's own signatures without the promises. */
-export type Operations<Name extends keyof Store> = {
-  readonly [Each in Name]: (...args: Parameters<Store[Each]>) => Awaited<ReturnType<Store[Each]>>;
-};
 
 export const writeNames = [
   "submit",

@@ -6,8 +6,8 @@ import type { Connection } from "../database.js";
 import { DaySeals, postingChecker } from "../ledger/chain.js";
 import { dayMs, differenceOf, finishedAttempts, type LedgerRow } from "../ledger/ledger.js";
 import type { LedgerSeal } from "../ledger/seal.js";
+import type { Operations } from "../signatures.js";
 import { documentRemover } from "./documents.js";
-import type { Operations } from "./operations.js";
 
 /** Rows of a table that lie wholly before @beforeMs, by its key. Their indexes are on times that never change. */
 const sightings: readonly (readonly [table: string, key: string, isOld: string])[] = [

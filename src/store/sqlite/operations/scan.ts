@@ -3,7 +3,7 @@
 import type { Scan, ScanFilter } from "../../../core/ports/store.js";
 import type { InvocationState } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
-import { columns, type InvocationRow, invocationOf, tables } from "./invocations.js";
+import { columns, type InvocationRow, invocationOf, tables } from "./invocation-rows.js";
 
 /** Looked at in one call: about 5 ms. */
 const scannedRows = 5_000;

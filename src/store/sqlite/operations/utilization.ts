@@ -11,8 +11,8 @@ import type {
   UsefulSpan,
 } from "../../../model/records/utilization.js";
 import type { Connection } from "../database.js";
+import type { Operations } from "../signatures.js";
 import { idleReads, type Reader } from "./idle.js";
-import type { Operations } from "./operations.js";
 
 /** Of each kind in one report: about 200 MB of the daemon's memory, and years of a small cluster. */
 const maxRows = 1_000_000;
