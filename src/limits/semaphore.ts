@@ -1,67 +1,61 @@
-// Lets a bounded number of things happen at once and a bounded number wait; more are refused with a sentence.
+// Semaphores: a bounded number of tasks run at once, the others wait in order, and more than may wait are refused.
 
 import { GleanerError } from "../model/errors.js";
 
-export class Turnstile {
-  private inside = 0;
+/** How many tasks may wait, and the sentence that refuses any more. */
+export interface Queue {
+  readonly most: number;
+  readonly refusal: string;
+}
+
+export class Semaphore {
+  private running = 0;
   private readonly waiting: (() => void)[] = [];
 
+  /** Without `queue` any number may wait. */
   constructor(
     private readonly most: number,
-    private readonly mostWaiting: number,
-    private readonly refusal: string,
+    private readonly queue?: Queue,
   ) {}
 
   get isIdle(): boolean {
-    return this.inside === 0;
+    return this.running === 0;
   }
 
   /** Runs `task` when there is room; rejects with LIMIT_REACHED when too many wait already. */
-  async pass<T>(task: () => Promise<T>): Promise<T> {
-    if (this.inside >= this.most) {
-      if (this.waiting.length >= this.mostWaiting)
-        throw new GleanerError("LIMIT_REACHED", this.refusal);
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.running >= this.most) {
+      if (this.queue !== undefined && this.waiting.length >= this.queue.most)
+        throw new GleanerError("LIMIT_REACHED", this.queue.refusal);
       await new Promise<void>((resolve) => this.waiting.push(resolve));
-    } else this.inside++;
+    } else this.running++;
     try {
       return await task();
     } finally {
       // Whoever waits takes over the place.
       const next = this.waiting.shift();
-      if (next === undefined) this.inside--;
+      if (next === undefined) this.running--;
       else next();
     }
   }
 }
 
-/** A turnstile for each user, so that nobody waits for what another user does. */
-export class UserTurnstiles {
-  private readonly byUid = new Map<number, Turnstile>();
+/** A semaphore for each user, so that nobody waits for what another user does. */
+export class UserSemaphores {
+  private readonly byUid = new Map<number, Semaphore>();
 
   constructor(
     private readonly most: number,
-    private readonly mostWaiting: number,
-    private readonly refusal: string,
+    private readonly queue: Queue,
   ) {}
 
-  async pass<T>(uid: number, task: () => Promise<T>): Promise<T> {
-    const turnstile =
-      this.byUid.get(uid) ?? new Turnstile(this.most, this.mostWaiting, this.refusal);
-    this.byUid.set(uid, turnstile);
+  async run<T>(uid: number, task: () => Promise<T>): Promise<T> {
+    const semaphore = this.byUid.get(uid) ?? new Semaphore(this.most, this.queue);
+    this.byUid.set(uid, semaphore);
     try {
-      return await turnstile.pass(task);
+      return await semaphore.run(task);
     } finally {
-      if (turnstile.isIdle) this.byUid.delete(uid);
+      if (semaphore.isIdle) this.byUid.delete(uid);
     }
   }
 }
-
-/** Reports of one user that may wait; one is made at a time. */
-const maxReports = 20;
-
-export const reportTurns = (): UserTurnstiles =>
-  new UserTurnstiles(
-    1,
-    maxReports,
-    "you ask for too many reports at once: wait until one is answered",
-  );

@@ -2,9 +2,9 @@
 
 import type { FastifyInstance } from "fastify";
 import type { Store } from "../../core/ports/store.js";
-import { reportTurns } from "../../limits/semaphore.js";
 import type { BillAnswer } from "../../wire/api.js";
 import { billQuery, shaped } from "./schemas.js";
+import { queueReports } from "./server/report-queue.js";
 import { type Caller, requireOperator } from "./server/server.js";
 import { chosenUid, type UserNames } from "./users.js";
 
@@ -13,15 +13,15 @@ export interface BillingRoutes extends UserNames {
 }
 
 export function addBillingRoutes(server: FastifyInstance, deps: BillingRoutes): void {
-  const turns = reportTurns();
+  const reports = queueReports();
   server.get("/v1/bill", async ({ caller, query }) =>
-    turns.pass(caller.uid, () => bill(deps, caller, shaped(billQuery, query))),
+    reports.run(caller.uid, () => bill(deps, caller, shaped(billQuery, query))),
   );
   server.get("/v1/bill/verify", async (request) => {
     const { caller } = request;
     requireOperator(caller, "check the whole ledger");
     request.act = { action: "verify" };
-    return turns.pass(caller.uid, () => deps.store.verifyLedger());
+    return reports.run(caller.uid, () => deps.store.verifyLedger());
   });
 }
 

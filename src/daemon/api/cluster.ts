@@ -6,7 +6,6 @@ import { computeUtilization } from "../../core/accounting/utilization.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
 import { describeEnd, describeReason, explainWait } from "../../core/explain/waiting.js";
 import type { Store } from "../../core/ports/store.js";
-import { reportTurns } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
@@ -31,6 +30,7 @@ import type { ExecutorRecord, Registry } from "../state/registry.js";
 import { unusedHoles } from "./holes.js";
 import { ReusedAnswer } from "./reuse.js";
 import { drainRequest, nodeQuery, shaped, whatParameter, windowQuery } from "./schemas.js";
+import { queueReports } from "./server/report-queue.js";
 import { requireOperator } from "./server/server.js";
 import { theirs } from "./users.js";
 
@@ -65,9 +65,9 @@ export function addClusterRoutes(server: FastifyInstance, deps: ClusterRoutes): 
     const { node } = shaped(nodeQuery, request.query);
     return node === undefined ? holesAnswer.send(reply) : unusedHoles(deps, node);
   });
-  const turns = reportTurns();
+  const reports = queueReports();
   server.get("/v1/utilization", async ({ caller, query }) =>
-    turns.pass(caller.uid, () => utilization(deps, shaped(windowQuery, query))),
+    reports.run(caller.uid, () => utilization(deps, shaped(windowQuery, query))),
   );
   server.get("/v1/prediction", async () => deps.learning.report());
   server.post("/v1/drain", async (request) => {

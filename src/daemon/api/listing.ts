@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { clearTimeout, setTimeout } from "../../clock.js";
 import type { ScanFilter, Store } from "../../core/ports/store.js";
-import { UserTurnstiles } from "../../limits/semaphore.js";
+import { UserSemaphores } from "../../limits/semaphore.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 import type { LiveInvocations } from "../state/live.js";
@@ -22,11 +22,10 @@ export type Pieces = AsyncIterable<readonly Invocation[]>;
 
 /** Gives the lists of each user in turn. */
 export class Listings {
-  private readonly readers = new UserTurnstiles(
-    maxReading,
-    maxWaitingToRead,
-    "you ask for too many lists at once: wait until some are answered",
-  );
+  private readonly readers = new UserSemaphores(maxReading, {
+    most: maxWaitingToRead,
+    refusal: "you ask for too many lists at once: wait until some are answered",
+  });
 
   /** Answers with at most `limit` of `pieces` as an InvocationList. */
   async send(caller: Caller, reply: FastifyReply, pieces: Pieces, limit: number): Promise<unknown> {
@@ -39,7 +38,7 @@ export class Listings {
         resolve(reply.type("application/json").send(text));
         return closed;
       };
-      this.readers.pass(caller.uid, answer).catch(reject);
+      this.readers.run(caller.uid, answer).catch(reject);
     });
   }
 }

@@ -2,8 +2,8 @@
 
 import { setMaxListeners } from "node:events";
 import type { Client } from "ssh2";
+import { Semaphore } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
-import { createTurns } from "../turns.js";
 import { type Begun, begin, type CommandResult } from "./command.js";
 import { connect, type SshOptions } from "./connect.js";
 import { createTrust } from "./files.js";
@@ -27,7 +27,7 @@ interface Kept {
 export class SshConnections {
   private readonly options: SshOptions;
   private readonly trust: ReturnType<typeof createTrust>;
-  private readonly inTurn = createTurns(maxConnecting);
+  private readonly connecting = new Semaphore(maxConnecting);
   private readonly kept = new Map<string, Kept>();
   private readonly ending = new AbortController();
 
@@ -108,7 +108,7 @@ export class SshConnections {
   }
 
   private async connect(node: Kept): Promise<Client> {
-    const client = await this.inTurn(() =>
+    const client = await this.connecting.run(() =>
       connect(this.options, this.trust, node.address, this.ending.signal),
     );
     node.client = client;

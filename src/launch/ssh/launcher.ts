@@ -1,11 +1,11 @@
 // Starts executors on other machines by ssh: nothing of ours has to run there before, and the executor is brought along.
 
 import type { Launcher } from "../../core/ports/launcher.js";
+import { Semaphore } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
 import { requireNodeName, requirePlainPath } from "../names.js";
 import { executorLogFile, isRunning, parseProcessMark, processMarkFile } from "../process-mark.js";
-import { createTurns } from "../turns.js";
 import type { Bundle } from "./bundle.js";
 import type { CommandResult } from "./command.js";
 import type { SshOptions } from "./connect.js";
@@ -75,15 +75,16 @@ export function createSshLauncher(options: SshLauncherOptions): Launcher {
 /** Nodes of one address share what is brought there, so it is sent once. */
 function createBringer(connections: SshConnections) {
   const underWay = new Map<string, Promise<CommandResult>>();
-  const inTurn = createTurns(maxBringing);
+  const semaphore = new Semaphore(maxBringing);
   return (address: string, bundle: Bundle): Promise<CommandResult> => {
     const known = underWay.get(address);
     if (known) return known;
-    const bringing = inTurn(async () => {
+    const bring = async () => {
       const packed = await bundle.packed;
       const transferMs = packed.length / slowestBytesPerMs;
       return await connections.run(address, bringCommand(bundle), packed, transferMs);
-    }).finally(() => underWay.delete(address));
+    };
+    const bringing = semaphore.run(bring).finally(() => underWay.delete(address));
     underWay.set(address, bringing);
     return bringing;
   };

@@ -28,7 +28,7 @@ export const allowedImports: Readonly<Record<Part, readonly Part[]>> = {
   model: [],
   core: ["model"],
   slurm: ["core", "model", "clock"],
-  launch: ["core", "model", "clock"],
+  launch: ["core", "model", "limits", "clock"],
   store: ["core", "model", "clock"],
   wire: ["model", "clock"],
   executor: ["model", "wire", "clock"],

@@ -1,7 +1,7 @@
 // What a request passes once its user is known: limits on its connection, its turn, and the room for a large body.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { Turnstile, UserTurnstiles } from "../../../limits/semaphore.js";
+import { Semaphore, UserSemaphores } from "../../../limits/semaphore.js";
 import { Connections, maxConnections } from "./connections.js";
 import { FairTurns } from "./fair-turns.js";
 
@@ -20,12 +20,14 @@ const tooManyLarge =
 export class Admittance {
   private readonly connections = new Connections();
   private readonly turns = new FairTurns();
-  private readonly large = new Turnstile(maxLarge, maxWaitingLarge, tooManyLarge);
-  private readonly largeOfUsers = new UserTurnstiles(
-    maxLargeOfUser,
-    maxWaitingLargeOfUser,
-    tooManyLarge,
-  );
+  private readonly large = new Semaphore(maxLarge, {
+    most: maxWaitingLarge,
+    refusal: tooManyLarge,
+  });
+  private readonly largeOfUsers = new UserSemaphores(maxLargeOfUser, {
+    most: maxWaitingLargeOfUser,
+    refusal: tooManyLarge,
+  });
 
   constructor(server: FastifyInstance) {
     server.server.maxConnections = maxConnections;
@@ -47,7 +49,7 @@ export class Admittance {
         enter();
         await closed;
       };
-      this.largeOfUsers.pass(uid, () => this.large.pass(read)).catch(refuse);
+      this.largeOfUsers.run(uid, () => this.large.run(read)).catch(refuse);
     });
   }
 }

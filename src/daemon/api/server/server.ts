@@ -10,7 +10,7 @@ import Fastify, {
 } from "fastify";
 import type { Logger } from "pino";
 import { nowMs } from "../../../clock.js";
-import { Turnstile } from "../../../limits/semaphore.js";
+import { Semaphore } from "../../../limits/semaphore.js";
 import { GleanerError, messageOf } from "../../../model/errors.js";
 import type { Identity } from "../../../model/invocation.js";
 import { isNamed } from "../../../model/user.js";
@@ -144,18 +144,17 @@ function addTokenRoutes(
   callerOf: (identity: Identity) => Caller,
 ): void {
   const challenges = new Challenges(deps.secrets.instance());
-  const identifying = new Turnstile(
-    maxIdentifying,
-    maxWaitingToIdentify,
-    "too many clients ask for a token at once: try again in a moment",
-  );
+  const identifying = new Semaphore(maxIdentifying, {
+    most: maxWaitingToIdentify,
+    refusal: "too many clients ask for a token at once: try again in a moment",
+  });
   server.get("/v1/challenge", async (): Promise<ChallengeAnswer> => challenges.issue());
   server.post(
     "/v1/token",
     { bodyLimit: maxTokenRequestBytes },
     async (request): Promise<TokenAnswer> => {
       const { credential } = shaped(tokenRequest, request.body);
-      const { identity, payload } = await identifying.pass(() => deps.munge.identify(credential));
+      const { identity, payload } = await identifying.run(() => deps.munge.identify(credential));
       challenges.redeem(payload, identity.uid, reachedBy(request));
       const epoch = deps.epochs.of(identity.uid);
       const token = deps.secrets.issueToken(identity, nowMs() + deps.tokenMs, epoch);
