@@ -30,6 +30,7 @@ import type { TlsFiles } from "./auth/tls.js";
 import { TokenEpochs } from "./auth/token-epochs.js";
 import { listenForWakes } from "./capacity/wake.js";
 import { examine } from "./doctor.js";
+import { Overdue } from "./executors/overdue.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
 import { DiskReserve } from "./records/disk-reserve.js";
 import { Retention } from "./records/retention.js";
@@ -88,14 +89,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const api = await serveApi(options, store, parts, tls);
   log.info({ version: options.version, listen: config.listen }, "gleanerd is ready");
   void parts.capacity.start();
-  const retention = new Retention(store, config.store.retainDays, log);
-  retention.start();
+  const endRounds = startRounds(config, store, parts, log);
 
   const stop = async (): Promise<void> => {
     parts.waiters.close();
     await Promise.all([
       inTime(log, "the capacity loop", parts.capacity.stop()),
-      inTime(log, "removing old records", retention.stop()),
+      inTime(log, "removing old records", endRounds()),
       inTime(log, "requests under way", closeApi(api)),
     ]);
     wakeSocket.close();
@@ -118,6 +118,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await stop();
   };
   return { stop, stopAll };
+}
+
+/** What is looked at from time to time; returns how to end it. */
+function startRounds(config: Config, store: Store, parts: Parts, log: Logger): () => Promise<void> {
+  const retention = new Retention(store, config.store.retainDays, log);
+  const overdue = new Overdue({ ...parts, graceMs: config.functions.killWaitMs });
+  retention.start();
+  overdue.start();
+  return () => {
+    overdue.stop();
+    return retention.stop();
+  };
 }
 
 async function listenForExecutors(

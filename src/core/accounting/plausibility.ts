@@ -38,6 +38,21 @@ const driftShare = 0.01;
 /** A command that the kernel lets nobody kill, on a node that hangs. Nobody pays for what came later. */
 const overtimeMs = 120_000;
 
+/** From the order to the first instruction at most (executor/runtimes/exec.ts), and what a slow machine adds. */
+const startMs = 60_000;
+
+/**
+ * How long after its order an attempt may be held: then its executor has to have told of an end.
+ * `mayStandStill`: where jobs are pinned, attempts stand still between a prolog and the next order,
+ * and their time limits with them; no more than half of the time is granted for that.
+ */
+export const longestHeldMs = (
+  { timeLimitMs, killWaitMs }: Pick<KnownOrder, "timeLimitMs" | "killWaitMs">,
+  mayStandStill: boolean,
+): number =>
+  (startMs + timeLimitMs * (mayStandStill ? 2 : 1) + killWaitMs + overtimeMs) * (1 + driftShare) +
+  graceMs;
+
 /** Why a node cannot mean what it says; null: it can. */
 export function doubtOfEnd(said: EndFigures, known: KnownOrder): string | null {
   const { end, wallMs, exitCode, signal } = said;

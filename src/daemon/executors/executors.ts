@@ -26,7 +26,7 @@ import { believed, doubtOf, isRecording } from "./testimony.js";
 export interface ExecutorsDependencies {
   readonly registry: Registry;
   readonly live: LiveInvocations;
-  readonly startFailures: Pick<StartFailures, "heardStarted">;
+  readonly startFailures: Pick<StartFailures, "heardStarted" | "ended">;
   readonly store: Store;
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
@@ -116,7 +116,7 @@ export class Executors {
   }
 
   /** It says what it cannot know, or mean: what it held goes elsewhere, and its node is left alone. */
-  private distrust(record: ExecutorRecord, what: string): void {
+  distrust(record: ExecutorRecord, what: string): void {
     const { id: executor, node } = record;
     this.deps.log.error({ executor, node, what }, "a node is not believed, and is left alone");
     this.deps.leaveAlone(node, what);
@@ -216,6 +216,7 @@ export class Executors {
     const { agoMs, ...facts } = bounded;
     const held = record.attempts.get(report.invocation)!;
     record.attempts.delete(report.invocation);
+    this.with_.startFailures.ended(record, held, bounded);
     // The cores are free now; the next order need not wait for the disk.
     this.deps.dispatcher.kick();
     try {
@@ -277,13 +278,16 @@ export class Executors {
     wakeCapacity();
   }
 
-  private async lose(
+  /** Nothing will be heard of this attempt that can be believed: it waits again. */
+  async lose(
     record: ExecutorRecord,
     invocation: InvocationId,
     attempt: number,
     reason: string,
     end: "LOST" | "EVICTED" = "LOST",
   ): Promise<void> {
+    const held = record.attempts.get(invocation);
+    if (held !== undefined) this.with_.startFailures.ended(record, held, { end });
     record.attempts.delete(invocation);
     await this.deps.settler.settleSurely(lostFacts(invocation, attempt, reason, end));
     this.deps.dispatcher.kick();

@@ -1,8 +1,9 @@
-// Commands that could not be started on a node: told to core/capacity/sick-nodes.ts, and its answers put
-// into force.
+// What nodes cannot start, send back or lose: told to core/capacity/sick-nodes.ts and
+// returned-work.ts, and their answers put into force.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
+import { ReturnedWork } from "../../core/capacity/returned-work.js";
 import {
   type Illness,
   mayTakeWork,
@@ -11,12 +12,13 @@ import {
 } from "../../core/capacity/sick-nodes.js";
 import type { Waiting } from "../../core/placement/queue.js";
 import type { Plan } from "../../model/capacity/plan.js";
-import type { InvocationId, NodeName } from "../../model/ids.js";
-import type { Invocation, StartFailure } from "../../model/invocation.js";
+import type { InvocationId, JobId, NodeName } from "../../model/ids.js";
+import type { AttemptEnd, Invocation, StartFailure } from "../../model/invocation.js";
+import { holdsNodes } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { AttemptKey } from "../../wire/messages.js";
 import type { Live, LiveInvocations } from "../state/live.js";
-import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { ExecutorRecord, HeldAttempt, Registry } from "../state/registry.js";
 
 /** What was seen of Slurm last, null before it was read. */
 export interface SlurmView {
@@ -26,6 +28,7 @@ export interface SlurmView {
 
 export class StartFailures {
   private readonly sick: SickNodes;
+  private readonly returned: ReturnedWork;
 
   /** `view` is asked for only once everything is put together. */
   constructor(
@@ -35,6 +38,7 @@ export class StartFailures {
     private readonly log: Logger,
   ) {
     this.sick = new SickNodes((node, illness) => this.foundSick(node, illness));
+    this.returned = new ReturnedWork((node, illness) => this.foundSick(node, illness));
   }
 
   /** The running attempt did not begin: whether it is tried on another node. */
@@ -66,13 +70,34 @@ export class StartFailures {
     return this.sick.avoidedBy(id, functionKey, nowMs());
   }
 
+  /** What an executor held has ended there, or is lost with it. */
+  ended(
+    record: ExecutorRecord,
+    held: HeldAttempt,
+    {
+      end,
+      startFailure,
+    }: { readonly end: AttemptEnd; readonly startFailure?: StartFailure | undefined },
+  ): void {
+    const { node } = record;
+    if (end === "LOST" || end === "EVICTED") {
+      if (end === "EVICTED" && record.hadReasonToReturn(held)) return;
+      this.returned.returned(node, end, () => this.jobsOn(node), nowMs());
+    } else if (startFailure === undefined) this.returned.kept(node);
+  }
+
+  private jobsOn(node: NodeName): readonly JobId[] {
+    const jobs = this.view().snapshot?.jobs ?? [];
+    return jobs.filter((job) => holdsNodes(job) && job.nodes.includes(node)).map(({ id }) => id);
+  }
+
   illness(node: NodeName): Illness | null {
-    return this.sick.illness(node, nowMs());
+    return this.sick.illness(node, nowMs()) ?? this.returned.illness(node, nowMs());
   }
 
   /** What runs there may end. */
   private foundSick(node: NodeName, { detail }: Illness): void {
-    this.log.warn({ node, detail }, "a node is left alone: commands cannot be started there");
+    this.log.warn({ node, detail }, "a node is left alone for a while");
     this.registry.onNode(node)?.retire("drain", detail);
   }
 

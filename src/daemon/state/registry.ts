@@ -93,6 +93,8 @@ export class ExecutorRecord implements Executor {
   /** The last order, and the most that any order allowed. */
   private ordered: Resources = nothing;
   private mostOrdered: Resources = nothing;
+  /** When it was ordered less than before. */
+  private shrunkAtMs = Number.NEGATIVE_INFINITY;
   readonly whenGone: Promise<void>;
   private resolveGone: () => void = () => {};
 
@@ -140,8 +142,17 @@ export class ExecutorRecord implements Executor {
 
   /** It is sent this budget, or Slurm says that its pilot has it. */
   order(budget: Resources): void {
+    const isLess = budget.cores < this.ordered.cores || budget.memoryMb < this.ordered.memoryMb;
+    if (isLess) this.shrunkAtMs = nowMs();
     this.ordered = budget;
     this.mostOrdered = greater(this.mostOrdered, budget);
+  }
+
+  /** Whether gleanerd itself gave it a reason to send back what it holds since then. */
+  hadReasonToReturn({ ordered }: HeldAttempt): boolean {
+    const isLeaving = this.state !== "ready" || this.preemption !== null;
+    const isForeseen = ordered !== null && ordered.leadMs > 0 && this.toldEndAtMs != null;
+    return isLeaving || isForeseen || this.shrunkAtMs >= (ordered?.atMs ?? 0);
   }
 
   /** What it may be given work for: no more than it says that it has, and no more than it was ordered. */

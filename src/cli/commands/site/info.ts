@@ -106,7 +106,7 @@ function label(reason: UnusableReason): string {
     case "interference":
       return "its jobs suffered";
     case "sick":
-      return "commands do not start there";
+      return "work does not succeed there";
     case "launchFailing":
       return "starts fail";
   }

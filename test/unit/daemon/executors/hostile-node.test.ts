@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
+import { Overdue } from "../../../../src/daemon/executors/overdue.js";
 import {
   executorId,
   type InvocationId,
@@ -12,6 +13,7 @@ import {
 import type { AttemptKey } from "../../../../src/wire/messages.js";
 import { HostileSite, type ScriptedExecutor, turn } from "../../../support/daemon/hostile-site.js";
 import { liesOf, type TrueMessages } from "../../../support/daemon/lies.js";
+import { type ShiftedClock, shiftedClock } from "../../../support/daemon/shifted-clock.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 let store: Store;
@@ -19,6 +21,8 @@ storeForEachTest((opened) => {
   store = opened;
 });
 
+let clock: ShiftedClock;
+let overdue: Overdue;
 let site: HostileSite;
 let honest: ScriptedExecutor;
 /** Ann's work, which runs on the honest node all the time. */
@@ -31,8 +35,10 @@ const annsCores = 8;
 const bobsCores = 2;
 
 beforeEach(async () => {
+  clock = shiftedClock();
   site = new HostileSite(store);
   await site.start();
+  overdue = new Overdue({ ...site.parts, graceMs: 0 });
   honest = await site.executorOn("good", honestBudget.cores);
   honest.ready(honestBudget);
   await site.submit("ann", annsCores);
@@ -40,7 +46,10 @@ beforeEach(async () => {
   victim = { invocation: order!.invocation, attempt: 1 };
 });
 
-afterEach(() => site.end());
+afterEach(async () => {
+  await site.end();
+  clock.restore();
+});
 
 async function evil(budget = evilBudget): Promise<ScriptedExecutor> {
   const executor = await site.executorOn("evil", evilBudget.cores);
@@ -271,6 +280,58 @@ describe("an executor", () => {
     await executor.isHeard();
     expect(await site.billOf("bob")).toBeLessThan(1_000);
   });
+
+  test("that holds an attempt for ever loses it, and is left alone", async () => {
+    const id = await site.submit("bob", bobsCores, 60_000);
+    const executor = await evil();
+    await executor.ordered(1);
+    clock.forward(200_000);
+    overdue.look();
+    expect(site.parts.live.get(id)?.executor).toBe(executor.spec.executor);
+    clock.forward(200_000);
+    overdue.look();
+    await site.settled();
+    expect(isDistrusted()).toBe(true);
+    expect(site.parts.live.get(id)?.invocation.state).toBe("PENDING");
+    await annIsUntouched();
+  });
+
+  test("that holds an attempt since processes hang in its kernel loses it and no more", async () => {
+    const id = await site.submit("bob", bobsCores, 60_000);
+    const executor = await evil();
+    await executor.ordered(1);
+    executor.say(trueMessages(any, { invocation: id, attempt: 1 }).unkillable);
+    await executor.isHeard();
+    clock.forward(400_000);
+    overdue.look();
+    await site.settled();
+    expect(isDistrusted()).toBe(false);
+    const [attempt] = await store.listAttempts(id);
+    expect(attempt).toMatchObject({ number: 1, state: "LOST" });
+  });
+
+  test.each(["EVICTED", "LOST"] as const)(
+    "that returns all its work as %s is left alone for a while",
+    async (end) => {
+      const id = await site.submit("bob", bobsCores);
+      const executor = await evil();
+      const illness = () => site.parts.startFailures.illness(nodeName("evil"));
+      let rounds = 0;
+      for (; illness() === null && rounds < 30; rounds++) {
+        const orders = await executor.ordered(rounds + 1);
+        const { attempt } = orders.at(-1)!;
+        executor.ends({ invocation: id, attempt }, { end, exitCode: null });
+        await executor.isHeard();
+        await site.settled();
+        clock.forward(1_000);
+      }
+      expect(rounds).toBe(end === "LOST" ? 5 : 20);
+      expect(illness()?.detail).toMatch(/all work that it was given/);
+      expect(site.parts.registry.get(executor.spec.executor)?.state).toBe("draining");
+      expect(isDistrusted()).toBe(false);
+      await annIsUntouched();
+    },
+  );
 
   test("that floods is read slowly, stalls nobody and fills no log", async () => {
     // Without memory it is given nobody's work, and its cores are on record all the same.

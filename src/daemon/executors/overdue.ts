@@ -1,0 +1,71 @@
+// Attempts whose end should have been told long ago, by gleanerd's own clock: nobody holds one for ever.
+
+import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
+import { longestHeldMs } from "../../core/accounting/plausibility.js";
+import type { InvocationId } from "../../model/ids.js";
+import type { Capacity } from "../capacity/capacity.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { ExecutorRecord, HeldAttempt, Registry } from "../state/registry.js";
+import type { Executors } from "./executors.js";
+
+/** What is looked for is minutes late. */
+const lookMs = 10_000;
+
+export interface OverdueDependencies {
+  readonly registry: Registry;
+  readonly live: LiveInvocations;
+  readonly executors: Pick<Executors, "distrust" | "lose" | "cancel">;
+  readonly capacity: Pick<Capacity, "snapshot">;
+  /** SIGTERM to SIGKILL. */
+  readonly graceMs: number;
+}
+
+export class Overdue {
+  private timer: Timer | null = null;
+  private readonly sinceMs = nowMs();
+
+  constructor(private readonly with_: OverdueDependencies) {}
+
+  start(): void {
+    this.timer = setTimeout(() => {
+      this.look();
+      this.start();
+    }, lookMs);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** An executor that is away is waited for elsewhere, by a shorter time (liveness.ts). */
+  look(): void {
+    for (const record of this.with_.registry.all())
+      if (record.line !== null)
+        for (const [invocation, held] of [...record.attempts])
+          if (this.isOverdue(invocation, held)) this.end(record, invocation, held);
+  }
+
+  /** What an earlier gleanerd ordered is counted from our own start: clocks may have been set. */
+  private isOverdue(invocation: InvocationId, { ordered }: HeldAttempt): boolean {
+    const { live, capacity, graceMs } = this.with_;
+    const timeLimitMs = live.get(invocation)?.invocation.timeLimitMs;
+    if (ordered === null || timeLimitMs === undefined) return false;
+    const mayStandStill = capacity.snapshot?.facts.jobsArePinned ?? true;
+    const heldMs = nowMs() - Math.max(ordered.atMs, this.sinceMs);
+    return heldMs > longestHeldMs({ timeLimitMs, killWaitMs: graceMs }, mayStandStill);
+  }
+
+  /** Only where nothing hangs, and a cgroup ends what runs, is it the node that does not tell the truth. */
+  private end(record: ExecutorRecord, invocation: InvocationId, { attempt }: HeldAttempt): void {
+    const { registry, executors } = this.with_;
+    const name = `attempt ${attempt} of invocation ${invocation}`;
+    const what = `${name} has not ended long after its time limit`;
+    if (!registry.unkillable.has(record.node) && record.containment !== "processGroup") {
+      executors.distrust(record, what);
+      return;
+    }
+    executors.cancel(invocation, record, attempt);
+    void executors.lose(record, invocation, attempt, `${what}: its node could not end it`);
+  }
+}
