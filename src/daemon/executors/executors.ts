@@ -216,7 +216,7 @@ export class Executors {
     const { agoMs, ...facts } = bounded;
     const held = record.attempts.get(report.invocation)!;
     record.attempts.delete(report.invocation);
-    this.with_.startFailures.ended(record, held, bounded);
+    this.deps.startFailures.ended(record, held, bounded);
     // The cores are free now; the next order need not wait for the disk.
     this.deps.dispatcher.kick();
     try {
@@ -286,8 +286,7 @@ export class Executors {
     reason: string,
     end: "LOST" | "EVICTED" = "LOST",
   ): Promise<void> {
-    const held = record.attempts.get(invocation);
-    if (held !== undefined) this.with_.startFailures.ended(record, held, { end });
+    this.deps.startFailures.ended(record, record.attempts.get(invocation), { end });
     record.attempts.delete(invocation);
     await this.deps.settler.settleSurely(lostFacts(invocation, attempt, reason, end));
     this.deps.dispatcher.kick();

@@ -24,7 +24,7 @@ export class Overdue {
   private timer: Timer | null = null;
   private readonly sinceMs = nowMs();
 
-  constructor(private readonly with_: OverdueDependencies) {}
+  constructor(private readonly deps: OverdueDependencies) {}
 
   start(): void {
     this.timer = setTimeout(() => {
@@ -40,7 +40,7 @@ export class Overdue {
 
   /** An executor that is away is waited for elsewhere, by a shorter time (liveness.ts). */
   look(): void {
-    for (const record of this.with_.registry.all())
+    for (const record of this.deps.registry.all())
       if (record.line !== null)
         for (const [invocation, held] of [...record.attempts])
           if (this.isOverdue(invocation, held)) this.end(record, invocation, held);
@@ -48,7 +48,7 @@ export class Overdue {
 
   /** What an earlier gleanerd ordered is counted from our own start: clocks may have been set. */
   private isOverdue(invocation: InvocationId, { ordered }: HeldAttempt): boolean {
-    const { live, capacity, graceMs } = this.with_;
+    const { live, capacity, graceMs } = this.deps;
     const timeLimitMs = live.get(invocation)?.invocation.timeLimitMs;
     if (ordered === null || timeLimitMs === undefined) return false;
     const mayStandStill = capacity.snapshot?.facts.jobsArePinned ?? true;
@@ -58,7 +58,7 @@ export class Overdue {
 
   /** Only where nothing hangs, and a cgroup ends what runs, is it the node that does not tell the truth. */
   private end(record: ExecutorRecord, invocation: InvocationId, { attempt }: HeldAttempt): void {
-    const { registry, executors } = this.with_;
+    const { registry, executors } = this.deps;
     const name = `attempt ${attempt} of invocation ${invocation}`;
     const what = `${name} has not ended long after its time limit`;
     if (!registry.unkillable.has(record.node) && record.containment !== "processGroup") {

@@ -73,13 +73,14 @@ export class StartFailures {
   /** What an executor held has ended there, or is lost with it. */
   ended(
     record: ExecutorRecord,
-    held: HeldAttempt,
+    held: HeldAttempt | undefined,
     {
       end,
       startFailure,
     }: { readonly end: AttemptEnd; readonly startFailure?: StartFailure | undefined },
   ): void {
     const { node } = record;
+    if (held === undefined) return;
     if (end === "LOST" || end === "EVICTED") {
       if (end === "EVICTED" && record.hadReasonToReturn(held)) return;
       this.returned.returned(node, end, () => this.jobsOn(node), nowMs());
