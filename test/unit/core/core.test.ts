@@ -155,6 +155,10 @@ describe("plan", () => {
     expect(plan([])[0]).toMatchObject({ kind: "stop", reason: "Slurm does not list this node" });
   });
 
+  test("an executor that is to leave is not resized, and no other is started beside it", () => {
+    expect(plan([node()], [executor({ state: "draining" })])).toEqual([]);
+  });
+
   test("while a job completes on the node nothing grows and nothing is thrown out", () => {
     const completing = { flags: ["COMPLETING"], baseState: "MIXED" as const };
     const small = executor({ budget: { cores: 4, memoryMb: 4_000, gpus: [] } });
@@ -301,6 +305,17 @@ describe("admission", () => {
     [{ arrayTasks: Array.from({ length: 101 }, (_, index) => index) }, "split it"],
   ])("refuses %j with a sentence that helps", (change, sentence) => {
     expect(refusal(change)).toContain(sentence);
+  });
+
+  test.each<Partial<RequestedSubmission>>([
+    { cores: 16 },
+    { memoryMb: 31_500 },
+    { gpus: 4 },
+    { timeLimitMs: 3_600_000 },
+    { environment: { A: "x".repeat(97) } },
+    { arrayTasks: Array.from({ length: 100 }, (_, index) => index) },
+  ])("takes the most that is allowed: %j", (change) => {
+    expect(refusal(change)).toBeNull();
   });
 
   test("refuses what pilots have no time for, and gives no default that is longer", () => {

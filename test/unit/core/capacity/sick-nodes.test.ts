@@ -187,4 +187,7 @@ test("another node is one that is large enough and whose hole is there or may co
   expect(mayTakeWork(node(), { kind: "partition", partition: "other" }, need)).toBe(false);
   expect(mayTakeWork(node(), null, { ...need, cores: 17 })).toBe(false);
   expect(mayTakeWork(node(), null, { ...need, gpus: 1 })).toBe(false);
+  expect(mayTakeWork(node(), null, { ...need, memoryMb: 32_001 })).toBe(false);
+  const all = { cores: 16, memoryMb: 32_000, gpus: 2 };
+  expect(mayTakeWork(node({ gpuCount: 2 }), null, all)).toBe(true);
 });

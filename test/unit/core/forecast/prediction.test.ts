@@ -168,6 +168,17 @@ describe("calibration", () => {
       expect(Calibration.fromJson(foreign)).toBeNull();
   });
 
+  test("counts all half once there are twice as many as are remembered, and changes no share", () => {
+    const calibration = new Calibration();
+    for (let index = 0; index < 199_999; index++) calibration.record("planned", 0.5, index % 4 > 0);
+    expect(calibration.report()[0]).toMatchObject({ count: 199_999 });
+    calibration.record("planned", 0.5, true);
+    const [planned] = calibration.report();
+    expect(planned).toMatchObject({ count: 100_000, brier: 0.25 });
+    expect(planned!.bins[5]).toMatchObject({ count: 100_000, predicted: 0.5 });
+    expect(planned!.bins[5]!.observed).toBeCloseTo(0.75, 4);
+  });
+
   test("as text", () => {
     const calibration = new Calibration();
     const lives = new SurvivalModel().report();

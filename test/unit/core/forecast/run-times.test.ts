@@ -78,6 +78,10 @@ describe("expected run times", () => {
       "{}",
       '{"site":[[1.5,1]],"functions":[]}',
       '{"site":[[1,-1]],"functions":[]}',
+      '{"site":[[-1,1]],"functions":[]}',
+      '{"site":[[1,1.5]],"functions":[]}',
+      '{"site":[[1,0]],"functions":[]}',
+      '{"site":[[1000,1]],"functions":[]}',
     ])
       expect(RuntimeModel.fromJson(foreign, policy)).toBeNull();
   });
