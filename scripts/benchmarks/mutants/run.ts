@@ -1,7 +1,7 @@
 // Runs test files in the sandbox, one after the other until one fails, in a process namespace of their own where that is
 // allowed: whatever they started and mounted is gone afterwards.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -43,11 +43,13 @@ const isIsolated = spawnSync(unshare, [...unshareArgs, "true"]).status === 0;
 /** The processes above jest's own: unshare, and a shell that collects orphans. */
 const wrappers = isIsolated ? 2 : 1;
 
-/** What runs now, to be ended when the benchmark is. */
-let current: ChildProcess | null = null;
+/** What runs now and where it writes: ended and removed when the benchmark is interrupted. */
+let current: { readonly pid: number; readonly temporary: string } | null = null;
 
 export function endCurrent(): void {
-  if (current?.pid !== undefined) kill(current.pid);
+  if (current === null) return;
+  kill(current.pid);
+  rmSync(current.temporary, { recursive: true, force: true, maxRetries: 10 });
 }
 
 function kill(pid: number): void {
@@ -91,7 +93,7 @@ export async function runTests(
       GLEANER_MUTANTS_ORDER: files.map(({ path }) => path).join(":"),
     },
   });
-  current = child;
+  current = { pid: child.pid!, temporary };
   const watch = new Watch(child.pid!, newsFile, errorFile, sandbox, files);
   try {
     const [status] = (await once(child, "close")) as [number | null];

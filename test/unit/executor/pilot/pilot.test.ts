@@ -1,0 +1,172 @@
+// An executor that is a job of Slurm's, without Slurm: its budget is the job's, its launch may come sealed, and at SIGTERM it is gone.
+
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { readPilotJob, unseal } from "../../../../src/executor/pilot/pilot.js";
+import { seal } from "../../../../src/launch/seal.js";
+import { Munged } from "../../../support/daemon/munged.js";
+import { Programs, TestNode, until } from "../../../support/executor/executor.js";
+
+const job = { SLURM_JOB_ID: "77", SLURM_CPUS_ON_NODE: "4", SLURM_MEM_PER_NODE: "1128" };
+const asJob = ["env", ...Object.entries(job).map(([name, value]) => `${name}=${value}`)];
+const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+describe("the job that a process is", () => {
+  test("gives functions all but what the executor itself needs", () => {
+    const budget = { cores: 4, memoryMb: 1_000, gpus: [] };
+    expect(readPilotJob(job)).toEqual({ id: 77, budget });
+    expect(readPilotJob({ ...job, SLURM_MEM_PER_NODE: "129" }).budget.memoryMb).toBe(1);
+  });
+
+  test.each([
+    { SLURM_JOB_ID: undefined },
+    { SLURM_JOB_ID: "0" },
+    { SLURM_JOB_ID: "x7" },
+    { SLURM_JOB_ID: "7x" },
+    { SLURM_CPUS_ON_NODE: undefined },
+    { SLURM_CPUS_ON_NODE: "-1" },
+    { SLURM_MEM_PER_NODE: undefined },
+    { SLURM_MEM_PER_NODE: "128" },
+    { SLURM_MEM_PER_NODE: "99999999999" },
+  ])("is none with %j", (change) => {
+    expect(() => readPilotJob({ ...job, ...change })).toThrow(
+      expect.objectContaining({
+        code: "LAUNCH",
+        message: expect.stringMatching(/SLURM_JOB_ID.*gleanerd/),
+      }),
+    );
+  });
+});
+
+describe("a sealed launch", () => {
+  const munged = new Munged();
+  const { socket } = munged;
+  beforeAll(() => munged.start());
+  afterAll(() => munged.stop());
+  const options = { mungeSocket: socket, uid: process.geteuid!(), validMs: 60_000 };
+  const munge = (input: string, account = {}) =>
+    execFileSync("munge", [`--socket=${socket}`], { input, encoding: "utf8", ...account });
+
+  test("is opened once, with all that was put in", async () => {
+    const sealed = await seal('{"a":"\\n\\nb"}\n', options);
+    expect(await unseal(sealed, socket)).toBe('{"a":"\\n\\nb"}\n');
+    await expect(unseal(sealed, socket)).rejects.toMatchObject({
+      code: "LAUNCH",
+      message: expect.stringMatching(/Replayed credential/),
+    });
+  });
+
+  test("made for another purpose, or by another user, is not obeyed", async () => {
+    const refused = { code: "LAUNCH", message: expect.stringMatching(/by somebody else/) };
+    await expect(unseal(munge("{}\n"), socket)).rejects.toMatchObject(refused);
+    if (process.getuid?.() !== 0) return;
+    const theirs = munge("gleaner-pilot\n{}\n", { uid: 65_534, gid: 65_534 });
+    await expect(unseal(theirs, socket)).rejects.toMatchObject(refused);
+  });
+
+  test("that is none, or without a munged, tells to look at munge", async () => {
+    await expect(unseal("MUNGE:xyz:", socket)).rejects.toMatchObject({
+      code: "LAUNCH",
+      message: expect.stringMatching(/munge cannot open the launch \(.+\): is munged up/),
+    });
+    const sealed = await seal("{}\n", options);
+    await expect(unseal(sealed, `${socket}.none`)).rejects.toMatchObject({ code: "LAUNCH" });
+  });
+});
+
+describeAsRoot("a pilot's executor", () => {
+  const programs = new Programs();
+  let node: TestNode;
+  beforeAll(() => programs.make());
+  afterAll(() => programs.remove());
+  afterEach(async () => {
+    expect(await node.remove()).toEqual([]);
+  });
+  const make = async (idleMs: number) => {
+    node = await TestNode.make(programs, { pilot: { idleMs } });
+  };
+
+  test("has the job's resources, whatever the daemon believes, and runs commands", async () => {
+    await make(60_000);
+    const ready = await node.start(asJob);
+    expect(ready.budget).toMatchObject({ cores: 4, memoryMb: 1_000, gpus: [] });
+    const less = { budget: { cores: 1, memoryMb: 10, gpus: [] }, seenHookSequence: 0 };
+    node.daemon.send({ type: "budget", ...less, knownJobs: [] });
+    const report = await node.finish(node.shell("echo here", { cores: 4, memoryMb: 1_000 }));
+    expect(report).toMatchObject({ end: "COMPLETED", exitCode: 0 });
+  });
+
+  test("tells at SIGTERM what Slurm ended and what that cost, and is gone with its commands", async () => {
+    await make(60_000);
+    await node.start(asJob);
+    const order = await node.run(node.order(["sleep", "1000"], { cores: 3 }));
+    await until(() => node.processes().some((each) => each.includes("sleep 1000")));
+    node.signal("SIGTERM");
+    const told = await node.daemon.hears("preempted");
+    expect(told).toMatchObject({
+      job: 77,
+      evicted: [{ invocation: order.invocation, attempt: 1, end: "EVICTED", exitCode: null }],
+    });
+    const { wallMs, reason } = told.evicted[0]!;
+    expect(reason).toMatch(/Slurm ended pilot job 77/);
+    expect(wallMs).toBeGreaterThan(0);
+    expect(Math.abs(told.lostCoreMs - 3 * wallMs)).toBeLessThanOrEqual(3);
+    expect(await node.exited()).toBeNull(); // killed by itself
+    await until(() => node.processes().length === 0);
+  });
+
+  test("leaves when it has no work for its idle time, and not while it works", async () => {
+    await make(400);
+    await node.start(asJob);
+    expect((await node.finish(node.order(["sleep", "1"]))).end).toBe("COMPLETED");
+    expect(await node.daemon.hears("leaving")).toMatchObject({
+      reason: expect.stringMatching(/no work for 400 ms/),
+    });
+    expect(await node.exited()).toBe(0);
+  });
+
+  test("leaves in order when it is told to by SIGINT", async () => {
+    await make(60_000);
+    await node.start(asJob);
+    node.signal("SIGINT");
+    expect(await node.daemon.hears("leaving")).toMatchObject({
+      reason: expect.stringMatching(/SIGINT/),
+    });
+    expect(await node.exited()).toBe(0);
+  });
+
+  test("refuses to be one outside of a job", async () => {
+    await make(60_000);
+    node.launch(["env", "-u", "SLURM_JOB_ID"]);
+    expect(await node.exited()).toBe(1);
+    expect(node.stderr).toMatch(/^glean-executor: .*SLURM_JOB_ID/);
+  });
+
+  test("opens a sealed launch with the munge socket that its script names", async () => {
+    await make(60_000);
+    const munged = new Munged();
+    munged.start();
+    try {
+      const options = { mungeSocket: munged.socket, uid: process.geteuid!(), validMs: 60_000 };
+      const sealed = await seal(`${JSON.stringify(node.spec)}\n`, options);
+      const program = join(programs.folder, "glean-executor.cjs");
+      const args = [program, `--munge-socket=${munged.socket}`];
+      const child = spawn(process.execPath, args, {
+        stdio: ["pipe", "ignore", "pipe"],
+        env: { ...process.env, ...job },
+      });
+      const complaints = text(child.stderr);
+      child.stdin.end(`${sealed}\n`);
+      expect(await node.daemon.hears("ready")).toMatchObject({ budget: { cores: 4 } });
+      const exited = once(child, "exit");
+      child.kill("SIGINT");
+      expect(await exited).toEqual([0, null]);
+      expect(await complaints).toBe("");
+    } finally {
+      munged.stop();
+    }
+  });
+});
