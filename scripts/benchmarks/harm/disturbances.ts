@@ -5,10 +5,13 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs, nowMs } from "../../../src/clock.js";
 import type { Site } from "../../site/site.js";
+import { say } from "../lib/harness.js";
 
 /** A stopped executor is killed by the first job's hook; if no job comes, it goes on. */
 const stoppedMs = 8_000;
 const patienceMs = 60_000;
+/** Between two looks for a slurmd that died by itself. */
+const lookEveryMs = 500;
 
 export interface Disturbance {
   readonly name: string;
@@ -94,8 +97,13 @@ export async function disturb(
 ): Promise<{ windows: Window[]; drained: Drained[] }> {
   const windows: Window[] = [];
   const drained: Drained[] = [];
+  const crashes = new Crashes(site);
   for (let turn = 0; !over.aborted; turn++) {
-    await pause(everyMs, undefined, { signal: over }).catch(() => {});
+    const untilMs = monotonicMs() + everyMs;
+    while (monotonicMs() < untilMs && !over.aborted) {
+      await pause(lookEveryMs, undefined, { signal: over }).catch(() => {});
+      windows.push(...(await crashes.restart()));
+    }
     if (over.aborted) break;
     const { name, isOfSlurm, run } = disturbances[turn % disturbances.length]!;
     const fromMs = nowMs();
@@ -105,6 +113,33 @@ export async function disturb(
   }
   drained.push(...(await putBackDrained(site)));
   return { windows, drained };
+}
+
+/** Slurm's own daemons crash now and then: slurmd 22.05 with "double free or corruption". */
+class Crashes {
+  #lookedAtMs = nowMs();
+
+  constructor(private readonly site: Site) {}
+
+  /** Starts each slurmd that died by itself since the last look; a window for each. */
+  async restart(): Promise<Window[]> {
+    const { cluster } = this.site;
+    const fromMs = this.#lookedAtMs;
+    const windows: Window[] = [];
+    for (const node of cluster.nodeNames) {
+      const pid = cluster.pids().slurmd[node];
+      if (pid !== undefined && !isGone(pid)) continue;
+      const lastWords = readFileSync(join(cluster.dir, "log", `${node}.log.out`), "utf8")
+        .trim()
+        .split("\n")
+        .at(-1);
+      say(`the slurmd of ${node} died by itself: ${lastWords}`);
+      await cluster.startNode(node);
+      windows.push({ name: "slurmdCrash", isOfSlurm: true, fromMs, toMs: nowMs() });
+    }
+    this.#lookedAtMs = nowMs();
+    return windows;
+  }
 }
 
 async function putBackDrained(site: Site): Promise<Drained[]> {

@@ -69,7 +69,9 @@ export async function ended(lane: Lane, jobs: number): Promise<void> {
     // A client that was turned away leaves nothing behind.
     if (lane.book.named(lane.name).length === 0) return;
     await retried(() => lane.site.cluster.run("scancel", ["--name", lane.name]));
-    await lane.book.until(lane.name, "its end after scancel", allEnded(1));
+    await lane.book
+      .until(lane.name, "its end after scancel", allEnded(1))
+      .catch((late: Error) => say(late.message));
   }
 }
 const running = async (lane: Lane): Promise<JobRecord> => {
