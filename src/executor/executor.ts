@@ -107,8 +107,7 @@ export class Executor implements HookHandlers {
       markedJobs: this.allowance.jobs,
       hookSequence: this.allowance.sequence,
     });
-    // A budget of nothing is no reason to leave yet: marks may be stale, and the next order knows.
-    this.outbox.attach(send);
+    this.outbox.attach(send); // no reason to leave without a budget: marks may be stale
   }
 
   onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void {
@@ -248,7 +247,7 @@ export class Executor implements HookHandlers {
   private setBudget(budget: Resources): void {
     this.budget = budget;
     try {
-      this.containment.limit(budget);
+      if (budget.cores > 0) this.containment.limit(budget); // cached files refuse a limit of nothing
     } catch (thrown) {
       this.log("trouble", { what: `the limits were refused: ${messageOf(thrown)}` });
     }

@@ -161,8 +161,8 @@ true`;
     const args = ["-c", "1", "--mem=2G", "-t", "1m", "-o", file, "-e", "/dev/null"];
     const ended = await run([...args, `--wrap=${text}`]);
     // A cgroup refused the next one; where there is none for it, glean-spawn ended it.
-    if (ended.state === "COMPLETED") expect(readFileSync(file, "utf8")).toBe("255");
-    else expect(ended.reason).toMatch(/^it held more than 256 processes/);
+    if (ended.state === "COMPLETED") expect(readFileSync(file, "utf8")).toBe("127");
+    else expect(ended.reason).toMatch(/^it held more than 128 processes/);
     expect(shell(`pgrep -fc '[s]leep ${seconds}' || true`, user).trim()).toBe("0");
   });
 

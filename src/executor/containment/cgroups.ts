@@ -13,7 +13,7 @@ import { type Limits, type Tree, type Trees, treesOf } from "./cgroup-trees.js";
 import type { AttemptGroup, Containment, ContainmentKind, Need } from "./containment.js";
 import { emptyPollMs } from "./emptying.js";
 import { processGroups } from "./process-groups.js";
-import { polledProcessesFor, processesFor } from "./process-limit.js";
+import { polledProcessesOfFunction, processesOfAll, processesOfFunction } from "./process-limit.js";
 import { type HungGroups, hangs, noHungGroups } from "./unkillable.js";
 
 /** Killed processes leave a cgroup in milliseconds; one that hangs in the kernel is not waited for longer. */
@@ -95,8 +95,13 @@ class CgroupContainment implements Containment {
   openGroup(name: string, need: Resources, denied: readonly string[] | null = null): AttemptGroup {
     const { memoryMb, cores } = need;
     const deniedDevices = denied ?? [];
-    const limits: Limits = { memoryMb, cores, processes: processesFor(cores), deniedDevices };
-    const polled = this.found.limitProcesses ? null : polledProcessesFor(cores);
+    const limits: Limits = {
+      memoryMb,
+      cores,
+      processes: processesOfFunction(cores),
+      deniedDevices,
+    };
+    const polled = this.found.limitProcesses ? null : polledProcessesOfFunction(cores);
     const closesGpus = denied !== null && this.trees.some((tree) => tree.closesDevices);
     const group = new CgroupOfAttempt(
       this.found,
@@ -117,7 +122,7 @@ class CgroupContainment implements Containment {
   }
 
   limit({ memoryMb, cores }: Need): void {
-    const processes = processesFor(cores);
+    const processes = processesOfAll(cores);
     const limits: Limits = { memoryMb, cores: null, processes, deniedDevices: [] };
     for (const tree of this.trees) tree.limit("work", limits);
   }

@@ -3,7 +3,7 @@
 import { GleanerError } from "../../model/errors.js";
 import type { Containment } from "./containment.js";
 import { noConfinement } from "./cpu-confinement.js";
-import { polledProcessesFor } from "./process-limit.js";
+import { polledProcessesOfFunction } from "./process-limit.js";
 
 export const processGroups: Containment = {
   kind: "processGroup",
@@ -12,7 +12,7 @@ export const processGroups: Containment = {
     joinFiles: [],
     killFile: null,
     pollMemory: true,
-    maxPolledProcesses: polledProcessesFor(cores),
+    maxPolledProcesses: polledProcessesOfFunction(cores),
     kill: () => {},
     freeze: () => {
       throw new GleanerError("LAUNCH", "without cgroups nothing can be made to stand still");

@@ -2,19 +2,28 @@
 
 import { readFileSync } from "node:fs";
 
-/** Processes and threads for each core: room for a parallel build or a Java machine, far from what a fork bomb wants. */
-const processesPerCore = 256;
+/** What a runtime with threads of its own has, however few its cores: a Java machine 40, Node 11. */
+const processesPerFunction = 64;
+/** A parallel build has 3, a program with a thread for each core 2. All that run have to be killed before a job may begin. */
+const processesPerCore = 64;
 /** All functions together leave the node at least three quarters of its process ids. */
 const shareOfNode = 1 / 4;
 /** glean-spawn looks at no more (slurm-plugin/PROTOCOL.md). */
 const maxPolledProcesses = 16_383;
 
-/** What functions on that many cores may hold together; processes and their threads count alike, as they do to the kernel. */
-export function processesFor(cores: number): number {
-  const ofNode = Number(readFileSync("/proc/sys/kernel/pid_max", "latin1"));
-  return Math.min(processesPerCore * cores, Math.floor(ofNode * shareOfNode));
-}
+const ofNode = (processes: number): number => {
+  const processIds = Number(readFileSync("/proc/sys/kernel/pid_max", "latin1"));
+  return Math.min(processes, Math.floor(processIds * shareOfNode));
+};
 
-/** As processesFor, where no cgroup counts them and glean-spawn has to. */
-export const polledProcessesFor = (cores: number): number =>
-  Math.min(processesFor(cores), maxPolledProcesses);
+/** What one function on that many cores may hold; processes and their threads count alike, as they do to the kernel. */
+export const processesOfFunction = (cores: number): number =>
+  ofNode(processesPerFunction + processesPerCore * cores);
+
+/** What all functions on that many cores may hold together: as many as if each had one core. */
+export const processesOfAll = (cores: number): number =>
+  ofNode((processesPerFunction + processesPerCore) * cores);
+
+/** As processesOfFunction, where no cgroup counts them and glean-spawn has to. */
+export const polledProcessesOfFunction = (cores: number): number =>
+  Math.min(processesOfFunction(cores), maxPolledProcesses);

@@ -143,15 +143,15 @@ describeAsRoot("an executor's attempts", () => {
     const { budget } = await start();
     const order = node.shell(forkUntilRefused, { cores: 2, memoryMb: 2_000 });
     expect(await node.finish(order)).toMatchObject({ end: "COMPLETED" });
-    expect(node.output(order)).toBe("510\n"); // the shell and the parent make 512
+    expect(node.output(order)).toBe("190\n"); // the shell and the parent make 192
     const most = join(node.pidsGroup, "work", "pids.max");
     const ofNode = Number(readFileSync("/proc/sys/kernel/pid_max", "utf8"));
     const limitNow = () => Number(readFileSync(most, "utf8"));
-    expect(limitNow()).toBe(Math.min(256 * budget.cores, Math.floor(ofNode / 4)));
+    expect(limitNow()).toBe(Math.min(128 * budget.cores, Math.floor(ofNode / 4)));
     const smaller = { cores: 3, memoryMb: 3_000, gpus: [] };
     node.daemon.send({ type: "budget", budget: smaller, seenHookSequence: 0, knownJobs: [] });
     await node.daemon.hears("budget", (each) => each.budget.cores === 3);
-    expect(limitNow()).toBe(768);
+    expect(limitNow()).toBe(384);
   });
 
   test.each([
@@ -163,7 +163,7 @@ describeAsRoot("an executor's attempts", () => {
     expect(report).toMatchObject({
       end: "FAILED",
       signal: 9,
-      reason: "it held more than 256 processes and threads, the most for its cores",
+      reason: "it held more than 128 processes and threads, the most for its cores",
     });
   });
 

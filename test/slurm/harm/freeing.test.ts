@@ -4,8 +4,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
-import type { Utilization } from "../../src/model/utilization.js";
-import { type TestSite, testSite, user } from "../support/site.js";
+import type { Utilization } from "../../../src/model/records/utilization.js";
+import { type TestSite, testSite, user } from "../../support/site/site.js";
 
 jest.setTimeout(600_000);
 const cpus = 4;
