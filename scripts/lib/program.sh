@@ -18,6 +18,7 @@ is_fresh() {
   [ -e "$program" ] && [ -e "$stamp" ] || return 1
   for source in "$root"/package-lock.json "$root"/scripts/build.mjs \
     "$root"/scripts/bundle "$root"/scripts/bundle/* "$root"/slurm-plugin "$root"/slurm-plugin/* \
+    "$root"/slurm-plugin/*/* "$root"/slurm-plugin/*/*/* \
     "$root"/src "$root"/src/* "$root"/src/*/* "$root"/src/*/*/* "$root"/src/*/*/*/*; do
     [ "$source" -nt "$stamp" ] && return 1
   done

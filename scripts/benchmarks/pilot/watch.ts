@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { rounded } from "../lib/figures.js";
 
-const slurmPlugin = join(import.meta.dirname, "../../../slurm-plugin");
+const slurmPlugin = join(import.meta.dirname, "../../../slurm-plugin/common");
 
 /** Milliseconds from Slurm's SIGTERM. */
 export interface Departure {

@@ -1,7 +1,7 @@
 // Whether slurmd of this node runs our SPANK plugin: it is listed in plugstack.conf now, and slurmd has loaded this very file.
 //
 // slurmd learns at its start that there are plugins with a prolog; the plugin list itself is read again for each job. So both count. The
-// plugin stays mapped in a slurmd that knows of it (slurm-plugin/spank_gleaner.c), which says more than any file's time.
+// plugin stays mapped in a slurmd that knows of it (slurm-plugin/spank/spank_gleaner.c), which says more than any file's time.
 
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { messageOf } from "../../model/errors.js";

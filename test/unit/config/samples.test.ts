@@ -16,7 +16,7 @@ import { readPartitions } from "../../../src/slurm/partitions.js";
 
 const root = join(import.meta.dirname, "../../..");
 const sample = (name: string) => readFileSync(join(root, "configs", name), "utf8");
-const source = (name: string) => readFileSync(join(root, "slurm-plugin", name), "utf8");
+const source = (name: string) => readFileSync(join(root, "slurm-plugin/hook", name), "utf8");
 
 let folder: string;
 beforeAll(() => {
