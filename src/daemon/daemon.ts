@@ -13,6 +13,7 @@ import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
 import { Interval, LogRateLimit } from "../limits/rate-limit.js";
 import { GleanerError, messageOf } from "../model/errors.js";
+import { requireTrusted } from "../sdk/trusted-path.js";
 import { openStore } from "../store/sqlite/open.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
 import { acceptExecutor, handshakeMs } from "../wire/handshake.js";
@@ -234,13 +235,14 @@ function requireOwnName(daemonUser: string): void {
     );
 }
 
-/** Made for root alone when missing; refused when others could write to it. */
+/** Made for root alone when missing; refused when others could write to it, or put another in its place. */
 function prepareDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw new GleanerError("CONFIG", `cannot make ${path}: ${messageOf(cause)}`, { cause });
   }
+  requireTrusted(path);
   const { mode, uid } = statSync(path);
   if (uid !== process.getuid!() || (mode & 0o022) !== 0)
     throw new GleanerError(

@@ -9,6 +9,7 @@ import { GleanerError } from "../model/errors.js";
 import { requireTrusted } from "../sdk/trusted-path.js";
 import { loadTls } from "./auth/tls.js";
 import { startDaemon } from "./daemon.js";
+import { requireTrustedPaths } from "./startup/trusted-paths.js";
 
 /** After SIGTERM at the latest, whatever is under way: executors wait longer for the next gleanerd. */
 const exitMs = 4_500;
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
   const file = configPath(options.config, process.env);
   requireTrusted(file);
   const config = loadConfig(file);
+  requireTrustedPaths(config);
   if (options.check) {
     loadTls(config.listen.tls);
     process.stdout.write(`${file} is right\n`);

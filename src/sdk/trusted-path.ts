@@ -8,7 +8,10 @@ import { GleanerError } from "../model/errors.js";
 const maxLinks = 40;
 const sticky = 0o1000;
 
-/** Throws CONFIG with the first thing on the way to `file` that another user could change. A file that is missing passes. */
+/**
+ * Throws CONFIG with the first thing on the way to `file` that another user could change. A file that is
+ * missing passes, unless others could put one there.
+ */
 export function requireTrusted(file: string): void {
   const problem = problemOf(resolve(file));
   if (problem !== null)
@@ -25,9 +28,10 @@ function problemOf(file: string): string | null {
   let at = parse(file).root;
   let rest = file.split("/").filter((part) => part !== "");
   let links = 0;
+  let isOpen = false;
   for (;;) {
     const state = stateOf(at);
-    if (state === null) return null; // whoever opens it says that it is missing
+    if (state === null) return isOpen ? `others could put something there: make ${at} first` : null;
     if (!isTrustedOwner(state))
       return `${at} belongs to another user (uid ${state.uid}): chown it to root`;
     if (state.isSymbolicLink()) {
@@ -39,6 +43,7 @@ function problemOf(file: string): string | null {
     }
     const problem = weaknessOf(at, state);
     if (problem !== null) return problem;
+    isOpen = (state.mode & 0o022) !== 0;
     const next = rest.shift();
     if (next === undefined) return null;
     at = join(at, next);

@@ -1,0 +1,17 @@
+// What gleanerd runs, sends to nodes or believes, beside its configuration: only root and its own user may be able to change it.
+
+import type { Config } from "../../config.js";
+import { requireTrusted } from "../../sdk/trusted-path.js";
+
+/**
+ * Throws CONFIG with the first path that another user could change. A program that is not on this
+ * machine, since it is installed on the nodes, passes.
+ */
+export function requireTrustedPaths(config: Config): void {
+  const { programs, placement, slurm } = config;
+  const { executor, spawn } = programs;
+  const { privateKey, knownHosts } = placement.ssh;
+  const bySsh = placement.launcher === "ssh" ? [privateKey, knownHosts] : [];
+  const commands = slurm.binDirectory === null ? [] : [slurm.binDirectory];
+  for (const path of [executor, spawn, ...commands, ...bySsh]) requireTrusted(path);
+}
