@@ -26,7 +26,8 @@ import type { Containment } from "./containment/containment.js";
 import type { JobMarks } from "./hook/node-folder.js";
 import type { BeginLine, HookHandlers } from "./hook/socket.js";
 import type { Log } from "./log.js";
-import { spawnAttempt } from "./runtimes/exec.js";
+import { execRuntime } from "./runtimes/exec.js";
+import { spawnAttempt } from "./runtimes/glean-spawn.js";
 
 /** Killed processes are gone in milliseconds; one that hangs in the kernel keeps nobody here longer. */
 const leaveKillMs = 5_000;
@@ -60,7 +61,7 @@ export class Executor implements HookHandlers {
       onEnded: (key, outcome) => this.onEnded(key, outcome),
       onTrouble: (what) => log("trouble", { what }),
     };
-    this.attempts = new Attempts(containment, spec, events, spawn, pass);
+    this.attempts = new Attempts(containment, spec, execRuntime(spec, spawn), events, pass);
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
     this.remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);

@@ -4,7 +4,8 @@ import { Session } from "../../src/executor/connection/session.js";
 import type { AttemptGroup, Containment } from "../../src/executor/containment/containment.js";
 import { Executor } from "../../src/executor/executor.js";
 import type { BeginLine } from "../../src/executor/hook/socket.js";
-import type { SpawnEvents, SpawnHandle, SpawnOrder } from "../../src/executor/runtimes/exec.js";
+import type { SpawnOrder } from "../../src/executor/runtimes/glean-spawn.js";
+import type { RunEvents, RunHandle } from "../../src/executor/runtimes/runtime.js";
 import { GleanerError } from "../../src/model/errors.js";
 import type { JobId } from "../../src/model/ids.js";
 import { checkLaunchSpec } from "../../src/wire/checks.js";
@@ -218,7 +219,7 @@ export class ExecutorProcess {
     };
   }
 
-  private spawn(order: SpawnOrder, group: AttemptGroup, events: SpawnEvents): SpawnHandle {
+  private spawn(order: SpawnOrder, group: AttemptGroup, events: RunEvents): RunHandle {
     const run = new FunctionRun(this.world, this.node, this.process, order, this.spec, events);
     return {
       terminate: () => run.terminate(),

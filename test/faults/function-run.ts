@@ -1,6 +1,7 @@
 // One attempt under a simulated glean-spawn: it begins, uses its cores, ends by itself or is killed, and is reported.
 
-import type { SpawnEnd, SpawnEvents, SpawnOrder } from "../../src/executor/runtimes/exec.js";
+import type { SpawnOrder } from "../../src/executor/runtimes/glean-spawn.js";
+import type { RunEnd, RunEvents } from "../../src/executor/runtimes/runtime.js";
 import type { ExecutorId } from "../../src/model/ids.js";
 import type { AttemptKey, LaunchSpec } from "../../src/wire/messages.js";
 import type { FunctionProcess, SimulatedNode } from "./node.js";
@@ -24,7 +25,7 @@ export class FunctionRun implements FunctionProcess {
     private readonly process: Process,
     order: SpawnOrder,
     spec: LaunchSpec,
-    private readonly events: SpawnEvents,
+    private readonly events: RunEvents,
   ) {
     this.key = { invocation: order.invocation, attempt: order.attempt };
     this.executor = spec.executor;
@@ -51,7 +52,7 @@ export class FunctionRun implements FunctionProcess {
     this.state = "ended";
     this.node.functions.delete(this);
     const failure = { kind: "failed", stage: "chdir", errno: 2 } as const;
-    const end: SpawnEnd = { ...failure, message: "its folder is not there", heldMs: 1 };
+    const end: RunEnd = { ...failure, message: "its folder is not there", heldMs: 1 };
     this.world.tell(`${this.node.name}: ${this.name} cannot be started`);
     this.world.within(this.process, 1, () => this.events.onEnd(end));
   }
@@ -94,7 +95,7 @@ export class FunctionRun implements FunctionProcess {
     this.isAlive = false;
     this.node.functions.delete(this);
     const { world } = this;
-    const end: SpawnEnd = {
+    const end: RunEnd = {
       kind: "ended",
       exitCode,
       signal,

@@ -38,7 +38,7 @@ const driftShare = 0.01;
 /** A command that the kernel lets nobody kill, on a node that hangs. Nobody pays for what came later. */
 const overtimeMs = 120_000;
 
-/** From the order to the first instruction at most (executor/runtimes/exec.ts), and what a slow machine adds. */
+/** From the order to the first instruction at most (executor/runtimes/glean-spawn.ts), and what a slow machine adds. */
 const startMs = 60_000;
 
 /**

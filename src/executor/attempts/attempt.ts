@@ -4,7 +4,7 @@ import { clearTimeout, monotonicMs, type Timer } from "../../clock.js";
 import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 import type { Held } from "../budget/victims.js";
 import type { AttemptGroup } from "../containment/containment.js";
-import type { SpawnHandle } from "../runtimes/exec.js";
+import type { RunHandle } from "../runtimes/runtime.js";
 import { FrozenTime } from "./freezing.js";
 import { AttemptNotices } from "./notices.js";
 import type { Ending, Outcome } from "./outcome.js";
@@ -23,7 +23,7 @@ export class Attempt implements Running {
   readonly startedAtMs = monotonicMs();
   readonly frozen = new FrozenTime();
   readonly key: AttemptKey;
-  handle: SpawnHandle | null = null;
+  handle: RunHandle | null = null;
   isStarted = false;
   /** When its time limit began to count. */
   limitedFromMs = monotonicMs();

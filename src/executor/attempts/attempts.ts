@@ -9,7 +9,7 @@ import type { AttemptGroup, Containment } from "../containment/containment.js";
 import { emptied, emptyPollMs } from "../containment/emptying.js";
 import { removeLater } from "../containment/group-removal.js";
 import { gpuEnvironment, rulesAgainstOthers } from "../node/gpu-devices.js";
-import { type SpawnEnd, spawnAttempt } from "../runtimes/exec.js";
+import type { RunEnd, Runtime } from "../runtimes/runtime.js";
 import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
@@ -37,12 +37,9 @@ export class Attempts {
 
   constructor(
     private readonly containment: Containment,
-    private readonly spec: Pick<
-      LaunchSpec,
-      "spawnProgram" | "killWaitMs" | "gpuDevices" | "isolation"
-    >,
+    private readonly spec: Pick<LaunchSpec, "killWaitMs" | "gpuDevices">,
+    private readonly runtime: Runtime,
     private readonly events: AttemptEvents,
-    private readonly spawn = spawnAttempt,
     private readonly pass: PassOn = atOnce,
   ) {}
 
@@ -97,8 +94,7 @@ export class Attempts {
     const attempt = new Attempt(withGpus, group, gpus);
     this.attempts.set(keyText(key), attempt);
     this.limitTime(attempt);
-    const { spawnProgram, isolation } = this.spec;
-    attempt.handle = this.spawn(spawnProgram, { ...withGpus, isolation }, group, {
+    attempt.handle = this.runtime.start(withGpus, group, {
       onStarted: () => this.onStarted(attempt),
       onEnd: (end) => this.onEnd(attempt, end),
     });
@@ -230,7 +226,7 @@ export class Attempts {
     attempt.handle!.kill();
   }
 
-  private onEnd(attempt: Attempt, end: SpawnEnd): void {
+  private onEnd(attempt: Attempt, end: RunEnd): void {
     clearTimeout(attempt.timer);
     if (end.kind === "vanished") {
       attempt.group.kill();

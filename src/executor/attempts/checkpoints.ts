@@ -7,12 +7,8 @@ import { noIsolation } from "../../wire/isolation.js";
 import type { CheckpointOrder } from "../../wire/messages.js";
 import type { AttemptGroup, Containment } from "../containment/containment.js";
 import { removeLater } from "../containment/group-removal.js";
-import {
-  type SpawnEnd,
-  type SpawnHandle,
-  type SpawnOrder,
-  spawnAttempt,
-} from "../runtimes/exec.js";
+import { type SpawnOrder, spawnAttempt } from "../runtimes/glean-spawn.js";
+import type { RunEnd, RunHandle } from "../runtimes/runtime.js";
 
 /** The daemon asks again for what was not taken. */
 const maxWaiting = 1_000;
@@ -22,7 +18,7 @@ const memoryMb = 64;
 
 interface Running {
   readonly order: CheckpointOrder;
-  readonly handle: SpawnHandle;
+  readonly handle: RunHandle;
   readonly ended: Promise<void>;
 }
 
@@ -78,7 +74,7 @@ export class CheckpointRemover {
     const ended = new Promise<void>((resolve) => {
       settle = resolve;
     });
-    const onEnd = (end: SpawnEnd) => {
+    const onEnd = (end: RunEnd) => {
       clearTimeout(late);
       this.running = null;
       settle();
@@ -95,7 +91,7 @@ export class CheckpointRemover {
   }
 }
 
-function problemOf(end: SpawnEnd): string | null {
+function problemOf(end: RunEnd): string | null {
   if (end.kind !== "ended") return end.message;
   if (end.signal !== 0) return "the removal was interrupted";
   return end.exitCode === 0 ? null : `the removal ended with exit code ${end.exitCode}`;

@@ -3,7 +3,7 @@
 import { constants } from "node:os";
 import type { AttemptEnd } from "../../model/invocation.js";
 import type { AttemptReport } from "../../wire/messages.js";
-import type { SpawnEnd } from "../runtimes/exec.js";
+import type { RunEnd } from "../runtimes/runtime.js";
 import type { GivenNotice } from "./notices.js";
 
 /** Why we ended an attempt, and when the first signal went out. */
@@ -28,7 +28,7 @@ export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome
 
 /** A command that ended before our signal went out has its own end: what the process did decides. */
 export function outcomeOf(
-  end: SpawnEnd,
+  end: RunEnd,
   ending: Ending | null,
   notice: GivenNotice | null = null,
 ): Outcome {
@@ -66,7 +66,7 @@ export function outcomeOf(
  */
 function endAfter(
   notice: GivenNotice | null,
-  end: Extract<SpawnEnd, { kind: "ended" }>,
+  end: Extract<RunEnd, { kind: "ended" }>,
 ): { end: AttemptEnd; reason: string } | null {
   if (notice === null || end.endNs < notice.atNs) return null;
   if (end.oomKills > 0 || end.brokenProcessLimit !== null) return null;
@@ -76,7 +76,7 @@ function endAfter(
   return isDone ? null : { end: "EVICTED", reason: `it left when it was told: ${notice.reason}` };
 }
 
-function ownEnd(end: Extract<SpawnEnd, { kind: "ended" }>): {
+function ownEnd(end: Extract<RunEnd, { kind: "ended" }>): {
   end: AttemptEnd;
   reason: string | null;
 } {

@@ -10,7 +10,7 @@ import {
 } from "../../../src/executor/budget/budget.js";
 import { chooseVictims } from "../../../src/executor/budget/victims.js";
 import { parseHookLine, parseMark } from "../../../src/executor/hook/lines.js";
-import type { SpawnEnd } from "../../../src/executor/runtimes/exec.js";
+import type { RunEnd } from "../../../src/executor/runtimes/runtime.js";
 import { jobId } from "../../../src/model/ids.js";
 import { fits, lesser, type Resources } from "../../../src/model/resources.js";
 import type { BudgetOrder, SiteFacts } from "../../../src/wire/messages.js";
@@ -286,7 +286,7 @@ describe("hook lines", () => {
 });
 
 describe("how an attempt ended", () => {
-  const ended = (more: Partial<Extract<SpawnEnd, { kind: "ended" }>>): SpawnEnd => ({
+  const ended = (more: Partial<Extract<RunEnd, { kind: "ended" }>>): RunEnd => ({
     kind: "ended",
     exitCode: 0,
     signal: 0,

@@ -3,7 +3,8 @@
 import { expect, test } from "@jest/globals";
 import { CheckpointRemover } from "../../../../src/executor/attempts/checkpoints.js";
 import { processGroups } from "../../../../src/executor/containment/process-groups.js";
-import type { SpawnEnd, spawnAttempt } from "../../../../src/executor/runtimes/exec.js";
+import type { spawnAttempt } from "../../../../src/executor/runtimes/glean-spawn.js";
+import type { RunEnd } from "../../../../src/executor/runtimes/runtime.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import type { Resources } from "../../../../src/model/resources.js";
 
@@ -13,7 +14,7 @@ const orderOf = (id: number) => ({
   invocation: invocationId(id),
   path: `/home/state/${id}`,
 });
-const success: SpawnEnd = {
+const success: RunEnd = {
   kind: "ended",
   exitCode: 0,
   signal: 0,
@@ -28,7 +29,7 @@ const success: SpawnEnd = {
 /** A remover whose groups are refused for some ids, and whose commands end when told. */
 function removerRefused(...refused: number[]) {
   const done: [number, string | null][] = [];
-  const ends: ((end: SpawnEnd) => void)[] = [];
+  const ends: ((end: RunEnd) => void)[] = [];
   const containment = {
     ...processGroups,
     openGroup: (name: string, need: Resources) => {

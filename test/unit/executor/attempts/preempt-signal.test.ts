@@ -4,8 +4,7 @@ import { beforeEach, expect, jest, test } from "@jest/globals";
 import { Attempts } from "../../../../src/executor/attempts/attempts.js";
 import { PreemptSignal } from "../../../../src/executor/attempts/preempt-signal.js";
 import { processGroups } from "../../../../src/executor/containment/process-groups.js";
-import type { SpawnEvents, spawnAttempt } from "../../../../src/executor/runtimes/exec.js";
-import { noIsolation } from "../../../../src/wire/isolation.js";
+import type { RunEvents, Runtime } from "../../../../src/executor/runtimes/runtime.js";
 import type { AttemptKey } from "../../../../src/wire/messages.js";
 import { attemptOrder } from "../../../support/executor/orders.js";
 
@@ -60,14 +59,16 @@ test("an attempt whose end is not settled yet is among those that SIGTERM takes"
     onEnded: (key: AttemptKey) => ended.push(key),
     onTrouble: () => {},
   };
-  const spec = { spawnProgram: "", killWaitMs: 1_000, gpuDevices: "", isolation: noIsolation };
-  let tell: SpawnEvents | undefined;
-  const spawn: typeof spawnAttempt = (_program, _order, _group, told) => {
-    tell = told;
-    return { terminate: () => {}, notify: () => {}, kill: () => {} };
+  const spec = { killWaitMs: 1_000, gpuDevices: "" };
+  let tell: RunEvents | undefined;
+  const runtime: Runtime = {
+    start: (_order, _group, told) => {
+      tell = told;
+      return { terminate: () => {}, notify: () => {}, kill: () => {} };
+    },
   };
   const { pass } = new PreemptSignal();
-  const attempts = new Attempts(processGroups, spec, events, spawn, pass);
+  const attempts = new Attempts(processGroups, spec, runtime, events, pass);
   attempts.start(attemptOrder(), { cores: 1, memoryMb: 100, gpus: [] });
   tell!.onEnd({ kind: "vanished", message: "glean-spawn ended" });
   expect(attempts.keys).toEqual([{ invocation: 1, attempt: 1 }]);

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { processGroups } from "../../../../src/executor/containment/process-groups.js";
-import { type SpawnEnd, spawnAttempt } from "../../../../src/executor/runtimes/exec.js";
+import { spawnAttempt } from "../../../../src/executor/runtimes/glean-spawn.js";
+import type { RunEnd } from "../../../../src/executor/runtimes/runtime.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import { noIsolation } from "../../../../src/wire/isolation.js";
 import type { AttemptOrder } from "../../../../src/wire/messages.js";
@@ -52,7 +53,7 @@ test.each([
   ["has a session of its own, and so has its supervisor", false],
 ])("an attempt %s", async (_, shares) => {
   const program = join(pluginFolder, "glean-spawn");
-  const end = await new Promise<SpawnEnd>((onEnd) => {
+  const end = await new Promise<RunEnd>((onEnd) => {
     const group = processGroups.openGroup("1.1", { cores: 1, memoryMb: 100, gpus: [] });
     const work = { ...order(), isolation: noIsolation };
     spawnAttempt(program, work, group, { onStarted: () => {}, onEnd }, shares);
@@ -73,7 +74,7 @@ test("an attempt cannot look into its supervisor, even when both are the same us
   writeFileSync(program, `#!/bin/sh\nexec ${become} ${supervisor}\n`, { mode: 0o755 });
   chmodSync(folder, 0o777);
   const look = "cat /proc/$$/maps >/dev/null && ! cat /proc/$PPID/maps 2>/dev/null";
-  const end = await new Promise<SpawnEnd>((onEnd) => {
+  const end = await new Promise<RunEnd>((onEnd) => {
     const group = processGroups.openGroup("1.1", { cores: 1, memoryMb: 100, gpus: [] });
     const command = { kind: "argv", argv: ["sh", "-c", look] } as const;
     const work = { ...order(), command, isolation: noIsolation };
