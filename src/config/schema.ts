@@ -9,7 +9,7 @@ import { isolation } from "./isolation.js";
 import { listen } from "./listen.js";
 import { placement } from "./placement.js";
 import { programs } from "./programs.js";
-import { milliseconds, path } from "./shapes.js";
+import { megabytes, milliseconds, path } from "./shapes.js";
 import { munge, poll, slurm } from "./slurm.js";
 
 const executor = z
@@ -33,13 +33,10 @@ const store = z
       .describe(
         "gleanerd removes records from the database this many days after their end: invocations with their scripts, attempts, and the records of reports. The sum of each user and day stays, and `glean bill --verify` still balances.",
       ),
-    reserveMb: z
-      .int()
-      .min(0)
-      .max(1_000_000_000)
+    reserveMb: megabytes
       .default(512)
       .describe(
-        "While less than this is free on the file system of stateDirectory, gleanerd refuses submissions: it has to record the results of what it accepted.",
+        "gleanerd refuses submissions while less than this is free on the file system of `stateDirectory`, so that it can record the results of what it accepted.",
       ),
   })
   .describe("The database.");

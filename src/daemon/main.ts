@@ -23,7 +23,7 @@ declare const GLEANER_VERSION: string;
 async function main(): Promise<void> {
   setFlagsFromString(collectOften);
   const program = new Command("gleanerd")
-    .description("Runs short functions in what Slurm leaves idle; see docs/operating.md.")
+    .description("Run short functions in what Slurm leaves idle.")
     .version(GLEANER_VERSION)
     .option(
       "--config <file>",

@@ -123,7 +123,7 @@ describe("plugstack.conf.gleaner", () => {
   });
 
   test("is quoted by the operators' guide", () => {
-    expect(sample("../docs/operating.md")).toContain(`\noptional ${programs.plugin}\n`);
+    expect(sample("../docs/operating/hook.md")).toContain(`\noptional ${programs.plugin}\n`);
   });
 });
 
