@@ -7,6 +7,7 @@ import { describe, expect, test } from "@jest/globals";
 import { checkCode, checkMode, checkOpening, checkText } from "./support/tidy/habits.js";
 import { allowedImports, checkImports } from "./support/tidy/imports.js";
 import { findExcesses, maxFunctionLines, ratchet } from "./support/tidy/lengths.js";
+import { allowedRooms, checkRooms, findCircles, findCrowds } from "./support/tidy/rooms.js";
 import { isIn, isTypeScript, readTree, type Source } from "./support/tidy/source.js";
 
 /** What is longer than its limit, with its lines. Only ever remove or lower: see the ratchet's tests. */
@@ -34,6 +35,26 @@ describe("the tree", () => {
 
   test("imports only what the table allows", () => {
     expect(code.flatMap(checkImports)).toEqual([]);
+  });
+
+  test("imports between rooms only what their table allows", () => {
+    expect(code.flatMap(checkRooms)).toEqual([]);
+  });
+
+  test("has no room in the table that is not there", () => {
+    const there = (part: string, room: string) => code.some(isIn(`src/${part}/${room}`));
+    const named = Object.entries(allowedRooms).flatMap(([part, rooms]) =>
+      Object.keys(rooms).map((room) => [part, room] as const),
+    );
+    expect(named.filter(([part, room]) => !there(part, room))).toEqual([]);
+  });
+
+  test("has no circle of imports, neither of files nor of rooms", () => {
+    expect(findCircles(code)).toEqual([]);
+  });
+
+  test("has at most 15 files beside each other", () => {
+    expect(findCrowds(tree)).toEqual([]);
   });
 
   test("reads the clock in one place, has no loose types, prints only where it may", () => {
@@ -99,6 +120,66 @@ describe("the rule of imports", () => {
     expect(checkImports(source)[0]).toBe(
       "src/core/a.ts:3: core imports store, but may import only model: pass the thing in, or move it",
     );
+  });
+});
+
+describe("the rules of rooms", () => {
+  test.each([
+    ["src/core/forecast/a.ts", 'import { x } from "../placement/b.js";'],
+    ["src/core/forecast/a.ts", 'import type { X } from "../placement/b.js";'],
+    ["src/executor/attempts/a.ts", 'import { x } from "../executor.js";'],
+    ["src/core/nowhere/a.ts", ""],
+  ])("%s refuses %s", (path, text) => {
+    expect(checkRooms(made(path, text))).toHaveLength(1);
+  });
+
+  test.each([
+    ["src/core/placement/a.ts", 'import { x } from "../forecast/b.js"; import "./c.js";'],
+    ["src/core/placement/a.ts", 'import { x } from "../../model/invocation.js";'],
+    ["src/daemon/api/a.ts", 'import { x } from "./server/b.js"; import "../state/c.js";'],
+    ["src/daemon/daemon.ts", 'import { x } from "./api/b.js";'],
+    ["src/slurm/a.ts", 'import { x } from "./b.js";'],
+  ])("%s allows %s", (path, text) => {
+    expect(checkRooms(made(path, text))).toEqual([]);
+  });
+
+  test("a circle of files in one room is found, by types too", () => {
+    const a = made("src/core/forecast/a.ts", 'import type { B } from "./b.js";');
+    const b = made("src/core/forecast/b.ts", 'import { a } from "./a.js";');
+    expect(findCircles([a, b])).toEqual([
+      "src/core/forecast/a.ts: imports itself by way of src/core/forecast/b.ts, src/core/forecast/a.ts: move what both need into a file of its own",
+    ]);
+    expect(findCircles([a])).toEqual([]);
+  });
+
+  test("a circle of rooms is found, though none of their files is in one", () => {
+    const sources = [
+      made("src/daemon/state/a.ts", 'import "../auth/b.js";'),
+      made("src/daemon/auth/b.ts", ""),
+      made("src/daemon/auth/c.ts", 'import "../state/d.js";'),
+      made("src/daemon/state/d.ts", ""),
+    ];
+    expect(findCircles(sources)).toHaveLength(1);
+    expect(findCircles(sources.slice(0, 3))).toHaveLength(1);
+    expect(findCircles(sources.slice(0, 2))).toEqual([]);
+  });
+
+  test("a file beside rooms may stand between them", () => {
+    const sources = [
+      made("src/executor/pilot/a.ts", 'import "../executor.js";'),
+      made("src/executor/executor.ts", 'import "./hook/b.js";'),
+      made("src/executor/main.ts", 'import "./pilot/a.js";'),
+      made("src/executor/hook/b.ts", 'import "../log.js";'),
+      made("src/executor/log.ts", ""),
+    ];
+    expect(findCircles(sources)).toEqual([]);
+  });
+
+  test("a sixteenth file is one too many", () => {
+    const files = (count: number) =>
+      Array.from({ length: count }, (_, index) => made(`src/core/ports/f${index}.ts`, ""));
+    expect(findCrowds(files(15))).toEqual([]);
+    expect(findCrowds(files(16))).toHaveLength(1);
   });
 });
 

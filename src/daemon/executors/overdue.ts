@@ -3,7 +3,7 @@
 import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
 import { longestHeldMs } from "../../core/accounting/plausibility.js";
 import type { InvocationId } from "../../model/ids.js";
-import type { Capacity } from "../capacity/capacity.js";
+import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, HeldAttempt, Registry } from "../state/registry.js";
 import type { Executors } from "./executors.js";
@@ -15,7 +15,7 @@ export interface OverdueDependencies {
   readonly registry: Registry;
   readonly live: LiveInvocations;
   readonly executors: Pick<Executors, "distrust" | "lose" | "cancel">;
-  readonly capacity: Pick<Capacity, "snapshot">;
+  readonly capacity: { readonly snapshot: Snapshot | null };
   /** SIGTERM to SIGKILL. */
   readonly graceMs: number;
 }

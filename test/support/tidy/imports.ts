@@ -51,15 +51,23 @@ export function checkImports(source: Source): Complaint[] {
   if (from === null)
     return [complain(source, 1, "is in no known part of src/: add it to allowedImports")];
   const complaints: Complaint[] = [];
-  walk(source, (node, line) => {
-    const imported = importedBy(node);
-    if (imported === null) return;
-    const problem = imported.startsWith(".")
-      ? problemWithPart(from, posix.join(posix.dirname(source.path), imported))
-      : problemWithPackage(from, imported);
+  for (const { name, line } of importsOf(source)) {
+    const problem = name.startsWith(".")
+      ? problemWithPart(from, posix.join(posix.dirname(source.path), name))
+      : problemWithPackage(from, name);
     if (problem !== null) complaints.push(complain(source, line, problem));
-  });
+  }
   return complaints;
+}
+
+/** What a file imports, as it is written there. */
+export function importsOf(source: Source): { readonly name: string; readonly line: number }[] {
+  const found: { name: string; line: number }[] = [];
+  walk(source, (node, line) => {
+    const name = importedBy(node);
+    if (name !== null) found.push({ name, line });
+  });
+  return found;
 }
 
 /** The module that an import names: static, dynamic, of types, re-exported or required; "" when it is computed. */

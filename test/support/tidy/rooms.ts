@@ -1,0 +1,145 @@
+// The rooms of src/: which room of a part may import which other one, no circles, and how many files lie beside each other.
+
+import { posix } from "node:path";
+import { importsOf } from "./imports.js";
+import { type Complaint, complain, type Source } from "./source.js";
+
+/** More than these are not found by looking. */
+export const maxBeside = 15;
+
+/**
+ * What each room may import of its own part: rooms, and files that lie in the part's own folder by their names. Those files may
+ * import all of their part, and parts without a line here all of themselves, as long as there is no circle.
+ */
+export const allowedRooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  core: {
+    accounting: [],
+    forecast: [],
+    ports: [],
+    explain: ["accounting"],
+    placement: ["forecast"],
+    submission: ["forecast"],
+    capacity: ["forecast", "placement", "explain"],
+  },
+  daemon: {
+    auth: [],
+    state: [],
+    records: ["auth", "state"],
+    invocations: ["state"],
+    executors: ["auth", "invocations", "records", "state"],
+    capacity: ["executors", "invocations", "records", "state"],
+    "api/server": ["api", "auth"],
+    api: ["api/server", "auth", "capacity", "executors", "invocations", "records", "state"],
+    startup: ["auth", "capacity", "executors", "invocations", "records", "state"],
+  },
+  executor: {
+    node: [],
+    containment: ["node"],
+    runtimes: ["containment", "node"],
+    budget: ["containment", "node"],
+    hook: ["budget", "node", "log"],
+    attempts: ["budget", "containment", "node", "runtimes"],
+    connection: ["attempts"],
+    pilot: ["attempts", "budget", "connection", "containment", "hook", "executor", "log"],
+  },
+  cli: {
+    batch: ["values"],
+    simulation: ["output", "values"],
+    "commands/work": ["batch", "context", "filters", "output", "values", "wait", "when"],
+    "commands/site": ["context", "filters", "nodes", "output", "values", "when"],
+    "commands/reports": ["context", "filters", "forms", "output", "simulation", "values"],
+  },
+  sim: {
+    site: ["random"],
+    work: ["learner", "random"],
+    inputs: ["site", "work"],
+    figures: ["site", "work", "costs"],
+  },
+};
+
+/** Complaints about one file's imports from other rooms of its part. */
+export function checkRooms(source: Source): Complaint[] {
+  const [, part = ""] = source.path.split("/");
+  const rooms = allowedRooms[part];
+  const room = roomOf(source.path);
+  if (rooms === undefined || isOfPart(source.path)) return [];
+  const allowed = rooms[room];
+  if (allowed === undefined)
+    return [complain(source, 1, `is in src/${part}/${room}, which has no line in allowedRooms`)];
+  return targetsOf(source).flatMap(({ path, line }) => {
+    const to = roomOf(path);
+    if (!path.startsWith(`src/${part}/`) || to === room || allowed.includes(to)) return [];
+    const known = allowed.join(", ") || "no other room";
+    const sentence = `${part}/${room} imports ${part}/${to}, but may import only ${known}: pass the thing in, or move it`;
+    return [complain(source, line, sentence)];
+  });
+}
+
+/** Files that import each other in a circle, and rooms that do, by types too: a complaint for each circle. */
+export function findCircles(sources: readonly Source[]): Complaint[] {
+  const files = new Map<string, Set<string>>();
+  for (const source of sources)
+    files.set(source.path, new Set(targetsOf(source).map(({ path }) => path)));
+  const mixed = new Set(sources.map(({ path }) => posix.dirname(posix.dirname(path))));
+  // A file beside rooms counts by itself: it may stand above some of them and below others.
+  const unitOf = (path: string) => (mixed.has(posix.dirname(path)) ? path : posix.dirname(path));
+  const rooms = new Map<string, Set<string>>();
+  for (const [path, targets] of files) {
+    const unit = unitOf(path);
+    const known = rooms.get(unit) ?? new Set();
+    for (const target of targets) if (unitOf(target) !== unit) known.add(unitOf(target));
+    rooms.set(unit, known);
+  }
+  return [...circlesIn(files), ...circlesIn(rooms)].map(
+    (circle) =>
+      `${circle[0]}: imports itself by way of ${circle.slice(1).join(", ")}: move what both need into a file of its own`,
+  );
+}
+
+/** Folders with too many files. */
+export function findCrowds(sources: readonly Source[]): Complaint[] {
+  const counts = new Map<string, number>();
+  for (const { path } of sources)
+    counts.set(posix.dirname(path), (counts.get(posix.dirname(path)) ?? 0) + 1);
+  return [...counts]
+    .filter(([, count]) => count > maxBeside)
+    .map(
+      ([folder, count]) =>
+        `${folder}: has ${count} files beside each other, ${maxBeside} is the most: sort them by subject`,
+    );
+}
+
+/** The files of src/ that a file imports. */
+function targetsOf(source: Source): readonly { readonly path: string; readonly line: number }[] {
+  return importsOf(source)
+    .filter(({ name }) => name.startsWith("."))
+    .map(({ name, line }) => ({
+      path: posix.join(posix.dirname(source.path), name).replace(/\.js$/, ".ts"),
+      line,
+    }));
+}
+
+/** Whether a file lies in its part's own folder. */
+const isOfPart = (path: string): boolean => path.split("/").length <= 3;
+
+/** `capacity` of src/core/capacity/plan.ts, `api/server` of a file there, `hostlist` of src/core/hostlist.ts. */
+const roomOf = (path: string): string =>
+  isOfPart(path) ? posix.basename(path, ".ts") : posix.dirname(path).split("/").slice(2).join("/");
+
+/** The circles of a graph, each as a way from its first node back to that. */
+function circlesIn(graph: ReadonlyMap<string, ReadonlySet<string>>): string[][] {
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const way: string[] = [];
+  const visit = (node: string): void => {
+    const at = way.indexOf(node);
+    if (at >= 0) circles.push([...way.slice(at), node]);
+    if (at >= 0 || done.has(node)) return;
+    way.push(node);
+    for (const next of graph.get(node) ?? []) visit(next);
+    way.pop();
+    done.add(node);
+  };
+  for (const node of graph.keys()) visit(node);
+  return circles;
+}
