@@ -28,3 +28,11 @@ test("as many ids as may be", () => {
   expect(() => parseIds([`4000000_[0-${maxNamedIds}]`])).toThrow(/whole array/);
   expect(() => shaped(cancelRequest, { ids: [...ids, "1"] })).toThrow(/ids: /);
 });
+
+test.each(["n1", "n[1-4,7]", "all", "rack-2.node_3"])("%s may name nodes", (name) => {
+  expect(shaped(drainRequest, { nodes: [name], now: true }).nodes).toEqual([name]);
+});
+
+test.each(["", "n1 n2", "n1\n", "n1;x", "\nn1", "n1/x", "$n"])("%j may not", (name) => {
+  expect(() => shaped(drainRequest, { nodes: [name], now: true })).toThrow(/must be a node/);
+});

@@ -30,6 +30,7 @@ test.each([
   ["of an impossible number", { UID: "ada (12345678901)" }, /no user/],
   ["of a user without a number", { UID: "root" }, /no user/],
   ["of no group", { GID: "" }, /no user/],
+  ["of more than a group", { GID: "users (100) (0)x" }, /no user/],
 ])("one that is %s names nobody", (_what, change, sentence) => {
   expect(() => parseUnmunge(said(change))).toThrow(sentence);
 });
@@ -56,6 +57,16 @@ test("whatever is printed, it names somebody or says why not", () => {
       expect(() => parseUnmunge(output)).toThrow(/munge/);
     }),
   );
+});
+
+test("a munged that does not answer is told from a credential that is refused", async () => {
+  const credential = "MUNGE:AAAA:";
+  await expect(
+    new MungeAuthenticator("/nowhere/socket").identify(credential),
+  ).rejects.toMatchObject({
+    code: "UNREACHABLE",
+    message: expect.stringMatching(/\/nowhere\/socket.*is munged running/),
+  });
 });
 
 test.each(["", "MUNGE:", "MUNGE:A B:", `MUNGE:${"A".repeat(5_000)}:`, "--help", "MUNGE:AA==:\n"])(

@@ -65,3 +65,15 @@ test("one that was only asked for, or is gone, is told nothing", () => {
   record.retire("stop", "full");
   expect(told).toEqual([]);
 });
+
+test("work is only for one that is ready, connected and whose hook answers", () => {
+  expect(record.takesWork).toBe(true);
+  record.hookProblem = "it is silent";
+  expect(record.takesWork).toBe(false);
+  record.hookProblem = null;
+  record.line = null;
+  expect(record.takesWork).toBe(false);
+  record.line = line();
+  record.become("draining");
+  expect(record.takesWork).toBe(false);
+});

@@ -80,6 +80,21 @@ describe("checkpoint folders", () => {
     expect(shared.pathFor(live.get(id)!)).toBe("/scratch/states/.state-1");
   });
 
+  test("of one that is cancelled while its folder goes on record are removed all the same", async () => {
+    const folders = make();
+    addExecutor("n1");
+    const each = live.add(
+      { invocation: made.invocation(), digest: digestOf(1_000, submission) },
+      null,
+    );
+    folders.submitted([each.invocation]);
+    const kept = folders.keep(each, nodeName("n1"));
+    live.finish(each, { state: "CANCELLED", endedAtMs: 5 });
+    await kept;
+    const order = { invocation: id, path: rows.get(id) };
+    expect(sent).toMatchObject([{ node: "n1", message: { type: "removeCheckpoint", order } }]);
+  });
+
   test("are for those who asked", async () => {
     const folders = make();
     const each = await begin(folders, { checkpoint: false });

@@ -1,12 +1,17 @@
 // What the daemon writes of Slurm's jobs: each record once, and an end for the jobs that slurmctld forgot.
 
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
+import { type Time, useTime } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Recorder } from "../../../../src/daemon/records/recorder.js";
-import { jobId, nodeName } from "../../../../src/model/ids.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/registry.js";
+import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
+import type { Holding } from "../../../../src/model/records/utilization.js";
 import type { Job } from "../../../../src/model/slurm/job.js";
+import type { Node } from "../../../../src/model/slurm/node.js";
 import type { Snapshot } from "../../../../src/model/slurm/snapshot.js";
+import { node } from "../../../support/nouns.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 let store: Store;
@@ -37,10 +42,16 @@ const running = (id: number, startAtMs: number): Job => ({
   reason: "None",
 });
 
-const read = (recorder: Recorder, atMs: number, jobs: Job[], unreadable: string[] = []) =>
+const read = (
+  recorder: Recorder,
+  atMs: number,
+  jobs: Job[],
+  unreadable: string[] = [],
+  nodes: Node[] = [],
+) =>
   recorder.snapshotRead({
     facts: {} as Snapshot["facts"],
-    nodes: [],
+    nodes,
     shares: new Map(),
     jobs,
     partitions: [],
@@ -105,4 +116,111 @@ test("a read with lines that made no sense ends nothing; the next good one does"
   expect(await ends()).toEqual([[1, 1_000, null]]);
   read(recorder, 4_000, []);
   expect(await ends()).toEqual([[1, 1_000, 4_000]]);
+});
+
+describe("the time that Slurm could use a node", () => {
+  const seen = (recorder: Recorder, atMs: number, ...nodes: Node[]) =>
+    read(recorder, atMs, [], [], nodes);
+  const spans = async (recorder: Recorder) => {
+    await recorder.flush();
+    const { nodeSpans } = await store.loadUtilization(0, 1_000_000);
+    return nodeSpans.map(({ node: name, cores, fromMs, toMs }) => [name, cores, fromMs, toMs]);
+  };
+
+  test("goes on from read to read", async () => {
+    const recorder = newRecorder();
+    for (const atMs of [1_000, 2_000, 17_000])
+      seen(
+        recorder,
+        atMs,
+        node(),
+        node({ name: nodeName("n2"), cores: 4, baseState: "ALLOCATED" }),
+      );
+    expect(await spans(recorder)).toEqual([
+      ["n1", 16, 1_000, 17_000],
+      ["n2", 4, 1_000, 17_000],
+    ]);
+  });
+
+  test.each<[string, Partial<Node>]>([
+    ["down", { baseState: "DOWN" }],
+    ["drained", { flags: ["DRAIN"] }],
+    ["not responding", { flags: ["NOT_RESPONDING"] }],
+  ])("ends where the node is %s, and begins anew", async (_what, change) => {
+    const recorder = newRecorder();
+    seen(recorder, 1_000, node());
+    seen(recorder, 2_000, node());
+    seen(recorder, 3_000, node(change));
+    seen(recorder, 4_000, node());
+    seen(recorder, 5_000, node());
+    expect(await spans(recorder)).toEqual([
+      ["n1", 16, 1_000, 2_000],
+      ["n1", 16, 4_000, 5_000],
+    ]);
+  });
+
+  test("is not known while Slurm was not read for long, and is of one size", async () => {
+    const recorder = newRecorder();
+    seen(recorder, 1_000, node());
+    seen(recorder, 16_001, node());
+    seen(recorder, 17_000, node({ cores: 8 }));
+    seen(recorder, 18_000, node({ cores: 8 }));
+    expect(await spans(recorder)).toEqual([
+      ["n1", 16, 1_000, 1_000],
+      ["n1", 16, 16_001, 16_001],
+      ["n1", 8, 17_000, 18_000],
+    ]);
+  });
+});
+
+test("an executor holds its cores while it could be given work", async () => {
+  const saved: Holding[] = [];
+  const saveHolding = async (holding: Holding) => void saved.push(holding);
+  const recorder = new Recorder({ saveHolding } as unknown as Store, log, 15_000);
+  const told: string[] = [];
+  recorder.on("holding", (name) => told.push(name));
+  const record = new ExecutorRecord(executorId("x1"), nodeName("n1"), "", 0);
+  let nowMs = 1_000;
+  const now = () => {
+    nowMs += 1_000;
+    const goBack = useTime({ nowMs: () => nowMs } as Time);
+    recorder.holdingChanged(record);
+    goBack();
+  };
+  now();
+  told.length = 0;
+  record.claimed = { cores: 4, memoryMb: 1, gpus: [] };
+  record.order(record.claimed);
+  record.become("starting");
+  record.become("ready");
+  record.line = { send: () => true, close: () => {} };
+  now();
+  now();
+  record.claimed = { cores: 2, memoryMb: 1, gpus: [] };
+  now();
+  record.line = null;
+  now();
+  await recorder.flush();
+  expect(saved.map(({ cores, fromMs, toMs }) => [cores, fromMs, toMs])).toEqual([
+    [4, 3_000, 5_000],
+    [2, 5_000, 6_000],
+  ]);
+  expect(told).toEqual(["n1", "n1", "n1"]);
+});
+
+test("a hint that a job left counts once, of a job that Slurm has shown on that node", async () => {
+  const recorder = newRecorder();
+  const told: string[] = [];
+  recorder.on("hook", (...event) => told.push(event.join(" ")));
+  read(recorder, 1_000, [running(1, 500)]);
+  const [n1, n2] = [nodeName("n1"), nodeName("n2")];
+  expect(recorder.wakeSpoke(n2, jobId(1), 2_000)).toBe(false);
+  expect(recorder.wakeSpoke(n1, jobId(2), 2_000)).toBe(false);
+  expect(recorder.wakeSpoke(n1, jobId(1), 2_000)).toBe(true);
+  expect(recorder.wakeSpoke(n1, jobId(1), 3_000)).toBe(false);
+  expect(told).toEqual(["n1 end 2000"]);
+  read(recorder, 4_000, []);
+  expect(recorder.wakeSpoke(n1, jobId(1), 5_000)).toBe(false);
+  read(recorder, 6_000, [running(1, 5_500)]);
+  expect(recorder.wakeSpoke(n1, jobId(1), 7_000)).toBe(true);
 });

@@ -1,0 +1,240 @@
+// What the API answers about invocations: one, a list, a wait, a submission; each user reaches what is theirs.
+
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { nowMs } from "../../../../src/clock.js";
+import type { Store } from "../../../../src/core/ports/store.js";
+import { digestOf } from "../../../../src/core/submission/digest.js";
+import {
+  addInvocationRoutes,
+  type InvocationRoutes,
+} from "../../../../src/daemon/api/invocations.js";
+import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
+import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import { Registry } from "../../../../src/daemon/state/registry.js";
+import { executorId, type InvocationId, nodeName } from "../../../../src/model/ids.js";
+import { TestApi } from "../../../support/daemon/api.js";
+import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import { storeForEachTest } from "../../../support/store/store.js";
+
+const rules = {
+  defaultMemoryPerCoreMb: 1_000,
+  defaultTimeLimitMs: 600_000,
+  maxTimeLimitMs: 3_600_000,
+  maxArrayTasks: 100,
+  maxPending: 1_000,
+  maxDocumentsMb: 100,
+  maxScriptBytes: 1_000,
+  maxEnvironmentBytes: 1_000,
+  allowRootFunctions: false,
+};
+const ada = { uid: 1_000, user: "u1000" };
+const bob = { uid: 1_001, user: "u1001" };
+
+let store: Store;
+let live: LiveInvocations;
+let api: TestApi;
+let events: string[];
+let refusal: Error | null;
+storeForEachTest((opened) => {
+  store = opened;
+});
+
+beforeEach(async () => {
+  live = new LiveInvocations();
+  [events, refusal] = [[], null];
+  const note = (what: string) => () => void events.push(what);
+  const parts = {
+    store,
+    live,
+    waiters: new Waiters(live),
+    registry: new Registry(),
+    executors: { cancel: note("cancel") },
+    dispatcher: { kick: note("kick") },
+    checkpoints: { admit: note("admit checkpoint"), submitted: note("checkpoint") },
+    documents: { remember: (id: InvocationId) => void events.push(`document ${id}`) },
+    admission: rules,
+    access: {
+      require: async () => {
+        if (refusal !== null) throw refusal;
+      },
+    },
+    reserve: { require: async () => undefined },
+    largestNode: () => null,
+    accounts: { byName: async () => null },
+  } as unknown as InvocationRoutes;
+  api = await TestApi.open((server) => addInvocationRoutes(server, parts));
+});
+afterEach(() => api.close());
+
+async function submit(name: string, of = ada, tasks: readonly number[] | null = null) {
+  const request = sampleRequest(name, { ...of, tasks });
+  const recorded = await store.submit(request);
+  const digest = digestOf(of.uid, request.submission);
+  return recorded.map((invocation) => live.add({ invocation, digest }, null));
+}
+
+async function end(each: Awaited<ReturnType<typeof submit>>[number]): Promise<void> {
+  const { id } = each.invocation;
+  await store.beginAttempt(sampleAttempt(id));
+  live.begin(each, executorId("e1"), { attempt: 1, startedAtMs: 1, node: nodeName("n1") });
+  await store.endAttempt(sampleResult(id));
+  live.finish(each, { state: "COMPLETED", endedAtMs: 4_000 });
+}
+
+const idsIn = ({ body }: { body: { invocations: { id: number }[] } }) =>
+  body.invocations.map(({ id }) => id);
+
+describe("one invocation", () => {
+  test("has its submission without the environment, and its attempts", async () => {
+    const [each] = await submit("a");
+    await end(each!);
+    const { status, body } = await api.ask("/v1/invocations/1", ada.uid);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      invocation: { id: 1, state: "COMPLETED" },
+      submission: { name: "sum", cores: 2 },
+      attempts: [{ number: 1, state: "COMPLETED" }],
+    });
+    expect(body.submission).not.toHaveProperty("environment");
+  });
+
+  test("is shown to its owner and operators", async () => {
+    await submit("a");
+    expect((await api.ask("/v1/invocations/1", bob.uid)).status).toBe(403);
+    expect((await api.ask("/v1/invocations/1")).status).toBe(200);
+    expect((await api.ask("/v1/invocations/9")).status).toBe(404);
+  });
+});
+
+describe("a list", () => {
+  test("is of the user's own, or of all for an operator; of the states and ids asked for", async () => {
+    const [ended] = await submit("a");
+    await submit("b");
+    await submit("c", bob);
+    await end(ended!);
+    const list = async (query = "", uid = 0) =>
+      idsIn(await api.ask(`/v1/invocations${query}`, uid));
+    expect(await list("", ada.uid)).toEqual([1, 2]);
+    expect(await list()).toEqual([1, 2, 3]);
+    expect(await list("?user=1001")).toEqual([3]);
+    expect(await list("?states=PENDING,RUNNING", ada.uid)).toEqual([2]);
+    expect(await list("?states=PENDING,RUNNING")).toEqual([2, 3]);
+    expect(await list("?states=COMPLETED")).toEqual([1]);
+    expect(await list("?states=PENDING,COMPLETED")).toEqual([1, 2, 3]);
+    expect(await list("?ids=1,3", ada.uid)).toEqual([1]);
+    expect(await list("?ids=1,2&states=PENDING")).toEqual([2]);
+    expect(await list("?sinceMs=4001")).toEqual([2, 3]);
+    expect((await api.ask("/v1/invocations?user=1001", ada.uid)).status).toBe(403);
+  });
+
+  test("tells when there is more than was asked for", async () => {
+    await submit("a", ada, [0, 1, 2]);
+    const { body } = await api.ask("/v1/invocations?limit=2", ada.uid);
+    expect([body.invocations.length, body.truncated]).toEqual([2, true]);
+    const whole = await api.ask("/v1/invocations?limit=3", ada.uid);
+    expect([whole.body.invocations.length, whole.body.truncated]).toEqual([3, false]);
+  });
+});
+
+describe("a wait", () => {
+  test("answers at the end with all of it", async () => {
+    const tasks = await submit("a", ada, [0, 1]);
+    const waiting = api.ask("/v1/invocations/1/wait", ada.uid);
+    for (const task of tasks) await end(task);
+    const { body } = await waiting;
+    expect(body.invocations.map(({ state }: { state: string }) => state)).toEqual([
+      "COMPLETED",
+      "COMPLETED",
+    ]);
+  });
+
+  test("answers at the time-out with one that has not ended", async () => {
+    const [first] = await submit("a", ada, [0, 1]);
+    await end(first!);
+    const array = await api.ask("/v1/invocations/1/wait?timeoutMs=1", ada.uid);
+    expect(array.body.invocations).toMatchObject([{ id: 2, state: "PENDING" }]);
+    const task = await api.ask("/v1/invocations/1_1/wait?timeoutMs=1", ada.uid);
+    expect(task.body.invocations).toMatchObject([{ id: 2 }]);
+    const ended = await api.ask("/v1/invocations/1_0/wait?timeoutMs=1", ada.uid);
+    expect(ended.body.invocations).toMatchObject([{ id: 1, state: "COMPLETED" }]);
+  });
+
+  test("is for the owner", async () => {
+    await submit("a");
+    const { status, body } = await api.ask("/v1/invocations/1/wait", bob.uid);
+    expect([status, body.error.message]).toEqual([403, expect.stringMatching(/wait for/)]);
+  });
+});
+
+describe("a submission", () => {
+  const submission = {
+    name: "tile",
+    command: { kind: "argv", argv: ["true"] },
+    cores: 1,
+    memoryMb: null,
+    memoryPerCoreMb: null,
+    gpus: 0,
+    timeLimitMs: null,
+    workingDirectory: "/tmp",
+    stdoutPattern: null,
+    stderrPattern: null,
+    environment: {},
+    arrayTasks: null as number[] | null,
+  };
+  const requestId = "11111111-1111-4111-8111-111111111111";
+  const send = (change: object = {}, id = requestId) =>
+    api.ask("/v1/invocations", ada.uid, {
+      requestId: id,
+      submission: { ...submission, ...change },
+    });
+
+  test("is durable and waits when it is answered, and is in the audit log", async () => {
+    const beforeMs = nowMs();
+    expect(await send({ arrayTasks: [3, 4] })).toEqual({ status: 200, body: { id: 1, tasks: 2 } });
+    const stored = await store.listInvocations({ limit: 9 });
+    expect(stored).toMatchObject([
+      { arrayJobId: 1, arrayTaskId: 3, owner: ada, memoryMb: 1_000, timeLimitMs: 600_000 },
+      { arrayTaskId: 4 },
+    ]);
+    expect(stored[0]!.submittedAtMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(live.queue.size).toBe(2);
+    expect(events).toEqual(["document 1", "kick"]);
+    expect(api.acts).toEqual([{ action: "submit", subject: "1", detail: "2 tasks" }]);
+  });
+
+  test("that is sent again is the same one", async () => {
+    await send();
+    expect(await send()).toMatchObject({ body: { id: 1 } });
+    expect(live.size).toBe(1);
+    const [each] = live.all();
+    await end(each!);
+    expect(await send()).toMatchObject({ body: { id: 1 } });
+    expect(live.size).toBe(0);
+  });
+
+  test("that saves its state is counted with the folders of such", async () => {
+    await send({ checkpoint: true });
+    expect(events).toEqual(["admit checkpoint", "document 1", "checkpoint", "kick"]);
+  });
+
+  test("of one who may not, or that is too large, leaves nothing", async () => {
+    expect((await send({ timeLimitMs: 3_600_001 })).status).toBeGreaterThanOrEqual(400);
+    refusal = new Error("no");
+    expect((await send()).status).toBe(500);
+    expect(await store.listInvocations({ limit: 9 })).toEqual([]);
+    expect([live.size, events]).toEqual([0, []]);
+  });
+});
+
+describe("a cancellation", () => {
+  test("is noted with what was named and what came of it", async () => {
+    await submit("a");
+    const { body } = await api.ask("/v1/cancel", ada.uid, { ids: ["1", "9"] });
+    expect(body.cancelled).toBe(1);
+    await api.ask("/v1/cancel", ada.uid, { ids: [], name: "sum" });
+    expect(api.acts).toEqual([
+      { action: "cancel", subject: "1,9", detail: "1 cancelled, 1 refused" },
+      { action: "cancel", subject: '{"name":"sum"}', detail: "0 cancelled, 0 refused" },
+    ]);
+  });
+});

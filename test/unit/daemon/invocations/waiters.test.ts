@@ -1,0 +1,80 @@
+// Who waits for the end of an invocation or an array: woken at the end, at the time-out, and not kept when nobody waits any more.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import { digestOf } from "../../../../src/core/submission/digest.js";
+import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
+import { type Live, LiveInvocations } from "../../../../src/daemon/state/live.js";
+import { invocationId } from "../../../../src/model/ids.js";
+import { invocation, submission } from "../../../support/nouns.js";
+
+let live: LiveInvocations;
+let waiters: Waiters;
+let added: Live[];
+const never = new AbortController().signal;
+const long = 60_000;
+const one = { kind: "invocation", id: invocationId(1) } as const;
+const array = { kind: "array", id: invocationId(7) } as const;
+
+beforeEach(() => {
+  live = new LiveInvocations();
+  waiters = new Waiters(live);
+  const add = (change: Parameters<typeof invocation>[0]) =>
+    live.add({ invocation: invocation(change), digest: digestOf(1_000, submission()) }, null);
+  const task = { arrayJobId: array.id };
+  added = [
+    add({ id: one.id }),
+    add({ ...task, id: invocationId(7), arrayTaskId: 0 }),
+    add({ ...task, id: invocationId(8), arrayTaskId: 1 }),
+  ];
+});
+
+/** Whether it has resolved after all that is due now. */
+async function isDone(waiting: Promise<void>): Promise<boolean> {
+  let done = false;
+  void waiting.then(() => {
+    done = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  return done;
+}
+const end = (each: Live) => live.finish(each, { state: "CANCELLED", endedAtMs: 5 });
+
+test("one waits until it has ended, not until another has, or it runs", async () => {
+  const waiting = waiters.untilEnded(one, long, never);
+  end(added[1]!);
+  expect(await isDone(waiting)).toBe(false);
+  expect(waiters.size).toBe(1);
+  end(added[0]!);
+  expect(await isDone(waiting)).toBe(true);
+  expect([waiters.size, waiters.hasEnded(one)]).toEqual([0, true]);
+});
+
+test("an array has ended with its last task", async () => {
+  const waiting = waiters.untilEnded(array, long, never);
+  end(added[1]!);
+  expect(await isDone(waiting)).toBe(false);
+  end(added[2]!);
+  expect(await isDone(waiting)).toBe(true);
+});
+
+test("what has ended is not waited for", async () => {
+  end(added[0]!);
+  expect(await isDone(waiters.untilEnded(one, long, never))).toBe(true);
+});
+
+test("at the time-out the wait is over, and the invocation is not", async () => {
+  await waiters.untilEnded(one, 1, never);
+  expect([waiters.size, waiters.hasEnded(one)]).toEqual([0, false]);
+});
+
+test("who has gone is not kept, and others wait on", async () => {
+  const goes = new AbortController();
+  const gone = waiters.untilEnded(one, long, goes.signal);
+  const stays = waiters.untilEnded(one, long, never);
+  goes.abort();
+  expect(await isDone(gone)).toBe(true);
+  expect(waiters.size).toBe(1);
+  expect(await isDone(waiters.untilEnded(one, long, goes.signal))).toBe(true);
+  end(added[0]!);
+  expect(await isDone(stays)).toBe(true);
+});
