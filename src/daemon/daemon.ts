@@ -1,22 +1,18 @@
 // gleanerd put together: the one place where ports meet adapters, and the order of start and stop.
 
-import { once } from "node:events";
 import { mkdirSync, statSync } from "node:fs";
-import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { createServer as createTlsServer } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
-import { Interval, LogRateLimit } from "../limits/rate-limit.js";
+import { Interval } from "../limits/rate-limit.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { requireTrusted } from "../sdk/trusted-path.js";
 import { openStore } from "../store/sqlite/open.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
-import { acceptExecutor, handshakeMs } from "../wire/handshake.js";
 import { addAuthorityRoutes } from "./api/authority.js";
 import { addBillingRoutes } from "./api/billing.js";
 import { addClusterRoutes } from "./api/cluster.js";
@@ -31,6 +27,7 @@ import type { TlsFiles } from "./auth/tls.js";
 import { TokenEpochs } from "./auth/token-epochs.js";
 import { listenForWakes } from "./capacity/wake.js";
 import { examine } from "./doctor.js";
+import { listenForExecutors } from "./executors/door.js";
 import { Overdue } from "./executors/overdue.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
 import { DiskReserve } from "./records/disk-reserve.js";
@@ -42,8 +39,6 @@ import { closeApi, inTime } from "./startup/shutdown.js";
 
 /** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
 const strangerWakeMs = 2_000;
-/** Executors that connect at once after a restart on a large site. */
-const maxExecutorConnections = 20_000;
 
 export interface Daemon {
   /** Executors go on without us for orphanMs, and are adopted by the next daemon. */
@@ -131,35 +126,6 @@ function startRounds(config: Config, store: Store, parts: Parts, log: Logger): (
     overdue.stop();
     return retention.stop();
   };
-}
-
-async function listenForExecutors(
-  config: Config,
-  parts: Parts,
-  tls: TlsFiles | null,
-  log: Logger,
-): Promise<Server> {
-  const refusals = new LogRateLimit();
-  const onSocket = (socket: Socket): void => {
-    acceptExecutor(socket, (id) => parts.secrets.ofExecutor(id)).then(
-      ({ executor, connection }) => parts.executors.connected(executor, connection),
-      (cause: unknown) =>
-        refusals.say((suppressed) =>
-          log.warn(
-            { from: socket.remoteAddress, cause: messageOf(cause), suppressed },
-            "refused a connection",
-          ),
-        ),
-    );
-  };
-  const server =
-    tls === null
-      ? createTcpServer(onSocket)
-      : createTlsServer({ ...tls, handshakeTimeout: handshakeMs }, onSocket);
-  server.maxConnections = maxExecutorConnections;
-  server.listen(config.listen.executorPort, config.listen.host);
-  await once(server, "listening");
-  return server;
 }
 
 async function serveApi(

@@ -1,0 +1,69 @@
+// Connections whose peer has not proved who it is: limited in number, so that whoever opens many leaves room for others.
+
+import type { Socket } from "node:net";
+import { monotonicMs } from "../clock.js";
+
+/** An older one makes room for a newcomer: it had its chance. */
+const chanceMs = 500;
+
+export type Peer = Pick<Socket, "remoteAddress" | "remotePort">;
+
+/** The same for a connection and what TLS makes of it. */
+const keyOf = ({ remoteAddress, remotePort }: Peer): string => `${remoteAddress} ${remotePort}`;
+
+export class Strangers {
+  private readonly open = new Map<string, Socket>();
+  /** By address, with the time since when, the oldest first. */
+  private readonly waiting = new Map<string, Map<string, number>>();
+  private count = 0;
+
+  /** Beyond `most` the address that has most of them loses one. */
+  constructor(private readonly most: number) {}
+
+  opened(socket: Socket): void {
+    const key = keyOf(socket);
+    const source = socket.remoteAddress ?? "";
+    this.open.set(key, socket);
+    this.add(source, key);
+    socket.once("close", () => {
+      this.open.delete(key);
+      this.remove(source, key);
+    });
+  }
+
+  /** It is a stranger no longer. Returns what to call when it is one again, until its next proof. */
+  proved(peer: Peer): () => void {
+    const key = keyOf(peer);
+    const source = peer.remoteAddress ?? "";
+    this.remove(source, key);
+    return () => {
+      if (this.open.has(key)) this.add(source, key);
+    };
+  }
+
+  private add(source: string, key: string): void {
+    const keys = this.waiting.get(source) ?? new Map();
+    this.waiting.set(source, keys);
+    if (keys.has(key)) return;
+    keys.set(key, monotonicMs());
+    this.count++;
+    if (this.count > this.most) this.makeRoom();
+  }
+
+  private remove(source: string, key: string): void {
+    const keys = this.waiting.get(source);
+    if (keys?.delete(key) !== true) return;
+    this.count--;
+    if (keys.size === 0) this.waiting.delete(source);
+  }
+
+  private makeRoom(): void {
+    let largest: [string, Map<string, number>] = ["", new Map()];
+    for (const each of this.waiting) if (each[1].size > largest[1].size) largest = each;
+    const [source, keys] = largest;
+    const [oldest, sinceMs] = keys.entries().next().value!;
+    const key = monotonicMs() - sinceMs >= chanceMs ? oldest : [...keys.keys()].at(-1)!;
+    this.remove(source, key);
+    this.open.get(key)?.destroy();
+  }
+}
