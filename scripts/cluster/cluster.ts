@@ -6,14 +6,21 @@ import { userInfo } from "node:os";
 import { GleanerError } from "../../src/model/errors.js";
 import { clusterEnvironment, type RunOptions, type RunResult, runCommand } from "./command.js";
 import { cgroupConfText, gresConfText, slurmConfText } from "./conf.js";
-import { assertAlive, type Daemon, pidOf, quoteLog, startDaemon, terminate } from "./daemon.js";
 import { type ClusterFolder, createFolder } from "./folder.js";
 import { accepts, type ClusterHosts } from "./hosts.js";
 import { claimPorts, MAX_NODES, type PortBlock, portIsFree } from "./ports.js";
+import {
+  assertAlive,
+  type Daemon,
+  pidOf,
+  quoteLog,
+  startDaemon,
+  terminate,
+} from "./processes/daemon.js";
+import { stopCluster } from "./processes/stop.js";
+import { startWatchdog, type Watchdog } from "./processes/watchdog.js";
 import { slurmVersion } from "./programs.js";
-import { stopCluster } from "./stop.js";
 import { until } from "./until.js";
-import { startWatchdog, type Watchdog } from "./watchdog.js";
 
 export { ensureInstalled, ensureSlurmInstalled, slurmVersion } from "./programs.js";
 

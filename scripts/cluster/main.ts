@@ -6,8 +6,8 @@ import { messageOf } from "../../src/model/errors.js";
 import { ensureSlurmInstalled, startCluster } from "./cluster.js";
 import { clusterEnvironment, runCommand } from "./command.js";
 import { openFolder } from "./folder.js";
-import { findProcesses } from "./processes.js";
-import { stopCluster } from "./stop.js";
+import { findProcesses } from "./processes/processes.js";
+import { stopCluster } from "./processes/stop.js";
 
 interface StartOptions {
   dir: string;

@@ -1,7 +1,7 @@
 // Faults put in on purpose, each a promise broken in one place: the simulation must find every one of them.
 
 import type { Snapshot } from "../../src/model/slurm/snapshot.js";
-import type { Sabotage } from "./world.js";
+import type { Sabotage } from "./site/world.js";
 
 export interface Planted {
   readonly what: string;

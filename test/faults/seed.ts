@@ -1,11 +1,11 @@
 // One seed: a world, its steps, and its end, when everything must have come to rest as promised.
 
 import { useTime } from "../../src/clock.js";
-import { DaemonHost, slowestLaunchMs } from "./daemon-host.js";
-import { Disk } from "./disk.js";
-import { Slurm } from "./slurm.js";
-import { Users } from "./users.js";
-import { type Sabotage, World } from "./world.js";
+import { DaemonHost, slowestLaunchMs } from "./site/daemon-host.js";
+import { Disk } from "./site/disk.js";
+import { Slurm } from "./site/slurm.js";
+import { Users } from "./site/users.js";
+import { type Sabotage, World } from "./site/world.js";
 
 /** Longer than every patience in the daemon: adoption, pauses after failures, time limits. */
 const longestQuietMs = 20 * 60_000;

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type Cluster, ensureSlurmInstalled, startCluster } from "../../scripts/cluster/cluster.js";
 import { clusterFolder } from "../../scripts/cluster/folder.js";
-import { findProcesses } from "../../scripts/cluster/processes.js";
+import { findProcesses } from "../../scripts/cluster/processes/processes.js";
 import { until } from "../../scripts/cluster/until.js";
 
 const DEADLINE_MS = 60_000;

@@ -19,7 +19,7 @@ const patienceMs = 600_000;
 const heapMb = 2_048;
 
 export interface TestFile {
-  /** From the root: `test/unit/core.test.ts`. */
+  /** From the root: `test/unit/core/core.test.ts`. */
   readonly path: string;
   /** Of jest's own process. */
   readonly cpuMs: number;

@@ -24,7 +24,7 @@ export interface Mutant {
   /** What switches it on. */
   readonly id: string;
   readonly room: string;
-  /** From the root: `src/core/plan.ts`. */
+  /** From the root: `src/core/capacity/plan.ts`. */
   readonly file: string;
   readonly line: number;
   readonly column: number;

@@ -1,6 +1,6 @@
 // Why an attempt may end as it does: who asked, what came to its node, what died. Told by the world, and by nobody else.
 
-import type { AttemptEnd } from "../../src/model/invocation.js";
+import type { AttemptEnd } from "../../../src/model/invocation.js";
 
 /** Orders wait for a slow disk, and hooks for an executor that hangs: what came meanwhile came before they were begun. */
 const slackMs = 60_000;

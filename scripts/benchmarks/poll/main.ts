@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { findProgram } from "../cluster/programs.js";
-import { until } from "../cluster/until.js";
-import type { Site } from "../site/site.js";
-import { Api } from "./lib/api.js";
-import { benchmark, countsOf, rounded, say } from "./lib/harness.js";
-import { crowdConf, fill, listenSilently } from "./poll/crowd.js";
-import type { RefreshFigures } from "./poll/refresh.js";
+import { findProgram } from "../../cluster/programs.js";
+import { until } from "../../cluster/until.js";
+import type { Site } from "../../site/site.js";
+import { Api } from "../lib/api.js";
+import { benchmark, countsOf, rounded, say } from "../lib/harness.js";
+import { crowdConf, fill, listenSilently } from "./crowd.js";
+import type { RefreshFigures } from "./refresh.js";
 
 const bars = { ratio: 3, maxRssMb: 400, slurmctldShare: 0.02 } as const;
 const counts = countsOf({ nodes: 10_000, jobs: 50_000, rounds: 11 });
@@ -63,7 +63,7 @@ async function refreshOf(site: Site): Promise<RefreshFigures> {
   mkdirSync(bin, { recursive: true });
   for (const name of ["squeue", "scontrol"]) writeRecorder(bin, name);
   const outfile = join(folder, "refresh.cjs");
-  const entry = fileURLToPath(new URL("./poll/refresh.ts", import.meta.url));
+  const entry = fileURLToPath(new URL("./refresh.ts", import.meta.url));
   await build({
     entryPoints: [entry],
     outfile,

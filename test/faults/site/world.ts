@@ -1,13 +1,13 @@
 // The simulated site: its machines, what its Slurm gave to whom, and what goes wrong there, all as a seed has it.
 
-import type { Cluster } from "../../src/core/ports/cluster.js";
-import type { Store } from "../../src/core/ports/store.js";
-import type { NodeName } from "../../src/model/ids.js";
-import type { DaemonMessage, ExecutorMessage } from "../../src/wire/messages.js";
-import { Books } from "./books.js";
-import { Chance } from "./chance.js";
+import type { Cluster } from "../../../src/core/ports/cluster.js";
+import type { Store } from "../../../src/core/ports/store.js";
+import type { NodeName } from "../../../src/model/ids.js";
+import type { DaemonMessage, ExecutorMessage } from "../../../src/wire/messages.js";
+import { Chance } from "../chance.js";
+import { Books } from "../checker/books.js";
+import { Process, Timeline } from "../timeline.js";
 import { SimulatedNode } from "./node.js";
-import { Process, Timeline } from "./timeline.js";
 
 /** Where a fault may be put on purpose: each thing on its way is given to it, and what it returns goes on. */
 export interface Sabotage {

@@ -3,11 +3,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { generatedFiles } from "../../scripts/reference/files.js";
-import { readKeys } from "../../scripts/reference/keys.js";
-import { wrap } from "../../scripts/reference/wrap.js";
+import { generatedFiles } from "../../../scripts/reference/files.js";
+import { readKeys } from "../../../scripts/reference/keys.js";
+import { wrap } from "../../../scripts/reference/wrap.js";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "../../..");
 const files = await generatedFiles();
 
 describe("generated files", () => {

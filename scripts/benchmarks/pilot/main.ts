@@ -4,13 +4,13 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { nowMs } from "../../src/clock.js";
-import { ensureInstalled } from "../cluster/cluster.js";
-import { until } from "../cluster/until.js";
-import type { Site } from "../site/site.js";
-import { Api } from "./lib/api.js";
-import { benchmark, benchmarkUser, countsOf, measuredPercentiles, say } from "./lib/harness.js";
-import { compileWatch, type Departure, watchPilot } from "./pilot/watch.js";
+import { nowMs } from "../../../src/clock.js";
+import { ensureInstalled } from "../../cluster/cluster.js";
+import { until } from "../../cluster/until.js";
+import type { Site } from "../../site/site.js";
+import { Api } from "../lib/api.js";
+import { benchmark, benchmarkUser, countsOf, measuredPercentiles, say } from "../lib/harness.js";
+import { compileWatch, type Departure, watchPilot } from "./watch.js";
 
 const { preemptions, nodes, cpus } = countsOf({ preemptions: 40, nodes: 1, cpus: 8 });
 const patienceMs = 60_000;

@@ -1,13 +1,13 @@
 // The simulated Slurm: jobs that come, run and go, what slurmctld answers, and the port by which the daemon asks.
 
-import type { Cluster } from "../../src/core/ports/cluster.js";
-import { GleanerError } from "../../src/model/errors.js";
-import { type JobId, jobId, type NodeName } from "../../src/model/ids.js";
-import type { Job } from "../../src/model/slurm/job.js";
-import type { Node } from "../../src/model/slurm/node.js";
-import type { ClusterFacts, Partition } from "../../src/model/slurm/snapshot.js";
+import type { Cluster } from "../../../src/core/ports/cluster.js";
+import { GleanerError } from "../../../src/model/errors.js";
+import { type JobId, jobId, type NodeName } from "../../../src/model/ids.js";
+import type { Job } from "../../../src/model/slurm/job.js";
+import type { Node } from "../../../src/model/slurm/node.js";
+import type { ClusterFacts, Partition } from "../../../src/model/slurm/snapshot.js";
+import type { Process } from "../timeline.js";
 import type { Share, SimulatedNode } from "./node.js";
-import type { Process } from "./timeline.js";
 import type { World } from "./world.js";
 
 export const clusterName = "simulated";

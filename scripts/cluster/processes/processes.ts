@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
-import { GleanerError } from "../../src/model/errors.js";
-import type { ClusterFolder } from "./folder.js";
-import { until } from "./until.js";
+import { GleanerError } from "../../../src/model/errors.js";
+import type { ClusterFolder } from "../folder.js";
+import { until } from "../until.js";
 
 export interface ClusterProcess {
   pid: number;

@@ -3,8 +3,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { GleanerError } from "../../src/model/errors.js";
-import { findProgram, programPath } from "./programs.js";
+import { GleanerError } from "../../../src/model/errors.js";
+import { findProgram, programPath } from "../programs.js";
 
 /** A daemon that has not ended this long after SIGTERM is killed: slurmctld saves its state first. */
 const TERMINATE_GRACE_MS = 20_000;

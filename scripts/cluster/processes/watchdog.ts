@@ -5,11 +5,11 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { GleanerError } from "../../src/model/errors.js";
-import type { ClusterFolder } from "./folder.js";
+import { GleanerError } from "../../../src/model/errors.js";
+import type { ClusterFolder } from "../folder.js";
 
 const reaperProgram = fileURLToPath(new URL("./reaper.ts", import.meta.url));
-const repository = fileURLToPath(new URL("../..", import.meta.url));
+const repository = fileURLToPath(new URL("../../..", import.meta.url));
 
 export interface Watchdog {
   /** Resolves when it is on guard; throws a GleanerError when it could not start. */

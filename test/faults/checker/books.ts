@@ -1,19 +1,19 @@
 // The independent checker: keeps its own books of what really happened, and holds the promises of the design against them.
 
-import type { AttemptResult, Drain, NewInvocations } from "../../src/core/ports/store.js";
-import type { InvocationId, NodeName } from "../../src/model/ids.js";
+import type { AttemptResult, Drain, NewInvocations } from "../../../src/core/ports/store.js";
+import type { InvocationId, NodeName } from "../../../src/model/ids.js";
 import type {
   Attempt,
   AttemptEnd,
   Invocation,
   InvocationState,
-} from "../../src/model/invocation.js";
-import type { AttemptKey } from "../../src/wire/messages.js";
+} from "../../../src/model/invocation.js";
+import type { AttemptKey } from "../../../src/wire/messages.js";
+import type { Disk } from "../site/disk.js";
+import type { FunctionProcess, SimulatedNode } from "../site/node.js";
+import type { World } from "../site/world.js";
+import type { Process } from "../timeline.js";
 import { Causes } from "./causes.js";
-import type { Disk } from "./disk.js";
-import type { FunctionProcess, SimulatedNode } from "./node.js";
-import type { Process } from "./timeline.js";
-import type { World } from "./world.js";
 
 /** The site's prices and limits, written down once more. */
 const microCreditsPerCoreSecond = 278n;

@@ -2,14 +2,10 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type JobRecord, readJobRecords } from "../cluster/slurmctld-log.js";
-import { until } from "../cluster/until.js";
-import type { Site } from "../site/site.js";
-import { simulateCommand, writeCalls, writeSwf } from "./coverage/export.js";
-import { figuresOf } from "./coverage/figures.js";
-import { type NodeCores, readGleaner } from "./coverage/records.js";
-import { type ReplayedJob, readStretch } from "./coverage/stretch.js";
-import { Api } from "./lib/api.js";
+import { type JobRecord, readJobRecords } from "../../cluster/slurmctld-log.js";
+import { until } from "../../cluster/until.js";
+import type { Site } from "../../site/site.js";
+import { Api } from "../lib/api.js";
 import {
   benchmark,
   benchmarkUser,
@@ -19,7 +15,11 @@ import {
   preciseMs,
   rounded,
   say,
-} from "./lib/harness.js";
+} from "../lib/harness.js";
+import { simulateCommand, writeCalls, writeSwf } from "./export.js";
+import { figuresOf } from "./figures.js";
+import { type NodeCores, readGleaner } from "./records.js";
+import { type ReplayedJob, readStretch } from "./stretch.js";
 
 const bars = { coverage: 0.95, goodput: 0.9, lost: 0, readyMsP50: 300 } as const;
 const nodes = 16;

@@ -1,20 +1,20 @@
 // A glean-executor on a simulated node: the real Executor and Session in the order of executor/main.ts, over a simulated kernel.
 
-import { Session } from "../../src/executor/connection/session.js";
-import type { AttemptGroup, Containment } from "../../src/executor/containment/containment.js";
-import { Executor } from "../../src/executor/executor.js";
-import type { BeginLine } from "../../src/executor/hook/socket.js";
-import type { SpawnOrder } from "../../src/executor/runtimes/glean-spawn.js";
-import type { RunEvents, RunHandle } from "../../src/executor/runtimes/runtime.js";
-import { GleanerError } from "../../src/model/errors.js";
-import type { JobId } from "../../src/model/ids.js";
-import { checkLaunchSpec } from "../../src/wire/checks.js";
-import type { LaunchSpec } from "../../src/wire/messages.js";
+import { Session } from "../../../src/executor/connection/session.js";
+import type { AttemptGroup, Containment } from "../../../src/executor/containment/containment.js";
+import { Executor } from "../../../src/executor/executor.js";
+import type { BeginLine } from "../../../src/executor/hook/socket.js";
+import type { SpawnOrder } from "../../../src/executor/runtimes/glean-spawn.js";
+import type { RunEvents, RunHandle } from "../../../src/executor/runtimes/runtime.js";
+import { GleanerError } from "../../../src/model/errors.js";
+import type { JobId } from "../../../src/model/ids.js";
+import { checkLaunchSpec } from "../../../src/wire/checks.js";
+import type { LaunchSpec } from "../../../src/wire/messages.js";
+import type { Process } from "../timeline.js";
 import type { DaemonHost } from "./daemon-host.js";
 import { FunctionRun } from "./function-run.js";
 import { Link } from "./network.js";
 import type { SimulatedNode } from "./node.js";
-import type { Process } from "./timeline.js";
 import type { World } from "./world.js";
 
 const emptyPollMs = 2;

@@ -2,22 +2,22 @@
 
 import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
-import type { Store } from "../../src/core/ports/store.js";
-import { GleanerError } from "../../src/model/errors.js";
-import { groupRunner } from "../../src/store/sqlite/group.js";
-import { LedgerSeal } from "../../src/store/sqlite/ledger/seal.js";
+import type { Store } from "../../../src/core/ports/store.js";
+import { GleanerError } from "../../../src/model/errors.js";
+import { groupRunner } from "../../../src/store/sqlite/group.js";
+import { LedgerSeal } from "../../../src/store/sqlite/ledger/seal.js";
 import {
   readNames,
   readOperations,
   reportNames,
   writeNames,
   writeOperations,
-} from "../../src/store/sqlite/operations/operations.js";
-import type { Process } from "./timeline.js";
+} from "../../../src/store/sqlite/operations/operations.js";
+import type { Process } from "../timeline.js";
 import type { World } from "./world.js";
 
 const schema = readFileSync(
-  new URL("../../src/store/sqlite/migrations/0001_initial.sql", import.meta.url),
+  new URL("../../../src/store/sqlite/migrations/0001_initial.sql", import.meta.url),
   "utf8",
 );
 const seal = new LedgerSeal("5eed".repeat(16));

@@ -2,7 +2,7 @@
 // Its standard input is a pipe from the starter. The pipe's end means that the starter is gone, however it ended;
 // the word "keep" before the end means that the cluster shall go on without it.
 
-import { clusterFolder } from "./folder.js";
+import { clusterFolder } from "../folder.js";
 import { stopCluster } from "./stop.js";
 
 const dir = process.argv[2];

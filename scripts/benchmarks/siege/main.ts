@@ -3,12 +3,12 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import Database from "better-sqlite3";
-import type { Site } from "../site/site.js";
-import { Api } from "./lib/api.js";
-import { benchmark, benchmarkUser, countsOf, preciseMs, rounded, say } from "./lib/harness.js";
-import { Attackers, kinds } from "./siege/attackers.js";
-import { Memory } from "./siege/memory.js";
-import { Victim } from "./siege/victim.js";
+import type { Site } from "../../site/site.js";
+import { Api } from "../lib/api.js";
+import { benchmark, benchmarkUser, countsOf, preciseMs, rounded, say } from "../lib/harness.js";
+import { Attackers, kinds } from "./attackers.js";
+import { Memory } from "./memory.js";
+import { Victim } from "./victim.js";
 
 const attackUsers = ["games", "mail", "news", "backup"];
 /** Who attacks by which kind; by all others, the first. */

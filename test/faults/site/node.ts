@@ -1,9 +1,9 @@
 // A simulated node: the marks of its hook, batch jobs that run there, functions and the executor, and what the hook does.
 
-import { type ExecutorId, type JobId, type NodeName, nodeName } from "../../src/model/ids.js";
-import type { AttemptKey } from "../../src/wire/messages.js";
+import { type ExecutorId, type JobId, type NodeName, nodeName } from "../../../src/model/ids.js";
+import type { AttemptKey } from "../../../src/wire/messages.js";
+import type { Process } from "../timeline.js";
 import type { ExecutorProcess } from "./executor-process.js";
-import type { Process } from "./timeline.js";
 import type { World } from "./world.js";
 
 /** As configs/hook.conf has it. */

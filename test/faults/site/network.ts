@@ -1,11 +1,11 @@
 // The network between daemon and executors: in order or not at all, as TCP has it, with breaks that either side learns of late.
 
-import type { GleanerError } from "../../src/model/errors.js";
-import { GleanerError as Failure } from "../../src/model/errors.js";
-import { checkDaemonMessage, checkExecutorMessage } from "../../src/wire/checks.js";
-import type { Handlers } from "../../src/wire/connection.js";
-import { type DaemonMessage, type ExecutorMessage, silenceMs } from "../../src/wire/messages.js";
-import type { Process } from "./timeline.js";
+import type { GleanerError } from "../../../src/model/errors.js";
+import { GleanerError as Failure } from "../../../src/model/errors.js";
+import { checkDaemonMessage, checkExecutorMessage } from "../../../src/wire/checks.js";
+import type { Handlers } from "../../../src/wire/connection.js";
+import { type DaemonMessage, type ExecutorMessage, silenceMs } from "../../../src/wire/messages.js";
+import type { Process } from "../timeline.js";
 import type { World } from "./world.js";
 
 /** A side looks for silence with each beat. */

@@ -3,14 +3,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ensureInstalled } from "../cluster/cluster.js";
-import { allocatedBefore, type JobRecord, readJobRecords } from "../cluster/slurmctld-log.js";
-import { until } from "../cluster/until.js";
-import type { Site } from "../site/site.js";
-import { compileTools, makeJobs, type Observed, runRound } from "./harm/jobs.js";
-import { mix } from "./harm/mix.js";
-import { assertNothingOfGleaner } from "./harm/off.js";
-import { Api } from "./lib/api.js";
+import { ensureInstalled } from "../../cluster/cluster.js";
+import { allocatedBefore, type JobRecord, readJobRecords } from "../../cluster/slurmctld-log.js";
+import { until } from "../../cluster/until.js";
+import type { Site } from "../../site/site.js";
+import { Api } from "../lib/api.js";
 import {
   benchmark,
   benchmarkUser,
@@ -19,7 +16,10 @@ import {
   median,
   rounded,
   say,
-} from "./lib/harness.js";
+} from "../lib/harness.js";
+import { compileTools, makeJobs, type Observed, runRound } from "./jobs.js";
+import { mix } from "./mix.js";
+import { assertNothingOfGleaner } from "./off.js";
 
 const bars = { ratioP50: 1.03, ratioP99: 1.1, violations: 0 } as const;
 const readyDeadlineMs = 60_000;

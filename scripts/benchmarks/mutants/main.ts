@@ -2,11 +2,11 @@
 
 import { cpus, release } from "node:os";
 import { parseArgs } from "node:util";
-import { integer, preciseMs, rounded, say } from "./lib/harness.js";
-import { Compiler } from "./mutants/compiles.js";
-import { measureReach, type Reach } from "./mutants/reach.js";
-import { endCurrent, runTests } from "./mutants/run.js";
-import { filesBelow, type Mutant, makeSandbox, type Sandbox, shuffled } from "./mutants/sandbox.js";
+import { integer, preciseMs, rounded, say } from "../lib/harness.js";
+import { Compiler } from "./compiles.js";
+import { measureReach, type Reach } from "./reach.js";
+import { endCurrent, runTests } from "./run.js";
+import { filesBelow, type Mutant, makeSandbox, type Sandbox, shuffled } from "./sandbox.js";
 
 const bar = 0.85;
 const knownRooms = ["core", "daemon", "executor", "wire"];
