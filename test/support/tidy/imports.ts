@@ -60,9 +60,21 @@ export function checkImports(source: Source): Complaint[] {
   return complaints;
 }
 
-/** What a file imports, as it is written there. */
-export function importsOf(source: Source): { readonly name: string; readonly line: number }[] {
-  const found: { name: string; line: number }[] = [];
+/** An import as it is written. */
+interface Written {
+  readonly name: string;
+  readonly line: number;
+}
+
+/** Several rules ask, and a file is parsed once. */
+const known = new WeakMap<Source, readonly Written[]>();
+
+/** What a file imports. */
+export function importsOf(source: Source): readonly Written[] {
+  const earlier = known.get(source);
+  if (earlier !== undefined) return earlier;
+  const found: Written[] = [];
+  known.set(source, found);
   walk(source, (node, line) => {
     const name = importedBy(node);
     if (name !== null) found.push({ name, line });
