@@ -1,132 +1,18 @@
 // The program glean: finds the command, loads only its module, and turns what happens into an exit status.
 
-import { Command, CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { nearest } from "../model/nearest.js";
-import { Context, type Define, exitStatus, type Run } from "./context.js";
+import { Context, exitStatus, type Run } from "./context.js";
 import { complain } from "./output.js";
+import { entries, newCommand, newProgram } from "./program.js";
 
 declare const GLEANER_VERSION: string;
-
-interface Entry {
-  readonly name: string;
-  readonly group: string;
-  readonly summary: string;
-  readonly load: () => Promise<{ readonly define: Define }>;
-}
-
-const users = "For users:";
-const accounting = "What was used:";
-const operators = "For operators:";
-
-const entries: readonly Entry[] = [
-  {
-    name: "batch",
-    group: users,
-    summary: "submit a script, as sbatch does",
-    load: () => import("./commands/work/batch.js"),
-  },
-  {
-    name: "queue",
-    group: users,
-    summary: "list what waits and runs, as squeue does",
-    load: () => import("./commands/work/queue.js"),
-  },
-  {
-    name: "cancel",
-    group: users,
-    summary: "cancel invocations, as scancel does",
-    load: () => import("./commands/work/cancel.js"),
-  },
-  {
-    name: "show",
-    group: users,
-    summary: "show one invocation and its attempts",
-    load: () => import("./commands/work/show.js"),
-  },
-  {
-    name: "explain",
-    group: users,
-    summary: "say why an invocation waits or a node is unused",
-    load: () => import("./commands/reports/explain.js"),
-  },
-  {
-    name: "acct",
-    group: accounting,
-    summary: "list past invocations, as sacct does",
-    load: () => import("./commands/work/acct.js"),
-  },
-  {
-    name: "bill",
-    group: accounting,
-    summary: "what was used and what it costs",
-    load: () => import("./commands/reports/bill.js"),
-  },
-  {
-    name: "report",
-    group: accounting,
-    summary: "how much was idle, and how much of that was used",
-    load: () => import("./commands/reports/report.js"),
-  },
-  {
-    name: "simulate",
-    group: operators,
-    summary: "replay a site's own records: what would Gleaner bring here?",
-    load: () => import("./commands/reports/simulate.js"),
-  },
-  {
-    name: "info",
-    group: operators,
-    summary: "list nodes, holes and executors, as sinfo does",
-    load: () => import("./commands/site/info.js"),
-  },
-  {
-    name: "drain",
-    group: operators,
-    summary: "keep functions off nodes, or off all",
-    load: () => import("./commands/site/drain.js"),
-  },
-  {
-    name: "resume",
-    group: operators,
-    summary: "let functions back onto nodes",
-    load: () => import("./commands/site/resume.js"),
-  },
-  {
-    name: "audit",
-    group: operators,
-    summary: "list who did what: submissions, cancels, drains, tokens, refusals",
-    load: () => import("./commands/site/audit.js"),
-  },
-  {
-    name: "token",
-    group: operators,
-    summary: "make tokens void: glean token revoke",
-    load: () => import("./commands/site/token.js"),
-  },
-  {
-    name: "doctor",
-    group: operators,
-    summary: "check that everything is in place",
-    load: () => import("./commands/site/doctor.js"),
-  },
-];
-
-const examples = `
-Examples:
-  glean batch job.sh                     submit a script; its #GLEAN and #SBATCH lines are read
-  glean batch -a 0-99 -t 20s --wrap ./f  a hundred tasks of at most 20 seconds each
-  glean queue --me                       your invocations that wait or run
-  glean explain 42                       why 42 has not started
-  glean report prediction                how well the ends of holes were foreseen
-  glean report utilization --html FILE   one page for the manager
-
-Exit status: 0 done, 1 the work failed, 2 wrong usage, 3 the daemon is not reachable.`;
 
 /** The exit status of the command, whatever happens; the one sentence of a failure is on standard error. */
 async function main(words: readonly string[]): Promise<number> {
   let status: number = exitStatus.done;
-  const program = newProgram();
+  const program = newProgram(GLEANER_VERSION);
   const run: Run =
     (action) =>
     async (...args) => {
@@ -143,30 +29,6 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function newProgram(): Command {
-  const program = new Command("glean")
-    .description("Run short functions in what a Slurm cluster leaves idle.")
-    .usage("COMMAND [options]")
-    .version(GLEANER_VERSION, "-V, --version", "print the version")
-    .helpOption("-h, --help", "show this, or a command's help after its name")
-    .helpCommand(false)
-    .configureHelp({ subcommandTerm: (command) => command.name() })
-    .enablePositionalOptions()
-    .addHelpText("after", examples);
-  return prepare(program);
-}
-
-/** What program and commands share. */
-function prepare(command: Command): Command {
-  return command
-    .option(
-      "--config <FILE>",
-      "the configuration (else $GLEANER_CONF, else /etc/gleaner/gleaner.yaml)",
-    )
-    .exitOverride()
-    .configureOutput({ writeErr: () => undefined });
-}
-
 /** The command that is asked for, since each costs a part of the start; all of them only where the help lists them. */
 async function addCommands(program: Command, words: readonly string[], run: Run): Promise<void> {
   const asked = commandOf(words);
@@ -180,12 +42,6 @@ async function addCommands(program: Command, words: readonly string[], run: Run)
   (await entry.load()).define(command, run);
   program.addCommand(command);
 }
-
-const newCommand = ({ name, group, summary }: Entry): Command =>
-  prepare(new Command(name))
-    .summary(summary)
-    .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
-    .helpGroup(group);
 
 /** Longer words were meant for something else; also bounds the search for the nearest. */
 const maxShownWord = 60;

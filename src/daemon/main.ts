@@ -2,13 +2,13 @@
 
 import { dirname, join } from "node:path";
 import { setFlagsFromString } from "node:v8";
-import { Command } from "commander";
 import { pino } from "pino";
 import { configPath, loadConfig } from "../config.js";
 import { GleanerError } from "../model/errors.js";
 import { requireTrusted } from "../sdk/trusted-path.js";
 import { loadTls } from "./auth/tls.js";
 import { startDaemon } from "./daemon.js";
+import { newProgram } from "./program.js";
 import { requireTrustedPaths } from "./startup/trusted-paths.js";
 
 /** After SIGTERM at the latest, whatever is under way: executors wait longer for the next gleanerd. */
@@ -22,15 +22,7 @@ declare const GLEANER_VERSION: string;
 
 async function main(): Promise<void> {
   setFlagsFromString(collectOften);
-  const program = new Command("gleanerd")
-    .description("Run short functions in what Slurm leaves idle.")
-    .version(GLEANER_VERSION)
-    .option(
-      "--config <file>",
-      "configuration file (else $GLEANER_CONF, else /etc/gleaner/gleaner.yaml)",
-    )
-    .option("--check", "read the configuration, say whether it is right, and leave")
-    .parse();
+  const program = newProgram(GLEANER_VERSION).parse();
   const options = program.opts<{ config?: string; check?: boolean }>();
   const file = configPath(options.config, process.env);
   requireTrusted(file);

@@ -96,10 +96,13 @@ export function findCircles(sources: readonly Source[]): Complaint[] {
   );
 }
 
+/** man(1) wants all pages of a chapter in one folder; they are generated. */
+const isManual = /^man\//;
+
 /** Folders with too many files. */
 export function findCrowds(sources: readonly Source[]): Complaint[] {
   const counts = new Map<string, number>();
-  for (const { path } of sources)
+  for (const { path } of sources.filter(({ path }) => !isManual.test(path)))
     counts.set(posix.dirname(path), (counts.get(posix.dirname(path)) ?? 0) + 1);
   return [...counts]
     .filter(([, count]) => count > maxBeside)
