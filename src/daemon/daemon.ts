@@ -60,6 +60,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log } = options;
   requireOwnName(config.munge.daemonUser);
   prepareDirectory(config.stateDirectory);
+  // Its key is believed. Not so for logs: some systems give /var/log to a group.
+  requireTrusted(config.stateDirectory);
   prepareDirectory(config.logDirectory);
   const lock = await takeLock(config.stateDirectory);
   const adapters = adaptersOf(config);
@@ -201,14 +203,13 @@ function requireOwnName(daemonUser: string): void {
     );
 }
 
-/** Made for root alone when missing; refused when others could write to it, or put another in its place. */
+/** Made for root alone when missing; refused when others could write to it. */
 function prepareDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw new GleanerError("CONFIG", `cannot make ${path}: ${messageOf(cause)}`, { cause });
   }
-  requireTrusted(path);
   const { mode, uid } = statSync(path);
   if (uid !== process.getuid!() || (mode & 0o022) !== 0)
     throw new GleanerError(
