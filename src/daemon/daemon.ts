@@ -10,7 +10,6 @@ import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
 import { Interval } from "../limits/rate-limit.js";
 import { GleanerError, messageOf } from "../model/errors.js";
-import { requireTrusted } from "../sdk/trusted-path.js";
 import { openStore } from "../store/sqlite/open.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
 import { addAuthorityRoutes } from "./api/authority.js";
@@ -60,8 +59,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log } = options;
   requireOwnName(config.munge.daemonUser);
   prepareDirectory(config.stateDirectory);
-  // Its key is believed. Not so for logs: some systems give /var/log to a group.
-  requireTrusted(config.stateDirectory);
   prepareDirectory(config.logDirectory);
   const lock = await takeLock(config.stateDirectory);
   const adapters = adaptersOf(config);

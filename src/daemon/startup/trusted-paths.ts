@@ -13,5 +13,7 @@ export function requireTrustedPaths(config: Config): void {
   const { privateKey, knownHosts } = placement.ssh;
   const bySsh = placement.launcher === "ssh" ? [privateKey, knownHosts] : [];
   const commands = slurm.binDirectory === null ? [] : [slurm.binDirectory];
-  for (const path of [executor, spawn, ...commands, ...bySsh]) requireTrusted(path);
+  // Not logDirectory: some systems give /var/log to a group, and nothing there is believed.
+  for (const path of [config.stateDirectory, executor, spawn, ...commands, ...bySsh])
+    requireTrusted(path);
 }

@@ -23,6 +23,7 @@ const sound = () => join(folder, "file");
 const check = (change: object) => () => requireTrustedPaths(parseConfig(change, "the test"));
 
 test.each([
+  ["the state folder", () => ({ stateDirectory: join(folder, "open/state") })],
   ["the executor's program", () => ({ programs: { executor: open() } })],
   ["glean-spawn", () => ({ programs: { spawn: open() } })],
   ["Slurm's commands", () => ({ slurm: { binDirectory: join(folder, "open") } })],
