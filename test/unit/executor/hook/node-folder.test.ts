@@ -1,11 +1,22 @@
 // The claim to a node's folder: of a dead executor's it keeps what the hook still needs, the cgroup of functions that are dying.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { NodeFolder } from "../../../../src/executor/hook/node-folder.js";
-import { executorId, nodeName } from "../../../../src/model/ids.js";
+import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
 
 const node = nodeName("n1");
 const killFile = "/sys/fs/cgroup/gleaner/x-n1/cgroup.kill";
@@ -50,4 +61,98 @@ test.each([
 test("a living executor keeps its claim", () => {
   claim();
   expect(claim).toThrow(/is running in .*: stop it first/);
+});
+
+test("what is missing is made, for this user alone; what is left goes with the executor", () => {
+  rmSync(folder, { recursive: true });
+  const claimed = claim();
+  for (const path of [folder, join(folder, node)]) expect(statSync(path).mode & 0o777).toBe(0o700);
+  expect(statSync(pidFile()).mode & 0o777).toBe(0o600);
+  expect(claimed.socketPath).toBe(join(folder, node, "hook.sock"));
+  writeFileSync(claimed.socketPath, "");
+  claimed.leave();
+  expect(readdirSync(join(folder, node))).toEqual([]);
+});
+
+test.each([
+  ["others may write to", () => chmodSync(join(folder, node), 0o720)],
+  ["all may write to", () => chmodSync(folder, 0o702)],
+  [
+    "is a link",
+    () => {
+      rmSync(join(folder, node), { recursive: true });
+      symlinkSync(tmpdir(), join(folder, node));
+    },
+  ],
+])("a folder that %s is not taken", (_what, spoil) => {
+  spoil();
+  expect(claim).toThrow(/must be a directory that only uid \d+ owns and may write to/);
+});
+
+test("a folder that others may read is taken; one in a file's place is not", () => {
+  chmodSync(folder, 0o755);
+  claim();
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, "");
+  expect(claim).toThrow();
+});
+
+test("a path that is too long for a socket is refused with the folder to shorten", () => {
+  const named = (length: number) => nodeName("n".repeat(length));
+  const room = 107 - Buffer.byteLength(join(folder, "/hook.sock")) - 1;
+  const claimAs = (length: number) => NodeFolder.claim(folder, named(length), executorId("new"));
+  expect(() => claimAs(room)).not.toThrow();
+  expect(() => claimAs(room + 1)).toThrow(/longer than the 107 bytes .* shorter runDirectory/);
+});
+
+describe("what the hook left", () => {
+  const write = (...path: string[]) => {
+    mkdirSync(join(folder, node, ...path.slice(0, -1)), { recursive: true });
+    writeFileSync(join(folder, node, ...path), "");
+  };
+
+  test("of jobs: the marks that make sense, until they are removed", () => {
+    const claimed = claim();
+    expect(claimed.readMarks()).toEqual([]);
+    for (const mark of ["7.4.-", "8.2.0,1", "nonsense", "9.1.x"]) write("jobs", mark);
+    expect(claimed.readMarks()).toEqual([
+      { job: 7, cpus: 4, gpus: [] },
+      { job: 8, cpus: 2, gpus: [0, 1] },
+    ]);
+    claimed.removeMarks(new Set([jobId(7), jobId(99)]));
+    expect(readdirSync(join(folder, node, "jobs")).sort()).toEqual([
+      "8.2.0,1",
+      "9.1.x",
+      "nonsense",
+    ]);
+  });
+
+  test("of executors that it killed: each note once, with its time", () => {
+    const claimed = claim();
+    write("killed.7.30");
+    write("late.8.40.2");
+    write("killed.x");
+    utimesSync(join(folder, node, "killed.7.30"), 5, 6);
+    const notes = [...claimed.takeKillNotes()].sort((a, b) => a.job - b.job);
+    expect(notes).toEqual([
+      { job: 7, tookMs: 30, left: 0, atWallMs: 6_000 },
+      { job: 8, tookMs: 40, left: 2, atWallMs: expect.any(Number) },
+    ]);
+    expect(claimed.takeKillNotes()).toEqual([]);
+    expect(readdirSync(join(folder, node)).sort()).toEqual(["executor.pid", "killed.x"]);
+  });
+
+  test("of processes that hang: those that are there still; other notes go", () => {
+    const claimed = claim();
+    expect(claimed.readUnkillable()).toEqual([]);
+    claimed.noteUnkillable([]);
+    expect(readdirSync(join(folder, node))).toEqual(["executor.pid"]);
+    claimed.noteUnkillable([process.pid, 4_194_305]);
+    write("unkillable", `${process.pid}.1`);
+    write("unkillable", "nonsense");
+    expect(claimed.readUnkillable()).toEqual([process.pid]);
+    expect(readdirSync(join(folder, node, "unkillable"))).toEqual([
+      expect.stringMatching(new RegExp(`^${process.pid}\\.\\d{2,}$`)),
+    ]);
+  });
 });

@@ -1,0 +1,69 @@
+// What an executor tells on each connection, and what of the daemon's orders it takes: less what its node cannot give.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import type { SessionEvents } from "../../../src/executor/connection/session.js";
+import { Conversation, ownOrder } from "../../../src/executor/conversation.js";
+import type { Executor } from "../../../src/executor/executor.js";
+import type { Resources } from "../../../src/model/resources.js";
+
+const budget = { cores: 8, memoryMb: 8_000, gpus: [0, 1] };
+const order = { type: "budget", budget, seenHookSequence: 3, knownJobs: [] } as const;
+let report: { count: number; processes: []; held: Resources };
+let obeyed: unknown[];
+let said: unknown[];
+let sent: unknown[];
+
+beforeEach(() => {
+  report = { count: 0, processes: [], held: { cores: 0, memoryMb: 0, gpus: [] } };
+  [obeyed, said, sent] = [[], [], []];
+});
+
+function converse(gpuProblem: string | null = null): Conversation {
+  const executor = {
+    onConnected: (send: (message: unknown) => boolean) => send("ready"),
+    onMessage: (message: unknown) => void obeyed.push(message),
+    outbox: { sayNow: (message: unknown) => said.push(message) },
+  } as unknown as Executor;
+  const unkillable = {
+    get report() {
+      return report;
+    },
+  };
+  return new Conversation(executor, gpuProblem, unkillable);
+}
+const connection = { send: (message: unknown) => sent.push(message) > 0 } as unknown as Parameters<
+  SessionEvents["onConnected"]
+>[0];
+
+test("first that it is ready, then what hangs, also when nothing does", () => {
+  converse().onConnected(connection);
+  expect(sent).toEqual(["ready", { type: "unkillable", report }]);
+});
+
+test("between them why no GPU is used, and then no order has any", () => {
+  const conversation = converse("2 files for 4 GPUs");
+  conversation.onConnected(connection);
+  expect(sent[1]).toEqual({ type: "gpusUnused", reason: "2 files for 4 GPUs" });
+  conversation.onMessage(order);
+  expect(obeyed).toMatchObject([{ type: "budget", budget: { cores: 8, gpus: [] } }]);
+});
+
+test("an order is obeyed less what hangs, and again when that changes", () => {
+  const conversation = converse();
+  conversation.hungChanged();
+  expect(said).toEqual([{ type: "unkillable", report }]);
+  expect(obeyed).toEqual([]);
+  conversation.onMessage(order);
+  report = { count: 1, processes: [], held: { cores: 2, memoryMb: 1_000, gpus: [1] } };
+  conversation.hungChanged();
+  expect(obeyed).toEqual([
+    ownOrder(order, null, { report: { ...report, held: { cores: 0, memoryMb: 0, gpus: [] } } }),
+    ownOrder(order, null, { report }),
+  ]);
+  expect(obeyed[0]).not.toEqual(obeyed[1]);
+});
+
+test("anything else is the executor's", () => {
+  converse().onMessage({ type: "drain", reason: "ann" });
+  expect(obeyed).toEqual([{ type: "drain", reason: "ann" }]);
+});

@@ -1,0 +1,339 @@
+// What an executor makes of orders, jobs and its own leaving, with commands that end when the test says.
+
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { Containment } from "../../../src/executor/containment/containment.js";
+import { processGroups } from "../../../src/executor/containment/process-groups.js";
+import { Executor } from "../../../src/executor/executor.js";
+import type { RunEnd } from "../../../src/executor/runtimes/runtime.js";
+import { executorId, invocationId, jobId, nodeName } from "../../../src/model/ids.js";
+import { noIsolation } from "../../../src/wire/isolation.js";
+import type { ExecutorMessage, LaunchSpec } from "../../../src/wire/messages.js";
+import { attemptOrder } from "../../support/executor/orders.js";
+
+const budget = { cores: 8, memoryMb: 8_000, gpus: [] };
+const orderOf = (change: Partial<typeof budget> = {}) =>
+  ({
+    type: "budget",
+    budget: { ...budget, ...change },
+    seenHookSequence: 0,
+    knownJobs: [],
+  }) as const;
+const spec = {
+  executor: executorId("x1"),
+  node: nodeName("n1"),
+  spawnProgram: "spawn",
+  isolation: noIsolation,
+  killWaitMs: 100,
+  budget: { budget, seenHookSequence: 0, knownJobs: [] },
+  memoryIsConsumable: false,
+  maxMemoryPerCoreMb: null,
+  maxCpusPerToldCpu: 1,
+  jobsArePinned: false,
+  topologyFolder: null,
+  cpuTotal: 8,
+  gpuTotal: 0,
+  gpuDevices: null,
+  totalCores: 8,
+} as unknown as LaunchSpec;
+const done: RunEnd = {
+  kind: "ended",
+  exitCode: 0,
+  signal: 0,
+  startNs: 0n,
+  endNs: 5_000_000n,
+  cpuMs: 0,
+  maxRssMb: 1,
+  oomKills: 0,
+  brokenProcessLimit: null,
+};
+/** By our signal, which it follows. */
+const killed = (): RunEnd => {
+  const endNs = process.hrtime.bigint();
+  return { ...done, signal: 9, startNs: endNs - 5_000_000n, endNs };
+};
+
+let executor: Executor;
+let told: ExecutorMessage[];
+let gone: string[];
+let logged: string[];
+/** By invocation, and what was started for a checkpoint's removal as 0. */
+let runs: Map<number, { end(how: RunEnd): void }>;
+let containment: Containment;
+let limits: number[];
+
+beforeEach(() => {
+  [told, gone, logged, limits] = [[], [], [], []];
+  runs = new Map();
+  containment = { ...processGroups, limit: ({ cores }) => void limits.push(cores) };
+  executor = make();
+});
+
+/** Their time limits end with them. */
+afterEach(() => {
+  for (const { end } of runs.values()) end(done);
+});
+
+function make(folder: object = {}): Executor {
+  const marks = { readMarks: () => [], removeMarks: () => {}, takeKillNotes: () => [] };
+  const made = new Executor(
+    spec,
+    { ...marks, ...folder },
+    containment,
+    (event, details) => void logged.push(`${event} ${JSON.stringify(details ?? {})}`),
+    (reason) => void gone.push(reason),
+    (_program, order, _group, events) => {
+      let hasEnded = false;
+      const end = (how: RunEnd) => {
+        if (!hasEnded) events.onEnd(how);
+        hasEnded = true;
+      };
+      const isRemoval = "checkpointDirectory" in order && order.command.kind !== "argv";
+      runs.set(isRemoval ? 0 : order.invocation, { end });
+      return { terminate: () => end(killed()), notify: () => {}, kill: () => end(killed()) };
+    },
+  );
+  told = [];
+  made.onConnected((message) => {
+    told.push(message);
+    if (message.type === "ended") made.onMessage({ type: "recorded", key: message.report });
+    return true;
+  });
+  return made;
+}
+
+const start = (id: number, change: Parameters<typeof attemptOrder>[0] = {}) =>
+  executor.onMessage({
+    type: "start",
+    order: attemptOrder({ invocation: invocationId(id), ...change }),
+  });
+const of = <T extends ExecutorMessage["type"]>(type: T) =>
+  told.filter((each): each is Extract<ExecutorMessage, { type: T }> => each.type === type);
+const ends = () => of("ended").map(({ report }) => [report.invocation, report.end, report.reason]);
+const settled = async () => {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+const begin = (id: number, cpus: number) =>
+  executor.begin({
+    kind: "begin",
+    job: { job: jobId(id), cpus, gpus: [] },
+    startNs: process.hrtime.bigint(),
+    answerMs: 1_000,
+  } as Parameters<Executor["begin"]>[0]);
+
+describe("before its hook was found", () => {
+  test("it says so, has no budget and runs nothing", async () => {
+    expect(of("ready")).toMatchObject(
+      [{ hookProblem: /not probed/, budget: { cores: 0 } }].map((each) => ({
+        ...each,
+        hookProblem: expect.stringMatching(each.hookProblem),
+      })),
+    );
+    start(1);
+    expect(ends()).toEqual([[1, "EVICTED", expect.stringMatching(/not probed/)]]);
+    executor.onMessage(orderOf());
+    await settled();
+    expect(of("budget")).toEqual([]);
+    executor.setHookProblem("it is silent");
+    start(2);
+    expect(ends()[1]).toEqual([2, "EVICTED", "it is silent"]);
+    expect(logged.join()).toMatch(/hookProblem .*it is silent/);
+    expect([runs.size, limits]).toEqual([0, []]);
+  });
+
+  test("with it the last order comes into force", () => {
+    executor.onMessage(orderOf({ cores: 6 }));
+    executor.setHookProblem(null);
+    expect(of("budget")).toMatchObject([{ budget: { cores: 6 } }]);
+    expect(limits).toEqual([6]);
+  });
+});
+
+describe("an order to start", () => {
+  beforeEach(() => executor.setHookProblem(null));
+
+  test("is obeyed once, and its end is told", () => {
+    start(1);
+    start(1);
+    expect(runs.size).toBe(1);
+    expect(executor.running).toHaveLength(1);
+    runs.get(1)!.end(done);
+    expect(ends()).toEqual([[1, "COMPLETED", null]]);
+    expect(executor.running).toEqual([]);
+  });
+
+  test("that has no room goes back", () => {
+    start(1, { cores: 6 });
+    start(2, { cores: 3 });
+    expect(ends()).toEqual([[2, "EVICTED", expect.stringMatching(/taken meanwhile/)]]);
+    start(3, { cores: 2 });
+    expect([...runs.keys()]).toEqual([1, 3]);
+  });
+});
+
+describe("a smaller budget", () => {
+  beforeEach(() => executor.setHookProblem(null));
+
+  test("ends no more than it has to, and is then the limit", async () => {
+    start(1, { cores: 4 });
+    start(2, { cores: 4 });
+    executor.onMessage(orderOf({ cores: 5 }));
+    await settled();
+    expect(ends()).toEqual([
+      [expect.any(Number), "EVICTED", expect.stringMatching(/budget smaller/)],
+    ]);
+    expect(of("budget").at(-1)).toMatchObject({ budget: { cores: 5 } });
+    expect(limits.at(-1)).toBe(5);
+    expect(gone).toEqual([]);
+  });
+
+  test("of nothing is a reason to leave, and no limit", async () => {
+    executor.onMessage(orderOf({ cores: 0 }));
+    await settled();
+    expect(gone).toEqual([expect.stringMatching(/left nothing of the budget/)]);
+    expect(limits).toEqual([8]);
+  });
+
+  test("that the kernel refuses as a limit is logged, and holds", async () => {
+    containment.limit = () => {
+      throw new Error("EBUSY");
+    };
+    executor.onMessage(orderOf({ cores: 5 }));
+    await settled();
+    expect(logged.join()).toMatch(/limits were refused: EBUSY/);
+    expect(of("budget").at(-1)).toMatchObject({ budget: { cores: 5 } });
+  });
+});
+
+describe("a job of Slurm's", () => {
+  beforeEach(() => executor.setHookProblem(null));
+
+  test("gets its cores when its prolog is answered; what that cost is told after", async () => {
+    start(1, { cores: 4 });
+    start(2, { cores: 4 });
+    expect(await begin(7, 3)).toBe(1);
+    await settled();
+    expect(ends()).toEqual([
+      [expect.any(Number), "EVICTED", expect.stringMatching(/job 7 was given/)],
+    ]);
+    const [[victim]] = ends() as [[number]];
+    const [first] = told.filter(({ type }) => type !== "ready" && type !== "started").slice(1);
+    expect(first).toMatchObject({ type: "budget", budget: { cores: 5 } });
+    expect(of("jobBegan")).toMatchObject([
+      { sequence: 1, job: 7, cores: 3, evicted: [{ invocation: victim }], lostCoreMs: 20 },
+    ]);
+    executor.end(jobId(7));
+    expect(of("jobEnded")).toMatchObject([{ sequence: 2, job: 7 }]);
+  });
+
+  test("beside which functions run is told; of none while nothing runs", async () => {
+    await begin(7, 3);
+    expect([...executor.jobsBesideWork]).toEqual([]);
+    start(1);
+    expect([...executor.jobsBesideWork]).toEqual([7]);
+  });
+
+  test("that takes all is a reason to leave", async () => {
+    await begin(7, 8);
+    await settled();
+    expect(gone).toEqual([expect.stringMatching(/job 7 left nothing/)]);
+  });
+});
+
+describe("marks and notes", () => {
+  test("jobs from before take their cores, unless their prolog has spoken since", async () => {
+    const mark = { job: jobId(7), cpus: 3, gpus: [] };
+    executor = make({ readMarks: () => [mark, { ...mark, job: jobId(8) }] });
+    await begin(7, 1);
+    executor.readMarks();
+    executor.setHookProblem(null);
+    expect(of("budget").at(-1)).toMatchObject({ budget: { cores: 4 } });
+  });
+
+  test("executors that the hook killed are told of, with how long ago", () => {
+    const note = { job: jobId(7), tookMs: 30, left: 0, atWallMs: Date.now() - 5_000 };
+    executor = make({ takeKillNotes: () => [note] });
+    executor.tellKillNotes();
+    const [said] = of("hookKilled");
+    expect(said).toMatchObject({ job: 7, tookMs: 30, left: 0 });
+    expect(said).not.toHaveProperty("atWallMs");
+    expect(Math.round(said!.agoMs / 1_000)).toBe(5);
+  });
+
+  test("of jobs that are forgotten the marks go; one that cannot is logged", () => {
+    const removed: unknown[] = [];
+    const mark = { job: jobId(7), cpus: 3, gpus: [] };
+    const removeMarks = (jobs: ReadonlySet<number>) => {
+      removed.push([...jobs]);
+      if (removed.length > 1) throw new Error("read-only");
+    };
+    executor = make({ readMarks: () => [mark], removeMarks });
+    executor.readMarks();
+    executor.onMessage({ ...orderOf(), seenHookSequence: 9 });
+    executor.onMessage({ type: "forgetJobs", jobs: [jobId(7)] });
+    expect(removed).toEqual([[7]]);
+    executor.onMessage({ type: "forgetJobs", jobs: [jobId(7)] });
+    expect(logged.join()).toMatch(/marks cannot be removed: read-only/);
+  });
+});
+
+describe("leaving", () => {
+  beforeEach(() => executor.setHookProblem(null));
+
+  test("when drained: once what runs has ended, and nothing more is begun", async () => {
+    start(1);
+    executor.onMessage({ type: "drain", reason: "drained by ann" });
+    start(2);
+    expect(ends()).toEqual([[2, "EVICTED", expect.stringMatching(/leaving/)]]);
+    await settled();
+    expect(gone).toEqual([]);
+    runs.get(1)!.end(done);
+    await settled();
+    expect(of("leaving")).toEqual([{ type: "leaving", reason: "drained by ann" }]);
+    expect(gone).toEqual(["drained by ann"]);
+  });
+
+  test("when drained with nothing to do: at once, and only once", async () => {
+    executor.onMessage({ type: "drain", reason: "first" });
+    executor.onMessage({ type: "drain", reason: "second" });
+    executor.onMessage({ type: "stop", reason: "third" });
+    await settled();
+    expect(gone).toEqual(["first"]);
+  });
+
+  test("when stopped: what runs is evicted for that reason", async () => {
+    start(1);
+    executor.onMessage({ type: "stop", reason: "the hole closes" });
+    await settled();
+    expect(ends()).toEqual([[1, "EVICTED", "the hole closes"]]);
+    expect(gone).toEqual(["the hole closes"]);
+    expect(logged.join()).toMatch(/leaving .*the hole closes/);
+  });
+});
+
+describe("a checkpoint's removal", () => {
+  const remove = (id: number) =>
+    executor.onMessage({
+      type: "removeCheckpoint",
+      order: { invocation: invocationId(id), uid: 1, gid: 1, user: "ann", path: "/tmp/state" },
+    });
+
+  test("needs a core that is the executor's", () => {
+    remove(1);
+    expect(runs.size).toBe(0);
+    executor.setHookProblem(null);
+    remove(1);
+    expect(runs.size).toBe(1);
+    [...runs.values()][0]!.end(done);
+    expect(of("checkpointRemoved")).toEqual([
+      { type: "checkpointRemoved", invocation: 1, problem: null },
+    ]);
+  });
+
+  test("is not begun by one that leaves", async () => {
+    executor.setHookProblem(null);
+    executor.onMessage({ type: "stop", reason: "the hole closes" });
+    await settled();
+    remove(1);
+    expect(runs.size).toBe(0);
+  });
+});
