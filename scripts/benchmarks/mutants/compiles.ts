@@ -9,11 +9,14 @@ import { type Mutant, root } from "./sandbox.js";
 const tolerant: ts.CompilerOptions = { noUnusedLocals: false, noUnusedParameters: false };
 
 export class Compiler {
+  /** As they are now: a checkout may change while mutants are tried. */
+  readonly #texts: ReadonlyMap<string, string>;
   readonly #changed = new Map<string, { readonly text: string; readonly version: string }>();
   readonly #service: ts.LanguageService;
   #versions = 0;
 
   constructor(files: readonly string[]) {
+    this.#texts = new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")]));
     const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
     const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
     const settings = { ...options, ...tolerant };
@@ -24,7 +27,9 @@ export class Compiler {
       getScriptFileNames: () => files.map((file) => join(root, file)),
       getScriptVersion: (path) => this.#changed.get(relative(root, path))?.version ?? "0",
       getScriptSnapshot: (path) => {
-        const text = this.#changed.get(relative(root, path))?.text ?? ts.sys.readFile(path);
+        const file = relative(root, path);
+        const text =
+          this.#changed.get(file)?.text ?? this.#texts.get(file) ?? ts.sys.readFile(path);
         return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
       },
       readFile: ts.sys.readFile,
@@ -52,7 +57,7 @@ export class Compiler {
   #compilingAtOnce(mutants: readonly Mutant[]): Mutant[] {
     this.#changed.clear();
     for (const { file, start, end, replacement } of mutants) {
-      const text = readFileSync(join(root, file), "utf8");
+      const text = this.#texts.get(file)!;
       const mutated = text.slice(0, start) + replacement + text.slice(end);
       this.#changed.set(file, { text: mutated, version: String(++this.#versions) });
     }

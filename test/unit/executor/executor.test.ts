@@ -89,7 +89,8 @@ function make(folder: object = {}): Executor {
       };
       const isRemoval = "checkpointDirectory" in order && order.command.kind !== "argv";
       runs.set(isRemoval ? 0 : order.invocation, { end });
-      return { terminate: () => end(killed()), notify: () => {}, kill: () => end(killed()) };
+      const kill = () => void setImmediate(() => end(killed()));
+      return { terminate: kill, notify: () => {}, kill };
     },
   );
   told = [];
@@ -215,7 +216,7 @@ describe("a job of Slurm's", () => {
     expect(ends()).toEqual([
       [expect.any(Number), "EVICTED", expect.stringMatching(/job 7 was given/)],
     ]);
-    const [[victim]] = ends() as [[number]];
+    const victim = ends()[0]![0];
     const [first] = told.filter(({ type }) => type !== "ready" && type !== "started").slice(1);
     expect(first).toMatchObject({ type: "budget", budget: { cores: 5 } });
     expect(of("jobBegan")).toMatchObject([
