@@ -7,6 +7,7 @@ import { describe, expect, test } from "@jest/globals";
 import { checkCode, checkMode, checkOpening, checkText } from "./support/tidy/habits.js";
 import { allowedImports, checkImports } from "./support/tidy/imports.js";
 import { findExcesses, maxFunctionLines, ratchet } from "./support/tidy/lengths.js";
+import { checkColumns, checkLinks, checkWords, isPage } from "./support/tidy/pages.js";
 import { allowedRooms, checkRooms, findCircles, findCrowds } from "./support/tidy/rooms.js";
 import { isIn, isTypeScript, readTree, type Source } from "./support/tidy/source.js";
 
@@ -16,6 +17,7 @@ const exceptions: Readonly<Record<string, number>> = {};
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tree = readTree(root);
 const code = tree.filter(isIn("src")).filter(isTypeScript);
+const pages = tree.filter(isPage);
 const programs = tree.filter(({ path }) =>
   /^(src|scripts|slurm-plugin|test|\.ci)\/.*?([^/]*\.(ts|mjs|c|h|sh|sql)|\/[^./]+)$/.test(
     `${path}`,
@@ -75,6 +77,18 @@ describe("the tree", () => {
 
   test("programs can be started, and nothing else", () => {
     expect(tree.flatMap(checkMode)).toEqual([]);
+  });
+
+  test("its pages wrap their prose", () => {
+    expect(pages.flatMap(checkColumns)).toEqual([]);
+  });
+
+  test("its pages link to files and headings that exist", () => {
+    expect(pages.flatMap((page) => checkLinks(page, tree))).toEqual([]);
+  });
+
+  test("its pages have none of the phrases that readers stumble over", () => {
+    expect(pages.flatMap(checkWords)).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 // Builds, lints, checks types, runs jest, and adds everything up in one last line: "N passed, N failed".
 //
-//   run-tests.mjs [PATTERN…]                  everything, with the Slurm that is installed
+//   run-tests.mjs                             everything, with the Slurm that is installed
+//   run-tests.mjs PATTERN…                    the tests whose path matches, without lint and types; built first if they need it
 //   run-tests.mjs --slurm VERSION [PATTERN…]  the tests with real Slurm alone, on that version
 //   run-tests.mjs --slurm all [PATTERN…]      everything, and then, on each other version, those whose subject is Slurm
 //
@@ -8,7 +9,7 @@
 // is slow, and whoever waits for a test that hangs sees its name when he interrupts.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,16 +23,21 @@ const graceMs = 10_000;
 /** Other versions of Slurm, each in a folder with a Debian that has it. */
 const otherSlurms = ["24.11", "26.05"];
 
+const build = { title: "build", args: ["scripts/build.mjs", "--if-stale"] };
 const checks = [
-  { title: "build", args: ["scripts/build.mjs", "--if-stale"] },
+  build,
   { title: "lint", args: ["node_modules/@biomejs/biome/bin/biome", "check", "."] },
   { title: "types", args: ["node_modules/typescript/bin/tsc", "--noEmit"] },
 ];
+
+/** Folders of test/ whose tests run the built programs. */
+const needBuild = ["slurm", "e2e"];
 
 /** Tests with a real Slurm or a browser share ports and processors, so they run one after the other. */
 const jestRuns = [
   {
     title: "tests",
+    folders: ["unit", "property"],
     args: [
       "--testMatch=**/test/{unit,property}/**/*.test.ts",
       "--testMatch=**/test/*.test.ts",
@@ -40,6 +46,7 @@ const jestRuns = [
   },
   {
     title: "tests with real Slurm",
+    folders: needBuild,
     args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", "--runInBand"],
   },
 ];
@@ -55,7 +62,7 @@ const plans = {
     runs: [...jestRuns, ...otherSlurms.map((version) => runOn(version, withoutThose))],
   },
 };
-const plan = plans[which] ?? { checks: [], runs: [runOn(which)] };
+const plan = narrowed(plans[which] ?? { checks: [build], runs: [runOn(which)] });
 
 const total = { passed: 0, failed: 0 };
 let jestTests = 0;
@@ -103,8 +110,27 @@ function announce(title) {
   console.log(`== ${title}`);
 }
 
+/** With patterns only what they need is done: nobody waits for a build or a check of everything else. */
+function narrowed(whole) {
+  if (patterns.length === 0) return whole;
+  const runs = whole.runs.filter(({ folders }) => folders.some(hasMatch));
+  return { checks: runs.some(({ folders }) => folders === needBuild) ? [build] : [], runs };
+}
+
+/** As jest compares patterns with paths; the files in test/ itself belong to the fast ones. */
+function hasMatch(folder) {
+  const isOfFolder = (path) =>
+    path.startsWith(`${folder}/`) || (folder === "unit" && !path.includes("/"));
+  return readdirSync(join(root, "test"), { recursive: true })
+    .filter((path) => path.endsWith(".test.ts") && isOfFolder(path))
+    .some((path) =>
+      patterns.some((pattern) => new RegExp(pattern, "i").test(join(root, "test", path))),
+    );
+}
+
 function runOn(version, ...more) {
   return {
+    folders: needBuild,
     title: `tests with Slurm ${version}, in a folder with a Debian that has it`,
     args: ["--testMatch=**/test/slurm/**/*.test.ts", "--runInBand", ...more],
     within: [join(root, "scripts/lib/debian-slurm.sh"), version],

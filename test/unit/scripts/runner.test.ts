@@ -99,3 +99,23 @@ describeHere("a Debian release with another Slurm", () => {
     );
   });
 });
+
+describe("scripts/test with a pattern", () => {
+  const run = (pattern: string) =>
+    spawnSync(process.execPath, [join(root, "scripts/lib/run-tests.mjs"), pattern], {
+      encoding: "utf8",
+    });
+
+  test("neither builds, lints nor checks types for a test that needs none of it", () => {
+    const { stdout, status } = run("test/unit/slurm/times");
+    expect(stdout).toMatch(/^== tests\n\d+ passed, 0 failed\n$/);
+    expect(status).toBe(0);
+  });
+
+  test("says that it matches nothing, at once", () => {
+    const { stdout, stderr, status } = run("no-such-test");
+    expect(stdout).toBe("0 passed, 1 failed\n");
+    expect(stderr).toContain("No test file's path matches the arguments.");
+    expect(status).toBe(1);
+  });
+});
