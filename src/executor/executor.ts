@@ -1,7 +1,7 @@
 // The executor itself: holds the budget, gives way to Slurm's jobs, runs what the daemon orders, and leaves.
 
 import { hostname } from "node:os";
-import { nowMs, setImmediate } from "../clock.js";
+import { setImmediate } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { InvocationId, JobId } from "../model/ids.js";
 import { lesser, nothing, type Resources } from "../model/resources.js";
@@ -25,6 +25,7 @@ import { Outbox } from "./connection/outbox.js";
 import type { Containment } from "./containment/containment.js";
 import type { JobMarks } from "./hook/node-folder.js";
 import type { BeginLine, HookHandlers } from "./hook/socket.js";
+import { beginOf } from "./hook/step-watch.js";
 import type { Log } from "./log.js";
 import { execRuntime } from "./runtimes/exec.js";
 import { spawnAttempt } from "./runtimes/glean-spawn.js";
@@ -74,12 +75,11 @@ export class Executor implements HookHandlers {
       if (!this.allowance.has(mark.job)) this.allowance.addJob(mark, "mark");
   }
 
-  /** Tells of executors that the hook had to kill here: batch jobs waited for these, too. */
-  tellKillNotes(): void {
-    for (const { atWallMs, ...kill } of this.folder.takeKillNotes()) {
-      const beforeMs = Math.max(0, Math.round(nowMs() - atWallMs));
-      this.outbox.event((agoMs) => ({ type: "hookKilled", ...kill, agoMs: agoMs + beforeMs }));
-    }
+  /** A step started on the node. If no prolog told of its job, the job may have the whole node. */
+  async stepBegan(job: JobId): Promise<void> {
+    if (this.allowance.knows(job)) return;
+    this.log("jobWithoutProlog", { job });
+    await this.begin(beginOf(job));
   }
 
   /** The jobs beside which functions run: none of them while nothing runs. */

@@ -16,7 +16,9 @@ import { NodeFolder } from "./hook/node-folder.js";
 import { findPlugin } from "./hook/plugin-probe.js";
 import { probeHook } from "./hook/probe.js";
 import { serveHook } from "./hook/socket.js";
-import { openLog } from "./log.js";
+import { type StepWatch, watchSteps } from "./hook/step-watch.js";
+import { tellKillNotes } from "./kill-notes.js";
+import { type Log, openLog } from "./log.js";
 import { gpuProblemHere } from "./node/gpu-devices.js";
 import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
@@ -70,6 +72,13 @@ function guard({ pressure, node }: LaunchSpec, { killFile }: Containment, execut
   );
 }
 
+/** Where Slurm tells no spool folder, jobs without a prolog go unnoticed until gleanerd reads Slurm. */
+function stepsHere({ spoolFolder, node }: LaunchSpec, executor: Executor, log: Log): StepWatch {
+  if (spoolFolder === null) return { close: () => {} };
+  const trouble = (what: string) => log("trouble", { what });
+  return watchSteps(spoolFolder, node, (job) => void executor.stepBegan(job), trouble);
+}
+
 function heedSignals(executor: Executor): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => void executor.leave(`it was told to by ${signal}`));
@@ -104,7 +113,8 @@ async function run(spec: LaunchSpec): Promise<void> {
   const executor = new Executor(own, folder, containment, log, (reason) => void leave(reason));
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();
-  executor.tellKillNotes();
+  tellKillNotes(folder, executor.outbox);
+  const steps = stepsHere(spec, executor, log);
 
   conversation = new Conversation(executor, gpuProblem, unkillable);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
@@ -120,6 +130,7 @@ async function run(spec: LaunchSpec): Promise<void> {
   const leave = async (reason: string): Promise<void> => {
     await session.close();
     await hook.close();
+    steps.close();
     containment.close();
     folder.leave();
     log("left", { reason });

@@ -1,7 +1,7 @@
 // What jobs have by name, kept as long as they hold their nodes: each job is asked for once.
 
 import type { JobId, NodeName } from "../model/ids.js";
-import { holdsNodes, isSuspended, type Job } from "../model/slurm/job.js";
+import { evenCoresOf, holdsNodes, isSuspended, type Job } from "../model/slurm/job.js";
 import type { JobShare } from "../model/slurm/job-share.js";
 import type { Node } from "../model/slurm/node.js";
 import type { ClusterFacts } from "../model/slurm/snapshot.js";
@@ -32,9 +32,11 @@ export class ShareBook {
     ask: (jobs: readonly Job[]) => Promise<ReadonlyMap<JobId, JobShare>>,
   ): Promise<ReadonlyMap<JobId, JobShare>> {
     const suspended = new Set(jobs.filter(isSuspended).flatMap((job) => job.nodes));
+    const over = overcommitted(jobs, nodes);
     const deciding = new Set(
       nodes
-        .filter((node) => suspended.has(node.name) || decides(node, rules))
+        .filter(({ name }) => suspended.has(name) || over.has(name))
+        .concat(nodes.filter((node) => decides(node, rules)))
         .map(({ name }) => name),
     );
     const holders = jobs.filter(
@@ -58,6 +60,25 @@ export class ShareBook {
     for (const [id, { startAtMs }] of this.entries)
       if (starts.get(id) !== startAtMs) this.entries.delete(id);
   }
+}
+
+/**
+ * Nodes with a job of several nodes where running jobs add up to more than Slurm counts as
+ * allocated: they are spread unevenly, or share cores that Slurm gave away while one of them was
+ * suspended.
+ */
+function overcommitted(jobs: readonly Job[], nodes: readonly Node[]): ReadonlySet<NodeName> {
+  const running = jobs.filter(({ state }) => state === "RUNNING");
+  const cores = new Map<NodeName, number>();
+  for (const job of running)
+    for (const node of job.nodes) cores.set(node, (cores.get(node) ?? 0) + evenCoresOf(job));
+  const wide = new Set(
+    running.filter(({ nodeCount }) => nodeCount > 1).flatMap((job) => job.nodes),
+  );
+  const over = nodes.filter(
+    ({ name, allocatedCores }) => wide.has(name) && cores.get(name)! > allocatedCores,
+  );
+  return new Set(over.map(({ name }) => name));
 }
 
 /** Whether it matters there which cores and GPUs are taken, and the node's own record does not tell. */

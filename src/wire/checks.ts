@@ -281,6 +281,7 @@ const launchSpec = object<LaunchSpec>({
   budget: object<BudgetOrder>(budgetFields),
   ...factsFields,
   topologyFolder: orNull(path),
+  spoolFolder: orNull(path),
   cpuTotal: integer(1, maxCores),
   gpuTotal: integer(0, maxGpus),
   gpuDevices: orNull(path),

@@ -221,6 +221,8 @@ export interface LaunchSpec extends SiteFacts {
   readonly budget: BudgetOrder;
   /** Where this node's slurmd keeps how it numbers the machine's CPUs; null: nowhere, as hwloc does. */
   readonly topologyFolder: string | null;
+  /** This node's SlurmdSpoolDir, where steps of jobs show; null: Slurm does not tell. */
+  readonly spoolFolder: string | null;
   /** CPUs that Slurm counts on this node, specialised ones too. */
   readonly cpuTotal: number;
   /** Whole GPUs that Slurm counts on this node. */

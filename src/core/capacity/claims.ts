@@ -1,7 +1,7 @@
 // What of each node its jobs have by name (CPUs, GPUs), so which are left; and what an exclusive job leaves idle of a node that is all its own.
 
 import type { JobId, NodeName } from "../../model/ids.js";
-import { holdsNodes, isSuspended, type Job } from "../../model/slurm/job.js";
+import { evenCoresOf, holdsNodes, isSuspended, type Job } from "../../model/slurm/job.js";
 import type { NodeShare } from "../../model/slurm/job-share.js";
 import type { Node } from "../../model/slurm/node.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
@@ -29,18 +29,29 @@ export class Claims {
   }
 
   /**
-   * Cores of the node that jobs have: those that Slurm counts as allocated, and those of suspended jobs, which it counts as free
-   * until they are resumed. Slurm may have suspended a job after its queue was read and before the node was. All of them, where
-   * something of the node is taken and no job is known that has a core there.
+   * Cores of the node that jobs have. Slurm's own count lacks those of suspended jobs, which it
+   * counts as free until they are resumed, and counts cores once that it gave to a second job
+   * while the first was suspended. Slurm may have suspended a job after its queue was read and
+   * before the node was. All cores count as taken where something of the node is taken and no
+   * job is known that has a core there.
    */
   takenCores(node: Node): number {
-    let [running, suspended] = [0, 0];
+    let [running, suspended, guessed] = [0, 0, 0];
     for (const job of this.jobs.get(node.name)!)
       if (isSuspended(job)) suspended += this.mostCoresOf(job, node);
-      else if (job.state === "RUNNING" && job.nodeCount === 1 && !this.sharesCores(job))
-        running += job.cores;
+      else if (job.state === "RUNNING" && !this.sharesCores(job)) {
+        const told = this.toldCoresOf(job, node);
+        running += told ?? 0;
+        guessed += told === null ? evenCoresOf(job) : 0;
+      }
     const taken = Math.max(node.allocatedCores, running) + suspended;
-    return taken === 0 && isHeld(node) ? node.cores : Math.min(node.cores, taken);
+    if (taken === 0 && isHeld(node)) return node.cores;
+    return Math.min(node.cores, Math.max(node.allocatedCores, running + guessed) + suspended);
+  }
+
+  private toldCoresOf(job: Job, node: Node): number | null {
+    if (job.nodeCount === 1) return job.cores;
+    return this.shareOf(job.id, node.name)?.cpuIds.length ?? null;
   }
 
   private mostCoresOf({ id, cores, nodeCount }: Job, node: Node): number {

@@ -110,7 +110,8 @@ export class Launching {
       plugin: pluginOf(config.programs, facts),
       budget,
       ...siteFactsOf(node, facts),
-      topologyFolder: topologyFolderOf(node, facts),
+      topologyFolder: keepsTopology(node, facts) ? spoolFolderOf(node, facts) : null,
+      spoolFolder: spoolFolderOf(node, facts),
       cpuTotal: node.cpuTotal,
       gpuTotal: node.gpuCount,
       gpuDevices: config.functions.gpuDevices,
@@ -133,17 +134,15 @@ export const siteFactsOf = (node: Node, facts: ClusterFacts): SiteFacts => ({
   totalCores: Math.max(1, node.cores),
 });
 
-/**
- * Where this node's slurmd keeps what it found of the machine's CPUs: slurm.conf's SlurmdSpoolDir as it reads that (man slurm.conf:
- * %n, %h). null: it is of a release that keeps nothing, and what may lie there is left from an older one.
- */
-function topologyFolderOf(
-  { name, hostName, version }: Node,
-  { slurmdSpoolDirectory, version: controllerVersion }: ClusterFacts,
-): string | null {
-  if (Number.parseFloat(version ?? controllerVersion) >= firstSlurmWithoutTopologyFile) return null;
-  return slurmdSpoolDirectory?.replaceAll("%n", name).replaceAll("%h", hostName) ?? null;
-}
+/** This node's SlurmdSpoolDir, as slurmd reads slurm.conf (man slurm.conf: %n, %h). */
+const spoolFolderOf = (
+  { name, hostName }: Node,
+  { slurmdSpoolDirectory }: ClusterFacts,
+): string | null => slurmdSpoolDirectory?.replaceAll("%n", name).replaceAll("%h", hostName) ?? null;
+
+/** Whether slurmd keeps there what it found of the machine's CPUs; what lies there otherwise is of an older release. */
+const keepsTopology = ({ version }: Node, { version: controllerVersion }: ClusterFacts): boolean =>
+  Number.parseFloat(version ?? controllerVersion) < firstSlurmWithoutTopologyFile;
 
 /** Nothing is launched without a stack: see core/capacity/hook-check.ts. */
 function pluginOf({ hook, plugin }: Config["programs"], facts: ClusterFacts): PluginOrder | null {

@@ -21,6 +21,8 @@ const coresWaitMs = 10_000;
 
 export class Allowance {
   private readonly jobsOnNode = new Map<JobId, JobOnNode>();
+  /** Those that the launch's order knew, until their epilogs. */
+  private readonly jobsAtLaunch: Set<JobId>;
   private lastSequence = 0;
   private order: OwnOrder;
   private facts: SiteFacts;
@@ -35,6 +37,7 @@ export class Allowance {
   ) {
     this.order = spec.budget;
     this.facts = spec;
+    this.jobsAtLaunch = new Set(spec.budget.knownJobs);
   }
 
   get sequence(): number {
@@ -49,6 +52,11 @@ export class Allowance {
     return this.jobsOnNode.has(job);
   }
 
+  /** Whether the job's prolog told of it, or the order of the launch counted it. */
+  knows(job: JobId): boolean {
+    return this.has(job) || this.jobsAtLaunch.has(job);
+  }
+
   /** Returns the number of this hook event. */
   addJob(job: JobShare, origin: JobOnNode["origin"]): number {
     const sequence = ++this.lastSequence;
@@ -59,6 +67,7 @@ export class Allowance {
   /** Returns the number of this hook event. */
   removeJob(job: JobId): number {
     this.jobsOnNode.delete(job);
+    this.jobsAtLaunch.delete(job);
     return ++this.lastSequence;
   }
 

@@ -45,3 +45,7 @@ const holdingStates: ReadonlySet<string> = new Set([
 export const isSuspended = ({ state }: Job): boolean => state === "SUSPENDED";
 
 export const holdsNodes = (job: Job): boolean => holdingStates.has(job.state);
+
+/** Cores that it has on each of its nodes, if it is spread evenly over them. */
+export const evenCoresOf = ({ cores, nodeCount }: Job): number =>
+  Math.ceil(cores / Math.max(1, nodeCount));

@@ -4,6 +4,7 @@ import { Session } from "../../../src/executor/connection/session.js";
 import type { AttemptGroup, Containment } from "../../../src/executor/containment/containment.js";
 import { Executor } from "../../../src/executor/executor.js";
 import type { BeginLine } from "../../../src/executor/hook/socket.js";
+import { tellKillNotes } from "../../../src/executor/kill-notes.js";
 import type { SpawnOrder } from "../../../src/executor/runtimes/glean-spawn.js";
 import type { RunEvents, RunHandle } from "../../../src/executor/runtimes/runtime.js";
 import { GleanerError } from "../../../src/model/errors.js";
@@ -89,7 +90,7 @@ export class ExecutorProcess {
     this.executor = executor;
     this.isListening = true;
     executor.readMarks();
-    executor.tellKillNotes();
+    tellKillNotes(folder, executor.outbox);
     const session = this.sessionOf(executor);
     world.within(this.process, world.chance.ms(5, 30), () => {
       const isBroken = world.chance.happens(world.weather.launchFails / 4);

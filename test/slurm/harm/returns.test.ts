@@ -132,6 +132,32 @@ describe("on a node with more CPUs than the machine", () => {
     expect(functions()).toBe(0);
   });
 
+  // slurmd 22.05 runs no second prolog for a job that returns to its node within two minutes.
+  test("a requeued job that starts again at once on the node it had", async () => {
+    for (let round = 0; round < 4; round++) {
+      const look = `cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c '[s]leep ${seconds}'; sleep 600`;
+      const name = `requeued-${round}`;
+      const options = ["--requeue", "--mem=200", "-n", String(cpus), "--open-mode=append"];
+      const job = await at.sbatch([...options, "-o", name, `--wrap=${look}`]);
+      await jobRuns(job);
+      await scontrol("requeue", String(job));
+      await at.until(`job ${job} to wait`, async () =>
+        (await at.jobState(job)) === "PENDING" ? true : undefined,
+      );
+      if (round === 0) await fill();
+      await functionsAre(cpus);
+      await scontrol("update", `JobId=${job}`, "StartTime=now");
+      await jobRuns(job);
+      const counts = await at.until("the second start", async () => {
+        const lines = (await at.text(name)).split("\n").filter((line) => /^\d+$/.test(line));
+        return lines.length > 1 ? lines : undefined;
+      });
+      expect(counts).toEqual([round === 0 ? "0" : expect.any(String), "0"]);
+      expect(functions()).toBe(0);
+      await at.site.cluster.run("scancel", [String(job)]);
+    }
+  });
+
   test("a slurmd that is restarted under a running job", async () => {
     const job = await hold(["-n", "5"]);
     await jobRuns(job);

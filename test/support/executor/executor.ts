@@ -206,6 +206,7 @@ export class TestNode {
       maxCpusPerToldCpu: 1,
       jobsArePinned: false,
       topologyFolder: null,
+      spoolFolder: null,
       cpuTotal: 16,
       gpuTotal: 0,
       gpuDevices: null,

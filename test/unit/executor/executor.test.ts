@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Containment } from "../../../src/executor/containment/containment.js";
 import { processGroups } from "../../../src/executor/containment/process-groups.js";
 import { Executor } from "../../../src/executor/executor.js";
+import { tellKillNotes } from "../../../src/executor/kill-notes.js";
 import type { RunEnd } from "../../../src/executor/runtimes/runtime.js";
 import { executorId, invocationId, jobId, nodeName } from "../../../src/model/ids.js";
 import { noIsolation } from "../../../src/wire/isolation.js";
@@ -73,10 +74,10 @@ afterEach(() => {
   for (const { end } of runs.values()) end(done);
 });
 
-function make(folder: object = {}): Executor {
+function make(folder: object = {}, launch = spec): Executor {
   const marks = { readMarks: () => [], removeMarks: () => {}, takeKillNotes: () => [] };
   const made = new Executor(
-    spec,
+    launch,
     { ...marks, ...folder },
     containment,
     (event, details) => void logged.push(`${event} ${JSON.stringify(details ?? {})}`),
@@ -240,6 +241,49 @@ describe("a job of Slurm's", () => {
   });
 });
 
+describe("a step of a job", () => {
+  beforeEach(() => executor.setHookProblem(null));
+
+  test("whose prolog spoke changes nothing", async () => {
+    start(1);
+    await begin(7, 1);
+    await executor.stepBegan(jobId(7));
+    expect(of("jobBegan")).toHaveLength(1);
+    expect(ends()).toEqual([]);
+  });
+
+  test("that ran no prolog ends all functions, as its job may have the whole node", async () => {
+    start(1);
+    start(2);
+    await executor.stepBegan(jobId(7));
+    await settled();
+    expect(ends()).toHaveLength(2);
+    expect(of("jobBegan")).toMatchObject([{ job: 7 }]);
+    expect(logged.join()).toContain('jobWithoutProlog {"job":7}');
+  });
+
+  test("that comes again after the job's epilog is a new one", async () => {
+    await begin(7, 1);
+    executor.end(jobId(7));
+    start(1);
+    await executor.stepBegan(jobId(7));
+    await settled();
+    expect(ends()).toHaveLength(1);
+  });
+
+  test("that the launch's order counted changes nothing until its epilog", async () => {
+    executor = make({}, { ...spec, budget: { ...spec.budget, knownJobs: [jobId(7)] } });
+    executor.setHookProblem(null);
+    start(1);
+    await executor.stepBegan(jobId(7));
+    expect(of("jobBegan")).toEqual([]);
+    executor.end(jobId(7));
+    await executor.stepBegan(jobId(7));
+    await settled();
+    expect(of("jobBegan")).toHaveLength(1);
+  });
+});
+
 describe("marks and notes", () => {
   test("jobs from before take their cores, unless their prolog has spoken since", async () => {
     const mark = { job: jobId(7), cpus: 3, gpus: [] };
@@ -252,8 +296,7 @@ describe("marks and notes", () => {
 
   test("executors that the hook killed are told of, with how long ago", () => {
     const note = { job: jobId(7), tookMs: 30, left: 0, atWallMs: Date.now() - 5_000 };
-    executor = make({ takeKillNotes: () => [note] });
-    executor.tellKillNotes();
+    tellKillNotes({ takeKillNotes: () => [note] }, executor.outbox);
     const [said] = of("hookKilled");
     expect(said).toMatchObject({ job: 7, tookMs: 30, left: 0 });
     expect(said).not.toHaveProperty("atWallMs");

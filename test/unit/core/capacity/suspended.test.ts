@@ -92,6 +92,42 @@ describe("the cores of a suspended job", () => {
   });
 });
 
+describe("a job that was resumed on cores that Slurm gave to another", () => {
+  // Slurm counts the cores once that both have.
+  const overlapping = { ...beside, allocatedCores: 10 };
+  const resumed = running(6);
+  const wide = running(16, { id: jobId(9), nodes: [n1, nodeName("n2")], nodeCount: 2 });
+
+  test("has them beside the other, as Slurm's records of both say", () => {
+    const shares = new Map([[wide.id, shareOf([0, 1, 2, 3, 6, 7, 8, 9])]]);
+    expect(found(overlapping, [resumed, wide], shares)).toMatchObject({ free: { cores: 2 } });
+  });
+
+  test("has them beside one of several nodes, which counts as spread evenly until it is told", () => {
+    expect(found(overlapping, [resumed, wide])).toMatchObject({ free: { cores: 2 } });
+  });
+
+  test("an uneven job of several nodes takes no more than its record says", () => {
+    const shares = new Map([[wide.id, shareOf([6, 7, 8, 9])]]);
+    expect(found(overlapping, [resumed, wide], shares)).toMatchObject({ free: { cores: 6 } });
+  });
+
+  test("is asked for there, and nowhere else", async () => {
+    const asked: number[] = [];
+    const ask = async (jobs: readonly Job[]) => {
+      asked.push(...jobs.map(({ id }) => id));
+      return new Map<Job["id"], JobShare>();
+    };
+    const rules = { jobsArePinned: false, exclusivePartitions: [] };
+    const full = node({ name: n1, baseState: "MIXED", allocatedCores: 14 });
+    await new ShareBook().sharesOf([resumed, wide], [full], rules, ask);
+    expect(asked).toEqual([]);
+    const over = { ...full, allocatedCores: 10 };
+    await new ShareBook().sharesOf([resumed, wide], [over], rules, ask);
+    expect(asked).toEqual([8, 9]);
+  });
+});
+
 describe("a job that is suspended between the two reads", () => {
   test("keeps its cores: the queue still had it as running", () => {
     expect(found(looksIdle, [running(6)])).toMatchObject({ free: { cores: 10 } });
