@@ -51,8 +51,9 @@ const jestRuns = [
   },
 ];
 /** Their subject is not Slurm, so a run of all has them once. */
-const sameOnAnySlurm = "functions|grace|hostile|hosts|hosts-[a-z]+|interference|sick-nodes|ssh|tls";
-const withoutThose = `--testPathIgnorePatterns=/test/slurm/(${sameOnAnySlurm})\\.test`;
+const sameOnAnySlurm =
+  "freeing|functions|grace|hostile|hosts|hosts-[a-z]+|interference|sick-nodes|ssh|tls";
+const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOnAnySlurm})\\.test`;
 
 const { which, patterns } = readArguments(process.argv.slice(2));
 const plans = {
