@@ -55,6 +55,7 @@ try {
 }
 
 async function measure({ folder, mutants, stopCounting }: Sandbox): Promise<object> {
+  const compiler = new Compiler(filesBelow("src"));
   say(`${mutants.length} mutants; which of them the tests reach`);
   const tests = ["test/unit", "test/property"]
     .flatMap((tree) => filesBelow(tree, ".test.ts"))
@@ -62,7 +63,6 @@ async function measure({ folder, mutants, stopCounting }: Sandbox): Promise<obje
   const reach = await measureReach(folder, tests, say);
   stopCounting();
   for (const file of reach.leftOut) say(`left out, since it fails in the sandbox: ${file}`);
-  const compiler = new Compiler(filesBelow("src"));
   const byRoom: Record<string, ReturnType<typeof figuresOf>> = {};
   for (const room of rooms) {
     const all = shuffled(

@@ -11,6 +11,12 @@ export interface Reach {
   readonly leftOut: readonly string[];
 }
 
+interface Reached {
+  readonly file: TestFile;
+  readonly wallMs: number;
+  readonly ids: ReadonlySet<string>;
+}
+
 /** What a file may take that was never run. */
 const unknownCpuMs = 100_000;
 
@@ -20,7 +26,7 @@ export async function measureReach(
   tell: (line: string) => void,
 ): Promise<Reach> {
   const leftOut: string[] = [];
-  const reached: { readonly file: TestFile; readonly ids: ReadonlySet<string> }[] = [];
+  const reached: Reached[] = [];
   for (const path of paths) {
     const folder = mkdtempSync(join(sandbox, ".reached-"));
     chmodSync(folder, 0o1777);
@@ -35,9 +41,12 @@ export async function measureReach(
     rmSync(folder, { recursive: true });
     tell(`${path} reaches ${ids.size} mutants`);
     if (outcome.kind !== "passed") leftOut.push(`${path}: ${JSON.stringify(outcome)}`);
-    else if (ids.size > 0) reached.push({ file: { path, cpuMs: outcome.cpuMs }, ids });
+    else if (ids.size > 0) {
+      const { cpuMs, wallMs } = outcome;
+      reached.push({ file: { path, cpuMs }, wallMs, ids });
+    }
   }
-  reached.sort((a, b) => a.file.cpuMs - b.file.cpuMs);
+  reached.sort((a, b) => a.wallMs - b.wallMs);
   return {
     filesOf: (mutant) => reached.flatMap(({ file, ids }) => (ids.has(mutant) ? [file] : [])),
     leftOut,

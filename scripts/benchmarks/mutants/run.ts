@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } fr
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { Patience } from "../../lib/patience.mjs";
-import { cpuMsOf } from "../lib/harness.js";
+import { cpuMsOf, preciseMs } from "../lib/harness.js";
 
 const lookIntervalMs = 200;
 /** Processor time that a file may take beyond a multiple of what it usually takes: then it hangs in a loop. */
@@ -26,7 +26,7 @@ export interface TestFile {
 }
 
 export type Outcome =
-  | { readonly kind: "passed"; readonly cpuMs: number }
+  | { readonly kind: "passed"; readonly cpuMs: number; readonly wallMs: number }
   | { readonly kind: "failed"; readonly file: string; readonly test: string }
   | { readonly kind: "hung"; readonly file: string };
 
@@ -111,6 +111,7 @@ class Watch {
   readonly #timer = setInterval(() => this.#look(), lookIntervalMs);
   readonly #patience = new Patience(patienceMs);
   readonly #usual: ReadonlyMap<string, number>;
+  readonly #startedMs = preciseMs();
   #cpuMs = 0;
   #file = "";
   #fileSinceCpuMs = 0;
@@ -139,7 +140,8 @@ class Watch {
       return { kind: "failed", file: relative(this.sandbox, failed.path), test: failed.test! };
     const file = fileAt(news);
     if (this.#hasHung) return { kind: "hung", file: relative(this.sandbox, file) };
-    if (hasPassed) return { kind: "passed", cpuMs: this.#cpuMs };
+    if (hasPassed)
+      return { kind: "passed", cpuMs: this.#cpuMs, wallMs: preciseMs() - this.#startedMs };
     return { kind: "failed", file: relative(this.sandbox, file), test: "outside of its tests" };
   }
 
