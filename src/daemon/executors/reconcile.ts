@@ -25,8 +25,11 @@ export function reconcile(
   for (const [invocation, { attempt }] of record.attempts)
     if (live.get(invocation)?.cancelRequested)
       record.line?.send({ type: "cancel", key: { invocation, attempt } });
-  const answeredFor = new Map(answersFor.map((key) => [key.invocation, key.attempt]));
+  // It may also answer for an earlier attempt of the same, whose end it was not told is recorded.
+  const answeredFor = new Set(answersFor.map(nameOf));
   return [...record.attempts].filter(
-    ([invocation, { attempt }]) => answeredFor.get(invocation) !== attempt,
+    ([invocation, { attempt }]) => !answeredFor.has(nameOf({ invocation, attempt })),
   );
 }
+
+const nameOf = ({ invocation, attempt }: AttemptKey): string => `${invocation}/${attempt}`;

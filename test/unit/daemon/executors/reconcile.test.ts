@@ -1,0 +1,78 @@
+// An executor connects again: what it should not run is ended, and what it does not answer for is lost.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import { digestOf } from "../../../../src/core/submission/digest.js";
+import { reconcile } from "../../../../src/daemon/executors/reconcile.js";
+import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/registry.js";
+import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
+import type { DaemonMessage } from "../../../../src/wire/messages.js";
+import { invocation, submission } from "../../../support/nouns.js";
+
+let record: ExecutorRecord;
+let live: LiveInvocations;
+let sent: DaemonMessage[];
+
+const keyOf = (id: number, attempt = 1) => ({ invocation: invocationId(id), attempt });
+/** We gave it this attempt. */
+function give(id: number, attempt = 1): void {
+  const held = { attempt, cores: 1, memoryMb: 1, gpus: 0, ordered: null };
+  record.attempts.set(invocationId(id), held);
+  const made = invocation({ id: invocationId(id), attempt: attempt - 1 });
+  const each = live.add({ invocation: made, digest: digestOf(1_000, submission()) }, null);
+  live.begin(each, record.id, { attempt, startedAtMs: 0, node: record.node });
+}
+const lost = (...answersFor: ReturnType<typeof keyOf>[]) =>
+  reconcile(record, answersFor, live).map(([id, { attempt }]) => [id, attempt]);
+
+beforeEach(() => {
+  sent = [];
+  live = new LiveInvocations();
+  record = new ExecutorRecord(executorId("x1"), nodeName("n1"), "", 0);
+  record.line = { send: (message) => sent.push(message) > 0, close: () => {} };
+});
+
+test("what both know goes on", () => {
+  give(1);
+  give(2, 3);
+  expect(lost(keyOf(1), keyOf(2, 3))).toEqual([]);
+  expect(sent).toEqual([]);
+});
+
+test("what it does not answer for, or only in an older attempt, is lost", () => {
+  give(1);
+  give(2, 3);
+  expect(lost(keyOf(2, 2))).toEqual([
+    [1, 1],
+    [2, 3],
+  ]);
+});
+
+test("what we did not give it, or gave in another attempt, is ended; what it runs beside goes on", () => {
+  give(1, 2);
+  expect(lost(keyOf(1, 2), keyOf(7), keyOf(1, 1))).toEqual([]);
+  expect(sent).toEqual([
+    { type: "cancel", key: keyOf(7) },
+    { type: "cancel", key: keyOf(1, 1) },
+  ]);
+});
+
+test("what was cancelled while it was away is ended", () => {
+  give(1);
+  give(2);
+  live.get(invocationId(2))!.cancelRequested = true;
+  expect(lost(keyOf(1), keyOf(2))).toEqual([]);
+  expect(sent).toEqual([{ type: "cancel", key: keyOf(2) }]);
+});
+
+test("more than any node runs is not looked at", () => {
+  const many = Array.from({ length: 5_000 }, (_, index) => keyOf(index + 1));
+  expect(lost(...many)).toEqual([]);
+  expect(sent).toHaveLength(4_096);
+});
+
+test("one that is away again meanwhile is told nothing", () => {
+  give(1);
+  record.line = null;
+  expect(lost(keyOf(7))).toEqual([[1, 1]]);
+});
