@@ -1,6 +1,6 @@
 // Functions `true` per second, end to end, on 2 nodes x 16 cores, and the time of one alone: [--functions N] [--alone N].
 
-import type { InvocationList } from "../../src/wire/api.js";
+import type { InvocationList } from "../../src/wire/api/types.js";
 import { until } from "../cluster/until.js";
 import { Api } from "./lib/api.js";
 import { benchmark, countsOf, median, preciseMs, rounded, say } from "./lib/harness.js";

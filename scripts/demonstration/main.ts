@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { monotonicMs } from "../../src/clock.js";
 import type { LedgerCheck } from "../../src/model/records/account.js";
 import type { Utilization } from "../../src/model/records/utilization.js";
-import type { InfoAnswer, InvocationList } from "../../src/wire/api.js";
+import type { InfoAnswer, InvocationList } from "../../src/wire/api/types.js";
 import { percentilesOf } from "../benchmarks/lib/figures.js";
 import { ensureInstalled, ensureSlurmInstalled } from "../cluster/cluster.js";
 import { readJobRecords } from "../cluster/slurmctld-log.js";

@@ -1,6 +1,6 @@
 // Live progress: on a terminal a picture of the nodes that is redrawn, elsewhere a line every few seconds.
 
-import type { InfoAnswer, NodeInfo } from "../../src/wire/api.js";
+import type { InfoAnswer, NodeInfo } from "../../src/wire/api/types.js";
 
 export interface Progress {
   readonly elapsedMs: number;

@@ -1,6 +1,7 @@
 // All generated files: path from the root, and text.
 
 import { readFileSync } from "node:fs";
+import { openApiText } from "../../src/daemon/api/openapi.js";
 import { readGlean, readGleanerd } from "./commands.js";
 import { commandsPage } from "./commands-page.js";
 import { configurationPage } from "./configuration-page.js";
@@ -16,6 +17,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["docs/reference/configuration.md", configurationPage(keys)],
     ["docs/reference/commands.md", commandsPage(glean, gleanerd)],
+    ["docs/reference/openapi.json", openApiText()],
     ["configs/gleaner.yaml", sampleConfiguration(keys)],
     ...commandManuals(glean, version).map(([name, text]) => [`man/man1/${name}`, text] as const),
     ["man/man8/gleanerd.8", daemonManual(gleanerd, version)],

@@ -11,26 +11,12 @@ import type { Store } from "../core/ports/store.js";
 import { Interval } from "../limits/rate-limit.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { openStore } from "../store/sqlite/open.js";
-import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api.js";
-import { addAuthorityRoutes } from "./api/authority.js";
-import { addBillingRoutes } from "./api/billing.js";
-import { addClusterRoutes } from "./api/cluster.js";
-import { addInvocationRoutes } from "./api/invocations.js";
 import { maxConnections } from "./api/server/connections.js";
-import { createServer } from "./api/server/server.js";
-import { Access } from "./auth/access.js";
-import { Accounts } from "./auth/accounts.js";
-import { Audit } from "./auth/audit.js";
-import { MungeAuthenticator } from "./auth/munge.js";
-import type { TlsFiles } from "./auth/tls.js";
-import { TokenEpochs } from "./auth/token-epochs.js";
 import { listenForWakes } from "./capacity/wake.js";
-import { examine } from "./doctor.js";
 import { listenForExecutors } from "./executors/door.js";
 import { Overdue } from "./executors/overdue.js";
-import { timeLimitsOf } from "./invocations/time-limits.js";
-import { DiskReserve } from "./records/disk-reserve.js";
 import { Retention } from "./records/retention.js";
+import { apiServer } from "./serve.js";
 import { adaptersOf, assemble, type Parts } from "./startup/assemble.js";
 import { takeLock } from "./startup/lock.js";
 import { recover } from "./startup/recovery.js";
@@ -81,7 +67,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       if (isKnown || strangers.passes()) parts.capacity.wake();
     },
   );
-  const api = await serveApi(options, store, parts, tls);
+  const api = await apiServer(options, store, parts, tls);
+  await listenForClients(api, config);
   log.info({ version: options.version, listen: config.listen }, "gleanerd is ready");
   void parts.capacity.start();
   const endRounds = startRounds(config, store, parts, log);
@@ -127,67 +114,13 @@ function startRounds(config: Config, store: Store, parts: Parts, log: Logger): (
   };
 }
 
-async function serveApi(
-  { config, version, log }: DaemonOptions,
-  store: Store,
-  parts: Parts,
-  tls: TlsFiles | null,
-): Promise<FastifyInstance> {
-  const { capacity, registry, launching, pilots, drains } = parts;
-  const epochs = await TokenEpochs.load(store);
-  const audit = new Audit(store, log);
-  const server = createServer({
-    tls,
-    secrets: parts.secrets,
-    munge: new MungeAuthenticator(config.munge.socket),
-    operators: config.access.operators,
-    tokenMs: config.access.tokenMs,
-    epochs,
-    audit,
-    log,
-  });
-  const { binDirectory } = config.slurm;
-  const reserve = new DiskReserve(config.stateDirectory, config.store.reserveMb);
-  const accounts = new Accounts(binDirectory === null ? undefined : join(binDirectory, "sacctmgr"));
-  addInvocationRoutes(server, {
-    ...parts,
-    store,
-    accounts,
-    access: new Access(accounts, config.access),
-    reserve,
-    admission: {
-      ...config.functions,
-      ...timeLimitsOf(config),
-      maxScriptBytes,
-      maxEnvironmentBytes,
-      allowRootFunctions: config.access.allowRootFunctions,
-      ...onlyUser(),
-    },
-    largestNode: () => capacity.largestNode(),
-  });
-  addClusterRoutes(server, {
-    ...parts,
-    version,
-    store,
-    examine: () =>
-      examine({ config, version, capacity, registry, launching, store, reserve, pilots, drains }),
-  });
-  addBillingRoutes(server, { store, accounts });
-  server.addHook("onClose", async () => audit.close());
-  addAuthorityRoutes(server, { store, accounts, epochs, audit });
-  await server.listen({
-    host: config.listen.host,
-    port: config.listen.apiPort,
+async function listenForClients(api: FastifyInstance, { listen }: Config): Promise<void> {
+  await api.listen({
+    host: listen.host,
+    port: listen.apiPort,
     // The kernel's own limit is lower where it is not raised: what waits to be accepted is not yet refused.
     backlog: maxConnections,
   });
-  return server;
-}
-
-/** Nobody but root can become another user. */
-function onlyUser(): { onlyUser?: { uid: number; name: string } } {
-  const { uid, username } = userInfo();
-  return uid === 0 ? {} : { onlyUser: { uid, name: username } };
 }
 
 /** Clients make credentials that only this user can have decoded. */

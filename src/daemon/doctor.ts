@@ -9,7 +9,7 @@ import { describeReason } from "../core/explain/waiting.js";
 import type { Store } from "../core/ports/store.js";
 import type { Node } from "../model/slurm/node.js";
 import type { ClusterFacts } from "../model/slurm/snapshot.js";
-import type { DoctorAnswer, DoctorCheck } from "../wire/api.js";
+import type { DoctorAnswer, DoctorCheck } from "../wire/api/types.js";
 import { checkEncryption } from "./auth/tls.js";
 import type { Capacity } from "./capacity/capacity.js";
 import { gpuProblems } from "./capacity/gpu-problems.js";

@@ -2,6 +2,14 @@
 
 import type { ExecutorId, InvocationId, NodeName } from "./ids.js";
 import type { Transitions } from "./machine.js";
+import type { Shaped } from "./shaped.js";
+import type {
+  command,
+  notice,
+  requestedNotice,
+  submission,
+  submissionRequest,
+} from "./shapes/submission.js";
 
 export type InvocationState =
   | "PENDING"
@@ -72,37 +80,19 @@ export interface StartFailure {
 }
 
 /** The signal that a function asked for before it has to go. */
-export interface Notice {
-  readonly signal: number;
-  /** How long before, where that can be foreseen. */
-  readonly leadMs: number;
-  /** To the command's own process alone, not to those it started. */
-  readonly mainOnly: boolean;
-}
+export type Notice = Shaped<typeof notice>;
 
-/** What a user asks for; checked once at the door (core/admission), then trusted. */
-export interface Submission {
-  readonly name: string;
-  readonly command: Command;
-  readonly cores: number;
-  readonly memoryMb: number;
-  /** Whole GPUs of one node; which ones is told when it runs. */
-  readonly gpus: number;
-  /** The limit on one attempt's run time. */
-  readonly timeLimitMs: number;
-  readonly workingDirectory: string;
-  /** File name patterns; null: Slurm's default, `slurm-%j.out` or `slurm-%A_%a.out`. */
-  readonly stdoutPattern: string | null;
-  /** null: the same file as standard output. */
-  readonly stderrPattern: string | null;
-  readonly environment: Readonly<Record<string, string>>;
-  /** Task numbers of an array; null: no array. */
-  readonly arrayTasks: readonly number[] | null;
-  /** Left out: SIGKILL is the first it hears of an eviction. */
-  readonly notice?: Notice | null;
-  /** Whether it gets a folder that outlives its attempts; left out: no. */
-  readonly checkpoint?: boolean;
-}
+/** As users write it: `leadMs` null stands for a default. */
+export type RequestedNotice = Shaped<typeof requestedNotice>;
+
+/** A script starts with `#!`; an argv is run as it is. Neither passes a shell of ours. */
+export type Command = Shaped<typeof command>;
+
+/** What a user asks for; checked once at the door (core/submission/admission.ts), then trusted. */
+export type Submission = Shaped<typeof submission>;
+
+/** As it comes over the wire: its shape was checked, its sense not yet; null stands for a default. */
+export type RequestedSubmission = Shaped<typeof submissionRequest>;
 
 /** What the daemon keeps in memory of a submission: script and environment stay in the store. */
 export interface SubmissionDigest {
@@ -113,11 +103,6 @@ export interface SubmissionDigest {
   /** The size of its script and environment. */
   readonly documentBytes: number;
 }
-
-/** A script starts with `#!`; an argv is run as it is. Neither passes a shell of ours. */
-export type Command =
-  | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }
-  | { readonly kind: "argv"; readonly argv: readonly string[] };
 
 /** Who submitted: what munge vouched for. */
 export interface Identity {

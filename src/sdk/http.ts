@@ -5,7 +5,8 @@
 
 import { connect, isIP, type Socket } from "node:net";
 import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
-import { maxHeadBytes, statusOf } from "../wire/api.js";
+import { statusOf } from "../wire/api/errors.js";
+import { maxHeadBytes } from "../wire/api/limits.js";
 import type { Endpoint } from "../wire/credential.js";
 
 export interface Address {

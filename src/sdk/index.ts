@@ -1,6 +1,7 @@
 // What programs import: the client, and the types of the API.
 
-export * from "../wire/api.js";
+export * from "../wire/api/limits.js";
+export type * from "../wire/api/types.js";
 export { GleanerClient, type Period } from "./client.js";
 export { type MungeOptions, makeCredential } from "./credential.js";
 export { type Address, BrokenOffError } from "./http.js";

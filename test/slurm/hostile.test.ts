@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import Database from "better-sqlite3";
 import { until } from "../../scripts/cluster/until.js";
 import { exchange } from "../../src/sdk/http.js";
-import type { ChallengeAnswer } from "../../src/wire/api.js";
+import type { ChallengeAnswer } from "../../src/wire/api/types.js";
 import { credentialPayload, shownEndpoint } from "../../src/wire/credential.js";
 import { protocolVersion } from "../../src/wire/messages.js";
 import { otherUser, type TestSite, testSite, user } from "../support/site/site.js";

@@ -4,7 +4,7 @@ import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { Utilization } from "../../src/model/records/utilization.js";
-import type { ExplainAnswer, HolesAnswer } from "../../src/wire/api.js";
+import type { ExplainAnswer, HolesAnswer } from "../../src/wire/api/types.js";
 import { type TestSite, testSite } from "../support/site/site.js";
 
 jest.setTimeout(180_000);

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { PredictionReport } from "../../src/model/capacity/prediction.js";
-import type { ExplainAnswer } from "../../src/wire/api.js";
+import type { ExplainAnswer } from "../../src/wire/api/types.js";
 import { type TestSite, testSite } from "../support/site/site.js";
 
 jest.setTimeout(240_000);

@@ -9,7 +9,7 @@ import type {
   SubmitAnswer,
   SubmitRequest,
   TokenAnswer,
-} from "../../../src/wire/api.js";
+} from "../../../src/wire/api/types.js";
 import { credentialPayload } from "../../../src/wire/credential.js";
 import type { Site } from "../../site/site.js";
 import { benchmarkUser } from "./harness.js";

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import type { SubmitRequest } from "../../../src/wire/api.js";
+import type { SubmitRequest } from "../../../src/wire/api/types.js";
 
 export interface Target {
   readonly port: number;

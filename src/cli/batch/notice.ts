@@ -2,14 +2,14 @@
 
 import { constants } from "node:os";
 import { GleanerError } from "../../model/errors.js";
-import type { AskedNotice } from "../../sdk/index.js";
+import type { RequestedNotice } from "../../model/invocation.js";
 import { parseDuration, quoted } from "../values.js";
 
 /** sbatch's own bound: 65,535 s. */
 const maxLeadSeconds = 65_535;
 
 /** `USR1@60`, `B:TERM`, `10@500ms`, `@30`: without a signal SIGTERM; R: is passed over, since reservations are foreseen anyway. */
-export function parseNotice(text: string, where: string): AskedNotice {
+export function parseNotice(text: string, where: string): RequestedNotice {
   const match = /^(?:([BR]{1,2}):)?([A-Za-z0-9+-]{0,12})(?:@(\w{1,12}))?$/i.exec(text);
   if (match === null || text === "")
     throw new GleanerError(

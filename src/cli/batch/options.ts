@@ -1,7 +1,7 @@
 // The options of `glean batch`: one table for the command line, #GLEAN and #SBATCH, and what they add up to.
 
 import { GleanerError } from "../../model/errors.js";
-import type { AskedNotice } from "../../sdk/index.js";
+import type { RequestedNotice } from "../../model/invocation.js";
 import {
   parseArray,
   parseCores,
@@ -27,7 +27,7 @@ export interface BatchSettings {
   stderrPattern: string | null;
   workingDirectory: string | null;
   exported: string;
-  notice: AskedNotice | null;
+  notice: RequestedNotice | null;
   checkpoint: boolean;
   wait: boolean;
   parsable: boolean;

@@ -2,7 +2,7 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { invocationId, nodeName } from "../../model/ids.js";
-import type { Invocation, Notice, Submission } from "../../model/invocation.js";
+import type { Invocation, RequestedSubmission, Submission } from "../../model/invocation.js";
 import { digestOf } from "./digest.js";
 import { outputPath } from "./output-paths.js";
 import { mostOf } from "./user-share.js";
@@ -52,18 +52,6 @@ export interface LargestNode {
   readonly gpus: number;
 }
 
-/** A submission as it comes over the wire: its shape was checked, its sense not yet. */
-export type RequestedSubmission = Omit<Submission, "memoryMb" | "timeLimitMs" | "notice"> & {
-  readonly memoryMb: number | null;
-  readonly memoryPerCoreMb: number | null;
-  readonly timeLimitMs: number | null;
-  /** `leadMs` null: sbatch's 60 s, or half of a shorter time limit. */
-  readonly notice?:
-    | (Omit<Notice, "leadMs"> & { readonly leadMs: number | null })
-    | null
-    | undefined;
-};
-
 /**
  * Fills in the site's defaults and refuses, in one sentence each, what can never run.
  * `largest` is null while Slurm was not read yet: then size is not judged.
@@ -83,7 +71,7 @@ export function admit(
     ...rest,
     memoryMb,
     timeLimitMs,
-    notice: notice == null ? null : { ...notice, leadMs: leadOf(notice.leadMs, timeLimitMs) },
+    notice: notice === null ? null : { ...notice, leadMs: leadOf(notice.leadMs, timeLimitMs) },
   };
   if (uid === 0 && !policy.allowRootFunctions)
     throw new GleanerError(

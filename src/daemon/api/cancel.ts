@@ -4,12 +4,11 @@ import { nowMs, setImmediate } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { assert, GleanerError } from "../../model/errors.js";
 import { invocationId } from "../../model/ids.js";
-import type { CancelAnswer } from "../../wire/api.js";
+import type { AskedOf, CancelAnswer } from "../../wire/api/types.js";
 import type { Executors } from "../executors/executors.js";
 import type { Live, LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
-import type { cancelRequest, shaped } from "./schemas.js";
-import type { Caller } from "./server/server.js";
+import type { Caller } from "./server/caller.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
 
 /** Looked at or ended in one turn: about 10 ms, so that others are answered meanwhile. */
@@ -22,8 +21,12 @@ export interface CancelRoutes extends UserNames {
   readonly executors: Executors;
 }
 
-type Request = ReturnType<typeof shaped<typeof cancelRequest>>;
-type CancelFilter = Pick<Request, "state" | "name"> & { readonly uid: number | undefined };
+type Request = AskedOf<"cancel", "body">;
+interface CancelFilter {
+  readonly uid: number | undefined;
+  readonly state: Request["state"];
+  readonly name: Request["name"];
+}
 
 export async function cancel(
   deps: CancelRoutes,

@@ -1,6 +1,5 @@
 // Requests about the cluster: info, explain, utilization, drain and resume, doctor.
 
-import type { FastifyInstance } from "fastify";
 import { nowMs } from "../../clock.js";
 import { computeUtilization } from "../../core/accounting/utilization.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
@@ -11,13 +10,14 @@ import type { NodeName } from "../../model/ids.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
 import type { Utilization } from "../../model/records/utilization.js";
 import type {
+  AskedOf,
   DoctorAnswer,
   ExecutorInfo,
   ExplainAnswer,
   InfoAnswer,
   NodeInfo,
   NodeUnkillable,
-} from "../../wire/api.js";
+} from "../../wire/api/types.js";
 import type { Capacity } from "../capacity/capacity.js";
 import { gpuProblems } from "../capacity/gpu-problems.js";
 import type { Drains } from "../executors/drains.js";
@@ -29,9 +29,8 @@ import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 import { unusedHoles } from "./holes.js";
 import { ReusedAnswer } from "./reuse.js";
-import { drainRequest, nodeQuery, shaped, whatParameter, windowQuery } from "./schemas.js";
+import type { Handlers } from "./server/register.js";
 import { queueReports } from "./server/report-queue.js";
-import { requireOperator } from "./server/server.js";
 import { theirs } from "./users.js";
 
 export interface ClusterRoutes {
@@ -51,47 +50,42 @@ export interface ClusterRoutes {
 
 const defaultWindowMs = 24 * 3_600_000;
 
-export function addClusterRoutes(server: FastifyInstance, deps: ClusterRoutes): void {
+type ClusterHandlers = Pick<
+  Handlers,
+  "info" | "explain" | "holes" | "utilization" | "prediction" | "drain" | "resume" | "doctor"
+>;
+
+export function clusterHandlers(deps: ClusterRoutes): ClusterHandlers {
   const infoAnswer = new ReusedAnswer(() => info(deps));
   const holesAnswer = new ReusedAnswer(() => unusedHoles(deps, null));
-  server.get("/v1/info", async (_, reply) => infoAnswer.send(reply));
-  server.get("/v1/explain/:what", async (request) => {
-    const { what } = shaped(whatParameter, request.params);
-    if (!/^\d+(_\d+)?$/.test(what)) return explainNode(deps, what);
-    const invocation = await theirs(deps.store, request.caller, what, "see");
-    return { what, lines: explainInvocation(deps, invocation) } satisfies ExplainAnswer;
-  });
-  server.get("/v1/holes", async (request, reply) => {
-    const { node } = shaped(nodeQuery, request.query);
-    return node === undefined ? holesAnswer.send(reply) : unusedHoles(deps, node);
-  });
   const reports = queueReports();
-  server.get("/v1/utilization", async ({ caller, query }) =>
-    reports.run(caller.uid, () => utilization(deps, shaped(windowQuery, query))),
-  );
-  server.get("/v1/prediction", async () => deps.learning.report());
-  server.post("/v1/drain", async (request) => {
-    requireOperator(request.caller, "drain nodes");
-    const { nodes, now } = shaped(drainRequest, request.body);
-    request.act = { action: "drain", subject: nodes.join(","), detail: now ? "now" : "" };
-    return deps.drains.drain(nodes, request.caller.user, now);
-  });
-  server.post("/v1/resume", async (request) => {
-    requireOperator(request.caller, "resume nodes");
-    const { nodes } = shaped(drainRequest, request.body);
-    request.act = { action: "resume", subject: nodes.join(",") };
-    return deps.drains.resume(nodes);
-  });
-  server.get("/v1/doctor", async (request) => {
-    requireOperator(request.caller, "run the doctor");
-    return deps.examine();
-  });
+  return {
+    info: async ({ reply }) => infoAnswer.send(reply),
+    explain: async ({ caller, params: { what } }) => {
+      if (!/^\d+(_\d+)?$/.test(what)) return explainNode(deps, what);
+      const invocation = await theirs(deps.store, caller, what, "see");
+      return { what, lines: explainInvocation(deps, invocation) };
+    },
+    holes: async ({ query: { node }, reply }) =>
+      node === undefined ? holesAnswer.send(reply) : unusedHoles(deps, node),
+    utilization: ({ caller, query }) => reports.run(caller.uid, () => utilization(deps, query)),
+    prediction: async () => deps.learning.report(),
+    drain: async ({ caller, body: { nodes, now }, request }) => {
+      request.act = { action: "drain", subject: nodes.join(","), detail: now ? "now" : "" };
+      return deps.drains.drain(nodes, caller.user, now);
+    },
+    resume: async ({ body: { nodes }, request }) => {
+      request.act = { action: "resume", subject: nodes.join(",") };
+      return deps.drains.resume(nodes);
+    },
+    doctor: () => deps.examine(),
+  };
 }
 
 /** Without a start: the last day, or what was recorded of it, so that a young daemon's report is not mostly blank. */
 async function utilization(
   { recorder, store }: ClusterRoutes,
-  window: ReturnType<typeof shaped<typeof windowQuery>>,
+  window: AskedOf<"utilization", "query">,
 ): Promise<Utilization> {
   await recorder.flush();
   const toMs = window.toMs ?? nowMs();

@@ -6,7 +6,7 @@ import { type ExecutorView, explainUnused, type NodeView } from "../../core/expl
 import { GleanerError } from "../../model/errors.js";
 import type { UnusedCores } from "../../model/records/idle.js";
 import { fits } from "../../model/resources.js";
-import type { HolesAnswer } from "../../wire/api.js";
+import type { HolesAnswer } from "../../wire/api/types.js";
 import type { Capacity } from "../capacity/capacity.js";
 import type { Learning } from "../records/learning.js";
 import type { LiveInvocations } from "../state/live.js";

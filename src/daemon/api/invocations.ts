@@ -1,19 +1,14 @@
 // Requests about invocations: submit, list, show, wait. A user reaches only what is theirs.
 
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyReply } from "fastify";
 import { nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { type AdmissionPolicy, admit, type LargestNode } from "../../core/submission/admission.js";
 import { digestOf } from "../../core/submission/digest.js";
 import { GleanerError } from "../../model/errors.js";
 import { type Invocation, submissionIdOf } from "../../model/invocation.js";
-import {
-  type InvocationDetail,
-  maxCancelBytes,
-  maxListed,
-  maxRequestBytes,
-  type SubmitAnswer,
-} from "../../wire/api.js";
+import { maxListed } from "../../wire/api/limits.js";
+import type { AskedOf, InvocationDetail, SubmitAnswer } from "../../wire/api/types.js";
 import type { Access } from "../auth/access.js";
 import type { Executors } from "../executors/executors.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
@@ -32,15 +27,8 @@ import {
   type Pieces,
   storedPieces,
 } from "./listing.js";
-import {
-  cancelRequest,
-  idParameter,
-  invocationQuery,
-  shaped,
-  submitRequest,
-  waitQuery,
-} from "./schemas.js";
-import type { Caller } from "./server/server.js";
+import type { Caller } from "./server/caller.js";
+import type { Handlers } from "./server/register.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
 
 export interface InvocationRoutes extends UserNames {
@@ -59,46 +47,44 @@ export interface InvocationRoutes extends UserNames {
   readonly largestNode: () => LargestNode | null;
 }
 
-export function addInvocationRoutes(server: FastifyInstance, deps: InvocationRoutes): void {
+type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;
+
+export function invocationHandlers(deps: InvocationRoutes): InvocationHandlers {
   const listings = new Listings();
-  server.post("/v1/invocations", { bodyLimit: maxRequestBytes }, async (request) => {
-    await deps.access.require(request.caller);
-    await deps.reserve.require();
-    const answer = await submit(deps, request.caller, shaped(submitRequest, request.body));
-    request.act = { action: "submit", subject: String(answer.id), detail: `${answer.tasks} tasks` };
-    return answer;
-  });
-  server.get("/v1/invocations", async (request, reply) => {
-    const query = shaped(invocationQuery, request.query);
-    const pieces = await piecesOf(deps, request.caller, query);
-    return listings.send(request.caller, reply, pieces, query.limit);
-  });
-  server.get("/v1/invocations/:id", async (request) => {
-    const { id } = shaped(idParameter, request.params);
-    return detail(deps, request.caller, id);
-  });
-  server.get("/v1/invocations/:id/wait", async (request, reply) => {
-    const { id } = shaped(idParameter, request.params);
-    const { timeoutMs } = shaped(waitQuery, request.query);
-    const pieces = await wait(deps, request.caller, id, timeoutMs, reply);
-    return listings.send(request.caller, reply, pieces, maxListed);
-  });
-  server.post("/v1/cancel", { bodyLimit: maxCancelBytes }, async (request) => {
-    const what = shaped(cancelRequest, request.body);
-    const answer = await cancel(deps, request.caller, what);
-    const { ids, ...filter } = what;
-    const subject = ids.length > 0 ? ids.join(",") : JSON.stringify(filter);
-    const detail = `${answer.cancelled} cancelled, ${answer.problems.length} refused`;
-    request.act = { action: "cancel", subject, detail };
-    return answer;
-  });
+  return {
+    submit: async ({ caller, body, request }) => {
+      await deps.access.require(caller);
+      await deps.reserve.require();
+      const answer = await submit(deps, caller, body);
+      const { id, tasks } = answer;
+      request.act = { action: "submit", subject: String(id), detail: `${tasks} tasks` };
+      return answer;
+    },
+    list: async ({ caller, query, reply }) => {
+      const pieces = await piecesOf(deps, caller, query);
+      return listings.send(caller, reply, pieces, query.limit);
+    },
+    detail: ({ caller, params: { id } }) => detail(deps, caller, id),
+    wait: async ({ caller, params: { id }, query: { timeoutMs }, reply }) => {
+      const pieces = await wait(deps, caller, id, timeoutMs, reply);
+      return listings.send(caller, reply, pieces, maxListed);
+    },
+    cancel: async ({ caller, body, request }) => {
+      const answer = await cancel(deps, caller, body);
+      const { ids, ...filter } = body;
+      const subject = ids.length > 0 ? ids.join(",") : JSON.stringify(filter);
+      const detail = `${answer.cancelled} cancelled, ${answer.problems.length} refused`;
+      request.act = { action: "cancel", subject, detail };
+      return answer;
+    },
+  };
 }
 
 /** Answers once the submission is durable. */
 export async function submit(
   deps: InvocationRoutes,
   caller: Caller,
-  body: ReturnType<typeof shaped<typeof submitRequest>>,
+  body: AskedOf<"submit", "body">,
 ): Promise<SubmitAnswer> {
   const { live, store, dispatcher, checkpoints } = deps;
   const { uid, gid, user } = caller;
@@ -133,7 +119,7 @@ export async function submit(
 async function piecesOf(
   deps: InvocationRoutes,
   caller: Caller,
-  query: ReturnType<typeof shaped<typeof invocationQuery>>,
+  query: AskedOf<"list", "query">,
 ): Promise<Pieces> {
   const { store, live } = deps;
   const { user, ids, states, sinceMs } = query;

@@ -8,7 +8,8 @@ import { UserSemaphores } from "../../limits/semaphore.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 import type { LiveInvocations } from "../state/live.js";
-import type { Caller } from "./server/server.js";
+import type { Caller } from "./server/caller.js";
+import type { Sent } from "./server/register.js";
 
 /** A client that takes no piece for this long is cut off. */
 const takeMs = 30_000;
@@ -28,9 +29,9 @@ export class Listings {
   });
 
   /** Answers with at most `limit` of `pieces` as an InvocationList. */
-  async send(caller: Caller, reply: FastifyReply, pieces: Pieces, limit: number): Promise<unknown> {
+  send(caller: Caller, reply: FastifyReply, pieces: Pieces, limit: number): Promise<Sent> {
     const closed = new Promise<void>((resolve) => reply.raw.once("close", resolve));
-    return new Promise((resolve, reject) => {
+    return new Promise<Sent>((resolve, reject) => {
       // The turn lasts until the client has all of it: what it has not taken is in memory.
       const answer = async () => {
         if (reply.raw.destroyed) return resolve(undefined);

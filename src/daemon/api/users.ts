@@ -6,7 +6,7 @@ import type { Invocation } from "../../model/invocation.js";
 import { uidIn } from "../../model/user.js";
 import type { Accounts } from "../auth/accounts.js";
 import { firstOf } from "./listing.js";
-import type { Caller } from "./server/server.js";
+import type { Caller } from "./server/caller.js";
 
 export interface UserNames {
   readonly accounts: Pick<Accounts, "byName">;

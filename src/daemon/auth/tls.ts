@@ -5,7 +5,7 @@ import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { Config } from "../../config.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
-import type { DoctorCheck } from "../../wire/api.js";
+import type { DoctorCheck } from "../../wire/api/types.js";
 import { maxAuthorityBytes } from "../../wire/messages.js";
 
 export interface TlsFiles {

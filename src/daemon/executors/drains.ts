@@ -6,7 +6,7 @@ import type { Launcher } from "../../core/ports/launcher.js";
 import type { Drain, Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import { type NodeName, nodeName } from "../../model/ids.js";
-import type { DrainAnswer } from "../../wire/api.js";
+import type { DrainAnswer } from "../../wire/api/types.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 
 /** Stands for every node, those that come later too. No node can have this name. */

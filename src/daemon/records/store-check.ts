@@ -4,7 +4,7 @@ import { nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
-import type { DoctorCheck } from "../../wire/api.js";
+import type { DoctorCheck } from "../../wire/api/types.js";
 import type { DiskReserve } from "./disk-reserve.js";
 
 /** No node can have this name: what is written for it and taken back changes nothing. */

@@ -1,11 +1,11 @@
 // The users of the simulated site: they submit until they are answered, cancel, and operators drain and resume.
 
-import type { RequestedSubmission } from "../../../src/core/submission/admission.js";
 import { cancel } from "../../../src/daemon/api/cancel.js";
 import { type InvocationRoutes, submit } from "../../../src/daemon/api/invocations.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import { type InvocationId, invocationId } from "../../../src/model/ids.js";
-import { maxEnvironmentBytes, maxScriptBytes } from "../../../src/wire/api.js";
+import type { RequestedSubmission } from "../../../src/model/invocation.js";
+import { maxEnvironmentBytes, maxScriptBytes } from "../../../src/wire/api/limits.js";
 import { config, type Daemon, type DaemonHost } from "./daemon-host.js";
 import type { World } from "./world.js";
 
@@ -71,6 +71,8 @@ export class Users {
       stderrPattern: null,
       environment: {},
       arrayTasks: tasks === null ? null : Array.from({ length: tasks }, (_, task) => task),
+      notice: null,
+      checkpoint: false,
     };
     const requestId = `request-${++this.requests}`;
     this.unanswered++;

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import type { ExplainAnswer } from "../../../src/wire/api.js";
+import type { ExplainAnswer } from "../../../src/wire/api/types.js";
 import { type TestSite, testSite } from "../../support/site/site.js";
 
 jest.setTimeout(240_000);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { Utilization } from "../../../src/model/records/utilization.js";
-import type { DoctorAnswer, ExplainAnswer } from "../../../src/wire/api.js";
+import type { DoctorAnswer, ExplainAnswer } from "../../../src/wire/api/types.js";
 import { type TestSite, testSite, user } from "../../support/site/site.js";
 
 jest.setTimeout(300_000);

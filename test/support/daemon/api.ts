@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { nowMs } from "../../../src/clock.js";
+import { type Handlers, register } from "../../../src/daemon/api/server/register.js";
 import { createServer } from "../../../src/daemon/api/server/server.js";
 import type { Act } from "../../../src/daemon/auth/audit.js";
 import type { MungeAuthenticator } from "../../../src/daemon/auth/munge.js";
@@ -38,9 +39,9 @@ export class TestApi {
     });
   }
 
-  static async open(addRoutes: (server: FastifyInstance) => void): Promise<TestApi> {
+  static async open(handlers: Partial<Handlers>): Promise<TestApi> {
     const api = new TestApi();
-    addRoutes(api.#server);
+    register(api.#server, handlers);
     await api.#server.listen({ host: "127.0.0.1", port: 0 });
     return api;
   }

@@ -11,7 +11,7 @@ import type {
   InvocationDetail,
   InvocationList,
   NodeInfo,
-} from "../../../src/wire/api.js";
+} from "../../../src/wire/api/types.js";
 
 /** Waits end long before; whoever waits this long waits for what does not come. */
 const patienceMs = 60_000;

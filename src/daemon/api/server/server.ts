@@ -14,17 +14,14 @@ import { Semaphore } from "../../../limits/semaphore.js";
 import { GleanerError, messageOf } from "../../../model/errors.js";
 import type { Identity } from "../../../model/invocation.js";
 import { isNamed } from "../../../model/user.js";
+import { statusOf } from "../../../wire/api/errors.js";
 import {
-  type ChallengeAnswer,
-  type ErrorAnswer,
   maxHeadBytes,
   maxSmallRequestBytes,
-  maxTokenRequestBytes,
   maxWaitMs,
   maxWordLength,
-  statusOf,
-  type TokenAnswer,
-} from "../../../wire/api.js";
+} from "../../../wire/api/limits.js";
+import type { ErrorAnswer } from "../../../wire/api/types.js";
 import type { Endpoint } from "../../../wire/credential.js";
 import type { Act, Audit } from "../../auth/audit.js";
 import { Challenges } from "../../auth/challenges.js";
@@ -32,8 +29,10 @@ import type { MungeAuthenticator } from "../../auth/munge.js";
 import type { TlsFiles } from "../../auth/tls.js";
 import type { TokenEpochs } from "../../auth/token-epochs.js";
 import type { Secrets } from "../../auth/tokens.js";
-import { shaped, tokenRequest } from "../schemas.js";
+import { openApiText } from "../openapi.js";
 import { Admittance } from "./admittance.js";
+import type { Caller } from "./caller.js";
+import { register } from "./register.js";
 
 /** Each is a process of root's that anybody can ask for; munged answers in a millisecond. */
 const maxIdentifying = 16;
@@ -46,20 +45,16 @@ const checkingMs = 1_000;
 /** A connection on which nothing moves: longer than any wait. */
 const idleMs = maxWaitMs + 30_000;
 
-/** What is asked for before there is a token. */
-const openRoutes: ReadonlySet<string> = new Set(["/v1/challenge", "/v1/token"]);
-
 declare module "fastify" {
   interface FastifyRequest {
     caller: Caller;
     /** What is written into the audit log when the answer is a good one; null: nothing. */
     act: Act | null;
   }
-}
-
-export interface Caller extends Identity {
-  /** root, the user that gleanerd runs as, or one of access.operators. */
-  readonly operator: boolean;
+  interface FastifyContextConfig {
+    /** Asked for before there is a token. */
+    isOpen?: boolean;
+  }
 }
 
 export interface ServerDependencies {
@@ -97,7 +92,7 @@ function optionsFor(tls: ServerDependencies["tls"] | null): FastifyHttpOptions<S
   return { ...serverOptions, https } as FastifyHttpOptions<Server>;
 }
 
-/** A server with the token route and the door; the other routes are added by their files. */
+/** A server with the door, and the routes that need no token; register() adds the others. */
 export function createServer(deps: ServerDependencies): FastifyInstance {
   const server = Fastify(optionsFor(deps.tls ?? null));
   const admittance = new Admittance(server);
@@ -112,14 +107,14 @@ export function createServer(deps: ServerDependencies): FastifyInstance {
       deps.audit.note(request.caller, request.ip, request.act);
   });
   server.addHook("onRequest", async (request, reply) => {
-    if (openRoutes.has(request.routeOptions.url ?? "")) return;
+    if (request.routeOptions.config.isOpen === true) return;
     const identity = deps.secrets.readToken(bearerOf(request), nowMs(), (uid) =>
       deps.epochs.of(uid),
     );
     request.caller = callerOf(identity);
     await admittance.admit(request, reply);
   });
-  addTokenRoutes(server, deps, callerOf);
+  addOpenRoutes(server, deps, callerOf);
   server.setNotFoundHandler((request, reply) => {
     const message = `there is no ${request.method} ${request.url.slice(0, 200)}: is the client of another version?`;
     return reply.code(404).send({ error: { code: "NOT_FOUND", message } } satisfies ErrorAnswer);
@@ -137,8 +132,8 @@ export function createServer(deps: ServerDependencies): FastifyInstance {
   return server;
 }
 
-/** How a client gets its token, before it has one. */
-function addTokenRoutes(
+/** What is answered before there is a token, and how a client gets one. */
+function addOpenRoutes(
   server: FastifyInstance,
   deps: ServerDependencies,
   callerOf: (identity: Identity) => Caller,
@@ -148,13 +143,13 @@ function addTokenRoutes(
     most: maxWaitingToIdentify,
     refusal: "too many clients ask for a token at once: try again in a moment",
   });
-  server.get("/v1/challenge", async (): Promise<ChallengeAnswer> => challenges.issue());
-  server.post(
-    "/v1/token",
-    { bodyLimit: maxTokenRequestBytes },
-    async (request): Promise<TokenAnswer> => {
-      const { credential } = shaped(tokenRequest, request.body);
-      const { identity, payload } = await identifying.run(() => deps.munge.identify(credential));
+  register(server, {
+    openApi: async ({ reply }) => reply.type("application/json; charset=utf-8").send(openApiText()),
+    challenge: async () => challenges.issue(),
+    token: async ({ body, request }) => {
+      const { identity, payload } = await identifying.run(() =>
+        deps.munge.identify(body.credential),
+      );
       challenges.redeem(payload, identity.uid, reachedBy(request));
       const epoch = deps.epochs.of(identity.uid);
       const token = deps.secrets.issueToken(identity, nowMs() + deps.tokenMs, epoch);
@@ -163,7 +158,7 @@ function addTokenRoutes(
       const { user, operator } = request.caller;
       return { token, validMs: deps.tokenMs, user, operator };
     },
-  );
+  });
 }
 
 /** Somebody asked for what they may not. */
@@ -230,13 +225,4 @@ function sentenceFor(
   if (status !== undefined && status < 500)
     return { code: "BAD_REQUEST", message: messageOf(thrown) };
   return null;
-}
-
-/** Throws NOT_ALLOWED unless the caller administers. */
-export function requireOperator(caller: Caller, what: string): void {
-  if (!caller.operator)
-    throw new GleanerError(
-      "NOT_ALLOWED",
-      `${caller.user} may not ${what}: ask an operator (root, or one of access.operators)`,
-    );
 }

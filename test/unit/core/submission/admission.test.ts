@@ -1,11 +1,8 @@
 // Which submissions are taken, what they get that they do not ask for, and the sentence that refuses one.
 
 import { describe, expect, test } from "@jest/globals";
-import {
-  type AdmissionPolicy,
-  admit,
-  type RequestedSubmission,
-} from "../../../../src/core/submission/admission.js";
+import { type AdmissionPolicy, admit } from "../../../../src/core/submission/admission.js";
+import type { RequestedSubmission } from "../../../../src/model/invocation.js";
 import { noLoad } from "../../../support/nouns.js";
 
 describe("admission", () => {
@@ -33,6 +30,8 @@ describe("admission", () => {
     stderrPattern: null,
     environment: { PATH: "/bin" },
     arrayTasks: null,
+    notice: null,
+    checkpoint: false,
   };
   const largest = { cores: 16, memoryMb: 31_500, gpus: 4 };
   const refusal = (change: Partial<RequestedSubmission>, uid = 1_000) => {

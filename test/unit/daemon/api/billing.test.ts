@@ -1,7 +1,7 @@
 // What the API answers about bills: the sums of a user's lines, the time and user asked for, and who may check the ledger.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { addBillingRoutes, type BillingRoutes } from "../../../../src/daemon/api/billing.js";
+import { type BillingRoutes, billingHandlers } from "../../../../src/daemon/api/billing.js";
 import { TestApi } from "../../../support/daemon/api.js";
 
 const lines = [
@@ -23,7 +23,7 @@ beforeEach(async () => {
     uidNamed: async () => null,
   };
   const parts = { store, accounts: { byName: async () => null } };
-  api = await TestApi.open((server) => addBillingRoutes(server, parts as unknown as BillingRoutes));
+  api = await TestApi.open(billingHandlers(parts as unknown as BillingRoutes));
 });
 afterEach(() => api.close());
 

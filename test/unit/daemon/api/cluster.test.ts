@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { nowMs } from "../../../../src/clock.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
-import { addClusterRoutes, type ClusterRoutes } from "../../../../src/daemon/api/cluster.js";
+import { type ClusterRoutes, clusterHandlers } from "../../../../src/daemon/api/cluster.js";
 import { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, invocationId, type NodeName, nodeName } from "../../../../src/model/ids.js";
@@ -61,7 +61,7 @@ beforeEach(async () => {
     pilots: null,
     examine: async () => ({ checks: [] }),
   };
-  api = await TestApi.open((server) => addClusterRoutes(server, parts as unknown as ClusterRoutes));
+  api = await TestApi.open(clusterHandlers(parts as unknown as ClusterRoutes));
 });
 afterEach(() => api.close());
 

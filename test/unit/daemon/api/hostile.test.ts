@@ -10,15 +10,12 @@ import { Packr } from "msgpackr";
 import { pino } from "pino";
 import { nowMs } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
-import {
-  type AdmissionPolicy,
-  admit,
-  type RequestedSubmission,
-} from "../../../../src/core/submission/admission.js";
+import { type AdmissionPolicy, admit } from "../../../../src/core/submission/admission.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { environmentFor } from "../../../../src/core/submission/environment.js";
 import { outputPath } from "../../../../src/core/submission/output-paths.js";
-import { addInvocationRoutes } from "../../../../src/daemon/api/invocations.js";
+import { invocationHandlers } from "../../../../src/daemon/api/invocations.js";
+import { register } from "../../../../src/daemon/api/server/register.js";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
 import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
@@ -33,7 +30,7 @@ import { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
 import { GleanerError } from "../../../../src/model/errors.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
-import type { Invocation } from "../../../../src/model/invocation.js";
+import type { Invocation, RequestedSubmission } from "../../../../src/model/invocation.js";
 import { checkDaemonMessage } from "../../../../src/wire/checks.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
 import { maxFrameBytes } from "../../../../src/wire/messages.js";
@@ -72,6 +69,8 @@ const plain: RequestedSubmission = {
   stderrPattern: null,
   environment: {},
   arrayTasks: null,
+  notice: null,
+  checkpoint: false,
 };
 
 const waiting = (id: number, change: Partial<Invocation> = {}): Invocation =>
@@ -196,7 +195,7 @@ describe("the API", () => {
       cancel: (invocation: Invocation["id"], record: ExecutorRecord, attempt: number) =>
         record.line?.send({ type: "cancel", key: { invocation, attempt } }),
     } as unknown as Executors;
-    addInvocationRoutes(server, {
+    const handlers = invocationHandlers({
       accounts: { byName: async () => null },
       access: { require: async () => {} },
       reserve: new DiskReserve("/", 512, async () => ({ bsize: 1, blocks: 1, bavail: freeBytes })),
@@ -211,6 +210,7 @@ describe("the API", () => {
       admission,
       largestNode: () => null,
     });
+    register(server, handlers);
     address = await server.listen({ host: "127.0.0.1", port: 0 });
   });
   afterEach(async () => {

@@ -5,8 +5,8 @@ import { nowMs } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import {
-  addInvocationRoutes,
   type InvocationRoutes,
+  invocationHandlers,
 } from "../../../../src/daemon/api/invocations.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
 import { LiveInvocations } from "../../../../src/daemon/state/live.js";
@@ -62,7 +62,7 @@ beforeEach(async () => {
     largestNode: () => null,
     accounts: { byName: async () => null },
   } as unknown as InvocationRoutes;
-  api = await TestApi.open((server) => addInvocationRoutes(server, parts));
+  api = await TestApi.open(invocationHandlers(parts));
 });
 afterEach(() => api.close());
 

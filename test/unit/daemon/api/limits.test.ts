@@ -11,12 +11,14 @@ import { pino } from "pino";
 import { parseStates } from "../../../../src/cli/filters.js";
 import { parseIds } from "../../../../src/cli/values.js";
 import { nowMs } from "../../../../src/clock.js";
-import { invocationQuery, shaped, whatParameter } from "../../../../src/daemon/api/schemas.js";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
+import { shaped } from "../../../../src/daemon/api/server/shaped.js";
 import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
 import { exchange } from "../../../../src/sdk/http.js";
-import { maxHeadBytes, maxNamedIds, maxWordLength } from "../../../../src/wire/api.js";
+import { maxHeadBytes, maxNamedIds, maxWordLength } from "../../../../src/wire/api/limits.js";
+import { whatParameter } from "../../../../src/wire/api/shapes/cluster.js";
+import { invocationQuery } from "../../../../src/wire/api/shapes/invocations.js";
 import { stubAuthority } from "../../../support/daemon/authority.js";
 
 let folder: string;

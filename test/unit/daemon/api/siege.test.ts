@@ -19,7 +19,7 @@ import { closeApi } from "../../../../src/daemon/startup/shutdown.js";
 import { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import { exchange } from "../../../../src/sdk/http.js";
-import type { InvocationList } from "../../../../src/wire/api.js";
+import type { InvocationList } from "../../../../src/wire/api/types.js";
 import { stubAuthority } from "../../../support/daemon/authority.js";
 import { invocation } from "../../../support/nouns.js";
 

@@ -9,8 +9,9 @@ import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { nowMs } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
-import { addAuthorityRoutes } from "../../../../src/daemon/api/authority.js";
-import { addBillingRoutes } from "../../../../src/daemon/api/billing.js";
+import { authorityHandlers } from "../../../../src/daemon/api/authority.js";
+import { billingHandlers } from "../../../../src/daemon/api/billing.js";
+import { register } from "../../../../src/daemon/api/server/register.js";
 import { createServer } from "../../../../src/daemon/api/server/server.js";
 import { Audit } from "../../../../src/daemon/auth/audit.js";
 import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
@@ -47,8 +48,10 @@ beforeEach(async () => {
     log,
   });
   const accounts = { byName: async () => null };
-  addAuthorityRoutes(server, { store, accounts, epochs, audit });
-  addBillingRoutes(server, { store, accounts });
+  register(server, {
+    ...authorityHandlers({ store, accounts, epochs, audit }),
+    ...billingHandlers({ store, accounts }),
+  });
   address = await server.listen({ host: "127.0.0.1", port: 0 });
 });
 afterEach(async () => {

@@ -3,8 +3,10 @@
 import { expect, test } from "@jest/globals";
 import { nodesOf } from "../../../../src/cli/nodes.js";
 import { parseIds } from "../../../../src/cli/values.js";
-import { cancelRequest, drainRequest, shaped } from "../../../../src/daemon/api/schemas.js";
-import { maxHostListLength, maxNamedIds, maxNamedNodes } from "../../../../src/wire/api.js";
+import { shaped } from "../../../../src/daemon/api/server/shaped.js";
+import { maxHostListLength, maxNamedIds, maxNamedNodes } from "../../../../src/wire/api/limits.js";
+import { drainRequest } from "../../../../src/wire/api/shapes/cluster.js";
+import { cancelRequest } from "../../../../src/wire/api/shapes/invocations.js";
 
 test("a host list as long as may be", () => {
   const longest = `n[${"1,".repeat(maxHostListLength / 2 - 2)}1]`;

@@ -1,0 +1,18 @@
+// Who makes a request, and what only operators may do.
+
+import { GleanerError } from "../../../model/errors.js";
+import type { Identity } from "../../../model/invocation.js";
+
+export interface Caller extends Identity {
+  /** root, the user that gleanerd runs as, or one of access.operators. */
+  readonly operator: boolean;
+}
+
+/** Throws NOT_ALLOWED unless the caller administers. */
+export function requireOperator(caller: Caller, what: string): void {
+  if (!caller.operator)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      `${caller.user} may not ${what}: ask an operator (root, or one of access.operators)`,
+    );
+}

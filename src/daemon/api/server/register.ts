@@ -1,0 +1,48 @@
+// Adds routes to the server as the contract declares them: who may ask, what is read of the request, and what answers.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { maxSmallRequestBytes } from "../../../wire/api/limits.js";
+import { type Route, routes } from "../../../wire/api/routes.js";
+import type { AnswerOf, AskedOf, RouteName } from "../../../wire/api/types.js";
+import { type Caller, requireOperator } from "./caller.js";
+import { shaped } from "./shaped.js";
+
+/** A request whose parts have their shapes. */
+export interface Asked<Name extends RouteName> {
+  readonly caller: Caller;
+  readonly params: AskedOf<Name, "params">;
+  readonly query: AskedOf<Name, "query">;
+  readonly body: AskedOf<Name, "body">;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** `Sent`: the handler sends the answer itself, or the client is gone. */
+export type Sent = FastifyReply | undefined;
+type Handler<Name extends RouteName> = (asked: Asked<Name>) => Promise<AnswerOf<Name> | Sent>;
+export type Handlers = { readonly [Name in RouteName]: Handler<Name> };
+
+export function register(server: FastifyInstance, handlers: Partial<Handlers>): void {
+  for (const [name, handler] of Object.entries(handlers))
+    addRoute(server, routes[name as RouteName], handler as Handler<RouteName>);
+}
+
+function addRoute(server: FastifyInstance, route: Route, handler: Handler<RouteName>): void {
+  const { method, path, who, maxBytes = maxSmallRequestBytes } = route;
+  server.route({
+    method,
+    url: path,
+    bodyLimit: maxBytes,
+    config: { isOpen: who === "anybody" },
+    handler: async (request, reply) => {
+      const { caller } = request;
+      if (who === "operator") requireOperator(caller, route.does);
+      const params = route.params === undefined ? null : shaped(route.params, request.params);
+      const query = route.query === undefined ? null : shaped(route.query, request.query);
+      const body = route.body === undefined ? null : shaped(route.body, request.body);
+      // The entries of `handlers` and of `routes` have the same names, which the compiler does not see here.
+      const asked = { caller, params, query, body, request, reply } as unknown as Asked<RouteName>;
+      return handler(asked);
+    },
+  });
+}

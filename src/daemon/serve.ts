@@ -1,0 +1,89 @@
+// The API's server with all its routes, given the daemon's parts; nothing listens yet.
+
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import type { Config } from "../config.js";
+import type { Store } from "../core/ports/store.js";
+import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
+import { authorityHandlers } from "./api/authority.js";
+import { billingHandlers } from "./api/billing.js";
+import { clusterHandlers } from "./api/cluster.js";
+import { invocationHandlers } from "./api/invocations.js";
+import { type Handlers, register } from "./api/server/register.js";
+import { createServer } from "./api/server/server.js";
+import { Access } from "./auth/access.js";
+import { Accounts } from "./auth/accounts.js";
+import { Audit } from "./auth/audit.js";
+import { MungeAuthenticator } from "./auth/munge.js";
+import type { TlsFiles } from "./auth/tls.js";
+import { TokenEpochs } from "./auth/token-epochs.js";
+import { examine } from "./doctor.js";
+import { timeLimitsOf } from "./invocations/time-limits.js";
+import { DiskReserve } from "./records/disk-reserve.js";
+import type { Parts } from "./startup/assemble.js";
+
+export interface ApiOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+export async function apiServer(
+  { config, version, log }: ApiOptions,
+  store: Store,
+  parts: Parts,
+  tls: TlsFiles | null,
+): Promise<FastifyInstance> {
+  const epochs = await TokenEpochs.load(store);
+  const audit = new Audit(store, log);
+  const server = createServer({
+    tls,
+    secrets: parts.secrets,
+    munge: new MungeAuthenticator(config.munge.socket),
+    operators: config.access.operators,
+    tokenMs: config.access.tokenMs,
+    epochs,
+    audit,
+    log,
+  });
+  server.addHook("onClose", async () => audit.close());
+  const { binDirectory } = config.slurm;
+  const reserve = new DiskReserve(config.stateDirectory, config.store.reserveMb);
+  const accounts = new Accounts(binDirectory === null ? undefined : join(binDirectory, "sacctmgr"));
+  const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
+    ...invocationHandlers({
+      ...parts,
+      store,
+      accounts,
+      access: new Access(accounts, config.access),
+      reserve,
+      admission: {
+        ...config.functions,
+        ...timeLimitsOf(config),
+        maxScriptBytes,
+        maxEnvironmentBytes,
+        allowRootFunctions: config.access.allowRootFunctions,
+        ...onlyUser(),
+      },
+      largestNode: () => parts.capacity.largestNode(),
+    }),
+    ...clusterHandlers({
+      ...parts,
+      version,
+      store,
+      examine: () => examine({ ...parts, config, version, store, reserve }),
+    }),
+    ...billingHandlers({ store, accounts }),
+    ...authorityHandlers({ store, accounts, epochs, audit }),
+  };
+  register(server, handlers);
+  return server;
+}
+
+/** Nobody but root can become another user. */
+function onlyUser(): { onlyUser?: { uid: number; name: string } } {
+  const { uid, username } = userInfo();
+  return uid === 0 ? {} : { onlyUser: { uid, name: username } };
+}

@@ -1,0 +1,67 @@
+// The shape of a submission, as users write it and as it is admitted; the types in model/invocation.ts are inferred from it.
+
+import { z } from "zod";
+
+export const count = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+const path = z.string().min(1).max(4_096);
+/** More than any node has, and than the hook's protocol can name. */
+const maxGpus = 64;
+const gpus = z.int().min(0).max(maxGpus);
+const words = z.array(z.string());
+/** Arguments and words of a command. */
+const maxWords = 4_096;
+
+export const command = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("script"),
+    body: z.string().describe("Starts with #!"),
+    args: words.max(maxWords),
+  }),
+  z.strictObject({ kind: z.literal("argv"), argv: words.min(1).max(maxWords) }),
+]);
+
+export const notice = z.strictObject({
+  signal: z.int().min(1).max(64),
+  leadMs: count.describe("How long before an eviction, where that can be foreseen"),
+  mainOnly: z.boolean().describe("To the command's own process, not to those it started"),
+});
+
+export const requestedNotice = notice.extend({
+  leadMs: count.nullable().describe("null: 60 s, or half of a shorter time limit"),
+});
+
+export const submission = z.strictObject({
+  name: z.string().min(1).max(256),
+  command,
+  cores: count,
+  memoryMb: count,
+  gpus: gpus.describe("Whole GPUs of one node; the function learns which ones when it runs"),
+  timeLimitMs: count.describe("The limit on the run time of one attempt"),
+  workingDirectory: path,
+  stdoutPattern: path
+    .nullable()
+    .describe("A file name pattern; null: Slurm's default, slurm-%j.out or slurm-%A_%a.out"),
+  stderrPattern: path.nullable().describe("null: the same file as standard output"),
+  environment: z.record(z.string(), z.string()),
+  arrayTasks: z.array(count).nullable().describe("Task numbers of an array; null: no array"),
+  notice: notice
+    .nullable()
+    .exactOptional()
+    .describe("The signal that announces an eviction; if omitted, SIGKILL comes without one"),
+  checkpoint: z
+    .boolean()
+    .exactOptional()
+    .describe("Whether it gets a folder that outlives its attempts"),
+});
+
+export const submissionRequest = submission.extend({
+  memoryMb: count.nullable().describe("null: memoryPerCoreMb for each core"),
+  memoryPerCoreMb: count.nullable().describe("null: the site's default"),
+  gpus: gpus.default(0),
+  timeLimitMs: count.nullable().describe("null: the site's default"),
+  notice: requestedNotice.nullable().default(null),
+  checkpoint: z.boolean().default(false),
+});

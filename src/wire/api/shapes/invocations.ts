@@ -1,0 +1,139 @@
+// Shapes about invocations: submit, list, show, wait, cancel.
+
+import { z } from "zod";
+import type { Attempt, AttemptState, Identity, Invocation } from "../../../model/invocation.js";
+import { submission, submissionRequest } from "../../../model/shapes/submission.js";
+import { maxIdsLength, maxListed, maxNamedIds, maxWaitMs } from "../limits.js";
+import {
+  askedTime,
+  duration,
+  executorId,
+  idText,
+  invocationId,
+  invocationState,
+  nodeName,
+  shapeOf,
+  time,
+  userName,
+  whole,
+} from "./common.js";
+
+export const identity = shapeOf<Identity>()(
+  z.strictObject({ uid: whole, gid: whole, user: z.string() }),
+);
+
+export const invocation = shapeOf<Invocation>()(
+  z.strictObject({
+    id: invocationId,
+    arrayJobId: invocationId
+      .nullable()
+      .describe("Of a task: the id of its array, which is that of the array's first task"),
+    arrayTaskId: whole.nullable(),
+    owner: identity,
+    name: z.string(),
+    cores: whole,
+    memoryMb: whole,
+    gpus: whole,
+    timeLimitMs: whole,
+    state: invocationState,
+    submittedAtMs: time,
+    startedAtMs: time.nullable(),
+    endedAtMs: time.nullable(),
+    attempt: whole.describe("The number of the newest attempt; 0 before the first"),
+    exitCode: whole.nullable(),
+    signal: whole.nullable(),
+    reason: z.string().nullable().describe("Why it ended or waits, in one sentence"),
+    node: nodeName.nullable(),
+    wallMs: duration
+      .nullable()
+      .describe("What its last attempt was billed for; null before that ended"),
+  }),
+);
+
+const attemptState = z.enum([
+  "RUNNING",
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
+  "TIMEOUT",
+  "OUT_OF_MEMORY",
+  "EVICTED",
+  "LOST",
+] satisfies AttemptState[]);
+
+export const attempt = shapeOf<Attempt>()(
+  z.strictObject({
+    invocation: invocationId,
+    number: z.int().min(1).describe("1, 2, 3 … within its invocation"),
+    executor: executorId,
+    node: nodeName,
+    cores: whole,
+    memoryMb: whole,
+    gpus: whole,
+    state: attemptState,
+    startedAtMs: time,
+    startedMonotonicMs: duration.describe(
+      "The same moment by the monotonic clock of gleanerd's machine",
+    ),
+    endedAtMs: time.nullable(),
+    wallMs: duration.nullable().describe("From the start of the command to its end"),
+  }),
+);
+
+export const submitRequest = z.strictObject({
+  requestId: z
+    .uuid()
+    .describe("A UUID that the client makes; a request that is sent again is recorded once"),
+  submission: submissionRequest,
+});
+export const submitAnswer = z.strictObject({
+  id: z.int().min(1).describe("The invocation's id, or the array's"),
+  tasks: z.int().min(1),
+});
+
+const commaSeparated = z
+  .string()
+  .max(maxIdsLength)
+  .transform((text) => text.split(","));
+const someIds = commaSeparated
+  .pipe(z.array(idText).max(maxNamedIds))
+  .describe("Comma-separated: 42,43_7");
+const someStates = commaSeparated
+  .pipe(z.array(invocationState).max(10))
+  .describe("Comma-separated: PENDING,RUNNING");
+
+export const invocationQuery = z.strictObject({
+  user: userName.exactOptional(),
+  ids: someIds.exactOptional(),
+  states: someStates.exactOptional(),
+  sinceMs: askedTime.exactOptional().describe("Ended after this time, or not at all"),
+  limit: z.coerce.number<number>().int().min(1).max(maxListed).default(maxListed),
+});
+export const invocationList = z.strictObject({
+  invocations: z.array(invocation),
+  truncated: z.boolean().describe("Whether more matched than the limit"),
+});
+
+export const idParameter = z.strictObject({ id: idText.describe("42, or 42_7 of an array") });
+export const invocationDetail = z.strictObject({
+  invocation,
+  submission: submission
+    .omit({ environment: true })
+    .describe("Without the environment, which may hold secrets"),
+  attempts: z.array(attempt),
+});
+
+export const waitQuery = z.strictObject({
+  timeoutMs: z.coerce.number<number>().int().min(0).max(maxWaitMs).default(maxWaitMs),
+});
+
+export const cancelRequest = z.strictObject({
+  ids: z.array(idText).max(maxNamedIds).describe("Empty with a filter: all that match"),
+  user: userName.exactOptional(),
+  state: invocationState.exactOptional(),
+  name: z.string().max(256).exactOptional(),
+});
+export const cancelAnswer = z.strictObject({
+  cancelled: whole,
+  problems: z.array(z.string()).describe("A sentence for each id that could not be cancelled"),
+});

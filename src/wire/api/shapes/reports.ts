@@ -1,0 +1,164 @@
+// Shapes of reports: utilization, predictions, bills and the ledger's check.
+
+import { z } from "zod";
+import type { PredictionReport } from "../../../model/capacity/prediction.js";
+import type { BillLine, LedgerCheck } from "../../../model/records/account.js";
+import type {
+  NodeUtilization,
+  Utilization,
+  UtilizationPoint,
+  Violation,
+} from "../../../model/records/utilization.js";
+import { idlePart } from "./cluster.js";
+import {
+  amount,
+  askedTime,
+  duration,
+  nodeName,
+  shapeOf,
+  share,
+  time,
+  userName,
+  whole,
+} from "./common.js";
+import { holeKind, predictionSource } from "./nodes.js";
+
+export const windowQuery = z.strictObject({
+  fromMs: askedTime.exactOptional(),
+  toMs: askedTime.exactOptional(),
+});
+
+const violation = shapeOf<Violation>()(
+  z.strictObject({
+    node: nodeName,
+    jobId: z.int() as unknown as z.ZodType<Violation["jobId"], Violation["jobId"]>,
+    atMs: time,
+    tookMs: duration,
+    left: whole.nullable().describe("Processes of functions; null: nobody could count them"),
+  }),
+);
+
+const point = shapeOf<UtilizationPoint>()(
+  z.strictObject({
+    atMs: z.number(),
+    allocatedCores: z.number(),
+    idleCores: z.number(),
+    coveredCores: z.number(),
+    usefulCores: z.number(),
+  }),
+);
+
+const coreTimes = {
+  availableCoreMs: amount,
+  allocatedCoreMs: amount,
+  idleCoreMs: amount,
+  coveredCoreMs: amount.describe("The part of idleCoreMs in which a ready executor held the core"),
+  usefulCoreMs: amount.describe("The part of idleCoreMs that became finished, billed work"),
+};
+
+const ofNode = shapeOf<NodeUtilization>()(
+  z.strictObject({
+    node: nodeName,
+    ...coreTimes,
+    idleParts: z.partialRecord(idlePart, amount).describe("Parts of 0 are omitted"),
+  }),
+);
+
+export const utilization = shapeOf<Utilization>()(
+  z.strictObject({
+    fromMs: time,
+    toMs: time,
+    nodes: whole,
+    ...coreTimes,
+    idleParts: z
+      .record(idlePart, amount)
+      .describe("Where the idle core-time went: core-milliseconds that sum to idleCoreMs"),
+    coverage: share.describe("coveredCoreMs / idleCoreMs; 0 if nothing was idle"),
+    goodput: share.describe("usefulCoreMs / idleCoreMs; 0 if nothing was idle"),
+    evictions: whole,
+    evictedAttempts: whole,
+    lostToEvictionCoreMs: amount,
+    evictMs: z.strictObject({ p50: duration, p99: duration, max: duration }).nullable(),
+    evictHistogram: z
+      .array(
+        z.strictObject({
+          atMostMs: duration.nullable().describe("null: the last bin, open upwards"),
+          count: whole,
+        }),
+      )
+      .describe("Always the same bins, ascending; their counts sum to evictions"),
+    violations: z
+      .array(violation)
+      .nullable()
+      .describe("Jobs that began while functions may have been on their cores; null: not measured"),
+    batchJobs: whole,
+    series: z.array(point).describe("Average cores in each step of time"),
+    perNode: z.array(ofNode),
+  }),
+);
+
+export const predictionReport = shapeOf<PredictionReport>()(
+  z.strictObject({
+    sources: z.array(
+      z.strictObject({
+        source: predictionSource,
+        count: whole,
+        brier: z
+          .number()
+          .nullable()
+          .describe("The mean of (predicted - outcome)^2: 0 is perfect, 0.25 is a coin's"),
+        bins: z.array(
+          z.strictObject({
+            fromProbability: share,
+            toProbability: share,
+            count: whole,
+            predicted: share.nullable(),
+            observed: share.nullable(),
+          }),
+        ),
+      }),
+    ),
+    lives: z.array(
+      z.strictObject({
+        kind: holeKind,
+        closings: z.number().describe("Holes seen to close; older ones count less"),
+        ageMs: duration,
+        halfLastMs: duration.describe("A hole of this age lasts so long with a probability of 1/2"),
+        nineTenthsLastMs: duration,
+      }),
+    ),
+    learnedFunctions: whole,
+  }),
+);
+
+export const billQuery = windowQuery.extend({ user: userName.exactOptional() });
+
+const sums = {
+  invocations: amount,
+  coreMs: amount,
+  memoryMbMs: amount,
+  amountMicroCredits: amount,
+};
+export const billLine = shapeOf<BillLine>()(
+  z.strictObject({
+    uid: whole,
+    user: z.string().describe("The name at the last posting"),
+    otherNames: z.array(z.string()),
+    ...sums,
+  }),
+);
+export const billAnswer = z.strictObject({
+  lines: z.array(billLine),
+  total: z.strictObject(sums),
+});
+
+export const ledgerCheck = shapeOf<LedgerCheck>()(
+  z.strictObject({
+    balanced: z.boolean(),
+    attempts: whole,
+    postings: whole,
+    ledgerMicroCredits: amount,
+    recomputedMicroCredits: amount,
+    differences: z.array(z.string()).describe("The first few, a sentence each"),
+  }),
+);

@@ -1,0 +1,64 @@
+// The types of the HTTP API, inferred from its shapes and routes: for the SDK, which loads no zod, and for gleanerd.
+
+import type { z } from "zod";
+import type { Shaped, ShapedInput } from "../../model/shaped.js";
+import type { Route, routes } from "./routes.js";
+import type * as authority from "./shapes/authority.js";
+import type * as cluster from "./shapes/cluster.js";
+import type * as nodes from "./shapes/nodes.js";
+
+export type Routes = typeof routes;
+export type RouteName = keyof Routes;
+
+type ShapeOf<Name extends RouteName, Part extends keyof Route> =
+  Routes[Name] extends Readonly<Record<Part, infer Shape extends z.ZodType>> ? Shape : null;
+
+/** What gleanerd understood of a part of a request; null: the route has none. */
+export type AskedOf<Name extends RouteName, Part extends "params" | "query" | "body"> =
+  ShapeOf<Name, Part> extends infer Shape extends z.ZodType ? Shaped<Shape> : null;
+
+export type AnswerOf<Name extends RouteName> = Shaped<Routes[Name]["answer"]>;
+export type BodyOf<Name extends RouteName> =
+  ShapeOf<Name, "body"> extends infer Shape extends z.ZodType ? ShapedInput<Shape> : never;
+export type QueryOf<Name extends RouteName> =
+  ShapeOf<Name, "query"> extends infer Shape extends z.ZodType ? ShapedInput<Shape> : object;
+
+type Filled<Path extends string> = Path extends `${infer Head}:${string}/${infer Rest}`
+  ? `${Head}${string}/${Filled<Rest>}`
+  : Path extends `${infer Head}:${string}`
+    ? `${Head}${string}`
+    : Path;
+
+/** The path with something in place of each parameter. */
+export type PathOf<Name extends RouteName> = Filled<Routes[Name]["path"]>;
+
+export type RouteNameOf<Method extends Route["method"]> = {
+  [Name in RouteName]: Routes[Name]["method"] extends Method ? Name : never;
+}[RouteName];
+
+export type ErrorAnswer = Shaped<typeof authority.errorAnswer>;
+export type ChallengeAnswer = AnswerOf<"challenge">;
+export type TokenRequest = BodyOf<"token">;
+export type TokenAnswer = AnswerOf<"token">;
+export type RevokeRequest = BodyOf<"revokeTokens">;
+export type RevokeAnswer = AnswerOf<"revokeTokens">;
+export type AuditQuery = QueryOf<"audit">;
+export type AuditAnswer = AnswerOf<"audit">;
+export type SubmitRequest = BodyOf<"submit">;
+export type SubmitAnswer = AnswerOf<"submit">;
+export type InvocationQuery = QueryOf<"list">;
+export type InvocationList = AnswerOf<"list">;
+export type InvocationDetail = AnswerOf<"detail">;
+export type CancelRequest = BodyOf<"cancel">;
+export type CancelAnswer = AnswerOf<"cancel">;
+export type InfoAnswer = AnswerOf<"info">;
+export type NodeInfo = Shaped<typeof nodes.nodeInfo>;
+export type NodeUnkillable = Shaped<typeof nodes.nodeUnkillable>;
+export type ExecutorInfo = Shaped<typeof nodes.executorInfo>;
+export type ExplainAnswer = AnswerOf<"explain">;
+export type HolesAnswer = AnswerOf<"holes">;
+export type DrainRequest = BodyOf<"drain">;
+export type DrainAnswer = AnswerOf<"drain">;
+export type DoctorCheck = Shaped<typeof cluster.doctorCheck>;
+export type DoctorAnswer = AnswerOf<"doctor">;
+export type BillAnswer = AnswerOf<"bill">;

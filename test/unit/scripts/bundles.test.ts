@@ -1,0 +1,20 @@
+// What the bundles leave out: programs whose start somebody waits for load no zod, though the types come from its shapes.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { makeBundles } from "../../../scripts/bundle/bundles.mjs";
+
+const folder = mkdtempSync(join(tmpdir(), "gleaner-bundles-"));
+const quick = ["glean-program", "glean-executor"];
+beforeAll(() => makeBundles([...quick, "glean-config"], folder, "1.2.3"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const holdsZod = (name: string) =>
+  readFileSync(join(folder, `${name}.cjs`), "utf8").includes("Zod");
+
+test.each(quick)("%s holds no zod", (name) => expect(holdsZod(name)).toBe(false));
+
+test("the part of glean that reads the configuration does", () =>
+  expect(holdsZod("glean-config")).toBe(true));
