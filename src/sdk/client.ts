@@ -1,32 +1,36 @@
-// The client of gleanerd's HTTP API: one method a request, identity and renewal included.
+// The client of gleanerd's HTTP API: one method a request, identity and renewal included. The types hold it to the declared routes.
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { PredictionReport } from "../model/capacity/prediction.js";
 import { GleanerError } from "../model/errors.js";
 import type { LedgerCheck } from "../model/records/account.js";
 import type { Utilization } from "../model/records/utilization.js";
-import {
-  type AuditAnswer,
-  type AuditQuery,
-  type BillAnswer,
-  type CancelAnswer,
-  type CancelRequest,
-  type DoctorAnswer,
-  type DrainAnswer,
-  type DrainRequest,
-  type ExplainAnswer,
-  type HolesAnswer,
-  type InfoAnswer,
-  type InvocationDetail,
-  type InvocationList,
-  type InvocationQuery,
-  maxRequestBytes,
-  maxWaitMs,
-  type RevokeAnswer,
-  type RevokeRequest,
-  type SubmitAnswer,
-  type SubmitRequest,
-} from "../wire/api.js";
+import { maxRequestBytes, maxWaitMs } from "../wire/api/limits.js";
+import type {
+  AnswerOf,
+  AuditAnswer,
+  AuditQuery,
+  BillAnswer,
+  BodyOf,
+  CancelAnswer,
+  CancelRequest,
+  DoctorAnswer,
+  DrainAnswer,
+  DrainRequest,
+  ExplainAnswer,
+  HolesAnswer,
+  InfoAnswer,
+  InvocationDetail,
+  InvocationList,
+  InvocationQuery,
+  PathOf,
+  QueryOf,
+  RevokeAnswer,
+  RevokeRequest,
+  RouteNameOf,
+  SubmitAnswer,
+  SubmitRequest,
+} from "../wire/api/types.js";
 import { BrokenOffError, type Exchange, exchange } from "./http.js";
 import { type TokenOptions, Tokens } from "./tokens.js";
 
@@ -34,8 +38,6 @@ import { type TokenOptions, Tokens } from "./tokens.js";
 const submitPausesMs = [200, 800, 2_000, 4_000];
 /** What a wait's connection is given beyond the wait itself. */
 const waitSlackMs = 10_000;
-
-type Query = Readonly<Record<string, string | number | undefined>>;
 
 /** Times are milliseconds since the epoch; both ends may be left out. */
 export interface Period {
@@ -65,7 +67,7 @@ export class GleanerClient {
     for (const pauseMs of [0, ...submitPausesMs]) {
       if (pauseMs > 0) await pause(pauseMs);
       try {
-        return (await this.post("/v1/invocations", request)) as SubmitAnswer;
+        return await this.post<"submit">("/v1/invocations", request);
       } catch (error) {
         const isOpen = error instanceof GleanerError && error.code === "UNREACHABLE";
         if (error instanceof BrokenOffError) brokenOff = error;
@@ -79,74 +81,81 @@ export class GleanerClient {
     );
   }
 
-  async list(query: InvocationQuery): Promise<InvocationList> {
-    return (await this.get("/v1/invocations", { ...query })) as InvocationList;
+  list(query: InvocationQuery): Promise<InvocationList> {
+    return this.get<"list">("/v1/invocations", query);
   }
-  async detail(id: string): Promise<InvocationDetail> {
-    return (await this.get(`/v1/invocations/${encodeURIComponent(id)}`)) as InvocationDetail;
+  detail(id: string): Promise<InvocationDetail> {
+    return this.get<"detail">(`/v1/invocations/${encodeURIComponent(id)}`);
   }
   /** Answers when all of `id` are final, or after a minute: then some are not. */
-  async wait(id: string): Promise<InvocationList> {
-    const path = `/v1/invocations/${encodeURIComponent(id)}/wait`;
-    const answer = await this.get(path, { timeoutMs: maxWaitMs }, maxWaitMs + waitSlackMs);
-    return answer as InvocationList;
+  wait(id: string): Promise<InvocationList> {
+    const path = `/v1/invocations/${encodeURIComponent(id)}/wait` as const;
+    return this.get<"wait">(path, { timeoutMs: maxWaitMs }, maxWaitMs + waitSlackMs);
   }
-  async cancel(request: CancelRequest): Promise<CancelAnswer> {
-    return (await this.post("/v1/cancel", request)) as CancelAnswer;
+  cancel(request: CancelRequest): Promise<CancelAnswer> {
+    return this.post<"cancel">("/v1/cancel", request);
   }
-  async info(): Promise<InfoAnswer> {
-    return (await this.get("/v1/info")) as InfoAnswer;
+  info(): Promise<InfoAnswer> {
+    return this.get<"info">("/v1/info");
   }
   /** `what`: an invocation's id, or a node. */
-  async explain(what: string): Promise<ExplainAnswer> {
-    return (await this.get(`/v1/explain/${encodeURIComponent(what)}`)) as ExplainAnswer;
+  explain(what: string): Promise<ExplainAnswer> {
+    return this.get<"explain">(`/v1/explain/${encodeURIComponent(what)}`);
   }
   /** The idle cores that run nothing: of one node, or of all. */
-  async holes(node?: string): Promise<HolesAnswer> {
-    return (await this.get("/v1/holes", { node })) as HolesAnswer;
+  holes(node?: string): Promise<HolesAnswer> {
+    return this.get<"holes">("/v1/holes", node === undefined ? {} : { node });
   }
-  async utilization(period: Period): Promise<Utilization> {
-    return (await this.get("/v1/utilization", { ...period })) as Utilization;
+  utilization(period: Period): Promise<Utilization> {
+    return this.get<"utilization">("/v1/utilization", period);
   }
-  async prediction(): Promise<PredictionReport> {
-    return (await this.get("/v1/prediction")) as PredictionReport;
+  prediction(): Promise<PredictionReport> {
+    return this.get<"prediction">("/v1/prediction");
   }
-  async bill(query: Period & { readonly user?: string }): Promise<BillAnswer> {
-    return (await this.get("/v1/bill", { ...query })) as BillAnswer;
+  bill(query: Period & { readonly user?: string }): Promise<BillAnswer> {
+    return this.get<"bill">("/v1/bill", query);
   }
-  async verifyLedger(): Promise<LedgerCheck> {
-    return (await this.get("/v1/bill/verify")) as LedgerCheck;
+  verifyLedger(): Promise<LedgerCheck> {
+    return this.get<"verifyLedger">("/v1/bill/verify");
   }
-  async audit(query: AuditQuery): Promise<AuditAnswer> {
-    return (await this.get("/v1/audit", { ...query })) as AuditAnswer;
+  audit(query: AuditQuery): Promise<AuditAnswer> {
+    return this.get<"audit">("/v1/audit", query);
   }
-  async revokeTokens(request: RevokeRequest): Promise<RevokeAnswer> {
-    return (await this.post("/v1/token/revoke", request)) as RevokeAnswer;
+  revokeTokens(request: RevokeRequest): Promise<RevokeAnswer> {
+    return this.post<"revokeTokens">("/v1/token/revoke", request);
   }
-  async drain(request: DrainRequest): Promise<DrainAnswer> {
-    return (await this.post("/v1/drain", request)) as DrainAnswer;
+  drain(request: DrainRequest): Promise<DrainAnswer> {
+    return this.post<"drain">("/v1/drain", request);
   }
-  async resume(request: DrainRequest): Promise<DrainAnswer> {
-    return (await this.post("/v1/resume", request)) as DrainAnswer;
+  resume(request: DrainRequest): Promise<DrainAnswer> {
+    return this.post<"resume">("/v1/resume", request);
   }
-  async doctor(): Promise<DoctorAnswer> {
-    return (await this.get("/v1/doctor")) as DoctorAnswer;
+  doctor(): Promise<DoctorAnswer> {
+    return this.get<"doctor">("/v1/doctor");
   }
 
-  private get(path: string, query: Query = {}, timeoutMs?: number): Promise<unknown> {
+  private async get<Name extends RouteNameOf<"GET">>(
+    path: PathOf<Name>,
+    query?: QueryOf<Name>,
+    timeoutMs?: number,
+  ): Promise<AnswerOf<Name>> {
     const given = new URLSearchParams();
-    for (const [key, value] of Object.entries(query))
+    for (const [key, value] of Object.entries(query ?? {}))
       if (value !== undefined) given.set(key, String(value));
     const search = given.toString();
-    return this.send({
+    const answer = await this.send({
       method: "GET",
       path: search === "" ? path : `${path}?${search}`,
       ...(timeoutMs !== undefined && { timeoutMs }),
     });
+    return answer as AnswerOf<Name>;
   }
 
-  private post(path: string, body: unknown): Promise<unknown> {
-    return this.send({ method: "POST", path, body });
+  private async post<Name extends RouteNameOf<"POST">>(
+    path: PathOf<Name>,
+    body: BodyOf<Name>,
+  ): Promise<AnswerOf<Name>> {
+    return (await this.send({ method: "POST", path, body })) as AnswerOf<Name>;
   }
 
   /** A token that is refused is renewed once: the daemon may have restarted with new keys. */

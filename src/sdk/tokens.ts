@@ -1,7 +1,7 @@
 // The token that each request carries: from the cache, else from the daemon for a munge credential.
 
 import { nowMs } from "../clock.js";
-import type { ChallengeAnswer, TokenAnswer, TokenRequest } from "../wire/api.js";
+import type { ChallengeAnswer, PathOf, TokenAnswer, TokenRequest } from "../wire/api/types.js";
 import { credentialPayload, shownEndpoint } from "../wire/credential.js";
 import { type MungeOptions, makeCredential } from "./credential.js";
 import { type Address, exchange, exchangeWith } from "./http.js";
@@ -52,13 +52,20 @@ export class Tokens {
   /** The credential answers a challenge of this daemon and names where we dialled, so that nobody can pass it on. */
   private async askForOne(): Promise<TokenAnswer> {
     const { address, munge } = this.options;
-    const { value, peer } = await exchangeWith(address, { method: "GET", path: "/v1/challenge" });
+    const { value, peer } = await exchangeWith(address, {
+      method: "GET",
+      path: "/v1/challenge" satisfies PathOf<"challenge">,
+    });
     const { instance, nonce } = value as ChallengeAnswer;
     const payload = credentialPayload({ address: shownEndpoint(peer), instance, nonce });
     const body: TokenRequest = { credential: await makeCredential(munge, payload) };
     // To the very same address: a name may have several.
     const there = { ...address, host: peer.host };
-    return (await exchange(there, { method: "POST", path: "/v1/token", body })) as TokenAnswer;
+    return (await exchange(there, {
+      method: "POST",
+      path: "/v1/token" satisfies PathOf<"token">,
+      body,
+    })) as TokenAnswer;
   }
 
   private fileName(): string {
