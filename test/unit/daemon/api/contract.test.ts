@@ -1,0 +1,241 @@
+// The contract of the HTTP API: every route of a real server, over real records, answers as its declaration says, and no field more.
+
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { FastifyInstance } from "fastify";
+import { pino } from "pino";
+import { nowMs } from "../../../../src/clock.js";
+import { parseConfig } from "../../../../src/config.js";
+import { openApiText } from "../../../../src/daemon/api/openapi.js";
+import { apiServer } from "../../../../src/daemon/serve.js";
+import type { Hole, UnusableReason } from "../../../../src/model/capacity/hole.js";
+import { invocationId, jobId, nodeName } from "../../../../src/model/ids.js";
+import { makeCredential } from "../../../../src/sdk/index.js";
+import { errorCodes, statusOf } from "../../../../src/wire/api/errors.js";
+import { errorsOf, type Route, routes } from "../../../../src/wire/api/routes.js";
+import { errorAnswer } from "../../../../src/wire/api/shapes/authority.js";
+import type { ChallengeAnswer, RouteName } from "../../../../src/wire/api/types.js";
+import { credentialPayload, shownEndpoint } from "../../../../src/wire/credential.js";
+import { HostileSite } from "../../../support/daemon/hostile-site.js";
+import { Munged } from "../../../support/daemon/munged.js";
+import { executor, node, snapshot } from "../../../support/nouns.js";
+import { makeStoreFolder, type StoreFolder } from "../../../support/store/store.js";
+
+const operator = 0;
+const [n1, n2] = [nodeName("n1"), nodeName("n2")];
+/** The user `a` of HostileSite.submit(). */
+const ada = 1_000 + "a".charCodeAt(0);
+const bob = ada + 1;
+
+const munged = new Munged();
+const log = pino({ level: "silent" });
+let folder: StoreFolder;
+let site: HostileSite;
+let server: FastifyInstance;
+/** One that has ended, and one that runs. */
+let [ended, running] = [0, 0];
+
+beforeAll(async () => {
+  munged.start();
+  folder = await makeStoreFolder();
+  site = new HostileSite(await folder.open(folder.newFile()));
+  await site.start();
+  const config = parseConfig(
+    { munge: { socket: munged.socket }, access: { allowRootFunctions: true } },
+    "the contract's site",
+  );
+  server = await apiServer({ config, version: "1.2.3", log }, site.store, site.parts, null);
+  await server.listen({ host: "127.0.0.1", port: 0 });
+  await fill();
+});
+afterAll(async () => {
+  await server.close();
+  await site.end();
+  await folder.remove();
+  munged.stop();
+});
+
+/** Something of every kind: what answers leave out otherwise is shown. */
+async function fill(): Promise<void> {
+  const { parts, store } = site;
+  const there = await site.executorOn(n1, 8);
+  there.ready({ cores: 8, memoryMb: 8_000, gpus: [] });
+  ended = await site.submit("a", 2);
+  const [order] = await there.ordered(1);
+  there.ends(order!, { wallMs: 1_500, cpuMs: 1_000, maxRssMb: 10, exitCode: 0 });
+  await there.isHeard();
+  running = await site.submit("a", 3);
+  await there.ordered(2);
+  await site.submit("b", 64);
+  await site.settled();
+  const { budget } = executor({ budget: { cores: 8, memoryMb: 8_000, gpus: [0], cpuIds: [0, 1] } });
+  const end = { endsAtMs: nowMs() + 5_000, confidence: 0.5, source: "survival" } as const;
+  const where = { node: n1, kind: "fragment", sinceMs: nowMs(), gpuProblem: "MIG" } as const;
+  const hole: Hole = { ...where, free: budget, predictedEndAtMs: null, end };
+  const reason: UnusableReason = { kind: "sick", detail: "it crashed", retryInMs: 5_000 };
+  parts.capacity.snapshot = snapshot({
+    nodes: [node({ name: n1 }), node({ name: n2 })],
+    nodesAskedAtMs: nowMs(),
+  });
+  parts.capacity.plan = {
+    holes: [hole],
+    unusable: [{ node: n2, reason, idleCores: 16 }],
+    steps: [],
+    madeFromMs: nowMs(),
+  };
+  const process = { pid: 7, invocation: invocationId(1), name: "dd", user: "ada", waitsIn: "nfs" };
+  const processes = [{ ...process, path: "/home", fileSystem: "nfs4" }];
+  parts.registry.unkillable.set(n2, { count: 1, processes, held: budget });
+  const [fromMs, toMs] = [nowMs() - 60_000, nowMs()];
+  await store.saveNodeSpans([{ node: n1, cores: 16, fromMs, toMs }]);
+  const asked = { node: n1, jobId: jobId(9), atMs: toMs - 10, tookMs: 12 };
+  await store.saveEviction({ ...asked, attempts: 1, lostCoreMs: 500, left: 1 });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+interface Ask {
+  readonly path?: string;
+  readonly body?: object;
+}
+
+const port = (): number => (server.server.address() as AddressInfo).port;
+
+async function ask(name: RouteName, { path, body }: Ask, uid: number | null): Promise<Answer> {
+  const { method, path: declared } = routes[name];
+  const user = { uid: uid ?? 0, gid: 100, user: `u${uid}` };
+  const token = site.parts.secrets.issueToken(user, nowMs() + 60_000);
+  const answer = await fetch(`http://127.0.0.1:${port()}${path ?? declared}`, {
+    method,
+    headers: {
+      ...(uid !== null && { authorization: `Bearer ${token}` }),
+      ...(method === "POST" && { "content-type": "application/json" }),
+    },
+    ...(method === "POST" && { body: JSON.stringify(body ?? {}) }),
+  });
+  return { status: answer.status, body: await answer.json() };
+}
+
+async function credential(): Promise<string> {
+  const { body } = await ask("challenge", {}, null);
+  const address = shownEndpoint({ host: "127.0.0.1", port: port() });
+  const payload = credentialPayload({ address, ...(body as ChallengeAnswer) });
+  return makeCredential(munged.options, payload);
+}
+
+const submission = {
+  ...{ name: "x", command: { kind: "argv", argv: ["true"] }, cores: 1, memoryMb: null },
+  ...{ memoryPerCoreMb: null, timeLimitMs: null, workingDirectory: "/", environment: {} },
+  ...{ stdoutPattern: null, stderrPattern: null, arrayTasks: [1, 2] },
+};
+const drained = { nodes: ["n2"], now: true };
+
+/** At least one good request of each route, in this order, which operators make. */
+const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
+  challenge: () => [{}],
+  token: async () => [{ body: { credential: await credential() } }],
+  openApi: () => [{}],
+  submit: () => [{ body: { requestId: "6b3f7a52-9d0e-4c7e-8a55-0d2f6f1f3a10", submission } }],
+  list: () => [{}, { path: `/v1/invocations?ids=${ended},${running}&states=COMPLETED,RUNNING` }],
+  detail: () => [ended, running].map((id) => ({ path: `/v1/invocations/${id}` })),
+  wait: () => [
+    { path: `/v1/invocations/${ended}/wait` },
+    { path: `/v1/invocations/${running}/wait?timeoutMs=0` },
+  ],
+  info: () => [{}],
+  explain: () => ["n1", "n2", ended, running].map((what) => ({ path: `/v1/explain/${what}` })),
+  holes: () => [{}, { path: "/v1/holes?node=n1" }],
+  drain: () => [{ body: drained }, { body: { nodes: ["n9"], now: false } }],
+  resume: () => [{ body: drained }],
+  doctor: () => [{}],
+  utilization: () => [{}, { path: `/v1/utilization?fromMs=0&toMs=${nowMs()}` }],
+  prediction: () => [{}],
+  bill: () => [{}, { path: `/v1/bill?user=${ada}&fromMs=0` }],
+  verifyLedger: () => [{}],
+  audit: () => [{}, { path: "/v1/audit?action=submit&limit=1" }],
+  cancel: () => [{ body: { ids: [String(running), "999"] } }],
+  revokeTokens: () => [{ body: { user: "77" } }],
+};
+const names = Object.keys(requests) as RouteName[];
+
+describe("each route", () => {
+  test.each(names)("%s answers as it is declared", async (name) => {
+    for (const each of await requests[name]()) {
+      const { status, body } = await ask(name, each, operator);
+      expect({ each, status, body }).toMatchObject({ status: 200 });
+      expect(routes[name].answer.parse(body)).toEqual(body);
+    }
+  });
+
+  const closed = names.filter((name) => routes[name].who !== "anybody");
+  test.each(closed)("%s needs a token", async (name) => {
+    await expectError(name, {}, null, "NOT_IDENTIFIED");
+  });
+
+  const reserved = names.filter((name) => routes[name].who === "operator");
+  test.each(reserved)("%s is for operators", async (name) => {
+    const [good] = await requests[name]();
+    await expectError(name, good!, bob, "NOT_ALLOWED");
+  });
+
+  test.each(names.filter((name) => routes[name].method === "POST"))(
+    "%s refuses a field that it does not know",
+    (name) => expectError(name, { body: { unheardOf: 1 } }, operator, "BAD_REQUEST"),
+  );
+
+  test.each<[RouteName, () => Ask, number, string]>([
+    ["list", () => ({ path: `/v1/invocations?user=${ada}` }), bob, "NOT_ALLOWED"],
+    ["list", () => ({ path: "/v1/invocations?user=nobody.ever" }), operator, "NOT_FOUND"],
+    ["detail", () => ({ path: `/v1/invocations/${ended}` }), bob, "NOT_ALLOWED"],
+    ["detail", () => ({ path: "/v1/invocations/999" }), bob, "NOT_FOUND"],
+    ["wait", () => ({ path: "/v1/invocations/999/wait" }), bob, "NOT_FOUND"],
+    ["cancel", () => ({ body: { ids: [], user: String(ada) } }), bob, "NOT_ALLOWED"],
+    ["explain", () => ({ path: "/v1/explain/n9" }), bob, "NOT_FOUND"],
+    ["holes", () => ({ path: "/v1/holes?node=n9" }), bob, "NOT_FOUND"],
+    ["bill", () => ({ path: `/v1/bill?user=${ada}` }), bob, "NOT_ALLOWED"],
+    ["revokeTokens", () => ({ body: { all: true } }), bob, "NOT_ALLOWED"],
+    ["token", () => ({ body: { credential: "MUNGE:x" } }), operator, "NOT_IDENTIFIED"],
+  ])("%s has an error of its own %#", (name, make, uid, code) =>
+    expectError(name, make(), uid, code),
+  );
+});
+
+async function expectError(name: RouteName, request: Ask, uid: number | null, code: string) {
+  const { status, body } = await ask(name, request, uid);
+  const { error } = errorAnswer.parse(body);
+  expect({ ...error, status }).toMatchObject({ code, status: statusOf(error.code) });
+  expect(errorsOf(routes[name])).toContain(error.code);
+}
+
+describe("openapi.json", () => {
+  const document = JSON.parse(openApiText());
+
+  test("is what gleanerd serves, to whoever asks", async () => {
+    expect((await ask("openApi", {}, null)).body).toEqual(document);
+  });
+
+  test("has every route and every error code with its status", () => {
+    const declared = Object.values<Route>(routes).map(({ method, path }) =>
+      `${method} ${path.replace(/:(\w+)/g, "{$1}")}`.toUpperCase(),
+    );
+    const listed = Object.entries<object>(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`.toUpperCase()),
+    );
+    expect(listed.toSorted()).toEqual(declared.toSorted());
+    for (const code of errorCodes)
+      expect(document["x-error-codes"][code].status).toBe(statusOf(code));
+  });
+
+  test("refers to what is there, and to all of it", () => {
+    const refs = new Set([...openApiText().matchAll(/"\$ref": "#\/([^"]+)"/g)].map(([, at]) => at));
+    const defined = ["schemas", "responses"].flatMap((kind) =>
+      Object.keys(document.components[kind]).map((name) => `components/${kind}/${name}`),
+    );
+    const unusedCodes = /responses\/(CONFIG|SLURM|LAUNCH|PROTOCOL|UNREACHABLE)$/;
+    expect([...refs].toSorted()).toEqual(
+      defined.filter((name) => !unusedCodes.test(name)).toSorted(),
+    );
+  });
+});
