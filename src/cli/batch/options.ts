@@ -110,10 +110,10 @@ export const batchOptions: readonly BatchOption[] = [
   valued("gpus", "G", "N", "GPUs of each task (default: none)", (to, value, at) => {
     to.gpus = parseGpus(value, at);
   }),
-  valued("gres", null, "gpu:N", "the same as sbatch writes it", (to, value, at) => {
+  valued("gres", null, "gpu:N", "the same, as sbatch writes it", (to, value, at) => {
     to.gpus = parseGres(value, at);
   }),
-  valued("gpus-per-node", null, "N", "the same, for a task has one node", (to, value, at) => {
+  valued("gpus-per-node", null, "N", "the same: a task has one node", (to, value, at) => {
     to.gpus = parseGpus(value, at);
   }),
   valued("gpus-per-task", null, "N", "the same", (to, value, at) => {
@@ -153,7 +153,7 @@ export const batchOptions: readonly BatchOption[] = [
     "signal",
     null,
     "[B:]SIG[@S]",
-    "this signal S seconds before it must go; B: to the script alone",
+    "send this signal S seconds before the function must go; B: to the script alone",
     (to, value, at) => {
       to.notice = parseNotice(value, at);
     },
