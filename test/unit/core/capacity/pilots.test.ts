@@ -155,6 +155,7 @@ describe("cores that wait for a pilot", () => {
     ["there is too little room", queueOf([2, 100], [2, 100]), [room(8, 3)], 1],
     ["it would not fit into this hole either", queueOf([9, 100]), [], 0],
     ["no executor there is large enough", queueOf([4, 100]), [room(2)], 4],
+    ["one of two executors is large enough", queueOf([4, 100]), [room(2), room(8)], 0],
   ] as const)("%s", (_what, queue, rooms, expected) => {
     expect(unservedCores(queue, rooms, of(8, 8_000))).toBe(expected);
   });

@@ -108,6 +108,19 @@ describe("the survival model", () => {
     expect(young.hazardRatio("one" as NodeName)).toBeLessThan(1.2);
   });
 
+  test("of a node the newest holes count: what it was is forgotten as it sees others", () => {
+    const ratios = new NodeHazard();
+    const n1 = "n1" as NodeName;
+    for (let hole = 0; hole < 200; hole++) ratios.record(n1, 1, 0.1);
+    // 32 holes of weight 1 in the long run: (8 + 32) / (8 + 3.2).
+    expect(ratios.of(n1)).toBeCloseTo(40 / 11.2, 1);
+    for (let hole = 0; hole < 200; hole++) ratios.record(n1, 0.1, 1);
+    expect(ratios.of(n1)).toBeCloseTo(11.2 / 40, 1);
+    for (let hole = 0; hole < 200; hole++) ratios.record(n1, 9, 0);
+    expect(ratios.of(n1)).toBe(8);
+    expect(NodeHazard.of(ratios.plain()).of(n1)).toBe(8);
+  });
+
   test("nodes are forgotten, those that were not seen for longest first", () => {
     const ratios = new NodeHazard();
     for (let index = 0; index < 20_000; index++) ratios.record(`n${index}` as NodeName, 0, 9);

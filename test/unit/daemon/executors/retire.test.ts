@@ -2,6 +2,7 @@
 // once.
 
 import { beforeEach, expect, test } from "@jest/globals";
+import { nowMs } from "../../../../src/clock.js";
 import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
@@ -64,6 +65,22 @@ test("one that was only asked for, or is gone, is told nothing", () => {
   record.become("gone");
   record.retire("stop", "full");
   expect(told).toEqual([]);
+});
+
+test("a reason to send work back is what we told it since: to leave, to shrink, or of an end", () => {
+  const held = { attempt: 1, cores: 1, memoryMb: 1, gpus: 0 };
+  const before = { ...held, ordered: { atMs: nowMs() - 1_000, leadMs: 0 } };
+  const after = { ...held, ordered: { atMs: nowMs() + 1_000, leadMs: 0 } };
+  const noticed = { ...held, ordered: { atMs: nowMs() + 1_000, leadMs: 5 } };
+  record.order({ cores: 4, memoryMb: 400, gpus: [] });
+  expect(record.hadReasonToReturn(before)).toBe(false);
+  record.order({ cores: 4, memoryMb: 399, gpus: [] });
+  expect([before, after].map((each) => record.hadReasonToReturn(each))).toEqual([true, false]);
+  expect(record.hadReasonToReturn(noticed)).toBe(false);
+  record.toldEndAtMs = nowMs() + 60_000;
+  expect([noticed, after].map((each) => record.hadReasonToReturn(each))).toEqual([true, false]);
+  record.retire("drain", "drained by root");
+  expect(record.hadReasonToReturn(after)).toBe(true);
 });
 
 test("work is only for one that is ready, connected and whose hook answers", () => {
