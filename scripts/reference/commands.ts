@@ -39,7 +39,7 @@ export async function readGlean(version: string): Promise<CommandText> {
     (await entry.load()).define(command, () => async () => undefined);
     program.addCommand(command);
   }
-  return textOf(program, "", "run short functions in what a Slurm cluster leaves idle");
+  return textOf(program, "", "run short functions on the idle resources of a Slurm cluster");
 }
 
 export const readGleanerd = (version: string): CommandText =>

@@ -1,9 +1,9 @@
-// What every command is given: its surroundings, and a client made when first asked for.
+// The context of every command: its environment, and a client created on first use.
 
 import { GleanerClient, privateDirectory } from "../sdk/index.js";
 import { type ClientSettings, configFileOf, readSettings } from "./settings.js";
 
-/** As the contract names them. */
+/** The exit statuses that the CLI promises. */
 export const exitStatus = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
 
 export class Context {
@@ -33,10 +33,10 @@ export class Context {
   }
 }
 
-/** A command's module: adds its options to `command`, and its action gives the exit status to `finish`. */
+/** Defines a command: adds its options to `command` and sets its action. */
 export type Define = (command: import("commander").Command, run: Run) => void;
 
-/** Wraps an action: makes the context from the global options and keeps the exit status it gives. */
+/** Wraps an action: makes the context from the global options and keeps the exit status. */
 export type Run = <Args extends unknown[]>(
   action: (context: Context, ...args: Args) => Promise<number>,
 ) => (...args: Args) => Promise<void>;

@@ -1,4 +1,4 @@
-// Options that several listings share: users, states, periods.
+// Options shared by several listings: users, states, periods.
 
 import { nowMs } from "../clock.js";
 import { GleanerError } from "../model/errors.js";
@@ -8,7 +8,7 @@ import type { Period } from "../sdk/index.js";
 import { quoted } from "./values.js";
 import { parseWhen } from "./when.js";
 
-/** Slurm's short codes, as squeue's ST column has them. */
+/** Slurm's short codes, as in squeue's ST column. */
 export const stateCodes: Readonly<Record<InvocationState, string>> = {
   PENDING: "PD",
   RUNNING: "R",
@@ -21,7 +21,7 @@ export const stateCodes: Readonly<Record<InvocationState, string>> = {
 
 const allStates = Object.keys(invocationTransitions) as InvocationState[];
 
-/** `PD,R`, `pending` or `all`, in Slurm's long or short names. */
+/** Reads states by Slurm's long or short names: `PD,R`, `pending` or `all`. */
 export function parseStates(text: string, where: string): InvocationState[] {
   if (text.toLowerCase() === "all") return allStates;
   const states = text.split(",").map((each) => {
@@ -30,27 +30,27 @@ export function parseStates(text: string, where: string): InvocationState[] {
     if (state === undefined)
       throw new GleanerError(
         "BAD_REQUEST",
-        `${where}: ${quoted(each)} is no state: write ${allStates.join(", ")} or a short code like PD`,
+        `${where}: invalid state ${quoted(each)}: expected ${allStates.join(", ")} or a short code such as PD`,
       );
     return state;
   });
   return [...new Set(states)];
 }
 
-/** One user's name or uid from -u or --me; nothing for everybody. */
+/** Returns the user named by -u or --me; nothing for all users. */
 export function chosenUser(options: { user?: string; me?: boolean }): { user?: string } {
-  // The uid, as munge tells it: a name is only a label, and some users have none.
+  // The uid, which munge conveys: a name is only a label, and some users have none.
   if (options.me) return { user: String(process.geteuid!()) };
   if (options.user === undefined) return {};
   if (!userShape.test(options.user))
     throw new GleanerError(
       "BAD_REQUEST",
-      `-u: ${quoted(options.user)} is no user: give a name or a uid`,
+      `-u: invalid user ${quoted(options.user)}: expected a name or a uid`,
     );
   return { user: options.user };
 }
 
-/** -S and -E; what is not given is left out, or taken from `defaultFromMs`. */
+/** Reads -S and -E. If omitted, the start is `defaultFromMs` and the end is open. */
 export function chosenPeriod(
   options: { starttime?: string; endtime?: string },
   defaultFromMs?: number,
@@ -60,6 +60,6 @@ export function chosenPeriod(
     options.starttime === undefined ? defaultFromMs : parseWhen(options.starttime, "-S", now);
   const toMs = options.endtime === undefined ? undefined : parseWhen(options.endtime, "-E", now);
   if ((fromMs ?? 0) >= (toMs ?? Number.POSITIVE_INFINITY))
-    throw new GleanerError("BAD_REQUEST", "the period ends before it starts: check -S and -E");
+    throw new GleanerError("BAD_REQUEST", "the period ends before it starts: correct -S or -E");
   return { ...(fromMs !== undefined && { fromMs }), ...(toMs !== undefined && { toMs }) };
 }

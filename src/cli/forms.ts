@@ -1,4 +1,4 @@
-// The forms that figures can be asked for in, one at a time: text, CSV, JSON, or a page in a file.
+// The output formats of figures, of which a command uses one: text, CSV, JSON or an HTML file.
 
 import { writeFileSync } from "node:fs";
 import { GleanerError, messageOf } from "../model/errors.js";
@@ -10,20 +10,23 @@ export interface Forms {
   readonly html?: string;
 }
 
-/** Throws BAD_REQUEST when more than one was asked for. */
+/** Throws BAD_REQUEST if more than one format is requested. */
 export function requireOneForm({ json, csv, html }: Forms): void {
   if ([json, csv, html].filter((each) => each !== undefined).length > 1)
-    throw new GleanerError("BAD_REQUEST", "--json, --csv and --html exclude each other: take one");
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "--json, --csv and --html exclude each other: give one of them",
+    );
 }
 
-/** Throws STORE when the file cannot be written. */
+/** Throws STORE if the file cannot be written. */
 export function savePage(file: string, page: string): void {
   try {
     writeFileSync(file, page);
   } catch (cause) {
     throw new GleanerError(
       "STORE",
-      `cannot write the page (${messageOf(cause)}): name a file you may write after --html`,
+      `cannot write the page (${messageOf(cause)}): give --html a file that you may write`,
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-// The program glean: finds the command, loads only its module, and turns what happens into an exit status.
+// The program glean: finds the command, loads only its module and returns an exit status.
 
 import { type Command, CommanderError } from "commander";
 import { GleanerError, messageOf } from "../model/errors.js";
@@ -9,7 +9,7 @@ import { entries, newCommand, newProgram } from "./program.js";
 
 declare const GLEANER_VERSION: string;
 
-/** The exit status of the command, whatever happens; the one sentence of a failure is on standard error. */
+/** Always returns an exit status; a failure prints one sentence on standard error. */
 async function main(words: readonly string[]): Promise<number> {
   let status: number = exitStatus.done;
   const program = newProgram(GLEANER_VERSION);
@@ -29,7 +29,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** The command that is asked for, since each costs a part of the start; all of them only where the help lists them. */
+/** Adds only the requested command, since each slows the start; the help adds all of them. */
 async function addCommands(program: Command, words: readonly string[], run: Run): Promise<void> {
   const asked = commandOf(words);
   if (asked === null) {
@@ -43,7 +43,7 @@ async function addCommands(program: Command, words: readonly string[], run: Run)
   program.addCommand(command);
 }
 
-/** Longer words were meant for something else; also bounds the search for the nearest. */
+/** A longer word is no misspelt command; this also bounds the search for the nearest one. */
 const maxShownWord = 60;
 
 function unknownCommand(asked: string): GleanerError {
@@ -53,11 +53,13 @@ function unknownCommand(asked: string): GleanerError {
   );
   return new GleanerError(
     "BAD_REQUEST",
-    `there is no command ${asked}; did you mean ${meant}? glean --help lists all`,
+    `unknown command ${asked}; did you mean ${meant}? glean --help lists all commands`,
   );
 }
 
-/** The first word that is no option; --config is the only global option with a value. */
+/**
+ * Returns the first word that is not an option; of the global options only --config has a value.
+ */
 function commandOf(words: readonly string[]): string | null {
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
@@ -71,12 +73,13 @@ function statusOfFailure(thrown: unknown): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return exitStatus.done;
     // Without a command commander prints the help where errors go, which is silent here.
-    if (thrown.code === "commander.help") complain("no command was given: glean --help lists all");
+    if (thrown.code === "commander.help")
+      complain("no command given: glean --help lists all commands");
     else complain(`${thrown.message.replace(/^error: /, "").replaceAll("\n", " ")}; see --help`);
     return exitStatus.usage;
   }
   if (!isOurs(thrown)) {
-    complain(`unexpected: ${messageOf(thrown)}`);
+    complain(`internal error: ${messageOf(thrown)}`);
     return exitStatus.failed;
   }
   complain(thrown.message);
@@ -84,11 +87,11 @@ function statusOfFailure(thrown: unknown): number {
   return thrown.code === "UNREACHABLE" ? exitStatus.unreachable : exitStatus.failed;
 }
 
-/** By name: the parts that are bundled apart, to be loaded when needed, hold a class of their own. */
+/** Compares by name, since each bundle that is loaded on demand has its own copy of the class. */
 const isOurs = (thrown: unknown): thrown is GleanerError =>
   thrown instanceof Error && thrown.name === "GleanerError";
 
-// `glean queue | head` closes our output early: that is no error.
+// `glean queue | head` closes the output early, which is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(exitStatus.done);
   complain(`cannot write the output: ${error.message}`);

@@ -1,4 +1,4 @@
-// How results are printed: tables, one JSON document, bare fields; and nothing that could steer a terminal.
+// Prints tables, JSON and separated fields, without control characters that a terminal obeys.
 
 import { writeSync } from "node:fs";
 
@@ -8,13 +8,13 @@ export interface Column<Row> {
   readonly right?: boolean;
 }
 
-/** Control characters of a name, a path or a reason must not reach the terminal of whoever lists it. */
+/** Replaces control characters in names, paths and reasons, which a terminal would obey. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to replace
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "?");
 }
 
-/** Columns as wide as their widest field, two blanks between; the last one is not filled up. */
+/** Aligns columns, two spaces apart, without padding the last one. */
 export function table<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
@@ -38,7 +38,7 @@ export function table<Row>(
     .join("");
 }
 
-/** sacct's --parsable2: fields with `|` between; a `|` in a field becomes `?`, so that the count stays. */
+/** Formats as sacct's --parsable2; `|` in a field becomes `?` to keep the number of fields. */
 export function bare<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
@@ -61,11 +61,11 @@ export function print(text: string): void {
   process.stdout.write(text);
 }
 
-/** One line on standard error, at once: the program may be about to end. */
+/** Prints a line on standard error synchronously, since the program may be about to exit. */
 export function complain(sentence: string): void {
   try {
     writeSync(2, `glean: ${printable(sentence)}\n`);
   } catch {
-    // Nobody listens on standard error: the exit status still speaks.
+    // Standard error is closed; the exit status still reports the failure.
   }
 }

@@ -1,9 +1,9 @@
-// What `glean --help` shows: the table of commands, and how the program and each command begin.
+// The table of commands, as `glean --help` shows it, and the options common to all commands.
 
 import { Command } from "commander";
 import type { Define } from "./context.js";
 
-/** A command; its module is loaded when it is asked for. */
+/** A command, whose module is loaded on demand. */
 export interface Entry {
   readonly name: string;
   readonly group: string;
@@ -12,7 +12,7 @@ export interface Entry {
 }
 
 const users = "For users:";
-const accounting = "What was used:";
+const accounting = "Usage and reports:";
 const operators = "For operators:";
 
 export const entries: readonly Entry[] = [
@@ -25,7 +25,7 @@ export const entries: readonly Entry[] = [
   {
     name: "queue",
     group: users,
-    summary: "list what waits and runs, as squeue does",
+    summary: "list pending and running invocations, as squeue does",
     load: () => import("./commands/work/queue.js"),
   },
   {
@@ -55,19 +55,19 @@ export const entries: readonly Entry[] = [
   {
     name: "bill",
     group: accounting,
-    summary: "what was used and what it costs",
+    summary: "show usage and its cost",
     load: () => import("./commands/reports/bill.js"),
   },
   {
     name: "report",
     group: accounting,
-    summary: "how much was idle, and how much of that was used",
+    summary: "report how much was idle and how much of that was used",
     load: () => import("./commands/reports/report.js"),
   },
   {
     name: "simulate",
     group: operators,
-    summary: "replay a site's own records: what would Gleaner bring here?",
+    summary: "replay a site's own records to see what Gleaner would harvest",
     load: () => import("./commands/reports/simulate.js"),
   },
   {
@@ -79,31 +79,31 @@ export const entries: readonly Entry[] = [
   {
     name: "drain",
     group: operators,
-    summary: "keep functions off nodes, or off all",
+    summary: "keep functions off some or all nodes",
     load: () => import("./commands/site/drain.js"),
   },
   {
     name: "resume",
     group: operators,
-    summary: "let functions back onto nodes",
+    summary: "allow functions on drained nodes again",
     load: () => import("./commands/site/resume.js"),
   },
   {
     name: "audit",
     group: operators,
-    summary: "list who did what: submissions, cancels, drains, tokens, refusals",
+    summary: "list submissions, cancellations, drains, tokens and refusals by user",
     load: () => import("./commands/site/audit.js"),
   },
   {
     name: "token",
     group: operators,
-    summary: "make tokens void: glean token revoke",
+    summary: "revoke tokens: glean token revoke",
     load: () => import("./commands/site/token.js"),
   },
   {
     name: "doctor",
     group: operators,
-    summary: "check that everything is in place",
+    summary: "check the installation",
     load: () => import("./commands/site/doctor.js"),
   },
 ];
@@ -121,10 +121,10 @@ Exit status: 0 done, 1 the work failed, 2 wrong usage, 3 the daemon is not reach
 
 export function newProgram(version: string): Command {
   const program = new Command("glean")
-    .description("Run short functions in what a Slurm cluster leaves idle.")
+    .description("Run short functions on the idle resources of a Slurm cluster.")
     .usage("COMMAND [options]")
     .version(version, "-V, --version", "print the version")
-    .helpOption("-h, --help", "show this, or a command's help after its name")
+    .helpOption("-h, --help", "show this help, or that of the command before it")
     .helpCommand(false)
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .enablePositionalOptions()
@@ -132,12 +132,12 @@ export function newProgram(version: string): Command {
   return prepare(program);
 }
 
-/** What program and commands share. */
+/** Sets up what the program and its commands share. */
 function prepare(command: Command): Command {
   return command
     .option(
       "--config <FILE>",
-      "the configuration (else $GLEANER_CONF, else /etc/gleaner/gleaner.yaml)",
+      "configuration file (default: $GLEANER_CONF or /etc/gleaner/gleaner.yaml)",
     )
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });

@@ -1,4 +1,4 @@
-// What the CLI needs of the configuration: parsed once, then kept until the file changes, since parsing costs a start.
+// Caches the CLI's part of the configuration until the file changes, since parsing slows the start.
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
@@ -17,17 +17,17 @@ export interface ClientSettings {
   readonly munge: MungeOptions;
 }
 
-/** As configPath() in config.ts, which loads YAML and zod along: a test holds the two equal. */
+/** Equals configPath() in config.ts, which would load YAML and zod; a test compares the two. */
 export function configFileOf(option: string | undefined, environment: NodeJS.ProcessEnv): string {
   return resolve(option ?? environment.GLEANER_CONF ?? "/etc/gleaner/gleaner.yaml");
 }
 
-/** From the cache when the file is the one that was parsed, else from the file; throws CONFIG as loadConfig does. */
+/** Reads the cache, or the file if it changed; throws CONFIG as loadConfig does. */
 export async function readSettings(
   configFile: string,
   cacheDirectory: string | null,
 ): Promise<ClientSettings> {
-  // Whoever writes it decides where root's credentials go; other users answer for their own choice.
+  // The file decides where root's credentials go, so root trusts only a protected one.
   if (process.geteuid!() === 0) requireTrusted(configFile);
   const mark = markOf(configFile);
   const name = privateName("settings", configFile);
@@ -46,7 +46,7 @@ export async function readSettings(
   return settings;
 }
 
-/** Tells one state of the file from another; null: the file cannot be looked at. */
+/** Identifies a version of the file; null if it cannot be examined. */
 function markOf(file: string): string | null {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
@@ -74,7 +74,7 @@ function understand(text: string | null, configFile: string, mark: string): Clie
   }
 }
 
-/** A daemon that listens everywhere is reached on this machine. */
+/** A daemon that listens on all addresses is reached through the loopback address. */
 function reachable(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
   return host === "::" ? "::1" : host;

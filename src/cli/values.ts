@@ -1,17 +1,19 @@
-// The values of options: times, memory, counts, arrays and ids from text, as sbatch and its family read them.
+// Parses the values of options as Slurm's commands do: times, memory, counts, arrays and ids.
 
 import { GleanerError } from "../model/errors.js";
 import { maxListed, maxNamedIds } from "../sdk/index.js";
 
-/** As many as one answer can list; the site's own limit (functions.maxArrayTasks) is usually lower. */
+/**
+ * The most that an answer can list; the site's limit (functions.maxArrayTasks) is usually lower.
+ */
 export const maxArrayTasks = maxListed;
-/** Slurm's own highest task number. */
+/** Slurm's highest task number. */
 const maxArrayTaskId = 4_000_000;
 /** Milliseconds travel as 32-bit integers: 24 days, far above any function. */
 const maxDurationMs = 2_147_483_647;
 /** 1 PiB: beyond any node, and safe in every sum. */
 const maxMemoryMb = 1024 * 1024 * 1024;
-/** Beyond any node, too. */
+/** More than any node has. */
 const maxCores = 65_535;
 const maxGpus = 64;
 
@@ -22,16 +24,16 @@ const dayMs = 24 * hourMs;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
-/** `30` (minutes), `MM:SS`, `HH:MM:SS`, `D-HH[:MM[:SS]]`, or `500ms`, `20s`, `5m`, `1h`: in milliseconds, above 0. */
+/** Reads minutes, `MM:SS`, `HH:MM:SS`, `D-HH[:MM[:SS]]`, `500ms`, `20s`, `5m` or `1h`; above 0. */
 export function parseDuration(text: string, where: string): number {
   const ms = durationOf(text);
   if (ms === null)
     throw bad(
-      `${where}: ${quoted(text)} is no time: write minutes, MM:SS, HH:MM:SS, D-HH:MM:SS, or a number with ms, s, m or h`,
+      `${where}: invalid time ${quoted(text)}: expected minutes, MM:SS, HH:MM:SS, D-HH:MM:SS, or a number with ms, s, m or h`,
     );
   if (ms === 0 || ms > maxDurationMs)
     throw bad(
-      `${where}: the time limit must be above 0 and at most ${maxDurationMs} ms: leave it out for the site's default`,
+      `${where}: invalid time ${quoted(text)}: expected above 0 and at most ${maxDurationMs} ms; if omitted, the site's default applies`,
     );
   return ms;
 }
@@ -62,62 +64,62 @@ function durationOf(text: string): number | null {
 const numbers = (match: RegExpExecArray): number[] =>
   match.slice(1).map((part) => Number(part ?? 0));
 
-/** `512`, `512M`, `2G`, `1T`, `100K`: in MB, rounded up, above 0. */
+/** Reads `512`, `512M`, `2G`, `1T` or `100K` as MB, rounded up, above 0. */
 export function parseMemoryMb(text: string, where: string): number {
   const match = /^(\d{1,15})([KMGT]?)B?$/i.exec(text);
   if (match === null || (match[2] === "" && /b$/i.test(text)))
-    throw bad(`${where}: ${quoted(text)} is no amount of memory: write a number with K, M, G or T`);
+    throw bad(`${where}: invalid memory size ${quoted(text)}: expected a number with K, M, G or T`);
   const factor = { K: 1 / 1024, M: 1, G: 1024, T: 1024 * 1024 }[match[2]!.toUpperCase() || "M"]!;
   const memoryMb = Math.ceil(Number(match[1]) * factor);
   if (memoryMb === 0)
-    throw bad(`${where}: a function cannot be given all memory of a node: name an amount`);
+    throw bad(`${where}: a function cannot have all memory of a node: request an amount above 0`);
   if (memoryMb > maxMemoryMb)
-    throw bad(`${where}: ${quoted(text)} is more than any node has: ask for less`);
+    throw bad(`${where}: no node has ${quoted(text)} of memory: request less`);
   return memoryMb;
 }
 
-/** A whole number of cores, above 0. */
+/** Reads a whole number of cores, above 0. */
 export function parseCores(text: string, where: string): number {
   const cores = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (cores < 1 || cores > maxCores)
-    throw bad(`${where}: ${quoted(text)} is no number of cores: write 1 to ${maxCores}`);
+    throw bad(`${where}: invalid number of cores ${quoted(text)}: expected 1 to ${maxCores}`);
   return cores;
 }
 
-/** A whole number of GPUs; a type before it (`a100:2`) is refused, since holes do not know types. */
+/** Reads a number of GPUs; refuses a type (`a100:2`), since holes have none. */
 export function parseGpus(text: string, where: string): number {
   const gpus = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
   if (!(gpus <= maxGpus))
     throw bad(
-      `${where}: ${quoted(text)} is no number of GPUs: write 0 to ${maxGpus}, without a type`,
+      `${where}: invalid number of GPUs ${quoted(text)}: expected 0 to ${maxGpus}, without a type`,
     );
   return gpus;
 }
 
-/** `gpu`, `gpu:2`, `none`: how many GPUs. */
+/** Reads the number of GPUs from `gpu`, `gpu:2` or `none`. */
 export function parseGres(text: string, where: string): number {
   if (/^(none|0)$/i.test(text)) return 0;
   const match = /^(?:gres[:/])?gpu(?::(\d{1,4}))?$/.exec(text);
   if (match === null)
     throw bad(
-      `${where}: ${quoted(text)} cannot be had: write gpu:N; other resources and types need sbatch`,
+      `${where}: invalid value ${quoted(text)}: expected gpu:N; use sbatch for other resources and types`,
     );
   return parseGpus(match[1] ?? "1", where);
 }
 
-/** `0-7`, `1,3,5`, `0-15:4` and mixtures: ascending, each number once, at most maxArrayTasks of them. */
+/** Reads `0-7`, `1,3,5`, `0-15:4` and mixtures as at most maxArrayTasks ascending numbers. */
 export function parseArray(text: string, where: string): number[] {
   if (text.includes("%"))
     throw bad(
-      `${where}: there is no limit on tasks at once yet: write the array without ${quoted(text.slice(text.indexOf("%")))}`,
+      `${where}: Gleaner does not support a limit on simultaneous tasks: remove ${quoted(text.slice(text.indexOf("%")))}`,
     );
   return expandNumbers(text, where);
 }
 
-/** The numbers that a list of ranges names; the count is bounded before anything is expanded. */
+/** Expands a list of ranges, after checking how many numbers it names. */
 function expandNumbers(text: string, where: string): number[] {
   const wrong = bad(
-    `${where}: ${quoted(text)} is no list of task numbers: write 0-7, 1,3,5 or 0-15:4`,
+    `${where}: invalid task numbers ${quoted(text)}: expected 0-7, 1,3,5 or 0-15:4`,
   );
   let count = 0;
   const ranges = text.split(",").map((item) => {
@@ -128,7 +130,7 @@ function expandNumbers(text: string, where: string): number[] {
     const step = Number(match[3] ?? 1);
     if (to < from || step < 1) throw wrong;
     if (to > maxArrayTaskId)
-      throw bad(`${where}: task numbers end at ${maxArrayTaskId}: ${to} is above`);
+      throw bad(`${where}: task number ${to} is too large: use at most ${maxArrayTaskId}`);
     count += Math.floor((to - from) / step) + 1;
     if (count > maxArrayTasks)
       throw bad(
@@ -142,7 +144,7 @@ function expandNumbers(text: string, where: string): number[] {
   return [...tasks].sort((a, b) => a - b);
 }
 
-/** The shortest list of ranges that names ascending numbers: the inverse of an array's text. */
+/** Formats ascending numbers as the shortest list of ranges. */
 export function formatNumbers(ascending: readonly number[]): string {
   const parts: string[] = [];
   for (let start = 0; start < ascending.length; ) {
@@ -154,32 +156,34 @@ export function formatNumbers(ascending: readonly number[]): string {
   return parts.join(",");
 }
 
-/** `42`, `42_7`, `42_[1-5,9]`, several with commas between: one text for each id. */
+/** Expands `42`, `42_7` and `42_[1-5,9]`, separated by commas, into ids. */
 export function parseIds(texts: readonly string[]): string[] {
   const ids: string[] = [];
   for (const item of texts.flatMap((text) => text.split(/,(?![^[]*\])/))) {
     const match = /^([1-9]\d{0,9})(?:_(?:(\d{1,9})|\[([^\]]+)\]))?$/.exec(item);
     if (match === null)
-      throw bad(`${quoted(item)} is no id: write 42, or 42_7 or 42_[1-5] for tasks of an array`);
+      throw bad(
+        `invalid id ${quoted(item)}: expected 42, or 42_7 or 42_[1-5] for tasks of an array`,
+      );
     const [, job, task, list] = match;
     if (list !== undefined)
       for (const each of expandNumbers(list, item)) ids.push(`${job}_${each}`);
     else ids.push(task === undefined ? job! : `${job}_${Number(task)}`);
     if (ids.length > maxNamedIds)
       throw bad(
-        `more than ${maxNamedIds} ids were named: name a whole array by its number alone, or take fewer`,
+        `more than ${maxNamedIds} ids named: name a whole array by its number, or name fewer`,
       );
   }
   return ids;
 }
 
-/** `42` or `42_7`, one of them. */
+/** Reads exactly one id, `42` or `42_7`. */
 export function parseId(text: string): string {
   const ids = parseIds([text]);
-  if (ids.length !== 1) throw bad(`${quoted(text)} names several: write one id, 42 or 42_7`);
+  if (ids.length !== 1) throw bad(`${quoted(text)} names several ids: expected one, 42 or 42_7`);
   return ids[0]!;
 }
 
-/** Text from the user in a sentence: short, and without control characters. */
+/** Quotes text from the user for a message, shortened and without control characters. */
 export const quoted = (text: string): string =>
   `"${[...text.slice(0, 60)].map((each) => (each < " " || each === "\x7f" ? "?" : each)).join("")}"`;

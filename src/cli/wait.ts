@@ -1,4 +1,4 @@
-// Waiting for the end of a submission, through restarts of the daemon.
+// Waits for the end of a submission, across restarts of the daemon.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs } from "../clock.js";
@@ -9,14 +9,14 @@ import { complain } from "./output.js";
 
 const firstPauseMs = 250;
 const longestPauseMs = 10_000;
-/** Longer than any restart or failover; who waits longer looks with `glean queue`. */
+/** Longer than any restart or failover takes. */
 const patienceMs = 10 * 60_000;
-/** What shells give for a program ended by Ctrl-C. */
+/** The exit status that shells report for a program ended by Ctrl-C. */
 const interruptedStatus = 130;
 
 /**
- * Resolves with the highest exit code of the tasks, at least 1 when one did not complete. Ctrl-C ends the program,
- * not the job. Rejects with UNREACHABLE when the daemon stays away for ten minutes.
+ * Resolves with the highest exit code of the tasks, at least 1 if one did not complete. Ctrl-C ends
+ * the program, not the job. Rejects with UNREACHABLE after ten minutes without the daemon.
  */
 export async function waitForEnd(client: GleanerClient, id: string): Promise<number> {
   const leave = (): never => {
@@ -28,10 +28,10 @@ export async function waitForEnd(client: GleanerClient, id: string): Promise<num
     for (;;) {
       const { invocations } = await patiently(() => client.wait(id), id);
       if (invocations.length === 0)
-        throw new GleanerError("NOT_FOUND", `gleanerd no longer knows ${id}: look with glean acct`);
+        throw new GleanerError("NOT_FOUND", `gleanerd no longer knows ${id}: run glean acct`);
       if (invocations.every(({ state }) => isFinal(state)))
         return invocations.reduce((highest, each) => Math.max(highest, exitCodeOf(each)), 0);
-      // The daemon holds the answer back; this keeps one that does not from being asked without a pause.
+      // The daemon delays its answer; the pause limits the rate of requests if it does not.
       await pause(firstPauseMs);
     }
   } finally {
@@ -49,7 +49,7 @@ async function patiently<T>(ask: () => Promise<T>, id: string): Promise<T> {
       if (monotonicMs() - sinceMs > patienceMs)
         throw new GleanerError(
           "UNREACHABLE",
-          `gleanerd stayed away for ${patienceMs / 60_000} minutes; job ${id} stays in the queue: look later with glean acct -j ${id}`,
+          `gleanerd did not answer for ${patienceMs / 60_000} minutes; job ${id} stays in the queue: later, run glean acct -j ${id}`,
           { cause: error },
         );
       await pause(pauseMs);
@@ -57,7 +57,7 @@ async function patiently<T>(ask: () => Promise<T>, id: string): Promise<T> {
   }
 }
 
-/** As sbatch --wait: a task that a signal or a limit ended counts as 1. */
+/** As with sbatch --wait, a task that a signal or a limit ended counts as 1. */
 function exitCodeOf({ state, exitCode }: Invocation): number {
   return state === "COMPLETED" ? 0 : Math.max(1, exitCode ?? 1);
 }

@@ -1,4 +1,4 @@
-// Moments and spans of time for people: what -S and -E take, and how times are printed.
+// Parses the times of -S and -E, and formats times and durations as Slurm does.
 
 import { GleanerError } from "../model/errors.js";
 import { quoted } from "./values.js";
@@ -12,8 +12,8 @@ const stepsMs: Readonly<Record<string, number>> = {
 };
 
 /**
- * A moment as sacct reads it: `now`, `now-2hours`, `today`, `midnight`, `noon`, `HH:MM[:SS]` (today), `MMDD`,
- * `YYYY-MM-DD[THH:MM[:SS]]`, in the local zone. Milliseconds since the epoch.
+ * Reads a time as sacct does, in the local zone: `now`, `now-2hours`, `today`, `midnight`, `noon`,
+ * `HH:MM[:SS]` (today), `MMDD` or `YYYY-MM-DD[THH:MM[:SS]]`. Returns milliseconds since the epoch.
  */
 export function parseWhen(text: string, where: string, nowMs: number): number {
   const lower = text.toLowerCase();
@@ -37,12 +37,12 @@ export function parseWhen(text: string, where: string, nowMs: number): number {
   if (found === null)
     throw new GleanerError(
       "BAD_REQUEST",
-      `${where}: ${quoted(text)} is no time: write YYYY-MM-DD, YYYY-MM-DDTHH:MM, HH:MM or now-2hours`,
+      `${where}: invalid time ${quoted(text)}: expected YYYY-MM-DD, YYYY-MM-DDTHH:MM, HH:MM or now-2hours`,
     );
   return found;
 }
 
-/** 00:00 of the local day: where sacct starts when nobody says otherwise. */
+/** 00:00 of the local day, sacct's default start. */
 export function midnightBefore(nowMs: number): number {
   const date = new Date(nowMs);
   date.setHours(0, 0, 0, 0);
@@ -55,7 +55,7 @@ const fields = (parts: readonly (string | undefined)[]): [number, number, number
   Number(parts[2] ?? 0),
 ];
 
-/** null when there is no such day or hour: Date would roll 31 February over into March. */
+/** null if there is no such day or hour: Date would turn 31 February into a day of March. */
 function moment(
   year: number,
   month: number,
@@ -69,7 +69,7 @@ function moment(
   return exists && hour < 24 && minute < 60 && second < 60 ? date.getTime() : null;
 }
 
-/** `YYYY-MM-DDTHH:MM:SS` in the local zone, as Slurm prints times; `Unknown` for none. */
+/** Formats as Slurm does, in local time: `YYYY-MM-DDTHH:MM:SS`, or `Unknown` for null. */
 export function formatWhen(ms: number | null): string {
   if (ms === null) return "Unknown";
   const date = new Date(ms);
@@ -77,7 +77,7 @@ export function formatWhen(ms: number | null): string {
   return `${day}T${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
 }
 
-/** squeue's `M:SS`, `H:MM:SS`, `D-HH:MM:SS`; whole seconds, rounded down. */
+/** Formats as squeue does: `M:SS`, `H:MM:SS` or `D-HH:MM:SS`, rounded down. */
 export function formatSpan(ms: number): string {
   const { days, hours, minutes, seconds } = split(ms);
   if (days > 0) return `${days}-${pad(hours)}:${pad(minutes)}:${pad(seconds)}`;
@@ -85,7 +85,7 @@ export function formatSpan(ms: number): string {
   return `${minutes}:${pad(seconds)}`;
 }
 
-/** sacct's `[D-]HH:MM:SS` with milliseconds: most functions last no second. */
+/** Formats as sacct does, with milliseconds, since most functions take less than a second. */
 export function formatElapsed(ms: number): string {
   const { days, hours, minutes, seconds } = split(ms);
   const milliseconds = String(Math.max(0, ms) % 1_000).padStart(3, "0");

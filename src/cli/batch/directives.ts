@@ -1,4 +1,4 @@
-// The directives of a script: `#GLEAN` and `#SBATCH` lines, read as sbatch reads its own. Pure.
+// Reads the directives of a script, `#GLEAN` and `#SBATCH` lines, as sbatch reads its own. Pure.
 
 import { GleanerError } from "../../model/errors.js";
 import { nearest } from "../../model/nearest.js";
@@ -6,14 +6,14 @@ import { quoted } from "../values.js";
 
 export type DirectiveKind = "GLEAN" | "SBATCH";
 
-/** What the reader must know of an option: whether a value follows it, may follow with `=`, or never does. */
+/** The syntax of an option: it takes a value, an optional value after `=`, or none. */
 export interface OptionShape {
   readonly name: string;
   readonly short: string | null;
   readonly takes: "value" | "optionalValue" | "nothing";
 }
 
-/** One option as a directive gave it; `where` is `job.sh:3: #SBATCH --mem`, for sentences. */
+/** One option of a directive; `where` is `job.sh:3: #SBATCH --mem`, for error messages. */
 export interface Directive {
   readonly kind: DirectiveKind;
   readonly option: string;
@@ -23,13 +23,14 @@ export interface Directive {
 
 export interface Directives {
   readonly known: readonly Directive[];
-  /** #SBATCH options that nobody knows: a newer Slurm's, perhaps. */
+  /** Unknown #SBATCH options, perhaps of a newer Slurm. */
   readonly unknown: readonly Directive[];
 }
 
 /**
- * All directives up to the first line that is neither blank nor a comment, in the order of the script. Throws
- * BAD_REQUEST with file and line for words that are no option, a missing value, or an unknown #GLEAN option.
+ * Returns all directives before the first line that is neither blank nor a comment, in the order
+ * of the script. Throws BAD_REQUEST with file and line if a word is not an option, a value is
+ * missing, or a #GLEAN option is unknown.
  */
 export function readDirectives(
   script: string,
@@ -55,7 +56,7 @@ export function readDirectives(
   return { known, unknown };
 }
 
-/** The lines that sbatch would look at: comments and blank lines at the top. */
+/** The lines in which sbatch looks for directives: comments and blank lines at the top. */
 function* headLines(script: string): Generator<string> {
   for (let start = 0; start < script.length; ) {
     const newline = script.indexOf("\n", start);
@@ -68,7 +69,7 @@ function* headLines(script: string): Generator<string> {
   }
 }
 
-/** Words with quotes and backslashes as in a shell, nothing expanded; an unquoted `#` starts a comment. */
+/** Splits with a shell's quotes and backslashes but no expansion; `#` starts a comment. */
 export function splitWords(text: string, place: string): string[] {
   const words: string[] = [];
   let word: string | null = null;
@@ -91,13 +92,13 @@ export function splitWords(text: string, place: string): string[] {
     else word = (word ?? "") + each;
   }
   if (quote !== null)
-    throw new GleanerError("BAD_REQUEST", `${place}: a quote ${quote} is not closed: close it`);
+    throw new GleanerError("BAD_REQUEST", `${place}: unclosed quote ${quote}: close it`);
   if (word !== null) words.push(word);
   return words;
 }
 
 interface FoundOption {
-  /** null: unknown. */
+  /** null if unknown. */
   readonly shape: OptionShape | null;
   readonly text: string;
   readonly value: string;
@@ -120,20 +121,20 @@ function readOptions(
       if (attached === null && next !== undefined && !next.startsWith("-")) index++;
     } else if (shape.takes === "value" && attached === null) {
       if (next === undefined)
-        throw new GleanerError("BAD_REQUEST", `${where}: a value is missing: write one after it`);
+        throw new GleanerError("BAD_REQUEST", `${where}: missing value: write it after the option`);
       value = next;
       index++;
     } else if (shape.takes === "nothing" && attached !== null)
       throw new GleanerError(
         "BAD_REQUEST",
-        `${where}: takes no value: take ${quoted(attached)} out`,
+        `${where}: the option takes no value: remove ${quoted(attached)}`,
       );
     found.push({ shape, text, value, where });
   }
   return found;
 }
 
-/** `--mem=2G` is mem and 2G, `-n1` is n and 1. */
+/** Splits `--mem=2G` into mem and 2G, and `-n1` into n and 1. */
 function dissect(
   word: string,
   place: string,
@@ -146,7 +147,7 @@ function dissect(
     return { text: `-${short[1]}`, name: short[1]!, attached: short[2] ?? null, isLong: false };
   throw new GleanerError(
     "BAD_REQUEST",
-    `${place}: ${quoted(word)} is no option: options start with - or --, and values with blanks need quotes`,
+    `${place}: ${quoted(word)} is not an option: begin options with - or --, and quote values that contain spaces`,
   );
 }
 
@@ -154,6 +155,6 @@ function unknownHere(text: string, shapes: readonly OptionShape[], place: string
   const known = shapes.map(({ name }) => `--${name}`);
   const hint = text.startsWith("--")
     ? `did you mean ${nearest(text, known)}?`
-    : `known are ${known.join(", ")}`;
+    : `expected one of ${known.join(", ")}`;
   return new GleanerError("BAD_REQUEST", `${place}: unknown option ${text}; ${hint}`);
 }

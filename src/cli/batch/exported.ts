@@ -1,15 +1,16 @@
-// The environment that a submission carries: `--export` as sbatch reads it.
+// Reads `--export`, the environment of a submission, as sbatch does.
 
 import { GleanerError } from "../../model/errors.js";
 import { maxEnvironmentBytes } from "../../sdk/index.js";
 import { quoted } from "../values.js";
 
-/** What no shell can do without; everything else of the user's stays behind with NONE or a list. */
+/** Variables that every shell needs; NONE and a list leave out all others. */
 const basics = ["PATH", "HOME", "USER", "SHELL", "LOGNAME"];
 
 /**
- * `ALL`, `NONE`, `VAR,VAR2=value` (with the basics), or `ALL,VAR=value`. A variable that is named and not set is left
- * out, as by sbatch. Throws BAD_REQUEST for a name that cannot be, or LIMIT_REACHED for too much.
+ * Reads `ALL`, `NONE`, `VAR,VAR2=value` (with the basics), or `ALL,VAR=value`. As sbatch does, it
+ * leaves out a named variable that is not set. Throws BAD_REQUEST for an invalid name and
+ * LIMIT_REACHED if the environment is too large.
  */
 export function exportedEnvironment(
   text: string,
@@ -25,7 +26,7 @@ export function exportedEnvironment(
     if (!/^[A-Za-z_]\w*$/.test(name))
       throw new GleanerError(
         "BAD_REQUEST",
-        `--export: ${quoted(name)} is no name of a variable: write ALL, NONE, VAR or VAR=value with commas between`,
+        `--export: invalid variable name ${quoted(name)}: expected ALL, NONE, or VAR and VAR=value separated by commas`,
       );
     if (equals >= 0) chosen[name] = item.slice(equals + 1);
     else Object.assign(chosen, pick(own, [name]));
@@ -34,7 +35,7 @@ export function exportedEnvironment(
   return chosen;
 }
 
-/** Splits at commas that stand outside of quotes; the quotes go. */
+/** Splits at commas outside of quotes and removes the quotes. */
 function splitItems(text: string): string[] {
   const items = [""];
   let quote: string | null = null;
@@ -66,6 +67,6 @@ function checkSize(environment: Readonly<Record<string, string>>): void {
   if (bytes > maxEnvironmentBytes)
     throw new GleanerError(
       "LIMIT_REACHED",
-      `the environment has ${bytes} bytes and the limit is ${maxEnvironmentBytes}: submit with --export=NONE or name the variables that are needed`,
+      `the environment has ${bytes} bytes, above the limit of ${maxEnvironmentBytes}: submit with --export=NONE or name the variables that the script needs`,
     );
 }

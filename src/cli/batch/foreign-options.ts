@@ -1,12 +1,12 @@
-// Options that sbatch knows and Gleaner has no use for: which may be ignored, and which a function cannot keep.
+// The sbatch options that Gleaner does not implement: it ignores some and refuses others.
 
 import { GleanerError } from "../../model/errors.js";
 import { quoted } from "../values.js";
 import type { OptionShape } from "./directives.js";
 
 /**
- * `silent`: changes nothing that the script can see. `note`: ignored, and said so. `refuse`: the script would
- * not do what its author expects, so it is not run.
+ * `silent`: ignored, since the script sees no difference. `note`: ignored with a note. `refuse`:
+ * the submission is refused, since the script would not do what its author expects.
  */
 type Verdict = "silent" | "note" | { readonly refuse: string };
 
@@ -15,8 +15,8 @@ export interface ForeignOption extends OptionShape {
 }
 
 const oneTask =
-  "a function is one task on one node: ask for cores with -c or tasks with -a, or submit it with sbatch";
-const notHere = "Gleaner cannot promise that yet: take it out, or submit the script with sbatch";
+  "a function is one task on one node: request cores with -c or tasks with -a, or submit the script with sbatch";
+const notHere = "Gleaner does not support this option: remove it, or submit the script with sbatch";
 
 const silent = (): Verdict => "silent";
 const note = (): Verdict => "note";
@@ -25,7 +25,7 @@ const onlyOne = (value: string): Verdict =>
   /^1(-1)?$/.test(value) ? "silent" : { refuse: oneTask };
 const noGpuShape = (): Verdict => ({
   refuse:
-    "functions ask for whole GPUs: write --gpus N with -c and --mem, or submit the script with sbatch",
+    "functions get whole GPUs: write --gpus N with -c and --mem, or submit the script with sbatch",
 });
 
 const of = (
@@ -60,14 +60,14 @@ export const foreignOptions: readonly ForeignOption[] = [
   ...of(
     () => ({
       refuse:
-        "an evicted function starts again, so this cannot be kept: take it out if the script may run twice, or submit it with sbatch",
+        "Gleaner restarts an evicted function: remove the option if the script may run twice, or submit the script with sbatch",
     }),
     "nothing",
     "no-requeue/k",
   ),
 ];
 
-/** null: nothing to say; a text: what to note. Throws BAD_REQUEST when the option cannot be kept. */
+/** Returns the option to note, or null for none. Throws BAD_REQUEST if the option is refused. */
 export function judgeForeign(option: string, value: string, where: string): string | null {
   const verdict = foreignOptions.find(({ name }) => name === option)?.judge(value) ?? "note";
   if (verdict === "silent") return null;

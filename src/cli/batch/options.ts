@@ -1,4 +1,5 @@
-// The options of `glean batch`: one table for the command line, #GLEAN and #SBATCH, and what they add up to.
+// The options of `glean batch`: one table for the command line, #GLEAN and #SBATCH, and their
+// effect.
 
 import { GleanerError } from "../../model/errors.js";
 import type { RequestedNotice } from "../../model/invocation.js";
@@ -14,7 +15,7 @@ import {
 import type { OptionShape } from "./directives.js";
 import { parseNotice } from "./notice.js";
 
-/** What was asked for; null: not said, so the site's or sbatch's default holds. */
+/** The settings of a submission; null stands for the default of the site or of sbatch. */
 export interface BatchSettings {
   name: string | null;
   cores: number;
@@ -54,11 +55,11 @@ export const unsaid: Readonly<BatchSettings> = {
 export interface BatchOption extends OptionShape {
   readonly metavar: string | null;
   readonly help: string;
-  /** Checks the value and writes it down; `where` says which option, for sentences. */
+  /** Checks the value and stores it; `where` names the option in error messages. */
   readonly set: (settings: BatchSettings, value: string, where: string) => void;
 }
 
-/** A given option, from wherever. */
+/** An option from the command line or a directive. */
 export interface Given {
   readonly option: string;
   readonly value: string;
@@ -85,38 +86,44 @@ export const batchOptions: readonly BatchOption[] = [
     "job-name",
     "J",
     "NAME",
-    "the name in listings (default: the script's)",
+    "name in listings (default: the script's name)",
     (to, value, at) => {
       to.name = filled(value, at);
     },
   ),
-  valued("cpus-per-task", "c", "N", "cores of each task (default: 1)", (to, value, at) => {
+  valued("cpus-per-task", "c", "N", "cores for each task (default: 1)", (to, value, at) => {
     to.cores = parseCores(value, at);
   }),
   valued(
     "mem",
     null,
     "SIZE",
-    "memory of each task: 512M, 2G (default: the site's)",
+    "memory for each task: 512M, 2G (default: set by the site)",
     (to, value, at) => {
       to.memoryMb = parseMemoryMb(value, at);
       to.memoryPerCoreMb = null;
     },
   ),
-  valued("mem-per-cpu", null, "SIZE", "memory for each core instead", (to, value, at) => {
+  valued("mem-per-cpu", null, "SIZE", "memory for each core, instead of --mem", (to, value, at) => {
     to.memoryPerCoreMb = parseMemoryMb(value, at);
     to.memoryMb = null;
   }),
-  valued("gpus", "G", "N", "GPUs of each task (default: none)", (to, value, at) => {
+  valued("gpus", "G", "N", "GPUs for each task (default: none)", (to, value, at) => {
     to.gpus = parseGpus(value, at);
   }),
-  valued("gres", null, "gpu:N", "the same, as sbatch writes it", (to, value, at) => {
+  valued("gres", null, "gpu:N", "GPUs in sbatch's notation", (to, value, at) => {
     to.gpus = parseGres(value, at);
   }),
-  valued("gpus-per-node", null, "N", "the same: a task has one node", (to, value, at) => {
-    to.gpus = parseGpus(value, at);
-  }),
-  valued("gpus-per-task", null, "N", "the same", (to, value, at) => {
+  valued(
+    "gpus-per-node",
+    null,
+    "N",
+    "the same as --gpus: a task runs on one node",
+    (to, value, at) => {
+      to.gpus = parseGpus(value, at);
+    },
+  ),
+  valued("gpus-per-task", null, "N", "the same as --gpus", (to, value, at) => {
     to.gpus = parseGpus(value, at);
   }),
   valued(
@@ -131,15 +138,27 @@ export const batchOptions: readonly BatchOption[] = [
   valued("array", "a", "TASKS", "one task for each number: 0-7, 1,3,5, 0-15:4", (to, value, at) => {
     to.arrayTasks = parseArray(value, at);
   }),
-  valued("output", "o", "FILE", "standard output, %A %a %j … filled in", (to, value, at) => {
+  valued("output", "o", "FILE", "standard output; %A, %a, %j … are expanded", (to, value, at) => {
     to.stdoutPattern = filled(value, at);
   }),
-  valued("error", "e", "FILE", "standard error (default: with the output)", (to, value, at) => {
-    to.stderrPattern = filled(value, at);
-  }),
-  valued("chdir", "D", "FOLDER", "working directory (default: this one)", (to, value, at) => {
-    to.workingDirectory = filled(value, at);
-  }),
+  valued(
+    "error",
+    "e",
+    "FILE",
+    "standard error (default: same file as standard output)",
+    (to, value, at) => {
+      to.stderrPattern = filled(value, at);
+    },
+  ),
+  valued(
+    "chdir",
+    "D",
+    "FOLDER",
+    "working directory (default: the current one)",
+    (to, value, at) => {
+      to.workingDirectory = filled(value, at);
+    },
+  ),
   valued(
     "export",
     null,
@@ -153,23 +172,23 @@ export const batchOptions: readonly BatchOption[] = [
     "signal",
     null,
     "[B:]SIG[@S]",
-    "send this signal S seconds before the function must go; B: to the script alone",
+    "send this signal S seconds before the function must stop; B: to the script only",
     (to, value, at) => {
       to.notice = parseNotice(value, at);
     },
   ),
-  flag("checkpoint", null, "a folder $GLEANER_CHECKPOINT_DIR that outlives evictions", (to) => {
+  flag("checkpoint", null, "keep the folder $GLEANER_CHECKPOINT_DIR across evictions", (to) => {
     to.checkpoint = true;
   }),
-  flag("wait", "W", "wait for the end, exit with the tasks' highest exit code", (to) => {
+  flag("wait", "W", "wait for the end; exit with the highest exit code of the tasks", (to) => {
     to.wait = true;
   }),
-  flag("parsable", null, "print nothing but the id", (to) => {
+  flag("parsable", null, "print only the id", (to) => {
     to.parsable = true;
   }),
 ];
 
-/** Applies all in the order given, later over earlier: least important first. Every value is checked. */
+/** Applies options in the given order; a later one overrides an earlier one. Checks every value. */
 export function settle(given: readonly Given[]): BatchSettings {
   const settings = { ...unsaid };
   for (const { option, value, where } of given)
@@ -181,7 +200,7 @@ function filled(value: string, where: string): string {
   if (value === "" || value.includes("\0") || value.includes("\n"))
     throw new GleanerError(
       "BAD_REQUEST",
-      `${where}: ${quoted(value)} cannot be used: write a name`,
+      `${where}: invalid value ${quoted(value)}: expected a name`,
     );
   return value;
 }

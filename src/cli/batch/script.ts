@@ -1,4 +1,4 @@
-// The script of a submission: read with bounds and checked for what sbatch refuses, a sentence each.
+// Reads the script of a submission up to a maximum size and refuses what sbatch refuses.
 
 import { isUtf8 } from "node:buffer";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
@@ -11,7 +11,7 @@ const chunkBytes = 64 * 1024;
 const bad = (sentence: string, cause?: unknown): GleanerError =>
   new GleanerError("BAD_REQUEST", sentence, { cause });
 
-/** The checked text of a file, or of standard input for `null`; `shown` names it in sentences. */
+/** Reads and checks a file, or standard input for `null`; `shown` names it in error messages. */
 export function readScript(path: string | null, shown: string): string {
   const bytes = path === null ? readBounded(standardInput, shown) : readFile(path, shown);
   const problem = whyNoScript(bytes);
@@ -25,12 +25,12 @@ function readFile(path: string, shown: string): Buffer {
     file = openSync(path, "r");
   } catch (error) {
     throw bad(
-      `cannot open the script ${shown} (${messageOf(error)}): check its name and rights`,
+      `cannot open the script ${shown} (${messageOf(error)}): check its name and permissions`,
       error,
     );
   }
   try {
-    if (fstatSync(file).isDirectory()) throw bad(`${shown} is a folder: name the script in it`);
+    if (fstatSync(file).isDirectory()) throw bad(`${shown} is a directory: name a script`);
     return readBounded(file, shown);
   } finally {
     closeSync(file);
@@ -47,7 +47,7 @@ function readBounded(file: number, shown: string): Buffer {
     length += count;
     if (length > maxScriptBytes)
       throw bad(
-        `${shown} is larger than ${maxScriptBytes} bytes: put its data into files of their own`,
+        `${shown} is larger than ${maxScriptBytes} bytes: move its data into separate files`,
       );
     chunks.push(chunk.subarray(0, count));
   }
@@ -58,21 +58,21 @@ function readChunk(file: number, chunk: Buffer, shown: string): number {
     return readSync(file, chunk);
   } catch (error) {
     throw bad(
-      `cannot read the script ${shown} (${messageOf(error)}): check that it is a file`,
+      `cannot read the script ${shown} (${messageOf(error)}): check that it is a regular file`,
       error,
     );
   }
 }
 
-/** sbatch's own checks in sbatch's words where it has them; null: a script that can be run. */
+/** Makes sbatch's checks, in sbatch's words where it has any; null for a valid script. */
 export function whyNoScript(bytes: Buffer): string | null {
   if (bytes.length === 0)
-    return "the script is empty: write #!/bin/sh and the commands to run into it";
+    return "the script is empty: begin it with #!/bin/sh and add the commands to run";
   if (bytes.includes(0))
-    return "the script has NUL bytes, so it is a program or data: run a program with --wrap";
+    return "the script contains NUL bytes, so it is a program or data: run a program with --wrap";
   if (!isUtf8(bytes)) return "the script is not UTF-8 text: convert it with iconv -t utf-8";
   const text = bytes.toString("utf8");
-  if (text.trim() === "") return "the script contains only blanks: write the commands into it";
+  if (text.trim() === "") return "the script contains only whitespace: add the commands to run";
   if (!text.startsWith("#!"))
     return "This does not look like a batch script. The first line must start with #! followed by the path to an interpreter. For instance: #!/bin/sh";
   if (text.includes("\r\n"))

@@ -1,4 +1,4 @@
-// From simulate's options to what a replay needs: the trace, the demand and the costs.
+// Turns simulate's options into the inputs of a replay: the trace, the demand and the costs.
 
 import { GleanerError } from "../../model/errors.js";
 import type { Costs, Demand, MachineWish, Trace } from "../../sim/index.js";
@@ -25,7 +25,7 @@ export interface TraceOptions {
   readonly memoryPerCore: string;
 }
 
-/** The options that --sweep may vary. */
+/** The options that --sweep can vary. */
 export interface DemandOptions {
   readonly call: string;
   readonly invocations?: string;
@@ -43,7 +43,7 @@ export interface DemandOptions {
   readonly nodeRepair: string;
 }
 
-/** Their names as they are written, each with its key. */
+/** Maps the name of each option to its key. */
 export const sweepable: Readonly<Record<string, keyof DemandOptions>> = {
   call: "call",
   arrivals: "arrivals",
@@ -59,18 +59,18 @@ export const sweepable: Readonly<Record<string, keyof DemandOptions>> = {
   "node-failures": "nodeFailures",
 };
 
-/** Longer is no time between failures. */
+/** The largest accepted time between failures. */
 const tenYearsMs = 3_650 * 86_400_000;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
 export async function traceFrom(options: TraceOptions, sim: Sim): Promise<Trace> {
   const given = [options.holes, options.swf, options.sacct].filter((each) => each !== undefined);
-  if (given.length !== 1) throw bad("name one trace: --holes FILE, --swf FILE or --sacct FILE");
+  if (given.length !== 1) throw bad("give one trace: --holes FILE, --swf FILE or --sacct FILE");
   const memoryPerCoreMb = parseMemoryMb(options.memoryPerCore, "--memory-per-core");
   if (options.holes !== undefined) {
     if (options.coresPerNode === undefined)
-      throw bad("a hole log does not say how large its nodes are: add --cores-per-node");
+      throw bad("a hole log does not contain the size of nodes: add --cores-per-node");
     const cores = parseCores(options.coresPerNode, "--cores-per-node");
     return sim.readHoleLog(sim.linesOf(options.holes), {
       cores,
@@ -89,18 +89,18 @@ async function machines(
 ): Promise<MachineWish["groups"]> {
   if (file !== undefined) {
     if (nodes !== undefined || coresPerNode !== undefined)
-      throw bad("--machines lists all nodes: leave out --nodes and --cores-per-node");
+      throw bad("--machines lists all nodes: omit --nodes and --cores-per-node");
     return sim.readMachines(sim.linesOf(file));
   }
   if (nodes === undefined && coresPerNode === undefined) return null;
   if (nodes === undefined || coresPerNode === undefined)
-    throw bad("--nodes and --cores-per-node belong together: give both");
+    throw bad("--nodes and --cores-per-node require each other: give both");
   const count = parseCount(nodes, "--nodes", sim.maxNodes);
   const cores = parseCores(coresPerNode, "--cores-per-node");
   return sim.evenGroups(count, count * cores, memoryPerCoreMb);
 }
 
-/** Reads the trace of invocations once, however many runs there are. */
+/** Reads the trace of invocations once for all runs. */
 export async function tracedCalls(options: DemandOptions, sim: Sim) {
   if (options.invocations === undefined) return null;
   return sim.readInvocations(sim.linesOf(options.invocations));
@@ -126,9 +126,7 @@ export function costsFrom(options: DemandOptions, measured: Costs): Costs {
   const { poll, reaction, executorStart, coldStart, eviction, notice, checkpoint } = options;
   const { nodeFailures, nodeRepair } = options;
   if (poll !== undefined && reaction !== undefined)
-    throw bad(
-      "--poll and --reaction exclude each other: Gleaner either looks now and then or is woken",
-    );
+    throw bad("--poll and --reaction exclude each other: give one of them");
   const orElse = (text: string | undefined, name: string, otherwise: number) =>
     text === undefined ? otherwise : parseMs(text, `--${name}`, 0);
   const view =

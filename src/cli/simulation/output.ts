@@ -1,9 +1,9 @@
-// The figures of one or more replays side by side: as a table for people, as CSV for programs.
+// Prints the figures of one or more replays side by side, as a table or as CSV.
 
 import type { SimulationResult } from "../../sim/index.js";
 import { table } from "../output.js";
 
-/** One replay, and what to call it beside others. */
+/** A replay and its label. */
 export interface Run {
   readonly label: string;
   readonly result: SimulationResult & { readonly wallMs: number; readonly maxRssMb: number };
@@ -43,7 +43,7 @@ const figures: readonly Figure[] = [
   },
 ];
 
-/** The figures as rows, a column for each run; below, for the first run, the classes and what was left out. */
+/** Formats a table with a column for each run, followed by classes and skipped records. */
 export function renderRuns(runs: readonly Run[]): string {
   const columns = [
     { title: "", text: ({ name }: Figure) => name },
@@ -107,11 +107,16 @@ function durationTable({ durationClasses }: SimulationResult): string {
 function notes({ skippedRecords, skipped, remarks }: SimulationResult): string[] {
   const lines = remarks.map((remark) => `Note: ${remark}.\n`);
   const reasons = Object.entries(skipped).map(([reason, times]) => `${times} ${reason}`);
-  if (skippedRecords > 0) lines.push(`Skipped ${skippedRecords} records: ${reasons.join(", ")}.\n`);
+  if (skippedRecords > 0)
+    lines.push(
+      `Skipped ${skippedRecords === 1 ? "1 record" : `${skippedRecords} records`}: ${reasons.join(", ")}.\n`,
+    );
   return lines.length > 0 ? ["\n", ...lines] : [];
 }
 
-/** A line for each run; columns named as in the JSON, nested ones with a dot. Lists are left to the JSON. */
+/**
+ * Formats a line for each run. Columns have the names of the JSON, with dots; lists are omitted.
+ */
 export function renderRunsCsv(runs: readonly Run[]): string {
   const rows = runs.map(({ label, result }) => new Map([["run", label], ...flat("", result)]));
   const names = [...new Set(rows.flatMap((row) => [...row.keys()]))];

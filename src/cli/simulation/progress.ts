@@ -1,13 +1,13 @@
-// How far a long replay is and how long it will take, on standard error.
+// Prints the progress of a long replay and the remaining time on standard error.
 
 import { writeSync } from "node:fs";
 import { monotonicMs } from "../../clock.js";
 
-/** A replay that is done sooner says nothing. */
+/** A shorter replay prints no progress. */
 const firstAfterMs = 3_000;
 const everyMs = 3_000;
 
-/** Told the share that is done, of `runs` replays one after the other. */
+/** Receives the completed share of each of `runs` consecutive replays. */
 export class Progress {
   private readonly startedMs = monotonicMs();
   private nextMs = this.startedMs + firstAfterMs;
@@ -25,7 +25,7 @@ export class Progress {
     try {
       writeSync(2, `glean: simulated ${Math.floor(done * 100)} %, about ${left}\n`);
     } catch {
-      // Nobody listens: the replay goes on.
+      // Standard error is closed; the replay continues.
     }
   }
 

@@ -1,4 +1,4 @@
-// The values of simulate's options: times with a unit, ranges, distributions, arrivals, sweeps.
+// Parses the values of simulate's options: times, ranges, distributions, arrivals, sweeps.
 
 import { GleanerError } from "../../model/errors.js";
 import type { Arrivals, Costs, Durations } from "../../sim/index.js";
@@ -7,19 +7,19 @@ import { quoted } from "../values.js";
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-/** Ten days: longer is no function, and no pause. */
+/** Ten days: more than any function or pause takes. */
 const maxMs = 864_000_000;
 
-/** `250ms`, `2s`, `1.5m`, `1h`, `0`: in whole milliseconds, from `leastMs` to `mostMs`. */
+/** Reads `250ms`, `2s`, `1.5m`, `1h` or `0` as whole milliseconds from `leastMs` to `mostMs`. */
 export function parseMs(text: string, where: string, leastMs: number, mostMs = maxMs): number {
   const match = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h)$/.exec(text);
   const ms =
     text === "0" ? 0 : match === null ? null : Math.round(Number(match[1]) * units[match[2]!]!);
   if (ms === null)
-    throw bad(`${where}: ${quoted(text)} is no time: write a number with ms, s, m or h`);
+    throw bad(`${where}: invalid time ${quoted(text)}: expected a number with ms, s, m or h`);
   if (ms < leastMs || ms > mostMs)
     throw bad(
-      `${where}: ${quoted(text)} must be at least ${leastMs} ms and at most ${mostMs / 86_400_000} days`,
+      `${where}: invalid value ${quoted(text)}: expected at least ${leastMs} ms and at most ${mostMs / 86_400_000} days`,
     );
   return ms;
 }
@@ -28,7 +28,7 @@ export function parseMs(text: string, where: string, leastMs: number, mostMs = m
 export function parseCount(text: string, where: string, most: number): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (value < 1 || value > most)
-    throw bad(`${where}: ${quoted(text)} is no count: write 1 to ${most}`);
+    throw bad(`${where}: invalid value ${quoted(text)}: expected a number from 1 to ${most}`);
   return value;
 }
 
@@ -36,13 +36,15 @@ export function parseCount(text: string, where: string, most: number): number {
 export function parseFactor(text: string, where: string): number {
   const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : 0;
   if (value <= 0 || value > 1_000_000)
-    throw bad(`${where}: ${quoted(text)} is no factor: write a number above 0, such as 2 or 0.5`);
+    throw bad(
+      `${where}: invalid value ${quoted(text)}: expected a number above 0, such as 2 or 0.5`,
+    );
   return value;
 }
 
 export function parseSeed(text: string): number {
   if (!/^\d{1,9}$/.test(text))
-    throw bad(`--seed: ${quoted(text)} is no seed: write a whole number`);
+    throw bad(`--seed: invalid value ${quoted(text)}: expected a whole number`);
   return Number(text);
 }
 
@@ -51,11 +53,15 @@ export function parseStart(text: string): Costs["executorStartMs"] {
   const where = "--executor-start";
   const [least, most, more] = text.split("-");
   if (more !== undefined)
-    throw bad(`${where}: ${quoted(text)} is no time: write 200ms or 150ms-300ms`);
+    throw bad(
+      `${where}: invalid value ${quoted(text)}: expected a time or a range, such as 200ms or 150ms-300ms`,
+    );
   const leastMs = parseMs(least!, where, 0);
   const mostMs = parseMs(most ?? least!, where, 0);
   if (mostMs < leastMs)
-    throw bad(`${where}: ${quoted(text)} ends before it begins: write the shorter time first`);
+    throw bad(
+      `${where}: range ${quoted(text)} ends before it begins: write the shorter time first`,
+    );
   return { least: leastMs, most: mostMs };
 }
 
@@ -75,12 +81,11 @@ export function parseDurations(text: string): Exclude<Durations, { kind: "trace"
     return { kind, meanMs: parseMs(first, where, 1) };
   if (kind === "lognormal" && second !== undefined && more === undefined) {
     const sigma = parseFactor(second, where);
-    if (sigma > 4)
-      throw bad(`${where}: a sigma of ${sigma} spans all times there are: write at most 4`);
+    if (sigma > 4) throw bad(`${where}: invalid sigma ${sigma}: expected at most 4`);
     return { kind, medianMs: parseMs(first, where, 1), sigma };
   }
   throw bad(
-    `${where}: ${quoted(text)} is no length: write 10ms, uniform:1s-5s, exponential:2s or lognormal:2s:1.5`,
+    `${where}: invalid value ${quoted(text)}: expected 10ms, uniform:1s-5s, exponential:2s or lognormal:2s:1.5`,
   );
 }
 
@@ -92,22 +97,20 @@ export function parseArrivals(text: string, scale: number, isTraced: boolean): A
     return { kind: "rate", perSecond: Number(rate[1]) * scale };
   if (text === "trace") {
     if (isTraced) return { kind: "trace", scale };
-    throw bad(
-      "--arrivals trace: there is no trace of invocations: name one with --invocations FILE",
-    );
+    throw bad("--arrivals trace requires a trace of invocations: give one with --invocations FILE");
   }
   throw bad(
-    `--arrivals: ${quoted(text)} is unknown: write saturating, trace, or a rate such as 10/s`,
+    `--arrivals: invalid value ${quoted(text)}: expected saturating, trace, or a rate such as 10/s`,
   );
 }
 
-/** Values of one option, one run each. */
+/** The values of one option, each for a run of its own. */
 export interface Sweep {
   readonly option: string;
   readonly values: readonly string[];
 }
 
-/** More runs nobody reads beside each other. */
+/** More runs do not fit side by side. */
 const maxSweep = 50;
 
 /** `poll=1s,5s,30s`. */
@@ -117,9 +120,9 @@ export function parseSweep(text: string, options: readonly string[]): Sweep {
   const values = text.slice(at + 1).split(",");
   if (!options.includes(option))
     throw bad(
-      `--sweep: ${quoted(text)} names no parameter: write one of ${options.join(", ")}, as in poll=1s,5s,30s`,
+      `--sweep: unknown parameter in ${quoted(text)}: expected one of ${options.join(", ")}, as in poll=1s,5s,30s`,
     );
   if (values.length > maxSweep || values.includes(""))
-    throw bad(`--sweep: write 1 to ${maxSweep} values with commas between, as in poll=1s,5s,30s`);
+    throw bad(`--sweep: write 1 to ${maxSweep} values separated by commas, as in poll=1s,5s,30s`);
   return { option, values };
 }

@@ -27,7 +27,7 @@ describe("identity", () => {
   const cachedToken = () =>
     join(cache(), readdirSync(cache()).find((name) => name.startsWith("token-"))!);
 
-  test("a token is asked for once, and kept where only its user can read it", async () => {
+  test("fetches a token once and keeps it where only its user can read it", async () => {
     await glean("batch", "--wrap", "id");
     await glean("batch", "--wrap", "id");
     expect(tokenRequests()).toBe(1);
@@ -40,7 +40,7 @@ describe("identity", () => {
     expect(statSync(cachedToken()).mode & 0o777).toBe(0o600);
   });
 
-  test("a token that is refused is renewed once, not for ever", async () => {
+  test("renews a refused token only once", async () => {
     await glean("batch", "--wrap", "id");
     world.answers["POST /v1/invocations"] = ({ authorization }) =>
       authorization === "Bearer token-2"
@@ -79,7 +79,7 @@ describe("identity", () => {
 
   const hostile = (token: string, expiresAtMs = 9e15) => JSON.stringify({ token, expiresAtMs });
 
-  test("a cache folder that others may enter, or none that can be made, is no error", async () => {
+  test("works without a cache if its folder is open to others or cannot be made", async () => {
     mkdirSync(cache(), { recursive: true });
     chmodSync(cache(), 0o777);
     expect(await glean("batch", "--wrap", "id")).toMatchObject({ status: 0 });
@@ -93,7 +93,7 @@ describe("identity", () => {
     expectSentence(await glean("queue"), 1, /munge is not in PATH: install the package munge/);
   });
 
-  test("a changed configuration is read anew, an unchanged one is not parsed again", async () => {
+  test("parses the configuration again only if it changed", async () => {
     await glean("batch", "--wrap", "id");
     const settings = readdirSync(cache()).find((name) => name.startsWith("settings-"))!;
     const before = readFileSync(join(cache(), settings), "utf8");
@@ -142,7 +142,7 @@ describe("root's configuration", () => {
   });
 });
 
-test("the configuration is looked for where config.ts looks", () => {
+test("looks for the configuration where config.ts does", () => {
   for (const [option, surroundings] of [
     ["/a/b", { GLEANER_CONF: "/c" }],
     [undefined, { GLEANER_CONF: "/c" }],

@@ -51,7 +51,7 @@ const world = gleanWorld();
 const glean = (...args: string[]) => world.start(args).end;
 
 describe("listings", () => {
-  test("queue condenses what waits of an array, and hides control characters", async () => {
+  test("queue folds the pending tasks of an array and hides control characters", async () => {
     const task = (number: number) =>
       invocation({ id: 50 + number, arrayJobId: 50, arrayTaskId: number, name: "evil\u001b[2J" });
     world.answers["GET /v1/invocations"] = () =>
@@ -60,7 +60,7 @@ describe("listings", () => {
     expect(status).toBe(0);
     expect(stdout.split("\n")).toEqual([
       "     JOBID  NAME      USER  ST  TIME  CPUS  NODE(REASON)",
-      "50_[1-2,4]  evil?[2J  ada   PD  0:00     2  (waits for a hole)",
+      "50_[1-2,4]  evil?[2J  ada   PD  0:00     2  (waiting for a hole)",
       "        42  job       ada   PD  0:00     2  (no hole is large enough)",
       "",
     ]);
@@ -105,7 +105,7 @@ describe("listings", () => {
     expect(world.requests.at(-1)!.url).toBe("/v1/invocations?ids=42");
   });
 
-  test("acct shows no exit code of what never ran", async () => {
+  test("acct shows no exit code for an invocation that never ran", async () => {
     world.answers["GET /v1/invocations"] = () => listOf(invocation({ state: "CANCELLED" }));
     const { stdout } = await glean("acct", "-n", "-P", "-j", "42");
     expect(stdout.split("|")[5]).toBe("");
@@ -150,12 +150,12 @@ describe("listings", () => {
     expectSentence(
       await glean("report", "utilization", "--html", "none/page.html"),
       1,
-      /cannot write the page .* after --html/,
+      /cannot write the page .*: give --html a file/,
     );
-    expectSentence(await glean("report", "utilization", "--csv", "--json"), 2, /take one/);
+    expectSentence(await glean("report", "utilization", "--csv", "--json"), 2, /give one/);
   });
 
-  test("output that nobody reads any more is no error", async () => {
+  test("a closed output is not an error", async () => {
     world.answers["GET /v1/invocations"] = () =>
       listOf(...Array.from({ length: 5_000 }, (_, id) => invocation({ id, state: "RUNNING" })));
     const { child, end } = world.start(["queue"]);
@@ -165,22 +165,22 @@ describe("listings", () => {
 });
 
 describe("exit statuses", () => {
-  test("3 when nothing listens, for every command that needs the daemon", async () => {
+  test("3 from every command that needs the daemon, if it does not listen", async () => {
     world.configure(1);
     for (const args of [["queue"], ["batch", "--wrap", "id"], ["info", "--json"]])
       expectSentence(await glean(...args), 3, /gleanerd does not answer on 127\.0\.0\.1 port 1 /);
   });
 
-  test("doctor still says what it finds here", async () => {
+  test("doctor prints local checks without the daemon", async () => {
     world.configure(1);
     const { status, stdout } = await glean("doctor");
     expect(status).toBe(3);
     expect(stdout).toMatch(/configuration \(here\) +ok/);
-    expect(stdout).toMatch(/munge \(here\) +ok +gives credentials/);
+    expect(stdout).toMatch(/munge \(here\) +ok +issues credentials/);
     expect(stdout).toMatch(/gleanerd +failed +gleanerd does not answer/);
   });
 
-  test("doctor: 1 when a check of the daemon failed", async () => {
+  test("doctor: 1 if a check of the daemon failed", async () => {
     const check = { name: "hook on n3", status: "failed", detail: "no answer" };
     world.answers["GET /v1/doctor"] = () => ({ body: { checks: [check] } });
     const { status, stdout } = await glean("doctor", "--json");
@@ -188,7 +188,7 @@ describe("exit statuses", () => {
     expect(JSON.parse(stdout).checks).toHaveLength(4);
   });
 
-  test("bill --verify: 1 when the ledger does not balance", async () => {
+  test("bill --verify: 1 if the ledger does not balance", async () => {
     const check = {
       balanced: false,
       attempts: 2,
@@ -201,12 +201,12 @@ describe("exit statuses", () => {
     const { status, stdout, stderr } = await glean("bill", "--verify");
     expect(status).toBe(1);
     expect(stdout).toBe("42 attempt 1 has no posting\n");
-    expect(stderr).toMatch(/it says 0\.000001 credits, the attempts say 2\.000001/);
+    expect(stderr).toMatch(/it holds 0\.000001 credits and the attempts add up to 2\.000001/);
     world.answers["GET /v1/bill/verify"] = () => ({ body: { ...check, balanced: true } });
     expect(await glean("bill", "--verify")).toMatchObject({ status: 0 });
   });
 
-  test("cancel: 1 with the daemon's sentence when one could not be", async () => {
+  test("cancel: 1 with the daemon's sentence if a cancellation failed", async () => {
     world.answers["POST /v1/cancel"] = () => ({
       body: { cancelled: 0, problems: ["43 belongs to bob"] },
     });
@@ -214,30 +214,30 @@ describe("exit statuses", () => {
     expect(world.requests.at(-1)!.body).toEqual({ ids: ["42_1", "42_2", "43"] });
   });
 
-  test("what answers is no gleanerd: 1", async () => {
+  test("1 if another program answers instead of gleanerd", async () => {
     world.answers["POST /v1/token"] = () => ({ body: "<html>" });
     expectSentence(await glean("queue"), 1, /does not answer as gleanerd does/);
   });
 
   test.each<[string[], RegExp]>([
-    [[], /no command was given/],
-    [["bacth"], /there is no command bacth; did you mean batch\?/],
+    [[], /no command given/],
+    [["bacth"], /unknown command bacth; did you mean batch\?/],
     [["queue", "--jsno"], /unknown option '--jsno'.*--json/],
-    [["queue", "-t", "SLEEPING"], /-t: "SLEEPING" is no state/],
+    [["queue", "-t", "SLEEPING"], /-t: invalid state "SLEEPING"/],
     [["queue", "extra"], /too many arguments/],
-    [["cancel"], /nothing to cancel was named/],
+    [["cancel"], /nothing selected to cancel/],
     [["show"], /missing required argument/],
     [["show", "42_[1-2]"], /names several/],
-    [["explain", "../token"], /is no id and no node/],
-    [["explain", "n1", "n2"], /one word too many/],
-    [["explain", "hole", "n1;x"], /is no node/],
-    [["drain", "n1;reboot"], /is no node: write n1, n\[1-3\] or all/],
-    [["acct", "-S", "soon"], /-S: "soon" is no time/],
+    [["explain", "../token"], /is neither an id nor a node/],
+    [["explain", "n1", "n2"], /unexpected argument/],
+    [["explain", "hole", "n1;x"], /is not a node/],
+    [["drain", "n1;reboot"], /invalid node .*: expected n1, n\[1-3\] or all/],
+    [["acct", "-S", "soon"], /-S: invalid time "soon"/],
     [["acct", "-S", "now", "-E", "now-1hour"], /the period ends before it starts/],
-    [["report", "weather"], /there is no report "weather"/],
+    [["report", "weather"], /unknown report "weather"/],
   ])("2 for %j", async (args, sentence) => expectSentence(await glean(...args), 2, sentence));
 
-  test("0 for --version and --help, which need no configuration", async () => {
+  test("0 for --version and --help, without a configuration", async () => {
     world.environment.GLEANER_CONF = "/nowhere";
     expect(await glean("--version")).toMatchObject({ status: 0, stdout: "1.2.3\n" });
     const help = await glean("--help");

@@ -40,7 +40,7 @@ describe("glean simulate", () => {
     expect(answer.coverage).toBeLessThan(1);
   });
 
-  test("is repeatable by its seed", async () => {
+  test("gives the same result for the same seed", async () => {
     const figures = async (seed: string) => {
       const { stdout } = await run(
         ...holeArgs(),
@@ -72,7 +72,7 @@ describe("glean simulate", () => {
       /none poll=1s +none poll=30s +whole-nodes poll=1s +whole-nodes poll=30s\n/,
     );
     expect(stdout).toMatch(/^Coverage( +0\.\d{4}){4}$/m);
-    expect(stdout).toContain("Skipped 1 records: 1 a time that is no number.");
+    expect(stdout).toContain("Skipped 1 record: 1 a time that is no number.");
     const { runs } = JSON.parse((await run(...args, "--json")).stdout);
     expect(runs.map((each: { run: string }) => each.run)).toHaveLength(4);
     expect(runs[0].coverage).toBeGreaterThan(runs[1].coverage);
@@ -121,31 +121,31 @@ describe("glean simulate", () => {
   });
 
   test.each<[string[], RegExp]>([
-    [[], /name one trace: --holes FILE, --swf FILE or --sacct FILE/],
-    [["--holes", "holes.csv", "--swf", "x"], /name one trace/],
+    [[], /give one trace: --holes FILE, --swf FILE or --sacct FILE/],
+    [["--holes", "holes.csv", "--swf", "x"], /give one trace/],
     [["--holes", "holes.csv"], /add --cores-per-node/],
-    [["--swf", "x", "--nodes", "4"], /--nodes and --cores-per-node belong together/],
-    [["--swf", "x", "--machines", "m", "--nodes", "4"], /leave out --nodes/],
-    [["--call", "soon"], /--call: "soon" is no time/],
-    [["--call", "lognormal:2s"], /is no length: write 10ms, uniform/],
-    [["--call", "uniform:5s-1s"], /--call: "1s" must be at least 5000 ms/],
-    [["--arrivals", "often"], /write saturating, trace, or a rate such as 10\/s/],
-    [["--arrivals", "trace"], /name one with --invocations FILE/],
+    [["--swf", "x", "--nodes", "4"], /--nodes and --cores-per-node require each other/],
+    [["--swf", "x", "--machines", "m", "--nodes", "4"], /omit --nodes/],
+    [["--call", "soon"], /--call: invalid time "soon"/],
+    [["--call", "lognormal:2s"], /expected 10ms, uniform/],
+    [["--call", "uniform:5s-1s"], /--call: invalid value "1s": expected at least 5000 ms/],
+    [["--arrivals", "often"], /expected saturating, trace, or a rate such as 10\/s/],
+    [["--arrivals", "trace"], /give one with --invocations FILE/],
     [["--poll", "1s", "--reaction", "1s"], /exclude each other/],
     [["--executor-start", "300ms-150ms"], /write the shorter time first/],
     [["--policy", "clever"], /there is no policy "clever": take one of prediction, none/],
-    [["--sweep", "seed=1,2"], /names no parameter: write one of call, arrivals/],
+    [["--sweep", "seed=1,2"], /unknown parameter .*: expected one of call, arrivals/],
     [["--sweep", "poll="], /write 1 to 50 values/],
     [["--sweep", "poll=1s,2s", "--html", "x"], /--html shows one run/],
-    [["--json", "--csv"], /exclude each other: take one/],
-    [["--seed", "x"], /"x" is no seed/],
-    [["--scale", "0"], /is no factor/],
+    [["--json", "--csv"], /exclude each other: give one/],
+    [["--seed", "x"], /--seed: invalid value "x"/],
+    [["--scale", "0"], /expected a number above 0/],
   ])("%j is refused in one sentence", async (args, sentence) => {
     const given = args.some((each) => /^--(holes|swf)$/.test(each)) || args.length === 0;
     expectSentence(await run(...(given ? [] : holeArgs()), ...args), 2, sentence);
   });
 
-  test("a file that is not there, and one without any hole", async () => {
+  test("refuses a missing file and one without holes", async () => {
     expectSentence(
       await run("--holes", "no.csv", "--cores-per-node", "2"),
       1,

@@ -1,4 +1,4 @@
-// `glean bill`: what was used and what it costs; whether the ledger balances.
+// `glean bill`: shows usage and its cost, or checks whether the ledger balances.
 
 import type { BillLine } from "../../../model/records/account.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
@@ -18,10 +18,10 @@ const microCreditsPerCredit = 1_000_000;
 
 export const define: Define = (command, run) => {
   command
-    .option("-u, --user <USER>", "of this user only: a name or a uid")
-    .option("--me", "yours only")
-    .option("-S, --starttime <TIME>", "since then (default: from the beginning)")
-    .option("-E, --endtime <TIME>", "until then (default: now)")
+    .option("-u, --user <USER>", "only this user: a name or a uid")
+    .option("--me", "only your own")
+    .option("-S, --starttime <TIME>", "start of the period (default: the first record)")
+    .option("-E, --endtime <TIME>", "end of the period (default: now)")
     .option("--verify", "recompute the whole ledger from the attempts (operators)")
     .option("--json", "one JSON document")
     .action(run(bill));
@@ -50,7 +50,7 @@ async function verify(
     );
   else {
     complain(
-      `the ledger does not balance: it says ${credits(check.ledgerMicroCredits)} credits, the attempts say ${credits(check.recomputedMicroCredits)}: keep the database and see the differences on standard output`,
+      `the ledger does not balance: it holds ${credits(check.ledgerMicroCredits)} credits and the attempts add up to ${credits(check.recomputedMicroCredits)}: keep the database; standard output lists the differences`,
     );
     print(check.differences.map((each) => `${printable(each)}\n`).join(""));
   }
@@ -59,7 +59,7 @@ async function verify(
 
 type Row = Omit<BillLine, "uid" | "otherNames">;
 
-/** The sums are the uid's, under whatever names. */
+/** Sums are by uid, even if its user name changed. */
 const named = (line: BillLine): Row =>
   line.otherNames.length === 0
     ? line
@@ -73,7 +73,7 @@ const columns: readonly Column<Row>[] = [
   { title: "CREDITS", text: (line) => credits(line.amountMicroCredits), right: true },
 ];
 
-/** All six decimals, from integers: nothing is rounded. */
+/** Formats all six decimals with integer arithmetic, so that nothing is rounded. */
 function credits(micro: number): string {
   const whole = Math.floor(Math.abs(micro) / microCreditsPerCredit);
   const rest = String(Math.abs(micro) % microCreditsPerCredit).padStart(6, "0");

@@ -1,4 +1,4 @@
-// `glean explain`: why an invocation waits, why a node is unused, why idle cores run nothing.
+// `glean explain`: says why an invocation waits, a node is unused or idle cores run nothing.
 
 import { GleanerError } from "../../../model/errors.js";
 import type { UnusedCores } from "../../../model/records/idle.js";
@@ -9,8 +9,8 @@ import { quoted } from "../../values.js";
 
 export const define: Define = (command, run) => {
   command
-    .argument("<what>", "an id (42, 42_7), a node, or: hole")
-    .argument("[node]", "after hole: this node's only")
+    .argument("<what>", "an id (42, 42_7), a node, or the word hole")
+    .argument("[node]", "after hole: only this node")
     .option("--json", "one JSON document")
     .addHelpText(
       "after",
@@ -25,12 +25,12 @@ async function explain(
   node: string | undefined,
   options: { json?: boolean },
 ): Promise<number> {
-  checkWord(what, "is no id and no node: name one of them");
+  checkWord(what, "is neither an id nor a node: name one of them");
   if (what === "hole") return explainHoles(context, node, options);
   if (node !== undefined)
     throw new GleanerError(
       "BAD_REQUEST",
-      `${quoted(node)} is one word too many: name one id or one node, or write hole before it`,
+      `unexpected argument ${quoted(node)}: name one id or one node, or write hole NODE`,
     );
   const answer = await (await context.client()).explain(what);
   if (options.json) print(json(answer));
@@ -43,13 +43,16 @@ async function explainHoles(
   node: string | undefined,
   options: { json?: boolean },
 ): Promise<number> {
-  if (node !== undefined) checkWord(node, "is no node: name one, or none for all");
+  if (node !== undefined) checkWord(node, "is not a node: name one, or omit it for all nodes");
   const answer = await (await context.client()).holes(node);
   const { idleCores, holes } = answer;
   if (options.json) print(json(answer));
   else if (holes.length > 0) print(table(holes, columns, true));
-  else if (idleCores === 0) print("No core is idle: batch jobs hold them all.\n");
-  else print(`None is unused: functions run on all ${idleCores} idle cores.\n`);
+  else if (idleCores === 0) print("No core is idle: batch jobs hold all of them.\n");
+  else
+    print(
+      `No idle core is unused: functions run on ${idleCores === 1 ? "the idle core" : `all ${idleCores} idle cores`}.\n`,
+    );
   return exitStatus.done;
 }
 

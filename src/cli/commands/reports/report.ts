@@ -1,4 +1,5 @@
-// `glean report`: utilization (how much was idle and what became of it), idle (why it was not used), prediction (how long holes last).
+// `glean report`: utilization (idle time and its use), idle (why it was not used) and prediction
+// (how long holes last).
 
 import { GleanerError } from "../../../model/errors.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
@@ -16,14 +17,14 @@ export const define: Define = (command, run) => {
   command
     .argument(
       "<kind>",
-      "utilization; idle: where idle core-time went; prediction: how well the ends of holes were foreseen",
+      "utilization; idle: how idle core-time was spent; prediction: how accurately the ends of holes were predicted",
     )
     .option(
       "-S, --starttime <TIME>",
-      "since then (default: the last 24 hours, or what was recorded of them)",
+      "start of the period (default: the recorded part of the last 24 hours)",
     )
-    .option("-E, --endtime <TIME>", "until then (default: now)")
-    .option("--html <FILE>", "write one page with plots, which needs nothing else, to this file")
+    .option("-E, --endtime <TIME>", "end of the period (default: now)")
+    .option("--html <FILE>", "write a self-contained page with plots to this file")
     .option("--csv", "comma-separated values")
     .option("--json", "one JSON document")
     .addHelpText("after", "\nTimes: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours")
@@ -35,7 +36,7 @@ async function report(context: Context, kind: string, options: Options): Promise
   if (kind !== "utilization" && kind !== "idle")
     throw new GleanerError(
       "BAD_REQUEST",
-      `there is no report ${quoted(kind)}: write utilization, idle or prediction`,
+      `unknown report ${quoted(kind)}: expected utilization, idle or prediction`,
     );
   requireOneForm(options);
   const period = chosenPeriod(options);
@@ -46,10 +47,7 @@ async function report(context: Context, kind: string, options: Options): Promise
   }
   const report = await import("../../../report/index.js");
   if (options.html !== undefined)
-    savePage(
-      options.html,
-      report.renderUtilizationHtml(figures, "Gleaner: what was idle, and what became of it"),
-    );
+    savePage(options.html, report.renderUtilizationHtml(figures, "Gleaner: idle time and its use"));
   else if (kind === "utilization")
     print((options.csv ? report.renderUtilizationCsv : report.renderUtilizationText)(figures));
   else if (options.json) print(json(report.idleReport(figures)));
@@ -60,7 +58,10 @@ async function report(context: Context, kind: string, options: Options): Promise
 async function prediction(context: Context, options: Options): Promise<number> {
   const { json: asJson, ...others } = options;
   if (Object.values(others).some((each) => each !== undefined))
-    throw new GleanerError("BAD_REQUEST", "the prediction report takes --json and nothing else");
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "the prediction report takes only --json: remove the other options",
+    );
   const report = await (await context.client()).prediction();
   if (asJson) print(json(report));
   else print((await import("../../../report/index.js")).renderPredictionText(report));

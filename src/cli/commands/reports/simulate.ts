@@ -1,4 +1,4 @@
-// `glean simulate`: what Gleaner would have brought a site, replayed from the site's own records.
+// `glean simulate`: replays a site's own records to show what Gleaner would have harvested there.
 
 import { monotonicMs } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
@@ -38,36 +38,50 @@ export const define: Define = (command, run) => {
   const collect = (value: string, before: readonly string[] = []) => [...before, value];
   command
     .option("--holes <FILE>", "a log of idle nodes: node,start,end in seconds since the epoch")
-    .option("--swf <FILE>", "jobs in the Standard Workload Format, also with node lists")
-    .option("--sacct <FILE>", "a dump of sacct -P, with or without its header")
-    .option("--fields <LIST>", "the dump's columns, when it has no header")
+    .option("--swf <FILE>", "jobs in the Standard Workload Format, with or without node lists")
+    .option("--sacct <FILE>", "the output of sacct -P, with or without its header")
+    .option("--fields <LIST>", "the columns of the sacct output, if it has no header")
     .option("--machines <FILE>", "lines of id, name, nodes, cores per node, speed, memory in KiB")
-    .option("--nodes <N>", "that many equal nodes, instead of --machines")
-    .option("--cores-per-node <N>", "of a hole log's nodes, or with --nodes")
-    .option("--memory-per-core <SIZE>", "of nodes whose memory nobody says", "4G")
-    .option("--call <LENGTH>", "10ms, uniform:1s-5s, exponential:2s or lognormal:2s:1.5", "10ms")
-    .option("--invocations <FILE>", "a trace of calls instead: app,func,end_timestamp,duration")
-    .option("--arrivals <KIND>", "saturating, a rate such as 10/s, or trace", "saturating")
-    .option("--scale <FACTOR>", "so many times as dense as the rate or the trace", "1")
-    .option("--call-memory <SIZE>", "of each call, beside one core", "1000M")
-    .option("--poll <TIME>", "look at Slurm that often, instead of being woken by the hook")
-    .option("--reaction <TIME>", "from the hook's word to a plan")
+    .option("--nodes <N>", "number of equal nodes, instead of --machines")
+    .option("--cores-per-node <N>", "cores of each node, with --holes or --nodes")
+    .option("--memory-per-core <SIZE>", "memory of nodes for which the input has none", "4G")
+    .option(
+      "--call <LENGTH>",
+      "duration of calls: 10ms, uniform:1s-5s, exponential:2s or lognormal:2s:1.5",
+      "10ms",
+    )
+    .option(
+      "--invocations <FILE>",
+      "a trace of calls, instead of --call: app,func,end_timestamp,duration",
+    )
+    .option(
+      "--arrivals <KIND>",
+      "arrivals of calls: saturating, a rate such as 10/s, or trace",
+      "saturating",
+    )
+    .option("--scale <FACTOR>", "multiply the rate, or the density of the trace", "1")
+    .option("--call-memory <SIZE>", "memory of each call, which has one core", "1000M")
+    .option("--poll <TIME>", "poll Slurm at this interval, instead of waiting for the hook")
+    .option("--reaction <TIME>", "from the hook's message to a plan")
     .option("--executor-start <TIME>", "from the plan to a ready executor: 200ms or 150ms-300ms")
-    .option("--cold-start <TIME>", "of a worker that changes its function")
-    .option("--eviction <TIME>", "from a job's begin until its cores are free")
-    .option("--notice <TIME>", "before a job's begin a node takes no new call")
-    .option("--checkpoint <TIME>", "how often calls save their state with --policy checkpoint")
-    .option("--node-failures <TIME>", "a node fails after so long on average, such as 720h")
-    .option("--node-repair <TIME>", "and is out for so long", "10m")
+    .option("--cold-start <TIME>", "time for a worker to change its function")
+    .option("--eviction <TIME>", "from the start of a job until its cores are free")
+    .option("--notice <TIME>", "time before a job's start in which its node takes no new call")
+    .option(
+      "--checkpoint <TIME>",
+      "interval at which calls save their state, with --policy checkpoint",
+    )
+    .option("--node-failures <TIME>", "mean time between the failures of a node, such as 720h")
+    .option("--node-repair <TIME>", "duration of a node failure", "10m")
     .option(
       "--policy <NAME>",
-      "prediction, none, checkpoint, whole-nodes or known-ends; repeat it",
+      "prediction, none, checkpoint, whole-nodes or known-ends; may be repeated",
       collect,
     )
     .option("--sweep <NAME=VALUES>", "run once for each value of one option: poll=1s,5s,30s")
-    .option("--seed <N>", "decides all that is random", "1")
+    .option("--seed <N>", "seed of the random numbers", "1")
     .option("--html <FILE>", "write the page of the utilization report to this file")
-    .option("--csv", "comma-separated values, a line for each run")
+    .option("--csv", "comma-separated values, one line for each run")
     .option("--json", "one JSON document")
     .addHelpText("after", help)
     .action(run(simulateCommand));
@@ -79,7 +93,7 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
   const variants = variantsOf(options);
   const names = options.policy ?? ["prediction"];
   if (options.html !== undefined && variants.length * names.length > 1)
-    throw new GleanerError("BAD_REQUEST", "--html shows one run: take one --policy and no --sweep");
+    throw new GleanerError("BAD_REQUEST", "--html shows one run: give one --policy and no --sweep");
   const seed = parseSeed(options.seed);
   const policies = names.map(sim.policyNamed);
   const traced = await tracedCalls(options, sim);
@@ -105,7 +119,7 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
   return exitStatus.done;
 }
 
-/** The options of each run: as they are, or one for each value of the sweep. */
+/** Returns the options of each run: one for each value of the sweep, if there is one. */
 function variantsOf(options: Options): { options: Options; label: string | null }[] {
   if (options.sweep === undefined) return [{ options, label: null }];
   const { option, values } = parseSweep(options.sweep, Object.keys(sweepable));
@@ -120,7 +134,7 @@ const used = (startedMs: number) => ({
   maxRssMb: Math.round(process.resourceUsage().maxRSS / 1_024),
 });
 
-/** What the trace of invocations lost is reported with the rest. */
+/** Adds the skipped records of the trace of invocations to the others. */
 function withSkipped(trace: Trace, calls: Readonly<Record<string, number>>): Trace {
   const skipped = { ...trace.notes.skipped };
   for (const [reason, times] of Object.entries(calls)) skipped[`invocations: ${reason}`] = times;
@@ -141,7 +155,7 @@ async function write(
   const { renderUtilizationHtml } = await import("../../../report/index.js");
   const page = renderUtilizationHtml(
     first!.simulated.utilization,
-    "Gleaner, simulated: what would have been idle, and what would have become of it",
+    "Gleaner, simulated: idle time and its use",
   );
   savePage(options.html, page);
 }

@@ -1,4 +1,4 @@
-// `glean audit`: who did what with authority, and what was refused; the newest first.
+// `glean audit`: lists privileged actions and refusals, the newest first.
 
 import { GleanerError } from "../../../model/errors.js";
 import { type AuditAction, type AuditEvent, auditActions } from "../../../model/records/audit.js";
@@ -19,11 +19,11 @@ interface Options {
 
 export const define: Define = (command, run) => {
   command
-    .option("-u, --user <USER>", "of this user only: a name or a uid")
+    .option("-u, --user <USER>", "only this user: a name or a uid")
     .option("--action <ACTION>", `one of ${auditActions.join(", ")}`)
-    .option("-S, --starttime <TIME>", "since then (default: from the beginning)")
-    .option("-E, --endtime <TIME>", "until then (default: now)")
-    .option("-n, --limit <N>", "at most so many (default: 100)")
+    .option("-S, --starttime <TIME>", "start of the period (default: the first record)")
+    .option("-E, --endtime <TIME>", "end of the period (default: now)")
+    .option("-n, --limit <N>", "list at most N entries (default: 100)")
     .option("--json", "one JSON document")
     .action(run(audit));
 };
@@ -42,14 +42,17 @@ function chosenAction({ action }: Options): { action?: AuditAction } {
   if (known === undefined)
     throw new GleanerError(
       "BAD_REQUEST",
-      `--action: ${quoted(action)} is none: write one of ${auditActions.join(", ")}`,
+      `--action: invalid value ${quoted(action)}: expected one of ${auditActions.join(", ")}`,
     );
   return { action: known };
 }
 
 function limitOf(text: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text))
-    throw new GleanerError("BAD_REQUEST", `-n: ${quoted(text)} is no number from 1 to 99999`);
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `-n: invalid value ${quoted(text)}: expected a number from 1 to 99999`,
+    );
   return Math.min(Number(text), 10_000);
 }
 

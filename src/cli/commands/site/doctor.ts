@@ -1,4 +1,4 @@
-// `glean doctor`: whether everything is in place, here and at the daemon.
+// `glean doctor`: checks the installation on this machine and in gleanerd.
 
 import { GleanerError, messageOf } from "../../../model/errors.js";
 import { type DoctorCheck, makeCredential } from "../../../sdk/index.js";
@@ -8,7 +8,7 @@ import { type Column, json, print, table } from "../../output.js";
 export const define: Define = (command, run) => {
   command
     .option("--json", "one JSON document")
-    .addHelpText("after", "\nExit status: 1 when a check failed, 3 when gleanerd does not answer.")
+    .addHelpText("after", "\nExit status: 1 if a check failed, 3 if gleanerd does not answer.")
     .action(run(doctor));
 };
 
@@ -20,7 +20,7 @@ async function doctor(context: Context, options: { json?: boolean }): Promise<nu
   return checks.some(({ status }) => status === "failed") ? exitStatus.failed : exitStatus.done;
 }
 
-/** What can be checked here comes first, so that a daemon that does not answer still leaves something to read. */
+/** Local checks come first, so that they are shown even if gleanerd does not answer. */
 async function examine(context: Context): Promise<{ checks: DoctorCheck[]; unreachable: boolean }> {
   const checks: DoctorCheck[] = [];
   const check = async <T>(name: string, work: () => Promise<T>, detail: (value: T) => string) => {
@@ -42,7 +42,7 @@ async function examine(context: Context): Promise<{ checks: DoctorCheck[]; unrea
   await check(
     "munge (here)",
     () => makeCredential(settings.munge, "doctor"),
-    () => "gives credentials",
+    () => "issues credentials",
   );
   const { host, port } = settings.address;
   const { value: answer, error } = await check(

@@ -1,4 +1,4 @@
-// `glean drain`: keeps functions off nodes; with `all`, the kill switch.
+// `glean drain`: keeps functions off nodes; `glean drain all` is the kill switch.
 
 import { type Define, exitStatus } from "../../context.js";
 import { nodesOf, tell } from "../../nodes.js";
@@ -6,11 +6,11 @@ import { nodesOf, tell } from "../../nodes.js";
 export const define: Define = (command, run) => {
   command
     .argument("<nodes...>", "n1, n[1-3] or all")
-    .option("--now", "kill what runs there; it goes back to the queue")
+    .option("--now", "kill running functions there and return them to the queue")
     .option("--json", "one JSON document")
     .addHelpText(
       "after",
-      "\nExamples:\n  glean drain n[1-3]\n  glean drain all --now    stop everything",
+      "\nExamples:\n  glean drain n[1-3]\n  glean drain all --now    stop all functions",
     )
     .action(
       run(async (context, words: string[], options: { now?: boolean; json?: boolean }) => {

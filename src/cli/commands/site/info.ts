@@ -1,4 +1,4 @@
-// `glean info`: nodes, holes and executors, as sinfo lists nodes.
+// `glean info`: lists nodes with their holes and executors, as sinfo lists nodes.
 
 import type { UnusableReason } from "../../../model/capacity/hole.js";
 import type { Resources } from "../../../model/resources.js";
@@ -14,9 +14,9 @@ interface Options {
 export const define: Define = (command, run) => {
   command
     .helpOption("--help", "show this help")
-    .option("-h, --noheader", "the nodes only, without titles")
+    .option("-h, --noheader", "print only the nodes, without headers")
     .option("--json", "one JSON document")
-    .addHelpText("after", "\nglean explain NODE says in a sentence why a node is unused.")
+    .addHelpText("after", "\nTo see why a node is unused, run glean explain NODE.")
     .action(run(info));
 };
 
@@ -32,7 +32,7 @@ async function info(context: Context, options: Options): Promise<number> {
 
 function summary(answer: InfoAnswer): string {
   const age = answer.snapshotAgeMs === null ? "never read" : `${answer.snapshotAgeMs} ms old`;
-  const stale = answer.stale ? ` ${alarming("STALE, no executor is started or grown")}` : "";
+  const stale = answer.stale ? ` ${alarming("STALE, gleanerd starts and grows no executor")}` : "";
   const lines = [
     `Cluster ${printable(answer.clusterName)}, gleanerd ${printable(answer.version)}`,
     `View of Slurm: ${age}${stale}; ${answer.rpcsPerMinute} RPCs a minute to slurmctld (${answer.commandsPerMinute} commands)`,
@@ -72,12 +72,13 @@ function whyUnused({ drainedBy, unusable, unkillable }: NodeInfo): string {
 
 function hung({ count, processes: [first] }: NodeUnkillable): string {
   const more = count > 1 ? ` and ${count - 1} more` : "";
-  if (first === undefined) return `${count} processes cannot be killed`;
+  if (first === undefined)
+    return `${count === 1 ? "1 process" : `${count} processes`} cannot be killed`;
   const on = first.fileSystem === null ? "" : `, ${first.fileSystem}`;
   return `cannot be killed: ${first.name} ${first.pid} of ${first.user}${on}${more}`;
 }
 
-/** A few words for a column; `glean explain` has the sentence. */
+/** A short label for the column; `glean explain` gives the full sentence. */
 function label(reason: UnusableReason): string {
   switch (reason.kind) {
     case "full":
@@ -90,9 +91,9 @@ function label(reason: UnusableReason): string {
     case "memory":
       return `only ${reason.freeMb} MB free`;
     case "pinned":
-      return "free cores not known";
+      return "free cores unknown";
     case "partition":
-      return `partition ${reason.partition} is not ours`;
+      return `partition ${reason.partition} excluded`;
     case "noHook":
       return "no hook";
     case "noPreemption":
@@ -104,10 +105,10 @@ function label(reason: UnusableReason): string {
     case "tooShort":
       return `closes in ${reason.endsInMs} ms`;
     case "interference":
-      return "its jobs suffered";
+      return "interference with jobs";
     case "sick":
-      return "work does not succeed there";
+      return "functions fail there";
     case "launchFailing":
-      return "starts fail";
+      return "executor starts fail";
   }
 }

@@ -1,4 +1,4 @@
-// `glean resume`: lets functions back onto drained nodes.
+// `glean resume`: allows functions on drained nodes again.
 
 import { type Define, exitStatus } from "../../context.js";
 import { nodesOf, tell } from "../../nodes.js";

@@ -1,4 +1,4 @@
-// `glean token revoke`: makes tokens void at once, before they expire.
+// `glean token revoke`: revokes tokens before they expire.
 
 import { GleanerError } from "../../../model/errors.js";
 import { type Define, exitStatus } from "../../context.js";
@@ -16,18 +16,24 @@ export const define: Define = (command, run) => {
   command
     .argument("<what>", "revoke")
     .option("-u, --user <USER>", "this user's tokens: a name or a uid (operators; default: yours)")
-    .option("--all", "everybody's tokens (operators)")
+    .option("--all", "the tokens of all users (operators)")
     .option("--json", "one JSON document")
     .addHelpText(
       "after",
-      "\nWhoever has a right to a token gets a new one from munge by the next command.",
+      "\nA user with access gets a new token through munge with the next command.",
     )
     .action(
       run(async (context, what: string, options: Options) => {
         if (what !== "revoke")
-          throw new GleanerError("BAD_REQUEST", `${quoted(what)} is no act: glean token revoke`);
+          throw new GleanerError(
+            "BAD_REQUEST",
+            `unknown action ${quoted(what)}: run glean token revoke`,
+          );
         if (options.all && options.user !== undefined)
-          throw new GleanerError("BAD_REQUEST", "-u and --all exclude each other: take one");
+          throw new GleanerError(
+            "BAD_REQUEST",
+            "-u and --all exclude each other: give one of them",
+          );
         const request = { ...chosenUser(options), all: options.all === true };
         const answer = await (await context.client()).revokeTokens(request);
         if (options.json) print(json(answer));

@@ -1,4 +1,4 @@
-// `glean acct`: past and present invocations, as sacct lists them.
+// `glean acct`: lists past and present invocations, as sacct does.
 
 import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
@@ -22,14 +22,14 @@ interface Options {
 
 export const define: Define = (command, run) => {
   command
-    .option("-j, --jobs <IDS>", "these only, of whatever time: 42,43_7")
-    .option("-u, --user <USER>", "of this user only: a name or a uid")
-    .option("--me", "yours only")
-    .option("-S, --starttime <TIME>", "since then (default: 00:00 today)")
-    .option("-E, --endtime <TIME>", "until then (default: now)")
-    .option("-s, --state <STATES>", "in these states only: CD,F")
-    .option("-P, --parsable2", "fields with | between")
-    .option("-n, --noheader", "without the line of titles")
+    .option("-j, --jobs <IDS>", "only these, from any time: 42,43_7")
+    .option("-u, --user <USER>", "only this user: a name or a uid")
+    .option("--me", "only your own")
+    .option("-S, --starttime <TIME>", "start of the period (default: 00:00 today)")
+    .option("-E, --endtime <TIME>", "end of the period (default: now)")
+    .option("-s, --state <STATES>", "only these states: CD,F")
+    .option("-P, --parsable2", "separate fields with |")
+    .option("-n, --noheader", "omit the header")
     .option("--json", "one JSON document")
     .addHelpText("after", "\nTimes: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours")
     .action(run(acct));
@@ -50,16 +50,17 @@ async function acct(context: Context, options: Options): Promise<number> {
   if (options.json) print(json({ ...list, invocations }));
   else print((options.parsable2 ? bare : table)(invocations, columnsAt(nowMs()), !noheader));
   if (list.truncated && !options.json)
-    complain("note: more matched than are listed: narrow it with -S, -u or -s");
+    complain("note: the list is incomplete: select fewer invocations with -S, -u or -s");
   return exitStatus.done;
 }
 
-/** sacct's `exit:signal`; nothing of what has not ended, or ended without a run. */
+/** sacct's `exit:signal`; empty for an invocation that has not ended or never ran. */
 const exitOf = ({ exitCode, signal }: Invocation): string =>
   exitCode === null && signal === null ? "" : `${exitCode ?? 0}:${signal ?? 0}`;
 
 const columnsAt = (now: number): readonly Column<Invocation>[] => {
-  // What was measured on the node and billed; of one that still runs, what the clock here says.
+  // The executor measured the time of a finished invocation; the local clock serves for a running
+  // one.
   const elapsedMs = ({ state, startedAtMs, wallMs }: Invocation): number =>
     state === "RUNNING" ? Math.max(0, now - (startedAtMs ?? now)) : (wallMs ?? 0);
   return [

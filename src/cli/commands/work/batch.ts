@@ -13,7 +13,7 @@ import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain, print } from "../../output.js";
 
 const examples = `
-Options are read from the command line, else from the script's #GLEAN lines, else from its #SBATCH lines.
+The command line overrides the script's #GLEAN lines, which override its #SBATCH lines.
 Without a script it is read from standard input.
 
 Examples:
@@ -25,9 +25,9 @@ Examples:
 export const define: Define = (command, run) => {
   command
     .usage("[options] [SCRIPT [ARGUMENT...]]")
-    .argument("[script]", "the script; - or nothing: standard input")
+    .argument("[script]", "the script; standard input if omitted or -")
     .argument("[arguments...]", "the script's arguments")
-    .option("--wrap <COMMAND>", "run this line with /bin/sh instead of a script")
+    .option("--wrap <COMMAND>", "run this command with /bin/sh, instead of a script")
     .passThroughOptions()
     .addHelpText("after", examples)
     .action(run(batch));
@@ -40,8 +40,9 @@ export const define: Define = (command, run) => {
 };
 
 /**
- * Seventy options that are hardly ever given would cost a part of the start. One whose value may be missing would
- * swallow the script's name on a command line, so those are for scripts only.
+ * Registers only the sbatch options that are on the command line, since registering all seventy
+ * slows the start. Options with an optional value are for scripts only: on the command line they
+ * would take the script's name as their value.
  */
 const isMentioned = ({ name, short, takes }: OptionShape): boolean =>
   takes !== "optionalValue" &&
@@ -77,22 +78,19 @@ function scriptOf(
   wrapped: string | undefined,
 ): { body: string; shown: string; name: string } {
   if (wrapped !== undefined) {
-    if (path !== undefined)
-      throw usage(
-        "--wrap takes the whole command, so no script can be named beside it: leave one out",
-      );
+    if (path !== undefined) throw usage("--wrap excludes a script: give one of them");
     if (wrapped.trim() === "" || wrapped.includes("\0"))
       throw usage("--wrap is empty: write the command to run after it");
     return { body: `#!/bin/sh\n${wrapped}\n`, shown: "--wrap", name: "wrap" };
   }
   const fromInput = path === undefined || path === "-";
   if (fromInput && process.stdin.isTTY)
-    throw usage("there is no script: name one, pipe one in, or write the command after --wrap");
+    throw usage("no script given: name one, pipe one in, or write the command after --wrap");
   if (fromInput) return { body: readScript(null, "stdin"), shown: "stdin", name: "glean" };
   return { body: readScript(path, path), shown: path, name: basename(path) };
 }
 
-/** All sources together, least important first; says once what was ignored. */
+/** Merges all sources, the least important first, and prints one note on ignored options. */
 function settingsOf(body: string, shown: string, command: Command): BatchSettings {
   const { known, unknown } = readDirectives(body, shown, {
     GLEAN: batchOptions,
@@ -110,7 +108,7 @@ function settingsOf(body: string, shown: string, command: Command): BatchSetting
     if (noted !== null) ignored.push(noted);
   }
   if (ignored.length > 0)
-    complain(`note: ignored, since it does not apply to functions: ${ignored.join(", ")}`);
+    complain(`note: ignored options that do not apply to functions: ${ignored.join(", ")}`);
   return settle(all);
 }
 
@@ -123,7 +121,7 @@ function fromCommandLine(command: Command): Given[] {
   });
 }
 
-/** A script that names it wants it; a program that reads it by itself needs --checkpoint. */
+/** A script that mentions the variable gets the folder; other programs need --checkpoint. */
 const folderVariable = "GLEANER_CHECKPOINT_DIR";
 
 function requestOf(

@@ -1,4 +1,4 @@
-// `glean cancel`: ends invocations, as scancel does.
+// `glean cancel`: cancels invocations, as scancel does.
 
 import { GleanerError } from "../../../model/errors.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
@@ -17,10 +17,10 @@ interface Options {
 export const define: Define = (command, run) => {
   command
     .argument("[ids...]", "42, 42_7 or 42_[1-5]")
-    .option("-u, --user <USER>", "all of this user's: a name or a uid")
-    .option("--me", "all of yours")
-    .option("-t, --state <STATE>", "only those in this state: PENDING or RUNNING")
-    .option("-n, --name <NAME>", "only those of this name")
+    .option("-u, --user <USER>", "all invocations of this user: a name or a uid")
+    .option("--me", "all of your own")
+    .option("-t, --state <STATE>", "only in this state: PENDING or RUNNING")
+    .option("-n, --name <NAME>", "only with this name")
     .option("--json", "one JSON document")
     .addHelpText("after", "\nExamples:\n  glean cancel 42 43_7\n  glean cancel --me -t PENDING")
     .action(run(cancel));
@@ -30,10 +30,10 @@ async function cancel(context: Context, ids: string[], options: Options): Promis
   const { state, name } = options;
   const user = chosenUser(options);
   if (ids.length === 0 && user.user === undefined && state === undefined && name === undefined)
-    throw new GleanerError("BAD_REQUEST", "nothing to cancel was named: give ids, -u, -t or -n");
+    throw new GleanerError("BAD_REQUEST", "nothing selected to cancel: give ids, -u, -t or -n");
   const states = state === undefined ? [] : parseStates(state, "-t");
   if (states.length > 1)
-    throw new GleanerError("BAD_REQUEST", "-t: one state at a time, or leave it out for all");
+    throw new GleanerError("BAD_REQUEST", "-t: give one state, or omit -t for all");
   const request = {
     ids: parseIds(ids),
     ...user,

@@ -1,4 +1,4 @@
-// `glean queue`: what waits and runs, as squeue lists it.
+// `glean queue`: lists pending and running invocations, as squeue does.
 
 import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
@@ -21,12 +21,12 @@ interface Options {
 export const define: Define = (command, run) => {
   command
     .helpOption("--help", "show this help")
-    .option("-u, --user <USER>", "of this user only: a name or a uid")
-    .option("--me", "yours only")
-    .option("-j, --job <IDS>", "these only: 42,43_7")
+    .option("-u, --user <USER>", "only this user: a name or a uid")
+    .option("--me", "only your own")
+    .option("-j, --job <IDS>", "only these: 42,43_7")
     .option("-t, --states <STATES>", "PD, R, CD … or all (default: PD,R)")
-    .option("-r, --array", "one line for each waiting task of an array")
-    .option("-h, --noheader", "without the line of titles")
+    .option("-r, --array", "one line for each pending task of an array")
+    .option("-h, --noheader", "omit the header")
     .option("--json", "one JSON document")
     .action(run(queue));
 };
@@ -45,11 +45,12 @@ async function queue(context: Context, options: Options): Promise<number> {
   }
   const lines = options.array ? list.invocations.map(single) : condensed(list.invocations);
   print(table(lines, columnsAt(nowMs()), !options.noheader));
-  if (list.truncated) complain("note: more matched than are listed: narrow it with -u, -j or -t");
+  if (list.truncated)
+    complain("note: the list is incomplete: select fewer invocations with -u, -j or -t");
   return exitStatus.done;
 }
 
-/** One line: an invocation, or the waiting tasks of an array that differ in their number only. */
+/** One line: an invocation, or the pending tasks of an array that differ only in their number. */
 interface Line {
   readonly first: Invocation;
   readonly id: string;
@@ -60,7 +61,7 @@ const single = (invocation: Invocation): Line => ({
   id: displayId(invocation),
 });
 
-/** As squeue does: `42_[3-7,9]` for what waits of an array, in the place of its first task. */
+/** Groups the pending tasks of an array as squeue does: `42_[3-7,9]`, at its first task. */
 function condensed(invocations: readonly Invocation[]): Line[] {
   const groups = new Map<string, Invocation[]>();
   for (const each of invocations) {
@@ -94,6 +95,6 @@ function runningMs({ state, startedAtMs, endedAtMs }: Invocation, now: number): 
 }
 
 function placeOf({ state, node, reason }: Invocation): string {
-  if (state === "PENDING") return `(${reason ?? "waits for a hole"})`;
+  if (state === "PENDING") return `(${reason ?? "waiting for a hole"})`;
   return node ?? (reason === null ? "" : `(${reason})`);
 }

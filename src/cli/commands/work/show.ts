@@ -1,4 +1,4 @@
-// `glean show`: everything about one invocation and its attempts, as `scontrol show job` prints it.
+// `glean show`: prints an invocation and its attempts in the style of `scontrol show job`.
 
 import { type Attempt, displayId, type Notice } from "../../../model/invocation.js";
 import type { InvocationDetail } from "../../../sdk/index.js";

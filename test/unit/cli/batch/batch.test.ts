@@ -8,7 +8,7 @@ const world = gleanWorld();
 const glean = (...args: string[]) => world.start(args).end;
 
 describe("batch", () => {
-  test("submits what the script asks for: command line over #GLEAN over #SBATCH", async () => {
+  test("the command line overrides #GLEAN, which overrides #SBATCH", async () => {
     const text =
       "#!/bin/sh\n#GLEAN -c 3 -J glean\n#SBATCH -c 2 --mem=2G -J slurm -p debug\n#SBATCH -t 1:00\nhostname\n";
     const result = await glean(
@@ -62,7 +62,7 @@ describe("batch", () => {
     });
   });
 
-  test("notes in one line what it ignores", async () => {
+  test("lists ignored options in one note", async () => {
     const { status, stderr } = await glean(
       "batch",
       "--mail-type=END",
@@ -70,20 +70,24 @@ describe("batch", () => {
     );
     expect(status).toBe(0);
     expect(stderr).toBe(
-      "glean: note: ignored, since it does not apply to functions: job.sh:2: #SBATCH --newest, job.sh:2: #SBATCH --hint, --mail-type\n",
+      "glean: note: ignored options that do not apply to functions: job.sh:2: #SBATCH --newest, job.sh:2: #SBATCH --hint, --mail-type\n",
     );
   });
 
   test.each<[string, string[], RegExp]>([
     ["no file", ["nowhere.sh"], /cannot open the script nowhere\.sh .*ENOENT/],
-    ["a folder", ["."], /\. is a folder: name the script in it/],
+    ["a folder", ["."], /\. is a directory: name a script/],
     ["no #!", ["plain.sh"], /plain\.sh: This does not look like a batch script\. The first line/],
     ["too large", ["large.sh"], /large\.sh is larger than 4194304 bytes/],
     ["a bad directive", ["bad.sh"], /bad\.sh:3: #GLEAN: unknown option --cpu; did you mean --/],
     ["two nodes", ["-N", "2", "good.sh"], /--nodes "2": a function is one task on one node/],
-    ["a bad time", ["-t", "soon", "good.sh"], /--time: "soon" is no time/],
-    ["a limited array", ["-a", "0-9%2", "good.sh"], /--array: there is no limit on tasks at once/],
-    ["--wrap and a script", ["--wrap", "id", "good.sh"], /no script can be named beside it/],
+    ["a bad time", ["-t", "soon", "good.sh"], /--time: invalid time "soon"/],
+    [
+      "a limited array",
+      ["-a", "0-9%2", "good.sh"],
+      /--array: Gleaner does not support a limit on simultaneous tasks/,
+    ],
+    ["--wrap and a script", ["--wrap", "id", "good.sh"], /--wrap excludes a script/],
     ["an unknown option", ["--frobnicate", "good.sh"], /unknown option '--frobnicate'/],
     ["a missing value", ["--mem"], /option '--mem <SIZE>' argument missing/],
     ["empty input", [], /stdin: the script is empty/],
@@ -96,7 +100,7 @@ describe("batch", () => {
     expect(world.submitted()).toBeUndefined();
   });
 
-  test("what the daemon refuses is told in its own words", async () => {
+  test("prints the daemon's refusal in its own words", async () => {
     world.answers["POST /v1/invocations"] = () =>
       refusal(429, "LIMIT_REACHED", "too many: wait\u001b[2J");
     expectSentence(await glean("batch", "--wrap", "id"), 1, /^glean: too many: wait\?\[2J\n$/);
@@ -104,7 +108,7 @@ describe("batch", () => {
     expectSentence(await glean("batch", "--wrap", "id"), 2, /^glean: ask for less\n$/);
   });
 
-  test("a submission that is broken off is sent again under the same id", async () => {
+  test("sends an interrupted submission again with the same id", async () => {
     let count = 0;
     world.answers["POST /v1/invocations"] = () =>
       ++count < 3 ? "cut" : { body: { id: 42, tasks: 1 } };
@@ -118,7 +122,7 @@ describe("batch", () => {
 });
 
 describe("batch --wait", () => {
-  test("gives the highest exit code of the tasks, through a restart of the daemon", async () => {
+  test("returns the highest exit code of the tasks, across a restart of the daemon", async () => {
     let count = 0;
     world.answers["GET /v1/invocations/42/wait"] = () => {
       if (++count === 1) return "cut";
@@ -133,7 +137,7 @@ describe("batch --wait", () => {
     expect(count).toBe(3);
   });
 
-  test("Ctrl-C leaves the job in the queue and says how to cancel it", async () => {
+  test("leaves the job in the queue on Ctrl-C and says how to cancel it", async () => {
     const { child, end } = world.start(["batch", "-W", "--wrap", "id"]);
     world.answers["GET /v1/invocations/42/wait"] = () => {
       child.kill("SIGINT");

@@ -13,7 +13,7 @@ const read = (script: string) => readDirectives(script, "job.sh", shapes);
 const options = (script: string) => read(script).known.map(({ option, value }) => [option, value]);
 
 describe("where directives are", () => {
-  test("up to the first line that is neither blank nor a comment", () => {
+  test("before the first line that is neither blank nor a comment", () => {
     const script =
       "#!/bin/sh\n# hello\n\n#SBATCH -c 2\n  # more\n#GLEAN -t 5\necho hi\n#SBATCH -c 9\n";
     expect(options(script)).toEqual([
@@ -42,13 +42,13 @@ describe("how they are read", () => {
   test.each([
     ["#GLEAN --tim=5", "job.sh:2: #GLEAN: unknown option --tim; did you mean --time?"],
     ["#GLEAN --partition=x", /^job\.sh:2: #GLEAN: unknown option --partition; did you mean --/],
-    ["#SBATCH --mem", "job.sh:2: #SBATCH --mem: a value is missing: write one after it"],
-    ["#SBATCH job.sh", /job\.sh:2: #SBATCH: "job\.sh" is no option/],
-    ["#SBATCH -J 'x", "job.sh:2: #SBATCH: a quote ' is not closed: close it"],
-    ["#SBATCH --wait=5", 'job.sh:2: #SBATCH --wait: takes no value: take "5" out'],
+    ["#SBATCH --mem", "job.sh:2: #SBATCH --mem: missing value: write it after the option"],
+    ["#SBATCH job.sh", /job\.sh:2: #SBATCH: "job\.sh" is not an option/],
+    ["#SBATCH -J 'x", "job.sh:2: #SBATCH: unclosed quote ': close it"],
+    ["#SBATCH --wait=5", 'job.sh:2: #SBATCH --wait: the option takes no value: remove "5"'],
   ])("%s", (line, sentence) => expect(() => read(`#!/bin/sh\n${line}\n`)).toThrow(sentence));
 
-  test("an option of a newer Slurm is set apart, with its value", () => {
+  test("an option of a newer Slurm is returned as unknown, with its value", () => {
     const { known, unknown } = read("#!/bin/sh\n#SBATCH --brand-new thing -c 3\n");
     expect(unknown).toEqual([expect.objectContaining({ option: "--brand-new" })]);
     expect(known).toEqual([expect.objectContaining({ option: "cpus-per-task", value: "3" })]);
@@ -63,7 +63,7 @@ describe("how they are read", () => {
     );
   });
 
-  test("whatever stands behind #SBATCH, directives or one sentence with file and line", () => {
+  test("any text after #SBATCH gives directives or one sentence with file and line", () => {
     fc.assert(
       fc.property(
         fc.string().filter((text) => !text.includes("\n")),
@@ -80,8 +80,8 @@ describe("how they are read", () => {
   });
 });
 
-describe("what they add up to", () => {
-  test("later ones win, and --mem and --mem-per-cpu replace each other", () => {
+describe("their effect", () => {
+  test("later ones override, and --mem and --mem-per-cpu replace each other", () => {
     const settings = settle([
       { option: "mem", value: "1G", where: "a" },
       { option: "mem-per-cpu", value: "100", where: "b" },
@@ -90,13 +90,13 @@ describe("what they add up to", () => {
     ]);
     expect(settings).toMatchObject({ memoryMb: null, memoryPerCoreMb: 100, cores: 3 });
   });
-  test("a bad value is refused even when another one wins", () =>
+  test("an invalid value is refused even if another option overrides it", () =>
     expect(() =>
       settle([
         { option: "mem", value: "lots", where: "job.sh:3: #SBATCH --mem" },
         { option: "mem", value: "1G", where: "--mem" },
       ]),
-    ).toThrow(/^job\.sh:3: #SBATCH --mem: "lots" is no amount of memory/));
+    ).toThrow(/^job\.sh:3: #SBATCH --mem: invalid memory size "lots"/));
 });
 
 describe("sbatch's other options", () => {
@@ -121,7 +121,7 @@ describe("sbatch's other options", () => {
     ["hold", ""],
   ])("--%s=%s is refused with its place", (option, value) =>
     expect(() => judgeForeign(option, value, "job.sh:2: #SBATCH")).toThrow(
-      /^job\.sh:2: #SBATCH.*(take it out|sbatch)/,
+      /^job\.sh:2: #SBATCH.*(remove it|sbatch)/,
     ),
   );
   test("no option is in both tables, no short form twice", () => {
@@ -133,11 +133,11 @@ describe("sbatch's other options", () => {
   });
 });
 
-describe("scripts that are none", () => {
+describe("invalid scripts", () => {
   test.each<[string, Buffer, RegExp | null]>([
     ["a script", Buffer.from("#!/bin/sh\nexit\n"), null],
     ["empty", Buffer.alloc(0), /is empty/],
-    ["blank", Buffer.from(" \n\n"), /only blanks/],
+    ["blank", Buffer.from(" \n\n"), /only whitespace/],
     ["no #!", Buffer.from("echo hi\n"), /must start with #! followed by the path/],
     ["DOS", Buffer.from("#!/bin/sh\r\nexit\r\n"), /DOS line breaks/],
     ["a program", Buffer.from("\x7fELF\0\0"), /NUL bytes/],

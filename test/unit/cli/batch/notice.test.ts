@@ -17,18 +17,18 @@ describe("--signal", () => {
   ])("%s", (text, expected) => expect(parseNotice(text, "--signal")).toEqual(expected));
 
   test.each([
-    ["", '--signal: "" is no notice: write a signal and how long before, such as TERM@30'],
-    ["X:TERM", /is no notice/],
-    ["TERM@", /is no notice/],
-    ["TERM@-1", /is no notice/],
-    ["NONE", '--signal: "NONE" is no signal: write TERM, USR1, INT or a number from 1 to 64'],
-    ["0", /is no signal/],
-    ["65", /is no signal/],
-    ["constructor", /is no signal/],
-    ["KILL@5", /cannot be caught/],
-    ["19", /cannot be caught/],
-    ["TERM@65536", /above the 65535 s that sbatch takes/],
-    ["TERM@5x", /is no time/],
+    ["", '--signal: invalid value "": expected [B:]SIGNAL[@SECONDS], such as TERM@30'],
+    ["X:TERM", /invalid value/],
+    ["TERM@", /invalid value/],
+    ["TERM@-1", /invalid value/],
+    ["NONE", '--signal: invalid signal "NONE": expected TERM, USR1, INT or a number from 1 to 64'],
+    ["0", /invalid signal/],
+    ["65", /invalid signal/],
+    ["constructor", /invalid signal/],
+    ["KILL@5", /a process cannot catch/],
+    ["19", /a process cannot catch/],
+    ["TERM@65536", /expected at most 65535 s/],
+    ["TERM@5x", /invalid time/],
   ])("%j is refused", (text, sentence) =>
     expect(() => parseNotice(text, "--signal")).toThrow(sentence),
   );
@@ -43,13 +43,13 @@ describe("glean batch", () => {
     return world.submitted();
   };
 
-  test("sends the notice of a directive, and a folder comes with it", async () =>
+  test("sends the signal of a directive and requests a checkpoint folder", async () =>
     expect(await submitted([], "#!/bin/sh\n#SBATCH --signal=B:USR1@9\n")).toMatchObject({
       notice: { signal: 10, leadMs: 9_000, mainOnly: true },
       checkpoint: true,
     }));
 
-  test("asks for a folder when told to, or when the script names it, and else not", async () => {
+  test("requests a checkpoint folder with --checkpoint or if the script names it", async () => {
     const plain = "#!/bin/sh\ntrue\n";
     expect(await submitted(["--checkpoint"], plain)).toMatchObject({ checkpoint: true });
     const named = '#!/bin/sh\ncd "$GLEANER_CHECKPOINT_DIR"\n';
