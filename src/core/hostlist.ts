@@ -1,14 +1,14 @@
-// Slurm's host lists: `n[1-3,7],gpu[01-04]`, `r[0-1]n[0-3]` to node names.
+// Expands Slurm's host lists, such as `n[1-3,7],gpu[01-04]` or `r[0-1]n[0-3]`, to node names.
 
 import { GleanerError } from "../model/errors.js";
 import { type NodeName, nodeName } from "../model/ids.js";
 
-/** Slurm's own MAX_SLURM_NODES is 65,536: a longer list is no list of nodes. */
+/** Slurm's MAX_SLURM_NODES is 65,536: a longer list is not a list of nodes. */
 export const maxHosts = 65_536;
 
 /**
- * The names of a host list, in its order; none for "", `(null)` and `None`. Throws a GleanerError of code SLURM when
- * brackets or ranges are malformed or there are more than `most` names.
+ * The names in a host list, in order; none for "", `(null)` and `None`. Throws a GleanerError with
+ * code SLURM if brackets or ranges are malformed or the list has more than `most` names.
  */
 export function expandHostList(text: string, most: number = maxHosts): NodeName[] {
   if (text === "" || text === "(null)" || text === "None") return [];
@@ -38,7 +38,10 @@ function splitOutsideBrackets(text: string): string[] {
   return parts;
 }
 
-/** One part without commas outside brackets: prefix, and any number of bracket groups each with what follows it. */
+/**
+ * One part without commas outside brackets: a prefix, then any number of bracket groups, each with
+ * the text that follows it.
+ */
 function expandPart(part: string, most: number): string[] {
   const pieces = part.split("[");
   let names = [pieces[0]!];
@@ -55,7 +58,10 @@ function expandPart(part: string, most: number): string[] {
   return names;
 }
 
-/** `01-03,7` to `01`, `02`, `03`, `7`: the width of the first number holds for its range. */
+/**
+ * Expands `01-03,7` to `01`, `02`, `03`, `7`: the width of a range's first number applies to the
+ * whole range.
+ */
 function expandRanges(ranges: string, most: number): string[] {
   const ids: string[] = [];
   for (const range of ranges.split(",")) {
@@ -71,6 +77,6 @@ function expandRanges(ranges: string, most: number): string[] {
 }
 
 const malformed = (text: string) =>
-  new GleanerError("SLURM", `"${text.slice(0, 100)}" is no host list of Slurm's.`);
+  new GleanerError("SLURM", `"${text.slice(0, 100)}" is not a Slurm host list.`);
 const tooMany = (text: string) =>
   new GleanerError("SLURM", `The host list "${text.slice(0, 100)}" names too many hosts.`);

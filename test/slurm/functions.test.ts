@@ -171,7 +171,7 @@ describe("bad input gets one clear sentence", () => {
     [
       "an impossible size",
       ["-c", "99", "--wrap=true"],
-      /99 cores were asked for and the largest node has 8/,
+      /the request is for 99 cores, but the largest node has 8/,
     ],
     ["an impossible memory", ["--mem=900G", "--wrap=true"], /largest node can give/],
     ["an impossible time", ["-t", "9-00", "--wrap=true"], /functions\.maxTimeLimitMs/],

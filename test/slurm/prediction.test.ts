@@ -62,7 +62,7 @@ test("a reservation to come is told, long work waits for it and says so, short w
   await at.until(
     "the reservation in view",
     async () =>
-      /a reservation of the node begins in \d+ s \(98 % sure\)/.test(await explained("n1")) ||
+      /a reservation on the node begins in \d+ s \(98 % sure\)/.test(await explained("n1")) ||
       undefined,
   );
   await at.usedCores(0);
@@ -71,7 +71,7 @@ test("a reservation to come is told, long work waits for it and says so, short w
   expect((await at.ended(short)).map((each) => each.state)).toEqual(["COMPLETED"]);
   expect((await at.invocations(long))[0]!.state).toBe("PENDING");
   expect(await explained(long)).toContain(
-    "planned to end before it would: it is expected to take 540 s",
+    "every free hole closes too early: the invocation is expected to take 540 s",
   );
   await at.site.cluster.run("scontrol", ["delete", "ReservationName=maint"]);
   await at.site.endDaemon("SIGTERM");

@@ -1,4 +1,5 @@
-// What batch jobs held on each node and when: Slurm's records, made exact by what the nodes' hooks saw.
+// Determines what batch jobs held on each node and when: Slurm's records, refined by the events of
+// the nodes' hooks.
 
 import type { JobId, NodeName } from "../../model/ids.js";
 import type { HookEvent, JobRecord, UtilizationInput } from "../../model/records/utilization.js";
@@ -11,20 +12,32 @@ export interface CoreSpan {
 }
 
 export interface Allocations {
-  /** Spans of different jobs may overlap and then add up; those of one job on one node never do. */
+  /**
+   * Spans of different jobs may overlap and then add up; spans of one job on one node never
+   * overlap.
+   */
   readonly byNode: ReadonlyMap<NodeName, readonly CoreSpan[]>;
-  /** How many jobs held a node at some time of the input's [fromMs, toMs). */
+  /** The number of jobs that held a node at some time in the input's [fromMs, toMs). */
   readonly jobs: number;
 }
 
-/** A hook's event belongs to a record's time from 1 s before it (Slurm may round) … */
+/**
+ * A hook event belongs to a record if it lies at most 1 s before the record's time, because Slurm
+ * may round …
+ */
 const hookEarlyMs = 1_000;
-/** … to 2 s after it: Slurm cuts off up to 1 s, and a prolog or epilog may start late on a busy node. */
+/**
+ * … and at most 2 s after it, because Slurm cuts off up to 1 s, and a prolog or epilog may start
+ * late on a busy node.
+ */
 const hookLateMs = 2_000;
-/** For a job whose share is unknown: more than any node has, so the whole node counts as allocated. */
+/**
+ * For a job whose share is unknown: more cores than any node has, so that the whole node counts as
+ * allocated.
+ */
 const wholeNodeCores = 1_000_000;
 
-/** What is known of one job on one node. */
+/** Everything recorded about one job on one node. */
 interface Sightings {
   readonly records: JobRecord[];
   readonly events: HookEvent[];
@@ -33,14 +46,16 @@ interface Sightings {
 /**
  * The allocations of every job on every node.
  *
- * A record (whole seconds) is refined by the hook's events of the same job on the same node: its begin and its end each become
- * the first such event within [recorded − 1 s, recorded + 2 s] that is later than the end of the job's run before (a requeued
- * job has a record of each); where there is none the record stands. A record without an end ends with the first `end` the hook
- * saw after its begin, else it runs until the input's toMs. The resources are free when the epilog ran, so the hook's `end` may
- * lie after Slurm's. What the hook saw and no record covers (a job
- * not read yet, an earlier run of a requeued one) counts as the hook saw it, until toMs if it saw no end; an `end`
- * without a begin says nothing by itself. Cores on the node are the hook's, else the record's split evenly over its nodes, the
- * remainder to the first ones; where neither is known the whole node counts, so that we never call idle what may not have been.
+ * A record (in whole seconds) is refined by the hook events of the same job on the same node: its
+ * begin and its end each become the first such event within [recorded − 1 s, recorded + 2 s] that
+ * is later than the end of the job's previous run (a requeued job has one record per run); without
+ * such an event the record stands. A record without an end ends with the first `end` event after
+ * its begin, or runs until the input's toMs. The resources are free once the epilog has run, so the
+ * hook's `end` may be later than Slurm's. Events without a record (a job not read yet, an earlier
+ * run of a requeued one) count as the hook reported them, until toMs if there is no end; an `end`
+ * without a begin is ignored. The number of cores on the node is the hook's, or else the record's,
+ * split evenly over its nodes with the remainder on the first ones; if neither is known the whole
+ * node counts, so that allocated cores are never reported as idle.
  */
 export function allocationsOf(
   input: Pick<UtilizationInput, "jobs" | "hookEvents" | "fromMs" | "toMs">,
@@ -60,8 +75,8 @@ export function allocationsOf(
 }
 
 /**
- * Spans that do not overlap: where two do, the later-starting one counts, of two that start together the one with
- * fewer cores. O(n log n); the order of the input does not matter.
+ * Removes overlaps: where two spans overlap, the later-starting one counts; of two that start
+ * together, the one with fewer cores. O(n log n); the order of the input does not matter.
  */
 export function latestWins(spans: readonly CoreSpan[]): CoreSpan[] {
   const sorted = [...spans].sort((a, b) => a.fromMs - b.fromMs || b.cores - a.cores);
@@ -87,7 +102,10 @@ export function latestWins(spans: readonly CoreSpan[]): CoreSpan[] {
   return result;
 }
 
-/** A run of no length (a job that began and ended within one second, seen by no hook) counts as one that was there. */
+/**
+ * A run of no length (a job that began and ended within one second and left no hook event) counts
+ * as present.
+ */
 function touches(
   run: CoreSpan,
   window: { readonly fromMs: number; readonly toMs: number },
@@ -126,7 +144,7 @@ function runsOf(node: NodeName, seen: Sightings, toMs: number): CoreSpan[] {
   const recorded: CoreSpan[] = [];
   let endedMs = Number.NEGATIVE_INFINITY;
   for (const record of [...seen.records].sort((a, b) => a.startedAtMs - b.startedAtMs)) {
-    // What the hook saw of an earlier run is not this one's.
+    // Excludes the hook events of an earlier run.
     const left = events.filter(({ atMs }) => atMs > endedMs);
     const run = refine(node, record, left, toMs);
     recorded.push(run);
@@ -137,7 +155,7 @@ function runsOf(node: NodeName, seen: Sightings, toMs: number): CoreSpan[] {
   return [...recorded, ...hookRuns(events, toMs).filter((run) => !covered(run))];
 }
 
-/** One record as the hook's events (in time order) make it exact. */
+/** Refines one record by the hook's events, which are in time order. */
 function refine(
   node: NodeName,
   record: JobRecord,
@@ -162,7 +180,7 @@ function refine(
   return { cores, fromMs, toMs: Math.max(fromMs, endMs) };
 }
 
-/** The runs that the hook's events (in time order) tell by themselves. */
+/** The runs that the hook's events (in time order) show by themselves. */
 function hookRuns(events: readonly HookEvent[], toMs: number): CoreSpan[] {
   const runs: CoreSpan[] = [];
   let begin: HookEvent | null = null;

@@ -1,4 +1,5 @@
-// How fast batch jobs got their cores back, and which of them began although functions may have been there.
+// Summarises how fast batch jobs got their cores back, and which jobs began while functions may
+// still have been there.
 
 import type {
   Eviction,
@@ -8,7 +9,10 @@ import type {
   Violation,
 } from "../../model/records/utilization.js";
 
-/** Upper bounds of the eviction histogram's bins, in ms; one open bin follows. 100 ms is what a job does not notice. */
+/**
+ * Upper bounds of the bins of the eviction histogram, in ms; one open bin follows. A job does not
+ * notice 100 ms.
+ */
 const evictionBinsMs: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000];
 
 export function evictionFigures(
@@ -33,7 +37,7 @@ export function evictionFigures(
   };
 }
 
-/** null of none: nothing was measured. */
+/** Returns null if nothing was measured. */
 function violationsOf(evictions: readonly Eviction[]): readonly Violation[] | null {
   if (evictions.length === 0) return null;
   return evictions
@@ -42,7 +46,7 @@ function violationsOf(evictions: readonly Eviction[]): readonly Violation[] | nu
     .sort(inOrder);
 }
 
-/** By time; where that is the same, so that the order of the input changes nothing. */
+/** Orders by time, then by the other fields, so that the order of the input does not matter. */
 const inOrder = (a: Violation, b: Violation): number =>
   a.atMs - b.atMs ||
   a.jobId - b.jobId ||
@@ -50,7 +54,7 @@ const inOrder = (a: Violation, b: Violation): number =>
   a.tookMs - b.tookMs ||
   (a.left ?? -1) - (b.left ?? -1);
 
-/** How many of the values fall into each of the report's bins. */
+/** Counts the values in each bin of the report. */
 export function evictionHistogram(values: readonly number[]): EvictionBin[] {
   const counts = new Array<number>(evictionBinsMs.length + 1).fill(0);
   for (const value of values) {
@@ -60,7 +64,7 @@ export function evictionHistogram(values: readonly number[]): EvictionBin[] {
   return counts.map((count, bin) => ({ atMostMs: evictionBinsMs[bin] ?? null, count }));
 }
 
-/** The value at nearest rank, of ascending values; null of none. */
+/** Percentiles by nearest rank of ascending values; null if there are none. */
 export function percentiles(ascending: readonly number[]): Percentiles | null {
   const max = ascending.at(-1);
   if (max === undefined) return null;

@@ -1,4 +1,5 @@
-// Splits a node's idle cores at one moment into the parts of the idle report, which sum to them exactly.
+// Splits a node's idle cores at one moment into the parts of the idle report, which add up to them
+// exactly.
 
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import {
@@ -8,9 +9,10 @@ import {
   type WaitSpan,
 } from "../../model/records/idle.js";
 
-/** The part that cores without an executor belong to, by the node's condition. */
+/** The part to which cores without an executor belong, by the node's condition. */
 const partByCondition = {
-  // Our view says that nothing is left to hold: then the cores became free since, and no read has shown it.
+  // The last plan left nothing to hold: the cores have become free since, and no read has shown
+  // them yet.
   ready: "unseen",
   full: "unseen",
   completing: "completing",
@@ -35,24 +37,30 @@ const partByCondition = {
 const codes = new Map(Object.keys(partByCondition).map((name, index) => [name, index + 1]));
 const partByCode: readonly IdlePart[] = ["unrecorded", ...Object.values(partByCondition)];
 
-/** A condition as a number, so that it can be summed like cores: of one node only one holds at a time. 0: not one of ours. */
+/**
+ * A condition as a number, so that it can be summed like cores: a node has only one at a time. 0
+ * means an unknown condition.
+ */
 export const codeOf = (condition: string): number => codes.get(condition) ?? 0;
 
-/** Where cores without an executor belong while the node is in this condition. */
+/** The part to which cores without an executor belong while the node is in this condition. */
 export const partOf = (condition: NodeCondition): IdlePart => partByCondition[condition];
 
-/** What is known of one node at one moment. */
+/** The state of one node at one moment. */
 export interface IdleMoment {
   /** Cores that no job holds. */
   readonly idle: number;
-  /** Those of them that ready executors hold, at most `idle`. */
+  /** The part of `idle` that ready executors hold. */
   readonly covered: number;
-  /** Cores of work that was finished, evicted, lost with its executor, or still ran when it was read. */
+  /**
+   * Cores of work that finished, was evicted, was lost with its executor, or still ran at the time
+   * of the query.
+   */
   readonly useful: number;
   readonly evicted: number;
   readonly lost: number;
   readonly running: number;
-  /** codeOf the node's condition; 0: none was recorded. */
+  /** codeOf the node's condition; 0 if none was recorded. */
   readonly condition: number;
 }
 
@@ -62,8 +70,8 @@ export const noIdle = (): IdleSum =>
   Object.fromEntries(idleParts.map((part) => [part, 0])) as IdleSum;
 
 /**
- * Adds a time of `ms` during which the moment held, in `waitedMs` of which something waited; what is added sums to
- * `idle` × `ms` whatever the moment says.
+ * Adds a period of `ms` in which the moment held and of which work waited for `waitedMs`; the parts
+ * always add up to `idle` × `ms`.
  */
 export function addIdle(sum: IdleSum, moment: IdleMoment, ms: number, waitedMs: number): void {
   let left = moment.covered;
@@ -85,14 +93,17 @@ export function addIdleSums(sum: IdleSum, more: IdleSum): void {
   for (const part of idleParts) sum[part] += more[part];
 }
 
-/** Without the parts that are 0: of thousands of nodes each has a few. */
+/** Leaves out the parts that are 0: with thousands of nodes, each has only a few. */
 export function withoutZeros(sum: IdleSum): Partial<IdleSum> {
   return Object.fromEntries(idleParts.filter((part) => sum[part] > 0).map((p) => [p, sum[p]]));
 }
 
-/** The times at which something waited, for sums over any stretch: O(log n) each, for there may be many of both. */
+/**
+ * The periods in which work waited, for sums over any interval in O(log n), because both may be
+ * many.
+ */
 export class Waits {
-  /** Disjoint, ascending: begin and end of each, and how much was waited before it. */
+  /** Disjoint and ascending: begin and end of each period, and the waiting time before it. */
   private readonly begins: number[] = [];
   private readonly ends: number[] = [];
   private readonly before: number[] = [];
@@ -113,7 +124,7 @@ export class Waits {
     }
   }
 
-  /** How much of [fromMs, toMs) something waited. */
+  /** For how much of [fromMs, toMs) work waited. */
   waitedMs(fromMs: number, toMs: number): number {
     return this.until(toMs) - this.until(fromMs);
   }
@@ -131,7 +142,10 @@ export class Waits {
   }
 }
 
-/** A node's condition, of what the last plan says of it (null: it has a hole) and whether an executor takes work there. */
+/**
+ * A node's condition, from the last plan's reason (null if it has a hole) and whether an executor
+ * takes work there.
+ */
 export function conditionOf(
   reason: UnusableReason | null,
   takesWork: boolean,

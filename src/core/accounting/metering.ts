@@ -1,19 +1,19 @@
-// From a finished attempt to its line in the ledger: integers only, rounded down once.
+// Converts a finished attempt to its posting in the ledger: integers only, rounded down once.
 
 import type { Posting, RateCard } from "../../model/records/account.js";
 
 export interface Usage {
   readonly cores: number;
   readonly memoryMb: number;
-  /** Measured on the node's monotonic clock. */
+  /** Measured by the node's monotonic clock. */
   readonly wallMs: number;
 }
 
-/** What a number holds exactly, and the ledger takes: no real usage comes near. */
+/** The largest exact number, which is also the ledger's limit: no real usage comes near it. */
 const mostExact = BigInt(Number.MAX_SAFE_INTEGER);
 const bounded = (exact: bigint): number => Number(exact < mostExact ? exact : mostExact);
 
-/** Core- and memory-milliseconds of a usage. */
+/** The core-milliseconds and memory-milliseconds of a usage. */
 export function amountsOf({ cores, memoryMb, wallMs }: Usage): {
   readonly coreMs: number;
   readonly memoryMbMs: number;
@@ -23,9 +23,9 @@ export function amountsOf({ cores, memoryMb, wallMs }: Usage): {
 }
 
 /**
- * The price of a usage in micro-credits. Reserved, not touched, memory is what others could not have, so it is
- * what is paid for. Rounded down: nobody pays for what was not used. BigInt inside, since a long wide attempt
- * leaves the 53 bits that a number holds exactly.
+ * The price of a usage in micro-credits. Users pay for reserved memory, touched or not, because
+ * nobody else could use it. Rounded down, so that nobody pays for unused resources. Uses BigInt,
+ * because a long, wide attempt exceeds the 53 bits that a number holds exactly.
  */
 export function priceMicroCredits(usage: Usage, rate: RateCard): number {
   const coreMs = BigInt(usage.cores) * BigInt(usage.wallMs);

@@ -1,9 +1,11 @@
-// What a node can know of an attempt that it holds: figures held against the order, the limits and gleanerd's own clock.
+// Checks what a node reports about an attempt against the order, the limits and gleanerd's own
+// clock.
 
+import { counted } from "../../model/counted.js";
 import type { AttemptEnd } from "../../model/invocation.js";
 import type { Resources } from "../../model/resources.js";
 
-/** What a node says of an attempt's end. */
+/** A node's report of the end of an attempt. */
 export interface EndFigures {
   readonly end: AttemptEnd;
   readonly exitCode: number | null;
@@ -14,37 +16,43 @@ export interface EndFigures {
   readonly agoMs: number;
 }
 
-/** What gleanerd knows of it. */
+/** What gleanerd itself knows about the attempt. */
 export interface KnownOrder {
   readonly cores: number;
   readonly memoryMb: number;
   readonly timeLimitMs: number;
-  /** From the time limit's notice to the limit; 0: no notice was asked for. */
+  /** The time from the notice to the time limit; 0 if no notice was requested. */
   readonly leadMs: number;
-  /** SIGTERM to SIGKILL. */
+  /** The time from SIGTERM to SIGKILL. */
   readonly killWaitMs: number;
-  /** Since the order was sent, by gleanerd's own clock. */
+  /** The time since the order was sent, by gleanerd's clock. */
   readonly elapsedMs: number;
-  /** null: nobody can say, an earlier gleanerd may have asked. */
+  /** null if unknown, because an earlier gleanerd may have asked. */
   readonly isCancelled: boolean | null;
 }
 
 /**
- * Clocks of two machines differ, and gleanerd's own stands still while its machine is suspended. A node that says a
- * little too much is not accused: what is billed never exceeds gleanerd's own clock.
+ * The clocks of two machines differ, and gleanerd's own stops while its machine is suspended.
+ * Slightly high reports are therefore not suspect: billing never exceeds gleanerd's own clock.
  */
 const graceMs = 60_000;
 const driftShare = 0.01;
-/** A command that the kernel lets nobody kill, on a node that hangs. Nobody pays for what came later. */
+/**
+ * Allows for a command that the kernel cannot kill, on a node that hangs. Nobody pays for that
+ * time.
+ */
 const overtimeMs = 120_000;
 
-/** From the order to the first instruction at most (executor/runtimes/glean-spawn.ts), and what a slow machine adds. */
+/**
+ * The longest time from the order to the first instruction (executor/runtimes/glean-spawn.ts), plus
+ * an allowance for slow machines.
+ */
 const startMs = 60_000;
 
 /**
- * How long after its order an attempt may be held: then its executor has to have told of an end.
- * `mayStandStill`: where jobs are pinned, attempts stand still between a prolog and the next order,
- * and their time limits with them; no more than half of the time is granted for that.
+ * How long after its order an attempt may run before its executor must have reported an end. If
+ * `mayStandStill`, jobs are pinned, and attempts and their time limits stop between a prolog and
+ * the next order; at most half of the time is allowed for that.
  */
 export const longestHeldMs = (
   { timeLimitMs, killWaitMs }: Pick<KnownOrder, "timeLimitMs" | "killWaitMs">,
@@ -53,23 +61,23 @@ export const longestHeldMs = (
   (startMs + timeLimitMs * (mayStandStill ? 2 : 1) + killWaitMs + overtimeMs) * (1 + driftShare) +
   graceMs;
 
-/** Why a node cannot mean what it says; null: it can. */
+/** Why a node's report cannot be true; null if it can. */
 export function doubtOfEnd(said: EndFigures, known: KnownOrder): string | null {
   const { end, wallMs, exitCode, signal } = said;
   const { elapsedMs, timeLimitMs, leadMs } = known;
   const mostMs = elapsedMs * (1 + driftShare) + graceMs;
   if (wallMs > mostMs || said.agoMs > mostMs)
-    return `it took ${wallMs} ms and ended ${said.agoMs} ms ago, and was ordered ${elapsedMs} ms ago`;
+    return `it reportedly took ${wallMs} ms and ended ${said.agoMs} ms ago, but was ordered ${elapsedMs} ms ago`;
   if (end === "COMPLETED" && (exitCode !== 0 || signal !== null))
-    return `it is COMPLETED with exit code ${exitCode} and signal ${signal}`;
+    return `it is reported as COMPLETED with exit code ${exitCode} and signal ${signal}`;
   if (end === "CANCELLED" && known.isCancelled === false)
-    return "it is CANCELLED, and nobody asked for that";
+    return "it is reported as CANCELLED, but nobody cancelled it";
   if (end === "TIMEOUT" && elapsedMs < timeLimitMs - leadMs - graceMs)
-    return `it is over its time limit of ${timeLimitMs} ms, and was ordered ${elapsedMs} ms ago`;
+    return `it reportedly reached its time limit of ${timeLimitMs} ms, but was ordered ${elapsedMs} ms ago`;
   return null;
 }
 
-/** What of it is recorded and billed: no more than can be. */
+/** The part of the report that is recorded and billed: never more than is possible. */
 export function boundedEnd<Said extends EndFigures>(said: Said, known: KnownOrder): Said {
   const { timeLimitMs, killWaitMs, elapsedMs, cores, memoryMb } = known;
   const wallMs = Math.min(said.wallMs, elapsedMs, timeLimitMs + killWaitMs + overtimeMs);
@@ -82,13 +90,13 @@ export function boundedEnd<Said extends EndFigures>(said: Said, known: KnownOrde
   };
 }
 
-/** Why a node cannot have this budget when it was never ordered more than `most`; null: it can. */
+/** Why a node cannot have this budget if it was never ordered more than `most`; null if it can. */
 export function doubtOfBudget(said: Resources, most: Resources): string | null {
   const unknown = said.gpus.filter((gpu) => !most.gpus.includes(gpu));
   if (said.cores <= most.cores && said.memoryMb <= most.memoryMb && unknown.length === 0)
     return null;
-  return `it may use ${amount(said)}, and was ordered ${amount(most)} at most`;
+  return `it reportedly may use ${amount(said)}, but was ordered at most ${amount(most)}`;
 }
 
 const amount = ({ cores, memoryMb, gpus }: Resources): string =>
-  `${cores} cores, ${memoryMb} MB and ${gpus.length} GPUs`;
+  `${counted(cores, "core")}, ${memoryMb} MB and ${counted(gpus.length, "GPU")}`;

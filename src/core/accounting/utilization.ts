@@ -1,4 +1,5 @@
-// How much the batch jobs left idle, how much of that was held ready, and how much became finished work: exact in integer milliseconds.
+// Computes how much batch jobs left idle, how much of that was held ready, and how much became
+// finished work, in exact integer milliseconds.
 
 import { GleanerError } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
@@ -12,7 +13,7 @@ import { allocationsOf, type CoreSpan, latestWins } from "./allocations.js";
 import { evictionFigures } from "./eviction-figures.js";
 import { addIdle, addIdleSums, codeOf, noIdle, Waits, withoutZeros } from "./idle.js";
 
-/** Points of the series at most: more than a plot on a screen can show apart. */
+/** The most points in the series: a plot on a screen cannot show more. */
 export const maxSeriesPoints = 200;
 
 const kinds = [
@@ -28,12 +29,12 @@ const kinds = [
 type Kind = (typeof kinds)[number];
 
 /**
- * One node's spans; each kind is a step function of time: the sum of the cores of its spans at that moment. `condition` has
- * codeOf the node's condition for cores.
+ * One node's spans. Each kind is a step function of time: the sum of the cores of its spans at that
+ * moment. `condition` holds codeOf the node's condition in place of cores.
  */
 type NodeLoad = Record<Kind, CoreSpan[]>;
 
-/** Either cores at a moment or core-milliseconds of a time, by where it stands. */
+/** Cores at a moment, or core-milliseconds of a period, depending on its use. */
 export interface Amounts {
   available: number;
   allocated: number;
@@ -43,18 +44,21 @@ export interface Amounts {
 }
 
 /**
- * The utilization of [fromMs, toMs), all spans clipped to it. On each node, at each moment t:
- *   available(t)  cores of the node's span (of two that overlap the later-starting one)
- *   allocated(t)  what jobs hold (see allocationsOf), at most available(t)
+ * Computes the utilization of [fromMs, toMs), to which all spans are clipped. On each node, at each
+ * moment t:
+ *   available(t)  cores of the node's span (of two that overlap, the later-starting one)
+ *   allocated(t)  cores that jobs hold (see allocationsOf), at most available(t)
  *   idle(t)       available(t) − allocated(t)
- *   covered(t)    what ready executors hold, at most idle(t)
- *   useful(t)     what became finished work, at most covered(t): work happens on held cores only, so goodput never exceeds coverage
- *   the parts of idle(t), which sum to it: see addIdle
- * Totals are exact integers of core-milliseconds. The series has at most maxSeriesPoints steps of equal whole milliseconds (the
- * last may be shorter); a point's average times its step's width, summed, is the total. Nodes that were never available are left out;
- * the others are sorted by name. Percentiles are by nearest rank. The order of the input's lists changes nothing.
- * O(n log n) in the number of spans. Throws BAD_REQUEST when toMs lies before fromMs, LIMIT_REACHED when the core-milliseconds
- * leave the exact integers.
+ *   covered(t)    cores that ready executors hold, at most idle(t)
+ *   useful(t)     cores whose work finished, at most covered(t): work happens on held cores only,
+ *                 so goodput never exceeds coverage
+ *   the parts of idle(t), which add up to it: see addIdle
+ * Totals are exact integers of core-milliseconds. The series has at most maxSeriesPoints steps of
+ * equal whole milliseconds (the last may be shorter); the sum of each point's average times the
+ * width of its step is the total. Nodes that were never available are left out; the others are
+ * sorted by name. Percentiles are by nearest rank. The order of the input's lists does not matter.
+ * O(n log n) in the number of spans. Throws BAD_REQUEST if toMs precedes fromMs, and LIMIT_REACHED
+ * if the core-milliseconds exceed the exact integers.
  */
 export function computeUtilization(input: UtilizationInput): Utilization {
   const { fromMs, toMs } = input;
@@ -140,11 +144,14 @@ type Levels = Readonly<Record<Kind, number>>;
 interface Edge {
   readonly atMs: number;
   readonly kind: Kind;
-  /** Cores that begin (positive) or end (negative) here. */
+  /** Cores that begin (positive) or end (negative) at this time. */
   readonly cores: number;
 }
 
-/** Calls `add` for each stretch within [fromMs, toMs) during which the node has cores and nothing changes, in order of time. */
+/**
+ * Calls `add`, in time order, for each interval within [fromMs, toMs) during which the node has
+ * cores and nothing changes.
+ */
 function sweep(
   load: NodeLoad,
   fromMs: number,
@@ -201,7 +208,7 @@ function coreMs(sum: Amounts): Omit<NodeUtilization, "node" | "idleParts"> {
   };
 }
 
-/** Core-milliseconds summed into steps of time. */
+/** Sums core-milliseconds into steps of time. */
 export class Series {
   private readonly stepMs: number;
   private readonly steps: Amounts[];
@@ -242,7 +249,7 @@ export class Series {
 
 const collator = new Intl.Collator("en", { numeric: true });
 
-/** n2 before n10; names that the collator takes for equal are ordered by their characters. */
+/** Sorts n2 before n10; names that the collator considers equal are ordered by their characters. */
 function compareNames(a: string, b: string): number {
   return collator.compare(a, b) || (a < b ? -1 : Number(a > b));
 }

@@ -1,4 +1,5 @@
-// What of each node its jobs have by name (CPUs, GPUs), so which are left; and what an exclusive job leaves idle of a node that is all its own.
+// Determines which CPUs and GPUs of each node jobs hold, and hence which are free; also what an
+// exclusive job leaves idle of the node that it has to itself.
 
 import type { JobId, NodeName } from "../../model/ids.js";
 import { evenCoresOf, holdsNodes, isSuspended, type Job } from "../../model/slurm/job.js";
@@ -6,12 +7,12 @@ import type { NodeShare } from "../../model/slurm/job-share.js";
 import type { Node } from "../../model/slurm/node.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 
-/** CPU ids that no job has, or why they cannot be told. */
+/** CPU ids that no job holds, or why they cannot be determined. */
 export type FreeCpus =
   | { readonly told: true; readonly ids: readonly number[] }
   | { readonly told: false; readonly why: string };
 
-/** GPUs that no job has; `problem`: why that is not known of the others. */
+/** GPUs that no job holds; `problem` says why the state of the others is unknown. */
 export interface FreeGpus {
   readonly indices: readonly number[];
   readonly problem: string | null;
@@ -29,11 +30,11 @@ export class Claims {
   }
 
   /**
-   * Cores of the node that jobs have. Slurm's own count lacks those of suspended jobs, which it
-   * counts as free until they are resumed, and counts cores once that it gave to a second job
-   * while the first was suspended. Slurm may have suspended a job after its queue was read and
-   * before the node was. All cores count as taken where something of the node is taken and no
-   * job is known that has a core there.
+   * The cores of the node that jobs hold. Slurm's own count omits those of suspended jobs, which it
+   * counts as free until they resume, and counts cores once if it gave them to a second job while
+   * the first was suspended. (Slurm may have suspended a job after Gleaner read the queue and before
+   * it read the node.) All cores count as taken if something on the node is allocated but no known
+   * job has a core there.
    */
   takenCores(node: Node): number {
     let [running, suspended, guessed] = [0, 0, 0];
@@ -59,7 +60,7 @@ export class Claims {
     return nodeCount === 1 ? cores : told;
   }
 
-  /** Several jobs may be given the same cores in its partition. */
+  /** Its partition may give the same cores to several jobs. */
   private sharesCores({ partition }: Job): boolean {
     const { overSubscribe } = this.snapshot.partitions.find(({ name }) => name === partition) ?? {};
     return overSubscribe !== undefined && /:/.test(overSubscribe);
@@ -69,25 +70,32 @@ export class Claims {
     return this.snapshot.shares.get(job)?.byNode.get(node);
   }
 
-  /** The free CPUs of a partly used node by name: none is given away unless what all its jobs have adds up to Slurm's own count. */
+  /**
+   * The free CPUs of a partly used node by id. None counts as free unless the CPUs of all its jobs
+   * add up to Slurm's own count.
+   */
   freeCpus(node: Node): FreeCpus {
     const { cpuTotal, specialisedCpuIds, cores, allocatedCores } = node;
     if (specialisedCpuIds === null)
-      return untold("Slurm does not say which of its cores are specialised");
+      return untold("Slurm does not report which of its cores are specialised");
     const taken = new Set(specialisedCpuIds);
     for (const job of this.jobs.get(node.name) ?? []) {
       const share = this.shareOf(job.id, node.name);
-      if (share === undefined) return untold(`it is not known yet which cores job ${job.id} has`);
+      if (share === undefined)
+        return untold(`Slurm has not reported yet which cores job ${job.id} has`);
       for (const id of share.cpuIds) taken.add(id);
     }
     const ids = Array.from({ length: cpuTotal }, (_, id) => id).filter((id) => !taken.has(id));
     if (ids.length > cores - allocatedCores)
-      return untold("a job came while Slurm was read, or changed its size");
-    if (taken.size === specialisedCpuIds.length) return untold("no job names the cores it has");
+      return untold("a job started or changed its size while Gleaner read Slurm");
+    if (taken.size === specialisedCpuIds.length) return untold("Slurm reports no job's cores");
     return { told: true, ids };
   }
 
-  /** The GPUs that are not allocated; where the node's record does not say which are, its jobs' shares may. */
+  /**
+   * The unallocated GPUs. If the node's record does not name the allocated ones, the shares of its
+   * jobs may.
+   */
   freeGpus(node: Node): FreeGpus {
     const told = node.untoldGpuCount === null ? null : this.gpusOfJobs(node);
     const taken = new Set(told ?? node.allocatedGpus);
@@ -107,8 +115,9 @@ export class Claims {
   }
 
   /**
-   * How many cores the tasks of the one job on the node asked for, where that job has all of its cores and runs in one of the
-   * `partitions` whose idle rest the site gives to functions; else null. A job that asked for nothing in particular may use all.
+   * The number of cores that the tasks of the node's only job asked for, if that job holds all
+   * cores of the node and runs in one of the `partitions` whose idle rest the site offers to
+   * functions; otherwise null. A job without a specific request may use all cores.
    */
   coresAskedFor(node: Node, partitions: readonly string[]): number | null {
     const [job, other] = this.jobs.get(node.name) ?? [];
@@ -120,7 +129,10 @@ export class Claims {
   }
 }
 
-/** A suspended job that the queue did not show holds it, or a job that was given another's resources (`dependency=expand`). */
+/**
+ * Held by a suspended job that is missing from the queue, or by a job that received another's
+ * resources (`dependency=expand`).
+ */
 const isHeld = ({ baseState, allocatedMemoryMb, flags }: Node): boolean =>
   (baseState === "MIXED" || allocatedMemoryMb > 0) && !flags.includes("COMPLETING");
 

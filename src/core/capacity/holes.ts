@@ -1,4 +1,5 @@
-// From a snapshot to the holes in it: idle nodes and the idle rest of partly used ones, and why the others have none.
+// Derives the holes from a snapshot: idle nodes and the idle rest of partly used ones, and why the
+// other nodes have none.
 
 import type { Hole, UnusableNode, UnusableReason } from "../../model/capacity/hole.js";
 import type { NodeName } from "../../model/ids.js";
@@ -12,40 +13,58 @@ import type { Interference } from "./interference.js";
 import { withReservation } from "./reservations.js";
 import type { Illness } from "./sick-nodes.js";
 
-/** What the site allows; comes from the configuration. */
+/** The site's rules, from the configuration. */
 export interface HolePolicy {
-  /** null: the nodes of all partitions. */
+  /** null allows the nodes of all partitions. */
   readonly partitions: readonly string[] | null;
   readonly memoryMarginMb: number;
-  /** Partitions whose jobs leave functions what they did not ask for of nodes that they have to themselves; left out: none. */
+  /**
+   * Partitions whose exclusive jobs leave functions the part of their nodes that they did not ask
+   * for; if omitted, none.
+   */
   readonly exclusivePartitions?: readonly string[];
-  /** A hole with less memory is of no use to any function. */
+  /** A hole with less memory is too small for any function. */
   readonly minimumMemoryMb: number;
   readonly minimumHoleMs: number;
-  /** An executor leaves, and no work is expected to run, this long before a planned start; left out: at the start. */
+  /**
+   * How long before a planned start an executor leaves and no work is expected to run; if omitted,
+   * 0.
+   */
   readonly vacateMs?: number;
-  /** An older snapshot yields no holes. */
+  /** A snapshot older than this yields no holes. */
   readonly staleMs: number;
 }
 
-/** What is known beside the snapshot. */
+/** Facts that the snapshot does not contain. */
 export interface HoleContext {
   readonly nowMs: number;
-  /** The operator who took a node out, or null. */
+  /** The operator who drained a node, or null. */
   readonly drainedBy: (node: NodeName) => string | null;
-  /** One sentence when slurm.conf does not run our hook: then no node may be used. */
+  /** One sentence if slurm.conf does not run our hook; then no node may be used. */
   readonly hookProblem: string | null;
-  /** Pilots only: one sentence when Slurm is not set up to preempt them. Left out: executors are no jobs. */
+  /**
+   * For pilots only: one sentence if Slurm is not configured to preempt them. If omitted, executors
+   * are not jobs.
+   */
   readonly preemptionProblem?: string | null;
-  /** Nodes on which a start failed lately: no start before `retryAtMs`. */
+  /** Nodes on which a start failed recently: no new start before `retryAtMs`. */
   readonly failing: ReadonlyMap<NodeName, { readonly detail: string; readonly retryAtMs: number }>;
-  /** When the hole that is on a node opened, as far as it was watched; without it holes are as young as the snapshot. */
+  /**
+   * When the present hole on a node opened, as far as it was observed; if omitted, holes are as old
+   * as the snapshot.
+   */
   readonly openedAtMs?: (node: NodeName) => number | null;
-  /** Whether batch jobs suffered there beside functions, and until when it is left alone; left out: nobody looks. */
+  /**
+   * Whether functions slowed down batch jobs on the node, and until when Gleaner avoids it; if
+   * omitted, nothing is measured.
+   */
   readonly interference?: (node: NodeName) => Interference | null;
-  /** Whether commands cannot be started there, and until when it is left alone; left out: nobody knows. */
+  /**
+   * Whether commands fail to start on the node, and until when Gleaner avoids it; if omitted,
+   * unknown.
+   */
   readonly sick?: (node: NodeName) => Illness | null;
-  /** How long holes last here; without it nothing is predicted where Slurm plans nothing. */
+  /** How long holes last at this site; if omitted, only Slurm's plans are predicted. */
   readonly survival?: Survival;
 }
 
@@ -54,10 +73,10 @@ export interface Holes {
   readonly unusable: readonly UnusableNode[];
 }
 
-/** States whose free part may be used. */
+/** Base states of which the free part may be used. */
 const usableBaseStates: ReadonlySet<string> = new Set(["IDLE", "MIXED", "ALLOCATED"]);
 
-/** Flags that say nothing against use. Any flag that is not here means no: a state we do not know is no hole. */
+/** Flags that do not prevent use. Any other flag does: an unknown state never yields a hole. */
 const harmlessFlags: ReadonlySet<string> = new Set([
   "CLOUD",
   "DYNAMIC_NORM",
@@ -65,7 +84,7 @@ const harmlessFlags: ReadonlySet<string> = new Set([
   "PLANNED",
 ]);
 
-/** Every node of the snapshot is in exactly one of the two lists. */
+/** Puts every node of the snapshot in exactly one of the two lists. */
 export function findHoles(
   snapshot: Snapshot,
   policy: HolePolicy,
@@ -113,8 +132,9 @@ function holeOn(
 }
 
 /**
- * What jobs were not given, less the margin that keeps memory pressure away from them. Where Slurm does not count
- * memory, a job may use what it likes: then idle cores bring their share of the node's memory and no more.
+ * The unallocated resources, less the margin that protects jobs from memory pressure. If Slurm does
+ * not count memory, a job may use any amount, so that idle cores come only with their share of the
+ * node's memory.
  */
 export function freeOf(
   node: Node,
@@ -125,7 +145,7 @@ export function freeOf(
   const used = claims.coresAskedFor(node, policy.exclusivePartitions ?? []);
   const taken = claims.takenCores(node);
   const cpus = facts.jobsArePinned && taken > 0 && used === null ? claims.freeCpus(node) : null;
-  // The CPUs of suspended jobs are named, too.
+  // CPU lists include the CPUs of suspended jobs.
   const cores = cpus?.told
     ? Math.min(Math.max(0, node.cores - node.allocatedCores), cpus.ids.length)
     : Math.max(0, node.cores - (used ?? taken));
@@ -147,16 +167,22 @@ export function freeOf(
   };
 }
 
-/** What of a node jobs do not use. */
+/** The part of a node that jobs do not use. */
 export interface Free {
   readonly budget: Resources;
-  /** Cores that running and suspended jobs have. */
+  /** Cores held by running and suspended jobs. */
   readonly takenCores: number;
-  /** Its jobs are pinned, and which cores they leave free cannot be told: then nothing of it may be used. */
+  /**
+   * Why the free cores of a node with pinned jobs cannot be determined; then none of it may be
+   * used.
+   */
   readonly whyUntold: string | null;
-  /** Why GPUs of it are not given away though no job may have them; null: all that are free are. */
+  /**
+   * Why Gleaner leaves some GPUs unused although no job may hold them; null if it uses all free
+   * ones.
+   */
   readonly gpuProblem: string | null;
-  /** The node is one job's own, and the site gives away what that job did not ask for. */
+  /** One job has the node to itself, and the site offers the part that it did not ask for. */
   readonly isUnderExclusive: boolean;
 }
 
@@ -216,7 +242,7 @@ function whyStateForbids(node: Node, isUnderExclusive: boolean): UnusableReason 
   return null;
 }
 
-/** Flags we know to forbid use; they differ from unknown ones only in what `explain` says. */
+/** Flags known to prevent use; they differ from unknown flags only in the explanation. */
 const knownHarmfulFlags: ReadonlySet<string> = new Set([
   "DRAIN",
   "DRAINED",

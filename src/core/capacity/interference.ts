@@ -1,27 +1,28 @@
-// Whether batch jobs suffer beside functions: what executors report of pressure, held against limits, with patience both ways.
+// Decides whether functions slow down batch jobs on a node, from the pressure that executors
+// report, with delays in both directions.
 
 import type { PressureReport } from "../../model/capacity/pressure.js";
 import type { NodeName } from "../../model/ids.js";
 
 export interface InterferencePolicy {
-  /** Pressure above a limit for so long is no accident. */
+  /** Pressure above the limit for this long is not an accident. */
   readonly sustainedMs: number;
-  /** So long a node is left alone the first time; doubled each time its jobs suffer again. */
+  /** How long Gleaner avoids a node the first time; doubled each time its jobs suffer again. */
   readonly awayMs: number;
   readonly longestAwayMs: number;
 }
 
-/** A report that is not followed by another within this many of its intervals means that the pressure went. */
+/** If no further report follows within this many intervals, the pressure has ended. */
 const missedReports = 2.5;
 
-/** Why a node is left alone, and until when. */
+/** Why Gleaner avoids a node, and until when. */
 export interface Interference {
   readonly detail: string;
   readonly untilMs: number;
 }
 
 interface Watched {
-  /** Since when one report followed the other; null: none is under way. */
+  /** The start of the present unbroken series of reports; null if there is none. */
   overSinceMs: number | null;
   lastMs: number;
   away: Interference | null;
@@ -29,21 +30,24 @@ interface Watched {
 }
 
 /**
- * Decides by node. It hears of pressure above the limits only; a node whose jobs left is cleared. Given the time with each
- * call, it is as pure as a map can be.
+ * Decides per node. Executors report only pressure above the limits; a node whose jobs have left is
+ * cleared. Every call passes the time, so the result depends on the calls alone.
  */
 export class InterferenceGuard {
   private readonly nodes = new Map<NodeName, Watched>();
 
   constructor(private readonly policy: InterferencePolicy) {}
 
-  /** An executor measured pressure above a limit over its last interval. True: take it off the node now. */
+  /**
+   * An executor measured pressure above a limit over its last interval. Returns true if it must
+   * leave the node now.
+   */
   heard(node: NodeName, report: PressureReport, nowMs: number): boolean {
     const none = { overSinceMs: null, lastMs: nowMs, away: null, times: 0 };
     const watched = this.nodes.get(node) ?? none;
     this.nodes.set(node, watched);
     const isGap = nowMs - watched.lastMs > report.intervalMs * missedReports;
-    // What was measured is the interval before the report.
+    // The report describes the interval before it.
     if (watched.overSinceMs === null || isGap) watched.overSinceMs = nowMs - report.intervalMs;
     watched.lastMs = nowMs;
     if (watched.away !== null && watched.away.untilMs > nowMs) return true;
@@ -55,13 +59,16 @@ export class InterferenceGuard {
     return true;
   }
 
-  /** null: nothing speaks against the node. */
+  /** null if the node may be used. */
   interference(node: NodeName, nowMs: number): Interference | null {
     const away = this.nodes.get(node)?.away ?? null;
     return away !== null && away.untilMs > nowMs ? away : null;
   }
 
-  /** Forgets nodes without a batch job: nobody is left there to suffer, and the next job is another one. */
+  /**
+   * Forgets nodes without a batch job: no job is left to suffer, and the next job is a different
+   * one.
+   */
   keepOnly(busy: ReadonlySet<NodeName>): void {
     for (const node of this.nodes.keys()) if (!busy.has(node)) this.nodes.delete(node);
   }
@@ -72,7 +79,7 @@ export function describePressure(report: PressureReport): string {
   const { job, resource, percent, limitPercent } = report;
   const whose = job === null ? "processes of the node" : `job ${job}`;
   const what = resource === "cpu" ? "a core" : "memory";
-  return `${whose} waited for ${what} in ${percent} % of the time, above the ${limitPercent} % of interference.${limitName(report)}`;
+  return `${whose} waited for ${what} ${percent} % of the time, more than the ${limitPercent} % that interference.${limitName(report)} allows`;
 }
 
 const limitName = ({ job, resource }: PressureReport): string =>

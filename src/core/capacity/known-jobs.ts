@@ -1,13 +1,15 @@
-// Which jobs a node's figures include for sure: an executor that finds their marks there need not make room for them again.
+// Determines which jobs a node's figures include for certain: an executor that finds their marks
+// there need not make room for them again.
 
 import type { JobId } from "../../model/ids.js";
 import { holdsNodes, isSuspended, type Job } from "../../model/slurm/job.js";
 import type { Node } from "../../model/slurm/node.js";
 
 /**
- * Of `jobs`, which were read before `node` was: those that were there to stay. One that left in between may be requeued and
- * come again under its old id, and nobody made room for it; so where the node's cores are fewer than such jobs have at
- * least, one has left, and none is taken for included. Of a suspended job the figures say nothing.
+ * The jobs in `jobs` (read before `node` was) that stayed. A job that left between the two reads
+ * may be requeued and return under its old id, and nothing would have made room for it. If the
+ * node's cores are fewer than the least that such jobs need, one has left, and none counts as
+ * included. The figures say nothing about suspended jobs.
  */
 export function knownJobsOf(node: Node, jobs: readonly Job[]): readonly JobId[] {
   const staying = jobs.filter(

@@ -1,4 +1,4 @@
-// How long to wait before slurmctld is read again.
+// Decides how long to wait before the next read of slurmctld.
 
 export interface PacePolicy {
   readonly intervalMs: number;
@@ -7,25 +7,29 @@ export interface PacePolicy {
 }
 
 export interface PaceState {
-  /** How long the last read took, ended or failed. */
+  /** How long the last read took, whether it succeeded or failed. */
   readonly lastReadMs: number;
-  /** Reads that failed in a row. */
+  /** Consecutive failed reads. */
   readonly failures: number;
-  /** A hook spoke since the last read began: the cluster changed. */
+  /** A hook reported a change since the last read began. */
   readonly woken: boolean;
-  /** Reads in a row, since a hook last spoke, that showed a job still leaving its node (COMPLETING). */
+  /**
+   * Consecutive reads since the last hook report that showed a job still leaving its node
+   * (COMPLETING).
+   */
   readonly unsettledReads: number;
 }
 
-/** At the regular pace Gleaner takes at most a fiftieth of the time that slurmctld needs to answer. */
+/** At the regular pace, reads take at most a fiftieth of slurmctld's time. */
 const regularShare = 50;
-/** Woken reads are worth more: a fifth, and no more often than minimumMs. */
+/** Reads after a hook report are worth more: a fifth, but at least minimumMs apart. */
 const wokenShare = 5;
 
 /**
- * The pause after a read. A slow slurmctld is asked less often, a failing one ever less, up to maximumMs. A hook speaks
- * before Slurm lets the node go (a site's own epilog may take seconds more, and nobody tells when it ended): while a read
- * shows that, the next one comes soon, then ever later.
+ * The pause after a read. A slow slurmctld is read less often, and a failing one with exponential
+ * backoff up to maximumMs. A hook reports before Slurm releases the node (a site's own epilog may
+ * take seconds longer, and nothing reports its end): while reads show that state, the next one
+ * comes soon, with growing pauses.
  */
 export function pauseMs(policy: PacePolicy, state: PaceState): number {
   const { intervalMs, minimumMs, maximumMs } = policy;

@@ -1,4 +1,5 @@
-// Pilots: jobs of ours in Slurm's books. What they hold is our own, not a batch job's; how large, how long and how many they may be.
+// Pilots are our own jobs in Slurm: separates what they hold from batch jobs' resources, and
+// decides their size, length and number.
 
 import { type ExecutorId, executorId, type NodeName } from "../../model/ids.js";
 import { fits, type Resources } from "../../model/resources.js";
@@ -7,28 +8,30 @@ import type { Node, NodeBaseState } from "../../model/slurm/node.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { Waiting, WaitingQueue } from "../placement/queue.js";
 
-/** What the executor, a Node process, needs of its job's memory itself. */
+/** The part of its job's memory that the executor, a Node process, needs itself. */
 export const executorMemoryMb = 128;
 /** Slurm counts time limits in minutes. */
 const minuteMs = 60_000;
 
-/** Which jobs are pilots of this daemon. */
+/** Tells which jobs are pilots of this daemon. */
 export interface PilotMark {
-  /** The user that gleanerd runs as; others may give their jobs any name. */
+  /** The user that gleanerd runs as; other users may choose any job name. */
   readonly user: string;
   readonly partition: string;
-  /** Tells this daemon's pilots from those of another one that the same user runs. */
+  /** Distinguishes this daemon's pilots from those of another one run by the same user. */
   readonly instance: string;
 }
 
 export interface Pilot {
   readonly executor: ExecutorId;
   readonly job: Job;
-  /** What its job asked for, with the executor's own. */
+  /** The job's memory request, including the executor's own share. */
   readonly memoryMb: number;
 }
 
-/** A job's name: all that Slurm has to tell us of a pilot, also when the daemon has forgotten it. */
+/**
+ * The job name: all that Slurm can tell us about a pilot, even after the daemon has forgotten it.
+ */
 export const pilotName = (instance: string, executor: ExecutorId, memoryMb: number): string =>
   `gleaner-${instance}-${memoryMb}-${executor}`;
 
@@ -42,9 +45,10 @@ function readPilot(job: Job, mark: PilotMark): Pilot | null {
 }
 
 /**
- * The snapshot as if our pilots were not there, and the pilots. Their nodes then show what batch jobs left idle, as they do where
- * executors live beside Slurm's books. A pilot that started between the two reads is in the nodes' figures and not among the jobs
- * that hold nodes: its resources count as taken, as those of any unknown job.
+ * Splits a snapshot into the snapshot without our pilots, and the pilots. The nodes then show what
+ * batch jobs leave idle, as they do when executors run outside Slurm's books. A pilot that started
+ * between the two reads is in the nodes' figures but not among the jobs that hold nodes: its
+ * resources count as taken, like those of any unknown job.
  */
 export function withoutPilots(
   snapshot: Snapshot,
@@ -70,7 +74,7 @@ export function withoutPilots(
     const ours = held.get(node.name);
     return ours === undefined ? node : without(node, ours);
   });
-  // Slurm chooses the cores of a pilot, and binds it to them where it binds jobs.
+  // Slurm chooses a pilot's cores and binds it to them where it binds jobs.
   const facts = { ...snapshot.facts, jobsArePinned: false };
   return { snapshot: { ...snapshot, facts, jobs, nodes }, pilots };
 }
@@ -92,46 +96,53 @@ function stateWithout({ baseState, cores }: Node, allocatedCores: number): NodeB
   return allocatedCores < cores ? "MIXED" : "ALLOCATED";
 }
 
-/** What functions of a pilot in this hole may use; null: it is too small for one. No GPUs, whose indices a job cannot choose. */
+/**
+ * The resources that a pilot in this hole may offer; null if the hole is too small. No GPUs,
+ * because a job cannot choose their indices.
+ */
 export function pilotBudget(
   hole: Resources,
   memoryMarginMb: number,
   maxMemoryPerCoreMb: number | null,
 ): Resources | null {
-  // A job that asks for more memory than its cores may have is given more cores, which are not idle.
+  // Slurm gives a job that asks for more memory than its cores allow additional cores, which are
+  // not idle.
   const idleMb = hole.memoryMb + memoryMarginMb;
   const mostMb = Math.min(idleMb, hole.cores * (maxMemoryPerCoreMb ?? idleMb));
   const memoryMb = Math.min(hole.memoryMb, mostMb - executorMemoryMb);
   return hole.cores > 0 && memoryMb > 0 ? { cores: hole.cores, memoryMb, gpus: [] } : null;
 }
 
-/** A time limit in whole minutes that ends before the hole does; 0: there is none. */
+/** A time limit in whole minutes that ends before the hole does; 0 if there is none. */
 export function pilotMinutes(endsInMs: number | null, timeLimitMs: number): number {
   return Math.floor(Math.min(endsInMs ?? timeLimitMs, timeLimitMs) / minuteMs);
 }
 
 /**
- * The longest work that pilots with this time limit are given. The rest is what a pilot may need to
- * start, and what placement rounds its end by.
+ * The longest work given to pilots with this time limit. The rest covers the pilot's start and the
+ * rounding of its end in placement.
  */
 export const longestWorkMs = (timeLimitMs: number): number => Math.floor((timeLimitMs * 3) / 4);
 
-/** An executor's room for work: all of it, what is free now, and for how long; left out: it has no end. */
+/**
+ * An executor's capacity for work: all of it, the free part, and for how long; if omitted, without
+ * end.
+ */
 export interface Room {
   readonly budget: Resources;
   readonly free: Resources;
   readonly leftMs?: number;
-  /** Left out: nobody avoids it. */
+  /** If omitted, no work avoids it. */
   readonly node?: NodeName;
 }
 
-/** What decides, beside its size, whether a new pilot would help. */
+/** What decides, besides its size, whether a new pilot would help. */
 export interface PilotChoice {
   readonly longestMs: number;
   expectedMs(waiting: Waiting): number;
-  /** null: on whichever node. */
+  /** null: any node. */
   readonly node: NodeName | null;
-  /** Nodes on which this is not tried now. */
+  /** Nodes that this work avoids at present. */
   avoidedBy(waiting: Waiting): readonly NodeName[];
 }
 
@@ -143,8 +154,9 @@ const anyPilot: PilotChoice = {
 };
 
 /**
- * Cores that wait for work which would fit into `budget` and end in time there, and for which no executor, there or on its way,
- * has room and time. Of a queue of many groups no more is looked at than decides it.
+ * The number of cores waiting for work that would fit into `budget` and end in time there, and for
+ * which no executor, running or starting, has capacity and time. Stops reading a long queue once
+ * the answer is certain.
  */
 export function unservedCores(
   queue: Pick<WaitingQueue, "groupsInOrder">,

@@ -1,4 +1,5 @@
-// From holes and executors to a plan: which executors to start, resize, drain and stop, with a reason each.
+// Makes a plan from holes and executors: which executors to start, resize, drain and stop, with a
+// reason each.
 
 import type { Executor } from "../../model/capacity/executor.js";
 import type { Hole, UnusableNode } from "../../model/capacity/hole.js";
@@ -6,7 +7,7 @@ import type { Plan, PlanStep } from "../../model/capacity/plan.js";
 import type { NodeName } from "../../model/ids.js";
 import { lesser } from "../../model/resources.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
-import { describeReason } from "../explain/waiting.js";
+import { amounts, describeReason } from "../explain/waiting.js";
 import { Claims } from "./claims.js";
 import {
   type Free,
@@ -22,13 +23,17 @@ export interface PlanInput {
   readonly executors: readonly Executor[];
   readonly policy: HolePolicy;
   readonly context: HoleContext;
-  /** Executors that may be started in one plan: keeps a first tick on a large site from being a storm. */
+  /**
+   * The most executors that one plan may start, so that the first plan on a large site does not
+   * cause a storm.
+   */
   readonly maxStarts: number;
 }
 
 /**
- * One executor per node with a hole, as large as the hole. Whatever the snapshot, no budget in the plan exceeds
- * what the snapshot shows as free on that node (property-tested), and a stale snapshot starts and grows nothing.
+ * Plans one executor per node with a hole, as large as the hole. No budget in the plan exceeds what
+ * the snapshot shows as free on that node (property-tested), and a stale snapshot starts and grows
+ * nothing.
  */
 export function makePlan(input: PlanInput): Plan {
   const claims = new Claims(input.snapshot);
@@ -57,12 +62,13 @@ function resizesAndStarts(
   const starts: { hole: Hole; step: PlanStep }[] = [];
   for (const hole of holes) {
     const executor = executors.get(hole.node);
-    const about = `${hole.free.cores} cores and ${hole.free.memoryMb} MB are idle`;
+    const about = `${amounts({ ...hole.free, gpus: 0 })} are idle`;
     if (executor === undefined) {
       const step = { kind: "start", node: hole.node, budget: hole.free, reason: about } as const;
       starts.push({ hole, step });
     } else if (executor.state !== "draining") {
-      // Always sent, even when nothing changed: it also tells the executor which of its jobs the view includes.
+      // Sent even without a change, because it also tells the executor which of its jobs the view
+      // includes.
       resizes.push({
         kind: "resize",
         executor: executor.id,
@@ -97,7 +103,7 @@ function departures(
   return steps;
 }
 
-/** What becomes of an executor whose node has no hole any more. */
+/** What happens to an executor whose node no longer has a hole. */
 function departure(
   executor: Executor,
   unusable: UnusableNode | undefined,
@@ -111,7 +117,8 @@ function departure(
   switch (unusable.reason.kind) {
     case "stale":
     case "launchFailing":
-      // Nothing new is known of the node; the hook still protects its jobs. Nothing grows.
+      // There is no new information about the node; the hook still protects its jobs. Nothing
+      // grows.
       return null;
     case "state":
       if (unusable.reason.flag === "COMPLETING") return holdStep(executor, freeThere());
@@ -122,7 +129,7 @@ function departure(
     case "owner":
       return { kind: "drain", ...about, reason };
     case "tooShort": {
-      // Too short for a start; an executor that is there goes on with work that ends in time.
+      // Too short for a new start, but the present executor continues with work that ends in time.
       if (unusable.reason.endsInMs <= (policy.vacateMs ?? 0))
         return { kind: "drain", ...about, reason };
       return executor.state === "draining"
@@ -131,7 +138,8 @@ function departure(
     }
     case "full":
     case "memory":
-      // Slurm gave a pilot what it holds; a view that shows it as taken was read while the job started.
+      // Slurm gave a pilot its resources; a view that shows them as taken was read while the job
+      // started.
       if (executor.placement === "pilot") return null;
       return { kind: "stop", ...about, reason };
     case "noHook":
@@ -140,12 +148,16 @@ function departure(
     case "interference":
       return { kind: "stop", ...about, reason };
     case "pinned":
-      // Which cores are free is told soon, or never. Until then nothing grows, and what a job may have been given stands still.
+      // Gleaner soon learns which cores are free, or never. Until then nothing grows, and functions
+      // on cores that a job may have received stay frozen.
       return null;
   }
 }
 
-/** An operator who drains or reserves a node lets work end; a node that fails or goes down does not wait. */
+/**
+ * An operator who drains or reserves a node lets work finish; a node that fails or goes down does
+ * not wait.
+ */
 const leavesAtOnce: ReadonlySet<string> = new Set([
   "DOWN",
   "ERROR",
@@ -161,12 +173,15 @@ const leavesAtOnce: ReadonlySet<string> = new Set([
   "POWER_DRAIN",
 ]);
 
-/** A job is leaving the node: what its neighbours left idle stays in use, nothing grows until it is gone. */
+/**
+ * While a job completes on the node, functions keep what its neighbours left idle, but nothing
+ * grows.
+ */
 function holdStep(executor: Executor, { budget: free, whyUntold }: Free): PlanStep | null {
   if (whyUntold !== null) return null;
   const about = { executor: executor.id, node: executor.node };
   if (free.cores === 0) return { kind: "stop", ...about, reason: "the node is full" };
-  // Where jobs are pinned, an executor may stand still until it is told which cores they have.
+  // Where jobs are pinned, an executor may freeze until it learns which cores they have.
   if (free.cpuIds === undefined && free.cores >= executor.budget.cores) return null;
   const budget = lesser(executor.budget, free);
   return { kind: "resize", ...about, budget, reason: "a job is completing on this node" };

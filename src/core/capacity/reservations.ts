@@ -1,16 +1,16 @@
-// Which reservation has a node now, so that its state can be explained.
+// Finds the reservation that has a node at present, to explain the node's state.
 
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { Node } from "../../model/slurm/node.js";
 import type { Reservation, Snapshot } from "../../model/slurm/snapshot.js";
 
 /**
- * Flags that Slurm gives the nodes of a reservation that has begun, also when it has some of their
- * cores only.
+ * Flags that Slurm sets on the nodes of an active reservation, even if it has only some of their
+ * cores.
  */
 const reservedFlags: ReadonlySet<string> = new Set(["RESERVED", "MAINT", "MAINTENANCE"]);
 
-/** The reason with the reservation behind it, where the node's state is a reservation's doing. */
+/** Adds the reservation to the reason if it is the cause of the node's state. */
 export function withReservation(
   reason: UnusableReason,
   node: Node,
@@ -26,7 +26,7 @@ export function withReservation(
   );
   if (found === undefined) return reason;
   const inPart = isInPart(found, nodes)
-    ? ", which has some of the cores of its nodes: such nodes are left alone as a whole"
+    ? ", which has only some cores of its nodes: Gleaner does not use such nodes at all"
     : "";
   return { ...reason, detail: `reservation ${found.name}${inPart}` };
 }

@@ -1,20 +1,24 @@
-// Nodes that send back what they are given, or lose it, again and again without a reason that
-// gleanerd knows of: a broken node, or one that lies, would draw all work and end none.
+// Finds nodes that repeatedly return or lose work for no reason known to gleanerd: a broken or
+// dishonest node would attract all work and finish none.
 
 import type { JobId, NodeName } from "../../model/ids.js";
 import type { Illness } from "./sick-nodes.js";
 
-/** What comes back at once, as when a job takes the node, is one round. */
+/** Attempts that return together, as when a job takes the node, form one round. */
 const roundMs = 1_000;
 /**
- * Points until a node is left alone. An eviction in a round is one: short jobs come and go between
- * two reads of Slurm. A loss is four: a function is failed for good after functions.maxLostAttempts.
+ * Points until Gleaner avoids a node. An eviction scores 1 per round, because short jobs come and
+ * go between two reads of Slurm. A loss scores 4, because a function fails for good after
+ * functions.maxLostAttempts.
  */
 const mostPoints = 20;
 const pointsOf = { EVICTED: 1, LOST: 4 } as const;
-/** No node has so many attempts that one job could send back; then rounds do not count. */
+/** No job can return this many attempts at once; beyond it, rounds do not matter. */
 const mostAtOnce = 2_000;
-/** So long it is left alone the first time; doubled each time, until it ends some work. */
+/**
+ * How long Gleaner avoids a node the first time; doubled each time until the node finishes some
+ * work.
+ */
 const awayMs = 60_000;
 const longestAwayMs = 3_600_000;
 
@@ -33,10 +37,13 @@ export class ReturnedWork {
   private readonly counts = new Map<NodeName, Count>();
   private readonly away = new Map<NodeName, Away>();
 
-  /** `foundSick` hears of each node that is left alone from now on. */
+  /** Calls `foundSick` for each node that Gleaner avoids from now on. */
   constructor(private readonly foundSick: (node: NodeName, illness: Illness) => void) {}
 
-  /** An attempt came back; `jobsOn`: those that Slurm shows on the node, asked for once a round. */
+  /**
+   * An attempt was returned; `jobsOn` yields the jobs that Slurm shows on the node, called once per
+   * round.
+   */
   returned(
     node: NodeName,
     end: "EVICTED" | "LOST",
@@ -54,7 +61,7 @@ export class ReturnedWork {
     count.attempts++;
     if (nowMs - count.roundAtMs >= roundMs) {
       const jobs = new Set(jobsOn());
-      // A job that came explains what went before.
+      // The arrival of a job explains the earlier returns.
       if ([...jobs].some((job) => !count.jobs.has(job))) count.points = 0;
       Object.assign(count, { roundAtMs: nowMs, jobs });
       count.points += pointsOf[end];
@@ -63,13 +70,13 @@ export class ReturnedWork {
       this.leaveAlone(node, end, nowMs);
   }
 
-  /** An attempt came to its own end there. */
+  /** An attempt ended by itself on the node. */
   kept(node: NodeName): void {
     this.counts.delete(node);
     this.away.delete(node);
   }
 
-  /** Why a node is left alone; null: it is not. */
+  /** Why Gleaner avoids a node; null if it does not. */
   illness(node: NodeName, nowMs: number): Illness | null {
     const away = this.away.get(node);
     return away !== undefined && away.untilMs > nowMs ? away : null;
@@ -79,7 +86,7 @@ export class ReturnedWork {
     const times = (this.away.get(node)?.times ?? 0) + 1;
     const untilMs = nowMs + Math.min(awayMs * 2 ** Math.min(times - 1, 30), longestAwayMs);
     const what = end === "LOST" ? "lost" : "sent back";
-    const detail = `it ${what} all work that it was given for some time, without a job, drain or order that would explain it`;
+    const detail = `the node ${what} all of its recent work, and no job, drain or order explains why`;
     const away = { detail, untilMs, times };
     this.away.set(node, away);
     this.counts.delete(node);

@@ -1,47 +1,49 @@
-// Commands that cannot be started: whether the node or the user is the cause, and which nodes to
-// leave alone for it.
+// Handles commands that cannot be started: decides whether the node or the user is the cause, and
+// which nodes to avoid.
 
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { InvocationId, NodeName } from "../../model/ids.js";
 import type { Invocation, StartFailure, StartStage } from "../../model/invocation.js";
 import type { Node } from "../../model/slurm/node.js";
 
-/** One invocation is tried on so many nodes, and on one that is the only one so often. */
+/** The most nodes on which one invocation is tried, and the most tries on a single node. */
 const maxNodes = 3;
 const maxTriesThere = 3;
 /**
- * Until a function is tried again on a node where it could not be started; doubled with each time.
+ * How long a function is not retried on a node where it could not be started; doubled each time.
  */
 const suspectMs = 20_000;
-/** The same, when it could be started elsewhere. */
+/** The same, once the function has started elsewhere. */
 const provenMs = 60_000;
-/** What started lately is not taken for its user's error because it fails on two nodes. */
+/**
+ * Failures on two nodes are not taken for a user error if the function started within this time.
+ */
 const startedLatelyMs = 600_000;
 /**
- * A node is sick when starts fail there, and only there, for so many users, or so often for one
+ * A node is sick if starts fail there, and only there, for this many users, or this often for one
  * user, within this time.
  */
 const sickUsers = 2;
 const sickStarts = 5;
 const windowMs = 600_000;
-/** So long a sick node is left alone the first time; doubled each time that it is sick again. */
+/** How long Gleaner avoids a sick node the first time; doubled each time it is sick again. */
 const awayMs = 60_000;
 const longestAwayMs = 3_600_000;
-/** Functions, and invocations that were tried, that are kept in mind: some hundred bytes each. */
+/** The most functions and tried invocations kept in memory: some hundred bytes each. */
 const maxRemembered = 10_000;
 
-/** An attempt whose command did not begin. */
+/** An attempt whose command did not start. */
 export interface FailedStart extends StartFailure {
   readonly invocation: InvocationId;
   readonly attempt: number;
   readonly functionKey: string;
   readonly user: string;
   readonly node: NodeName;
-  /** The sentence of the node. */
+  /** The node's error message. */
   readonly message: string;
 }
 
-/** What becomes of the invocation, with the sentence for its owner. */
+/** The decision about the invocation, with the sentence for its owner. */
 export interface Verdict {
   readonly isFinal: boolean;
   readonly reason: string;
@@ -52,7 +54,7 @@ export interface Illness {
   readonly untilMs: number;
 }
 
-/** With when it may be tried there again. */
+/** Includes the time from which it may be tried there again. */
 interface Try extends FailedStart {
   readonly avoidUntilMs: number;
 }
@@ -62,7 +64,7 @@ interface Suspicion {
   readonly times: number;
 }
 
-/** How often commands of a user failed on one node and were started on another. */
+/** How often a user's commands failed on one node and started on another. */
 interface Evidence {
   readonly sinceMs: number;
   readonly starts: number;
@@ -73,25 +75,26 @@ interface Away extends Illness {
 }
 
 /**
- * A function whose start failed on a node is not tried there for a while, and the invocation is
- * tried on another node. If it fails there likewise it was the user's error; if it starts, that is
- * evidence against the first node. Given the time with each call, it is as pure as a map can be.
+ * A function that fails to start on a node avoids that node for a while, and the invocation is
+ * tried on another node. If it fails there in the same way, the cause is a user error; if it
+ * starts, that is evidence against the first node. Every call passes the time, so the result
+ * depends on the calls alone.
  */
 export class SickNodes {
-  /** Failed starts of invocations that have not been started anywhere yet. */
+  /** Failed starts of invocations that have not started anywhere yet. */
   private readonly tried = new Map<InvocationId, readonly Try[]>();
   private readonly suspicions = new Map<string, Map<NodeName, Suspicion>>();
-  /** When a function was started last. */
+  /** When a function last started. */
   private readonly startedAtMs = new Map<string, number>();
   private readonly evidence = new Map<NodeName, Map<string, Evidence>>();
   private readonly away = new Map<NodeName, Away>();
 
-  /** `foundSick` hears of each node that is left alone from now on. */
+  /** Calls `foundSick` for each node that Gleaner avoids from now on. */
   constructor(private readonly foundSick: (node: NodeName, illness: Illness) => void) {}
 
   /**
-   * `others`: how many nodes, beside those that it failed on, might take it. The same attempt may
-   * be told again.
+   * `others` counts the nodes, besides those where it failed, that might take the invocation. The
+   * same attempt may be reported more than once.
    */
   failed(
     start: FailedStart,
@@ -105,7 +108,7 @@ export class SickNodes {
     const all = [...before, { ...start, avoidUntilMs: nowMs + doubled(suspectMs, timesThere) }];
     const reason = sentenceOf(start, before);
     const isError = isUsersOwn(start) || (isLikewise(all) && !this.startedLately(start, nowMs));
-    // No node is to blame.
+    // The nodes are not to blame.
     if (isError) this.suspicions.delete(start.functionKey);
     if (isError || isEnough(all, others)) {
       this.forget(start.invocation);
@@ -114,10 +117,10 @@ export class SickNodes {
     remember(this.tried, start.invocation, all);
     this.suspect(start, suspectMs, nowMs);
     if (isNodesOwn(start)) this.prove(start, nowMs);
-    return { isFinal: false, reason: `${reason}; it is tried on another node first` };
+    return { isFinal: false, reason: `${reason}; it will be tried on another node first` };
   }
 
-  /** A command runs: nodes where its start failed before are to blame. */
+  /** A command runs: earlier nodes where its start failed are to blame. */
   started(
     {
       invocation,
@@ -139,14 +142,14 @@ export class SickNodes {
     }
   }
 
-  /** It has ended without a start, as when it was cancelled. */
+  /** The invocation ended without a start, for example because it was cancelled. */
   forget(invocation: InvocationId): void {
     this.tried.delete(invocation);
   }
 
   /**
-   * Nodes on which this invocation is not tried now: where its own start failed; of one that was
-   * not tried yet, where others of its function failed.
+   * Nodes that this invocation avoids at present: those where its own start failed, or, before its
+   * first try, those where others of its function failed.
    */
   avoidedBy(invocation: InvocationId, functionKey: string, nowMs: number): readonly NodeName[] {
     const tried = this.tried.get(invocation);
@@ -157,7 +160,7 @@ export class SickNodes {
     return [...suspicions].filter(([, { untilMs }]) => untilMs > nowMs).map(([node]) => node);
   }
 
-  /** Why a node is left alone; null: it is not. */
+  /** Why Gleaner avoids a node; null if it does not. */
   illness(node: NodeName, nowMs: number): Illness | null {
     const away = this.away.get(node);
     return away !== undefined && away.untilMs > nowMs ? away : null;
@@ -185,8 +188,8 @@ export class SickNodes {
     const isSick = users.size >= sickUsers || starts + 1 >= sickStarts;
     if (!isSick || this.illness(node, nowMs) !== null) return;
     const times = (this.away.get(node)?.times ?? 0) + 1;
-    const who = users.size > 1 ? `${users.size} users` : "one user";
-    // Without the node's sentence, which may name a user's files.
+    const who = users.size > 1 ? `${users.size} users` : "1 user";
+    // Omits the node's message, which may name a user's files.
     const detail = `commands of ${who} could not be started there (the last: ${causeOf(start)})`;
     const away = { detail, untilMs: nowMs + doubled(awayMs, times), times };
     this.away.set(node, away);
@@ -196,8 +199,8 @@ export class SickNodes {
 }
 
 /**
- * Whether an invocation could run on this node now or later; `reason`: why it has no hole, null for
- * one that has.
+ * Whether an invocation could run on this node now or later; `reason` says why the node has no
+ * hole, and is null if it has one.
  */
 export function mayTakeWork(
   node: Pick<Node, "cores" | "memoryMb" | "gpuCount">,
@@ -208,7 +211,7 @@ export function mayTakeWork(
   return isLargeEnough && (reason === null || !lasting.has(reason.kind));
 }
 
-/** Reasons that only an administrator of Slurm takes away. */
+/** Reasons that only a Slurm administrator can remove. */
 const lasting: ReadonlySet<UnusableReason["kind"]> = new Set([
   "partition",
   "noHook",
@@ -218,7 +221,7 @@ const lasting: ReadonlySet<UnusableReason["kind"]> = new Set([
 const doubled = (baseMs: number, times: number): number =>
   Math.min(baseMs * 2 ** Math.min(times - 1, 30), longestAwayMs);
 
-/** Whether no further node is worth a try. */
+/** Whether a try on another node is pointless. */
 function isEnough(
   all: readonly FailedStart[],
   others: (tried: ReadonlySet<NodeName>) => number,
@@ -230,7 +233,7 @@ function isEnough(
   return !isNodesOwn(last) && others(nodes) === 0;
 }
 
-/** Stages in which nothing of what the user asked for is looked at. */
+/** Stages that involve nothing that the user chose. */
 const nodesOwn: ReadonlySet<StartStage> = new Set([
   "start",
   "join",
@@ -241,40 +244,43 @@ const nodesOwn: ReadonlySet<StartStage> = new Set([
 ]);
 const isNodesOwn = ({ stage }: StartFailure): boolean => nodesOwn.has(stage);
 
-/** The last failed as it had on another node, in what the user asked for. */
+/**
+ * Whether the last try failed as it had on another node, in a stage that depends on the user's
+ * request.
+ */
 function isLikewise(all: readonly FailedStart[]): boolean {
   const last = all.at(-1)!;
   const isSame = ({ node, stage }: FailedStart) => node !== last.node && stage === last.stage;
   return !isNodesOwn(last) && all.some(isSame);
 }
 
-/** What no node could start. */
+/** Whether no node could start it. */
 const isUsersOwn = ({ stage, errno }: StartFailure): boolean =>
   stage === "request" || (stage === "exec" && (errno === e2big || errno === enoexec));
 const e2big = 7;
 const enoexec = 8;
 
 const causes: Partial<Record<StartStage, string>> = {
-  user: "their user is not known",
+  user: "their user is unknown",
   chdir: "the working directory cannot be entered",
   "open-stdin": "the input file cannot be opened",
   "open-stdout": "the output file cannot be opened",
   "open-stderr": "the output file cannot be opened",
-  checkpoint: "the checkpoint folder cannot be made",
+  checkpoint: "the checkpoint folder cannot be created",
   exec: "the program or its interpreter is missing",
-  join: "their cgroup cannot be made",
-  namespace: "their namespaces cannot be made",
+  join: "their cgroup cannot be created",
+  namespace: "their namespaces cannot be created",
 };
 const causeOf = ({ stage }: StartFailure): string => causes[stage] ?? `step ${stage}`;
 
-/** The node's sentence, with all nodes on which it was tried. */
+/** The node's message, with all nodes on which it was tried. */
 function sentenceOf({ message, node }: FailedStart, before: readonly FailedStart[]): string {
   const others = [...new Set(before.map((each) => each.node))].filter((each) => each !== node);
   const also = others.length === 0 ? "" : `, after a try on ${others.join(" and ")}`;
   return `${message} (on ${node}${also})`;
 }
 
-/** Keeps the map in the order of the last changes, and bounded. */
+/** Keeps the map ordered by last change, and bounded. */
 function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value): void {
   map.delete(key);
   map.set(key, value);

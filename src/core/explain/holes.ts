@@ -1,4 +1,5 @@
-// Why idle cores of a node run nothing now: each of them in exactly one answer, as in the idle report.
+// Explains why the idle cores of a node run nothing: each core counts in exactly one answer, as in
+// the idle report.
 
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { NodeName } from "../../model/ids.js";
@@ -7,12 +8,12 @@ import type { Resources } from "../../model/resources.js";
 import { conditionOf, partOf } from "../accounting/idle.js";
 import { amounts, describeReason } from "./waiting.js";
 
-/** A node as it stands. */
+/** The state of one node. */
 export interface NodeView {
   readonly node: NodeName;
   /** Cores that no batch job holds. */
   readonly idleCores: number;
-  /** What the last plan said of it; null: it has a hole. */
+  /** The last plan's reason against using the node; null if the node has a hole. */
   readonly reason: UnusableReason | null;
   readonly executor: ExecutorView | null;
 }
@@ -26,14 +27,17 @@ export interface ExecutorView {
   readonly free: Resources;
 }
 
-/** What waits, seen from one executor. */
+/** The waiting work, as seen from one executor. */
 export interface DemandView {
   readonly waiting: number;
-  /** Whether anything that waits fits into what is free there and would end before what is planned there. */
+  /**
+   * Whether any waiting work fits into the executor's free resources and would end before the next
+   * planned start there.
+   */
   readonly fits: boolean;
 }
 
-/** The idle cores of a node that run nothing, and why; none: there are none. */
+/** The idle cores of a node that run nothing, with the reason; empty if there are none. */
 export function explainUnused(
   view: NodeView,
   demand: DemandView,
@@ -53,27 +57,30 @@ export function explainUnused(
 }
 
 function whyHeldIsIdle({ free }: ExecutorView, { waiting, fits }: DemandView): [IdlePart, string] {
-  if (waiting === 0) return ["noDemand", "an executor holds them ready, and nothing waits"];
-  if (fits) return ["unplaced", "work that fits is about to start there"];
+  if (waiting === 0) return ["noDemand", "an executor holds them ready, but the queue is empty"];
+  if (fits) return ["unplaced", "work that fits there is about to start"];
   const room = amounts({ ...free, gpus: free.gpus.length });
   return [
     "unplaced",
-    `an executor holds them ready, but nothing that waits (${waiting}) fits into the ${room} that are free there, or would end in time`,
+    `an executor holds them ready, but no waiting invocation (${waiting} in the queue) fits into the ${room} that are free there or would end in time`,
   ];
 }
 
 function whyNotHeld({ reason, executor }: NodeView, vacateMs: number): [IdlePart, string] {
   const part = partOf(conditionOf(reason, executor?.takesWork ?? false, vacateMs));
   if (part === "completing")
-    return [part, "a job is leaving: Slurm gives its cores to nobody until its epilogs have ended"];
+    return [
+      part,
+      "a job is completing: Slurm does not reassign its cores until its epilogs have ended",
+    ];
   if (part === "vacated" && reason !== null)
-    return [part, `its executor left in time: ${describeReason(reason)}`];
+    return [part, `its executor left ahead of a planned start: ${describeReason(reason)}`];
   if (reason !== null && part !== "unseen") return [part, describeReason(reason)];
   if (part === "unseen")
-    return [part, "they became free just now: the next read of Slurm will show it"];
-  if (executor === null) return [part, "an executor is about to be started"];
+    return [part, "they have just become free: the next read of Slurm will show them"];
+  if (executor === null) return [part, "an executor is about to start"];
   const { state, forMs } = executor;
   return state === "ready"
-    ? [part, "the connection to its executor is lost, and it is waited for"]
-    : [part, `its executor is ${state}, for ${forMs} ms now`];
+    ? [part, "the connection to its executor is lost: gleanerd waits for it to reconnect"]
+    : [part, `its executor has been ${state} for ${forMs} ms`];
 }

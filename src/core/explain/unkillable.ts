@@ -1,8 +1,9 @@
-// Sentences about processes that hang in the kernel of a node, where SIGKILL does not end them.
+// Describes processes that hang in the kernel of a node, where SIGKILL does not end them.
 
 import type { UnkillableProcess, UnkillableReport } from "../../model/capacity/unkillable.js";
+import { counted } from "../../model/counted.js";
 
-/** What it means for the node, then each process that is known, as sentences without a full stop. */
+/** The consequence for the node, then each known process, as sentences without a full stop. */
 export function describeUnkillable({
   count,
   processes,
@@ -13,13 +14,16 @@ export function describeUnkillable({
     count === 1 ? "1 process of a function hangs" : `${count} processes of functions hang`;
   const more = count - processes.length;
   return [
-    `${what} in the node's kernel and cannot be killed: ${held.cores} cores, ${held.memoryMb} MB${gpus} count as taken until they are gone`,
+    `${what} in the node's kernel and cannot be killed: ${counted(held.cores, "core")}, ${held.memoryMb} MB${gpus} count as in use until they are gone`,
     ...processes.map(describeProcess),
     ...(more > 0 ? [`and ${more} more`] : []),
   ];
 }
 
-/** Such as: process 712 (sh) of nobody, invocation 12, in rpc_wait at /home/x (nfs4 on server:/home). */
+/**
+ * For example: process 712 (sh) of nobody, invocation 12, in rpc_wait at /home/x (nfs4 on
+ * server:/home).
+ */
 function describeProcess(process: UnkillableProcess): string {
   const { pid, name, user, invocation, waitsIn, path, fileSystem } = process;
   const from = invocation === null ? "" : `, invocation ${invocation}`;

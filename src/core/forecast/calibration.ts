@@ -1,4 +1,4 @@
-// How well predictions held: what was predicted beside what came, in bins of probability, per source.
+// Compares predictions with outcomes, in bins of probability per source.
 
 import type {
   CalibrationBin,
@@ -7,7 +7,10 @@ import type {
 } from "../../model/capacity/prediction.js";
 
 const binCount = 10;
-/** Of a source: at twice this many all are counted half, so that the report is of the last weeks and not of the first. */
+/**
+ * Per source: at twice this many, all are halved, so that the report covers the last weeks rather
+ * than the first.
+ */
 const rememberedPredictions = 100_000;
 const sources: readonly PredictionSource[] = ["planned", "reservation", "survival", "none"];
 
@@ -21,7 +24,7 @@ interface Bin {
 export class Calibration {
   private readonly bySource = new Map<PredictionSource, Bin[]>();
 
-  /** A prediction that something holds with this probability, and whether it did. */
+  /** Records a predicted probability and whether the outcome occurred. */
   record(source: PredictionSource, probability: number, came: boolean): void {
     const bins = this.binsOf(source);
     const bin = bins[Math.min(binCount - 1, Math.floor(probability * binCount))]!;
@@ -34,7 +37,7 @@ export class Calibration {
       for (const each of bins) halve(each);
   }
 
-  /** Of the sources that predicted anything. */
+  /** Includes the sources that made any prediction. */
   report(): SourceCalibration[] {
     return [...this.bySource].map(([source, bins]) => {
       const count = bins.reduce((sum, bin) => sum + bin.count, 0);
@@ -53,7 +56,7 @@ export class Calibration {
     return JSON.stringify([...this.bySource]);
   }
 
-  /** What toJson wrote; anything else is as good as nothing: null. */
+  /** Reads what toJson wrote; returns null for anything else. */
   static fromJson(json: string): Calibration | null {
     const calibration = new Calibration();
     try {

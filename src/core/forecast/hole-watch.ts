@@ -1,21 +1,25 @@
-// Watching holes open and close, from plan to plan and by what hooks say: what the survival model learns from.
+// Observes how holes open and close, from plan to plan and through hook reports: the survival model
+// learns from this.
 
 import type { Hole, UnusableNode } from "../../model/capacity/hole.js";
 import type { HoleKind } from "../../model/capacity/prediction.js";
 import type { NodeName } from "../../model/ids.js";
 import type { WatchedHole } from "./survival.js";
 
-/** A hole that is there, since when, and whether its beginning was seen. */
+/** An open hole, since when it is open, and whether its opening was observed. */
 interface Watched {
   readonly kind: HoleKind;
   readonly openedAtMs: number;
-  /** false: it was there when watching began, so its age is at least this and what it teaches would be wrong. */
+  /**
+   * false if it was open when observation began: then its age is only a lower bound, and the model
+   * must not learn from it.
+   */
   readonly seenOpening: boolean;
-  /** Cores that were free when last looked at. */
+  /** Free cores at the last observation. */
   readonly cores: number;
 }
 
-/** Reasons that say nothing about whether the hole is still there. */
+/** Reasons that do not show whether the hole is still open. */
 const undecided: ReadonlySet<UnusableNode["reason"]["kind"]> = new Set([
   "stale",
   "launchFailing",
@@ -27,18 +31,19 @@ const undecided: ReadonlySet<UnusableNode["reason"]["kind"]> = new Set([
 export interface Ended extends WatchedHole {
   readonly node: NodeName;
   readonly endedAtMs: number;
-  /** false: its age is not known, so the survival model must not learn from it. */
+  /** false if its age is unknown, so that the survival model must not learn from it. */
   readonly teaches: boolean;
 }
 
 /**
- * A hole's life begins when cores become free on a node that had none (or when its last job leaves: a whole node is another kind
- * of hole than a rest), and ends when a job begins there; then what is left is a new hole. It is censored when it is lost sight
- * of in another way: the node goes down, an operator drains it, its last neighbour leaves.
+ * A hole opens when cores become free on a node that had none (or when its last job leaves, because
+ * a whole node is a different kind of hole), and closes when a job begins there; the rest is then a
+ * new hole. A hole is censored if it disappears in another way: the node goes down, an operator
+ * drains it, or its last neighbour leaves.
  */
 export class HoleWatch {
   private readonly holes = new Map<NodeName, Watched>();
-  /** When a hook last told that a job left a node, for holes that open. */
+  /** When a hook last reported that a job left a node, for holes that open. */
   private readonly freedAtMs = new Map<NodeName, number>();
   private lookedAtMs: number | null = null;
 
@@ -46,7 +51,10 @@ export class HoleWatch {
     return this.holes.get(node)?.openedAtMs ?? null;
   }
 
-  /** A hook told that a job began on the node: its hole ended, and what may be left is a new one. Null when none was known. */
+  /**
+   * A hook reported that a job began on the node: its hole has closed, and the rest, if any, is a
+   * new one. Returns null if no hole was known.
+   */
   jobBegan(node: NodeName, atMs: number): Ended | null {
     const hole = this.holes.get(node);
     if (hole === undefined || atMs < hole.openedAtMs) return null;
@@ -54,14 +62,18 @@ export class HoleWatch {
     return end(node, hole, atMs, true);
   }
 
-  /** A hook told that a job left the node: the next look will show what became free, since then. */
+  /**
+   * A hook reported that a job left the node: the next observation will show what has become free
+   * since then.
+   */
   jobEnded(node: NodeName, atMs: number): void {
     this.freedAtMs.set(node, atMs);
   }
 
   /**
-   * What a plan shows, as of `atMs`; a plan older than the last is ignored. Returns the holes that ended since. What ended or
-   * began unseen by a hook is taken to have done so half-way between two looks.
+   * Takes what a plan shows as of `atMs`; ignores a plan older than the last one. Returns the holes
+   * that have closed since. Openings and closings that no hook reported are assumed to lie half-way
+   * between two observations.
    */
   look(holes: readonly Hole[], unusable: readonly UnusableNode[], atMs: number): Ended[] {
     const { lookedAtMs } = this;
@@ -91,7 +103,7 @@ export class HoleWatch {
     const { node, kind, free } = hole;
     const known = this.holes.get(node);
     const jobBegan = known !== undefined && free.cores < known.cores;
-    // A hook told of that job already: this look only shows its size.
+    // A hook has already reported that job: this observation only shows its size.
     const told =
       known !== undefined && this.lookedAtMs !== null && known.openedAtMs > this.lookedAtMs;
     if (known !== undefined && (told || (!jobBegan && kind === known.kind))) {
@@ -114,7 +126,7 @@ export class HoleWatch {
     if (known === undefined || undecided.has(reason.kind) || isCompleting) return;
     this.holes.delete(node);
     const told = this.lookedAtMs !== null && known.openedAtMs > this.lookedAtMs;
-    // What a hook told the beginning of and no look ever showed was no hole.
+    // A hole whose opening a hook reported but no observation showed was not a hole.
     if (!told) ended.push(end(node, known, betweenMs, idleCores < known.cores));
   }
 }

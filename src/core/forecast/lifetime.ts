@@ -1,4 +1,4 @@
-// When a hole is expected to close: what Slurm plans on its node, else what past holes tell.
+// Predicts when a hole closes: from Slurm's plans for its node, or else from past holes.
 
 import type { HoleEnd, HoleKind } from "../../model/capacity/prediction.js";
 import type { NodeName } from "../../model/ids.js";
@@ -6,23 +6,32 @@ import type { Job } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { Survival } from "./survival.js";
 
-/** Backfill's plan names the node, and the node is flagged PLANNED: then the job comes unless another ends early. */
+/**
+ * Backfill's plan names the node and the node is flagged PLANNED: the job comes unless another one
+ * ends early.
+ */
 const flaggedConfidence = 0.9;
-/** The plan alone: with the queue read a moment before the nodes, or on a Slurm that flags no node. */
+/**
+ * Only the plan names the node: the queue was read just before the nodes, or this Slurm flags no
+ * nodes.
+ */
 const plannedConfidence = 0.75;
-/** Administrators keep their word; a reservation is rarely moved on its last day. */
+/** Administrators rarely move a reservation on its last day. */
 const reservationConfidence = 0.98;
-/** A planned start that passed without the job halves its worth in this time: plans are renewed every bf_interval (30 s). */
+/**
+ * The confidence in a planned start that passed without the job halves in this time: plans are
+ * renewed every bf_interval (30 s).
+ */
 const overdueHalfLifeMs = 10_000;
-/** A plan that is less likely than not to hold binds nobody. */
+/** A plan less likely than this to hold is ignored. */
 const leastConfidence = 0.5;
 
 export type KnownEnd = HoleEnd & { readonly endsAtMs: number };
 
 /**
- * What Slurm plans on each node, the earliest that still binds: starts of pending jobs (StartTime with SchedNodeList, only
- * for jobs that backfill reached) and reservations to come. One that is due, or overdue by little, ends the hole now. A node
- * that is missing has nothing planned.
+ * The earliest plan for each node that still counts: starts of pending jobs (StartTime with
+ * SchedNodeList, only for jobs that backfill reached) and future reservations. A plan that is due
+ * or slightly overdue closes the hole now. Nodes without a plan are absent.
  */
 export function plannedEnds(
   { jobs, nodes, reservations }: Pick<Snapshot, "jobs" | "nodes" | "reservations">,
@@ -48,7 +57,7 @@ export function plannedEnds(
     ends.set(node.name, { ...end, confidence });
   }
   for (const { nodes: reserved, startAtMs } of reservations) {
-    // One that has begun shows in its nodes' states.
+    // An active reservation shows in its nodes' states.
     if (startAtMs < nowMs) continue;
     const end = { endsAtMs: startAtMs, confidence: reservationConfidence } as const;
     for (const node of reserved) offer(node, { ...end, source: "reservation" });
@@ -59,7 +68,10 @@ export function plannedEnds(
 const isPlanned = (job: Job): job is Job & { readonly startAtMs: number } =>
   job.state === "PENDING" && job.startAtMs !== null;
 
-/** What to expect where nothing is planned: when half of the holes of this kind and age will have closed. */
+/**
+ * The prediction where nothing is planned: when half of the holes of this kind and age will have
+ * closed.
+ */
 export function survivalEnd(
   survival: Survival | undefined,
   kind: HoleKind,
@@ -72,18 +84,21 @@ export function survivalEnd(
   return { endsAtMs: nowMs + aheadMs, confidence: 0.5, source: "survival" };
 }
 
-/** What the chance of work in a hole rests on. */
+/** What the chance of work in a hole depends on. */
 export interface Outlook {
   readonly kind: HoleKind;
   readonly ageMs: number;
-  /** How many times as fast as usual holes close on its node. */
+  /** The rate at which holes on its node close, relative to the usual rate. */
   readonly hazardRatio: number;
-  /** Milliseconds until what is planned there; null: nothing is. */
+  /** Milliseconds until the next planned start there; null if there is none. */
   readonly plannedInMs: number | null;
   readonly plannedConfidence: number;
 }
 
-/** The probability that a hole is still there `aheadMs` from now; 1 where nothing is planned and nothing was learned. */
+/**
+ * The probability that a hole is still open `aheadMs` from now; 1 if nothing is planned and nothing
+ * was learned.
+ */
 export function holdsProbability(
   outlook: Outlook,
   aheadMs: number,

@@ -1,30 +1,37 @@
-// How much faster or slower than elsewhere holes close on each node, by what it saw itself.
+// Learns how much faster or slower holes close on each node than elsewhere.
 
 import type { NodeName } from "../../model/ids.js";
 
-/** What a node saw counts as much as what all others did when it saw this many closings. */
+/** After this many closings, a node's own record weighs as much as that of all other nodes. */
 const siteClosings = 8;
-/** The newest thirty-odd holes of a node count: where it is and what runs there changes. */
+/** About the last thirty holes of a node count, because its surroundings and its jobs change. */
 const rememberedHoles = 32;
-/** No node is taken to differ by more. */
+/** The largest ratio assumed for any node. */
 const mostRatio = 8;
-/** Nodes remembered, those whose holes ended longest ago forgotten first: a large site's. */
+/**
+ * The most nodes remembered, enough for a large site; those whose holes closed longest ago are
+ * forgotten first.
+ */
 const maxNodes = 20_000;
 
-/** Holes that closed on a node, and how many would have closed in the same time on a usual one. */
+/** Holes that closed on a node, and how many would have closed in the same time on a usual node. */
 interface Seen {
   readonly closings: number;
   readonly expected: number;
 }
 
 /**
- * Wide nodes, fast ones, those of a partition that few want: their holes last; others are wanted at once. Of each node the
- * closings are compared with those that the site's hazard had let expect, shrunk towards 1 while little was seen.
+ * Holes last longer on nodes of an unpopular partition than on wide or fast ones that everybody
+ * wants. Each node's closings are compared with the number expected from the site's hazard, and the
+ * ratio is shrunk towards 1 while there are few.
  */
 export class NodeHazard {
   private readonly nodes = new Map<NodeName, Seen>();
 
-  /** How many times as fast as usual holes close there; 1 where nothing was seen. */
+  /**
+   * The rate at which holes close on this node, relative to the usual rate; 1 if nothing was
+   * observed.
+   */
   of(node: NodeName): number {
     const seen = this.nodes.get(node);
     if (seen === undefined) return 1;
@@ -49,19 +56,19 @@ export class NodeHazard {
     return [...this.nodes].map(([node, { closings, expected }]) => [node, closings, expected]);
   }
 
-  /** Throws RangeError: not what plain() gave. */
+  /** Throws a RangeError unless `plain` came from plain(). */
   static of(plain: unknown): NodeHazard {
     const hazardRatio = new NodeHazard();
     const isAmount = (value: unknown) =>
       typeof value === "number" && Number.isFinite(value) && value >= 0;
-    if (!Array.isArray(plain)) throw new RangeError("not what was learned");
+    if (!Array.isArray(plain)) throw new RangeError("not a stored node hazard model");
     for (const [node, closings, expected] of plain.slice(-maxNodes) as [
       NodeName,
       number,
       number,
     ][]) {
       if (typeof node !== "string" || !isAmount(closings) || !isAmount(expected))
-        throw new RangeError("not what was learned");
+        throw new RangeError("not a stored node hazard model");
       hazardRatio.nodes.set(node, { closings, expected });
     }
     return hazardRatio;

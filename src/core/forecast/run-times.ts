@@ -1,44 +1,52 @@
-// For how long a function is expected to run: learned from its earlier runs, else its time limit, else what functions here do.
+// Predicts how long a function runs: from its earlier runs, else from its time limit, else from all
+// functions of the site.
 
 import type { Command } from "../../model/invocation.js";
 
-/** A quarter of an octave a bin from 1 ms on: a run time is known to 19 %. */
+/** A quarter of an octave per bin from 1 ms on: a run time is known to 19 %. */
 const binsPerOctave = 4;
 /** 2^31 ms, the longest time limit. */
 const maxBin = 31 * binsPerOctave;
-/** Functions remembered, the least recently run forgotten first: some 100 bytes each. */
+/**
+ * The most functions remembered, some 100 bytes each; the least recently run is forgotten first.
+ */
 const maxFunctions = 5_000;
 /** Half of a function's work. */
 const usualQuantile = 0.5;
-/** What reached an octave that no known run did is expected to end with it. */
+/**
+ * A run that reached an octave which no known run reached is expected to take up to this multiple.
+ */
 const longerTimes = 2;
-/** Runs before a function's own are believed. */
+/** Runs of a function before its own history counts. */
 const minimumRuns = 3;
-/** Runs of any functions before they say what an unknown one may do. */
+/** Runs of all functions before they serve as a prediction for an unknown one. */
 const minimumSiteRuns = 30;
-/** Runs are forgotten by halves at this many, so that a function that changed is known anew. */
+/** At this many runs the counts are halved, so that a function that changed is learned anew. */
 const maxRuns = 200;
 const maxSiteRuns = 10_000;
-/** Of a function that was never seen the worse should be expected. */
+/** For an unknown function, a long run is assumed. */
 const siteQuantile = 0.9;
-/** How much of a script tells it from others: 4 µs, for each of an array's thousands of tasks. */
+/** How much of a script is hashed: 4 µs for each of an array's thousands of tasks. */
 const hashedLength = 4_096;
 
 export interface RuntimePolicy {
-  /** What a submission without a limit got: it says nothing about the function. */
+  /** The limit of submissions that set none: it says nothing about the function. */
   readonly defaultTimeLimitMs: number;
   /** The share of a function's runs that the expected run time covers. */
   readonly quantile: number;
 }
 
-/** What is learned about is one user's command under one name. */
+/** Run times are learned per user, command and name. */
 export function functionKey(user: string, name: string, command: Command): string {
-  // `python3 fit.py 17`: the program and its script, not what differs from call to call.
+  // For `python3 fit.py 17`, the program and its script, without what differs from call to call.
   const text = command.kind === "script" ? command.body : command.argv.slice(0, 2).join(" ");
   return `${user}/${name.slice(0, 64)}/${hash(text)}`;
 }
 
-/** FNV-1a of the beginning, and the length: what collides is taken for the same function of the same user, no worse. */
+/**
+ * FNV-1a of the beginning, and the length. Functions of the same user that collide are merged,
+ * which does no harm.
+ */
 function hash(text: string): string {
   let value = 0x811c9dc5;
   for (let at = 0; at < Math.min(text.length, hashedLength); at++)
@@ -46,14 +54,17 @@ function hash(text: string): string {
   return `${(value >>> 0).toString(36)}.${text.length.toString(36)}`;
 }
 
-/** Which length: the one that this share of the runs, or of the time spent in them, does not exceed. */
+/**
+ * The requested length: the one that this share of the runs, or of the time spent in them, does not
+ * exceed.
+ */
 interface Asked {
   readonly quantile: number;
   readonly of: "runs" | "work";
 }
 
 export class RuntimeModel {
-  /** In the order of their last runs. */
+  /** Ordered by last run. */
   private readonly functions = new Map<string, Histogram>();
   private site = new Histogram(new Map());
 
@@ -63,7 +74,7 @@ export class RuntimeModel {
     return this.functions.size;
   }
 
-  /** Learns from a run that ended by itself; one that was evicted or cancelled says too little. */
+  /** Learns from a run that ended by itself; evicted and cancelled runs say too little. */
   record(key: string, wallMs: number): void {
     const known = this.functions.get(key) ?? new Histogram(new Map());
     this.functions.delete(key);
@@ -76,16 +87,17 @@ export class RuntimeModel {
   }
 
   /**
-   * Milliseconds that a run is expected to take, at most its limit; of one that was evicted after `ranMs`, which is longer than
-   * that. One of few values for each key and reachedBin(ranMs), so that what waits can be grouped by it.
+   * The milliseconds that a run is expected to take, at most its limit; after an eviction at
+   * `ranMs`, longer than that. Takes few values for each key and reachedBin(ranMs), so that waiting
+   * invocations can be grouped by it.
    */
   expectedMs(key: string, timeLimitMs: number, ranMs = 0): number {
     return this.learnedMs(key, timeLimitMs, ranMs, { quantile: this.policy.quantile, of: "runs" });
   }
 
   /**
-   * Half of the function's work is in runs that take no longer: for what is weighed over much work, where expectedMs is to be on the
-   * safe side for one run.
+   * Half of the function's work is in runs no longer than this: for decisions about much work,
+   * whereas expectedMs is on the safe side for one run.
    */
   usualMs(key: string, timeLimitMs: number, ranMs = 0): number {
     return this.learnedMs(key, timeLimitMs, ranMs, { quantile: usualQuantile, of: "work" });
@@ -108,7 +120,7 @@ export class RuntimeModel {
     });
   }
 
-  /** What toJson wrote; anything else is as good as nothing: null. */
+  /** Reads what toJson wrote; returns null for anything else. */
   static fromJson(json: string, policy: RuntimePolicy): RuntimeModel | null {
     const model = new RuntimeModel(policy);
     try {
@@ -123,7 +135,10 @@ export class RuntimeModel {
   }
 }
 
-/** The octave that an evicted run had reached, as its first bin: what reached the same is expected to take as long. */
+/**
+ * The octave that an evicted run reached, as its first bin: runs that reached the same octave are
+ * expected to take equally long.
+ */
 export const reachedBin = (ranMs: number): number =>
   ranMs < 1 ? 0 : Math.min(maxBin, Math.floor(Math.log2(ranMs)) * binsPerOctave);
 
@@ -132,10 +147,13 @@ const lengthBin = (wallMs: number): number =>
 
 const upperEdgeMs = (bin: number): number => Math.ceil(2 ** (bin / binsPerOctave));
 
-/** Counts of run times in bins of equal ratio. */
+/** Counts run times in bins of equal ratio. */
 class Histogram {
   total = 0;
-  /** Answers since the last change, by what was reached and asked: placement asks in every round. */
+  /**
+   * Cached answers since the last change, by the reached bin and the request: placement asks in
+   * every round.
+   */
   private readonly quantiles = new Map<number, number>();
 
   constructor(private readonly counts: Map<number, number>) {
@@ -150,7 +168,10 @@ class Histogram {
     if (this.total > maxTotal) this.halve();
   }
 
-  /** The upper edge of the bin in which that length lies, among runs that reached what `ranMs` did. */
+  /**
+   * The upper edge of the bin that contains that length, among runs that lasted at least as long as
+   * `ranMs`.
+   */
   lengthMs(asked: Asked, ranMs: number): number {
     const least = reachedBin(ranMs);
     const key = 4 * least + (asked.of === "work" ? 2 : 0) + asked.quantile;
@@ -199,7 +220,7 @@ class Histogram {
         !Number.isInteger(count) ||
         count < 1
       )
-        throw new RangeError("not what was learned");
+        throw new RangeError("not a stored run time model");
     return new Histogram(counts);
   }
 }

@@ -1,58 +1,72 @@
-// For how long holes last, learned from the site's own: a hazard per kind of hole and bin of its age, and how each node differs.
+// Learns how long holes last from the site's own: a hazard per kind of hole and bin of its age,
+// adjusted for each node.
 
 import type { HoleKind, LearnedLife } from "../../model/capacity/prediction.js";
 import type { NodeName } from "../../model/ids.js";
 import { NodeHazard } from "./node-hazard.js";
 
 /**
- * Bins of a hole's age: up to 100 ms, then a sixteenth of an octave each; the last is open and begins at about two weeks. Jobs have
- * round limits: where many holes close at nearly the same age, as after 90 minutes, it is seen to 4 %.
+ * Bins of a hole's age: up to 100 ms, then a sixteenth of an octave each; the last is open and
+ * begins at about two weeks. Jobs have round time limits: if many holes close at nearly the same
+ * age, such as 90 minutes, the model resolves it to 4 %.
  */
 const binsPerOctave = 16;
 const binCount = 24 * binsPerOctave + 1;
-/** A bin in which little was seen is taken to be as its quarter of an octave is. */
+/** A bin with little data is assumed to resemble its group, a quarter of an octave. */
 const binsPerGroup = 4;
-/** What the group weighs in each of its bins, in closings. */
+/** The weight of the group in each of its bins, in closings. */
 const groupClosings = 1;
 const firstEdgeMs = 100;
 const edgesMs: readonly number[] = Array.from({ length: binCount }, (_, bin) =>
   bin === 0 ? 0 : firstEdgeMs * 2 ** ((bin - 1) / binsPerOctave),
 );
-/** The newest few thousand holes count: a site's load changes from week to week. */
+/** About the last four thousand holes count, because a site's load changes from week to week. */
 const rememberedHoles = 4_000;
-/** Before anything was learned: half of the holes last 90 s, and the older one is the longer it lasts (Lomax). */
+/** The prior: half of the holes last 90 s, and the older a hole is, the longer it lasts (Lomax). */
 const priorShape = 0.5;
 const priorScaleMs = 30_000;
-/** What the prior weighs in each group, in closings: little, since sites differ. */
+/** The weight of the prior in each group, in closings: low, because sites differ. */
 const priorClosings = 0.25;
 const kinds: readonly HoleKind[] = ["wholeNode", "fragment"];
-/** Ages that a report shows. */
+/** The ages shown in a report. */
 const reportedAgesMs = [0, 10_000, 60_000, 600_000, 3_600_000];
 
-/** What placement and prediction ask. */
+/** The queries of placement and prediction. */
 export interface Survival {
-  /** The probability that a hole of this kind and age is there `aheadMs` later; `hazardRatio` as of its node, 1 for any. */
+  /**
+   * The probability that a hole of this kind and age is open `aheadMs` later; `hazardRatio` is that
+   * of its node, 1 for any node.
+   */
   survivalProbability(kind: HoleKind, ageMs: number, aheadMs: number, hazardRatio?: number): number;
-  /** The longest time ahead that a hole of this kind and age is there with this probability (0 < it <= 1). */
+  /**
+   * The longest time for which a hole of this kind and age stays open with this probability (0 <
+   * probability <= 1).
+   */
   quantileAheadMs(kind: HoleKind, ageMs: number, probability: number, hazardRatio?: number): number;
-  /** How many times as fast as usual holes close on this node. */
+  /** The rate at which holes on this node close, relative to the usual rate. */
   hazardRatio(node: NodeName): number;
 }
 
-/** A hole that was watched from `fromAgeMs` to `toAgeMs` of its age; not `closed`: it was lost sight of (censored). */
+/**
+ * A hole observed from `fromAgeMs` to `toAgeMs` of its age. If it is not `closed`, it disappeared
+ * otherwise (censored).
+ */
 export interface WatchedHole {
   readonly kind: HoleKind;
   readonly fromAgeMs: number;
   readonly toAgeMs: number;
   readonly closed: boolean;
-  /** Left out: it says nothing of its node. */
+  /** If omitted, nothing is learned about the node. */
   readonly node?: NodeName;
 }
 
 interface Learned {
   readonly closings: Float64Array;
   readonly exposureMs: Float64Array;
-  /** closings per ms of each bin with the prior, and their sum over time up to each bin's edge; null: to be computed. */
+  /**
+   * Closings per ms in each bin, including the prior, and their integral up to each bin's edge;
+   * null until computed.
+   */
   hazards: { readonly perMs: Float64Array; readonly upToEdge: Float64Array } | null;
 }
 
@@ -63,10 +77,13 @@ export class SurvivalModel implements Survival {
   };
   private nodes = new NodeHazard();
 
-  /** `remembered`: the newest so many holes count; infinite for what is not to change, as of a day that is over. */
+  /**
+   * `remembered` is the number of recent holes that count; infinite for data that no longer
+   * changes, such as a past day's.
+   */
   constructor(private readonly remembered: number = rememberedHoles) {}
 
-  /** Learns from one hole; old ones count less with each. */
+  /** Learns from one hole; the weight of earlier ones falls with each. */
   record({ kind, fromAgeMs, toAgeMs, closed, node }: WatchedHole): void {
     const learned = this.byKind[kind];
     const keep = 1 - 1 / this.remembered;
@@ -79,7 +96,8 @@ export class SurvivalModel implements Survival {
       const upperMs = edgesMs[bin + 1] ?? Number.POSITIVE_INFINITY;
       const overlapMs = Math.min(to, upperMs) - Math.max(from, edgesMs[bin]!);
       learned.closings[bin]! *= keep;
-      // Time on a node where holes close twice as fast counts twice: the hazard is that of a usual node.
+      // Time on a node where holes close twice as fast counts twice: the hazard is that of a usual
+      // node.
       learned.exposureMs[bin] =
         learned.exposureMs[bin]! * keep + hazardRatio * Math.max(0, overlapMs);
     }
@@ -120,7 +138,7 @@ export class SurvivalModel implements Survival {
     });
   }
 
-  /** Plain JSON of about 30 kB, and some 50 bytes for each node. */
+  /** Plain JSON of about 30 kB, plus some 50 bytes for each node. */
   toJson(): string {
     const plain = ({ closings, exposureMs }: Learned) => ({
       closings: [...closings],
@@ -133,7 +151,7 @@ export class SurvivalModel implements Survival {
     });
   }
 
-  /** What toJson wrote; anything else (an older program's) is as good as nothing: null. */
+  /** Reads what toJson wrote; returns null for anything else, such as an older program's data. */
   static fromJson(json: string): SurvivalModel | null {
     const model = new SurvivalModel();
     try {
@@ -151,7 +169,7 @@ export class SurvivalModel implements Survival {
     return model;
   }
 
-  /** The hazard summed from birth to this age. */
+  /** The hazard accumulated from opening to this age. */
   private upTo(kind: HoleKind, ageMs: number): number {
     const { perMs, upToEdge } = this.hazardsOf(kind);
     const bin = binOf(ageMs);
@@ -177,7 +195,7 @@ function binOf(ageMs: number): number {
     binCount - 1,
     Math.floor(binsPerOctave * Math.log2(ageMs / firstEdgeMs)) + 1,
   );
-  // Rounding may have put an age beside its edge.
+  // Corrects an age that rounding put beyond its bin's edge.
   if (ageMs < edgesMs[bin]!) return bin - 1;
   return bin + 1 < binCount && ageMs >= edgesMs[bin + 1]! ? bin + 1 : bin;
 }
@@ -211,6 +229,6 @@ function amounts(value: unknown): number[] {
     Array.isArray(value) &&
     value.length === binCount &&
     value.every((each) => typeof each === "number" && Number.isFinite(each) && each >= 0);
-  if (!sound) throw new RangeError("not what was learned");
+  if (!sound) throw new RangeError("not a stored survival model");
   return value;
 }

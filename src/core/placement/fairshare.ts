@@ -1,8 +1,9 @@
-// Whose turn it is in one round: users by what they hold, and of each user the groups of the waiting, oldest head first.
+// Decides whose turn it is in one round: users in the order of what they hold, and within each user
+// the waiting groups, oldest head first.
 
 import type { Waiting, WaitingQueue } from "./queue.js";
 
-/** A group of the queue, and how far this round came in it. */
+/** A group of the queue, and the position of this round in it. */
 export interface Cursor {
   waiting: Waiting;
   readonly rest: Iterator<Waiting>;
@@ -11,7 +12,7 @@ export interface Cursor {
 interface User {
   readonly name: string;
   held: number;
-  /** By the ids of their heads, the oldest last. */
+  /** Ordered by the ids of their heads, the oldest last. */
   readonly cursors: Cursor[];
 }
 
@@ -25,7 +26,7 @@ export function cursorsOf(queue: WaitingQueue): Cursor[] {
   return cursors;
 }
 
-/** Counts what this round gave to each user into `coresHeld`. */
+/** Adds what this round gives to each user to `coresHeld`. */
 export class Turns {
   private readonly users: User[] = [];
   private current: User | null = null;
@@ -47,7 +48,7 @@ export class Turns {
     }
   }
 
-  /** The user who holds the fewest cores goes first, then who waits longest. */
+  /** The user who holds the fewest cores goes first, then the one who has waited longest. */
   next(): Cursor | null {
     this.current = null;
     for (const user of this.users)
@@ -68,7 +69,7 @@ export class Turns {
     this.forgetIfDone(user);
   }
 
-  /** The group is out of this round. */
+  /** Removes the group from this round. */
   drop(): void {
     this.current!.cursors.pop();
     this.forgetIfDone(this.current!);
@@ -86,7 +87,7 @@ const goesBefore = (left: User, right: User): boolean =>
     ? left.held < right.held
     : left.cursors.at(-1)!.waiting.id < right.cursors.at(-1)!.waiting.id;
 
-/** Keeps the order by id, the oldest last. */
+/** Keeps the cursors ordered by id, the oldest last. */
 function insert(cursors: Cursor[], cursor: Cursor): void {
   let low = 0;
   let high = cursors.length;

@@ -1,29 +1,36 @@
-// What a slot's hole promises, as one number: slots with the same promise are looked at together.
+// Encodes the outlook of a slot's hole as one number, so that slots with the same outlook are
+// handled together.
 
 import type { Outlook } from "../forecast/lifetime.js";
 import type { Survival } from "../forecast/survival.js";
 import type { Slot } from "./slot.js";
 
 export interface OutlookPolicy {
-  /** Without it holes are taken to last until something is planned. */
+  /** If omitted, holes are assumed to last until something is planned. */
   readonly survival?: Survival;
-  /** Work must have ended this long before a planned start. */
+  /** How long before a planned start work must have ended. */
   readonly vacateMs?: number;
 }
 
 const usualConfidence = 0.9;
-/** Ages differ by at most a sixteenth of an octave in a bucket, planned ends by a quarter of one, a node's hazard ratio by half of one. */
+/**
+ * Within a bucket, ages differ by at most a sixteenth of an octave, planned ends by a quarter, and
+ * a node's hazard ratio by half an octave.
+ */
 const agesPerOctave = 16;
 const endsPerOctave = 4;
 const ratiosPerOctave = 2;
-/** A node's hazard ratio is within 2^-3 and 2^3. */
+/** A node's hazard ratio lies between 2^-3 and 2^3. */
 const ratioOctaves = 3;
 const ratioLevels = 2 * ratioOctaves * ratiosPerOctave + 1;
 /** Levels of one logarithmic scale: 2^31 ms are 24 days. */
 const levelsPerScale = 512;
 const confidenceSteps = 10;
 
-/** What a slot's hole promises as one number: its node's hazard ratio to the nearest, and its kind, age and planned end rounded down. */
+/**
+ * The outlook of a slot's hole as one number: its node's hazard ratio rounded to the nearest level;
+ * its kind, age and planned end rounded down.
+ */
 export function outlookKey(slot: Slot, nowMs: number, policy: OutlookPolicy): number {
   const learns = policy.survival !== undefined;
   const ageMs = learns ? nowMs - (slot.openedAtMs ?? nowMs) : 0;
@@ -34,7 +41,7 @@ export function outlookKey(slot: Slot, nowMs: number, policy: OutlookPolicy): nu
   const plannedInMs = slot.endsAtMs - nowMs - (policy.vacateMs ?? 0);
   const end = hole * levelsPerScale + levelOf(plannedInMs, endsPerOctave);
   const confidence = Math.floor((slot.endConfidence ?? usualConfidence) * confidenceSteps);
-  // 0 stands for no planned end; a plan without any confidence is as good as the least one.
+  // 0 means no planned end; a plan without any confidence counts as the least confident one.
   return end * (confidenceSteps + 1) + Math.max(1, confidence);
 }
 

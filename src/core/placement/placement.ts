@@ -1,4 +1,5 @@
-// Which waiting invocation goes to which executor: long ones where they will survive, short ones into short holes.
+// Assigns waiting invocations to executors: long ones where they are likely to survive, short ones
+// to short holes.
 
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
 import type { Survival } from "../forecast/survival.js";
@@ -16,48 +17,67 @@ export interface Assignment {
 }
 
 export interface PlacementPolicy {
-  /** A wide invocation that waited longer gets a large enough executor kept free, so that narrow ones cannot starve it. */
+  /**
+   * For a wide invocation that has waited longer, a large enough executor is kept free, so that
+   * narrow ones cannot starve it.
+   */
   readonly starvingAfterMs: number;
-  /** Assignments made in one round: bounds one turn of the event loop. */
+  /** The most assignments in one round, which bounds one turn of the event loop. */
   readonly maxAssignments: number;
-  /** Left out: work is expected to take its time limit, and holes to last until something is planned. */
+  /**
+   * If omitted, work is expected to take its time limit, and holes to last until something is
+   * planned.
+   */
   readonly prediction?: Prediction;
-  /** Nodes on which this one is not to be tried now; left out: none. */
+  /** Nodes that this invocation avoids at present; if omitted, none. */
   readonly avoidedBy?: (waiting: Waiting) => readonly NodeName[];
 }
 
-/** What is expected of holes and of work. */
+/** The expected lengths of holes and of work. */
 export interface Prediction {
   readonly survival: Survival;
-  /** Milliseconds; at most the time limit, and one of few values for each function. */
+  /** In milliseconds; at most the time limit, and one of few values for each function. */
   expectedMs(waiting: Waiting): number;
-  /** Half of the work of such invocations is in runs that take no longer. */
+  /** Half of the work of such invocations is in runs no longer than this. */
   usualMs(waiting: Waiting): number;
-  /** No work is begun that is not expected to end this long before a planned start. */
+  /** How long before a planned start work must be expected to end; otherwise it is not started. */
   readonly vacateMs: number;
-  /** Since when each group (waitingKey) has passed over slots in the hope of better ones; `place` keeps it. */
+  /**
+   * Since when each group (waitingKey) has passed over slots in the hope of better ones; kept by
+   * `place`.
+   */
   readonly passingSinceMs: Map<string, number>;
-  /** What work of each length is worth while there is room for few; `place` keeps them too. */
+  /** The value of work of each length while capacity is scarce; kept by `place` as well. */
   readonly prices: Prices;
 }
 
-/** While it is patient, work takes only what gives it this share of the chance it has in the best hole that is large enough. */
+/**
+ * While a group is patient, its work accepts only slots that offer this share of its chance in the
+ * best hole that is large enough.
+ */
 const acceptedShare = 0.9;
-/** Where there is room for few, work passes over what suits others for so many of its own run times: short work for a short while. */
+/**
+ * While capacity is scarce, work passes over slots that suit others better for this many of its own
+ * run times: short work only briefly.
+ */
 const patienceInRuns = 100;
-/** And no longer than this. */
+/** The upper limit of that patience. */
 const mostPatienceMs = 3_600_000;
 
 /**
- * Takes the waiting in turn (fair share, then age) and gives each the executor that fits best. The queue is not
- * changed; what comes back fits, all together, into the slots' free cores and memory.
+ * Takes the waiting invocations in turn (fair share, then age) and gives each the executor that
+ * fits best. The queue is not changed; all assignments together fit into the slots' free cores and
+ * memory.
  *
- * With a prediction, first each group takes only what it should have. While there is room for all that is where it is about as
- * likely to survive as anywhere; while there is not, it is the holes in which no other length is worth more (Market).
- * What nobody took is then offered to all again, so that nothing is left idle. Each group's patience ends: after starvingAfterMs and
- * its expected run time, or after a hundred run times of its own while others want what it passes over. Then it takes what there is in
- * its turn. Work is not begun where something is planned before its expected end, unless its patience is over and no executor that
- * is large enough has a later end; and never where the executor's own time is over before. O(slots + waiting groups + assignments × kinds of holes).
+ * With a prediction, each group first takes only suitable slots. While there is capacity for all,
+ * those are the slots where it is about as likely to survive as anywhere; while capacity is scarce,
+ * they are the holes in which no other length is worth more (Market). The rest is then offered to
+ * all again, so that nothing stays idle. Each group's patience ends: after starvingAfterMs plus its
+ * expected run time, or after a hundred of its own run times while others want what it passes over.
+ * From then on it takes any slot in its turn. Work is not started where something is planned before
+ * its expected end, unless its patience is over and no executor that is large enough has a later
+ * end; and never where the executor's own time ends first. O(slots + waiting groups + assignments ×
+ * kinds of holes).
  */
 export function place(
   queue: WaitingQueue,
@@ -73,14 +93,14 @@ export function place(
   return round.assignments;
 }
 
-/** `choosy`: passes over what is better left to others; `any`: takes what nobody wanted. */
+/** `choosy` passes over slots that suit others better; `any` takes what nobody wanted. */
 type Mood = "choosy" | "any";
 
 class Round {
   readonly assignments: Assignment[] = [];
   private readonly slots: Slots;
   private readonly kept: Kept | null;
-  /** null: there is room for all. */
+  /** null while there is capacity for all. */
   private readonly market: Market | null;
 
   constructor(
@@ -96,7 +116,7 @@ class Round {
     for (const key of passing.keys()) if (!queue.hasGroup(key)) passing.delete(key);
   }
 
-  /** Returns the groups that passed over what there is. */
+  /** Returns the groups that passed over the available slots. */
   run(turns: Turns, mood: Mood): Cursor[] {
     const passed: Cursor[] = [];
     while (this.assignments.length < this.policy.maxAssignments && this.slots.freeCores > 0) {
@@ -173,7 +193,7 @@ class Round {
     return prediction === undefined || this.takes(waiting, found.bucket, mood) ? found : "passes";
   }
 
-  /** From 1, when the group begins to pass over what there is, down to 0. */
+  /** Falls from 1, when the group begins to pass over slots, to 0. */
   private patience(waiting: Waiting, expectedMs: number): number {
     const { prediction, starvingAfterMs } = this.policy;
     const key = waitingKey(waiting);
@@ -189,7 +209,7 @@ class Round {
     return Math.max(0, 1 - (this.nowMs - sinceMs) / lastsMs);
   }
 
-  /** Whether it takes the best that there is for it. */
+  /** Whether the group accepts its best available slot. */
   private takes(waiting: Waiting, bucket: Bucket, mood: Mood): boolean {
     const expectedMs = this.expectedMs(waiting);
     const isDoomed = bucket.endsBefore(expectedMs);
@@ -212,7 +232,7 @@ class Round {
   }
 }
 
-/** The executor kept free for the one that starves longest, and for whom. */
+/** The executor kept free for the longest-starving invocation, and that invocation. */
 interface Kept {
   readonly executor: ExecutorId;
   readonly waiting: InvocationId;

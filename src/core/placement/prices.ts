@@ -1,65 +1,80 @@
-// What a millisecond of work is worth by its length, while there is room for few: what waits longer than the rest becomes dearer.
+// Prices a millisecond of work by its length while capacity is scarce: lengths that wait longer
+// than the rest become dearer.
 
-/** Work of one length: so many core-ms of runs that usually take so long. */
+/** Work of one length: core-milliseconds of runs that usually take `usualMs`. */
 export interface Work {
   readonly usualMs: number;
   readonly coreMs: number;
 }
 
-/** A hole as work of some length sees it: how likely it outlasts that. */
+/**
+ * A hole from the point of view of work of some length: the probability that it lasts long enough.
+ */
 export interface Chances {
   chance(aheadMs: number): number;
 }
 
-/** A price for each octave from 1 ms to 2^31 ms, the longest time limit; of lengths between them the logarithms lie on a line. */
+/**
+ * One price for each octave from 1 ms to 2^31 ms, the longest time limit; prices between them are
+ * interpolated logarithmically.
+ */
 const knots = 32;
-/** What was given to each length is remembered for about an hour: several runs of most functions. */
+/**
+ * The model remembers what each length received for about an hour: several runs of most functions.
+ */
 const halfLifeMs = 3_600_000;
-/** Prices are drawn up anew this often: what waits and runs changes in minutes. */
+/** How often prices are recalculated: the waiting and running work changes within minutes. */
 const pauseMs = 10_000;
-/** A look after a long pause counts for no more than this. */
+/** The longest time that one recalculation accounts for. */
 const mostPassedMs = 60_000;
-/** A length's share of what waits or was given is no smaller: work of next to nothing must not be worth a fortune. */
+/**
+ * The smallest share of waiting or assigned work of any length: tiny amounts of work must not fetch
+ * a huge price.
+ */
 const leastShare = 1e-4;
-/** Of those shares' ratio; what was never given anything is dearest. */
+/** Limits the ratio of those shares; a length that never received anything is dearest. */
 const mostLag = 50;
 /**
- * What waits twice as long as the rest costs 7 % more. A price that answers faster swings between lengths instead of finding the one
- * at which each length gets what it asks for.
+ * Work that waits twice as long as the rest costs 7 % more. A price that reacts faster oscillates
+ * between lengths instead of settling where each length gets what it asks for.
  */
 const promptness = 0.1;
-/** And after an hour of that 1.4 % more, and so on: in the long run all lengths wait about as long. */
+/**
+ * After an hour of that, it costs another 1.4 % more, and so on: in the long run all lengths wait
+ * about equally long.
+ */
 const driftPerHour = 0.02;
 
 /**
- * The lag of a length is its share of what waits beside its share of what was given of late: by Little's law how long it waits
- * beside the rest. The logarithm of its price follows that of the lag, at once by a little and over hours by more (a PI controller).
+ * The lag of a length is its share of the waiting work divided by its share of the recently
+ * assigned work: by Little's law, its relative waiting time. The logarithm of its price follows the
+ * logarithm of the lag, at once by a little and over hours by more (a PI controller).
  */
 export class Prices {
   private readonly givenMs = new Float64Array(knots);
   private readonly drifts = new Float64Array(knots);
-  /** Natural logarithms. */
+  /** Natural logarithms of the prices. */
   private readonly prices = new Float64Array(knots);
   private lookedAtMs: number | null = null;
 
-  /** So much work was begun. */
+  /** Work that was started. */
   began({ usualMs, coreMs }: Work): void {
     spread(this.givenMs, usualMs, coreMs);
   }
 
-  /** What waits at `nowMs`. */
+  /** Work that waits at `nowMs`. */
   look(waiting: Iterable<Work>, nowMs: number): void {
     const { givenMs, drifts } = this;
     const sinceMs = nowMs - (this.lookedAtMs ?? nowMs - pauseMs);
     if (sinceMs >= 0 && sinceMs < pauseMs) return;
     this.lookedAtMs = nowMs;
-    // A clock that was set back says nothing of what passed.
+    // If the clock was set back, the elapsed time is unknown.
     const passedMs = Math.max(0, sinceMs);
     const waits = new Float64Array(knots);
     for (const { usualMs, coreMs } of waiting) spread(waits, usualMs, coreMs);
     const waitsInAll = sum(waits);
     const givenInAll = sum(givenMs);
-    // Before anything was given nothing lags.
+    // Nothing lags before the first assignment.
     if (waitsInAll === 0 || givenInAll === 0) return;
     const hours = Math.min(passedMs, mostPassedMs) / 3_600_000;
     let meanDrift = 0;
@@ -71,30 +86,35 @@ export class Prices {
       this.prices[knot] = promptness * lag + drifts[knot]!;
       meanDrift += given * drifts[knot]!;
     }
-    // Only what one costs beside another matters.
+    // Only relative prices matter.
     for (let knot = 0; knot < knots; knot++) drifts[knot]! -= meanDrift;
     const keep = 0.5 ** (passedMs / halfLifeMs);
     for (let knot = 0; knot < knots; knot++) givenMs[knot]! *= keep;
   }
 
-  /** What a millisecond of work of this length is worth, beside others. */
+  /** The relative value of a millisecond of work of this length. */
   of(usualMs: number): number {
     const { knot, part } = placeOf(usualMs);
     return Math.exp((1 - part) * this.prices[knot]! + part * this.prices[knot + 1]!);
   }
 }
 
-/** Worth this close counts as equal: then it is the waiting's turn that decides, not who is a little shorter. */
+/**
+ * Values this close count as equal: then the order of the queue decides, not a slightly shorter
+ * length.
+ */
 const equalWorth = 0.01;
 
 /**
- * Which holes each length should have: those where its work, as likely as it is to be finished there and at its price, is worth as
- * much as any other's. Short work is nearly as safe in young holes as in old ones, so it is worth most where long work is worth little.
+ * Decides which holes suit each length: those where its work, weighted by its price and by its
+ * probability of finishing there, is worth at least as much as work of any other length. Short work
+ * is nearly as safe in young holes as in old ones, so it is worth most where long work is worth
+ * little.
  */
 export class Market {
   private readonly mostWorth = new Map<Chances, number>();
 
-  /** `lengths`: those of what waits. */
+  /** `lengths` are those of the waiting work. */
   constructor(
     private readonly lengths: Iterable<number>,
     private readonly prices: Prices,

@@ -1,41 +1,51 @@
-// The invocations that wait, grouped so that a dispatch looks at one head per user and shape, not at all of them.
+// Groups the waiting invocations, so that a dispatch reads one head per user and shape instead of
+// the whole queue.
 
 import { assert } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import { reachedBin } from "../forecast/run-times.js";
 
 /**
- * Groups of one user that placement looks at: a user whose every invocation is of another kind would cost each round as much as
- * all others together.
+ * The most groups of one user that placement reads: otherwise a user whose every invocation differs
+ * would cost each round as much as all other users together.
  */
 const maxKindsOfUser = 200;
 
-/** What placement needs to know of one that waits. */
+/** What placement needs to know about a waiting invocation. */
 export interface Waiting {
   readonly id: InvocationId;
-  /** Whose turn it is: the uid as text, or what a trace calls its users. */
+  /** The user for fair share: the uid as text, or the user name in a trace. */
   readonly user: string;
   readonly cores: number;
   readonly memoryMb: number;
-  /** Left out: none. */
+  /** If omitted, none. */
   readonly gpus?: number;
   readonly timeLimitMs: number;
   readonly submittedAtMs: number;
-  /** What its run time is learned by (functionKey); left out: by nothing. */
+  /** The key under which its run time is learned (functionKey); if omitted, nothing is learned. */
   readonly functionKey?: string;
-  /** For how long its longest attempt ran until it was evicted: it takes longer. Left out: nothing is known. */
+  /**
+   * The length of its longest attempt before an eviction: it takes longer than that. If omitted,
+   * unknown.
+   */
   readonly ranMs?: number;
-  /** Its start failed on some nodes, and it is to be tried on another; left out: no. */
+  /** Whether its start failed on some nodes and it is to be tried on another; if omitted, no. */
   readonly isRetried?: boolean;
 }
 
-/** Those with the same key are of one user, need the same, and are expected to run as long. */
+/**
+ * Invocations with the same key belong to one user, need the same resources, and are expected to
+ * run equally long.
+ */
 export const waitingKey = (waiting: Waiting): string =>
   `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
 
-/** Those of one user that need the same, oldest first. */
+/** Invocations of one user with the same needs, oldest first. */
 class Group implements Iterable<Waiting> {
-  /** Keyed and ordered by id: ids grow with submission, and an evicted one goes back to its old place. */
+  /**
+   * Keyed and ordered by id: ids grow with submission, and an evicted invocation returns to its old
+   * position.
+   */
   private readonly members = new Map<InvocationId, Waiting>();
   private ordered = true;
   private last = 0;
@@ -67,14 +77,14 @@ class Group implements Iterable<Waiting> {
   }
 }
 
-/** What one user has that waits. */
+/** The waiting invocations of one user. */
 interface UserQueue {
   readonly groups: Map<string, Group>;
-  /** Kinds beyond the limit, oldest first: they become groups as others are done. */
+  /** Kinds beyond the limit, oldest first: they become groups as other groups empty. */
   readonly later: Map<InvocationId, Waiting>;
 }
 
-/** All that waits; adding, removing and finding the heads are cheap at any length. */
+/** All waiting invocations; adding, removing and finding the heads are cheap at any length. */
 export class WaitingQueue {
   private readonly groups = new Map<string, Group>();
   private readonly users = new Map<string, UserQueue>();
@@ -96,7 +106,7 @@ export class WaitingQueue {
     if (!this.join(user, waiting)) user.later.set(waiting.id, waiting);
   }
 
-  /** false: the user has enough kinds of work in the groups. */
+  /** Returns false if the user already has enough groups. */
   private join({ groups }: UserQueue, waiting: Waiting): boolean {
     const key = waitingKey(waiting);
     let group = groups.get(key);
@@ -110,7 +120,7 @@ export class WaitingQueue {
     return true;
   }
 
-  /** Returns whether it was waiting. */
+  /** Returns whether the invocation was waiting. */
   remove(id: InvocationId): boolean {
     const waiting = this.byId.get(id);
     if (waiting === undefined) return false;
@@ -134,14 +144,17 @@ export class WaitingQueue {
     }
   }
 
-  /** How many that wait have a smaller id; a walk over all, so not for every dispatch. */
+  /**
+   * Counts waiting invocations with a smaller id by a walk over all of them: not for every
+   * dispatch.
+   */
   countBefore(id: InvocationId): number {
     let count = 0;
     for (const other of this.byId.keys()) if (other < id) count++;
     return count;
   }
 
-  /** Whether any waits with this waitingKey. */
+  /** Whether any invocation with this waitingKey waits. */
   hasGroup(key: string): boolean {
     return this.groups.has(key);
   }

@@ -1,32 +1,33 @@
-// One ready executor as placement sees it: what it has room for, for how long, and for whom.
+// One ready executor as placement sees it: its free resources, for how long they are free, and for
+// which work.
 
 import type { HoleKind } from "../../model/capacity/prediction.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
 
-/** A ready executor as placement sees it. */
 export interface Slot {
   readonly executor: ExecutorId;
   readonly budgetCores: number;
   readonly budgetMemoryMb: number;
   readonly freeCores: number;
   readonly freeMemoryMb: number;
-  /** Left out: it has none. */
+  /** If omitted, none. */
   readonly budgetGpus?: number;
   readonly freeGpus?: number;
   /**
-   * When something is planned on its node, or the executor's own time is over; null: nothing is.
+   * When something is planned on its node or the executor's own time ends; null if neither is
+   * known.
    */
   readonly endsAtMs: number | null;
-  /** How sure that is; left out: as sure as a plan usually is. */
+  /** The confidence of that end; if omitted, that of a usual plan. */
   readonly endConfidence?: number;
-  /** What its hole is; left out: a whole node, just opened. */
+  /** The kind of its hole; if omitted, a whole node that has just opened. */
   readonly kind?: HoleKind;
   readonly openedAtMs?: number;
-  /** How many times as fast as usual holes close on its node; left out: as usual. */
+  /** The rate at which holes on its node close, relative to the usual rate; if omitted, 1. */
   readonly hazardRatio?: number;
-  /** Left out: nobody avoids it. */
+  /** If omitted, no work avoids it. */
   readonly node?: NodeName;
-  /** When the executor's own time is over for certain; left out or null: its time has no limit. */
+  /** When the executor's own time certainly ends; null, or if omitted, no limit. */
   readonly closesAtMs?: number | null;
 }
 
@@ -35,21 +36,21 @@ export interface OpenSlot {
   freeCores: number;
   freeMemoryMb: number;
   freeGpus: number;
-  /** No work is begun here that is expected to take longer. */
+  /** Work that is expected to take longer is not started here. */
   readonly leftMs: number;
 }
 
-/** What is asked for. */
+/** The requested resources. */
 export interface Need {
   readonly cores: number;
   readonly memoryMb: number;
-  /** Left out: none. */
+  /** If omitted, none. */
   readonly gpus?: number;
-  /** Nodes where it is not to be placed; left out: none. */
+  /** Nodes to avoid; if omitted, none. */
   readonly avoid?: readonly NodeName[];
 }
 
-/** `nowMs`: when what is begun now would have to have ended at once. */
+/** `nowMs` is the time from which the remaining time counts. */
 export const openSlot = (slot: Slot, nowMs: number): OpenSlot => ({
   slot,
   freeCores: slot.freeCores,
@@ -58,7 +59,7 @@ export const openSlot = (slot: Slot, nowMs: number): OpenSlot => ({
   leftMs: slot.closesAtMs == null ? Number.POSITIVE_INFINITY : slot.closesAtMs - nowMs,
 });
 
-/** Whether work of this length may be begun there, by all but its cores. */
+/** Whether work of this length may start there, its cores aside. */
 export const hasPlaceFor = (
   { slot: { node }, freeMemoryMb, freeGpus, leftMs }: OpenSlot,
   { memoryMb, gpus = 0, avoid = [] }: Need,
@@ -69,6 +70,6 @@ export const hasPlaceFor = (
   leftMs >= aheadMs &&
   (node === undefined || !avoid.includes(node));
 
-/** Whether it fits there when nothing else does. */
+/** Whether it fits there when the executor is empty. */
 export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus = 0 }: Need): boolean =>
   slot.budgetCores >= cores && slot.budgetMemoryMb >= memoryMb && (slot.budgetGpus ?? 0) >= gpus;

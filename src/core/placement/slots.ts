@@ -1,4 +1,5 @@
-// The free places of all ready executors, grouped by what their holes promise, so that a round looks at groups and not at each.
+// Groups the free capacity of all ready executors by the outlook of their holes, so that a round
+// reads groups instead of every executor.
 
 import type { ExecutorId } from "../../model/ids.js";
 import { holdsProbability, type Outlook } from "../forecast/lifetime.js";
@@ -13,30 +14,33 @@ import {
   type Slot,
 } from "./slot.js";
 
-/** A free place that fits, and where it is kept. */
+/** Free capacity that fits, and where it is stored. */
 export interface Found {
   readonly bucket: Bucket;
   readonly open: OpenSlot;
   readonly index: number;
 }
 
-/** A bucket's place among all for work of one length: more worth first, then the shorter life. */
+/** Ranks buckets for work of one length: higher value first, then the shorter expected life. */
 export interface Rank {
   readonly bucket: Bucket;
   readonly worth: number;
   readonly lifeMs: number;
 }
 
-/** Chances this close count as equal: then the shorter hole is taken, and the longer one is left for longer work. */
+/**
+ * Chances this close count as equal: then the shorter hole is taken, and the longer one is left for
+ * longer work.
+ */
 const equalChance = 0.01;
 
-/** Slots whose holes promise about the same. */
+/** Slots with about the same outlook. */
 export class Bucket {
-  /** By free cores. */
+  /** Indexed by free cores. */
   private readonly byFree: OpenSlot[][] = [];
   private readonly all: OpenSlot[] = [];
   private readonly chances = new Map<number, number>();
-  /** Milliseconds for which such a hole is rather there than not. */
+  /** The time after which such a hole is more likely closed than open. */
   readonly lifeMs: number;
 
   constructor(
@@ -54,13 +58,16 @@ export class Bucket {
     this.put(open);
   }
 
-  /** Whether what is planned there comes before work of this length ends. */
+  /** Whether something is planned there before work of this length ends. */
   endsBefore(aheadMs: number): boolean {
     const { plannedInMs } = this.outlook;
     return plannedInMs !== null && plannedInMs < aheadMs;
   }
 
-  /** The probability that work of this length ends before the hole does; of two that would not, the later end is worth more. */
+  /**
+   * The probability that work of this length ends before the hole closes; of two holes that close
+   * too early, the later one counts more.
+   */
   chance(aheadMs: number): number {
     let chance = this.chances.get(aheadMs);
     if (chance === undefined) {
@@ -71,7 +78,10 @@ export class Bucket {
     return chance;
   }
 
-  /** How good it is for work of this length; any hole that nothing is planned to close in time is better than all others. */
+  /**
+   * The value of the bucket for work of this length; any hole without a planned end in that time
+   * ranks above all others.
+   */
   rankFor(aheadMs: number): Rank {
     const worth = this.chance(aheadMs) + (this.endsBefore(aheadMs) ? 0 : 1);
     return this.survival === undefined
@@ -79,7 +89,7 @@ export class Bucket {
       : { bucket: this, worth: Math.round(worth / equalChance), lifeMs: this.lifeMs };
   }
 
-  /** The tightest place for work of this length, not on `except`. */
+  /** The tightest fit for work of this length that is not on `except`. */
   fit(need: Need, aheadMs: number, except: ExecutorId | null): Found | null {
     for (let free = need.cores; free < this.byFree.length; free++) {
       const places = this.byFree[free]!;
@@ -92,14 +102,14 @@ export class Bucket {
     return null;
   }
 
-  /** false: it fits nowhere here. */
+  /** Returns false if nothing in this bucket fits. */
   hasFree({ cores }: Need): boolean {
     for (let free = cores; free < this.byFree.length; free++)
       if (this.byFree[free]!.length > 0) return true;
     return false;
   }
 
-  /** Whether one of its executors is large enough when it is empty. */
+  /** Whether one of its executors would be large enough when empty. */
   couldFit(need: Need): boolean {
     return this.all.some(({ slot }) => isLargeEnough(slot, need));
   }
@@ -124,9 +134,12 @@ export class Slots {
   private readonly ranks = new Map<number, readonly Rank[]>();
   readonly buckets: readonly Bucket[];
   readonly all: readonly OpenSlot[];
-  /** By cores the most memory that is free beside as many: at first, so an upper bound later. */
+  /**
+   * For each number of cores, the most free memory beside them: exact at first, an upper bound
+   * later.
+   */
   private readonly mostMemoryMb: number[];
-  /** All that is left. */
+  /** The number of cores still free. */
   freeCores = 0;
   private readonly bestChances = new Map<string, number>();
   private sorted: readonly Bucket[] | null = null;
@@ -148,7 +161,7 @@ export class Slots {
     this.mostMemoryMb = mostMemoryByCores(this.all);
   }
 
-  /** The tightest place in the best bucket where it fits, not on `except`; null: it fits nowhere. */
+  /** The tightest fit in the best bucket, not on `except`; null if it fits nowhere. */
   bestFor(need: Need, aheadMs: number, except: ExecutorId | null): Found | null {
     let best: Found | null = null;
     let rank: Rank | null = null;
@@ -162,7 +175,7 @@ export class Slots {
     return best;
   }
 
-  /** A place where it fits and that is good for it, in the hole that is expected to close first. */
+  /** A fit in a hole that suits the work, in the one expected to close first. */
   suiting(
     need: Need,
     aheadMs: number,
@@ -198,18 +211,20 @@ export class Slots {
     return ranks;
   }
 
-  /** false: nothing fits, now or after more was taken. Of GPUs it knows nothing: bestFor does. */
+  /**
+   * Returns false if nothing fits, now or after more is taken. Ignores GPUs, which bestFor checks.
+   */
   mayFit({ cores, memoryMb }: Need): boolean {
     return (this.mostMemoryMb[cores] ?? -1) >= memoryMb;
   }
 
-  /** Whether there is a place for it; before anything was taken. */
+  /** Whether it fits somewhere, before anything is taken. */
   fitsNow(need: Need): boolean {
     if ((need.gpus ?? 0) === 0) return this.mayFit(need);
     return this.mayFit(need) && this.buckets.some((bucket) => bucket.fit(need, 0, null) !== null);
   }
 
-  /** The chance in the best hole that is large enough, busy or not; 0 when none is. */
+  /** The chance in the best hole that is large enough, busy or not; 0 if there is none. */
   bestChance(need: Need, aheadMs: number): number {
     const key = `${need.cores}/${need.memoryMb}/${need.gpus ?? 0}/${aheadMs}`;
     let best = this.bestChances.get(key);
@@ -222,7 +237,7 @@ export class Slots {
   }
 }
 
-/** Lives may be infinite, and then are equal. */
+/** Expected lives may be infinite, and then are equal. */
 const compareRanks = (left: Rank, right: Rank): number =>
   right.worth - left.worth || (left.lifeMs === right.lifeMs ? 0 : left.lifeMs - right.lifeMs);
 

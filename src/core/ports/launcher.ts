@@ -1,24 +1,32 @@
-// The port to nodes: how executors are started there and asked after.
+// The port to nodes: starts executors there and probes them.
 
 import type { Placement } from "../../model/capacity/executor.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
 import type { Resources } from "../../model/resources.js";
 
-/** The bytes `glean-executor` reads on standard input; secret, so never an argument. */
+/**
+ * The bytes that `glean-executor` reads on standard input; secret, and therefore never an argument.
+ */
 export type LaunchInput = string;
 
-/** Of a pilot; executors beside Slurm's books have none. */
+/** The size of a pilot's job; executors outside Slurm's books have none. */
 export interface LaunchSize {
   readonly budget: Resources;
   readonly timeLimitMs: number;
 }
 
-/** `gone`: ended, nobody says why; `evicted`: Slurm took back what its pilot held; `unknown`: nobody could be asked. */
+/**
+ * `gone`: ended for an unknown reason; `evicted`: Slurm took back what its pilot held; `unknown`:
+ * neither Slurm nor the node answered.
+ */
 export type ProcessState = "running" | "gone" | "evicted" | "unknown";
 
 export interface Launcher {
   readonly placement: Placement;
-  /** Resolves when the process was started, or its job submitted (not when it is ready); rejects with code LAUNCH, and in bounded time. */
+  /**
+   * Resolves once the process has started or its job is submitted (not once it is ready); rejects
+   * with code LAUNCH, within bounded time.
+   */
   launch(
     node: NodeName,
     address: string,
@@ -26,13 +34,19 @@ export interface Launcher {
     input: LaunchInput,
     size?: LaunchSize,
   ): Promise<void>;
-  /** Whether the executor's process still is, or waits to be started. */
+  /** Whether the executor's process is still running or waiting to start. */
   probe(node: NodeName, address: string, executor: ExecutorId): Promise<ProcessState>;
-  /** Takes a launch back, whether it has started or not; never rejects. Only pilots outlive a daemon's interest. */
+  /**
+   * Withdraws a launch, whether it has started or not; never rejects. Only pilots outlive the
+   * daemon's interest in them.
+   */
   withdraw?(executor: ExecutorId): Promise<void>;
-  /** The executor is gone, and will not be asked after again: nothing of its launch need be kept. */
+  /**
+   * The executor is gone and will not be probed again: the launcher may drop all that it keeps
+   * about it.
+   */
   forget?(executor: ExecutorId): void;
-  /** Commands sent to slurmctld so far; none when left out. */
+  /** The number of commands sent to slurmctld so far; if omitted, none. */
   commandCount?(): number;
   close(): Promise<void>;
 }

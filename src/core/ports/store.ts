@@ -1,4 +1,4 @@
-// The port to the database: all that the daemon's loops know of it.
+// The port to the database: all that the daemon knows of it.
 
 import type { Placement } from "../../model/capacity/executor.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
@@ -23,20 +23,20 @@ import type {
   UtilizationInput,
 } from "../../model/records/utilization.js";
 
-/** A submission as it is recorded: one row per task. */
+/** A submission as recorded: one row per task. */
 export interface NewInvocations {
-  /** Chosen by the client: the same request sent twice is recorded once. */
+  /** Chosen by the client: a request sent twice is recorded once. */
   readonly requestId: string;
   readonly owner: Identity;
   readonly submission: Submission;
   readonly submittedAtMs: number;
 }
 
-/** A live invocation with what the daemon needs to know of its submission before it runs. */
+/** A live invocation with the parts of its submission that the daemon needs before it runs. */
 export interface LiveInvocation {
   readonly invocation: Invocation;
   readonly digest: SubmissionDigest;
-  /** For how long its longest attempt ran that was evicted; left out when it is new. */
+  /** The length of its longest evicted attempt; omitted for a new invocation. */
   readonly ranMs?: number;
 }
 
@@ -51,14 +51,17 @@ export interface AttemptResult {
   readonly maxRssMb: number;
   readonly reason: string | null;
   readonly endedAtMs: number;
-  /** The state the invocation goes to: PENDING after EVICTED, LOST or a failed start, else the end itself. */
+  /**
+   * The next state of the invocation: PENDING after EVICTED, LOST or a failed start, otherwise the
+   * end itself.
+   */
   readonly next: InvocationState;
-  /** null when the end is not billed. */
+  /** null if the end is not billed. */
   readonly posting: Posting | null;
 }
 
 export interface InvocationFilter {
-  /** The owner; left out: all. */
+  /** The owner; if omitted, all users. */
   readonly uid?: number;
   readonly ids?: readonly InvocationId[];
   readonly arrayJobId?: InvocationId;
@@ -68,7 +71,7 @@ export interface InvocationFilter {
   readonly limit: number;
 }
 
-/** Left out: all. `arrayJobId`: the tasks of that array. */
+/** If omitted, everything. `arrayJobId` selects the tasks of that array. */
 export type ScanFilter = Pick<
   InvocationFilter,
   "uid" | "arrayJobId" | "arrayTaskId" | "states" | "sinceMs"
@@ -90,25 +93,37 @@ export interface BillFilter {
   readonly toMs?: number;
 }
 
-/** The one durable record. Every write resolves only when it is on disk; writes are committed in groups. */
+/** The only durable record. A write resolves once it is on disk; writes are committed in groups. */
 export interface Store {
   submit(request: NewInvocations): Promise<readonly Invocation[]>;
-  /** What is not final, in the order of the ids after `afterId`: what a restarted daemon goes on with. */
+  /**
+   * The invocations that are not final, in the order of their ids after `afterId`: a restarted
+   * daemon continues with them.
+   */
   loadLive(afterId: number, limit: number): Promise<readonly LiveInvocation[]>;
   loadRunningAttempts(): Promise<readonly Attempt[]>;
   listInvocations(filter: InvocationFilter): Promise<readonly Invocation[]>;
-  /** A piece of a list, in bounded time whatever there is: go on after `scannedTo`, until it is null. */
+  /**
+   * One part of a list, within bounded time however long the list is: continue after `scannedTo`
+   * until it is null.
+   */
   scanInvocations(filter: ScanFilter, afterId: number): Promise<Scan>;
   listAttempts(invocation: InvocationId): Promise<readonly Attempt[]>;
   submissionOf(invocation: InvocationId): Promise<Submission | null>;
-  /** By the submission's own id, for an order that is about to be sent: it waits behind no list. */
+  /**
+   * Finds a submission by its own id for an order that is about to be sent; it never waits behind a
+   * list.
+   */
   submissionToRun(submission: InvocationId): Promise<Submission | null>;
 
-  /** Records the intent before the order is sent. */
+  /** Records the intent before gleanerd sends the order. */
   beginAttempt(attempt: Attempt): Promise<void>;
-  /** false: stale, this attempt is not the running one; nothing was changed. */
+  /** Returns false, and changes nothing, if this attempt is not the running one. */
   endAttempt(result: AttemptResult): Promise<boolean>;
-  /** PENDING invocations to CANCELLED (or FAILED), all of them or none; returns how many were pending. */
+  /**
+   * Moves PENDING invocations to CANCELLED (or FAILED), all of them or none, and returns how many
+   * were pending.
+   */
   endPending(
     invocations: readonly InvocationId[],
     state: "CANCELLED" | "FAILED",
@@ -116,78 +131,87 @@ export interface Store {
     endedAtMs: number,
   ): Promise<number>;
 
-  /** Before the folder is made; a second call for an invocation changes nothing. */
+  /** Called before the folder is created; a second call for an invocation changes nothing. */
   saveCheckpoint(invocation: InvocationId, path: string): Promise<void>;
   forgetCheckpoint(invocation: InvocationId): Promise<void>;
   loadCheckpoints(): Promise<readonly CheckpointRow[]>;
 
   saveExecutor(row: ExecutorRow): Promise<void>;
   loadExecutors(): Promise<readonly ExecutorRow[]>;
-  /** null: it is resumed. */
+  /** `drain` is null once the node is resumed. */
   setDrained(node: NodeName, drain: Drain | null, atMs: number): Promise<void>;
   loadDrained(): Promise<readonly (Drain & { readonly node: NodeName })[]>;
 
-  /** A later start of the same job (Slurm requeued it) ends the record of an earlier one that is still open. */
+  /**
+   * A later start of the same job (Slurm requeued it) closes the open record of an earlier start.
+   */
   saveJobRecords(records: readonly JobRecord[]): Promise<void>;
-  /** Ends the open records of all jobs but those `stillKnown`, at `endedAtMs` or, when they started later, at their start. */
+  /**
+   * Closes the open records of all jobs except `stillKnown`, at `endedAtMs` or, if they started
+   * later, at their start.
+   */
   closeVanishedJobs(stillKnown: readonly JobId[], endedAtMs: number): Promise<void>;
   saveHookEvent(event: HookEvent): Promise<void>;
   saveEviction(eviction: Eviction): Promise<void>;
   saveHolding(holding: Holding): Promise<void>;
   saveNodeSpans(spans: readonly NodeSpan[]): Promise<void>;
-  /** Each lasts until the next change of its node. */
+  /** Each condition lasts until the next change of its node. */
   saveConditions(changes: readonly ConditionChange[]): Promise<void>;
-  /** What a model learned, as its own JSON. */
+  /** The state of a learned model, as the model's own JSON. */
   saveLearned(name: string, json: string): Promise<void>;
   loadLearned(name: string): Promise<string | null>;
 
-  /** Tokens of this uid (null: of everybody) that were issued before are void. */
+  /** Invalidates earlier tokens of this uid (of everybody if null). */
   revokeTokens(uid: number | null): Promise<void>;
-  /** How often they were revoked, by uid; null: everybody's. */
+  /** The number of revocations by uid; the key null stands for everybody. */
   loadTokenEpochs(): Promise<ReadonlyMap<number | null, number>>;
   saveAudit(event: AuditEvent): Promise<void>;
-  /** The newest first. */
+  /** Newest first. */
   listAudit(filter: AuditFilter): Promise<readonly AuditEvent[]>;
-  /** Removes what is older than `beforeMs`, and users' oldest above `maxRows`; operators' acts stay. Returns how many. */
+  /**
+   * Removes events older than `beforeMs`, and the oldest events of users beyond `maxRows`, but
+   * keeps operators' actions. Returns the number removed.
+   */
   pruneAudit(beforeMs: number, maxRows: number, limit: number): Promise<number>;
   loadUtilization(fromMs: number, toMs: number): Promise<UtilizationInput>;
 
   /**
-   * Removes up to about `limit` rows of each kind that ended before `beforeMs`, and returns how many: a call is short, and
-   * nothing is left when one removes none. Postings stay as sums by user and day; what the ledger's check complains of stays.
+   * Removes up to about `limit` rows of each kind that ended before `beforeMs` and returns the
+   * number removed: each call is short, and nothing is left once it returns 0. Postings remain as
+   * sums by user and day; rows that the ledger check complains about remain.
    */
   prune(beforeMs: number, limit: number): Promise<number>;
 
   bill(filter: BillFilter): Promise<readonly BillLine[]>;
-  /** Who submitted under this name last; null: nobody. */
+  /** The uid that last submitted under this name; null if there is none. */
   uidNamed(name: string): Promise<number | null>;
   verifyLedger(): Promise<LedgerCheck>;
   close(): Promise<void>;
 }
 
-/** A folder that outlives attempts. */
+/** A checkpoint folder, which outlives attempts. */
 export interface CheckpointRow {
   readonly invocation: InvocationId;
   readonly owner: Identity;
   readonly path: string;
-  /** Where it was used last. */
+  /** The node that used it last. */
   readonly node: NodeName | null;
-  /** null: its invocation is live. */
+  /** null while its invocation is live. */
   readonly endedAtMs: number | null;
 }
 
-/** What an operator wants of a node. */
+/** An operator's order to drain a node. */
 export interface Drain {
   readonly by: string;
-  /** What runs there goes back to the queue; else it may end. */
+  /** If true, its functions return to the queue; otherwise they may finish. */
   readonly now: boolean;
 }
 
-/** Enough to know an executor again after a restart. */
+/** Enough to recognise an executor after a restart. */
 export interface ExecutorRow {
   readonly id: ExecutorId;
   readonly node: NodeName;
-  /** Where the node was reached (Slurm's NodeAddr) when it was launched. */
+  /** The node's address (Slurm's NodeAddr) at the time of the launch. */
   readonly address: string;
   readonly placement: Placement;
   readonly state: "live" | "gone";

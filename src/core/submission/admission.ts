@@ -1,5 +1,7 @@
-// The door: a submission is checked once here, defaults filled in, and trusted afterwards.
+// Admits submissions: checks each one once, fills in the defaults, and lets the rest of the code
+// trust it.
 
+import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import { invocationId, nodeName } from "../../model/ids.js";
 import type { Invocation, RequestedSubmission, Submission } from "../../model/invocation.js";
@@ -7,25 +9,27 @@ import { digestOf } from "./digest.js";
 import { outputPath } from "./output-paths.js";
 import { mostOf } from "./user-share.js";
 
-/** Linux's PATH_MAX, without its final zero. */
+/** Linux's PATH_MAX without the terminating zero. */
 const maxPathBytes = 4_095;
 const mebibyte = 1024 * 1024;
-/** Half of what Linux takes for arguments and environment together. */
+/** Half of what Linux accepts for arguments and environment together. */
 const maxArgumentBytes = 1024 * 1024;
-/** Twenty times what a login shell has; executors take no more than 16,384. */
+/** Twenty times the size of a login shell's environment; executors accept at most 16,384. */
 const maxVariables = 10_000;
-/** As daemon/auth/tokens.ts makes them. */
+/** The format that daemon/auth/tokens.ts produces. */
 const longestCheckpointName = `.gleaner-checkpoint-4294967295-${"f".repeat(16)}`;
-/** As sbatch's --signal without a time. */
+/** The default of sbatch's --signal. */
 const defaultLeadMs = 60_000;
-/** Names of users and nodes are no longer anywhere. */
+/** No site has longer user or node names. */
 const longestName = 64;
 
 export interface AdmissionPolicy {
   readonly defaultMemoryPerCoreMb: number;
   readonly defaultTimeLimitMs: number;
   readonly maxTimeLimitMs: number;
-  /** The most that a pilot has time for; left out or null: executors' time has no limit. */
+  /**
+   * The longest work that a pilot has time for; if omitted or null, executors have no time limit.
+   */
   readonly longestInPilotMs?: number | null;
   readonly maxArrayTasks: number;
   readonly maxPending: number;
@@ -33,11 +37,14 @@ export interface AdmissionPolicy {
   readonly maxScriptBytes: number;
   readonly maxEnvironmentBytes: number;
   readonly allowRootFunctions: boolean;
-  /** The user whose functions alone can be run, where gleanerd does not run as root; left out: all users'. */
+  /**
+   * The only user whose functions can run, where gleanerd does not run as root; if omitted, all
+   * users.
+   */
   readonly onlyUser?: { readonly uid: number; readonly name: string };
 }
 
-/** What is in the queue already: of all users, and of the one who submits. */
+/** The invocations already in the queue: of all users, and of the submitting user. */
 export interface QueueLoad {
   readonly waiting: number;
   readonly ownWaiting: number;
@@ -45,7 +52,7 @@ export interface QueueLoad {
   readonly ownDocumentBytes: number;
 }
 
-/** What the site could give at most: no request above it will ever start. */
+/** The most that the site could ever offer: no larger request will ever start. */
 export interface LargestNode {
   readonly cores: number;
   readonly memoryMb: number;
@@ -53,8 +60,8 @@ export interface LargestNode {
 }
 
 /**
- * Fills in the site's defaults and refuses, in one sentence each, what can never run.
- * `largest` is null while Slurm was not read yet: then size is not judged.
+ * Fills in the site's defaults and rejects, in one sentence each, submissions that can never run.
+ * While Slurm has not been read, `largest` is null and sizes are not checked.
  */
 export function admit(
   requested: RequestedSubmission,
@@ -76,13 +83,13 @@ export function admit(
   if (uid === 0 && !policy.allowRootFunctions)
     throw new GleanerError(
       "NOT_ALLOWED",
-      "root may not submit functions here, since they would run as root beside batch jobs: submit as an ordinary user, or set access.allowRootFunctions",
+      "root may not submit functions here, because they would run as root beside batch jobs: submit as an ordinary user, or set access.allowRootFunctions",
     );
   const { onlyUser } = policy;
   if (onlyUser !== undefined && onlyUser.uid !== uid)
     throw new GleanerError(
       "NOT_ALLOWED",
-      `this gleanerd runs as ${onlyUser.name}, who can run no functions of other users: submit as ${onlyUser.name}, or to a gleanerd that runs as root`,
+      `this gleanerd runs as ${onlyUser.name} and cannot run other users' functions: submit as ${onlyUser.name}, or to a gleanerd that runs as root`,
     );
   const problem = whyTooLarge(submission, largest, policy) ?? whyMalformed(submission, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);
@@ -91,7 +98,7 @@ export function admit(
   return submission;
 }
 
-/** One user never fills the queue: whatever he has in it, as much stays free for others. */
+/** No user can fill the queue alone: at least as much as one user has stays free for others. */
 function whyFull(
   submission: Submission,
   { waiting, ownWaiting, documentBytes, ownDocumentBytes }: QueueLoad,
@@ -100,15 +107,15 @@ function whyFull(
   const own = ownWaiting + (submission.arrayTasks?.length ?? 1);
   const most = mostOf(maxPending, waiting - ownWaiting);
   if (own > most)
-    return `you would have ${own} invocations in the queue and a user may have ${most} now, as many as stay free for others (functions.maxPending is ${maxPending}): wait until some have ended, or cancel some with glean cancel`;
+    return `you would have ${counted(own, "invocation")} in the queue, and the limit for one user is ${most} at present (functions.maxPending is ${maxPending}): wait until some have ended, or cancel some with glean cancel`;
   const ownBytes = ownDocumentBytes + digestOf(0, submission).documentBytes;
   const mostBytes = mostOf(maxDocumentsMb * mebibyte, documentBytes - ownDocumentBytes);
   if (ownBytes > mostBytes)
-    return `the scripts and environments of your invocations in the queue would take ${ownBytes} bytes and a user may have ${mostBytes} now (functions.maxDocumentsMb is ${maxDocumentsMb}): submit arrays, submit with --export=NONE, or wait until some have ended`;
+    return `the scripts and environments of your invocations in the queue would take ${ownBytes} bytes, and the limit for one user is ${mostBytes} at present (functions.maxDocumentsMb is ${maxDocumentsMb}): submit arrays, submit with --export=NONE, or wait until some have ended`;
   return null;
 }
 
-/** Without a lead of its own a notice comes when half of the time is still to come. */
+/** If the user gave no lead time, the notice comes at half of a short time limit. */
 const leadOf = (asked: number | null, timeLimitMs: number): number =>
   asked ?? Math.min(defaultLeadMs, Math.floor(timeLimitMs / 2));
 
@@ -118,35 +125,35 @@ function whyTooLarge(
   policy: AdmissionPolicy,
 ): string | null {
   if (submission.timeLimitMs > policy.maxTimeLimitMs)
-    return `the time limit of ${submission.timeLimitMs} ms is above the site's ${policy.maxTimeLimitMs} ms (functions.maxTimeLimitMs): ask for less, or submit a batch job`;
+    return `the time limit of ${submission.timeLimitMs} ms exceeds the site's limit of ${policy.maxTimeLimitMs} ms (functions.maxTimeLimitMs): ask for less with -t, or submit a batch job`;
   const { longestInPilotMs = null } = policy;
   if (longestInPilotMs !== null && submission.timeLimitMs > longestInPilotMs)
-    return `the time limit of ${submission.timeLimitMs} ms is above the ${longestInPilotMs} ms that pilots here have for one function (three quarters of placement.pilot.timeLimitMs): ask for less with -t, or submit a batch job`;
+    return `the time limit of ${submission.timeLimitMs} ms exceeds the ${longestInPilotMs} ms that pilots here have for one function (three quarters of placement.pilot.timeLimitMs): ask for less with -t, or submit a batch job`;
   if (largest === null) return null;
   if (submission.cores > largest.cores)
-    return `${submission.cores} cores were asked for and the largest node has ${largest.cores}: ask for fewer with -c`;
+    return `the request is for ${counted(submission.cores, "core")}, but the largest node has ${largest.cores}: ask for fewer with -c`;
   if (submission.gpus > largest.gpus)
-    return `${submission.gpus} GPUs were asked for and the largest node has ${largest.gpus}: ask for fewer with --gpus`;
+    return `the request is for ${counted(submission.gpus, "GPU")}, but the largest node has ${largest.gpus}: ask for fewer with --gpus`;
   if (submission.memoryMb > largest.memoryMb)
-    return `${submission.memoryMb} MB were asked for and the largest node can give ${largest.memoryMb} MB: ask for less with --mem`;
+    return `the request is for ${submission.memoryMb} MB, but the largest node can offer ${largest.memoryMb} MB: ask for less with --mem`;
   return null;
 }
 
 function whyMalformed(submission: Submission, policy: AdmissionPolicy): string | null {
   const { command, environment, arrayTasks } = submission;
-  if (submission.cores < 1) return "at least one core is needed: ask for -c 1 or more";
-  if (submission.memoryMb < 1) return "at least 1 MB is needed: ask for --mem 1M or more";
-  if (submission.timeLimitMs < 1) return "the time limit must be above zero: ask for -t 1 or more";
+  if (submission.cores < 1) return "a function needs at least 1 core: set -c to 1 or more";
+  if (submission.memoryMb < 1) return "a function needs at least 1 MB: set --mem to 1M or more";
+  if (submission.timeLimitMs < 1) return "the time limit must be above zero: set -t to 1 or more";
   if (submission.notice != null && submission.notice.leadMs >= submission.timeLimitMs)
-    return `a notice ${submission.notice.leadMs} ms before a time limit of ${submission.timeLimitMs} ms would come before the start: ask for a shorter --signal or a longer -t`;
+    return `a notice ${submission.notice.leadMs} ms before a time limit of ${submission.timeLimitMs} ms would precede the start: set a shorter --signal time or a longer -t`;
   if (!submission.workingDirectory.startsWith("/"))
-    return `the working directory ${submission.workingDirectory} is not absolute: give -D a path that starts with /`;
+    return `the working directory ${submission.workingDirectory} is not absolute: set -D to a path that starts with /`;
   if (command.kind === "script") {
     if (!command.body.startsWith("#!"))
-      return "the script does not start with #!: make its first line #! and the path of an interpreter, such as #!/bin/bash";
+      return "the script does not start with #!: begin it with #! and the path of an interpreter, such as #!/bin/bash";
     if (Buffer.byteLength(command.body) > policy.maxScriptBytes)
-      return `the script is larger than ${policy.maxScriptBytes} bytes: put its data into a file`;
-  } else if (command.argv.length === 0) return "there is no command to run";
+      return `the script is larger than ${policy.maxScriptBytes} bytes: move its data to a file`;
+  } else if (command.argv.length === 0) return "the command is empty: name a program to run";
   const environmentBytes = Object.entries(environment).reduce(
     (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value) + 2,
     0,
@@ -160,13 +167,16 @@ function whyMalformed(submission: Submission, policy: AdmissionPolicy): string |
   );
 }
 
-/** What no executor could run, or could not even be sent to one: words and paths beyond what the kernel takes. */
+/**
+ * Rejects arguments and paths beyond the kernel's limits: no executor could run them, and some
+ * could not even be sent.
+ */
 function whyTooLong(submission: Submission): string | null {
   const { command, workingDirectory } = submission;
   const words = command.kind === "argv" ? command.argv : command.args;
   const wordBytes = words.reduce((sum, each) => sum + Buffer.byteLength(each) + 1, 0);
   if (wordBytes > maxArgumentBytes)
-    return `the arguments are longer than ${maxArgumentBytes} bytes: put them into a file`;
+    return `the arguments exceed ${maxArgumentBytes} bytes: pass them in a file`;
   const sample = longestInvocation(submission.name);
   const node = nodeName("n".repeat(longestName));
   const paths = [
@@ -178,10 +188,10 @@ function whyTooLong(submission: Submission): string | null {
   const long = paths.find((each) => Buffer.byteLength(each) > maxPathBytes);
   return long === undefined
     ? null
-    : `the path ${long.slice(0, 60)}… can become longer than ${maxPathBytes} bytes: choose a shorter one`;
+    : `the path ${long.slice(0, 60)}… could exceed ${maxPathBytes} bytes: choose a shorter one`;
 }
 
-/** One whose every value in a pattern is as long as it can be. */
+/** An invocation whose every pattern value is as long as possible. */
 function longestInvocation(name: string): Invocation {
   const longestId = invocationId(4_294_967_295);
   return {
@@ -219,17 +229,18 @@ function holdsNul(submission: Submission): string | null {
     ...(command.kind === "argv" ? command.argv : command.args),
   ];
   if (texts.some((text) => text.includes("\0")))
-    return "a name, path, argument or variable holds a NUL byte: take it out";
+    return "a name, path, argument or variable contains a NUL byte: remove it";
   if (Object.keys(environment).some((key) => key === "" || key.includes("=")))
-    return "a variable's name is empty or holds an equals sign: take it out of the environment";
+    return "an environment variable has an empty name or an equals sign in its name: remove it";
   return null;
 }
 
 function whyBadArray(tasks: readonly number[] | null, maxArrayTasks: number): string | null {
   if (tasks === null) return null;
-  if (tasks.length === 0) return "the array has no task: give -a at least one number";
+  if (tasks.length === 0) return "the array has no tasks: give -a at least one number";
   if (tasks.length > maxArrayTasks)
-    return `the array has ${tasks.length} tasks and the site's limit is ${maxArrayTasks} (functions.maxArrayTasks): split it`;
-  if (new Set(tasks).size !== tasks.length) return "the array names a task twice: name each once";
+    return `the array has ${tasks.length} tasks, but the site's limit is ${maxArrayTasks} (functions.maxArrayTasks): split it`;
+  if (new Set(tasks).size !== tasks.length)
+    return "the array lists a task twice: list each task once";
   return null;
 }

@@ -1,4 +1,4 @@
-// What stays in memory of a submission while its invocations wait and run.
+// The part of a submission that stays in memory while its invocations wait and run.
 
 import type { Submission, SubmissionDigest } from "../../model/invocation.js";
 import { functionKey } from "../forecast/run-times.js";

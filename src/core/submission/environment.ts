@@ -1,9 +1,10 @@
-// The environment a function sees: the user's own, Gleaner's names, and the Slurm names that scripts rely on.
+// Builds the environment of a function: the user's own variables, Gleaner's, and the Slurm names
+// that scripts rely on.
 
 import type { NodeName } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
 
-/** Everything the process gets; nothing is inherited from the executor. */
+/** The complete environment of the process: it inherits nothing from the executor. */
 export function environmentFor(
   invocation: Invocation,
   submission: Submission,
@@ -25,7 +26,7 @@ export function environmentFor(
     SLURM_SUBMIT_DIR: submission.workingDirectory,
     SLURMD_NODENAME: node,
     ...arrayNames(invocation),
-    // As in a job that Slurm requeued; it is not there the first time.
+    // As in a job that Slurm requeued; absent in the first attempt.
     ...(attempt > 1 ? { SLURM_RESTART_COUNT: String(attempt - 1) } : {}),
     ...(checkpointDirectory === null ? {} : { GLEANER_CHECKPOINT_DIR: checkpointDirectory }),
   };
@@ -43,6 +44,6 @@ function arrayNames(invocation: Invocation): Record<string, string> {
   };
 }
 
-/** A function submitted from within a batch job must not take that job's ids for its own. */
+/** A function submitted from within a batch job must not mistake that job's ids for its own. */
 const isOurs = (key: string): boolean =>
   key.startsWith("GLEANER_") || key.startsWith("SLURM_") || key.startsWith("SLURMD_");

@@ -1,16 +1,20 @@
-// File name patterns of sbatch: %A %a %j %J %x %u %n %N %s %t and %%, with widths as in %5j.
+// Fills the file name patterns of sbatch: %A %a %j %J %x %u %n %N %s %t and %%, with widths as in
+// %5j.
 
 import type { NodeName } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 
-/** Slurm's own default names, so that scripts find their output where they always did. */
+/** Slurm's default names, so that scripts find their output where they expect it. */
 const defaultPattern = (invocation: Invocation): string =>
   invocation.arrayJobId === null ? "slurm-%j.out" : "slurm-%A_%a.out";
 
 /** Slurm pads no wider than this either. */
 const maxWidth = 10;
 
-/** The absolute path of an output file; `pattern` null: Slurm's default name in the working directory. */
+/**
+ * The absolute path of an output file; if `pattern` is null, Slurm's default name in the working
+ * directory.
+ */
 export function outputPath(
   pattern: string | null,
   invocation: Invocation,
@@ -21,7 +25,9 @@ export function outputPath(
   return filled.startsWith("/") ? filled : `${workingDirectory.replace(/\/+$/, "")}/${filled}`;
 }
 
-/** A backslash anywhere turns the replacement off, as in sbatch. An unknown % is kept as it stands. */
+/**
+ * As in sbatch, a backslash anywhere turns replacement off. An unknown % sequence stays as it is.
+ */
 export function fillPattern(pattern: string, invocation: Invocation, node: NodeName): string {
   if (pattern.includes("\\")) return pattern.replaceAll("\\", "");
   return pattern.replace(/%(\d*)([%AajJxuNnst])/g, (whole, width: string, letter: string) => {
@@ -63,5 +69,5 @@ function replacementFor(
   }
 }
 
-/** A name is the user's own text: a slash in it must not move the file. */
+/** The job name is the user's own text: a slash in it must not move the file. */
 const safeForPath = (name: string): string => name.replaceAll("/", "_");

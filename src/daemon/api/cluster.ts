@@ -185,7 +185,7 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
     lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
   if (deps.capacity.stale)
     lines.push(
-      `nothing is started or grown, since the view of Slurm is stale: ${deps.capacity.problem}`,
+      `nothing is started or grown, because the data from Slurm is out of date: ${deps.capacity.problem}`,
     );
   if (node.hole !== null) lines.push(describeEnd(node.hole.end, nowMs()));
   lines.push(

@@ -112,7 +112,7 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
       (await at.node("n1")).unusable?.reason.kind === "pinned" ? true : undefined,
     );
     expect(await at.site.gleanOrThrow(["explain", "n1"])).toContain(
-      `it is not known yet which cores job ${jobId} has`,
+      `Slurm has not reported yet which cores job ${jobId} has`,
     );
     release("liar");
     expect(await at.jobEnded(jobId)).toBe("COMPLETED");
@@ -148,7 +148,7 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
 
   test("more GPUs than a node has are refused", async () => {
     const { stderr } = await at.site.glean(["batch", "-G3", "--wrap=true"], { user });
-    expect(stderr).toContain("3 GPUs were asked for and the largest node has 2");
+    expect(stderr).toContain("the request is for 3 GPUs, but the largest node has 2");
   });
 });
 

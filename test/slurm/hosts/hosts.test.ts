@@ -207,7 +207,9 @@ test("a host that refuses connections is tried ever less often, explain says so,
   const logged = readFileSync(all.at.site.files.daemonLog, "utf8").length;
   await all.at.site.gleanOrThrow(["resume", "n1"]);
   const why = await explained("n1", "ECONNREFUSED");
-  expect(why).toMatch(/the last start failed \(.* port 22 cannot be reached by ssh .*next try in/);
+  expect(why).toMatch(
+    /the last executor start failed \(.* port 22 cannot be reached by ssh .*the next try is in/,
+  );
   const pauses = await all.at.until("three tries", () => {
     const text = readFileSync(all.at.site.files.daemonLog, "utf8").slice(logged);
     const found = [

@@ -34,7 +34,7 @@ test("of a queue for both nodes one pilot waits at a time; without work it is ca
   expect(pilot!.state).toBe("PENDING");
   const { exitCode, stdout } = await at.site.glean(["explain", array.concat("_0")], { user });
   expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 });
-  expect(stdout).toContain("pilots that wait for Slurm");
+  expect(stdout).toContain("Slurm has yet to start");
   // One that this gleanerd knows nothing of, but that has its mark.
   const name = pilot!.name.replace(/[^-]*$/, "n2.ffffffff");
   await at.sbatch(["-p", "gleaner", "-J", name, "--output=/dev/null", "--wrap=sleep 600"]);

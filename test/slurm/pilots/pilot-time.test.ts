@@ -29,7 +29,7 @@ test("what asks for more time than a pilot has is refused with a sentence", asyn
   const { exitCode, stderr } = await at.site.glean(["batch", "-t", "10", "--wrap=true"], { user });
   expect(exitCode).not.toBe(0);
   expect(stderr).toMatch(
-    /600000 ms is above the 90000 ms that pilots here have.*ask for less with -t/,
+    /600000 ms exceeds the 90000 ms that pilots here have.*ask for less with -t/,
   );
   const doctor = (await at.site.glean(["doctor"], { user })).stdout;
   expect(doctor).toMatch(/time of pilots +warning/);

@@ -112,13 +112,13 @@ describe("holes", () => {
       const found = findHoles(snapshot({ nodes, reservations }), policy, context());
       return describeReason(found.unusable[0]!.reason);
     };
-    expect(why({ cores: 16 })).toBe("Slurm has the node in state RESERVED (reservation r)");
-    expect(why({ cores: 2 })).toMatch(/RESERVED \(reservation r, which has some of the cores/);
-    expect(why({ endAtMs: 99_000 })).toBe("Slurm has the node in state RESERVED");
+    expect(why({ cores: 16 })).toBe("Slurm reports the node in state RESERVED (reservation r)");
+    expect(why({ cores: 2 })).toMatch(/RESERVED \(reservation r, which has only some cores/);
+    expect(why({ endAtMs: 99_000 })).toBe("Slurm reports the node in state RESERVED");
   });
 
   test("every reason has its sentence", () => {
-    expect(describeReason({ kind: "stale", ageMs: 21_000 })).toContain("21 s old");
+    expect(describeReason({ kind: "stale", ageMs: 21_000 })).toContain("21 s ago");
     expect(describeReason({ kind: "noHook", detail: "slurm.conf has no Prolog=/x" })).toContain(
       "Prolog=/x",
     );
@@ -291,7 +291,7 @@ describe("the hook's assurance", () => {
   test("salloc that waits for prologs is told of where it can be helped", () => {
     const deps = (...prologFlags: string[]) => sallocProblemOf({ ...facts, prologFlags });
     expect(deps("Alloc")).toContain("set PrologFlags=Alloc,NoHold");
-    expect(deps("Alloc", "Contain")).toContain("cannot be changed");
+    expect(deps("Alloc", "Contain")).toContain("allow no other way");
     expect(deps("Alloc", "NoHold")).toBeNull();
     expect(deps()).toBeNull();
     expect(sallocProblemOf({ ...facts, version: "24.11.5" })).toBeNull();
@@ -335,18 +335,20 @@ describe("explain", () => {
     expect(explainWait(wide, { ...view, executors: [slot(8, 2)] })[0]).toContain("busy");
     expect(explainWait(wide, { ...view, executors: [slot(8, 8)] })[0]).toBe("it is about to start");
     expect(explainWait(wide, { ...view, executors: [slot(8, 8, 59_999)] })[0]).toContain(
-      "it is expected to take 60 s",
+      "the invocation is expected to take 60 s",
     );
     expect(explainWait(wide, { ...view, allDrained: true })[0]).toContain("operator");
     const short = { longestMs: 45_000, nowLongestMs: 20_000 };
     const ofPilots = { ...view, pilotTime: short, expectedMs: 30_000, pilotsComing: 1 };
-    expect(explainWait(wide, ofPilots)[0]).toMatch(/30 s, and a pilot .* would have 20 s/);
+    expect(explainWait(wide, ofPilots)[0]).toMatch(/30 s, but a pilot .* would have only 20 s/);
     expect(explainWait(wide, { ...ofPilots, expectedMs: 90_000 })[0]).toMatch(
-      /no pilot has more than 45 s/,
+      /pilots have at most 45 s/,
     );
-    expect(explainWait(wide, { ...ofPilots, expectedMs: 9_000 })[0]).toMatch(/pilots that wait/);
+    expect(explainWait(wide, { ...ofPilots, expectedMs: 9_000 })[0]).toMatch(
+      /Slurm has yet to start 1 pilot/,
+    );
     const gpuProblems = [{ node: "n1", reason: "they are slices" }];
-    const told = "the GPUs of n1 are not given to functions: they are slices";
+    const told = "Gleaner does not use the GPUs of n1: they are slices";
     expect(explainWait(wide, { ...view, gpuProblems })).not.toContain(told);
     expect(explainWait({ ...wide, gpus: 1 }, { ...view, gpuProblems })).toContain(told);
     expect(explainWait(wide, { ...view, stale: true, slurmProblem: "timed out" })[0]).toContain(

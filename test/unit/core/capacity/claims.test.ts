@@ -60,7 +60,11 @@ describe("pinned jobs", () => {
 
   test.each([
     ["a job whose cores are not told", { shares: new Map() }, "which cores job 1 has"],
-    ["a job that only the node's record knows", { jobs: [] }, "a job came while Slurm was read"],
+    [
+      "a job that only the node's record knows",
+      { jobs: [] },
+      "a job started or changed its size while Gleaner read Slurm",
+    ],
   ])("%s: nothing of the node is used", (_what, change, why) => {
     const { holes, unusable } = holesOf({ ...site([{ cpuIds: [0, 1] }]), ...change });
     expect(holes).toEqual([]);

@@ -208,7 +208,7 @@ describe("the guard", () => {
     const { holes, unusable } = findHoles(snapshot(), policy, view);
     expect(holes).toEqual([]);
     expect(describeReason(unusable[0]!.reason)).toBe(
-      "batch work suffered beside functions: job 7 waited for a core in 80 % of the time, above the 50 % of interference.jobCpuPercent; next try in 30 s, or when its jobs have left",
+      "functions slowed down batch work: job 7 waited for a core 80 % of the time, more than the 50 % that interference.jobCpuPercent allows; the next try is in 30 s, or once its jobs have left",
     );
     const input = { snapshot: snapshot(), policy, context: view, maxStarts: 1 };
     expect(makePlan({ ...input, executors: [executor()] }).steps).toMatchObject([{ kind: "stop" }]);

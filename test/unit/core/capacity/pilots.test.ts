@@ -313,6 +313,6 @@ test("a gleanerd that is not root refuses other users' functions with one senten
   } as unknown as Parameters<typeof admit>[0];
   expect(admit(submission, 1000, noLoad, null, policyOfAnn).memoryMb).toBe(100);
   expect(() => admit(submission, 1001, noLoad, null, policyOfAnn)).toThrow(
-    "this gleanerd runs as ann, who can run no functions of other users: submit as ann",
+    "this gleanerd runs as ann and cannot run other users' functions: submit as ann",
   );
 });

@@ -46,7 +46,7 @@ describe("an invocation whose start failed", () => {
     expect(verdict).toEqual({
       isFinal: false,
       reason:
-        "/home/ann/x cannot be the working directory (on n1); it is tried on another node first",
+        "/home/ann/x cannot be the working directory (on n1); it will be tried on another node first",
     });
     expect(avoided(1, 1)).toEqual([n1]);
     expect(avoided(2, 1)).toEqual([]);

@@ -31,12 +31,18 @@ const told = (change: Partial<NodeView>, demand = nothing) =>
   explainUnused(view(change), demand, 200).map(({ cores, part, why }) => [cores, part, why]);
 
 test.each<[string, Partial<NodeView>, typeof nothing, unknown[]]>([
-  ["no demand", { executor: ready(8, 3) }, nothing, [[5, "noDemand", /nothing waits/]]],
+  ["no demand", { executor: ready(8, 3) }, nothing, [[5, "noDemand", /queue is empty/]]],
   [
     "what waits does not fit",
     { executor: ready(8, 3) },
     { waiting: 2, fits: false },
-    [[5, "unplaced", /nothing that waits \(2\) fits into the 5 cores and 5000 MB/]],
+    [
+      [
+        5,
+        "unplaced",
+        /no waiting invocation \(2 in the queue\) fits into the 5 cores and 5000 MB that are free/,
+      ],
+    ],
   ],
   [
     "about to be placed",
@@ -52,12 +58,12 @@ test.each<[string, Partial<NodeView>, typeof nothing, unknown[]]>([
     nothing,
     [[4, "unseen", /the next read of Slurm/]],
   ],
-  ["no executor yet", {}, nothing, [[8, "starting", /about to be started/]]],
+  ["no executor yet", {}, nothing, [[8, "starting", /about to start/]]],
   [
     "starting",
     { executor: { ...ready(8, 0), takesWork: false, state: "requested" } },
     nothing,
-    [[8, "starting", /requested, for 5 ms/]],
+    [[8, "starting", /requested for 5 ms/]],
   ],
   [
     "connection lost",
@@ -69,13 +75,13 @@ test.each<[string, Partial<NodeView>, typeof nothing, unknown[]]>([
     "too short",
     { reason: { kind: "tooShort", endsInMs: 900 } },
     nothing,
-    [[8, "tooShort", /planned to start there in 900 ms/]],
+    [[8, "tooShort", /plans to start a job there in 900 ms/]],
   ],
   [
     "vacated",
     { reason: { kind: "tooShort", endsInMs: 100 } },
     nothing,
-    [[8, "vacated", /left in time/]],
+    [[8, "vacated", /left ahead of a planned start/]],
   ],
   [
     "completing beside work that goes on",

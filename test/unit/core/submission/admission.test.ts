@@ -54,9 +54,9 @@ describe("admission", () => {
 
   test.each<[Partial<RequestedSubmission>, string]>([
     [{ cores: 17 }, "largest node has 16"],
-    [{ memoryMb: 40_000 }, "can give 31500 MB"],
+    [{ memoryMb: 40_000 }, "can offer 31500 MB"],
     [{ timeLimitMs: 4_000_000 }, "functions.maxTimeLimitMs"],
-    [{ cores: 0 }, "-c 1"],
+    [{ cores: 0 }, "-c to 1"],
     [{ workingDirectory: "here" }, "not absolute"],
     [{ command: { kind: "script", body: "echo hi", args: [] } }, "#!"],
     [
@@ -88,7 +88,7 @@ describe("admission", () => {
     const inPilots = { ...rules, longestInPilotMs: 45_000, defaultTimeLimitMs: 45_000 };
     expect(admit(asked, 1_000, noLoad, largest, inPilots).timeLimitMs).toBe(45_000);
     expect(() => admit({ ...asked, timeLimitMs: 45_001 }, 1_000, noLoad, null, inPilots)).toThrow(
-      /45001 ms is above the 45000 ms that pilots here have.*placement\.pilot\.timeLimitMs/,
+      /45001 ms exceeds the 45000 ms that pilots here have.*placement\.pilot\.timeLimitMs/,
     );
   });
 

@@ -326,7 +326,7 @@ describe("an executor", () => {
         clock.forward(1_000);
       }
       expect(rounds).toBe(end === "LOST" ? 5 : 20);
-      expect(illness()?.detail).toMatch(/all work that it was given/);
+      expect(illness()?.detail).toMatch(/all of its recent work/);
       expect(site.parts.registry.get(executor.spec.executor)?.state).toBe("draining");
       expect(isDistrusted()).toBe(false);
       await annIsUntouched();

@@ -69,7 +69,7 @@ test("a failed start waits again, for another node; likewise there it has failed
   expect(await ends(each, 0, { startFailure })).toMatchObject({
     end: "FAILED",
     next: "PENDING",
-    reason: "no folder (on n1); it is tried on another node first",
+    reason: "no folder (on n1); it will be tried on another node first",
   });
   const [waiting] = [...live.queue.groupsInOrder()].flatMap((group) => [...group]);
   expect(waiting!.isRetried).toBe(true);

@@ -93,7 +93,7 @@ test("each process is described once, and what is gone is told", async () => {
     processes: [{ pid: process.pid, invocation: invocationId(12), user: "ada" }],
   });
   expect(describeUnkillable(unkillable.report)).toEqual([
-    "1 process of a function hangs in the node's kernel and cannot be killed: 2 cores, 500 MB count as taken until they are gone",
+    "1 process of a function hangs in the node's kernel and cannot be killed: 2 cores, 500 MB count as in use until they are gone",
     `process ${process.pid} (dash) of ada, invocation 12, in rpc_wait, at /x in the file system / (nfs)`,
   ]);
   there = [];
