@@ -66,7 +66,7 @@ class Tally {
     if (problem !== null) {
       this.failedSeeds.push(seed);
       say(`seed ${seed}: ${problem}`);
-      say(`  again: scripts/bench soak --seed ${seed} --steps ${steps}`);
+      say(`  again: scripts/bench faults --seed ${seed} --steps ${steps}`);
     }
     if (this.seeds % 1_000 === 0)
       say(`${this.seeds} seeds, ${this.failedSeeds.length} of them broken`);
@@ -93,7 +93,7 @@ function drive(worker: ChildProcess, next: () => number | null, tally: Tally): P
   });
 }
 
-async function soak(): Promise<void> {
+async function runSeeds(): Promise<void> {
   const { minutes, seeds, from } = values;
   const limitMs = seeds === undefined ? whole("minutes", minutes) * 60_000 : Infinity;
   const count = seeds === undefined ? Infinity : whole("seeds", seeds);
@@ -135,4 +135,4 @@ async function soak(): Promise<void> {
 const steps = whole("steps", values.steps);
 if (values.worker) work();
 else if (values.seed !== undefined) await replay(whole("seed", values.seed));
-else await soak();
+else await runSeeds();

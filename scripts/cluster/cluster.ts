@@ -22,7 +22,7 @@ import { startWatchdog, type Watchdog } from "./processes/watchdog.js";
 import { slurmVersion } from "./programs.js";
 import { until } from "./until.js";
 
-export { ensureInstalled, ensureSlurmInstalled, slurmVersion } from "./programs.js";
+export { ensureInstalled, ensureSlurmInstalled } from "./programs.js";
 
 /** Eight nodes are up in 4 s on an idle machine; a busy one may take ten times that. */
 const START_DEADLINE_MS = 60_000;

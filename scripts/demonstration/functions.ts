@@ -21,7 +21,7 @@ export interface PictureShape {
 }
 
 /** An ordinary user: functions never run as root. */
-export const functionUser = "nobody";
+const functionUser = "nobody";
 
 /** Submits one array task per tile. Returns the array's id. */
 export async function submitTiles(

@@ -36,7 +36,7 @@ export class ProgressView {
   }
 }
 
-export function summaryOf(progress: Progress): string {
+function summaryOf(progress: Progress): string {
   const { info } = progress;
   const sum = (of: (node: NodeInfo) => number) =>
     info.nodes.reduce((all, each) => all + of(each), 0);

@@ -1,7 +1,7 @@
-// Builds, lints, checks types, runs jest, and adds everything up in one last line: "N passed, N failed".
+// Builds, runs the checks and jest, and adds everything up in one last line: "N passed, N failed".
 //
 //   run-tests.mjs                             everything, with the Slurm that is installed
-//   run-tests.mjs PATTERN…                    the tests whose path matches, without lint and types; built first if they need it
+//   run-tests.mjs PATTERN…                    the tests whose path matches, without checks; built first if they need it
 //   run-tests.mjs --slurm VERSION [PATTERN…]  the tests with real Slurm alone, on that version
 //   run-tests.mjs --slurm all [PATTERN…]      everything, and then, on each other version, those whose subject is Slurm
 //
@@ -13,6 +13,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checks } from "./checks.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Twice what it takes on an idle machine with two processors, so that the last line comes before everything is ended. */
@@ -24,11 +25,6 @@ const graceMs = 10_000;
 const otherSlurms = ["24.11", "26.05"];
 
 const build = { title: "build", args: ["scripts/build.mjs", "--if-stale"] };
-const checks = [
-  build,
-  { title: "lint", args: ["node_modules/@biomejs/biome/bin/biome", "check", "."] },
-  { title: "types", args: ["node_modules/typescript/bin/tsc", "--noEmit"] },
-];
 
 /** Folders of test/ whose tests run the built programs. */
 const needBuild = ["slurm", "e2e"];
@@ -57,9 +53,9 @@ const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOn
 
 const { which, patterns } = readArguments(process.argv.slice(2));
 const plans = {
-  installed: { checks, runs: jestRuns },
+  installed: { checks: [build, ...checks], runs: jestRuns },
   all: {
-    checks,
+    checks: [build, ...checks],
     runs: [...jestRuns, ...otherSlurms.map((version) => runOn(version, withoutThose))],
   },
 };

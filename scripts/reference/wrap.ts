@@ -1,6 +1,6 @@
 // Wraps prose at the width that the tidy test allows.
 
-export const maxColumns = 100;
+const maxColumns = 100;
 
 /** Breaks at blanks, but not inside of `code`; every line begins with `indent`. */
 export function wrap(text: string, indent = ""): string {

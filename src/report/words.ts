@@ -148,7 +148,7 @@ function violationLine({ jobId, node, atMs, tookMs, left }: Violation): string {
 }
 
 /** Evictions that took longer than unnoticedMs, which is a bin's bound. */
-export function noticedEvictions(u: Utilization): number {
+function noticedEvictions(u: Utilization): number {
   return u.evictHistogram
     .filter(({ atMostMs }) => atMostMs === null || atMostMs > unnoticedMs)
     .reduce((sum, { count }) => sum + count, 0);

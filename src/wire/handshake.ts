@@ -12,7 +12,7 @@ import { integer, object, oneOf, orNull, pattern, text } from "./shape.js";
 
 /** Strangers may connect: they get this much time and these many bytes. */
 export const handshakeMs = 5_000;
-export const maxHandshakeBytes = 1_024;
+const maxHandshakeBytes = 1_024;
 const nonceBytes = 32;
 
 export type DaemonConnection = Connection<DaemonMessage, ExecutorMessage>;

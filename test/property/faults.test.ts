@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import { runSeed } from "../faults/seed.js";
 
-/** Some 15 s; `scripts/bench soak` runs more. */
+/** Some 15 s; `scripts/bench faults` runs more. */
 const seeds = 200;
 const steps = 200;
 
@@ -11,7 +11,7 @@ test("every seed holds all promises, and they meet what they are for", async () 
   const sum = { attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 };
   for (let seed = 1; seed <= seeds; seed++) {
     const { problems, invocations } = await runSeed({ seed, steps });
-    // Replay it: scripts/bench soak --seed N
+    // Replay it: scripts/bench faults --seed N
     expect({ seed, problems }).toEqual({ seed, problems: [] });
     for (const [what, count] of Object.entries(invocations)) sum[what as keyof typeof sum] += count;
   }

@@ -4,7 +4,7 @@ import { executorId, invocationId, jobId, type NodeName, nodeName } from "../../
 import type { UtilizationInput } from "../../src/model/records/utilization.js";
 
 const minuteMs = 60_000;
-export const harvestBeginMs = Date.UTC(2026, 2, 1, 12, 0, 0);
+const harvestBeginMs = Date.UTC(2026, 2, 1, 12, 0, 0);
 
 /** `names.length` nodes of 16 cores during `minutes`; jobs of mixed widths come and go, Gleaner holds most of the rest. */
 export function harvest(names: readonly string[], minutes = 90): UtilizationInput {

@@ -176,7 +176,7 @@ const flagWords = [
 ];
 
 /** Any node that Slurm could ever show, sound or not: more allocated than there is, states nobody heard of. */
-export const anyNode = fc
+const anyNode = fc
   .record({
     baseState: fc.constantFrom<Node["baseState"]>(
       "IDLE",

@@ -34,7 +34,7 @@ export interface BatchSettings {
   parsable: boolean;
 }
 
-export const unsaid: Readonly<BatchSettings> = {
+const unsaid: Readonly<BatchSettings> = {
   name: null,
   cores: 1,
   memoryMb: null,

@@ -15,7 +15,7 @@ export const challengeMs = 60_000;
 /** Tokens that one user may ask for within challengeMs: one for each command of a large script without a cache. */
 export const maxRedeemedPerUser = 1_000;
 /** Over all users: each is 100 bytes until it expires. */
-export const maxRedeemed = 100_000;
+const maxRedeemed = 100_000;
 
 /** `random.expiry.mac`, so that what was issued takes no memory, however many ask. */
 const nonceShape = /^([0-9a-f]{32})\.([0-9a-z]{1,11})\.([0-9a-f]{32})$/;

@@ -19,7 +19,7 @@ import { type EndFacts, lostFacts, type Settler } from "./settle.js";
 /** A script of the largest size takes a second on a slow network. */
 const takeOrderMs = 2_000;
 
-export const placementPolicy: PlacementPolicy = {
+const placementPolicy: PlacementPolicy = {
   /** Long beside a function's usual seconds, short beside a user's patience. */
   starvingAfterMs: 10_000,
   /** About 5 ms of work; the next round follows at once. */

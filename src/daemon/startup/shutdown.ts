@@ -7,7 +7,7 @@ import { clearTimeout, pause, setTimeout } from "../../clock.js";
 import { messageOf } from "../../model/errors.js";
 
 /** All steps together stay below the 5 s that a restart may take. */
-export const stepMs = 1_000;
+const stepMs = 1_000;
 
 /** Resolves when `work` is done, has failed or took too long: what was not recorded is found again by the next gleanerd. */
 export async function inTime(log: Logger, what: string, work: Promise<unknown>): Promise<void> {

@@ -37,7 +37,7 @@ export const holdingBack = <Order extends BudgetOrder>(
  * The most that `job` can have of `whole`. Of pinned jobs no more cores are taken than the prolog was told of: what is left stands
  * still until the daemon tells which cores they have (see waitsForCores).
  */
-export function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
+function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
   const cpus = mostCpus(job, facts);
   if (cpus === null) return whole;
   return {

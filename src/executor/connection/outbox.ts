@@ -5,7 +5,7 @@ import type { AttemptKey, ExecutorMessage } from "../../wire/messages.js";
 import { keyText } from "../attempts/attempt.js";
 
 /** Attempts that ended while the daemon was away: more than a node runs within `orphanMs`. */
-export const maxUnrecorded = 10_000;
+const maxUnrecorded = 10_000;
 /** Hook events are figures for the report; the oldest go first. */
 const maxEvents = 1_000;
 

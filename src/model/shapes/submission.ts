@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 
-export const count = z
+const count = z
   .int()
   .min(0)
   .max(2 ** 31 - 1);

@@ -7,7 +7,7 @@ import { createGunzip } from "node:zlib";
 import { GleanerError, messageOf } from "../../model/errors.js";
 
 /** A job on 65,536 nodes listed by core fits; a longer line is no record. */
-export const maxLineLength = 4_000_000;
+const maxLineLength = 4_000_000;
 
 /** What a reader is given: where text comes from matters to no parser. */
 export type Lines = AsyncIterable<string> | Iterable<string>;

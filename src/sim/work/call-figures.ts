@@ -7,7 +7,7 @@ import type { Call } from "./demand.js";
 /** Upper bounds of the classes of durations, in ms; one open class follows. */
 const durationBoundsMs: readonly number[] = [100, 1_000, 10_000, 60_000, 300_000];
 /** A call is on time when it ended at most this long after it would have, had it started at once. */
-export const onTimeWithinMs = 1_000;
+const onTimeWithinMs = 1_000;
 
 export interface DurationClass {
   /** null: longer than the class before. */

@@ -10,7 +10,7 @@ import type { Process } from "../timeline.js";
 import type { Share, SimulatedNode } from "./node.js";
 import type { World } from "./world.js";
 
-export const clusterName = "simulated";
+const clusterName = "simulated";
 export const programs = { prolog: "/simulated/prolog", epilog: "/simulated/epilog" } as const;
 /** slurmctld gives up on a node that does not answer. */
 const commandTimeoutMs = 10_000;

@@ -38,7 +38,7 @@ export interface Tree {
 }
 
 /** Not there any more, or dead and only waiting for its parent. */
-export function isGone(pid: number): boolean {
+function isGone(pid: number): boolean {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
     return stat[stat.lastIndexOf(")") + 2] === "Z";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { SiteOptions } from "../../../scripts/site/site.js";
 import { type TestSite, testSite } from "./site.js";
 
-export const preemptionLines = ["PreemptType=preempt/partition_prio", "PreemptMode=CANCEL"];
+const preemptionLines = ["PreemptType=preempt/partition_prio", "PreemptMode=CANCEL"];
 export const pilotPartitions = [
   "PartitionName=batch Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF",
   "PartitionName=gleaner Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=CANCEL GraceTime=0",

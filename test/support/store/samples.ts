@@ -5,7 +5,7 @@ import type { AttemptResult, NewInvocations } from "../../../src/core/ports/stor
 import { executorId, type InvocationId, nodeName } from "../../../src/model/ids.js";
 import { type Attempt, type AttemptEnd, isBilled } from "../../../src/model/invocation.js";
 
-export const sampleRate = { microCreditsPerCoreSecond: 278, microCreditsPerGbSecond: 28 };
+const sampleRate = { microCreditsPerCoreSecond: 278, microCreditsPerGbSecond: 28 };
 
 export function sampleRequest(
   requestId: string,

@@ -3,7 +3,7 @@
 import { posix } from "node:path";
 import { type Complaint, complain, type Source } from "./source.js";
 
-export const maxColumns = 100;
+const maxColumns = 100;
 
 export const isPage = ({ path }: Source): boolean => path.endsWith(".md");
 

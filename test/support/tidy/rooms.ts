@@ -5,7 +5,7 @@ import { importsOf } from "./imports.js";
 import { type Complaint, complain, type Source } from "./source.js";
 
 /** More than these are not found by looking. */
-export const maxBeside = 15;
+const maxBeside = 15;
 
 /**
  * What each room may import of its own part: rooms, and files that lie in the part's own folder by their names. Those files may

@@ -32,7 +32,7 @@ export const explainAnswer = z.strictObject({
 
 export const nodeQuery = z.strictObject({ node: nodeText.exactOptional() });
 export const idlePart = z.enum(idleParts satisfies readonly IdlePart[]);
-export const unusedCores = shapeOf<UnusedCores>()(
+const unusedCores = shapeOf<UnusedCores>()(
   z.strictObject({
     node: nodeName,
     cores: whole,
