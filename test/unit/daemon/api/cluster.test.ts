@@ -254,6 +254,10 @@ describe("explain ID", () => {
     capacity.plan = { holes: [], unusable: [], steps: [] };
     expect((await linesOf("1"))[0]).not.toMatch(tooShort);
     registry.add(new ExecutorRecord(executorId("x2"), n2, "", 0, "pilot"));
+    registry.add(new ExecutorRecord(executorId("x3"), nodeName("n3"), "", 0));
+    const connecting = new ExecutorRecord(executorId("x4"), nodeName("n4"), "", 0, "pilot");
+    connecting.become("starting");
+    registry.add(connecting);
     expect(await linesOf("1")).toEqual([expect.stringMatching(/^Slurm has yet to start 1 pilot$/)]);
   });
 
