@@ -1,4 +1,5 @@
-// What an executor says on each connection, and what becomes of the daemon's words: less what the node itself cannot give.
+// Sends what an executor says on each connection and handles the daemon's messages, less what the
+// node itself cannot offer.
 
 import type { BudgetOrder } from "../wire/messages.js";
 import { holdingBack, type OwnOrder } from "./budget/budget.js";
@@ -20,7 +21,7 @@ export class Conversation implements Pick<SessionEvents, "onConnected" | "onMess
     const { gpuProblem, unkillable } = this;
     this.executor.onConnected((message) => connection.send(message));
     if (gpuProblem !== null) connection.send({ type: "gpusUnused", reason: gpuProblem });
-    // Also of nothing: the executor before may have said otherwise.
+    // Sent even if nothing hangs, because the previous executor may have reported otherwise.
     connection.send({ type: "unkillable", report: unkillable.report });
   };
 
@@ -31,7 +32,7 @@ export class Conversation implements Pick<SessionEvents, "onConnected" | "onMess
     } else this.executor.onMessage(message);
   };
 
-  /** More or less hangs than before: the last order stands, with that taken off. */
+  /** The set of hanging processes changed: reapplies the last order, less what they hold. */
   hungChanged(): void {
     this.executor.outbox.sayNow({ type: "unkillable", report: this.unkillable.report });
     if (this.order !== null) this.apply(this.order);

@@ -1,4 +1,4 @@
-// The executor itself: holds the budget, gives way to Slurm's jobs, runs what the daemon orders, and leaves.
+// The executor: holds the budget, yields to Slurm's jobs, runs the daemon's orders, and leaves.
 
 import { hostname } from "node:os";
 import { setImmediate } from "../clock.js";
@@ -30,9 +30,9 @@ import type { Log } from "./log.js";
 import { execRuntime } from "./runtimes/exec.js";
 import { spawnAttempt } from "./runtimes/glean-spawn.js";
 
-/** Killed processes are gone in milliseconds; one that hangs in the kernel keeps nobody here longer. */
+/** The executor waits no longer for killed processes that hang in the kernel. */
 const leaveKillMs = 5_000;
-/** The daemon records in groups of milliseconds; reports that it did not record by then count as LOST. */
+/** Time for gleanerd to record the last reports; others count as LOST. */
 const leaveReportMs = 2_000;
 
 export class Executor implements HookHandlers {
@@ -41,12 +41,12 @@ export class Executor implements HookHandlers {
   private readonly remover: CheckpointRemover;
   private readonly allowance: Allowance;
   private budget: Resources = nothing;
-  /** null: the hook works. Until it was probed no function may run. */
-  private hookProblem: string | null = "the hook was not probed yet";
+  /** null if the hook works. Until it has been probed, no function may run. */
+  private hookProblem: string | null = "the hook has not been probed yet";
   private mode: "serving" | "draining" | "leaving" = "serving";
   private drainReason = "";
 
-  /** `gone` is called once, when nothing of the executor's work is left and the process may end. */
+  /** Calls `gone` once, when none of the executor's work is left and the process may exit. */
   constructor(
     spec: LaunchSpec,
     private readonly folder: JobMarks,
@@ -68,26 +68,26 @@ export class Executor implements HookHandlers {
     this.remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);
   }
 
-  /** Jobs that were on the node before: to be called when the hook's socket listens, so that none falls between. */
+  /** Reads the jobs from before; called once the hook's socket listens, to miss none. */
   readMarks(): void {
-    // One whose prolog has spoken to us since is no job from before.
+    // A job whose prolog has reported to us since is not one from before.
     for (const mark of this.folder.readMarks())
       if (!this.allowance.has(mark.job)) this.allowance.addJob(mark, "mark");
   }
 
-  /** A step started on the node. If no prolog told of its job, the job may have the whole node. */
+  /** A step started on the node. If no prolog reported its job, it may have the whole node. */
   async stepBegan(job: JobId): Promise<void> {
     if (this.allowance.knows(job)) return;
     this.log("jobWithoutProlog", { job });
     await this.begin(beginOf(job));
   }
 
-  /** The jobs beside which functions run: none of them while nothing runs. */
+  /** The jobs beside which functions run; none while nothing runs. */
   get jobsBesideWork(): Iterable<JobId> {
     return this.attempts.running.length === 0 ? [] : this.allowance.jobs;
   }
 
-  /** What the probe found: with a working hook the budget comes into force, where the node can hold functions to it. */
+  /** With a working hook, the budget takes effect where the node can enforce it. */
   setHookProblem(problem: string | null): void {
     const { budget, waitsForCores } = this.allowance;
     this.hookProblem = problem ?? (waitsForCores ? null : this.allowance.confine(budget));
@@ -95,7 +95,7 @@ export class Executor implements HookHandlers {
     else this.log("hookProblem", { problem: this.hookProblem });
   }
 
-  /** First on each connection; the reports that wait follow it. */
+  /** Called first on each connection; the waiting reports follow. */
   onConnected(send: (message: ExecutorMessage) => boolean): void {
     send({
       type: "ready",
@@ -108,7 +108,7 @@ export class Executor implements HookHandlers {
       markedJobs: this.allowance.jobs,
       hookSequence: this.allowance.sequence,
     });
-    this.outbox.attach(send); // no reason to leave without a budget: marks may be stale
+    this.outbox.attach(send); // stays even without a budget: marks may be stale
   }
 
   onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void {
@@ -135,7 +135,7 @@ export class Executor implements HookHandlers {
         this.attempts.foresee(message.inMs, message.reason);
         break;
       case "removeCheckpoint":
-        // Without a core that is known to be ours nothing may run; the daemon asks again.
+        // Nothing may run without a core that is certainly ours; the daemon asks again.
         if (this.mode !== "leaving" && this.budget.cores > 0 && !this.allowance.waitsForCores)
           this.remover.remove(message.order);
         break;
@@ -150,11 +150,11 @@ export class Executor implements HookHandlers {
     const sequence = this.allowance.addJob(line.job, "hook");
     this.budget = lesser(this.budget, this.allowance.budget);
     const victims = this.attempts.victimsFor(this.budget);
-    // Before the others are killed, which takes this process a while.
+    // Freezes first, because killing the others takes this process a while.
     const freezes = this.allowance.waitsForCores;
     const stands = !freezes || this.attempts.freeze(victims, line.answerMs / 2);
-    const eviction = this.attempts.evict(victims, `Slurm's job ${job} was given its resources`);
-    // Before the first report of their ends: the daemon would fill their places again.
+    const eviction = this.attempts.evict(victims, `Slurm gave its resources to job ${job}`);
+    // Sent before the first report of their ends: the daemon would fill their places again.
     if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.usable });
     const removed = this.remover.stop();
     if (!(await stands)) await this.clear(job);
@@ -165,13 +165,13 @@ export class Executor implements HookHandlers {
     return victims.length;
   }
 
-  /** After the hook has its answer: reports come later, and shrinking a memory limit may take the kernel a while. */
+  /** After the hook's answer, as shrinking a memory limit may take the kernel a while. */
   private begun(line: BeginLine, sequence: number, tookMs: number, ended: readonly Ended[]): void {
     const loss = lossOf(line.job, ended, this.allowance.totalCores, this.allowance.orderedGpus);
     this.outbox.event((agoMs) => ({ ...loss, sequence, tookMs, agoMs }));
     setImmediate(() => {
       this.setBudget(this.budget);
-      this.leaveIfNothingIsLeft(`Slurm's job ${line.job.job} left nothing of the node's budget`);
+      this.leaveIfNothingIsLeft(`Slurm's job ${line.job.job} took all of the node's budget`);
     });
   }
 
@@ -182,8 +182,8 @@ export class Executor implements HookHandlers {
   }
 
   /**
-   * Kills what runs, lets the reports be recorded, and is gone. What asked for a notice gets it and `graceMs` to leave: for
-   * departures that no job waits for. A second call changes nothing.
+   * Kills what runs, waits until the reports are recorded, and exits. Where no job waits, functions
+   * that requested a notice get it and `graceMs` to leave. A second call changes nothing.
    */
   async leave(reason: string, graceMs = 0): Promise<void> {
     if (this.mode === "leaving") return;
@@ -201,7 +201,7 @@ export class Executor implements HookHandlers {
     return this.attempts.running;
   }
 
-  /** Nothing may run on any core until the job's are known: what does not stand still has to go. */
+  /** Nothing may run until the job's cores are known: what does not freeze has to go. */
   private async clear(job: JobId): Promise<void> {
     await this.attempts.evict(
       this.attempts.keys,
@@ -209,13 +209,13 @@ export class Executor implements HookHandlers {
     ).freed;
   }
 
-  /** One that the order in force could not know still counts: that the queue did not show it frees nothing. */
+  /** A job that the current order could not include still counts. */
   private forget(jobs: readonly JobId[]): void {
     const gone = this.allowance.forget(jobs);
     try {
       this.folder.removeMarks(gone);
     } catch (thrown) {
-      this.log("trouble", { what: `marks cannot be removed: ${messageOf(thrown)}` });
+      this.log("trouble", { what: `cannot remove marks: ${messageOf(thrown)}` });
     }
   }
 
@@ -224,13 +224,13 @@ export class Executor implements HookHandlers {
     if (this.hookProblem !== null) return;
     this.budget = this.allowance.budget;
     const victims = this.attempts.victimsFor(this.budget);
-    await this.attempts.evict(victims, "the daemon made the budget smaller").ended;
+    await this.attempts.evict(victims, "gleanerd reduced the budget").ended;
     if (!this.resume()) return;
     this.setBudget(this.budget);
-    this.leaveIfNothingIsLeft("the daemon left nothing of the budget");
+    this.leaveIfNothingIsLeft("gleanerd reduced the budget to nothing");
   }
 
-  /** What stands still goes on, on the budget's CPUs, unless it has to wait longer; false: they cannot be held to, so it leaves. */
+  /** Resumes frozen attempts on the budget's CPUs; false if they cannot be confined to them. */
   private resume(): boolean {
     if (this.allowance.waitsForCores) return true;
     const problem = this.allowance.confine(this.budget);
@@ -239,7 +239,7 @@ export class Executor implements HookHandlers {
     return problem === null;
   }
 
-  /** What the daemon may count on: while a job's cores are not known, no more than what is held already. */
+  /** While a job's cores are unknown, no more than what is held already. */
   private get usable(): Resources {
     const { held } = this.attempts;
     return this.allowance.waitsForCores ? lesser(held, this.budget) : this.budget;
@@ -248,9 +248,9 @@ export class Executor implements HookHandlers {
   private setBudget(budget: Resources): void {
     this.budget = budget;
     try {
-      if (budget.cores > 0) this.containment.limit(budget); // cached files refuse a limit of nothing
+      if (budget.cores > 0) this.containment.limit(budget); // cached files refuse a limit of 0
     } catch (thrown) {
-      this.log("trouble", { what: `the limits were refused: ${messageOf(thrown)}` });
+      this.log("trouble", { what: `the kernel refused the limits: ${messageOf(thrown)}` });
     }
     this.allowance.watchWait();
     this.outbox.sayNow({ type: "budget", budget: this.usable });
@@ -264,17 +264,17 @@ export class Executor implements HookHandlers {
     else this.onEnded(key, notStarted("EVICTED", refusal));
   }
 
-  /** A plan may be stale: an order that has no room here goes back to the queue. */
+  /** A plan may be stale: an order that does not fit here returns to the queue. */
   private refusal(order: AttemptOrder): string | null {
     if (this.mode !== "serving") return "the executor was leaving its node";
     if (this.hookProblem !== null) return this.hookProblem;
-    if (this.allowance.waitsForCores) return "which cores a new job has was not known yet";
-    if (this.outbox.isFull) return "too many reports wait for the daemon";
-    return this.attempts.fitsIn(order, this.budget) ? null : "its place was taken meanwhile";
+    if (this.allowance.waitsForCores) return "the cores of a new job were not known yet";
+    if (this.outbox.isFull) return "too many reports wait for gleanerd";
+    return this.attempts.fitsIn(order, this.budget) ? null : "its resources were taken meanwhile";
   }
 
   private onEnded(key: AttemptKey, outcome: Outcome): void {
-    // Its cores are nobody's until the job's are known: said before the daemon could count on them.
+    // Sent before the daemon counts on its cores, which may be the job's.
     if (this.allowance.waitsForCores) this.outbox.sayNow({ type: "budget", budget: this.usable });
     this.outbox.report(key, (agoMs) => ({ type: "ended", report: { ...key, ...outcome, agoMs } }));
     this.leaveIfDrained();

@@ -1,14 +1,14 @@
-// The executor's log: one JSON object a line, in one file that is turned once when it is full.
+// The executor's log: one JSON object per line, in one file that is rotated once when it is full.
 
 import { appendFileSync, renameSync, statSync } from "node:fs";
 import { nowMs } from "../clock.js";
 
-/** Two such files a node at most: months of normal days. */
+/** At most two such files per node: months of normal operation. */
 const maxLogBytes = 4 * 1024 * 1024;
 
 export type Log = (event: string, details?: Readonly<Record<string, unknown>>) => void;
 
-/** A log that cannot be written is given up in silence: it must not end the functions that run. */
+/** Write errors are ignored: an unwritable log must not end the running functions. */
 export function openLog(file: string, about: Readonly<Record<string, unknown>>): Log {
   let bytes = sizeOf(file);
   return (event, details = {}) => {

@@ -1,4 +1,5 @@
-// The program glean-executor: takes its orders on standard input, makes its place on the node, and runs until it leaves.
+// The program glean-executor: reads its launch on standard input, sets itself up on the node, and
+// runs until it leaves.
 
 import { dirname, join } from "node:path";
 import { GleanerError, messageOf } from "../model/errors.js";
@@ -24,10 +25,10 @@ import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
 import { unseal } from "./pilot/pilot.js";
 
-/** Holds the ids of all jobs of a node with room to spare. */
+/** Large enough for the ids of all jobs on a node. */
 const maxSpecBytes = 1024 * 1024;
 
-/** Reads to the end of the first line; throws BAD_REQUEST or PROTOCOL when it is no launch. */
+/** Reads up to the end of the first line; throws BAD_REQUEST or PROTOCOL if it is not a launch. */
 async function readSpec(): Promise<LaunchSpec> {
   let text = "";
   for await (const piece of process.stdin.setEncoding("utf8")) {
@@ -49,12 +50,12 @@ async function readSpec(): Promise<LaunchSpec> {
   return checkLaunchSpec(value);
 }
 
-/** The script of a pilot names it: on a compute node nothing of ours says where munge listens. */
+/** The script of a pilot names it: none of our files on a compute node says where munge listens. */
 function mungeSocketOf(option: string | undefined): string | null {
   return /^--munge-socket=(\/.+)$/.exec(option ?? "")?.[1] ?? null;
 }
 
-/** null when Slurm runs the hook on this node and the hook finds us; else one sentence why not. */
+/** null if Slurm runs the hook on this node and the hook finds us; else one sentence why not. */
 async function hookProblemHere({ plugin, hookProgram, node, executor }: LaunchSpec) {
   if (plugin === null) return await probeHook(hookProgram, [], node, executor);
   const found = findPlugin(plugin, node);
@@ -62,7 +63,7 @@ async function hookProblemHere({ plugin, hookProgram, node, executor }: LaunchSp
   return await probeHook(hookProgram, [plugin.file, ...found.options], node, executor);
 }
 
-/** Batch jobs that suffer beside functions are told of. */
+/** Reports batch jobs that suffer from functions. */
 function guard({ pressure, node }: LaunchSpec, { killFile }: Containment, executor: Executor) {
   if (pressure === null) return;
   const ownGroup = killFile === null ? null : join(dirname(killFile), "work");
@@ -72,7 +73,7 @@ function guard({ pressure, node }: LaunchSpec, { killFile }: Containment, execut
   );
 }
 
-/** Where Slurm tells no spool folder, jobs without a prolog go unnoticed until gleanerd reads Slurm. */
+/** If Slurm names no spool folder, gleanerd's next read of Slurm finds jobs without a prolog. */
 function stepsHere({ spoolFolder, node }: LaunchSpec, executor: Executor, log: Log): StepWatch {
   if (spoolFolder === null) return { close: () => {} };
   const trouble = (what: string) => log("trouble", { what });
@@ -81,8 +82,8 @@ function stepsHere({ spoolFolder, node }: LaunchSpec, executor: Executor, log: L
 
 function heedSignals(executor: Executor): void {
   for (const signal of ["SIGTERM", "SIGINT"] as const)
-    process.on(signal, () => void executor.leave(`it was told to by ${signal}`));
-  // Its ssh session may end; the daemon's connection is what it lives by.
+    process.on(signal, () => void executor.leave(`it received ${signal}`));
+  // Its ssh session may end; the executor lives as long as the daemon's connection.
   process.on("SIGHUP", () => {});
 }
 
@@ -125,7 +126,10 @@ async function run(spec: LaunchSpec): Promise<void> {
       log("daemonLost", { why });
     },
     onOrphaned: () =>
-      void executor.leave(`there was no daemon for ${spec.orphanMs} ms`, spec.killWaitMs),
+      void executor.leave(
+        `it had no connection to gleanerd for ${spec.orphanMs} ms`,
+        spec.killWaitMs,
+      ),
   });
   const leave = async (reason: string): Promise<void> => {
     await session.close();

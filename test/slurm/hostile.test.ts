@@ -162,7 +162,7 @@ true`;
     const ended = await run([...args, `--wrap=${text}`]);
     // A cgroup refused the next one; where there is none for it, glean-spawn ended it.
     if (ended.state === "COMPLETED") expect(readFileSync(file, "utf8")).toBe("127");
-    else expect(ended.reason).toMatch(/^it held more than 128 processes/);
+    else expect(ended.reason).toMatch(/^it exceeded 128 processes/);
     expect(shell(`pgrep -fc '[s]leep ${seconds}' || true`, user).trim()).toBe("0");
   });
 

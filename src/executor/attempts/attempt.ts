@@ -1,4 +1,5 @@
-// One attempt on this node, from its order to its report: what it holds, when it has to end, whether it is gone.
+// One attempt on this node, from its order to its report: what it holds, when it must end, and
+// whether it is gone.
 
 import { clearTimeout, monotonicMs, type Timer } from "../../clock.js";
 import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
@@ -13,7 +14,7 @@ export const keyText = (key: AttemptKey): string => `${key.invocation}.${key.att
 
 export interface Running extends Held {
   readonly key: AttemptKey;
-  /** true from the first signal we sent. */
+  /** true once we have sent the first signal. */
   readonly isEnding: boolean;
 }
 
@@ -25,13 +26,13 @@ export class Attempt implements Running {
   readonly key: AttemptKey;
   handle: RunHandle | null = null;
   isStarted = false;
-  /** When its time limit began to count. */
+  /** The time from which its time limit counts. */
   limitedFromMs = monotonicMs();
   ending: Ending | null = null;
-  /** The time limit, then the wait from SIGTERM to SIGKILL. */
+  /** Runs the time limit, then the wait from SIGTERM to SIGKILL. */
   timer: Timer | undefined;
   readonly notices: AttemptNotices;
-  /** Resolves when its report is there. */
+  /** Resolves once its report is available. */
   readonly gone: Promise<Ended>;
   isGone = false;
   private settle: (ended: Ended) => void = () => {};
@@ -54,7 +55,10 @@ export class Attempt implements Running {
     return this.ending !== null;
   }
 
-  /** Whether no process of the command is left; one that was not started yet may be about to enter its group. */
+  /**
+   * Whether no process of the command is left; a command that has not started yet may be about to
+   * enter its group.
+   */
   get isFree(): boolean {
     const groupTells = this.isStarted && this.group.killFile !== null;
     return this.isGone || (groupTells && this.group.isEmpty());
@@ -68,7 +72,7 @@ export class Attempt implements Running {
   }
 }
 
-/** How one attempt ended, with what it had held. */
+/** The end of one attempt, with the resources that it held. */
 export interface Ended {
   readonly key: AttemptKey;
   readonly cores: number;

@@ -1,4 +1,5 @@
-// The attempts that run on this node: started once each, limited in time, ended for a reason, gone when their processes are.
+// Runs the attempts of this node: starts each once, enforces its time limit, ends it for a reason,
+// and waits until its processes are gone.
 
 import { clearTimeout, machineMonotonicNs, monotonicMs, setTimeout } from "../../clock.js";
 import { errnoOf, messageOf } from "../../model/errors.js";
@@ -20,12 +21,12 @@ import { withinMs } from "./timing.js";
 export interface AttemptEvents {
   onStarted(key: AttemptKey): void;
   onEnded(key: AttemptKey, outcome: Outcome): void;
-  /** A thing a person may want to know of this node. */
+  /** Reports a problem that may interest an administrator. */
   onTrouble(what: string): void;
 }
 
 export interface Eviction {
-  /** No process of the commands is left; the reports come a little later. */
+  /** Resolves once no process of the commands is left; the reports follow a little later. */
   readonly freed: Promise<void>;
   readonly ended: Promise<readonly Ended[]>;
 }
@@ -55,7 +56,7 @@ export class Attempts {
     return this.attempts.has(keyText(key));
   }
 
-  /** What they hold together, those included whose processes are being ended. */
+  /** The resources that they hold together, including those whose processes are being ended. */
   get held(): Resources {
     return this.running.reduce(
       (sum, each) => ({
@@ -73,7 +74,10 @@ export class Attempts {
     return fits(need, left) && left.gpus.length >= order.gpus;
   }
 
-  /** Starts an attempt that fits and is not here yet; its end is told to `onEnded`, also when it cannot be started. */
+  /**
+   * Starts an attempt that fits and is not running yet; calls `onEnded` with its end, even if it
+   * cannot start.
+   */
   start(order: AttemptOrder, budget: Resources): void {
     const key = { invocation: order.invocation, attempt: order.attempt };
     const gpus = subtract(budget, this.held).gpus.slice(0, order.gpus);
@@ -83,7 +87,7 @@ export class Attempts {
       const { cores, memoryMb } = order;
       group = this.containment.openGroup(keyText(key), { cores, memoryMb, gpus }, denied);
     } catch (thrown) {
-      const reason = `the node refused a cgroup: ${messageOf(thrown)}`;
+      const reason = `the node could not create a cgroup: ${messageOf(thrown)}`;
       this.events.onTrouble(reason);
       const failure = { stage: "join", errno: errnoOf(thrown), heldMs: 0 } as const;
       this.events.onEnded(key, outcomeOf({ kind: "failed", ...failure, message: reason }, null));
@@ -100,19 +104,24 @@ export class Attempts {
     });
   }
 
-  /** SIGTERM, after `killWaitMs` SIGKILL. One that is not here has ended already. */
+  /**
+   * Sends SIGTERM and, after `killWaitMs`, SIGKILL. An attempt that is not here has already ended.
+   */
   cancel(key: AttemptKey): void {
     const attempt = this.attempts.get(keyText(key));
     if (attempt) this.terminate(attempt, "CANCELLED", "it was cancelled");
   }
 
-  /** The node is expected to be needed in so many milliseconds; null: that is off. */
+  /** The node is expected to be needed in `inMs` milliseconds; null cancels that expectation. */
   foresee(inMs: number | null, reason: string): void {
     this.foreseen = inMs === null ? null : { atMs: monotonicMs() + inMs, reason };
     for (const { notices } of this.attempts.values()) notices.foresee(this.foreseen);
   }
 
-  /** Tells those that asked to be told that they have to go. Resolves when they are gone, which only they decide. */
+  /**
+   * Gives a notice to attempts that requested one, and resolves once they are gone, at a time of
+   * their own choice.
+   */
   async ask(reason: string): Promise<void> {
     const told = [...this.attempts.values()].filter(
       (attempt) => !attempt.isEnding && attempt.notices.evict(reason),
@@ -120,7 +129,9 @@ export class Attempts {
     await Promise.all(told.map(({ gone }) => gone));
   }
 
-  /** Asks, kills those that could not be asked, and resolves after `graceMs` at the latest. */
+  /**
+   * Gives notices, kills the attempts that requested none, and resolves after at most `graceMs`.
+   */
   async part(reason: string, graceMs: number): Promise<void> {
     const left = this.ask(reason);
     const all = [...this.attempts.values()];
@@ -132,7 +143,7 @@ export class Attempts {
     await withinMs(graceMs, left);
   }
 
-  /** What must go so that the rest fits; what is being ended already goes first. */
+  /** The attempts that must go so that the rest fits; those that are already ending go first. */
   victimsFor(budget: Resources): AttemptKey[] {
     const held = this.running.map(({ key, cores, memoryMb, gpus, isEnding, startedAtMs }) => {
       return { key, cores, memoryMb, gpus, startedAtMs: isEnding ? Infinity : startedAtMs };
@@ -140,18 +151,19 @@ export class Attempts {
     return chooseVictims(held, budget).map(({ key }) => key);
   }
 
-  /** SIGKILL at once to all of them. */
+  /** Sends SIGKILL to all of them at once. */
   evict(keys: readonly AttemptKey[], reason: string): Eviction {
     const attempts = keys
       .map((key) => this.attempts.get(keyText(key)))
       .filter((attempt) => attempt !== undefined);
     if (attempts.length === 0) return { freed: Promise.resolve(), ended: Promise.resolve([]) };
     this.hurry(1);
-    // A whole node is cleared with one write: sixty-four of them, on nodes that share a machine, take tens of milliseconds.
-    // Marked before: what ends after its mark was ended by us.
+    // One write kills everything on a node: killing 64 groups one by one on nodes that share a
+    // machine takes tens of milliseconds. The attempts are marked first: an end after the mark is
+    // ours.
     for (const attempt of attempts) this.markEnding(attempt, "EVICTED", reason);
     const atOnce = attempts.length === this.attempts.size && this.containment.killAll();
-    // One that did not start yet may be about to enter its group.
+    // An attempt that has not started yet may be about to enter its group.
     for (const attempt of attempts) if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
     const isEmpty = () => atOnce && this.containment.isEmpty();
     return {
@@ -167,7 +179,10 @@ export class Attempts {
     this.containment.hurry(this.evictions > 0);
   }
 
-  /** All that run but the `victims` of an eviction stand still, from when this resolves with true on; false: one does not. */
+  /**
+   * Freezes all attempts except the `victims` of an eviction and resolves with true once they are
+   * frozen, or with false if one is not.
+   */
   async freeze(victims: readonly AttemptKey[], patienceMs: number): Promise<boolean> {
     const spared = new Set(victims.map(keyText));
     const attempts = [...this.attempts.values()].filter(
@@ -177,7 +192,7 @@ export class Attempts {
     return freezeAll(attempts, patienceMs).finally(() => this.hurry(-1));
   }
 
-  /** Those that stood still go on, with as much of their time limits as they had left. */
+  /** Resumes the frozen attempts with the remainder of their time limits. */
   thaw(): void {
     for (const attempt of this.attempts.values())
       if (thaw(attempt) && !attempt.isEnding) this.limitTime(attempt);
@@ -192,19 +207,22 @@ export class Attempts {
     attempt.notices.started(this.foreseen);
   }
 
-  /** From the order, since a command may hang before it runs (a FIFO as its output); anew when it has started. */
+  /**
+   * The limit counts from the order, because a command may hang before it runs (with a FIFO as its
+   * output), and again from its start.
+   */
   private limitTime(attempt: Attempt): void {
     clearTimeout(attempt.timer);
     const limitMs = attempt.order.timeLimitMs;
     attempt.timer = setTimeout(
-      () => this.terminate(attempt, "TIMEOUT", `its time limit of ${limitMs} ms was over`),
+      () => this.terminate(attempt, "TIMEOUT", `it reached its time limit of ${limitMs} ms`),
       attempt.frozen.leftOf(limitMs, attempt.limitedFromMs),
     );
   }
 
   private terminate(attempt: Attempt, end: "TIMEOUT" | "CANCELLED", reason: string): void {
     if (attempt.isEnding) return;
-    // Before the command runs there is nobody to be polite to.
+    // Before the command runs, there is no process that could handle SIGTERM.
     if (!attempt.isStarted) {
       this.kill(attempt, end, reason);
       return;
@@ -215,7 +233,7 @@ export class Attempts {
     attempt.timer = setTimeout(() => attempt.handle!.kill(), this.spec.killWaitMs);
   }
 
-  /** An attempt that was being ended for another reason keeps that reason. */
+  /** An attempt that is already ending for another reason keeps that reason. */
   private markEnding(attempt: Attempt, end: Ending["end"], reason: string): void {
     attempt.ending ??= { end, reason, atNs: machineMonotonicNs() };
     clearTimeout(attempt.timer);

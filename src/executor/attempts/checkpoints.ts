@@ -1,4 +1,5 @@
-// Removes the checkpoint folders of invocations that have ended: as their owner, one after another, giving way at once.
+// Removes the checkpoint folders of ended invocations: as their owner, one after another, and stops
+// at once when a job comes.
 
 import { clearTimeout, setTimeout } from "../../clock.js";
 import { messageOf } from "../../model/errors.js";
@@ -10,9 +11,9 @@ import { removeLater } from "../containment/group-removal.js";
 import { type SpawnOrder, spawnAttempt } from "../runtimes/glean-spawn.js";
 import type { RunEnd, RunHandle } from "../runtimes/runtime.js";
 
-/** The daemon asks again for what was not taken. */
+/** The daemon asks again for folders that were not removed. */
 const maxWaiting = 1_000;
-/** A folder with millions of files is removed in several goes. */
+/** A folder with millions of files takes several rounds. */
 const limitMs = 60_000;
 const memoryMb = 64;
 
@@ -26,7 +27,7 @@ export class CheckpointRemover {
   private waiting: CheckpointOrder[] = [];
   private running: Running | null = null;
 
-  /** `done` hears of each folder that was tried: null, or one sentence why it is still there. */
+  /** Calls `done` for each folder with null, or with one sentence why it still exists. */
   constructor(
     private readonly containment: Containment,
     private readonly spawnProgram: string,
@@ -43,7 +44,10 @@ export class CheckpointRemover {
     this.next();
   }
 
-  /** A job needs the node, or the executor leaves: what waits is dropped; resolves when no process is left. */
+  /**
+   * A job needs the node, or the executor leaves: drops what is queued and resolves once no process
+   * is left.
+   */
   async stop(): Promise<void> {
     this.waiting = [];
     this.running?.handle.kill();
@@ -67,7 +71,7 @@ export class CheckpointRemover {
         gpus: [],
       });
     } catch (thrown) {
-      this.done(order.invocation, `the node refused a cgroup: ${messageOf(thrown)}`);
+      this.done(order.invocation, `the node could not create a cgroup: ${messageOf(thrown)}`);
       return;
     }
     let settle = () => {};
@@ -94,12 +98,13 @@ export class CheckpointRemover {
 function problemOf(end: RunEnd): string | null {
   if (end.kind !== "ended") return end.message;
   if (end.signal !== 0) return "the removal was interrupted";
-  return end.exitCode === 0 ? null : `the removal ended with exit code ${end.exitCode}`;
+  return end.exitCode === 0 ? null : `the removal failed with exit code ${end.exitCode}`;
 }
 
 /**
- * As the user, who can remove nothing but what is theirs, and by glean-spawn itself: who may write to the folder above could put
- * another of the user's folders under the name that a program is given.
+ * Runs as the user, who can remove only their own files, and in glean-spawn itself: a user who may
+ * write to the parent folder could otherwise replace the folder by another while a program removes
+ * it by name.
  */
 const removalOf = ({ path, ...owner }: CheckpointOrder): SpawnOrder => ({
   ...owner,
@@ -113,7 +118,7 @@ const removalOf = ({ path, ...owner }: CheckpointOrder): SpawnOrder => ({
   stderrPath: "/dev/null",
   environment: {},
   command: { kind: "removeCheckpoint", path },
-  // It has to see the folder, wherever functions may not.
+  // The removal must see the folder even where functions may not.
   isolation: noIsolation,
   notice: null,
   checkpointDirectory: null,

@@ -1,4 +1,4 @@
-// What a job's begin cost: the work that had to go.
+// Reports what the begin of a job cost: the work that had to go.
 
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { JobShare } from "../budget/budget.js";
@@ -6,7 +6,9 @@ import type { Ended } from "./attempt.js";
 
 type Began = Extract<ExecutorMessage, { type: "jobBegan" }>;
 
-/** What the daemon hears of it, but when. `allGpus`: those of a job that may have any. */
+/**
+ * The report to the daemon, without its timing. `allGpus` are those of a job that may use any GPU.
+ */
 export function lossOf(
   { job, cpus, gpus }: JobShare,
   ended: readonly Ended[],

@@ -1,4 +1,5 @@
-// Functions that stand still while it is not known which cores a new job has: made so, waited for, and not counted as run time.
+// Freezes functions while the cores of a new job are unknown, waits until they are frozen, and
+// excludes that time from run time.
 
 import { clearTimeout, monotonicMs, pause, type Timer } from "../../clock.js";
 import type { AttemptGroup } from "../containment/containment.js";
@@ -6,7 +7,7 @@ import type { Outcome } from "./outcome.js";
 
 const freezePollMs = 1;
 
-/** When one attempt stood still. */
+/** The periods in which one attempt was frozen. */
 export class FrozenTime {
   private readonly spans: { fromMs: number; toMs: number | null }[] = [];
 
@@ -22,12 +23,12 @@ export class FrozenTime {
     this.spans.at(-1)!.toMs = monotonicMs();
   }
 
-  /** Of a limit that counts from a moment on: standing still takes nothing of it. */
+  /** The remainder of a limit that counts from `fromMs`, excluding frozen time. */
   leftOf(limitMs: number, fromMs: number): number {
     return Math.max(0, limitMs - (monotonicMs() - fromMs - this.sinceMs(fromMs)));
   }
 
-  /** Milliseconds of it since a moment. */
+  /** Frozen milliseconds since `momentMs`. */
   sinceMs(momentMs: number): number {
     const now = monotonicMs();
     return this.spans.reduce(
@@ -37,24 +38,25 @@ export class FrozenTime {
   }
 }
 
-/** What this needs to know of an attempt. */
+/** The part of an attempt that freezing needs. */
 export interface Freezable {
   readonly group: AttemptGroup;
   readonly frozen: FrozenTime;
   readonly isEnding: boolean;
-  /** Its time limit or, when it is ending, its last moment. */
+  /** Runs its time limit or, if it is ending, the wait before SIGKILL. */
   readonly timer: Timer | undefined;
 }
 
-/** Users pay for what ran. */
+/** Users pay only for the time that their functions ran. */
 export function withoutFrozenTime(outcome: Outcome, frozen: FrozenTime): Outcome {
   const wallMs = Math.max(0, Math.ceil(outcome.wallMs - frozen.sinceMs(0)));
   return { ...outcome, wallMs };
 }
 
 /**
- * The kernel stops what runs within a tick or two, or when it comes to run on a busy node. false: not all stand still within
- * `patienceMs`, or they cannot; those that do go on standing still.
+ * The kernel freezes processes within a tick or two, or on a busy node when they are next
+ * scheduled. Resolves with false if some are not frozen within `patienceMs` or cannot be; the
+ * others stay frozen.
  */
 export async function freezeAll(
   attempts: readonly Freezable[],
@@ -79,7 +81,7 @@ export async function freezeAll(
   }
 }
 
-/** false: it did not stand still. A group that is gone has nothing to go on with. */
+/** Returns false if it was not frozen. A group that is gone has nothing to resume. */
 export function thaw({ group, frozen }: Freezable): boolean {
   if (!frozen.isOn) return false;
   frozen.end();

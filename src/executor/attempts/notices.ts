@@ -1,4 +1,5 @@
-// The notice that a function asked for before it has to go: when it is due, that it is given, and what it was for.
+// The notice that a function requested before it must go: when it is due, whether it was given, and
+// why.
 
 import {
   clearTimeout,
@@ -9,13 +10,13 @@ import {
 } from "../../clock.js";
 import type { Notice } from "../../model/invocation.js";
 
-/** When the node is expected to be needed, on the monotonic clock of this process. */
+/** When the node is expected to be needed, on this process's monotonic clock. */
 export interface Foreseen {
   readonly atMs: number;
   readonly reason: string;
 }
 
-/** A notice that went out. */
+/** A notice that was given. */
 export interface GivenNotice {
   readonly cause: "eviction" | "timeLimit";
   readonly reason: string;
@@ -25,13 +26,13 @@ export interface GivenNotice {
 
 /** The notices of one attempt. */
 export class AttemptNotices {
-  /** The last one given. */
+  /** The last notice given. */
   given: GivenNotice | null = null;
   private startedAtMs: number | null = null;
   private limitTimer: Timer | undefined;
   private endTimer: Timer | undefined;
 
-  /** `asked` null: every call does nothing. `send` gives the signal. */
+  /** If `asked` is null, every call does nothing. `send` sends the signal. */
   constructor(
     readonly asked: Notice | null,
     private readonly timeLimitMs: number,
@@ -43,20 +44,22 @@ export class AttemptNotices {
     if (this.asked === null) return;
     this.startedAtMs = monotonicMs();
     const { leadMs } = this.asked;
-    const reason = `it was told ${leadMs} ms before its time limit of ${this.timeLimitMs} ms, as it asked`;
+    const reason = `it received its notice ${leadMs} ms before its time limit of ${this.timeLimitMs} ms, as requested`;
     const dueInMs = Math.max(0, this.timeLimitMs - leadMs);
     this.limitTimer = setTimeout(() => this.give("timeLimit", reason), dueInMs);
     this.foresee(foreseen);
   }
 
   /**
-   * Due its lead before the end. One that was begun although the end was known is left in peace for half of the time until
-   * then: told at once, it would come back to the same hole again and again.
+   * The notice is due its lead time before the end. A function that started although the end was
+   * known gets no notice during the first half of its time: an immediate notice would send it back
+   * to the same hole again and again.
    */
   foresee(foreseen: Foreseen | null): void {
     clearTimeout(this.endTimer);
     if (this.asked === null || this.startedAtMs === null || foreseen === null) return;
-    // It began after the planned end: the plan did not come true, and the next one will be told.
+    // The function started after the planned end: that plan did not come true, and the next one
+    // will be announced.
     if (foreseen.atMs <= this.startedAtMs) return;
     const half = (this.startedAtMs + foreseen.atMs) / 2;
     const dueAtMs = Math.max(foreseen.atMs - this.asked.leadMs, half);
@@ -64,7 +67,10 @@ export class AttemptNotices {
     this.endTimer = setTimeout(() => this.give("eviction", foreseen.reason), dueInMs);
   }
 
-  /** It has to go: now, as far as it runs. Returns whether it was told, now or lately. */
+  /**
+   * The function must go: notifies it now if it runs. Returns whether it got a notice, now or
+   * recently.
+   */
   evict(reason: string): boolean {
     if (this.asked === null || this.startedAtMs === null) return false;
     this.give("eviction", reason);
@@ -76,7 +82,10 @@ export class AttemptNotices {
     clearTimeout(this.endTimer);
   }
 
-  /** Not twice within its lead: a plan that moves by a little is no news. A time limit does not move. */
+  /**
+   * Gives no second notice within the lead time, because a slightly changed plan is no news. A time
+   * limit never changes.
+   */
   private give(cause: GivenNotice["cause"], reason: string): void {
     const { signal, leadMs } = this.asked!;
     const atNs = machineMonotonicNs();

@@ -1,4 +1,4 @@
-// How an attempt ended: from what glean-spawn saw and what we did to it, to the end that is reported.
+// Determines how an attempt ended, from glean-spawn's report and our own actions.
 
 import { constants } from "node:os";
 import type { AttemptEnd } from "../../model/invocation.js";
@@ -6,7 +6,7 @@ import type { AttemptReport } from "../../wire/messages.js";
 import type { RunEnd } from "../runtimes/runtime.js";
 import type { GivenNotice } from "./notices.js";
 
-/** Why we ended an attempt, and when the first signal went out. */
+/** Why we ended an attempt, and when we sent the first signal. */
 export interface Ending {
   readonly end: Extract<AttemptEnd, "EVICTED" | "TIMEOUT" | "CANCELLED">;
   readonly reason: string;
@@ -15,7 +15,7 @@ export interface Ending {
 
 export type Outcome = Omit<AttemptReport, "invocation" | "attempt" | "agoMs">;
 
-/** The outcome of an attempt whose command never ran, or of which nothing is known. */
+/** The outcome of an attempt whose command never ran or whose end is unknown. */
 export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome => ({
   end,
   reason,
@@ -26,7 +26,7 @@ export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome
   maxRssMb: 0,
 });
 
-/** A command that ended before our signal went out has its own end: what the process did decides. */
+/** A command that ended before our signal keeps its own end, decided by its exit status. */
 export function outcomeOf(
   end: RunEnd,
   ending: Ending | null,
@@ -35,7 +35,8 @@ export function outcomeOf(
   switch (end.kind) {
     case "failed":
       if (ending !== null) return notStarted(ending.end, ending.reason);
-      // It waited for what the user named, such as a FIFO that nobody reads: no other node would do better.
+      // It waited for a file that the user named, such as a FIFO without a reader: another node
+      // would not help.
       if (end.errno === constants.errno.ETIMEDOUT && end.stage !== "start")
         return notStarted("FAILED", end.message, end.heldMs);
       return {
@@ -61,8 +62,9 @@ export function outcomeOf(
 }
 
 /**
- * What an end after a notice means; null: what it would without. Told of an eviction, a command that leaves has its work
- * still to do, unless it exits with 0. Told of its time limit, one that dies of the signal ran out of time.
+ * The end that follows from a notice; null if the notice does not matter. A command that leaves
+ * after an eviction notice still has work to do, unless it exits with 0. A command that dies of the
+ * signal after a time limit notice ran out of time.
  */
 function endAfter(
   notice: GivenNotice | null,
@@ -73,7 +75,7 @@ function endAfter(
   if (notice.cause === "timeLimit")
     return end.signal === notice.signal ? { end: "TIMEOUT", reason: notice.reason } : null;
   const isDone = end.signal === 0 && end.exitCode === 0;
-  return isDone ? null : { end: "EVICTED", reason: `it left when it was told: ${notice.reason}` };
+  return isDone ? null : { end: "EVICTED", reason: `it left after its notice: ${notice.reason}` };
 }
 
 function ownEnd(end: Extract<RunEnd, { kind: "ended" }>): {
@@ -81,12 +83,15 @@ function ownEnd(end: Extract<RunEnd, { kind: "ended" }>): {
   reason: string | null;
 } {
   if (end.oomKills > 0)
-    return { end: "OUT_OF_MEMORY", reason: "it used more memory than it asked for (see --mem)" };
+    return {
+      end: "OUT_OF_MEMORY",
+      reason: "it used more memory than requested: resubmit it with a larger --mem",
+    };
   if (end.brokenProcessLimit !== null)
     return {
       end: "FAILED",
-      reason: `it held more than ${end.brokenProcessLimit} processes and threads, the most for its cores`,
+      reason: `it exceeded ${end.brokenProcessLimit} processes and threads, the limit for its number of cores`,
     };
-  if (end.signal !== 0) return { end: "FAILED", reason: `it was ended by signal ${end.signal}` };
+  if (end.signal !== 0) return { end: "FAILED", reason: `it was killed by signal ${end.signal}` };
   return { end: end.exitCode === 0 ? "COMPLETED" : "FAILED", reason: null };
 }

@@ -1,27 +1,36 @@
-// Whose end is a command's own? In a pilot Slurm's SIGTERM reaches commands too, and may end them before this process has heard of it.
+// Decides whether a pilot's command exited by itself or Slurm terminated it: Slurm's SIGTERM
+// reaches commands too, and may end them before this process has handled its own.
 //
-// Slurm sends every process of the job SIGCONT first, and SIGTERM to none before all had that. So when a command's end is handled, and
-// signals that came before it are handled too, then no SIGCONT means that no SIGTERM was its cause. Until that is known the attempt
-// counts as one that runs: SIGTERM takes all of those.
+// Slurm sends SIGCONT to every process of the job first, and SIGTERM only once all have had
+// SIGCONT. So if a command's end and all earlier signals have been handled and there was no
+// SIGCONT, the cause was not SIGTERM. Until that is certain, the attempt counts as running, because
+// SIGTERM takes all running attempts.
 
 import { setImmediate, setTimeout } from "../../clock.js";
 
-/** From Slurm's SIGCONT to its SIGTERM pass milliseconds; after so long it was somebody else's. */
+/**
+ * Slurm's SIGTERM follows its SIGCONT within milliseconds; a SIGCONT older than this had another
+ * sender.
+ */
 const warnedMs = 1_000;
 
-/** What stands between a command's end and the attempt's: calls back when the end was the command's own. */
+/** Stands between a command's end and the attempt's: calls back if the command ended by itself. */
 export type PassOn = (settle: () => void) => void;
 
-/** Where nobody but us ends commands. */
+/** For executors in which only we end commands. */
 export const atOnce: PassOn = (settle) => settle();
 
 export class PreemptSignal {
   private isWarned = false;
   private held: (() => void)[] = [];
 
-  /** Settles an end in the next turns of the loop, or, when Slurm seems to take the job, once it is sure that it did not. */
+  /**
+   * Settles an end in one of the next turns of the event loop, or, if Slurm seems to take the job,
+   * once it is certain that it does not.
+   */
   readonly pass: PassOn = (settle) => {
-    // A signal's handler has run before this turn; that it is heard takes another turn, and a timer's or a file's turn is not one.
+    // A signal's C handler has run before this turn; its JavaScript handler takes another turn, and
+    // a timer or file turn is not one.
     setImmediate(() =>
       setImmediate(() => {
         if (this.isWarned) this.held.push(settle);
@@ -30,7 +39,7 @@ export class PreemptSignal {
     );
   };
 
-  /** SIGCONT came. */
+  /** Slurm's SIGCONT arrived. */
   warned(): void {
     if (this.isWarned) return;
     this.isWarned = true;

@@ -1,8 +1,8 @@
-// How long something took, and waiting for it, but not for ever.
+// Measures durations, and waits for promises within a time limit.
 
 import { clearTimeout, machineMonotonicNs, setTimeout, type Timer } from "../../clock.js";
 
-/** Resolves when `done` does, or after `limitMs`. */
+/** Resolves once `done` resolves, or after `limitMs`. */
 export async function withinMs(limitMs: number, done: Promise<unknown>): Promise<void> {
   let late: Timer | undefined;
   await Promise.race([
@@ -14,6 +14,9 @@ export async function withinMs(limitMs: number, done: Promise<unknown>): Promise
   clearTimeout(late);
 }
 
-/** Milliseconds since a moment of CLOCK_MONOTONIC that the hook named; a hook's clock ahead of ours counts as now. */
+/**
+ * Milliseconds since a CLOCK_MONOTONIC time reported by the hook; a time in the future counts as
+ * now.
+ */
 export const msSince = (startNs: bigint): number =>
   Math.max(0, Math.ceil(Number(machineMonotonicNs() - startNs) / 1e6));

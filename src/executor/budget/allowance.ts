@@ -1,4 +1,5 @@
-// What an executor may use of its node: the last order, the jobs that came since, and which CPUs that leaves.
+// What an executor may use of its node: the last order, the jobs that have come since, and the CPUs
+// left by both.
 
 import { clearTimeout, setTimeout, type Timer } from "../../clock.js";
 import { messageOf } from "../../model/errors.js";
@@ -16,12 +17,12 @@ import {
   waitsForCores,
 } from "./budget.js";
 
-/** Two polls of slurmctld: a hook that speaks brings an answer within a second. */
+/** Two polls of slurmctld: a hook report leads to an answer within a second. */
 const coresWaitMs = 10_000;
 
 export class Allowance {
   private readonly jobsOnNode = new Map<JobId, JobOnNode>();
-  /** Those that the launch's order knew, until their epilogs. */
+  /** The jobs that the launch's order included, until their epilogs. */
   private readonly jobsAtLaunch: Set<JobId>;
   private lastSequence = 0;
   private order: OwnOrder;
@@ -32,7 +33,7 @@ export class Allowance {
   constructor(
     private readonly spec: LaunchSpec & { readonly budget: OwnOrder },
     private readonly containment: Containment,
-    /** The wait for a job's cores has lasted too long. */
+    /** Called if a job's cores stay unknown for too long. */
     private readonly overdue: (reason: string) => void,
   ) {
     this.order = spec.budget;
@@ -52,7 +53,7 @@ export class Allowance {
     return this.jobsOnNode.has(job);
   }
 
-  /** Whether the job's prolog told of it, or the order of the launch counted it. */
+  /** Whether the job's prolog reported it, or the launch's order included it. */
   knows(job: JobId): boolean {
     return this.has(job) || this.jobsAtLaunch.has(job);
   }
@@ -71,7 +72,10 @@ export class Allowance {
     return ++this.lastSequence;
   }
 
-  /** Returns those that may be forgotten: one that the order in force could not know still counts. */
+  /**
+   * Returns the jobs that may be forgotten: a job that the current order could not include still
+   * counts.
+   */
   forget(jobs: readonly JobId[]): ReadonlySet<JobId> {
     const { seenHookSequence } = this.order;
     const gone = jobs.filter(
@@ -86,12 +90,12 @@ export class Allowance {
     this.facts = order.facts ?? this.facts;
   }
 
-  /** CPUs of the node that jobs may have. */
+  /** The node's CPUs that jobs may use. */
   get totalCores(): number {
     return this.facts.totalCores;
   }
 
-  /** GPUs that the order left; a job that may have any of the node's has these. */
+  /** The GPUs in the order; a job that may use any of the node's GPUs has these. */
   get orderedGpus(): readonly number[] {
     return this.order.budget.gpus;
   }
@@ -100,7 +104,9 @@ export class Allowance {
     return subtract(this.withoutHung, this.order.heldBack ?? nothing);
   }
 
-  /** There is no budget only because something hangs in the kernel: it is waited for. */
+  /**
+   * Whether only processes that hang in the kernel leave no budget: the executor waits for them.
+   */
   get isHeldBack(): boolean {
     return this.budget.cores === 0 && this.withoutHung.cores > 0;
   }
@@ -109,23 +115,23 @@ export class Allowance {
     return effectiveBudget(this.order, this.jobsOnNode.values(), this.facts);
   }
 
-  /** A job came that is pinned to cores which nobody told yet. */
+  /** Whether a job has come that is pinned to cores which are still unknown. */
   get waitsForCores(): boolean {
     return waitsForCores(this.order, this.jobsOnNode.values(), this.facts);
   }
 
-  /** To be called after each change. */
+  /** Must be called after each change. */
   watchWait(): void {
     if (!this.waitsForCores) {
       clearTimeout(this.overdueTimer);
       this.overdueTimer = undefined;
       return;
     }
-    const reason = `nobody told for ${coresWaitMs} ms which cores Slurm's jobs have`;
+    const reason = `gleanerd did not report the CPUs of Slurm's jobs within ${coresWaitMs / 1_000} s`;
     this.overdueTimer ??= setTimeout(() => this.overdue(reason), coresWaitMs);
   }
 
-  /** Holds what runs to the budget's CPUs; returns why that cannot be done, or null. */
+  /** Confines functions to the budget's CPUs; returns why that is impossible, or null. */
   confine({ cpuIds, cores }: Resources): string | null {
     if (cores === 0) return null;
     const wanted = cpuIds?.join(",") ?? "any";

@@ -1,23 +1,23 @@
-// What an executor may use: the daemon's view of the node, less the jobs that came since and that it could not know.
-//
-// A budget order rests on a read of Slurm. A job whose prolog ran after that read is in nobody's order yet, so it is
-// taken off here, until an order comes that knew it. The first order knew jobs by their ids, since the executor had
-// counted nothing yet; an id excuses a mark only, for a job that Slurm requeues comes again under the same id, and only while all
-// marked jobs have room beside the budget: else one of them came since. Only an order lets a budget grow: that a job left says
-// nothing of what Slurm does with the room.
+// Computes what an executor may use: the daemon's view of the node, less the jobs that came since
+// and that the view could not include. A budget order rests on a read of Slurm. A job whose prolog
+// ran after that read is in no order yet, so it is subtracted here until an order includes it. The
+// first order identifies jobs by id, because the executor has counted no events yet. An id accounts
+// for a mark only, because a requeued job returns under the same id, and only while all marked jobs
+// fit beside the budget: otherwise one of them came since. Only an order lets a budget grow: the
+// end of a job does not say what Slurm does with the resources.
 
 import type { JobId } from "../../model/ids.js";
 import { type Resources, subtract } from "../../model/resources.js";
 import type { BudgetOrder, SiteFacts } from "../../wire/messages.js";
 
-/** A job as its prolog (or its mark) told of it. */
+/** A job as reported by its prolog (or its mark). */
 export interface JobOnNode {
   readonly job: JobId;
-  /** This executor's count of hook events when it came. */
+  /** This executor's count of hook events when the job came. */
   readonly sequence: number;
-  /** `mark`: it was there when the executor started; `hook`: its prolog ran since. */
+  /** `mark`: the job was there when the executor started; `hook`: its prolog has run since. */
   readonly origin: "mark" | "hook";
-  /** As its prolog was told; 0: the job may have the whole node. */
+  /** The number that its prolog received; 0 if the job may have the whole node. */
   readonly cpus: number;
   readonly gpus: readonly number[] | "all";
 }
@@ -25,7 +25,7 @@ export interface JobOnNode {
 /** A job's share of the node, as the hook writes it. */
 export type JobShare = Pick<JobOnNode, "job" | "cpus" | "gpus">;
 
-/** What hangs in the kernel here counts as taken, whatever the daemon knew of it. */
+/** Processes that hang in the kernel count as in use, whatever the daemon's view includes. */
 export type OwnOrder = BudgetOrder & { readonly heldBack?: Resources };
 
 export const holdingBack = <Order extends BudgetOrder>(
@@ -34,8 +34,9 @@ export const holdingBack = <Order extends BudgetOrder>(
 ): Order & OwnOrder => ({ ...order, heldBack });
 
 /**
- * The most that `job` can have of `whole`. Of pinned jobs no more cores are taken than the prolog was told of: what is left stands
- * still until the daemon tells which cores they have (see waitsForCores).
+ * The most that `job` can have of `whole`. For pinned jobs, only as many cores are subtracted as
+ * the prolog reported: the others stay frozen until the daemon reports the job's cores (see
+ * waitsForCores).
  */
 function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
   const cpus = mostCpus(job, facts);
@@ -47,7 +48,7 @@ function mostOf(job: JobOnNode, whole: Resources, facts: SiteFacts): Resources {
   };
 }
 
-/** null: the job may have all CPUs of the node. */
+/** null if the job may have all CPUs of the node. */
 function mostCpus({ cpus }: JobOnNode, { maxCpusPerToldCpu }: SiteFacts): number | null {
   return cpus === 0 || maxCpusPerToldCpu === null ? null : cpus * maxCpusPerToldCpu;
 }
@@ -57,7 +58,7 @@ function memoryOf(cpus: number, whole: Resources, facts: SiteFacts): number {
   return facts.maxMemoryPerCoreMb === null ? whole.memoryMb : cpus * facts.maxMemoryPerCoreMb;
 }
 
-/** The order's budget less every job on the node that the order could not know. */
+/** The order's budget less every job on the node that the order could not include. */
 export function effectiveBudget(
   order: BudgetOrder,
   jobs: Iterable<JobOnNode>,
@@ -71,8 +72,8 @@ export function effectiveBudget(
 }
 
 /**
- * Whether a job came that is pinned to cores which nobody told yet: a prolog knows how many, not which. Until an order comes that
- * knew the job, no function may run on any core.
+ * Whether a job has come that is pinned to cores which are still unknown: a prolog knows how many,
+ * but not which. Until an order includes the job, no function may run on any core.
  */
 export function waitsForCores(
   order: BudgetOrder,
@@ -95,7 +96,10 @@ function unknownTo(
   );
 }
 
-/** Whether the marked jobs fit beside the budget; one whose share is not known does not. Beneath an exclusive job that is one job. */
+/**
+ * Whether the marked jobs fit beside the budget; a job of unknown share does not. An exclusive job
+ * is the only one on its node.
+ */
 function haveRoom(
   jobs: readonly JobOnNode[],
   { budget, isUnderExclusive }: BudgetOrder,

@@ -1,8 +1,8 @@
-// Which attempts have to go so that the rest fits a budget: those that lose the least work.
+// Chooses the attempts to evict so that the rest fits a budget and the least work is lost.
 
 import type { Resources } from "../../model/resources.js";
 
-/** What a running attempt holds of the node. */
+/** The resources that a running attempt holds. */
 export interface Held {
   readonly cores: number;
   readonly memoryMb: number;
@@ -10,13 +10,17 @@ export interface Held {
   readonly startedAtMs: number;
 }
 
-/** Whole core-milliseconds that these have held their cores until `atMs` of the same clock. */
+/**
+ * The whole core-milliseconds for which these attempts have held their cores by `atMs` of the same
+ * clock.
+ */
 export const heldCoreMs = (held: readonly Held[], atMs: number): number =>
   held.reduce((sum, each) => sum + each.cores * Math.round(atMs - each.startedAtMs), 0);
 
 /**
- * The attempts to evict: whoever holds a GPU that the budget has not, and of the others the youngest first. What remains fits the budget in cores and memory, and no victim could stay
- * beside what remains: one that was picked for its memory frees nothing when cores were short, so it is spared again.
+ * The attempts to evict: every holder of a GPU outside the budget, and of the others the youngest
+ * first. The rest fits the budget in cores and memory, and no victim could stay beside it: an
+ * attempt chosen for its memory is spared again if cores were what was short.
  */
 export function chooseVictims<T extends Held>(all: readonly T[], budget: Resources): T[] {
   const losers = all.filter((each) => each.gpus.some((gpu) => !budget.gpus.includes(gpu)));

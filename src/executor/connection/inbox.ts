@@ -1,4 +1,4 @@
-// What the daemon said on one connection, taken one message a turn.
+// Queues the daemon's messages on one connection and handles one per turn of the event loop.
 
 import { setImmediate } from "../../clock.js";
 import type { DaemonMessage } from "../../wire/messages.js";
@@ -6,8 +6,8 @@ import type { DaemonMessage } from "../../wire/messages.js";
 export type Said = Exclude<DaemonMessage, { type: "beat" }>;
 
 /**
- * To start a command takes this process milliseconds, and a full node's are ordered at once: a prolog that speaks meanwhile is heard
- * after one of them, not after all.
+ * Starting a command takes this process milliseconds, and a full node's commands are ordered
+ * together: a prolog is heard after one of them, not after all.
  */
 export class Inbox {
   private readonly waiting: Said[] = [];
@@ -22,7 +22,10 @@ export class Inbox {
     setImmediate(() => this.takeNext());
   }
 
-  /** The connection is gone, and what came on it counts: the next one begins with what we answer for. */
+  /**
+   * The connection is gone, and its messages no longer count: the next connection begins with the
+   * state that we report.
+   */
   close(): void {
     for (const message of this.waiting.splice(0)) this.take(message);
   }

@@ -1,15 +1,18 @@
-// What the daemon must hear although it may be away: reports until it recorded them, events until they were sent once.
+// Holds what the daemon must hear even if it is away: reports until it has recorded them, events
+// until they were sent once.
 
 import { clearTimeout, monotonicMs, setTimeout } from "../../clock.js";
 import type { AttemptKey, ExecutorMessage } from "../../wire/messages.js";
 import { keyText } from "../attempts/attempt.js";
 
-/** Attempts that ended while the daemon was away: more than a node runs within `orphanMs`. */
+/**
+ * The most attempts that may end while the daemon is away: more than a node runs within `orphanMs`.
+ */
 const maxUnrecorded = 10_000;
-/** Hook events are figures for the report; the oldest go first. */
+/** Hook events only feed statistics; the oldest are dropped first. */
 const maxEvents = 1_000;
 
-/** A message as it reads that long after its event. */
+/** Builds a message that is sent `agoMs` after its event. */
 type Telling = (agoMs: number) => ExecutorMessage;
 
 interface Report extends Item {
@@ -24,7 +27,7 @@ interface Item {
 export class Outbox {
   private readonly reports = new Map<string, Report>();
   private events: Item[] = [];
-  /** null: no daemon. */
+  /** null while there is no daemon. */
   private send: ((message: ExecutorMessage) => boolean) | null = null;
   private onEmpty: (() => void) | null = null;
 
@@ -32,12 +35,12 @@ export class Outbox {
     return this.reports.size >= maxUnrecorded;
   }
 
-  /** The attempts whose reports wait to be recorded. */
+  /** The attempts whose reports are not recorded yet. */
   get unrecorded(): AttemptKey[] {
     return [...this.reports.values()].map(({ key }) => key);
   }
 
-  /** A daemon is there (and got `ready`): everything it has not recorded is told again. */
+  /** A daemon has connected (and received `ready`): repeats everything it has not recorded. */
   attach(send: (message: ExecutorMessage) => boolean): void {
     this.send = send;
     for (const item of this.reports.values()) this.tell(item);
@@ -50,7 +53,7 @@ export class Outbox {
     this.send = null;
   }
 
-  /** For what a later `ready` says as well: sent now or never. */
+  /** For state that a later `ready` repeats: sent now or never. */
   sayNow(message: ExecutorMessage): void {
     this.send?.(message);
   }
@@ -65,7 +68,7 @@ export class Outbox {
     this.tell(item);
   }
 
-  /** Tells the report of this attempt once more; false: there is none that waits to be recorded. */
+  /** Sends the report of this attempt once more; returns false if no such report is waiting. */
   repeat(key: AttemptKey): boolean {
     const item = this.reports.get(keyText(key));
     if (item === undefined) return false;
@@ -78,7 +81,7 @@ export class Outbox {
     if (this.reports.size === 0) this.onEmpty?.();
   }
 
-  /** Resolves when all reports are recorded, or after `limitMs`. */
+  /** Resolves once all reports are recorded, or after `limitMs`. */
   async emptied(limitMs: number): Promise<void> {
     if (this.reports.size === 0) return;
     await new Promise<void>((resolve) => {

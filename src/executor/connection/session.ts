@@ -1,4 +1,5 @@
-// The way to the daemon: connects, connects again when it is lost, and says when it was away for too long.
+// Keeps the connection to the daemon: connects, reconnects, and reports when the daemon was away
+// for too long.
 
 import { clearTimeout, setTimeout, type Timer } from "../../clock.js";
 import { messageOf } from "../../model/errors.js";
@@ -10,11 +11,14 @@ import {
 import type { LaunchSpec } from "../../wire/messages.js";
 import { Inbox, type Said } from "./inbox.js";
 
-/** A restarted daemon is back within a second or two; all executors of a site do not knock at the same instant. */
+/**
+ * A restarted daemon is back within a second or two; the delay differs so that all executors of a
+ * site do not connect at the same instant.
+ */
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
 
-/** What is needed of a connection. */
+/** The part of a connection that a session needs. */
 export type SessionConnection = Pick<ExecutorConnection, "send" | "close" | "listen">;
 
 export const daemonAddressOf = (spec: LaunchSpec): DaemonAddress => ({
@@ -26,11 +30,11 @@ export const daemonAddressOf = (spec: LaunchSpec): DaemonAddress => ({
 });
 
 export interface SessionEvents {
-  /** Before anything else is said on this connection. */
+  /** Called before any other message on this connection. */
   onConnected(connection: SessionConnection): void;
   onMessage(message: Said): void;
   onLost(why: string): void;
-  /** There was no daemon for `orphanMs`. */
+  /** There has been no daemon for `orphanMs`. */
   onOrphaned(): void;
 }
 
@@ -41,7 +45,7 @@ export class Session {
   private pauseMs = firstPauseMs;
   private isOver = false;
 
-  /** `random` gives numbers from 0 to 1. */
+  /** `random` returns numbers from 0 to 1. */
   constructor(
     private readonly address: DaemonAddress,
     private readonly orphanMs: number,
@@ -57,7 +61,7 @@ export class Session {
     void this.tryConnect();
   }
 
-  /** What was sent still arrives, if the daemon reads. */
+  /** Sent messages still arrive if the daemon reads them. */
   async close(): Promise<void> {
     this.isOver = true;
     clearTimeout(this.orphaned);
@@ -88,7 +92,8 @@ export class Session {
     const inbox = new Inbox((message) => this.events.onMessage(message));
     connection.listen({
       onMessage: (message) => {
-        // A daemon that takes us in says something; one that drops us at once is not asked ever faster.
+        // A daemon that accepts us sends something; if it drops us at once, the delay keeps
+        // growing.
         this.pauseMs = firstPauseMs;
         inbox.add(message);
       },

@@ -1,23 +1,29 @@
-// What a cgroup's own files say of it, whether anything is left in it above all, and how it is removed.
+// Reads the files of a cgroup, above all whether anything is left in it, and removes it.
 
 import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** Whether no process is in it or below it. One that cannot be looked at may hold some: a job must not start beside them. */
+/**
+ * Whether no process is in it or below it. An unreadable group counts as occupied: a job must not
+ * start beside its processes.
+ */
 export const isEmptyGroup = (directory: string): boolean =>
   says(directory, (events) => !events.includes("populated 1"));
 
-/** Whether all in it and below it stand still. */
+/** Whether everything in it and below it is frozen. */
 export const isFrozenGroup = (directory: string): boolean =>
   says(directory, (events) => events.includes("frozen 1"));
 
-/** A group that is gone is empty and runs nothing; of one that cannot be read (no descriptor left) nothing is known. */
+/**
+ * A group that is gone is empty and runs nothing; the state of an unreadable one (no free
+ * descriptor) is unknown.
+ */
 function says(directory: string, holds: (events: string) => boolean): boolean {
   try {
     return holds(readFileSync(join(directory, "cgroup.events"), "latin1"));
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
-    return code === "ENOENT" || code === "ENODEV"; // ENODEV: removed while it was read
+    return code === "ENOENT" || code === "ENODEV"; // ENODEV: removed during the read
   }
 }
 
@@ -34,7 +40,7 @@ export function processesIn(directory: string): number[] {
   }
 }
 
-/** rmdir from the leaves up; throws EBUSY while anything runs in it. */
+/** Calls rmdir from the leaves up; throws EBUSY while anything runs in it. */
 export function removeGroups(directory: string): void {
   if (!existsSync(directory)) return;
   for (const entry of readdirSync(directory, { withFileTypes: true }))

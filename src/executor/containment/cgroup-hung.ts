@@ -1,4 +1,5 @@
-// The groups of functions that hang in the kernel: left where they are, under names that tell what each was given.
+// Keeps the groups of functions that hang in the kernel, under names that record the resources of
+// each.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import { isEmptyGroup, processesIn, removeGroups } from "./cgroup-files.js";
 import type { Trees } from "./cgroup-trees.js";
 import type { HungAttempt, HungGroups } from "./unkillable.js";
 
-/** A group's name outlives the executor that knew what its attempt was given. */
+/** The name outlives the executor that knew the attempt's resources. */
 export const groupName = (name: string, { cores, memoryMb, gpus }: Resources): string =>
   `${name}@${cores}c${memoryMb}m${gpus.join(",")}`;
 
@@ -19,7 +20,7 @@ export function resourcesOf(groupName: string): Resources | null {
 }
 
 export class HungCgroups implements HungGroups {
-  /** `left`: what dead executors left, and could not be ended. */
+  /** `left` are the groups of dead executors whose processes could not be killed. */
   constructor(private left: readonly Trees[]) {}
 
   look(): readonly HungAttempt[] {
@@ -30,7 +31,7 @@ export class HungCgroups implements HungGroups {
 
 const killTreeOf = ({ trees }: Trees) => trees.find((tree) => tree.kills)!;
 
-/** Removes it when nothing is in it any more. */
+/** Removes it once it is empty. */
 function isGone(found: Trees): boolean {
   if (!isEmptyGroup(killTreeOf(found).nodeGroup)) return false;
   removeTrees(found);

@@ -1,4 +1,5 @@
-// Where the cgroup hierarchies of this node are, and how each takes its limits: version 2, or version 1 beside a unified mount.
+// Finds the cgroup hierarchies of this node and how each takes its limits: version 2, or version 1
+// beside a unified mount.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,20 +12,24 @@ import {
 } from "./cpu-confinement.js";
 
 const mount = "/sys/fs/cgroup";
-/** The kernel's default period, in microseconds; a quota of one period is one core. */
+/** The kernel's default period in microseconds; a quota of one period is one core. */
 const periodUs = 100_000;
 const bytesPerMb = 1024 * 1024;
 /**
- * Functions have the least weight that the kernel knows: whatever else wants the processor goes first. While they die they have
- * sixteen times the usual: enough to go first, too little to shut the executor out. In version 2 the executor is below the same
- * groups, but for `work`, so those have the kernel's own weight meanwhile.
+ * Functions have the lowest weight that the kernel offers, so that all other processes go first.
+ * While they die they have sixteen times the usual weight: enough to go first, too little to starve
+ * the executor. In version 2 the executor is below the same groups except `work`, so those have the
+ * kernel's default weight meanwhile.
  */
 const weights = {
   version1: { file: "cpu.shares", usual: 2, urgent: 16_384 },
   version2: { file: "cpu.weight", usual: 100, urgent: 1_600 },
   version2Work: { file: "cpu.weight", usual: 1, urgent: 1_600 },
 } as const;
-/** Of all functions, where the kernel weighs groups at disks: by its cost model, or by the scheduler BFQ. */
+/**
+ * The weight of all functions at disks, where the kernel supports it: by its cost model or by the
+ * BFQ scheduler.
+ */
 const diskWeights = [
   { file: "io.weight", usual: 1, urgent: 1_600 },
   { file: "io.bfq.weight", usual: 1, urgent: 1_000 },
@@ -36,42 +41,51 @@ export interface Limits {
   readonly cores: number | null;
   /** Threads count, too. */
   readonly processes: number;
-  /** Rules of the devices controller; only version 1 has it. */
+  /** Rules of the devices controller, which only version 1 has. */
   readonly deniedDevices: readonly string[];
 }
 
-/** One hierarchy with the executor's group in it. */
+/** One hierarchy, with the executor's group in it. */
 export interface Tree {
   readonly nodeGroup: string;
   /** The root's cgroup.procs. */
   readonly rootProcs: string;
-  /** Whether this is the tree of version 2, which kills whole groups. */
+  /** Whether this is the version 2 tree, which can kill whole groups. */
   readonly kills: boolean;
-  /** Whether this tree takes deniedDevices. */
+  /** Whether this tree applies deniedDevices. */
   readonly closesDevices?: true;
-  /** Makes a group below the node's, with all groups above it. */
+  /** Creates a group below the node's, with all groups above it. */
   make(path: string): void;
   limit(path: string, limits: Limits): void;
   liftCores(path: string): void;
-  /** Puts a group before all others that want the processor, or back to its place behind them; "" is the node's own. */
+  /**
+   * Gives a group precedence over everything else that wants the processor, or takes it back; "" is
+   * the node's own group.
+   */
   hurry(path: string, isUrgent: boolean): void;
 }
 
 export interface Trees {
   readonly kind: "cgroup2" | "cgroup1";
   readonly trees: readonly Tree[];
-  /** false: the node lacks the controller for it, which it can do without. */
+  /** false if the node lacks that controller, which is optional. */
   readonly limitProcesses: boolean;
   readonly cpus: CpuConfinement;
 }
 
-/** The trees this node offers for a group of that name, the killing one last so that a join ends in it. */
+/**
+ * The trees that this node offers for a group of that name, the killing one last, so that a join
+ * ends in it.
+ */
 export function treesOf(group: string): Trees {
   if (existsSync(join(mount, "cgroup.controllers"))) {
     const controllers = readFileSync(join(mount, "cgroup.controllers"), "latin1").trim().split(" ");
     for (const needed of ["cpu", "memory"])
       if (!controllers.includes(needed))
-        throw new GleanerError("LAUNCH", `${mount} lacks the ${needed} controller`);
+        throw new GleanerError(
+          "LAUNCH",
+          `${mount} lacks the ${needed} controller: enable it in the kernel`,
+        );
     const limitProcesses = controllers.includes("pids");
     const used = ["cpu", "memory", "io", "pids", "cpuset"].filter((name) =>
       controllers.includes(name),
@@ -99,7 +113,8 @@ function unifiedTree(root: string, group: string, controllers: readonly string[]
     ...places(root, group),
     kills: true,
     make: (path) => {
-      // A group that a former version of this program made may lack a controller that is used now.
+      // A group created by an earlier version of this program may lack a controller that is used
+      // now.
       const last = controllers.at(-1);
       makeGroups(
         root,
@@ -147,7 +162,8 @@ function memoryTree(group: string): Tree {
       const set = setterIn(directory);
       const withSwap = "memory.memsw.limit_in_bytes";
       const names = ["memory.limit_in_bytes"];
-      // Memory with swap may never be below memory alone, so growing and shrinking go in opposite order.
+      // Memory with swap may never be below memory alone, so growing and shrinking use opposite
+      // orders.
       if (existsSync(join(directory, withSwap))) {
         const now = Number(readFileSync(join(directory, withSwap), "latin1"));
         if (memoryMb * bytesPerMb > now) names.unshift(withSwap);
@@ -210,7 +226,10 @@ function places(root: string, group: string): Pick<Tree, "nodeGroup" | "rootProc
   return { nodeGroup: join(root, group), rootProcs: join(root, "cgroup.procs") };
 }
 
-/** Makes the groups of a path that lack the file `needed`; `prepare` is called with the group above each. */
+/**
+ * Creates those groups of a path that lack the file `needed`; calls `prepare` with the group above
+ * each.
+ */
 function makeGroups(
   root: string,
   path: string,

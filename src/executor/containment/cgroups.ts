@@ -1,4 +1,5 @@
-// Attempts in cgroups, which hold them in their limits and kill them whole; where a node has none, in process groups.
+// Runs attempts in cgroups, which enforce their limits and kill them as a whole; without cgroups,
+// in process groups.
 
 import { createHash } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
@@ -16,9 +17,15 @@ import { processGroups } from "./process-groups.js";
 import { polledProcessesOfFunction, processesOfAll, processesOfFunction } from "./process-limit.js";
 import { type HungGroups, hangs, noHungGroups } from "./unkillable.js";
 
-/** Killed processes leave a cgroup in milliseconds; one that hangs in the kernel is not waited for longer. */
+/**
+ * Killed processes leave a cgroup within milliseconds; if one hangs in the kernel, the executor
+ * waits no longer than this.
+ */
 const emptyMs = 5_000;
-/** Functions hang again and again where a file server is gone: at most so many executors of a node lost theirs at a time. */
+/**
+ * Functions hang repeatedly where a file server is gone: at most this many executors of a node lose
+ * their groups at a time.
+ */
 const maxHungGroups = 15;
 
 export interface Place {
@@ -27,11 +34,12 @@ export interface Place {
 }
 
 /**
- * Moves this process into a group of its own under a group that is named after run directory and node: two clusters on
- * one machine may have nodes of the same name. What a dead executor left there is killed first. What hangs in the kernel stays
- * where it is, and this executor takes a group of another name; what takes longer to die without hanging ends in LAUNCH. Processes
- * that are `known` to hang are not waited for. Where there are no usable cgroups it falls back to process groups and tells
- * `explain` why.
+ * Moves this process into its own group under a group named after run directory and node, because
+ * two clusters on one machine may use the same node names. Kills first what a dead executor left
+ * there. Processes that hang in the kernel stay where they are, and this executor uses a group of
+ * another name; processes that die too slowly without hanging cause LAUNCH. Does not wait for
+ * processes `known` to hang. Without usable cgroups, falls back to process groups and calls
+ * `explain` with the reason.
  */
 export async function openContainment(
   runDirectory: string,
@@ -57,13 +65,13 @@ export async function openContainment(
   if (free === null)
     throw new GleanerError(
       "LAUNCH",
-      `processes of ${left.length} executors hang in the kernel of this node and cannot be killed: restart it`,
+      `processes of ${left.length} executors hang in the kernel of this node and cannot be killed: reboot the node`,
     );
   const hung = new HungCgroups(left);
   try {
     return { containment: new CgroupContainment(free), hung };
   } catch (thrown) {
-    explain(`cgroups cannot be made: ${messageOf(thrown)}`);
+    explain(`cgroups cannot be created: ${messageOf(thrown)}`);
     return { containment: processGroups, hung };
   }
 }
@@ -85,7 +93,7 @@ class CgroupContainment implements Containment {
       killTree.make("self");
       if (!existsSync(this.killFile)) throw new Error(`${this.killFile} needs Linux 5.14`);
       writeFileSync(join(killTree.nodeGroup, "self", "cgroup.procs"), String(process.pid));
-      this.hurry(false); // one that was killed in an eviction left it so
+      this.hurry(false); // an executor killed during an eviction left it urgent
     } catch (thrown) {
       this.close();
       throw thrown;
@@ -142,14 +150,14 @@ class CgroupContainment implements Containment {
   }
 
   hurry(isUrgent: boolean): void {
-    // The group above ours too: its weight is what counts beside the rest of the node.
+    // Includes the group above ours, whose weight counts against the rest of the node.
     for (const tree of this.trees)
       for (const path of ["..", "", "work"]) attempt(() => tree.hurry(path, isUrgent));
   }
 
   close(): void {
     for (const tree of this.trees) {
-      // Some group above must take us back before ours can go; the root always may.
+      // A group above must take us back before ours can be removed; the root always may.
       if (tree.kills) attempt(() => writeFileSync(tree.rootProcs, String(process.pid)));
       attempt(() => removeGroups(tree.nodeGroup));
     }
@@ -176,7 +184,7 @@ class CgroupOfAttempt implements AttemptGroup {
     this.trees = trees;
     this.directories = trees.map((tree) => join(tree.nodeGroup, path));
     const files = this.directories.map((directory) => join(directory, "cgroup.procs"));
-    // The last one is the tree that kills: who is in it is in all the others.
+    // The last one is the killing tree: a process in it is in all the others.
     this.joinFiles = cpus.joinFile === null ? files : [cpus.joinFile, ...files];
     const killTree = trees.find((tree) => tree.kills)!;
     this.killFile = join(killTree.nodeGroup, path, "cgroup.kill");
@@ -184,7 +192,8 @@ class CgroupOfAttempt implements AttemptGroup {
 
   kill(): void {
     attempt(() => writeFileSync(this.killFile, "1"));
-    // Whoever used up its quota dies only in the next period, 100 ms later, unless the quota is lifted.
+    // A process that used up its quota would die only in the next period, 100 ms later, so the
+    // quota is lifted.
     for (const tree of this.trees) {
       attempt(() => tree.liftCores(this.path));
       attempt(() => tree.hurry(this.path, true));
@@ -208,7 +217,10 @@ class CgroupOfAttempt implements AttemptGroup {
   }
 }
 
-/** Ends what a dead executor left, and removes its groups; false: all that is left there hangs in the kernel. */
+/**
+ * Kills what a dead executor left and removes its groups; returns false if all that is left hangs
+ * in the kernel.
+ */
 async function clear(found: Trees, known: ReadonlySet<number>): Promise<boolean> {
   const left = found.trees.find((tree) => tree.kills)!.nodeGroup;
   if (existsSync(join(left, "cgroup.kill"))) {
@@ -219,7 +231,8 @@ async function clear(found: Trees, known: ReadonlySet<number>): Promise<boolean>
       const pids = processesIn(left);
       const isWaitedFor = pids.length === 0 || (!isLate && !pids.every((pid) => known.has(pid)));
       if (!isWaitedFor && pids.every(hangs)) return false;
-      if (isLate) throw new GleanerError("LAUNCH", `processes in ${left} do not die`);
+      if (isLate)
+        throw new GleanerError("LAUNCH", `processes in ${left} do not exit after SIGKILL`);
       await pause(emptyPollMs);
     }
   }
@@ -227,7 +240,7 @@ async function clear(found: Trees, known: ReadonlySet<number>): Promise<boolean>
   return true;
 }
 
-/** For steps whose failure changes nothing that the caller could do. */
+/** For steps whose failure the caller could not do anything about. */
 function attempt(step: () => void): boolean {
   try {
     step();

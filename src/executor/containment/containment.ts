@@ -1,53 +1,63 @@
-// The place of an executor on its node, and of each attempt in it: what holds them in their limits and ends them as a whole.
+// The place of an executor on its node, and of each attempt in it: enforces their limits and ends
+// them as a whole.
 
 import type { Resources } from "../../model/resources.js";
 
 export type ContainmentKind = "cgroup2" | "cgroup1" | "processGroup";
 
-/** What limits follow from. */
+/** The resources that limits derive from. */
 export type Need = Pick<Resources, "cores" | "memoryMb">;
 
 /** The place of one attempt. */
 export interface AttemptGroup {
-  /** Files that the command writes itself into. */
+  /** Files to which the command writes its pid to join. */
   readonly joinFiles: readonly string[];
   readonly killFile: string | null;
-  /** No cgroup limits the memory: glean-spawn has to look. */
+  /** true if no cgroup limits the memory, so that glean-spawn must check it. */
   readonly pollMemory: boolean;
-  /** The most processes and threads that glean-spawn has to hold it to; null: a cgroup does. */
+  /** The limit of processes and threads that glean-spawn must enforce; null if a cgroup does. */
   readonly maxPolledProcesses: number | null;
-  /** SIGKILL to all in it, at once. */
+  /** Sends SIGKILL to everything in it at once. */
   kill(): void;
-  /** All in it stand still, as soon as isFrozen says so, or go on. Throws where that cannot be done. */
+  /**
+   * Freezes everything in it (isFrozen reports when that is done), or resumes it. Throws if that is
+   * impossible.
+   */
   freeze(isFrozen: boolean): void;
   readonly isFrozen: boolean;
-  /** Whether it was kept from opening the GPUs that are not its own. */
+  /** Whether it cannot open GPUs other than its own. */
   readonly closesGpus: boolean;
   isEmpty(): boolean;
-  /** false: something is still in it, try later. */
+  /** Returns false while something is still in it: try again later. */
   remove(): boolean;
 }
 
 /** The place of one executor on its node. */
 export interface Containment {
   readonly kind: ContainmentKind;
-  /** Kills the executor and all its attempts; for the hook. */
+  /** The file through which the hook kills the executor and all its attempts. */
   readonly killFile: string | null;
-  /** Throws when the group cannot be made. `deniedDevices` null: the node has no GPU files. */
+  /**
+   * Throws if the group cannot be created. `deniedDevices` is null if the node has no GPU files.
+   */
   openGroup(name: string, need: Resources, deniedDevices?: readonly string[] | null): AttemptGroup;
-  /** SIGKILL to all attempts with one write, at once; false where that cannot be done. */
+  /** Sends SIGKILL to all attempts with one write, at once; returns false if that is impossible. */
   killAll(): boolean;
-  /** Whether no process of any attempt is left; false where that cannot be told. */
+  /** Whether no process of any attempt is left; false if that is unknown. */
   isEmpty(): boolean;
   /**
-   * While attempts are dying they go before all others that want the processor: a batch job waits for them, and on a busy node
-   * they would wait for it. A second call changes nothing.
+   * Gives dying attempts precedence over everything else that wants the processor: a batch job
+   * waits for them, and on a busy node they would wait for the processor. A second call changes
+   * nothing.
    */
   hurry(isUrgent: boolean): void;
-  /** Holds all attempts together in the budget. Throws when the kernel refuses. */
+  /** Limits all attempts together to the budget. Throws if the kernel refuses. */
   limit(budget: Need): void;
-  /** Keeps all attempts, and this process, on these CPUs of the machine; null: any. Throws where that cannot be done. */
+  /**
+   * Confines all attempts and this process to these CPUs of the machine; null allows any. Throws if
+   * that is impossible.
+   */
   confine(cpus: readonly number[] | null): void;
-  /** Gives back what `openContainment` made; what cannot be removed is left to the next executor. */
+  /** Undoes what `openContainment` created; what cannot be removed is left to the next executor. */
   close(): void;
 }

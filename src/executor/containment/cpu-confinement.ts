@@ -1,26 +1,32 @@
-// Keeps an executor and all that it runs on given CPUs of the machine, by the cpuset controller of cgroup version 1 or 2.
+// Confines an executor and everything that it runs to given CPUs of the machine, by the cpuset
+// controller of cgroup version 1 or 2.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GleanerError } from "../../model/errors.js";
 
 export interface CpuConfinement {
-  /** The file that a command writes itself into; null: the other groups that it joins confine it. */
+  /**
+   * The file to which a command writes its pid; null if the other groups that it joins confine it.
+   */
   readonly joinFile: string | null;
-  /** Makes its groups, moves this process into one of them, and confines nothing yet. */
+  /** Creates its groups, moves this process into one of them, and confines nothing yet. */
   open(): void;
-  /** null: any CPU. What runs is moved at once. Throws when the kernel refuses. */
+  /** null allows any CPU. Running processes move at once. Throws if the kernel refuses. */
   confine(cpus: readonly number[] | null): void;
   /** Moves this process out of its groups. */
   leave(): void;
-  /** Where its groups are, to be removed with the others; null: they are others'. */
+  /**
+   * The location of its groups, to be removed with the others; null if they belong to another
+   * controller.
+   */
   readonly nodeGroup: string | null;
 }
 
-/** Groups of functions and of the executor itself, below the node's. */
+/** Groups for functions and for the executor itself, below the node's. */
 const groups = ["work", "self"] as const;
 
-/** The controller is a hierarchy of its own, in which a group has no CPUs until it is given some. */
+/** A hierarchy of its own, in which a new group has no CPUs. */
 export function cpusetOfVersion1(root: string, group: string): CpuConfinement {
   const nodeGroup = join(root, group);
   const copyFrom = (from: string, to: string, file: string) =>
@@ -50,7 +56,9 @@ export function cpusetOfVersion1(root: string, group: string): CpuConfinement {
   };
 }
 
-/** The groups are those of the one hierarchy; an empty list there means: as the group above. */
+/**
+ * The groups belong to the unified hierarchy; an empty list there inherits that of the group above.
+ */
 export function cpusetOfVersion2(root: string, group: string): CpuConfinement {
   return {
     nodeGroup: null,
@@ -64,7 +72,7 @@ export function cpusetOfVersion2(root: string, group: string): CpuConfinement {
   };
 }
 
-/** A node without the controller: whoever asks for less than all CPUs is told so. */
+/** For nodes without the controller: throws if asked for fewer than all CPUs. */
 export const noConfinement: CpuConfinement = {
   nodeGroup: null,
   joinFile: null,
@@ -74,7 +82,7 @@ export const noConfinement: CpuConfinement = {
     if (cpus !== null)
       throw new GleanerError(
         "LAUNCH",
-        "jobs are pinned to their cores and this node has no cpuset controller to keep functions from them",
+        "jobs are pinned to their cores, but this node has no cpuset controller to keep functions off them: enable it in the kernel",
       );
   },
 };

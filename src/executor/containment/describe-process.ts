@@ -1,15 +1,16 @@
-// Finds out of a process that hangs in the kernel who it is and in which file system, without hanging itself.
+// Describes a process that hangs in the kernel, with its user and file system, without hanging
+// itself.
 
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Describe } from "./unkillable.js";
 
-/** Whoever looks at such a process may hang with it; then what it said until then is all. */
+/** A process that inspects it may hang with it; its output until then must do. */
 const describeMs = 1_000;
 const maxOutputBytes = 16_384;
 const longestField = 200;
 
-/** By `glean-spawn --describe` (slurm-plugin/PROTOCOL.md), a process of its own. */
+/** Uses `glean-spawn --describe` (slurm-plugin/PROTOCOL.md), which is a process of its own. */
 export const describeBy =
   (program: string): Describe =>
   (pid) =>
@@ -31,7 +32,7 @@ export const describeBy =
       child.stdout?.on("data", (piece: string) => {
         said += piece;
       });
-      // One that hangs does not even die of SIGKILL, and execFile would wait for it.
+      // A process that hangs does not even die of SIGKILL, and execFile would wait for it.
       setTimeout(over, 2 * describeMs).unref();
       child.unref();
     });
@@ -43,7 +44,7 @@ interface Mount {
 
 export function parseDescription(text: string, mounts: readonly Mount[]) {
   const lines = text.split("\n");
-  // Of two the later one says more.
+  // If a field occurs twice, the later one says more.
   const field = (key: string): string | null =>
     lines
       .findLast((line) => line.startsWith(`${key}=`))
@@ -58,12 +59,12 @@ export function parseDescription(text: string, mounts: readonly Mount[]) {
   };
 }
 
-/** The mount that a path is below, without looking at the path itself. */
+/** The mount that contains a path, found without touching the path itself. */
 function mountOf(path: string, mounts: readonly Mount[]): string | null {
   const above = mounts.filter(
     ({ point }) => point === "/" || path === point || path.startsWith(`${point}/`),
   );
-  // Of those at the same place the last one is seen.
+  // Of mounts at the same place, the last one is visible.
   const nearest = above.reduce<Mount | null>(
     (best, each) => (best === null || each.point.length >= best.point.length ? each : best),
     null,
@@ -79,7 +80,7 @@ function readMounts(): readonly Mount[] {
   }
 }
 
-/** The lines of /proc/PID/mountinfo: see proc(5). */
+/** Parses the lines of /proc/PID/mountinfo: see proc(5). */
 export function parseMounts(text: string): readonly Mount[] {
   return text.split("\n").flatMap((line) => {
     const [before, after] = line.split(" - ");

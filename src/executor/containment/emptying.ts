@@ -1,12 +1,22 @@
-// Waits until killed attempts have left their cores: as short as can be, for a batch job waits too.
+// Waits until killed attempts have left their cores, as briefly as possible, because a batch job
+// waits too.
 
 import { monotonicMs, pause, standStill } from "../../clock.js";
 
-/** A killed group is looked at this often until it is empty. More often would take time from those that are dying. */
+/**
+ * How often a killed group is checked until it is empty. More often would take processor time from
+ * the dying processes.
+ */
 export const emptyPollMs = 2;
-/** After a kill of all at once: a sleeping process is gone by then, one without quota left is not. */
+/**
+ * The time after a kill of all groups by which sleeping processes are gone, but not those without
+ * any quota left.
+ */
 const lateMs = 15;
-/** How long the dying have the executor's own time, too: their supervisors' reports are not read before. */
+/**
+ * For how long dying processes also get the executor's own time: it does not read their
+ * supervisors' reports earlier.
+ */
 const stillMs = 25;
 
 /** An attempt that was killed. */
@@ -17,7 +27,10 @@ export interface Dying {
   readonly handle: { kill(): void } | null;
 }
 
-/** What was killed stays free, so each is waited for in turn. One that takes long may have used up its quota: each is killed alone, too. */
+/**
+ * An emptied group stays empty, so the groups are awaited in turn. A slow one may have used up its
+ * quota: each is also killed alone.
+ */
 export async function emptied(
   attempts: readonly Dying[],
   areAllGone: () => boolean,
@@ -26,13 +39,14 @@ export async function emptied(
   const startedMs = monotonicMs();
   let isLate = false;
   const pressOn = () => {
-    hurry(); // another executor of this machine, which nodes of tests share, may have ended its own
+    hurry(); // test nodes share a machine, and another executor there may have ended its own hurry
     if (isLate || monotonicMs() - startedMs < lateMs) return;
     isLate = true;
     for (const each of attempts) if (!each.isFree) each.handle!.kill();
   };
-  // Freezable still instead of serving others: a node's functions die together, and whoever read the report of one would
-  // take the processor from the next. What has not started is waited for below, for it has to be heard.
+  // Stays idle instead of serving others: a node's functions die together, and reading the report
+  // of one would take the processor from the next. Attempts that have not started are awaited
+  // below, because they must be heard.
   const started = attempts.filter((each) => each.isStarted);
   const areDying = () => !areAllGone() && started.some((each) => !each.isFree);
   while (monotonicMs() - startedMs < stillMs && areDying() && standStill(emptyPollMs)) pressOn();

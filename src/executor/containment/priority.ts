@@ -1,4 +1,5 @@
-// An executor goes before what runs beside it: whatever fills the processor must not delay its answer to the hook, or its end.
+// Gives the executor precedence over everything beside it: a busy processor must not delay its
+// answer to the hook, or its end.
 
 import { writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
@@ -6,16 +7,16 @@ import { setPriority } from "node:os";
 /** Ahead of everything at 0, behind the kernel's and the site's own urgent daemons. */
 const ownNice = -10;
 
-/** For this process and its session. Nothing happens where that is not allowed. */
+/** Applies to this process and its session. Does nothing where that is not allowed. */
 export function takePriority(): void {
   for (const step of [
     () => setPriority(ownNice),
-    // Where sessions are scheduled as groups, a process has its session's place, whatever its own is.
+    // Where sessions are scheduled as groups, the session's niceness counts, not the process's own.
     () => writeFileSync("/proc/self/autogroup", String(ownNice)),
   ])
     try {
       step();
     } catch {
-      // Not root, or no such groups: then it is as quick as it is.
+      // Not root, or no such groups: the executor keeps its usual priority.
     }
 }

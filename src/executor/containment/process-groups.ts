@@ -1,4 +1,5 @@
-// What holds attempts where a node has no usable cgroups: nothing but their process groups, which glean-spawn watches.
+// Holds attempts on nodes without usable cgroups: only by their process groups, which glean-spawn
+// watches.
 
 import { GleanerError } from "../../model/errors.js";
 import type { Containment } from "./containment.js";
@@ -15,7 +16,7 @@ export const processGroups: Containment = {
     maxPolledProcesses: polledProcessesOfFunction(cores),
     kill: () => {},
     freeze: () => {
-      throw new GleanerError("LAUNCH", "without cgroups nothing can be made to stand still");
+      throw new GleanerError("LAUNCH", "functions cannot be frozen without cgroups");
     },
     isFrozen: false,
     closesGpus: false,

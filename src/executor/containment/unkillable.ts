@@ -1,4 +1,5 @@
-// Processes of functions that hang in the kernel, where SIGKILL does not end them: which there are, and what they hold of the node.
+// Finds processes of functions that hang in the kernel, where SIGKILL does not end them, and the
+// resources that they hold.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout, type Timer } from "../../clock.js";
@@ -7,12 +8,15 @@ import { invocationId } from "../../model/ids.js";
 import { nothing, type Resources } from "../../model/resources.js";
 import { startTicksOf } from "../node/processes.js";
 
-/** Whoever waits for the node's rest has it a second after the last of them is gone. */
+/** The resources are free again within a second after the last of them is gone. */
 const lookMs = 1_000;
-/** A function's processes usually hang for the same reason; the number of all is told beside these. */
+/**
+ * A function's processes usually hang for the same reason; the total number is reported beside
+ * these.
+ */
 const maxDescribed = 8;
 
-/** What an attempt that hangs was given. */
+/** The resources given to an attempt that hangs. */
 export interface HungAttempt {
   /** Its group's name, which begins with invocation and attempt. */
   readonly name: string;
@@ -20,24 +24,24 @@ export interface HungAttempt {
   readonly pids: readonly number[];
 }
 
-/** What a dead executor, or this one, could not end. */
+/** The groups that a dead executor, or this one, could not end. */
 export interface HungGroups {
-  /** Those that still have processes; the groups of others are removed. */
+  /** The groups that still have processes; removes the others. */
   look(): readonly HungAttempt[];
 }
 
 export const noHungGroups: HungGroups = { look: () => [] };
 
-/** The notes of the hook in the node's folder. */
+/** The hook's notes in the node's folder. */
 export interface HungNotes {
-  /** Of processes that still are there; notes of others are removed. */
+  /** The processes that still exist; removes the notes of others. */
   readUnkillable(): readonly number[];
   noteUnkillable(pids: readonly number[]): void;
 }
 
 export type Describe = (pid: number) => Promise<Omit<UnkillableProcess, "pid" | "invocation">>;
 
-/** Looks again for as long as there are any, and tells of each change. */
+/** Checks again while there are any, and reports each change. */
 export class Unkillable {
   private current: UnkillableReport = { count: 0, processes: [], held: nothing };
   private readonly described = new Map<string, UnkillableProcess>();
@@ -54,7 +58,7 @@ export class Unkillable {
     return this.current;
   }
 
-  /** To be called at the start, and when something is known to hang. */
+  /** Must be called at the start, and whenever something is known to hang. */
   look(): void {
     const attempts = this.groups.look();
     const inGroups = new Map(
@@ -108,7 +112,10 @@ export class Unkillable {
   }
 }
 
-/** Without a group of its own what a process was given is not known: one core, and what it has of the memory. */
+/**
+ * Without a group of its own, a process's resources are unknown: counts one core and its resident
+ * memory.
+ */
 function heldBy(pids: readonly number[]): Resources {
   return pids.reduce(
     (sum, pid) => together(sum, { cores: 1, memoryMb: residentMb(pid), gpus: [] }),
@@ -124,7 +131,7 @@ function together(left: Resources, right: Resources): Resources {
   };
 }
 
-/** Pages are of 4 KiB wherever Slurm runs; a larger guess would only leave more of the node unused. */
+/** Pages are 4 KiB wherever Slurm runs; a larger guess would only leave more of the node unused. */
 function residentMb(pid: number): number {
   try {
     const pages = Number(readFileSync(`/proc/${pid}/statm`, "latin1").split(" ")[1]);
@@ -134,7 +141,10 @@ function residentMb(pid: number): number {
   }
 }
 
-/** Whether a process sleeps in the kernel with all its threads that are not dead: SIGKILL does not end it. */
+/**
+ * Whether a process and all its live threads sleep uninterruptibly in the kernel, so that SIGKILL
+ * does not end it.
+ */
 export function hangs(pid: number): boolean {
   try {
     const states = readdirSync(`/proc/${pid}/task`).map((thread) =>

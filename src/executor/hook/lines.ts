@@ -1,4 +1,5 @@
-// The lines of the node hook and the names of its marks, as slurm-plugin/PROTOCOL.md has them; anything else is refused.
+// Parses the lines of the node hook and the names of its marks, as defined in
+// slurm-plugin/PROTOCOL.md; rejects anything else.
 
 import { type JobId, jobId } from "../../model/ids.js";
 import type { JobShare } from "../budget/budget.js";
@@ -9,19 +10,19 @@ export type HookLine =
       readonly job: JobShare;
       /** How long the hook waits for the answer. */
       readonly answerMs: number;
-      /** CLOCK_MONOTONIC when the hook started. */
+      /** CLOCK_MONOTONIC at the start of the hook. */
       readonly startNs: bigint;
     }
   | { readonly kind: "end"; readonly job: JobId }
   | { readonly kind: "probe" };
 
-/** With the line's end. */
+/** Includes the line's end. */
 export const maxHookLineBytes = 256;
 const maxJobId = 4_294_967_295;
 const maxCpus = 65_536;
 const maxGpuIndex = 63;
 
-/** The line without its end, or null when it is not one of the three. */
+/** The line without its end, or null if it is not one of the three. */
 export function parseHookLine(line: string): HookLine | null {
   if (line === "probe") return { kind: "probe" };
   const end = /^end (\d{1,10})$/.exec(line);
@@ -36,22 +37,27 @@ export function parseHookLine(line: string): HookLine | null {
   return { kind: "begin", job, answerMs: Number(begin[4]), startNs: BigInt(begin[5]!) };
 }
 
-/** A mark's file name, `<jobId>.<cpus>.<gpus>`; null for a file that is no mark. */
+/** A mark's file name, `<jobId>.<cpus>.<gpus>`; null for a file that is not a mark. */
 export function parseMark(fileName: string): JobShare | null {
   const parts = /^(\d{1,10})\.(\d{1,5})\.([-*\d,]{1,200})$/.exec(fileName);
   return parts && parseShare(parts[1]!, parts[2]!, parts[3]!);
 }
 
-/** An executor that the hook had to kill itself. */
+/** An executor that the hook itself had to kill. */
 export interface HookKill {
   readonly job: JobId;
-  /** From the hook's start until nothing was left. */
+  /** The time from the hook's start until nothing was left. */
   readonly tookMs: number;
-  /** Processes of functions that were not seen to be gone when the prolog ended; null: nobody could count them. */
+  /**
+   * Function processes not known to be gone when the prolog ended; null if they could not be
+   * counted.
+   */
   readonly left: number | null;
 }
 
-/** A note's file name, `killed.<jobId>.<ms>` or `late.<jobId>.<ms>.<left>`; null for any other file. */
+/**
+ * A note's file name, `killed.<jobId>.<ms>` or `late.<jobId>.<ms>.<left>`; null for any other file.
+ */
 export function parseKillNote(fileName: string): HookKill | null {
   const parts =
     /^(?:killed\.(\d{1,10})\.(\d{1,7})|late\.(\d{1,10})\.(\d{1,7})\.(\d{1,5}|\*))$/.exec(fileName);

@@ -1,4 +1,5 @@
-// The node's folder under the run directory: who owns it, whose executor lives in it, and the marks of Slurm's jobs.
+// The node's folder under the run directory: its owner, the executor that claims it, and the marks
+// of Slurm's jobs.
 
 import {
   linkSync,
@@ -17,12 +18,12 @@ import type { JobShare } from "../budget/budget.js";
 import { isAlive, type ProcessName, startTicksOf } from "../node/processes.js";
 import { type HookKill, parseKillNote, parseMark } from "./lines.js";
 
-/** sun_path, with its final zero. */
+/** The size of sun_path, including its terminating zero. */
 const maxSocketPathBytes = 107;
-/** Two executors that start at once try for the same name; one gives up at the first look. */
+/** Two executors that start together try for the same name; one gives up at the first look. */
 const maxClaims = 3;
 
-/** What a node's hook left to be read by its executor. */
+/** What a node's hook left for its executor to read. */
 export type JobMarks = Pick<NodeFolder, "readMarks" | "removeMarks" | "takeKillNotes">;
 
 export class NodeFolder {
@@ -32,15 +33,15 @@ export class NodeFolder {
   ) {}
 
   /**
-   * Makes `<runDirectory>/<node>` when it is missing and claims it for this process, which is `executor`. Throws LAUNCH
-   * when the folder is not ours alone, or when another executor lives in it.
+   * Creates `<runDirectory>/<node>` if it is missing and claims it for this process, which is
+   * `executor`. Throws LAUNCH if the folder is not ours alone, or if another executor lives in it.
    */
   static claim(runDirectory: string, node: NodeName, executor: ExecutorId): NodeFolder {
     const folder = new NodeFolder(join(runDirectory, node), executor);
     if (Buffer.byteLength(folder.socketPath) > maxSocketPathBytes)
       throw new GleanerError(
         "LAUNCH",
-        `${folder.socketPath} is longer than the ${maxSocketPathBytes} bytes a socket's path may have: choose a shorter runDirectory`,
+        `${folder.socketPath} is longer than the limit of ${maxSocketPathBytes} bytes for a socket's path: choose a shorter runDirectory`,
       );
     for (const directory of [runDirectory, folder.directory]) makeOwnDirectory(directory);
     folder.take();
@@ -55,11 +56,12 @@ export class NodeFolder {
     return join(this.directory, "executor.pid");
   }
 
-  /** The file is put in place by link(2), which fails when there is one: of two starters one wins. */
+  /** Puts the file in place by link(2), which fails if it exists: of two starters one wins. */
   private take(): void {
     let left: string | null = null;
     for (let attempt = 0; attempt < maxClaims; attempt++) {
-      // What a dead executor ran may be dying still: a job that comes meanwhile has to find its cgroup here.
+      // Functions of a dead executor may still be dying: a job that comes meanwhile must find their
+      // cgroup here.
       const mine = this.write(left);
       try {
         if (tryLink(mine, this.pidFile)) return;
@@ -68,10 +70,13 @@ export class NodeFolder {
       }
       left = this.removeDead() ?? left;
     }
-    throw new GleanerError("LAUNCH", `${this.pidFile} is being claimed by another executor`);
+    throw new GleanerError(
+      "LAUNCH",
+      `${this.pidFile} is being claimed by another executor: try again`,
+    );
   }
 
-  /** Returns the kill file that the dead one had published. */
+  /** Returns the kill file that the dead executor had published. */
   private removeDead(): string | null {
     const content = readSmall(this.pidFile);
     const owner = content === null ? null : parsePidFile(content);
@@ -80,7 +85,8 @@ export class NodeFolder {
         "LAUNCH",
         `an executor (pid ${owner.pid}) is running in ${this.directory}: stop it first`,
       );
-    // Moved aside and looked at again: what was read may be gone and another's claim be there by now.
+    // Moved aside and checked again: the executor that was read may be gone, and another's claim
+    // may be there by now.
     const aside = join(this.directory, `executor.pid.dead.${process.pid}`);
     try {
       renameSync(this.pidFile, aside);
@@ -92,7 +98,7 @@ export class NodeFolder {
     return /^kill=(\/sys\/fs\/cgroup\/.+)$/m.exec(content ?? "")?.[1] ?? null;
   }
 
-  /** Tells the hook which cgroup to kill when this executor does not answer. */
+  /** Tells the hook which cgroup to kill if this executor does not answer. */
   publishKillFile(killFile: string | null): void {
     renameSync(this.write(killFile), this.pidFile);
   }
@@ -107,7 +113,7 @@ export class NodeFolder {
     return file;
   }
 
-  /** The jobs that Slurm gave something of this node, whether or not an executor was there then. */
+  /** The jobs to which Slurm gave part of this node, whether or not an executor was there then. */
   readMarks(): JobShare[] {
     const marks = this.markFiles().map(parseMark);
     return marks.filter((mark) => mark !== null);
@@ -134,7 +140,10 @@ export class NodeFolder {
     }
   }
 
-  /** Processes that the hook, or an executor, could not kill; notes of those that are gone are removed. */
+  /**
+   * Processes that the hook or an executor could not kill; removes the notes of those that are
+   * gone.
+   */
   readUnkillable(): readonly number[] {
     return this.entriesOf("unkillable").flatMap((file) => {
       const parts = /^(\d{1,7})\.(\d{1,20})$/.exec(file);
@@ -145,7 +154,7 @@ export class NodeFolder {
     });
   }
 
-  /** So that no prolog waits for these. */
+  /** Prevents prologs from waiting for these processes. */
   noteUnkillable(pids: readonly number[]): void {
     if (pids.length === 0) return;
     const directory = join(this.directory, "unkillable");
@@ -156,7 +165,7 @@ export class NodeFolder {
     }
   }
 
-  /** What the hook noted of executors it killed here; each note is taken once. */
+  /** The hook's notes about executors that it killed here; each note is taken once. */
   takeKillNotes(): readonly (HookKill & { readonly atWallMs: number })[] {
     return readdirSync(this.directory).flatMap((file) => {
       const note = parseKillNote(file);
@@ -168,14 +177,14 @@ export class NodeFolder {
     });
   }
 
-  /** The socket goes first: while the claim stands no other executor makes its own. */
+  /** Removes the socket first: while the claim stands, no other executor creates its own. */
   leave(): void {
     rmSync(this.socketPath, { force: true });
     rmSync(this.pidFile, { force: true });
   }
 }
 
-/** The hook refuses a folder that others may write to, so we do. */
+/** The hook rejects a folder that others may write to, so this does too. */
 function makeOwnDirectory(directory: string): void {
   mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
   try {

@@ -1,7 +1,9 @@
-// Whether slurmd of this node runs our SPANK plugin: it is listed in plugstack.conf now, and slurmd has loaded this very file.
+// Checks that this node's slurmd runs our SPANK plugin: that plugstack.conf lists it now, and that
+// slurmd has loaded this very file.
 //
-// slurmd learns at its start that there are plugins with a prolog; the plugin list itself is read again for each job. So both count. The
-// plugin stays mapped in a slurmd that knows of it (slurm-plugin/spank/spank_gleaner.c), which says more than any file's time.
+// slurmd learns at its start that there are plugins with a prolog, and reads the plugin list again
+// for each job, so both count. The plugin stays mapped in a slurmd that knows it
+// (slurm-plugin/spank/spank_gleaner.c), which is more reliable than any file time.
 
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { messageOf } from "../../model/errors.js";
@@ -11,7 +13,10 @@ import { findPluginLine, type PluginLine } from "./plugin-stack.js";
 
 export type FoundPlugin = { readonly options: readonly string[] } | { readonly problem: string };
 
-/** The options of the plugin's line, or one sentence that says what to do. `proc` is another /proc in tests. */
+/**
+ * The options of the plugin's line, or one sentence that says what to do. `proc` is another /proc
+ * in tests.
+ */
 export function findPlugin(
   { file, stack }: PluginOrder,
   node: NodeName,
@@ -21,7 +26,7 @@ export function findPlugin(
   try {
     line = findPluginLine(stack, file);
   } catch (thrown) {
-    return { problem: `the plugin could not be looked for: ${messageOf(thrown)}` };
+    return { problem: `cannot look for the plugin: ${messageOf(thrown)}` };
   }
   if (line?.kind !== "optional")
     return { problem: `${stack} has no line "optional ${file}": add it there and restart slurmd` };
@@ -31,18 +36,21 @@ export function findPlugin(
   return problem === null ? { options: line.options } : { problem };
 }
 
-/** Several may be there where nodes are simulated, or one is a fork that is about to become something else: one that has it is enough. */
+/**
+ * Several may run where nodes are simulated, and one may be a fork that is about to exec: one
+ * slurmd with the plugin suffices.
+ */
 function slurmdProblem(file: string, node: NodeName, proc: string): string | null {
   const daemons = slurmds(node, proc);
   const states = daemons.map((pid) => mappingOf(file, `${proc}/${pid}/maps`));
   if (states.includes("mapped")) return null;
   if (states.includes("replaced"))
     return `${file} was replaced since slurmd loaded it: restart slurmd`;
-  if (daemons.length === 0) return `no slurmd of ${node} was found on this machine: start it`;
-  return `slurmd (process ${daemons[0]}) has not loaded ${file}: restart it; its log tells when the plugin is of another release of Slurm`;
+  if (daemons.length === 0) return `slurmd of ${node} does not run on this machine: start it`;
+  return `slurmd (process ${daemons[0]}) has not loaded ${file}: restart it; if the plugin was built for another release of Slurm, its log says so`;
 }
 
-/** Processes of that name that root (or we) started, for this node where they name one. */
+/** Processes of that name that root (or we) started, and that name this node if they name one. */
 function slurmds(node: NodeName, proc: string): string[] {
   const trusted = new Set([0, process.getuid!()]);
   return readdirSync(proc).filter((pid) => {
@@ -54,7 +62,7 @@ function slurmds(node: NodeName, proc: string): string[] {
   });
 }
 
-/** The kernel marks a file that was renamed over, as installers do. */
+/** The kernel marks a file that was replaced by a rename, as installers do. */
 function mappingOf(file: string, maps: string): "none" | "mapped" | "replaced" {
   const mapped = textOf(maps)
     .split("\n")
@@ -63,7 +71,7 @@ function mappingOf(file: string, maps: string): "none" | "mapped" | "replaced" {
   return mapped.some((line) => line.endsWith(` ${file} (deleted)`)) ? "replaced" : "none";
 }
 
-/** Empty for a process that has ended meanwhile. */
+/** Returns an empty text for a process that has ended. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, "utf8");

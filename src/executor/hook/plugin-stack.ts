@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { GleanerError } from "../../model/errors.js";
 
-/** Sites have one file, or a folder with one for each plugin. */
+/** Sites have a single file, or a folder with one file per plugin. */
 const maxFiles = 64;
 const maxFileBytes = 64 * 1024;
 
@@ -14,8 +14,9 @@ export interface PluginLine {
 }
 
 /**
- * The first line that names `plugin`, an absolute path; null when there is none. Throws a GleanerError of code BAD_REQUEST when the files
- * cannot be followed: an include with a pattern in a folder's name, too many files, one that is too large.
+ * The first line that names `plugin`, an absolute path; null if there is none. Throws a
+ * GleanerError with code BAD_REQUEST if the files cannot be followed: an include with a pattern in
+ * a folder's name, too many files, or too large a file.
  */
 export function findPluginLine(stack: string, plugin: string): PluginLine | null {
   const seen = { files: 0 };
@@ -42,22 +43,25 @@ const wordsOf = (line: string): string[] =>
     .split(/[ \t]+/)
     .filter((word) => word !== "");
 
-/** A file that is missing is an empty one to Slurm. */
+/** Slurm treats a missing file as empty. */
 function linesOf(file: string, seen: { files: number }): string[] {
   if (!existsSync(file)) return [];
   if (++seen.files > maxFiles)
     throw unclear(`${file} and others include more than ${maxFiles} files`);
   const status = statSync(file);
   if (!status.isFile() || status.size > maxFileBytes)
-    throw unclear(`${file} is no file of at most ${maxFileBytes / 1024} KiB`);
+    throw unclear(`${file} is not a file of at most ${maxFileBytes / 1024} KiB`);
   return readFileSync(file, "utf8").split("\n");
 }
 
-/** What an include stands for; patterns (`*`, `?`) are understood in the file's name, as in plugstack.conf.d/*.conf. */
+/**
+ * The files that an include names; patterns (`*`, `?`) are supported in the file's name, as in
+ * plugstack.conf.d/*.conf.
+ */
 function filesOf(pattern: string): string[] {
   const [folder, name] = [dirname(pattern), basename(pattern)];
   if (/[*?[\\]/.test(folder) || /[[\\]/.test(name))
-    throw unclear(`include ${pattern} has a pattern that Gleaner does not follow`);
+    throw unclear(`include ${pattern} has a pattern that Gleaner does not support`);
   if (!/[*?]/.test(name)) return [pattern];
   if (!existsSync(folder)) return [];
   const quoted = name.replace(/[.+^${}()|]/g, "\\$&");
@@ -69,5 +73,5 @@ function filesOf(pattern: string): string[] {
 const unclear = (what: string): GleanerError =>
   new GleanerError(
     "BAD_REQUEST",
-    `${what}: list the plugin in a file of its own that is included by name`,
+    `${what}: list the plugin in its own file and include that file by name`,
   );

@@ -1,4 +1,4 @@
-// Whether the installed node hook reaches this executor: the hook itself is run and must find us.
+// Checks that the installed node hook reaches this executor, by running the hook.
 
 import { execFile } from "node:child_process";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
@@ -8,8 +8,9 @@ const probeMs = 3_000;
 const maxOutputBytes = 4_096;
 
 /**
- * Runs `<program> --probe` for this node; null when it found this executor, else one sentence why not. `plugin`: the
- * plugin's path and options, whose hook.conf is then the one that counts; none for the program itself.
+ * Runs `<program> --probe` for this node; returns null if it found this executor, else one sentence
+ * why not. `plugin` holds the plugin's path and options, whose hook.conf then applies; omitted for
+ * the program itself.
  */
 export async function probeHook(
   program: string,
@@ -28,8 +29,11 @@ export async function probeHook(
       const said = (stderr.trim() || stdout.trim()).split("\n", 1)[0]!.slice(0, 400);
       if (error === null && stdout === `here ${executor}\n`) resolve(null);
       else if (error === null)
-        resolve(`the hook ${program} found another executor ("${said}"): compare its runDir`);
-      else if (error.killed) resolve(`the hook ${program} did not end within ${probeMs} ms`);
+        resolve(
+          `the hook ${program} found another executor ("${said}"): check that its runDir matches this executor's`,
+        );
+      else if (error.killed)
+        resolve(`the hook ${program} did not finish within ${probeMs / 1_000} s`);
       else resolve(`the hook ${program} does not work here: ${said || error.message}`);
     });
   });

@@ -1,4 +1,5 @@
-// Serves the node hook on its unix socket: one line in, one line out, each connection bounded in time and bytes.
+// Serves the node hook on its unix socket: one line in, one line out, each connection limited in
+// time and bytes.
 
 import { rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -6,27 +7,30 @@ import { monotonicMs } from "../../clock.js";
 import type { ExecutorId, JobId } from "../../model/ids.js";
 import { type HookLine, maxHookLineBytes, parseHookLine } from "./lines.js";
 
-/** Prologs and epilogs of one node at once; more than Slurm ever starts there. */
+/** Concurrent prologs and epilogs of one node; more than Slurm ever starts there. */
 const maxConnections = 256;
 /** The hook writes its line as soon as it is connected. */
 const lineMs = 2_000;
-/** What an answered hook gets to read its answer when the executor leaves. */
+/** How long a hook has to read its answer when the executor leaves. */
 const closeMs = 500;
 
 export type BeginLine = Extract<HookLine, { kind: "begin" }>;
 
 export interface HookHandlers {
-  /** Resolves when what the job needs is free, with how many attempts had to go. */
+  /** Resolves with the number of evicted attempts once the job's resources are free. */
   begin(line: BeginLine): Promise<number>;
   end(job: JobId): void;
 }
 
 export interface HookServer {
-  /** Listens no more, and lets the hooks that are connected have their answer. */
+  /** Stops listening, and lets connected hooks receive their answers. */
   close(): Promise<void>;
 }
 
-/** Resolves when the socket listens. A socket left by a dead executor is replaced: the caller holds the claim to the folder. */
+/**
+ * Resolves once the socket listens. Replaces the socket of a dead executor: the caller holds the
+ * claim to the folder.
+ */
 export async function serveHook(
   path: string,
   executor: ExecutorId,

@@ -1,7 +1,9 @@
-// Job steps that start on the node, as slurmd's spool folder shows them: jobs that ran no prolog are found by these.
+// Watches slurmd's spool folder for job steps that start on the node, to find jobs that ran no
+// prolog.
 //
 // Slurm 22.05 may start a requeued job a second time without a prolog, when it returns to the same
-// node within two minutes (`scontrol update StartTime=now`): slurmd still has the job's old credential.
+// node within two minutes (`scontrol update StartTime=now`): slurmd still has the job's old
+// credential.
 
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { join } from "node:path";
@@ -10,9 +12,9 @@ import { messageOf } from "../../model/errors.js";
 import { type JobId, jobId, type NodeName } from "../../model/ids.js";
 import type { BeginLine } from "./socket.js";
 
-/** A step that is older was there when Slurm was read for the launch, and the order knows its job. */
+/** Older steps were there when Slurm was read for the launch, and the order includes their jobs. */
 const recentMs = 60_000;
-/** As a site's hook waits by default. */
+/** The default waiting time of a site's hook. */
 const answerMs = 100;
 const maxJobId = 4_294_967_295;
 
@@ -21,8 +23,8 @@ export interface StepWatch {
 }
 
 /**
- * Tells `began` of each step that starts, and of those that started shortly before.
- * `trouble` is one sentence: the folder cannot be watched, so jobs without a prolog go unnoticed
+ * Calls `began` for each step that starts, and for steps that started shortly before. `trouble`
+ * receives one sentence if the folder cannot be watched: then jobs without a prolog go unnoticed
  * until gleanerd reads Slurm.
  */
 export function watchSteps(
@@ -36,7 +38,7 @@ export function watchSteps(
     if (job !== null && isRecent(join(folder, name!))) began(job);
   };
   let watcher: FSWatcher;
-  const give = (cause: unknown) => trouble(`${folder} cannot be watched: ${messageOf(cause)}`);
+  const give = (cause: unknown) => trouble(`cannot watch ${folder}: ${messageOf(cause)}`);
   try {
     watcher = watch(folder, { persistent: false }, (_event, name) => look(name));
     watcher.on("error", give);
@@ -50,7 +52,7 @@ export function watchSteps(
 
 /**
  * The job of `<node>_<job>.<step>`, a slurmstepd's socket, or of `job<id>`, the folder of a batch
- * script, which is made earlier; null for any other file.
+ * script, which is created earlier; null for any other file.
  */
 export function jobOfStep(name: string, node: NodeName): JobId | null {
   const ofSocket = name.startsWith(`${node}_`) ? name.slice(node.length + 1) : "";
@@ -60,7 +62,7 @@ export function jobOfStep(name: string, node: NodeName): JobId | null {
   return id >= 1 && id <= maxJobId ? jobId(id) : null;
 }
 
-/** What is told of a job without a prolog: it may have the whole node. */
+/** The assumed line for a job without a prolog: it may have the whole node. */
 export const beginOf = (job: JobId): BeginLine => ({
   kind: "begin",
   job: { job, cpus: 0, gpus: "all" },
@@ -68,7 +70,7 @@ export const beginOf = (job: JobId): BeginLine => ({
   startNs: machineMonotonicNs(),
 });
 
-/** false: it is gone, too. */
+/** Returns false if it is gone, too. */
 function isRecent(path: string): boolean {
   const changedAtMs = statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0;
   return nowMs() - changedAtMs < recentMs;

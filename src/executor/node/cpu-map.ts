@@ -1,8 +1,9 @@
-// Which of the machine's CPUs Slurm means by its own numbers: as this node's slurmd has found the machine.
+// Maps Slurm's CPU numbers to the machine's, as this node's slurmd found them.
 //
-// slurmd numbers CPUs in the order in which hwloc finds them (src/slurmd/common/xcpuinfo.c, xcpuinfo_hwloc_topo_get) and maps
-// jobs' cores to the machine's numbers by that. Up to Slurm 24.11 it keeps what hwloc found in its spool folder for slurmstepd
-// to read, and so do we; from 25.05 on it keeps nothing, and what hwloc reads is read here again.
+// slurmd numbers CPUs in the order in which hwloc finds them (src/slurmd/common/xcpuinfo.c,
+// xcpuinfo_hwloc_topo_get), and maps jobs' cores to the machine's numbers accordingly. Up to Slurm
+// 24.11, slurmd keeps hwloc's output in its spool folder for slurmstepd, and this code reads it
+// too; from 25.05 on there is no such file, and this code reads the topology as hwloc does.
 
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -14,9 +15,10 @@ const maxTopologyBytes = 32 * 1024 * 1024;
 export const topologyFile = "hwloc_topo_whole.xml";
 
 /**
- * The machine's number of each CPU, by Slurm's number of it. Throws LAUNCH, with a sentence, where that is not sure: slurmd counts
- * other CPUs than the machine has (then it lets its numbers wrap), or cores have different numbers of threads.
- * `topologyFolder`: where this node's slurmd keeps its file; null: it is too new to keep one.
+ * The machine's number of each CPU, by Slurm's number. Throws LAUNCH with a sentence if that is
+ * uncertain: slurmd counts other CPUs than the machine has (then its numbers wrap), or cores have
+ * different numbers of threads. `topologyFolder` is where this node's slurmd keeps its file; null
+ * if it is too new to keep one.
  */
 export function readCpuMap(
   topologyFolder: string | null,
@@ -27,11 +29,11 @@ export function readCpuMap(
     topologyFolder === null ? readMachine(sysfs) : coresOf(readTopology(topologyFolder));
   const cpus = cores.flat();
   if (cpus.length !== cpuTotal)
-    throw unsure(`Slurm counts ${cpuTotal} CPUs on this node and the machine has ${cpus.length}`);
+    throw unsure(`Slurm counts ${cpuTotal} CPUs on this node, but the machine has ${cpus.length}`);
   if (new Set(cores.map(({ length }) => length)).size > 1)
     throw unsure("its cores have different numbers of threads");
   if (new Set(cpus).size !== cpus.length) throw unsure("slurmd found a CPU twice");
-  // slurmd leaves out of its map what has a higher number.
+  // slurmd omits higher numbers from its map.
   if (cpus.some((cpu) => cpu >= cpuTotal)) throw unsure("some of its CPUs are offline");
   return cpus;
 }
@@ -48,7 +50,7 @@ function readTopology(folder: string): string {
   const path = join(folder, topologyFile);
   try {
     const { uid, mode, size } = statSync(path);
-    if (uid !== 0 && uid !== process.getuid?.()) throw new Error("it is not root's");
+    if (uid !== 0 && uid !== process.getuid?.()) throw new Error("it does not belong to root");
     if ((mode & 0o022) !== 0) throw new Error("others may write to it");
     if (size > maxTopologyBytes) throw new Error(`it is larger than ${maxTopologyBytes} bytes`);
     return readFileSync(path, "utf8");
@@ -57,7 +59,7 @@ function readTopology(folder: string): string {
   }
 }
 
-/** The cores of hwloc's XML with their processing units, in its order, which is slurmd's. */
+/** The cores in hwloc's XML with their processing units, in its order, which is slurmd's. */
 function coresOf(xml: string): readonly (readonly number[])[] {
   const cores: number[][] = [];
   for (const [, type, index] of xml.matchAll(/<object type="(Core|PU)" os_index="(\d{1,5})"/g)) {
@@ -70,9 +72,12 @@ function coresOf(xml: string): readonly (readonly number[])[] {
 const unsure = (why: string): GleanerError =>
   new GleanerError(
     "LAUNCH",
-    `which of this machine's CPUs its pinned jobs have cannot be told: ${why}`,
+    `the CPUs of pinned jobs cannot be determined on this machine: ${why}`,
   );
 
-/** Ids that Slurm has and the map has not are no CPUs of this machine: readCpuMap has seen to it that there are none. */
+/**
+ * Ids that are missing from the map are not CPUs of this machine; readCpuMap ensures that there are
+ * none.
+ */
 export const machineCpus = (cpuIds: readonly number[], map: readonly number[]): readonly number[] =>
   cpuIds.map((id) => map[id]!).sort((left, right) => left - right);

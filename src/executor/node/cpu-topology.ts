@@ -1,18 +1,19 @@
-// The machine's cores in the order in which hwloc, and so slurmd, numbers them: read from sysfs as hwloc reads it.
+// Reads the machine's cores from sysfs in the order in which hwloc, and hence slurmd, numbers them.
 //
-// hwloc makes a tree of sets of CPUs (packages, dies, NUMA nodes, L3 caches, cores) and visits, at each level, the set with the
-// lowest CPU first. Two kinds of sets are in its tree only sometimes: clusters, which old releases do not know, and groups of
-// NUMA nodes that are close to each other. Where these may change the order, the order is not known.
+// hwloc builds a tree of sets of CPUs (packages, dies, NUMA nodes, L3 caches, cores) and visits, at
+// each level, the set with the lowest CPU first. Two kinds of sets are in its tree only sometimes:
+// clusters, which old releases do not know, and groups of NUMA nodes that are close to each other.
+// Where these may change the order, the order is unknown.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 type CpuSet = readonly number[];
 
-/** Each core with its CPUs. Throws an Error with half a sentence where hwloc's order is not sure. */
+/** Each core with its CPUs. Throws an Error with half a sentence if hwloc's order is uncertain. */
 export function readCores(sysfs = "/sys/devices/system"): readonly CpuSet[] {
   const online = readCpus(join(sysfs, "cpu/online"));
-  // Intel's hybrid processors: slurmd leaves their small cores out.
+  // Intel's hybrid processors: slurmd omits their small cores.
   if (existsSync(join(sysfs, "../cpu_atom"))) throw new Error("its cores are of two kinds");
   const numaNodes = readNumaNodes(sysfs);
   const sure: CpuSet[] = numaNodes.map(({ cpus }) => cpus);
@@ -37,7 +38,7 @@ export function readCores(sysfs = "/sys/devices/system"): readonly CpuSet[] {
   return [...new Map(order.map((cpu) => [cores.get(cpu)!.join(), cores.get(cpu)!])).values()];
 }
 
-/** The CPUs in the order in which a walk over the tree of these sets meets them. */
+/** The CPUs in the order in which a walk over the tree of these sets visits them. */
 function visit(cpus: CpuSet, sets: readonly CpuSet[]): CpuSet {
   const known = new Map(sets.map((set) => [set.join(), set]));
   const largestFirst = [...known.values()].sort((left, right) => right.length - left.length);
@@ -56,7 +57,7 @@ function visit(cpus: CpuSet, sets: readonly CpuSet[]): CpuSet {
 
 interface NumaNode {
   readonly cpus: CpuSet;
-  /** To each node, itself too. */
+  /** The distance to each node, including itself. */
   readonly distances: readonly number[];
 }
 
@@ -68,9 +69,10 @@ function readNumaNodes(sysfs: string): NumaNode[] {
 }
 
 /**
- * Whether the groups that hwloc makes of near NUMA nodes, and then of near groups, leave this order as it is: nodes are never nearer
- * to one behind their neighbour than to the neighbour, so that all groups are of neighbours; or the nearest pairs join all of them,
- * and there are no groups.
+ * Whether the order stays the same with the groups that hwloc forms of near NUMA nodes, and then of
+ * near groups. It does if no node is nearer to one behind its neighbour than to the neighbour, so
+ * that all groups are of neighbours, or if the nearest pairs join all nodes, so that there are no
+ * groups.
  */
 function keepsOrder(nodes: readonly NumaNode[], order: CpuSet): boolean {
   const place = (node: NumaNode) => Math.min(...node.cpus.map((cpu) => order.indexOf(cpu)));
@@ -82,10 +84,11 @@ function keepsOrder(nodes: readonly NumaNode[], order: CpuSet): boolean {
     sorted.slice(index + 1).map((other) => [one, other] as const),
   );
   const least = Math.min(...pairs.map(([one, other]) => distance(one, other)));
-  // Nodes that are memory alone and nearer than that would be part of groups.
+  // Memory-only nodes that are nearer than that would be part of groups.
   const memories = [...nodes.keys()].filter((number) => nodes[number]!.cpus.length === 0);
   if (memories.some((memory) => sorted.some((one) => distance(one, memory) <= least))) return false;
-  // hwloc begins each round at the first node that the round before has found, and so does not find all.
+  // hwloc begins each round at the first node found in the previous round, and therefore does not
+  // find all.
   const joined = new Set([numbers[0]!]);
   for (let first: number | undefined = numbers[0]; first !== undefined; ) {
     let next: number | undefined;
@@ -108,7 +111,7 @@ function keepsOrder(nodes: readonly NumaNode[], order: CpuSet): boolean {
   );
 }
 
-/** In the order of their numbers; a kernel without NUMA has none. */
+/** In the order of their numbers; empty on a kernel without NUMA. */
 function numaFolders(sysfs: string): string[] {
   const folder = join(sysfs, "node");
   if (!existsSync(folder)) return [];
@@ -126,7 +129,7 @@ function readL3Caches(cpuFolder: string): CpuSet[] {
     .map((cache) => readCpus(join(cache, "shared_cpu_list")));
 }
 
-/** The first of these files that is there and not empty. */
+/** The first of these files that exists and is not empty. */
 function readSibling(cpuFolder: string, ...names: string[]): CpuSet | null {
   for (const name of names) {
     const path = join(cpuFolder, "topology", name);
@@ -136,7 +139,7 @@ function readSibling(cpuFolder: string, ...names: string[]): CpuSet | null {
   return null;
 }
 
-/** The kernel's lists, such as `0-3,8`. */
+/** Parses the kernel's lists, such as `0-3,8`. */
 function readCpus(path: string): CpuSet {
   const ranges = readFileSync(path, "latin1").trim().split(",").filter(Boolean);
   return ascending(

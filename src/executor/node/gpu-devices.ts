@@ -1,14 +1,19 @@
-// A node's GPUs as files: which of them a function must not open, and what it is told of its own.
+// Maps a node's GPUs to device files: decides which of them a function must not open, and what its
+// environment says.
 
 import { readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import type { Resources } from "../../model/resources.js";
 
 /** More GPUs than any node has. */
 const maxFiles = 1_024;
 
-/** Rules of the devices controller (`c 195:1 rwm`) for all GPUs of the node but `held`; null: the node has no such files. */
+/**
+ * Rules of the devices controller (`c 195:1 rwm`) for all GPUs of the node except `held`; null if
+ * the node has no such files.
+ */
 export function rulesAgainstOthers(
   filesBefore: string | null,
   held: readonly number[],
@@ -19,29 +24,32 @@ export function rulesAgainstOthers(
   if (missing !== undefined)
     throw new GleanerError(
       "LAUNCH",
-      `Slurm's GPU ${missing} has no file: ${filesBefore}N are ${files.length} here (functions.gpuDevices)`,
+      `Slurm's GPU ${missing} has no device file: this node has ${counted(files.length, "file")} ${filesBefore}N (see functions.gpuDevices)`,
     );
   return files.filter((_, index) => !held.includes(index)).map(ruleOf);
 }
 
 /**
- * Why it is not known here which of the node's files belongs to which of Slurm's `gpuTotal` GPUs,
- * one clause; null: it is, or there are no such files. The place in the row is Slurm's index only
- * when Slurm counts them all.
+ * Why it is unknown which device file belongs to which of Slurm's `gpuTotal` GPUs, as one clause;
+ * null if it is known or there are no such files. A file's position is Slurm's index only if Slurm
+ * counts them all.
  */
 export function gpuProblemHere(filesBefore: string | null, gpuTotal: number): string | null {
   const count = filesBefore === null ? 0 : filesOf(filesBefore).length;
   if (gpuTotal === 0 || count === 0 || count === gpuTotal) return null;
-  return `Slurm counts ${gpuTotal} GPUs and the node has ${count} files ${filesBefore}N (functions.gpuDevices), so it is not known which file is which GPU`;
+  return `Slurm counts ${gpuTotal} GPUs, but the node has ${counted(count, "file")} ${filesBefore}N (functions.gpuDevices), so the file of each GPU is unknown`;
 }
 
-/** The order without the GPUs of the node. */
+/** The order without the node's GPUs. */
 export const withoutGpus = <Order extends { readonly budget: Resources }>(order: Order): Order => ({
   ...order,
   budget: { ...order.budget, gpus: [] },
 });
 
-/** The files of that name with a number after it, by number: Slurm's index is the place in this row. */
+/**
+ * The files with that name followed by a number, ordered by number: Slurm's index is the position
+ * in this list.
+ */
 function filesOf(filesBefore: string): string[] {
   const directory = dirname(filesBefore);
   const name = basename(filesBefore);
@@ -60,15 +68,15 @@ function filesOf(filesBefore: string): string[] {
 
 function ruleOf(path: string): string {
   const { rdev } = statSync(path);
-  // As glibc's gnu_dev_major and gnu_dev_minor, for numbers of up to 12 and 20 bits.
+  // The same as glibc's gnu_dev_major and gnu_dev_minor, for numbers of up to 12 and 20 bits.
   const major = (rdev >>> 8) & 0xfff;
   const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
   return `c ${major}:${minor} rwm`;
 }
 
 /**
- * What tells a function of its GPUs, whatever its user exported. Where it cannot open the others, drivers number those that it can
- * open from 0, as in Slurm's own jobs.
+ * Tells a function its GPUs, whatever its user exported. Where it cannot open the others, drivers
+ * number the accessible ones from 0, as in Slurm's own jobs.
  */
 export function gpuEnvironment(
   held: readonly number[],

@@ -1,27 +1,33 @@
-// Where Slurm has the cgroups of its batch jobs: named by job id, or from 26.05 on by SLUID, which is told by the step's own slurmstepd.
+// Finds the cgroups of Slurm's batch jobs: named by job id, or from 26.05 on by SLUID, which the
+// step's own slurmstepd reveals.
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type JobId, jobId } from "../../model/ids.js";
 
-/** As Slurm prints it (src/common/sluid.c): `s`, then 13 digits of Crockford's base 32. */
+/** As Slurm prints it (src/common/sluid.c): `s`, then 13 digits in Crockford's base 32. */
 const sluid = /^s[0-9A-HJKMNP-TV-Z]{13}$/;
-/** What slurmstepd calls itself: `slurmstepd: [123.batch]`, of a part of a heterogeneous job `[123+1.0]`. */
+/**
+ * The process title of slurmstepd: `slurmstepd: [123.batch]`, or `[123+1.0]` for part of a
+ * heterogeneous job.
+ */
 const stepTitle = /^slurmstepd: \[(\d{1,10})[.+]/;
 
 export class JobGroups {
-  /** Of folders that are named by SLUID, whose job is known; a SLUID is one run of one job for ever. */
+  /**
+   * Folders named by SLUID whose job is known; a SLUID always stands for the same run of one job.
+   */
   private jobs = new Map<string, JobId>();
 
   constructor(
-    /** %j: the job's id; %s: its SLUID; %n: the node. */
+    /** %j is the job's id, %s its SLUID, %n the node. */
     private readonly patterns: readonly string[],
     private readonly node: string,
     private readonly groupRoot = "",
     private readonly procRoot = "/proc",
   ) {}
 
-  /** The folders of each job's cgroup that may be there. */
+  /** The folders that may be each job's cgroup. */
   foldersOf(jobs: Iterable<JobId>): ReadonlyMap<JobId, readonly string[]> {
     const folders = new Map<JobId, string[]>([...jobs].map((job) => [job, []]));
     const known = new Map<string, JobId>();
@@ -43,7 +49,7 @@ export class JobGroups {
     return folders;
   }
 
-  /** By the slurmstepd of any of its steps; null: none has come yet. */
+  /** Found through the slurmstepd of any of its steps; null if none has come yet. */
   private jobOf(folder: string): JobId | null {
     for (const step of namesIn(folder).filter((name) => name.startsWith("step_")))
       for (const pid of pidsIn(join(folder, step, "slurm/cgroup.procs"))) {
@@ -54,7 +60,7 @@ export class JobGroups {
     return null;
   }
 
-  /** Only root's processes are believed what they call themselves. */
+  /** Only root's processes are trusted to name themselves. */
   private titleOf(pid: string): string {
     const folder = join(this.procRoot, pid);
     try {

@@ -1,4 +1,5 @@
-// Watches the kernel's pressure figures (PSI) of batch jobs and of the node, and reports what is above its limits.
+// Watches the kernel's pressure figures (PSI) of batch jobs and of the node, and reports values
+// above the limits.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,9 +8,9 @@ import type { PressureLimits, PressureReport } from "../../model/capacity/pressu
 import type { JobId } from "../../model/ids.js";
 import { JobGroups } from "./job-groups.js";
 
-/** The jobs of one node that are looked at in one round; more are a node for many tiny jobs. */
+/** The most jobs of one node checked in one round; a node with more runs many tiny jobs. */
 const maxJobs = 256;
-/** Older figures say nothing of now: the process was stopped, or the machine slept. */
+/** Older figures do not describe the present: the process was stopped, or the machine slept. */
 const maxIntervals = 3;
 
 type Resource = PressureReport["resource"];
@@ -19,13 +20,16 @@ interface Sample {
   readonly atMs: number;
 }
 
-/** `some … total=N` of a pressure file, in microseconds; null: this kernel has none (or is booted without, psi=0). */
+/**
+ * `some … total=N` of a pressure file, in microseconds; null if this kernel has none (or was booted
+ * with psi=0).
+ */
 export function stalledUsOf(text: string): number | null {
   const match = /^some [^\n]*\btotal=(\d{1,16})$/m.exec(text);
   return match === null ? null : Number(match[1]);
 }
 
-/** Reads files below two roots, so that a test can make its own. */
+/** Reads files below two roots, so that a test can create its own. */
 export class PressureReader {
   private samples = new Map<string, Sample>();
   private readonly groups: JobGroups;
@@ -33,7 +37,10 @@ export class PressureReader {
   constructor(
     private readonly limits: PressureLimits,
     node: string,
-    /** The functions' own cgroup of version 2: their waiting for each other is no job's. null: there is none. */
+    /**
+     * The functions' own version 2 cgroup: the time they wait for each other does not affect jobs.
+     * null if there is none.
+     */
     private readonly ownGroup: string | null,
     private readonly procRoot = "/proc/pressure",
     groupRoot = "",
@@ -41,20 +48,23 @@ export class PressureReader {
     this.groups = new JobGroups(limits.jobGroups, node, groupRoot);
   }
 
-  /** What is above a limit since the last round: of each resource the worst. Nothing without batch jobs, or without PSI. */
+  /**
+   * The values above a limit since the last round: the worst per resource. Empty without batch jobs
+   * or without PSI.
+   */
   round(jobs: Iterable<JobId>, atMs: number): PressureReport[] {
     const fresh = new Map<string, Sample>();
     const worst = new Map<Resource, PressureReport>();
     const look = (file: string, job: JobId | null, resource: Resource, limit: number | null) => {
       if (limit === null) return;
-      // Both are read each time, for the next time.
+      // Reads both every time, for the next round.
       const ofFunctions = job === null ? ownPercent(resource) : 0;
       const all = this.percentOf(file, atMs, fresh);
       if (all === null) return;
       const percent = Math.max(0, all - ofFunctions);
       if (percent <= limit) return;
       const known = worst.get(resource);
-      // A job's own figure says more than the node's.
+      // A job's own figure is more informative than the node's.
       const isWorse = known === undefined || known.job === null || percent > known.percent;
       const { intervalMs } = this.limits;
       if (isWorse) worst.set(resource, { job, resource, percent, limitPercent: limit, intervalMs });
@@ -96,7 +106,10 @@ export class PressureReader {
   }
 }
 
-/** Looks once an interval for as long as the executor lives, in a turn of the event loop that nobody waits for. */
+/**
+ * Checks once per interval while the executor lives, in a turn of the event loop for which nobody
+ * waits.
+ */
 export function watchPressure(
   limits: PressureLimits,
   node: string,

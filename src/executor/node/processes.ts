@@ -1,15 +1,15 @@
-// What /proc says of a process, and ending one that is known by more than its pid.
+// Reads /proc to identify processes, and kills a process that is identified by more than its pid.
 
 import { readFileSync } from "node:fs";
 
-/** A pid alone may have been given to another process; with its start it is unique. */
+/** The kernel may reuse a pid; together with the start time it is unique. */
 export interface ProcessName {
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: clock ticks from boot to the start. */
   readonly startTicks: string;
 }
 
-/** null: there is no such process, or only its zombie. */
+/** null if there is no such process, or only its zombie. */
 export function startTicksOf(pid: number): string | null {
   let stat: string;
   try {
@@ -17,14 +17,14 @@ export function startTicksOf(pid: number): string | null {
   } catch {
     return null;
   }
-  // The program's name, in parentheses, may hold anything.
+  // The program's name, in parentheses, may contain anything.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
 }
 
 export const isAlive = (name: ProcessName): boolean => startTicksOf(name.pid) === name.startTicks;
 
-/** SIGKILL to a process group; one that is gone is fine. */
+/** Sends SIGKILL to a process group; does nothing if it is gone. */
 export function killGroupOf(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");

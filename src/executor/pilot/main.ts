@@ -1,4 +1,5 @@
-// The life of an executor that is a job of Slurm's: its allocation is its budget, and at SIGTERM it is gone in milliseconds.
+// Runs an executor that is a Slurm job: its allocation is its budget, and at SIGTERM it is gone
+// within milliseconds.
 
 import { monotonicMs } from "../../clock.js";
 import { type JobId, jobId } from "../../model/ids.js";
@@ -13,13 +14,13 @@ import type { JobMarks } from "../hook/node-folder.js";
 import { openLog } from "../log.js";
 import { readPilotJob } from "./pilot.js";
 
-/** A pilot that is idle looks at its clock a few times until it leaves. */
+/** How many times an idle pilot checks its clock before it leaves. */
 const idleLooks = 4;
 
-/** There is no hook here, so nothing was left by one. */
+/** A pilot has no hook, so there are no marks. */
 const noMarks: JobMarks = { readMarks: () => [], removeMarks: () => {}, takeKillNotes: () => [] };
 
-/** Throws LAUNCH when this process is no job. */
+/** Throws LAUNCH if this process is not a job. */
 export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promise<void> {
   const job = readPilotJob(process.env);
   const log = openLog(spec.logFile, { executor: spec.executor, pid: process.pid, job: job.id });
@@ -29,7 +30,8 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   });
 
   takePriority();
-  // Slurm keeps the job in what it gave; the daemon's view of the node was its reason to ask for it, and is no bound.
+  // Slurm confines the job to its allocation; the daemon's view of the node was the reason to
+  // request it, not a limit.
   const own = { ...spec, budget: { budget: job.budget, seenHookSequence: 0, knownJobs: [] } };
   let workedAtMs = monotonicMs();
   const preemptSignal = new PreemptSignal();
@@ -46,7 +48,8 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
       executor.outbox.detach();
       log("daemonLost", { why });
     },
-    onOrphaned: () => void executor.leave(`there was no daemon for ${spec.orphanMs} ms`),
+    onOrphaned: () =>
+      void executor.leave(`it had no connection to gleanerd for ${spec.orphanMs} ms`),
   });
   const leave = async (reason: string): Promise<void> => {
     await session.close();
@@ -58,19 +61,22 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
     tellPreempted(executor, jobId(job.id));
     endAtOnce();
   });
-  process.once("SIGINT", () => void executor.leave("it was told to by SIGINT"));
+  process.once("SIGINT", () => void executor.leave("it received SIGINT"));
 
   executor.setHookProblem(null);
   session.start();
   setInterval(() => {
     if (executor.running.length > 0) workedAtMs = monotonicMs();
     if (monotonicMs() - workedAtMs >= idleMs)
-      void executor.leave(`there was no work for ${idleMs} ms`);
+      void executor.leave(`it had no work for ${idleMs} ms`);
   }, idleMs / idleLooks);
   log("started", { budget: job.budget });
 }
 
-/** All is said at once, since nothing can be waited for: what runs is evicted, after so long a time, and so is what ended a moment ago. */
+/**
+ * Sends everything at once, because there is no time to wait: running attempts are evicted, with
+ * their run times, and so are those that have just ended.
+ */
 function tellPreempted({ outbox, running }: Executor, job: JobId): void {
   const reason = `Slurm ended pilot job ${job}`;
   const nowAtMs = monotonicMs();
@@ -84,8 +90,9 @@ function tellPreempted({ outbox, running }: Executor, job: JobId): void {
 }
 
 /**
- * What was written to the socket is the kernel's by now. Commands die by their supervisors, who heard the signal as we did and
- * whose line to us breaks. Slurm looks for what is left after 20 ms, and every millisecond before is the coming job's.
+ * The kernel has the data written to the socket. Commands are killed by their supervisors, which
+ * received the signal too and whose pipe to us breaks. Slurm looks for what is left after 20 ms,
+ * and the next job waits for every earlier millisecond.
  */
 function endAtOnce(): void {
   process.kill(process.pid, "SIGKILL");

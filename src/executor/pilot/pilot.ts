@@ -1,24 +1,28 @@
-// An executor inside a job of Slurm's: its launch comes sealed, its budget is the job's allocation, and Slurm itself evicts it.
+// An executor inside a Slurm job: its launch is sealed, its budget is the job's allocation, and
+// Slurm itself evicts it.
 
 import { spawn } from "node:child_process";
 import { GleanerError } from "../../model/errors.js";
 import type { Resources } from "../../model/resources.js";
 
-/** As src/launch/seal.ts writes it. */
+/** The format that src/launch/seal.ts writes. */
 const purpose = "gleaner-pilot\n";
 const unmungeTimeoutMs = 10_000;
 const maxOutputBytes = 2 * 1024 * 1024;
-/** What this process needs of the job's memory; core/capacity/pilots.ts asks Slurm for as much more. */
+/**
+ * The part of the job's memory that this process needs; core/capacity/pilots.ts requests it from
+ * Slurm in addition.
+ */
 const ownMemoryMb = 128;
 
 /** The job that this process is, as Slurm describes it in the environment. */
 export interface PilotJob {
   readonly id: number;
-  /** What functions may use of it. */
+  /** The part of it that functions may use. */
   readonly budget: Resources;
 }
 
-/** Throws LAUNCH where Slurm's variables are missing or make no sense: then this is no job. */
+/** Throws LAUNCH if Slurm's variables are missing or invalid: then this is not a job. */
 export function readPilotJob(environment: NodeJS.ProcessEnv): PilotJob {
   const id = readCount(environment.SLURM_JOB_ID);
   const cores = readCount(environment.SLURM_CPUS_ON_NODE);
@@ -26,7 +30,7 @@ export function readPilotJob(environment: NodeJS.ProcessEnv): PilotJob {
   if (id === null || cores === null || memoryMb === null || memoryMb <= ownMemoryMb)
     throw new GleanerError(
       "LAUNCH",
-      "a sealed launch is for a pilot job, and Slurm's SLURM_JOB_ID, SLURM_CPUS_ON_NODE and SLURM_MEM_PER_NODE say of none that has memory: let gleanerd start it",
+      "a sealed launch is for a pilot job, but SLURM_JOB_ID, SLURM_CPUS_ON_NODE and SLURM_MEM_PER_NODE describe no job with memory: let gleanerd start the pilot",
     );
   return { id, budget: { cores, memoryMb: memoryMb - ownMemoryMb, gpus: [] } };
 }
@@ -35,7 +39,9 @@ function readCount(text: string | undefined): number | null {
   return text !== undefined && /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
 }
 
-/** The line of JSON inside; rejects with LAUNCH when munge refuses it, or when somebody else than we ourselves sealed it. */
+/**
+ * The line of JSON inside; rejects with LAUNCH if munge rejects it, or if another user sealed it.
+ */
 export async function unseal(sealed: string, mungeSocket: string | null): Promise<string> {
   const output = await runUnmunge(sealed, mungeSocket);
   const end = output.indexOf("\n\n");
@@ -49,12 +55,15 @@ export async function unseal(sealed: string, mungeSocket: string | null): Promis
   if (status !== "Success (0)")
     throw new GleanerError(
       "LAUNCH",
-      `munge cannot open the launch (${status || "no answer"}): is munged up on this node, and its clock right?`,
+      `munge cannot open the launch (${status || "no answer"}): check that munged runs on this node and that the node's clock is right`,
     );
   const uid = /\((\d+)\)$/.exec(fieldOf("UID"))?.[1];
   const payload = output.slice(end + 2);
   if (uid !== String(process.geteuid!()) || !payload.startsWith(purpose))
-    throw new GleanerError("LAUNCH", "the launch was sealed by somebody else: it is not obeyed");
+    throw new GleanerError(
+      "LAUNCH",
+      "another user sealed the launch: only gleanerd's own user may",
+    );
   return payload.slice(purpose.length);
 }
 
@@ -72,7 +81,7 @@ function runUnmunge(sealed: string, mungeSocket: string | null): Promise<string>
       if (output.length > maxOutputBytes) child.kill("SIGKILL");
     });
     child.on("error", (cause) =>
-      reject(new GleanerError("LAUNCH", `unmunge cannot be run: ${cause.message}`, { cause })),
+      reject(new GleanerError("LAUNCH", `cannot run unmunge: ${cause.message}`, { cause })),
     );
     child.on("close", () => resolve(output));
     child.stdin.on("error", () => {});

@@ -1,4 +1,4 @@
-// The runtime `exec`: one command for each attempt, under a glean-spawn of its own.
+// The runtime `exec`: one command per attempt, each under its own glean-spawn.
 
 import type { LaunchSpec } from "../../wire/messages.js";
 import { spawnAttempt } from "./glean-spawn.js";

@@ -11,18 +11,21 @@ import type { AttemptGroup } from "../containment/containment.js";
 import { killGroupOf } from "../node/processes.js";
 import type { RunEnd, RunEvents, RunHandle } from "./runtime.js";
 
-/** The kernel picks a function before anything of a batch job. */
+/** The kernel kills functions before anything of a batch job. */
 const oomScoreAdj = 1_000;
-/** A report line has at most 512 bytes; more without an end is not glean-spawn. */
+/** A report line has at most 512 bytes; a longer line does not come from glean-spawn. */
 const maxReportBytes = 4_096;
 
 /**
- * A start that takes longer ends its attempt: an automount or a busy file server may take seconds, a FIFO without a reader or a
- * server that is gone would hold the cores for ever.
+ * A start that takes longer ends its attempt: an automount or a busy file server may take seconds,
+ * but a FIFO without a reader or a dead server would hold the cores for ever.
  */
 const startLimitMs = 30_000;
 
-/** An attempt with what its site keeps functions from, or the removal of a checkpoint folder in place of a command. */
+/**
+ * An attempt with its site's isolation, or the removal of a checkpoint folder in place of a
+ * command.
+ */
 export type SpawnOrder = Omit<AttemptOrder, "command"> & {
   readonly command:
     | AttemptOrder["command"]
@@ -31,9 +34,11 @@ export type SpawnOrder = Omit<AttemptOrder, "command"> & {
 };
 
 /**
- * Starts one attempt in its group. Never throws: what goes wrong is an end. `sharesSession`: the command stays in our session. Where sessions
- * are scheduled as groups (autogroup), idle priority counts within a session only, and who is not root cannot make a session of its own
- * less than ours: busy functions would take as much of a processor as what has to end them.
+ * Starts one attempt in its group. Never throws: errors become ends. With `sharesSession`, the
+ * command stays in our session: where sessions are scheduled as groups (autogroup), idle priority
+ * counts only within a session, and a non-root user cannot create a session of lower priority than
+ * ours, so that busy functions would take as much of a processor as the process that has to end
+ * them.
  */
 export function spawnAttempt(
   program: string,
@@ -44,21 +49,21 @@ export function spawnAttempt(
 ): RunHandle {
   const child = spawn(program, [], {
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe", "pipe"],
-    // Else signals that a terminal sends to the executor would reach it.
+    // Otherwise signals that a terminal sends to the executor would reach it.
     detached: !sharesSession,
     cwd: "/",
     env: {},
   });
   if (child.pid === undefined) {
-    // No such program, or no more descriptors: then there is nobody to talk to.
+    // The program is missing or there are no free descriptors: no process exists.
     child.on("error", (error) => {
-      const message = `glean-spawn cannot be run: ${error.message}`;
+      const message = `cannot run glean-spawn: ${error.message}`;
       events.onEnd({ kind: "failed", stage: "start", errno: errnoOf(error), message, heldMs: 0 });
     });
     return { terminate: () => {}, notify: () => {}, kill: () => {} };
   }
   const [request, control, report] = child.stdio.slice(3) as [Writable, Writable, Readable];
-  // glean-spawn may be gone before it read all; its end is what counts.
+  // glean-spawn may exit before it has read everything; only its end counts.
   request.on("error", () => {});
   control.on("error", () => {});
   request.end(encodeRequest(order, group, sharesSession));
@@ -97,7 +102,8 @@ function watch(
     text = lines.pop()!.slice(0, maxReportBytes);
     for (const line of lines) take(line);
   });
-  // Not at its last line: when an executor leaves, its supervisors are gone too.
+  // Does not end at the last report line: when an executor leaves, its supervisors must be gone
+  // too.
   child.on("close", (code, signal) => {
     if (end === null && started !== null) killGroupOf(started.pid);
     const message = `glean-spawn ended without a report (${signal ?? `exit ${code}`})`;
@@ -113,7 +119,7 @@ function parseEnd(
 ): RunEnd | null {
   const failed = /^failed ([a-z-]{1,20}) (\d{1,4}) (.*)$/.exec(line);
   if (failed) {
-    // A stage that is not known here is one of a newer glean-spawn.
+    // An unknown stage comes from a newer glean-spawn.
     const stage = startStages.find((each) => each === failed[1]) ?? "start";
     const heldMs = Number((machineMonotonicNs() - spawnedNs) / 1_000_000n);
     return { kind: "failed", stage, errno: Number(failed[2]), message: failed[3]!, heldMs };
@@ -134,7 +140,7 @@ function parseEnd(
   };
 }
 
-/** u32 length, then records of u32 size and `key=value`; little-endian. */
+/** A u32 length, then records of u32 size and `key=value`; little-endian. */
 function encodeRequest(order: SpawnOrder, group: AttemptGroup, sharesSession: boolean): Buffer {
   const records: [string, string | number][] = [
     ["uid", order.uid],
@@ -144,7 +150,8 @@ function encodeRequest(order: SpawnOrder, group: AttemptGroup, sharesSession: bo
     ["stdout", order.stdoutPath],
     ["stderr", order.stderrPath],
     ["oomScoreAdj", oomScoreAdj],
-    // Anything else on the node has precedence over it; the nice value is not to be the executor's own.
+    // Everything else on the node takes precedence; the executor's own nice value must not be
+    // inherited.
     ["nice", 0],
     ["idle", 1],
     ["memoryMb", order.memoryMb],
@@ -153,7 +160,7 @@ function encodeRequest(order: SpawnOrder, group: AttemptGroup, sharesSession: bo
   if (order.checkpointDirectory !== null) records.push(["checkpoint", order.checkpointDirectory]);
   if (order.notice !== null) records.push(["notice", order.notice.signal]);
   if (order.notice?.mainOnly) records.push(["noticeMain", 1]);
-  // Whether root may have functions was decided at the daemon's door.
+  // The daemon's admission decided whether root may run functions.
   if (order.uid === 0) records.push(["allowRoot", 1]);
   for (const file of group.joinFiles) records.push(["join", file]);
   if (group.killFile !== null) records.push(["kill", group.killFile]);

@@ -1,11 +1,11 @@
-// The port of runtimes: how an attempt's code is started in its group, asked to end, and reported.
+// The port of runtimes: starts an attempt's code in its group, asks it to end, and reports its end.
 
 import type { StartFailure } from "../../model/invocation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
 import type { AttemptGroup } from "../containment/containment.js";
 
 export interface Runtime {
-  /** Starts one attempt in its group. Never throws: a start that fails is reported as an end. */
+  /** Starts one attempt in its group. Never throws: a failed start is reported as an end. */
   start(order: AttemptOrder, group: AttemptGroup, events: RunEvents): RunHandle;
 }
 
@@ -14,38 +14,46 @@ export type RunEnd =
   | {
       readonly kind: "ended";
       readonly exitCode: number;
-      /** 0: it exited. */
+      /** 0 if it exited. */
       readonly signal: number;
-      /** Its process was made: from then on it holds its cores, though it may wait for files before it runs. */
+      /**
+       * When its process was created: from then on it holds its cores, though it may wait for files
+       * before it runs.
+       */
       readonly startNs: bigint;
       readonly endNs: bigint;
       readonly cpuMs: number;
       readonly maxRssMb: number;
       readonly oomKills: number;
-      /** The limit of processes and threads that the run was killed for. */
+      /** The limit of processes and threads for which the run was killed. */
       readonly brokenProcessLimit: number | null;
     }
-  /** The command was never started. */
+  /** The command never started. */
   | ({
       readonly kind: "failed";
       readonly message: string;
       /** How long it held its cores. */
       readonly heldMs: number;
     } & StartFailure)
-  /** The runtime's own process was killed: the command's result is unknown, and it no longer runs. */
+  /**
+   * The runtime's own process was killed: the command's result is unknown, and it no longer runs.
+   */
   | { readonly kind: "vanished"; readonly message: string };
 
 export interface RunHandle {
-  /** SIGTERM to the command's processes. */
+  /** Sends SIGTERM to the command's processes. */
   terminate(): void;
-  /** The signal that its order asks for. */
+  /** Sends the signal that its order specifies. */
   notify(): void;
-  /** SIGKILL to the whole tree. */
+  /** Sends SIGKILL to the whole tree. */
   kill(): void;
 }
 
 export interface RunEvents {
   onStarted(): void;
-  /** Once; no process of the attempt is left, except after `vanished`, where the group tells. */
+  /**
+   * Called once; no process of the attempt is left, except after `vanished`, where the group must
+   * be checked.
+   */
   onEnd(end: RunEnd): void;
 }

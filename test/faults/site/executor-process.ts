@@ -129,7 +129,7 @@ export class ExecutorProcess {
         onLost: () => executor.outbox.detach(),
         onOrphaned: () => {
           this.world.books.causes.takes(this.spec.executor);
-          void executor.leave(`there was no daemon for ${this.spec.orphanMs} ms`);
+          void executor.leave(`it had no connection to gleanerd for ${this.spec.orphanMs} ms`);
         },
       },
       () => this.connect(),

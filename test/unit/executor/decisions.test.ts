@@ -319,7 +319,7 @@ describe("how an attempt ended", () => {
     expect(outcomeOf(ended({ signal: 9, oomKills: 1 }), null).end).toBe("OUT_OF_MEMORY");
     expect(outcomeOf(ended({ signal: 9, brokenProcessLimit: 256 }), null)).toMatchObject({
       end: "FAILED",
-      reason: "it held more than 256 processes and threads, the most for its cores",
+      reason: "it exceeded 256 processes and threads, the limit for its number of cores",
     });
   });
 

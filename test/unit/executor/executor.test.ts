@@ -125,13 +125,13 @@ const begin = (id: number, cpus: number) =>
 describe("before its hook was found", () => {
   test("it says so, has no budget and runs nothing", async () => {
     expect(of("ready")).toMatchObject(
-      [{ hookProblem: /not probed/, budget: { cores: 0 } }].map((each) => ({
+      [{ hookProblem: /not been probed/, budget: { cores: 0 } }].map((each) => ({
         ...each,
         hookProblem: expect.stringMatching(each.hookProblem),
       })),
     );
     start(1);
-    expect(ends()).toEqual([[1, "EVICTED", expect.stringMatching(/not probed/)]]);
+    expect(ends()).toEqual([[1, "EVICTED", expect.stringMatching(/not been probed/)]]);
     executor.onMessage(orderOf());
     await settled();
     expect(of("budget")).toEqual([]);
@@ -181,7 +181,7 @@ describe("a smaller budget", () => {
     executor.onMessage(orderOf({ cores: 5 }));
     await settled();
     expect(ends()).toEqual([
-      [expect.any(Number), "EVICTED", expect.stringMatching(/budget smaller/)],
+      [expect.any(Number), "EVICTED", expect.stringMatching(/reduced the budget/)],
     ]);
     expect(of("budget").at(-1)).toMatchObject({ budget: { cores: 5 } });
     expect(limits.at(-1)).toBe(5);
@@ -191,7 +191,7 @@ describe("a smaller budget", () => {
   test("of nothing is a reason to leave, and no limit", async () => {
     executor.onMessage(orderOf({ cores: 0 }));
     await settled();
-    expect(gone).toEqual([expect.stringMatching(/left nothing of the budget/)]);
+    expect(gone).toEqual([expect.stringMatching(/reduced the budget to nothing/)]);
     expect(limits).toEqual([8]);
   });
 
@@ -201,7 +201,7 @@ describe("a smaller budget", () => {
     };
     executor.onMessage(orderOf({ cores: 5 }));
     await settled();
-    expect(logged.join()).toMatch(/limits were refused: EBUSY/);
+    expect(logged.join()).toMatch(/refused the limits: EBUSY/);
     expect(of("budget").at(-1)).toMatchObject({ budget: { cores: 5 } });
   });
 });
@@ -215,7 +215,7 @@ describe("a job of Slurm's", () => {
     expect(await begin(7, 3)).toBe(1);
     await settled();
     expect(ends()).toEqual([
-      [expect.any(Number), "EVICTED", expect.stringMatching(/job 7 was given/)],
+      [expect.any(Number), "EVICTED", expect.stringMatching(/gave its resources to job 7/)],
     ]);
     const victim = ends()[0]![0];
     const [first] = told.filter(({ type }) => type !== "ready" && type !== "started").slice(1);
@@ -237,7 +237,7 @@ describe("a job of Slurm's", () => {
   test("that takes all is a reason to leave", async () => {
     await begin(7, 8);
     await settled();
-    expect(gone).toEqual([expect.stringMatching(/job 7 left nothing/)]);
+    expect(gone).toEqual([expect.stringMatching(/job 7 took all/)]);
   });
 });
 
@@ -316,7 +316,7 @@ describe("marks and notes", () => {
     executor.onMessage({ type: "forgetJobs", jobs: [jobId(7)] });
     expect(removed).toEqual([[7]]);
     executor.onMessage({ type: "forgetJobs", jobs: [jobId(7)] });
-    expect(logged.join()).toMatch(/marks cannot be removed: read-only/);
+    expect(logged.join()).toMatch(/cannot remove marks: read-only/);
   });
 });
 

@@ -119,7 +119,7 @@ describeAsRoot("an executor's attempts", () => {
     await start();
     await node.run(node.order(["sleep", "1000"], { cores: 12 }));
     const report = await node.finish(node.order(["true"], { cores: 5 }));
-    expect(report).toMatchObject({ end: "EVICTED", reason: "its place was taken meanwhile" });
+    expect(report).toMatchObject({ end: "EVICTED", reason: "its resources were taken meanwhile" });
     const memory = await node.finish(node.order(["true"], { memoryMb: 8_000 }));
     expect(memory.end).toBe("EVICTED");
     expect((await node.finish(node.order(["true"], { cores: 4 }))).end).toBe("COMPLETED");
@@ -163,7 +163,7 @@ describeAsRoot("an executor's attempts", () => {
     expect(report).toMatchObject({
       end: "FAILED",
       signal: 9,
-      reason: "it held more than 128 processes and threads, the most for its cores",
+      reason: "it exceeded 128 processes and threads, the limit for its number of cores",
     });
   });
 
@@ -338,7 +338,7 @@ describeAsRoot("an executor's attempts", () => {
     writeFileSync(join(node.folder, "nvidia0"), "");
     expect((await node.start()).budget).toEqual({ ...budget, gpus: [] });
     const { reason } = await node.daemon.hears("gpusUnused");
-    expect(reason).toContain("Slurm counts 2 GPUs and the node has 1 files");
+    expect(reason).toContain("Slurm counts 2 GPUs, but the node has 1 file");
     const after = node.daemon.heard.length;
     node.daemon.send({ type: "budget", ...order });
     expect((await node.daemon.hears("budget", undefined, after)).budget.gpus).toEqual([]);

@@ -54,7 +54,7 @@ test("one at a time, each told of", () => {
   ends[1]!({ ...success, exitCode: 1 });
   expect(done).toEqual([
     [1, null],
-    [2, "the removal ended with exit code 1"],
+    [2, "the removal failed with exit code 1"],
   ]);
   expect(ends).toHaveLength(2);
 });
@@ -63,7 +63,7 @@ test("one that gets no cgroup is told of, and the next is begun", () => {
   const { remover, done, ends } = removerRefused(2, 3);
   for (const id of [1, 2, 3, 4]) remover.remove(orderOf(id));
   ends[0]!(success);
-  const why = "the node refused a cgroup: no space left";
+  const why = "the node could not create a cgroup: no space left";
   expect(done).toEqual([
     [1, null],
     [2, why],

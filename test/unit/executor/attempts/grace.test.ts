@@ -68,7 +68,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(await node.daemon.report(done)).toMatchObject({ end: "COMPLETED", exitCode: 0 });
     const left = await node.daemon.report(leaving);
     expect(left).toMatchObject({ end: "EVICTED", exitCode: 75 });
-    expect(left.reason).toContain("it left when it was told: Slurm plans to use n1 soon");
+    expect(left.reason).toContain("it left after its notice: Slurm plans to use n1 soon");
     expect(await node.daemon.report(dying)).toMatchObject({ end: "EVICTED", signal: term });
     // It did not ask, so it heard nothing.
     node.daemon.send({ type: "cancel", key: other });

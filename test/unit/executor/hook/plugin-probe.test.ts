@@ -100,14 +100,14 @@ describe("slurmd", () => {
     slurmd(11, ["slurmd", "-D", "-N", "n2"], mapped());
     slurmd(12, ["slurmd", "-Nn3"], mapped());
     slurmd(13, ["slurmd"], mapped(), "slurmstepd");
-    expect(find()).toEqual(problem("no slurmd of n1"));
+    expect(find()).toEqual(problem("slurmd of n1 does not run"));
     slurmd(12, ["slurmd", "-Nn1"], mapped());
     expect(find()).toEqual(found);
   });
 
   (process.getuid?.() === 0 ? test : test.skip)("of an ordinary user is none", () => {
     fs.chownSync(path.join(folder, "proc/11"), 65_534, 65_534);
-    expect(find()).toEqual(problem("no slurmd of n1"));
+    expect(find()).toEqual(problem("slurmd of n1 does not run"));
   });
 
   test("cannot have a plugin that is not there", () => {

@@ -43,5 +43,5 @@ test("one that fails tells its first line, which errors come before", async () =
 test("one that is missing, or does not end", async () => {
   const missing = probeHook(join(folder, "none"), [], nodeName("n1"), executorId("x1"));
   expect(await missing).toMatch(/none does not work here: .*ENOENT/);
-  expect(await probe("exec sleep 100")).toMatch(/did not end within 3000 ms/);
+  expect(await probe("exec sleep 100")).toMatch(/did not finish within 3 s/);
 });

@@ -132,7 +132,7 @@ describe("GPU files", () => {
     expect(rulesAgainstOthers(filesBefore(), [0])).toBeNull();
     expect(rulesAgainstOthers(null, [0])).toBeNull();
     make();
-    expect(() => rulesAgainstOthers(filesBefore(), [3])).toThrow(/GPU 3 has no file/);
+    expect(() => rulesAgainstOthers(filesBefore(), [3])).toThrow(/GPU 3 has no device file/);
   });
 
   test("a function is told its own, by their numbers on the node or, alone with them, from 0", () => {

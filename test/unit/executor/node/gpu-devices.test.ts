@@ -27,7 +27,7 @@ test.each([
   ["more, since Slurm was told of some", 1],
 ])("%s: the sentence names both counts", (_what, gpuTotal) => {
   const problem = gpuProblemHere(files("nvidia0", "nvidia1"), gpuTotal);
-  expect(problem).toMatch(`Slurm counts ${gpuTotal} GPUs and the node has 2 files`);
+  expect(problem).toMatch(`Slurm counts ${gpuTotal} GPUs, but the node has 2 files`);
 });
 
 test("where there are no files, or no GPUs, there is nothing to prove", () => {

@@ -70,7 +70,7 @@ describe("a sealed launch", () => {
   test("that is none, or without a munged, tells to look at munge", async () => {
     await expect(unseal("MUNGE:xyz:", socket)).rejects.toMatchObject({
       code: "LAUNCH",
-      message: expect.stringMatching(/munge cannot open the launch \(.+\): is munged up/),
+      message: expect.stringMatching(/munge cannot open the launch \(.+\): check that munged runs/),
     });
     const sealed = await seal("{}\n", options);
     await expect(unseal(sealed, `${socket}.none`)).rejects.toMatchObject({ code: "LAUNCH" });
