@@ -1,4 +1,4 @@
-// The shapes of messages.ts as checks: what a peer sent is believed only after these.
+// Validates the messages of messages.ts: a peer's data is trusted only after these checks.
 
 import type { PressureLimits, PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableProcess, UnkillableReport } from "../model/capacity/unkillable.js";
@@ -42,25 +42,25 @@ import {
   truth,
 } from "./shape.js";
 
-/** Cores and GPUs of one node, attempts that run on it, jobs that hold it: more than any node has. */
+/** Cores, GPUs, running attempts and jobs of one node: more than any has. */
 const maxCores = 65_536;
 const maxGpus = 64;
-/** As Linux has it. */
+/** Linux's limit. */
 const maxErrno = 4_095;
 const maxAttempts = 65_536;
 const maxJobs = 65_536;
-/** Patterns of paths where Slurm's cgroups may be. */
+/** Path patterns of Slurm's cgroups. */
 const maxJobGroups = 16;
-/** Executors describe 8 processes, in fields of 200 characters (executor/containment/unkillable.ts, describe-process.ts). */
+/** Executors describe 8 processes (executor/containment/unkillable.ts, describe-process.ts). */
 const maxUnkillable = 64;
 const maxShownLength = 512;
 /** A reason is one sentence. */
 const maxReasonLength = 1_000;
 /** PATH_MAX. */
 const maxPathLength = 4_096;
-/** setTimeout knows no more. */
+/** The upper limit of setTimeout. */
 const maxTimerMs = 2_147_483_647;
-/** As glean-spawn allows (see slurm-plugin/PROTOCOL.md); all of them together are bounded by the frame. */
+/** glean-spawn's limit (see slurm-plugin/PROTOCOL.md); the frame bounds their total size. */
 const maxWords = 16_384;
 const maxWordLength = 4 * 1024 * 1024;
 const maxId = 4_294_967_295;
@@ -267,7 +267,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
 
 const launchSpec = object<LaunchSpec>({
   executor: pattern(/^[A-Za-z0-9._:-]{1,128}$/) as Check<string> as Check<ExecutorId>,
-  // It becomes a folder's name.
+  // The name becomes a folder's name.
   node: pattern(/^(?!\.)[A-Za-z0-9._-]{1,64}$/) as Check<string> as Check<NodeName>,
   daemonHost: pattern(/^[A-Za-z0-9.:_-]{1,255}$/),
   daemonPort: integer(1, 65_535),
@@ -292,7 +292,7 @@ const launchSpec = object<LaunchSpec>({
   pilot: orNull(object<PilotOrder>({ idleMs: milliseconds })),
 });
 
-/** Each throws a GleanerError of code PROTOCOL that names the field. */
+/** Each throws a GleanerError with code PROTOCOL that names the field. */
 export const checkExecutorMessage = (value: unknown): ExecutorMessage =>
   executorMessage(value, "message");
 export const checkDaemonMessage = (value: unknown): DaemonMessage =>

@@ -1,4 +1,5 @@
-// One authenticated connection: typed messages in sealed frames, beats, and a close with a reason, each bounded.
+// One authenticated connection: typed messages in sealed frames, beats, and a close with a reason,
+// each with limits.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
@@ -9,16 +10,22 @@ import { type FrameReader, frame } from "./frames.js";
 import { executorPace, Inflow } from "./inflow.js";
 import { beatMs, maxFrameBytes, maxReportBytes, silenceMs } from "./messages.js";
 
-/** Half of HMAC-SHA256, as IPsec and TLS truncate it. */
+/** Half of HMAC-SHA256, truncated as in IPsec and TLS. */
 const sealBytes = 16;
-/** What a peer may leave unread before it is given up: eight of the largest frames. */
+/**
+ * The most data that a peer may leave unread before the connection ends: eight of the largest
+ * frames.
+ */
 export const maxUnsentBytes = 8 * maxFrameBytes;
-/** Others wait meanwhile for a peer to take what it was sent. */
+/** For how long other peers wait until this one has read its data. */
 const slowMs = 500;
-/** A close lets what was sent arrive, but a peer that reads no more is not waited for. */
+/**
+ * A close lets sent data arrive, but does not wait longer than this for a peer that no longer
+ * reads.
+ */
 const closeMs = 2_000;
 
-/** Plain maps, no shared structures: a frame means the same whatever came before it. */
+/** Plain maps without shared structures: a frame's meaning does not depend on earlier frames. */
 const packer = new Packr({ useRecords: false, int64AsType: "number" });
 
 export interface Beat {
@@ -34,13 +41,13 @@ export interface Timing {
 export interface Handlers<In> {
   onMessage(message: Exclude<In, Beat>): void;
   /**
-   * Once; `error` says why, in one sentence, or is null after an orderly end by either side. `isTheirs`: the peer itself,
-   * and nobody between us, sent what is no message.
+   * Called once; `error` says why in one sentence, or is null after an orderly end by either side.
+   * `isTheirs`: the peer itself, not somebody in between, sent an invalid message.
    */
   onClose(error: GleanerError | null, isTheirs?: boolean): void;
 }
 
-/** One direction's seal: a frame that was changed, repeated, left out or turned back does not pass. */
+/** The seal of one direction: rejects frames that were changed, repeated, omitted or reflected. */
 class Seal {
   private sequence = 0n;
   constructor(
@@ -57,27 +64,27 @@ class Seal {
 }
 
 /**
- * A connection whose two ends have proven who they are (see handshake.ts). Sends a beat every `beatMs` by itself and
- * ends when it heard nothing for `silenceMs`. Nothing is read before `listen`.
+ * A connection whose two ends have proven their identities (see handshake.ts). Sends a beat every
+ * `beatMs` and ends after `silenceMs` without data. Reads nothing before `listen`.
  */
 export class Connection<Out extends Message, In extends Message> {
   private readonly seal: Seal;
   private readonly expected: Seal;
   private handlers: Handlers<In> | null = null;
-  /** undefined: open. */
+  /** undefined while open. */
   private closed: GleanerError | null | undefined;
   private heardAtMs = monotonicMs();
   private readonly beats: NodeJS.Timeout;
   private readonly maxBytes: number;
-  /** null: the peer is believed, and read as it comes. */
+  /** null if the peer is trusted and read without limits. */
   private readonly inflow: Inflow | null;
   private resting: NodeJS.Timeout | null = null;
-  /** What is being read has the peer's seal. */
+  /** Whether the data being read carries the peer's seal. */
   private isSealed = false;
 
   /**
-   * `check` turns what was decoded into a message or throws PROTOCOL: the peer is known, but may be hostile.
-   * `reader` may hold bytes that came with the end of the handshake.
+   * `check` turns decoded data into a message or throws PROTOCOL: the peer is known, but may be
+   * hostile. `reader` may hold bytes that arrived with the end of the handshake.
    */
   constructor(
     private readonly socket: Socket,
@@ -100,7 +107,7 @@ export class Connection<Out extends Message, In extends Message> {
     this.beats = setInterval(() => this.beat(), timing.beatMs);
   }
 
-  /** Starts reading; a close that has happened already is told at once. */
+  /** Starts reading; reports at once a close that has already happened. */
   listen(handlers: Handlers<In>): void {
     this.handlers = handlers;
     if (this.closed !== undefined) {
@@ -119,12 +126,18 @@ export class Connection<Out extends Message, In extends Message> {
     return this.closed === undefined;
   }
 
-  /** false: the connection is closed and nothing was sent. A message over `maxFrameBytes` throws LIMIT_REACHED. */
+  /**
+   * Returns false if the connection is closed and nothing was sent. Throws LIMIT_REACHED for a
+   * message over `maxFrameBytes`.
+   */
   send(message: Out): boolean {
     return this.write(message);
   }
 
-  /** Resolves when the peer has taken most of what was sent, reads too slowly, or the connection is closed. */
+  /**
+   * Resolves once the peer has taken most of the sent data, reads too slowly, or the connection is
+   * closed.
+   */
   async flushed(): Promise<void> {
     const { socket } = this;
     if (!this.isOpen || !socket.writableNeedDrain) return;
@@ -141,7 +154,9 @@ export class Connection<Out extends Message, In extends Message> {
     });
   }
 
-  /** Ends the connection after what was sent, an orderly end for the peer; resolves when the socket is closed. */
+  /**
+   * Ends the connection after the sent data, in an orderly way; resolves once the socket is closed.
+   */
   async close(): Promise<void> {
     this.end(null);
     if (!this.socket.closed)
@@ -154,7 +169,7 @@ export class Connection<Out extends Message, In extends Message> {
     if (payload.length > this.maxBytes)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `a message of ${payload.length} bytes exceeds the ${this.maxBytes} bytes of a frame`,
+        `a message of ${payload.length} bytes exceeds the frame limit of ${this.maxBytes} bytes`,
       );
     this.inflow?.sent();
     this.socket.write(frame(this.seal.next(payload), payload));
@@ -180,7 +195,7 @@ export class Connection<Out extends Message, In extends Message> {
     }
   }
 
-  /** Whether the peer has said too much for now: nothing is read of it for a while. */
+  /** Whether the peer has sent too much for now, so that nothing is read from it for a while. */
   private rests(): boolean {
     const waitMs = this.inflow?.waitMs() ?? 0;
     if (waitMs === 0) return false;
@@ -194,20 +209,20 @@ export class Connection<Out extends Message, In extends Message> {
     return true;
   }
 
-  /** Checks the seal before anything is decoded, and the shape before anything is used. */
+  /** Checks the seal before decoding, and the shape before use. */
   private open(content: Buffer): In {
     this.isSealed = false;
     const payload = content.subarray(sealBytes);
     const seal = content.subarray(0, sealBytes);
     if (seal.length !== sealBytes || !timingSafeEqual(seal, this.expected.next(payload)))
-      throw new GleanerError("PROTOCOL", "a frame's seal does not hold");
+      throw new GleanerError("PROTOCOL", "the seal of a frame is wrong");
     this.isSealed = true;
     this.heardAtMs = monotonicMs();
     let value: unknown;
     try {
       value = packer.unpack(payload);
     } catch (cause) {
-      throw new GleanerError("PROTOCOL", `a frame cannot be decoded: ${messageOf(cause)}`, {
+      throw new GleanerError("PROTOCOL", `cannot decode a frame: ${messageOf(cause)}`, {
         cause,
       });
     }
@@ -217,7 +232,7 @@ export class Connection<Out extends Message, In extends Message> {
   private beat(): void {
     const silentMs = this.resting === null ? monotonicMs() - this.heardAtMs : 0;
     if (silentMs > this.timing.silenceMs)
-      this.end(unreachable(`nothing was heard for ${silentMs} ms`));
+      this.end(unreachable(`the peer sent nothing for ${silentMs} ms`));
     else this.write({ type: "beat" });
   }
 

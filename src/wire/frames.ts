@@ -1,10 +1,11 @@
-// Frames on a byte stream: u32 length (big-endian), then that many bytes; read piece by piece, never more than a limit.
+// Frames on a byte stream: a u32 length (big-endian), then that many bytes; read in pieces and
+// never beyond a limit.
 
 import { GleanerError } from "../model/errors.js";
 
 const headerBytes = 4;
 
-/** A frame ready to be written. */
+/** Builds a frame ready to be written. */
 export function frame(...parts: readonly Uint8Array[]): Buffer {
   const header = Buffer.allocUnsafe(headerBytes);
   header.writeUInt32BE(parts.reduce((sum, part) => sum + part.length, 0));
@@ -12,11 +13,12 @@ export function frame(...parts: readonly Uint8Array[]): Buffer {
 }
 
 /**
- * Cuts a stream into frames. The limit is looked at before anything is kept of a frame, and what is kept is the frame
- * alone, however small the pieces it comes in; the limit is raised once the peer has proven who it is.
+ * Cuts a stream into frames. Checks the limit before it stores any part of a frame, and stores only
+ * the frame itself, however small the pieces in which it arrives; the limit rises once the peer has
+ * proven its identity.
  */
 export class FrameReader {
-  /** What has arrived and was not looked at. */
+  /** Data that arrived and has not been processed. */
   private readonly arrived: Buffer[] = [];
   private target = Buffer.allocUnsafe(headerBytes);
   private filled = 0;
@@ -28,7 +30,10 @@ export class FrameReader {
     this.arrived.push(piece);
   }
 
-  /** The next whole frame's content, or null until more arrives; throws PROTOCOL at a frame over the limit. */
+  /**
+   * The content of the next whole frame, or null until more arrives; throws PROTOCOL for a frame
+   * over the limit.
+   */
   next(): Buffer | null {
     while (this.fill()) {
       const whole = this.target;
@@ -45,12 +50,12 @@ export class FrameReader {
     if (length > this.maxBytes)
       throw new GleanerError(
         "PROTOCOL",
-        `the peer announced a frame of ${length} bytes, ${this.maxBytes} are allowed`,
+        `the peer announced a frame of ${length} bytes; the limit is ${this.maxBytes}`,
       );
     return length;
   }
 
-  /** Whether header or content is whole now. */
+  /** Whether the header or content is complete. */
   private fill(): boolean {
     while (this.filled < this.target.length) {
       const piece = this.arrived.shift();

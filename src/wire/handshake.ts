@@ -1,4 +1,4 @@
-// The mutual proof before the first message: both sides know the secret, which itself never travels.
+// The mutual proof before the first message: both sides know the secret, which is never sent.
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { connect, isIP, type Socket } from "node:net";
@@ -10,7 +10,7 @@ import { FrameReader, frame } from "./frames.js";
 import { type DaemonMessage, type ExecutorMessage, protocolVersion } from "./messages.js";
 import { integer, object, oneOf, orNull, pattern, text } from "./shape.js";
 
-/** Strangers may connect: they get this much time and these many bytes. */
+/** Strangers may connect: limits their time and their bytes. */
 export const handshakeMs = 5_000;
 const maxHandshakeBytes = 1_024;
 const nonceBytes = 32;
@@ -33,7 +33,10 @@ interface Nonces {
   readonly executorNonce: string;
 }
 
-/** What only a holder of the secret can say about these two nonces; `purpose` keeps the sayings apart. */
+/**
+ * A value that only a holder of the secret can compute for these two nonces; `purpose` makes the
+ * values distinct.
+ */
 function prove(secret: Buffer, purpose: "daemon" | "executor" | "session", nonces: Nonces): Buffer {
   const { executor, daemonNonce, executorNonce } = nonces;
   const what = [purpose, String(protocolVersion), daemonNonce, executorNonce, executor].join("|");
@@ -45,8 +48,9 @@ function isProof(proof: string, expected: Buffer): boolean {
 }
 
 /**
- * The daemon's side, on a socket just accepted. `secretOf` gives the hex secret of an executor that may connect, or null.
- * Rejects with PROTOCOL, NOT_IDENTIFIED or UNREACHABLE; the socket is closed then.
+ * The daemon's side, on a newly accepted socket. `secretOf` returns the hex secret of an executor
+ * that may connect, or null. Rejects with PROTOCOL, NOT_IDENTIFIED or UNREACHABLE after closing the
+ * socket.
  */
 export async function acceptExecutor(
   socket: Socket,
@@ -56,13 +60,14 @@ export async function acceptExecutor(
   return await withinLimits(socket, async (talk) => {
     const first = hello(await talk.read(), "the hello");
     if (first.protocolVersion !== protocolVersion) {
-      const refused = `protocol version ${first.protocolVersion} is not ${protocolVersion}: install the same release on both sides`;
+      const refused = `its protocol version is ${first.protocolVersion}, but gleanerd's is ${protocolVersion}: install the same release on both sides`;
       talk.write({ refused, nonce: "0".repeat(64), proof: "0".repeat(64) });
-      throw new GleanerError("PROTOCOL", `an executor was refused: ${refused}`);
+      throw new GleanerError("PROTOCOL", `refused an executor: ${refused}`);
     }
     const executor = executorId(first.executor);
     const known = secretOf(executor);
-    // A stranger's name gets a secret that nobody has, so that it cannot be told from a wrong proof.
+    // An unknown name gets a secret that nobody has, so that it is indistinguishable from a wrong
+    // proof.
     const secret = known === null ? randomBytes(nonceBytes) : Buffer.from(known, "hex");
     const daemonNonce = randomBytes(nonceBytes).toString("hex");
     const nonces = { executor, daemonNonce, executorNonce: first.nonce };
@@ -70,7 +75,7 @@ export async function acceptExecutor(
     talk.write({ refused: null, nonce: daemonNonce, proof });
     const reply = answer(await talk.read(), "the answer");
     if (!isProof(reply.proof, prove(secret, "executor", nonces)))
-      throw new GleanerError("NOT_IDENTIFIED", `${executor} could not prove who it is`);
+      throw new GleanerError("NOT_IDENTIFIED", `${executor} could not prove its identity`);
     const key = prove(secret, "session", nonces);
     const connection: DaemonConnection = new Connection<DaemonMessage, ExecutorMessage>(
       socket,
@@ -88,13 +93,16 @@ export interface DaemonAddress {
   readonly host: string;
   readonly port: number;
   readonly executor: ExecutorId;
-  /** Hex. */
+  /** In hex. */
   readonly secret: string;
-  /** PEM; left out: the connection is not encrypted. */
+  /** In PEM; if omitted, the connection is not encrypted. */
   readonly ca?: string | undefined;
 }
 
-/** The executor's side: connects and proves. Rejects with UNREACHABLE, PROTOCOL or NOT_IDENTIFIED. */
+/**
+ * The executor's side: connects and proves its identity. Rejects with UNREACHABLE, PROTOCOL or
+ * NOT_IDENTIFIED.
+ */
 export async function connectToDaemon(
   address: DaemonAddress,
   timing?: Timing,
@@ -106,10 +114,10 @@ export async function connectToDaemon(
     talk.write({ protocolVersion, executor: address.executor, nonce: executorNonce });
     const reply = challenge(await talk.read(), "the challenge");
     if (reply.refused !== null)
-      throw new GleanerError("PROTOCOL", `the daemon refused: ${reply.refused}`);
+      throw new GleanerError("PROTOCOL", `gleanerd refused this executor: ${reply.refused}`);
     const nonces = { executor: address.executor, daemonNonce: reply.nonce, executorNonce };
     if (!isProof(reply.proof, prove(secret, "daemon", nonces)))
-      throw new GleanerError("NOT_IDENTIFIED", "who answered is not this executor's daemon");
+      throw new GleanerError("NOT_IDENTIFIED", "the peer is not this executor's gleanerd");
     const proof = prove(secret, "executor", nonces).toString("hex");
     talk.write({ type: "proof", proof });
     const key = prove(secret, "session", nonces);
@@ -124,7 +132,10 @@ export async function connectToDaemon(
   });
 }
 
-/** Verified by `ca` and by name before a byte is sent; loaded only then, since most connections are not encrypted. */
+/**
+ * Verifies the peer by `ca` and by name before sending a byte; loads TLS only then, because most
+ * connections are not encrypted.
+ */
 async function open({ host, port, ca }: DaemonAddress): Promise<Socket> {
   if (ca === undefined) return connect({ host, port });
   const tls = await import("node:tls");
@@ -137,7 +148,7 @@ interface Talk {
   write(value: object): void;
 }
 
-/** Runs a handshake over JSON frames; whatever goes wrong, or takes too long, destroys the socket and rejects. */
+/** Runs a handshake over JSON frames; any error or timeout destroys the socket and rejects. */
 async function withinLimits<T>(socket: Socket, run: (talk: Talk) => Promise<T>): Promise<T> {
   socket.setNoDelay(true);
   const reader = new FrameReader(maxHandshakeBytes);
@@ -147,17 +158,24 @@ async function withinLimits<T>(socket: Socket, run: (talk: Talk) => Promise<T>):
     failure ??= error;
     wake();
   };
-  // Read in pieces, each when it is wanted: a stranger fills no memory of ours.
+  // Reads in pieces, on demand: a stranger cannot fill our memory.
   const onData = (piece: Buffer) => {
     socket.pause();
     reader.push(piece);
     wake();
   };
   const onError = (cause: Error) =>
-    fail(new GleanerError("UNREACHABLE", `no handshake: ${messageOf(cause)}`, { cause }));
-  const onEnd = () => fail(new GleanerError("UNREACHABLE", "the peer left during the handshake"));
+    fail(new GleanerError("UNREACHABLE", `the handshake failed: ${messageOf(cause)}`, { cause }));
+  const onEnd = () =>
+    fail(new GleanerError("UNREACHABLE", "the peer closed the connection during the handshake"));
   const timer = setTimeout(
-    () => fail(new GleanerError("UNREACHABLE", `no handshake within ${handshakeMs} ms`)),
+    () =>
+      fail(
+        new GleanerError(
+          "UNREACHABLE",
+          `the handshake did not finish within ${handshakeMs / 1_000} s`,
+        ),
+      ),
     handshakeMs,
   );
   socket.on("data", onData).on("error", onError).on("end", onEnd).on("close", onEnd);

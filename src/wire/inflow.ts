@@ -1,19 +1,20 @@
-// How much a peer may say: one that floods is read more slowly, so that it stalls nobody, and its own kernel makes it wait.
+// Limits how much a peer may send: a flooding peer is read more slowly, so that it delays nobody,
+// and its own kernel makes it wait.
 
 import { monotonicMs } from "../clock.js";
 
 export interface Pace {
-  /** Messages at once: an executor that is back tells all that was not recorded. */
+  /** Messages at once: an executor that reconnects repeats everything that was not recorded. */
   readonly burst: number;
   /** Hook events, budgets and beats of a busy node: a few for each job that comes and goes. */
   readonly perSecond: number;
-  /** Answers to each message that it is sent: an attempt starts, ends, and changes the budget. */
+  /** Answers to each message sent to it: an attempt starts, ends, and changes the budget. */
   readonly perSent: number;
-  /** As many bytes cost as much as a message. */
+  /** This many bytes count as one message. */
   readonly bytes: number;
 }
 
-/** What gleanerd hears of one executor. */
+/** The limits for one executor's messages to gleanerd. */
 export const executorPace: Pace = { burst: 5_000, perSecond: 200, perSent: 4, bytes: 4_096 };
 
 export class Inflow {
@@ -24,17 +25,17 @@ export class Inflow {
     this.left = pace.burst;
   }
 
-  /** Something of so many bytes was read. */
+  /** This many bytes were read. */
   took(bytes: number): void {
     this.left -= 1 + bytes / this.pace.bytes;
   }
 
-  /** The peer was sent something. */
+  /** A message was sent to the peer. */
   sent(): void {
     this.left = Math.min(this.pace.burst, this.left + this.pace.perSent);
   }
 
-  /** For how long nothing more should be read; 0: go on. */
+  /** For how long nothing more should be read; 0 if reading may continue. */
   waitMs(): number {
     const nowMs = monotonicMs();
     const earned = ((nowMs - this.atMs) * this.pace.perSecond) / 1_000;

@@ -1,23 +1,23 @@
-// What a site keeps functions from, as an executor is told with its launch.
+// The site's isolation settings for functions, as sent to an executor at its launch.
 
 import { list, object, orNull, pattern, truth } from "./shape.js";
 
-/** As many as glean-spawn takes. */
+/** glean-spawn's limit. */
 const maxPrivateDirectories = 8;
 
-/** What a site keeps functions from, beside what every site does. */
+/** The site's isolation of functions, in addition to what every site has. */
 export interface Isolation {
-  /** Empty for each function, and gone with it. */
+  /** Empty for each function, and removed with it. */
   readonly privateDirectories: readonly string[];
-  /** Whether functions may make user namespaces, as containers without root do. */
+  /** Whether functions may create user namespaces, as rootless containers do. */
   readonly userNamespaces: boolean;
-  /** Whether functions may make the system calls that attacks on kernels begin with. */
+  /** Whether functions may use the system calls with which attacks on kernels begin. */
   readonly rareSystemCalls: boolean;
-  /** The PAM service whose session gives users their limits; null: none. */
+  /** The PAM service whose session sets users' limits; null if there is none. */
   readonly pamService: string | null;
 }
 
-/** Nothing beside what every site does. */
+/** Only what every site has. */
 export const noIsolation: Isolation = {
   privateDirectories: [],
   userNamespaces: true,

@@ -1,15 +1,16 @@
-// Small checks that turn an unknown value into a typed one: bounded, without a library, quick to load.
+// Small checks that turn an unknown value into a typed one: bounded, without a library, and fast to
+// load.
 
 import { GleanerError } from "../model/errors.js";
 
-/** Returns the value (only its known fields) or throws PROTOCOL with `at`, the place that is wrong. */
+/** Returns the value (with its known fields only) or throws PROTOCOL with `at`, the wrong place. */
 export type Check<T> = (value: unknown, at: string) => T;
 
 function wrong(at: string, wanted: string): never {
   throw new GleanerError("PROTOCOL", `${at} must be ${wanted}`);
 }
 
-/** A whole number that JavaScript holds exactly. */
+/** A whole number that JavaScript represents exactly. */
 export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): Check<number> {
   return (value, at) =>
     Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
@@ -21,16 +22,16 @@ export function text(maxLength: number): Check<string> {
   return (value, at) =>
     typeof value === "string" && value.length <= maxLength
       ? value
-      : wrong(at, `a text of at most ${maxLength} characters`);
+      : wrong(at, `text of at most ${maxLength} characters`);
 }
 
-/** Of a node, for people: characters that a terminal would obey become spaces. */
+/** A node's text for people to read: characters that a terminal would interpret become spaces. */
 export function sentence(maxLength: number): Check<string> {
   const check = text(maxLength);
   return (value, at) => check(value, at).replace(/\p{C}/gu, " ");
 }
 
-/** The expression must bound the length. */
+/** The expression must limit the length. */
 export function pattern(expression: RegExp): Check<string> {
   return (value, at) =>
     typeof value === "string" && expression.test(value) ? value : wrong(at, `like ${expression}`);
@@ -47,7 +48,7 @@ export function orNull<T>(check: Check<T>): Check<T | null> {
   return (value, at) => (value === null ? null : check(value, at));
 }
 
-/** For a field that a sender may leave out. */
+/** For a field that a sender may omit. */
 export function optional<T>(check: Check<T>): Check<T | undefined> {
   return (value, at) => (value === undefined ? undefined : check(value, at));
 }
@@ -56,7 +57,7 @@ export function list<T>(item: Check<T>, maxItems: number): Check<readonly T[]> {
   return (value, at) =>
     Array.isArray(value) && value.length <= maxItems
       ? value.map((each, index) => item(each, `${at}[${index}]`))
-      : wrong(at, `a list of at most ${maxItems}`);
+      : wrong(at, `a list of at most ${maxItems} items`);
 }
 
 export function record<T>(item: Check<T>, maxItems: number): Check<Readonly<Record<string, T>>> {
@@ -82,7 +83,7 @@ export function object<T extends object>(
   };
 }
 
-/** A union told apart by the text in its field `tag`. */
+/** A union distinguished by the text in its field `tag`. */
 export function tagged<T>(tag: string, kinds: Readonly<Record<string, Check<T>>>): Check<T> {
   return (value, at) => {
     const kind = asObject(value, at)[tag];

@@ -52,7 +52,7 @@ describe("frames", () => {
   test("over the limit are refused by their length alone", () => {
     const reader = new FrameReader(10);
     reader.push(Buffer.from([0, 0, 0, 11]));
-    expect(() => reader.next()).toThrow(/11 bytes, 10 are allowed/);
+    expect(() => reader.next()).toThrow(/11 bytes; the limit is 10/);
   });
 });
 
@@ -183,7 +183,7 @@ describe("a connection", () => {
     Socket.prototype.write = write;
     expect(seen).toHaveLength(1);
     (peer as unknown as { socket: Socket }).socket.write(seen[0]!);
-    expect(await end).toMatchObject({ code: "PROTOCOL", message: "a frame's seal does not hold" });
+    expect(await end).toMatchObject({ code: "PROTOCOL", message: "the seal of a frame is wrong" });
     await peer.close();
   });
 
@@ -197,7 +197,7 @@ describe("a connection", () => {
     });
     socket.resume();
     peer.send({ type: "leaving", reason: "once" });
-    expect(await end).toMatchObject({ code: "PROTOCOL", message: "a frame's seal does not hold" });
+    expect(await end).toMatchObject({ code: "PROTOCOL", message: "the seal of a frame is wrong" });
     socket.destroy();
   });
 
