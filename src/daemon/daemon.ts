@@ -1,4 +1,4 @@
-// gleanerd put together: the one place where ports meet adapters, and the order of start and stop.
+// Assembles gleanerd: the one place where ports meet adapters, and the order of start and stop.
 
 import { mkdirSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
@@ -22,13 +22,16 @@ import { takeLock } from "./startup/lock.js";
 import { recover } from "./startup/recovery.js";
 import { closeApi, inTime } from "./startup/shutdown.js";
 
-/** A wake-up for a job that Slurm has not shown yet may be true; a flood of them must not become a flood of reads. */
+/**
+ * A wake-up for a job that Slurm has not shown yet may be genuine; a flood of them must not cause a
+ * flood of reads.
+ */
 const strangerWakeMs = 2_000;
 
 export interface Daemon {
-  /** Executors go on without us for orphanMs, and are adopted by the next daemon. */
+  /** Executors continue without us for orphanMs, and the next daemon adopts them. */
   stop(): Promise<void>;
-  /** Executors are stopped too: nothing is left running. */
+  /** Stops the executors too, so that nothing is left running. */
   stopAll(): Promise<void>;
 }
 
@@ -40,7 +43,10 @@ export interface DaemonOptions {
   readonly log: Logger;
 }
 
-/** Starts everything; resolves when the API answers. Rejects with one sentence when something is missing. */
+/**
+ * Starts everything; resolves once the API answers. Rejects with one sentence if something is
+ * missing.
+ */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, log } = options;
   requireOwnName(config.munge.daemonUser);
@@ -82,7 +88,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ]);
     wakeSocket.close();
     executorServer.close();
-    // Last, so that the ends that they report meanwhile are recorded.
+    // Comes last, so that the ends reported meanwhile are recorded.
     parts.executors.close();
     await inTime(log, "connections to nodes", parts.launcher.close());
     await inTime(
@@ -102,7 +108,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return { stop, stopAll };
 }
 
-/** What is looked at from time to time; returns how to end it. */
+/** Starts the periodic work; returns a function that ends it. */
 function startRounds(config: Config, store: Store, parts: Parts, log: Logger): () => Promise<void> {
   const retention = new Retention(store, config.store.retainDays, log);
   const overdue = new Overdue({ ...parts, graceMs: config.functions.killWaitMs });
@@ -118,7 +124,7 @@ async function listenForClients(api: FastifyInstance, { listen }: Config): Promi
   await api.listen({
     host: listen.host,
     port: listen.apiPort,
-    // The kernel's own limit is lower where it is not raised: what waits to be accepted is not yet refused.
+    // The kernel's limit may be lower; connections that wait to be accepted are not refused yet.
     backlog: maxConnections,
   });
 }

@@ -1,4 +1,4 @@
-// glean doctor: is everything in place that safety and results rest on?
+// glean doctor: checks everything on which safety and results depend.
 
 import { userInfo } from "node:os";
 import { nowMs } from "../clock.js";
@@ -7,6 +7,7 @@ import { hookProblemOf, sallocProblemOf } from "../core/capacity/hook-check.js";
 import { describeUnkillable } from "../core/explain/unkillable.js";
 import { describeReason } from "../core/explain/waiting.js";
 import type { Store } from "../core/ports/store.js";
+import { counted } from "../model/counted.js";
 import type { Node } from "../model/slurm/node.js";
 import type { ClusterFacts } from "../model/slurm/snapshot.js";
 import type { DoctorAnswer, DoctorCheck } from "../wire/api/types.js";
@@ -30,17 +31,17 @@ export interface DoctorDependencies {
   readonly store: Store;
   readonly reserve: Pick<DiskReserve, "problem">;
   readonly drains: Pick<Drains, "distrusted">;
-  /** null: executors are no jobs. */
+  /** null if executors are not jobs. */
   readonly pilots: Pilots | null;
 }
 
-/** The oldest release that the parsers were tested on. */
+/** The oldest release on which the parsers were tested. */
 const oldestSlurm = 22.05;
 
-/** More of one kind are counted. */
+/** Further nodes of one kind are only counted. */
 const maxShownNodes = 5;
 
-/** Every check answers; one that fails says what to do. */
+/** Every check answers; a failed one says what to do. */
 export async function examine(deps: DoctorDependencies): Promise<DoctorAnswer> {
   const checks = [
     { name: "gleanerd", status: "ok", detail: `version ${deps.version}` } as const,
@@ -71,7 +72,7 @@ function checkSlurm(capacity: Capacity): DoctorCheck {
     return {
       name,
       status: "failed",
-      detail: capacity.problem ?? "it was not read yet: wait a few seconds and ask again",
+      detail: capacity.problem ?? "gleanerd has not read Slurm yet: try again in a few seconds",
     };
   if (capacity.problem !== null)
     return { name, status: "warning", detail: `the last read failed: ${capacity.problem}` };
@@ -80,12 +81,12 @@ function checkSlurm(capacity: Capacity): DoctorCheck {
     return {
       name,
       status: "warning",
-      detail: `${unreadable.length} lines could not be read, such as: ${unreadable[0]}`,
+      detail: `${counted(unreadable.length, "line")} could not be read, for example: ${unreadable[0]}`,
     };
   return {
     name,
     status: "ok",
-    detail: `cluster ${facts.clusterName}, ${nodes.length} nodes, read ${capacity.snapshotAgeMs} ms ago`,
+    detail: `cluster ${facts.clusterName}, ${counted(nodes.length, "node")}, read ${capacity.snapshotAgeMs} ms ago`,
   };
 }
 
@@ -93,17 +94,17 @@ function checkVersion(capacity: Capacity): DoctorCheck {
   const name = "Slurm version";
   const version = capacity.snapshot?.facts.version ?? "";
   const release = Number.parseFloat(version);
-  if (Number.isNaN(release)) return { name, status: "warning", detail: "not known yet" };
+  if (Number.isNaN(release)) return { name, status: "warning", detail: "not yet known" };
   return release >= oldestSlurm
     ? { name, status: "ok", detail: version }
     : {
         name,
         status: "warning",
-        detail: `${version} is older than ${oldestSlurm}, the oldest tested`,
+        detail: `${version} is older than ${oldestSlurm}, the oldest tested release`,
       };
 }
 
-/** That slurmd loads the plugin is for each node's own check. */
+/** Whether slurmd has loaded the plugin is checked per node. */
 const hookConfigured = {
   prolog: "Prolog, Epilog and PrologFlags=Alloc are set",
   spank: "PrologFlags=Alloc is set; executors look for the plugin in plugstack.conf and in slurmd",
@@ -112,24 +113,28 @@ const hookConfigured = {
 function checkHookConfig({ capacity, config }: DoctorDependencies): DoctorCheck {
   const name = "hook in slurm.conf";
   if (capacity.snapshot === null)
-    return { name, status: "failed", detail: "Slurm was not read yet" };
+    return {
+      name,
+      status: "failed",
+      detail: "gleanerd has not read Slurm yet: try again in a few seconds",
+    };
   const problem = hookProblemOf(capacity.snapshot.facts, config.programs);
   return problem === null
     ? { name, status: "ok", detail: hookConfigured[config.programs.hook] }
     : { name, status: "failed", detail: problem };
 }
 
-/** What the hook costs batch jobs before it is even asked. */
+/** The cost of the hook for batch jobs before it even runs. */
 function checkSalloc({ snapshot }: Capacity): DoctorCheck[] {
   const detail = snapshot === null ? null : sallocProblemOf(snapshot.facts);
   return detail === null ? [] : [{ name: "start of salloc", status: "warning", detail }];
 }
 
-/** What stands in for the hook: without it no pilot is submitted. */
+/** The replacement for the hook: without it no pilot is submitted. */
 function checkPreemption({ problem }: Pilots): DoctorCheck {
   const name = "preemption of pilots";
   return problem === null
-    ? { name, status: "ok", detail: "every other partition of their nodes preempts them, at once" }
+    ? { name, status: "ok", detail: "every other partition on their nodes preempts them at once" }
     : { name, status: "failed", detail: problem };
 }
 
@@ -138,12 +143,12 @@ function checkFunctionUsers(): DoctorCheck {
   const { uid, username } = userInfo();
   const detail =
     uid === 0
-      ? "all users': gleanerd and its pilots run as root"
-      : `those of ${username} alone, as whom gleanerd and its pilots run`;
+      ? "of all users: gleanerd and its pilots run as root"
+      : `of ${username} only: gleanerd and its pilots run as that user`;
   return { name, status: "ok", detail };
 }
 
-/** What asks for more than a pilot can give is refused when it is submitted. */
+/** Requests for more than a pilot can offer are rejected when they are submitted. */
 function checkPilotTime(config: Config): DoctorCheck {
   const name = "time of pilots";
   const { maxTimeLimitMs, longestInPilotMs } = timeLimitsOf(config);
@@ -160,20 +165,25 @@ function checkPilotTime(config: Config): DoctorCheck {
 function checkMemory(capacity: Capacity): DoctorCheck {
   const name = "memory of jobs";
   const facts = capacity.snapshot?.facts;
-  if (facts === undefined) return { name, status: "warning", detail: "Slurm was not read yet" };
+  if (facts === undefined)
+    return {
+      name,
+      status: "warning",
+      detail: "gleanerd has not read Slurm yet: try again in a few seconds",
+    };
   if (!facts.memoryIsConsumable)
     return {
       name,
       status: "warning",
       detail:
-        "Slurm does not count memory here (SelectTypeParameters), so functions get only the share of their cores: CR_Core_Memory would tell what is really free",
+        "Slurm does not count memory here (SelectTypeParameters), so functions get only the memory share of their cores: set CR_Core_Memory to show the memory that is really free",
     };
   if (facts.coreSpecIsHidden)
     return {
       name,
       status: "warning",
       detail:
-        "jobs may leave cores to the system (AllowSpecResourcesUsage), which Slurm before 23.02 does not tell a prolog, so each job that starts on a node evicts every function there",
+        "jobs may leave cores to the system (AllowSpecResourcesUsage), which Slurm before 23.02 does not report to the prolog, so each job that starts on a node evicts every function there",
     };
   if (facts.maxMemoryPerCoreMb === null)
     return {
@@ -191,31 +201,36 @@ function boundOfMemory(nodes: readonly Node[], { maxMemoryPerCoreMb }: ClusterFa
   if (withGres === 0) return bound;
   const places =
     withGres === nodes.length ? "on all nodes" : `on ${withGres} of ${nodes.length} nodes`;
-  return `${bound}; not so ${places}, which have GPUs or other generic resources: each job that starts there evicts every function`;
+  return `${bound}; this does not hold ${places}, which have GPUs or other generic resources: each job that starts there evicts every function`;
 }
 
-/** Where that fails on a node, glean explain says why of each. */
+/** Where this fails, glean explain gives each node's reason. */
 function checkPinning(capacity: Capacity): DoctorCheck {
   const name = "idle rest of nodes";
   const facts = capacity.snapshot?.facts;
-  if (facts === undefined) return { name, status: "warning", detail: "Slurm was not read yet" };
+  if (facts === undefined)
+    return {
+      name,
+      status: "warning",
+      detail: "gleanerd has not read Slurm yet: try again in a few seconds",
+    };
   return {
     name,
     status: "ok",
     detail: facts.jobsArePinned
-      ? "used: jobs are pinned to cores (TaskPlugin), so Slurm is asked which each has"
-      : "used, since jobs are not pinned to particular cores",
+      ? "used: jobs are pinned to cores (TaskPlugin), so gleanerd asks Slurm for each job's cores"
+      : "used: jobs are not pinned to particular cores",
   };
 }
 
-/** Of each reason the nodes; none where no node has GPUs. */
+/** The nodes for each reason; nothing if no node has GPUs. */
 function checkGpus({ capacity, registry, pilots }: DoctorDependencies): DoctorCheck[] {
   const name = "GPUs";
   const problems = gpuProblems(capacity, registry);
   if (problems.length === 0) {
     const hasGpus = capacity.snapshot?.nodes.some(({ gpuCount }) => gpuCount > 0) ?? false;
     if (!hasGpus || pilots !== null) return [];
-    return [{ name, status: "ok", detail: "it is known of all which are free" }];
+    return [{ name, status: "ok", detail: "the state of every GPU is known" }];
   }
   const nodesByReason = new Map<string, string[]>();
   for (const { node, reason } of problems)
@@ -223,11 +238,11 @@ function checkGpus({ capacity, registry, pilots }: DoctorDependencies): DoctorCh
   return [...nodesByReason].map(([reason, nodes]) => ({
     name,
     status: "warning",
-    detail: `functions get none of ${someOf(nodes)}: ${reason}`,
+    detail: `functions get no GPUs of ${someOf(nodes)}: ${reason}`,
   }));
 }
 
-/** Nodes that are left alone, since functions cannot be started there. */
+/** Nodes that Gleaner avoids because functions cannot be started there. */
 const checkSickNodes = ({ capacity }: DoctorDependencies): DoctorCheck[] =>
   (capacity.plan?.unusable ?? []).flatMap(({ node, reason }) =>
     reason.kind === "sick"
@@ -240,15 +255,15 @@ const someOf = (nodes: readonly string[]): string =>
     ? nodes.join(", ")
     : `${nodes.slice(0, maxShownNodes).join(", ")} and ${nodes.length - maxShownNodes} more nodes`;
 
-/** Nothing is said where every node is believed. */
+/** Empty if every node is trusted. */
 const checkBelief = (drains: DoctorDependencies["drains"]): DoctorCheck[] =>
   drains.distrusted().map(([node, what]) => ({
     name: `trust in ${node}`,
     status: "failed",
-    detail: `its executor said what cannot be true (${what}): look who has root there, then glean resume ${node}`,
+    detail: `its executor reported something impossible (${what}): check who has root access there, then run glean resume ${node}`,
   }));
 
-/** Nothing is said where nothing hangs. */
+/** Empty if nothing hangs. */
 const checkUnkillable = ({ registry }: DoctorDependencies): DoctorCheck[] =>
   [...registry.unkillable].map(([node, report]) => ({
     name: `unkillable processes on ${node}`,
@@ -256,7 +271,7 @@ const checkUnkillable = ({ registry }: DoctorDependencies): DoctorCheck[] =>
     detail: describeUnkillable(report).join("; "),
   }));
 
-/** The hook of a node is known to answer once an executor there has asked it. */
+/** A node's hook is known to answer once an executor there has probed it. */
 function checkNodes({ capacity, registry, launching, pilots }: DoctorDependencies): DoctorCheck[] {
   if (pilots !== null)
     return [...launching.failing].map(([node, { detail }]) => ({
@@ -278,7 +293,7 @@ function checkNodes({ capacity, registry, launching, pilots }: DoctorDependencie
     return {
       name,
       status: "warning",
-      detail: "no executor is there now, so it was not asked: glean explain says why",
+      detail: "not probed, because no executor runs there: glean explain says why",
     };
   });
 }

@@ -11,13 +11,19 @@ import { startDaemon } from "./daemon.js";
 import { newProgram } from "./program.js";
 import { requireTrustedPaths } from "./startup/trusted-paths.js";
 
-/** After SIGTERM at the latest, whatever is under way: executors wait longer for the next gleanerd. */
+/**
+ * The latest exit after SIGTERM, whatever is in progress: executors wait longer for the next
+ * gleanerd.
+ */
 const exitMs = 4_500;
 
-/** What is in the queue stays, and all else is collected soon: V8 would let the heap grow to a multiple of what it holds. */
+/**
+ * The queue stays in memory and everything else is collected soon: V8 would otherwise let the heap
+ * grow to a multiple of its contents.
+ */
 const collectOften = "--heap-growing-percent=30";
 
-/** Put in by the build. */
+/** Defined by the build. */
 declare const GLEANER_VERSION: string;
 
 async function main(): Promise<void> {
@@ -30,7 +36,7 @@ async function main(): Promise<void> {
   requireTrustedPaths(config);
   if (options.check) {
     loadTls(config.listen.tls);
-    process.stdout.write(`${file} is right\n`);
+    process.stdout.write(`${file} is valid\n`);
     return;
   }
   const log = pino({ name: "gleanerd", level: config.logLevel });
@@ -40,7 +46,7 @@ async function main(): Promise<void> {
     storeWorkerFile: join(dirname(process.argv[1]!), "store-worker.cjs"),
     log,
   });
-  // SIGTERM is a restart: executors are adopted by the next daemon. Ctrl-C leaves nothing running.
+  // SIGTERM means a restart: the next daemon adopts the executors. Ctrl-C leaves nothing running.
   const leave = (stop: () => Promise<void>) => {
     setTimeout(() => process.exit(0), exitMs).unref();
     stop().then(

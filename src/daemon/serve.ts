@@ -1,4 +1,4 @@
-// The API's server with all its routes, given the daemon's parts; nothing listens yet.
+// Builds the API's server with all its routes from the daemon's parts; it does not listen yet.
 
 import { userInfo } from "node:os";
 import { join } from "node:path";
@@ -82,7 +82,7 @@ export async function apiServer(
   return server;
 }
 
-/** Nobody but root can become another user. */
+/** Only root can act as another user. */
 function onlyUser(): { onlyUser?: { uid: number; name: string } } {
   const { uid, username } = userInfo();
   return uid === 0 ? {} : { onlyUser: { uid, name: username } };

@@ -1,4 +1,4 @@
-// The door for those who submit: gathers what access.allow and access.deny go by, and only that.
+// Admits users who submit: gathers only the facts on which access.allow and access.deny depend.
 
 import {
   type AccessFacts,
@@ -16,9 +16,9 @@ export class Access {
   ) {}
 
   /**
-   * Throws NOT_ALLOWED with the reason, or UNREACHABLE when the directories that have to be asked do not answer: who
-   * cannot be told from the denied is not let in. For root see access.allowRootFunctions; the user that gleanerd runs
-   * as is its operator.
+   * Throws NOT_ALLOWED with the reason, or UNREACHABLE if the required user directories do not
+   * answer: a user who may be denied is not admitted. For root see access.allowRootFunctions; the
+   * user that gleanerd runs as is its operator.
    */
   async require({ uid, user }: Identity): Promise<void> {
     if (uid === 0 || uid === process.geteuid!()) return;

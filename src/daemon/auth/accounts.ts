@@ -1,4 +1,5 @@
-// The system's users, as its directories (files, LDAP, SSSD) have them: asked through getent and id, kept for a minute.
+// Looks up the system's users in its directories (files, LDAP, SSSD) through getent and id, and
+// keeps the answers for a minute.
 
 import { execFile } from "node:child_process";
 import { monotonicMs } from "../../clock.js";
@@ -11,14 +12,14 @@ export interface Account {
   readonly shell: string;
 }
 
-/** A directory that is asked over the network answers in milliseconds; a hung one must not hold requests. */
+/** A network directory answers within milliseconds; a hung one must not delay requests. */
 const lookupTimeoutMs = 5_000;
 const maxOutputBytes = 256 * 1024;
-/** What an administrator changes takes effect within this time. */
+/** An administrator's changes take effect within this time. */
 const keptMs = 60_000;
-/** As many users as ask within keptMs on a large site. */
+/** The most users that ask within keptMs on a large site. */
 const maxKept = 10_000;
-/** getent's status for a key that no directory has. */
+/** getent's exit status for an unknown key. */
 const notFound = 2;
 
 interface Kept<T> {
@@ -26,16 +27,16 @@ interface Kept<T> {
   readonly untilMs: number;
 }
 
-/** Every method rejects with UNREACHABLE when the directories do not answer. */
+/** Every method rejects with UNREACHABLE if the directories do not answer. */
 export class Accounts {
   private readonly accounts = new Map<string, Kept<Account | null>>();
   private readonly groups = new Map<string, Kept<readonly string[]>>();
   private readonly slurmAccounts = new Map<string, Kept<readonly string[]>>();
 
-  /** `sacctmgr`: Slurm's program, found in PATH unless a path is given. */
+  /** `sacctmgr` is Slurm's program, found in PATH unless given as a path. */
   constructor(private readonly sacctmgr = "sacctmgr") {}
 
-  /** null: no directory knows the name. */
+  /** null if no directory knows the name. */
   async byName(name: string): Promise<Account | null> {
     return userShape.test(name) ? kept(this.accounts, name, () => lookUp(name)) : null;
   }
@@ -47,22 +48,25 @@ export class Accounts {
   /** The names of all groups of a user. */
   groupsOf({ name }: Account): Promise<readonly string[]> {
     return kept(this.groups, name, async () => {
-      // With zeros between, since a group's name may hold blanks.
+      // Separated by zeros, because a group's name may contain spaces.
       const { output } = await run("id", ["-G", "-n", "-z", "--", name]);
       return output.split("\0").filter((group) => group !== "");
     });
   }
 
-  /** The Slurm accounts that the user may charge, from Slurm's accounting; by name, as Slurm keeps them. */
+  /**
+   * The Slurm accounts that the user may charge, from Slurm's accounting, which stores users by
+   * name.
+   */
   slurmAccountsOf({ name }: Account): Promise<readonly string[]> {
     return kept(this.slurmAccounts, name, () => slurmAccounts(this.sacctmgr, name));
   }
 }
 
-/** sacctmgr reads its arguments as conditions, in which commas and quotes separate. */
+/** sacctmgr parses its arguments as conditions, separated by commas and quotes. */
 const plainName = /^[A-Za-z0-9._@$+-]+$/;
 
-/** Failures are not kept: the next request asks again. */
+/** Failures are not cached: the next request tries again. */
 function kept<T>(memory: Map<string, Kept<T>>, key: string, ask: () => Promise<T>): Promise<T> {
   const found = memory.get(key);
   if (found !== undefined && found.untilMs > monotonicMs()) return found.answer;
@@ -86,11 +90,14 @@ async function lookUp(key: string): Promise<Account | null> {
   if (status === notFound) return null;
   const [name, , uid, , , , shell] = output.split("\n")[0]!.split(":");
   if (name === undefined || !/^\d+$/.test(uid ?? "") || shell === undefined)
-    throw new GleanerError("UNREACHABLE", `getent passwd ${key} gave a line that is no user`);
+    throw new GleanerError(
+      "UNREACHABLE",
+      `getent passwd ${key} returned a line that does not describe a user`,
+    );
   return { name, uid: Number(uid), shell };
 }
 
-/** Rejects unless the program ends with 0, or with `allowed`. */
+/** Rejects unless the program exits with 0 or `allowed`. */
 function run(
   program: string,
   args: readonly string[],

@@ -1,4 +1,5 @@
-// The audit log: who did what with authority, and what was refused; bounded for each user, so that nobody fills it.
+// The audit log: who used which authority, and what was refused; limited per user, so that nobody
+// can fill it.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -6,14 +7,20 @@ import type { Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import type { AuditAction, AuditEvent } from "../../model/records/audit.js";
 
-/** A user's acts within a minute that are recorded one by one; of more their number. Operators' are all recorded. */
+/**
+ * How many of a user's actions per minute are recorded individually; the others are only counted.
+ * All actions of operators are recorded.
+ */
 const maxEachMinute = 60;
 const minuteMs = 60_000;
-/** 200 MB; users' oldest acts go first, operators' stay for store.retainDays. */
+/**
+ * 200 MB; the oldest actions of users are removed first, those of operators stay for
+ * store.retainDays.
+ */
 export const maxAuditRows = 1_000_000;
 const maxText = 500;
 
-/** What a request did, told by its route. */
+/** A request's action, as described by its route. */
 export interface Act {
   readonly action: AuditAction;
   readonly subject?: string;
@@ -42,7 +49,7 @@ export class Audit {
     private readonly log: Logger,
   ) {}
 
-  /** Returns at once: nobody waits for it, and a store that refuses it is told of in the log. */
+  /** Returns at once: nobody waits for the write, and a failed one is logged. */
   note(actor: Actor, source: string, { action, subject = "", detail = "" }: Act): void {
     this.turnMinute();
     const count = this.counts.get(actor.uid) ?? { actor, source, acts: 0 };
@@ -52,16 +59,22 @@ export class Audit {
     this.save(actor, source, action, subject, detail);
   }
 
-  /** Resolves when all that was noted is in the store. */
+  /** Resolves once everything noted is in the store. */
   written(): Promise<void> {
     return this.last;
   }
 
-  /** Writes down what was only counted. */
+  /** Writes the counts of actions that were not recorded individually. */
   close(): void {
     for (const { actor, source, acts } of this.counts.values())
       if (!actor.operator && acts > maxEachMinute)
-        this.save(actor, source, "more", "", `${acts - maxEachMinute} more acts within a minute`);
+        this.save(
+          actor,
+          source,
+          "more",
+          "",
+          `${acts - maxEachMinute} more actions within a minute`,
+        );
     this.counts = new Map();
   }
 
@@ -84,7 +97,7 @@ export class Audit {
     this.last = this.store
       .saveAudit(event)
       .catch((cause: unknown) =>
-        this.log.error({ event, cause: messageOf(cause) }, "an audit event could not be written"),
+        this.log.error({ event, cause: messageOf(cause) }, "cannot write an audit event"),
       );
   }
 }

@@ -1,4 +1,5 @@
-// Challenges of the token exchange: each credential answers one, so that it is good for this daemon, this address, once.
+// Challenges of the token exchange: each credential answers one, so that it is valid for this
+// daemon and address, once.
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { monotonicMs } from "../../clock.js";
@@ -10,14 +11,19 @@ import {
   shownEndpoint,
 } from "../../wire/credential.js";
 
-/** From the challenge to its use a client asks munged once; a login node under load may take seconds. */
+/**
+ * Between the challenge and its use, a client asks munged once; a busy login node may take seconds.
+ */
 export const challengeMs = 60_000;
-/** Tokens that one user may ask for within challengeMs: one for each command of a large script without a cache. */
+/**
+ * The most tokens that one user may request within challengeMs: one for each command of a large
+ * script without a cache.
+ */
 export const maxRedeemedPerUser = 1_000;
-/** Over all users: each is 100 bytes until it expires. */
+/** Over all users: each takes 100 bytes until it expires. */
 const maxRedeemed = 100_000;
 
-/** `random.expiry.mac`, so that what was issued takes no memory, however many ask. */
+/** `random.expiry.mac`, so that issued challenges take no memory, however many are requested. */
 const nonceShape = /^([0-9a-f]{32})\.([0-9a-z]{1,11})\.([0-9a-f]{32})$/;
 
 interface Redeemed {
@@ -25,11 +31,17 @@ interface Redeemed {
   readonly expiresAtMs: number;
 }
 
-/** Only what a credential of a known user has used is remembered: nobody can fill the memory without an identity. */
+/**
+ * Remembers only challenges that a known user's credential has used: nobody can fill the memory
+ * without an identity.
+ */
 export class Challenges {
-  /** Lives as long as this process: challenges of an earlier one are void, as is its list of those used. */
+  /**
+   * Lives as long as this process: challenges of an earlier one are void, and so is its list of
+   * used ones.
+   */
   private readonly key = randomBytes(32);
-  /** In the order of their use, which is not quite that of their expiry. */
+  /** In the order of their use, which may differ slightly from the order of their expiry. */
   private readonly redeemed = new Map<string, Redeemed>();
   private readonly perUser = new Map<number, number>();
 
@@ -45,8 +57,9 @@ export class Challenges {
   }
 
   /**
-   * Accepts a credential's payload once, when it answers a challenge of ours and was made for `here`, the address that
-   * the client's connection reached. Throws NOT_IDENTIFIED, or LIMIT_REACHED for too many at a time.
+   * Accepts a credential's payload once, if it answers one of our challenges and was made for
+   * `here`, the address that the client's connection reached. Throws NOT_IDENTIFIED, or
+   * LIMIT_REACHED for too many at a time.
    */
   redeem(payload: string, uid: number, here: Endpoint): void {
     const claims = readCredentialPayload(payload);
@@ -58,13 +71,13 @@ export class Challenges {
     if (expiresAtMs === null || expiresAtMs <= monotonicMs() || this.redeemed.has(claims.nonce))
       throw new GleanerError(
         "NOT_IDENTIFIED",
-        "the challenge in the munge credential is used, too old, or not of this gleanerd: ask for a new one at /v1/challenge",
+        "the challenge in the munge credential was used already, has expired, or is not from this gleanerd: request a new one at /v1/challenge",
       );
     const used = this.perUser.get(uid) ?? 0;
     if (used >= maxRedeemedPerUser || this.redeemed.size >= maxRedeemed)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `more than ${maxRedeemedPerUser} tokens were asked for within ${challengeMs} ms: keep a token and use it again, or wait a minute`,
+        `you requested more than ${maxRedeemedPerUser} tokens within ${challengeMs / 1_000} s: reuse a token, or wait a minute`,
       );
     this.redeemed.set(claims.nonce, { uid, expiresAtMs });
     this.perUser.set(uid, used + 1);
@@ -75,7 +88,7 @@ export class Challenges {
     if (address !== reached)
       throw new GleanerError(
         "NOT_IDENTIFIED",
-        `the munge credential was made for ${address} and arrived at ${reached}: another program passed it on; connect to gleanerd directly, and check listen.host and listen.apiPort`,
+        `the munge credential was made for ${address} and arrived at ${reached}: another program relayed it: connect to gleanerd directly, and check listen.host and listen.apiPort`,
       );
     if (instance !== this.instance)
       throw new GleanerError(
@@ -95,7 +108,10 @@ export class Challenges {
     return createHmac("sha256", this.key).update(text).digest("hex").slice(0, 32);
   }
 
-  /** The oldest first; one that was used late may hide an expired one behind it for challengeMs at most. */
+  /**
+   * Removes the oldest first; a challenge used late may keep an expired one for at most
+   * challengeMs.
+   */
   private forgetExpired(): void {
     for (const [nonce, { uid, expiresAtMs }] of this.redeemed) {
       if (expiresAtMs > monotonicMs()) return;

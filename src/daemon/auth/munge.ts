@@ -1,17 +1,17 @@
-// Who asks: munge credentials are decoded here, once each; requests then carry a short-lived token.
+// Identifies clients: decodes each munge credential once; later requests carry a short-lived token.
 
 import { spawn } from "node:child_process";
 import { GleanerError } from "../../model/errors.js";
 import type { Identity } from "../../model/invocation.js";
 import { labelOf } from "../../model/user.js";
 
-/** A munge credential without payload is ~150 characters, with ours ~350. */
+/** A munge credential has ~150 characters without a payload, ~350 with ours. */
 const maxCredentialCharacters = 4_096;
-/** munged answers in a millisecond; a hung one must not hold requests. */
+/** munged answers within a millisecond; a hung one must not delay requests. */
 const unmungeTimeoutMs = 5_000;
 const maxOutputBytes = 16_384;
 
-/** What munge vouches for: who made the credential, and what they wrote into it. */
+/** What munge vouches for: the credential's author and payload. */
 export interface Vouched {
   readonly identity: Identity;
   readonly payload: string;
@@ -25,14 +25,14 @@ export class MungeAuthenticator {
     if (credential.length > maxCredentialCharacters || !/^MUNGE:[A-Za-z0-9+/=]+:$/.test(credential))
       throw new GleanerError(
         "NOT_IDENTIFIED",
-        "that is not a munge credential: make one with munge",
+        "the request contains no munge credential: create one with munge",
       );
     const output = await runUnmunge(this.socket, credential);
     return parseUnmunge(output);
   }
 }
 
-/** Reads what unmunge prints: `KEY: value` lines, an empty line, the payload. */
+/** Parses unmunge's output: `KEY: value` lines, an empty line, the payload. */
 export function parseUnmunge(output: string): Vouched {
   const end = output.indexOf("\n\n");
   const head = end < 0 ? output : output.slice(0, end);
@@ -45,11 +45,14 @@ export function parseUnmunge(output: string): Vouched {
   );
   const status = fields.get("STATUS") ?? "no status";
   if (status !== "Success (0)")
-    throw new GleanerError("NOT_IDENTIFIED", `munge refused the credential: ${status}`);
+    throw new GleanerError("NOT_IDENTIFIED", `munge rejected the credential: ${status}`);
   const user = /^(.*) \((\d{1,10})\)$/.exec(fields.get("UID") ?? "");
   const group = /^.* \((\d{1,10})\)$/.exec(fields.get("GID") ?? "");
   if (user === null || group === null)
-    throw new GleanerError("NOT_IDENTIFIED", "munge named no user: is its version supported?");
+    throw new GleanerError(
+      "NOT_IDENTIFIED",
+      "munge named no user: check that its version is supported",
+    );
   const uid = Number(user[2]);
   const identity = { user: labelOf(user[1]!, uid), uid, gid: Number(group[1]) };
   return { identity, payload };
@@ -73,29 +76,30 @@ function runUnmunge(socket: string | null, credential: string): Promise<string> 
       errors = (errors + text).slice(0, 500);
     });
     child.on("error", (cause) =>
-      reject(new GleanerError("UNREACHABLE", `unmunge cannot be run: ${cause.message}`, { cause })),
+      reject(new GleanerError("UNREACHABLE", `cannot run unmunge: ${cause.message}`, { cause })),
     );
-    // It exits with munge's status, which the output names too, unless the credential could not be looked at.
+    // It exits with munge's status, which the output names too, unless the credential could not be
+    // read.
     child.on("close", (exitCode) => {
       if (output.includes("STATUS:")) resolve(output);
       else reject(withoutStatus(exitCode, errors.trim().replace(/^unmunge: Error: /, "")));
     });
-    child.stdin.on("error", () => {}); // a child that died says why on close
+    child.stdin.on("error", () => {}); // a child that died reports the reason on close
     child.stdin.end(credential);
   });
 }
 
-/** EMUNGE_SOCKET of munge.h: no munged answers. */
+/** EMUNGE_SOCKET in munge.h: no munged answers. */
 const socketError = 6;
 
 function withoutStatus(exitCode: number | null, what: string): GleanerError {
   return exitCode === null || exitCode === socketError
     ? new GleanerError(
         "UNREACHABLE",
-        `munge does not answer (${what || "no output"}): is munged running?`,
+        `munge does not answer (${what || "no output"}): check that munged is running`,
       )
     : new GleanerError(
         "NOT_IDENTIFIED",
-        `munge refused the credential: ${what || `status ${exitCode}`}`,
+        `munge rejected the credential: ${what || `status ${exitCode}`}`,
       );
 }

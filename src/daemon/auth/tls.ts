@@ -1,4 +1,5 @@
-// The certificate, the private key and the authority of listen.tls: read at the start, refused when they cannot serve.
+// Loads the certificate, private key and authority of listen.tls at the start, and rejects unusable
+// ones.
 
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
@@ -14,7 +15,7 @@ export interface TlsFiles {
   readonly ca: string;
 }
 
-/** null: nothing is encrypted. Throws CONFIG with the file that is wrong. */
+/** null if nothing is encrypted. Throws CONFIG with the name of the invalid file. */
 export function loadTls(tls: Config["listen"]["tls"]): TlsFiles | null {
   if (tls === null) return null;
   const files = {
@@ -25,26 +26,26 @@ export function loadTls(tls: Config["listen"]["tls"]): TlsFiles | null {
   if ((statSync(tls.privateKey).mode & 0o077) !== 0)
     throw new GleanerError(
       "CONFIG",
-      `listen.tls.privateKey: others can read ${tls.privateKey}: chmod 600 it, and make a new one if it may have been read`,
+      `listen.tls.privateKey: others can read ${tls.privateKey}: chmod 600 it, and create a new one if somebody may have read it`,
     );
   if (files.ca.length > maxAuthorityBytes)
     throw new GleanerError(
       "CONFIG",
-      `listen.tls.ca: ${tls.ca} is larger than ${maxAuthorityBytes} bytes: leave the certificates of your own authority in it`,
+      `listen.tls.ca: ${tls.ca} is larger than ${maxAuthorityBytes} bytes: keep only the certificates of your own authority in it`,
     );
   try {
     createSecureContext(files);
   } catch (cause) {
     throw new GleanerError(
       "CONFIG",
-      `listen.tls: certificate, private key and ca do not fit together (${messageOf(cause)}): check the three files`,
+      `listen.tls: certificate, private key and ca do not match (${messageOf(cause)}): check the three files`,
       { cause },
     );
   }
   return files;
 }
 
-/** Sooner than this an administrator should hear of a certificate's end. */
+/** How long before a certificate's end the administrator is warned. */
 const renewMs = 14 * 86_400_000;
 
 /** For the doctor. */
@@ -58,13 +59,13 @@ export function checkEncryption(tls: Config["listen"]["tls"], nowMs: number): Do
     const leftMs = until.getTime() - nowMs;
     const day = until.toISOString().slice(0, 10);
     if (leftMs <= 0)
-      return { name, status: "failed", detail: `the certificate ended on ${day}: renew it` };
+      return { name, status: "failed", detail: `the certificate expired on ${day}: renew it` };
     return leftMs > renewMs
-      ? { name, status: "ok", detail: `TLS; the certificate is good until ${day}` }
+      ? { name, status: "ok", detail: `TLS; the certificate is valid until ${day}` }
       : {
           name,
           status: "warning",
-          detail: `the certificate ends on ${day}: renew it, and restart`,
+          detail: `the certificate expires on ${day}: renew it and restart gleanerd`,
         };
   } catch (thrown) {
     return { name, status: "failed", detail: messageOf(thrown) };

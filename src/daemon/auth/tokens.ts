@@ -1,4 +1,4 @@
-// The daemon's one key, and what is derived from it: executors' secrets and users' tokens.
+// The daemon's single key and the values derived from it: executors' secrets and users' tokens.
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import {
@@ -15,22 +15,25 @@ import type { ExecutorId, InvocationId } from "../../model/ids.js";
 import type { Identity } from "../../model/invocation.js";
 
 const keyBytes = 32;
-/** Longer than any token made here; longer ones are not looked at. */
+/** Longer than any token issued here; longer ones are rejected unread. */
 const maxTokenCharacters = 512;
 
 export class Secrets {
   private constructor(private readonly key: Buffer) {}
 
-  /** Reads the key file, or makes it on the first start: 32 random bytes that only its owner reads. */
+  /**
+   * Reads the key file, or creates it on the first start: 32 random bytes, readable only by its
+   * owner.
+   */
   static load(file: string): Secrets {
     try {
       return new Secrets(readKey(file));
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
     }
-    // Linked into place whole: a crash leaves either no key or a good one.
+    // Links the complete file into place: a crash leaves either no key or a valid one.
     const made = `${file}.${process.pid}`;
-    rmSync(made, { force: true }); // of a daemon with our number that crashed here
+    rmSync(made, { force: true }); // left by a crashed daemon with our pid
     writeFileSync(made, randomBytes(keyBytes), { mode: 0o600, flag: "wx" });
     chmodSync(made, 0o600);
     linkSync(made, file);
@@ -38,34 +41,43 @@ export class Secrets {
     return new Secrets(readKey(file));
   }
 
-  /** What an executor and the daemon prove to each other; hex. Derived, so a restarted daemon knows it again. */
+  /**
+   * The secret by which an executor and the daemon identify each other, in hex. Derived, so that a
+   * restarted daemon knows it again.
+   */
   ofExecutor(id: ExecutorId): string {
     return this.mac(`executor|${id}`).toString("hex");
   }
 
-  /** A folder's name that nobody can put something else under before it is made. */
+  /** An unpredictable folder name, so that nobody can create something else under it first. */
   checkpointName(id: InvocationId): string {
     return `.gleaner-checkpoint-${id}-${this.mac(`checkpoint|${id}`).toString("hex").slice(0, 16)}`;
   }
 
-  /** Eight hexadecimal digits that tell this daemon's pilots from another's; no secret. */
+  /** Eight hexadecimal digits that distinguish this daemon's pilots from another's; not secret. */
   instance(): string {
     return this.mac("instance").toString("hex").slice(0, 8);
   }
 
-  /** Of the seals that postings get, hex: whoever can write to the database and cannot read the key forges none. */
+  /**
+   * The key for the seals of postings, in hex: anyone who can write to the database but cannot read
+   * the key can forge none.
+   */
   ledgerKey(): string {
     return this.mac("ledger").toString("hex");
   }
 
-  /** A bearer token for an identity, good until `expiresAtMs` and while `epoch` is the user's (see token-epochs.ts). */
+  /**
+   * Issues a bearer token for an identity, valid until `expiresAtMs` and while `epoch` is the
+   * user's (see token-epochs.ts).
+   */
   issueToken(identity: Identity, expiresAtMs: number, epoch = 0): string {
     const claims = { ...identity, expiresAtMs, epoch };
     const body = Buffer.from(JSON.stringify(claims)).toString("base64url");
     return `${body}.${this.mac(`token|${body}`).toString("base64url")}`;
   }
 
-  /** Whose token it is; throws NOT_IDENTIFIED when it is forged, damaged, expired or revoked. */
+  /** The token's identity; throws NOT_IDENTIFIED if it is forged, damaged, expired or revoked. */
   readToken(token: string, nowMs: number, epochOf: (uid: number) => number = () => 0): Identity {
     const [body, mac, rest] = token.length <= maxTokenCharacters ? token.split(".") : [];
     if (body === undefined || mac === undefined || rest !== undefined) throw notAToken();
@@ -77,9 +89,9 @@ export class Secrets {
       epoch: number;
     };
     if (claims.expiresAtMs <= nowMs)
-      throw new GleanerError("NOT_IDENTIFIED", "the token has expired: ask for a new one");
+      throw new GleanerError("NOT_IDENTIFIED", "the token has expired: request a new one");
     if (claims.epoch !== epochOf(claims.uid))
-      throw new GleanerError("NOT_IDENTIFIED", "the token was revoked: ask for a new one");
+      throw new GleanerError("NOT_IDENTIFIED", "the token was revoked: request a new one");
     return { uid: claims.uid, gid: claims.gid, user: claims.user };
   }
 
@@ -89,7 +101,7 @@ export class Secrets {
 }
 
 const notAToken = () =>
-  new GleanerError("NOT_IDENTIFIED", "the token is not one of this daemon's: ask for a new one");
+  new GleanerError("NOT_IDENTIFIED", "this gleanerd did not issue the token: request a new one");
 
 function readKey(file: string): Buffer {
   const key = readFileSync(file);
@@ -97,12 +109,12 @@ function readKey(file: string): Buffer {
   if (key.length !== keyBytes)
     throw new GleanerError(
       "CONFIG",
-      `${file} should hold ${keyBytes} bytes and holds ${key.length}: remove it and restart (executors then start anew)`,
+      `${file} has ${key.length} bytes instead of ${keyBytes}: remove it and restart gleanerd (which replaces all executors)`,
     );
   if ((mode & 0o077) !== 0)
     throw new GleanerError(
       "CONFIG",
-      `${file} can be read by others: chmod 600 it, and remove it if it may have been read`,
+      `${file} is readable by other users: chmod 600 it, and remove it if somebody may have read it`,
     );
   return key;
 }

@@ -1,4 +1,5 @@
-// The capacity loop: read Slurm at its own pace, plan, apply; woken early when a hook speaks.
+// The capacity loop: reads Slurm at its own pace, plans, and applies the plan; a hook report wakes
+// it early.
 
 import type { Logger } from "pino";
 import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
@@ -30,9 +31,9 @@ import { isUnsettled, jobsByNode, outlooksOf } from "./views.js";
 
 /** A large site fills within a minute without a thousand processes starting at once. */
 const maxStarts = 64;
-/** Jobs that a line of the log names. */
+/** The most jobs that one log line names. */
 const maxLogged = 20;
-/** What is asked of slurmctld is counted over this long for `glean info`. */
+/** The period over which `glean info` counts the requests to slurmctld. */
 const rateWindowMs = 60_000;
 
 export interface CapacityDependencies {
@@ -47,7 +48,7 @@ export interface CapacityDependencies {
   readonly guard: InterferenceGuard;
   readonly drains: Drains;
   readonly startFailures: Pick<StartFailures, "illness">;
-  /** null: executors are no jobs. */
+  /** null if executors are not jobs. */
   readonly pilots: Pilots | null;
   readonly programs: HookPrograms;
   readonly holePolicy: HolePolicy;
@@ -56,10 +57,10 @@ export interface CapacityDependencies {
 }
 
 export class Capacity {
-  /** The newest good snapshot and the plan made from it. */
+  /** The latest good snapshot and the plan made from it. */
   snapshot: Snapshot | null = null;
   plan: Plan | null = null;
-  /** The hook events of each executor that the snapshot includes: those heard of before it was asked for. */
+  /** The hook events of each executor in the snapshot: those from before the read began. */
   private sequences: ReadonlyMap<ExecutorId, number> = new Map();
   private lastProblem: string | null = null;
   private readStartedAtMs: number | null = null;
@@ -71,19 +72,19 @@ export class Capacity {
   private readEndedAtMs = 0;
   private reading: Promise<void> | null = null;
   private timer: Timer | null = null;
-  /** Woken before its start, or after its end, it reads nothing. */
+  /** If woken before its start or after its end, the loop reads nothing. */
   private isRunning = false;
   private readonly costs: { atMs: number; commands: number; rpcs: number }[] = [];
 
   constructor(private readonly deps: CapacityDependencies) {}
 
-  /** Resolves after the first read, good or bad. */
+  /** Resolves after the first read, whether it succeeded or not. */
   async start(): Promise<void> {
     this.isRunning = true;
     await this.tick();
   }
 
-  /** The cluster changed: read it as soon as the pace allows. */
+  /** The cluster changed: reads it as soon as the pace allows. */
   wake(): void {
     if (this.woken) return;
     this.woken = true;
@@ -101,7 +102,7 @@ export class Capacity {
     return this.snapshot === null ? null : nowMs() - this.snapshot.nodesAskedAtMs;
   }
 
-  /** Why there is no newer view: the last read failed, or one hangs; null when all is well. */
+  /** Why there is no newer view: the last read failed or hangs; null if all is well. */
   get problem(): string | null {
     if (this.lastProblem !== null || this.readStartedAtMs === null) return this.lastProblem;
     const waitingMs = nowMs() - this.readStartedAtMs;
@@ -114,7 +115,7 @@ export class Capacity {
     return this.snapshotAgeMs === null || this.snapshotAgeMs > this.deps.holePolicy.staleMs;
   }
 
-  /** What the last minute's reads asked of slurmctld. */
+  /** The number of requests to slurmctld in the last minute. */
   get load(): { readonly commandsPerMinute: number; readonly rpcsPerMinute: number } {
     const since = nowMs() - rateWindowMs;
     let [commandsPerMinute, rpcsPerMinute] = [0, 0];
@@ -126,7 +127,7 @@ export class Capacity {
     return { commandsPerMinute, rpcsPerMinute };
   }
 
-  /** The most that one invocation could ever get; null before Slurm was read. */
+  /** The most that one invocation could ever get; null before the first read of Slurm. */
   largestNode(): LargestNode | null {
     if (this.snapshot === null) return null;
     const { memoryMarginMb } = this.deps.holePolicy;
@@ -140,7 +141,7 @@ export class Capacity {
     );
   }
 
-  /** What speaks for and against each node, beside the snapshot. */
+  /** The facts beside the snapshot that decide about each node. */
   context(): HoleContext {
     const { drains, programs, launching, learning, guard, pilots, startFailures } = this.deps;
     const needsHook = this.snapshot !== null && pilots === null;
@@ -181,14 +182,15 @@ export class Capacity {
     this.readStartedAtMs = startedAtMs;
     const { cluster } = this.deps;
     const [commandsBefore, rpcsBefore] = [cluster.commandCount(), cluster.rpcCount()];
-    // Taken before the read is sent: every job whose prolog spoke until now is part of what will be read.
+    // Taken before the read begins: every job whose prolog has reported until now is part of the
+    // result.
     const sequences = new Map(
       this.deps.registry.all().map((record) => [record.id, record.hookSequence]),
     );
     try {
       const read = await cluster.readSnapshot();
       this.snapshot = this.deps.pilots?.look(read) ?? read;
-      // A read that fails leaves both as they were: an old view does not include what was heard since.
+      // A failed read leaves both unchanged: an old view does not include later reports.
       this.sequences = sequences;
       this.failures = 0;
       this.unsettledReads = isUnsettled(this.snapshot) ? this.unsettledReads + 1 : 0;
@@ -196,10 +198,7 @@ export class Capacity {
     } catch (cause) {
       this.failures++;
       this.lastProblem = messageOf(cause);
-      this.deps.log.warn(
-        { failures: this.failures, cause: this.lastProblem },
-        "Slurm was not read",
-      );
+      this.deps.log.warn({ failures: this.failures, cause: this.lastProblem }, "cannot read Slurm");
     }
     this.readStartedAtMs = null;
     this.readEndedAtMs = nowMs();
@@ -233,12 +232,12 @@ export class Capacity {
     learning.planMade(this.plan, snapshot.nodesAskedAtMs);
     this.deps.pilots?.planMade(this.plan.holes);
     for (const step of this.plan.steps) this.apply(step);
-    // Also of those that were just started: they may be ready before the next plan.
+    // Includes executors that have just been started: they may be ready before the next plan.
     const outlooks = outlooksOf(this.plan, learning);
     for (const record of registry.all())
       record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
     conditions.planMade(this.plan);
-    // A line that could not be read may be that of a job which still runs.
+    // An unreadable line may describe a job that still runs.
     if (this.failures === 0 && snapshot.unreadable.length === 0) this.forgetLostJobs(jobs);
     for (const record of registry.all()) sendForecast(record);
     checkpoints.sweep();
@@ -255,7 +254,7 @@ export class Capacity {
       const snapshot = this.snapshot!;
       const node = snapshot.nodes.find((each) => each.name === step.node)!;
       const knownJobs = knownJobsOf(node, snapshot.jobs);
-      // More than Slurm counts as idle: it is what the exclusive job there did not ask for.
+      // More than Slurm counts as idle: the part that the exclusive job there did not ask for.
       const isUnderExclusive = node.allocatedCores + step.budget.cores > node.cores;
       const order = { budget: step.budget, seenHookSequence: 0, knownJobs, isUnderExclusive };
       this.deps.launching.start(node, order, snapshot.facts);
@@ -267,7 +266,7 @@ export class Capacity {
     else record.retire(step.kind, step.reason);
   }
 
-  /** An epilog that never ran (a crashed slurmd) leaves a mark: a job that Slurm no longer has there is forgotten. */
+  /** Forgets jobs that Slurm no longer has there: an epilog that never ran leaves a mark. */
   private forgetLostJobs(jobs: ReadonlyMap<NodeName, BudgetOrder["knownJobs"]>): void {
     for (const record of this.deps.registry.all()) {
       const seen = this.sequences.get(record.id) ?? 0;
@@ -279,7 +278,7 @@ export class Capacity {
       for (const job of lost) record.markedJobs.delete(job);
       const about = { node: record.node, count: lost.length, jobs: lost.slice(0, maxLogged) };
       record.log.say((suppressed) =>
-        this.deps.log.warn({ ...about, suppressed }, "the epilog of these jobs never came"),
+        this.deps.log.warn({ ...about, suppressed }, "the epilogs of these jobs never ran"),
       );
       record.line?.send({ type: "forgetJobs", jobs: lost });
     }
@@ -287,7 +286,7 @@ export class Capacity {
 
   private resize(record: ExecutorRecord, step: PlanStep & { kind: "resize" }): void {
     const seenHookSequence = this.sequences.get(record.id);
-    // It connected while Slurm was read: this view may not include jobs it knows of.
+    // It connected while Slurm was read: this view may not include jobs that it knows.
     if (seenHookSequence === undefined) return;
     const { nodes, facts: siteFacts } = this.snapshot!;
     const node = nodes.find((each) => each.name === step.node)!;

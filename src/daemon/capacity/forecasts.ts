@@ -1,14 +1,15 @@
-// Tells an executor when its hole is expected to close, so that functions which asked for a notice get it in time.
+// Tells an executor when its hole is expected to close, so that functions that requested a notice
+// get it in time.
 
 import { nowMs } from "../../clock.js";
 import type { ExecutorRecord } from "../state/registry.js";
 
-/** Each plan moves the end by a little; less than this is not told. */
+/** Each plan moves the end a little; smaller changes are not sent. */
 const noNewsMs = 1_000;
-/** What is further away is told when it is nearer: setTimeout knows no more. */
+/** A more distant end is sent once it is nearer: this is the upper limit of setTimeout. */
 const farMs = 2_147_483_647;
 
-/** Sends what is new of the hole's planned end. */
+/** Sends the hole's planned end if it changed. */
 export function sendForecast(record: ExecutorRecord): void {
   if (record.line === null || record.state !== "ready") return;
   const { endsAtMs } = record.outlook;
@@ -25,6 +26,6 @@ export function sendForecast(record: ExecutorRecord): void {
 function reasonOf({ node, timeIsOverAtMs }: ExecutorRecord, endsAtMs: number | null): string {
   if (endsAtMs === null) return "nothing is planned there";
   return endsAtMs === timeIsOverAtMs
-    ? `the time of the pilot on ${node} is over soon`
+    ? `the pilot on ${node} reaches its time limit soon`
     : `Slurm plans to use ${node} soon`;
 }

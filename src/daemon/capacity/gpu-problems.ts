@@ -1,5 +1,5 @@
-// Nodes whose idle GPUs no function gets, with the reason: by Slurm's record of the node, or by its
-// device files.
+// Lists the nodes whose idle GPUs functions cannot use, with the reason: Slurm's record of the
+// node, or its device files.
 
 import type { NodeName } from "../../model/ids.js";
 import type { Registry } from "../state/registry.js";

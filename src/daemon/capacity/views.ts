@@ -1,4 +1,5 @@
-// What the capacity loop reads out of snapshots and plans: which jobs are where, what is about to change, how holes look to placement.
+// Derives what the capacity loop needs from snapshots and plans: the jobs of each node, imminent
+// changes, and the holes for placement.
 
 import { nowMs } from "../../clock.js";
 import type { Plan } from "../../model/capacity/plan.js";
@@ -9,7 +10,7 @@ import type { BudgetOrder } from "../../wire/messages.js";
 import type { Learning } from "../records/learning.js";
 import type { HoleOutlook } from "../state/registry.js";
 
-/** Whether a job is leaving a node: Slurm's books are about to change. */
+/** Whether a job is leaving a node, so that Slurm's books are about to change. */
 export const isUnsettled = ({ nodes }: Snapshot): boolean =>
   nodes.some(({ flags }) => flags.includes("COMPLETING"));
 
@@ -27,7 +28,7 @@ export function jobsByNode(snapshot: Snapshot): ReadonlyMap<NodeName, BudgetOrde
   return jobs;
 }
 
-/** What placement should know of the holes in use, those too short for a start too. */
+/** What placement should know about the holes in use, including those too short for a new start. */
 export function outlooksOf(plan: Plan, learning: Learning): ReadonlyMap<NodeName, HoleOutlook> {
   const outlooks = new Map<NodeName, HoleOutlook>();
   for (const { node, kind, sinceMs, predictedEndAtMs, end } of plan.holes)

@@ -1,7 +1,8 @@
-// The wake-up socket: an epilog on a node without an executor says that resources were freed.
+// The wake-up socket: an epilog on a node without an executor reports freed resources.
 //
-// What arrives is a hint from anyone on the network. It can make us look at Slurm a little earlier, at a pace that is
-// bounded anyway, and label the end of a job within the second that Slurm's own record gives; nothing else.
+// Anyone on the network can send such a report. It can make gleanerd read Slurm a little earlier,
+// at a pace that is limited anyway, and date the end of a job within the second of Slurm's own
+// record; nothing else.
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -17,7 +18,7 @@ export interface Wake {
   readonly job: JobId;
 }
 
-/** null for anything that is not a wake-up. */
+/** null for anything other than a wake-up. */
 export function parseWake(datagram: Buffer): Wake | null {
   if (datagram.length > maxBytes) return null;
   const match = form.exec(datagram.toString("latin1"));
@@ -25,7 +26,7 @@ export function parseWake(datagram: Buffer): Wake | null {
   return { clusterName: match[1]!, node: nodeName(match[2]!), job: jobId(Number(match[3])) };
 }
 
-/** Listens on UDP until the returned socket is closed; rejects when the port is taken. */
+/** Listens on UDP until the returned socket is closed; rejects if the port is taken. */
 export async function listenForWakes(
   host: string,
   port: number,
@@ -38,7 +39,7 @@ export async function listenForWakes(
   });
   socket.bind(port, host);
   await once(socket, "listening");
-  // A datagram that cannot be read (no memory left) is a hint that is lost, and no end of the daemon.
+  // An unreadable datagram (no memory left) is a lost hint and must not stop the daemon.
   socket.on("error", () => {});
   return socket;
 }

@@ -1,4 +1,4 @@
-// Where executors connect: whoever does not prove to be one has little time, and leaves room for others.
+// Accepts the connections of executors: strangers get little time and leave room for others.
 
 import { once } from "node:events";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
@@ -15,10 +15,13 @@ import type { Executors } from "./executors.js";
 
 /** Executors that connect at once after a restart on a large site. */
 const maxExecutors = 20_000;
-/** Connections that have proved nothing. A proof takes milliseconds, and an executor whose place was taken tries again. */
+/**
+ * The most connections without a proof. A proof takes milliseconds, and an executor that lost its
+ * place tries again.
+ */
 const maxStrangers = 2_048;
 
-/** Listens at `listen.executorPort`; whoever proves to be an executor is handed to `parts.executors`. */
+/** Listens on `listen.executorPort`; hands proven executors to `parts.executors`. */
 export async function listenForExecutors(
   config: Pick<Config, "listen">,
   parts: {

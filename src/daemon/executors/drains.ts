@@ -1,4 +1,4 @@
-// Nodes that operators took out for Gleaner, and the kill switch that takes out all.
+// Drains: nodes that operators took away from Gleaner, and the kill switch for all nodes.
 
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
@@ -9,32 +9,32 @@ import { type NodeName, nodeName } from "../../model/ids.js";
 import type { DrainAnswer } from "../../wire/api/types.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 
-/** Stands for every node, those that come later too. No node can have this name. */
+/** Stands for every node, including future ones. No node can have this name. */
 const everyNode = nodeName("*");
-/** In the place of an operator's name. No user's has a comma. */
+/** Takes the place of an operator's name. No user's name contains a comma. */
 const gleanerd = "gleanerd, which does not believe the node: ";
-/** A full disk is not mended sooner. */
+/** A full disk is not repaired sooner. */
 const retryMs = 1_000;
 
 export interface DrainsDependencies {
   readonly store: Store;
   readonly registry: Registry;
   readonly launcher: Pick<Launcher, "withdraw">;
-  /** The nodes that Slurm lists now. */
+  /** The nodes that Slurm lists at present. */
   readonly knownNodes: () => readonly NodeName[];
-  /** Slurm's own host list syntax; throws BAD_REQUEST. */
+  /** Slurm's host list syntax; throws BAD_REQUEST. */
   readonly expandHostList: (text: string) => readonly string[];
-  /** From a notice to the kill, for functions that asked for one. */
+  /** From a notice to the kill, for functions that requested a notice. */
   readonly graceMs: number;
   readonly wakeCapacity: () => void;
   readonly log: Logger;
-  /** Takes an executor for gone, and its job back. */
+  /** Considers an executor gone, and cancels its job. */
   readonly giveUp: (record: ExecutorRecord, reason: string) => Promise<void>;
 }
 
 export class Drains {
   private readonly nodes = new Map<NodeName, Drain>();
-  /** Why all executors have to go; null: they may stay. */
+  /** Why all executors must go; null if they may stay. */
   private dismissal: string | null = null;
 
   constructor(private readonly deps: DrainsDependencies) {}
@@ -52,14 +52,15 @@ export class Drains {
     return this.nodes.get(node)?.by ?? this.allDrainedBy();
   }
 
-  /** Whether what runs there goes back to the queue; else it may end. */
+  /** Whether functions there return to the queue; otherwise they may finish. */
   private isNow(node: NodeName): boolean {
     return [node, everyNode].some((each) => this.nodes.get(each)?.now === true);
   }
 
   /**
-   * Durable first, then the executors are told: now (what runs goes back to the queue), or when their work is done. Once it is
-   * now it stays so until the node is resumed: an executor that is away hears of it when it is back.
+   * Records the drain first, then tells the executors: now (functions return to the queue), or when
+   * their work is done. A drain with `now` stays so until the node is resumed: an executor that is
+   * away learns of it when it reconnects.
    */
   async drain(texts: readonly string[], by: string, now: boolean): Promise<DrainAnswer> {
     const { nodes, problems } = this.resolve(texts);
@@ -73,7 +74,7 @@ export class Drains {
     return { nodes: nodes.map(shown), problems };
   }
 
-  /** `all` takes back every drain, single nodes too. */
+  /** `all` ends every drain, including those of single nodes. */
   async resume(texts: readonly string[]): Promise<DrainAnswer> {
     const resolved = this.resolve(texts);
     const nodes = resolved.nodes.includes(everyNode) ? [...this.nodes.keys()] : resolved.nodes;
@@ -83,7 +84,7 @@ export class Drains {
         problems.push(
           this.allDrainedBy() === null
             ? `${node} was not drained`
-            : `${node} is drained with all others: glean resume all puts them back`,
+            : `${node} is drained with all others: run glean resume all`,
         );
         continue;
       }
@@ -95,8 +96,8 @@ export class Drains {
   }
 
   /**
-   * A node said what cannot be true: no work and no executor comes there until an operator resumes it. At once, for the
-   * next plan may come before the record is durable.
+   * A node reported something impossible: no work and no executor goes there until an operator
+   * resumes it. Takes effect at once, because the next plan may come before the record is durable.
    */
   async distrust(node: NodeName, what: string): Promise<void> {
     const drain = { by: `${gleanerd}${what}`, now: true };
@@ -105,26 +106,30 @@ export class Drains {
       try {
         return await this.deps.store.setDrained(node, drain, nowMs());
       } catch (cause) {
-        this.deps.log.error({ node, cause: messageOf(cause) }, "a drain could not be recorded");
+        this.deps.log.error({ node, cause: messageOf(cause) }, "cannot record a drain");
         await pause(retryMs);
       }
     }
   }
 
-  /** The nodes that are not believed, and why. */
+  /** The untrusted nodes, and why. */
   distrusted(): readonly (readonly [NodeName, string])[] {
     return [...this.nodes]
       .filter(([, { by }]) => by.startsWith(gleanerd))
       .map(([node, { by }]) => [node, by.slice(gleanerd.length)]);
   }
 
-  /** It was on its way, or away, when its node was drained or all were dismissed; the next plan may be long in coming. */
+  /**
+   * It was starting or away when its node was drained or all were dismissed; the next plan may take
+   * long.
+   */
   tellIfDrained(record: ExecutorRecord): void {
     if (this.dismissal !== null) this.dismiss(record, this.dismissal);
     else if (this.drainedBy(record.node) !== null) this.tellOfDrain(record);
-    // What it was to leave for is over, but it gets no work any more: another one may start in its place.
+    // The reason for it to leave has ended, but it gets no more work: another one may start in its
+    // place.
     else if (record.state === "draining")
-      record.retire("drain", "it was to leave while it was away");
+      record.retire("drain", "it was told to leave while it was away");
   }
 
   private tellOfDrain(record: ExecutorRecord): void {
@@ -132,25 +137,26 @@ export class Drains {
     if (by === null) return;
     const isNow = this.isNow(record.node);
     record.retire(isNow ? "stop" : "drain", `drained by ${by}`, this.deps.graceMs);
-    // Slurm reaches a pilot that is away; what it runs counts as evicted once Slurm says that it has ended.
+    // Slurm reaches a pilot that is away; its functions count as evicted once Slurm reports its
+    // end.
     if (isNow && record.line === null && record.attempts.size > 0)
       void this.deps.launcher.withdraw?.(record.id);
   }
 
-  /** Stops every executor; resolves when all are gone, or given up. */
+  /** Stops every executor; resolves once all are gone or given up. */
   async dismissAll(reason: string): Promise<void> {
     this.dismissal = reason;
     const records = this.deps.registry.all();
     for (const record of records) {
       this.dismiss(record, reason);
-      // A pilot that waits hears nothing: its job is cancelled.
+      // A waiting pilot receives nothing: its job is cancelled.
       if (record.placement === "pilot" && record.line === null)
         void this.deps.giveUp(record, reason);
     }
     await Promise.all(records.map((record) => record.whenGone));
   }
 
-  /** No job waits, so functions get the time they asked for. */
+  /** No job waits, so functions get the time that they requested. */
   private dismiss(record: ExecutorRecord, reason: string): void {
     record.retire("stop", reason, this.deps.graceMs);
   }
@@ -164,7 +170,7 @@ export class Drains {
       else
         for (const name of this.deps.expandHostList(text))
           if (known.has(name) || this.nodes.has(nodeName(name))) nodes.push(nodeName(name));
-          else problems.push(`Slurm lists no node ${name}: see glean info`);
+          else problems.push(`Slurm lists no node ${name}: check the name with glean info`);
     }
     return { nodes, problems };
   }

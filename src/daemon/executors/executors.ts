@@ -1,4 +1,4 @@
-// What executors say and what becomes of them: adoption, results, jobs that came and went, loss.
+// Handles executors' messages: adoption, results, jobs that came and went, loss.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -35,22 +35,22 @@ export interface ExecutorsDependencies {
   readonly recorder: Recorder;
   readonly launcher: Launcher;
   readonly log: Logger;
-  /** SIGTERM to SIGKILL. */
+  /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
-  /** How long an executor without a connection is waited for: longer than it lives without us itself. */
+  /** How long gleanerd waits for a lost executor: longer than the executor waits for gleanerd. */
   readonly adoptMs: number;
-  /** An executor is ready whose node an operator may have taken out meanwhile. */
+  /** An executor is ready whose node an operator may have drained meanwhile. */
   readonly tellIfDrained: (record: ExecutorRecord) => void;
-  /** Nothing is started on this node until an operator resumes it; `what` its executor said is a sentence. */
+  /** Starts nothing on this node until an operator resumes it; `what` is a sentence. */
   readonly leaveAlone: (node: NodeName, what: string) => void;
-  /** A job came or went, or an executor left: the capacity loop should look. */
+  /** A job came or went, or an executor left: the capacity loop should read Slurm. */
   readonly wakeCapacity: () => void;
-  /** The executor on this node could not do its work: wait before the next start. */
+  /** The executor on this node could not work: the next start must wait. */
   readonly reportFailure: (record: ExecutorRecord, detail: string) => void;
   readonly reportSuccess: (record: ExecutorRecord) => void;
 }
 
-/** What is needed of a connection. */
+/** The part of a connection used here. */
 export type ExecutorConnection = Pick<
   Connection<DaemonMessage, ExecutorMessage>,
   "send" | "close" | "listen"
@@ -75,21 +75,21 @@ export class Executors {
     });
   }
 
-  /** A launch is under way. */
+  /** A launch is in progress. */
   expect(record: ExecutorRecord, withinMs: number): void {
     this.liveness.expect(record, withinMs);
   }
 
-  /** A restarted daemon waits for an executor it knew. */
+  /** A restarted daemon waits for an executor that it knew. */
   expectBack(record: ExecutorRecord): void {
     this.liveness.lost(record);
   }
 
-  /** An executor has proved who it is. Unknown ones are refused: their node may have another by now. */
+  /** An executor has proven its identity. Unknown ones are refused: another may run there. */
   connected(id: ExecutorId, connection: ExecutorConnection): void {
     const record = this.deps.registry.get(id);
     if (record === undefined) {
-      connection.send({ type: "stop", reason: "this executor was given up" });
+      connection.send({ type: "stop", reason: "gleanerd gave this executor up" });
       connection.close();
       return;
     }
@@ -103,25 +103,25 @@ export class Executors {
         isReady ||= message.type === "ready" || message.type === "leaving";
         const doubt = isReady
           ? doubtOf(record, message, this.deps)
-          : `it says ${message.type} before it is ready`;
+          : `it sent ${message.type} before it was ready`;
         if (doubt === null) this.heard(record, message);
         else this.distrust(record, doubt);
       },
       onClose: (error, isTheirs) => {
         if (record.line !== connection) return;
         if (isTheirs === true) this.distrust(record, error!.message);
-        else this.disconnected(record, error?.message ?? "it closed");
+        else this.disconnected(record, error?.message ?? "it closed the connection");
       },
     });
   }
 
-  /** It says what it cannot know, or mean: what it held goes elsewhere, and its node is left alone. */
+  /** It reported something impossible: its attempts go elsewhere, and Gleaner avoids its node. */
   distrust(record: ExecutorRecord, what: string): void {
     const { id: executor, node } = record;
-    this.deps.log.error({ executor, node, what }, "a node is not believed, and is left alone");
+    this.deps.log.error({ executor, node, what }, "a node is not trusted, and no longer used");
     this.deps.leaveAlone(node, what);
-    record.line?.send({ type: "stop", reason: "gleanerd does not believe this node: see its log" });
-    void this.giveUp(record, "what its node said cannot be true");
+    record.line?.send({ type: "stop", reason: "gleanerd does not trust this node: see its log" });
+    void this.giveUp(record, "its node reported something impossible");
   }
 
   private heard(record: ExecutorRecord, message: Exclude<ExecutorMessage, Beat>): void {
@@ -173,7 +173,7 @@ export class Executors {
 
   private ready(record: ExecutorRecord, message: Message<"ready">): void {
     const { log, dispatcher, recorder, reportFailure } = this.deps;
-    // Only now: one of another release may connect, and never come this far.
+    // Counts only from here: an executor of another release may connect, but never gets this far.
     this.liveness.heard(record);
     if (record.state === "requested") record.become("starting");
     if (record.state === "starting") record.become("ready");
@@ -209,7 +209,7 @@ export class Executors {
     const bounded = believed(record, report, this.deps);
     const key = { invocation: report.invocation, attempt: report.attempt };
     if (bounded === null) {
-      // One whose end is being recorded is told of it then; any other was recorded before.
+      // An end that is being recorded is acknowledged later; any other was recorded before.
       if (!isRecording(record, key, this.deps.live)) record.line?.send({ type: "recorded", key });
       return;
     }
@@ -222,8 +222,8 @@ export class Executors {
     try {
       await this.deps.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
     } catch (cause) {
-      // The executor keeps the report until it is recorded, and sends it again on the next connection, if there is one.
-      this.deps.log.error({ ...facts, cause: messageOf(cause) }, "a result could not be recorded");
+      // The executor keeps the report until it is recorded, and repeats it when it reconnects.
+      this.deps.log.error({ ...facts, cause: messageOf(cause) }, "cannot record a result");
       if (record.state !== "gone") record.attempts.set(report.invocation, held);
       record.line?.close();
       if (record.state === "gone")
@@ -244,13 +244,13 @@ export class Executors {
     this.liveness.lost(record);
   }
 
-  /** Also of one that may live still, when it is a pilot: its job is cancelled. */
+  /** Also cancels the job of a pilot that may still be alive. */
   giveUp(record: ExecutorRecord, reason: string): Promise<void> {
     void this.deps.launcher.withdraw?.(record.id);
     return this.gone(record, reason);
   }
 
-  /** The executor is no more: what it had not reported is lost, or evicted with its pilot, and waits again. */
+  /** Unreported attempts are lost, or evicted with the pilot, and return to the queue. */
   async gone(
     record: ExecutorRecord,
     reason: string,
@@ -278,7 +278,7 @@ export class Executors {
     wakeCapacity();
   }
 
-  /** Nothing will be heard of this attempt that can be believed: it waits again. */
+  /** No credible report about this attempt will come: it returns to the queue. */
   async lose(
     record: ExecutorRecord,
     invocation: InvocationId,
@@ -294,7 +294,7 @@ export class Executors {
 
   close(): void {
     for (const record of this.deps.registry.all()) record.line?.close();
-    // Last, for each that closes begins to be waited for.
+    // Comes last, because gleanerd begins to wait for each executor that closes.
     this.liveness.close();
   }
 }

@@ -1,4 +1,4 @@
-// The durable end of an executor.
+// Records the end of an executor durably.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -6,7 +6,7 @@ import type { Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import type { ExecutorRecord } from "../state/registry.js";
 
-/** One that stays on record as live is asked after again at the next start, and found gone. */
+/** An executor that stays on record as live is probed at the next start and found gone. */
 export async function recordGone(
   record: ExecutorRecord,
   reason: string,
@@ -16,6 +16,6 @@ export async function recordGone(
     await store.saveExecutor(record.toRow({ atMs: nowMs(), reason }));
   } catch (cause) {
     const problem = { executor: record.id, cause: messageOf(cause) };
-    log.error(problem, "the end of an executor was not recorded");
+    log.error(problem, "cannot record the end of an executor");
   }
 }

@@ -1,4 +1,5 @@
-// What executors report of their node's hook, or of Slurm taking their pilot back, written into the record: what came and what that took.
+// Records executors' reports about their node's hook, or about Slurm taking their pilot back: the
+// job, and what it took.
 
 import { nowMs } from "../../clock.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
@@ -7,19 +8,19 @@ import type { ExecutorRecord, Registry } from "../state/registry.js";
 
 type Report<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 
-/** Notes of a killed executor are read by the next one of its node: later than that they say nothing new. */
+/** The next executor of a node reads the notes of a killed one: older notes are worthless. */
 const longestAgoMs = 86_400_000;
-/** slurmd waits no longer for a prolog (PrologEpilogTimeout is shorter where it is set). */
+/** slurmd waits at most this long for a prolog (less if PrologEpilogTimeout is set). */
 const longestHookMs = 3_600_000;
 
-/** No node has more. */
+/** More cores than any node has. */
 const mostCores = 65_536;
 
 /** Its cores cannot have been lost for longer than it had them. */
 const mostLost = (record: ExecutorRecord, { lostCoreMs }: { readonly lostCoreMs: number }) =>
   Math.min(lostCoreMs, record.ageMs * (record.most?.cores ?? mostCores));
 
-/** A job's prolog was answered. */
+/** A job's prolog received its answer. */
 export function noteJobBegan(
   record: ExecutorRecord,
   message: Report<"jobBegan">,
@@ -27,7 +28,7 @@ export function noteJobBegan(
 ): void {
   record.hookSequence = Math.max(record.hookSequence, message.sequence);
   record.markedJobs.set(message.job, message.sequence);
-  // Nothing that an executor saw is older than itself.
+  // Nothing that an executor reports is older than the executor.
   const { ageMs, node } = record;
   const agoMs = Math.min(message.agoMs, ageMs);
   const tookMs = Math.min(message.tookMs, ageMs - agoMs);
@@ -49,7 +50,10 @@ export function noteJobEnded(
   recorder.hookSpoke(record.node, message.job, "end", nowMs() - agoMs, null);
 }
 
-/** What the killed executor ran was settled as lost when it vanished; the job's wait belongs into the report. */
+/**
+ * The killed executor's attempts were recorded as lost when it vanished; the report also needs the
+ * job's waiting time.
+ */
 export function noteHookKilled(
   record: ExecutorRecord,
   message: Report<"hookKilled">,
@@ -70,13 +74,15 @@ export function noteHookKilled(
 export function notePreemption(record: ExecutorRecord, message: Report<"preempted">): void {
   const { job } = message;
   const lostCoreMs = mostLost(record, message);
-  // With those whose order it has not read.
+  // Includes attempts whose order it has not read.
   const attempts = record.attempts.size;
   record.preemption = { job, lostCoreMs, attempts, heardAtMs: nowMs() };
-  record.retire("stop", `Slurm takes back its pilot, job ${job}`);
+  record.retire("stop", `Slurm preempts its pilot, job ${job}`);
 }
 
-/** The executor of a preempted pilot is gone: from its first word of it until now the job that comes waited for it. */
+/**
+ * The executor of a preempted pilot is gone: the next job waited from its first report until now.
+ */
 export function notePreempted({ node, preemption }: ExecutorRecord, recorder: Recorder): void {
   if (preemption === null) return;
   const { job, heardAtMs, attempts, lostCoreMs } = preemption;
@@ -92,7 +98,7 @@ export function notePreempted({ node, preemption }: ExecutorRecord, recorder: Re
   });
 }
 
-/** What an executor found wrong with its node. */
+/** A problem of its node that an executor found. */
 export function noteNode(
   record: ExecutorRecord,
   message: Report<"gpusUnused"> | Report<"unkillable">,

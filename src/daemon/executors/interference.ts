@@ -1,4 +1,5 @@
-// What executors report of batch jobs that wait beside functions, and the guard's answer.
+// Passes executors' reports of batch jobs that suffer from functions to the guard, and applies its
+// decision.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -11,7 +12,10 @@ export interface InterferenceDependencies {
   readonly log: Logger;
 }
 
-/** Batch work goes first: where it suffers for long, what runs goes back to the queue at once, without a notice. */
+/**
+ * Batch work comes first: where it suffers for long, functions return to the queue at once, without
+ * a notice.
+ */
 export function noteInterference(
   record: ExecutorRecord,
   report: PressureReport,
@@ -20,6 +24,8 @@ export function noteInterference(
   if (!guard.heard(record.node, report, nowMs())) return;
   const reason = describePressure(report);
   const { node } = record;
-  record.log.say((suppressed) => log.warn({ node, reason, suppressed }, "batch work suffers"));
+  record.log.say((suppressed) =>
+    log.warn({ node, reason, suppressed }, "functions slow down batch work"),
+  );
   record.retire("stop", reason);
 }

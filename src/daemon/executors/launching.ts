@@ -1,4 +1,4 @@
-// Starts executors on nodes, and waits ever longer where starts fail.
+// Starts executors on nodes, with exponential backoff where starts fail.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -13,10 +13,10 @@ import type { BudgetOrder, LaunchSpec, PluginOrder, SiteFacts } from "../../wire
 import type { Secrets } from "../auth/tokens.js";
 import { ExecutorRecord, type Registry } from "../state/registry.js";
 
-/** The first pause after a failed start, doubled with each further one. */
+/** The pause after the first failed start, doubled with each further one. */
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
-/** Slurm 25.05 stopped to write hwloc_topo_whole.xml. */
+/** Slurm 25.05 stopped writing hwloc_topo_whole.xml. */
 const firstSlurmWithoutTopologyFile = 25.05;
 
 interface Failure {
@@ -30,13 +30,13 @@ export interface LaunchingDependencies {
   readonly launcher: Launcher;
   readonly registry: Registry;
   readonly store: Store;
-  /** PEM, for executors; undefined: their connections are not encrypted. */
+  /** In PEM, for executors; undefined if their connections are not encrypted. */
   readonly daemonCa?: string | undefined;
   readonly secrets: Secrets;
   readonly newName: () => string;
   readonly log: Logger;
   readonly startMs: number;
-  /** Starts the clock of an executor that should connect; see Executors.expect. */
+  /** Starts the time limit within which an executor must connect; see Executors.expect. */
   readonly expect: (record: ExecutorRecord, withinMs: number) => void;
   readonly gone: (record: ExecutorRecord, reason: string) => Promise<void>;
 }
@@ -46,7 +46,10 @@ export class Launching {
 
   constructor(private readonly deps: LaunchingDependencies) {}
 
-  /** Starts an executor for a hole. A node whose last executor is still being settled is left to the next plan. */
+  /**
+   * Starts an executor for a hole. A node whose last executor is still being settled waits for the
+   * next plan.
+   */
   start(node: Node, budget: BudgetOrder, facts: ClusterFacts, size?: LaunchSize): void {
     const { registry, launcher } = this.deps;
     if (registry.onNode(node.name) !== undefined) return;
@@ -58,17 +61,18 @@ export class Launching {
     void this.launch(record, this.specFor(record, node, budget, facts), size);
   }
 
-  /** Recorded first: a daemon that restarts must know of every executor that may hold a hole. */
+  /** Recorded first: a restarted daemon must know of every executor that may hold a hole. */
   private async launch(record: ExecutorRecord, spec: LaunchSpec, size?: LaunchSize): Promise<void> {
     const { store, launcher, log, gone, expect, startMs } = this.deps;
     const { id, node, address } = record;
     try {
       await store.saveExecutor(record.toRow(null));
-      // Given up before it was begun.
+      // Given up before the launch began.
       if (record.state === "gone") return;
       await launcher.launch(node, address, id, `${JSON.stringify(spec)}\n`, size);
       log.info({ executor: id, node, budget: spec.budget.budget }, "executor launched");
-      // It may be ready by now. Waiting for its turn among others, some of which are dead, was none of its time.
+      // It may be ready by now. The wait for its turn among others, some of which are dead, does
+      // not count as its time.
       if (record.state === "requested") expect(record, startMs);
     } catch (cause) {
       this.failed(record, messageOf(cause));
@@ -76,15 +80,15 @@ export class Launching {
     }
   }
 
-  /** The next start on this node waits. */
+  /** Delays the next start on this node. */
   failed(record: ExecutorRecord, detail: string): void {
     const count = (this.failing.get(record.node)?.count ?? 0) + 1;
     const pause = Math.min(firstPauseMs * 2 ** Math.min(count - 1, 10), longestPauseMs);
     this.failing.set(record.node, { detail, retryAtMs: nowMs() + pause, count });
-    this.deps.log.warn({ node: record.node, detail, pause }, "an executor could not be started");
+    this.deps.log.warn({ node: record.node, detail, pause }, "cannot start an executor");
   }
 
-  /** It works: the next failure is a first one again. */
+  /** A success: the next failure counts as the first one. */
   succeeded(record: ExecutorRecord): void {
     this.failing.delete(record.node);
   }
@@ -124,27 +128,30 @@ export class Launching {
   }
 }
 
-/** What bounds the share of a job on this node, whatever its prolog is told. */
+/** The limits of a job's share of this node, whatever its prolog reports. */
 export const siteFactsOf = (node: Node, facts: ClusterFacts): SiteFacts => ({
   memoryIsConsumable: facts.memoryIsConsumable,
   maxMemoryPerCoreMb: node.hasGres ? null : facts.maxMemoryPerCoreMb,
-  // With --hint=nomultithread and the like a prolog is told of cores, and the job has all their threads.
+  // With --hint=nomultithread and similar options, a prolog receives the number of cores, but the
+  // job has all their threads.
   maxCpusPerToldCpu: facts.coreSpecIsHidden ? null : node.threadsPerCore,
   jobsArePinned: facts.jobsArePinned,
   totalCores: Math.max(1, node.cores),
 });
 
-/** This node's SlurmdSpoolDir, as slurmd reads slurm.conf (man slurm.conf: %n, %h). */
+/** This node's SlurmdSpoolDir, as slurmd expands it (man slurm.conf: %n, %h). */
 const spoolFolderOf = (
   { name, hostName }: Node,
   { slurmdSpoolDirectory }: ClusterFacts,
 ): string | null => slurmdSpoolDirectory?.replaceAll("%n", name).replaceAll("%h", hostName) ?? null;
 
-/** Whether slurmd keeps there what it found of the machine's CPUs; what lies there otherwise is of an older release. */
+/**
+ * Whether slurmd stores the machine's CPUs there; otherwise a file there is from an older release.
+ */
 const keepsTopology = ({ version }: Node, { version: controllerVersion }: ClusterFacts): boolean =>
   Number.parseFloat(version ?? controllerVersion) < firstSlurmWithoutTopologyFile;
 
-/** Nothing is launched without a stack: see core/capacity/hook-check.ts. */
+/** Nothing is launched without a plugin stack: see core/capacity/hook-check.ts. */
 function pluginOf({ hook, plugin }: Config["programs"], facts: ClusterFacts): PluginOrder | null {
   if (hook === "prolog" || facts.pluginStack === null) return null;
   return { file: plugin, stack: facts.pluginStack };

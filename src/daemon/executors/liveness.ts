@@ -1,4 +1,4 @@
-// Executors that are not heard: how long each is waited for, and whether its process is there meanwhile.
+// Waits for executors that are disconnected, and probes their processes meanwhile.
 
 import { clearTimeout, pause, setTimeout, type Timer } from "../../clock.js";
 import type { Launcher } from "../../core/ports/launcher.js";
@@ -7,16 +7,16 @@ import type { ExecutorRecord } from "../state/registry.js";
 
 /** A connection ends an instant before its process does. */
 const firstProbeMs = 50;
-/** Over ssh a probe is a command on the node. */
+/** Over ssh, a probe is a command on the node. */
 const slowestProbeMs = 5_000;
 
 export interface LivenessDependencies {
   readonly launcher: Pick<Launcher, "probe">;
-  /** How long one without a connection is waited for. */
+  /** How long gleanerd waits for a disconnected executor. */
   readonly adoptMs: number;
-  /** It was waited for long enough; `detail` is a sentence. */
+  /** The wait timed out; `detail` is a sentence. */
   readonly late: (record: ExecutorRecord, detail: string) => void;
-  /** Its process is no more; `end` left out: what its record says. */
+  /** Its process is gone; if `end` is omitted, its record decides. */
   readonly gone: (record: ExecutorRecord, reason: string, end?: "EVICTED") => void;
 }
 
@@ -26,21 +26,21 @@ export class Liveness {
 
   constructor(private readonly deps: LivenessDependencies) {}
 
-  /** It has so long to be heard of. */
+  /** Starts the time within which it must connect. */
   expect(record: ExecutorRecord, withinMs: number): void {
     this.heard(record);
     const late = () =>
-      this.deps.late(record, `nothing was heard of it for ${withinMs} ms${record.whyItWaits}`);
+      this.deps.late(record, `it did not connect within ${withinMs} ms${record.whyItWaits}`);
     this.timers.set(record.id, setTimeout(late, withinMs));
   }
 
-  /** Its connection is lost, or was another daemon's. */
+  /** Its connection is lost, or belonged to an earlier daemon. */
   lost(record: ExecutorRecord): void {
     this.expect(record, this.deps.adoptMs);
     void this.askAfter(record);
   }
 
-  /** It was heard, or is waited for no more. */
+  /** It connected, or gleanerd waits for it no longer. */
   heard({ id }: ExecutorRecord): void {
     clearTimeout(this.timers.get(id));
     this.timers.delete(id);
@@ -51,15 +51,15 @@ export class Liveness {
     for (const timer of this.timers.values()) clearTimeout(timer);
   }
 
-  /** Ever less often, until it is gone, is back, or was waited for long enough. */
+  /** Probes with exponential backoff until the executor reconnects, exits or times out. */
   private async askAfter(record: ExecutorRecord): Promise<void> {
     const { launcher, gone } = this.deps;
     const { node, address, id } = record;
     for (let waitMs = firstProbeMs; ; waitMs = Math.min(waitMs * 2, slowestProbeMs)) {
       const state = record.preemption ? "evicted" : await launcher.probe(node, address, id);
       if (record.line !== null || record.state === "gone" || this.isOver) return;
-      if (state === "evicted") return gone(record, "Slurm took its pilot back", "EVICTED");
-      if (state === "gone") return gone(record, "its process ended");
+      if (state === "evicted") return gone(record, "Slurm preempted its pilot", "EVICTED");
+      if (state === "gone") return gone(record, "its process exited");
       await pause(waitMs);
     }
   }

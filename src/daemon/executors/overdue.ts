@@ -1,4 +1,5 @@
-// Attempts whose end should have been told long ago, by gleanerd's own clock: nobody holds one for ever.
+// Finds attempts whose end is long overdue by gleanerd's own clock, so that no executor holds one
+// for ever.
 
 import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
 import { longestHeldMs } from "../../core/accounting/plausibility.js";
@@ -8,7 +9,7 @@ import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, HeldAttempt, Registry } from "../state/registry.js";
 import type { Executors } from "./executors.js";
 
-/** What is looked for is minutes late. */
+/** Overdue ends are minutes late. */
 const lookMs = 10_000;
 
 export interface OverdueDependencies {
@@ -16,7 +17,7 @@ export interface OverdueDependencies {
   readonly live: LiveInvocations;
   readonly executors: Pick<Executors, "distrust" | "lose" | "cancel">;
   readonly capacity: { readonly snapshot: Snapshot | null };
-  /** SIGTERM to SIGKILL. */
+  /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
 }
 
@@ -38,7 +39,7 @@ export class Overdue {
     clearTimeout(this.timer);
   }
 
-  /** An executor that is away is waited for elsewhere, by a shorter time (liveness.ts). */
+  /** For an executor that is away a shorter limit applies (liveness.ts). */
   look(): void {
     for (const record of this.deps.registry.all())
       if (record.line !== null)
@@ -46,7 +47,10 @@ export class Overdue {
           if (this.isOverdue(invocation, held)) this.end(record, invocation, held);
   }
 
-  /** What an earlier gleanerd ordered is counted from our own start: clocks may have been set. */
+  /**
+   * Attempts ordered by an earlier gleanerd count from our own start, because clocks may have been
+   * set.
+   */
   private isOverdue(invocation: InvocationId, { ordered }: HeldAttempt): boolean {
     const { live, capacity, graceMs } = this.deps;
     const timeLimitMs = live.get(invocation)?.invocation.timeLimitMs;
@@ -56,7 +60,7 @@ export class Overdue {
     return heldMs > longestHeldMs({ timeLimitMs, killWaitMs: graceMs }, mayStandStill);
   }
 
-  /** Only where nothing hangs, and a cgroup ends what runs, is it the node that does not tell the truth. */
+  /** The node is at fault only if nothing hangs there and a cgroup ends its attempts. */
   private end(record: ExecutorRecord, invocation: InvocationId, { attempt }: HeldAttempt): void {
     const { registry, executors } = this.deps;
     const name = `attempt ${attempt} of invocation ${invocation}`;

@@ -1,4 +1,5 @@
-// Pilots in Slurm's queue: submitted where work waits for the cores of a hole, taken back when nobody wants them, told from failures.
+// Pilots in Slurm's queue: submits them where work waits for the cores of a hole, withdraws
+// unneeded ones, and handles failures.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -30,13 +31,17 @@ import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 import type { Launching } from "./launching.js";
 
-/** Whether work that waits needs a pilot is looked at so often at most: it costs a walk over executors and queue. */
+/**
+ * How often at most gleanerd checks whether waiting work needs a pilot: it costs a walk over
+ * executors and queue.
+ */
 const demandWakeMs = 1_000;
-/** One that was taken back is cancelled by then. */
+/** A withdrawn pilot is cancelled by then. */
 const strayPendingMs = 2_000;
 /**
- * A busy slurmctld has a job down as running for seconds after its executor has left, and cancelling it then would make a wrong
- * CANCELLED of its COMPLETED. One that does run is sent away when it connects: only one that hangs is cancelled.
+ * A busy slurmctld shows a job as running for seconds after its executor has left, and cancelling
+ * it then would turn its COMPLETED into a wrong CANCELLED. A running pilot is sent away when it
+ * connects: only one that hangs is cancelled.
  */
 const strayRunningMs = 30_000;
 
@@ -55,22 +60,25 @@ export interface PilotsDependencies {
   readonly log: Logger;
 }
 
-const nothingWaits = { kind: "stop", reason: "nothing waits for it any more" } as const;
+const nothingWaits = { kind: "stop", reason: "no work waits for it any more" } as const;
 
 export class Pilots {
-  /** One sentence when Slurm would not preempt pilots; until it was read, that is not known. */
-  problem: string | null = "Slurm was not read yet";
+  /** One sentence if Slurm would not preempt pilots; unknown until the first read. */
+  problem: string | null = "gleanerd has not read Slurm yet";
   private readonly demandWake = new Interval(demandWakeMs);
   /** The largest hole without an executor. */
   private openHole: Hole | null = null;
-  /** Pilots that nobody knows, with when each was first seen: as of the last read, and as this one finds them. */
+  /**
+   * Unknown pilots, with the time when each was first seen: as of the last read, and as found by
+   * this one.
+   */
   private strays = new Map<ExecutorId, number>();
   private nextStrays = new Map<ExecutorId, number>();
   private countedCommands = 0;
 
   constructor(private readonly deps: PilotsDependencies) {}
 
-  /** What was read of Slurm, without our own jobs; what became of those is seen to. */
+  /** Returns the read of Slurm without our own jobs, after following up on those. */
   look(read: Snapshot): Snapshot {
     const { mark } = this.deps;
     this.problem = preemptionProblemOf(read, mark.partition);
@@ -87,42 +95,47 @@ export class Pilots {
     if (record === undefined) this.followStray(executor, job);
     else if (job.state === "PENDING") {
       record.waitReason = job.reason;
-      // It may have started since, and no earlier.
+      // It may have started since, but not earlier.
       if (job.timeLimitMs !== null) record.timeIsOverAtMs = askedAtMs + job.timeLimitMs;
       if (live.queue.size === 0) this.takeBack(record, nothingWaits);
     } else if (holdsNodes(job)) {
-      // Slurm may have rounded up what was asked for.
+      // Slurm may have rounded up the request.
       record.order({ cores: job.cores, memoryMb: memoryMb - executorMemoryMb, gpus: [] });
       if (job.state === "RUNNING") record.timeIsOverAtMs = job.endAtMs;
     } else if (record.line === null) this.ended(record, job);
   }
 
-  /** One that has just left, or was taken back, is Slurm's for a moment more; whatever stays was forgotten. */
+  /**
+   * A pilot that has just left or was withdrawn is still in Slurm for a moment; one that stays was
+   * forgotten.
+   */
   private followStray(executor: ExecutorId, job: Job): void {
     if (job.state !== "PENDING" && job.state !== "RUNNING") return;
     const sinceMs = this.strays.get(executor) ?? nowMs();
     const allowedMs = job.state === "PENDING" ? strayPendingMs : strayRunningMs;
     if (nowMs() - sinceMs >= allowedMs) {
-      this.deps.log.info({ executor, job: job.id }, "a pilot that nobody knows is taken back");
+      this.deps.log.info({ executor, job: job.id }, "withdrawing an unknown pilot");
       void this.deps.launcher.withdraw?.(executor);
     } else this.nextStrays.set(executor, sinceMs);
   }
 
-  /** Of one whose executor is not heard: it never came, or was killed before it could say why. */
+  /**
+   * For a pilot whose executor is silent: it never came, or was killed before it could report why.
+   */
   private ended(record: ExecutorRecord, job: Job): void {
     const { launching, gone } = this.deps;
     const what = `its pilot, Slurm's job ${job.id}, ended ${job.state}`;
     const hasWorked = !isComing(record) || record.attempts.size > 0;
     const isEviction = pilotStateOf(job.state) === "evicted";
-    // One that somebody else wants gone before it has worked is not sent again at once.
+    // If something else ended it before it worked, it is not resubmitted at once.
     if (!hasWorked && job.state !== "PREEMPTED")
       launching.failed(record, `${what} before it was ready: see its log`);
     void gone(record, what, isEviction ? "EVICTED" : "LOST");
   }
 
   /**
-   * Whether this step of a plan needs no executor to be told: a pilot keeps its size whatever the plan says, and one that is only
-   * a job that waits is cancelled.
+   * Whether a plan's step concerns no executor: a pilot keeps its size whatever the plan says, and
+   * one that is only a waiting job is cancelled.
    */
   takeBack(record: ExecutorRecord, step: Pick<PlanStep, "kind" | "reason">): boolean {
     if (step.kind === "resize") return record.placement === "pilot";
@@ -133,7 +146,7 @@ export class Pilots {
     return true;
   }
 
-  /** Starts one in this hole, if work waits that would run there. */
+  /** Starts one in this hole if waiting work would run there. */
   start(hole: Hole, snapshot: Snapshot): void {
     const { launching, registry, memoryMarginMb } = this.deps;
     const { maxMemoryPerCoreMb } = snapshot.facts;
@@ -145,14 +158,14 @@ export class Pilots {
     const order = { budget, seenHookSequence: 0, knownJobs: [] };
     const size = { budget, timeLimitMs };
     launching.start(node, order, snapshot.facts, size);
-    // What it will have: others need not be started for the same work.
+    // What it will have, so that no others are started for the same work.
     const record = registry.onNode(node.name);
     if (record?.state !== "requested") return;
     record.claimed = budget;
     record.timeIsOverAtMs = nowMs() + timeLimitMs;
   }
 
-  /** The time limit of a pilot that would be submitted for this hole now; 0: there is no minute. */
+  /** The time limit of a pilot submitted for this hole now; 0 if there is less than a minute. */
   private timeIn({ predictedEndAtMs }: Hole, { partitions }: Snapshot): number {
     const { config, mark } = this.deps;
     const ours = partitions.find(({ name }) => name === mark.partition);
@@ -161,7 +174,10 @@ export class Pilots {
     return pilotMinutes(endsInMs, limitMs) * 60_000;
   }
 
-  /** The longest work that pilots have time for, and that one submitted for an open hole now would have. */
+  /**
+   * The longest work that pilots have time for, and that one submitted for a hole open now would
+   * have.
+   */
   timeFor(holes: readonly Hole[], snapshot: Snapshot) {
     const times = holes.map((hole) => this.timeIn(hole, snapshot));
     return {
@@ -170,7 +186,7 @@ export class Pilots {
     };
   }
 
-  /** Something waits and was not begun: Slurm is looked at soon, when a pilot would help. */
+  /** Work waits and has not started: reads Slurm soon if a pilot would help. */
   workWaits(): void {
     if (this.openHole === null || !this.demandWake.passes()) return;
     if (this.isWanted(this.openHole.free, this.deps.config.timeLimitMs, null))
@@ -184,7 +200,7 @@ export class Pilots {
         if (hole.free.cores > (this.openHole?.free.cores ?? 0)) this.openHole = hole;
   }
 
-  /** `node`: null for whichever. */
+  /** `node` is null for any node. */
   private isWanted(budget: Hole["free"], timeLimitMs: number, node: NodeName | null): boolean {
     const { config, registry, live, learning, startFailures } = this.deps;
     const records = registry.all().filter(hasRoom);
@@ -199,7 +215,7 @@ export class Pilots {
     return unservedCores(live.queue, rooms, budget, choice) > 0;
   }
 
-  /** Commands that pilots cost slurmctld since this was last asked. */
+  /** The number of commands to slurmctld for pilots since the last call. */
   newCommands(): number {
     const count = this.deps.launcher.commandCount?.() ?? 0;
     const since = count - this.countedCommands;
@@ -217,6 +233,6 @@ function roomOf(record: ExecutorRecord, vacateMs: number): Room {
 
 const hasRoom = ({ state }: ExecutorRecord): boolean => state !== "draining" && state !== "gone";
 
-/** It was asked for, and does not work yet. */
+/** It was requested, but does not work yet. */
 const isComing = ({ state }: ExecutorRecord): boolean =>
   state === "requested" || state === "starting";

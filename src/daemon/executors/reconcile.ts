@@ -1,23 +1,23 @@
-// What daemon and executor each hold an executor to run, brought together when it connects.
+// Reconciles the attempts that daemon and executor hold when the executor connects.
 
 import type { InvocationId } from "../../model/ids.js";
 import type { AttemptKey } from "../../wire/messages.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, HeldAttempt } from "../state/registry.js";
 
-/** More than run on any node. */
+/** More attempts than run on any node. */
 const mostRunning = 4_096;
 
 /**
- * Tells the executor to end what it should not run. Returns the attempts that we gave to it and that it does not answer for: they
- * never started there, or are lost.
+ * Tells the executor to end what it should not run. Returns the attempts that we gave to it but
+ * that it does not answer for: they never started there, or are lost.
  */
 export function reconcile(
   record: ExecutorRecord,
   answersFor: readonly AttemptKey[],
   live: LiveInvocations,
 ): [InvocationId, HeldAttempt][] {
-  // What runs there is named before what only waits to be recorded.
+  // Running attempts are listed before those that only wait to be recorded.
   for (const key of answersFor.slice(0, mostRunning)) {
     const ours = record.attempts.get(key.invocation);
     if (ours?.attempt !== key.attempt) record.line?.send({ type: "cancel", key });
@@ -25,7 +25,8 @@ export function reconcile(
   for (const [invocation, { attempt }] of record.attempts)
     if (live.get(invocation)?.cancelRequested)
       record.line?.send({ type: "cancel", key: { invocation, attempt } });
-  // It may also answer for an earlier attempt of the same, whose end it was not told is recorded.
+  // It may also answer for an earlier attempt of the same invocation that it does not know to be
+  // recorded.
   const answeredFor = new Set(answersFor.map(nameOf));
   return [...record.attempts].filter(
     ([invocation, { attempt }]) => !answeredFor.has(nameOf({ invocation, attempt })),

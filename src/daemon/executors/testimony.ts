@@ -1,4 +1,5 @@
-// What an executor says, held against what it can know: whose attempts it holds, what it was ordered, how long it is there.
+// Checks an executor's reports against what it can know: the attempts it holds, its orders, and its
+// age.
 
 import { nowMs } from "../../clock.js";
 import {
@@ -12,16 +13,16 @@ import type { AttemptKey, AttemptReport, ExecutorMessage } from "../../wire/mess
 import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord } from "../state/registry.js";
 
-/** Marks of jobs on one node; more than any node has cores. */
+/** Marks of jobs on one node: more than any node has cores. */
 const maxMarkedJobs = 4_096;
 
 interface Knowledge {
   readonly live: LiveInvocations;
-  /** SIGTERM to SIGKILL. */
+  /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
 }
 
-/** Why an executor cannot know, or mean, what it says; null: it can. */
+/** Why an executor cannot know or mean its report; null if it can. */
 export function doubtOf(
   record: ExecutorRecord,
   message: ExecutorMessage,
@@ -38,9 +39,10 @@ export function doubtOf(
         return `it names more than ${maxMarkedJobs} jobs on its node`;
       return message.evicted.length <= (record.most?.cores ?? Number.POSITIVE_INFINITY)
         ? null
-        : `it evicted ${message.evicted.length} attempts, and was ordered ${record.most?.cores} cores at most`;
+        : `it evicted ${message.evicted.length} attempts, but was ordered at most ${record.most?.cores} cores`;
     case "preempted":
-      if (record.placement !== "pilot") return "it says that Slurm takes back its job: it is none";
+      if (record.placement !== "pilot")
+        return "it reports that Slurm preempts its job, but it is not a job";
       for (const report of message.evicted) {
         const doubt = doubtOfReport(record, report, deps);
         if (doubt !== null) return doubt;
@@ -58,13 +60,14 @@ function doubtOfReport(
 ): string | null {
   const name = `attempt ${report.attempt} of invocation ${report.invocation}`;
   const known = knownOrder(record, report, deps);
-  if (known === null) return isAnothers(record, report, deps.live) ? `${name} is not its` : null;
-  if (known === "not ordered") return `${name} has ended before it was ordered`;
+  if (known === null)
+    return isAnothers(record, report, deps.live) ? `${name} is not one of its attempts` : null;
+  if (known === "not ordered") return `${name} ended before it was ordered`;
   const doubt = doubtOfEnd(report, known);
   return doubt === null ? null : `of ${name}: ${doubt}`;
 }
 
-/** Another executor holds it, or nobody was ever given it. */
+/** Another executor holds it, or nobody ever received it. */
 function isAnothers(
   record: ExecutorRecord,
   { invocation, attempt }: AttemptKey,
@@ -77,7 +80,7 @@ function isAnothers(
   return attempt > newest || (attempt === newest && isElsewhere);
 }
 
-/** null: the executor does not hold this attempt. */
+/** null if the executor does not hold this attempt. */
 function knownOrder(
   record: ExecutorRecord,
   { invocation, attempt }: AttemptKey,
@@ -98,7 +101,10 @@ function knownOrder(
   };
 }
 
-/** The end of an attempt that it holds, with no figure larger than it can be; null: it holds none such. */
+/**
+ * The end of an attempt that it holds, with every figure limited to what is possible; null if it
+ * holds none.
+ */
 export function believed<Report extends EndFigures & AttemptKey>(
   record: ExecutorRecord,
   report: Report,
@@ -108,7 +114,7 @@ export function believed<Report extends EndFigures & AttemptKey>(
   return known === null || known === "not ordered" ? null : boundedEnd(report, known);
 }
 
-/** Whether its end was heard and is not durable yet. */
+/** Whether its end has arrived but is not durable yet. */
 export function isRecording(
   { id }: ExecutorRecord,
   { invocation, attempt }: AttemptKey,

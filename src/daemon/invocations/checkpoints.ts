@@ -1,10 +1,12 @@
-// Checkpoint folders: who has one, where it is, and that it goes when its invocation has ended.
+// Checkpoint folders: their owners and locations, and their removal after their invocations have
+// ended.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { CheckpointRow, Store } from "../../core/ports/store.js";
 import { mostOf } from "../../core/submission/user-share.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
+import { counted } from "../../model/counted.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
 import { type Invocation, isFinal } from "../../model/invocation.js";
@@ -14,23 +16,29 @@ import type { ExecutorRecord, Registry } from "../state/registry.js";
 export interface CheckpointPolicy {
   /** null: each in its function's working directory. */
   readonly directory: string | null;
-  /** Invocations that have, or may get, a folder: over all users. */
+  /** The most invocations, over all users, that have or may get a folder. */
   readonly maxFolders: number;
-  /** A folder that could not be removed for so long after the end is left to its owner. */
+  /** A folder that could not be removed for this long after the end is left to its owner. */
   readonly keepMs: number;
 }
 
-/** An executor that did not answer is asked again, or another is: longer than one removal may take. */
+/**
+ * After this time without an answer, the same or another executor is asked: longer than one removal
+ * may take.
+ */
 const askAgainMs = 90_000;
-/** So long the node that ran it last is waited for: if the folder is not shared, only that node can see it. */
+/**
+ * How long gleanerd waits for the node that ran it last: if the folder is not shared, only that
+ * node can see it.
+ */
 const otherNodeAfterMs = 60_000;
-/** Asked in one go. */
+/** The most folders requested in one round. */
 const maxAsked = 1_000;
 
 interface Folder extends CheckpointRow {
   node: NodeName | null;
   endedAtMs: number | null;
-  /** Who was asked to remove it, and when; null: nobody yet. */
+  /** The executor asked to remove it, and when; null if none was asked yet. */
   asked: { readonly of: ExecutorId; readonly atMs: number } | null;
 }
 
@@ -39,15 +47,15 @@ export interface CheckpointsDependencies {
   readonly live: LiveInvocations;
   readonly registry: Registry;
   readonly policy: CheckpointPolicy;
-  /** Unguessable, and the same for one invocation always. */
+  /** Unguessable, and always the same for one invocation. */
   readonly nameOf: (invocation: InvocationId) => string;
   readonly log: Logger;
 }
 
 export class Checkpoints {
-  /** Live invocations that asked for a folder. */
+  /** Live invocations that requested a folder. */
   private readonly owed = new Set<InvocationId>();
-  /** Those whose folder was made, or is about to be. */
+  /** Invocations whose folder was created, or is about to be. */
   private readonly folders = new Map<InvocationId, Folder>();
   private readonly ended = new Set<InvocationId>();
   private readonly stillThere = new LogRateLimit();
@@ -56,7 +64,10 @@ export class Checkpoints {
     deps.live.on("changed", (invocation) => this.changed(invocation));
   }
 
-  /** Goes on with what an earlier daemon left; after the live invocations were loaded. */
+  /**
+   * Continues with an earlier daemon's folders; must be called once the live invocations are
+   * loaded.
+   */
   async load(): Promise<void> {
     for (const row of await this.deps.store.loadCheckpoints()) {
       this.folders.set(row.invocation, { ...row, asked: null });
@@ -66,7 +77,10 @@ export class Checkpoints {
       if (digest.checkpointIn !== null) this.owed.add(invocation.id);
   }
 
-  /** Throws LIMIT_REACHED when `tasks` more would be too many: no user takes more than stays free for others. */
+  /**
+   * Throws LIMIT_REACHED if `tasks` more would be too many: no user gets more than stays free for
+   * others.
+   */
   admit(uid: number, tasks: number): void {
     const { maxFolders } = this.deps.policy;
     const own = this.countOf(uid);
@@ -74,7 +88,7 @@ export class Checkpoints {
     if (own + tasks > most)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `you have ${own} checkpoint folders and a user may have ${most} now, as many as stay free for others (checkpoints.maxFolders is ${maxFolders}): try again when some of your invocations have ended`,
+        `you have ${counted(own, "checkpoint folder")}, and the limit for one user is ${most} at present (checkpoints.maxFolders is ${maxFolders}): try again when some of your invocations have ended`,
       );
   }
 
@@ -89,7 +103,7 @@ export class Checkpoints {
     for (const { id } of invocations) if (this.deps.live.get(id) !== undefined) this.owed.add(id);
   }
 
-  /** The folder of an invocation; null: it asked for none. */
+  /** The folder of an invocation; null if it requested none. */
   pathFor({ invocation: { id }, digest: { checkpointIn } }: Live): string | null {
     if (checkpointIn === null) return null;
     const { directory } = this.deps.policy;
@@ -97,7 +111,10 @@ export class Checkpoints {
     return this.folders.get(id)?.path ?? `${above}/${this.deps.nameOf(id)}`;
   }
 
-  /** Resolves when it is on record that the folder may be there: to be waited for before the order is sent. */
+  /**
+   * Resolves once it is on record that the folder may exist: must be awaited before the order is
+   * sent.
+   */
   async keep(live: Live, node: NodeName): Promise<void> {
     const path = this.pathFor(live);
     if (path === null) return;
@@ -124,14 +141,14 @@ export class Checkpoints {
     this.ask(folder, nowMs());
   }
 
-  /** What could not be removed at once: now and then. */
+  /** Retries the removals that failed. */
   sweep(): void {
     const atMs = nowMs();
     let asked = 0;
     for (const id of this.ended) {
       const folder = this.folders.get(id)!;
       if (atMs - folder.endedAtMs! > this.deps.policy.keepMs) {
-        this.deps.log.warn({ path: folder.path }, "a checkpoint folder could not be removed");
+        this.deps.log.warn({ path: folder.path }, "cannot remove a checkpoint folder");
         void this.forget(id);
       } else if (!this.isAsked(folder, atMs) && this.ask(folder, atMs)) asked++;
       if (asked >= maxAsked) break;
@@ -161,7 +178,10 @@ export class Checkpoints {
     return registry.all().find((record) => record.takesWork);
   }
 
-  /** An executor tried it. Only of who was asked last, and for what has ended; anything else is an old answer. */
+  /**
+   * An executor tried to remove it. Only the answer of the executor asked last, for an ended
+   * invocation, counts.
+   */
   removed(executor: ExecutorId, id: InvocationId, problem: string | null): void {
     const folder = this.folders.get(id);
     if (folder?.asked?.of !== executor || !this.ended.has(id)) return;
@@ -169,18 +189,21 @@ export class Checkpoints {
     if (problem === null) void this.forget(id);
     else
       this.stillThere.say((suppressed) =>
-        this.deps.log.info({ path, problem, suppressed }, "a checkpoint folder is still there"),
+        this.deps.log.info({ path, problem, suppressed }, "a checkpoint folder still exists"),
       );
   }
 
-  /** When the record stays, the next daemon has it removed once more. */
+  /** If the record stays, the next daemon has the folder removed once more. */
   private async forget(id: InvocationId): Promise<void> {
     this.folders.delete(id);
     this.ended.delete(id);
     try {
       await this.deps.store.forgetCheckpoint(id);
     } catch (cause) {
-      this.deps.log.error({ cause: messageOf(cause) }, "a checkpoint folder stays on record");
+      this.deps.log.error(
+        { cause: messageOf(cause) },
+        "cannot remove the record of a checkpoint folder",
+      );
     }
   }
 }

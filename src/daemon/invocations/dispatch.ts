@@ -1,4 +1,5 @@
-// The dispatch loop: woken by every submit, end and change of a budget, it sends waiting invocations to executors.
+// The dispatch loop: woken by every submission, end and budget change, it sends waiting invocations
+// to executors.
 
 import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
@@ -20,13 +21,13 @@ import { type EndFacts, lostFacts, type Settler } from "./settle.js";
 const takeOrderMs = 2_000;
 
 const placementPolicy: PlacementPolicy = {
-  /** Long beside a function's usual seconds, short beside a user's patience. */
+  /** Long compared with a function's usual seconds, short compared with a user's patience. */
   starvingAfterMs: 10_000,
   /** About 5 ms of work; the next round follows at once. */
   maxAssignments: 500,
 };
 
-/** Emits `leftWaiting` after each round that found no place for all that waits. */
+/** Emits `leftWaiting` after each round that could not place everything. */
 export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
   private readonly policy: PlacementPolicy;
   private scheduled = false;
@@ -50,7 +51,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     };
   }
 
-  /** Something changed; many calls in one turn make one round. */
+  /** Something changed; many calls in one turn cause one round. */
   kick(): void {
     if (this.scheduled) return;
     this.scheduled = true;
@@ -75,7 +76,10 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     else if (queue.size > 0) this.emit("leftWaiting");
   }
 
-  /** The intent is durable before the order is sent: a restarted daemon knows of every attempt that may exist. */
+  /**
+   * The intent is durable before the order is sent: a restarted daemon knows every attempt that may
+   * exist.
+   */
   private async begin(live: Live, record: ExecutorRecord): Promise<void> {
     const { id, cores, memoryMb, gpus } = live.invocation;
     const number = live.invocation.attempt + 1;
@@ -104,16 +108,13 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
         await this.store.beginAttempt(attempt);
         isRecorded = true;
         this.order(live, record, submission, number);
-        // So that what is under way stays bounded; a node that reads nothing holds up the others no longer.
+        // Limits the orders in progress; a node that reads nothing delays the others no longer.
         await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
       });
     } catch (cause) {
       assert(!isRecorded, `what follows the record of invocation ${id}'s attempt throws nothing`);
-      // Nothing was recorded and nothing was sent: it waits again.
-      this.log.error(
-        { invocation: id, cause: messageOf(cause) },
-        "an attempt could not be recorded",
-      );
+      // Nothing was recorded and nothing was sent: it returns to the queue.
+      this.log.error({ invocation: id, cause: messageOf(cause) }, "cannot record an attempt");
       if (record.attempts.get(id)?.attempt === number) record.attempts.delete(id);
       live.invocation = { ...live.invocation, attempt: number - 1 };
       this.live.requeue(live, "the store refused the attempt");
@@ -123,7 +124,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
   private order(live: Live, record: ExecutorRecord, submission: Submission, attempt: number): void {
     const { id } = live.invocation;
     if (record.attempts.get(id)?.attempt !== attempt) {
-      // The line broke before anything was recorded, so nobody else could record the loss.
+      // The connection broke before anything was recorded, so nobody else could record the loss.
       this.end(lostFacts(id, attempt, "its executor was lost before the order was sent"));
       return;
     }
@@ -138,7 +139,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
       if (isSent && held !== undefined) record.attempts.set(id, { ...held, ordered });
     } catch (cause) {
-      const reason = `its order could not be sent: ${messageOf(cause)}`;
+      const reason = `gleanerd could not send its order: ${messageOf(cause)}`;
       this.withdraw(record, lostFacts(id, attempt, reason, "FAILED"));
     }
   }

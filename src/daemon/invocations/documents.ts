@@ -1,4 +1,5 @@
-// Scripts and environments of what is about to run: loaded for its order, a bounded number of bytes at a time.
+// Loads the scripts and environments of invocations that are about to run, with a limit on the
+// bytes in memory.
 
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
@@ -6,11 +7,14 @@ import type { InvocationId } from "../../model/ids.js";
 import { type Submission, submissionIdOf } from "../../model/invocation.js";
 import type { Live } from "../state/live.js";
 
-/** The last ones used stay in memory: a thousand of the usual size, or three of the largest. */
+/** The most recently used stay in memory: a thousand of the usual size, or three of the largest. */
 const keptBytes = 16 * 1024 * 1024;
-/** Large ones loaded and not yet taken by their nodes, over all orders: a new one waits until an earlier one has left. */
+/**
+ * Large documents that are loaded but not yet read by their nodes, over all orders: a new one waits
+ * until an earlier one has left.
+ */
 const underWayBytes = 32 * 1024 * 1024;
-/** Smaller ones wait for none of them; a round begins 500 at most. */
+/** Smaller ones never wait; a round starts at most 500. */
 const smallBytes = 64 * 1024;
 
 export class Documents {
@@ -35,7 +39,7 @@ export class Documents {
     }
   }
 
-  /** Runs `task` with the submission of `live`; rejects with STORE when it cannot be read. */
+  /** Runs `task` with the submission of `live`; rejects with STORE if it cannot be read. */
   async with<T>(live: Live, task: (submission: Submission) => Promise<T>): Promise<T> {
     const { documentBytes } = live.digest;
     if (documentBytes <= smallBytes) return task(await this.of(live));

@@ -1,4 +1,4 @@
-// How an attempt's end becomes the invocation's next state, a posting and a durable record, once.
+// Turns an attempt's end into the invocation's next state, a posting and a durable record, once.
 
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
@@ -17,21 +17,27 @@ import type { RateCard } from "../../model/records/account.js";
 import { type Live, type LiveInvocations, wasEvicted } from "../state/live.js";
 import type { StartFailures } from "./start-failures.js";
 
-/** What is known of an end: from an executor's report, or made up by the daemon when the executor was lost. */
+/**
+ * The facts of an end: from an executor's report, or from the daemon itself if the executor was
+ * lost.
+ */
 export type EndFacts = Omit<AttemptResult, "next" | "posting"> & {
   readonly startFailure?: StartFailure | undefined;
 };
 
-/** A full disk is not mended sooner. */
+/** A full disk is not repaired sooner. */
 const retryMs = 1_000;
 
 export interface SettlePolicy {
   readonly rate: RateCard;
-  /** Executors lost in a row with the same invocation before it is taken for the cause. */
+  /**
+   * After this many executors in a row are lost with the same invocation, it is taken for the
+   * cause.
+   */
   readonly maxLostAttempts: number;
-  /** Hears of each run that came to its own end. */
+  /** Called for each run that ended by itself. */
   readonly functionRan: (functionKey: string, wallMs: number) => void;
-  /** Left out: what could not be started has failed, on whatever node that was. */
+  /** If omitted, an invocation that could not be started fails, on whatever node that was. */
   readonly startFailures?: Pick<StartFailures, "failed" | "began" | "forget">;
 }
 
@@ -46,15 +52,16 @@ export class Settler {
   ) {}
 
   /**
-   * Records the end of the running attempt. Resolves once it is durable; false for a stale result, which changes
-   * nothing. The live state changes only after the record did, so that no client sees what a crash could undo.
+   * Records the end of the running attempt. Resolves once it is durable; returns false for a stale
+   * result, which changes nothing. The live state changes only after the record, so that no client
+   * sees what a crash could undo.
    */
   async settle(facts: EndFacts): Promise<boolean> {
     const live = this.live.get(facts.invocation);
     if (live === undefined || !isCurrent(live, facts)) {
       const { invocation, attempt } = facts;
       this.stale.say((suppressed) =>
-        this.log.info({ invocation, attempt, suppressed }, "refused a stale result"),
+        this.log.info({ invocation, attempt, suppressed }, "ignored a stale result"),
       );
       return false;
     }
@@ -81,8 +88,9 @@ export class Settler {
   }
 
   /**
-   * As settle, for ends that nobody will report again: while the store refuses (a full disk), tries anew until it does
-   * not. Until then the invocation counts as running, which is what the record says too.
+   * Like settle, for ends that nobody will report again: while the store fails (a full disk),
+   * retries until it succeeds. Until then the invocation counts as running, as it does in the
+   * record.
    */
   async settleSurely(facts: EndFacts): Promise<void> {
     for (;;) {
@@ -93,7 +101,7 @@ export class Settler {
         const { invocation, attempt, end } = facts;
         this.log.error(
           { invocation, attempt, end, cause: messageOf(cause) },
-          "an end could not be recorded",
+          "cannot record an end",
         );
         await pause(retryMs);
       }
@@ -113,7 +121,7 @@ export class Settler {
     if (facts.end !== "EVICTED" && facts.end !== "LOST")
       return { next: facts.end, reason: facts.reason };
     if (facts.end === "LOST" && live.lostAttempts + 1 >= this.policy.maxLostAttempts) {
-      const reason = `${this.policy.maxLostAttempts} executors in a row were lost while they ran it: it may be the cause`;
+      const reason = `${this.policy.maxLostAttempts} consecutive executors were lost while they ran it: it may be the cause`;
       return { next: "FAILED", reason };
     }
     return { next: "PENDING", reason: facts.reason };
@@ -123,7 +131,7 @@ export class Settler {
     live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
     if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
     const { startFailures } = this.policy;
-    // One that waited for its files held its cores, and did not run.
+    // An attempt that waited for its files held its cores, but did not run.
     const hasRun = facts.exitCode !== null || facts.signal !== null;
     if (hasRun) startFailures?.began(live);
     live.isRetried = startFailureOf(facts) !== null;
@@ -132,7 +140,7 @@ export class Settler {
       return;
     }
     startFailures?.forget(facts.invocation);
-    // A FAILED that the daemon made up after lost executors is no run, nor is one without a start.
+    // A FAILED that the daemon set after lost executors is not a run, nor is one without a start.
     if (hasRun && (facts.end === "COMPLETED" || facts.end === "FAILED"))
       this.policy.functionRan(live.digest.functionKey, facts.wallMs);
     this.live.finish(live, {
@@ -146,7 +154,7 @@ export class Settler {
   }
 }
 
-/** null: it began, or was ended before it could. */
+/** null if it started, or was ended before it could. */
 const startFailureOf = ({ end, wallMs, startFailure }: EndFacts): StartFailure | null =>
   end === "FAILED" && wallMs === 0 ? (startFailure ?? null) : null;
 

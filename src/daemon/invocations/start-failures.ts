@@ -1,5 +1,5 @@
-// What nodes cannot start, send back or lose: told to core/capacity/sick-nodes.ts and
-// returned-work.ts, and their answers put into force.
+// Reports what nodes cannot start, return or lose to core/capacity/sick-nodes.ts and
+// returned-work.ts, and applies their decisions.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -20,7 +20,7 @@ import type { AttemptKey } from "../../wire/messages.js";
 import type { Live, LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, HeldAttempt, Registry } from "../state/registry.js";
 
-/** What was seen of Slurm last, null before it was read. */
+/** The latest view of Slurm; null before the first read. */
 export interface SlurmView {
   readonly snapshot: Snapshot | null;
   readonly plan: Plan | null;
@@ -30,7 +30,7 @@ export class StartFailures {
   private readonly sick: SickNodes;
   private readonly returned: ReturnedWork;
 
-  /** `view` is asked for only once everything is put together. */
+  /** Calls `view` only once everything is constructed. */
   constructor(
     private readonly registry: Registry,
     private readonly live: LiveInvocations,
@@ -41,7 +41,7 @@ export class StartFailures {
     this.returned = new ReturnedWork((node, illness) => this.foundSick(node, illness));
   }
 
-  /** The running attempt did not begin: whether it is tried on another node. */
+  /** The running attempt did not start: decides whether it is tried on another node. */
   failed({ invocation, digest }: Live, failure: StartFailure, message: string): Verdict {
     const { id, attempt, owner, node } = invocation;
     const start = { ...failure, ...digestOf(id, digest.functionKey, String(owner.uid), node!) };
@@ -49,28 +49,28 @@ export class StartFailures {
     return this.sick.failed({ ...start, attempt, message }, others, nowMs());
   }
 
-  /** An executor says that a command began; it is believed of what it holds. */
+  /** An executor reports that a command started; counts only for attempts that it holds. */
   heardStarted({ attempts }: ExecutorRecord, { invocation, attempt }: AttemptKey): void {
     const live = this.live.get(invocation);
     if (live !== undefined && attempts.get(invocation)?.attempt === attempt) this.began(live);
   }
 
-  /** The command of the running attempt began. */
+  /** The command of the running attempt started. */
   began({ invocation: { id, owner, node }, digest }: Live): void {
     this.sick.started(digestOf(id, digest.functionKey, String(owner.uid), node!), nowMs());
   }
 
-  /** It has ended. */
+  /** The invocation has ended. */
   forget(invocation: InvocationId): void {
     this.sick.forget(invocation);
   }
 
-  /** Nodes on which this is not tried now. */
+  /** Nodes that this invocation avoids at present. */
   avoidedBy({ id, functionKey = "" }: Pick<Waiting, "id" | "functionKey">): readonly NodeName[] {
     return this.sick.avoidedBy(id, functionKey, nowMs());
   }
 
-  /** What an executor held has ended there, or is lost with it. */
+  /** An attempt that an executor held ended there, or was lost with it. */
   ended(
     record: ExecutorRecord,
     held: HeldAttempt | undefined,
@@ -96,15 +96,15 @@ export class StartFailures {
     return this.sick.illness(node, nowMs()) ?? this.returned.illness(node, nowMs());
   }
 
-  /** What runs there may end. */
+  /** Functions that run there may finish. */
   private foundSick(node: NodeName, { detail }: Illness): void {
-    this.log.warn({ node, detail }, "a node is left alone for a while");
+    this.log.warn({ node, detail }, "a node is not used for a while");
     this.registry.onNode(node)?.retire("drain", detail);
   }
 
   private othersFor(invocation: Invocation, tried: ReadonlySet<NodeName>): number {
     const { snapshot, plan } = this.view();
-    // Not all is known of other nodes: then there may be some.
+    // Not everything is known about other nodes: assumes that there are some.
     if (snapshot === null || plan === null || snapshot.unreadable.length > 0) return 1;
     const reasons = new Map(plan.unusable.map(({ node, reason }) => [node, reason]));
     const isOther = (node: Snapshot["nodes"][number]) =>

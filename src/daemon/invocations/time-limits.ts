@@ -1,5 +1,4 @@
-// How long functions may take here: what the site allows, and in pilots no longer than a pilot has
-// time for.
+// The time limits of functions: the site's limit, and in pilots the time that a pilot has.
 
 import type { Config } from "../../config.js";
 import { longestWorkMs } from "../../core/capacity/pilots.js";
@@ -7,7 +6,7 @@ import { longestWorkMs } from "../../core/capacity/pilots.js";
 export interface TimeLimits {
   readonly defaultTimeLimitMs: number;
   readonly maxTimeLimitMs: number;
-  /** null: executors are no jobs, so their time has no limit. */
+  /** null if executors are not jobs, so that their time has no limit. */
   readonly longestInPilotMs: number | null;
 }
 

@@ -1,4 +1,5 @@
-// Clients that wait for an end: an entry each under the invocation or array they wait for, woken by its event.
+// Clients that wait for an end: each has an entry under its invocation or array, and its event
+// wakes them.
 
 import { clearTimeout, setTimeout } from "../../clock.js";
 import type { InvocationId } from "../../model/ids.js";
@@ -24,7 +25,7 @@ export class Waiters {
     live.on("arrayEnded", (id) => this.wake({ kind: "array", id }));
   }
 
-  /** How many wait. */
+  /** The number of waiting clients. */
   get size(): number {
     const sets = [...this.waiting.invocation.values(), ...this.waiting.array.values()];
     return sets.reduce((sum, set) => sum + set.size, 0);
@@ -34,7 +35,7 @@ export class Waiters {
     return kind === "array" ? !this.live.hasArray(id) : this.live.get(id) === undefined;
   }
 
-  /** Resolves at the end, after `timeoutMs`, or when `signal` says that nobody waits any more. */
+  /** Resolves at the end, after `timeoutMs`, or when `signal` reports that the client has gone. */
   async untilEnded(awaited: Awaited, timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (this.hasEnded(awaited) || signal.aborted) return;
     const { kind, id } = awaited;
@@ -54,7 +55,7 @@ export class Waiters {
     });
   }
 
-  /** Lets all go at once: the daemon stops. */
+  /** Releases all at once, because the daemon stops. */
   close(): void {
     for (const kind of ["invocation", "array"] as const)
       for (const id of [...this.waiting[kind].keys()]) this.wake({ kind, id });

@@ -1,4 +1,4 @@
-// Writes down what stands between Gleaner and each node's idle cores, whenever it changes: what the idle report is made from.
+// Records each change of what keeps Gleaner from a node's idle cores: the basis of the idle report.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -12,12 +12,12 @@ import type { ConditionChange, NodeCondition } from "../../model/records/idle.js
 import type { Registry } from "../state/registry.js";
 
 interface Known {
-  /** What the last plan said of the node; null: it has a hole. */
+  /** The last plan's reason about the node; null if it has a hole. */
   readonly reason: UnusableReason | null;
   readonly condition: NodeCondition;
 }
 
-/** A row for each change of a node, none while nothing changes: on a busy node some four for each job. */
+/** One row per change of a node, none without changes: on a busy node about four for each job. */
 export class Conditions {
   private readonly nodes = new Map<NodeName, Known>();
 
@@ -34,7 +34,8 @@ export class Conditions {
     for (const { node } of holes) reasons.set(node, null);
     for (const { node, reason } of unusable) reasons.set(node, reason);
     const changes: ConditionChange[] = [];
-    // Of a new node this is known since it was looked at, of the others since now: an executor may have spoken in between.
+    // A new node's condition holds since it was read, the others' since now: an executor may have
+    // reported in between.
     for (const [node, reason] of reasons)
       this.look(node, reason, this.nodes.has(node) ? nowMs() : madeFromMs, changes);
     for (const node of this.nodes.keys()) {
@@ -45,7 +46,7 @@ export class Conditions {
     this.keep(changes);
   }
 
-  /** The executor of a node became ready, or is ready no more. */
+  /** The executor of a node became ready, or is no longer ready. */
   executorChanged(node: NodeName): void {
     const known = this.nodes.get(node);
     if (known === undefined) return;
@@ -71,7 +72,10 @@ export class Conditions {
     if (changes.length === 0) return;
     this.store.saveConditions(changes).catch((cause: unknown) => {
       const problem = { changes: changes.length, cause: messageOf(cause) };
-      this.log.error(problem, "conditions of nodes were not written: the idle report lacks them");
+      this.log.error(
+        problem,
+        "cannot write the conditions of nodes: the idle report will lack them",
+      );
     });
   }
 }

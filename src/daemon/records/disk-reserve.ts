@@ -1,4 +1,5 @@
-// The room that is kept on the database's disk: results of what was accepted need it, so submissions are refused before.
+// The reserve on the database's disk: results of accepted work need it, so submissions are refused
+// before it is used.
 
 import type { StatsFs } from "node:fs";
 import { statfs } from "node:fs/promises";
@@ -6,7 +7,9 @@ import { Interval } from "../../limits/rate-limit.js";
 import { GleanerError } from "../../model/errors.js";
 
 const mebibyte = 1024 * 1024;
-/** Between two looks at the disk; what is submitted meanwhile is a fraction of the reserve. */
+/**
+ * The time between two checks of the disk; submissions meanwhile take a fraction of the reserve.
+ */
 const lookMs = 1_000;
 
 export class DiskReserve {
@@ -21,25 +24,25 @@ export class DiskReserve {
     ) => Promise<Pick<StatsFs, "bavail" | "bsize" | "blocks">> = statfs,
   ) {}
 
-  /** What a user without privileges may write there; Infinity: the file system does not say. */
+  /** What an unprivileged user may write there; Infinity if the file system does not report it. */
   async freeMb(): Promise<number> {
     try {
       const { bavail, bsize, blocks } = await this.statOf(this.directory);
       return blocks === 0 ? Number.POSITIVE_INFINITY : Math.floor((bavail * bsize) / mebibyte);
     } catch {
-      // Whoever writes next says what is wrong with it.
+      // The next write reports the problem.
       return Number.POSITIVE_INFINITY;
     }
   }
 
-  /** Why nothing is accepted now, with what an operator can do; null: there is room. */
+  /** Why nothing is accepted at present, with what an operator can do; null if there is space. */
   async problem(): Promise<string | null> {
     if (this.looks.passes()) this.lastFreeMb = await this.freeMb();
     if (this.lastFreeMb >= this.reserveMb) return null;
-    return `the disk of gleanerd's database has ${this.lastFreeMb} MB free and ${this.reserveMb} MB are kept for results (store.reserveMb): make room on the file system of stateDirectory`;
+    return `the disk of gleanerd's database has only ${this.lastFreeMb} MB free, and ${this.reserveMb} MB are reserved for results (store.reserveMb): free some space on the file system of stateDirectory`;
   }
 
-  /** Throws LIMIT_REACHED while the reserve is touched. */
+  /** Throws LIMIT_REACHED while the reserve is in use. */
   async require(): Promise<void> {
     const problem = await this.problem();
     if (problem !== null)

@@ -1,4 +1,5 @@
-// What the daemon learns while it runs: how long holes last, how long functions take, and how well it predicted.
+// What the daemon learns while it runs: how long holes last, how long functions take, and how well
+// it predicts.
 
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
@@ -17,12 +18,12 @@ import type { PredictionReport, PredictionSource } from "../../model/capacity/pr
 import { messageOf } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
 
-/** What a crash of the daemon can make it forget, at most. */
+/** The most that a crash of the daemon can make it forget. */
 const saveMs = 60_000;
-/** How far ahead predictions are checked, in turn: what functions usually take. */
+/** How far ahead predictions are checked, in turn: the usual run times of functions. */
 const horizonsMs = [1_000, 10_000, 60_000, 600_000];
 
-/** That the hole on a node is still there at `dueAtMs`. */
+/** The prediction that the hole on a node is still open at `dueAtMs`. */
 interface Forecast {
   readonly source: PredictionSource;
   readonly probability: number;
@@ -34,7 +35,7 @@ export interface LearningPolicy {
   readonly vacateMs: number;
 }
 
-/** What a run time is expected by. */
+/** The basis of an expected run time. */
 type KnownWork = Pick<Waiting, "functionKey" | "timeLimitMs" | "ranMs">;
 
 export class Learning implements Prediction {
@@ -44,7 +45,7 @@ export class Learning implements Prediction {
   private runtimes: RuntimeModel;
   private calibration = new Calibration();
   private readonly watch = new HoleWatch();
-  /** One at a time for each hole, so that they are bounded and independent. */
+  /** One at a time for each hole, so that they are limited in number and independent. */
   private readonly forecasts = new Map<NodeName, Forecast>();
   private forecastsMade = 0;
   private savedAtMs = nowMs();
@@ -61,7 +62,7 @@ export class Learning implements Prediction {
     return this.policy.vacateMs;
   }
 
-  /** Goes on with what an earlier daemon learned, as far as it can be read. */
+  /** Loads what an earlier daemon learned, as far as it is readable. */
   async load(): Promise<void> {
     const read = async <Model>(name: string, from: (json: string) => Model | null, none: Model) => {
       const json = await this.store.loadLearned(name);
@@ -74,7 +75,7 @@ export class Learning implements Prediction {
     this.runtimes = await read("runtimes", runtimesOf, this.runtimes);
   }
 
-  /** What is not saved is learned anew: no reason to fail. */
+  /** What is not saved is learned anew: an error must not stop the daemon. */
   async save(): Promise<void> {
     this.savedAtMs = nowMs();
     const results = await Promise.allSettled([
@@ -84,7 +85,7 @@ export class Learning implements Prediction {
     ]);
     for (const result of results)
       if (result.status === "rejected")
-        this.log.warn({ cause: messageOf(result.reason) }, "what was learned was not saved");
+        this.log.warn({ cause: messageOf(result.reason) }, "cannot save what was learned");
   }
 
   expectedMs({ functionKey, timeLimitMs, ranMs }: KnownWork): number {
@@ -95,7 +96,7 @@ export class Learning implements Prediction {
     return this.runtimes.usualMs(functionKey ?? "", timeLimitMs, ranMs);
   }
 
-  /** A run that came to its own end. */
+  /** A run that ended by itself. */
   functionRan(functionKey: string, wallMs: number): void {
     this.runtimes.record(functionKey, wallMs);
   }
@@ -113,7 +114,7 @@ export class Learning implements Prediction {
     if (ended !== null) this.holeEnded(ended);
   }
 
-  /** A plan shows which holes there are, as of `atMs` (when the nodes were asked for). */
+  /** A plan shows the open holes as of `atMs` (when the nodes were read). */
   planMade(plan: Plan, atMs: number): void {
     for (const ended of this.watch.look(plan.holes, plan.unusable, atMs)) this.holeEnded(ended);
     for (const hole of plan.holes) this.forecast(hole, atMs);
@@ -126,7 +127,7 @@ export class Learning implements Prediction {
     if (forecast === undefined) return;
     this.forecasts.delete(ended.node);
     const held = forecast.dueAtMs <= ended.endedAtMs;
-    // A hole that was only lost sight of says nothing of a forecast that was not due.
+    // A hole that only disappeared from view says nothing about a prediction that was not due.
     if (held || ended.closed) this.calibration.record(forecast.source, forecast.probability, held);
   }
 

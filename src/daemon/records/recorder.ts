@@ -1,4 +1,5 @@
-// Writes down what the utilization report is made from: spans of nodes, holdings of executors, jobs, hooks, evictions.
+// Records the data of the utilization report: spans of nodes, holdings of executors, jobs, hooks,
+// evictions.
 
 import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
@@ -18,12 +19,17 @@ import type { Node } from "../../model/slurm/node.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { ExecutorRecord } from "../state/registry.js";
 
-/** Open spans are written this often: what a crash of the daemon can cut from a report, at most. */
+/**
+ * How often open spans are written: the most that a crash of the daemon can remove from a report.
+ */
 const flushMs = 10_000;
 
 type Open<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** Flags under which Slurm itself could not start a job on a node, so that its time is not idle time. */
+/**
+ * Flags under which Slurm itself could not start a job on a node, so that its time is not idle
+ * time.
+ */
 const outOfService: ReadonlySet<string> = new Set([
   "DRAIN",
   "DRAINED",
@@ -46,9 +52,9 @@ const slurmCouldUse = (node: Node): boolean =>
   inService.has(node.baseState) && !node.flags.some((flag) => outOfService.has(flag));
 
 interface RecorderEvents {
-  /** A hook told that a job began or ended on a node, and when. */
+  /** A hook reported that a job began or ended on a node, and when. */
   hook: [NodeName, HookEvent["kind"], number];
-  /** What the executor of a node may be given changed. */
+  /** The resources of a node's executor changed. */
   holding: [NodeName];
 }
 
@@ -56,9 +62,12 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   private readonly spans = new Map<NodeName, Open<NodeSpan>>();
   private readonly holdings = new Map<string, Open<Holding>>();
   private readonly recordedJobs = new Map<JobId, JobRecord>();
-  /** Wake-ups that counted, as `job/node`; no more than the recorded jobs have nodes. */
+  /** Wake-ups that counted, as `job/node`; at most as many as the recorded jobs have nodes. */
   private readonly wokenFor = new Set<string>();
-  /** Jobs may have ended unseen: while the daemon was down, or when one vanished before its end was read. */
+  /**
+   * Jobs may have ended unseen: while the daemon was down, or when one vanished before its end was
+   * read.
+   */
   private mayHaveVanished = true;
   private flushedAtMs = nowMs();
 
@@ -70,7 +79,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     super();
   }
 
-  /** Extends the spans to the moment the nodes were asked for, and keeps Slurm's records of the jobs. */
+  /** Extends the spans to the time of the node read, and stores Slurm's records of the jobs. */
   snapshotRead(snapshot: Snapshot): void {
     const atMs = snapshot.nodesAskedAtMs;
     for (const node of snapshot.nodes) this.extendSpan(node, atMs);
@@ -91,7 +100,10 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     else this.spans.delete(node.name);
   }
 
-  /** Writes what changed since it was last written; forgets jobs that slurmctld has forgotten, and ends their records. */
+  /**
+   * Writes the changes since the last write; forgets jobs that slurmctld has forgotten, and ends
+   * their records.
+   */
   private recordJobs({ jobs, jobsAskedAtMs, unreadable }: Snapshot): void {
     const records: JobRecord[] = [];
     const seen = new Set<JobId>();
@@ -110,13 +122,16 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       if (record.endedAtMs === null) this.mayHaveVanished = true;
     }
     if (records.length > 0) this.keep(this.store.saveJobRecords(records));
-    // A line that could not be read may be that of a job which still runs.
+    // An unreadable line may describe a job that still runs.
     if (!this.mayHaveVanished || unreadable.length > 0) return;
     this.mayHaveVanished = false;
     this.keep(this.store.closeVanishedJobs([...seen], jobsAskedAtMs));
   }
 
-  /** The executor's budget, state or connection changed. It holds its cores while it could be given work. */
+  /**
+   * The executor's budget, state or connection changed. It holds its cores while it could receive
+   * work.
+   */
   holdingChanged(record: ExecutorRecord): void {
     const cores = record.takesWork ? record.budget.cores : 0;
     const open = this.holdings.get(record.id);
@@ -149,8 +164,8 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   /**
-   * The epilog of a job spoke on a node without an executor. Anybody can send such a hint, so it counts once, and only
-   * for a job that Slurm has shown there. Returns whether it counted.
+   * A job's epilog reported from a node without an executor. Anybody can send such a hint, so it
+   * counts once, and only for a job that Slurm has shown there. Returns whether it counted.
    */
   wakeSpoke(node: NodeName, jobId: JobId, atMs: number): boolean {
     const record = this.recordedJobs.get(jobId);
@@ -166,7 +181,9 @@ export class Recorder extends EventEmitter<RecorderEvents> {
     this.keep(this.store.saveEviction(eviction));
   }
 
-  /** Makes the store as new as memory: before a report, every few seconds, at the end. */
+  /**
+   * Writes everything in memory to the store: before a report, every few seconds, and at the end.
+   */
   async flush(): Promise<void> {
     this.flushedAtMs = nowMs();
     const atMs = nowMs();
@@ -186,10 +203,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   private failed(cause: unknown): void {
-    this.log.error(
-      { cause: messageOf(cause) },
-      "a record for the utilization report was not written",
-    );
+    this.log.error({ cause: messageOf(cause) }, "cannot write a record for the utilization report");
   }
 }
 

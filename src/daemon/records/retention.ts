@@ -1,4 +1,4 @@
-// Keeps the database from growing without end: what is older than store.retainDays is removed, little by little.
+// Limits the size of the database: removes records older than store.retainDays, a few at a time.
 
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
@@ -7,12 +7,12 @@ import { messageOf } from "../../model/errors.js";
 import { maxAuditRows } from "../auth/audit.js";
 
 const dayMs = 86_400_000;
-/** A start is busy enough without it. */
+/** The start is busy enough without it. */
 const firstAfterMs = 60_000;
 const everyMs = 3_600_000;
-/** Rows of each kind in one go: a submit that comes meanwhile waits some milliseconds. */
+/** Rows of each kind in one step: a submission that arrives meanwhile waits some milliseconds. */
 const rowsAtOnce = 200;
-/** Between two goes, so that it takes a small share of the store's time. */
+/** The pause between two steps, so that they take a small share of the store's time. */
 const breatheMs = 50;
 
 export class Retention {
@@ -35,14 +35,14 @@ export class Retention {
     this.timer.unref();
   }
 
-  /** Resolves when nothing of it uses the store any more. */
+  /** Resolves once it no longer uses the store. */
   async stop(): Promise<void> {
     this.stopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
     await this.running;
   }
 
-  /** Removes all that is old by now; a store that refuses is asked again at the next turn. */
+  /** Removes all old records; after an error, the next round tries again. */
   async run(): Promise<void> {
     // Whole days, as the ledger's sums are.
     const beforeMs = Math.floor(nowMs() / dayMs - this.retainDays) * dayMs;
@@ -55,8 +55,8 @@ export class Retention {
         if (rows > 0) await pause(breatheMs);
       }
     } catch (cause) {
-      this.log.error({ cause: messageOf(cause) }, "old records could not be removed");
+      this.log.error({ cause: messageOf(cause) }, "cannot remove old records");
     }
-    if (removed > 0) this.log.info({ removed, beforeMs }, "old records removed");
+    if (removed > 0) this.log.info({ removed, beforeMs }, "removed old records");
   }
 }

@@ -1,4 +1,5 @@
-// What glean doctor says of the database: whether it takes writes, and whether there is room for more.
+// The doctor's check of the database: whether it accepts writes, and whether there is space for
+// more.
 
 import { nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
@@ -7,7 +8,7 @@ import { nodeName } from "../../model/ids.js";
 import type { DoctorCheck } from "../../wire/api/types.js";
 import type { DiskReserve } from "./disk-reserve.js";
 
-/** No node can have this name: what is written for it and taken back changes nothing. */
+/** No node can have this name: writing and removing its row changes nothing. */
 const noNode = nodeName("-doctor-");
 
 export async function checkStore({

@@ -185,7 +185,7 @@ test("a host that froze without its network and comes back late: what it says of
   const log = host.path(join(all.at.site.files.logs, "executor-n2.log"));
   await all.at.until(
     "its being sent away",
-    () => readFileSync(log, "utf8").includes("this executor was given up") || undefined,
+    () => readFileSync(log, "utf8").includes("gleanerd gave this executor up") || undefined,
   );
   await all.at.until(
     "another in its place",

@@ -102,7 +102,7 @@ test("the daemon killed with -9 adopts what runs, and asks at the right address 
   expect(ended.filter((each) => each.attempt > 1)).toHaveLength(8);
   // Who cannot ask would have waited in vain to hear of it.
   expect(readFileSync(at.site.files.daemonLog, "utf8")).toContain(
-    '"node":"n2","reason":"its process ended"',
+    '"node":"n2","reason":"its process exited"',
   );
   await at.until(
     "an executor on n2",

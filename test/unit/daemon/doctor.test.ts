@@ -88,7 +88,7 @@ test("with pilots: their preemption, users and time in place of hook and cores",
 
 describe("slurmctld", () => {
   test.each([
-    ["was not read yet", { snapshot: null, stale: true }, /^failed: .*not read yet/],
+    ["was not read yet", { snapshot: null, stale: true }, /^failed: .*not read Slurm yet/],
     ["gave a reason", { snapshot: null, stale: true, problem: "refused" }, /^failed: refused$/],
     ["is stale", { stale: true, problem: "no answer" }, /^failed: no answer$/],
     ["failed last", { problem: "timed out" }, /^warning: .*failed: timed out$/],
@@ -109,7 +109,7 @@ describe("slurmctld", () => {
     ["22.05", /^ok/],
     ["26.05.0", /^ok/],
     ["21.08.5", /^warning: 21\.08\.5 is older than 22\.05/],
-    ["", /^warning: not known/],
+    ["", /^warning: not yet known/],
   ])("of version '%s'", async (version, answer) => {
     const capacity = withFacts({ version });
     expect(await said("Slurm version", { capacity })).toEqual([expect.stringMatching(answer)]);
@@ -184,7 +184,7 @@ describe("the memory of jobs", () => {
 });
 
 test.each([
-  [true, /^ok: .*asked which/],
+  [true, /^ok: .*asks Slurm for each job's cores/],
   [false, /^ok: .*not pinned/],
 ])("the idle rest of nodes where jobs are pinned: %p", async (jobsArePinned, answer) => {
   const capacity = withFacts({ jobsArePinned });
@@ -255,10 +255,10 @@ describe("GPUs", () => {
 
   test("that are not given away: their nodes by reason, five by name", async () => {
     expect(await said("GPUs", { capacity: capacityWith(planOf(5)) })).toEqual([
-      "warning: functions get none of g0, g1, g2, g3, g4: MIG slices",
+      "warning: functions get no GPUs of g0, g1, g2, g3, g4: MIG slices",
     ]);
     expect(await said("GPUs", { capacity: capacityWith(planOf(7)) })).toEqual([
-      "warning: functions get none of g0, g1, g2, g3, g4 and 2 more nodes: MIG slices",
+      "warning: functions get no GPUs of g0, g1, g2, g3, g4 and 2 more nodes: MIG slices",
     ]);
   });
 });
@@ -275,7 +275,7 @@ describe("nodes", () => {
   };
 
   test("whose hook has answered, whose start failed, and those not asked", async () => {
-    expect(await said("hook on n1")).toEqual([expect.stringMatching(/^warning: .*not asked/)]);
+    expect(await said("hook on n1")).toEqual([expect.stringMatching(/^warning: not probed/)]);
     record();
     expect(await said("hook on n1")).toEqual(["ok: it answered executor x1 (cgroup v2)"]);
     failing.set("n2", { detail: "no route" });

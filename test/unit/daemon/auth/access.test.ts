@@ -61,7 +61,7 @@ describe("may not run functions", () => {
   ])("%s", (_who, access, change, sentence) => {
     const said = problem(access, change)!;
     expect(said).toMatch(sentence);
-    expect(said).toMatch(/^\S+ may not run functions here, since .*: ask your administrator/);
+    expect(said).toMatch(/^\S+ may not run functions here, because .*: ask your administrator/);
   });
 });
 

@@ -38,7 +38,7 @@ test("a challenge that was changed, or is of an earlier process, is void", () =>
   const forged = [`${random}.${later}.${mac}`, `${random}.${expiry}`, "", nonce.toUpperCase()];
   for (const each of [...forged, new Challenges("a").issue().nonce])
     expect(() => challenges.redeem(payloadOf({ instance: "a", nonce: each }), 1, here)).toThrow(
-      /not of this gleanerd/,
+      /not from this gleanerd/,
     );
 });
 
@@ -48,17 +48,17 @@ test("a challenge expires, and one that was used is remembered until then", () =
   const kept = payloadOf(challenges.issue());
   challenges.redeem(used, 1, here);
   now = challengeMs - 1;
-  expect(() => challenges.redeem(used, 1, here)).toThrow(/is used/);
+  expect(() => challenges.redeem(used, 1, here)).toThrow(/was used already/);
   now = challengeMs;
   for (const each of [used, kept])
-    expect(() => challenges.redeem(each, 1, here)).toThrow(/too old/);
+    expect(() => challenges.redeem(each, 1, here)).toThrow(/has expired/);
 });
 
 test("one user's many requests are refused, and nobody else's", () => {
   const challenges = new Challenges("a");
   const ask = (uid: number) => challenges.redeem(payloadOf(challenges.issue()), uid, here);
   for (let count = 0; count < maxRedeemedPerUser; count++) ask(1);
-  expect(() => ask(1)).toThrow(/keep a token and use it again/);
+  expect(() => ask(1)).toThrow(/reuse a token/);
   ask(2);
   now = challengeMs;
   ask(1);

@@ -144,7 +144,7 @@ describe("gleanerd refuses", () => {
 
   test("a key of another certificate, and a file that is missing", () => {
     const mixed = { ...here.files, privateKey: elsewhere.files.privateKey };
-    expect(() => loadTls(mixed)).toThrow(/do not fit together/);
+    expect(() => loadTls(mixed)).toThrow(/do not match/);
     expect(() => loadTls({ ...here.files, ca: "/nowhere" })).toThrow(/listen\.tls\.ca: .*ENOENT/);
   });
 });

@@ -90,7 +90,7 @@ test("a program that passes a client's bytes on to gleanerd gets no token", asyn
   const { address, server } = await relayTo(addressOf(daemon));
   await expect(tokens(address).get()).rejects.toMatchObject({
     code: "NOT_IDENTIFIED",
-    message: expect.stringMatching(/made for 127\.0\.0\.1:\d+ and arrived at .* passed it on/),
+    message: expect.stringMatching(/made for 127\.0\.0\.1:\d+ and arrived at .* relayed it/),
   });
   server.close();
 });
@@ -99,7 +99,7 @@ test("a false gleanerd that hands out the true one's challenges gets no token", 
   const given = await challenge(daemon);
   const { address, server } = await relayTo(addressOf(daemon));
   const stolen = await credentialFor(address, given);
-  await expect(redeem(daemon, stolen)).rejects.toThrow(/passed it on/);
+  await expect(redeem(daemon, stolen)).rejects.toThrow(/relayed it/);
   server.close();
 });
 
@@ -111,14 +111,14 @@ test("a credential for one gleanerd is of no use at another", async () => {
   const { nonce } = await challenge(daemon);
   const { instance } = await challenge(other);
   const mixed = await credentialFor(here, { nonce, instance });
-  await expect(redeem(other, mixed)).rejects.toThrow(/not of this gleanerd/);
+  await expect(redeem(other, mixed)).rejects.toThrow(/not from this gleanerd/);
 });
 
 test("a challenge is good once", async () => {
   const given = await challenge(daemon);
   const credential = () => credentialFor(addressOf(daemon), given);
   await expect(redeem(daemon, await credential())).resolves.toMatchObject({ validMs: 60_000 });
-  await expect(redeem(daemon, await credential())).rejects.toThrow(/is used/);
+  await expect(redeem(daemon, await credential())).rejects.toThrow(/was used already/);
 });
 
 test.each(["gleaner-token-request-1", "", "another service"])(

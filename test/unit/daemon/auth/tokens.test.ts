@@ -41,8 +41,8 @@ test("is made anew although one who had our process number crashed while making 
 });
 
 test.each([
-  ["that others may read", 32, 0o640, /can be read by others/],
-  ["of a wrong length", 31, 0o600, /holds 31: remove it/],
+  ["that others may read", 32, 0o640, /is readable by other users/],
+  ["of a wrong length", 31, 0o600, /has 31 bytes instead of 32: remove it/],
 ])("one %s is refused", (_what, bytes, mode, sentence) => {
   writeFileSync(file, Buffer.alloc(bytes));
   chmodSync(file, mode);

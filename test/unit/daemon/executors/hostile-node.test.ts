@@ -195,7 +195,7 @@ describe("an executor", () => {
     await annIsUntouched();
     expect(isDistrusted()).toBe(true);
     expect(site.parts.drains.drainedBy(nodeName("evil"))).toMatch(
-      /^gleanerd, which does not believe the node: attempt 1 of invocation \d+ is not its$/,
+      /^gleanerd, which does not believe the node: attempt 1 of invocation \d+ is not one of its attempts$/,
     );
     const lines = site.logged.filter((line) => line.includes("is not believed"));
     expect(lines).toHaveLength(1);
@@ -361,6 +361,6 @@ describe("an executor", () => {
 
   test("that nobody launched cannot prove who it is", async () => {
     const spec = { ...honest.spec, executor: executorId("evil.1") };
-    await expect(site.connect(spec)).rejects.toThrow("is not this executor's daemon");
+    await expect(site.connect(spec)).rejects.toThrow("is not this executor's gleanerd");
   });
 });

@@ -103,7 +103,7 @@ const held = { attempt: 1, cores: 1, memoryMb: 1, gpus: 0, ordered: null };
 
 describe("a job that is read", () => {
   test("tells whether Slurm would preempt pilots, and is left out of what batch jobs have", () => {
-    expect(pilots.problem).toMatch(/not read yet/);
+    expect(pilots.problem).toMatch(/not read Slurm yet/);
     waits();
     add("requested");
     expect(read({ state: "PENDING" }).jobs).toEqual([]);
@@ -123,7 +123,7 @@ describe("a job that is read", () => {
   test("while it waits and nothing waits for it: it is taken back", () => {
     add("requested");
     read({ state: "PENDING" });
-    expect(said).toEqual([`withdraw ${id}`, "LOST: nothing waits for it any more"]);
+    expect(said).toEqual([`withdraw ${id}`, "LOST: no work waits for it any more"]);
   });
 
   test("while it runs: what it has, less the executor's own memory, and when it ends", () => {

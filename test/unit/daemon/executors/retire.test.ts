@@ -52,8 +52,8 @@ test("one that is away is heard of once, and told on its next connection", () =>
   record.retire("stop", "full");
   expect(heard).toHaveLength(1);
   record.line = line();
-  record.retire("drain", "it was to leave while it was away");
-  expect(told).toEqual([{ type: "drain", reason: "it was to leave while it was away" }]);
+  record.retire("drain", "it was told to leave while it was away");
+  expect(told).toEqual([{ type: "drain", reason: "it was told to leave while it was away" }]);
   expect(record.state).toBe("draining");
 });
 

@@ -172,13 +172,13 @@ describe("checkpoint folders", () => {
     const each = await begin(folders);
     folders.admit(uid, 2);
     expect(() => folders.admit(uid, 3)).toThrow(
-      /a user may have 3 now, .* \(checkpoints\.maxFolders is 6\)/,
+      /limit for one user is 3 at present \(checkpoints\.maxFolders is 6\)/,
     );
     live.finish(each, { state: "COMPLETED", endedAtMs: 5 });
-    expect(() => folders.admit(uid, 3)).toThrow(/you have 1 checkpoint folders/);
+    expect(() => folders.admit(uid, 3)).toThrow(/you have 1 checkpoint folder,/);
     // Of the five that are left another user may have two.
     folders.admit(uid + 1, 2);
-    expect(() => folders.admit(uid + 1, 3)).toThrow(/a user may have 2 now/);
+    expect(() => folders.admit(uid + 1, 3)).toThrow(/limit for one user is 2/);
     folders.removed(executorId("x-n1"), id, null);
     folders.admit(uid, 3);
   });

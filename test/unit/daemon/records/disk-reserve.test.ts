@@ -34,7 +34,9 @@ test("submissions are refused while the reserve is touched, and the disk is not 
   atMs += 1_000;
   await expect(reserve.require()).rejects.toMatchObject({
     code: "LIMIT_REACHED",
-    message: expect.stringMatching(/^the disk .* has 511 MB free and 512 MB are kept .*make room/),
+    message: expect.stringMatching(
+      /^the disk .* has only 511 MB free, and 512 MB are reserved .*free some space/,
+    ),
   });
   atMs += 1_000;
   freeMb = 600;
