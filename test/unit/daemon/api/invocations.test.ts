@@ -136,6 +136,15 @@ describe("a list", () => {
   });
 });
 
+test("a list of what has not ended is in the order of the ids", async () => {
+  const tasks = await submit("a", ada, [0, 1, 2]);
+  const [first] = tasks;
+  const { invocation, digest } = first!;
+  live.finish(first!, { state: "CANCELLED", endedAtMs: 1 });
+  live.add({ invocation, digest }, null); // now the newest in memory
+  expect(idsIn(await api.ask("/v1/invocations?states=PENDING", ada.uid))).toEqual([1, 2, 3]);
+});
+
 describe("a wait", () => {
   test("answers at the end with all of it", async () => {
     const tasks = await submit("a", ada, [0, 1]);

@@ -101,3 +101,31 @@ test("each process is described once, and what is gone is told", async () => {
   unkillable.look();
   expect(told.at(-1)).toMatchObject({ count: 0, processes: [], held: { cores: 0 } });
 });
+
+test("what is found out of one process is said of that one alone", async () => {
+  const free = { cores: 0, memoryMb: 0, gpus: [] };
+  let tell: (pid: number) => void = () => {};
+  const unkillable = new Unkillable(
+    {
+      look: () => [
+        { name: "12.1", held: free, pids: [process.pid] },
+        { name: "13.1", held: free, pids: [process.ppid] },
+      ],
+    },
+    { readUnkillable: () => [], noteUnkillable: () => {} },
+    (pid) =>
+      new Promise((resolve) => {
+        const done = { name: "dash", user: "ada", waitsIn: null, path: null, fileSystem: null };
+        const others = tell;
+        tell = (which) => (which === pid ? resolve(done) : others(which));
+      }),
+    () => {},
+  );
+  unkillable.look();
+  tell(process.ppid);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(unkillable.report.processes).toMatchObject([
+    { pid: process.pid, invocation: 12, name: "" },
+    { pid: process.ppid, invocation: 13, name: "dash" },
+  ]);
+});
