@@ -52,9 +52,10 @@ export function endCurrent(): void {
   rmSync(current.temporary, { recursive: true, force: true, maxRetries: 10 });
 }
 
+/** With the end of unshare the kernel ends its namespace; a session of its own would also have a share of its own. */
 function kill(pid: number): void {
   try {
-    process.kill(-pid, "SIGKILL");
+    process.kill(isIsolated ? pid : -pid, "SIGKILL");
   } catch {
     // it has ended
   }
@@ -83,7 +84,7 @@ export async function runTests(
   const [command, ...args] = [...(isIsolated ? namespace : []), ...shell] as [string, ...string[]];
   const child = spawn(command, args, {
     cwd: sandbox,
-    detached: true,
+    detached: !isIsolated,
     stdio: ["ignore", "ignore", openSync(errorFile, "w")],
     env: {
       ...process.env,
