@@ -25,7 +25,7 @@ const longSeconds = 40;
 
 const { seconds } = countsOf({ seconds: 120 });
 const config = {
-  access: { tokenMs: 3_600_000 },
+  access: { tokenMs: 3_600_000, serviceUsers: [benchmarkUser, ...attackUsers] },
   // So that the disk of a test machine is enough; a user may have half of it.
   functions: { maxDocumentsMb: 1_000 },
 };
