@@ -127,7 +127,7 @@ describe("slurmctld", () => {
       store: "ok",
       encryption: "ok",
     });
-    const unread = checks.filter(({ detail }) => /was not read yet/.test(detail));
+    const unread = checks.filter(({ detail }) => /has not read Slurm yet/.test(detail));
     expect(unread).toHaveLength(4);
   });
 });
@@ -202,7 +202,7 @@ describe("pilots", () => {
   });
 
   test("serve all users when gleanerd is root, else its own", async () => {
-    const answer = process.getuid!() === 0 ? /^ok: all users'.*root/ : /^ok: those of .* alone/;
+    const answer = process.getuid!() === 0 ? /^ok: of all users: .*root/ : /^ok: of .* alone/;
     expect(await said("users of functions", { pilots: pilots(null) })).toEqual([
       expect.stringMatching(answer),
     ]);

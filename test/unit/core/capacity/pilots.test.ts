@@ -281,7 +281,7 @@ describe("the job that a pilot is", () => {
     { ...environment, SLURM_CPUS_ON_NODE: "8; rm" },
     { ...environment, SLURM_MEM_PER_NODE: "100" },
   ])("is refused with %j", (wrong) => {
-    expect(() => readPilotJob(wrong)).toThrow("let gleanerd start it");
+    expect(() => readPilotJob(wrong)).toThrow("let gleanerd start the pilot");
   });
 });
 
@@ -309,6 +309,7 @@ test("a gleanerd that is not root refuses other users' functions with one senten
     stdoutPattern: null,
     stderrPattern: null,
     environment: {},
+    notice: null,
     arrayTasks: null,
   } as unknown as Parameters<typeof admit>[0];
   expect(admit(submission, 1000, noLoad, null, policyOfAnn).memoryMb).toBe(100);

@@ -138,7 +138,7 @@ describe("gleanerd refuses", () => {
     };
     expect(of(20)).toMatchObject({ status: "ok", detail: expect.stringMatching(/until 2/) });
     expect(of(10)).toMatchObject({ status: "warning", detail: expect.stringMatching(/renew/) });
-    expect(of(-1)).toMatchObject({ status: "failed", detail: expect.stringMatching(/ended/) });
+    expect(of(-1)).toMatchObject({ status: "failed", detail: expect.stringMatching(/expired/) });
     expect(checkEncryption(null, 0)).toMatchObject({ status: "ok" });
   });
 

@@ -197,7 +197,7 @@ describe("an executor", () => {
     expect(site.parts.drains.drainedBy(nodeName("evil"))).toMatch(
       /^gleanerd, which does not believe the node: attempt 1 of invocation \d+ is not one of its attempts$/,
     );
-    const lines = site.logged.filter((line) => line.includes("is not believed"));
+    const lines = site.logged.filter((line) => line.includes("is not trusted"));
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0]!)).toMatchObject({ node: "evil" });
     // The next daemon knows.

@@ -77,7 +77,7 @@ describeHere("an executor where jobs are pinned", () => {
     const still = lines(order).length;
     // What it holds, and no core that the daemon could give to another.
     await node.daemon.hears("budget", (each) => each.budget.cores === 1);
-    expect((await node.finish(node.order(["true"]))).reason).toContain("which cores");
+    expect((await node.finish(node.order(["true"]))).reason).toContain("the cores of a new job");
     expect(lines(order)).toHaveLength(still);
     told({ cpuIds: [1], cores: 1 }, 1);
     expect(await more(order)).toBe("1");

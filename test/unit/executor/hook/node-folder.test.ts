@@ -102,7 +102,9 @@ test("a path that is too long for a socket is refused with the folder to shorten
   const room = 107 - Buffer.byteLength(join(folder, "/hook.sock")) - 1;
   const claimAs = (length: number) => NodeFolder.claim(folder, named(length), executorId("new"));
   expect(() => claimAs(room)).not.toThrow();
-  expect(() => claimAs(room + 1)).toThrow(/longer than the 107 bytes .* shorter runDirectory/);
+  expect(() => claimAs(room + 1)).toThrow(
+    /longer than the limit of 107 bytes .* shorter runDirectory/,
+  );
 });
 
 describe("what the hook left", () => {

@@ -74,7 +74,7 @@ describe("plugstack.conf", () => {
   test.each([
     ["itself", "include plugstack.conf", "more than 64 files"],
     ["folders by a pattern", "include */x.conf", "a pattern"],
-    ["a folder", "include proc", "no file"],
+    ["a folder", "include proc", "is not a file"],
     ["much", "include big", "64 KiB"],
   ])("that includes %s is not followed for ever", (_, text, said) => {
     write("plugstack.conf", `${text}\n`);

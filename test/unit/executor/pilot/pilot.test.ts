@@ -60,7 +60,10 @@ describe("a sealed launch", () => {
   });
 
   test("made for another purpose, or by another user, is not obeyed", async () => {
-    const refused = { code: "LAUNCH", message: expect.stringMatching(/by somebody else/) };
+    const refused = {
+      code: "LAUNCH",
+      message: expect.stringMatching(/another user sealed the launch/),
+    };
     await expect(unseal(munge("{}\n"), socket)).rejects.toMatchObject(refused);
     if (process.getuid?.() !== 0) return;
     const theirs = munge("gleaner-pilot\n{}\n", { uid: 65_534, gid: 65_534 });
