@@ -173,7 +173,7 @@ describe("bad input gets one clear sentence", () => {
       ["-c", "99", "--wrap=true"],
       /the request is for 99 cores, but the largest node has 8/,
     ],
-    ["an impossible memory", ["--mem=900G", "--wrap=true"], /largest node can give/],
+    ["an impossible memory", ["--mem=900G", "--wrap=true"], /largest node can offer/],
     ["an impossible time", ["-t", "9-00", "--wrap=true"], /functions\.maxTimeLimitMs/],
     ["no command", [], /./],
   ])("%s", async (_, args, sentence) => {

@@ -65,7 +65,7 @@ test("a munged that does not answer is told from a credential that is refused", 
     new MungeAuthenticator("/nowhere/socket").identify(credential),
   ).rejects.toMatchObject({
     code: "UNREACHABLE",
-    message: expect.stringMatching(/\/nowhere\/socket.*is munged running/),
+    message: expect.stringMatching(/\/nowhere\/socket.*check that munged is running/),
   });
 });
 
