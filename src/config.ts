@@ -10,21 +10,22 @@ import { nearest } from "./model/nearest.js";
 export type Config = z.output<typeof schema>;
 
 export const defaultConfigPath = "/etc/gleaner/gleaner.yaml";
-/** Larger than any sane file; keeps a wrong path from filling memory. */
+/** Larger than any valid file; keeps a wrong path from filling memory. */
 const maxConfigBytes = 1024 * 1024;
 
-/** The file to read: `--config`, else `$GLEANER_CONF`, else /etc/gleaner/gleaner.yaml. */
+/** Returns the file to read: `--config`, else `$GLEANER_CONF`, else /etc/gleaner/gleaner.yaml. */
 export function configPath(option: string | undefined, environment: NodeJS.ProcessEnv): string {
   return option ?? environment.GLEANER_CONF ?? defaultConfigPath;
 }
 
-/** Reads and checks the file; throws a GleanerError of code CONFIG whose sentence names file, key and cure. */
+/** Reads and checks the file; throws CONFIG with the file, the key and the remedy. */
 export function loadConfig(file: string): Config {
   let bytes: Buffer;
   try {
     bytes = readStart(file);
   } catch (cause) {
-    const hint = "write one (see configs/gleaner.yaml) or name it with --config or GLEANER_CONF";
+    const hint =
+      "create it (see configs/gleaner.yaml), or name another file with --config or GLEANER_CONF";
     throw new GleanerError("CONFIG", `cannot read ${file} (${messageOf(cause)}): ${hint}`, {
       cause,
     });
@@ -32,7 +33,7 @@ export function loadConfig(file: string): Config {
   if (bytes.length > maxConfigBytes)
     throw new GleanerError(
       "CONFIG",
-      `${file} is larger than ${maxConfigBytes} bytes: is it the right file?`,
+      `${file} is larger than ${maxConfigBytes} bytes: check that it is the configuration file`,
     );
   let value: unknown;
   try {
@@ -43,7 +44,7 @@ export function loadConfig(file: string): Config {
   return parseConfig(value, file);
 }
 
-/** The whole file, or as much of it as shows that it is too large. */
+/** Reads the file, but at most one byte more than it may have. */
 function readStart(file: string): Buffer {
   const descriptor = openSync(file, "r");
   try {
@@ -57,7 +58,7 @@ function readStart(file: string): Buffer {
   }
 }
 
-/** Checks a value that was read already; `source` names it in sentences. */
+/** Checks a parsed file; `source` names it in error messages. */
 export function parseConfig(value: unknown, source: string): Config {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -69,13 +70,13 @@ export function parseConfig(value: unknown, source: string): Config {
     const full = [...issue.path, key].join(".");
     throw new GleanerError(
       "CONFIG",
-      `${source}: unknown key ${full}; did you mean ${nearest(key, known)}? Known here: ${known.join(", ")}`,
+      `${source}: unknown key ${full}; did you mean ${nearest(key, known)}? Keys at this place: ${known.join(", ")}`,
     );
   }
   throw new GleanerError("CONFIG", `${source}: ${place || "the file"}: ${issue.message}`);
 }
 
-/** The keys known at a path of the defaults, which hold every key. */
+/** Returns the keys at a path of the defaults, which contain every key. */
 function keysAt(at: readonly PropertyKey[]): string[] {
   let value: unknown = schema.parse({});
   for (const key of at) value = (value as Record<PropertyKey, unknown>)[key];

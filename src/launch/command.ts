@@ -1,14 +1,15 @@
-// Runs one program of Slurm's or munge's for a launcher: no shell, an environment of our own, limits on time and output.
+// Runs a Slurm or munge program for a launcher: no shell, its own environment, bounded time and
+// output.
 
 import { spawn } from "node:child_process";
 import { GleanerError } from "../model/errors.js";
 
-/** A sealed launch of a node with many jobs; Slurm's answers are a line or two. */
+/** Enough for the sealed launch of a node with many jobs; Slurm's answers are short. */
 const maxOutputBytes = 2 * 1024 * 1024;
 const maxErrorBytes = 4_096;
 
 export interface RunOptions {
-  /** All that the program gets beside PATH and its locale. */
+  /** The program's environment, in addition to PATH and the locale. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
 }
@@ -16,11 +17,14 @@ export interface RunOptions {
 export interface RunResult {
   readonly exitCode: number;
   readonly stdout: string;
-  /** The first line of what it complained of. */
+  /** The first line of its standard error. */
   readonly complaint: string;
 }
 
-/** Resolves when the program has ended, whatever its status; rejects with LAUNCH when it cannot be run or takes too long. */
+/**
+ * Resolves when the program ends, whatever its status; rejects with LAUNCH if it cannot run or is
+ * late.
+ */
 export function run(
   program: string,
   args: readonly string[],
@@ -46,12 +50,14 @@ export function run(
     });
     const fail = (what: string, cause?: unknown) =>
       reject(new GleanerError("LAUNCH", `${program} ${what}`, { cause }));
-    child.on("error", (cause) => fail(`cannot be run (${cause.message}): is it installed?`, cause));
+    child.on("error", (cause) =>
+      fail(`cannot be run (${cause.message}): check that it is installed`, cause),
+    );
     child.on("close", (exitCode, signal) => {
       if (exitCode === null) fail(`did not answer within ${timeoutMs} ms (${signal})`);
       else resolve({ exitCode, stdout, complaint: errors.trim().split("\n")[0]!.slice(0, 300) });
     });
-    // One that ends before it has read its input says why.
+    // A program that ends before it has read its input prints the reason.
     child.stdin.on("error", () => {});
     child.stdin.end(input);
   });

@@ -1,4 +1,4 @@
-// Starts executors on the daemon's own machine: for tests, demos and sites of one node.
+// Starts executors on the daemon's own machine, for tests, demos and sites with one node.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,16 +22,16 @@ export interface LocalLauncherOptions {
   readonly node: string;
   readonly executorProgram: string;
   readonly runDirectory: string;
-  /** Must exist; each node's executor appends to a file of its own there. */
+  /** Must exist; the executor of each node appends to its own file there. */
   readonly logDirectory: string;
 }
 
 /**
- * A launcher for nodes that are this machine. An executor gets a session of its own, so that it outlives the
- * daemon; `launch` rejects with code LAUNCH when the program or the log cannot be opened.
+ * Creates a launcher for this machine. An executor gets its own session and outlives the daemon.
+ * `launch` rejects with LAUNCH if the program or the log cannot be opened.
  */
 export function createLocalLauncher(options: LocalLauncherOptions): Launcher {
-  /** Processes that this daemon started and that have not ended. */
+  /** Running processes that this daemon started. */
   const started = new Map<ExecutorId, ProcessMark>();
   return {
     placement: "direct",
@@ -70,7 +70,7 @@ async function start(options: LocalLauncherOptions, node: NodeName, input: strin
     log = await open(logFile, "a", 0o600);
     const child = spawnPrivately(options, log.fd);
     await once(child, "spawn"); // rejects with the child's error
-    // An executor that dies before it has read all says why in its log, and never becomes ready.
+    // An executor that dies before it has read its input logs the reason and never becomes ready.
     child.stdin!.on("error", () => {});
     child.stdin!.end(input);
     child.unref();
@@ -78,7 +78,7 @@ async function start(options: LocalLauncherOptions, node: NodeName, input: strin
   } catch (cause) {
     throw new GleanerError(
       "LAUNCH",
-      `The executor of ${node} could not be started (${messageOf(cause)}): check ${options.node}, ${options.executorProgram} and ${logFile}.`,
+      `cannot start the executor of ${node} (${messageOf(cause)}): check ${options.node}, ${options.executorProgram} and ${logFile}`,
       { cause },
     );
   } finally {
@@ -87,7 +87,7 @@ async function start(options: LocalLauncherOptions, node: NodeName, input: strin
 }
 
 function spawnPrivately(options: LocalLauncherOptions, logDescriptor: number) {
-  // A child inherits the mask; spawn is synchronous up to the start of the program, so nobody else sees this one.
+  // The child inherits the mask; nothing else does, since spawn is synchronous.
   const mask = process.umask(0o077);
   try {
     return spawn(options.node, [options.executorProgram], {
@@ -101,13 +101,13 @@ function spawnPrivately(options: LocalLauncherOptions, logDescriptor: number) {
   }
 }
 
-/** null: no executor of this node has left a mark. */
+/** null if no executor of the node has left a mark. */
 async function readMark(runDirectory: string, node: NodeName): Promise<ProcessMark | null> {
   const text = await readStart(processMarkFile(runDirectory, node));
   return text === null ? null : parseProcessMark(text);
 }
 
-/** The first maxMarkBytes of a file; null when there is none. */
+/** Reads the first maxMarkBytes of a file; null if it does not exist. */
 async function readStart(path: string): Promise<string | null> {
   let file: FileHandle | undefined;
   try {

@@ -1,4 +1,4 @@
-// Starts executors as preemptible batch jobs, one for a node: no root, no hook, Slurm itself evicts them.
+// Starts executors as preemptible batch jobs, one for each node; they need neither root nor a hook.
 
 import { executorMemoryMb, pilotMinutes, pilotName } from "../core/capacity/pilots.js";
 import type { Launcher, LaunchSize, ProcessState } from "../core/ports/launcher.js";
@@ -12,25 +12,27 @@ export interface PilotLauncherOptions {
   /** The Node program and the bundled executor, as paths on the nodes. */
   readonly node: string;
   readonly executorProgram: string;
-  /** Must exist on the nodes, writable for us; each node's pilots append to a file of its own there. */
+  /**
+   * Must exist on the nodes and be writable; the pilots of each node append to its own file there.
+   */
   readonly logDirectory: string;
   readonly slurmConf: string | null;
   readonly binDirectory: string | null;
   readonly commandTimeoutMs: number;
-  /** munged's socket here and on the nodes; null: munge's default. */
+  /** The socket of munged, here and on the nodes; null: munge's default. */
   readonly mungeSocket: string | null;
-  /** Whose jobs they are. */
+  /** The user of the jobs. */
   readonly uid: number;
   /** As in core/capacity/pilots.ts. */
   readonly instance: string;
   readonly partition: string;
   readonly account: string | null;
   readonly qos: string | null;
-  /** How long a pilot may wait and start: its sealed launch is good no longer. */
+  /** The time within which a pilot must start, before its sealed launch expires. */
   readonly validMs: number;
 }
 
-/** Job states in which a pilot is, or will be. */
+/** Job states of a pilot that runs or will run. */
 const alive: ReadonlySet<string> = new Set([
   "PENDING",
   "CONFIGURING",
@@ -42,16 +44,18 @@ const alive: ReadonlySet<string> = new Set([
   "RESIZING",
   "SIGNALING",
 ]);
-/** States in which Slurm, or whoever asked it to, took back what the pilot held. FAILED and NODE_FAIL are failures. */
+/** States of an evicted pilot. FAILED and NODE_FAIL are failures. */
 const evicted: ReadonlySet<string> = new Set(["PREEMPTED", "CANCELLED", "TIMEOUT", "DEADLINE"]);
 
-/** Whether a pilot in this state of Slurm's is, was evicted, or failed. */
+/** Decides whether a pilot in this job state runs, was evicted, or failed. */
 export function pilotStateOf(slurmState: string): ProcessState {
   if (alive.has(slurmState)) return "running";
   return evicted.has(slurmState) ? "evicted" : "gone";
 }
 
-/** A launcher by sbatch; rejects with CONFIG and LAUNCH. Every pilot has at most one job. */
+/**
+ * Creates a launcher that uses sbatch; rejects with CONFIG and LAUNCH. A pilot has at most one job.
+ */
 export function createPilotLauncher(options: PilotLauncherOptions): Launcher {
   requirePlainPath("programs.node", options.node);
   requirePlainPath("programs.executor", options.executorProgram);
@@ -63,7 +67,10 @@ export function createPilotLauncher(options: PilotLauncherOptions): Launcher {
 class PilotLauncher implements Launcher {
   readonly placement = "pilot";
   private commands = 0;
-  /** Of the pilots that this daemon submitted and has not forgotten, null when Slurm refused one; other jobs are found by their names. */
+  /**
+   * The jobs of pilots that this daemon submitted, null if Slurm refused one; others are found by
+   * name.
+   */
   private readonly jobs = new Map<ExecutorId, Promise<string | null>>();
   private readonly withdrawing = new Set<Promise<void>>();
 
@@ -79,7 +86,7 @@ class PilotLauncher implements Launcher {
     assert(size !== undefined, "a pilot has a size");
     requireNodeName(node);
     const submitted = this.submit(node, executor, input, size);
-    // Kept before there is an answer: whoever takes it back meanwhile waits for that.
+    // Stored before the answer, so that a concurrent withdrawal waits for the answer.
     this.jobs.set(
       executor,
       submitted.catch(() => null),
@@ -99,7 +106,10 @@ class PilotLauncher implements Launcher {
     const { exitCode, stdout, complaint } = await this.slurm("sbatch", args, this.script(sealed));
     const job = /^(\d{1,10})(;\S*)?$/.exec(stdout.trim())?.[1];
     if (exitCode !== 0 || job === undefined)
-      throw new GleanerError("LAUNCH", `sbatch refused the pilot of ${node}: ${complaint}`);
+      throw new GleanerError(
+        "LAUNCH",
+        `sbatch refused the pilot of ${node} (${complaint}): check placement.pilot`,
+      );
     return job;
   }
 
@@ -135,29 +145,32 @@ class PilotLauncher implements Launcher {
       const job = (await this.jobs.get(executor)) ?? (await this.find(executor))?.job;
       if (job !== undefined) await this.slurm("scancel", ["-Q", job], "");
     } catch {
-      // The next read of Slurm shows it as a pilot that nobody knows: then it is withdrawn again.
+      // The next read of Slurm shows an unknown pilot, which is then withdrawn again.
     }
   }
 
-  /** null: Slurm does not know it, or no more. Rejects when Slurm cannot be asked. */
+  /** Resolves with null if Slurm does not know the job. Rejects if Slurm does not answer. */
   private async find(executor: ExecutorId): Promise<{ job: string; state: string } | null> {
     const { uid, partition } = this.options;
     const job = await this.jobs.get(executor);
-    // By uid: Slurm 26.05 knows no user of the name nobody.
+    // By uid, since Slurm 26.05 does not know the name nobody.
     const which = typeof job === "string" ? ["-j", job] : ["-u", `${uid}`, "-p", partition];
     const args = ["-h", "-a", "--local", "-t", "all", "-o", "%A|%T|%j", ...which];
     const { exitCode, stdout, complaint } = await this.slurm("squeue", args, "");
     if (exitCode !== 0 && complaint.includes("Invalid job id")) return null;
-    // Of a user that it does not know it says so, lists nothing and ends with 0.
+    // For an unknown user, squeue prints an error, lists nothing and exits with 0.
     if (exitCode !== 0 || complaint.includes("error:"))
-      throw new GleanerError("LAUNCH", `squeue failed: ${complaint}`);
+      throw new GleanerError(
+        "LAUNCH",
+        `squeue failed (${complaint}): check that slurmctld is up (scontrol ping)`,
+      );
     const line = stdout.split("\n").find((each) => each.endsWith(`-${executor}`));
     if (line === undefined) return null;
     const [id, state] = line.split("|");
     return { job: id!, state: state! };
   }
 
-  /** The shell's input is the script, so the executor reads its launch from a here-document; `exec` makes it the job's own process. */
+  /** The executor reads its launch from a here-document; `exec` makes it the job's own process. */
   private script(sealed: string): string {
     const { node, executorProgram, mungeSocket } = this.options;
     const socket = mungeSocket === null ? "" : ` --munge-socket=${mungeSocket}`;
@@ -175,7 +188,7 @@ class PilotLauncher implements Launcher {
   }
 }
 
-/** Nothing here is secret: everybody may read the arguments of a command and what Slurm shows of a job. */
+/** Contains nothing secret, since all users can read arguments of commands and jobs. */
 function submitArguments(
   node: NodeName,
   executor: ExecutorId,
@@ -192,9 +205,9 @@ function submitArguments(
     "--ntasks=1",
     `--cpus-per-task=${budget.cores}`,
     `--mem=${memoryMb}M`,
-    // Not --time-min: backfill then cuts the pilot down to it, and preemption does not ask for the limit.
+    // Without --time-min, to which backfill would shorten the pilot; preemption ignores the limit.
     `--time=${pilotMinutes(null, timeLimitMs)}`,
-    // One that comes back after a preemption would come where there is no hole any more.
+    // A requeued pilot would start where the hole no longer exists.
     "--no-requeue",
     "--chdir=/",
     `--output=${options.logDirectory}/pilot-${node}.log`,

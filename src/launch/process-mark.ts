@@ -1,30 +1,30 @@
-// The file in which an executor says which process it is, and what /proc says of that process.
+// Reads the file in which an executor identifies its process, and that process's stat in /proc.
 
 import type { ExecutorId, NodeName } from "../model/ids.js";
 
-/** A pid alone may be somebody else's by now; with the start time it names one process for good. */
+/** Pids are reused; the start time makes the identity unique. */
 export interface ProcessMark {
   readonly pid: number;
   /** Clock ticks from boot to the start of the process, as in field 22 of /proc/PID/stat. */
   readonly startTicks: string;
-  /** null: the file names no executor. */
+  /** null if the file names no executor. */
   readonly executor: string | null;
 }
 
-/** The file holds three short lines and a stat line has fifty numbers; more is not read. */
+/** Enough for the three short lines of the file and the fifty numbers of a stat line. */
 export const maxMarkBytes = 4_096;
 
-/** Where the executor of a node writes its mark. */
+/** Returns the path of a node's mark. */
 export function processMarkFile(runDirectory: string, node: NodeName): string {
   return `${runDirectory}/${node}/executor.pid`;
 }
 
-/** Where the executor of a node writes its output. */
+/** Returns the path of a node's log. */
 export function executorLogFile(logDirectory: string, node: NodeName): string {
   return `${logDirectory}/executor-${node}.log`;
 }
 
-/** Reads the lines `pid=`, `startTicks=` and `executor=` (which may be missing); null when they make no sense. */
+/** Reads the lines `pid=`, `startTicks=` and, if present, `executor=`; null if invalid. */
 export function parseProcessMark(text: string): ProcessMark | null {
   const pid = /^pid=([1-9]\d{0,9})$/m.exec(text)?.[1];
   const startTicks = /^startTicks=(\d{1,20})$/m.exec(text)?.[1];
@@ -34,9 +34,11 @@ export function parseProcessMark(text: string): ProcessMark | null {
     : { pid: Number(pid), startTicks, executor };
 }
 
-/** The start time of a live process from its /proc/PID/stat; null for a dead one (a zombie is) and for nonsense. */
+/**
+ * Reads a process's start time from its stat; null if it is dead, a zombie, or the text invalid.
+ */
 export function startTicksOf(stat: string): string | null {
-  // The program's name comes second, in brackets, and may itself hold spaces and brackets.
+  // The program's name comes second, in parentheses, and may contain spaces and parentheses.
   const fields = stat
     .slice(stat.lastIndexOf(")") + 1)
     .trim()
@@ -46,7 +48,7 @@ export function startTicksOf(stat: string): string | null {
   return /^\d{1,20}$/.test(startTicks) ? startTicks : null;
 }
 
-/** Whether the mark is of this executor and its process, whose /proc/PID/stat was read, still is the one it names. */
+/** Whether the mark belongs to this executor and to the process whose stat was read. */
 export function isRunning(mark: ProcessMark, executor: ExecutorId, stat: string): boolean {
   if (mark.executor !== null && mark.executor !== executor) return false;
   return startTicksOf(stat) === mark.startTicks;

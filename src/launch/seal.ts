@@ -1,25 +1,25 @@
-// A launch sealed by munge: whoever may read a job's script sees a ciphertext that one user alone can open, once, for a while.
+// Seals a launch with munge: a job's script holds a ciphertext that only one user can open, once.
 
 import { GleanerError } from "../model/errors.js";
 import { run } from "./command.js";
 
-/** The first line inside, so that no credential made for another purpose is taken for a launch; executor/pilot/pilot.ts knows it. */
+/** The first line of the plaintext, so that no other credential passes for a launch. */
 const purpose = "gleaner-pilot";
-/** munged allows an hour by default. */
+/** munged's default maximum. */
 const maxTtlSeconds = 3_600;
 const mungeTimeoutMs = 5_000;
 
 export interface SealOptions {
-  /** munged's socket; null: munge's default. */
+  /** The socket of munged; null: munge's default. */
   readonly mungeSocket: string | null;
-  /** Who may open it. */
+  /** The user who may open it. */
   readonly uid: number;
   readonly validMs: number;
 }
 
 /**
- * munge encrypts with the cluster's key, refuses other users (root, too), a second opening on the same node, and anything altered; and it
- * says who sealed it. Rejects with LAUNCH.
+ * Encrypts with the cluster's key. munge refuses other users (including root), a second opening on
+ * the same node, and an altered text, and tells who sealed it. Rejects with LAUNCH.
  */
 export async function seal(input: string, options: SealOptions): Promise<string> {
   const { mungeSocket, uid, validMs } = options;
@@ -32,6 +32,9 @@ export async function seal(input: string, options: SealOptions): Promise<string>
   });
   const credential = stdout.trim();
   if (exitCode !== 0 || !/^MUNGE:[A-Za-z0-9+/=]+:$/.test(credential))
-    throw new GleanerError("LAUNCH", `munge could not seal a launch (${complaint}): is munged up?`);
+    throw new GleanerError(
+      "LAUNCH",
+      `munge could not seal a launch (${complaint}): check that munged runs`,
+    );
   return credential;
 }

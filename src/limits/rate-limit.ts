@@ -1,12 +1,12 @@
-// What strangers can provoke happens a bounded number of times: log lines, reads of Slurm.
+// Rate limits for actions that strangers can provoke: log lines and reads of Slurm.
 
 import { monotonicMs } from "../clock.js";
 
-/** Enough to see what is going on; a flood must not fill the disk. */
+/** Enough to diagnose a problem, but too few to fill the disk. */
 const linesPerMinute = 10;
 const windowMs = 60_000;
 
-/** Passes once in so many milliseconds. */
+/** Passes at most once in each interval. */
 export class Interval {
   private passedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -19,13 +19,13 @@ export class Interval {
   }
 }
 
-/** Log lines: after linesPerMinute they are only counted. */
+/** Limits log lines; beyond linesPerMinute it only counts them. */
 export class LogRateLimit {
   private windowStartedMs = Number.NEGATIVE_INFINITY;
   private lines = 0;
   private suppressed = 0;
 
-  /** Calls `write` with how many were left out since the last line, or only counts. */
+  /** Calls `write` with the number of lines suppressed since the last one, or counts this one. */
   say(write: (suppressed: number) => void): void {
     if (monotonicMs() - this.windowStartedMs >= windowMs) {
       this.windowStartedMs = monotonicMs();

@@ -1,8 +1,8 @@
-// Semaphores: a bounded number of tasks run at once, the others wait in order, and more than may wait are refused.
+// Semaphores: they bound how many tasks run at once and how many wait, in order, for their turn.
 
 import { GleanerError } from "../model/errors.js";
 
-/** How many tasks may wait, and the sentence that refuses any more. */
+/** The most tasks that may wait, and the message that refuses more. */
 export interface Queue {
   readonly most: number;
   readonly refusal: string;
@@ -12,7 +12,7 @@ export class Semaphore {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
 
-  /** Without `queue` any number may wait. */
+  /** If `queue` is omitted, any number of tasks may wait. */
   constructor(
     private readonly most: number,
     private readonly queue?: Queue,
@@ -22,7 +22,7 @@ export class Semaphore {
     return this.running === 0;
   }
 
-  /** Runs `task` when there is room; rejects with LIMIT_REACHED when too many wait already. */
+  /** Runs `task` as soon as there is room; rejects with LIMIT_REACHED if too many tasks wait. */
   async run<T>(task: () => Promise<T>): Promise<T> {
     if (this.running >= this.most) {
       if (this.queue !== undefined && this.waiting.length >= this.queue.most)
@@ -32,7 +32,7 @@ export class Semaphore {
     try {
       return await task();
     } finally {
-      // Whoever waits takes over the place.
+      // The next waiting task takes over the place.
       const next = this.waiting.shift();
       if (next === undefined) this.running--;
       else next();
@@ -40,7 +40,7 @@ export class Semaphore {
   }
 }
 
-/** A semaphore for each user, so that nobody waits for what another user does. */
+/** A semaphore for each user, so that no user waits for the tasks of another. */
 export class UserSemaphores {
   private readonly byUid = new Map<number, Semaphore>();
 

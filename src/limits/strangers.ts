@@ -1,23 +1,23 @@
-// Connections whose peer has not proved who it is: limited in number, so that whoever opens many leaves room for others.
+// Limits the connections of unauthenticated peers, so that no peer can lock out others.
 
 import type { Socket } from "node:net";
 import { monotonicMs } from "../clock.js";
 
-/** An older one makes room for a newcomer: it had its chance. */
+/** Connections that are older make room for new ones: their peers had time to authenticate. */
 const chanceMs = 500;
 
 export type Peer = Pick<Socket, "remoteAddress" | "remotePort">;
 
-/** The same for a connection and what TLS makes of it. */
+/** Gives a TCP connection and its TLS socket the same key. */
 const keyOf = ({ remoteAddress, remotePort }: Peer): string => `${remoteAddress} ${remotePort}`;
 
 export class Strangers {
   private readonly open = new Map<string, Socket>();
-  /** By address, with the time since when, the oldest first. */
+  /** Unauthenticated connections by address with their times, the oldest first. */
   private readonly waiting = new Map<string, Map<string, number>>();
   private count = 0;
 
-  /** Beyond `most` the address that has most of them loses one. */
+  /** Beyond `most`, the address with the most connections loses one. */
   constructor(private readonly most: number) {}
 
   opened(socket: Socket): void {
@@ -31,7 +31,7 @@ export class Strangers {
     });
   }
 
-  /** It is a stranger no longer. Returns what to call when it is one again, until its next proof. */
+  /** Marks the peer as authenticated. Returns a function that revokes this until its next proof. */
   proved(peer: Peer): () => void {
     const key = keyOf(peer);
     const source = peer.remoteAddress ?? "";

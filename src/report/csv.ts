@@ -1,5 +1,5 @@
-// CSV (RFC 4180); and the utilization report in it: a line for each node and a last one, `total`, columns named as in the JSON.
-// `violatedJobs` has the ids of the JSON's violations, parted by blanks; it is empty where nothing was measured, else `none`.
+// Renders CSV (RFC 4180), and the utilization report as CSV: a line for each node and `total`.
+// `violatedJobs` lists the job ids of violations; it is `none` without any, or empty if unmeasured.
 
 import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
 
@@ -12,7 +12,7 @@ const columns = [
   "usefulCoreMs",
 ] as const satisfies readonly (keyof NodeUtilization)[];
 
-/** All nodes, exact core-milliseconds, lines ended by CR LF. */
+/** Renders all nodes with exact core-milliseconds and the JSON's names of columns. */
 export function renderUtilizationCsv(u: Utilization): string {
   const violatedJobs = (node: string | null): string => {
     if (u.violations === null) return "";
@@ -27,11 +27,11 @@ export function renderUtilizationCsv(u: Utilization): string {
   return csvLines([[...columns, "violatedJobs"], ...rows, rowOf({ ...u, node: "total" }, null)]);
 }
 
-/** Lines ended by CR LF. */
+/** Joins lines with CR LF. */
 export const csvLines = (rows: readonly (readonly (string | number)[])[]): string =>
   rows.map((row) => `${row.map(field).join(",")}\r\n`).join("");
 
-/** Quoted where it must be; a spreadsheet would run a name that begins like a formula, so an apostrophe goes before it. */
+/** Quotes if necessary; an apostrophe keeps spreadsheets from running a name as a formula. */
 function field(value: string | number): string {
   if (typeof value === "number") return String(value);
   const inert = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value;

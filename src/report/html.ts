@@ -1,4 +1,4 @@
-// The utilization report as one HTML page that needs nothing else: no request leaves it, whatever the names in it say.
+// Renders the utilization report as a self-contained HTML page that sends no request.
 
 import { createHash } from "node:crypto";
 import type { EvictionBin, NodeUtilization, Utilization } from "../model/records/utilization.js";
@@ -26,10 +26,10 @@ import {
   violationLines,
 } from "./words.js";
 
-/** More rows than this nobody reads on a page; the CSV file has all. */
+/** The most rows on the page; the CSV file has all of them. */
 const maxHtmlNodes = 100;
 
-/** The page as text; `title` and all names may hold anything. */
+/** Renders the page; `title` and names may contain any characters. */
 export function renderUtilizationHtml(u: Utilization, title: string): string {
   const style = `${uplotStyle}\n${pageStyle}`;
   const script = `${uplotScript}\n${pageScript}`;
@@ -74,10 +74,10 @@ function tiles(u: Utilization): Markup {
   const tile = (name: string, value: string, note: string) =>
     html`<div class="tile"><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`;
   return html`<dl class="tiles">
-${tile("Idle", percent(u.idleCoreMs, u.availableCoreMs), "of what Slurm could use")}
-${tile("Coverage", percent(u.coveredCoreMs, u.idleCoreMs), "of the idle time held ready")}
-${tile("Goodput", percent(u.usefulCoreMs, u.idleCoreMs), "of the idle time finished work")}
-${tile("Slowest eviction", u.evictMs === null ? "none" : milliseconds(u.evictMs.max), `of ${decimal(u.evictions, 0)}; ${unnoticedMs} ms go unnoticed`)}
+${tile("Idle", percent(u.idleCoreMs, u.availableCoreMs), "of the core-time available to Slurm")}
+${tile("Coverage", percent(u.coveredCoreMs, u.idleCoreMs), "of idle time held ready")}
+${tile("Goodput", percent(u.usefulCoreMs, u.idleCoreMs), "of idle time spent on finished work")}
+${tile("Slowest eviction", u.evictMs === null ? "none" : milliseconds(u.evictMs.max), `of ${decimal(u.evictions, 0)}; up to ${unnoticedMs} ms delay no job`)}
 </dl>`;
 }
 
@@ -96,7 +96,7 @@ function totalsSection(u: Utilization): Markup {
 <div class="scroll"><table>
 <thead><tr><th scope="col"></th><th scope="col">${unit.name}</th><th scope="col">of all</th><th scope="col">of idle</th></tr></thead>
 <tbody>${(["allocated", "useful", "held", "missed"] as const).map(row)}</tbody>
-<tfoot><tr><th scope="row">Slurm could use</th><td>${coreTime(u.availableCoreMs, unit)}</td><td>${percent(u.availableCoreMs, u.availableCoreMs)}</td><td></td></tr></tfoot>
+<tfoot><tr><th scope="row">Available to Slurm</th><td>${coreTime(u.availableCoreMs, unit)}</td><td>${percent(u.availableCoreMs, u.availableCoreMs)}</td><td></td></tr></tfoot>
 </table></div>
 </section>`;
 }
@@ -115,7 +115,7 @@ function evictionsSection(u: Utilization): Markup {
   };
   return html`<section>
 <h2>How fast batch jobs got their cores back</h2>
-<p>Median ${milliseconds(p50)}, 99 of 100 within ${milliseconds(p99)}, slowest ${milliseconds(max)}. ${counted(u.evictedAttempts, "attempt")} of functions stopped; they are not billed and run again (${decimal(u.lostToEvictionCoreMs / 1_000, 1)} core-seconds of unfinished work).</p>
+<p>Median ${milliseconds(p50)}, 99 of 100 within ${milliseconds(p99)}, slowest ${milliseconds(max)}. ${counted(u.evictedAttempts, "attempt")} of functions stopped; Gleaner does not bill them and runs the functions again (${decimal(u.lostToEvictionCoreMs / 1_000, 1)} core-seconds of unfinished work).</p>
 <div class="scroll"><table class="bars">
 <thead><tr><th scope="col">Eviction took</th><th scope="col">evictions</th><td></td></tr></thead>
 <tbody>${shown.map(row)}</tbody>
@@ -144,7 +144,7 @@ function nodesSection(u: Utilization): Markup {
   const note =
     left === 0
       ? html``
-      : html`<p>The ${nodes.length} nodes with the most idle time left unharvested; the CSV file has ${decimal(left, 0)} more.</p>`;
+      : html`<p>The ${nodes.length} nodes with the most unharvested idle time; the CSV file has ${decimal(left, 0)} more.</p>`;
   return html`<section>
 <h2>Nodes</h2>
 ${note}
@@ -159,15 +159,15 @@ function wordsSection(): Markup {
   return html`<section class="words">
 <h2>Words</h2>
 <dl>
-<dt>Idle core-time</dt><dd>What Slurm left unallocated on nodes that it could have used. It is taken from Slurm's own job records, made exact to the millisecond by each node's prolog and epilog.</dd>
+<dt>Idle core-time</dt><dd>Core-time that Slurm left unallocated on available nodes. It comes from Slurm's job records; each node's prolog and epilog make it exact to the millisecond.</dd>
 <dt>Coverage</dt><dd>The share of idle core-time during which a ready executor of Gleaner held the core.</dd>
 <dt>Goodput</dt><dd>The share of idle core-time that became finished, billed work of functions.</dd>
-<dt>Eviction</dt><dd>A batch job needs its cores: what runs there stops at once, goes back to the queue and is not billed. Timed from the start of the job's prolog on the node to the answer that the cores are free.</dd>
+<dt>Eviction</dt><dd>A batch job needs the cores: functions there stop at once, return to the queue and are not billed. The time runs from the start of the job's prolog on the node until its cores are free.</dd>
 </dl>
 </section>`;
 }
 
-/** What the page's script draws: average cores of each part by step, and when the last step ends. */
+/** The data of the plot: average cores of each part by step, and the end of the last step. */
 function seriesFigures(u: Utilization) {
   const parts = u.series.map((point) => ({
     allocated: point.allocatedCores,

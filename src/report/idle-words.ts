@@ -1,4 +1,4 @@
-// The parts of idle core-time as people read them: a name for a table, and a sentence that says what would change it.
+// Names and explains the parts of idle core-time.
 
 import { type IdlePart, idleParts } from "../model/records/idle.js";
 import type { Utilization } from "../model/records/utilization.js";
@@ -6,7 +6,7 @@ import type { Utilization } from "../model/records/utilization.js";
 interface Words {
   readonly name: string;
   readonly meaning: string;
-  /** Which of the report's colours it has. */
+  /** The part's colour in the report. */
   readonly colour: "useful" | "held" | "missed";
 }
 
@@ -19,48 +19,60 @@ export const idleWords: Readonly<Record<IdlePart, Words>> = {
     meaning: "Functions that ended and were billed.",
     colour: "useful",
   },
-  running: held("work that still ran", "Functions without an end when the report was made."),
+  running: held("running work", "Functions that had not ended when the report was made."),
   evicted: held(
     "lost to eviction",
-    "Functions that a batch job displaced: not billed, they run again.",
+    "Functions that a batch job displaced: they are not billed and run again.",
   ),
   lost: held(
     "lost with an executor",
-    "Functions whose executor vanished, or did not answer the hook in time and was killed.",
+    "Functions whose executor disappeared, or was killed since it did not answer the hook in time.",
   ),
   unplaced: held(
     "held while work waited",
-    "What waited did not fit or would not have ended in time, or its order was on its way.",
+    "Waiting functions did not fit, would not have ended in time, or were about to start.",
   ),
-  noDemand: held("no demand", "Held ready, and nothing waited."),
-  starting: missed("start-up", "A hole without a ready executor: it was being started."),
-  unseen: missed("not yet seen", "Freed by a job, until Slurm was read again."),
+  noDemand: held("no demand", "Held ready, but no function waited."),
+  starting: missed("start-up", "The executor of the hole was starting."),
+  unseen: missed(
+    "not yet seen",
+    "A job had freed the cores, and gleanerd had not read Slurm again.",
+  ),
   completing: missed(
     "job leaving",
-    "Slurm keeps a node from everybody until the epilogs of a job have ended.",
+    "Slurm does not release a node until the epilogs of a job have ended.",
   ),
-  tooShort: missed("too short", "A job was planned to start sooner than an executor is worth it."),
-  vacated: missed("vacated early", "Given up just before a planned start."),
+  tooShort: missed(
+    "too short",
+    "A job was planned to start too soon for an executor to be worthwhile.",
+  ),
+  vacated: missed("vacated early", "The executor left just before a planned start."),
   memory: missed("memory", "Cores without enough free memory beside them."),
-  pinned: missed("jobs pinned", "Which cores the jobs there are bound to is not known."),
+  pinned: missed("jobs pinned", "Gleaner does not know to which cores the node's jobs are bound."),
   interference: missed(
-    "job suffered",
-    "A batch job there suffered beside functions: executors stay away for a while.",
+    "interference",
+    "Functions disturbed a batch job there: executors stay away for a while.",
   ),
-  state: missed("unusable state", "Slurm shows a state in which the node may not be used."),
-  unknownState: missed("unknown state", "Slurm shows a state that Gleaner does not know."),
+  state: missed("unusable state", "The node's state in Slurm prevents its use."),
+  unknownState: missed("unknown state", "Gleaner does not know the node's state in Slurm."),
   owner: missed("exclusive to a user", "Slurm keeps the node for one user (--exclusive=user)."),
-  partition: missed("partition left out", "No partition of the node is in placement.partitions."),
+  partition: missed("partition excluded", "No partition of the node is in placement.partitions."),
   noHook: missed(
     "no hook",
-    "slurm.conf or the node does not assure the hook, or the preemption of pilots: see glean doctor.",
+    "slurm.conf or the node does not guarantee the hook, or the preemption of pilots: run glean doctor.",
   ),
   drained: missed("drained", "An operator took the node out of Gleaner."),
-  launchFailing: missed("start fails", "Executors could not be started there: see glean doctor."),
-  stale: missed("stale view", "slurmctld did not answer, so nothing was started or grown."),
-  unrecorded: missed("not recorded", "Nothing is known of the reason."),
+  launchFailing: missed(
+    "executor starts fail",
+    "Executors could not be started there: run glean doctor.",
+  ),
+  stale: missed(
+    "stale view",
+    "slurmctld did not answer, so gleanerd started and grew no executors.",
+  ),
+  unrecorded: missed("not recorded", "No reason was recorded."),
 };
 
-/** The parts that are there, in the order of the report. */
+/** Returns the parts above zero, in the order of the report. */
 export const partsThere = ({ idleParts: sums }: Utilization): readonly IdlePart[] =>
   idleParts.filter((part) => sums[part] > 0);

@@ -1,4 +1,4 @@
-// Where idle core-time went: as text for a terminal, as CSV, as JSON's object, and as a section of the HTML report.
+// Renders how idle core-time was spent: as text, CSV, a JSON object and a section of the HTML page.
 
 import { type IdlePart, idleParts } from "../model/records/idle.js";
 import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
@@ -9,10 +9,10 @@ import { plainBar } from "./plots.js";
 import { align, printableName } from "./text.js";
 import { coreTime, coreTimeUnit, decimal, nodesToShow, percent, subtitle } from "./words.js";
 
-/** What a person scrolls through; the CSV file has all. */
+/** The most nodes in the text; the CSV file has all of them. */
 const maxTextNodes = 40;
 
-/** The report as lines of plain text, ending with a line break. */
+/** Renders plain text that ends with a line break. */
 export function renderIdleText(u: Utilization): string {
   const title = `Idle core-time, ${subtitle(u)}`;
   if (u.idleCoreMs === 0) return `${title}\n\nNothing was idle.\n`;
@@ -32,7 +32,7 @@ export function renderIdleText(u: Utilization): string {
   return `${[[title], explained, nodeLines(u)].map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 
-/** Each node's largest loss: what to look at first. */
+/** Names the largest loss of each node, which shows where to start. */
 function nodeLines(u: Utilization): string[] {
   const nodes = nodesToShow(u, maxTextNodes);
   const unit = coreTimeUnit(nodes.reduce((most, node) => Math.max(most, node.idleCoreMs), 0));
@@ -47,7 +47,10 @@ function nodeLines(u: Utilization): string[] {
     ];
   });
   const left = u.perNode.length - nodes.length;
-  const note = left === 0 ? [] : [`The CSV file has ${decimal(left, 0)} nodes more.`];
+  const note =
+    left === 0
+      ? []
+      : [`The CSV file has ${decimal(left, 0)} more ${left === 1 ? "node" : "nodes"}.`];
   return [...align([["node", unit.name, "finished work", "largest loss"], ...rows]), ...note];
 }
 
@@ -62,7 +65,7 @@ function largestLoss(node: NodeUtilization): IdlePart | null {
   );
 }
 
-/** A line for each node and a last one, `total`: exact core-milliseconds, columns named as in the JSON. */
+/** Renders a line for each node and `total`, with exact core-milliseconds. */
 export function renderIdleCsv(u: Utilization): string {
   const total = { ...u, node: "total" };
   return csvLines([
@@ -75,7 +78,7 @@ export function renderIdleCsv(u: Utilization): string {
   ]);
 }
 
-/** What `--json` prints; `parts` sum to `idleCoreMs`, of each node and of all. */
+/** Returns the object of `--json`; `parts` sum to `idleCoreMs`, for each node and in total. */
 export function idleReport(u: Utilization) {
   const { fromMs, toMs, nodes, idleCoreMs, idleParts: parts, lostToEvictionCoreMs } = u;
   return {
@@ -93,10 +96,10 @@ export function idleReport(u: Utilization) {
   };
 }
 
-/** A bar and the figures for each part that is there. */
+/** Renders a bar and the figures of each part above zero. */
 export function idleSection(u: Utilization): Markup {
   const parts = partsThere(u);
-  // Of a simulation no reasons are known.
+  // A simulation knows no reasons.
   if (parts.every((part) => part === "useful" || part === "unrecorded")) return html``;
   const unit = coreTimeUnit(u.availableCoreMs);
   const most = Math.max(...parts.map((part) => u.idleParts[part]));

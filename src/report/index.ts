@@ -1,4 +1,4 @@
-// What the report folder offers: the utilization as text, CSV or a self-contained HTML page, where idle time went, and the predictions as text.
+// Exports the reports: utilization, idle time and predictions.
 
 export { renderUtilizationCsv } from "./csv.js";
 export { renderUtilizationHtml } from "./html.js";

@@ -1,4 +1,4 @@
-// HTML that is safe by construction: whatever is put into a template is escaped unless it is markup already.
+// Safe HTML templates: they escape every value that is not markup already.
 
 /** Text that is HTML already. */
 export class Markup {
@@ -7,7 +7,7 @@ export class Markup {
 
 export type Content = string | number | Markup | readonly Markup[];
 
-/** A template of HTML; strings and numbers become text or attribute values (which must be quoted), Markup stays. */
+/** An HTML template: escapes strings and numbers, also for quoted attributes; keeps Markup. */
 export function html(parts: TemplateStringsArray, ...contents: readonly Content[]): Markup {
   const text = parts.map((part, index) => {
     const content = contents[index];
@@ -16,7 +16,7 @@ export function html(parts: TemplateStringsArray, ...contents: readonly Content[
   return new Markup(text.join(""));
 }
 
-/** A value as JSON inside a script element: `<` is escaped, so that no text in it can end the element. */
+/** Renders JSON for a script element and escapes `<`, so that no text can end the element. */
 export function jsonMarkup(value: unknown): Markup {
   return new Markup(JSON.stringify(value).replaceAll("<", "\\u003c"));
 }
@@ -35,7 +35,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Control and direction characters are replaced too: they could make a name look like another. */
+/** Also replaces control and direction characters, which can make a name look like another. */
 function escaped(text: string): string {
   return text
     .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\uFFFD")

@@ -1,4 +1,4 @@
-// The script of the HTML report: draws the plot over time with uPlot, again when the width or the colours change.
+// The script of the HTML report: draws the plot and redraws it when its width or colours change.
 
 /** Runs in the browser, after uPlot; reads the figures that html.ts put into the page. */
 export const pageScript = `(() => {
@@ -10,8 +10,9 @@ export const pageScript = `(() => {
   const utc = (ms) => new Date(ms).toISOString().replace("T", " ");
   const cores = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 1 });
 
-  // Steps: the last value is repeated where the last step ends. Each area reaches from zero to the sum of its part and
-  // those below it, and is painted over by the next lower one; the tallest comes first.
+  // Steps: the last value is repeated where the last step ends. Each area reaches from zero to the
+  // sum of its part and those below it, and is painted over by the next lower one; the tallest
+  // comes first.
   const repeatLast = (values) => [...values, values[values.length - 1]];
   const times = [...figures.atMs, figures.endMs];
   const below = times.map(() => 0);
@@ -67,7 +68,7 @@ export const pageScript = `(() => {
   const again = () => { plot.destroy(); plot = draw(); };
   new ResizeObserver(() => { if (plot.width !== holder.clientWidth) again(); }).observe(holder);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
-  // Paper is white, whatever the screen is.
+  // Paper is always white.
   addEventListener("beforeprint", () => { root.classList.add("paper"); again(); });
   addEventListener("afterprint", () => { root.classList.remove("paper"); again(); });
 })();`;

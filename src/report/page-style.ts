@@ -1,6 +1,6 @@
-// The style of the HTML report: light, dark, narrow screens and paper.
+// The style of the HTML report, for light and dark screens, narrow screens and paper.
 
-/** The parts' colours differ in brightness too, so that they can be told apart without seeing colours (after Okabe and Ito). */
+/** The colours (after Okabe and Ito) also differ in brightness, for colour-blind readers. */
 export const pageStyle = `
 :root {
   --ground: #ffffff; --raised: #f4f6f8; --text: #1b2430; --quiet: #566273; --line: #d8dee6; --accent: #00694e;

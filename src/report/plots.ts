@@ -1,4 +1,4 @@
-// The drawings of the HTML report: bars as SVG, and the place where the page's script draws the plot over time.
+// Renders the SVG bars of the HTML report and the element in which the script draws the plot.
 
 import type { Utilization, UtilizationPoint } from "../model/records/utilization.js";
 import { html, type Markup } from "./markup.js";
@@ -7,7 +7,7 @@ import { decimal, instant, type Parts, partNames } from "./words.js";
 const width = 1_000;
 const height = 10;
 
-/** One horizontal bar of the four parts, as wide as its cell; a screen reader hears the shares. */
+/** Renders the four parts as a bar as wide as its cell, with the shares for screen readers. */
 export function partsBar(parts: Parts): Markup {
   const entries = Object.entries(parts) as [keyof Parts, number][];
   const whole = entries.reduce((sum, [, part]) => sum + part, 0);
@@ -24,13 +24,13 @@ export function partsBar(parts: Parts): Markup {
   return html`<svg role="img" aria-label="${label}" viewBox="0 0 ${width} ${height}" preserveAspectRatio="none"><title>${label}</title>${rectangles}</svg>`;
 }
 
-/** One bar of a histogram; the number stands beside it in the table. */
+/** Renders one bar of a histogram; the table has its number. */
 export function plainBar(share: number, className: string): Markup {
   const long = (share * width).toFixed(1);
   return html`<svg aria-hidden="true" viewBox="0 0 ${width} ${height}" preserveAspectRatio="none"><rect class="${className}" width="${long}" height="${height}"/></svg>`;
 }
 
-/** The plot of average cores over time, and the same figures as a table for those who cannot see it. */
+/** Renders the plot of average cores over time and, for accessibility, a table of its figures. */
 export function seriesSection(u: Utilization): Markup {
   if (u.series.length === 0) return html``;
   const row = (point: UtilizationPoint) => html`<tr>

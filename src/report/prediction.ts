@@ -1,4 +1,4 @@
-// How well the ends of holes were predicted, and what was learned of them, as text for a terminal.
+// Renders the accuracy of predictions and the learned survival of holes as text.
 
 import type {
   LearnedLife,
@@ -16,16 +16,18 @@ const sourceNames: Readonly<Record<PredictionSource, string>> = {
   none: "from nothing",
 };
 
-/** The report as lines of plain text, ending with a line break. */
+/** Renders plain text that ends with a line break. */
 export function renderPredictionText(report: PredictionReport): string {
   const sections = [
-    ["Predictions that a hole lasts: what was said, and how often it came true"],
+    ["Predictions that a hole lasts: predicted and observed shares"],
     ...report.sources.filter(({ count }) => count > 0).map(calibration),
     lives(report.lives),
-    [`Run times are known of ${counted(report.learnedFunctions, "function")}.`],
+    [`Gleaner knows the run times of ${counted(report.learnedFunctions, "function")}.`],
   ];
   if (!report.sources.some(({ count }) => count > 0))
-    sections.splice(1, 0, ["None came due yet: look again in some minutes."]);
+    sections.splice(1, 0, [
+      "No prediction has come due yet: run the report again in some minutes.",
+    ]);
   return `${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`;
 }
 
@@ -39,7 +41,7 @@ function calibration({ source, count, brier, bins }: SourceCalibration): string[
       share(bin.observed),
     ]);
   return [
-    `${sourceNames[source]}: ${counted(count, "prediction")}, Brier score ${decimal(brier ?? 0, 3)} (0 is perfect, 0.25 a coin)`,
+    `${sourceNames[source]}: ${counted(count, "prediction")}, Brier score ${decimal(brier ?? 0, 3)} (0 is perfect, 0.25 is chance)`,
     ...align([["lasts with", "count", "predicted", "observed"], ...rows]),
   ];
 }

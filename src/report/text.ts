@@ -1,4 +1,4 @@
-// The utilization report for a terminal: the findings, where the core-time went, and the nodes, aligned in columns.
+// Renders the utilization report for a terminal: findings, totals and nodes in columns.
 
 import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
 import {
@@ -16,13 +16,13 @@ import {
   violationLines,
 } from "./words.js";
 
-/** What a person scrolls through; the CSV file has all. */
+/** The most nodes in the text; the CSV file has all of them. */
 const maxTextNodes = 40;
 const maxNameLength = 40;
-/** Sentences are broken to fit the usual terminal. */
+/** Sentences wrap at the width of a usual terminal. */
 const lineLength = 100;
 
-/** The report as lines of plain text, ending with a line break; it has no control characters whatever the names hold. */
+/** Renders plain text that ends with a line break, without control characters from names. */
 export function renderUtilizationText(u: Utilization): string {
   const unit = coreTimeUnit(u.availableCoreMs);
   const nodes = nodesToShow(u, maxTextNodes);
@@ -36,7 +36,7 @@ export function renderUtilizationText(u: Utilization): string {
     left === 0
       ? []
       : [
-          `The ${nodes.length} with the most idle time left unharvested; the CSV file has ${decimal(left, 0)} more.`,
+          `The ${nodes.length} nodes with the most unharvested idle time; the CSV file has ${decimal(left, 0)} more.`,
         ],
   ];
   const shown = sections.filter((lines) => lines.length > 0);
@@ -52,7 +52,7 @@ function totals(u: Utilization, unit: CoreTimeUnit): string[][] {
   ];
   return [
     ["", unit.name, "of all", "of idle"],
-    row("Slurm could use", u.availableCoreMs, false),
+    row("available to Slurm", u.availableCoreMs, false),
     row("  held by batch jobs", u.allocatedCoreMs, false),
     row("  idle", u.idleCoreMs, true),
     row("    held ready by Gleaner (coverage)", u.coveredCoreMs, true),
@@ -66,7 +66,7 @@ function evictions(u: Utilization): string {
   const { p50, p99, max } = u.evictMs;
   const times = `p50 ${milliseconds(p50)}, p99 ${milliseconds(p99)}, max ${milliseconds(max)}`;
   const lost = `${decimal(u.lostToEvictionCoreMs / 1_000, 1)} core-seconds`;
-  const stopped = `${counted(u.evictedAttempts, "attempt")} stopped (${lost}, not billed, run again)`;
+  const stopped = `${counted(u.evictedAttempts, "attempt")} stopped (${lost}; not billed, and the functions run again)`;
   return `Evictions: ${decimal(u.evictions, 0)} (${times}); ${stopped}`;
 }
 
@@ -84,17 +84,17 @@ function nodeRows(nodes: readonly NodeUtilization[]): string[][] {
   return [head, ...rows];
 }
 
-/** A line with a node's name in it. */
+/** Renders the line of a node. */
 const printableLine = (line: string): string => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\uFFFD");
 
-/** A name that can neither move the cursor nor turn the line around, and leaves room for the figures. */
+/** Removes control and direction characters from a name and shortens it for its column. */
 export function printableName(name: string): string {
   const characters = [...name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\uFFFD")];
   if (characters.length <= maxNameLength) return characters.join("");
   return `${characters.slice(0, maxNameLength - 1).join("")}…`;
 }
 
-/** The first column to the left, the figures to the right. */
+/** Aligns the first column to the left and figures to the right. */
 export function align(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) =>
     Math.max(...rows.map((row) => [...row[column]!].length)),

@@ -1,23 +1,23 @@
-// Figures as people read them: core-hours, percentages, times, and the sentences that say what the report found.
+// Formats figures (core-hours, percentages, times) and the sentences with the report's findings.
 
 import type { NodeUtilization, Utilization, Violation } from "../model/records/utilization.js";
 
-/** Measured: a job's first task starts about 115 ms after its prolog began, so an eviction this short delays nothing. */
+/** A shorter eviction delays no job: the first task starts about 115 ms after the prolog begins. */
 export const unnoticedMs = 100;
-/** From this much on, core-hours are the smaller number to read. */
+/** From this amount on, figures are in core-hours. */
 const coreHoursFromMs = 10 * 3_600_000;
 
-/** What a person reads; the JSON has all. */
+/** The most violations in the text; the JSON has all of them. */
 const maxShownViolations = 10;
 
 export interface CoreTimeUnit {
   readonly name: "core-hours" | "core-seconds";
   readonly coreMs: number;
-  /** Decimal places, the same for all figures beside each other. */
+  /** Decimal places, the same for all figures of a table. */
   readonly places: number;
 }
 
-/** One unit for all figures up to `largestCoreMs`. */
+/** Returns one unit for all figures up to `largestCoreMs`. */
 export function coreTimeUnit(largestCoreMs: number): CoreTimeUnit {
   const [name, coreMs] =
     largestCoreMs >= coreHoursFromMs
@@ -26,12 +26,12 @@ export function coreTimeUnit(largestCoreMs: number): CoreTimeUnit {
   return { name, coreMs, places: largestCoreMs >= 10_000 * coreMs ? 0 : 1 };
 }
 
-/** The unit of a table of nodes. */
+/** Returns the unit for a table of nodes. */
 export function unitOfNodes(nodes: readonly NodeUtilization[]): CoreTimeUnit {
   return coreTimeUnit(nodes.reduce((most, node) => Math.max(most, node.availableCoreMs), 0));
 }
 
-/** Core-milliseconds in the unit, without its name: `12,345`, `12.3`. */
+/** Formats core-milliseconds in the unit, without its name: `12,345`, `12.3`. */
 export function coreTime(coreMs: number, unit: CoreTimeUnit): string {
   return (coreMs / unit.coreMs).toLocaleString("en-US", {
     minimumFractionDigits: unit.places,
@@ -39,7 +39,7 @@ export function coreTime(coreMs: number, unit: CoreTimeUnit): string {
   });
 }
 
-/** `41.7 %`; a dash where there is no whole. Never rounded up to 100 or down to 0. */
+/** Formats `41.7 %`, or a dash if the whole is 0. Never rounds up to 100 or down to 0. */
 export function percent(part: number, whole: number): string {
   if (whole === 0) return "–";
   const share = (100 * part) / whole;
@@ -48,17 +48,17 @@ export function percent(part: number, whole: number): string {
   return `${share.toFixed(1)} %`;
 }
 
-/** `12 ms`, `3.4 ms`, `1.25 s`. */
+/** Formats `12 ms`, `3.4 ms` or `1.25 s`. */
 export function milliseconds(ms: number): string {
   return ms < 1_000 ? `${decimal(ms, 1)} ms` : `${decimal(ms / 1_000, 2)} s`;
 }
 
-/** `2026-03-01 12:00:00 UTC`. */
+/** Formats `2026-03-01 12:00:00 UTC`. */
 export function instant(atMs: number): string {
   return `${new Date(atMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** The two largest units of a time: `2 d 4 h`, `1 min 58 s`. */
+/** Formats the two largest units of a duration: `2 d 4 h`, `1 min 58 s`. */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1_000);
   const units: readonly (readonly [string, number])[] = [
@@ -73,7 +73,7 @@ export function duration(ms: number): string {
   return shown.map(([name, count]) => `${count} ${name}`).join(" ");
 }
 
-/** `23 batch jobs`, `1 node`. */
+/** Formats a counted noun: `23 batch jobs`, `1 node`. */
 export function counted(count: number, noun: string): string {
   return `${decimal(count, 0)} ${noun}${count === 1 ? "" : "s"}`;
 }
@@ -82,7 +82,7 @@ export function decimal(value: number, places: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: places });
 }
 
-/** When and where: the line under the title. */
+/** The line under the title: the period, nodes and jobs. */
 export function subtitle(u: Utilization): string {
   const [from, to] = [instant(u.fromMs), instant(u.toMs)];
   const sameDay = from.slice(0, 10) === to.slice(0, 10);
@@ -92,19 +92,20 @@ export function subtitle(u: Utilization): string {
   return `${period} · ${counted(u.nodes, "node")} · ${counted(u.batchJobs, "batch job")}`;
 }
 
-/** What a manager asks, answered in this order: how much was idle, how much of it was used, did any batch job wait. */
+/** Says how much was idle, how much of it was used, and whether a batch job waited. */
 export function findings(u: Utilization): readonly string[] {
   return [idleFinding(u), ...(u.idleCoreMs > 0 ? [harvestFinding(u)] : []), evictionFinding(u)];
 }
 
 function idleFinding(u: Utilization): string {
   if (u.availableCoreMs === 0)
-    return "Slurm could use no node in this time, so nothing could be harvested.";
-  if (u.idleCoreMs === 0) return "Batch jobs held every core all the time: nothing was idle.";
+    return "No node was available to Slurm in this period, so there was nothing to harvest.";
+  if (u.idleCoreMs === 0)
+    return "Batch jobs held every core for the whole period, so no core was idle.";
   const unit = coreTimeUnit(u.availableCoreMs);
   const all = `${coreTime(u.availableCoreMs, unit)} ${unit.name}`;
   const idle = `${coreTime(u.idleCoreMs, unit)} (${percent(u.idleCoreMs, u.availableCoreMs)})`;
-  return `Of the ${all} that Slurm could have used, ${idle} were idle: held by no batch job.`;
+  return `Batch jobs left ${idle} idle of the ${all} available to Slurm.`;
 }
 
 function harvestFinding(u: Utilization): string {
@@ -115,11 +116,11 @@ function harvestFinding(u: Utilization): string {
 
 function evictionFinding(u: Utilization): string {
   if (u.evictMs === null)
-    return "No batch job had to ask for cores back, so none waited for Gleaner.";
+    return "No batch job needed cores that Gleaner held, so none waited for Gleaner.";
   const times = u.evictions === 1 ? "once" : `${decimal(u.evictions, 0)} times`;
   const median = milliseconds(u.evictMs.p50);
   const slowest = milliseconds(u.evictMs.max);
-  const took = `Batch jobs asked ${times} for cores back and had them after ${u.evictions === 1 ? "" : `${median} (median), at most `}${slowest}`;
+  const took = `Batch jobs reclaimed cores ${times} and received them after ${u.evictions === 1 ? "" : `${median} (median), at most `}${slowest}`;
   const noticed = noticedEvictions(u);
   if (noticed === 0) {
     return `${took}, within the ${unnoticedMs} ms that a job takes to start anyway: no batch job waited.`;
@@ -127,27 +128,27 @@ function evictionFinding(u: Utilization): string {
   return `${took}; ${noticed} of them took longer than the ${unnoticedMs} ms that a job takes to start anyway, so a batch job may have waited.`;
 }
 
-/** Jobs that were let begin beside functions: how many, and the first of them; empty where nothing was measured. */
+/** Lists jobs that began beside functions; empty if unmeasured. */
 export function violationLines(u: Utilization): readonly string[] {
   if (u.violations === null) return [];
   if (u.violations.length === 0)
-    return ["Violations: none; every prolog saw the functions gone before its job began"];
+    return ["Violations: none; all functions were gone before each job began"];
   const shown = u.violations.slice(0, maxShownViolations);
   const more = u.violations.length - shown.length;
   return [
-    `Violations: ${counted(u.violations.length, "job")} began while functions may have held what it was given`,
+    `Violations: ${counted(u.violations.length, "job")} began while functions may still have held its resources`,
     ...shown.map(violationLine),
-    ...(more === 0 ? [] : [`  and ${decimal(more, 0)} more, which the JSON has`]),
+    ...(more === 0 ? [] : [`  and ${decimal(more, 0)} more, listed in the JSON`]),
   ];
 }
 
 function violationLine({ jobId, node, atMs, tookMs, left }: Violation): string {
   const processes = left === 1 ? "1 process was" : `${decimal(left ?? 0, 0)} processes were`;
-  const what = left === null ? "it is not known what was left" : `${processes} left`;
+  const what = left === null ? "the number of remaining processes is unknown" : `${processes} left`;
   return `  job ${jobId} on ${node} at ${instant(atMs)}: ${what} after ${milliseconds(tookMs)}`;
 }
 
-/** Evictions that took longer than unnoticedMs, which is a bin's bound. */
+/** Counts evictions longer than unnoticedMs, which is the bound of a bin. */
 function noticedEvictions(u: Utilization): number {
   return u.evictHistogram
     .filter(({ atMostMs }) => atMostMs === null || atMostMs > unnoticedMs)
@@ -155,7 +156,8 @@ function noticedEvictions(u: Utilization): number {
 }
 
 /**
- * At most `limit` nodes: all of them in their order, or where there are more those with the most idle core-time that nobody harvested.
+ * Returns all nodes in their order or, if there are more than `limit`, those with the most
+ * unharvested idle core-time.
  */
 export function nodesToShow(u: Utilization, limit: number): readonly NodeUtilization[] {
   if (u.perNode.length <= limit) return u.perNode;
@@ -163,7 +165,7 @@ export function nodesToShow(u: Utilization, limit: number): readonly NodeUtiliza
   return [...u.perNode].sort((a, b) => missed(b) - missed(a)).slice(0, limit);
 }
 
-/** Where all core-time went, in four parts that sum to what was available. */
+/** All available core-time in four parts. */
 export interface Parts {
   readonly allocated: number;
   readonly useful: number;

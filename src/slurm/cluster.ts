@@ -1,4 +1,4 @@
-// The Cluster port on Slurm's own commands: which are run when, and the snapshot that comes of them.
+// Implements the Cluster port with Slurm's commands and builds snapshots from their output.
 
 import { randomBytes } from "node:crypto";
 import type { Cluster } from "../core/ports/cluster.js";
@@ -18,9 +18,9 @@ import { ShareBook } from "./share-book.js";
 import { readShares, shareRequests } from "./shares.js";
 
 export interface SlurmClusterOptions {
-  /** null: what the Slurm commands find by themselves. */
+  /** null: the default of the Slurm commands. */
   readonly slurmConf: string | null;
-  /** Where squeue and scontrol are; null: PATH. */
+  /** The folder of squeue and scontrol; null: PATH. */
   readonly binDirectory: string | null;
   readonly commandTimeoutMs: number;
   readonly now: () => number;
@@ -28,10 +28,10 @@ export interface SlurmClusterOptions {
   readonly exclusivePartitions: readonly string[];
 }
 
-/** Partitions, reservations and configuration change when an administrator changes them. */
+/** Only administrators change partitions, reservations and the configuration. */
 const rareReadIntervalMs = 60_000;
 
-/** Remote procedure calls of each command, as sdiag counts them (22.05): squeue and `show node` ask for partitions, too, `show config` pings. */
+/** RPCs of each command, as sdiag counts them (22.05). */
 const rpcsOf = {
   queue: 2,
   nodes: 2,
@@ -40,7 +40,9 @@ const rpcsOf = {
   config: 2,
   shares: 3,
 } as const;
-/** For each job scontrol of 22.05 reads all nodes, too; of more jobs than this the list of all is cheaper. */
+/**
+ * For each job, scontrol of 22.05 also reads all nodes; above this number, listing all is cheaper.
+ */
 const maxAskedSingly = 4;
 
 interface RarelyRead {
@@ -52,9 +54,9 @@ interface RarelyRead {
 }
 
 /**
- * Slurm, read by two commands a snapshot (squeue, then scontrol show node), a third when jobs came whose share has to be known by
- * name (share-book.ts), and three more at most every minute, one after the other. Each call rejects with a GleanerError of code SLURM when a command fails, hangs or is not
- * understood; nothing is remembered of a failed call but its place in `commandCount`.
+ * Reads a snapshot with two commands (squeue, then scontrol show node), a third if new jobs need
+ * their shares read (share-book.ts), and three more at most once a minute. A call rejects with
+ * SLURM if a command fails, hangs or prints something unknown; it then changes only `commandCount`.
  */
 export function createSlurmCluster(options: SlurmClusterOptions): Cluster {
   return new SlurmCluster(options);
@@ -70,10 +72,10 @@ class SlurmCluster implements Cluster {
 
   async readSnapshot(): Promise<Snapshot> {
     const { now } = this.options;
-    // The rare reads come before, so that queue and nodes are as fresh as they can be.
+    // The rare reads come first, so that queue and nodes are as fresh as possible.
     const rare = await this.readRarely();
     const unreadable: string[] = [];
-    // The queue before the nodes: a job that starts in between is in the nodes' figures, if not in the queue's.
+    // The queue comes before the nodes, whose figures then include a job that starts in between.
     const jobsAskedAtMs = now();
     const jobs = await this.readQueue(unreadable);
     const nodesAskedAtMs = now();
@@ -115,7 +117,7 @@ class SlurmCluster implements Cluster {
     return readJobs(outputOf("squeue", result), mark, unreadable);
   }
 
-  /** Its exit status tells of ids that slurmctld has forgotten, too: what it printed counts. */
+  /** Ignores the exit status, which also reports ids that slurmctld has forgotten. */
   private async askShares(jobs: readonly Job[]): Promise<ReadonlyMap<JobId, JobShare>> {
     const options = ["-o", "-d", "-a"];
     if (jobs.length > maxAskedSingly) {
@@ -153,7 +155,7 @@ class SlurmCluster implements Cluster {
     return this.rare;
   }
 
-  /** With times in UTC that say so: administrators see them in a node's reason. */
+  /** Uses times in UTC with their zone, since administrators see them in a node's reason. */
   private scontrol(what: keyof typeof rpcsOf, args: readonly string[]): Promise<CommandResult> {
     return this.run(what, "scontrol", args, { SLURM_TIME_FORMAT: "%Y-%m-%dT%H:%M:%SZ" });
   }
@@ -173,11 +175,11 @@ class SlurmCluster implements Cluster {
   }
 }
 
-/** Standard output of a command that succeeded; throws what the command complained of otherwise. */
+/** Returns the standard output of a successful command; throws its complaint otherwise. */
 function outputOf(program: string, result: CommandResult): Buffer {
   if (result.exitCode === 0) return result.stdout;
   throw new GleanerError(
     "SLURM",
-    `${program} failed with exit status ${result.exitCode} (${result.complaint || "it said nothing"}): check that slurmctld is up (scontrol ping).`,
+    `${program} failed with exit status ${result.exitCode} (${result.complaint || "no error message"}): check that slurmctld is up (scontrol ping)`,
   );
 }

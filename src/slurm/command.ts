@@ -1,4 +1,4 @@
-// Runs one Slurm command: no shell, an environment of our own, a limit on its time and on its output.
+// Runs a Slurm command without a shell, with its own environment and limits on time and output.
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -9,29 +9,29 @@ export interface CommandOptions {
   /** The folder of the Slurm commands; null: PATH. */
   readonly binDirectory: string | null;
   readonly timeoutMs: number;
-  /** What it reads on its standard input; left out: nothing. */
+  /** Standard input; empty if omitted. */
   readonly input?: string;
 }
 
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: Buffer;
-  /** What it complained of: the first line of its standard error, else of its standard output; bounded. */
+  /** The first line of its standard error or, if empty, of its standard output; shortened. */
   readonly complaint: string;
 }
 
-/** 10,000 nodes are 5 MB and 50,000 jobs 10 MB; far above that something is wrong, and memory is at stake. */
+/** Protects memory: 10,000 nodes take 5 MB and 50,000 jobs 10 MB. */
 export const maxOutputBytes = 256 * 1024 * 1024;
-/** Only its first line is quoted. */
+/** Enough for its first line, which messages quote. */
 const maxErrorBytes = 64 * 1024;
-/** A quoted line longer than this is no sentence any more. */
+/** The longest quoted line. */
 const maxComplaintLength = 300;
 
 /**
- * Runs `program` with `args` and resolves when it has ended, whatever its exit status. `environment` is added to
- * the little that the child gets: nothing of ours leaks in, so no SQUEUE_* or SLURM_* variable changes the output.
- * Rejects with code SLURM when it cannot be started, takes too long (its process group is killed), is killed by a
- * signal, or writes more than `maxOutputBytes`.
+ * Runs `program` with `args` and resolves when it ends, whatever its exit status. The child gets a
+ * minimal environment plus `environment`, so that no SQUEUE_* or SLURM_* variable changes its
+ * output. Rejects with SLURM if it cannot be started, exceeds its time (its process group is
+ * killed), is killed by a signal, or writes more than `maxOutputBytes`.
  */
 export function runCommand(
   program: string,
@@ -44,10 +44,11 @@ export function runCommand(
     const child = spawn(path, args, {
       stdio: ["pipe", "pipe", "pipe"],
       env: childEnvironment(environment, options.slurmConf),
-      // A group of its own: sites wrap Slurm's commands in scripts, and a time-out must end those whole.
+      // A process group of its own, since a time-out must also end scripts that wrap Slurm's
+      // commands.
       detached: true,
     });
-    // A command that ends before it has read all is judged by its end.
+    // The exit status decides about a command that ends before it has read its input.
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
     const output = new BoundedOutput(maxOutputBytes);
@@ -56,7 +57,7 @@ export function runCommand(
       clearTimeout(timer);
       reject(new GleanerError("SLURM", sentence, { cause }));
     };
-    /** Once only: when the group has ended, its number may be another's. */
+    /** Kills only once, since the number of an ended group may be reused. */
     const kill = (sentence: string) => {
       child.removeAllListeners("close");
       child.stdout.removeAllListeners("data").destroy();
@@ -67,24 +68,26 @@ export function runCommand(
     const timer = setTimeout(
       () =>
         kill(
-          `${program} did not answer within ${options.timeoutMs} ms and was killed: see whether slurmctld is up (scontrol ping) or overloaded (sdiag).`,
+          `${program} did not answer within ${options.timeoutMs} ms and was killed: check whether slurmctld is up (scontrol ping) or overloaded (sdiag)`,
         ),
       options.timeoutMs,
     );
     child.stdout.on("data", (chunk: Buffer) => {
       if (!output.add(chunk))
-        kill(`${program} wrote more than ${maxOutputBytes} bytes and was killed.`);
+        kill(
+          `${program} wrote more than ${maxOutputBytes} bytes and was killed: run it by hand to see what it prints`,
+        );
     });
     child.stderr.on("data", (chunk: Buffer) => errors.add(chunk));
     child.on("error", (cause) =>
       fail(
-        `Cannot run ${path} (${messageOf(cause)}): install Slurm's commands or set slurm.binDirectory.`,
+        `cannot run ${path} (${messageOf(cause)}): install Slurm's commands or set slurm.binDirectory`,
         cause,
       ),
     );
     child.on("close", (exitCode, signal) => {
       clearTimeout(timer);
-      if (exitCode === null) return fail(`${program} was killed by ${signal}: try it by hand.`);
+      if (exitCode === null) return fail(`${program} was killed by ${signal}: run it by hand`);
       const stdout = output.all();
       const complaint = firstLine(errors.all()) || firstLine(stdout);
       resolve({ exitCode, stdout, complaint });
@@ -92,7 +95,7 @@ export function runCommand(
   });
 }
 
-/** UTC, so that no local time is ambiguous; the C locale, so that words are the ones we know. */
+/** UTC, in which no time is ambiguous, and the C locale for known words. */
 function childEnvironment(
   added: Readonly<Record<string, string>>,
   slurmConf: string | null,
@@ -107,13 +110,13 @@ function childEnvironment(
   };
 }
 
-/** Chunks up to a limit; what comes after it is dropped. */
+/** Collects chunks up to a limit and drops the rest. */
 class BoundedOutput {
   private readonly chunks: Buffer[] = [];
   private size = 0;
   constructor(private readonly maxBytes: number) {}
 
-  /** false: the limit is passed. */
+  /** Returns false above the limit. */
   add(chunk: Buffer): boolean {
     this.size += chunk.length;
     const fits = this.size <= this.maxBytes;

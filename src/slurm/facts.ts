@@ -1,4 +1,4 @@
-// What `scontrol show config` says that safety rests on.
+// Reads the settings of `scontrol show config` on which safety depends.
 
 import { dirname, join } from "node:path";
 import { GleanerError } from "../model/errors.js";
@@ -8,8 +8,8 @@ import type { MemoryLimit } from "./partitions.js";
 import { readDurationMs } from "./times.js";
 
 /**
- * The facts of a cluster with the given memory limits of its partitions. Throws a GleanerError of code SLURM when the
- * output is no configuration.
+ * Returns the facts of a cluster with the given memory limits of its partitions. Throws SLURM if the
+ * output is not a configuration.
  */
 export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]): ClusterFacts {
   const settings = readSettings(output);
@@ -18,7 +18,7 @@ export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]):
   if (clusterName === null || version === null)
     throw new GleanerError(
       "SLURM",
-      "`scontrol show config` printed no ClusterName or no SLURM_VERSION: try it by hand.",
+      "`scontrol show config` printed no ClusterName or no SLURM_VERSION: run it by hand",
     );
   return {
     clusterName,
@@ -57,7 +57,7 @@ function readPrograms(settings: Map<string, string>, key: string): string[] {
   return programs;
 }
 
-/** Where Slurm looks itself when PlugStackConfig is not set, which is printed as `(null)`. */
+/** Slurm's default if PlugStackConfig is not set, which it prints as `(null)`. */
 function readPluginStack(settings: Map<string, string>): string | null {
   const slurmConf = readWord(settings.get("SLURM_CONF"));
   const beside = slurmConf === null ? null : join(dirname(slurmConf), "plugstack.conf");
@@ -65,21 +65,21 @@ function readPluginStack(settings: Map<string, string>): string | null {
 }
 
 /**
- * Only no task plugin at all surely pins nothing: task/affinity and task/cgroup pin depending on cgroup.conf and each
- * job's options. task/none is printed as such by 22.05 and as `(null)` by 24.11.
+ * Assumes pinning with any task plugin: task/affinity and task/cgroup pin depending on cgroup.conf
+ * and each job's options. Slurm prints task/none as such (22.05) or as `(null)` (24.11).
  */
 function mayPin(taskPlugin: string | undefined): boolean {
   return taskPlugin !== "task/none" && taskPlugin !== "(null)";
 }
 
-/** Slurm ignores `-S` unless it is allowed, and tells a prolog of it (SLURM_JOB_CORE_SPEC_COUNT) from 23.02 on. */
+/** Slurm ignores `-S` unless allowed; from 23.02 on, prologs see SLURM_JOB_CORE_SPEC_COUNT. */
 const coreSpecIsToldFrom = 23.02;
 function mayHideCoreSpec(settings: Map<string, string>, version: string): boolean {
   const isAllowed = !/^no$/i.test(settings.get("AllowSpecResourcesUsage") ?? "no");
   return isAllowed && !(Number.parseFloat(version) >= coreSpecIsToldFrom);
 }
 
-/** A bound over all partitions, since a partition's limit replaces the cluster's; null as soon as one has none. */
+/** The largest limit of all partitions, which replace the cluster's; null if one has none. */
 function readMaxMemoryPerCore(
   settings: Map<string, string>,
   memoryLimits: readonly MemoryLimit[],

@@ -1,12 +1,12 @@
-// Lines of `scontrol -o`: `Key=Value` pairs whose values may hold spaces, `=` and words that look like keys.
+// Parses lines of `scontrol -o`: `Key=Value` pairs whose values may contain spaces, `=` and keys.
 
-/** How much of an unreadable line is kept, and of how many: enough to see what is wrong, never a flood. */
+/** How much of how many unreadable lines is kept, to diagnose them. */
 export const maxUnreadable = 20;
 const maxUnreadableLength = 200;
 
 /**
- * Free text of administrators and what scontrol prints among it. They come last, so from the first of them on only
- * these start a field: a comment `State=IDLE` is never taken for a state.
+ * Free text of administrators, and the fields among it. They come last; after the first of them,
+ * only these keys start a field, so that a comment `State=IDLE` is never taken for a state.
  */
 const closingKeys: ReadonlySet<string> = new Set([
   "Reason",
@@ -17,7 +17,7 @@ const closingKeys: ReadonlySet<string> = new Set([
   "ReservationName",
 ]);
 
-/** The fields of one line; of a key that comes twice the first counts. Never throws. */
+/** Returns the fields of a line; the first of duplicate keys counts. Never throws. */
 export function readFields(line: string): Map<string, string> {
   const fields = new Map<string, string>();
   let key: string | null = null;
@@ -41,7 +41,7 @@ export function readFields(line: string): Map<string, string> {
   return fields;
 }
 
-/** `Key` if the word is `Key=…` with a name as scontrol has them (`CPUTot`, `MCS_label`, `Socks/Node`). */
+/** Returns `Key` if the word is `Key=…` (`CPUTot`, `MCS_label`, `Socks/Node`). */
 function keyAt(line: string, start: number, end: number): string | null {
   for (let at = start; at < end; at++) {
     const code = line.charCodeAt(at);
@@ -57,24 +57,24 @@ function isKeyTail(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 48 && code <= 58) || code === 95 || code === 47;
 }
 
-/** A whole number of at most 15 digits; null for anything else. */
+/** Reads a whole number of at most 15 digits; null for anything else. */
 export function readCount(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** What Slurm prints for "nothing" becomes null. */
+/** Reads a word; null if Slurm prints a placeholder for nothing. */
 export function readWord(text: string | undefined): string | null {
   return text === undefined || text === "" || text === "(null)" || text === "N/A" ? null : text;
 }
 
-/** The parts of `a,b,c`; none for what means nothing. */
+/** Splits `a,b,c`; empty for a placeholder. */
 export function readWords(text: string | undefined): string[] {
   return (readWord(text) ?? "").split(",").filter((word) => word !== "");
 }
 
 /**
- * Lines of a command's output, each decoded by itself: a part of a line that is kept for long then keeps only its
- * line in memory and not megabytes of output.
+ * Decodes lines of a command's output one by one, so that a substring that is kept holds only its
+ * line in memory, not megabytes of output.
  */
 export function* linesOf(output: Buffer): Generator<string> {
   let start = 0;
@@ -86,7 +86,7 @@ export function* linesOf(output: Buffer): Generator<string> {
   }
 }
 
-/** Adds a line to those that could not be read, within the limits. */
+/** Adds an unreadable line, within the limits. */
 export function noteUnreadable(unreadable: string[], line: string): void {
   if (unreadable.length < maxUnreadable) unreadable.push(line.slice(0, maxUnreadableLength));
 }

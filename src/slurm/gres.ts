@@ -1,28 +1,28 @@
-// Generic resources of a node: `gpu:a100:2(S:0-1)` declared, `gpu:a100:2(IDX:0,2-3)` used, to GPU indices.
+// Parses a node's GPUs: declared as `gpu:a100:2(S:0-1)`, used as `gpu:a100:2(IDX:0,2-3)`.
 
 import type { Node } from "../model/slurm/node.js";
 
-/** One entry of a GRES list. `indices` is null where Slurm prints none. */
+/** An entry of a GRES list. `indices` is null if Slurm prints none. */
 export interface GresEntry {
   readonly name: string;
   readonly type: string | null;
   readonly count: number;
   readonly indices: readonly number[] | null;
-  /** false: `no_consume`. */
+  /** false for `no_consume`. */
   readonly isCounted: boolean;
 }
 
-/** More than any machine has; bounds what long lists of indices may cost. */
+/** More than any machine has; bounds the cost of long lists of indices. */
 const maxIndices = 1_024;
-/** The node hook names GPUs by indices below this one; what a node has beyond is never given away. */
+/** The node hook names only GPUs with lower indices; Gleaner does not use others. */
 const maxGpus = 64;
-/** Slurm prints large counts with a unit, in powers of 1024. */
+/** Slurm's units of large counts, in powers of 1024. */
 const units: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
 
-/** Such entries are not counted by Slurm: any number of jobs may use them at once. */
+/** Slurm does not count such entries: any number of jobs can use them at once. */
 const uncounted = "no_consume";
 
-/** The entries of `Gres=` or `GresUsed=`; one that cannot be read is left out. Never throws. */
+/** Returns the entries of `Gres=` or `GresUsed=` without unreadable ones. Never throws. */
 export function readGres(text: string): GresEntry[] {
   // Commas within parentheses belong to the indices. Slurm prints `(null)` for a type that is not
   // set.
@@ -53,7 +53,7 @@ function readGresCount(text: string): number | null {
   return match ? Number(match[1]) * 1024 ** units[match[2]!]! : null;
 }
 
-/** `0,2-3` to 0, 2, 3; `N/A` to none; null when it cannot be read or names more than any node has. */
+/** Expands `0,2-3`; empty for `N/A`; null if unreadable or larger than any node's list. */
 function readIndices(text: string): number[] | null {
   if (text === "N/A") return [];
   const indices: number[] = [];
@@ -68,11 +68,11 @@ function readIndices(text: string): number[] | null {
   return indices;
 }
 
-/** What a node's record says of its GPUs; see model/slurm/node.ts. */
+/** The GPUs in a node's record; see model/slurm/node.ts. */
 export type NodeGpus = Pick<Node, "gpuCount" | "allocatedGpus" | "untoldGpuCount" | "gpuProblem">;
 
 /**
- * The whole GPUs of a node and those that jobs have. Where the record does not prove which are free,
+ * Returns the whole GPUs of a node and those of jobs. If the record does not prove which are free,
  * all count as allocated and `gpuProblem` says why.
  */
 export function readGpus(
@@ -97,16 +97,16 @@ export function readGpus(
   };
 }
 
-/** The one problem that the records of the node's jobs can solve. */
-const countsOnly = "Slurm says how many of its GPUs jobs have, and not which";
+/** The only problem that the records of the node's jobs can solve. */
+const countsOnly = "Slurm reports how many of its GPUs jobs have, but not which ones";
 
-/** Slices of a GPU have indices of their own, which name no device. */
+/** Slices of a GPU have their own indices, which do not name devices. */
 const sliceType = /\dg[._-]\d+gb|(^|[^a-z])mig([^a-z]|$)/i;
 
 function whyNotWhole(declared: readonly GresEntry[]): string | null {
   const sliced = declared.find(({ type }) => type !== null && sliceType.test(type));
   if (sliced !== undefined)
-    return `Slurm counts slices of its GPUs (MIG, type ${sliced.type}), and Gleaner gives away whole GPUs only`;
+    return `Slurm counts slices of its GPUs (MIG, type ${sliced.type}), and Gleaner uses only whole GPUs`;
   if (declared.some(({ isCounted }) => !isCounted))
     return "Slurm does not count who uses its GPUs (no_consume)";
   return null;
@@ -117,27 +117,27 @@ function whyUntold(
   used: readonly GresEntry[] | null,
   draining: readonly GresEntry[],
 ): string | null {
-  if (used === null) return "Slurm does not say which of its GPUs jobs have (no GresUsed)";
+  if (used === null) return "Slurm does not report which of its GPUs jobs have (no GresUsed)";
   const parted = used.find(isParted);
   if (parted !== undefined)
-    return `jobs have parts of its GPUs (${parted.name}), and Slurm does not say of which`;
+    return `jobs have parts of its GPUs (${parted.name}), and Slurm does not report which GPUs`;
   const usedGpus = used.filter(isGpu);
   if (!declared.every((each) => usedGpus.some((other) => isSameKind(each, other))))
-    return "Slurm does not say which of its GPUs jobs have (GresUsed lacks some)";
-  if (indicesOf(draining) === null) return "Slurm does not say which of its GPUs drain";
+    return "Slurm does not report which of its GPUs jobs have (GresUsed is incomplete)";
+  if (indicesOf(draining) === null) return "Slurm does not report which of its GPUs drain";
   const taken = indicesOf(usedGpus);
   if (taken === null) return countsOnly;
   const count = countOf(declared);
   const beyond = taken.find((index) => index >= count);
   return beyond === undefined
     ? null
-    : `Slurm counts ${count} GPUs and says that jobs have GPU ${beyond}`;
+    : `Slurm counts ${count} GPUs but reports that jobs have GPU ${beyond}`;
 }
 
 const isSameKind = (one: GresEntry, other: GresEntry): boolean =>
   one.type === null || other.type === null || one.type === other.type;
 
-/** The GPUs in the list of what a job has of a node; null when it has some and which is not told. */
+/** Returns the indices of a job's GPUs on a node; null if Slurm does not report them. */
 export const readGpusOfJob = (gres: string): number[] | null => indicesOf(readGres(gres));
 
 const isGpu = ({ name }: GresEntry): boolean => name === "gpu";
@@ -145,7 +145,7 @@ const isGpu = ({ name }: GresEntry): boolean => name === "gpu";
 const countOf = (entries: readonly GresEntry[]): number =>
   entries.reduce((sum, entry) => sum + entry.count, 0);
 
-/** Shares of a GPU: which one, only its plugin knows. */
+/** Shares of a GPU, which only its plugin can identify. */
 const isParted = ({ name, count }: GresEntry): boolean =>
   count > 0 && (name === "shard" || name === "mps");
 

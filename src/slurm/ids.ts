@@ -1,9 +1,9 @@
-// Lists of ids such as `0-3,8`, as Slurm prints CPUs.
+// Parses lists of ids such as `0-3,8`, as Slurm prints CPUs.
 
-/** Slurm's own limit for the CPUs of a node is below it. */
+/** Above Slurm's limit for the CPUs of a node. */
 const maxId = 65_535;
 
-/** In the order of the list; null when it is none, or has more than `most`. */
+/** Returns ids in the order of the list; null if it is invalid or has more than `most`. */
 export function readIds(text: string, most = maxId + 1): number[] | null {
   const ids: number[] = [];
   for (const range of text.split(",")) {

@@ -1,4 +1,4 @@
-// Jobs, from squeue: the format that is asked for, and reading it.
+// Reads jobs from squeue, in a format of Gleaner's own.
 
 import { expandHostList, maxHosts } from "../core/hostlist.js";
 import { jobId, type NodeName } from "../model/ids.js";
@@ -7,34 +7,34 @@ import { noteUnreadable, readCount, readWord } from "./fields.js";
 import { readDurationMs, readTimeMs } from "./times.js";
 
 /**
- * `-t all` lists also what ended within MinJobAge; arrays stay folded (no -r), so 50,000 pending tasks are one line;
- * --noconvert keeps numbers whole.
+ * `-t all` also lists jobs that ended within MinJobAge. Arrays stay folded (no -r), so that 50,000
+ * pending tasks are one line. --noconvert keeps numbers whole.
  */
 export const squeueArguments = ["-h", "-a", "--local", "--noconvert", "-t", "all"] as const;
 
 /**
- * What users cannot write comes first, with a separator that it cannot hold: job id, displayed id, state, cores,
- * number of nodes, nodes, submit, start and end time, time limit, partition, planned nodes.
+ * Fields that users cannot write come first, with a separator that they cannot contain: job id,
+ * displayed id, state, cores, number of nodes, nodes, submit, start and end time, time limit,
+ * partition, planned nodes.
  */
 const plainFields = ["%A", "%i", "%T", "%C", "%D", "%N", "%V", "%S", "%e", "%l", "%P", "%Y"];
-/** What users or sites write: user, account, QOS, reason, name. */
+/** Fields that users or sites write: user, account, QOS, reason, name. */
 const freeFields = ["%u", "%a", "%q", "%r", "%j"];
-/** slurmctld refuses names of more than 1,024 bytes; more than this nobody reads. */
+/** The longest text that is kept; slurmctld accepts names up to 1,024 bytes. */
 const maxTextLength = 256;
-/** Node names over all jobs of a snapshot: 8 bytes each, equal lists counted once. */
+/** The most node names of all jobs of a snapshot: 8 bytes each, equal lists counted once. */
 const maxListedNodes = 4_000_000;
 
 /**
- * The format for squeue. A job's name may hold any character, also new lines and whatever separator we choose, so
- * records and free text are set off by a `mark` that nobody can know: random, new for each call, and handed over in
- * the environment (SQUEUE_FORMAT), where other users cannot read it. What follows a mark is ours: `#` begins a
- * record, `=` a free field.
+ * Returns the format for squeue. A job's name may contain any character, including new lines and
+ * any fixed separator. A random `mark`, new for each call, therefore precedes records (`#`) and
+ * free fields (`=`). The environment (SQUEUE_FORMAT) carries it, where other users cannot read it.
  */
 export function squeueFormat(mark: string): string {
   return `${mark}#${plainFields.join("|")}${freeFields.map((field) => `${mark}=${field}`).join("")}`;
 }
 
-/** All jobs of the output of squeue with `squeueFormat(mark)`; what is no record goes to `unreadable`. */
+/** Reads squeue's output for `squeueFormat(mark)`; invalid records go to `unreadable`. */
 export function readJobs(output: Buffer, mark: string, unreadable: string[]): Job[] {
   const jobs: Job[] = [];
   const lists = new HostLists();
@@ -43,7 +43,7 @@ export function readJobs(output: Buffer, mark: string, unreadable: string[]): Jo
   while (start !== -1) {
     start += beginning.length;
     const next = output.indexOf(beginning, start);
-    // Decoded one by one: a name that is kept for long then keeps its record in memory and not all of the output.
+    // Decodes records one by one, so that a name holds only its record in memory, not all output.
     const record = output.toString("utf8", start, next === -1 ? output.length : next);
     const job = readJob(record.split(`${mark}=`), lists);
     if (job !== null) jobs.push(job);
@@ -90,12 +90,12 @@ function readJob(record: readonly string[], lists: HostLists): Job | null {
 
 const bounded = (text: string): string => text.slice(0, maxTextLength);
 
-/** Host lists of one snapshot: equal ones are expanded once and share their array. */
+/** The host lists of a snapshot: expands equal ones once and shares their array. */
 class HostLists {
   private readonly known = new Map<string, readonly NodeName[] | null>();
   private left = maxListedNodes;
 
-  /** null: no host list, or too much altogether. */
+  /** null if the host list is invalid or the lists are too large together. */
   expand(text: string): readonly NodeName[] | null {
     let names = this.known.get(text);
     if (names === undefined) {

@@ -1,4 +1,4 @@
-// Nodes, from `scontrol -o -d show node`.
+// Reads nodes from `scontrol -o -d show node`.
 
 import { nodeName } from "../model/ids.js";
 import type { Node, NodeBaseState } from "../model/slurm/node.js";
@@ -16,7 +16,7 @@ const baseStates: ReadonlySet<string> = new Set<NodeBaseState>([
   "UNKNOWN",
 ]);
 
-/** Symbols that some forms of a state end with (man sinfo, NODE STATE CODES), as scontrol's own words. */
+/** The suffixes of states (man sinfo, NODE STATE CODES) in scontrol's words. */
 const symbolFlags: Readonly<Record<string, string>> = {
   "*": "NOT_RESPONDING",
   "~": "POWERED_DOWN",
@@ -29,7 +29,9 @@ const symbolFlags: Readonly<Record<string, string>> = {
   "-": "PLANNED",
 };
 
-/** All nodes of the output. A line that is none, or lacks what safety needs, goes to `unreadable` instead. */
+/**
+ * Reads all nodes; invalid lines, and those without a field that safety needs, go to `unreadable`.
+ */
 export function readNodes(output: Buffer, unreadable: string[]): Node[] {
   const nodes: Node[] = [];
   for (const line of linesOf(output)) {
@@ -40,7 +42,7 @@ export function readNodes(output: Buffer, unreadable: string[]): Node[] {
   return nodes;
 }
 
-/** One node, or null when the line lacks its name, state, or what is there and taken of cores and memory. */
+/** Reads a node; null if its name, its state, or total or allocated cores or memory are missing. */
 export function readNodeLine(line: string): Node | null {
   if (!line.startsWith("NodeName=")) return null;
   const fields = readFields(line);
@@ -86,7 +88,7 @@ export function readNodeLine(line: string): Node | null {
   };
 }
 
-/** CPUEfctv; before Slurm 22.05, which brought it, the total less the specialised cores' CPUs. */
+/** CPUEfctv; before Slurm 22.05, the total without the CPUs of specialised cores. */
 function readCores(fields: Map<string, string>): number | null {
   const effective = fields.get("CPUEfctv");
   if (effective !== undefined) return readCount(effective);
@@ -97,7 +99,7 @@ function readCores(fields: Map<string, string>): number | null {
   return Math.max(0, total - specialised * threads);
 }
 
-/** CPUTot, and the ids among them that Slurm keeps from jobs: CPUSpecList, where any are. */
+/** CPUTot, and the ids of the CPUs that Slurm withholds from jobs (CPUSpecList). */
 function readCpus(
   fields: Map<string, string>,
   cores: number,
@@ -109,8 +111,8 @@ function readCpus(
 }
 
 /**
- * `MIXED+DRAIN`, `DOWN*+DRAIN`, `IDLE~`: base and flags. A base that is not known becomes UNKNOWN and its word is kept
- * as a flag, so that whoever asks can see it.
+ * Reads base and flags of `MIXED+DRAIN`, `DOWN*+DRAIN` or `IDLE~`. An unknown base becomes UNKNOWN,
+ * with its word as a flag for messages.
  */
 export function readState(text: string): { baseState: NodeBaseState; flags: string[] } {
   const flags: string[] = [];

@@ -1,11 +1,11 @@
-// Partitions, from `scontrol -o show partition`.
+// Reads partitions from `scontrol -o show partition`.
 
 import { expandHostList } from "../core/hostlist.js";
 import type { Partition } from "../model/slurm/snapshot.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
 import { readDurationMs } from "./times.js";
 
-/** A partition's own limit on a job's memory, which takes the place of the cluster's. */
+/** A partition's limit on a job's memory, which replaces the cluster's. */
 export type MemoryLimit =
   | { readonly kind: "inherited" }
   | { readonly kind: "perCore"; readonly mb: number }
@@ -16,7 +16,7 @@ export interface PartitionRecord {
   readonly memoryLimit: MemoryLimit;
 }
 
-/** All partitions of the output; a line that cannot be read goes to `unreadable`. */
+/** Reads all partitions; invalid lines go to `unreadable`. */
 export function readPartitions(output: Buffer, unreadable: string[]): PartitionRecord[] {
   const records: PartitionRecord[] = [];
   for (const line of linesOf(output)) {
@@ -49,13 +49,13 @@ function readPartitionLine(line: string): PartitionRecord | null {
   }
 }
 
-/** From 26.05 on whole nodes are a matter of `Exclusive=NODE` (or TOPO), beside `OverSubscribe=NO`, and before of the latter. */
+/** From 26.05 on, `Exclusive=NODE` (or TOPO) gives whole nodes, with `OverSubscribe=NO`. */
 function readOverSubscribe(fields: Map<string, string>): string {
   if (/^(NODE|TOPO)\b/.test(fields.get("Exclusive") ?? "")) return "EXCLUSIVE";
   return fields.get("OverSubscribe") ?? "NO";
 }
 
-/** Slurm prints one of the two keys; `MaxMemPerNode=UNLIMITED` stands for a partition that sets none. */
+/** Slurm prints one of two keys; `MaxMemPerNode=UNLIMITED` means that the partition sets none. */
 function readMemoryLimit(fields: Map<string, string>): MemoryLimit {
   const perCoreMb = readCount(fields.get("MaxMemPerCPU"));
   if (perCoreMb !== null) return { kind: "perCore", mb: perCoreMb };

@@ -1,18 +1,18 @@
-// Reservations, from `scontrol -o show reservation`.
+// Reads reservations from `scontrol -o show reservation`.
 
 import { expandHostList } from "../core/hostlist.js";
 import type { Reservation } from "../model/slurm/snapshot.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
 import { readTimeMs } from "./times.js";
 
-/** What scontrol prints instead of a list. */
+/** Printed by scontrol for an empty list. */
 const none = "No reservations in the system";
-/** The name comes first and may be anything but what follows it. */
+/** The name comes first and may contain anything but the next key. */
 const beginning = /^ReservationName=(.{1,256}?) (?=StartTime=)/;
 
 /**
- * All reservations of the output (with times as SLURM_TIME_FORMAT=%s gives them); those of licenses alone have no
- * nodes. A line that cannot be read goes to `unreadable`.
+ * Reads all reservations, with the times of SLURM_TIME_FORMAT=%s; those of licenses have no nodes.
+ * Invalid lines go to `unreadable`.
  */
 export function readReservations(output: Buffer, unreadable: string[]): Reservation[] {
   const reservations: Reservation[] = [];

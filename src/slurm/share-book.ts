@@ -1,4 +1,4 @@
-// What jobs have by name, kept as long as they hold their nodes: each job is asked for once.
+// Caches the shares of jobs while they hold their nodes, so that each job is read once.
 
 import type { JobId, NodeName } from "../model/ids.js";
 import { evenCoresOf, holdsNodes, isSuspended, type Job } from "../model/slurm/job.js";
@@ -8,12 +8,12 @@ import type { ClusterFacts } from "../model/slurm/snapshot.js";
 
 export interface ShareRules {
   readonly jobsArePinned: ClusterFacts["jobsArePinned"];
-  /** Partitions whose exclusive jobs leave their nodes' idle rest to functions. */
+  /** Partitions whose exclusive jobs leave the idle rest of their nodes to functions. */
   readonly exclusivePartitions: readonly string[];
 }
 
 interface Entry {
-  /** A job that was requeued may have other cores. */
+  /** A requeued job may have other cores. */
   readonly startAtMs: number | null;
   readonly share: JobShare;
 }
@@ -22,8 +22,8 @@ export class ShareBook {
   private readonly entries = new Map<JobId, Entry>();
 
   /**
-   * The shares of all jobs on nodes where they decide what is free. `ask` is called at most once. A job that is not in the result
-   * could not be told: it has ended, or has not all of its nodes yet.
+   * Returns the shares of all jobs on nodes where they decide which resources are free; calls `ask`
+   * at most once. Jobs that have ended or do not have all of their nodes yet are missing.
    */
   async sharesOf(
     jobs: readonly Job[],
@@ -81,7 +81,7 @@ function overcommitted(jobs: readonly Job[], nodes: readonly Node[]): ReadonlySe
   return new Set(over.map(({ name }) => name));
 }
 
-/** Whether it matters there which cores and GPUs are taken, and the node's own record does not tell. */
+/** Whether the node's own record leaves open which of its cores and GPUs are allocated. */
 function decides(node: Node, { jobsArePinned, exclusivePartitions }: ShareRules): boolean {
   if (node.allocatedCores === 0) return false;
   if (node.partitions.some((name) => exclusivePartitions.includes(name))) return true;

@@ -1,4 +1,4 @@
-// What jobs have by name, from `scontrol -o -d` that is asked for one job after the other on its standard input.
+// Reads the shares of jobs: the cores and GPUs that each has, from `scontrol -o -d show job`.
 
 import { expandHostList, maxHosts } from "../core/hostlist.js";
 import type { JobId, NodeName } from "../model/ids.js";
@@ -7,21 +7,22 @@ import type { JobShare, NodeShare } from "../model/slurm/job-share.js";
 import { readGpusOfJob } from "./gres.js";
 import { readIds } from "./ids.js";
 
-/** What a record may list of nodes and ids, for each node and CPU that its job has: all threads of a core, and again what a name makes up. */
+/** The nodes and ids that a record may list for each node and CPU of its job. */
 const listedForEach = 16;
-/** And however small the job is. */
+/** The nodes and ids that a record may always list. */
 const listedAnyway = 1_000;
 
-/** A job that was asked for, as the queue has it. */
+/** A requested job, as listed in the queue. */
 export type AskedJob = Pick<Job, "id" | "nodes" | "cores">;
 
-/** One line each; an id that slurmctld has forgotten costs a complaint and nothing else. */
+/** One request a line; for a forgotten id, scontrol only prints an error. */
 export const shareRequests = (jobs: readonly AskedJob[]): string =>
   jobs.map(({ id }) => `show job ${id}\n`).join("");
 
 /**
- * The shares of the jobs that were asked for. A job's record is one line, but its name is its user's and may hold anything, new
- * lines too: what it makes up is believed of that very job only, adds to what the job has, and takes nothing away (see shareOf).
+ * Returns the shares of the requested jobs. A record is one line, but a job's name may contain
+ * anything, including new lines. A forged record therefore counts only for its own job and can only
+ * add to its share (see shareOf).
  */
 export function readShares(output: Buffer, jobs: readonly AskedJob[]): Map<JobId, JobShare> {
   const asked = new Map<number, AskedJob>(jobs.map((job) => [job.id, job]));
@@ -39,8 +40,8 @@ export function readShares(output: Buffer, jobs: readonly AskedJob[]): Map<JobId
 }
 
 /**
- * All that stands in the record of the job's nodes or is `known` already, added up; null when a part cannot be read, or when it
- * lists far more than the job can have: what a user's name makes up must not cost the daemon its time.
+ * Adds the record's shares of the job's nodes to the `known` ones; null if a part is unreadable, or
+ * if it lists far more than the job can have, since a forged name must not waste the daemon's time.
  */
 function shareOf(
   record: string,
@@ -82,8 +83,8 @@ function together(one: NodeShare | undefined, other: NodeShare): NodeShare {
 }
 
 /**
- * Tasks times CPUs of each, on the node that may have the most of them. One task of one CPU for each node is what a job gets that
- * says nothing, and says nothing of what it uses.
+ * Multiplies tasks and CPUs on the node that may have the most of them. One task of one CPU for each
+ * node is the default and does not show what the job uses.
  */
 function askedCpus(record: string): number | null {
   const number = (pattern: RegExp) => Number(pattern.exec(record)?.[1] ?? "0");

@@ -1,16 +1,16 @@
-// Slurm's times and durations to milliseconds.
+// Converts Slurm's times and durations to milliseconds.
 
 /**
- * A time as Slurm prints it with SLURM_TIME_FORMAT=%s (seconds since the epoch, so no zone is guessed) in
- * milliseconds; null for `N/A`, `NONE`, `Unknown` and anything else that is no time.
+ * Reads a time in Slurm's format %s (seconds since the epoch, independent of time zones) as
+ * milliseconds; null for `N/A`, `NONE`, `Unknown` and other text.
  */
 export function readTimeMs(text: string): number | null {
   return /^[1-9]\d{0,11}$/.test(text) ? Number(text) * 1_000 : null;
 }
 
 /**
- * A duration (`1-02:03:04`, `02:03:04`, `30:00`, or `90` minutes) in milliseconds; null for `UNLIMITED`, `NOT_SET`
- * and anything else that is no duration.
+ * Reads a duration (`1-02:03:04`, `02:03:04`, `30:00`, or `90` minutes) as milliseconds; null for
+ * `UNLIMITED`, `NOT_SET` and other text.
  */
 export function readDurationMs(text: string): number | null {
   const match = /^(?:(\d{1,6})-)?(\d{1,9})(?::(\d{1,2}))?(?::(\d{1,2}))?$/.exec(text);

@@ -1,4 +1,4 @@
-// What is brought to nodes: the executor and glean-spawn as one file, named by its hash.
+// Bundles the executor and glean-spawn, which nodes receive as one file named by its hash.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -8,24 +8,24 @@ import { gzip } from "node:zlib";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { requirePlainPath } from "../names.js";
 
-/** Node is 100 MB and grows by some each year. */
+/** Twice the size of Node (100 MB), which grows. */
 const maxProgramBytes = 256 * 1024 * 1024;
-/** Levels above take three times as long for a tenth less. */
+/** Higher levels take three times as long and save a tenth. */
 const compressionLevel = 4;
 
 export interface BundleOptions {
   /** Paths on the daemon's machine. */
   readonly executor: string;
   readonly spawn: string;
-  /** On the nodes, and of the ssh user alone there; made when only its last part is missing. */
+  /** A folder of the ssh user on the nodes; created if only its last part is missing. */
   readonly directory: string;
 }
 
 export interface Bundle {
   readonly directory: string;
-  /** SHA-256 of the file, in hexadecimal: what is brought lies in a folder of this name. */
+  /** SHA-256 of the file, in hexadecimal: the name of the folder of the programs. */
   readonly name: string;
-  /** The file is the executor and behind it glean-spawn. */
+  /** The size of the executor, which glean-spawn follows in the file. */
   readonly executorBytes: number;
   /** The file, compressed with gzip. */
   readonly packed: Promise<Buffer>;
@@ -33,7 +33,7 @@ export interface Bundle {
   readonly programs: { readonly executor: string; readonly spawn: string };
 }
 
-/** Reads the programs; throws a GleanerError of code CONFIG when they cannot be brought. */
+/** Reads the programs; throws CONFIG if they are unusable. */
 export function loadBundle({ executor, spawn, directory }: BundleOptions): Bundle {
   requirePlainPath("placement.ssh.directory", directory);
   const executorBytes = readProgram("programs.executor", executor);
@@ -56,13 +56,13 @@ function readProgram(key: string, path: string): Buffer {
   } catch (cause) {
     throw new GleanerError(
       "CONFIG",
-      `${key}: ${path} cannot be read (${messageOf(cause)}): put it on this machine, from where it is brought to the nodes, or set placement.ssh.executor to installed.`,
+      `${key}: ${path} cannot be read (${messageOf(cause)}): install it on this machine, from which nodes receive it, or set placement.ssh.executor to installed`,
       { cause },
     );
   }
   if (program.length > 0 && program.length <= maxProgramBytes) return program;
   throw new GleanerError(
     "CONFIG",
-    `${key}: ${path} has ${program.length} bytes, and a program has 1 to ${maxProgramBytes}: is it the right file?`,
+    `${key}: ${path} has ${program.length} bytes: name a program of 1 to ${maxProgramBytes} bytes`,
   );
 }

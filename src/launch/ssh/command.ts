@@ -1,25 +1,25 @@
-// Runs one command on an open ssh connection, with limits on its time and on what it prints.
+// Runs a command on an open ssh connection, with limits on its time and output.
 
 import type { Client, ClientChannel } from "ssh2";
 import { GleanerError } from "../../model/errors.js";
 
 export interface CommandResult {
-  /** null: a signal ended it. */
+  /** null if a signal ended it. */
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Our commands print some hundred bytes; a shell's greeting may come on top. */
+/** Commands print some hundred bytes, possibly after a shell's greeting. */
 const maxOutputBytes = 64 * 1024;
 
-/** A command that was started. */
+/** A started command. */
 export interface Begun {
-  /** Hands it its input and waits for its end; rejects with code LAUNCH. */
+  /** Passes the input and waits for the end; rejects with LAUNCH. */
   finish(input: string | Buffer, limitMs: number): Promise<CommandResult>;
 }
 
-/** Starts a command; an error that is no GleanerError means that the connection is dead and nothing was started. */
+/** Starts a command; any error but a GleanerError means a dead connection and no command. */
 export function begin(
   client: Client,
   address: string,
@@ -41,7 +41,7 @@ export function begin(
   });
 }
 
-/** Listens from the first instant: a quick command's end comes in one packet with its start. */
+/** Listens at once, since one packet may report both start and end of a quick command. */
 function attend(channel: ClientChannel, address: string): Begun {
   const stdout = collect(channel);
   const stderr = collect(channel.stderr);
@@ -49,7 +49,7 @@ function attend(channel: ClientChannel, address: string): Begun {
   channel.once("exit", (code: number | null) => {
     status = code;
   });
-  // A command that ends before it has read everything; its status tells.
+  // The exit status decides about a command that ends before it has read its input.
   channel.on("error", () => {});
   const ended = new Promise<CommandResult | null>((resolve) =>
     channel.once("close", () =>
@@ -70,7 +70,7 @@ function attend(channel: ClientChannel, address: string): Begun {
   };
 }
 
-/** Reads all, keeps the first maxOutputBytes. */
+/** Reads everything but keeps only the first maxOutputBytes. */
 function collect(stream: NodeJS.ReadableStream): () => string {
   const chunks: Buffer[] = [];
   let room = maxOutputBytes;
@@ -84,13 +84,13 @@ function collect(stream: NodeJS.ReadableStream): () => string {
 function tooSlow(address: string, limitMs: number): GleanerError {
   return new GleanerError(
     "LAUNCH",
-    `A command on ${address} did not end within ${limitMs} ms: look whether the node is overloaded.`,
+    `a command on ${address} did not end within ${limitMs} ms: check whether the node is overloaded`,
   );
 }
 
 function broken(address: string): GleanerError {
   return new GleanerError(
     "LAUNCH",
-    `The ssh connection to ${address} broke while a command ran: it is tried again.`,
+    `the ssh connection to ${address} broke while a command ran: gleanerd tries again`,
   );
 }

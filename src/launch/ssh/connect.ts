@@ -1,4 +1,4 @@
-// Opens one ssh connection to a node: only to a host whose key is known, only within a time limit.
+// Opens an ssh connection to a host with a known key, within a time limit.
 
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm } from "ssh2";
 import ssh2 from "ssh2";
@@ -8,21 +8,21 @@ import { type HostTrust, readPrivateKey } from "./files.js";
 export interface SshOptions {
   readonly user: string;
   readonly port: number;
-  /** Path of the private key, which only its owner may read. */
+  /** The path of the private key, which only its owner may read. */
   readonly privateKey: string;
-  /** Path of the known_hosts file. */
+  /** The path of the known_hosts file. */
   readonly knownHosts: string;
-  /** For all of it: name, TCP, handshake, key. */
+  /** The time limit for name, TCP, handshake and key together. */
   readonly connectTimeoutMs: number;
-  /** For one command. */
+  /** The time limit for one command. */
   readonly commandTimeoutMs: number;
 }
 
-/** A dead node is noticed after three of these without an answer. */
+/** Three of these without an answer mean a dead node. */
 const keepaliveMs = 15_000;
 const maxKeepalivesUnanswered = 3;
 
-/** How a type of key in known_hosts may sign; SHA-1 is not among them. */
+/** The signature algorithms of each key type in known_hosts, without SHA-1. */
 const signatures: Readonly<Record<string, readonly ServerHostKeyAlgorithm[]>> = {
   "ssh-ed25519": ["ssh-ed25519"],
   "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
@@ -31,10 +31,10 @@ const signatures: Readonly<Record<string, readonly ServerHostKeyAlgorithm[]>> = 
   "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"],
 };
 
-/** How ssh2 says that none of the types of key we ask for is the server's. */
+/** The error of ssh2 if the server has no key of a requested type. */
 const noSharedKeyType = "no matching host key format";
 
-/** Resolves with a client that is logged in; rejects with a GleanerError of code LAUNCH, also when `ending` aborts. */
+/** Resolves with a logged-in client; rejects with LAUNCH, also if `ending` aborts. */
 export async function connect(
   options: SshOptions,
   trust: (address: string, port: number) => Promise<HostTrust>,
@@ -44,7 +44,7 @@ export async function connect(
   const host = await trust(address, options.port);
   const privateKey = await readPrivateKey(options.privateKey);
   if (ending.aborted)
-    throw new GleanerError("LAUNCH", "The launcher is closed: the daemon is ending.");
+    throw new GleanerError("LAUNCH", "the launcher is closed: gleanerd is shutting down");
   const serverHostKey = host.keyTypes.flatMap((type) => signatures[type] ?? []);
   const client = new ssh2.Client();
   let refusal: string | null = null;
@@ -67,7 +67,7 @@ export async function connect(
     client.destroy();
     throw new GleanerError("LAUNCH", refusal ?? sentenceFor(cause, options, address), { cause });
   }
-  // With Nagle's algorithm on, each command waits 40 ms for nothing.
+  // Nagle's algorithm would delay each command by 40 ms.
   client.setNoDelay(true);
   return client;
 }
@@ -81,13 +81,13 @@ function logIn(client: Client, limitMs: number, ending: AbortSignal, config: Con
       else reject(error);
     };
     const limit = setTimeout(() => settle(new Error(`no answer within ${limitMs} ms`)), limitMs);
-    const abort = () => settle(new Error("the daemon is ending"));
+    const abort = () => settle(new Error("gleanerd is shutting down"));
     ending.addEventListener("abort", abort);
     client.once("ready", () => settle(null));
     client.once("close", () => settle(new Error("the connection was closed")));
-    // There may be errors after the first, and one without a listener would end the program.
+    // Later errors need a listener, too: without one they would end the program.
     client.on("error", settle);
-    // Our own limit measures everything, also the search for the address.
+    // This limit also covers the lookup of the address.
     client.connect({ ...config, readyTimeout: 0 });
   });
 }
@@ -96,10 +96,10 @@ function sentenceFor(cause: unknown, options: SshOptions, address: string): stri
   const where = `${address} port ${options.port}`;
   const message = messageOf(cause);
   if ((cause as { level?: unknown }).level === "client-authentication")
-    return `${where} does not let ${options.user} in with the key ${options.privateKey}: add its public half to that user's authorized_keys there.`;
+    return `${where} does not accept ${options.user} with the key ${options.privateKey}: add the public key to that user's authorized_keys there`;
   if (message.includes(noSharedKeyType))
-    return `${where} has no key of the types that ${options.knownHosts} lists for it: add one with "ssh-keyscan -p ${options.port} ${address}".`;
+    return `${where} has no key of the types that ${options.knownHosts} lists for it: add one with "ssh-keyscan -p ${options.port} ${address}"`;
   if (message.startsWith("Cannot parse privateKey"))
-    return `The private key ${options.privateKey} cannot be used (${message}): make one without a passphrase with ssh-keygen.`;
-  return `${where} cannot be reached by ssh (${message}): check that the node is up and that its sshd listens there.`;
+    return `the private key ${options.privateKey} cannot be used (${message}): create one without a passphrase with ssh-keygen`;
+  return `${where} cannot be reached by ssh (${message}): check that the node is up and that its sshd listens there`;
 }

@@ -1,4 +1,4 @@
-// One kept ssh connection per node: opened when needed, used for one command at a time, closed when idle.
+// Keeps one ssh connection per node: opens it on demand, serialises commands, closes it when idle.
 
 import { setMaxListeners } from "node:events";
 import type { Client } from "ssh2";
@@ -8,22 +8,22 @@ import { type Begun, begin, type CommandResult } from "./command.js";
 import { connect, type SshOptions } from "./connect.js";
 import { createTrust } from "./files.js";
 
-/** A node is asked again within a minute or not for long; sshd keeps about 6 MB for each connection. */
+/** Bounds sshd's memory, about 6 MB for each connection. */
 const idleMs = 60_000;
-/** A handshake costs 37 ms of processor time: more at once would run into their own time limits. */
+/** A handshake takes 37 ms of processor time; more at once would exceed their time limits. */
 const maxConnecting = 16;
 
 interface Kept {
   readonly address: string;
   client: Client | null;
-  /** Commands wait for each other: sshd allows ten channels only. */
+  /** Runs commands one by one, since sshd allows only ten channels. */
   last: Promise<void>;
-  /** Commands that run or wait. */
+  /** The number of commands that run or wait. */
   busy: number;
   idle: NodeJS.Timeout | undefined;
 }
 
-/** Nothing connects before the first `run`; after `close` every `run` rejects. */
+/** Connects at the first `run`; after `close`, every `run` rejects. */
 export class SshConnections {
   private readonly options: SshOptions;
   private readonly trust: ReturnType<typeof createTrust>;
@@ -38,8 +38,8 @@ export class SshConnections {
   }
 
   /**
-   * Runs a command line of the remote user's shell; rejects with code LAUNCH when it could not, or not in time, to which
-   * `extraMs` are added.
+   * Runs a command line in the remote user's shell; rejects with LAUNCH on failure or after the
+   * time limit plus `extraMs`.
    */
   run(
     address: string,
@@ -56,7 +56,7 @@ export class SshConnections {
     return result;
   }
 
-  /** Breaks all connections off; what was started goes on. */
+  /** Closes all connections; started executors continue. */
   async close(): Promise<void> {
     this.ending.abort();
     for (const node of this.kept.values()) {
@@ -97,11 +97,11 @@ export class SshConnections {
     } catch (thrown) {
       discard(node);
       if (thrown instanceof GleanerError) throw thrown;
-      // A kept connection may have died unnoticed: then a new one is worth a try.
+      // The connection may have died unnoticed, so a new one is tried.
       if (wasKept) return this.open(node, command);
       throw new GleanerError(
         "LAUNCH",
-        `${node.address} accepts the ssh login but no command: look at its sshd's MaxSessions and ForceCommand.`,
+        `${node.address} accepts the ssh login but no command: check MaxSessions and ForceCommand of its sshd`,
         { cause: thrown },
       );
     }

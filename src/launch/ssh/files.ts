@@ -1,4 +1,4 @@
-// The two files that ssh's trust rests on: our private key and the known hosts, checked each time they are used.
+// Reads and checks the private key and the known hosts on each use.
 
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
@@ -15,31 +15,31 @@ import {
 const maxKnownHostsBytes = 64 * 1024 * 1024;
 const maxPrivateKeyBytes = 64 * 1024;
 
-/** Returns the key's bytes; throws a GleanerError of code LAUNCH when others may read it too. */
+/** Returns the key's bytes; throws LAUNCH if other users can read it. */
 export async function readPrivateKey(path: string): Promise<Buffer> {
   const { mode, size } = await statOf(path, "private key");
   if ((mode & 0o077) !== 0)
     throw new GleanerError(
       "LAUNCH",
-      `The private key ${path} may be read by others: run "chmod 600 ${path}".`,
+      `other users can read the private key ${path}: run "chmod 600 ${path}"`,
     );
   if (size > maxPrivateKeyBytes)
     throw new GleanerError(
       "LAUNCH",
-      `${path} is too large for a private key: set placement.ssh.privateKey to the right file.`,
+      `${path} is too large for a private key: set placement.ssh.privateKey to the right file`,
     );
   return readFile(path);
 }
 
-/** What we know of one host before we connect to it. */
+/** What the file says about a host. */
 export interface HostTrust {
-  /** The types of key to ask the server for, as ssh names them in known_hosts. */
+  /** The key types to request from the server, as named in known_hosts. */
   readonly keyTypes: readonly string[];
-  /** null: this key is the host's; else one sentence why it must not be used. */
+  /** Returns null for a key of the host, otherwise one sentence with the reason for refusal. */
   refuse(key: Buffer): string | null;
 }
 
-/** A reader of a known_hosts file that parses it again only when it has changed. */
+/** Reads a known_hosts file and parses it again only if it changed. */
 export function createTrust(path: string): (address: string, port: number) => Promise<HostTrust> {
   let cached: { version: string; known: KnownHosts } | undefined;
   return async (address, port) => {
@@ -47,7 +47,7 @@ export function createTrust(path: string): (address: string, port: number) => Pr
     if (size > maxKnownHostsBytes)
       throw new GleanerError(
         "LAUNCH",
-        `${path} is larger than ${maxKnownHostsBytes} bytes: shorten it.`,
+        `${path} is larger than ${maxKnownHostsBytes} bytes: shorten it`,
       );
     const version = `${ino} ${size} ${mtimeMs}`;
     if (cached?.version !== version)
@@ -56,7 +56,7 @@ export function createTrust(path: string): (address: string, port: number) => Pr
   };
 }
 
-/** Throws a GleanerError of code LAUNCH when the file says nothing of the host. */
+/** Throws LAUNCH if the file does not list the host. */
 function trustIn(
   keys: readonly KnownKey[],
   path: string,
@@ -68,7 +68,7 @@ function trustIn(
   if (valid.length === 0)
     throw new GleanerError(
       "LAUNCH",
-      `The host key of ${address} is not in ${path}: add it with "${scan}", and compare it with the one on the node.`,
+      `the host key of ${address} is not in ${path}: add it with "${scan}", and compare it with the one on the node`,
     );
   return {
     keyTypes: [...new Set(valid.map(({ type }) => type))],
@@ -76,12 +76,12 @@ function trustIn(
       const same = keys.filter((known) => known.key.equals(key));
       const revoked = same.find((known) => known.revoked);
       if (revoked)
-        return `The host key of ${address} is marked as revoked in line ${revoked.line} of ${path}: give the node a new one.`;
+        return `the host key of ${address} is revoked in line ${revoked.line} of ${path}: give the node a new one`;
       if (same.length > 0) return null;
       const type = typeInside(key);
       const line = valid.find((known) => known.type === type)?.line ?? valid[0]!.line;
       const print = createHash("sha256").update(key).digest("base64").replace(/=+$/, "");
-      return `${address} shows another host key (${type} SHA256:${print}) than line ${line} of ${path}: if the node was installed anew, remove that line and run "${scan}"; if not, somebody may be listening.`;
+      return `${address} presents another host key (${type} SHA256:${print}) than line ${line} of ${path}: if the node was reinstalled, remove that line and run "${scan}"; otherwise the connection may be intercepted`;
     },
   };
 }
@@ -92,7 +92,7 @@ async function statOf(path: string, what: string) {
   } catch (cause) {
     throw new GleanerError(
       "LAUNCH",
-      `The ${what} ${path} cannot be read (${messageOf(cause)}): make it, or set placement.ssh in the configuration.`,
+      `the ${what} ${path} cannot be read (${messageOf(cause)}): create it, or set placement.ssh in the configuration`,
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-// OpenSSH's known_hosts format: which host keys a file vouches for, and which it refuses.
+// Parses OpenSSH's known_hosts format: the trusted and revoked keys of a host.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 
@@ -7,33 +7,33 @@ export interface KnownKey {
   readonly type: string;
   readonly key: Buffer;
   readonly revoked: boolean;
-  /** Counted from 1, for sentences. */
+  /** Counted from 1, for error messages. */
   readonly line: number;
 }
 
-/** One line of the file that was not found by plain name: hashed, or with wildcards. */
+/** A line with hashed names or wildcards. */
 interface PatternEntry {
   readonly matches: (host: string) => boolean;
   readonly known: KnownKey;
 }
 
 export interface KnownHosts {
-  /** All keys that the file has for a host; `host` as hostEntry() makes it. */
+  /** Returns all keys of a host; `host` is a result of hostEntry(). */
   lookup(host: string): readonly KnownKey[];
 }
 
-/** An RSA key of 16,384 bits takes 2.8 kB, the names of a host some hundred bytes. */
+/** An RSA key of 16,384 bits takes 2.8 kB, and the names of a host some hundred bytes. */
 const maxLineLength = 16_384;
 
-/** The name under which a host is listed: `host`, or `[host]:port` when the port is not ssh's own. */
+/** Returns the name of a host in the file: `host`, or `[host]:port` for a port other than 22. */
 export function hostEntry(address: string, port: number): string {
   const host = address.toLowerCase();
   return port === 22 ? host : `[${host}]:${port}`;
 }
 
 /**
- * Reads the text of a known_hosts file. Lines that cannot be read vouch for nothing, and neither do lines of
- * certificate authorities, since our ssh client knows no certificates.
+ * Reads the text of a known_hosts file. Ignores invalid lines and those of certificate authorities,
+ * since the ssh client does not support certificates.
  */
 export function parseKnownHosts(text: string): KnownHosts {
   const plain = new Map<string, KnownKey[]>();
@@ -72,14 +72,14 @@ function parseLine(line: string, number: number): { hosts: string[]; known: Know
   return { hosts, known: { type, key, revoked: marker !== undefined, line: number } };
 }
 
-/** A key's bytes begin with the length and the name of its type; null when they do not. */
+/** Reads the type at the beginning of a key's bytes; null if it is invalid. */
 export function typeInside(key: Buffer): string | null {
   if (key.length < 4) return null;
   const length = key.readUInt32BE(0);
   return length > 64 || key.length < 4 + length ? null : key.toString("latin1", 4, 4 + length);
 }
 
-/** As OpenSSH: a host matches when a pattern does and no pattern with `!` does. */
+/** As in OpenSSH, a host matches if a pattern does and no pattern with `!` does. */
 function matcherOf(hosts: readonly string[]): (host: string) => boolean {
   const tests = hosts.map((pattern) => {
     const negated = pattern.startsWith("!");
@@ -94,7 +94,7 @@ function matcherOf(hosts: readonly string[]): (host: string) => boolean {
     !tests.some(({ negated, test }) => negated && test(host));
 }
 
-/** `|1|SALT|HASH`: the HMAC-SHA1 of the host's name. */
+/** Matches `|1|SALT|HASH`, the HMAC-SHA1 of the host's name. */
 function hashedMatcher(entry: string): (host: string) => boolean {
   const [, version, salt, hash] = entry.split("|");
   if (version !== "1" || salt === undefined || hash === undefined) return () => false;
@@ -106,7 +106,7 @@ function hashedMatcher(entry: string): (host: string) => boolean {
   };
 }
 
-/** `*` and `?` as in file names, matched in linear time however many stars there are. */
+/** Matches `*` and `?` as in file names, in linear time for any number of stars. */
 function wildcardMatcher(pattern: string): (host: string) => boolean {
   return (host) => {
     let at = 0;

@@ -1,4 +1,4 @@
-// Starts executors on other machines by ssh: nothing of ours has to run there before, and the executor is brought along.
+// Starts executors on other machines by ssh and copies the programs there, without an agent.
 
 import type { Launcher } from "../../core/ports/launcher.js";
 import { Semaphore } from "../../limits/semaphore.js";
@@ -13,23 +13,26 @@ import { SshConnections } from "./connections.js";
 import { bringCommand, probeCommand, separator, startCommand, statuses } from "./scripts.js";
 
 export interface SshLauncherOptions extends SshOptions {
-  /** Node, as a path on the nodes; null: the executor is a binary that needs none. */
+  /** The path of Node on the nodes; null for an executor as a binary. */
   readonly node: string | null;
-  /** The bundled executor, as a path on the nodes. */
+  /** The path of the bundled executor on the nodes. */
   readonly executorProgram: string;
-  /** What is brought to a node that does not have it; null: the programs are installed there. */
+  /** The programs to copy to nodes; null if they are installed there. */
   readonly bundle: Bundle | null;
   readonly runDirectory: string;
-  /** Made when only its last part is missing; each node's executor appends to a file of its own there. */
+  /**
+   * Created if only its last part is missing; the executor of each node appends to its own file
+   * there.
+   */
   readonly logDirectory: string;
 }
 
-/** More at once would share one network card, and each come closer to its time limit. */
+/** Transfers share a network card; more at once would approach their time limits. */
 const maxBringing = 8;
-/** A node behind a slower line is no node for short functions. */
+/** A node behind a slower line is unsuitable for short functions. */
 const slowestBytesPerMs = 1_000;
 
-/** A launcher that keeps a connection to each node it talked to lately; rejects with codes CONFIG and LAUNCH. */
+/** Creates a launcher that keeps recent connections; rejects with CONFIG and LAUNCH. */
 export function createSshLauncher(options: SshLauncherOptions): Launcher {
   const { node: nodeProgram, executorProgram, bundle, runDirectory, logDirectory } = options;
   if (nodeProgram !== null) requirePlainPath("programs.node", nodeProgram);
@@ -72,7 +75,7 @@ export function createSshLauncher(options: SshLauncherOptions): Launcher {
   };
 }
 
-/** Nodes of one address share what is brought there, so it is sent once. */
+/** Nodes with one address share the programs, which are sent once. */
 function createBringer(connections: SshConnections) {
   const underWay = new Map<string, Promise<CommandResult>>();
   const semaphore = new Semaphore(maxBringing);
@@ -93,30 +96,30 @@ function createBringer(connections: SshConnections) {
 function requireDone(result: CommandResult, options: SshLauncherOptions, node: NodeName): void {
   if (result.status === 0) return;
   const problem = problemOf(result, options, node);
-  throw new GleanerError("LAUNCH", `The executor of ${node} could not be started: ${problem}.`);
+  throw new GleanerError("LAUNCH", `cannot start the executor of ${node}: ${problem}`);
 }
 
 function problemOf(result: CommandResult, options: SshLauncherOptions, node: NodeName): string {
   const { executorProgram, bundle, logDirectory } = options;
-  const said = result.stderr.trim().split("\n")[0]!.slice(0, 200) || "it said nothing";
+  const said = result.stderr.trim().split("\n")[0]!.slice(0, 200) || "no error message";
   switch (result.status) {
     case statuses.noNode:
       return `${options.node} cannot be run there: install Node, or set programs.node`;
     case statuses.noExecutor:
-      return `${executorProgram} is not there: install Gleaner on the node, or set programs.executor`;
+      return `${executorProgram} does not exist there: install Gleaner on the node, or set programs.executor`;
     case statuses.noLog:
-      return `the log ${executorLogFile(logDirectory, node)} cannot be written: make its folder, or set logDirectory`;
+      return `the log ${executorLogFile(logDirectory, node)} cannot be written: create its folder, or set logDirectory`;
     case statuses.notPrivate:
-      return `${bundle?.directory} there, or what lies in it, is not a folder of root's alone (mode 0700, no link), or one above it can be changed by others: remove it, or set placement.ssh.directory`;
+      return `${bundle?.directory} there is not safe (it and its subfolders must belong to root with mode 0700 and not be links, and others must not be able to change the folders above): remove it, or set placement.ssh.directory`;
     case statuses.notWritten:
-      return `${bundle?.directory} cannot be written there (${said}): look whether the disk is full, or set placement.ssh.directory`;
+      return `${bundle?.directory} cannot be written there (${said}): check whether the disk is full, or set placement.ssh.directory`;
     case statuses.notWhole:
-      return `what arrived in ${bundle?.directory} is not what was sent (${said}): look at the node's disk; it is sent again`;
+      return `the programs arrived damaged in ${bundle?.directory} (${said}): check the node's disk; gleanerd sends them again`;
     case statuses.notRunnable:
       return `programs in ${bundle?.directory} cannot be run there, since it is mounted noexec: set placement.ssh.directory`;
     case statuses.notBrought:
-      return `what was brought to ${bundle?.directory} is gone again: see who cleans up there`;
+      return `the programs disappeared from ${bundle?.directory}: find out what deletes files there`;
     default:
-      return `the command that starts it ended with ${result.status ?? "a signal"} (${said}), so try it by hand`;
+      return `the start command ended with ${result.status ?? "a signal"} (${said}): check the node by hand`;
   }
 }

@@ -1,11 +1,11 @@
-// The shell scripts that run on nodes, each as a line for whatever login shell the remote user has.
+// The shell scripts that run on nodes, each as a line for any login shell of the remote user.
 
 import { dirname } from "node:path";
 import { executorPath, noDebugger } from "../names.js";
 import { maxMarkBytes } from "../process-mark.js";
 import type { Bundle } from "./bundle.js";
 
-/** Statuses of the scripts, above those that shells use themselves. */
+/** Exit statuses of the scripts, above those that shells use. */
 export const statuses = {
   noNode: 101,
   noExecutor: 102,
@@ -18,28 +18,28 @@ export const statuses = {
   notRunnable: 109,
 } as const;
 
-/** Versions left on a node: the new one, that of an executor which is still there, and one to go back to. */
+/** Versions kept on a node: the new one, that of a running executor, and one for a downgrade. */
 const keptVersions = 3;
-/** What a transfer that broke may have left; none takes so long. */
+/** Files of a broken transfer are older; no transfer takes longer. */
 const staleMinutes = 60;
 
 /**
- * "$@": ends the script where one of these folders could be changed by others than root and us. As sshd's StrictModes, but a
- * folder like /tmp will do: there nobody can put another's folder away.
+ * Ends the script if users other than root and this one can change one of the folders in "$@". As
+ * with sshd's StrictModes, but sticky folders such as /tmp pass: nobody can replace others' files.
  */
 const requireSound = [
   "uid=$(id -u)",
   `stat -Lc "%u %A" "$@" | { while read -r owner mode; do case "$owner $mode" in "0 d"????????[tT] | "0 d"????-??-? | "$uid d"????-??-?) ;; *) exit 1 ;; esac; done; } || exit ${statuses.notPrivate}`,
 ];
 
-/** Ends the script unless the path is a folder, no link to one, and ours alone. */
+/** Ends the script unless the path is a private folder of this user and not a link. */
 const requireOwn = (path: string) =>
   `case "$(stat -c "%u %A" "${path}")" in "$uid drwx--"[-S]---) ;; *) exit ${statuses.notPrivate} ;; esac`;
 
 const isComplete = (path: string) =>
   `[ -s "${path}/glean-executor" ] && [ -x "${path}/glean-spawn" ]`;
 
-/** "$4": the directory; "$5": the version; "$@": what is above. The time of the last use tells which versions are old. */
+/** "$4": the directory; "$5": the version; "$@": the folders above. Touches the version in use. */
 const requireBrought = [
   "dir=$4; own=$4/$5; node=$1; program=$2; log=$3; shift 5",
   ...requireSound,
@@ -51,8 +51,8 @@ const requireBrought = [
 ];
 
 /**
- * Reads the input to its end before it starts anything, since sshd drops what is unread when the command ends.
- * printf is part of the shell: the input, which is secret, is never an argument nor in an environment.
+ * Reads all input before it starts anything, since sshd drops unread input when the command ends.
+ * printf is built into the shell, so the secret input is never an argument or in an environment.
  */
 const start = [
   `[ -z "$1" ] || [ -x "$1" ] || exit ${statuses.noNode}`,
@@ -61,7 +61,7 @@ const start = [
   `input=$(cat) && printf "%s\\n" "$input" | setsid -f env -i PATH=${executorPath} \${1:+"NODE_OPTIONS=${noDebugger}" "$1"} "$2" >>"$3" 2>&1`,
 ];
 
-/** `node`: null when the program needs none. What is started gets its standard input. */
+/** `node` is null if the program needs none. The program gets the standard input. */
 export function startCommand(
   node: string | null,
   program: string,
@@ -75,7 +75,7 @@ export function startCommand(
   return shellCommand([...requireBrought, ...start], args);
 }
 
-/** "$1": the directory; "$2": the version; "$3": the executor's size; "$@": what is above the directory. */
+/** "$1": the directory; "$2": the version; "$3": the executor's size; "$@": the folders above. */
 const bring = [
   "dir=$1; own=$1/$2; name=$2; size=$3; shift 3",
   ...requireSound,
@@ -88,7 +88,7 @@ const bring = [
   `[ "$(sha256sum <"$new/all")" = "$name  -" ] || exit ${statuses.notWhole}`,
   `head -c "$size" "$new/all" >"$new/glean-executor" && tail -c "+$((size + 1))" "$new/all" >"$new/glean-spawn" || exit ${statuses.notWritten}`,
   'rm "$new/all"; chmod 700 "$new"/*',
-  // Else a node that loses its power may come back with the name in place and nothing behind it.
+  // Otherwise a power failure could leave the name without the data.
   `sync "$new"/* "$new" || exit ${statuses.notWritten}`,
   `[ -x "$new/glean-spawn" ] || exit ${statuses.notRunnable}`,
   `[ -L "$own" ] || { ${isComplete("$own")}; } || rm -rf "$own"`,
@@ -99,33 +99,33 @@ const bring = [
   "exit 0",
 ];
 
-/** Puts in place what comes on standard input, packed; all of it or nothing. */
+/** Installs the compressed programs from standard input, all or nothing. */
 export function bringCommand({ directory, name, executorBytes }: Bundle): string {
   return shellCommand(bring, [directory, name, `${executorBytes}`, ...foldersAbove(directory)]);
 }
 
 export const separator = "--- stat";
-/** A process that is gone has no stat, so nothing follows the separator. */
+/** Prints nothing after the separator if the process is gone. */
 const probe = [
   `[ -r "$1" ] || exit ${statuses.noMark}; mark=$(head -c ${maxMarkBytes} "$1"); echo "$mark"; echo "${separator}"`,
   'pid=$(echo "$mark" | sed -n "s/^pid=\\([1-9][0-9]*\\)$/\\1/p" | head -n 1)',
   `[ -z "$pid" ] || head -c ${maxMarkBytes} "/proc/$pid/stat" 2>/dev/null; exit 0`,
 ];
 
-/** Prints the mark, the separator on a line of its own, and the process's stat. */
+/** Prints the mark, the separator on its own line, and the process's stat. */
 export function probeCommand(markFile: string): string {
   return shellCommand(probe, [markFile]);
 }
 
-/** sh runs the script, the rest are its arguments. */
+/** Quotes a script and its arguments for sh. */
 function shellCommand(script: readonly string[], args: readonly string[]): string {
-  // Without core files: an executor's memory holds its secret, and environments of users.
+  // No core files, since an executor's memory holds its secret and users' environments.
   const safe = ["umask 077", "ulimit -c 0", "cd /"];
   const whole = [`export PATH=${executorPath}`, ...safe, ...script].join("; ");
   return ["exec /bin/sh -c", ...[whole, "gleaner", ...args].map(quote)].join(" ");
 }
 
-/** Neither our scripts nor the paths hold a single quote. */
+/** The scripts and paths contain no single quotes. */
 const quote = (word: string): string => `'${word}'`;
 
 function foldersAbove(path: string): string[] {

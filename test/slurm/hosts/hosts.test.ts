@@ -64,9 +64,9 @@ async function attemptsOf(ids: readonly unknown[]): Promise<readonly Attempt[][]
 
 test("a host with another key than the known one is refused with a sentence; the others are used", async () => {
   know({ n3: makeKey(join(all.knownHosts, ".."), "other", "ed25519") });
-  const why = await explained("n3", "shows another host key");
+  const why = await explained("n3", "presents another host key");
   const { address } = all.hosts.n3!;
-  expect(why).toContain(`${address} shows another host key (ssh-ed25519 SHA256:`);
+  expect(why).toContain(`${address} presents another host key (ssh-ed25519 SHA256:`);
   expect(why).toContain(`than line 3 of ${all.knownHosts}`);
   await all.at.until("the other two", async () => {
     const states = (await all.at.info()).nodes.map((each) => each.executor?.state ?? null);

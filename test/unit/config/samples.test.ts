@@ -25,7 +25,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("gleaner.yaml", () => {
-  test("has every key there is, with its default", () => {
+  test("has every key with its default", () => {
     const written: unknown = parse(sample("gleaner.yaml"));
     // Not the parsed configuration: that would have what the sample forgets.
     expect(written).toEqual(parseConfig({}, "the defaults"));
@@ -39,7 +39,12 @@ describe("gleaner.yaml", () => {
   test.each([
     ["missing", "nowhere.yaml", null, /cannot read .*nowhere\.yaml .*configs\/gleaner\.yaml/],
     ["a folder", ".", null, /cannot read/],
-    ["endless", "/dev/zero", null, /larger than 1048576 bytes: is it the right file/],
+    [
+      "endless",
+      "/dev/zero",
+      null,
+      /larger than 1048576 bytes: check that it is the configuration file/,
+    ],
     ["too large", "large.yaml", "#".repeat(1024 * 1024 + 1), /larger than 1048576 bytes/],
     ["no YAML", "bad.yaml", "a: [", /is not valid YAML/],
     ["of a wrong type", "type.yaml", "store: 7", /store: /],
@@ -49,7 +54,7 @@ describe("gleaner.yaml", () => {
     expect(() => loadConfig(file)).toThrow(sentence);
   });
 
-  test("one as large as may be is read", () => {
+  test("reads a file of the largest size", () => {
     const file = join(folder, "largest.yaml");
     writeFileSync(file, `logLevel: warn\n${"#".repeat(1024 * 1024 - 15)}`);
     expect(loadConfig(file).logLevel).toBe("warn");
@@ -69,7 +74,7 @@ describe("slurm.conf.gleaner", () => {
   };
   const lines = sample("slurm.conf.gleaner");
 
-  test("assures the hook for the default programs", () => {
+  test("guarantees the hook for the default programs", () => {
     expect(hookProblemOf(factsOf(lines), programs)).toBeNull();
   });
 
@@ -197,7 +202,7 @@ describe("gleanerd.service", () => {
     expect({ status, said: status === 0 ? "" : stdout + stderr }).toEqual({ status: 0, said: "" });
   });
 
-  test("for executors that are its own children another file takes all of the sandbox away", () => {
+  test("another file lifts the sandbox for executors that are its children", () => {
     const keysOf = (text: string) =>
       [...text.matchAll(/^([A-Z][A-Za-z]+)=/gm)].map(([, key]) => key!);
     const sandbox = unit.slice(unit.indexOf("CapabilityBoundingSet="), unit.indexOf("[Install]"));
@@ -209,7 +214,7 @@ describe("gleanerd.service", () => {
     expect(taken).toEqual(expect.arrayContaining(["MemoryHigh", "MemoryMax", "TasksMax"]));
   });
 
-  test("Slurm's daemons never pay for its memory, and it stops before it is killed", () => {
+  test("the OOM killer prefers it to Slurm's daemons, and it stops before it is killed", () => {
     expect(value("MemoryMax")).toBe("1G");
     expect(Number(value("OOMScoreAdjust"))).toBeGreaterThan(0);
     expect(Number(value("TimeoutStopSec"))).toBeGreaterThan(5);

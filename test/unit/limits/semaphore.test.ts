@@ -39,7 +39,7 @@ describe("a semaphore", () => {
     expect(await next).toBe(1);
   });
 
-  test("refuses a task when too many wait", async () => {
+  test("refuses a task if too many wait", async () => {
     const { begun, task, end } = createTasks();
     const semaphore = new Semaphore(1, { most: 1, refusal: "come back later" });
     const running = semaphore.run(task("a"));
@@ -54,7 +54,7 @@ describe("a semaphore", () => {
   });
 });
 
-test("users' semaphores make nobody wait for another user", async () => {
+test("no user waits for the tasks of another", async () => {
   const { begun, task, end } = createTasks();
   const semaphores = new UserSemaphores(1, { most: 0, refusal: "one at a time" });
   const first = semaphores.run(1, task("first"));

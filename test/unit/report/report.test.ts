@@ -27,7 +27,7 @@ describe("idle", () => {
   const idle = idleReport(figures);
   const there = Object.entries(idle.parts).filter(([, coreMs]) => coreMs > 0);
 
-  test("says where the idle time went, part by part, and each node's largest loss", () => {
+  test("lists the parts of idle time and the largest loss of each node", () => {
     expect(there.map(([part]) => part)).toEqual([
       "useful",
       "unplaced",
@@ -39,7 +39,7 @@ describe("idle", () => {
     const hours = (coreMs: number) => (coreMs / 3_600_000).toFixed(1);
     expect(text).toMatch(new RegExp(`^idle +${hours(figures.idleCoreMs)} +100.0 %$`, "m"));
     expect(text).toMatch(
-      new RegExp(`^ {2}start-up +${hours(idle.parts.starting)} .*being started`, "m"),
+      new RegExp(`^ {2}start-up +${hours(idle.parts.starting)} .*was starting`, "m"),
     );
     expect(text).not.toContain("memory");
     expect(text).toMatch(/^n1 .*no demand .*%$/m);
@@ -57,7 +57,7 @@ describe("idle", () => {
       expect(Object.values(parts).reduce((sum, part) => sum + part, 0)).toBe(idleCoreMs);
   });
 
-  test("is a table with a bar for each part on the page, and none where no reason is known", () => {
+  test("is a table with bars on the page, and absent if no reason is known", () => {
     const page = renderUtilizationHtml(figures, "t");
     const section = /<section id="idle">[\s\S]*?<\/section>/.exec(page)![0];
     expect(section.match(/<rect /g)).toHaveLength(there.length);
@@ -97,7 +97,7 @@ describe("words", () => {
 });
 
 describe("text", () => {
-  test("says the totals in one unit, and each node in a line", () => {
+  test("shows totals in one unit and a line for each node", () => {
     const text = renderUtilizationText(figures);
     const hours = (coreMs: number) => (coreMs / 3_600_000).toFixed(1);
     expect(text).toContain(`Of the ${hours(figures.availableCoreMs)} core-hours`);
@@ -107,7 +107,7 @@ describe("text", () => {
     expect(text).toContain("no batch job waited");
   });
 
-  test("says it when an eviction took longer than a job's start", () => {
+  test("reports evictions that took longer than the start of a job", () => {
     const late = harvest(["n1"]);
     const evictions = late.evictions.map((one, index) => ({
       ...one,
@@ -130,9 +130,9 @@ describe("text", () => {
     expect(late.violations).toHaveLength(2);
     expect([first!.left, second!.left].toSorted()).toEqual([2, null]);
     const text = renderUtilizationText(late);
-    expect(text).toContain("Violations: 2 jobs began while functions may have held");
+    expect(text).toContain("Violations: 2 jobs began while functions may still have held");
     expect(text).toMatch(/job \d+ on n\d at .* UTC: 2 processes were left after 1\.95 s/);
-    expect(text).toContain("it is not known what was left after 1.95 s");
+    expect(text).toContain("the number of remaining processes is unknown after 1.95 s");
     const page = renderUtilizationHtml(late, "late");
     expect(page).toContain("2 processes were left after 1.95 s");
     const csv = renderUtilizationCsv(late).trim().split("\r\n");
@@ -144,19 +144,19 @@ describe("text", () => {
     expect(renderUtilizationCsv(unmeasured).trim().split("\r\n").at(-1)).toMatch(/,$/);
   });
 
-  test("of nothing, of nothing idle and of no eviction are sentences, not divisions by zero", () => {
+  test("has a sentence for no node, no idle core and no eviction", () => {
     const input = harvest(["n1"]);
     const none = renderUtilizationText(
       computeUtilization({ ...input, nodeSpans: [], evictions: [] }),
     );
-    expect(none).toContain("Slurm could use no node");
+    expect(none).toContain("No node was available to Slurm");
     expect(none).toContain("Evictions: none");
     expect(none).not.toMatch(/NaN|Infinity|null|undefined/);
     const busy = { ...figures, idleCoreMs: 0, coveredCoreMs: 0, usefulCoreMs: 0 };
-    expect(renderUtilizationText(busy)).toContain("nothing was idle");
+    expect(renderUtilizationText(busy)).toContain("no core was idle");
   });
 
-  test("lists at most 40 nodes, those with the most idle time left", () => {
+  test("lists at most 40 nodes, those with the most unharvested idle time", () => {
     const names = Array.from({ length: 60 }, (_, index) => `n${index}`);
     const text = renderUtilizationText(computeUtilization(harvest(names)));
     expect(text.match(/^n\d+ /gm)).toHaveLength(40);
@@ -198,7 +198,7 @@ describe("CSV", () => {
 });
 
 describe("HTML", () => {
-  test("escapes names, and its one script and one style are those that its policy names", () => {
+  test("escapes names and permits only its own script and style", () => {
     const hostile = `</script><script>alert(1)</script><img src=x onerror='alert(2)' a="`;
     const page = renderUtilizationHtml(named(hostile), hostile);
     expect(page).not.toContain("<img");
@@ -219,7 +219,7 @@ describe("HTML", () => {
     expect(page.length).toBeLessThan(250_000);
   });
 
-  test("carries the uPlot that is installed (else run scripts/embed-uplot.mjs)", () => {
+  test("contains the installed uPlot (otherwise run scripts/embed-uplot.mjs)", () => {
     const installed = (file: string) =>
       readFileSync(`node_modules/uplot/dist/${file}`, "utf8").trim();
     expect(uplotScript).toBe(installed("uPlot.iife.min.js"));

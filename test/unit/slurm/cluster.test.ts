@@ -59,7 +59,7 @@ const rareCalls = [
 ];
 
 describe("readSnapshot", () => {
-  test("holds what the commands said, the queue asked before the nodes", async () => {
+  test("contains the output of the commands; the queue is read before the nodes", async () => {
     const snapshot = await cluster.readSnapshot();
     expect(calls()).toEqual([...rareCalls, queueCall, nodesCall, sharesCall]);
     expect(snapshot.nodes).toHaveLength(8);
@@ -72,7 +72,7 @@ describe("readSnapshot", () => {
     expect(snapshot.nodesAskedAtMs).toBeLessThan(snapshot.nodesReadAtMs);
   });
 
-  test("two commands each and one for what jobs did not tell yet, the rare ones again after a minute", async () => {
+  test("runs two commands, one for new jobs' shares, and the rare ones again after a minute", async () => {
     await cluster.readSnapshot();
     clockMs += 59_000;
     await cluster.readSnapshot();
@@ -84,7 +84,7 @@ describe("readSnapshot", () => {
     expect(cluster.rpcCount()).toBe(3 * 4 + 2 * 4 + 3 * 3 * 3);
   });
 
-  test("each queue is asked with another mark", async () => {
+  test("uses a new mark for each read of the queue", async () => {
     program("squeue", `echo "$SQUEUE_FORMAT" >> ${folder}/formats`);
     await cluster.readSnapshot();
     await cluster.readSnapshot();
@@ -93,19 +93,19 @@ describe("readSnapshot", () => {
     expect(second).not.toBe(first);
   });
 
-  test("lines that cannot be read are told, bounded over all commands", async () => {
+  test("reports unreadable lines, bounded over all commands", async () => {
     appendFileSync(join(folder, "scontrol"), "for i in $(seq 30); do echo broken $i; done\n");
     const { unreadable, nodes } = await cluster.readSnapshot();
     expect(unreadable).toHaveLength(20);
     expect(nodes).toHaveLength(8);
   });
 
-  test("a failing command is told in one sentence, and the next snapshot asks again", async () => {
+  test("reports a failing command in one sentence and runs it again for the next snapshot", async () => {
     program("squeue", "echo 'slurm_load_jobs error: Unable to contact' >&2; exit 1");
     await expect(cluster.readSnapshot()).rejects.toMatchObject({
       code: "SLURM",
       message:
-        "squeue failed with exit status 1 (slurm_load_jobs error: Unable to contact): check that slurmctld is up (scontrol ping).",
+        "squeue failed with exit status 1 (slurm_load_jobs error: Unable to contact): check that slurmctld is up (scontrol ping)",
     });
     await expect(cluster.readSnapshot()).rejects.toMatchObject({ code: "SLURM" });
     expect(calls()).toEqual([...rareCalls, queueCall, queueCall]);

@@ -21,7 +21,7 @@ const options = (timeoutMs = 60_000) => ({
 });
 
 describe("runCommand", () => {
-  test("arguments are passed as they are, by no shell", async () => {
+  test("passes arguments unchanged, without a shell", async () => {
     script("echoed", 'printf "%s\\n" "$@"');
     const result = await runCommand("echoed", ["$(id)", "a b", "; true"], {}, options());
     expect(result).toEqual({
@@ -31,7 +31,7 @@ describe("runCommand", () => {
     });
   });
 
-  test("the environment holds what was asked for and nothing of ours", async () => {
+  test("passes only the requested environment", async () => {
     script("environment", "exec env");
     process.env.SQUEUE_STATES = "FAILED";
     try {
@@ -49,19 +49,19 @@ describe("runCommand", () => {
     }
   });
 
-  test("a failure is told by its status and the first line of what it complained of", async () => {
+  test("returns the exit status and the first line of the error", async () => {
     script("fails", "echo out; echo 'first line' >&2; echo second >&2; exit 3");
     const { exitCode, complaint } = await runCommand("fails", [], {}, options());
     expect({ exitCode, complaint }).toEqual({ exitCode: 3, complaint: "first line" });
   });
 
-  test("a complaint is bounded", async () => {
+  test("shortens a long error", async () => {
     script("long", "head -c 1000000 /dev/zero | tr '\\0' x >&2; exit 1");
     const { complaint } = await runCommand("long", [], {}, options());
     expect(complaint).toBe("x".repeat(300));
   });
 
-  test("one that hangs is killed with all it started", async () => {
+  test("kills a hanging command with its children", async () => {
     script("hangs", "sleep 1000 & sleep 1000");
     const mark = `HANGS_MARK=${folder}`;
     const answer = runCommand("hangs", [], { HANGS_MARK: folder }, options(500));
@@ -72,15 +72,15 @@ describe("runCommand", () => {
     while (processesWith(mark) > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test("one that floods is killed", async () => {
+  test("kills a command that writes too much", async () => {
     script("floods", "exec cat /dev/zero");
     await expect(runCommand("floods", [], {}, options())).rejects.toMatchObject({
       code: "SLURM",
-      message: `floods wrote more than ${maxOutputBytes} bytes and was killed.`,
+      message: `floods wrote more than ${maxOutputBytes} bytes and was killed: run it by hand to see what it prints`,
     });
   });
 
-  test("one that is killed, and one that is not there", async () => {
+  test("reports a killed and a missing command", async () => {
     script("killed", "kill -9 $$");
     await expect(runCommand("killed", [], {}, options())).rejects.toMatchObject({
       code: "SLURM",
@@ -88,7 +88,7 @@ describe("runCommand", () => {
     });
     await expect(runCommand("missing", [], {}, options())).rejects.toMatchObject({
       code: "SLURM",
-      message: expect.stringMatching(/Cannot run .*missing .*ENOENT.*set slurm\.binDirectory/),
+      message: expect.stringMatching(/cannot run .*missing .*ENOENT.*set slurm\.binDirectory/),
     });
   });
 });

@@ -86,7 +86,7 @@ describe("readFacts", () => {
   const facts = (lines: string[], limits: MemoryLimit[] = []) =>
     readFacts(Buffer.from(["ClusterName = c", ...lines, "SLURM_VERSION = 1"].join("\n")), limits);
 
-  test("where plugins are listed", () => {
+  test("finds the plugstack.conf", () => {
     const conf = "SLURM_CONF = /etc/slurm/slurm.conf";
     expect(facts([conf, "PlugStackConfig = /a/stack"]).pluginStack).toBe("/a/stack");
     expect(facts([conf, "PlugStackConfig = (null)"]).pluginStack).toBe("/etc/slurm/plugstack.conf");
@@ -148,12 +148,12 @@ describe("readFacts", () => {
     expect(facts([line], limits).maxMemoryPerCoreMb).toBe(boundMb);
   });
 
-  test("what is no configuration is refused in one sentence", () => {
+  test("refuses other output in one sentence", () => {
     expect(() => readFacts(Buffer.from("hello = world"), [])).toThrow(/no ClusterName/);
   });
 });
 
-test("a partition that cannot be read is noted", () => {
+test("notes an unreadable partition", () => {
   const unreadable: string[] = [];
   const output = Buffer.from("PartitionName=a Nodes=n[1-\nhello\nPartitionName=b Nodes=(null)\n");
   const names = readPartitions(output, unreadable).map((record) => record.partition.name);

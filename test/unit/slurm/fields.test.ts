@@ -19,7 +19,7 @@ describe("readFields", () => {
     });
   });
 
-  test("what an administrator writes cannot pass for a field, be it in the line or not", () => {
+  test("never takes an administrator's text for a field", () => {
     const fields = readFields(
       "State=IDLE Reason=bad State=DOWN Owner=me Reason=x [root@t] Comment=CPUAlloc=0 Gres=gpu:9",
     );
@@ -30,7 +30,7 @@ describe("readFields", () => {
     });
   });
 
-  test("of a key that comes twice the first counts", () => {
+  test("the first of duplicate keys counts", () => {
     expect(readFields("A=1 A=2 B=3 A=4").get("A")).toBe("1 A=2");
   });
 
@@ -46,7 +46,7 @@ describe("readFields", () => {
 });
 
 describe("linesOf", () => {
-  test("the lines that are not empty, also a last one without an end", () => {
+  test("returns non-empty lines, including a last one without a line break", () => {
     expect([...linesOf(Buffer.from("a\n\nbä\nc"))]).toEqual(["a", "bä", "c"]);
     expect([...linesOf(Buffer.from(""))]).toEqual([]);
   });

@@ -31,7 +31,7 @@ describe("readGres", () => {
     ]);
   });
 
-  test("without a count it is one, or as many as there are indices", () => {
+  test("counts one, or the number of indices, if the count is missing", () => {
     expect(readGres("gpu,gpu:a100,gpu(IDX:0-1)")).toEqual([
       { name: "gpu", type: null, count: 1, indices: null, ...counted },
       { name: "gpu", type: "a100", count: 1, indices: null, ...counted },
@@ -39,7 +39,7 @@ describe("readGres", () => {
     ]);
   });
 
-  test("more indices than any node has are not read", () => {
+  test("ignores a list with more indices than any node has", () => {
     expect(readGres("gpu:1(IDX:0-1023)")[0]!.indices).toHaveLength(1_024);
     for (const text of ["0-1024", "0-1023,0", "9-9999"])
       expect(readGres(`gpu:1(IDX:${text})`)[0]!.indices).toBeNull();

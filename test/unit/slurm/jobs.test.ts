@@ -118,7 +118,7 @@ function printed(values: Partial<Record<string, string>>): string {
 }
 
 describe("readJobs", () => {
-  test("whatever users write, it stays in its field", () => {
+  test("any text of users stays in its field", () => {
     const free = fc.string({
       unit: fc.constantFrom(..."ab|#=@\n\t %[],~é".split("")),
       maxLength: 40,

@@ -49,11 +49,11 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     });
   });
 
-  test("GPUs without a type: one is in use, nobody knows which, so both are", () => {
+  test("both GPUs without a type count as allocated if Slurm does not report which one is", () => {
     expect(nodes.get("n3")).toMatchObject({ gpuCount: 2, allocatedGpus: [0, 1] });
   });
 
-  test("specialised cores and memory are not for jobs", () => {
+  test("excludes specialised cores and memory", () => {
     expect(nodes.get("n4")).toMatchObject({
       baseState: "IDLE",
       flags: ["PLANNED"],
@@ -133,7 +133,7 @@ describe("lines that cannot be read", () => {
     },
   );
 
-  test("without CPUEfctv the specialised cores' CPUs are taken off", () => {
+  test("subtracts the CPUs of specialised cores if CPUEfctv is missing", () => {
     const old = line.replace("CPUEfctv=16 ", "").replace("ThreadsPerCore=1", "ThreadsPerCore=2");
     expect(readNodeLine(`${old} CoreSpecCount=2`)?.cores).toBe(12);
   });

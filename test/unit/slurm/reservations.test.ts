@@ -46,7 +46,7 @@ describe("readReservations", () => {
     ]);
   });
 
-  test("what cannot be read is told", () => {
+  test("notes unreadable lines", () => {
     const unreadable: string[] = [];
     const lines = [
       "nonsense",

@@ -30,7 +30,7 @@ describe("recorded output of 22.05", () => {
     [4, 5, 7, 99].map((id) => asked(id)),
   );
 
-  test("tells cores, memory and GPUs on each node", () => {
+  test("gives cores, memory and GPUs on each node", () => {
     expect(shares.get(jobId(4))!.byNode).toEqual(
       new Map([[n1, { cpuIds: [0], memoryMb: 1_000, gpus: [0] }]]),
     );
@@ -41,14 +41,14 @@ describe("recorded output of 22.05", () => {
     });
   });
 
-  test("a name that looks like a record, with a new line in it, is believed of nobody else", () => {
+  test("a name that forges a record does not affect other jobs", () => {
     expect([...shares.keys()].sort()).toEqual([4, 5, 7]);
     // Its real share stands behind its new line, under a number that nobody asked for: so it is not known.
     expect(shares.get(jobId(5))!.byNode.has(n2)).toBe(false);
   });
 });
 
-test("recorded output of 26.05, with the lines that jobs were submitted by, tells as much", () => {
+test("recorded output of 26.05, with submit lines, gives the same", () => {
   const text = readFileSync(new URL("recorded/26.05/shares.txt", import.meta.url));
   const jobs = [3, 5, 6, 11].map((id) => ({
     id: jobId(id),
@@ -81,7 +81,7 @@ test("a name can only add to what its job has", () => {
   expect(read(twice, 8).get(jobId(8))!.byNode.get(n1)!.cpuIds).toEqual([4, 5, 6]);
 });
 
-test("what a name makes up of other nodes than its job's is passed over", () => {
+test("a forged record of nodes of other jobs is ignored", () => {
   const share = read(record(8, "x   Nodes=n[3-9] CPU_IDs=0 Mem=1 GRES= y"), 8).get(jobId(8))!;
   expect([...share.byNode.keys()]).toEqual([n1]);
 });
@@ -107,7 +107,7 @@ test.each([
   expect(read(record(8, "a").replace(from, to), 8).size).toBe(0);
 });
 
-test("GPUs without numbers are some, but not known which", () => {
+test("GPUs without indices count as unknown", () => {
   const text = record(8, "a").replace("(IDX:3)", "");
   expect(read(text, 8).get(jobId(8))!.byNode.get(n1)!.gpus).toBeNull();
 });
@@ -124,12 +124,12 @@ test.each([
   expect(read(record(8, "a", asked), 8).get(jobId(8))!.askedCpusPerNode).toBe(cpus);
 });
 
-test("--ntasks-per-node tells exactly", () => {
+test("--ntasks-per-node gives the exact number", () => {
   const text = record(8, "a", "NumNodes=3 NumTasks=6 CPUs/Task=2 ").replace("C=0:", "C=2:");
   expect(read(text, 8).get(jobId(8))!.askedCpusPerNode).toBe(4);
 });
 
-test("whatever is printed, it reads what it can and never throws", () => {
+test("reads any output without throwing", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 300 }), (noise) => {
       expect(read(`${noise}\n${record(8, "a")}`, 8).has(jobId(8))).toBe(true);
@@ -165,7 +165,7 @@ describe("the book", () => {
     return new ShareBook();
   };
 
-  test("asks for each job once, and again when it was requeued", async () => {
+  test("reads each job once, and again after a requeue", async () => {
     const book = fresh();
     expect([...(await book.sharesOf([holder(1)], [mixed], pinned, ask)).keys()]).toEqual([1]);
     await book.sharesOf([holder(1), holder(2)], [mixed], pinned, ask);
@@ -175,7 +175,7 @@ describe("the book", () => {
     expect((await book.sharesOf([], [mixed], pinned, ask)).size).toBe(0);
   });
 
-  test("asks again for what could not be told", async () => {
+  test("reads a job again if its share was unknown", async () => {
     const book = fresh();
     expect((await book.sharesOf([holder(60)], [mixed], pinned, ask)).size).toBe(0);
     const elsewhere = holder(1, { nodes: [n1, n2] });

@@ -185,7 +185,7 @@ describe("calibration", () => {
     const calibration = new Calibration();
     const lives = new SurvivalModel().report();
     expect(renderPredictionText({ sources: [], lives, learnedFunctions: 0 })).toContain(
-      "None came due yet",
+      "No prediction has come due yet",
     );
     calibration.record("survival", 0.85, true);
     const text = renderPredictionText({
@@ -195,6 +195,6 @@ describe("calibration", () => {
     });
     expect(text).toContain("from past holes: 1 prediction, Brier score 0.0");
     expect(text).toMatch(/80–90 % +1 +85(\.0)? % +100(\.0)? %/);
-    expect(text).toContain("Run times are known of 3 functions.");
+    expect(text).toContain("Gleaner knows the run times of 3 functions.");
   });
 });

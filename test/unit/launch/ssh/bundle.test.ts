@@ -104,7 +104,7 @@ describe("what is brought", () => {
     ["nothing", () => Buffer.alloc(0)],
   ])("is refused when it arrives %s, and leaves nothing", async (_, change) => {
     const packed = Promise.resolve(change(await bundle.packed));
-    expect(await refusal({ ...bundle, packed })).toContain("is not what was sent");
+    expect(await refusal({ ...bundle, packed })).toContain("the programs arrived damaged");
     expect(left()).toEqual([]);
   });
 
@@ -166,7 +166,7 @@ describe("what lies there already", () => {
     ["a folder above of another user", () => chownSync(dirname(directory), nobody, nobody)],
   ])("%s is refused, and nothing of it is run", async (_, harm) => {
     harm();
-    expect(await refusal()).toContain("is not a folder of root's alone");
+    expect(await refusal()).toContain("is not safe");
     expect(readdirSync(folder)).not.toContain("evil");
   });
 
