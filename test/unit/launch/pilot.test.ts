@@ -95,7 +95,7 @@ test("one that is taken back while sbatch runs is cancelled, and forgotten for g
 
 test("one that sbatch refused is told, and is looked for by its name", async () => {
   program("sbatch", "echo no such partition >&2; exit 1");
-  await expect(launch()).rejects.toThrow("sbatch refused the pilot of n1: no such partition");
+  await expect(launch()).rejects.toThrow("sbatch refused the pilot of n1 (no such partition)");
   await launcher.withdraw!(id);
   expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
 });
