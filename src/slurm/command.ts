@@ -44,8 +44,7 @@ export function runCommand(
     const child = spawn(path, args, {
       stdio: ["pipe", "pipe", "pipe"],
       env: childEnvironment(environment, options.slurmConf),
-      // A process group of its own, since a time-out must also end scripts that wrap Slurm's
-      // commands.
+      // Its own process group, so that a time-out also ends scripts that wrap Slurm's commands.
       detached: true,
     });
     // The exit status decides about a command that ends before it has read its input.

@@ -83,8 +83,8 @@ test("shows the input's figures", async () => {
   expect(tiles[3]).toContain(`${figures.evictMs?.max} ms`);
   const hours = (coreMs: number) => (coreMs / 3_600_000).toFixed(1);
   const findings = await page.locator(".findings").textContent();
-  expect(findings).toContain(`Of the ${hours(figures.availableCoreMs)} core-hours`);
-  expect(findings).toContain(`, ${hours(figures.idleCoreMs)} (`);
+  expect(findings).toContain(`idle of the ${hours(figures.availableCoreMs)} core-hours`);
+  expect(findings).toContain(`left ${hours(figures.idleCoreMs)} (`);
   expect(findings).toContain("no batch job waited");
   await page.close();
 }, 60_000);

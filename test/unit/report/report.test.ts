@@ -100,7 +100,7 @@ describe("text", () => {
   test("shows totals in one unit and a line for each node", () => {
     const text = renderUtilizationText(figures);
     const hours = (coreMs: number) => (coreMs / 3_600_000).toFixed(1);
-    expect(text).toContain(`Of the ${hours(figures.availableCoreMs)} core-hours`);
+    expect(text).toContain(`idle of the ${hours(figures.availableCoreMs)} core-hours`);
     expect(text).toMatch(new RegExp(`^ {2}idle +${hours(figures.idleCoreMs)} `, "m"));
     expect(text).toMatch(/^n1 .*%$/m);
     expect(text).toMatch(/^n2 .*%$/m);
