@@ -30,7 +30,9 @@ test("holes that batch jobs close are learned, with how well that was predicted,
       const { executor } = await at.node("n1");
       return executor?.state === "ready" && executor.budget.cores === 4 ? true : undefined;
     });
-    expect(await explained("n1")).toMatch(/nothing is planned there; a hole of its age lasts/);
+    expect(await explained("n1")).toMatch(
+      /nothing is planned there; half of the holes of this age last/,
+    );
   }
   const last = await at.sbatch(["--exclusive", "--output=/dev/null", "--wrap=true"]);
   expect(await at.jobEnded(last)).toBe("COMPLETED");
