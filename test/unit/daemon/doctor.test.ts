@@ -202,7 +202,7 @@ describe("pilots", () => {
   });
 
   test("serve all users when gleanerd is root, else its own", async () => {
-    const answer = process.getuid!() === 0 ? /^ok: of all users: .*root/ : /^ok: of .* alone/;
+    const answer = process.getuid!() === 0 ? /^ok: of all users: .*root/ : /^ok: of .* only/;
     expect(await said("users of functions", { pilots: pilots(null) })).toEqual([
       expect.stringMatching(answer),
     ]);
