@@ -58,7 +58,7 @@ test("without work no job is submitted, and doctor is content without a hook", a
   expect(await pilotJobs(at)).toEqual([]);
   const { exitCode, stdout } = await at.site.glean(["doctor"], { user });
   expect(stdout).toContain("preemption of pilots");
-  expect(stdout).toContain(`those of ${user} alone`);
+  expect(stdout).toContain(`of ${user} only`);
   expect(exitCode).toBe(0);
   expect(await at.site.gleanOrThrow(["explain", "n1"])).toContain("when work waits");
 });
