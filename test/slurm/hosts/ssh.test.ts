@@ -43,7 +43,7 @@ test("a node whose host key is not known is not used, and explain and doctor say
   const scan = `ssh-keyscan -p ${sshd.port} 127.0.0.1 >>${knownHosts}`;
   const explained = await at.until("the reason of n1", async () => {
     const lines = await at.site.gleanOrThrow(["explain", "n1"]);
-    return lines.includes("the last start failed") ? lines : undefined;
+    return lines.includes("the last executor start failed") ? lines : undefined;
   });
   expect(explained).toContain(`add it with "${scan}"`);
   const doctor = await at.site.glean(["doctor"]);

@@ -89,7 +89,7 @@ test("what sbatch refuses is told by explain and doctor, and is no pilot", async
   const id = await at.submit(["--mem=100M", "-o", "/dev/null", "--wrap=true"]);
   const explained = await at.until("the reason", async () => {
     const lines = await at.site.gleanOrThrow(["explain", "n1"]);
-    return lines.includes("the last start failed") ? lines : undefined;
+    return lines.includes("the last executor start failed") ? lines : undefined;
   });
   expect(explained).toContain("sbatch refused the pilot of n1");
   const doctor = await at.site.glean(["doctor"]);
