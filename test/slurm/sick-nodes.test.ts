@@ -33,10 +33,10 @@ async function failsOnN1(as: string): Promise<string> {
   const id = await at.submit(["-o", "outputs-%N/%j.txt", "--wrap=hostname"], as);
   const explained = await at.until("its first try", async () => {
     const lines = await at.site.gleanOrThrow(["explain", id], { user: as });
-    return lines.includes("where its start failed: on n1") ? lines : undefined;
+    return lines.includes("it avoids nodes on which its start failed: n1") ? lines : undefined;
   });
   expect(explained).toMatch(
-    /outputs-n1.* cannot be opened: .*\(on n1\); it is tried on another node/,
+    /outputs-n1.* cannot be opened: .*\(on n1\); it will be tried on another node first/,
   );
   await at.site.cluster.run("scancel", [String(job)]);
   const [ended] = await at.ended(id);
