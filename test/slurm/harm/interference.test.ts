@@ -51,7 +51,7 @@ withPressure(
       return (executor === null && unusable?.reason.kind === "interference") || undefined;
     });
     expect(await explained()).toMatch(
-      /\d of its \d idle cores are unused: functions slowed down batch work: processes of the node waited for a core \d+ % of the time, more than the 0 % that interference\.nodeCpuPercent; next try in \d+ s/,
+      /\d of its \d idle cores are unused: functions slowed down batch work: processes of the node waited for a core \d+ % of the time, more than the 0 % that interference\.nodeCpuPercent allows; the next try is in \d+ s/,
     );
     const [waiting] = await at.invocations(id);
     expect(waiting).toMatchObject({ state: "PENDING", attempt: 1 });
