@@ -76,6 +76,7 @@ export async function runTests(
   const jest = [
     ...["--experimental-vm-modules", `--max-old-space-size=${heapMb}`],
     ...["node_modules/jest/bin/jest.js", "--runInBand", "--bail=1", "--watchman=false"],
+    "--forceExit", // a mutant may leave something open for ever
     ...[`--cacheDirectory=${join(sandbox, ".jest")}`, "--silent", "--reporters=default"],
     ...[`--env=${join(own, "environment.mjs")}`, `--testSequencer=${join(own, "sequencer.mjs")}`],
     ...["--runTestsByPath", ...files.map(({ path }) => path)],
