@@ -158,15 +158,24 @@ describe("a connection", () => {
   });
 
   test.each([
-    ["a huge length", Buffer.from([0xff, 0xff, 0xff, 0xff])],
-    ["no JSON", frame(Buffer.from("GET / HTTP/1.1"))],
-    ["a wrong shape", frame(Buffer.from('{"protocolVersion":"1"}'))],
-  ])("a stranger that says %s is closed", async (_what, bytes) => {
+    ["a huge length", Buffer.from([0xff, 0xff, 0xff, 0xff]), /longer|larger|most|limit/],
+    ["no JSON", frame(Buffer.from("GET / HTTP/1.1")), /not JSON/],
+    ["a wrong shape", frame(Buffer.from('{"protocolVersion":"1"}')), /protocolVersion/],
+  ])("a stranger that says %s is closed", async (_what, bytes, sentence) => {
     const socket = await raw();
     socket.resume();
     socket.write(bytes);
-    await expect(accepted).rejects.toMatchObject({ code: "PROTOCOL" });
+    const message = expect.stringMatching(sentence);
+    await expect(accepted).rejects.toMatchObject({ code: "PROTOCOL", message });
     await once(socket, "close");
+  });
+
+  test("a connection that breaks tells the system's reason", async () => {
+    const [daemon] = await pair();
+    const end = closing(daemon);
+    sockets[0]!.emit("error", new Error("ECONNRESET"));
+    const message = expect.stringMatching(/^the connection broke: ECONNRESET$/);
+    expect(await end).toMatchObject({ code: "UNREACHABLE", message });
   });
 
   test("a frame that was changed or repeated does not pass", async () => {
