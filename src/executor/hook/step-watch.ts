@@ -17,6 +17,11 @@ const recentMs = 60_000;
 /** The default waiting time of a site's hook. */
 const answerMs = 100;
 const maxJobId = 4_294_967_295;
+/**
+ * The extern step runs no task of the job. With PrologFlags=RunInJob it carries the prolog, so it
+ * starts before the hook.
+ */
+const externStep = "4294967292";
 
 export interface StepWatch {
   close(): void;
@@ -52,12 +57,13 @@ export function watchSteps(
 
 /**
  * The job of `<node>_<job>.<step>`, a slurmstepd's socket, or of `job<id>`, the folder of a batch
- * script, which is created earlier; null for any other file.
+ * script, which is created earlier; null for any other file, and for the extern step.
  */
 export function jobOfStep(name: string, node: NodeName): JobId | null {
   const ofSocket = name.startsWith(`${node}_`) ? name.slice(node.length + 1) : "";
-  const found =
-    /^(\d{1,10})\.\d/.exec(ofSocket) ?? /^job0{0,4}([1-9]\d{0,9})(?:\.\d+)?$/.exec(name);
+  const socket = /^(\d{1,10})\.(\d{1,10})/.exec(ofSocket);
+  if (socket?.[2] === externStep) return null;
+  const found = socket ?? /^job0{0,4}([1-9]\d{0,9})(?:\.\d+)?$/.exec(name);
   const id = Number(found?.[1] ?? 0);
   return id >= 1 && id <= maxJobId ? jobId(id) : null;
 }
