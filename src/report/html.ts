@@ -1,6 +1,7 @@
 // Renders the utilization report as a self-contained HTML page that sends no request.
 
 import { createHash } from "node:crypto";
+import { counted } from "../model/counted.js";
 import type { EvictionBin, NodeUtilization, Utilization } from "../model/records/utilization.js";
 import { idleSection } from "./idle.js";
 import { html, jsonMarkup, Markup } from "./markup.js";
@@ -11,7 +12,6 @@ import { uplotScript, uplotStyle } from "./uplot.js";
 import {
   coreTime,
   coreTimeUnit,
-  counted,
   decimal,
   findings,
   milliseconds,

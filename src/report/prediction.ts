@@ -6,8 +6,9 @@ import type {
   PredictionSource,
   SourceCalibration,
 } from "../model/capacity/prediction.js";
+import { counted } from "../model/counted.js";
 import { align } from "./text.js";
-import { counted, decimal } from "./words.js";
+import { decimal } from "./words.js";
 
 const sourceNames: Readonly<Record<PredictionSource, string>> = {
   planned: "from planned starts",

@@ -1,11 +1,11 @@
 // Renders the utilization report for a terminal: findings, totals and nodes in columns.
 
+import { counted } from "../model/counted.js";
 import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
 import {
   type CoreTimeUnit,
   coreTime,
   coreTimeUnit,
-  counted,
   decimal,
   findings,
   milliseconds,

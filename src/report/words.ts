@@ -1,5 +1,6 @@
 // Formats figures (core-hours, percentages, times) and the sentences with the report's findings.
 
+import { counted } from "../model/counted.js";
 import type { NodeUtilization, Utilization, Violation } from "../model/records/utilization.js";
 
 /** A shorter eviction delays no job: the first task starts about 115 ms after the prolog begins. */
@@ -71,11 +72,6 @@ export function duration(ms: number): string {
   if (first === -1) return "0 s";
   const shown = units.slice(first, first + 2).filter(([, count]) => count > 0);
   return shown.map(([name, count]) => `${count} ${name}`).join(" ");
-}
-
-/** Formats a counted noun: `23 batch jobs`, `1 node`. */
-export function counted(count: number, noun: string): string {
-  return `${decimal(count, 0)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 export function decimal(value: number, places: number): string {
