@@ -137,6 +137,35 @@ export interface Invocation {
   readonly wallMs: number | null;
 }
 
+/** What the owner asked for; the rest of the record comes with its attempts. */
+type Asked = Pick<
+  Invocation,
+  | "id"
+  | "arrayJobId"
+  | "arrayTaskId"
+  | "owner"
+  | "name"
+  | "cores"
+  | "memoryMb"
+  | "gpus"
+  | "timeLimitMs"
+  | "submittedAtMs"
+>;
+
+/** An invocation before its first attempt. */
+export const newInvocation = (asked: Asked): Invocation => ({
+  ...asked,
+  state: "PENDING",
+  startedAtMs: null,
+  endedAtMs: null,
+  attempt: 0,
+  exitCode: null,
+  signal: null,
+  reason: null,
+  node: null,
+  wallMs: null,
+});
+
 export interface Attempt {
   readonly invocation: InvocationId;
   /** 1, 2, 3 … within its invocation. */

@@ -5,7 +5,7 @@ import type { HoleContext, HolePolicy } from "../../src/core/capacity/holes.js";
 import type { QueueLoad } from "../../src/core/submission/admission.js";
 import { type Executor, executorTransitions } from "../../src/model/capacity/executor.js";
 import { type ExecutorId, executorId, invocationId, jobId, nodeName } from "../../src/model/ids.js";
-import type { Invocation, Submission } from "../../src/model/invocation.js";
+import { type Invocation, newInvocation, type Submission } from "../../src/model/invocation.js";
 import type { Job } from "../../src/model/slurm/job.js";
 import type { Node } from "../../src/model/slurm/node.js";
 import type { ClusterFacts, Snapshot } from "../../src/model/slurm/snapshot.js";
@@ -122,7 +122,7 @@ export function executor(change: Partial<Executor> = {}): Executor {
 }
 
 export function invocation(change: Partial<Invocation> = {}): Invocation {
-  return {
+  const fresh = newInvocation({
     id: invocationId(1),
     arrayJobId: null,
     arrayTaskId: null,
@@ -132,18 +132,9 @@ export function invocation(change: Partial<Invocation> = {}): Invocation {
     memoryMb: 100,
     gpus: 0,
     timeLimitMs: 10_000,
-    state: "PENDING",
     submittedAtMs: 90_000,
-    startedAtMs: null,
-    endedAtMs: null,
-    attempt: 0,
-    exitCode: null,
-    signal: null,
-    reason: null,
-    node: null,
-    wallMs: null,
-    ...change,
-  };
+  });
+  return { ...fresh, ...change };
 }
 
 /** What the invocation was made from. */

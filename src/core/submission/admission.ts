@@ -4,7 +4,12 @@
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import { invocationId, nodeName } from "../../model/ids.js";
-import type { Invocation, RequestedSubmission, Submission } from "../../model/invocation.js";
+import {
+  type Invocation,
+  newInvocation,
+  type RequestedSubmission,
+  type Submission,
+} from "../../model/invocation.js";
 import { digestOf } from "./digest.js";
 import { outputPath } from "./output-paths.js";
 import { mostOf } from "./user-share.js";
@@ -194,7 +199,7 @@ function whyTooLong(submission: Submission): string | null {
 /** An invocation whose every pattern value is as long as possible. */
 function longestInvocation(name: string): Invocation {
   const longestId = invocationId(4_294_967_295);
-  return {
+  return newInvocation({
     id: longestId,
     arrayJobId: longestId,
     arrayTaskId: longestId,
@@ -204,17 +209,8 @@ function longestInvocation(name: string): Invocation {
     memoryMb: 1,
     gpus: 0,
     timeLimitMs: 1,
-    state: "PENDING",
     submittedAtMs: 0,
-    startedAtMs: null,
-    endedAtMs: null,
-    attempt: 0,
-    exitCode: null,
-    signal: null,
-    reason: null,
-    node: null,
-    wallMs: null,
-  };
+  });
 }
 
 function holdsNul(submission: Submission): string | null {

@@ -12,6 +12,7 @@ import {
   type Invocation,
   invocationTransitions,
   isFinal,
+  newInvocation,
   type SubmissionDigest,
 } from "../../../model/invocation.js";
 import { mayBecome } from "../../../model/machine.js";
@@ -95,19 +96,19 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       ...keepDocuments(owner.uid, submission),
     });
     insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
-    return taskIds.map((task, at) => newInvocation(request, id, at, task));
+    return taskIds.map((task, at) => submitted(request, id, at, task));
   };
 }
 
 /** As it is read: an array of thousands need not be read again. */
-function newInvocation(
+function submitted(
   { owner, submission, submittedAtMs }: NewInvocations,
   first: number,
   at: number,
   task: number | null,
 ): Invocation {
   const { name, cores, memoryMb, gpus, timeLimitMs } = submission;
-  return {
+  return newInvocation({
     id: invocationId(first + at),
     arrayJobId: task === null ? null : invocationId(first),
     arrayTaskId: task,
@@ -117,17 +118,8 @@ function newInvocation(
     memoryMb,
     gpus,
     timeLimitMs,
-    state: "PENDING",
     submittedAtMs,
-    startedAtMs: null,
-    endedAtMs: null,
-    attempt: 0,
-    exitCode: null,
-    signal: null,
-    reason: null,
-    node: null,
-    wallMs: null,
-  };
+  });
 }
 
 function endPending(database: Connection): Operations<"endPending">["endPending"] {
