@@ -3,11 +3,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { runSeed } from "../../test/faults/seed.js";
+import { integer, readOptions } from "../lib/options.js";
 import { preciseMs, rounded, say } from "./lib/harness.js";
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     minutes: { type: "string", default: "10" },
     /** So many instead of so long. */
@@ -26,13 +26,6 @@ interface Done {
   readonly problem: string | null;
   readonly virtualMs: number;
   readonly attempts: number;
-}
-
-function whole(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new Error(`--${name} takes a whole number from 1, not ${text}`);
-  return value;
 }
 
 async function replay(seed: number): Promise<void> {
@@ -95,13 +88,13 @@ function drive(worker: ChildProcess, next: () => number | null, tally: Tally): P
 
 async function runSeeds(): Promise<void> {
   const { minutes, seeds, from } = values;
-  const limitMs = seeds === undefined ? whole("minutes", minutes) * 60_000 : Infinity;
-  const count = seeds === undefined ? Infinity : whole("seeds", seeds);
+  const limitMs = seeds === undefined ? integer("minutes", minutes) * 60_000 : Infinity;
+  const count = seeds === undefined ? Infinity : integer("seeds", seeds);
   // Other seeds each time, far from those of the tests.
   const first =
     from === undefined
       ? 1_000_000 + (Math.floor(preciseMs()) % 4_000_000_000)
-      : whole("from", from);
+      : integer("from", from);
   say(`seeds from ${first}, ${steps} steps each, on ${cpus().length} processors`);
   const startedMs = preciseMs();
   const tally = new Tally();
@@ -132,7 +125,7 @@ async function runSeeds(): Promise<void> {
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
 
-const steps = whole("steps", values.steps);
+const steps = integer("steps", values.steps);
 if (values.worker) work();
-else if (values.seed !== undefined) await replay(whole("seed", values.seed));
+else if (values.seed !== undefined) await replay(integer("seed", values.seed));
 else await runSeeds();

@@ -7,7 +7,6 @@ import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { monotonicMs } from "../../src/clock.js";
 import type { LedgerCheck } from "../../src/model/records/account.js";
 import type { Utilization } from "../../src/model/records/utilization.js";
@@ -16,6 +15,7 @@ import { percentilesOf } from "../benchmarks/lib/figures.js";
 import { ensureInstalled, ensureSlurmInstalled } from "../cluster/cluster.js";
 import { readJobRecords } from "../cluster/slurmctld-log.js";
 import { until } from "../cluster/until.js";
+import { integer, readOptions } from "../lib/options.js";
 import { type Site, startSite } from "../site/site.js";
 import { type PictureShape, submitTiles, tilesDrawn, writePicture } from "./functions.js";
 import { ProgressView } from "./progress.js";
@@ -42,7 +42,7 @@ interface Options {
 }
 
 async function main(): Promise<void> {
-  const options = readOptions();
+  const options = optionsGiven();
   await ensureSlurmInstalled();
   await ensureInstalled(["gcc=gcc"]);
   const dir = mkdtempSync(join(tmpdir(), "gleaner-"));
@@ -67,8 +67,8 @@ async function main(): Promise<void> {
   process.exitCode = broken.length === 0 ? 0 : 1;
 }
 
-function readOptions(): Options {
-  const { values } = parseArgs({
+function optionsGiven(): Options {
+  const { values } = readOptions({
     options: {
       keep: { type: "boolean", default: false },
       seed: { type: "string", default: "7" },
@@ -78,8 +78,8 @@ function readOptions(): Options {
   });
   return {
     keep: values.keep,
-    seed: Number(values.seed),
-    lengthMs: Number(values.seconds) * 1_000,
+    seed: integer("seed", values.seed),
+    lengthMs: integer("seconds", values.seconds) * 1_000,
     out: resolve(values.out),
   };
 }

@@ -1,15 +1,14 @@
 // A stretch of a real trace as real jobs on 16 real slurmd, and functions for every hole: TRACE [--day N] [--seconds N] [--swf FILE] ...
 
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { type JobRecord, readJobRecords } from "../../cluster/slurmctld-log.js";
 import { until } from "../../cluster/until.js";
+import { integer, readOptions, refuse } from "../../lib/options.js";
 import type { Site } from "../../site/site.js";
 import { Api } from "../lib/api.js";
 import {
   benchmark,
   benchmarkUser,
-  integer,
   measuredPercentiles,
   percentilesOf,
   preciseMs,
@@ -33,7 +32,7 @@ const durationsMs = Array.from({ length: functions }, (_, index) =>
 const tasksPerTurn = 5;
 const deadlineMs = 60_000;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions({
   allowPositionals: true,
   options: {
     day: { type: "string", default: "17" },
@@ -45,12 +44,8 @@ const { values, positionals } = parseArgs({
   },
 });
 const [trace] = positionals;
-if (trace === undefined) {
-  process.stderr.write(
-    "bench coverage: give the trace, an SWF with node lists: scripts/bench coverage FILE.swf.gz\n",
-  );
-  process.exit(2);
-}
+if (trace === undefined)
+  refuse("give a trace, an SWF file with node lists: scripts/bench coverage FILE.swf.gz");
 const coresPerNode = integer("cores", values.cores);
 const lengthMs = integer("seconds", values.seconds) * 1_000;
 const jobs = readStretch(trace, {

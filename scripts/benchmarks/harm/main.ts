@@ -2,16 +2,15 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { ensureInstalled } from "../../cluster/cluster.js";
 import { allocatedBefore, type JobRecord, readJobRecords } from "../../cluster/slurmctld-log.js";
 import { until } from "../../cluster/until.js";
+import { integer, readOptions } from "../../lib/options.js";
 import type { Site } from "../../site/site.js";
 import { Api } from "../lib/api.js";
 import {
   benchmark,
   benchmarkUser,
-  integer,
   measuredPercentiles,
   median,
   rounded,
@@ -26,7 +25,7 @@ const readyDeadlineMs = 60_000;
 /** Mostly asleep: the machine has fewer real cores than the nodes declare together. */
 const sleepers = [500, 700, 1_100, 1_900].map((ms) => ["/bin/sleep", String(ms / 1_000)]);
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     rounds: { type: "string", default: "14" },
     jobs: { type: "string", default: "15" },
@@ -60,7 +59,7 @@ else
     nodes,
     lanes: integer("lanes", values.lanes),
     seed: integer("seed", values.seed),
-    load: Number(values.load),
+    load: values.load === "0" ? 0 : integer("load", values.load),
     logs: values.logs ?? null,
   });
 

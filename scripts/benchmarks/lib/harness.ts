@@ -3,8 +3,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { ensureSlurmInstalled } from "../../cluster/cluster.js";
+import { integer, readOptions } from "../../lib/options.js";
 import { type Site, type SiteOptions, startSite } from "../../site/site.js";
 
 export {
@@ -64,19 +64,11 @@ export function countsOf<Name extends string>(
 ): Record<Name, number> {
   const names = Object.keys(defaults) as Name[];
   const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
-  const { values } = parseArgs({ options });
+  const { values } = readOptions({ options });
   const counts: Record<Name, number> = { ...defaults };
   for (const name of names) {
     const given = values[name];
     if (given !== undefined) counts[name] = integer(name, given);
   }
   return counts;
-}
-
-/** The value of an option that takes a whole number from 1. */
-export function integer(name: string, given: string): number {
-  const value = Number(given);
-  if (!Number.isInteger(value) || value < 1)
-    throw new Error(`--${name} takes a whole number from 1, not ${given}`);
-  return value;
 }

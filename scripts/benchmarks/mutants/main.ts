@@ -1,8 +1,8 @@
 // How many small changes of the program the fast tests find: [--seed 1] [--sample 100] [--room core,daemon,executor,wire].
 
 import { cpus, release } from "node:os";
-import { parseArgs } from "node:util";
-import { integer, preciseMs, rounded, say } from "../lib/harness.js";
+import { integer, readOptions, refuse } from "../../lib/options.js";
+import { preciseMs, rounded, say } from "../lib/harness.js";
 import { Compiler } from "./compiles.js";
 import { measureReach, type Reach } from "./reach.js";
 import { endCurrent, runTests } from "./run.js";
@@ -15,7 +15,7 @@ const otherSubject = "test/property/faults-planted.test.ts";
 const switchName = "__STRYKER_ACTIVE_MUTANT__";
 const interruptedStatus = 130;
 
-const { values } = parseArgs({
+const { values } = readOptions({
   options: {
     seed: { type: "string", default: "1" },
     sample: { type: "string", default: "100" },
@@ -26,10 +26,8 @@ const seed = integer("seed", values.seed);
 const sample = integer("sample", values.sample);
 const rooms = values.room.split(",");
 const unknown = rooms.find((room) => !knownRooms.includes(room));
-if (unknown !== undefined) {
-  process.stderr.write(`bench mutants: there is no room ${unknown}: --room takes ${knownRooms}\n`);
-  process.exit(2);
-}
+if (unknown !== undefined)
+  refuse(`invalid value "${unknown}" of --room: expected some of ${knownRooms.join(", ")}`);
 
 type End = "killed" | "timedOut" | "survived" | "noCoverage";
 
