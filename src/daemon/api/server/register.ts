@@ -1,11 +1,15 @@
 // Adds routes to the server as the contract declares them: who may ask, what is read of the request, and what answers.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
 import { maxSmallRequestBytes } from "../../../wire/api/limits.js";
 import { type Route, routes } from "../../../wire/api/routes.js";
 import type { AnswerOf, AskedOf, RouteName } from "../../../wire/api/types.js";
 import { type Caller, requireOperator } from "./caller.js";
 import { shaped } from "./shaped.js";
+
+/** The query of a route that declares none. */
+const noParameters = z.strictObject({});
 
 /** A request whose parts have their shapes. */
 export interface Asked<Name extends RouteName> {
@@ -38,7 +42,7 @@ function addRoute(server: FastifyInstance, route: Route, handler: Handler<RouteN
       const { caller } = request;
       if (who === "operator") requireOperator(caller, route.does);
       const params = route.params === undefined ? null : shaped(route.params, request.params);
-      const query = route.query === undefined ? null : shaped(route.query, request.query);
+      const query = shaped(route.query ?? noParameters, request.query);
       const body = route.body === undefined ? null : shaped(route.body, request.body);
       // The entries of `handlers` and of `routes` have the same names, which the compiler does not see here.
       const asked = { caller, params, query, body, request, reply } as unknown as Asked<RouteName>;

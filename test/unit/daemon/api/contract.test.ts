@@ -185,6 +185,12 @@ describe("each route", () => {
     (name) => expectError(name, { body: { unheardOf: 1 } }, operator, "BAD_REQUEST"),
   );
 
+  test.each(names)("%s refuses a parameter that it does not know", async (name) => {
+    const [{ path = routes[name].path, body } = {}] = await requests[name]();
+    const more = { path: `${path}?unheardOf=1`, ...(body && { body }) };
+    await expectError(name, more, operator, "BAD_REQUEST");
+  });
+
   test.each<[RouteName, () => Ask, number, string]>([
     ["list", () => ({ path: `/v1/invocations?user=${ada}` }), bob, "NOT_ALLOWED"],
     ["list", () => ({ path: "/v1/invocations?user=nobody.ever" }), operator, "NOT_FOUND"],
