@@ -1,11 +1,15 @@
-// Answers that are the same for everybody: made anew only as often as their cost allows, and kept once in memory.
+// Reuses answers that are the same for everybody: rebuilds one only as often as its cost allows,
+// and keeps its bytes in memory once.
 
 import type { FastifyReply } from "fastify";
 import { machineMonotonicNs } from "../../clock.js";
 
-/** An answer serves this many times as long as it took to make: it never takes more than a tenth of gleanerd's turn. */
+/**
+ * An answer is reused for this many times as long as it took to build, so building it never takes
+ * more than a tenth of gleanerd's time.
+ */
 const shareOfTurn = 10n;
-/** However long it took: what is shown is hardly older than what the client itself takes to show it. */
+/** The longest reuse, which a person who looks at the answer does not notice. */
 const longestNs = 1_000_000_000n;
 
 export class ReusedAnswer {
@@ -14,7 +18,7 @@ export class ReusedAnswer {
 
   constructor(private readonly make: () => unknown) {}
 
-  /** As many clients as like may take it slowly: all of them take the same bytes. */
+  /** All clients, also slow ones, are sent the same bytes. */
   send(reply: FastifyReply): FastifyReply {
     return reply.type("application/json; charset=utf-8").send(this.current());
   }
