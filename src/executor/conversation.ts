@@ -9,10 +9,10 @@ import type { Executor } from "./executor.js";
 import { withoutGpus } from "./node/gpu-devices.js";
 
 export class Conversation implements Pick<SessionEvents, "onConnected" | "onMessage"> {
-  private order: (BudgetOrder & { readonly type: "budget" }) | null = null;
-
+  /** `order`: the first one, which came with the launch. */
   constructor(
     private readonly executor: Executor,
+    private order: BudgetOrder,
     private readonly gpuProblem: string | null,
     private readonly unkillable: Pick<Unkillable, "report">,
   ) {}
@@ -35,11 +35,12 @@ export class Conversation implements Pick<SessionEvents, "onConnected" | "onMess
   /** The set of hanging processes changed: reapplies the last order, less what they hold. */
   hungChanged(): void {
     this.executor.outbox.sayNow({ type: "unkillable", report: this.unkillable.report });
-    if (this.order !== null) this.apply(this.order);
+    this.apply(this.order);
   }
 
-  private apply(order: BudgetOrder & { readonly type: "budget" }): void {
-    this.executor.onMessage(ownOrder(order, this.gpuProblem, this.unkillable));
+  private apply(order: BudgetOrder): void {
+    const own = ownOrder(order, this.gpuProblem, this.unkillable);
+    this.executor.onMessage({ ...own, type: "budget" });
   }
 }
 

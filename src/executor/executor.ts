@@ -18,7 +18,6 @@ import { type AttemptEvents, Attempts } from "./attempts/attempts.js";
 import { CheckpointRemover } from "./attempts/checkpoints.js";
 import { lossOf } from "./attempts/eviction-report.js";
 import { notStarted, type Outcome } from "./attempts/outcome.js";
-import type { PassOn } from "./attempts/preempt-signal.js";
 import { msSince, withinMs } from "./attempts/timing.js";
 import { Allowance } from "./budget/allowance.js";
 import { Outbox } from "./connection/outbox.js";
@@ -29,6 +28,7 @@ import { beginOf } from "./hook/step-watch.js";
 import type { Log } from "./log.js";
 import { execRuntime } from "./runtimes/exec.js";
 import { spawnAttempt } from "./runtimes/glean-spawn.js";
+import type { Surroundings } from "./surroundings.js";
 
 /** The executor waits no longer for killed processes that hang in the kernel. */
 const leaveKillMs = 5_000;
@@ -46,20 +46,23 @@ export class Executor implements HookHandlers {
   private mode: "serving" | "draining" | "leaving" = "serving";
   private drainReason = "";
 
-  /** Calls `gone` once, when none of the executor's work is left and the process may exit. */
   constructor(
     spec: LaunchSpec,
     private readonly folder: JobMarks,
     private readonly containment: Containment,
     private readonly log: Log,
-    private readonly gone: (reason: string) => void,
-    spawn = spawnAttempt,
-    pass?: PassOn,
+    private readonly outside: Surroundings,
   ) {
+    const { spawn = spawnAttempt, pass } = outside;
     this.allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
       onEnded: (key, outcome) => this.onEnded(key, outcome),
+      onHung: (group) => {
+        outside.hung?.(group);
+        // Sent before the end of the attempt: the daemon would fill its place again.
+        this.outbox.sayNow({ type: "budget", budget: this.usable });
+      },
       onTrouble: (what) => log("trouble", { what }),
     };
     this.attempts = new Attempts(containment, spec, execRuntime(spec, spawn), events, pass);
@@ -157,7 +160,9 @@ export class Executor implements HookHandlers {
     // Sent before the first report of their ends: the daemon would fill their places again.
     if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.usable });
     const removed = this.remover.stop();
-    if (!(await stands)) await this.clear(job);
+    // Nothing may run until the job's cores are known: what does not freeze has to go.
+    const why = `Slurm's job ${job} may have been given its cores`;
+    if (!(await stands)) await this.attempts.evict(this.attempts.keys, why).freed;
     await Promise.all([eviction.freed, removed]);
     const tookMs = msSince(line.startNs);
     this.log("jobBegan", { job, victims: victims.length, heardMs, tookMs, budget: this.budget });
@@ -194,19 +199,11 @@ export class Executor implements HookHandlers {
     await withinMs(leaveKillMs, Promise.all([evicted, this.remover.stop()]));
     await this.outbox.emptied(leaveReportMs);
     this.outbox.sayNow({ type: "leaving", reason });
-    this.gone(reason);
+    this.outside.gone(reason);
   }
 
   get running(): readonly Running[] {
     return this.attempts.running;
-  }
-
-  /** Nothing may run until the job's cores are known: what does not freeze has to go. */
-  private async clear(job: JobId): Promise<void> {
-    await this.attempts.evict(
-      this.attempts.keys,
-      `Slurm's job ${job} may have been given its cores`,
-    ).freed;
   }
 
   /** A job that the current order could not include still counts. */

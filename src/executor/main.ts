@@ -87,6 +87,25 @@ function heedSignals(executor: Executor): void {
   process.on("SIGHUP", () => {});
 }
 
+function sessionOf(
+  spec: LaunchSpec,
+  executor: Executor,
+  { onConnected, onMessage }: Conversation,
+  log: Log,
+): Session {
+  const { orphanMs, killWaitMs } = spec;
+  return new Session(daemonAddressOf(spec), orphanMs, Math.random, {
+    onConnected,
+    onMessage,
+    onLost: (why) => {
+      executor.outbox.detach();
+      log("daemonLost", { why });
+    },
+    onOrphaned: () =>
+      void executor.leave(`it had no connection to gleanerd for ${orphanMs} ms`, killWaitMs),
+  });
+}
+
 async function run(spec: LaunchSpec): Promise<void> {
   const log = openLog(spec.logFile, { executor: spec.executor, pid: process.pid });
   process.on("uncaughtException", (bug) => {
@@ -111,26 +130,17 @@ async function run(spec: LaunchSpec): Promise<void> {
   let conversation: Conversation | null = null;
   unkillable.look();
   const own = { ...spec, budget: ownOrder(spec.budget, gpuProblem, unkillable) };
-  const executor = new Executor(own, folder, containment, log, (reason) => void leave(reason));
+  const executor = new Executor(own, folder, containment, log, {
+    gone: (reason) => void leave(reason),
+    hung: (group) => unkillable.add(group),
+  });
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();
   tellKillNotes(folder, executor.outbox);
   const steps = stepsHere(spec, executor, log);
 
-  conversation = new Conversation(executor, gpuProblem, unkillable);
-  const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
-    onConnected: conversation.onConnected,
-    onMessage: conversation.onMessage,
-    onLost: (why) => {
-      executor.outbox.detach();
-      log("daemonLost", { why });
-    },
-    onOrphaned: () =>
-      void executor.leave(
-        `it had no connection to gleanerd for ${spec.orphanMs} ms`,
-        spec.killWaitMs,
-      ),
-  });
+  conversation = new Conversation(executor, spec.budget, gpuProblem, unkillable);
+  const session = sessionOf(spec, executor, conversation, log);
   const leave = async (reason: string): Promise<void> => {
     await session.close();
     await hook.close();

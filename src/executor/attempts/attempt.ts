@@ -7,6 +7,7 @@ import type { Held } from "../budget/victims.js";
 import type { AttemptGroup } from "../containment/containment.js";
 import type { RunHandle } from "../runtimes/runtime.js";
 import { FrozenTime } from "./freezing.js";
+import { HangWatch } from "./hanging.js";
 import { AttemptNotices } from "./notices.js";
 import type { Ending, Outcome } from "./outcome.js";
 
@@ -31,6 +32,7 @@ export class Attempt implements Running {
   ending: Ending | null = null;
   /** Runs the time limit, then the wait from SIGTERM to SIGKILL. */
   timer: Timer | undefined;
+  readonly hang: HangWatch;
   readonly notices: AttemptNotices;
   /** Resolves once its report is available. */
   readonly gone: Promise<Ended>;
@@ -42,6 +44,7 @@ export class Attempt implements Running {
     readonly group: AttemptGroup,
     readonly gpus: readonly number[],
   ) {
+    this.hang = new HangWatch(group);
     this.key = { invocation: order.invocation, attempt: order.attempt };
     this.cores = order.cores;
     this.memoryMb = order.memoryMb;
@@ -66,6 +69,7 @@ export class Attempt implements Running {
 
   finish(outcome: Outcome): void {
     clearTimeout(this.timer);
+    this.hang.close();
     this.notices.close();
     this.isGone = true;
     this.settle({ key: this.key, cores: this.cores, outcome });

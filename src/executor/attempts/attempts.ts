@@ -9,18 +9,21 @@ import { chooseVictims } from "../budget/victims.js";
 import type { AttemptGroup, Containment } from "../containment/containment.js";
 import { emptied, emptyPollMs } from "../containment/emptying.js";
 import { removeLater } from "../containment/group-removal.js";
+import type { HungGroup } from "../containment/unkillable.js";
 import { gpuEnvironment, rulesAgainstOthers } from "../node/gpu-devices.js";
 import type { RunEnd, Runtime } from "../runtimes/runtime.js";
 import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
-import { type Ending, type Outcome, outcomeOf } from "./outcome.js";
+import { type Ending, hungOutcome, type Outcome, outcomeOf } from "./outcome.js";
 import { atOnce, type PassOn } from "./preempt-signal.js";
 import { withinMs } from "./timing.js";
 
 export interface AttemptEvents {
   onStarted(key: AttemptKey): void;
   onEnded(key: AttemptKey, outcome: Outcome): void;
+  /** Comes before `onEnded`: the group's processes hang, and its resources are not free. */
+  onHung(hung: HungGroup): void;
   /** Reports a problem that may interest an administrator. */
   onTrouble(what: string): void;
 }
@@ -164,7 +167,10 @@ export class Attempts {
     for (const attempt of attempts) this.markEnding(attempt, "EVICTED", reason);
     const atOnce = attempts.length === this.attempts.size && this.containment.killAll();
     // An attempt that has not started yet may be about to enter its group.
-    for (const attempt of attempts) if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
+    for (const attempt of attempts) {
+      if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
+      this.watchHang(attempt);
+    }
     const isEmpty = () => atOnce && this.containment.isEmpty();
     return {
       freed: emptied(attempts, isEmpty, () => this.containment.hurry(true)).finally(() =>
@@ -230,7 +236,7 @@ export class Attempts {
     attempt.ending = { end, reason, atNs: machineMonotonicNs() };
     attempt.handle!.terminate();
     clearTimeout(attempt.timer);
-    attempt.timer = setTimeout(() => attempt.handle!.kill(), this.spec.killWaitMs);
+    attempt.timer = setTimeout(() => this.killNow(attempt), this.spec.killWaitMs);
   }
 
   /** An attempt that is already ending for another reason keeps that reason. */
@@ -241,13 +247,35 @@ export class Attempts {
 
   private kill(attempt: Attempt, end: Ending["end"], reason: string): void {
     this.markEnding(attempt, end, reason);
+    this.killNow(attempt);
+  }
+
+  private killNow(attempt: Attempt): void {
     attempt.handle!.kill();
+    this.watchHang(attempt);
+  }
+
+  private watchHang(attempt: Attempt): void {
+    attempt.hang.killed((killedAtMs) => this.endHung(attempt, killedAtMs));
+  }
+
+  /** Users pay until the SIGKILL. */
+  private endHung(attempt: Attempt, killedAtMs: number): void {
+    const { key, cores, memoryMb, gpus, group } = attempt;
+    const wallMs = killedAtMs - attempt.limitedFromMs;
+    this.attempts.delete(keyText(key));
+    this.events.onHung({ name: keyText(key), held: { cores, memoryMb, gpus }, group });
+    const outcome = withoutFrozenTime(hungOutcome(attempt.ending, wallMs), attempt.frozen);
+    attempt.finish(outcome);
+    this.events.onEnded(key, outcome);
   }
 
   private onEnd(attempt: Attempt, end: RunEnd): void {
+    if (attempt.isGone) return; // it hung, and its end has been reported
     clearTimeout(attempt.timer);
     if (end.kind === "vanished") {
       attempt.group.kill();
+      this.watchHang(attempt);
       if (!attempt.group.isEmpty()) {
         attempt.timer = setTimeout(() => this.onEnd(attempt, end), emptyPollMs);
         return;

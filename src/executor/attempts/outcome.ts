@@ -26,6 +26,13 @@ export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome
   maxRssMb: 0,
 });
 
+/** The outcome of an attempt whose processes hang in the kernel; nobody pays for the time after SIGKILL. */
+export const hungOutcome = (ending: Ending | null, wallMs: number): Outcome => {
+  const why = ending?.reason ?? "glean-spawn was killed";
+  const reason = `${why}; its processes hang in the kernel, where SIGKILL does not end them`;
+  return notStarted(ending?.end ?? "LOST", reason, ending === null ? 0 : wallMs);
+};
+
 /** A command that ended before our signal keeps its own end, decided by its exit status. */
 export function outcomeOf(
   end: RunEnd,

@@ -212,6 +212,15 @@ class CgroupOfAttempt implements AttemptGroup {
     return isEmptyGroup(join(this.killFile, ".."));
   }
 
+  processes(): readonly number[] {
+    return processesIn(join(this.killFile, ".."));
+  }
+
+  hanging(): readonly number[] {
+    const pids = this.processes();
+    return pids.every(hangs) ? pids : [];
+  }
+
   remove(): boolean {
     return this.directories.every((directory) => attempt(() => removeGroups(directory)));
   }

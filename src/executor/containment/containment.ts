@@ -28,6 +28,10 @@ export interface AttemptGroup {
   /** Whether it cannot open GPUs other than its own. */
   readonly closesGpus: boolean;
   isEmpty(): boolean;
+  /** The processes in it; none where nobody can tell. */
+  processes(): readonly number[];
+  /** Its processes, when all that are left hang in the kernel; none where they do not, or nobody can tell. */
+  hanging(): readonly number[];
   /** Returns false while something is still in it: try again later. */
   remove(): boolean;
 }

@@ -21,6 +21,8 @@ export const processGroups: Containment = {
     isFrozen: false,
     closesGpus: false,
     isEmpty: () => true,
+    processes: () => [],
+    hanging: () => [],
     remove: () => true,
   }),
   limit: () => {},

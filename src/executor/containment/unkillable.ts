@@ -2,11 +2,12 @@
 // resources that they hold.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { setTimeout, type Timer } from "../../clock.js";
+import { clearTimeout, setTimeout, type Timer } from "../../clock.js";
 import type { UnkillableProcess, UnkillableReport } from "../../model/capacity/unkillable.js";
 import { invocationId } from "../../model/ids.js";
 import { nothing, type Resources } from "../../model/resources.js";
 import { startTicksOf } from "../node/processes.js";
+import type { AttemptGroup } from "./containment.js";
 
 /** The resources are free again within a second after the last of them is gone. */
 const lookMs = 1_000;
@@ -22,6 +23,11 @@ export interface HungAttempt {
   readonly name: string;
   readonly held: Resources;
   readonly pids: readonly number[];
+}
+
+/** The group of an attempt of this executor that hangs. */
+export interface HungGroup extends Pick<HungAttempt, "name" | "held"> {
+  readonly group: Pick<AttemptGroup, "isEmpty" | "processes" | "remove">;
 }
 
 /** The groups that a dead executor, or this one, could not end. */
@@ -44,6 +50,7 @@ export type Describe = (pid: number) => Promise<Omit<UnkillableProcess, "pid" | 
 /** Checks again while there are any, and reports each change. */
 export class Unkillable {
   private current: UnkillableReport = { count: 0, processes: [], held: nothing };
+  private own: readonly HungGroup[] = [];
   private readonly described = new Map<string, UnkillableProcess>();
   private timer: Timer | undefined;
 
@@ -58,9 +65,16 @@ export class Unkillable {
     return this.current;
   }
 
+  /** An attempt of this executor hangs. */
+  add(hung: HungGroup): void {
+    this.own = [...this.own, hung];
+    this.look();
+  }
+
   /** Must be called at the start, and whenever something is known to hang. */
   look(): void {
-    const attempts = this.groups.look();
+    clearTimeout(this.timer);
+    const attempts = [...this.groups.look(), ...this.lookAtOwn()];
     const inGroups = new Map(
       attempts.flatMap(({ name, pids }) => pids.map((pid) => [pid, name] as const)),
     );
@@ -75,6 +89,14 @@ export class Unkillable {
       this.timer = setTimeout(() => this.look(), lookMs);
       this.timer.unref();
     }
+  }
+
+  /** Groups that are empty at last are removed. */
+  private lookAtOwn(): readonly HungAttempt[] {
+    this.own = this.own.filter(({ group }) => !(group.isEmpty() && group.remove()));
+    return this.own
+      .map(({ name, held, group }) => ({ name, held, pids: group.processes() }))
+      .filter(({ pids }) => pids.length > 0);
   }
 
   private describedAs(pid: number, groupName: string | null): UnkillableProcess {

@@ -37,7 +37,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const preemptSignal = new PreemptSignal();
   const gone = (why: string) => void leave(why);
   const { pass } = preemptSignal;
-  const executor = new Executor(own, noMarks, processGroups, log, gone, undefined, pass);
+  const executor = new Executor(own, noMarks, processGroups, log, { gone, pass });
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
     onMessage: (message) => {

@@ -84,8 +84,10 @@ export class ExecutorProcess {
         if (world.isTold)
           world.tell(`${this.spec.executor} ${event} ${JSON.stringify(details ?? {})}`);
       },
-      (reason) => void this.leave(session, reason),
-      (_program, order, group, events) => this.spawn(order, group, events),
+      {
+        gone: (reason) => void this.leave(session, reason),
+        spawn: (_program, order, group, events) => this.spawn(order, group, events),
+      },
     );
     this.executor = executor;
     this.isListening = true;
@@ -216,6 +218,8 @@ export class ExecutorProcess {
       isFrozen: true,
       closesGpus: false,
       isEmpty: () => !runs().some((run) => run.isAlive),
+      processes: () => [],
+      hanging: () => [], // it takes its time to die, and dies
       remove: () => true,
     };
   }

@@ -163,3 +163,27 @@ onDisk("are waited for by nobody when they are gone, and the node is used as bef
   expect((await at.ended(all))[0]!.state).toBe("COMPLETED");
   expect(await violations()).toHaveLength(1);
 });
+
+onDisk(
+  "end for their user when they are cancelled or reach their time limit, and the node names them",
+  async () => {
+    const loop = `while :; do echo y >>${disk!.mount}/y.$$; sleep 0.05; done`;
+    const args = ["-c1", "--mem=100M", "-o", "/dev/null"];
+    const cancelled = await at.submit([...args, "--wrap", loop]);
+    const late = await at.submit([...args, "-t", "0:15", "--wrap", loop]);
+    await at.usedCores(2);
+    disk!.hang();
+    await at.until("functions that hang", () => hanging().length >= 2 || undefined);
+    const pids = hanging();
+    await at.site.gleanOrThrow(["cancel", cancelled], { user });
+    expect((await at.ended(cancelled))[0]!.state).toBe("CANCELLED");
+    expect((await at.ended(late))[0]!.state).toBe("TIMEOUT");
+    expect(hanging().sort()).toEqual(pids.sort());
+    await expectNamed(pids);
+    disk!.goOn();
+    await at.until("the whole node", async () => {
+      const { unkillable, executor } = await at.node("n1");
+      return (unkillable === null && executor?.budget.cores === 4) || undefined;
+    });
+  },
+);

@@ -8,6 +8,8 @@ import type { Resources } from "../../../src/model/resources.js";
 
 const budget = { cores: 8, memoryMb: 8_000, gpus: [0, 1] };
 const order = { type: "budget", budget, seenHookSequence: 3, knownJobs: [] } as const;
+/** Without what a message has on top. */
+const launched = { budget, seenHookSequence: 0, knownJobs: [] };
 let report: { count: number; processes: []; held: Resources };
 let obeyed: unknown[];
 let said: unknown[];
@@ -29,7 +31,7 @@ function converse(gpuProblem: string | null = null): Conversation {
       return report;
     },
   };
-  return new Conversation(executor, gpuProblem, unkillable);
+  return new Conversation(executor, launched, gpuProblem, unkillable);
 }
 const connection = { send: (message: unknown) => sent.push(message) > 0 } as unknown as Parameters<
   SessionEvents["onConnected"]
@@ -52,7 +54,9 @@ test("an order is obeyed less what hangs, and again when that changes", () => {
   const conversation = converse();
   conversation.hungChanged();
   expect(said).toEqual([{ type: "unkillable", report }]);
-  expect(obeyed).toEqual([]);
+  // Until the first order the launch's own is in force.
+  expect(obeyed).toMatchObject([{ type: "budget", seenHookSequence: 0 }]);
+  obeyed = [];
   conversation.onMessage(order);
   report = { count: 1, processes: [], held: { cores: 2, memoryMb: 1_000, gpus: [1] } };
   conversation.hungChanged();

@@ -57,6 +57,7 @@ test("an attempt whose end is not settled yet is among those that SIGTERM takes"
   const events = {
     onStarted: () => {},
     onEnded: (key: AttemptKey) => ended.push(key),
+    onHung: () => {},
     onTrouble: () => {},
   };
   const spec = { killWaitMs: 1_000, gpuDevices: "" };

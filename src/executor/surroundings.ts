@@ -1,0 +1,17 @@
+// What the executor calls outside itself; tests and pilots replace parts of it.
+
+import type { PassOn } from "./attempts/preempt-signal.js";
+import type { HungGroup } from "./containment/unkillable.js";
+import type { spawnAttempt } from "./runtimes/glean-spawn.js";
+
+export interface Surroundings {
+  /** Called once, when none of the executor's work is left and the process may exit. */
+  readonly gone: (reason: string) => void;
+  /**
+   * An attempt hangs in the kernel. Before it returns, it must repeat the daemon's order less what
+   * the attempt holds. Left out where nobody can tell that an attempt hangs.
+   */
+  readonly hung?: (group: HungGroup) => void;
+  readonly spawn?: typeof spawnAttempt;
+  readonly pass?: PassOn;
+}

@@ -1,0 +1,153 @@
+// Attempts that SIGKILL does not end: after a grace they end for their user, and their resources
+// are not free.
+
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import type { Running } from "../../../../src/executor/attempts/attempt.js";
+import { Attempts } from "../../../../src/executor/attempts/attempts.js";
+import { hangGraceMs } from "../../../../src/executor/attempts/hanging.js";
+import type { Outcome } from "../../../../src/executor/attempts/outcome.js";
+import type {
+  AttemptGroup,
+  Containment,
+} from "../../../../src/executor/containment/containment.js";
+import { processGroups } from "../../../../src/executor/containment/process-groups.js";
+import { type HungGroup, Unkillable } from "../../../../src/executor/containment/unkillable.js";
+import { Conversation } from "../../../../src/executor/conversation.js";
+import { Executor } from "../../../../src/executor/executor.js";
+import type { RunEvents, Runtime } from "../../../../src/executor/runtimes/runtime.js";
+import type { ExecutorMessage, LaunchSpec } from "../../../../src/wire/messages.js";
+import { attemptOrder } from "../../../support/executor/orders.js";
+
+const budget = { cores: 4, memoryMb: 4_000, gpus: [] };
+const killWaitMs = 1_000;
+let isHanging = true;
+let isThere = true;
+let run: RunEvents;
+
+const group: AttemptGroup = {
+  ...processGroups.openGroup("", { cores: 1, memoryMb: 100, gpus: [] }),
+  isEmpty: () => !isThere,
+  processes: () => (isThere ? [process.pid] : []),
+  hanging: () => (isThere && isHanging ? [process.pid] : []),
+};
+const containment: Containment = { ...processGroups, openGroup: () => group };
+const handle = { terminate: () => {}, notify: () => {}, kill: () => {} };
+const runtime: Runtime = {
+  start: (_order, _group, events) => {
+    run = events;
+    return handle;
+  },
+};
+
+beforeEach(() => {
+  [isHanging, isThere] = [true, true];
+  jest.useFakeTimers({ doNotFake: ["setImmediate"] });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+/** The attempts of an executor that has started one. */
+function oneAttempt(order = attemptOrder()) {
+  const told: (Outcome | HungGroup)[] = [];
+  let running: readonly Running[] = [];
+  const attempts: Attempts = new Attempts(containment, { killWaitMs, gpuDevices: "" }, runtime, {
+    onStarted: () => {},
+    onHung: (hung) => {
+      running = attempts.running;
+      told.push(hung);
+    },
+    onEnded: (_key, outcome) => void told.push(outcome),
+    onTrouble: () => {},
+  });
+  attempts.start(order, budget);
+  run.onStarted();
+  return { attempts, order, told, running: () => running };
+}
+
+test("an attempt over its time limit ends as TIMEOUT a grace after the kill, billed until the kill", () => {
+  const { told, order, running } = oneAttempt(attemptOrder({ timeLimitMs: 5_000 }));
+  jest.advanceTimersByTime(5_000 + killWaitMs + hangGraceMs - 1);
+  expect(told).toEqual([]);
+  jest.advanceTimersByTime(1);
+  expect(told).toMatchObject([
+    { name: `${order.invocation}.1`, held: { cores: order.cores, memoryMb: order.memoryMb } },
+    { end: "TIMEOUT", wallMs: 5_000 + killWaitMs },
+  ]);
+  expect(running()).toEqual([]);
+});
+
+test("a cancelled attempt ends as CANCELLED, once, whatever glean-spawn reports later", () => {
+  const { attempts, told, order } = oneAttempt();
+  attempts.cancel({ invocation: order.invocation, attempt: order.attempt });
+  jest.advanceTimersByTime(killWaitMs + hangGraceMs);
+  run.onEnd({ kind: "vanished", message: "glean-spawn ended" });
+  jest.advanceTimersByTime(60_000);
+  expect(told.slice(1)).toMatchObject([{ end: "CANCELLED", wallMs: killWaitMs }]);
+});
+
+test("an attempt that is only slow to end is waited for until it hangs", () => {
+  isHanging = false;
+  const { attempts, told, order } = oneAttempt();
+  attempts.cancel({ invocation: order.invocation, attempt: order.attempt });
+  jest.advanceTimersByTime(killWaitMs + 2 * hangGraceMs);
+  expect(told).toEqual([]);
+  isHanging = true;
+  jest.advanceTimersByTime(1_000);
+  expect(told).toHaveLength(2);
+});
+
+test("an attempt whose glean-spawn was killed ends, too", () => {
+  const { told } = oneAttempt();
+  run.onEnd({ kind: "vanished", message: "glean-spawn ended" });
+  jest.advanceTimersByTime(hangGraceMs);
+  expect(told.slice(1)).toMatchObject([{ end: "LOST", wallMs: 0 }]);
+});
+
+test("the daemon hears of the hanging processes and the smaller budget before the attempt's end", () => {
+  const said: ExecutorMessage[] = [];
+  const order = { budget, seenHookSequence: 0, knownJobs: [] };
+  const facts = {
+    ...{ totalCores: 4, maxCpusPerToldCpu: 1, maxMemoryPerCoreMb: null },
+    ...{ memoryIsConsumable: true, jobsArePinned: false },
+  };
+  const spec = { ...facts, killWaitMs, gpuDevices: "", budget: order } as unknown as LaunchSpec;
+  const unkillable = new Unkillable(
+    { look: () => [] },
+    { readUnkillable: () => [], noteUnkillable: () => {} },
+    () => new Promise(() => {}),
+    () => conversation.hungChanged(),
+  );
+  const executor = new Executor(
+    spec,
+    { readMarks: () => [], removeMarks: () => {}, takeKillNotes: () => [] },
+    containment,
+    () => {},
+    {
+      gone: () => {},
+      hung: (group) => unkillable.add(group),
+      spawn: (_program, _order, _group, events) => {
+        run = events;
+        return handle;
+      },
+    },
+  );
+  const conversation = new Conversation(executor, order, null, unkillable);
+  executor.setHookProblem(null);
+  executor.onConnected((message) => said.push(message) > 0);
+  const start = attemptOrder({ cores: 1, memoryMb: 100 });
+  executor.onMessage({ type: "start", order: start });
+  run.onStarted();
+  executor.onMessage({ type: "cancel", key: start });
+  said.length = 0;
+  jest.advanceTimersByTime(killWaitMs + hangGraceMs);
+  expect(said.slice(0, 3)).toMatchObject([
+    { type: "unkillable", report: { count: 1, held: { cores: 1, memoryMb: 100 } } },
+    { type: "budget", budget: { cores: 3, memoryMb: 3_900 } },
+    { type: "ended", report: { end: "CANCELLED" } },
+  ]);
+  isThere = false;
+  jest.advanceTimersByTime(1_000);
+  expect(unkillable.report.count).toBe(0);
+  expect(executor.running).toEqual([]);
+});
