@@ -23,6 +23,7 @@ import type {
   InvocationDetail,
   InvocationList,
   InvocationQuery,
+  LedgerQuery,
   PathOf,
   QueryOf,
   RevokeAnswer,
@@ -115,8 +116,8 @@ export class GleanerClient {
   bill(query: Period & { readonly user?: string }): Promise<BillAnswer> {
     return this.get<"bill">("/v1/bill", query);
   }
-  verifyLedger(): Promise<LedgerCheck> {
-    return this.get<"verifyLedger">("/v1/bill/verify");
+  verifyLedger(query: LedgerQuery = {}): Promise<LedgerCheck> {
+    return this.get<"verifyLedger">("/v1/bill/verify", query);
   }
   audit(query: AuditQuery): Promise<AuditAnswer> {
     return this.get<"audit">("/v1/audit", query);

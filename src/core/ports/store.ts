@@ -11,7 +11,7 @@ import type {
   Submission,
   SubmissionDigest,
 } from "../../model/invocation.js";
-import type { BillLine, LedgerCheck, Posting } from "../../model/records/account.js";
+import type { BillLine, LedgerCheck, LedgerHead, Posting } from "../../model/records/account.js";
 import type { AuditAction, AuditEvent } from "../../model/records/audit.js";
 import type { ConditionChange } from "../../model/records/idle.js";
 import type {
@@ -185,7 +185,8 @@ export interface Store {
   bill(filter: BillFilter): Promise<readonly BillLine[]>;
   /** The uid that last submitted under this name; null if there is none. */
   uidNamed(name: string): Promise<number | null>;
-  verifyLedger(): Promise<LedgerCheck>;
+  /** `known` is the head of an earlier check, which the ledger must continue. */
+  verifyLedger(known?: LedgerHead): Promise<LedgerCheck>;
   close(): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 // Requests about bills: sums for a user, and the check of the whole ledger.
 
 import type { Store } from "../../core/ports/store.js";
+import type { LedgerHead } from "../../model/records/account.js";
 import type { AskedOf, BillAnswer } from "../../wire/api/types.js";
 import type { Caller } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
@@ -15,11 +16,17 @@ export function billingHandlers(deps: BillingRoutes): Pick<Handlers, "bill" | "v
   const reports = queueReports();
   return {
     bill: ({ caller, query }) => reports.run(caller.uid, () => bill(deps, caller, query)),
-    verifyLedger: ({ caller, request }) => {
+    verifyLedger: ({ caller, query, request }) => {
       request.act = { action: "verify" };
-      return reports.run(caller.uid, () => deps.store.verifyLedger());
+      return reports.run(caller.uid, () => deps.store.verifyLedger(knownHead(query)));
     },
   };
+}
+
+function knownHead({ head }: AskedOf<"verifyLedger", "query">): LedgerHead | undefined {
+  if (head === undefined) return undefined;
+  const [sequence, seal] = head.split(":");
+  return { sequence: Number(sequence), seal: seal! };
 }
 
 async function bill(

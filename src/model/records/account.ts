@@ -34,6 +34,14 @@ export interface BillLine {
   readonly amountMicroCredits: number;
 }
 
+/** The last posting of the ledger; whoever keeps it notices later if an older database was put back. */
+export interface LedgerHead {
+  /** How many postings were ever made. */
+  readonly sequence: number;
+  /** The seal of the last one: 64 hexadecimal digits; empty before the first posting. */
+  readonly seal: string;
+}
+
 /** What recomputing the ledger from the attempts found. */
 export interface LedgerCheck {
   readonly balanced: boolean;
@@ -41,6 +49,7 @@ export interface LedgerCheck {
   readonly postings: number;
   readonly ledgerMicroCredits: number;
   readonly recomputedMicroCredits: number;
+  readonly head: LedgerHead;
   /** The first few differences, one sentence each. */
   readonly differences: readonly string[];
 }

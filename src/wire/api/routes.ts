@@ -203,6 +203,7 @@ export const routes = {
     subject: "reports",
     who: "operator",
     does: "check the whole ledger",
+    query: reports.ledgerQuery,
     answer: reports.ledgerCheck,
   },
   audit: {

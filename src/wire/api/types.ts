@@ -43,6 +43,7 @@ export type TokenAnswer = AnswerOf<"token">;
 export type RevokeRequest = BodyOf<"revokeTokens">;
 export type RevokeAnswer = AnswerOf<"revokeTokens">;
 export type AuditQuery = QueryOf<"audit">;
+export type LedgerQuery = QueryOf<"verifyLedger">;
 export type AuditAnswer = AnswerOf<"audit">;
 export type SubmitRequest = BodyOf<"submit">;
 export type SubmitAnswer = AnswerOf<"submit">;

@@ -195,6 +195,7 @@ describe("exit statuses", () => {
       postings: 1,
       ledgerMicroCredits: 1,
       recomputedMicroCredits: 2_000_001,
+      head: { sequence: 1, seal: "ab" },
       differences: ["42 attempt 1 has no posting"],
     };
     world.answers["GET /v1/bill/verify"] = () => ({ body: check });
@@ -203,7 +204,14 @@ describe("exit statuses", () => {
     expect(stdout).toBe("42 attempt 1 has no posting\n");
     expect(stderr).toMatch(/it holds 0\.000001 credits and the attempts add up to 2\.000001/);
     world.answers["GET /v1/bill/verify"] = () => ({ body: { ...check, balanced: true } });
-    expect(await glean("bill", "--verify")).toMatchObject({ status: 0 });
+    expect(await glean("bill", "--verify")).toMatchObject({
+      status: 0,
+      stdout: "The ledger balances: 2 attempts, 1 posting, 0.000001 credits\nIts head: 1:ab\n",
+    });
+    expect(await glean("bill", "--head", "1:ab")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("--head is for --verify"),
+    });
   });
 
   test("cancel: 1 with the daemon's sentence if a cancellation failed", async () => {

@@ -1,5 +1,7 @@
 // `glean bill`: shows usage and its cost, or checks whether the ledger balances.
 
+import { counted } from "../../../model/counted.js";
+import { GleanerError } from "../../../model/errors.js";
 import type { BillLine } from "../../../model/records/account.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser } from "../../filters.js";
@@ -11,6 +13,7 @@ interface Options {
   readonly starttime?: string;
   readonly endtime?: string;
   readonly verify?: boolean;
+  readonly head?: string;
   readonly json?: boolean;
 }
 
@@ -23,14 +26,20 @@ export const define: Define = (command, run) => {
     .option("-S, --starttime <TIME>", "start of the period (default: the first record)")
     .option("-E, --endtime <TIME>", "end of the period (default: now)")
     .option("--verify", "recompute the whole ledger from the attempts (operators)")
+    .option(
+      "--head <HEAD>",
+      "with --verify: the ledger must continue this head of an earlier check",
+    )
     .option("--json", "one JSON document")
     .action(run(bill));
 };
 
 async function bill(context: Context, options: Options): Promise<number> {
   const query = { ...chosenUser(options), ...chosenPeriod(options) };
+  if (options.head !== undefined && !options.verify)
+    throw new GleanerError("BAD_REQUEST", "--head is for --verify: add --verify, or leave it out");
   const client = await context.client();
-  if (options.verify) return verify(client, options.json === true);
+  if (options.verify) return verify(client, options);
   const answer = await client.bill(query);
   if (options.json) print(json(answer));
   else
@@ -40,17 +49,17 @@ async function bill(context: Context, options: Options): Promise<number> {
 
 async function verify(
   client: Awaited<ReturnType<Context["client"]>>,
-  asJson: boolean,
+  { head, json: asJson }: Options,
 ): Promise<number> {
-  const check = await client.verifyLedger();
+  const check = await client.verifyLedger(head === undefined ? {} : { head });
   if (asJson) print(json(check));
   else if (check.balanced)
     print(
-      `The ledger balances: ${check.attempts} attempts, ${check.postings} postings, ${credits(check.ledgerMicroCredits)} credits\n`,
+      `The ledger balances: ${counted(check.attempts, "attempt")}, ${counted(check.postings, "posting")}, ${credits(check.ledgerMicroCredits)} credits\nIts head: ${check.head.sequence}:${check.head.seal}\n`,
     );
   else {
     complain(
-      `the ledger does not balance: it holds ${credits(check.ledgerMicroCredits)} credits and the attempts add up to ${credits(check.recomputedMicroCredits)}: keep the database; standard output lists the differences`,
+      `the ledger is not in order: it holds ${credits(check.ledgerMicroCredits)} credits and the attempts add up to ${credits(check.recomputedMicroCredits)}: keep the database; standard output lists what is wrong`,
     );
     print(check.differences.map((each) => `${printable(each)}\n`).join(""));
   }

@@ -3,7 +3,7 @@
 // Whoever can write to the database and has not the key can neither forge nor remove a posting or a day's sum unnoticed.
 // What is broken once stays broken: nothing that follows a forged head or joins a forged sum gets a good seal.
 
-import type { Posting } from "../../../model/records/account.js";
+import type { LedgerHead, Posting } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
 import { type LedgerSeal, type SealedHead, type SealedPosting, sealsAgree } from "./seal.js";
 
@@ -107,6 +107,32 @@ export class DaySeals {
 
 const isSoundDay = (row: readonly (number | string | bigint)[], seal: LedgerSeal): boolean =>
   sealsAgree(String(row.at(-1)), seal.day(row.slice(0, -1)));
+
+/** Returns how to read the head of the chain: that of an empty one if it is missing. */
+export function headReader(database: Connection): () => LedgerHead {
+  const select = database.prepare<[], LedgerHead>("SELECT sequence, seal FROM ledger_head");
+  return () => select.get() ?? { sequence: 0, seal: "" };
+}
+
+/**
+ * Returns how to tell whether the chain continues a head that it once had: null, or one sentence
+ * why not. The seal of a posting that was removed since is not compared.
+ */
+export function continuationChecker(database: Connection): (known: LedgerHead) => string | null {
+  const headOf = headReader(database);
+  const sealOf = database
+    .prepare<[number], string>("SELECT seal FROM posting WHERE sequence = ?")
+    .pluck();
+  return ({ sequence, seal }) => {
+    const made = headOf().sequence;
+    if (made < sequence)
+      return `the given head is posting ${sequence} and the ledger has only ${made}: an older database was put back`;
+    const found = sealOf.get(sequence);
+    return found === undefined || sealsAgree(found, seal)
+      ? null
+      : `posting ${sequence} is not the one of the given head: an older database was put back and written to since`;
+  };
+}
 
 /** Returns how to check the chain: a sentence for each thing that is not as gleanerd wrote it. */
 export function chainChecker(database: Connection, seal: LedgerSeal): () => Iterable<string> {

@@ -2,10 +2,10 @@
 
 import { amountsOf, priceMicroCredits } from "../../../core/accounting/metering.js";
 import { type AttemptEnd, isBilled } from "../../../model/invocation.js";
-import type { LedgerCheck } from "../../../model/records/account.js";
+import type { LedgerCheck, LedgerHead } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
-import { chainChecker } from "./chain.js";
+import { chainChecker, continuationChecker, headReader } from "./chain.js";
 import type { LedgerSeal } from "./seal.js";
 
 /** A check names this many differences; the counts and sums tell the rest. */
@@ -132,17 +132,20 @@ function postedSum(database: Connection): () => { postings: bigint; amount: bigi
 }
 
 /** `attempts` counts those that ended billed: as many as postings, when it balances. */
-function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck {
+function verifyLedger(database: Connection, seal: LedgerSeal): (known?: LedgerHead) => LedgerCheck {
   const sumAll = postedSum(database);
   const selectDays = database.prepare<[], LedgerDay>("SELECT * FROM ledger_day").safeIntegers();
   const chainFaults = chainChecker(database, seal);
+  const headOf = headReader(database);
+  const whyNotContinued = continuationChecker(database);
   const selectFinished = database.prepare<[], LedgerRow>(finishedAttempts);
   const selectWithoutEnd = database.prepare<
     [],
     { invocation: number; number: number; unknown: number }
   >(postingsWithoutEnd);
-  return () => {
-    const differences: string[] = [];
+  return (known) => {
+    const putBack = known === undefined ? null : whyNotContinued(known);
+    const differences = putBack === null ? [] : [putBack];
     let attempts = 0;
     let recomputed = 0n;
     const note = (row: { invocation: number; number: number }, what: string): void => {
@@ -182,6 +185,7 @@ function verifyLedger(database: Connection, seal: LedgerSeal): () => LedgerCheck
       postings: Number(postings),
       ledgerMicroCredits: Number(amount),
       recomputedMicroCredits: Number(recomputed),
+      head: headOf(),
       differences,
     };
   };

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import type { PredictionReport } from "../../../model/capacity/prediction.js";
-import type { BillLine, LedgerCheck } from "../../../model/records/account.js";
+import type { BillLine, LedgerCheck, LedgerHead } from "../../../model/records/account.js";
 import type {
   NodeUtilization,
   Utilization,
@@ -152,6 +152,24 @@ export const billAnswer = z.strictObject({
   total: z.strictObject(sums),
 });
 
+const ledgerHead = shapeOf<LedgerHead>()(
+  z.strictObject({
+    sequence: whole.describe("How many postings were ever made"),
+    seal: z.string().describe("The seal of the last one; empty before the first"),
+  }),
+);
+
+export const ledgerQuery = z.strictObject({
+  head: z
+    .string()
+    .regex(
+      /^\d{1,15}:([0-9a-f]{64})?$/,
+      "expected a ledger head as an earlier check gave it: NUMBER:SEAL",
+    )
+    .exactOptional()
+    .describe("A head from an earlier check, as sequence:seal: the ledger must continue it"),
+});
+
 export const ledgerCheck = shapeOf<LedgerCheck>()(
   z.strictObject({
     balanced: z.boolean(),
@@ -159,6 +177,7 @@ export const ledgerCheck = shapeOf<LedgerCheck>()(
     postings: whole,
     ledgerMicroCredits: amount,
     recomputedMicroCredits: amount,
+    head: ledgerHead,
     differences: z.array(z.string()).describe("The first few, a sentence each"),
   }),
 );

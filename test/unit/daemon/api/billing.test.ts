@@ -19,7 +19,10 @@ beforeEach(async () => {
       asked.push(query);
       return lines;
     },
-    verifyLedger: async () => ({ balanced: true }),
+    verifyLedger: async (known?: object) => {
+      asked.push(known);
+      return { balanced: true };
+    },
     uidNamed: async () => null,
   };
   const parts = { store, accounts: { byName: async () => null } };
@@ -65,4 +68,14 @@ test("the ledger is checked for operators, which the audit log notes", async () 
   const { status, body } = await api.ask("/v1/bill/verify", 1_000);
   expect(status).toBe(403);
   expect(body.error.message).toMatch(/check the whole ledger/);
+});
+
+test("the ledger is checked against the head of an earlier check", async () => {
+  const seal = "0a".repeat(32);
+  await api.ask(`/v1/bill/verify?head=12:${seal}`);
+  expect(asked).toEqual([{ sequence: 12, seal }]);
+  for (const head of ["12", `x:${seal}`, `12:${seal}0`, `12:${seal.toUpperCase()}`]) {
+    const { status, body } = await api.ask(`/v1/bill/verify?head=${head}`);
+    expect([status, body.error.message]).toEqual([400, expect.stringContaining("NUMBER:SEAL")]);
+  }
 });

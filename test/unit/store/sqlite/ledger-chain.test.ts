@@ -1,5 +1,6 @@
 // Who can write to the database, but has not the key: whatever they forge or remove, the ledger's check finds it.
 
+import { copyFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import type { Store } from "../../../../src/core/ports/store.js";
@@ -131,4 +132,39 @@ test("goes on after a restart, and only with the same key", async () => {
   store = await folder.open(file);
   await runOne();
   expect(await check()).toEqual({ balanced: true, said: "" });
+});
+
+test("an older database that was put back is found by a head that was kept", async () => {
+  await runOne();
+  const { head: first } = await store.verifyLedger();
+  await store.close();
+  copyFileSync(file, `${file}.old`);
+  store = await folder.open(file);
+  await runOne();
+  const { head: kept } = await store.verifyLedger(first);
+  expect(kept.sequence).toBe(2);
+  await runOne();
+  expect(await store.verifyLedger(kept)).toMatchObject({ balanced: true, differences: [] });
+  await store.close();
+  copyFileSync(`${file}.old`, file);
+  store = await folder.open(file);
+  expect(await store.verifyLedger()).toMatchObject({ balanced: true, head: first });
+  expect(await store.verifyLedger(kept)).toMatchObject({
+    balanced: false,
+    differences: [expect.stringContaining("the ledger has only 1: an older database was put back")],
+  });
+  // Another length gives another seal.
+  await runOne(5_000);
+  expect(await store.verifyLedger(kept)).toMatchObject({
+    balanced: false,
+    differences: [expect.stringContaining("posting 2 is not the one of the given head")],
+  });
+  expect(await store.verifyLedger(first)).toMatchObject({ balanced: true });
+});
+
+test("a head whose posting was removed for its age is continued", async () => {
+  await runOne(dayMs);
+  const { head } = await store.verifyLedger();
+  while ((await store.prune(4 * dayMs, 1)) > 0);
+  expect(await store.verifyLedger(head)).toMatchObject({ balanced: true, head });
 });

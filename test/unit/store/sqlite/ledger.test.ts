@@ -89,6 +89,7 @@ describe("verifyLedger", () => {
       postings: 0,
       ledgerMicroCredits: 0,
       recomputedMicroCredits: 0,
+      head: { sequence: 0, seal: "" },
       differences: [],
     });
   });
