@@ -1,4 +1,4 @@
-// Counts with their nouns, for sentences: `1 core`, `2,400 cores`.
+// Counts with their nouns, for messages: `1 core`, `2,400 cores`.
 
 export const counted = (count: number, noun: string): string =>
   `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;

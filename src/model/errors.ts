@@ -1,19 +1,19 @@
-// The errors people see: each has a code, one sentence that says what to do, and its cause kept.
+// The errors that people see: each has a code, one sentence that says what to do, and its cause.
 
 export type ErrorCode =
-  | "BAD_REQUEST" // the user asked for something that cannot be
-  | "NOT_IDENTIFIED" // no credential, or one that does not hold
-  | "NOT_ALLOWED" // identified, but not theirs to do
+  | "BAD_REQUEST" // the user requested something impossible
+  | "NOT_IDENTIFIED" // no credential, or an invalid one
+  | "NOT_ALLOWED" // identified, but not permitted
   | "NOT_FOUND"
-  | "LIMIT_REACHED" // a named limit of the site or the program
-  | "CONFIG" // the configuration file is wrong
-  | "SLURM" // a Slurm command failed, hung, or said something we cannot read
-  | "LAUNCH" // an executor could not be started
-  | "PROTOCOL" // a peer sent what the protocol does not allow
-  | "STORE" // the database refused
+  | "LIMIT_REACHED" // a named limit of the site or of the program
+  | "CONFIG" // the configuration file is invalid
+  | "SLURM" // a Slurm command failed, hung, or printed something unreadable
+  | "LAUNCH" // an executor could not start
+  | "PROTOCOL" // a peer violated the protocol
+  | "STORE" // the database failed
   | "UNREACHABLE"; // the daemon, a host or a socket does not answer
 
-/** One sentence for a person, a code for a program. `message` ends without a stack and names what to do. */
+/** One sentence for people, a code for programs. `message` has no stack and says what to do. */
 export class GleanerError extends Error {
   override readonly name = "GleanerError";
   constructor(
@@ -25,23 +25,23 @@ export class GleanerError extends Error {
   }
 }
 
-/** A broken invariant: always a bug of ours, never the user's fault. */
+/** A broken invariant: always a bug in Gleaner, never the user's fault. */
 export class AssertionError extends Error {
   override readonly name = "AssertionError";
 }
 
-/** Stops at a broken invariant; `what` says which one. */
+/** Throws if an invariant is broken; `what` names it. */
 export function assert(condition: unknown, what: string): asserts condition {
   if (!condition) throw new AssertionError(`invariant broken: ${what}`);
 }
 
-/** The kernel's number of what was thrown; 0: it has none. */
+/** The kernel's error number of a thrown value; 0 if it has none. */
 export function errnoOf(thrown: unknown): number {
   const { errno } = thrown as { errno?: unknown };
   return typeof errno === "number" ? Math.abs(errno) : 0;
 }
 
-/** The message of anything that was thrown, for logs and for sentences that quote a cause. */
+/** The message of any thrown value, for logs and for messages that quote a cause. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,4 +1,4 @@
-// Branded ids: a node's name is not a user's name, and the type checker knows.
+// Branded ids: the type checker distinguishes a node's name from a user's.
 
 declare const brand: unique symbol;
 type Branded<T, Name extends string> = T & { readonly [brand]: Name };
@@ -6,7 +6,9 @@ type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 export type NodeName = Branded<string, "NodeName">;
 export type JobId = Branded<number, "JobId">;
 export type ExecutorId = Branded<string, "ExecutorId">;
-/** A small integer; the tasks of an array have one each, beside the array's own id and their task number. */
+/**
+ * A small integer; each task of an array has its own, besides the array's id and its task number.
+ */
 export type InvocationId = Branded<number, "InvocationId">;
 
 export const nodeName = (text: string): NodeName => text as NodeName;

@@ -1,4 +1,4 @@
-// An invocation: one call of a command; its states, its attempts and how they end.
+// An invocation: one call of a command, with its states, its attempts and how they end.
 
 import type { ExecutorId, InvocationId, NodeName } from "./ids.js";
 import type { Transitions } from "./machine.js";
@@ -34,9 +34,9 @@ export const isFinal = (state: InvocationState): boolean =>
   invocationTransitions[state].length === 0;
 
 /**
- * How an attempt ended. EVICTED (a hole closed) and LOST (its executor vanished) send the invocation back to
- * PENDING, use up no retry and are not billed; every other end is billed and final, but for FAILED
- * without a start: that may be tried on another node.
+ * How an attempt ended. EVICTED (a hole closed) and LOST (its executor vanished) send the
+ * invocation back to PENDING, use up no retry and are not billed. Every other end is billed and
+ * final, except FAILED without a start, which may be tried on another node.
  */
 export type AttemptEnd =
   | "COMPLETED"
@@ -51,7 +51,10 @@ export type AttemptState = "RUNNING" | AttemptEnd;
 
 export const isBilled = (end: AttemptEnd): boolean => end !== "EVICTED" && end !== "LOST";
 
-/** What glean-spawn does before a command's first instruction, as it reports it (PROTOCOL.md). */
+/**
+ * The steps that glean-spawn takes before a command's first instruction, as it reports them
+ * (PROTOCOL.md).
+ */
 export const startStages = [
   "request",
   "start",
@@ -72,39 +75,42 @@ export const startStages = [
 
 export type StartStage = (typeof startStages)[number];
 
-/** Where the start of a command failed. */
+/** Where a command failed to start. */
 export interface StartFailure {
   readonly stage: StartStage;
-  /** 0: there is none. */
+  /** 0 if there is none. */
   readonly errno: number;
 }
 
-/** The signal that a function asked for before it has to go. */
+/** The signal that a function requested before it has to go. */
 export type Notice = Shaped<typeof notice>;
 
-/** As users write it: `leadMs` null stands for a default. */
+/** As users write it; `leadMs` null means the default. */
 export type RequestedNotice = Shaped<typeof requestedNotice>;
 
-/** A script starts with `#!`; an argv is run as it is. Neither passes a shell of ours. */
+/** A script starts with `#!`; an argv is executed as it is. Gleaner passes neither to a shell. */
 export type Command = Shaped<typeof command>;
 
-/** What a user asks for; checked once at the door (core/submission/admission.ts), then trusted. */
+/** A user's request: checked once on admission (core/submission/admission.ts), then trusted. */
 export type Submission = Shaped<typeof submission>;
 
-/** As it comes over the wire: its shape was checked, its sense not yet; null stands for a default. */
+/** As received: its shape is checked, its values are not; null means the default. */
 export type RequestedSubmission = Shaped<typeof submissionRequest>;
 
-/** What the daemon keeps in memory of a submission: script and environment stay in the store. */
+/**
+ * The part of a submission that the daemon keeps in memory; script and environment stay in the
+ * store.
+ */
 export interface SubmissionDigest {
-  /** What its run time is learned by. */
+  /** The key under which its run time is learned. */
   readonly functionKey: string;
-  /** Its working directory, when it asked for a checkpoint folder; null: it did not. */
+  /** Its working directory, if it requested a checkpoint folder; else null. */
   readonly checkpointIn: string | null;
   /** The size of its script and environment. */
   readonly documentBytes: number;
 }
 
-/** Who submitted: what munge vouched for. */
+/** The submitting user, as munge vouched for them. */
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
@@ -113,7 +119,7 @@ export interface Identity {
 
 export interface Invocation {
   readonly id: InvocationId;
-  /** Of an array's task: the array's id (the first task's own id) and its number. */
+  /** For a task of an array: the array's id (the id of its first task) and the task's number. */
   readonly arrayJobId: InvocationId | null;
   readonly arrayTaskId: number | null;
   readonly owner: Identity;
@@ -126,18 +132,18 @@ export interface Invocation {
   readonly submittedAtMs: number;
   readonly startedAtMs: number | null;
   readonly endedAtMs: number | null;
-  /** The number of the newest attempt; 0 before the first. */
+  /** The number of the newest attempt; 0 before the first one. */
   readonly attempt: number;
   readonly exitCode: number | null;
   readonly signal: number | null;
-  /** Why it ended or waits, one sentence, or null. */
+  /** Why it ended or waits, as one sentence, or null. */
   readonly reason: string | null;
   readonly node: NodeName | null;
-  /** What its last attempt was measured and billed for; null before that ended. */
+  /** The measured and billed time of its last attempt; null before that ended. */
   readonly wallMs: number | null;
 }
 
-/** What the owner asked for; the rest of the record comes with its attempts. */
+/** The part that the owner requested; the rest of the record comes from its attempts. */
 type Asked = Pick<
   Invocation,
   | "id"
@@ -177,14 +183,14 @@ export interface Attempt {
   readonly gpus: number;
   readonly state: AttemptState;
   readonly startedAtMs: number;
-  /** The same moment by the monotonic clock of gleanerd's machine, which nobody sets. */
+  /** The same moment on the monotonic clock of gleanerd's machine, which nobody can set. */
   readonly startedMonotonicMs: number;
   readonly endedAtMs: number | null;
-  /** Measured on the node's monotonic clock, from the start of the command to its end. */
+  /** Measured on the node's monotonic clock, from the command's start to its end. */
   readonly wallMs: number | null;
 }
 
-/** The id of the submission that it came with: an array's, or its own. */
+/** The id of the submission that it belongs to: the array's, or its own. */
 export const submissionIdOf = (invocation: Pick<Invocation, "id" | "arrayJobId">): InvocationId =>
   invocation.arrayJobId ?? invocation.id;
 

@@ -1,10 +1,10 @@
-// State machines as tables: which step leads from which state to which; a step that is not in the table is a bug.
+// State machines as tables of the allowed transitions; any other transition is a bug.
 
 import { assert } from "./errors.js";
 
 export type Transitions<State extends string> = Readonly<Record<State, readonly State[]>>;
 
-/** Whether the table allows the step. */
+/** Whether the table allows the transition. */
 export function mayBecome<State extends string>(
   table: Transitions<State>,
   from: State,
@@ -13,7 +13,9 @@ export function mayBecome<State extends string>(
   return table[from].includes(to);
 }
 
-/** Returns `to`, or asserts when the table forbids the step; `what` names the thing that steps. */
+/**
+ * Returns `to`; throws if the table forbids the transition. `what` names the thing in that state.
+ */
 export function step<State extends string>(
   table: Transitions<State>,
   from: State,

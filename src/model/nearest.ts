@@ -1,6 +1,6 @@
-// The known word nearest to a mistyped one, for sentences that ask "did you mean".
+// Finds the known word nearest to a mistyped one, for messages that ask "did you mean".
 
-/** The known word nearest to one that was mistyped; `known` holds at least one. */
+/** The known word nearest to a mistyped one; `known` must not be empty. */
 export function nearest(word: string, known: readonly string[]): string {
   const distances = known.map((candidate) => ({
     candidate,
@@ -9,7 +9,7 @@ export function nearest(word: string, known: readonly string[]): string {
   return distances.reduce((best, each) => (each.distance < best.distance ? each : best)).candidate;
 }
 
-/** Levenshtein's distance, ignoring case. */
+/** The Levenshtein distance, ignoring case. */
 function editDistance(left: string, right: string): number {
   const a = left.toLowerCase();
   const b = right.toLowerCase();

@@ -1,6 +1,9 @@
 // Amounts of cores, memory and GPUs, and the arithmetic on them.
 
-/** An amount on one node. GPUs are named by index, since a job is given particular ones; cores where jobs are pinned to theirs. */
+/**
+ * An amount on one node. GPUs are named by index, since a job is given particular ones; cores where
+ * jobs are pinned to theirs.
+ */
 export interface Resources {
   readonly cores: number;
   readonly memoryMb: number;

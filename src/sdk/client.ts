@@ -1,4 +1,5 @@
-// The client of gleanerd's HTTP API: one method a request, identity and renewal included. The types hold it to the declared routes.
+// The client of gleanerd's HTTP API: one method for each request, with authentication and renewal.
+// Its types match the declared routes.
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { PredictionReport } from "../model/capacity/prediction.js";
@@ -35,18 +36,24 @@ import type {
 import { BrokenOffError, type Exchange, exchange } from "./http.js";
 import { type TokenOptions, Tokens } from "./tokens.js";
 
-/** A daemon that restarts is back within these pauses; the request's id keeps a repeat from counting twice. */
+/**
+ * A restarting daemon is back within these pauses; the request's id prevents a repetition from
+ * counting twice.
+ */
 const submitPausesMs = [200, 800, 2_000, 4_000];
-/** What a wait's connection is given beyond the wait itself. */
+/** The time that a waiting request's connection gets in addition to the wait itself. */
 const waitSlackMs = 10_000;
 
-/** Times are milliseconds since the epoch; both ends may be left out. */
+/** Times are milliseconds since the epoch; either end may be omitted. */
 export interface Period {
   readonly fromMs?: number;
   readonly toMs?: number;
 }
 
-/** Every method rejects with a GleanerError: the daemon's own, or UNREACHABLE, PROTOCOL, NOT_IDENTIFIED. */
+/**
+ * Every method rejects with a GleanerError: the daemon's own, or UNREACHABLE, PROTOCOL,
+ * NOT_IDENTIFIED.
+ */
 export class GleanerClient {
   private readonly options: TokenOptions;
   private readonly tokens: Tokens;
@@ -56,7 +63,9 @@ export class GleanerClient {
     this.tokens = new Tokens(options);
   }
 
-  /** Accepted means durable. Sent again with the same id when the connection breaks half-way. */
+  /**
+   * An accepted submission is durable. If the connection breaks, it is sent again with the same id.
+   */
   async submit(request: SubmitRequest): Promise<SubmitAnswer> {
     const bytes = Buffer.byteLength(JSON.stringify(request));
     if (bytes > maxRequestBytes)
@@ -77,7 +86,7 @@ export class GleanerClient {
     }
     throw new GleanerError(
       "UNREACHABLE",
-      "gleanerd broke off while it took the submission, which may or may not be in the queue: look with glean queue --me before you submit again",
+      "the connection to gleanerd broke during the submission, which may or may not be in the queue: check with glean queue --me before you submit again",
       { cause: brokenOff },
     );
   }
@@ -88,7 +97,7 @@ export class GleanerClient {
   detail(id: string): Promise<InvocationDetail> {
     return this.get<"detail">(`/v1/invocations/${encodeURIComponent(id)}`);
   }
-  /** Answers when all of `id` are final, or after a minute: then some are not. */
+  /** Resolves when all of `id` are final, or after a minute, when some may not be. */
   wait(id: string): Promise<InvocationList> {
     const path = `/v1/invocations/${encodeURIComponent(id)}/wait` as const;
     return this.get<"wait">(path, { timeoutMs: maxWaitMs }, maxWaitMs + waitSlackMs);
@@ -99,11 +108,11 @@ export class GleanerClient {
   info(): Promise<InfoAnswer> {
     return this.get<"info">("/v1/info");
   }
-  /** `what`: an invocation's id, or a node. */
+  /** `what` is an invocation's id or a node. */
   explain(what: string): Promise<ExplainAnswer> {
     return this.get<"explain">(`/v1/explain/${encodeURIComponent(what)}`);
   }
-  /** The idle cores that run nothing: of one node, or of all. */
+  /** Idle cores that run nothing, on one node or on all. */
   holes(node?: string): Promise<HolesAnswer> {
     return this.get<"holes">("/v1/holes", node === undefined ? {} : { node });
   }
@@ -159,7 +168,7 @@ export class GleanerClient {
     return (await this.send({ method: "POST", path, body })) as AnswerOf<Name>;
   }
 
-  /** A token that is refused is renewed once: the daemon may have restarted with new keys. */
+  /** Renews a rejected token once: the daemon may have restarted with new keys. */
   private async send(what: Exchange): Promise<unknown> {
     const { address } = this.options;
     const token = await this.tokens.get();

@@ -1,28 +1,34 @@
-// Who we are: a munge credential, made by the munge program for the daemon to decode.
+// Proves the user's identity: a munge credential, created by the munge program and decoded by the
+// daemon.
 
 import { GleanerError } from "../model/errors.js";
 
-/** munge answers in a few milliseconds; its own client gives up on a dead munged after about 3 s. */
+/**
+ * munge answers within a few milliseconds; its own client gives up on a dead munged after about
+ * 3 s.
+ */
 const mungeTimeoutMs = 10_000;
-/** A credential of our payload is below 300 bytes. */
+/** A credential with our payload is smaller than 300 bytes. */
 const maxCredentialBytes = 8 * 1024;
 
 export interface MungeOptions {
-  /** munged's; null: munge's default. */
+  /** munged's socket; null for munge's default. */
   readonly socket: string | null;
-  /** Whom gleanerd runs as, a name or a uid: munge lets nobody else decode the credential. */
+  /**
+   * The user that gleanerd runs as, a name or a uid: munge lets nobody else decode the credential.
+   */
   readonly daemonUser: string;
 }
 
 /**
- * A fresh credential that says `payload`. Rejects with code NOT_IDENTIFIED when munge is missing or its daemon does
- * not answer.
+ * Creates a new credential with `payload`. Rejects with NOT_IDENTIFIED if munge is missing or
+ * munged does not answer.
  */
 export async function makeCredential(
   { socket, daemonUser }: MungeOptions,
   payload: string,
 ): Promise<string> {
-  // Loaded here: with a cached token no program is started.
+  // Imported here because a cached token needs no program.
   const { execFile } = await import("node:child_process");
   const args = [`--restrict-uid=${daemonUser}`];
   if (socket !== null) args.push(`--socket=${socket}`);
@@ -37,7 +43,7 @@ export async function makeCredential(
         else reject(whyNone(error, stderr));
       },
     );
-    // A munge that ends before it has read its input says why on standard error.
+    // A munge that exits before it has read its input gives the reason on standard error.
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(payload);
   });
@@ -47,13 +53,14 @@ function whyNone(error: (Error & { code?: unknown }) | null, stderr: string): Gl
   if (error?.code === "ENOENT")
     return new GleanerError(
       "NOT_IDENTIFIED",
-      "the program munge is not in PATH: install the package munge, it proves who you are",
+      "munge is not in PATH: install the package munge, which proves who you are",
       { cause: error },
     );
-  const said = stderr.trim().split("\n")[0] || error?.message.split("\n")[0] || "it said nothing";
+  const said =
+    stderr.trim().split("\n")[0] || error?.message.split("\n")[0] || "it printed nothing";
   return new GleanerError(
     "NOT_IDENTIFIED",
-    `munge gave no credential (${said}): ask your administrator whether munged runs on this machine`,
+    `munge created no credential (${said}): ask your administrator to check that munged runs on this machine`,
     { cause: error },
   );
 }

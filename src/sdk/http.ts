@@ -1,7 +1,8 @@
-// One HTTP request to the daemon: bounded in size and time, errors as sentences.
+// Sends one HTTP request to the daemon, with limits on size and time, and errors as sentences.
 //
-// Written onto a bare socket, as HTTP/1.0: then an answer is what comes until the connection ends, in one piece.
-// Loading node:http and running it once takes a fifth of the time of a bare node, which users of glean would wait for.
+// It writes HTTP/1.0 to a bare socket: then the answer is everything up to the connection's end.
+// Loading node:http and using it once takes a fifth of the start of a bare node, for which users of
+// glean would wait.
 
 import { connect, isIP, type Socket } from "node:net";
 import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
@@ -12,14 +13,14 @@ import type { Endpoint } from "../wire/credential.js";
 export interface Address {
   readonly host: string;
   readonly port: number;
-  /** Left out: the connection is not encrypted. */
+  /** Omitted if the connection is not encrypted. */
   readonly tls?: TlsAddress | undefined;
 }
 
 export interface TlsAddress {
-  /** A PEM file: whom to believe. */
+  /** A PEM file with the authorities to trust. */
   readonly caFile: string;
-  /** What the certificate must name. */
+  /** The name that the certificate must contain. */
   readonly name: string;
 }
 
@@ -28,34 +29,37 @@ export interface Exchange {
   readonly path: string;
   readonly token?: string;
   readonly body?: unknown;
-  /** null: the usual limit of 30 s. */
+  /** 30 s if omitted. */
   readonly timeoutMs?: number;
 }
 
-/** A daemon that commits, verifies or draws a report is slow for seconds, never for half a minute. */
+/** A daemon that commits, verifies or draws a report may take seconds, but never half a minute. */
 const defaultTimeoutMs = 30_000;
-/** The longest list (20,000 invocations of about 500 bytes) six times over. */
+/** Six times the longest list (20,000 invocations of about 500 bytes). */
 const maxAnswerBytes = 64 * 1024 * 1024;
 
-/** The request may have been carried out: the connection broke after it was sent. */
+/** The daemon may have carried out the request: the connection broke after it was sent. */
 export class BrokenOffError extends GleanerError {
   constructor(message: string, cause: unknown) {
     super("UNREACHABLE", message, { cause });
   }
 }
 
-/** What may stand in a request line or a header; a line's end in there would begin another header. */
+/**
+ * Characters allowed in a request line or a header; a line break there would start another header.
+ */
 const wordShape = /^[\x21-\x7e]+$/;
 
 /**
- * Sends one request and gives the answer's JSON. Rejects with the daemon's own error, with UNREACHABLE when nothing
- * listens, BrokenOffError when the connection broke, or PROTOCOL when what answers is no gleanerd.
+ * Sends one request and returns the JSON of the answer. Rejects with the daemon's own error,
+ * UNREACHABLE if nothing listens, BrokenOffError if the connection broke, or PROTOCOL if the peer
+ * is not gleanerd.
  */
 export async function exchange(address: Address, what: Exchange): Promise<unknown> {
   return (await exchangeWith(address, what)).value;
 }
 
-/** As exchange(), and tells which address the connection went to: a name may have several. */
+/** Like exchange(), but also returns the address that it connected to: a name may have several. */
 export async function exchangeWith(
   address: Address,
   what: Exchange,
@@ -72,7 +76,7 @@ function requestOf(address: Address, { method, path, token, body }: Exchange): s
   if (![address.host, path, token ?? "-"].every((word) => wordShape.test(word)))
     throw new GleanerError(
       "PROTOCOL",
-      "the address, the path or the token holds what no request may hold: check listen.host in the configuration",
+      "the address, the path or the token contains a character that no request may contain: check listen.host in the configuration",
     );
   const text = body === undefined ? "" : JSON.stringify(body);
   const lines = [
@@ -87,7 +91,7 @@ function requestOf(address: Address, { method, path, token, body }: Exchange): s
   if (head.length > maxHeadBytes)
     throw new GleanerError(
       "LIMIT_REACHED",
-      `what is asked for takes ${head.length} bytes and the limit is ${maxHeadBytes}: name fewer things at a time`,
+      `the head of the request has ${head.length} bytes and the limit is ${maxHeadBytes}: name fewer things at a time`,
     );
   return head + text;
 }
@@ -97,7 +101,7 @@ interface Conversation {
   readonly peer: Endpoint;
 }
 
-/** Loaded where it is needed: node:tls takes longer than a whole request. */
+/** Imported on demand: loading node:tls takes longer than a whole request. */
 async function open({ host, port, tls }: Address): Promise<Socket> {
   if (tls === undefined) return connect(port, host);
   const [{ connect: connectTls }, { readFileSync }] = await Promise.all([
@@ -111,11 +115,14 @@ async function open({ host, port, tls }: Address): Promise<Socket> {
 const unverified = ({ host, port }: Address, error: Error): GleanerError =>
   new GleanerError(
     "PROTOCOL",
-    `gleanerd on ${host} port ${port} could not prove by TLS who it is (${messageOf(error)}): check listen.host and listen.tls.ca`,
+    `gleanerd on ${host} port ${port} did not prove its identity by TLS (${messageOf(error)}): check listen.host and listen.tls.ca`,
     { cause: error },
   );
 
-/** Sends the request; resolves with all that came until the answer was complete or the other side closed. */
+/**
+ * Sends the request; resolves with everything received until the answer was complete or the peer
+ * closed.
+ */
 async function converse(
   address: Address,
   request: string,
@@ -166,10 +173,13 @@ async function converse(
 const tooLarge = (): GleanerError =>
   new GleanerError(
     "PROTOCOL",
-    `the answer is larger than ${maxAnswerBytes} bytes: narrow what you ask for`,
+    `the answer is larger than ${maxAnswerBytes} bytes: request less at a time`,
   );
 
-/** Of the whole answer, as its first piece announces it; waiting for the connection's end takes longer. */
+/**
+ * The length of the whole answer, as its first chunk announces it; waiting for the connection to
+ * end takes longer.
+ */
 function lengthOf(piece: Buffer): number {
   const answer = parse(piece);
   return answer?.length ?? Number.POSITIVE_INFINITY;
@@ -178,11 +188,11 @@ function lengthOf(piece: Buffer): number {
 interface Answer {
   readonly status: number;
   readonly text: string;
-  /** Bytes of head and body together, where they were announced. */
+  /** Bytes of head and body together, if announced. */
   readonly length: number | null;
 }
 
-/** null: that is no HTTP. */
+/** null if it is not HTTP. */
 function parse(bytes: Buffer): Answer | null {
   const end = bytes.indexOf("\r\n\r\n");
   const head = bytes.toString("latin1", 0, Math.max(0, end));
@@ -197,14 +207,14 @@ function parse(bytes: Buffer): Answer | null {
 }
 
 const brokenOff = (address: Address): GleanerError =>
-  whyBroken(address, true, new Error("the answer broke off in the middle"));
+  whyBroken(address, true, new Error("the answer is incomplete"));
 
 function understand(address: Address, { status, text, length }: Answer): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    // A list has no announced length, since it is written while it is read.
+    // A list has no announced length, because the daemon writes it while reading it.
     if (length === null && text.startsWith("{")) throw brokenOff(address);
     value = undefined;
   }
@@ -215,7 +225,7 @@ function understand(address: Address, { status, text, length }: Answer): unknown
   throw new GleanerError(knownCode(error.code, status), error.message);
 }
 
-/** A newer daemon may use a code that we do not know; its status still tells the kind. */
+/** A newer daemon may use an unknown code; its status still tells the kind. */
 function knownCode(code: string, status: number): ErrorCode {
   if (typeof statusOf(code as ErrorCode) === "number") return code as ErrorCode;
   return status < 500 ? "BAD_REQUEST" : "PROTOCOL";
@@ -224,13 +234,13 @@ function knownCode(code: string, status: number): ErrorCode {
 const notOurs = ({ host, port }: Address): GleanerError =>
   new GleanerError(
     "PROTOCOL",
-    `what listens on ${host} port ${port} does not answer as gleanerd does: check listen.apiPort in the configuration`,
+    `the program that listens on ${host} port ${port} does not answer as gleanerd does: check listen.apiPort in the configuration`,
   );
 
 function whyBroken({ host, port }: Address, connected: boolean, error: Error): GleanerError {
   if (connected)
     return new BrokenOffError(
-      `gleanerd on ${host} port ${port} broke off (${messageOf(error)}): try again in a moment`,
+      `the connection to gleanerd on ${host} port ${port} broke (${messageOf(error)}): try again in a moment`,
       error,
     );
   return new GleanerError(

@@ -1,4 +1,4 @@
-// What programs import: the client, and the types of the API.
+// The public interface: the client and the types of the API.
 
 export * from "../wire/api/limits.js";
 export type * from "../wire/api/types.js";

@@ -1,4 +1,4 @@
-// Small files that only this user may read or have written: where tokens are kept between two runs.
+// Small files that only this user can read or write, in which tokens are kept between runs.
 
 import {
   closeSync,
@@ -17,12 +17,13 @@ import {
 import { isAbsolute, join } from "node:path";
 import { randomHex } from "./random.js";
 
-/** A token and its labels are below 1 kB; anything much larger was not written by us. */
+/** A token with its labels takes less than 1 kB; a much larger file is not ours. */
 const maxPrivateBytes = 16 * 1024;
 
 /**
- * The user's own folder for such files: `$XDG_RUNTIME_DIR/gleaner`, else `~/.cache/gleaner`, made with mode 0700
- * when missing. null when neither can be trusted: the caller then does without.
+ * The user's own folder for such files: `$XDG_RUNTIME_DIR/gleaner`, else `~/.cache/gleaner`,
+ * created with mode 0700 if missing. Returns null if neither can be trusted: then the caller does
+ * without.
  */
 export function privateDirectory(environment: NodeJS.ProcessEnv): string | null {
   const { XDG_RUNTIME_DIR: runtime, HOME: home } = environment;
@@ -35,8 +36,9 @@ export function privateDirectory(environment: NodeJS.ProcessEnv): string | null 
 }
 
 /**
- * A file's name for a key of any length. Keys may share one, so what is kept says its key, and a reader compares:
- * for files of one's own that is enough, and node:crypto, which glean would wait for, is not loaded.
+ * A file name for a key of any length. Two keys may share a name, so each file contains its key and
+ * readers compare it. That is enough for a user's own files, and avoids loading node:crypto, for
+ * which glean would have to wait.
  */
 export function privateName(kind: string, key: string): string {
   let hash = 0x811c9dc5; // FNV-1a
@@ -44,7 +46,9 @@ export function privateName(kind: string, key: string): string {
   return `${kind}-${hash.toString(16).padStart(8, "0")}.json`;
 }
 
-/** The file's text, or null when it is missing, too large, not ours, a link, or open to others. */
+/**
+ * The file's text, or null if it is missing, too large, a link, not ours, or accessible to others.
+ */
 export function readPrivate(directory: string, name: string): string | null {
   let file: number | null = null;
   try {
@@ -62,7 +66,10 @@ export function readPrivate(directory: string, name: string): string | null {
   }
 }
 
-/** Replaces the file at once, mode 0600. false when it cannot be written: a cache that fails is no error. */
+/**
+ * Replaces the file atomically, with mode 0600. Returns false if that fails: a failing cache is not
+ * an error.
+ */
 export function writePrivate(directory: string, name: string, text: string): boolean {
   const fresh = join(directory, `.${name}.${randomHex(8)}`);
   let file: number | null = null;
@@ -80,7 +87,10 @@ export function writePrivate(directory: string, name: string, text: string): boo
   }
 }
 
-/** The last folder must be real, ours and closed to others: links above it (a home on another disk) are common. */
+/**
+ * The last folder must be a real one, ours and closed to others; links above it (a home on another
+ * disk) are common.
+ */
 function ownLeaf(path: string): string | null {
   makeFolder(path);
   try {
@@ -103,10 +113,10 @@ function isOwnFolder(path: string): boolean {
 
 function makeFolder(path: string): void {
   try {
-    // Asked first: an error, which says that it is there, takes ten times as long.
+    // Checked first because the error for an existing folder takes ten times as long.
     if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
   } catch {
-    // There already, or not to be made: the check that follows tells.
+    // It exists already or cannot be created: the check that follows tells.
   }
 }
 

@@ -1,13 +1,13 @@
-// Random bytes from the kernel: node:crypto would take a tenth of the time that a start of glean takes.
+// Random bytes from the kernel: loading node:crypto would take a tenth of glean's start.
 
 import { closeSync, openSync, readSync } from "node:fs";
 
-/** `count` random bytes, fit for secrets, as hexadecimal digits. */
+/** `count` random bytes, suitable for secrets, as hexadecimal digits. */
 export function randomHex(count: number): string {
   const file = openSync("/dev/urandom", "r");
   try {
     const bytes = Buffer.alloc(count);
-    // The kernel gives up to 256 bytes in one piece.
+    // The kernel returns up to 256 bytes at once.
     readSync(file, bytes, 0, count, null);
     return bytes.toString("hex");
   } finally {
@@ -15,7 +15,7 @@ export function randomHex(count: number): string {
   }
 }
 
-/** A UUID of version 4. */
+/** A version 4 UUID. */
 export function randomUuid(): string {
   const digits = randomHex(16);
   const variant = ((Number.parseInt(digits.charAt(16), 16) & 0x3) | 0x8).toString(16);

@@ -1,4 +1,5 @@
-// The token that each request carries: from the cache, else from the daemon for a munge credential.
+// The token that each request carries: from the cache, or from the daemon in exchange for a munge
+// credential.
 
 import { nowMs } from "../clock.js";
 import type { ChallengeAnswer, PathOf, TokenAnswer, TokenRequest } from "../wire/api/types.js";
@@ -7,24 +8,27 @@ import { type MungeOptions, makeCredential } from "./credential.js";
 import { type Address, exchange, exchangeWith } from "./http.js";
 import { privateName, readPrivate, writePrivate } from "./private-files.js";
 
-/** A token this close to its end would be refused on arrival. */
+/** A token this close to its expiry may be rejected on arrival. */
 const marginMs = 2_000;
-/** What may stand in a header; also keeps a damaged cache from breaking the request. */
+/** Characters allowed in a header; also keeps a damaged cache from breaking the request. */
 const tokenShape = /^[\x21-\x7e]{1,4096}$/;
 
 export interface TokenOptions {
   readonly address: Address;
   readonly munge: MungeOptions;
-  /** From privateDirectory(); null: no cache. */
+  /** From privateDirectory(); null for no cache. */
   readonly cacheDirectory: string | null;
-  /** Tells clusters apart that share an address: the configuration file's path, say. */
+  /**
+   * Distinguishes clusters that share an address, for example by the path of the configuration
+   * file.
+   */
   readonly cacheKey: string;
 }
 
-/** Holds one token; asks for a new one when there is none, it has expired, or `renew` is called. */
+/** Holds one token; requests a new one if there is none, it has expired, or `renew` is called. */
 export class Tokens {
   private readonly options: TokenOptions;
-  /** Daemon, munged and cluster that the token is for. */
+  /** The daemon, munged and cluster that the token is for. */
   private readonly key: string;
   private current: string | null = null;
 
@@ -39,7 +43,7 @@ export class Tokens {
     return this.current ?? this.renew();
   }
 
-  /** A new token whatever is cached: the daemon refused the old one. */
+  /** Gets a new token regardless of the cache: the daemon rejected the old one. */
   async renew(): Promise<string> {
     const { token, validMs } = await this.askForOne();
     const entry = { key: this.key, token, expiresAtMs: nowMs() + validMs };
@@ -49,7 +53,10 @@ export class Tokens {
     return token;
   }
 
-  /** The credential answers a challenge of this daemon and names where we dialled, so that nobody can pass it on. */
+  /**
+   * The credential answers this daemon's challenge and names the address that we connected to, so
+   * that nobody can relay it.
+   */
   private async askForOne(): Promise<TokenAnswer> {
     const { address, munge } = this.options;
     const { value, peer } = await exchangeWith(address, {
@@ -59,7 +66,7 @@ export class Tokens {
     const { instance, nonce } = value as ChallengeAnswer;
     const payload = credentialPayload({ address: shownEndpoint(peer), instance, nonce });
     const body: TokenRequest = { credential: await makeCredential(munge, payload) };
-    // To the very same address: a name may have several.
+    // To exactly the same address: a name may have several.
     const there = { ...address, host: peer.host };
     return (await exchange(there, {
       method: "POST",

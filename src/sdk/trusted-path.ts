@@ -1,4 +1,5 @@
-// Whether a file is only for root and ourselves to change: the file, and every folder that leads to it.
+// Checks that only root and this user can change a file: the file itself and every folder on its
+// path.
 
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { dirname, join, parse, resolve } from "node:path";
@@ -9,21 +10,21 @@ const maxLinks = 40;
 const sticky = 0o1000;
 
 /**
- * Throws CONFIG with the first thing on the way to `file` that another user could change. A file that is
- * missing passes, unless others could put one there.
+ * Throws CONFIG with the first part of the path to `file` that another user could change. A missing
+ * file passes, unless others could create it.
  */
 export function requireTrusted(file: string): void {
   const problem = problemOf(resolve(file));
   if (problem !== null)
     throw new GleanerError(
       "CONFIG",
-      `${file} is not trusted: ${problem}; whoever can change it decides what ${userOf()} does and whom it talks to`,
+      `${file} is not trusted: ${problem}; whoever can change it decides what ${userOf()} runs and connects to`,
     );
 }
 
 const userOf = (): string => (process.geteuid!() === 0 ? "root" : "this user");
 
-/** Walks from the root folder, as the kernel does, so that each link is judged where it lies. */
+/** Walks from the root folder, as the kernel does, so that each link is checked where it is. */
 function problemOf(file: string): string | null {
   let at = parse(file).root;
   let rest = file.split("/").filter((part) => part !== "");
@@ -31,7 +32,7 @@ function problemOf(file: string): string | null {
   let isOpen = false;
   for (;;) {
     const state = stateOf(at);
-    if (state === null) return isOpen ? `others could put something there: make ${at} first` : null;
+    if (state === null) return isOpen ? `others could create it: create ${at} first` : null;
     if (!isTrustedOwner(state))
       return `${at} belongs to another user (uid ${state.uid}): chown it to root`;
     if (state.isSymbolicLink()) {
@@ -51,7 +52,7 @@ function problemOf(file: string): string | null {
 }
 
 function weaknessOf(path: string, state: Stats): string | null {
-  // In a sticky folder, such as /tmp, nobody can replace what is another's.
+  // In a sticky folder, such as /tmp, nobody can replace another user's files.
   if ((state.mode & 0o022) !== 0 && !(state.isDirectory() && (state.mode & sticky) !== 0))
     return `others can write to ${path}: chmod go-w it`;
   return null;

@@ -1,33 +1,45 @@
-// What the real thing costs in time, as parameters; the defaults were measured on real Slurm, but for the reaction.
+// How long each step takes in reality, as parameters; the defaults were measured on real Slurm,
+// except the reaction.
 
 export interface Costs {
-  /** How Gleaner learns that something became idle: the epilog's hook wakes it, or it only looks every now and then. */
+  /**
+   * How Gleaner learns that something became idle: the epilog's hook wakes it, or it only polls at
+   * intervals.
+   */
   readonly view:
     | { readonly kind: "hook"; readonly reactionMs: number }
     | { readonly kind: "poll"; readonly intervalMs: number };
-  /** From the order to a ready executor, uniform between the two. */
+  /** From the order to a ready executor, uniformly distributed between the two. */
   readonly executorStartMs: { readonly least: number; readonly most: number };
-  /** A worker's first call of a function it has not run before. */
+  /** The time that a worker's first call of a new function takes in addition. */
   readonly coldStartMs: number;
-  /** From a job's begin to its executor's answer. It delays the job's prolog, and never counts as held. */
+  /**
+   * From a job's begin to its executor's answer. It delays the job's prolog, and never counts as
+   * held.
+   */
   readonly evictionMs: number;
-  /** How long before a job's begin its node takes no new call. */
+  /** How long before a job's begin its node stops accepting calls. */
   readonly noticeMs: number;
-  /** How often a call saves its state, where the policy is that calls do. */
+  /** How often a call saves its state, if the policy has calls do so. */
   readonly checkpointMs: number;
-  /** How long a node runs on average until it fails, and then is out; left out: nodes do not fail. */
+  /**
+   * How long a node runs on average until it fails and goes down; if omitted, nodes do not fail.
+   */
   readonly nodeFailures?: { readonly everyMs: number; readonly repairMs: number };
 }
 
 export const measuredCosts: Costs = {
-  /** Reckoned, not measured: the least pause between two reads of Slurm (poll.minimumMs), and some 30 ms for a read. */
+  /**
+   * Calculated, not measured: the minimum pause between two reads of Slurm (poll.minimumMs), and
+   * about 30 ms for a read.
+   */
   view: { kind: "hook", reactionMs: 280 },
   executorStartMs: { least: 150, most: 300 },
   coldStartMs: 5,
-  /** Median of the demo's evictions. */
+  /** The median of the demo's evictions. */
   evictionMs: 25,
-  /** Slurm gives none: the prolog is the first that anyone hears. */
+  /** Slurm gives no notice: the prolog is the first sign of a job. */
   noticeMs: 0,
-  /** A program's own choice: long beside what saving takes, short beside what is lost. */
+  /** The program's own choice: long compared with saving, short compared with the work lost. */
   checkpointMs: 30_000,
 };

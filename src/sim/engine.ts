@@ -1,4 +1,5 @@
-// The replay: a virtual clock over the trace's changes; at each the node's hook takes back, and the core plans anew what changed.
+// Replays a trace on a virtual clock: at each change the node's hook reclaims cores, and the core
+// plans the changed nodes anew.
 
 import FlatQueue from "flatqueue";
 import type { HoleContext } from "../core/capacity/holes.js";
@@ -32,20 +33,20 @@ export interface EngineInput {
   readonly trace: Trace;
   readonly costs: Costs;
   readonly policy: Policy;
-  /** Memory of a call, in MB: a slot needs it beside its core. */
+  /** Memory of a call, in MB: a slot needs it besides its core. */
   readonly callMemoryMb: number;
   readonly random: Random;
   readonly figures: Figures;
-  /** null: the policy learns nothing. */
+  /** null if the policy learns nothing. */
   readonly learner: Learner | null;
-  /** Told now and then how far the virtual clock is, from 0 to 1. */
+  /** Called at intervals with the progress of the virtual clock, from 0 to 1. */
   readonly onProgress: (share: number) => void;
 }
 
-/** Events between two words on progress. */
+/** Events between two reports of progress. */
 const progressEvery = 20_000;
 
-/** Looks at nodes that changed: in order of time, several nodes in one. */
+/** Reads of changed nodes, in order of time; one read may cover several nodes. */
 interface View {
   readonly atMs: number;
   readonly nodes: SimulatedNode[];
@@ -73,12 +74,12 @@ export class Engine {
     this.begins = input.policy.ends === "known" ? nextBegins(input.trace) : null;
   }
 
-  /** When the node's hole is expected to end, as far as the policy lets the scheduler know. */
+  /** When the node's hole is expected to end, as far as the policy tells the scheduler. */
   expectedEndMs(node: number): number | null {
     return this.begins?.of(node) ?? null;
   }
 
-  /** The node's hole as the learner saw it. */
+  /** The node's hole as the learner sees it. */
   holeOf(node: number): KnownHole {
     const { trace, allocatedCores } = this.nodes[node]!;
     return {
@@ -155,14 +156,14 @@ export class Engine {
     this.lookAt(node, nowMs);
   }
 
-  /** The slots that the budget has room for, by cores and by memory. */
+  /** The slots that fit into the budget's cores and memory. */
   private resize(node: SimulatedNode, nowMs: number): { attempts: number; lostMs: number } {
     const { cores, memoryMb } = node.budget;
     const slots = Math.min(cores, Math.floor(memoryMb / this.input.callMemoryMb));
     return this.workload!.resize(node.index, slots, nowMs);
   }
 
-  /** It was drained for an end that did not come. */
+  /** It was drained because of an end that did not come. */
   private reopen(node: SimulatedNode, nowMs: number): void {
     if (!node.isClosed) return;
     node.isClosed = false;
@@ -199,7 +200,7 @@ export class Engine {
     });
     this.input.learner?.planMade(plan, nowMs);
     for (const step of plan.steps) this.apply(step, nowMs);
-    // Those that this plan had no start left for come with the next.
+    // Holes that exceed this plan's starts are left to the next plan.
     for (const hole of plan.holes) {
       const node = this.byName.get(hole.node)!;
       if (!hasExecutor(node)) this.lookAt(node, nowMs);
@@ -239,7 +240,7 @@ export class Engine {
     this.record(node, nowMs);
   }
 
-  /** Asserts too that no executor holds what a job holds. */
+  /** Also asserts that no executor holds a job's cores. */
   private record(node: SimulatedNode, nowMs: number): void {
     const free = freeCores(node);
     assert(node.budget.cores <= free, `no executor is given what a job holds (${node.trace.name})`);
@@ -252,7 +253,7 @@ export class Engine {
     });
   }
 
-  /** Something changed: Gleaner hears of it as its costs say. */
+  /** Something changed: Gleaner learns of it after the delay in its costs. */
   private lookAt(node: SimulatedNode, nowMs: number): void {
     if (node.isDirty) return;
     node.isDirty = true;
@@ -283,7 +284,7 @@ export class Engine {
     return Math.max(trace.fromMs, trace.changes.atMs(this.nextNotice) - costs.noticeMs);
   }
 
-  /** A node that a job is coming to takes no new call. */
+  /** A node that is about to get a job accepts no new call. */
   private giveNotice(nowMs: number): void {
     const { changes } = this.input.trace;
     for (; this.nextNoticeMs() <= nowMs; this.nextNotice++)

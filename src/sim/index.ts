@@ -1,4 +1,4 @@
-// What the sim folder offers: readers of traces, demand, costs, policies, and the replay itself.
+// Exports the simulator: readers of traces, demand, costs, policies, and the replay.
 
 export { type Costs, measuredCosts } from "./costs.js";
 export { readHoleLog } from "./inputs/holes.js";

@@ -1,4 +1,5 @@
-// What the daemon learns while it runs, learned in the replay: how long holes and functions last, from what was seen so far.
+// Learns during the replay what the daemon learns while it runs: how long holes and functions last,
+// from those seen so far.
 
 import type { HoleContext } from "../core/capacity/holes.js";
 import { type Ended, HoleWatch } from "../core/forecast/hole-watch.js";
@@ -10,7 +11,10 @@ import type { Waiting } from "../core/placement/queue.js";
 import type { Plan } from "../model/capacity/plan.js";
 import type { NodeName } from "../model/ids.js";
 
-/** As the daemon's (src/daemon/startup/assemble.ts). No call here has the default limit: the trace says each function's own. */
+/**
+ * Same as the daemon's (src/daemon/startup/assemble.ts). No call here has the default limit: the
+ * trace has each function's own.
+ */
 const runtimePolicy = { defaultTimeLimitMs: -1, quantile: 0.75 };
 
 export class Learner implements Prediction {
@@ -18,7 +22,7 @@ export class Learner implements Prediction {
   readonly passingSinceMs = new Map<string, number>();
   readonly prices = new Prices();
   private readonly runtimes = new RuntimeModel(runtimePolicy);
-  /** One for each node, since the replay's plans are of those nodes that changed. */
+  /** One for each node, because the replay plans only the nodes that changed. */
   private readonly watches = new Map<NodeName, HoleWatch>();
 
   constructor(readonly vacateMs: number) {}
@@ -54,7 +58,7 @@ export class Learner implements Prediction {
     return this.watches.get(node)?.openedAtMs(node) ?? null;
   }
 
-  /** What the core's findHoles is told beside the snapshot. */
+  /** The input of the core's findHoles besides the snapshot. */
   context(): Pick<HoleContext, "openedAtMs" | "survival"> {
     return {
       openedAtMs: (node) => this.openedAtMs(node),

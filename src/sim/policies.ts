@@ -1,4 +1,4 @@
-// The policies that a replay can compare: the core's own, by name, each as the values that the core is given.
+// The policies that a replay can compare: each is a set of values for the core itself.
 
 import type { HolePolicy } from "../core/capacity/holes.js";
 import type { PlacementPolicy } from "../core/placement/placement.js";
@@ -10,21 +10,27 @@ export interface Policy {
   readonly summary: string;
   readonly holes: HolePolicy;
   readonly placement: PlacementPolicy;
-  /** Executors that one plan may start. */
+  /** The most executors that one plan may start. */
   readonly maxStarts: number;
-  /** The idle rest of partly used nodes is left alone. */
+  /** Whether the idle rest of partly used nodes stays unused. */
   readonly wholeNodesOnly: boolean;
-  /** What is known of a hole's end beside time limits: nothing, or (as no real site can) the moment itself. */
+  /**
+   * The knowledge of a hole's end besides time limits: nothing, or (as on no real site) the exact
+   * moment.
+   */
   readonly ends: "unknown" | "known";
-  /** Learns how long holes and functions last, and places work by it. */
+  /** Whether it learns how long holes and functions last, and uses that in placement. */
   readonly predicts: boolean;
-  /** Calls save their state now and then, and after an eviction go on from there: what a program does that can. */
+  /**
+   * Whether calls save their state at intervals and continue from there after an eviction, as a
+   * program that supports this does.
+   */
   readonly checkpoints: boolean;
 }
 
 const prediction: Policy = {
   name: "prediction",
-  summary: "as gleanerd does it: learns how long holes and functions last, and places work by it",
+  summary: "as gleanerd: learns how long holes and functions last, and uses that in placement",
   // The defaults of the configuration (placement.*, poll.staleMs) and of the daemon.
   holes: {
     partitions: null,
@@ -46,13 +52,13 @@ export const policies: readonly Policy[] = [
   {
     ...prediction,
     name: "none",
-    summary: "without prediction: work in turn, into any hole, expected to take its time limit",
+    summary: "without prediction: work in order, into any hole, expected to take its time limit",
     predicts: false,
   },
   {
     ...prediction,
     name: "checkpoint",
-    summary: "as prediction, with calls that save their state now and then and go on from there",
+    summary: "as prediction, with calls that save their state at intervals and continue from there",
     checkpoints: true,
   },
   {
@@ -64,20 +70,20 @@ export const policies: readonly Policy[] = [
   {
     ...prediction,
     name: "known-ends",
-    summary: "the same core, told when each hole really ends: what prediction could bring at most",
-    // A hole that is known to be short is used like any other: its end comes as no surprise.
+    summary: "the same core, told when each hole really ends: the most that prediction could gain",
+    // A hole known to be short is used like any other, because its end comes as no surprise.
     holes: { ...prediction.holes, minimumHoleMs: 0 },
     ends: "known",
   },
 ];
 
-/** Throws BAD_REQUEST, naming the policies there are. */
+/** Throws BAD_REQUEST with the list of policies if the name is unknown. */
 export function policyNamed(name: string): Policy {
   const policy = policies.find((each) => each.name === name);
   if (policy === undefined)
     throw new GleanerError(
       "BAD_REQUEST",
-      `there is no policy ${JSON.stringify(name.slice(0, 60))}: take one of ${policies.map((each) => each.name).join(", ")}`,
+      `unknown policy ${JSON.stringify(name.slice(0, 60))}: use one of ${policies.map((each) => each.name).join(", ")}`,
     );
   return policy;
 }

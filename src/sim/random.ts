@@ -1,8 +1,11 @@
-// Random numbers that a seed decides: the same seed, the same replay.
+// Random numbers determined by a seed: the same seed gives the same replay.
 
 export type Random = () => number;
 
-/** Uniform in [0, 1), 32 bits a step (mulberry32): ample for start-up times and arrivals, and fast. */
+/**
+ * Uniform in [0, 1), 32 bits per step (mulberry32): good enough for start-up times and arrivals,
+ * and fast.
+ */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -16,6 +19,6 @@ export function seeded(seed: number): Random {
 /** Exponentially distributed with this mean, above zero. */
 export const exponential = (random: Random, mean: number): number => -Math.log(1 - random()) * mean;
 
-/** Standard normal, by Box and Muller. */
+/** Standard normal, by the Box-Muller transform. */
 export const normal = (random: Random): number =>
   Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());

@@ -1,4 +1,4 @@
-// One replay from its inputs to its figures.
+// Runs one replay, from its inputs to its figures.
 
 import { assert } from "../model/errors.js";
 import type { Percentiles, Utilization } from "../model/records/utilization.js";
@@ -24,7 +24,7 @@ export interface Replay {
   readonly policy: Policy;
   readonly seed: number;
   readonly onProgress: (share: number) => void;
-  /** Follow each call even where their number could be reckoned: to compare the two. */
+  /** Whether to follow each call even where their number could be calculated, for comparison. */
   readonly followCalls?: boolean;
 }
 
@@ -43,14 +43,17 @@ export interface SimulationResult {
     readonly onTime: number;
     readonly refused: number;
     readonly unfinished: number;
-    /** null where demand saturates. */
+    /** null if demand is saturating. */
     readonly waitMs: Percentiles | null;
   };
   /** No scheduler exceeds these goodputs. */
   readonly ceiling: {
     readonly perfectKnowledge: number;
     readonly noStartup: number;
-    /** What can be expected of one that knows holes by age and calls by function; null where neither is asked for or has a sense. */
+    /**
+     * The best that a scheduler can do that knows holes by age and calls by function; null if this
+     * was not requested or does not apply.
+     */
     readonly knownStatistics: number | null;
   };
   readonly fragments: PartCoverage;
@@ -71,14 +74,14 @@ export interface Simulated {
 /** placement.vacateMs of the configuration. */
 const vacateMs = 200;
 
-/** The same inputs and the same seed give the same figures, on every machine. */
+/** The same inputs and the same seed give the same figures on every machine. */
 export function simulate(replay: Replay): Simulated {
   const { demand, costs, policy, seed } = replay;
   const trace = withNodeFailures(replay.trace, costs.nodeFailures, seeded(seed + 2));
   const saturating = demand.arrivals.kind === "saturating";
   const isFixed = demand.durations.kind === "fixed";
   const isTraced = demand.durations.kind === "trace";
-  // What saves its state fills a hole in pieces.
+  // A call that saves its state fills a hole in pieces.
   const calls = policy.checkpoints
     ? { shortestMs: 1, isFixed: false, vary: false }
     : { shortestMs: shortestCallMs(demand.durations), isFixed, vary: saturating && isTraced };
@@ -86,7 +89,7 @@ export function simulate(replay: Replay): Simulated {
   const callFigures = new CallFigures(saturating);
   const drains = policy.ends === "known" && policy.holes.minimumHoleMs > 0;
   const mayClose = drains || costs.noticeMs > 0;
-  // Among endless calls of one length there is nothing to choose.
+  // With endless calls of one length there is nothing to choose.
   const reckons =
     saturating && isFixed && !mayClose && !policy.checkpoints && replay.followCalls !== true;
   const learner = policy.predicts && !reckons ? new Learner(vacateMs) : null;

@@ -1,10 +1,10 @@
-// An executor: the process that fills a hole; its states and its budget.
+// An executor: the process that fills a hole, with its states and its budget.
 
 import type { ExecutorId, NodeName } from "../ids.js";
 import type { Transitions } from "../machine.js";
 import type { Resources } from "../resources.js";
 
-/** How an executor came to its node: beside Slurm's books, or as a preemptible job. */
+/** How an executor got onto its node: outside Slurm's accounting, or as a preemptible job. */
 export type Placement = "direct" | "pilot";
 
 export type ExecutorState = "requested" | "starting" | "ready" | "draining" | "gone";
@@ -17,7 +17,7 @@ export const executorTransitions: Transitions<ExecutorState> = {
   gone: [],
 };
 
-/** What a plan reads of an executor; the daemon knows more. */
+/** The part of an executor that a plan reads; the daemon keeps more. */
 export interface Executor {
   readonly id: ExecutorId;
   readonly node: NodeName;

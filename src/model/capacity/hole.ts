@@ -1,4 +1,5 @@
-// A hole: what one node leaves idle from a moment on; or why the node has none that may be used.
+// A hole: the resources that a node leaves idle from some moment on; or why none of them are
+// usable.
 
 import type { NodeName } from "../ids.js";
 import type { Resources } from "../resources.js";
@@ -9,18 +10,18 @@ export interface Hole {
   readonly kind: HoleKind;
   readonly free: Resources;
   readonly sinceMs: number;
-  /** When Slurm plans to close the hole (a job, a reservation); null: nothing is planned. */
+  /** When Slurm plans to close the hole (a job, a reservation); null if nothing is planned. */
   readonly predictedEndAtMs: number | null;
-  /** The best that is known of its end: what is planned, else what past holes tell. */
+  /** The best estimate of its end: Slurm's plan, else what past holes suggest. */
   readonly end: HoleEnd;
-  /** Why GPUs of the node are not given away though no job may have them; left out: all that are free are. */
+  /** Why free GPUs of the node are not used although no job has them; omitted if they are used. */
   readonly gpuProblem?: string;
 }
 
 /** Why (part of) a node is not harvested; shown by `glean explain` and `glean info`. */
 export type UnusableReason =
   | { readonly kind: "full" }
-  /** `detail`: what the state comes of, where that is known. */
+  /** `detail` names the cause of the state, where it is known. */
   | { readonly kind: "state"; readonly flag: string; readonly detail?: string }
   | { readonly kind: "unknownState"; readonly flag: string }
   | { readonly kind: "owner"; readonly owner: string }
@@ -39,6 +40,6 @@ export type UnusableReason =
 export interface UnusableNode {
   readonly node: NodeName;
   readonly reason: UnusableReason;
-  /** Cores that Slurm leaves idle there and that go unused for this reason. */
+  /** Cores that Slurm leaves idle there and that stay unused for this reason. */
   readonly idleCores: number;
 }

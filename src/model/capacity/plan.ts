@@ -1,4 +1,4 @@
-// A plan: what the capacity loop is about to do, as plain data, with a reason each.
+// A plan: what the capacity loop is about to do, as plain data, with a reason for each step.
 
 import type { ExecutorId, NodeName } from "../ids.js";
 import type { Resources } from "../resources.js";
@@ -35,6 +35,6 @@ export interface Plan {
   readonly steps: readonly PlanStep[];
   readonly holes: readonly Hole[];
   readonly unusable: readonly UnusableNode[];
-  /** nodesAskedAtMs of the snapshot it was made from. */
+  /** nodesAskedAtMs of the snapshot that the plan was made from. */
   readonly madeFromMs: number;
 }

@@ -1,10 +1,13 @@
-// When a hole is expected to close, how sure that is, and how well such predictions held.
+// When a hole is expected to close, how certain that is, and how accurate such predictions were.
 
-/** What a prediction rests on: backfill's plan, a reservation, the site's own past holes, or nothing. */
+/** The basis of a prediction: backfill's plan, a reservation, the site's past holes, or nothing. */
 export type PredictionSource = "planned" | "reservation" | "survival" | "none";
 
 export interface HoleEnd {
-  /** Of a survival estimate the moment by which half of such holes have closed; null: nothing speaks of an end. */
+  /**
+   * For a survival estimate, the moment by which half of such holes have closed; null if nothing
+   * indicates an end.
+   */
   readonly endsAtMs: number | null;
   /** The probability that the hole has closed at `endsAtMs`, from 0 to 1. */
   readonly confidence: number;
@@ -13,12 +16,12 @@ export interface HoleEnd {
 
 export type HoleKind = "wholeNode" | "fragment";
 
-/** Predictions whose probability fell into [from, to), and how they came out. */
+/** Predictions with a probability in [from, to), and their outcomes. */
 export interface CalibrationBin {
   readonly fromProbability: number;
   readonly toProbability: number;
   readonly count: number;
-  /** The mean of what was predicted, and the share that came true; null of none. */
+  /** The mean prediction, and the share that came true; null if there were none. */
   readonly predicted: number | null;
   readonly observed: number | null;
 }
@@ -26,18 +29,20 @@ export interface CalibrationBin {
 export interface SourceCalibration {
   readonly source: PredictionSource;
   readonly count: number;
-  /** The mean of (predicted − outcome)²: 0 is perfect, 0.25 is what a coin says; null of none. */
+  /**
+   * The mean of (predicted − outcome)²: 0 is perfect, 0.25 is a coin flip; null if there were none.
+   */
   readonly brier: number | null;
   readonly bins: readonly CalibrationBin[];
 }
 
-/** For how long holes of one kind last, as learned. */
+/** How long holes of one kind last, as learned. */
 export interface LearnedLife {
   readonly kind: HoleKind;
-  /** Holes seen to close, older ones counted less. */
+  /** Holes that closed; older ones have a lower weight. */
   readonly closings: number;
   readonly ageMs: number;
-  /** A hole of this age lasts on for as long with a probability of 1/2 and of 9/10. */
+  /** For how much longer a hole of this age lasts with a probability of 1/2 and of 9/10. */
   readonly halfLastMs: number;
   readonly nineTenthsLastMs: number;
 }

@@ -1,9 +1,10 @@
-// Pressure as the kernel tells it (PSI): the share of time in which some process waited for a core or for memory.
+// Pressure as the kernel reports it (PSI): the share of time in which some process waited for a
+// core or for memory.
 
 import type { JobId } from "../ids.js";
 
 export interface PressureReport {
-  /** Whose processes waited; null: the whole node's, functions included. */
+  /** The job whose processes waited; null for the whole node, functions included. */
   readonly job: JobId | null;
   readonly resource: "cpu" | "memory";
   /** Over the last interval. */
@@ -12,13 +13,13 @@ export interface PressureReport {
   readonly intervalMs: number;
 }
 
-/** Above which share an executor reports; null: that file is not looked at. */
+/** The shares above which an executor reports pressure; null if it does not read that file. */
 export interface PressureLimits {
   readonly jobCpuPercent: number | null;
   readonly jobMemoryPercent: number | null;
   readonly nodeCpuPercent: number | null;
   readonly nodeMemoryPercent: number | null;
   readonly intervalMs: number;
-  /** Where jobs' cgroups of version 2 are: %j is the job's id, %n the node. */
+  /** Where the cgroups (version 2) of jobs are: %j is the job's id, %n the node. */
   readonly jobGroups: readonly string[];
 }

@@ -1,27 +1,30 @@
-// What is known of processes that hang in the kernel of a node, where SIGKILL does not end them.
+// Processes that hang in a node's kernel, where SIGKILL does not end them.
 
 import type { InvocationId } from "../ids.js";
 import type { Resources } from "../resources.js";
 
 export interface UnkillableProcess {
   readonly pid: number;
-  /** The invocation it belonged to; null: not known. */
+  /** The invocation that it belonged to; null if unknown. */
   readonly invocation: InvocationId | null;
-  /** Of its program; empty until it was looked at. */
+  /** The name of its program; empty until the executor has looked it up. */
   readonly name: string;
-  /** A login name, or the number of one that the node does not know. */
+  /** A login name, or a uid that the node cannot resolve. */
   readonly user: string | null;
-  /** The kernel's function that it waits in. */
+  /** The kernel function in which it waits. */
   readonly waitsIn: string | null;
-  /** What its system call works on, and the mount that has it, as in "/home (nfs4 from server:/export)". */
+  /**
+   * The path that its system call works on, and the mount that holds it, such as "/home (nfs4 from
+   * server:/export)".
+   */
   readonly path: string | null;
   readonly fileSystem: string | null;
 }
 
 export interface UnkillableReport {
-  /** All of them; `processes` has the first few. */
+  /** The number of all of them; `processes` holds the first few. */
   readonly count: number;
   readonly processes: readonly UnkillableProcess[];
-  /** What the functions they belong to were given: it counts as taken. */
+  /** The resources of the functions that they belong to, which count as taken. */
   readonly held: Resources;
 }

@@ -1,4 +1,4 @@
-// Billing nouns: rate card, posting, bill. Integers only: milliseconds and micro-credits.
+// Billing terms: rate card, posting, bill. Integers only: milliseconds and micro-credits.
 
 import type { InvocationId } from "../ids.js";
 
@@ -8,7 +8,10 @@ export interface RateCard {
   readonly microCreditsPerGbSecond: number;
 }
 
-/** One line of the ledger: what one finished attempt used and costs. Posted once, never changed. */
+/**
+ * One line of the ledger: the usage and the cost of one finished attempt. Posted once, never
+ * changed.
+ */
 export interface Posting {
   readonly invocation: InvocationId;
   readonly attempt: number;
@@ -21,12 +24,12 @@ export interface Posting {
   readonly postedAtMs: number;
 }
 
-/** Sums: exact up to 2^53, above that the nearest number. */
+/** Sums: exact up to 2^53, rounded to the nearest number above. */
 export interface BillLine {
   readonly uid: number;
-  /** The name at the last posting. */
+  /** The name at the latest posting. */
   readonly user: string;
-  /** Other names of the same uid in the time that is billed. */
+  /** Other names of the same uid in the billed period. */
   readonly otherNames: readonly string[];
   readonly invocations: number;
   readonly coreMs: number;
@@ -34,15 +37,18 @@ export interface BillLine {
   readonly amountMicroCredits: number;
 }
 
-/** The last posting of the ledger; whoever keeps it notices later if an older database was put back. */
+/**
+ * The last posting of the ledger: with a copy of it you can tell later whether an older database
+ * was restored.
+ */
 export interface LedgerHead {
-  /** How many postings were ever made. */
+  /** The number of postings ever made. */
   readonly sequence: number;
   /** The seal of the last one: 64 hexadecimal digits; empty before the first posting. */
   readonly seal: string;
 }
 
-/** What recomputing the ledger from the attempts found. */
+/** The result of recomputing the ledger from the attempts. */
 export interface LedgerCheck {
   readonly balanced: boolean;
   readonly attempts: number;

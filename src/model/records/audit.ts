@@ -1,4 +1,4 @@
-// What is kept of acts that need authority: who did what, when, from where.
+// Audit records of actions that need authority: who did what, when, from where.
 
 export const auditActions = [
   "submit",
@@ -8,9 +8,9 @@ export const auditActions = [
   "token",
   "revoke",
   "verify",
-  /** Somebody asked for what they may not. */
+  /** Somebody requested something they are not permitted to do. */
   "refuse",
-  /** More of a user's acts than are recorded one by one. */
+  /** A user's actions beyond those that are recorded individually. */
   "more",
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
@@ -23,7 +23,7 @@ export interface AuditEvent {
   /** The address that the request came from. */
   readonly source: string;
   readonly action: AuditAction;
-  /** What it was done to: ids, nodes, a user. */
+  /** What the action applied to: ids, nodes, a user. */
   readonly subject: string;
   readonly detail: string;
 }

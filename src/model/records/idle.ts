@@ -1,21 +1,21 @@
-// Where idle core-time goes: the parts it is split into, and what is recorded of a node so that they can be told apart.
+// Where idle core-time goes: its parts, and the records of a node that distinguish them.
 
 import type { UnusableReason } from "../capacity/hole.js";
 import type { NodeName } from "../ids.js";
 
-/** What stands between Gleaner and the idle cores of one node, recorded whenever it changes. */
+/** What keeps Gleaner from the idle cores of one node, recorded at every change. */
 export type NodeCondition =
   | UnusableReason["kind"]
-  /** A job is leaving: Slurm gives its cores to nobody until the epilogs have ended. */
+  /** A job is completing: Slurm gives its cores to nobody until its epilogs have ended. */
   | "completing"
-  /** Given up since a job is planned to start within placement.vacateMs. */
+  /** Vacated because a job is planned to start within placement.vacateMs. */
   | "vacated"
-  /** The node has a hole and no executor that takes work yet. */
+  /** The node has a hole, but no executor yet that accepts work. */
   | "starting"
   /** An executor holds the hole. */
   | "ready";
 
-/** All parts, in the order of a report: first what an executor held, then what none did. */
+/** All parts, in the order of a report: first those that an executor held, then the others. */
 export const idleParts = [
   // Held by a ready executor.
   "useful",
@@ -46,32 +46,32 @@ export const idleParts = [
 
 export type IdlePart = (typeof idleParts)[number];
 
-/** Core-milliseconds of each part; they sum to the idle core-time, exactly. */
+/** Core-milliseconds of each part; they sum exactly to the idle core-time. */
 export type IdleParts = Readonly<Record<IdlePart, number>>;
 
-/** From `fromMs` to `toMs` this was the node's condition. */
+/** The node's condition from `fromMs` to `toMs`. */
 export interface ConditionSpan {
   readonly node: NodeName;
-  /** What an older or newer release wrote may be none of ours. */
+  /** An older or newer release may have written a value that this one does not know. */
   readonly condition: NodeCondition | string;
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** The node's condition from `fromMs` on; null: nothing is known of it any more. */
+/** The node's condition from `fromMs` on; null if it is unknown from then on. */
 export interface ConditionChange {
   readonly node: NodeName;
   readonly condition: NodeCondition | null;
   readonly fromMs: number;
 }
 
-/** Work on held cores that is not (yet) finished, billed work. */
+/** Work on held cores that is not (or not yet) finished and billed. */
 export interface UnfinishedSpan {
   readonly node: NodeName;
   readonly cores: number;
   readonly fromMs: number;
   readonly toMs: number;
-  /** Ended by an eviction, lost with its executor, or without an end when it was read. */
+  /** Ended by an eviction, lost with its executor, or still running when it was read. */
   readonly end: "evicted" | "lost" | "running";
 }
 
@@ -81,7 +81,7 @@ export interface WaitSpan {
   readonly toMs: number;
 }
 
-/** Idle cores of a node that run nothing now, and why. */
+/** Idle cores of a node that run nothing now, and the reason. */
 export interface UnusedCores {
   readonly node: NodeName;
   readonly cores: number;

@@ -1,9 +1,11 @@
-// What the utilization report is made from, and what it says.
+// The input and the result of the utilization report.
 
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../ids.js";
 import type { ConditionSpan, IdlePart, IdleParts, UnfinishedSpan, WaitSpan } from "./idle.js";
 
-/** Slurm's own record of one job (whole seconds, as Slurm keeps them), read while slurmctld still holds it. */
+/**
+ * Slurm's record of one job (in whole seconds, as in Slurm), read while slurmctld still holds it.
+ */
 export interface JobRecord {
   readonly id: JobId;
   readonly displayId: string;
@@ -15,21 +17,23 @@ export interface JobRecord {
   readonly cores: number;
   readonly submittedAtMs: number;
   readonly startedAtMs: number;
-  /** null: still running when last read. */
+  /** null if it was still running when last read. */
   readonly endedAtMs: number | null;
 }
 
-/** What a node's hook saw: the allocation of a job beginning or ending there, to the millisecond. */
+/**
+ * What a node's hook saw: a job's allocation beginning or ending there, with millisecond precision.
+ */
 export interface HookEvent {
   readonly node: NodeName;
   readonly jobId: JobId;
   readonly kind: "begin" | "end";
   readonly atMs: number;
-  /** What the job got on this node; null for an end. */
+  /** The job's cores on this node; null for an end. */
   readonly cores: number | null;
 }
 
-/** A stretch of time during which Slurm could have used a node: not down, not drained. */
+/** A period in which Slurm could have used a node: neither down nor drained. */
 export interface NodeSpan {
   readonly node: NodeName;
   readonly cores: number;
@@ -55,7 +59,7 @@ export interface UsefulSpan {
   readonly toMs: number;
 }
 
-/** One answer of an executor to a job's prolog. */
+/** An executor's answer to a job's prolog. */
 export interface Eviction {
   readonly node: NodeName;
   readonly jobId: JobId;
@@ -64,11 +68,14 @@ export interface Eviction {
   readonly tookMs: number;
   readonly attempts: number;
   readonly lostCoreMs: number;
-  /** Processes of functions that were not seen to be gone when the prolog ended; null: nobody could count them. */
+  /**
+   * Function processes that were not confirmed gone when the prolog ended; null if nobody could
+   * count them.
+   */
   readonly left: number | null;
 }
 
-/** A job that was let begin although functions may have been on what it was given. */
+/** A job that was allowed to begin although functions may have been using its resources. */
 export type Violation = Pick<Eviction, "node" | "jobId" | "atMs" | "tookMs" | "left">;
 
 export interface UtilizationInput {
@@ -92,7 +99,10 @@ export interface Percentiles {
   readonly max: number;
 }
 
-/** How many evictions took at most so long, but longer than the bin before; null: the last bin, open upwards. */
+/**
+ * How many evictions took at most this long, but longer than the previous bin; null for the last
+ * bin, which has no upper bound.
+ */
 export interface EvictionBin {
   readonly atMostMs: number | null;
   readonly count: number;
@@ -114,7 +124,7 @@ export interface NodeUtilization {
   readonly idleCoreMs: number;
   readonly coveredCoreMs: number;
   readonly usefulCoreMs: number;
-  /** As in Utilization; parts of 0 are left out. */
+  /** As in Utilization; parts of 0 are omitted. */
   readonly idleParts: Readonly<Partial<Record<IdlePart, number>>>;
 }
 
@@ -125,13 +135,13 @@ export interface Utilization {
   readonly availableCoreMs: number;
   readonly allocatedCoreMs: number;
   readonly idleCoreMs: number;
-  /** The part of idleCoreMs during which a ready executor held the core. */
+  /** The part of idleCoreMs during which a ready executor held the cores. */
   readonly coveredCoreMs: number;
   /** The part of idleCoreMs that became finished, billed work. */
   readonly usefulCoreMs: number;
   /** Where the idle core-time went: core-milliseconds that sum to idleCoreMs. */
   readonly idleParts: IdleParts;
-  /** coveredCoreMs / idleCoreMs and usefulCoreMs / idleCoreMs; 0 when nothing was idle. */
+  /** coveredCoreMs / idleCoreMs and usefulCoreMs / idleCoreMs; 0 if nothing was idle. */
   readonly coverage: number;
   readonly goodput: number;
   readonly evictions: number;

@@ -1,4 +1,5 @@
-// The shape of a submission, as users write it and as it is admitted; the types in model/invocation.ts are inferred from it.
+// The shape of a submission, as users write it and as it is admitted; the types in
+// model/invocation.ts are inferred from it.
 
 import { z } from "zod";
 
@@ -7,7 +8,7 @@ const count = z
   .min(0)
   .max(2 ** 31 - 1);
 const path = z.string().min(1).max(4_096);
-/** More than any node has, and than the hook's protocol can name. */
+/** More than any node has, and than the hook's protocol can express. */
 const maxGpus = 64;
 const gpus = z.int().min(0).max(maxGpus);
 const words = z.array(z.string());

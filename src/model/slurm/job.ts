@@ -1,8 +1,8 @@
-// A Slurm job as one snapshot shows it, and the record of one that ended.
+// A Slurm job as it appears in one snapshot, and the record of a job that ended.
 
 import type { JobId, NodeName } from "../ids.js";
 
-/** Slurm's own long state names (`squeue -o %T`); one that we do not know is kept as it is. */
+/** Slurm's own long state names (`squeue -o %T`); unknown ones are kept as they are. */
 export type JobState = string;
 
 export interface Job {
@@ -19,9 +19,9 @@ export interface Job {
   readonly nodeCount: number;
   readonly nodes: readonly NodeName[];
   readonly submittedAtMs: number | null;
-  /** Of a running or ended job when it started, of a pending one when backfill expects to start it. */
+  /** When a running or ended job started, or when backfill expects a pending one to start. */
   readonly startAtMs: number | null;
-  /** Of a running job start + limit (an upper bound), of an ended one when it ended. */
+  /** Start + limit of a running job (an upper bound), or when an ended one ended. */
   readonly endAtMs: number | null;
   readonly timeLimitMs: number | null;
   /** Where backfill plans to start it. */
@@ -41,11 +41,14 @@ const holdingStates: ReadonlySet<string> = new Set([
   "RESIZING",
 ]);
 
-/** Its CPUs are free in Slurm's books, and its again as soon as it is resumed, without a prolog. */
+/**
+ * A suspended job's CPUs are free in Slurm's books, but its own again, without a prolog, as soon as
+ * it is resumed.
+ */
 export const isSuspended = ({ state }: Job): boolean => state === "SUSPENDED";
 
 export const holdsNodes = (job: Job): boolean => holdingStates.has(job.state);
 
-/** Cores that it has on each of its nodes, if it is spread evenly over them. */
+/** The cores that it has on each of its nodes, if it is spread evenly over them. */
 export const evenCoresOf = ({ cores, nodeCount }: Job): number =>
   Math.ceil(cores / Math.max(1, nodeCount));

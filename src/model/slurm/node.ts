@@ -1,8 +1,8 @@
-// A Slurm node as one snapshot shows it.
+// A Slurm node as it appears in one snapshot.
 
 import type { NodeName } from "../ids.js";
 
-/** Slurm's base states; `UNKNOWN` is also what an unreadable state becomes. */
+/** Slurm's base states; an unreadable state becomes `UNKNOWN` too. */
 export type NodeBaseState =
   | "IDLE"
   | "MIXED"
@@ -14,33 +14,47 @@ export type NodeBaseState =
 
 export interface Node {
   readonly name: NodeName;
-  /** What ssh connects to. */
+  /** The address that ssh connects to. */
   readonly address: string;
   readonly hostName: string;
   readonly baseState: NodeBaseState;
-  /** Everything after the base state in Slurm's `State=`, upper case: `DRAIN`, `COMPLETING`, `PLANNED` … */
+  /**
+   * Everything after the base state in Slurm's `State=`, in upper case: `DRAIN`, `COMPLETING`,
+   * `PLANNED` …
+   */
   readonly flags: readonly string[];
-  /** Cores jobs may have: Slurm's CPUEfctv (CPUTot less specialised cores). A core here is what Slurm calls a CPU. */
+  /**
+   * Cores that jobs may use: Slurm's CPUEfctv (CPUTot less specialised cores). Gleaner calls a core
+   * what Slurm calls a CPU.
+   */
   readonly cores: number;
   readonly allocatedCores: number;
   /** RealMemory less MemSpecLimit. */
   readonly memoryMb: number;
   readonly allocatedMemoryMb: number;
-  /** Whole GPUs: slices have indices that name no device. */
+  /** Whole GPUs only: the index of a slice identifies no device. */
   readonly gpuCount: number;
-  /** All, when Slurm does not tell which. */
+  /** All of them if Slurm does not say which. */
   readonly allocatedGpus: readonly number[];
-  /** How many are allocated, where Slurm tells that and not which: the jobs there may tell. */
+  /** How many are allocated, where Slurm gives only their number; the jobs there may say which. */
   readonly untoldGpuCount: number | null;
-  /** Why the node's record does not prove which of its GPUs are free, one clause; null: it does. */
+  /**
+   * Why the node's record does not prove which of its GPUs are free, as one clause; null if it
+   * does.
+   */
   readonly gpuProblem: string | null;
-  /** Jobs may ask for generic resources there: GPUs, shares of them, anything that gres.conf names. */
+  /**
+   * Whether jobs may request generic resources there: GPUs, shares of them, anything in gres.conf.
+   */
   readonly hasGres: boolean;
-  /** null: not told. */
+  /** null if unknown. */
   readonly threadsPerCore: number | null;
-  /** CPUs of the machine as Slurm numbers them from 0: with the specialised ones, which no job gets. */
+  /**
+   * CPUs of the machine as Slurm numbers them from 0, including the specialised ones, which no job
+   * gets.
+   */
   readonly cpuTotal: number;
-  /** null: there are some, and which is not told. */
+  /** null if there are some, but Slurm does not say which. */
   readonly specialisedCpuIds: readonly number[] | null;
   readonly partitions: readonly string[];
   /** The user whose `--exclusive=user` job holds the node, if any. */

@@ -1,4 +1,5 @@
-// The figures of a replay, summed as it runs: core-time by node, by hole and by step of time; never a list of all spans.
+// The figures of a replay, summed while it runs: core-time per node, hole and step of time, without
+// a list of all spans.
 
 import { evictionHistogram, percentiles } from "../../core/accounting/eviction-figures.js";
 import { noIdle } from "../../core/accounting/idle.js";
@@ -11,12 +12,12 @@ import type { WorkSink } from "../work/workload.js";
 import { type CallLengths, HoleBook } from "./hole-book.js";
 import { Minutes } from "./minutes.js";
 
-/** What holds on a node from a moment on. */
+/** The state of a node from some moment on. */
 export interface NodeLevel {
   readonly allocatedCores: number;
-  /** Of ready executors; 0 while one starts. */
+  /** The cores of ready executors; 0 while one starts. */
   readonly heldCores: number;
-  /** Cores are idle, but there is no memory for any function. */
+  /** Cores are idle, but there is no memory for a function. */
   readonly lacksMemory: boolean;
 }
 
@@ -33,7 +34,7 @@ export interface PartCoverage {
   readonly coverage: number;
   readonly idleCoreMs: number;
   readonly coveredCoreMs: number;
-  /** Idle, but without memory for any function: not part of `coverage` here. */
+  /** Idle, but without memory for a function; not part of `coverage` here. */
   readonly lacksMemoryCoreMs: number;
 }
 
@@ -89,7 +90,7 @@ export class Figures implements WorkSink {
     this.holes = new HoleBook(nodes.length, costs, calls, this.minutes);
   }
 
-  /** The node's level changes at `nowMs`; all up to then is summed. */
+  /** The node's level changes at `nowMs`; sums everything before. */
   set(node: number, nowMs: number, level: NodeLevel): void {
     const { cores } = this.trace.nodes[node]!;
     const idle = cores - Math.min(cores, level.allocatedCores);
@@ -154,7 +155,7 @@ export class Figures implements WorkSink {
     this.holes.pass(node, fromMs, nowMs, idle, heldCores);
   }
 
-  /** The same figures that a real site's report has. */
+  /** The same figures as in the report of a real site. */
   utilization(): Utilization {
     const total = nothing();
     for (const sums of this.perNode)
@@ -180,12 +181,12 @@ export class Figures implements WorkSink {
       evictedAttempts: this.evictedAttempts,
       lostToEvictionCoreMs: this.lostCoreMs,
       evictMs: percentiles(took),
-      // All took the same time.
+      // All evictions took equally long.
       evictHistogram: evictionHistogram(took).map((bin) => ({
         ...bin,
         count: bin.count * this.evictions,
       })),
-      // Nothing is late here: there are no processes.
+      // Nothing is late here, because there are no processes.
       violations: null,
       batchJobs: this.trace.jobs,
       series: this.series.points(),
@@ -198,7 +199,7 @@ export class Figures implements WorkSink {
   }
 }
 
-/** A simulation keeps no record of reasons. */
+/** A simulation does not record reasons. */
 const partsOf = ({ idle, useful }: Sums) => ({ useful, unrecorded: idle - useful });
 
 const noAmounts: Amounts = { available: 0, allocated: 0, idle: 0, covered: 0, useful: 0 };

@@ -1,14 +1,15 @@
-// The holes one by one while they are open, and by class when they closed; with them the ceilings, which follow from the holes alone.
+// Tracks each hole while it is open, and sums closed ones by class; calculates the ceilings, which
+// follow from the holes alone.
 
 import { SurvivalModel } from "../../core/forecast/survival.js";
 import type { Costs } from "../costs.js";
 import type { Minutes } from "./minutes.js";
 
-/** Upper bounds of the classes of length, in ms; one open class follows. */
+/** Upper bounds of the classes of length, in ms; an open class follows. */
 const lengthBoundsMs: readonly number[] = [60_000, 300_000, 1_200_000, 3_600_000, 21_600_000];
 
 export interface HoleClass {
-  /** null: longer than the class before. */
+  /** null for the last class, which has no upper bound. */
   readonly atMostMs: number | null;
   readonly holes: number;
   readonly idleCoreMs: number;
@@ -20,17 +21,17 @@ type Count = { -readonly [Key in Exclude<keyof HoleClass, "atMostMs">]: number }
 
 export interface CallLengths {
   readonly shortestMs: number;
-  /** All are as long as the shortest. */
+  /** Whether all are as long as the shortest. */
   readonly isFixed: boolean;
-  /** As a trace has them, by function: then it is asked how long holes lasted. */
+  /** Whether they differ by function, as in a trace; then the lengths of holes are recorded. */
   readonly vary: boolean;
 }
 
-/** Of one node: from the first idle core to the moment when none is. */
+/** A hole of one node: from its first idle core to the moment when none is idle. */
 interface OpenHole {
   readonly sinceMs: number;
   readonly firstCores: number;
-  /** The same number of cores was idle throughout. */
+  /** Whether the number of idle cores stayed the same throughout. */
   isEven: boolean;
   idleCoreMs: number;
   /** The part after an executor could have been ready. */
@@ -39,7 +40,7 @@ interface OpenHole {
   usefulCoreMs: number;
 }
 
-/** How long the holes lasted, where all had as many cores throughout. */
+/** How long the holes lasted, if each had the same number of cores throughout. */
 export interface Lasted {
   readonly survival: SurvivalModel;
   readonly longestMs: number;
@@ -48,7 +49,7 @@ export interface Lasted {
 export class HoleBook {
   private readonly survival: SurvivalModel | null;
   private longestMs = 0;
-  /** Of every hole so far; null: they differ. */
+  /** The width of every hole so far; null if they differ. */
   private width: number | null = 0;
   private readonly open: (OpenHole | null)[];
   private readonly classes: Count[] = [...lengthBoundsMs, null].map(() => ({
@@ -72,7 +73,7 @@ export class HoleBook {
     this.readyAfterMs = costs.executorStartMs.least;
   }
 
-  /** From now on `cores` of the node are idle. */
+  /** `cores` of the node are idle from now on. */
   idle(node: number, nowMs: number, cores: number): void {
     const hole = this.open[node]!;
     if (hole === null) {
@@ -105,9 +106,10 @@ export class HoleBook {
   }
 
   /**
-   * Shares of the idle core-time that no scheduler can exceed with finished work of this demand: one that knows when each hole
-   * begins and ends and pays the start-up costs, and one that does not even pay those. Both are bounds, not promises: where
-   * the idle cores of a hole vary, or the calls differ in length, the work may not fill it.
+   * Upper bounds on the share of idle core-time that any scheduler can turn into finished work of
+   * this demand: for one that knows when each hole begins and ends and pays the start-up costs, and
+   * for one that does not even pay those. They are bounds, not promises: where the idle cores of a
+   * hole vary, or calls differ in length, the work may not fill it.
    */
   ceiling(): { perfectKnowledge: number; noStartup: number } {
     const share = (coreMs: number) => (this.idleCoreMs === 0 ? 0 : coreMs / this.idleCoreMs);
@@ -115,7 +117,7 @@ export class HoleBook {
     return { perfectKnowledge: share(perfectKnowledge), noStartup: share(noStartup) };
   }
 
-  /** null: holes that are wide at one time and narrow at another have no one age. */
+  /** null if holes change their width: they have no single age. */
   lasted(): Lasted | null {
     const { survival, longestMs, width } = this;
     return survival === null || width === null || longestMs === 0 ? null : { survival, longestMs };
@@ -145,7 +147,7 @@ export class HoleBook {
     this.ceilingCoreMs.noStartup += this.mostWork(hole, lengthMs, hole.idleCoreMs);
   }
 
-  /** At most this much work fits: `timeMs` for each core, `coreMs` in all. */
+  /** The most work that fits: `timeMs` for each core, `coreMs` in total. */
   private mostWork(hole: OpenHole, timeMs: number, coreMs: number): number {
     const { shortestMs, isFixed } = this.calls;
     if (timeMs < shortestMs) return 0;

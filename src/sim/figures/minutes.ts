@@ -1,11 +1,12 @@
-// Minutes without any executor: a hole was open, over 2 s old, and in the whole minute no executor was ready anywhere.
+// Minutes without any executor: a hole was open for over 2 s, and no executor was ready anywhere in
+// the whole minute.
 
-/** A hole must have been open for this long: no executor can be ready at once. */
+/** How long a hole must have been open: no executor can be ready at once. */
 const openForMs = 2_000;
 const minuteMs = 60_000;
 
 export class Minutes {
-  /** How many spans begin less how many ended, by minute. */
+  /** The number of spans that begin, less those that end, per minute. */
   private readonly open: Int32Array;
   private readonly ready: Int32Array;
   private readonly heldSinceMs = new Map<number, number>();
@@ -24,7 +25,7 @@ export class Minutes {
     this.mark(this.open, fromMs + openForMs, toMs);
   }
 
-  /** From now on the node has a ready executor, or has none. */
+  /** The node has a ready executor from now on, or has none. */
   held(node: number, nowMs: number, isHeld: boolean): void {
     const sinceMs = this.heldSinceMs.get(node);
     if (isHeld) {

@@ -1,51 +1,55 @@
-// What a policy can reach at best that knows how long holes and functions usually last, and nothing of this hole and this call.
+// The best result of a policy that knows how long holes and functions usually last, but nothing
+// about this hole and this call.
 
 import type { Survival } from "../../core/forecast/survival.js";
 import type { HoleKind } from "../../model/capacity/prediction.js";
 import type { TracedCall } from "../work/demand.js";
 
-/** Ages that the reckoning goes through. */
+/** Steps of age in the calculation. */
 const steps = 1_000;
-/** Prices tried: each gives a bound, the least is the answer. */
+/** Prices tried: each gives a bound, and the lowest is the result. */
 const rounds = 500;
-/** Of a price's change in one round; it shrinks as rounds pass. */
+/** The stride of a price's change in one round; it shrinks with each round. */
 const firstStride = 2;
 
 interface FunctionWork {
   readonly durationsMs: readonly number[];
-  /** Of all the work that is asked for. */
+  /** The share of all requested work. */
   readonly share: number;
-  /** Calls that end within one step of age, and their time in all. */
+  /** Calls that end within one step of age, and their total time. */
   readonly briefs: number;
   readonly briefMs: number;
-  /** Of that, for each of its other calls: it is run with them. */
+  /** The time of brief calls for each other call, with which they are counted. */
   readonly besideMs: number;
 }
 
 interface Model {
   readonly functions: readonly FunctionWork[];
   readonly stepMs: number;
-  /** By step: the probability that a hole comes to this age. */
+  /** The probability that a hole reaches this age, by step. */
   readonly alive: Float64Array;
-  /** By function, step of age and call: the probability that a hole that was born lives to the call's end. */
+  /** The probability that a new hole lives to the call's end, by function, step of age and call. */
   readonly chances: readonly Float64Array[];
 }
 
 /** What one core of a hole earns in the hole's life at given prices. */
 interface Value {
   readonly atBirthMs: number;
-  /** And what it finishes of each function on the way, in ms. */
+  /** The time that it finishes of each function meanwhile, in ms. */
   readonly finishedMs: readonly number[];
 }
 
 /**
- * An upper bound (to within a thousandth part of the ages) of the expected goodput of every policy that finishes the functions in
- * the proportion in which they are asked for, where holes close as `survival` says and calls last as the trace's did, each drawn
- * anew. Durations are known to it only by function, ends of holes only by age; a call runs through or is lost, as in the replay.
+ * An upper bound (to within a thousandth of the ages) on the expected goodput of every policy that
+ * finishes the functions in the requested proportion, if holes close according to `survival` and
+ * calls last as long as the trace's, each drawn independently. Such a policy knows durations only
+ * by function and the ends of holes only by age; a call completes or is lost, as in the replay.
  *
- * By prices: let a finished millisecond of function f earn v_f >= 0, with the offered shares' weighted mean of the v_f at 1. A policy
- * that finishes every function at the rate g of the idle core-time earns at least g of it; and none earns more than the best
- * for these prices, which follows age by age from the oldest back. So each price vector gives a bound on g, and the least counts.
+ * The method is pricing: let a finished millisecond of function f earn v_f >= 0, with the mean of
+ * the v_f, weighted by the offered shares, at 1. A policy that finishes every function at the rate
+ * g of the idle core-time earns at least g of it, and none earns more than the optimum for these
+ * prices, which is calculated age by age from the oldest back. So each price vector gives a bound
+ * on g, and the lowest is the result.
  */
 export function statisticsCeiling(
   survival: Survival,
@@ -57,7 +61,7 @@ export function statisticsCeiling(
   const { functions, alive, stepMs } = model;
   const idleMs =
     alive.reduce((sum, _, step) => sum + (step < steps ? meanOf(alive, step) : 0), 0) * stepMs;
-  // Alone, each would have to be paid so much more than it loses.
+  // Alone, each function would have to be paid as much more as it loses.
   const prices = functions.map((_, index) => startPrice(model, index, idleMs));
   let least = 1;
   for (let round = 0; round < rounds; round++) {
@@ -65,7 +69,8 @@ export function statisticsCeiling(
     for (const index of prices.keys()) prices[index]! /= mean;
     const { atBirthMs, finishedMs } = bestValue(model, prices);
     least = Math.min(least, atBirthMs / idleMs);
-    // What lags behind its share is paid more; by little what is little, since a price too high for one is too high for all.
+    // Raises the price of functions that lag behind their share; by little for small ones, because
+    // a price that is too high for one raises the bound for all.
     const all = finishedMs.reduce((sum, each) => sum + each, 0);
     const stride = firstStride / Math.sqrt(round + 1);
     for (const [index, { share }] of functions.entries())
@@ -121,9 +126,9 @@ function functionsOf(calls: readonly TracedCall[], stepMs: number): FunctionWork
   });
 }
 
-/** From the oldest age back: what each is worth, and which function should begin there. */
+/** From the oldest age back: the value of each age, and the function to begin there. */
 function bestValue(model: Model, prices: readonly number[]): Value {
-  // What is still to be earned from an age on, by a hole that was born; beyond the last age there is nothing.
+  // What a new hole will still earn from an age on; beyond the last age there is nothing.
   const worth = new Float64Array(steps + 2);
   const choice = new Int32Array(steps);
   for (let step = steps - 1; step >= 0; step--) {
@@ -138,7 +143,7 @@ function bestValue(model: Model, prices: readonly number[]): Value {
   return { atBirthMs: worth[0]!, finishedMs: finishedBy(model, choice) };
 }
 
-/** What it is worth to begin this function at this age. */
+/** The value of beginning this function at this age. */
 function worthOf(
   { functions, chances, alive, stepMs }: Model,
   index: number,
@@ -160,7 +165,7 @@ function worthOf(
   return (sum + price * briefMs * alive[step]!) / (count - briefs);
 }
 
-/** The step in which a call ends, and which part of that step has gone by then. */
+/** The step in which a call ends, and the part of that step that has passed by then. */
 function endOf(
   { besideMs }: FunctionWork,
   step: number,
@@ -172,7 +177,10 @@ function endOf(
   return { after, part: Math.min(1, end - after) };
 }
 
-/** What a core finishes of each function in the life of a hole, when at each age it begins what was chosen. */
+/**
+ * How much of each function a core finishes in the life of a hole, if it begins the chosen one at
+ * each age.
+ */
 function finishedBy({ functions, chances, alive, stepMs }: Model, choice: Int32Array): number[] {
   const finishedMs = functions.map(() => 0);
   const begins = new Float64Array(steps + 2);

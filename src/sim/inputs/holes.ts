@@ -1,4 +1,5 @@
-// A log of idle nodes, `node,start,end` in epoch seconds, to a trace: outside of its holes a node is full.
+// Reads a log of idle nodes, `node,start,end` in epoch seconds, as a trace: outside its holes a
+// node is full.
 
 import { GleanerError } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
@@ -16,8 +17,8 @@ interface Stretch {
 }
 
 /**
- * The trace of a hole log. All nodes have `shape`; the trace lasts from the first start to the last end. Holes of one
- * node that overlap or touch are one. Throws BAD_REQUEST when no hole is left.
+ * The trace of a hole log. All nodes have `shape`; the trace lasts from the first start to the last
+ * end. Overlapping or adjacent holes of one node are merged. Throws BAD_REQUEST if no hole is left.
  */
 export async function readHoleLog(lines: Lines, shape: NodeShape): Promise<Trace> {
   const skipped = new Skipped();
@@ -38,24 +39,24 @@ export async function readHoleLog(lines: Lines, shape: NodeShape): Promise<Trace
   if (byNode.size === 0)
     throw new GleanerError(
       "BAD_REQUEST",
-      "the hole log has no hole: write lines of node,start,end with times in seconds since the epoch",
+      "the hole log contains no holes: write lines of node,start,end with times in seconds since the epoch",
     );
   return traceOf(byNode, shape, skipped);
 }
 
-/** A hole, or why the line is none. */
+/** A hole, or why the line is not one. */
 function parseHole(line: string): { node: string; stretch: Stretch } | string {
   const fields = line.split(",").map((field) => field.trim());
   const [node, start, end] = fields;
   if (fields.length !== 3 || !node || node.length > 255) return "not node,start,end";
   const fromMs = readSeconds(start!);
   const toMs = readSeconds(end!);
-  if (fromMs === null || toMs === null) return "a time that is no number";
+  if (fromMs === null || toMs === null) return "a time that is not a number";
   if (toMs <= fromMs) return "ends before it starts";
   return { node, stretch: { fromMs, toMs } };
 }
 
-/** Seconds since the epoch, decimals allowed, to whole milliseconds. */
+/** Converts epoch seconds, with decimals allowed, to whole milliseconds. */
 function readSeconds(text: string): number | null {
   return /^\d{1,11}(\.\d{1,9})?$/.test(text) ? Math.round(Number(text) * 1_000) : null;
 }

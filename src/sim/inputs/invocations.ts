@@ -1,4 +1,5 @@
-// A trace of invocations, `app,func,end_timestamp,duration` in seconds (Azure Functions 2021), to calls.
+// Reads a trace of invocations, `app,func,end_timestamp,duration` in seconds (Azure Functions
+// 2021), as calls.
 
 import { GleanerError } from "../../model/errors.js";
 import { Skipped } from "../site/trace.js";
@@ -10,14 +11,15 @@ export interface InvocationTrace {
   readonly skipped: Readonly<Record<string, number>>;
 }
 
-/** More calls than this are not held in memory. */
+/** The most calls held in memory. */
 const maxCalls = 5_000_000;
-/** Ten days: longer is no function. */
+/** Ten days: no function runs longer. */
 const maxDurationSeconds = 864_000;
 
 /**
- * The calls in order of their starts, the first at 0. A duration of less than a millisecond counts as one. Throws
- * BAD_REQUEST when a needed column is missing, naming it, or nothing is left, LIMIT_REACHED above maxCalls.
+ * The calls in order of their starts, the first at 0. A duration below a millisecond counts as one
+ * millisecond. Throws BAD_REQUEST, naming the column, if a required one is missing, or if nothing
+ * is left; LIMIT_REACHED above maxCalls.
  */
 export async function readInvocations(lines: Lines): Promise<InvocationTrace> {
   const skipped = new Skipped();
@@ -31,7 +33,7 @@ export async function readInvocations(lines: Lines): Promise<InvocationTrace> {
       continue;
     }
     const [user, functionName, end, duration] = columns.map((column) => fields[column] ?? "");
-    if (!isSeconds(end!) || !isSeconds(duration!)) skipped.add("a time that is no number");
+    if (!isSeconds(end!) || !isSeconds(duration!)) skipped.add("a time that is not a number");
     else if (Number(duration) < 0) skipped.add("negative duration");
     else if (Number(duration) > maxDurationSeconds) skipped.add("longer than ten days");
     else {
@@ -42,13 +44,13 @@ export async function readInvocations(lines: Lines): Promise<InvocationTrace> {
     if (calls.length > maxCalls)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `the trace has more than ${maxCalls} invocations: cut it`,
+        `the trace has more than ${maxCalls} invocations: use a part of it`,
       );
   }
   if (calls.length === 0)
     throw new GleanerError(
       "BAD_REQUEST",
-      "the trace of invocations is empty: write app,func,end_timestamp,duration and lines of them",
+      "the trace of invocations is empty: begin it with app,func,end_timestamp,duration and write one line for each invocation",
     );
   calls.sort((a, b) => a.startMs - b.startMs);
   const first = calls[0]!.startMs;
@@ -67,7 +69,7 @@ function columnsOf(header: readonly string[]): number[] {
   if (missing.length > 0)
     throw new GleanerError(
       "BAD_REQUEST",
-      `the trace of invocations lacks ${missing.join(", ")}: its first line names app,func,end_timestamp,duration`,
+      `the trace of invocations lacks ${missing.join(", ")}: its first line must name app,func,end_timestamp,duration`,
     );
   return needed.map((name) => names.indexOf(name));
 }

@@ -1,4 +1,5 @@
-// From the jobs of an accounting log to a trace: which nodes there are, and what each job took of them.
+// Turns the jobs of an accounting log into a trace: which nodes exist, and what each job used of
+// them.
 
 import { GleanerError } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
@@ -13,11 +14,11 @@ import {
 } from "../site/trace.js";
 import { type MachineGroup, nodesOf } from "./machines.js";
 
-/** Beyond any machine there is; more is a wrong number. */
+/** More than any machine has; a larger number is wrong. */
 const maxCoresPerJob = 20_000_000;
-const tooWide = "more processors than there are";
+const tooWide = "more processors than the machine has";
 
-/** What one job took of one node. */
+/** The part of one node that one job used. */
 export interface NodeShare {
   readonly node: string;
   readonly cores: number;
@@ -27,22 +28,26 @@ export interface LoggedJob {
   readonly fromMs: number;
   readonly toMs: number;
   readonly cores: number;
-  /** On all its nodes together; null: not said, then as large a part of each node as its cores are. */
+  /**
+   * On all its nodes together; null if unknown: then the same part of each node's memory as of its
+   * cores.
+   */
   readonly memoryMb: number | null;
-  /** null: the log does not say. */
+  /** null if the log does not say. */
   readonly shares: readonly NodeShare[] | null;
 }
 
-/** Memory of a core on a node whose memory no one named, in MB. */
+/** Memory per core, in MB, on a node whose memory is not given. */
 export interface MachineWish {
-  /** null: none were given, then from the nodes that the log names. */
+  /** null if none are given: then the nodes that the log names. */
   readonly groups: readonly MachineGroup[] | null;
   readonly memoryPerCoreMb: number;
 }
 
 /**
- * The trace of all jobs. It lasts from the first start to the last start: what came after that, the log does not know.
- * Records that name more than there is are skipped. Throws BAD_REQUEST when nothing is left or the nodes cannot be known.
+ * The trace of all jobs. It lasts from the first start to the last start, because the log does not
+ * know what came later. Records that exceed the machine are skipped. Throws BAD_REQUEST if nothing
+ * is left or the nodes cannot be determined.
  */
 export function traceOfJobs(
   logged: readonly LoggedJob[],
@@ -55,7 +60,7 @@ export function traceOfJobs(
   if (jobs.length === 0)
     throw new GleanerError(
       "BAD_REQUEST",
-      "no record of the log can be used: see that its format is the one that was named",
+      "the log contains no usable record: check that it has the format that you named",
     );
   let fromMs = Number.POSITIVE_INFINITY;
   let toMs = 0;
@@ -117,7 +122,7 @@ function memoryOf(job: LoggedJob, cores: number, node: TraceNode): number {
   return Math.min(node.memoryMb, Math.ceil(wanted));
 }
 
-/** The most cores that jobs held at once on each node that is named. */
+/** The most cores that jobs held at once on each named node. */
 function peaksOf(jobs: readonly LoggedJob[]): Map<string, number> {
   const edges = new Map<string, { atMs: number; cores: number }[]>();
   for (const job of jobs)
@@ -140,8 +145,9 @@ function peaksOf(jobs: readonly LoggedJob[]): Map<string, number> {
 }
 
 /**
- * The nodes of a log that names them. The list of machines has kinds, not names, so each node is of the smallest
- * kind that holds what ran on it at once, while there are any of it left. Machines that no job ever used are left out.
+ * The nodes of a log that names them. The list of machines has kinds, not names, so each node is of
+ * the smallest kind that holds what ran on it at once, as long as there are any of that kind.
+ * Machines that no job ever used are omitted.
  */
 function nodesNamed(peaks: ReadonlyMap<string, number>, wish: MachineWish): Placed {
   const names = [...peaks.keys()].sort();
@@ -152,7 +158,7 @@ function nodesNamed(peaks: ReadonlyMap<string, number>, wish: MachineWish): Plac
     });
     return {
       nodes,
-      remarks: ["no machines were given: a node has as many cores as were used on it at once"],
+      remarks: ["no machines were given: each node gets as many cores as its jobs used at once"],
     };
   }
   const left = wish.groups.map((group) => ({ ...group })).sort((a, b) => a.cores - b.cores);
@@ -164,7 +170,7 @@ function nodesNamed(peaks: ReadonlyMap<string, number>, wish: MachineWish): Plac
     return { name: nodeName(name), cores: group.cores, memoryMb: group.memoryMb };
   });
   const unused = left.reduce((sum, { nodes }) => sum + Math.max(0, nodes), 0);
-  const remarks = unused > 0 ? [`${unused} machines are named by no job and are left out`] : [];
+  const remarks = unused > 0 ? [`${unused} machines are not used by any job and are omitted`] : [];
   return { nodes: nodes.sort((a, b) => (a.name < b.name ? -1 : 1)), remarks };
 }
 
@@ -177,7 +183,7 @@ function placeByPacking(
   if (wish.groups === null)
     throw new GleanerError(
       "BAD_REQUEST",
-      "the log names no nodes: say which there are with --machines FILE, or with --nodes and --cores-per-node",
+      "the log names no nodes: describe them with --machines FILE, or with --nodes and --cores-per-node",
     );
   const nodes = nodesOf(wish.groups);
   const total = nodes.reduce((sum, { cores }) => sum + cores, 0);
@@ -192,5 +198,5 @@ function placeByPacking(
   const left = pack(unplaced, nodes, shares);
   for (let index = 0; index < left; index++)
     skipped.add("more processors than were free at its start");
-  return { nodes, remarks: ["the log names no nodes: they were chosen, as full as can be"] };
+  return { nodes, remarks: ["the log names no nodes: jobs were packed onto as few as possible"] };
 }

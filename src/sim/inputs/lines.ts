@@ -6,22 +6,23 @@ import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
 import { GleanerError, messageOf } from "../../model/errors.js";
 
-/** A job on 65,536 nodes listed by core fits; a longer line is no record. */
+/** Long enough for a job on 65,536 nodes listed by core; a longer line is not a record. */
 const maxLineLength = 4_000_000;
 
-/** What a reader is given: where text comes from matters to no parser. */
+/** A reader's input: parsers do not care where text comes from. */
 export type Lines = AsyncIterable<string> | Iterable<string>;
 
 /**
- * The lines of `file`, without their ends; a line above maxLineLength comes as its beginning. Gzip is known by its first two bytes. Throws
- * NOT_FOUND when the file cannot be read or its gzip is broken.
+ * The lines of `file`, without line ends; a line above maxLineLength is truncated. Gzip is
+ * recognised by its first two bytes. Throws NOT_FOUND if the file cannot be read or its gzip is
+ * damaged.
  */
 export async function* linesOf(file: string): AsyncGenerator<string> {
   try {
     const unzips = await isGzip(file);
     const raw = createReadStream(file);
     const input = unzips ? raw.pipe(createGunzip()) : raw;
-    // readline does not hear of errors: they end the loop here.
+    // readline does not report errors: they end the loop here.
     let failure: unknown = null;
     const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
     const fail = (cause: unknown) => {
@@ -36,7 +37,7 @@ export async function* linesOf(file: string): AsyncGenerator<string> {
   } catch (cause) {
     throw new GleanerError(
       "NOT_FOUND",
-      `cannot read ${file} (${messageOf(cause)}): name a file that can be read`,
+      `cannot read ${file} (${messageOf(cause)}): name a readable file`,
       {
         cause,
       },

@@ -5,12 +5,12 @@ import { nodeName } from "../../model/ids.js";
 import type { TraceNode } from "../site/trace.js";
 import type { Lines } from "./lines.js";
 
-/** Slurm's own limit is 65,536. */
+/** Slurm's own limit. */
 export const maxNodes = 65_536;
-/** Beyond any node. */
+/** More than any node has. */
 export const maxCoresPerNode = 65_535;
 
-/** Some equal machines, one line of the list. */
+/** Equal machines, from one line of the list. */
 export interface MachineGroup {
   readonly name: string;
   readonly nodes: number;
@@ -19,8 +19,8 @@ export interface MachineGroup {
 }
 
 /**
- * A list of machines as Alea's data sets have it: id, name, nodes, cores per node, speed, memory in KiB, with blanks or tabs between.
- * Throws BAD_REQUEST with the number of a line that is none.
+ * A list of machines as in Alea's data sets: id, name, nodes, cores per node, speed, memory in KiB,
+ * separated by spaces or tabs. Throws BAD_REQUEST with the number of an invalid line.
  */
 export async function readMachines(lines: Lines): Promise<MachineGroup[]> {
   const groups: MachineGroup[] = [];
@@ -34,7 +34,7 @@ export async function readMachines(lines: Lines): Promise<MachineGroup[]> {
     if (group === null || nodes > maxNodes)
       throw new GleanerError(
         "BAD_REQUEST",
-        `line ${number} of the machines is wrong: write id, name, nodes, cores per node, speed, memory in KiB, and at most ${maxNodes} nodes in all`,
+        `line ${number} of the machines is invalid: write id, name, nodes, cores per node, speed, memory in KiB, and at most ${maxNodes} nodes in all`,
       );
     groups.push(group);
   }
@@ -57,7 +57,7 @@ function parseMachine(line: string): MachineGroup | null {
   return { name, nodes, cores, memoryMb: Math.floor(memoryKb / 1_024) };
 }
 
-/** `name1`, `name2` … of each group. */
+/** The nodes `name1`, `name2` … of each group. */
 export function nodesOf(groups: readonly MachineGroup[]): TraceNode[] {
   return groups.flatMap(({ name, nodes, cores, memoryMb }) =>
     Array.from({ length: nodes }, (_, index) => ({
@@ -68,7 +68,7 @@ export function nodesOf(groups: readonly MachineGroup[]): TraceNode[] {
   );
 }
 
-/** `processors` spread as evenly as can be over `nodes`. */
+/** `processors` spread as evenly as possible over `nodes`. */
 export function evenGroups(
   nodes: number,
   processors: number,

@@ -1,4 +1,4 @@
-// A dump of `sacct -P` to jobs, with or without its header line.
+// Reads a dump of `sacct -P` as jobs, with or without its header line.
 
 import { expandHostList } from "../../core/hostlist.js";
 import { GleanerError } from "../../model/errors.js";
@@ -6,20 +6,21 @@ import { Skipped, type Trace } from "../site/trace.js";
 import { type LoggedJob, type MachineWish, type NodeShare, traceOfJobs } from "./jobs.js";
 import type { Lines } from "./lines.js";
 
-/** The order in which XDMoD has sites write their dumps, which have no header. */
+/** The column order that XDMoD asks sites to use for their dumps, which have no header. */
 const xdmodFields: readonly string[] =
   "JobID,JobIDRaw,Cluster,Partition,QOS,Account,Group,GID,User,UID,Submit,Eligible,Start,End,Elapsed,ExitCode,State,NNodes,NCPUS,ReqCPUS,ReqMem,ReqTRES,AllocTRES,Timelimit,NodeList,JobName".split(
     ",",
   );
 const neededSentence =
-  "needed are Start, End and one of AllocCPUS, NCPUS, AllocTRES; NodeList says where jobs ran";
+  "Start, End and one of AllocCPUS, NCPUS, AllocTRES are required; NodeList says where jobs ran";
 
 type Columns = ReadonlyMap<string, number>;
 
 /**
- * The trace of a dump. `fields`: the names of the columns (as in `sacct -o`), null: from the header, or XDMoD's order when there is none
- * and the count fits. Steps are passed over; jobs that never started are remarked. Times are taken as UTC. Throws BAD_REQUEST when
- * a needed field is missing, naming it, or nothing is left.
+ * The trace of a dump. `fields` names the columns (as in `sacct -o`); null takes them from the
+ * header, or XDMoD's order if there is none and the count matches. Steps are skipped; jobs that
+ * never started are noted. Times are taken as UTC. Throws BAD_REQUEST, naming the field, if a
+ * required one is missing, or if nothing is left.
  */
 export async function readSacct(
   lines: Lines,
@@ -73,7 +74,7 @@ function columnsOf(names: readonly string[]): Columns {
 const columnValue = (name: string, values: readonly string[], columns: Columns): string =>
   values[columns.get(name) ?? -1]?.trim() ?? "";
 
-/** A job, or why the record is none that ran. */
+/** A job, or why the record is not one that ran. */
 function parseJob(values: readonly string[], columns: Columns): LoggedJob | string {
   const field = (name: string) => columnValue(name, values, columns);
   if (field("jobid").includes(".")) return "step";
@@ -82,21 +83,21 @@ function parseJob(values: readonly string[], columns: Columns): LoggedJob | stri
   if (/^none assigned$/i.test(field("nodelist"))) return "never started";
   const fromMs = readTimeMs(field("start"));
   const toMs = readTimeMs(field("end"));
-  if (fromMs === null) return "a start that is no time";
+  if (fromMs === null) return "a start that is not a time";
   if (toMs === null)
-    return /^(unknown|none|)$/i.test(field("end")) ? "missing end" : "an end that is no time";
+    return /^(unknown|none|)$/i.test(field("end")) ? "missing end" : "an end that is not a time";
   if (toMs < fromMs) return "negative run time";
   const tres = tresOf(field("alloctres"));
   const cores = Number(field("alloccpus") || field("ncpus") || tres.get("cpu") || 0);
   if (!Number.isInteger(cores) || cores < 1) return "no processors";
   const nodes = columns.has("nodelist") ? nodesOf(field("nodelist")) : null;
-  if (nodes?.length === 0) return "a node list that is none";
+  if (nodes?.length === 0) return "an invalid node list";
   if (nodes !== null && nodes.length > cores) return "more nodes than processors";
   const shares = nodes === null ? null : evenShares(nodes, cores);
   return { fromMs, toMs, cores, memoryMb: memoryOf(tres.get("mem")), shares };
 }
 
-/** Seconds since the epoch, or `2017-01-01T20:42:19` taken as UTC, in ms. */
+/** Epoch seconds, or `2017-01-01T20:42:19` taken as UTC, in ms. */
 function readTimeMs(text: string): number | null {
   if (/^[1-9]\d{0,10}$/.test(text)) return Number(text) * 1_000;
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(text)) return null;
@@ -107,7 +108,7 @@ function readTimeMs(text: string): number | null {
 const tresOf = (text: string): ReadonlyMap<string, string> =>
   new Map(text.split(",").map((each) => each.split("=", 2) as [string, string]));
 
-/** `31000M`, `62.50G`: of all nodes together, in MB. */
+/** `31000M`, `62.50G`: on all nodes together, in MB. */
 function memoryOf(text: string | undefined): number | null {
   const match = /^(\d{1,12}(?:\.\d{1,6})?)([KMGTP])$/.exec(text ?? "");
   if (match === null) return null;
@@ -123,7 +124,7 @@ function nodesOf(text: string): string[] {
   }
 }
 
-/** As Slurm's records say no more: evenly, the remainder to the first ones. */
+/** Slurm's records say no more, so evenly, with the remainder on the first nodes. */
 function evenShares(nodes: readonly string[], cores: number): NodeShare[] {
   const each = Math.floor(cores / nodes.length);
   const more = cores % nodes.length;

@@ -1,4 +1,5 @@
-// The Standard Workload Format to jobs: 18 numbers a line, and after them the node list that Alea's data sets add.
+// Reads the Standard Workload Format as jobs: 18 numbers per line, followed by the node list that
+// Alea's data sets add.
 
 import { Skipped, type Trace } from "../site/trace.js";
 import { type LoggedJob, type MachineWish, type NodeShare, traceOfJobs } from "./jobs.js";
@@ -6,9 +7,10 @@ import type { Lines } from "./lines.js";
 import { evenGroups, maxNodes } from "./machines.js";
 
 /**
- * The trace of an SWF. Where no machines are given and the header has MaxNodes and MaxProcs, those count. Field 10 (requested
- * memory) is KiB per processor, as the format says; with a node list it is bytes on each node, as Alea's data sets have it.
- * Throws BAD_REQUEST when no job is left or the nodes cannot be known.
+ * The trace of an SWF. If no machines are given and the header has MaxNodes and MaxProcs, those
+ * apply. Field 10 (requested memory) is KiB per processor, as the format says; with a node list it
+ * is bytes on each node, as in Alea's data sets. Throws BAD_REQUEST if no job is left or the nodes
+ * cannot be determined.
  */
 export async function readSwf(lines: Lines, wish: MachineWish): Promise<Trace> {
   const skipped = new Skipped();
@@ -36,10 +38,10 @@ function groupsOf(header: ReadonlyMap<string, number>, wish: MachineWish): Machi
   return areSane ? evenGroups(nodes, processors, wish.memoryPerCoreMb) : null;
 }
 
-/** Later than the year 2200, in seconds: no time of a job. */
+/** The year 2200, in seconds: no job has a later time. */
 const maxSeconds = 7_258_118_400;
 
-/** A job, or why the line is none. */
+/** A job, or why the line is not one. */
 function parseJob(line: string, epochMs: number): LoggedJob | string {
   const open = line.indexOf("{");
   const fields = (open < 0 ? line : line.slice(0, open)).trim().split(/\s+/).map(Number);
@@ -49,7 +51,7 @@ function parseJob(line: string, epochMs: number): LoggedJob | string {
   if (submit! < 0 || wait! < 0) return "missing start";
   const cores = allocated! > 0 ? allocated! : requested!;
   if (!Number.isInteger(cores) || cores < 1) return "no processors";
-  if (submit! + wait! + run! > maxSeconds) return "a time beyond all calendars";
+  if (submit! + wait! + run! > maxSeconds) return "a time after the year 2200";
   const fromMs = epochMs + Math.round((submit! + wait!) * 1_000);
   const toMs = fromMs + Math.round(run! * 1_000);
   const shares = open < 0 ? null : parseNodeList(line, open);
@@ -75,7 +77,7 @@ function parseNodeList(line: string, open: number): NodeShare[] | string {
   const cores = new Map<string, number>();
   for (const name of line.slice(open + 1, close).split(",")) {
     const node = name.trim();
-    if (!/^[\w.-]{1,255}$/.test(node)) return "a node list that is none";
+    if (!/^[\w.-]{1,255}$/.test(node)) return "an invalid node list";
     cores.set(node, (cores.get(node) ?? 0) + 1);
   }
   return [...cores].map(([node, count]) => ({ node, cores: count }));

@@ -1,11 +1,13 @@
-// Nodes that fail now and then: what runs there is gone at that moment, and the node is out until it is repaired.
+// Failing nodes: whatever runs there is lost at that moment, and the node is down until it is
+// repaired.
 
 import { exponential, type Random } from "../random.js";
 import { Changes, ShareList, type Trace } from "./trace.js";
 
 /**
- * The trace, with each node taken out whole at random moments (exponentially distributed, `everyMs` on average after the
- * last repair) for `repairMs`. A node that is out is not idle. What the trace says of jobs stays: it knows what became of them.
+ * The trace, with each node down at random moments (exponentially distributed, `everyMs` on average
+ * after the last repair) for `repairMs`. A node that is down is not idle. The trace's jobs stay as
+ * they are: the trace already contains their outcome.
  */
 export function withNodeFailures(
   trace: Trace,

@@ -1,8 +1,8 @@
-// When the next job begins on each node: what only a replay can know.
+// When the next job begins on each node, which only a replay can know.
 
 import type { Trace } from "./trace.js";
 
-/** Moves with the replay: `passed` is told every change in its order. */
+/** Advances with the replay: call `passed` for every change, in order. */
 export function nextBegins(trace: Trace): {
   of: (node: number) => number | null;
   passed: (change: number) => void;

@@ -1,4 +1,4 @@
-// The simulated nodes: what jobs hold, what the executor was given, and how the core sees it.
+// The simulated nodes: what jobs hold, the executor's budget, and how the core sees the node.
 
 import type { Executor, ExecutorState } from "../../model/capacity/executor.js";
 import { assert } from "../../model/errors.js";
@@ -16,14 +16,17 @@ export interface SimulatedNode {
   readonly executorId: ExecutorId;
   allocatedCores: number;
   allocatedMemoryMb: number;
-  /** `gone`: there is none. */
+  /** `gone` if there is none. */
   executor: ExecutorState;
   budget: Resources;
-  /** How many executors there were: a start that was overtaken by an end means nothing. */
+  /**
+   * How many executors there have been: if an executor ended while it started, its start is
+   * ignored.
+   */
   generation: number;
-  /** Drained: its calls end, and no new one begins. */
+  /** Drained: its calls end, and no new ones begin. */
   isClosed: boolean;
-  /** Waits to be looked at. */
+  /** Whether it still has to be read. */
   isDirty: boolean;
 }
 
@@ -42,20 +45,20 @@ export const newNode = (trace: TraceNode, index: number): SimulatedNode => ({
   isDirty: false,
 });
 
-/** Never below zero: a log may say that more ran on a node than it has. */
+/** Never below zero: a log may report more on a node than the node has. */
 export const freeCores = ({ trace, allocatedCores }: SimulatedNode): number =>
   Math.max(0, trace.cores - allocatedCores);
 
 export const hasExecutor = ({ executor }: SimulatedNode): boolean => executor !== "gone";
 
-/** What a job takes is gone from the budget at once, as the node's hook does it. */
+/** A job's cores leave the budget at once, as through the node's hook. */
 export function jobBegins(node: SimulatedNode, cores: number, memoryMb: number): void {
   node.allocatedCores += cores;
   node.allocatedMemoryMb += memoryMb;
   if (hasExecutor(node)) node.budget = subtract(node.budget, { cores, memoryMb, gpus: [] });
 }
 
-/** What it gives back is Gleaner's only after the next look. */
+/** Gleaner gets a job's cores only after the next read. */
 export function jobEnds(node: SimulatedNode, cores: number, memoryMb: number): void {
   node.allocatedCores -= cores;
   node.allocatedMemoryMb -= memoryMb;
@@ -88,7 +91,8 @@ const facts: ClusterFacts = {
   prologs: [],
   epilogs: [],
   prologFlags: [],
-  // A trace does not say which cores a job had; whether a site pins its jobs is the site's to add to the figures.
+  // A trace does not say which cores a job had; whether a site pins its jobs must be added to the
+  // figures there.
   slurmdSpoolDirectory: null,
   jobsArePinned: false,
   memoryIsConsumable: true,
@@ -99,7 +103,7 @@ const facts: ClusterFacts = {
   pluginStack: null,
 };
 
-/** What a read of Slurm would show of these nodes at `nowMs`. */
+/** What a read of Slurm would show for these nodes at `nowMs`. */
 export function snapshotOf(
   nodes: readonly SimulatedNode[],
   jobs: readonly Job[],
@@ -148,7 +152,7 @@ function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
   };
 }
 
-/** A pending job that backfill plans on the node: how the core hears of a hole's end. */
+/** A pending job that backfill plans on the node: this is how the core learns of a hole's end. */
 export const plannedJob = (node: NodeName, startAtMs: number, id: Job["id"]): Job => ({
   id,
   displayId: String(id),

@@ -1,4 +1,4 @@
-// Which nodes a job gets when its trace does not say: the start times stand, the nodes are chosen.
+// Chooses the nodes of a job if its trace does not name them; start times stay as they are.
 
 import FlatQueue from "flatqueue";
 import type { ShareList, TraceNode } from "./trace.js";
@@ -12,9 +12,10 @@ export interface UnplacedJob {
 }
 
 /**
- * Gives each job, in order of start, nodes that have free cores then: whole nodes first, then the node that it fills best, so that
- * as few nodes as can be are partly used, as Slurm's own packing does. Adds the shares; returns how many jobs did not
- * fit when the trace says that they ran. Memory is split like the cores and never keeps a job out.
+ * Gives each job, in order of start, nodes with free cores: whole nodes first, then the node that
+ * it fills best, so that as few nodes as possible are partly used, like Slurm's own packing. Adds
+ * the shares and returns how many jobs did not fit at the time when the trace says they ran. Memory
+ * is split like the cores and never keeps a job out.
  */
 export function pack(
   jobs: readonly UnplacedJob[],
@@ -46,7 +47,10 @@ export function pack(
   return unplaced;
 }
 
-/** Nodes by how many cores are free: finding one is a walk over the numbers of cores, not over the nodes. */
+/**
+ * Nodes by their number of free cores: a search walks over the numbers of cores, not over the
+ * nodes.
+ */
 class FreeCores {
   private readonly free: number[];
   private readonly byFree: Set<number>[];
@@ -80,7 +84,7 @@ class FreeCores {
     this.change(node, cores);
   }
 
-  /** Of the nodes that could take all that is missing the fullest one. */
+  /** The fullest of the nodes that have all the missing cores free. */
   private tightest(missing: number): number | null {
     for (let free = missing; free < this.byFree.length; free++)
       for (const node of this.byFree[free]!) return node;

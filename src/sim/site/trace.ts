@@ -1,4 +1,5 @@
-// A trace as the engine replays it: nodes, and in order of time what batch jobs take from them and give back.
+// A trace as the engine replays it: nodes, and what batch jobs take from them and return, in order
+// of time.
 
 import { assert, GleanerError } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
@@ -11,7 +12,7 @@ export interface TraceNode {
 
 /** One job's share of one node during [fromMs, toMs). */
 export interface Share {
-  /** Index into the trace's nodes. */
+  /** An index into the trace's nodes. */
   readonly node: number;
   readonly cores: number;
   readonly memoryMb: number;
@@ -19,7 +20,7 @@ export interface Share {
   readonly toMs: number;
 }
 
-/** Why records were left out, and how many of each kind; and what else the reader should know. */
+/** Why records were omitted and how many, by reason; and what else the reader should know. */
 export interface InputNotes {
   readonly skipped: Readonly<Record<string, number>>;
   readonly remarks: readonly string[];
@@ -29,33 +30,36 @@ export interface Trace {
   readonly nodes: readonly TraceNode[];
   readonly fromMs: number;
   readonly toMs: number;
-  /** Jobs, or of a hole log the ends of holes. */
+  /** Jobs, or in a hole log the ends of holes. */
   readonly jobs: number;
   readonly changes: Changes;
   readonly notes: InputNotes;
 }
 
-/** A longer trace has a wrong time in it. */
+/** A longer trace contains a wrong time. */
 const maxYears = 10;
 const yearMs = 366 * 86_400_000;
 
-/** Throws BAD_REQUEST when the trace is too long to be one, LIMIT_REACHED when its core-milliseconds leave the exact integers. */
+/**
+ * Throws BAD_REQUEST if the trace is implausibly long, LIMIT_REACHED if its core-milliseconds
+ * exceed exact integers.
+ */
 export function checkExtent(trace: Trace): Trace {
   const lastsMs = trace.toMs - trace.fromMs;
   if (lastsMs > maxYears * yearMs)
     throw new GleanerError(
       "BAD_REQUEST",
-      `the trace lasts from ${day(trace.fromMs)} to ${day(trace.toMs)}, more than ${maxYears} years: take out the records with wrong times`,
+      `the trace lasts from ${day(trace.fromMs)} to ${day(trace.toMs)}, more than ${maxYears} years: remove the records with wrong times`,
     );
   const cores = trace.nodes.reduce((sum, node) => sum + node.cores, 0);
   if (!Number.isSafeInteger(cores * lastsMs))
-    throw new GleanerError("LIMIT_REACHED", "the trace is too long to sum: cut it in parts");
+    throw new GleanerError("LIMIT_REACHED", "the trace is too long to sum: split it");
   return trace;
 }
 
 const day = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
 
-/** Counts what is left out, by reason. */
+/** Counts omitted records by reason. */
 export class Skipped {
   private readonly counts = new Map<string, number>();
 
@@ -72,8 +76,8 @@ export const skippedRecords = (notes: InputNotes): number =>
   Object.values(notes.skipped).reduce((sum, count) => sum + count, 0);
 
 /**
- * What begins and ends on nodes, in order of time; of one moment the ends first, so that what one job gives back
- * another may take. Columns, not objects: a large site has millions.
+ * Begins and ends on nodes in order of time; at the same moment ends come first, so that a job may
+ * use what another returns. Columns, not objects: a large site has millions.
  */
 export class Changes {
   private constructor(
@@ -98,7 +102,7 @@ export class Changes {
     return this.memoryDeltas[index]!;
   }
 
-  /** Both, in order; of one moment the ends first. */
+  /** Merges both in order; at the same moment ends come first. */
   with(others: Changes): Changes {
     const length = this.length + others.length;
     const times = new Float64Array(length);
@@ -128,7 +132,7 @@ export class Changes {
     const count = shares.length * 2;
     const order = new Uint32Array(count);
     for (let index = 0; index < count; index++) order[index] = index;
-    // Even: a begin; odd: the end of the same share.
+    // An even index is a begin, an odd one the end of the same share.
     const time = (index: number) =>
       index % 2 === 0 ? shares.fromMs(index >> 1) : shares.toMs(index >> 1);
     order.sort((a, b) => time(a) - time(b) || (b % 2) - (a % 2) || a - b);
@@ -148,12 +152,12 @@ export class Changes {
   }
 }
 
-/** Five numbers for each share. */
+/** The numbers of each share. */
 const width = 5;
-/** Also the most that an order of 32-bit indices can name. */
+/** Also the most that a permutation of 32-bit indices can address. */
 const maxShares = 50_000_000;
 
-/** Shares as they are read, in one growing array. */
+/** Collects shares as they are read, in one growing array. */
 export class ShareList {
   private data = new Float64Array(width * 1_024);
   length = 0;

@@ -1,16 +1,20 @@
-// What became of the calls: finished, evicted, in time, how long they waited, and whether some lengths fared worse.
+// The outcome of calls: finished, evicted, on time, how long they waited, and whether some lengths
+// did worse.
 
 import { percentiles } from "../../core/accounting/eviction-figures.js";
 import type { Percentiles } from "../../model/records/utilization.js";
 import type { Call } from "./demand.js";
 
-/** Upper bounds of the classes of durations, in ms; one open class follows. */
+/** Upper bounds of the classes of durations, in ms; an open class follows. */
 const durationBoundsMs: readonly number[] = [100, 1_000, 10_000, 60_000, 300_000];
-/** A call is on time when it ended at most this long after it would have, had it started at once. */
+/**
+ * A call is on time if it ended at most this long after the end it would have had with an immediate
+ * start.
+ */
 const onTimeWithinMs = 1_000;
 
 export interface DurationClass {
-  /** null: longer than the class before. */
+  /** null for the last class, which has no upper bound. */
   readonly atMostMs: number | null;
   readonly submitted: number;
   readonly finished: number;
@@ -45,13 +49,13 @@ export class CallFigures {
     if (!this.saturating) this.waits.add(ms);
   }
 
-  /** In a backlog without end waiting says nothing: there the first attempt is in time. */
+  /** Waiting means nothing in an endless backlog: there the first attempt is on time. */
   finished(call: Call, attempts: number, lateMs: number): void {
     this.classOf(call).finished++;
     if (this.saturating ? attempts === 1 : lateMs <= onTimeWithinMs) this.onTime++;
   }
 
-  /** null where demand saturates. */
+  /** null if demand is saturating. */
   waitMs(): Percentiles | null {
     return percentiles(this.waits.ascending());
   }
@@ -68,7 +72,10 @@ export class CallFigures {
   }
 }
 
-/** Values that stand for all when there are many: every second is dropped when it is full, and from then on is not taken. */
+/**
+ * A sample of many values: when it is full, it drops every second value, and from then on skips
+ * them.
+ */
 class Sample {
   private values: number[] = [];
   private every = 1;
@@ -84,7 +91,7 @@ class Sample {
     this.every *= 2;
   }
 
-  /** The largest is exact. */
+  /** The largest value is exact. */
   ascending(): number[] {
     const sorted = [...this.values].sort((a, b) => a - b);
     if (sorted.length > 0) sorted[sorted.length - 1] = this.largest;

@@ -1,4 +1,4 @@
-// Calls followed one by one through the core's own queue and placement.
+// Follows each call through the core's own queue and placement.
 
 import FlatQueue from "flatqueue";
 import { type PlacementPolicy, place, type Slot } from "../../core/placement/placement.js";
@@ -9,10 +9,13 @@ import type { CallFigures } from "./call-figures.js";
 import type { Call, CallSource } from "./demand.js";
 import type { Evicted, KnownHole, Workload, WorkSink } from "./workload.js";
 
-/** How many wait at least when demand saturates: as many as the nodes have cores, within bounds that a site's queue would have. */
+/**
+ * The minimum backlog of saturating demand: as many calls as the nodes have cores, within the
+ * bounds of a real site's queue.
+ */
 const leastBacklog = 200;
 const mostBacklog = 20_000;
-/** functions.maxPending of the configuration: what arrives beyond it is refused. */
+/** functions.maxPending of the configuration: arrivals beyond it are rejected. */
 const maxWaiting = 100_000;
 
 interface Live {
@@ -20,9 +23,9 @@ interface Live {
   readonly call: Call;
   readonly submittedAtMs: number;
   attempts: number;
-  /** What was saved of it before an eviction. */
+  /** The work that it saved before an eviction. */
   keptMs: number;
-  /** For how long its longest attempt ran. */
+  /** How long its longest attempt ran. */
   ranMs: number;
 }
 
@@ -31,13 +34,13 @@ interface Running {
   readonly node: number;
   readonly worker: Worker;
   readonly startedAtMs: number;
-  /** When the function itself began: after the worker's cold start. */
+  /** When the function itself began, after the worker's cold start. */
   readonly beganAtMs: number;
   readonly endsAtMs: number;
   isOver: boolean;
 }
 
-/** One slot; it keeps the function that it last ran. */
+/** One slot, which keeps the function that it last ran. */
 interface Worker {
   readonly number: number;
   warmFor: number | null;
@@ -52,17 +55,20 @@ interface NodeWork {
 
 export interface CallSettings {
   readonly saturating: boolean;
-  /** Of all nodes. */
+  /** On all nodes. */
   readonly cores: number;
   readonly memoryMb: number;
   readonly coldStartMs: number;
-  /** How often a call saves its state; null: it does not. */
+  /** How often a call saves its state; null if it does not. */
   readonly checkpointMs: number | null;
   readonly placement: PlacementPolicy;
   /** When the node's hole is expected to end, or null. */
   readonly endsAtMs: (node: number) => number | null;
   readonly hole: (node: number) => KnownHole;
-  /** null: nothing is learned; then placement is shown the nodes with an empty slot only, which is all that it uses. */
+  /**
+   * null if nothing is learned: then placement sees only nodes with an empty slot, which is all
+   * that it uses.
+   */
   readonly learner: Learner | null;
 }
 
@@ -221,7 +227,10 @@ export class Calls implements Workload {
     this.noteOpen(node, endsAtMs);
   }
 
-  /** It waits again, in its old place. Returns the work that is lost; what it saved counts as useful there and then. */
+  /**
+   * The call returns to its old place in the queue. Returns the lost work; saved work counts as
+   * useful immediately.
+   */
   private evict(running: Running, nowMs: number): number {
     this.leave(running);
     this.figures.evicted(running.live.call);
@@ -233,7 +242,7 @@ export class Calls implements Workload {
       live.keptMs += savedMs;
       this.sink.finished(node, 1, beganAtMs, beganAtMs + savedMs, 0);
     }
-    // What goes on from where it was: how long the rest takes nobody knows.
+    // Nobody knows how long a call that continues will still take.
     if (checkpointMs === null) live.ranMs = Math.max(live.ranMs, workedMs);
     this.enqueue(live);
     return workedMs - savedMs;

@@ -1,8 +1,9 @@
-// What people want to run: work without end, or calls that arrive; of one length, distributed, or as a trace had them.
+// What people want to run: endless work or arriving calls, of one length, distributed, or taken
+// from a trace.
 
 import { exponential, normal, type Random } from "../random.js";
 
-/** A call of a trace of invocations; the first starts at 0. */
+/** A call from a trace of invocations; the first starts at 0. */
 export interface TracedCall {
   readonly functionName: string;
   readonly user: string;
@@ -18,11 +19,11 @@ export type Durations =
   | { readonly kind: "trace"; readonly calls: readonly TracedCall[] };
 
 export type Arrivals =
-  /** There is always more to run than there is room. */
+  /** There is always more to run than fits. */
   | { readonly kind: "saturating" }
   /** A Poisson stream. */
   | { readonly kind: "rate"; readonly perSecond: number }
-  /** As the trace had them, over and over; twice as dense at `scale` 2. */
+  /** As in the trace, repeated; twice as dense at `scale` 2. */
   | { readonly kind: "trace"; readonly scale: number };
 
 export interface Demand {
@@ -36,14 +37,14 @@ export interface Call {
   readonly functionIndex: number;
   readonly user: string;
   readonly durationMs: number;
-  /** What the scheduler is told: the longest that this function takes. */
+  /** What the scheduler is told: the most that this function takes. */
   readonly timeLimitMs: number;
 }
 
 /** The gap between the end of a repeated trace and its next start. */
 const gapMs = 1;
 
-/** Calls without end, one after the other, each with its moment of arrival (0 when demand saturates). */
+/** Endless calls, one after the other, each with its time of arrival (0 for saturating demand). */
 export class CallSource {
   private count = 0;
   private arrivedMs = 0;
@@ -107,7 +108,7 @@ export class CallSource {
   }
 }
 
-/** Limits are set per function: the longest of its calls, in whole seconds, as people write them. */
+/** Limits are per function: its longest call, rounded up to whole seconds, as people write them. */
 function callsOf(traced: readonly TracedCall[]): Call[] {
   const functions = new Map<string, { index: number; longestMs: number }>();
   for (const { functionName, durationMs } of traced) {
@@ -126,7 +127,7 @@ function callsOf(traced: readonly TracedCall[]): Call[] {
   });
 }
 
-/** The shortest call that this demand can have. */
+/** The shortest call that this demand can contain. */
 export function shortestCallMs(durations: Durations): number {
   switch (durations.kind) {
     case "fixed":

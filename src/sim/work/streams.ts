@@ -1,17 +1,18 @@
-// Endless calls of one length, reckoned: how many a slot finished follows from how long it was there.
+// Endless calls of one length, calculated: the number that a slot finished follows from how long
+// the slot existed.
 
 import { assert } from "../../model/errors.js";
 import type { Evicted, Workload, WorkSink } from "./workload.js";
 
-/** Slots of one node that began at the same moment: they run in step. */
+/** Slots of one node that began at the same moment and run in step. */
 interface Step {
   readonly sinceMs: number;
   slots: number;
 }
 
 /**
- * Equal, to the last call, to following each call (property-tested), at a cost that does not depend on their number.
- * A worker is cold once: its first call begins coldStartMs after the slot was there.
+ * Equal, to the last call, to following each call (property-tested), at a cost that does not depend
+ * on their number. A worker is cold once: its first call begins coldStartMs after the slot exists.
  */
 export class Streams implements Workload {
   private readonly steps: Step[][];
@@ -75,7 +76,7 @@ export class Streams implements Workload {
     let bestAgeMs = this.currentCall(best, nowMs).ageMs;
     for (const step of steps) {
       const { ageMs } = this.currentCall(step, nowMs);
-      // The later of equals is the younger slot: steps are in order of their begin.
+      // Of two equals, the later one is the younger slot: steps are ordered by their begin.
       if (ageMs <= bestAgeMs) {
         best = step;
         bestAgeMs = ageMs;
@@ -84,7 +85,10 @@ export class Streams implements Workload {
     return best;
   }
 
-  /** Of the call that runs now: how long it holds its slot, and worked. At the moment when one ended none runs. */
+  /**
+   * How long the current call has held its slot, and has worked. At the moment when a call ends,
+   * none runs.
+   */
   private currentCall(
     step: Step,
     nowMs: number,

@@ -1,8 +1,8 @@
-// What the engine asks of the work in the holes, whether it is followed call by call or reckoned.
+// The engine's interface to the work in holes, whether it is followed call by call or calculated.
 
 import type { HoleKind } from "../../model/capacity/prediction.js";
 
-/** What is known of a node's hole. */
+/** What is known about a node's hole. */
 export interface KnownHole {
   readonly kind: HoleKind;
   readonly openedAtMs: number | null;
@@ -17,21 +17,27 @@ export interface Evicted {
 
 /** Slots are numbered by node; each runs one call at a time on one core. */
 export interface Workload {
-  /** The next moment at which something happens by itself; infinity when nothing will. */
+  /** The next moment at which something happens by itself; infinity if nothing will. */
   nextAtMs(): number;
-  /** Calls that end now end; calls that arrive now wait. Comes before all else that happens at this moment. */
+  /**
+   * Ends the calls that end now and queues those that arrive now. Called before anything else at
+   * this moment.
+   */
   advance(nowMs: number): void;
-  /** The node has `slots` from now on: more are empty, of fewer the empty go first and then the youngest calls. */
+  /**
+   * The node has `slots` from now on: additional ones are empty; of surplus ones, the empty go
+   * first, then those with the youngest calls.
+   */
   resize(node: number, slots: number, nowMs: number): Evicted;
-  /** The node takes no new call before `untilMs`. */
+  /** The node accepts no new call before `untilMs`. */
   close(node: number, untilMs: number): void;
-  /** Fills empty slots. Comes after all else that happens at this moment. */
+  /** Fills empty slots. Called after anything else at this moment. */
   dispatch(nowMs: number): void;
-  /** The end of the trace: what is finished by now counts. */
+  /** The end of the trace: work finished by now counts. */
   end(nowMs: number): void;
 }
 
-/** Where finished work is told. */
+/** Receives finished work. */
 export interface WorkSink {
   /** `calls` calls, one after the other on each of `slots` cores, during [fromMs, toMs). */
   finished(node: number, slots: number, fromMs: number, toMs: number, calls: number): void;

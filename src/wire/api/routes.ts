@@ -1,4 +1,5 @@
-// Every route of the HTTP API, declared once: gleanerd registers them from here, and openapi.json and the SDK's types are made of them.
+// Every route of the HTTP API, declared once: gleanerd registers them from here, and openapi.json
+// and the SDK's types are derived from them.
 
 import { z } from "zod";
 import type { ErrorCode } from "../../model/errors.js";
@@ -10,22 +11,22 @@ import * as reports from "./shapes/reports.js";
 
 export interface Route {
   readonly method: "GET" | "POST";
-  /** `:name` stands for a parameter. */
+  /** `:name` is a parameter. */
   readonly path: `/v1/${string}`;
   readonly subject: "invocations" | "cluster" | "reports" | "identity";
   /** As in "may not drain nodes". */
   readonly does: string;
-  /** More of it, as sentences. */
+  /** Further description, in sentences. */
   readonly description?: string;
-  /** Whoever connects, whoever has a token, or operators alone. */
+  /** Everybody, users with a token, or only operators. */
   readonly who: "anybody" | "user" | "operator";
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
-  /** Of the body; if omitted, maxSmallRequestBytes. */
+  /** The limit on the body; maxSmallRequestBytes if omitted. */
   readonly maxBytes?: number;
   readonly answer: z.ZodType;
-  /** Beside those that every route may answer (see errorsOf). */
+  /** In addition to those of every route (see errorsOf). */
   readonly errors?: readonly ErrorCode[];
 }
 
@@ -44,7 +45,8 @@ export const routes = {
     subject: "identity",
     who: "anybody",
     does: "get a token",
-    description: "The credential's payload names the challenge and the address that was dialled.",
+    description:
+      "The credential's payload names the challenge and the address that the client connected to.",
     body: authority.tokenRequest,
     maxBytes: maxTokenRequestBytes,
     answer: authority.tokenAnswer,
@@ -229,7 +231,7 @@ export const routes = {
   },
 } as const satisfies Readonly<Record<string, Route>>;
 
-/** All that a route may answer: what it declares, and what may happen to any request. */
+/** All errors of a route: those that it declares, and those of any request. */
 export function errorsOf({ who, errors = [] }: Route): readonly ErrorCode[] {
   const general: ErrorCode[] = ["BAD_REQUEST", "LIMIT_REACHED", "STORE"];
   if (who !== "anybody") general.push("NOT_IDENTIFIED");

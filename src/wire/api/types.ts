@@ -1,4 +1,5 @@
-// The types of the HTTP API, inferred from its shapes and routes: for the SDK, which loads no zod, and for gleanerd.
+// The types of the HTTP API, inferred from its shapes and routes: for the SDK, which does not load
+// zod, and for gleanerd.
 
 import type { z } from "zod";
 import type { Shaped, ShapedInput } from "../../model/shaped.js";
@@ -13,7 +14,7 @@ export type RouteName = keyof Routes;
 type ShapeOf<Name extends RouteName, Part extends keyof Route> =
   Routes[Name] extends Readonly<Record<Part, infer Shape extends z.ZodType>> ? Shape : null;
 
-/** What gleanerd understood of a part of a request; null: the route has none. */
+/** The parsed values of one part of a request; null if the route has none. */
 export type AskedOf<Name extends RouteName, Part extends "params" | "query" | "body"> =
   ShapeOf<Name, Part> extends infer Shape extends z.ZodType ? Shaped<Shape> : null;
 
@@ -29,7 +30,7 @@ type Filled<Path extends string> = Path extends `${infer Head}:${string}/${infer
     ? `${Head}${string}`
     : Path;
 
-/** The path with something in place of each parameter. */
+/** The path with a value in place of each parameter. */
 export type PathOf<Name extends RouteName> = Filled<Routes[Name]["path"]>;
 
 export type RouteNameOf<Method extends Route["method"]> = {

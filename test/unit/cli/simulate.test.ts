@@ -72,7 +72,7 @@ describe("glean simulate", () => {
       /none poll=1s +none poll=30s +whole-nodes poll=1s +whole-nodes poll=30s\n/,
     );
     expect(stdout).toMatch(/^Coverage( +0\.\d{4}){4}$/m);
-    expect(stdout).toContain("Skipped 1 record: 1 a time that is no number.");
+    expect(stdout).toContain("Skipped 1 record: 1 a time that is not a number.");
     const { runs } = JSON.parse((await run(...args, "--json")).stdout);
     expect(runs.map((each: { run: string }) => each.run)).toHaveLength(4);
     expect(runs[0].coverage).toBeGreaterThan(runs[1].coverage);
@@ -133,7 +133,7 @@ describe("glean simulate", () => {
     [["--arrivals", "trace"], /give one with --invocations FILE/],
     [["--poll", "1s", "--reaction", "1s"], /exclude each other/],
     [["--executor-start", "300ms-150ms"], /write the shorter time first/],
-    [["--policy", "clever"], /there is no policy "clever": take one of prediction, none/],
+    [["--policy", "clever"], /unknown policy "clever": use one of prediction, none/],
     [["--sweep", "seed=1,2"], /unknown parameter .*: expected one of call, arrivals/],
     [["--sweep", "poll="], /write 1 to 50 values/],
     [["--sweep", "poll=1s,2s", "--html", "x"], /--html shows one run/],

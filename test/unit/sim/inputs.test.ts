@@ -57,7 +57,7 @@ describe("a hole log", () => {
     );
     expect(trace.notes.skipped).toEqual({
       "ends before it starts": 2,
-      "a time that is no number": 2,
+      "a time that is not a number": 2,
       "not node,start,end": 2,
     });
   });
@@ -86,7 +86,7 @@ describe("SWF", () => {
     ]);
     expect(trace.changes.memoryMb(0)).toBe(2_048);
     expect(trace.changes.memoryMb(4)).toBe(1);
-    expect(trace.notes.remarks).toEqual(["3 machines are named by no job and are left out"]);
+    expect(trace.notes.remarks).toEqual(["3 machines are not used by any job and are omitted"]);
     expect(trace.toMs - trace.fromMs).toBe(25_000);
   });
 
@@ -125,9 +125,9 @@ describe("SWF", () => {
       "negative run time": 1,
       "missing start": 1,
       "no processors": 1,
-      "more processors than there are": 1,
+      "more processors than the machine has": 1,
       "not 18 numbers": 2,
-      "a time beyond all calendars": 1,
+      "a time after the year 2200": 1,
     });
   });
 
@@ -141,7 +141,7 @@ describe("SWF", () => {
     const { notes } = await readSwf(lines, wish);
     expect(notes.skipped).toEqual({
       "a node list without an end": 1,
-      "a node list that is none": 1,
+      "an invalid node list": 1,
       "no node list": 1,
     });
   });
@@ -184,8 +184,8 @@ describe("a dump of sacct", () => {
       "missing end": 1,
       "negative run time": 1,
       "no processors": 1,
-      "a start that is no time": 1,
-      "a node list that is none": 1,
+      "a start that is not a time": 1,
+      "an invalid node list": 1,
       "too few fields": 1,
     });
     expect(trace.notes.remarks[0]).toBe("1 jobs never started");
@@ -223,7 +223,7 @@ describe("a trace of invocations", () => {
       { functionName: "a/g", user: "a", startMs: 2_000, durationMs: 1 },
       { functionName: "a/f", user: "a", startMs: 9_000, durationMs: 500 },
     ]);
-    expect(skipped).toEqual({ "negative duration": 1, "a time that is no number": 2 });
+    expect(skipped).toEqual({ "negative duration": 1, "a time that is not a number": 2 });
   });
 
   test("names missing columns", async () => {

@@ -1,4 +1,4 @@
-// Shapes about identity and authority: challenge, tokens, the audit log; and the shape of an error.
+// Shapes for identity and authority: challenge, tokens, the audit log; and the shape of an error.
 
 import { z } from "zod";
 import { type AuditEvent, auditActions } from "../../../model/records/audit.js";

@@ -1,4 +1,4 @@
-// Shapes about the cluster: info, explain, holes, drain and resume, doctor.
+// Shapes for the cluster: info, explain, holes, drain and resume, doctor.
 
 import { z } from "zod";
 import { type IdlePart, idleParts, type UnusedCores } from "../../../model/records/idle.js";
@@ -46,7 +46,7 @@ export const holesAnswer = z.strictObject({
 });
 
 export const drainRequest = z.strictObject({
-  nodes: z.array(nodeText).min(1).max(maxNamedNodes).describe("Nodes or host lists; or all"),
+  nodes: z.array(nodeText).min(1).max(maxNamedNodes).describe("Node names, host lists, or all"),
   now: z
     .boolean()
     .describe("Kill what runs, which returns to the queue, instead of letting it finish"),

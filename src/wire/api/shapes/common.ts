@@ -1,4 +1,5 @@
-// What shapes of several subjects are made of: ids, users, nodes, times; and how a noun of the model is held to its type.
+// Shapes that several subjects share: ids, users, nodes, times; and a check that a shape matches
+// the model's type.
 
 import { z } from "zod";
 import type { ExecutorId, InvocationId, NodeName } from "../../../model/ids.js";
@@ -10,7 +11,7 @@ import { maxHostListLength } from "../limits.js";
 type Same<One, Other> =
   (<T>() => T extends One ? 1 : 2) extends <T>() => T extends Other ? 1 : 2 ? true : false;
 
-/** The shape of a noun of the model: the compiler refuses one that does not give exactly its type. */
+/** The shape of a type of the model: it compiles only if it yields exactly that type. */
 export const shapeOf =
   <Noun>() =>
   <Shape extends z.ZodType>(
@@ -22,7 +23,7 @@ export const shapeOf =
 
 export const idText = z.string().regex(/^\d{1,10}(_\d{1,10})?$/, "must be like 42 or 42_7");
 export const userName = z.string().regex(userShape, "must be a user's name or uid");
-/** Of a query: milliseconds since 1970. */
+/** In a query: milliseconds since 1970. */
 export const askedTime = z.coerce.number<number>().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** Node names, a host list such as n[1-4], or `all`; expanded later, under a limit. */
 export const nodeText = z
@@ -37,7 +38,7 @@ export const time = z.int();
 /** Milliseconds. */
 export const duration = z.number();
 export const whole = z.int().min(0);
-/** Sums of products of whole numbers, which may be above 2^53. */
+/** Sums of products of integers, which may exceed 2^53. */
 export const amount = z.number();
 /** From 0 to 1. */
 export const share = z.number().min(0).max(1);

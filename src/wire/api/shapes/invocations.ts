@@ -1,4 +1,4 @@
-// Shapes about invocations: submit, list, show, wait, cancel.
+// Shapes for invocations: submit, list, show, wait, cancel.
 
 import { z } from "zod";
 import type { Attempt, AttemptState, Identity, Invocation } from "../../../model/invocation.js";
@@ -27,7 +27,7 @@ export const invocation = shapeOf<Invocation>()(
     id: invocationId,
     arrayJobId: invocationId
       .nullable()
-      .describe("Of a task: the id of its array, which is that of the array's first task"),
+      .describe("For a task of an array: the array's id, which is that of its first task"),
     arrayTaskId: whole.nullable(),
     owner: identity,
     name: z.string(),

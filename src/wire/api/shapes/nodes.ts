@@ -1,4 +1,4 @@
-// Shapes of what is known of a node: its hole, why it has none, its executor, what hangs on it.
+// Shapes for a node: its hole, why it has none, its executor, its hanging processes.
 
 import { z } from "zod";
 import {
@@ -45,7 +45,7 @@ const holeEnd = shapeOf<HoleEnd>()(
   z.strictObject({
     endsAtMs: time
       .nullable()
-      .describe("Of a survival estimate the time by which half of such holes have closed"),
+      .describe("For a survival estimate, the time by which half of such holes have closed"),
     confidence: share.describe("The probability that the hole has closed at endsAtMs"),
     source: predictionSource,
   }),
@@ -58,7 +58,7 @@ export const hole = shapeOf<Hole>()(
     free: resources,
     sinceMs: time,
     predictedEndAtMs: time.nullable().describe("When Slurm plans to close it"),
-    end: holeEnd.describe("The best that is known of its end"),
+    end: holeEnd.describe("The best estimate of its end"),
     gpuProblem: z.string().exactOptional().describe("Why free GPUs are not given to functions"),
   }),
 );

@@ -1,4 +1,4 @@
-// Shapes of reports: utilization, predictions, bills and the ledger's check.
+// Shapes for reports: utilization, predictions, bills and the ledger's check.
 
 import { z } from "zod";
 import type { PredictionReport } from "../../../model/capacity/prediction.js";
@@ -82,7 +82,7 @@ export const utilization = shapeOf<Utilization>()(
     evictHistogram: z
       .array(
         z.strictObject({
-          atMostMs: duration.nullable().describe("null: the last bin, open upwards"),
+          atMostMs: duration.nullable().describe("null: the last bin, which has no upper bound"),
           count: whole,
         }),
       )
@@ -123,7 +123,9 @@ export const predictionReport = shapeOf<PredictionReport>()(
         kind: holeKind,
         closings: z.number().describe("Holes seen to close; older ones count less"),
         ageMs: duration,
-        halfLastMs: duration.describe("A hole of this age lasts so long with a probability of 1/2"),
+        halfLastMs: duration.describe(
+          "For how much longer a hole of this age lasts with a probability of 1/2",
+        ),
         nineTenthsLastMs: duration,
       }),
     ),

@@ -80,7 +80,7 @@ test("a list that the door finds too long", async () => {
 test("more than a request's head holds is not sent", async () => {
   await expect(listOf({ ids: "1,".repeat(maxHeadBytes) })).rejects.toMatchObject({
     code: "LIMIT_REACHED",
-    message: expect.stringMatching(/^what is asked for takes \d+ bytes .*: name fewer things/),
+    message: expect.stringMatching(/^the head of the request has \d+ bytes .*: name fewer things/),
   });
 });
 

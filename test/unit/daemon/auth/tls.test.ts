@@ -73,7 +73,7 @@ describe("the API", () => {
   ])("a client that believes %s says so and sends nothing", async (_what, tls) => {
     await expect(challenge(address(tls()))).rejects.toMatchObject({
       code: "PROTOCOL",
-      message: expect.stringMatching(/could not prove by TLS who it is .*: check listen\.host/),
+      message: expect.stringMatching(/did not prove its identity by TLS .*: check listen\.host/),
     });
   });
 

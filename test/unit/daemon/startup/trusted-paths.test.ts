@@ -47,6 +47,6 @@ test("what is sound passes, and so do programs that are on the nodes alone", () 
 test("a file that is missing passes, unless others could put one there", () => {
   const missing = (place: string) => () => requireTrusted(join(folder, place, "missing"));
   expect(missing(".")).not.toThrow();
-  expect(missing("sticky")).toThrow(/others could put something there: make .*missing first/);
+  expect(missing("sticky")).toThrow(/others could create it: create .*missing first/);
   expect(() => requireTrusted(join(folder, "sticky/file"))).not.toThrow();
 });
