@@ -9,10 +9,7 @@ import type { CallFigures } from "./call-figures.js";
 import type { Call, CallSource } from "./demand.js";
 import type { Evicted, KnownHole, Workload, WorkSink } from "./workload.js";
 
-/**
- * The minimum backlog of saturating demand: as many calls as the nodes have cores, within the
- * bounds of a real site's queue.
- */
+/** Bounds of the backlog of saturating demand, which is as large as the nodes' cores in between. */
 const leastBacklog = 200;
 const mostBacklog = 20_000;
 /** functions.maxPending of the configuration: arrivals beyond it are rejected. */
@@ -65,10 +62,7 @@ export interface CallSettings {
   /** When the node's hole is expected to end, or null. */
   readonly endsAtMs: (node: number) => number | null;
   readonly hole: (node: number) => KnownHole;
-  /**
-   * null if nothing is learned: then placement sees only nodes with an empty slot, which is all
-   * that it uses.
-   */
+  /** null if nothing is learned: then placement sees only nodes with an empty slot. */
   readonly learner: Learner | null;
 }
 

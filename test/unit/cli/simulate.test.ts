@@ -152,6 +152,6 @@ describe("glean simulate", () => {
       /cannot read no\.csv/,
     );
     const empty = world.script("node,start,end\n", "empty.csv");
-    expectSentence(await run("--holes", empty, "--cores-per-node", "2"), 2, /has no hole/);
+    expectSentence(await run("--holes", empty, "--cores-per-node", "2"), 2, /contains no holes/);
   });
 });

@@ -201,7 +201,7 @@ describe("a dump of sacct", () => {
 
   test("names the fields that are missing", async () => {
     await expect(readSacct(["JobID|Start|NodeList"], wish, null)).rejects.toThrow(
-      /lacks End, AllocCPUS: needed are Start, End/,
+      /lacks End, AllocCPUS: Start, End and one of .* are required/,
     );
     await expect(readSacct(["1|2|3"], wish, null)).rejects.toThrow(/no header and 3 fields/);
   });
