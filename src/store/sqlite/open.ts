@@ -2,7 +2,7 @@
 
 import { dirname, join } from "node:path";
 import type { Store } from "../../core/ports/store.js";
-import { readNames, reportNames, writeNames } from "./operations/operations.js";
+import { createStore } from "./create-store.js";
 import { WorkerClient } from "./worker-client.js";
 
 /**
@@ -31,15 +31,10 @@ export async function openStore(
       throw error;
     },
   );
-  const operations = [
-    ...writeNames.map((name) => [name, writing] as const),
-    ...readNames.map((name) => [name, reading] as const),
-    ...reportNames.map((name) => [name, reporting] as const),
-  ].map(([name, client]) => [name, (...args: unknown[]) => client.call(name, args)]);
   const close = async (): Promise<void> => {
     // The last connection to close empties the write-ahead log into the file: that must be the writing one.
     await Promise.all([reading.close("refuse"), reporting.close("refuse")]);
     await writing.close();
   };
-  return { ...Object.fromEntries(operations), close } as Store;
+  return createStore({ write: writing, read: reading, report: reporting }, close);
 }

@@ -1,33 +1,29 @@
 // The store of the simulated daemon: the real operations on SQLite in memory, in groups, and a disk that is slow, full or gone.
 
-import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import type { Store } from "../../../src/core/ports/store.js";
 import { GleanerError } from "../../../src/model/errors.js";
+import { type Caller, createStore, type Thread } from "../../../src/store/sqlite/create-store.js";
 import { groupRunner } from "../../../src/store/sqlite/group.js";
 import { LedgerSeal } from "../../../src/store/sqlite/ledger/seal.js";
+import { migrate } from "../../../src/store/sqlite/migrate.js";
 import {
-  readNames,
   readOperations,
-  reportNames,
-  writeNames,
   writeOperations,
 } from "../../../src/store/sqlite/operations/operations.js";
 import type { Process } from "../timeline.js";
 import type { World } from "./world.js";
 
-const schema = readFileSync(
-  new URL("../../../src/store/sqlite/migrations/0001_initial.sql", import.meta.url),
-  "utf8",
-);
+const migrations = fileURLToPath(new URL("../../../src/store/sqlite/migrations", import.meta.url));
 const seal = new LedgerSeal("5eed".repeat(16));
 let emptyDatabase: Buffer | null = null;
 
-/** An empty database in memory: the schema is run once, then copied. */
+/** An empty database in memory: the migrations run once, then it is copied. */
 function openDatabase(): Database.Database {
   if (emptyDatabase === null) {
     const first = new Database(":memory:");
-    first.exec(schema);
+    migrate(first, migrations);
     emptyDatabase = first.serialize();
     first.close();
   }
@@ -57,17 +53,17 @@ export class Disk {
 
   /** The store as one daemon has it: what it wrote is there for the next, what it had not sent is not. */
   storeOf(process: Process): Store {
-    const [writing, reading] = [this.lane(process), this.lane(process)];
-    const operations = [
-      ...writeNames.map((name) => [name, writing] as const),
-      ...[...readNames, ...reportNames].map((name) => [name, reading] as const),
-    ].map(([name, call]) => [name, (...args: unknown[]) => call(name, args)]);
-    const store = { ...Object.fromEntries(operations), close: async () => {} } as Store;
+    const callers = {
+      write: this.lane(process, "write"),
+      read: this.lane(process, "read"),
+      report: this.lane(process, "report"),
+    };
+    const store = createStore(callers, async () => {});
     return this.world.sabotage.store?.(store, this.world) ?? store;
   }
 
   /** Calls of one turn, and those that come while a group is on its way, go together. */
-  private lane(process: Process): (name: string, args: readonly unknown[]) => Promise<unknown> {
+  private lane(process: Process, thread: Thread): Caller {
     const { world } = this;
     let waiting: Waiting[] = [];
     let isBusy = false;
@@ -79,30 +75,30 @@ export class Disk {
       const { chance, weather } = world;
       world.after(chance.ms(0.1, 2) * weather.diskSlowness, () => {
         if (!process.isAlive) return;
-        const reply = this.run(process, group);
+        const reply = this.run(process, thread, group);
         world.within(process, chance.ms(0.02, 0.3), () => {
           reply();
           send();
         });
       });
     };
-    return (name, args) =>
+    const call: Caller["call"] = (name, args) =>
       new Promise((resolve, reject) => {
         waiting.push({ name, args, resolve, reject });
         if (isBusy) return;
         isBusy = true;
         world.within(process, 0, send);
       });
+    return { call };
   }
 
   /** Commits a group, and returns how to answer it. */
-  private run(process: Process, group: readonly Waiting[]): () => void {
+  private run(process: Process, thread: Thread, group: readonly Waiting[]): () => void {
     const { world } = this;
     const refuse = (what: string) => () => {
       for (const { reject } of group) reject(new GleanerError("STORE", what));
     };
-    const isWrite = group.some(({ name }) => writeNames.includes(name as never));
-    if (isWrite && world.weather.diskIsFull) return refuse("the disk is full");
+    if (thread === "write" && world.weather.diskIsFull) return refuse("the disk is full");
     let answer = () => {};
     process.act(() => {
       const outcomes = this.runGroup(group);

@@ -1,6 +1,6 @@
 // The store's operations as the worker runs them: synchronous, by name, writes apart from reads.
 
-import type { Store } from "../../../core/ports/store.js";
+import type { NamesOf } from "../create-store.js";
 import type { Connection } from "../database.js";
 import { prepareChain } from "../ledger/chain.js";
 import { ledgerReads } from "../ledger/ledger.js";
@@ -17,57 +17,10 @@ import { nodeReads, nodeWrites } from "./nodes.js";
 import { retentionWrites } from "./retention.js";
 import { utilizationReads, utilizationWrites } from "./utilization.js";
 
-export const writeNames = [
-  "submit",
-  "endPending",
-  "submissionToRun",
-  "beginAttempt",
-  "endAttempt",
-  "saveCheckpoint",
-  "forgetCheckpoint",
-  "saveExecutor",
-  "setDrained",
-  "saveJobRecords",
-  "closeVanishedJobs",
-  "saveHookEvent",
-  "saveEviction",
-  "saveHolding",
-  "saveNodeSpans",
-  "saveConditions",
-  "saveLearned",
-  "revokeTokens",
-  "saveAudit",
-  "pruneAudit",
-  "prune",
-] as const satisfies readonly (keyof Store)[];
-
-export const readNames = [
-  "loadLive",
-  "loadRunningAttempts",
-  "listInvocations",
-  "scanInvocations",
-  "listAttempts",
-  "submissionOf",
-  "uidNamed",
-  "loadCheckpoints",
-  "loadExecutors",
-  "loadDrained",
-  "loadLearned",
-  "loadTokenEpochs",
-  "listAudit",
-] as const satisfies readonly (keyof Store)[];
-
-/** May take seconds. */
-export const reportNames = [
-  "loadUtilization",
-  "bill",
-  "verifyLedger",
-] as const satisfies readonly (keyof Store)[];
-
-export type WriteName = (typeof writeNames)[number];
-export type ReadName = (typeof readNames)[number] | (typeof reportNames)[number];
-
-export function writeOperations(database: Connection, seal: LedgerSeal): Operations<WriteName> {
+export function writeOperations(
+  database: Connection,
+  seal: LedgerSeal,
+): Operations<NamesOf<"write">> {
   prepareChain(database, seal);
   return {
     ...invocationWrites(database),
@@ -83,7 +36,10 @@ export function writeOperations(database: Connection, seal: LedgerSeal): Operati
   };
 }
 
-export function readOperations(database: Connection, seal: LedgerSeal): Operations<ReadName> {
+export function readOperations(
+  database: Connection,
+  seal: LedgerSeal,
+): Operations<NamesOf<"read" | "report">> {
   return {
     ...invocationReads(database),
     ...attemptReads(database),
