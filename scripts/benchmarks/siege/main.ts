@@ -10,12 +10,14 @@ import { Attackers, kinds } from "./attackers.js";
 import { Memory } from "./memory.js";
 import { Victim } from "./victim.js";
 
-const attackUsers = ["games", "mail", "news", "backup"];
+const attackUsers = ["games", "mail", "news", "backup", "www-data"];
 /** Who attacks by which kind; by all others, the first. */
 const users: Readonly<Record<string, string>> = {
   uploads: "mail",
   huge: "backup",
   waiters: "news",
+  // A user may have few lists read at once, and those of the readers never end.
+  lists: "www-data",
 };
 const userOf = (kind: string): string => users[kind] ?? attackUsers[0]!;
 const bars = { rssMaxMb: 500, othersListMs: 1_000, shutdownMs: 5_000 };

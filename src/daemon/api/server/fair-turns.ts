@@ -1,13 +1,23 @@
-// Requests are begun in turn, a few of each user at a time: whoever sends thousands waits behind himself.
+// Requests begin one at a time, each user's in turn: whoever sends thousands waits behind himself.
 
 import { setImmediate } from "../../../clock.js";
 
-/** Of one user in one turn of the event loop. */
-const perTurn = 4;
+/** Connections that are accepted before one more request begins, while they arrive. */
+const acceptsPerRequest = 8;
 
 export class FairTurns {
   private readonly waiting = new Map<number, (() => void)[]>();
   private isScheduled = false;
+  private hasAccepted = false;
+  private acceptsSinceRequest = 0;
+
+  /**
+   * A connection was accepted. libuv accepts one in each turn of the event loop, in the order in
+   * which they came, whoever's they are: until all are in, most turns begin no request.
+   */
+  accepted(): void {
+    this.hasAccepted = true;
+  }
 
   /** Resolves when a request of this user is to be begun. */
   enter(uid: number): Promise<void> {
@@ -24,11 +34,26 @@ export class FairTurns {
     this.isScheduled = true;
     setImmediate(() => {
       this.isScheduled = false;
-      for (const [uid, queue] of [...this.waiting]) {
-        for (const begin of queue.splice(0, perTurn)) begin();
-        if (queue.length === 0) this.waiting.delete(uid);
-      }
+      if (!this.yieldsToAccepts()) this.beginNext();
       if (this.waiting.size > 0) this.schedule();
     });
+  }
+
+  private yieldsToAccepts(): boolean {
+    const yields = this.hasAccepted && ++this.acceptsSinceRequest < acceptsPerRequest;
+    this.hasAccepted = false;
+    if (!yields) this.acceptsSinceRequest = 0;
+    return yields;
+  }
+
+  /** The user whose turn it was goes to the end. */
+  private beginNext(): void {
+    const [next] = this.waiting;
+    if (next === undefined) return;
+    const [uid, queue] = next;
+    const begin = queue.shift()!;
+    this.waiting.delete(uid);
+    if (queue.length > 0) this.waiting.set(uid, queue);
+    begin();
   }
 }
