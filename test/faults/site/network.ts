@@ -56,9 +56,12 @@ export class End<Out extends Typed, In extends Typed> {
       const arrive = () => this.other.hear(arriving as never);
       this.deliver(arrive);
       if (!isDoubled) continue;
-      // A report is told again whenever it may not have been heard, so its double may come late.
-      if (message.type === "ended") world.within(this.other.process, chance.ms(0, 3_000), arrive);
-      else this.deliver(arrive);
+      // A report is told again whenever it may not have been heard, so its double may come late;
+      // but never before what was sent before it, such as a `ready` that is slow.
+      if (message.type === "ended") {
+        const laterMs = Math.max(chance.ms(0, 3_000), this.lastArrivalMs - world.nowMs);
+        world.within(this.other.process, laterMs, arrive);
+      } else this.deliver(arrive);
     }
   }
 
