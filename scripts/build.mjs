@@ -1,13 +1,15 @@
 #!/usr/bin/env node
-// Builds everything that is shipped into dist/: the bundled programs, the migrations and the node hook.
+// Builds everything that is shipped into dist/: the bundled programs, the migrations and the node
+// hook.
 //
-//   node scripts/build.mjs               all of it
-//   node scripts/build.mjs --if-stale    nothing, when dist/ is newer than the sources
-//   node scripts/build.mjs gleanerd …     only the bundles named (while developing; dist/ stays marked as stale)
-//   node scripts/build.mjs glean-executor-binary    dist/glean-executor, 100 MB with Node in it, beside what is there
+//   node scripts/build.mjs everything
+//   node scripts/build.mjs --if-stale nothing, if dist/ is newer than the sources
+//   node scripts/build.mjs gleanerd … only these bundles (for development; dist/ stays marked as
+//   stale)
+//   node scripts/build.mjs glean-executor-binary adds dist/glean-executor, 100 MB with Node in it
 //
-// All is made in a folder of its own and then renamed file by file, so that a running program never sees half a
-// file; a lock lets one build run at a time.
+// Everything is built in a separate folder and then renamed file by file, so that a running program
+// never sees half a file; a lock lets one build run at a time.
 
 import { spawnSync } from "node:child_process";
 import {
@@ -30,10 +32,10 @@ import { bundles, cliFiles, makeBundles } from "./bundle/bundles.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
-/** What scripts/lib/program.sh compares with the sources; its time is that of the build's start. */
+/** scripts/lib/program.sh compares it with the sources; its time is that of the build's start. */
 const stamp = ".stamp";
 const sources = ["src", "slurm-plugin", "package-lock.json", "scripts/build.mjs", "scripts/bundle"];
-/** Not a part of all: few sites want it, and it takes 5 s. */
+/** Not part of the default: few sites want it, and it takes 5 s. */
 const binary = "glean-executor-binary";
 const lockedMark = "GLEANER_BUILD_LOCKED";
 
@@ -76,7 +78,7 @@ async function main(args) {
   }
 }
 
-/** Runs this program again under flock(1): the kernel gives the lock back whatever becomes of us. */
+/** Runs this program again under flock(1): the kernel releases the lock however we end. */
 function runLocked(args) {
   const command = [join(dist, ".lock"), process.execPath, fileURLToPath(import.meta.url), ...args];
   const { status, error } = spawnSync("flock", command, {
@@ -99,7 +101,7 @@ function isStale() {
   return status !== 0 || stdout !== "";
 }
 
-/** make keeps its objects in a folder that stays, so that only what changed is compiled. */
+/** make keeps its objects in a folder that stays, so that it compiles only what changed. */
 function buildHook(outputFolder) {
   const kept = join(dist, ".hook");
   mkdirSync(kept, { recursive: true });
@@ -114,7 +116,9 @@ function buildHook(outputFolder) {
       cpSync(join(kept, name), join(outputFolder, name), { recursive: true });
 }
 
-/** Renames every file of `from` to its place in `to`; the stamp last, when all else is there. */
+/**
+ * Renames every file of `from` to its place in `to`; the stamp last, when everything else is there.
+ */
 function moveInto(from, to) {
   mkdirSync(to, { recursive: true });
   const names = readdirSync(from).sort((a, b) => Number(a === stamp) - Number(b === stamp));
@@ -127,7 +131,7 @@ function moveInto(from, to) {
     } else renameSync(join(from, name), join(to, name));
 }
 
-/** What a build that was killed left behind; we hold the lock, so nobody works there. */
+/** The remains of a killed build; we hold the lock, so nobody works there. */
 function removeLeftovers() {
   for (const name of readdirSync(dist))
     if (name.startsWith(".new-")) rmSync(join(dist, name), { recursive: true });

@@ -1,4 +1,4 @@
-// Writes src/report/uplot.ts, the copy of uPlot that goes into HTML reports: run it after uplot was upgraded.
+// Writes src/report/uplot.ts, the copy of uPlot in HTML reports: run it after upgrading uplot.
 
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -10,7 +10,7 @@ const constant = (name, text) => `export const ${name} =\n  ${JSON.stringify(tex
 
 writeFileSync(
   new URL("../src/report/uplot.ts", import.meta.url),
-  `// uPlot as it goes into HTML reports, written by scripts/embed-uplot.mjs: a report must need no other file.\n` +
+  `// uPlot for HTML reports, written by scripts/embed-uplot.mjs: a report must not need other files.\n` +
     `// biome-ignore-all format: generated\n// biome-ignore-all lint: generated\n//\n${notice}\n\n` +
     `${constant("uplotScript", packageFile("dist/uPlot.iife.min.js"))}\n${constant("uplotStyle", packageFile("dist/uPlot.min.css"))}`,
 );

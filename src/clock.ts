@@ -1,6 +1,7 @@
-// The only source of time, read and waited for: a monotonic clock that measures, labelled once with the wall clock at start.
+// The only source of time, for reading and waiting: a monotonic clock, labelled once with the wall
+// clock at start.
 
-/** What can be waited for; without `unref` it keeps the process alive. */
+/** A handle to cancel a wait; without `unref` it keeps the process alive. */
 export interface Timer {
   unref(): unknown;
 }
@@ -13,11 +14,14 @@ export interface Time {
   setTimeout(callback: () => void, delayMs: number): Timer;
   clearTimeout(timer: Timer): void;
   setImmediate(callback: () => void): void;
-  /** See below. */
+  /** See standStill() below. */
   standStill(ms: number): boolean;
 }
 
-/** Not performance.now(): the first use of that loads nine modules of node, which users of glean would wait for. */
+/**
+ * Not performance.now(): its first use loads nine modules of node, for which users of glean would
+ * wait.
+ */
 const preciseMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 const startedWallMs = Date.now();
@@ -41,9 +45,9 @@ const machineTime: Time = {
 let time = machineTime;
 
 /**
- * Everything that asks for the time, or waits, goes by `other` from now on, until the function that comes back is called.
- * For simulations of more machines than one in one process: one place to change, where a clock handed to each part would
- * be in every signature.
+ * From now on everything that reads the time, or waits, uses `other`, until the returned function
+ * is called. For simulations of several machines in one process: a single place to change, whereas
+ * a clock passed to each part would be in every signature.
  */
 export function useTime(other: Time): () => void {
   const before = time;
@@ -53,22 +57,25 @@ export function useTime(other: Time): () => void {
   };
 }
 
-/** Milliseconds on the monotonic clock of this process, whole and never going back. */
+/** Whole milliseconds on the monotonic clock of this process. */
 export const monotonicMs = (): number => time.monotonicMs();
 
 /**
- * Milliseconds since the epoch that never go back within one process: the wall clock at start plus what the
- * monotonic clock measured since. A wall clock that is set while we run moves no interval.
+ * Milliseconds since the epoch that never go back within one process: the wall clock at start plus
+ * what the monotonic clock measured since. Setting the wall clock while we run changes no interval.
  */
 export const nowMs = (): number => time.nowMs();
 
-/** CLOCK_MONOTONIC in nanoseconds: comparable between processes of one machine (the node hook sends it). */
+/**
+ * CLOCK_MONOTONIC in nanoseconds: comparable between processes of one machine (the node hook sends
+ * it).
+ */
 export const machineMonotonicNs = (): bigint => time.machineMonotonicNs();
 
-/** Whole milliseconds of the same clock: goes on over a restart of this program. */
+/** Whole milliseconds of the same clock, which continues over a restart of this program. */
 export const machineMonotonicMs = (): number => Number(time.machineMonotonicNs() / 1_000_000n);
 
-/** As the global ones: what runs on this clock waits by it too. */
+/** Like the global ones, but on this clock. */
 export const setTimeout = (callback: () => void, delayMs: number): Timer =>
   time.setTimeout(callback, delayMs);
 export const setImmediate = (callback: () => void): void => time.setImmediate(callback);
@@ -76,9 +83,12 @@ export function clearTimeout(timer: Timer | null | undefined): void {
   if (timer !== null && timer !== undefined) time.clearTimeout(timer);
 }
 
-/** Blocks this whole thread; false, at once, where time does not pass meanwhile (a simulated clock). */
+/**
+ * Blocks this whole thread; returns false, at once, if time does not pass meanwhile (a simulated
+ * clock).
+ */
 export const standStill = (ms: number): boolean => time.standStill(ms);
 
-/** Resolves that much later; keeps no process alive. */
+/** Resolves after this time; does not keep the process alive. */
 export const pause = (delayMs: number): Promise<void> =>
   new Promise((resolve) => void time.setTimeout(resolve, delayMs).unref());

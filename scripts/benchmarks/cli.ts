@@ -1,4 +1,5 @@
-// What a user waits for `glean batch`, beside a bare `node -e 0` and sbatch (the bar: 1.6 x node): [--runs N].
+// How long a user waits for `glean batch`, compared with a bare `node -e 0` and sbatch (the limit
+// is 1.6 x node): [--runs N].
 
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync } from "node:fs";
@@ -19,10 +20,10 @@ import {
 const bar = 1.6;
 const { runs } = countsOf({ runs: 60 });
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
-/** What `scripts/glean` looks at in a checkout. */
+/** The files that `scripts/glean` checks in a checkout. */
 const wrapped = ["scripts", "src", "slurm-plugin", "dist", "package-lock.json"];
 const batch = ["batch", "--wrap", "true", "--output", "/dev/null"];
-/** So that jobs wait as functions do, since only the submission is measured. */
+/** Jobs wait like functions, because only the submission is measured. */
 const held = ["--hold", "--wrap=true", "--output=/dev/null"];
 
 await benchmark({ nodes: 1 }, async (site) => {
@@ -56,7 +57,7 @@ await benchmark({ nodes: 1 }, async (site) => {
   return result;
 });
 
-/** Runs a command as the user would, without a shell; throws what it said when it fails. */
+/** Runs a command as the user would, without a shell; throws its error output if it fails. */
 function userOf(site: Site): (command: readonly string[]) => void {
   const [, , uid, gid] = readFileSync("/etc/passwd", "utf8")
     .split("\n")
@@ -81,7 +82,7 @@ function userOf(site: Site): (command: readonly string[]) => void {
   };
 }
 
-/** Where the user can reach it, whoever owns the checkout; returns its `scripts/glean`. */
+/** In a place that the user can reach, whoever owns the checkout; returns its `scripts/glean`. */
 function copyOfCheckout(site: Site): string {
   const copy = join(site.cluster.dir, "checkout");
   for (const name of wrapped)
@@ -92,7 +93,10 @@ function copyOfCheckout(site: Site): string {
 
 type Commands = Readonly<Record<"node" | "glean" | "script" | "sbatch", readonly string[]>>;
 
-/** All commands in turn, again and again, so that each has a bare node of the same moment beside it. */
+/**
+ * Runs all commands in turn, repeatedly, so that each is compared with a bare node of the same
+ * moment.
+ */
 function measure(
   commands: Commands,
   start: (command: readonly string[]) => void,
@@ -107,7 +111,10 @@ function measure(
   return times;
 }
 
-/** Binds this process, and whatever it starts from now on, to one processor; the daemons stay free. */
+/**
+ * Binds this process, and everything that it starts from now on, to one processor; the daemons stay
+ * unbound.
+ */
 function pin(processor: string): void {
   const { status, stderr } = spawnSync("taskset", ["-pc", processor, String(process.pid)], {
     encoding: "utf8",

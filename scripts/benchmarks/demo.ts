@@ -1,4 +1,5 @@
-// The demo, several times with other seeds: coverage, goodput, evictions against their bars: [--rounds N] [--seconds N].
+// Runs the demo several times with different seeds, and checks coverage, goodput and evictions
+// against their limits: [--rounds N] [--seconds N].
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -54,7 +55,7 @@ const summary = {
 };
 process.stdout.write(`${JSON.stringify(summary)}\n`);
 
-/** One run of scripts/demo; its own process, so that Ctrl-C reaches and ends it too. */
+/** One run of scripts/demo, in its own process, so that Ctrl-C ends it too. */
 async function runDemo(
   seed: number,
   out: string,

@@ -1,4 +1,5 @@
-// New seeds of the fault simulation for a while, or some again: [--minutes 10] [--seeds N] [--from N] [--steps 200] [--seed N].
+// Runs new seeds of the fault simulation for some time, or repeats some: [--minutes 10] [--seeds N]
+// [--from N] [--steps 200] [--seed N].
 
 import { type ChildProcess, fork } from "node:child_process";
 import { cpus } from "node:os";
@@ -10,17 +11,17 @@ import { preciseMs, rounded, say } from "./lib/harness.js";
 const { values } = readOptions({
   options: {
     minutes: { type: "string", default: "10" },
-    /** So many instead of so long. */
+    /** A number of seeds instead of a duration. */
     seeds: { type: "string" },
     from: { type: "string" },
     steps: { type: "string", default: "200" },
-    /** One, with all that happens in it. */
+    /** A single seed, with everything that happens in it. */
     seed: { type: "string" },
     worker: { type: "boolean", default: false },
   },
 });
 
-/** What a worker says of each seed. */
+/** What a worker reports about each seed. */
 interface Done {
   readonly seed: number;
   readonly problem: string | null;
@@ -35,7 +36,7 @@ async function replay(seed: number): Promise<void> {
   process.stdout.write(`${JSON.stringify({ ...result, problems: problems.length })}\n`);
 }
 
-/** Runs the seeds that it is sent, one at a time. */
+/** Runs the seeds that it receives, one at a time. */
 function work(): void {
   process.on("message", async (seed: number) => {
     const { problems, virtualMs, invocations } = await runSeed({ seed, steps });
@@ -45,7 +46,7 @@ function work(): void {
   });
 }
 
-/** What all workers together have done. */
+/** The results of all workers together. */
 class Tally {
   seeds = 0;
   virtualMs = 0;
@@ -66,7 +67,7 @@ class Tally {
   }
 }
 
-/** Gives a worker one seed after the other, until there is none; then it ends. */
+/** Gives a worker one seed after the other until there are none; then it ends. */
 function drive(worker: ChildProcess, next: () => number | null, tally: Tally): Promise<void> {
   return new Promise((resolve, reject) => {
     const give = () => {
@@ -90,7 +91,7 @@ async function runSeeds(): Promise<void> {
   const { minutes, seeds, from } = values;
   const limitMs = seeds === undefined ? integer("minutes", minutes) * 60_000 : Infinity;
   const count = seeds === undefined ? Infinity : integer("seeds", seeds);
-  // Other seeds each time, far from those of the tests.
+  // Different seeds each time, far from those of the tests.
   const first =
     from === undefined
       ? 1_000_000 + (Math.floor(preciseMs()) % 4_000_000_000)

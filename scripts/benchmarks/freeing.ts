@@ -1,4 +1,5 @@
-// Frees a node beside a load, its executor running or stopped, its functions busy, forking or mounting: [--rounds N] [--load N].
+// Frees a node under load, with its executor running or stopped, and its functions busy, forking or
+// mounting: [--rounds N] [--load N].
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -11,10 +12,10 @@ import { benchmark, countsOf, rounded, say } from "./lib/harness.js";
 const { rounds, load, cpus } = countsOf({ rounds: 8, load: 50, cpus: 8 });
 /** No job of this cluster ever has it. */
 const jobId = "4000000001";
-/** Starting again takes a second; what is being measured is not this. */
+/** Restarting takes a second, which is not what is measured. */
 const readyDeadlineMs = 120_000;
 
-/** What each function does, until it is killed. */
+/** What each function does until it is killed. */
 const functions = {
   busy: ["/bin/sh", "-c", "while :; do :; done"],
   forks: [
@@ -27,7 +28,7 @@ const functions = {
     "-Urm",
     "/bin/sh",
     "-c",
-    // Each mount is charged to the function: as many as its memory allows stay.
+    // Each mount is charged to the function: as many remain as its memory allows.
     "for i in $(seq 300); do mount -t tmpfs none /dev/shm; done; while :; do mount -t tmpfs none /dev/shm; umount /dev/shm; done",
   ],
 } as const;
@@ -41,8 +42,8 @@ await benchmark({ nodes: 1, cpus, memoryMb: cpus * 1_000 }, async (site) => {
   const over = async (id: number): Promise<void> => {
     await site.gleanOrThrow(["cancel", String(id)]);
     await api.ended(id);
-    // Slurm shows no job that would explain what was lost: without a function that ends by itself,
-    // gleanerd would soon leave the node alone.
+    // Slurm shows no job that would explain the lost functions: unless one ends by itself, gleanerd
+    // would soon stop using the node.
     await api.ended((await api.submit(["/bin/true"], "ends", 1)).id);
   };
   for (const kind of Object.keys(functions) as Kind[])
@@ -72,7 +73,7 @@ interface Filled {
   readonly folder: string;
 }
 
-/** Waits until functions run on all cores of the node, as its own cgroups show it. */
+/** Waits until functions run on all cores of the node, as the cgroups there show. */
 function filled(site: Site): Promise<Filled> {
   const find = (): Filled | undefined => {
     try {
@@ -93,7 +94,10 @@ function filled(site: Site): Promise<Filled> {
   return until(readyDeadlineMs, find, () => new Error("the node was not filled with functions"));
 }
 
-/** The prolog of a job that takes the whole node, as slurmd runs it; then its epilog, so that the node fills again. */
+/**
+ * Runs the prolog of a job that takes the whole node, as slurmd would; then its epilog, so that the
+ * node fills again.
+ */
 async function freeOnce(site: Site, host: string, isStopped: boolean): Promise<Seen> {
   const { executor, folder } = await filled(site);
   const group = folder.replace(/^\/sys\/fs\/cgroup(\/unified)?/, "");
@@ -103,7 +107,7 @@ async function freeOnce(site: Site, host: string, isStopped: boolean): Promise<S
   };
   process.once("exit", endLoad);
   if (isStopped) process.kill(executor, "SIGSTOP");
-  // Long enough for storms to be at their limits and the load to be spread.
+  // Long enough for the storms to reach their limits and the load to spread.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   const prolog = [site.files.program("glean-prolog"), "left", group];
   const answer = execFileSync(host, prolog, { env: environment("prolog"), encoding: "utf8" });
@@ -114,7 +118,7 @@ async function freeOnce(site: Site, host: string, isStopped: boolean): Promise<S
   return { tookMs: tookUs! / 1_000, left: left! };
 }
 
-/** Busy loops of a session each, as those of users who logged in. */
+/** Busy loops, each in its own session, as of users who logged in. */
 function startLoad(): ChildProcess[] {
   const busy = ["-c", "while :; do :; done"];
   return Array.from({ length: load }, () =>
@@ -133,7 +137,7 @@ function figuresOf(seen: readonly Seen[]) {
   };
 }
 
-/** What slurmd gives to a prolog of a job that has all cores. */
+/** The environment that slurmd gives to a prolog of a job with all cores. */
 function environment(context: string): Record<string, string> {
   return {
     SLURMD_NODENAME: "n1",
@@ -144,7 +148,7 @@ function environment(context: string): Record<string, string> {
   };
 }
 
-/** The stand-in for slurmd that runs the hook, times it and looks. */
+/** The stand-in for slurmd that runs the hook, times it and counts what it left. */
 function makeHost(site: Site): string {
   const folder = join(site.files.home, "host");
   const source = join(import.meta.dirname, "../../slurm-plugin");

@@ -1,4 +1,5 @@
-// Made-up input for every parser of the C programs, under the address and undefined-behaviour sanitizers: [--inputs 1000000] [--seed 1].
+// Feeds made-up input to every parser of the C programs, under the address and undefined-behaviour
+// sanitizers: [--inputs 1000000] [--seed 1].
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -10,7 +11,7 @@ import { countsOf, say } from "./lib/harness.js";
 interface Outcome {
   readonly inputs: number;
   readonly seed: number;
-  /** How many inputs each parser took: none means that its samples are no good. */
+  /** How many inputs each parser accepted; 0 means that its samples are useless. */
   readonly accepted: Readonly<Record<string, number>>;
 }
 

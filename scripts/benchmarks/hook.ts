@@ -1,4 +1,5 @@
-// What the hook costs a job that evicts nothing, as program and as plugin, beside an idle executor and without one: [--runs N].
+// What the hook costs a job that evicts nothing, as program and as plugin, with an idle executor
+// and without one: [--runs N].
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -31,7 +32,7 @@ await benchmark({ nodes: 1 }, async (site) => {
   return result;
 });
 
-/** Waits for the executor of the node; its id. */
+/** Waits for the executor of the node; returns its id. */
 function executorOf(api: Api): Promise<string> {
   const find = async () => {
     const executor = (await api.info()).nodes[0]?.executor;
@@ -40,7 +41,7 @@ function executorOf(api: Api): Promise<string> {
   return until(readyDeadlineMs, find, () => new Error("no executor became ready"));
 }
 
-/** What slurmd gives to a prolog of a job of one core on `node`. */
+/** The environment that slurmd gives to a prolog of a job with one core on `node`. */
 function environment(node: string, context: string): Record<string, string> {
   return {
     SLURMD_NODENAME: node,
@@ -51,7 +52,7 @@ function environment(node: string, context: string): Record<string, string> {
   };
 }
 
-/** One run under the host, which has the time from just before the fork to just after the wait. */
+/** One run under the host, which measures from just before the fork to just after the wait. */
 function runOf(host: string, command: readonly string[], env: Record<string, string>): number {
   return Number(execFileSync(host, [...command, "1"], { env, encoding: "utf8" })) / 1_000;
 }
@@ -68,7 +69,7 @@ function plugin(site: Site, host: string, node: string) {
   return percentiles(measure(run));
 }
 
-/** Milliseconds of each prolog. */
+/** The milliseconds of each prolog. */
 function measure(run: (name: string) => number): number[] {
   return Array.from({ length: runs }, () => {
     const tookMs = run("prolog");

@@ -1,4 +1,5 @@
-// How soon a function runs where a job has ended, whole node and fragment, with the hook's word and by polling alone: [--runs N] [--polled N].
+// Measures how soon a function runs where a job has ended, on a whole node and on a fragment, with
+// the hook's message and by polling alone: [--runs N] [--polled N].
 
 import { execFileSync } from "node:child_process";
 import {
@@ -22,10 +23,13 @@ const counts = countsOf({ runs: 25, polled: 10 });
 const patienceMs = 60_000;
 /** poll.intervalMs, whose default the site has. */
 const pollMs = 5_000;
-/** Long beside poll.minimumMs. */
+/** Long compared with poll.minimumMs. */
 const hookedJobMs = 1_000;
 
-/** What the batch job takes of the node's 4 cores; a neighbour of one core stays beside the second, and the executor with it. */
+/**
+ * The batch job's share of the node's 4 cores; next to the second, a neighbour with one core stays,
+ * and so does the executor.
+ */
 const shares = {
   whole: { options: ["--exclusive"], leavesCores: 0 },
   fragment: { options: ["-c", "2", "--mem=2000"], leavesCores: 1 },
@@ -53,7 +57,7 @@ await benchmark({ nodes: 1, cpus: 4, memoryMb: 8_000 }, async (site) => {
   };
 });
 
-/** With the epilog, and with one in its place that says nothing. */
+/** With the epilog, and with a replacement that sends nothing. */
 async function withAndWithout(site: Site, one: (aboutMs: number) => Promise<number>) {
   const epilog = site.files.program("glean-epilog");
   const speaking = `${epilog}.speaking`;
@@ -80,8 +84,9 @@ async function repeat(runs: number, one: () => Promise<number>): Promise<number[
 }
 
 /**
- * Milliseconds from the last instruction of a batch job to the first of a function that waits for its cores. The job
- * ends at a random moment of the next `aboutMs`, so that its end and the reads of Slurm have nothing to do with each other.
+ * Milliseconds from a batch job's last instruction to the first of a function that waits for its
+ * cores. The job ends at a random moment of the next `aboutMs`, so that its end is independent of
+ * the reads of Slurm.
  */
 async function once(
   site: Site,
@@ -106,7 +111,8 @@ async function once(
   await pause(Math.random() * aboutMs);
   writeFileSync(go, "\n");
   const waitedMs = (await microsecondsIn(began)) / 1_000 - (await microsecondsIn(ended)) / 1_000;
-  // Else the next job could evict it in its last instant, and it would run again, at the wrong time.
+  // Otherwise the next job could evict it in its last instant, and it would run again, at the wrong
+  // time.
   await api.ended(Number(id));
   return waitedMs;
 }
@@ -116,7 +122,10 @@ async function sbatch(site: Site, args: string[]): Promise<void> {
   if (exitCode !== 0) throw new Error(stderr);
 }
 
-/** Resolves when the node's jobs leave so many cores, and an executor holds just these; none: it has gone. */
+/**
+ * Resolves when the node's jobs leave this many cores, and an executor holds exactly these; for 0,
+ * when it has gone.
+ */
 async function nodeLeft(api: Api, cores: number): Promise<void> {
   const look = async () => {
     const [node] = (await api.info()).nodes;

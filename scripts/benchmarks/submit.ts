@@ -1,4 +1,5 @@
-// Submits per second through the HTTP API with 1, 8 and 64 in flight, and one large array: [--submits N] [--tasks N].
+// Measures submissions per second through the HTTP API with 1, 8 and 64 in flight, and one large
+// array: [--submits N] [--tasks N].
 
 import type { Site } from "../site/site.js";
 import { Api } from "./lib/api.js";
@@ -8,7 +9,7 @@ const inFlight = [1, 8, 64];
 const counts = countsOf({ submits: 2_000, tasks: 10_000 });
 
 await benchmark({ nodes: 1 }, async (site) => {
-  // Nothing runs, so that all that was submitted can be counted at the end.
+  // Nothing runs, so that all submissions can be counted at the end.
   await site.gleanOrThrow(["drain", "all"]);
   const api = new Api(site);
   await api.identify();
@@ -39,7 +40,10 @@ async function submitsPerSecond(api: Api, clients: number): Promise<number> {
   return (counts.submits * 1_000) / (preciseMs() - startedMs);
 }
 
-/** What waits after gleanerd was killed right after its last answer, and started again. */
+/**
+ * The number of waiting invocations after gleanerd was killed right after its last answer, and
+ * restarted.
+ */
 async function countAfterCrash(site: Site, api: Api): Promise<number> {
   await site.endDaemon("SIGKILL");
   await site.startDaemon();

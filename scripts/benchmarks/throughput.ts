@@ -1,4 +1,5 @@
-// Functions `true` per second, end to end, on 2 nodes x 16 cores, and the time of one alone: [--functions N] [--alone N].
+// Measures functions (`true`) per second, end to end, on 2 nodes x 16 cores, and the time of a
+// single one: [--functions N] [--alone N].
 
 import type { InvocationList } from "../../src/wire/api/types.js";
 import { until } from "../cluster/until.js";
@@ -28,7 +29,7 @@ await benchmark({ nodes, cpus: coresPerNode }, async (site) => {
   };
 });
 
-/** The executors are there before the clock runs. */
+/** The executors are ready before the clock starts. */
 async function allReady(api: Api): Promise<void> {
   await until(
     readyDeadlineMs,
@@ -41,7 +42,7 @@ async function allReady(api: Api): Promise<void> {
   );
 }
 
-/** Milliseconds from the submission to the answer that all have ended, each as it should. */
+/** Milliseconds from the submission to the answer that all have completed. */
 async function timeOf(api: Api, tasks: number | null): Promise<number> {
   const startedMs = preciseMs();
   const { id } = await api.submitTrue(tasks);

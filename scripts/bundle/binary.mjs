@@ -1,15 +1,19 @@
-// Makes the executor one file that needs no Node: a copy of this Node with the program in it (a single executable application).
+// Makes the executor one file that needs no Node: a copy of this Node that contains the program (a
+// single executable application).
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-/** Names that Node itself looks for. */
+/** Names that Node itself expects. */
 const resource = "NODE_SEA_BLOB";
 const fuse = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
-/** Writes `<folder>/glean-executor` from `<folder>/glean-executor.cjs`; throws with what the failing tool said. */
+/**
+ * Writes `<folder>/glean-executor` from `<folder>/glean-executor.cjs`; throws the failing tool's
+ * output.
+ */
 export function makeBinary(folder) {
   const [settings, blob, fresh] = ["sea.json", "sea.blob", "sea.new"].map((name) =>
     join(folder, name),
@@ -37,7 +41,7 @@ function postject() {
   }
 }
 
-/** What the tools say is of interest only when they fail: postject warns about every Node. */
+/** The tools' output matters only if they fail: postject warns about every Node. */
 function run(args, problem) {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
   if (status !== 0) throw new Error(`${problem}: ${stdout}${stderr}`.trim());

@@ -1,4 +1,5 @@
-// What esbuild bundles: which source becomes which program, and how; for scripts/build.mjs and for the tests.
+// The bundles that esbuild makes: which source becomes which program, and how; for
+// scripts/build.mjs and for the tests.
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
@@ -10,8 +11,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(dirname(here));
 
 /**
- * Minified where somebody waits for the start, but for names, which stack traces show. Long names even help: V8 keeps a program of over
- * 128 KiB apart from its young objects, and `glean batch` ends before those have to be collected, which took 2 ms.
+ * Minified if somebody waits for the start, except for names, which stack traces show. Long names
+ * even help: V8 keeps a program of over 128 KiB separate from its young objects, and `glean batch`
+ * ends before those have to be collected, which took 2 ms.
  */
 export const bundles = {
   "glean-program": { entry: "src/cli/main.ts", minify: true },
@@ -23,9 +25,12 @@ export const bundles = {
   "store-worker": { entry: "src/store/sqlite/worker.ts", minify: false },
 };
 
-/** Of the CLI: the program, and beside it the parts with large packages, which only some commands load. */
+/**
+ * The CLI: the program, and separately its parts with large packages, which only some commands
+ * load.
+ */
 export const cliBundles = ["glean-program", "glean-config", "glean-report", "glean-sim"];
-/** All that must lie in one folder for `node glean.cjs`. */
+/** Everything that must be in one folder for `node glean.cjs`. */
 export const cliFiles = [
   "glean.cjs",
   "glean-program.cache",
@@ -40,7 +45,8 @@ const quick = {
       const part = /\/(\w+)(\/index)?\.js$/.exec(path)[1];
       return { path: `./glean-${part}.cjs`, external: true };
     });
-    // Commander loads it for commands that are programs of their own; glean has none, and it costs 2 ms.
+    // Commander loads it for commands that are separate programs; glean has none, and it costs
+    // 2 ms.
     onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
       importer.includes("/commander/") ? { path: "nothing", namespace: "empty" } : undefined,
     );
@@ -48,11 +54,14 @@ const quick = {
   },
 };
 
-/** What the programs that hold secrets of others do before anything else. */
+/** Runs first in programs that hold secrets of others. */
 const guard = readFileSync(join(here, "guard.cjs"), "utf8");
 const guarded = ["gleanerd", "glean-executor"];
 
-/** A CommonJS module's words for where it lies; the CLI does not ask, and would wait 0.5 ms for the answer. */
+/**
+ * Expressions for a CommonJS module's location; the CLI does not need it, and would wait 0.5 ms for
+ * it.
+ */
 const placeOf = (name) =>
   cliBundles.includes(name)
     ? { define: {}, banner: "" }
@@ -61,15 +70,18 @@ const placeOf = (name) =>
         banner: 'const importMetaUrl = require("url").pathToFileURL(__filename).href;',
       };
 
-/** Where the executor is brought there are no compiled packages: msgpackr is not to look for its own. */
+/**
+ * Where the executor is copied to there are no compiled packages: msgpackr must not look for its
+ * own.
+ */
 const aloneOf = (name) =>
   name === "glean-executor"
     ? { "process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED": '"true"' }
     : {};
 
 /**
- * Writes NAME.cjs of each of `names` into the folder, and with glean-program what starts it; rejects with esbuild's
- * own error, which says where.
+ * Writes NAME.cjs for each of `names` into the folder, and with glean-program also its starter;
+ * rejects with esbuild's own error, which names the place.
  */
 export async function makeBundles(names, outputFolder, version) {
   await Promise.all(
@@ -82,13 +94,13 @@ export async function makeBundles(names, outputFolder, version) {
         platform: "node",
         target: "node20",
         format: "cjs",
-        // As require(): a real import() would start node's loader of ES modules.
+        // As require(): a real import() would start node's loader for ES modules.
         supported: { "dynamic-import": false },
         plugins: cliBundles.includes(name) ? [quick] : [],
         minifySyntax: true,
         minifyWhitespace: bundles[name].minify,
         legalComments: "none",
-        // With compiled parts of their own, which are found beside their package.json.
+        // They have compiled parts, which are found beside their package.json.
         external: ["better-sqlite3", "node-pty", "ssh2"],
         loader: { ".sql": "text", ".css": "text", ".txt": "text" },
         define: {

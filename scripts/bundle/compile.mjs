@@ -1,5 +1,6 @@
-// Compiles glean ahead of time: compile.mjs PROGRAM.cjs CACHE wraps and marks the program, rehearses `glean batch` with a
-// made-up daemon, and keeps what V8 compiled for it. Code that did not run is compiled when it is first used.
+// Compiles glean ahead of time: compile.mjs PROGRAM.cjs CACHE wraps and marks the program,
+// rehearses `glean batch` with a fake daemon, and saves what V8 compiled for it. Code that did not
+// run is compiled when first used.
 
 import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,12 +14,12 @@ const [program, cache] = process.argv.slice(2);
 const text = readFileSync(program);
 if (text.some((byte) => byte > 127)) throw new Error(`${program} is not ASCII, see start.cjs`);
 const mark = createHash("sha256").update(text).digest("hex");
-// As require() would wrap it: done here, the start need not copy the text.
+// As require() would wrap it: this saves a copy of the text at the start.
 const parameters = "exports, require, module, __filename, __dirname";
 const marked = `(function (${parameters}) {${text.toString("latin1")}})//${mark}`;
 writeFileSync(program, marked);
 
-/** Answers a request for a token and a submission alike. */
+/** Answers both a request for a token and a submission. */
 const answer = {
   token: "rehearsal",
   validMs: 60_000,

@@ -1,12 +1,14 @@
 #!/usr/bin/env -S node --inspect-port=240.0.0.1:0
-// Where glean starts: runs glean-program.cjs with the code that V8 compiled when it was built, which halves its own time.
+// Starts glean: runs glean-program.cjs with the code that V8 compiled at build time, which halves
+// glean's own time.
 //
-// glean-program.cache begins with the mark that the program ends with: V8 itself compares only the lengths of sources.
-// Without a cache, or with one of another program or another node, V8 compiles as it always does.
+// glean-program.cache begins with the mark at the program's end, because V8 itself compares only
+// the lengths of sources. Without a cache, or with one of another program or another node, V8
+// compiles as usual.
 
 "use strict";
 
-// Node's own answer is to open its debugger to every user of the machine.
+// Node's default answer is to open its debugger to every user of the machine.
 process.on("SIGUSR1", () => {});
 
 const { readFileSync } = require("node:fs");

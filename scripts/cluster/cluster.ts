@@ -1,4 +1,5 @@
-// A real Slurm cluster on this machine, in a folder of its own: munged, slurmctld and one slurmd for each node.
+// A real Slurm cluster on this machine, in its own folder: munged, slurmctld and one slurmd for
+// each node.
 
 import { writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
@@ -28,32 +29,34 @@ export { ensureInstalled, ensureSlurmInstalled } from "./programs.js";
 const START_DEADLINE_MS = 60_000;
 
 export interface ClusterOptions {
-  /** Its own folder, made when missing; everything of the cluster lies in it. At most 70 letters or so. */
+  /**
+   * The cluster's own folder, created if missing; holds everything. At most about 70 characters.
+   */
   dir: string;
   /** Number of nodes, named n1, n2, …; at most 98. */
   nodes: number;
-  /** Hosts of these nodes; null or none: all nodes are this machine. */
+  /** Hosts of these nodes; null or none if all nodes are this machine. */
   hosts?: ClusterHosts | null;
-  /** CPUs of each node; default 16, more than the machine has are fine. */
+  /** CPUs of each node; default 16, may exceed the machine's. */
   cpus?: number;
   /** Memory of each node; default 32000. */
   memoryMb?: number;
   /** Declared GPUs of each node, with indices but without hardware; default 0. */
   gpusPerNode?: number;
-  /** Shards that these GPUs are divided into; default 0: they are not. */
+  /** Shards of each node's GPUs; default 0 for no shards. */
   shardsPerNode?: number;
-  /** More than 1: each node is one socket of cores with this many CPUs each; default 1. */
+  /** If more than 1, each node is one socket of cores with this many CPUs each; default 1. */
   threadsPerCore?: number;
   /** Full paths of the programs that slurmd runs before and after each job. */
   prolog?: string;
   epilog?: string;
-  /** Further lines of slurm.conf; they replace the cluster's own lines of the same names. */
+  /** Further lines of slurm.conf; they replace the cluster's own lines with the same names. */
   slurmConfLines?: string[];
-  /** Replaces the one partition "batch" of all nodes. */
+  /** Replaces the single partition "batch" of all nodes. */
   partitionLines?: string[];
 }
 
-/** Pids of the daemons that run now. */
+/** Pids of the running daemons. */
 export interface ClusterPids {
   munged: number | undefined;
   slurmctld: number | undefined;
@@ -62,8 +65,9 @@ export interface ClusterPids {
 }
 
 /**
- * Starts a cluster and returns when all its nodes are idle. It ends with `stop()`, or with this process, unless it
- * was told to `keep()`. Throws a GleanerError that quotes a log when something does not come up; nothing is left then.
+ * Starts a cluster and returns once all its nodes are idle. It ends with `stop()`, or with this
+ * process unless `keep()` was called. Throws a GleanerError that quotes a log if something does not
+ * start; then nothing is left.
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   if (!Number.isInteger(options.nodes) || options.nodes < 1 || options.nodes > MAX_NODES) {
@@ -122,7 +126,7 @@ export class Cluster {
   readonly dir: string;
   readonly slurmConf: string;
   readonly mungeSocket: string;
-  /** For programs that talk to the cluster: ours, without settings for another cluster. */
+  /** For programs that use the cluster: our environment, without settings for another cluster. */
   readonly env: NodeJS.ProcessEnv;
   private readonly watchdog: Watchdog;
   private munged: Daemon | undefined;
@@ -149,7 +153,10 @@ export class Cluster {
     await Promise.all([...this.nodeNames.map((name) => this.startNode(name)), this.watchdog.ready]);
   }
 
-  /** Runs a program, e.g. ("sbatch", ["--wrap=hostname"]), in DIR/work, where all users may write. */
+  /**
+   * Runs a program, such as ("sbatch", ["--wrap=hostname"]), in DIR/work, where all users may
+   * write.
+   */
   run(program: string, args: string[], options: RunOptions = {}): Promise<RunResult> {
     return runCommand(program, args, { ...options, cwd: this.folder.work, env: this.env });
   }
@@ -163,7 +170,7 @@ export class Cluster {
     return { munged: pidOf(this.munged), slurmctld: pidOf(this.slurmctld), slurmd };
   }
 
-  /** Ends slurmctld in order, so that it saves its state; nodes and jobs go on. */
+  /** Stops slurmctld in order, so that it saves its state; nodes and jobs continue. */
   async stopSlurmctld(): Promise<void> {
     if (this.slurmctld) await terminate(this.slurmctld);
     this.slurmctld = undefined;
@@ -180,14 +187,14 @@ export class Cluster {
     });
   }
 
-  /** Ends the node's slurmd; its running jobs go on. */
+  /** Stops the node's slurmd; its running jobs continue. */
   async stopNode(name: string): Promise<void> {
     const slurmd = this.slurmds.get(name);
     if (slurmd) await terminate(slurmd);
     this.slurmds.delete(name);
   }
 
-  /** Starts the node's slurmd and waits until it listens and slurmctld counts on it. */
+  /** Starts the node's slurmd and waits until it listens and slurmctld uses it. */
   async startNode(name: string): Promise<void> {
     const port = this.ports.firstSlurmdPort + this.nodeNames.indexOf(name);
     const { address, enter } = this.hosts?.nodes[name] ?? { address: "127.0.0.1", enter: [] };
@@ -201,16 +208,19 @@ export class Cluster {
     });
   }
 
-  /** Lets the cluster outlive this process; `main.ts stop --dir DIR` ends it later, and so does stop(). */
+  /** Lets the cluster outlive this process; `main.ts stop --dir DIR` or stop() ends it later. */
   async keep(): Promise<void> {
     await this.watchdog.dismiss("keep");
   }
 
-  /** Ends all daemons and all processes of jobs, waits until they are gone, and removes the folder. */
+  /**
+   * Ends all daemons and all processes of jobs, waits until they are gone, and removes the folder.
+   */
   async stop(): Promise<void> {
     await stopCluster(this.folder);
     const daemons = [this.munged, this.slurmctld, ...this.slurmds.values()];
-    await Promise.all(daemons.map((daemon) => daemon && terminate(daemon))); // hear of their end, too
+    // hear of their end, too
+    await Promise.all(daemons.map((daemon) => daemon && terminate(daemon)));
     await this.watchdog.dismiss("stop");
     this.ports.release();
   }
@@ -219,7 +229,7 @@ export class Cluster {
     const { mungeKey, mungeSocket, munge } = this.folder;
     const munged = this.startDaemon("munged", "munged", [
       "--foreground",
-      "--force", // folders above ours may be writable for a group
+      "--force", // parent folders may be writable for a group
       `--key-file=${mungeKey}`,
       `--socket=${mungeSocket}`,
       `--pid-file=${munge}/pid`,
@@ -237,7 +247,7 @@ export class Cluster {
     return startDaemon({ name, program, args, logPath, slurmConf: this.slurmConf });
   }
 
-  /** Waits until `whatIsMissing` finds nothing missing any more. */
+  /** Waits until `whatIsMissing` reports nothing missing. */
   private async awaitDaemon(
     daemon: Daemon,
     whatIsMissing: () => Promise<string | undefined>,

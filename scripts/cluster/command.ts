@@ -1,4 +1,5 @@
-// Runs one program for a cluster's user: arguments as they are, no shell, a time limit, output in memory.
+// Runs one program for a cluster's user: verbatim arguments, no shell, a time limit, output in
+// memory.
 
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -7,15 +8,15 @@ import { afterPatience } from "../lib/patience.mjs";
 import type { ClusterFolder } from "./folder.js";
 import { programPath } from "./programs.js";
 
-/** A Slurm command that takes longer has lost its slurmctld: tests should fail, not hang. */
+/** A slower Slurm command has lost its slurmctld: tests should fail, not hang. */
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** `scontrol show node` of 10,000 nodes is 5 MB. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export interface RunOptions {
-  /** On an idle machine; a loaded one gets longer. */
+  /** For an idle machine; a loaded one gets longer. */
   timeoutMs?: number;
-  /** A name from /etc/passwd; only root may name another than itself. */
+  /** A name from /etc/passwd; only root may name another user. */
   user?: string;
 }
 
@@ -26,8 +27,8 @@ export interface RunResult {
 }
 
 /**
- * Runs a program to its end, whatever its exit status. Throws a GleanerError when it cannot be started, takes longer
- * than `timeoutMs` (it is killed then), or a signal ends it.
+ * Runs a program to its end, whatever its exit status. Throws a GleanerError if it cannot start,
+ * takes longer than `timeoutMs` (then it is killed), or is ended by a signal.
  */
 export function runCommand(
   program: string,
@@ -61,7 +62,10 @@ export function runCommand(
   });
 }
 
-/** Our environment with SLURM_CONF, and without what a job or another cluster may have set in it. */
+/**
+ * Our environment with SLURM_CONF, and without anything that a job or another cluster may have set
+ * in it.
+ */
 export function clusterEnvironment(folder: ClusterFolder): NodeJS.ProcessEnv {
   const foreign = /^(SLURM|SLURMD|SBATCH|SALLOC|SRUN|SQUEUE|SINFO|SACCT|SCANCEL|SCONTROL)_/;
   const own = Object.entries(process.env).filter(([name]) => !foreign.test(name));
@@ -74,7 +78,7 @@ export interface Account {
   env: NodeJS.ProcessEnv;
 }
 
-/** Throws a GleanerError when there is no such user. */
+/** Throws a GleanerError if there is no such user. */
 export function findAccount(user: string): Account {
   const line = readFileSync("/etc/passwd", "utf8")
     .split("\n")

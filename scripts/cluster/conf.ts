@@ -5,7 +5,9 @@ import type { ClusterHosts } from "./hosts.js";
 
 export interface ConfInput {
   folder: ClusterFolder;
-  /** The user the daemons run as; root, unless the cluster is only for that user's own jobs. */
+  /**
+   * The user that the daemons run as; root, unless the cluster is only for that user's own jobs.
+   */
   daemonUser: string;
   slurmctldPort: number;
   firstSlurmdPort: number;
@@ -19,7 +21,7 @@ export interface ConfInput {
   epilog?: string | undefined;
   slurmConfLines: string[];
   partitionLines: string[];
-  /** null: all nodes are this machine. */
+  /** null if all nodes are this machine. */
   hosts: ClusterHosts | null;
 }
 
@@ -36,7 +38,9 @@ export function slurmConfText(input: ConfInput): string {
   ].join("\n");
 }
 
-/** gres.conf: every node has the same devices as GPUs. Without device files Slurm counts no GPUs. */
+/**
+ * gres.conf: every node has the same devices as GPUs. Without device files Slurm counts no GPUs.
+ */
 export function gresConfText({ folder, nodes, gpusPerNode, shardsPerNode }: ConfInput): string {
   const devices = `${folder.gpus}/gpu[0-${gpusPerNode - 1}]`;
   const node = `NodeName=${nodeRange(nodes)}`;
@@ -44,7 +48,10 @@ export function gresConfText({ folder, nodes, gpusPerNode, shardsPerNode }: Conf
   return `AutoDetect=off\n${node} Name=gpu Count=${gpusPerNode} File=${devices}\n${shards}`;
 }
 
-/** From 23.11 on slurmd wants cgroups even where nothing uses them, unless told not to; 22.05 knows no such word. */
+/**
+ * From 23.11 on slurmd wants cgroups even if nothing uses them, unless told not to; 22.05 does not
+ * know this option.
+ */
 export function cgroupConfText(slurmVersion: string): string {
   return Number.parseFloat(slurmVersion) >= 23.11 ? "CgroupPlugin=disabled\n" : "";
 }

@@ -1,4 +1,4 @@
-// The folder of a cluster: where everything lies in it, how it is made, and how it is removed.
+// The folder of a cluster: its layout, its creation and its removal.
 
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -15,9 +15,12 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { GleanerError } from "../../src/model/errors.js";
 
-/** A unix socket's path has at most 107 bytes; slurmstepd's is DIR/spool/n98/n98_4294967295.4294967291. */
+/**
+ * A unix socket's path has at most 107 bytes; slurmstepd's is
+ * DIR/spool/n98/n98_4294967295.4294967291.
+ */
 const MAX_DIR_LENGTH = 107 - "/spool/n98/n98_4294967295.4294967291".length;
-/** What munged recommends; it reads the whole file. */
+/** The size that munged recommends; it reads the whole file. */
 const MUNGE_KEY_BYTES = 128;
 
 export type ClusterFolder = ReturnType<typeof clusterFolder>;
@@ -27,7 +30,7 @@ export function clusterFolder(dir: string) {
   const logs = join(dir, "log");
   return {
     dir,
-    /** Says that the folder is a cluster's, and holds its node names as a JSON array. */
+    /** Marks the folder as a cluster's, and holds its node names as a JSON array. */
     marker: join(dir, "cluster.json"),
     slurmConf: join(dir, "slurm.conf"),
     gresConf: join(dir, "gres.conf"),
@@ -40,7 +43,7 @@ export function clusterFolder(dir: string) {
     /** Where commands run: every user may write here, and finds the output files of jobs. */
     work: join(dir, "work"),
     gpus: join(dir, "gpu"),
-    /** Gleaner's own part, when a site is made around the cluster (scripts/site). */
+    /** Gleaner's own part, if a site is made around the cluster (scripts/site). */
     gleaner: join(dir, "gleaner"),
     logs,
     log: (daemon: string) => join(logs, `${daemon}.log`),
@@ -48,8 +51,9 @@ export function clusterFolder(dir: string) {
 }
 
 /**
- * Makes the folder and its parts, and writes a new munge key. Other users can reach the socket and the configuration,
- * but read neither key nor state. GPUs need root. Throws a GleanerError when the folder cannot hold a cluster.
+ * Creates the folder and its parts, and writes a new munge key. Other users can reach the socket
+ * and the configuration, but read neither key nor state. GPUs need root. Throws a GleanerError if
+ * the folder cannot hold a cluster.
  */
 export function createFolder(dir: string, nodeNames: string[], gpusPerNode: number): ClusterFolder {
   mkdirSync(dir, { recursive: true });
@@ -73,13 +77,17 @@ export function createFolder(dir: string, nodeNames: string[], gpusPerNode: numb
   makeFolder(folder.gpus, 0o755);
   writeFileSync(folder.mungeKey, randomBytes(MUNGE_KEY_BYTES), { mode: 0o400 });
   for (let index = 0; index < gpusPerNode; index++) {
-    // as good as a GPU to Slurm, which only looks that it is a device: of a number kept for local use, without a driver
+    // as good as a GPU for Slurm, which only checks that it is a device: its number is reserved for
+    // local use and has no driver
     execFileSync("mknod", [join(folder.gpus, `gpu${index}`), "c", "240", String(index)]);
   }
   return folder;
 }
 
-/** Removes what createFolder made and the daemons wrote, and the folder itself unless the caller keeps files in it. */
+/**
+ * Removes what createFolder created and the daemons wrote, and the folder itself unless the caller
+ * keeps files in it.
+ */
 export function removeFolder(folder: ClusterFolder): void {
   const { munge, state, spool, logs, gpus, work, gleaner, marker } = folder;
   const { slurmConf, gresConf, cgroupConf } = folder;
@@ -106,7 +114,7 @@ export function removeFolder(folder: ClusterFolder): void {
   }
 }
 
-/** The folder of a cluster that was started before. Throws a GleanerError when it holds none. */
+/** The folder of a cluster that was started before. Throws a GleanerError if it holds none. */
 export function openFolder(dir: string): ClusterFolder {
   const folder = clusterFolder(existsSync(dir) ? realpathSync(dir) : resolve(dir));
   if (!existsSync(folder.marker)) {
@@ -120,7 +128,7 @@ export function openFolder(dir: string): ClusterFolder {
 
 function makeFolder(path: string, mode: number): void {
   mkdirSync(path);
-  chmodSync(path, mode); // mkdir's own mode is cut by the umask
+  chmodSync(path, mode); // the umask restricts mkdir's own mode
 }
 
 function requireUsable(dir: string): void {

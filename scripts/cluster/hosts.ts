@@ -1,16 +1,17 @@
-// The hosts of a cluster whose nodes are not this machine, and whether a port of a host is listened on.
+// The hosts of a cluster whose nodes are not this machine, and a check whether a host listens on a
+// port.
 
 import { createConnection } from "node:net";
 
 /** Where one node is. */
 export interface NodeHost {
   readonly address: string;
-  /** The words that a command is put behind to run there; it finds this machine's files there. */
+  /** Words before a command that make it run there; it finds this machine's files there. */
   readonly enter: readonly string[];
 }
 
 export interface ClusterHosts {
-  /** Where the hosts reach this machine. */
+  /** The address at which the hosts reach this machine. */
   readonly controller: string;
   /** By node name. */
   readonly nodes: Readonly<Record<string, NodeHost>>;

@@ -1,4 +1,5 @@
-// The local Slurm cluster from the command line: `npx tsx scripts/cluster/main.ts start|stop|status --dir DIR`.
+// The command line of the local Slurm cluster: `npx tsx scripts/cluster/main.ts start|stop|status
+// --dir DIR`.
 
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
@@ -31,7 +32,7 @@ async function stop({ dir }: { dir: string }): Promise<void> {
   console.log(`The cluster in ${folder.dir} is stopped and its folder removed.`);
 }
 
-/** Lists the processes, and what Slurm says of the nodes; exit status 1 when a daemon is missing. */
+/** Lists the processes, and Slurm's view of the nodes; exits with 1 if a daemon is missing. */
 async function status({ dir }: { dir: string }): Promise<void> {
   const folder = openFolder(dir);
   const processes = findProcesses(folder);

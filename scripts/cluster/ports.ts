@@ -1,26 +1,34 @@
-// Fixed port numbers for a cluster, claimed so that clusters started at the same time never get the same ones.
+// Fixed port numbers for a cluster, claimed so that clusters started at the same time never get the
+// same ones.
 
 import { createServer, type Server } from "node:net";
 import { GleanerError } from "../../src/model/errors.js";
 
-/** Below Linux's ephemeral ports (32768 and up), above the numbers that services and Slurm's defaults use. */
+/**
+ * Below Linux's ephemeral ports (32768 and up), above the numbers that services and Slurm's
+ * defaults use.
+ */
 const FIRST_PORT = 20_000;
 const LAST_PORT = 32_699;
-/** One guard port, one for slurmctld, the rest for slurmd: about a hundred nodes is what one machine bears. */
+/**
+ * One guard port, one for slurmctld, the rest for slurmd: one machine can run about a hundred
+ * nodes.
+ */
 const BLOCK_SIZE = 100;
 export const MAX_NODES = BLOCK_SIZE - 2;
 
 export interface PortBlock {
   slurmctldPort: number;
-  /** Port of the first node; the others follow. */
+  /** The port of the first node; the others follow. */
   firstSlurmdPort: number;
   release(): void;
 }
 
 /**
- * Claims a block of free ports for `nodes` nodes. Whoever listens on a block's first port owns the block: the kernel
- * gives that port to one process only, and takes it back when the process dies. The other ports are then probed, for
- * strangers and for clusters that outlived their starter.
+ * Claims a block of free ports for `nodes` nodes. Whoever listens on a block's first port owns the
+ * block: the kernel gives that port to only one process, and releases it when the process dies. The
+ * other ports are then probed, in case other programs or clusters that outlived their starter use
+ * them.
  */
 export async function claimPorts(nodes: number): Promise<PortBlock> {
   const blocks = Math.floor((LAST_PORT + 1 - FIRST_PORT) / BLOCK_SIZE);

@@ -1,4 +1,5 @@
-// The one place that knows where Slurm's and munge's programs are, and how to get them when they are missing.
+// The single place that knows where the programs of Slurm and munge are, and how to install missing
+// ones.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,12 +8,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { GleanerError } from "../../src/model/errors.js";
 
-/** Where programs are looked for: PATH, then the folders of daemons that a user's PATH often lacks. */
+/**
+ * Where programs are searched: PATH, then the folders of daemons that a user's PATH often lacks.
+ */
 export const programPath = [process.env.PATH, "/usr/local/sbin", "/usr/sbin", "/usr/bin"]
   .filter((part) => part)
   .join(":");
 
-/** What a cluster needs, each program with its Debian package, in the form that apt.sh takes. */
+/** The needs of a cluster, each program with its Debian package, in the form that apt.sh takes. */
 const slurmNeeds = [
   "munged=munge",
   "slurmctld=slurm-wlm",
@@ -23,7 +26,7 @@ const slurmNeeds = [
 
 const aptScript = fileURLToPath(new URL("../lib/apt.sh", import.meta.url));
 
-/** The full path of a program. Throws a GleanerError when it is not installed. */
+/** The full path of a program. Throws a GleanerError if it is not installed. */
 export function findProgram(name: string): string {
   for (const folder of programPath.split(":")) {
     const path = join(folder, name);
@@ -41,8 +44,9 @@ export function findProgram(name: string): string {
 }
 
 /**
- * Installs packages whose program or file is missing; `needs` are "PROGRAM-OR-FILE=PACKAGE", e.g. "gcc=gcc".
- * apt's progress goes to standard error. Throws a GleanerError with one sentence when it cannot be done.
+ * Installs packages whose program or file is missing; `needs` are "PROGRAM-OR-FILE=PACKAGE", such
+ * as "gcc=gcc". apt's progress goes to standard error. Throws a GleanerError with one sentence if
+ * that fails.
  */
 export async function ensureInstalled(needs: string[]): Promise<void> {
   const child = spawn(aptScript, needs, { stdio: ["ignore", "inherit", "pipe"] });
@@ -55,12 +59,15 @@ export async function ensureInstalled(needs: string[]): Promise<void> {
   if (exitCode !== 0) throw new GleanerError("SLURM", lastLine || "Installing packages failed.");
 }
 
-/** Makes sure that Slurm and munge are installed: with apt as root, otherwise an error that says what to install. */
+/**
+ * Makes sure that Slurm and munge are installed: with apt as root, otherwise an error that says
+ * what to install.
+ */
 export async function ensureSlurmInstalled(): Promise<void> {
   await ensureInstalled(slurmNeeds);
 }
 
-/** Of the Slurm that is installed, e.g. "22.05.8". */
+/** The installed Slurm's version, such as "22.05.8". */
 export function slurmVersion(): string {
   const said = execFileSync(findProgram("slurmctld"), ["-V"], { encoding: "utf8" });
   return said.trim().split(" ").at(-1) ?? "";

@@ -1,19 +1,21 @@
-// What slurmctld's log says of jobs, to the millisecond: when each was given its nodes, and when it ended.
+// Job events in slurmctld's log, with millisecond precision: when each job got its nodes, and when
+// it ended.
 
 import { readFileSync } from "node:fs";
 
 export interface JobRecord {
-  /** When it was given nodes, in order: again after each requeue. */
+  /** When it got nodes, in order: again after each requeue. */
   readonly allocatedAtMs: readonly number[];
-  /** When slurmctld saw its last end; null: not yet, or it was requeued since. */
+  /** When slurmctld saw its last end; null if it has not ended, or was requeued since. */
   readonly endedAtMs: number | null;
 }
 
 /**
- * Lines as slurmctld writes them with the default LogTimeFormat, in the zone of this machine. Which of these forms a
- * start has depends on who starts the job: the main scheduler (`Allocate`), backfill (`Started`), or the request of
- * an srun or salloc that is served at once. Tasks of arrays and components of heterogeneous jobs are written as
- * `8_1(9)` and `3+1(4)`, with the job's own id in parentheses.
+ * Lines as slurmctld writes them with the default LogTimeFormat, in this machine's time zone. The
+ * form of a start depends on who starts the job: the main scheduler (`Allocate`), backfill
+ * (`Started`), or the request of an srun or salloc that is served at once. Tasks of arrays and
+ * components of heterogeneous jobs are written as `8_1(9)` and `3+1(4)`, with the job's own id in
+ * parentheses.
  */
 const line =
   /^\[([\d:T.-]+)\] .*?\b(Allocate|Started|_slurm_rpc_allocate_resources|_job_complete:) JobId=(\d+)(?:[_+][^ (]*)?(?:\((\d+)\))?(?: (.*))?$/;
@@ -37,10 +39,13 @@ export function readJobRecords(slurmctldLog: string): Map<number, JobRecord> {
   return jobs;
 }
 
-/** A request that has to wait is logged too, with no nodes. */
+/** A request that has to wait is logged too, without nodes. */
 const isServed = (rest: string): boolean => /^NodeList=(?!\(null\))/.test(rest);
 
-/** The allocation that a process of the job belongs to that began at `atMs`; null: the log has none. */
+/**
+ * The allocation of a process that belongs to the job and began at `atMs`; null if the log has
+ * none.
+ */
 export function allocatedBefore(job: JobRecord | undefined, atMs: number): number | null {
   return job?.allocatedAtMs.findLast((allocatedAtMs) => allocatedAtMs <= atMs) ?? null;
 }

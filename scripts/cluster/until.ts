@@ -1,12 +1,13 @@
-// Waiting for something that has no event of its own: ask again and again, up to a deadline.
+// Waits for something that has no event of its own by polling it, up to a deadline.
 
 import { Patience } from "../lib/patience.mjs";
 
 const POLL_INTERVAL_MS = 50;
 
 /**
- * Asks `probe` until it returns something else than undefined, and returns that. An error of the probe ends the
- * wait; after `deadlineMs`, longer on a loaded machine, the error is what `tooLate` makes.
+ * Calls `probe` until it returns something other than undefined, and returns that. An error of the
+ * probe ends the wait; after `deadlineMs`, longer on a loaded machine, throws the error that
+ * `tooLate` makes.
  */
 export async function until<T>(
   deadlineMs: number,

@@ -16,7 +16,7 @@ export interface PictureShape {
   readonly columns: number;
   readonly rows: number;
   readonly edgePixels: number;
-  /** Durations that tiles take in turn. */
+  /** Durations that the tiles take in turn. */
   readonly durationsMs: readonly number[];
 }
 
@@ -54,7 +54,7 @@ exec ${program} "$SLURM_ARRAY_TASK_ID" ${columns} ${rows} ${edgePixels} "$ms" ${
 `;
 }
 
-/** Puts the tiles together; a tile that is missing stays black. Returns how many were there. */
+/** Puts the tiles together; a missing tile stays black. Returns how many there were. */
 export function writePicture(folder: string, shape: PictureShape, file: string): number {
   const { columns, rows, edgePixels } = shape;
   const picture = new PNG({ width: columns * edgePixels, height: rows * edgePixels });

@@ -1,4 +1,5 @@
-// The demo: a real Slurm cluster, a stream of batch jobs that leaves holes, and functions that fill them.
+// The demo: a real Slurm cluster, a stream of batch jobs that leaves holes, and functions that fill
+// them.
 //
 //   main.ts [--keep] [--seed N] [--seconds N] [--out FOLDER]
 
@@ -30,7 +31,7 @@ const picture: PictureShape = {
   edgePixels: 24,
   durationsMs: [500, 1_000, 1_500, 2_000, 3_000],
 };
-/** Jobs and tiles may take this long after the stream's last job was submitted. */
+/** How long jobs and tiles may take after the stream's last job was submitted. */
 const endDeadlineMs = 90_000;
 const progressEveryMs = 2_000;
 
@@ -84,7 +85,7 @@ function optionsGiven(): Options {
   };
 }
 
-/** The demo proper; prints the report and the result's line, returns the broken promises. */
+/** The demo itself; prints the report and the line with the result, returns the broken promises. */
 async function harvest(site: Site, options: Options): Promise<string[]> {
   const tools = compileTools(site);
   const tiles = join(site.cluster.dir, "work", "tiles");
@@ -122,7 +123,7 @@ interface Folders {
   readonly witness: string;
 }
 
-/** Submits the stream on time while it shows progress. Returns the jobs' ids. */
+/** Submits the stream on time while it shows progress. Returns the ids of the jobs. */
 async function run(
   site: Site,
   stream: readonly BatchJob[],

@@ -1,4 +1,5 @@
-// Live progress: on a terminal a picture of the nodes that is redrawn, elsewhere a line every few seconds.
+// Live progress: on a terminal, a picture of the nodes that is redrawn; elsewhere, a line every few
+// seconds.
 
 import type { InfoAnswer, NodeInfo } from "../../src/wire/api/types.js";
 
@@ -12,7 +13,7 @@ export interface Progress {
   readonly tiles: number;
 }
 
-/** Between two lines where nobody can see a picture move. */
+/** Between two lines where nobody can see a moving picture. */
 const lineEveryMs = 10_000;
 
 export class ProgressView {
@@ -50,7 +51,10 @@ function summaryOf(progress: Progress): string {
   ].join("  ");
 }
 
-/** One row a node, one cell a core: # a batch job, o a function, . idle and held, blank uncovered. */
+/**
+ * One row per node, one cell per core: # is a batch job, o a function, . idle and held, blank
+ * uncovered.
+ */
 function pictureOf(progress: Progress): string[] {
   const rows = progress.info.nodes.map((node) => {
     const used = node.executor?.usedCores ?? 0;

@@ -1,4 +1,5 @@
-// The demo's verdict: figures from Slurm's records, the witnesses and the ledger, and whether any promise was broken.
+// The demo's verdict: figures from Slurm's records, the witnesses and the ledger, and whether any
+// promise was broken.
 
 import type { LedgerCheck } from "../../src/model/records/account.js";
 import type { Utilization } from "../../src/model/records/utilization.js";
@@ -9,7 +10,10 @@ import { isViolation, type Sighting } from "./stream.js";
 export interface DemoResult {
   readonly nodes: number;
   readonly batchJobs: number;
-  /** From slurmctld's allocation to the first instruction of the job on each of its nodes; null: no job began. */
+  /**
+   * From slurmctld's allocation to the first instruction of the job on each of its nodes; null if
+   * no job began.
+   */
   readonly batchStartDelayMs: Percentiles | null;
   readonly idleCoreMs: number;
   readonly coveredCoreMs: number;
@@ -23,7 +27,7 @@ export interface DemoResult {
     readonly lost: number;
   };
   readonly evictions: number;
-  /** null: nothing was evicted. */
+  /** null if nothing was evicted. */
   readonly evictMs: Percentiles | null;
   readonly billedCoreMs: number;
   readonly ledgerBalanced: boolean;
@@ -48,7 +52,7 @@ export function startDelays(
 export interface Evidence {
   readonly result: DemoResult;
   readonly sightings: readonly Sighting[];
-  /** Jobs that began, and whose allocation slurmctld's log lacks. */
+  /** Jobs that began, but whose allocation is missing from slurmctld's log. */
   readonly unmeasuredJobs: readonly number[];
   /** Job id to Slurm's final state. */
   readonly jobStates: ReadonlyMap<number, string>;
@@ -57,7 +61,7 @@ export interface Evidence {
   readonly picture: { readonly tiles: number; readonly found: number };
 }
 
-/** One sentence for each broken promise; none: the demo succeeded. */
+/** One sentence for each broken promise; none if the demo succeeded. */
 export function brokenPromises(evidence: Evidence): string[] {
   const { result, sightings, unmeasuredJobs, jobStates, ledger, picture } = evidence;
   const broken: string[] = [];

@@ -1,4 +1,5 @@
-// The seeded stream of batch jobs: mixed widths and lengths that leave whole nodes and fragments idle.
+// The seeded stream of batch jobs: various widths and lengths that leave whole nodes and fragments
+// idle.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import fc from "fast-check";
 import type { Cluster } from "../cluster/cluster.js";
 
 export interface BatchJob {
-  /** After the stream's start. */
+  /** Relative to the stream's start. */
   readonly submitAtMs: number;
   readonly nodes: number;
   readonly coresPerNode: number;
@@ -17,12 +18,15 @@ export interface StreamShape {
   readonly nodes: number;
   readonly coresPerNode: number;
   readonly lengthMs: number;
-  /** The share of all core-time that the jobs ask for. */
+  /** The share of all core-time that the jobs request. */
   readonly load: number;
   readonly seed: number;
 }
 
-/** Widths in sixteenths of a node, as sites see them: many narrow, some whole, a few of several nodes. */
+/**
+ * Widths in sixteenths of a node, as on real sites: many narrow, some whole, a few on several
+ * nodes.
+ */
 const widths = [
   { share: 1 / 4, nodes: 1 },
   { share: 1 / 2, nodes: 1 },
@@ -33,7 +37,10 @@ const widths = [
 ] as const;
 const runsMs = [2_000, 4_000, 8_000, 12_000] as const;
 
-/** The same shape gives the same jobs. They come evenly enough that the machine is never flooded with starts. */
+/**
+ * The same shape gives the same jobs. They arrive evenly enough not to flood the machine with
+ * starts.
+ */
 export function makeStream(shape: StreamShape): BatchJob[] {
   const oneJob = fc.record({
     width: fc.constantFrom(...widths),
@@ -58,7 +65,7 @@ export function makeStream(shape: StreamShape): BatchJob[] {
   }));
 }
 
-/** Submits one job whose every node is looked at by the witness first. Returns its id. */
+/** Submits one job; the witness first checks each of its nodes. Returns its id. */
 export async function submitBatchJob(
   cluster: Cluster,
   job: BatchJob,
@@ -108,6 +115,6 @@ export function readSightings(folder: string): Sighting[] {
   });
 }
 
-/** Functions on cores that jobs were given: more cores in use than the node has. */
+/** Whether functions ran on a job's cores: then more cores are in use than the node has. */
 export const isViolation = (sighting: Sighting): boolean =>
   sighting.functionCores + sighting.jobCores > sighting.nodeCores;

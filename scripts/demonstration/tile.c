@@ -1,9 +1,11 @@
-// One function of the demo: draws one tile of the Mandelbrot set, in as many milliseconds as asked, mostly asleep.
+// One function of the demo: draws one tile of the Mandelbrot set within a given number of
+// milliseconds, mostly asleep.
 //
 //   tile NUMBER COLUMNS ROWS EDGE_PIXELS DURATION_MS FOLDER
 //
-// Writes FOLDER/NUMBER.tile (raw RGB, EDGE_PIXELS squared) whole or not at all: the file is renamed into place.
-// It sleeps between its lines, since the cluster of the demo declares many more processors than the machine has.
+// Writes FOLDER/NUMBER.tile (raw RGB, EDGE_PIXELS squared) completely or not at all: the file is
+// renamed into place. It sleeps between its lines, because the demo's cluster declares many more
+// processors than the machine has.
 
 #define _GNU_SOURCE
 #include <math.h>

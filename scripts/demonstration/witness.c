@@ -1,12 +1,13 @@
-// What a batch job of the demo runs first: it looks, from the job's side, whether anything of Gleaner is on its node
-// beyond what no job was given, and notes when it began.
+// The first program of each batch job of the demo: checks, from the job's side, whether Gleaner
+// uses more of its node than jobs leave, and notes when it began.
 //
 //   witness FOLDER CORES_OF_NODE
 //
-// Appends to FOLDER/JOBID.NODE: `<epoch ms> <cores of functions on the node> <cores of jobs on the node> <cores of node>`.
-// Nodes share this machine, so a process belongs to the node that its environment names (SLURMD_NODENAME), and to
-// this demo when it was submitted from the same folder. Jobs count by SLURM_CPUS_ON_NODE of their own processes, so
-// the count knows nothing of what Gleaner believes.
+// Appends to FOLDER/JOBID.NODE: `<epoch ms> <cores of functions on the node> <cores of jobs on the
+// node> <cores of node>`. Nodes share this machine, so a process belongs to the node that its
+// environment names (SLURMD_NODENAME), and to this demo if it was submitted from the same folder.
+// Jobs count by SLURM_CPUS_ON_NODE of their own processes, so the count is independent of Gleaner's
+// own view.
 
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -48,7 +49,7 @@ static void add_once(struct owners *owners, long id, long cores)
 	owners->cores += cores;
 }
 
-/* A process that ended has no environment left to read. */
+/* A process that has ended has no environment left to read. */
 static ssize_t read_environment(const char *pid)
 {
 	char path[64];

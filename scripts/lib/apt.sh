@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs the Debian packages of programs or files that are missing: apt.sh PROGRAM-OR-FILE=PACKAGE ...
-# Needs no Node, so that scripts can call it before anything is built. Progress and errors go to standard error.
-# The packages' daemons are not started: whoever needs one starts it with its own settings.
+# Installs the Debian packages of missing programs or files: apt.sh PROGRAM-OR-FILE=PACKAGE ...
+# Needs no Node, so that scripts can call it before anything is built. Progress and errors go to
+# standard error. The packages' daemons are not started: scripts that need one start it with their
+# own settings.
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 export DEBIAN_FRONTEND=noninteractive
@@ -18,7 +19,8 @@ missing_packages() {
   echo "$missing"
 }
 
-# Debian's service scripts ask this file whether they may start; 101 means no. A site's own file is left alone.
+# Debian's service scripts ask this file whether they may start; 101 means no. A site's own file is
+# left alone.
 forbid_starting_services() {
   [ -e /usr/sbin/policy-rc.d ] && return
   trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -36,7 +38,7 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 
 exec 9>/run/gleaner-apt.lock
-flock 9 # two scripts at once: the second waits, and then finds its packages there
+flock 9 # of two scripts at once, the second waits, and then finds its packages installed
 packages=$(missing_packages "$@")
 [ -n "$packages" ] || exit 0
 echo "Installing $packages" >&2

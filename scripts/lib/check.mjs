@@ -1,4 +1,4 @@
-// Runs every check of scripts/lib/checks.mjs; the status is 1 if one of them complains.
+// Runs every check of scripts/lib/checks.mjs; exits with 1 if one of them complains.
 
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";

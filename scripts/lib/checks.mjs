@@ -1,4 +1,5 @@
-// What scripts/check runs, and scripts/test before its tests: node programs, each with its arguments.
+// The checks that scripts/check runs, and scripts/test before its tests: node programs with their
+// arguments.
 
 const jest = [
   "--experimental-vm-modules",
@@ -6,7 +7,7 @@ const jest = [
   "node_modules/jest/bin/jest.js",
 ];
 
-/** `fix`: the argument with which it mends what it can. */
+/** `fix` is the argument with which it repairs what it can. */
 export const checks = [
   {
     title: "lint",

@@ -3,10 +3,11 @@
 #
 #   debian-slurm.sh 24.11|26.05 PROGRAM ARGUMENT...
 #
-# debootstrap fills a folder with the release once (1 to 3 minutes, 700 MB), from the Debian mirror in this machine's
-# apt sources; it is kept in $XDG_CACHE_HOME/gleaner, else in /var/cache/gleaner, and used from then on as it is. The
-# program sees the checkout at its usual place, with a dist/ of its own that is built over there, this machine's node,
-# /tmp, /proc, /sys and /dev; all mounts are gone with it. Needs root.
+# debootstrap fills a folder with the release once (1 to 3 minutes, 700 MB), from the Debian mirror
+# in this machine's apt sources; the folder is kept in $XDG_CACHE_HOME/gleaner, else in
+# /var/cache/gleaner, and reused unchanged from then on. The program sees the checkout at its usual
+# place, with its own dist/ that is built there, this machine's node, /tmp, /proc, /sys and /dev;
+# all mounts end with it. Needs root.
 set -u
 root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 packages=slurm-wlm,munge,libslurm-dev,gcc,libc6-dev,make,perl,openssh-server,openssh-client,procps,iproute2,openssl
@@ -22,11 +23,11 @@ choose_release() {
     26.05) suite=sid ;;
     *) fail "no Debian release is known to have it; 24.11 and 26.05 can be run." ;;
   esac
-  # Another list of packages is another folder.
+  # A different list of packages gets a different folder.
   tree=${XDG_CACHE_HOME:-/var/cache}/gleaner/slurm-$version-$(sha256sum <<<"$packages" | cut -c1-12)
 }
 
-# The package mirrors of this machine, as apt itself reads its sources.
+# The package mirrors of this machine, as apt itself parses its sources.
 mirrors() {
   local uri
   apt-get update --print-uris | sed -n "s:^'\(.*\)/dists/.*/InRelease' .*:\1:p" | while read -r uri; do
@@ -50,14 +51,14 @@ find_mirror() {
   fail "none of this machine's apt sources (${all//$'\n'/, }) has Debian $suite, or it cannot be reached."
 }
 
-# debootstrap downloads with wget, which knows of the environment's proxy and not of apt's.
+# debootstrap downloads with wget, which uses the environment's proxy and not apt's.
 use_proxy_of_apt() {
   set -a
   eval "$(apt-config shell http_proxy Acquire::http::Proxy https_proxy Acquire::https::Proxy)"
   set +a
 }
 
-# One builder at a time; what has no mark was interrupted and is made anew.
+# One builder at a time; a folder without the mark was interrupted and is built again.
 make_tree() {
   local has
   mkdir -p "${tree%/*}" || fail "$tree cannot be made, set XDG_CACHE_HOME to a folder with 1 GB of room."
@@ -79,15 +80,15 @@ make_tree() {
     fail "Debian $suite has ${has:-no Slurm} now; name the newer version here and in run-tests.mjs."
   }
   rm -rf "$tree"/var/cache/apt/archives/*.deb
-  # What is kept outlives its Release file: a package that a new test needs can still be installed.
+  # The folder outlives its Release file: a package for a new test can still be installed.
   echo 'Acquire::Check-Valid-Until "false";' >"$tree/etc/apt/apt.conf.d/kept"
   touch "$tree/.complete"
 }
 
-# In a mount namespace of our own.
+# In its own mount namespace.
 mount_all() {
   local path node
-  # A root has to be a mount for what makes mount namespaces in it.
+  # Programs that create mount namespaces in it need a root that is a mount.
   mount --bind "$tree" "$tree" || return
   for path in /proc /sys /dev /tmp; do mount --rbind "$path" "$tree$path" || return; done
   mount -t tmpfs -o mode=755 tmpfs "$tree/run" && mkdir "$tree/run/sshd" || return

@@ -1,14 +1,14 @@
-// The options of the demo and the benchmarks: a wrong one ends the program with one sentence.
+// The options of the demo and the benchmarks: an invalid one ends the program with one sentence.
 
 import { type ParseArgsConfig, parseArgs } from "node:util";
 
-/** Ends the program with exit status 2, as for every wrong use. */
+/** Exits with 2, as for every usage error. */
 export function refuse(sentence: string): never {
   process.stderr.write(`${sentence}\n`);
   process.exit(2);
 }
 
-/** As parseArgs of node:util. `--help` prints the names of all options. */
+/** Like parseArgs of node:util. `--help` prints the names of all options. */
 export function readOptions<Config extends ParseArgsConfig>(
   config: Config,
 ): ReturnType<typeof parseArgs<Config>> {
@@ -21,13 +21,13 @@ export function readOptions<Config extends ParseArgsConfig>(
   try {
     return parseArgs(config);
   } catch (cause) {
-    // Node goes on with advice about positional arguments.
+    // Node adds advice about positional arguments.
     const [what] = (cause as Error).message.split(". ");
     return refuse(`${what}; ${known}`);
   }
 }
 
-/** The value of an option that takes a whole number from 1. */
+/** The value of an option that takes an integer of at least 1. */
 export function integer(name: string, given: string): number {
   const value = Number(given);
   if (Number.isSafeInteger(value) && value >= 1) return value;

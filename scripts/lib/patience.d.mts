@@ -1,7 +1,7 @@
 export class Patience {
   /** On an idle machine. */
   constructor(limitMs: number);
-  /** To be asked again and again: the load at each question stands for the time since the one before. */
+  /** To be called repeatedly: the load at each call represents the time since the previous one. */
   get isOver(): boolean;
 }
 

@@ -1,12 +1,15 @@
-// Patience in what a machine gets done, not in seconds: beside 40 busy processes a second is worth a twentieth of one on two
-// processors that are idle otherwise.
+// Limits that count a machine's progress, not seconds: beside 40 busy processes, a second is worth
+// a twentieth of one on two otherwise idle processors.
 
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 const lookIntervalMs = 1_000;
 
-/** How many times longer work takes now than on an idle machine: who wants a processor, for each that there is. */
+/**
+ * How many times longer work takes now than on an idle machine: the processes that want a
+ * processor, per processor.
+ */
 function slowdown() {
   const [, wanting] = / (\d+)\/\d+ /.exec(readFileSync("/proc/loadavg", "latin1")) ?? [];
   return Math.max(1, Number(wanting ?? 1) / availableParallelism());
@@ -21,7 +24,7 @@ export class Patience {
     this.#leftMs = limitMs;
   }
 
-  /** To be asked again and again: the load at each question stands for the time since the one before. */
+  /** To be called repeatedly: the load at each call represents the time since the previous one. */
   get isOver() {
     const nowMs = performance.now();
     this.#leftMs -= (nowMs - this.#askedAtMs) / slowdown();
@@ -30,7 +33,7 @@ export class Patience {
   }
 }
 
-/** Calls back once patience is over; clearTimeout() takes what it returns. */
+/** Calls back once the limit has passed; clearTimeout() accepts what it returns. */
 export function afterPatience(limitMs, callback) {
   const patience = new Patience(limitMs);
   const look = () => {

@@ -1,4 +1,5 @@
-// jest's environment for node with its time limits for tests and hooks in Patience: a loaded machine is slow, and nothing hangs.
+// jest's environment for node with Patience as the time limits of tests and hooks: on a loaded
+// machine, slow tests do not fail.
 
 import { TestEnvironment } from "jest-environment-node";
 import { afterPatience } from "./patience.mjs";
@@ -9,7 +10,7 @@ export default class PatientEnvironment extends TestEnvironment {
   constructor(config, context) {
     super(config, context);
     this.#setTimeout = this.global.setTimeout;
-    // jest-circus is loaded next, and keeps what it finds here for its limits; tests get the usual one back.
+    // jest-circus is loaded next, and keeps this one for its limits; tests get the usual one back.
     this.global.setTimeout = (callback, limitMs) => afterPatience(limitMs, callback);
   }
 

@@ -1,5 +1,5 @@
-# Gets a checkout ready: compilers, Node's packages, and after "bash prepare.sh build" the build itself.
-# All progress goes to standard error; a function that fails has said why.
+# Gets a checkout ready: compilers, Node's packages, and after "bash prepare.sh build" the build
+# itself. All progress goes to standard error; a function that fails has printed the reason.
 
 root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 
@@ -14,14 +14,14 @@ require_node() {
   fi
 }
 
-# What better-sqlite3 and the node hook, a program and a plugin of Slurm's, are compiled with.
+# The compilers for better-sqlite3 and the node hook, which is a program and a Slurm plugin.
 ensure_packages() {
   "$root/scripts/lib/apt.sh" python3=python3 make=make gcc=gcc g++=g++ /usr/include/stdio.h=libc6-dev \
     /usr/include/slurm/spank.h=libslurm-dev
 }
 
-# Installs what package-lock.json says, once for each content of it. A node_modules that somebody filled
-# with npm by hand has no copy of the lock file in it, and is left alone.
+# Installs the packages of package-lock.json, once for each content of it. A node_modules that
+# somebody filled with npm by hand has no copy of the lock file in it, and is left alone.
 ensure_modules() {
   local installed=$root/node_modules/.installed-package-lock.json
   (
@@ -31,11 +31,12 @@ ensure_modules() {
       cmp -s "$root/package-lock.json" "$installed" && exit 0
     fi
     echo "Installing Node's packages (better-sqlite3 is compiled: about a minute)" >&2
-    # Node's own headers, where they are installed, so that node-gyp downloads none.
+    # Node's own headers, if installed, so that node-gyp downloads none.
     if [[ -z ${npm_config_nodedir-} && -e /usr/include/node/node.h && -z $(npm config get nodedir 2>/dev/null | grep -v '^undefined$') ]]; then
       export npm_config_nodedir=/usr
     fi
-    # Not npm ci: it refuses a lock file that lacks the packages of other platforms, which some registries do not have.
+    # Not npm ci: it rejects a lock file that lacks the packages of other platforms, which some
+    # registries do not have.
     npm install --no-save --prefix "$root" --no-audit --no-fund >&2 9>&- &&
       cp "$root/package-lock.json" "$installed"
   ) 9<"$root/package-lock.json" || {

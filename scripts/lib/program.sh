@@ -1,5 +1,5 @@
-# Runs one of the programs from a checkout, building first when the sources are newer; sourced, with $root set.
-# Plain sh and nothing but built-in commands, since users feel each millisecond of it.
+# Runs one of the programs from a checkout, and builds first if the sources are newer; sourced, with
+# $root set. Plain sh with only built-in commands, because users wait for each millisecond of it.
 
 # run_program NAME ARGUMENT...: becomes dist/NAME.cjs.
 run_program() {
@@ -12,7 +12,8 @@ run_program() {
   exec node --inspect-port=240.0.0.1:0 "$program" "$@"
 }
 
-# Folders count too: their time changes when a file in them is removed. src/ is at most four folders deep.
+# Folders count too: their time changes when a file in them is removed. src/ is at most four folders
+# deep.
 is_fresh() {
   stamp=$root/dist/.stamp
   [ -e "$program" ] && [ -e "$stamp" ] || return 1

@@ -1,12 +1,14 @@
 // Builds, runs the checks and jest, and adds everything up in one last line: "N passed, N failed".
 //
-//   run-tests.mjs                             everything, with the Slurm that is installed
-//   run-tests.mjs PATTERN…                    the tests whose path matches, without checks; built first if they need it
-//   run-tests.mjs --slurm VERSION [PATTERN…]  the tests with real Slurm alone, on that version
-//   run-tests.mjs --slurm all [PATTERN…]      everything, and then, on each other version, those whose subject is Slurm
+//   run-tests.mjs everything, with the installed Slurm
+//   run-tests.mjs PATTERN… the tests whose path matches, without checks; built first if needed
+//   run-tests.mjs --slurm VERSION [PATTERN…]
+//                               only the tests with real Slurm, on that version
+//   run-tests.mjs --slurm all [PATTERN…]
+//                               everything, then on each other version those about Slurm
 //
-// In continuous integration (CI is set) the whole run has a time limit. Elsewhere it takes as long as it takes: a loaded machine
-// is slow, and whoever waits for a test that hangs sees its name when he interrupts.
+// In continuous integration (CI is set) the whole run has a time limit. Elsewhere there is none: on
+// a loaded machine tests are slow, and interrupting a test that hangs prints its name.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -16,10 +18,13 @@ import { fileURLToPath } from "node:url";
 import { checks } from "./checks.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-/** Twice what it takes on an idle machine with two processors, so that the last line comes before everything is ended. */
+/**
+ * Twice the time on an idle machine with two processors, so that the last line comes before
+ * everything is ended.
+ */
 const ciLimitMs = 60 * 60_000;
 const deadlineMs = process.env.CI ? Date.now() + ciLimitMs : null;
-/** What an interrupted step gets to clean up before it is killed. */
+/** The time that an interrupted step has to clean up before it is killed. */
 const graceMs = 10_000;
 /** Other versions of Slurm, each in a folder with a Debian that has it. */
 const otherSlurms = ["24.11", "26.05"];
@@ -29,7 +34,9 @@ const build = { title: "build", args: ["scripts/build.mjs", "--if-stale"] };
 /** Folders of test/ whose tests run the built programs. */
 const needBuild = ["slurm", "e2e"];
 
-/** Tests with a real Slurm or a browser share ports and processors, so they run one after the other. */
+/**
+ * Tests with a real Slurm or a browser share ports and processors, so they run one after the other.
+ */
 const jestRuns = [
   {
     title: "tests",
@@ -46,7 +53,7 @@ const jestRuns = [
     args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", "--runInBand"],
   },
 ];
-/** Their subject is not Slurm, so a run of all has them once. */
+/** Not about Slurm, so a run of everything includes them only once. */
 const sameOnAnySlurm =
   "freeing|functions|grace|hostile|hosts|hosts-[a-z]+|interference|sick-nodes|ssh|tls";
 const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOnAnySlurm})\\.test`;
@@ -76,7 +83,7 @@ for (const [name, number] of [
     current?.stop(name);
   });
 
-/** Then nothing more is begun. */
+/** After that, nothing more begins. */
 const isOver = () => interruptedBy !== null || (deadlineMs !== null && Date.now() >= deadlineMs);
 
 for (const check of plan.checks) {
@@ -107,14 +114,16 @@ function announce(title) {
   console.log(`== ${title}`);
 }
 
-/** With patterns only what they need is done: nobody waits for a build or a check of everything else. */
+/**
+ * With patterns, does only what they need: nobody waits for a build or a check of everything else.
+ */
 function narrowed(whole) {
   if (patterns.length === 0) return whole;
   const runs = whole.runs.filter(({ folders }) => folders.some(hasMatch));
   return { checks: runs.some(({ folders }) => folders === needBuild) ? [build] : [], runs };
 }
 
-/** As jest compares patterns with paths; the files in test/ itself belong to the fast ones. */
+/** Compares patterns with paths as jest does; the files in test/ itself belong to the fast ones. */
 function hasMatch(folder) {
   const isOfFolder = (path) =>
     path.startsWith(`${folder}/`) || (folder === "unit" && !path.includes("/"));
@@ -135,7 +144,7 @@ function runOn(version, ...more) {
   };
 }
 
-/** Ends with status 2 when a version is asked for that is not known here. */
+/** Exits with 2 if the requested version is unknown here. */
 function readArguments(args) {
   if (args[0] !== "--slurm") return { which: "installed", patterns: args };
   if (otherSlurms.includes(args[1]) || args[1] === "all")
@@ -144,7 +153,7 @@ function readArguments(args) {
   process.exit(2);
 }
 
-/** `results`: a path that files of this run begin with. */
+/** `results` is a path that the names of this run's files begin with. */
 async function runJest({ args, within = [], environment = {} }, results) {
   const jest = [
     "--experimental-vm-modules",
@@ -173,9 +182,9 @@ async function runJest({ args, within = [], environment = {} }, results) {
 }
 
 /**
- * Runs one node program in a process group of its own, with its output on standard error; true when it ended with
- * status 0 in time. Whatever it left in its group is killed. `program`: the command that is node to it.
- * `runningFile`: where it keeps the names of the tests that run.
+ * Runs one node program in its own process group, with its output on standard error; true if it
+ * exited with 0 in time. Kills whatever it left in its group. `program` is the command used as
+ * node; `runningFile` is where it keeps the names of running tests.
  */
 function runStep(args, program = [process.execPath], runningFile = null) {
   return new Promise((resolve) => {
@@ -214,7 +223,7 @@ function runStep(args, program = [process.execPath], runningFile = null) {
   });
 }
 
-/** As scripts/lib/running-tests.mjs writes them. */
+/** As written by scripts/lib/running-tests.mjs. */
 function runningTests(file) {
   try {
     return file === null ? [] : JSON.parse(readFileSync(file, "utf8"));

@@ -1,5 +1,6 @@
-// A reporter of jest's that keeps the names of the tests that run in the file $GLEANER_TEST_RUNNING, a JSON list: whoever has to
-// stop jest reads there what it was at, also when jest itself does not get to say anything any more.
+// A jest reporter that keeps the names of the running tests in the file $GLEANER_TEST_RUNNING, as a
+// JSON list: whoever has to stop jest finds there what it was doing, even if jest itself can no
+// longer report it.
 
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
@@ -7,7 +8,10 @@ import { relative } from "node:path";
 export default class RunningTests {
   #file = process.env.GLEANER_TEST_RUNNING;
   #root;
-  /** By test file: the test that runs; null: none yet or no more, so one of the file's hooks does. */
+  /**
+   * By test file: the running test; null if there is none yet or no more, so that one of the file's
+   * hooks runs.
+   */
   #running = new Map();
 
   constructor({ rootDir }) {

@@ -6,9 +6,9 @@ import { entries, newCommand, newProgram } from "../../src/cli/program.js";
 import { newProgram as newDaemon } from "../../src/daemon/program.js";
 
 export interface CommandText {
-  /** With the commands above it, such as `glean batch`. */
+  /** With its parent commands, such as `glean batch`. */
   readonly name: string;
-  /** Of a command of glean: the heading of its group. */
+  /** For a command of glean: the heading of its group. */
   readonly group: string;
   /** A phrase without a full stop. */
   readonly summary: string;
@@ -17,7 +17,7 @@ export interface CommandText {
   readonly usage: string;
   readonly args: readonly Term[];
   readonly options: readonly Term[];
-  /** What follows the options in the help, in its own lines. */
+  /** What follows the options in the help, with its own line breaks. */
   readonly after: string;
   readonly commands: readonly CommandText[];
   /** The whole help. */
@@ -35,7 +35,7 @@ export async function readGlean(version: string): Promise<CommandText> {
   const program = newProgram(version);
   for (const entry of entries) {
     const command = newCommand(entry);
-    // What an action does is nobody's business here.
+    // The action is irrelevant here.
     (await entry.load()).define(command, () => async () => undefined);
     program.addCommand(command);
   }
@@ -72,7 +72,7 @@ function textOf(command: Command, above: string, summary: string): CommandText {
   };
 }
 
-/** Commander keeps such texts as listeners that write them. */
+/** Commander stores such texts as listeners that write them. */
 function afterHelp(command: Command): string {
   let text = "";
   const write = (more: string) => {

@@ -1,23 +1,23 @@
-// The keys of gleaner.yaml as the reference shows them, read from the schema of src/config.
+// The keys of gleaner.yaml as the reference shows them, read from the schema in src/config.
 
 import { z } from "zod";
 import { schema } from "../../src/config/schema.js";
 
 export interface Key {
-  /** In its section, such as `apiPort`. */
+  /** Within its section, such as `apiPort`. */
   readonly name: string;
   /** From the root, such as `listen.apiPort`. */
   readonly path: string;
   readonly description: string;
-  /** Null for a section. */
+  /** null for a section. */
   readonly type: string | null;
-  /** Undefined for a section, and for a key that must be given. */
+  /** undefined for a section, and for a required key. */
   readonly fallback: unknown;
   /** The keys of a section, or of the mapping that the value may be. */
   readonly keys: readonly Key[];
 }
 
-/** What z.toJSONSchema says of a value, as far as the configuration uses it. */
+/** The part of z.toJSONSchema's result that the configuration uses. */
 interface Shape {
   readonly type?: string;
   readonly title?: string;
@@ -68,7 +68,7 @@ function typeOf(shape: Shape): string {
   return shape.type === "integer" ? `${title}${rangeOf(shape)}` : title;
 }
 
-/** Bounds that a reader may meet; those of the machine's numbers are left out. */
+/** Bounds that matter to a reader; those of JavaScript's own numbers are omitted. */
 function rangeOf({ title, minimum = 0, maximum = Number.MAX_SAFE_INTEGER }: Shape): string {
   if (title === "port" || title === "percent") return "";
   if (maximum < 2 ** 31 - 1) return `, ${minimum} to ${maximum}`;
@@ -81,7 +81,7 @@ function listed(words: readonly string[]): string {
     : `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`;
 }
 
-/** `5000` as `5 s`; null when the key holds no duration or nobody would say it otherwise. */
+/** `5000` as `5 s`; null if the key holds no duration or nobody would write it otherwise. */
 export function durationOf({ name, fallback }: Key): string | null {
   if (!name.endsWith("Ms") || typeof fallback !== "number" || fallback < 1_000) return null;
   const units = [

@@ -1,4 +1,4 @@
-// The few macros of man(7) that the manual pages need, with their texts escaped.
+// The few man(7) macros that the manual pages need, with their texts escaped.
 
 /** Text of a paragraph: `code` becomes bold. */
 export const text = (words: string): string =>
@@ -19,14 +19,14 @@ const escaped = (words: string): string =>
       (sign) => `\\[u${sign.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}]`,
     );
 
-/** Macros are read line by line, so a heading has no line break in it. */
+/** Macros are parsed line by line, so a heading must not contain a line break. */
 export const section = (title: string): string => `.SH ${title.toUpperCase()}`;
 
 export const subsection = (title: string): string => `.SS ${escaped(title)}`;
 
 export const paragraph = (words: string): string => `.PP\n${text(words)}`;
 
-/** A term and, indented below it, what it means. */
+/** A term and, indented below it, its meaning. */
 export const item = (term: string, words: string): string => `.TP\n${bold(term)}\n${text(words)}`;
 
 /** Lines that stay as they are. */
@@ -37,7 +37,7 @@ export interface Title {
   readonly name: string;
   readonly chapter: 1 | 5 | 8;
   readonly version: string;
-  /** Where the page is generated from. */
+  /** The source that the page is generated from. */
   readonly origin: string;
 }
 

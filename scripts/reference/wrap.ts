@@ -2,7 +2,7 @@
 
 const maxColumns = 100;
 
-/** Breaks at blanks, but not inside of `code`; every line begins with `indent`. */
+/** Breaks at spaces, but not inside `code`; every line begins with `indent`. */
 export function wrap(text: string, indent = ""): string {
   const words = text.match(/(?:`[^`]*`|\S)+/g) ?? [];
   const lines: string[] = [];

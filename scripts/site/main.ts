@@ -1,4 +1,5 @@
-// A site on this machine that stays: `scripts/sandbox start|stop [--dir DIR]`, with real Slurm, the hook, gleanerd and the CLI.
+// A site on this machine that stays: `scripts/sandbox start|stop [--dir DIR]`, with real Slurm, the
+// hook, gleanerd and the CLI.
 
 import { Command, InvalidArgumentError } from "commander";
 import { messageOf } from "../../src/model/errors.js";
@@ -7,7 +8,7 @@ import { openFolder } from "../cluster/folder.js";
 import { stopCluster } from "../cluster/processes/stop.js";
 import { startSite } from "./site.js";
 
-/** Slurm's paths of sockets must stay short. */
+/** The paths of Slurm's sockets must stay short. */
 const defaultFolder = "/tmp/gleaner-sandbox";
 
 interface StartOptions {

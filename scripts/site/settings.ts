@@ -1,4 +1,4 @@
-// The files of a site around a cluster: where they lie, and gleaner.yaml and hook.conf in them.
+// The files of a site around a cluster: where they are, and gleaner.yaml and hook.conf among them.
 
 import {
   chmodSync,
@@ -21,7 +21,10 @@ import type { Account } from "../cluster/command.js";
 const dist = fileURLToPath(new URL("../../dist", import.meta.url));
 const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
-/** What scripts/build.mjs makes and a site installs, where all users can reach it: a checkout may be closed to them. */
+/**
+ * What scripts/build.mjs builds and a site installs, where all users can reach it: a checkout may
+ * be closed to them.
+ */
 const installed = [
   ...cliFiles,
   "gleanerd.cjs",
@@ -60,7 +63,7 @@ export interface Ports {
   readonly executorPort: number;
 }
 
-/** Two ports nobody uses now. */
+/** Two ports that nobody uses now. */
 export async function freePorts(): Promise<Ports> {
   const servers = [createServer(), createServer()];
   const ports = await Promise.all(
@@ -91,10 +94,13 @@ export function install(files: SiteFiles, ports: Ports, controller: string): voi
   writeFileSync(files.pluginStack, `optional ${files.program("gleaner.so")}\n`, { mode: 0o644 });
 }
 
-/** With compiled parts, so that the daemon's bundle leaves them out: see scripts/bundle. */
+/** They have compiled parts, so the daemon's bundle omits them: see scripts/bundle. */
 const daemonPackages = ["better-sqlite3", "ssh2"];
 
-/** Copies the daemon, with its packages, to where an ordinary user can run it, and gives them the folders that it writes to. Returns its program. */
+/**
+ * Copies the daemon, with its packages, to a place where an ordinary user can run it, and gives
+ * that user the folders that it writes to. Returns its program.
+ */
 export function installDaemonFor(account: Account, files: SiteFiles): string {
   const folder = join(files.home, "daemon");
   mkdirSync(folder, { mode: 0o755 });
@@ -109,7 +115,7 @@ export function installDaemonFor(account: Account, files: SiteFiles): string {
   return join(folder, "gleanerd.cjs");
 }
 
-/** A package with all that it depends on; what an optional one lacks is left out. */
+/** A package with everything that it depends on; missing optional ones are skipped. */
 function copyPackage(name: string, to: string, copied: Set<string>): void {
   const from = join(packages, name);
   if (copied.has(name) || !existsSync(from)) return;
@@ -119,7 +125,9 @@ function copyPackage(name: string, to: string, copied: Set<string>): void {
   for (const each of Object.keys(dependencies)) copyPackage(each, to, copied);
 }
 
-/** Writes gleaner.yaml; `change` overrides whole sections key by key. `daemonUser` runs gleanerd. */
+/**
+ * Writes gleaner.yaml; `change` overrides whole sections key by key. `daemonUser` runs gleanerd.
+ */
 export function configure(
   files: SiteFiles,
   cluster: Cluster,
@@ -133,7 +141,7 @@ export function configure(
     logDirectory: files.logs,
     slurm: { conf: cluster.slurmConf },
     munge: { socket: cluster.mungeSocket, daemonUser },
-    // Users that every Debian has; they are services' ones.
+    // Users that every Debian has for services.
     access: { serviceUsers: ["nobody", "daemon", "bin", "games"] },
     listen: { ...ports, host: controller, advertisedHost: controller },
     programs: {

@@ -1,4 +1,5 @@
-// A whole site on this machine: a real Slurm cluster, the hook in its slurm.conf, gleanerd, and the CLI.
+// A whole site on this machine: a real Slurm cluster, the hook in its slurm.conf, gleanerd, and the
+// CLI.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,24 +23,27 @@ import {
 
 /** gleanerd answers in half a second on an idle machine. */
 const startDeadlineMs = 30_000;
-/** Executors are given this long to leave when the site stops. */
+/** How long executors have to leave when the site stops. */
 const stopDeadlineMs = 20_000;
 /**
- * By itself gleanerd waits 35 s for an executor that is silent (executor.orphanMs and its margin) and 10 s for each command of
- * Slurm's (slurm.commandTimeoutMs); a machine that is loaded on purpose takes longer over all of it.
+ * gleanerd itself waits 35 s for a silent executor (executor.orphanMs and its margin) and 10 s for
+ * each Slurm command (slurm.commandTimeoutMs); on a deliberately loaded machine all of this takes
+ * longer.
  */
 const endDeadlineMs = 120_000;
 
 export interface SiteOptions extends Omit<ClusterOptions, "prolog" | "epilog"> {
-  /** What slurm.conf runs the hook by, as programs.hook of gleaner.yaml; default: prolog. */
+  /** How slurm.conf runs the hook, as programs.hook of gleaner.yaml; default: prolog. */
   hook?: "prolog" | "spank" | "none";
-  /** Who runs gleanerd, a name from /etc/passwd; default: root. */
+  /** The user that runs gleanerd, a name from /etc/passwd; default: root. */
   daemonUser?: string;
   /** Sections of gleaner.yaml with keys that differ from a site's defaults. */
   config?: Record<string, Record<string, unknown>>;
 }
 
-/** Starts cluster and daemon; they end with stop(), or with this process unless keep() was called. */
+/**
+ * Starts cluster and daemon; they end with stop(), or with this process unless keep() was called.
+ */
 export async function startSite(options: SiteOptions): Promise<Site> {
   const files = siteFiles(options.dir);
   const ports = await freePorts();
@@ -77,7 +81,7 @@ function hookOf(
 
 export class Site {
   private daemon: ChildProcess | null = null;
-  /** Whether the daemon's end was asked for. */
+  /** Whether the daemon was told to end. */
   private isEnding = false;
 
   constructor(
@@ -89,8 +93,9 @@ export class Site {
   ) {}
 
   /**
-   * Resolves when the API answers; the error quotes the log. Throws while a daemon of the site runs, or whoever else
-   * listens in its place: its answers would pass for those of the new one.
+   * Resolves when the API answers; the error quotes the log. Throws while a daemon of the site
+   * runs, or if another program listens in its place, whose answers would be mistaken for those of
+   * the new daemon.
    */
   async startDaemon(): Promise<void> {
     if (this.daemonRuns)
@@ -139,7 +144,9 @@ export class Site {
     return daemon !== null && daemon.exitCode === null && daemon.signalCode === null;
   }
 
-  /** Throws when gleanerd ended by itself, and quotes its log: what was measured since is of no use. */
+  /**
+   * Throws if gleanerd ended by itself, and quotes its log: everything measured since is useless.
+   */
   assertDaemonDidNotCrash(): void {
     const { daemon } = this;
     if (daemon === null || this.daemonRuns || this.isEnding) return;
@@ -151,7 +158,10 @@ export class Site {
     return this.daemon!.pid!;
   }
 
-  /** Sends a signal to gleanerd and waits for its end; one that has not ended `withinMs` is left as it is, and the error quotes its log. */
+  /**
+   * Sends a signal to gleanerd and waits for its end; if it has not ended within `withinMs`, leaves
+   * it running and throws an error that quotes its log.
+   */
   async endDaemon(
     signal: "SIGKILL" | "SIGTERM" | "SIGINT",
     withinMs = endDeadlineMs,
@@ -181,7 +191,9 @@ export class Site {
     return this.cluster.run(process.execPath, command, options);
   }
 
-  /** As glean(), and fails with the CLI's own sentence when it does. Returns its standard output. */
+  /**
+   * Like glean(), but throws the CLI's own error message if it fails. Returns its standard output.
+   */
   async gleanOrThrow(args: string[], options: { user?: string } = {}): Promise<string> {
     const result = await this.glean(args, options);
     if (result.exitCode !== 0)

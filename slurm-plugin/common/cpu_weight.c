@@ -1,4 +1,5 @@
-/* Gives what is killed more weight than others, and a processor where it need not wait. */
+/* Gives processes that are being killed more weight than others, and a processor where they need
+ * not wait. */
 #include "cpu_weight.h"
 
 #include <fcntl.h>
@@ -11,8 +12,8 @@
 #include "proc_tree.h"
 #include "util.h"
 
-#define IO_OF_PROCESS 1 /* IOPRIO_WHO_PROCESS; libc has no words for any of these */
-#define IO_USUAL (2 << 13 | 4) /* best effort, in the middle */
+#define IO_OF_PROCESS 1 /* IOPRIO_WHO_PROCESS; libc defines none of these */
+#define IO_USUAL (2 << 13 | 4) /* best effort, middle priority */
 #define IO_IDLE (3 << 13)
 #define CPU_SETS 8 /* of 1024 CPUs each */
 
@@ -27,7 +28,7 @@ static void set(const char *folder, const char *file, const char *value)
 	if (fd < 0)
 		return;
 	ssize_t written = write(fd, value, strlen(value));
-	(void)written; /* refused: then dying takes as long as it does */
+	(void)written; /* if refused, dying takes longer */
 	(void)close(fd);
 }
 
@@ -63,8 +64,9 @@ void cpu_weight_move(pid_t pid)
 		return;
 	memcpy(others, all, sizeof others);
 	CPU_CLR_S((size_t)info.cpu, sizeof others, others);
-	if (sched_setaffinity(pid, sizeof others, others) == 0) /* refused where there is no other */
-		(void)sched_setaffinity(pid, sizeof all, all); /* it stays where it came to, until the kernel knows better */
+	if (sched_setaffinity(pid, sizeof others, others) == 0) /* refused if there is no other */
+		/* it stays on its new processor until the kernel decides otherwise */
+		(void)sched_setaffinity(pid, sizeof all, all);
 }
 
 void cpu_weight_hurry(pid_t pid)

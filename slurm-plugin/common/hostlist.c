@@ -1,4 +1,5 @@
-/* Finds a node's place in a Slurm host list such as n[1-3,7],gpu[01-04], without storing the list. */
+/* Finds a node's place in a Slurm host list such as n[1-3,7],gpu[01-04], without storing the list.
+ */
 #include "hostlist.h"
 
 #include <stdbool.h>
@@ -49,7 +50,7 @@ static const char *read_digits(const char *at, uint64_t *value, int *width)
 	return *width == 0 ? NULL : at;
 }
 
-/* Reads `7` or `01-04`; returns what follows it, which is `,` or `]`. */
+/* Reads `7` or `01-04`; returns what follows, which is `,` or `]`. */
 static const char *read_range(const char *at, struct range *range)
 {
 	int high_width;
@@ -65,7 +66,8 @@ static const char *read_range(const char *at, struct range *range)
 	return *at == ',' || *at == ']' ? at : NULL;
 }
 
-/* Visits all hosts of one item (`rest` up to `end`), of whose name `length` bytes are made already. */
+/* Visits all hosts of one item (`rest` up to `end`); the first `length` bytes of their names are
+ * already made. */
 static enum walk expand(struct walker *walker, size_t length, const char *rest, const char *end)
 {
 	for (; rest < end && *rest != '['; rest++) {

@@ -1,4 +1,4 @@
-/* Reads from /proc who a process is and which processes descend from it. */
+/* Reads from /proc what a process is and which processes descend from it. */
 #include "proc_tree.h"
 
 #include <ctype.h>
@@ -16,7 +16,7 @@
 
 bool proc_parse(const char *text, struct proc_info *info)
 {
-	/* The name in parentheses may hold anything, so start behind the last one. */
+	/* The name in parentheses may contain anything, so parsing starts behind the last one. */
 	const char *rest = strrchr(text, ')');
 	unsigned long long start, rss;
 	int ppid, pgrp;
@@ -44,7 +44,7 @@ bool proc_is_alive(const struct proc *proc)
 	struct proc_info info;
 	if (!proc_read(proc->pid, &info) || info.start_ticks != proc->start_ticks)
 		return false;
-	/* The first thread may be a zombie while others of the process still run. */
+	/* The first thread may be a zombie while other threads of the process still run. */
 	return (info.state != 'Z' && info.state != 'X') || info.threads > 1;
 }
 
@@ -65,7 +65,7 @@ static void add_living(struct proc_list *list, pid_t pid)
 {
 	struct proc_info info;
 	if (proc_read(pid, &info))
-		(void)proc_list_add(list, pid, info.start_ticks); /* full: the next round's work */
+		(void)proc_list_add(list, pid, info.start_ticks); /* full: left to the next round */
 }
 
 /* Adds the pids of one `children` file: decimal numbers, each followed by a blank. */
@@ -100,7 +100,7 @@ static void add_children(struct proc_list *list, pid_t parent)
 		return;
 	DIR *tasks = opendir(path);
 	if (tasks == NULL)
-		return; /* it ended meanwhile */
+		return; /* it has ended meanwhile */
 	const struct dirent *entry;
 	while ((entry = readdir(tasks)) != NULL) {
 		if (isdigit((unsigned char)entry->d_name[0]))
@@ -120,7 +120,7 @@ bool proc_tree_by_children(struct proc_list *list, pid_t root)
 	return true;
 }
 
-/* A bit for each pid. */
+/* One bit for each pid. */
 static uint64_t in_tree[PID_LIMIT / 64];
 
 static bool is_in_tree(uint64_t pid)
@@ -128,7 +128,8 @@ static bool is_in_tree(uint64_t pid)
 	return (in_tree[pid / 64] >> (pid % 64) & 1) != 0;
 }
 
-/* One pass over /proc that adds every process whose parent is in the tree; says whether there was any. */
+/* One pass over /proc that adds every process whose parent is in the tree; returns whether there
+ * was one. */
 static bool scan_once(struct proc_list *list)
 {
 	bool added = false;

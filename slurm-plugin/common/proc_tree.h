@@ -1,4 +1,4 @@
-/* Reads from /proc who a process is and which processes descend from it. */
+/* Reads from /proc what a process is and which processes descend from it. */
 #ifndef GLEAN_PROC_TREE_H
 #define GLEAN_PROC_TREE_H
 
@@ -7,9 +7,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROC_LIST_MAX 16384 /* processes of one executor; a tree that is larger is killed in several rounds */
+/* processes of one executor; a larger tree is killed in several rounds */
+#define PROC_LIST_MAX 16384
 
-/* A pid alone may have been given to another process; with its start time it is unique. */
+/* A pid alone may have been reused; with its start time it is unique. */
 struct proc {
 	pid_t pid;
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat */
@@ -18,7 +19,7 @@ struct proc {
 struct proc_info {
 	pid_t ppid, pgrp;
 	char state;
-	int cpu; /* where it runs, or did last */
+	int cpu; /* where it runs or last ran */
 	long threads;
 	uint64_t start_ticks, rss_pages;
 };
@@ -30,22 +31,25 @@ struct proc_list {
 
 bool proc_read(pid_t pid, struct proc_info *info);
 
-/* What /proc/PID/stat says; the process chose its name in it. */
+/* Parses /proc/PID/stat; the process chose its own name in it. */
 bool proc_parse(const char *text, struct proc_info *info);
 
-/* Still the same process and not yet a zombie (a zombie holds nothing but its pid). */
+/* Whether it is still the same process and not yet a zombie (a zombie holds nothing but its pid).
+ */
 bool proc_is_alive(const struct proc *proc);
 
-/* Sends a signal only when the pid still is this process. */
+/* Sends a signal only if the pid still belongs to this process. */
 bool proc_signal(const struct proc *proc, int signal);
 
 bool proc_list_add(struct proc_list *list, pid_t pid, uint64_t start_ticks);
 
-/* Fills the list with the descendants of `root`, itself left out, parents before children. Read by the kernel's list of children
- * where it is built in (cost: the tree), else from all of /proc (cost: the node). What forks meanwhile may be missed. */
+/* Fills the list with the descendants of `root`, without `root`, parents before children. Uses the
+ * kernel's list of children where available (cost: the tree), else all of /proc (cost: the node).
+ * May miss processes that fork meanwhile. */
 void proc_tree_collect(struct proc_list *list, pid_t root);
 
-/* The two ways of proc_tree_collect, apart for their test. The first is false when the kernel has no such list. */
+/* The two methods of proc_tree_collect, separate for their test. The first returns false if the
+ * kernel has no such list. */
 bool proc_tree_by_children(struct proc_list *list, pid_t root);
 void proc_tree_by_scan(struct proc_list *list, pid_t root);
 

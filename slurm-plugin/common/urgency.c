@@ -1,4 +1,5 @@
-/* Puts what frees a node before all other work of it, so that no load decides when a job can start. */
+/* Gives the program that clears a node priority over all other work there, so that no load decides
+ * when a job can start. */
 #include "urgency.h"
 
 #include <sched.h>
@@ -6,9 +7,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-/* Behind the kernel's own threads (50 and more), ahead of everything that is not real-time. */
+/* Below the kernel's own threads (50 and more), above everything that is not real-time. */
 #define PRIORITY 10
-/* The hook works for a few milliseconds and sleeps between its looks. */
+/* The hook works for a few milliseconds and sleeps between its checks. */
 #define URGENCY_CPU_MS 300
 #define BEST_NICE (-20)
 
@@ -18,13 +19,14 @@ static void lose_priority(int signal)
 	urgency_drop();
 }
 
-/* The kernel counts the time that a real-time process runs without a system call that sleeps, and sends SIGXCPU. */
+/* The kernel measures how long a real-time process runs without a system call that sleeps, and
+ * sends SIGXCPU. */
 static void limit_time(void)
 {
 	const struct sigaction action = {.sa_handler = lose_priority, .sa_flags = SA_RESTART};
 	const struct rlimit limit = {.rlim_cur = URGENCY_CPU_MS * 1000, .rlim_max = RLIM_INFINITY};
 	if (sigaction(SIGXCPU, &action, NULL) == 0)
-		(void)setrlimit(RLIMIT_RTTIME, &limit); /* the hook's own deadline bounds it, too */
+		(void)setrlimit(RLIMIT_RTTIME, &limit); /* the hook's own deadline limits it, too */
 }
 
 void urgency_take(void)
@@ -43,7 +45,8 @@ void urgency_drop(void)
 
 void urgency_stay_in_memory(void)
 {
-	/* Once they were used: to read all of them at once takes longer than all else. Refused: nothing is lost while there is memory. */
+	/* Locks pages once they have been used: reading all of them at once takes longer than
+	 * everything else. If refused, nothing is lost as long as there is memory. */
 	(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 

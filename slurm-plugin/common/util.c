@@ -1,4 +1,4 @@
-/* The few helpers that every part of the two programs shares: the clock, numbers, small files. */
+/* Helpers that all parts of the two programs share: the clock, numbers, small files. */
 #include "util.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ bool read_text(int dir, const char *path, char *out, size_t size)
 		if (got > 0)
 			used += (size_t)got;
 	} while ((got > 0 && used < size) || (got < 0 && errno == EINTR));
-	(void)close(fd); /* read only: nothing can be lost */
+	(void)close(fd); /* only read: nothing can be lost */
 	if (got < 0 || used == size)
 		return false;
 	out[used] = '\0';

@@ -24,7 +24,8 @@ void hook_conf_defaults(struct hook_settings *settings)
 	(void)format(settings->run_dir, sizeof settings->run_dir, "%s", HOOK_DEFAULT_RUN_DIR);
 }
 
-/* `127.0.0.1:6820` or `[::1]:6820`. Names are not resolved: a name service that hangs must not hold a job. */
+/* `127.0.0.1:6820` or `[::1]:6820`. Names are not resolved: a hanging name service must not delay a
+ * job. */
 static bool set_wake(struct hook_settings *settings, const char *value)
 {
 	char host[INET6_ADDRSTRLEN];
@@ -67,7 +68,7 @@ bool hook_conf_set(struct hook_settings *settings, const char *key, const char *
 	return false;
 }
 
-/* Cuts blanks off both ends, in place. */
+/* Removes spaces at both ends, in place. */
 static char *trim(char *text)
 {
 	text += strspn(text, " \t\r");
@@ -93,7 +94,7 @@ void hook_conf_parse(struct hook_settings *settings, char *text, const char *pat
 	}
 }
 
-/* False when there is no such file or it may not be believed. */
+/* False if there is no such file or it is untrusted. */
 static bool load_file(struct hook_settings *settings, const char *path)
 {
 	char text[CONF_MAX];

@@ -5,21 +5,27 @@
 #include "hook_core.h"
 
 #define HOOK_DEFAULT_RUN_DIR "/run/gleaner"
-#define HOOK_DEFAULT_ANSWER_MS 100    /* what a job does not notice: its first task begins ~115 ms after the prolog */
-#define HOOK_DEFAULT_DEADLINE_MS 2000 /* long enough to kill a stuck tree, short enough that nobody suspects the node */
+/* a job does not notice this: its first task begins ~115 ms after the prolog */
+#define HOOK_DEFAULT_ANSWER_MS 100
+/* long enough to kill a stuck tree, short enough not to make the node suspect */
+#define HOOK_DEFAULT_DEADLINE_MS 2000
 
-/* Looks beside `program`, a path, then in /etc/gleaner; a file that others may write to is passed over. Without any: the defaults. */
+/* Looks beside `program`, which is a path, then in /etc/gleaner; ignores a file that others can
+ * write to. Uses the defaults if there is none. */
 void hook_conf_load(struct hook_settings *settings, const char *program);
 
-/* As the plugin, a path, does with its arguments in plugstack.conf: `conf=/path` names the only file, else as above. */
+/* For the plugin, which is a path, with its arguments in plugstack.conf: `conf=/path` names the
+ * only file, else as above. */
 void hook_conf_load_plugin(struct hook_settings *settings, const char *plugin, int count, char **arguments);
 
 void hook_conf_defaults(struct hook_settings *settings);
 
-/* Takes the lines of a file, `path` in the log; what cannot be used is logged and left out. Changes `text`. */
+/* Parses the lines of a file, which the log calls `path`; unusable ones are logged and ignored.
+ * Changes `text`. */
 void hook_conf_parse(struct hook_settings *settings, char *text, const char *path);
 
-/* Takes one key. False when its value cannot be used (the setting keeps its value) or the key is not known. */
+/* Sets one key. False if its value is unusable (the setting keeps its value) or the key is unknown.
+ */
 bool hook_conf_set(struct hook_settings *settings, const char *key, const char *value);
 
 #endif

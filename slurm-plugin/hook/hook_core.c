@@ -1,4 +1,5 @@
-/* What the node hook does when a batch job begins or ends on this node; no environment, no configuration files, no exit. */
+/* Handles the begin and the end of a batch job on this node, without environment, configuration
+ * files or exit. */
 #include "hook_core.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@ static uint64_t answer_deadline(const struct hook_settings *settings, const stru
 	return answer < whole ? answer : whole;
 }
 
-/* Behind the 1 to 9 digits at `at`; NULL when there are none or more. */
+/* The position behind the 1 to 9 digits at `at`; NULL if there are none or more. */
 static const char *after_number(const char *at)
 {
 	size_t digits = strspn(at, "0123456789");
@@ -44,7 +45,7 @@ bool hook_is_freed(const char *line)
 	return ms_end != NULL && *ms_end == '\0';
 }
 
-/* Beside those that `left` has, nothing of the executor is known to be there. */
+/* Nothing of the executor is known to remain except the processes in `left`. */
 static void note_late(const struct hook_folder *folder, const struct hook_input *input, const struct proc_list *left,
 		      uint64_t took_ms)
 {
@@ -73,20 +74,20 @@ static void kill_executor(const struct hook_settings *settings, const struct hoo
 		note_late(folder, input, &left, took_ms);
 	if (end != KILL_DONE)
 		return;
-	/* One that did not listen yet, or no more, ran nothing. */
+	/* An executor that did not listen yet, or no longer, ran nothing. */
 	if (reason[0] != '\0')
 		hook_folder_note_kill(folder, input->job_id, took_ms);
 	syslog(LOG_WARNING, "job %u: executor %d %s and was killed, %llu ms after the prolog began", input->job_id,
 	       (int)target.executor.pid, reason[0] != '\0' ? reason : "did not listen", (unsigned long long)took_ms);
 }
 
-/* The executor answers at our own priority, for as long as we wait. */
+/* The executor answers at the hook's own priority while the hook waits. */
 static enum talk ask_to_free(const struct hook_settings *settings, const struct hook_input *input,
 			     const struct hook_folder *folder, char answer[HOOK_LINE_MAX])
 {
 	char line[HOOK_LINE_MAX];
 	struct kill_target target;
-	/* Bounded by hook_input: the longest line is 237 bytes. */
+	/* Bounded by hook_input: the longest line has 237 bytes. */
 	(void)format(line, sizeof line, "begin %u %u %s %d %llu\n", input->job_id, input->cpus, input->gpus,
 		     settings->answer_ms, (unsigned long long)input->start_ns);
 	bool lent = kill_target_read(&target, folder->node) && proc_is_alive(&target.executor) &&
@@ -101,7 +102,7 @@ void hook_begin(const struct hook_settings *settings, const struct hook_input *i
 {
 	struct hook_folder folder;
 	if (!hook_folder_open(&folder, settings->run_dir, input->node, true))
-		return; /* logged there: nothing in an untrusted folder may be believed */
+		return; /* logged there: nothing in an untrusted folder can be trusted */
 	hook_folder_mark(&folder, input);
 	hook_folder_expect(&folder, input->job_id, settings->deadline_ms);
 	char answer[HOOK_LINE_MAX];
@@ -120,7 +121,8 @@ void hook_begin(const struct hook_settings *settings, const struct hook_input *i
 	hook_folder_close(&folder);
 }
 
-/* A hint to the daemon that this node has more room now. Lost datagrams cost a poll interval, nothing else. */
+/* Hints to the daemon that this node has more room now. A lost datagram costs a poll interval,
+ * nothing else. */
 static void send_wake(const struct hook_settings *settings, const struct hook_input *input)
 {
 	char line[HOOK_LINE_MAX];

@@ -1,6 +1,8 @@
-/* What the node hook does when a batch job begins or ends on this node; no environment, no configuration files, no exit.
+/* Handles the begin and the end of a batch job on this node, without environment, configuration
+ * files or exit.
  *
- * The lines it exchanges with the executor's hook.sock are described in PROTOCOL.md: begin/freed, end/ok, probe/here. */
+ * PROTOCOL.md describes the lines that it exchanges with the executor's hook.sock: begin/freed,
+ * end/ok, probe/here. */
 #ifndef GLEAN_HOOK_CORE_H
 #define GLEAN_HOOK_CORE_H
 
@@ -11,7 +13,7 @@
 
 #include "hostlist.h"
 
-#define HOOK_LINE_MAX 256 /* the longest line either side may send, its newline included */
+#define HOOK_LINE_MAX 256 /* the longest line that either side may send, with its newline */
 #define HOOK_MAX_CPUS 65536
 #define HOOK_MAX_GPUS 64
 #define HOOK_PATH_MAX 256
@@ -19,7 +21,7 @@
 struct hook_settings {
 	char run_dir[HOOK_PATH_MAX];
 	int answer_ms;	 /* how long the executor may take */
-	int deadline_ms; /* the hard end of the whole program */
+	int deadline_ms; /* the hard limit for the whole program */
 	struct sockaddr_storage wake;
 	socklen_t wake_length; /* 0: no wake datagram */
 };
@@ -33,16 +35,18 @@ struct hook_input {
 	uint64_t start_ns;	      /* CLOCK_MONOTONIC at the program's start */
 };
 
-/* The moment after which nothing more is begun: a little before deadline_ms, so that there is time to log and leave. */
+/* The moment after which nothing new begins: a little before deadline_ms, to leave time for logging
+ * and exiting. */
 uint64_t hook_deadline(const struct hook_settings *settings, const struct hook_input *input);
 
-/* Marks the job, has the executor free what it needs, and kills the executor when that gives no answer. */
+/* Marks the job, has the executor free what the job needs, and kills the executor if it does not
+ * answer. */
 void hook_begin(const struct hook_settings *settings, const struct hook_input *input);
 
 /* Removes the job's mark and tells the executor, or else the daemon, that the job has left. */
 void hook_end(const struct hook_settings *settings, const struct hook_input *input);
 
-/* Asks the executor for its id; `answer` gets the line without newline. */
+/* Asks the executor for its id; `answer` receives the line without newline. */
 bool hook_probe(const struct hook_settings *settings, const struct hook_input *input, char answer[HOOK_LINE_MAX]);
 
 /* Whether an answer is `freed <attempts> <ms>` and nothing else. */

@@ -1,4 +1,4 @@
-/* Takes what the hook has to know from Slurm's environment, and believes none of it unchecked. */
+/* Reads the hook's input from Slurm's environment and checks all of it. */
 #include "hook_env.h"
 
 #include <stdio.h>
@@ -19,7 +19,8 @@ static bool copy_name(char *out, const char *name)
 	return true;
 }
 
-/* Digits at `*at`, which is moved behind them; 0 when there are none or the number is above `max`. */
+/* Reads digits at `*at` and moves it behind them; returns 0 if there are none or the number exceeds
+ * `max`. */
 static uint32_t take_number(const char **at, uint32_t max)
 {
 	uint64_t value = 0;
@@ -31,11 +32,12 @@ static uint32_t take_number(const char **at, uint32_t max)
 	return (uint32_t)value;
 }
 
-/* The CPUs of one node of a list like "5,1" or "4(x2),3", and of all its nodes; false when it is malformed. */
+/* Reads the CPUs of one node from a list like "5,1" or "4(x2),3", and of all its nodes; false if it
+ * is malformed. */
 static bool read_cpus(const char *list, long index, uint32_t *here, uint64_t *all)
 {
 	uint32_t largest = 0, found = 0;
-	long first = 0; /* the index of the first node that the entry stands for */
+	long first = 0; /* the index of the first node that the entry covers */
 	*all = 0;
 	for (const char *at = list;; at++) {
 		uint32_t times = 1;
@@ -74,7 +76,7 @@ uint32_t hook_env_cpus(const char *list, long index, const char *tasks, const ch
 	return here;
 }
 
-/* Sets the bits of "0,1" or "0-3"; false when it is malformed. */
+/* Sets the bits of "0,1" or "0-3"; false if it is malformed. */
 static bool read_gpu_bits(const char *list, uint64_t *bits)
 {
 	*bits = 0;
@@ -114,7 +116,7 @@ void hook_env_gpus(const char *list, char *out, size_t size)
 		if ((bits >> gpu & 1) == 0)
 			continue;
 		if (!format(out + used, size - used, "%s%d", used > 0 ? "," : "", gpu)) {
-			(void)format(out, size, "*"); /* all 64 indices do fit */
+			(void)format(out, size, "*"); /* all 64 indices fit */
 			return;
 		}
 		used += strlen(out + used);

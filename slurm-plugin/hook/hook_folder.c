@@ -1,4 +1,5 @@
-/* The node's folder <runDir>/<node>/: opened only when nobody but us can have written there; it keeps the marks of batch jobs. */
+/* The node's folder <runDir>/<node>/, opened only if nobody else can have written there; it holds
+ * the marks of batch jobs. */
 #include "hook_folder.h"
 
 #include <dirent.h>
@@ -11,9 +12,10 @@
 
 #include "util.h"
 
-#define MARKS_MAX 4096 /* folder entries looked at for the marks of one job */
+#define MARKS_MAX 4096 /* folder entries examined for the marks of one job */
 
-/* Opens one folder that is no link, is ours and that only we may write to. Returns -1, errno 0 when it was refused. */
+/* Opens a folder that is not a link, is ours, and that only we may write to. Returns -1, with errno
+ * 0 if it was rejected. */
 static int open_trusted(int parent, const char *name, bool create)
 {
 	if (create && mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
@@ -29,7 +31,7 @@ static int open_trusted(int parent, const char *name, bool create)
 	return -1;
 }
 
-/* The folders above runDir are the site's own; those that are missing are made, as mkdir -p does. */
+/* The folders above runDir belong to the site; missing ones are created, as mkdir -p does. */
 static void make_parents(const char *run_dir)
 {
 	char path[HOOK_PATH_MAX];
@@ -37,7 +39,7 @@ static void make_parents(const char *run_dir)
 		return;
 	for (char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
 		*at = '\0';
-		(void)mkdir(path, 0755); /* if it fails, opening runDir tells why */
+		(void)mkdir(path, 0755); /* if it fails, opening runDir reports why */
 		*at = '/';
 	}
 }
@@ -94,7 +96,7 @@ void hook_folder_mark(const struct hook_folder *folder, const struct hook_input 
 		(void)close(fd);
 }
 
-/* Where that fails a figure is missing from a report, and syslog has it. */
+/* If that fails, a figure is missing from a report, and syslog has the reason. */
 static void make_note(int folder, const char *name)
 {
 	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -141,7 +143,7 @@ void hook_folder_unmark(const struct hook_folder *folder, uint32_t job_id)
 		(void)close(fd);
 		return;
 	}
-	(void)format(prefix, sizeof prefix, "%u.", job_id); /* 10 digits at most */
+	(void)format(prefix, sizeof prefix, "%u.", job_id); /* at most 10 digits */
 	const struct dirent *entry;
 	for (int seen = 0; seen < MARKS_MAX && (entry = readdir(marks)) != NULL; seen++) {
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&

@@ -1,9 +1,11 @@
-/* glean-prolog and glean-epilog: Slurm's node Prolog and Epilog, which never fail, and `glean-prolog --probe`.
+/* glean-prolog and glean-epilog: Slurm's node Prolog and Epilog, which never fail, and
+ * `glean-prolog --probe`.
  *
- * As Prolog or Epilog the exit status is 0 whatever happens, because Slurm drains a node whose prolog fails. What can go wrong is
- * caught in three layers: every result is checked, a timer ends the process at the deadline, and a crash ends it with 0 too.
- * `--probe` exits 0 and prints `here <executorId>` when the executor of $SLURMD_NODENAME answers, else 1 with one sentence.
- * `--probe PLUGIN [ARGUMENT…]` does so with the settings that the plugin of this path takes with these arguments. */
+ * As Prolog or Epilog it always exits with 0, because Slurm drains a node whose prolog fails. Three
+ * layers catch failures: every result is checked, a timer ends the process at the deadline, and a
+ * crash ends it with 0, too. `--probe` exits with 0 and prints `here <executorId>` if the executor
+ * of $SLURMD_NODENAME answers, else with 1 and one sentence. `--probe PLUGIN [ARGUMENT…]` does so
+ * with the settings that the plugin at this path has with these arguments. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

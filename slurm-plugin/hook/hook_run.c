@@ -1,4 +1,5 @@
-/* The hook in a process of its own, which may end at any moment: its last resorts, and one job's begin or end. */
+/* Runs the hook in a process of its own, which may end at any moment: its last resorts, and the
+ * begin or end of one job. */
 #include "hook_run.h"
 
 #include <signal.h>
@@ -20,7 +21,7 @@ static void leave(int signal)
 	_exit(emergency_status);
 }
 
-/* Sanitizers keep their own handlers of crashes, so that tests see one. */
+/* Sanitizers keep their own crash handlers, so that tests notice a crash. */
 void hook_run_guard(int status)
 {
 	static char stack[16384];

@@ -1,4 +1,4 @@
-/* One line to the executor's socket and one line back, under a deadline. */
+/* Exchanges one line with the executor's socket, with a deadline. */
 #include "hook_talk.h"
 
 #include <errno.h>
@@ -11,11 +11,12 @@
 
 #include "util.h"
 
-/* Connects without blocking. A full backlog (EAGAIN) is an executor that does not accept: try until the deadline. */
+/* Connects without blocking. A full backlog (EAGAIN) means that the executor does not accept:
+ * retries until the deadline. */
 static enum talk open_socket(int folder, uint64_t deadline_ns, int *out)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	/* By descriptor: the path stays short, and it is the very folder that was checked. */
+	/* By descriptor: the path stays short, and it is the folder that was checked. */
 	if (!format(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/hook.sock", folder))
 		return TALK_NO_ANSWER;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -35,7 +36,7 @@ static enum talk open_socket(int folder, uint64_t deadline_ns, int *out)
 	return TALK_ANSWERED;
 }
 
-/* Waits for the descriptor; false when the deadline came first. */
+/* Waits for the descriptor; false if the deadline came first. */
 static bool wait_for(int fd, short events, uint64_t deadline_ns)
 {
 	for (;;) {
@@ -66,7 +67,8 @@ static bool send_line(int fd, const char *line, uint64_t deadline_ns)
 	return true;
 }
 
-/* Reads up to the first newline. False at end of file, at more than HOOK_LINE_MAX bytes, at a NUL, or at the deadline. */
+/* Reads up to the first newline. False at end of file, after more than HOOK_LINE_MAX bytes, at a
+ * NUL, or at the deadline. */
 static bool receive_line(int fd, char answer[HOOK_LINE_MAX], uint64_t deadline_ns)
 {
 	size_t used = 0;

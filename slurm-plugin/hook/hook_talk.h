@@ -1,4 +1,4 @@
-/* One line to the executor's socket and one line back, under a deadline. */
+/* Exchanges one line with the executor's socket, with a deadline. */
 #ifndef GLEAN_HOOK_TALK_H
 #define GLEAN_HOOK_TALK_H
 
@@ -7,8 +7,8 @@
 #include "hook_core.h"
 
 enum talk {
-	TALK_ANSWERED,	/* `answer` holds a line without its newline; what it says is not yet checked */
-	TALK_NO_ANSWER, /* somebody listens, but gave no whole line in time */
+	TALK_ANSWERED, /* `answer` holds a line without its newline, not yet checked */
+	TALK_NO_ANSWER, /* somebody listens, but sent no complete line in time */
 	TALK_NOBODY,	/* no socket, or nobody listens */
 };
 

@@ -1,4 +1,4 @@
-/* Looks at a cgroup of version 2 and all below it, and kills it. */
+/* Examines a cgroup of version 2 and everything below it, and kills it. */
 #include "cgroup_tree.h"
 
 #include <dirent.h>
@@ -13,7 +13,7 @@
 #include "util.h"
 
 static const char kill_file[] = "cgroup.kill";
-/* The executor's group, its `work`, an attempt's: nobody makes groups below. */
+/* The executor's group, its `work`, an attempt's: nobody creates groups below. */
 #define DEPTH_MAX 4
 
 int cgroup_tree_open_events(const char *kill_path)
@@ -45,7 +45,7 @@ bool cgroup_tree_is_populated(int events)
 static void write_kill(int fd)
 {
 	ssize_t written = write(fd, "1", 1);
-	(void)written; /* whoever looks at cgroup.events sees what came of it */
+	(void)written; /* cgroup.events shows the result */
 }
 
 bool cgroup_tree_kill(const char *kill_path)
@@ -53,11 +53,11 @@ bool cgroup_tree_kill(const char *kill_path)
 	int fd = open(kill_path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	/* Reaped by nobody: it ends a moment later, or its parent does. */
+	/* Nobody reaps it: it or its parent ends a moment later. */
 	pid_t pid = fork();
 	if (pid == 0) {
 		for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; standard++)
-			(void)close(standard); /* slurmd may wait until they are closed */
+			(void)close(standard); /* slurmd may wait for them to be closed */
 		write_kill(fd);
 		_exit(0);
 	}
@@ -83,7 +83,8 @@ static void add_processes(struct proc_list *list, int folder)
 				continue;
 			}
 			if (pid > 0 && proc_read((pid_t)pid, &info))
-				(void)proc_list_add(list, (pid_t)pid, info.start_ticks); /* full: those there are enough */
+				/* full: those in the list are enough */
+				(void)proc_list_add(list, (pid_t)pid, info.start_ticks);
 			pid = 0;
 		}
 	}

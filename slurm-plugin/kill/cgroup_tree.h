@@ -1,4 +1,5 @@
-/* Looks at a cgroup of version 2 and all below it, and kills it. `kill_path` is its cgroup.kill. */
+/* Examines a cgroup of version 2 and everything below it, and kills it. `kill_path` is its
+ * cgroup.kill. */
 #ifndef GLEAN_CGROUP_TREE_H
 #define GLEAN_CGROUP_TREE_H
 
@@ -9,20 +10,22 @@
 /* The descriptor of its cgroup.events, or -1 with errno. */
 int cgroup_tree_open_events(const char *kill_path);
 
-/* Whether processes are in it; one that is gone has none. */
+/* Whether it contains processes; a removed one has none. */
 bool cgroup_tree_is_populated(int events);
 
-/* As open and read say it of a cgroup's file. Any other error (no memory, no descriptor left) says nothing of what runs there. */
+/* Whether open or read of a cgroup's file failed because the cgroup is gone. Any other error (no
+ * memory, no descriptor left) says nothing about its processes. */
 bool cgroup_tree_is_gone(int error);
 
 /*
- * SIGKILL to all in it and below it, also to what is being forked. The kernel takes a lock of the whole node for that, which
- * somebody may hold for long while this process cannot even be killed; so a process of its own does it, and nobody waits for
- * that one. False when the group refused at once.
+ * Sends SIGKILL to everything in it and below it, also to what is being forked. For that, the
+ * kernel takes a lock of the whole node, which somebody may hold for long, while even SIGKILL does
+ * not end this process; so a separate process does it, and nobody waits for that one. False if the
+ * group refused at once.
  */
 bool cgroup_tree_kill(const char *kill_path);
 
-/* Adds all processes in it and below it. What forks meanwhile may be missed. */
+/* Adds all processes in it and below it. May miss processes that fork meanwhile. */
 void cgroup_tree_collect(struct proc_list *list, const char *kill_path);
 
 #endif

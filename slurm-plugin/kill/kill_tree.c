@@ -1,4 +1,4 @@
-/* Ends an executor and everything it started, and waits until all of it is gone. */
+/* Ends an executor and everything that it started, and waits until all of it is gone. */
 #include "kill_tree.h"
 
 #include <errno.h>
@@ -15,11 +15,12 @@
 #include "unkillable.h"
 #include "util.h"
 
-#define POPULATED_POLL_MS 5 /* in case the kernel's notice on cgroup.events is missed */
+#define POPULATED_POLL_MS 5 /* in case the kernel's notification on cgroup.events is missed */
 #define GONE_POLL_NS 1000000
-#define LOOKS_TO_KILL 20 /* what is not gone at the second look is killed by pid, and every so many looks again */
+/* what is still there at the second check is killed by pid, and again every this many checks */
+#define LOOKS_TO_KILL 20
 
-/* One `key=value` line of executor.pid. Unknown keys are for others. */
+/* One `key=value` line of executor.pid. Unknown keys are for other readers. */
 static bool read_entry(struct kill_target *target, const char *key, const char *value)
 {
 	uint64_t number;
@@ -32,7 +33,7 @@ static bool read_entry(struct kill_target *target, const char *key, const char *
 	} else if (strcmp(key, "kill") == 0 && value[0] != '\0' &&
 		   (!is_cgroup_file(value, "cgroup.kill") ||
 		    !format(target->kill_path, sizeof target->kill_path, "%s", value))) {
-		target->kill_path[0] = '\0'; /* not a file to write to; the pid still is good */
+		target->kill_path[0] = '\0'; /* not a file to write to; the pid is still valid */
 		syslog(LOG_ERR, "executor.pid: kill=%.64s is no cgroup.kill below /sys/fs/cgroup; left out", value);
 	}
 	return true;
@@ -69,7 +70,7 @@ static bool any_alive(const struct proc_list *list, const struct proc_list *know
 	return false;
 }
 
-/* Whether anything is in the cgroup that is worth waiting for. */
+/* Whether the cgroup contains anything worth waiting for. */
 static bool is_occupied(int events, const char *kill_path, const struct proc_list *known)
 {
 	static struct proc_list inside;
@@ -82,7 +83,8 @@ static bool is_occupied(int events, const char *kill_path, const struct proc_lis
 	return any_alive(&inside, known);
 }
 
-/* By pid, which needs no lock that somebody may hold; what forks meanwhile is left to the cgroup's own kill. */
+/* Kills by pid, which needs no lock; processes that fork meanwhile are left to the cgroup's own
+ * kill. */
 static void kill_each(const char *kill_path)
 {
 	static struct proc_list inside;
@@ -95,9 +97,9 @@ static void kill_each(const char *kill_path)
 }
 
 /*
- * Kills the cgroup before anything is looked at, and waits until it is empty. First of all its processes get their share of the
- * processors: one that was to run at the least weight there is may hold a lock that the kill needs. KILL_NONE_LEFT too when
- * there is no such cgroup.
+ * Kills the cgroup before examining anything, and waits until it is empty. First its processes get
+ * their share of the processors: one that runs at the least weight may hold a lock that the kill
+ * needs. Returns KILL_NONE_LEFT also if there is no such cgroup.
  */
 static enum kill_outcome kill_cgroup(const struct kill_target *target, const struct proc_list *known,
 				     uint64_t deadline_ns)
@@ -111,14 +113,16 @@ static enum kill_outcome kill_cgroup(const struct kill_target *target, const str
 	if (is_occupied(events, kill_path, known)) {
 		outcome = cgroup_tree_kill(kill_path) ? KILL_DONE : KILL_LATE;
 		if (outcome == KILL_DONE)
-			(void)proc_signal(&target->executor, SIGKILL); /* one that starts is not in it yet */
+			/* one that is starting is not in it yet */
+			(void)proc_signal(&target->executor, SIGKILL);
 		for (int looks = 0; outcome == KILL_DONE && is_occupied(events, kill_path, known); looks++) {
 			struct pollfd changed = {.fd = events, .events = POLLPRI};
 			int left = ms_until(deadline_ns);
 			if (left == 0)
 				outcome = KILL_LATE;
 			else {
-				cpu_weight_raise(kill_path); /* another executor of this machine may have taken it back */
+				/* another executor of this machine may have lowered it */
+				cpu_weight_raise(kill_path);
 				if (looks % LOOKS_TO_KILL == 1)
 					kill_each(kill_path);
 				(void)poll(&changed, 1, left < POPULATED_POLL_MS ? left : POPULATED_POLL_MS);
@@ -140,8 +144,9 @@ static uint64_t fingerprint(const struct proc_list *list)
 	return sum;
 }
 
-/* Stops the executor and its tree, again and again until a look finds nobody new: a stopped process can neither start another nor
- * leave the tree. This matters because the tree falls apart as soon as the executor is dead. */
+/* Stops the executor and its tree, repeatedly, until a check finds nobody new: a stopped process
+ * can neither start another nor leave the tree. This matters because the tree falls apart as soon
+ * as the executor is dead. */
 static void freeze_tree(struct proc_list *list, const struct proc *root, uint64_t deadline_ns)
 {
 	uint64_t before, after = 0;
@@ -176,7 +181,7 @@ static enum kill_outcome kill_list(const struct kill_target *target, const struc
 	return KILL_DONE;
 }
 
-/* Those of `seen`, and of what is in the cgroup, that are alive and not known. */
+/* Those in `seen` and in the cgroup that are alive and not known. */
 static void find_left(const struct kill_target *target, struct proc_list *seen, const struct proc_list *known,
 		      struct proc_list *left)
 {
@@ -190,7 +195,7 @@ static void find_left(const struct kill_target *target, struct proc_list *seen, 
 	}
 }
 
-/* What was there at the deadline may be gone an instant later, when it is counted. */
+/* Something that was there at the deadline may be gone an instant later, when it is counted. */
 static bool is_seen_empty(const struct kill_target *target)
 {
 	if (target->kill_path[0] == '\0')
@@ -211,7 +216,7 @@ enum kill_outcome kill_target_end(const struct kill_target *target, const struct
 	list.count = 0;
 	if (target->kill_path[0] != '\0')
 		by_cgroup = kill_cgroup(target, known, deadline_ns);
-	/* Without a cgroup, or where it is gone. */
+	/* Without a cgroup, or if it is gone. */
 	if (proc_is_alive(&target->executor)) {
 		uint64_t now = clock_ns();
 		freeze_tree(&list, &target->executor, deadline_ns > now ? now + (deadline_ns - now) / 2 : now);

@@ -1,4 +1,4 @@
-/* Ends an executor and everything it started, and waits until all of it is gone. */
+/* Ends an executor and everything that it started, and waits until all of it is gone. */
 #ifndef GLEAN_KILL_TREE_H
 #define GLEAN_KILL_TREE_H
 
@@ -13,18 +13,20 @@ struct kill_target {
 };
 
 enum kill_outcome {
-	KILL_NONE_LEFT, /* there was nothing alive, but for what is known to be unkillable */
+	KILL_NONE_LEFT, /* nothing was alive, except processes known to be unkillable */
 	KILL_DONE,	/* killed, and gone */
-	KILL_LATE,	/* killed, but some of it was still there at the deadline, or could not be looked at */
+	/* killed, but some of it was still there at the deadline, or could not be checked */
+	KILL_LATE,
 };
 
-/* Reads executor.pid of the node's folder. False when it is missing or malformed. */
+/* Reads executor.pid in the node's folder. False if it is missing or malformed. */
 bool kill_target_read(struct kill_target *target, int folder);
 
-/* The same of a text that was read already, and changes it. */
+/* The same for a text that was already read; changes it. */
 bool kill_target_parse(struct kill_target *target, char *text);
 
-/* Does not wait for the processes in `known`. After KILL_LATE `left` has those that it waited for in vain. */
+/* Does not wait for the processes in `known`. After KILL_LATE, `left` holds those that did not end
+ * in time. */
 enum kill_outcome kill_target_end(const struct kill_target *target, const struct proc_list *known,
 				  struct proc_list *left, uint64_t deadline_ns);
 

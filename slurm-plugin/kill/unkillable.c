@@ -1,4 +1,5 @@
-/* Processes of functions that SIGKILL does not end, since they hang in the kernel: noted once, so that nobody waits for them again. */
+/* Processes of functions that SIGKILL does not end because they hang in the kernel: noted once, so
+ * that nobody waits for them again. */
 #include "unkillable.h"
 
 #include <ctype.h>
@@ -57,7 +58,8 @@ bool unkillable_has(const struct proc_list *list, const struct proc *proc)
 	return false;
 }
 
-/* Whether a process has threads that sleep uninterruptibly and none that runs: it makes no step, and SIGKILL changes nothing. */
+/* Whether a process has threads that sleep uninterruptibly and none that runs: it makes no
+ * progress, and SIGKILL changes nothing. */
 static bool hangs(const struct proc *proc)
 {
 	char path[64];

@@ -1,9 +1,11 @@
-/* gleaner.so: the node hook as a SPANK plugin, for sites that keep Prolog= and Epilog= to themselves.
+/* gleaner.so: the node hook as a SPANK plugin, for sites that do not want to change Prolog= and
+ * Epilog=.
  *
- * slurmd runs it in a process of its own, `slurmstepd spank prolog`, as root and with the environment of a Prolog; the plugin
- * leaves nothing behind in that process. The hook runs in a child of it, which may crash, be killed and have timers and signal
- * handlers of its own. Success is returned whatever happens, because Slurm drains a node whose prolog fails.
- * slurm_spank_slurmd_exit is there so that slurmd keeps the plugin mapped, by which an executor sees that slurmd knows of it. */
+ * slurmd runs it in a process of its own, `slurmstepd spank prolog`, as root and with the
+ * environment of a Prolog; the plugin leaves nothing behind in that process. The hook runs in a
+ * child of it, which may crash, be killed and have its own timers and signal handlers. It always
+ * returns success, because Slurm drains a node whose prolog fails. slurm_spank_slurmd_exit exists
+ * so that slurmd keeps the plugin mapped, which shows an executor that slurmd has loaded it. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* All else is hidden: slurmd has functions of its own by the names of some of ours. */
+/* Everything else is hidden: slurmd has functions with the same names as some of ours. */
 #pragma GCC visibility push(default)
 #include <slurm/spank.h>
 SPANK_PLUGIN(gleaner, 1)
@@ -26,7 +28,8 @@ SPANK_PLUGIN(gleaner, 1)
 #include "hook_run.h"
 #include "util.h"
 
-#define REAP_MS 50 /* what the child gets to end after its deadline, and again after SIGKILL */
+/* the time that the child has to end after its deadline, and again after SIGKILL */
+#define REAP_MS 50
 
 static void load_settings(struct hook_settings *settings, int count, char **arguments)
 {
@@ -35,7 +38,7 @@ static void load_settings(struct hook_settings *settings, int count, char **argu
 	hook_conf_load_plugin(settings, found ? self.dli_fname : "", count, arguments);
 }
 
-/* The child: tells its deadline as soon as it knows it, then does what the program does. */
+/* The child: reports its deadline as soon as it knows it, then does the same as the program. */
 __attribute__((noreturn)) static void run_child(bool begins, struct hook_input *input, int count, char **arguments,
 						 int pipe_end)
 {
@@ -50,13 +53,14 @@ __attribute__((noreturn)) static void run_child(bool begins, struct hook_input *
 	openlog("glean-hook", LOG_PID, LOG_DAEMON);
 	load_settings(&settings, count, arguments);
 	hook_run_arm(input->start_ns, settings.deadline_ms);
-	/* Lost, it leaves the parent with the default deadline. */
+	/* If lost, the parent keeps the default deadline. */
 	bool told = write(pipe_end, &settings.deadline_ms, sizeof settings.deadline_ms) > 0;
 	hook_run_job(begins, &settings, input);
 	_exit(told ? 0 : 1);
 }
 
-/* Reads the child's deadline, then waits for the end of file that its end causes; false when the deadline came first. */
+/* Reads the child's deadline, then waits for the end of file at the child's end; false if the
+ * deadline came first. */
 static bool wait_for_end(int pipe_end, uint64_t start_ns)
 {
 	int deadline_ms = HOOK_DEFAULT_DEADLINE_MS;
@@ -77,7 +81,8 @@ static bool wait_for_end(int pipe_end, uint64_t start_ns)
 	}
 }
 
-/* True with the child's status; false when it hangs in the kernel, or when the host has taken its end itself. */
+/* True with the child's status; false if it hangs in the kernel, or if the host has reaped it
+ * itself. */
 static bool reap(pid_t child, int *status)
 {
 	uint64_t end_ns = clock_ns() + REAP_MS * NS_PER_MS;
@@ -118,7 +123,7 @@ static int run_hook(bool begins, int count, char **arguments)
 			watch_child(child, ends[0], &input);
 		(void)close(ends[0]);
 	}
-	if (child < 0) { /* no process to be had: then here, where only the deadlines of the core hold */
+	if (child < 0) { /* no process available: then here, with only the deadlines of the core */
 		struct hook_settings settings;
 		load_settings(&settings, count, arguments);
 		hook_run_job(begins, &settings, &input);

@@ -1,10 +1,13 @@
-/* A stand-in for `slurmstepd spank prolog` in tests: loads a plugin, calls it, and looks whether it left something behind.
+/* A stand-in for `slurmstepd spank prolog` in tests: loads a plugin, calls it, and checks whether
+ * it left something behind.
  *
- * spank_host PLUGIN prolog|epilog TIMES [ARGUMENT...]: prints the microseconds of each call; exits 1 with a sentence when the plugin did
- * not return success, or changed signals, timers, descriptors or children of this process. A thread runs beside it.
- * spank_host PROGRAM program TIMES: the microseconds from fork to wait of the hook as a program, as slurmd has them.
- * spank_host PROGRAM left GROUP: the same once, and how many processes of functions it left in GROUP, a cgroup as
- * /proc/PID/cgroup names it. Looks at real-time priority, so that a load does not give them more time. */
+ * spank_host PLUGIN prolog|epilog TIMES [ARGUMENT...] prints the microseconds of each call; exits
+ * with 1 and a sentence if the plugin did not return success, or changed signals, timers,
+ * descriptors or children of this process. A thread runs beside it. spank_host PROGRAM program
+ * TIMES prints the microseconds from fork to wait of the hook as a program, as for slurmd.
+ * spank_host PROGRAM left GROUP does the same once and prints how many processes of functions it
+ * left in GROUP, a cgroup as /proc/PID/cgroup names it. It counts at real-time priority, so that
+ * load does not give them more time. */
 #include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
@@ -27,7 +30,7 @@
 
 typedef int callback(spank_t, int, char **);
 
-/* What slurmstepd offers to a plugin. */
+/* The functions that slurmstepd offers to a plugin. */
 void slurm_error(const char *text, ...)
 {
 	va_list values;
@@ -38,7 +41,7 @@ void slurm_error(const char *text, ...)
 	va_end(values);
 }
 
-/* In place of libc's for the plugin, too: without processes to be had when SPANK_HOST_NO_FORK is set. */
+/* Replaces libc's, for the plugin too: fails for lack of processes if SPANK_HOST_NO_FORK is set. */
 pid_t fork(void)
 {
 	pid_t (*real)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "fork");
@@ -104,7 +107,7 @@ static int time_program(char *path, uint64_t times)
 	return 0;
 }
 
-/* Whether a process that is not dead yet is in a cgroup below `prefix`. */
+/* Whether a process that is not yet dead is in a cgroup below `prefix`. */
 static bool is_left(const char *pid, const char *prefix)
 {
 	char path[64], text[4096];

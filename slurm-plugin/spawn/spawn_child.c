@@ -1,4 +1,5 @@
-/* What happens between fork and exec, in its order: the command waits for its cgroups, becomes the user, opens its files. */
+/* The steps between fork and exec, in order: the command waits for its cgroups, becomes the user,
+ * opens its files. */
 #include "spawn_child.h"
 
 #include <errno.h>
@@ -24,14 +25,16 @@
 #include "spawn_user.h"
 #include "util.h"
 
-#define START_PULSE_US 100000 /* the alarm may come just before the call that waits, so it comes again */
+/* the alarm may come just before the call that waits, so it is repeated */
+#define START_PULSE_US 100000
 #define LEAST_NICE 19
-#define CLOSE_ALL_MAX 65536 /* descriptors looked at where close_range is missing; ours are all low */
+#define CLOSE_ALL_MAX 65536 /* descriptors checked if close_range is missing; ours are all low */
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
 
-/* Dies with the supervisor. Set again after the change of user, which clears it. */
+/* Makes this process die with the supervisor. Repeated after the change of user, which clears it.
+ */
 static bool tie_to(pid_t supervisor, struct failure *failure)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
@@ -41,7 +44,7 @@ static bool tie_to(pid_t supervisor, struct failure *failure)
 	return true;
 }
 
-/* The supervisor writes a byte when it has moved us into our cgroups. */
+/* The supervisor writes a byte once it has moved this process into its cgroups. */
 static bool wait_for_join(int joined, struct failure *failure)
 {
 	char byte;
@@ -100,7 +103,8 @@ static void wake_up(int signal)
 	(void)signal;
 }
 
-/* A call that waits, as for the other end of a FIFO, ends with EINTR when the start takes too long; so do all that follow. 0: not any more. */
+/* A waiting call, for example for the other end of a FIFO, ends with EINTR if the start takes too
+ * long; so do all that follow. 0 removes the limit. */
 static bool limit_start(uint64_t start_ms, struct failure *failure)
 {
 	const struct sigaction action = {.sa_handler = wake_up}; /* no SA_RESTART */
@@ -113,14 +117,17 @@ static bool limit_start(uint64_t start_ms, struct failure *failure)
 	return true;
 }
 
-/* Everything above stderr closes at exec, whatever the executor, a library or the name service left open. */
+/* Everything above stderr closes at exec, whatever the executor, a library or the name service left
+ * open. */
 static bool close_rest(bool keep_script, struct failure *failure)
 {
 	if (syscall(SYS_close_range, 3u, UINT_MAX, CLOSE_RANGE_CLOEXEC) != 0) {
 		for (int fd = 3; fd < CLOSE_ALL_MAX; fd++)
-			(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* fails for those that are not open */
+			/* fails for descriptors that are not open */
+			(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	}
-	if (keep_script && fcntl(SPAWN_SCRIPT_FD, F_SETFD, 0) != 0) /* the interpreter opens it by name */
+	/* the interpreter opens it by name */
+	if (keep_script && fcntl(SPAWN_SCRIPT_FD, F_SETFD, 0) != 0)
 		return fail(failure, STAGE_SCRIPT, errno, "the script cannot be kept open: %s", strerror(errno));
 	return true;
 }
@@ -129,7 +136,7 @@ static bool enter(const struct spawn_request *request, pid_t supervisor, int joi
 {
 	if ((request->shared_session ? setpgid(0, 0) : setsid()) < 0)
 		return fail(failure, STAGE_START, errno, "no session or group can be made: %s", strerror(errno));
-	/* PAM first: what its modules set, ours overrules. */
+	/* PAM first: our own settings override those of its modules. */
 	return tie_to(supervisor, failure) && limit_start(request->start_ms, failure) &&
 	       wait_for_join(joined, failure) && spawn_pam_open(request, failure) && enter_limits(request, failure) &&
 	       spawn_private_keyring(false, failure) && spawn_private_memory(request, failure) &&
@@ -154,7 +161,8 @@ void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int 
 		else if (limit_start(0, &failure) && spawn_remove(request, &failure))
 			_exit(0);
 	}
-	/* Shorter than PIPE_BUF, so it is written whole or not at all; without it the supervisor still sees us exit. */
+	/* Shorter than PIPE_BUF, so it is written completely or not at all; without it the
+	 * supervisor still sees the exit. */
 	ssize_t written = write(status, &failure, sizeof failure);
 	_exit(written == (ssize_t)sizeof failure ? 126 : 125);
 }

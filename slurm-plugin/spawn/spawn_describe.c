@@ -1,4 +1,4 @@
-/* Says of a process that hangs in the kernel who it is and where it hangs. */
+/* Describes a process that hangs in the kernel: which it is and where it hangs. */
 #include "spawn_describe.h"
 
 #include <ctype.h>
@@ -17,7 +17,8 @@
 
 #include "util.h"
 
-/* Names in /proc are the process's own: whatever would steer a terminal or end a line is shown as `?`. */
+/* A process chooses its own name in /proc: characters that would control a terminal or end a line
+ * are shown as `?`. */
 static void print_value(const char *key, const char *value)
 {
 	(void)printf("%s=", key);
@@ -26,7 +27,7 @@ static void print_value(const char *key, const char *value)
 	(void)putchar('\n');
 }
 
-/* The text behind `label` in a file of /proc/PID, to the end of its line. */
+/* The text after `label` in a file of /proc/PID, up to the end of its line. */
 static bool read_field(const char *pid, const char *file, const char *label, char *out, size_t size)
 {
 	char path[64], text[4096];
@@ -50,10 +51,10 @@ static bool read_link(const char *pid, const char *link, char *out)
 	return true;
 }
 
-/* What a system call works on: a descriptor, or a path (from a folder's descriptor on). */
+/* The target of a system call: a descriptor, or a path (relative to a folder's descriptor). */
 struct target {
 	long number;
-	int descriptor, path; /* the place of each among the arguments, -1: it takes none */
+	int descriptor, path; /* the position of each among the arguments; -1 if it takes none */
 };
 
 static const struct target targets[] = {
@@ -70,7 +71,7 @@ static const struct target targets[] = {
     {SYS_close, 0, -1},	  {SYS_fstat, 0, -1},	 {SYS_getdents64, 0, -1}, {SYS_flock, 0, -1},	{SYS_fcntl, 0, -1},
 };
 
-/* The system call that it is in, and its first two arguments. */
+/* The current system call and its first two arguments. */
 static const struct target *read_call(const char *pid, uint64_t arguments[2])
 {
 	char text[256];
@@ -88,7 +89,8 @@ static const struct target *read_call(const char *pid, uint64_t arguments[2])
 	return NULL;
 }
 
-/* A string of its memory, which ends within `PATH_MAX`; up to the end of a page at a time, since the next may not be there. */
+/* Reads a string of at most PATH_MAX from its memory, page by page, because the next page may not
+ * exist. */
 static bool read_string(const char *pid, uint64_t address, char *out)
 {
 	const size_t page = 4096;
@@ -127,7 +129,7 @@ static bool find_path(const char *pid, char *out, size_t size)
 	return path[0] == '/' ? format(out, size, "%s", path) : format(out, size, "%s/%s", folder, path);
 }
 
-/* By its login name, where the system's name service has one. */
+/* By its login name, if the system's name service knows one. */
 static void print_user(const char *pid)
 {
 	char value[256];
@@ -150,7 +152,7 @@ int spawn_describe(const char *pid)
 	uint64_t number;
 	if (!parse_number(pid, 2, 4194303, &number))
 		return 2;
-	/* Scripts run from memory are called by a descriptor: the interpreter says more. */
+	/* A script run from memory is called by a descriptor: its interpreter says more. */
 	if (read_link(pid, "exe", value))
 		print_value("name", strrchr(value, '/') + 1);
 	else if (read_field(pid, "comm", "", value, sizeof value))

@@ -38,7 +38,8 @@ bool spawn_exec_make_script(const struct spawn_request *request, struct failure 
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int fd = memfd_create("glean-script", flags | MFD_EXEC);
 	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("glean-script", flags); /* before Linux 6.3 every memfd may be executed */
+		/* before Linux 6.3 every memfd may be executed */
+		fd = memfd_create("glean-script", flags);
 	if (fd < 0 || !write_all(fd, request->script, request->script_length) || fchmod(fd, 0700) != 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
 	    (fd != SPAWN_SCRIPT_FD && dup2(fd, SPAWN_SCRIPT_FD) < 0))
@@ -51,7 +52,8 @@ static void reset_signals(void)
 {
 	sigset_t none;
 	for (int number = 1; number < NSIG; number++)
-		(void)signal(number, SIG_DFL); /* KILL, STOP and libc's own refuse, rightly */
+		/* KILL, STOP and libc's own signals are rightly refused */
+		(void)signal(number, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -65,14 +67,16 @@ static const char *search_path(const struct spawn_request *request)
 	return DEFAULT_PATH;
 }
 
-/* Tries the command in each folder of PATH. Unlike execvp it never falls back to a shell. Returns the errno that tells most. */
+/* Tries the command in each folder of PATH. Unlike execvp it never falls back to a shell. Returns
+ * the most informative errno. */
 static int execute_by_path(const struct spawn_request *request)
 {
 	char file[PATH_MAX];
 	int error = ENOENT;
 	for (const char *folder = search_path(request);; folder++) {
 		size_t length = strcspn(folder, ":");
-		if (length == 0 || folder[0] == '/') { /* empty: the working directory; others that are relative: no */
+		/* an empty entry is the working directory; other relative ones are ignored */
+		if (length == 0 || folder[0] == '/') {
 			const char *join = length == 0 ? "./" : "/";
 			if (format(file, sizeof file, "%.*s%s%s", (int)length, folder, join, request->args[0])) {
 				(void)execve(file, request->args, request->env);
@@ -88,7 +92,7 @@ static int execute_by_path(const struct spawn_request *request)
 	}
 }
 
-/* The index of the first string that the kernel does not take, `count` when there is none. */
+/* The index of the first string that the kernel rejects, or `count`. */
 static size_t find_too_long(char *const *strings, size_t count, size_t most)
 {
 	size_t at = 0;
@@ -97,7 +101,7 @@ static size_t find_too_long(char *const *strings, size_t count, size_t most)
 	return at;
 }
 
-/* Names what is too long, but not a variable's value, which may be secret. */
+/* Names what is too long, but not the value of a variable, which may be secret. */
 static bool fail_too_big(const struct spawn_request *request, struct failure *failure)
 {
 	const size_t most = STRING_PAGES * (size_t)sysconf(_SC_PAGESIZE) - 1; /* without its NUL */

@@ -4,13 +4,14 @@
 
 #include "spawn_request.h"
 
-/* The descriptor that a script is executed from, so that no file of it is left anywhere. */
+/* The descriptor from which a script is executed, so that no file of it remains anywhere. */
 #define SPAWN_SCRIPT_FD 3
 
-/* Puts the script into memory as the user and leaves it at SPAWN_SCRIPT_FD, sealed. */
+/* Puts the script into memory as the user and leaves it, sealed, at SPAWN_SCRIPT_FD. */
 bool spawn_exec_make_script(const struct spawn_request *request, struct failure *failure);
 
-/* Signals as a program expects them, then the command. Returns only when it could not be executed: false. */
+/* Resets signals to what a program expects, then executes the command. Returns only if that failed:
+ * false. */
 bool spawn_exec(const struct spawn_request *request, struct failure *failure);
 
 #endif

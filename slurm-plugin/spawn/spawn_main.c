@@ -1,11 +1,14 @@
-/* glean-spawn: starts one command as a user, supervises it and all that it starts, and reports its end.
+/* glean-spawn: starts one command as a user, supervises it and everything that it starts, and
+ * reports its end.
  *
- * Descriptor 3 brings the request (framing in spawn_request.h), 4 the control bytes `T` (SIGTERM), `N` (the signal it asked for) and `K`
- * (SIGKILL to the whole tree; so does its end of file, for then the executor is gone), 5 takes the report lines:
+ * Descriptor 3 brings the request (framing in spawn_request.h), 4 the control bytes `T` (SIGTERM),
+ * `N` (the signal that the command requested) and `K` (SIGKILL to the whole tree; its end of file
+ * means the same, because then the executor is gone), 5 takes the report lines:
  *   started <pid> <startTicks> <monotonicNs>
- *   ended <exitCode> <signal> <monotonicNs> <userMs> <systemMs> <maxRssKb> <oomKills> <tooManyProcesses>
+ *   ended <exitCode> <signal> <monotonicNs> <userMs> <systemMs> <maxRssKb> <oomKills>
+ *   <tooManyProcesses>
  *   failed <stage> <errno> <message>
- * PROTOCOL.md says each precisely. The program exits with 0 after its last line. */
+ * PROTOCOL.md specifies each precisely. The program exits with 0 after its last line. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,10 +32,11 @@
 #define REQUEST_FD 3
 #define CONTROL_FD 4
 #define REPORT_FD 5
-#define STATUS_FD_MIN 10 /* away from the script's descriptor */
+#define STATUS_FD_MIN 10 /* not the script's descriptor */
 #define SUPERVISOR_NICE 5
 #define LIMITS_POLL_MS 200
-#define START_MARGIN_MS 1000 /* the command tells itself what it waited for, unless it hangs in the kernel */
+/* the command itself reports what it waited for, unless it hangs in the kernel */
+#define START_MARGIN_MS 1000
 
 enum { ON_SIGNAL, ON_CONTROL, ON_STATUS, ON_COUNT };
 
@@ -49,7 +53,7 @@ static bool is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* So that no file of ours gets the number of a standard descriptor. */
+/* Keeps files of ours from getting the number of a standard descriptor. */
 static bool fill_standard_fds(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -67,14 +71,15 @@ static int open_signals(void)
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGHUP);
-	/* SIGCHLD must not be ignored, as it may have been by our parent: then nothing could be waited for. */
+	/* SIGCHLD must not be ignored, as our parent may have left it: then no child could be
+	 * waited for. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
 	    sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return -1;
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* A pipe that closes at exec; both ends are moved up. */
+/* A pipe that closes at exec; both ends get high numbers. */
 static bool open_pipe(int ends[2])
 {
 	int low[2];
@@ -87,7 +92,8 @@ static bool open_pipe(int ends[2])
 	return ends[0] >= 0 && ends[1] >= 0;
 }
 
-/* Behind what it supervises: when many are killed at once, their dying counts and our bookkeeping waits. */
+/* Gives itself a lower priority than what it supervises: when many are killed at once, their dying
+ * matters and bookkeeping waits. */
 static void step_back(const struct spawn_request *request)
 {
 	(void)setpriority(PRIO_PROCESS, 0, SUPERVISOR_NICE);
@@ -95,7 +101,7 @@ static void step_back(const struct spawn_request *request)
 		cpu_weight_of_session(getpid(), SUPERVISOR_NICE);
 }
 
-/* Lets the command go on in its cgroups; where they refuse it, it ends here. */
+/* Lets the command continue in its cgroups; if they refuse it, it ends here. */
 static bool release(const struct spawn_request *request, pid_t pid, int joined, struct failure *failure)
 {
 	bool is_in = spawn_join(request, pid, failure);
@@ -132,10 +138,11 @@ static bool start(struct supervisor *self, const struct spawn_request *request)
 	if (!release(request, pid, joined[1], &self->failure))
 		return false;
 	step_back(request);
-	/* A command of our own user (a pilot's) must not read or steer us; the child is left as it is until its exec. */
+	/* A command of our own user (a pilot's) must not read or control us; the child keeps its
+	 * setting until its exec. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	spawn_tree_init(&self->tree, request, pid);
-	if (proc_read(pid, &info)) /* not reaped yet, so it is there even if it has ended */
+	if (proc_read(pid, &info)) /* not reaped yet, so it exists even if it has ended */
 		self->start_ticks = info.start_ticks;
 	self->watched[ON_SIGNAL] = (struct pollfd){.fd = signals, .events = POLLIN};
 	self->watched[ON_CONTROL] = (struct pollfd){.fd = CONTROL_FD, .events = POLLIN};
@@ -144,14 +151,16 @@ static bool start(struct supervisor *self, const struct spawn_request *request)
 }
 
 /*
- * A mount namespace is torn down by whoever lets go of it last, and the kernel does so for one after the other. Held by us,
- * it does not keep the command's processes from being gone when a node is cleared; it goes when we do, right after.
+ * A mount namespace is torn down by the last process that leaves it, and the kernel does this for
+ * one namespace after another. If we hold it, it does not delay the end of the command's processes
+ * when a node is cleared; it ends when we do, right after.
  */
 static void hold_namespace(pid_t pid)
 {
 	char path[64];
 	if (format(path, sizeof path, "/proc/%d/ns/mnt", (int)pid))
-		(void)open(path, O_RDONLY | O_CLOEXEC); /* left open until our exit; if it fails, dying takes longer */
+		/* left open until our exit; if it fails, dying takes longer */
+		(void)open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static void on_signal(struct supervisor *self)
@@ -186,7 +195,8 @@ static void on_control(struct supervisor *self)
 	}
 }
 
-/* The status pipe closed without a word: the exec was done (or the child killed before it). Else it brings the failure. */
+/* If the status pipe closes without data, the exec succeeded (or the child was killed before it).
+ * Otherwise it brings the failure. */
 static void on_status(struct supervisor *self)
 {
 	ssize_t got;
@@ -206,7 +216,7 @@ static void on_status(struct supervisor *self)
 		(void)fail(&self->failure, STAGE_START, EIO, "the command's start was cut off");
 }
 
-/* The milliseconds that are left for the start; -1: it has no limit, or is over. */
+/* The milliseconds left for the start; -1 if it has no limit, or is over. */
 static int check_start(struct supervisor *self)
 {
 	uint64_t start_ms = self->tree.request->start_ms;
@@ -242,7 +252,8 @@ static void supervise(struct supervisor *self)
 			on_signal(self);
 	}
 	if (self->watched[ON_STATUS].fd >= 0)
-		on_status(self); /* it ended before we looked; nobody holds the other end any more */
+		/* it ended before we checked; nobody holds the other end any more */
+		on_status(self);
 }
 
 int main(int argc, char **argv)

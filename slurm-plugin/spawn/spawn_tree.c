@@ -1,4 +1,5 @@
-/* Supervises the command and all that it started: signals, memory, the end of the last one. */
+/* Supervises the command and everything that it started: signals, memory, the end of the last
+ * process. */
 #include "spawn_tree.h"
 
 #include <errno.h>
@@ -16,13 +17,15 @@
 #define KILL_PAUSE_MAX_MS 64
 #define WALK_ROUND 5 /* with a cgroup: after 1 + 2 + 4 + 8 + 16 ms */
 
-/* The kills of the kernel in one memory cgroup: the same words in memory.events (v2) and memory.oom_control (v1). */
+/* The kernel's kills in one memory cgroup: the same key in memory.events (v2) and
+ * memory.oom_control (v1). */
 static uint64_t read_oom_kills(const char *join)
 {
 	static const char *const files[] = {"memory.events", "memory.oom_control"};
 	static const char key[] = "\noom_kill ";
 	char path[1100], text[1024];
-	size_t folder = (size_t)(strrchr(join, '/') + 1 - join); /* is_cgroup_file saw the slash */
+	/* is_cgroup_file has checked the slash */
+	size_t folder = (size_t)(strrchr(join, '/') + 1 - join);
 	for (size_t at = 0; at < sizeof files / sizeof files[0]; at++) {
 		if (!format(path, sizeof path, "%.*s%s", (int)folder, join, files[at]) ||
 		    !read_text(AT_FDCWD, path, text, sizeof text))
@@ -60,7 +63,8 @@ bool spawn_tree_reap(struct spawn_tree *tree)
 		}
 		if (pid == 0)
 			return false;
-		if (pid < 0 && errno == ECHILD) { /* orphans come to us, so this means: nobody is left */
+		/* orphans become our children, so this means that nobody is left */
+		if (pid < 0 && errno == ECHILD) {
 			uint64_t now = count_oom_kills(tree->request);
 			tree->ending.oom_kills += now > tree->oom_before ? now - tree->oom_before : 0;
 			return true;
@@ -90,7 +94,7 @@ void spawn_tree_terminate(struct spawn_tree *tree)
 	}
 }
 
-/* Whether a process has a handler for a signal; false when it cannot be told. */
+/* Whether a process has a handler for a signal; false if unknown. */
 static bool catches(pid_t pid, int signal)
 {
 	static const char key[] = "\nSigCgt:";
@@ -111,8 +115,9 @@ void spawn_tree_notice(struct spawn_tree *tree)
 	bool alone = true;
 	for (size_t at = 0; at < list->count; at++)
 		alone = alone && list->items[at].pid == tree->main;
-	/* A shell without a trap would die of it, and its end is that of all it started. One with a trap has to hear of it before
-	 * its child dies: else it goes on with the next line of its script. */
+	/* A shell without a trap would die of it, which would end everything that it started. One
+	 * with a trap must receive it before its child dies: otherwise it continues with the next
+	 * line of its script. */
 	if (tree->request->notice_main || alone || catches(tree->main, signal))
 		(void)kill(tree->main, signal);
 	for (size_t at = 0; at < list->count && !tree->request->notice_main; at++) {
@@ -121,7 +126,8 @@ void spawn_tree_notice(struct spawn_tree *tree)
 	}
 }
 
-/* What is killed goes before what runs, and so does its session where no cgroup holds it. */
+/* Processes that are being killed take precedence over those that run, and so does their session if
+ * no cgroup holds it. */
 static void hurry(const struct spawn_tree *tree, pid_t pid)
 {
 	cpu_weight_hurry(pid);
@@ -144,8 +150,9 @@ int spawn_tree_kill(struct spawn_tree *tree)
 		if (kill(-tree->main, SIGKILL) != 0)
 			(void)kill(tree->main, SIGKILL);
 	}
-	/* With a cgroup the first round ends all that entered it, and their death wakes us. The walk is for what is left: on a
-	 * busy node, where dying takes a while, walks of many supervisors at once would only make it take longer. */
+	/* With a cgroup, the first round ends everything that entered it, and these deaths wake us.
+	 * The walk is for the rest: on a busy node, where dying takes a while, walks of many
+	 * supervisors at once would only make it take longer. */
 	if (!by_cgroup || round >= WALK_ROUND) {
 		const struct proc_list *list = collect();
 		for (size_t at = 0; at < list->count; at++) {
@@ -173,7 +180,8 @@ void spawn_tree_check_limits(struct spawn_tree *tree)
 		if (!proc_read(list->items[at].pid, &info) || info.start_ticks != list->items[at].start_ticks)
 			continue;
 		pages += info.rss_pages;
-		processes += info.threads > 1 ? (uint64_t)info.threads : 1; /* a zombie has none, but its pid */
+		/* a zombie has none, but its pid */
+		processes += info.threads > 1 ? (uint64_t)info.threads : 1;
 	}
 	if (tree->killing)
 		return;

@@ -1,7 +1,9 @@
-/* Hands made-up input to every parser of the C programs, under the sanitizers: fuzz INPUTS SEED [TARGET NUMBER].
+/* Feeds made-up input to every parser of the C programs, under the sanitizers: fuzz INPUTS SEED
+ * [TARGET NUMBER].
  *
- * Each input comes of the seed, the target and its number alone, so that one that fails is made again by naming these. It is a
- * sample with a few changes, in a block of memory that is just as long, so that a byte too far is seen. */
+ * Each input depends only on the seed, the target and its number, so that one that fails can be
+ * recreated by naming these. It is a sample with a few changes, in a block of memory of exactly its
+ * length, so that an access beyond it is detected. */
 #include <sanitizer/common_interface_defs.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@ struct input {
 	uint8_t bytes[INPUT_MAX];
 };
 
-/* Whether a parser took the text, which is a block of its own with a NUL behind it. */
+/* Whether a parser accepted the text, which is a block of its own, followed by a NUL. */
 typedef bool parse(char *text, size_t length);
 
 static uint64_t state;
@@ -43,7 +45,7 @@ static size_t below(size_t count)
 	return (size_t)(next() % count);
 }
 
-/* The real one would speak to a daemon; the text is made all the same. */
+/* The real one would contact a daemon; the text is formatted all the same. */
 void syslog(int priority, const char *text, ...)
 {
 	char line[512];
@@ -59,7 +61,7 @@ static bool parse_request(char *text, size_t length)
 	static struct spawn_request request;
 	struct failure failure;
 	memset(&request, 0, sizeof request);
-	uint8_t *exact = malloc(length + (length == 0)); /* without a NUL behind it */
+	uint8_t *exact = malloc(length + (length == 0)); /* without a NUL at its end */
 	if (exact == NULL)
 		abort();
 	memcpy(exact, text, length);
@@ -86,7 +88,7 @@ static bool parse_conf(char *text, size_t length)
 
 static bool parse_cpus(char *text, size_t length)
 {
-	char *tasks = strchr(text, ' '); /* what follows a blank is the number of tasks */
+	char *tasks = strchr(text, ' '); /* a space is followed by the number of tasks */
 	if (tasks != NULL)
 		*tasks++ = '\0';
 	uint32_t cpus = hook_env_cpus(text, (long)(length % 5) - 1, tasks, NULL);
@@ -139,7 +141,7 @@ static bool parse_stat(char *text, size_t length)
 static const struct target {
 	const char *name;
 	parse *parse;
-	const char *samples[4]; /* of a request: records with a newline between them */
+	const char *samples[4]; /* of a request: records separated by newlines */
 	const char *words[20];
 } targets[] = {
     {"request",
@@ -261,7 +263,7 @@ static void name_input(void)
 		      (unsigned long long)current_number);
 }
 
-/* An abort of a check here ends as what a sanitizer finds. */
+/* An abort in one of our checks ends like a sanitizer's finding. */
 const char *__asan_default_options(void)
 {
 	return "handle_abort=1";
@@ -304,7 +306,7 @@ int main(int argc, char **argv)
 	}
 	__sanitizer_set_death_callback(name_input);
 	for (uint64_t left = inputs; left > 0; left--, number++) {
-		/* Half of all are requests: the largest grammar. */
+		/* Half of all inputs are requests, which have the largest grammar. */
 		size_t turn = number % 2 == 0 ? 0 : 1 + number / 2 % (COUNT_OF(targets) - 1);
 		const struct target *target = argc == 5 ? find(argv[3]) : &targets[turn];
 		taken[target - targets] += run(target, number);

@@ -1,4 +1,5 @@
-/* Tests of the pure parts that no run of the programs reaches exactly: host lists, CPU and GPU lists, both walks of the process tree, moving a process. */
+/* Tests of the pure parts that no run of the programs reaches exactly: host lists, CPU and GPU
+ * lists, both walks of the process tree, moving a process. */
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -117,7 +118,7 @@ static bool has_pid(const struct proc_list *list, pid_t pid)
 	return false;
 }
 
-/* A child and a grandchild that wait to be killed; the grandchild's pid comes by the pipe. */
+/* A child and a grandchild that wait to be killed; the pipe brings the grandchild's pid. */
 static void test_tree(void)
 {
 	static struct proc_list list;
@@ -148,7 +149,8 @@ static void test_tree(void)
 	CHECK(!proc_is_alive(&(struct proc){.pid = child, .start_ticks = 1}));
 }
 
-/* A process that runs is moved to another processor and may still use all; where there is one alone nothing happens to it. */
+/* A running process is moved to another processor and may still use all; if there is only one,
+ * nothing happens to it. */
 static void test_move(void)
 {
 	cpu_set_t before, after;

@@ -1,5 +1,5 @@
-// Every key of the configuration file: shape, default and description. The reference, the sample and the manual page are
-// generated from it.
+// Every key of the configuration file: shape, default and description. The reference, the sample
+// and the manual page are generated from it.
 
 import { z } from "zod";
 import { access } from "./access.js";

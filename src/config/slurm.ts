@@ -1,4 +1,5 @@
-// The sections slurm, munge and poll: how gleanerd reaches Slurm and munge, and how often it reads Slurm.
+// The sections slurm, munge and poll: how gleanerd reaches Slurm and munge, and how often it reads
+// Slurm.
 
 import { z } from "zod";
 import { user } from "./access.js";

@@ -11,4 +11,4 @@ export const newProgram = (version: string): Command =>
       "--config <FILE>",
       "the configuration (else $GLEANER_CONF, else /etc/gleaner/gleaner.yaml)",
     )
-    .option("--check", "read the configuration, report whether it is right, and exit");
+    .option("--check", "check the configuration, print what is wrong with it, and exit");

@@ -1,4 +1,4 @@
-// uPlot as it goes into HTML reports, written by scripts/embed-uplot.mjs: a report must need no other file.
+// uPlot for HTML reports, written by scripts/embed-uplot.mjs: a report must not need other files.
 // biome-ignore-all format: generated
 // biome-ignore-all lint: generated
 //

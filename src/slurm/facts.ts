@@ -8,8 +8,8 @@ import type { MemoryLimit } from "./partitions.js";
 import { readDurationMs } from "./times.js";
 
 /**
- * Returns the facts of a cluster with the given memory limits of its partitions. Throws SLURM if the
- * output is not a configuration.
+ * Returns the facts of a cluster with the given memory limits of its partitions. Throws SLURM if
+ * the output is not a configuration.
  */
 export function readFacts(output: Buffer, memoryLimits: readonly MemoryLimit[]): ClusterFacts {
   const settings = readSettings(output);

@@ -1,9 +1,10 @@
-// The replayed stretch as Slurm really ran it, for `glean simulate`: an SWF with node lists, and the functions as a trace.
+// Writes the replayed stretch as Slurm really ran it, for `glean simulate`: an SWF with node lists,
+// and the functions as a trace.
 
 import { writeFileSync } from "node:fs";
 import type { NodeCores } from "./records.js";
 
-/** A line for each job and node; seconds with their milliseconds, which the simulator reads. */
+/** One line for each job and node; seconds with milliseconds, which the simulator accepts. */
 export function writeSwf(
   file: string,
   allocated: readonly NodeCores[],
@@ -20,7 +21,7 @@ export function writeSwf(
   writeFileSync(file, `${lines.join("\n")}\n`);
 }
 
-/** One turn of the functions in the order in which they were submitted; the simulator repeats it. */
+/** One round of the functions in the order of their submission; the simulator repeats it. */
 export function writeCalls(
   file: string,
   durationsMs: readonly number[],

@@ -1,4 +1,5 @@
-// From records to figures, millisecond by millisecond: what was idle, what of it was held, what became finished work.
+// Turns records into figures, millisecond by millisecond: what was idle, what of it was held, what
+// became finished work.
 
 import type { NodeCores } from "./records.js";
 
@@ -13,13 +14,19 @@ export interface CoverageFigures {
   readonly idleCoreMs: number;
   readonly coveredCoreMs: number;
   readonly usefulCoreMs: number;
-  /** For each end of a job that left cores idle: until executors held all that was idle on its node. */
+  /**
+   * For each end of a job that left cores idle: the time until executors held everything idle on
+   * its node.
+   */
   readonly readyMs: readonly number[];
-  /** Ends of jobs after which the next job came before that. */
+  /** Ends of jobs after which the next job came first. */
   readonly overtaken: number;
 }
 
-/** Nothing is taken from gleanerd's own idea of what was idle: that is what slurmctld's log leaves of the cores. */
+/**
+ * Uses none of gleanerd's own figures for idle cores: idle is whatever slurmctld's log leaves of
+ * the cores.
+ */
 export function figuresOf(
   window: Window,
   allocated: readonly NodeCores[],
@@ -38,7 +45,7 @@ export function figuresOf(
       const covered = Math.min(idleAt(ms), executors[ms]!);
       sum.idleCoreMs += idleAt(ms);
       sum.coveredCoreMs += covered;
-      // Work happens on held cores: what a late report says beyond is not counted.
+      // Work happens on held cores: anything that a late report adds beyond them is not counted.
       sum.usefulCoreMs += Math.min(covered, work[ms]!);
     }
     for (let endMs = 1; endMs < jobs.length; endMs++) {
@@ -51,7 +58,7 @@ export function figuresOf(
   return { ...sum, readyMs, overtaken };
 }
 
-/** null: another job began before, or the window ended. */
+/** null if another job began first, or the window ended. */
 function readyAfter(
   endMs: number,
   jobs: Int32Array,
@@ -65,7 +72,7 @@ function readyAfter(
   return null;
 }
 
-/** How many cores at each millisecond of the window. */
+/** The number of cores at each millisecond of the window. */
 function levelsOf({ fromMs, toMs }: Window, node: string, spans: readonly NodeCores[]): Int32Array {
   const levels = new Int32Array(toMs - fromMs);
   for (const span of spans) {

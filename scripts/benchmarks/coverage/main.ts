@@ -1,4 +1,5 @@
-// A stretch of a real trace as real jobs on 16 real slurmd, and functions for every hole: TRACE [--day N] [--seconds N] [--swf FILE] ...
+// Replays a stretch of a real trace as real jobs on 16 real slurmd, with functions for every hole:
+// TRACE [--day N] [--seconds N] [--swf FILE] ...
 
 import { join } from "node:path";
 import { type JobRecord, readJobRecords } from "../../cluster/slurmctld-log.js";
@@ -23,12 +24,15 @@ import { type ReplayedJob, readStretch } from "./stretch.js";
 const bars = { coverage: 0.95, goodput: 0.9, lost: 0, readyMsP50: 300 } as const;
 const nodes = 16;
 const memoryPerCoreMb = 2_000;
-/** From 50 ms to 5 s, each longer than the one before by the same factor; each is a function of its own. */
+/**
+ * From 50 ms to 5 s, each longer than the one before by the same factor; each is a separate
+ * function.
+ */
 const functions = 20;
 const durationsMs = Array.from({ length: functions }, (_, index) =>
   Math.round(50 * 100 ** (index / (functions - 1))),
 );
-/** Of each function in turn, so that at any moment all of them wait. */
+/** Of each function in a round, so that all of them wait at any moment. */
 const tasksPerTurn = 5;
 const deadlineMs = 60_000;
 
@@ -132,7 +136,7 @@ async function awaitExecutors(api: Api): Promise<void> {
   );
 }
 
-/** Submits each job when the trace started it; their ids. */
+/** Submits each job when the trace started it; returns their ids. */
 async function replay(site: Site, stretch: readonly ReplayedJob[]): Promise<number[]> {
   const ids: number[] = [];
   const beganMs = preciseMs();
@@ -154,7 +158,7 @@ async function replay(site: Site, stretch: readonly ReplayedJob[]): Promise<numb
   return ids;
 }
 
-/** Until then functions fill what is idle. */
+/** Until then, functions fill the idle cores. */
 async function awaitStarts(site: Site): Promise<void> {
   await until(
     deadlineMs,
@@ -178,8 +182,8 @@ async function awaitEnd(api: Api): Promise<void> {
 }
 
 /**
- * From the moment when all that ran at the stretch's beginning runs again to the last start: what came after that the
- * trace does not say, nor does `glean simulate` assume it.
+ * From the moment when everything that ran at the stretch's beginning runs again, to the last
+ * start: the trace does not say what came after that, and `glean simulate` does not assume it.
  */
 function windowOf(
   allocated: readonly ReplayedShare[],
@@ -195,7 +199,7 @@ interface ReplayedShare extends NodeCores {
   readonly job: ReplayedJob;
 }
 
-/** A job that slurmctld did not log would count as idle time: then nothing can be measured. */
+/** A job missing from slurmctld's log would count as idle time: then nothing can be measured. */
 function sharesOf(
   job: ReplayedJob,
   id: number,
@@ -216,14 +220,14 @@ function ended(states: Readonly<Record<string, number>>): number {
   return final.reduce((sum, [, count]) => sum + count, 0);
 }
 
-/** The very same stretch for the simulator, with the same functions. */
+/** The same stretch for the simulator, with the same functions. */
 function exportStretch(
   swf: string,
   allocated: readonly NodeCores[],
   { fromMs, toMs }: { fromMs: number; toMs: number },
 ): void {
   const calls = `${swf}.calls.csv`;
-  // What still ran at the end ran beyond it.
+  // Whatever still ran at the end ran beyond it.
   const clipped = allocated.map((each) => ({
     ...each,
     fromMs: Math.max(each.fromMs, fromMs),

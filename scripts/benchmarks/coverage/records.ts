@@ -1,4 +1,4 @@
-// What gleanerd's database recorded of a replay, to the millisecond.
+// What gleanerd's database recorded of a replay, with millisecond precision.
 
 import Database from "better-sqlite3";
 
@@ -13,21 +13,24 @@ export interface NodeCores {
 export interface GleanerRecords {
   /** Cores that ready executors held. */
   readonly held: readonly NodeCores[];
-  /** Work that ended well and is in the ledger. */
+  /** Work that completed and is in the ledger. */
   readonly useful: readonly NodeCores[];
   readonly ledgerCoreMs: number;
   readonly evictMs: readonly number[];
-  /** Within the window: answers to jobs that ended something, and what they ended. */
+  /** Within the window: answers to jobs that evicted something, and what they evicted. */
   readonly evictions: number;
   readonly evictedAttempts: number;
   /** Invocations by their state. */
   readonly byState: Readonly<Record<string, number>>;
 }
 
-/** Jobs that began before the window speak to executors in it; the simulator knows them as running from its beginning. */
+/**
+ * Jobs that began before the window reach executors in it; the simulator knows them as running from
+ * its beginning.
+ */
 const settleMs = 1_000;
 
-/** Of a gleanerd that has ended. */
+/** The records of a gleanerd that has ended. */
 export function readGleaner(
   databaseFile: string,
   window: { fromMs: number; toMs: number },

@@ -1,10 +1,13 @@
-// A stretch of a trace with node lists (SWF as Alea's data sets have it), compressed in time, on the nodes of a test cluster.
+// A stretch of a trace with node lists (SWF as in Alea's data sets), compressed in time, on the
+// nodes of a test cluster.
 
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 
 export interface ReplayedJob {
-  /** After the beginning of the replay; 0 for what already ran when the stretch begins. */
+  /**
+   * Relative to the beginning of the replay; 0 for jobs that already ran when the stretch began.
+   */
   readonly startMs: number;
   readonly runMs: number;
   readonly coresPerNode: number;
@@ -14,14 +17,16 @@ export interface ReplayedJob {
 export interface StretchShape {
   readonly nodes: number;
   readonly coresPerNode: number;
-  /** Of a node of the trace; jobs on larger nodes are left out. */
+  /** The cores of a node of the trace; jobs on larger nodes are omitted. */
   readonly tracedCoresPerNode: number;
   readonly fromHour: number;
   readonly hours: number;
   readonly lengthMs: number;
 }
 
-/** Slurm needs about that to end one job and start the next; what is shorter is made as long. */
+/**
+ * Slurm needs about this long to end one job and start the next; shorter jobs are extended to it.
+ */
 const shortestRunMs = 500;
 
 interface TracedJob {
@@ -32,8 +37,9 @@ interface TracedJob {
 }
 
 /**
- * The jobs of the stretch on its busiest nodes, as many as the cluster has, in order of their start. A job of several
- * nodes keeps those that are among them, with its widest share on each; cores are scaled to the cluster's, rounded up.
+ * The jobs of the stretch on its busiest nodes, as many as the cluster has, in order of their
+ * start. A job on several nodes keeps those that are among them, with its widest share on each;
+ * cores are scaled to the cluster's, rounded up.
  */
 export function readStretch(file: string, shape: StretchShape): ReplayedJob[] {
   const all = readFileSync(file);
@@ -63,7 +69,7 @@ export function readStretch(file: string, shape: StretchShape): ReplayedJob[] {
   return replayed.sort((left, right) => left.startMs - right.startMs);
 }
 
-/** The trace's nodes that the stretch uses most, each with its name on the cluster. */
+/** The nodes of the trace that the stretch uses most, each with its name on the cluster. */
 function busiestNodes(
   traced: readonly TracedJob[],
   jobs: readonly TracedJob[],

@@ -1,4 +1,5 @@
-// The CPU-bound part of a batch job: burn ROUNDS FILE spins and writes to FILE how many microseconds that took.
+// The CPU-bound part of a batch job: burn ROUNDS FILE spins and writes the microseconds that this
+// took to FILE.
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// What goes wrong around the batch jobs: parts of Slurm and of Gleaner that stop, die, and come back.
+// Disturbs the batch jobs: parts of Slurm and of Gleaner that stop, die, and come back.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,15 +7,18 @@ import { monotonicMs, nowMs } from "../../../src/clock.js";
 import type { Site } from "../../site/site.js";
 import { say } from "../lib/harness.js";
 
-/** A stopped executor is killed by the first job's hook; if no job comes, it goes on. */
+/** A stopped executor is killed by the first job's hook; if no job comes, it continues. */
 const stoppedMs = 8_000;
 const patienceMs = 60_000;
-/** Between two looks for a slurmd that died by itself. */
+/** Between two checks for a slurmd that died by itself. */
 const lookEveryMs = 500;
 
 export interface Disturbance {
   readonly name: string;
-  /** Slurm itself cannot be blamed on Gleaner: a job that it loses then is not failed by us. */
+  /**
+   * Whether it is Slurm itself that is disturbed: Gleaner is not to blame for a job that Slurm then
+   * loses.
+   */
   readonly isOfSlurm: boolean;
   readonly run: (site: Site, random: (below: number) => number) => Promise<void>;
 }
@@ -81,13 +84,14 @@ export interface Window {
 export interface Drained {
   readonly node: string;
   readonly reason: string;
-  /** Slurm drains a node whose prolog or epilog fails; any other reason is its own. */
+  /** Slurm drains a node whose prolog or epilog fails; any other reason is Slurm's own. */
   readonly isByUs: boolean;
 }
 
 /**
- * One after the other until `over`, with a pause between them: what happened when. Nodes that left the service
- * meanwhile are noted and put back, so that the run goes on with all of them.
+ * Disturbs one after the other until `over`, with pauses in between; returns what happened when.
+ * Nodes that left the service meanwhile are noted and resumed, so that the run continues with all
+ * of them.
  */
 export async function disturb(
   site: Site,
@@ -115,13 +119,13 @@ export async function disturb(
   return { windows, drained };
 }
 
-/** Slurm's own daemons crash now and then: slurmd 22.05 with "double free or corruption". */
+/** Slurm's own daemons crash occasionally: slurmd 22.05 with "double free or corruption". */
 class Crashes {
   #lookedAtMs = nowMs();
 
   constructor(private readonly site: Site) {}
 
-  /** Starts each slurmd that died by itself since the last look; a window for each. */
+  /** Starts each slurmd that died by itself since the last check; returns a window for each. */
   async restart(): Promise<Window[]> {
     const { cluster } = this.site;
     const fromMs = this.#lookedAtMs;

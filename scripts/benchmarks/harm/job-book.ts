@@ -1,4 +1,5 @@
-// What Slurm says of the bench's jobs, read again and again while they run: states, and what each was given of each node.
+// Slurm's view of the benchmark's jobs, read repeatedly while they run: states, and the resources
+// of each job on each node.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs, nowMs } from "../../../src/clock.js";
@@ -6,7 +7,7 @@ import type { Cluster } from "../../cluster/cluster.js";
 import type { Share } from "./judge.js";
 
 const pollMs = 700;
-/** A job that has not ended by then never will. */
+/** A job that has not ended within this time never will. */
 const patienceMs = 60_000;
 
 export interface JobRecord {
@@ -15,7 +16,7 @@ export interface JobRecord {
   readonly state: string;
   readonly reason: string;
   readonly exitCode: string;
-  /** null: it has not begun. */
+  /** null if it has not begun. */
   readonly startedAtMs: number | null;
   readonly shares: ReadonlyMap<string, Share>;
 }
@@ -40,7 +41,7 @@ export class JobBook {
 
   constructor(private readonly cluster: Cluster) {}
 
-  /** Reads until close(); slurmctld is away now and then, on purpose. */
+  /** Reads until close(); slurmctld is deliberately away at times. */
   async readOn(): Promise<void> {
     while (this.isOpen) {
       await this.read();
@@ -67,7 +68,7 @@ export class JobBook {
     const known = this.byJob.get(record.job) ?? [];
     const last = known.at(-1);
     const isSameRun = last?.startedAtMs === record.startedAtMs || last?.startedAtMs === null;
-    // A record without nodes says nothing new of what the job had.
+    // A record without nodes has no news about the job's resources.
     const shares =
       record.shares.size > 0 || !isSameRun ? record.shares : (last?.shares ?? record.shares);
     const merged = isSameRun ? new Map([...(last?.shares ?? []), ...shares]) : shares;
@@ -75,7 +76,7 @@ export class JobBook {
     this.byJob.set(record.job, isSameRun ? [...known.slice(0, -1), entry] : [...known, entry]);
   }
 
-  /** The newest record of each job of that name: an array or a heterogeneous job has several. */
+  /** The newest record of each job with that name: an array or a heterogeneous job has several. */
   named(name: string): JobRecord[] {
     const newest = [...this.byJob.values()].map((records) => records.at(-1)!);
     return newest.filter((record) => record.name === name);
@@ -85,12 +86,15 @@ export class JobBook {
     return [...this.byJob.values()].map((records) => records.at(-1)!);
   }
 
-  /** From then on the job has these nodes only, as whoever resized it knows. */
+  /** From then on the job has only these nodes, as the resizing client knows. */
   resized(job: number, atMs: number, nodes: readonly string[]): void {
     this.cut.set(job, { atMs, nodes: new Set(nodes) });
   }
 
-  /** What the job was given of the node in the run that was under way; tasks of other components carry the first's id. */
+  /**
+   * The job's resources on the node in the run at that moment; tasks of other components carry the
+   * first one's id.
+   */
   shareOf = (job: number, node: string, atMs: number): Share | null => {
     const cut = this.cut.get(job);
     if (cut !== undefined && atMs >= cut.atMs && !cut.nodes.has(node))
@@ -105,7 +109,7 @@ export class JobBook {
     return (begun ?? runs.at(-1))?.shares.get(node) ?? null;
   };
 
-  /** Resolves with the records of that name once they are as asked. */
+  /** Resolves with the records of that name once they match. */
   async until(
     name: string,
     what: string,
@@ -155,7 +159,7 @@ const countOf = (ids: string): number =>
     return sum + to! - from! + 1;
   }, 0);
 
-/** `n[1-2,4]`, as the bench's own nodes are called. */
+/** `n[1-2,4]`, which is how the benchmark's own nodes are named. */
 function expand(nodes: string): string[] {
   const match = /^n\[(.*)\]$/.exec(nodes);
   if (match === null) return [nodes];

@@ -1,7 +1,7 @@
-// A task of a batch job: notes when it began, and then sleeps: job FOLDER RUN_MS.
+// A task of a batch job that notes when it began, and then sleeps: job FOLDER RUN_MS.
 //
-// Appends `<epoch ms>` to FOLDER/JOB.NODE.TASK. It sleeps in slices and counts them, so that a job that was suspended
-// goes on for as long after it was resumed.
+// Appends `<epoch ms>` to FOLDER/JOB.NODE.TASK. It sleeps in slices and counts them, so that a job
+// that was suspended runs for its remaining time after it is resumed.
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-// One round of batch jobs, one after the other, and what Slurm's side saw of each: its start, its run, who else was there.
+// One round of batch jobs, one after the other, as seen from Slurm's side: the start and the run of
+// each job, and who else was there.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -12,13 +13,13 @@ import type { Site } from "../../site/site.js";
 
 export interface HarmJob {
   readonly cores: number;
-  /** After the end of the job before. */
+  /** After the end of the previous job. */
   readonly pauseMs: number;
 }
 
 export interface Observed {
   readonly job: number;
-  /** Of the job's first instruction, since the epoch. */
+  /** When the job's first instruction ran, since the epoch. */
   readonly beganAtMs: number;
   /** From the start of sbatch to the job's first instruction. */
   readonly startMs: number;
@@ -28,7 +29,7 @@ export interface Observed {
 }
 
 const jobDeadlineMs = 60_000;
-/** 0.2 s of one core of a machine of 2023. */
+/** 0.2 s on one core of a machine of 2023. */
 const burnRounds = 100_000_000;
 
 /** The same jobs for the same seed, whatever Gleaner does. */
@@ -59,7 +60,7 @@ export function compileTools(site: Site): Tools {
   };
 }
 
-/** Runs the jobs one after the other; `folder` is made and keeps what they wrote. */
+/** Runs the jobs one after the other; creates `folder` and keeps their output there. */
 export async function runRound(
   site: Site,
   tools: Tools,

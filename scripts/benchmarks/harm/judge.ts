@@ -1,4 +1,5 @@
-// Whether functions held what a batch job had: the witness's samples against Slurm's own records of the jobs. Pure.
+// Decides whether functions held a batch job's resources: compares the witness's samples with
+// Slurm's own records of the jobs. Pure.
 
 export interface Share {
   readonly cores: number;
@@ -27,11 +28,11 @@ export interface Change {
 export interface Watched {
   readonly changes: readonly Change[];
   readonly samples: number;
-  /** The longest time in which nobody looked. */
+  /** The longest time between two samples. */
   readonly longestGapMs: number;
 }
 
-/** Reads what watch.c printed. */
+/** Parses the output of watch.c. */
 export function readWatch(text: string): Watched {
   const changes: Change[] = [];
   let samples = 0;
@@ -68,7 +69,7 @@ function readOccupants(words: readonly string[]): Pick<Change, "functions" | "jo
 const readIndices = (text: string): number[] =>
   text === "-" || text === "" ? [] : text.split(",").map(Number);
 
-/** What a job was given of a node at a moment; null: Slurm's records do not say. */
+/** A job's resources on a node at some moment; null if Slurm's records do not say. */
 export type ShareOf = (job: number, node: string, atMs: number) => Share | null;
 
 export interface Violation {
@@ -82,13 +83,16 @@ export interface Violation {
 
 export interface Verdict {
   readonly violations: readonly Violation[];
-  /** Jobs that were seen, and of which nobody knows what they were given. */
+  /** Jobs that were seen, but whose resources nobody knows. */
   readonly unknownJobs: readonly number[];
   readonly idleCoreMs: number;
   readonly functionCoreMs: number;
 }
 
-/** `whole`: what each node has. A violation lasts from the first sample that shows it to the first that does not. */
+/**
+ * `whole` is what each node has. A violation lasts from the first sample that shows it to the first
+ * that does not.
+ */
 export function judge(watched: Watched, whole: Share, shareOf: ShareOf): Verdict {
   const violations: Violation[] = [];
   const unknown = new Set<number>();
@@ -126,7 +130,9 @@ function byNode(changes: readonly Change[]): Change[][] {
   return [...nodes.values()];
 }
 
-/** The cores of a suspended job count: it may be resumed at any moment, without a prolog. */
+/**
+ * The cores of a suspended job count, because it may be resumed at any moment, without a prolog.
+ */
 function jobShares(change: Change, shareOf: ShareOf, unknown: Set<number>): Share {
   return total(
     change.jobs.map(({ job }) => {
@@ -142,7 +148,10 @@ const total = (shares: readonly Share[]): Share => ({
   memoryMb: shares.reduce((sum, { memoryMb }) => sum + memoryMb, 0),
 });
 
-/** What functions hold too much of, in words; null: nothing. Jobs that Slurm itself gave too much are not ours. */
+/**
+ * Describes what functions hold too much of; null if nothing. Jobs to which Slurm itself gave too
+ * much do not count.
+ */
 function excess(change: Change, functions: Share, jobs: Share, whole: Share): string | null {
   if (change.functions.length === 0 || change.jobs.length === 0) return null;
   const freeCores = Math.max(0, whole.cores - jobs.cores);

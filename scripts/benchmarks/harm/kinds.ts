@@ -1,4 +1,5 @@
-// The kinds of batch jobs that sites run, each with what is done to it while it runs and how it may end.
+// The kinds of batch jobs that sites run, with what is done to each while it runs and how it may
+// end.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { nowMs } from "../../../src/clock.js";
@@ -27,7 +28,7 @@ export interface Kind {
 
 export const cpusPerNode = 8;
 const runMs = ({ random }: Lane) => 300 + random(900);
-/** From a single one to more than half of a node. */
+/** From one core to more than half of a node. */
 const someCores = ({ random }: Lane) => 1 + random(5);
 
 async function submit(lane: Lane, options: readonly string[], wrap: string, user?: string) {
@@ -39,7 +40,7 @@ async function submit(lane: Lane, options: readonly string[], wrap: string, user
   return Number.parseInt(result.stdout, 10);
 }
 
-/** While slurmctld starts anew, clients are turned away: that is none of ours. */
+/** While slurmctld restarts, it rejects clients, for which Gleaner is not to blame. */
 async function retried(run: () => Promise<RunResult>): Promise<RunResult> {
   for (;;) {
     const result = await run();
@@ -60,13 +61,13 @@ const batch =
 
 const allEnded = (jobs: number) => (records: readonly JobRecord[]) =>
   records.length >= jobs && !records.some(isActive);
-/** Waits until all jobs of the lane have ended; those that do not are cancelled, and count as failed. */
+/** Waits until all jobs of the lane have ended; the others are cancelled, and count as failed. */
 export async function ended(lane: Lane, jobs: number): Promise<void> {
   try {
     await lane.book.until(lane.name, "its end", allEnded(jobs));
   } catch (thrown) {
     say((thrown as Error).message);
-    // A client that was turned away leaves nothing behind.
+    // A rejected client leaves nothing behind.
     if (lane.book.named(lane.name).length === 0) return;
     await retried(() => lane.site.cluster.run("scancel", ["--name", lane.name]));
     await lane.book
@@ -85,19 +86,19 @@ const control = (lane: Lane, args: readonly string[]) =>
 /** A client that runs as long as its job. */
 async function client(lane: Lane, program: string, args: readonly string[]): Promise<void> {
   const all = [`--job-name=${lane.name}`, "--time=5", ...args];
-  // Whether that was a failure, and whose, the job's own record tells.
+  // The job's own record tells whether that was a failure, and whose.
   try {
     const { exitCode, stderr } = await lane.site.cluster.run(program, all, { timeoutMs: 120_000 });
     if (exitCode !== 0) say(`${lane.name}: ${stderr.trim()}`);
   } catch (thrown) {
-    // A client may wait for ever for a slurmd that was killed.
+    // A client may wait forever for a slurmd that was killed.
     say(`${lane.name}: ${(thrown as Error).message}`);
   }
 }
 
 /**
- * Slurm waits two minutes before it starts a requeued job again. Without any wait it may run no prolog the second time,
- * or refuse the job's credential; after two seconds neither was seen in 40 runs.
+ * Slurm waits two minutes before it restarts a requeued job. Without any wait it may run no prolog
+ * the second time, or reject the job's credential; after two seconds neither was seen in 40 runs.
  */
 const requeuePauseMs = 3_000;
 const completed = ["COMPLETED"];

@@ -1,4 +1,5 @@
-// The same batch jobs with Gleaner off and with it filling every hole, in turn: [--rounds N] [--jobs N] ...; every kind of job: --mix all [--minutes N] [--lanes N] [--load N].
+// Runs the same batch jobs with Gleaner off and with Gleaner filling every hole, in turn: [--rounds
+// N] [--jobs N] ...; or every kind of job: --mix all [--minutes N] [--lanes N] [--load N].
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +23,7 @@ import { assertNothingOfGleaner } from "./off.js";
 
 const bars = { ratioP50: 1.03, ratioP99: 1.1, violations: 0 } as const;
 const readyDeadlineMs = 60_000;
-/** Mostly asleep: the machine has fewer real cores than the nodes declare together. */
+/** Mostly asleep, because the machine has fewer real cores than its nodes declare together. */
 const sleepers = [500, 700, 1_100, 1_900].map((ms) => ["/bin/sleep", String(ms / 1_000)]);
 
 const { values } = readOptions({
@@ -32,13 +33,13 @@ const { values } = readOptions({
     nodes: { type: "string" },
     cpus: { type: "string", default: "4" },
     seed: { type: "string", default: "1" },
-    /** CPU-bound functions instead: fair only where nodes x cpus are real cores. */
+    /** CPU-bound functions instead: fair only if nodes x cpus are real cores. */
     burn: { type: "boolean", default: false },
     /** All at once on a site with disturbances, `all` kinds or some by name: harm/mix.ts. */
     mix: { type: "string" },
     minutes: { type: "string", default: "20" },
     lanes: { type: "string", default: "6" },
-    /** Busy loops beside the mix. */
+    /** Busy loops during the mix. */
     load: { type: "string", default: "0" },
     /** A folder for the logs of the mix. */
     logs: { type: "string" },
@@ -70,7 +71,7 @@ async function paired(): Promise<void> {
     const seen: Record<Mode, Observed[]> = { off: [], on: [] };
     for (let round = 0; round < rounds; round++) {
       const jobs = makeJobs(jobsPerRound, cpus, integer("seed", values.seed) + round);
-      // Whoever comes second finds warmer files: they take turns in that, too.
+      // The second one finds warmer files, so they alternate.
       const order: Mode[] = round % 2 === 0 ? ["off", "on"] : ["on", "off"];
       for (const mode of order) {
         await restart(site, confs[mode]);
@@ -108,7 +109,7 @@ function resultOf(
       seen[mode].map(({ startMs }) => startMs),
     );
   const startMs = { off: startsOf("off"), on: startsOf("on") };
-  // Without the scheduler's own wait, which depends on when in its second a job comes.
+  // Without the scheduler's own wait, which depends on when in its second a job arrives.
   const afterAllocation = (mode: Mode) =>
     percentiles(
       "a job's allocation",
@@ -144,8 +145,8 @@ function resultOf(
 }
 
 /**
- * How much later each job began than the same job of the round without Gleaner: the median, and the 95 % interval of it
- * by ranks. An interval that holds 0 has shown no difference.
+ * How much later each job began than the same job of the round without Gleaner: the median, and its
+ * 95 % interval by ranks. An interval that contains 0 shows no difference.
  */
 function pairedDifference(seen: Readonly<Record<Mode, readonly Observed[]>>) {
   const off = byRound(seen.off);
@@ -175,7 +176,7 @@ function confsOf(site: Site): Record<Mode, string> {
   return { on, off };
 }
 
-/** Starts gleanerd and returns when functions run on every core of every node. */
+/** Starts gleanerd and returns once functions run on every core of every node. */
 async function fillNodes(site: Site, burn: string): Promise<{ assertStillFull(): Promise<void> }> {
   await site.startDaemon();
   const api = new Api(site);
@@ -190,7 +191,10 @@ async function fillNodes(site: Site, burn: string): Promise<{ assertStillFull():
   const late = () => new Error(`functions did not fill the nodes within ${readyDeadlineMs} ms`);
   await until(readyDeadlineMs, full, late);
   return {
-    /** The last job has ended: so its cores are filled again, unless nothing waited any more during the round. */
+    /**
+     * The last job has ended, so its cores are filled again, unless nothing waited any more during
+     * the round.
+     */
     assertStillFull: async () => {
       if ((await api.info()).pending === 0) throw new Error("no function waits any more");
       await until(readyDeadlineMs, full, late);
@@ -199,7 +203,7 @@ async function fillNodes(site: Site, burn: string): Promise<{ assertStillFull():
   };
 }
 
-/** Twice what a round can take, so that work waits at any moment. */
+/** Twice as many as a round can run, so that work waits at any moment. */
 async function submitFunctions(api: Api, burn: string): Promise<void> {
   const argvs = values.burn ? [[burn, "1000000000", "/dev/null"]] : sleepers;
   const tasks = Math.ceil((nodes * cpus * jobsPerRound * 5) / argvs.length);
@@ -207,8 +211,8 @@ async function submitFunctions(api: Api, burn: string): Promise<void> {
 }
 
 /**
- * Ends gleanerd with its executors, and starts all of Slurm anew: a node that has not yet read of PrologFlags=Alloc would
- * let jobs wait for its prolog.
+ * Ends gleanerd with its executors, and restarts all of Slurm: a node that has not yet read
+ * PrologFlags=Alloc would let jobs wait for its prolog.
  */
 async function restart(site: Site, conf: string): Promise<void> {
   const { cluster } = site;

@@ -1,4 +1,5 @@
-// The verdict of `bench harm --mix`: violations, what jobs waited, what failed and whose fault it was. Pure but for the marks.
+// The verdict of `bench harm --mix`: violations, how long jobs waited, what failed and whose fault
+// it was. Pure, except for the marks.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,9 +11,9 @@ import { judge, type Share, type Verdict, type Watched } from "./judge.js";
 import type { Kind } from "./kinds.js";
 
 const bars = { jobs: 1_500, violations: 0, failedByUs: 0 } as const;
-/** Below that the holes were not filled, and nobody could be harmed. */
+/** Below this share the holes were not filled, and nobody could be harmed. */
 const leastFilledShare = 0.2;
-/** slurmctld and slurmd need that long until all is as before. */
+/** The time that slurmctld and slurmd need until everything is as before. */
 const aftermathMs = 10_000;
 
 export interface MixEvidence {
@@ -24,7 +25,7 @@ export interface MixEvidence {
   readonly marks: string;
   readonly jobTimes: ReadonlyMap<number, JobTimes>;
   readonly drained: readonly Drained[];
-  /** Invocations that waited at the end. */
+  /** Invocations that still waited at the end. */
   readonly stillWaits: number;
   readonly chosen: readonly (readonly [string, Kind])[];
 }
@@ -97,7 +98,10 @@ interface Failure {
   readonly byUs: boolean;
 }
 
-/** A job that ended otherwise than its kind may. What Slurm lost while it was killed or started anew is Slurm's. */
+/**
+ * A job that ended in a way that its kind may not. Whatever Slurm lost while it was killed or
+ * restarted is Slurm's fault.
+ */
 function failuresOf({ book, chosen, windows, jobTimes }: MixEvidence): Failure[] {
   const mayEnd = new Map(chosen.map(([name, kind]) => [name, kind.mayEnd]));
   return book.newest
@@ -124,7 +128,7 @@ function byKind({ chosen }: MixEvidence, starts: readonly Start[], failed: reado
   );
 }
 
-/** A figure without its preconditions is none. */
+/** A figure without its preconditions is worthless. */
 function assertMeasured(
   { watched, windows, stillWaits, chosen }: MixEvidence,
   verdict: Verdict,

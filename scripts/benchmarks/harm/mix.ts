@@ -1,4 +1,5 @@
-// Batch jobs of every kind at once on a site full of functions, while parts of Slurm and of Gleaner stop and die: is anyone harmed?
+// Runs batch jobs of every kind at once on a site full of functions, while parts of Slurm and of
+// Gleaner stop and die, and checks whether any job is harmed.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -27,28 +28,28 @@ import { cpusPerNode, ended, type Kind, kinds } from "./kinds.js";
 import { type MixEvidence, resultOf } from "./mix-result.js";
 
 export interface MixOptions {
-  /** `all`, or names of kinds with commas between them. */
+  /** `all`, or names of kinds separated by commas. */
   readonly mix: string;
   readonly minutes: number;
   readonly nodes: number;
-  /** Jobs that are under way at once. */
+  /** The number of jobs that run at once. */
   readonly lanes: number;
   readonly seed: number;
-  /** Busy loops beside it all. */
+  /** Busy loops meanwhile. */
   readonly load: number;
-  /** Where to leave the logs and what the witness saw; null: nowhere. */
+  /** Where to save the logs and the witness's output; null for nowhere. */
   readonly logs: string | null;
 }
 
 const memoryMb = 8_000;
 const gpusPerNode = 4;
-/** What a node has less the margin, shared by as many functions as it has CPUs. */
+/** A node's memory less the margin, divided among as many functions as it has CPUs. */
 const functionMemoryMb = 900;
 const sampleEveryMs = 15;
 const disturbEveryMs = 10_000;
 const readyDeadlineMs = 90_000;
 const sayEveryMs = 30_000;
-/** Seconds of sleep; with more of them there would be less work on each core when a job comes. */
+/** Seconds of sleep; with more of them there would be less work on each core when a job arrives. */
 const sleeps = ["1.1", "2.3", "4.7"];
 
 export async function mix(options: MixOptions): Promise<void> {
@@ -87,7 +88,7 @@ async function measure(site: Site, options: MixOptions, chosen: readonly [string
   const tools = compileTools(site);
   const marks = join(site.cluster.dir, "work", "marks");
   mkdirSync(marks);
-  chmodSync(marks, 0o777); // jobs of several users begin
+  chmodSync(marks, 0o777); // jobs of several users write there
   const api = new Api(site);
   await api.identify();
   await submitFunctions(api, options, join(site.cluster.dir, "work"));
@@ -153,7 +154,7 @@ function compileTools(site: Site): { watch: string; job: string } {
   return { watch: build("watch"), job: build("job") };
 }
 
-/** More than can run until the end: so each hole is filled at any moment. */
+/** More than can run until the end, so that each hole is filled at any moment. */
 async function submitFunctions(
   api: Api,
   { minutes, nodes }: MixOptions,
@@ -180,7 +181,7 @@ async function nodesAreFull(api: Api, { nodes }: MixOptions): Promise<void> {
   );
 }
 
-/** Invocations that wait at the end; the token of the beginning is no longer good then. */
+/** Invocations that wait at the end, when the token of the beginning is no longer valid. */
 async function waiting(site: Site): Promise<number> {
   const api = new Api(site);
   await api.identify();

@@ -1,9 +1,10 @@
-// The precondition of every figure without Gleaner: none of its processes, and no line of it in slurm.conf.
+// The precondition of every figure without Gleaner: none of its processes, and no line of it in
+// slurm.conf.
 
 import { readdirSync, readFileSync } from "node:fs";
 import type { Site } from "../../site/site.js";
 
-/** Throws and names what it found. */
+/** Throws an error that names what it found. */
 export function assertNothingOfGleaner(site: Site): void {
   const running = commandsNaming(site.files.home);
   if (running.length > 0)
@@ -13,7 +14,9 @@ export function assertNothingOfGleaner(site: Site): void {
   if (line !== undefined) throw new Error(`slurm.conf still names a program of Gleaner: ${line}`);
 }
 
-/** Command lines of processes with an argument below `folder`; what ended meanwhile has none. */
+/**
+ * Command lines of processes with an argument below `folder`; those that ended meanwhile have none.
+ */
 function commandsNaming(folder: string): string[] {
   return readdirSync("/proc").flatMap((entry) => {
     if (!/^\d+$/.test(entry)) return [];

@@ -1,16 +1,18 @@
-// Who has which node at each moment, seen from /proc alone: functions and batch jobs, by what their environment says.
+// Records who uses which node at each moment, from /proc alone: functions and batch jobs, by their
+// environment.
 //
 //   watch SITE INTERVAL_MS
 //
-// SITE is the folder that jobs and functions were submitted from; the nodes of the site share this machine, so a
-// process belongs to the node that its environment names (SLURMD_NODENAME). Until its standard input ends, it
-// prints a line for each node whose occupants changed:
+// SITE is the folder from which jobs and functions were submitted; the nodes of the site share this
+// machine, so a process belongs to the node that its environment names (SLURMD_NODENAME). Until its
+// standard input ends, it prints a line for each node whose occupants changed:
 //
 //   <epoch ms> <node> f:<invocation>.<attempt>:<cores>:<MB>:<GPUs> … j:<job>:<GPUs> …
 //
-// and once a second `- <samples> <longest ms between two samples>`. A sample is two passes over /proc: what is alive
-// in the first and still in the second was alive, all of it together, at the moment between them. A process whose memory
-// is gone (a zombie, or one that is about to be) holds nothing any more.
+// and once a second `- <samples> <longest ms between two samples>`. A sample is two passes over
+// /proc: everything alive in the first and still in the second was alive, all together, at the
+// moment between them. A process whose memory is gone (a zombie, or one that is about to be) holds
+// nothing any more.
 
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -34,14 +36,14 @@ enum {
 	MAX_NODES = 64,
 	MAX_LABEL = 160,
 	MAX_LINE = 65536,
-	/* A program that is its own by then will not become a job's or a function's any more. */
+	/* A program that has run this long will no longer become a job's or a function's. */
 	SETTLED_MS = 5000,
 };
 
 struct known {
 	uint64_t start_ticks;
 	int64_t seen_ms;
-	char *label; /* `node label`, or NULL: of no interest so far */
+	char *label; /* `node label`, or NULL if it is of no interest so far */
 	bool settled;
 };
 
@@ -84,7 +86,7 @@ static ssize_t read_file(int pid, const char *name, char *into, size_t size)
 	return length;
 }
 
-/* Whether the process still has its memory; its start, and its program's name. */
+/* Whether the process still has its memory; returns its start and its program's name. */
 static bool read_stat(int pid, uint64_t *start_ticks, char name[32])
 {
 	char text[1024];
@@ -118,7 +120,8 @@ static const char *or_none(const char *value)
 	return value && value[0] ? value : "-";
 }
 
-/* What its environment makes of a process; NULL: neither a function's nor a job's of this site. */
+/* The label of a process according to its environment; NULL if it is neither a function's nor a
+ * job's of this site. */
 static char *label_of(int pid, const char *site)
 {
 	ssize_t length = read_file(pid, "environ", environment, sizeof environment);
@@ -252,7 +255,8 @@ int main(int argc, char **argv)
 		perror("watch");
 		return 1;
 	}
-	/* Ahead of everything that it watches: a witness that has to wait for a processor sees nothing. */
+	/* Takes precedence over everything that it watches: a witness that has to wait for a
+	 * processor sees nothing. */
 	const struct sched_param first = {.sched_priority = 50};
 	if (sched_setscheduler(0, SCHED_RR, &first) < 0)
 		perror("watch: no real-time priority");

@@ -1,4 +1,5 @@
-// The HTTP API as benchmarks use it: one user's token, connections that are kept, JSON both ways.
+// The HTTP API as benchmarks use it: the token of one user, connections that stay open, JSON in
+// both directions.
 
 import { randomUUID } from "node:crypto";
 import { Agent, request as httpRequest } from "node:http";
@@ -14,7 +15,7 @@ import { credentialPayload } from "../../../src/wire/credential.js";
 import type { Site } from "../../site/site.js";
 import { benchmarkUser } from "./harness.js";
 
-/** As a program that calls often would: the CLI makes one connection a request. */
+/** As a program that calls often would do; the CLI makes one connection per request. */
 export class Api {
   private readonly agent = new Agent({ keepAlive: true });
   private token: string | null = null;
@@ -24,7 +25,7 @@ export class Api {
     private readonly user = benchmarkUser,
   ) {}
 
-  /** Gets a token for the user; again after the daemon was started anew. */
+  /** Gets a token for the user; call it again after the daemon was restarted. */
   async identify(): Promise<string> {
     const { cluster, ports } = this.site;
     this.token = null;
@@ -44,7 +45,7 @@ export class Api {
     return this.submit(["/bin/true"], "bench", tasks);
   }
 
-  /** Submits a command with one core and, unless told otherwise, little memory; `tasks` makes it an array. */
+  /** Submits a command with one core and, by default, little memory; `tasks` makes it an array. */
   submit(
     argv: readonly string[],
     name: string,

@@ -1,12 +1,13 @@
-// Clocks, medians, percentiles and rounding of benchmarks; needs no cluster, so that measured programs can have it too.
+// Clocks, medians, percentiles and rounding for benchmarks; needs no cluster, so that measured
+// programs can use it too.
 
 import { readFileSync } from "node:fs";
 import { machineMonotonicNs } from "../../../src/clock.js";
 
-/** Milliseconds with their fraction, from any start. */
+/** Milliseconds with a fraction, from an arbitrary start. */
 export const preciseMs = (): number => Number(machineMonotonicNs()) / 1e6;
 
-/** The middle value, or the mean of the two in the middle; throws where nothing was measured. */
+/** The middle value, or the mean of the two in the middle; throws if nothing was measured. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new Error("there is nothing to take the median of");
   const sorted = [...values].sort((left, right) => left - right);
@@ -14,7 +15,10 @@ export function median(values: readonly number[]): number {
   return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle) - 1]!) / 2;
 }
 
-/** The median of `left` by `right` pair by pair: what disturbs both, as a busy machine does, cancels out. */
+/**
+ * The median of `left` by `right`, pair by pair: disturbances of both, such as a busy machine,
+ * cancel out.
+ */
 export const medianRatio = (left: readonly number[], right: readonly number[]): number =>
   median(left.map((value, index) => value / right[index]!));
 
@@ -24,7 +28,7 @@ export interface Percentiles {
   readonly max: number;
 }
 
-/** Nearest rank; null where nothing was measured. */
+/** Nearest rank; null if nothing was measured. */
 export function percentilesOf(values: readonly number[]): Percentiles | null {
   if (values.length === 0) return null;
   const sorted = [...values].sort((left, right) => left - right);
@@ -32,7 +36,10 @@ export function percentilesOf(values: readonly number[]): Percentiles | null {
   return { p50: rank(0.5), p99: rank(0.99), max: sorted.at(-1)! };
 }
 
-/** As percentilesOf, for a benchmark that is of no use without it: throws `what` was not measured. */
+/**
+ * Like percentilesOf, for a benchmark that is useless without it: throws an error that `what` was
+ * not measured.
+ */
 export function measuredPercentiles(what: string, values: readonly number[]): Percentiles {
   const percentiles = percentilesOf(values);
   if (percentiles === null) throw new Error(`${what} was not measured`);
@@ -41,12 +48,12 @@ export function measuredPercentiles(what: string, values: readonly number[]): Pe
 
 export const rounded = (value: number, digits = 2): number => Number(value.toFixed(digits));
 
-/** Processor time of a process and its ended threads so far. */
+/** The processor time of a process and its ended threads so far. */
 export function cpuMsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * clockTickMs;
 }
 
-/** Linux tells it in hundredths of a second, whatever the machine. */
+/** Linux reports it in hundredths of a second on every machine. */
 const clockTickMs = 10;

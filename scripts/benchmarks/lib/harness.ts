@@ -1,4 +1,5 @@
-// What benchmarks share: a site that is gone afterwards, a clock, medians, options, and the last line.
+// Shared by benchmarks: a site that is removed afterwards, a clock, medians, options, and the last
+// line.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
@@ -21,7 +22,9 @@ export {
 export const benchmarkUser = "nobody";
 const interruptedStatus = 130;
 
-/** Starts a site, runs `measure` on it, prints what it gives as the last line; the site is gone then. */
+/**
+ * Starts a site, runs `measure` on it, prints the result as the last line, and removes the site.
+ */
 export async function benchmark(
   options: Omit<SiteOptions, "dir">,
   measure: (site: Site) => Promise<object>,
@@ -34,7 +37,7 @@ export async function benchmark(
     rmSync(dir, { recursive: true, force: true });
   };
   let ending: Promise<void> | null = null;
-  /** Once, though an interrupted measurement fails, too. */
+  /** Once, although an interrupted measurement fails, too. */
   const end = (): Promise<void> => {
     ending ??= stop();
     return ending;
@@ -58,7 +61,7 @@ export async function benchmark(
 
 export const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Whole numbers of the command line, each with its default: `--runs 40`. */
+/** Integers from the command line, each with its default: `--runs 40`. */
 export function countsOf<Name extends string>(
   defaults: Readonly<Record<Name, number>>,
 ): Record<Name, number> {

@@ -1,15 +1,15 @@
-// Which mutants the compiler finds already: those say nothing about the tests.
+// Finds mutants that the compiler already rejects: those say nothing about the tests.
 
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import ts from "typescript";
 import { type Mutant, root } from "./sandbox.js";
 
-/** A block that is emptied uses less; that alone is no error. */
+/** An emptied block uses less; that alone is not an error. */
 const tolerant: ts.CompilerOptions = { noUnusedLocals: false, noUnusedParameters: false };
 
 export class Compiler {
-  /** As they are now: a checkout may change while mutants are tried. */
+  /** As they are now: the checkout may change while mutants are tested. */
   readonly #texts: ReadonlyMap<string, string>;
   readonly #changed = new Map<string, { readonly text: string; readonly version: string }>();
   readonly #service: ts.LanguageService;
@@ -40,7 +40,10 @@ export class Compiler {
     });
   }
 
-  /** The mutants that compile, each looked at in its own file only; as many at once as they are of different files. */
+  /**
+   * The mutants that compile, each checked only in its own file; as many at once as there are
+   * different files.
+   */
   compiling(mutants: readonly Mutant[]): Mutant[] {
     const rounds: Mutant[][] = [];
     const perFile = new Map<string, number>();

@@ -1,5 +1,5 @@
-// jest's environment in the sandbox: it tells which file it is at and what failed first, skips what comes after that, and
-// keeps which mutants the tests of a file reach.
+// jest's environment in the sandbox: reports which file it runs and what failed first, skips
+// everything after that, and records which mutants a file's tests reach.
 
 import { randomUUID } from "node:crypto";
 import { appendFileSync, writeFileSync } from "node:fs";

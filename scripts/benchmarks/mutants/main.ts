@@ -1,4 +1,5 @@
-// How many small changes of the program the fast tests find: [--seed 1] [--sample 100] [--room core,daemon,executor,wire].
+// Measures how many small changes of the program the fast tests detect: [--seed 1] [--sample 100]
+// [--room core,daemon,executor,wire].
 
 import { cpus, release } from "node:os";
 import { integer, readOptions, refuse } from "../../lib/options.js";
@@ -10,7 +11,7 @@ import { filesBelow, type Mutant, makeSandbox, type Sandbox, shuffled } from "./
 
 const bar = 0.85;
 const knownRooms = ["core", "daemon", "executor", "wire"];
-/** Its subject is the fault simulation itself: whether that finds what is planted in it. */
+/** Its subject is the fault simulation itself: whether that detects planted faults. */
 const otherSubject = "test/property/faults-planted.test.ts";
 const switchName = "__STRYKER_ACTIVE_MUTANT__";
 const interruptedStatus = 130;

@@ -1,13 +1,14 @@
-// Which mutants each test file reaches, and what it takes: every file is run once, with no mutant switched on.
+// Determines which mutants each test file reaches, and how long it takes: every file runs once,
+// with no mutant switched on.
 
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runTests, type TestFile } from "./run.js";
 
 export interface Reach {
-  /** The test files that reach a mutant, the quickest first. */
+  /** The test files that reach a mutant, the fastest first. */
   filesOf(mutant: string): readonly TestFile[];
-  /** Files that fail in the sandbox though nothing is changed. */
+  /** Files that fail in the sandbox although nothing is changed. */
   readonly leftOut: readonly string[];
 }
 
@@ -17,7 +18,7 @@ interface Reached {
   readonly ids: ReadonlySet<string>;
 }
 
-/** What a file may take that was never run. */
+/** The limit for a file that was never run. */
 const unknownCpuMs = 100_000;
 
 export async function measureReach(

@@ -1,5 +1,5 @@
-// Loaded into every node process that a test starts while coverage is measured: it keeps which mutants the process reached,
-// now and then, since the process may be killed.
+// Loaded into every node process that a test starts while coverage is measured: saves at intervals
+// which mutants the process has reached, because it may be killed.
 
 const { writeFileSync } = require("node:fs");
 const { join } = require("node:path");

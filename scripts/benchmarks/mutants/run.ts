@@ -1,5 +1,5 @@
-// Runs test files in the sandbox, one after the other until one fails, in a process namespace of their own where that is
-// allowed: whatever they started and mounted is gone afterwards.
+// Runs test files in the sandbox, one after the other until one fails, in their own process
+// namespace if permitted: whatever they started and mounted is gone afterwards.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -10,10 +10,13 @@ import { Patience } from "../../lib/patience.mjs";
 import { cpuMsOf, preciseMs } from "../lib/harness.js";
 
 const lookIntervalMs = 200;
-/** Processor time that a file may take beyond a multiple of what it usually takes: then it hangs in a loop. */
+/**
+ * The processor time that a file may take beyond a multiple of its usual time; after that it is in
+ * an endless loop.
+ */
 const spareCpuMs = 15_000;
 const timesUsual = 4;
-/** Ends what waits without a processor and is not ended by jest's own limits. */
+/** Ends whatever waits without using a processor and is not ended by jest's own limits. */
 const patienceMs = 600_000;
 /** Enough for every test; a mutant that fills the memory ends soon. */
 const heapMb = 2_048;
@@ -21,7 +24,7 @@ const heapMb = 2_048;
 export interface TestFile {
   /** From the root: `test/unit/core/core.test.ts`. */
   readonly path: string;
-  /** Of jest's own process. */
+  /** The time of jest's own process. */
   readonly cpuMs: number;
 }
 
@@ -33,17 +36,17 @@ export type Outcome =
 interface News {
   readonly what: "begin" | "failed" | "end";
   readonly path: string;
-  /** That failed. */
+  /** The name of the failed test. */
   readonly test?: string;
 }
 
 const namespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
 const [unshare, ...unshareArgs] = namespace as [string, ...string[]];
 const isIsolated = spawnSync(unshare, [...unshareArgs, "true"]).status === 0;
-/** The processes above jest's own: unshare, and a shell that collects orphans. */
+/** The processes above jest's own: unshare, and a shell that reaps orphans. */
 const wrappers = isIsolated ? 2 : 1;
 
-/** What runs now and where it writes: ended and removed when the benchmark is interrupted. */
+/** What runs now and where it writes: ended and removed if the benchmark is interrupted. */
 let current: { readonly pid: number; readonly temporary: string } | null = null;
 
 export function endCurrent(): void {
@@ -52,7 +55,10 @@ export function endCurrent(): void {
   rmSync(current.temporary, { recursive: true, force: true, maxRetries: 10 });
 }
 
-/** With the end of unshare the kernel ends its namespace; a session of its own would also have a share of its own. */
+/**
+ * When unshare ends, the kernel ends its namespace; a session of its own would also get its own
+ * share of the processors.
+ */
 function kill(pid: number): void {
   try {
     process.kill(isIsolated ? pid : -pid, "SIGKILL");
@@ -61,13 +67,13 @@ function kill(pid: number): void {
   }
 }
 
-/** In the order given. */
+/** In the given order. */
 export async function runTests(
   sandbox: string,
   files: readonly TestFile[],
   environment: Readonly<Record<string, string>>,
 ): Promise<Outcome> {
-  // Short: sockets are made in it, and the name of one is a hundred bytes at most.
+  // Short, because sockets are created in it, whose names have at most a hundred bytes.
   const temporary = mkdtempSync(join(tmpdir(), "gm-"));
   chmodSync(temporary, 0o1777);
   const newsFile = join(temporary, "news");
@@ -76,7 +82,7 @@ export async function runTests(
   const jest = [
     ...["--experimental-vm-modules", `--max-old-space-size=${heapMb}`],
     ...["node_modules/jest/bin/jest.js", "--runInBand", "--bail=1", "--watchman=false"],
-    "--forceExit", // a mutant may leave something open for ever
+    "--forceExit", // a mutant may leave something open forever
     ...[`--cacheDirectory=${join(sandbox, ".jest")}`, "--silent", "--reporters=default"],
     ...[`--env=${join(own, "environment.mjs")}`, `--testSequencer=${join(own, "sequencer.mjs")}`],
     ...["--runTestsByPath", ...files.map(({ path }) => path)],
@@ -108,7 +114,7 @@ export async function runTests(
   }
 }
 
-/** Looks at what jest tells and takes, and kills what hangs. */
+/** Watches jest's reports and its usage, and kills it if it hangs. */
 class Watch {
   readonly #timer = setInterval(() => this.#look(), lookIntervalMs);
   readonly #patience = new Patience(patienceMs);
@@ -173,17 +179,17 @@ class Watch {
   }
 }
 
-/** The file that was begun last; empty: none yet. */
+/** The file that was begun last; empty if there is none yet. */
 const fileAt = (news: readonly News[]): string =>
   news.findLast(({ what }) => what === "begin")?.path ?? "";
 
-/** Its hooks have cleaned up, and what jest would begin next is not needed. */
+/** Its hooks have cleaned up, and whatever jest would begin next is not needed. */
 const hasFailedAndEnded = (news: readonly News[]): boolean => {
   const failed = news.findIndex(({ what }) => what === "failed");
   return failed >= 0 && news.slice(failed).some(({ what }) => what === "end");
 };
 
-/** The process that many first children below. */
+/** The process this many first children below. */
 function below(pid: number, depth: number): number {
   if (depth === 0) return pid;
   const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ");

@@ -1,4 +1,5 @@
-// A copy of the checkout in a temporary folder, with every mutant of the measured rooms in its code, each behind a switch.
+// A copy of the checkout in a temporary folder, with every mutant of the measured rooms in its
+// code, each behind a switch.
 
 import { createHash } from "node:crypto";
 import {
@@ -21,14 +22,14 @@ const leftOut = new Set(["node_modules", ".git", "dist", "build", "demo-out"]);
 
 /** One small change of the program. */
 export interface Mutant {
-  /** What switches it on. */
+  /** The name of its switch. */
   readonly id: string;
   readonly room: string;
   /** From the root: `src/core/capacity/plan.ts`. */
   readonly file: string;
   readonly line: number;
   readonly column: number;
-  /** In the file's text, from 0. */
+  /** The position in the file's text, from 0. */
   readonly start: number;
   readonly end: number;
   readonly mutator: string;
@@ -55,12 +56,12 @@ const noLog = {
 export interface Sandbox {
   readonly folder: string;
   readonly mutants: readonly Mutant[];
-  /** From now on nothing counts which mutants are reached: that takes time. */
+  /** Stops counting which mutants are reached, because that takes time. */
   stopCounting(): void;
   remove(): void;
 }
 
-/** The beginning of what Stryker puts into each file. */
+/** The beginning of the code that Stryker adds to each file. */
 const counter = "function stryCov_9fa48() {";
 
 export async function makeSandbox(rooms: readonly string[]): Promise<Sandbox> {
@@ -127,8 +128,8 @@ function lineStarts(text: string): number[] {
 }
 
 /**
- * The mutants in an order that the seed decides. A mutant's place depends on what it changes and not on its line, so that a
- * sample stays nearly the same while the code changes elsewhere.
+ * The mutants in an order determined by the seed. A mutant's place depends on its change and not on
+ * its line, so that a sample stays nearly the same while code changes elsewhere.
  */
 export function shuffled(mutants: readonly Mutant[], seed: number): Mutant[] {
   const seen = new Map<string, number>();

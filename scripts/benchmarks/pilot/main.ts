@@ -1,4 +1,5 @@
-// How soon a preempted pilot is gone after Slurm's SIGTERM, full of busy loops and of sleeping functions: [--preemptions N] [--nodes N] [--cpus N].
+// Measures how soon a preempted pilot is gone after Slurm's SIGTERM, full of busy loops or of
+// sleeping functions: [--preemptions N] [--nodes N] [--cpus N].
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -14,7 +15,9 @@ import { compileWatch, type Departure, watchPilot } from "./watch.js";
 
 const { preemptions, nodes, cpus } = countsOf({ preemptions: 40, nodes: 1, cpus: 8 });
 const patienceMs = 60_000;
-/** Of a full node: it settles, and the signal comes at any moment of what the supervisors do every 200 ms. */
+/**
+ * For a full node to settle; the signal comes at a random moment of the supervisors' 200 ms cycle.
+ */
 const settleMs = { least: 300, spread: 200 };
 
 const functions = {
@@ -42,7 +45,7 @@ await benchmark(siteOptions(nodeWithWitness()), async (site) => {
   return { ...setting, ...figuresOf(busy), sleeping: figuresOf(sleeping) };
 });
 
-/** In the place of node: leaves a process in the pilot that does nothing but end at SIGTERM. */
+/** A replacement for node: leaves a process in the pilot that only ends at SIGTERM. */
 function nodeWithWitness(): string {
   const program = join(tools, "node");
   writeFileSync(program, `#!/bin/sh\nsleep infinity &\nexec ${process.execPath} "$@"\n`);
@@ -103,14 +106,14 @@ async function full(api: Api): Promise<void> {
   await until(patienceMs, look, () => new Error("the pilots did not fill the nodes"));
 }
 
-/** The process of the newest pilot of a node, as its log tells. */
+/** The process of a node's newest pilot, according to its log. */
 function executorPid(site: Site, node: string): number {
   const lines = readFileSync(join(site.files.logs, `executor-${node}.log`), "utf8").split("\n");
   const started = lines.findLast((line) => line.includes('"event":"started"'))!;
   return (JSON.parse(started) as { pid: number }).pid;
 }
 
-/** Runs a job on the whole node; milliseconds until it began. */
+/** Runs a job on the whole node; returns the milliseconds until it began. */
 async function preempt(site: Site, node: string): Promise<number> {
   const startedAtMs = nowMs();
   const job = [`--nodelist=${node}`, "--exclusive", "date", "+%s%N"];

@@ -1,10 +1,13 @@
-/* Tells when each process of a pilot is gone, from the moment that Slurm's SIGTERM reached its job.
+/* Reports when each process of a pilot is gone, from the moment that Slurm's SIGTERM reached its
+ * job.
  *
  *   watch PID_OF_EXECUTOR
  *
- * The executor has one child that is no supervisor: the witness, which sleeps and does nothing about SIGTERM, so its end is the moment of
- * the signal. Both the witness and this program run in real time, ahead of all functions: neither waits for a processor. Prints
- * `watching WITNESSES SUPERVISORS COMMANDS`, then, when all are gone, a line `KIND MICROSECONDS` for each, counted from the first that was. */
+ * The executor has one child that is not a supervisor: the witness, which sleeps and does not
+ * handle SIGTERM, so its end is the moment of the signal. Both the witness and this program run
+ * with real-time priority, before all functions: neither waits for a processor. Prints `watching
+ * WITNESSES SUPERVISORS COMMANDS`, then, when all are gone, a line `KIND MICROSECONDS` for each,
+ * counted from the first that was. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -90,7 +93,7 @@ static void await_all(void)
 		for (size_t at = 0; at < count; at++) {
 			if (watched[at].fd < 0 || watched[at].revents == 0)
 				continue;
-			watched[at].fd = -1; /* left open until our exit; poll looks past it */
+			watched[at].fd = -1; /* left open until our exit; poll ignores it */
 			gone_ns[at] = now;
 			left--;
 		}

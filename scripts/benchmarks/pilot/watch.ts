@@ -1,4 +1,5 @@
-// Watches a pilot die: when its executor, its commands and all else of it are gone, by a program in C that nothing keeps waiting.
+// Watches a pilot die: when its executor, its commands and everything else of it are gone, with a C
+// program that nothing delays.
 
 import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
@@ -16,7 +17,7 @@ export interface Departure {
   readonly allMs: number;
 }
 
-/** Builds the program in `folder`; its path. */
+/** Builds the program in `folder`; returns its path. */
 export function compileWatch(folder: string): string {
   const program = join(folder, "watch");
   const shared = ["proc_tree.c", "util.c"].map((name) => join(slurmPlugin, name));
@@ -26,8 +27,8 @@ export function compileWatch(folder: string): string {
 }
 
 /**
- * Resolves when the pilot is watched; `departure` when it is gone. undefined: not all of its `functions` run yet, or the witness is not
- * there.
+ * Resolves when the pilot is watched; `departure` resolves when it is gone. undefined if not all of
+ * its `functions` run yet, or the witness is missing.
  */
 export async function watchPilot(
   program: string,

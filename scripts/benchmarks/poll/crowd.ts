@@ -1,4 +1,5 @@
-// Ten thousand nodes in a real slurmctld, without a slurmd, and the jobs that hold some of them and wait for the rest.
+// Ten thousand nodes in a real slurmctld, without a slurmd, and jobs that hold some of them and
+// wait for the rest.
 
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
@@ -7,17 +8,20 @@ import type { RunResult } from "../../cluster/command.js";
 
 const coresPerNode = 64;
 const memoryPerCoreMb = 4_000;
-/** Nodes of partition "full", all held, so that whatever is queued there waits. */
+/** Nodes of partition "full", all of them held, so that everything queued there waits. */
 const fullShare = 0.3;
-/** Nodes of partition "batch" whose every second core is held: fragments. */
+/** Nodes of partition "batch" with every second core held: fragments. */
 const partlyShare = 0.2;
 const nodesPerJob = 25;
-/** Each array is one user's; its tasks are then set apart, so that each is a job and a line of its own. */
+/**
+ * Each array belongs to one user; its tasks are then changed individually, so that each is a job
+ * and a line of its own.
+ */
 const tasksPerArray = 2_000;
 const users = ["nobody", "daemon", "bin", "sys", "games", "mail", "news", "www-data"];
 const commandTimeoutMs = 60_000;
 
-/** Lines of slurm.conf for `nodes` nodes that nobody asks whether they are there, beside the real one. */
+/** Lines of slurm.conf for `nodes` nodes that are never checked, besides the real one. */
 export function crowdConf(
   nodes: number,
   slurmdPort: number,
@@ -25,10 +29,11 @@ export function crowdConf(
   const firstFull = Math.ceil(nodes * (1 - fullShare)) + 1;
   return {
     slurmConfLines: [
-      // slurmctld asks each node whether it is there, and while it waits for the answer a declared node is idle.
+      // slurmctld checks each node, and while it waits for the answer a declared node is idle.
       "SlurmdTimeout=65533",
       "MessageTimeout=3000",
-      // Not Alloc: an allocation would wait for a prolog on nodes that are not there. gleanerd then uses no node.
+      // Not Alloc: an allocation would wait for a prolog on nodes that do not exist. gleanerd then
+      // uses no node.
       "PrologFlags=Serial",
       "MaxJobCount=200000",
       "MaxArraySize=10001",
@@ -45,7 +50,7 @@ export function crowdConf(
   };
 }
 
-/** A port that takes every connection and never answers. */
+/** A port that accepts every connection and never answers. */
 export async function listenSilently(): Promise<{ port: number }> {
   const server = createServer((socket) => socket.on("error", () => {}));
   server.listen(0, "127.0.0.1");
@@ -54,10 +59,10 @@ export async function listenSilently(): Promise<{ port: number }> {
   return { port: (server.address() as AddressInfo).port };
 }
 
-/** Fills partition "full", parts of "batch", and queues `jobs` jobs, each a record of its own. */
+/** Fills partition "full", parts of "batch", and queues `jobs` jobs, each with its own record. */
 export async function fill(cluster: Cluster, nodes: number, jobs: number): Promise<void> {
   const holders = (share: number) => Math.floor((nodes * share) / nodesPerJob);
-  // Nothing is started on them: an allocation without a command needs slurmctld alone.
+  // Nothing is started on them: an allocation without a command needs only slurmctld.
   const hold = ["--no-shell", `--nodes=${nodesPerJob}`, "--ntasks-per-node=1"];
   const whole = [...hold, "--partition=full", `--cpus-per-task=${coresPerNode}`, "--time=10:00:00"];
   const part = [
@@ -68,7 +73,7 @@ export async function fill(cluster: Cluster, nodes: number, jobs: number): Promi
   ];
   await allocate(cluster, holders(fullShare), whole);
   await allocate(cluster, holders(partlyShare), part);
-  // While a partition is down, slurmctld looks for no node for what comes.
+  // While a partition is down, slurmctld does not search nodes for new jobs.
   await run(cluster, "scontrol", ["update", "PartitionName=full", "State=DOWN"]);
   for (let queued = 0; queued < jobs; queued += tasksPerArray)
     await queueArray(cluster, queued / tasksPerArray, Math.min(tasksPerArray, jobs - queued));
@@ -99,7 +104,8 @@ async function queueArray(cluster: Cluster, index: number, tasks: number): Promi
   ]);
   const id = stdout.trim();
   if (tasks === 1) return;
-  // A task that was changed by itself is a job of its own; the last one stays as what is left of the array.
+  // A task that was changed individually becomes a job of its own; the last one remains as the rest
+  // of the array.
   const changed = `JobId=${id}_[0-${tasks - 2}]`;
   await run(cluster, "scontrol", ["update", changed, `Name=experiment_${index}_of_many`]);
 }

@@ -1,4 +1,5 @@
-// 10,000 nodes and 50,000 queued jobs: one refresh from slurmctld to a plan: [--nodes N] [--jobs N] [--rounds N].
+// One refresh from slurmctld to a plan with 10,000 nodes and 50,000 queued jobs: [--nodes N]
+// [--jobs N] [--rounds N].
 
 import { execFile } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -17,7 +18,9 @@ import type { RefreshFigures } from "./refresh.js";
 const bars = { ratio: 3, maxRssMb: 400, slurmctldShare: 0.02 } as const;
 const counts = countsOf({ nodes: 10_000, jobs: 50_000, rounds: 11 });
 const daemonDeadlineMs = 150_000;
-/** The pace that such a slurmctld gets is reckoned; for the memory of gleanerd it need not be waited for. */
+/**
+ * The pace for such a slurmctld is calculated; measuring gleanerd's memory need not wait for it.
+ */
 const config = { poll: { maximumMs: 5_000 } };
 
 const { port } = await listenSilently();
@@ -56,7 +59,9 @@ await benchmark({ nodes: 1, ...crowdConf(counts.nodes, port), config }, async (s
   return { ...result, withinBars };
 });
 
-/** In a process of its own, bundled as gleanerd is, so that its memory is that of reading and planning. */
+/**
+ * In its own process, bundled like gleanerd, so that its memory is that of reading and planning.
+ */
 async function refreshOf(site: Site): Promise<RefreshFigures> {
   const folder = join(site.files.home, "bench");
   const bin = join(folder, "bin");
@@ -81,7 +86,7 @@ async function refreshOf(site: Site): Promise<RefreshFigures> {
   return JSON.parse(stdout) as RefreshFigures;
 }
 
-/** A program that writes down how it was called, and then becomes the real one. */
+/** A program that records how it was called, and then becomes the real one. */
 function writeRecorder(bin: string, name: string): void {
   const real = findProgram(name);
   const text = `#!${process.execPath}
@@ -96,7 +101,7 @@ process.exit(spawnSync(call.program, args, { stdio: "inherit" }).status);
   chmodSync(join(bin, name), 0o755);
 }
 
-/** The most memory that gleanerd had, some reads after all jobs were there. */
+/** The most memory that gleanerd used, some reads after all jobs were there. */
 async function daemonRss(site: Site): Promise<number> {
   await site.startDaemon();
   const api = new Api(site);

@@ -1,6 +1,6 @@
-// The measured program: gleanerd's reading and planning and nothing else, beside the bare commands that it runs.
-// `refresh BIN ROUNDS SLURMCTLD_PID`, with SLURM_CONF set; BIN holds programs that write down how they were called,
-// to BIN/calls. Its last line is a RefreshFigures.
+// The measured program: gleanerd's reading and planning and nothing else, compared with the bare
+// commands that it runs. `refresh BIN ROUNDS SLURMCTLD_PID`, with SLURM_CONF set; BIN holds
+// programs that record how they were called in BIN/calls. Its last line is a RefreshFigures.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -24,13 +24,13 @@ export interface RefreshFigures {
   readonly holes: number;
   readonly bareMs: number;
   readonly refreshMs: number;
-  /** Of it, from the last command's end to the plan. */
+  /** The part from the last command's end to the plan. */
   readonly planMs: number;
   readonly maxRssMb: number;
-  /** Processor time of slurmctld in one refresh, and without one in the same time. */
+  /** Processor time of slurmctld during one refresh, and during the same time without one. */
   readonly slurmctldMs: number;
   readonly slurmctldIdleMs: number;
-  /** Between two refreshes that no hook asked for. */
+  /** Between two refreshes that no hook requested. */
   readonly pauseMs: number;
 }
 
@@ -43,7 +43,7 @@ interface Call {
 const bin = process.argv[2]!;
 const rounds = Number(process.argv[3]);
 const slurmctld = Number(process.argv[4]);
-/** Partitions, reservations and configuration are read once in this time: here in each round. */
+/** Partitions, reservations and configuration are read once in this time; here in each round. */
 const rareMs = 60_000;
 const config = parseConfig({}, "the defaults");
 const holePolicy: HolePolicy = { ...config.placement, minimumMemoryMb: 64, staleMs: rareMs };
@@ -80,7 +80,7 @@ const executorsOf = (plan: Plan): Executor[] =>
       budget: free,
     }));
 
-/** As a shell would, with the output to nobody. */
+/** As a shell would, with the output discarded. */
 async function runBare(calls: readonly Call[]): Promise<number> {
   const startedMs = preciseMs();
   for (const { program, args, environment } of calls) {
@@ -93,7 +93,7 @@ async function runBare(calls: readonly Call[]): Promise<number> {
 
 const sleep = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
 
-/** What one refresh runs, written down by the programs in BIN. */
+/** The commands of one refresh, recorded by the programs in BIN. */
 async function record(): Promise<{ calls: Call[]; snapshot: Snapshot }> {
   const file = join(bin, "calls");
   writeFileSync(file, "");

@@ -1,15 +1,16 @@
-// One kind of attack, as a process of its own: started by siege.ts with its kind and target, it tells each second what it did.
+// One kind of attack, in its own process: siege.ts starts it with its kind and target, and it
+// reports each second what it did.
 
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { ask, dial, head, submission, type Target } from "./requests.js";
 
-/** Answers to what was sent last are waited for so long. */
+/** How long to wait for answers to the last requests. */
 const lastAnswersMs = 10_000;
 const sleeping = { kind: "argv" as const, argv: ["/bin/sleep", "5"] };
 
-/** What was done so far; each must have grown between two looks. */
+/** The counts so far; each must have grown between two checks. */
 export type Counts = Record<string, number>;
 
 const counts: Counts = {};
@@ -18,7 +19,7 @@ const count = (what: string, by = 1): void => {
   counts[what] = (counts[what] ?? 0) + by;
 };
 
-/** Keeps `most` connections of a kind open, each begun by `begin`. */
+/** Keeps `most` connections of a kind open, each opened by `begin`. */
 async function keepOpen(most: number, port: number, begin: (socket: Socket) => void) {
   let open = 0;
   while (!isOver) {
@@ -42,7 +43,7 @@ async function keepOpen(most: number, port: number, begin: (socket: Socket) => v
   }
 }
 
-/** Writes as fast as it is taken, for ever. */
+/** Writes as fast as the peer accepts, forever. */
 function pour(socket: Socket, chunk: Buffer): void {
   const write = () => {
     while (!socket.destroyed && socket.write(chunk)) count("bytes", chunk.length);
@@ -52,7 +53,7 @@ function pour(socket: Socket, chunk: Buffer): void {
   write();
 }
 
-/** In rounds of `inFlight`; a daemon that is away is asked again a little later. */
+/** In rounds of `inFlight`; if the daemon is away, it retries a little later. */
 async function repeat(inFlight: number, once: () => Promise<{ status: number } | null>) {
   const loop = async () => {
     while (!isOver) {
@@ -74,7 +75,7 @@ async function submitRepeatedly(target: Target, inFlight: number, body: () => [s
 }
 
 const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
-  /** Without identity: bodies that never end, by both kinds of length. */
+  /** Without identity: bodies that never end, with both kinds of length. */
   bodies: ({ port }) => {
     const chunk = Buffer.concat([
       Buffer.from("8000\r\n"),
@@ -116,7 +117,7 @@ const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
       const arrayTasks = Array.from({ length: 10_000 }, (_, task) => task);
       return [submission("array", { arrayTasks }), arrayTasks.length];
     }),
-  /** Many clients wait for one array, which does not end while they do. */
+  /** Many clients wait for one array, which does not end meanwhile. */
   waiters: async (target) => {
     const arrayTasks = Array.from({ length: 10_000 }, (_, task) => task);
     let id: number | null = null;
@@ -139,7 +140,7 @@ const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
       socket.write(head(target, "GET", `/v1/invocations${path}`, 0));
       socket.pause();
     }),
-  /** All that can be asked, as fast as it is answered. */
+  /** Everything that can be requested, as fast as it is answered. */
   lists: (target) => {
     const paths = [
       "/v1/invocations?states=PENDING,RUNNING",
@@ -156,7 +157,7 @@ const kinds: Readonly<Record<string, (target: Target) => Promise<void>>> = {
 };
 
 let attack: Promise<void> = Promise.resolve();
-/** "stop": what is under way is counted still, then the process ends. */
+/** "stop": requests in progress are still counted, then the process ends. */
 process.on("message", async (message: { kind: string; target: Target } | "stop") => {
   if (message === "stop") {
     isOver = true;

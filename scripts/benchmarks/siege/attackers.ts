@@ -1,4 +1,4 @@
-// The attackers together: starts a process for each kind, and sees that each really attacks.
+// The attackers together: starts a process for each kind, and checks that each really attacks.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -34,12 +34,12 @@ export class Attackers {
     }
   }
 
-  /** Of invocations that they were told are in the queue. */
+  /** The number of invocations whose acceptance they were told. */
   get accepted(): number {
     return [...this.counts.values()].reduce((sum, counts) => sum + (counts.accepted ?? 0), 0);
   }
 
-  /** Throws when one of them did not attack as it should, or died. */
+  /** Throws if one of them died or did not attack as intended. */
   assertAttacked(): void {
     const weak = kinds.flatMap((kind) => {
       const counts = this.counts.get(kind) ?? {};
@@ -53,7 +53,7 @@ export class Attackers {
       throw new Error(`the attack was too weak to say anything: ${weak.join("; ")}`);
   }
 
-  /** Resolves when all have gone, with what they counted last. */
+  /** Resolves when all have gone, with their last counts. */
   async stop(): Promise<void> {
     await Promise.all(
       [...this.processes.values()].map(async (child) => {

@@ -1,4 +1,5 @@
-// gleanerd under attack by everything at once: memory, another user's queue, restarts, nothing lost: [--seconds N].
+// Attacks gleanerd with everything at once and checks memory, another user's queue, restarts, and
+// that nothing is lost: [--seconds N].
 
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -11,7 +12,7 @@ import { Memory } from "./memory.js";
 import { Victim } from "./victim.js";
 
 const attackUsers = ["games", "mail", "news", "backup", "www-data"];
-/** Who attacks by which kind; by all others, the first. */
+/** The user behind each kind of attack; the first one if not named. */
 const users: Readonly<Record<string, string>> = {
   uploads: "mail",
   huge: "backup",
@@ -28,7 +29,7 @@ const longSeconds = 40;
 const { seconds } = countsOf({ seconds: 120 });
 const config = {
   access: { tokenMs: 3_600_000, serviceUsers: [benchmarkUser, ...attackUsers] },
-  // So that the disk of a test machine is enough; a user may have half of it.
+  // Limited so that the disk of a test machine suffices; a user may have half of it.
   functions: { maxDocumentsMb: 1_000 },
 };
 
@@ -101,7 +102,10 @@ async function cancelAll(site: Site): Promise<number> {
   return preciseMs() - startedMs;
 }
 
-/** What was accepted and is not in the store with an end, and the victim's functions that did not run once from start to end. */
+/**
+ * Accepted invocations that have no end in the store, and the victim's functions that did not run
+ * exactly once from start to end.
+ */
 async function lostOf(site: Site, victim: Victim, attackers: Attackers): Promise<number> {
   const deadlineMs = preciseMs() + 60_000;
   const database = new Database(join(site.files.state, "gleaner.db"), { readonly: true });

@@ -1,11 +1,11 @@
-// How much memory gleanerd had at most, over all its lives.
+// The most memory that gleanerd used, over all its runs.
 
 import { readFileSync } from "node:fs";
 import type { Site } from "../../site/site.js";
 
 const sampleMs = 100;
 
-/** Resident memory of each life of gleanerd, by the kernel's own high-water mark. */
+/** Resident memory of each run of gleanerd, by the kernel's own high-water mark. */
 export class Memory {
   maxMb = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -21,7 +21,7 @@ export class Memory {
     try {
       status = readFileSync(`/proc/${this.site.daemonPid}/status`, "utf8");
     } catch {
-      return; // It has ended: that it should not have, others notice.
+      return; // It has ended: others notice if it should not have.
     }
     const kb = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
     this.maxMb = Math.max(this.maxMb, kb / 1_024);

@@ -1,4 +1,5 @@
-// Raw HTTP of the attackers: requests that end, that never end, and answers that nobody reads.
+// Raw HTTP of the attackers: requests that end, requests that never end, and answers that nobody
+// reads.
 
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
@@ -9,7 +10,7 @@ export interface Target {
   readonly token: string;
 }
 
-/** Resolves when it is connected; null: the daemon is away or refuses. */
+/** Resolves once connected; null if the daemon is away or refuses. */
 export function dial(port: number): Promise<Socket | null> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
@@ -28,7 +29,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** One request on a connection of its own; null: none was answered. */
+/** One request on its own connection; null if it was not answered. */
 export async function ask(
   target: Target,
   method: string,
@@ -47,7 +48,7 @@ export async function ask(
   return { status, body: text.slice(text.indexOf("\r\n\r\n") + 4) };
 }
 
-/** Functions that end at once, or wait for ever when `isHuge` or wide. */
+/** Functions that end at once, or wait forever if `isHuge` or wide. */
 export function submission(
   name: string,
   change: Partial<SubmitRequest["submission"]> = {},

@@ -1,4 +1,5 @@
-// The user who did nothing: asks for the queue all the time, by the API and by glean, and runs functions.
+// The innocent user: requests the queue continuously, through the API and with glean, and runs
+// functions.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { messageOf } from "../../../src/model/errors.js";
@@ -8,16 +9,16 @@ import { ask, submission, type Target } from "./requests.js";
 
 const betweenMs = 250;
 const betweenCommandsMs = 3_000;
-/** Told one by one. */
+/** Slower requests are reported individually. */
 const slowMs = 1_000;
 
 export class Victim {
   readonly listsMs: number[] = [];
   readonly commandsMs: number[] = [];
   readonly accepted: number[] = [];
-  /** Sentences of requests that failed while gleanerd ran. */
+  /** Messages of requests that failed while gleanerd ran. */
   readonly failures: string[] = [];
-  /** While gleanerd is ended and started on purpose nothing is asked. */
+  /** While gleanerd is deliberately restarted, nothing is requested. */
   isPaused = false;
   private isOver = false;
   private readonly sinceMs = preciseMs();

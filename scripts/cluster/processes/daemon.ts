@@ -1,4 +1,5 @@
-// One daemon of a cluster, kept in the foreground as a child of its own session, so that its end is seen at once.
+// One daemon of a cluster, kept in the foreground as a child in its own session, so that its end is
+// noticed at once.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,9 +7,11 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { GleanerError } from "../../../src/model/errors.js";
 import { findProgram, programPath } from "../programs.js";
 
-/** A daemon that has not ended this long after SIGTERM is killed: slurmctld saves its state first. */
+/**
+ * A daemon that has not ended this long after SIGTERM is killed: slurmctld saves its state first.
+ */
 const TERMINATE_GRACE_MS = 20_000;
-/** Lines of a log that an error quotes: the cause is among the last few. */
+/** How many lines of a log an error quotes: the cause is among the last few. */
 const QUOTED_LINES = 12;
 
 export interface Daemon {
@@ -18,7 +21,7 @@ export interface Daemon {
 }
 
 export interface DaemonInput {
-  /** Names it in errors, e.g. "n3". */
+  /** Its name in errors, such as "n3". */
   name: string;
   program: string;
   args: string[];
@@ -27,19 +30,20 @@ export interface DaemonInput {
 }
 
 /**
- * Starts the daemon and returns at once. What it prints goes beside its log, to `LOG.out`. It gets next to nothing of
- * our environment, so that the cluster behaves the same whoever starts it. Throws when the program is not installed.
+ * Starts the daemon and returns at once. Its output goes to `LOG.out`, beside its log. It gets
+ * almost nothing of our environment, so that the cluster behaves the same whoever starts it. Throws
+ * if the program is not installed.
  */
 export function startDaemon(input: DaemonInput): Daemon {
   const output = openSync(`${input.logPath}.out`, "a");
   try {
     const child = spawn(findProgram(input.program), input.args, {
       cwd: "/",
-      detached: true, // Ctrl-C in a terminal must not reach it: the order of stopping is ours
+      detached: true, // Ctrl-C in a terminal must not reach it: we decide the order of stopping
       env: { PATH: programPath, SLURM_CONF: input.slurmConf, TZ: process.env.TZ },
       stdio: ["ignore", output, output],
     });
-    child.once("error", () => {}); // such a child has no pid, which assertAlive tells
+    child.once("error", () => {}); // such a child has no pid, which assertAlive reports
     child.unref();
     return { name: input.name, process: child, logPath: input.logPath };
   } finally {
@@ -54,7 +58,7 @@ export function pidOf(daemon: Daemon | undefined): number | undefined {
   return exitCode === null && signalCode === null ? pid : undefined;
 }
 
-/** Throws a GleanerError that quotes the log when the daemon has ended. */
+/** Throws a GleanerError that quotes the log if the daemon has ended. */
 export function assertAlive(daemon: Daemon): void {
   if (pidOf(daemon) !== undefined) return;
   const { exitCode, signalCode } = daemon.process;
@@ -64,7 +68,7 @@ export function assertAlive(daemon: Daemon): void {
   );
 }
 
-/** Ends the daemon with SIGTERM, or SIGKILL when that does not help; returns when it is gone. */
+/** Ends the daemon with SIGTERM, or SIGKILL if that does not help; returns when it is gone. */
 export async function terminate(daemon: Daemon): Promise<void> {
   if (pidOf(daemon) === undefined) return;
   const child = daemon.process;
@@ -76,7 +80,7 @@ export async function terminate(daemon: Daemon): Promise<void> {
   clearTimeout(killer);
 }
 
-/** The last lines of what the daemon logged and printed, headed by the file's name; for errors. */
+/** The last lines that the daemon logged and printed, headed by the file's name; for errors. */
 export function quoteLog(daemon: Daemon): string {
   for (const path of [daemon.logPath, `${daemon.logPath}.out`]) {
     const lines = readTail(path);
@@ -90,6 +94,6 @@ function readTail(path: string): string[] {
     const lines = readFileSync(path, "utf8").split("\n");
     return lines.filter((line) => line !== "").slice(-QUOTED_LINES);
   } catch {
-    return []; // it never came to write one
+    return []; // it never wrote one
   }
 }

@@ -1,4 +1,4 @@
-// Which processes belong to a cluster, found from what /proc says of each, and how they are all ended.
+// Finds the processes of a cluster in /proc, and ends them all.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
@@ -9,26 +9,39 @@ import { until } from "../until.js";
 export interface ClusterProcess {
   pid: number;
   parentPid: number;
-  /** Clock ticks from boot to the start of the process: with the pid it names a process for good. */
+  /**
+   * Clock ticks from boot to the start of the process: together with the pid it identifies a
+   * process for good.
+   */
   startTicks: string;
-  /** The program's file name, e.g. "slurmd"; empty for threads of the kernel. */
+  /** The program's file name, such as "slurmd"; empty for kernel threads. */
   program: string;
   args: string[];
 }
 
 const daemonPrograms = new Set(["munged", "slurmctld", "slurmd", "slurmstepd"]);
-/** gleanerd and its executors, whose arguments name files in the cluster's folder; functions descend from these. */
+/**
+ * gleanerd and its executors, whose arguments name files in the cluster's folder; functions descend
+ * from these.
+ */
 const gleanerPrograms = new Set(["node", "glean-spawn"]);
 const clientPrograms = new Set(["srun", "salloc", "sbatch", "scontrol", "squeue", "sinfo"]);
-/** A killed process is gone at once, unless it hangs in the kernel; that long we hope. */
+/**
+ * A killed process is gone at once, unless it hangs in the kernel; this is how long to wait for
+ * that one.
+ */
 const KILL_DEADLINE_MS = 20_000;
-/** Each round of freezing finds what was born during the round before; two or three are usual. */
+/**
+ * Each round of freezing finds processes born during the previous one; two or three rounds are
+ * usual.
+ */
 const MAX_FREEZE_ROUNDS = 50;
 
 /**
- * All processes of the cluster: its daemons (also slurmstepd), clients that talk to it, processes of its jobs, and
- * the descendants of all these. Each is known by its own words, never by a pid that was written down: a pid file
- * may be missing, stale, or name a stranger by now. This process and its ancestors are never among them.
+ * All processes of the cluster: its daemons (also slurmstepd), its clients, the processes of its
+ * jobs, and the descendants of all these. Each is identified by its own arguments and environment,
+ * never by a recorded pid: a pid file may be missing, stale, or name an unrelated process by now.
+ * This process and its ancestors are never among them.
  */
 export function findProcesses(folder: ClusterFolder): ClusterProcess[] {
   const all = new Map<number, ClusterProcess>();
@@ -54,9 +67,10 @@ export function findProcesses(folder: ClusterFolder): ClusterProcess[] {
 }
 
 /**
- * Ends every process of the cluster and waits until they are gone; does nothing when there are none. They are
- * stopped first and killed only when nothing new turns up: killing one by one would orphan what a job just started.
- * Nothing is asked politely, since all that they could save is in the folder, which goes with them.
+ * Ends every process of the cluster and waits until they are gone; does nothing if there are none.
+ * They are stopped first and killed only when no new ones turn up: killing one by one would orphan
+ * what a job just started. None is asked to exit by itself, because everything that they could save
+ * is in the folder, which is removed with them.
  */
 export async function stopProcesses(folder: ClusterFolder): Promise<void> {
   const frozen = new Map<string, ClusterProcess>();
@@ -95,7 +109,8 @@ function belongs(candidate: ClusterProcess, folder: ClusterFolder): boolean {
     return (
       candidate.args.some(inside) ||
       environment.includes(slurmConf) ||
-      openFiles(candidate.pid).some(inside) // daemons that wrote a title over their arguments and environment
+      // daemons that wrote a title over their arguments and environment
+      openFiles(candidate.pid).some(inside)
     );
   }
   if (!environment.includes(slurmConf)) return false;
@@ -105,7 +120,7 @@ function belongs(candidate: ClusterProcess, folder: ClusterFolder): boolean {
   );
 }
 
-/** One process, or undefined when it has ended (a zombie has). */
+/** One process, or undefined if it has ended (like a zombie). */
 function readProcess(pid: number): ClusterProcess | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
@@ -158,7 +173,7 @@ function identity(found: ClusterProcess): string {
   return `${found.pid}:${found.startTicks}`;
 }
 
-/** Signals the process if it is still the one that was found. */
+/** Signals the process if it is still the same. */
 function signal(found: ClusterProcess, name: "SIGSTOP" | "SIGKILL"): void {
   if (readProcess(found.pid)?.startTicks !== found.startTicks) return;
   try {

@@ -1,4 +1,5 @@
-// The starter's side of the watchdog: starts the reaper and holds the pipe whose end tells it that we are gone.
+// The starter's side of the watchdog: starts the reaper and holds the pipe whose end tells the
+// reaper that we are gone.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,13 +13,16 @@ const reaperProgram = fileURLToPath(new URL("./reaper.ts", import.meta.url));
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
 
 export interface Watchdog {
-  /** Resolves when it is on guard; throws a GleanerError when it could not start. */
+  /** Resolves when it is on guard; rejects with a GleanerError if it could not start. */
   ready: Promise<void>;
-  /** Sends it away: with "keep" it leaves the cluster alone, with "stop" it stops what is left. Waits for its end. */
+  /**
+   * Dismisses it: with "keep" it leaves the cluster alone, with "stop" it stops what is left. Waits
+   * for its end.
+   */
   dismiss(how: "keep" | "stop"): Promise<void>;
 }
 
-/** Starts the watchdog of the cluster. From now on our end, even by kill -9, is the end of the cluster. */
+/** Starts the watchdog of the cluster. From now on, our end, even by kill -9, ends the cluster. */
 export function startWatchdog(folder: ClusterFolder): Watchdog {
   const log = openSync(folder.log("watchdog"), "a");
   const child = spawn(process.execPath, ["--import", "tsx", reaperProgram, folder.dir], {
@@ -28,9 +32,9 @@ export function startWatchdog(folder: ClusterFolder): Watchdog {
   });
   closeSync(log);
   const ended = once(child, "exit");
-  ended.catch(() => {}); // an error of spawn is told by whoever waits for it
+  ended.catch(() => {}); // whoever waits for it reports an error of spawn
   const ready = readyOf(child, ended, folder);
-  ready.catch(() => {}); // likewise
+  ready.catch(() => {}); // same here
   return {
     ready,
     async dismiss(how) {
@@ -49,6 +53,6 @@ async function readyOf(child: ChildProcess, ended: Promise<unknown>, folder: Clu
       `The watchdog of the cluster did not start: see ${folder.log("watchdog")}.`,
     );
   }
-  // from here on it must not keep us alive: our end is what it waits for
+  // from here on it must not keep us alive: it waits for our end
   for (const handle of [child, child.stdin as Socket, child.stdout as Socket]) handle.unref();
 }

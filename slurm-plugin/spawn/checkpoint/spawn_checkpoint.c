@@ -1,4 +1,5 @@
-/* The folder that outlives an attempt: made and marked by the user it belongs to, and known again by its mark. */
+/* The folder that outlives an attempt: created and marked by its user, and recognised by its mark.
+ */
 #include "spawn_checkpoint.h"
 
 #include <dirent.h>
@@ -15,14 +16,15 @@
 #define FRESH_MARK CHECKPOINT_MARK ".new"
 #define MARK_MAX 320 /* a name of 255 bytes and a number */
 
-/* Its parent may be open to all, as /tmp is: what another user put there under this name is refused, links above all. */
+/* Its parent may be open to all, like /tmp: anything that another user put there under this name is
+ * rejected, above all links. */
 static bool is_private(int fd, uid_t uid)
 {
 	struct stat is;
 	return fstat(fd, &is) == 0 && is.st_uid == uid && (is.st_mode & 077) == 0;
 }
 
-/* No device number: network file systems have another one on each node. */
+/* Without the device number, which on network file systems differs between nodes. */
 static bool write_text(char *out, size_t size, int folder, const char *path)
 {
 	struct stat is;
@@ -31,7 +33,7 @@ static bool write_text(char *out, size_t size, int folder, const char *path)
 	       format(out, size, "%s %llu\n", name != NULL ? name + 1 : path, (unsigned long long)is.st_ino);
 }
 
-/* Whether there is a mark, of the owner's own and with the right text. */
+/* Whether there is a mark that belongs to the owner and has the right text. */
 static bool has_mark(int folder, const char *path, uid_t owner)
 {
 	char expected[MARK_MAX], found[MARK_MAX];
@@ -42,12 +44,13 @@ static bool has_mark(int folder, const char *path, uid_t owner)
 	       read_text(folder, CHECKPOINT_MARK, found, sizeof found) && strcmp(found, expected) == 0;
 }
 
-/* Whether nothing is in it but what a start that was cut off left. */
+/* Whether it contains nothing except the remains of an interrupted start. */
 static bool is_vacant(int folder)
 {
 	bool vacant = true;
 	const struct dirent *entry;
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* with a place in the listing of its own */
+	/* with a position in the listing of its own */
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
 	if (entries == NULL)
 		return false;
@@ -63,7 +66,7 @@ bool spawn_checkpoint_is_ours(int folder, const char *path, uid_t owner)
 	return has_mark(folder, path, owner) || is_vacant(folder);
 }
 
-/* All of it or nothing appears under the mark's name. */
+/* Either the whole mark appears under its name, or nothing. */
 static bool put_mark(int folder, const char *path)
 {
 	char text[MARK_MAX];
@@ -76,7 +79,8 @@ static bool put_mark(int folder, const char *path)
 	int error = errno;
 	if (close(fd) != 0)
 		return false;
-	errno = written >= 0 ? ENOSPC : error; /* a disk that takes a part of so little is full */
+	/* a disk that accepts only a part of so little is full */
+	errno = written >= 0 ? ENOSPC : error;
 	return written == size && renameat(folder, FRESH_MARK, folder, CHECKPOINT_MARK) == 0;
 }
 

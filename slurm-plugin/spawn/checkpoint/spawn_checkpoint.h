@@ -1,15 +1,18 @@
-/* The folder that outlives an attempt: made and marked by the user it belongs to, and known again by its mark. */
+/* The folder that outlives an attempt: created and marked by its user, and recognised by its mark.
+ */
 #ifndef GLEAN_SPAWN_CHECKPOINT_H
 #define GLEAN_SPAWN_CHECKPOINT_H
 
 #include "spawn_request.h"
 
-/* In the folder, with the folder's name and inode in it: not even a copy of the folder has a mark that is right. */
+/* A file in the folder, with the folder's name and inode: even a copy of the folder has an invalid
+ * mark. */
 #define CHECKPOINT_MARK ".gleaner-checkpoint"
 
 bool spawn_checkpoint_make(const struct spawn_request *request, struct failure *failure);
 
-/* Whether the open folder is the one that was made at `path`, or holds nothing that could be lost. */
+/* Whether the open folder is the one that was created at `path`, or contains nothing that could be
+ * lost. */
 bool spawn_checkpoint_is_ours(int folder, const char *path, uid_t owner);
 
 #endif

@@ -1,8 +1,9 @@
-/* Removes a checkpoint folder as its owner, and never another folder that came to stand under its name.
+/* Removes a checkpoint folder as its owner, and never another folder that took its name.
  *
- * Whoever may write to the folder above can rename what is in it at any moment. So the folder is opened once, known by its mark,
- * and emptied by its descriptor; its name is only used for the empty folder that is left. The mark goes last, so that a removal
- * that was cut off can be gone on with. */
+ * Whoever may write to the parent folder can rename its content at any moment. So the folder is
+ * opened once, recognised by its mark, and emptied by its descriptor; its name is only used to
+ * remove the empty folder. The mark is removed last, so that an interrupted removal can be
+ * continued. */
 #include "spawn_remove.h"
 
 #include <dirent.h>
@@ -16,15 +17,15 @@
 #include "spawn_checkpoint.h"
 #include "util.h"
 
-#define DEPTH_MAX 64 /* each level holds a descriptor; what is deeper is moved up and met again */
+#define DEPTH_MAX 64 /* each level holds a descriptor; deeper ones are moved up and met again */
 #define MOVE_TRIES 100
 
 struct removal {
 	int top;
 	dev_t device;
 	unsigned moved;
-	int error; /* the first, 0: none */
-	bool again; /* something was moved to the top, behind where the look is */
+	int error; /* the first one; 0 if none */
+	bool again; /* something was moved to the top, behind the current position */
 };
 
 static void note(struct removal *removal)
@@ -72,7 +73,7 @@ static void remove_folder(struct removal *removal, int parent, const char *name,
 		note(removal);
 }
 
-/* Removes all that is in the folder; of the top folder, all but the mark. */
+/* Removes everything in the folder; in the top folder, everything except the mark. */
 static void empty(struct removal *removal, int folder, unsigned depth)
 {
 	const struct dirent *entry;
@@ -89,7 +90,7 @@ static void empty(struct removal *removal, int folder, unsigned depth)
 			continue;
 		if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
 			continue;
-		if (errno == EISDIR || errno == EPERM) /* POSIX has the second for folders */
+		if (errno == EISDIR || errno == EPERM) /* POSIX uses the second for folders */
 			remove_folder(removal, folder, name, depth);
 		else
 			note(removal);
@@ -97,7 +98,8 @@ static void empty(struct removal *removal, int folder, unsigned depth)
 	(void)closedir(entries);
 }
 
-/* By name, but only the folder that was emptied; in the instant between, at most another empty one can take its place. */
+/* By name, but only the folder that was emptied; in the instant between, at most another empty one
+ * can take its place. */
 static bool remove_top(int parent, const char *name, const struct stat *top)
 {
 	struct stat is;
@@ -136,7 +138,8 @@ static bool remove_from(int parent, const char *name, int folder, const struct s
 bool spawn_remove(const struct spawn_request *request, struct failure *failure)
 {
 	char above[4096];
-	const char *path = request->remove_path, *name = strrchr(path, '/') + 1; /* take_remove saw the slash */
+	/* take_remove has checked the slash */
+	const char *path = request->remove_path, *name = strrchr(path, '/') + 1;
 	(void)format(above, sizeof above, "%.*s", (int)(name - path), path);
 	int parent = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int folder = parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -1,4 +1,5 @@
-/* Takes system calls from the command that a site does not want functions to make, by a filter of seccomp. */
+/* Denies the command those system calls that a site does not allow to functions, with a seccomp
+ * filter. */
 #include "spawn_calls.h"
 
 #include <errno.h>
@@ -21,11 +22,12 @@
 #define OWN_ARCHITECTURE AUDIT_ARCH_PPC64LE
 #define FOREIGN_CALLS UINT32_MAX
 #else
-#define OWN_ARCHITECTURE 0 /* its filter was never tried */
+#define OWN_ARCHITECTURE 0 /* its filter was never tested */
 #define FOREIGN_CALLS 0
 #endif
 
-/* What attacks on kernels begin with, and what programs do without when it is refused: profilers, debuggers of kernels, io_uring. */
+/* System calls that attacks on kernels begin with, and that programs work without: those of
+ * profilers and kernel debuggers, and io_uring. */
 static const uint32_t rare[] = {
     SYS_bpf,	   SYS_perf_event_open,	  SYS_userfaultfd,   SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
     SYS_add_key,   SYS_request_key,	  SYS_keyctl,	     SYS_init_module,	 SYS_finit_module,   SYS_delete_module,
@@ -65,7 +67,8 @@ static void refuse_call(struct filter *filter, uint32_t number, int error)
 	answer(filter, refusal(error));
 }
 
-/* Refuses the call when its first argument has CLONE_NEWUSER; the number is loaded again for what follows. */
+/* Refuses the call if its first argument has CLONE_NEWUSER; then reloads the number for the next
+ * rules. */
 static void refuse_new_user(struct filter *filter, uint32_t number)
 {
 	add(filter, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 4);
@@ -77,7 +80,8 @@ static void refuse_new_user(struct filter *filter, uint32_t number)
 
 static void write_filter(struct filter *filter, const struct spawn_request *request)
 {
-	/* Programs of 32 bits have other numbers for their calls: none of theirs can be told apart. */
+	/* 32-bit programs use other numbers for system calls, so their calls cannot be
+	 * distinguished. */
 	load(filter, offsetof(struct seccomp_data, arch));
 	add(filter, BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCHITECTURE, 1, 0);
 	answer(filter, refusal(ENOSYS));
@@ -87,7 +91,8 @@ static void write_filter(struct filter *filter, const struct spawn_request *requ
 	if (request->no_user_namespaces) {
 		refuse_new_user(filter, SYS_unshare);
 		refuse_new_user(filter, SYS_clone);
-		refuse_call(filter, SYS_clone3, ENOSYS); /* its flags are in memory; libc then takes clone */
+		/* its flags are in memory; libc then uses clone */
+		refuse_call(filter, SYS_clone3, ENOSYS);
 	}
 	for (size_t at = 0; request->no_rare_calls && at < RARE_COUNT; at++)
 		refuse_call(filter, rare[at], EPERM);

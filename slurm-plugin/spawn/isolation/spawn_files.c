@@ -1,8 +1,9 @@
 /* Opens the command's working directory, input and output, as the user.
  *
- * In a folder that several users may write to, another one can put a link to a file of this user's in the place of an output
- * file, which would be cut off or written to. So a link under an output's own name is followed only when it is the user's or
- * root's. Links on the way there are followed, as by every program. */
+ * In a folder that several users may write to, another user can replace an output file with a link
+ * to a file of this user, which would be truncated or written to. So a link with an output's own
+ * name is followed only if it belongs to the user or root. Links in the folders on the path are
+ * followed, as by every program. */
 #include "spawn_files.h"
 
 #include <errno.h>
@@ -19,9 +20,9 @@
 #include "util.h"
 
 #define LINKS_MAX 8
-#define ESTRANGE EREMOTE /* ours: a link of another user's; open does not say it */
+#define ESTRANGE EREMOTE /* our own: a link of another user; open never returns it */
 
-/* Whether the link may be followed; its text is what this very link said. */
+/* Whether the link may be followed; returns the text of exactly this link. */
 static bool read_link(int folder, const char *name, uid_t owner, char target[PATH_MAX])
 {
 	struct stat is;
@@ -42,18 +43,19 @@ static bool read_link(int folder, const char *name, uid_t owner, char target[PAT
 	return true;
 }
 
-/* The links of /proc name what has no path; nobody can put any there. */
+/* Links in /proc name things without a path; nobody can put any there. */
 static bool is_in_proc(int folder)
 {
 	struct statfs is;
 	return fstatfs(folder, &is) == 0 && is.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Opens a file below `from`, which is closed; leaves in `path` what a link said. */
+/* Opens a file below `from`, which is closed; leaves the text of a link in `path`. */
 static int open_step(int from, char path[PATH_MAX], int flags, uid_t owner)
 {
 	char *slash = strrchr(path, '/'), name[PATH_MAX];
-	(void)format(name, sizeof name, "%s", slash != NULL ? slash + 1 : path); /* as long as the path at most */
+	/* at most as long as the path */
+	(void)format(name, sizeof name, "%s", slash != NULL ? slash + 1 : path);
 	if (slash != NULL)
 		slash[slash == path ? 1 : 0] = '\0';
 	int folder = openat(from, slash != NULL ? path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -1,8 +1,10 @@
-/* Opens a PAM session for the command, as Slurm does with UsePAM: that is how sites give users their limits.
+/* Opens a PAM session for the command, as Slurm does with UsePAM: this is how sites give users
+ * their limits.
  *
- * /etc/security/limits.conf is not read here: groups, ranges of ids, limits.d and the options of pam_limits are that module's
- * own, and a second reader would differ from it some day. libpam is loaded when a site asks for it, so a node without it, and the
- * build, need none. The session is not closed again: it is for modules that change the process, as pam_limits does. */
+ * /etc/security/limits.conf is not read here: groups, ranges of ids, limits.d and the options of
+ * pam_limits belong to that module, and a second parser would eventually differ from it. libpam is
+ * loaded only if a site asks for it, so neither the build nor a node without it needs one. The
+ * session is not closed again: it is for modules that change the process, as pam_limits does. */
 #include "spawn_pam.h"
 
 #include <dlfcn.h>
@@ -66,6 +68,7 @@ bool spawn_pam_open(const struct spawn_request *request, struct failure *failure
 	if (status != PAM_SUCCESS)
 		return fail(failure, STAGE_USER, EPERM, "the PAM session %s of %.64s is refused: %s", request->pam_service,
 			    request->user, pam.strerror(handle, status));
-	(void)pam.end(handle, PAM_SUCCESS | PAM_DATA_SILENT); /* frees memory, and closes no session */
+	/* frees memory, and closes no session */
+	(void)pam.end(handle, PAM_SUCCESS | PAM_DATA_SILENT);
 	return true;
 }

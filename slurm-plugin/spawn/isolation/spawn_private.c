@@ -1,4 +1,5 @@
-/* What belongs to no process, such as files in /dev/shm and keys: the command gets its own, which ends with it. */
+/* Resources that belong to no process, such as files in /dev/shm and keys: the command gets its
+ * own, which end with it. */
 #include "spawn_private.h"
 
 #include <errno.h>
@@ -20,13 +21,14 @@ static struct mounted {
 } mounted[REQUEST_MAX_PRIVATE + 1];
 static size_t mounted_count;
 
-/* What a container answers that may do no such thing: no CAP_SYS_ADMIN, a seccomp filter, an AppArmor profile. */
+/* The errors in a container that is not allowed to do this: no CAP_SYS_ADMIN, a seccomp filter, an
+ * AppArmor profile. */
 static bool is_refusal(int error)
 {
 	return error == EPERM || error == EACCES || error == ENOSYS;
 }
 
-/* Refused is fine for what every function gets, and not for what the site asked for. */
+/* A refusal is acceptable for what every function gets, but not for what the site requested. */
 static bool refuse(const struct spawn_request *request, bool is_refused, const char *what, struct failure *failure)
 {
 	int error = errno;
@@ -49,16 +51,19 @@ static bool mount_empty(const char *directory, const char *options)
 
 bool spawn_private_memory(const struct spawn_request *request, struct failure *failure)
 {
-	char options[64] = "mode=1777"; /* as large as tmpfs makes it: half of the node's memory */
+	char options[64] = "mode=1777"; /* tmpfs's default size: half of the node's memory */
 	if (request->memory_bytes > 0 && !format(options, sizeof options, "mode=1777,size=%llu",
 						 (unsigned long long)request->memory_bytes))
 		return fail(failure, STAGE_NAMESPACE, EOVERFLOW, "the size of " SHARED_MEMORY " is too long");
-	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) != 0) /* EINVAL: a kernel built without one of them */
+	/* EINVAL: a kernel built without one of them */
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) != 0)
 		return refuse(request, errno == EINVAL || is_refusal(errno), "no namespaces can be made", failure);
-	/* Slave: what the node mounts later, as automounts do, is seen here; what is mounted here is not seen there. */
+	/* Slave: later mounts on the node, as by automounters, are visible here; mounts made here
+	 * are not visible there. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
 		return refuse(request, is_refusal(errno), "the mounts cannot be parted from the node's", failure);
-	if (!mount_empty(SHARED_MEMORY, options) && errno != ENOENT) /* ENOENT: then nothing can be left there */
+	/* ENOENT: then nothing can be left there */
+	if (!mount_empty(SHARED_MEMORY, options) && errno != ENOENT)
 		return refuse(request, is_refusal(errno), SHARED_MEMORY " cannot be mounted", failure);
 	for (size_t at = 0; at < request->private_count; at++) {
 		const char *directory = request->private_directories[at];
@@ -84,6 +89,6 @@ const char *spawn_private_holds(int fd)
 bool spawn_private_keyring(bool is_user, struct failure *failure)
 {
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || is_refusal(errno))
-		return true; /* where it is refused, the command cannot use keys either */
+		return true; /* if refused, the command cannot use keys either */
 	return is_user || fail(failure, STAGE_USER, errno, "no session keyring can be made: %s", strerror(errno));
 }

@@ -1,4 +1,4 @@
-/* The command becomes the user it belongs to, and can become nobody else again. */
+/* Makes the command's process become its user, with no way to become anybody else again. */
 #include "spawn_user.h"
 
 #include <errno.h>
@@ -11,8 +11,9 @@
 #define GROUPS_BUFFER 16384
 
 /*
- * The groups that the system gives the user; the ones of the request when it knows neither the name nor the uid. A user may
- * have been renamed since the work was submitted: then the uid tells who it is.
+ * Sets the groups that the system gives the user, or those of the request if the system knows
+ * neither the name nor the uid. A user may have been renamed since the submission: then the uid
+ * identifies them.
  */
 static bool set_groups(const struct spawn_request *request, struct failure *failure)
 {
@@ -41,7 +42,7 @@ static bool set_groups(const struct spawn_request *request, struct failure *fail
 	return true;
 }
 
-/* Whether there is truly no way back to what we were. */
+/* Whether there is truly no way back to the former user. */
 static bool is_settled(const struct spawn_request *request)
 {
 	uid_t uid, effective_uid, saved_uid;

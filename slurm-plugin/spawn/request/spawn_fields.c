@@ -1,4 +1,4 @@
-/* The keys of a request: what each value has to be, and which of them every request has. */
+/* The keys of a request: the valid values of each, and the keys that every request must have. */
 #include "spawn_fields.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static bool take_id(const char *value, uint32_t *id)
 	return true;
 }
 
-/* For the short takers below: `request`, `value` and `length` are there, whether used or not. */
+/* For the short functions below: `request`, `value` and `length` exist, used or not. */
 #define TAKE(name) \
 	static bool name(struct spawn_request *request, __attribute__((unused)) char *value, \
 			 __attribute__((unused)) size_t length)
@@ -144,7 +144,8 @@ TAKE(take_memory)
 
 TAKE(take_max_processes)
 {
-	return parse_number(value, 1, PROC_LIST_MAX - 1, &request->max_processes); /* more are not looked at */
+	/* more are not read */
+	return parse_number(value, 1, PROC_LIST_MAX - 1, &request->max_processes);
 }
 
 TAKE(take_checkpoint) { return take_path(value, &request->checkpoint_path) && value[0] == '/'; }

@@ -24,12 +24,14 @@ bool fail(struct failure *failure, enum stage stage, int error, const char *text
 	failure->stage = stage;
 	failure->error = error;
 	va_start(values, text);
-	(void)vsnprintf(failure->text, sizeof failure->text, text, values); /* cut when too long */
+	/* truncated if too long */
+	(void)vsnprintf(failure->text, sizeof failure->text, text, values);
 	va_end(values);
 	return false;
 }
 
-/* Writes a whole line. When the executor is gone there is nobody to tell: its end is noticed on the control descriptor. */
+/* Writes a whole line. If the executor is gone, there is nobody to tell: the control descriptor
+ * shows its end. */
 static void write_line(int fd, const char *line)
 {
 	size_t left = strlen(line);
@@ -80,7 +82,7 @@ void report_failed(int fd, const struct failure *failure)
 	text[sizeof text - 1] = '\0';
 	for (char *at = text; *at != '\0'; at++) {
 		if ((unsigned char)*at < 0x20 || *at == 0x7f)
-			*at = '?'; /* a path may hold a newline; a report line may not */
+			*at = '?'; /* a path may contain a newline; a report line may not */
 	}
 	if (format(line, sizeof line, "failed %s %d %s\n", stage_names[failure->stage], failure->error, text))
 		write_line(fd, line);

@@ -9,7 +9,7 @@
 #define REPORT_LINE_MAX 512
 #define FAILURE_TEXT_MAX 400
 
-/* Where a start failed. The names in the report are in the same order in spawn_report.c. */
+/* Where a start failed. The names in the report have the same order in spawn_report.c. */
 enum stage {
 	STAGE_REQUEST,
 	STAGE_START,
@@ -29,24 +29,25 @@ enum stage {
 	STAGE_COUNT,
 };
 
-/* Fits a pipe's atomic write, by which the child hands it to the supervisor. */
+/* Fits into a pipe's atomic write, with which the child passes it to the supervisor. */
 struct failure {
 	enum stage stage;
 	int error; /* errno, or 0 */
 	char text[FAILURE_TEXT_MAX];
 };
 
-/* Fills the failure with one sentence and returns false, so that a check can end in `return fail(…)`. */
+/* Fills in the failure with one sentence and returns false, so that a check can end in `return
+ * fail(…)`. */
 __attribute__((format(printf, 4, 5))) bool fail(struct failure *failure, enum stage stage, int error,
 						const char *text, ...);
 
 struct ending {
-	int status; /* as of waitpid */
+	int status; /* as from waitpid */
 	uint64_t oom_kills;
 	bool had_too_many_processes; /* and was killed for it */
 };
 
-/* `forked_ns`: when the command's process was made, which holds its cores from then on. */
+/* `forked_ns`: when the command's process was created, which holds its cores from then on. */
 void report_started(int fd, pid_t pid, uint64_t start_ticks, uint64_t forked_ns);
 void report_ended(int fd, const struct ending *ending);
 void report_failed(int fd, const struct failure *failure);

@@ -30,7 +30,7 @@ static uint32_t read_u32(const uint8_t *at)
 	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-/* Takes one record, a string of `size` bytes. `seen` has a bit for every key that came already. */
+/* Reads one record, a string of `size` bytes. `seen` has a bit for every key so far. */
 static bool take_record(struct spawn_request *request, char *record, size_t size, uint64_t *seen,
 			struct failure *failure)
 {
@@ -50,7 +50,8 @@ bool spawn_request_parse(struct spawn_request *request, uint8_t *at, size_t left
 		uint32_t size = left < 4 ? 0 : read_u32(at);
 		if (left < 4 || size > left - 4)
 			return fail(failure, STAGE_REQUEST, EINVAL, "a record of the request is cut off");
-		/* Moved onto the last byte of its own size, which makes room for the NUL that ends it. */
+		/* Moved onto the last byte of its own size, to make room for the NUL that ends it.
+		 */
 		char *record = (char *)at + 3;
 		memmove(record, at + 4, size);
 		record[size] = '\0';
@@ -64,7 +65,7 @@ bool spawn_request_parse(struct spawn_request *request, uint8_t *at, size_t left
 
 bool spawn_request_read(struct spawn_request *request, int fd, struct failure *failure)
 {
-	static uint8_t buffer[REQUEST_MAX]; /* pages that are never touched cost nothing */
+	static uint8_t buffer[REQUEST_MAX]; /* untouched pages cost nothing */
 	uint8_t head[4];
 	if (!read_all(fd, head, sizeof head))
 		return fail(failure, STAGE_REQUEST, EPIPE, "the request ended before its length");

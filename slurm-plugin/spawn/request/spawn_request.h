@@ -1,8 +1,9 @@
 /* The request that glean-spawn reads from descriptor 3.
  *
- * Framing (PROTOCOL.md has the table of keys): u32 length, at most 8 MiB, then `length` bytes of records, each a u32 size and
- * `size` bytes `key=value`. Integers are little-endian. Values hold no NUL, `script` excepted. Sizes instead of separators, so that no
- * value of a user's can become a record of its own. */
+ * Framing (PROTOCOL.md has the table of keys): u32 length, at most 8 MiB, then `length` bytes of
+ * records, each a u32 size and `size` bytes of `key=value`. Integers are little-endian. Values
+ * contain no NUL, except `script`. Records have sizes instead of separators, so that no value from
+ * a user can become a record of its own. */
 #ifndef GLEAN_SPAWN_REQUEST_H
 #define GLEAN_SPAWN_REQUEST_H
 
@@ -14,7 +15,8 @@
 
 #include "spawn_report.h"
 
-#define REQUEST_MAX (8u << 20)	/* environment and script: the kernel takes no more than 6 MiB of arguments */
+/* environment and script: the kernel accepts at most 6 MiB of arguments */
+#define REQUEST_MAX (8u << 20)
 #define REQUEST_MAX_STRINGS 16384
 #define REQUEST_MAX_GROUPS 1024
 #define REQUEST_MAX_JOINS 16
@@ -24,7 +26,7 @@
 struct spawn_request {
 	uid_t uid;
 	gid_t gid;
-	const char *user; /* NULL: none given */
+	const char *user; /* NULL if not given */
 	gid_t groups[REQUEST_MAX_GROUPS];
 	size_t group_count;
 	bool allow_root, append, idle, new_privs, poll_memory, has_nice, has_oom_score, has_cpus, shared_session;
@@ -34,16 +36,17 @@ struct spawn_request {
 	cpu_set_t cpus[REQUEST_CPU_SETS];
 	const char *joins[REQUEST_MAX_JOINS];
 	size_t join_count;
-	const char *kill_path; /* NULL: none given */
-	uint64_t memory_bytes, max_processes; /* 0: none given */
-	const char *checkpoint_path; /* NULL: none given */
-	const char *remove_path; /* a checkpoint folder to remove; NULL: there is a command instead */
-	uint64_t start_ms; /* the longest that a start may take; 0: as long as it takes */
-	int notice_signal; /* 0: the command asked for no notice */
+	const char *kill_path; /* NULL if not given */
+	uint64_t memory_bytes, max_processes; /* 0 if not given */
+	const char *checkpoint_path; /* NULL if not given */
+	/* a checkpoint folder to remove; NULL if there is a command instead */
+	const char *remove_path;
+	uint64_t start_ms; /* the longest that a start may take; 0 for no limit */
+	int notice_signal; /* 0 if the command requested no notice */
 	bool notice_main;
 	const char *private_directories[REQUEST_MAX_PRIVATE];
 	size_t private_count;
-	const char *pam_service; /* NULL: none given */
+	const char *pam_service; /* NULL if not given */
 	bool no_user_namespaces, no_rare_calls;
 	char *env[REQUEST_MAX_STRINGS + 1], *args[REQUEST_MAX_STRINGS + 1]; /* NULL-terminated */
 	size_t env_count, arg_count;
@@ -51,10 +54,11 @@ struct spawn_request {
 	size_t script_length;
 };
 
-/* Reads and checks the whole request. The strings live in a static buffer: one request a process. */
+/* Reads and checks the whole request. The strings are in a static buffer: one request per process.
+ */
 bool spawn_request_read(struct spawn_request *request, int fd, struct failure *failure);
 
-/* Takes the `left` bytes of records at `at`, which the request keeps. `request` is zero before. */
+/* Parses the `left` bytes of records at `at`, which the request keeps. `request` must be zeroed. */
 bool spawn_request_parse(struct spawn_request *request, uint8_t *at, size_t left, struct failure *failure);
 
 #endif

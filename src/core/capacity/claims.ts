@@ -32,9 +32,9 @@ export class Claims {
   /**
    * The cores of the node that jobs hold. Slurm's own count omits those of suspended jobs, which it
    * counts as free until they resume, and counts cores once if it gave them to a second job while
-   * the first was suspended. (Slurm may have suspended a job after Gleaner read the queue and before
-   * it read the node.) All cores count as taken if something on the node is allocated but no known
-   * job has a core there.
+   * the first was suspended. (Slurm may have suspended a job after Gleaner read the queue and
+   * before it read the node.) All cores count as taken if something on the node is allocated but no
+   * known job has a core there.
    */
   takenCores(node: Node): number {
     let [running, suspended, guessed] = [0, 0, 0];

@@ -1,4 +1,4 @@
-// Requests about authority: the audit log, and tokens that are to be void.
+// Requests about authority: the audit log, and the revocation of tokens.
 
 import type { Store } from "../../core/ports/store.js";
 import type { Audit } from "../auth/audit.js";

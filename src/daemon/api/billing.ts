@@ -1,4 +1,4 @@
-// Requests about bills: sums for a user, and the check of the whole ledger.
+// Requests about bills: a user's sums, and the check of the whole ledger.
 
 import type { Store } from "../../core/ports/store.js";
 import type { LedgerHead } from "../../model/records/account.js";

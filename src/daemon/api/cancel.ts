@@ -1,4 +1,5 @@
-// The request to cancel: by ids, or all that a filter names; what waits ends in one transaction, executors are told of the rest.
+// The request to cancel, by ids or by a filter: waiting invocations end in one transaction, and
+// executors are told to cancel running ones.
 
 import { nowMs, setImmediate } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
@@ -11,7 +12,10 @@ import type { Registry } from "../state/registry.js";
 import type { Caller } from "./server/caller.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
 
-/** Looked at or ended in one turn: about 10 ms, so that others are answered meanwhile. */
+/**
+ * How many are examined or ended per turn of the event loop: about 10 ms, so that other requests
+ * are answered meanwhile.
+ */
 const perTurn = 5_000;
 
 export interface CancelRoutes extends UserNames {
@@ -44,7 +48,7 @@ export async function cancel(
     }
   const { ids, user, state, name } = body;
   if (ids.length === 0 && user === undefined && state === undefined && name === undefined)
-    throw new GleanerError("BAD_REQUEST", "nothing was named to cancel: give an id, -u, -t or -n");
+    throw new GleanerError("BAD_REQUEST", "nothing to cancel was named: give an id, -u, -t or -n");
   const uid = await chosenUid(deps, caller, user, "cancel the invocations of");
   const filter = { uid, state, name };
   if (ids.length === 0) for (const each of matching(deps.live, filter)) chosen.add(each);
@@ -52,7 +56,10 @@ export async function cancel(
   return { cancelled: await cancelAll(deps, caller, filtered), problems };
 }
 
-/** What an id names and is not final; throws one sentence when there is none, or when it is not the caller's. */
+/**
+ * The invocations of an id that are not final; throws one sentence if there are none, or if they
+ * are not the caller's.
+ */
 async function named(
   { live, store }: CancelRoutes,
   caller: Caller,
@@ -63,7 +70,7 @@ async function named(
   if (tasks.length > 0) return tasks;
   const single = live.get(first.id);
   if (single === undefined || (first.arrayJobId !== null && !id.includes("_")))
-    throw new GleanerError("NOT_FOUND", `${id} has ended already`);
+    throw new GleanerError("NOT_FOUND", `${id} has already ended`);
   return [single];
 }
 
@@ -72,11 +79,11 @@ const matches = ({ invocation }: Live, filter: CancelFilter): boolean =>
   (filter.state === undefined || invocation.state === filter.state) &&
   (filter.name === undefined || invocation.name === filter.name);
 
-/** All live ones that a filter without ids may name. */
+/** All live invocations that a filter without ids selects. */
 const matching = (live: LiveInvocations, { uid }: CancelFilter): Iterable<Live> =>
   uid === undefined ? live.all() : live.of(uid).all.values();
 
-/** Returns how many are cancelled, or about to be. */
+/** Returns how many are cancelled or about to be. */
 async function cancelAll(
   deps: CancelRoutes,
   caller: Caller,
@@ -92,7 +99,7 @@ async function cancelAll(
     if (live.get(id) !== each) continue;
     cancelled++;
     if (state === "RUNNING") cancelRunning(deps, each);
-    // One that is pending and not in the queue is being cancelled by somebody else at this moment.
+    // Another request is cancelling a pending invocation that is not in the queue.
     else if (live.queue.has(id)) {
       live.withdraw(each);
       withdrawn.push(each);
@@ -108,7 +115,7 @@ function cancelRunning({ registry, executors }: CancelRoutes, live: Live): void 
   if (record !== undefined) executors.cancel(live.invocation.id, record, live.invocation.attempt);
 }
 
-/** They were taken out of the queue first, so that none begins while its end is written. */
+/** They were removed from the queue first, so that none begins while its end is written. */
 async function endWithdrawn(
   { live, store }: CancelRoutes,
   withdrawn: readonly Live[],

@@ -43,7 +43,7 @@ export interface ClusterRoutes {
   readonly learning: Learning;
   readonly drains: Drains;
   readonly startFailures: Pick<StartFailures, "avoidedBy">;
-  /** null: executors are no jobs. */
+  /** null if executors are not jobs. */
   readonly pilots: Pilots | null;
   readonly examine: () => Promise<DoctorAnswer>;
 }
@@ -82,7 +82,10 @@ export function clusterHandlers(deps: ClusterRoutes): ClusterHandlers {
   };
 }
 
-/** Without a start: the last day, or what was recorded of it, so that a young daemon's report is not mostly blank. */
+/**
+ * If no start is given: the last day, or the recorded part of it, so that a young daemon's report
+ * is not mostly blank.
+ */
 async function utilization(
   { recorder, store }: ClusterRoutes,
   window: AskedOf<"utilization", "query">,
@@ -113,7 +116,7 @@ function info(deps: ClusterRoutes): InfoAnswer {
   };
 }
 
-/** Of all nodes, or of the one that is named so. */
+/** All nodes, or the one with this name. */
 function nodeInfos({ capacity, registry, drains }: ClusterRoutes, name?: string): NodeInfo[] {
   const isAsked = (node: string) => name === undefined || node === name;
   const { holes: allHoles = [], unusable: allUnusable = [] } = capacity.plan ?? {};
@@ -154,17 +157,20 @@ const executorInfo = (record: ExecutorRecord): ExecutorInfo => ({
   sinceMs: record.startedAtMs,
 });
 
-const whenWanted = "Slurm starts a pilot there, which is submitted when work waits that would fit";
+const whenWanted = "Slurm starts a pilot there, which gleanerd submits when waiting work would fit";
 
 function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
   const { snapshot, problem } = deps.capacity;
   if (snapshot === null)
-    return { what: name, lines: [problem ?? "Slurm was not read yet: ask again in a moment"] };
+    return {
+      what: name,
+      lines: [problem ?? "gleanerd has not read Slurm yet: try again in a moment"],
+    };
   const [node] = nodeInfos(deps, name);
   if (node === undefined)
     throw new GleanerError(
       "NOT_FOUND",
-      `Slurm lists no node ${name}, and no invocation has that id: see glean info`,
+      `Slurm lists no node ${name}, and no invocation has that id: check the name with glean info`,
     );
   const lines: string[] = [];
   if (node.executor !== null) {
@@ -179,7 +185,7 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
   for (const { cores, why } of holes)
     lines.push(`${cores} of its ${idleCores} idle cores are unused: ${why}`);
   for (const each of gpuProblems(deps.capacity, deps.registry))
-    if (each.node === name) lines.push(`none of its GPUs is given to functions: ${each.reason}`);
+    if (each.node === name) lines.push(`functions get none of its GPUs: ${each.reason}`);
   lines.push(...(node.unkillable?.lines ?? []));
   if (idleCores === 0 && node.unusable !== null)
     lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
@@ -194,7 +200,7 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
   return { what: name, lines };
 }
 
-/** Nothing where executors are no jobs, or no hole is open. */
+/** Nothing if executors are not jobs, or no hole is open. */
 function pilotTimeOf({ pilots, capacity: { plan, snapshot } }: ClusterRoutes) {
   if (pilots === null || plan === null || snapshot === null || plan.holes.length === 0) return {};
   return { pilotTime: pilots.timeFor(plan.holes, snapshot) };

@@ -12,7 +12,10 @@ import type { Learning } from "../records/learning.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 
-/** Kinds of waiting work that are held against each node: a question must not hold up the daemon. */
+/**
+ * The most kinds of waiting work that are compared with each node: a question must not delay the
+ * daemon.
+ */
 const maxKinds = 100;
 
 export interface HoleParts {
@@ -22,13 +25,18 @@ export interface HoleParts {
   readonly learning: Pick<Learning, "vacateMs" | "expectedMs">;
 }
 
-/** All nodes' unused cores, or those of `name`; throws NOT_FOUND when Slurm does not list it. */
+/**
+ * The unused cores of all nodes, or those of `name`; throws NOT_FOUND if Slurm does not list it.
+ */
 export function unusedHoles(parts: HoleParts, name: string | null): HolesAnswer {
   const { snapshot } = parts.capacity;
   const all = snapshot?.nodes ?? [];
   const nodes = name === null ? all : all.filter((node) => node.name === name);
   if (name !== null && nodes.length === 0)
-    throw new GleanerError("NOT_FOUND", `Slurm lists no node ${name}: see glean info`);
+    throw new GleanerError(
+      "NOT_FOUND",
+      `Slurm lists no node ${name}: check the name with glean info`,
+    );
   const reasons = new Map(parts.capacity.plan?.unusable.map(({ node, reason }) => [node, reason]));
   const demand = new Demand(parts);
   const claims = snapshot === null ? null : new Claims(snapshot);
@@ -68,7 +76,7 @@ interface Kind {
   readonly expectedMs: number;
 }
 
-/** The kinds of work that wait, looked up once for all nodes. */
+/** The kinds of waiting work, looked up once for all nodes. */
 class Demand {
   readonly waiting: number;
   private readonly kinds = new Map<string, Kind>();
@@ -84,7 +92,9 @@ class Demand {
     }
   }
 
-  /** Whether any of it would be placed there: by what is free and by when it would end. */
+  /**
+   * Whether placement would put any of it there, considering what is free and when it would end.
+   */
   fits({ free, outlook }: ExecutorRecord, vacateMs: number): boolean {
     const leftMs = outlook.endsAtMs === null ? null : outlook.endsAtMs - nowMs() - vacateMs;
     for (const { cores, memoryMb, gpus, expectedMs } of this.kinds.values()) {

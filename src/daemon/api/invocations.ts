@@ -1,4 +1,4 @@
-// Requests about invocations: submit, list, show, wait. A user reaches only what is theirs.
+// Requests about invocations: submit, list, show, wait. A user can access only their own.
 
 import type { FastifyReply } from "fastify";
 import { nowMs } from "../../clock.js";
@@ -43,7 +43,7 @@ export interface InvocationRoutes extends UserNames {
   readonly admission: AdmissionPolicy;
   readonly access: Pick<Access, "require">;
   readonly reserve: Pick<DiskReserve, "require">;
-  /** null before Slurm was read. */
+  /** null until gleanerd has read Slurm. */
   readonly largestNode: () => LargestNode | null;
 }
 
@@ -104,7 +104,7 @@ export async function submit(
     submittedAtMs: nowMs(),
   });
   const digest = digestOf(uid, submission);
-  // The same request sent again finds its invocations under way, or ended.
+  // A repetition of the request finds its invocations running, or ended.
   for (const invocation of recorded)
     if (invocation.state === "PENDING" && live.get(invocation.id) === undefined)
       live.add({ invocation, digest }, null);
@@ -115,7 +115,7 @@ export async function submit(
   return { id: submissionIdOf(first), tasks: recorded.length };
 }
 
-/** What a list holds; throws NOT_ALLOWED for another user's. */
+/** The content of a list; throws NOT_ALLOWED for another user's. */
 async function piecesOf(
   deps: InvocationRoutes,
   caller: Caller,
@@ -151,7 +151,7 @@ async function detail(
   return { invocation, submission: shown, attempts };
 }
 
-/** Resolves at the end with all of it; at the time-out with one that has not ended. */
+/** Resolves with all of it once it has ended, or at the timeout with one that has not. */
 async function wait(
   { store, live, waiters }: InvocationRoutes,
   caller: Caller,

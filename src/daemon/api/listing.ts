@@ -1,4 +1,5 @@
-// Lists of invocations: read piece by piece as the client takes them, so that a list costs a piece, however long it is.
+// Lists of invocations: read in pieces as the client takes them, so that a list of any length takes
+// the memory of one piece.
 
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
@@ -11,28 +12,28 @@ import type { LiveInvocations } from "../state/live.js";
 import type { Caller } from "./server/caller.js";
 import type { Sent } from "./server/register.js";
 
-/** A client that takes no piece for this long is cut off. */
+/** A client that takes no piece within this time is disconnected. */
 const takeMs = 30_000;
 /** About 60 kB of JSON. */
 const pieceRows = 128;
-/** Lists of one user that are read at once; his others wait. */
+/** How many lists of one user are read at once; the user's other lists wait. */
 const maxReading = 4;
 const maxWaitingToRead = 500;
 
 export type Pieces = AsyncIterable<readonly Invocation[]>;
 
-/** Gives the lists of each user in turn. */
+/** Serves the lists of each user in turn. */
 export class Listings {
   private readonly readers = new UserSemaphores(maxReading, {
     most: maxWaitingToRead,
-    refusal: "you ask for too many lists at once: wait until some are answered",
+    refusal: "you requested too many lists at once: wait until some are answered",
   });
 
   /** Answers with at most `limit` of `pieces` as an InvocationList. */
   send(caller: Caller, reply: FastifyReply, pieces: Pieces, limit: number): Promise<Sent> {
     const closed = new Promise<void>((resolve) => reply.raw.once("close", resolve));
     return new Promise<Sent>((resolve, reject) => {
-      // The turn lasts until the client has all of it: what it has not taken is in memory.
+      // The turn lasts until the client has everything: what it has not taken is in memory.
       const answer = async () => {
         if (reply.raw.destroyed) return resolve(undefined);
         const text = Readable.from(textOf(reply, pieces, limit), { highWaterMark: 1 });
@@ -70,7 +71,9 @@ async function* textOf(reply: FastifyReply, pieces: Pieces, limit: number): Asyn
   yield `${text}],"truncated":${truncated}}`;
 }
 
-/** Of what is not final there is a record in memory that changes when the store has changed. */
+/**
+ * An invocation that is not final has a record in memory, which changes once the store has changed.
+ */
 export async function* livePieces(live: LiveInvocations, filter: ScanFilter): Pieces {
   const all = filter.uid === undefined ? live.all() : live.of(filter.uid).all.values();
   const chosen: InvocationId[] = [];
@@ -90,7 +93,7 @@ export async function* storedPieces(store: Store, filter: ScanFilter): Pieces {
   }
 }
 
-/** What an id names: an array's tasks, one task, or a single one. */
+/** The invocations of an id: an array's tasks, one task, or a single invocation. */
 export async function* namedPieces(store: Store, id: string, filter: ScanFilter): Pieces {
   const first = await firstOf(store, id);
   // The tasks of an array have one owner.
@@ -100,7 +103,7 @@ export async function* namedPieces(store: Store, id: string, filter: ScanFilter)
   else if (passes(first, filter)) yield [first];
 }
 
-/** Each once, however often it is named. */
+/** Each one once, however often it is named. */
 export async function* allNamedPieces(
   store: Store,
   ids: readonly string[],
@@ -123,7 +126,7 @@ const passes = (
   (states === undefined || states.includes(state)) &&
   (sinceMs === undefined || endedAtMs === null || endedAtMs >= sinceMs);
 
-/** The first of what an id names; null: there is none. */
+/** The first invocation of an id; null if there is none. */
 export async function firstOf(store: Store, id: string): Promise<Invocation | null> {
   const [job, task] = id.split("_").map(Number);
   const arrayJobId = invocationId(job!);

@@ -1,4 +1,5 @@
-// The HTTP API as an OpenAPI 3.1 document, made of the routes and shapes that gleanerd itself uses.
+// The HTTP API as an OpenAPI 3.1 document, generated from the routes and shapes that gleanerd
+// itself uses.
 
 import { z } from "zod";
 import type { ErrorCode } from "../../model/errors.js";
@@ -13,17 +14,17 @@ import * as nodes from "../../wire/api/shapes/nodes.js";
 import * as reports from "../../wire/api/shapes/reports.js";
 
 const meanings: Readonly<Record<ErrorCode, string>> = {
-  BAD_REQUEST: "the request asks for something that cannot be, or is malformed or too large",
-  NOT_IDENTIFIED: "there is no token or credential, or it does not hold: get a new token",
+  BAD_REQUEST: "the request is impossible, malformed or too large",
+  NOT_IDENTIFIED: "the token or credential is missing or invalid: get a new token",
   NOT_ALLOWED: "the user may not do this",
   NOT_FOUND: "there is no such invocation, node, user or route",
   LIMIT_REACHED:
-    "a named limit of the site or of gleanerd is reached: try again later, or ask for less",
+    "a named limit of the site or of gleanerd is reached: try again later, or request less",
   CONFIG: "the configuration is wrong",
   SLURM: "a Slurm command failed",
-  LAUNCH: "an executor could not be started",
-  PROTOCOL: "a peer sent what the protocol does not allow",
-  STORE: "the database refused, or gleanerd met an internal error: its log has the details",
+  LAUNCH: "an executor could not start",
+  PROTOCOL: "a peer violated the protocol",
+  STORE: "the database failed, or gleanerd had an internal error: see its log",
   UNREACHABLE: "gleanerd, a host or a socket does not answer",
 };
 
@@ -32,7 +33,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const refTo = (name: string): string => `#/components/schemas/${name}`;
 
-/** Parts of requests that more than one place refers to, or that are large. */
+/** Parts of requests that are large or that several places refer to. */
 const asked = {
   SubmitRequest: invocations.submitRequest,
   SubmissionRequest: submission.submissionRequest,
@@ -77,7 +78,7 @@ const answered = {
 
 let text: string | null = null;
 
-/** As it is served and checked in. */
+/** As served and as checked in. */
 export function openApiText(): string {
   text ??= `${JSON.stringify(openApi(), null, 2)}\n`;
   return text;
@@ -169,7 +170,7 @@ function parametersIn(place: "path" | "query", shape: z.ZodObject | undefined): 
   }));
 }
 
-/** A reference, or the schema itself where no component has it. */
+/** A reference, or the schema itself if no component has it. */
 function schemaOf(components: object, shape: z.ZodType, io: Io): Json {
   const known = Object.entries(components).find(([, each]) => each === shape);
   return known === undefined ? jsonSchema(shape, io) : { $ref: refTo(known[0]) };
@@ -189,7 +190,7 @@ function schemasOf(components: Readonly<Record<string, z.ZodType>>, io: Io): Jso
   );
 }
 
-/** Leaves out the bounds of JavaScript's own numbers, and lets answers get further fields. */
+/** Omits the bounds of JavaScript's own numbers, and lets answers have further fields. */
 const simplifierOf =
   (io: Io) =>
   ({ jsonSchema: schema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void => {

@@ -1,4 +1,4 @@
-// Whose records a request names: users are told apart by uid, and a name is looked up to find one.
+// Whose records a request names: users are identified by uid, and names are resolved to one.
 
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
@@ -14,9 +14,10 @@ export interface UserNames {
 }
 
 /**
- * The uid that -u stands for; undefined: everybody's. A name is that of the user who has it now; one that the system
- * does not know (any more) is that of whoever submitted under it last. Throws NOT_ALLOWED unless it is the caller's
- * own, or the caller is an operator (`verb` says what for), and NOT_FOUND for a name that nobody ever had.
+ * The uid that -u stands for; undefined for everybody's. A name means the user who has it now; a
+ * name that the system does not know (any more) means the user who submitted under it last. Throws
+ * NOT_ALLOWED unless it is the caller's own or the caller is an operator (`verb` names the action),
+ * and NOT_FOUND for a name that nobody ever had.
  */
 export async function chosenUid(
   { accounts, store }: UserNames,
@@ -27,23 +28,23 @@ export async function chosenUid(
   const isOwn = user === undefined || user === caller.user || user === String(caller.uid);
   if (!caller.operator) {
     if (isOwn) return caller.uid;
-    throw new GleanerError("NOT_ALLOWED", `${caller.user} may not ${verb} ${user}: leave out -u`);
+    throw new GleanerError("NOT_ALLOWED", `${caller.user} may not ${verb} ${user}: omit -u`);
   }
   if (user === undefined) return undefined;
   const named = uidIn(user);
   if (named !== null) return named;
-  // Where the directories do not answer, the records still do.
+  // If the directories do not answer, the records still do.
   const account = await accounts.byName(user).catch(() => null);
   const uid = account === null ? await store.uidNamed(user) : account.uid;
   if (uid === null)
     throw new GleanerError(
       "NOT_FOUND",
-      `no user is called ${user}, and nobody submitted under that name: check it, or give the uid`,
+      `no user has the name ${user}, and nobody submitted under it: check it, or give the uid`,
     );
   return uid;
 }
 
-/** The first of what an id names, which the caller may reach; throws NOT_FOUND or NOT_ALLOWED. */
+/** The first invocation of an id, if the caller may access it; throws NOT_FOUND or NOT_ALLOWED. */
 export async function theirs(
   store: Store,
   caller: Caller,
@@ -52,7 +53,10 @@ export async function theirs(
 ): Promise<Invocation> {
   const first = await firstOf(store, id);
   if (first === null)
-    throw new GleanerError("NOT_FOUND", `there is no invocation ${id}: see glean acct`);
+    throw new GleanerError(
+      "NOT_FOUND",
+      `there is no invocation ${id}: check the id with glean acct`,
+    );
   // The tasks of an array have one owner.
   if (first.owner.uid !== caller.uid && !caller.operator)
     throw new GleanerError(

@@ -1,4 +1,5 @@
-// The daemon's parts, each given what it needs of the others; the adapters are chosen by the configuration.
+// Constructs the daemon's components and gives each the others that it needs; the configuration
+// selects the adapters.
 
 import { randomUUID } from "node:crypto";
 import { userInfo } from "node:os";
@@ -37,9 +38,9 @@ import { LiveInvocations } from "../state/live.js";
 import { Registry } from "../state/registry.js";
 import { holePolicyOf, learningPolicyOf } from "./policies.js";
 
-/** An executor is ready in ~0.3 s; ssh to a busy node can take seconds. */
+/** An executor is ready within ~0.3 s; ssh to a busy node may take seconds. */
 const startMs = 15_000;
-/** Beside its own orphanMs: the time it needs to kill and leave. */
+/** Added to its own orphanMs: the time it needs to kill its functions and exit. */
 const adoptMarginMs = 5_000;
 export interface Parts {
   readonly launcher: Launcher;
@@ -61,20 +62,25 @@ export interface Parts {
   readonly startFailures: StartFailures;
 }
 
-/** What the parts reach the world through, beside the store. */
+/** The components' interfaces to the outside, besides the store. */
 export interface Adapters {
   readonly cluster: Cluster;
   readonly launcher: Launcher;
-  /** Paths on the nodes, of programs that the launcher brings there; none: they are where the configuration says. */
+  /**
+   * Paths on the nodes of programs that the launcher copies there; if omitted, they are where the
+   * configuration says.
+   */
   readonly brought?: Bundle["programs"] | undefined;
-  /** null or left out: connections are not encrypted. */
+  /** null or omitted if connections are not encrypted. */
   readonly tls?: TlsFiles | null;
   readonly secrets: Secrets;
   /** A few characters that no other executor's name has. */
   readonly newName: () => string;
 }
 
-/** The real ones, as configured. Throws CONFIG when the key file or an adapter's files are not right. */
+/**
+ * The real ones, as configured. Throws CONFIG if the key file or an adapter's files are invalid.
+ */
 export function adaptersOf(config: Config): Adapters {
   const bundle = bundleOf(config);
   const secrets = Secrets.load(join(config.stateDirectory, "key"));
@@ -88,17 +94,17 @@ export function adaptersOf(config: Config): Adapters {
   };
 }
 
-/** Puts the parts together; nothing runs yet. */
+/** Constructs the components; nothing runs yet. */
 export function assemble(
   config: Config,
   store: Store,
   { cluster, launcher, brought, tls, secrets, newName }: Adapters,
   log: Logger,
 ): Parts {
-  /** With the programs' paths as they are on the nodes. */
+  /** With the paths that the programs have on the nodes. */
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
   const { shared, conditions } = sharedBy(config, store, launcher, secrets, log, () => capacity);
-  // Those below know each other; they call each other only once everything is put together.
+  // These components call each other through callbacks; none runs before all are constructed.
   const wakeCapacity = () => capacity.wake();
   const executors: Executors = new Executors({
     ...shared,
@@ -141,7 +147,7 @@ export function assemble(
   return { ...shared, executors, launching, capacity, drains, pilots, secrets };
 }
 
-/** Those that know none that come after them. */
+/** The components that depend on none of the later ones. */
 function sharedBy(
   config: Config,
   store: Store,
@@ -187,7 +193,7 @@ function sharedBy(
   return { shared, conditions };
 }
 
-/** null where executors are no jobs. */
+/** null if executors are not jobs. */
 function pilotsFor(
   config: Config,
   secrets: Secrets,
@@ -236,14 +242,14 @@ function createCluster({ slurm, placement }: Config) {
   });
 }
 
-/** null: nothing is brought to the nodes. */
+/** null if nothing is copied to the nodes. */
 function bundleOf({ placement, programs }: Config): Bundle | null {
   const { launcher, ssh } = placement;
   if (launcher !== "ssh" || ssh.executor === "installed") return null;
   return loadBundle({ ...programs, directory: ssh.directory });
 }
 
-/** Of the same user several daemons may run, each with its own key. */
+/** One user may run several daemons, each with its own key. */
 function pilotMarkOf({ placement }: Config, secrets: Secrets): PilotMark {
   const { partition } = placement.pilot;
   return { user: userInfo().username, partition, instance: secrets.instance() };

@@ -1,4 +1,5 @@
-// One daemon per state directory: a lock that the kernel lets go of when its holder dies, however it dies.
+// One daemon per state directory: a lock that the kernel releases when its holder dies, however it
+// dies.
 
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -6,11 +7,11 @@ import { realpathSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { GleanerError } from "../../model/errors.js";
 
-/** Holds the lock until the returned server is closed; throws when another daemon has it. */
+/** Holds the lock until the returned server is closed; throws if another daemon has it. */
 export async function takeLock(stateDirectory: string): Promise<Server> {
   const digest = createHash("sha256").update(realpathSync(stateDirectory)).digest("hex");
   const server = createServer((socket) => socket.destroy());
-  // An abstract socket: a name without a file, so nothing stale is ever left behind.
+  // An abstract socket: a name without a file, so nothing stale is left behind.
   server.listen(`\0gleanerd-${digest}`);
   try {
     await once(server, "listening");

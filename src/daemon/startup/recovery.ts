@@ -1,4 +1,5 @@
-// After a restart: the durable record becomes live state again, and executors that still run are waited for.
+// Restores the live state from the durable records after a restart, and waits for executors that
+// still run.
 
 import { machineMonotonicMs, nowMs } from "../../clock.js";
 import type { LiveInvocation, Store } from "../../core/ports/store.js";
@@ -16,11 +17,11 @@ export interface RecoveryDependencies {
   readonly live: LiveInvocations;
   readonly registry: Registry;
   readonly settler: Settler;
-  /** Waits for an executor to connect again, and gives it up when it does not. */
+  /** Waits for an executor to reconnect, and gives it up if it does not. */
   readonly expect: (record: ExecutorRecord) => void;
 }
 
-/** Takes up what an earlier daemon left: before anybody is listened to. */
+/** Takes over what an earlier daemon left, before anybody can connect. */
 export async function recover(parts: Parts, store: Store): Promise<void> {
   await parts.drains.load();
   await parts.learning.load();
@@ -29,7 +30,10 @@ export async function recover(parts: Parts, store: Store): Promise<void> {
   await parts.checkpoints.load();
 }
 
-/** By the clock that says more: the wall clock may have been set since, and the monotonic one begins anew at a boot. */
+/**
+ * By the clock that shows more: the wall clock may have been set since, and the monotonic one
+ * starts again at a boot.
+ */
 const mostElapsedMs = ({ startedAtMs, startedMonotonicMs }: Attempt): number =>
   Math.max(0, nowMs() - startedAtMs, machineMonotonicMs() - startedMonotonicMs);
 
@@ -61,14 +65,17 @@ async function restore(deps: RecoveryDependencies): Promise<void> {
       await settler.settle(lostFacts(id, number, "its executor was gone when the daemon started"));
       continue;
     }
-    // What it asked for of notices is on disk.
+    // The notice that it requested is on disk.
     const ordered = { atMs: nowMs() - mostElapsedMs(attempt), leadMs: Number.POSITIVE_INFINITY };
     record.attempts.set(id, { attempt: number, cores, memoryMb, gpus, ordered });
   }
   for (const record of registry.all()) expect(record);
 }
 
-/** A page at a time: all that waits at once would be there twice, in both threads, for a moment. */
+/**
+ * Page by page: otherwise everything waiting would be in memory twice for a moment, in both
+ * threads.
+ */
 async function* allLive(store: Store): AsyncIterable<LiveInvocation> {
   let page: readonly LiveInvocation[];
   let afterId = 0;

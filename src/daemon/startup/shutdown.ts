@@ -1,4 +1,5 @@
-// The end of gleanerd: each step has a limit, since executors wait 30 s for the next gleanerd and systemd not much longer.
+// Stops gleanerd: each step has a limit, because executors wait 30 s for the next gleanerd, and
+// systemd not much longer.
 
 import { once } from "node:events";
 import type { FastifyInstance } from "fastify";
@@ -6,15 +7,18 @@ import type { Logger } from "pino";
 import { clearTimeout, pause, setTimeout } from "../../clock.js";
 import { messageOf } from "../../model/errors.js";
 
-/** All steps together stay below the 5 s that a restart may take. */
+/** All steps together take less than the 5 s that a restart may take. */
 const stepMs = 1_000;
 
-/** Resolves when `work` is done, has failed or took too long: what was not recorded is found again by the next gleanerd. */
+/**
+ * Resolves when `work` is done, has failed or took too long: the next gleanerd recovers what was
+ * not recorded.
+ */
 export async function inTime(log: Logger, what: string, work: Promise<unknown>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(() => {
-      log.warn({ what, afterMs: stepMs }, "gleanerd stops without waiting longer");
+      log.warn({ what, afterMs: stepMs }, "gleanerd stops waiting for a step of the shutdown");
       resolve();
     }, stepMs);
   });
@@ -25,13 +29,13 @@ export async function inTime(log: Logger, what: string, work: Promise<unknown>):
   clearTimeout(timer);
 }
 
-/** Takes no request any more, and lets those that are under way be answered. */
+/** Accepts no more requests, and lets running ones be answered. */
 export async function closeApi(api: FastifyInstance): Promise<void> {
   const { server } = api;
   const closed = once(server, "close");
   server.close();
   server.closeIdleConnections();
-  // Half of the time for answers; what is left then is cut off.
+  // Half of the time is for answers; whatever is left then is cut off.
   await Promise.race([closed, pause(stepMs / 2)]);
   await api.close();
 }

@@ -1,11 +1,12 @@
-// What gleanerd runs, sends to nodes or believes, beside its configuration: only root and its own user may be able to change it.
+// Checks files that gleanerd runs, sends to nodes or trusts, besides its configuration: only root
+// and its own user may be able to change them.
 
 import type { Config } from "../../config.js";
 import { requireTrusted } from "../../sdk/trusted-path.js";
 
 /**
  * Throws CONFIG with the first path that another user could change. A program that is not on this
- * machine, since it is installed on the nodes, passes.
+ * machine, because it is installed on the nodes, passes.
  */
 export function requireTrustedPaths(config: Config): void {
   const { programs, placement, slurm } = config;
@@ -13,7 +14,7 @@ export function requireTrustedPaths(config: Config): void {
   const { privateKey, knownHosts } = placement.ssh;
   const bySsh = placement.launcher === "ssh" ? [privateKey, knownHosts] : [];
   const commands = slurm.binDirectory === null ? [] : [slurm.binDirectory];
-  // Not logDirectory: some systems give /var/log to a group, and nothing there is believed.
+  // Except logDirectory: some systems give /var/log to a group, and nothing there is trusted.
   for (const path of [config.stateDirectory, executor, spawn, ...commands, ...bySsh])
     requireTrusted(path);
 }

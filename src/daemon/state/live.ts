@@ -1,4 +1,5 @@
-// The invocations that are not final, in memory: what waits, what runs, and how much of it each user has.
+// The invocations that are not final, in memory: which wait, which run, and how much each user has
+// of them.
 
 import { EventEmitter } from "node:events";
 import { WaitingQueue } from "../../core/placement/queue.js";
@@ -20,17 +21,23 @@ export interface Live {
   readonly digest: SubmissionDigest;
   /** Where its running attempt is; null while it waits. */
   executor: ExecutorId | null;
-  /** The owner cancelled it while it ran: an attempt that ends without a result is not tried again. */
+  /**
+   * The owner cancelled it while it ran: if the attempt ends without a result, it is not tried
+   * again.
+   */
   cancelRequested: boolean;
   /** Attempts lost in a row, each with its executor. */
   lostAttempts: number;
-  /** For how long its longest attempt ran until it was evicted: it takes longer. 0 where that says nothing of the rest. */
+  /**
+   * How long its longest attempt ran before it was evicted, which it must exceed. 0 if that says
+   * nothing about the rest.
+   */
   ranMs: number;
-  /** Its last attempt could not be started, and it is to be tried on another node. */
+  /** Its last attempt could not start, and it will be tried on another node. */
   isRetried: boolean;
 }
 
-/** The tasks of an array that are not final; what they share is in memory once. */
+/** The tasks of an array that are not final; their common part is in memory once. */
 interface LiveArray {
   open: number;
   lastId: number;
@@ -39,10 +46,10 @@ interface LiveArray {
   readonly digest: SubmissionDigest;
 }
 
-/** What a user has that is not final. */
+/** A user's invocations that are not final, summed. */
 export interface UserShare {
   readonly all: Map<InvocationId, Live>;
-  /** Scripts and environments in the store, an array's once. */
+  /** Scripts and environments in the store, an array's counted once. */
   documentBytes: number;
 }
 
@@ -57,7 +64,7 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
   readonly queue = new WaitingQueue();
   /** By uid. */
   readonly coresHeld = new Map<string, number>();
-  /** Of all users. */
+  /** Over all users. */
   documentBytes = 0;
   private readonly byId = new Map<InvocationId, Live>();
   private readonly arrays = new Map<InvocationId, LiveArray>();
@@ -79,12 +86,12 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     return this.byId.values();
   }
 
-  /** All of a user's. */
+  /** A user's share. */
   of(uid: number): UserShare {
     return this.users.get(uid) ?? { all: new Map(), documentBytes: 0 };
   }
 
-  /** The tasks of an array that are not final; none when it has ended, or is no array. */
+  /** The tasks of an array that are not final; none if it has ended or is not an array. */
   *tasksOf(id: InvocationId): Iterable<Live> {
     const lastId = this.arrays.get(id)?.lastId ?? 0;
     for (let each = id as number; each <= lastId; each++) {
@@ -97,7 +104,7 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     return this.arrays.has(id);
   }
 
-  /** Takes in a submitted or recovered invocation. */
+  /** Adds a submitted or recovered invocation. */
   add({ invocation, digest, ranMs = 0 }: LiveInvocation, executor: ExecutorId | null): Live {
     assert(!this.byId.has(invocation.id), `invocation ${invocation.id} is taken in once`);
     const shared = this.sharedWith(invocation, digest);
@@ -118,7 +125,10 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     return live;
   }
 
-  /** What the invocation has in common with the other tasks of its array; counts its documents once. */
+  /**
+   * The part that the invocation shares with the other tasks of its array; counts its documents
+   * once.
+   */
   private sharedWith(
     { id, arrayJobId, owner, name }: Invocation,
     digest: SubmissionDigest,
@@ -158,7 +168,7 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     this.enqueue(live);
   }
 
-  /** Keeps what waits from being begun while its end is written; restore puts it back. */
+  /** Keeps a waiting invocation from starting while its end is written; restore puts it back. */
   withdraw(live: Live): void {
     assert(this.queue.remove(live.invocation.id), "what is withdrawn was waiting");
   }
@@ -167,7 +177,7 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     this.enqueue(live);
   }
 
-  /** To a final state; it is forgotten here, the store keeps it. */
+  /** To a final state; it is removed here, the store keeps it. */
   finish(live: Live, change: Partial<Invocation> & Pick<Invocation, "state">): void {
     if (live.invocation.state === "RUNNING") this.hold(live, -1);
     else this.queue.remove(live.invocation.id);
@@ -213,7 +223,10 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
   }
 }
 
-/** One of its attempts was, after so long. What saved its state goes on from there: how long the rest takes nobody knows. */
+/**
+ * Records an eviction of one of its attempts, `afterMs` after its start. An invocation that saved
+ * its state continues from there: nobody knows how long the rest takes.
+ */
 export function wasEvicted(live: Live, afterMs: number): void {
   if (live.digest.checkpointIn === null) live.ranMs = Math.max(live.ranMs, afterMs);
 }

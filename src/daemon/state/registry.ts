@@ -1,4 +1,4 @@
-// The executors the daemon knows: their states, budgets, attempts and connections.
+// The executors that the daemon knows: their states, budgets, attempts and connections.
 
 import { EventEmitter } from "node:events";
 import { nowMs } from "../../clock.js";
@@ -24,13 +24,13 @@ export interface HeldAttempt {
   readonly memoryMb: number;
   readonly gpus: number;
   /**
-   * When its order was sent, and how long before its time limit it is told of that; null: it was not sent yet. What an
-   * earlier daemon sent is put on our clock.
+   * When its order was sent, and how long before its time limit it gets a notice; null if not sent
+   * yet. An order from an earlier daemon is converted to our clock.
    */
   readonly ordered: { readonly atMs: number; readonly leadMs: number } | null;
 }
 
-/** What the registry needs of a connection. */
+/** The part of a connection that the registry needs. */
 export interface Line {
   send(message: DaemonMessage): boolean;
   /** Resolves when the peer has taken most of what was sent, or the line is closed. */
@@ -62,38 +62,41 @@ const unknownHole: HoleOutlook = { endsAtMs: null };
 export class ExecutorRecord implements Executor {
   state: ExecutorState = "requested";
   private currentLine: Line | null = null;
-  /** What its executor says that it may use. */
+  /** The resources that its executor reports as usable. */
   claimed: Resources = nothing;
-  /** An earlier daemon launched it, so what it was ordered until now is not known. */
+  /** An earlier daemon launched it, so its orders so far are unknown. */
   isAdopted = false;
-  /** Of what it makes gleanerd write. */
+  /** Limits the log lines that it causes. */
   readonly log = new LogRateLimit();
-  /** The highest hook sequence number received: a node read sent from now on includes these jobs. */
+  /** The highest hook sequence number received: a later node query includes these jobs. */
   hookSequence = 0;
-  /** Jobs that its node's hook holds to be there, with the sequence number each is known by since. */
+  /** Jobs that its node's hook considers present, with the sequence number that announced each. */
   markedJobs: Map<JobId, number> = new Map();
   hookProblem: string | null = null;
-  /** Pilots only: that Slurm takes the job back, as its executor said; and when the job's time is over, as Slurm says. */
+  /**
+   * For pilots only: whether Slurm preempts the job, as its executor reported; and when the job's
+   * time ends, according to Slurm.
+   */
   preemption: Preemption | null = null;
   timeIsOverAtMs: number | null = null;
-  /** Why Slurm lets the pilot wait. */
+  /** Why Slurm makes the pilot wait. */
   waitReason: string | null = null;
   containment: string | null = null;
-  /** Why it gives none of its node's GPUs to functions, as it says; null: it may. */
+  /** Why it gives none of its node's GPUs to functions, as it reported; null if it may. */
   gpuProblem: string | null = null;
-  /** What placement goes by; from the last plan. */
+  /** The input of placement, from the last plan. */
   hole: HoleOutlook = unknownHole;
-  /** The end of the hole as the executor was told it, null for none; undefined: what it knows was told by a daemon before us. */
+  /** The end of the hole that it was told; null for none, undefined if an earlier daemon told it. */
   toldEndAtMs: number | null | undefined;
   readonly attempts = new Map<InvocationId, HeldAttempt>();
-  /** What it was told on its connection, or missed since it is away; null: nothing. */
+  /** What it was told on its connection, or missed while disconnected; null if nothing. */
   private retirement: Retirement | null = null;
-  /** Hears of each retirement that is news; set by the registry. */
+  /** Called with each new retirement; set by the registry. */
   onRetired: (retirement: Retirement) => void = () => {};
   /** The last order, and the most that any order allowed. */
   private ordered: Resources = nothing;
   private mostOrdered: Resources = nothing;
-  /** When it was ordered less than before. */
+  /** When it was ordered to use less than before. */
   private shrunkAtMs = Number.NEGATIVE_INFINITY;
   readonly whenGone: Promise<void>;
   private resolveGone: () => void = () => {};
@@ -116,9 +119,9 @@ export class ExecutorRecord implements Executor {
   }
 
   /**
-   * Gives it no more work and tells it to leave. Says and changes something only once for each kind,
-   * however often it is called; a stop outdoes a drain. One that has not come up yet is left alone:
-   * whoever wants it gone then asks again.
+   * Gives it no more work and tells it to leave. Logs and changes something only once for each
+   * kind, however often it is called; a stop takes precedence over a drain. Does nothing while the
+   * executor is starting: the caller then asks again.
    */
   retire(kind: Retirement["kind"], reason: string, graceMs?: number): void {
     if (this.state === "requested" || this.state === "gone") return;
@@ -134,13 +137,13 @@ export class ExecutorRecord implements Executor {
     return this.currentLine;
   }
 
-  /** On a new connection it is told anew: what it was told before may not have reached it, or may be over. */
+  /** On a new connection it is told again: the message may be lost or outdated. */
   set line(line: Line | null) {
     this.currentLine = line;
     if (line !== null) this.retirement = null;
   }
 
-  /** It is sent this budget, or Slurm says that its pilot has it. */
+  /** Records that it is sent this budget, or that its pilot has it according to Slurm. */
   order(budget: Resources): void {
     const isLess = budget.cores < this.ordered.cores || budget.memoryMb < this.ordered.memoryMb;
     if (isLess) this.shrunkAtMs = nowMs();
@@ -148,14 +151,14 @@ export class ExecutorRecord implements Executor {
     this.mostOrdered = greater(this.mostOrdered, budget);
   }
 
-  /** Whether gleanerd itself gave it a reason to send back what it holds since then. */
+  /** Whether gleanerd itself has given it a reason since then to return what it holds. */
   hadReasonToReturn({ ordered }: HeldAttempt): boolean {
     const isLeaving = this.state !== "ready" || this.preemption !== null;
     const isForeseen = ordered !== null && ordered.leadMs > 0 && this.toldEndAtMs != null;
     return isLeaving || isForeseen || this.shrunkAtMs >= (ordered?.atMs ?? 0);
   }
 
-  /** What it may be given work for: no more than it says that it has, and no more than it was ordered. */
+  /** The budget for new work: at most what it reported, and at most what it was ordered. */
   get budget(): Resources {
     const { cpuIds, ...claimed } = this.claimed;
     const { cpuIds: _, ...ordered } = this.ordered;
@@ -163,7 +166,7 @@ export class ExecutorRecord implements Executor {
     return cpuIds === undefined ? budget : { ...budget, cpuIds };
   }
 
-  /** The most that it can ever have run on; null: an earlier daemon ordered it, or Slurm rounded a pilot up. */
+  /** The most it can ever have run on; null if an earlier daemon or Slurm decided it. */
   get most(): Resources | null {
     return this.isAdopted || this.placement === "pilot" ? null : this.mostOrdered;
   }
@@ -172,9 +175,9 @@ export class ExecutorRecord implements Executor {
     return Math.max(0, nowMs() - this.startedAtMs);
   }
 
-  /** Of a pilot that Slurm lets wait, as the end of a sentence; else empty. */
+  /** For a pilot that Slurm makes wait, the end of a sentence; else empty. */
   get whyItWaits(): string {
-    return this.waitReason === null ? "" : `: Slurm lets its pilot wait (${this.waitReason})`;
+    return this.waitReason === null ? "" : `: Slurm makes its pilot wait (${this.waitReason})`;
   }
 
   get usedCores(): number {
@@ -189,7 +192,7 @@ export class ExecutorRecord implements Executor {
     return sum(this.attempts.values(), (held) => held.gpus);
   }
 
-  /** Of GPUs the first ones stand for as many: which are taken, the executor knows. */
+  /** For GPUs, the first ones represent their number: only the executor knows which are taken. */
   get free(): Resources {
     return {
       cores: Math.max(0, this.budget.cores - this.usedCores),
@@ -203,7 +206,7 @@ export class ExecutorRecord implements Executor {
     return this.state === "ready" && this.line !== null && this.hookProblem === null;
   }
 
-  /** The hole's, or the job's own end when that comes before. */
+  /** The hole's end, or that of the job if it comes first. */
   get outlook(): HoleOutlook {
     const { hole, timeIsOverAtMs } = this;
     const endsAtMs = hole.endsAtMs ?? Number.POSITIVE_INFINITY;
@@ -211,7 +214,7 @@ export class ExecutorRecord implements Executor {
     return { ...hole, endsAtMs: timeIsOverAtMs, endConfidence: 1 };
   }
 
-  /** As it is recorded; `gone` null: it lives. */
+  /** Its record in the store; `gone` is null while it lives. */
   toRow(gone: { readonly atMs: number; readonly reason: string } | null): ExecutorRow {
     return {
       id: this.id,
@@ -236,7 +239,8 @@ export class ExecutorRecord implements Executor {
       freeMemoryMb: memoryMb,
       budgetGpus: this.budget.gpus.length,
       freeGpus: gpus.length,
-      // A pilot's time is not known before a read of Slurm after a restart: until then it gets no work.
+      // After a restart, a pilot's time is unknown until Slurm has been read: until then it gets no
+      // work.
       closesAtMs: this.placement === "pilot" ? (this.timeIsOverAtMs ?? 0) : null,
       ...this.outlook,
     };
@@ -250,7 +254,7 @@ const sum = <T>(items: Iterable<T>, of: (item: T) => number): number => {
 };
 
 interface RegistryEvents {
-  /** An executor is to leave, and gets no more work. */
+  /** An executor is told to leave, and gets no more work. */
   retired: [ExecutorRecord, Retirement];
 }
 
@@ -258,7 +262,7 @@ interface RegistryEvents {
 export class Registry extends EventEmitter<RegistryEvents> {
   private readonly byId = new Map<ExecutorId, ExecutorRecord>();
   private readonly byNode = new Map<NodeName, ExecutorRecord>();
-  /** What hangs in the kernels of nodes, as the last executor of each said; it outlives the executor. */
+  /** Processes that hang in nodes' kernels, as each node's last executor reported them. */
   readonly unkillable = new Map<NodeName, UnkillableReport>();
 
   add(record: ExecutorRecord): void {
@@ -268,7 +272,7 @@ export class Registry extends EventEmitter<RegistryEvents> {
     record.onRetired = (retirement) => this.emit("retired", record, retirement);
   }
 
-  /** Forgets it; its attempts must have been settled. */
+  /** Removes it; its attempts must have been settled. */
   remove(record: ExecutorRecord): void {
     assert(
       record.attempts.size === 0,

@@ -26,7 +26,10 @@ export const notStarted = (end: AttemptEnd, reason: string, wallMs = 0): Outcome
   maxRssMb: 0,
 });
 
-/** The outcome of an attempt whose processes hang in the kernel; nobody pays for the time after SIGKILL. */
+/**
+ * The outcome of an attempt whose processes hang in the kernel; the time after SIGKILL is not
+ * billed.
+ */
 export const hungOutcome = (ending: Ending | null, wallMs: number): Outcome => {
   const why = ending?.reason ?? "glean-spawn was killed";
   const reason = `${why}; its processes hang in the kernel, where SIGKILL does not end them`;

@@ -30,7 +30,10 @@ export interface AttemptGroup {
   isEmpty(): boolean;
   /** The processes in it; none where nobody can tell. */
   processes(): readonly number[];
-  /** Its processes, when all that are left hang in the kernel; none where they do not, or nobody can tell. */
+  /**
+   * Its processes, if all that remain hang in the kernel; none if they do not, or if this is
+   * unknown.
+   */
   hanging(): readonly number[];
   /** Returns false while something is still in it: try again later. */
   remove(): boolean;

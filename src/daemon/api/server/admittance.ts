@@ -1,16 +1,20 @@
-// What a request passes once its user is known: limits on its connection, its turn, and the room for a large body.
+// The limits that a request must pass once its user is known: on its connection, its turn, and the
+// memory for a large body.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Semaphore, UserSemaphores } from "../../../limits/semaphore.js";
 import { Connections, maxConnections } from "./connections.js";
 import { FairTurns } from "./fair-turns.js";
 
-/** A larger body waits for room before it is read: most submissions have 5 kB. */
+/** A larger body waits for memory before it is read: most submissions have 5 kB. */
 const largeBytes = 64 * 1024;
-/** Large bodies in memory at once, over all users, and how many wait: 128 kB of each are read meanwhile. */
+/**
+ * The most large bodies in memory at once, over all users, and how many may wait: meanwhile 128 kB
+ * of each are read.
+ */
 const maxLarge = 8;
 const maxWaitingLarge = 256;
-/** Of one user. */
+/** For one user. */
 const maxLargeOfUser = 1;
 const maxWaitingLargeOfUser = 32;
 const tooManyLarge =
@@ -40,7 +44,7 @@ export class Admittance {
     });
   }
 
-  /** Before the body is read. Throws LIMIT_REACHED. */
+  /** Called before the body is read. Throws LIMIT_REACHED. */
   async admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { uid } = request.caller;
     const release = this.connections.identified(request.raw.socket, uid);
@@ -57,7 +61,7 @@ export class Admittance {
   }
 }
 
-/** What it announces; a body of unknown length counts as large. */
+/** The announced length; a body of unknown length counts as large. */
 function bodyBytesOf({ headers }: FastifyRequest): number {
   if (headers["transfer-encoding"] !== undefined) return Number.POSITIVE_INFINITY;
   return Number(headers["content-length"] ?? 0);

@@ -8,7 +8,7 @@ export interface Caller extends Identity {
   readonly operator: boolean;
 }
 
-/** Throws NOT_ALLOWED unless the caller administers. */
+/** Throws NOT_ALLOWED unless the caller is an operator. */
 export function requireOperator(caller: Caller, what: string): void {
   if (!caller.operator)
     throw new GleanerError(

@@ -1,15 +1,19 @@
-// Connections and requests under way, limited for each source and user, so that whoever holds many leaves room for others.
+// Limits connections and running requests per source and user, so that one who holds many leaves
+// room for others.
 
 import type { Socket } from "node:net";
 import { mostOf } from "../../../core/submission/user-share.js";
 import { type Peer, Strangers } from "../../../limits/strangers.js";
 import { GleanerError } from "../../../model/errors.js";
 
-/** Connections that have shown no token: beyond it the source that has most loses one. A token takes milliseconds. */
+/**
+ * The most connections without a token: beyond it, the source with the most loses one. Getting a
+ * token takes milliseconds.
+ */
 const maxUnidentified = 2_048;
-/** Requests under way, clients that wait for an end included. */
+/** Running requests, including clients that wait for an invocation to end. */
 const maxRequests = 2_048;
-/** Of one user, and no more than stay free for others. */
+/** For one user, and at most as many as are free for others. */
 const maxRequestsOfUser = 512;
 
 export const maxConnections = maxUnidentified + maxRequests;
@@ -23,14 +27,17 @@ export class Connections {
     this.strangers.opened(socket);
   }
 
-  /** A request has shown a user's token. Returns what to call at its end; throws LIMIT_REACHED. */
+  /**
+   * A request has shown a user's token. Returns the function to call at its end; throws
+   * LIMIT_REACHED.
+   */
   identified(peer: Peer, uid: number): () => void {
     const own = this.requestsOf.get(uid) ?? 0;
     const most = Math.min(maxRequestsOfUser, mostOf(maxRequests, this.requests - own));
     if (own + 1 > most)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `you have ${own} requests under way and a user may have ${most}: wait for an array with one request, and until others are answered`,
+        `you have ${own} requests running and the limit is ${most}: use one request to wait for a whole array, or wait until others are answered`,
       );
     this.requestsOf.set(uid, own + 1);
     this.requests++;

@@ -1,8 +1,9 @@
-// Requests begin one at a time, each user's in turn: whoever sends thousands waits behind himself.
+// Starts requests one at a time, each user's in turn: a user who sends thousands delays only their
+// own.
 
 import { setImmediate } from "../../../clock.js";
 
-/** Connections that are accepted before one more request begins, while they arrive. */
+/** While connections arrive, how many are accepted before another request starts. */
 const acceptsPerRequest = 8;
 
 export class FairTurns {
@@ -12,14 +13,14 @@ export class FairTurns {
   private acceptsSinceRequest = 0;
 
   /**
-   * A connection was accepted. libuv accepts one in each turn of the event loop, in the order in
-   * which they came, whoever's they are: until all are in, most turns begin no request.
+   * A connection was accepted. libuv accepts one in each turn of the event loop, in the order of
+   * their arrival, whoever they belong to: until all are accepted, most turns start no request.
    */
   accepted(): void {
     this.hasAccepted = true;
   }
 
-  /** Resolves when a request of this user is to be begun. */
+  /** Resolves when this user's request may start. */
   enter(uid: number): Promise<void> {
     return new Promise((begin) => {
       const queue = this.waiting.get(uid);

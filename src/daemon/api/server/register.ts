@@ -1,4 +1,5 @@
-// Adds routes to the server as the contract declares them: who may ask, what is read of the request, and what answers.
+// Adds routes to the server as the contract declares them: who may use them, how the request is
+// parsed, and which handler answers.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
@@ -11,7 +12,7 @@ import { shaped } from "./shaped.js";
 /** The query of a route that declares none. */
 const noParameters = z.strictObject({});
 
-/** A request whose parts have their shapes. */
+/** A request whose parts match their shapes. */
 export interface Asked<Name extends RouteName> {
   readonly caller: Caller;
   readonly params: AskedOf<Name, "params">;
@@ -44,7 +45,7 @@ function addRoute(server: FastifyInstance, route: Route, handler: Handler<RouteN
       const params = route.params === undefined ? null : shaped(route.params, request.params);
       const query = shaped(route.query ?? noParameters, request.query);
       const body = route.body === undefined ? null : shaped(route.body, request.body);
-      // The entries of `handlers` and of `routes` have the same names, which the compiler does not see here.
+      // `handlers` and `routes` have the same names, which the compiler cannot see here.
       const asked = { caller, params, query, body, request, reply } as unknown as Asked<RouteName>;
       return handler(asked);
     },

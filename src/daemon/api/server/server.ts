@@ -1,4 +1,4 @@
-// The HTTP server: identity before anything else, errors as sentences, limits on bodies and connections.
+// The HTTP server: authentication first, errors as sentences, limits on bodies and connections.
 
 import { type Server, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
@@ -34,25 +34,25 @@ import { Admittance } from "./admittance.js";
 import type { Caller } from "./caller.js";
 import { register } from "./register.js";
 
-/** Each is a process of root's that anybody can ask for; munged answers in a millisecond. */
+/** Each is a root process that anybody can trigger; munged answers within a millisecond. */
 const maxIdentifying = 16;
 const maxWaitingToIdentify = 1_000;
-/** A request that trickles in is cut off; a head is one packet or two. */
+/** A request that arrives more slowly is cut off; a head has one or two packets. */
 const requestTimeoutMs = 30_000;
 const headTimeoutMs = 5_000;
-/** How often both are looked at. */
+/** How often both are checked. */
 const checkingMs = 1_000;
-/** A connection on which nothing moves: longer than any wait. */
+/** When a connection without traffic is closed: later than the longest wait. */
 const idleMs = maxWaitMs + 30_000;
 
 declare module "fastify" {
   interface FastifyRequest {
     caller: Caller;
-    /** What is written into the audit log when the answer is a good one; null: nothing. */
+    /** The audit record that a successful answer causes; null if none. */
     act: Act | null;
   }
   interface FastifyContextConfig {
-    /** Asked for before there is a token. */
+    /** Whether the route needs no token. */
     isOpen?: boolean;
   }
 }
@@ -65,7 +65,7 @@ export interface ServerDependencies {
   readonly epochs: Pick<TokenEpochs, "of">;
   readonly audit: Pick<Audit, "note">;
   readonly log: Logger;
-  /** Left out or null: connections are not encrypted. */
+  /** null or omitted if connections are not encrypted. */
   readonly tls?: Pick<TlsFiles, "cert" | "key"> | null;
 }
 
@@ -73,7 +73,7 @@ const serverOptions = {
   bodyLimit: maxSmallRequestBytes,
   requestTimeout: requestTimeoutMs,
   connectionTimeout: idleMs,
-  // At the end, what is under way is given a second of its own: see daemon.ts.
+  // When gleanerd stops, running requests get a second of their own: see daemon.ts.
   forceCloseConnections: true,
   http: {
     maxHeaderSize: maxHeadBytes,
@@ -84,7 +84,10 @@ const serverOptions = {
   clientErrorHandler: refuseUnread,
 } satisfies FastifyHttpOptions<Server>;
 
-/** Fastify passes `https` on to node:https as it does `http`; its types know of two kinds of servers, which serve alike. */
+/**
+ * Fastify passes `https` on to node:https, as it does `http`; its types have two kinds of servers,
+ * which serve alike.
+ */
 function optionsFor(tls: ServerDependencies["tls"] | null): FastifyHttpOptions<Server> {
   if (!tls) return serverOptions;
   const { cert, key } = tls;
@@ -92,7 +95,7 @@ function optionsFor(tls: ServerDependencies["tls"] | null): FastifyHttpOptions<S
   return { ...serverOptions, https } as FastifyHttpOptions<Server>;
 }
 
-/** A server with the door, and the routes that need no token; register() adds the others. */
+/** A server with authentication and the routes that need no token; register() adds the others. */
 export function createServer(deps: ServerDependencies): FastifyInstance {
   const server = Fastify(optionsFor(deps.tls ?? null));
   const admittance = new Admittance(server);
@@ -116,23 +119,23 @@ export function createServer(deps: ServerDependencies): FastifyInstance {
   });
   addOpenRoutes(server, deps, callerOf);
   server.setNotFoundHandler((request, reply) => {
-    const message = `there is no ${request.method} ${request.url.slice(0, 200)}: is the client of another version?`;
+    const message = `there is no ${request.method} ${request.url.slice(0, 200)}: check that the client has gleanerd's version`;
     return reply.code(404).send({ error: { code: "NOT_FOUND", message } } satisfies ErrorAnswer);
   });
   server.setErrorHandler((thrown: unknown, request, reply) => {
     const error = sentenceFor(thrown, request.routeOptions.bodyLimit);
-    if (error === null) deps.log.error({ cause: thrown }, "a request met a bug");
+    if (error === null) deps.log.error({ cause: thrown }, "internal error in a request");
     if (error?.code === "NOT_ALLOWED") noteRefusal(deps.audit, request, error.message);
     const { code, message } = error ?? {
       code: "STORE" as const,
-      message: "the daemon met a bug with this request: its log has the details",
+      message: "internal error: see gleanerd's log",
     };
     return reply.code(statusOf(code)).send({ error: { code, message } } satisfies ErrorAnswer);
   });
   return server;
 }
 
-/** What is answered before there is a token, and how a client gets one. */
+/** The routes that work without a token, and the way to get one. */
 function addOpenRoutes(
   server: FastifyInstance,
   deps: ServerDependencies,
@@ -141,7 +144,7 @@ function addOpenRoutes(
   const challenges = new Challenges(deps.secrets.instance());
   const identifying = new Semaphore(maxIdentifying, {
     most: maxWaitingToIdentify,
-    refusal: "too many clients ask for a token at once: try again in a moment",
+    refusal: "too many clients are requesting a token at once: try again in a moment",
   });
   register(server, {
     openApi: async ({ reply }) => reply.type("application/json; charset=utf-8").send(openApiText()),
@@ -161,7 +164,7 @@ function addOpenRoutes(
   });
 }
 
-/** Somebody asked for what they may not. */
+/** Somebody requested something they are not permitted to do. */
 function noteRefusal(
   audit: ServerDependencies["audit"],
   request: FastifyRequest,
@@ -171,7 +174,10 @@ function noteRefusal(
   if (request.caller) audit.note(request.caller, request.ip, { action: "refuse", subject, detail });
 }
 
-/** Of what is no request, or is cut off, before there is a route: the connection ends with a sentence. */
+/**
+ * Answers something that is not a request, or was cut off, before there is a route: the connection
+ * ends with an error.
+ */
 function refuseUnread(error: ConnectionError, socket: Socket): void {
   if (error.code === "ECONNRESET" || socket.destroyed) return;
   const [status, message] =
@@ -182,7 +188,7 @@ function refuseUnread(error: ConnectionError, socket: Socket): void {
         ]
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? [408, `the request took longer than ${requestTimeoutMs} ms to arrive: try again`]
-        : [400, "the request is no HTTP: is the client of another version?"];
+        : [400, "the request is not HTTP: check that the client has gleanerd's version"];
   const answer: ErrorAnswer = { error: { code: "BAD_REQUEST", message } };
   const body = JSON.stringify(answer);
   if (socket.writable)
@@ -206,11 +212,11 @@ const reachedBy = ({ socket }: FastifyRequest): Endpoint => ({
 function bearerOf(request: FastifyRequest): string {
   const match = /^Bearer ([\w.-]+)$/.exec(request.headers.authorization ?? "");
   if (match === null)
-    throw new GleanerError("NOT_IDENTIFIED", "the request has no token: ask for one at /v1/token");
+    throw new GleanerError("NOT_IDENTIFIED", "the request has no token: get one at /v1/token");
   return match[1]!;
 }
 
-/** null: nothing that a person could put right, so a bug. */
+/** null if it is nothing that a person could fix, so a bug. */
 function sentenceFor(
   thrown: unknown,
   maxBytes: number | undefined,

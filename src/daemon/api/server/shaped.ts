@@ -1,4 +1,5 @@
-// A value of a request in its shape: hostile until it fits; if it does not, the error names the place.
+// Parses a value of a request: untrusted until it matches its shape; if it does not, the error
+// names the place.
 
 import type { z } from "zod";
 import { GleanerError } from "../../../model/errors.js";
@@ -12,7 +13,7 @@ export function shaped<T extends z.ZodType>(schema: T, value: unknown): z.output
   throw new GleanerError("BAD_REQUEST", `${place}: ${complaintOf(issue)}`);
 }
 
-/** zod's own words are for programmers where something is too long, which happens to anybody. */
+/** zod's messages about lengths are written for programmers, but any user may exceed a length. */
 function complaintOf(issue: z.core.$ZodIssue): string {
   if (issue.code !== "too_big") return issue.message;
   if (issue.origin === "array")

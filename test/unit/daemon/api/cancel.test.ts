@@ -108,6 +108,6 @@ test("a user cancels by id what is theirs, and is told of what is not or has end
   ]);
   expect((await cancel(routes, ada, { ids: [String(array)] })).cancelled).toBe(2);
   expect((await cancel(routes, ada, { ids: [String(array)] })).problems).toEqual([
-    `${array} has ended already`,
+    `${array} has already ended`,
   ]);
 });

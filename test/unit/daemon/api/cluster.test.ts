@@ -180,7 +180,7 @@ describe("explain NODE", () => {
     registry.unkillable.set(n1, { count: 2, processes: [], held: budget });
     expect(await linesOf("n1")).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^none of its GPUs is given to functions: MIG$/),
+        expect.stringMatching(/^functions get none of its GPUs: MIG$/),
         expect.stringMatching(/^2 processes of functions hang/),
         expect.stringMatching(/data from Slurm is out of date: no answer for 20 s$/),
       ]),

@@ -86,7 +86,7 @@ test("more than a request's head holds is not sent", async () => {
 
 test.each([
   ["GET /v1/info HTTP/1.1\r\nA: ".concat("a".repeat(maxHeadBytes)), 431, "name fewer things"],
-  ["good morning\r\n\r\n", 400, "is no HTTP"],
+  ["good morning\r\n\r\n", 400, "is not HTTP"],
 ])("what is no request gets an answer of the usual shape %#", async (bytes, status, sentence) => {
   const socket = connect(port(), "127.0.0.1");
   socket.write(bytes);

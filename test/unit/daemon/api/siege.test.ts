@@ -129,7 +129,7 @@ test("a user's requests under way have a limit, with a sentence; another user is
   let refused = 0;
   const answers = Array.from({ length: 600 }, () => get("/wait", 1_000).catch(() => refused++));
   while (waiters.size < 512 || refused < 88) await new Promise((resolve) => setImmediate(resolve));
-  await expect(get("/list", 1_000)).rejects.toThrow(/^you have 512 requests under way/);
+  await expect(get("/list", 1_000)).rejects.toThrow(/^you have 512 requests running/);
   await get("/list", 1_001);
   finishAll();
   await Promise.all(answers);
