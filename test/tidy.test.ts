@@ -11,7 +11,10 @@ import { checkColumns, checkLinks, checkWords, isPage } from "./support/tidy/pag
 import { allowedRooms, checkRooms, findCircles, findCrowds } from "./support/tidy/rooms.js";
 import { isIn, isTypeScript, readTree, type Source } from "./support/tidy/source.js";
 
-/** What is longer than its limit, with its lines. Only ever remove or lower: see the ratchet's tests. */
+/**
+ * Everything longer than its limit, with its lines. Only remove or lower entries: see the ratchet's
+ * tests.
+ */
 const exceptions: Readonly<Record<string, number>> = {};
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -89,7 +89,7 @@ void hook_conf_parse(struct hook_settings *settings, char *text, const char *pat
 		if (equals != NULL)
 			*equals = '\0';
 		if (equals == NULL || !hook_conf_set(settings, trim(line), trim(equals + 1)))
-			syslog(LOG_WARNING, "%s: %.64s is no key of hook.conf or has no usable value; left out",
+			syslog(LOG_WARNING, "%s: %.64s is not a key of hook.conf or has an invalid value; ignored",
 			       path, line);
 	}
 }
@@ -110,7 +110,7 @@ static bool load_file(struct hook_settings *settings, const char *path)
 	ssize_t got = trusted ? read(fd, text, sizeof text) : -1;
 	(void)close(fd);
 	if (got < 0 || (size_t)got == sizeof text) {
-		syslog(LOG_WARNING, "%s is not used: it must be a file below 16 KiB of root's, writable to nobody else",
+		syslog(LOG_WARNING, "%s is ignored: it must be a file of root's below 16 KiB that nobody else can write to",
 		       path);
 		return false;
 	}

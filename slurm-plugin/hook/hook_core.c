@@ -64,7 +64,7 @@ static void kill_executor(const struct hook_settings *settings, const struct hoo
 		if (reason[0] == '\0')
 			return;
 		hook_folder_note_late(folder, input->job_id, (clock_ns() - input->start_ns) / NS_PER_MS, -1);
-		syslog(LOG_ERR, "job %u: executor %s, and executor.pid cannot be read", input->job_id, reason);
+		syslog(LOG_ERR, "job %u: executor %s, and executor.pid is unreadable", input->job_id, reason);
 		return;
 	}
 	unkillable_read(&known, folder->node);

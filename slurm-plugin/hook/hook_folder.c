@@ -50,7 +50,7 @@ static int open_logged(int parent, const char *name, bool create)
 	if (fd >= 0)
 		return fd;
 	if (errno == 0)
-		syslog(LOG_ERR, "%s is not used: it must belong to uid %u and be writable to nobody else", name,
+		syslog(LOG_ERR, "%s is not used: it must belong to uid %u, and nobody else may write to it", name,
 		       (unsigned)geteuid());
 	else if (errno != ENOENT)
 		syslog(LOG_ERR, "%s cannot be opened: %s", name, strerror(errno));
@@ -91,7 +91,7 @@ void hook_folder_mark(const struct hook_folder *folder, const struct hook_input 
 		return;
 	int fd = openat(folder->jobs, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		syslog(LOG_ERR, "the mark jobs/%s cannot be made: %s", name, strerror(errno));
+		syslog(LOG_ERR, "cannot create the mark jobs/%s: %s", name, strerror(errno));
 	else
 		(void)close(fd);
 }
@@ -148,7 +148,7 @@ void hook_folder_unmark(const struct hook_folder *folder, uint32_t job_id)
 	for (int seen = 0; seen < MARKS_MAX && (entry = readdir(marks)) != NULL; seen++) {
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
 		    unlinkat(folder->jobs, entry->d_name, 0) != 0 && errno != ENOENT)
-			syslog(LOG_ERR, "the mark jobs/%s cannot be removed: %s", entry->d_name, strerror(errno));
+			syslog(LOG_ERR, "cannot remove the mark jobs/%s: %s", entry->d_name, strerror(errno));
 	}
 	(void)closedir(marks);
 }

@@ -54,7 +54,7 @@ static int probe(const struct hook_settings *settings, struct hook_input *input)
 	}
 	if (!hook_probe(settings, input, answer)) {
 		(void)fprintf(stderr,
-			      "glean-prolog: no executor answers at %s/%s/hook.sock; see whether one is started "
+			      "glean-prolog: no executor answers at %s/%s/hook.sock; check whether one is started "
 			      "there.\n",
 			      settings->run_dir, input->node);
 		return 1;

@@ -34,7 +34,7 @@ static bool read_entry(struct kill_target *target, const char *key, const char *
 		   (!is_cgroup_file(value, "cgroup.kill") ||
 		    !format(target->kill_path, sizeof target->kill_path, "%s", value))) {
 		target->kill_path[0] = '\0'; /* not a file to write to; the pid is still valid */
-		syslog(LOG_ERR, "executor.pid: kill=%.64s is no cgroup.kill below /sys/fs/cgroup; left out", value);
+		syslog(LOG_ERR, "executor.pid: kill=%.64s is not a cgroup.kill below /sys/fs/cgroup; ignored", value);
 	}
 	return true;
 }

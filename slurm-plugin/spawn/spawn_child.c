@@ -135,7 +135,7 @@ static bool close_rest(bool keep_script, struct failure *failure)
 static bool enter(const struct spawn_request *request, pid_t supervisor, int joined, struct failure *failure)
 {
 	if ((request->shared_session ? setpgid(0, 0) : setsid()) < 0)
-		return fail(failure, STAGE_START, errno, "no session or group can be made: %s", strerror(errno));
+		return fail(failure, STAGE_START, errno, "cannot create a session or a process group: %s", strerror(errno));
 	/* PAM first: our own settings override those of its modules. */
 	return tie_to(supervisor, failure) && limit_start(request->start_ms, failure) &&
 	       wait_for_join(joined, failure) && spawn_pam_open(request, failure) && enter_limits(request, failure) &&

@@ -109,17 +109,17 @@ static bool fail_too_big(const struct spawn_request *request, struct failure *fa
 	size_t env = find_too_long(request->env, request->env_count, most);
 	if (arg < request->arg_count)
 		return fail(failure, STAGE_EXEC, E2BIG,
-			    "argument %zu has %zu bytes, but the kernel takes at most %zu in one: put it into a file", arg,
+			    "argument %zu has %zu bytes, but the kernel accepts at most %zu in one: put it into a file", arg,
 			    strlen(request->args[arg]), most);
 	if (env < request->env_count) {
 		size_t name = strcspn(request->env[env], "=");
 		return fail(failure, STAGE_EXEC, E2BIG,
-			    "the environment variable %.*s has %zu bytes, but the kernel takes at most %zu in one: put it "
+			    "the environment variable %.*s has %zu bytes, but the kernel accepts at most %zu in one: put it "
 			    "into a file",
 			    name < 64 ? (int)name : 64, request->env[env], strlen(request->env[env]), most);
 	}
 	return fail(failure, STAGE_EXEC, E2BIG,
-		    "the arguments and the environment are together more than the kernel takes: put them into a file");
+		    "the arguments and the environment together exceed what the kernel accepts: put them into a file");
 }
 
 bool spawn_exec(const struct spawn_request *request, struct failure *failure)
@@ -136,7 +136,7 @@ bool spawn_exec(const struct spawn_request *request, struct failure *failure)
 	if (error == E2BIG)
 		return fail_too_big(request, failure);
 	if (request->script != NULL && error == ENOENT)
-		return fail(failure, STAGE_EXEC, error, "the interpreter in the script's first line is not there");
+		return fail(failure, STAGE_EXEC, error, "the interpreter in the script's first line does not exist");
 	return fail(failure, STAGE_EXEC, error, "%.300s cannot be executed: %s", request->args[0],
 		    strerror(error));
 }

@@ -128,7 +128,7 @@ static bool start(struct supervisor *self, const struct spawn_request *request)
 	self->forked_ns = clock_ns();
 	pid_t pid = fork();
 	if (pid < 0)
-		return fail(&self->failure, STAGE_START, errno, "no process can be made: %s", strerror(errno));
+		return fail(&self->failure, STAGE_START, errno, "cannot create a process: %s", strerror(errno));
 	if (pid == 0) {
 		(void)close(joined[1]);
 		spawn_child_run(request, own, status[1], joined[0]);
@@ -266,7 +266,7 @@ int main(int argc, char **argv)
 		return spawn_describe(argv[2]);
 	if (argc != 1 || !is_open(REQUEST_FD) || !is_open(CONTROL_FD) || !is_open(REPORT_FD) ||
 	    !fill_standard_fds()) {
-		(void)fprintf(stderr, "glean-spawn: it is started by glean-executor, with descriptors 3, 4 and 5 and no "
+		(void)fprintf(stderr, "glean-spawn: glean-executor starts it, with descriptors 3, 4 and 5 and no "
 				      "arguments.\n");
 		return 2;
 	}

@@ -30,7 +30,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Opens the report; what the browser complains of or asks for beside the page itself ends up in `noise`. */
+/**
+ * Opens the report; `noise` collects the browser's complaints and any requests besides the page
+ * itself.
+ */
 async function open(options: Parameters<Browser["newPage"]>[0]) {
   const page = await browser.newPage(options);
   const noise: string[] = [];

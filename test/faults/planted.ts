@@ -1,4 +1,5 @@
-// Faults put in on purpose, each a promise broken in one place: the simulation must find every one of them.
+// Deliberate faults, each of which breaks one promise in one place: the simulation must find every
+// one of them.
 
 import type { Snapshot } from "../../src/model/slurm/snapshot.js";
 import type { Sabotage } from "./site/world.js";

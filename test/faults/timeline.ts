@@ -1,4 +1,5 @@
-// Virtual time: one queue of events for all machines and processes of the simulated world, each with clocks of its own.
+// Virtual time: one queue of events for all machines and processes of the simulated world, each
+// with its own clocks.
 
 import FlatQueue from "flatqueue";
 import type { Time, Timer } from "../../src/clock.js";
@@ -9,14 +10,20 @@ const orders = 2 ** 20;
 /** A process of the simulated world; what it planned dies with it. */
 export class Process {
   isAlive = true;
-  /** Until then it does nothing, and what comes for it waits: stopped, swapped out, or without a processor. */
+  /**
+   * Until then it does nothing, and what arrives for it waits: it is stopped, swapped out, or
+   * without a processor.
+   */
   frozenUntilUs = 0;
   /** A fault to come: it dies at its so-manieth effect from now, just before or just after it. */
   doom: { effects: number; readonly isBefore: boolean } | null = null;
   readonly startedUs: number;
   private readonly onDeath: (() => void)[] = [];
 
-  /** `wallMs`: what its machine's wall clock says; `bootedUs`: how long its machine was up when the world began. */
+  /**
+   * `wallMs` is what its machine's wall clock shows; `bootedUs` is how long its machine was up when
+   * the world began.
+   */
   constructor(
     readonly name: string,
     private readonly timeline: Timeline,

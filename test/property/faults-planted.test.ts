@@ -1,4 +1,5 @@
-// The simulation can fail: whatever is broken on purpose, in the core or in what the daemon sees and sends, it finds.
+// The simulation can fail: it finds whatever is broken on purpose, in the core or in what the
+// daemon sees and sends.
 
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { Claims } from "../../src/core/capacity/claims.js";
@@ -103,7 +104,8 @@ describe("in the core", () => {
         return real.reconcile(record, answersFor, live);
       },
     }));
-    // The daemon does not believe the executor that does as it was told, and the books believe neither.
+    // The daemon distrusts the executor although it did as it was told, and the books distrust
+    // both.
     expect(await firstProblem(run)).toMatch(/as CANCELLED and nobody asked|an honest node is/);
   });
 

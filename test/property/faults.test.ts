@@ -1,4 +1,5 @@
-// Many short seeds of the simulated cluster: no harm, nothing lost, every millisecond accounted for, whatever breaks.
+// Many short seeds of the simulated cluster: no harm, nothing lost, every millisecond accounted
+// for, whatever breaks.
 
 import { expect, test } from "@jest/globals";
 import { runSeed } from "../faults/seed.js";

@@ -1,4 +1,5 @@
-// Whatever is submitted, begun, ended, ended late or twice, in whatever groups: the ledger follows from the attempts.
+// The ledger follows from the attempts, whatever is submitted, begun, ended, ended late or twice,
+// in whatever groups.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// Placement of work that needs GPUs: only where some are free, never more than there are, and nobody keeps it from them for ever.
+// Placement of work that needs GPUs: only where some are free, never more than exist, and nobody
+// blocks it forever.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// Placement and its queue: what is assigned fits all together, each waits once, turns are fair, wide ones do not starve.
+// Placement and its queue: all assignments fit together, each invocation waits once, turns are
+// fair, wide ones do not starve.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// Prices and the market: each hole has a taker, long work has the lasting ones, and no length is left behind for ever.
+// Prices and the market: each hole has a taker, long work gets the lasting ones, and no length is
+// left behind forever.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
@@ -105,7 +106,8 @@ describe("a market", () => {
 
   test("finds prices at which each length gets what it asks for, though short work is safer in every hole", () => {
     const prices = new Prices();
-    // Of ten minutes of work that come, eight are long, and ten are given: what waits stays as much.
+    // Eight of ten arriving minutes of work are long, and ten are placed: the waiting amount stays
+    // the same.
     const asked = new Map([
       [second, 2 * minute],
       [5 * minute, 8 * minute],

@@ -1,4 +1,5 @@
-// The replay: equal to a plain model of it, to the millisecond; reckoned calls equal followed ones; below its ceiling; repeatable.
+// The replay: equal to a plain model of it, to the millisecond; calculated calls equal followed
+// ones; below its ceiling; repeatable.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";

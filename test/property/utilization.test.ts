@@ -1,4 +1,5 @@
-// Whatever the records, the utilization report agrees with a model that looks at every moment, and its parts fit together.
+// The utilization report agrees with a model that examines every moment, and its parts add up,
+// whatever the records.
 
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
@@ -32,7 +33,10 @@ const conditions = [
   "of another release",
 ];
 
-/** Inputs whose times are whole ticks: of 1 ms, or of 250 ms so that hook events fall inside and outside a record's window. */
+/**
+ * Inputs whose times are multiples of 1 ms, or of 250 ms so that hook events fall inside and
+ * outside a record's window.
+ */
 const inputs = fc.constantFrom(1, 250).chain((tickMs) => {
   const atMs = fc.integer({ min: 0, max: ticks }).map((tick) => tick * tickMs);
   const node = fc.constantFrom(...nodes);

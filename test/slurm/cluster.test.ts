@@ -1,4 +1,5 @@
-// The local Slurm cluster: clusters side by side, jobs of other users, and nothing left running however it ends.
+// The local Slurm cluster: several clusters at once, jobs of other users, and nothing left running
+// however it ends.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +17,10 @@ const DEADLINE_MS = 60_000;
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const newDir = () => mkdtempSync(join(tmpdir(), "gleaner-cluster-"));
 
-/** Command lines of all processes that name the folder: an independent look, not the cluster's own search. */
+/**
+ * Command lines of all processes that name the folder: an independent check, not the cluster's own
+ * search.
+ */
 async function namedProcesses(dir: string): Promise<string[]> {
   const child = spawn("ps", ["-eww", "-o", "pid=,args=", "e"], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -58,7 +62,9 @@ async function untilTrue(what: string, probe: () => Promise<boolean> | boolean):
   );
 }
 
-/** Submits a job that sleeps in a process of its own without any environment, and waits until it runs. */
+/**
+ * Submits a job that sleeps in its own process without any environment, and waits until it runs.
+ */
 async function startSleeper(cluster: Cluster): Promise<void> {
   const script = "env -i setsid sleep 987 & wait";
   const submitted = await cluster.run("sbatch", ["--parsable", `--wrap=${script}`]);

@@ -1,4 +1,5 @@
-// Commands as functions, as their users see them: identity, files, limits, cancelling, bills, and what others may not do.
+// Commands as functions, from their users' view: identity, files, limits, cancelling, bills, and
+// what others may not do.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

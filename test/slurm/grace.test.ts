@@ -1,4 +1,5 @@
-// Grace on real Slurm: a function that is evicted goes on from its checkpoint; a notice comes before a drain and a planned end; folders go.
+// Grace on real Slurm: an evicted function continues from its checkpoint; a notice precedes a drain
+// and a planned end; folders are removed.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +23,10 @@ const read = (name: string) => {
   const path = join(at.work, name);
   return existsSync(path) ? readFileSync(path, "utf8") : "";
 };
-/** Counts to 3, each number durable before the next; waits before each for a file, so that a test leads it. */
+/**
+ * Counts to 3, each number durable before the next; waits for a file before each, so that a test
+ * controls it.
+ */
 const counting = `#!/bin/bash
 #SBATCH --signal=B:USR1@30
 state=$GLEANER_CHECKPOINT_DIR/n
@@ -148,5 +152,5 @@ test("what cannot be kept is refused, or fails with its reason", async () => {
   const id = await at.submit(["--checkpoint", "-D", readOnly, "-o", "/dev/null", "--wrap=true"]);
   const [ended] = await at.ended(id);
   expect(ended!.state).toBe("FAILED");
-  expect(ended!.reason).toMatch(/the checkpoint folder .* cannot be made: Permission denied/);
+  expect(ended!.reason).toMatch(/the checkpoint folder .* cannot be created: Permission denied/);
 });

@@ -1,4 +1,4 @@
-// Functions and requests that mean harm, on a real site: what they reach, and what goes on regardless.
+// Malicious functions and requests on a real site: what they can reach, and what works regardless.
 
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";

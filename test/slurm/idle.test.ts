@@ -1,4 +1,5 @@
-// Holes that open by event or are found by polling, what is said of unused ones, and where idle core-time went, on real Slurm.
+// Holes found through events or polling, the reasons of unused ones, and where idle core-time went,
+// on real Slurm.
 
 import { copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -108,7 +109,8 @@ test("each unused hole has its reason, and the parts of idle core-time sum to th
   expect(Object.values(idleParts).reduce((sum, part) => sum + part, 0)).toBe(idleCoreMs);
   for (const part of ["useful", "evicted", "noDemand", "unplaced", "starting"] as const)
     expect([part, idleParts[part]]).toEqual([part, expect.any(Number)]);
-  // On a machine that is too busy to answer in time the hook kills the executor, and its work is lost with it.
+  // On a machine too busy to answer in time, the hook kills the executor, and its work is lost with
+  // it.
   expect(idleParts.evicted + idleParts.lost).toBeGreaterThan(0);
   expect(idleParts.useful).toBeGreaterThan(0);
   expect(perNode.find(({ node }) => node === "n2")!.idleParts.drained).toBeGreaterThan(0);

@@ -1,4 +1,5 @@
-// The ends of holes on real Slurm: a reservation keeps long work away and lets short work run; what was learned outlives a restart.
+// The ends of holes on real Slurm: a reservation keeps long work away and lets short work run;
+// learned data outlives a restart.
 
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import type { PredictionReport } from "../../src/model/capacity/prediction.js";

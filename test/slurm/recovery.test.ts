@@ -1,4 +1,5 @@
-// Nothing lost: daemon and slurmctld die and come back under load, and every invocation ends exactly once.
+// Nothing lost: daemon and slurmctld die and come back under load, and every invocation ends
+// exactly once.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -64,7 +65,8 @@ test("slurmctld stopped for 20 s: what runs goes on, the view turns stale and sa
   expect(nodes.every((node) => node.executor !== null)).toBe(true);
   const explained = await at.site.gleanOrThrow(["explain", "n1"]);
   expect(explained).toContain("slurmctld");
-  // The issue's 20 seconds: the poller must have backed off and recovered, not just survived one missed read.
+  // The issue's 20 seconds: the poller must have backed off and recovered, not just survived one
+  // missed read.
   const leftMs = 20_000 - Number((process.hrtime.bigint() - stoppedAtMs) / 1_000_000n);
   await new Promise((resolve) => setTimeout(resolve, Math.max(0, leftMs)));
   await at.site.cluster.startSlurmctld();

@@ -1,4 +1,4 @@
-// Snapshots of a real Slurm cluster: what jobs, drains and GPUs look like, and what happens when slurmctld does not.
+// Snapshots of a real Slurm cluster: jobs, drains and GPUs, and the behaviour without slurmctld.
 
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -6,12 +6,19 @@ import { type Browser, chromium } from "playwright-core";
 
 const program = "/usr/bin/chromium";
 
-/** Downloading and unpacking Chromium may take minutes on a slow line; the time limit of a beforeAll() that calls launchChromium(). */
+/**
+ * Downloading and unpacking Chromium may take minutes on a slow line; the time limit of a
+ * beforeAll() that calls launchChromium().
+ */
 export const chromiumLimitMs = 600_000;
 
-/** A headless Chromium with an empty profile of its own; the caller closes it. Throws, saying what to install, when it cannot be. */
+/**
+ * Starts a headless Chromium with an empty profile of its own; the caller closes it. Throws an
+ * error that says what to install if it cannot start.
+ */
 export async function launchChromium(): Promise<Browser> {
-  // As root the script installs; otherwise it says what to do on standard error, which becomes part of what is thrown.
+  // As root the script installs it; otherwise it says on standard error what to do, which becomes
+  // part of the error.
   if (!existsSync(program)) {
     execFileSync(
       "sh",

@@ -1,4 +1,5 @@
-// A made-up harvest of a small cluster, the same each time: input for tests of the utilization report.
+// A made-up harvest of a small cluster, the same each time: input for tests of the utilization
+// report.
 
 import { executorId, invocationId, jobId, type NodeName, nodeName } from "../../src/model/ids.js";
 import type { UtilizationInput } from "../../src/model/records/utilization.js";
@@ -6,7 +7,10 @@ import type { UtilizationInput } from "../../src/model/records/utilization.js";
 const minuteMs = 60_000;
 const harvestBeginMs = Date.UTC(2026, 2, 1, 12, 0, 0);
 
-/** `names.length` nodes of 16 cores during `minutes`; jobs of mixed widths come and go, Gleaner holds most of the rest. */
+/**
+ * `names.length` nodes of 16 cores during `minutes`; jobs of mixed widths come and go, Gleaner
+ * holds most of the rest.
+ */
 export function harvest(names: readonly string[], minutes = 90): UtilizationInput {
   const nodes = names.map(nodeName);
   const toMs = harvestBeginMs + minutes * minuteMs;

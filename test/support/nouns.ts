@@ -166,7 +166,10 @@ const flagWords = [
   "SOMETHING_NEW",
 ];
 
-/** Any node that Slurm could ever show, sound or not: more allocated than there is, states nobody heard of. */
+/**
+ * Any node that Slurm could ever show, consistent or not: more allocated than exists, unknown
+ * states.
+ */
 const anyNode = fc
   .record({
     baseState: fc.constantFrom<Node["baseState"]>(

@@ -97,7 +97,7 @@ static bool check(int folder, const struct spawn_request *request, struct failur
 			    within);
 	if (!spawn_checkpoint_is_ours(folder, path, request->uid))
 		return fail(failure, STAGE_CHECKPOINT, EEXIST,
-			    "%.200s is not the checkpoint folder that was made there: it holds files and no mark for "
+			    "%.200s is not the checkpoint folder that was created there: it contains files and no mark for "
 			    "this place (" CHECKPOINT_MARK "); move it away",
 			    path);
 	if (!has_mark(folder, path, request->uid) && !put_mark(folder, path))
@@ -113,7 +113,7 @@ bool spawn_checkpoint_make(const struct spawn_request *request, struct failure *
 		return true;
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return fail(failure, STAGE_CHECKPOINT, errno,
-			    "the checkpoint folder %.200s cannot be made: %s", path, strerror(errno));
+			    "the checkpoint folder %.200s cannot be created: %s", path, strerror(errno));
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fail(failure, STAGE_CHECKPOINT, errno,

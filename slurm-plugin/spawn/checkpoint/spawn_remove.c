@@ -120,7 +120,7 @@ static bool remove_from(int parent, const char *name, int folder, const struct s
 	if (fstat(folder, &is) != 0 || is.st_uid != request->uid || (is.st_mode & 022) != 0 ||
 	    !spawn_checkpoint_is_ours(folder, path, request->uid))
 		return fail(failure, STAGE_CHECKPOINT, EPERM,
-			    "%.200s is not the checkpoint folder that was made there: it is left as it is", path);
+			    "%.200s is not the checkpoint folder that was created there: it is left as it is", path);
 	struct removal removal = {.top = folder, .device = is.st_dev};
 	do {
 		removal.again = false;
@@ -131,7 +131,7 @@ static bool remove_from(int parent, const char *name, int folder, const struct s
 	if (removal.error == 0 && !remove_top(parent, name, &is))
 		note(&removal);
 	return removal.error == 0 ||
-	       fail(failure, STAGE_CHECKPOINT, removal.error, "%.200s cannot be removed whole: %s", path,
+	       fail(failure, STAGE_CHECKPOINT, removal.error, "%.200s cannot be removed completely: %s", path,
 		    strerror(removal.error));
 }
 

@@ -97,7 +97,7 @@ static bool fail_to_open(const char *path, enum stage stage, struct failure *fai
 {
 	if (errno == EINTR) /* see limit_start */
 		return fail(failure, stage, ETIMEDOUT,
-			    "%.300s could not be opened in time: is it a FIFO without anybody at its other end?", path);
+			    "%.300s could not be opened in time: check whether it is a FIFO that no other process has open", path);
 	if (errno == ESTRANGE)
 		return fail(failure, stage, EPERM, "%.300s is a link that another user made: it is not followed", path);
 	return fail(failure, stage, errno, "%.300s cannot be opened: %s", path, strerror(errno));

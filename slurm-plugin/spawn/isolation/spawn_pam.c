@@ -66,7 +66,7 @@ bool spawn_pam_open(const struct spawn_request *request, struct failure *failure
 	if (status == PAM_SUCCESS)
 		status = pam.open_session(handle, PAM_SILENT);
 	if (status != PAM_SUCCESS)
-		return fail(failure, STAGE_USER, EPERM, "the PAM session %s of %.64s is refused: %s", request->pam_service,
+		return fail(failure, STAGE_USER, EPERM, "PAM refused the session %s of %.64s: %s", request->pam_service,
 			    request->user, pam.strerror(handle, status));
 	/* frees memory, and closes no session */
 	(void)pam.end(handle, PAM_SUCCESS | PAM_DATA_SILENT);

@@ -57,7 +57,7 @@ bool spawn_private_memory(const struct spawn_request *request, struct failure *f
 		return fail(failure, STAGE_NAMESPACE, EOVERFLOW, "the size of " SHARED_MEMORY " is too long");
 	/* EINVAL: a kernel built without one of them */
 	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) != 0)
-		return refuse(request, errno == EINVAL || is_refusal(errno), "no namespaces can be made", failure);
+		return refuse(request, errno == EINVAL || is_refusal(errno), "cannot create namespaces", failure);
 	/* Slave: later mounts on the node, as by automounters, are visible here; mounts made here
 	 * are not visible there. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
@@ -90,5 +90,5 @@ bool spawn_private_keyring(bool is_user, struct failure *failure)
 {
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || is_refusal(errno))
 		return true; /* if refused, the command cannot use keys either */
-	return is_user || fail(failure, STAGE_USER, errno, "no session keyring can be made: %s", strerror(errno));
+	return is_user || fail(failure, STAGE_USER, errno, "cannot create a session keyring: %s", strerror(errno));
 }

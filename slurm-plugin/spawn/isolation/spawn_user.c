@@ -59,7 +59,7 @@ static bool is_settled(const struct spawn_request *request)
 bool spawn_user_become(const struct spawn_request *request, struct failure *failure)
 {
 	if (request->uid == 0 && !request->allow_root)
-		return fail(failure, STAGE_USER, EPERM, "commands of root are not run here");
+		return fail(failure, STAGE_USER, EPERM, "commands of root are refused");
 	if (geteuid() != 0) {
 		if (request->uid != geteuid() || request->gid != getegid())
 			return fail(failure, STAGE_USER, EPERM,

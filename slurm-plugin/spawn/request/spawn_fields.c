@@ -261,10 +261,10 @@ bool spawn_field_take(struct spawn_request *request, const char *key, char *valu
 		*seen |= 1ull << at;
 		bool has_nul = field->take != take_script && strlen(value) != length;
 		if (has_nul || !field->take(request, value, length))
-			return fail(failure, STAGE_REQUEST, EINVAL, "the value of %s cannot be used", key);
+			return fail(failure, STAGE_REQUEST, EINVAL, "the value of %s is invalid", key);
 		return true;
 	}
-	return fail(failure, STAGE_REQUEST, EINVAL, "%.40s is no key of a request", key);
+	return fail(failure, STAGE_REQUEST, EINVAL, "%.40s is not a key of a request", key);
 }
 
 bool spawn_fields_check(const struct spawn_request *request, uint64_t seen, struct failure *failure)
@@ -284,6 +284,6 @@ bool spawn_fields_check(const struct spawn_request *request, uint64_t seen, stru
 		return fail(failure, STAGE_REQUEST, EINVAL, "the first arg is empty");
 	if (request->script != NULL && (request->script_length < 3 || memcmp(request->script, "#!", 2) != 0))
 		return fail(failure, STAGE_EXEC, ENOEXEC,
-			    "the script does not begin with #!, so nothing says what is to run it");
+			    "the script does not begin with #!, so it names no interpreter");
 	return true;
 }

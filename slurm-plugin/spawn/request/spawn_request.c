@@ -71,7 +71,7 @@ bool spawn_request_read(struct spawn_request *request, int fd, struct failure *f
 		return fail(failure, STAGE_REQUEST, EPIPE, "the request ended before its length");
 	uint32_t length = read_u32(head);
 	if (length > REQUEST_MAX)
-		return fail(failure, STAGE_REQUEST, E2BIG, "the request has %u bytes, at most %u are taken", length,
+		return fail(failure, STAGE_REQUEST, E2BIG, "the request has %u bytes, at most %u are allowed", length,
 			    REQUEST_MAX);
 	if (!read_all(fd, buffer, length))
 		return fail(failure, STAGE_REQUEST, EPIPE, "the request ended before its %u bytes", length);

@@ -1,4 +1,5 @@
-// The independent checker: keeps its own books of what really happened, and holds the promises of the design against them.
+// The independent checker: keeps its own books of what really happened, and checks the promises of
+// the design against them.
 
 import type { AttemptResult, Drain, NewInvocations } from "../../../src/core/ports/store.js";
 import type { InvocationId, NodeName } from "../../../src/model/ids.js";
@@ -165,7 +166,10 @@ export class Books {
     );
   }
 
-  /** An executor sends the end of an attempt; that of one which has ended already must change nothing. */
+  /**
+   * An executor sends the end of an attempt; for an attempt that has already ended, this must
+   * change nothing.
+   */
   reported(key: AttemptKey): void {
     const account = this.accounts.get(key.invocation);
     if (account?.state !== "running" || account.attempt !== key.attempt) this.counts.refused++;

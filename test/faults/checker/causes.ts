@@ -1,8 +1,12 @@
-// Why an attempt may end as it does: who asked, what came to its node, what died. Told by the world, and by nobody else.
+// Why an attempt may end the way it does: who requested it, what arrived at its node, what died.
+// Only the world reports these causes.
 
 import type { AttemptEnd } from "../../../src/model/invocation.js";
 
-/** Orders wait for a slow disk, and hooks for an executor that hangs: what came meanwhile came before they were begun. */
+/**
+ * Orders wait for a slow disk, and hooks for an executor that hangs: causes that arrive meanwhile
+ * came before they were begun.
+ */
 const slackMs = 60_000;
 
 type Kind = "eviction" | "loss";

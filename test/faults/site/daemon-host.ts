@@ -1,4 +1,5 @@
-// The machine of gleanerd: the daemon's real parts over simulated ports, one process after the other over the same disk.
+// The machine of gleanerd: the daemon's real parts over simulated ports, one process after the
+// other on the same disk.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

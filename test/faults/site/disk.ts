@@ -1,4 +1,5 @@
-// The store of the simulated daemon: the real operations on SQLite in memory, in groups, and a disk that is slow, full or gone.
+// The store of the simulated daemon: the real operations on SQLite in memory, in groups, and a disk
+// that is slow, full or gone.
 
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
@@ -51,7 +52,10 @@ export class Disk {
 
   constructor(private readonly world: World) {}
 
-  /** The store as one daemon has it: what it wrote is there for the next, what it had not sent is not. */
+  /**
+   * The store as one daemon sees it: what it wrote is there for the next one, what it had not sent
+   * is not.
+   */
   storeOf(process: Process): Store {
     const callers = {
       write: this.lane(process, "write"),

@@ -1,4 +1,5 @@
-// A glean-executor on a simulated node: the real Executor and Session in the order of executor/main.ts, over a simulated kernel.
+// A glean-executor on a simulated node: the real Executor and Session, in the order of
+// executor/main.ts, over a simulated kernel.
 
 import { Session } from "../../../src/executor/connection/session.js";
 import type { AttemptGroup, Containment } from "../../../src/executor/containment/containment.js";

@@ -1,4 +1,5 @@
-// One attempt under a simulated glean-spawn: it begins, uses its cores, ends by itself or is killed, and is reported.
+// One attempt under a simulated glean-spawn: it begins, uses its cores, ends by itself or is
+// killed, and is reported.
 
 import type { SpawnOrder } from "../../../src/executor/runtimes/glean-spawn.js";
 import type { RunEnd, RunEvents } from "../../../src/executor/runtimes/runtime.js";

@@ -1,4 +1,5 @@
-// The network between daemon and executors: in order or not at all, as TCP has it, with breaks that either side learns of late.
+// The network between daemon and executors: in order or not at all, like TCP, with breaks that
+// either side may notice late.
 
 import type { GleanerError } from "../../../src/model/errors.js";
 import { GleanerError as Failure } from "../../../src/model/errors.js";
@@ -105,7 +106,10 @@ export class End<Out extends Typed, In extends Typed> {
     this.handlers?.onClose(error);
   }
 
-  /** The other process is gone: its kernel says so after what it had sent, unless the machine is gone as well. */
+  /**
+   * The other process is gone: its kernel says so after sending the rest, unless the machine is
+   * gone as well.
+   */
   orphan(): void {
     if (!this.link.isCut) this.other.deliver(() => this.end(unreachable("the peer ended")));
   }

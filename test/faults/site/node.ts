@@ -1,4 +1,5 @@
-// A simulated node: the marks of its hook, batch jobs that run there, functions and the executor, and what the hook does.
+// A simulated node: the marks of its hook, batch jobs that run there, functions and the executor,
+// and the hook itself.
 
 import { type ExecutorId, type JobId, type NodeName, nodeName } from "../../../src/model/ids.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
@@ -56,7 +57,10 @@ export class SimulatedNode {
     return chance.happens(weather.slowKill) ? chance.ms(20, slowestDeathMs) : chance.ms(0.3, 4);
   }
 
-  /** The hook of an arriving job, from its first instruction until the job's processes start, if they are still wanted. */
+  /**
+   * The hook of an arriving job, from its first instruction until the job's processes start, if
+   * they are still wanted.
+   */
   prolog(job: JobId, share: Share, isWanted: () => boolean, over: () => void): void {
     const { world } = this;
     const { chance } = world;
@@ -98,7 +102,10 @@ export class SimulatedNode {
     });
   }
 
-  /** By its cgroup, as far as it was told of; `job` null: nobody listened, so it is not worth a note. */
+  /**
+   * By its cgroup, as far as the hook knows it; `job` is null if nobody listened, which is not
+   * worth a note.
+   */
   private killExecutor(job: JobId | null, startUs: number, done: () => void): void {
     const { executor, world } = this;
     // Before its cgroup stands in executor.pid the process alone can be killed.

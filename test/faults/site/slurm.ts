@@ -1,4 +1,5 @@
-// The simulated Slurm: jobs that come, run and go, what slurmctld answers, and the port by which the daemon asks.
+// The simulated Slurm: jobs that come, run and leave, slurmctld's answers, and the port through
+// which the daemon asks.
 
 import type { Cluster } from "../../../src/core/ports/cluster.js";
 import { GleanerError } from "../../../src/model/errors.js";
@@ -272,7 +273,10 @@ export class Slurm {
     };
   }
 
-  /** A wrong answer misses lines, or knows of states that nobody else does; it never shows as free what was given away. */
+  /**
+   * A wrong answer omits lines, or contains unknown states; it never shows allocated resources as
+   * free.
+   */
   private showNodes(): Node[] {
     const { chance, weather, nodes, memoryIsConsumable } = this.world;
     const isWrong = weather.slurmAnswers === "wrong";

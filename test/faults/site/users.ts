@@ -1,4 +1,5 @@
-// The users of the simulated site: they submit until they are answered, cancel, and operators drain and resume.
+// The users of the simulated site: they repeat submissions until they are answered, and cancel;
+// operators drain and resume.
 
 import { cancel } from "../../../src/daemon/api/cancel.js";
 import { type InvocationRoutes, submit } from "../../../src/daemon/api/invocations.js";
@@ -79,7 +80,9 @@ export class Users {
     this.ask(chance.pick(people), { requestId, submission, isAnswered: false });
   }
 
-  /** Again until there is an answer: the same request is one submission, however often it is sent. */
+  /**
+   * Repeats until there is an answer: the same request is one submission, however often it is sent.
+   */
   private ask(
     caller: Caller,
     body: {

@@ -1,4 +1,5 @@
-// The simulated site: its machines, what its Slurm gave to whom, and what goes wrong there, all as a seed has it.
+// The simulated site: its machines, what its Slurm gave to whom, and what goes wrong there, all
+// determined by a seed.
 
 import type { Cluster } from "../../../src/core/ports/cluster.js";
 import type { Store } from "../../../src/core/ports/store.js";
@@ -9,7 +10,10 @@ import { Books } from "../checker/books.js";
 import { Process, Timeline } from "../timeline.js";
 import { SimulatedNode } from "./node.js";
 
-/** Where a fault may be put on purpose: each thing on its way is given to it, and what it returns goes on. */
+/**
+ * Where a test may insert a fault: each item on its way is passed to the function, and its result
+ * continues in its place.
+ */
 export interface Sabotage {
   readonly store?: (store: Store, world: World) => Store;
   readonly cluster?: (cluster: Cluster) => Cluster;

@@ -1,4 +1,5 @@
-// What jobs get from Slurm against what functions leave them while gleanerd is stopped: generated requests on real Slurm.
+// What jobs get from Slurm, and what functions leave them, while gleanerd is stopped: generated
+// requests on real Slurm.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
@@ -54,11 +55,14 @@ async function filled(): Promise<void> {
   });
 }
 
-/** How many functions there are at the job's first instruction. The pattern does not match itself. */
+/** The number of functions at the job's first instruction. The pattern does not match itself. */
 const pattern = `[${String(seconds)[0]}]${String(seconds).slice(1)}`;
 const firstInstruction = `grep -lzx '${pattern}' /proc/[0-9]*/cmdline 2>/dev/null | wc -l; sleep 600`;
 
-/** Submits while gleanerd is stopped; returns what to expect of it, or null when Slurm does not start it. */
+/**
+ * Submits while gleanerd is stopped; returns the expected resources, or null if Slurm does not
+ * start it.
+ */
 async function startJob(request: readonly string[], name: string): Promise<number | null> {
   const wrap = `--wrap=${firstInstruction}`;
   const args = ["--parsable", "-o", name, ...request];
@@ -104,7 +108,8 @@ async function expectRoom(request: readonly string[], name: string): Promise<voi
     if (left[node] > most)
       throw new Error(`${left[node]} functions on ${node}: ${JSON.stringify(seen)}`);
   }
-  // Nothing starts while gleanerd is stopped. A job of several nodes has other prologs, which may come later.
+  // Nothing starts while gleanerd is stopped. A job on several nodes has other prologs, which may
+  // come later.
   const isOnOne = !request.includes("-N2") && !request.includes(":");
   if (isOnOne) expect({ ...seen, early }).toEqual({ ...seen, early: left.n1 + left.n2 });
 }

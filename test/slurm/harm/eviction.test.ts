@@ -1,4 +1,4 @@
-// No harm: whatever state Gleaner is in, a batch job starts and finds nothing of it on what it was given.
+// No harm: whatever state Gleaner is in, a batch job starts and finds no function on its resources.
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -19,7 +19,10 @@ beforeAll(async () => {
 });
 afterAll(() => at?.site.stop());
 
-/** A batch job whose witness writes what it sees; resolves with the cores of functions and of jobs that it saw. */
+/**
+ * Runs a batch job whose witness records what it sees; resolves with the cores of functions and of
+ * jobs that it saw.
+ */
 async function look(args: string[], runSeconds = 1) {
   const id = await at.sbatch([
     "--output=/dev/null",

@@ -1,4 +1,5 @@
-// The idle rest of nodes in use, on real Slurm: cores of pinned jobs, GPUs by index, jobs that come and go, exclusive jobs.
+// The idle rest of nodes in use, on real Slurm: cores of pinned jobs, GPUs by index, jobs that come
+// and go, exclusive jobs.
 
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

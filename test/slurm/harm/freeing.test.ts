@@ -1,4 +1,5 @@
-// A node full of functions that fork and mount, beside a load of 50, its executor running or stopped: a job finds nobody there.
+// A node full of functions that fork and mount, under a load of 50, its executor running or
+// stopped: a job finds no function there.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
@@ -27,7 +28,8 @@ let loops: ChildProcess[] = [];
 
 beforeAll(async () => {
   at = await testSite({ nodes: 1, cpus, memoryMb: 4_000 });
-  // Whether the node is freed in time is for `scripts/bench freeing`; here it is whether it is freed.
+  // Whether the node is freed in time is measured by `scripts/bench freeing`; here only whether it
+  // is freed.
   appendFileSync(at.site.files.program("hook.conf"), "\ndeadlineMs=120000\n");
   const busy = ["-c", "while kill -0 $PPID; do :; done"];
   loops = Array.from({ length: load }, () =>

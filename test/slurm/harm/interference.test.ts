@@ -1,4 +1,5 @@
-// The interference guard on real Slurm: a node whose batch job waits beside functions is left alone, says so, and is used again when the job has gone.
+// The interference guard on real Slurm: gleanerd stops using a node whose batch job waits because
+// of functions, says so, and uses it again once the job has gone.
 
 import { existsSync } from "node:fs";
 import { cpus } from "node:os";

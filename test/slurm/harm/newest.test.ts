@@ -1,4 +1,5 @@
-// What only newer Slurm has: jobs that give memory back while they run, partitions with Exclusive=, and clusters that do without munge.
+// Features of newer Slurm only: jobs that return memory while they run, partitions with Exclusive=,
+// and clusters without munge.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// What Slurm's jobs get back or get more of without a prolog, on real Slurm: functions are never on it.
+// Resources that Slurm's jobs get back, or get in addition, without a prolog, on real Slurm:
+// functions never use them.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,9 +27,9 @@ const jobRuns = (id: number) =>
     (await at.jobState(id)) === "RUNNING" ? true : undefined,
   );
 /**
- * Has a requeued job start again as soon as Slurm can. Slurm puts it off by two minutes, once more when its first run
- * has wholly left the node. slurmd refuses what was granted in the second of the requeue or before, as revoked, and
- * the job then ends as FAILED: hence the two seconds.
+ * Has a requeued job start again as soon as Slurm can. Slurm delays it by two minutes, and again
+ * once its first run has completely left the node. slurmd rejects, as revoked, a credential granted
+ * in the second of the requeue or before, and the job then ends as FAILED: hence the two seconds.
  */
 const runsAgain = (id: number, requeuedAtMs: number) =>
   at.until(`job ${id} to run again`, async () => {

@@ -1,4 +1,5 @@
-// No harm by the SPANK plugin: slurm.conf names no program of ours, and batch jobs find nothing of Gleaner all the same.
+// No harm with the SPANK plugin: slurm.conf names none of our programs, and batch jobs still find
+// no function.
 
 import { execFileSync } from "node:child_process";
 import {

@@ -1,4 +1,5 @@
-// Functions that hang in the kernel, as of a file server that is gone: one job waits for them, and then everybody knows.
+// Functions that hang in the kernel, as when a file server is gone: one job waits for them, and
+// then everybody knows.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +12,7 @@ import { type TestSite, testSite, user } from "../../support/site/site.js";
 
 jest.setTimeout(300_000);
 
-/** A file system of its own that can be made to hang; null where the machine has no loop devices. */
+/** A separate file system that can be made to hang; null if the machine has no loop devices. */
 class Disk {
   private constructor(
     readonly folder: string,

@@ -1,4 +1,5 @@
-// 64 hosts, each with its own network and sshd: executors are brought to all of them and started in parallel.
+// 64 hosts, each with its own network and sshd: executors are copied to all of them and started in
+// parallel.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

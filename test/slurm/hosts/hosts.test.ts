@@ -1,4 +1,5 @@
-// A site of several hosts, each with its own network, sshd and slurmd: who may be reached, who vanishes, who refuses, who comes back.
+// A site of several hosts, each with its own network, sshd and slurmd: hosts that are reachable,
+// vanish, refuse, and come back.
 
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// Executors started over ssh by a real sshd: no node is used whose key is not known, and a restarted daemon finds its own again.
+// Executors started over ssh by a real sshd: a node with an unknown key is not used, and a
+// restarted daemon finds its own executors again.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

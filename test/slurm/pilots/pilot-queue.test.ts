@@ -1,4 +1,5 @@
-// Pilots that cannot start: few wait, those that nobody wants are cancelled, a refusal is told, and without preemption there are none.
+// Pilots that cannot start: only a few wait, unwanted ones are cancelled, a refusal is reported,
+// and without preemption there are none.
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";

@@ -1,4 +1,5 @@
-// Pilots on real Slurm with preemption on, gleanerd run by nobody: they come with work, give way to any batch job, and leave nothing.
+// Pilots on real Slurm with preemption, gleanerd run by an ordinary user: they come with work, give
+// way to any batch job, and leave nothing.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -30,8 +31,9 @@ const fill = (tasks: number, command: string) =>
 const closed = () => closedGate(join(at.work, "gate"));
 
 /**
- * Resolves with those of an array that were begun anew since `before`, once they are so many. What is still counted as running on a pilot
- * whose end was not noticed yet does not count, nor does an attempt that an idle pilot refused because it was about to leave.
+ * Resolves with the invocations of an array that were begun again since `before`, once there are
+ * this many. An invocation still counted as running on a pilot whose end was not noticed yet does
+ * not count, nor does an attempt that an idle pilot refused because it was about to leave.
  */
 const begunAnew = (array: string, before: readonly Invocation[], count: number) =>
   at.until(`${count} new attempts`, async () => {

@@ -1,4 +1,5 @@
-// An API server on a port of its own for tests of routes: every uid has a token, and uid 0 is an operator.
+// An API server on its own port for tests of routes: every uid has a token, and uid 0 is an
+// operator.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";

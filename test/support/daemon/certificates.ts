@@ -1,4 +1,5 @@
-// Certificates as a site makes them with openssl: an authority, and one for gleanerd that names its addresses.
+// Certificates as a site makes them with openssl: an authority, and one for gleanerd that names its
+// addresses.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";

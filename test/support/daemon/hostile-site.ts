@@ -1,4 +1,5 @@
-// The real daemon's parts over a real store and real sockets, with nodes whose executors are scripts of the test.
+// The real daemon's parts over a real store and real sockets, with nodes whose executors are
+// scripts of the test.
 
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,4 +1,5 @@
-// A lie for every field of every message of an executor's: made from one true message of each type, so that none is forgotten.
+// A lie for every field of every message from an executor, made from one true message of each type,
+// so that none is forgotten.
 
 import type { ExecutorMessage } from "../../../src/wire/messages.js";
 

@@ -1,4 +1,5 @@
-// A real glean-executor on a made-up node of this machine, with the real hook and glean-spawn, and a daemon of the test's own.
+// A real glean-executor on a made-up node of this machine, with the real hook and glean-spawn, and
+// a daemon controlled by the test.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
@@ -62,7 +63,10 @@ export class Programs {
   }
 }
 
-/** The daemon's end: takes the executor's connections, keeps all it says, records reports unless told not to. */
+/**
+ * The daemon's side: accepts the executor's connections, keeps everything it sends, records reports
+ * unless told not to.
+ */
 export class FakeDaemon {
   records = true;
   readonly heard: Heard[] = [];
@@ -103,7 +107,10 @@ export class FakeDaemon {
     if (!this.connection?.send(message)) throw new Error("no executor is connected");
   }
 
-  /** The first message of a type that `wanted` takes, heard already or to come; `after` skips what was heard before. */
+  /**
+   * The first message of a type that `wanted` accepts, already received or to come; `after` skips
+   * earlier ones.
+   */
   async hears<T extends Heard["type"]>(
     type: T,
     wanted: (message: HeardOf<T>) => boolean = () => true,
@@ -157,7 +164,10 @@ export const withoutCgroups = [
   "sh",
 ] as const;
 
-/** One node with its folders, its hook and its executor; `remove` asserts nothing, `leftovers` says what is still there. */
+/**
+ * One node with its folders, its hook and its executor; `remove` asserts nothing, `leftovers` lists
+ * what is still there.
+ */
 export class TestNode {
   readonly folder = mkdtempSync(join(tmpdir(), "glean-node-"));
   readonly work = join(this.folder, "work");
@@ -305,7 +315,10 @@ export class TestNode {
     await until(() => existsSync(order.stdoutPath) && this.output(order).includes(text));
   }
 
-  /** Slurm's prolog or epilog for a job that got `cpus` and `gpus` here; resolves with its exit status. */
+  /**
+   * Slurm's prolog or epilog for a job that got `cpus` and `gpus` here; resolves with its exit
+   * status.
+   */
   async hook(
     which: "prolog" | "epilog",
     job: number,
@@ -360,7 +373,10 @@ export class TestNode {
     return join("/sys/fs/cgroup", tree, "gleaner", `${cluster}-${this.spec.node}`);
   }
 
-  /** Ends what runs and removes the folders; resolves with the processes and groups that an orderly end did not take along. */
+  /**
+   * Ends whatever runs and removes the folders; resolves with the processes and groups that an
+   * orderly end left behind.
+   */
   async remove(): Promise<string[]> {
     this.signal("SIGCONT");
     this.signal("SIGTERM");

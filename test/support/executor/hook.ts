@@ -1,4 +1,5 @@
-// The node hook on a made-up node n2: its folders, its executor that answers or does not, and glean-prolog run as slurmd runs it.
+// The node hook on a made-up node n2: its folders, its executor that answers or does not, and
+// glean-prolog run as by slurmd.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -101,7 +102,10 @@ export class HookedNode {
     return { status, stdout, stderr };
   }
 
-  /** A listening hook.sock; every line it got, and what `answer` does with each connection's first line. */
+  /**
+   * A listening hook.sock; every line it received, and how `answer` handles each connection's first
+   * line.
+   */
   async listen(answer: (socket: net.Socket, line: string) => void): Promise<string[]> {
     const lines: string[] = [];
     const server = net.createServer((socket) => {

@@ -6,7 +6,9 @@ import type { AttemptOrder } from "../../../src/wire/messages.js";
 /** Of any Debian machine: a user that owns nothing. */
 export const nobody = 65_534;
 
-/** One core of nobody's for a command that ends at once, in as far as `change` does not say otherwise. */
+/**
+ * One core of an unprivileged user for a command that ends at once, unless `change` says otherwise.
+ */
 export const attemptOrder = (change: Partial<AttemptOrder> = {}): AttemptOrder => ({
   invocation: invocationId(1),
   attempt: 1,

@@ -1,4 +1,5 @@
-// gleaner.so on a made-up node, called as slurmstepd calls it: by spank_host, which also looks what the plugin left behind.
+// gleaner.so on a made-up node, called as by slurmstepd: through spank_host, which also checks what
+// the plugin left behind.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +19,9 @@ export class PluginNode extends HookedNode {
     fs.copyFileSync(sanitized, path.join(this.folder, "asan-gleaner.so"));
   }
 
-  /** One call; `stdout` is how many microseconds it took. Status 1 when the plugin left something behind. */
+  /**
+   * One call; `stdout` is its time in microseconds. Status 1 if the plugin left something behind.
+   */
   async call(
     env: Record<string, string>,
     options: { arguments?: readonly string[]; build?: "asan" } = {},

@@ -1,4 +1,5 @@
-// The C programs of slurm-plugin/ for tests: made once, plain and under the sanitizers, whichever test file comes first.
+// The C programs of slurm-plugin/ for tests: built once, plain and under the sanitizers, by
+// whichever test file comes first.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";

@@ -51,7 +51,10 @@ export interface Attempt {
   readonly stderr: () => string;
 }
 
-/** A pipe by name for a command's stdout: its lines are the events of a test, its end means that nobody is left to write. */
+/**
+ * A named pipe for a command's stdout: its lines are the events of a test, its end means that no
+ * writer is left.
+ */
 export interface Fifo {
   readonly name: string;
   readonly open: () => { line: () => Promise<string>; ended: Promise<void> };
@@ -78,7 +81,10 @@ export class SpawnFolder {
     return fs.readFileSync(this.file(name), "utf8");
   }
 
-  /** A request that runs `args` as an unprivileged user in the folder; later fields of the same key win over these. */
+  /**
+   * A request that runs `args` as an unprivileged user in the folder; later fields with the same
+   * key take precedence.
+   */
   command(args: readonly string[], more: readonly Field[] = []): Buffer {
     const base: Field[] = [
       ...me(),
@@ -148,7 +154,10 @@ export class SpawnFolder {
     return { name, open };
   }
 
-  /** Starts a command with a child and a double-forked grandchild in a session of its own that ignores SIGTERM. */
+  /**
+   * Starts a command with a child and a double-forked grandchild in its own session that ignores
+   * SIGTERM.
+   */
   async launchTree(more: readonly Field[] = []) {
     const pipe = this.fifo();
     const stdout: Field = ["stdout", pipe.name];

@@ -4,7 +4,10 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Writes its mark, then a record of how it was started, and stays. Knows its folders from where it lies. */
+/**
+ * Writes its mark, then a record of how it was started, and stays. Finds its folders relative to
+ * its own place.
+ */
 const recorder = `
 const { readFileSync, writeFileSync, mkdirSync, renameSync } = require("node:fs");
 const input = readFileSync(0, "utf8");
@@ -55,7 +58,10 @@ export async function startRecord(folder: string, node: string): Promise<StartRe
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-/** Resolves when `ready` holds, asked at once and at each change in the folder; jest's time limit ends the wait. */
+/**
+ * Resolves when `ready` holds, checked at once and at each change in the folder; jest's time limit
+ * ends the wait.
+ */
 async function fileEvent(folder: string, ready: () => boolean): Promise<void> {
   const watcher = watch(folder);
   try {
@@ -65,7 +71,10 @@ async function fileEvent(folder: string, ready: () => boolean): Promise<void> {
   }
 }
 
-/** Ends a process and waits until it is gone; its parent may be init, so there is no event to wait for. */
+/**
+ * Ends a process and waits until it is gone; its parent may be init, so there is no event to wait
+ * for.
+ */
 export async function killAndWait(pid: number): Promise<void> {
   try {
     process.kill(pid, "SIGKILL");

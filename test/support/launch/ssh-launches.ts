@@ -1,4 +1,5 @@
-// Launches by ssh to this machine, for the launcher's tests: one sshd for a file, and for each test a node and an end of all it started.
+// Launches by ssh to this machine, for the launcher's tests: one sshd per file, and for each test a
+// node, all of whose processes are ended.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
@@ -10,7 +11,10 @@ import { executorId, nodeName } from "../../../src/model/ids.js";
 import { killAndWait, layOutNode, type StartRecord, startRecord } from "./recorder.js";
 import { startSshd, type TestSshd } from "./sshd.js";
 
-/** Each command starts the user's login shell, whose start-up files may take a while on a busy machine. */
+/**
+ * Each command starts the user's login shell, whose start-up files may take a while on a busy
+ * machine.
+ */
 const testMs = 60_000;
 
 export const address = "127.0.0.1";

@@ -47,7 +47,10 @@ export function makeKey(folder: string, name: string, type: string): string {
   return readFileSync(`${file}.pub`, "utf8").split(" ").slice(0, 2).join(" ");
 }
 
-/** A real sshd with keys of its own, which lets the user of this test in; a second one in the same folder has the same keys. */
+/**
+ * A real sshd with its own keys, which admits the user of this test; a second one in the same
+ * folder has the same keys.
+ */
 export async function startSshd(folder: string, place?: SshdPlace): Promise<TestSshd> {
   const ed25519 = makeKey(folder, "host_ed25519", "ed25519");
   // Half a second each: hosts do without.

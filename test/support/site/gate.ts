@@ -1,4 +1,5 @@
-// A gate that functions wait at, so that a test needs no function of a certain length: on a slow machine too, none ends before all have begun.
+// A gate at which functions wait, so that a test needs no function of a certain length: even on a
+// slow machine, none ends before all have begun.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +14,8 @@ export interface Gate {
 }
 
 const opened: (() => Promise<void>)[] = [];
-// A test that fails before it opens its gate leaves no room to the next, which would then wait for all of its time.
+// A test that fails before it opens its gate would leave no room to the next one, which would then
+// use up its whole time limit.
 afterEach(async () => {
   for (const open of opened.splice(0)) await open();
 });

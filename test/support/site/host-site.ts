@@ -1,4 +1,5 @@
-// A whole site of several hosts: slurmd, sshd and executors in each, slurmctld and gleanerd on this machine.
+// A whole site of several hosts: slurmd, sshd and executors in each, slurmctld and gleanerd on this
+// machine.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

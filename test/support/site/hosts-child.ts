@@ -1,4 +1,4 @@
-// A process that has a network with one host, prints the pids of what is in it, and waits: made to be killed.
+// A process that has a network with one host, prints the pids in it, and waits to be killed.
 
 import { until } from "../../../scripts/cluster/until.js";
 import { Network } from "./hosts.js";

@@ -1,7 +1,8 @@
-// Several hosts on this machine: each has its own network, mounts, name and processes, and a cable to one switch.
+// Several hosts on this machine: each has its own network, mounts, name and processes, and a cable
+// to one switch.
 //
-// Nothing outlives the test, however it ends: no namespace has a name, each is held by a process that reads from us, and the
-// kernel takes away cables, addresses and processes with them.
+// Nothing outlives the test, however it ends: no namespace has a name, each is held by a process
+// that reads from us, and the kernel takes away cables, addresses and processes with them.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +13,10 @@ import { join } from "node:path";
 import { ensureInstalled } from "../../../scripts/cluster/cluster.js";
 import { childrenOf } from "../launch/sshd.js";
 
-/** Networks of 254 hosts in 198.18.0.0/15, which is kept for tests of networks: nobody is reached there. */
+/**
+ * Networks of 254 hosts in 198.18.0.0/15, which is kept for tests of networks: nobody is reached
+ * there.
+ */
 const networks = 512;
 const firstHost = 11;
 const maxHosts = 200;
@@ -20,7 +24,9 @@ const maxHosts = 200;
 /** What this machine's root has in them may take longer than all that is tested. */
 const startUpFiles = [join(homedir(), ".bashrc")].filter((path) => existsSync(path));
 
-/** Held open for as long as a namespace is wanted; bash, as a host's first process, collects orphans. */
+/**
+ * Held open for as long as a namespace is needed; bash, as a host's first process, reaps orphans.
+ */
 const hold = "echo ready; read -r _";
 
 export class Network {
@@ -56,8 +62,8 @@ export class Network {
   }
 
   /**
-   * A new host. `ownFolders`: paths of this machine that are empty folders of root's alone there; `without`: programs of this machine
-   * that cannot be run there.
+   * A new host. `ownFolders` are paths of this machine that are empty folders of root there;
+   * `without` names programs of this machine that cannot be run there.
    */
   async addHost(
     name: string,

@@ -1,4 +1,5 @@
-// A site whose executors are preemptible jobs, with gleanerd run by an ordinary user; and what Slurm and the nodes tell of its pilots.
+// A site whose executors are preemptible jobs, with gleanerd run by an ordinary user; and what
+// Slurm and the nodes report about its pilots.
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// A process that writes to a store as fast as it can and prints what was acknowledged: made to be killed.
+// A process that writes to a store as fast as it can and prints what was acknowledged, until it is
+// killed.
 
 import type { Store } from "../../../src/core/ports/store.js";
 import { messageOf } from "../../../src/model/errors.js";
@@ -9,7 +10,10 @@ import { sampleAttempt, sampleRequest, sampleResult } from "./samples.js";
 const width = 5;
 
 const [, , file, workerFile, prefix] = process.argv as [string, string, string, string, string];
-/** One line for each write, once it is acknowledged: `submitted REQUEST ID`, `ended ID`, `failed REQUEST WHY`. */
+/**
+ * One line for each write, once it is acknowledged: `submitted REQUEST ID`, `ended ID`, `failed
+ * REQUEST WHY`.
+ */
 async function runOne(store: Store, requestId: string): Promise<boolean> {
   try {
     const [invocation] = await store.submit(sampleRequest(requestId));

@@ -1,4 +1,5 @@
-// Habits of this code base: one source of time, no loose types, silent libraries, files that say what they are.
+// Habits of this code base: one source of time, no loose types, silent libraries, files that say
+// what they are.
 
 import ts from "typescript";
 import { type Complaint, complain, type Source, walk } from "./source.js";
@@ -71,7 +72,10 @@ export function checkText(source: Source): Complaint[] {
     );
 }
 
-/** A source opens with a comment, after the line that names its interpreter, and the comment is a sentence. */
+/**
+ * A source opens with a comment, after the line that names its interpreter, and the comment is a
+ * sentence.
+ */
 export function checkOpening(source: Source): Complaint[] {
   const text = source.text.replace(/^#!.*\n/, "");
   const comment =
@@ -80,7 +84,10 @@ export function checkOpening(source: Source): Complaint[] {
   return [complain(source, 1, "does not say what it is: open it with a comment of one sentence")];
 }
 
-/** A program can be started; what is read by others cannot. src/ is bundled, so its shebangs are for the bundles. */
+/**
+ * A program can be started, and other files cannot. src/ is bundled, so its shebangs are for the
+ * bundles.
+ */
 export function checkMode(source: Source): Complaint[] {
   if (source.path.startsWith("src/")) return [];
   const isProgram = source.text.startsWith("#!");

@@ -85,7 +85,10 @@ export function importsOf(source: Source): readonly Written[] {
   return found;
 }
 
-/** The module that an import names: static, dynamic, of types, re-exported or required; "" when it is computed. */
+/**
+ * The module that an import names: static, dynamic, of types, re-exported or required; "" when it
+ * is computed.
+ */
 function importedBy(node: ts.Node): string | null {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node))
     return node.moduleSpecifier ? textOf(node.moduleSpecifier) : null;

@@ -1,4 +1,5 @@
-// A ratchet on length: no function or file beyond its limit, but those listed, which may only shrink.
+// A ratchet on length: no function or file above its limit, except listed ones, which may only
+// shrink.
 
 import ts from "typescript";
 import { type Complaint, complain, lineOf, type Source } from "./source.js";
@@ -49,8 +50,8 @@ export function findExcesses(source: Source): Excess[] {
 }
 
 /**
- * Compares what is too long with the listed exceptions (`what` → lines): new or grown ones, and listed ones that
- * have shrunk or are gone, are complaints.
+ * Compares excesses with the listed exceptions (`what` → lines): complains about new or grown ones,
+ * and about listed ones that have shrunk or are gone.
  */
 export function ratchet(
   excesses: readonly Excess[],
@@ -106,7 +107,10 @@ function nameOf(node: ts.Node): string {
     : "a function without a name";
 }
 
-/** In our C a function's body ends with a brace at the start of a line, and nothing else of that size does. */
+/**
+ * In our C a function's body ends with a brace at the start of a line, and nothing else of that
+ * size does.
+ */
 function functionsOfC(text: string): FunctionExtent[] {
   const lines = text.split("\n");
   const extents: FunctionExtent[] = [];

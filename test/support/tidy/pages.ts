@@ -1,4 +1,5 @@
-// Pages for people: lines that fit a screen, links that lead somewhere, and none of the phrases that readers stumble over.
+// Rules for pages: lines that fit a screen, links that lead somewhere, and none of the phrases that
+// readers stumble over.
 
 import { posix } from "node:path";
 import { type Complaint, complain, type Source } from "./source.js";
@@ -24,7 +25,10 @@ function linesOf({ text }: Source): Line[] {
   });
 }
 
-/** Prose is wrapped; a table's row, an image and a line that cannot be broken are as long as they are. */
+/**
+ * Prose is wrapped; a table's row, an image and a line that cannot be broken are as long as they
+ * are.
+ */
 export function checkColumns(source: Source): Complaint[] {
   return linesOf(source)
     .filter(({ text, isTable }) => text.length > maxColumns && !isTable && isBreakable(text))

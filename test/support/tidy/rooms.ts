@@ -1,4 +1,5 @@
-// The rooms of src/: which room of a part may import which other one, no circles, and how many files lie beside each other.
+// The rooms of src/: which room of a part may import which other one, no circles, and how many
+// files lie beside each other.
 
 import { posix } from "node:path";
 import { importsOf } from "./imports.js";
@@ -8,8 +9,9 @@ import { type Complaint, complain, type Source } from "./source.js";
 const maxBeside = 15;
 
 /**
- * What each room may import of its own part: rooms, and files that lie in the part's own folder by their names. Those files may
- * import all of their part, and parts without a line here all of themselves, as long as there is no circle.
+ * What each room may import of its own part: rooms, and files that lie in the part's own folder by
+ * their names. Those files may import all of their part, and parts without a line here all of
+ * themselves, as long as there is no circle.
  */
 export const allowedRooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   core: {
@@ -75,7 +77,10 @@ export function checkRooms(source: Source): Complaint[] {
   });
 }
 
-/** Files that import each other in a circle, and rooms that do, by types too: a complaint for each circle. */
+/**
+ * Files that import each other in a circle, and rooms that do, by types too: a complaint for each
+ * circle.
+ */
 export function findCircles(sources: readonly Source[]): Complaint[] {
   const files = new Map<string, Set<string>>();
   for (const source of sources)
@@ -125,7 +130,10 @@ function targetsOf(source: Source): readonly { readonly path: string; readonly l
 /** Whether a file lies in its part's own folder. */
 const isOfPart = (path: string): boolean => path.split("/").length <= 3;
 
-/** `capacity` of src/core/capacity/plan.ts, `api/server` of a file there, `hostlist` of src/core/hostlist.ts. */
+/**
+ * `capacity` of src/core/capacity/plan.ts, `api/server` of a file there, `hostlist` of
+ * src/core/hostlist.ts.
+ */
 const roomOf = (path: string): string =>
   isOfPart(path) ? posix.basename(path, ".ts") : posix.dirname(path).split("/").slice(2).join("/");
 

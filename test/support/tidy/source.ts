@@ -42,7 +42,10 @@ export function readTree(root: string): Source[] {
 export const isTypeScript = ({ path }: Source): boolean => path.endsWith(".ts");
 export const isIn = (folder: string) => (source: Source) => source.path.startsWith(`${folder}/`);
 
-/** Calls `visit` for every node of a TypeScript or JavaScript source, with the node's line counted from 1. */
+/**
+ * Calls `visit` for every node of a TypeScript or JavaScript source, with the node's line counted
+ * from 1.
+ */
 export function walk(source: Source, visit: (node: ts.Node, line: number) => void): void {
   const file = ts.createSourceFile(source.path, source.text, ts.ScriptTarget.Latest, true);
   const descend = (node: ts.Node): void => {

@@ -1,4 +1,5 @@
-// `glean simulate` as people run it: one document, tables side by side, a page, and one sentence for what is wrong.
+// `glean simulate` as people run it: one document, tables side by side, a page, and one sentence
+// for an error.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// The samples in configs/ are what the programs read: every key documented, every default as in the code.
+// The samples in configs/ are valid for the programs: every key documented, every default as in the
+// code.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -172,7 +173,7 @@ describe("hook.conf", () => {
     });
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: `glean-prolog: no executor answers at ${runDirectory}/n1/hook.sock; see whether one is started there.\n`,
+      stderr: `glean-prolog: no executor answers at ${runDirectory}/n1/hook.sock; check whether one is started there.\n`,
     });
   });
 });

@@ -1,4 +1,5 @@
-// What an executor tells on each connection, and what of the daemon's orders it takes: less what its node cannot give.
+// What an executor reports on each connection, and which of the daemon's orders it accepts: less
+// than its node cannot give.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import type { SessionEvents } from "../../../src/executor/connection/session.js";

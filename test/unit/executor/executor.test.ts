@@ -1,4 +1,4 @@
-// What an executor makes of orders, jobs and its own leaving, with commands that end when the test says.
+// How an executor handles orders, jobs and its own exit, with commands that end when the test says.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Containment } from "../../../src/executor/containment/containment.js";

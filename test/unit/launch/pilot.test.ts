@@ -1,4 +1,5 @@
-// What the pilot launcher asks of Slurm, and what it keeps of its pilots: programs of ours stand for Slurm's and munge's.
+// The pilot launcher's use of Slurm, and what it keeps of its pilots: programs of ours replace
+// Slurm's and munge's.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The utilization report as text, CSV and HTML source: its words, its figures, and names that mean harm.
+// The utilization report as text, CSV and HTML source: its words, its figures, and malicious names.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// What the bundles leave out: programs whose start somebody waits for load no zod, though the types come from its shapes.
+// What the bundles omit: programs whose start somebody waits for do not load zod, although the
+// types come from its shapes.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// Node's debugger never opens in a program of ours, whenever SIGUSR1 comes: it would be open to every user of the machine.
+// Node's debugger never opens in our programs, whenever SIGUSR1 arrives: it would be open to every
+// user of the machine.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";

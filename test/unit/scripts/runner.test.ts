@@ -1,4 +1,5 @@
-// What the tests run with: patience that follows the machine's load, the names of the tests that run, Debian releases from apt's sources.
+// The environment of the tests: time limits that follow the machine's load, the names of running
+// tests, Debian releases from apt's sources.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

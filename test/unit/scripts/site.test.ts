@@ -1,4 +1,5 @@
-// A test site's gleanerd that does not end: whoever waits for it is told where its log is, and can still end it.
+// A test site's gleanerd that does not end: the error says where its log is, and it can still be
+// ended.
 
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

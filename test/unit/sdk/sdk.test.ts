@@ -1,4 +1,5 @@
-// The SDK by itself: identity through a real munged, private files against hostile neighbours, one bounded request.
+// The SDK by itself: identity through a real munged, private files against hostile neighbours, one
+// bounded request.
 
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";

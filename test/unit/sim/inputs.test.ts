@@ -1,4 +1,5 @@
-// The traces that a replay reads: what is right is read, what is wrong is counted by its reason, and nothing throws but a sentence.
+// The traces that a replay reads: valid records are read, invalid ones are counted by reason, and
+// every error is a sentence.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// The replay's words and figures, one by one: polling, minutes without an executor, notice, memory, evictions, waiting.
+// The replay's words and figures, one by one: polling, minutes without an executor, notice, memory,
+// evictions, waiting.
 
 import { describe, expect, test } from "@jest/globals";
 import { nodeName } from "../../../src/model/ids.js";

@@ -1,4 +1,5 @@
-// The best that statistics of holes and calls allow: reckoned by hand where that is easy, and never below what a replay reached.
+// The best that statistics of holes and calls allow: calculated by hand where that is easy, and
+// never below what a replay reached.
 
 import { describe, expect, test } from "@jest/globals";
 import { SurvivalModel } from "../../../src/core/forecast/survival.js";

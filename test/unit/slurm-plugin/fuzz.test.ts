@@ -1,4 +1,5 @@
-// The C programs under the sanitizers, with whatever Slurm, an executor, a file or a request could hand them.
+// The C programs under the sanitizers, with any input that Slurm, an executor, a file or a request
+// could give them.
 
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";

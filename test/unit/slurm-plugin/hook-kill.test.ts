@@ -1,4 +1,5 @@
-// glean-prolog beside an executor that falls silent, lies or hangs: it is killed with all it started, and nobody else.
+// glean-prolog beside an executor that falls silent, lies or hangs: it kills the executor with
+// everything that it started, and nobody else.
 
 import { once } from "node:events";
 import * as fs from "node:fs";

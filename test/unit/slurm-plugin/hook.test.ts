@@ -1,4 +1,5 @@
-// glean-prolog and glean-epilog beside an executor that answers: marks, lines, wake-ups, and always exit status 0.
+// glean-prolog and glean-epilog beside an executor that answers: marks, lines, wake-ups, and always
+// exit status 0.
 
 import { execFileSync } from "node:child_process";
 import * as dgram from "node:dgram";

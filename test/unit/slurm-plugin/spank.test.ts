@@ -1,4 +1,5 @@
-// gleaner.so, the hook as a plugin: does what the program does, always succeeds, and leaves nothing behind in its host.
+// gleaner.so, the hook as a plugin: does what the program does, always succeeds, and leaves nothing
+// behind in its host.
 
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";

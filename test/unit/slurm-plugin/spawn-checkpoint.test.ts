@@ -1,4 +1,5 @@
-// Checkpoint folders in a directory where others may rename what is in it: glean-spawn takes no other folder for them.
+// Checkpoint folders in a directory where others may rename entries: glean-spawn accepts no other
+// folder in their place.
 
 import * as fs from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
@@ -29,7 +30,9 @@ describe("a folder that another user puts in the place of the checkpoint folder"
     fs.renameSync(state, at.file("aside"));
     fs.renameSync(at.file("thesis"), state);
     const said = (await remove()).join(" ");
-    expect(said).toMatch(/^failed checkpoint 1 .*is not the checkpoint folder that was made there/);
+    expect(said).toMatch(
+      /^failed checkpoint 1 .*is not the checkpoint folder that was created there/,
+    );
     expect(kept("state-1")).toBe("precious\n");
   });
 
@@ -97,7 +100,9 @@ for i in $(seq 200); do mkdir deep; echo x > deep/file; cd deep; done`;
 
   test("that cannot be emptied stays marked, and says why", async () => {
     await run('mkdir "$0/closed"; touch "$0/closed/file"; chmod 500 "$0/closed"');
-    expect((await remove()).join(" ")).toMatch(/^failed checkpoint 13 .* cannot be removed whole/);
+    expect((await remove()).join(" ")).toMatch(
+      /^failed checkpoint 13 .* cannot be removed completely/,
+    );
     await run('chmod 700 "$0/closed"');
     expect((await remove())[0]).toBe("ended");
     expect(fs.existsSync(state)).toBe(false);

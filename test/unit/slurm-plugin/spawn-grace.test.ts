@@ -1,4 +1,5 @@
-// What glean-spawn does for functions that save their state: the notice they asked for, and the folder that outlives them.
+// What glean-spawn does for functions that save their state: the notice that they requested, and
+// the folder that outlives them.
 
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -17,7 +18,10 @@ beforeEach(() => {
 afterEach(() => at.remove());
 
 describe("the notice", () => {
-  /** Runs a script whose first line of output says that it may be told; resolves with all its lines and the last report. */
+  /**
+   * Runs a script whose first line of output says that it is ready for the signal; resolves with
+   * all its lines and the last report.
+   */
   async function told(script: string, fields: readonly Field[]) {
     const pipe = at.fifo();
     const attempt = at.launch(
@@ -35,7 +39,8 @@ describe("the notice", () => {
 
   test("goes to a shell with a trap and to what it runs", async () => {
     const { lines, report } = await told(
-      // The child says that it is up: a shell that hears the signal before it has started one waits for it all the same.
+      // The child says that it is up: a shell that receives the signal before it has started one
+      // waits for it all the same.
       `trap "echo told; exit 5" USR1; perl -e '$| = 1; print "up\\n"; sleep 1000'; echo never`,
       [usr1],
     );
@@ -134,7 +139,7 @@ describe("the checkpoint folder", () => {
 
   test("cannot be where the user may not write", async () => {
     const words = await at.finish(at.command(["true"], [["checkpoint", "/proc/gleaner-state"]]));
-    expect(words.join(" ")).toMatch(/^failed checkpoint \d+ .* cannot be made/);
+    expect(words.join(" ")).toMatch(/^failed checkpoint \d+ .* cannot be created/);
   });
 
   test.each(["", "relative/path"])("cannot be %j", async (path) => {

@@ -1,4 +1,5 @@
-// What glean-spawn keeps a command from: other users' keys and links, the node's /tmp, its disks' time, and calls that a site refuses.
+// What glean-spawn denies to a command: other users' keys and links, the node's /tmp, its disks'
+// time, and system calls that a site refuses.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -98,7 +99,7 @@ head -c 9000000 /dev/zero > /tmp/large || echo full`;
     fs.writeFileSync(program, `#!/bin/sh\n${command}\n`, { mode: 0o755 });
     const request = at.command(["true"], [...tmp, ...files()]);
     expect((await at.launch(request, program).all()).at(-1)).toMatch(
-      /^failed namespace 1 no namespaces can be made: .*; without that there is no private \/tmp$/,
+      /^failed namespace 1 cannot create namespaces: .*; without that there is no private \/tmp$/,
     );
   });
 
@@ -187,7 +188,7 @@ describe("a PAM session", () => {
 
   withLimits("that is refused keeps the command from starting", async () => {
     const words = await sh("true", opened("session required pam_deny.so"));
-    expect(words.join(" ")).toMatch(/^failed user 1 the PAM session .* of nobody is refused: /);
+    expect(words.join(" ")).toMatch(/^failed user 1 PAM refused the session .* of nobody: /);
   });
 
   asRoot("has a service that is a file's name", async () => {
@@ -205,7 +206,7 @@ describe("a start that waits", () => {
       ["startMs", "300"],
     ];
     expect((await sh("true", fields)).join(" ")).toBe(
-      `failed open-stdout 110 ${pipe} could not be opened in time: is it a FIFO without anybody at its other end?`,
+      `failed open-stdout 110 ${pipe} could not be opened in time: check whether it is a FIFO that no other process has open`,
     );
   });
 

@@ -1,4 +1,5 @@
-// glean-spawn before the command runs: whose user it becomes, what it refuses, and the sentence when a start fails.
+// glean-spawn before the command runs: which user it becomes, what it refuses, and the sentence
+// when a start fails.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -160,7 +161,7 @@ describe("a start that fails says where and why", () => {
       "an argument that is too long",
       ["true", "x".repeat(131_072)],
       [],
-      "failed exec 7 argument 1 has 131072 bytes, but the kernel takes at most 131071 in one",
+      "failed exec 7 argument 1 has 131072 bytes, but the kernel accepts at most 131071 in one",
     ],
     [
       "a variable that is too long",

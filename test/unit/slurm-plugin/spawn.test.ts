@@ -1,4 +1,5 @@
-// glean-spawn runs a command: what the command gets, how its end is reported, and that nothing of its tree stays.
+// glean-spawn runs a command: what the command gets, how its end is reported, and that nothing of
+// its tree remains.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -196,7 +197,7 @@ echo done; sleep 1000`;
   withNamespaces(
     "the node's mounts, also later ones; the node does not get its /dev/shm",
     async () => {
-      // A node whose mounts are shared, as systemd makes them: a mount namespace of the supervisor's own.
+      // A node whose mounts are shared, as under systemd: a mount namespace for the supervisor.
       const node = at.file("node");
       const program = path.join(pluginFolder, "glean-spawn");
       fs.writeFileSync(node, `#!/bin/sh\nexec unshare -m --propagation shared ${program}\n`);
@@ -271,7 +272,8 @@ describe("ending a tree", () => {
   });
 
   test("K works while the command's output is still being opened", async () => {
-    const attempt = at.launch(at.command(["true"], [["stdout", at.fifo().name]])); // nobody reads: the open waits
+    // nobody reads: the open waits
+    const attempt = at.launch(at.command(["true"], [["stdout", at.fifo().name]]));
     attempt.control.write("K");
     expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
   });
@@ -315,7 +317,8 @@ describe("ending a tree", () => {
   );
 
   test("as many processes as allowed may stay", async () => {
-    const args = ["sh", "-c", "for i in 1 2 3 4; do sleep 0.5 & done; wait"]; // longer than from look to look
+    // longer than from look to look
+    const args = ["sh", "-c", "for i in 1 2 3 4; do sleep 0.5 & done; wait"];
     const words = await at.finish(at.command(args, [["maxProcesses", "5"]]));
     expect([words[1], words[8]]).toEqual(["0", "0"]);
   });

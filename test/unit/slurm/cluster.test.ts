@@ -1,4 +1,5 @@
-// The Cluster port with stand-ins for Slurm's programs: which commands run when, and what their failures become.
+// The Cluster port with stand-ins for Slurm's programs: which commands run when, and which errors
+// their failures become.
 
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -50,7 +51,7 @@ const calls = () => readFileSync(join(folder, "log"), "utf8").trim().split("\n")
 
 const queueCall = "squeue -h -a --local --noconvert -t all";
 const nodesCall = "scontrol -o -d -a show node";
-/** One node there has GPUs of which Slurm says how many are taken and not which: its jobs are asked. */
+/** One node there has GPUs of which Slurm reports only how many are taken: its jobs are queried. */
 const sharesCall = "scontrol -o -d -a";
 const rareCalls = [
   "scontrol -o -a show partition",

@@ -1,4 +1,5 @@
-// Jobs, read from what squeue of 22.05, 24.11 and 26.05 really printed, and from what users may try.
+// Jobs, parsed from what squeue of 22.05, 24.11 and 26.05 really printed, and from what users may
+// try.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";

@@ -1,4 +1,5 @@
-// What jobs have by name, read from what scontrol of 22.05 and 26.05 really printed, and how often it is asked.
+// What jobs have by name, parsed from what scontrol of 22.05 and 26.05 really printed, and how
+// often it is queried.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
@@ -43,7 +44,7 @@ describe("recorded output of 22.05", () => {
 
   test("a name that forges a record does not affect other jobs", () => {
     expect([...shares.keys()].sort()).toEqual([4, 5, 7]);
-    // Its real share stands behind its new line, under a number that nobody asked for: so it is not known.
+    // Its real share follows its new line, under a number that nobody asked for, so it is unknown.
     expect(shares.get(jobId(5))!.byNode.has(n2)).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
-// The small checks of what a peer sends: their bounds, both ends included, and the place that they name.
+// The small checks of a peer's messages: their bounds, both ends included, and the place that they
+// name.
 
 import { expect, test } from "@jest/globals";
 import {

@@ -235,7 +235,8 @@ describe("a connection", () => {
     beats.socket.on("data", (piece) => {
       bytes += piece.length;
     });
-    while (bytes < 2_100) await once(beats.socket, "data"); // 70 beats of 30 bytes: longer than the silence
+    // 70 beats of 30 bytes: longer than the silence
+    while (bytes < 2_100) await once(beats.socket, "data");
     expect(isOver).toBe(false);
     // The peer's machine is gone: nothing comes, nothing is closed.
     beats.socket.write = () => true;

@@ -1,4 +1,5 @@
-// Directives in scripts: where they are looked for, how they are read, and which of sbatch's options are refused.
+// Directives in scripts: where they are searched, how they are parsed, and which of sbatch's
+// options are refused.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";

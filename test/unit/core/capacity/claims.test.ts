@@ -1,4 +1,5 @@
-// Holes by name: the cores that pinned jobs leave, GPUs by index, and the idle rest under exclusive jobs.
+// Holes by name: the cores that pinned jobs leave, GPUs by index, and the idle rest of exclusive
+// jobs.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// The interference guard: pressure files read (made-up ones and this machine's), limits with patience both ways, plans and sentences.
+// The interference guard: pressure files (made-up ones and this machine's), limits with patience in
+// both directions, plans and sentences.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,5 @@
-// Whose marks an executor may pass over when it starts: only of jobs that the node's figures include for sure.
+// Which jobs' marks an executor may ignore when it starts: only those that the node's figures
+// certainly include.
 
 import { expect, test } from "@jest/globals";
 import { knownJobsOf } from "../../../../src/core/capacity/known-jobs.js";

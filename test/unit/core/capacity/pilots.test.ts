@@ -1,4 +1,5 @@
-// Pilots without Slurm: whose jobs they are, what is left of a snapshot without them, when they are wanted, and when Slurm would preempt them.
+// Pilots without Slurm: recognising their jobs, a snapshot without them, when they are wanted, and
+// when Slurm would preempt them.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
@@ -234,7 +235,8 @@ describe("whether Slurm would preempt pilots", () => {
 describe("a plan", () => {
   const planFor = (placement: "direct" | "pilot") =>
     makePlan({
-      // Read while the pilot started: it is in the node's figures, and nobody knows whose job it is.
+      // Read while the pilot started: it is in the node's figures, and nobody knows whose job it
+      // is.
       snapshot: snapshot({ nodes: [node({ baseState: "ALLOCATED", allocatedCores: 16 })] }),
       executors: [executor({ placement })],
       policy,

@@ -1,4 +1,5 @@
-// Nodes that send back or lose all that they are given: when they are left alone, and when they have a reason.
+// Nodes that return or lose everything that they are given: when gleanerd stops using them, and
+// when they have a reason.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { ReturnedWork } from "../../../../src/core/capacity/returned-work.js";

@@ -1,4 +1,4 @@
-// Resources that come back without a prolog: what suspended jobs get back when they are resumed is no hole.
+// Resources that jobs get back without a prolog: those of suspended jobs are not a hole.
 
 import { describe, expect, test } from "@jest/globals";
 import { findHoles } from "../../../../src/core/capacity/holes.js";

@@ -1,4 +1,5 @@
-// The ends of holes: what is planned and how sure it is, what past holes tell, how holes are watched, how predictions held.
+// The ends of holes: planned ones and how certain they are, what past holes suggest, how holes are
+// watched, how accurate predictions were.
 
 import { describe, expect, test } from "@jest/globals";
 import { findHoles } from "../../../../src/core/capacity/holes.js";

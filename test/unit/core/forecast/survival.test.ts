@@ -1,4 +1,4 @@
-// Learning how long holes last: distributions that are known are found again, censoring and forgetting included.
+// Learning how long holes last: finds known distributions again, with censoring and forgetting.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";

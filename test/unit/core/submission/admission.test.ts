@@ -1,4 +1,4 @@
-// Which submissions are taken, what they get that they do not ask for, and the sentence that refuses one.
+// Which submissions are accepted, their defaults, and the sentence that refuses one.
 
 import { describe, expect, test } from "@jest/globals";
 import { type AdmissionPolicy, admit } from "../../../../src/core/submission/admission.js";

@@ -1,4 +1,5 @@
-// What the API answers about bills: the sums of a user's lines, the time and user asked for, and who may check the ledger.
+// The API's answers about bills: the sums of a user's lines, the requested time and user, and who
+// may check the ledger.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { type BillingRoutes, billingHandlers } from "../../../../src/daemon/api/billing.js";

@@ -1,4 +1,5 @@
-// Cancelling a whole queue: one transaction, a count, executors told of what runs, and the daemon answers others meanwhile.
+// Cancelling a whole queue: one transaction, a count, executors told about running ones, and the
+// daemon answers others meanwhile.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";

@@ -201,7 +201,7 @@ describe("explain NODE", () => {
   test("of a node that Slurm does not list, and before Slurm was read", async () => {
     expect(await ask("/v1/explain/n9")).toMatchObject({ status: 404 });
     capacity.snapshot = null;
-    expect(await linesOf("n1")).toEqual([expect.stringMatching(/not read yet/)]);
+    expect(await linesOf("n1")).toEqual([expect.stringMatching(/has not read Slurm yet/)]);
     capacity.problem = "slurmctld is down";
     expect(await linesOf("n1")).toEqual(["slurmctld is down"]);
   });

@@ -1,4 +1,5 @@
-// Requests under way: a user has as many as stay free for others, and gets them back when they are answered.
+// Running requests: a user has at most as many as are free for others, and gets them back once they
+// are answered.
 
 import type { Socket } from "node:net";
 import { beforeEach, expect, test } from "@jest/globals";
@@ -18,7 +19,7 @@ function take(uid: number): (() => void)[] {
   } catch (thrown) {
     expect(thrown).toMatchObject({
       code: "LIMIT_REACHED",
-      message: expect.stringMatching(/you have (\d+) requests .* a user may have \1: /),
+      message: expect.stringMatching(/you have (\d+) requests running and the limit is \1: /),
     });
   }
   return ends;

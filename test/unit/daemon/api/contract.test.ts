@@ -1,4 +1,5 @@
-// The contract of the HTTP API: every route of a real server, over real records, answers as its declaration says, and no field more.
+// The contract of the HTTP API: every route of a real server, over real records, answers as
+// declared, without additional fields.
 
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";

@@ -1,4 +1,5 @@
-// Whether work that waits would fit into an executor's idle cores: as glean explain says it, by all that it needs.
+// Whether waiting work would fit into an executor's idle cores, as glean explain says, considering
+// all its needs.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { nowMs } from "../../../../src/clock.js";

@@ -1,4 +1,5 @@
-// Hostile requests at the API's door, with a store that only counts: what they cost, what they may start, what gets through.
+// Hostile requests to the API, with a store that only counts: what they cost, what they may start,
+// what gets through.
 
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";

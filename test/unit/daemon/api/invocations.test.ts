@@ -1,4 +1,5 @@
-// What the API answers about invocations: one, a list, a wait, a submission; each user reaches what is theirs.
+// The API's answers about invocations: one, a list, a wait, a submission; each user can access only
+// their own.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { nowMs } from "../../../../src/clock.js";

@@ -1,4 +1,5 @@
-// Requests at their longest, as glean's client sends them: they are answered; longer ones are told in a sentence that says what to do.
+// Requests of maximum length from glean's client are answered; longer ones get a sentence that says
+// what to do.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, connect } from "node:net";

@@ -1,4 +1,5 @@
-// What everybody may ask of the whole cluster: it costs gleanerd a bounded part of its turn, however many ask and however slowly they read.
+// Answers about the whole cluster for everybody: they cost gleanerd a bounded part of its time,
+// however many ask and however slowly they read.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { FastifyReply } from "fastify";

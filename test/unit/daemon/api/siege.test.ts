@@ -1,4 +1,5 @@
-// A server under attack: bodies that never end, many connections, waiting clients, slow readers. Others are answered meanwhile.
+// A server under attack: bodies that never end, many connections, waiting clients, slow readers.
+// Others are answered meanwhile.
 
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Who may run functions: the lists of the configuration, users of services, and directories that do not answer.
+// Who may run functions: the lists in the configuration, service users, and directories that do not
+// answer.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// TLS with real certificates: who is believed, on the API and between executor and gleanerd, and which files are refused.
+// TLS with real certificates: who is trusted, on the API and between executor and gleanerd, and
+// which files are refused.
 
 import { X509Certificate } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Who may have a token: a real munged, real API servers, and programs between them and the client that pass on what they hear.
+// Who may have a token: a real munged, real API servers, and programs between them and the client
+// that relay what they receive.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";

@@ -1,4 +1,5 @@
-// The capacity loop with a made-up Slurm: when it reads, what it plans from that, and what executors are told.
+// The capacity loop with a made-up Slurm: when it reads, what it plans from that, and what it tells
+// executors.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";

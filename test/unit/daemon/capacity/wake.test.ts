@@ -1,4 +1,5 @@
-// The wake-up socket, which anybody on the network can send to: one form is read, all else is nothing, and nothing ends the daemon.
+// The wake-up socket, to which anybody on the network can send: it accepts one form, ignores
+// everything else, and nothing ends the daemon.
 
 import { createSocket } from "node:dgram";
 import { once } from "node:events";

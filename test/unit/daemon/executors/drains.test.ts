@@ -1,4 +1,5 @@
-// An executor that was on its way, or away, when its node was drained, or when all were dismissed, is told once it is ready.
+// An executor that was starting, or disconnected, when its node was drained, or when all were
+// dismissed, is told once it is ready.
 
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";

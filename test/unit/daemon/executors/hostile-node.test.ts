@@ -1,4 +1,5 @@
-// A node whose root is hostile: its executor has a real secret and lies, floods, or is silent. Nobody else may notice.
+// A node whose root is hostile: its executor has a real secret and lies, floods, or is silent.
+// Nobody else may notice.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";

@@ -1,4 +1,5 @@
-// When the clock of an executor that should connect begins: not while it waits for its turn, and not when it is there already.
+// When the time limit of an executor that should connect begins: not while it waits for its turn,
+// and not if it is already there.
 
 import { expect, test } from "@jest/globals";
 import { pino } from "pino";

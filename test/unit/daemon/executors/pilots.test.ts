@@ -1,4 +1,5 @@
-// Pilots of executors that the daemon knows: what is read of their jobs, when one is submitted, and when it is taken back.
+// Pilots of executors that the daemon knows: what it reads of their jobs, when it submits one, and
+// when it cancels one.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";

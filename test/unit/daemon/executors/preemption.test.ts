@@ -1,4 +1,5 @@
-// A preempted pilot's last words: what it evicts, checked as any stranger's, and counted by what the daemon had given it.
+// A preempted pilot's last message: its evictions, checked like any stranger's, and counted by what
+// the daemon had given it.
 
 import { expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";

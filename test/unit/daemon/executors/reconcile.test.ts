@@ -1,4 +1,5 @@
-// An executor connects again: what it should not run is ended, and what it does not answer for is lost.
+// An executor reconnects: attempts that it should not run are ended, and attempts that it does not
+// mention are lost.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";

@@ -1,4 +1,5 @@
-// Pilots in Slurm's queue that nobody knows: those that are ending are left alone, those that stay are taken back.
+// Unknown pilots in Slurm's queue: those that are ending are left alone, those that stay are
+// cancelled.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";

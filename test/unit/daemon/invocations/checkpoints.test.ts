@@ -1,4 +1,5 @@
-// Checkpoint folders as the daemon keeps them: on record first, limited in number, removed after the end by who can see them.
+// Checkpoint folders as the daemon manages them: recorded first, limited in number, removed at the
+// end by an executor that can see them.
 
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";

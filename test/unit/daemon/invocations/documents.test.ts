@@ -1,4 +1,5 @@
-// Scripts and environments on their way: read once for all tasks of an array, few large ones at a time, small ones past them.
+// Scripts and environments on their way: read once for all tasks of an array, few large ones at a
+// time, with small ones passing them.
 
 import { expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";

@@ -1,4 +1,5 @@
-// An invocation that was evicted waits with what its attempts showed of its length, so that placement can go by it.
+// An evicted invocation waits with what its attempts showed of its length, so that placement can
+// use it.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";
@@ -33,7 +34,10 @@ const add = (checkpoint: boolean): Live =>
     null,
   );
 
-/** One more attempt, which ends so after so long; returns what is known of the length in the queue. */
+/**
+ * Runs one more attempt, which ends like this after this time; returns the known length in the
+ * queue.
+ */
 async function runs(each: Live, end: AttemptEnd, wallMs: number): Promise<number | undefined> {
   const attempt = each.invocation.attempt + 1;
   live.begin(each, executorId("n1.00000001"), { attempt, startedAtMs: 0, node: nodeName("n1") });

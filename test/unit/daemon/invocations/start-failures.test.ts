@@ -1,4 +1,5 @@
-// What could not be started is settled: it waits for a try on another node, and is no run of its function.
+// A failed start is settled: the invocation waits to be tried on another node, and it does not
+// count as a run of its function.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { pino } from "pino";

@@ -1,4 +1,5 @@
-// Who waits for the end of an invocation or an array: woken at the end, at the time-out, and not kept when nobody waits any more.
+// Clients that wait for the end of an invocation or an array: woken at the end, at the timeout, and
+// forgotten when they stop waiting.
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";

@@ -1,4 +1,5 @@
-// What the daemon learns from plans, hooks and runs, how it checks its own predictions, and that a restart keeps it.
+// What the daemon learns from plans, hooks and runs, how it checks its own predictions, and that it
+// keeps this over a restart.
 
 import { expect, test } from "@jest/globals";
 import { pino } from "pino";

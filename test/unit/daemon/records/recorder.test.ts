@@ -1,4 +1,5 @@
-// What the daemon writes of Slurm's jobs: each record once, and an end for the jobs that slurmctld forgot.
+// What the daemon records of Slurm's jobs: each record once, and an end for the jobs that slurmctld
+// forgot.
 
 import { describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
@@ -62,7 +63,7 @@ const read = (
     unreadable,
   });
 
-/** Each record's job, start and end; writes are done in their order, so a read after them sees them all. */
+/** Each record's job, start and end; writes happen in order, so a read after them sees them all. */
 async function ends(): Promise<readonly (number | null)[][]> {
   await store.setDrained(nodeName("n9"), null, 0);
   const { jobs } = await store.loadUtilization(0, 1_000_000);

@@ -1,4 +1,5 @@
-// Old records are removed until none is left, in whole days; a store that refuses ends the turn and nothing else.
+// Old records are removed until none is left, in whole days; a failing store ends the turn and
+// nothing else.
 
 import { expect, test } from "@jest/globals";
 import { pino } from "pino";

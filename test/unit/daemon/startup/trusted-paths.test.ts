@@ -1,4 +1,4 @@
-// What gleanerd runs and believes: refused where another user could change it, or put something there.
+// Files that gleanerd runs and trusts: refused if another user could change or create them.
 
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// glean-executor and its attempts: real processes of another user, their limits, their ends, what is left of them.
+// glean-executor and its attempts: real processes of another user, their limits, their ends, and
+// what they leave behind.
 
 import { execFileSync } from "node:child_process";
 import {
@@ -96,7 +97,7 @@ describeAsRoot("an executor's attempts", () => {
     const long = await node.finish(node.order(["echo", "x".repeat(131_072)]));
     expect(long).toMatchObject({ end: "FAILED", exitCode: null });
     expect(long.reason).toMatch(
-      /^argument 1 has 131072 bytes, but the kernel takes at most 131071/,
+      /^argument 1 has 131072 bytes, but the kernel accepts at most 131071/,
     );
   });
 

@@ -1,4 +1,5 @@
-// The executor's removal of checkpoint folders: one after another, and one that cannot be begun holds up none behind it.
+// The executor's removal of checkpoint folders: one after another, and one that cannot begin delays
+// none behind it.
 
 import { expect, test } from "@jest/globals";
 import { CheckpointRemover } from "../../../../src/executor/attempts/checkpoints.js";

@@ -1,4 +1,5 @@
-// glean-executor and functions that asked for a notice: when they get it, what their end then means, what becomes of their folders.
+// glean-executor and functions that requested a notice: when they get it, what their end then
+// means, what happens to their folders.
 
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -92,7 +93,8 @@ describeAsRoot("functions that asked for a notice", () => {
     const order = await up(asking(stays));
     node.daemon.send({ type: "cancel", key: order });
     await node.daemon.report(order);
-    // The cancel's SIGTERM is the only one it got; on a slow machine SIGKILL comes before it says so.
+    // The cancel's SIGTERM is the only one it got; on a slow machine SIGKILL comes before it says
+    // so.
     expect(["up\n", "up\ntold\n"]).toContain(node.output(order));
   });
 
@@ -194,7 +196,7 @@ describeAsRoot("functions that asked for a notice", () => {
     symlinkSync(theirs, link);
     const owner = { uid: 65_534, gid: 65_534, user: "nobody" };
     const refused = [
-      [theirs, "is not the checkpoint folder that was made there"],
+      [theirs, "is not the checkpoint folder that was created there"],
       [`${link}/file`, "cannot be opened: Not a directory"],
     ] as const;
     for (const [at, [path, problem]] of refused.entries()) {

@@ -1,4 +1,5 @@
-// glean-executor beside pinned jobs: what runs stands still until it is told which cores a job has, and goes on elsewhere; GPUs.
+// glean-executor beside pinned jobs: functions freeze until it knows which cores a job has, and
+// continue on others; GPUs.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

@@ -1,4 +1,4 @@
-// A cgroup is empty, or stands still, when its files say so or it is gone: not when nothing can be known of it.
+// A cgroup is empty, or frozen, if its files say so or it is gone, but not if its state is unknown.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// Functions as neighbours of batch jobs: behind everybody for the processor, first for the kernel when memory is short, and watched.
+// Functions as neighbours of batch jobs: last for the processor, first for the kernel when memory
+// is short, and watched.
 
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -12,7 +13,10 @@ const programs = new Programs();
 const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 const withPressure = existsSync("/proc/pressure/cpu") ? test : test.skip;
 const schedIdle = "5";
-/** Without this capability an executor's root cannot forbid a function to spare itself: a container's may lack it. */
+/**
+ * Without this capability, an executor running as root cannot keep a function from protecting
+ * itself: a container's root may lack it.
+ */
 const resourceCapability = 24n;
 const mayForbid = (): boolean => {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"))!;

@@ -1,4 +1,5 @@
-// glean-executor and Slurm's node hook: what a batch job was given is free when its prolog returns, whatever the executor does.
+// glean-executor and Slurm's node hook: a batch job's resources are free when its prolog returns,
+// whatever the executor does.
 
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// The executor's side of the hook's protocol: what the hook can send is read exactly, and nothing else is believed.
+// The executor's side of the hook's protocol: parses exactly what the hook can send, and trusts
+// nothing else.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";

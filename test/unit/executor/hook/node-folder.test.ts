@@ -1,4 +1,5 @@
-// The claim to a node's folder: of a dead executor's it keeps what the hook still needs, the cgroup of functions that are dying.
+// Claiming a node's folder: keeps what the hook still needs of a dead executor's, the cgroup of
+// functions that are dying.
 
 import {
   chmodSync,

@@ -1,4 +1,5 @@
-// Whether an executor believes that slurmd runs the plugin: plugstack.conf with its includes, and what slurmd has mapped.
+// Whether an executor trusts that slurmd runs the plugin: plugstack.conf with its includes, and
+// what slurmd has mapped.
 
 import * as fs from "node:fs";
 import * as os from "node:os";

@@ -1,4 +1,5 @@
-// Whether the node's hook finds this executor: only its own name counts, and whatever else comes is told in a sentence.
+// Whether the node's hook finds this executor: only its own name counts, and any other answer is
+// reported in a sentence.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

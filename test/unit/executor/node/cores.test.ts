@@ -1,4 +1,5 @@
-// Which of the machine's CPUs and GPU files functions get: slurmd's own map, cpuset groups in a made-up tree, device rules.
+// Which of the machine's CPUs and GPU files functions get: slurmd's own map, cpuset groups in a
+// made-up tree, device rules.
 
 import {
   chmodSync,

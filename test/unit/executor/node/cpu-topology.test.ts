@@ -1,4 +1,5 @@
-// The order of cores that an executor reads from sysfs, on made-up machines whose orders hwloc 2.9 gave (lstopo, HWLOC_FSROOT), and on this one.
+// The order of cores that an executor reads from sysfs, on made-up machines whose order hwloc 2.9
+// reported (lstopo, HWLOC_FSROOT), and on this one.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";

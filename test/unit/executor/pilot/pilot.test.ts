@@ -1,4 +1,5 @@
-// An executor that is a job of Slurm's, without Slurm: its budget is the job's, its launch may come sealed, and at SIGTERM it is gone.
+// An executor that is a Slurm job, without Slurm: its budget is the job's, its launch may arrive
+// sealed, and at SIGTERM it leaves.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,5 @@
-// In whose session an attempt runs: where its executor cannot make a session count for less than its own, all stay in one.
+// The session in which an attempt runs: if its executor cannot give a session a lower weight than
+// its own, all attempts stay in one.
 
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// What the ssh launcher brings along, against a real sshd: checked where it arrives, in place as a whole, and nobody else's to change.
+// The files that the ssh launcher copies, against a real sshd: checked on arrival, put in place as
+// a whole, and writable to nobody else.
 
 import { createHash } from "node:crypto";
 import {

@@ -1,11 +1,15 @@
-// A command on an ssh connection whose every moment the test decides: its end may come together with its start.
+// A command on an ssh connection, with every event controlled by the test: its end may arrive
+// together with its start.
 
 import { PassThrough } from "node:stream";
 import { expect, test } from "@jest/globals";
 import type { Client } from "ssh2";
 import { begin } from "../../../../src/launch/ssh/command.js";
 
-/** A channel that does `after` right behind the answer that the command was started, as packets that came as one. */
+/**
+ * A channel that does `after` immediately after the answer that the command was started, as when
+ * both arrive in one packet.
+ */
 function clientThat(after: (channel: PassThrough) => void): Client {
   const channel = Object.assign(new PassThrough({ emitClose: false }), {
     stderr: new PassThrough(),

@@ -1,4 +1,5 @@
-// What was acknowledged is there, once, whatever ends the process: kill -9, a file that cannot grow, a lost thread.
+// Acknowledged writes are there, once, whatever ends the process: kill -9, a file that cannot grow,
+// a lost thread.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -101,7 +102,10 @@ test("when a commit fails, all of its group are refused and nothing of it is the
 }, 60_000);
 
 describe("groups", () => {
-  /** A frame of the write-ahead log that ends a transaction tells the database's size; the others say 0. */
+  /**
+   * A frame of the write-ahead log that ends a transaction contains the database's size; the others
+   * contain 0.
+   */
   function commitsIn(file: string): number {
     const log = readFileSync(`${file}-wal`);
     const frameBytes = 24 + log.readUInt32BE(8);

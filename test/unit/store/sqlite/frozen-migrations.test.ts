@@ -1,4 +1,5 @@
-// Released migrations never change: their hashes are checked in, and the program that adds to the list changes none.
+// Released migrations never change: their hashes are checked in, and the program that extends the
+// list changes none.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// What the store tells the idle report: conditions that last until the next one, work without a result, times of waiting.
+// What the store returns for the idle report: conditions that last until the next one, work without
+// a result, times of waiting.
 
 import { expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";

@@ -1,4 +1,5 @@
-// Who can write to the database, but has not the key: whatever they forge or remove, the ledger's check finds it.
+// An attacker who can write to the database, but has not the key: the ledger's check finds whatever
+// they forge or remove.
 
 import { copyFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";

@@ -1,4 +1,5 @@
-// The ledger in the store: bills are exact sums, and a check finds whatever does not follow from the attempts.
+// The ledger in the store: bills are exact sums, and a check finds whatever does not follow from
+// the attempts.
 
 import { describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
