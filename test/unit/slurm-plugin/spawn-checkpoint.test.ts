@@ -48,7 +48,7 @@ describe("a folder that another user puts in the place of the checkpoint folder"
     await own("thesis");
     fs.renameSync(at.file("thesis"), state);
     const said = (await run("true")).join(" ");
-    expect(said).toMatch(/^failed checkpoint 17 .*holds files and no mark for this place/);
+    expect(said).toMatch(/^failed checkpoint 17 .*contains files and no mark for this place/);
     expect(fs.readdirSync(state)).toEqual(["data"]);
   });
 
