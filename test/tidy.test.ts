@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
+import { checkCodeWords, checkCommentColumns } from "./support/tidy/comments.js";
 import { checkCode, checkMode, checkOpening, checkText } from "./support/tidy/habits.js";
 import { allowedImports, checkImports } from "./support/tidy/imports.js";
 import { findExcesses, maxFunctionLines, ratchet } from "./support/tidy/lengths.js";
@@ -80,6 +81,18 @@ describe("the tree", () => {
 
   test("programs can be started, and nothing else", () => {
     expect(tree.flatMap(checkMode)).toEqual([]);
+  });
+
+  test("its comments are wrapped", () => {
+    // Released migrations stay as they are.
+    const changeable = programs.filter(({ path }) => !path.endsWith(".sql"));
+    expect(changeable.flatMap(checkCommentColumns)).toEqual([]);
+  });
+
+  test("its programs have none of the phrases that readers stumble over", () => {
+    expect(
+      programs.filter(({ path }) => !/^test\/|\.sql$/.test(path)).flatMap(checkCodeWords),
+    ).toEqual([]);
   });
 
   test("its pages wrap their prose", () => {

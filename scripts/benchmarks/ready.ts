@@ -144,7 +144,7 @@ function microsecondsIn(file: string): Promise<number> {
     const text = existsSync(file) ? readFileSync(file, "utf8") : "";
     return text.endsWith("\n") ? Number(BigInt(text.trim()) / 1_000n) : undefined;
   };
-  return until(patienceMs, look, () => new Error(`waited in vain for ${file}`));
+  return until(patienceMs, look, () => new Error(`${file} did not appear in time`));
 }
 
 function percentiles(values: readonly number[]) {

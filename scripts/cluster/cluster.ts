@@ -219,7 +219,7 @@ export class Cluster {
   async stop(): Promise<void> {
     await stopCluster(this.folder);
     const daemons = [this.munged, this.slurmctld, ...this.slurmds.values()];
-    // hear of their end, too
+    // also notices their end
     await Promise.all(daemons.map((daemon) => daemon && terminate(daemon)));
     await this.watchdog.dismiss("stop");
     this.ports.release();

@@ -49,7 +49,7 @@ async function status({ dir }: { dir: string }): Promise<void> {
   }
   if (isUp) return;
   console.error(
-    `Not all daemons of the cluster in ${folder.dir} are running: stop it and start anew.`,
+    `Not all daemons of the cluster in ${folder.dir} are running: stop it and start it again.`,
   );
   process.exitCode = 1;
 }

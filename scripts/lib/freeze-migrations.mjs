@@ -1,7 +1,9 @@
-// Freezes the migrations for a release: adds their SHA-256 to src/store/sqlite/frozen-migrations.json, never changes one.
+// Freezes the migrations for a release: adds their SHA-256 to
+// src/store/sqlite/frozen-migrations.json, and never changes one.
 //
-//   node scripts/lib/freeze-migrations.mjs            at a release, once package.json has its version
-//   node scripts/lib/freeze-migrations.mjs --check    only compares: the status is 1 if one was changed, or is not frozen yet
+//   node scripts/lib/freeze-migrations.mjs            at a release, with its version in package.json
+//   node scripts/lib/freeze-migrations.mjs --check    exits with 1 if a migration was changed or is
+//                                                     not frozen yet
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

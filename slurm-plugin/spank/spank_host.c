@@ -138,7 +138,7 @@ static int look_after_program(char *path, const char *group)
 {
 	const struct sched_param first = {.sched_priority = 1};
 	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first) != 0)
-		return fail("no real-time priority to be had");
+		return fail("no real-time priority available");
 	uint64_t start_ns = clock_ns();
 	if (!run_program(path))
 		return fail("the program did not end with 0");
@@ -166,7 +166,7 @@ int main(int argc, char **argv)
 	if (call == NULL || dlsym(plugin, "plugin_version") == NULL || dlsym(plugin, "parse_number") != NULL)
 		return fail("the plugin exports too little or too much");
 	if (pthread_create(&thread, NULL, idle, NULL) != 0)
-		return fail("no thread to be had");
+		return fail("no thread available");
 	look(&before);
 	for (uint64_t at = 0; at < times; at++) {
 		uint64_t start_ns = clock_ns();

@@ -9,7 +9,7 @@ export interface Surroundings {
   readonly gone: (reason: string) => void;
   /**
    * An attempt hangs in the kernel. Before it returns, it must repeat the daemon's order less what
-   * the attempt holds. Left out where nobody can tell that an attempt hangs.
+   * the attempt holds. Omitted where nobody can tell that an attempt hangs.
    */
   readonly hung?: (group: HungGroup) => void;
   readonly spawn?: typeof spawnAttempt;

@@ -8,7 +8,7 @@ export interface Resources {
   readonly cores: number;
   readonly memoryMb: number;
   readonly gpus: readonly number[];
-  /** Slurm's own numbers of the CPUs it may use, at least as many as `cores`; left out: any. */
+  /** Slurm's own numbers of the CPUs it may use, at least as many as `cores`; any if omitted. */
   readonly cpuIds?: readonly number[];
 }
 

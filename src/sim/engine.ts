@@ -1,5 +1,5 @@
 // Replays a trace on a virtual clock: at each change the node's hook reclaims cores, and the core
-// plans the changed nodes anew.
+// plans the changed nodes again.
 
 import FlatQueue from "flatqueue";
 import type { HoleContext } from "../core/capacity/holes.js";

@@ -83,8 +83,8 @@ function together(one: NodeShare | undefined, other: NodeShare): NodeShare {
 }
 
 /**
- * Multiplies tasks and CPUs on the node that may have the most of them. One task of one CPU for each
- * node is the default and does not show what the job uses.
+ * Multiplies tasks and CPUs on the node that may have the most of them. One task of one CPU for
+ * each node is the default and does not show what the job uses.
  */
 function askedCpus(record: string): number | null {
   const number = (pattern: RegExp) => Number(pattern.exec(record)?.[1] ?? "0");

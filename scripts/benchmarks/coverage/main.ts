@@ -32,7 +32,7 @@ const functions = 20;
 const durationsMs = Array.from({ length: functions }, (_, index) =>
   Math.round(50 * 100 ** (index / (functions - 1))),
 );
-/** Of each function in a round, so that all of them wait at any moment. */
+/** Tasks of each function in a round, so that all of them wait at any moment. */
 const tasksPerTurn = 5;
 const deadlineMs = 60_000;
 

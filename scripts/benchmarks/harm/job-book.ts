@@ -124,7 +124,7 @@ export class JobBook {
         this.watchers.delete(look);
         if (!isLate) return resolve(records);
         const states = records.map(({ job, state, reason }) => `${job} ${state} ${reason}`);
-        reject(new Error(`${name}: waited in vain for ${what} (${states.join(", ")})`));
+        reject(new Error(`${name}: did not see ${what} in time (${states.join(", ")})`));
       };
       this.watchers.add(look);
     });

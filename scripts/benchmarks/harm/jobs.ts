@@ -23,7 +23,7 @@ export interface Observed {
   readonly beganAtMs: number;
   /** From the start of sbatch to the job's first instruction. */
   readonly startMs: number;
-  /** Of the CPU-bound part. */
+  /** The time of the CPU-bound part. */
   readonly runMs: number;
   readonly violation: boolean;
 }

@@ -61,7 +61,7 @@ async function measure({ folder, mutants, stopCounting }: Sandbox): Promise<obje
     .filter((path) => path !== otherSubject);
   const reach = await measureReach(folder, tests, say);
   stopCounting();
-  for (const file of reach.leftOut) say(`left out, since it fails in the sandbox: ${file}`);
+  for (const file of reach.leftOut) say(`omitted because it fails in the sandbox: ${file}`);
   const byRoom: Record<string, ReturnType<typeof figuresOf>> = {};
   for (const room of rooms) {
     const all = shuffled(

@@ -62,7 +62,7 @@ static enum kind kind_of(pid_t pid, pid_t executor)
 	struct proc_info info;
 	if (!format(path, sizeof path, "/proc/%d/comm", (int)pid) || !read_text(AT_FDCWD, path, name, sizeof name) ||
 	    !proc_read(pid, &info))
-		stop("a process ended while it was looked at");
+		stop("a process ended while it was examined");
 	if (info.ppid != executor)
 		return COMMAND;
 	return strcmp(name, "glean-spawn\n") == 0 ? SUPERVISOR : WITNESS;

@@ -55,7 +55,7 @@ export interface Amounts {
  *   the parts of idle(t), which add up to it: see addIdle
  * Totals are exact integers of core-milliseconds. The series has at most maxSeriesPoints steps of
  * equal whole milliseconds (the last may be shorter); the sum of each point's average times the
- * width of its step is the total. Nodes that were never available are left out; the others are
+ * width of its step is the total. Nodes that were never available are omitted; the others are
  * sorted by name. Percentiles are by nearest rank. The order of the input's lists does not matter.
  * O(n log n) in the number of spans. Throws BAD_REQUEST if toMs precedes fromMs, and LIMIT_REACHED
  * if the core-milliseconds exceed the exact integers.

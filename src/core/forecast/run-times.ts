@@ -21,7 +21,7 @@ const longerTimes = 2;
 const minimumRuns = 3;
 /** Runs of all functions before they serve as a prediction for an unknown one. */
 const minimumSiteRuns = 30;
-/** At this many runs the counts are halved, so that a function that changed is learned anew. */
+/** At this many runs the counts are halved, so that a changed function is learned again. */
 const maxRuns = 200;
 const maxSiteRuns = 10_000;
 /** For an unknown function, a long run is assumed. */

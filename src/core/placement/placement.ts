@@ -43,7 +43,7 @@ export interface Prediction {
   /** How long before a planned start work must be expected to end; otherwise it is not started. */
   readonly vacateMs: number;
   /**
-   * Since when each group (waitingKey) has passed over slots in the hope of better ones; kept by
+   * Since when each group (waitingKey) has skipped slots in the hope of better ones; kept by
    * `place`.
    */
   readonly passingSinceMs: Map<string, number>;
@@ -116,7 +116,7 @@ class Round {
     for (const key of passing.keys()) if (!queue.hasGroup(key)) passing.delete(key);
   }
 
-  /** Returns the groups that passed over the available slots. */
+  /** Returns the groups that skipped the available slots. */
   run(turns: Turns, mood: Mood): Cursor[] {
     const passed: Cursor[] = [];
     while (this.assignments.length < this.policy.maxAssignments && this.slots.freeCores > 0) {

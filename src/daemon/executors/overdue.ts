@@ -1,5 +1,5 @@
 // Finds attempts whose end is long overdue by gleanerd's own clock, so that no executor holds one
-// for ever.
+// forever.
 
 import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
 import { longestHeldMs } from "../../core/accounting/plausibility.js";

@@ -193,7 +193,7 @@ export class Checkpoints {
       );
   }
 
-  /** If the record stays, the next daemon has the folder removed once more. */
+  /** If the record stays, the next daemon has the folder removed again. */
   private async forget(id: InvocationId): Promise<void> {
     this.folders.delete(id);
     this.ended.delete(id);

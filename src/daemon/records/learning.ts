@@ -75,7 +75,7 @@ export class Learning implements Prediction {
     this.runtimes = await read("runtimes", runtimesOf, this.runtimes);
   }
 
-  /** What is not saved is learned anew: an error must not stop the daemon. */
+  /** What is not saved is learned again: an error must not stop the daemon. */
   async save(): Promise<void> {
     this.savedAtMs = nowMs();
     const results = await Promise.allSettled([

@@ -86,7 +86,7 @@ export class ExecutorRecord implements Executor {
   gpuProblem: string | null = null;
   /** The input of placement, from the last plan. */
   hole: HoleOutlook = unknownHole;
-  /** The end of the hole that it was told; null for none, undefined if an earlier daemon told it. */
+  /** The end of the hole as it knows it; null for none, undefined if an earlier daemon told it. */
   toldEndAtMs: number | null | undefined;
   readonly attempts = new Map<InvocationId, HeldAttempt>();
   /** What it was told on its connection, or missed while disconnected; null if nothing. */

@@ -6,7 +6,7 @@ import type { AttemptGroup } from "../containment/containment.js";
 
 /** What SIGKILL has not ended by then, and sleeps in the kernel, has ended for its user. */
 export const hangGraceMs = 10_000;
-/** An attempt that is slow to end for another reason is looked at again. */
+/** An attempt that is slow to end for another reason is checked again. */
 const hangLookMs = 1_000;
 
 export class HangWatch {

@@ -68,7 +68,7 @@ export class Outbox {
     this.tell(item);
   }
 
-  /** Sends the report of this attempt once more; returns false if no such report is waiting. */
+  /** Sends the report of this attempt again; returns false if no such report is waiting. */
   repeat(key: AttemptKey): boolean {
     const item = this.reports.get(keyText(key));
     if (item === undefined) return false;

@@ -64,7 +64,7 @@ function mountOf(path: string, mounts: readonly Mount[]): string | null {
   const above = mounts.filter(
     ({ point }) => point === "/" || path === point || path.startsWith(`${point}/`),
   );
-  // Of mounts at the same place, the last one is visible.
+  // The last one of several mounts at the same place is visible.
   const nearest = above.reduce<Mount | null>(
     (best, each) => (best === null || each.point.length >= best.point.length ? each : best),
     null,

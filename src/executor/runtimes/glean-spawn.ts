@@ -18,7 +18,7 @@ const maxReportBytes = 4_096;
 
 /**
  * A start that takes longer ends its attempt: an automount or a busy file server may take seconds,
- * but a FIFO without a reader or a dead server would hold the cores for ever.
+ * but a FIFO without a reader or a dead server would hold the cores forever.
  */
 const startLimitMs = 30_000;
 

@@ -33,7 +33,7 @@ export class Streams implements Workload {
   advance(): void {}
 
   close(): void {
-    assert(false, "a node with reckoned calls is closed by nothing but a job");
+    assert(false, "only a job closes a node with calculated calls");
   }
 
   resize(node: number, slots: number, nowMs: number): Evicted {
@@ -76,7 +76,7 @@ export class Streams implements Workload {
     let bestAgeMs = this.currentCall(best, nowMs).ageMs;
     for (const step of steps) {
       const { ageMs } = this.currentCall(step, nowMs);
-      // Of two equals, the later one is the younger slot: steps are ordered by their begin.
+      // The later one of two equals is the younger slot: steps are ordered by their begin.
       if (ageMs <= bestAgeMs) {
         best = step;
         bestAgeMs = ageMs;

@@ -1,11 +1,12 @@
-// Builds the port Store from one function for each database thread, and says which thread runs which operation.
+// Builds the port Store from one function for each database thread, and defines which thread runs
+// which operation.
 
 import type { Store } from "../../core/ports/store.js";
 
 /** `report` reads too, but may take seconds: nothing else waits behind it. */
 export type Thread = "write" | "read" | "report";
 
-/** Names every operation of the port; the compiler reports one that is missing. */
+/** Names every operation of the port; the compiler reports a missing one. */
 const threadOf = {
   submit: "write",
   endPending: "write",

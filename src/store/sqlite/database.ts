@@ -1,4 +1,4 @@
-// Opens the database file: its permissions, its settings, and the sentences when that fails.
+// Opens the database file: its permissions, its settings, and the error messages if that fails.
 
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -7,12 +7,15 @@ import { GleanerError, messageOf } from "../../model/errors.js";
 
 export type Connection = Database.Database;
 
-/** Another process (sqlite3 at a prompt, a backup) may hold the lock for a moment; longer is a mistake. */
+/**
+ * Another process (sqlite3 at a prompt, a backup) may hold the lock for a moment; a longer hold is
+ * a mistake.
+ */
 const busyTimeoutMs = 5_000;
 
 /**
- * Opens `file` for writing; creates it (mode 0600) and its directory (mode 0700) when missing, since it holds
- * users' scripts and environments. Throws a GleanerError of code STORE.
+ * Opens `file` for writing; creates it (mode 0600) and its directory (mode 0700) if missing,
+ * because it holds users' scripts and environments. Throws a GleanerError with code STORE.
  */
 export function openForWriting(file: string): Connection {
   try {
@@ -20,7 +23,8 @@ export function openForWriting(file: string): Connection {
     const database = new Database(file, { timeout: busyTimeoutMs });
     const mode = database.pragma("journal_mode = WAL", { simple: true });
     if (mode !== "wal") throw new Error(`the file system does not allow WAL (it is "${mode}")`);
-    // FULL: a commit is on disk when it returns; WAL's own default would lose the last ones in a power cut.
+    // FULL: a commit is on disk when it returns; WAL's default would lose the latest commits in a
+    // power failure.
     database.pragma("synchronous = FULL");
     database.pragma("foreign_keys = ON");
     database.pragma("trusted_schema = OFF");
@@ -30,7 +34,7 @@ export function openForWriting(file: string): Connection {
   }
 }
 
-/** A second connection, which reads what is committed beside the writing one. */
+/** A second connection, which reads committed data while the first one writes. */
 export function openForReading(file: string): Connection {
   try {
     return new Database(file, { timeout: busyTimeoutMs, readonly: true, fileMustExist: true });

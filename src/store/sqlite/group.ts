@@ -1,4 +1,4 @@
-// Runs a group of calls in one transaction, each in a savepoint: one that fails undoes itself alone.
+// Runs a group of calls in one transaction, each in a savepoint: a failing call undoes only itself.
 
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { Connection } from "./database.js";
@@ -7,8 +7,9 @@ import type { Call, Failure, Outcome } from "./messages.js";
 type Operation = (...args: never[]) => unknown;
 
 /**
- * Returns how to run a group: an outcome for each call, in order, once all are committed. Throws when the commit
- * (or the disk below a single call) failed; then nothing of the group was applied.
+ * Returns a function that runs a group and returns an outcome for each call, in order, once all are
+ * committed. It throws if the commit (or the disk during a call) failed; then nothing of the group
+ * was applied.
  */
 export function groupRunner(
   database: Connection,
@@ -25,7 +26,8 @@ export function groupRunner(
       release.run();
       return { kind: "done", value };
     } catch (cause) {
-      // A full disk or an I/O error can end the whole transaction: then no other call may go on alone.
+      // A full disk or an I/O error can end the whole transaction: then no other call may continue
+      // without it.
       if (!database.inTransaction) throw cause;
       undo.run();
       release.run();
@@ -33,7 +35,8 @@ export function groupRunner(
     }
   }
 
-  // The lock at once: a transaction that reads before it writes cannot take it when another process wrote since.
+  // Takes the lock at once: a transaction that reads before it writes cannot take it if another
+  // process has written since.
   const begin = database.readonly ? "BEGIN" : "BEGIN IMMEDIATE";
   return (calls) => {
     database.exec(begin);
@@ -48,7 +51,10 @@ export function groupRunner(
   };
 }
 
-/** Anything thrown, as it crosses threads; `what` begins the sentence of what is not a GleanerError already. */
+/**
+ * Converts anything thrown so that it can cross threads; `what` begins the message of anything that
+ * is not a GleanerError.
+ */
 export function failureOf(thrown: unknown, what: string): Failure {
   const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   return thrown instanceof GleanerError

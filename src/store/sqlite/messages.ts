@@ -1,4 +1,5 @@
-// What the daemon's thread and a database thread say to each other: groups of calls, and their outcomes.
+// The messages between the daemon's thread and a database thread: groups of calls, and their
+// outcomes.
 
 import type { ErrorCode } from "../../model/errors.js";
 
@@ -7,7 +8,7 @@ export interface Call {
   readonly args: readonly unknown[];
 }
 
-/** `detail`: where it was thrown, for the log; errors themselves do not survive the way between threads. */
+/** `detail` is where it was thrown, for the log; errors themselves cannot cross threads. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
@@ -23,18 +24,20 @@ export type Request =
   | { readonly kind: "group"; readonly calls: readonly Call[] }
   | { readonly kind: "close" };
 
-/** From the thread: one when it opened, then one for each group; a close it answers by its exit. */
+/**
+ * From the thread: one when it has opened, then one for each group; it answers a close by exiting.
+ */
 export type Reply =
   | { readonly kind: "opened" }
   | { readonly kind: "outcomes"; readonly outcomes: readonly Outcome[] }
   /** Not opened, or nothing of the group was applied. */
   | { readonly kind: "failed"; readonly failure: Failure };
 
-/** What a thread is started with. */
+/** The data that a thread starts with. */
 export interface ThreadData {
   readonly file: string;
   readonly access: "write" | "read";
   readonly migrationsDirectory: string;
-  /** Of the ledger's seals, hex; it is not in the database. */
+  /** The key of the ledger's seals, in hex; it is not in the database. */
   readonly ledgerKey: string;
 }

@@ -1,4 +1,5 @@
-// Brings a database to this program's schema: numbered files, each applied once, in a transaction, with its checksum.
+// Migrates a database to this program's schema: numbered files, each applied once, in a
+// transaction, with its checksum.
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -21,9 +22,9 @@ interface Applied {
 }
 
 /**
- * Applies what is missing of `directory` (files `0001_name.sql`, numbered without gaps from 1).
- * Throws a GleanerError of code STORE when the database is newer than the files, when a file was edited after it
- * had been applied, or when one fails; then that file has changed nothing.
+ * Applies the missing migrations of `directory` (files `0001_name.sql`, numbered without gaps from
+ * 1). Throws a GleanerError with code STORE if the database is newer than the files, if a file was
+ * edited after it was applied, or if one fails; then that file has changed nothing.
  */
 export function migrate(database: Connection, directory: string): void {
   const known = readMigrations(directory);

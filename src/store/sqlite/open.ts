@@ -1,4 +1,5 @@
-// Opens the store: a thread that writes in groups, one that reads beside it, one for reports, behind the Store port.
+// Opens the store: a thread that writes in groups, one that reads, and one for reports, behind the
+// Store port.
 
 import { dirname, join } from "node:path";
 import type { Store } from "../../core/ports/store.js";
@@ -6,10 +7,11 @@ import { createStore } from "./create-store.js";
 import { WorkerClient } from "./worker-client.js";
 
 /**
- * Opens (creates, migrates) the database `file`. `workerFile` is the bundled src/store/sqlite/worker.ts; the migrations
- * are in `migrations/` beside it. `ledgerKey` (hex) seals the ledger. Reads see every write that was resolved before they were called; they have a
- * thread of their own, and reports another: a check of millions of postings must hold up neither a submit nor a list.
- * Throws a GleanerError of code STORE.
+ * Opens (creates, migrates) the database `file`. `workerFile` is the bundled
+ * src/store/sqlite/worker.ts; the migrations are in `migrations/` beside it. `ledgerKey` (hex)
+ * seals the ledger. Reads see every write that was resolved before they were called; they have
+ * their own thread, and reports another: a check of millions of postings must not delay a
+ * submission or a list. Throws a GleanerError with code STORE.
  */
 export async function openStore(
   file: string,
@@ -32,7 +34,8 @@ export async function openStore(
     },
   );
   const close = async (): Promise<void> => {
-    // The last connection to close empties the write-ahead log into the file: that must be the writing one.
+    // The last connection to close empties the write-ahead log into the file: that must be the
+    // writing one.
     await Promise.all([reading.close("refuse"), reporting.close("refuse")]);
     await writing.close();
   };

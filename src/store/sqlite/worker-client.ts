@@ -1,4 +1,5 @@
-// The daemon's end of one database thread: calls wait here, and go over in groups, one group at a time.
+// The daemon's side of one database thread: calls wait here and are sent in groups, one group at a
+// time.
 
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
@@ -11,13 +12,18 @@ interface Waiting {
   readonly reject: (error: GleanerError) => void;
 }
 
-/** Calls waiting for the disk, over all: at 10,000 writes a second and more, 2 s behind; then the disk is stuck. */
+/**
+ * Calls that wait for the disk, in total: at 10,000 writes a second and more, 2 s of delay; beyond
+ * that the disk is stuck.
+ */
 export const maxWaitingCalls = 20_000;
-/** What a thread leaves behind is collected early: three of them would else keep 48 MB each for it. */
+/**
+ * The thread's garbage is collected early: otherwise three threads would keep 48 MB each for it.
+ */
 const resourceLimits = { maxYoungGenerationSizeMb: 8 };
-/** Bounds how long one transaction keeps its callers waiting and how large one message is. */
+/** Limits how long one transaction keeps its callers waiting and how large one message is. */
 const maxGroupWrites = 1_000;
-/** A read takes up to 10 ms, and who asked first should not wait for those that came after. */
+/** A read takes up to 10 ms, and early calls should not wait for later ones. */
 const maxGroupReads = 4;
 
 export class WorkerClient {
@@ -26,12 +32,15 @@ export class WorkerClient {
   private waiting: Waiting[] = [];
   private inFlight: readonly Waiting[] = [];
   private scheduled = false;
-  /** Set once no call is taken any more: closed, or the thread is lost. */
+  /** Set once no more calls are accepted: closed, or the thread is lost. */
   private ended: GleanerError | null = null;
   private closing = false;
   private readonly exited: Promise<void>;
 
-  /** Starts the thread; resolves when its database is open, rejects with a GleanerError of code STORE. */
+  /**
+   * Starts the thread; resolves when its database is open, rejects with a GleanerError with code
+   * STORE.
+   */
   static async open(workerFile: string, data: ThreadData): Promise<WorkerClient> {
     const maxGroupCalls = data.access === "write" ? maxGroupWrites : maxGroupReads;
     const worker = new Worker(workerFile, { workerData: data, resourceLimits });
@@ -63,7 +72,9 @@ export class WorkerClient {
     });
   }
 
-  /** Rejects with LIMIT_REACHED when too many wait, with STORE when the database refused or is gone. */
+  /**
+   * Rejects with LIMIT_REACHED if too many calls wait, with STORE if the database fails or is gone.
+   */
   call(name: string, args: readonly unknown[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.ended !== null) return reject(this.ended);
@@ -79,7 +90,10 @@ export class WorkerClient {
     });
   }
 
-  /** Finishes what waits, or refuses it; then closes the database. Resolves when its thread has ended. */
+  /**
+   * Finishes waiting calls, or refuses them; then closes the database. Resolves when its thread has
+   * ended.
+   */
   close(waiting: "finish" | "refuse" = "finish"): Promise<void> {
     if (this.ended === null) {
       this.ended = new GleanerError("STORE", `${this.what} was closed: start gleanerd again`);
@@ -127,7 +141,7 @@ export class WorkerClient {
     if (this.waiting.length > 0 || this.closing) this.schedule();
   }
 
-  /** The thread ended: as expected after a close, else nothing that waits can be answered. */
+  /** The thread ended: as expected after a close; otherwise no waiting call can be answered. */
   private lose(cause: unknown): void {
     this.ended ??= new GleanerError(
       "STORE",

@@ -1,4 +1,5 @@
-// The database's thread: better-sqlite3 is synchronous and a checkpoint stalls, so it never runs on the daemon's own.
+// The database's thread: better-sqlite3 is synchronous and a checkpoint stalls, so it never runs on
+// the daemon's own thread.
 
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../model/errors.js";

@@ -4,7 +4,10 @@
 import { posix } from "node:path";
 import { type Complaint, complain, type Source } from "./source.js";
 
-const maxColumns = 100;
+export const maxColumns = 100;
+
+/** A phrase, and how to say it instead. */
+export type Phrase = readonly [RegExp, string];
 
 export const isPage = ({ path }: Source): boolean => path.endsWith(".md");
 
@@ -49,7 +52,7 @@ const isBreakable = (text: string): boolean =>
   );
 
 /** Phrases that were written once, and how to say it instead. Only ever add. */
-const stumbles: readonly (readonly [RegExp, string])[] = [
+export const stumbles: readonly Phrase[] = [
   [/\bfor so long\b/, "name the duration: for this time"],
   [/\bever less often\b/, "write: with exponential backoff, or: at longer and longer intervals"],
   [/\bbelieved? nothing\b/, "write: untrusted"],
@@ -67,14 +70,15 @@ const stumbles: readonly (readonly [RegExp, string])[] = [
   [/\bwhat is more\b/i, "write: also"],
 ];
 
-/** Commands and their output are as they are. */
+/** Advice on each phrase in a line; `code` in it, such as commands and their output, is ignored. */
+export const advise = (text: string, phrases: readonly Phrase[]): string[] =>
+  phrases
+    .filter(([phrase]) => phrase.test(text.replace(/`[^`]*`/g, "`")))
+    .map(([phrase, advice]) => `"${phrase.exec(text)?.[0].trim() ?? ""}": ${advice}`);
+
 export function checkWords(source: Source): Complaint[] {
   return linesOf(source).flatMap(({ text, number }) =>
-    stumbles
-      .filter(([phrase]) => phrase.test(text.replace(/`[^`]*`/g, "`")))
-      .map(([phrase, advice]) =>
-        complain(source, number, `"${phrase.exec(text)?.[0].trim() ?? ""}": ${advice}`),
-      ),
+    advise(text, stumbles).map((advice) => complain(source, number, advice)),
   );
 }
 

@@ -125,7 +125,9 @@ describe("namespaces", () => {
   withUserNamespaces("that fail in another way are no reason to run without", async () => {
     const none = "echo 0 > /proc/sys/user/max_ipc_namespaces";
     const program = under(`exec unshare -r sh -c '${none} && exec "$0"'`);
-    expect(await lastLine(program, ["true"])).toMatch(/^failed namespace 28 cannot create namespaces: /);
+    expect(await lastLine(program, ["true"])).toMatch(
+      /^failed namespace 28 cannot create namespaces: /,
+    );
   });
 });
 
@@ -173,7 +175,7 @@ describe("a start that fails says where and why", () => {
       "arguments that are too long together",
       ["true", ...Array<string>(60).fill("x".repeat(131_071))],
       [],
-      "failed exec 7 the arguments and the environment together exceed w",
+      "failed exec 7 the arguments and the environment together exceed",
     ],
     ["a script without #!", ["x"], [["script", "echo hello\n"]], "failed exec 8 the script"],
     [

@@ -26,7 +26,7 @@ interface Options extends TraceOptions, DemandOptions, Forms {
 }
 
 const help = `
-Times: 250ms, 2s, 5m, 1h. Costs that are not given come from figures of real Slurm, but for --reaction, which is reckoned.
+Times: 250ms, 2s, 5m, 1h. Costs that are not given come from figures of real Slurm, except --reaction, which is calculated.
 
 Examples:
   sacct -aXP -S 2026-01-01 -o jobid,start,end,alloccpus,alloctres,nodelist > jobs

@@ -1,7 +1,9 @@
-// The chain of postings: each is sealed together with the one before it, and the head says how many there were.
+// The chain of postings: each is sealed together with the previous one, and the head contains their
+// number.
 //
-// Whoever can write to the database and has not the key can neither forge nor remove a posting or a day's sum unnoticed.
-// What is broken once stays broken: nothing that follows a forged head or joins a forged sum gets a good seal.
+// Somebody who can write to the database but does not have the key can neither forge nor remove a
+// posting or a day's sum unnoticed. A broken chain stays broken: nothing that follows a forged head
+// or joins a forged sum gets a valid seal.
 
 import type { LedgerHead, Posting } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
@@ -12,14 +14,17 @@ const sealedColumns = `sequence, previous_seal AS previous, invocation, attempt,
   core_ms AS coreMs, memory_mb_ms AS memoryMbMs, amount_micro_credits AS amountMicroCredits,
   micro_credits_per_core_second AS microCreditsPerCoreSecond,
   micro_credits_per_gb_second AS microCreditsPerGbSecond, posted_at_ms AS postedAtMs, seal`;
-/** All that a day's seal covers. */
+/** Everything that a day's seal covers. */
 const dayColumns =
   "day, owner_uid, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits, attempts, recomputed_micro_credits";
 
 type PostingRow = SealedPosting & { readonly seal: string };
 type HeadRow = SealedHead & { readonly mac: string };
 
-/** Makes the head of a new database. An old one that lost its head gets one that is known to be broken. */
+/**
+ * Creates the head of a new database. An old database that lost its head gets one that is known to
+ * be broken.
+ */
 export function prepareChain(database: Connection, seal: LedgerSeal): void {
   const isEmpty =
     database.prepare("SELECT 1 FROM posting UNION SELECT 1 FROM ledger_day").get() === undefined;
@@ -32,7 +37,7 @@ export function prepareChain(database: Connection, seal: LedgerSeal): void {
     .run(mac);
 }
 
-/** Writes one posting; a second one of the same attempt is refused by the primary key. */
+/** Writes one posting; the primary key rejects a second one for the same attempt. */
 export function postingInsert(database: Connection, seal: LedgerSeal): (posting: Posting) => void {
   const selectHead = database.prepare<[], HeadRow>("SELECT sequence, seal, mac FROM ledger_head");
   const selectLast = database
@@ -52,7 +57,7 @@ export function postingInsert(database: Connection, seal: LedgerSeal): (posting:
     const head = selectHead.get() ?? { sequence: 0, seal: "", mac: "" };
     const last = selectLast.get()!;
     const isSound = last <= head.sequence && sealsAgree(head.mac, seal.head(head));
-    // Work goes on under a forged head, too, but gives it no good seal.
+    // Work continues under a forged head, but gets no valid seal.
     const sequence = Math.max(last, head.sequence) + 1;
     const unsealed = { ...posting, ...rate, sequence, previous: head.seal };
     const next = { sequence, seal: seal.posting(unsealed) };
@@ -61,7 +66,7 @@ export function postingInsert(database: Connection, seal: LedgerSeal): (posting:
   };
 }
 
-/** Tells whether an invocation's postings are as they were written. */
+/** Checks whether an invocation's postings are as they were written. */
 export function postingChecker(
   database: Connection,
   seal: LedgerSeal,
@@ -73,7 +78,7 @@ export function postingChecker(
     select.all(invocation).every((row) => sealsAgree(row.seal, seal.posting(row)));
 }
 
-/** Looks after the seals of the days' sums, which are added to as postings are removed. */
+/** Maintains the seals of the days' sums, to which removed postings are added. */
 export class DaySeals {
   private readonly select;
   private readonly update;
@@ -92,13 +97,13 @@ export class DaySeals {
     );
   }
 
-  /** A sum that is not there yet is sound. */
+  /** A sum that does not exist yet is valid. */
   isSound(day: number, uid: number): boolean {
     const row = this.select.get(day, uid);
     return row === undefined || isSoundDay(row, this.seal);
   }
 
-  /** After a sum that was sound was added to. */
+  /** Called after a valid sum was added to. */
   renew(day: number, uid: number): void {
     const row = this.select.get(day, uid)!;
     this.update.run(this.seal.day(row.slice(0, -1)), day, uid);
@@ -108,15 +113,15 @@ export class DaySeals {
 const isSoundDay = (row: readonly (number | string | bigint)[], seal: LedgerSeal): boolean =>
   sealsAgree(String(row.at(-1)), seal.day(row.slice(0, -1)));
 
-/** Returns how to read the head of the chain: that of an empty one if it is missing. */
+/** Returns a function that reads the head of the chain; that of an empty one if it is missing. */
 export function headReader(database: Connection): () => LedgerHead {
   const select = database.prepare<[], LedgerHead>("SELECT sequence, seal FROM ledger_head");
   return () => select.get() ?? { sequence: 0, seal: "" };
 }
 
 /**
- * Returns how to tell whether the chain continues a head that it once had: null, or one sentence
- * why not. The seal of a posting that was removed since is not compared.
+ * Returns a function that checks whether the chain continues a head that it once had: null, or one
+ * sentence that says why not. The seal of a posting that was removed since is not compared.
  */
 export function continuationChecker(database: Connection): (known: LedgerHead) => string | null {
   const headOf = headReader(database);
@@ -134,7 +139,10 @@ export function continuationChecker(database: Connection): (known: LedgerHead) =
   };
 }
 
-/** Returns how to check the chain: a sentence for each thing that is not as gleanerd wrote it. */
+/**
+ * Returns a function that checks the chain: one sentence for each thing that is not as gleanerd
+ * wrote it.
+ */
 export function chainChecker(database: Connection, seal: LedgerSeal): () => Iterable<string> {
   const selectHead = database.prepare<[], HeadRow>("SELECT sequence, seal, mac FROM ledger_head");
   const selectPostings = database.prepare<[], PostingRow>(

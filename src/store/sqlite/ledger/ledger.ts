@@ -8,12 +8,12 @@ import type { Operations } from "../signatures.js";
 import { chainChecker, continuationChecker, headReader } from "./chain.js";
 import type { LedgerSeal } from "./seal.js";
 
-/** A check names this many differences; the counts and sums tell the rest. */
+/** A check lists this many differences; the counts and sums cover the rest. */
 const maxDifferences = 10;
-/** Old postings are summed by days of UTC. */
+/** Old postings are summed by UTC day. */
 export const dayMs = 86_400_000;
 
-/** A finished attempt beside its posting; the posting's columns are null when it has none. */
+/** A finished attempt with its posting; the posting's columns are null if it has none. */
 export interface LedgerRow {
   readonly invocation: number;
   readonly number: number;
@@ -70,7 +70,7 @@ export function ledgerReads(
   };
 }
 
-/** Finds who had a name last: submissions go with store.retainDays, sums stay. */
+/** Finds the last user of a name: submissions are removed after store.retainDays, sums stay. */
 function uidNamed(database: Connection): Operations<"uidNamed">["uidNamed"] {
   const select = database
     .prepare<{ name: string }, number>(
@@ -84,13 +84,16 @@ function uidNamed(database: Connection): Operations<"uidNamed">["uidNamed"] {
   return (name) => select.get({ name }) ?? null;
 }
 
-/** A billed end is final, so an invocation has one posting. The sum of an old day counts as posted at its beginning. */
+/**
+ * A billed end is final, so an invocation has one posting. The sum of an old day counts as posted
+ * at the beginning of the day.
+ */
 function bill(database: Connection): Operations<"bill">["bill"] {
-  // total(), for sum() fails above 64 bits: a site's memory-milliseconds of a year are more than a number holds exactly
-  // (2^53), and are then the nearest one.
+  // total(), because sum() fails above 64 bits: a site's memory-milliseconds of a year exceed exact
+  // numbers (2^53), and are rounded to the nearest one.
   const sumByUser = database
     .prepare<unknown[], { user: string; names: string; [sum: string]: bigint | number | string }>(
-      // Where max() is asked for, SQLite takes a bare column from the row that has it: the newest name.
+      // With max(), SQLite takes a bare column from the row that has the maximum: the newest name.
       `SELECT owner_uid AS uid, owner_user AS user, max(posted_at_ms) AS lastMs,
          json_group_array(DISTINCT owner_user) AS names, total(postings) AS invocations, total(core_ms) AS coreMs,
          total(memory_mb_ms) AS memoryMbMs, total(amount_micro_credits) AS amountMicroCredits
@@ -117,7 +120,10 @@ function bill(database: Connection): Operations<"bill">["bill"] {
     }));
 }
 
-/** All postings that are still there. Their amounts are summed in two halves, for sum() fails above 64 bits. */
+/**
+ * All postings that still exist. Their amounts are summed in two halves, because sum() fails above
+ * 64 bits.
+ */
 function postedSum(database: Connection): () => { postings: bigint; amount: bigint } {
   const sumAll = database
     .prepare<[], { postings: bigint; high: bigint; low: bigint }>(
@@ -131,7 +137,7 @@ function postedSum(database: Connection): () => { postings: bigint; amount: bigi
   };
 }
 
-/** `attempts` counts those that ended billed: as many as postings, when it balances. */
+/** `attempts` counts those with a billed end: as many as postings, if the ledger balances. */
 function verifyLedger(database: Connection, seal: LedgerSeal): (known?: LedgerHead) => LedgerCheck {
   const sumAll = postedSum(database);
   const selectDays = database.prepare<[], LedgerDay>("SELECT * FROM ledger_day").safeIntegers();
@@ -178,7 +184,7 @@ function verifyLedger(database: Connection, seal: LedgerSeal): (known?: LedgerHe
     for (const fault of chainFaults())
       if (differences.length < maxDifferences) differences.push(fault);
     const ended = BigInt(attempts) + pruned;
-    // What is compared is exact; what is shown is the nearest number.
+    // Comparisons are exact; displayed values are rounded to the nearest number.
     return {
       balanced: differences.length === 0 && amount === recomputed && postings === ended,
       attempts: Number(ended),
@@ -191,7 +197,7 @@ function verifyLedger(database: Connection, seal: LedgerSeal): (known?: LedgerHe
   };
 }
 
-/** What is wrong with the posting of a finished attempt; null when it is as it should be. */
+/** What is wrong with the posting of a finished attempt; null if it is correct. */
 export function differenceOf(row: LedgerRow): string | null {
   if (row.user === null)
     return isBilled(row.state) ? `ended ${row.state} but was not posted` : null;

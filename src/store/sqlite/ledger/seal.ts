@@ -1,11 +1,11 @@
-// Seals of the ledger: an HMAC of what was written, with a key that is not in the database.
+// Seals of the ledger: an HMAC over each record, with a key that is not in the database.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-/** A posting as it is sealed. */
+/** A posting in the form in which it is sealed. */
 export interface SealedPosting {
   readonly sequence: number;
-  /** The seal of the posting before it. */
+  /** The seal of the previous posting. */
   readonly previous: string;
   readonly invocation: number;
   readonly attempt: number;
@@ -19,13 +19,13 @@ export interface SealedPosting {
   readonly postedAtMs: number;
 }
 
-/** How many postings were ever made, and the seal of the last one. */
+/** The number of postings ever made, and the seal of the last one. */
 export interface SealedHead {
   readonly sequence: number;
   readonly seal: string;
 }
 
-/** All columns of a day's sum, in the order of the table. */
+/** All columns of a day's sum, in the table's order. */
 export type SealedDay = readonly (number | string | bigint)[];
 
 export class LedgerSeal {

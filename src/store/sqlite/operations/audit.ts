@@ -5,7 +5,7 @@ import type { AuditEvent } from "../../../model/records/audit.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 
-/** Stands for everybody in the table of epochs. */
+/** Represents everybody in the table of epochs. */
 const everybody = -1;
 
 type AuditRow = Omit<AuditEvent, "operator"> & { readonly operator: number };

@@ -1,4 +1,5 @@
-// Checkpoint folders that may be on some file system: on record from before they are made until they are gone.
+// Checkpoint folders that may exist on some file system: recorded before they are created, until
+// they are gone.
 
 import type { CheckpointRow } from "../../../core/ports/store.js";
 import type { InvocationId, NodeName } from "../../../model/ids.js";

@@ -1,4 +1,5 @@
-// Scripts and environments: kept once for all identical submissions of a user, read when an attempt is to run.
+// Scripts and environments: stored once for all identical submissions of a user, read when an
+// attempt is about to run.
 
 import { createHash } from "node:crypto";
 import type { InvocationId } from "../../../model/ids.js";
@@ -13,7 +14,7 @@ interface DocumentRow {
   readonly environment: string;
 }
 
-/** The columns of a new submission that hold what the user sent. */
+/** The columns of a new submission that contain what the user sent. */
 export interface DocumentColumns {
   readonly command: number;
   readonly environment: number;
@@ -39,7 +40,7 @@ export function documentKeeper(
   });
 }
 
-/** Returns how to remove a document, unless a submission still has it. */
+/** Returns a function that removes a document, unless a submission still uses it. */
 export function documentRemover(database: Connection): (id: number) => void {
   const remove = database.prepare<{ id: number }>(
     `DELETE FROM document WHERE id = @id
@@ -49,7 +50,7 @@ export function documentRemover(database: Connection): (id: number) => void {
   return (id) => void remove.run({ id });
 }
 
-/** Returns how to read the submission with an id. */
+/** Returns a function that reads the submission with an id. */
 export function submissionReader(database: Connection): (id: InvocationId) => Submission | null {
   const select = database.prepare<[number], DocumentRow>(
     `SELECT s.terms, c.body AS command, e.body AS environment FROM submission AS s

@@ -1,4 +1,4 @@
-// Executors: enough of each to know it again after a restart.
+// Executors: enough of each to recognise it after a restart.
 
 import type { ExecutorRow } from "../../../core/ports/store.js";
 import type { Connection } from "../database.js";
@@ -17,14 +17,15 @@ export function executorWrites(database: Connection): Operations<"saveExecutor">
   );
   return {
     saveExecutor(row) {
-      // The end of an earlier one may not be on record yet, or could not be written: a node has one live executor.
+      // The end of an earlier one may not be recorded yet, or could not be written: a node has one
+      // live executor.
       if (row.state === "live") replace.run(row);
       save.run(row);
     },
   };
 }
 
-/** Only the live ones are loaded: the gone are history, and grow without end. */
+/** Loads only live ones: gone ones are history, and their number grows without limit. */
 export function executorReads(database: Connection): Operations<"loadExecutors"> {
   const select = database.prepare<[], ExecutorRow>(
     `SELECT id, node, address, placement, state, started_at_ms AS startedAtMs, gone_at_ms AS goneAtMs,

@@ -1,4 +1,5 @@
-// What the idle report is made from beside the utilization's: conditions of nodes, work without an end of its own, times of waiting.
+// The idle report's input besides the utilization report's: conditions of nodes, work without an
+// end of its own, times of waiting.
 
 import type { NodeName } from "../../../model/ids.js";
 import type {
@@ -10,7 +11,7 @@ import type {
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 
-/** Rows of a query within a window, bounded; see utilization.ts. */
+/** Rows of a query within a window, of limited number; see utilization.ts. */
 export type Reader = <Row>(
   sql: string,
   what: string,
@@ -28,7 +29,7 @@ export function idleWrites(database: Connection): Operations<"saveConditions"> {
   };
 }
 
-// Of each node the changes within the window, and the last one before it.
+// For each node, the changes within the window, and the last one before it.
 const changes = `
   SELECT node, from_ms AS fromMs, condition FROM node_condition WHERE from_ms > @fromMs AND from_ms < @toMs
   UNION ALL
@@ -48,7 +49,8 @@ const unfinished = `
     AND state IN ('EVICTED', 'LOST', 'RUNNING')
   ORDER BY invocation, number`;
 
-// Up to the first attempt, between attempts, and after the last one of what still waits or was cancelled while it did.
+// Up to the first attempt, between attempts, and after the last one if the invocation still waits
+// or was cancelled while waiting.
 const waits = `
   WITH live AS (
     SELECT i.id, i.attempt, i.ended_at_ms, s.submitted_at_ms
@@ -83,7 +85,7 @@ export function idleReads(reader: Reader) {
   });
 }
 
-/** Changes in order of node and time: each lasts until the next one of its node. */
+/** Changes ordered by node and time: each lasts until the next one of its node. */
 function spansOf(
   rows: readonly { node: NodeName; fromMs: number; condition: string | null }[],
   toMs: number,

@@ -1,4 +1,4 @@
-// Rows of invocations with what is listed of their submissions, and what they become.
+// Rows of invocations with the listed columns of their submissions, and their conversion.
 
 import type { InvocationId, NodeName } from "../../../model/ids.js";
 import type { Invocation, InvocationState } from "../../../model/invocation.js";

@@ -35,7 +35,7 @@ export function invocationWrites(
   return {
     submit: submit(database),
     endPending: endPending(database),
-    // Beside the writes: it must not wait behind a list.
+    // Read on the writing thread: it must not wait behind a list.
     submissionToRun: submissionReader(database),
   };
 }
@@ -58,7 +58,7 @@ function submit(database: Connection): Operations<"submit">["submit"] {
        @command, @environment, @terms)`,
   );
   const keepDocuments = documentKeeper(database);
-  // json_each gives the tasks in their order, `key` counting from 0.
+  // json_each returns the tasks in order, with `key` counting from 0.
   const insertInvocations = database.prepare<{ id: number; tasks: string }>(
     `INSERT INTO invocation (id, submission, array_task_id, state, attempt)
      SELECT @id + key, @id, value, 'PENDING', 0 FROM json_each(@tasks)`,
@@ -100,7 +100,7 @@ function submit(database: Connection): Operations<"submit">["submit"] {
   };
 }
 
-/** As it is read: an array of thousands need not be read again. */
+/** In the form of a read: an array of thousands need not be read again. */
 function submitted(
   { owner, submission, submittedAtMs }: NewInvocations,
   first: number,
@@ -148,7 +148,7 @@ export function invocationReads(
     .pluck();
   const readSubmission = submissionReader(database);
 
-  /** The tasks of an array share one digest, also after they went from thread to thread. */
+  /** The tasks of an array share one digest, even after passing between threads. */
   function loadLive(afterId: number, limit: number): readonly LiveInvocation[] {
     const digests = new Map<InvocationId, SubmissionDigest>();
     return selectLive.all(afterId, limit).map((row) => {
@@ -195,7 +195,7 @@ function conditionsOf(filter: InvocationFilter): readonly string[] {
   if (filter.uid !== undefined) where.push("s.owner_uid = @uid");
   if (filter.ids !== undefined) where.push("i.id IN (SELECT value FROM json_each(@ids))");
   if (filter.arrayJobId !== undefined)
-    // The tasks' ids follow the array's own: a range of the primary key, no index of its own.
+    // The tasks' ids follow the array's own: a range of the primary key, without another index.
     where.push(
       `i.submission = @arrayJobId AND i.array_task_id IS NOT NULL AND i.id BETWEEN @arrayJobId
          AND @arrayJobId + (SELECT tasks FROM submission WHERE id = @arrayJobId) - 1`,
@@ -205,7 +205,7 @@ function conditionsOf(filter: InvocationFilter): readonly string[] {
     where.push("i.state IN (SELECT value FROM json_each(@states))");
     if (!filter.states.some(isFinal)) where.push("i.ended_at_ms IS NULL");
   }
-  // As sacct -S: what was still there at that time, or came later.
+  // As with sacct -S: invocations that still existed at that time, or came later.
   if (filter.sinceMs !== undefined)
     where.push("(i.ended_at_ms IS NULL OR i.ended_at_ms >= @sinceMs)");
   return where;

@@ -1,4 +1,4 @@
-// What models learned: each one's own JSON under its name.
+// Learned models: each stores its own JSON under its name.
 
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";

@@ -1,4 +1,4 @@
-// The store's operations as the worker runs them: synchronous, by name, writes apart from reads.
+// The store's operations as the worker runs them: synchronous, by name, writes separate from reads.
 
 import type { NamesOf } from "../create-store.js";
 import type { Connection } from "../database.js";

@@ -1,4 +1,4 @@
-// Removes what is older than the site keeps, a few rows at a time; of the ledger the sums stay.
+// Removes records older than the site keeps, a few rows at a time; the sums of the ledger stay.
 
 import { priceMicroCredits } from "../../../core/accounting/metering.js";
 import { isBilled } from "../../../model/invocation.js";
@@ -9,7 +9,10 @@ import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { documentRemover } from "./documents.js";
 
-/** Rows of a table that lie wholly before @beforeMs, by its key. Their indexes are on times that never change. */
+/**
+ * Rows of a table that lie completely before @beforeMs, by its key. Their indexes are on times that
+ * never change.
+ */
 const sightings: readonly (readonly [table: string, key: string, isOld: string])[] = [
   ["job_record", "id, started_at_ms", "started_at_ms < @beforeMs AND ended_at_ms < @beforeMs"],
   ["hook_event", "node, job_id, kind, at_ms", "at_ms < @beforeMs"],
@@ -46,7 +49,9 @@ export function retentionWrites(database: Connection, seal: LedgerSeal): Operati
   };
 }
 
-/** Invocations that ended, with attempts and postings, and a submission with the last of its invocations. */
+/**
+ * Ended invocations, with attempts and postings, and a submission with the last of its invocations.
+ */
 function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit) => number {
   const selectOld = database.prepare<Limit, { id: number; submission: number }>(
     "SELECT id, submission FROM invocation WHERE ended_at_ms < @beforeMs ORDER BY ended_at_ms LIMIT @limit",
@@ -54,7 +59,7 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
   const selectAttempts = database.prepare<[number], LedgerRow>(
     `${finishedAttempts} AND a.invocation = ?`,
   );
-  // The other side of the day's sum is kept by the trigger on posting.
+  // The trigger on posting maintains the other side of the day's sum.
   const sumAttempt = database.prepare<{ day: number; uid: number; user: string; price: number }>(
     `INSERT INTO ledger_day (day, owner_uid, owner_user, attempts, recomputed_micro_credits)
      VALUES (@day, @uid, @user, 1, @price)

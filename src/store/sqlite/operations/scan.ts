@@ -1,18 +1,18 @@
-// Lists in pieces: each call looks at a bounded number of rows, so that no reader holds up another.
+// Lists in pieces: each call examines a limited number of rows, so that no reader delays another.
 
 import type { Scan, ScanFilter } from "../../../core/ports/store.js";
 import type { InvocationState } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import { columns, type InvocationRow, invocationOf, tables } from "./invocation-rows.js";
 
-/** Looked at in one call: about 5 ms. */
+/** Rows examined in one call: about 5 ms. */
 const scannedRows = 5_000;
-/** Found in one call: about 5 ms as well. */
+/** Rows found in one call: about 5 ms as well. */
 const foundRows = 500;
-/** Rows of the index that are looked at for the first invocation of a period: about 100 ms. */
+/** Rows of the index examined for the first invocation of a period: about 100 ms. */
 const maxSinceRows = 1_000_000;
 
-/** What decides whether a row is listed. */
+/** The columns that decide whether a row is listed. */
 interface Candidate {
   readonly id: number;
   readonly state: InvocationState;
@@ -34,7 +34,7 @@ export function invocationScanner(
   const all = database.prepare<From, Candidate>(
     `SELECT ${candidate} FROM invocation AS i WHERE i.id > @afterId ORDER BY i.id LIMIT @limit`,
   );
-  // A submission's invocations follow each other, so this order is that of the ids.
+  // A submission's invocations have consecutive ids, so this order is that of the ids.
   const ofUser = database.prepare<From, Candidate>(
     `SELECT ${candidate} FROM submission AS s JOIN invocation AS i ON i.submission = s.id
      WHERE s.owner_uid = @uid AND i.id > @afterId
@@ -66,11 +66,14 @@ export function invocationScanner(
 function matches(row: Candidate, { states, sinceMs, arrayTaskId }: ScanFilter): boolean {
   if (states !== undefined && !states.includes(row.state)) return false;
   if (arrayTaskId !== undefined && row.array_task_id !== arrayTaskId) return false;
-  // As sacct -S: what was still there at that time, or came later.
+  // As with sacct -S: invocations that still existed at that time, or came later.
   return sinceMs === undefined || row.ended_at_ms === null || row.ended_at_ms >= sinceMs;
 }
 
-/** Returns how to find an id that no invocation of a period lies before: most of what is old is skipped. */
+/**
+ * Returns a function that finds an id before which no invocation of a period lies: this skips most
+ * old ones.
+ */
 function sinceFinder(database: Connection): (sinceMs: number) => number {
   const firstLive = database
     .prepare<[], number | null>("SELECT min(id) FROM invocation WHERE ended_at_ms IS NULL")

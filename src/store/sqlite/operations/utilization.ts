@@ -1,4 +1,5 @@
-// What the utilization report is made from: Slurm's jobs, hook events, executors' holdings, nodes' spans, evictions.
+// The utilization report's input: Slurm's jobs, hook events, executors' holdings, nodes' spans,
+// evictions.
 
 import { GleanerError } from "../../../model/errors.js";
 import type { NodeName } from "../../../model/ids.js";
@@ -14,7 +15,10 @@ import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 import { idleReads, type Reader } from "./idle.js";
 
-/** Of each kind in one report: about 200 MB of the daemon's memory, and years of a small cluster. */
+/**
+ * The most rows of each kind in one report: about 200 MB of the daemon's memory, and years of a
+ * small cluster.
+ */
 const maxRows = 1_000_000;
 
 export function utilizationWrites(
@@ -31,7 +35,7 @@ export function utilizationWrites(
 }
 
 function jobWrites(database: Connection): Operations<"saveJobRecords" | "closeVanishedJobs"> {
-  // An older read never takes an end away; one that says nothing new writes nothing.
+  // An older read never removes an end; one without news writes nothing.
   const saveJob = database.prepare(
     `INSERT INTO job_record (id, started_at_ms, ended_at_ms, submitted_at_ms, display_id, name, owner_user,
        partition, state, cores, nodes)
@@ -109,7 +113,7 @@ const jobs = `
   FROM job_record WHERE started_at_ms < @toMs AND (ended_at_ms IS NULL OR ended_at_ms > @fromMs)
   ORDER BY started_at_ms, id`;
 
-// A begin before the window counts when its end is not before it too.
+// A begin before the window counts unless its end is before it too.
 const hookEvents = `
   SELECT node, job_id AS jobId, kind, at_ms AS atMs, cores
   FROM hook_event AS e
@@ -132,7 +136,7 @@ const nodeSpans = `
   SELECT node, cores, from_ms AS fromMs, to_ms AS toMs
   FROM node_span WHERE from_ms < @toMs AND to_ms > @fromMs ORDER BY from_ms, node`;
 
-// What was posted was finished and billed; the node's own clock says for how long.
+// Whatever was posted was finished and billed; its duration is from the node's own clock.
 const useful = `
   SELECT a.invocation, a.node, a.cores, a.ended_at_ms - a.wall_ms AS fromMs, a.ended_at_ms AS toMs
   FROM attempt AS a JOIN posting AS p ON p.invocation = a.invocation AND p.attempt = a.number

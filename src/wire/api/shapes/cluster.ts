@@ -8,7 +8,7 @@ import { nodeInfo } from "./nodes.js";
 
 export const infoAnswer = z.strictObject({
   clusterName: z.string(),
-  version: z.string().describe("Of gleanerd"),
+  version: z.string().describe("gleanerd's version"),
   snapshotAgeMs: duration.nullable().describe("null before Slurm was read"),
   stale: z.boolean().describe("Whether the view of Slurm is too old to start anything by"),
   slurmProblem: z.string().nullable(),
