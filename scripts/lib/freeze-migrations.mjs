@@ -1,7 +1,7 @@
 // Freezes the migrations for a release: adds their SHA-256 to
 // src/store/sqlite/frozen-migrations.json, and never changes one.
 //
-//   node scripts/lib/freeze-migrations.mjs            at a release, with its version in package.json
+//   node scripts/lib/freeze-migrations.mjs            at a release, once package.json names it
 //   node scripts/lib/freeze-migrations.mjs --check    exits with 1 if a migration was changed or is
 //                                                     not frozen yet
 
