@@ -37,7 +37,7 @@ describe("GPUs", () => {
     );
   });
 
-  test("one who has waited long for them gets an executor kept free, though cores are free elsewhere", () => {
+  test("reserves an executor for a starving GPU request, although cores are free elsewhere", () => {
     const starved = waiting(1, { cores: 2, gpus: 1, submittedAtMs: 0 });
     const narrow = [2, 3, 4].map((id) => waiting(id, { user: "bob" }));
     const slots = [slotWith("gpu", 4, 1, 1, 0), slotWith("plain", 4, 2, 0, 0)];

@@ -152,7 +152,7 @@ describe("place with a prediction", () => {
   const placed = (all: Waiting[], slots: Slot[], by = predicting(), atMs = nowMs) =>
     place(queueOf(all), slots, new Map(), atMs, by).map((each) => [each.invocation, each.executor]);
 
-  test("long work goes where it survives, short work into short holes, whoever is first", () => {
+  test("long work goes where it survives, short work into short holes, in whichever order they arrived", () => {
     const slots = [young("young"), old("old")];
     expect(placed([long(1), short(2)], slots).sort()).toEqual([
       [1, "old"],
@@ -196,7 +196,7 @@ describe("place with a prediction", () => {
     expect(placed([long(1)], slots)).toEqual([[1, "young"]]);
   });
 
-  test("patience ends: a group that was passed over long enough takes what there is", () => {
+  test("patience ends: a group that was skipped long enough takes any available slot", () => {
     const slots = [young("young"), old("busy", { freeCores: 0 })];
     const by = predicting();
     expect(placed([long(1), ...shorts], slots, by)).toEqual([[2, "young"]]);
@@ -300,7 +300,7 @@ describe("place with a prediction", () => {
     );
   });
 
-  test("with predictions too, what is assigned fits, and what fits and would end in time is not left out", () => {
+  test("with predictions too, every assignment fits, and no work that fits and would end in time is omitted", () => {
     fc.assert(
       fc.property(anyWaiting, anySlots, (all, slots) => {
         const young = all.map((each) => ({ ...each, submittedAtMs: nowMs }));

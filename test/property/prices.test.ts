@@ -44,7 +44,7 @@ describe("prices", () => {
     expect(ratio(pricesAfter(24 * 60, [1, 4], [1, 4]))).toBeCloseTo(1, 6);
   });
 
-  test("are drawn up anew though the clock was set back", () => {
+  test("are made again although the clock was set back", () => {
     const prices = pricesAfter(1, [1, 1], [1, 1]);
     const before = prices.of(5 * minute);
     prices.look([{ usualMs: 5 * minute, coreMs: 1 }], -1_000 * minute);

@@ -113,7 +113,7 @@ test("one on a node that is drained now is told, saves, leaves, and goes on else
   await noFolders();
 });
 
-test("one whose hole is to be reserved is told before; cancelled while it waits, its folder goes, too", async () => {
+test("a function gets its notice before its hole is reserved; if it is cancelled while it waits, its folder is removed, too", async () => {
   await bothReady();
   const id = await count("reserved");
   await logged("reserved", "attempt 1 ");

@@ -243,7 +243,7 @@ describe("strangers on the network", () => {
     expect(count() - before).toBe(0);
   });
 
-  test("fill the executors' port in vain", async () => {
+  test("fill the executors' port without effect", async () => {
     const port = at.site.ports.executorPort;
     const idle = Array.from({ length: 300 }, () =>
       connect(port, "127.0.0.1").on("error", () => {}),

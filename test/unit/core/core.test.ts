@@ -130,7 +130,7 @@ describe("plan", () => {
     makePlan({ snapshot: snapshot({ nodes }), executors, policy, context: context(), maxStarts: 9 })
       .steps;
 
-  test("starts where there is none, resizes where there is one", () => {
+  test("starts an executor where there is none, resizes an existing one", () => {
     const steps = plan([
       node({ baseState: "MIXED", allocatedCores: 4 }),
       node({ name: nodeName("n2") }),

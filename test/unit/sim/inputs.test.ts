@@ -45,7 +45,7 @@ describe("a hole log", () => {
     ]);
   });
 
-  test("of more than ten years is none", async () => {
+  test("of more than ten years is refused", async () => {
     await expect(readHoleLog(["a,1,2", "a,4000000000,4000000009"], shape)).rejects.toThrow(
       /lasts from 1970-01-01 to 2096-\d\d-\d\d, more than 10 years/,
     );
@@ -157,7 +157,7 @@ describe("SWF", () => {
 describe("a dump of sacct", () => {
   const header = "JobID|Start|End|AllocCPUS|AllocTRES|NodeList";
 
-  test("with a header: steps are passed over, cores spread evenly, memory from TRES", async () => {
+  test("with a header: steps are skipped, cores spread evenly, memory from TRES", async () => {
     const trace = await readSacct(
       [
         header,

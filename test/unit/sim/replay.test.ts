@@ -69,7 +69,7 @@ describe("coverage", () => {
     expect(result.coveredCoreMs).toBe(4 * (20_000 - 6_200));
   });
 
-  test("of fragments and whole nodes is told apart, and where there is no memory", () => {
+  test("distinguishes fragments, whole nodes, and nodes without memory", () => {
     const jobs = [
       { cores: 3, memoryMb: 0, fromMs: 5_000, toMs: 10_000 },
       { cores: 3, memoryMb: 8_000, fromMs: 12_000, toMs: 20_000 },

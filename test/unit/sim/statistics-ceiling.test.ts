@@ -33,7 +33,7 @@ describe("the ceiling of statistics", () => {
     }
   });
 
-  test("of two lengths in holes without memory is their mean: nothing is to be had by choosing", () => {
+  test("of two lengths in memoryless holes is their mean: choosing gains nothing", () => {
     const calls = [call("f", 100_000), call("g", 20_000), call("g", 20_000)];
     const goodputOf = (x: number) => x / (Math.exp(x) - 1);
     // Core-time that each takes, in proportion to its work over its goodput.

@@ -23,7 +23,7 @@ describe("readGres", () => {
     ]);
   });
 
-  test("a type of (null) is none, and no_consume is no type", () => {
+  test("the type (null) means no type, and no_consume is not a type", () => {
     expect(readGres("gpu:(null):2(IDX:0-1),shard:lustre:no_consume:4,mps:no_consume:1")).toEqual([
       { name: "gpu", type: null, count: 2, indices: [0, 1], ...counted },
       { name: "shard", type: "lustre", count: 4, indices: null, isCounted: false },

@@ -151,7 +151,7 @@ describe("the idle rest under an exclusive job", () => {
     expect(holesOf(site([held]), change).unusable[0]!.reason.kind).toBe("full");
   });
 
-  test("is none where two jobs fill the node", () => {
+  test("is empty if two jobs fill the node", () => {
     const two = [
       { ...whole, cpuIds: all.slice(0, 8) },
       { ...whole, cpuIds: all.slice(8) },

@@ -80,7 +80,7 @@ test("what has not ended stays, and a submission stays with the last of its task
   expect(rows("submission")).toBe(1);
 });
 
-test("an invocation whose posting is wrong stays for whoever looks into it", async () => {
+test("an invocation whose posting is wrong stays for the operator to examine", async () => {
   const id = await runOne(dayMs);
   await runOne(dayMs);
   const database = new Database(file);
