@@ -350,7 +350,7 @@ describe("the API", () => {
     },
   );
 
-  test("believes no token but its own, unchanged and in time", async () => {
+  test("accepts only its own tokens, unchanged and in time", async () => {
     const token = secrets.issueToken(owner, nowMs() + 60_000);
     const [body, mac] = token.split(".") as [string, string];
     const claims = JSON.parse(Buffer.from(body, "base64url").toString()) as object;

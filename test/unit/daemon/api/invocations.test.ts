@@ -227,7 +227,7 @@ describe("a submission", () => {
     expect(events).toEqual(["admit checkpoint", "document 1", "checkpoint", "kick"]);
   });
 
-  test("of one who may not, or that is too large, leaves nothing", async () => {
+  test("by a user who may not, or that is too large, leaves nothing", async () => {
     expect((await send({ timeLimitMs: 3_600_001 })).status).toBeGreaterThanOrEqual(400);
     refusal = new Error("no");
     expect((await send()).status).toBe(500);

@@ -60,7 +60,7 @@ test.each(["", "-x", "a b", "a,b", "a:b", "a/b", "a\n", "a\u202eb", "a".repeat(2
   (name) => expect(name).not.toMatch(userShape),
 );
 
-test("digits are a uid, whoever is called so", () => {
+test("digits are a uid, even if a user has that name", () => {
   expect([uidIn("1000"), uidIn("4294967295"), uidIn("99999999999"), uidIn("a1")]).toEqual([
     1_000,
     null,

@@ -57,7 +57,7 @@ const address = (tls?: Address["tls"]): Address => ({
 const challenge = (at: Address) => exchange(at, { method: "GET", path: "/v1/challenge" });
 
 describe("the API", () => {
-  test("a client that believes the authority gets its token, bound as without TLS", async () => {
+  test("a client that trusts the authority gets its token, bound as without TLS", async () => {
     const tls = { caFile: here.files.ca, name: "127.0.0.1" };
     const tokens = new Tokens({
       address: address(tls),
@@ -109,7 +109,7 @@ describe("an executor", () => {
     close();
   });
 
-  test("that believes another authority does not connect, nor one without TLS", async () => {
+  test("that trusts another authority does not connect, nor one without TLS", async () => {
     const { port, close } = await listen(true, (outcome) => void outcome.catch(() => {}));
     await expect(connect(port, caOf(elsewhere))).rejects.toMatchObject({ code: "UNREACHABLE" });
     await expect(connect(port)).rejects.toMatchObject({ code: "UNREACHABLE" });

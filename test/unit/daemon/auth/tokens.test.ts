@@ -33,7 +33,7 @@ test("is made on the first start, and is the same on the next", () => {
   expect(readFileSync(file)).toEqual(key);
 });
 
-test("is made anew although one who had our process number crashed while making it", () => {
+test("is made again although a process with our number crashed while making it", () => {
   writeFileSync(`${file}.${process.pid}`, "half", { mode: 0o644 });
   Secrets.load(file);
   expect(readFileSync(file)).toHaveLength(32);

@@ -31,7 +31,7 @@ test.each([
   expect(read(text)).toBeNull();
 });
 
-test("whatever comes, it is read or passed over", () => {
+test("whatever arrives, it is read or ignored", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
       expect(() => parseWake(Buffer.from(bytes))).not.toThrow();

@@ -270,7 +270,7 @@ describe("an executor", () => {
     expect(await site.billOf("bob")).toBe(0);
   });
 
-  test("that ends an attempt before it was ordered is not believed", async () => {
+  test("that ends an attempt before it was ordered is not trusted", async () => {
     const executor = await evil();
     await executor.isHeard();
     const record = site.parts.registry.get(executor.spec.executor)!;
@@ -282,7 +282,7 @@ describe("an executor", () => {
     expect(await site.billOf("bob")).toBeLessThan(1_000);
   });
 
-  test("that holds an attempt for ever loses it, and is left alone", async () => {
+  test("that holds an attempt forever loses it, and is no longer used", async () => {
     const id = await site.submit("bob", bobsCores, 60_000);
     const executor = await evil();
     await executor.ordered(1);

@@ -67,7 +67,7 @@ test("what Slurm planned is judged apart from what past holes tell", () => {
   expect(sources[0]!.bins[0]).toMatchObject({ count: 2, observed: 0.5 });
 });
 
-test("a restart keeps what was learned; what cannot be read is learned anew", async () => {
+test("a restart keeps what was learned; unreadable parts are learned again", async () => {
   const learning = newLearning();
   for (let round = 0; round < 200; round++) holeOf(learning, (round + 1) * 60_000, 5_000);
   for (let run = 0; run < 5; run++) learning.functionRan("f", 70);

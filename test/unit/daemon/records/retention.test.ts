@@ -19,7 +19,7 @@ function pruner(answers: (number | Error)[]) {
   return { asked, store: { prune, pruneAudit: async () => 0 } };
 }
 
-test("asks until nothing is left, for what ended more than so many whole days ago", async () => {
+test("repeats until nothing is left that ended more than the retained whole days ago", async () => {
   const { asked, store } = pruner([200, 7, 0]);
   await new Retention(store, 90, log).run();
   expect(asked).toHaveLength(3);
