@@ -111,7 +111,8 @@ export class Site {
     const daemon = spawn(process.execPath, [program, "--config", this.files.config], {
       cwd: "/",
       ...(account === null ? {} : { uid: account.uid, gid: account.gid }),
-      env: { PATH: this.cluster.env.PATH },
+      // As in gleanerd.service.
+      env: { PATH: this.cluster.env.PATH, MALLOC_ARENA_MAX: "1" },
       detached: true,
       stdio: ["ignore", log, log],
     });

@@ -3,12 +3,12 @@
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
-import { Packr } from "msgpackr";
 import { monotonicMs } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { type FrameReader, frame } from "./frames.js";
 import { executorPace, Inflow } from "./inflow.js";
 import { beatMs, maxFrameBytes, maxReportBytes, silenceMs } from "./messages.js";
+import { pack, unpack } from "./packing.js";
 
 /** Half of HMAC-SHA256, truncated as in IPsec and TLS. */
 const sealBytes = 16;
@@ -24,9 +24,6 @@ const slowMs = 500;
  * reads.
  */
 const closeMs = 2_000;
-
-/** Plain maps without shared structures: a frame's meaning does not depend on earlier frames. */
-const packer = new Packr({ useRecords: false, int64AsType: "number" });
 
 export interface Beat {
   readonly type: "beat";
@@ -165,7 +162,7 @@ export class Connection<Out extends Message, In extends Message> {
 
   private write(message: Out | Beat): boolean {
     if (!this.isOpen) return false;
-    const payload = packer.pack(message);
+    const payload = pack(message);
     if (payload.length > this.maxBytes)
       throw new GleanerError(
         "LIMIT_REACHED",
@@ -220,7 +217,7 @@ export class Connection<Out extends Message, In extends Message> {
     this.heardAtMs = monotonicMs();
     let value: unknown;
     try {
-      value = packer.unpack(payload);
+      value = unpack(payload);
     } catch (cause) {
       throw new GleanerError("PROTOCOL", `cannot decode a frame: ${messageOf(cause)}`, {
         cause,

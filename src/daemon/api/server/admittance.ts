@@ -12,7 +12,7 @@ const largeBytes = 64 * 1024;
  * The most large bodies in memory at once, over all users, and how many may wait: meanwhile 128 kB
  * of each are read.
  */
-const maxLarge = 8;
+const maxLarge = 4;
 const maxWaitingLarge = 256;
 /** For one user. */
 const maxLargeOfUser = 1;
