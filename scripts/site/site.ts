@@ -20,6 +20,7 @@ import {
   type SiteFiles,
   siteFiles,
 } from "./settings.js";
+import { unitStart } from "./unit.js";
 
 /** gleanerd answers in half a second on an idle machine. */
 const startDeadlineMs = 30_000;
@@ -108,14 +109,18 @@ export class Site {
     this.isEnding = false;
     const log = openSync(this.files.daemonLog, "a");
     const { account, program } = this.daemonRun;
-    const daemon = spawn(process.execPath, [program, "--config", this.files.config], {
-      cwd: "/",
-      ...(account === null ? {} : { uid: account.uid, gid: account.gid }),
-      // As in gleanerd.service.
-      env: { PATH: this.cluster.env.PATH, MALLOC_ARENA_MAX: "1" },
-      detached: true,
-      stdio: ["ignore", log, log],
-    });
+    const { nodeOptions, environment } = unitStart();
+    const daemon = spawn(
+      process.execPath,
+      [...nodeOptions, program, "--config", this.files.config],
+      {
+        cwd: "/",
+        ...(account === null ? {} : { uid: account.uid, gid: account.gid }),
+        env: { PATH: this.cluster.env.PATH, ...environment },
+        detached: true,
+        stdio: ["ignore", log, log],
+      },
+    );
     closeSync(log);
     daemon.unref();
     this.daemon = daemon;
