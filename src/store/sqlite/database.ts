@@ -12,6 +12,8 @@ export type Connection = Database.Database;
  * a mistake.
  */
 const busyTimeoutMs = 5_000;
+/** better-sqlite3 has 16 MB; what is read again soon is in the kernel's cache, too. */
+const readCacheKb = 4_096;
 
 /**
  * Opens `file` for writing; creates it (mode 0600) and its directory (mode 0700) if missing,
@@ -37,7 +39,10 @@ export function openForWriting(file: string): Connection {
 /** A second connection, which reads committed data while the first one writes. */
 export function openForReading(file: string): Connection {
   try {
-    return new Database(file, { timeout: busyTimeoutMs, readonly: true, fileMustExist: true });
+    const options = { timeout: busyTimeoutMs, readonly: true, fileMustExist: true };
+    const database = new Database(file, options);
+    database.pragma(`cache_size = -${readCacheKb}`);
+    return database;
   } catch (cause) {
     throw openingFailed(file, cause);
   }

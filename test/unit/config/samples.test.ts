@@ -237,7 +237,9 @@ describe("gleanerd.service", () => {
     const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       bin: { gleanerd: string };
     };
-    expect(value("ExecStart")).toBe(`${programs.node} ${noDebugger} /opt/gleaner/${bin.gleanerd}`);
+    expect(value("ExecStart")).toBe(
+      `${programs.node} ${noDebugger} --max-semi-space-size=4 /opt/gleaner/${bin.gleanerd}`,
+    );
   });
 
   /** Other units of the machine may have faults of their own. */
