@@ -21,6 +21,7 @@ import {
   maxFrameBytes,
   protocolVersion,
 } from "../../../src/wire/messages.js";
+import { attemptOrder } from "../../support/executor/orders.js";
 
 const executor = executorId("n1-a");
 const secret = randomBytes(32).toString("hex");
@@ -193,6 +194,30 @@ describe("a connection", () => {
     expect(seen).toHaveLength(1);
     (peer as unknown as { socket: Socket }).socket.write(seen[0]!);
     expect(await end).toMatchObject({ code: "PROTOCOL", message: "the seal of a frame is wrong" });
+    await peer.close();
+  });
+
+  test("a frame shorter than a seal does not pass", async () => {
+    const [daemon, peer] = await pair();
+    const end = closing(daemon);
+    (peer as unknown as { socket: Socket }).socket.write(frame(Buffer.alloc(3)));
+    expect(await end).toMatchObject({ code: "PROTOCOL", message: "the seal of a frame is wrong" });
+    await peer.close();
+  });
+
+  test("flushed waits for a peer that reads slowly, but not for one that has read", async () => {
+    const [daemon, peer] = await pair();
+    let isFlushed = false;
+    await daemon.flushed();
+    const order = attemptOrder({ command: { kind: "script", body: "x".repeat(4e6), args: [] } });
+    for (let sent = 0; sent < 4; sent++) daemon.send({ type: "start", order });
+    const flushed = daemon.flushed().then(() => {
+      isFlushed = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isFlushed).toBe(false);
+    peer.listen({ onMessage: () => {}, onClose: () => {} });
+    await flushed;
     await peer.close();
   });
 
