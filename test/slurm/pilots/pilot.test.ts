@@ -62,7 +62,7 @@ test("without work no job is submitted, and doctor is content without a hook", a
   expect(stdout).toContain("preemption of pilots");
   expect(stdout).toContain(`of ${user} only`);
   expect(exitCode).toBe(0);
-  expect(await at.site.gleanOrThrow(["explain", "n1"])).toContain("when work waits");
+  expect(await at.site.gleanOrThrow(["explain", "n1"])).toContain("when waiting work would fit");
 });
 
 test("work brings pilots, as large as the holes; Slurm's own view of them is no batch job to us; idle ones leave", async () => {
