@@ -60,12 +60,14 @@ describe("frames", () => {
 describe("a connection", () => {
   let server: Server;
   let sockets: Socket[];
+  let peers: ExecutorConnection[];
   let accepted: Promise<{ executor: string; connection: DaemonConnection }>;
   let timing: Timing;
   let secretOf: (id: string) => string | null;
 
   beforeEach(async () => {
     sockets = [];
+    peers = [];
     timing = patient;
     secretOf = (id) => (id === executor ? secret : null);
     server = createServer();
@@ -82,12 +84,18 @@ describe("a connection", () => {
 
   afterEach(async () => {
     for (const socket of sockets) socket.destroy();
+    // Of a test that failed: an open connection would keep the runner from ending.
+    await Promise.all(peers.map((peer) => peer.close()));
     await new Promise((resolve) => server.close(resolve));
   });
 
   const port = () => (server.address() as AddressInfo).port;
-  const join = (deps = secret, as = executor) =>
-    connectToDaemon({ host: "127.0.0.1", port: port(), executor: as, secret: deps }, timing);
+  const join = async (deps = secret, as = executor) => {
+    const address = { host: "127.0.0.1", port: port(), executor: as, secret: deps };
+    const peer = await connectToDaemon(address, timing);
+    peers.push(peer);
+    return peer;
+  };
   const raw = async () => {
     const socket = connect(port(), "127.0.0.1");
     sockets.push(socket);
