@@ -165,7 +165,7 @@ export const ledgerQuery = z.strictObject({
   head: z
     .string()
     .regex(
-      /^\d{1,15}:([0-9a-f]{64})?$/,
+      /^(0:|[1-9]\d{0,14}:[0-9a-f]{64})$/,
       "expected a ledger head as an earlier check gave it: NUMBER:SEAL",
     )
     .exactOptional()

@@ -75,7 +75,14 @@ test("the ledger is checked against the head of an earlier check", async () => {
   const seal = "0a".repeat(32);
   await api.ask(`/v1/bill/verify?head=12:${seal}`);
   expect(asked).toEqual([{ sequence: 12, seal }]);
-  for (const head of ["12", `x:${seal}`, `12:${seal}0`, `12:${seal.toUpperCase()}`]) {
+  for (const head of [
+    "12",
+    "12:",
+    `0:${seal}`,
+    `x:${seal}`,
+    `12:${seal}0`,
+    `12:${seal.toUpperCase()}`,
+  ]) {
     const { status, body } = await api.ask(`/v1/bill/verify?head=${head}`);
     expect([status, body.error.message]).toEqual([400, expect.stringContaining("NUMBER:SEAL")]);
   }
