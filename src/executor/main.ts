@@ -97,10 +97,8 @@ function sessionOf(
   return new Session(daemonAddressOf(spec), orphanMs, Math.random, {
     onConnected,
     onMessage,
-    onLost: (why) => {
-      executor.outbox.detach();
-      log("daemonLost", { why });
-    },
+    onLost: () => executor.outbox.detach(),
+    onTrouble: (why) => log("daemonLost", { why }),
     onOrphaned: () =>
       void executor.leave(`it had no connection to gleanerd for ${orphanMs} ms`, killWaitMs),
   });

@@ -1,7 +1,7 @@
 // Keeps the connection to the daemon: connects, reconnects, and reports when the daemon was away
 // for too long.
 
-import { clearTimeout, setTimeout, type Timer } from "../../clock.js";
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
 import { messageOf } from "../../model/errors.js";
 import {
   connectToDaemon,
@@ -17,6 +17,11 @@ import { Inbox, type Said } from "./inbox.js";
  */
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
+/**
+ * A connection that ends sooner has not worked, even if the daemon sent something on it: a daemon
+ * that cannot record a report closes the connection whenever the executor repeats that report.
+ */
+const steadyMs = 10_000;
 
 /** The part of a connection that a session needs. */
 export type SessionConnection = Pick<ExecutorConnection, "send" | "close" | "listen">;
@@ -33,7 +38,10 @@ export interface SessionEvents {
   /** Called before any other message on this connection. */
   onConnected(connection: SessionConnection): void;
   onMessage(message: Said): void;
+  /** Called for each connection that is lost and each attempt to connect that fails. */
   onLost(why: string): void;
+  /** The first loss for this reason since a connection worked: something to log. */
+  onTrouble(why: string): void;
   /** There has been no daemon for `orphanMs`. */
   onOrphaned(): void;
 }
@@ -43,6 +51,8 @@ export class Session {
   private orphaned: Timer | undefined;
   private retry: Timer | undefined;
   private pauseMs = firstPauseMs;
+  /** The reasons that were logged since a connection worked. */
+  private readonly troubles = new Set<string>();
   private isOver = false;
 
   /** `random` returns numbers from 0 to 1. */
@@ -88,28 +98,32 @@ export class Session {
     }
     clearTimeout(this.orphaned);
     this.connection = connection;
+    const connectedAtMs = monotonicMs();
     this.events.onConnected(connection);
     const inbox = new Inbox((message) => this.events.onMessage(message));
     connection.listen({
-      onMessage: (message) => {
-        // A daemon that accepts us sends something; if it drops us at once, the delay keeps
-        // growing.
-        this.pauseMs = firstPauseMs;
-        inbox.add(message);
-      },
+      onMessage: (message) => inbox.add(message),
       onClose: (error) => {
         inbox.close();
         this.connection = null;
         if (this.isOver) return;
+        if (monotonicMs() - connectedAtMs >= steadyMs) this.startAfresh();
         this.awaitDaemon();
         this.tryLater(error?.message ?? "the daemon closed the connection");
       },
     });
   }
 
+  private startAfresh(): void {
+    this.pauseMs = firstPauseMs;
+    this.troubles.clear();
+  }
+
   private tryLater(why: string): void {
     if (this.isOver) return;
     this.events.onLost(why);
+    if (!this.troubles.has(why)) this.events.onTrouble(why);
+    this.troubles.add(why);
     const pauseMs = Math.round(this.pauseMs * (0.5 + this.random() / 2));
     this.pauseMs = Math.min(longestPauseMs, this.pauseMs * 2);
     this.retry = setTimeout(() => void this.tryConnect(), pauseMs);

@@ -44,10 +44,8 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
       if (message.type === "start" || message.type === "recorded") workedAtMs = monotonicMs();
       if (message.type !== "budget") executor.onMessage(message);
     },
-    onLost: (why) => {
-      executor.outbox.detach();
-      log("daemonLost", { why });
-    },
+    onLost: () => executor.outbox.detach(),
+    onTrouble: (why) => log("daemonLost", { why }),
     onOrphaned: () =>
       void executor.leave(`it had no connection to gleanerd for ${spec.orphanMs} ms`),
   });

@@ -130,6 +130,7 @@ export class ExecutorProcess {
         onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
         onMessage: (message) => executor.onMessage(message),
         onLost: () => executor.outbox.detach(),
+        onTrouble: () => {},
         onOrphaned: () => {
           this.world.books.causes.takes(this.spec.executor);
           void executor.leave(`it had no connection to gleanerd for ${this.spec.orphanMs} ms`);
