@@ -5,7 +5,6 @@ import { nowMs } from "../../clock.js";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
-import { messageOf } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
 import type { Beat, Connection } from "../../wire/connection.js";
 import type { DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
@@ -221,9 +220,8 @@ export class Executors {
     this.deps.dispatcher.kick();
     try {
       await this.deps.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
-    } catch (cause) {
+    } catch {
       // The executor keeps the report until it is recorded, and repeats it when it reconnects.
-      this.deps.log.error({ ...facts, cause: messageOf(cause) }, "cannot record a result");
       if (record.state !== "gone") record.attempts.set(report.invocation, held);
       record.line?.close();
       if (record.state === "gone")

@@ -16,6 +16,8 @@ export async function recordGone(
     await store.saveExecutor(record.toRow({ atMs: nowMs(), reason }));
   } catch (cause) {
     const problem = { executor: record.id, cause: messageOf(cause) };
-    log.error(problem, "cannot record the end of an executor");
+    record.log.say((suppressed) =>
+      log.error({ ...problem, suppressed }, "cannot record the end of an executor"),
+    );
   }
 }

@@ -59,6 +59,7 @@ export class Checkpoints {
   private readonly folders = new Map<InvocationId, Folder>();
   private readonly ended = new Set<InvocationId>();
   private readonly stillThere = new LogRateLimit();
+  private readonly unrecorded = new LogRateLimit();
 
   constructor(private readonly deps: CheckpointsDependencies) {
     deps.live.on("changed", (invocation) => this.changed(invocation));
@@ -200,9 +201,9 @@ export class Checkpoints {
     try {
       await this.deps.store.forgetCheckpoint(id);
     } catch (cause) {
-      this.deps.log.error(
-        { cause: messageOf(cause) },
-        "cannot remove the record of a checkpoint folder",
+      const problem = "cannot remove the record of a checkpoint folder";
+      this.unrecorded.say((suppressed) =>
+        this.deps.log.error({ cause: messageOf(cause), suppressed }, problem),
       );
     }
   }

@@ -8,6 +8,7 @@ import { type PlacementPolicy, type Prediction, place } from "../../core/placeme
 import type { Store } from "../../core/ports/store.js";
 import { environmentFor } from "../../core/submission/environment.js";
 import { outputPath } from "../../core/submission/output-paths.js";
+import { LogRateLimit } from "../../limits/rate-limit.js";
 import { assert, messageOf } from "../../model/errors.js";
 import type { Attempt, Submission } from "../../model/invocation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
@@ -30,6 +31,7 @@ const placementPolicy: PlacementPolicy = {
 /** Emits `leftWaiting` after each round that could not place everything. */
 export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
   private readonly policy: PlacementPolicy;
+  private readonly unrecorded = new LogRateLimit();
   private scheduled = false;
 
   constructor(
@@ -114,7 +116,10 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     } catch (cause) {
       assert(!isRecorded, `what follows the record of invocation ${id}'s attempt throws nothing`);
       // Nothing was recorded and nothing was sent: it returns to the queue.
-      this.log.error({ invocation: id, cause: messageOf(cause) }, "cannot record an attempt");
+      const problem = { invocation: id, cause: messageOf(cause) };
+      this.unrecorded.say((suppressed) =>
+        this.log.error({ ...problem, suppressed }, "cannot record an attempt"),
+      );
       if (record.attempts.get(id)?.attempt === number) record.attempts.delete(id);
       live.invocation = { ...live.invocation, attempt: number - 1 };
       this.live.requeue(live, "the store refused the attempt");

@@ -43,6 +43,7 @@ export interface SettlePolicy {
 
 export class Settler {
   private readonly stale = new LogRateLimit();
+  private readonly unrecorded = new LogRateLimit();
 
   constructor(
     private readonly live: LiveInvocations,
@@ -53,10 +54,23 @@ export class Settler {
 
   /**
    * Records the end of the running attempt. Resolves once it is durable; returns false for a stale
-   * result, which changes nothing. The live state changes only after the record, so that no client
-   * sees what a crash could undo.
+   * result, which changes nothing. Rejects, and logs it, if the store failed. The live state
+   * changes only after the record, so that no client sees what a crash could undo.
    */
   async settle(facts: EndFacts): Promise<boolean> {
+    try {
+      return await this.record(facts);
+    } catch (cause) {
+      const { invocation, attempt, end } = facts;
+      const problem = { invocation, attempt, end, cause: messageOf(cause) };
+      this.unrecorded.say((suppressed) =>
+        this.log.error({ ...problem, suppressed }, "cannot record an end"),
+      );
+      throw cause;
+    }
+  }
+
+  private async record(facts: EndFacts): Promise<boolean> {
     const live = this.live.get(facts.invocation);
     if (live === undefined || !isCurrent(live, facts)) {
       const { invocation, attempt } = facts;
@@ -97,12 +111,7 @@ export class Settler {
       try {
         await this.settle(facts);
         return;
-      } catch (cause) {
-        const { invocation, attempt, end } = facts;
-        this.log.error(
-          { invocation, attempt, end, cause: messageOf(cause) },
-          "cannot record an end",
-        );
+      } catch {
         await pause(retryMs);
       }
     }

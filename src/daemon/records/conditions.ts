@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import { conditionOf } from "../../core/accounting/idle.js";
 import type { Store } from "../../core/ports/store.js";
+import { LogRateLimit } from "../../limits/rate-limit.js";
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { Plan } from "../../model/capacity/plan.js";
 import { messageOf } from "../../model/errors.js";
@@ -20,6 +21,7 @@ interface Known {
 /** One row per change of a node, none without changes: on a busy node about four for each job. */
 export class Conditions {
   private readonly nodes = new Map<NodeName, Known>();
+  private readonly unrecorded = new LogRateLimit();
 
   constructor(
     private readonly store: Store,
@@ -72,9 +74,11 @@ export class Conditions {
     if (changes.length === 0) return;
     this.store.saveConditions(changes).catch((cause: unknown) => {
       const problem = { changes: changes.length, cause: messageOf(cause) };
-      this.log.error(
-        problem,
-        "cannot write the conditions of nodes: the idle report will lack them",
+      this.unrecorded.say((suppressed) =>
+        this.log.error(
+          { ...problem, suppressed },
+          "cannot write the conditions of nodes: the idle report will lack them",
+        ),
       );
     });
   }

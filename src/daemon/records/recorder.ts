@@ -5,6 +5,7 @@ import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
+import { LogRateLimit } from "../../limits/rate-limit.js";
 import { messageOf } from "../../model/errors.js";
 import type { JobId, NodeName } from "../../model/ids.js";
 import type {
@@ -70,6 +71,7 @@ export class Recorder extends EventEmitter<RecorderEvents> {
    */
   private mayHaveVanished = true;
   private flushedAtMs = nowMs();
+  private readonly unrecorded = new LogRateLimit();
 
   constructor(
     private readonly store: Store,
@@ -203,7 +205,10 @@ export class Recorder extends EventEmitter<RecorderEvents> {
   }
 
   private failed(cause: unknown): void {
-    this.log.error({ cause: messageOf(cause) }, "cannot write a record for the utilization report");
+    const problem = "cannot write a record for the utilization report";
+    this.unrecorded.say((suppressed) =>
+      this.log.error({ cause: messageOf(cause), suppressed }, problem),
+    );
   }
 }
 

@@ -10,6 +10,7 @@ import Fastify, {
 } from "fastify";
 import type { Logger } from "pino";
 import { nowMs } from "../../../clock.js";
+import { LogRateLimit } from "../../../limits/rate-limit.js";
 import { Semaphore } from "../../../limits/semaphore.js";
 import { GleanerError, messageOf } from "../../../model/errors.js";
 import type { Identity } from "../../../model/invocation.js";
@@ -99,6 +100,7 @@ function optionsFor(tls: ServerDependencies["tls"] | null): FastifyHttpOptions<S
 export function createServer(deps: ServerDependencies): FastifyInstance {
   const server = Fastify(optionsFor(deps.tls ?? null));
   const admittance = new Admittance(server);
+  const internal = new LogRateLimit();
   const callerOf = (identity: Identity): Caller => ({
     ...identity,
     operator: isOperator(identity, deps.operators),
@@ -124,7 +126,10 @@ export function createServer(deps: ServerDependencies): FastifyInstance {
   });
   server.setErrorHandler((thrown: unknown, request, reply) => {
     const error = sentenceFor(thrown, request.routeOptions.bodyLimit);
-    if (error === null) deps.log.error({ cause: thrown }, "internal error in a request");
+    if (error === null)
+      internal.say((suppressed) =>
+        deps.log.error({ cause: thrown, suppressed }, "internal error in a request"),
+      );
     if (error?.code === "NOT_ALLOWED") noteRefusal(deps.audit, request, error.message);
     const { code, message } = error ?? {
       code: "STORE" as const,
