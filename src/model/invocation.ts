@@ -2,6 +2,7 @@
 
 import type { ExecutorId, InvocationId, NodeName } from "./ids.js";
 import type { Transitions } from "./machine.js";
+import type { ResourceRequest } from "./resources.js";
 import type { Shaped } from "./shaped.js";
 import type {
   command,
@@ -117,16 +118,13 @@ export interface Identity {
   readonly user: string;
 }
 
-export interface Invocation {
+export interface Invocation extends ResourceRequest {
   readonly id: InvocationId;
   /** For a task of an array: the array's id (the id of its first task) and the task's number. */
   readonly arrayJobId: InvocationId | null;
   readonly arrayTaskId: number | null;
   readonly owner: Identity;
   readonly name: string;
-  readonly cores: number;
-  readonly memoryMb: number;
-  readonly gpus: number;
   readonly timeLimitMs: number;
   readonly state: InvocationState;
   readonly submittedAtMs: number;
@@ -172,15 +170,12 @@ export const newInvocation = (asked: Asked): Invocation => ({
   wallMs: null,
 });
 
-export interface Attempt {
+export interface Attempt extends ResourceRequest {
   readonly invocation: InvocationId;
   /** 1, 2, 3 … within its invocation. */
   readonly number: number;
   readonly executor: ExecutorId;
   readonly node: NodeName;
-  readonly cores: number;
-  readonly memoryMb: number;
-  readonly gpus: number;
   readonly state: AttemptState;
   readonly startedAtMs: number;
   /** The same moment on the monotonic clock of gleanerd's machine, which nobody can set. */

@@ -12,16 +12,24 @@ export interface Resources {
   readonly cpuIds?: readonly number[];
 }
 
+/** An amount that work needs on one node: a number of GPUs, no matter which. */
+export interface ResourceRequest {
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly gpus: number;
+}
+
 export const nothing: Resources = { cores: 0, memoryMb: 0, gpus: [] };
 
-/** Whether `need` fits in `free`: cores, memory, and a GPU index each. */
-export function fits(need: Resources, free: Resources): boolean {
-  return (
-    need.cores <= free.cores &&
-    need.memoryMb <= free.memoryMb &&
-    need.gpus.every((gpu) => free.gpus.includes(gpu))
-  );
-}
+/** The same amount with the number of GPUs instead of their indices. */
+export const countsOf = ({ cores, memoryMb, gpus }: Resources): ResourceRequest => ({
+  cores,
+  memoryMb,
+  gpus: gpus.length,
+});
+
+export const fits = (need: ResourceRequest, free: Resources): boolean =>
+  need.cores <= free.cores && need.memoryMb <= free.memoryMb && need.gpus <= free.gpus.length;
 
 /** What is left of `from` without `taken`, never below zero. */
 export function subtract(from: Resources, taken: Resources): Resources {

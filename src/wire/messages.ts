@@ -5,7 +5,7 @@ import type { PressureLimits, PressureReport } from "../model/capacity/pressure.
 import type { UnkillableReport } from "../model/capacity/unkillable.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
 import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
-import type { Resources } from "../model/resources.js";
+import type { ResourceRequest, Resources } from "../model/resources.js";
 import type { Isolation } from "./isolation.js";
 
 /**
@@ -30,15 +30,14 @@ export interface AttemptKey {
   readonly attempt: number;
 }
 
-/** All that an executor needs to run one attempt; patterns are already filled in. */
-export interface AttemptOrder extends AttemptKey {
+/**
+ * All that an executor needs to run one attempt; patterns are already filled in. The executor
+ * chooses the GPUs.
+ */
+export interface AttemptOrder extends AttemptKey, ResourceRequest {
   readonly uid: number;
   readonly gid: number;
   readonly user: string;
-  readonly cores: number;
-  readonly memoryMb: number;
-  /** The number of GPUs; the executor chooses which. */
-  readonly gpus: number;
   readonly timeLimitMs: number;
   readonly workingDirectory: string;
   readonly stdoutPath: string;

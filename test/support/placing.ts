@@ -13,6 +13,7 @@ export const waiting = (id: number, change: Partial<Waiting> = {}): Waiting => (
   user: "ann",
   cores: 1,
   memoryMb: 100,
+  gpus: 0,
   timeLimitMs: 1_000,
   submittedAtMs: nowMs - 1,
   ...change,

@@ -171,15 +171,14 @@ export function unservedCores(
   for (const group of queue.groupsInOrder()) {
     const [head] = group;
     if (head === undefined) continue;
-    const need = { cores: head.cores, memoryMb: head.memoryMb, gpus: [] };
     const neededMs = expectedMs(head);
     const avoided = new Set(avoidedBy(head));
-    if (!fits(need, budget) || neededMs > longestMs || (node && avoided.has(node))) continue;
+    if (!fits(head, budget) || neededMs > longestMs || (node && avoided.has(node))) continue;
     const suiting = rooms.filter(
       (room) => (room.leftMs ?? neededMs) >= neededMs && !(room.node && avoided.has(room.node)),
     );
-    if (!suiting.some((room) => fits(need, room.budget))) return need.cores;
-    const groupDemand = group.size * need.cores;
+    if (!suiting.some((room) => fits(head, room.budget))) return head.cores;
+    const groupDemand = group.size * head.cores;
     demand += groupDemand;
     const missing = Math.max(demand - supply, groupDemand - freeCores(suiting));
     if (missing > 0) return missing;

@@ -3,7 +3,8 @@
 
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { InvocationId, NodeName } from "../../model/ids.js";
-import type { Invocation, StartFailure, StartStage } from "../../model/invocation.js";
+import type { StartFailure, StartStage } from "../../model/invocation.js";
+import type { ResourceRequest } from "../../model/resources.js";
 import type { Node } from "../../model/slurm/node.js";
 
 /** The most nodes on which one invocation is tried, and the most tries on a single node. */
@@ -205,7 +206,7 @@ export class SickNodes {
 export function mayTakeWork(
   node: Pick<Node, "cores" | "memoryMb" | "gpuCount">,
   reason: UnusableReason | null,
-  { cores, memoryMb, gpus }: Pick<Invocation, "cores" | "memoryMb" | "gpus">,
+  { cores, memoryMb, gpus }: ResourceRequest,
 ): boolean {
   const isLargeEnough = node.cores >= cores && node.memoryMb >= memoryMb && node.gpuCount >= gpus;
   return isLargeEnough && (reason === null || !lasting.has(reason.kind));

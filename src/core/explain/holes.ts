@@ -4,7 +4,7 @@
 import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { NodeName } from "../../model/ids.js";
 import type { IdlePart, UnusedCores } from "../../model/records/idle.js";
-import type { Resources } from "../../model/resources.js";
+import { countsOf, type Resources } from "../../model/resources.js";
 import { conditionOf, partOf } from "../accounting/idle.js";
 import { amounts, describeReason } from "./waiting.js";
 
@@ -59,7 +59,7 @@ export function explainUnused(
 function whyHeldIsIdle({ free }: ExecutorView, { waiting, fits }: DemandView): [IdlePart, string] {
   if (waiting === 0) return ["noDemand", "an executor holds them ready, but the queue is empty"];
   if (fits) return ["unplaced", "work that fits there is about to start"];
-  const room = amounts({ ...free, gpus: free.gpus.length });
+  const room = amounts(countsOf(free));
   return [
     "unplaced",
     `an executor holds them ready, but no waiting invocation (${waiting} in the queue) fits into the ${room} that are free there or would end in time`,

@@ -4,7 +4,7 @@ import type { UnusableReason } from "../../model/capacity/hole.js";
 import type { HoleEnd } from "../../model/capacity/prediction.js";
 import { counted } from "../../model/counted.js";
 import type { Invocation } from "../../model/invocation.js";
-import { fits as fitsByNumber, type Resources } from "../../model/resources.js";
+import { countsOf, fits, type ResourceRequest, type Resources } from "../../model/resources.js";
 
 /** One sentence without a full stop, shown by `glean info`, `glean explain` and in plans. */
 export function describeReason(reason: UnusableReason): string {
@@ -93,10 +93,8 @@ const maxGpuProblems = 3;
 
 /** Why a PENDING invocation has not started, with the decisive reason first. */
 export function explainWait(invocation: Invocation, view: WaitView): readonly string[] {
-  const need = { cores: invocation.cores, memoryMb: invocation.memoryMb, gpus: [] };
-  const fits = (free: Resources): boolean =>
-    fitsByNumber(need, free) && free.gpus.length >= invocation.gpus;
-  const wants = `it needs ${amounts({ ...need, gpus: invocation.gpus })}`;
+  const fitsIn = (free: Resources): boolean => fits(invocation, free);
+  const wants = `it needs ${amounts(invocation)}`;
   const lines: string[] = [];
   if (view.allDrained)
     lines.push("all nodes are drained for Gleaner: an operator has to resume them");
@@ -110,13 +108,13 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
   else if (coming > 0) lines.push(`Slurm has yet to start ${counted(coming, "pilot")}`);
   else if (view.executors.length === 0)
     lines.push("no node has a hole at present, so no executor is ready");
-  else if (!view.executors.some((each) => fits(each.budget)))
+  else if (!view.executors.some((each) => fitsIn(each.budget)))
     lines.push(
       `no hole is large enough at present: ${wants}, and the largest hole has ${largest(view)}`,
     );
-  else if (!view.executors.some((each) => fits(each.free)))
+  else if (!view.executors.some((each) => fitsIn(each.free)))
     lines.push(`every hole that is large enough is busy: ${wants}`);
-  else if (!view.executors.some((each) => fits(each.free) && outlasts(each, view)))
+  else if (!view.executors.some((each) => fitsIn(each.free) && outlasts(each, view)))
     lines.push(
       `every free hole closes too early: the invocation is expected to take ${seconds(view.expectedMs)} s (if it needs less, set a shorter -t)`,
     );
@@ -161,15 +159,11 @@ function largest(view: WaitView): string {
   const best = view.executors.reduce((one, other) =>
     other.budget.cores > one.budget.cores ? other : one,
   );
-  return amounts({ ...best.budget, gpus: best.budget.gpus.length });
+  return amounts(countsOf(best.budget));
 }
 
 /** For example `1 core and 1000 MB`, or `2 cores, 1000 MB and 1 GPU`. */
-export function amounts({
-  cores,
-  memoryMb,
-  gpus,
-}: Record<"cores" | "memoryMb" | "gpus", number>): string {
+export function amounts({ cores, memoryMb, gpus }: ResourceRequest): string {
   if (gpus === 0) return `${counted(cores, "core")} and ${memoryMb} MB`;
   return `${counted(cores, "core")}, ${memoryMb} MB and ${counted(gpus, "GPU")}`;
 }

@@ -3,6 +3,7 @@
 
 import { assert } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
+import type { ResourceRequest } from "../../model/resources.js";
 import { reachedBin } from "../forecast/run-times.js";
 
 /**
@@ -12,14 +13,10 @@ import { reachedBin } from "../forecast/run-times.js";
 const maxKindsOfUser = 200;
 
 /** What placement needs to know about a waiting invocation. */
-export interface Waiting {
+export interface Waiting extends ResourceRequest {
   readonly id: InvocationId;
   /** The user for fair share: the uid as text, or the user name in a trace. */
   readonly user: string;
-  readonly cores: number;
-  readonly memoryMb: number;
-  /** If omitted, none. */
-  readonly gpus?: number;
   readonly timeLimitMs: number;
   readonly submittedAtMs: number;
   /** The key under which its run time is learned (functionKey); if omitted, nothing is learned. */
@@ -38,7 +35,7 @@ export interface Waiting {
  * run equally long.
  */
 export const waitingKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus ?? 0}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
 
 /** Invocations of one user with the same needs, oldest first. */
 class Group implements Iterable<Waiting> {

@@ -3,6 +3,7 @@
 
 import type { HoleKind } from "../../model/capacity/prediction.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
+import type { ResourceRequest } from "../../model/resources.js";
 
 export interface Slot {
   readonly executor: ExecutorId;
@@ -41,11 +42,7 @@ export interface OpenSlot {
 }
 
 /** The requested resources. */
-export interface Need {
-  readonly cores: number;
-  readonly memoryMb: number;
-  /** If omitted, none. */
-  readonly gpus?: number;
+export interface Need extends ResourceRequest {
   /** Nodes to avoid; if omitted, none. */
   readonly avoid?: readonly NodeName[];
 }
@@ -62,7 +59,7 @@ export const openSlot = (slot: Slot, nowMs: number): OpenSlot => ({
 /** Whether work of this length may start there, its cores aside. */
 export const hasPlaceFor = (
   { slot: { node }, freeMemoryMb, freeGpus, leftMs }: OpenSlot,
-  { memoryMb, gpus = 0, avoid = [] }: Need,
+  { memoryMb, gpus, avoid = [] }: Need,
   aheadMs: number,
 ): boolean =>
   freeMemoryMb >= memoryMb &&
@@ -71,5 +68,5 @@ export const hasPlaceFor = (
   (node === undefined || !avoid.includes(node));
 
 /** Whether it fits there when the executor is empty. */
-export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus = 0 }: Need): boolean =>
+export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus }: Need): boolean =>
   slot.budgetCores >= cores && slot.budgetMemoryMb >= memoryMb && (slot.budgetGpus ?? 0) >= gpus;

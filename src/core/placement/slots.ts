@@ -114,7 +114,7 @@ export class Bucket {
     return this.all.some(({ slot }) => isLargeEnough(slot, need));
   }
 
-  take({ open, index }: Found, { cores, memoryMb, gpus = 0 }: Need): void {
+  take({ open, index }: Found, { cores, memoryMb, gpus }: Need): void {
     const places = this.byFree[open.freeCores]!;
     places[index] = places.at(-1)!;
     places.pop();
@@ -220,13 +220,13 @@ export class Slots {
 
   /** Whether it fits somewhere, before anything is taken. */
   fitsNow(need: Need): boolean {
-    if ((need.gpus ?? 0) === 0) return this.mayFit(need);
+    if (need.gpus === 0) return this.mayFit(need);
     return this.mayFit(need) && this.buckets.some((bucket) => bucket.fit(need, 0, null) !== null);
   }
 
   /** The chance in the best hole that is large enough, busy or not; 0 if there is none. */
   bestChance(need: Need, aheadMs: number): number {
-    const key = `${need.cores}/${need.memoryMb}/${need.gpus ?? 0}/${aheadMs}`;
+    const key = `${need.cores}/${need.memoryMb}/${need.gpus}/${aheadMs}`;
     let best = this.bestChances.get(key);
     if (best === undefined) {
       const rank = this.ranksFor(aheadMs).find(({ bucket }) => bucket.couldFit(need));

@@ -10,6 +10,7 @@ import {
   type RequestedSubmission,
   type Submission,
 } from "../../model/invocation.js";
+import type { ResourceRequest } from "../../model/resources.js";
 import { digestOf } from "./digest.js";
 import { outputPath } from "./output-paths.js";
 import { mostOf } from "./user-share.js";
@@ -58,11 +59,7 @@ export interface QueueLoad {
 }
 
 /** The most that the site could ever offer: no larger request will ever start. */
-export interface LargestNode {
-  readonly cores: number;
-  readonly memoryMb: number;
-  readonly gpus: number;
-}
+export type LargestNode = ResourceRequest;
 
 /**
  * Fills in the site's defaults and rejects, in one sentence each, submissions that can never run.

@@ -5,7 +5,7 @@ import { Claims } from "../../core/capacity/claims.js";
 import { type ExecutorView, explainUnused, type NodeView } from "../../core/explain/holes.js";
 import { GleanerError } from "../../model/errors.js";
 import type { UnusedCores } from "../../model/records/idle.js";
-import { fits } from "../../model/resources.js";
+import { fits, type ResourceRequest } from "../../model/resources.js";
 import type { HolesAnswer } from "../../wire/api/types.js";
 import type { Capacity } from "../capacity/capacity.js";
 import type { Learning } from "../records/learning.js";
@@ -69,10 +69,7 @@ const executorView = (record: ExecutorRecord): ExecutorView => ({
   free: record.free,
 });
 
-interface Kind {
-  readonly cores: number;
-  readonly memoryMb: number;
-  readonly gpus: number;
+interface Kind extends ResourceRequest {
   readonly expectedMs: number;
 }
 
@@ -85,7 +82,7 @@ class Demand {
     this.waiting = live.queue.size;
     for (const [head] of live.queue.groupsInOrder()) {
       if (head === undefined || this.kinds.size >= maxKinds) break;
-      const { cores, memoryMb, gpus = 0 } = head;
+      const { cores, memoryMb, gpus } = head;
       const expectedMs = learning.expectedMs(head);
       const kind = { cores, memoryMb, gpus, expectedMs };
       this.kinds.set(Object.values(kind).join("/"), kind);
@@ -97,10 +94,7 @@ class Demand {
    */
   fits({ free, outlook }: ExecutorRecord, vacateMs: number): boolean {
     const leftMs = outlook.endsAtMs === null ? null : outlook.endsAtMs - nowMs() - vacateMs;
-    for (const { cores, memoryMb, gpus, expectedMs } of this.kinds.values()) {
-      const hasRoom = fits({ cores, memoryMb, gpus: [] }, free) && free.gpus.length >= gpus;
-      if (hasRoom && (leftMs === null || expectedMs <= leftMs)) return true;
-    }
-    return false;
+    const isInTime = ({ expectedMs }: Kind) => leftMs === null || expectedMs <= leftMs;
+    return [...this.kinds.values()].some((kind) => fits(kind, free) && isInTime(kind));
   }
 }

@@ -72,9 +72,7 @@ export class Attempts {
   }
 
   fitsIn(order: AttemptOrder, budget: Resources): boolean {
-    const need = { cores: order.cores, memoryMb: order.memoryMb, gpus: [] };
-    const left = subtract(budget, this.held);
-    return fits(need, left) && left.gpus.length >= order.gpus;
+    return fits(order, subtract(budget, this.held));
   }
 
   /**

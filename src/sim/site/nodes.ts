@@ -3,7 +3,7 @@
 import type { Executor, ExecutorState } from "../../model/capacity/executor.js";
 import { assert } from "../../model/errors.js";
 import { type ExecutorId, executorId, type NodeName } from "../../model/ids.js";
-import { type Resources, subtract } from "../../model/resources.js";
+import { nothing, type Resources, subtract } from "../../model/resources.js";
 import type { Job } from "../../model/slurm/job.js";
 import type { Node } from "../../model/slurm/node.js";
 import type { ClusterFacts, Snapshot } from "../../model/slurm/snapshot.js";
@@ -30,8 +30,6 @@ export interface SimulatedNode {
   isDirty: boolean;
 }
 
-const none: Resources = { cores: 0, memoryMb: 0, gpus: [] };
-
 export const newNode = (trace: TraceNode, index: number): SimulatedNode => ({
   index,
   trace,
@@ -39,7 +37,7 @@ export const newNode = (trace: TraceNode, index: number): SimulatedNode => ({
   allocatedCores: 0,
   allocatedMemoryMb: 0,
   executor: "gone",
-  budget: none,
+  budget: nothing,
   generation: 0,
   isClosed: false,
   isDirty: false,
@@ -74,7 +72,7 @@ export function launch(node: SimulatedNode, budget: Resources): void {
 
 export function leave(node: SimulatedNode): void {
   node.executor = "gone";
-  node.budget = none;
+  node.budget = nothing;
 }
 
 export const coreExecutor = (node: SimulatedNode): Executor => ({

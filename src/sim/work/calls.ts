@@ -187,7 +187,7 @@ export class Calls implements Workload {
     const { user, timeLimitMs } = call;
     const { memoryMb } = this.settings;
     const functionKey = keyOf(call);
-    const need = { user, cores: 1, memoryMb, timeLimitMs };
+    const need = { user, cores: 1, memoryMb, gpus: 0, timeLimitMs };
     this.queue.add({ id, ...need, submittedAtMs, functionKey, ranMs });
   }
 

@@ -135,11 +135,11 @@ describe("the size of a pilot", () => {
 });
 
 describe("cores that wait for a pilot", () => {
-  const queueOf = (...needs: [cores: number, memoryMb: number][]) => {
+  const queueOf = (...needs: [cores: number, memoryMb: number, gpus?: number][]) => {
     const queue = new WaitingQueue();
-    needs.forEach(([cores, memoryMb], index) => {
+    needs.forEach(([cores, memoryMb, gpus = 0], index) => {
       const waiting = { id: invocationId(index + 1), user: "ann", timeLimitMs: 1_000 };
-      queue.add({ ...waiting, cores, memoryMb, submittedAtMs: 0 });
+      queue.add({ ...waiting, cores, memoryMb, gpus, submittedAtMs: 0 });
     });
     return queue;
   };
@@ -154,7 +154,10 @@ describe("cores that wait for a pilot", () => {
     ["nobody has room", queueOf([2, 100]), [], 2],
     ["there is room", queueOf([2, 100], [2, 100]), [room(8)], 0],
     ["there is too little room", queueOf([2, 100], [2, 100]), [room(8, 3)], 1],
-    ["it would not fit into this hole either", queueOf([9, 100]), [], 0],
+    ["it needs more cores than a pilot there would have", queueOf([9, 100]), [], 0],
+    ["it needs more memory than a pilot there would have", queueOf([1, 8_001]), [], 0],
+    ["it needs a GPU, which no pilot has", queueOf([1, 100, 1]), [], 0],
+    ["only the second one needs no GPU", queueOf([1, 100, 1], [2, 100]), [], 2],
     ["no executor there is large enough", queueOf([4, 100]), [room(2)], 4],
     ["one of two executors is large enough", queueOf([4, 100]), [room(2), room(8)], 0],
   ] as const)("%s", (_what, queue, rooms, expected) => {
