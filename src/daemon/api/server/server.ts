@@ -1,11 +1,10 @@
 // The HTTP server: authentication first, errors as sentences, limits on bodies and connections.
 
-import { type Server, STATUS_CODES } from "node:http";
-import type { Socket } from "node:net";
+import type { Server } from "node:http";
 import Fastify, {
-  type ConnectionError,
   type FastifyHttpOptions,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
 } from "fastify";
 import type { Logger } from "pino";
@@ -33,13 +32,13 @@ import type { Secrets } from "../../auth/tokens.js";
 import { openApiText } from "../openapi.js";
 import { Admittance } from "./admittance.js";
 import type { Caller } from "./caller.js";
+import { badRequest, refuseUnread, refuseUnusual, requestTimeoutMs } from "./refusals.js";
 import { register } from "./register.js";
 
 /** Each is a root process that anybody can trigger; munged answers within a millisecond. */
 const maxIdentifying = 16;
 const maxWaitingToIdentify = 1_000;
-/** A request that arrives more slowly is cut off; a head has one or two packets. */
-const requestTimeoutMs = 30_000;
+/** A head has one or two packets. */
 const headTimeoutMs = 5_000;
 /** How often both are checked. */
 const checkingMs = 1_000;
@@ -80,9 +79,13 @@ const serverOptions = {
     maxHeaderSize: maxHeadBytes,
     headersTimeout: headTimeoutMs,
     connectionsCheckingInterval: checkingMs,
+    // Nothing depends on the name by which a client reached us; node refuses without a sentence.
+    requireHostHeader: false,
   },
   routerOptions: { maxParamLength: maxWordLength },
   clientErrorHandler: refuseUnread,
+  frameworkErrors: (error, _request, reply: FastifyReply) =>
+    void reply.code(400).send(badRequest(`the request's path is invalid: ${error.message}`)),
 } satisfies FastifyHttpOptions<Server>;
 
 /**
@@ -99,6 +102,7 @@ function optionsFor(tls: ServerDependencies["tls"] | null): FastifyHttpOptions<S
 /** A server with authentication and the routes that need no token; register() adds the others. */
 export function createServer(deps: ServerDependencies): FastifyInstance {
   const server = Fastify(optionsFor(deps.tls ?? null));
+  refuseUnusual(server.server);
   const admittance = new Admittance(server);
   const internal = new LogRateLimit();
   const callerOf = (identity: Identity): Caller => ({
@@ -179,30 +183,6 @@ function noteRefusal(
   if (request.caller) audit.note(request.caller, request.ip, { action: "refuse", subject, detail });
 }
 
-/**
- * Answers something that is not a request, or was cut off, before there is a route: the connection
- * ends with an error.
- */
-function refuseUnread(error: ConnectionError, socket: Socket): void {
-  if (error.code === "ECONNRESET" || socket.destroyed) return;
-  const [status, message] =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? [
-          431,
-          `the request's head is larger than ${maxHeadBytes} bytes: name fewer things at a time`,
-        ]
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? [408, `the request took longer than ${requestTimeoutMs} ms to arrive: try again`]
-        : [400, "the request is not HTTP: check that the client has gleanerd's version"];
-  const answer: ErrorAnswer = { error: { code: "BAD_REQUEST", message } };
-  const body = JSON.stringify(answer);
-  if (socket.writable)
-    socket.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    );
-  socket.destroy(error);
-}
-
 const isOperator = (identity: Identity, operators: readonly string[]): boolean =>
   identity.uid === 0 ||
   identity.uid === process.geteuid!() ||
@@ -232,6 +212,11 @@ function sentenceFor(
     return {
       code: "BAD_REQUEST",
       message: `the request is larger than ${maxBytes ?? maxSmallRequestBytes} bytes: put data into files, or name fewer things`,
+    };
+  if (status === 415)
+    return {
+      code: "BAD_REQUEST",
+      message: "the request's body is not JSON: send JSON, with Content-Type: application/json",
     };
   if (status !== undefined && status < 500)
     return { code: "BAD_REQUEST", message: messageOf(thrown) };

@@ -34,6 +34,7 @@ beforeEach(async () => {
   const log = pino({ level: "silent" });
   server = createServer({ ...stubAuthority, secrets, munge, operators: [], tokenMs: 1_000, log });
   server.get("/v1/invocations", async (request) => shaped(invocationQuery, request.query));
+  server.post("/v1/invocations", async () => ({}));
   server.get("/v1/explain/:what", async (request) => shaped(whatParameter, request.params));
   await server.listen({ host: "127.0.0.1", port: 0 });
 });
@@ -88,6 +89,14 @@ test("more than a request's head holds is not sent", async () => {
 test.each([
   ["GET /v1/info HTTP/1.1\r\nA: ".concat("a".repeat(maxHeadBytes)), 431, "name fewer things"],
   ["good morning\r\n\r\n", 400, "is not HTTP"],
+  ["CONNECT other:80 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "not a proxy"],
+  ["GET /v1/explain/%ff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, "path is invalid"],
+  ["GET /v1/info HTTP/1.1\r\nConnection: close\r\n\r\n", 401, "has no token"],
+  [
+    "GET /v1/info HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 200-maybe\r\n\r\n",
+    417,
+    "omit the header Expect",
+  ],
 ])("what is no request gets an answer of the usual shape %#", async (bytes, status, sentence) => {
   const socket = connect(port(), "127.0.0.1");
   socket.write(bytes);
@@ -95,6 +104,38 @@ test.each([
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   const body = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n"))) as unknown;
   expect(body).toMatchObject({
-    error: { code: "BAD_REQUEST", message: expect.stringContaining(sentence) },
+    error: { code: expect.any(String), message: expect.stringContaining(sentence) },
   });
+});
+
+test("a body of another type is refused with what to send", async () => {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/xml" };
+  const answer = await fetch(`http://127.0.0.1:${port()}/v1/invocations`, {
+    method: "POST",
+    headers,
+    body: "<xml>",
+  });
+  expect(answer.status).toBe(400);
+  expect(await answer.text()).toContain("send JSON, with Content-Type: application/json");
+});
+
+/** Where two readers may disagree about where a request ends, no part of it becomes another. */
+test.each([
+  "Content-Length: 4\r\nTransfer-Encoding: chunked",
+  "Transfer-Encoding: chunked\r\nContent-Length: 4",
+  "Content-Length: 4\r\nContent-Length: 5",
+  "Content-Length: 4\r\nContent-Length: 4",
+  "Content-Length: +4",
+  "Content-Length: 18446744073709551620",
+  "Transfer-Encoding : chunked",
+  "Transfer-Encoding: chunked, identity",
+  "A: b\r\n Content-Length: 4",
+  "A: b\nContent-Length: 4",
+])("an ambiguous length is refused, with all that follows: %j", async (head) => {
+  const socket = connect(port(), "127.0.0.1");
+  const within = "0\r\n\r\nGET /v1/invocations HTTP/1.1\r\nHost: a\r\n\r\n";
+  socket.write(`POST /v1/invocations HTTP/1.1\r\nHost: a\r\n${head}\r\n\r\n${within}`);
+  const answer = await text(socket);
+  expect(answer).toContain("is not HTTP");
+  expect(answer.match(/HTTP\/1.1 /g)).toHaveLength(1);
 });

@@ -1,0 +1,61 @@
+// Refuses what never becomes a request of a route: bytes that are not HTTP, and parts of HTTP that
+// the API does not have. Each gets an error as a sentence, like every other refusal.
+
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { ConnectionError } from "fastify";
+import { maxHeadBytes } from "../../../wire/api/limits.js";
+import type { ErrorAnswer } from "../../../wire/api/types.js";
+
+/** A request that arrives more slowly is cut off. */
+export const requestTimeoutMs = 30_000;
+
+export const badRequest = (message: string): ErrorAnswer => ({
+  error: { code: "BAD_REQUEST", message },
+});
+
+/** Node would close the connection, or answer without a body. */
+export function refuseUnusual(server: Server): void {
+  server.on("connect", ({ method }: IncomingMessage, socket: Duplex) => {
+    socket.on("error", () => {});
+    socket.end(answerOf(400, `gleanerd has no ${method}: it is not a proxy`));
+  });
+  server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
+    const message = "gleanerd meets no expectation but 100-continue: omit the header Expect";
+    const body = JSON.stringify(badRequest(message));
+    const headers = { "Content-Type": "application/json", "Content-Length": body.length };
+    response.writeHead(417, headers).end(body);
+  });
+}
+
+/**
+ * Answers something that is not a request, or was cut off, before there is a route: the connection
+ * ends with an error.
+ */
+export function refuseUnread(error: ConnectionError, socket: Socket): void {
+  if (error.code === "ECONNRESET" || socket.destroyed) return;
+  const [status, message] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? [
+          431,
+          `the request's head is larger than ${maxHeadBytes} bytes: name fewer things at a time`,
+        ]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? [408, `the request took longer than ${requestTimeoutMs} ms to arrive: try again`]
+        : [400, "the request is not HTTP: check that the client has gleanerd's version"];
+  if (socket.writable) socket.write(answerOf(status, message));
+  socket.destroy(error);
+}
+
+function answerOf(status: number, message: string): string {
+  const body = JSON.stringify(badRequest(message));
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+    "",
+    body,
+  ].join("\r\n");
+}
