@@ -142,7 +142,7 @@ export interface Invocation extends ResourceRequest {
 }
 
 /** The part that the owner requested; the rest of the record comes from its attempts. */
-type Asked = Pick<
+export type Requested = Pick<
   Invocation,
   | "id"
   | "arrayJobId"
@@ -156,9 +156,11 @@ type Asked = Pick<
   | "submittedAtMs"
 >;
 
-/** An invocation before its first attempt. */
-export const newInvocation = (asked: Asked): Invocation => ({
-  ...asked,
+/** The part that its attempts change. */
+export type Progress = Omit<Invocation, keyof Requested>;
+
+/** Before the first attempt. */
+export const untouched: Progress = {
   state: "PENDING",
   startedAtMs: null,
   endedAtMs: null,
@@ -168,7 +170,10 @@ export const newInvocation = (asked: Asked): Invocation => ({
   reason: null,
   node: null,
   wallMs: null,
-});
+};
+
+/** An invocation before its first attempt. */
+export const newInvocation = (requested: Requested): Invocation => ({ ...requested, ...untouched });
 
 export interface Attempt extends ResourceRequest {
   readonly invocation: InvocationId;

@@ -173,7 +173,8 @@ class Round {
     const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
     const expectedMs = this.expectedMs(waiting);
     const avoid = this.policy.avoidedBy?.(waiting) ?? [];
-    const need = avoid.length === 0 ? waiting : { ...waiting, avoid };
+    const { cores, memoryMb, gpus = 0 } = waiting;
+    const need = { cores, memoryMb, gpus, avoid };
     if (market !== null && prediction !== undefined && mood === "choosy") {
       const usualMs = prediction.usualMs(waiting);
       const found = this.slots.suiting(

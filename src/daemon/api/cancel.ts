@@ -7,7 +7,8 @@ import { assert, GleanerError } from "../../model/errors.js";
 import { invocationId } from "../../model/ids.js";
 import type { AskedOf, CancelAnswer } from "../../wire/api/types.js";
 import type { Executors } from "../executors/executors.js";
-import type { Live, LiveInvocations } from "../state/live.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
 import type { Caller } from "./server/caller.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
@@ -74,14 +75,14 @@ async function named(
   return [single];
 }
 
-const matches = ({ invocation }: Live, filter: CancelFilter): boolean =>
-  (filter.uid === undefined || invocation.owner.uid === filter.uid) &&
-  (filter.state === undefined || invocation.state === filter.state) &&
-  (filter.name === undefined || invocation.name === filter.name);
+const matches = ({ owner, state, name }: Live, filter: CancelFilter): boolean =>
+  (filter.uid === undefined || owner.uid === filter.uid) &&
+  (filter.state === undefined || state === filter.state) &&
+  (filter.name === undefined || name === filter.name);
 
 /** All live invocations that a filter without ids selects. */
 const matching = (live: LiveInvocations, { uid }: CancelFilter): Iterable<Live> =>
-  uid === undefined ? live.all() : live.of(uid).all.values();
+  uid === undefined ? live.all() : live.of(uid).all;
 
 /** Returns how many are cancelled or about to be. */
 async function cancelAll(
@@ -95,7 +96,7 @@ async function cancelAll(
   let cancelled = 0;
   for (const [at, each] of chosen.entries()) {
     if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
-    const { id, state } = each.invocation;
+    const { id, state } = each;
     if (live.get(id) !== each) continue;
     cancelled++;
     if (state === "RUNNING") cancelRunning(deps, each);
@@ -112,7 +113,7 @@ async function cancelAll(
 function cancelRunning({ registry, executors }: CancelRoutes, live: Live): void {
   live.cancelRequested = true;
   const record = live.executor === null ? undefined : registry.get(live.executor);
-  if (record !== undefined) executors.cancel(live.invocation.id, record, live.invocation.attempt);
+  if (record !== undefined) executors.cancel(live.id, record, live.attempt);
 }
 
 /** They were removed from the queue first, so that none begins while its end is written. */

@@ -75,9 +75,9 @@ async function* textOf(reply: FastifyReply, pieces: Pieces, limit: number): Asyn
  * An invocation that is not final has a record in memory, which changes once the store has changed.
  */
 export async function* livePieces(live: LiveInvocations, filter: ScanFilter): Pieces {
-  const all = filter.uid === undefined ? live.all() : live.of(filter.uid).all.values();
+  const all = filter.uid === undefined ? live.all() : live.of(filter.uid).all;
   const chosen: InvocationId[] = [];
-  for (const { invocation } of all) if (passes(invocation, filter)) chosen.push(invocation.id);
+  for (const each of all) if (passes(each, filter)) chosen.push(each.id);
   chosen.sort((left, right) => left - right);
   for (let at = 0; at < chosen.length; at += pieceRows) {
     const piece = chosen.slice(at, at + pieceRows).flatMap((id) => live.get(id)?.invocation ?? []);
@@ -119,7 +119,7 @@ export async function* allNamedPieces(
 }
 
 const passes = (
-  { owner, state, endedAtMs }: Invocation,
+  { owner, state, endedAtMs }: Pick<Invocation, "owner" | "state" | "endedAtMs">,
   { uid, states, sinceMs }: ScanFilter,
 ): boolean =>
   (uid === undefined || owner.uid === uid) &&

@@ -53,7 +53,7 @@ export class Overdue {
    */
   private isOverdue(invocation: InvocationId, { ordered }: HeldAttempt): boolean {
     const { live, capacity, graceMs } = this.deps;
-    const timeLimitMs = live.get(invocation)?.invocation.timeLimitMs;
+    const timeLimitMs = live.get(invocation)?.timeLimitMs;
     if (ordered === null || timeLimitMs === undefined) return false;
     const mayStandStill = capacity.snapshot?.facts.jobsArePinned ?? true;
     const heldMs = nowMs() - Math.max(ordered.atMs, this.sinceMs);

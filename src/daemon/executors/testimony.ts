@@ -75,7 +75,7 @@ function isAnothers(
 ): boolean {
   const known = live.get(invocation);
   if (known === undefined) return false;
-  const newest = known.invocation.attempt;
+  const newest = known.attempt;
   const isElsewhere = known.executor !== null && known.executor !== record.id;
   return attempt > newest || (attempt === newest && isElsewhere);
 }
@@ -93,7 +93,7 @@ function knownOrder(
   return {
     cores: held.cores,
     memoryMb: held.memoryMb,
-    timeLimitMs: known.invocation.timeLimitMs,
+    timeLimitMs: known.timeLimitMs,
     leadMs: held.ordered.leadMs,
     killWaitMs: graceMs,
     elapsedMs: nowMs() - held.ordered.atMs,
@@ -121,5 +121,5 @@ export function isRecording(
   live: LiveInvocations,
 ): boolean {
   const known = live.get(invocation);
-  return known?.executor === id && known.invocation.attempt === attempt;
+  return known?.executor === id && known.attempt === attempt;
 }

@@ -10,7 +10,8 @@ import { counted } from "../../model/counted.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
 import { type Invocation, isFinal } from "../../model/invocation.js";
-import type { Live, LiveInvocations } from "../state/live.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { Live } from "../state/live-invocation.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 
 export interface CheckpointPolicy {
@@ -74,8 +75,8 @@ export class Checkpoints {
       this.folders.set(row.invocation, { ...row, asked: null });
       if (row.endedAtMs !== null) this.ended.add(row.invocation);
     }
-    for (const { invocation, digest } of this.deps.live.all())
-      if (digest.checkpointIn !== null) this.owed.add(invocation.id);
+    for (const { id, digest } of this.deps.live.all())
+      if (digest.checkpointIn !== null) this.owed.add(id);
   }
 
   /**
@@ -95,7 +96,7 @@ export class Checkpoints {
 
   private countOf(uid: number): number {
     let count = 0;
-    for (const id of this.owed) if (this.deps.live.get(id)?.invocation.owner.uid === uid) count++;
+    for (const id of this.owed) if (this.deps.live.get(id)?.owner.uid === uid) count++;
     for (const id of this.ended) if (this.folders.get(id)?.owner.uid === uid) count++;
     return count;
   }
@@ -119,7 +120,7 @@ export class Checkpoints {
   async keep(live: Live, node: NodeName): Promise<void> {
     const path = this.pathFor(live);
     if (path === null) return;
-    const { id: invocation, owner } = live.invocation;
+    const { id: invocation, owner } = live;
     const known = this.folders.get(invocation);
     if (known !== undefined) {
       known.node = node;

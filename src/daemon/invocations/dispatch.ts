@@ -12,7 +12,8 @@ import { LogRateLimit } from "../../limits/rate-limit.js";
 import { assert, messageOf } from "../../model/errors.js";
 import type { Attempt, Submission } from "../../model/invocation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
-import type { Live, LiveInvocations } from "../state/live.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { Live } from "../state/live-invocation.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Documents } from "./documents.js";
@@ -83,8 +84,8 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
    * exist.
    */
   private async begin(live: Live, record: ExecutorRecord): Promise<void> {
-    const { id, cores, memoryMb, gpus } = live.invocation;
-    const number = live.invocation.attempt + 1;
+    const { id, cores, memoryMb, gpus } = live;
+    const number = live.attempt + 1;
     const startedAtMs = nowMs();
     const held = { attempt: number, cores, memoryMb, gpus, ordered: null };
     record.attempts.set(id, held);
@@ -121,13 +122,12 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
         this.log.error({ ...problem, suppressed }, "cannot record an attempt"),
       );
       if (record.attempts.get(id)?.attempt === number) record.attempts.delete(id);
-      live.invocation = { ...live.invocation, attempt: number - 1 };
-      this.live.requeue(live, "the store refused the attempt");
+      this.live.requeue(live, "the store refused the attempt", number - 1);
     }
   }
 
   private order(live: Live, record: ExecutorRecord, submission: Submission, attempt: number): void {
-    const { id } = live.invocation;
+    const { id } = live;
     if (record.attempts.get(id)?.attempt !== attempt) {
       // The connection broke before anything was recorded, so nobody else could record the loss.
       this.end(lostFacts(id, attempt, "its executor was lost before the order was sent"));

@@ -5,7 +5,7 @@ import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import { type Submission, submissionIdOf } from "../../model/invocation.js";
-import type { Live } from "../state/live.js";
+import type { Live } from "../state/live-invocation.js";
 
 /** The most recently used stay in memory: a thousand of the usual size, or three of the largest. */
 const keptBytes = 16 * 1024 * 1024;

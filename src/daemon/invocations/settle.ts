@@ -14,7 +14,8 @@ import {
   type StartFailure,
 } from "../../model/invocation.js";
 import type { RateCard } from "../../model/records/account.js";
-import { type Live, type LiveInvocations, wasEvicted } from "../state/live.js";
+import { type LiveInvocations, wasEvicted } from "../state/live.js";
+import type { Live } from "../state/live-invocation.js";
 import type { StartFailures } from "./start-failures.js";
 
 /**
@@ -80,7 +81,7 @@ export class Settler {
       return false;
     }
     const { next, reason } = this.nextState(live, facts);
-    const { cores, memoryMb, owner } = live.invocation;
+    const { cores, memoryMb, owner } = live;
     const posting = isBilled(facts.end)
       ? postingOf(
           {
@@ -168,7 +169,7 @@ const startFailureOf = ({ end, wallMs, startFailure }: EndFacts): StartFailure |
   end === "FAILED" && wallMs === 0 ? (startFailure ?? null) : null;
 
 const isCurrent = (live: Live, facts: { attempt: number }): boolean =>
-  live.invocation.state === "RUNNING" && live.invocation.attempt === facts.attempt;
+  live.state === "RUNNING" && live.attempt === facts.attempt;
 
 /** The facts of an attempt that ended with its executor and left no report. */
 export function lostFacts(

@@ -4,20 +4,16 @@
 import { expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Documents } from "../../../../src/daemon/invocations/documents.js";
-import type { Live } from "../../../../src/daemon/state/live.js";
+import { Live, LiveSubmission } from "../../../../src/daemon/state/live-invocation.js";
 import { type InvocationId, invocationId } from "../../../../src/model/ids.js";
 import * as made from "../../../support/nouns.js";
 
 const mebibyte = 1024 * 1024;
-const live = (id: number, documentBytes: number, arrayJobId: InvocationId | null = null): Live => ({
-  invocation: made.invocation({ id: invocationId(id), arrayJobId }),
-  digest: { functionKey: "f", checkpointIn: null, documentBytes },
-  executor: null,
-  cancelRequested: false,
-  isRetried: false,
-  lostAttempts: 0,
-  ranMs: 0,
-});
+const live = (id: number, documentBytes: number, arrayJobId: InvocationId | null = null): Live => {
+  const invocation = made.invocation({ id: invocationId(id), arrayJobId });
+  const digest = { functionKey: "f", checkpointIn: null, documentBytes };
+  return new Live(invocation, new LiveSubmission(invocation, digest), null);
+};
 
 function documents() {
   const read: number[] = [];

@@ -4,7 +4,8 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
-import { type Live, LiveInvocations } from "../../../../src/daemon/state/live.js";
+import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Live } from "../../../../src/daemon/state/live-invocation.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import { invocation, submission } from "../../../support/nouns.js";
 

@@ -1,0 +1,139 @@
+// One invocation that is not final, in memory. Hundreds of thousands may wait: what the tasks of an
+// array have in common is stored once, and their records are put together when somebody reads them.
+
+import type { Waiting } from "../../core/placement/queue.js";
+import type { ExecutorId, InvocationId } from "../../model/ids.js";
+import {
+  type Invocation,
+  type Progress,
+  type Requested,
+  type SubmissionDigest,
+  untouched,
+} from "../../model/invocation.js";
+
+/** What all tasks of an array have in common; an invocation of no array has one of its own. */
+export class LiveSubmission {
+  readonly requested: Omit<Requested, "id" | "arrayTaskId">;
+  /** The user for fair share. */
+  readonly user: string;
+
+  constructor(
+    { arrayJobId, owner, name, cores, memoryMb, gpus, timeLimitMs, submittedAtMs }: Invocation,
+    readonly digest: SubmissionDigest,
+  ) {
+    const amounts = { cores, memoryMb, gpus, timeLimitMs };
+    this.requested = { arrayJobId, owner, name, ...amounts, submittedAtMs };
+    this.user = String(owner.uid);
+  }
+}
+
+/**
+ * It is what waits in the queue: ranMs and isRetried, by which the queue groups, change only while
+ * it runs.
+ */
+export class Live implements Waiting {
+  readonly id: InvocationId;
+  private readonly arrayTaskId: number | null;
+  private progress: Progress;
+  /** Where its running attempt is; null while it waits. */
+  executor: ExecutorId | null;
+  /**
+   * The owner cancelled it while it ran: if the attempt ends without a result, it is not tried
+   * again.
+   */
+  cancelRequested = false;
+  /** Attempts lost in a row, each with its executor. */
+  lostAttempts = 0;
+  /**
+   * How long its longest attempt ran before it was evicted, which it must exceed. 0 if that says
+   * nothing about the rest.
+   */
+  ranMs = 0;
+  /** Its last attempt could not start, and it will be tried on another node. */
+  isRetried = false;
+
+  constructor(
+    invocation: Invocation,
+    private readonly submission: LiveSubmission,
+    executor: ExecutorId | null,
+  ) {
+    this.id = invocation.id;
+    this.arrayTaskId = invocation.arrayTaskId;
+    this.progress = progressOf(invocation);
+    this.executor = executor;
+  }
+
+  get invocation(): Invocation {
+    const { id, arrayTaskId } = this;
+    const { arrayJobId, ...requested } = this.submission.requested;
+    return { id, arrayJobId, arrayTaskId, ...requested, ...this.progress };
+  }
+
+  change(progress: Partial<Progress>): void {
+    this.progress = { ...this.progress, ...progress };
+  }
+
+  get digest(): SubmissionDigest {
+    return this.submission.digest;
+  }
+
+  get state(): Progress["state"] {
+    return this.progress.state;
+  }
+
+  get attempt(): number {
+    return this.progress.attempt;
+  }
+
+  get owner(): Requested["owner"] {
+    return this.submission.requested.owner;
+  }
+
+  get name(): string {
+    return this.submission.requested.name;
+  }
+
+  /** What is live has not ended. */
+  get endedAtMs(): null {
+    return null;
+  }
+
+  get arrayJobId(): InvocationId | null {
+    return this.submission.requested.arrayJobId;
+  }
+
+  get user(): string {
+    return this.submission.user;
+  }
+
+  get cores(): number {
+    return this.submission.requested.cores;
+  }
+
+  get memoryMb(): number {
+    return this.submission.requested.memoryMb;
+  }
+
+  get gpus(): number {
+    return this.submission.requested.gpus;
+  }
+
+  get timeLimitMs(): number {
+    return this.submission.requested.timeLimitMs;
+  }
+
+  get submittedAtMs(): number {
+    return this.submission.requested.submittedAtMs;
+  }
+
+  get functionKey(): string {
+    return this.submission.digest.functionKey;
+  }
+}
+
+function progressOf(invocation: Invocation): Progress {
+  const { state, startedAtMs, endedAtMs, attempt, exitCode, signal, reason, node, wallMs } =
+    invocation;
+  if (state === "PENDING" && attempt === 0 && reason === null) return untouched;
+  return { state, startedAtMs, endedAtMs, attempt, exitCode, signal, reason, node, wallMs };
+}
