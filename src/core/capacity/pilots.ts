@@ -11,7 +11,7 @@ import type { Waiting, WaitingQueue } from "../placement/queue.js";
 /** The part of its job's memory that the executor, a Node process, needs itself. */
 export const executorMemoryMb = 128;
 /** Slurm counts time limits in minutes. */
-const minuteMs = 60_000;
+export const minuteMs = 60_000;
 
 /** Tells which jobs are pilots of this daemon. */
 export interface PilotMark {
@@ -140,7 +140,7 @@ export interface Room {
 export interface PilotChoice {
   readonly longestMs: number;
   expectedMs(waiting: Waiting): number;
-  /** null: any node. */
+  /** null if it may start on any node. */
   readonly node: NodeName | null;
   /** Nodes that this work avoids at present. */
   avoidedBy(waiting: Waiting): readonly NodeName[];

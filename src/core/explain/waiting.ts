@@ -148,7 +148,7 @@ function whyNoPilot(view: WaitView): string | null {
   if (executors.some((each) => outlasts(each, view))) return null;
   const takes = `it is expected to take ${seconds(expectedMs)} s`;
   return expectedMs > pilotTime.longestMs
-    ? `${takes}, but pilots have at most ${seconds(pilotTime.longestMs)} s for a function (placement.pilot.timeLimitMs): cancel it and resubmit it with a shorter -t`
+    ? `${takes}, but pilots have at most ${seconds(pilotTime.longestMs)} s for a function (placement.pilot.timeLimitMs and the partition's MaxTime): cancel it and resubmit it with a shorter -t`
     : `${takes}, but a pilot submitted now would have only ${seconds(pilotTime.nowLongestMs)} s for it: it waits for a longer hole`;
 }
 

@@ -58,9 +58,6 @@ export interface QueueLoad {
   readonly ownDocumentBytes: number;
 }
 
-/** The most that the site could ever offer: no larger request will ever start. */
-export type LargestNode = ResourceRequest;
-
 /**
  * Fills in the site's defaults and rejects, in one sentence each, submissions that can never run.
  * While Slurm has not been read, `largest` is null and sizes are not checked.
@@ -69,7 +66,7 @@ export function admit(
   requested: RequestedSubmission,
   uid: number,
   load: QueueLoad,
-  largest: LargestNode | null,
+  largest: ResourceRequest | null,
   policy: AdmissionPolicy,
 ): Submission {
   const { memoryPerCoreMb, notice, ...rest } = requested;
@@ -123,7 +120,7 @@ const leadOf = (asked: number | null, timeLimitMs: number): number =>
 
 function whyTooLarge(
   submission: Submission,
-  largest: LargestNode | null,
+  largest: ResourceRequest | null,
   policy: AdmissionPolicy,
 ): string | null {
   if (submission.timeLimitMs > policy.maxTimeLimitMs)
@@ -134,6 +131,8 @@ function whyTooLarge(
   if (largest === null) return null;
   if (submission.cores > largest.cores)
     return `the request is for ${counted(submission.cores, "core")}, but the largest node has ${largest.cores}: ask for fewer with -c`;
+  if (submission.gpus > 0 && largest.gpus === 0)
+    return `the request is for ${counted(submission.gpus, "GPU")}, but functions on this site get none: omit --gpus, or submit a batch job`;
   if (submission.gpus > largest.gpus)
     return `the request is for ${counted(submission.gpus, "GPU")}, but the largest node has ${largest.gpus}: ask for fewer with --gpus`;
   if (submission.memoryMb > largest.memoryMb)

@@ -3,10 +3,11 @@
 import type { FastifyReply } from "fastify";
 import { nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
-import { type AdmissionPolicy, admit, type LargestNode } from "../../core/submission/admission.js";
+import { type AdmissionPolicy, admit } from "../../core/submission/admission.js";
 import { digestOf } from "../../core/submission/digest.js";
 import { GleanerError } from "../../model/errors.js";
 import { type Invocation, submissionIdOf } from "../../model/invocation.js";
+import type { ResourceRequest } from "../../model/resources.js";
 import { maxListed } from "../../wire/api/limits.js";
 import type { AskedOf, InvocationDetail, SubmitAnswer } from "../../wire/api/types.js";
 import type { Access } from "../auth/access.js";
@@ -44,7 +45,7 @@ export interface InvocationRoutes extends UserNames {
   readonly access: Pick<Access, "require">;
   readonly reserve: Pick<DiskReserve, "require">;
   /** null until gleanerd has read Slurm. */
-  readonly largestNode: () => LargestNode | null;
+  readonly largestNode: () => ResourceRequest | null;
 }
 
 type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;

@@ -7,13 +7,14 @@ import type { HoleContext, HolePolicy } from "../../core/capacity/holes.js";
 import { type HookPrograms, hookProblemOf } from "../../core/capacity/hook-check.js";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import { knownJobsOf } from "../../core/capacity/known-jobs.js";
+import { largestNodeOf } from "../../core/capacity/largest-node.js";
 import { type PacePolicy, pauseMs } from "../../core/capacity/pace.js";
 import { makePlan } from "../../core/capacity/plan.js";
 import type { Cluster } from "../../core/ports/cluster.js";
-import type { LargestNode } from "../../core/submission/admission.js";
 import type { Plan, PlanStep } from "../../model/capacity/plan.js";
 import { messageOf } from "../../model/errors.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
+import type { ResourceRequest } from "../../model/resources.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { BudgetOrder } from "../../wire/messages.js";
 import type { Drains } from "../executors/drains.js";
@@ -128,17 +129,10 @@ export class Capacity {
   }
 
   /** The most that one invocation could ever get; null before the first read of Slurm. */
-  largestNode(): LargestNode | null {
+  largestNode(): ResourceRequest | null {
     if (this.snapshot === null) return null;
-    const { memoryMarginMb } = this.deps.holePolicy;
-    return this.snapshot.nodes.reduce(
-      (largest, node) => ({
-        cores: Math.max(largest.cores, node.cores),
-        memoryMb: Math.max(largest.memoryMb, node.memoryMb - memoryMarginMb),
-        gpus: Math.max(largest.gpus, node.gpuCount),
-      }),
-      { cores: 0, memoryMb: 0, gpus: 0 },
-    );
+    const { holePolicy, pilots } = this.deps;
+    return largestNodeOf(this.snapshot, holePolicy.memoryMarginMb, pilots !== null);
   }
 
   /** The facts beside the snapshot that decide about each node. */
@@ -230,7 +224,7 @@ export class Capacity {
       maxStarts,
     });
     learning.planMade(this.plan, snapshot.nodesAskedAtMs);
-    this.deps.pilots?.planMade(this.plan.holes);
+    this.deps.pilots?.planMade(this.plan.holes, snapshot);
     for (const step of this.plan.steps) this.apply(step);
     // Includes executors that have just been started: they may be ready before the next plan.
     const outlooks = outlooksOf(this.plan, learning);

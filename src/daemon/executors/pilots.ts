@@ -7,6 +7,7 @@ import type { Config } from "../../config.js";
 import {
   executorMemoryMb,
   longestWorkMs,
+  minuteMs,
   type Pilot,
   type PilotMark,
   pilotBudget,
@@ -23,6 +24,7 @@ import { Interval } from "../../limits/rate-limit.js";
 import type { Hole } from "../../model/capacity/hole.js";
 import type { PlanStep } from "../../model/capacity/plan.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
+import type { Resources } from "../../model/resources.js";
 import { holdsNodes, type Job } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { StartFailures } from "../invocations/start-failures.js";
@@ -36,6 +38,11 @@ import type { Launching } from "./launching.js";
  * executors and queue.
  */
 const demandWakeMs = 1_000;
+/**
+ * The most holes considered then, largest first as in a plan. An invocation avoids fewer nodes, so
+ * one of these is open to it.
+ */
+const maxOpenHoles = 8;
 /** A withdrawn pilot is cancelled by then. */
 const strayPendingMs = 2_000;
 /**
@@ -60,14 +67,21 @@ export interface PilotsDependencies {
   readonly log: Logger;
 }
 
+/** What a pilot submitted for a hole now would have. */
+interface Offer {
+  readonly node: NodeName;
+  readonly budget: Resources;
+  readonly timeLimitMs: number;
+}
+
 const nothingWaits = { kind: "stop", reason: "no work waits for it any more" } as const;
 
 export class Pilots {
   /** One sentence if Slurm would not preempt pilots; unknown until the first read. */
   problem: string | null = "gleanerd has not read Slurm yet";
   private readonly demandWake = new Interval(demandWakeMs);
-  /** The largest hole without an executor. */
-  private openHole: Hole | null = null;
+  /** For the largest holes without an executor. */
+  private openOffers: readonly Offer[] = [];
   /**
    * Unknown pilots, with the time when each was first seen: as of the last read, and as found by
    * this one.
@@ -148,13 +162,11 @@ export class Pilots {
 
   /** Starts one in this hole if waiting work would run there. */
   start(hole: Hole, snapshot: Snapshot): void {
-    const { launching, registry, memoryMarginMb } = this.deps;
-    const { maxMemoryPerCoreMb } = snapshot.facts;
+    const { launching, registry } = this.deps;
     const node = snapshot.nodes.find((each) => each.name === hole.node)!;
-    const budget = pilotBudget(hole.free, memoryMarginMb, maxMemoryPerCoreMb);
-    const timeLimitMs = this.timeIn(hole, snapshot);
-    if (budget === null || timeLimitMs === 0 || !this.isWanted(budget, timeLimitMs, hole.node))
-      return;
+    const offer = this.offerFor(hole, snapshot);
+    if (offer === null || !this.isAnyWanted([offer])) return;
+    const { budget, timeLimitMs } = offer;
     const order = { budget, seenHookSequence: 0, knownJobs: [] };
     const size = { budget, timeLimitMs };
     launching.start(node, order, snapshot.facts, size);
@@ -165,13 +177,25 @@ export class Pilots {
     record.timeIsOverAtMs = nowMs() + timeLimitMs;
   }
 
+  /** null if the hole is too small, or open for less than a minute. */
+  private offerFor(hole: Hole, snapshot: Snapshot): Offer | null {
+    const { maxMemoryPerCoreMb } = snapshot.facts;
+    const budget = pilotBudget(hole.free, this.deps.memoryMarginMb, maxMemoryPerCoreMb);
+    const timeLimitMs = this.timeIn(hole, snapshot);
+    return budget === null || timeLimitMs === 0 ? null : { node: hole.node, budget, timeLimitMs };
+  }
+
   /** The time limit of a pilot submitted for this hole now; 0 if there is less than a minute. */
-  private timeIn({ predictedEndAtMs }: Hole, { partitions }: Snapshot): number {
+  private timeIn({ predictedEndAtMs }: Hole, snapshot: Snapshot): number {
+    const endsInMs = predictedEndAtMs === null ? null : predictedEndAtMs - nowMs();
+    return pilotMinutes(endsInMs, this.timeLimitMs(snapshot)) * minuteMs;
+  }
+
+  /** The longest time that Slurm gives a pilot. */
+  private timeLimitMs({ partitions }: Snapshot): number {
     const { config, mark } = this.deps;
     const ours = partitions.find(({ name }) => name === mark.partition);
-    const limitMs = Math.min(config.timeLimitMs, ours?.maxTimeMs ?? Number.POSITIVE_INFINITY);
-    const endsInMs = predictedEndAtMs === null ? null : predictedEndAtMs - nowMs();
-    return pilotMinutes(endsInMs, limitMs) * 60_000;
+    return Math.min(config.timeLimitMs, ours?.maxTimeMs ?? Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -181,38 +205,41 @@ export class Pilots {
   timeFor(holes: readonly Hole[], snapshot: Snapshot) {
     const times = holes.map((hole) => this.timeIn(hole, snapshot));
     return {
-      longestMs: longestWorkMs(this.deps.config.timeLimitMs),
+      longestMs: longestWorkMs(this.timeLimitMs(snapshot)),
       nowLongestMs: longestWorkMs(Math.max(0, ...times)),
     };
   }
 
   /** Work waits and has not started: reads Slurm soon if a pilot would help. */
   workWaits(): void {
-    if (this.openHole === null || !this.demandWake.passes()) return;
-    if (this.isWanted(this.openHole.free, this.deps.config.timeLimitMs, null))
-      this.deps.wakeCapacity();
+    if (this.openOffers.length === 0 || !this.demandWake.passes()) return;
+    if (this.isAnyWanted(this.openOffers)) this.deps.wakeCapacity();
   }
 
-  planMade(holes: readonly Hole[]): void {
-    this.openHole = null;
-    for (const hole of holes)
-      if (this.deps.registry.onNode(hole.node) === undefined)
-        if (hole.free.cores > (this.openHole?.free.cores ?? 0)) this.openHole = hole;
+  planMade(holes: readonly Hole[], snapshot: Snapshot): void {
+    this.openOffers = holes
+      .filter(({ node }) => this.deps.registry.onNode(node) === undefined)
+      .sort((left, right) => right.free.cores - left.free.cores)
+      .slice(0, maxOpenHoles)
+      .map((hole) => this.offerFor(hole, snapshot))
+      .filter((offer) => offer !== null);
   }
 
-  /** `node` is null for any node. */
-  private isWanted(budget: Hole["free"], timeLimitMs: number, node: NodeName | null): boolean {
+  /** Whether waiting work would run in a pilot with one of these offers. */
+  private isAnyWanted(offers: readonly Offer[]): boolean {
     const { config, registry, live, learning, startFailures } = this.deps;
     const records = registry.all().filter(hasRoom);
     if (records.filter(isComing).length >= config.maxPending) return false;
     const rooms = records.map((record) => roomOf(record, learning.vacateMs));
-    const choice = {
-      longestMs: longestWorkMs(timeLimitMs),
-      expectedMs: (waiting: Waiting) => learning.expectedMs(waiting),
-      node,
-      avoidedBy: (waiting: Waiting) => startFailures.avoidedBy(waiting),
-    };
-    return unservedCores(live.queue, rooms, budget, choice) > 0;
+    return offers.some(({ node, budget, timeLimitMs }) => {
+      const choice = {
+        longestMs: longestWorkMs(timeLimitMs),
+        expectedMs: (waiting: Waiting) => learning.expectedMs(waiting),
+        node,
+        avoidedBy: (waiting: Waiting) => startFailures.avoidedBy(waiting),
+      };
+      return unservedCores(live.queue, rooms, budget, choice) > 0;
+    });
   }
 
   /** The number of commands to slurmctld for pilots since the last call. */

@@ -84,9 +84,13 @@ describe("admission", () => {
     expect(refusal(change)).toBeNull();
   });
 
-  test("refuses what pilots have no time for, and gives no default that is longer", () => {
+  test("refuses GPUs and time limits that pilots do not have, and gives no default that is longer", () => {
     const inPilots = { ...rules, longestInPilotMs: 45_000, defaultTimeLimitMs: 45_000 };
     expect(admit(asked, 1_000, noLoad, largest, inPilots).timeLimitMs).toBe(45_000);
+    const withoutGpus = { ...largest, gpus: 0 };
+    expect(() => admit({ ...asked, gpus: 1 }, 1_000, noLoad, withoutGpus, inPilots)).toThrow(
+      "the request is for 1 GPU, but functions on this site get none: omit --gpus",
+    );
     expect(() => admit({ ...asked, timeLimitMs: 45_001 }, 1_000, noLoad, null, inPilots)).toThrow(
       /45001 ms exceeds the 45000 ms that pilots here have.*placement\.pilot\.timeLimitMs/,
     );

@@ -4,6 +4,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import { type Time, useTime } from "../../../../src/clock.js";
+import { executorMemoryMb } from "../../../../src/core/capacity/pilots.js";
 import { SurvivalModel } from "../../../../src/core/forecast/survival.js";
 import { Capacity, type CapacityDependencies } from "../../../../src/daemon/capacity/capacity.js";
 import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
@@ -195,11 +196,22 @@ describe("reading", () => {
   });
 });
 
-test("the most that one could get is of each the most that any node has", async () => {
+test("the most that an invocation could get is the largest amount of each resource on any node", async () => {
   const nodes = [node({ gpuCount: 2, memoryMb: 1_000 }), node({ name: n2, cores: 4 })];
   next = () => seen({ nodes });
   await capacity.start();
   expect(capacity.largestNode()).toEqual({ cores: 16, memoryMb: 31_500, gpus: 2 });
+});
+
+test("the most that an invocation could get in a pilot has no GPUs, and the memory of a pilot's cores", async () => {
+  const { facts } = seen({});
+  const pilots = { look: (read: Snapshot) => read, newCommands: () => 0, planMade: () => {} };
+  next = () =>
+    seen({ nodes: [node({ gpuCount: 2 })], facts: { ...facts, maxMemoryPerCoreMb: 1_000 } });
+  capacity = make({ pilots: { ...pilots, problem: null, start: () => {} } });
+  await capacity.start();
+  const memoryMb = 16_000 - executorMemoryMb;
+  expect(capacity.largestNode()).toEqual({ cores: 16, memoryMb, gpus: 0 });
 });
 
 describe("a plan", () => {

@@ -11,6 +11,7 @@ import { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
 import type { Hole } from "../../../../src/model/capacity/hole.js";
 import { executorId, invocationId, jobId, nodeName } from "../../../../src/model/ids.js";
+import type { ResourceRequest } from "../../../../src/model/resources.js";
 import type { Job } from "../../../../src/model/slurm/job.js";
 import type { Partition } from "../../../../src/model/slurm/snapshot.js";
 import { facts, invocation, job, node, snapshot, submission } from "../../../support/nouns.js";
@@ -75,9 +76,9 @@ function add(state: "requested" | "starting" | "ready" | "draining", on = n1): E
   return record;
 }
 
-/** Work that waits for these cores. */
-function waits(cores = 1, number = 1): void {
-  const made = invocation({ id: invocationId(number), cores });
+/** Adds work that waits for these resources. */
+function waits(cores = 1, number = 1, more: Partial<ResourceRequest> = {}): void {
+  const made = invocation({ id: invocationId(number), cores, ...more });
   live.add({ invocation: made, digest: digestOf(1_000, submission({ cores })) }, null);
 }
 
@@ -285,6 +286,11 @@ describe("a hole", () => {
     expect(pilots.timeFor(holes, seen())).toEqual({ longestMs: 450_000, nowLongestMs: 450_000 });
     expect(pilots.timeFor(holes.slice(0, 1), seen())).toMatchObject({ nowLongestMs: 90_000 });
     expect(pilots.timeFor([], seen())).toMatchObject({ nowLongestMs: 0 });
+    const short = [{ name: "gleaner", maxTimeMs: 240_000 }] as unknown as Partition[];
+    expect(pilots.timeFor(holes, seen(short))).toEqual({
+      longestMs: 180_000,
+      nowLongestMs: 180_000,
+    });
   });
 });
 
@@ -293,7 +299,10 @@ describe("work that waits", () => {
     waits(8);
     pilots.workWaits();
     expect(said).toEqual([]);
-    pilots.planMade([holeOn(n1, { free: { cores: 2, memoryMb: 8_000, gpus: [] } }), holeOn(n2)]);
+    pilots.planMade(
+      [holeOn(n1, { free: { cores: 2, memoryMb: 8_000, gpus: [] } }), holeOn(n2)],
+      seen(),
+    );
     pilots.workWaits();
     expect(said).toEqual(["wake"]);
     nowMs += 999;
@@ -307,12 +316,38 @@ describe("work that waits", () => {
   test("changes nothing where every hole has an executor, or none is large enough", () => {
     waits(8);
     add("ready", n2);
-    pilots.planMade([holeOn(n1, { free: { cores: 2, memoryMb: 8_000, gpus: [] } }), holeOn(n2)]);
+    pilots.planMade(
+      [holeOn(n1, { free: { cores: 2, memoryMb: 8_000, gpus: [] } }), holeOn(n2)],
+      seen(),
+    );
     pilots.workWaits();
     nowMs += 1_000;
-    pilots.planMade([]);
+    pilots.planMade([], seen());
     pilots.workWaits();
     expect(said).toEqual([]);
+  });
+
+  test.each<[string, Partial<ResourceRequest>, number, string[]]>([
+    ["needs a GPU", { gpus: 1 }, 5_000, []],
+    ["needs more memory than the pilot's cores may have", { memoryMb: 7_900 }, 5_000, []],
+    ["takes longer than the hole lasts", {}, 90_001, []],
+    ["avoids the node", {}, 5_000, ["n1"]],
+  ])("changes nothing if it %s", (_what, needs, takesMs, avoids) => {
+    const perCore = { ...facts, maxMemoryPerCoreMb: 1_000 };
+    const free = { cores: 8, memoryMb: 8_000, gpus: [0] };
+    waits(1, 1, needs);
+    [expectedMs, avoided] = [takesMs, avoids];
+    pilots.planMade([holeOn(n1, { free, predictedEndAtMs: nowMs + 120_000 })], {
+      ...seen(),
+      facts: perCore,
+    });
+    pilots.workWaits();
+    expect(said).toEqual([]);
+    [expectedMs, avoided] = [5_000, []];
+    nowMs += 1_000;
+    waits(1, 2);
+    pilots.workWaits();
+    expect(said).toEqual(["wake"]);
   });
 });
 

@@ -1,0 +1,35 @@
+// The most that one invocation could ever get at this site.
+
+import { countsOf, nothing, type ResourceRequest } from "../../model/resources.js";
+import type { Node } from "../../model/slurm/node.js";
+import type { ClusterFacts, Snapshot } from "../../model/slurm/snapshot.js";
+import { pilotBudget } from "./pilots.js";
+
+/**
+ * The largest amount of each resource on any node: no larger request will ever start. Pilots offer
+ * less than their nodes have.
+ */
+export function largestNodeOf(
+  { nodes, facts }: Pick<Snapshot, "nodes" | "facts">,
+  memoryMarginMb: number,
+  inPilots: boolean,
+): ResourceRequest {
+  const all = nodes.map((node) =>
+    inPilots ? mostInPilot(node, memoryMarginMb, facts) : mostBesideJobs(node, memoryMarginMb),
+  );
+  return {
+    cores: Math.max(0, ...all.map(({ cores }) => cores)),
+    memoryMb: Math.max(0, ...all.map(({ memoryMb }) => memoryMb)),
+    gpus: Math.max(0, ...all.map(({ gpus }) => gpus)),
+  };
+}
+
+const mostBesideJobs = (
+  { cores, memoryMb, gpuCount }: Node,
+  memoryMarginMb: number,
+): ResourceRequest => ({ cores, memoryMb: memoryMb - memoryMarginMb, gpus: gpuCount });
+
+function mostInPilot(node: Node, memoryMarginMb: number, facts: ClusterFacts): ResourceRequest {
+  const whole = { cores: node.cores, memoryMb: node.memoryMb - memoryMarginMb, gpus: [] };
+  return countsOf(pilotBudget(whole, memoryMarginMb, facts.maxMemoryPerCoreMb) ?? nothing);
+}
