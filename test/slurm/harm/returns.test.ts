@@ -22,10 +22,16 @@ const scontrol = async (...args: string[]) => {
 };
 const hold = (args: string[]) =>
   at.sbatch(["--mem=200", "-o", "/dev/null", ...args, "--wrap=sleep 600"]);
-const jobRuns = (id: number) =>
-  at.until(`job ${id} to run`, async () =>
-    (await at.jobState(id)) === "RUNNING" ? true : undefined,
-  );
+/** Names the job's record if it does not run in time. */
+const jobRuns = async (id: number) => {
+  try {
+    await at.until(`job ${id} to run`, async () =>
+      (await at.jobState(id)) === "RUNNING" ? true : undefined,
+    );
+  } catch (cause) {
+    throw new Error(await scontrol("show", "job", String(id)), { cause });
+  }
+};
 /**
  * Has a requeued job start again as soon as Slurm can. Slurm delays it by two minutes, and again
  * once its first run has completely left the node. slurmd rejects, as revoked, a credential granted
@@ -69,8 +75,15 @@ const sees = (allocated: number) =>
   at.until(`gleanerd to see ${allocated} CPUs allocated`, async () =>
     (await at.node("n1")).allocatedCores === allocated ? true : undefined,
   );
+/** Slurm keeps a reservation as long as a job in it completes. */
+const reservationGone = () =>
+  at.until("the end of the reservation", async () => {
+    await at.site.cluster.run("scontrol", ["delete", "ReservationName=soon"]);
+    return (await scontrol("show", "reservation")).includes("No reservations") ? true : undefined;
+  });
 const emptied = async () => {
   await at.site.cluster.run("scancel", ["-u", "root"]);
+  await reservationGone();
   await at.site.glean(["cancel", "-u", user], { user: "root" });
   await functionsAre(0);
   await at.until("a whole node", async () =>
@@ -191,15 +204,9 @@ describe("on a node with more CPUs than the machine", () => {
     await functionsAre(cpus);
     const when = ["StartTime=now+8", "Duration=10", "Nodes=n1", "Users=root"];
     await scontrol("create", "reservation", "ReservationName=soon", ...when);
-    try {
-      const job = await hold(["-n", "5", "--reservation=soon"]);
-      await jobRuns(job);
-      expect(functions()).toBeLessThanOrEqual(cpus - 5);
-      await at.site.cluster.run("scancel", [String(job)]);
-      expect(await at.jobEnded(job)).toBe("CANCELLED");
-    } finally {
-      await scontrol("delete", "ReservationName=soon");
-    }
+    const job = await hold(["-n", "5", "--reservation=soon"]);
+    await jobRuns(job);
+    expect(functions()).toBeLessThanOrEqual(cpus - 5);
   });
 
   test("a node that shrinks when slurm.conf is changed, and grows again", async () => {
