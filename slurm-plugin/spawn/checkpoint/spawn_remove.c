@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@
 struct removal {
 	int top;
 	dev_t device;
+	uint64_t mount;
 	unsigned moved;
 	int error; /* the first one; 0 if none */
 	bool again; /* something was moved to the top, behind the current position */
@@ -32,6 +34,23 @@ static void note(struct removal *removal)
 {
 	if (removal->error == 0)
 		removal->error = errno;
+}
+
+/* Returns the number of the descriptor's mount; 0 if /proc does not tell. A bind mount has the
+ * device of its source, so the device alone does not show that it is one. */
+static uint64_t mount_of(int fd)
+{
+	static const char key[] = "\nmnt_id:\t";
+	char path[64], text[1024];
+	uint64_t mount = 0;
+	if (!format(path, sizeof path, "/proc/self/fdinfo/%d", fd) || !read_text(AT_FDCWD, path, text, sizeof text))
+		return 0;
+	char *number = strstr(text, key);
+	if (number == NULL)
+		return 0;
+	number += sizeof key - 1;
+	number[strcspn(number, "\n")] = '\0';
+	return parse_number(number, 1, UINT32_MAX, &mount) ? mount : 0;
 }
 
 static void move_up(struct removal *removal, int folder, const char *name)
@@ -60,8 +79,8 @@ static void remove_folder(struct removal *removal, int parent, const char *name,
 		note(removal);
 		return;
 	}
-	if (fstat(folder, &is) != 0 || is.st_dev != removal->device) {
-		errno = EXDEV; /* another file system is mounted there */
+	if (fstat(folder, &is) != 0 || is.st_dev != removal->device || mount_of(folder) != removal->mount) {
+		errno = EXDEV; /* something is mounted there */
 		note(removal);
 	} else if (depth < DEPTH_MAX) {
 		empty(removal, folder, depth + 1);
@@ -121,7 +140,7 @@ static bool remove_from(int parent, const char *name, int folder, const struct s
 	    !spawn_checkpoint_is_ours(folder, path, request->uid))
 		return fail(failure, STAGE_CHECKPOINT, EPERM,
 			    "%.200s is not the checkpoint folder that was created there: it is left as it is", path);
-	struct removal removal = {.top = folder, .device = is.st_dev};
+	struct removal removal = {.top = folder, .device = is.st_dev, .mount = mount_of(folder)};
 	do {
 		removal.again = false;
 		empty(&removal, folder, 0);

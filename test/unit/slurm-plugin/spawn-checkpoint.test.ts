@@ -1,6 +1,7 @@
 // Checkpoint folders in a directory where others may rename entries: glean-spawn accepts no other
 // folder in their place.
 
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { makePlugin } from "../../support/executor/plugin.js";
@@ -80,6 +81,22 @@ for i in $(seq 200); do mkdir deep; echo x > deep/file; cd deep; done`;
     expect((await remove()).slice(0, 3)).toEqual(["ended", "0", "0"]);
     expect(fs.existsSync(state)).toBe(false);
     expect(kept("thesis")).toBe("precious\n");
+  });
+
+  test("is not emptied through a mount inside it, not even one of the same file system", async () => {
+    await own("thesis");
+    await run('mkdir -p "$0/a/b"');
+    const inside = at.file("state-1/a/b");
+    // Only root can mount.
+    if (spawnSync("mount", ["--bind", at.file("thesis"), inside]).status !== 0) return;
+    try {
+      expect((await remove()).join(" ")).toMatch(/^failed checkpoint 18 .* removed completely/);
+      expect(kept("thesis")).toBe("precious\n");
+    } finally {
+      spawnSync("umount", [inside]);
+    }
+    expect((await remove())[0]).toBe("ended");
+    expect(fs.existsSync(state)).toBe(false);
   });
 
   test("that is gone, or was never filled, is no reason to fail", async () => {
