@@ -53,7 +53,7 @@ await benchmark({ nodes: 1 }, async (site) => {
     bar,
     withinBar: medianRatio(free.glean, free.node) <= bar,
   };
-  say(`glean batch: ${result.ratio} x node, pinned ${result.ratioPinned} x; the bar is ${bar} x`);
+  say(`glean batch: ${result.ratio} x node, pinned ${result.ratioPinned} x; the limit is ${bar} x`);
   return result;
 });
 

@@ -68,6 +68,6 @@ async function runDemo(
   });
   const [exitCode] = (await once(demo, "close")) as [number | null];
   const last = text.trimEnd().split("\n").at(-1) ?? "";
-  if (!last.startsWith("{")) throw new Error(`the demo gave no result:\n${text.slice(-2_000)}`);
+  if (!last.startsWith("{")) throw new Error(`the demo printed no result:\n${text.slice(-2_000)}`);
   return { result: JSON.parse(last) as DemoResult, exitCode };
 }

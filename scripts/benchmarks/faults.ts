@@ -60,10 +60,9 @@ class Tally {
     if (problem !== null) {
       this.failedSeeds.push(seed);
       say(`seed ${seed}: ${problem}`);
-      say(`  again: scripts/bench faults --seed ${seed} --steps ${steps}`);
+      say(`  repeat it with: scripts/bench faults --seed ${seed} --steps ${steps}`);
     }
-    if (this.seeds % 1_000 === 0)
-      say(`${this.seeds} seeds, ${this.failedSeeds.length} of them broken`);
+    if (this.seeds % 1_000 === 0) say(`${this.seeds} seeds run, ${this.failedSeeds.length} failed`);
   }
 }
 
@@ -81,7 +80,7 @@ function drive(worker: ChildProcess, next: () => number | null, tally: Tally): P
     });
     worker.once("error", reject);
     worker.once("exit", (code) =>
-      code === 0 ? resolve() : reject(new Error(`a worker ended with ${code}`)),
+      code === 0 ? resolve() : reject(new Error(`a worker exited with status ${code}`)),
     );
     give();
   });
@@ -96,7 +95,7 @@ async function runSeeds(): Promise<void> {
     from === undefined
       ? 1_000_000 + (Math.floor(preciseMs()) % 4_000_000_000)
       : integer("from", from);
-  say(`seeds from ${first}, ${steps} steps each, on ${cpus().length} processors`);
+  say(`running seeds from ${first} on, ${steps} steps each, on ${cpus().length} processors`);
   const startedMs = preciseMs();
   const tally = new Tally();
   let given = 0;

@@ -25,7 +25,7 @@ try {
   execFileSync("make", ["-s", "-C", sources, `OUT=${folder}`, "asan"], {
     stdio: ["ignore", "ignore", "inherit"],
   });
-  say(`${inputs} inputs of seed ${seed}`);
+  say(`feeding ${inputs} inputs from seed ${seed}`);
   const startedAtMs = performance.now();
   const said = execFileSync(join(folder, "asan", "fuzz"), [`${inputs}`, `${seed}`], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -34,7 +34,8 @@ try {
   const outcome = JSON.parse(said) as Outcome;
   const seconds = Math.round(performance.now() - startedAtMs) / 1_000;
   const idle = Object.entries(outcome.accepted).filter(([, count]) => count === 0);
-  if (idle.length > 0) throw new Error(`no input was taken by ${idle.map(([name]) => name)}`);
+  if (idle.length > 0)
+    throw new Error(`these parsers accepted no input: ${idle.map(([name]) => name)}`);
   say(JSON.stringify({ ...outcome, findings: 0, seconds }));
 } catch (thrown) {
   process.stderr.write(`fuzz: ${thrown instanceof Error ? thrown.message : thrown}\n`);

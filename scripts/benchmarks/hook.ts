@@ -26,7 +26,7 @@ await benchmark({ nodes: 1 }, async (site) => {
     pluginMs: plugin(site, host, "n1"),
   };
   if ((await executorOf(api)) !== before)
-    throw new Error("the executor was another one at the end: it was not idle all the time");
+    throw new Error("the executor was replaced during the run, so it was not idle all the time");
   api.close();
   for (const [name, ms] of Object.entries(result)) say(`${name}: ${JSON.stringify(ms)}`);
   return result;

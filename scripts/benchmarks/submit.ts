@@ -16,7 +16,7 @@ await benchmark({ nodes: 1 }, async (site) => {
   const perSecond: Record<string, number> = {};
   for (const clients of inFlight) {
     perSecond[clients] = rounded(await submitsPerSecond(api, clients), 0);
-    say(`${clients} in flight: ${perSecond[clients]} submits per second`);
+    say(`${clients} in flight: ${perSecond[clients]} submissions per second`);
   }
   const startedMs = preciseMs();
   await api.submitTrue(counts.tasks);

@@ -17,7 +17,7 @@ await benchmark({ nodes, cpus: coresPerNode }, async (site) => {
   await allReady(api);
   const aloneMs: number[] = [];
   for (let run = 0; run < counts.alone; run++) aloneMs.push(await timeOf(api, null));
-  say(`one function alone, from submit to its end: ${rounded(median(aloneMs))} ms`);
+  say(`a single function, from submission to its end: ${rounded(median(aloneMs))} ms`);
   const elapsedMs = await timeOf(api, counts.functions);
   api.close();
   return {

@@ -263,8 +263,8 @@ async function report(site: Site, options: Options, outcome: Outcome): Promise<s
     picture: { tiles: outcome.count, found },
   });
   writeFileSync(join(options.out, "result.json"), `${JSON.stringify(result)}\n`);
-  say(`the picture that the functions drew: ${pictureFile}`);
-  say(`the report: ${html}`);
+  say(`picture drawn by the functions: ${pictureFile}`);
+  say(`utilization report: ${html}`);
   process.stdout.write(`${JSON.stringify(result)}\n`);
   return broken;
 }
@@ -278,10 +278,10 @@ async function keep(site: Site): Promise<void> {
   const { dir } = site.cluster;
   process.stderr.write(
     [
-      "Everything is left running. In this shell:",
+      "The cluster and gleanerd are still running. To use them in this shell:",
       `  export SLURM_CONF=${site.cluster.slurmConf} GLEANER_CONF=${site.files.config}`,
       "  sinfo; squeue; scripts/glean info; scripts/glean doctor",
-      "To end it:",
+      "To stop them:",
       `  node --import tsx scripts/cluster/main.ts stop --dir ${dir}`,
       "",
     ].join("\n"),

@@ -62,5 +62,5 @@ function pictureOf(progress: Progress): string[] {
     const cells = "#".repeat(node.allocatedCores) + "o".repeat(used) + ".".repeat(held - used);
     return `${node.node.padEnd(4)} [${cells.slice(0, node.cores).padEnd(node.cores)}]`;
   });
-  return [...rows, `${summaryOf(progress)}   # batch  o function  . ready`];
+  return [...rows, `${summaryOf(progress)}   # batch job  o function  . ready executor`];
 }

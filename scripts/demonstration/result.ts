@@ -67,15 +67,15 @@ export function brokenPromises(evidence: Evidence): string[] {
   const broken: string[] = [];
   for (const sighting of sightings.filter(isViolation))
     broken.push(
-      `job ${sighting.job} found functions on ${sighting.functionCores} cores of ${sighting.node}, where jobs have ${sighting.jobCores} of ${sighting.nodeCores}`,
+      `job ${sighting.job} found functions on ${sighting.functionCores} cores of ${sighting.node}, where jobs have ${sighting.jobCores} of ${sighting.nodeCores} cores`,
     );
   for (const [job, state] of jobStates)
     if (state !== "COMPLETED") broken.push(`batch job ${job} ended ${state}`);
   for (const job of jobStates.keys())
     if (!sightings.some((sighting) => sighting.job === job))
-      broken.push(`batch job ${job} left no witness`);
+      broken.push(`the witness of batch job ${job} wrote no record`);
   for (const job of unmeasuredJobs)
-    broken.push(`slurmctld's log does not say when batch job ${job} was given its nodes`);
+    broken.push(`slurmctld's log does not show when batch job ${job} got its nodes`);
   if (result.invocations.lost > 0) broken.push(`${result.invocations.lost} invocations were lost`);
   if (result.invocations.failed > 0) broken.push(`${result.invocations.failed} invocations failed`);
   if (picture.found !== picture.tiles)

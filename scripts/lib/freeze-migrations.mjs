@@ -28,7 +28,7 @@ function findChanges() {
   const advice = "a released migration must not change; add a new one";
   return Object.entries(frozen.migrations)
     .filter(([name, hash]) => !existsSync(join(folder, name)) || hashOf(name) !== hash)
-    .map(([name]) => `${name} is not as it was released: ${advice}`);
+    .map(([name]) => `${name} differs from its released version: ${advice}`);
 }
 
 function freeze() {

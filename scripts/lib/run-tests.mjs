@@ -208,7 +208,7 @@ function runStep(args, program = [process.execPath], runningFile = null) {
       killer = setTimeout(() => signal("SIGKILL"), graceMs);
     };
     const tooLong = () => {
-      console.error(`Stopped: everything took longer than ${ciLimitMs / 60_000} minutes.`);
+      console.error(`Stopped: the tests took longer than ${ciLimitMs / 60_000} minutes.`);
       stop("SIGTERM");
     };
     const limit = deadlineMs === null ? undefined : setTimeout(tooLong, deadlineMs - Date.now());

@@ -67,12 +67,14 @@ await benchmark(options, async (site) => {
   const api = new Api(site);
   await api.identify();
   const submitted = await submitFunctions(api);
-  say(`${jobs.length} jobs, ${submitted} functions on ${nodes} nodes of ${coresPerNode} cores`);
+  say(
+    `replaying ${jobs.length} jobs with ${submitted} functions on ${nodes} nodes of ${coresPerNode} cores`,
+  );
   await awaitExecutors(api);
   const ids = await replay(site, jobs);
   await awaitStarts(site);
   if ((await api.info()).pending === 0)
-    throw new Error("no function waits any more: the holes were not all asked for");
+    throw new Error("no function waits any more, so demand did not cover all holes");
   await site.gleanOrThrow(["cancel", "--user", benchmarkUser]);
   await awaitEnd(api);
   api.close();
@@ -208,7 +210,7 @@ function sharesOf(
   const record = records.get(id);
   const fromMs = record?.allocatedAtMs[0];
   if (fromMs === undefined)
-    throw new Error(`slurmctld's log does not say when job ${id} was given its nodes`);
+    throw new Error(`slurmctld's log does not show when job ${id} got its nodes`);
   const toMs = record?.endedAtMs ?? Number.POSITIVE_INFINITY;
   return job.nodes.map((node) => ({ job, node, cores: job.coresPerNode, fromMs, toMs }));
 }
@@ -236,5 +238,7 @@ function exportStretch(
   const inside = clipped.filter((each) => each.toMs > each.fromMs);
   writeSwf(swf, inside, memoryPerCoreMb / 2);
   writeCalls(calls, durationsMs, tasksPerTurn);
-  say(`simulate it: ${simulateCommand(swf, calls, { nodes, coresPerNode, memoryPerCoreMb })}`);
+  say(
+    `to simulate the same stretch: ${simulateCommand(swf, calls, { nodes, coresPerNode, memoryPerCoreMb })}`,
+  );
 }

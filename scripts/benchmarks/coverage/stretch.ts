@@ -88,7 +88,7 @@ function busiestNodes(
     }
   const sorted = [...used].sort(([a, left], [b, right]) => right - left || (a < b ? -1 : 1));
   if (sorted.length < nodes)
-    throw new Error(`only ${sorted.length} nodes of the trace are used in that stretch`);
+    throw new Error(`that stretch of the trace uses only ${sorted.length} nodes`);
   return new Map(sorted.slice(0, nodes).map(([node], index) => [node, `n${index + 1}`]));
 }
 

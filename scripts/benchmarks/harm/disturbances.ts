@@ -59,7 +59,7 @@ export const disturbances: readonly Disturbance[] = [
       const pid = site.cluster.pids().slurmd[node];
       if (pid === undefined) throw new Error(`${node} has no slurmd`);
       process.kill(pid, "SIGKILL");
-      if (!(await goneWithin(pid, patienceMs))) throw new Error("a killed slurmd lives on");
+      if (!(await goneWithin(pid, patienceMs))) throw new Error("a killed slurmd still runs");
       await site.cluster.startNode(node);
     },
   },
@@ -137,7 +137,7 @@ class Crashes {
         .trim()
         .split("\n")
         .at(-1);
-      say(`the slurmd of ${node} died by itself: ${lastWords}`);
+      say(`slurmd on ${node} crashed: ${lastWords}`);
       await cluster.startNode(node);
       windows.push({ name: "slurmdCrash", isOfSlurm: true, fromMs, toMs: nowMs() });
     }

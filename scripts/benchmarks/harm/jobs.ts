@@ -98,7 +98,7 @@ function observedOf(
   sighting: Sighting | undefined,
   runs: string,
 ): Observed {
-  if (sighting === undefined) throw new Error(`job ${id} left no witness`);
+  if (sighting === undefined) throw new Error(`the witness of job ${id} wrote no record`);
   return {
     job: id,
     beganAtMs: sighting.atMs,

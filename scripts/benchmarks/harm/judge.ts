@@ -156,11 +156,11 @@ function excess(change: Change, functions: Share, jobs: Share, whole: Share): st
   if (change.functions.length === 0 || change.jobs.length === 0) return null;
   const freeCores = Math.max(0, whole.cores - jobs.cores);
   if (functions.cores > freeCores)
-    return `functions on ${functions.cores} cores, where jobs left ${freeCores}`;
+    return `functions use ${functions.cores} cores, but jobs leave only ${freeCores}`;
   const freeMb = Math.max(0, whole.memoryMb - jobs.memoryMb);
   if (functions.memoryMb > freeMb)
-    return `functions with ${functions.memoryMb} MB, where jobs left ${freeMb} MB`;
+    return `functions use ${functions.memoryMb} MB, but jobs leave only ${freeMb} MB`;
   const taken = new Set(change.jobs.flatMap(({ gpus }) => gpus));
   const shared = change.functions.flatMap(({ gpus }) => gpus).find((gpu) => taken.has(gpu));
-  return shared === undefined ? null : `a function with GPU ${shared}, which a job has`;
+  return shared === undefined ? null : `a function uses GPU ${shared}, which a job has`;
 }

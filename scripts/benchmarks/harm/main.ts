@@ -116,7 +116,7 @@ function resultOf(
       seen[mode].map(({ job, beganAtMs }) => {
         const allocatedAtMs = allocatedBefore(records.get(job), beganAtMs);
         if (allocatedAtMs === null)
-          throw new Error(`slurmctld's log does not say when job ${job} was given its nodes`);
+          throw new Error(`slurmctld's log does not show when job ${job} got its nodes`);
         return beganAtMs - allocatedAtMs;
       }),
     );
@@ -196,7 +196,7 @@ async function fillNodes(site: Site, burn: string): Promise<{ assertStillFull():
      * the round.
      */
     assertStillFull: async () => {
-      if ((await api.info()).pending === 0) throw new Error("no function waits any more");
+      if ((await api.info()).pending === 0) throw new Error("no function is waiting any more");
       await until(readyDeadlineMs, full, late);
       api.close();
     },

@@ -39,9 +39,9 @@ export function resultOf(evidence: MixEvidence) {
     say(`violation on ${node} for ${toMs - fromMs} ms from ${iso(fromMs)}: ${what} (jobs ${jobs})`);
   for (const { record, byUs } of failed)
     say(
-      `${byUs ? "failed" : "lost by Slurm"}: ${record.name}, job ${record.job} ${record.state} ${record.reason} ${record.exitCode}`,
+      `${byUs ? "failed because of Gleaner" : "failed because of Slurm"}: ${record.name}, job ${record.job} ${record.state} ${record.reason} ${record.exitCode}`,
     );
-  for (const { node, reason } of drained) say(`Slurm took ${node} out of service: ${reason}`);
+  for (const { node, reason } of drained) say(`Slurm drained ${node}: ${reason}`);
   assertMeasured(evidence, verdict, starts);
   const failedByUs =
     failed.filter(({ byUs }) => byUs).length + drained.filter(({ isByUs }) => isByUs).length;
@@ -83,7 +83,7 @@ function startsOf({ marks, jobTimes, book }: MixEvidence): Start[] {
       const allocatedAtMs = allocatedBefore(jobTimes.get(job), Number(line));
       const kind = kindOf.get(job);
       if (allocatedAtMs === null || kind === undefined)
-        throw new Error(`job ${job} began at ${line}, and slurmctld says nothing of it`);
+        throw new Error(`job ${job} began at ${line}, but slurmctld's log does not mention it`);
       const start = { kind, job, waitedMs: Number(line) - allocatedAtMs };
       const key = `${job} ${allocatedAtMs}`;
       if (start.waitedMs < (first.get(key)?.waitedMs ?? Number.POSITIVE_INFINITY))
@@ -136,17 +136,17 @@ function assertMeasured(
 ): void {
   const problems: string[] = [];
   if (verdict.unknownJobs.length > 0)
-    problems.push(`Slurm does not say what the jobs ${verdict.unknownJobs} were given`);
+    problems.push(`Slurm does not report what jobs ${verdict.unknownJobs} were allocated`);
   if (verdict.functionCoreMs < verdict.idleCoreMs * leastFilledShare)
     problems.push(
-      `functions filled ${verdict.functionCoreMs} of ${verdict.idleCoreMs} idle core-ms`,
+      `functions used only ${verdict.functionCoreMs} of ${verdict.idleCoreMs} idle core-ms`,
     );
-  if (stillWaits === 0) problems.push("no function waited any more at the end");
+  if (stillWaits === 0) problems.push("no function was waiting at the end");
   for (const [name] of chosen)
     if (!starts.some(({ kind }) => kind === name)) problems.push(`no job of kind ${name} began`);
   for (const { name } of disturbances)
     if (!windows.some((window) => window.name === name)) problems.push(`${name} never happened`);
-  if (watched.samples === 0) problems.push("the witness saw nothing");
+  if (watched.samples === 0) problems.push("the witness recorded nothing");
   if (problems.length > 0) throw new Error(`the run proves nothing: ${problems.join("; ")}`);
 }
 

@@ -79,7 +79,9 @@ function chooseKinds(names: string): [string, Kind][] {
   return names.split(",").map((name) => {
     const kind = kinds[name];
     if (kind === undefined)
-      throw new Error(`--mix takes all or some of ${Object.keys(kinds).join(", ")}, not ${name}`);
+      throw new Error(
+        `invalid value "${name}" of --mix: expected all, or some of ${Object.keys(kinds).join(", ")}`,
+      );
     return [name, kind];
   });
 }
@@ -115,7 +117,7 @@ async function measure(site: Site, options: MixOptions, chosen: readonly [string
       await ended(at, kind.jobs ?? 1);
       if (monotonicMs() - toldAtMs > sayEveryMs) {
         toldAtMs = monotonicMs();
-        say(`${begun} submissions, ${Math.round((endAtMs - toldAtMs) / 1_000)} s to go`);
+        say(`${begun} submissions so far, ${Math.round((endAtMs - toldAtMs) / 1_000)} s left`);
       }
     }
   };
@@ -205,7 +207,7 @@ function startWitness(site: Site, program: string): { end(): Promise<string> } {
     end: async () => {
       child.stdin!.end();
       const [code] = await exit;
-      if (code !== 0) throw new Error(`the witness ended with ${code}`);
+      if (code !== 0) throw new Error(`the witness exited with status ${code}`);
       return readFileSync(file, "utf8");
     },
   };

@@ -8,7 +8,7 @@ import type { Site } from "../../site/site.js";
 export function assertNothingOfGleaner(site: Site): void {
   const running = commandsNaming(site.files.home);
   if (running.length > 0)
-    throw new Error(`processes of Gleaner run without being asked to: ${running.join("; ")}`);
+    throw new Error(`unexpected processes of Gleaner are running: ${running.join("; ")}`);
   const conf = readFileSync(site.cluster.slurmConf, "utf8");
   const line = conf.split("\n").find((text) => text.includes(site.files.home));
   if (line !== undefined) throw new Error(`slurm.conf still names a program of Gleaner: ${line}`);

@@ -9,7 +9,7 @@ export const preciseMs = (): number => Number(machineMonotonicNs()) / 1e6;
 
 /** The middle value, or the mean of the two in the middle; throws if nothing was measured. */
 export function median(values: readonly number[]): number {
-  if (values.length === 0) throw new Error("there is nothing to take the median of");
+  if (values.length === 0) throw new Error("cannot take the median of no values");
   const sorted = [...values].sort((left, right) => left - right);
   const middle = sorted.length / 2;
   return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle) - 1]!) / 2;

@@ -55,7 +55,7 @@ try {
 
 async function measure({ folder, mutants, stopCounting }: Sandbox): Promise<object> {
   const compiler = new Compiler(filesBelow("src"));
-  say(`${mutants.length} mutants; which of them the tests reach`);
+  say(`made ${mutants.length} mutants; finding out which of them the tests reach`);
   const tests = ["test/unit", "test/property"]
     .flatMap((tree) => filesBelow(tree, ".test.ts"))
     .filter((path) => path !== otherSubject);

@@ -150,7 +150,7 @@ class Watch {
     if (this.#hasHung) return { kind: "hung", file: relative(this.sandbox, file) };
     if (hasPassed)
       return { kind: "passed", cpuMs: this.#cpuMs, wallMs: preciseMs() - this.#startedMs };
-    return { kind: "failed", file: relative(this.sandbox, file), test: "outside of its tests" };
+    return { kind: "failed", file: relative(this.sandbox, file), test: "outside its tests" };
   }
 
   #look(): void {

@@ -43,7 +43,7 @@ static void take_precedence(pid_t pid)
 {
 	const struct sched_param param = {.sched_priority = 1};
 	if (sched_setscheduler(pid, SCHED_FIFO, &param) != 0)
-		stop("SCHED_FIFO, which needs root");
+		stop("cannot set SCHED_FIFO: run as root");
 }
 
 static void watch(pid_t pid, enum kind kind)
@@ -62,7 +62,7 @@ static enum kind kind_of(pid_t pid, pid_t executor)
 	struct proc_info info;
 	if (!format(path, sizeof path, "/proc/%d/comm", (int)pid) || !read_text(AT_FDCWD, path, name, sizeof name) ||
 	    !proc_read(pid, &info))
-		stop("a process ended while it was examined");
+		stop("a process exited while it was examined");
 	if (info.ppid != executor)
 		return COMMAND;
 	return strcmp(name, "glean-spawn\n") == 0 ? SUPERVISOR : WITNESS;
@@ -89,7 +89,7 @@ static void await_all(void)
 		int ready = poll(watched, count, PATIENCE_MS);
 		uint64_t now = clock_ns();
 		if (ready == 0 || (ready < 0 && errno != EINTR))
-			stop("not all ended");
+			stop("some processes did not exit");
 		for (size_t at = 0; at < count; at++) {
 			if (watched[at].fd < 0 || watched[at].revents == 0)
 				continue;

@@ -53,6 +53,6 @@ async function readDeparture(lines: AsyncIterator<string>): Promise<Departure> {
     last[kind] = Math.max(last[kind], Number(microseconds) / 1_000);
   }
   const allMs = rounded(Math.max(...Object.values(last)), 1);
-  if (allMs === 0) throw new Error("the pilot did not end");
+  if (allMs === 0) throw new Error("the pilot did not exit");
   return { executorMs: rounded(last.executor, 1), commandsMs: rounded(last.command, 1), allMs };
 }

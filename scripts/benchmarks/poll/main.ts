@@ -55,7 +55,7 @@ await benchmark({ nodes: 1, ...crowdConf(counts.nodes, port), config }, async (s
   const { ratio, maxRssMb, slurmctldShare } = result;
   const withinBars =
     ratio <= bars.ratio && maxRssMb <= bars.maxRssMb && slurmctldShare <= bars.slurmctldShare;
-  say(`a refresh takes ${ratio} x the time of its ${figures.commands} commands alone`);
+  say(`a refresh takes ${ratio} times as long as its ${figures.commands} commands alone`);
   return { ...result, withinBars };
 });
 

@@ -86,7 +86,8 @@ async function runBare(calls: readonly Call[]): Promise<number> {
   for (const { program, args, environment } of calls) {
     const child = spawn(program, args, { stdio: "ignore", env: environment });
     const [exitCode] = await once(child, "close");
-    if (exitCode !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${exitCode}`);
+    if (exitCode !== 0)
+      throw new Error(`${program} ${args.join(" ")} exited with status ${exitCode}`);
   }
   return preciseMs() - startedMs;
 }

@@ -45,12 +45,15 @@ export class Attackers {
       const counts = this.counts.get(kind) ?? {};
       return Object.entries(leastCounts[kind]!)
         .filter(([what, least]) => (counts[what] ?? 0) < least)
-        .map(([what, least]) => `${kind}: ${what} is ${counts[what] ?? 0}, at least ${least}`);
+        .map(
+          ([what, least]) =>
+            `${kind}: ${what} is ${counts[what] ?? 0}, but must be at least ${least}`,
+        );
     });
     for (const [kind, child] of this.processes)
-      if (child.exitCode !== null) weak.push(`${kind}: it ended with ${child.exitCode}`);
+      if (child.exitCode !== null) weak.push(`${kind}: it exited with status ${child.exitCode}`);
     if (weak.length > 0)
-      throw new Error(`the attack was too weak to say anything: ${weak.join("; ")}`);
+      throw new Error(`the attack was too weak for a result: ${weak.join("; ")}`);
   }
 
   /** Resolves when all have gone, with their last counts. */

@@ -42,21 +42,19 @@ await benchmark({ nodes: 1, cpus: 8, config }, async (site) => {
   memory.start();
   victim.start();
   attackers.start((kind) => target(userOf(kind)));
-  say(`under attack by ${kinds.join(", ")}`);
+  say(`attacking with ${kinds.join(", ")}`);
   const third = (seconds * 1_000) / 3;
   await pause(third);
   const restartMs = await restart(site, victim, memory, "SIGKILL");
-  say(`killed and started again under load: ready after ${rounded(restartMs.startMs, 0)} ms`);
+  say(`restarted after SIGKILL under load: ready after ${rounded(restartMs.startMs, 0)} ms`);
   await pause(third / 2);
   for (let each = 0; each < longFunctions; each++)
     await victim.submit(["/bin/sleep", String(longSeconds)]);
   await pause(third / 2);
   const { endMs, startMs } = await restart(site, victim, memory, "SIGTERM");
-  say(
-    `ended by SIGTERM within ${rounded(endMs, 0)} ms, ready again after ${rounded(startMs, 0)} ms`,
-  );
+  say(`exited ${rounded(endMs, 0)} ms after SIGTERM, ready again after ${rounded(startMs, 0)} ms`);
   await pause(third);
-  say(`the attackers did ${JSON.stringify(Object.fromEntries(attackers.counts))}`);
+  say(`what the attackers did: ${JSON.stringify(Object.fromEntries(attackers.counts))}`);
   attackers.assertAttacked();
   await attackers.stop();
   const cancelMs = await cancelAll(site);
@@ -135,7 +133,7 @@ async function lostOf(site: Site, victim: Victim, attackers: Attackers): Promise
       .pluck()
       .get(benchmarkUser) as number;
     say(
-      `of ${attackers.accepted} accepted ${recorded} are recorded; unfinished ${unfinished}, victim's not completed ${broken}, long ones run again ${again}`,
+      `${recorded} of ${attackers.accepted} accepted invocations are recorded; ${unfinished} are unfinished, ${broken} of the victim's did not complete, ${again} long ones ran again`,
     );
     return missing + unfinished + broken + again;
   } finally {
@@ -149,7 +147,7 @@ function report(
   measured: { rssMaxMb: number; shutdownMs: number; cancelMs: number; lost: number },
 ): object {
   if (victim.listsMs.length < seconds || victim.accepted.length < seconds / 10)
-    throw new Error(`the victim asked too rarely: ${victim.listsMs.length} lists`);
+    throw new Error(`the victim requested too few lists: ${victim.listsMs.length}`);
   const spread = (values: readonly number[]) => {
     const sorted = [...values].sort((left, right) => left - right);
     return {

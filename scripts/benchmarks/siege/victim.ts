@@ -55,7 +55,9 @@ export class Victim {
     const tookMs = preciseMs() - startedMs;
     if (answer?.status === 200) this.listsMs.push(tookMs);
     if (tookMs > slowMs)
-      say(`a list took ${rounded(tookMs, 0)} ms, ${rounded(preciseMs() - this.sinceMs, 0)} ms on`);
+      say(
+        `a list took ${rounded(tookMs, 0)} ms, ${rounded(preciseMs() - this.sinceMs, 0)} ms after the start`,
+      );
     if (answer?.status === 200) return;
     this.failures.push(`a list: ${answer?.status} ${answer?.body}`);
   }

@@ -54,7 +54,7 @@ test("a stretch is compressed, cut at its edges, and keeps to the busiest nodes 
 
 test("more nodes than the stretch uses are refused", () => {
   const file = written("small.swf", line(1_000, 9_000, ["a"]));
-  expect(() => readStretch(file, shape)).toThrow("only 1 nodes of the trace are used");
+  expect(() => readStretch(file, shape)).toThrow("uses only 1 nodes");
 });
 
 test("figures: only what no job has is idle, only what is held and idle is covered, and of that the work counts", () => {

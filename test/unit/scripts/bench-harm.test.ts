@@ -45,21 +45,21 @@ test("too many cores, too much memory and a GPU of the job are violations, from 
       fromMs: 1_010,
       toMs: 1_045,
       jobs: [7],
-      what: "functions on 5 cores, where jobs left 4",
+      what: "functions use 5 cores, but jobs leave only 4",
     },
     {
       node: "n2",
       fromMs: 2_000,
       toMs: 2_007,
       jobs: [8],
-      what: "functions with 900 MB, where jobs left 500 MB",
+      what: "functions use 900 MB, but jobs leave only 500 MB",
     },
     {
       node: "n3",
       fromMs: 3_000,
       toMs: 3_020,
       jobs: [7],
-      what: "a function with GPU 1, which a job has",
+      what: "a function uses GPU 1, which a job has",
     },
   ]);
 });

@@ -11,7 +11,7 @@ const program = "scripts/lib/freeze-migrations.mjs";
 const list = "src/store/sqlite/frozen-migrations.json";
 const migrations = "src/store/sqlite/migrations";
 const mustNotChange =
-  "0001_a.sql is not as it was released: a released migration must not change; add a new one\n";
+  "0001_a.sql differs from its released version: a released migration must not change; add a new one\n";
 
 let root: string;
 beforeEach(() => {
