@@ -15,7 +15,7 @@ export function requireOneForm({ json, csv, html }: Forms): void {
   if ([json, csv, html].filter((each) => each !== undefined).length > 1)
     throw new GleanerError(
       "BAD_REQUEST",
-      "--json, --csv and --html exclude each other: give one of them",
+      "--json, --csv and --html are mutually exclusive: give only one of them",
     );
 }
 

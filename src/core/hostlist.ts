@@ -77,6 +77,9 @@ function expandRanges(ranges: string, most: number): string[] {
 }
 
 const malformed = (text: string) =>
-  new GleanerError("SLURM", `"${text.slice(0, 100)}" is not a Slurm host list.`);
+  new GleanerError(
+    "SLURM",
+    `"${text.slice(0, 100)}" is not a Slurm host list: write n1, n[1-3] or both, separated by commas`,
+  );
 const tooMany = (text: string) =>
   new GleanerError("SLURM", `The host list "${text.slice(0, 100)}" names too many hosts.`);

@@ -135,7 +135,7 @@ function requireOwnName(daemonUser: string): void {
   if (daemonUser !== username && daemonUser !== String(uid))
     throw new GleanerError(
       "CONFIG",
-      `munge.daemonUser is ${daemonUser} and gleanerd runs as ${username}: nobody could log in; write munge.daemonUser: ${username}`,
+      `munge.daemonUser is ${daemonUser} and gleanerd runs as ${username}, so no client could authenticate: set munge.daemonUser to ${username}`,
     );
 }
 
@@ -144,7 +144,7 @@ function prepareDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new GleanerError("CONFIG", `cannot make ${path}: ${messageOf(cause)}`, { cause });
+    throw new GleanerError("CONFIG", `cannot create ${path}: ${messageOf(cause)}`, { cause });
   }
   const { mode, uid } = statSync(path);
   if (uid !== process.getuid!() || (mode & 0o022) !== 0)

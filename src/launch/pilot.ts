@@ -19,7 +19,7 @@ export interface PilotLauncherOptions {
   readonly slurmConf: string | null;
   readonly binDirectory: string | null;
   readonly commandTimeoutMs: number;
-  /** The socket of munged, here and on the nodes; null: munge's default. */
+  /** The socket of munged, here and on the nodes; null for munge's default. */
   readonly mungeSocket: string | null;
   /** The user of the jobs. */
   readonly uid: number;

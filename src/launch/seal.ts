@@ -10,7 +10,7 @@ const maxTtlSeconds = 3_600;
 const mungeTimeoutMs = 5_000;
 
 export interface SealOptions {
-  /** The socket of munged; null: munge's default. */
+  /** The socket of munged; null for munge's default. */
   readonly mungeSocket: string | null;
   /** The user who may open it. */
   readonly uid: number;

@@ -26,7 +26,7 @@ export const idleWords: Readonly<Record<IdlePart, Words>> = {
   ),
   lost: held(
     "lost with an executor",
-    "Functions whose executor disappeared, or was killed since it did not answer the hook in time.",
+    "Functions whose executor disappeared, or was killed because it did not answer the hook in time.",
   ),
   unplaced: held(
     "held while work waited",
@@ -47,7 +47,7 @@ export const idleWords: Readonly<Record<IdlePart, Words>> = {
     "A job was planned to start too soon for an executor to be worthwhile.",
   ),
   vacated: missed("vacated early", "The executor left just before a planned start."),
-  memory: missed("memory", "Cores without enough free memory beside them."),
+  memory: missed("memory", "Too little memory was free for the idle cores."),
   pinned: missed("jobs pinned", "Gleaner does not know to which cores the node's jobs are bound."),
   interference: missed(
     "interference",
@@ -59,7 +59,7 @@ export const idleWords: Readonly<Record<IdlePart, Words>> = {
   partition: missed("partition excluded", "No partition of the node is in placement.partitions."),
   noHook: missed(
     "no hook",
-    "slurm.conf or the node does not guarantee the hook, or the preemption of pilots: run glean doctor.",
+    "The node hook, or the preemption of pilots, is not guaranteed: run glean doctor.",
   ),
   drained: missed("drained", "An operator took the node out of Gleaner."),
   launchFailing: missed(

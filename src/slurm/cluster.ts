@@ -18,9 +18,9 @@ import { ShareBook } from "./share-book.js";
 import { readShares, shareRequests } from "./shares.js";
 
 export interface SlurmClusterOptions {
-  /** null: the default of the Slurm commands. */
+  /** If null, the default of the Slurm commands applies. */
   readonly slurmConf: string | null;
-  /** The folder of squeue and scontrol; null: PATH. */
+  /** The folder of squeue and scontrol; if null, they are found in PATH. */
   readonly binDirectory: string | null;
   readonly commandTimeoutMs: number;
   readonly now: () => number;

@@ -6,7 +6,7 @@ import { GleanerError, messageOf } from "../model/errors.js";
 
 export interface CommandOptions {
   readonly slurmConf: string | null;
-  /** The folder of the Slurm commands; null: PATH. */
+  /** The folder of the Slurm commands; if null, they are found in PATH. */
   readonly binDirectory: string | null;
   readonly timeoutMs: number;
   /** Standard input; empty if omitted. */

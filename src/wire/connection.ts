@@ -212,7 +212,7 @@ export class Connection<Out extends Message, In extends Message> {
     const payload = content.subarray(sealBytes);
     const seal = content.subarray(0, sealBytes);
     if (seal.length !== sealBytes || !timingSafeEqual(seal, this.expected.next(payload)))
-      throw new GleanerError("PROTOCOL", "the seal of a frame is wrong");
+      throw new GleanerError("PROTOCOL", "a frame has an invalid seal");
     this.isSealed = true;
     this.heardAtMs = monotonicMs();
     let value: unknown;

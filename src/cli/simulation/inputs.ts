@@ -94,7 +94,7 @@ async function machines(
   }
   if (nodes === undefined && coresPerNode === undefined) return null;
   if (nodes === undefined || coresPerNode === undefined)
-    throw bad("--nodes and --cores-per-node require each other: give both");
+    throw bad("--nodes and --cores-per-node belong together: give both");
   const count = parseCount(nodes, "--nodes", sim.maxNodes);
   const cores = parseCores(coresPerNode, "--cores-per-node");
   return sim.evenGroups(count, count * cores, memoryPerCoreMb);
@@ -126,7 +126,7 @@ export function costsFrom(options: DemandOptions, measured: Costs): Costs {
   const { poll, reaction, executorStart, coldStart, eviction, notice, checkpoint } = options;
   const { nodeFailures, nodeRepair } = options;
   if (poll !== undefined && reaction !== undefined)
-    throw bad("--poll and --reaction exclude each other: give one of them");
+    throw bad("--poll and --reaction are mutually exclusive: give only one of them");
   const orElse = (text: string | undefined, name: string, otherwise: number) =>
     text === undefined ? otherwise : parseMs(text, `--${name}`, 0);
   const view =

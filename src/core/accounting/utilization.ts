@@ -63,7 +63,7 @@ export interface Amounts {
 export function computeUtilization(input: UtilizationInput): Utilization {
   const { fromMs, toMs } = input;
   if (toMs < fromMs) {
-    throw new GleanerError("BAD_REQUEST", "The report's end must not lie before its beginning.");
+    throw new GleanerError("BAD_REQUEST", "the report ends before it starts: check its times");
   }
   const series = new Series(fromMs, toMs);
   const total = nothing();
@@ -87,7 +87,10 @@ export function computeUtilization(input: UtilizationInput): Utilization {
     perNode.push({ node, ...coreMs(sum), idleParts: withoutZeros(idle) });
   }
   if (!Number.isSafeInteger(total.available)) {
-    throw new GleanerError("LIMIT_REACHED", "The report's time is too long to sum: ask for less.");
+    throw new GleanerError(
+      "LIMIT_REACHED",
+      "the period of the report is too long to sum: ask for a shorter one",
+    );
   }
   return {
     fromMs,

@@ -33,8 +33,8 @@ export function sallocProblemOf({ version, prologFlags }: ClusterFacts): string 
   if (Number.parseFloat(version) >= slowSallocBefore) return null;
   if (![...allocFlags].some((flag) => flags.has(flag)) || flags.has("nohold")) return null;
   return flags.has("contain") || flags.has("x11")
-    ? "salloc of this Slurm waits for prologs in steps of 3 s; PrologFlags=Contain and PrologFlags=X11 allow no other way"
-    : "salloc of this Slurm waits for prologs in steps of 3 s: set PrologFlags=Alloc,NoHold, so that only tasks wait for them";
+    ? "salloc of this Slurm release checks only every 3 s whether prologs have ended; PrologFlags=Contain and PrologFlags=X11 leave no alternative"
+    : "salloc of this Slurm release checks only every 3 s whether prologs have ended: set PrologFlags=Alloc,NoHold, so that only tasks wait for them";
 }
 
 /** null if the configuration is correct, else one sentence that says what to change. */

@@ -26,7 +26,7 @@ export function withReservation(
   );
   if (found === undefined) return reason;
   const inPart = isInPart(found, nodes)
-    ? ", which has only some cores of its nodes: Gleaner does not use such nodes at all"
+    ? ", which covers only some cores of its nodes: Gleaner does not use such nodes at all"
     : "";
   return { ...reason, detail: `reservation ${found.name}${inPart}` };
 }

@@ -49,7 +49,7 @@ export async function cancel(
     }
   const { ids, user, state, name } = body;
   if (ids.length === 0 && user === undefined && state === undefined && name === undefined)
-    throw new GleanerError("BAD_REQUEST", "nothing to cancel was named: give an id, -u, -t or -n");
+    throw new GleanerError("BAD_REQUEST", "nothing selected to cancel: give ids, -u, -t or -n");
   const uid = await chosenUid(deps, caller, user, "cancel the invocations of");
   const filter = { uid, state, name };
   if (ids.length === 0) for (const each of matching(deps.live, filter)) chosen.add(each);

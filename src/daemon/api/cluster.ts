@@ -5,6 +5,7 @@ import { computeUtilization } from "../../core/accounting/utilization.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
 import { describeEnd, describeReason, explainWait } from "../../core/explain/waiting.js";
 import type { Store } from "../../core/ports/store.js";
+import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
@@ -157,8 +158,6 @@ const executorInfo = (record: ExecutorRecord): ExecutorInfo => ({
   sinceMs: record.startedAtMs,
 });
 
-const whenWanted = "Slurm starts a pilot there, which gleanerd submits when waiting work would fit";
-
 function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
   const { snapshot, problem } = deps.capacity;
   if (snapshot === null)
@@ -176,14 +175,16 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
   if (node.executor !== null) {
     const { id, state, running, usedCores, budget } = node.executor;
     lines.push(
-      `executor ${id} is ${state} and runs ${running} invocations on ${usedCores} of its ${budget.cores} cores`,
+      `executor ${id} is ${state} and runs ${counted(running, "invocation")} on ${usedCores} of its ${counted(budget.cores, "core")}`,
     );
   } else if (node.unusable === null && deps.pilots !== null) {
-    lines.push(`it has an executor once ${whenWanted}`);
+    lines.push("it has no executor: gleanerd submits a pilot once waiting work would fit there");
   }
   const { idleCores, holes } = unusedHoles(deps, name);
   for (const { cores, why } of holes)
-    lines.push(`${cores} of its ${idleCores} idle cores are unused: ${why}`);
+    lines.push(
+      `${cores} of its ${counted(idleCores, "idle core")} ${cores === 1 ? "is" : "are"} unused: ${why}`,
+    );
   for (const each of gpuProblems(deps.capacity, deps.registry))
     if (each.node === name) lines.push(`functions get none of its GPUs: ${each.reason}`);
   lines.push(...(node.unkillable?.lines ?? []));
@@ -191,7 +192,7 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
     lines.push(`it has no hole: ${describeReason(node.unusable.reason)}`);
   if (deps.capacity.stale)
     lines.push(
-      `nothing is started or grown, because the data from Slurm is out of date: ${deps.capacity.problem}`,
+      `gleanerd starts and grows no executors, because the data from Slurm is out of date: ${deps.capacity.problem}`,
     );
   if (node.hole !== null) lines.push(describeEnd(node.hole.end, nowMs()));
   lines.push(

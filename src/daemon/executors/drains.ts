@@ -129,7 +129,7 @@ export class Drains {
     // The reason for it to leave has ended, but it gets no more work: another one may start in its
     // place.
     else if (record.state === "draining")
-      record.retire("drain", "it was told to leave while it was away");
+      record.retire("drain", "it was told to leave while it was disconnected");
   }
 
   private tellOfDrain(record: ExecutorRecord): void {

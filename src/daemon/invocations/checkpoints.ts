@@ -15,7 +15,7 @@ import type { Live } from "../state/live-invocation.js";
 import type { ExecutorRecord, Registry } from "../state/registry.js";
 
 export interface CheckpointPolicy {
-  /** null: each in its function's working directory. */
+  /** If null, each folder is in its function's working directory. */
   readonly directory: string | null;
   /** The most invocations, over all users, that have or may get a folder. */
   readonly maxFolders: number;

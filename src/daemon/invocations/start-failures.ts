@@ -99,7 +99,7 @@ export class StartFailures {
 
   /** Functions that run there may finish. */
   private foundSick(node: NodeName, { detail }: Illness): void {
-    this.log.warn({ node, detail }, "a node is not used for a while");
+    this.log.warn({ node, detail }, "avoiding a node on which commands fail to start");
     this.registry.onNode(node)?.retire("drain", detail);
   }
 

@@ -18,7 +18,10 @@ export async function inTime(log: Logger, what: string, work: Promise<unknown>):
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(() => {
-      log.warn({ what, afterMs: stepMs }, "gleanerd stops waiting for a step of the shutdown");
+      log.warn(
+        { what, afterMs: stepMs },
+        "a step of the shutdown takes too long: continuing without it",
+      );
       resolve();
     }, stepMs);
   });

@@ -37,7 +37,7 @@ const diskWeights = [
 
 export interface Limits {
   readonly memoryMb: number;
-  /** null: as many as the groups inside may use together. */
+  /** If null, as many as the groups inside may use together. */
   readonly cores: number | null;
   /** Threads count, too. */
   readonly processes: number;

@@ -150,7 +150,7 @@ export interface Utilization {
   readonly evictMs: Percentiles | null;
   /** Always the same bins, ascending; their counts sum to `evictions`. */
   readonly evictHistogram: readonly EvictionBin[];
-  /** In order of time; null: no job asked for anything back, so nothing was measured. */
+  /** In order of time; null if no job asked for anything back, so that nothing was measured. */
   readonly violations: readonly Violation[] | null;
   readonly batchJobs: number;
   readonly series: readonly UtilizationPoint[];

@@ -31,7 +31,7 @@ export const notice = z.strictObject({
 });
 
 export const requestedNotice = notice.extend({
-  leadMs: count.nullable().describe("null: 60 s, or half of a shorter time limit"),
+  leadMs: count.nullable().describe("If null, 60 s, or half of a shorter time limit"),
 });
 
 export const submission = z.strictObject({

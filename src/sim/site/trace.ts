@@ -53,7 +53,7 @@ export function checkExtent(trace: Trace): Trace {
     );
   const cores = trace.nodes.reduce((sum, node) => sum + node.cores, 0);
   if (!Number.isSafeInteger(cores * lastsMs))
-    throw new GleanerError("LIMIT_REACHED", "the trace is too long to sum: split it");
+    throw new GleanerError("LIMIT_REACHED", "the trace covers too long a period to sum: split it");
   return trace;
 }
 

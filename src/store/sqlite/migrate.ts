@@ -84,7 +84,7 @@ function checkHistory(
     if (was.number !== is.number || was.checksum !== is.checksum)
       throw new GleanerError(
         "STORE",
-        `migration ${was.name} was edited after ${file} had been made with it: put the old file back and add a new migration`,
+        `migration ${was.name} was changed after it had been applied to ${file}: restore the original file and add a new migration`,
       );
   });
 }

@@ -82,7 +82,7 @@ export class WorkerClient {
         return reject(
           new GleanerError(
             "LIMIT_REACHED",
-            `${maxWaitingCalls} calls wait for the database ${this.what} already: try again in a moment`,
+            `${maxWaitingCalls} calls are already waiting for the database ${this.what}: try again in a moment`,
           ),
         );
       this.waiting.push({ call: { name, args }, resolve, reject });

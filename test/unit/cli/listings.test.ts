@@ -152,7 +152,7 @@ describe("listings", () => {
       1,
       /cannot write the page .*: give --html a file/,
     );
-    expectSentence(await glean("report", "utilization", "--csv", "--json"), 2, /give one/);
+    expectSentence(await glean("report", "utilization", "--csv", "--json"), 2, /give only one/);
   });
 
   test("a closed output is not an error", async () => {

@@ -113,7 +113,7 @@ describe("holes", () => {
       return describeReason(found.unusable[0]!.reason);
     };
     expect(why({ cores: 16 })).toBe("Slurm reports the node in state RESERVED (reservation r)");
-    expect(why({ cores: 2 })).toMatch(/RESERVED \(reservation r, which has only some cores/);
+    expect(why({ cores: 2 })).toMatch(/RESERVED \(reservation r, which covers only some cores/);
     expect(why({ endAtMs: 99_000 })).toBe("Slurm reports the node in state RESERVED");
   });
 
@@ -291,7 +291,7 @@ describe("the hook's assurance", () => {
   test("salloc that waits for prologs is told of where it can be helped", () => {
     const deps = (...prologFlags: string[]) => sallocProblemOf({ ...facts, prologFlags });
     expect(deps("Alloc")).toContain("set PrologFlags=Alloc,NoHold");
-    expect(deps("Alloc", "Contain")).toContain("allow no other way");
+    expect(deps("Alloc", "Contain")).toContain("leave no alternative");
     expect(deps("Alloc", "NoHold")).toBeNull();
     expect(deps()).toBeNull();
     expect(sallocProblemOf({ ...facts, version: "24.11.5" })).toBeNull();

@@ -201,7 +201,7 @@ describe("a connection", () => {
     Socket.prototype.write = write;
     expect(seen).toHaveLength(1);
     (peer as unknown as { socket: Socket }).socket.write(seen[0]!);
-    expect(await end).toMatchObject({ code: "PROTOCOL", message: "the seal of a frame is wrong" });
+    expect(await end).toMatchObject({ code: "PROTOCOL", message: "a frame has an invalid seal" });
     await peer.close();
   });
 
@@ -209,7 +209,7 @@ describe("a connection", () => {
     const [daemon, peer] = await pair();
     const end = closing(daemon);
     (peer as unknown as { socket: Socket }).socket.write(frame(Buffer.alloc(3)));
-    expect(await end).toMatchObject({ code: "PROTOCOL", message: "the seal of a frame is wrong" });
+    expect(await end).toMatchObject({ code: "PROTOCOL", message: "a frame has an invalid seal" });
     await peer.close();
   });
 
@@ -239,7 +239,7 @@ describe("a connection", () => {
     });
     socket.resume();
     peer.send({ type: "leaving", reason: "once" });
-    expect(await end).toMatchObject({ code: "PROTOCOL", message: "the seal of a frame is wrong" });
+    expect(await end).toMatchObject({ code: "PROTOCOL", message: "a frame has an invalid seal" });
     socket.destroy();
   });
 

@@ -32,7 +32,7 @@ export const define: Define = (command, run) => {
         if (options.all && options.user !== undefined)
           throw new GleanerError(
             "BAD_REQUEST",
-            "-u and --all exclude each other: give one of them",
+            "-u and --all are mutually exclusive: give only one of them",
           );
         const request = { ...chosenUser(options), all: options.all === true };
         const answer = await (await context.client()).revokeTokens(request);

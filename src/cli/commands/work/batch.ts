@@ -78,7 +78,8 @@ function scriptOf(
   wrapped: string | undefined,
 ): { body: string; shown: string; name: string } {
   if (wrapped !== undefined) {
-    if (path !== undefined) throw usage("--wrap excludes a script: give one of them");
+    if (path !== undefined)
+      throw usage("--wrap and a script are mutually exclusive: give only one of them");
     if (wrapped.trim() === "" || wrapped.includes("\0"))
       throw usage("--wrap is empty: write the command to run after it");
     return { body: `#!/bin/sh\n${wrapped}\n`, shown: "--wrap", name: "wrap" };

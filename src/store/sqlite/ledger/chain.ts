@@ -131,11 +131,11 @@ export function continuationChecker(database: Connection): (known: LedgerHead) =
   return ({ sequence, seal }) => {
     const made = headOf().sequence;
     if (made < sequence)
-      return `the given head is posting ${sequence} and the ledger has only ${made}: an older database was put back`;
+      return `the given head is posting ${sequence} and the ledger has only ${made}: an older database was restored`;
     const found = sealOf.get(sequence);
     return found === undefined || sealsAgree(found, seal)
       ? null
-      : `posting ${sequence} is not the one of the given head: an older database was put back and written to since`;
+      : `posting ${sequence} differs from the one that the given head names: an older database was restored and has been written to since`;
   };
 }
 
@@ -155,7 +155,7 @@ export function chainChecker(database: Connection, seal: LedgerSeal): () => Iter
   return function* () {
     const head = selectHead.get();
     if (head === undefined || !sealsAgree(head.mac, seal.head(head)))
-      yield "the head of the ledger is not as gleanerd wrote it, or the key in stateDirectory is another one";
+      yield "the head of the ledger is not as gleanerd wrote it, or the key in stateDirectory was replaced";
     let known = 0n;
     let last: PostingRow | null = null;
     for (const row of selectPostings.iterate()) {
@@ -172,7 +172,7 @@ export function chainChecker(database: Connection, seal: LedgerSeal): () => Iter
       known += BigInt(row[3]!);
     }
     if (head !== undefined && known !== BigInt(head.sequence))
-      yield `${head.sequence} postings were made, and ${known} are here or in a day's sum`;
+      yield `${head.sequence} postings were made, but ${known} are in the ledger or in a day's sum`;
     if (head !== undefined && last?.sequence === head.sequence && last.seal !== head.seal)
       yield "the last posting of the ledger is not the one that its head names";
   };

@@ -82,7 +82,7 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
     assert(state === "RUNNING", `attempt ${number} of invocation ${id} begins RUNNING`);
     const invocation = invocationState.get(id);
     if (invocation === undefined)
-      throw new GleanerError("STORE", `there is no invocation ${id} to begin an attempt of`);
+      throw new GleanerError("STORE", `cannot begin an attempt: there is no invocation ${id}`);
     step(invocationTransitions, invocation.state, "RUNNING", `invocation ${id}`);
     assert(
       number === invocation.attempt + 1,

@@ -153,7 +153,7 @@ export function utilizationReads(database: Connection): Operations<"loadUtilizat
       if (rows.length > maxRows)
         throw new GleanerError(
           "LIMIT_REACHED",
-          `the report would read more than ${maxRows} ${what}: ask for a shorter time`,
+          `the report would read more than ${maxRows} ${what}: ask for a shorter period`,
         );
       return rows;
     };

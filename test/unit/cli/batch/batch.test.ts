@@ -87,7 +87,11 @@ describe("batch", () => {
       ["-a", "0-9%2", "good.sh"],
       /--array: Gleaner does not support a limit on simultaneous tasks/,
     ],
-    ["--wrap and a script", ["--wrap", "id", "good.sh"], /--wrap excludes a script/],
+    [
+      "--wrap and a script",
+      ["--wrap", "id", "good.sh"],
+      /--wrap and a script are mutually exclusive/,
+    ],
     ["an unknown option", ["--frobnicate", "good.sh"], /unknown option '--frobnicate'/],
     ["a missing value", ["--mem"], /option '--mem <SIZE>' argument missing/],
     ["empty input", [], /stdin: the script is empty/],

@@ -191,7 +191,7 @@ describe("explain NODE", () => {
 
   test("with pilots tells when it would get an executor, unless it has one or no hole", async () => {
     parts.pilots = { timeFor: () => ({ longestMs: 1, nowLongestMs: 1 }) };
-    const once = /^it has an executor once Slurm starts a pilot/;
+    const once = /^it has no executor: gleanerd submits a pilot once/;
     expect((await linesOf("n1"))[0]).toMatch(once);
     expect((await linesOf("n2"))[0]).not.toMatch(once);
     ready();

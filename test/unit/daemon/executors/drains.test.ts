@@ -155,7 +155,9 @@ test("one that was to leave while it was away is told to, also when its node is 
   await drains.drain(["n1"], "root", true);
   await drains.resume(["n1"]);
   isBack();
-  expect(told).toEqual([{ type: "drain", reason: "it was told to leave while it was away" }]);
+  expect(told).toEqual([
+    { type: "drain", reason: "it was told to leave while it was disconnected" },
+  ]);
 });
 
 describe("a pilot that is away", () => {

@@ -52,8 +52,10 @@ test("one that is away is heard of once, and told on its next connection", () =>
   record.retire("stop", "full");
   expect(heard).toHaveLength(1);
   record.line = line();
-  record.retire("drain", "it was told to leave while it was away");
-  expect(told).toEqual([{ type: "drain", reason: "it was told to leave while it was away" }]);
+  record.retire("drain", "it was told to leave while it was disconnected");
+  expect(told).toEqual([
+    { type: "drain", reason: "it was told to leave while it was disconnected" },
+  ]);
   expect(record.state).toBe("draining");
 });
 

@@ -60,11 +60,15 @@ test.each([
      UPDATE posting SET owner_uid = 7, owner_user = 'eve' WHERE invocation = 2`,
     "the posting of attempt 1 of invocation 2 is not as gleanerd wrote it",
   ],
-  ["a run removed with all that tells of it", removeSecond, "3 postings were made, and 2 are here"],
+  [
+    "a run removed with all that tells of it",
+    removeSecond,
+    "3 postings were made, but 2 are in the ledger",
+  ],
   [
     "the last run removed",
     removeSecond.replaceAll("= 2", "= 3"),
-    "3 postings were made, and 2 are here",
+    "3 postings were made, but 2 are in the ledger",
   ],
   [
     "the last run removed, and the head set back",
@@ -101,7 +105,7 @@ test.each([
     "UPDATE ledger_day SET core_ms = 0, amount_micro_credits = 1, recomputed_micro_credits = 1",
     "the sums of ada for day 1 are not as gleanerd wrote them",
   ],
-  ["a sum removed", "DELETE FROM ledger_day", "2 postings were made, and 0 are here"],
+  ["a sum removed", "DELETE FROM ledger_day", "2 postings were made, but 0 are in the ledger"],
 ])("finds %s after the postings were removed for their age", async (_what, sql, sentence) => {
   for (let run = 0; run < 2; run++) await runOne(dayMs + run);
   while ((await store.prune(4 * dayMs, 1)) > 0);
@@ -152,13 +156,15 @@ test("an older database that was put back is found by a head that was kept", asy
   expect(await store.verifyLedger()).toMatchObject({ balanced: true, head: first });
   expect(await store.verifyLedger(kept)).toMatchObject({
     balanced: false,
-    differences: [expect.stringContaining("the ledger has only 1: an older database was put back")],
+    differences: [expect.stringContaining("the ledger has only 1: an older database was restored")],
   });
   // Another length gives another seal.
   await runOne(5_000);
   expect(await store.verifyLedger(kept)).toMatchObject({
     balanced: false,
-    differences: [expect.stringContaining("posting 2 is not the one of the given head")],
+    differences: [
+      expect.stringContaining("posting 2 differs from the one that the given head names"),
+    ],
   });
   expect(await store.verifyLedger(first)).toMatchObject({ balanced: true });
 });
