@@ -29,12 +29,12 @@ const programs = tree.filter(({ path }) =>
 );
 
 describe("the tree", () => {
-  test("is the one that is meant", () => {
+  test("is found by its root", () => {
     expect(code.length).toBeGreaterThan(20);
     expect(tree.map(({ path }) => path)).toContain("test/tidy.test.ts");
   });
 
-  test("every part of src/ has its line in the table of imports", () => {
+  test("has a line for every part of src/ in the table of imports", () => {
     const parts = readdirSync(`${root}/src`).map((name) => name.replace(/\.ts$/, ""));
     expect(parts.filter((part) => !Object.hasOwn(allowedImports, part))).toEqual([]);
   });
@@ -47,7 +47,7 @@ describe("the tree", () => {
     expect(code.flatMap(checkRooms)).toEqual([]);
   });
 
-  test("has no room in the table that is not there", () => {
+  test("has no room in the table that does not exist", () => {
     const there = (part: string, room: string) => code.some(isIn(`src/${part}/${room}`));
     const named = Object.entries(allowedRooms).flatMap(([part, rooms]) =>
       Object.keys(rooms).map((room) => [part, room] as const),
@@ -55,15 +55,15 @@ describe("the tree", () => {
     expect(named.filter(([part, room]) => !there(part, room))).toEqual([]);
   });
 
-  test("has no circle of imports, neither of files nor of rooms", () => {
+  test("has no cyclic imports of files or rooms", () => {
     expect(findCircles(code)).toEqual([]);
   });
 
-  test("has at most 15 files beside each other", () => {
+  test("has at most 15 files in a folder", () => {
     expect(findCrowds(tree)).toEqual([]);
   });
 
-  test("reads the clock in one place, has no loose types, prints only where it may", () => {
+  test("reads the clock in one place, has no loose types and prints only where allowed", () => {
     expect(code.flatMap(checkCode)).toEqual([]);
   });
 
@@ -71,39 +71,39 @@ describe("the tree", () => {
     expect(ratchet(programs.flatMap(findExcesses), exceptions)).toEqual([]);
   });
 
-  test("names no machine's folder, leaves no work behind, silences no checker", () => {
+  test("names no machine's folder, has no leftover markers and silences no checker", () => {
     expect(tree.flatMap(checkText)).toEqual([]);
   });
 
-  test("every source says what it is", () => {
+  test("opens every source with a sentence that says what it is", () => {
     expect(programs.flatMap(checkOpening)).toEqual([]);
   });
 
-  test("programs can be started, and nothing else", () => {
+  test("has executable bits on programs and on nothing else", () => {
     expect(tree.flatMap(checkMode)).toEqual([]);
   });
 
-  test("its comments are wrapped", () => {
+  test("wraps its comments", () => {
     // Released migrations stay as they are.
     const changeable = programs.filter(({ path }) => !path.endsWith(".sql"));
     expect(changeable.flatMap(checkCommentColumns)).toEqual([]);
   });
 
-  test("its programs have none of the phrases that readers stumble over", () => {
+  test("has none of the banned phrases in its programs", () => {
     expect(
       programs.filter(({ path }) => !/^test\/|\.sql$/.test(path)).flatMap(checkCodeWords),
     ).toEqual([]);
   });
 
-  test("its pages wrap their prose", () => {
+  test("wraps the prose of its pages", () => {
     expect(pages.flatMap(checkColumns)).toEqual([]);
   });
 
-  test("its pages link to files and headings that exist", () => {
+  test("links only to files and headings that exist", () => {
     expect(pages.flatMap((page) => checkLinks(page, tree))).toEqual([]);
   });
 
-  test("its pages have none of the phrases that readers stumble over", () => {
+  test("has none of the banned phrases in its pages", () => {
     expect(pages.flatMap(checkWords)).toEqual([]);
   });
 });
@@ -145,7 +145,7 @@ describe("the rule of imports", () => {
     expect(checkImports(made(path, text))).toEqual([]);
   });
 
-  test("says where and what to do", () => {
+  test("reports the place and the remedy", () => {
     const source = made("src/core/a.ts", '\n\nimport "../store/b.js";');
     expect(checkImports(source)[0]).toBe(
       "src/core/a.ts:3: core imports store, but may import only model: pass the thing in, or move it",
@@ -173,7 +173,7 @@ describe("the rules of rooms", () => {
     expect(checkRooms(made(path, text))).toEqual([]);
   });
 
-  test("a circle of files in one room is found, by types too", () => {
+  test("finds a cycle of files in one room, also through types", () => {
     const a = made("src/core/forecast/a.ts", 'import type { B } from "./b.js";');
     const b = made("src/core/forecast/b.ts", 'import { a } from "./a.js";');
     expect(findCircles([a, b])).toEqual([
@@ -182,7 +182,7 @@ describe("the rules of rooms", () => {
     expect(findCircles([a])).toEqual([]);
   });
 
-  test("a circle of rooms is found, though none of their files is in one", () => {
+  test("finds a cycle of rooms whose files form none", () => {
     const sources = [
       made("src/daemon/state/a.ts", 'import "../auth/b.js";'),
       made("src/daemon/auth/b.ts", ""),
@@ -194,7 +194,7 @@ describe("the rules of rooms", () => {
     expect(findCircles(sources.slice(0, 2))).toEqual([]);
   });
 
-  test("a file beside rooms may stand between them", () => {
+  test("allows a file beside rooms to connect them", () => {
     const sources = [
       made("src/executor/pilot/a.ts", 'import "../executor.js";'),
       made("src/executor/executor.ts", 'import "./hook/b.js";'),
@@ -205,7 +205,7 @@ describe("the rules of rooms", () => {
     expect(findCircles(sources)).toEqual([]);
   });
 
-  test("a sixteenth file is one too many", () => {
+  test("refuses a sixteenth file", () => {
     const files = (count: number) =>
       Array.from({ length: count }, (_, index) => made(`src/core/ports/f${index}.ts`, ""));
     expect(findCrowds(files(15))).toEqual([]);
@@ -237,7 +237,7 @@ describe("the rules of code", () => {
     },
   );
 
-  test("the clock may read the clock, the command line may print", () => {
+  test("lets the clock module read the clock and the command line print", () => {
     expect(checkCode(made("src/clock.ts", "performance.now()"))).toEqual([]);
     expect(checkCode(made("src/cli/a.ts", "console.log(1)"))).toEqual([]);
   });
@@ -251,14 +251,14 @@ describe("the rule of lengths", () => {
     ["src/core/a.ts", (lines: number) => `const longOne = () => {\n${body(lines)}};\n`],
     ["src/core/a.ts", (lines: number) => `class A { longOne() {\n${body(lines)}} }\n`],
     ["slurm-plugin/a.c", (lines: number) => `static int longOne(void) {\n${body(lines)}}\n`],
-  ])("a function in %s is measured", (path, text) => {
+  ])("measures a function in %s", (path, text) => {
     expect(findExcesses(made(path, text(maxFunctionLines)))).toEqual([]);
     const [excess] = findExcesses(made(path, text(maxFunctionLines + 1)));
     expect(excess).toMatchObject({ what: `${path} longOne`, lines: maxFunctionLines + 1 });
     expect(excess?.complaint).toContain(`${path}:1: longOne has 61 lines`);
   });
 
-  test("a group of tests is no function", () => {
+  test("does not count a group of tests as a function", () => {
     const text = `describe("x", () => {\n${body(100)}});\n`;
     expect(findExcesses(made("test/a.test.ts", text))).toEqual([]);
   });
@@ -268,12 +268,12 @@ describe("the rule of lengths", () => {
     ["scripts/x", 300],
     ["slurm-plugin/a.c", 400],
     ["test/unit/a.test.ts", 450],
-  ])("%s has at most %d lines", (path, limit) => {
+  ])("allows %s at most %d lines", (path, limit) => {
     expect(findExcesses(made(path, "\n".repeat(limit)))).toEqual([]);
     expect(findExcesses(made(path, "\n".repeat(limit + 1)))).toHaveLength(1);
   });
 
-  test("an exception holds as it is, may not grow, and must go when it is not needed", () => {
+  test("keeps an exception as it is, refuses its growth, and demands its removal when unneeded", () => {
     const excesses = findExcesses(made("src/core/a.ts", "\n".repeat(310)));
     expect(ratchet(excesses, { "src/core/a.ts": 310 })).toEqual([]);
     expect(ratchet(excesses, { "src/core/a.ts": 305 })).toHaveLength(1);
@@ -309,11 +309,11 @@ describe("the rules of files", () => {
     "/* Says what\n * it is. */\n",
     "#!/bin/sh\n# Says what it is.\n",
     "-- Says what it is.\n",
-  ])("%j says what it is", (text) => {
+  ])("accepts %j", (text) => {
     expect(checkOpening(made("scripts/a", text))).toEqual([]);
   });
 
-  test("a program is executable, and only a program", () => {
+  test("requires exactly the programs to be executable", () => {
     expect(checkMode(made("scripts/a", "#!/bin/sh\n"))).toHaveLength(1);
     expect(checkMode(made("scripts/a", "#!/bin/sh\n", true))).toEqual([]);
     expect(checkMode(made("scripts/a", "echo\n"))).toHaveLength(1);

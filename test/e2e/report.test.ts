@@ -58,7 +58,7 @@ async function plotColours(page: Page): Promise<string[]> {
   return [...counts].filter(([, count]) => count * 200 > width * height).map(([colour]) => colour);
 }
 
-test("draws all four areas, asks for nothing and complains of nothing", async () => {
+test("the page draws all four areas, requests nothing from the network and logs no error", async () => {
   const { page, noise } = await open({
     viewport: { width: 1280, height: 900 },
     colorScheme: "light",
@@ -76,7 +76,7 @@ test("draws all four areas, asks for nothing and complains of nothing", async ()
   await page.close();
 }, 60_000);
 
-test("shows the input's figures", async () => {
+test("the page shows the figures of the input", async () => {
   const { page } = await open({ colorScheme: "light" });
   const share = (part: number, whole: number) => `${((100 * part) / whole).toFixed(1)} %`;
   const tiles = await page.locator(".tile dd").allTextContents();
@@ -92,7 +92,7 @@ test("shows the input's figures", async () => {
   await page.close();
 }, 60_000);
 
-test("hostile names stay text", async () => {
+test("hostile names are shown as text", async () => {
   const { page, noise } = await open({});
   expect(await page.title()).toBe(title);
   expect(await page.locator("h1").textContent()).toBe(title);
@@ -102,7 +102,7 @@ test("hostile names stay text", async () => {
   await page.close();
 }, 60_000);
 
-test("fits a phone, and the plot follows the dark scheme and paper", async () => {
+test("the page fits a phone, and the plot adapts to dark mode and print", async () => {
   const { page, noise } = await open({
     viewport: { width: 390, height: 844 },
     colorScheme: "dark",

@@ -47,7 +47,7 @@ describe("in the core", () => {
     return (await import("../faults/seed.js")).runSeed;
   }
 
-  test("found: what jobs were given of a node is idle when its cores are counted", async () => {
+  test("finds that the cores allocated to jobs are counted as idle", async () => {
     type Holes = typeof import("../../src/core/capacity/holes.js");
     const run = await withChanged<Holes>("../../src/core/capacity/holes.js", ({ freeOf }) => ({
       findHoles: (snapshot, policy, { nowMs }) => ({
@@ -66,7 +66,7 @@ describe("in the core", () => {
     expect(await firstProblem(run)).toMatch(/^harm/);
   });
 
-  test("found: a price is rounded up", async () => {
+  test("finds that a price is rounded up", async () => {
     type Metering = typeof import("../../src/core/accounting/metering.js");
     const run = await withChanged<Metering>("../../src/core/accounting/metering.js", (real) => ({
       priceMicroCredits: (usage, rate) => real.priceMicroCredits(usage, rate) + 1,
@@ -78,7 +78,7 @@ describe("in the core", () => {
     expect(await firstProblem(run)).toMatch(/micro-credits/);
   });
 
-  test("found: the result of an old attempt counts for the new one", async () => {
+  test("finds that the result of an old attempt is accepted for the new one", async () => {
     type Testimony = typeof import("../../src/daemon/executors/testimony.js");
     const run = await withChanged<Testimony>("../../src/daemon/executors/testimony.js", (real) => ({
       doubtOf: () => null,
@@ -94,7 +94,7 @@ describe("in the core", () => {
     expect(await firstProblem(run)).toMatch(/is recorded (as|with)/);
   });
 
-  test("found: one that is back is told to end just what it should go on with", async () => {
+  test("finds that a reconnected executor is told to end the attempts that it should keep", async () => {
     type Reconcile = typeof import("../../src/daemon/executors/reconcile.js");
     const run = await withChanged<Reconcile>("../../src/daemon/executors/reconcile.js", (real) => ({
       reconcile: (record, answersFor, live) => {
@@ -109,7 +109,7 @@ describe("in the core", () => {
     expect(await firstProblem(run)).toMatch(/as CANCELLED and nobody asked|an honest node is/);
   });
 
-  test("found: an executor makes room for no job", async () => {
+  test("finds that an executor frees nothing for a job", async () => {
     type Budget = typeof import("../../src/executor/budget/budget.js");
     const run = await withChanged<Budget>("../../src/executor/budget/budget.js", () => ({
       effectiveBudget: ({ budget }) => budget,
@@ -117,7 +117,7 @@ describe("in the core", () => {
     expect(await firstProblem(run)).toMatch(/^harm/);
   });
 
-  test("found: one victim too few is chosen", async () => {
+  test("finds that one victim too few is chosen", async () => {
     type Victims = typeof import("../../src/executor/budget/victims.js");
     const run = await withChanged<Victims>("../../src/executor/budget/victims.js", (real) => ({
       chooseVictims: (held, budget) => real.chooseVictims(held, budget).slice(1),

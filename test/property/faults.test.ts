@@ -8,7 +8,7 @@ import { runSeed } from "../faults/seed.js";
 const seeds = 200;
 const steps = 200;
 
-test("every seed holds all promises, and they meet what they are for", async () => {
+test("every seed keeps all promises, and the seeds together exercise each of them", async () => {
   const sum = { attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 };
   for (let seed = 1; seed <= seeds; seed++) {
     const { problems, invocations } = await runSeed({ seed, steps });
@@ -20,7 +20,7 @@ test("every seed holds all promises, and they meet what they are for", async () 
     expect({ what, isMet: count > seeds / 10 }).toEqual({ what, isMet: true });
 }, 300_000);
 
-test("a seed replays to the last event", async () => {
+test("a seed replays identically to the last event", async () => {
   const lines: string[][] = [[], []];
   for (const told of lines) await runSeed({ seed: 7, steps, tell: (line) => told.push(line) });
   expect(lines[0]!.length).toBeGreaterThan(steps);

@@ -13,7 +13,7 @@ const assign = (all: readonly Waiting[], slots: readonly Slot[]) =>
   place(queueOf(all), slots, new Map(), nowMs, policy);
 
 describe("GPUs", () => {
-  test("are never given away twice, and no GPU that could be used lies idle", () => {
+  test("are never assigned twice, and no usable GPU stays idle", () => {
     const someWaiting = fc.array(fc.nat(3), { maxLength: 20 });
     const someSlots = fc.array(fc.tuple(fc.nat(8), fc.nat(4)), { maxLength: 5 });
     fc.assert(

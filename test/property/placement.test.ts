@@ -45,7 +45,7 @@ const anySlots = fc
   );
 
 describe("place", () => {
-  test("what is assigned fits, all together, and each at most once", () => {
+  test("assigns each invocation at most once, and all assignments together fit", () => {
     fc.assert(
       fc.property(anyWaiting, anySlots, (all, slots) => {
         const assignments = place(queueOf(all), slots, new Map(), nowMs, policy);
@@ -65,7 +65,7 @@ describe("place", () => {
     );
   });
 
-  test("leaves nothing idle that some waiting invocation of a user fits, when nobody starves", () => {
+  test("leaves no room idle that a waiting invocation fits into when nobody starves", () => {
     fc.assert(
       fc.property(anyWaiting, anySlots, (all, slots) => {
         const young = all.map((each) => ({ ...each, submittedAtMs: nowMs }));
@@ -88,7 +88,7 @@ describe("place", () => {
     );
   });
 
-  test("the user who holds less goes first, then age decides", () => {
+  test("serves the user who holds fewer cores first, then the older invocation", () => {
     const queue = queueOf([
       waiting(1),
       waiting(2),
@@ -99,7 +99,7 @@ describe("place", () => {
     expect(order.map((each) => each.invocation)).toEqual([3, 4, 1]);
   });
 
-  test("a wide invocation that starves gets an executor kept free", () => {
+  test("keeps an executor free for a wide invocation that starves", () => {
     const wide = waiting(1, { cores: 8, submittedAtMs: nowMs - 20_000 });
     const narrow = Array.from({ length: 20 }, (_, index) => waiting(index + 2));
     const slots = [slot("x", 8, { freeCores: 5 }), slot("y", 8, { freeCores: 2 })];
@@ -152,7 +152,7 @@ describe("place with a prediction", () => {
   const placed = (all: Waiting[], slots: Slot[], by = predicting(), atMs = nowMs) =>
     place(queueOf(all), slots, new Map(), atMs, by).map((each) => [each.invocation, each.executor]);
 
-  test("long work goes where it survives, short work into short holes, in whichever order they arrived", () => {
+  test("puts long work where it survives and short work into short holes, whatever the order of arrival", () => {
     const slots = [young("young"), old("old")];
     expect(placed([long(1), short(2)], slots).sort()).toEqual([
       [1, "old"],
@@ -164,7 +164,7 @@ describe("place with a prediction", () => {
     ]);
   });
 
-  test("of two holes of one age, long work goes where the node's holes last longer", () => {
+  test("puts long work into the hole of the node whose holes last longer, if two holes have the same age", () => {
     const slots = [young("hasty", { hazardRatio: 4 }), young("steady", { hazardRatio: 0.25 })];
     expect(placed([long(1), short(2)], slots).sort()).toEqual([
       [1, "steady"],
@@ -176,7 +176,7 @@ describe("place with a prediction", () => {
     ]);
   });
 
-  test("of two of a function, the one that was evicted late has the hole that lasts", () => {
+  test("gives the longer hole to the invocation of a function that was evicted later", () => {
     const by = predicting({
       expectedMs: ({ ranMs = 0 }) => (ranMs > 0 ? 60_000 : 100),
       usualMs: ({ ranMs = 0 }) => (ranMs > 0 ? 60_000 : 100),
@@ -190,13 +190,13 @@ describe("place with a prediction", () => {
     ]);
   });
 
-  test("a long one passes over a risky slot that a younger short one can use, but leaves none idle", () => {
+  test("leaves a risky slot to a younger short invocation, but no slot idle", () => {
     const slots = [young("young"), old("busy", { freeCores: 0 })];
     expect(placed([long(1), ...shorts], slots)).toEqual([[2, "young"]]);
     expect(placed([long(1)], slots)).toEqual([[1, "young"]]);
   });
 
-  test("patience ends: a group that was skipped long enough takes any available slot", () => {
+  test("gives any available slot to a group that was skipped long enough", () => {
     const slots = [young("young"), old("busy", { freeCores: 0 })];
     const by = predicting();
     expect(placed([long(1), ...shorts], slots, by)).toEqual([[2, "young"]]);
@@ -211,14 +211,14 @@ describe("place with a prediction", () => {
     expect(by.prediction!.passingSinceMs.size).toBe(0);
   });
 
-  test("nothing is begun that a planned start would end, but short work until shortly before", () => {
+  test("begins no work that a planned start would interrupt, but short work until shortly before", () => {
     const ending = (inMs: number) => [young("ending", { endsAtMs: nowMs + inMs })];
     expect(placed([long(1)], [...ending(30_000), old("later", { freeCores: 0 })])).toEqual([]);
     expect(placed([short(1)], ending(500))).toEqual([[1, "ending"]]);
     expect(placed([short(1)], ending(250))).toEqual([]);
   });
 
-  test("work that fits before no planned start runs when its patience is over, in the hole that ends last", () => {
+  test("runs work that fits before no planned start in the hole that ends last, once its patience is over", () => {
     const slots = [20_000, 50_000].map((inMs) =>
       young(`in${inMs}`, { endsAtMs: nowMs + 1_000_000 + inMs }),
     );
@@ -231,7 +231,7 @@ describe("place with a prediction", () => {
     expect(placed([long(1)], renewed, by, later)).toEqual([[1, "in50000"]]);
   });
 
-  test("what an executor's own time would cut is never begun there, however long it waits", () => {
+  test("never begins work that the executor's time limit would interrupt, however long it waits", () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -265,7 +265,7 @@ describe("place with a prediction", () => {
     );
   });
 
-  test("no class of durations starves, whatever holes there are and however others press", () => {
+  test("lets no class of durations starve, whatever the holes and the other demand", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 3_600_000 }), { minLength: 1, maxLength: 5 }),
@@ -300,7 +300,7 @@ describe("place with a prediction", () => {
     );
   });
 
-  test("with predictions too, every assignment fits, and no work that fits and would end in time is omitted", () => {
+  test("fits every assignment and omits no work that fits and would end in time", () => {
     fc.assert(
       fc.property(anyWaiting, anySlots, (all, slots) => {
         const young = all.map((each) => ({ ...each, submittedAtMs: nowMs }));
@@ -331,7 +331,7 @@ describe("place with a prediction", () => {
 });
 
 describe("the waiting queue", () => {
-  test("gives each group oldest first, whatever was added, removed and put back", () => {
+  test("yields each group oldest first, whatever was added, removed and requeued", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 30 })), { maxLength: 120 }),
@@ -354,7 +354,7 @@ describe("the waiting queue", () => {
     );
   });
 
-  test("shows placement a bounded number of a user's kinds, and each in its time", () => {
+  test("shows placement a bounded number of each user's kinds of work, and every kind in turn", () => {
     const queue = new WaitingQueue();
     for (let id = 1; id <= 1_000; id++) queue.add(waiting(id, { memoryMb: id }));
     queue.add(waiting(1_001, { user: "other" }));

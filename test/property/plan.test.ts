@@ -39,7 +39,7 @@ describe("plans", () => {
     );
   });
 
-  test("start nothing from a stale snapshot, on a node in doubt, or where an executor is", () => {
+  test("start nothing from a stale snapshot, on a doubtful node, or beside an executor", () => {
     fc.assert(
       fc.property(anySnapshot, anyExecutors, (snapshot, executors) => {
         const plan = planOf(snapshot, executors);
@@ -61,7 +61,7 @@ describe("plans", () => {
     );
   });
 
-  test("touch each executor at most once, and start at most the named number", () => {
+  test("touch each executor at most once, and start at most maxStarts executors", () => {
     fc.assert(
       fc.property(anySnapshot, anyExecutors, (snapshot, executors) => {
         const { steps } = planOf(snapshot, executors);
@@ -86,7 +86,7 @@ describe("holes", () => {
     );
   });
 
-  test("without an assured hook there is none", () => {
+  test("do not exist without an assured hook", () => {
     fc.assert(
       fc.property(anySnapshot, (snapshot) => {
         const { holes } = findHoles(snapshot, policy, context({ hookProblem: "no Prolog=" }));
@@ -97,7 +97,7 @@ describe("holes", () => {
 });
 
 describe("resources", () => {
-  test("subtracting never goes below zero and never gives back what was taken", () => {
+  test("never fall below zero when subtracted, and never regain what was taken", () => {
     const amounts = fc.record({
       cores: fc.nat(200),
       memoryMb: fc.nat(1_000),

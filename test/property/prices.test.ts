@@ -29,13 +29,13 @@ function pricesAfter(
 }
 
 describe("prices", () => {
-  test("are 1 before anything was given", () => {
+  test("are 1 before any slot was assigned", () => {
     const prices = pricesAfter(60, [0, 0], [1, 1_000]);
     expect(prices.of(second)).toBe(1);
     expect(prices.of(5 * minute)).toBe(1);
   });
 
-  test("rise for what waits longer than the rest, at once and over hours more", () => {
+  test("rise for lengths that wait longer than the others, at once and further over hours", () => {
     const soon = pricesAfter(1, [1, 1], [1, 4]);
     const late = pricesAfter(24 * 60, [1, 1], [1, 4]);
     const ratio = (prices: Prices) => prices.of(5 * minute) / prices.of(second);
@@ -44,14 +44,14 @@ describe("prices", () => {
     expect(ratio(pricesAfter(24 * 60, [1, 4], [1, 4]))).toBeCloseTo(1, 6);
   });
 
-  test("are made again although the clock was set back", () => {
+  test("are recomputed even if the clock was set back", () => {
     const prices = pricesAfter(1, [1, 1], [1, 1]);
     const before = prices.of(5 * minute);
     prices.look([{ usualMs: 5 * minute, coreMs: 1 }], -1_000 * minute);
     expect(prices.of(5 * minute)).toBeGreaterThan(before);
   });
 
-  test("stay finite whatever waits, was given and when it is looked at", () => {
+  test("stay finite whatever waits, was assigned, and at any time", () => {
     const amount = fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e15, noNaN: true }));
     const work = fc.record({
       usualMs: fc.double({ min: 0, max: 1e12, noNaN: true }),
@@ -76,7 +76,7 @@ describe("prices", () => {
 });
 
 describe("a market", () => {
-  test("leaves no hole without a taker", () => {
+  test("leaves no hole unused", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 1e9 }), { minLength: 1 }),
@@ -90,7 +90,7 @@ describe("a market", () => {
     );
   });
 
-  test("gives long work that is dearer the holes that last, and short work the young ones", () => {
+  test("gives lasting holes to long work with a higher price, and young holes to short work", () => {
     const market = new Market([second, 5 * minute], pricesAfter(600, [1, 1], [1, 4]));
     expect(market.suits(second, young)).toBe(true);
     expect(market.suits(5 * minute, young)).toBe(false);
@@ -98,13 +98,13 @@ describe("a market", () => {
     expect(market.suits(second, lasting)).toBe(false);
   });
 
-  test("lets the turn decide between lengths that are worth about the same", () => {
+  test("alternates between lengths of about the same value", () => {
     const market = new Market([second, 1.1 * second], new Prices());
     expect(market.suits(second, lasting)).toBe(true);
     expect(market.suits(1.1 * second, lasting)).toBe(true);
   });
 
-  test("finds prices at which each length gets what it asks for, though short work is safer in every hole", () => {
+  test("finds prices at which each length gets its share, although short work is safer in every hole", () => {
     const prices = new Prices();
     // Eight of ten arriving minutes of work are long, and ten are placed: the waiting amount stays
     // the same.

@@ -64,7 +64,7 @@ describe("the replay", () => {
   test.each([
     ["reckoned", false],
     ["followed", true],
-  ])("of %s calls equals the plain model", (_name, followCalls) => {
+  ])("of %s calls matches the plain model", (_name, followCalls) => {
     fc.assert(
       fc.property(anyTrace, anyCosts, fc.integer({ min: 1, max: 40 }), (small, costs, callMs) => {
         const { result } = simulate(
@@ -88,7 +88,7 @@ describe("the replay", () => {
     );
   });
 
-  test("sums to the same in its parts, and stays below its ceilings, whatever the demand and the policy", () => {
+  test("has parts that sum to the whole and stays below its ceilings, whatever the demand and the policy", () => {
     fc.assert(
       fc.property(
         anyTrace,
@@ -137,7 +137,7 @@ describe("the replay", () => {
     );
   });
 
-  test("gives the same figures for the same seed, and others for another", () => {
+  test("gives the same figures for the same seed, and different ones for another", () => {
     const trace = traceOf({
       cores: [4, 4],
       shares: [{ node: 0, cores: 2, memoryMb: 0, fromMs: 100, toMs: 200 }],
@@ -155,7 +155,7 @@ describe("the replay", () => {
 });
 
 describe("packing", () => {
-  test("never gives a core twice, keeps the start times, places what fits", () => {
+  test("never assigns a core twice, keeps the start times and places every job that fits", () => {
     const anyJobs = fc.array(
       fc.record({
         cores: fc.integer({ min: 1, max: 9 }),

@@ -206,7 +206,7 @@ function partsAt(input: UtilizationInput, node: NodeName, ms: number): IdlePart[
   return [...held.slice(0, covered), ...Array<IdlePart>(idle - covered).fill(part)];
 }
 
-test("agrees exactly with a model that looks at every moment", () => {
+test("the report agrees exactly with a model that examines every moment", () => {
   fc.assert(
     fc.property(inputs, (generated) => {
       const input = inputOf(generated);
@@ -256,7 +256,7 @@ function expectToFit(figures: Figures) {
   for (const amount of amounts) expect(figures[`${amount}CoreMs`]).toBeGreaterThanOrEqual(0);
 }
 
-test("useful ≤ covered ≤ idle, allocated + idle = available; nodes and series sum to the totals", () => {
+test("useful ≤ covered ≤ idle, allocated + idle = available, and nodes and series sum to the totals", () => {
   fc.assert(
     fc.property(inputs, (generated) => {
       const figures = computeUtilization(inputOf(generated));
@@ -279,7 +279,7 @@ test("useful ≤ covered ≤ idle, allocated + idle = available; nodes and serie
   );
 });
 
-test("the order of the input changes nothing", () => {
+test("the order of the input does not change the report", () => {
   const shuffled = inputs.chain((generated) => {
     const input = inputOf(generated);
     const mix = <Item>(list: readonly Item[]) =>
@@ -308,7 +308,7 @@ test("the order of the input changes nothing", () => {
   );
 });
 
-test("a later report of the same happenings differs in its times only", () => {
+test("a later report of the same events differs only in its times", () => {
   fc.assert(
     fc.property(inputs, fc.integer({ min: -10_000, max: 2_000_000_000_000 }), (generated, byMs) => {
       const input = inputOf(generated);

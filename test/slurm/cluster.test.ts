@@ -138,7 +138,7 @@ describe("two clusters side by side", () => {
   );
 
   test(
-    "GPUs have indices",
+    "reports GPUs by index",
     async () => {
       const [cluster] = clusters as [Cluster];
       const { stdout } = await cluster.run("srun", [
@@ -152,7 +152,7 @@ describe("two clusters side by side", () => {
   );
 
   test(
-    "slurmctld stops and starts again, and knows its jobs",
+    "slurmctld still knows its jobs after a restart",
     async () => {
       const [cluster] = clusters as [Cluster];
       const { stdout: id } = await cluster.run("sbatch", ["--parsable", "--hold", "--wrap=true"]);
@@ -169,7 +169,7 @@ describe("two clusters side by side", () => {
   );
 
   test(
-    "a node stops and starts again",
+    "a node can be stopped and restarted",
     async () => {
       const [cluster] = clusters as [Cluster];
       const before = cluster.pids().slurmd;
@@ -183,7 +183,7 @@ describe("two clusters side by side", () => {
   );
 
   test(
-    "stop leaves no process and no folder, and does not touch the other",
+    "stop leaves no process and no folder, and does not affect the other cluster",
     async () => {
       const [first, second] = clusters as [Cluster, Cluster];
       await startSleeper(first);
@@ -216,7 +216,7 @@ describe("the end of the starter", () => {
   );
 
   test(
-    "a kept cluster outlives it, until stopped by the command line",
+    "leaves a kept cluster running until the command line stops it",
     async () => {
       const dir = newDir();
       const main = (command: string, ...more: string[]) =>
@@ -240,7 +240,7 @@ describe("the end of the starter", () => {
 });
 
 test(
-  "a cluster that does not come up says why and leaves nothing",
+  "a cluster that fails to start says why and leaves nothing behind",
   async () => {
     const dir = newDir();
     const start = startCluster({ dir, nodes: 1, slurmConfLines: ["SelectType=select/nonsense"] });

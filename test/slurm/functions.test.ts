@@ -80,7 +80,7 @@ describe("a function runs", () => {
     expect(waited.exitCode).toBe(2);
   });
 
-  test("within its time limit, and is gone with its whole tree after it", async () => {
+  test("within its time limit, and is killed with its whole process tree after it", async () => {
     const ended = await run([
       "-t",
       "1s",
@@ -98,7 +98,7 @@ describe("a function runs", () => {
     expect(ended.state).toBe("OUT_OF_MEMORY");
   });
 
-  test("until it is cancelled, children that hide included", async () => {
+  test("until it is cancelled, with children that try to hide", async () => {
     const id = await at.submit([
       "-o",
       "/dev/null",
@@ -110,7 +110,7 @@ describe("a function runs", () => {
     expect(sleepers()).toEqual([]);
   });
 
-  test("or says in one sentence why it could not", async () => {
+  test("or reports in one sentence why it could not run", async () => {
     const missing = await run(["-D", "/no/such/folder", "-o", "/dev/null", "--wrap=true"]);
     expect(missing).toMatchObject({ state: "FAILED" });
     expect(missing.reason).toContain("/no/such/folder");
@@ -123,7 +123,7 @@ describe("a function runs", () => {
 });
 
 describe("another user", () => {
-  test("sees, cancels and bills nothing of it", async () => {
+  test("cannot see, cancel or bill it", async () => {
     const id = await at.submit(["-o", "/dev/null", "--wrap=sleep 600"]);
     const foreign = (args: string[]) => at.site.glean(args, { user: otherUser });
     const cancelled = await foreign(["cancel", id]);
@@ -141,13 +141,13 @@ describe("another user", () => {
     expect((await at.ended(id))[0]!.state).toBe("CANCELLED");
   });
 
-  test("and root itself may not submit unless the site says so", async () => {
+  test("root may not submit unless the site allows it", async () => {
     const refused = await at.site.glean(["batch", "--wrap=true"], { user: "root" });
     expect(refused.stderr).toContain("access.allowRootFunctions");
     expect(refused.exitCode).toBe(1);
   });
 
-  test("no request without identity is served", async () => {
+  test("a request without an identity is refused", async () => {
     const base = `http://127.0.0.1:${at.site.ports.apiPort}/v1`;
     for (const headers of [
       {},
@@ -213,7 +213,7 @@ test("bill, acct, queue, explain and report agree with what ran", async () => {
   expect(report.coverage).toBeLessThanOrEqual(1);
 });
 
-test("drain lets work end, drain --now sends it back to the queue, resume goes on", async () => {
+test("drain lets work end, drain --now returns it to the queue, and resume restarts it", async () => {
   const gate = await closedGate(join(at.work, "drain.gate"));
   const id = await at.submit(["-o", "/dev/null", `--wrap=${gate.wait}`]);
   await at.usedCores(1);
@@ -240,7 +240,7 @@ test("drain lets work end, drain --now sends it back to the queue, resume goes o
   expect((await at.ended(waits))[0]).toMatchObject({ state: "COMPLETED" });
 });
 
-test("what runs on an executor that is away when its node is drained now is evicted as soon as it is back", async () => {
+test("an executor that is disconnected during drain --now is evicted as soon as it reconnects", async () => {
   const gate = await closedGate(join(at.work, "away.gate"));
   const id = await at.submit(["-o", "/dev/null", `--wrap=${gate.wait}`]);
   await at.usedCores(1);
@@ -261,7 +261,7 @@ test("what runs on an executor that is away when its node is drained now is evic
   expect((await at.ended(id))[0]).toMatchObject({ state: "COMPLETED", attempt: 2 });
 });
 
-test("doctor finds everything in place", async () => {
+test("doctor reports no problem", async () => {
   await at.until(
     "an executor",
     async () => (await at.node("n1")).executor?.state === "ready" || undefined,

@@ -59,7 +59,7 @@ const bothReady = () =>
     return nodes.every((each) => each.executor?.state === "ready") || undefined;
   });
 
-test("one that a batch job displaces goes on from its checkpoint on another node and completes; then the folder goes", async () => {
+test("a function evicted by a batch job continues from its checkpoint on another node; its folder is removed after its end", async () => {
   await bothReady();
   const id = await count("evicted");
   go("evicted", 1);
@@ -98,7 +98,7 @@ test("one that a batch job displaces goes on from its checkpoint on another node
   await noFolders();
 });
 
-test("one on a node that is drained now is told, saves, leaves, and goes on elsewhere", async () => {
+test("a function on a node drained with --now gets a notice, saves its state and continues elsewhere", async () => {
   await bothReady();
   const id = await count("drained");
   await logged("drained", "attempt 1 ");
@@ -113,7 +113,7 @@ test("one on a node that is drained now is told, saves, leaves, and goes on else
   await noFolders();
 });
 
-test("a function gets its notice before its hole is reserved; if it is cancelled while it waits, its folder is removed, too", async () => {
+test("a function gets its notice before a reservation begins; if it is cancelled while it waits, its folder is removed", async () => {
   await bothReady();
   const id = await count("reserved");
   await logged("reserved", "attempt 1 ");
@@ -140,7 +140,7 @@ test("a function gets its notice before its hole is reserved; if it is cancelled
   await noFolders();
 });
 
-test("what cannot be kept is refused, or fails with its reason", async () => {
+test("a checkpoint folder that cannot be created is refused, or the function fails with the reason", async () => {
   const refused = await at.site.glean(
     ["batch", "--signal=TERM@20", "-t", "10s", "--wrap", "true"],
     { user: "nobody" },

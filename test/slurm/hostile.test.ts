@@ -101,14 +101,14 @@ async function send(change: Record<string, unknown>): Promise<string> {
 }
 
 describe("a function", () => {
-  test("that names a pipe nobody reads as its output still has a time limit", async () => {
+  test("still has a time limit if its output is a pipe that nobody reads", async () => {
     const pipe = join(at.work, "pipe");
     shell(`mkfifo ${pipe}`, user);
     const ended = await run(["-t", "1s", "-o", pipe, "--wrap=true"]);
     expect(ended.state).toBe("TIMEOUT");
   });
 
-  test("opens its output as its user: through links, in /proc, in cgroups", async () => {
+  test("opens its output as its user, even through links, in /proc and in cgroups", async () => {
     const secret = join(at.work, "secret");
     writeFileSync(secret, "kept", { mode: 0o600 });
     symlinkSync(secret, join(at.work, "link"));
@@ -126,7 +126,7 @@ describe("a function", () => {
     expect(readFileSync(secret, "utf8")).toBe("kept");
   });
 
-  test("gains no privilege, reads no secret, and cannot touch what holds it", async () => {
+  test("gains no privilege, reads no secret and cannot change its confinement", async () => {
     const { state, run: running, logs } = at.site.files;
     const text = `grep NoNewPrivs /proc/self/status
 holder=$(awk '/^PPid/{print $2}' /proc/$$/status)
@@ -180,7 +180,7 @@ true`;
 });
 
 describe("requests", () => {
-  test("cannot keep an executor from its connection with an order it refuses", async () => {
+  test("cannot disconnect an executor with an order that it refuses", async () => {
     const [before] = (await at.info()).nodes;
     const many = Array.from({ length: 17_000 }, (_, key) => [`K${key}`, ""]);
     const id = await send({ environment: Object.fromEntries(many) }).catch(() => null);
@@ -189,7 +189,7 @@ describe("requests", () => {
     expect(readFileSync(at.site.files.daemonLog, "utf8")).not.toContain("executor disconnected");
   });
 
-  test("carry a credential once, made for this service, and show no other user's work", async () => {
+  test("need a fresh credential made for this service, and show no other user's work", async () => {
     const made = await tokenCredential();
     await askToken(made);
     await expect(askToken(made)).rejects.toThrow(/[Rr]eplayed/);
@@ -202,7 +202,7 @@ describe("requests", () => {
       );
   });
 
-  test("put nothing into a terminal that steers it", async () => {
+  test("put no control sequences into a terminal", async () => {
     const name = "a\u001b[31m\nb\u009b2J\u202e";
     const id = await send({ name, workingDirectory: `/none${name}` });
     await at.ended(id);
@@ -216,7 +216,7 @@ describe("requests", () => {
 });
 
 describe("strangers on the network", () => {
-  test("write nothing into the record with wake-ups for nodes that are not there", async () => {
+  test("cannot record hook events of nodes that do not exist", async () => {
     const file = join(at.site.files.state, "gleaner.db");
     const count = () => {
       const database = new Database(file, { readonly: true });
@@ -243,7 +243,7 @@ describe("strangers on the network", () => {
     expect(count() - before).toBe(0);
   });
 
-  test("fill the executors' port without effect", async () => {
+  test("cannot block the executors' port", async () => {
     const port = at.site.ports.executorPort;
     const idle = Array.from({ length: 300 }, () =>
       connect(port, "127.0.0.1").on("error", () => {}),
@@ -276,8 +276,8 @@ describe("strangers on the network", () => {
   });
 });
 
-describe("what is killed", () => {
-  test("gleanerd: what ended while it was away is recorded, not run again", async () => {
+describe("killing", () => {
+  test("gleanerd: attempts that end meanwhile are recorded and not run again", async () => {
     const log = join(at.work, "ran");
     appendFileSync(log, "", { mode: 0o666 });
     execFileSync("chmod", ["666", log]);
@@ -297,7 +297,7 @@ describe("what is killed", () => {
     expect(lines()).toHaveLength(4);
   });
 
-  test("executors: the next one is there in seconds, each time", async () => {
+  test("executors: each is replaced within seconds", async () => {
     for (let round = 0; round < 8; round++) {
       const ready = () =>
         at
@@ -322,7 +322,7 @@ describe("what is killed", () => {
 });
 
 describe("a submission", () => {
-  test("cannot bring gleanerd down with what no frame holds", async () => {
+  test("cannot crash gleanerd with a document that no frame holds", async () => {
     const pid = at.site.daemonPid;
     const longest = {
       name: "\u20ac".repeat(256),

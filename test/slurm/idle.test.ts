@@ -50,7 +50,7 @@ async function fill(node: string) {
   return { id, open: () => renameSync(gate, `${gate}.open`) };
 }
 
-test("the epilog's word brings an executor without a poll", async () => {
+test("a message from the epilog starts an executor without a poll", async () => {
   const job = await fill("n1");
   await at.until("a view of Slurm with the job", async () => {
     const { idleCores } = await at.json<HolesAnswer>(["explain", "hole", "n1"]);
@@ -61,7 +61,7 @@ test("the epilog's word brings an executor without a poll", async () => {
   await ready("n1");
 });
 
-test("an epilog that goes on long after the hook spoke: the node is looked at again until Slurm lets it go", async () => {
+test("a node whose epilog runs long after the hook's message is polled until Slurm releases it", async () => {
   const epilog = at.site.files.program("glean-epilog");
   const gate = join(at.work, "epilog-gate");
   writeFileSync(gate, "");

@@ -23,7 +23,7 @@ const explained = async (what: string) =>
   (await at.json<ExplainAnswer>(["explain", what])).lines.join("\n");
 const report = () => at.json<PredictionReport>(["report", "prediction"]);
 
-test("holes that batch jobs close are learned, with how well that was predicted, and a restart keeps it", async () => {
+test("closed holes and the accuracy of their predictions are learned and survive a restart", async () => {
   for (let round = 0; round < 2; round++) {
     const job = await at.sbatch(["--exclusive", "--output=/dev/null", "--wrap=true"]);
     expect(await at.jobEnded(job)).toBe("COMPLETED");
@@ -47,7 +47,7 @@ test("holes that batch jobs close are learned, with how well that was predicted,
   expect((await report()).lives[0]!.closings).toBeGreaterThanOrEqual(learned.lives[0]!.closings);
 });
 
-test("a reservation to come is told, long work waits for it and says so, short work runs before", async () => {
+test("a coming reservation is reported; long work waits for its end, and short work runs before it", async () => {
   const { exitCode, stderr } = await at.site.cluster.run("scontrol", [
     "create",
     "reservation",

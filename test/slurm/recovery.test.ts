@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => at?.site.stop());
 
-test("the daemon killed with -9 during 200 running functions: executors are adopted, each runs once and is billed once", async () => {
+test("after kill -9 of the daemon, executors are adopted, and each of 200 functions runs and is billed once", async () => {
   const [begun, effects] = [join(at.work, "begun"), join(at.work, "effects")];
   for (const file of [begun, effects]) writeFileSync(file, "");
   await at.site.cluster.run("chmod", ["666", begun, effects]);
@@ -54,7 +54,7 @@ test("the daemon killed with -9 during 200 running functions: executors are adop
   });
 });
 
-test("slurmctld stopped for 20 s: what runs goes on, the view turns stale and says so, and all is well again after", async () => {
+test("while slurmctld is stopped, functions keep running and the view is reported as stale, until it is back", async () => {
   const array = await at.submit(["-a", "0-19", "--mem=50M", "-o", "/dev/null", "--wrap=sleep 2"]);
   await at.site.cluster.stopSlurmctld();
   const stoppedAtMs = process.hrtime.bigint();

@@ -46,7 +46,7 @@ async function failsOnN1(as: string): Promise<string> {
   return id;
 }
 
-test("a user's own error is found on two nodes, and its sentence names both", async () => {
+test("a user's own error is recognised on two nodes, and the sentence names both", async () => {
   await at.until("two executors", async () =>
     (await at.info()).nodes.every(({ executor }) => executor?.state === "ready") ? true : undefined,
   );
@@ -59,7 +59,7 @@ test("a user's own error is found on two nodes, and its sentence names both", as
   expect(ended!.attempt).toBe(2);
 });
 
-test("a node where two users fail, and only there, is left alone, with a reason", async () => {
+test("a node where two users fail, and only there, is avoided with a reason", async () => {
   await failsOnN1(user);
   expect((await at.node("n1")).unusable).toBeNull();
   await failsOnN1(otherUser);

@@ -61,7 +61,7 @@ const nodeOf = (snapshot: Snapshot, name: string) =>
   snapshot.nodes.find((node) => node.name === name);
 
 describe("a snapshot of a real cluster", () => {
-  test("idle nodes, the partition and the facts", async () => {
+  test("has idle nodes, the partition and the facts", async () => {
     const snapshot = await port.readSnapshot();
     expect(snapshot.nodes.map((node) => node.name)).toEqual(["n1", "n2", "n3"]);
     expect(snapshot.nodes[0]).toMatchObject({
@@ -88,7 +88,7 @@ describe("a snapshot of a real cluster", () => {
     expect(snapshot.facts.version).toContain(process.env.GLEANER_TEST_SLURM ?? "");
   });
 
-  test("a running job with a hostile name, its cores, memory, GPU and times", async () => {
+  test("has a running job with a hostile name, its cores, memory, GPU and times", async () => {
     const name = "evil\n|@x@#7|7|RUNNING|16|1|n2|";
     const beforeMs = nowMs();
     const id = await submit(
@@ -117,7 +117,7 @@ describe("a snapshot of a real cluster", () => {
     expect(snapshot.jobs.some((each) => each.id === 7)).toBe(false);
   });
 
-  test("a job that ended keeps its times and nodes for the report", async () => {
+  test("keeps the times and nodes of an ended job for the report", async () => {
     const id = await submit("-w", "n2", "--wrap", "true");
     const snapshot = await snapshotWith((each) => jobOf(each, id)?.state === "COMPLETED");
     const job = jobOf(snapshot, id)!;
@@ -125,7 +125,7 @@ describe("a snapshot of a real cluster", () => {
     expect(job.endAtMs!).toBeGreaterThanOrEqual(job.startAtMs!);
   });
 
-  test("a large array that waits is one job", async () => {
+  test("has one job for a large waiting array", async () => {
     const id = await submit("--array=0-999", "-H", "--wrap", "true");
     const snapshot = await port.readSnapshot();
     expect(snapshot.jobs.filter((job) => job.id === id)).toMatchObject([
@@ -134,7 +134,7 @@ describe("a snapshot of a real cluster", () => {
     await slurm.run("scancel", [String(id)]);
   });
 
-  test("a drained node and its reason", async () => {
+  test("has a drained node and its reason", async () => {
     const reason = "a fan is broken State=IDLE";
     const drained = "nodename=n3";
     await slurm.run("scontrol", ["update", drained, "state=drain", `reason=${reason}`]);
@@ -156,7 +156,7 @@ describe("the load on slurmctld", () => {
     return found.reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
-  test("what is said to be asked of it is what it counts", async () => {
+  test("is reported as slurmctld counts it", async () => {
     const fresh = portWith(30_000);
     const before = await counted();
     await fresh.readSnapshot();
@@ -170,7 +170,7 @@ describe("the load on slurmctld", () => {
 });
 
 describe("a slurmctld that does not answer", () => {
-  test("hangs: the command is killed at its time limit; afterwards all is well again", async () => {
+  test("leads to a command killed at its time limit, and later reads succeed", async () => {
     const pid = slurm.pids().slurmctld!;
     process.kill(pid, "SIGSTOP");
     try {
@@ -184,7 +184,7 @@ describe("a slurmctld that does not answer", () => {
     expect((await port.readSnapshot()).nodes).toHaveLength(3);
   });
 
-  test("is gone: the sentence quotes what Slurm says", async () => {
+  test("leads to an error that quotes Slurm's message", async () => {
     await slurm.stopSlurmctld();
     try {
       await expect(port.readSnapshot()).rejects.toMatchObject({

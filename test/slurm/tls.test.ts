@@ -39,7 +39,7 @@ test("a function is submitted, run and reported through encrypted connections on
     expect(await answerOf(port)).not.toMatch(/nonce|HTTP\/1\.[01] 200/);
 });
 
-test("executors come back to a gleanerd that was started again", async () => {
+test("executors reconnect to a restarted gleanerd", async () => {
   const id = await at.submit(["--wrap", "sleep 5", "-o", "/dev/null"]);
   await at.usedCores(1);
   await at.site.endDaemon("SIGKILL");

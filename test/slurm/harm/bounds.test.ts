@@ -228,11 +228,11 @@ describe.each([
     await at?.site.stop();
   });
 
-  test.each(fixed)("no function stays on what it got: %s", async (request) => {
+  test.each(fixed)("no function stays on the resources of the job: %s", async (request) => {
     expect(await check(request.split(" "), `fixed-${fixed.indexOf(request)}`)).toBe(true);
   });
 
-  test(`nor of ${requestCount} generated requests of seed ${seed}`, async () => {
+  test(`${requestCount} generated requests of seed ${seed} break no bound`, async () => {
     const choose = picker(seeded(seed * 2 + where.length));
     let started = 0;
     for (let round = 0; started < requestCount && round < 4 * requestCount; round++) {

@@ -45,7 +45,7 @@ async function fill(gateName: string) {
   return { array, openGate: gate.open };
 }
 
-test("a batch job on a fully harvested node starts and finds no function there; what it displaced runs again", async () => {
+test("a batch job on a fully harvested node finds no function there; the evicted functions run again", async () => {
   const { array, openGate } = await fill("eviction.gate");
   const seen = await look(["--nodelist=n1", "--exclusive"]);
   await openGate();
@@ -60,7 +60,7 @@ test("a batch job on a fully harvested node starts and finds no function there; 
   expect(attempts.map((each) => each.state)).toEqual(["EVICTED", "COMPLETED"]);
 });
 
-test("a job that takes a part of a node leaves the rest to functions", async () => {
+test("a job on a part of a node leaves the rest to functions", async () => {
   const { array, openGate } = await fill("part.gate");
   const before = (await at.node("n1")).executor!.id;
   const seen = await look(["--nodelist=n1", "-c", "3", "--mem=3000"], 3);
@@ -75,7 +75,7 @@ test("a job that takes a part of a node leaves the rest to functions", async () 
   await at.ended(array);
 });
 
-test("on a node without a hole no process of Gleaner remains, and one comes back when the job has gone", async () => {
+test("no process of Gleaner remains on a node without a hole; an executor returns once the job has left", async () => {
   await at.until(
     "an executor on n1",
     async () => (await at.node("n1")).executor?.state === "ready" || undefined,
@@ -91,7 +91,7 @@ test("on a node without a hole no process of Gleaner remains, and one comes back
   );
 });
 
-test("an executor stopped with SIGSTOP still lets the job start within the deadline, and loses nothing", async () => {
+test("an executor stopped with SIGSTOP does not delay the job beyond the deadline, and no invocation is lost", async () => {
   const { array, openGate } = await fill("stopped.gate");
   const pid = at.executorPid("n2");
   process.kill(pid, "SIGSTOP");
@@ -112,7 +112,7 @@ test("an executor stopped with SIGSTOP still lets the job start within the deadl
   expect(evictMs.max).toBeLessThan(2_000);
 });
 
-test("with the daemon dead a job still gets its cores at once, and nothing is lost when the daemon is back", async () => {
+test("a job gets its cores at once while the daemon is dead, and nothing is lost after its restart", async () => {
   const { array, openGate } = await fill("dead.gate");
   await at.site.endDaemon("SIGKILL");
   const seen = await look(["--nodelist=n1", "--exclusive"]);
@@ -123,7 +123,7 @@ test("with the daemon dead a job still gets its cores at once, and nothing is lo
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
 });
 
-test("without the hook in slurm.conf nothing is started, and doctor says what to do", async () => {
+test("no executor starts without the hook in slurm.conf, and doctor says what to change", async () => {
   const bare = await testSite({ nodes: 1, slurmConfLines: ["Prolog=/bin/true"] });
   try {
     await bare.until(

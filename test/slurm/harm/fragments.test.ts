@@ -58,7 +58,7 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
   });
   afterAll(() => at?.site.stop());
 
-  test("a function runs on beside jobs that come and go, never on a core of theirs, and is not billed for standing still", async () => {
+  test("a function beside jobs that come and go never runs on their cores, and is not billed while frozen", async () => {
     await executorThere();
     const { id: executor } = (await at.node("n1")).executor!;
     const id = await watch("beside");
@@ -86,7 +86,7 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
     expect((await at.node("n1")).executor!.id).toBe(executor);
   });
 
-  test("an executor that starts beside a pinned job keeps to the other cores", async () => {
+  test("an executor that starts beside a pinned job uses only the other cores", async () => {
     await at.site.gleanOrThrow(["drain", "n1", "--now"]);
     await at.until("the executor's end", async () =>
       (await at.node("n1")).executor === null ? true : undefined,
@@ -102,7 +102,7 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
     await at.jobEnded(jobId);
   });
 
-  test("a job whose name makes up nodes and cores by the thousand holds up nobody; the rest of its node is left alone", async () => {
+  test("a job whose name forges thousands of nodes and cores delays nobody; the rest of its node is not used", async () => {
     await executorThere();
     const madeUp = [65_535, 65_534].map(
       (last) => `Nodes=n[0-${last}] CPU_IDs=0-${last} Mem=1 GRES=`,
@@ -120,7 +120,7 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
     await executorThere();
   });
 
-  test("functions get GPUs by index, and a job that is given one takes that one and no other", async () => {
+  test("functions get GPUs by index, and a job takes only the GPU that it was allocated", async () => {
     await executorThere();
     const first = await watch("first", ["-G", "1"]);
     const second = await watch("second", ["--gres", "gpu:1"]);
@@ -147,13 +147,13 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
     expect((await at.ended(third))[0]!.state).toBe("COMPLETED");
   });
 
-  test("more GPUs than a node has are refused", async () => {
+  test("a request for more GPUs than any node has is refused", async () => {
     const { stderr } = await at.site.glean(["batch", "-G3", "--wrap=true"], { user });
     expect(stderr).toContain("the request is for 3 GPUs, but the largest node has 2");
   });
 });
 
-describe("where Slurm counts more CPUs than there are, and one partition gives away what its jobs leave", () => {
+describe("with more CPUs in Slurm than the machine has, and a partition that lends what its jobs leave", () => {
   beforeAll(async () => {
     at = await patientSite({
       nodes: 2,
@@ -168,7 +168,7 @@ describe("where Slurm counts more CPUs than there are, and one partition gives a
   });
   afterAll(() => at?.site.stop());
 
-  test("an executor is resized in place while several jobs come and go; what fits beside them runs on", async () => {
+  test("an executor is resized in place while jobs come and go, and functions that still fit keep running", async () => {
     const { id: executor } = await executorThere();
     const ids = [await watch("a", ["-c", "2"]), await watch("b", ["-c", "1"])];
     await at.usedCores(3);
@@ -194,7 +194,7 @@ describe("where Slurm counts more CPUs than there are, and one partition gives a
     expect((await at.node("n1")).executor!.id).toBe(executor);
   });
 
-  test("under an exclusive job its partition's idle rest is used, beside what its tasks asked for", async () => {
+  test("the idle rest under an exclusive job of that partition is used", async () => {
     const whole = await job("whole", ["-p", "whole", "-n", "2", "-c", "2"]);
     await at.until("functions under the job", async () => {
       const { executor, allocatedCores } = await at.node("n2");
@@ -208,7 +208,7 @@ describe("where Slurm counts more CPUs than there are, and one partition gives a
     expect(await at.jobEnded(whole)).toBe("COMPLETED");
   });
 
-  test("an exclusive job that asked for nothing in particular has its node to itself", async () => {
+  test("an exclusive job that requested no particular resources has its node to itself", async () => {
     const plain = await job("plain", ["-p", "whole"]);
     await at.until("a full node", async () => {
       const { unusable, executor } = await at.node("n2");

@@ -49,7 +49,7 @@ describeHere(
       ]);
     });
 
-    test("memory that a job gives back while it runs is used", async () => {
+    test("memory that a running job releases is used", async () => {
       const job = await at.sbatch(["-c1", "--mem=6000", "-o", "/dev/null", "--wrap=sleep 1000"]);
       await at.until("the job", async () => (await at.jobState(job)) === "RUNNING" || undefined);
       const id = await at.submit(["-c1", "--mem=4000M", "-o", "/dev/null", "--wrap=true"]);
@@ -70,7 +70,7 @@ describeHere(
       await at.jobEnded(job);
     });
 
-    test("the idle rest of a job that has its node to itself by Exclusive=NODE is used", async () => {
+    test("the idle rest under a job with Exclusive=NODE is used", async () => {
       const wrap = "--wrap=sleep 1000";
       const job = await at.sbatch([
         "-p",

@@ -103,7 +103,7 @@ describe("on a node with more CPUs than the machine", () => {
   afterAll(() => at?.site.stop());
   afterEach(emptied);
 
-  test("the CPUs of a suspended job stay free, for an executor that starts meanwhile, too", async () => {
+  test("the CPUs of a suspended job stay free, even if an executor starts meanwhile", async () => {
     const job = await hold(["-n", "5"]);
     await jobRuns(job);
     await fill();
@@ -129,7 +129,7 @@ describe("on a node with more CPUs than the machine", () => {
     expect(functions()).toBe(3);
   });
 
-  test("a suspended job that had all CPUs leaves no hole", async () => {
+  test("a suspended job that holds all CPUs leaves no hole", async () => {
     const job = await hold(["-n", String(cpus)]);
     await jobRuns(job);
     await scontrol("suspend", String(job));
@@ -144,7 +144,7 @@ describe("on a node with more CPUs than the machine", () => {
     expect(functions()).toBe(0);
   });
 
-  test("a job that starts beside a suspended one, and this one's return", async () => {
+  test("functions use no CPU of a job beside a suspended one, nor of the latter once it resumes", async () => {
     const first = await hold(["-n", "4"]);
     await jobRuns(first);
     await fill();
@@ -162,7 +162,7 @@ describe("on a node with more CPUs than the machine", () => {
   });
 
   // slurmd 22.05 runs no second prolog for a job that returns to its node within two minutes.
-  test("a requeued job that starts again at once on the node it had", async () => {
+  test("functions use no CPU of a requeued job that restarts on its node at once", async () => {
     for (let round = 0; round < 3; round++) {
       const look = `cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c '[s]leep ${seconds}'; sleep 600`;
       const name = `requeued-${round}`;
@@ -187,7 +187,7 @@ describe("on a node with more CPUs than the machine", () => {
     }
   });
 
-  test("a slurmd that is restarted under a running job", async () => {
+  test("functions use no CPU of a job whose slurmd restarts", async () => {
     const job = await hold(["-n", "5"]);
     await jobRuns(job);
     await fill();
@@ -199,7 +199,7 @@ describe("on a node with more CPUs than the machine", () => {
     expect(await at.jobState(job)).toBe("RUNNING");
   });
 
-  test("a job in a reservation that begins", async () => {
+  test("functions use no CPU of a job in a reservation that begins", async () => {
     await fill();
     await functionsAre(cpus);
     const when = ["StartTime=now+8", "Duration=10", "Nodes=n1", "Users=root"];
@@ -209,7 +209,7 @@ describe("on a node with more CPUs than the machine", () => {
     expect(functions()).toBeLessThanOrEqual(cpus - 5);
   });
 
-  test("a node that shrinks when slurm.conf is changed, and grows again", async () => {
+  test("functions use no CPU that slurm.conf removes from a node, until it is added again", async () => {
     await fill();
     await functionsAre(cpus);
     const conf = readFileSync(at.site.cluster.slurmConf, "utf8");
@@ -232,7 +232,7 @@ describe("on a node with more CPUs than the machine", () => {
   });
 });
 
-describe("where a job may be given what another one has", () => {
+describe("where Slurm may allocate a suspended job's CPUs to another", () => {
   beforeAll(async () => {
     at = await testSite({
       nodes: 2,
@@ -253,7 +253,7 @@ describe("where a job may be given what another one has", () => {
   afterAll(() => at?.site.stop());
   afterEach(emptied);
 
-  test("no function runs on what a job got from its helper", async () => {
+  test("no function runs on CPUs that a job got from its helper", async () => {
     const job = await hold(["-n", "2", "-w", "n1"]);
     await jobRuns(job);
     const dependency = [`--dependency=expand:${job}`, "--no-shell", "-w", "n2"];
@@ -269,7 +269,7 @@ describe("where a job may be given what another one has", () => {
     expect(functions()).toBeLessThanOrEqual(6);
   });
 
-  test("jobs that take turns leave only what none of them has", async () => {
+  test("jobs that take turns leave only the CPUs that none of them holds", async () => {
     for (const name of ["one", "two"]) await hold(["-p", "gang", "-J", name, "-n", "6"]);
     await at.until("one job to be suspended", async () => {
       const { stdout } = await at.site.cluster.run("squeue", ["-h", "-o", "%T"]);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => at?.site.stop());
 
-test("what runs there has ended before the first task of the job begins", async () => {
+test("functions are gone before the job's first task begins", async () => {
   const beat = "while :; do date +%s%N > beat.new; mv beat.new beat.$GLEANER_ATTEMPT; done";
   await at.submit(["-c", "4", "--mem=100M", "-o", "/dev/null", `--wrap=${beat}`]);
   await at.text("beat.1");
@@ -27,7 +27,7 @@ test("what runs there has ended before the first task of the job begins", async 
   await at.text("beat.2");
 });
 
-test("doctor has nothing against it", async () => {
+test("doctor reports no problem with salloc", async () => {
   const { exitCode, stdout } = await at.site.glean(["doctor"]);
   expect(stdout).not.toContain("start of salloc");
   expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 });

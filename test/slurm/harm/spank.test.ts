@@ -55,7 +55,7 @@ async function look(args: string[], runSeconds = 1) {
   return { id, functionCores, jobCores, marks: readdirSync(marks) };
 }
 
-test("slurm.conf names no program of ours", async () => {
+test("slurm.conf names no program of Gleaner", async () => {
   const { stdout } = await at.site.cluster.run("scontrol", ["show", "config"]);
   // 22.05 prints `Prolog = (null)`, 24.11 no line at all.
   expect(stdout).toMatch(/^PrologFlags +=\s*Alloc$/m);
@@ -76,7 +76,7 @@ test("a batch job on a fully harvested node finds no function there; its epilog 
   await at.ended(array);
 });
 
-test("a job that takes a part of a node leaves the rest to functions, by the same executor", async () => {
+test("a job on a part of a node leaves the rest to functions of the same executor", async () => {
   const array = await fill();
   await at.usedCores(16);
   const before = (await at.node("n1")).executor!.id;

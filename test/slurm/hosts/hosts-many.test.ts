@@ -90,7 +90,7 @@ const launch = (host: Host) =>
 const executorsOn = (host: Host) =>
   host.processes().filter(({ args }) => args[1]?.startsWith(`${brought}/`)).length;
 
-test("63 start while one is silent; each is logged in to once and has what was brought", async () => {
+test("executors start on 63 hosts while one is silent, each after one login and with the transferred programs", async () => {
   const [silent, ...others] = hosts;
   await sshds[0]!.stop();
   const listener = await listenSilently(silent!);
@@ -114,7 +114,7 @@ test("63 start while one is silent; each is logged in to once and has what was b
   );
 });
 
-test("what is asked of them later needs no further login", async () => {
+test("later commands on these hosts need no further login", async () => {
   const startedAtMs = Date.now();
   const states = await Promise.all(
     hosts.map((host) => launcher.probe(nodeName(host.name), host.address, idOf(host))),
@@ -125,7 +125,7 @@ test("what is asked of them later needs no further login", async () => {
   expect(sshds.map((each) => each.logins())).toEqual([0, ...Array(count - 1).fill(1)]);
 });
 
-test("a folder that programs cannot be run from is named", async () => {
+test("a folder that is mounted noexec is named", async () => {
   const host = hosts[2];
   host!.run("rm", "-r", ...readdirSync(host!.path(brought)).map((name) => join(brought, name)));
   host!.run("mount", "-o", "remount,noexec", brought);
@@ -135,7 +135,7 @@ test("a folder that programs cannot be run from is named", async () => {
   expect(readdirSync(host!.path(brought))).toEqual([]);
 });
 
-test("a host whose disk is full says so, and keeps nothing", async () => {
+test("a host whose disk is full is reported and keeps no partial files", async () => {
   const host = hosts[1]!;
   host.run("rm", "-r", ...readdirSync(host.path(brought)).map((name) => join(brought, name)));
   host.run("mount", "-o", "remount,size=4k", brought);
@@ -143,7 +143,7 @@ test("a host whose disk is full says so, and keeps nothing", async () => {
   expect(readdirSync(host.path(brought))).toEqual([]);
 });
 
-test("hosts end with the test that has them, however it ends", async () => {
+test("hosts exit with the test that started them, however it ends", async () => {
   const child = spawn(process.execPath, ["--import", "tsx", "test/support/site/hosts-child.ts"], {
     stdio: ["pipe", "pipe", "inherit"],
   });

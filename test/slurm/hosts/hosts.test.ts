@@ -63,7 +63,7 @@ async function attemptsOf(ids: readonly unknown[]): Promise<readonly Attempt[][]
   return details.map((detail) => [...detail.attempts]);
 }
 
-test("a host with another key than the known one is refused with a sentence; the others are used", async () => {
+test("a host whose key differs from the known one is refused with a sentence; the others are used", async () => {
   know({ n3: makeKey(join(all.knownHosts, ".."), "other", "ed25519") });
   const why = await explained("n3", "presents another host key");
   const { address } = all.hosts.n3!;
@@ -76,7 +76,7 @@ test("a host with another key than the known one is refused with a sentence; the
   expect(all.sshds.n3!.logins()).toBe(0);
 });
 
-test("once it is corrected, functions run on all of them, each on a host of its own, with what was brought there", async () => {
+test("once its key is corrected, functions run on every host with the transferred programs", async () => {
   know();
   const { array, gate } = await fill("first.gate");
   for (const node of nodes) {
@@ -107,14 +107,14 @@ test("once it is corrected, functions run on all of them, each on a host of its 
     expect(await all.at.text(`host-${arrayTaskId}`)).toBe(`${node}\n`);
 });
 
-test("one handshake serves all that is said to a host", () => {
+test("one ssh handshake serves all commands to a host", () => {
   for (const node of ["n1", "n2"]) {
     expect(all.sshds[node]!.commands()).toBeGreaterThanOrEqual(3);
     expect(all.sshds[node]!.logins()).toBe(1);
   }
 });
 
-test("a batch job that slurmd starts on a host evicts the functions there, and nowhere else", async () => {
+test("a batch job on a host evicts the functions there and nowhere else", async () => {
   const { array, gate } = await fill("evicted.gate");
   const job = await all.at.sbatch([
     "--exclusive",
@@ -129,7 +129,7 @@ test("a batch job that slurmd starts on a host evicts the functions there, and n
   expect(ended.filter((each) => each.attempt > 1)).toHaveLength(cores);
 });
 
-test("a host whose cable is pulled: its functions end there by themselves and run again elsewhere, each recorded once", async () => {
+test("functions on a host whose network fails end there and run again elsewhere, each recorded once", async () => {
   const { array, gate } = await fill("vanished.gate");
   const at = await nodeOf(array);
   const there = [...at].filter(([, node]) => node === "n3").map(([id]) => id);
@@ -162,7 +162,7 @@ test("a host whose cable is pulled: its functions end there by themselves and ru
   );
 });
 
-test("a host that froze without its network and comes back late: what it says of its functions is refused", async () => {
+test("stale results of a host that froze without network and returns late are refused", async () => {
   const { array, gate } = await fill("late.gate");
   const at = await nodeOf(array);
   const there = [...at].filter(([, node]) => node === "n2").map(([id]) => id);
@@ -198,7 +198,7 @@ test("a host that froze without its network and comes back late: what it says of
   await balanced();
 });
 
-test("a host that refuses connections is tried ever less often, explain says so, and it is used when it accepts again", async () => {
+test("a host that refuses connections is retried with backoff, explained, and used once it accepts them again", async () => {
   await all.sshds.n1!.stop();
   await all.at.site.gleanOrThrow(["drain", "n1", "--now"]);
   await all.at.until(

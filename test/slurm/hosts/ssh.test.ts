@@ -40,7 +40,7 @@ afterAll(async () => {
 const submitSixteen = (command: string) =>
   at.submit(["-a", "0-15", "--mem=100M", "-o", "/dev/null", `--wrap=${command}`]);
 
-test("a node whose host key is not known is not used, and explain and doctor say what to do", async () => {
+test("a node with an unknown host key is not used, and explain and doctor say what to do", async () => {
   const scan = `ssh-keyscan -p ${sshd.port} 127.0.0.1 >>${knownHosts}`;
   const explained = await at.until("the reason of n1", async () => {
     const lines = await at.site.gleanOrThrow(["explain", "n1"]);
@@ -85,7 +85,7 @@ test("a batch job evicts the functions of its node, and they run again", async (
   await at.ended(array);
 });
 
-test("the daemon killed with -9 adopts what runs, and asks at the right address after what does not", async () => {
+test("a daemon restarted after kill -9 adopts running executors and probes missing ones at the right address", async () => {
   const gate = await closedGate(join(at.work, "adopted.gate"));
   const array = await submitSixteen(gate.wait);
   await at.usedCores(16);
@@ -111,7 +111,7 @@ test("the daemon killed with -9 adopts what runs, and asks at the right address 
   );
 });
 
-test("the executors leave with the daemon, though their ssh sessions are gone", async () => {
+test("executors stop with the daemon although their ssh sessions are gone", async () => {
   const pids = ["n1", "n2"].map((node) => at.executorPid(node));
   await sshd.dropConnections();
   expect(pids.every((pid) => existsSync(`/proc/${pid}`))).toBe(true);

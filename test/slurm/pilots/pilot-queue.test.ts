@@ -25,7 +25,7 @@ afterAll(() => at?.site.stop());
 const partition = (change: string) =>
   at.site.cluster.run("scontrol", ["update", "PartitionName=gleaner", change]);
 
-test("of a queue for both nodes one pilot waits at a time; without work it is cancelled, and a stray one is, too", async () => {
+test("one pilot waits at a time, and it and stray pilots are cancelled when no work waits", async () => {
   await partition("State=DOWN");
   const array = await at.submit(["-a", "0-15", "--mem=100M", "-o", "/dev/null", "--wrap=true"]);
   const [pilot] = await at.until("a pilot that waits", async () => {
@@ -58,7 +58,7 @@ test("root's gleanerd runs all users' functions as those users", async () => {
   }
 });
 
-test("what runs on a pilot that is away when its node is drained now is evicted by Slurm", async () => {
+test("Slurm evicts the functions of a disconnected pilot whose node is drained with --now", async () => {
   const gate = await closedGate(join(at.work, "away.gate"));
   const id = await at.submit(["--mem=100M", "-o", "/dev/null", `--wrap=${gate.wait}`]);
   await at.usedCores(1);
@@ -80,7 +80,7 @@ test("what runs on a pilot that is away when its node is drained now is evicted 
   expect((await at.ended(id))[0]).toMatchObject({ state: "COMPLETED", attempt: 2 });
 });
 
-test("what sbatch refuses is told by explain and doctor, and is no pilot", async () => {
+test("explain and doctor report a pilot that sbatch refuses, and no executor is recorded for it", async () => {
   await at.until(
     "the end of all pilots",
     async () => (await livePilots(at)).length === 0 || undefined,
@@ -101,7 +101,7 @@ test("what sbatch refuses is told by explain and doctor, and is no pilot", async
   expect((await at.ended(id))[0]!.state).toBe("COMPLETED");
 });
 
-test("without preemption nothing is submitted, and doctor names the line", async () => {
+test("no pilot is submitted without preemption, and doctor names the missing line", async () => {
   const bare = await pilotSite({
     slurmConfLines: [],
     partitionLines: pilotPartitions.map((line) => line.replace("PreemptMode=CANCEL", "")),

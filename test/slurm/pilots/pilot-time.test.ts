@@ -25,7 +25,7 @@ async function newView(): Promise<void> {
   });
 }
 
-test("what asks for more time than a pilot has is refused with a sentence", async () => {
+test("a request for more time than a pilot has is refused with a sentence", async () => {
   const { exitCode, stderr } = await at.site.glean(["batch", "-t", "10", "--wrap=true"], { user });
   expect(exitCode).not.toBe(0);
   expect(stderr).toMatch(
@@ -35,7 +35,7 @@ test("what asks for more time than a pilot has is refused with a sentence", asyn
   expect(doctor).toMatch(/time of pilots +warning/);
 });
 
-test("work is not begun on a pilot whose time would be over, though it has room: another pilot comes", async () => {
+test("work that would outlast a pilot is not begun there, and another pilot is submitted for it", async () => {
   const gate = await closedGate(join(at.work, "time.gate"));
   const first = await at.submit([
     "-t",

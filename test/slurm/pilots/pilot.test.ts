@@ -52,7 +52,7 @@ async function lastStates({ arrayJobId, arrayTaskId }: Invocation) {
 const noPilots = () =>
   at.until("the end of all pilots", async () => (await livePilots(at)).length === 0 || undefined);
 
-test("without work no job is submitted, and doctor is content without a hook", async () => {
+test("no pilot is submitted without work, and doctor needs no hook", async () => {
   await at.until(
     "a read of Slurm",
     async () => (await at.info()).snapshotAgeMs !== null || undefined,
@@ -65,7 +65,7 @@ test("without work no job is submitted, and doctor is content without a hook", a
   expect(await at.site.gleanOrThrow(["explain", "n1"])).toContain("when waiting work would fit");
 });
 
-test("work brings pilots, as large as the holes; Slurm's own view of them is no batch job to us; idle ones leave", async () => {
+test("work starts pilots as large as the holes, which count as no batch jobs and leave when idle", async () => {
   const gate = await closed();
   const array = await fill(16, gate.wait);
   await at.usedCores(16);
@@ -94,7 +94,7 @@ test("work brings pilots, as large as the holes; Slurm's own view of them is no 
   expect(report.usefulCoreMs).toBeGreaterThan(0);
 });
 
-test("the launch credential is in no script, argument, environment or file that others read", async () => {
+test("the launch credential is in no script, argument, environment or file that others can read", async () => {
   const gate = await closed();
   const array = await fill(1, gate.wait);
   await at.usedCores(1);
@@ -139,7 +139,7 @@ test("another user's work is refused with one sentence", async () => {
   expect(refused.stderr.trim().split("\n")).toHaveLength(1);
 });
 
-test("a batch job preempts the pilot: nothing of it is left there, its work is EVICTED and runs again", async () => {
+test("a batch job preempts the pilot, of which nothing remains; its work is EVICTED and runs again", async () => {
   const gate = await closed();
   const array = await fill(16, gate.wait);
   await at.usedCores(16);
@@ -165,7 +165,7 @@ test("a batch job preempts the pilot: nothing of it is left there, its work is E
   expect((await at.ended(array)).map((each) => each.state)).toEqual(Array(16).fill("COMPLETED"));
 });
 
-test("a pilot that is killed is a failure and no eviction; a killed daemon finds its pilots again", async () => {
+test("a killed pilot counts as a failure, not as an eviction, and a killed daemon finds its pilots again", async () => {
   const gate = await closed();
   const array = await fill(16, gate.wait);
   await at.usedCores(16);
@@ -182,7 +182,7 @@ test("a pilot that is killed is a failure and no eviction; a killed daemon finds
   expect((await at.ended(array)).map((each) => each.state)).toEqual(Array(16).fill("COMPLETED"));
 });
 
-test("a pilot that Slurm has to kill is an eviction all the same", async () => {
+test("a pilot that Slurm has to kill counts as an eviction", async () => {
   const gate = await closed();
   // One that takes a whole node: the pilots of both may be there still.
   const wide = ["-a", "0", "-c", "8", "--mem=100M", "-o", "/dev/null", `--wrap=${gate.wait}`];

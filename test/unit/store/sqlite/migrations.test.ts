@@ -75,7 +75,9 @@ test("a database newer than the program is refused", () => {
 test("an edited migration is refused", () => {
   migrate(database, migrations);
   write("0001_initial.sql", `${readFileSync(join(migrations, "0001_initial.sql"), "utf8")}\n`);
-  expect(() => migrate(database, migrations)).toThrow("migration 0001_initial.sql was changed after it had been applied");
+  expect(() => migrate(database, migrations)).toThrow(
+    "migration 0001_initial.sql was changed after it had been applied",
+  );
 });
 
 test("a gap in the numbers and a missing folder are refused", () => {
