@@ -9,8 +9,9 @@ import { fits, type ResourceRequest } from "../../model/resources.js";
 import type { HolesAnswer } from "../../wire/api/types.js";
 import type { Capacity } from "../capacity/capacity.js";
 import type { Learning } from "../records/learning.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
-import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { Registry } from "../state/registry.js";
 
 /**
  * The most kinds of waiting work that are compared with each node: a question must not delay the

@@ -26,7 +26,8 @@ import type { StartFailures } from "../invocations/start-failures.js";
 import type { Conditions } from "../records/conditions.js";
 import type { Learning } from "../records/learning.js";
 import type { Recorder } from "../records/recorder.js";
-import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
+import type { Registry } from "../state/registry.js";
 import { sendForecast } from "./forecasts.js";
 import { isUnsettled, jobsByNode, outlooksOf } from "./views.js";
 

@@ -2,7 +2,7 @@
 // get it in time.
 
 import { nowMs } from "../../clock.js";
-import type { ExecutorRecord } from "../state/registry.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 
 /** Each plan moves the end a little; smaller changes are not sent. */
 const noNewsMs = 1_000;

@@ -8,7 +8,7 @@ import { holdsNodes } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { BudgetOrder } from "../../wire/messages.js";
 import type { Learning } from "../records/learning.js";
-import type { HoleOutlook } from "../state/registry.js";
+import type { HoleOutlook } from "../state/executor-record.js";
 
 /** Whether a job is leaving a node, so that Slurm's books are about to change. */
 export const isUnsettled = ({ nodes }: Snapshot): boolean =>

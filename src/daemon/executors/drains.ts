@@ -7,7 +7,8 @@ import type { Drain, Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import { type NodeName, nodeName } from "../../model/ids.js";
 import type { DrainAnswer } from "../../wire/api/types.js";
-import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
+import type { Registry } from "../state/registry.js";
 
 /** Stands for every node, including future ones. No node can have this name. */
 const everyNode = nodeName("*");

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
-import type { ExecutorRecord } from "../state/registry.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 
 /** An executor that stays on record as live is probed at the next start and found gone. */
 export async function recordGone(

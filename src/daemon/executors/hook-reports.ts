@@ -4,7 +4,8 @@
 import { nowMs } from "../../clock.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { Recorder } from "../records/recorder.js";
-import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
+import type { Registry } from "../state/registry.js";
 
 type Report<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 

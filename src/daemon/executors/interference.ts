@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import { describePressure, type InterferenceGuard } from "../../core/capacity/interference.js";
 import type { PressureReport } from "../../model/capacity/pressure.js";
-import type { ExecutorRecord } from "../state/registry.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 
 export interface InterferenceDependencies {
   readonly guard: InterferenceGuard;

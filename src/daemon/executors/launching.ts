@@ -11,7 +11,8 @@ import type { Node } from "../../model/slurm/node.js";
 import type { ClusterFacts } from "../../model/slurm/snapshot.js";
 import type { BudgetOrder, LaunchSpec, PluginOrder, SiteFacts } from "../../wire/messages.js";
 import type { Secrets } from "../auth/tokens.js";
-import { ExecutorRecord, type Registry } from "../state/registry.js";
+import { ExecutorRecord } from "../state/executor-record.js";
+import type { Registry } from "../state/registry.js";
 
 /** The pause after the first failed start, doubled with each further one. */
 const firstPauseMs = 1_000;

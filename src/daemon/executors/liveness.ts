@@ -3,7 +3,7 @@
 import { clearTimeout, pause, setTimeout, type Timer } from "../../clock.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { ExecutorId } from "../../model/ids.js";
-import type { ExecutorRecord } from "../state/registry.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 
 /** A connection ends an instant before its process does. */
 const firstProbeMs = 50;

@@ -5,8 +5,9 @@ import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
 import { longestHeldMs } from "../../core/accounting/plausibility.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
+import type { ExecutorRecord, HeldAttempt } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
-import type { ExecutorRecord, HeldAttempt, Registry } from "../state/registry.js";
+import type { Registry } from "../state/registry.js";
 import type { Executors } from "./executors.js";
 
 /** Overdue ends are minutes late. */

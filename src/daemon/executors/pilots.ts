@@ -29,8 +29,9 @@ import { holdsNodes, type Job } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { StartFailures } from "../invocations/start-failures.js";
 import type { Learning } from "../records/learning.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
-import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { Registry } from "../state/registry.js";
 import type { Launching } from "./launching.js";
 
 /**

@@ -2,8 +2,8 @@
 
 import type { InvocationId } from "../../model/ids.js";
 import type { AttemptKey } from "../../wire/messages.js";
+import type { ExecutorRecord, HeldAttempt } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
-import type { ExecutorRecord, HeldAttempt } from "../state/registry.js";
 
 /** More attempts than run on any node. */
 const mostRunning = 4_096;

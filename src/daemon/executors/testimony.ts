@@ -10,8 +10,8 @@ import {
   type KnownOrder,
 } from "../../core/accounting/plausibility.js";
 import type { AttemptKey, AttemptReport, ExecutorMessage } from "../../wire/messages.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
-import type { ExecutorRecord } from "../state/registry.js";
 
 /** Marks of jobs on one node: more than any node has cores. */
 const maxMarkedJobs = 4_096;

@@ -10,9 +10,10 @@ import { counted } from "../../model/counted.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
 import { type Invocation, isFinal } from "../../model/invocation.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
-import type { ExecutorRecord, Registry } from "../state/registry.js";
+import type { Registry } from "../state/registry.js";
 
 export interface CheckpointPolicy {
   /** If null, each folder is in its function's working directory. */

@@ -17,9 +17,10 @@ import type { AttemptEnd, Invocation, StartFailure } from "../../model/invocatio
 import { holdsNodes } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { AttemptKey } from "../../wire/messages.js";
+import type { ExecutorRecord, HeldAttempt } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
-import type { ExecutorRecord, HeldAttempt, Registry } from "../state/registry.js";
+import type { Registry } from "../state/registry.js";
 
 /** The latest view of Slurm; null before the first read. */
 export interface SlurmView {

@@ -18,7 +18,7 @@ import type {
 import { holdsNodes, type Job } from "../../model/slurm/job.js";
 import type { Node } from "../../model/slurm/node.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
-import type { ExecutorRecord } from "../state/registry.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 
 /**
  * How often open spans are written: the most that a crash of the daemon can remove from a report.

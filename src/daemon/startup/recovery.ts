@@ -6,8 +6,9 @@ import type { LiveInvocation, Store } from "../../core/ports/store.js";
 import { assert } from "../../model/errors.js";
 import type { Attempt } from "../../model/invocation.js";
 import { lostFacts, type Settler } from "../invocations/settle.js";
+import { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
-import { ExecutorRecord, type Registry } from "../state/registry.js";
+import type { Registry } from "../state/registry.js";
 import type { Parts } from "./assemble.js";
 
 const livePage = 2_000;

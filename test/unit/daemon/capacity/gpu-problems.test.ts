@@ -3,7 +3,8 @@
 import { expect, test } from "@jest/globals";
 import { findHoles } from "../../../../src/core/capacity/holes.js";
 import { gpuProblems } from "../../../../src/daemon/capacity/gpu-problems.js";
-import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
+import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import { context, node, policy, snapshot } from "../../../support/nouns.js";
 

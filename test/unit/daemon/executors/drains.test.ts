@@ -5,7 +5,8 @@ import { beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { Drain, Store } from "../../../../src/core/ports/store.js";
 import { Drains } from "../../../../src/daemon/executors/drains.js";
-import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
+import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, invocationId, type NodeName, nodeName } from "../../../../src/model/ids.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
 

@@ -6,7 +6,8 @@ import {
   Executors,
   type ExecutorsDependencies,
 } from "../../../../src/daemon/executors/executors.js";
-import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
+import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { Beat } from "../../../../src/wire/connection.js";
 import type { ExecutorMessage } from "../../../../src/wire/messages.js";

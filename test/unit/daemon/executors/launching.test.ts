@@ -8,7 +8,8 @@ import {
   Launching,
   type LaunchingDependencies,
 } from "../../../../src/daemon/executors/launching.js";
-import { type ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import type { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
+import { Registry } from "../../../../src/daemon/state/registry.js";
 import { GleanerError } from "../../../../src/model/errors.js";
 import type { LaunchSpec } from "../../../../src/wire/messages.js";
 import { facts, node } from "../../../support/nouns.js";

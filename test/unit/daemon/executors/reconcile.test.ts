@@ -4,8 +4,8 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { reconcile } from "../../../../src/daemon/executors/reconcile.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { ExecutorRecord } from "../../../../src/daemon/state/registry.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
 import { invocation, submission } from "../../../support/nouns.js";

@@ -3,7 +3,8 @@
 
 import { beforeEach, expect, test } from "@jest/globals";
 import { nowMs } from "../../../../src/clock.js";
-import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
+import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
 

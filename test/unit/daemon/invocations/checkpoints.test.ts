@@ -9,8 +9,9 @@ import {
   type CheckpointPolicy,
   Checkpoints,
 } from "../../../../src/daemon/invocations/checkpoints.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { ExecutorRecord, Registry } from "../../../../src/daemon/state/registry.js";
+import { Registry } from "../../../../src/daemon/state/registry.js";
 import {
   executorId,
   type InvocationId,

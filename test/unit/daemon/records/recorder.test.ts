@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { type Time, useTime } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Recorder } from "../../../../src/daemon/records/recorder.js";
-import { ExecutorRecord } from "../../../../src/daemon/state/registry.js";
+import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { Holding } from "../../../../src/model/records/utilization.js";
 import type { Job } from "../../../../src/model/slurm/job.js";

@@ -1,0 +1,251 @@
+// What the daemon knows of one executor: its state, budget, attempts and connection.
+
+import { nowMs } from "../../clock.js";
+import type { Slot } from "../../core/placement/slot.js";
+import type { ExecutorRow } from "../../core/ports/store.js";
+import { LogRateLimit } from "../../limits/rate-limit.js";
+import {
+  type Executor,
+  type ExecutorState,
+  executorTransitions,
+  type Placement,
+} from "../../model/capacity/executor.js";
+import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
+import { step } from "../../model/machine.js";
+import { greater, lesser, nothing, type Resources } from "../../model/resources.js";
+import type { DaemonMessage } from "../../wire/messages.js";
+
+export interface HeldAttempt {
+  readonly attempt: number;
+  readonly cores: number;
+  readonly memoryMb: number;
+  readonly gpus: number;
+  /**
+   * When its order was sent, and how long before its time limit it gets a notice; null if not sent
+   * yet. An order from an earlier daemon is converted to our clock.
+   */
+  readonly ordered: { readonly atMs: number; readonly leadMs: number } | null;
+}
+
+/** The part of a connection that the registry needs. */
+export interface Line {
+  send(message: DaemonMessage): boolean;
+  /** Resolves when the peer has taken most of what was sent, or the line is closed. */
+  flushed?(): Promise<void>;
+  close(): void;
+}
+
+export interface Preemption {
+  readonly job: JobId;
+  readonly heardAtMs: number;
+  readonly attempts: number;
+  readonly lostCoreMs: number;
+}
+
+/** How an executor is told to leave: when its work is done, or now. */
+export interface Retirement {
+  readonly kind: "drain" | "stop";
+  readonly reason: string;
+}
+
+/** The hole that an executor fills. */
+export type HoleOutlook = Pick<
+  Slot,
+  "kind" | "openedAtMs" | "hazardRatio" | "endsAtMs" | "endConfidence"
+>;
+
+const unknownHole: HoleOutlook = { endsAtMs: null };
+
+export class ExecutorRecord implements Executor {
+  state: ExecutorState = "requested";
+  private currentLine: Line | null = null;
+  /** The resources that its executor reports as usable. */
+  claimed: Resources = nothing;
+  /** An earlier daemon launched it, so its orders so far are unknown. */
+  isAdopted = false;
+  /** Limits the log lines that it causes. */
+  readonly log = new LogRateLimit();
+  /** The highest hook sequence number received: a later node query includes these jobs. */
+  hookSequence = 0;
+  /** Jobs that its node's hook considers present, with the sequence number that announced each. */
+  markedJobs: Map<JobId, number> = new Map();
+  hookProblem: string | null = null;
+  /**
+   * For pilots only: whether Slurm preempts the job, as its executor reported; and when the job's
+   * time ends, according to Slurm.
+   */
+  preemption: Preemption | null = null;
+  timeIsOverAtMs: number | null = null;
+  /** Why Slurm makes the pilot wait. */
+  waitReason: string | null = null;
+  containment: string | null = null;
+  /** Why it gives none of its node's GPUs to functions, as it reported; null if it may. */
+  gpuProblem: string | null = null;
+  /** The input of placement, from the last plan. */
+  hole: HoleOutlook = unknownHole;
+  /** The end of the hole as it knows it; null for none, undefined if an earlier daemon told it. */
+  toldEndAtMs: number | null | undefined;
+  readonly attempts = new Map<InvocationId, HeldAttempt>();
+  /** What it was told on its connection, or missed while disconnected; null if nothing. */
+  private retirement: Retirement | null = null;
+  /** Called with each new retirement; set by the registry. */
+  onRetired: (retirement: Retirement) => void = () => {};
+  /** The last order, and the most that any order allowed. */
+  private ordered: Resources = nothing;
+  private mostOrdered: Resources = nothing;
+  /** When it was ordered to use less than before. */
+  private shrunkAtMs = Number.NEGATIVE_INFINITY;
+  readonly whenGone: Promise<void>;
+  private resolveGone: () => void = () => {};
+
+  constructor(
+    readonly id: ExecutorId,
+    readonly node: NodeName,
+    readonly address: string,
+    readonly startedAtMs: number,
+    readonly placement: Placement = "direct",
+  ) {
+    this.whenGone = new Promise((resolve) => {
+      this.resolveGone = resolve;
+    });
+  }
+
+  become(state: ExecutorState): void {
+    this.state = step(executorTransitions, this.state, state, `executor ${this.id}`);
+    if (state === "gone") this.resolveGone();
+  }
+
+  /**
+   * Gives it no more work and tells it to leave. Logs and changes something only once for each
+   * kind, however often it is called; a stop takes precedence over a drain. Does nothing while the
+   * executor is starting: the caller then asks again.
+   */
+  retire(kind: Retirement["kind"], reason: string, graceMs?: number): void {
+    if (this.state === "requested" || this.state === "gone") return;
+    if (this.retirement?.kind === kind || this.retirement?.kind === "stop") return;
+    this.retirement = { kind, reason };
+    if (this.state !== "draining") this.become("draining");
+    const hasGrace = kind === "stop" && graceMs !== undefined;
+    this.line?.send(hasGrace ? { type: kind, reason, graceMs } : { type: kind, reason });
+    this.onRetired(this.retirement);
+  }
+
+  get line(): Line | null {
+    return this.currentLine;
+  }
+
+  /** On a new connection it is told again: the message may be lost or outdated. */
+  set line(line: Line | null) {
+    this.currentLine = line;
+    if (line !== null) this.retirement = null;
+  }
+
+  /** Records that it is sent this budget, or that its pilot has it according to Slurm. */
+  order(budget: Resources): void {
+    const isLess = budget.cores < this.ordered.cores || budget.memoryMb < this.ordered.memoryMb;
+    if (isLess) this.shrunkAtMs = nowMs();
+    this.ordered = budget;
+    this.mostOrdered = greater(this.mostOrdered, budget);
+  }
+
+  /** Whether gleanerd itself has given it a reason since then to return what it holds. */
+  hadReasonToReturn({ ordered }: HeldAttempt): boolean {
+    const isLeaving = this.state !== "ready" || this.preemption !== null;
+    const isForeseen = ordered !== null && ordered.leadMs > 0 && this.toldEndAtMs != null;
+    return isLeaving || isForeseen || this.shrunkAtMs >= (ordered?.atMs ?? 0);
+  }
+
+  /** The budget for new work: at most what it reported, and at most what it was ordered. */
+  get budget(): Resources {
+    const { cpuIds, ...claimed } = this.claimed;
+    const { cpuIds: _, ...ordered } = this.ordered;
+    const budget = lesser(claimed, ordered);
+    return cpuIds === undefined ? budget : { ...budget, cpuIds };
+  }
+
+  /** The most it can ever have run on; null if an earlier daemon or Slurm decided it. */
+  get most(): Resources | null {
+    return this.isAdopted || this.placement === "pilot" ? null : this.mostOrdered;
+  }
+
+  get ageMs(): number {
+    return Math.max(0, nowMs() - this.startedAtMs);
+  }
+
+  /** For a pilot that Slurm makes wait, the end of a sentence; else empty. */
+  get whyItWaits(): string {
+    return this.waitReason === null ? "" : `: Slurm makes its pilot wait (${this.waitReason})`;
+  }
+
+  get usedCores(): number {
+    return sum(this.attempts.values(), (held) => held.cores);
+  }
+
+  get usedMemoryMb(): number {
+    return sum(this.attempts.values(), (held) => held.memoryMb);
+  }
+
+  get usedGpus(): number {
+    return sum(this.attempts.values(), (held) => held.gpus);
+  }
+
+  /** For GPUs, the first ones represent their number: only the executor knows which are taken. */
+  get free(): Resources {
+    return {
+      cores: Math.max(0, this.budget.cores - this.usedCores),
+      memoryMb: Math.max(0, this.budget.memoryMb - this.usedMemoryMb),
+      gpus: this.budget.gpus.slice(this.usedGpus),
+    };
+  }
+
+  /** Whether it may be given work now. */
+  get takesWork(): boolean {
+    return this.state === "ready" && this.line !== null && this.hookProblem === null;
+  }
+
+  /** The hole's end, or that of the job if it comes first. */
+  get outlook(): HoleOutlook {
+    const { hole, timeIsOverAtMs } = this;
+    const endsAtMs = hole.endsAtMs ?? Number.POSITIVE_INFINITY;
+    if (timeIsOverAtMs === null || timeIsOverAtMs >= endsAtMs) return hole;
+    return { ...hole, endsAtMs: timeIsOverAtMs, endConfidence: 1 };
+  }
+
+  /** Its record in the store; `gone` is null while it lives. */
+  toRow(gone: { readonly atMs: number; readonly reason: string } | null): ExecutorRow {
+    return {
+      id: this.id,
+      node: this.node,
+      address: this.address,
+      placement: this.placement,
+      state: gone === null ? "live" : "gone",
+      startedAtMs: this.startedAtMs,
+      goneAtMs: gone?.atMs ?? null,
+      goneReason: gone?.reason ?? null,
+    };
+  }
+
+  toSlot(): Slot {
+    const { cores, memoryMb, gpus } = this.free;
+    return {
+      executor: this.id,
+      node: this.node,
+      budgetCores: this.budget.cores,
+      budgetMemoryMb: this.budget.memoryMb,
+      freeCores: cores,
+      freeMemoryMb: memoryMb,
+      budgetGpus: this.budget.gpus.length,
+      freeGpus: gpus.length,
+      // After a restart, a pilot's time is unknown until Slurm has been read: until then it gets no
+      // work.
+      closesAtMs: this.placement === "pilot" ? (this.timeIsOverAtMs ?? 0) : null,
+      ...this.outlook,
+    };
+  }
+}
+
+const sum = <T>(items: Iterable<T>, of: (item: T) => number): number => {
+  let total = 0;
+  for (const item of items) total += of(item);
+  return total;
+};
