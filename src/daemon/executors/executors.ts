@@ -57,6 +57,9 @@ export type ExecutorConnection = Pick<
 > &
   Pick<Line, "flushed">;
 
+/** What an executor is told that gleanerd does not know, or knows no longer. */
+const gaveUp = "gleanerd gave this executor up";
+
 type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
 
 export class Executors {
@@ -64,8 +67,7 @@ export class Executors {
 
   constructor(private readonly deps: ExecutorsDependencies) {
     this.liveness = new Liveness({
-      launcher: deps.launcher,
-      adoptMs: deps.adoptMs,
+      ...deps,
       late: (record, detail) => {
         if (record.state === "requested" || record.state === "starting")
           deps.reportFailure(record, detail);
@@ -89,7 +91,7 @@ export class Executors {
   connected(id: ExecutorId, connection: ExecutorConnection): void {
     const record = this.deps.registry.get(id);
     if (record === undefined) {
-      connection.send({ type: "stop", reason: "gleanerd gave this executor up" });
+      connection.send({ type: "stop", reason: gaveUp });
       connection.close();
       return;
     }
@@ -120,7 +122,6 @@ export class Executors {
     const { id: executor, node } = record;
     this.deps.log.error({ executor, node, what }, "a node is not trusted, and no longer used");
     this.deps.leaveAlone(node, what);
-    record.line?.send({ type: "stop", reason: "gleanerd does not trust this node: see its log" });
     void this.giveUp(record, "its node reported something impossible");
   }
 
@@ -243,8 +244,12 @@ export class Executors {
     this.liveness.lost(record);
   }
 
-  /** Also cancels the job of a pilot that may still be alive. */
+  /**
+   * Ends it without waiting for it, unlike a retirement: whatever it was told before, it must exit
+   * now. Also cancels the job of a pilot that may still be alive.
+   */
   giveUp(record: ExecutorRecord, reason: string): Promise<void> {
+    record.line?.send({ type: "stop", reason: `${gaveUp}: ${reason}` });
     void this.deps.launcher.withdraw?.(record.id);
     return this.gone(record, reason);
   }

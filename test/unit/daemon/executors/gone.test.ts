@@ -10,7 +10,7 @@ import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js"
 import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { Beat } from "../../../../src/wire/connection.js";
-import type { ExecutorMessage } from "../../../../src/wire/messages.js";
+import type { DaemonMessage, ExecutorMessage } from "../../../../src/wire/messages.js";
 
 let registry: Registry;
 let executors: Executors;
@@ -54,4 +54,13 @@ test("one that leaves by itself is forgotten", async () => {
 test("one that is given up is taken back before it is forgotten", async () => {
   await executors.giveUp(record, "it was not heard of");
   expect(asked).toEqual([`withdraw ${record.id}`, `forget ${record.id}`]);
+});
+
+test("one that is given up is told to exit, also while it starts", async () => {
+  const told: DaemonMessage[] = [];
+  record.line = { send: (message) => told.push(message) > 0, close: () => {} };
+  await executors.giveUp(record, "it did not connect");
+  const [reason] = told.map((message) => "reason" in message && message.reason);
+  expect(told).toEqual([{ type: "stop", reason }]);
+  expect(reason).toMatch(/gave this executor up: it did not connect/);
 });
