@@ -80,15 +80,11 @@ describe("in the core", () => {
 
   test("finds that the result of an old attempt is accepted for the new one", async () => {
     type Testimony = typeof import("../../src/daemon/executors/testimony.js");
-    const run = await withChanged<Testimony>("../../src/daemon/executors/testimony.js", (real) => ({
+    const run = await withChanged<Testimony>("../../src/daemon/executors/testimony.js", () => ({
       doubtOf: () => null,
-      believed: (record, report, deps) => {
-        const newest = deps.live.get(report.invocation)?.invocation;
-        if (newest === undefined) return null;
-        const { attempt, cores, memoryMb, gpus } = newest;
-        const ordered = { atMs: 0, leadMs: 0 };
-        record.attempts.set(newest.id, { attempt, cores, memoryMb, gpus, ordered });
-        return real.believed(record, { ...report, attempt }, deps);
+      believed: (_record, report, { live }) => {
+        const newest = live.assignments.get(report.invocation);
+        return newest?.state === "begun" ? { ...report, attempt: newest.attempt } : null;
       },
     }));
     expect(await firstProblem(run)).toMatch(/is recorded (as|with)/);

@@ -110,10 +110,11 @@ async function cancelAll(
   return cancelled;
 }
 
-function cancelRunning({ registry, executors }: CancelRoutes, live: Live): void {
+function cancelRunning({ live: all, registry, executors }: CancelRoutes, live: Live): void {
   live.cancelRequested = true;
-  const record = live.executor === null ? undefined : registry.get(live.executor);
-  if (record !== undefined) executors.cancel(live.id, record, live.attempt);
+  const assignment = all.assignments.get(live.id);
+  const record = assignment && registry.get(assignment.executor);
+  if (record !== undefined) executors.cancel(record, assignment!);
 }
 
 /** They were removed from the queue first, so that none begins while its end is written. */

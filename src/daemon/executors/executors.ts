@@ -5,14 +5,15 @@ import { nowMs } from "../../clock.js";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
-import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
+import type { ExecutorId, NodeName } from "../../model/ids.js";
 import type { Beat, Connection } from "../../wire/connection.js";
-import type { DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
+import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
 import { lostFacts, type Settler } from "../invocations/settle.js";
 import type { StartFailures } from "../invocations/start-failures.js";
 import type { Recorder } from "../records/recorder.js";
+import type { Assignment } from "../state/assignments.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
@@ -195,14 +196,14 @@ export class Executors {
     this.deps.reportSuccess(record);
     this.deps.tellIfDrained(record);
     recorder.holdingChanged(record);
-    for (const [invocation, held] of reconcile(record, message.answersFor, this.deps.live))
-      void this.lose(record, invocation, held.attempt, "its order did not reach the executor");
+    for (const assignment of reconcile(record, message.answersFor, this.deps.live))
+      void this.lose(record, assignment, "its order did not reach the executor");
     dispatcher.kick();
     this.deps.wakeCapacity();
   }
 
   /** Asks the executor to end an attempt; its report will say CANCELLED. */
-  cancel(invocation: InvocationId, record: ExecutorRecord, attempt: number): void {
+  cancel(record: ExecutorRecord, { invocation, attempt }: AttemptKey): void {
     record.line?.send({ type: "cancel", key: { invocation, attempt } });
   }
 
@@ -215,19 +216,20 @@ export class Executors {
       return;
     }
     const { agoMs, ...facts } = bounded;
-    const held = record.attempts.get(report.invocation)!;
-    record.attempts.delete(report.invocation);
-    this.deps.startFailures.ended(record, held, bounded);
+    const { assignments } = this.deps.live;
+    const assignment = assignments.get(report.invocation)!;
+    assignments.return(assignment);
+    this.deps.startFailures.ended(record, assignment, bounded);
     // The cores are free now; the next order need not wait for the disk.
     this.deps.dispatcher.kick();
     try {
       await this.deps.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
     } catch {
       // The executor keeps the report until it is recorded, and repeats it when it reconnects.
-      if (record.state !== "gone") record.attempts.set(report.invocation, held);
-      record.line?.close();
       if (record.state === "gone")
-        await this.lose(record, report.invocation, report.attempt, "its executor left meanwhile");
+        return this.lose(record, assignment, "its executor left meanwhile");
+      assignments.undoReturn(assignment);
+      record.line?.close();
       return;
     }
     record.line?.send({ type: "recorded", key });
@@ -271,8 +273,8 @@ export class Executors {
     line?.close();
     log.info({ executor: record.id, node: record.node, reason }, "executor gone");
     const because = end === "LOST" ? `its executor was lost: ${reason}` : reason;
-    const lost = [...record.attempts].map(([invocation, held]) =>
-      this.lose(record, invocation, held.attempt, because, end),
+    const lost = [...record.attempts.values()].map((assignment) =>
+      this.lose(record, assignment, because, end),
     );
     registry.remove(record);
     this.deps.launcher.forget?.(record.id);
@@ -285,14 +287,15 @@ export class Executors {
   /** No credible report about this attempt will come: it returns to the queue. */
   async lose(
     record: ExecutorRecord,
-    invocation: InvocationId,
-    attempt: number,
+    assignment: Assignment,
     reason: string,
     end: "LOST" | "EVICTED" = "LOST",
   ): Promise<void> {
-    this.deps.startFailures.ended(record, record.attempts.get(invocation), { end });
-    record.attempts.delete(invocation);
-    await this.deps.settler.settleSurely(lostFacts(invocation, attempt, reason, end));
+    if (assignment.state === "begun") {
+      this.deps.startFailures.ended(record, assignment, { end });
+      this.deps.live.assignments.return(assignment);
+    }
+    await this.deps.settler.settleSurely(lostFacts(assignment, reason, end));
     this.deps.dispatcher.kick();
   }
 

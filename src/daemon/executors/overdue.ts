@@ -3,9 +3,9 @@
 
 import { clearTimeout, nowMs, setTimeout, type Timer } from "../../clock.js";
 import { longestHeldMs } from "../../core/accounting/plausibility.js";
-import type { InvocationId } from "../../model/ids.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
-import type { ExecutorRecord, HeldAttempt } from "../state/executor-record.js";
+import type { Assignment } from "../state/assignments.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
 import type { Executors } from "./executors.js";
@@ -44,15 +44,15 @@ export class Overdue {
   look(): void {
     for (const record of this.deps.registry.all())
       if (record.line !== null)
-        for (const [invocation, held] of [...record.attempts])
-          if (this.isOverdue(invocation, held)) this.end(record, invocation, held);
+        for (const assignment of [...record.attempts.values()])
+          if (this.isOverdue(assignment)) this.end(record, assignment);
   }
 
   /**
    * Attempts ordered by an earlier gleanerd count from our own start, because clocks may have been
    * set.
    */
-  private isOverdue(invocation: InvocationId, { ordered }: HeldAttempt): boolean {
+  private isOverdue({ invocation, ordered }: Assignment): boolean {
     const { live, capacity, graceMs } = this.deps;
     const timeLimitMs = live.get(invocation)?.timeLimitMs;
     if (ordered === null || timeLimitMs === undefined) return false;
@@ -62,15 +62,16 @@ export class Overdue {
   }
 
   /** The node is at fault only if nothing hangs there and a cgroup ends its attempts. */
-  private end(record: ExecutorRecord, invocation: InvocationId, { attempt }: HeldAttempt): void {
+  private end(record: ExecutorRecord, assignment: Assignment): void {
     const { registry, executors } = this.deps;
+    const { invocation, attempt } = assignment;
     const name = `attempt ${attempt} of invocation ${invocation}`;
     const what = `${name} has not ended long after its time limit`;
     if (!registry.unkillable.has(record.node) && record.containment !== "processGroup") {
       executors.distrust(record, what);
       return;
     }
-    executors.cancel(invocation, record, attempt);
-    void executors.lose(record, invocation, attempt, `${what}: its node could not end it`);
+    executors.cancel(record, assignment);
+    void executors.lose(record, assignment, `${what}: its node could not end it`);
   }
 }

@@ -1,8 +1,8 @@
 // Reconciles the attempts that daemon and executor hold when the executor connects.
 
-import type { InvocationId } from "../../model/ids.js";
 import type { AttemptKey } from "../../wire/messages.js";
-import type { ExecutorRecord, HeldAttempt } from "../state/executor-record.js";
+import type { Assignment } from "../state/assignments.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 
 /** More attempts than run on any node. */
@@ -16,21 +16,20 @@ export function reconcile(
   record: ExecutorRecord,
   answersFor: readonly AttemptKey[],
   live: LiveInvocations,
-): [InvocationId, HeldAttempt][] {
+): readonly Assignment[] {
   // Running attempts are listed before those that only wait to be recorded.
   for (const key of answersFor.slice(0, mostRunning)) {
     const ours = record.attempts.get(key.invocation);
     if (ours?.attempt !== key.attempt) record.line?.send({ type: "cancel", key });
   }
-  for (const [invocation, { attempt }] of record.attempts)
+  const held = [...record.attempts.values()];
+  for (const { invocation, attempt } of held)
     if (live.get(invocation)?.cancelRequested)
       record.line?.send({ type: "cancel", key: { invocation, attempt } });
   // It may also answer for an earlier attempt of the same invocation that it does not know to be
   // recorded.
   const answeredFor = new Set(answersFor.map(nameOf));
-  return [...record.attempts].filter(
-    ([invocation, { attempt }]) => !answeredFor.has(nameOf({ invocation, attempt })),
-  );
+  return held.filter((assignment) => !answeredFor.has(nameOf(assignment)));
 }
 
 const nameOf = ({ invocation, attempt }: AttemptKey): string => `${invocation}/${attempt}`;

@@ -76,7 +76,8 @@ function isAnothers(
   const known = live.get(invocation);
   if (known === undefined) return false;
   const newest = known.attempt;
-  const isElsewhere = known.executor !== null && known.executor !== record.id;
+  const holder = live.assignments.get(invocation)?.executor;
+  const isElsewhere = holder !== undefined && holder !== record.id;
   return attempt > newest || (attempt === newest && isElsewhere);
 }
 
@@ -120,6 +121,6 @@ export function isRecording(
   { invocation, attempt }: AttemptKey,
   live: LiveInvocations,
 ): boolean {
-  const known = live.get(invocation);
-  return known?.executor === id && known.attempt === attempt;
+  const assignment = live.assignments.get(invocation);
+  return assignment?.executor === id && assignment.attempt === attempt;
 }

@@ -10,8 +10,9 @@ import { environmentFor } from "../../core/submission/environment.js";
 import { outputPath } from "../../core/submission/output-paths.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import { assert, messageOf } from "../../model/errors.js";
-import type { Attempt, Submission } from "../../model/invocation.js";
+import type { Attempt, AttemptEnd, Submission } from "../../model/invocation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
+import type { Assignment } from "../state/assignments.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
@@ -88,9 +89,8 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     const { id, cores, memoryMb, gpus } = live;
     const number = live.attempt + 1;
     const startedAtMs = nowMs();
-    const held = { attempt: number, cores, memoryMb, gpus, ordered: null };
-    record.attempts.set(id, held);
-    this.live.begin(live, record.id, { attempt: number, startedAtMs, node: record.node });
+    const change = { attempt: number, startedAtMs, node: record.node };
+    const assignment = this.live.begin(live, record.id, change);
     const attempt: Attempt = {
       invocation: id,
       number,
@@ -111,7 +111,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
         await this.checkpoints.keep(live, record.node);
         await this.store.beginAttempt(attempt);
         isRecorded = true;
-        this.order(live, record, submission, number);
+        this.order(live, record, submission, assignment);
         // Limits the orders in progress; a node that reads nothing delays the others no longer.
         await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
       });
@@ -122,38 +122,40 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
       this.unrecorded.say((suppressed) =>
         this.log.error({ ...problem, suppressed }, "cannot record an attempt"),
       );
-      if (record.attempts.get(id)?.attempt === number) record.attempts.delete(id);
       this.live.requeue(live, "the store refused the attempt", number - 1);
     }
   }
 
-  private order(live: Live, record: ExecutorRecord, submission: Submission, attempt: number): void {
-    const { id } = live;
-    if (record.attempts.get(id)?.attempt !== attempt) {
+  private order(
+    live: Live,
+    record: ExecutorRecord,
+    submission: Submission,
+    assignment: Assignment,
+  ): void {
+    if (assignment.state !== "begun") {
       // The connection broke before anything was recorded, so nobody else could record the loss.
-      this.end(lostFacts(id, attempt, "its executor was lost before the order was sent"));
+      this.end(lostFacts(assignment, "its executor was lost before the order was sent"));
       return;
     }
     if (live.cancelRequested) {
-      this.withdraw(record, lostFacts(id, attempt, "cancelled before it ran", "CANCELLED"));
+      this.withdraw(assignment, "cancelled before it ran", "CANCELLED");
       return;
     }
     try {
       const order = this.orderFor(live, record, submission);
       const isSent = record.line?.send({ type: "start", order });
-      const held = record.attempts.get(id);
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
-      if (isSent && held !== undefined) record.attempts.set(id, { ...held, ordered });
+      if (isSent) this.live.assignments.order(assignment, ordered);
     } catch (cause) {
       const reason = `gleanerd could not send its order: ${messageOf(cause)}`;
-      this.withdraw(record, lostFacts(id, attempt, reason, "FAILED"));
+      this.withdraw(assignment, reason, "FAILED");
     }
   }
 
   /** An attempt that was recorded and never ran. */
-  private withdraw(record: ExecutorRecord, facts: EndFacts): void {
-    record.attempts.delete(facts.invocation);
-    this.end(facts);
+  private withdraw(assignment: Assignment, reason: string, end: AttemptEnd): void {
+    this.live.assignments.return(assignment);
+    this.end(lostFacts(assignment, reason, end));
   }
 
   private end(facts: EndFacts): void {

@@ -108,7 +108,11 @@ export class Settler {
    * record.
    */
   async settleSurely(facts: EndFacts): Promise<void> {
-    for (;;) {
+    const { assignments } = this.live;
+    const assignment = assignments.get(facts.invocation);
+    // An attempt whose beginning was not recorded either is not tried again: the next one, which
+    // has the same number, must not end with it.
+    while (assignments.get(facts.invocation) === assignment) {
       try {
         await this.settle(facts);
         return;
@@ -173,8 +177,7 @@ const isCurrent = (live: Live, facts: { attempt: number }): boolean =>
 
 /** The facts of an attempt that ended with its executor and left no report. */
 export function lostFacts(
-  invocation: InvocationId,
-  attempt: number,
+  { invocation, attempt }: { readonly invocation: InvocationId; readonly attempt: number },
   reason: string,
   end: AttemptEnd = "LOST",
 ): EndFacts {

@@ -17,7 +17,8 @@ import type { AttemptEnd, Invocation, StartFailure } from "../../model/invocatio
 import { holdsNodes } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { AttemptKey } from "../../wire/messages.js";
-import type { ExecutorRecord, HeldAttempt } from "../state/executor-record.js";
+import type { Assignment } from "../state/assignments.js";
+import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
@@ -75,16 +76,15 @@ export class StartFailures {
   /** An attempt that an executor held ended there, or was lost with it. */
   ended(
     record: ExecutorRecord,
-    held: HeldAttempt | undefined,
+    assignment: Assignment,
     {
       end,
       startFailure,
     }: { readonly end: AttemptEnd; readonly startFailure?: StartFailure | undefined },
   ): void {
     const { node } = record;
-    if (held === undefined) return;
     if (end === "LOST" || end === "EVICTED") {
-      if (end === "EVICTED" && record.hadReasonToReturn(held)) return;
+      if (end === "EVICTED" && record.hadReasonToReturn(assignment)) return;
       this.returned.returned(node, end, () => this.jobsOn(node), nowMs());
     } else if (startFailure === undefined) this.returned.kept(node);
   }

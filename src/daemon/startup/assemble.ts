@@ -156,8 +156,8 @@ function sharedBy(
   log: Logger,
   view: () => SlurmView,
 ) {
-  const registry = new Registry();
   const live = new LiveInvocations();
+  const registry = new Registry(live.assignments);
   const startFailures = new StartFailures(registry, live, view, log);
   const learning = new Learning(store, learningPolicyOf(config), log);
   const settler = new Settler(live, store, settlePolicyOf(config, learning, startFailures), log);

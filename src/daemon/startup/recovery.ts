@@ -38,6 +38,12 @@ export async function recover(parts: Parts, store: Store): Promise<void> {
 const mostElapsedMs = ({ startedAtMs, startedMonotonicMs }: Attempt): number =>
   Math.max(0, nowMs() - startedAtMs, machineMonotonicMs() - startedMonotonicMs);
 
+/** An earlier daemon sent its order; the notice that it requested is on disk. */
+const assignedTo = (attempt: Attempt) => ({
+  executor: attempt.executor,
+  ordered: { atMs: nowMs() - mostElapsedMs(attempt), leadMs: Number.POSITIVE_INFINITY },
+});
+
 /** Resolves when everything that was accepted is live again. */
 async function restore(deps: RecoveryDependencies): Promise<void> {
   const { store, live, registry, settler, expect } = deps;
@@ -58,17 +64,10 @@ async function restore(deps: RecoveryDependencies): Promise<void> {
   for await (const recovered of allLive(store)) {
     const { id } = recovered.invocation;
     const attempt = running.get(id);
-    live.add(recovered, attempt?.executor ?? null);
-    if (attempt === undefined) continue;
-    const record = registry.get(attempt.executor);
-    const { number, cores, memoryMb, gpus } = attempt;
-    if (record === undefined) {
-      await settler.settle(lostFacts(id, number, "its executor was gone when the daemon started"));
-      continue;
-    }
-    // The notice that it requested is on disk.
-    const ordered = { atMs: nowMs() - mostElapsedMs(attempt), leadMs: Number.POSITIVE_INFINITY };
-    record.attempts.set(id, { attempt: number, cores, memoryMb, gpus, ordered });
+    live.add(recovered, attempt === undefined ? null : assignedTo(attempt));
+    if (attempt === undefined || registry.get(attempt.executor) !== undefined) continue;
+    const key = { invocation: id, attempt: attempt.number };
+    await settler.settle(lostFacts(key, "its executor was gone when the daemon started"));
   }
   for (const record of registry.all()) expect(record);
 }

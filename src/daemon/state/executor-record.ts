@@ -14,18 +14,7 @@ import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.
 import { step } from "../../model/machine.js";
 import { greater, lesser, nothing, type Resources } from "../../model/resources.js";
 import type { DaemonMessage } from "../../wire/messages.js";
-
-export interface HeldAttempt {
-  readonly attempt: number;
-  readonly cores: number;
-  readonly memoryMb: number;
-  readonly gpus: number;
-  /**
-   * When its order was sent, and how long before its time limit it gets a notice; null if not sent
-   * yet. An order from an earlier daemon is converted to our clock.
-   */
-  readonly ordered: { readonly atMs: number; readonly leadMs: number } | null;
-}
+import type { Assignment } from "./assignments.js";
 
 /** The part of a connection that the registry needs. */
 export interface Line {
@@ -85,7 +74,8 @@ export class ExecutorRecord implements Executor {
   hole: HoleOutlook = unknownHole;
   /** The end of the hole as it knows it; null for none, undefined if an earlier daemon told it. */
   toldEndAtMs: number | null | undefined;
-  readonly attempts = new Map<InvocationId, HeldAttempt>();
+  /** The attempts that it holds; set by the registry, kept by Assignments. */
+  attempts: ReadonlyMap<InvocationId, Assignment> = new Map();
   /** What it was told on its connection, or missed while disconnected; null if nothing. */
   private retirement: Retirement | null = null;
   /** Called with each new retirement; set by the registry. */
@@ -149,7 +139,7 @@ export class ExecutorRecord implements Executor {
   }
 
   /** Whether gleanerd itself has given it a reason since then to return what it holds. */
-  hadReasonToReturn({ ordered }: HeldAttempt): boolean {
+  hadReasonToReturn({ ordered }: Pick<Assignment, "ordered">): boolean {
     const isLeaving = this.state !== "ready" || this.preemption !== null;
     const isForeseen = ordered !== null && ordered.leadMs > 0 && this.toldEndAtMs != null;
     return isLeaving || isForeseen || this.shrunkAtMs >= (ordered?.atMs ?? 0);

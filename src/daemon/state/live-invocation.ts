@@ -2,7 +2,7 @@
 // array have in common is stored once, and their records are put together when somebody reads them.
 
 import type { Waiting } from "../../core/placement/queue.js";
-import type { ExecutorId, InvocationId } from "../../model/ids.js";
+import type { InvocationId } from "../../model/ids.js";
 import {
   type Invocation,
   type Progress,
@@ -35,8 +35,6 @@ export class Live implements Waiting {
   readonly id: InvocationId;
   private readonly arrayTaskId: number | null;
   private progress: Progress;
-  /** Where its running attempt is; null while it waits. */
-  executor: ExecutorId | null;
   /**
    * The owner cancelled it while it ran: if the attempt ends without a result, it is not tried
    * again.
@@ -55,12 +53,10 @@ export class Live implements Waiting {
   constructor(
     invocation: Invocation,
     private readonly submission: LiveSubmission,
-    executor: ExecutorId | null,
   ) {
     this.id = invocation.id;
     this.arrayTaskId = invocation.arrayTaskId;
     this.progress = progressOf(invocation);
-    this.executor = executor;
   }
 
   get invocation(): Invocation {

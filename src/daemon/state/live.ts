@@ -14,6 +14,7 @@ import {
   type SubmissionDigest,
 } from "../../model/invocation.js";
 import { step } from "../../model/machine.js";
+import { type Assignment, Assignments } from "./assignments.js";
 import { Live, LiveSubmission } from "./live-invocation.js";
 
 /** The tasks of an array that are not final; their common part is in memory once. */
@@ -38,6 +39,8 @@ interface LiveEvents {
 }
 
 export class LiveInvocations extends EventEmitter<LiveEvents> {
+  /** Those of the running ones. */
+  readonly assignments = new Assignments();
   readonly queue = new WaitingQueue();
   /** By uid. */
   readonly coresHeld = new Map<string, number>();
@@ -81,15 +84,19 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     return this.arrays.has(id);
   }
 
-  /** Adds a submitted or recovered invocation. */
-  add({ invocation, digest, ranMs = 0 }: LiveInvocation, executor: ExecutorId | null): Live {
+  /** Adds a submitted or recovered invocation; `assigned` says where a running one is. */
+  add(
+    { invocation, digest, ranMs = 0 }: LiveInvocation,
+    assigned: Pick<Assignment, "executor" | "ordered"> | null,
+  ): Live {
     assert(!this.byId.has(invocation.id), `invocation ${invocation.id} is taken in once`);
-    const live = new Live(invocation, this.submissionOf(invocation, digest), executor);
+    const live = new Live(invocation, this.submissionOf(invocation, digest));
     wasEvicted(live, ranMs);
     this.byId.set(live.id, live);
     this.users.get(live.owner.uid)!.all.add(live);
     if (live.state === "PENDING") this.queue.add(live);
     else this.hold(live, 1);
+    if (assigned !== null) this.assign(live, assigned);
     return live;
   }
 
@@ -116,11 +123,11 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     live: Live,
     executor: ExecutorId,
     change: Pick<Invocation, "attempt" | "startedAtMs" | "node">,
-  ): void {
+  ): Assignment {
     assert(this.queue.remove(live.id), "what begins was waiting");
-    live.executor = executor;
     this.become(live, { ...change, state: "RUNNING" });
     this.hold(live, 1);
+    return this.assign(live, { executor, ordered: null });
   }
 
   /**
@@ -128,7 +135,7 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
    */
   requeue(live: Live, reason: string | null, attempt = live.attempt): void {
     this.hold(live, -1);
-    live.executor = null;
+    this.assignments.settle(live.id);
     this.become(live, { state: "PENDING", reason, node: null, startedAtMs: null, attempt });
     this.queue.add(live);
   }
@@ -144,13 +151,22 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
 
   /** To a final state; it is removed here, the store keeps it. */
   finish(live: Live, change: Partial<Progress> & Pick<Progress, "state">): void {
-    if (live.state === "RUNNING") this.hold(live, -1);
-    else this.queue.remove(live.id);
+    if (live.state === "RUNNING") {
+      this.hold(live, -1);
+      this.assignments.settle(live.id);
+    } else this.queue.remove(live.id);
     this.forget(live);
     this.become(live, change);
     assert(isFinal(live.state), "what is finished is final");
     const { arrayJobId } = live;
     if (arrayJobId !== null && !this.arrays.has(arrayJobId)) this.emit("arrayEnded", arrayJobId);
+  }
+
+  private assign(
+    { id, attempt, cores, memoryMb, gpus }: Live,
+    where: Pick<Assignment, "executor" | "ordered">,
+  ): Assignment {
+    return this.assignments.begin({ invocation: id, attempt, cores, memoryMb, gpus, ...where });
   }
 
   private forget(live: Live): void {

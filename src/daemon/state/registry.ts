@@ -4,6 +4,7 @@ import { EventEmitter } from "node:events";
 import type { UnkillableReport } from "../../model/capacity/unkillable.js";
 import { assert } from "../../model/errors.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
+import type { Assignments } from "./assignments.js";
 import type { ExecutorRecord, Retirement } from "./executor-record.js";
 
 interface RegistryEvents {
@@ -18,19 +19,21 @@ export class Registry extends EventEmitter<RegistryEvents> {
   /** Processes that hang in nodes' kernels, as each node's last executor reported them. */
   readonly unkillable = new Map<NodeName, UnkillableReport>();
 
+  constructor(private readonly assignments: Assignments) {
+    super();
+  }
+
   add(record: ExecutorRecord): void {
     assert(!this.byNode.has(record.node), `node ${record.node} has one executor`);
     this.byId.set(record.id, record);
     this.byNode.set(record.node, record);
+    record.attempts = this.assignments.open(record.id);
     record.onRetired = (retirement) => this.emit("retired", record, retirement);
   }
 
   /** Removes it; its attempts must have been settled. */
   remove(record: ExecutorRecord): void {
-    assert(
-      record.attempts.size === 0,
-      `executor ${record.id} holds no attempt when it is forgotten`,
-    );
+    this.assignments.close(record.id);
     this.byId.delete(record.id);
     this.byNode.delete(record.node);
   }

@@ -5,9 +5,10 @@ import { parseConfig } from "../../../src/config.js";
 import type { Capacity } from "../../../src/daemon/capacity/capacity.js";
 import { type DoctorDependencies, examine } from "../../../src/daemon/doctor.js";
 import { ExecutorRecord } from "../../../src/daemon/state/executor-record.js";
-import { Registry } from "../../../src/daemon/state/registry.js";
+import type { Registry } from "../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../src/model/ids.js";
 import type { ClusterFacts } from "../../../src/model/slurm/snapshot.js";
+import { newState } from "../../support/daemon/state.js";
 import { facts, node, snapshot } from "../../support/nouns.js";
 
 const [n1, n2] = [nodeName("n1"), nodeName("n2")];
@@ -18,7 +19,7 @@ let failing: Map<string, { detail: string }>;
 let parts: DoctorDependencies;
 
 beforeEach(() => {
-  registry = new Registry();
+  ({ registry } = newState());
   failing = new Map();
   parts = {
     config: configOf(),

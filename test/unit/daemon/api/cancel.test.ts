@@ -7,9 +7,11 @@ import { digestOf } from "../../../../src/core/submission/digest.js";
 import { cancel } from "../../../../src/daemon/api/cancel.js";
 import type { InvocationRoutes } from "../../../../src/daemon/api/invocations.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, type InvocationId, nodeName } from "../../../../src/model/ids.js";
+import type { AttemptKey } from "../../../../src/wire/messages.js";
+import { newState } from "../../../support/daemon/state.js";
 import { sampleAttempt, sampleRequest } from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
@@ -30,8 +32,7 @@ storeForEachTest((opened) => {
 });
 
 beforeEach(() => {
-  live = new LiveInvocations();
-  registry = new Registry();
+  ({ live, registry } = newState());
   told = [];
   transactions = 0;
   const counting = {
@@ -41,7 +42,8 @@ beforeEach(() => {
       return store.endPending(...args);
     },
   };
-  const executors = { cancel: (id: InvocationId) => told.push(id) };
+  const cancel = (_record: object, { invocation }: AttemptKey) => told.push(invocation);
+  const executors = { cancel };
   const accounts = { byName: async () => null };
   routes = { store: counting, live, registry, executors, accounts } as unknown as InvocationRoutes;
 });

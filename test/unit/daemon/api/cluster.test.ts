@@ -5,11 +5,12 @@ import { nowMs } from "../../../../src/clock.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { type ClusterRoutes, clusterHandlers } from "../../../../src/daemon/api/cluster.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, invocationId, type NodeName, nodeName } from "../../../../src/model/ids.js";
 import type { Invocation } from "../../../../src/model/invocation.js";
 import { TestApi } from "../../../support/daemon/api.js";
+import { give, newState } from "../../../support/daemon/state.js";
 import { executor, invocation, node, snapshot, submission } from "../../../support/nouns.js";
 
 const [n1, n2] = [nodeName("n1"), nodeName("n2")];
@@ -33,8 +34,7 @@ let capacity: Record<string, unknown>;
 let parts: Record<string, unknown>;
 
 beforeEach(async () => {
-  registry = new Registry();
-  live = new LiveInvocations();
+  ({ live, registry } = newState());
   [recorded, calls, drainedBy, nodeSpans] = [[], [], null, []];
   capacity = {
     snapshot: snapshot({ nodes }),
@@ -100,8 +100,7 @@ function ready(on = n1, change: Partial<ExecutorRecord> = {}): ExecutorRecord {
 
 test("info has the cluster, the load, the queue and each node with its hole or why it has none", async () => {
   const record = ready();
-  const held = { attempt: 1, cores: 3, memoryMb: 10, gpus: 0, ordered: null };
-  record.attempts.set(invocationId(1), held);
+  give(live.assignments, record.id, 7, { cores: 3, memoryMb: 10 });
   drainedBy = "ann";
   registry.unkillable.set(n2, { count: 1, processes: [], held: budget });
   live.add({ invocation: invocation({}), digest: digestOf(1_000, submission()) }, null);

@@ -6,10 +6,11 @@ import { nowMs } from "../../../../src/clock.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { unusedHoles } from "../../../../src/daemon/api/holes.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { Invocation } from "../../../../src/model/invocation.js";
+import { newState } from "../../../support/daemon/state.js";
 import { invocation, job, node, snapshot, submission } from "../../../support/nouns.js";
 
 const n1 = nodeName("n1");
@@ -19,8 +20,7 @@ let live: LiveInvocations;
 let registry: Registry;
 
 beforeEach(() => {
-  live = new LiveInvocations();
-  registry = new Registry();
+  ({ live, registry } = newState());
   record = new ExecutorRecord(executorId("x1"), n1, "127.0.0.1", 0);
   record.become("starting");
   record.become("ready");

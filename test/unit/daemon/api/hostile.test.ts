@@ -28,8 +28,8 @@ import { Settler } from "../../../../src/daemon/invocations/settle.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
 import { DiskReserve } from "../../../../src/daemon/records/disk-reserve.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { GleanerError } from "../../../../src/model/errors.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import type { Invocation, RequestedSubmission } from "../../../../src/model/invocation.js";
@@ -37,6 +37,7 @@ import { checkDaemonMessage } from "../../../../src/wire/checks.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
 import { maxFrameBytes } from "../../../../src/wire/messages.js";
 import { stubAuthority } from "../../../support/daemon/authority.js";
+import { newState } from "../../../support/daemon/state.js";
 import { invocation, noLoad } from "../../../support/nouns.js";
 
 const mebibyte = 1024 * 1024;
@@ -167,8 +168,7 @@ describe("the API", () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "gleaner-api-"));
     secrets = Secrets.load(join(folder, "key"));
-    live = new LiveInvocations();
-    registry = new Registry();
+    ({ live, registry } = newState());
     rows = identifying = mostIdentifying = 0;
     freeBytes = 1024 * mebibyte;
     sent = [];

@@ -10,10 +10,10 @@ import {
   invocationHandlers,
 } from "../../../../src/daemon/api/invocations.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { executorId, type InvocationId, nodeName } from "../../../../src/model/ids.js";
 import { TestApi } from "../../../support/daemon/api.js";
+import { newState } from "../../../support/daemon/state.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
@@ -41,14 +41,14 @@ storeForEachTest((opened) => {
 });
 
 beforeEach(async () => {
-  live = new LiveInvocations();
+  ({ live } = newState());
   [events, refusal] = [[], null];
   const note = (what: string) => () => void events.push(what);
   const parts = {
     store,
     live,
     waiters: new Waiters(live),
-    registry: new Registry(),
+    registry: newState().registry,
     executors: { cancel: note("cancel") },
     dispatcher: { kick: note("kick") },
     checkpoints: { admit: note("admit checkpoint"), submitted: note("checkpoint") },

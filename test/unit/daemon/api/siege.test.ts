@@ -17,11 +17,12 @@ import type { MungeAuthenticator } from "../../../../src/daemon/auth/munge.js";
 import { Secrets } from "../../../../src/daemon/auth/tokens.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
 import { closeApi } from "../../../../src/daemon/startup/shutdown.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import { exchange } from "../../../../src/sdk/http.js";
 import type { InvocationList } from "../../../../src/wire/api/types.js";
 import { stubAuthority } from "../../../support/daemon/authority.js";
+import { newState } from "../../../support/daemon/state.js";
 import { invocation } from "../../../support/nouns.js";
 
 const digest = { functionKey: "f", checkpointIn: null, documentBytes: 10 };
@@ -35,7 +36,7 @@ let sockets: Socket[];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "gleaner-siege-"));
   secrets = Secrets.load(join(folder, "key"));
-  live = new LiveInvocations();
+  ({ live } = newState());
   waiters = new Waiters(live);
   sockets = [];
   const log = pino({ level: "silent" });

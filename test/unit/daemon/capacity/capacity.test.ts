@@ -8,10 +8,11 @@ import { executorMemoryMb } from "../../../../src/core/capacity/pilots.js";
 import { SurvivalModel } from "../../../../src/core/forecast/survival.js";
 import { Capacity, type CapacityDependencies } from "../../../../src/daemon/capacity/capacity.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, type JobId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { Snapshot } from "../../../../src/model/slurm/snapshot.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
+import { newState } from "../../../support/daemon/state.js";
 import { job, node, policy, snapshot } from "../../../support/nouns.js";
 
 const [n1, n2] = [nodeName("n1"), nodeName("n2")];
@@ -43,7 +44,7 @@ beforeEach(() => {
       timers = timers.filter((each) => each !== timer);
     },
   } as unknown as Time);
-  registry = new Registry();
+  ({ registry } = newState());
   next = () => seen({});
   capacity = make();
 });

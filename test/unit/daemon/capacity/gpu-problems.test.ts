@@ -4,8 +4,8 @@ import { expect, test } from "@jest/globals";
 import { findHoles } from "../../../../src/core/capacity/holes.js";
 import { gpuProblems } from "../../../../src/daemon/capacity/gpu-problems.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
+import { newState } from "../../../support/daemon/state.js";
 import { context, node, policy, snapshot } from "../../../support/nouns.js";
 
 test("those of which Slurm does not tell, and those whose executor found other files", () => {
@@ -15,7 +15,7 @@ test("those of which Slurm does not tell, and those whose executor found other f
   nodes[3] = { ...nodes[3]!, gpuProblem: "slices", baseState: "ALLOCATED", allocatedCores: 16 };
   const holes = findHoles(snapshot({ nodes }), policy, context());
   const plan = { ...holes, steps: [], madeFromMs: 0 };
-  const registry = new Registry();
+  const { registry } = newState();
   const record = new ExecutorRecord(executorId("x1"), names[1]!, "127.0.0.1", 0);
   record.gpuProblem = "2 files";
   registry.add(record);

@@ -5,10 +5,12 @@ import { beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { Drain, Store } from "../../../../src/core/ports/store.js";
 import { Drains } from "../../../../src/daemon/executors/drains.js";
+import type { Assignments } from "../../../../src/daemon/state/assignments.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
-import { executorId, invocationId, type NodeName, nodeName } from "../../../../src/model/ids.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
+import { executorId, type NodeName, nodeName } from "../../../../src/model/ids.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
+import { give, newState } from "../../../support/daemon/state.js";
 
 let drains: Drains;
 let record: ExecutorRecord;
@@ -17,9 +19,10 @@ let withdrawn: string[];
 /** As it is on disk. */
 let rows: Map<NodeName, Drain>;
 let registry: Registry;
+let assignments: Assignments;
 
 beforeEach(() => {
-  registry = new Registry();
+  ({ registry, assignments } = newState());
   record = new ExecutorRecord(executorId("n1.00000001"), nodeName("n1"), "n1", 0);
   registry.add(record);
   told = [];
@@ -66,13 +69,7 @@ function isBack(): void {
 function isAway(): void {
   comesUp();
   record.line = null;
-  record.attempts.set(invocationId(1), {
-    attempt: 1,
-    cores: 1,
-    memoryMb: 1,
-    gpus: 0,
-    ordered: null,
-  });
+  give(assignments, record.id);
 }
 
 test("one that is ready after all were dismissed is stopped, and waited for", async () => {

@@ -7,10 +7,11 @@ import {
   type ExecutorsDependencies,
 } from "../../../../src/daemon/executors/executors.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { Beat } from "../../../../src/wire/connection.js";
 import type { DaemonMessage, ExecutorMessage } from "../../../../src/wire/messages.js";
+import { newState } from "../../../support/daemon/state.js";
 
 let registry: Registry;
 let executors: Executors;
@@ -18,7 +19,7 @@ let record: ExecutorRecord;
 let asked: string[];
 
 beforeEach(() => {
-  registry = new Registry();
+  ({ registry } = newState());
   asked = [];
   record = new ExecutorRecord(executorId("n1.00000001"), nodeName("n1"), "n1", 0, "pilot");
   registry.add(record);

@@ -77,9 +77,10 @@ async function carlIsServed(): Promise<void> {
 
 /** What Ann has runs on, unbilled. */
 async function annIsUntouched(): Promise<void> {
-  const live = site.parts.live.get(victim.invocation);
-  expect(live?.executor).toBe(honest.spec.executor);
-  expect(live?.invocation).toMatchObject({ state: "RUNNING", attempt: victim.attempt });
+  const { live } = site.parts;
+  expect(live.assignments.get(victim.invocation)?.executor).toBe(honest.spec.executor);
+  const running = { state: "RUNNING", attempt: victim.attempt };
+  expect(live.get(victim.invocation)?.invocation).toMatchObject(running);
   expect(await site.billOf("ann")).toBe(0);
 }
 
@@ -288,7 +289,7 @@ describe("an executor", () => {
     await executor.ordered(1);
     clock.forward(200_000);
     overdue.look();
-    expect(site.parts.live.get(id)?.executor).toBe(executor.spec.executor);
+    expect(site.parts.live.assignments.get(id)?.state).toBe("begun");
     clock.forward(200_000);
     overdue.look();
     await site.settled();

@@ -9,9 +9,9 @@ import {
   type LaunchingDependencies,
 } from "../../../../src/daemon/executors/launching.js";
 import type { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
 import { GleanerError } from "../../../../src/model/errors.js";
 import type { LaunchSpec } from "../../../../src/wire/messages.js";
+import { newState } from "../../../support/daemon/state.js";
 import { facts, node } from "../../../support/nouns.js";
 
 const budget = {
@@ -21,7 +21,7 @@ const budget = {
 } as unknown as Parameters<Launching["start"]>[1];
 
 function started(there = node()) {
-  const registry = new Registry();
+  const { registry } = newState();
   const said: string[] = [];
   const specs: LaunchSpec[] = [];
   let settle: { done(): void; fail(): void } = { done: () => {}, fail: () => {} };

@@ -8,13 +8,14 @@ import { executorMemoryMb, pilotName } from "../../../../src/core/capacity/pilot
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { Pilots, type PilotsDependencies } from "../../../../src/daemon/executors/pilots.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import type { Hole } from "../../../../src/model/capacity/hole.js";
 import { executorId, invocationId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { ResourceRequest } from "../../../../src/model/resources.js";
 import type { Job } from "../../../../src/model/slurm/job.js";
 import type { Partition } from "../../../../src/model/slurm/snapshot.js";
+import { give, newState } from "../../../support/daemon/state.js";
 import { facts, invocation, job, node, snapshot, submission } from "../../../support/nouns.js";
 
 const mark = { user: "ann", partition: "gleaner", instance: "0123abcd" };
@@ -38,8 +39,7 @@ beforeEach(() => {
   [nowMs, expectedMs, commands] = [1_000_000, 5_000, 0];
   [said, avoided, launched] = [[], [], []];
   goBack = useTime({ nowMs: () => nowMs, monotonicMs: () => nowMs } as Time);
-  registry = new Registry();
-  live = new LiveInvocations();
+  ({ live, registry } = newState());
   pilots = new Pilots({
     config,
     memoryMarginMb: 500,
@@ -102,8 +102,6 @@ const read = (change: Partial<Job>, partitions: readonly Partition[] = []) =>
     }),
   );
 
-const held = { attempt: 1, cores: 1, memoryMb: 1, gpus: 0, ordered: null };
-
 describe("a job that is read", () => {
   test("tells whether Slurm would preempt pilots, and is left out of what batch jobs have", () => {
     expect(pilots.problem).toMatch(/not read Slurm yet/);
@@ -163,7 +161,7 @@ describe("a job that is read", () => {
     read({ state: "FAILED" });
     expect(said).toEqual([expect.stringMatching(/^LOST/)]);
     registry.remove(registry.onNode(n1)!);
-    add("requested").attempts.set(invocationId(1), held);
+    give(live.assignments, add("requested").id);
     read({ state: "FAILED" });
     expect(said).toEqual([expect.stringMatching(/^LOST/), expect.stringMatching(/^LOST/)]);
   });
@@ -193,9 +191,9 @@ describe("a step of a plan", () => {
     record.line = line;
     expect(pilots.takeBack(record, stop!)).toBe(false);
     record.line = null;
-    record.attempts.set(invocationId(1), held);
+    const assignment = give(live.assignments, record.id);
     expect(pilots.takeBack(record, stop!)).toBe(false);
-    record.attempts.clear();
+    live.assignments.return(assignment);
     record.become("starting");
     expect(pilots.takeBack(record, stop!)).toBe(false);
     expect(said).toEqual([]);

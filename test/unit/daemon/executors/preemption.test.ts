@@ -7,11 +7,11 @@ import { notePreempted, notePreemption } from "../../../../src/daemon/executors/
 import { doubtOf } from "../../../../src/daemon/executors/testimony.js";
 import type { Recorder } from "../../../../src/daemon/records/recorder.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { executorId, invocationId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { Eviction } from "../../../../src/model/records/utilization.js";
 import { checkExecutorMessage } from "../../../../src/wire/checks.js";
 import type { AttemptReport, ExecutorMessage } from "../../../../src/wire/messages.js";
+import { give, newState } from "../../../support/daemon/state.js";
 import { invocation, submission } from "../../../support/nouns.js";
 
 const report = (invocation: number): AttemptReport => ({
@@ -37,18 +37,18 @@ test("what it says is taken as it is, and refused where a report is none", () =>
 });
 
 test("an executor that is no pilot is not preempted, and a pilot reports no other's attempts", () => {
-  const live = new LiveInvocations();
+  const { live, registry } = newState();
   const each = live.add({ invocation: invocation(), digest: digestOf(1_000, submission()) }, null);
   const [mine, other] = ["x1", "x2"].map(
-    (id) => new ExecutorRecord(executorId(id), nodeName("n1"), "n1", 0, "pilot"),
+    (id) => new ExecutorRecord(executorId(id), nodeName(`on ${id}`), "", 0, "pilot"),
   );
+  registry.add(other!);
   const doubt = (of: ExecutorRecord) => doubtOf(of, preempted([report(1)]), { live, graceMs: 0 });
-  live.begin(each, other!.id, { attempt: 1, startedAtMs: 0, node: nodeName("n1") });
+  const begun = { attempt: 1, startedAtMs: 0, node: nodeName("n1") };
+  const assignment = live.begin(each, other!.id, begun);
   expect(doubt(mine!)).toMatch(/attempt 1 of invocation 1/);
-  const held = { attempt: 1, cores: 1, memoryMb: 100, gpus: 0 };
-  other!.attempts.set(invocationId(1), { ...held, ordered: null });
   expect(doubt(other!)).toMatch(/before it was ordered/);
-  other!.attempts.set(invocationId(1), { ...held, ordered: { atMs: 0, leadMs: 0 } });
+  live.assignments.order(assignment, { atMs: 0, leadMs: 0 });
   expect(doubt(other!)).toBeNull();
   const direct = new ExecutorRecord(executorId("x3"), nodeName("n1"), "n1", 0);
   expect(doubtOf(direct, preempted([]), { live, graceMs: 0 })).not.toBeNull();
@@ -61,10 +61,11 @@ test("an order that it has not read is evicted with the others", () => {
     evicted: (eviction: Eviction) => evictions.push(eviction),
   } as unknown as Recorder;
   const record = new ExecutorRecord(executorId("n1.1"), nodeName("n1"), "n1", 0, "pilot");
-  const held = { attempt: 1, cores: 1, memoryMb: 100, gpus: 0, ordered: null };
-  for (const id of [1, 2]) record.attempts.set(invocationId(id), held);
+  const { registry, assignments } = newState();
+  registry.add(record);
+  const [first] = [1, 2].map((id) => give(assignments, record.id, id));
   notePreemption(record, preempted([report(1)]));
-  record.attempts.delete(invocationId(1));
+  assignments.return(first!);
   notePreempted(record, recorder);
   expect(evictions).toMatchObject([{ node: "n1", jobId: 9, attempts: 2, lostCoreMs: 1_000 }]);
 });

@@ -5,31 +5,33 @@ import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { reconcile } from "../../../../src/daemon/executors/reconcile.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
+import { newState } from "../../../support/daemon/state.js";
 import { invocation, submission } from "../../../support/nouns.js";
 
 let record: ExecutorRecord;
 let live: LiveInvocations;
+let registry: Registry;
 let sent: DaemonMessage[];
 
 const keyOf = (id: number, attempt = 1) => ({ invocation: invocationId(id), attempt });
 /** We gave it this attempt. */
 function give(id: number, attempt = 1): void {
-  const held = { attempt, cores: 1, memoryMb: 1, gpus: 0, ordered: null };
-  record.attempts.set(invocationId(id), held);
   const made = invocation({ id: invocationId(id), attempt: attempt - 1 });
   const each = live.add({ invocation: made, digest: digestOf(1_000, submission()) }, null);
   live.begin(each, record.id, { attempt, startedAtMs: 0, node: record.node });
 }
 const lost = (...answersFor: ReturnType<typeof keyOf>[]) =>
-  reconcile(record, answersFor, live).map(([id, { attempt }]) => [id, attempt]);
+  reconcile(record, answersFor, live).map(({ invocation: id, attempt }) => [id, attempt]);
 
 beforeEach(() => {
   sent = [];
-  live = new LiveInvocations();
+  ({ live, registry } = newState());
   record = new ExecutorRecord(executorId("x1"), nodeName("n1"), "", 0);
+  registry.add(record);
   record.line = { send: (message) => sent.push(message) > 0, close: () => {} };
 });
 

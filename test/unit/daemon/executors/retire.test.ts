@@ -4,9 +4,9 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { nowMs } from "../../../../src/clock.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
+import { newState } from "../../../support/daemon/state.js";
 
 let record: ExecutorRecord;
 let told: DaemonMessage[];
@@ -20,7 +20,7 @@ const line = () => ({
 beforeEach(() => {
   told = [];
   heard = [];
-  const registry = new Registry();
+  const { registry } = newState();
   registry.on("retired", ({ id }, { kind, reason }) => heard.push(`${id} ${kind} ${reason}`));
   record = new ExecutorRecord(executorId("x1"), nodeName("n1"), "n1", 0);
   registry.add(record);

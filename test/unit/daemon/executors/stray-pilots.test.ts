@@ -6,9 +6,9 @@ import { pino } from "pino";
 import { type Time, useTime } from "../../../../src/clock.js";
 import { pilotName } from "../../../../src/core/capacity/pilots.js";
 import { Pilots, type PilotsDependencies } from "../../../../src/daemon/executors/pilots.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { Job } from "../../../../src/model/slurm/job.js";
+import { newState } from "../../../support/daemon/state.js";
 import { job, snapshot } from "../../../support/nouns.js";
 
 const mark = { user: "ann", partition: "gleaner", instance: "0123abcd" };
@@ -24,7 +24,7 @@ beforeEach(() => {
   withdrawn = [];
   pilots = new Pilots({
     mark,
-    registry: new Registry(),
+    registry: newState().registry,
     launcher: { withdraw: async (executor: string) => void withdrawn.push(executor) },
     log: pino({ enabled: false }),
   } as unknown as PilotsDependencies);

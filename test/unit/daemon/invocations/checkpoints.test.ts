@@ -10,8 +10,8 @@ import {
   Checkpoints,
 } from "../../../../src/daemon/invocations/checkpoints.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Registry } from "../../../../src/daemon/state/registry.js";
 import {
   executorId,
   type InvocationId,
@@ -20,6 +20,7 @@ import {
 } from "../../../../src/model/ids.js";
 import type { Submission } from "../../../../src/model/invocation.js";
 import type { DaemonMessage } from "../../../../src/wire/messages.js";
+import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
 
 const submission = made.submission({ workingDirectory: "/home/ann/", checkpoint: true });
@@ -33,8 +34,7 @@ describe("checkpoint folders", () => {
   let sent: { node: string; message: DaemonMessage }[];
 
   beforeEach(() => {
-    live = new LiveInvocations();
-    registry = new Registry();
+    ({ live, registry } = newState());
     rows = new Map();
     sent = [];
   });

@@ -12,7 +12,7 @@ const mebibyte = 1024 * 1024;
 const live = (id: number, documentBytes: number, arrayJobId: InvocationId | null = null): Live => {
   const invocation = made.invocation({ id: invocationId(id), arrayJobId });
   const digest = { functionKey: "f", checkpointIn: null, documentBytes };
-  return new Live(invocation, new LiveSubmission(invocation, digest), null);
+  return new Live(invocation, new LiveSubmission(invocation, digest));
 };
 
 function documents() {

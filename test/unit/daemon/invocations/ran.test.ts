@@ -6,10 +6,11 @@ import { pino } from "pino";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { Settler } from "../../../../src/daemon/invocations/settle.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Live } from "../../../../src/daemon/state/live-invocation.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { AttemptEnd } from "../../../../src/model/invocation.js";
+import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
@@ -24,7 +25,7 @@ let live: LiveInvocations;
 let settler: Settler;
 
 beforeEach(() => {
-  live = new LiveInvocations();
+  ({ live } = newState());
   const policy = { rate, maxLostAttempts: 5, functionRan: () => {} };
   settler = new Settler(live, recorder, policy, pino({ level: "silent" }));
 });

@@ -7,10 +7,10 @@ import type { AttemptResult, Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { type EndFacts, Settler } from "../../../../src/daemon/invocations/settle.js";
 import { StartFailures } from "../../../../src/daemon/invocations/start-failures.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Live } from "../../../../src/daemon/state/live-invocation.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
+import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
 
 const names = ["n1", "n2"].map(nodeName);
@@ -23,11 +23,11 @@ let ran: number[];
 beforeEach(() => {
   recorded = [];
   ran = [];
-  live = new LiveInvocations();
+  ({ live } = newState());
   const log = pino({ level: "silent" });
   const snapshot = made.snapshot({ nodes: names.map((name) => made.node({ name })) });
   const plan = { steps: [], holes: [], unusable: [], madeFromMs: 0 };
-  starts = new StartFailures(new Registry(), live, () => ({ snapshot, plan }), log);
+  starts = new StartFailures(newState().registry, live, () => ({ snapshot, plan }), log);
   const endAttempt = async (result: AttemptResult) => recorded.push(result) > 0;
   settler = new Settler(
     live,

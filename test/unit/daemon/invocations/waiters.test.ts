@@ -4,9 +4,10 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Live } from "../../../../src/daemon/state/live-invocation.js";
 import { invocationId } from "../../../../src/model/ids.js";
+import { newState } from "../../../support/daemon/state.js";
 import { invocation, submission } from "../../../support/nouns.js";
 
 let live: LiveInvocations;
@@ -18,7 +19,7 @@ const one = { kind: "invocation", id: invocationId(1) } as const;
 const array = { kind: "array", id: invocationId(7) } as const;
 
 beforeEach(() => {
-  live = new LiveInvocations();
+  ({ live } = newState());
   waiters = new Waiters(live);
   const add = (change: Parameters<typeof invocation>[0]) =>
     live.add({ invocation: invocation(change), digest: digestOf(1_000, submission()) }, null);

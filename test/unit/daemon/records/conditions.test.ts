@@ -5,11 +5,11 @@ import { pino } from "pino";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Conditions } from "../../../../src/daemon/records/conditions.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
 import type { UnusableReason } from "../../../../src/model/capacity/hole.js";
 import type { Plan } from "../../../../src/model/capacity/plan.js";
 import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { ConditionChange } from "../../../../src/model/records/idle.js";
+import { newState } from "../../../support/daemon/state.js";
 
 const n1 = nodeName("n1");
 
@@ -18,7 +18,7 @@ function world() {
   const store = {
     saveConditions: async (changes: readonly ConditionChange[]) => void written.push(...changes),
   } as Pick<Store, "saveConditions"> as Store;
-  const registry = new Registry();
+  const { registry } = newState();
   const conditions = new Conditions(store, registry, 200, pino({ enabled: false }));
   const taken = () => written.splice(0).map(({ node, condition }) => [node, condition]);
   return { registry, conditions, written, taken };

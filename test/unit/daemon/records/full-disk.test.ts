@@ -8,9 +8,8 @@ import { digestOf } from "../../../../src/core/submission/digest.js";
 import { lostFacts, Settler } from "../../../../src/daemon/invocations/settle.js";
 import { Conditions } from "../../../../src/daemon/records/conditions.js";
 import { Recorder } from "../../../../src/daemon/records/recorder.js";
-import { LiveInvocations } from "../../../../src/daemon/state/live.js";
-import { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
+import { newState } from "../../../support/daemon/state.js";
 import { invocation, job, snapshot, submission } from "../../../support/nouns.js";
 
 const refuse = async () => {
@@ -37,13 +36,13 @@ function expectFew(message: string): void {
 }
 
 test("ends that cannot be recorded are told a few times a minute, and each caller knows", async () => {
-  const live = new LiveInvocations();
+  const { live } = newState();
   const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
   const policy = { rate, maxLostAttempts: 5, functionRan: () => {} };
   const settler = new Settler(live, store, policy, log);
   const each = live.add({ invocation: invocation(), digest: digestOf(1_000, submission()) }, null);
   live.begin(each, executorId("n1.00000001"), { attempt: 1, startedAtMs: 0, node: nodeName("n1") });
-  const facts = lostFacts(each.invocation.id, 1, "its node is gone");
+  const facts = lostFacts({ invocation: each.id, attempt: 1 }, "its node is gone");
   for (let time = 0; time < often; time++)
     await expect(settler.settle(facts)).rejects.toThrow("disk is full");
   expectFew("cannot record an end");
@@ -52,7 +51,7 @@ test("ends that cannot be recorded are told a few times a minute, and each calle
 
 test("lines that the reports will lack are told a few times a minute", async () => {
   const recorder = new Recorder(store, log, 60_000);
-  const conditions = new Conditions(store, new Registry(), 200, log);
+  const conditions = new Conditions(store, newState().registry, 200, log);
   for (let time = 0; time < often; time++) {
     recorder.snapshotRead(snapshot({ jobs: [job({ id: jobId(1_000 + time) })] }));
     const reason = { kind: "drained", by: "root" } as never;

@@ -1,0 +1,24 @@
+// The daemon's state in memory as tests need it: nothing runs and nobody is there.
+
+import type { Assignment, Assignments } from "../../../src/daemon/state/assignments.js";
+import { LiveInvocations } from "../../../src/daemon/state/live.js";
+import { Registry } from "../../../src/daemon/state/registry.js";
+import { type ExecutorId, invocationId } from "../../../src/model/ids.js";
+
+export function newState() {
+  const live = new LiveInvocations();
+  const { assignments } = live;
+  return { live, assignments, registry: new Registry(assignments) };
+}
+
+/** An executor holds the first attempt of this invocation, whose order is not sent yet. */
+export function give(
+  assignments: Assignments,
+  executor: ExecutorId,
+  id = 1,
+  change: Partial<Assignment> = {},
+): Assignment {
+  const need = { cores: 1, memoryMb: 100, gpus: 0 };
+  const attempt = { invocation: invocationId(id), attempt: 1, ordered: null };
+  return assignments.begin({ ...attempt, ...need, executor, ...change });
+}

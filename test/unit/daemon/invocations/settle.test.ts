@@ -1,0 +1,79 @@
+// An end that the store refuses is recorded later, unless the attempt is over by then.
+
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { type Time, useTime } from "../../../../src/clock.js";
+import type { AttemptResult, Store } from "../../../../src/core/ports/store.js";
+import { digestOf } from "../../../../src/core/submission/digest.js";
+import { lostFacts, Settler } from "../../../../src/daemon/invocations/settle.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import type { Live } from "../../../../src/daemon/state/live-invocation.js";
+import { executorId, nodeName } from "../../../../src/model/ids.js";
+import { newState } from "../../../support/daemon/state.js";
+import { invocation, submission } from "../../../support/nouns.js";
+
+let live: LiveInvocations;
+let each: Live;
+let settler: Settler;
+let isFull: boolean;
+let recorded: AttemptResult[];
+/** Ends the pause after a refusal. */
+let goOn: () => void;
+let goBack: () => void;
+
+beforeEach(() => {
+  ({ live } = newState());
+  recorded = [];
+  isFull = true;
+  const endAttempt = async (result: AttemptResult) => {
+    if (isFull) throw new Error("the disk is full");
+    return recorded.push(result) > 0;
+  };
+  const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
+  const policy = { rate, maxLostAttempts: 5, functionRan: () => {} };
+  const log = pino({ level: "silent" });
+  settler = new Settler(live, { endAttempt } as unknown as Store, policy, log);
+  each = live.add({ invocation: invocation(), digest: digestOf(1_000, submission()) }, null);
+  const setTimeout = (callback: () => void) => {
+    goOn = callback;
+    return { unref: () => {} };
+  };
+  goBack = useTime({ nowMs: () => 1_000, setTimeout } as unknown as Time);
+});
+afterEach(() => goBack());
+
+function begin(): void {
+  const attempt = each.invocation.attempt + 1;
+  live.begin(each, executorId("x1"), { attempt, startedAtMs: 0, node: nodeName("n1") });
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("until the disk has room the invocation counts as running, and then its end is durable", async () => {
+  begin();
+  const settled = settler.settleSurely(
+    lostFacts({ invocation: each.invocation.id, attempt: 1 }, "x"),
+  );
+  await turn();
+  expect(each.invocation.state).toBe("RUNNING");
+  isFull = false;
+  goOn();
+  await settled;
+  expect(recorded).toHaveLength(1);
+  expect(each.invocation.state).toBe("PENDING");
+});
+
+test("the end of an attempt that was never recorded does not end the next one of its number", async () => {
+  begin();
+  const settled = settler.settleSurely(
+    lostFacts({ invocation: each.invocation.id, attempt: 1 }, "x"),
+  );
+  await turn();
+  // The dispatcher could not record its beginning either, and tries again.
+  live.requeue(each, "the store refused the attempt", 0);
+  begin();
+  isFull = false;
+  goOn();
+  await settled;
+  expect(recorded).toEqual([]);
+  expect(each.invocation).toMatchObject({ state: "RUNNING", attempt: 1 });
+});
