@@ -5,14 +5,12 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { nowMs } from "../clock.js";
 import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
-import { Interval } from "../limits/rate-limit.js";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { openStore } from "../store/sqlite/open.js";
 import { maxConnections } from "./api/server/connections.js";
-import { listenForWakes } from "./capacity/wake.js";
+import { listenForWakes, wakesFor } from "./capacity/wake.js";
 import { listenForExecutors } from "./executors/door.js";
 import { Overdue } from "./executors/overdue.js";
 import { Retention } from "./records/retention.js";
@@ -21,12 +19,6 @@ import { adaptersOf, assemble, type Parts } from "./startup/assemble.js";
 import { takeLock } from "./startup/lock.js";
 import { recover } from "./startup/recovery.js";
 import { closeApi, inTime } from "./startup/shutdown.js";
-
-/**
- * A wake-up for a job that Slurm has not shown yet may be genuine; a flood of them must not cause a
- * flood of reads.
- */
-const strangerWakeMs = 2_000;
 
 export interface Daemon {
   /** Executors continue without us for orphanMs, and the next daemon adopts them. */
@@ -63,16 +55,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const parts = assemble(config, store, adapters, log);
   await recover(parts, store);
   const executorServer = await listenForExecutors(config, parts, tls, log);
-  const strangers = new Interval(strangerWakeMs);
-  const wakeSocket = await listenForWakes(
-    config.listen.host,
-    config.listen.executorPort,
-    (wake) => {
-      if (parts.capacity.snapshot?.facts.clusterName !== wake.clusterName) return;
-      const isKnown = parts.recorder.wakeSpoke(wake.node, wake.job, nowMs());
-      if (isKnown || strangers.passes()) parts.capacity.wake();
-    },
-  );
+  const { host, executorPort } = config.listen;
+  const wakeSocket = await listenForWakes(host, executorPort, wakesFor(parts));
   const api = await apiServer(options, store, parts, tls);
   await listenForClients(api, config);
   log.info({ version: options.version, listen: config.listen }, "gleanerd is ready");

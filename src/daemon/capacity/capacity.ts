@@ -23,27 +23,24 @@ import type { Pilots } from "../executors/pilots.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
 import type { StartFailures } from "../invocations/start-failures.js";
-import type { Conditions } from "../records/conditions.js";
 import type { Learning } from "../records/learning.js";
-import type { Recorder } from "../records/recorder.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { Registry } from "../state/registry.js";
 import { sendForecast } from "./forecasts.js";
+import { RequestRate } from "./request-rate.js";
 import { isUnsettled, jobsByNode, outlooksOf } from "./views.js";
 
 /** A large site fills within a minute without a thousand processes starting at once. */
 const maxStarts = 64;
 /** The most jobs that one log line names. */
 const maxLogged = 20;
-/** The period over which `glean info` counts the requests to slurmctld. */
-const rateWindowMs = 60_000;
 
 export interface CapacityDependencies {
   readonly cluster: Cluster;
   readonly registry: Registry;
+  readonly events: Events;
   readonly launching: Launching;
-  readonly recorder: Recorder;
-  readonly conditions: Conditions;
   readonly learning: Learning;
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
@@ -76,9 +73,14 @@ export class Capacity {
   private timer: Timer | null = null;
   /** If woken before its start or after its end, the loop reads nothing. */
   private isRunning = false;
-  private readonly costs: { atMs: number; commands: number; rpcs: number }[] = [];
+  private readonly requests = new RequestRate();
 
-  constructor(private readonly deps: CapacityDependencies) {}
+  constructor(private readonly deps: CapacityDependencies) {
+    deps.events.subscribe(
+      ["hookReported", "executorReady", "executorGone", "drainsChanged", "pilotWanted"],
+      () => this.wake(),
+    );
+  }
 
   /** Resolves after the first read, whether it succeeded or not. */
   async start(): Promise<void> {
@@ -118,15 +120,8 @@ export class Capacity {
   }
 
   /** The number of requests to slurmctld in the last minute. */
-  get load(): { readonly commandsPerMinute: number; readonly rpcsPerMinute: number } {
-    const since = nowMs() - rateWindowMs;
-    let [commandsPerMinute, rpcsPerMinute] = [0, 0];
-    for (const { atMs, commands, rpcs } of this.costs) {
-      if (atMs < since) continue;
-      commandsPerMinute += commands;
-      rpcsPerMinute += rpcs;
-    }
-    return { commandsPerMinute, rpcsPerMinute };
+  get load() {
+    return this.requests.load;
   }
 
   /** The most that one invocation could ever get; null before the first read of Slurm. */
@@ -200,20 +195,15 @@ export class Capacity {
     this.lastReadMs = this.readEndedAtMs - startedAtMs;
     const forPilots = this.deps.pilots?.newCommands() ?? 0;
     const commands = cluster.commandCount() - commandsBefore + forPilots;
-    this.countCost(commands, cluster.rpcCount() - rpcsBefore + forPilots);
+    this.requests.add({ commands, rpcs: cluster.rpcCount() - rpcsBefore + forPilots });
     if (this.snapshot === null || !this.isRunning) return;
-    if (this.failures === 0) this.deps.recorder.snapshotRead(this.snapshot);
+    if (this.failures === 0)
+      this.deps.events.publish({ type: "snapshotRead", snapshot: this.snapshot });
     this.replan();
   }
 
-  private countCost(commands: number, rpcs: number): void {
-    const atMs = nowMs();
-    this.costs.push({ atMs, commands, rpcs });
-    while (this.costs[0]!.atMs < atMs - rateWindowMs) this.costs.shift();
-  }
-
   private replan(): void {
-    const { registry, holePolicy, dispatcher, learning, conditions, checkpoints } = this.deps;
+    const { registry, holePolicy, dispatcher, learning, events, checkpoints } = this.deps;
     const snapshot = this.snapshot!;
     const jobs = jobsByNode(snapshot);
     this.deps.guard.keepOnly(new Set(jobs.keys()));
@@ -231,7 +221,7 @@ export class Capacity {
     const outlooks = outlooksOf(this.plan, learning);
     for (const record of registry.all())
       record.hole = outlooks.get(record.node) ?? { endsAtMs: null };
-    conditions.planMade(this.plan);
+    events.publish({ type: "planApplied", plan: this.plan });
     // An unreadable line may describe a job that still runs.
     if (this.failures === 0 && snapshot.unreadable.length === 0) this.forgetLostJobs(jobs);
     for (const record of registry.all()) sendForecast(record);

@@ -6,7 +6,12 @@
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { nowMs } from "../../clock.js";
+import { Interval } from "../../limits/rate-limit.js";
 import { type JobId, jobId, type NodeName, nodeName } from "../../model/ids.js";
+import type { Recorder } from "../records/recorder.js";
+import type { Events } from "../state/events.js";
+import type { Capacity } from "./capacity.js";
 
 /** `wake <cluster> <node> <job>`: three names of at most 64 characters. */
 const maxBytes = 256;
@@ -18,12 +23,35 @@ export interface Wake {
   readonly job: JobId;
 }
 
+export interface WakeDependencies {
+  readonly recorder: Pick<Recorder, "countsAsEnd">;
+  readonly capacity: Pick<Capacity, "snapshot" | "wake">;
+  readonly events: Events;
+}
+
 /** null for anything other than a wake-up. */
 export function parseWake(datagram: Buffer): Wake | null {
   if (datagram.length > maxBytes) return null;
   const match = form.exec(datagram.toString("latin1"));
   if (match === null) return null;
   return { clusterName: match[1]!, node: nodeName(match[2]!), job: jobId(Number(match[3])) };
+}
+
+/**
+ * A wake-up for a job that Slurm has not shown yet may be genuine; a flood of them must not cause a
+ * flood of reads.
+ */
+const strangerWakeMs = 2_000;
+
+/** Returns what to do with each wake-up: at most, Slurm is read earlier. */
+export function wakesFor({ recorder, capacity, events }: WakeDependencies): (wake: Wake) => void {
+  const strangers = new Interval(strangerWakeMs);
+  return ({ clusterName, node, job: jobId }) => {
+    if (capacity.snapshot?.facts.clusterName !== clusterName) return;
+    const ended = { node, jobId, kind: "end", atMs: nowMs(), cores: null } as const;
+    if (recorder.countsAsEnd(node, jobId)) events.publish({ type: "hookReported", report: ended });
+    else if (strangers.passes()) capacity.wake();
+  };
 }
 
 /** Listens on UDP until the returned socket is closed; rejects if the port is taken. */

@@ -7,6 +7,7 @@ import type { Drain, Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import { type NodeName, nodeName } from "../../model/ids.js";
 import type { DrainAnswer } from "../../wire/api/types.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { Registry } from "../state/registry.js";
 
@@ -20,6 +21,7 @@ const retryMs = 1_000;
 export interface DrainsDependencies {
   readonly store: Store;
   readonly registry: Registry;
+  readonly events: Events;
   readonly launcher: Pick<Launcher, "withdraw">;
   /** The nodes that Slurm lists at present. */
   readonly knownNodes: () => readonly NodeName[];
@@ -27,7 +29,6 @@ export interface DrainsDependencies {
   readonly expandHostList: (text: string) => readonly string[];
   /** From a notice to the kill, for functions that requested a notice. */
   readonly graceMs: number;
-  readonly wakeCapacity: () => void;
   readonly log: Logger;
   /** Considers an executor gone, and cancels its job. */
   readonly giveUp: (record: ExecutorRecord, reason: string) => Promise<void>;
@@ -71,7 +72,7 @@ export class Drains {
       this.nodes.set(node, drain);
     }
     for (const record of this.deps.registry.all()) this.tellOfDrain(record);
-    this.deps.wakeCapacity();
+    this.deps.events.publish({ type: "drainsChanged" });
     return { nodes: nodes.map(shown), problems };
   }
 
@@ -92,7 +93,7 @@ export class Drains {
       await this.deps.store.setDrained(node, null, nowMs());
       this.nodes.delete(node);
     }
-    this.deps.wakeCapacity();
+    this.deps.events.publish({ type: "drainsChanged" });
     return { nodes: nodes.map(shown), problems };
   }
 

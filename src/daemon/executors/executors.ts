@@ -12,8 +12,8 @@ import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
 import { lostFacts, type Settler } from "../invocations/settle.js";
 import type { StartFailures } from "../invocations/start-failures.js";
-import type { Recorder } from "../records/recorder.js";
 import type { Assignment } from "../state/assignments.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
@@ -33,7 +33,7 @@ export interface ExecutorsDependencies {
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
   readonly guard: InterferenceGuard;
-  readonly recorder: Recorder;
+  readonly events: Events;
   readonly launcher: Launcher;
   readonly log: Logger;
   /** From SIGTERM to SIGKILL. */
@@ -44,11 +44,6 @@ export interface ExecutorsDependencies {
   readonly tellIfDrained: (record: ExecutorRecord) => void;
   /** Starts nothing on this node until an operator resumes it; `what` is a sentence. */
   readonly leaveAlone: (node: NodeName, what: string) => void;
-  /** A job came or went, or an executor left: the capacity loop should read Slurm. */
-  readonly wakeCapacity: () => void;
-  /** The executor on this node could not work: the next start must wait. */
-  readonly reportFailure: (record: ExecutorRecord, detail: string) => void;
-  readonly reportSuccess: (record: ExecutorRecord) => void;
 }
 
 /** The part of a connection used here. */
@@ -71,7 +66,7 @@ export class Executors {
       ...deps,
       late: (record, detail) => {
         if (record.state === "requested" || record.state === "starting")
-          deps.reportFailure(record, detail);
+          deps.events.publish({ type: "executorFailed", executor: record, detail });
         void this.giveUp(record, detail);
       },
       gone: (record, reason, end) => void this.gone(record, reason, end),
@@ -133,22 +128,16 @@ export class Executors {
         break;
       case "budget":
         record.claimed = message.budget;
-        this.deps.recorder.holdingChanged(record);
+        this.deps.events.publish({ type: "executorChanged", executor: record });
         this.deps.dispatcher.kick();
         break;
       case "ended":
         void this.ended(record, message.report);
         break;
       case "jobBegan":
-        reports.noteJobBegan(record, message, this.deps.recorder);
-        this.deps.wakeCapacity();
-        break;
       case "jobEnded":
-        reports.noteJobEnded(record, message, this.deps.recorder);
-        this.deps.wakeCapacity();
-        break;
       case "hookKilled":
-        reports.noteHookKilled(record, message, this.deps.recorder);
+        reports.noteHook(record, message, this.deps.events);
         break;
       case "preempted":
         reports.notePreemption(record, message);
@@ -174,7 +163,8 @@ export class Executors {
   }
 
   private ready(record: ExecutorRecord, message: Message<"ready">): void {
-    const { log, dispatcher, recorder, reportFailure } = this.deps;
+    const { log, dispatcher, events } = this.deps;
+    const { hookProblem } = message;
     // Counts only from here: an executor of another release may connect, but never gets this far.
     this.liveness.heard(record);
     if (record.state === "requested") record.become("starting");
@@ -182,24 +172,22 @@ export class Executors {
     record.claimed = message.budget;
     record.hookSequence = Math.max(record.hookSequence, message.hookSequence);
     record.markedJobs = new Map(message.markedJobs.map((job) => [job, message.hookSequence]));
-    record.hookProblem = message.hookProblem;
+    record.hookProblem = hookProblem;
     record.containment = message.containment;
     const { id: executor, node, budget } = record;
     record.log.say((suppressed) =>
-      log.info({ executor, node, budget, hook: message.hookProblem, suppressed }, "executor ready"),
+      log.info({ executor, node, budget, hook: hookProblem, suppressed }, "executor ready"),
     );
-    if (message.hookProblem !== null) {
-      reportFailure(record, message.hookProblem);
-      record.retire("stop", message.hookProblem);
+    if (hookProblem !== null) {
+      events.publish({ type: "executorFailed", executor: record, detail: hookProblem });
+      record.retire("stop", hookProblem);
       return;
     }
-    this.deps.reportSuccess(record);
     this.deps.tellIfDrained(record);
-    recorder.holdingChanged(record);
+    events.publish({ type: "executorReady", executor: record });
     for (const assignment of reconcile(record, message.answersFor, this.deps.live))
       void this.lose(record, assignment, "its order did not reach the executor");
     dispatcher.kick();
-    this.deps.wakeCapacity();
   }
 
   /** Asks the executor to end an attempt; its report will say CANCELLED. */
@@ -238,7 +226,7 @@ export class Executors {
 
   private disconnected(record: ExecutorRecord, reason: string): void {
     record.line = null;
-    this.deps.recorder.holdingChanged(record);
+    this.deps.events.publish({ type: "executorChanged", executor: record });
     const { id: executor, node } = record;
     record.log.say((suppressed) =>
       this.deps.log.info({ executor, node, reason, suppressed }, "executor disconnected"),
@@ -263,11 +251,11 @@ export class Executors {
     end: "LOST" | "EVICTED" = record.preemption === null ? "LOST" : "EVICTED",
   ): Promise<void> {
     if (record.state === "gone") return;
-    reports.notePreempted(record, this.deps.recorder);
-    const { registry, recorder, log, dispatcher, wakeCapacity } = this.deps;
+    const { registry, events, log, dispatcher } = this.deps;
+    reports.notePreempted(record, events);
     this.liveness.heard(record);
     record.become("gone");
-    recorder.holdingChanged(record);
+    events.publish({ type: "executorChanged", executor: record });
     const { line } = record;
     record.line = null;
     line?.close();
@@ -281,7 +269,7 @@ export class Executors {
     await Promise.all(lost);
     await recordGone(record, reason, this.deps);
     dispatcher.kick();
-    wakeCapacity();
+    events.publish({ type: "executorGone", executor: record });
   }
 
   /** No credible report about this attempt will come: it returns to the queue. */

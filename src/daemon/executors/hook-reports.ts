@@ -3,7 +3,7 @@
 
 import { nowMs } from "../../clock.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
-import type { Recorder } from "../records/recorder.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { Registry } from "../state/registry.js";
 
@@ -21,12 +21,19 @@ const mostCores = 65_536;
 const mostLost = (record: ExecutorRecord, { lostCoreMs }: { readonly lostCoreMs: number }) =>
   Math.min(lostCoreMs, record.ageMs * (record.most?.cores ?? mostCores));
 
-/** A job's prolog received its answer. */
-export function noteJobBegan(
+/** A prolog or epilog ran there, or killed the node's last executor. */
+export function noteHook(
   record: ExecutorRecord,
-  message: Report<"jobBegan">,
-  recorder: Recorder,
+  message: Report<"jobBegan"> | Report<"jobEnded"> | Report<"hookKilled">,
+  events: Events,
 ): void {
+  if (message.type === "jobBegan") noteJobBegan(record, message, events);
+  else if (message.type === "jobEnded") noteJobEnded(record, message, events);
+  else noteHookKilled(record, message, events);
+}
+
+/** A job's prolog received its answer. */
+function noteJobBegan(record: ExecutorRecord, message: Report<"jobBegan">, events: Events): void {
   record.hookSequence = Math.max(record.hookSequence, message.sequence);
   record.markedJobs.set(message.job, message.sequence);
   // Nothing that an executor reports is older than the executor.
@@ -34,33 +41,32 @@ export function noteJobBegan(
   const agoMs = Math.min(message.agoMs, ageMs);
   const tookMs = Math.min(message.tookMs, ageMs - agoMs);
   const atMs = nowMs() - agoMs;
-  recorder.hookSpoke(node, message.job, "begin", atMs - tookMs, message.cores);
+  const began = { node, jobId: message.job, atMs: atMs - tookMs, cores: message.cores };
+  events.publish({ type: "hookReported", report: { ...began, kind: "begin" } });
   const attempts = message.evicted.length;
   const lostCoreMs = mostLost(record, message);
-  recorder.evicted({ node, jobId: message.job, atMs, tookMs, attempts, lostCoreMs, left: 0 });
+  const eviction = { node, jobId: message.job, atMs, tookMs, attempts, lostCoreMs, left: 0 };
+  events.publish({ type: "evicted", eviction });
 }
 
-export function noteJobEnded(
-  record: ExecutorRecord,
-  message: Report<"jobEnded">,
-  recorder: Recorder,
-): void {
+function noteJobEnded(record: ExecutorRecord, message: Report<"jobEnded">, events: Events): void {
   record.hookSequence = Math.max(record.hookSequence, message.sequence);
   record.markedJobs.delete(message.job);
   const agoMs = Math.min(message.agoMs, record.ageMs);
-  recorder.hookSpoke(record.node, message.job, "end", nowMs() - agoMs, null);
+  const ended = { node: record.node, jobId: message.job, atMs: nowMs() - agoMs, cores: null };
+  events.publish({ type: "hookReported", report: { ...ended, kind: "end" } });
 }
 
 /**
  * The killed executor's attempts were recorded as lost when it vanished; the report also needs the
  * job's waiting time.
  */
-export function noteHookKilled(
+function noteHookKilled(
   record: ExecutorRecord,
   message: Report<"hookKilled">,
-  recorder: Recorder,
+  events: Events,
 ): void {
-  recorder.evicted({
+  const eviction = {
     node: record.node,
     jobId: message.job,
     atMs: nowMs() - Math.min(message.agoMs, longestAgoMs),
@@ -68,7 +74,8 @@ export function noteHookKilled(
     attempts: 0,
     lostCoreMs: 0,
     left: message.left,
-  });
+  };
+  events.publish({ type: "evicted", eviction });
 }
 
 /** Slurm takes a pilot back: it gets no more work. */
@@ -84,11 +91,11 @@ export function notePreemption(record: ExecutorRecord, message: Report<"preempte
 /**
  * The executor of a preempted pilot is gone: the next job waited from its first report until now.
  */
-export function notePreempted({ node, preemption }: ExecutorRecord, recorder: Recorder): void {
+export function notePreempted({ node, preemption }: ExecutorRecord, events: Events): void {
   if (preemption === null) return;
   const { job, heardAtMs, attempts, lostCoreMs } = preemption;
   const atMs = nowMs();
-  recorder.evicted({
+  const eviction = {
     node,
     jobId: job,
     atMs,
@@ -96,7 +103,8 @@ export function notePreempted({ node, preemption }: ExecutorRecord, recorder: Re
     attempts,
     lostCoreMs,
     left: 0,
-  });
+  };
+  events.publish({ type: "evicted", eviction });
 }
 
 /** A problem of its node that an executor found. */

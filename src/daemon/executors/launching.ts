@@ -11,6 +11,7 @@ import type { Node } from "../../model/slurm/node.js";
 import type { ClusterFacts } from "../../model/slurm/snapshot.js";
 import type { BudgetOrder, LaunchSpec, PluginOrder, SiteFacts } from "../../wire/messages.js";
 import type { Secrets } from "../auth/tokens.js";
+import type { Events } from "../state/events.js";
 import { ExecutorRecord } from "../state/executor-record.js";
 import type { Registry } from "../state/registry.js";
 
@@ -30,6 +31,7 @@ export interface LaunchingDependencies {
   readonly config: Config;
   readonly launcher: Launcher;
   readonly registry: Registry;
+  readonly events: Events;
   readonly store: Store;
   /** In PEM, for executors; undefined if their connections are not encrypted. */
   readonly daemonCa?: string | undefined;
@@ -45,7 +47,13 @@ export interface LaunchingDependencies {
 export class Launching {
   readonly failing = new Map<NodeName, Failure>();
 
-  constructor(private readonly deps: LaunchingDependencies) {}
+  constructor(private readonly deps: LaunchingDependencies) {
+    deps.events.subscribe(["executorFailed"], ({ executor, detail }) =>
+      this.failed(executor, detail),
+    );
+    // The next failure counts as the first one.
+    deps.events.subscribe(["executorReady"], ({ executor }) => this.failing.delete(executor.node));
+  }
 
   /**
    * Starts an executor for a hole. A node whose last executor is still being settled waits for the
@@ -82,16 +90,11 @@ export class Launching {
   }
 
   /** Delays the next start on this node. */
-  failed(record: ExecutorRecord, detail: string): void {
+  private failed(record: ExecutorRecord, detail: string): void {
     const count = (this.failing.get(record.node)?.count ?? 0) + 1;
     const pause = Math.min(firstPauseMs * 2 ** Math.min(count - 1, 10), longestPauseMs);
     this.failing.set(record.node, { detail, retryAtMs: nowMs() + pause, count });
     this.deps.log.warn({ node: record.node, detail, pause }, "cannot start an executor");
-  }
-
-  /** A success: the next failure counts as the first one. */
-  succeeded(record: ExecutorRecord): void {
-    this.failing.delete(record.node);
   }
 
   private specFor(

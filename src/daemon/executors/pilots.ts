@@ -29,6 +29,7 @@ import { holdsNodes, type Job } from "../../model/slurm/job.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { StartFailures } from "../invocations/start-failures.js";
 import type { Learning } from "../records/learning.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
@@ -58,13 +59,13 @@ export interface PilotsDependencies {
   readonly memoryMarginMb: number;
   readonly mark: PilotMark;
   readonly registry: Registry;
+  readonly events: Events;
   readonly live: LiveInvocations;
   readonly learning: Pick<Learning, "expectedMs" | "vacateMs">;
   readonly startFailures: Pick<StartFailures, "avoidedBy">;
   readonly launcher: Launcher;
-  readonly launching: Launching;
+  readonly launching: Pick<Launching, "start">;
   readonly gone: (record: ExecutorRecord, reason: string, end: "EVICTED" | "LOST") => Promise<void>;
-  readonly wakeCapacity: () => void;
   readonly log: Logger;
 }
 
@@ -91,7 +92,9 @@ export class Pilots {
   private nextStrays = new Map<ExecutorId, number>();
   private countedCommands = 0;
 
-  constructor(private readonly deps: PilotsDependencies) {}
+  constructor(private readonly deps: PilotsDependencies) {
+    deps.events.subscribe(["workLeftWaiting"], () => this.workWaits());
+  }
 
   /** Returns the read of Slurm without our own jobs, after following up on those. */
   look(read: Snapshot): Snapshot {
@@ -138,13 +141,14 @@ export class Pilots {
    * For a pilot whose executor is silent: it never came, or was killed before it could report why.
    */
   private ended(record: ExecutorRecord, job: Job): void {
-    const { launching, gone } = this.deps;
+    const { events, gone } = this.deps;
     const what = `its pilot, Slurm's job ${job.id}, ended ${job.state}`;
     const hasWorked = !isComing(record) || record.attempts.size > 0;
     const isEviction = pilotStateOf(job.state) === "evicted";
     // If something else ended it before it worked, it is not resubmitted at once.
+    const detail = `${what} before it was ready: see its log`;
     if (!hasWorked && job.state !== "PREEMPTED")
-      launching.failed(record, `${what} before it was ready: see its log`);
+      events.publish({ type: "executorFailed", executor: record, detail });
     void gone(record, what, isEviction ? "EVICTED" : "LOST");
   }
 
@@ -212,9 +216,9 @@ export class Pilots {
   }
 
   /** Work waits and has not started: reads Slurm soon if a pilot would help. */
-  workWaits(): void {
+  private workWaits(): void {
     if (this.openOffers.length === 0 || !this.demandWake.passes()) return;
-    if (this.isAnyWanted(this.openOffers)) this.deps.wakeCapacity();
+    if (this.isAnyWanted(this.openOffers)) this.deps.events.publish({ type: "pilotWanted" });
   }
 
   planMade(holes: readonly Hole[], snapshot: Snapshot): void {

@@ -9,7 +9,8 @@ import { LogRateLimit } from "../../limits/rate-limit.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
-import { type Invocation, isFinal } from "../../model/invocation.js";
+import type { Invocation } from "../../model/invocation.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
@@ -48,6 +49,7 @@ export interface CheckpointsDependencies {
   readonly store: Store;
   readonly live: LiveInvocations;
   readonly registry: Registry;
+  readonly events: Events;
   readonly policy: CheckpointPolicy;
   /** Unguessable, and always the same for one invocation. */
   readonly nameOf: (invocation: InvocationId) => string;
@@ -64,7 +66,7 @@ export class Checkpoints {
   private readonly unrecorded = new LogRateLimit();
 
   constructor(private readonly deps: CheckpointsDependencies) {
-    deps.live.on("changed", (invocation) => this.changed(invocation));
+    deps.events.subscribe(["invocationEnded"], ({ invocation }) => this.hasEnded(invocation));
   }
 
   /**
@@ -131,11 +133,10 @@ export class Checkpoints {
     const folder = { invocation, owner, path, node, endedAtMs: null, asked: null };
     this.folders.set(invocation, folder);
     // It may have been cancelled meanwhile.
-    if (this.deps.live.get(invocation) === undefined) this.changed(live.invocation);
+    if (this.deps.live.get(invocation) === undefined) this.hasEnded(live.invocation);
   }
 
-  private changed({ id, state, endedAtMs }: Invocation): void {
-    if (!isFinal(state)) return;
+  private hasEnded({ id, endedAtMs }: Invocation): void {
     this.owed.delete(id);
     const folder = this.folders.get(id);
     if (folder === undefined) return;

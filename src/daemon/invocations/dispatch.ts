@@ -1,7 +1,6 @@
 // The dispatch loop: woken by every submission, end and budget change, it sends waiting invocations
 // to executors.
 
-import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import { machineMonotonicMs, nowMs, pause, setImmediate } from "../../clock.js";
 import { type PlacementPolicy, type Prediction, place } from "../../core/placement/placement.js";
@@ -13,6 +12,7 @@ import { assert, messageOf } from "../../model/errors.js";
 import type { Attempt, AttemptEnd, Submission } from "../../model/invocation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
 import type { Assignment } from "../state/assignments.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
@@ -31,24 +31,26 @@ const placementPolicy: PlacementPolicy = {
   maxAssignments: 500,
 };
 
-/** Emits `leftWaiting` after each round that could not place everything. */
-export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
+export interface DispatcherDependencies {
+  readonly live: LiveInvocations;
+  readonly registry: Registry;
+  readonly store: Store;
+  readonly events: Events;
+  readonly settler: Settler;
+  readonly log: Logger;
+  readonly checkpoints: Checkpoints;
+  readonly documents: Documents;
+  readonly prediction?: Prediction;
+  readonly avoidedBy?: PlacementPolicy["avoidedBy"];
+}
+
+export class Dispatcher {
   private readonly policy: PlacementPolicy;
   private readonly unrecorded = new LogRateLimit();
   private scheduled = false;
 
-  constructor(
-    private readonly live: LiveInvocations,
-    private readonly registry: Registry,
-    private readonly store: Store,
-    private readonly settler: Settler,
-    private readonly log: Logger,
-    private readonly checkpoints: Checkpoints,
-    private readonly documents: Documents,
-    prediction?: Prediction,
-    avoidedBy?: PlacementPolicy["avoidedBy"],
-  ) {
-    super();
+  constructor(private readonly deps: DispatcherDependencies) {
+    const { prediction, avoidedBy } = deps;
     this.policy = {
       ...placementPolicy,
       ...(prediction === undefined ? {} : { prediction }),
@@ -67,18 +69,18 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
   }
 
   private round(): void {
-    const slots = this.registry
+    const slots = this.deps.registry
       .all()
       .filter((record) => record.takesWork)
       .map((record) => record.toSlot());
-    const { queue, coresHeld } = this.live;
+    const { queue, coresHeld } = this.deps.live;
     const assignments = place(queue, slots, coresHeld, nowMs(), this.policy);
     for (const { invocation, executor } of assignments) {
-      const live = this.live.get(invocation)!;
-      void this.begin(live, this.registry.get(executor)!);
+      const live = this.deps.live.get(invocation)!;
+      void this.begin(live, this.deps.registry.get(executor)!);
     }
     if (assignments.length === placementPolicy.maxAssignments) this.kick();
-    else if (queue.size > 0) this.emit("leftWaiting");
+    else if (queue.size > 0) this.deps.events.publish({ type: "workLeftWaiting" });
   }
 
   /**
@@ -90,7 +92,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     const number = live.attempt + 1;
     const startedAtMs = nowMs();
     const change = { attempt: number, startedAtMs, node: record.node };
-    const assignment = this.live.begin(live, record.id, change);
+    const assignment = this.deps.live.begin(live, record.id, change);
     const attempt: Attempt = {
       invocation: id,
       number,
@@ -107,9 +109,9 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     };
     let isRecorded = false;
     try {
-      await this.documents.with(live, async (submission) => {
-        await this.checkpoints.keep(live, record.node);
-        await this.store.beginAttempt(attempt);
+      await this.deps.documents.with(live, async (submission) => {
+        await this.deps.checkpoints.keep(live, record.node);
+        await this.deps.store.beginAttempt(attempt);
         isRecorded = true;
         this.order(live, record, submission, assignment);
         // Limits the orders in progress; a node that reads nothing delays the others no longer.
@@ -120,9 +122,9 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
       // Nothing was recorded and nothing was sent: it returns to the queue.
       const problem = { invocation: id, cause: messageOf(cause) };
       this.unrecorded.say((suppressed) =>
-        this.log.error({ ...problem, suppressed }, "cannot record an attempt"),
+        this.deps.log.error({ ...problem, suppressed }, "cannot record an attempt"),
       );
-      this.live.requeue(live, "the store refused the attempt", number - 1);
+      this.deps.live.requeue(live, "the store refused the attempt", number - 1);
     }
   }
 
@@ -145,7 +147,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
       const order = this.orderFor(live, record, submission);
       const isSent = record.line?.send({ type: "start", order });
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
-      if (isSent) this.live.assignments.order(assignment, ordered);
+      if (isSent) this.deps.live.assignments.order(assignment, ordered);
     } catch (cause) {
       const reason = `gleanerd could not send its order: ${messageOf(cause)}`;
       this.withdraw(assignment, reason, "FAILED");
@@ -154,12 +156,12 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
 
   /** An attempt that was recorded and never ran. */
   private withdraw(assignment: Assignment, reason: string, end: AttemptEnd): void {
-    this.live.assignments.return(assignment);
+    this.deps.live.assignments.return(assignment);
     this.end(lostFacts(assignment, reason, end));
   }
 
   private end(facts: EndFacts): void {
-    void this.settler.settleSurely(facts).then(() => this.kick());
+    void this.deps.settler.settleSurely(facts).then(() => this.kick());
   }
 
   private orderFor(live: Live, record: ExecutorRecord, submission: Submission): AttemptOrder {
@@ -167,7 +169,7 @@ export class Dispatcher extends EventEmitter<{ leftWaiting: [] }> {
     const path = (pattern: string | null) =>
       outputPath(pattern, invocation, record.node, submission.workingDirectory);
     const { attempt } = invocation;
-    const checkpointDirectory = this.checkpoints.pathFor(live);
+    const checkpointDirectory = this.deps.checkpoints.pathFor(live);
     const stdoutPath = path(submission.stdoutPattern);
     return {
       invocation: invocation.id,

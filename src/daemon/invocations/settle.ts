@@ -14,6 +14,7 @@ import {
   type StartFailure,
 } from "../../model/invocation.js";
 import type { RateCard } from "../../model/records/account.js";
+import type { Events } from "../state/events.js";
 import { type LiveInvocations, wasEvicted } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { StartFailures } from "./start-failures.js";
@@ -36,8 +37,6 @@ export interface SettlePolicy {
    * cause.
    */
   readonly maxLostAttempts: number;
-  /** Called for each run that ended by itself. */
-  readonly functionRan: (functionKey: string, wallMs: number) => void;
   /** If omitted, an invocation that could not be started fails, on whatever node that was. */
   readonly startFailures?: Pick<StartFailures, "failed" | "began" | "forget">;
 }
@@ -49,6 +48,7 @@ export class Settler {
   constructor(
     private readonly live: LiveInvocations,
     private readonly store: Store,
+    private readonly events: Events,
     private readonly policy: SettlePolicy,
     private readonly log: Logger,
   ) {}
@@ -145,6 +145,7 @@ export class Settler {
     live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
     if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
     const { startFailures } = this.policy;
+    const { functionKey } = live.digest;
     // An attempt that waited for its files held its cores, but did not run.
     const hasRun = facts.exitCode !== null || facts.signal !== null;
     if (hasRun) startFailures?.began(live);
@@ -156,7 +157,7 @@ export class Settler {
     startFailures?.forget(facts.invocation);
     // A FAILED that the daemon set after lost executors is not a run, nor is one without a start.
     if (hasRun && (facts.end === "COMPLETED" || facts.end === "FAILED"))
-      this.policy.functionRan(live.digest.functionKey, facts.wallMs);
+      this.events.publish({ type: "functionRan", functionKey, wallMs: facts.wallMs });
     this.live.finish(live, {
       state: next,
       reason,

@@ -3,7 +3,7 @@
 
 import { clearTimeout, setTimeout } from "../../clock.js";
 import type { InvocationId } from "../../model/ids.js";
-import { isFinal } from "../../model/invocation.js";
+import type { Events } from "../state/events.js";
 import type { LiveInvocations } from "../state/live.js";
 
 /** An invocation, or all tasks of an array. */
@@ -18,11 +18,14 @@ export class Waiters {
     array: new Map<InvocationId, Set<() => void>>(),
   };
 
-  constructor(private readonly live: LiveInvocations) {
-    live.on("changed", ({ id, state }) => {
-      if (isFinal(state)) this.wake({ kind: "invocation", id });
-    });
-    live.on("arrayEnded", (id) => this.wake({ kind: "array", id }));
+  constructor(
+    private readonly live: LiveInvocations,
+    events: Events,
+  ) {
+    events.subscribe(["invocationEnded"], ({ invocation: { id } }) =>
+      this.wake({ kind: "invocation", id }),
+    );
+    events.subscribe(["arrayEnded"], ({ array: id }) => this.wake({ kind: "array", id }));
   }
 
   /** The number of waiting clients. */

@@ -10,6 +10,7 @@ import type { Plan } from "../../model/capacity/plan.js";
 import { messageOf } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
 import type { ConditionChange, NodeCondition } from "../../model/records/idle.js";
+import type { Events } from "../state/events.js";
 import type { Registry } from "../state/registry.js";
 
 interface Known {
@@ -26,12 +27,17 @@ export class Conditions {
   constructor(
     private readonly store: Store,
     private readonly registry: Registry,
+    events: Events,
     private readonly vacateMs: number,
     private readonly log: Logger,
-  ) {}
+  ) {
+    events.subscribe(["planApplied"], ({ plan }) => this.planApplied(plan));
+    events.subscribe(["executorReady", "executorChanged", "executorRetired"], ({ executor }) =>
+      this.executorChanged(executor.node),
+    );
+  }
 
-  /** A plan was made and its steps were taken. */
-  planMade({ holes, unusable, madeFromMs }: Plan): void {
+  private planApplied({ holes, unusable, madeFromMs }: Plan): void {
     const reasons = new Map<NodeName, UnusableReason | null>();
     for (const { node } of holes) reasons.set(node, null);
     for (const { node, reason } of unusable) reasons.set(node, reason);
@@ -49,7 +55,7 @@ export class Conditions {
   }
 
   /** The executor of a node became ready, or is no longer ready. */
-  executorChanged(node: NodeName): void {
+  private executorChanged(node: NodeName): void {
     const known = this.nodes.get(node);
     if (known === undefined) return;
     const changes: ConditionChange[] = [];

@@ -17,6 +17,8 @@ import type { Plan } from "../../model/capacity/plan.js";
 import type { PredictionReport, PredictionSource } from "../../model/capacity/prediction.js";
 import { messageOf } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
+import type { HookEvent } from "../../model/records/utilization.js";
+import type { Events } from "../state/events.js";
 
 /** The most that a crash of the daemon can make it forget. */
 const saveMs = 60_000;
@@ -52,9 +54,14 @@ export class Learning implements Prediction {
 
   constructor(
     private readonly store: Store,
+    events: Events,
     private readonly policy: LearningPolicy,
     private readonly log: Logger,
   ) {
+    events.subscribe(["functionRan"], ({ functionKey, wallMs }) =>
+      this.runtimes.record(functionKey, wallMs),
+    );
+    events.subscribe(["hookReported"], ({ report }) => this.hookReported(report));
     this.runtimes = new RuntimeModel(policy.runtime);
   }
 
@@ -96,16 +103,11 @@ export class Learning implements Prediction {
     return this.runtimes.usualMs(functionKey ?? "", timeLimitMs, ranMs);
   }
 
-  /** A run that ended by itself. */
-  functionRan(functionKey: string, wallMs: number): void {
-    this.runtimes.record(functionKey, wallMs);
-  }
-
   openedAtMs(node: NodeName): number | null {
     return this.watch.openedAtMs(node);
   }
 
-  hookSpoke(node: NodeName, kind: "begin" | "end", atMs: number): void {
+  private hookReported({ node, kind, atMs }: HookEvent): void {
     if (kind === "end") {
       this.watch.jobEnded(node, atMs);
       return;

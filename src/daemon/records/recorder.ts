@@ -1,23 +1,17 @@
 // Records the data of the utilization report: spans of nodes, holdings of executors, jobs, hooks,
 // evictions.
 
-import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import { nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import { messageOf } from "../../model/errors.js";
 import type { JobId, NodeName } from "../../model/ids.js";
-import type {
-  Eviction,
-  Holding,
-  HookEvent,
-  JobRecord,
-  NodeSpan,
-} from "../../model/records/utilization.js";
+import type { Holding, JobRecord, NodeSpan } from "../../model/records/utilization.js";
 import { holdsNodes, type Job } from "../../model/slurm/job.js";
 import type { Node } from "../../model/slurm/node.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
+import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 
 /**
@@ -52,14 +46,7 @@ const inService: ReadonlySet<string> = new Set(["IDLE", "MIXED", "ALLOCATED"]);
 const slurmCouldUse = (node: Node): boolean =>
   inService.has(node.baseState) && !node.flags.some((flag) => outOfService.has(flag));
 
-interface RecorderEvents {
-  /** A hook reported that a job began or ended on a node, and when. */
-  hook: [NodeName, HookEvent["kind"], number];
-  /** The resources of a node's executor changed. */
-  holding: [NodeName];
-}
-
-export class Recorder extends EventEmitter<RecorderEvents> {
+export class Recorder {
   private readonly spans = new Map<NodeName, Open<NodeSpan>>();
   private readonly holdings = new Map<string, Open<Holding>>();
   private readonly recordedJobs = new Map<JobId, JobRecord>();
@@ -75,14 +62,20 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   constructor(
     private readonly store: Store,
+    events: Events,
     private readonly log: Logger,
     private readonly staleMs: number,
   ) {
-    super();
+    events.subscribe(["snapshotRead"], ({ snapshot }) => this.snapshotRead(snapshot));
+    events.subscribe(["executorReady", "executorChanged", "executorRetired"], ({ executor }) =>
+      this.holdingChanged(executor),
+    );
+    events.subscribe(["hookReported"], ({ report }) => this.keep(store.saveHookEvent(report)));
+    events.subscribe(["evicted"], ({ eviction }) => this.keep(store.saveEviction(eviction)));
   }
 
   /** Extends the spans to the time of the node read, and stores Slurm's records of the jobs. */
-  snapshotRead(snapshot: Snapshot): void {
+  private snapshotRead(snapshot: Snapshot): void {
     const atMs = snapshot.nodesAskedAtMs;
     for (const node of snapshot.nodes) this.extendSpan(node, atMs);
     this.recordJobs(snapshot);
@@ -134,11 +127,10 @@ export class Recorder extends EventEmitter<RecorderEvents> {
    * The executor's budget, state or connection changed. It holds its cores while it could receive
    * work.
    */
-  holdingChanged(record: ExecutorRecord): void {
+  private holdingChanged(record: ExecutorRecord): void {
     const cores = record.takesWork ? record.budget.cores : 0;
     const open = this.holdings.get(record.id);
     if (open?.cores === cores) return;
-    this.emit("holding", record.node);
     const atMs = nowMs();
     if (open !== undefined) {
       this.holdings.delete(record.id);
@@ -154,33 +146,17 @@ export class Recorder extends EventEmitter<RecorderEvents> {
       });
   }
 
-  hookSpoke(
-    node: NodeName,
-    jobId: JobId,
-    kind: HookEvent["kind"],
-    atMs: number,
-    cores: number | null,
-  ): void {
-    this.keep(this.store.saveHookEvent({ node, jobId, kind, atMs, cores }));
-    this.emit("hook", node, kind, atMs);
-  }
-
   /**
    * A job's epilog reported from a node without an executor. Anybody can send such a hint, so it
-   * counts once, and only for a job that Slurm has shown there. Returns whether it counted.
+   * counts once, and only for a job that Slurm has shown there. Returns whether it counts.
    */
-  wakeSpoke(node: NodeName, jobId: JobId, atMs: number): boolean {
+  countsAsEnd(node: NodeName, jobId: JobId): boolean {
     const record = this.recordedJobs.get(jobId);
     if (record === undefined || !record.nodes.includes(node)) return false;
     const key = `${jobId}/${node}`;
     if (this.wokenFor.has(key)) return false;
     this.wokenFor.add(key);
-    this.hookSpoke(node, jobId, "end", atMs, null);
     return true;
-  }
-
-  evicted(eviction: Eviction): void {
-    this.keep(this.store.saveEviction(eviction));
   }
 
   /**

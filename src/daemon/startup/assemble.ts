@@ -34,6 +34,7 @@ import { Waiters } from "../invocations/waiters.js";
 import { Conditions } from "../records/conditions.js";
 import { Learning } from "../records/learning.js";
 import { Recorder } from "../records/recorder.js";
+import { Events } from "../state/events.js";
 import { LiveInvocations } from "../state/live.js";
 import { Registry } from "../state/registry.js";
 import { holePolicyOf, learningPolicyOf } from "./policies.js";
@@ -44,6 +45,7 @@ const startMs = 15_000;
 const adoptMarginMs = 5_000;
 export interface Parts {
   readonly launcher: Launcher;
+  readonly events: Events;
   readonly registry: Registry;
   readonly live: LiveInvocations;
   readonly settler: Settler;
@@ -103,17 +105,13 @@ export function assemble(
 ): Parts {
   /** With the paths that the programs have on the nodes. */
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
-  const { shared, conditions } = sharedBy(config, store, launcher, secrets, log, () => capacity);
+  const shared = sharedBy(config, store, launcher, secrets, log, () => capacity);
   // These components call each other through callbacks; none runs before all are constructed.
-  const wakeCapacity = () => capacity.wake();
   const executors: Executors = new Executors({
     ...shared,
     adoptMs: config.executor.orphanMs + adoptMarginMs,
     tellIfDrained: (record) => drains.tellIfDrained(record),
     leaveAlone: (node, what) => void drains.distrust(node, what),
-    wakeCapacity,
-    reportFailure: (record, detail) => launching.failed(record, detail),
-    reportSuccess: (record) => launching.succeeded(record),
   });
   const launching: Launching = new Launching({
     ...shared,
@@ -130,13 +128,11 @@ export function assemble(
     knownNodes: () => capacity.snapshot?.nodes.map((node) => node.name) ?? [],
     expandHostList,
     giveUp: (record, reason) => executors.giveUp(record, reason),
-    wakeCapacity,
   });
-  const pilots = pilotsFor(config, secrets, { ...shared, launching, executors, wakeCapacity });
+  const pilots = pilotsFor(config, secrets, { ...shared, launching, executors });
   const capacity: Capacity = new Capacity({
     ...shared,
     cluster,
-    conditions,
     launching,
     drains,
     pilots,
@@ -156,33 +152,37 @@ function sharedBy(
   log: Logger,
   view: () => SlurmView,
 ) {
-  const live = new LiveInvocations();
-  const registry = new Registry(live.assignments);
+  const events = new Events(log);
+  events.subscribe(["executorRetired"], ({ executor: { id, node }, retirement }) => {
+    const { kind, reason } = retirement;
+    log.info({ executor: id, node, reason }, `executor told to ${kind}`);
+  });
+  const live = new LiveInvocations(events);
+  const registry = new Registry(live.assignments, events);
   const startFailures = new StartFailures(registry, live, view, log);
-  const learning = new Learning(store, learningPolicyOf(config), log);
-  const settler = new Settler(live, store, settlePolicyOf(config, learning, startFailures), log);
+  const learning = new Learning(store, events, learningPolicyOf(config), log);
+  const policy = settlePolicyOf(config, startFailures);
+  const settler = new Settler(live, store, events, policy, log);
   const checkpoints = new Checkpoints({
-    ...{ store, live, registry, log, policy: config.checkpoints },
+    ...{ store, live, registry, events, log, policy: config.checkpoints },
     nameOf: (id) => secrets.checkpointName(id),
   });
   const documents = new Documents(store);
-  const waiters = new Waiters(live);
-  const dispatcher = new Dispatcher(
-    ...([live, registry, store, settler, log, checkpoints, documents, learning] as const),
-    (waiting) => startFailures.avoidedBy(waiting),
-  );
-  const recorder = new Recorder(store, log, config.poll.staleMs);
-  const conditions = new Conditions(store, registry, config.placement.vacateMs, log);
-  registry.on("retired", (record, { kind, reason }) => {
-    recorder.holdingChanged(record);
-    log.info({ executor: record.id, node: record.node, reason }, `executor told to ${kind}`);
+  const waiters = new Waiters(live, events);
+  const dispatcher = new Dispatcher({
+    ...{ live, registry, store, events, settler, log, checkpoints, documents },
+    prediction: learning,
+    avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
   });
-  recorder.on("holding", (node) => conditions.executorChanged(node));
-  recorder.on("hook", (node, kind, atMs) => learning.hookSpoke(node, kind, atMs));
-  const base = { registry, live, store, settler, dispatcher, recorder, learning, launcher, log };
+  const recorder = new Recorder(store, events, log, config.poll.staleMs);
+  // Nobody calls it: it subscribes.
+  new Conditions(store, registry, events, config.placement.vacateMs, log);
+  const base = { registry, live, store, events, settler, dispatcher, recorder, learning };
   const guard = new InterferenceGuard(config.interference);
-  const shared = {
+  return {
     ...base,
+    launcher,
+    log,
     checkpoints,
     documents,
     waiters,
@@ -190,7 +190,6 @@ function sharedBy(
     startFailures,
     graceMs: config.functions.killWaitMs,
   };
-  return { shared, conditions };
 }
 
 /** null if executors are not jobs. */
@@ -198,35 +197,28 @@ function pilotsFor(
   config: Config,
   secrets: Secrets,
   deps: Omit<PilotsDependencies, "config" | "memoryMarginMb" | "mark" | "gone"> &
-    Pick<Parts, "dispatcher" | "executors">,
+    Pick<Parts, "executors">,
 ): Pilots | null {
   const { launcher, pilot, memoryMarginMb } = config.placement;
   if (launcher !== "pilot") return null;
-  const pilots = new Pilots({
+  return new Pilots({
     ...deps,
     config: pilot,
     memoryMarginMb,
     mark: pilotMarkOf(config, secrets),
     gone: (record, reason, end) => deps.executors.gone(record, reason, end),
   });
-  deps.dispatcher.on("leftWaiting", () => pilots.workWaits());
-  return pilots;
 }
 
 /** A pilot may wait for Slurm before it starts. */
 const startMsOf = ({ placement }: Config): number =>
   placement.launcher === "pilot" ? placement.pilot.pendingMs + startMs : startMs;
 
-function settlePolicyOf(
-  { rates, functions }: Config,
-  learning: Learning,
-  startFailures: StartFailures,
-): SettlePolicy {
+function settlePolicyOf({ rates, functions }: Config, startFailures: StartFailures): SettlePolicy {
   return {
     rate: rates,
     maxLostAttempts: functions.maxLostAttempts,
     startFailures,
-    functionRan: (key, wallMs) => learning.functionRan(key, wallMs),
   };
 }
 

@@ -1,7 +1,6 @@
 // The invocations that are not final, in memory: which wait, which run, and how much each user has
 // of them.
 
-import { EventEmitter } from "node:events";
 import { WaitingQueue } from "../../core/placement/queue.js";
 import type { LiveInvocation } from "../../core/ports/store.js";
 import { assert } from "../../model/errors.js";
@@ -15,6 +14,7 @@ import {
 } from "../../model/invocation.js";
 import { step } from "../../model/machine.js";
 import { type Assignment, Assignments } from "./assignments.js";
+import type { Events } from "./events.js";
 import { Live, LiveSubmission } from "./live-invocation.js";
 
 /** The tasks of an array that are not final; their common part is in memory once. */
@@ -31,14 +31,7 @@ export interface UserShare {
   documentBytes: number;
 }
 
-interface LiveEvents {
-  /** After each change of an invocation's state. */
-  changed: [Invocation];
-  /** The last task of an array has ended. */
-  arrayEnded: [InvocationId];
-}
-
-export class LiveInvocations extends EventEmitter<LiveEvents> {
+export class LiveInvocations {
   /** Those of the running ones. */
   readonly assignments = new Assignments();
   readonly queue = new WaitingQueue();
@@ -49,6 +42,8 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
   private readonly byId = new Map<InvocationId, Live>();
   private readonly arrays = new Map<InvocationId, LiveArray>();
   private readonly users = new Map<number, UserShare>();
+
+  constructor(private readonly events: Events) {}
 
   get size(): number {
     return this.byId.size;
@@ -158,8 +153,10 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
     this.forget(live);
     this.become(live, change);
     assert(isFinal(live.state), "what is finished is final");
-    const { arrayJobId } = live;
-    if (arrayJobId !== null && !this.arrays.has(arrayJobId)) this.emit("arrayEnded", arrayJobId);
+    const { invocation, arrayJobId: array } = live;
+    this.events.publish({ type: "invocationEnded", invocation });
+    if (array !== null && !this.arrays.has(array))
+      this.events.publish({ type: "arrayEnded", array });
   }
 
   private assign(
@@ -185,7 +182,6 @@ export class LiveInvocations extends EventEmitter<LiveEvents> {
   private become(live: Live, change: Partial<Progress> & Pick<Progress, "state">): void {
     step(invocationTransitions, live.state, change.state, `invocation ${live.id}`);
     live.change(change);
-    this.emit("changed", live.invocation);
   }
 
   private hold(live: Live, sign: 1 | -1): void {

@@ -9,9 +9,10 @@ import { type Config, parseConfig } from "../../../src/config.js";
 import type { Launcher } from "../../../src/core/ports/launcher.js";
 import type { Store } from "../../../src/core/ports/store.js";
 import { Secrets } from "../../../src/daemon/auth/tokens.js";
+import { wakesFor } from "../../../src/daemon/capacity/wake.js";
 import { type Adapters, assemble, type Parts } from "../../../src/daemon/startup/assemble.js";
 import { recover } from "../../../src/daemon/startup/recovery.js";
-import { Interval } from "../../../src/limits/rate-limit.js";
+import { subscriberFailed } from "../../../src/daemon/state/events.js";
 import { AssertionError, GleanerError } from "../../../src/model/errors.js";
 import type { ExecutorId, JobId, NodeName } from "../../../src/model/ids.js";
 import type { Process } from "../timeline.js";
@@ -20,9 +21,6 @@ import { ExecutorProcess } from "./executor-process.js";
 import type { Link } from "./network.js";
 import { programs, type Slurm } from "./slurm.js";
 import type { World } from "./world.js";
-
-/** As daemon.ts has it. */
-const strangerWakeMs = 2_000;
 
 export const config: Config = parseConfig(
   {
@@ -46,25 +44,25 @@ function loadSecrets(): Secrets {
   }
 }
 
-const silent: Logger = pino({ level: "silent" });
-
 /** One life of gleanerd. */
 export class Daemon {
-  private readonly strangers = new Interval(strangerWakeMs);
+  private readonly woken: ReturnType<typeof wakesFor>;
 
   constructor(
     readonly process: Process,
     readonly parts: Parts,
     readonly store: Store,
-  ) {}
+  ) {
+    this.woken = wakesFor(parts);
+  }
 
   accept(executor: ExecutorId, link: Link): void {
     this.parts.executors.connected(executor, link.daemon);
   }
 
   wake(node: NodeName, job: JobId): void {
-    const isKnown = this.parts.recorder.wakeSpoke(node, job, this.process.nowMs);
-    if (isKnown || this.strangers.passes()) this.parts.capacity.wake();
+    const clusterName = this.parts.capacity.snapshot?.facts.clusterName;
+    if (clusterName !== undefined) this.woken({ clusterName, node, job });
   }
 }
 
@@ -125,7 +123,7 @@ export class DaemonHost {
       secrets,
       newName: () => String(++this.names),
     };
-    const parts = assemble(config, store, adapters, world.isTold ? this.log(process) : silent);
+    const parts = assemble(config, store, adapters, this.log(process));
     await recover(parts, store);
     // What is dead may finish its turn, and nobody hears of it.
     if (!process.isAlive) return;
@@ -150,11 +148,13 @@ export class DaemonHost {
   }
 
   private log(process: Process): Logger {
+    const { world } = this;
     const write = (line: string) => {
       const { level, time, pid, hostname, msg, ...details } = JSON.parse(line);
-      this.world.tell(`${process.name}: ${msg} ${JSON.stringify(details)}`);
+      if (msg === subscriberFailed) world.broke(new Error(`${msg}: ${details.err.stack}`));
+      world.tell(`${process.name}: ${msg} ${JSON.stringify(details)}`);
     };
-    return pino({ level: "debug" }, { write });
+    return pino({ level: world.isTold ? "debug" : "error" }, { write });
   }
 
   /** Over ssh: slow now and then, and not always right about what happened. */

@@ -1,14 +1,17 @@
 // The daemon's state in memory as tests need it: nothing runs and nobody is there.
 
+import { pino } from "pino";
 import type { Assignment, Assignments } from "../../../src/daemon/state/assignments.js";
+import { Events } from "../../../src/daemon/state/events.js";
 import { LiveInvocations } from "../../../src/daemon/state/live.js";
 import { Registry } from "../../../src/daemon/state/registry.js";
 import { type ExecutorId, invocationId } from "../../../src/model/ids.js";
 
 export function newState() {
-  const live = new LiveInvocations();
+  const events = new Events(pino({ level: "silent" }));
+  const live = new LiveInvocations(events);
   const { assignments } = live;
-  return { live, assignments, registry: new Registry(assignments) };
+  return { events, live, assignments, registry: new Registry(assignments, events) };
 }
 
 /** An executor holds the first attempt of this invocation, whose order is not sent yet. */

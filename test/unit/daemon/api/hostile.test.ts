@@ -34,7 +34,7 @@ import { GleanerError } from "../../../../src/model/errors.js";
 import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import type { Invocation, RequestedSubmission } from "../../../../src/model/invocation.js";
 import { checkDaemonMessage } from "../../../../src/wire/checks.js";
-import type { DaemonMessage } from "../../../../src/wire/messages.js";
+import type { AttemptKey, DaemonMessage } from "../../../../src/wire/messages.js";
 import { maxFrameBytes } from "../../../../src/wire/messages.js";
 import { stubAuthority } from "../../../support/daemon/authority.js";
 import { newState } from "../../../support/daemon/state.js";
@@ -55,7 +55,6 @@ const admission: AdmissionPolicy = {
 const settlePolicy = {
   rate: { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 },
   maxLostAttempts: 3,
-  functionRan: () => {},
 };
 const owner = { uid: 1_000, gid: 1_000, user: "mallory" };
 
@@ -168,7 +167,8 @@ describe("the API", () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "gleaner-api-"));
     secrets = Secrets.load(join(folder, "key"));
-    ({ live, registry } = newState());
+    const state = newState();
+    ({ live, registry } = state);
     rows = identifying = mostIdentifying = 0;
     freeBytes = 1024 * mebibyte;
     sent = [];
@@ -185,16 +185,16 @@ describe("the API", () => {
       },
     } as unknown as MungeAuthenticator;
     const store = countingStore();
-    const settler = new Settler(live, store, settlePolicy, log);
+    const settler = new Settler(live, store, state.events, settlePolicy, log);
     const checkpoints = new Checkpoints({
-      ...{ store, live, registry, log, nameOf: (id) => `.state-${id}` },
+      ...{ ...state, store, log, nameOf: (id) => `.state-${id}` },
       policy: { directory: null, maxFolders: 0, keepMs: 0 },
     });
     const documents = new Documents(store);
-    dispatcher = new Dispatcher(live, registry, store, settler, log, checkpoints, documents);
+    dispatcher = new Dispatcher({ ...state, store, settler, log, checkpoints, documents });
     server = createServer({ ...stubAuthority, secrets, munge, operators: [], tokenMs: 1_000, log });
     const executors = {
-      cancel: (invocation: Invocation["id"], record: ExecutorRecord, attempt: number) =>
+      cancel: (record: ExecutorRecord, { invocation, attempt }: AttemptKey) =>
         record.line?.send({ type: "cancel", key: { invocation, attempt } }),
     } as unknown as Executors;
     const handlers = invocationHandlers({
@@ -203,7 +203,7 @@ describe("the API", () => {
       reserve: new DiskReserve("/", 512, async () => ({ bsize: 1, blocks: 1, bavail: freeBytes })),
       store,
       live,
-      waiters: new Waiters(live),
+      waiters: new Waiters(live, state.events),
       documents,
       registry,
       executors,

@@ -41,14 +41,15 @@ storeForEachTest((opened) => {
 });
 
 beforeEach(async () => {
-  ({ live } = newState());
+  const state = newState();
+  live = state.live;
   [events, refusal] = [[], null];
   const note = (what: string) => () => void events.push(what);
   const parts = {
     store,
     live,
-    waiters: new Waiters(live),
-    registry: newState().registry,
+    waiters: new Waiters(live, state.events),
+    registry: state.registry,
     executors: { cancel: note("cancel") },
     dispatcher: { kick: note("kick") },
     checkpoints: { admit: note("admit checkpoint"), submitted: note("checkpoint") },

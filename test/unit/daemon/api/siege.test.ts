@@ -36,8 +36,9 @@ let sockets: Socket[];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "gleaner-siege-"));
   secrets = Secrets.load(join(folder, "key"));
-  ({ live } = newState());
-  waiters = new Waiters(live);
+  const state = newState();
+  live = state.live;
+  waiters = new Waiters(live, state.events);
   sockets = [];
   const log = pino({ level: "silent" });
   const munge = {} as unknown as MungeAuthenticator;

@@ -7,6 +7,7 @@ import { type Time, useTime } from "../../../../src/clock.js";
 import { executorMemoryMb } from "../../../../src/core/capacity/pilots.js";
 import { SurvivalModel } from "../../../../src/core/forecast/survival.js";
 import { Capacity, type CapacityDependencies } from "../../../../src/daemon/capacity/capacity.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, type JobId, jobId, nodeName } from "../../../../src/model/ids.js";
@@ -23,6 +24,7 @@ let goBack: () => void;
 let timers: { atMs: number; callback: () => void }[];
 let next: () => Snapshot | Promise<Snapshot>;
 let commands: number;
+let events: Events;
 let registry: Registry;
 let started: [string, object][];
 let sent: DaemonMessage[];
@@ -44,7 +46,8 @@ beforeEach(() => {
       timers = timers.filter((each) => each !== timer);
     },
   } as unknown as Time);
-  ({ registry } = newState());
+  ({ events, registry } = newState());
+  events.subscribe(["snapshotRead"], () => void recorded++);
   next = () => seen({});
   capacity = make();
 });
@@ -68,8 +71,7 @@ function make(change: object = {}): Capacity {
       failing: new Map(),
       start: ({ name }: { name: string }, order: object) => started.push([name, order]),
     },
-    recorder: { snapshotRead: () => void recorded++ },
-    conditions: { planMade: () => {} },
+    events,
     learning: { planMade: () => {}, openedAtMs: () => null, survival: new SurvivalModel() },
     dispatcher: { kick: () => {} },
     checkpoints: { sweep: () => {} },

@@ -5,7 +5,15 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { listenForWakes, parseWake, type Wake } from "../../../../src/daemon/capacity/wake.js";
+import {
+  listenForWakes,
+  parseWake,
+  type Wake,
+  wakesFor,
+} from "../../../../src/daemon/capacity/wake.js";
+import { jobId, nodeName } from "../../../../src/model/ids.js";
+import { newState } from "../../../support/daemon/state.js";
+import { snapshot } from "../../../support/nouns.js";
 
 const read = (text: string) => parseWake(Buffer.from(text, "latin1"));
 const close: (() => void)[] = [];
@@ -57,4 +65,27 @@ test("listens on, also after a datagram that could not be read", async () => {
   sender.send("nonsense", port, "127.0.0.1");
   sender.send("wake c1 n1 7\n", port, "127.0.0.1");
   expect((await wake).job).toBe(7);
+});
+
+test("one for a job of the site ends the job; others make gleanerd read Slurm, but not often", () => {
+  const { events } = newState();
+  const done: string[] = [];
+  events.subscribe(["hookReported"], ({ report }) => done.push(`${report.kind} ${report.jobId}`));
+  const wake = wakesFor({
+    recorder: { countsAsEnd: (_node, job) => job === jobId(1) },
+    capacity: {
+      snapshot: snapshot({}),
+      wake: () => void done.push("read"),
+    },
+    events,
+  });
+  const { clusterName } = snapshot({}).facts;
+  const heard = (id: number, of = clusterName) =>
+    wake({ clusterName: of, node: nodeName("n1"), job: jobId(id) });
+  heard(1);
+  expect(done).toEqual(["end 1"]);
+  for (const id of [2, 3, 4]) heard(id);
+  expect(done).toEqual(["end 1", "read"]);
+  heard(1, "another site");
+  expect(done).toEqual(["end 1", "read"]);
 });

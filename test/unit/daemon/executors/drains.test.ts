@@ -6,6 +6,7 @@ import { pino } from "pino";
 import type { Drain, Store } from "../../../../src/core/ports/store.js";
 import { Drains } from "../../../../src/daemon/executors/drains.js";
 import type { Assignments } from "../../../../src/daemon/state/assignments.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import type { Registry } from "../../../../src/daemon/state/registry.js";
 import { executorId, type NodeName, nodeName } from "../../../../src/model/ids.js";
@@ -18,11 +19,12 @@ let told: DaemonMessage[];
 let withdrawn: string[];
 /** As it is on disk. */
 let rows: Map<NodeName, Drain>;
+let events: Events;
 let registry: Registry;
 let assignments: Assignments;
 
 beforeEach(() => {
-  ({ registry, assignments } = newState());
+  ({ events, registry, assignments } = newState());
   record = new ExecutorRecord(executorId("n1.00000001"), nodeName("n1"), "n1", 0);
   registry.add(record);
   told = [];
@@ -45,7 +47,7 @@ function newDrains(): Drains {
     knownNodes: () => [record.node, nodeName("n2")],
     expandHostList: (text) => [text],
     graceMs: 700,
-    wakeCapacity: () => {},
+    events,
     giveUp: async () => {},
     log: pino({ enabled: false }),
   });

@@ -19,7 +19,8 @@ let record: ExecutorRecord;
 let asked: string[];
 
 beforeEach(() => {
-  ({ registry } = newState());
+  const state = newState();
+  registry = state.registry;
   asked = [];
   record = new ExecutorRecord(executorId("n1.00000001"), nodeName("n1"), "n1", 0, "pilot");
   registry.add(record);
@@ -29,11 +30,10 @@ beforeEach(() => {
       withdraw: async (id: string) => void asked.push(`withdraw ${id}`),
       forget: (id: string) => void asked.push(`forget ${id}`),
     },
-    recorder: { holdingChanged: () => {} },
     dispatcher: { kick: () => {} },
     store: { saveExecutor: async () => {} },
     log: pino({ enabled: false }),
-    wakeCapacity: () => {},
+    events: state.events,
   } as unknown as ExecutorsDependencies);
 });
 

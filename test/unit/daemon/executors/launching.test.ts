@@ -21,7 +21,7 @@ const budget = {
 } as unknown as Parameters<Launching["start"]>[1];
 
 function started(there = node()) {
-  const { registry } = newState();
+  const { events, registry } = newState();
   const said: string[] = [];
   const specs: LaunchSpec[] = [];
   let settle: { done(): void; fail(): void } = { done: () => {}, fail: () => {} };
@@ -41,6 +41,7 @@ function started(there = node()) {
       },
     },
     registry,
+    events,
     newName: () => "12ab34cd",
     store: { saveExecutor: async () => {} },
     secrets: { ofExecutor: () => "secret" },

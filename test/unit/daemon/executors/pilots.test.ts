@@ -7,6 +7,7 @@ import { type Time, useTime } from "../../../../src/clock.js";
 import { executorMemoryMb, pilotName } from "../../../../src/core/capacity/pilots.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { Pilots, type PilotsDependencies } from "../../../../src/daemon/executors/pilots.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Registry } from "../../../../src/daemon/state/registry.js";
@@ -26,6 +27,7 @@ const config = { timeLimitMs: 600_000, maxPending: 2 };
 
 let nowMs: number;
 let goBack: () => void;
+let events: Events;
 let registry: Registry;
 let live: LiveInvocations;
 let said: string[];
@@ -39,7 +41,9 @@ beforeEach(() => {
   [nowMs, expectedMs, commands] = [1_000_000, 5_000, 0];
   [said, avoided, launched] = [[], [], []];
   goBack = useTime({ nowMs: () => nowMs, monotonicMs: () => nowMs } as Time);
-  ({ live, registry } = newState());
+  ({ events, live, registry } = newState());
+  events.subscribe(["pilotWanted"], () => said.push("wake"));
+  events.subscribe(["executorFailed"], ({ detail }) => said.push(`failed: ${detail}`));
   pilots = new Pilots({
     config,
     memoryMarginMb: 500,
@@ -53,7 +57,6 @@ beforeEach(() => {
       commandCount: () => commands,
     },
     launching: {
-      failed: (_record: object, detail: string) => said.push(`failed: ${detail}`),
       start: ({ name }: { name: typeof n1 }, _order: object, _facts: object, size: never) => {
         launched.push(size);
         if (registry.onNode(name) === undefined) add("requested", name);
@@ -61,7 +64,7 @@ beforeEach(() => {
     },
     gone: async (_record: object, reason: string, end: string) =>
       void said.push(`${end}: ${reason}`),
-    wakeCapacity: () => said.push("wake"),
+    events,
     log: pino({ enabled: false }),
   } as unknown as PilotsDependencies);
 });
@@ -296,19 +299,19 @@ describe("a hole", () => {
 describe("work that waits", () => {
   test("has Slurm looked at soon, at most once a second, where a hole is open that it fits", () => {
     waits(8);
-    pilots.workWaits();
+    events.publish({ type: "workLeftWaiting" });
     expect(said).toEqual([]);
     pilots.planMade(
       [holeOn(n1, { free: { cores: 2, memoryMb: 8_000, gpus: [] } }), holeOn(n2)],
       seen(),
     );
-    pilots.workWaits();
+    events.publish({ type: "workLeftWaiting" });
     expect(said).toEqual(["wake"]);
     nowMs += 999;
-    pilots.workWaits();
+    events.publish({ type: "workLeftWaiting" });
     expect(said).toEqual(["wake"]);
     nowMs += 1;
-    pilots.workWaits();
+    events.publish({ type: "workLeftWaiting" });
     expect(said).toEqual(["wake", "wake"]);
   });
 
@@ -319,10 +322,10 @@ describe("work that waits", () => {
       [holeOn(n1, { free: { cores: 2, memoryMb: 8_000, gpus: [] } }), holeOn(n2)],
       seen(),
     );
-    pilots.workWaits();
+    events.publish({ type: "workLeftWaiting" });
     nowMs += 1_000;
     pilots.planMade([], seen());
-    pilots.workWaits();
+    events.publish({ type: "workLeftWaiting" });
     expect(said).toEqual([]);
   });
 
@@ -340,12 +343,12 @@ describe("work that waits", () => {
       ...seen(),
       facts: perCore,
     });
-    pilots.workWaits();
+    events.publish({ type: "workLeftWaiting" });
     expect(said).toEqual([]);
     [expectedMs, avoided] = [5_000, []];
     nowMs += 1_000;
     waits(1, 2);
-    pilots.workWaits();
+    events.publish({ type: "workLeftWaiting" });
     expect(said).toEqual(["wake"]);
   });
 });

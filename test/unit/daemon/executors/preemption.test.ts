@@ -5,7 +5,6 @@ import { expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { notePreempted, notePreemption } from "../../../../src/daemon/executors/hook-reports.js";
 import { doubtOf } from "../../../../src/daemon/executors/testimony.js";
-import type { Recorder } from "../../../../src/daemon/records/recorder.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { executorId, invocationId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { Eviction } from "../../../../src/model/records/utilization.js";
@@ -56,16 +55,13 @@ test("an executor that is no pilot is not preempted, and a pilot reports no othe
 
 test("an order that it has not read is evicted with the others", () => {
   const evictions: Eviction[] = [];
-  const recorder = {
-    holdingChanged: () => {},
-    evicted: (eviction: Eviction) => evictions.push(eviction),
-  } as unknown as Recorder;
   const record = new ExecutorRecord(executorId("n1.1"), nodeName("n1"), "n1", 0, "pilot");
-  const { registry, assignments } = newState();
+  const { events, registry, assignments } = newState();
+  events.subscribe(["evicted"], ({ eviction }) => evictions.push(eviction));
   registry.add(record);
   const [first] = [1, 2].map((id) => give(assignments, record.id, id));
   notePreemption(record, preempted([report(1)]));
   assignments.return(first!);
-  notePreempted(record, recorder);
+  notePreempted(record, events);
   expect(evictions).toMatchObject([{ node: "n1", jobId: 9, attempts: 2, lostCoreMs: 1_000 }]);
 });

@@ -20,8 +20,10 @@ const line = () => ({
 beforeEach(() => {
   told = [];
   heard = [];
-  const { registry } = newState();
-  registry.on("retired", ({ id }, { kind, reason }) => heard.push(`${id} ${kind} ${reason}`));
+  const { events, registry } = newState();
+  events.subscribe(["executorRetired"], ({ executor, retirement: { kind, reason } }) =>
+    heard.push(`${executor.id} ${kind} ${reason}`),
+  );
   record = new ExecutorRecord(executorId("x1"), nodeName("n1"), "n1", 0);
   registry.add(record);
   record.become("starting");

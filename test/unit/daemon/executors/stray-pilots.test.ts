@@ -24,7 +24,7 @@ beforeEach(() => {
   withdrawn = [];
   pilots = new Pilots({
     mark,
-    registry: newState().registry,
+    ...newState(),
     launcher: { withdraw: async (executor: string) => void withdrawn.push(executor) },
     log: pino({ enabled: false }),
   } as unknown as PilotsDependencies);

@@ -9,6 +9,7 @@ import {
   type CheckpointPolicy,
   Checkpoints,
 } from "../../../../src/daemon/invocations/checkpoints.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Registry } from "../../../../src/daemon/state/registry.js";
@@ -28,13 +29,14 @@ const id = invocationId(1);
 const { uid } = made.invocation().owner;
 
 describe("checkpoint folders", () => {
+  let events: Events;
   let live: LiveInvocations;
   let registry: Registry;
   let rows: Map<InvocationId, string>;
   let sent: { node: string; message: DaemonMessage }[];
 
   beforeEach(() => {
-    ({ live, registry } = newState());
+    ({ events, live, registry } = newState());
     rows = new Map();
     sent = [];
   });
@@ -48,7 +50,7 @@ describe("checkpoint folders", () => {
     const policy = { directory: null, maxFolders: 6, keepMs: 100_000, ...change };
     const log = pino({ level: "silent" });
     const nameOf = (of: InvocationId) => `.state-${of}`;
-    return new Checkpoints({ store, live, registry, log, nameOf, policy });
+    return new Checkpoints({ store, live, registry, events, log, nameOf, policy });
   };
   const addExecutor = (node: string) => {
     const record = new ExecutorRecord(executorId(`x-${node}`), nodeName(node), "", 0);

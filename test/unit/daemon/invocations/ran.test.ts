@@ -25,9 +25,10 @@ let live: LiveInvocations;
 let settler: Settler;
 
 beforeEach(() => {
-  ({ live } = newState());
-  const policy = { rate, maxLostAttempts: 5, functionRan: () => {} };
-  settler = new Settler(live, recorder, policy, pino({ level: "silent" }));
+  const state = newState();
+  live = state.live;
+  const policy = { rate, maxLostAttempts: 5 };
+  settler = new Settler(live, recorder, state.events, policy, pino({ level: "silent" }));
 });
 
 const add = (checkpoint: boolean): Live =>

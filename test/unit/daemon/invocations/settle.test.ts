@@ -22,7 +22,8 @@ let goOn: () => void;
 let goBack: () => void;
 
 beforeEach(() => {
-  ({ live } = newState());
+  const state = newState();
+  live = state.live;
   recorded = [];
   isFull = true;
   const endAttempt = async (result: AttemptResult) => {
@@ -30,9 +31,9 @@ beforeEach(() => {
     return recorded.push(result) > 0;
   };
   const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
-  const policy = { rate, maxLostAttempts: 5, functionRan: () => {} };
+  const policy = { rate, maxLostAttempts: 5 };
   const log = pino({ level: "silent" });
-  settler = new Settler(live, { endAttempt } as unknown as Store, policy, log);
+  settler = new Settler(live, { endAttempt } as unknown as Store, state.events, policy, log);
   each = live.add({ invocation: invocation(), digest: digestOf(1_000, submission()) }, null);
   const setTimeout = (callback: () => void) => {
     goOn = callback;

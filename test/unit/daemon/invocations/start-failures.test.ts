@@ -23,19 +23,21 @@ let ran: number[];
 beforeEach(() => {
   recorded = [];
   ran = [];
-  ({ live } = newState());
+  const state = newState();
+  live = state.live;
+  state.events.subscribe(["functionRan"], ({ wallMs }) => ran.push(wallMs));
   const log = pino({ level: "silent" });
   const snapshot = made.snapshot({ nodes: names.map((name) => made.node({ name })) });
   const plan = { steps: [], holes: [], unusable: [], madeFromMs: 0 };
-  starts = new StartFailures(newState().registry, live, () => ({ snapshot, plan }), log);
+  starts = new StartFailures(state.registry, live, () => ({ snapshot, plan }), log);
   const endAttempt = async (result: AttemptResult) => recorded.push(result) > 0;
   settler = new Settler(
     live,
     { endAttempt } as unknown as Store,
+    state.events,
     {
       rate: { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 },
       maxLostAttempts: 5,
-      functionRan: (_key, wallMs) => ran.push(wallMs),
       startFailures: starts,
     },
     log,

@@ -19,8 +19,9 @@ const one = { kind: "invocation", id: invocationId(1) } as const;
 const array = { kind: "array", id: invocationId(7) } as const;
 
 beforeEach(() => {
-  ({ live } = newState());
-  waiters = new Waiters(live);
+  const state = newState();
+  live = state.live;
+  waiters = new Waiters(live, state.events);
   const add = (change: Parameters<typeof invocation>[0]) =>
     live.add({ invocation: invocation(change), digest: digestOf(1_000, submission()) }, null);
   const task = { arrayJobId: array.id };

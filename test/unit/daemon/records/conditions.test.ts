@@ -18,10 +18,11 @@ function world() {
   const store = {
     saveConditions: async (changes: readonly ConditionChange[]) => void written.push(...changes),
   } as Pick<Store, "saveConditions"> as Store;
-  const { registry } = newState();
-  const conditions = new Conditions(store, registry, 200, pino({ enabled: false }));
+  const { events, registry } = newState();
+  new Conditions(store, registry, events, 200, pino({ enabled: false }));
+  const planApplied = (plan: Plan) => events.publish({ type: "planApplied", plan });
   const taken = () => written.splice(0).map(({ node, condition }) => [node, condition]);
-  return { registry, conditions, written, taken };
+  return { events, registry, planApplied, written, taken };
 }
 
 const plan = (reasons: Record<string, UnusableReason | null>): Plan => ({
@@ -36,22 +37,22 @@ const plan = (reasons: Record<string, UnusableReason | null>): Plan => ({
 });
 
 test("from a full node to a hole that is held, and back", () => {
-  const { registry, conditions, written, taken } = world();
-  conditions.planMade(plan({ n1: { kind: "full" } }));
+  const { events, registry, planApplied, written, taken } = world();
+  planApplied(plan({ n1: { kind: "full" } }));
   expect(written[0]).toEqual({ node: n1, condition: "full", fromMs: 1_000 });
   taken();
-  conditions.planMade(plan({ n1: { kind: "state", flag: "COMPLETING" } }));
+  planApplied(plan({ n1: { kind: "state", flag: "COMPLETING" } }));
   const record = new ExecutorRecord(executorId("e1"), n1, "n1", 0);
   registry.add(record);
-  conditions.planMade(plan({ n1: null }));
+  planApplied(plan({ n1: null }));
   record.become("starting");
   record.become("ready");
-  conditions.executorChanged(n1);
+  events.publish({ type: "executorChanged", executor: record });
   record.line = { send: () => true, close: () => {} };
-  conditions.executorChanged(n1);
-  conditions.planMade(plan({ n1: null }));
-  conditions.planMade(plan({ n1: { kind: "tooShort", endsInMs: 201 } }));
-  conditions.planMade(plan({ n1: { kind: "tooShort", endsInMs: 200 } }));
+  events.publish({ type: "executorChanged", executor: record });
+  planApplied(plan({ n1: null }));
+  planApplied(plan({ n1: { kind: "tooShort", endsInMs: 201 } }));
+  planApplied(plan({ n1: { kind: "tooShort", endsInMs: 200 } }));
   expect(taken()).toEqual([
     ["n1", "completing"],
     ["n1", "starting"],
@@ -62,12 +63,13 @@ test("from a full node to a hole that is held, and back", () => {
 });
 
 test("a node that Slurm lists no more is known no more", () => {
-  const { conditions, taken } = world();
-  conditions.planMade(plan({ n1: null, n2: { kind: "drained", by: "root" } }));
+  const { events, planApplied, taken } = world();
+  const executor = new ExecutorRecord(executorId("e1"), n1, "n1", 0);
+  planApplied(plan({ n1: null, n2: { kind: "drained", by: "root" } }));
   taken();
-  conditions.planMade(plan({ n2: { kind: "drained", by: "ada" } }));
-  conditions.executorChanged(n1);
-  conditions.planMade(plan({ n1: null, n2: { kind: "drained", by: "ada" } }));
+  planApplied(plan({ n2: { kind: "drained", by: "ada" } }));
+  events.publish({ type: "executorChanged", executor });
+  planApplied(plan({ n1: null, n2: { kind: "drained", by: "ada" } }));
   expect(taken()).toEqual([
     ["n1", null],
     ["n1", "starting"],

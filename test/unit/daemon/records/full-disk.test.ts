@@ -36,10 +36,10 @@ function expectFew(message: string): void {
 }
 
 test("ends that cannot be recorded are told a few times a minute, and each caller knows", async () => {
-  const { live } = newState();
+  const { events, live } = newState();
   const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
-  const policy = { rate, maxLostAttempts: 5, functionRan: () => {} };
-  const settler = new Settler(live, store, policy, log);
+  const policy = { rate, maxLostAttempts: 5 };
+  const settler = new Settler(live, store, events, policy, log);
   const each = live.add({ invocation: invocation(), digest: digestOf(1_000, submission()) }, null);
   live.begin(each, executorId("n1.00000001"), { attempt: 1, startedAtMs: 0, node: nodeName("n1") });
   const facts = lostFacts({ invocation: each.id, attempt: 1 }, "its node is gone");
@@ -50,13 +50,16 @@ test("ends that cannot be recorded are told a few times a minute, and each calle
 });
 
 test("lines that the reports will lack are told a few times a minute", async () => {
-  const recorder = new Recorder(store, log, 60_000);
-  const conditions = new Conditions(store, newState().registry, 200, log);
+  const { events, registry } = newState();
+  new Recorder(store, events, log, 60_000);
+  new Conditions(store, registry, events, 200, log);
   for (let time = 0; time < often; time++) {
-    recorder.snapshotRead(snapshot({ jobs: [job({ id: jobId(1_000 + time) })] }));
+    const read = snapshot({ jobs: [job({ id: jobId(1_000 + time) })] });
+    events.publish({ type: "snapshotRead", snapshot: read });
     const reason = { kind: "drained", by: "root" } as never;
     const unusable = time % 2 === 0 ? [{ node: nodeName("n1"), reason }] : [];
-    conditions.planMade({ holes: [], unusable, madeFromMs: time } as never);
+    const plan = { steps: [], holes: [], unusable, madeFromMs: time };
+    events.publish({ type: "planApplied", plan: plan as never });
     await turns();
   }
   expectFew("utilization report");

@@ -7,7 +7,8 @@ import type { Store } from "../../../../src/core/ports/store.js";
 import { Learning } from "../../../../src/daemon/records/learning.js";
 import type { Hole } from "../../../../src/model/capacity/hole.js";
 import type { Plan } from "../../../../src/model/capacity/plan.js";
-import { nodeName } from "../../../../src/model/ids.js";
+import { jobId, nodeName } from "../../../../src/model/ids.js";
+import { newState } from "../../../support/daemon/state.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 let store: Store;
@@ -16,7 +17,13 @@ storeForEachTest((opened) => {
 });
 
 const runtime = { defaultTimeLimitMs: 600_000, quantile: 0.75 };
-const newLearning = () => new Learning(store, { runtime, vacateMs: 200 }, pino({ enabled: false }));
+/** Each has a stream of its own, as a daemon has. */
+function newLearning() {
+  const { events } = newState();
+  const policy = { runtime, vacateMs: 200 };
+  return { events, learning: new Learning(store, events, policy, pino({ enabled: false })) };
+}
+type Known = ReturnType<typeof newLearning>;
 const n1 = nodeName("n1");
 
 const hole = (predictedEndAtMs: number | null = null): Hole => ({
@@ -34,17 +41,22 @@ const planWith = (holes: Hole[]): Plan => ({
   madeFromMs: 0,
 });
 /** One hole of `lifeMs`, opened by one hook and closed by another. */
-function holeOf(learning: Learning, openedAtMs: number, lifeMs: number): void {
+function holeOf({ events, learning }: Known, openedAtMs: number, lifeMs: number): void {
+  const hook = (kind: "begin" | "end", atMs: number) => {
+    const report = { node: n1, jobId: jobId(1), kind, atMs, cores: null };
+    events.publish({ type: "hookReported", report });
+  };
   learning.planMade(planWith([]), openedAtMs - 100);
-  learning.hookSpoke(n1, "end", openedAtMs);
+  hook("end", openedAtMs);
   learning.planMade(planWith([hole()]), openedAtMs + 50);
-  learning.hookSpoke(n1, "begin", openedAtMs + lifeMs);
+  hook("begin", openedAtMs + lifeMs);
   learning.planMade(planWith([]), openedAtMs + lifeMs + 50);
 }
 
 test("holes that hooks open and close are learned, and their forecasts come out", () => {
-  const learning = newLearning();
-  for (let round = 0; round < 200; round++) holeOf(learning, (round + 1) * 60_000, 5_000);
+  const known = newLearning();
+  const { learning } = known;
+  for (let round = 0; round < 200; round++) holeOf(known, (round + 1) * 60_000, 5_000);
   expect(learning.survival.survivalProbability("wholeNode", 0, 3_000)).toBeGreaterThan(0.85);
   expect(learning.survival.survivalProbability("wholeNode", 0, 20_000)).toBeLessThan(0.3);
   const report = learning.report();
@@ -56,7 +68,7 @@ test("holes that hooks open and close are learned, and their forecasts come out"
 });
 
 test("what Slurm planned is judged apart from what past holes tell", () => {
-  const learning = newLearning();
+  const { learning } = newLearning();
   learning.planMade(planWith([]), 500);
   learning.planMade(planWith([hole(1_600)]), 1_000);
   learning.planMade(planWith([hole(1_600)]), 3_000);
@@ -68,16 +80,18 @@ test("what Slurm planned is judged apart from what past holes tell", () => {
 });
 
 test("a restart keeps what was learned; unreadable parts are learned again", async () => {
-  const learning = newLearning();
-  for (let round = 0; round < 200; round++) holeOf(learning, (round + 1) * 60_000, 5_000);
-  for (let run = 0; run < 5; run++) learning.functionRan("f", 70);
+  const known = newLearning();
+  const { events, learning } = known;
+  for (let round = 0; round < 200; round++) holeOf(known, (round + 1) * 60_000, 5_000);
+  for (let run = 0; run < 5; run++)
+    events.publish({ type: "functionRan", functionKey: "f", wallMs: 70 });
   await learning.save();
-  const next = newLearning();
+  const next = newLearning().learning;
   await next.load();
   expect(next.report()).toEqual(learning.report());
   expect(next.report().learnedFunctions).toBe(1);
   for (const name of ["survival", "calibration", "runtimes"]) await store.saveLearned(name, "[1]");
-  const fresh = newLearning();
+  const fresh = newLearning().learning;
   await fresh.load();
-  expect(fresh.report()).toEqual(newLearning().report());
+  expect(fresh.report()).toEqual(newLearning().learning.report());
 });

@@ -6,12 +6,14 @@ import { pino } from "pino";
 import { type Time, useTime } from "../../../../src/clock.js";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Recorder } from "../../../../src/daemon/records/recorder.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { Holding } from "../../../../src/model/records/utilization.js";
 import type { Job } from "../../../../src/model/slurm/job.js";
 import type { Node } from "../../../../src/model/slurm/node.js";
 import type { Snapshot } from "../../../../src/model/slurm/snapshot.js";
+import { newState } from "../../../support/daemon/state.js";
 import { node } from "../../../support/nouns.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
@@ -21,7 +23,13 @@ storeForEachTest((opened) => {
 });
 
 const log = pino({ enabled: false });
-const newRecorder = () => new Recorder(store, log, 15_000);
+/** Each has a stream of its own, as a daemon has. */
+function newRecorder() {
+  const { events } = newState();
+  return { events, recorder: new Recorder(store, events, log, 15_000) };
+}
+
+type Known = ReturnType<typeof newRecorder>;
 
 const running = (id: number, startAtMs: number): Job => ({
   id: jobId(id),
@@ -44,23 +52,26 @@ const running = (id: number, startAtMs: number): Job => ({
 });
 
 const read = (
-  recorder: Recorder,
+  events: Events,
   atMs: number,
   jobs: Job[],
   unreadable: string[] = [],
   nodes: Node[] = [],
 ) =>
-  recorder.snapshotRead({
-    facts: {} as Snapshot["facts"],
-    nodes,
-    shares: new Map(),
-    jobs,
-    partitions: [],
-    reservations: [],
-    nodesAskedAtMs: atMs,
-    nodesReadAtMs: atMs,
-    jobsAskedAtMs: atMs,
-    unreadable,
+  events.publish({
+    type: "snapshotRead",
+    snapshot: {
+      facts: {} as Snapshot["facts"],
+      nodes,
+      shares: new Map(),
+      jobs,
+      partitions: [],
+      reservations: [],
+      nodesAskedAtMs: atMs,
+      nodesReadAtMs: atMs,
+      jobsAskedAtMs: atMs,
+      unreadable,
+    },
   });
 
 /** Each record's job, start and end; writes happen in order, so a read after them sees them all. */
@@ -71,12 +82,12 @@ async function ends(): Promise<readonly (number | null)[][]> {
 }
 
 test("a job that slurmctld forgot while the daemon was down ends with the first read after", async () => {
-  read(newRecorder(), 2_000, [running(1, 1_000), running(2, 1_500)]);
+  read(newRecorder().events, 2_000, [running(1, 1_000), running(2, 1_500)]);
   expect(await ends()).toEqual([
     [1, 1_000, null],
     [2, 1_500, null],
   ]);
-  read(newRecorder(), 9_000, [running(2, 1_500)]);
+  read(newRecorder().events, 9_000, [running(2, 1_500)]);
   expect(await ends()).toEqual([
     [1, 1_000, 9_000],
     [2, 1_500, null],
@@ -84,13 +95,13 @@ test("a job that slurmctld forgot while the daemon was down ends with the first 
 });
 
 test("a job that vanishes with its record open ends then; one whose end was read keeps it", async () => {
-  const recorder = newRecorder();
-  read(recorder, 2_000, [running(1, 1_000), running(2, 1_500)]);
-  read(recorder, 3_000, [
+  const { events } = newRecorder();
+  read(events, 2_000, [running(1, 1_000), running(2, 1_500)]);
+  read(events, 3_000, [
     running(1, 1_000),
     { ...running(2, 1_500), state: "COMPLETED", endAtMs: 2_500 },
   ]);
-  read(recorder, 4_000, []);
+  read(events, 4_000, []);
   expect(await ends()).toEqual([
     [1, 1_000, 4_000],
     [2, 1_500, 2_500],
@@ -98,11 +109,11 @@ test("a job that vanishes with its record open ends then; one whose end was read
 });
 
 test("a requeued job ends while it waits, and begins again", async () => {
-  const recorder = newRecorder();
-  read(recorder, 2_000, [running(1, 1_000)]);
-  read(recorder, 3_000, [{ ...running(1, 1_000), state: "PENDING", nodes: [], startAtMs: null }]);
-  read(recorder, 5_000, [running(1, 4_000)]);
-  read(recorder, 7_000, [running(1, 6_000)]);
+  const { events } = newRecorder();
+  read(events, 2_000, [running(1, 1_000)]);
+  read(events, 3_000, [{ ...running(1, 1_000), state: "PENDING", nodes: [], startAtMs: null }]);
+  read(events, 5_000, [running(1, 4_000)]);
+  read(events, 7_000, [running(1, 6_000)]);
   expect(await ends()).toEqual([
     [1, 1_000, 3_000],
     [1, 4_000, 6_000],
@@ -111,33 +122,28 @@ test("a requeued job ends while it waits, and begins again", async () => {
 });
 
 test("a read with lines that made no sense ends nothing; the next good one does", async () => {
-  const recorder = newRecorder();
-  read(recorder, 2_000, [running(1, 1_000)]);
-  read(recorder, 3_000, [], ["a line of squeue's"]);
+  const { events } = newRecorder();
+  read(events, 2_000, [running(1, 1_000)]);
+  read(events, 3_000, [], ["a line of squeue's"]);
   expect(await ends()).toEqual([[1, 1_000, null]]);
-  read(recorder, 4_000, []);
+  read(events, 4_000, []);
   expect(await ends()).toEqual([[1, 1_000, 4_000]]);
 });
 
 describe("the time that Slurm could use a node", () => {
-  const seen = (recorder: Recorder, atMs: number, ...nodes: Node[]) =>
-    read(recorder, atMs, [], [], nodes);
-  const spans = async (recorder: Recorder) => {
+  const seen = ({ events }: Known, atMs: number, ...nodes: Node[]) =>
+    read(events, atMs, [], [], nodes);
+  const spans = async ({ recorder }: Known) => {
     await recorder.flush();
     const { nodeSpans } = await store.loadUtilization(0, 1_000_000);
     return nodeSpans.map(({ node: name, cores, fromMs, toMs }) => [name, cores, fromMs, toMs]);
   };
 
   test("goes on from read to read", async () => {
-    const recorder = newRecorder();
+    const known = newRecorder();
     for (const atMs of [1_000, 2_000, 17_000])
-      seen(
-        recorder,
-        atMs,
-        node(),
-        node({ name: nodeName("n2"), cores: 4, baseState: "ALLOCATED" }),
-      );
-    expect(await spans(recorder)).toEqual([
+      seen(known, atMs, node(), node({ name: nodeName("n2"), cores: 4, baseState: "ALLOCATED" }));
+    expect(await spans(known)).toEqual([
       ["n1", 16, 1_000, 17_000],
       ["n2", 4, 1_000, 17_000],
     ]);
@@ -148,25 +154,25 @@ describe("the time that Slurm could use a node", () => {
     ["drained", { flags: ["DRAIN"] }],
     ["not responding", { flags: ["NOT_RESPONDING"] }],
   ])("ends where the node is %s, and begins anew", async (_what, change) => {
-    const recorder = newRecorder();
-    seen(recorder, 1_000, node());
-    seen(recorder, 2_000, node());
-    seen(recorder, 3_000, node(change));
-    seen(recorder, 4_000, node());
-    seen(recorder, 5_000, node());
-    expect(await spans(recorder)).toEqual([
+    const known = newRecorder();
+    seen(known, 1_000, node());
+    seen(known, 2_000, node());
+    seen(known, 3_000, node(change));
+    seen(known, 4_000, node());
+    seen(known, 5_000, node());
+    expect(await spans(known)).toEqual([
       ["n1", 16, 1_000, 2_000],
       ["n1", 16, 4_000, 5_000],
     ]);
   });
 
   test("is not known while Slurm was not read for long, and is of one size", async () => {
-    const recorder = newRecorder();
-    seen(recorder, 1_000, node());
-    seen(recorder, 16_001, node());
-    seen(recorder, 17_000, node({ cores: 8 }));
-    seen(recorder, 18_000, node({ cores: 8 }));
-    expect(await spans(recorder)).toEqual([
+    const known = newRecorder();
+    seen(known, 1_000, node());
+    seen(known, 16_001, node());
+    seen(known, 17_000, node({ cores: 8 }));
+    seen(known, 18_000, node({ cores: 8 }));
+    expect(await spans(known)).toEqual([
       ["n1", 16, 1_000, 1_000],
       ["n1", 16, 16_001, 16_001],
       ["n1", 8, 17_000, 18_000],
@@ -177,19 +183,17 @@ describe("the time that Slurm could use a node", () => {
 test("an executor holds its cores while it could be given work", async () => {
   const saved: Holding[] = [];
   const saveHolding = async (holding: Holding) => void saved.push(holding);
-  const recorder = new Recorder({ saveHolding } as unknown as Store, log, 15_000);
-  const told: string[] = [];
-  recorder.on("holding", (name) => told.push(name));
+  const { events } = newState();
+  const recorder = new Recorder({ saveHolding } as unknown as Store, events, log, 15_000);
   const record = new ExecutorRecord(executorId("x1"), nodeName("n1"), "", 0);
   let nowMs = 1_000;
   const now = () => {
     nowMs += 1_000;
     const goBack = useTime({ nowMs: () => nowMs } as Time);
-    recorder.holdingChanged(record);
+    events.publish({ type: "executorChanged", executor: record });
     goBack();
   };
   now();
-  told.length = 0;
   record.claimed = { cores: 4, memoryMb: 1, gpus: [] };
   record.order(record.claimed);
   record.become("starting");
@@ -206,22 +210,18 @@ test("an executor holds its cores while it could be given work", async () => {
     [4, 3_000, 5_000],
     [2, 5_000, 6_000],
   ]);
-  expect(told).toEqual(["n1", "n1", "n1"]);
 });
 
 test("a hint that a job left counts once, of a job that Slurm has shown on that node", async () => {
-  const recorder = newRecorder();
-  const told: string[] = [];
-  recorder.on("hook", (...event) => told.push(event.join(" ")));
-  read(recorder, 1_000, [running(1, 500)]);
+  const { recorder, events } = newRecorder();
+  read(events, 1_000, [running(1, 500)]);
   const [n1, n2] = [nodeName("n1"), nodeName("n2")];
-  expect(recorder.wakeSpoke(n2, jobId(1), 2_000)).toBe(false);
-  expect(recorder.wakeSpoke(n1, jobId(2), 2_000)).toBe(false);
-  expect(recorder.wakeSpoke(n1, jobId(1), 2_000)).toBe(true);
-  expect(recorder.wakeSpoke(n1, jobId(1), 3_000)).toBe(false);
-  expect(told).toEqual(["n1 end 2000"]);
-  read(recorder, 4_000, []);
-  expect(recorder.wakeSpoke(n1, jobId(1), 5_000)).toBe(false);
-  read(recorder, 6_000, [running(1, 5_500)]);
-  expect(recorder.wakeSpoke(n1, jobId(1), 7_000)).toBe(true);
+  expect(recorder.countsAsEnd(n2, jobId(1))).toBe(false);
+  expect(recorder.countsAsEnd(n1, jobId(2))).toBe(false);
+  expect(recorder.countsAsEnd(n1, jobId(1))).toBe(true);
+  expect(recorder.countsAsEnd(n1, jobId(1))).toBe(false);
+  read(events, 4_000, []);
+  expect(recorder.countsAsEnd(n1, jobId(1))).toBe(false);
+  read(events, 6_000, [running(1, 5_500)]);
+  expect(recorder.countsAsEnd(n1, jobId(1))).toBe(true);
 });
