@@ -7,6 +7,7 @@
 
 import type { LedgerHead, Posting } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
+import { SequenceCheck } from "./removed.js";
 import { type LedgerSeal, type SealedHead, type SealedPosting, sealsAgree } from "./seal.js";
 
 /** The columns that a posting's seal covers, as SealedPosting names them, and the seal. */
@@ -158,7 +159,9 @@ export function chainChecker(database: Connection, seal: LedgerSeal): () => Iter
       yield "the head of the ledger is not as gleanerd wrote it, or the key in stateDirectory was replaced";
     let known = 0n;
     let last: PostingRow | null = null;
+    const check = new SequenceCheck(database, seal);
     for (const row of selectPostings.iterate()) {
+      yield* check.found(row.sequence);
       if (!sealsAgree(row.seal, seal.posting(row)))
         yield `the posting of attempt ${row.attempt} of invocation ${row.invocation} is not as gleanerd wrote it`;
       if (last !== null && last.sequence + 1 === row.sequence && last.seal !== row.previous)
@@ -166,6 +169,7 @@ export function chainChecker(database: Connection, seal: LedgerSeal): () => Iter
       last = row;
       known++;
     }
+    if (head !== undefined) yield* check.close(head.sequence);
     for (const row of selectDays.iterate()) {
       if (!isSoundDay(row, seal))
         yield `the sums of ${row[2]} for day ${row[0]} are not as gleanerd wrote them`;

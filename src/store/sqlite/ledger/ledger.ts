@@ -31,6 +31,7 @@ export interface LedgerRow {
   readonly microCreditsPerCoreSecond: number;
   readonly microCreditsPerGbSecond: number;
   readonly postedAtMs: number;
+  readonly sequence: number;
 }
 
 export const finishedAttempts = `
@@ -38,7 +39,8 @@ export const finishedAttempts = `
     s.owner_uid AS ownerUid, s.owner_user AS owner, p.owner_uid AS uid, p.owner_user AS user, p.core_ms AS coreMs, p.memory_mb_ms AS memoryMbMs,
     p.amount_micro_credits AS amountMicroCredits,
     p.micro_credits_per_core_second AS microCreditsPerCoreSecond,
-    p.micro_credits_per_gb_second AS microCreditsPerGbSecond, p.posted_at_ms AS postedAtMs
+    p.micro_credits_per_gb_second AS microCreditsPerGbSecond, p.posted_at_ms AS postedAtMs,
+    p.sequence
   FROM attempt AS a
   JOIN invocation AS i ON i.id = a.invocation
   JOIN submission AS s ON s.id = i.submission

@@ -48,6 +48,11 @@ export class LedgerSeal {
     return this.mac("head", [sequence, seal]);
   }
 
+  /** Seals a range of removed postings, by their sequence numbers. */
+  removed(first: number, last: number): string {
+    return this.mac("removed", [first, last]);
+  }
+
   day(of: SealedDay): string {
     return this.mac("day", of);
   }

@@ -133,6 +133,13 @@ CREATE TABLE ledger_day (
   PRIMARY KEY (day, owner_uid)
 ) STRICT, WITHOUT ROWID;
 
+-- Which postings were removed after they had been summed: ranges of their sequence, each with its seal.
+CREATE TABLE ledger_removed (
+  first INTEGER PRIMARY KEY CHECK (first >= 1),
+  last INTEGER NOT NULL UNIQUE CHECK (last >= first),
+  seal TEXT NOT NULL
+) STRICT;
+
 -- One row: how many postings were ever made, the seal of the last one, and a seal of both; '' once it was found broken.
 CREATE TABLE ledger_head (
   id INTEGER PRIMARY KEY CHECK (id = 1),

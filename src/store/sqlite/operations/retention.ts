@@ -5,6 +5,7 @@ import { isBilled } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import { DaySeals, postingChecker } from "../ledger/chain.js";
 import { dayMs, differenceOf, finishedAttempts, type LedgerRow } from "../ledger/ledger.js";
+import { RemovedPostings } from "../ledger/removed.js";
 import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { documentRemover } from "./documents.js";
@@ -49,6 +50,8 @@ export function retentionWrites(database: Connection, seal: LedgerSeal): Operati
   };
 }
 
+const dayOf = ({ postedAtMs }: LedgerRow): number => Math.floor(postedAtMs / dayMs);
+
 /**
  * Ended invocations, with attempts and postings, and a submission with the last of its invocations.
  */
@@ -81,23 +84,23 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
   const removeDocument = documentRemover(database);
   const isAsWritten = postingChecker(database, seal);
   const sums = new DaySeals(database, seal);
+  const ranges = new RemovedPostings(database, seal);
   return (limit) => {
     let removed = 0;
     for (const { id, submission } of selectOld.all(limit)) {
       const attempts = selectAttempts.all(id);
       if (attempts.some((row) => differenceOf(row) !== null) || !isAsWritten(id)) continue;
       const billed = attempts.filter((row) => isBilled(row.state));
-      const dayOf = (row: LedgerRow): number => Math.floor(row.postedAtMs / dayMs);
-      if (billed.some((row) => !sums.isSound(dayOf(row), row.ownerUid))) continue;
-      for (const row of billed)
-        sumAttempt.run({
-          day: dayOf(row),
-          uid: row.ownerUid,
-          user: row.owner,
-          price: priceMicroCredits(row, row),
-        });
+      const mayJoin = (row: LedgerRow): boolean =>
+        sums.isSound(dayOf(row), row.ownerUid) && ranges.mayAdd(row.sequence);
+      if (!billed.every(mayJoin)) continue;
       for (const each of deleteOf) removed += each.run(id).changes;
-      for (const row of billed) sums.renew(dayOf(row), row.ownerUid);
+      for (const row of billed) {
+        const [day, uid] = [dayOf(row), row.ownerUid];
+        sumAttempt.run({ day, uid, user: row.owner, price: priceMicroCredits(row, row) });
+        sums.renew(day, uid);
+        ranges.add(row.sequence);
+      }
       removed += deleteInvocation.run(id).changes;
       const last = deleteSubmission.get({ id: submission });
       if (last === undefined) continue;

@@ -114,6 +114,74 @@ test.each([
   expect(await check()).toEqual({ balanced: false, said: expect.stringContaining(sentence) });
 });
 
+/** Everything of these invocations, as somebody might have copied it before it was removed. */
+function copyOf(...ids: number[]): string {
+  const database = new Database(file, { readonly: true });
+  const list = ids.join();
+  const inserts = [
+    ["document", "TRUE"],
+    ["submission", `id IN (SELECT submission FROM invocation WHERE id IN (${list}))`],
+    ["invocation", `id IN (${list})`],
+    ["attempt", `invocation IN (${list})`],
+    ["posting", `invocation IN (${list})`],
+  ].flatMap(([table, which]) =>
+    database
+      .prepare<[], Record<string, unknown>>(`SELECT * FROM ${table} WHERE ${which}`)
+      .all()
+      .map((row) => {
+        const values = Object.values(row).map((value) =>
+          value === null
+            ? "NULL"
+            : typeof value === "number"
+              ? value
+              : Buffer.isBuffer(value)
+                ? `x'${value.toString("hex")}'`
+                : `'${String(value).replaceAll("'", "''")}'`,
+        );
+        return `INSERT OR IGNORE INTO ${table} (${Object.keys(row).join()}) VALUES (${values.join()});`;
+      }),
+  );
+  database.close();
+  return inserts.join("\n");
+}
+
+test("finds a run that was exchanged for one that had been removed for its age", async () => {
+  for (let run = 0; run < 3; run++) await runOne(dayMs + run);
+  const old = copyOf(2);
+  while ((await store.prune(4 * dayMs, 1)) > 0);
+  for (let run = 0; run < 3; run++) await runOne(5 * dayMs + run);
+  expect(await check()).toEqual({ balanced: true, said: "" });
+  forge(removeSecond.replaceAll("= 2", "= 5"));
+  forge(old);
+  const { balanced, said } = await check();
+  expect(balanced).toBe(false);
+  expect(said).toContain("posting 2 of the ledger is there although it was removed, or twice");
+  expect(said).toContain("posting 5 of the ledger is missing");
+});
+
+test("finds a range of removed postings that was forged, and lets no other join it", async () => {
+  for (let run = 0; run < 3; run++) await runOne(dayMs + run);
+  await store.prune(dayMs + 1, 1);
+  forge("UPDATE ledger_removed SET last = 2");
+  expect((await check()).said).toContain(
+    "the record of the removed postings 1 to 2 is not as gleanerd wrote it",
+  );
+  while ((await store.prune(4 * dayMs, 1)) > 0);
+  expect((await check()).said).toContain("the removed postings 1 to 2 is not as gleanerd wrote it");
+});
+
+test("postings that are removed in any order leave one range", async () => {
+  for (const endedAtMs of [3, 1, 2, 5, 4]) await runOne(dayMs + endedAtMs);
+  for (let calls = 0; calls < 5; calls++) {
+    await store.prune(4 * dayMs, 1);
+    expect(await check()).toEqual({ balanced: true, said: "" });
+  }
+  const database = new Database(file, { readonly: true });
+  const ranges = database.prepare("SELECT first, last FROM ledger_removed").all();
+  database.close();
+  expect(ranges).toEqual([{ first: 1, last: 5 }]);
+});
+
 test("what was forged is never given a good seal: by later postings, or by age", async () => {
   await runOne(dayMs);
   await store.prune(4 * dayMs, 9);

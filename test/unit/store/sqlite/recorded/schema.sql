@@ -188,6 +188,12 @@ BEGIN
   SELECT RAISE (ABORT, 'the head of the ledger is never deleted');
 END;
 
+CREATE TABLE ledger_removed (
+  first INTEGER PRIMARY KEY CHECK (first >= 1),
+  last INTEGER NOT NULL UNIQUE CHECK (last >= first),
+  seal TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE migration (
       number INTEGER PRIMARY KEY,
       name TEXT NOT NULL,
