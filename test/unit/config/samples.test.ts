@@ -32,7 +32,7 @@ describe("gleaner.yaml", () => {
     expect(written).toEqual(parseConfig({}, "the defaults"));
   });
 
-  test("is read as it is written", () => {
+  test("is read as written", () => {
     const file = join(root, "configs/gleaner.yaml");
     expect(loadConfig(file)).toEqual(parseConfig(parse(sample("gleaner.yaml")), "the sample"));
   });
@@ -49,7 +49,7 @@ describe("gleaner.yaml", () => {
     ["too large", "large.yaml", "#".repeat(1024 * 1024 + 1), /larger than 1048576 bytes/],
     ["no YAML", "bad.yaml", "a: [", /is not valid YAML/],
     ["of a wrong type", "type.yaml", "store: 7", /store: /],
-  ])("one that is %s is refused with a sentence", (_what, name, text, sentence) => {
+  ])("is refused with a sentence if it is %s", (_what, name, text, sentence) => {
     const file = resolve(folder, name);
     if (text !== null) writeFileSync(file, text);
     expect(() => loadConfig(file)).toThrow(sentence);
@@ -85,7 +85,7 @@ describe("slurm.conf.gleaner", () => {
     expect(hookProblemOf(factsOf(without), programs)).toContain(`${key}=`);
   });
 
-  test("its advice is a line that is understood", () => {
+  test("advises a line that Gleaner understands", () => {
     expect(factsOf(lines).maxMemoryPerCoreMb).toBeNull();
     expect(factsOf(lines.replace("#MaxMemPerCPU", "MaxMemPerCPU")).maxMemoryPerCoreMb).toBe(4_000);
   });
@@ -203,7 +203,7 @@ describe("gleanerd.service", () => {
     expect({ status, said: status === 0 ? "" : stdout + stderr }).toEqual({ status: 0, said: "" });
   });
 
-  test("another file lifts the sandbox for executors that are its children", () => {
+  test("has an extra file that lifts the sandbox for executors that are its children", () => {
     const keysOf = (text: string) =>
       [...text.matchAll(/^([A-Z][A-Za-z]+)=/gm)].map(([, key]) => key!);
     const sandbox = unit.slice(unit.indexOf("CapabilityBoundingSet="), unit.indexOf("[Install]"));
@@ -215,24 +215,24 @@ describe("gleanerd.service", () => {
     expect(taken).toEqual(expect.arrayContaining(["MemoryHigh", "MemoryMax", "TasksMax"]));
   });
 
-  test("the OOM killer prefers it to Slurm's daemons, and it stops before it is killed", () => {
+  test("is killed by the OOM killer before Slurm's daemons, and gets time to stop", () => {
     expect(value("MemoryMax")).toBe("1G");
     expect(Number(value("OOMScoreAdjust"))).toBeGreaterThan(0);
     expect(Number(value("TimeoutStopSec"))).toBeGreaterThan(5);
   });
 
-  test("a crash writes no memory to disk", () => {
+  test("writes no memory to disk on a crash", () => {
     expect(value("LimitCORE")).toBe("0");
   });
 
-  test("a restart leaves executors running", () => {
+  test("leaves executors running on a restart", () => {
     expect(value("KillMode")).toBe("process");
     expect(value("KillSignal")).toBe("SIGTERM");
     const { executor } = parseConfig({}, "the defaults");
     expect(Number(value("RestartSec")) * 1_000).toBeLessThan(executor.orphanMs);
   });
 
-  test("starts the daemon that the build makes, with node as executors are", () => {
+  test("starts the built daemon with node, as executors are started", () => {
     const { programs } = parseConfig({}, "the defaults");
     const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       bin: { gleanerd: string };

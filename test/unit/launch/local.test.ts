@@ -50,7 +50,7 @@ describe("local launcher", () => {
     expect([record.directory, record.umask]).toEqual(["/", 0o077]);
   });
 
-  test("keeps the log for its owner and appends to it", async () => {
+  test("keeps the log private to its owner and appends to it", async () => {
     const log = join(options.logDirectory, "executor-n1.log");
     writeFileSync(log, "before\n", { mode: 0o600 });
     await launch();
@@ -64,7 +64,7 @@ describe("local launcher", () => {
     expect(process.umask()).toBe(before);
   });
 
-  test("tells a running executor from one that is gone", async () => {
+  test("distinguishes a running executor from one that is gone", async () => {
     expect(await launcher.probe(n1, "127.0.0.1", executor)).toBe("gone");
     const { pid } = await launch();
     expect(await launcher.probe(n1, "127.0.0.1", executor)).toBe("running");
@@ -72,7 +72,7 @@ describe("local launcher", () => {
     expect(await launcher.probe(n1, "127.0.0.1", executor)).toBe("gone");
   });
 
-  test("a restarted daemon finds the executor by its mark", async () => {
+  test("finds the executor by its mark after a restart of the daemon", async () => {
     const { pid } = await launch();
     const restarted = createLocalLauncher(options);
     expect(await restarted.probe(n1, "127.0.0.1", executor)).toBe("running");
@@ -80,14 +80,14 @@ describe("local launcher", () => {
     expect(await restarted.probe(n1, "127.0.0.1", executor)).toBe("gone");
   });
 
-  test("a mark that names another process under the same pid is not believed", async () => {
+  test("does not trust a mark of another process with the same pid", async () => {
     const { pid } = await launch();
     writeFileSync(join(options.runDirectory, "n1/executor.pid"), `pid=${pid}\nstartTicks=1\n`);
     const restarted = createLocalLauncher(options);
     expect(await restarted.probe(n1, "127.0.0.1", executor)).toBe("gone");
   });
 
-  test("a mark that cannot be read leaves it unknown", async () => {
+  test("reports an executor as unknown if its mark cannot be read", async () => {
     rmSync(options.runDirectory, { recursive: true });
     writeFileSync(options.runDirectory, "a file where a folder should be");
     expect(await launcher.probe(n1, "127.0.0.1", executor)).toBe("unknown");
@@ -96,7 +96,7 @@ describe("local launcher", () => {
   test.each([
     ["a missing program", { node: "/nowhere/node" }, "/nowhere/node"],
     ["a missing log folder", { logDirectory: "/nowhere/log" }, "/nowhere/log"],
-  ])("%s is refused with what to check", async (_, wrong, named) => {
+  ])("refuses %s and says what to check", async (_, wrong, named) => {
     const broken = createLocalLauncher({ ...options, ...wrong });
     await expect(broken.launch(n1, "127.0.0.1", executor, input)).rejects.toMatchObject({
       code: "LAUNCH",

@@ -63,7 +63,7 @@ const lastAsked = (name: string): string | undefined =>
 
 const launch = () => launcher.launch(n1, "n1", id, "{}\n", size);
 
-test("while it is, it is asked after by its job, and withdrawn by it", async () => {
+test("a live pilot is probed and cancelled by its job id", async () => {
   await launch();
   expect(await launcher.probe(n1, "n1", id)).toBe("running");
   expect(lastAsked("squeue")).toContain("-j 42");
@@ -71,14 +71,14 @@ test("while it is, it is asked after by its job, and withdrawn by it", async () 
   expect(lastAsked("scancel")).toBe("scancel -Q 42");
 });
 
-test("nothing is kept of one that is forgotten: its job is looked for by its name again", async () => {
+test("the job of a forgotten pilot is found by its name", async () => {
   await launch();
   launcher.forget!(id);
   await launcher.probe(n1, "n1", id);
   expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
 });
 
-test("one that is taken back while sbatch runs is cancelled, and forgotten for good", async () => {
+test("a pilot withdrawn while sbatch runs is cancelled and forgotten", async () => {
   const gate = join(folder, "gate");
   execFileSync("mkfifo", [gate]);
   program("sbatch", `cat ${gate}`);
@@ -94,14 +94,14 @@ test("one that is taken back while sbatch runs is cancelled, and forgotten for g
   expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
 });
 
-test("one that sbatch refused is told, and is looked for by its name", async () => {
+test("a pilot that sbatch refused is reported, and searched for by its name", async () => {
   program("sbatch", "echo no such partition >&2; exit 1");
   await expect(launch()).rejects.toThrow("sbatch refused the pilot of n1 (no such partition)");
   await launcher.withdraw!(id);
   expect(lastAsked("squeue")).toContain("-u 1000 -p gleaner");
 });
 
-test("one that squeue could not look for is not gone: 26.05 complains of a user and ends with status 0", async () => {
+test("a pilot is not considered gone if squeue fails with status 0, as in 26.05", async () => {
   program("squeue", "echo 'squeue: error: Invalid user: nobody' >&2");
   expect(await launcher.probe(n1, "n1", id)).toBe("unknown");
   program("squeue", "");

@@ -8,7 +8,7 @@ const stat = (name: string, state: string, startTicks: string) =>
   `12 (${name}) ${state} ${Array.from({ length: 18 }, (_, index) => index).join(" ")} ${startTicks} 0 0\n`;
 
 describe("process mark", () => {
-  test("is read from its lines, in any order, unknown ones aside", () => {
+  test("is read from its lines in any order, ignoring unknown ones", () => {
     expect(parseProcessMark("startTicks=77\nkill=/x\npid=12\n")).toEqual({
       pid: 12,
       startTicks: "77",
@@ -22,21 +22,21 @@ describe("process mark", () => {
     "pid=0\nstartTicks=1\n",
     "pid=1;rm\nstartTicks=1\n",
     "pid=-1\nstartTicks=1\n",
-  ])("%j is no mark", (text) => {
+  ])("does not accept %j", (text) => {
     expect(parseProcessMark(text)).toBeNull();
   });
 
-  test("a program's name cannot forge the start time", () => {
+  test("has a start time that a program's name cannot forge", () => {
     expect(startTicksOf(stat("a) S 1 2 (b", "S", "77"))).toBe("77");
   });
 
-  test("zombies and cut texts are dead", () => {
+  test("counts zombies and truncated texts as dead", () => {
     expect(startTicksOf(stat("node", "Z", "77"))).toBeNull();
     expect(startTicksOf("12 (node) S 1 2")).toBeNull();
     expect(startTicksOf("")).toBeNull();
   });
 
-  test("another process under the same pid, or another executor, is not ours", () => {
+  test("does not match another process with the same pid, or another executor", () => {
     const mark = { pid: 12, startTicks: "77", executor: "e1" };
     expect(isRunning(mark, executorId("e1"), stat("node", "S", "77"))).toBe(true);
     expect(isRunning(mark, executorId("e1"), stat("node", "S", "78"))).toBe(false);

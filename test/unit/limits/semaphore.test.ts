@@ -54,7 +54,7 @@ describe("a semaphore", () => {
   });
 });
 
-test("no user waits for the tasks of another", async () => {
+test("no user waits for the tasks of another user", async () => {
   const { begun, task, end } = createTasks();
   const semaphores = new UserSemaphores(1, { most: 0, refusal: "one at a time" });
   const first = semaphores.run(1, task("first"));

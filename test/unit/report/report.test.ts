@@ -45,7 +45,7 @@ describe("idle", () => {
     expect(text).toMatch(/^n1 .*no demand .*%$/m);
   });
 
-  test("its lines of CSV and its JSON sum to the idle core-time", () => {
+  test("has CSV lines and JSON that sum to the idle core-time", () => {
     const [head, ...lines] = renderIdleCsv(figures).trimEnd().split("\r\n");
     expect(head).toMatch(/^node,idleCoreMs,usefulCoreMs,.*,unrecordedCoreMs$/);
     expect(lines).toHaveLength(3);
@@ -69,7 +69,7 @@ describe("idle", () => {
     expect(renderUtilizationHtml({ ...figures, idleParts }, "t")).not.toContain('id="idle"');
   });
 
-  test("a name that could move the cursor is made harmless", () => {
+  test("neutralises a name that could move the cursor", () => {
     const text = renderIdleText(named("\u001b[2Jn\u202e"));
     for (const steering of ["\u001b", "\u202e"]) expect(text).not.toContain(steering);
     expect(renderIdleCsv(named("=1+1"))).toContain("'=1+1");
@@ -77,7 +77,7 @@ describe("idle", () => {
 });
 
 describe("words", () => {
-  test("a share is never rounded up to all or down to nothing", () => {
+  test("never round a share up to all or down to nothing", () => {
     expect([percent(1, 3), percent(99_999, 100_000), percent(1, 100_000)]).toEqual([
       "33.3 %",
       "> 99.9 %",
@@ -86,7 +86,7 @@ describe("words", () => {
     expect([percent(0, 5), percent(5, 5), percent(0, 0)]).toEqual(["0.0 %", "100.0 %", "–"]);
   });
 
-  test("times have units", () => {
+  test("give times units", () => {
     expect([duration(0), duration(118_000), duration(93_784_000)]).toEqual([
       "0 s",
       "1 min 58 s",
@@ -163,7 +163,7 @@ describe("text", () => {
     expect(text).toContain("the CSV file has 20 more");
   });
 
-  test("a name can neither send escape sequences nor push the figures out of sight", () => {
+  test("lets no name send escape sequences or push the figures out of sight", () => {
     const text = renderUtilizationText(named(`\u001b[2J\u202Eevil\n${"x".repeat(500)}`));
     expect(text.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     expect(text).toMatch(/^\uFFFD\[2J\uFFFDevil\uFFFDx+… +\d/m);
@@ -190,7 +190,7 @@ describe("CSV", () => {
     ["a\r\nb", '"a\r\nb",'],
     ["=cmd()", "'=cmd(),"],
     ["-1,2", '"\'-1,2",'],
-  ])("the name %j is written %j", (name, written) => {
+  ])("writes the name %j as %j", (name, written) => {
     expect(renderUtilizationCsv(named(name)).split("violatedJobs\r\n")[1]).toMatch(
       new RegExp(`^${written.replace(/[()]/g, "\\$&")}`),
     );

@@ -35,7 +35,7 @@ test("time earns messages, up to a burst", () => {
   expect(inflow.waitMs()).toBe(250);
 });
 
-test("what is sent to the peer earns answers, and bytes count as messages", () => {
+test("messages to the peer earn answers, and bytes count as messages", () => {
   const inflow = after(10);
   inflow.sent();
   expect(inflow.waitMs()).toBe(0);

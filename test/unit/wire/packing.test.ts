@@ -10,7 +10,7 @@ test.each([
   ["a long text", { type: "start", body: "x".repeat(4 * megabyte), list: [1, 2.5, null, true] }],
   ["a long text of three bytes a character", { body: "€".repeat(megabyte) }],
   ["long texts beside many short ones", { long: ["y".repeat(megabyte)], short: shortTexts(5_000) }],
-])("%s comes back as it was, and so does what follows", (_what, message) => {
+])("%s is read back unchanged, and so is what follows", (_what, message) => {
   const bytes = pack(message);
   const next = pack({ type: "next" });
   expect(unpack(bytes)).toEqual(message);

@@ -42,7 +42,7 @@ test("an item of a list is named by its place", () => {
   );
 });
 
-test("what a terminal would interpret becomes spaces in a sentence", () => {
+test("control characters become spaces in a sentence", () => {
   expect(sentence(9)("a\u001b[1m\nb", "here")).toBe("a [1m b");
   expect(() => sentence(3)("abcd", "here")).toThrow(/at most 3 characters/);
 });

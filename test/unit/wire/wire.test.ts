@@ -28,7 +28,7 @@ const secret = randomBytes(32).toString("hex");
 const patient: Timing = { beatMs: 3_600_000, silenceMs: 3_600_000 };
 
 describe("frames", () => {
-  test("come out as they went in, wherever the stream is cut", () => {
+  test("are read back unchanged, wherever the stream is cut", () => {
     fc.assert(
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }),
@@ -50,7 +50,7 @@ describe("frames", () => {
     );
   });
 
-  test("over the limit are refused by their length alone", () => {
+  test("over the limit are refused by their announced length", () => {
     const reader = new FrameReader(10);
     reader.push(Buffer.from([0, 0, 0, 11]));
     expect(() => reader.next()).toThrow(/11 bytes; the limit is 10/);
@@ -112,7 +112,7 @@ describe("a connection", () => {
       connection.listen({ onMessage: () => {}, onClose: resolve });
     });
 
-  test("carries messages both ways, in order, and ends in order", async () => {
+  test("carries messages both ways, in order, and closes in order", async () => {
     const [daemon, peer] = await pair();
     expect((await accepted).executor).toBe(executor);
     const heard: unknown[] = [];
@@ -136,7 +136,7 @@ describe("a connection", () => {
     expect(daemon.send({ type: "beat" })).toBe(false);
   });
 
-  test("an executor with another secret, or that is not known, is not let in", async () => {
+  test("is refused to an executor that is unknown or has another secret", async () => {
     await expect(join(randomBytes(32).toString("hex"))).rejects.toMatchObject({
       code: "NOT_IDENTIFIED",
     });
@@ -146,7 +146,7 @@ describe("a connection", () => {
     });
   });
 
-  test("the daemon refuses who cannot answer its challenge", async () => {
+  test("is refused to a peer that cannot answer the challenge", async () => {
     const socket = await raw();
     socket.write(
       frame(Buffer.from(JSON.stringify({ protocolVersion, executor, nonce: "0".repeat(64) }))),
@@ -157,7 +157,7 @@ describe("a connection", () => {
     await once(socket, "close");
   });
 
-  test("another protocol version is told so", async () => {
+  test("is refused to a peer of another protocol version, with a sentence", async () => {
     const socket = await raw();
     const hello = { protocolVersion: 99, executor, nonce: "0".repeat(64) };
     socket.write(frame(Buffer.from(JSON.stringify(hello))));
@@ -170,7 +170,7 @@ describe("a connection", () => {
     ["a huge length", Buffer.from([0xff, 0xff, 0xff, 0xff]), /longer|larger|most|limit/],
     ["no JSON", frame(Buffer.from("GET / HTTP/1.1")), /not JSON/],
     ["a wrong shape", frame(Buffer.from('{"protocolVersion":"1"}')), /protocolVersion/],
-  ])("a stranger that says %s is closed", async (_what, bytes, sentence) => {
+  ])("is closed if a stranger sends %s", async (_what, bytes, sentence) => {
     const socket = await raw();
     socket.resume();
     socket.write(bytes);
@@ -179,7 +179,7 @@ describe("a connection", () => {
     await once(socket, "close");
   });
 
-  test("a connection that breaks tells the system's reason", async () => {
+  test("reports the system's reason if it breaks", async () => {
     const [daemon] = await pair();
     const end = closing(daemon);
     sockets[0]!.emit("error", new Error("ECONNRESET"));
@@ -187,7 +187,7 @@ describe("a connection", () => {
     expect(await end).toMatchObject({ code: "UNREACHABLE", message });
   });
 
-  test("a frame that was changed or repeated does not pass", async () => {
+  test("refuses a changed or repeated frame", async () => {
     const seen: Buffer[] = [];
     const write = Socket.prototype.write;
     const [daemon, peer] = await pair();
@@ -205,7 +205,7 @@ describe("a connection", () => {
     await peer.close();
   });
 
-  test("a frame shorter than a seal does not pass", async () => {
+  test("refuses a frame shorter than a seal", async () => {
     const [daemon, peer] = await pair();
     const end = closing(daemon);
     (peer as unknown as { socket: Socket }).socket.write(frame(Buffer.alloc(3)));
@@ -213,7 +213,7 @@ describe("a connection", () => {
     await peer.close();
   });
 
-  test("flushed waits for a peer that reads slowly, but not for one that has read", async () => {
+  test("waits in flushed() for a slow peer, but not for one that has read", async () => {
     const [daemon, peer] = await pair();
     let isFlushed = false;
     await daemon.flushed();
@@ -229,7 +229,7 @@ describe("a connection", () => {
     await peer.close();
   });
 
-  test("a frame that is sent back to its sender does not pass", async () => {
+  test("refuses a frame that is sent back to its sender", async () => {
     const seen: Buffer[] = [];
     const [daemon, peer] = await pair();
     const end = closing(peer);
@@ -243,7 +243,7 @@ describe("a connection", () => {
     socket.destroy();
   });
 
-  test("a known peer that sends a wrong message is closed with the field's name", async () => {
+  test("is closed with the field's name if a known peer sends an invalid message", async () => {
     const [daemon, peer] = await pair();
     const end = closing(daemon);
     peer.send({ type: "budget", budget: { cores: -1, memoryMb: 0, gpus: [] } });
@@ -254,7 +254,7 @@ describe("a connection", () => {
     await peer.close();
   });
 
-  test("silence ends it on the side that hears nothing, beats keep it", async () => {
+  test("is closed by the side that hears nothing, and kept open by heartbeats", async () => {
     timing = { beatMs: 20, silenceMs: 1_000 };
     const [daemon, peer] = await pair();
     let isOver = false;
@@ -277,7 +277,7 @@ describe("a connection", () => {
     beats.socket.destroy();
   });
 
-  test("a peer that does not read is given up at the limit", async () => {
+  test("is closed at the limit if the peer does not read", async () => {
     const [daemon, peer] = await pair();
     const end = closing(daemon);
     const reason = "x".repeat(maxFrameBytes - 100);
@@ -315,7 +315,7 @@ describe("the checks", () => {
     expect(() => checkExecutorMessage({ type: "ended", report: wrong })).toThrow(GleanerError);
   });
 
-  test("keep the known fields only and let any value in without a crash", () => {
+  test("keep only the known fields and accept any value without a crash", () => {
     const message = { type: "ended", report: { ...report, extra: 1 }, more: 2 };
     expect(checkExecutorMessage(message)).toEqual({ type: "ended", report } as ExecutorMessage);
     fc.assert(

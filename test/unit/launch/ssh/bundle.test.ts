@@ -65,7 +65,7 @@ const refusal = (brought = bundle) => ssh.refusal(launcherWith(brought), inputOf
 
 const left = () => readdirSync(directory);
 
-describe("what is brought", () => {
+describe("a transferred program", () => {
   test("is run from a folder of its hash, closed to others", async () => {
     const record = await launch(launcherWith(bundle));
     const own = join(directory, bundle.name);
@@ -78,7 +78,7 @@ describe("what is brought", () => {
     expect(left()).toEqual([bundle.name]);
   });
 
-  test("is sent once, however many start there, and again when it is gone", async () => {
+  test("is sent once, however many executors start there, and again if it is missing", async () => {
     const before = sshd.commands();
     const launcher = launcherWith(bundle);
     await Promise.all(["n1", "n2"].map((node) => launch(launcher, node)));
@@ -90,7 +90,7 @@ describe("what is brought", () => {
     expect(sshd.commands() - before).toBe(9);
   });
 
-  test("is a binary that needs no Node, where it is one", async () => {
+  test("may be a binary that needs no Node", async () => {
     const mark = join(folder, "ran");
     writeFileSync(base.executorProgram, `#!/bin/sh\ncat >${mark}.new; mv ${mark}.new ${mark}\n`);
     await begin(launcherWith(load(), null));
@@ -103,19 +103,19 @@ describe("what is brought", () => {
     ["cut off", (whole) => whole.subarray(0, whole.length / 2)],
     ["changed", (whole) => gzipSync(Buffer.concat([whole, Buffer.from("more")]))],
     ["nothing", () => Buffer.alloc(0)],
-  ])("is refused when it arrives %s, and leaves nothing", async (_, change) => {
+  ])("is refused if it arrives %s, and leaves nothing", async (_, change) => {
     const packed = Promise.resolve(change(await bundle.packed));
     expect(await refusal({ ...bundle, packed })).toContain("the programs arrived damaged");
     expect(left()).toEqual([]);
   });
 
-  test("puts an incomplete version right", async () => {
+  test("repairs an incomplete version", async () => {
     mkdirSync(join(directory, bundle.name), { recursive: true, mode: 0o700 });
     writeFileSync(join(directory, bundle.name, "glean-executor"), "");
     await launch(launcherWith(bundle));
   });
 
-  test("replaces the versions that were not used for longest, and what broken transfers left", async () => {
+  test("replaces the least recently used versions and remains of broken transfers", async () => {
     const versions = ["a", "b", "c", "d"].map((letter) => letter.repeat(64));
     for (const [index, name] of [...versions, "other", ".new.old", ".new.young"].entries()) {
       mkdirSync(join(directory, name, "with-files"), { recursive: true, mode: 0o700 });
@@ -130,7 +130,7 @@ describe("what is brought", () => {
   });
 });
 
-describe("what lies there already", () => {
+describe("an existing directory", () => {
   const own = () => join(directory, bundle.name);
   /** All is as it would be there, but for the harm. */
   const inPlace = (harm: () => void) => () => {
@@ -165,28 +165,28 @@ describe("what lies there already", () => {
     ["a directory that others may write to", inPlace(() => chmodSync(directory, 0o777))],
     ["a folder above that a group may write to", () => chmodSync(dirname(directory), 0o775)],
     ["a folder above of another user", () => chownSync(dirname(directory), nobody, nobody)],
-  ])("%s is refused, and nothing of it is run", async (_, harm) => {
+  ])("with %s is refused, and nothing in it is run", async (_, harm) => {
     harm();
     expect(await refusal()).toContain("is not safe");
     expect(readdirSync(folder)).not.toContain("evil");
   });
 
-  test("a directory that cannot be made is named, with what the node said", async () => {
+  test("that cannot be created is named, with the node's error", async () => {
     directory = "/proc/gleaner";
     expect(await refusal(load())).toMatch(/\/proc\/gleaner cannot be written there \(mkdir: /);
   });
 });
 
-describe("what can be brought", () => {
+describe("the configuration of transfers", () => {
   test.each<[string, () => void, string]>([
     ["is missing", () => rmSync(spawnProgram), "programs.spawn"],
     ["is empty", () => writeFileSync(base.executorProgram, ""), "programs.executor"],
-  ])("a program that %s is named", (_, harm, key) => {
+  ])("names a program that %s", (_, harm, key) => {
     harm();
     expect(load).toThrow(key);
   });
 
-  test("a directory that a shell could misread is refused", () => {
+  test("refuses a directory that a shell could misread", () => {
     directory = "/var/cache/$(id)";
     expect(load).toThrow("placement.ssh.directory");
   });

@@ -21,7 +21,7 @@ function clientThat(after: (channel: PassThrough) => void): Client {
   return { exec } as unknown as Client;
 }
 
-test("an end in the same packet as the start is heard", async () => {
+test("a command's end in the same packet as its start is noticed", async () => {
   const client = clientThat((channel) => {
     channel.emit("exit", 105);
     channel.emit("close");
@@ -30,7 +30,7 @@ test("an end in the same packet as the start is heard", async () => {
   expect(await begun.finish("", 1_000)).toMatchObject({ status: 105 });
 });
 
-test("a connection that breaks in that moment is told from a command that ended", async () => {
+test("a connection that breaks at that moment is distinguished from a command that ended", async () => {
   const client = clientThat((channel) => channel.emit("close"));
   const begun = await begin(client, "n1", "quick", 1_000);
   await expect(begun.finish("", 1_000)).rejects.toThrow("broke while a command ran");

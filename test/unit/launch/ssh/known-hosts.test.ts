@@ -26,27 +26,27 @@ const linesFor = (text: string, host: string) =>
     .map(({ line }) => line);
 
 describe("known hosts", () => {
-  test("plain names, several on a line, in any case, with a comment", () => {
+  test("include plain names, several on a line, in any case, with a comment", () => {
     const text = `# ours\n\nN1,10.0.0.1 ${ed} ${keyOf(ed, 1)} root@n1\n`;
     expect(linesFor(text, "n1")).toEqual([3]);
     expect(linesFor(text, "10.0.0.1")).toEqual([3]);
     expect(linesFor(text, "n2")).toEqual([]);
   });
 
-  test("a port that is not 22 has an entry of its own", () => {
+  test("need a separate entry for a port other than 22", () => {
     const text = `[n1]:2222 ${ed} ${keyOf(ed, 1)}\nn1 ${ed} ${keyOf(ed, 2)}\n`;
     expect(linesFor(text, hostEntry("N1", 2222))).toEqual([1]);
     expect(linesFor(text, hostEntry("n1", 22))).toEqual([2]);
   });
 
-  test("hashed names, with and without a port", () => {
+  test("include hashed names, with and without a port", () => {
     const text = `${hashed("n1")} ${ed} ${keyOf(ed, 1)}\n${hashed("[n1]:2222")} ${ed} ${keyOf(ed, 2)}\n`;
     expect(linesFor(text, "n1")).toEqual([1]);
     expect(linesFor(text, "[n1]:2222")).toEqual([2]);
     expect(linesFor(text, "n2")).toEqual([]);
   });
 
-  test("wildcards, and what is excluded from them", () => {
+  test("include wildcards and exclusions", () => {
     const text = `n*.site,!n9.site,gpu? ${ed} ${keyOf(ed, 1)}\n`;
     expect(linesFor(text, "n1.site")).toEqual([1]);
     expect(linesFor(text, "n9.site")).toEqual([]);
@@ -54,7 +54,7 @@ describe("known hosts", () => {
     expect(linesFor(text, "gpu12")).toEqual([]);
   });
 
-  test("several types of key, and revoked ones marked", () => {
+  test("include several types of keys, and mark revoked ones", () => {
     const rsa = "ssh-rsa";
     const text = `n1 ${ed} ${keyOf(ed, 1)}\nn1 ${rsa} ${keyOf(rsa, 1)}\n@revoked n1 ${ed} ${keyOf(ed, 9)}\n`;
     const keys = parseKnownHosts(text).lookup("n1");
@@ -72,11 +72,11 @@ describe("known hosts", () => {
     ["a comment", `#n1 ${ed} ${keyOf(ed, 1)}`],
     ["an unknown kind of hash", `|2|AAAA|BBBB ${ed} ${keyOf(ed, 1)}`],
     ["a line beyond the limit", `${"x,".repeat(10_000)}n1 ${ed} ${keyOf(ed, 1)}`],
-  ])("%s vouches for nothing", (_, line) => {
+  ])("do not match by %s", (_, line) => {
     expect(linesFor(line, "n1")).toEqual([]);
   });
 
-  test("whatever the file holds, it is read without an error, and quickly", () => {
+  test("are read quickly and without an error, whatever the file holds", () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 300 }), fc.string({ maxLength: 40 }), (text, host) => {
         parseKnownHosts(text).lookup(host);

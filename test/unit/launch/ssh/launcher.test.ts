@@ -42,7 +42,7 @@ const launch = (launcher: Launcher, node = "n1", more = "") =>
 const refusal = (launcher: Launcher) => ssh.refusal(launcher, inputOf("n1"));
 
 describe("starting by ssh", () => {
-  test("the executor gets its input, a session of its own, a bare environment, and a private log", async () => {
+  test("gives the executor its input, its own session, a bare environment and a private log", async () => {
     const record = await launch(launcherWith());
     expect(record.input).toBe(`${inputOf("n1")}\n`);
     expect(record.session).toBe(String(record.pid));
@@ -54,19 +54,19 @@ describe("starting by ssh", () => {
     expect(statSync(log).mode & 0o777).toBe(0o600);
   });
 
-  test("an input larger than a pipe arrives whole", async () => {
+  test("delivers an input larger than a pipe completely", async () => {
     const more = "x".repeat(300_000);
     expect((await launch(launcherWith(), "n1", more)).input).toBe(`${inputOf("n1", more)}\n`);
   });
 
-  test("a log's folder that is missing is made, for us alone", async () => {
+  test("creates a missing log folder, private to its owner", async () => {
     const logDirectory = join(folder, "new");
     await launch(launcherWith({ logDirectory }));
     expect(statSync(logDirectory).mode & 0o777).toBe(0o700);
     expect(readFileSync(join(logDirectory, "executor-n1.log"), "utf8")).toBe("started\n");
   });
 
-  test("the executor survives the end of the connection", async () => {
+  test("lets the executor survive the end of the connection", async () => {
     const launcher = launcherWith();
     await launch(launcher);
     await launcher.close();
@@ -74,7 +74,7 @@ describe("starting by ssh", () => {
     expect(await launcherWith().probe(n1, address, executor)).toBe("running");
   });
 
-  test("no process shows the secret in its arguments or environment", async () => {
+  test("shows the secret in no process's arguments or environment", async () => {
     const { pid } = await launch(launcherWith());
     const showing = (text: string) =>
       readdirSync("/proc")
@@ -86,7 +86,7 @@ describe("starting by ssh", () => {
     expect(showing(secret)).toEqual([]);
   });
 
-  test("a running executor is told from one that is gone", async () => {
+  test("distinguishes a running executor from one that is gone", async () => {
     const launcher = launcherWith();
     expect(await launcher.probe(n1, address, executor)).toBe("gone");
     const { pid } = await launch(launcher);
@@ -106,18 +106,18 @@ describe("starting by ssh", () => {
       { logDirectory: "/nowhere/log" },
       "/nowhere/log/executor-n1.log",
     ],
-  ])("%s missing on the node is named", async (_, wrong, named) => {
+  ])("names %s if missing on the node", async (_, wrong, named) => {
     expect(await refusal(launcherWith(wrong))).toContain(named);
   });
 
-  test("a path that a shell could misread is refused at once", () => {
+  test("refuses a path that a shell could misread at once", () => {
     for (const node of ["/bin/a'b", "/bin/$(id)", "bin/node", "/bin/../x", "/bin/a\nb"])
       expect(() => createSshLauncher({ ...options, node })).toThrow("programs.node");
   });
 });
 
 describe("the kept connection", () => {
-  test("serves many commands, also at once", async () => {
+  test("serves many commands, also concurrently", async () => {
     const before = sshd.logins();
     const launcher = launcherWith();
     await Promise.all(["n1", "n2", "n3"].map((node) => launch(launcher, node)));
@@ -125,7 +125,7 @@ describe("the kept connection", () => {
     expect(sshd.logins() - before).toBe(1);
   });
 
-  test("is opened again after it broke", async () => {
+  test("is reopened after it broke", async () => {
     const before = sshd.logins();
     const launcher = launcherWith();
     await launch(launcher);
@@ -134,54 +134,54 @@ describe("the kept connection", () => {
     expect(sshd.logins() - before).toBe(2);
   });
 
-  test("is not opened any more after the end", async () => {
+  test("is not opened after the launcher was closed", async () => {
     const launcher = launcherWith();
     await launcher.close();
     expect(await refusal(launcher)).toContain("closed");
   });
 });
 
-describe("whom we trust", () => {
+describe("a host key", () => {
   const host = () => `[${address}]:${sshd.port}`;
   /** A key of the same type that is not the server's. */
   const otherKey = () => makeKey(folder, "other", "ed25519");
 
-  test("an unknown host is refused, with how to add it", async () => {
+  test("that is unknown is refused, with advice on how to add it", async () => {
     know(`${address} ${sshd.hostKeys.ed25519}`); // of another port
     expect(await refusal(launcherWith())).toContain(`ssh-keyscan -p ${sshd.port} ${address}`);
   });
 
-  test("a changed key is refused, with the line of the old one", async () => {
+  test("that changed is refused, with the line of the old one", async () => {
     know("# ours", `${host()} ${otherKey()}`);
     const message = await refusal(launcherWith());
     expect(message).toContain("another host key");
     expect(message).toContain(`line 2 of ${options.knownHosts}`);
   });
 
-  test("a revoked key is refused even where it is listed as good", async () => {
+  test("that is revoked is refused even if it is also listed as valid", async () => {
     const key = sshd.hostKeys.ed25519;
     know(`${host()} ${key}`, `@revoked * ${key}`);
     expect(await refusal(launcherWith())).toContain("revoked in line 2");
   });
 
-  test("the server is asked for the type of key that is known", async () => {
+  test("is requested in the type that is known", async () => {
     know(`${host()} ${sshd.hostKeys.rsa}`);
     await launch(launcherWith());
   });
 
-  test("a host without a key of a known type is refused", async () => {
+  test("of no known type is refused", async () => {
     know(`${host()} ${makeKey(folder, "other", "ecdsa")}`);
     expect(await refusal(launcherWith())).toContain("no key of the types");
   });
 
-  test("a hashed entry is found", async () => {
+  test("is found in a hashed entry", async () => {
     const salt = randomBytes(20);
     const hash = createHmac("sha1", salt).update(host()).digest("base64");
     know(`|1|${salt.toString("base64")}|${hash} ${sshd.hostKeys.ed25519}`);
     await launch(launcherWith());
   });
 
-  test("a corrected file is read again", async () => {
+  test("is read again from a corrected file", async () => {
     const launcher = launcherWith();
     know(`${host()} ${otherKey()}`);
     await refusal(launcher);
@@ -189,13 +189,13 @@ describe("whom we trust", () => {
     await launch(launcher);
   });
 
-  test("a missing file is named", async () => {
+  test("leads to an error that names a missing file", async () => {
     const knownHosts = join(folder, "none");
     expect(await refusal(launcherWith({ knownHosts }))).toContain(knownHosts);
   });
 });
 
-describe("who we are", () => {
+describe("a login is refused with", () => {
   test("a key that the node does not accept", async () => {
     makeKey(folder, "stranger", "ed25519");
     const message = await refusal(launcherWith({ privateKey: join(folder, "stranger") }));
@@ -216,10 +216,10 @@ describe("who we are", () => {
   });
 });
 
-describe("a host that does not answer", () => {
+describe("an unreachable host", () => {
   const knowPort = (port: number) => know(`[${address}]:${port} ${sshd.hostKeys.ed25519}`);
 
-  test("a closed port is said at once, and a probe knows nothing", async () => {
+  test("is reported at once if its port is closed, and a probe returns unknown", async () => {
     const port = await freePort();
     knowPort(port);
     const launcher = launcherWith({ port });
@@ -227,7 +227,7 @@ describe("a host that does not answer", () => {
     expect(await launcher.probe(n1, address, executor)).toBe("unknown");
   });
 
-  test("one that accepts and never speaks runs into the time limit", async () => {
+  test("is given up at the time limit if it accepts but never speaks", async () => {
     const silent = createServer().listen(0, address);
     await once(silent, "listening");
     const { port } = silent.address() as { port: number };
@@ -240,7 +240,7 @@ describe("a host that does not answer", () => {
   });
 });
 
-test("sixteen hosts are connected to at once, and the others wait for them", async () => {
+test("connections to sixteen hosts are opened at once, and the others wait", async () => {
   const silent = createServer().listen(0, "0.0.0.0");
   await once(silent, "listening");
   const { port } = silent.address() as { port: number };

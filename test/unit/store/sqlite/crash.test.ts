@@ -63,7 +63,7 @@ const acknowledgedNothing = (): Acknowledged => ({
   failed: [],
 });
 
-test("kill -9 in the middle of writing loses nothing acknowledged and doubles nothing", async () => {
+test("kill -9 during writes loses nothing acknowledged and duplicates nothing", async () => {
   const file = folder.newFile();
   const acknowledged = acknowledgedNothing();
   for (const lines of [1, 137, 600]) {
@@ -81,7 +81,7 @@ test("kill -9 in the middle of writing loses nothing acknowledged and doubles no
   expect(acknowledged.ended.size).toBeGreaterThan(100);
 }, 60_000);
 
-test("when a commit fails, all of its group are refused and nothing of it is there", async () => {
+test("all calls of a group are refused without effect if its commit fails", async () => {
   const file = folder.newFile();
   const acknowledged = acknowledgedNothing();
   // No file may grow past 1 MB (node ignores SIGXFSZ): the write-ahead log hits it at a commit.
@@ -115,7 +115,7 @@ describe("groups", () => {
     return commits;
   }
 
-  test("all writes of one turn share one commit", async () => {
+  test("put all writes of one turn into one commit", async () => {
     const file = folder.newFile();
     const store = await folder.open(file);
     const before = commitsIn(file);
@@ -124,7 +124,7 @@ describe("groups", () => {
     await store.close();
   });
 
-  test("the queue is bounded", async () => {
+  test("have a bounded queue", async () => {
     const store = await folder.open(folder.newFile());
     const calls = Array.from({ length: maxWaitingCalls + 1 }, () =>
       store.setDrained(nodeName("n1"), null, 1),
@@ -136,7 +136,7 @@ describe("groups", () => {
     await store.close();
   });
 
-  test("what waits at a close is done first", async () => {
+  test("are finished before a close", async () => {
     const file = folder.newFile();
     const store = await folder.open(file);
     const submitted = store.submit(sampleRequest("last"));
@@ -148,14 +148,14 @@ describe("groups", () => {
   });
 });
 
-describe("a thread", () => {
+describe("a database thread", () => {
   const script = (name: string, text: string) => {
     const file = join(folder.folder, name);
     writeFileSync(file, text);
     return file;
   };
 
-  test("that is not the store's is refused", async () => {
+  test("that is not the store's worker is refused", async () => {
     const silent = script("silent.cjs", "");
     await expect(openStore(folder.newFile(), silent, "")).rejects.toMatchObject({
       code: "STORE",
@@ -165,7 +165,7 @@ describe("a thread", () => {
     await expect(openStore(folder.newFile(), missing, "")).rejects.toMatchObject({ code: "STORE" });
   });
 
-  test("that is lost rejects all that waits, and all that comes", async () => {
+  test("that is lost rejects all waiting and later calls", async () => {
     const dying = script(
       "dying.cjs",
       `const { parentPort } = require("node:worker_threads");

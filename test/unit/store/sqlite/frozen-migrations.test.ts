@@ -37,11 +37,11 @@ function runIn(folder: string, ...args: string[]) {
 }
 const frozen = () => JSON.parse(readFileSync(join(root, list), "utf8"));
 
-test("no released migration was changed, and the version's migrations are frozen", () => {
+test("no released migration has changed, and the version's migrations are frozen", () => {
   expect(runIn(".", "--check")).toEqual({ status: 0, stderr: "" });
 });
 
-test("a migration may change until it is released, and not after", () => {
+test("a migration may change only until it is released", () => {
   write(`${migrations}/0001_a.sql`, "CREATE TABLE b (id INTEGER);");
   expect(run("--check").status).toBe(0);
   expect(run().status).toBe(0);
@@ -57,7 +57,7 @@ test("a released migration may not be removed or renamed", () => {
   expect(run("--check")).toEqual({ status: 1, stderr: mustNotChange });
 });
 
-test("freezing adds what is new, and changes nothing that is frozen", () => {
+test("freezing adds new migrations and leaves frozen ones unchanged", () => {
   run();
   const first = frozen();
   write(`${migrations}/0002_b.sql`, "CREATE TABLE b (id INTEGER);");

@@ -18,7 +18,7 @@ const n2 = nodeName("n2");
 const inOrder = (waits: readonly WaitSpan[]) =>
   waits.map(({ fromMs, toMs }) => [fromMs, toMs]).sort((one, other) => one[0]! - other[0]!);
 
-test("a condition lasts until the next one of its node; the one at the window's begin is from before", async () => {
+test("a condition lasts until the node's next one; the first in a window may come from before it", async () => {
   await store.saveNodeSpans([n1, n2].map((node) => ({ node, cores: 4, fromMs: 0, toMs: 900 })));
   await store.saveConditions([
     { node: n1, condition: "full", fromMs: 10 },
@@ -37,7 +37,7 @@ test("a condition lasts until the next one of its node; the one at the window's 
   ]);
 });
 
-test("work that was evicted, lost or still runs, and when something waited", async () => {
+test("the idle record includes evicted, lost and running work, and when work waited", async () => {
   const submit = async (name: string, submittedAtMs: number) =>
     (await store.submit(sampleRequest(name, { submittedAtMs })))[0]!.id;
   const evicted = await submit("evicted", 1_000);

@@ -92,7 +92,7 @@ test.each([
      UPDATE posting SET sequence = 2 WHERE sequence = 9`,
     "is not as gleanerd wrote it",
   ],
-])("finds %s", async (_what, sql, sentence) => {
+])("the check finds %s", async (_what, sql, sentence) => {
   for (let run = 0; run < 3; run++) await runOne();
   expect(await check()).toEqual({ balanced: true, said: "" });
   forge(sql);
@@ -106,13 +106,16 @@ test.each([
     "the sums of ada for day 1 are not as gleanerd wrote them",
   ],
   ["a sum removed", "DELETE FROM ledger_day", "2 postings were made, but 0 are in the ledger"],
-])("finds %s after the postings were removed for their age", async (_what, sql, sentence) => {
-  for (let run = 0; run < 2; run++) await runOne(dayMs + run);
-  while ((await store.prune(4 * dayMs, 1)) > 0);
-  expect(await check()).toEqual({ balanced: true, said: "" });
-  forge(sql);
-  expect(await check()).toEqual({ balanced: false, said: expect.stringContaining(sentence) });
-});
+])(
+  "the check finds %s after the postings were removed for their age",
+  async (_what, sql, sentence) => {
+    for (let run = 0; run < 2; run++) await runOne(dayMs + run);
+    while ((await store.prune(4 * dayMs, 1)) > 0);
+    expect(await check()).toEqual({ balanced: true, said: "" });
+    forge(sql);
+    expect(await check()).toEqual({ balanced: false, said: expect.stringContaining(sentence) });
+  },
+);
 
 /** Everything of these invocations, as somebody might have copied it before it was removed. */
 function copyOf(...ids: number[]): string {
@@ -182,7 +185,7 @@ test("postings that are removed in any order leave one range", async () => {
   expect(ranges).toEqual([{ first: 1, last: 5 }]);
 });
 
-test("what was forged is never given a good seal: by later postings, or by age", async () => {
+test("later postings and retention never give forged data a valid seal", async () => {
   await runOne(dayMs);
   await store.prune(4 * dayMs, 9);
   await runOne(dayMs + 1);
@@ -199,7 +202,7 @@ test("what was forged is never given a good seal: by later postings, or by age",
   expect((await store.listInvocations({ limit: 9 })).length).toBe(3);
 });
 
-test("goes on after a restart, and only with the same key", async () => {
+test("the chain continues after a restart, but only with the same key", async () => {
   await runOne();
   await store.close();
   store = await folder.open(file);
@@ -207,7 +210,7 @@ test("goes on after a restart, and only with the same key", async () => {
   expect(await check()).toEqual({ balanced: true, said: "" });
 });
 
-test("an older database that was put back is found by a head that was kept", async () => {
+test("a restored older database is found by a head that was kept", async () => {
   await runOne();
   const { head: first } = await store.verifyLedger();
   await store.close();

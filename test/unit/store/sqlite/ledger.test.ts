@@ -35,7 +35,7 @@ function corrupt(sql: string): void {
 }
 
 describe("bill", () => {
-  test("sums by user, within a time", async () => {
+  test("sums by user within a period", async () => {
     await runOne("a", { wallMs: 1_000, endedAtMs: 10_000 });
     await runOne("b", { wallMs: 3_000, endedAtMs: 20_000 });
     await runOne("c", { uid: 1_001, user: "bob", wallMs: 500, endedAtMs: 20_000 });
@@ -58,7 +58,7 @@ describe("bill", () => {
     expect(await store.bill({ toMs: 20_000 })).toMatchObject([{ user: "ada", coreMs: 2_000 }]);
   });
 
-  test("goes by uid: a renamed user has one bill, and a name that two uids had has two", async () => {
+  test("is per uid: a renamed user has one bill, and a reused name has two", async () => {
     await runOne("a", { uid: 1_000, user: "ada", endedAtMs: 10_000 });
     await runOne("b", { uid: 1_000, user: "ada@NEW.ORG", endedAtMs: 20_000 });
     await runOne("c", { uid: 1_001, user: "ada", endedAtMs: 30_000 });
@@ -74,7 +74,7 @@ describe("bill", () => {
     expect(listed.map(({ owner }) => owner.user)).toEqual(["ada", "ada@NEW.ORG"]);
   });
 
-  test("gives the nearest number of a sum that none holds exactly", async () => {
+  test("rounds a sum that no number holds exactly to the nearest one", async () => {
     await runOne("a");
     await runOne("b");
     corrupt("UPDATE posting SET core_ms = 9007199254740991");
@@ -83,7 +83,7 @@ describe("bill", () => {
 });
 
 describe("verifyLedger", () => {
-  test("balances from the start", async () => {
+  test("balances on an empty ledger", async () => {
     expect(await store.verifyLedger()).toEqual({
       balanced: true,
       attempts: 0,
@@ -132,13 +132,13 @@ describe("verifyLedger", () => {
     expect(check.differences.join("\n")).toContain(sentence);
   });
 
-  test("names ten differences at most", async () => {
+  test("names at most ten differences", async () => {
     for (let index = 0; index < 12; index++) await runOne(`r${index}`);
     corrupt("UPDATE posting SET core_ms = 1");
     expect((await store.verifyLedger()).differences).toHaveLength(10);
   });
 
-  test("the database itself keeps postings from change", async () => {
+  test("relies on the database to refuse changes of postings", async () => {
     const id = await runOne("a");
     const database = new Database(file);
     expect(() => database.exec("UPDATE posting SET core_ms = 1")).toThrow("never changed");

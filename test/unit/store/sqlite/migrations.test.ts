@@ -27,7 +27,7 @@ const tables = () =>
 const newest = () => database.prepare("SELECT max(number) FROM migration").pluck().get() as number;
 
 // `RECORD=1` records it anew, after a new migration.
-test("the schema is the recorded one", () => {
+test("the schema matches the recorded one", () => {
   migrate(database, migrations);
   const rows = database
     .prepare(
@@ -41,7 +41,7 @@ test("the schema is the recorded one", () => {
   expect(schema).toBe(readFileSync(recorded, "utf8"));
 });
 
-test("each is applied once, and a new one is added to an old database", () => {
+test("each migration is applied once, and a new one is added to an old database", () => {
   migrate(database, migrations);
   const shipped = newest();
   migrate(database, migrations);
@@ -54,7 +54,7 @@ test("each is applied once, and a new one is added to an old database", () => {
   expect(tables()).toContain("more");
 });
 
-test("one that fails changes nothing and is named", () => {
+test("a failing migration changes nothing and is named", () => {
   migrate(database, migrations);
   const shipped = newest();
   const name = `${String(shipped + 1).padStart(4, "0")}_broken.sql`;
@@ -86,7 +86,7 @@ test("a gap in the numbers and a missing folder are refused", () => {
   expect(() => migrate(database, join(folder, "none"))).toThrow("cannot read the migrations");
 });
 
-test("a directory that others may enter, and a file that is no database, are refused", () => {
+test("a directory open to others, or a file that is no database, is refused", () => {
   const open = join(folder, "open");
   mkdirSync(open, { mode: 0o755 });
   expect(() => openForWriting(join(open, "gleaner.db"))).toThrow(`chmod 700 ${open}`);

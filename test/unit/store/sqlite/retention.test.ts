@@ -43,7 +43,7 @@ function rows(table: string): number {
   return count;
 }
 
-test("bills stay what they were, by user and by day, and the ledger goes on to balance", async () => {
+test("bills stay the same, by user and by day, and the ledger still balances", async () => {
   for (let index = 0; index < 7; index++) await runOne(dayMs + index, index % 2 ? "ada" : "bob");
   await runOne(2 * dayMs + 5, "ada", ["EVICTED", "LOST"]);
   const kept = await runOne(5 * dayMs);
@@ -62,7 +62,7 @@ test("bills stay what they were, by user and by day, and the ledger goes on to b
   expect(await store.verifyLedger()).toMatchObject({ balanced: true, attempts: 10, postings: 10 });
 });
 
-test("what has not ended stays, and a submission stays with the last of its tasks", async () => {
+test("unfinished invocations stay, and a submission stays until its last task is removed", async () => {
   const waiting = await store.submit(sampleRequest("waits"));
   const tasks = await store.submit(sampleRequest("array", { tasks: [0, 1] }));
   const end = async (id: InvocationId, endedAtMs: number) => {
@@ -91,7 +91,7 @@ test("an invocation whose posting is wrong stays for the operator to examine", a
   expect((await store.verifyLedger()).differences).toHaveLength(1);
 });
 
-test("a posting that somebody deletes is missed, and its amount stays in the bill", async () => {
+test("a deleted posting is detected, and its amount stays in the bill", async () => {
   await runOne(dayMs);
   const before = await store.bill({});
   const database = new Database(file);
@@ -104,7 +104,7 @@ test("a posting that somebody deletes is missed, and its amount stays in the bil
   expect(differences.join("\n")).toContain("do not agree");
 });
 
-test("records for reports leave when they end before, and what reaches into the time kept stays", async () => {
+test("records for reports are removed if they end before the retained period, else kept", async () => {
   const n1 = nodeName("n1");
   const hook = (kind: "begin" | "end", atMs: number) =>
     store.saveHookEvent({ node: n1, jobId: jobId(1), kind, atMs, cores: null });

@@ -21,7 +21,7 @@ const submitOne = async (requestId: string) =>
 const stored = (error: { message?: string; code?: string }) => expect.objectContaining(error);
 
 describe("submit", () => {
-  test("gives small ids from 1 and returns what was asked", async () => {
+  test("gives small ids from 1 and returns what was submitted", async () => {
     const [first] = await store.submit(sampleRequest("a"));
     expect(first).toEqual({
       id: 1,
@@ -47,7 +47,7 @@ describe("submit", () => {
     expect(await submitOne("b")).toBe(2);
   });
 
-  test("makes one invocation of each task of an array, with ids in a row", async () => {
+  test("creates one invocation for each task of an array, with consecutive ids", async () => {
     await submitOne("before");
     const tasks = await store.submit(sampleRequest("array", { tasks: [3, 7, 5] }));
     expect(tasks.map((each) => [each.id, each.arrayJobId, each.arrayTaskId])).toEqual([
@@ -71,7 +71,7 @@ describe("submit", () => {
     );
   });
 
-  test("answers with the invocations as they are read", async () => {
+  test("returns the invocations as later reads do", async () => {
     for (const tasks of [null, [3, 1]]) {
       const recorded = await store.submit(sampleRequest(`tasks ${tasks}`, { tasks }));
       const ids = recorded.map(({ id }) => id);
@@ -79,14 +79,14 @@ describe("submit", () => {
     }
   });
 
-  test("returns the submission as it was sent, for each task", async () => {
+  test("returns the submission unchanged for each task", async () => {
     const request = sampleRequest("whole", { tasks: [0, 1] });
     const [, last] = await store.submit(request);
     expect(await store.submissionOf(last!.id)).toEqual(request.submission);
     expect(await store.submissionOf(invocationId(99))).toBeNull();
   });
 
-  test("one that the database refuses rejects alone", async () => {
+  test("rejects only the submission that the database refuses", async () => {
     const bad = sampleRequest("bad");
     const outcomes = await Promise.allSettled([
       store.submit(sampleRequest("a")),
@@ -114,7 +114,7 @@ describe("submit", () => {
 });
 
 describe("attempts", () => {
-  test("begin once, in order, on a pending invocation only", async () => {
+  test("begin once, in order, and only on a pending invocation", async () => {
     const id = await submitOne("a");
     await expect(store.beginAttempt(sampleAttempt(id, 2))).rejects.toEqual(
       stored({ code: "STORE" }),
@@ -163,7 +163,7 @@ describe("attempts", () => {
     expect(await store.verifyLedger()).toMatchObject({ balanced: true, attempts: 1, postings: 1 });
   });
 
-  test("an evicted one leaves its invocation waiting as before", async () => {
+  test("leave their invocation pending as before if evicted", async () => {
     const id = await submitOne("a");
     await store.beginAttempt(sampleAttempt(id));
     await store.endAttempt(sampleResult(id, 1, "EVICTED"));
@@ -178,7 +178,7 @@ describe("attempts", () => {
     });
   });
 
-  test("an end that cannot be is refused and nothing of it is kept", async () => {
+  test("with an impossible end are refused without effect", async () => {
     const id = await submitOne("a");
     await store.beginAttempt(sampleAttempt(id));
     const good = sampleResult(id);
@@ -195,7 +195,7 @@ describe("attempts", () => {
     expect(await store.endAttempt(good)).toBe(true);
   });
 
-  test("only a pending invocation ends without one", async () => {
+  test("are needed to end an invocation unless it is pending", async () => {
     const [waiting, running] = [await submitOne("a"), await submitOne("b")];
     await store.beginAttempt(sampleAttempt(running));
     expect(await store.endPending([waiting, running], "CANCELLED", "cancelled by ada", 5_000)).toBe(
@@ -212,7 +212,7 @@ describe("attempts", () => {
 });
 
 describe("reading", () => {
-  test("filters, in the order of ids", async () => {
+  test("filters in the order of ids", async () => {
     await store.submit(sampleRequest("a")); // 1, ends at 4,000
     await store.submit(sampleRequest("b", { tasks: [5, 6, 7] })); // 2 3 4
     await store.submit(sampleRequest("c", { user: "bob", uid: 1_001 })); // 5, runs
@@ -248,7 +248,7 @@ describe("reading", () => {
     expect(await scanned({ sinceMs: 4_000 })).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("a long list comes in pieces, whatever they hold", async () => {
+  test("returns a long list in pieces, whatever they hold", async () => {
     const tasks = Array.from({ length: 6_000 }, (_, task) => task);
     await store.submit(sampleRequest("a", { tasks }));
     await store.submit(sampleRequest("b", { user: "bob", uid: 1_001 }));
@@ -267,7 +267,7 @@ describe("reading", () => {
     }
   });
 
-  test("loads the live ones; the tasks of an array share one digest", async () => {
+  test("loads live invocations, where the tasks of an array share one digest", async () => {
     const array = sampleRequest("a", { tasks: [1, 2] });
     await store.submit(array);
     const done = await submitOne("b");
@@ -285,7 +285,7 @@ describe("reading", () => {
     expect(command).toEqual({ kind: "argv", argv: ["/bin/true", "c"] });
   });
 
-  test("knows live executors and drained nodes again", async () => {
+  test("returns live executors and drained nodes", async () => {
     const row = {
       id: executorId("e1"),
       node: nodeName("n1"),
@@ -315,13 +315,13 @@ describe("reading", () => {
   });
 });
 
-test("the file and its directory are the owner's alone", () => {
+test("the database file and its directory are private to the owner", () => {
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(statSync(`${file}-wal`).mode & 0o777).toBe(0o600);
   expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
 });
 
-test("a call after the close is refused with a sentence", async () => {
+test("a call after close is refused with a sentence", async () => {
   await store.close();
   await expect(store.loadLive(0, 9)).rejects.toEqual(
     stored({ code: "STORE", message: expect.stringContaining("was closed") as never }),

@@ -29,7 +29,7 @@ const job: JobRecord = {
   endedAtMs: null,
 };
 
-test("a job's record gets its end and keeps it, whatever older reads say", async () => {
+test("a job's record gets its end and keeps it, whatever older reads show", async () => {
   await store.saveJobRecords([job]);
   expect((await everything()).jobs).toEqual([job]);
   const ended = { ...job, state: "COMPLETED", endedAtMs: 9_000 };
@@ -41,7 +41,7 @@ test("a job's record gets its end and keeps it, whatever older reads say", async
   expect((await everything()).jobs).toEqual([ended, { ...requeued, cores: 16 }]);
 });
 
-test("the jobs that Slurm forgot are ended, those it knows and those that ended are left alone", async () => {
+test("jobs that Slurm forgot are ended; known and ended ones are unchanged", async () => {
   const at = (id: number, startedAtMs: number, endedAtMs: number | null) => ({
     ...job,
     id: jobId(id),
@@ -66,14 +66,14 @@ test("the jobs that Slurm forgot are ended, those it knows and those that ended 
   expect(await ends()).toContainEqual([2, 900]);
 });
 
-test("a later start of a job ends the earlier one that Slurm requeued unseen", async () => {
+test("a later start of a job ends its earlier run, whose requeue nobody saw", async () => {
   await store.saveJobRecords([job]);
   const again = { ...job, startedAtMs: 20_000 };
   await store.saveJobRecords([again]);
   expect((await everything()).jobs).toEqual([{ ...job, endedAtMs: 20_000 }, again]);
 });
 
-test("holdings and spans of nodes grow, never shrink", async () => {
+test("holdings and spans of nodes only grow", async () => {
   const holding = { executor: executorId("e1"), node: n1, cores: 4, fromMs: 100, toMs: 200 };
   await store.saveHolding(holding);
   await store.saveHolding({ ...holding, toMs: 300 });
@@ -112,7 +112,7 @@ test("hook events and evictions are kept once", async () => {
   expect(found.evictions).toEqual([eviction]);
 });
 
-test("a window gets what overlaps it", async () => {
+test("a window includes all records that overlap it", async () => {
   const at = (id: number, startedAtMs: number, endedAtMs: number | null) => ({
     ...job,
     id: jobId(id),
@@ -151,7 +151,7 @@ test("a window gets what overlaps it", async () => {
   expect(found.nodeSpans.map(({ cores }) => cores)).toEqual([2]);
 });
 
-test("useful is what was posted, for as long as the node measured", async () => {
+test("useful time is that of posted attempts, as measured by the node", async () => {
   const tasks = await store.submit(sampleRequest("a", { tasks: [1, 2, 3] }));
   for (const { id } of tasks) await store.beginAttempt(sampleAttempt(id));
   await store.endAttempt(sampleResult(tasks[0]!.id, 1, "COMPLETED"));
