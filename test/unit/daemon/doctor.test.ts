@@ -56,7 +56,7 @@ async function said(name: string, change: object = {}): Promise<string[]> {
     .map(({ status, detail }) => `${status}: ${detail}`);
 }
 
-test("beside Slurm's books: what is looked at, in this order", async () => {
+test("with direct executors, doctor makes these checks in this order", async () => {
   const { checks } = await examine(parts);
   expect(checks.map(({ name }) => name)).toEqual([
     "gleanerd",
@@ -74,7 +74,7 @@ test("beside Slurm's books: what is looked at, in this order", async () => {
   expect(checks[0]).toEqual({ name: "gleanerd", status: "ok", detail: "version 1.2.3" });
 });
 
-test("with pilots: their preemption, users and time in place of hook and cores", async () => {
+test("with pilots, doctor checks their preemption, users and time instead of hook and cores", async () => {
   const { checks } = await examine({ ...parts, pilots: pilots(null) });
   expect(checks.map(({ name }) => name)).toEqual([
     "gleanerd",
@@ -117,7 +117,7 @@ describe("slurmctld", () => {
     expect(await said("Slurm version", { capacity })).toEqual([expect.stringMatching(answer)]);
   });
 
-  test("that was not read leaves everything else unknown, and nothing right", async () => {
+  test("that has not been read leaves all other checks unknown, and none ok", async () => {
     const { checks } = await examine({ ...parts, capacity: capacityOf({ snapshot: null }) });
     expect(Object.fromEntries(checks.map(({ name, status }) => [name, status]))).toEqual({
       gleanerd: "ok",
@@ -137,19 +137,19 @@ describe("slurmctld", () => {
 describe("the hook in slurm.conf", () => {
   const programs = (text: object) => configOf(JSON.stringify({ programs: text }));
 
-  test("is right as prolog and epilog", async () => {
+  test("is ok as prolog and epilog", async () => {
     expect(await said("hook in slurm.conf")).toEqual([
       expect.stringMatching(/^ok: Prolog, Epilog and PrologFlags=Alloc/),
     ]);
   });
 
-  test("is right as a plugin", async () => {
+  test("is ok as a plugin", async () => {
     expect(await said("hook in slurm.conf", { config: programs({ hook: "spank" }) })).toEqual([
       expect.stringMatching(/^ok: PrologFlags=Alloc .*plugstack/),
     ]);
   });
 
-  test("is missing", async () => {
+  test("is reported as missing", async () => {
     const capacity = withFacts({ prologs: [] });
     expect(await said("hook in slurm.conf", { capacity })).toEqual([
       expect.stringMatching(/^failed: .*Prolog=/),
@@ -178,7 +178,7 @@ describe("the memory of jobs", () => {
   test.each([
     [1, /on 1 of 2 nodes, which have GPUs/],
     [2, /on all nodes, which have GPUs/],
-  ])("has none on %s nodes that have GPUs", async (count, answer) => {
+  ])("has no bound on %s nodes that have GPUs", async (count, answer) => {
     const some = nodes.map((each, index) => ({ ...each, hasGres: index < count }));
     const capacity = capacityOf({ snapshot: snapshot({ nodes: some }) });
     expect(await said("memory of jobs", { capacity })).toEqual([expect.stringMatching(answer)]);
@@ -188,13 +188,16 @@ describe("the memory of jobs", () => {
 test.each([
   [true, /^ok: .*asks Slurm for each job's cores/],
   [false, /^ok: .*not pinned/],
-])("the idle rest of nodes where jobs are pinned: %p", async (jobsArePinned, answer) => {
-  const capacity = withFacts({ jobsArePinned });
-  expect(await said("idle rest of nodes", { capacity })).toEqual([expect.stringMatching(answer)]);
-});
+])(
+  "doctor reports the idle rest of nodes where jobs are pinned: %p",
+  async (jobsArePinned, answer) => {
+    const capacity = withFacts({ jobsArePinned });
+    expect(await said("idle rest of nodes", { capacity })).toEqual([expect.stringMatching(answer)]);
+  },
+);
 
 describe("pilots", () => {
-  test("that Slurm would not preempt", async () => {
+  test("are reported if Slurm would not preempt them", async () => {
     expect(await said("preemption of pilots", { pilots: pilots("no tier") })).toEqual([
       "failed: no tier",
     ]);
@@ -203,7 +206,7 @@ describe("pilots", () => {
     ]);
   });
 
-  test("serve all users when gleanerd is root, else its own", async () => {
+  test("serve all users if gleanerd runs as root, else its own", async () => {
     const answer = process.getuid!() === 0 ? /^ok: of all users: .*root/ : /^ok: of .* only/;
     expect(await said("users of functions", { pilots: pilots(null) })).toEqual([
       expect.stringMatching(answer),
@@ -213,7 +216,7 @@ describe("pilots", () => {
   test.each([
     [4_000_000, /^ok: .*3000000 ms/],
     [3_900_000, /^warning: .*2925000 ms .*refused.*functions\.maxTimeLimitMs is 3000000/],
-  ])("of %s ms against functions of 3000000 ms", async (timeLimitMs, answer) => {
+  ])("of %s ms are compared with functions of 3000000 ms", async (timeLimitMs, answer) => {
     const config = configOf(
       JSON.stringify({
         placement: { launcher: "pilot", pilot: { partition: "gleaner", timeLimitMs } },
@@ -225,7 +228,7 @@ describe("pilots", () => {
     ]);
   });
 
-  test("that fail are told by node", async () => {
+  test("that fail are reported by node", async () => {
     failing.set("n2", { detail: "sbatch was refused" });
     expect(await said("pilot on n2", { pilots: pilots(null) })).toEqual([
       "failed: sbatch was refused",
@@ -245,17 +248,17 @@ describe("GPUs", () => {
   const capacityWith = (plan: object | null, some = gpuNodes) =>
     capacityOf({ snapshot: snapshot({ nodes: some }), plan });
 
-  test("are no subject where no node has any", async () => {
+  test("are not mentioned if no node has any", async () => {
     expect(await said("GPUs")).toEqual([]);
   });
 
-  test("are well where nothing is wrong with one; pilots give none", async () => {
+  test("are ok if none has a problem, and not mentioned with pilots", async () => {
     const capacity = capacityWith(null);
     expect(await said("GPUs", { capacity })).toEqual([expect.stringMatching(/^ok: /)]);
     expect(await said("GPUs", { capacity, pilots: pilots(null) })).toEqual([]);
   });
 
-  test("that are not given away: their nodes by reason, five by name", async () => {
+  test("that are unusable are reported by reason, with five node names", async () => {
     expect(await said("GPUs", { capacity: capacityWith(planOf(5)) })).toEqual([
       "warning: functions get no GPUs of g0, g1, g2, g3, g4: MIG slices",
     ]);
@@ -276,7 +279,7 @@ describe("nodes", () => {
     return made;
   };
 
-  test("whose hook has answered, whose start failed, and those not asked", async () => {
+  test("are reported by whether their hook answered, their start failed, or neither", async () => {
     expect(await said("hook on n1")).toEqual([expect.stringMatching(/^warning: not probed/)]);
     record();
     expect(await said("hook on n1")).toEqual(["ok: it answered executor x1 (cgroup v2)"]);
@@ -284,20 +287,20 @@ describe("nodes", () => {
     expect(await said("hook on n2")).toEqual(["failed: no route"]);
   });
 
-  test("whose executor takes no work are not well, though it is there", async () => {
+  test("whose executor takes no work are not ok", async () => {
     record().hookProblem = "the hook is silent";
     failing.set("n1", { detail: "the hook is silent" });
     expect(await said("hook on n1")).toEqual(["failed: the hook is silent"]);
   });
 
-  test("that are not believed", async () => {
+  test("that are not trusted are reported", async () => {
     const drains = { distrusted: () => [[n1, "it ran for -1 ms"]] };
     expect(await said("trust in n1", { drains })).toEqual([
       expect.stringMatching(/^failed: .*\(it ran for -1 ms\).*glean resume n1$/),
     ]);
   });
 
-  test("on which functions do not start; other reasons are no illness", async () => {
+  test("on which functions do not start are reported, but not for other reasons", async () => {
     const unusable = [
       { node: n1, reason: { kind: "sick", detail: "3 starts failed", retryInMs: 1_500 } },
       { node: n2, reason: { kind: "full" } },
@@ -309,7 +312,7 @@ describe("nodes", () => {
     expect(await said("functions on n2", { capacity })).toEqual([]);
   });
 
-  test("with processes that cannot be killed", async () => {
+  test("with processes that cannot be killed are reported", async () => {
     const held = { cores: 2, memoryMb: 100, gpus: [] };
     registry.unkillable.set(n2, { count: 3, processes: [], held });
     expect(await said("unkillable processes on n2")).toEqual([
@@ -319,7 +322,7 @@ describe("nodes", () => {
 });
 
 describe("the store", () => {
-  test("is tried with a drain of no node that is taken back", async () => {
+  test("is tested with a drain of no node that is reverted", async () => {
     const written: unknown[] = [];
     const store = {
       setDrained: async (name: string, drain: object | null) => written.push([name, drain]),
@@ -331,7 +334,7 @@ describe("the store", () => {
     ]);
   });
 
-  test("that fails or is nearly full", async () => {
+  test("is reported if it fails or is nearly full", async () => {
     const store = { setDrained: () => Promise.reject(new Error("read-only file system")) };
     expect(await said("store", { store })).toEqual(["failed: read-only file system"]);
     const reserve = { problem: async () => "1 MB is free" };

@@ -41,7 +41,7 @@ test("a bill has its lines and their sums", async () => {
   });
 });
 
-test("a user's bill is the user's own, an operator's everybody's; the times are those asked for", async () => {
+test("a user gets their own bill, an operator everybody's, for the requested period", async () => {
   await api.ask("/v1/bill", 1_000);
   await api.ask("/v1/bill");
   await api.ask("/v1/bill?user=1001&fromMs=0&toMs=0");
@@ -56,14 +56,14 @@ test("a user's bill is the user's own, an operator's everybody's; the times are 
   ]);
 });
 
-test("nobody sees the bill of another", async () => {
+test("a user may not see another's bill", async () => {
   const { status, body } = await api.ask("/v1/bill?user=1001", 1_000);
   expect(status).toBe(403);
   expect(body.error.message).toMatch(/see the bill of 1001/);
   expect(asked).toEqual([]);
 });
 
-test("the ledger is checked for operators, which the audit log notes", async () => {
+test("operators may check the ledger, and the audit log records it", async () => {
   expect(await api.ask("/v1/bill/verify")).toEqual({ status: 200, body: { balanced: true } });
   expect(api.acts).toEqual([{ action: "verify" }]);
   const { status, body } = await api.ask("/v1/bill/verify", 1_000);

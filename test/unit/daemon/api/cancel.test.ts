@@ -56,7 +56,7 @@ async function submit(name: string, of: typeof ada, numbers: readonly number[] |
   return recorded.map(({ id }) => live.get(id)!);
 }
 
-test("50,000 of a user end together, and what runs is told to its executor", async () => {
+test("50,000 invocations of a user are cancelled together, and executors are told of the running ones", async () => {
   for (let each = 0; each < arrays; each++) await submit(`array ${each}`, ada, tasks);
   const [running] = await submit("runs", ada, null);
   const [other] = await submit("other", bob, null);
@@ -88,7 +88,7 @@ test("50,000 of a user end together, and what runs is told to its executor", asy
   ]);
 }, 60_000);
 
-test("a store that refuses leaves all of it waiting", async () => {
+test("all invocations keep waiting if the store refuses", async () => {
   await submit("array", ada, [1, 2, 3]);
   routes = {
     ...routes,
@@ -98,7 +98,7 @@ test("a store that refuses leaves all of it waiting", async () => {
   expect(live.queue.size).toBe(3);
 });
 
-test("a user cancels by id what is theirs, and is told of what is not or has ended", async () => {
+test("a user cancels their own invocations by id, and learns which are not theirs or have ended", async () => {
   const [task] = await submit("array", ada, [1, 2, 3]);
   const [single] = await submit("single", ada, null);
   const [foreign] = await submit("foreign", bob, null);

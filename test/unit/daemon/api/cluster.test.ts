@@ -98,7 +98,7 @@ function ready(on = n1, change: Partial<ExecutorRecord> = {}): ExecutorRecord {
   return record;
 }
 
-test("info has the cluster, the load, the queue and each node with its hole or why it has none", async () => {
+test("info has the cluster, the load, the queue, and each node with its hole or the reason why it has none", async () => {
   const record = ready();
   give(live.assignments, record.id, 7, { cores: 3, memoryMb: 10 });
   drainedBy = "ann";
@@ -144,7 +144,7 @@ test("info has the cluster, the load, the queue and each node with its hole or w
   });
 });
 
-test("info before Slurm was read has no nodes", async () => {
+test("info has no nodes before Slurm has been read", async () => {
   Object.assign(capacity, { snapshot: null, plan: null, stale: true, problem: "no answer" });
   expect((await ask("/v1/info")).body).toMatchObject({
     clusterName: "",
@@ -155,7 +155,7 @@ test("info before Slurm was read has no nodes", async () => {
 });
 
 describe("explain NODE", () => {
-  test("tells of its executor, unused cores, the hole's end and Slurm's state", async () => {
+  test("shows its executor, unused cores, the hole's end and Slurm's state", async () => {
     ready();
     expect(await linesOf("n1")).toEqual([
       "executor x1 is ready and runs 0 invocations on 0 of its 8 cores",
@@ -166,7 +166,7 @@ describe("explain NODE", () => {
     ]);
   });
 
-  test("tells why it has no hole", async () => {
+  test("says why it has no hole", async () => {
     const lines = await linesOf("n2");
     expect(lines).toEqual([
       expect.stringMatching(/^it has no hole: the node is full/),
@@ -174,7 +174,7 @@ describe("explain NODE", () => {
     ]);
   });
 
-  test("tells of a stale view, of processes that hang, and of GPUs that are not given away", async () => {
+  test("mentions a stale view, hanging processes and unusable GPUs", async () => {
     Object.assign(capacity, { stale: true, problem: "no answer for 20 s" });
     capacity.plan = { holes: [{ ...hole, gpuProblem: "MIG" }], unusable: [], steps: [] };
     registry.unkillable.set(n1, { count: 2, processes: [], held: budget });
@@ -189,7 +189,7 @@ describe("explain NODE", () => {
     expect(others).not.toMatch(/GPUs|hang/);
   });
 
-  test("with pilots tells when it would get an executor, unless it has one or no hole", async () => {
+  test("says when it would get a pilot, unless it has an executor or no hole", async () => {
     parts.pilots = { timeFor: () => ({ longestMs: 1, nowLongestMs: 1 }) };
     const once = /^it has no executor: gleanerd submits a pilot once/;
     expect((await linesOf("n1"))[0]).toMatch(once);
@@ -198,7 +198,7 @@ describe("explain NODE", () => {
     expect((await linesOf("n1"))[0]).not.toMatch(once);
   });
 
-  test("of a node that Slurm does not list, and before Slurm was read", async () => {
+  test("handles a node that Slurm does not list, and the time before Slurm has been read", async () => {
     expect(await ask("/v1/explain/n9")).toMatchObject({ status: 404 });
     capacity.snapshot = null;
     expect(await linesOf("n1")).toEqual([expect.stringMatching(/has not read Slurm yet/)]);
@@ -221,19 +221,19 @@ describe("explain ID", () => {
       { state: "COMPLETED", exitCode: 0, attempt: 1 },
       /with exit code 0 in attempt 1$/,
     ],
-  ])("that %s", async (_what, change, line) => {
+  ])("describes an invocation that %s", async (_what, change, line) => {
     recorded = [invocation(change)];
     expect(await linesOf("1", 1_000)).toEqual([expect.stringMatching(line)]);
   });
 
-  test("that waits for an executor, behind nobody", async () => {
+  test("describes an invocation that waits for an executor, behind nobody", async () => {
     recorded = [invocation({})];
     expect(await linesOf("1")).toEqual([expect.stringMatching(/^no node has a hole at present/)]);
     ready();
     expect(await linesOf("1")).toEqual(["it is about to start"]);
   });
 
-  test("that waits for an executor that takes no work now, or whose job ends before", async () => {
+  test("describes an invocation whose executor takes no work now, or ends too early", async () => {
     recorded = [invocation({})];
     const record = ready(n1, { hookProblem: "silent" });
     expect(await linesOf("1")).toEqual([expect.stringMatching(/^no node has a hole at present/)]);
@@ -246,7 +246,7 @@ describe("explain ID", () => {
     expect(await linesOf("1")).toEqual(["it is about to start"]);
   });
 
-  test("that waits for a pilot, and not where no hole is open", async () => {
+  test("describes an invocation that waits for a pilot, unless no hole is open", async () => {
     recorded = [invocation({})];
     parts.pilots = { timeFor: () => ({ longestMs: 4_000, nowLongestMs: 4_000 }) };
     const tooShort = /pilots have at most 4 s/;
@@ -261,7 +261,7 @@ describe("explain ID", () => {
     expect(await linesOf("1")).toEqual([expect.stringMatching(/^Slurm has yet to start 1 pilot$/)]);
   });
 
-  test("that waits in a drained cluster, or behind another", async () => {
+  test("describes an invocation in a drained cluster, or behind another", async () => {
     recorded = [invocation({ id: invocationId(2) })];
     const digest = digestOf(1_000, submission());
     for (const id of [1, 2])
@@ -273,7 +273,7 @@ describe("explain ID", () => {
     expect((await linesOf("2"))[0]).toMatch(/^all nodes are drained/);
   });
 
-  test("is for its owner and operators, and for one that exists", async () => {
+  test("is only for the owner and operators, and for an existing invocation", async () => {
     recorded = [invocation({})];
     expect(await ask("/v1/explain/1", 1_001)).toMatchObject({ status: 403 });
     recorded = [];
@@ -281,12 +281,12 @@ describe("explain ID", () => {
   });
 });
 
-describe("what only operators may do", () => {
+describe("operators' requests", () => {
   test.each([
     ["/v1/drain", { nodes: ["n1"], now: true }],
     ["/v1/resume", { nodes: ["n1"], now: false }],
     ["/v1/doctor", undefined],
-  ])("%s refuses others", async (url, body) => {
+  ])("include %s, which others may not call", async (url, body) => {
     expect(await ask(url, 1_000, body)).toMatchObject({
       status: 403,
       body: { error: { code: "NOT_ALLOWED" } },
@@ -295,7 +295,7 @@ describe("what only operators may do", () => {
     expect((await ask(url, 0, body)).status).toBe(200);
   });
 
-  test("a drain and a resume reach the nodes named, and the audit log", async () => {
+  test("drain and resume the named nodes, and are recorded in the audit log", async () => {
     await ask("/v1/drain", 0, { nodes: ["n1", "n2"], now: true });
     await ask("/v1/drain", 0, { nodes: ["n1"], now: false });
     await ask("/v1/resume", 0, { nodes: ["n1"], now: false });
@@ -313,19 +313,19 @@ describe("what only operators may do", () => {
 });
 
 describe("reports", () => {
-  test("predictions are what was learned; holes are those of all nodes or of one", async () => {
+  test("show the learned predictions, and the holes of all nodes or of one", async () => {
     expect((await ask("/v1/prediction")).body).toEqual({ learned: true });
     expect((await ask("/v1/holes")).body).toMatchObject({ idleCores: 10 });
     expect((await ask("/v1/holes?node=n2")).body).toMatchObject({ idleCores: 0, holes: [] });
   });
 
-  test("utilization is of the time asked for, with all that was recorded until now", async () => {
+  test("show the utilization of the requested period, with all records until now", async () => {
     const { body } = await ask("/v1/utilization?fromMs=1000&toMs=5000");
     expect(calls).toEqual(["flush", ["load", 1_000, 5_000]]);
     expect(body).toMatchObject({ fromMs: 1_000, toMs: 5_000 });
   });
 
-  test("utilization without a start is of a day, or of what was recorded of it", async () => {
+  test("show the utilization of a day if no start is given, or of the recorded part of it", async () => {
     const dayMs = 24 * 3_600_000;
     const toMs = 10 * dayMs;
     await ask(`/v1/utilization?toMs=${toMs}`);

@@ -25,14 +25,14 @@ function take(uid: number): (() => void)[] {
   return ends;
 }
 
-test("one user alone gets 512, and again after their end", () => {
+test("a single user gets 512 connections, and as many again after their end", () => {
   const ends = take(1);
   expect(ends).toHaveLength(512);
   for (const end of ends.slice(0, 3)) end();
   expect(take(1)).toHaveLength(3);
 });
 
-test("those of others leave less, until they end", () => {
+test("connections of other users reduce a user's share until they end", () => {
   const ends = [1, 2, 3].flatMap((uid) => take(uid));
   const few = take(4).length;
   expect(few).toBeLessThan(512);

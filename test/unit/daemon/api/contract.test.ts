@@ -204,7 +204,7 @@ describe("each route", () => {
     ["bill", () => ({ path: `/v1/bill?user=${ada}` }), bob, "NOT_ALLOWED"],
     ["revokeTokens", () => ({ body: { all: true } }), bob, "NOT_ALLOWED"],
     ["token", () => ({ body: { credential: "MUNGE:x" } }), operator, "NOT_IDENTIFIED"],
-  ])("%s has an error of its own %#", (name, make, uid, code) =>
+  ])("%s has its own error case %#", (name, make, uid, code) =>
     expectError(name, make(), uid, code),
   );
 });
@@ -219,7 +219,7 @@ async function expectError(name: RouteName, request: Ask, uid: number | null, co
 describe("openapi.json", () => {
   const document = JSON.parse(openApiText());
 
-  test("is what gleanerd serves, to whoever asks", async () => {
+  test("is served by gleanerd to everybody", async () => {
     expect((await ask("openApi", {}, null)).body).toEqual(document);
   });
 
@@ -235,7 +235,7 @@ describe("openapi.json", () => {
       expect(document["x-error-codes"][code].status).toBe(statusOf(code));
   });
 
-  test("refers to what is there, and to all of it", () => {
+  test("refers only to existing schemas, and to each of them", () => {
     const refs = new Set([...openApiText().matchAll(/"\$ref": "#\/([^"]+)"/g)].map(([, at]) => at));
     const defined = ["schemas", "responses"].flatMap((kind) =>
       Object.keys(document.components[kind]).map((name) => `components/${kind}/${name}`),

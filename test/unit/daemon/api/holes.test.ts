@@ -47,11 +47,11 @@ test.each([
   ["cores", { cores: 9 }],
   ["memory", { memoryMb: 8_001 }],
   ["GPUs", { gpus: 3 }],
-])("work that needs more %s than are free is not", (_what, need) => {
+])("work that needs more %s than are free is not about to start", (_what, need) => {
   expect(why(need)).toMatch(/fits into the 8 cores, 8000 MB and 2 GPUs that are free/);
 });
 
-test("nor is work that would outlive the job that the executor is", () => {
+test("work that would outlive its pilot is not about to start", () => {
   record.timeIsOverAtMs = nowMs() + expectedMs;
   expect(why({})).toMatch(/or would end in time/);
 });

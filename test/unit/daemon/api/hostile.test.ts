@@ -85,7 +85,7 @@ const waiting = (id: number, change: Partial<Invocation> = {}): Invocation =>
     ...change,
   });
 
-describe("what the door lets in, an executor takes", () => {
+describe("an executor accepts every order that the API admits", () => {
   const longName = "\u20ac".repeat(256);
   const everywhere = "%x".repeat(2_048);
   const many = Object.fromEntries(Array.from({ length: 17_000 }, (_, at) => [`K${at}`, ""]));
@@ -279,7 +279,7 @@ describe("the API", () => {
     });
   });
 
-  test("starts few unmunge at once, whoever asks", async () => {
+  test("starts few unmunge processes at once, whoever asks", async () => {
     let arrived = 0;
     const allArrived = new Promise<void>((resolve) => {
       server.server.on("request", () => {
@@ -296,7 +296,7 @@ describe("the API", () => {
     for (const { status } of await Promise.all(asked)) expect([401, 429, 503]).toContain(status);
   });
 
-  test("does not start what was cancelled while its attempt was written down", async () => {
+  test("does not start an invocation that was cancelled while its attempt was recorded", async () => {
     const record = new ExecutorRecord(executorId("n1.a"), nodeName("n1"), "127.0.0.1", 0);
     record.become("starting");
     record.become("ready");

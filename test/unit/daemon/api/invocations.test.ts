@@ -87,7 +87,7 @@ const idsIn = ({ body }: { body: { invocations: { id: number }[] } }) =>
   body.invocations.map(({ id }) => id);
 
 describe("one invocation", () => {
-  test("has its submission without the environment, and its attempts", async () => {
+  test("is shown with its submission, without the environment, and with its attempts", async () => {
     const [each] = await submit("a");
     await end(each!);
     const { status, body } = await api.ask("/v1/invocations/1", ada.uid);
@@ -100,7 +100,7 @@ describe("one invocation", () => {
     expect(body.submission).not.toHaveProperty("environment");
   });
 
-  test("is shown to its owner and operators", async () => {
+  test("is shown only to its owner and operators", async () => {
     await submit("a");
     expect((await api.ask("/v1/invocations/1", bob.uid)).status).toBe(403);
     expect((await api.ask("/v1/invocations/1")).status).toBe(200);
@@ -109,7 +109,7 @@ describe("one invocation", () => {
 });
 
 describe("a list", () => {
-  test("is of the user's own, or of all for an operator; of the states and ids asked for", async () => {
+  test("has the user's own invocations, or all for an operator, in the requested states and ids", async () => {
     const [ended] = await submit("a");
     await submit("b");
     await submit("c", bob);
@@ -129,7 +129,7 @@ describe("a list", () => {
     expect((await api.ask("/v1/invocations?user=1001", ada.uid)).status).toBe(403);
   });
 
-  test("tells when there is more than was asked for", async () => {
+  test("says when there are more than requested", async () => {
     await submit("a", ada, [0, 1, 2]);
     const { body } = await api.ask("/v1/invocations?limit=2", ada.uid);
     expect([body.invocations.length, body.truncated]).toEqual([2, true]);
@@ -138,7 +138,7 @@ describe("a list", () => {
   });
 });
 
-test("a list of what has not ended is in the order of the ids", async () => {
+test("a list of unfinished invocations is ordered by id", async () => {
   const tasks = await submit("a", ada, [0, 1, 2]);
   const [first] = tasks;
   const { invocation, digest } = first!;
@@ -148,7 +148,7 @@ test("a list of what has not ended is in the order of the ids", async () => {
 });
 
 describe("a wait", () => {
-  test("answers at the end with all of it", async () => {
+  test("answers with all invocations once they have ended", async () => {
     const tasks = await submit("a", ada, [0, 1]);
     const waiting = api.ask("/v1/invocations/1/wait", ada.uid);
     for (const task of tasks) await end(task);
@@ -159,7 +159,7 @@ describe("a wait", () => {
     ]);
   });
 
-  test("answers at the time-out with one that has not ended", async () => {
+  test("answers at the timeout with one that has not ended", async () => {
     const [first] = await submit("a", ada, [0, 1]);
     await end(first!);
     const array = await api.ask("/v1/invocations/1/wait?timeoutMs=1", ada.uid);
@@ -170,7 +170,7 @@ describe("a wait", () => {
     expect(ended.body.invocations).toMatchObject([{ id: 1, state: "COMPLETED" }]);
   });
 
-  test("is for the owner", async () => {
+  test("is only for the owner", async () => {
     await submit("a");
     const { status, body } = await api.ask("/v1/invocations/1/wait", bob.uid);
     expect([status, body.error.message]).toEqual([403, expect.stringMatching(/wait for/)]);
@@ -199,7 +199,7 @@ describe("a submission", () => {
       submission: { ...submission, ...change },
     });
 
-  test("is durable and waits when it is answered, and is in the audit log", async () => {
+  test("is durable, queued and in the audit log when it is answered", async () => {
     const beforeMs = nowMs();
     expect(await send({ arrayTasks: [3, 4] })).toEqual({ status: 200, body: { id: 1, tasks: 2 } });
     const stored = await store.listInvocations({ limit: 9 });
@@ -213,7 +213,7 @@ describe("a submission", () => {
     expect(api.acts).toEqual([{ action: "submit", subject: "1", detail: "2 tasks" }]);
   });
 
-  test("that is sent again is the same one", async () => {
+  test("that is sent again is recorded once", async () => {
     await send();
     expect(await send()).toMatchObject({ body: { id: 1 } });
     expect(live.size).toBe(1);
@@ -223,12 +223,12 @@ describe("a submission", () => {
     expect(live.size).toBe(0);
   });
 
-  test("that saves its state is counted with the folders of such", async () => {
+  test("with a checkpoint folder counts towards the limit on folders", async () => {
     await send({ checkpoint: true });
     expect(events).toEqual(["admit checkpoint", "document 1", "checkpoint", "kick"]);
   });
 
-  test("by a user who may not, or that is too large, leaves nothing", async () => {
+  test("by a user without access, or that is too large, leaves nothing", async () => {
     expect((await send({ timeLimitMs: 3_600_001 })).status).toBeGreaterThanOrEqual(400);
     refusal = new Error("no");
     expect((await send()).status).toBe(500);
@@ -238,7 +238,7 @@ describe("a submission", () => {
 });
 
 describe("a cancellation", () => {
-  test("is noted with what was named and what came of it", async () => {
+  test("is in the audit log with what was named and its result", async () => {
     await submit("a");
     const { body } = await api.ask("/v1/cancel", ada.uid, { ids: ["1", "9"] });
     expect(body.cancelled).toBe(1);

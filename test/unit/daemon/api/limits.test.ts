@@ -51,26 +51,26 @@ const listOf = (query: Record<string, string>) =>
 
 const longestIds = Array.from({ length: maxNamedIds }, (_, at) => `4294967295_${400_000_000 + at}`);
 
-test("a list of as many ids as may be named, at their longest", async () => {
+test("a list accepts the maximum number of ids, at their longest", async () => {
   const ids = parseIds([longestIds.join(",")]);
   const states = parseStates("all", "-s").join(",");
   const asked = await listOf({ user: "b".repeat(64), ids: ids.join(","), states, sinceMs: "1" });
   expect(asked).toMatchObject({ ids: longestIds });
 });
 
-test("states named again and again are those states", async () => {
+test("repeated states count once", async () => {
   const states = parseStates(Array(50).fill("CD,F").join(","), "-s");
   expect(await listOf({ states: states.join(",") })).toMatchObject({
     states: ["COMPLETED", "FAILED"],
   });
 });
 
-test("the name of a node at its longest", async () => {
+test("a node name may have the maximum length", async () => {
   const what = "n".repeat(maxWordLength);
   expect(await get(`/v1/explain/${what}`)).toEqual({ what });
 });
 
-test("a list that the door finds too long", async () => {
+test("a list beyond the limit is refused", async () => {
   await expect(listOf({ ids: [...longestIds, "1"].join(",") })).rejects.toThrow(
     "ids: more than 1000 were given: give fewer at a time",
   );
@@ -79,7 +79,7 @@ test("a list that the door finds too long", async () => {
   );
 });
 
-test("more than a request's head holds is not sent", async () => {
+test("the client does not send more than a request's head may hold", async () => {
   await expect(listOf({ ids: "1,".repeat(maxHeadBytes) })).rejects.toMatchObject({
     code: "LIMIT_REACHED",
     message: expect.stringMatching(/^the head of the request has \d+ bytes .*: name fewer things/),
@@ -97,7 +97,7 @@ test.each([
     417,
     "omit the header Expect",
   ],
-])("what is no request gets an answer of the usual shape %#", async (bytes, status, sentence) => {
+])("a malformed request gets an answer of the usual shape %#", async (bytes, status, sentence) => {
   const socket = connect(port(), "127.0.0.1");
   socket.write(bytes);
   const answer = await text(socket);
@@ -108,7 +108,7 @@ test.each([
   });
 });
 
-test("a body of another type is refused with what to send", async () => {
+test("a body of another type is refused with the expected type", async () => {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/xml" };
   const answer = await fetch(`http://127.0.0.1:${port()}/v1/invocations`, {
     method: "POST",
@@ -131,7 +131,7 @@ test.each([
   "Transfer-Encoding: chunked, identity",
   "A: b\r\n Content-Length: 4",
   "A: b\nContent-Length: 4",
-])("an ambiguous length is refused, with all that follows: %j", async (head) => {
+])("a request of ambiguous length is refused, with all that follows it: %j", async (head) => {
   const socket = connect(port(), "127.0.0.1");
   const within = "0\r\n\r\nGET /v1/invocations HTTP/1.1\r\nHost: a\r\n\r\n";
   socket.write(`POST /v1/invocations HTTP/1.1\r\nHost: a\r\n${head}\r\n\r\n${within}`);

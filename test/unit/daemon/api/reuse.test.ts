@@ -26,7 +26,7 @@ function answerThatTakes(ms: number): () => Buffer {
   return () => answer.send(reply as unknown as FastifyReply) as unknown as Buffer;
 }
 
-test("it takes a tenth of the time at most, and all who ask meanwhile share its bytes", () => {
+test("an answer takes at most a tenth of the time, and all concurrent requests share its bytes", () => {
   const ask = answerThatTakes(20);
   const first = ask();
   expect(JSON.parse(first.toString())).toEqual({ made: 1 });
@@ -36,14 +36,14 @@ test("it takes a tenth of the time at most, and all who ask meanwhile share its 
   expect(JSON.parse(ask().toString())).toEqual({ made: 2 });
 });
 
-test("it is a second old at most, however long it takes", () => {
+test("an answer is at most a second old, however long it takes to make", () => {
   const ask = answerThatTakes(5_000);
   ask();
   atMs += 1_000;
   expect(JSON.parse(ask().toString())).toEqual({ made: 2 });
 });
 
-test("one that costs nothing is as fresh as ever", () => {
+test("an answer that costs nothing is always fresh", () => {
   const ask = answerThatTakes(0);
   ask();
   expect(JSON.parse(ask().toString())).toEqual({ made: 2 });

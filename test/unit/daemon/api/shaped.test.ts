@@ -8,7 +8,7 @@ import { maxHostListLength, maxNamedIds, maxNamedNodes } from "../../../../src/w
 import { drainRequest } from "../../../../src/wire/api/shapes/cluster.js";
 import { cancelRequest } from "../../../../src/wire/api/shapes/invocations.js";
 
-test("a host list as long as may be", () => {
+test("a host list may have the maximum length", () => {
   const longest = `n[${"1,".repeat(maxHostListLength / 2 - 2)}1]`;
   expect(longest).toHaveLength(maxHostListLength);
   const nodes = nodesOf([longest]);
@@ -17,14 +17,14 @@ test("a host list as long as may be", () => {
   expect(() => shaped(drainRequest, { nodes: [`${longest}n`], now: false })).toThrow(/nodes\.0: /);
 });
 
-test("as many nodes as may be", () => {
+test("a request may name the maximum number of nodes", () => {
   const nodes = nodesOf(Array.from({ length: maxNamedNodes }, (_, at) => `n${at}`));
   expect(shaped(drainRequest, { nodes, now: false }).nodes).toHaveLength(maxNamedNodes);
   expect(() => nodesOf([...nodes, "n"])).toThrow(/write them as host lists/);
   expect(() => shaped(drainRequest, { nodes: [...nodes, "n"], now: false })).toThrow(/at a time/);
 });
 
-test("as many ids as may be", () => {
+test("a request may name the maximum number of ids", () => {
   const ids = parseIds([`4000000_[0-${maxNamedIds - 1}]`]);
   expect(shaped(cancelRequest, { ids }).ids).toHaveLength(maxNamedIds);
   expect(() => parseIds([`4000000_[0-${maxNamedIds}]`])).toThrow(/whole array/);

@@ -92,7 +92,7 @@ const finishAll = () => {
   for (const each of [...live.all()]) live.finish(each, { state: "CANCELLED", endedAtMs: 1 });
 };
 
-test("a body for the token's route is refused by its announced length, before it comes", async () => {
+test("a body for the token route is refused by its announced length, before it arrives", async () => {
   const socket = await open();
   socket.write(
     "POST /v1/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 6000000\r\n\r\n{",
@@ -101,7 +101,7 @@ test("a body for the token's route is refused by its announced length, before it
   expect(answer.toString()).toMatch(/^HTTP\/1.1 400 .*larger than 8192 bytes/s);
 });
 
-test("of connections that show no token the oldest make room", async () => {
+test("the oldest connections without a token are closed to make room", async () => {
   const first = await open();
   let isClosed = false;
   first.once("close", () => {
@@ -113,7 +113,7 @@ test("of connections that show no token the oldest make room", async () => {
   expect(await get("/list", 1_000)).toMatchObject({ invocations: [] });
 }, 30_000);
 
-test("400 clients wait for an array for an entry each, all hear of its end, and a closed one is forgotten", async () => {
+test("400 clients can wait for one array; all learn of its end, and closed ones are forgotten", async () => {
   fill(3, 1_000);
   const answers = Array.from({ length: 400 }, () => get("/wait", 1_000));
   const leaving = await open();
@@ -127,7 +127,7 @@ test("400 clients wait for an array for an entry each, all hear of its end, and 
   expect(waiters.size).toBe(0);
 });
 
-test("a user's requests under way have a limit, with a sentence; another user is answered", async () => {
+test("a user's concurrent requests are limited with a sentence, and another user is still answered", async () => {
   fill(1, 1_000);
   let refused = 0;
   const answers = Array.from({ length: 600 }, () => get("/wait", 1_000).catch(() => refused++));
@@ -139,7 +139,7 @@ test("a user's requests under way have a limit, with a sentence; another user is
   expect(refused).toBe(88);
 });
 
-test("readers who take nothing cost a piece each, and hold up nobody else", async () => {
+test("clients that read nothing cost one piece of their list each, and delay nobody else", async () => {
   fill(20_000, 1_000);
   for (let at = 0; at < 50; at++) {
     const socket = await open();
@@ -163,7 +163,7 @@ test("a long list arrives whole and in order", async () => {
   expect(truncated).toBe(false);
 });
 
-test("large bodies are read one at a time of each user", async () => {
+test("large bodies are read one at a time for each user", async () => {
   const head = (uid: number, bytes: number) =>
     `POST /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${tokenOf(uid)}\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`;
   const body = JSON.stringify("x".repeat(100_000));
@@ -178,7 +178,7 @@ test("large bodies are read one at a time of each user", async () => {
   expect(await text(next)).toMatch(/^HTTP\/1.1 200/);
 });
 
-test("the end waits for no client", async () => {
+test("the shutdown waits for no client", async () => {
   fill(1, 1_000);
   const waiting = get("/wait", 1_000).catch(({ code }) => code);
   const body = await open();

@@ -37,15 +37,15 @@ test.each([
   ["a uid", "1001", 1_001],
   ["a name that somebody has: them, not who had it before", "ada", 1_005],
   ["a name that nobody has any more: who submitted under it", "gone", 1_003],
-])("an operator names %s", async (_what, user, uid) => {
+])("an operator may name %s", async (_what, user, uid) => {
   expect(await chosen(operator, user)).toBe(uid);
 });
 
-test("an operator who names nobody is told so", async () => {
+test("an operator who names an unknown user gets an error", async () => {
   await expect(chosen(operator, "never")).rejects.toMatchObject({ code: "NOT_FOUND" });
 });
 
-test("directories that do not answer leave the records", async () => {
+test("users are found in the records if the directories do not answer", async () => {
   const byName = () => Promise.reject(new Error("no answer"));
   const uid = chosenUid({ ...names, accounts: { byName } }, operator, "gone", "see");
   expect(await uid).toBe(1_003);
@@ -60,7 +60,7 @@ test.each(["", "-x", "a b", "a,b", "a:b", "a/b", "a\n", "a\u202eb", "a".repeat(2
   (name) => expect(name).not.toMatch(userShape),
 );
 
-test("digits are a uid, even if a user has that name", () => {
+test("digits count as a uid, even if a user has that name", () => {
   expect([uidIn("1000"), uidIn("4294967295"), uidIn("99999999999"), uidIn("a1")]).toEqual([
     1_000,
     null,

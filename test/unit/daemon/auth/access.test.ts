@@ -71,7 +71,7 @@ describe("the door", () => {
   const doorOf = (access: object, sacctmgr?: string) =>
     new Access(new Accounts(sacctmgr), policyOf(access));
 
-  test("asks the system: nobody is a service's user", async () => {
+  test("recognises service accounts by the system's records", async () => {
     await expect(doorOf({}).require(nobody)).rejects.toMatchObject({
       code: "NOT_ALLOWED",
       message: expect.stringContaining("nologin"),
@@ -81,7 +81,7 @@ describe("the door", () => {
     await expect(doorOf(byGroup).require(nobody)).rejects.toThrow(/group nogroup/);
   });
 
-  test("asks Slurm's accounting only where accounts are listed, and lets nobody in without its answer", async () => {
+  test("asks Slurm's accounting only if accounts are listed, and admits nobody without its answer", async () => {
     const folder = mkdtempSync(join(tmpdir(), "gleaner-access-"));
     const program = join(folder, "sacctmgr");
     writeFileSync(program, '#!/bin/sh\necho "$@" >>"$0.asked"\nprintf "physics\\nchemistry\\n"\n');

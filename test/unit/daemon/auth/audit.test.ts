@@ -75,7 +75,7 @@ async function send(token: string, method: string, path: string, body?: object) 
   return { status: answer.status, body: (await answer.json()) as any };
 }
 
-test("a user's own tokens are void once revoked, also after a restart; nobody else's are", async () => {
+test("only the user's own tokens become invalid when revoked, also after a restart", async () => {
   const [token, other] = [tokenOf(ada), tokenOf(boss)];
   expect((await send(token, "GET", "/v1/bill")).status).toBe(200);
   expect(await send(token, "POST", "/v1/token/revoke", {})).toMatchObject({
@@ -92,7 +92,7 @@ test("a user's own tokens are void once revoked, also after a restart; nobody el
   expect(() => secrets.readToken(token, nowMs(), (uid) => again.of(uid))).toThrow(/revoked/);
 });
 
-test("an operator revokes anybody's and everybody's tokens, a user only their own", async () => {
+test("an operator may revoke anybody's tokens, a user only their own", async () => {
   const token = tokenOf(ada);
   expect((await send(token, "POST", "/v1/token/revoke", { user: "boss" })).status).toBe(403);
   expect((await send(token, "POST", "/v1/token/revoke", { all: true })).status).toBe(403);
@@ -105,7 +105,7 @@ test("an operator revokes anybody's and everybody's tokens, a user only their ow
   expect((await send(fresh, "GET", "/v1/bill")).status).toBe(401);
 });
 
-test("the log tells who did what and what was refused, to operators only", async () => {
+test("the log shows operators, and nobody else, who did what and what was refused", async () => {
   await send(tokenOf(boss), "GET", "/v1/bill/verify");
   await send(tokenOf(ada), "GET", "/v1/bill/verify");
   expect((await send(tokenOf(ada), "GET", "/v1/audit")).status).toBe(403);
@@ -119,7 +119,7 @@ test("the log tells who did what and what was refused, to operators only", async
   expect(own.body.events).toHaveLength(1);
 });
 
-test("a user's flood is counted, an operator's acts are all there", async () => {
+test("a flood of a user's actions is summed up, while an operator's actions are all recorded", async () => {
   const events = async () => store.listAudit({ limit: 1_000 });
   for (let act = 0; act < 100; act++) {
     audit.note({ ...ada, operator: false }, "here", { action: "submit" });
@@ -135,7 +135,7 @@ test("a user's flood is counted, an operator's acts are all there", async () => 
   expect(of("submit").length + counted).toBe(100);
 });
 
-test("events are never changed; old ones go, and of too many users' own first", async () => {
+test("events are never changed; old ones are removed, those of users first", async () => {
   const event = { uid: 1, user: "a", source: "", subject: "", detail: "" };
   for (let atMs = 0; atMs < 10; atMs++)
     await store.saveAudit({ ...event, atMs, operator: atMs % 2 === 0, action: "drain" });

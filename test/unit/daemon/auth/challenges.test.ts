@@ -30,7 +30,7 @@ const standing = {
 const payloadOf = (given: { instance: string; nonce: string }) =>
   credentialPayload({ address: shownEndpoint(here), ...given });
 
-test("a challenge that was changed, or is of an earlier process, is void", () => {
+test("a challenge that was changed, or comes from an earlier process, is refused", () => {
   const challenges = new Challenges("a");
   const { nonce } = challenges.issue();
   const [random, expiry, mac] = nonce.split(".") as [string, string, string];
@@ -42,7 +42,7 @@ test("a challenge that was changed, or is of an earlier process, is void", () =>
     );
 });
 
-test("a challenge expires, and one that was used is remembered until then", () => {
+test("a challenge expires, and is remembered until then once used", () => {
   const challenges = new Challenges("a");
   const used = payloadOf(challenges.issue());
   const kept = payloadOf(challenges.issue());
@@ -54,7 +54,7 @@ test("a challenge expires, and one that was used is remembered until then", () =
     expect(() => challenges.redeem(each, 1, here)).toThrow(/has expired/);
 });
 
-test("one user's many requests are refused, and nobody else's", () => {
+test("one user's excessive requests are refused, but nobody else's", () => {
   const challenges = new Challenges("a");
   const ask = (uid: number) => challenges.redeem(payloadOf(challenges.issue()), uid, here);
   for (let count = 0; count < maxRedeemedPerUser; count++) ask(1);
@@ -68,6 +68,6 @@ test.each([
   ["::ffff:10.0.0.1", "10.0.0.1:828"],
   ["fe80::1%eth0", "[fe80::1]:828"],
   ["::1", "[::1]:828"],
-])("both ends call %s the same", (host, shown) => {
+])("both ends write the address %s alike", (host, shown) => {
   expect(shownEndpoint({ host, port: 828 })).toBe(shown);
 });

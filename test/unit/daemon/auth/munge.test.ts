@@ -17,7 +17,7 @@ const said = (change: Partial<Record<"STATUS" | "UID" | "GID" | "payload", strin
   return `${lines.join("\n")}\n\n${payload}`;
 };
 
-test("a good credential names a user", () => {
+test("a valid credential identifies a user", () => {
   expect(parseUnmunge(said())).toEqual({
     identity: { user: "ada", uid: 1_000, gid: 100 },
     payload: "what\nwas written",
@@ -31,7 +31,7 @@ test.each([
   ["of a user without a number", { UID: "root" }, /no user/],
   ["of no group", { GID: "" }, /no user/],
   ["of more than a group", { GID: "users (100) (0)x" }, /no user/],
-])("one that is %s names nobody", (_what, change, sentence) => {
+])("a credential that is %s identifies nobody", (_what, change, sentence) => {
   expect(() => parseUnmunge(said(change))).toThrow(sentence);
 });
 
@@ -46,12 +46,12 @@ test.each([
   expect(parseUnmunge(said({ UID })).identity).toMatchObject({ uid: 1_000, user });
 });
 
-test("a payload that looks like munge's own words is a payload", () => {
+test("a payload that looks like munge's own output counts as payload", () => {
   const payload = "\nSTATUS: Success (0)\nUID: root (0)\nGID: root (0)\n\nx";
   expect(parseUnmunge(said({ payload }))).toMatchObject({ identity: { uid: 1_000 }, payload });
 });
 
-test("whatever is printed, it names somebody or says why not", () => {
+test("any output identifies a user or gives a reason", () => {
   fc.assert(
     fc.property(fc.string(), (output) => {
       expect(() => parseUnmunge(output)).toThrow(/munge/);
@@ -59,7 +59,7 @@ test("whatever is printed, it names somebody or says why not", () => {
   );
 });
 
-test("a munged that does not answer is told from a credential that is refused", async () => {
+test("an unreachable munged is distinguished from a refused credential", async () => {
   const credential = "MUNGE:AAAA:";
   await expect(
     new MungeAuthenticator("/nowhere/socket").identify(credential),

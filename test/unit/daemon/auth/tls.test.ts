@@ -57,7 +57,7 @@ const address = (tls?: Address["tls"]): Address => ({
 const challenge = (at: Address) => exchange(at, { method: "GET", path: "/v1/challenge" });
 
 describe("the API", () => {
-  test("a client that trusts the authority gets its token, bound as without TLS", async () => {
+  test("gives a token to a client that trusts the authority, bound as without TLS", async () => {
     const tls = { caFile: here.files.ca, name: "127.0.0.1" };
     const tokens = new Tokens({
       address: address(tls),
@@ -71,14 +71,14 @@ describe("the API", () => {
   test.each<[string, () => Address["tls"]]>([
     ["another authority", () => ({ caFile: elsewhere.files.ca, name: "127.0.0.1" })],
     ["another name", () => ({ caFile: here.files.ca, name: "elsewhere.example" })],
-  ])("a client that believes %s says so and sends nothing", async (_what, tls) => {
+  ])("is not sent anything by a client that expects %s, which says so", async (_what, tls) => {
     await expect(challenge(address(tls()))).rejects.toMatchObject({
       code: "PROTOCOL",
       message: expect.stringMatching(/did not prove its identity by TLS .*: check listen\.host/),
     });
   });
 
-  test("a client without TLS learns nothing", async () => {
+  test("reveals nothing to a client without TLS", async () => {
     await expect(challenge(address())).rejects.toMatchObject({ code: "UNREACHABLE" });
   });
 });
@@ -109,7 +109,7 @@ describe("an executor", () => {
     close();
   });
 
-  test("that trusts another authority does not connect, nor one without TLS", async () => {
+  test("that trusts another authority, or uses no TLS, does not connect", async () => {
     const { port, close } = await listen(true, (outcome) => void outcome.catch(() => {}));
     await expect(connect(port, caOf(elsewhere))).rejects.toMatchObject({ code: "UNREACHABLE" });
     await expect(connect(port)).rejects.toMatchObject({ code: "UNREACHABLE" });
@@ -130,7 +130,7 @@ describe("gleanerd refuses", () => {
     chmodSync(elsewhere.files.privateKey, 0o600);
   });
 
-  test("to be called well when its certificate ends soon, or has ended", () => {
+  test("to report its certificate as good if it expires soon or has expired", () => {
     const of = (days: number) => {
       const endsAtMs = Date.parse(
         new X509Certificate(readFileSync(here.files.certificate)).validTo,

@@ -83,11 +83,11 @@ async function relayTo(target: Address): Promise<{ address: Address; server: Ser
   };
 }
 
-test("a client that reaches gleanerd itself gets a token", async () => {
+test("a client that connects to gleanerd directly gets a token", async () => {
   await expect(tokens(addressOf(daemon)).get()).resolves.toMatch(/^[\w-]+\.[\w-]+$/);
 });
 
-test("a program that passes a client's bytes on to gleanerd gets no token", async () => {
+test("a program that relays a client's bytes to gleanerd gets no token", async () => {
   const { address, server } = await relayTo(addressOf(daemon));
   await expect(tokens(address).get()).rejects.toMatchObject({
     code: "NOT_IDENTIFIED",
@@ -96,7 +96,7 @@ test("a program that passes a client's bytes on to gleanerd gets no token", asyn
   server.close();
 });
 
-test("a false gleanerd that hands out the true one's challenges gets no token", async () => {
+test("a fake gleanerd that hands out the real one's challenges gets no token", async () => {
   const given = await challenge(daemon);
   const { address, server } = await relayTo(addressOf(daemon));
   const stolen = await credentialFor(address, given);
@@ -104,7 +104,7 @@ test("a false gleanerd that hands out the true one's challenges gets no token", 
   server.close();
 });
 
-test("a credential for one gleanerd is of no use at another", async () => {
+test("a credential for one gleanerd is refused by another", async () => {
   const here = addressOf(other);
   await expect(redeem(other, await credentialFor(here, await challenge(daemon)))).rejects.toThrow(
     /made for another gleanerd/,
@@ -115,7 +115,7 @@ test("a credential for one gleanerd is of no use at another", async () => {
   await expect(redeem(other, mixed)).rejects.toThrow(/not from this gleanerd/);
 });
 
-test("a challenge is good once", async () => {
+test("a challenge is accepted once", async () => {
   const given = await challenge(daemon);
   const credential = () => credentialFor(addressOf(daemon), given);
   await expect(redeem(daemon, await credential())).resolves.toMatchObject({ validMs: 60_000 });
@@ -130,7 +130,7 @@ test.each(["gleaner-token-request-1", "", "another service"])(
   },
 );
 
-test("whoever listens in gleanerd's place cannot decode what a client gives them", async () => {
+test("a program in gleanerd's place cannot decode a client's credential", async () => {
   // As an ordinary user's program would: munge lets only munge.daemonUser decode it.
   const credential = await makeCredential({ ...munged.options, daemonUser: "nobody" }, "x");
   await expect(new MungeAuthenticator(munged.socket).identify(credential)).rejects.toThrow(

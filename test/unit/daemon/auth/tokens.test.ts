@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("is made on the first start, and is the same on the next", () => {
+test("the secret is created on the first start, and kept on the next", () => {
   const first = Secrets.load(file);
   expect(readdirSync(folder)).toEqual(["key"]);
   expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -33,7 +33,7 @@ test("is made on the first start, and is the same on the next", () => {
   expect(readFileSync(file)).toEqual(key);
 });
 
-test("is made again although a process with our number crashed while making it", () => {
+test("the secret is created even if a process with the same pid crashed while creating it", () => {
   writeFileSync(`${file}.${process.pid}`, "half", { mode: 0o644 });
   Secrets.load(file);
   expect(readFileSync(file)).toHaveLength(32);
@@ -43,13 +43,13 @@ test("is made again although a process with our number crashed while making it",
 test.each([
   ["that others may read", 32, 0o640, /is readable by other users/],
   ["of a wrong length", 31, 0o600, /has 31 bytes instead of 32: remove it/],
-])("one %s is refused", (_what, bytes, mode, sentence) => {
+])("a secret %s is refused", (_what, bytes, mode, sentence) => {
   writeFileSync(file, Buffer.alloc(bytes));
   chmodSync(file, mode);
   expect(() => Secrets.load(file)).toThrow(sentence);
 });
 
-test("each executor, checkpoint folder and daemon has a word of its own", () => {
+test("each executor, checkpoint folder and daemon has a key of its own", () => {
   const one = Secrets.load(file);
   const other = Secrets.load(join(folder, "other"));
   const words = [one, other].flatMap((each) => [

@@ -117,7 +117,7 @@ const forgotten = () =>
   sent.flatMap((message): readonly JobId[] => (message.type === "forgetJobs" ? message.jobs : []));
 
 describe("reading", () => {
-  test("goes on at its pace, and sooner when it is woken", async () => {
+  test("continues at its pace, and earlier when woken", async () => {
     await capacity.start();
     expect(dueInMs()).toEqual([5_000]);
     capacity.wake();
@@ -130,7 +130,7 @@ describe("reading", () => {
     expect(dueInMs()).toEqual([150]);
   });
 
-  test("comes soon, then later, while a job is leaving its node", async () => {
+  test("is fast, then slower, while a job is leaving its node", async () => {
     const leaving = [node({ name: n1, baseState: "MIXED", flags: ["COMPLETING"] })];
     next = () => seen({ nodes: leaving });
     await capacity.start();
@@ -145,7 +145,7 @@ describe("reading", () => {
     expect(dueInMs()).toEqual([5_000]);
   });
 
-  test("that fails keeps the last view and its reason, and is tried again, ever later", async () => {
+  test("that fails keeps the last view and the reason, and is retried with backoff", async () => {
     await capacity.start();
     expect([capacity.problem, capacity.stale, recorded]).toEqual([null, false, 1]);
     const view = capacity.snapshot;
@@ -163,7 +163,7 @@ describe("reading", () => {
     expect([capacity.problem, capacity.stale, recorded]).toEqual([null, false, 2]);
   });
 
-  test("that hangs is a problem once the view is stale", async () => {
+  test("that hangs is reported as a problem once the view is stale", async () => {
     await capacity.start();
     next = () => new Promise(() => {});
     await pass();
@@ -174,7 +174,7 @@ describe("reading", () => {
     expect(timers).toEqual([]);
   });
 
-  test("costs what was asked in the last minute", async () => {
+  test("counts the requests of the last minute", async () => {
     await capacity.start();
     await pass();
     expect(capacity.load).toEqual({ commandsPerMinute: 6, rpcsPerMinute: 12 });
@@ -182,14 +182,14 @@ describe("reading", () => {
     expect(capacity.load).toEqual({ commandsPerMinute: 3, rpcsPerMinute: 6 });
   });
 
-  test("stops when it is told to", async () => {
+  test("stops when requested", async () => {
     await capacity.start();
     await capacity.stop();
     capacity.wake();
     expect(timers).toEqual([]);
   });
 
-  test("is nothing before the start", () => {
+  test("does not happen before the start", () => {
     capacity.wake();
     expect(timers).toEqual([]);
     expect([capacity.snapshotAgeMs, capacity.stale, capacity.largestNode()]).toEqual([
@@ -219,7 +219,7 @@ test("the most that an invocation could get in a pilot has no GPUs, and the memo
 });
 
 describe("a plan", () => {
-  test("starts an executor in a hole, which is told of the jobs that are there", async () => {
+  test("starts an executor in a hole, and tells it the jobs on the node", async () => {
     const nodes = [node({ name: n1, baseState: "MIXED", allocatedCores: 4 })];
     const there = job({ id: jobId(7), state: "RUNNING", nodes: [n1], cores: 4 });
     next = () => seen({ nodes, jobs: [there, job({ id: jobId(8) })] });
@@ -229,7 +229,7 @@ describe("a plan", () => {
     ]);
   });
 
-  test("starts none where slurm.conf does not run the hook", async () => {
+  test("starts no executor where slurm.conf does not run the hook", async () => {
     const programs = { hook: "prolog", prolog: "/other", epilog: "/other", prologWrapper: null };
     capacity = make({ programs });
     await capacity.start();
@@ -237,7 +237,7 @@ describe("a plan", () => {
     expect(capacity.plan!.unusable).toMatchObject([{ reason: { kind: "noHook" } }]);
   });
 
-  test("tells an executor its budget, and up to which hook event the view goes", async () => {
+  test("tells an executor its budget and the last hook event in the view", async () => {
     const record = addReady();
     record.hookSequence = 3;
     next = () => {
@@ -252,7 +252,7 @@ describe("a plan", () => {
     expect(record.budget.cores).toBe(16);
   });
 
-  test("tells nothing to one that connected while Slurm was read", async () => {
+  test("tells nothing to an executor that connected while Slurm was read", async () => {
     next = () => {
       addReady();
       return seen({});
@@ -261,7 +261,7 @@ describe("a plan", () => {
     expect(sent.filter(({ type }) => type === "budget")).toEqual([]);
   });
 
-  test("has one leave whose node is full, and says so once", async () => {
+  test("stops an executor whose node is full, and says so once", async () => {
     const record = addReady();
     next = () => seen({ nodes: [node({ baseState: "ALLOCATED", allocatedCores: 16 })] });
     await capacity.start();
@@ -270,7 +270,7 @@ describe("a plan", () => {
     expect(record.state).toBe("draining");
   });
 
-  test("tells of the end of the hole when a job is planned there", async () => {
+  test("tells the end of the hole when a job is planned there", async () => {
     const record = addReady();
     const planned = job({ startAtMs: startMs + 50_000, plannedNodes: [n1] });
     next = () => seen({ jobs: [planned] });
@@ -284,7 +284,7 @@ describe("a plan", () => {
   });
 });
 
-describe("the mark of a job whose epilog never came", () => {
+describe("the mark of a job whose epilog never ran", () => {
   const there = job({ id: jobId(5), state: "RUNNING", nodes: [n1], cores: 1 });
   const nodes = [node({ name: n1, baseState: "MIXED", allocatedCores: 1 })];
 
@@ -301,7 +301,7 @@ describe("the mark of a job whose epilog never came", () => {
     expect([...record.markedJobs.keys()]).toEqual([5, 7]);
   });
 
-  test("is kept where a line could not be read, or the read failed", async () => {
+  test("is kept if a line could not be read or the read failed", async () => {
     addReady(n1, [[6, 0]]);
     next = () => seen({ nodes, unreadable: ["a line"] });
     await capacity.start();

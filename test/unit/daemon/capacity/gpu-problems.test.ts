@@ -8,7 +8,7 @@ import { executorId, nodeName } from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
 import { context, node, policy, snapshot } from "../../../support/nouns.js";
 
-test("those of which Slurm does not tell, and those whose executor found other files", () => {
+test("GPU problems are those that Slurm's record shows, and those that executors report", () => {
   const names = ["sliced", "files", "sound", "full"].map(nodeName);
   const nodes = names.map((name) => node({ name, gpuCount: 2 }));
   nodes[0] = { ...nodes[0]!, gpuProblem: "slices" };

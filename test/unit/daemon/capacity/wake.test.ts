@@ -35,11 +35,11 @@ test.each([
   "wake c1 n/1 42",
   `wake c1 ${"n".repeat(65)} 42`,
   `wake c1 n1 42${" ".repeat(300)}`,
-])("%j is none", (text) => {
+])("%j is not a wake-up", (text) => {
   expect(read(text)).toBeNull();
 });
 
-test("whatever arrives, it is read or ignored", () => {
+test("any datagram is read or ignored", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
       expect(() => parseWake(Buffer.from(bytes))).not.toThrow();
@@ -47,7 +47,7 @@ test("whatever arrives, it is read or ignored", () => {
   );
 });
 
-test("listens on, also after a datagram that could not be read", async () => {
+test("the listener continues after a datagram that could not be read", async () => {
   let heard: (wake: Wake) => void = () => {};
   const socket = await listenForWakes("127.0.0.1", 0, (wake) => heard(wake));
   const sender = createSocket("udp4");

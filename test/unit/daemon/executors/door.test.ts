@@ -58,7 +58,7 @@ async function stranger(): Promise<Socket> {
   return socket;
 }
 
-test("beyond a few strangers each newcomer takes the place of another, and executors keep theirs", async () => {
+test("beyond a few unauthenticated connections, each new one replaces another, and executors keep theirs", async () => {
   const first = await connectToDaemon({ ...address(), executor, secret: secret() });
   const closed = new Set<Socket>();
   for (let count = 0; count < 3 * most; count++) {

@@ -74,7 +74,7 @@ function isAway(): void {
   give(assignments, record.id);
 }
 
-test("one that is ready after all were dismissed is stopped, and waited for", async () => {
+test("an executor that becomes ready after dismissAll is stopped, and awaited", async () => {
   let isOver = false;
   const dismissed = drains.dismissAll("gleanerd stops").then(() => {
     isOver = true;
@@ -88,14 +88,14 @@ test("one that is ready after all were dismissed is stopped, and waited for", as
   await dismissed;
 });
 
-test("one that is ready after its node was drained is drained", async () => {
+test("an executor that becomes ready after its node was drained is drained", async () => {
   await drains.drain(["n1"], "root", false);
   comesUp();
   expect(told).toEqual([{ type: "drain", reason: "drained by root" }]);
   expect(record.state).toBe("draining");
 });
 
-test("where nothing is drained nothing is told", () => {
+test("an executor is told nothing if no node is drained", () => {
   comesUp();
   expect(told).toEqual([]);
   expect(record.takesWork).toBe(true);
@@ -103,7 +103,7 @@ test("where nothing is drained nothing is told", () => {
 
 const stop = { type: "stop", reason: "drained by root", graceMs: 700 };
 
-test("one that was away when its node was drained now is stopped as soon as it is back", async () => {
+test("an executor disconnected during a drain --now is stopped as soon as it reconnects", async () => {
   isAway();
   await drains.drain(["n1"], "root", true);
   expect(told).toEqual([]);
@@ -112,7 +112,7 @@ test("one that was away when its node was drained now is stopped as soon as it i
   expect(record.state).toBe("draining");
 });
 
-test("so it is when all nodes were drained now, and by a daemon that was started meanwhile", async () => {
+test("it is stopped, too, after a drain --now of all nodes and a restart of the daemon", async () => {
   isAway();
   await drains.drain(["all"], "root", true);
   drains = newDrains();
@@ -121,7 +121,7 @@ test("so it is when all nodes were drained now, and by a daemon that was started
   expect(told).toEqual([stop]);
 });
 
-test("what is drained now stays so, until it is resumed", async () => {
+test("a node drained with --now stays so until it is resumed", async () => {
   isAway();
   await drains.drain(["n1"], "root", true);
   await drains.drain(["n1"], "ada", false);
@@ -133,14 +133,14 @@ test("what is drained now stays so, until it is resumed", async () => {
   expect(told.at(-1)).toEqual({ type: "drain", reason: "drained by ada" });
 });
 
-test("what may end on one node is not stopped when another is drained now", async () => {
+test("functions on a drained node are not stopped when another node is drained with --now", async () => {
   comesUp();
   await drains.drain(["n1"], "root", false);
   await drains.drain(["n2"], "root", true);
   expect(told.map(({ type }) => type)).not.toContain("stop");
 });
 
-test("one that is drained is told so once, whatever is drained beside it, and once more when that is now", async () => {
+test("a drained executor is told once, whatever else is drained, and once more on --now", async () => {
   comesUp();
   await drains.drain(["n1"], "root", false);
   await drains.drain(["n1", "n2"], "ada", false);
@@ -150,7 +150,7 @@ test("one that is drained is told so once, whatever is drained beside it, and on
   expect(told.slice(1)).toEqual([stop]);
 });
 
-test("one that was to leave while it was away is told to, also when its node is used again", async () => {
+test("an executor that was to leave while disconnected is told to, even if its node was resumed", async () => {
   isAway();
   await drains.drain(["n1"], "root", true);
   await drains.resume(["n1"]);
@@ -160,14 +160,14 @@ test("one that was to leave while it was away is told to, also when its node is 
   ]);
 });
 
-describe("a pilot that is away", () => {
+describe("a disconnected pilot", () => {
   beforeEach(() => {
     registry.remove(record);
     record = new ExecutorRecord(record.id, record.node, "n1", 0, "pilot");
     registry.add(record);
   });
 
-  test("is taken back when its node is drained now and it has work", async () => {
+  test("is cancelled when its node is drained with --now and it has work", async () => {
     isAway();
     await drains.drain(["n1"], "root", true);
     expect(withdrawn).toEqual([record.id]);
@@ -175,7 +175,7 @@ describe("a pilot that is away", () => {
     expect(record.state).toBe("draining");
   });
 
-  test("may end its work when it is only drained, and is left to the next plan when it only waits", async () => {
+  test("may end its work when its node is only drained, and is left to the next plan while it waits", async () => {
     await drains.drain(["n1"], "root", true);
     await drains.resume(["n1"]);
     isAway();

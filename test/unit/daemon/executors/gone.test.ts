@@ -37,7 +37,7 @@ beforeEach(() => {
   } as unknown as ExecutorsDependencies);
 });
 
-test("one that leaves by itself is forgotten", async () => {
+test("an executor that leaves by itself is forgotten", async () => {
   let says: (message: Exclude<ExecutorMessage, Beat>) => void = () => {};
   executors.connected(record.id, {
     send: () => true,
@@ -52,7 +52,7 @@ test("one that leaves by itself is forgotten", async () => {
   expect(registry.all()).toEqual([]);
 });
 
-test("one that is given up is taken back before it is forgotten", async () => {
+test("an executor that is given up is withdrawn before it is forgotten", async () => {
   await executors.giveUp(record, "it was not heard of");
   expect(asked).toEqual([`withdraw ${record.id}`, `forget ${record.id}`]);
 });

@@ -189,7 +189,7 @@ function atAttempt(lie: unknown, invocation: InvocationId, attempt: number): unk
 }
 
 describe("an executor", () => {
-  test("that ends another's work is refused, named in the log, and its node left alone until it is resumed", async () => {
+  test("that ends another's work is refused and logged, and its node avoided until it is resumed", async () => {
     const executor = await evil();
     executor.ends(victim, { wallMs: 5 });
     await executor.isHeard();
@@ -219,7 +219,7 @@ describe("an executor", () => {
     ["a success with a failure's exit code", { exitCode: 3 }],
     ["that it was cancelled, which nobody asked for", { end: "CANCELLED", exitCode: null }],
     ["that its hour is over, after milliseconds", { end: "TIMEOUT", exitCode: null }],
-  ] as const)("that reports %s is not believed, and its work runs elsewhere", async (_, change) => {
+  ] as const)("that reports %s is not trusted, and its work runs elsewhere", async (_, change) => {
     const id = await site.submit("bob", bobsCores);
     const executor = await evil();
     await executor.ordered(1);
@@ -231,7 +231,7 @@ describe("an executor", () => {
     expect(site.parts.live.get(id)?.invocation.state).toBe("PENDING");
   });
 
-  test("that says a little too much is billed no more than gleanerd's own clock allows", async () => {
+  test("that reports slightly too much time is billed no more than gleanerd's own clock allows", async () => {
     const startedAtMs = performance.now();
     const id = await site.submit("bob", bobsCores);
     const executor = await evil();
@@ -244,7 +244,7 @@ describe("an executor", () => {
     expect(await site.billOf("bob")).toBe(wallMs! * bobsCores);
   });
 
-  test("with a budget that it was not ordered is given nothing for it", async () => {
+  test("with a budget that was not ordered gets no work for it", async () => {
     for (let task = 0; task < 20; task++) await site.submit("bob", bobsCores);
     const executor = await evil({ cores: 65_536, memoryMb: 10_000_000, gpus: [] });
     await executor.isHeard();
@@ -252,7 +252,7 @@ describe("an executor", () => {
     expect(isDistrusted()).toBe(true);
   });
 
-  test("is given no more than was ordered for its node after a restart, whatever it says", async () => {
+  test("gets no more than was ordered for its node after a restart, whatever it reports", async () => {
     const id = await site.submit("bob", bobsCores);
     const executor = await evil();
     await executor.ordered(1);
@@ -298,7 +298,7 @@ describe("an executor", () => {
     await annIsUntouched();
   });
 
-  test("that holds an attempt since processes hang in its kernel loses it and no more", async () => {
+  test("that holds an attempt because its processes hang in the kernel loses only that attempt", async () => {
     const id = await site.submit("bob", bobsCores, 60_000);
     const executor = await evil();
     await executor.ordered(1);
@@ -335,7 +335,7 @@ describe("an executor", () => {
     },
   );
 
-  test("that floods is read slowly, stalls nobody and fills no log", async () => {
+  test("that floods is read slowly, delays nobody and does not fill the log", async () => {
     // Without memory it is given nobody's work, and its cores are on record all the same.
     const budget = { ...evilBudget, memoryMb: 0 };
     const executor = await evil(budget);
@@ -352,7 +352,7 @@ describe("an executor", () => {
     expect(site.logged.length - lines).toBeLessThan(100);
   }, 60_000);
 
-  test("that reads nothing holds up no order of others", async () => {
+  test("that reads nothing does not delay orders to others", async () => {
     const executor = await evil();
     await executor.isHeard();
     (executor.connection as unknown as { socket: { pause(): void } }).socket.pause();
@@ -361,7 +361,7 @@ describe("an executor", () => {
     await annIsUntouched();
   });
 
-  test("that nobody launched cannot prove who it is", async () => {
+  test("that nobody launched cannot authenticate", async () => {
     const spec = { ...honest.spec, executor: executorId("evil.1") };
     await expect(site.connect(spec)).rejects.toThrow("is not this executor's gleanerd");
   });

@@ -55,7 +55,7 @@ function started(there = node()) {
 }
 const allElse = () => new Promise((resolve) => setImmediate(resolve));
 
-test("it begins when the process was started", async () => {
+test("the time limit for connecting begins when the process was started", async () => {
   const { said, settle } = started();
   await allElse();
   expect(said).toEqual(["launched"]);
@@ -64,7 +64,7 @@ test("it begins when the process was started", async () => {
   expect(said).toEqual(["launched", "within 15000"]);
 });
 
-test("an executor that was quicker than the launcher's answer is not waited for", async () => {
+test("an executor that connects before the launcher answers gets no time limit", async () => {
   const { said, settle, record } = started();
   await allElse();
   record.become("starting");
@@ -74,7 +74,7 @@ test("an executor that was quicker than the launcher's answer is not waited for"
   expect(said).toEqual(["launched"]);
 });
 
-test("a start that fails is told at once", async () => {
+test("a failed start is reported at once", async () => {
   const { said, settle } = started();
   await allElse();
   settle.fail();
@@ -82,7 +82,7 @@ test("a start that fails is told at once", async () => {
   expect(said).toEqual(["launched", "it cannot be reached"]);
 });
 
-test("one that was given up while it was recorded is not launched any more", async () => {
+test("an executor that was given up while it was recorded is not launched", async () => {
   const { said, record } = started();
   record.become("gone");
   await allElse();
@@ -95,7 +95,7 @@ test.each([
   ["26.05.5", null],
   // That of the controller, 22.05.
   [null, "/var/spool/slurmd"],
-])("slurmd of %s keeps how it numbers CPUs in %p", async (version, topologyFolder) => {
+])("slurmd %s keeps its CPU numbering in %p", async (version, topologyFolder) => {
   const { specs } = started(node({ version }));
   await allElse();
   expect(specs).toMatchObject([{ topologyFolder }]);

@@ -105,8 +105,8 @@ const read = (change: Partial<Job>, partitions: readonly Partition[] = []) =>
     }),
   );
 
-describe("a job that is read", () => {
-  test("tells whether Slurm would preempt pilots, and is left out of what batch jobs have", () => {
+describe("a read of Slurm", () => {
+  test("shows whether Slurm would preempt pilots, and omits them from the batch jobs", () => {
     expect(pilots.problem).toMatch(/not read Slurm yet/);
     waits();
     add("requested");
@@ -114,7 +114,7 @@ describe("a job that is read", () => {
     expect(pilots.problem).toMatch(/no partition gleaner/);
   });
 
-  test("while it waits: why, and that it ends no earlier than its limit from now", () => {
+  test("shows why a pending pilot waits, and that it ends no earlier than its time limit from now", () => {
     waits();
     const record = add("requested");
     read({ state: "PENDING", reason: "Resources", timeLimitMs: 60_000 });
@@ -124,13 +124,13 @@ describe("a job that is read", () => {
     expect(said).toEqual([]);
   });
 
-  test("while it waits and nothing waits for it: it is taken back", () => {
+  test("withdraws a pending pilot that no work waits for", () => {
     add("requested");
     read({ state: "PENDING" });
     expect(said).toEqual([`withdraw ${id}`, "LOST: no work waits for it any more"]);
   });
 
-  test("while it runs: what it has, less the executor's own memory, and when it ends", () => {
+  test("shows a running pilot's resources, less the executor's own memory, and its end", () => {
     const record = add("ready");
     record.claimed = { cores: 99, memoryMb: 99_000, gpus: [] };
     read({ state: "RUNNING", endAtMs: 2_000_000 });
@@ -141,7 +141,7 @@ describe("a job that is read", () => {
     expect(said).toEqual([]);
   });
 
-  test("that has ended is no news while the executor is connected: it says so itself", () => {
+  test("ignores the end of a pilot whose executor is connected and reports it itself", () => {
     add("ready");
     read({ state: "PREEMPTED" });
     expect(said).toEqual([]);
@@ -150,7 +150,7 @@ describe("a job that is read", () => {
   test.each<[string, Job["state"], string, RegExp]>([
     ["preempted", "PREEMPTED", "EVICTED", /ended PREEMPTED$/],
     ["failed", "FAILED", "LOST", /ended FAILED$/],
-  ])("that was %s before it worked", (_what, state, end, reason) => {
+  ])("records the end of a pilot that was %s before it worked", (_what, state, end, reason) => {
     add("requested");
     read({ state });
     const failures = said.filter((each) => each.startsWith("failed"));
@@ -159,7 +159,7 @@ describe("a job that is read", () => {
     expect(said.at(-1)).toMatch(reason);
   });
 
-  test("that failed after it worked, or with attempts, is no failure to start", () => {
+  test("does not count a failure after work, or with attempts, as a failed start", () => {
     add("ready").line = null;
     read({ state: "FAILED" });
     expect(said).toEqual([expect.stringMatching(/^LOST/)]);
@@ -176,7 +176,7 @@ describe("a step of a plan", () => {
     reason: "the hole closes",
   }));
 
-  test("a pilot keeps its size, an executor beside Slurm's books does not", () => {
+  test("keeps the size of a pilot, but not that of a direct executor", () => {
     expect(pilots.takeBack(add("ready"), resize!)).toBe(true);
     const direct = new ExecutorRecord(executorId("x"), n2, "", 0);
     expect(pilots.takeBack(direct, resize!)).toBe(false);
@@ -184,12 +184,12 @@ describe("a step of a plan", () => {
     expect(said).toEqual([]);
   });
 
-  test("one that only waits in Slurm's queue is cancelled, for the plan's reason", () => {
+  test("cancels a pilot that only waits in Slurm's queue, for the plan's reason", () => {
     expect(pilots.takeBack(add("requested"), stop!)).toBe(true);
     expect(said).toEqual([`withdraw ${id}`, "LOST: the hole closes"]);
   });
 
-  test("one that came, is connected or has attempts has to be told", () => {
+  test("has to be sent to a pilot that has started, is connected or has attempts", () => {
     const record = add("requested");
     record.line = line;
     expect(pilots.takeBack(record, stop!)).toBe(false);
@@ -229,7 +229,7 @@ describe("a hole", () => {
     expect(record).toMatchObject({ claimed: budget, timeIsOverAtMs: nowMs + 600_000 });
   });
 
-  test("gets none for work that another pilot on its way has room for", () => {
+  test("gets none for work that another coming pilot has room for", () => {
     waits();
     pilots.start(holeOn(n2), seen());
     registry.onNode(n2)!.order(registry.onNode(n2)!.claimed);
@@ -240,7 +240,7 @@ describe("a hole", () => {
     expect(launched).toHaveLength(2);
   });
 
-  test("gets none beyond as many as may wait", () => {
+  test("gets none if the maximum number of pilots is coming", () => {
     waits(8, 1);
     waits(8, 2);
     waits(8, 3);
@@ -269,13 +269,13 @@ describe("a hole", () => {
     ["the hole's", { predictedEndAtMs: 1_000_000 + 190_000 }, [], 180_000],
     ["the partition's", {}, [{ name: "gleaner", maxTimeMs: 120_000 }], 120_000],
     ["another partition's is no", {}, [{ name: "batch", maxTimeMs: 120_000 }], 600_000],
-  ])("ends a pilot in whole minutes before %s end", (_whose, change, partitions, timeLimitMs) => {
+  ])("limits a pilot to whole minutes before %s end", (_whose, change, partitions, timeLimitMs) => {
     waits();
     pilots.start(holeOn(n1, change), seen(partitions as unknown as Partition[]));
     expect(launched).toMatchObject([{ timeLimitMs }]);
   });
 
-  test("of less than a minute, or without memory, gets none", () => {
+  test("gets none if it has no memory or is open for less than a minute", () => {
     waits();
     expectedMs = 0;
     pilots.start(holeOn(n1, { predictedEndAtMs: nowMs + 59_999 }), seen());
@@ -283,7 +283,7 @@ describe("a hole", () => {
     expect(launched).toEqual([]);
   });
 
-  test("says how long work in pilots may be: ever, and now in the longest hole", () => {
+  test("determines the longest work in pilots, ever and now in the longest hole", () => {
     const holes = [holeOn(n1, { predictedEndAtMs: nowMs + 120_000 }), holeOn(n2)];
     expect(pilots.timeFor(holes, seen())).toEqual({ longestMs: 450_000, nowLongestMs: 450_000 });
     expect(pilots.timeFor(holes.slice(0, 1), seen())).toMatchObject({ nowLongestMs: 90_000 });
@@ -297,7 +297,7 @@ describe("a hole", () => {
 });
 
 describe("work that waits", () => {
-  test("has Slurm looked at soon, at most once a second, where a hole is open that it fits", () => {
+  test("causes a read of Slurm, at most once a second, if it fits an open hole", () => {
     waits(8);
     events.publish({ type: "workLeftWaiting" });
     expect(said).toEqual([]);
@@ -315,7 +315,7 @@ describe("work that waits", () => {
     expect(said).toEqual(["wake", "wake"]);
   });
 
-  test("changes nothing where every hole has an executor, or none is large enough", () => {
+  test("causes no read if every hole has an executor or none is large enough", () => {
     waits(8);
     add("ready", n2);
     pilots.planMade(
@@ -334,7 +334,7 @@ describe("work that waits", () => {
     ["needs more memory than the pilot's cores may have", { memoryMb: 7_900 }, 5_000, []],
     ["takes longer than the hole lasts", {}, 90_001, []],
     ["avoids the node", {}, 5_000, ["n1"]],
-  ])("changes nothing if it %s", (_what, needs, takesMs, avoids) => {
+  ])("causes no read if it %s", (_what, needs, takesMs, avoids) => {
     const perCore = { ...facts, maxMemoryPerCoreMb: 1_000 };
     const free = { cores: 8, memoryMb: 8_000, gpus: [0] };
     waits(1, 1, needs);
@@ -353,7 +353,7 @@ describe("work that waits", () => {
   });
 });
 
-test("commands that pilots cost are counted from one question to the next", () => {
+test("the commands for pilots are counted since the last call", () => {
   commands = 3;
   expect(pilots.newCommands()).toBe(3);
   commands = 5;

@@ -28,14 +28,14 @@ const report = (invocation: number): AttemptReport => ({
 const preempted = (evicted: readonly AttemptReport[]) =>
   ({ type: "preempted", job: jobId(9), lostCoreMs: 1_000, evicted }) as const;
 
-test("what it says is taken as it is, and refused where a report is none", () => {
+test("a report of a preemption is read unchanged, and refused if an attempt's report is invalid", () => {
   const message: ExecutorMessage = preempted([report(1), report(2)]);
   expect(checkExecutorMessage(message)).toEqual(message);
   const hostile = { ...message, evicted: [{ ...report(1), end: "PAID" }] };
   expect(() => checkExecutorMessage(hostile)).toThrow(/end/);
 });
 
-test("an executor that is no pilot is not preempted, and a pilot reports no other's attempts", () => {
+test("a preemption is not believed of a direct executor, nor for another's attempts", () => {
   const { live, registry } = newState();
   const each = live.add({ invocation: invocation(), digest: digestOf(1_000, submission()) }, null);
   const [mine, other] = ["x1", "x2"].map(
@@ -53,7 +53,7 @@ test("an executor that is no pilot is not preempted, and a pilot reports no othe
   expect(doubtOf(direct, preempted([]), { live, graceMs: 0 })).not.toBeNull();
 });
 
-test("an order that it has not read is evicted with the others", () => {
+test("an attempt whose order the pilot has not read is evicted with the others", () => {
   const evictions: Eviction[] = [];
   const record = new ExecutorRecord(executorId("n1.1"), nodeName("n1"), "n1", 0, "pilot");
   const { events, registry, assignments } = newState();

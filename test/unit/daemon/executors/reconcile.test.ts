@@ -35,14 +35,14 @@ beforeEach(() => {
   record.line = { send: (message) => sent.push(message) > 0, close: () => {} };
 });
 
-test("what both know goes on", () => {
+test("an attempt that both sides know continues", () => {
   give(1);
   give(2, 3);
   expect(lost(keyOf(1), keyOf(2, 3))).toEqual([]);
   expect(sent).toEqual([]);
 });
 
-test("what it does not answer for, or only in an older attempt, is lost", () => {
+test("an attempt that the executor does not list, or only an older one, is lost", () => {
   give(1);
   give(2, 3);
   expect(lost(keyOf(2, 2))).toEqual([
@@ -51,7 +51,7 @@ test("what it does not answer for, or only in an older attempt, is lost", () => 
   ]);
 });
 
-test("what we did not give it, or gave in another attempt, is ended; what it runs beside goes on", () => {
+test("an attempt that was never ordered, or an outdated one, is cancelled; others continue", () => {
   give(1, 2);
   expect(lost(keyOf(1, 2), keyOf(7), keyOf(1, 1))).toEqual([]);
   expect(sent).toEqual([
@@ -60,7 +60,7 @@ test("what we did not give it, or gave in another attempt, is ended; what it run
   ]);
 });
 
-test("what was cancelled while it was away is ended", () => {
+test("an invocation cancelled while its executor was disconnected is ended", () => {
   give(1);
   give(2);
   live.get(invocationId(2))!.cancelRequested = true;
@@ -68,13 +68,13 @@ test("what was cancelled while it was away is ended", () => {
   expect(sent).toEqual([{ type: "cancel", key: keyOf(2) }]);
 });
 
-test("more than any node runs is not looked at", () => {
+test("attempts beyond the most that any node runs are ignored", () => {
   const many = Array.from({ length: 5_000 }, (_, index) => keyOf(index + 1));
   expect(lost(...many)).toEqual([]);
   expect(sent).toHaveLength(4_096);
 });
 
-test("one that is away again meanwhile is told nothing", () => {
+test("an executor that has disconnected again is told nothing", () => {
   give(1);
   record.line = null;
   expect(lost(keyOf(7))).toEqual([[1, 1]]);

@@ -31,7 +31,7 @@ beforeEach(() => {
   record.line = line();
 });
 
-test("each plan says it again, and it is told and heard once", () => {
+test("an executor is told once although each plan retires it again", () => {
   for (const seconds of [1, 2, 3]) record.retire("stop", `closes in ${seconds} s`);
   record.retire("drain", "drained by root");
   expect(told).toEqual([{ type: "stop", reason: "closes in 1 s" }]);
@@ -39,7 +39,7 @@ test("each plan says it again, and it is told and heard once", () => {
   expect(record.takesWork).toBe(false);
 });
 
-test("a stop outdoes a drain", () => {
+test("a stop overrides a drain", () => {
   record.retire("drain", "drained by root");
   record.retire("drain", "drained by ada");
   record.retire("stop", "the node is down", 700);
@@ -49,7 +49,7 @@ test("a stop outdoes a drain", () => {
   ]);
 });
 
-test("one that is away is heard of once, and told on its next connection", () => {
+test("a disconnected executor is announced once, and told on its next connection", () => {
   record.line = null;
   record.retire("stop", "full");
   record.retire("stop", "full");
@@ -62,7 +62,7 @@ test("one that is away is heard of once, and told on its next connection", () =>
   expect(record.state).toBe("draining");
 });
 
-test("one that was only asked for, or is gone, is told nothing", () => {
+test("an executor that is only requested, or gone, is told nothing", () => {
   const young = new ExecutorRecord(executorId("x2"), nodeName("n2"), "n2", 0);
   young.line = line();
   young.retire("stop", "full");
@@ -72,7 +72,7 @@ test("one that was only asked for, or is gone, is told nothing", () => {
   expect(told).toEqual([]);
 });
 
-test("a reason to send work back is what we told it since: to leave, to shrink, or of an end", () => {
+test("an executor may return work after an order to leave or shrink, or a forecast end", () => {
   const held = { attempt: 1, cores: 1, memoryMb: 1, gpus: 0 };
   const before = { ...held, ordered: { atMs: nowMs() - 1_000, leadMs: 0 } };
   const after = { ...held, ordered: { atMs: nowMs() + 1_000, leadMs: 0 } };
@@ -88,7 +88,7 @@ test("a reason to send work back is what we told it since: to leave, to shrink, 
   expect(record.hadReasonToReturn(after)).toBe(true);
 });
 
-test("work is only for one that is ready, connected and whose hook answers", () => {
+test("only a ready, connected executor whose hook answers takes work", () => {
   expect(record.takesWork).toBe(true);
   record.hookProblem = "it is silent";
   expect(record.takesWork).toBe(false);

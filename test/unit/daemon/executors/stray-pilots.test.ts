@@ -40,14 +40,14 @@ function readAfter(passedMs: number, state: Job["state"]): void {
   pilots.look(snapshot({ jobs: [pilot] }));
 }
 
-test("one that has left and that a slow slurmctld still has down as running is not cancelled", () => {
+test("a pilot that has left, but that a slow slurmctld still shows as running, is not cancelled", () => {
   for (const passedMs of [0, 5_000, 5_000, 5_000, 5_000]) readAfter(passedMs, "RUNNING");
   readAfter(5_000, "COMPLETING");
   readAfter(60_000, "COMPLETED");
   expect(withdrawn).toEqual([]);
 });
 
-test("one that goes on to run is, and again if that did not help", () => {
+test("an unknown pilot that keeps running is cancelled, repeatedly if necessary", () => {
   for (const passedMs of [0, 29_999]) readAfter(passedMs, "RUNNING");
   expect(withdrawn).toEqual([]);
   readAfter(1, "RUNNING");
@@ -56,7 +56,7 @@ test("one that goes on to run is, and again if that did not help", () => {
   expect(withdrawn).toEqual([id, id]);
 });
 
-test("one that only waits has left nothing: it is cancelled soon", () => {
+test("an unknown pilot that only waits is cancelled soon", () => {
   readAfter(0, "PENDING");
   expect(withdrawn).toEqual([]);
   readAfter(2_000, "PENDING");

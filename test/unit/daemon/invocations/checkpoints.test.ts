@@ -84,7 +84,7 @@ describe("checkpoint folders", () => {
     expect(shared.pathFor(live.get(id)!)).toBe("/scratch/states/.state-1");
   });
 
-  test("of one that is cancelled while its folder goes on record are removed all the same", async () => {
+  test("of an invocation cancelled while its folder is being recorded are removed", async () => {
     const folders = make();
     addExecutor("n1");
     const each = live.add(
@@ -99,14 +99,14 @@ describe("checkpoint folders", () => {
     expect(sent).toMatchObject([{ node: "n1", message: { type: "removeCheckpoint", order } }]);
   });
 
-  test("are for those who asked", async () => {
+  test("exist only for invocations that requested them", async () => {
     const folders = make();
     const each = await begin(folders, { checkpoint: false });
     expect(folders.pathFor(each)).toBeNull();
     expect(rows.size).toBe(0);
   });
 
-  test("stay where they were made, although the configuration moved", async () => {
+  test("stay where they were created, although the configuration changed", async () => {
     const { owner } = made.invocation();
     const row = { invocation: id, owner, path: "/old/.state-1", node: null, endedAtMs: null };
     const folders = make({ directory: "/new" }, [row]);
@@ -114,7 +114,7 @@ describe("checkpoint folders", () => {
     expect(folders.pathFor(await begin(folders))).toBe("/old/.state-1");
   });
 
-  test("stay over an eviction and go after the end, on the node that had them last", async () => {
+  test("survive an eviction and are removed after the end, on the node that had them last", async () => {
     const folders = make();
     addExecutor("n1");
     addExecutor("n2");
@@ -138,7 +138,7 @@ describe("checkpoint folders", () => {
     expect(rows.size).toBe(0);
   });
 
-  test("are asked for again when the executor could not, or went away", async () => {
+  test("are removed in a further try if the executor could not or disconnected", async () => {
     const folders = make({ keepMs: Number.MAX_SAFE_INTEGER });
     const record = addExecutor("n1");
     const each = await begin(folders);
@@ -154,7 +154,7 @@ describe("checkpoint folders", () => {
     expect(rows.size).toBe(1);
   });
 
-  test("are left to their owner after a time", async () => {
+  test("are left to their owner after some time", async () => {
     const folders = make();
     const each = await begin(folders);
     live.finish(each, { state: "CANCELLED", endedAtMs: 1 });
@@ -162,7 +162,7 @@ describe("checkpoint folders", () => {
     expect(rows.size).toBe(0);
   });
 
-  test("of a live invocation cannot be reported away", async () => {
+  test("of a live invocation cannot be removed by a false report", async () => {
     const folders = make();
     await begin(folders);
     folders.removed(executorId("x-n1"), id, null);
@@ -170,7 +170,7 @@ describe("checkpoint folders", () => {
     expect(rows.size).toBe(1);
   });
 
-  test("are limited in number, those included that are still to be removed", async () => {
+  test("are limited in number, including those still to be removed", async () => {
     const folders = make();
     addExecutor("n1");
     const each = await begin(folders);

@@ -26,7 +26,7 @@ function documents() {
   return { read, documents: new Documents(store) };
 }
 
-test("the tasks of an array share one reading, and the next ones need none", async () => {
+test("the tasks of an array share one read, and later ones need none", async () => {
   const { read, documents: of } = documents();
   const names = await Promise.all(
     [7, 8, 9].map((id) => of.with(live(id, 100, invocationId(7)), async ({ name }) => name)),
@@ -36,7 +36,7 @@ test("the tasks of an array share one reading, and the next ones need none", asy
   expect(read).toEqual([7]);
 });
 
-test("large ones wait until earlier ones were taken, small ones wait for nobody", async () => {
+test("large documents wait until earlier ones were taken, small ones do not wait", async () => {
   const { read, documents: of } = documents();
   const finish: (() => void)[] = [];
   const take = () => new Promise<void>((resolve) => finish.push(resolve));
@@ -52,7 +52,7 @@ test("large ones wait until earlier ones were taken, small ones wait for nobody"
   await Promise.all(large);
 });
 
-test("of all that was read the last few megabytes stay", async () => {
+test("the last few megabytes of documents stay in memory", async () => {
   const { read, documents: of } = documents();
   for (const id of [1, 2, 3]) await of.with(live(id, 7 * mebibyte), async () => {});
   await of.with(live(3, 7 * mebibyte), async () => {});

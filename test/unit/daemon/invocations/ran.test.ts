@@ -54,22 +54,22 @@ async function runs(each: Live, end: AttemptEnd, wallMs: number): Promise<number
 const knownOfWaiting = (): (number | undefined)[] =>
   [...live.queue.groupsInOrder()].flatMap((group) => [...group].map(({ ranMs }) => ranMs));
 
-test("it takes longer than its longest attempt that was evicted", async () => {
+test("an invocation is expected to take longer than its longest evicted attempt", async () => {
   const each = add(false);
   expect(await runs(each, "EVICTED", 400)).toBe(400);
   expect(await runs(each, "EVICTED", 3_000)).toBe(3_000);
   expect(await runs(each, "EVICTED", 20)).toBe(3_000);
 });
 
-test("an attempt that was lost says nothing of it: nobody knows how long that ran", async () => {
+test("a lost attempt does not count, because nobody knows how long it ran", async () => {
   expect(await runs(add(false), "LOST", 5_000)).toBe(0);
 });
 
-test("what saves its state goes on from there, so nothing is known of the rest", async () => {
+test("an attempt that saves its state does not count, because its rest is unknown", async () => {
   expect(await runs(add(true), "EVICTED", 5_000)).toBe(0);
 });
 
-test("a daemon that starts knows it from what was recorded", async () => {
+test("a restarted daemon knows the time from its records", async () => {
   const request = sampleRequest("plain");
   const [plain] = await store.submit(request);
   const [saves] = await store.submit({

@@ -68,7 +68,7 @@ async function ends(each: Live, index: number, facts: Partial<EndFacts>): Promis
 
 const startFailure = { stage: "chdir", errno: 2 } as const;
 
-test("a failed start waits again, for another node; likewise there it has failed", async () => {
+test("a failed start is retried on another node, and is final if it fails there likewise", async () => {
   const each = add();
   expect(await ends(each, 0, { startFailure })).toMatchObject({
     end: "FAILED",
@@ -86,18 +86,18 @@ test("a failed start waits again, for another node; likewise there it has failed
   expect(ran).toEqual([]);
 });
 
-test("one that waited for its files is billed, and teaches nothing of its function", async () => {
+test("a start that waited for its files is billed, but not used to learn run times", async () => {
   expect((await ends(add(), 0, { wallMs: 30_000 })).next).toBe("FAILED");
   expect(ran).toEqual([]);
 });
 
-test("what was cancelled and could not be started is cancelled", async () => {
+test("a cancelled invocation that could not be started ends as CANCELLED", async () => {
   const each = add();
   each.cancelRequested = true;
   expect((await ends(each, 0, { startFailure })).next).toBe("CANCELLED");
 });
 
-test("a command that ran and failed is no failed start, whatever its report says beside", async () => {
+test("a command that ran and failed is not a failed start, whatever else its report says", async () => {
   const told = { startFailure, wallMs: 5, exitCode: 1 };
   expect((await ends(add(), 0, told)).next).toBe("FAILED");
   expect(ran).toEqual([5]);

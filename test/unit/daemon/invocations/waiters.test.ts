@@ -43,7 +43,7 @@ async function isDone(waiting: Promise<void>): Promise<boolean> {
 }
 const end = (each: Live) => live.finish(each, { state: "CANCELLED", endedAtMs: 5 });
 
-test("one waits until it has ended, not until another has, or it runs", async () => {
+test("a wait ends when its invocation ends, not when it starts or another ends", async () => {
   const waiting = waiters.untilEnded(one, long, never);
   end(added[1]!);
   expect(await isDone(waiting)).toBe(false);
@@ -61,17 +61,17 @@ test("an array has ended with its last task", async () => {
   expect(await isDone(waiting)).toBe(true);
 });
 
-test("what has ended is not waited for", async () => {
+test("a wait for an ended invocation ends at once", async () => {
   end(added[0]!);
   expect(await isDone(waiters.untilEnded(one, long, never))).toBe(true);
 });
 
-test("at the time-out the wait is over, and the invocation is not", async () => {
+test("a wait ends at its timeout while the invocation continues", async () => {
   await waiters.untilEnded(one, 1, never);
   expect([waiters.size, waiters.hasEnded(one)]).toEqual([0, false]);
 });
 
-test("who has gone is not kept, and others wait on", async () => {
+test("a client that disconnects is forgotten, and others continue to wait", async () => {
   const goes = new AbortController();
   const gone = waiters.untilEnded(one, long, goes.signal);
   const stays = waiters.untilEnded(one, long, never);

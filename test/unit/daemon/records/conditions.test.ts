@@ -36,7 +36,7 @@ const plan = (reasons: Record<string, UnusableReason | null>): Plan => ({
     .map((name) => ({ node: nodeName(name), reason: reasons[name]!, idleCores: 0 })),
 });
 
-test("from a full node to a hole that is held, and back", () => {
+test("a node's condition changes from full to a held hole, and back", () => {
   const { events, registry, planApplied, written, taken } = world();
   planApplied(plan({ n1: { kind: "full" } }));
   expect(written[0]).toEqual({ node: n1, condition: "full", fromMs: 1_000 });
@@ -62,7 +62,7 @@ test("from a full node to a hole that is held, and back", () => {
   ]);
 });
 
-test("a node that Slurm lists no more is known no more", () => {
+test("a node that Slurm no longer lists is forgotten", () => {
   const { events, planApplied, taken } = world();
   const executor = new ExecutorRecord(executorId("e1"), n1, "n1", 0);
   planApplied(plan({ n1: null, n2: { kind: "drained", by: "root" } }));

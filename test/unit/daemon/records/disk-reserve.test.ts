@@ -20,7 +20,7 @@ const diskOf = (freeMb: () => number) => async () => ({
   bavail: (freeMb() * 1024 * 1024) / 4_096,
 });
 
-test("submissions are refused while the reserve is touched, and the disk is not asked for each of them", async () => {
+test("submissions are refused while the reserve is in use, without a look at the disk for each", async () => {
   let [freeMb, looks] = [512, 0];
   const stat = diskOf(() => {
     looks++;
@@ -43,7 +43,7 @@ test("submissions are refused while the reserve is touched, and the disk is not 
   await reserve.require();
 });
 
-test("a real disk says how much is free; what does not say is no reason to refuse", async () => {
+test("a real disk reports its free space, and an unknown amount is no reason to refuse", async () => {
   const real = await new DiskReserve(tmpdir(), 0).freeMb();
   expect(real).toBeGreaterThan(0);
   expect(real).toBeLessThan(Number.POSITIVE_INFINITY);

@@ -35,7 +35,7 @@ function expectFew(message: string): void {
   expect(told.length).toBeLessThanOrEqual(10);
 }
 
-test("ends that cannot be recorded are told a few times a minute, and each caller knows", async () => {
+test("ends that cannot be recorded are logged a few times a minute, and reported to each caller", async () => {
   const { events, live } = newState();
   const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
   const policy = { rate, maxLostAttempts: 5 };
@@ -49,7 +49,7 @@ test("ends that cannot be recorded are told a few times a minute, and each calle
   expect(each.invocation.state).toBe("RUNNING");
 });
 
-test("lines that the reports will lack are told a few times a minute", async () => {
+test("records that reports will lack are logged a few times a minute", async () => {
   const { events, registry } = newState();
   new Recorder(store, events, log, 60_000);
   new Conditions(store, registry, events, 200, log);

@@ -53,7 +53,7 @@ function holeOf({ events, learning }: Known, openedAtMs: number, lifeMs: number)
   learning.planMade(planWith([]), openedAtMs + lifeMs + 50);
 }
 
-test("holes that hooks open and close are learned, and their forecasts come out", () => {
+test("holes opened and closed by hooks are learned, and their forecasts are scored", () => {
   const known = newLearning();
   const { learning } = known;
   for (let round = 0; round < 200; round++) holeOf(known, (round + 1) * 60_000, 5_000);
@@ -67,7 +67,7 @@ test("holes that hooks open and close are learned, and their forecasts come out"
   expect(report.lives[0]!.closings).toBeGreaterThan(150);
 });
 
-test("what Slurm planned is judged apart from what past holes tell", () => {
+test("Slurm's plans are scored separately from predictions by past holes", () => {
   const { learning } = newLearning();
   learning.planMade(planWith([]), 500);
   learning.planMade(planWith([hole(1_600)]), 1_000);
@@ -79,7 +79,7 @@ test("what Slurm planned is judged apart from what past holes tell", () => {
   expect(sources[0]!.bins[0]).toMatchObject({ count: 2, observed: 0.5 });
 });
 
-test("a restart keeps what was learned; unreadable parts are learned again", async () => {
+test("learned data survives a restart, and unreadable parts are learned again", async () => {
   const known = newLearning();
   const { events, learning } = known;
   for (let round = 0; round < 200; round++) holeOf(known, (round + 1) * 60_000, 5_000);

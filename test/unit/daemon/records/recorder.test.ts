@@ -81,7 +81,7 @@ async function ends(): Promise<readonly (number | null)[][]> {
   return jobs.map(({ id, startedAtMs, endedAtMs }) => [id, startedAtMs, endedAtMs]);
 }
 
-test("a job that slurmctld forgot while the daemon was down ends with the first read after", async () => {
+test("a job that slurmctld forgot while the daemon was down ends at the first read", async () => {
   read(newRecorder().events, 2_000, [running(1, 1_000), running(2, 1_500)]);
   expect(await ends()).toEqual([
     [1, 1_000, null],
@@ -94,7 +94,7 @@ test("a job that slurmctld forgot while the daemon was down ends with the first 
   ]);
 });
 
-test("a job that vanishes with its record open ends then; one whose end was read keeps it", async () => {
+test("a job that vanishes without an end ends then; one whose end was read keeps it", async () => {
   const { events } = newRecorder();
   read(events, 2_000, [running(1, 1_000), running(2, 1_500)]);
   read(events, 3_000, [
@@ -121,7 +121,7 @@ test("a requeued job ends while it waits, and begins again", async () => {
   ]);
 });
 
-test("a read with lines that made no sense ends nothing; the next good one does", async () => {
+test("a read with unreadable lines ends no job; the next good one does", async () => {
   const { events } = newRecorder();
   read(events, 2_000, [running(1, 1_000)]);
   read(events, 3_000, [], ["a line of squeue's"]);
@@ -139,7 +139,7 @@ describe("the time that Slurm could use a node", () => {
     return nodeSpans.map(({ node: name, cores, fromMs, toMs }) => [name, cores, fromMs, toMs]);
   };
 
-  test("goes on from read to read", async () => {
+  test("extends from read to read", async () => {
     const known = newRecorder();
     for (const atMs of [1_000, 2_000, 17_000])
       seen(known, atMs, node(), node({ name: nodeName("n2"), cores: 4, baseState: "ALLOCATED" }));
@@ -153,7 +153,7 @@ describe("the time that Slurm could use a node", () => {
     ["down", { baseState: "DOWN" }],
     ["drained", { flags: ["DRAIN"] }],
     ["not responding", { flags: ["NOT_RESPONDING"] }],
-  ])("ends where the node is %s, and begins anew", async (_what, change) => {
+  ])("ends while the node is %s, and begins anew", async (_what, change) => {
     const known = newRecorder();
     seen(known, 1_000, node());
     seen(known, 2_000, node());
@@ -166,7 +166,7 @@ describe("the time that Slurm could use a node", () => {
     ]);
   });
 
-  test("is not known while Slurm was not read for long, and is of one size", async () => {
+  test("is unknown while Slurm was not read for long, and has one size", async () => {
     const known = newRecorder();
     seen(known, 1_000, node());
     seen(known, 16_001, node());
@@ -180,7 +180,7 @@ describe("the time that Slurm could use a node", () => {
   });
 });
 
-test("an executor holds its cores while it could be given work", async () => {
+test("an executor holds its cores while it can take work", async () => {
   const saved: Holding[] = [];
   const saveHolding = async (holding: Holding) => void saved.push(holding);
   const { events } = newState();
@@ -212,7 +212,7 @@ test("an executor holds its cores while it could be given work", async () => {
   ]);
 });
 
-test("a hint that a job left counts once, of a job that Slurm has shown on that node", async () => {
+test("a hint that a job left counts once, and only for a job that Slurm showed on that node", async () => {
   const { recorder, events } = newRecorder();
   read(events, 1_000, [running(1, 500)]);
   const [n1, n2] = [nodeName("n1"), nodeName("n2")];

@@ -19,7 +19,7 @@ function pruner(answers: (number | Error)[]) {
   return { asked, store: { prune, pruneAudit: async () => 0 } };
 }
 
-test("repeats until nothing is left that ended more than the retained whole days ago", async () => {
+test("the removal repeats until nothing older than the retained whole days is left", async () => {
   const { asked, store } = pruner([200, 7, 0]);
   await new Retention(store, 90, log).run();
   expect(asked).toHaveLength(3);
@@ -31,13 +31,13 @@ test("repeats until nothing is left that ended more than the retained whole days
   expect(limit).toBeLessThanOrEqual(1_000);
 });
 
-test("a store that refuses is left alone until the next turn", async () => {
+test("the removal waits for its next turn if the store refuses", async () => {
   const { asked, store } = pruner([5, new Error("disk full"), 9]);
   await new Retention(store, 1, log).run();
   expect(asked).toHaveLength(2);
 });
 
-test("starts by itself, and stops in the middle", async () => {
+test("the removal starts by itself, and can be stopped in the middle", async () => {
   const { asked, store } = pruner([]);
   let retention: Retention | null = null;
   const stopped = new Promise<void>((resolve) => {

@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test("a second one is refused with a sentence, also by another name, until the first releases it", async () => {
+test("a second lock is refused with a sentence, also under another path, until the first is released", async () => {
   const other = `${folder}-link`;
   symlinkSync(folder, other);
   try {

@@ -35,16 +35,16 @@ test.each([
     "the known hosts",
     () => ({ placement: { launcher: "ssh", ssh: { privateKey: sound(), knownHosts: open() } } }),
   ],
-])("%s may not be for others to change", (_, change) => {
+])("%s may not be writable by others", (_, change) => {
   expect(check(change())).toThrow(/is not trusted: others can write to .*open: chmod go-w it/);
 });
 
-test("what is sound passes, and so do programs that are on the nodes alone", () => {
+test("safe paths pass, and so do programs that exist only on the nodes", () => {
   expect(check({ programs: { executor: sound(), spawn: "/no/such/program" } })).not.toThrow();
   expect(check({ placement: { ssh: { privateKey: open() } } })).not.toThrow();
 });
 
-test("a file that is missing passes, unless others could put one there", () => {
+test("a missing file passes, unless others could create it", () => {
   const missing = (place: string) => () => requireTrusted(join(folder, place, "missing"));
   expect(missing(".")).not.toThrow();
   expect(missing("sticky")).toThrow(/others could create it: create .*missing first/);
