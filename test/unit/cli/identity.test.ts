@@ -69,7 +69,7 @@ describe("identity", () => {
         symlinkSync(`${file}.elsewhere`, file);
       },
     ],
-  ])("%s in the cache is not used", async (_name, spoil) => {
+  ])("does not use %s in the cache", async (_name, spoil) => {
     await glean("batch", "--wrap", "id");
     spoil(cachedToken());
     expect(await glean("batch", "--wrap", "id")).toMatchObject({ status: 0, stderr: "" });
@@ -79,7 +79,7 @@ describe("identity", () => {
 
   const hostile = (token: string, expiresAtMs = 9e15) => JSON.stringify({ token, expiresAtMs });
 
-  test("works without a cache if its folder is open to others or cannot be made", async () => {
+  test("works without a cache if its folder is open to others or cannot be created", async () => {
     mkdirSync(cache(), { recursive: true });
     chmodSync(cache(), 0o777);
     expect(await glean("batch", "--wrap", "id")).toMatchObject({ status: 0 });
@@ -88,7 +88,7 @@ describe("identity", () => {
     expect(await glean("batch", "--wrap", "id")).toMatchObject({ status: 0, stderr: "" });
   });
 
-  test("no munge: one sentence, status 1", async () => {
+  test("fails with one sentence and status 1 without munge", async () => {
     world.environment.PATH = "/nowhere";
     expectSentence(await glean("queue"), 1, /munge is not in PATH: install the package munge/);
   });
@@ -126,7 +126,7 @@ describe("root's configuration", () => {
         world.environment.GLEANER_CONF = link;
       },
     ],
-  ])("%s is refused before anybody is asked", async (_what, sentence, spoil) => {
+  ])("%s is refused before any connection", async (_what, sentence, spoil) => {
     await glean("queue"); // kept settings do not help
     world.requests.length = 0;
     spoil();
@@ -142,7 +142,7 @@ describe("root's configuration", () => {
   });
 });
 
-test("looks for the configuration where config.ts does", () => {
+test("the client looks for the configuration where config.ts does", () => {
   for (const [option, surroundings] of [
     ["/a/b", { GLEANER_CONF: "/c" }],
     [undefined, { GLEANER_CONF: "/c" }],

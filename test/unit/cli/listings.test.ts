@@ -155,7 +155,7 @@ describe("listings", () => {
     expectSentence(await glean("report", "utilization", "--csv", "--json"), 2, /give only one/);
   });
 
-  test("a closed output is not an error", async () => {
+  test("end without an error when their output is closed", async () => {
     world.answers["GET /v1/invocations"] = () =>
       listOf(...Array.from({ length: 5_000 }, (_, id) => invocation({ id, state: "RUNNING" })));
     const { child, end } = world.start(["queue"]);

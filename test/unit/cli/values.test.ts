@@ -65,7 +65,7 @@ describe("durations", () => {
     (text) => expect(() => parseDuration(text, "-t")).toThrow(/^-t: /),
   );
 
-  test("a printed span reads back as the same whole seconds", () => {
+  test("read back a printed span as the same whole seconds", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1_000, max: 2_000_000_000 }), (ms) => {
         expect(parseDuration(formatSpan(ms), "-t")).toBe(Math.floor(ms / 1_000) * 1_000);
@@ -73,7 +73,7 @@ describe("durations", () => {
     );
   });
 
-  test("elapsed times keep the milliseconds", () => {
+  test("keep the milliseconds of elapsed times", () => {
     expect(formatElapsed(7)).toBe("00:00:00.007");
     expect(formatElapsed(90_061_001)).toBe("1-01:01:01.001");
   });
@@ -94,7 +94,7 @@ describe("memory and cores", () => {
     expect(() => parseMemoryMb(text, "--mem")).toThrow(/^--mem: /),
   );
 
-  test("rounds memory up", () => {
+  test("are rounded up for memory", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e9 }), (kilobytes) => {
         const mb = parseMemoryMb(`${kilobytes}K`, "--mem");
@@ -104,7 +104,7 @@ describe("memory and cores", () => {
     );
   });
 
-  test("cores are whole and above zero", () => {
+  test("are whole and above zero for cores", () => {
     expect(parseCores("4", "-c")).toBe(4);
     for (const text of ["0", "-1", "1.5", "four", "", "70000"])
       expect(() => parseCores(text, "-c")).toThrow(/^-c: /);
@@ -112,12 +112,12 @@ describe("memory and cores", () => {
 });
 
 describe("arrays and ids", () => {
-  test("ranges, steps, lists, duplicates", () => {
+  test("accept ranges, steps, lists and duplicates", () => {
     expect(parseArray("0-15:4", "-a")).toEqual([0, 4, 8, 12]);
     expect(parseArray("5,1-3,2", "-a")).toEqual([1, 2, 3, 5]);
   });
 
-  test("a set of numbers survives being printed and read", () => {
+  test("read back a printed set of numbers unchanged", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.integer({ min: 0, max: 5_000 }), { minLength: 1, maxLength: 200 }),
@@ -129,14 +129,14 @@ describe("arrays and ids", () => {
     );
   });
 
-  test("checks the count before it expands ranges", () => {
+  test("are counted before ranges are expanded", () => {
     expect(parseArray(`0-${maxArrayTasks - 1}`, "-a")).toHaveLength(maxArrayTasks);
     expect(() => parseArray(`0-${maxArrayTasks}`, "-a")).toThrow(/split it/);
     expect(() => parseArray("0-4000000", "-a")).toThrow(/split it/);
     expect(() => parseArray("4000001", "-a")).toThrow(/use at most 4000000/);
   });
 
-  test("refuses a limit on simultaneous tasks", () =>
+  test("refuse a limit on simultaneous tasks", () =>
     expect(() => parseArray("0-99%10", "-a")).toThrow(
       '-a: Gleaner does not support a limit on simultaneous tasks: remove "%10"',
     ));
@@ -145,7 +145,7 @@ describe("arrays and ids", () => {
     expect(() => parseArray(text, "-a")).toThrow(/invalid task numbers/),
   );
 
-  test("expands the ids of tasks", () => {
+  test("expand the ids of tasks", () => {
     expect(parseIds(["42", "43_7", "44_[1-3,9]", "45,46_2"])).toEqual([
       "42",
       "43_7",

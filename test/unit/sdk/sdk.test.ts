@@ -55,17 +55,17 @@ describe("a real munged", () => {
     expect(decoded.endsWith(`\n\nthe payload`)).toBe(true);
   });
 
-  test("each credential is new", async () =>
+  test("creates a new credential each time", async () =>
     expect(await makeCredential(munge(), "x")).not.toBe(await makeCredential(munge(), "x")));
 
-  test("lets nobody decode it but gleanerd's user", async () => {
+  test("lets only gleanerd's user decode a credential", async () => {
     const credential = await makeCredential({ socket, daemonUser: "nobody" }, "x");
     const decode = () =>
       execFileSync("unmunge", [`--socket=${socket}`], { input: credential, stdio: "pipe" });
     expect(decode).toThrow(/Unauthorized credential/);
   });
 
-  test("a munged that is not there: one sentence", async () => {
+  test("leads to one sentence if it does not run", async () => {
     const none = { socket: join(folder, "none"), daemonUser: "root" };
     await expect(makeCredential(none, "x")).rejects.toMatchObject({
       code: "NOT_IDENTIFIED",
@@ -81,7 +81,7 @@ describe("private files", () => {
   });
   const file = () => join(directory, "entry");
 
-  test("what is written is read, by its owner only, and nothing is left beside it", () => {
+  test("are read back, by their owner only, and leave nothing beside them", () => {
     expect(writePrivate(directory, "entry", "one")).toBe(true);
     expect(writePrivate(directory, "entry", "two")).toBe(true);
     expect(readPrivate(directory, "entry")).toBe("two");
@@ -109,14 +109,14 @@ describe("private files", () => {
         symlinkSync(join(directory, "other"), file());
       },
     ],
-  ])("a file that is %s is not read", (_name, spoil) => {
+  ])("are not read if the file is %s", (_name, spoil) => {
     writePrivate(directory, "entry", "mine");
     expect(readPrivate(directory, "entry")).toBe("mine");
     spoil();
     expect(readPrivate(directory, "entry")).toBeNull();
   });
 
-  test("a link is replaced, not written through", () => {
+  test("replace a link instead of writing through it", () => {
     const target = join(directory, "target");
     writeFileSync(target, "untouched");
     symlinkSync(target, file());
@@ -126,10 +126,10 @@ describe("private files", () => {
     expect(readPrivate(directory, "entry")).toBe("mine");
   });
 
-  test("no folder to write to is no error", () =>
+  test("are skipped without an error if there is no folder for them", () =>
     expect(writePrivate(join(directory, "none"), "entry", "x")).toBe(false));
 
-  test("the runtime folder comes first, then ~/.cache", () => {
+  test("are in the runtime folder, else in ~/.cache", () => {
     const runtime = join(directory, "run");
     mkdirSync(runtime, { mode: 0o700 });
     expect(privateDirectory({ XDG_RUNTIME_DIR: runtime, HOME: directory })).toBe(
@@ -150,13 +150,13 @@ describe("private files", () => {
         symlinkSync(`${leaf}.real`, leaf);
       },
     ],
-  ])("a folder that is %s is not used", (_name, spoil) => {
+  ])("are not put into a folder that is %s", (_name, spoil) => {
     const leaf = privateDirectory({ HOME: directory })!;
     spoil(leaf);
     expect(privateDirectory({ HOME: directory })).toBeNull();
   });
 
-  test("a home of somebody else's, a relative one or none is not used", () => {
+  test("are not put into another user's home, a relative one or none", () => {
     const theirs = join(directory, "theirs");
     mkdirSync(theirs);
     chownSync(theirs, 65_534, 65_534);
@@ -167,14 +167,14 @@ describe("private files", () => {
 });
 
 describe("names and numbers", () => {
-  test("a UUID is one of version 4, and new each time", () => {
+  test("include UUIDs of version 4, new each time", () => {
     const made = Array.from({ length: 200 }, randomUuid);
     const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
     expect(made.filter((each) => !shape.test(each))).toEqual([]);
     expect(new Set(made).size).toBe(made.length);
   });
 
-  test("a key of any length has a short name of its own", () => {
+  test("include a short, distinct name for a key of any length", () => {
     const names = ["/a", "/b", "/a/".repeat(2_000)].map((key) => privateName("token", key));
     expect(new Set(names).size).toBe(3);
     expect(names.filter((name) => !/^token-[0-9a-f]{8}\.json$/.test(name))).toEqual([]);
@@ -198,7 +198,7 @@ describe("one request", () => {
   const get = (timeoutMs = 10_000) =>
     exchange(address(), { method: "GET", path: "/v1/info", timeoutMs });
 
-  test("an answer that never comes ends at its limit", async () => {
+  test("ends at its time limit if no answer comes", async () => {
     listener = () => undefined;
     await expect(get(50)).rejects.toMatchObject({
       code: "UNREACHABLE",
@@ -206,7 +206,7 @@ describe("one request", () => {
     });
   });
 
-  test("an answer that breaks off in the middle is an error", async () => {
+  test("fails if its answer breaks off in the middle", async () => {
     listener = (_request, response) => {
       response.writeHead(200, { "content-length": 100 });
       response.write("{", () => response.destroy());
@@ -214,7 +214,7 @@ describe("one request", () => {
     await expect(get()).rejects.toMatchObject({ code: "UNREACHABLE" });
   });
 
-  test("a list without an announced length that breaks off is an error, too", async () => {
+  test("fails if a list without an announced length breaks off", async () => {
     listener = (_request, response) => {
       response.write('{"invocations":[{"id":1}', () => response.socket?.end());
     };
@@ -224,7 +224,7 @@ describe("one request", () => {
     });
   });
 
-  test("an answer without end is cut at the limit", async () => {
+  test("fails at the size limit if its answer has no end", async () => {
     listener = (_request, response) => {
       const chunk = Buffer.alloc(1024 * 1024, 32);
       const fill = (): void => {
@@ -239,12 +239,12 @@ describe("one request", () => {
     });
   });
 
-  test("a connection that is closed without an answer is an error", async () => {
+  test("fails if the connection is closed without an answer", async () => {
     listener = (request) => request.socket.end();
     await expect(get()).rejects.toMatchObject({ code: "UNREACHABLE" });
   });
 
-  test("an answer in pieces, of a length that was not announced, is put together", async () => {
+  test("joins an answer in pieces without an announced length", async () => {
     listener = (_request, response) => {
       response.write('{"word":"\u00e4', () => setImmediate(() => response.end('\u00f6"}')));
     };
@@ -276,7 +276,7 @@ describe("one request", () => {
     await expect(get()).rejects.toMatchObject({ code });
   });
 
-  test("a submission that is too large is not sent", async () => {
+  test("is not sent if a submission is too large", async () => {
     let asked = 0;
     listener = (_request, response) => {
       asked++;

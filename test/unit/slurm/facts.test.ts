@@ -62,7 +62,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     ]);
   });
 
-  test("facts; a partition's larger memory limit counts", () => {
+  test("gives facts, with a partition's larger memory limit", () => {
     const limits = records.map((record) => record.memoryLimit);
     expect(readFacts(recorded(version, "config"), limits)).toEqual({
       clusterName: "recorded",
@@ -102,7 +102,7 @@ describe("readFacts", () => {
     ],
     [["Prolog[0]  = (null)"], []],
     [["SrunProlog = /no", "PrologSlurmctld[0] = /no"], []],
-  ])("programs of %j", (lines, programs) => {
+  ])("finds the programs of %j", (lines, programs) => {
     expect(facts(lines).prologs).toEqual(programs);
   });
 
@@ -112,7 +112,7 @@ describe("readFacts", () => {
     [["TaskPlugin = task/affinity"], true],
     [["TaskPlugin = task/cgroup,task/affinity"], true],
     [[], true],
-  ])("whether jobs are pinned with %j", (lines, pinned) => {
+  ])("determines whether jobs are pinned with %j", (lines, pinned) => {
     expect(facts(lines).jobsArePinned).toBe(pinned);
   });
 
@@ -121,7 +121,7 @@ describe("readFacts", () => {
     ["CR_CPU_Memory,CR_LLN", true],
     ["CR_CORE", false],
     ["NONE", false],
-  ])("whether memory is consumable with %s", (parameters, consumable) => {
+  ])("determines whether memory is consumable with %s", (parameters, consumable) => {
     const line = `SelectTypeParameters = ${parameters}`;
     expect(facts([line]).memoryIsConsumable).toBe(consumable);
   });
@@ -132,7 +132,7 @@ describe("readFacts", () => {
     [["AllowSpecResourcesUsage = yes"], "23.02.0", false],
     [["AllowSpecResourcesUsage = 1"], "unknown", true],
     [[], "22.05.8", false],
-  ])("whether -S is hidden from prologs with %j of %s", (lines, version, isHidden) => {
+  ])("determines whether -S is hidden from prologs with %j of %s", (lines, version, isHidden) => {
     expect(facts([`SLURM_VERSION = ${version}`, ...lines]).coreSpecIsHidden).toBe(isHidden);
   });
 
@@ -153,7 +153,7 @@ describe("readFacts", () => {
   });
 });
 
-test("notes an unreadable partition", () => {
+test("an unreadable partition is noted", () => {
   const unreadable: string[] = [];
   const output = Buffer.from("PartitionName=a Nodes=n[1-\nhello\nPartitionName=b Nodes=(null)\n");
   const names = readPartitions(output, unreadable).map((record) => record.partition.name);

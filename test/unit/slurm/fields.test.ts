@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { linesOf, noteUnreadable, readFields } from "../../../src/slurm/fields.js";
 
 describe("readFields", () => {
-  test("values with spaces, with = and empty ones", () => {
+  test("reads values with spaces, with = and empty ones", () => {
     const line =
       "NodeName=n1  OS=Linux 6.18 #1 SMP @0  RealMemory=10 CfgTRES=cpu=16,mem=1G AllocTRES= MCS_label=N/A Socks/Node=*";
     expect(Object.fromEntries(readFields(line))).toEqual({
@@ -30,11 +30,11 @@ describe("readFields", () => {
     });
   });
 
-  test("the first of duplicate keys counts", () => {
+  test("uses the first of duplicate keys", () => {
     expect(readFields("A=1 A=2 B=3 A=4").get("A")).toBe("1 A=2");
   });
 
-  test("any line: never throws, and every value is in the line", () => {
+  test("never throws, and returns only values from the line", () => {
     const line = fc.oneof(fc.string(), fc.stringMatching(/^([A-Z][a-z]?=?[a-z =]{0,4} ){0,6}$/));
     fc.assert(
       fc.property(line, (text) => {

@@ -7,7 +7,7 @@ import { readGpus, readGres } from "../../../src/slurm/gres.js";
 describe("readGres", () => {
   const counted = { isCounted: true };
 
-  test("types, counts, sockets and several entries", () => {
+  test("reads types, counts, sockets and several entries", () => {
     expect(readGres("gpu:a100:2(S:0-1),gpu:v100:1,craynetwork:4,bandwidth:2K")).toEqual([
       { name: "gpu", type: "a100", count: 2, indices: null, ...counted },
       { name: "gpu", type: "v100", count: 1, indices: null, ...counted },
@@ -16,14 +16,14 @@ describe("readGres", () => {
     ]);
   });
 
-  test("indices, with commas within the parentheses", () => {
+  test("reads indices with commas within the parentheses", () => {
     expect(readGres("gpu:a100:3(IDX:0,2-3),gpu:v100:0(IDX:N/A)")).toEqual([
       { name: "gpu", type: "a100", count: 3, indices: [0, 2, 3], ...counted },
       { name: "gpu", type: "v100", count: 0, indices: [], ...counted },
     ]);
   });
 
-  test("the type (null) means no type, and no_consume is not a type", () => {
+  test("reads the type (null) as no type, and no_consume not as a type", () => {
     expect(readGres("gpu:(null):2(IDX:0-1),shard:lustre:no_consume:4,mps:no_consume:1")).toEqual([
       { name: "gpu", type: null, count: 2, indices: [0, 1], ...counted },
       { name: "shard", type: "lustre", count: 4, indices: null, isCounted: false },
@@ -45,7 +45,7 @@ describe("readGres", () => {
       expect(readGres(`gpu:1(IDX:${text})`)[0]!.indices).toBeNull();
   });
 
-  test("(null) and nothing have no entries", () => {
+  test("reads no entries from (null) and from nothing", () => {
     expect(readGres("(null)")).toEqual([]);
     expect(readGres("")).toEqual([]);
   });

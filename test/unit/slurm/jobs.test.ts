@@ -28,7 +28,7 @@ function readRecorded(version: string): Map<string, Job> {
 describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) => {
   const jobs = readRecorded(version);
 
-  test("a running job whose name holds a new line and looks like a record", () => {
+  test("gives a running job whose name contains a newline and looks like a record", () => {
     const job = jobs.get("3")!;
     expect(job).toEqual({
       id: 3,
@@ -51,7 +51,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     });
   });
 
-  test("a name and an account with separators", () => {
+  test("gives a name and an account with separators", () => {
     expect(jobs.get("2")).toMatchObject({
       name: 'a|b  c,"x" =y',
       account: "acc|ount x",
@@ -59,13 +59,13 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     });
   });
 
-  test("the pending tasks of an array are one job, its running tasks one each", () => {
+  test("gives the pending tasks of an array as one job, and its running tasks as one each", () => {
     expect(jobs.get("4_[5-999:2%2]")).toMatchObject({ id: 4, state: "PENDING", startAtMs: null });
     expect(jobs.get("4_1")).toMatchObject({ id: 14, state: "RUNNING", nodes: ["n1"] });
     expect(jobs.get("4_3")).toMatchObject({ id: 15, state: "RUNNING" });
   });
 
-  test("what backfill plans for a pending job", () => {
+  test("gives what backfill plans for a pending job", () => {
     const job = jobs.get("12")!;
     expect(job).toMatchObject({
       state: "PENDING",
@@ -77,7 +77,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     expect(job.endAtMs! - job.startAtMs!).toBe(30 * 60_000);
   });
 
-  test("ended jobs have their times and nodes", () => {
+  test("gives the times and nodes of ended jobs", () => {
     const done = jobs.get("9")!;
     expect(done).toMatchObject({ state: "COMPLETED", cores: 2, nodeCount: 1 });
     expect(done.nodes).toHaveLength(1);
@@ -86,7 +86,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     expect(jobs.get("13")).toMatchObject({ state: "CANCELLED", nodes: [] });
   });
 
-  test("a job on several nodes, one for more than a day, one held", () => {
+  test("gives a job on several nodes, one for more than a day, and one held", () => {
     expect(jobs.get("11")).toMatchObject({ nodes: ["n1", "n3"], nodeCount: 2 });
     expect(jobs.get("5")!.timeLimitMs).toBe((24 * 60 + 21) * 60_000);
     expect(jobs.get("8")).toMatchObject({ state: "PENDING", reason: "JobHeldUser" });
@@ -119,7 +119,7 @@ function printed(values: Partial<Record<string, string>>): string {
 }
 
 describe("readJobs", () => {
-  test("any text of users stays in its field", () => {
+  test("keeps any text of users in its field", () => {
     const free = fc.string({
       unit: fc.constantFrom(..."ab|#=@\n\t %[],~é".split("")),
       maxLength: 40,
@@ -135,7 +135,7 @@ describe("readJobs", () => {
     );
   });
 
-  test("any output: never throws", () => {
+  test("never throws on any output", () => {
     const piece = fc.oneof(
       fc.string(),
       fc.constantFrom(mark, `${mark}#`, `${mark}=`, "|", "1", "n[1"),
@@ -155,20 +155,20 @@ describe("readJobs", () => {
     ["nodes", { N: "n[1-" }],
     ["planned nodes", { Y: "n[1-999999999]" }],
     ["a field too many", { P: "a|b" }],
-  ])("%s that cannot be read: the job is missing, its record is noted", (_, values) => {
+  ])("omits a job with an unreadable %s, and notes its record", (_, values) => {
     const unreadable: string[] = [];
     const output = printed(values) + printed({ A: "2" });
     expect(readJobs(Buffer.from(output), mark, unreadable).map((job) => job.id)).toEqual([2]);
     expect(unreadable).toHaveLength(1);
   });
 
-  test("a long name is cut, and its record does not swallow the next", () => {
+  test("truncates a long name without losing the next record", () => {
     const output = printed({ j: "x".repeat(1_024) }) + printed({ j: "" });
     const names = readJobs(Buffer.from(output), mark, []).map((job) => job.name);
     expect(names).toEqual(["x".repeat(256), ""]);
   });
 
-  test("node lists are bounded over all jobs", () => {
+  test("bounds node lists over all jobs", () => {
     const output = Array.from({ length: 80 }, (_, index) =>
       printed({ N: `a${index}_[1-60000]` }),
     ).join("");

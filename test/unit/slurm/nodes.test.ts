@@ -19,7 +19,7 @@ function readRecorded(version: string): Map<string, Node> {
 describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) => {
   const nodes = readRecorded(version);
 
-  test("a partly used node with its GPUs free, where a job is completing", () => {
+  test("gives a partly used node with free GPUs, where a job is completing", () => {
     expect(nodes.get("n1")).toMatchObject({
       name: "n1",
       address: "127.0.0.1",
@@ -37,7 +37,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     });
   });
 
-  test("a node in maintenance, owned by a user, with all its GPUs taken", () => {
+  test("gives a node in maintenance, owned by a user, with all its GPUs taken", () => {
     expect(nodes.get("n2")).toMatchObject({
       baseState: "MIXED",
       flags: ["MAINTENANCE", "RESERVED"],
@@ -49,7 +49,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     });
   });
 
-  test("both GPUs without a type count as allocated if Slurm does not report which one is", () => {
+  test("gives both GPUs without a type as allocated if Slurm does not report which one is", () => {
     expect(nodes.get("n3")).toMatchObject({ gpuCount: 2, allocatedGpus: [0, 1] });
   });
 
@@ -64,7 +64,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     });
   });
 
-  test("a reason that looks like fields is only a reason", () => {
+  test("gives a reason that looks like fields only as a reason", () => {
     expect(nodes.get("n5")).toMatchObject({
       baseState: "IDLE",
       flags: ["DRAIN", "NOT_RESPONDING"],
@@ -75,7 +75,7 @@ describe.each(["22.05", "24.11", "26.05"])("recorded output of %s", (version) =>
     });
   });
 
-  test("a node that never came, with a comment that looks like a field", () => {
+  test("gives a node that never registered, with a comment that looks like a field", () => {
     expect(nodes.get("n6")).toMatchObject({
       baseState: "DOWN",
       flags: ["NOT_RESPONDING"],
@@ -133,12 +133,12 @@ describe("lines that cannot be read", () => {
     },
   );
 
-  test("subtracts the CPUs of specialised cores if CPUEfctv is missing", () => {
+  test("do not prevent subtracting the CPUs of specialised cores if CPUEfctv is missing", () => {
     const old = line.replace("CPUEfctv=16 ", "").replace("ThreadsPerCore=1", "ThreadsPerCore=2");
     expect(readNodeLine(`${old} CoreSpecCount=2`)?.cores).toBe(12);
   });
 
-  test("any output: never throws, each line is a node or is noted", () => {
+  test("never cause an exception: each line is a node or is noted", () => {
     const words = fc.constantFrom(
       ...line.split(" "),
       "State=IDLE+DRAIN",

@@ -124,13 +124,13 @@ describe("GPUs in a record", () => {
     ],
     ["a drain without indices", "Gres=gpu:3 GresDrain=gpu:1 GresUsed=gpu:0", /drain/],
     ["nothing of what is used", "Gres=gpu:3 GresUsed=(null)", /no GresUsed/],
-  ])("%s: none is given away, with a reason", (_what, gres, problem) => {
+  ])("are not used, with a reason: %s", (_what, gres, problem) => {
     const found = gpusOf(gres);
     expect(found.gpus).toEqual([]);
     expect(found.problem).toMatch(problem);
   });
 
-  test("a node without GPUs has no problem with them", () => {
+  test("cause no problem on a node without any", () => {
     expect(gpusOf("Gres=(null) GresUsed=gpu:0")).toEqual({ gpus: [], problem: null });
     expect(gpusOf("Gres=craynetwork:4")).toEqual({ gpus: [], problem: null });
   });

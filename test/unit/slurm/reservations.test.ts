@@ -12,7 +12,7 @@ describe("readReservations", () => {
     ["22.05", 1_795_446_266_000],
     ["24.11", 1_795_454_590_000],
     ["26.05", 1_795_824_022_000],
-  ])("real output of %s", (version, startAtMs) => {
+  ])("reads real output of %s", (version, startAtMs) => {
     const unreadable: string[] = [];
     const found = readReservations(recorded(version), unreadable);
     expect(unreadable).toEqual([]);
@@ -25,7 +25,7 @@ describe("readReservations", () => {
     expect(found[0]).toMatchObject({ startAtMs, endAtMs: startAtMs + 3_600_000 });
   });
 
-  test("none, and one without nodes", () => {
+  test("reads no reservation, and one without nodes", () => {
     const unreadable: string[] = [];
     expect(readReservations(Buffer.from("No reservations in the system\n"), unreadable)).toEqual(
       [],
@@ -38,7 +38,7 @@ describe("readReservations", () => {
     expect(unreadable).toEqual([]);
   });
 
-  test("a comment is never taken for a field", () => {
+  test("never takes a comment for a field", () => {
     const line =
       "ReservationName=a StartTime=10 EndTime=20 Nodes=n1 Users=root Comment=x Nodes=n[1-9] StartTime=99\n";
     expect(readReservations(Buffer.from(line), [])).toEqual([

@@ -49,7 +49,7 @@ describe("recorded output of 22.05", () => {
   });
 });
 
-test("recorded output of 26.05, with submit lines, gives the same", () => {
+test("recorded output of 26.05, with submit lines, gives the same shares", () => {
   const text = readFileSync(new URL("recorded/26.05/shares.txt", import.meta.url));
   const jobs = [3, 5, 6, 11].map((id) => ({
     id: jobId(id),
@@ -71,7 +71,7 @@ test("recorded output of 26.05, with submit lines, gives the same", () => {
   ]);
 });
 
-test("a name can only add to what its job has", () => {
+test("a forged name can only add to the share of its own job", () => {
   const name = "x   Nodes=n1 CPU_IDs=0 Mem=1 GRES= y";
   expect(read(record(8, name), 8).get(jobId(8))!.byNode.get(n1)).toEqual({
     cpuIds: [0, 4, 5],
@@ -94,7 +94,7 @@ test.each([
   ["CPUs of nodes", "Nodes=n[1-99] CPU_IDs=0-99 Mem=1 GRES="],
   ["GPUs of nodes", "Nodes=n[1-99] CPU_IDs=0 Mem=1 GRES=gpu:100(IDX:0-99)"],
   ["parts", "Nodes=n1 CPU_IDs=0-99 Mem=1 GRES= Nodes=n1 CPU_IDs=0-99 Mem=1 GRES= ".repeat(10)],
-])("a job of few cores whose record lists many %s is not known", (_what, made) => {
+])("the share of a job with few cores whose record lists many %s is unknown", (_what, made) => {
   const text = record(8, `x ${made} y`);
   expect(read(text, 8).size).toBe(0);
   const large = { ...asked(8, 1_000_000), nodes: [n1] };
@@ -104,7 +104,7 @@ test.each([
 test.each([
   ["4-", "4-5", "4-"],
   ["no list of nodes", "Nodes=n1", "Nodes=n[1"],
-])("what cannot be read (%s) is not known", (_what, from, to) => {
+])("an unreadable share (%s) is unknown", (_what, from, to) => {
   expect(read(record(8, "a").replace(from, to), 8).size).toBe(0);
 });
 
@@ -121,7 +121,7 @@ test.each([
   // Two nodes with one each, and all the others on the third.
   ["NumNodes=3 NumTasks=8 CPUs/Task=2 ", 12],
   ["NumNodes=1 NumTasks=N/A CPUs/Task=2 ", null],
-])("%s asked for %p CPUs of a node", (asked, cpus) => {
+])("%s requested %p CPUs of a node", (asked, cpus) => {
   expect(read(record(8, "a", asked), 8).get(jobId(8))!.askedCpusPerNode).toBe(cpus);
 });
 
@@ -130,7 +130,7 @@ test("--ntasks-per-node gives the exact number", () => {
   expect(read(text, 8).get(jobId(8))!.askedCpusPerNode).toBe(4);
 });
 
-test("reads any output without throwing", () => {
+test("any output is read without throwing", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 300 }), (noise) => {
       expect(read(`${noise}\n${record(8, "a")}`, 8).has(jobId(8))).toBe(true);
@@ -211,6 +211,6 @@ describe("the book", () => {
     expect(questions).toHaveLength(commands);
   });
 
-  test("requests are one line each", () =>
+  test("writes each request on one line", () =>
     expect(shareRequests([asked(4), asked(5)])).toBe("show job 4\nshow job 5\n"));
 });

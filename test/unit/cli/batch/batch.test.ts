@@ -95,14 +95,17 @@ describe("batch", () => {
     ["an unknown option", ["--frobnicate", "good.sh"], /unknown option '--frobnicate'/],
     ["a missing value", ["--mem"], /option '--mem <SIZE>' argument missing/],
     ["empty input", [], /stdin: the script is empty/],
-  ])("%s: one sentence, status 2, nothing submitted", async (_name, args, sentence) => {
-    world.script("#!/bin/sh\nid\n", "good.sh");
-    world.script("echo hi\n", "plain.sh");
-    world.script("#!/bin/sh\n\n#GLEAN --cpu=3\n", "bad.sh");
-    world.script(`#!/bin/sh\n${"#".repeat(4 * 1024 * 1024)}`, "large.sh");
-    expectSentence(await glean("batch", ...args), 2, sentence);
-    expect(world.submitted()).toBeUndefined();
-  });
+  ])(
+    "refuses %s with one sentence and status 2, and submits nothing",
+    async (_name, args, sentence) => {
+      world.script("#!/bin/sh\nid\n", "good.sh");
+      world.script("echo hi\n", "plain.sh");
+      world.script("#!/bin/sh\n\n#GLEAN --cpu=3\n", "bad.sh");
+      world.script(`#!/bin/sh\n${"#".repeat(4 * 1024 * 1024)}`, "large.sh");
+      expectSentence(await glean("batch", ...args), 2, sentence);
+      expect(world.submitted()).toBeUndefined();
+    },
+  );
 
   test("prints the daemon's refusal in its own words", async () => {
     world.answers["POST /v1/invocations"] = () =>

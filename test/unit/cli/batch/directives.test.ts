@@ -13,7 +13,7 @@ const shapes = { GLEAN: batchOptions, SBATCH: [...batchOptions, ...foreignOption
 const read = (script: string) => readDirectives(script, "job.sh", shapes);
 const options = (script: string) => read(script).known.map(({ option, value }) => [option, value]);
 
-describe("where directives are", () => {
+describe("directives are found", () => {
   test("before the first line that is neither blank nor a comment", () => {
     const script =
       "#!/bin/sh\n# hello\n\n#SBATCH -c 2\n  # more\n#GLEAN -t 5\necho hi\n#SBATCH -c 9\n";
@@ -24,12 +24,12 @@ describe("where directives are", () => {
   });
   test("only at the start of a line, and as a word of its own", () =>
     expect(options("#!/bin/sh\n #SBATCH -c 2\n##SBATCH -c 3\n#SBATCHES -c 4\n")).toEqual([]));
-  test("the last line counts without a newline", () =>
+  test("in the last line even without a newline", () =>
     expect(options("#!/bin/sh\n#SBATCH -c 2")).toEqual([["cpus-per-task", "2"]]));
 });
 
-describe("how they are read", () => {
-  test("all forms of options, quotes and comments", () =>
+describe("the reader", () => {
+  test("reads all forms of options, quotes and comments", () =>
     expect(
       options(`#!/bin/sh\n#SBATCH --mem=2G -J "a b" -c4 --time 1:00 -W # --array=1\n`),
     ).toEqual([
@@ -49,13 +49,13 @@ describe("how they are read", () => {
     ["#SBATCH --wait=5", 'job.sh:2: #SBATCH --wait: the option takes no value: remove "5"'],
   ])("%s", (line, sentence) => expect(() => read(`#!/bin/sh\n${line}\n`)).toThrow(sentence));
 
-  test("an option of a newer Slurm is returned as unknown, with its value", () => {
+  test("returns an option of a newer Slurm as unknown, with its value", () => {
     const { known, unknown } = read("#!/bin/sh\n#SBATCH --brand-new thing -c 3\n");
     expect(unknown).toEqual([expect.objectContaining({ option: "--brand-new" })]);
     expect(known).toEqual([expect.objectContaining({ option: "cpus-per-task", value: "3" })]);
   });
 
-  test("words survive being quoted", () => {
+  test("reads quoted words back unchanged", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ minLength: 1 })), (words) => {
         const text = words.map((word) => `"${word.replace(/["\\]/g, "\\$&")}"`).join(" ");
@@ -64,7 +64,7 @@ describe("how they are read", () => {
     );
   });
 
-  test("any text after #SBATCH gives directives or one sentence with file and line", () => {
+  test("turns any text after #SBATCH into directives or one sentence with file and line", () => {
     fc.assert(
       fc.property(
         fc.string().filter((text) => !text.includes("\n")),
@@ -81,8 +81,8 @@ describe("how they are read", () => {
   });
 });
 
-describe("their effect", () => {
-  test("later ones override, and --mem and --mem-per-cpu replace each other", () => {
+describe("the effect of directives", () => {
+  test("is that later ones override earlier ones, and --mem and --mem-per-cpu each other", () => {
     const settings = settle([
       { option: "mem", value: "1G", where: "a" },
       { option: "mem-per-cpu", value: "100", where: "b" },
@@ -91,7 +91,7 @@ describe("their effect", () => {
     ]);
     expect(settings).toMatchObject({ memoryMb: null, memoryPerCoreMb: 100, cores: 3 });
   });
-  test("an invalid value is refused even if another option overrides it", () =>
+  test("includes that an invalid value is refused even if another option overrides it", () =>
     expect(() =>
       settle([
         { option: "mem", value: "lots", where: "job.sh:3: #SBATCH --mem" },
@@ -125,7 +125,7 @@ describe("sbatch's other options", () => {
       /^job\.sh:2: #SBATCH.*(remove it|sbatch)/,
     ),
   );
-  test("no option is in both tables, no short form twice", () => {
+  test("appear in one table only, and no short form twice", () => {
     const all = [...batchOptions, ...foreignOptions];
     const names = all.map(({ name }) => name);
     const shorts = all.flatMap(({ short }) => short ?? []);
