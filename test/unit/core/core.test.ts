@@ -29,7 +29,7 @@ describe("holes", () => {
     findHoles(snapshot({ nodes: [node(change)] }), policy, context(contextChange)).unusable[0]
       ?.reason;
 
-  test("an idle node and the idle rest of a mixed one are holes, less the memory margin", () => {
+  test("are idle nodes and the idle rest of mixed ones, less the memory margin", () => {
     const nodes = [
       node(),
       node({
@@ -46,7 +46,7 @@ describe("holes", () => {
     ]);
   });
 
-  test("each obstacle is named", () => {
+  test("report each obstacle", () => {
     expect(reasonOf({ flags: ["DRAIN"] })).toEqual({ kind: "state", flag: "DRAIN" });
     expect(reasonOf({ flags: ["BRAND_NEW"] })).toEqual({ kind: "unknownState", flag: "BRAND_NEW" });
     expect(reasonOf({ baseState: "DOWN" })).toEqual({ kind: "state", flag: "DOWN" });
@@ -70,7 +70,7 @@ describe("holes", () => {
     expect(reasonOf({}, { failing, nowMs: 102_000 })).toBeUndefined();
   });
 
-  test("where jobs are pinned and which cores they have is not told, only whole nodes are used", () => {
+  test("are whole nodes only, where jobs are pinned and their cores are unknown", () => {
     const nodes = [
       node(),
       node({ name: nodeName("n2"), baseState: "MIXED", allocatedCores: 4, allocatedMemoryMb: 100 }),
@@ -83,14 +83,14 @@ describe("holes", () => {
     ]);
   });
 
-  test("where Slurm does not count memory, idle cores bring their share of it", () => {
+  test("have the memory share of their cores where Slurm does not count memory", () => {
     const nodes = [node({ baseState: "MIXED", allocatedCores: 12 })];
     const uncounted = { ...facts, memoryIsConsumable: false };
     const { holes } = findHoles(snapshot({ nodes, facts: uncounted }), policy, context());
     expect(holes[0]!.free).toEqual({ cores: 4, memoryMb: 7_500, gpus: [] });
   });
 
-  test("a planned start ends the hole, and one too close forbids it", () => {
+  test("end at a planned start, and do not exist if it is too close", () => {
     const soon = job({ startAtMs: 101_000, plannedNodes: [nodeName("n1")] });
     const later = job({ startAtMs: 140_000, plannedNodes: [nodeName("n1")] });
     expect(
@@ -104,7 +104,7 @@ describe("holes", () => {
     ).toBe(140_000);
   });
 
-  test("a reservation that has begun is named, also when it has some cores only", () => {
+  test("report a reservation that has begun, even if it covers only some cores", () => {
     const reservation = { name: "r", nodes: [nodeName("n1")], startAtMs: 1, endAtMs: 200_000 };
     const why = (change: Partial<typeof reservation> & { cores?: number }) => {
       const reservations = [{ ...reservation, ...change }];
@@ -117,7 +117,7 @@ describe("holes", () => {
     expect(why({ endAtMs: 99_000 })).toBe("Slurm reports the node in state RESERVED");
   });
 
-  test("every reason has its sentence", () => {
+  test("have a sentence for every reason", () => {
     expect(describeReason({ kind: "stale", ageMs: 21_000 })).toContain("21 s ago");
     expect(describeReason({ kind: "noHook", detail: "slurm.conf has no Prolog=/x" })).toContain(
       "Prolog=/x",
@@ -141,7 +141,7 @@ describe("plan", () => {
     ]);
   });
 
-  test("a full, failing or unknown node is left at once, a drained one when its work is done", () => {
+  test("stops executors at once on a full, failing or unknown node, and after their work on a drained one", () => {
     expect(plan([node({ baseState: "ALLOCATED", allocatedCores: 16 })])[0]!.kind).toBe("stop");
     expect(plan([node({ flags: ["NOT_RESPONDING"] })])[0]!.kind).toBe("stop");
     expect(plan([node({ flags: ["MYSTERY"] })])[0]!.kind).toBe("stop");
@@ -149,11 +149,11 @@ describe("plan", () => {
     expect(plan([])[0]).toMatchObject({ kind: "stop", reason: "Slurm does not list this node" });
   });
 
-  test("an executor that is to leave is not resized, and no other is started beside it", () => {
+  test("does not resize a draining executor, nor start another beside it", () => {
     expect(plan([node()], [executor({ state: "draining" })])).toEqual([]);
   });
 
-  test("while a job completes on the node nothing grows and nothing is thrown out", () => {
+  test("neither grows nor stops an executor while a job completes on its node", () => {
     const completing = { flags: ["COMPLETING"], baseState: "MIXED" as const };
     const small = executor({ budget: { cores: 4, memoryMb: 4_000, gpus: [] } });
     expect(plan([node({ ...completing, allocatedCores: 8 })], [small])).toEqual([]);
@@ -168,7 +168,7 @@ describe("pace", () => {
   const pace = { intervalMs: 5_000, minimumMs: 250, maximumMs: 60_000 };
   const pause = (state: Partial<PaceState>) =>
     pauseMs(pace, { lastReadMs: 30, failures: 0, woken: false, unsettledReads: 0, ...state });
-  test("regular, woken, slow and failing", () => {
+  test("depends on wake-ups, slow reads and failures", () => {
     expect(pause({})).toBe(5_000);
     expect(pause({ woken: true })).toBe(250);
     expect(pause({ lastReadMs: 400 })).toBe(20_000);
@@ -177,7 +177,7 @@ describe("pace", () => {
       5_000, 10_000, 20_000, 60_000,
     ]);
   });
-  test("soon, then ever later, while a job is leaving its node", () => {
+  test("is fast at first, then ever slower, while a job is leaving its node", () => {
     expect([1, 2, 5, 6, 99].map((unsettledReads) => pause({ unsettledReads }))).toEqual([
       250, 500, 4_000, 5_000, 5_000,
     ]);
@@ -200,7 +200,7 @@ describe("patterns", () => {
     expect(fill("%q%")).toBe("%q%");
     expect(fill("\\%j")).toBe("%j");
   });
-  test("the default name and a relative one are in the working directory", () => {
+  test("put the default name and a relative one into the working directory", () => {
     expect(outputPath(null, task, nodeName("n1"), "/home/ann/")).toBe("/home/ann/slurm-42_3.out");
     expect(outputPath(null, invocation(), nodeName("n1"), "/home/ann")).toBe(
       "/home/ann/slurm-1.out",
@@ -209,7 +209,7 @@ describe("patterns", () => {
   });
 });
 
-test("the environment is the user's, with our names and never a surrounding job's", () => {
+test("the environment has the user's variables and Gleaner's, and never those of a surrounding job", () => {
   const submission = {
     workingDirectory: "/home/ann",
     environment: { PATH: "/bin", SLURM_JOB_ID: "999", GLEANER_ATTEMPT: "9" },
@@ -248,7 +248,7 @@ describe("metering", () => {
     const endless = { ...long, wallMs: 2 ** 45 };
     expect(priceMicroCredits(endless, rate)).toBe(Number.MAX_SAFE_INTEGER);
   });
-  test("a posting carries what it was made from", () => {
+  test("records in a posting what it was calculated from", () => {
     const posting = postingOf(
       { invocation: invocationId(7), attempt: 2, uid: 1_000, user: "ann" },
       { cores: 2, memoryMb: 10, wallMs: 5 },
@@ -288,7 +288,7 @@ describe("the hook's assurance", () => {
     expect(hookProblemOf({ ...facts, prologFlags: ["Contain"] }, programs)).toBeNull();
     expect(hookProblemOf({ ...facts, epilogs: [] }, programs)).toContain("Epilog=");
   });
-  test("salloc that waits for prologs is told of where it can be helped", () => {
+  test("reports that salloc waits for prologs, and the remedy if there is one", () => {
     const deps = (...prologFlags: string[]) => sallocProblemOf({ ...facts, prologFlags });
     expect(deps("Alloc")).toContain("set PrologFlags=Alloc,NoHold");
     expect(deps("Alloc", "Contain")).toContain("leave no alternative");
@@ -296,14 +296,14 @@ describe("the hook's assurance", () => {
     expect(deps()).toBeNull();
     expect(sallocProblemOf({ ...facts, version: "24.11.5" })).toBeNull();
   });
-  test("a wrapper stands for both", () => {
+  test("accepts a wrapper in place of both", () => {
     const wrapped = { ...programs, prologWrapper: "/etc/slurm/prolog.sh" };
     expect(hookProblemOf(facts, wrapped)).toContain("Prolog=/etc/slurm/prolog.sh");
     expect(
       hookProblemOf({ ...facts, prologs: ["/etc/slurm/prolog.sh"], epilogs: [] }, wrapped),
     ).toBeNull();
   });
-  test("a plugin needs no program, but the flag and a file that can list it", () => {
+  test("with a plugin needs no programs, but the flag and a file that can list it", () => {
     const plugin = { ...programs, hook: "spank" } as const;
     const bare = { ...facts, prologs: [], epilogs: [] };
     expect(hookProblemOf(bare, plugin)).toBeNull();
@@ -357,7 +357,7 @@ describe("explain", () => {
   });
 });
 
-test("a forbidden step of a state machine asserts", () => {
+test("a state machine throws on a forbidden step", () => {
   expect(step(invocationTransitions, "PENDING", "RUNNING", "invocation 1")).toBe("RUNNING");
   expect(() => step(invocationTransitions, "COMPLETED", "RUNNING", "invocation 1")).toThrow(
     "invocation 1 cannot go from COMPLETED to RUNNING",

@@ -30,7 +30,7 @@ describe("expandHostList", () => {
     "n[1],,m",
     "n[]",
     "n[1-2-3]",
-  ])("%s is refused", (text) => {
+  ])("refuses %s", (text) => {
     expect(() => expandHostList(text)).toThrow(GleanerError);
   });
 
@@ -41,7 +41,7 @@ describe("expandHostList", () => {
     },
   );
 
-  test("as many hosts as allowed, and not one more", () => {
+  test("expands as many hosts as allowed, and no more", () => {
     expect(expandHostList("n[1-3]", 3)).toHaveLength(3);
     expect(() => expandHostList("n[1-3]", 2)).toThrow("too many hosts");
     expect(() => expandHostList("a,b,c", 2)).toThrow("too many hosts");
@@ -53,7 +53,7 @@ describe("expandHostList", () => {
     ids: fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 40 }),
   });
 
-  test("expands what is folded as Slurm folds it", () => {
+  test("expands lists that Slurm folded", () => {
     fc.assert(
       fc.property(fc.array(group, { minLength: 1, maxLength: 4 }), (groups) => {
         const names = groups.flatMap(({ prefix, width, ids }) =>

@@ -31,7 +31,7 @@ const changesOf = ({ changes, nodes, fromMs }: Trace) =>
   ]);
 
 describe("a hole log", () => {
-  test("leaves a node full outside of its holes, and joins those that touch", async () => {
+  test("leaves a node full outside its holes, and joins adjacent holes", async () => {
     const trace = await readHoleLog(
       ["node,start,end", "b,100,110", "a,100,120", "a,120,130", "a,140,150"],
       shape,
@@ -45,13 +45,13 @@ describe("a hole log", () => {
     ]);
   });
 
-  test("of more than ten years is refused", async () => {
+  test("is refused if it spans more than ten years", async () => {
     await expect(readHoleLog(["a,1,2", "a,4000000000,4000000009"], shape)).rejects.toThrow(
       /lasts from 1970-01-01 to 2096-\d\d-\d\d, more than 10 years/,
     );
   });
 
-  test("counts what is no hole", async () => {
+  test("counts invalid lines", async () => {
     const trace = await readHoleLog(
       ["a,1,2", "a,5,4", "a,x,9", "a,1", ",1,2", "a,-5,9", "", "a,7,7"],
       shape,
@@ -68,7 +68,7 @@ describe("SWF", () => {
   const job = (submit: number, wait: number, run: number, cores: number, memory = -1) =>
     `1 ${submit} ${wait} ${run} ${cores} -1 -1 ${cores} -1 ${memory} 1 1 1 1 1 1 -1 -1`;
 
-  test("with node lists: a node is of the smallest kind that holds what ran on it", async () => {
+  test("with node lists gives each node the smallest kind that holds its jobs", async () => {
     const lines = [
       `${job(0, 5, 10, 3)} {7,7,9} q 1:ppn=2`,
       `${job(20, 0, 10, 5, 1_048_576)} {7,7,7,7,7} q`,
@@ -91,7 +91,7 @@ describe("SWF", () => {
     expect(trace.toMs - trace.fromMs).toBe(25_000);
   });
 
-  test("without node lists: the header's nodes, filled one after the other", async () => {
+  test("without node lists fills the header's nodes one after the other", async () => {
     const header = ["; UnixStartTime: 1000", "; MaxNodes: 2", "; MaxProcs: 5", ";"];
     const trace = await readSwf(
       [...header, job(0, 0, 50, 2), job(1, 0, 50, 3), job(2, 1, 5, 1)],
@@ -109,7 +109,7 @@ describe("SWF", () => {
     expect(trace.notes.skipped).toEqual({ "more processors than were free at its start": 1 });
   });
 
-  test("counts what is wrong", async () => {
+  test("counts invalid records", async () => {
     const lines = [
       job(0, 0, 5, 1),
       job(1, 0, -9, 1),
@@ -132,7 +132,7 @@ describe("SWF", () => {
     });
   });
 
-  test("a bad node list is counted, one without any too when others have one", async () => {
+  test("counts invalid node lists, and missing ones if other records have one", async () => {
     const lines = [
       `${job(0, 0, 5, 1)} {a} q`,
       `${job(1, 0, 5, 1)} {a`,
@@ -157,7 +157,7 @@ describe("SWF", () => {
 describe("a dump of sacct", () => {
   const header = "JobID|Start|End|AllocCPUS|AllocTRES|NodeList";
 
-  test("with a header: steps are skipped, cores spread evenly, memory from TRES", async () => {
+  test("with a header skips steps, spreads cores evenly and takes memory from TRES", async () => {
     const trace = await readSacct(
       [
         header,
@@ -192,7 +192,7 @@ describe("a dump of sacct", () => {
     expect(trace.notes.remarks[0]).toBe("1 jobs never started");
   });
 
-  test("without a header: by the names given, or in XDMoD's order", async () => {
+  test("without a header uses the given names, or XDMoD's order", async () => {
     const plain = ["100|200|2|n1"];
     const trace = await readSacct(plain, wish, ["start", "end", "ncpus", "nodelist"]);
     expect(trace).toMatchObject({ fromMs: 100_000, toMs: 200_000, jobs: 1 });
@@ -209,7 +209,7 @@ describe("a dump of sacct", () => {
 });
 
 describe("a trace of invocations", () => {
-  test("is in order of starts from 0 on; bad lines are counted", async () => {
+  test("is in the order of starts from 0, and its invalid lines are counted", async () => {
     const { calls, skipped } = await readInvocations([
       "app,func,end_timestamp,duration",
       "a,f,10.5,0.5",
@@ -233,7 +233,7 @@ describe("a trace of invocations", () => {
 });
 
 describe("machines", () => {
-  test("are read, and a wrong line is named", async () => {
+  test("are read, and an invalid line is named", async () => {
     expect(await readMachines(["0\tbig\t20\t80\t1\t1048576", "", "; a comment"])).toEqual([
       { name: "big", nodes: 20, cores: 80, memoryMb: 1_024 },
     ]);
@@ -244,7 +244,7 @@ describe("machines", () => {
   });
 });
 
-describe("whatever the lines say", () => {
+describe("arbitrary input", () => {
   const piece = fc.oneof(
     fc.string({ maxLength: 12 }),
     fc.integer({ min: -10, max: 10_000_000 }).map(String),
@@ -287,7 +287,7 @@ describe("whatever the lines say", () => {
       (lines: string[]) => readInvocations(["app,func,end_timestamp,duration", ...lines]),
     ],
     ["machines", (lines: string[]) => readMachines(lines)],
-  ])("%s is read, or refused in one sentence", async (_name, read) => {
+  ])("in %s is read, or refused in one sentence", async (_name, read) => {
     await fc.assert(
       fc.asyncProperty(anyLines, async (lines) => {
         try {
@@ -322,7 +322,7 @@ describe("the lines of a file", () => {
     expect(await all(write("empty", ""))).toEqual([]);
   });
 
-  test("or from none: one sentence", async () => {
+  test("lead to one sentence if there is no file", async () => {
     await expect(all(join(folder, "missing"))).rejects.toThrow(/cannot read .*missing .*ENOENT/);
     await expect(all(folder)).rejects.toThrow(/cannot read/);
     const cut = gzipSync("a line\n".repeat(9_999)).subarray(0, 60);

@@ -52,7 +52,7 @@ const run = (change: Partial<Replay> & Pick<Replay, "trace">) =>
 const whole = { cores: 4, memoryMb: 0 };
 
 describe("coverage", () => {
-  test("begins when the executor is ready, and ends with the job's begin", () => {
+  test("begins when the executor is ready, and ends when the job begins", () => {
     const result = run({ trace: trace(20_000, [{ ...whole, fromMs: 10_000, toMs: 20_000 }]) });
     expect(result.idleCoreMs).toBe(40_000);
     expect(result.coveredCoreMs).toBe(4 * (10_000 - 300));
@@ -62,7 +62,7 @@ describe("coverage", () => {
     expect(result.ceiling).toEqual({ perfectKnowledge: 0.9, noStartup: 1, knownStatistics: null });
   });
 
-  test("with polling waits for the next look", () => {
+  test("with polling waits for the next poll", () => {
     const polled: Costs = { ...costs, view: { kind: "poll", intervalMs: 3_000 } };
     const busy = [{ ...whole, fromMs: 0, toMs: 4_000 }];
     const result = run({ trace: trace(20_000, busy), costs: polled });
@@ -95,7 +95,7 @@ describe("minutes without an executor", () => {
     );
   const slow: Costs = { ...costs, executorStartMs: { least: 90_000, most: 90_000 } };
 
-  test("are those of a hole over 2 s in which none was ready at all", () => {
+  test("are those of holes over 2 s in which no executor was ever ready", () => {
     expect(run({ trace: busyBut(minute, 4 * minute) }).minutesWithoutExecutor).toBe(0);
     expect(run({ trace: busyBut(minute, 4 * minute), costs: slow }).minutesWithoutExecutor).toBe(1);
     expect(
@@ -109,21 +109,21 @@ describe("minutes without an executor", () => {
 });
 
 describe("work", () => {
-  test("has as many places as memory allows", () => {
+  test("runs as many calls at once as memory allows", () => {
     const demand: Demand = { ...saturating(1_000), memoryMb: 3_000 };
     const { invocations, coverage } = run({ trace: trace(10_300, []), demand });
     expect(invocations.finished).toBe(2 * 10);
     expect(coverage).toBeCloseTo(10_000 / 10_300);
   });
 
-  test("with notice no call begins that the job would cut off", () => {
+  test("begins no call that the job would interrupt, with notice", () => {
     const jobs = [{ ...whole, fromMs: 10_000, toMs: 20_000 }];
     const result = run({ trace: trace(20_000, jobs), costs: { ...costs, noticeMs: 1_000 } });
     expect(result.invocations).toMatchObject({ finished: 36, evicted: 0 });
     expect(result.lostToEvictionCoreMs).toBe(0);
   });
 
-  test("that arrives waits its turn, runs again after an eviction, and is late then", () => {
+  test("waits its turn, runs again after an eviction, and then counts as late", () => {
     const calls = Array.from({ length: 6 }, (_, index) => ({
       functionName: `f${index}`,
       user: "u",
@@ -144,7 +144,7 @@ describe("work", () => {
     ]);
   });
 
-  test("that saves its state goes on from there after an eviction, and loses only what came after", () => {
+  test("that saves its state continues from there after an eviction, and loses only what followed", () => {
     const jobs = [{ ...whole, fromMs: 10_000, toMs: 11_000 }];
     const demand = saturating(8_000);
     const lost = run({ trace: trace(30_000, jobs), demand });
@@ -157,7 +157,7 @@ describe("work", () => {
     expect(kept.invocations).toMatchObject({ finished: 12, evicted: 4 });
   });
 
-  test("is lost with a node that fails, which is out until it is repaired", () => {
+  test("is lost with a failing node, which stays out until it is repaired", () => {
     const failing: Costs = { ...costs, nodeFailures: { everyMs: 100_000, repairMs: 5_000 } };
     const quiet = run({ trace: trace(1_000_000, []) });
     const result = run({ trace: trace(1_000_000, []), costs: failing });
@@ -208,7 +208,7 @@ describe("work", () => {
     expect(coverage).toBeLessThanOrEqual(1 - (280 + 150) / 60_000);
   });
 
-  test("progress is told on the way", () => {
+  test("reports its progress", () => {
     const told: number[] = [];
     run({
       trace: trace(30_000_000, []),

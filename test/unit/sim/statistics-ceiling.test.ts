@@ -21,7 +21,7 @@ const memoryless = {
 };
 
 describe("the ceiling of statistics", () => {
-  test("of calls that take no time is all", () => {
+  test("of calls that take no time is the whole idle time", () => {
     expect(statisticsCeiling(memoryless, "wholeNode", 1_000_000, [call("f", 1)])).toBeCloseTo(1);
   });
 
@@ -33,7 +33,7 @@ describe("the ceiling of statistics", () => {
     }
   });
 
-  test("of two lengths in memoryless holes is their mean: choosing gains nothing", () => {
+  test("of two lengths in memoryless holes is their mean, because choosing gains nothing", () => {
     const calls = [call("f", 100_000), call("g", 20_000), call("g", 20_000)];
     const goodputOf = (x: number) => x / (Math.exp(x) - 1);
     // Core-time that each takes, in proportion to its work over its goodput.
@@ -43,7 +43,7 @@ describe("the ceiling of statistics", () => {
     expect(bound).toBeLessThan(140 / time + 0.02);
   });
 
-  test("rises where ages tell short holes from long ones", () => {
+  test("rises if ages distinguish short holes from long ones", () => {
     const survival = new SurvivalModel();
     for (let index = 0; index < 500; index++)
       for (const toAgeMs of [30_000, 30_000, 30_000, 1_000_000])

@@ -78,12 +78,12 @@ const allocatedCoreMs = (fields: Partial<UtilizationInput>): number =>
   computeUtilization(input(fields)).allocatedCoreMs;
 
 describe("the cores of a node", () => {
-  test("of two spans that overlap the later-starting one counts, and never both", () => {
+  test("count only the later-starting one of two overlapping spans", () => {
     const nodeSpans = [span(n1, 8, 0, 10_000), span(n1, 4, 2_000, 6_000)];
     expect(computeUtilization(input({ nodeSpans })).availableCoreMs).toBe(8 * 6_000 + 4 * 4_000);
   });
 
-  test("a node that Slurm could not use is no node of the report", () => {
+  test("do not count on a node that Slurm could not use", () => {
     const figures = computeUtilization(
       input({
         fromMs: 30_000,
@@ -95,7 +95,7 @@ describe("the cores of a node", () => {
     expect(figures).toMatchObject({ nodes: 1, availableCoreMs: 240_000, coveredCoreMs: 0 });
   });
 
-  test("nodes are listed as people count: n2 before n10", () => {
+  test("are listed in natural order: n2 before n10", () => {
     const nodeSpans = ["n10", "n2", "n1"].map((name) => span(nodeName(name), 1, 0, 10));
     expect(computeUtilization(input({ nodeSpans })).perNode.map(({ node }) => node)).toEqual([
       "n1",
@@ -105,12 +105,12 @@ describe("the cores of a node", () => {
   });
 });
 
-describe("what jobs hold", () => {
-  test("without the hook the record stands", () => {
+describe("the cores that jobs hold", () => {
+  test("follow the job's record if there is no hook", () => {
     expect(allocatedCoreMs({ jobs: [record({})] })).toBe(4 * 10_000);
   });
 
-  test("the hook's events near the record's times make them exact", () => {
+  test("get exact times from hook events near the record's times", () => {
     const hookEvents = [event("begin", 10_640, 4), event("end", 21_130)];
     expect(allocatedCoreMs({ jobs: [record({})], hookEvents })).toBe(4 * (21_130 - 10_640));
   });
@@ -120,25 +120,28 @@ describe("what jobs hold", () => {
     [8_999, 22_000, 22_000 - 10_000],
     [12_000, 22_001, 20_000 - 12_000],
     [12_001, 22_001, 20_000 - 10_000],
-  ])("a begin at %d and an end at %d give %d ms", (beginMs, endMs, heldMs) => {
-    const hookEvents = [event("begin", beginMs, 4), event("end", endMs)];
-    expect(allocatedCoreMs({ jobs: [record({})], hookEvents })).toBe(4 * heldMs);
-  });
+  ])(
+    "are held for the right time with a begin at %d and an end at %d: %d ms",
+    (beginMs, endMs, heldMs) => {
+      const hookEvents = [event("begin", beginMs, 4), event("end", endMs)];
+      expect(allocatedCoreMs({ jobs: [record({})], hookEvents })).toBe(4 * heldMs);
+    },
+  );
 
-  test("a job without an end runs until the hook sees one, else until the report's end", () => {
+  test("are held until the hook reports an end, else until the report's end", () => {
     const jobs = [record({ endedAtMs: null, state: "RUNNING" })];
     expect(allocatedCoreMs({ jobs })).toBe(4 * 50_000);
     expect(allocatedCoreMs({ jobs, hookEvents: [event("end", 31_500)] })).toBe(4 * 21_500);
   });
 
-  test("a job that only the hook saw counts, and one still running too", () => {
+  test("include those of a job that only the hook reported, and of one that still runs", () => {
     const seen = [event("begin", 1_000, 3), event("end", 2_500)];
     expect(allocatedCoreMs({ hookEvents: seen })).toBe(3 * 1_500);
     expect(allocatedCoreMs({ hookEvents: [event("begin", 59_000, 3)] })).toBe(3 * 1_000);
     expect(computeUtilization(input({ hookEvents: seen })).batchJobs).toBe(1);
   });
 
-  test("the earlier run of a requeued job counts beside the recorded one", () => {
+  test("include the earlier run of a requeued job", () => {
     const hookEvents = [
       event("begin", 2_000, 4),
       event("end", 5_000),
@@ -152,7 +155,7 @@ describe("what jobs hold", () => {
   test.each([
     ["apart", 26_000],
     ["within the second that Slurm keeps", 20_900],
-  ])("each run of a requeued job has the events of its own (%s)", (_how, againMs) => {
+  ])("belong to each run of a requeued job by its own events (%s)", (_how, againMs) => {
     const startedAtMs = Math.floor(againMs / 1_000) * 1_000;
     const jobs = [
       record({ startedAtMs, endedAtMs: null, state: "RUNNING" }),
@@ -168,7 +171,7 @@ describe("what jobs hold", () => {
     expect(allocatedCoreMs({ jobs, hookEvents: ended })).toBe(4 * firstMs + 6 * (50_100 - againMs));
   });
 
-  test("the end of a run before does not end one whose begin no hook saw", () => {
+  test("are not ended by an earlier run's end if no hook saw the begin", () => {
     const jobs = [
       record({ endedAtMs: 20_000 }),
       record({ startedAtMs: 20_000, endedAtMs: null, state: "RUNNING" }),
@@ -177,12 +180,12 @@ describe("what jobs hold", () => {
     expect(allocatedCoreMs({ jobs, hookEvents })).toBe(4 * (60_000 - 10_000));
   });
 
-  test("an end alone says nothing, a begin without cores takes the whole node", () => {
+  test("are unknown from an end alone, and the whole node from a begin without cores", () => {
     expect(allocatedCoreMs({ hookEvents: [event("end", 2_500)] })).toBe(0);
     expect(allocatedCoreMs({ hookEvents: [event("begin", 59_000)] })).toBe(8 * 1_000);
   });
 
-  test("the hook's cores count; else they are split evenly, the remainder to the first node", () => {
+  test("are those that the hook reports, else an even split with the remainder on the first node", () => {
     const nodeSpans = [span(n1, 8, 0, 60_000), span(n2, 8, 0, 60_000)];
     const jobs = [record({ nodes: [n2, n1], cores: 7 })];
     const split = computeUtilization(input({ nodeSpans, jobs }));
@@ -192,12 +195,12 @@ describe("what jobs hold", () => {
     expect(known.perNode.map((node) => node.allocatedCoreMs)).toEqual([60_000, 40_000]);
   });
 
-  test("a record read twice counts once, and no more than the node has", () => {
+  test("count once for a record read twice, and never exceed the node's", () => {
     expect(allocatedCoreMs({ jobs: [record({}), record({})] })).toBe(4 * 10_000);
     expect(allocatedCoreMs({ jobs: [record({ cores: 99 })] })).toBe(8 * 10_000);
   });
 
-  test("jobs outside the report's time are not counted as its jobs", () => {
+  test("do not count for jobs outside the report's period", () => {
     const jobs = [
       record({}),
       record({ id: jobId(8), startedAtMs: 60_000, endedAtMs: null }),
@@ -207,8 +210,8 @@ describe("what jobs hold", () => {
   });
 });
 
-describe("what was harvested", () => {
-  test("holdings and useful spans count only where the node was idle", () => {
+describe("harvested time", () => {
+  test("counts holdings and useful spans only where the node was idle", () => {
     const figures = computeUtilization(
       input({
         jobs: [record({ cores: 6 })],
@@ -226,21 +229,21 @@ describe("what was harvested", () => {
     expect(figures.goodput).toBeCloseTo(5_000 / 420_000, 12);
   });
 
-  test("nothing idle is no division by zero", () => {
+  test("is zero if nothing was idle", () => {
     const figures = computeUtilization(input({ nodeSpans: [] }));
     expect(figures).toMatchObject({ nodes: 0, coverage: 0, goodput: 0, evictMs: null });
   });
 });
 
 describe("evictions", () => {
-  test("percentiles are by nearest rank", () => {
+  test("have percentiles by nearest rank", () => {
     const values = Array.from({ length: 200 }, (_, index) => index + 1);
     expect(percentiles(values)).toEqual({ p50: 100, p99: 198, max: 200 });
     expect(percentiles([5])).toEqual({ p50: 5, p99: 5, max: 5 });
     expect(percentiles([])).toBeNull();
   });
 
-  test("those of the report's time are counted, and each falls into one bin", () => {
+  test("count if they fall into the report's period, each in one bin", () => {
     const evictions = [eviction(0, 3), eviction(1, 100), eviction(2, 9_000), eviction(60_000, 1)];
     const figures = computeUtilization(input({ evictions }));
     expect(figures).toMatchObject({
@@ -258,7 +261,7 @@ describe("evictions", () => {
 });
 
 describe("the series", () => {
-  test("is bounded, and a short report has a step for each millisecond", () => {
+  test("has a bounded number of steps, one per millisecond in a short report", () => {
     expect(computeUtilization(input({})).series).toHaveLength(maxSeriesPoints);
     expect(computeUtilization(input({ toMs: 3 })).series.map(({ atMs }) => atMs)).toEqual([
       0, 1, 2,
@@ -275,14 +278,14 @@ describe("the series", () => {
   });
 });
 
-test("an end before the beginning, or a time too long to sum, is refused in a sentence", () => {
+test("a period that ends before it starts, or is too long to sum, is refused in a sentence", () => {
   expect(() => computeUtilization(input({ fromMs: 2, toMs: 1 }))).toThrow(/ends before it starts/);
   const toMs = 2 ** 51;
   const nodeSpans = [span(n1, 8, 0, toMs)];
   expect(() => computeUtilization(input({ toMs, nodeSpans }))).toThrow(/ask for a shorter one/);
 });
 
-test("a large site: 10,000 nodes, 100,000 jobs, holdings and useful spans, exactly summed", () => {
+test("the spans of 10,000 nodes and 100,000 jobs are summed exactly", () => {
   const dayMs = 86_400_000;
   const node = (index: number) => nodeName(`n${index % 10_000}`);
   const begin = (index: number) => Math.floor(index / 10_000) * 8_640_000;

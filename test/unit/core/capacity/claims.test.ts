@@ -41,7 +41,7 @@ const holesOf = (of: ReturnType<typeof site>, change: Partial<typeof policy> = {
   findHoles(of, { ...policy, ...change }, context());
 
 describe("pinned jobs", () => {
-  test("leave the other cores, by Slurm's numbers", () => {
+  test("leave the other cores to functions, by Slurm's numbers", () => {
     const { holes } = holesOf(site([{ cpuIds: [0, 1] }, { cpuIds: [5] }]));
     expect(holes[0]!.free).toMatchObject({
       cores: 13,
@@ -49,11 +49,11 @@ describe("pinned jobs", () => {
     });
   });
 
-  test("an idle node has no such numbers: no job is pinned there", () => {
+  test("do not exist on an idle node, which therefore has no core numbers", () => {
     expect(holesOf(site([])).holes[0]!.free).not.toHaveProperty("cpuIds");
   });
 
-  test("specialised cores are nobody's", () => {
+  test("leave specialised cores to nobody", () => {
     const change = { cores: 14, cpuTotal: 16, specialisedCpuIds: [6, 7] };
     const { holes } = holesOf(site([{ cpuIds: [0, 1, 2, 3, 4, 5] }], change));
     expect(holes[0]!.free).toMatchObject({ cores: 8, cpuIds: [8, 9, 10, 11, 12, 13, 14, 15] });
@@ -66,19 +66,19 @@ describe("pinned jobs", () => {
       { jobs: [] },
       "a job started or changed its size while Gleaner read Slurm",
     ],
-  ])("%s: nothing of the node is used", (_what, change, why) => {
+  ])("leave the node unused because of %s", (_what, change, why) => {
     const { holes, unusable } = holesOf({ ...site([{ cpuIds: [0, 1] }]), ...change });
     expect(holes).toEqual([]);
     expect(unusable[0]!.reason).toMatchObject({ kind: "pinned" });
     expect((unusable[0]!.reason as { why: string }).why).toContain(why);
   });
 
-  test("specialised cores that Slurm does not name: nothing of the node is used", () => {
+  test("leave the node unused if Slurm does not name its specialised cores", () => {
     const { unusable } = holesOf(site([{ cpuIds: [0] }], { specialisedCpuIds: null }));
     expect(unusable[0]!.reason.kind).toBe("pinned");
   });
 
-  test("whatever they hold, no budget of a plan names a core of theirs, or more cores than it names", () => {
+  test("never have a core that a plan's budget names, and the budget names all its cores", () => {
     const some = fc.array(fc.uniqueArray(fc.nat(15), { minLength: 1, maxLength: 6 }), {
       maxLength: 4,
     });
@@ -102,7 +102,7 @@ describe("pinned jobs", () => {
     );
   });
 
-  test("an executor that waits to be told stays as it is until somebody tells", () => {
+  test("leave a waiting executor unchanged until their cores are known", () => {
     const of = { ...site([{ cpuIds: [0, 1] }]), shares: new Map() };
     const input = { snapshot: of, executors: [executor()], policy, context: context() };
     expect(makePlan({ ...input, maxStarts: 1 }).steps).toEqual([]);
@@ -113,7 +113,7 @@ describe("GPUs", () => {
   const untold = { gpuCount: 4, allocatedGpus: [0, 1, 2, 3], untoldGpuCount: 2 };
   const unpinned = (held: Held[], change: Partial<Node>) => ({ ...site(held, change), facts });
 
-  test("that the node's record does not name are named by the jobs", () => {
+  test("are taken from the jobs if the node's record does not name them", () => {
     const of = unpinned(
       [
         { cpuIds: [0], gpus: [2] },
@@ -127,7 +127,7 @@ describe("GPUs", () => {
   test.each([
     ["does not name its own", [{ cpuIds: [0], gpus: null }]],
     ["names fewer than are taken", [{ cpuIds: [0], gpus: [2] }]],
-  ])("stay taken where a job %s", (_what, held) => {
+  ])("stay taken if a job %s", (_what, held) => {
     expect(holesOf(unpinned(held as Held[], untold)).holes[0]!.free.gpus).toEqual([]);
   });
 });
@@ -137,7 +137,7 @@ describe("the idle rest under an exclusive job", () => {
   const given = { exclusivePartitions: ["whole"] };
   const whole = { cpuIds: all, asked: 4, partition: "whole" };
 
-  test("is a hole where the site gives it away: what its tasks did not ask for", () => {
+  test("is a hole where the site allows it: all that its tasks did not request", () => {
     const { holes } = holesOf(site([whole], { allocatedMemoryMb: 8_000 }), given);
     expect(holes[0]).toMatchObject({ kind: "fragment", free: { cores: 12, memoryMb: 23_500 } });
     expect(holes[0]!.free).not.toHaveProperty("cpuIds");
@@ -147,7 +147,7 @@ describe("the idle rest under an exclusive job", () => {
     ["by default", whole, {}],
     ["in another partition", { ...whole, partition: "batch" }, given],
     ["of a job that asked for nothing in particular", { ...whole, asked: null }, given],
-  ])("is none %s", (_what, held, change) => {
+  ])("is no hole %s", (_what, held, change) => {
     expect(holesOf(site([held]), change).unusable[0]!.reason.kind).toBe("full");
   });
 

@@ -46,7 +46,7 @@ describe("the reader", () => {
     new PressureReader({ ...limits, ...change }, "n1", join(root, "own"), join(root, "proc"), root);
   const jobs = [jobId(7), jobId(8)];
 
-  test("tells the worst job above its limit, by what was waited since the last look", () => {
+  test("reports the job that exceeds its limit most, by the waiting time since the last look", () => {
     const each = reader();
     say("slurm/job_7/cpu.pressure", 100);
     say("slurm/n1/job_8/cpu.pressure", 9_000);
@@ -90,7 +90,7 @@ describe("the reader", () => {
     },
   );
 
-  test("looks at nothing without batch jobs, and says nothing of a limit that is reached and not passed", () => {
+  test("reads nothing without batch jobs, and does not report a limit that is reached but not exceeded", () => {
     const each = reader();
     say("slurm/job_7/memory.pressure", 0);
     say("proc/memory", 0);
@@ -101,7 +101,7 @@ describe("the reader", () => {
     expect(each.round([], 2_000)).toEqual([]);
   });
 
-  test("counts of the node what functions did not wait themselves", () => {
+  test("counts the node's waiting time without that of functions", () => {
     const each = own({});
     say("proc/memory", 0);
     say("own/memory.pressure", 0);
@@ -113,7 +113,7 @@ describe("the reader", () => {
     expect(each.round(jobs, 2_000)).toMatchObject([{ job: null, resource: "memory", percent: 50 }]);
   });
 
-  test("is silent where the kernel has no pressure figures, or none that can be read", () => {
+  test("reports nothing if the kernel has no readable pressure figures", () => {
     const each = reader({ nodeCpuPercent: 0 });
     expect(each.round(jobs, 0)).toEqual([]);
     mkdirSync(join(root, "proc"));
@@ -124,7 +124,7 @@ describe("the reader", () => {
       }
   });
 
-  test("takes no figure from before a long sleep, and none of a counter that went back", () => {
+  test("ignores figures from before a long sleep and counters that decreased", () => {
     const each = reader({ nodeCpuPercent: 10 });
     say("proc/cpu", 0);
     each.round(jobs, 0);
@@ -151,7 +151,7 @@ describe("the guard", () => {
   const patience = { sustainedMs: 3_000, awayMs: 60_000, longestAwayMs: 200_000 };
   const guard = () => new InterferenceGuard(patience);
 
-  test("acts on pressure that lasts, and not on what comes and goes", () => {
+  test("acts on lasting pressure, but not on pressure that comes and goes", () => {
     const each = guard();
     expect([1, 2, 3].map((s) => each.heard(n1, report, s * 1_000))).toEqual([false, false, true]);
     expect(each.interference(n1, 3_000)?.untilMs).toBe(63_000);
@@ -164,7 +164,7 @@ describe("the guard", () => {
     expect(other.interference(n1, 100_000)).toBeNull();
   });
 
-  test("stays away longer each time, up to a limit, and forgets when the jobs have left", () => {
+  test("avoids the node longer each time, up to a limit, and forgets once the jobs have left", () => {
     const each = guard();
     const away: number[] = [];
     let nowMs = 0;
@@ -184,7 +184,7 @@ describe("the guard", () => {
     expect(each.interference(n1, nowMs)).toBeNull();
   });
 
-  test("never acts before the pressure lasted, whatever the reports", () => {
+  test("never acts before the pressure has lasted, whatever the reports", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 10_000 }), { maxLength: 40 }), (gaps) => {
         const each = guard();
@@ -203,7 +203,7 @@ describe("the guard", () => {
     );
   });
 
-  test("a node whose jobs suffer is no hole, its executor is stopped, and the reason is told", () => {
+  test("stops the executor on a node whose jobs suffer, and gives the reason", () => {
     const suffering = { detail: describePressure(report), untilMs: 130_000 };
     const view = context({ interference: (node) => (node === n1 ? suffering : null) });
     const { holes, unusable } = findHoles(snapshot(), policy, view);

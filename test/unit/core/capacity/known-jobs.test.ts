@@ -12,7 +12,7 @@ const here = node({ name: n1, cores: 16, allocatedCores: 6 });
 const jobOf = (id: number, change: Partial<Job>): Job =>
   job({ id: jobId(id), state: "RUNNING", nodes: [n1], nodeCount: 1, cores: 4, ...change });
 
-test("jobs that hold the node, and no others", () => {
+test("exactly the jobs that hold the node are known", () => {
   const jobs = [
     jobOf(1, {}),
     jobOf(2, { nodes: [nodeName("n2")] }),
@@ -22,11 +22,11 @@ test("jobs that hold the node, and no others", () => {
   expect(knownJobsOf(here, jobs)).toEqual([1, 4]);
 });
 
-test("one that is completing may have left, and come again under its old id", () => {
+test("a completing job is not known, because it may return under its old id", () => {
   expect(knownJobsOf(here, [jobOf(1, { state: "COMPLETING" }), jobOf(2, {})])).toEqual([2]);
 });
 
-test("none, when the node's cores are fewer than the jobs have", () => {
+test("no job is known if the node has fewer cores than its jobs", () => {
   expect(knownJobsOf(here, [jobOf(1, {}), jobOf(2, {})])).toEqual([]);
   expect(knownJobsOf({ ...here, allocatedCores: 0 }, [jobOf(1, { nodeCount: 3 })])).toEqual([]);
 });

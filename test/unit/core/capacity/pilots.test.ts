@@ -68,7 +68,7 @@ describe("a snapshot without our pilots", () => {
     expect(found.snapshot.nodes[0]!.baseState).toBe(expected);
   });
 
-  test("a pilot that only waits holds nothing, and is no batch job either", () => {
+  test("counts a waiting pilot neither as holding resources nor as a batch job", () => {
     const waiting = pilotJob({ state: "PENDING", nodes: [] });
     const found = withoutPilots(snapshot({ nodes: [taken], jobs: [waiting] }), mark);
     expect(found.snapshot.nodes).toEqual([taken]);
@@ -82,13 +82,13 @@ describe("a snapshot without our pilots", () => {
     { name: pilotName("ffffffff", id, 12_000) },
     { name: "gleaner-0123abcd-x-n1" },
     { name: `${pilotName(mark.instance, id, 12_000)} ` },
-  ])("a job with %j is a batch job like any other", (change) => {
+  ])("counts a job with %j as a batch job", (change) => {
     const jobs = [pilotJob(change)];
     const read = snapshot({ nodes: [taken], jobs });
     expect(withoutPilots(read, mark).snapshot).toMatchObject({ nodes: [taken], jobs });
   });
 
-  test("whatever pilots claim to hold, no node shows less than nothing as taken", () => {
+  test("never shows a negative allocation, whatever pilots claim to hold", () => {
     const claims = fc.array(fc.record({ cores: fc.nat(100), memoryMb: fc.nat(100_000) }));
     fc.assert(
       fc.property(claims, (all) => {
@@ -111,7 +111,7 @@ describe("the size of a pilot", () => {
     expect(pilotBudget(hole, 512, null)).toEqual({ cores: 2, memoryMb: 9_000, gpus: [] });
   });
 
-  test("leaves the executor its memory where the margin does not", () => {
+  test("leaves memory for the executor if the margin does not", () => {
     expect(pilotBudget(hole, 100, null)!.memoryMb).toBe(9_100 - executorMemoryMb);
   });
 
@@ -119,7 +119,7 @@ describe("the size of a pilot", () => {
     expect(pilotBudget(hole, 512, 2_000)!.memoryMb).toBe(4_000 - executorMemoryMb);
   });
 
-  test("is nothing where the executor alone would fill it", () => {
+  test("is nothing if the executor alone would fill it", () => {
     expect(pilotBudget({ ...hole, cores: 1 }, 512, executorMemoryMb)).toBeNull();
     expect(pilotBudget({ ...hole, cores: 0 }, 512, null)).toBeNull();
   });
@@ -129,7 +129,7 @@ describe("the size of a pilot", () => {
     [59_999, 0],
     [150_000, 2],
     [9_000_000, 120],
-  ])("a hole of %s ms gives %s minutes", (endsInMs, minutes) => {
+  ])("in a hole of %s ms includes %s minutes", (endsInMs, minutes) => {
     expect(pilotMinutes(endsInMs, 7_200_000)).toBe(minutes);
   });
 });
@@ -174,7 +174,7 @@ describe("cores that wait for a pilot", () => {
     expect(unservedCores(queueOf([2, 100]), rooms, of(8, 8_000), time)).toBe(expected);
   });
 
-  test("free cores of a pilot that is about to end serve short work only", () => {
+  test("include long work if only a pilot about to end has free cores", () => {
     const rooms = [
       { ...room(8), leftMs: 5_000 },
       { ...room(8, 1), leftMs: 90_000 },
@@ -206,7 +206,7 @@ describe("whether Slurm would preempt pilots", () => {
     return preemptionProblemOf({ facts: { ...preempting, ...more }, partitions }, "gleaner");
   };
 
-  test("it would", () => {
+  test("it would with the settings that Gleaner needs", () => {
     expect(problemWith({})).toBeNull();
     expect(problemWith({ preemptMode: "REQUEUE" })).toBeNull();
     // A partition of other nodes may have any tier.
@@ -226,7 +226,7 @@ describe("whether Slurm would preempt pilots", () => {
     expect(problemWith(change, more)).toContain(sentence);
   });
 
-  test("then no node is used", () => {
+  test("otherwise no node is used", () => {
     const problem = "slurm.conf says no";
     const input = { snapshot: snapshot(), executors: [], policy, maxStarts: 1 };
     const plan = makePlan({ ...input, context: context({ preemptionProblem: problem }) });
@@ -247,7 +247,7 @@ describe("a plan", () => {
       maxStarts: 1,
     });
 
-  test("stops an executor beside Slurm's books on a full node, and never a pilot, whose place Slurm knows", () => {
+  test("stops a direct executor on a full node, but never a pilot, whose resources Slurm knows", () => {
     expect(planFor("direct").steps.map(({ kind }) => kind)).toEqual(["stop"]);
     expect(planFor("pilot").steps).toEqual([]);
   });
@@ -266,14 +266,14 @@ test.each([
   expect(pilotStateOf(slurmState)).toBe(expected);
 });
 
-describe("the job that a pilot is", () => {
+describe("the job of a pilot", () => {
   const environment = {
     SLURM_JOB_ID: "12",
     SLURM_CPUS_ON_NODE: "8",
     SLURM_MEM_PER_NODE: "15616",
   };
 
-  test("gives its allocation, less what the executor needs itself", () => {
+  test("offers its allocation less the executor's own memory", () => {
     expect(readPilotJob(environment)).toEqual({
       id: 12,
       budget: { cores: 8, memoryMb: 15_616 - executorMemoryMb, gpus: [] },
@@ -290,7 +290,7 @@ describe("the job that a pilot is", () => {
   });
 });
 
-test("a gleanerd that is not root refuses other users' functions with one sentence", () => {
+test("a gleanerd that does not run as root refuses other users' functions with one sentence", () => {
   const policyOfAnn = {
     defaultMemoryPerCoreMb: 100,
     defaultTimeLimitMs: 1_000,

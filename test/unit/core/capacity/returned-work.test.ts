@@ -28,7 +28,7 @@ function comesBack(rounds: number, end: "EVICTED" | "LOST" = "EVICTED", attempts
 test.each([
   ["sends back all work in 20 rounds", "EVICTED", 20],
   ["loses all work in 5 rounds", "LOST", 5],
-] as const)("a node that %s is left alone, ever longer", (_, end, rounds) => {
+] as const)("a node that %s is avoided, longer each time", (_, end, rounds) => {
   comesBack(rounds - 1, end, 64);
   expect(found).toEqual([]);
   comesBack(1, end);
@@ -44,14 +44,14 @@ test.each([
   expect(found[1]![1].untilMs - found[0]![1].untilMs).toBeGreaterThan(120_000);
 });
 
-test("one that ends some of it is not, and is as trusted as before", () => {
+test("a node that ends some of its work is not avoided, and is as trusted as before", () => {
   comesBack(19);
   work.kept(n1);
   comesBack(19);
   expect(found).toEqual([]);
 });
 
-test("one that Slurm gives to a job after the other is not", () => {
+test("a node that Slurm gives to one job after the other is not avoided", () => {
   for (let job = 1; job <= 10; job++) {
     jobs = [jobId(job)];
     comesBack(10);
@@ -62,7 +62,7 @@ test("one that Slurm gives to a job after the other is not", () => {
   expect(found).toHaveLength(1);
 });
 
-test("one that sends back thousands at once is left alone at once", () => {
+test("a node that returns thousands of attempts at once is avoided at once", () => {
   comesBack(1, "EVICTED", 1_999);
   expect(found).toEqual([]);
   comesBack(1, "EVICTED", 1);

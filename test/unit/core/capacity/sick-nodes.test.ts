@@ -41,7 +41,7 @@ const start = (id: number, where: NodeName, change: Partial<FailedStart> = {}): 
 });
 
 describe("an invocation whose start failed", () => {
-  test("is tried on another node; where it starts, the first node was to blame", () => {
+  test("is tried on another node; if it starts there, the first node is to blame", () => {
     const verdict = sick.failed(start(1, n1), others, 0);
     expect(verdict).toEqual({
       isFinal: false,
@@ -56,7 +56,7 @@ describe("an invocation whose start failed", () => {
     expect(found).toEqual([]);
   });
 
-  test("likewise on another node has its user's error, and both nodes are named", () => {
+  test("in the same way on another node is a user error, and both nodes are named", () => {
     sick.failed(start(1, n1), others, 0);
     const verdict = sick.failed(start(1, n2, { attempt: 2 }), others, 5);
     expect(verdict).toEqual({
@@ -66,7 +66,7 @@ describe("an invocation whose start failed", () => {
     expect(avoided(1, 6)).toEqual([]);
   });
 
-  test("lets the rest of its array wait for what becomes of it, and be tried after that", () => {
+  test("delays the rest of its array until its outcome is known", () => {
     const task = (id: number, where: NodeName, attempt = 1) =>
       sick.failed(start(id, where, { functionKey: "array", attempt }), others, 0).isFinal;
     expect(task(1, n1)).toBe(false);
@@ -79,14 +79,14 @@ describe("an invocation whose start failed", () => {
     expect(sick.avoidedBy(invocationId(3), "array", 1)).toEqual([]);
   });
 
-  test("of a function that starts elsewhere is tried on three nodes: two of them may be sick", () => {
+  test("of a function that starts elsewhere is tried on three nodes, because two may be sick", () => {
     sick.started(start(9, n4, { functionKey: "array" }), 0);
     const task = (where: NodeName, attempt: number) =>
       sick.failed(start(1, where, { functionKey: "array", attempt }), others, 1).isFinal;
     expect([task(n1, 1), task(n2, 2), task(n3, 3)]).toEqual([false, false, true]);
   });
 
-  test("in another step on another node is tried on a third, and there is no fourth", () => {
+  test("in another step on another node is tried on a third, but not on a fourth", () => {
     expect(sick.failed(start(1, n1), others, 0).isFinal).toBe(false);
     const second = start(1, n2, { attempt: 2, stage: "user" });
     expect(sick.failed(second, others, 0).isFinal).toBe(false);
@@ -99,11 +99,11 @@ describe("an invocation whose start failed", () => {
     ["a script that is no program", { stage: "exec", errno: 8 }],
     ["more arguments than the kernel takes", { stage: "exec", errno: 7 }],
     ["a request that cannot be read", { stage: "request", errno: 22 }],
-  ] as const)("for %s is tried nowhere else", (_what, change) => {
+  ] as const)("because of %s is tried nowhere else", (_what, change) => {
     expect(sick.failed(start(1, n1, change), others, 0).isFinal).toBe(true);
   });
 
-  test("where no other node could take it has failed, unless it was the node's own doing", () => {
+  test("fails if no other node could take it, unless the node is to blame", () => {
     const none = () => 0;
     expect(sick.failed(start(1, n1), none, 0).isFinal).toBe(true);
     const own = { stage: "join" } as const;
@@ -112,13 +112,13 @@ describe("an invocation whose start failed", () => {
     expect(sick.failed(start(2, n1, { ...own, attempt: 3 }), none, 90_000).isFinal).toBe(true);
   });
 
-  test("is judged alike when the same attempt is told again, as after a full disk", () => {
+  test("is judged the same when the same attempt is reported again, as after a full disk", () => {
     const once = sick.failed(start(1, n1), others, 0);
     for (const again of [1, 2, 3]) expect(sick.failed(start(1, n1), others, again)).toEqual(once);
     expect(sick.failed(start(1, n2, { attempt: 2 }), others, 4).isFinal).toBe(true);
   });
 
-  test("is forgotten when it ends otherwise", () => {
+  test("is forgotten when it ends in another way", () => {
     sick.failed(start(1, n1), others, 0);
     sick.forget(invocationId(1));
     sick.started(start(1, n2), 1);
@@ -132,7 +132,7 @@ describe("a node", () => {
     sick.started(start(id, n4, { user }), nowMs);
   };
 
-  test("where two users fail, and only there, is left alone, ever longer; the sentence names no file", () => {
+  test("where two users fail, and only there, is avoided, longer each time, with a sentence that names no file", () => {
     failsOnlyOn(n1, "ann", 1, 0);
     expect(sick.illness(n1, 1)).toBeNull();
     failsOnlyOn(n1, "bob", 2, 10);
@@ -148,14 +148,14 @@ describe("a node", () => {
     expect(sick.illness(n1, 70_001)!.untilMs).toBe(190_000);
   });
 
-  test("where one user fails often, and only there, is left alone too", () => {
+  test("where one user fails often, and only there, is avoided too", () => {
     for (const id of [1, 2, 3, 4]) failsOnlyOn(n1, "ann", id, id);
     expect(found).toEqual([]);
     failsOnlyOn(n1, "ann", 5, 5);
     expect(found).toHaveLength(1);
   });
 
-  test("where users' own errors show is not", () => {
+  test("where users make errors of their own is not avoided", () => {
     for (const [id, user] of [...Array(20).keys()].map((id) => [id + 1, `u${id}`] as const)) {
       sick.failed(start(id, n1, { user }), others, id);
       sick.failed(start(id, n2, { user, attempt: 2 }), others, id);
@@ -163,7 +163,7 @@ describe("a node", () => {
     expect(found).toEqual([]);
   });
 
-  test("is cleared of a user whose next command starts there, and of what is long ago", () => {
+  test("is cleared of a user whose next command starts there, and of old failures", () => {
     failsOnlyOn(n1, "ann", 1, 0);
     sick.started(start(9, n1, { user: "ann" }), 5);
     failsOnlyOn(n1, "bob", 2, 10);
@@ -171,7 +171,7 @@ describe("a node", () => {
     expect(found).toEqual([]);
   });
 
-  test("that cannot make a cgroup is to blame by itself", () => {
+  test("that cannot create a cgroup is to blame by itself", () => {
     const own = { stage: "join" } as const;
     sick.failed(start(1, n1, own), others, 0);
     sick.failed(start(2, n1, { ...own, user: "bob" }), others, 0);
@@ -179,7 +179,7 @@ describe("a node", () => {
   });
 });
 
-test("another node is one that is large enough and whose hole is there or may come back", () => {
+test("another node counts if it is large enough and has a hole or may have one again", () => {
   const need = { cores: 8, memoryMb: 1_000, gpus: 0 };
   expect(mayTakeWork(node(), null, need)).toBe(true);
   expect(mayTakeWork(node(), { kind: "full" }, need)).toBe(true);

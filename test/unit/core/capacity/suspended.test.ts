@@ -43,18 +43,18 @@ describe("the cores of a suspended job", () => {
   test.each([
     ["looks idle", looksIdle],
     ["looks mixed", looksMixed],
-  ])("are no part of the hole on a node that %s", (_what, record) => {
+  ])("do not belong to the hole on a node that %s", (_what, record) => {
     const hole = found(record, [suspended(6)]);
     expect(hole).toMatchObject({ kind: "fragment", free: { cores: 10, memoryMb: 30_500 } });
     expect(found(record, [suspended(16)])).toEqual({ kind: "full" });
   });
 
-  test("are no part of the hole beside jobs that run", () => {
+  test("do not belong to the hole beside running jobs", () => {
     const hole = found(beside, [suspended(6), running(4)]);
     expect(hole).toMatchObject({ free: { cores: 6 } });
   });
 
-  test("may be any of its node, unless Slurm says how many it has there", () => {
+  test("may be any of the node's, unless Slurm reports how many it has there", () => {
     const wide = suspended(20, { nodeCount: 3 });
     expect(found(looksIdle, [wide])).toEqual({ kind: "full" });
     const shares = new Map([[wide.id, shareOf([0, 1, 2])]]);
@@ -73,7 +73,7 @@ describe("the cores of a suspended job", () => {
     expect(alone).toMatchObject({ free: { cores: 14, cpuIds: [0, 1, 2, 3, ...cpuIds] } });
   });
 
-  test("are asked for, whatever else of the node is known", async () => {
+  test("are requested from Slurm, whatever else is known of the node", async () => {
     const asked: number[][] = [];
     const rules = { jobsArePinned: false, exclusivePartitions: [] };
     const ask = async (jobs: readonly Job[]) => {
@@ -86,33 +86,33 @@ describe("the cores of a suspended job", () => {
     expect([...shares.keys()]).toEqual([7]);
   });
 
-  test("excuse no mark on the node: its figures do not tell of them", () => {
+  test("excuse no mark on the node, because its figures do not include them", () => {
     const jobs = [suspended(6), running(4)];
     expect(knownJobsOf(node({ name: n1, ...beside }), jobs)).toEqual([8]);
   });
 });
 
-describe("a job that was resumed on cores that Slurm gave to another", () => {
+describe("a job resumed on cores that Slurm gave to another", () => {
   // Slurm counts the cores once that both have.
   const overlapping = { ...beside, allocatedCores: 10 };
   const resumed = running(6);
   const wide = running(16, { id: jobId(9), nodes: [n1, nodeName("n2")], nodeCount: 2 });
 
-  test("has them beside the other, as Slurm's records of both say", () => {
+  test("shares them with the other, as Slurm's records of both show", () => {
     const shares = new Map([[wide.id, shareOf([0, 1, 2, 3, 6, 7, 8, 9])]]);
     expect(found(overlapping, [resumed, wide], shares)).toMatchObject({ free: { cores: 2 } });
   });
 
-  test("has them beside one of several nodes, which counts as spread evenly until it is told", () => {
+  test("shares them with a job of several nodes, which counts as spread evenly until its share is known", () => {
     expect(found(overlapping, [resumed, wide])).toMatchObject({ free: { cores: 2 } });
   });
 
-  test("an uneven job of several nodes takes no more than its record says", () => {
+  test("takes no more than the record of an uneven job of several nodes shows", () => {
     const shares = new Map([[wide.id, shareOf([6, 7, 8, 9])]]);
     expect(found(overlapping, [resumed, wide], shares)).toMatchObject({ free: { cores: 6 } });
   });
 
-  test("is asked for there, and nowhere else", async () => {
+  test("is requested from Slurm for that node only", async () => {
     const asked: number[] = [];
     const ask = async (jobs: readonly Job[]) => {
       asked.push(...jobs.map(({ id }) => id));
@@ -128,13 +128,13 @@ describe("a job that was resumed on cores that Slurm gave to another", () => {
   });
 });
 
-describe("a job that is suspended between the two reads", () => {
-  test("keeps its cores: the queue still had it as running", () => {
+describe("a job suspended between the two reads", () => {
+  test("keeps its cores, because the queue still shows it as running", () => {
     expect(found(looksIdle, [running(6)])).toMatchObject({ free: { cores: 10 } });
     expect(found(beside, [running(6)])).toMatchObject({ free: { cores: 10 } });
   });
 
-  test("is not told by the sum of the queue where jobs may share cores", () => {
+  test("is not derived from the queue's sum where jobs may share cores", () => {
     const [forced] = snapshot({}).partitions;
     const partition = { ...forced, name: "batch", overSubscribe: "FORCE:2" } as Partition;
     const jobs = [running(4), running(4, { id: jobId(9) })];
@@ -143,8 +143,8 @@ describe("a job that is suspended between the two reads", () => {
   });
 });
 
-describe("a record that shows something taken and no core", () => {
-  test("is no hole when nobody knows the job that holds it", () => {
+describe("a record that shows allocated resources but no core", () => {
+  test("is no hole if the job that holds it is unknown", () => {
     for (const record of [looksIdle, looksMixed, { baseState: "MIXED" } as const])
       expect(found(record, [])).toEqual({ kind: "full" });
     // 22.05 prints this of a node that a job got from another one (dependency=expand).
@@ -153,7 +153,7 @@ describe("a record that shows something taken and no core", () => {
     expect(found(looksMixed, [], new Map(), pinned)).toEqual({ kind: "full" });
   });
 
-  test("is no hole as Slurm 25.11 prints it", () => {
+  test("is no hole in the output of Slurm 25.11", () => {
     const line =
       "NodeName=a4 CPUAlloc=0 CPUEfctv=32 CPUTot=32 RealMemory=15867 AllocMem=1024 Gres=(null) State=MIXED+DYNAMIC_NORM ThreadsPerCore=2 Owner=N/A MCS_label=N/A Partitions=cpu CfgTRES=cpu=32,mem=15867M,billing=32 AllocTRES=mem=1G Version=25.11.2";
     const { holes, unusable } = findHoles(

@@ -114,7 +114,7 @@ const reasons: readonly UnusableReason[] = [
   { kind: "launchFailing", detail: "d", retryInMs: 5 },
 ];
 
-test("whatever the node, the answers cover its idle cores that run nothing, each with a sentence", () => {
+test("the answers cover all idle cores that run nothing, each with a sentence, whatever the node", () => {
   const cores = fc.integer({ min: 0, max: 9 });
   const any = fc.record({
     idleCores: cores,

@@ -20,7 +20,7 @@ const endOn = (change: Parameters<typeof snapshot>[0], nowMs = 100_000) =>
   plannedEnds(snapshot(change), nowMs).get(n1);
 
 describe("planned ends", () => {
-  test("the earliest of planned starts and reservations to come", () => {
+  test("are the earliest of planned starts and coming reservations", () => {
     const reservation = { name: "m", nodes: [n1], startAtMs: 130_000, endAtMs: 200_000 };
     const jobs = [planned(150_000), planned(140_000)];
     expect(endOn({ jobs })).toMatchObject({ endsAtMs: 140_000, source: "planned" });
@@ -35,7 +35,7 @@ describe("planned ends", () => {
     ).toBeUndefined();
   });
 
-  test("a flagged node is surer, an overdue start less sure until it binds no more", () => {
+  test("are more certain on a flagged node, and less certain once overdue", () => {
     const sure = (jobs = [planned(140_000)], flags: string[] = [], nowMs = 100_000) =>
       endOn({ jobs, nodes: [node({ flags })] }, nowMs)?.confidence ?? 0;
     expect(sure([planned(140_000)], ["PLANNED"])).toBeGreaterThan(sure());
@@ -44,7 +44,7 @@ describe("planned ends", () => {
     expect(sure([planned(80_000)])).toBe(0);
   });
 
-  test("where nothing is planned, past holes tell; without them nothing does", () => {
+  test("come from past holes if nothing is planned, and are unknown without those", () => {
     const survival = new SurvivalModel();
     for (let index = 0; index < 300; index++)
       survival.record({ kind: "wholeNode", fromAgeMs: 0, toAgeMs: 50_000 + index, closed: true });
@@ -63,7 +63,7 @@ describe("planned ends", () => {
     );
   });
 
-  test("an executor stays until vacateMs before the start, and only then leaves", () => {
+  test("let an executor stay until vacateMs before the start", () => {
     const step = (startAtMs: number) =>
       makePlan({
         snapshot: snapshot({ jobs: [planned(startAtMs)] }),
@@ -96,7 +96,7 @@ describe("the watch on holes", () => {
     return watch;
   };
 
-  test("a hole lives from between two looks to between two others, or to the moment a hook tells", () => {
+  test("knows the bounds of a hole's lifetime from two reads at either end, or from a hook event", () => {
     const watch = watched();
     expect(look(watch, 10_000, idle(16))).toEqual([]);
     expect(watch.openedAtMs(n1)).toBe(5_000);
@@ -118,7 +118,7 @@ describe("the watch on holes", () => {
     expect(look(watch, 30_000, full)).toMatchObject([{ kind: "fragment", toAgeMs: 2_500 }]);
   });
 
-  test("a hook's job that fills the node leaves no hole", () => {
+  test("ends the hole when a hook reports a job that fills the node", () => {
     const watch = watched();
     look(watch, 10_000, idle(16));
     expect(watch.jobBegan(n1, 12_000)).not.toBeNull();
@@ -127,7 +127,7 @@ describe("the watch on holes", () => {
     expect(watch.jobBegan(n1, 14_000)).toBeNull();
   });
 
-  test("a job that begins ends a hole, one that leaves does not; the last one that leaves makes another kind", () => {
+  test("ends a hole when a job begins, not when one leaves, and changes its kind when the last one leaves", () => {
     const watch = watched();
     look(watch, 10_000, idle(4));
     expect(look(watch, 20_000, idle(8))).toEqual([]);
@@ -136,7 +136,7 @@ describe("the watch on holes", () => {
     expect(look(watch, 50_000, idle(15))).toMatchObject([{ kind: "wholeNode", closed: true }]);
   });
 
-  test("what is lost sight of is censored; a stale or completing view says nothing", () => {
+  test("censors a hole that is lost sight of, and learns nothing from a stale or completing view", () => {
     const watch = watched();
     look(watch, 10_000, idle(16));
     expect(look(watch, 20_000, idle(16, { flags: ["COMPLETING"] }))).toEqual([]);
@@ -146,7 +146,7 @@ describe("the watch on holes", () => {
     expect(look(watch, 50_000)).toMatchObject([{ closed: false }]);
   });
 
-  test("a hole that was there at first teaches nothing, since its age is not known", () => {
+  test("learns nothing from a hole that existed at the start, because its age is unknown", () => {
     const watch = new HoleWatch();
     look(watch, 10_000, idle(16));
     expect(look(watch, 20_000, full)).toMatchObject([{ closed: true, teaches: false }]);
@@ -154,7 +154,7 @@ describe("the watch on holes", () => {
 });
 
 describe("calibration", () => {
-  test("shows what was predicted beside what came, and scores it", () => {
+  test("shows predictions beside outcomes, and scores them", () => {
     const calibration = new Calibration();
     for (let index = 0; index < 10; index++) calibration.record("survival", 0.85, index < 8);
     calibration.record("planned", 1, true);
@@ -171,7 +171,7 @@ describe("calibration", () => {
       expect(Calibration.fromJson(foreign)).toBeNull();
   });
 
-  test("counts all half once there are twice as many as are remembered, and changes no share", () => {
+  test("halves all counts once they reach twice the limit, without changing any share", () => {
     const calibration = new Calibration();
     for (let index = 0; index < 199_999; index++) calibration.record("planned", 0.5, index % 4 > 0);
     expect(calibration.report()[0]).toMatchObject({ count: 199_999 });
@@ -182,7 +182,7 @@ describe("calibration", () => {
     expect(planned!.bins[5]!.observed).toBeCloseTo(0.75, 4);
   });
 
-  test("as text", () => {
+  test("is rendered as text", () => {
     const calibration = new Calibration();
     const lives = new SurvivalModel().report();
     expect(renderPredictionText({ sources: [], lives, learnedFunctions: 0 })).toContain(

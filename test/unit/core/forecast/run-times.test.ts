@@ -9,7 +9,7 @@ const ran = (model: RuntimeModel, key: string, ...wallMs: number[]) => {
 };
 
 describe("expected run times", () => {
-  test("are the limit until three runs are known, then the quantile to a fifth", () => {
+  test("are the time limit until three runs are known, then the quantile, accurate to a fifth", () => {
     const model = new RuntimeModel(policy);
     ran(model, "f", 100, 100);
     expect(model.expectedMs("f", 5_000)).toBe(5_000);
@@ -21,7 +21,7 @@ describe("expected run times", () => {
     expect(model.expectedMs("g", 5_000)).toBe(5_000);
   });
 
-  test("of an unknown function without a limit are what nine in ten runs here took", () => {
+  test("of an unknown function without a limit are the 90 % quantile of all runs at the site", () => {
     const model = new RuntimeModel(policy);
     expect(model.expectedMs("new", 600_000)).toBe(600_000);
     for (let run = 0; run < 100; run++) ran(model, `f${run}`, run < 85 ? 10 : 2_000);
@@ -30,7 +30,7 @@ describe("expected run times", () => {
     expect(model.expectedMs("new", 599_999)).toBe(599_999);
   });
 
-  test("of one that was evicted are those of the runs that took longer, else the octave it had reached", () => {
+  test("of an evicted function are those of the longer runs, else the octave that it had reached", () => {
     const model = new RuntimeModel(policy);
     ran(model, "f", 100, 100, 100, 100, 100, 20_000, 90_000, 90_000);
     expect(model.expectedMs("f", 600_000, 1)).toBeLessThan(25_000);
@@ -41,21 +41,21 @@ describe("expected run times", () => {
     expect(model.expectedMs("f", 210_000, 200_000)).toBe(210_000);
   });
 
-  test("are those of most runs; the usual one is that of most of the work", () => {
+  test("are those of most runs; the usual time is that of most of the work", () => {
     const model = new RuntimeModel(policy);
     ran(model, "f", 100, 100, 100, 100, 100, 100, 100, 10_000);
     expect(model.expectedMs("f", 600_000)).toBeLessThan(120);
     expect(model.usualMs("f", 600_000)).toBeGreaterThanOrEqual(10_000);
   });
 
-  test("follow a function that changed", () => {
+  test("adapt to a function that changes", () => {
     const model = new RuntimeModel(policy);
     for (let run = 0; run < 1_000; run++) ran(model, "f", 10);
     for (let run = 0; run < 200; run++) ran(model, "f", 5_000);
     expect(model.expectedMs("f", 600_000)).toBeGreaterThanOrEqual(5_000);
   });
 
-  test("are kept for a bounded number of functions, the latest run ones", () => {
+  test("are kept for a bounded number of functions, those that ran last", () => {
     const model = new RuntimeModel(policy);
     for (let index = 0; index < 6_000; index++) {
       ran(model, `f${index}`, 10, 10, 10);
@@ -86,7 +86,7 @@ describe("expected run times", () => {
       expect(RuntimeModel.fromJson(foreign, policy)).toBeNull();
   });
 
-  test("a function is a user's command by its name", () => {
+  test("belong to a user's command by its name", () => {
     const argv = (...words: string[]) => ({ kind: "argv", argv: words }) as const;
     const key = functionKey("ann", "fit", argv("python3", "fit.py", "1"));
     expect(functionKey("ann", "fit", argv("python3", "fit.py", "2"))).toBe(key);

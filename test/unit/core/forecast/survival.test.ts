@@ -34,7 +34,7 @@ function exponential(meanMs: number, count: number, censorAtMs = Number.POSITIVE
 }
 
 describe("the survival model", () => {
-  test("finds a known distribution again, at every age", () => {
+  test("recovers a known distribution, at every age", () => {
     const model = exponential(60_000, 4_000);
     for (const ageMs of [0, 5_000, 60_000])
       for (const aheadMs of [1_000, 10_000, 60_000])
@@ -45,7 +45,7 @@ describe("the survival model", () => {
     expect(model.quantileAheadMs(kind, 0, 0.5) / (60_000 * Math.LN2)).toBeCloseTo(1, 0);
   });
 
-  test("holes that were lost sight of do not count as closed", () => {
+  test("does not count holes that were lost sight of as closed", () => {
     const model = exponential(60_000, 4_000, 20_000);
     expect(model.survivalProbability(kind, 0, 15_000)).toBeCloseTo(Math.exp(-0.25), 1);
     const naive = new SurvivalModel();
@@ -53,21 +53,21 @@ describe("the survival model", () => {
     expect(naive.survivalProbability(kind, 0, 15_000)).toBeLessThan(0.3);
   });
 
-  test("kinds are learned apart, and an untaught one keeps the prior", () => {
+  test("learns kinds separately, and keeps the prior for a kind without holes", () => {
     const model = new SurvivalModel();
     for (let index = 0; index < 500; index++) model.record(closedAfter(2_000));
     expect(model.survivalProbability("wholeNode", 0, 5_000)).toBeLessThan(0.2);
     expect(model.quantileAheadMs("fragment", 0, 0.5) / 90_000).toBeCloseTo(1, 0);
   });
 
-  test("what is old is forgotten", () => {
+  test("forgets old holes", () => {
     const model = new SurvivalModel();
     for (let index = 0; index < 3_000; index++) model.record(closedAfter(1_000));
     for (let index = 0; index < 12_000; index++) model.record(closedAfter(600_000));
     expect(model.survivalProbability(kind, 0, 60_000)).toBeGreaterThan(0.9);
   });
 
-  test("what is not to be forgotten counts as much as what came last", () => {
+  test("weighs all holes equally if it must not forget", () => {
     const lately = (model: SurvivalModel) => {
       for (let index = 0; index < 6_000; index++) model.record(closedAfter(1_000));
       for (let index = 0; index < 6_000; index++) model.record(closedAfter(600_000));
@@ -77,7 +77,7 @@ describe("the survival model", () => {
     expect(lately(new SurvivalModel(Number.POSITIVE_INFINITY))).toBeLessThan(0.5);
   });
 
-  test("an age at which holes close is known to a twentieth, as where jobs have a round limit", () => {
+  test("locates an age at which many holes close to a twentieth, as where jobs have a round time limit", () => {
     const model = new SurvivalModel();
     const next = stream(3);
     for (let index = 0; index < 100; index++)
@@ -86,7 +86,7 @@ describe("the survival model", () => {
     expect(model.survivalProbability(kind, 5_000_000, 600_000)).toBeLessThan(0.3);
   });
 
-  test("a node whose holes close sooner than elsewhere is known by it, and as usual to the others", () => {
+  test("learns that the holes of one node close sooner, without changing the other nodes", () => {
     const model = new SurvivalModel();
     const next = stream(5);
     const lifeMs = (meanMs: number) => -Math.log(next()) * meanMs;
@@ -108,7 +108,7 @@ describe("the survival model", () => {
     expect(young.hazardRatio("one" as NodeName)).toBeLessThan(1.2);
   });
 
-  test("of a node the newest holes count: what it was is forgotten as it sees others", () => {
+  test("follows the newest holes of a node and forgets its older ones", () => {
     const ratios = new NodeHazard();
     const n1 = "n1" as NodeName;
     for (let hole = 0; hole < 200; hole++) ratios.record(n1, 1, 0.1);
@@ -121,7 +121,7 @@ describe("the survival model", () => {
     expect(NodeHazard.of(ratios.plain()).of(n1)).toBe(8);
   });
 
-  test("nodes are forgotten, those that were not seen for longest first", () => {
+  test("forgets nodes that were not seen for longest first", () => {
     const ratios = new NodeHazard();
     for (let index = 0; index < 20_000; index++) ratios.record(`n${index}` as NodeName, 0, 9);
     ratios.record("n0" as NodeName, 0, 9);
@@ -139,7 +139,7 @@ describe("the survival model", () => {
     node: fc.option(fc.constantFrom("n1" as NodeName, "n2" as NodeName), { nil: undefined }),
   });
 
-  test("is a distribution whatever it learned: falls with time ahead, quantiles invert it, it comes back from JSON", () => {
+  test("remains a distribution whatever it learned: it falls with time, quantiles invert it, and it survives JSON", () => {
     fc.assert(
       fc.property(
         fc.array(anyHole, { maxLength: 40 }),
@@ -175,7 +175,7 @@ describe("the survival model", () => {
     );
   });
 
-  test("its JSON is small, and foreign JSON is refused", () => {
+  test("has small JSON, and refuses foreign JSON", () => {
     expect(exponential(60_000, 9_000).toJson().length).toBeLessThan(40_000);
     for (const foreign of ["", "null", "{}", '{"wholeNode":{"closings":[1]}}', "[]"])
       expect(SurvivalModel.fromJson(foreign)).toBeNull();

@@ -80,7 +80,7 @@ describe("admission", () => {
     { timeLimitMs: 3_600_000 },
     { environment: { A: "x".repeat(97) } },
     { arrayTasks: Array.from({ length: 100 }, (_, index) => index) },
-  ])("takes the most that is allowed: %j", (change) => {
+  ])("accepts the most that is allowed: %j", (change) => {
     expect(refusal(change)).toBeNull();
   });
 
