@@ -38,12 +38,12 @@ const connection = { send: (message: unknown) => sent.push(message) > 0 } as unk
   SessionEvents["onConnected"]
 >[0];
 
-test("first that it is ready, then what hangs, also when nothing does", () => {
+test("an executor first reports that it is ready, then the hanging processes, even if there are none", () => {
   converse().onConnected(connection);
   expect(sent).toEqual(["ready", { type: "unkillable", report }]);
 });
 
-test("between them why no GPU is used, and then no order has any", () => {
+test("an executor reports in between why it uses no GPUs, and then gets orders without any", () => {
   const conversation = converse("2 files for 4 GPUs");
   conversation.onConnected(connection);
   expect(sent[1]).toEqual({ type: "gpusUnused", reason: "2 files for 4 GPUs" });
@@ -51,7 +51,7 @@ test("between them why no GPU is used, and then no order has any", () => {
   expect(obeyed).toMatchObject([{ type: "budget", budget: { cores: 8, gpus: [] } }]);
 });
 
-test("an order is obeyed less what hangs, and again when that changes", () => {
+test("an order applies less the resources of hanging processes, and again when those change", () => {
   const conversation = converse();
   conversation.hungChanged();
   expect(said).toEqual([{ type: "unkillable", report }]);
@@ -68,7 +68,7 @@ test("an order is obeyed less what hangs, and again when that changes", () => {
   expect(obeyed[0]).not.toEqual(obeyed[1]);
 });
 
-test("anything else is the executor's", () => {
+test("all other messages go to the executor", () => {
   converse().onMessage({ type: "drain", reason: "ann" });
   expect(obeyed).toEqual([{ type: "drain", reason: "ann" }]);
 });

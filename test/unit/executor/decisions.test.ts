@@ -74,19 +74,19 @@ describe("the effective budget", () => {
     ...more,
   });
 
-  test("is the order's less the jobs that it could not know", () => {
+  test("is the order's budget less the jobs that the order could not know", () => {
     const jobs = [job(10, 2), job(30, 3, { origin: "mark" }), job(40, 4)];
     expect(effectiveBudget(order, jobs, facts)).toEqual({ cores: 12, memoryMb: 6_000, gpus: [0] });
   });
 
-  test("counts a job again that Slurm requeued: its id excuses only the mark that was there at the start", () => {
+  test("counts a requeued job again, because its id excuses only the mark from the start", () => {
     const left = { cores: 12, memoryMb: 6_000, gpus: [0] };
     expect(effectiveBudget(order, [job(30, 3, { origin: "mark" })], facts)).toEqual(order.budget);
     expect(effectiveBudget(order, [job(30, 3)], facts)).toEqual(left);
     expect(effectiveBudget(order, [job(41, 3, { origin: "mark" })], facts)).toEqual(left);
   });
 
-  test("excuses no mark when all of them have no room beside the budget: one came after the view", () => {
+  test("excuses no mark if the marked jobs do not fit beside the budget, because one came after the view", () => {
     const marks = [job(30, 1, { origin: "mark" }), job(31, 2, { origin: "mark", cpus: 5 })];
     const given = { ...order, seenHookSequence: 0, knownJobs: [jobId(30), jobId(31)] };
     expect(effectiveBudget(given, marks, { ...facts, totalCores: 25 }).cores).toBe(16);
@@ -95,7 +95,7 @@ describe("the effective budget", () => {
     expect(effectiveBudget(given, unreadable, facts).cores).toBe(0);
   });
 
-  test("takes off all threads of the cores that a prolog was told of, and their memory", () => {
+  test("deducts all threads of the cores that a prolog reports, and their memory", () => {
     const threaded = { ...facts, maxCpusPerToldCpu: 2 };
     expect(effectiveBudget(order, [job(40, 4, { cpus: 3 })], threaded)).toEqual({
       cores: 10,
@@ -108,7 +108,7 @@ describe("the effective budget", () => {
     expect(effectiveBudget(order, marks, { ...threaded, totalCores: 26 }).cores).toBe(16);
   });
 
-  test("takes no more cores of a pinned job than its prolog was told of: the rest stands still", () => {
+  test("deducts only the cores that the prolog of a pinned job reports: the rest freezes", () => {
     const pinned = { ...facts, maxCpusPerToldCpu: 2, jobsArePinned: true };
     expect(effectiveBudget(order, [job(40, 4)], pinned)).toMatchObject({
       cores: 12,
@@ -136,11 +136,11 @@ describe("the effective budget", () => {
       { ...facts, memoryIsConsumable: false },
       { cores: 12, memoryMb: 8_000, gpus: [] },
     ],
-  ] as const)("after a job that is %s", (_what, unknown, site, left) => {
+  ] as const)("has the right size after a job that is %s", (_what, unknown, site, left) => {
     expect(effectiveBudget(order, [unknown], site)).toEqual(left);
   });
 
-  test("leaves every unknown job its cores and GPUs, and is never negative", () => {
+  test("leaves all unknown jobs their cores and GPUs, and is never negative", () => {
     fc.assert(
       fc.property(someOrder, someJobs, someFacts, (given, jobs, site) => {
         const left = effectiveBudget(given, jobs, site);
@@ -171,7 +171,7 @@ describe("the effective budget", () => {
     );
   });
 
-  test("of pinned jobs waits for those that the order could not know, whose cores nobody told", () => {
+  test("waits for the cores of pinned jobs that the order could not know", () => {
     const pinned = { ...facts, jobsArePinned: true };
     expect(waitsForCores(order, [job(10, 2)], pinned)).toBe(false);
     expect(waitsForCores(order, [job(30, 3, { origin: "mark" })], pinned)).toBe(false);
@@ -179,7 +179,7 @@ describe("the effective budget", () => {
     expect(waitsForCores(order, [job(40, 4)], facts)).toBe(false);
   });
 
-  test("what both allow fits in each, on CPUs of each", () => {
+  test("as the lesser of two fits into each, on the CPUs of each", () => {
     const some = fc.oneof(someResources, someConfined);
     fc.assert(
       fc.property(some, some, (one, other) => {
@@ -214,7 +214,7 @@ describe("the victims", () => {
     expect(victims.map((each) => each.startedAtMs)).toEqual([30, 20]);
   });
 
-  test("are all that hold a GPU which was taken, and nobody for the sake of one that was not", () => {
+  test("are all holders of a lost GPU, and nobody because of another GPU", () => {
     const held = [[0], [1], [2, 3], []].map((gpus, startedAtMs) => ({
       cores: 1,
       memoryMb: 10,
@@ -229,7 +229,7 @@ describe("the victims", () => {
     expect(holders([0], 1)).toEqual([1, 2, 3]);
   });
 
-  test("leave what fits, and none of them could have stayed", () => {
+  test("leave only functions that fit, and none of them could have stayed", () => {
     fc.assert(
       fc.property(someHeld, someResources, (held, budget) => {
         const victims = new Set(chooseVictims(held, budget));
@@ -248,7 +248,7 @@ describe("the victims", () => {
 });
 
 describe("hook lines", () => {
-  test("are read as PROTOCOL.md has them", () => {
+  test("are read as PROTOCOL.md specifies", () => {
     expect(parseHookLine("begin 12 4 0,1 80 123456789")).toEqual({
       kind: "begin",
       job: { job: 12, cpus: 4, gpus: [0, 1] },
@@ -288,7 +288,7 @@ describe("hook lines", () => {
   });
 });
 
-describe("how an attempt ended", () => {
+describe("the end of an attempt", () => {
   const ended = (more: Partial<Extract<RunEnd, { kind: "ended" }>>): RunEnd => ({
     kind: "ended",
     exitCode: 0,
@@ -303,7 +303,7 @@ describe("how an attempt ended", () => {
   });
   const evicted = (atNs: bigint) => ({ end: "EVICTED", reason: "a job came", atNs }) as const;
 
-  test("is what the process did, measured in whole milliseconds", () => {
+  test("is the process's, measured in whole milliseconds", () => {
     expect(outcomeOf(ended({}), null)).toEqual({
       end: "COMPLETED",
       exitCode: 0,
@@ -326,7 +326,7 @@ describe("how an attempt ended", () => {
     });
   });
 
-  test("is ours only when our signal came first", () => {
+  test("is the executor's only if the executor's signal came first", () => {
     expect(outcomeOf(ended({ signal: 9 }), evicted(2_000_000n))).toMatchObject({
       end: "EVICTED",
       reason: "a job came",
@@ -335,7 +335,7 @@ describe("how an attempt ended", () => {
     expect(outcomeOf(ended({ exitCode: 1 }), evicted(13_000_000n)).end).toBe("FAILED");
   });
 
-  test("without a command it has a reason, and no time unless it waited for what its user named", () => {
+  test("without a command has a reason, and no time unless it waited for the user's files", () => {
     const failed = {
       kind: "failed",
       stage: "chdir",

@@ -124,8 +124,8 @@ const begin = (id: number, cpus: number) =>
     answerMs: 1_000,
   } as Parameters<Executor["begin"]>[0]);
 
-describe("before its hook was found", () => {
-  test("it says so, has no budget and runs nothing", async () => {
+describe("an executor whose hook has not been found", () => {
+  test("says so, has no budget and runs nothing", async () => {
     expect(of("ready")).toMatchObject(
       [{ hookProblem: /not been probed/, budget: { cores: 0 } }].map((each) => ({
         ...each,
@@ -144,7 +144,7 @@ describe("before its hook was found", () => {
     expect([runs.size, limits]).toEqual([0, []]);
   });
 
-  test("with it the last order comes into force", () => {
+  test("applies the last order once the hook is found", () => {
     executor.onMessage(orderOf({ cores: 6 }));
     executor.setHookProblem(null);
     expect(of("budget")).toMatchObject([{ budget: { cores: 6 } }]);
@@ -155,7 +155,7 @@ describe("before its hook was found", () => {
 describe("an order to start", () => {
   beforeEach(() => executor.setHookProblem(null));
 
-  test("is obeyed once, and its end is told", () => {
+  test("is obeyed once, and the attempt's end is reported", () => {
     start(1);
     start(1);
     expect(runs.size).toBe(1);
@@ -165,7 +165,7 @@ describe("an order to start", () => {
     expect(executor.running).toEqual([]);
   });
 
-  test("that has no room goes back", () => {
+  test("without enough room is returned", () => {
     start(1, { cores: 6 });
     start(2, { cores: 3 });
     expect(ends()).toEqual([[2, "EVICTED", expect.stringMatching(/taken meanwhile/)]]);
@@ -190,14 +190,14 @@ describe("a smaller budget", () => {
     expect(gone).toEqual([]);
   });
 
-  test("of nothing is a reason to leave, and no limit", async () => {
+  test("of nothing makes the executor leave, and is not applied as a limit", async () => {
     executor.onMessage(orderOf({ cores: 0 }));
     await settled();
     expect(gone).toEqual([expect.stringMatching(/reduced the budget to nothing/)]);
     expect(limits).toEqual([8]);
   });
 
-  test("that the kernel refuses as a limit is logged, and holds", async () => {
+  test("that the kernel refuses as a limit is logged, but still applies to orders", async () => {
     containment.limit = () => {
       throw new Error("EBUSY");
     };
@@ -208,10 +208,10 @@ describe("a smaller budget", () => {
   });
 });
 
-describe("a job of Slurm's", () => {
+describe("a Slurm job", () => {
   beforeEach(() => executor.setHookProblem(null));
 
-  test("gets its cores when its prolog is answered; what that cost is told after", async () => {
+  test("has its cores when its prolog is answered, and the cost is reported afterwards", async () => {
     start(1, { cores: 4 });
     start(2, { cores: 4 });
     expect(await begin(7, 3)).toBe(1);
@@ -229,14 +229,14 @@ describe("a job of Slurm's", () => {
     expect(of("jobEnded")).toMatchObject([{ sequence: 2, job: 7 }]);
   });
 
-  test("beside which functions run is told; of none while nothing runs", async () => {
+  test("is reported if functions run beside it, and not while none runs", async () => {
     await begin(7, 3);
     expect([...executor.jobsBesideWork]).toEqual([]);
     start(1);
     expect([...executor.jobsBesideWork]).toEqual([7]);
   });
 
-  test("that takes all is a reason to leave", async () => {
+  test("that takes all resources makes the executor leave", async () => {
     await begin(7, 8);
     await settled();
     expect(gone).toEqual([expect.stringMatching(/job 7 took all/)]);
@@ -246,7 +246,7 @@ describe("a job of Slurm's", () => {
 describe("a step of a job", () => {
   beforeEach(() => executor.setHookProblem(null));
 
-  test("whose prolog spoke changes nothing", async () => {
+  test("whose prolog has reported changes nothing", async () => {
     start(1);
     await begin(7, 1);
     await executor.stepBegan(jobId(7));
@@ -264,7 +264,7 @@ describe("a step of a job", () => {
     expect(logged.join()).toContain('jobWithoutProlog {"job":7}');
   });
 
-  test("that comes again after the job's epilog is a new one", async () => {
+  test("that starts after the job's epilog counts as a new job", async () => {
     await begin(7, 1);
     executor.end(jobId(7));
     start(1);
@@ -273,7 +273,7 @@ describe("a step of a job", () => {
     expect(ends()).toHaveLength(1);
   });
 
-  test("that the launch's order counted changes nothing until its epilog", async () => {
+  test("that the launch order included changes nothing until its epilog", async () => {
     executor = make({}, { ...spec, budget: { ...spec.budget, knownJobs: [jobId(7)] } });
     executor.setHookProblem(null);
     start(1);
@@ -287,7 +287,7 @@ describe("a step of a job", () => {
 });
 
 describe("marks and notes", () => {
-  test("jobs from before take their cores, unless their prolog has spoken since", async () => {
+  test("deduct the cores of earlier jobs, unless their prolog has reported since", async () => {
     const mark = { job: jobId(7), cpus: 3, gpus: [] };
     executor = make({ readMarks: () => [mark, { ...mark, job: jobId(8) }] });
     await begin(7, 1);
@@ -296,7 +296,7 @@ describe("marks and notes", () => {
     expect(of("budget").at(-1)).toMatchObject({ budget: { cores: 4 } });
   });
 
-  test("executors that the hook killed are told of, with how long ago", () => {
+  test("report executors that the hook killed, with the time passed since", () => {
     const note = { job: jobId(7), tookMs: 30, left: 0, atWallMs: Date.now() - 5_000 };
     tellKillNotes({ takeKillNotes: () => [note] }, executor.outbox);
     const [said] = of("hookKilled");
@@ -305,7 +305,7 @@ describe("marks and notes", () => {
     expect(Math.round(said!.agoMs / 1_000)).toBe(5);
   });
 
-  test("of jobs that are forgotten the marks go; one that cannot is logged", () => {
+  test("are removed with forgotten jobs, and a failed removal is logged", () => {
     const removed: unknown[] = [];
     const mark = { job: jobId(7), cpus: 3, gpus: [] };
     const removeMarks = (jobs: ReadonlySet<number>) => {
@@ -325,7 +325,7 @@ describe("marks and notes", () => {
 describe("leaving", () => {
   beforeEach(() => executor.setHookProblem(null));
 
-  test("when drained: once what runs has ended, and nothing more is begun", async () => {
+  test("happens once all attempts have ended if drained, and no other begins", async () => {
     start(1);
     executor.onMessage({ type: "drain", reason: "drained by ann" });
     start(2);
@@ -338,7 +338,7 @@ describe("leaving", () => {
     expect(gone).toEqual(["drained by ann"]);
   });
 
-  test("when drained with nothing to do: at once, and only once", async () => {
+  test("happens at once, and only once, if drained without work", async () => {
     executor.onMessage({ type: "drain", reason: "first" });
     executor.onMessage({ type: "drain", reason: "second" });
     executor.onMessage({ type: "stop", reason: "third" });
@@ -346,7 +346,7 @@ describe("leaving", () => {
     expect(gone).toEqual(["first"]);
   });
 
-  test("when stopped: what runs is evicted for that reason", async () => {
+  test("evicts all attempts with the given reason if stopped", async () => {
     start(1);
     executor.onMessage({ type: "stop", reason: "the hole closes" });
     await settled();
@@ -363,7 +363,7 @@ describe("a checkpoint's removal", () => {
       order: { invocation: invocationId(id), uid: 1, gid: 1, user: "ann", path: "/tmp/state" },
     });
 
-  test("needs a core that is the executor's", () => {
+  test("needs one of the executor's cores", () => {
     remove(1);
     expect(runs.size).toBe(0);
     executor.setHookProblem(null);
@@ -375,7 +375,7 @@ describe("a checkpoint's removal", () => {
     ]);
   });
 
-  test("is not begun by one that leaves", async () => {
+  test("is not begun by a leaving executor", async () => {
     executor.setHookProblem(null);
     executor.onMessage({ type: "stop", reason: "the hole closes" });
     await settled();

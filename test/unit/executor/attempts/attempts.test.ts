@@ -65,7 +65,7 @@ describeAsRoot("an executor's attempts", () => {
       expect(statSync(file).mode & 0o777).toBe(0o644);
   });
 
-  test("are kept from what the site says", async () => {
+  test("cannot access what the site hides", async () => {
     const directory = "/var/tmp";
     await start({
       isolation: { ...noIsolation, privateDirectories: [directory], rareSystemCalls: false },
@@ -77,7 +77,7 @@ describeAsRoot("an executor's attempts", () => {
     expect((await node.finish(lost)).reason).toMatch(/gleaner-test.out would be lost/);
   });
 
-  test("that wait for their output hold their cores, and that is what is measured", async () => {
+  test("that wait for their output hold their cores, and that time is measured", async () => {
     await start();
     const pipe = join(node.work, "pipe");
     execFileSync("mkfifo", ["-m", "666", pipe]);
@@ -101,7 +101,7 @@ describeAsRoot("an executor's attempts", () => {
     );
   });
 
-  test("ordered twice are started once, and their report is told again", async () => {
+  test("ordered twice are started once, and their report is sent again", async () => {
     await start();
     node.daemon.records = false;
     const order = node.shell("echo once >> count; sleep 0.2");
@@ -126,7 +126,7 @@ describeAsRoot("an executor's attempts", () => {
     expect((await node.finish(node.order(["true"], { cores: 4 }))).end).toBe("COMPLETED");
   });
 
-  test("over their memory end OUT_OF_MEMORY, others go on", async () => {
+  test("over their memory end OUT_OF_MEMORY, while others continue", async () => {
     await start();
     const other = await node.run(node.order(["sleep", "1000"]));
     const hungry = node.order(["/usr/bin/perl", "-e", '$x = "x" x 300_000_000; sleep 1000']);
@@ -158,7 +158,7 @@ describeAsRoot("an executor's attempts", () => {
   test.each([
     ["there are no cgroups", withoutCgroups],
     ["the cgroups lack it", withoutPids],
-  ])("hold no more processes than that where %s", async (_where, wrapper) => {
+  ])("hold no more processes than the limit where %s", async (_where, wrapper) => {
     await start({}, wrapper);
     const report = await node.finish(node.shell(forkUntilRefused, { memoryMb: 4_000 }));
     expect(report).toMatchObject({
@@ -168,7 +168,7 @@ describeAsRoot("an executor's attempts", () => {
     });
   });
 
-  test("over their time are asked, then killed", async () => {
+  test("over their time limit get SIGTERM, then SIGKILL", async () => {
     await start({ killWaitMs: 2_000 });
     const stubborn = node.shell("trap '' TERM; echo ready; while :; do sleep 1; done", {
       timeLimitMs: 3_000,
@@ -179,7 +179,7 @@ describeAsRoot("an executor's attempts", () => {
     expect(report.reason).toContain("3000 ms");
   });
 
-  test("over their time may end in their own way", async () => {
+  test("over their time limit may still exit by themselves", async () => {
     await start({ killWaitMs: 60_000 });
     // Long enough for a shell of idle priority to set its trap beside any load.
     const polite = node.shell("trap 'echo bye; exit 7' TERM; while :; do sleep 0.05; done", {
@@ -189,7 +189,7 @@ describeAsRoot("an executor's attempts", () => {
     expect(node.output(polite)).toContain("bye");
   });
 
-  test("that are cancelled take their run-away grandchildren along", async () => {
+  test("that are cancelled end together with their detached grandchildren", async () => {
     await start();
     const order = node.shell(
       "(setsid sh -c 'setsid sleep 1000 & setsid sleep 1000 &' &) ; echo ready; sleep 1000",
@@ -224,7 +224,7 @@ describeAsRoot("an executor's attempts", () => {
     await node.run(node.order(["sleep", "1000"], { cores: 8 }));
   });
 
-  test("are killed as soon as the executor is", async () => {
+  test("are killed as soon as the executor is killed", async () => {
     await start();
     await node.run(node.shell("setsid sleep 1000 & trap '' TERM; sleep 1000"));
     node.signal("SIGKILL");
@@ -238,7 +238,7 @@ describeAsRoot("an executor's attempts", () => {
     expect((await node.finish(node.order(["true"]))).end).toBe("COMPLETED");
   });
 
-  test("whose supervisor is killed are lost, and nothing of them stays", async () => {
+  test("whose supervisor is killed are lost, and none of their processes remain", async () => {
     await start();
     const order = await node.run(node.order(["sleep", "1000"]));
     const spawner = node.processes().find((each) => each.includes("glean-spawn"))!;
@@ -247,7 +247,7 @@ describeAsRoot("an executor's attempts", () => {
     expect(node.processes().filter((each) => each.includes("sleep"))).toEqual([]);
   });
 
-  test("without glean-spawn have failed before they began, with a reason, and the executor goes on", async () => {
+  test("without glean-spawn fail before they begin, with a reason, and the executor continues", async () => {
     await start({ spawnProgram: "/no/such/glean-spawn" });
     const report = await node.finish(node.order(["true"]));
     const startFailure = { stage: "start", errno: 2 };
@@ -269,7 +269,7 @@ describeAsRoot("an executor's attempts", () => {
     expect(readdirSync(node.nodeFolder)).toEqual([]);
   });
 
-  test("are evicted by a stop, after which nothing is left", async () => {
+  test("are evicted by a stop, after which no process is left", async () => {
     await start();
     const order = await node.run(node.order(["sleep", "1000"]));
     node.daemon.send({ type: "stop", reason: "kill switch" });
@@ -281,7 +281,7 @@ describeAsRoot("an executor's attempts", () => {
     expect([...node.processes(), ...node.groups()]).toEqual([]);
   });
 
-  test("survive a lost daemon; what ended meanwhile is told again until it is recorded", async () => {
+  test("survive a lost daemon, and their ends are reported until they are recorded", async () => {
     await start();
     node.daemon.records = false;
     const told = node.order(["true"]);
@@ -302,7 +302,7 @@ describeAsRoot("an executor's attempts", () => {
     expect(await node.daemon.report(waiting, before)).toMatchObject({ end: "COMPLETED" });
   });
 
-  test("die with their executor when there is no daemon for long", async () => {
+  test("end with their executor if there is no daemon for long", async () => {
     await start({ orphanMs: 300 });
     await node.run(node.order(["sleep", "1000"]));
     await node.daemon.stop();
@@ -331,7 +331,7 @@ describeAsRoot("an executor's attempts", () => {
     await second.remove();
   });
 
-  test("get no GPU where the node has other device files than Slurm counts GPUs", async () => {
+  test("get no GPU if the node's device files do not match Slurm's number of GPUs", async () => {
     const budget = { cores: 4, memoryMb: 1_000, gpus: [0, 1] };
     const order = { budget, seenHookSequence: 0, knownJobs: [] };
     node = await TestNode.make(programs, { gpuTotal: 2, budget: order });
@@ -345,7 +345,7 @@ describeAsRoot("an executor's attempts", () => {
     expect((await node.daemon.hears("budget", undefined, after)).budget.gpus).toEqual([]);
   });
 
-  test("are not started by a launch that is wrong; the field is named", async () => {
+  test("are not started by an invalid launch, whose field is named", async () => {
     node = await TestNode.make(programs, { totalCores: 0 });
     node.launch();
     expect(await node.exited()).toBe(1);
@@ -354,7 +354,7 @@ describeAsRoot("an executor's attempts", () => {
     );
   });
 
-  test("are not started from a folder that others may write to", async () => {
+  test("are not started from a folder that others can write to", async () => {
     node = await TestNode.make(programs);
     mkdirSync(node.spec.runDirectory);
     chmodSync(node.spec.runDirectory, 0o777);

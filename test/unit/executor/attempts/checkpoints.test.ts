@@ -46,7 +46,7 @@ function removerRefused(...refused: number[]) {
   return { remover: new CheckpointRemover(containment, "spawn", tell, spawn), done, ends };
 }
 
-test("one at a time, each told of", () => {
+test("folders are removed one at a time, and each removal is reported", () => {
   const { remover, done, ends } = removerRefused();
   for (const id of [1, 2, 2]) remover.remove(orderOf(id));
   expect(ends).toHaveLength(1);
@@ -60,7 +60,7 @@ test("one at a time, each told of", () => {
   expect(ends).toHaveLength(2);
 });
 
-test("one that gets no cgroup is told of, and the next is begun", () => {
+test("a removal without a cgroup is reported, and the next one begins", () => {
   const { remover, done, ends } = removerRefused(2, 3);
   for (const id of [1, 2, 3, 4]) remover.remove(orderOf(id));
   ends[0]!(success);

@@ -46,7 +46,7 @@ describeAsRoot("functions that asked for a notice", () => {
     return order;
   };
 
-  test("get it before their time limit; what dies of it is TIMEOUT, what handles it has its own end", async () => {
+  test("get it before their time limit, and end TIMEOUT if it kills them, else with their own end", async () => {
     await start();
     const limit = { timeLimitMs: 1_000_000 };
     const handled = await node.finish(asking(leaves(0), limit.timeLimitMs - 1_500, limit));
@@ -59,7 +59,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(died.reason).toContain("before its time limit of 1000000 ms");
   });
 
-  test("get it when the hole's end is foreseen: exit 0 is done, all else goes on elsewhere", async () => {
+  test("get it before the hole's forecast end: with exit 0 they complete, otherwise they run again elsewhere", async () => {
     await start();
     const done = await up(asking(leaves(0)));
     const leaving = await up(asking(leaves(75)));
@@ -77,7 +77,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(node.output(other).match(/told/g)).toHaveLength(1);
   });
 
-  test("are left alone while the end is further away than they asked for, and when it is called off", async () => {
+  test("get none while the end is further away than requested, or if it is withdrawn", async () => {
     await start();
     const order = await up(asking(leaves(0), 1_000));
     node.daemon.send({ type: "foresee", inMs: farMs, reason: "far" });
@@ -86,7 +86,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(await node.daemon.report(order)).toMatchObject({ end: "CANCELLED" });
   });
 
-  test("that began in a hole whose end was known have half of it in peace", async () => {
+  test("that began in a hole with a known end get it no earlier than at half of that time", async () => {
     await start();
     node.daemon.send({ type: "foresee", inMs: farMs, reason: "far" });
     expect(await node.finish(asking("echo up; exit 0"))).toMatchObject({ end: "COMPLETED" });
@@ -98,7 +98,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(["up\n", "up\ntold\n"]).toContain(node.output(order));
   });
 
-  test("are told once, however often a plan moves", async () => {
+  test("get it once, however often the planned end moves", async () => {
     await start();
     const order = await up(asking(stays));
     for (const inMs of [0, 5, 0])
@@ -111,7 +111,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect((await node.daemon.report(order)).end).toBe("EVICTED");
   });
 
-  test("are told when the node is drained, and may stay to their end", async () => {
+  test("get it when the node is drained, and may run to their end", async () => {
     await start();
     const go = join(node.folder, "go");
     const staying = await up(
@@ -128,7 +128,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(await node.exited()).toBe(0);
   });
 
-  test("have their time when the executor leaves and no job waits; others go at once", async () => {
+  test("get their time when the executor leaves and no job waits; others end at once", async () => {
     await start();
     const go = join(node.folder, "go");
     const saving = await up(
@@ -144,7 +144,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(await node.exited()).toBe(0);
   });
 
-  test("are killed when their time is over, and at once when a job needs the node meanwhile", async () => {
+  test("are killed when their time is over, or at once when a job needs the node", async () => {
     await start();
     const order = await up(asking(stays));
     node.daemon.send({ type: "stop", reason: "drained by ada", graceMs: farMs });
@@ -159,7 +159,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(await node.daemon.report(late)).toMatchObject({ end: "EVICTED", signal: 9 });
   });
 
-  test("are killed without a notice when a job's prolog speaks", async () => {
+  test("are killed without a notice when a job's prolog reports", async () => {
     await start();
     const order = await up(asking(stays));
     expect(await node.hook("prolog", 7, 16)).toBe(0);
@@ -167,7 +167,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(node.output(order)).toBe("up\n");
   });
 
-  test("find what an earlier attempt left in their folder; it goes when it is told to, as its owner", async () => {
+  test("find an earlier attempt's files in their folder, which is removed on order, as its owner", async () => {
     await start();
     const checkpointDirectory = join(node.work, ".gleaner-checkpoint-1-abc");
     const environment = { PATH: "/usr/bin:/bin", GLEANER_CHECKPOINT_DIR: checkpointDirectory };
@@ -187,7 +187,7 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(existsSync(checkpointDirectory)).toBe(false);
   });
 
-  test("cannot have anything removed that is not theirs", async () => {
+  test("cannot make the executor remove anything that is not theirs", async () => {
     await start();
     const theirs = join(node.folder, "theirs");
     mkdirSync(theirs);

@@ -22,7 +22,7 @@ const turns = async () => {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-test("without a word of Slurm's a command's end is its own", async () => {
+test("a command's end is its own unless Slurm has signalled a preemption", async () => {
   new PreemptSignal().pass(settle);
   expect(settled).toBe(0);
   await turns();
@@ -52,7 +52,7 @@ test.each(["before", "after"])(
   },
 );
 
-test("an attempt whose end is not settled yet is among those that SIGTERM takes", async () => {
+test("an attempt whose end is not settled yet is evicted by SIGTERM", async () => {
   const ended: AttemptKey[] = [];
   const events = {
     onStarted: () => {},

@@ -69,7 +69,7 @@ describeHere("an executor where jobs are pinned", () => {
     return node.daemon.report(order);
   };
 
-  test("what fits beside a new job stands still when its prolog returns, and goes on where it is told to", async () => {
+  test("functions that fit beside a new job freeze when its prolog returns, and continue on the cores ordered", async () => {
     await make();
     await node.start();
     const order = await ticking();
@@ -88,7 +88,7 @@ describeHere("an executor where jobs are pinned", () => {
     expect(await stop(order)).toMatchObject({ end: "COMPLETED" });
   });
 
-  test("an older order, that did not know the job, lets nothing go on; the job's end does", async () => {
+  test("an older order that did not know the job thaws nothing; the job's end does", async () => {
     await make();
     await node.start();
     const order = await ticking();
@@ -103,7 +103,7 @@ describeHere("an executor where jobs are pinned", () => {
     expect(report.end).toBe("COMPLETED");
   });
 
-  test("what stood still can be cancelled, and evicted by the next job", async () => {
+  test("a frozen function can be cancelled, or evicted by the next job", async () => {
     await make();
     await node.start();
     const [one, two] = [await ticking(), await ticking()];
@@ -114,7 +114,7 @@ describeHere("an executor where jobs are pinned", () => {
     expect(await node.daemon.report(two)).toMatchObject({ end: "EVICTED" });
   });
 
-  test("the youngest go at once and the others stand still", async () => {
+  test("the youngest functions end at once, and the others freeze", async () => {
     await make();
     await node.start();
     const stays = await node.run(node.order(["sleep", "1004"], { cores: 8 }));
@@ -127,7 +127,7 @@ describeHere("an executor where jobs are pinned", () => {
     expect(await node.daemon.report(stays)).toMatchObject({ end: "CANCELLED" });
   });
 
-  test("without cgroups nothing stands still, so all goes", async () => {
+  test("all functions end if there are no cgroups to freeze them", async () => {
     await make();
     expect(await node.start(withoutCgroups)).toMatchObject({ containment: "processGroup" });
     const order = await ticking();
@@ -135,7 +135,7 @@ describeHere("an executor where jobs are pinned", () => {
     expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
   });
 
-  test("where Slurm counts CPUs that do not exist, it says so and runs nothing beside a job", async () => {
+  test("an executor on a node with CPUs that do not exist says so and runs nothing beside a job", async () => {
     const budget = { cores: 4, memoryMb: 1_000, gpus: [], cpuIds: [4, 5, 6, 7] };
     const order = { budget, seenHookSequence: 0, knownJobs: [jobId(40)] };
     await make({ cpuTotal: machineCpuCount + 6, budget: order });
@@ -144,7 +144,7 @@ describeHere("an executor where jobs are pinned", () => {
     expect((await node.finish(node.order(["true"]))).end).toBe("EVICTED");
   });
 
-  test("each function has GPUs of its own, and loses only those that a job is given", async () => {
+  test("each function has its own GPUs, and ends only if a job gets one of them", async () => {
     await make({ jobsArePinned: false, maxMemoryPerCoreMb: 100, memoryIsConsumable: true });
     await node.start();
     told({ gpus: [0, 1, 3] }, 0);

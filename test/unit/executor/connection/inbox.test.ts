@@ -7,7 +7,7 @@ const start = { type: "start", order: {} } as unknown as Said;
 const stop: Said = { type: "stop", reason: "a test", graceMs: 0 };
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-test("between two messages others have their turn, and the order stays", async () => {
+test("other work runs between two messages, whose order is kept", async () => {
   const taken: string[] = [];
   const inbox = new Inbox(({ type }) => taken.push(type));
   for (const message of [start, start, stop]) inbox.add(message);
@@ -22,7 +22,7 @@ test("between two messages others have their turn, and the order stays", async (
   expect(taken).toHaveLength(4);
 });
 
-test("a message that comes while one is taken is taken once", async () => {
+test("a message that arrives while another is handled is handled once", async () => {
   const taken: string[] = [];
   const inbox: Inbox = new Inbox(({ type }) => {
     if (taken.push(type) === 1) inbox.add(stop);
@@ -32,7 +32,7 @@ test("a message that comes while one is taken is taken once", async () => {
   expect(taken).toEqual(["start", "stop"]);
 });
 
-test("when the connection closes, all that came on it is taken, once", async () => {
+test("all messages that arrived before the connection closed are handled once", async () => {
   const taken: string[] = [];
   const inbox = new Inbox(({ type }) => taken.push(type));
   for (const message of [start, start, stop]) inbox.add(message);

@@ -93,7 +93,7 @@ const dropsAfter =
     after(ms, () => onClose(undefined as never));
   };
 
-test("to a daemon that answers and then drops it, it returns ever more slowly and logs it once", async () => {
+test("an executor reconnects with backoff to a daemon that drops it, and logs the loss once", async () => {
   daemon = dropsAfter(5);
   session.start();
   await pass(minute);
@@ -103,7 +103,7 @@ test("to a daemon that answers and then drops it, it returns ever more slowly an
   expect(orphaned).toBe(false);
 });
 
-test("after a connection that worked, it returns at once and logs the loss again", async () => {
+test("an executor reconnects at once after a working connection, and logs the loss again", async () => {
   daemon = dropsAfter(5);
   session.start();
   await pass(minute);
@@ -114,7 +114,7 @@ test("after a connection that worked, it returns at once and logs the loss again
   expect(logged).toHaveLength(2);
 });
 
-test("while the daemon is away, each reason is logged once, until the wait is over", async () => {
+test("an executor logs each reason once while the daemon is unreachable", async () => {
   daemon = dropsAfter(minute);
   session.start();
   await pass(1);

@@ -28,19 +28,19 @@ test.each([
   expect(isFrozenGroup(group)).toBe(isFrozen);
 });
 
-test("one that is gone is empty and stands still", () => {
+test("a removed cgroup counts as empty and frozen", () => {
   rmSync(group, { recursive: true });
   expect(isEmptyGroup(group)).toBe(true);
   expect(isFrozenGroup(group)).toBe(true);
 });
 
-test("one that cannot be read may hold processes that run", () => {
+test("an unreadable cgroup may hold running processes", () => {
   mkdirSync(join(group, "cgroup.events")); // EISDIR stands for EMFILE and its like
   expect(isEmptyGroup(group)).toBe(false);
   expect(isFrozenGroup(group)).toBe(false);
 });
 
-test("groups are removed from the leaves up, and one that is gone is no error", () => {
+test("groups are removed from the leaves up, and a missing one is no error", () => {
   mkdirSync(join(group, "work", "1.1"), { recursive: true });
   removeGroups(group);
   expect(existsSync(group)).toBe(false);

@@ -39,7 +39,7 @@ describeAsRoot("functions beside batch jobs", () => {
     ["with", []],
     ["without", withoutCgroups],
   ])(
-    "%s cgroups are idle, the first to go when memory is short, and cannot change that",
+    "functions in %s cgroups have idle priority, lose memory first, and cannot change that",
     async (_, wrapper) => {
       await start({}, wrapper);
       const order = node.shell(
@@ -58,7 +58,7 @@ describeAsRoot("functions beside batch jobs", () => {
     ["with", []],
     ["without", withoutCgroups],
   ])(
-    "%s cgroups are gone when a job comes to a node whose processors others fill",
+    "functions in %s cgroups are gone when a job comes to a node with busy processors",
     async (_, wrapper) => {
       await start({}, wrapper);
       const spinning = "exec perl -e '$| = 1; print qq(up\\n); 1 while 1'";

@@ -41,7 +41,7 @@ test.each([
   });
 });
 
-test("of a look that hung, what was said until then counts", () => {
+test("the output before a look hung counts", () => {
   expect(parseDescription("name=dash\nwaitsIn=rp", mounts)).toEqual({
     name: "dash",
     user: null,
@@ -55,17 +55,17 @@ test("of a look that hung, what was said until then counts", () => {
 test.each([
   { cores: 1, memoryMb: 50, gpus: [] },
   { cores: 64, memoryMb: 500_000, gpus: [0, 3, 15] },
-])("a group's name keeps what its attempt was given: %j", (held) => {
+])("a group's name contains its attempt's resources: %j", (held) => {
   expect(resourcesOf(groupName("12.1", held))).toEqual(held);
   expect(resourcesOf("12.1")).toBeNull();
 });
 
-test("a process that runs or sleeps as usual does not hang", () => {
+test("a process that runs or sleeps normally does not count as hanging", () => {
   expect(hangs(process.pid)).toBe(false);
   expect(hangs(4_194_303)).toBe(false);
 });
 
-test("each process is described once, and what is gone is told", async () => {
+test("each process is described once, and its end is reported", async () => {
   let there: HungAttempt[] = [
     { name: "12.1@2c500m", held: { cores: 2, memoryMb: 500, gpus: [] }, pids: [process.pid] },
   ];
@@ -102,7 +102,7 @@ test("each process is described once, and what is gone is told", async () => {
   expect(told.at(-1)).toMatchObject({ count: 0, processes: [], held: { cores: 0 } });
 });
 
-test("what is found out of one process is said of that one alone", async () => {
+test("a process's details are reported for that process only", async () => {
   const free = { cores: 0, memoryMb: 0, gpus: [] };
   let tell: (pid: number) => void = () => {};
   const unkillable = new Unkillable(

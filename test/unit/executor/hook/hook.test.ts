@@ -31,38 +31,41 @@ describeAsRoot("an executor and the node's hook", () => {
   test.each([
     ["cgroups", []],
     ["process groups", withoutCgroups],
-  ])("a job that takes a part: the youngest go, the others stay (%s)", async (_what, wrapper) => {
-    await make();
-    const ready = await node.start(wrapper);
-    if (wrapper.length > 0) expect(ready.containment).toBe("processGroup");
-    else if (cgroupsAreHere) expect(ready.containment).toBe("cgroup1");
-    const stays = await node.run(node.order(["sleep", "1001"], { cores: 8 }));
-    const goes = await node.run(
-      node.shell("setsid sleep 1002 & trap '' TERM; echo up; sleep 1002", { cores: 8 }),
-    );
-    await node.prints(goes, "up");
-    await until(() => commands("sleep 1002").length === 2);
-    expect(await node.hook("prolog", 77, 4)).toBe(0);
-    expect(commands("sleep 1002")).toEqual([]);
-    expect(commands("sleep 1001")).toHaveLength(1);
-    const report = await node.daemon.report(goes);
-    expect(report).toMatchObject({ end: "EVICTED", signal: 9 });
-    expect(report.reason).toContain("job 77");
-    const began = await node.daemon.hears("jobBegan");
-    expect(began).toMatchObject({
-      sequence: 1,
-      job: 77,
-      cores: 4,
-      gpus: [],
-      evicted: [{ invocation: goes.invocation, attempt: 1 }],
-      lostCoreMs: 8 * report.wallMs,
-    });
-    await node.daemon.hears("budget", (each) => each.budget.cores === 12);
-    expect(node.daemon.heard.filter((each) => each.type === "ended")).toHaveLength(1);
-    expect(stays.invocation).toBe(1);
-  });
+  ])(
+    "a job on a part of the node evicts only the youngest functions (%s)",
+    async (_what, wrapper) => {
+      await make();
+      const ready = await node.start(wrapper);
+      if (wrapper.length > 0) expect(ready.containment).toBe("processGroup");
+      else if (cgroupsAreHere) expect(ready.containment).toBe("cgroup1");
+      const stays = await node.run(node.order(["sleep", "1001"], { cores: 8 }));
+      const goes = await node.run(
+        node.shell("setsid sleep 1002 & trap '' TERM; echo up; sleep 1002", { cores: 8 }),
+      );
+      await node.prints(goes, "up");
+      await until(() => commands("sleep 1002").length === 2);
+      expect(await node.hook("prolog", 77, 4)).toBe(0);
+      expect(commands("sleep 1002")).toEqual([]);
+      expect(commands("sleep 1001")).toHaveLength(1);
+      const report = await node.daemon.report(goes);
+      expect(report).toMatchObject({ end: "EVICTED", signal: 9 });
+      expect(report.reason).toContain("job 77");
+      const began = await node.daemon.hears("jobBegan");
+      expect(began).toMatchObject({
+        sequence: 1,
+        job: 77,
+        cores: 4,
+        gpus: [],
+        evicted: [{ invocation: goes.invocation, attempt: 1 }],
+        lostCoreMs: 8 * report.wallMs,
+      });
+      await node.daemon.hears("budget", (each) => each.budget.cores === 12);
+      expect(node.daemon.heard.filter((each) => each.type === "ended")).toHaveLength(1);
+      expect(stays.invocation).toBe(1);
+    },
+  );
 
-  test("a job that takes nothing that is used ends nothing", async () => {
+  test("a job that takes only unused resources evicts nothing", async () => {
     await make();
     await node.start();
     await node.run(node.order(["sleep", "1000"], { cores: 12 }));
@@ -71,7 +74,7 @@ describeAsRoot("an executor and the node's hook", () => {
     expect(commands("sleep 1000")).toHaveLength(1);
   });
 
-  test("a job that leaves lets nothing grow; the daemon's next order does", async () => {
+  test("the budget does not grow when a job leaves, but with the daemon's next order", async () => {
     await make();
     await node.start();
     await node.hook("prolog", 5, 10);
@@ -83,7 +86,7 @@ describeAsRoot("an executor and the node's hook", () => {
     expect((await node.finish(node.order(["true"], { cores: 16 }))).end).toBe("COMPLETED");
   });
 
-  test("an order that could not know a job gives its cores to nobody", async () => {
+  test("an order that could not know a job does not assign its cores", async () => {
     await make();
     await node.start();
     await node.hook("prolog", 5, 10);
@@ -94,7 +97,7 @@ describeAsRoot("an executor and the node's hook", () => {
     expect((await node.finish(node.order(["true"], { cores: 7 }))).end).toBe("COMPLETED");
   });
 
-  test("a job that leaves nothing: the executor is gone, its reports are not", async () => {
+  test("the executor leaves if a job takes everything, but delivers its reports", async () => {
     await make();
     await node.start();
     const order = await node.run(node.order(["sleep", "1000"], { cores: 16 }));
@@ -112,7 +115,7 @@ describeAsRoot("an executor and the node's hook", () => {
     ["cgroups", []],
     ["process groups", withoutCgroups],
   ])(
-    "a stopped executor is killed with all it runs, the job starts in time (%s)",
+    "a stopped executor is killed with all its functions, and the job starts in time (%s)",
     async (_what, wrapper) => {
       await make({}, ["answerMs=300"]);
       await node.start(wrapper);
@@ -132,7 +135,7 @@ describeAsRoot("an executor and the node's hook", () => {
     },
   );
 
-  test("marks of jobs that came before it reduce the budget until an order counts them, and only then can be forgotten", async () => {
+  test("marks of earlier jobs reduce the budget until an order counts them, and only then can be removed", async () => {
     await make();
     const jobs = join(node.nodeFolder, "jobs");
     mkdirSync(jobs, { recursive: true, mode: 0o700 });
@@ -150,7 +153,7 @@ describeAsRoot("an executor and the node's hook", () => {
     expect(readdirSync(jobs).sort()).toEqual(["41.2.0", "nonsense"]);
   });
 
-  test("a job that the launch knew costs nothing twice, until Slurm requeues it there", async () => {
+  test("a job known at the launch is not deducted twice, until Slurm requeues it there", async () => {
     const budget = { cores: 12, memoryMb: 8_000, gpus: [] };
     await make({ budget: { budget, seenHookSequence: 0, knownJobs: [jobId(40)] } });
     mkdirSync(join(node.nodeFolder, "jobs"), { recursive: true, mode: 0o700 });
@@ -162,7 +165,7 @@ describeAsRoot("an executor and the node's hook", () => {
     expect((await node.finish(node.order(["true"], { cores: 9 }))).end).toBe("EVICTED");
   });
 
-  test("marks that leave nothing: it runs nothing, and an order that knew of them counts again", async () => {
+  test("an executor whose marks leave nothing runs nothing until an order includes them", async () => {
     await make({ jobsArePinned: true });
     mkdirSync(join(node.nodeFolder, "jobs"), { recursive: true, mode: 0o700 });
     writeFileSync(join(node.nodeFolder, "jobs", "40.1.-"), "");
@@ -193,7 +196,7 @@ describeAsRoot("an executor and the node's hook", () => {
     expect(began.every((each) => each.tookMs < 10_000)).toBe(true);
   });
 
-  test("a client that says nonsense is closed, the hook is served on", async () => {
+  test("a client that sends nonsense is closed, and the hook is still served", async () => {
     await make();
     await node.start();
     for (const line of ["hello\n", `begin ${"9".repeat(300)}`, "begin 1 1 - 80\n"]) {
@@ -211,7 +214,7 @@ describeAsRoot("an executor and the node's hook", () => {
     expect(await node.daemon.hears("jobBegan")).toMatchObject({ job: 5, evicted: [] });
   });
 
-  test("executor.pid says what the hook needs, and the secret is in no file of the node", async () => {
+  test("executor.pid has what the hook needs, and no file of the node has the secret", async () => {
     await make();
     await node.start();
     const text = readFileSync(join(node.nodeFolder, "executor.pid"), "utf8");

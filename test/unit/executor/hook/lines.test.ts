@@ -22,8 +22,8 @@ const startNs = fc.bigInt({ min: 0n, max: 9_223_372_036_854_775_807n });
 const unit = fc.constantFrom(..."begindprobe 0123456789-*,.+ex\t\r\0é ");
 const noise = fc.oneof(fc.string({ unit, maxLength: 300 }), fc.string({ maxLength: 300 }));
 
-describe("what the hook writes is read back", () => {
-  test("begin, and the mark of the same job", () => {
+describe("the hook's output is read back", () => {
+  test("with begin, and the mark of the same job", () => {
     fc.assert(
       fc.property(job, cpus, gpus, answerMs, startNs, (id, count, list, waits, start) => {
         const share = { job: id, cpus: count, gpus: list.value };
@@ -41,7 +41,7 @@ describe("what the hook writes is read back", () => {
     );
   });
 
-  test("end, probe and the note of a kill", () => {
+  test("with end, probe and the note of a kill", () => {
     fc.assert(
       fc.property(job, fc.integer({ min: 0, max: 60_000 }), (id, tookMs) => {
         expect(parseHookLine(`end ${id}`)).toEqual({ kind: "end", job: id });
@@ -55,7 +55,7 @@ describe("what the hook writes is read back", () => {
   });
 });
 
-describe("of anything else", () => {
+describe("other input", () => {
   /** Whatever comes out is within the bounds that the budget relies on. */
   function expectBounded(share: ReturnType<typeof parseMark>): void {
     if (share === null) return;
@@ -65,7 +65,7 @@ describe("of anything else", () => {
       expect(share.gpus.every((gpu) => Number.isInteger(gpu) && gpu >= 0 && gpu < 64)).toBe(true);
   }
 
-  test("nothing throws, and what is taken is bounded", () => {
+  test("never throws, and accepted values are bounded", () => {
     const begin = fc.tuple(noise, noise, noise).map((parts) => `begin ${parts.join(" ")}`);
     fc.assert(
       fc.property(fc.oneof(noise, begin), (text) => {
@@ -78,7 +78,7 @@ describe("of anything else", () => {
     );
   });
 
-  test("begin with another separator anywhere is refused", () => {
+  test("is refused if begin has another separator anywhere", () => {
     const good = fc.tuple(job, cpus, gpus, answerMs, startNs);
     const separators = fc.constantFrom("", "  ", "\t", "\n", " +", " 0x", " -");
     fc.assert(
@@ -111,7 +111,7 @@ describe("of anything else", () => {
     "END 1",
     "probe ",
     "",
-  ])("%p is refused", (line) => {
+  ])("is refused: %p", (line) => {
     expect(parseHookLine(line)).toBeNull();
   });
 });

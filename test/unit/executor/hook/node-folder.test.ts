@@ -35,7 +35,7 @@ const pidFile = () => join(folder, node, "executor.pid");
 const claim = () => NodeFolder.claim(folder, node, executorId("new"));
 const published = () => readFileSync(pidFile(), "latin1").split("\n").filter(Boolean);
 
-test("the cgroup of a dead executor stays in sight until the new one publishes its own", () => {
+test("the cgroup of a dead executor stays recorded until the new executor records its own", () => {
   writeFileSync(pidFile(), `${dead}kill=${killFile}\n`);
   const claimed = claim();
   expect(published()).toEqual([
@@ -53,7 +53,7 @@ test.each([
   ["had published none", dead],
   ["names a file elsewhere", `${dead}kill=/etc/passwd\n`],
   ["left nonsense", "nonsense\n"],
-])("a dead executor that %s leaves nothing", (_what, content) => {
+])("nothing remains of a dead executor that %s", (_what, content) => {
   writeFileSync(pidFile(), content);
   claim();
   expect(published()).toHaveLength(3);
@@ -64,7 +64,7 @@ test("a living executor keeps its claim", () => {
   expect(claim).toThrow(/is running in .*: stop it first/);
 });
 
-test("what is missing is made, for this user alone; what is left goes with the executor", () => {
+test("missing folders are created for this user alone, and removed with the executor", () => {
   rmSync(folder, { recursive: true });
   const claimed = claim();
   for (const path of [folder, join(folder, node)]) expect(statSync(path).mode & 0o777).toBe(0o700);
@@ -85,12 +85,12 @@ test.each([
       symlinkSync(tmpdir(), join(folder, node));
     },
   ],
-])("a folder that %s is not taken", (_what, spoil) => {
+])("a folder that %s is refused", (_what, spoil) => {
   spoil();
   expect(claim).toThrow(/must be a directory that only uid \d+ owns and may write to/);
 });
 
-test("a folder that others may read is taken; one in a file's place is not", () => {
+test("a folder that others may read is accepted; a file in its place is not", () => {
   chmodSync(folder, 0o755);
   claim();
   rmSync(folder, { recursive: true });
@@ -108,13 +108,13 @@ test("a path that is too long for a socket is refused with the folder to shorten
   );
 });
 
-describe("what the hook left", () => {
+describe("files that the hook left", () => {
   const write = (...path: string[]) => {
     mkdirSync(join(folder, node, ...path.slice(0, -1)), { recursive: true });
     writeFileSync(join(folder, node, ...path), "");
   };
 
-  test("of jobs: the marks that make sense, until they are removed", () => {
+  test("include the valid marks of jobs, until they are removed", () => {
     const claimed = claim();
     expect(claimed.readMarks()).toEqual([]);
     for (const mark of ["7.4.-", "8.2.0,1", "nonsense", "9.1.x"]) write("jobs", mark);
@@ -130,7 +130,7 @@ describe("what the hook left", () => {
     ]);
   });
 
-  test("of executors that it killed: each note once, with its time", () => {
+  test("include each note of a killed executor once, with its time", () => {
     const claimed = claim();
     write("killed.7.30");
     write("late.8.40.2");
@@ -145,7 +145,7 @@ describe("what the hook left", () => {
     expect(readdirSync(join(folder, node)).sort()).toEqual(["executor.pid", "killed.x"]);
   });
 
-  test("of processes that hang: those that are there still; other notes go", () => {
+  test("include the notes of processes that still hang; others are removed", () => {
     const claimed = claim();
     expect(claimed.readUnkillable()).toEqual([]);
     claimed.noteUnkillable([]);

@@ -38,7 +38,7 @@ const found = { options: ["conf=/etc/x"] };
 const problem = (text: string) => ({ problem: expect.stringContaining(text) });
 
 describe("plugstack.conf", () => {
-  test("lists it", () => {
+  test("lists the plugin", () => {
     expect(find()).toEqual(found);
   });
 
@@ -61,13 +61,13 @@ describe("plugstack.conf", () => {
     ["required, which makes a missing file fail every job", "required PLUGIN"],
     ["a hidden file", "include stack.d/*"],
     ["a file that is not there", "include none.conf\ninclude none/*.conf"],
-  ])("does not list it: %s", (_, text) => {
+  ])("does not list the plugin: %s", (_, text) => {
     write("plugstack.conf", `${text.replace("PLUGIN", plugin)}\n`);
     write("stack.d/.hidden", `optional ${plugin}\n`);
     expect(find()).toEqual(problem(`has no line "optional ${plugin}"`));
   });
 
-  test("that is missing lists nothing", () => {
+  test("lists nothing if it is missing", () => {
     fs.rmSync(stack);
     expect(find()).toEqual(problem("has no line"));
   });
@@ -77,7 +77,7 @@ describe("plugstack.conf", () => {
     ["folders by a pattern", "include */x.conf", "a pattern"],
     ["a folder", "include proc", "is not a file"],
     ["much", "include big", "64 KiB"],
-  ])("that includes %s is not followed for ever", (_, text, said) => {
+  ])("is not followed forever if it includes %s", (_, text, said) => {
     write("plugstack.conf", `${text}\n`);
     write("big", "#".repeat(65_537));
     expect(find()).toEqual(problem(said));
@@ -87,17 +87,17 @@ describe("plugstack.conf", () => {
 describe("slurmd", () => {
   const mapped = () => [`7f00-7f01 r-xp 0 fe:00 5    ${plugin}`];
 
-  test("that has not loaded it refuses the node", () => {
+  test("that has not loaded the plugin makes the node unusable", () => {
     slurmd(11, ["slurmd"], [`7f00-7f01 r-xp 0 fe:00 5    ${plugin}x`]);
     expect(find()).toEqual(problem("slurmd (process 11) has not loaded"));
   });
 
-  test("that has loaded an earlier file does so, too", () => {
+  test("that has loaded an earlier file makes the node unusable, too", () => {
     slurmd(11, ["slurmd"], [`7f00-7f01 r-xp 0 fe:00 5    ${plugin} (deleted)`]);
     expect(find()).toEqual(problem("was replaced"));
   });
 
-  test("of another node does not count, nor another program", () => {
+  test("of another node does not count, and neither does another program", () => {
     slurmd(11, ["slurmd", "-D", "-N", "n2"], mapped());
     slurmd(12, ["slurmd", "-Nn3"], mapped());
     slurmd(13, ["slurmd"], mapped(), "slurmstepd");
@@ -111,7 +111,7 @@ describe("slurmd", () => {
     expect(find()).toEqual(problem("slurmd of n1 does not run"));
   });
 
-  test("cannot have a plugin that is not there", () => {
+  test("cannot have loaded a plugin that does not exist", () => {
     fs.rmSync(plugin);
     expect(find()).toEqual(problem(`there is no ${plugin}`));
   });

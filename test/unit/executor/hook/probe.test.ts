@@ -21,20 +21,20 @@ function probe(script: string, plugin: readonly string[] = []): Promise<string |
   return probeHook(program, plugin, nodeName("n1"), executorId("x1"));
 }
 
-test("it is asked for this node, with the plugin's options", async () => {
+test("the hook is probed for this node, with the plugin's options", async () => {
   expect(await probe('test "$SLURMD_NODENAME $*" = "n1 --probe" && echo here x1')).toBeNull();
   const asked = 'test "$*" = "--probe /p.so conf=/c" && echo here x1';
   expect(await probe(asked, ["/p.so", "conf=/c"])).toBeNull();
 });
 
-test("one that finds another executor", async () => {
+test("a hook that finds another executor is reported", async () => {
   expect(await probe("echo here x2")).toMatch(
     /found another executor \("here x2"\): .*runDir matches this executor's$/,
   );
   expect(await probe("printf 'here x1'")).toMatch(/found another executor/);
 });
 
-test("one that fails tells its first line, which errors come before", async () => {
+test("a failing hook is reported with its first line, or the error of its start", async () => {
   expect(await probe("echo '  no socket' >&2; echo more >&2; echo out; exit 1")).toMatch(
     /does not work here: no socket$/,
   );
@@ -43,7 +43,7 @@ test("one that fails tells its first line, which errors come before", async () =
   expect(await probe("echo here x1; exit 1")).toMatch(/does not work here/);
 });
 
-test("one that is missing, or does not end", async () => {
+test("a hook that is missing or does not end is reported", async () => {
   const missing = probeHook(join(folder, "none"), [], nodeName("n1"), executorId("x1"));
   expect(await missing).toMatch(/none does not work here: .*ENOENT/);
   expect(await probe("exec sleep 100")).toMatch(/did not finish within 3 s/);

@@ -40,7 +40,7 @@ test.each([
   expect(jobOfStep(name, n1)).toBe(job);
 });
 
-test("each step that starts is told, and those that started shortly before; what ends is not", async () => {
+test("steps that start, or started shortly before, are reported; steps that end are not", async () => {
   writeFileSync(join(folder, "n1_1.0"), "");
   const told: number[] = [];
   const troubles: string[] = [];
@@ -68,7 +68,7 @@ test("each step that starts is told, and those that started shortly before; what
   expect(troubles).toEqual([]);
 });
 
-test("a folder that cannot be watched is told once, in a sentence", () => {
+test("a folder that cannot be watched is reported once, in a sentence", () => {
   const troubles: string[] = [];
   steps = watchSteps(
     join(folder, "none"),

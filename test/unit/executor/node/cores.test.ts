@@ -33,7 +33,7 @@ describe("Slurm's numbers of CPUs", () => {
   const core = (...threads: number[]) =>
     `<object type="Core" os_index="9" cpuset="0x1"><info/>${threads.map((id) => `<object type="PU" os_index="${id}"/>`).join("")}</object>`;
 
-  test("are hwloc's order, not the machine's: two sockets with odd and even CPUs", () => {
+  test("follow hwloc's order, not the machine's, on two sockets with odd and even CPUs", () => {
     write(
       `<topology><object type="Package" os_index="0">${core(0)}${core(2)}</object>${core(1)}${core(3)}</topology>`,
     );
@@ -43,7 +43,7 @@ describe("Slurm's numbers of CPUs", () => {
     expect(machineCpus([0, 1], map)).toEqual([0, 2]);
   });
 
-  test("threads of a core follow each other", () => {
+  test("put the threads of a core next to each other", () => {
     write(core(0, 2) + core(1, 3));
     expect(readCpuMap(folder, 4)).toEqual([0, 2, 1, 3]);
   });
@@ -54,12 +54,12 @@ describe("Slurm's numbers of CPUs", () => {
     ["a CPU twice", core(0) + core(0), 2, /twice/],
     ["CPUs that are offline", core(0) + core(2), 2, /offline/],
     ["nothing that is understood", "<topology/>", 2, /machine has 0/],
-  ])("with %s are not relied on", (_what, xml, total, sentence) => {
+  ])("are not trusted with %s", (_what, xml, total, sentence) => {
     write(xml);
     expect(() => readCpuMap(folder, total)).toThrow(sentence);
   });
 
-  test("are not read from a file that is missing or that others may write", () => {
+  test("are not read from a file that is missing or that others can write", () => {
     expect(() => readCpuMap(folder, 2)).toThrow(/cannot be used/);
     write(core(0) + core(1));
     chmodSync(join(folder, topologyFile), 0o666);
@@ -76,7 +76,7 @@ describe("cpuset groups", () => {
     writeFileSync(join(folder, path, "cpuset.mems"), mems);
   };
 
-  test("of version 1 get all CPUs of the group above first, and then what they are confined to", () => {
+  test("of version 1 first get all CPUs of the parent group, and then those that they are confined to", () => {
     group(".", "0-7\n", "0-1\n");
     for (const each of ["gleaner", "gleaner/x", "gleaner/x/work", "gleaner/x/self"]) group(each);
     const cpus = cpusetOfVersion1(folder, "gleaner/x");
@@ -94,7 +94,7 @@ describe("cpuset groups", () => {
     expect(text("cgroup.procs")).toBe(String(process.pid));
   });
 
-  test("of version 2 are the executor's own, and empty means any", () => {
+  test("of version 2 belong to the executor, and an empty one allows any CPU", () => {
     for (const each of ["gleaner/x/work", "gleaner/x/self"]) group(each);
     const cpus = cpusetOfVersion2(folder, "gleaner/x");
     cpus.open();
@@ -105,7 +105,7 @@ describe("cpuset groups", () => {
     expect(text("gleaner/x/self/cpuset.cpus")).toBe("");
   });
 
-  test("that a node has not: any CPU will do, certain ones are refused", () => {
+  test("that do not exist allow any CPU, but no particular ones", () => {
     expect(() => noConfinement.confine(null)).not.toThrow();
     expect(() => noConfinement.confine([1])).toThrow(/no cpuset controller/);
   });
@@ -121,14 +121,14 @@ describe("GPU files", () => {
     writeFileSync(join(folder, "gpuctl"), "");
   };
 
-  test("of others are closed, in the order of their numbers", () => {
+  test("of others are inaccessible, in the order of their numbers", () => {
     make();
     expect(rulesAgainstOthers(filesBefore(), [])).toEqual(["c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm"]);
     expect(rulesAgainstOthers(filesBefore(), [1])).toEqual(["c 1:3 rwm", "c 1:7 rwm"]);
     expect(rulesAgainstOthers(filesBefore(), [0, 1, 2])).toEqual([]);
   });
 
-  test("that are not there close nothing; one that is missing is said", () => {
+  test("that do not exist are ignored, and a missing one is reported", () => {
     expect(existsSync(filesBefore())).toBe(false);
     expect(rulesAgainstOthers(filesBefore(), [0])).toBeNull();
     expect(rulesAgainstOthers(null, [0])).toBeNull();
@@ -136,7 +136,7 @@ describe("GPU files", () => {
     expect(() => rulesAgainstOthers(filesBefore(), [3])).toThrow(/GPU 3 has no device file/);
   });
 
-  test("a function is told its own, by their numbers on the node or, alone with them, from 0", () => {
+  test("are announced to their function by their numbers on the node, or from 0 if it sees no others", () => {
     expect(gpuEnvironment([1, 3], false)).toEqual({
       CUDA_VISIBLE_DEVICES: "1,3",
       GLEANER_GPUS: "1,3",

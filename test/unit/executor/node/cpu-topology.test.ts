@@ -68,7 +68,7 @@ const twoPackages = {
 };
 
 describe("cores in hwloc's order", () => {
-  test("go through one package after the other, however the kernel numbers CPUs; threads of a core follow each other", () => {
+  test("go package by package with a core's threads together, however the kernel numbers CPUs", () => {
     make(twoPackages);
     expect(readCores(folder)).toEqual([
       [0, 4],
@@ -79,7 +79,7 @@ describe("cores in hwloc's order", () => {
     expect(readCpuMap(null, 8, folder)).toEqual([0, 4, 2, 6, 1, 5, 3, 7]);
   });
 
-  test("go through one NUMA node of a package after the other, and one L3 cache after the other", () => {
+  test("go by NUMA nodes of a package, then by L3 caches", () => {
     const cores = Array.from({ length: 8 }, (_, cpu) => String(cpu));
     make({
       online: "0-7",
@@ -92,7 +92,7 @@ describe("cores in hwloc's order", () => {
     expect(readCores(folder).flat()).toEqual([0, 4, 1, 5, 2, 7, 3, 6]);
   });
 
-  test("are those that an old kernel names in other words", () => {
+  test("are found under the names of an old kernel", () => {
     put("cpu/online", "0-1");
     for (const cpu of [0, 1]) {
       put(`cpu/cpu${cpu}/topology/thread_siblings_list`, String(cpu));
@@ -101,13 +101,13 @@ describe("cores in hwloc's order", () => {
     expect(readCores(folder)).toEqual([[0], [1]]);
   });
 
-  test("of this machine are all of its CPUs", () => {
+  test("of this machine include all its CPUs", () => {
     const order = readCores().flat();
     expect([...order].sort((left, right) => left - right)).toEqual(cpus().map((_, cpu) => cpu));
   });
 });
 
-describe("cores whose order is not sure", () => {
+describe("the order of cores is uncertain if", () => {
   const fourPackages = {
     online: "0-3",
     packages: ["0", "1", "2", "3"],
@@ -115,7 +115,7 @@ describe("cores whose order is not sure", () => {
     nodes: ["0", "1", "2", "3"],
   };
 
-  test("near NUMA nodes that are no neighbours are grouped by hwloc", () => {
+  test("hwloc groups close NUMA nodes that are not adjacent", () => {
     make({
       ...fourPackages,
       distances: ["10 32 21 32", "32 10 32 21", "21 32 10 32", "32 21 32 10"],
@@ -128,7 +128,7 @@ describe("cores whose order is not sure", () => {
     expect(readCores(folder).flat()).toEqual([0, 1, 2, 3]);
   });
 
-  test("clusters that old releases do not see change it", () => {
+  test("clusters that old releases do not recognise change it", () => {
     const one = { online: "0-3", packages: ["0-3"], cores: ["0", "1", "2", "3"] };
     make({ ...one, clusters: ["0,2", "1,3"] });
     expect(() => readCores(folder)).toThrow(/depends on the release of hwloc/);
@@ -143,7 +143,7 @@ describe("cores whose order is not sure", () => {
     expect(() => readCores(folder)).toThrow(/does not show its cores/);
   });
 
-  test("some are offline, small ones, or others than Slurm counts", () => {
+  test("some are offline, of a small kind, or not those that Slurm counts", () => {
     make({ online: "0,2", packages: ["0,2"], cores: ["0", "2"] });
     expect(() => readCpuMap(null, 2, folder)).toThrow(/offline/);
     expect(() => readCpuMap(null, 4, folder)).toThrow(/counts 4 CPUs.*machine has 2/);

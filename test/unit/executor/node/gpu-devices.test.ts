@@ -17,7 +17,7 @@ function files(...names: readonly string[]): string {
   return join(folder, "nvidia");
 }
 
-test("as many files as Slurm counts GPUs prove it; files without a number are no GPUs", () => {
+test("device files match if there are as many as Slurm counts GPUs; files without a number do not count", () => {
   const before = files("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-caps");
   expect(gpuProblemHere(before, 2)).toBeNull();
 });
@@ -30,13 +30,13 @@ test.each([
   expect(problem).toMatch(`Slurm counts ${gpuTotal} GPUs, but the node has 2 files`);
 });
 
-test("where there are no files, or no GPUs, there is nothing to prove", () => {
+test("no check is made without device files or GPUs", () => {
   expect(gpuProblemHere(null, 4)).toBeNull();
   expect(gpuProblemHere(join(folder, "nvidia"), 4)).toBeNull();
   expect(gpuProblemHere(files("nvidia0"), 0)).toBeNull();
 });
 
-test("an order without GPUs keeps all else", () => {
+test("an order loses its GPUs and keeps all else", () => {
   const order = { type: "budget", budget: { cores: 2, memoryMb: 10, gpus: [0, 1] } } as const;
   expect(withoutGpus(order)).toEqual({ ...order, budget: { ...order.budget, gpus: [] } });
 });

@@ -15,8 +15,8 @@ const job = { SLURM_JOB_ID: "77", SLURM_CPUS_ON_NODE: "4", SLURM_MEM_PER_NODE: "
 const asJob = ["env", ...Object.entries(job).map(([name, value]) => `${name}=${value}`)];
 const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
-describe("the job that a process is", () => {
-  test("gives functions all but what the executor itself needs", () => {
+describe("the job of a process", () => {
+  test("offers functions all resources but the executor's own", () => {
     const budget = { cores: 4, memoryMb: 1_000, gpus: [] };
     expect(readPilotJob(job)).toEqual({ id: 77, budget });
     expect(readPilotJob({ ...job, SLURM_MEM_PER_NODE: "129" }).budget.memoryMb).toBe(1);
@@ -32,7 +32,7 @@ describe("the job that a process is", () => {
     { SLURM_MEM_PER_NODE: undefined },
     { SLURM_MEM_PER_NODE: "128" },
     { SLURM_MEM_PER_NODE: "99999999999" },
-  ])("is none with %j", (change) => {
+  ])("does not exist with %j", (change) => {
     expect(() => readPilotJob({ ...job, ...change })).toThrow(
       expect.objectContaining({
         code: "LAUNCH",
@@ -51,7 +51,7 @@ describe("a sealed launch", () => {
   const munge = (input: string, account = {}) =>
     execFileSync("munge", [`--socket=${socket}`], { input, encoding: "utf8", ...account });
 
-  test("is opened once, with all that was put in", async () => {
+  test("is opened once, with its whole content", async () => {
     const sealed = await seal('{"a":"\\n\\nb"}\n', options);
     expect(await unseal(sealed, socket)).toBe('{"a":"\\n\\nb"}\n');
     await expect(unseal(sealed, socket)).rejects.toMatchObject({
@@ -60,7 +60,7 @@ describe("a sealed launch", () => {
     });
   });
 
-  test("made for another purpose, or by another user, is not obeyed", async () => {
+  test("made for another purpose, or by another user, is refused", async () => {
     const refused = {
       code: "LAUNCH",
       message: expect.stringMatching(/another user sealed the launch/),
@@ -71,7 +71,7 @@ describe("a sealed launch", () => {
     await expect(unseal(theirs, socket)).rejects.toMatchObject(refused);
   });
 
-  test("that is none, or without a munged, tells to look at munge", async () => {
+  test("that is invalid, or without a munged, names munge in the error", async () => {
     await expect(unseal("MUNGE:xyz:", socket)).rejects.toMatchObject({
       code: "LAUNCH",
       message: expect.stringMatching(/munge cannot open the launch \(.+\): check that munged runs/),
@@ -93,7 +93,7 @@ describeAsRoot("a pilot's executor", () => {
     node = await TestNode.make(programs, { pilot: { idleMs } });
   };
 
-  test("has the job's resources, whatever the daemon believes, and runs commands", async () => {
+  test("has the job's resources, whatever the daemon assumes, and runs commands", async () => {
     await make(60_000);
     const ready = await node.start(asJob);
     expect(ready.budget).toMatchObject({ cores: 4, memoryMb: 1_000, gpus: [] });
@@ -103,7 +103,7 @@ describeAsRoot("a pilot's executor", () => {
     expect(report).toMatchObject({ end: "COMPLETED", exitCode: 0 });
   });
 
-  test("tells at SIGTERM what Slurm ended and what that cost, and is gone with its commands", async () => {
+  test("reports on SIGTERM what Slurm evicted and the cost, and exits with its commands", async () => {
     await make(60_000);
     await node.start(asJob);
     const order = await node.run(node.order(["sleep", "1000"], { cores: 3 }));
@@ -122,7 +122,7 @@ describeAsRoot("a pilot's executor", () => {
     await until(() => node.processes().length === 0);
   });
 
-  test("leaves when it has no work for its idle time, and not while it works", async () => {
+  test("leaves when it has no work for its idle time, but not while it works", async () => {
     await make(400);
     await node.start(asJob);
     expect((await node.finish(node.order(["sleep", "1"]))).end).toBe("COMPLETED");
@@ -132,7 +132,7 @@ describeAsRoot("a pilot's executor", () => {
     expect(await node.exited()).toBe(0);
   });
 
-  test("leaves in order when it is told to by SIGINT", async () => {
+  test("leaves in order on SIGINT", async () => {
     await make(60_000);
     await node.start(asJob);
     node.signal("SIGINT");
@@ -142,7 +142,7 @@ describeAsRoot("a pilot's executor", () => {
     expect(await node.exited()).toBe(0);
   });
 
-  test("refuses to be one outside of a job", async () => {
+  test("refuses to start outside a job", async () => {
     await make(60_000);
     node.launch(["env", "-u", "SLURM_JOB_ID"]);
     expect(await node.exited()).toBe(1);
