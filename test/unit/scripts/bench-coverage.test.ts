@@ -33,7 +33,7 @@ const shape = {
   lengthMs: 36_000,
 };
 
-test("a stretch is compressed, cut at its edges, and keeps to the busiest nodes that are not too large", () => {
+test("a stretch is compressed, cut at its edges, and limited to the busiest nodes that are not too large", () => {
   const trace = [
     line(1_000, 1, ["x"]), // the trace begins here, the stretch an hour later
     line(4_500, 200, ["a", "a", "a", "a"]), // runs already: 100 s of it are left
@@ -52,12 +52,12 @@ test("a stretch is compressed, cut at its edges, and keeps to the busiest nodes 
   ]);
 });
 
-test("more nodes than the stretch uses are refused", () => {
+test("a request for more nodes than the stretch uses is refused", () => {
   const file = written("small.swf", line(1_000, 9_000, ["a"]));
   expect(() => readStretch(file, shape)).toThrow("uses only 1 nodes");
 });
 
-test("figures: only what no job has is idle, only what is held and idle is covered, and of that the work counts", () => {
+test("the figures count cores without a job as idle, held idle cores as covered, and work on those as goodput", () => {
   const window = { nodes: ["n1"], coresPerNode: 4, fromMs: 1_000, toMs: 1_100 };
   const span = (cores: number, fromMs: number, toMs: number) => ({
     node: "n1",
@@ -80,7 +80,7 @@ test("figures: only what no job has is idle, only what is held and idle is cover
   });
 });
 
-test("the exported stretch is read by the simulator as it was", async () => {
+test("the simulator reads an exported stretch unchanged", async () => {
   const file = join(folder, "out.swf");
   const began = 1_800_000_000_000;
   const allocated = [

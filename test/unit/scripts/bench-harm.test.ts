@@ -18,7 +18,7 @@ const given: Readonly<Record<number, Share>> = {
 const shareOf: ShareOf = (job) => given[job] ?? null;
 const verdictOf = (...lines: string[]) => judge(readWatch(lines.join("\n")), whole, shareOf);
 
-test("functions beside a job are no violation while both fit", () => {
+test("functions beside a job are not a violation while both fit", () => {
   const { violations, idleCoreMs, functionCoreMs } = verdictOf(
     "1000 n1 j:7:- f:1.1:2:1000:- f:2.1:2:1000:-",
     "1100 n1 j:7:-",
@@ -64,7 +64,7 @@ test("too many cores, too much memory and a GPU of the job are violations, from 
   ]);
 });
 
-test("jobs alone are never our violation, and a job that Slurm does not know is told", () => {
+test("jobs alone are never a violation, and a job that Slurm does not know is reported", () => {
   const { violations, unknownJobs } = verdictOf(
     "1000 n1 j:7:- j:9:-",
     "1010 n1 j:7:- j:10:- f:1.1:4:100:-",
@@ -74,12 +74,12 @@ test("jobs alone are never our violation, and a job that Slurm does not know is 
   expect(unknownJobs).toEqual([10]);
 });
 
-test("the witness tells how often it looked and its longest gap", () => {
+test("the witness reports how often it looked and its longest gap", () => {
   const { samples, longestGapMs } = readWatch("- 60 17\n1000 n1\n- 118 41\n- 170 16\n");
   expect([samples, longestGapMs]).toEqual([170, 41]);
 });
 
-test("reads what a job was given of each node", () => {
+test("the verdict reads what a job was allocated on each node", () => {
   const record = readRecord(
     "JobId=2 JobName=twoNodes.5 UserId=root(0) JobState=COMPLETED Reason=None ExitCode=0:0 " +
       "StartTime=2026-01-02T03:04:05 NumNodes=3 TRES=cpu=5,mem=2500M,node=2 " +

@@ -17,5 +17,5 @@ const holdsZod = (name: string) =>
 
 test.each(quick)("%s holds no zod", (name) => expect(holdsZod(name)).toBe(false));
 
-test("the part of glean that reads the configuration does", () =>
+test("the part of glean that reads the configuration holds zod", () =>
   expect(holdsZod("glean-config")).toBe(true));

@@ -38,16 +38,16 @@ function run(): { said: string; taken: boolean } {
   return { said: said!, taken: taken === "true" };
 }
 
-test("is taken when it was made of this program", () => {
+test("the code cache is used if it was made from this program", () => {
   expect(run()).toEqual({ said: "one word", taken: true });
 });
 
-test("is not needed", () => {
+test("the code cache is optional", () => {
   rmSync(at("glean-program.cache"));
   expect(run()).toEqual({ said: "one word", taken: false });
 });
 
-test("of another program of the same length is left aside", () => {
+test("a code cache of another program of the same length is ignored", () => {
   const old = readFileSync(at("glean-program.cache"));
   compile("two");
   writeFileSync(at("glean-program.cache"), old);
@@ -58,7 +58,7 @@ test.each([
   ["another version of V8", (cache: Buffer) => cache.fill(7, markLength + 4, markLength + 8)],
   ["a file that was cut off", (cache: Buffer) => cache.subarray(0, markLength + 20)],
   ["an empty file", (cache: Buffer) => cache.subarray(0, 0)],
-])("of %s is left aside", (_, damage) => {
+])("a code cache of %s is ignored", (_, damage) => {
   writeFileSync(at("glean-program.cache"), damage(readFileSync(at("glean-program.cache"))));
   expect(run()).toEqual({ said: "one word", taken: false });
 });

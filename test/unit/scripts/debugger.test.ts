@@ -78,7 +78,7 @@ async function saidAfter(process_: ChildProcess): Promise<string> {
   return said;
 }
 
-describe("SIGUSR1 opens nothing", () => {
+describe("SIGUSR1 opens no debugger", () => {
   test("while the program runs", async () => {
     const { pid } = start([]);
     await until(() => isGuarded(pid!));
@@ -93,7 +93,7 @@ describe("SIGUSR1 opens nothing", () => {
     ["as an argument", [noDebugger], {}],
     ["in the environment", [], { NODE_OPTIONS: noDebugger }],
   ])(
-    "while it starts, with the address that no machine has, %s",
+    "while it starts, with an address that no machine has, %s",
     async (_how, args, environment) => {
       const started = start(args, environment);
       const pid = started.pid!;
@@ -113,13 +113,13 @@ describe("SIGUSR1 opens nothing", () => {
   );
 });
 
-test("a core file of the program has nothing of its memory", async () => {
+test("a core file of the program contains none of its memory", async () => {
   const { pid } = start([]);
   await until(() => isGuarded(pid!));
   await until(() => readFileSync(`/proc/${pid}/coredump_filter`, "utf8").trim() === "00000000");
 });
 
-test("gleanerd begins with the same guard", () => {
+test("gleanerd starts with the same guard", () => {
   const guard = readFileSync("scripts/bundle/guard.cjs", "utf8");
   expect(readFileSync(join(folder, "gleanerd.cjs"), "utf8").startsWith(guard)).toBe(true);
 });

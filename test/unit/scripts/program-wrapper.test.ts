@@ -58,13 +58,13 @@ const run = (program = join(root, "scripts/glean"), ...args: string[]): string[]
 const wasBuilt = () => existsSync(join(root, "built"));
 
 describe("scripts/glean", () => {
-  test("runs what is built, where the user is, with the arguments as they are", () => {
+  test("runs the built program in the current folder with unchanged arguments", () => {
     const args = ["batch", "--wrap", "echo 'a  b' $HOME", ""];
     expect(run(undefined, ...args)).toEqual([realpathSync(tmpdir()), ...args]);
     expect(wasBuilt()).toBe(false);
   });
 
-  test("runs through a link too", () => {
+  test("runs through a link, too", () => {
     symlinkSync(join(root, "scripts/glean"), join(root, "link"));
     expect(run(join(root, "link"), "queue").slice(1)).toEqual(["queue"]);
   });

@@ -17,7 +17,7 @@ describe("generated files", () => {
     expect({ path, isCurrent, advice }).toEqual({ path, isCurrent: true, advice });
   });
 
-  test("no line of prose in them is too long, whatever code it holds", () => {
+  test("have no prose line that is too long, whatever code it holds", () => {
     expect(wrap(`${"word ".repeat(18)}\`a b c d e f g h\` end`).split("\n")).toEqual([
       "word ".repeat(18).trim(),
       "`a b c d e f g h` end",
@@ -25,7 +25,7 @@ describe("generated files", () => {
   });
 });
 
-test("the reference knows a key's type, its bounds and its default", () => {
+test("show a key's type, bounds and default", () => {
   const poll = readKeys().find(({ path }) => path === "poll");
   expect(poll?.keys[0]).toMatchObject({
     path: "poll.intervalMs",

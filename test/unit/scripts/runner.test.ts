@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("patience", () => {
-  test("lasts at least as long as it says", async () => {
+  test("lasts at least as long as requested", async () => {
     const startedMs = performance.now();
     const patience = new Patience(50);
     expect(patience.isOver).toBe(false);
@@ -25,7 +25,7 @@ describe("patience", () => {
     expect(performance.now() - startedMs).toBeGreaterThanOrEqual(100);
   });
 
-  test("is taken back as any timer is", async () => {
+  test("can be cancelled like any timer", async () => {
     let isOver = false;
     clearTimeout(afterPatience(10, () => (isOver = true)));
     await new Promise<void>((resolve) => void afterPatience(100, resolve));
@@ -33,9 +33,9 @@ describe("patience", () => {
   });
 });
 
-describe("a run that is stopped", () => {
+describe("a stopped run", () => {
   /** A jest of its own, in a folder whose only test never ends, stopped once it runs. */
-  test("names the test that ran", () => {
+  test("names the running test", () => {
     const running = join(folder, "running");
     mkdirSync(join(folder, "test"));
     writeFileSync(
@@ -107,13 +107,13 @@ describe("scripts/test with a pattern", () => {
       encoding: "utf8",
     });
 
-  test("neither builds, lints nor checks types for a test that needs none of it", () => {
+  test("does not build, lint or check types for a test that needs none of it", () => {
     const { stdout, status } = run("test/unit/slurm/times");
     expect(stdout).toMatch(/^== tests\n\d+ passed, 0 failed\n$/);
     expect(status).toBe(0);
   });
 
-  test("says that it matches nothing, at once", () => {
+  test("says at once that it matches nothing", () => {
     const { stdout, stderr, status } = run("no-such-test");
     expect(stdout).toBe("0 passed, 1 failed\n");
     expect(stderr).toContain("No test file's path matches the arguments.");

@@ -34,14 +34,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test("the wait for its end has a limit, and names its log", async () => {
+test("the wait for gleanerd's exit has a time limit, and its error names the log", async () => {
   const { daemonLog } = site.files;
   await expect(site.endDaemon("SIGTERM", 1)).rejects.toThrow(
     `gleanerd (pid ${site.daemonPid}) did not end within 1 ms of SIGTERM; its log ${daemonLog} ends:\nwaits for n1`,
   );
 });
 
-test("after that it can still be ended", async () => {
+test("gleanerd can still be stopped afterwards", async () => {
   await expect(site.endDaemon("SIGINT", 1)).rejects.toThrow("did not end within 1 ms");
   await site.endDaemon("SIGKILL");
   const again = createServer().listen(site.ports.apiPort, "127.0.0.1");
@@ -49,7 +49,7 @@ test("after that it can still be ended", async () => {
   again.close();
 });
 
-test("a second daemon is refused while the first runs, and where its port is taken", async () => {
+test("a second daemon is refused while the first runs, or if its port is taken", async () => {
   await expect(site.startDaemon()).rejects.toThrow(`gleanerd runs already (pid ${site.daemonPid})`);
   await site.endDaemon("SIGKILL");
   const other = createServer().listen(site.ports.apiPort, "127.0.0.1");
@@ -58,7 +58,7 @@ test("a second daemon is refused while the first runs, and where its port is tak
   other.close();
 });
 
-test("a daemon that ended by itself is told, one that was ended is not", async () => {
+test("a daemon that exited by itself is reported, a stopped one is not", async () => {
   site.assertDaemonDidNotCrash();
   process.kill(site.daemonPid, "SIGKILL");
   await until(

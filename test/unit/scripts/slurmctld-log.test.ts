@@ -33,7 +33,7 @@ test("reads starts by the main scheduler, by backfill and by a request that is s
   ]);
 });
 
-test("a request that has to wait is no start", () => {
+test("a request that has to wait is not a start", () => {
   const read = records(
     "05.100] sched: _slurm_rpc_allocate_resources JobId=7 NodeList=(null) usec=188",
     "06.918] sched/backfill: _start_job: Started JobId=7 in batch on n1",
@@ -65,7 +65,7 @@ test("a requeued job has an allocation for each start, and each process belongs 
   expect(allocatedBefore(read.get(8), at("07.600"))).toBeNull();
 });
 
-test("the demo tells which jobs' starts it could not measure", () => {
+test("the demo lists the jobs whose starts it could not measure", () => {
   const read = records("05.100] sched: Allocate JobId=7 NodeList=n1 #CPUs=1 Partition=batch");
   const seen = { node: "n1", functionCores: 0, jobCores: 1, nodeCores: 4 };
   const sightings = [

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => at.remove());
 
-describe("whatever comes in, the sanitized prolog ends with 0 and says nothing", () => {
+describe("the sanitized prolog exits with 0 and prints nothing, whatever comes", () => {
   const options = { seed: 20261123, numRuns: 60 };
   const text = fc.string({ unit: fc.constantFrom(..."n0129[]-,()x._/ é"), maxLength: 60 });
 
@@ -72,7 +72,7 @@ describe("whatever comes in, the sanitized prolog ends with 0 and says nothing",
   }, 60_000);
 });
 
-test("every parser stands 100,000 made-up inputs, and takes some of them", () => {
+test("every parser survives 100,000 generated inputs, and accepts some of them", () => {
   const program = path.join(pluginFolder, "asan", "fuzz");
   const said = execFileSync(program, ["100000", "20261127"], { encoding: "utf8" });
   const { accepted } = JSON.parse(said) as { accepted: Record<string, number> };

@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => at.remove());
 
-describe("without an answer the prolog kills the executor and all it started", () => {
+describe("without an answer the prolog kills the executor and all its processes", () => {
   const answers: [string, (socket: net.Socket) => void][] = [
     ["closes the connection", (socket) => socket.end()],
     ["answers with other words", (socket) => socket.end("ok\n")],
@@ -63,7 +63,7 @@ describe("without an answer the prolog kills the executor and all it started", (
     expect(await exit).toEqual([null, "SIGKILL"]);
   });
 
-  test("but no other process that has the same pid by now", async () => {
+  test("but no other process that now has the same pid", async () => {
     const tree = await at.startTree();
     at.writePid([`pid=${tree.pid}`, `startTicks=${Number(startTicks(tree.pid)) + 1}`]);
     expect(await at.run(prolog)).toEqual(silent);
@@ -80,7 +80,7 @@ describe("without an answer the prolog kills the executor and all it started", (
     expect(alive(tree)).toHaveLength(4);
   });
 
-  test("by its pid when the cgroup it names is none", async () => {
+  test("by its pid when the recorded cgroup does not exist", async () => {
     const victim = path.join(at.folder, "cgroup.kill");
     fs.writeFileSync(victim, "untouched");
     const tree = await at.startTree([`kill=/sys/fs/cgroup/../../..${victim}`, `kill=${victim}`]);
@@ -114,7 +114,7 @@ describe("without an answer the prolog kills the executor and all it started", (
   withCgroup.each([
     ["one that is gone had nothing left", "gone", []],
     ["one that cannot be looked at may have something left", "cgroup.procs", ["late.12.*"]],
-  ])("and notes it for a report: of a cgroup, %s", async (_name, group, notes) => {
+  ])("and records it for a report: with a cgroup, %s", async (_name, group, notes) => {
     // The executor itself is dead: what it ran may live on in its cgroup.
     at.writePid(["pid=4194303", "startTicks=1", `kill=${unified}/${group}/cgroup.kill`]);
     await at.listen((socket) => socket.end("ok\n"));
@@ -122,7 +122,7 @@ describe("without an answer the prolog kills the executor and all it started", (
     expect(at.notes).toEqual(notes);
   });
 
-  test("and ends at its deadline, whatever answerMs says", async () => {
+  test("and exits at its deadline, whatever answerMs is", async () => {
     at.configure(["answerMs=60000", "deadlineMs=300"]);
     await at.listen(() => undefined);
     expect(await at.run(prolog)).toEqual(silent);

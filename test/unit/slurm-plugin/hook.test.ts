@@ -20,14 +20,14 @@ beforeEach(() => {
 });
 afterEach(() => at.remove());
 
-test.each(["", "asan"])("the parts agree with their tables (%s build)", (build) => {
+test.each(["", "asan"])("the parts of the hook agree with their tables (%s build)", (build) => {
   expect(execFileSync(path.join(pluginFolder, build, "selftest"), { encoding: "utf8" })).toBe(
     "selftest: all passed\n",
   );
 });
 
 describe("the prolog", () => {
-  test("marks the job, asks the executor, and leaves it alone when it answers", async () => {
+  test("marks the job, asks the executor, and does not kill it if it answers", async () => {
     const tree = await at.startTree();
     const before = process.hrtime.bigint();
     const lines = await at.listen((socket) => socket.end("freed 3 12\n"));
@@ -49,7 +49,7 @@ describe("the prolog", () => {
     ["nonsense", "n[1-2]", "0"],
     ["", "n2", "0"],
     ["6", "n2", "6"],
-  ])("of cpus %s on %s this node has %s", async (cpus, nodes, expected) => {
+  ])("reads from the CPUs %s on %s that this node has %s", async (cpus, nodes, expected) => {
     expect(
       await at.run({ ...prolog, SLURM_JOB_CPUS_PER_NODE: cpus, SLURM_JOB_NODELIST: nodes }),
     ).toEqual(silent);
@@ -61,7 +61,7 @@ describe("the prolog", () => {
     ["leaves none to the system", { SLURM_JOB_CORE_SPEC_COUNT: "0" }, "4"],
     ["has more tasks than CPUs", { SLURM_JOB_NTASKS: "9" }, "0"],
     ["has as many tasks as CPUs", { SLURM_JOB_NTASKS: "8" }, "4"],
-  ])("of a job that %s", async (_what, more, expected) => {
+  ])("handles a job that %s", async (_what, more, expected) => {
     const cpus = { SLURM_JOB_CPUS_PER_NODE: "4(x2)", SLURM_JOB_NODELIST: "n[1-2]" };
     expect(await at.run({ ...prolog, ...cpus, ...more })).toEqual(silent);
     expect(at.marks).toEqual([`12.${expected}.-`]);
@@ -70,20 +70,20 @@ describe("the prolog", () => {
   test.each([
     ["SLURM_JOB_ID", ["", "0", "-1", "1x", "4294967296", "../1", "1 2"]],
     ["SLURMD_NODENAME", ["", ".", "..", "../n2", ".n2", "n/2", "n 2", "n\n2", "é", "n".repeat(65)]],
-  ])("does nothing for a %s that is none", async (key, values) => {
+  ])("does nothing for an invalid %s", async (key, values) => {
     for (const value of values) expect(await at.run({ ...prolog, [key]: value })).toEqual(silent);
     expect(fs.readdirSync(at.runDirectory)).toEqual(["n2"]);
     expect(fs.readdirSync(at.node)).toEqual([]);
   });
 
-  test("makes the folder for a node's first job, closed to others", async () => {
+  test("creates the folder for a node's first job, closed to others", async () => {
     fs.rmSync(at.runDirectory, { recursive: true });
     expect(await at.run(prolog)).toEqual(silent);
     expect(at.marks).toEqual(["12.1.-"]);
     expect(fs.statSync(at.node).mode & 0o777).toBe(0o700);
   });
 
-  test("is told apart from the epilog by its name when Slurm says nothing", async () => {
+  test("is distinguished from the epilog by its name if Slurm sets no variable", async () => {
     expect(await at.run(job)).toEqual(silent);
     expect(at.marks).toEqual(["12.1.-"]);
     expect(await at.run(job, [], "glean-epilog")).toEqual(silent);
@@ -92,7 +92,7 @@ describe("the prolog", () => {
     expect(at.marks).toEqual([]);
   });
 
-  test("ends with 0 where nothing can be written", async () => {
+  test("exits with 0 where nothing can be written", async () => {
     for (const runDir of ["/proc/gleaner", "/dev/null", `${at.folder}/hook.conf/x`, "/"]) {
       at.configure([`runDir=${runDir}`]);
       expect(await at.run(prolog)).toEqual(silent);
@@ -101,7 +101,7 @@ describe("the prolog", () => {
   });
 });
 
-describe("a folder that others could have written to is not used", () => {
+describe("a folder that others can write to is not used", () => {
   const spoil: [string, () => void][] = [
     ["writable to all", () => fs.chmodSync(at.node, 0o777)],
     ["writable to the group", () => fs.chmodSync(at.node, 0o770)],
@@ -127,7 +127,7 @@ describe("a folder that others could have written to is not used", () => {
 });
 
 describe("the epilog", () => {
-  test("removes the marks of its job only and tells the executor", async () => {
+  test("removes only the marks of its job and tells the executor", async () => {
     fs.mkdirSync(path.join(at.node, "jobs"), { mode: 0o700 });
     for (const name of ["12.1.-", "12.4.0,1", "120.1.-", "1.12.-"])
       fs.writeFileSync(path.join(at.node, "jobs", name), "");
@@ -137,7 +137,7 @@ describe("the epilog", () => {
     expect(lines).toEqual(["end 12\n"]);
   });
 
-  test("waits no longer than answerMs, and kills nobody", async () => {
+  test("waits at most answerMs, and kills nobody", async () => {
     at.configure(["answerMs=50"]);
     const tree = await at.startTree();
     await at.listen(() => undefined);
@@ -148,7 +148,7 @@ describe("the epilog", () => {
   test.each([
     ["udp4", "127.0.0.1", (port: number) => `127.0.0.1:${port}`],
     ["udp6", "::1", (port: number) => `[::1]:${port}`],
-  ] as const)("wakes the daemon over %s when there is no executor", async (type, host, wake) => {
+  ] as const)("wakes the daemon over %s if there is no executor", async (type, host, wake) => {
     const socket = dgram.createSocket(type);
     socket.bind(0, host);
     await once(socket, "listening");
@@ -161,7 +161,7 @@ describe("the epilog", () => {
 });
 
 describe("glean-prolog by hand", () => {
-  test("--probe prints who answers, else one sentence and status 1", async () => {
+  test("prints with --probe who answers, or one sentence with status 1", async () => {
     const env = { SLURMD_NODENAME: "n2" };
     const missing = await at.run(env, ["--probe"]);
     expect(missing.status).toBe(1);
@@ -175,7 +175,7 @@ describe("glean-prolog by hand", () => {
     expect((await at.run({}, ["--probe"])).stderr).toContain("SLURMD_NODENAME");
   });
 
-  test("--probe takes no answer that is none, and does not wait for ever", async () => {
+  test("refuses with --probe an invalid answer, and does not wait forever", async () => {
     at.configure(["deadlineMs=200"]);
     const answers = ["here \n", "here a b\n", "there\n", `here ${"x".repeat(129)}\n`, ""];
     await at.listen((socket) => {
@@ -186,7 +186,7 @@ describe("glean-prolog by hand", () => {
       expect((await at.run({ SLURMD_NODENAME: "n2" }, ["--probe"])).status).toBe(1);
   });
 
-  test("--version names it", async () => {
+  test("prints its name with --version", async () => {
     expect(await at.run({}, ["--version"])).toEqual({
       status: 0,
       stdout: "glean-hook 0.1.0\n",

@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => at.remove());
 
-test("the prolog asks the executor for what the job got, the epilog takes it back", async () => {
+test("the prolog requests the job's resources from the executor, and the epilog returns them", async () => {
   const lines = await at.listen((socket, line) =>
     socket.end(line.startsWith("end") ? "ok\n" : "freed 3 12\n"),
   );
@@ -32,13 +32,13 @@ test("the prolog asks the executor for what the job got, the epilog takes it bac
   expect(lines).toEqual([expect.stringMatching(/^begin 12 1 0,1 2000 \d+\n$/), "end 12\n"]);
 });
 
-test("the CPUs cannot be known: the whole node is freed", async () => {
+test("the whole node is freed if the job's CPUs are unknown", async () => {
   const { SLURM_JOB_CPUS_PER_NODE: _, ...rest } = prolog;
   expect(await at.call(rest)).toEqual(quiet);
   expect(at.marks).toEqual(["12.0.-"]);
 });
 
-test("an executor that hangs is gone, with all it started, before the plugin returns", async () => {
+test("a hanging executor is gone, with all its processes, before the plugin returns", async () => {
   at.configure(["answerMs=50"]);
   const tree = await at.startTree();
   await at.listen(() => undefined);
@@ -46,7 +46,7 @@ test("an executor that hangs is gone, with all it started, before the plugin ret
   expect(alive(tree)).toEqual([]);
 });
 
-test("its child that hangs ends at deadlineMs, the job starts, and slurmd's log has a line", async () => {
+test("a hanging child of the plugin ends at deadlineMs, the job starts, and slurmd logs it", async () => {
   at.configure(["answerMs=60000", "deadlineMs=100"]);
   // A child that is stopped takes no timer: only the plugin's own wait ends it.
   const lines = await at.listen((socket) => {
@@ -62,7 +62,7 @@ test("its child that hangs ends at deadlineMs, the job starts, and slurmd's log 
   expect(Number(result.stdout)).toBeGreaterThanOrEqual(100_000);
 });
 
-test("without a process to be had it does its work in slurmstepd itself", async () => {
+test("the plugin works within slurmstepd if it cannot start a process", async () => {
   const env = { ...prolog, SPANK_HOST_NO_FORK: "1" };
   const lines = await at.listen((socket) => socket.end("freed 0 0\n"));
   expect(await at.call(env)).toEqual(quiet);
@@ -70,7 +70,7 @@ test("without a process to be had it does its work in slurmstepd itself", async 
   expect(lines).toHaveLength(1);
 });
 
-test("a crash of its child is not slurmstepd's", async () => {
+test("a crash of the plugin's child does not affect slurmstepd", async () => {
   await at.listen(() => process.kill(at.hookPid(), "SIGSEGV"));
   expect(await at.call(prolog)).toEqual({
     ...quiet,
@@ -78,7 +78,7 @@ test("a crash of its child is not slurmstepd's", async () => {
   });
 });
 
-test("takes hook.conf from where its argument says, and so does the probe", async () => {
+test("the plugin and the probe read the hook.conf that the argument names", async () => {
   const other = path.join(at.folder, "other.conf");
   const run = path.join(at.folder, "elsewhere");
   fs.writeFileSync(other, `runDir=${run}\n`, { mode: 0o644 });

@@ -24,7 +24,7 @@ const remove = (path = state) => at.finish(at.command([], [["removeCheckpoint", 
 const own = (name: string) => run(`mkdir -m 700 ${name} && echo precious > ${name}/data`, false);
 const kept = (name: string) => fs.readFileSync(at.file(`${name}/data`), "utf8");
 
-describe("a folder that another user puts in the place of the checkpoint folder", () => {
+describe("another user's folder in place of the checkpoint folder", () => {
   test("is not removed", async () => {
     await run('echo 1 > "$0/n"');
     await own("thesis");
@@ -45,7 +45,7 @@ describe("a folder that another user puts in the place of the checkpoint folder"
     expect(kept("state-1")).toBe("precious\n");
   });
 
-  test("is not taken for it, nor marked, by the next attempt", async () => {
+  test("is neither used nor marked by the next attempt", async () => {
     await own("thesis");
     fs.renameSync(at.file("thesis"), state);
     const said = (await run("true")).join(" ");
@@ -73,7 +73,7 @@ describe("a folder that another user puts in the place of the checkpoint folder"
 });
 
 describe("the checkpoint folder", () => {
-  test("is removed with all that is in it, however deep, and links are not followed", async () => {
+  test("is removed with its whole content, however deep, without following links", async () => {
     await own("thesis");
     const script = `cd "$0"; mkdir -p a/b; ln -s ../../thesis a/link; ln -s /nowhere dangling; mkfifo pipe
 for i in $(seq 200); do mkdir deep; echo x > deep/file; cd deep; done`;
@@ -99,7 +99,7 @@ for i in $(seq 200); do mkdir deep; echo x > deep/file; cd deep; done`;
     expect(fs.existsSync(state)).toBe(false);
   });
 
-  test("that is gone, or was never filled, is no reason to fail", async () => {
+  test("causes no error if it is missing or empty", async () => {
     expect((await remove())[0]).toBe("ended");
     expect((await remove("/no/such/folder"))[0]).toBe("ended");
     await run("mkdir -m 700 empty", false);
@@ -107,7 +107,7 @@ for i in $(seq 200); do mkdir deep; echo x > deep/file; cd deep; done`;
     expect(fs.existsSync(at.file("empty"))).toBe(false);
   });
 
-  test("of a removal that was cut off is gone on with", async () => {
+  test("of an interrupted removal is removed by the next one", async () => {
     await run('rm -f "$0"/.gleaner-checkpoint; mkdir "$0/a"');
     expect((await remove())[0]).toBe("failed"); // without a mark it could be anything
     await run('rmdir "$0/a"', false);
@@ -115,7 +115,7 @@ for i in $(seq 200); do mkdir deep; echo x > deep/file; cd deep; done`;
     expect(fs.existsSync(state)).toBe(false);
   });
 
-  test("that cannot be emptied stays marked, and says why", async () => {
+  test("stays marked if it cannot be emptied, with the reason", async () => {
     await run('mkdir "$0/closed"; touch "$0/closed/file"; chmod 500 "$0/closed"');
     expect((await remove()).join(" ")).toMatch(
       /^failed checkpoint 13 .* cannot be removed completely/,
@@ -126,7 +126,7 @@ for i in $(seq 200); do mkdir deep; echo x > deep/file; cd deep; done`;
   });
 });
 
-test("a request has either a command or a folder to remove", async () => {
+test("a request names either a command or a folder to remove", async () => {
   for (const args of [["true"], []]) {
     const fields = args.length > 0 ? [["removeCheckpoint", state] as [string, string]] : [];
     expect((await at.finish(at.command(args, fields))).slice(0, 2)).toEqual(["failed", "request"]);

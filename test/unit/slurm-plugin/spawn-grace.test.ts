@@ -60,7 +60,7 @@ describe("the notice", () => {
     expect(report).toBe("ended 0 10");
   });
 
-  test("goes to the command alone when that was asked for", async () => {
+  test("goes to the command alone if requested", async () => {
     const { lines, report } = await told(
       'trap "echo told; kill %1; exit 0" USR1; sleep 1000 & echo up; wait; kill -0 $! && echo lives',
       [usr1, ["noticeMain", "1"]],
@@ -69,7 +69,7 @@ describe("the notice", () => {
     expect(report).toBe("ended 0 0");
   });
 
-  test("is none for a command that did not ask", async () => {
+  test("is not sent to a command that did not request one", async () => {
     const pipe = at.fifo();
     const attempt = at.launch(
       at.command(["bash", "-c", "echo up; exec sleep 1000"], [["stdout", pipe.name]]),
@@ -89,7 +89,7 @@ describe("the checkpoint folder", () => {
   const folder = () => at.file("state");
   const field = (): Field => ["checkpoint", folder()];
 
-  test("is made as the user and for the user alone, and found again", async () => {
+  test("is created as the user, private to the user, and found again", async () => {
     const write = at.command(["sh", "-c", 'umask 0; echo 1 >>"$0/n"', folder()], [field()]);
     expect((await at.finish(write))[1]).toBe("0");
     expect((await at.finish(write))[1]).toBe("0");
@@ -106,25 +106,25 @@ describe("the checkpoint folder", () => {
     expect(fs.existsSync(at.file("ran"))).toBe(false);
   };
 
-  test("is no link, even to a folder of the user's own", async () => {
+  test("may not be a link, even to the user's own folder", async () => {
     fs.mkdirSync(at.file("own"), { mode: 0o700 });
     if (isRoot) fs.chownSync(at.file("own"), 65_534, 65_534);
     fs.symlinkSync(at.file("own"), folder());
     await refused(/^failed checkpoint \d+ the checkpoint folder .* cannot be opened/);
   });
 
-  test("is no dangling link, and nothing is made through one", async () => {
+  test("may not be a dangling link, through which nothing is created", async () => {
     fs.symlinkSync(at.file("made"), folder());
     await refused(/^failed checkpoint \d+ .* cannot be opened/);
     expect(fs.existsSync(at.file("made"))).toBe(false);
   });
 
-  test("is no file or FIFO, which would hang", async () => {
+  test("may not be a file or a FIFO, which would hang", async () => {
     execFileSync("mkfifo", ["-m", "666", folder()]);
     await refused(/^failed checkpoint \d+ .* cannot be opened/);
   });
 
-  test("is not open to others", async () => {
+  test("may not be open to others", async () => {
     fs.mkdirSync(folder());
     fs.chmodSync(folder(), 0o711);
     if (isRoot) fs.chownSync(folder(), 65_534, 65_534);
@@ -137,7 +137,7 @@ describe("the checkpoint folder", () => {
     await refused(/^failed checkpoint \d+ .* cannot be opened/);
   });
 
-  test("cannot be where the user may not write", async () => {
+  test("may not be where the user cannot write", async () => {
     const words = await at.finish(at.command(["true"], [["checkpoint", "/proc/gleaner-state"]]));
     expect(words.join(" ")).toMatch(/^failed checkpoint \d+ .* cannot be created/);
   });

@@ -42,14 +42,14 @@ describe("the session keyring", () => {
 });
 
 describe("disks", () => {
-  test("are read and written when nobody else wants to", async () => {
+  test("are used only when nobody else uses them", async () => {
     await sh("ionice -p $$", [["idle", "1"]]);
     expect(at.output()).toBe("idle\n");
   });
 });
 
 describe("priority", () => {
-  test("cannot be taken back by what the user may have been allowed", async () => {
+  test("cannot be raised by the user's own permissions", async () => {
     await sh("grep -E '^Max (nice|realtime p|core)' /proc/self/limits | grep -vc ' 0 *0 '");
     expect(at.output()).toBe("0\n");
   });
@@ -128,7 +128,7 @@ describe("an output file's name", () => {
     }
   });
 
-  test("may be a link to a file that is not there yet, and to a link; not to itself", async () => {
+  test("may be a link to a missing file or to another link, but not to itself", async () => {
     await sh("ln -s made one; ln -s one two; ln -s loop loop");
     expect((await sh("echo new", [["stdout", "two"]]))[0]).toBe("ended");
     expect(at.output("made")).toBe("new\n");
@@ -151,7 +151,7 @@ describe("system calls", () => {
     },
   );
 
-  test("that threads and processes need stay", async () => {
+  test("that threads and processes need are allowed", async () => {
     const script = `const { Worker } = require("node:worker_threads");
 new Worker("0", { eval: true }).on("exit", () => require("node:child_process").execFileSync("true"));`;
     const refused: Field[] = [
@@ -163,7 +163,7 @@ new Worker("0", { eval: true }).on("exit", () => require("node:child_process").e
     expect(words.slice(0, 3)).toEqual(["ended", "0", "0"]);
   });
 
-  test("that are rare are refused in all that the command starts", async () => {
+  test("that are rare are refused in all processes of the command", async () => {
     await sh("sh -c 'grep Seccomp: /proc/self/status'", [["noRareCalls", "1"]]);
     expect(at.output()).toMatch(/Seccomp:\s+2/);
   });
@@ -210,7 +210,7 @@ describe("a start that waits", () => {
     );
   });
 
-  test("has no alarm left when the command runs", async () => {
+  test("leaves no alarm pending when the command runs", async () => {
     const words = await sh("sleep 0.5; trap - ALRM; sleep 0.2", [["startMs", "200"]]);
     expect(words.slice(0, 3)).toEqual(["ended", "0", "0"]);
   });

@@ -191,7 +191,7 @@ describe("a start that fails says where and why", () => {
     );
   });
 
-  test("text that is no program is not given to a shell", async () => {
+  test("and does not pass text that is not a program to a shell", async () => {
     fs.writeFileSync(at.file("text"), "echo from a shell\n", { mode: 0o755 });
     expect((await at.finish(at.command([at.file("text")]))).slice(0, 3)).toEqual([
       "failed",
@@ -204,7 +204,7 @@ describe("a start that fails says where and why", () => {
   });
 });
 
-describe("a request that cannot be used is refused", () => {
+describe("an invalid request is refused", () => {
   const required: Field[] = [
     ["uid", "65534"],
     ["gid", "65534"],
@@ -253,7 +253,7 @@ describe("a request that cannot be used is refused", () => {
     }
   });
 
-  test("one that ends early, or is too large", async () => {
+  test("if it ends early or is too large", async () => {
     const whole = at.command(["true"]);
     expect((await at.finish(whole.subarray(0, 2))).slice(0, 2)).toEqual(["failed", "request"]);
     expect((await at.finish(whole.subarray(0, whole.length - 1))).slice(0, 2)).toEqual([
@@ -267,7 +267,7 @@ describe("a request that cannot be used is refused", () => {
     ]);
   });
 
-  test("any bytes end in a report, never in a crash", async () => {
+  test("with a report for any bytes, never with a crash", async () => {
     const valid = at.command(
       ["/bin/true"],
       [

@@ -31,7 +31,7 @@ describe("the end of a command", () => {
     ["exit 0", ["0", "0"]],
     ["kill -9 $$", ["0", "9"]],
     ["kill -15 $$", ["0", "15"]],
-  ])("%s is reported as it was", async (script, expected) => {
+  ])("is reported unchanged: %s", async (script, expected) => {
     const attempt = at.launch(at.command(["sh", "-c", script]));
     const lines = await attempt.all();
     expect(lines[0]).toMatch(/^started \d+ \d+ \d+$/);
@@ -45,7 +45,7 @@ describe("the end of a command", () => {
     expect(end >= begin).toBe(true);
   });
 
-  test("processor time and memory of grandchildren are counted", async () => {
+  test("includes the processor time and memory of grandchildren", async () => {
     const words = await at.finish(
       at.command(["sh", "-c", "(dd if=/dev/zero of=/dev/null bs=64M count=20; exit 0); exit 0"]),
     );
@@ -53,12 +53,12 @@ describe("the end of a command", () => {
     expect(Number(words[6])).toBeGreaterThan(60_000);
   });
 
-  test("output of 20 MB arrives whole", async () => {
+  test("comes after all 20 MB of output have arrived", async () => {
     expect((await at.finish(at.command(["head", "-c", "20000000", "/dev/zero"])))[1]).toBe("0");
     expect(fs.statSync(at.file("out")).size).toBe(20_000_000);
   });
 
-  test("what the command leaves behind is killed before the end is reported", async () => {
+  test("is reported after its remaining processes were killed", async () => {
     const pipe = at.fifo();
     const attempt = at.launch(
       at.command(
@@ -79,7 +79,7 @@ function sessionOf(pid: number): string {
   return execFileSync("ps", ["-o", "sid=", "-p", String(pid)], { encoding: "utf8" }).trim();
 }
 
-describe("what the command gets", () => {
+describe("the command has", () => {
   test("exactly the environment of the request", async () => {
     await at.finish(
       at.command(
@@ -93,19 +93,19 @@ describe("what the command gets", () => {
     expect(at.output()).toBe("PATH=/usr/bin:/bin\nA=b=c\nEMPTY=\n");
   });
 
-  test("no descriptor but the standard three", async () => {
+  test("no descriptors but the standard three", async () => {
     await at.finish(at.command(["ls", "/proc/self/fd"])); // 3 is the folder that ls reads
     expect(at.output()).toBe("0\n1\n2\n3\n");
   });
 
-  test("a script runs from memory with its arguments, and may not change", async () => {
+  test("its script in memory, with its arguments and unchangeable", async () => {
     const script =
       '#!/bin/sh\necho "$1|$2|$#"; readlink /proc/$$/fd/3; echo more >> "$0" || echo sealed\n';
     await at.finish(at.command(["name", "one", "two words"], [["script", script]]));
     expect(at.output()).toBe("one|two words|2\n/memfd:glean-script (deleted)\nsealed\n");
   });
 
-  test("stdout and stderr of one name share a file, in order; append keeps what was there", async () => {
+  test("one file for stdout and stderr of one name, in order, and appended to on request", async () => {
     fs.writeFileSync(at.file("both"), "old\n", { mode: 0o666 });
     fs.chmodSync(at.file("both"), 0o666);
     const both: Field[] = [
@@ -120,7 +120,7 @@ describe("what the command gets", () => {
     expect(at.output("both")).toBe("1\n2\n");
   });
 
-  test("a group of its own, in a session of its own or in that of its supervisor", async () => {
+  test("its own process group, in its own session or in its supervisor's", async () => {
     const ids = ["sh", "-c", "echo $$; cut -d' ' -f5,6 /proc/self/stat"];
     await at.finish(at.command(ids));
     const [own, places] = at.output().split("\n");
@@ -141,7 +141,7 @@ describe("what the command gets", () => {
     expect(at.output()).toBe(fs.readFileSync(autogroup, "utf8"));
   });
 
-  test("its schedule, umask, cpus and limits", async () => {
+  test("its scheduling class, umask, CPUs and limits", async () => {
     const fields: Field[] = [
       ["idle", "1"],
       ["nice", "5"],
@@ -229,14 +229,14 @@ echo done; sleep 1000`;
     },
   );
 
-  test("no blocked or ignored signal", async () => {
+  test("no blocked or ignored signals", async () => {
     await at.finish(at.command(["grep", "-E", "SigBlk|SigIgn", "/proc/self/status"]));
     expect(at.output()).toMatch(/SigBlk:\s+0+\nSigIgn:\s+0+\n/);
   });
 });
 
-describe("ending a tree", () => {
-  test("K kills a double-forked grandchild in a session of its own", async () => {
+describe("ending a process tree", () => {
+  test("with K kills a double-forked grandchild in its own session", async () => {
     const { attempt, reader, grand } = await at.launchTree();
     attempt.control.write("K");
     expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
@@ -244,21 +244,21 @@ describe("ending a tree", () => {
     expect(fs.existsSync(`/proc/${grand}`)).toBe(false);
   });
 
-  test("the end of the control pipe, so the end of the executor, kills it", async () => {
+  test("happens when the control pipe closes, as when the executor exits", async () => {
     const { attempt, reader } = await at.launchTree();
     attempt.control.end();
     expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
     await reader.ended;
   });
 
-  test("SIGTERM to the supervisor kills it", async () => {
+  test("happens on SIGTERM to the supervisor", async () => {
     const { attempt, reader } = await at.launchTree();
     attempt.child.kill("SIGTERM");
     expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
     await reader.ended;
   });
 
-  test("a supervisor that is killed takes the command along", async () => {
+  test("happens when the supervisor is killed", async () => {
     const pipe = at.fifo();
     const attempt = at.launch(
       at.command(["sh", "-c", "echo up; exec sleep 1000"], [["stdout", pipe.name]]),
@@ -271,14 +271,14 @@ describe("ending a tree", () => {
     await attempt.exit;
   });
 
-  test("K works while the command's output is still being opened", async () => {
+  test("with K works while the command's output is still being opened", async () => {
     // nobody reads: the open waits
     const attempt = at.launch(at.command(["true"], [["stdout", at.fifo().name]]));
     attempt.control.write("K");
     expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
   });
 
-  test("T reaches the whole process group, and the command may end in its own way", async () => {
+  test("with T signals the whole process group, and the command may exit by itself", async () => {
     const pipe = at.fifo();
     const inner =
       "sh -c 'trap \"echo inner; exit 0\" TERM; echo ready; while :; do sleep 0.01; done' & ";
@@ -291,7 +291,7 @@ describe("ending a tree", () => {
     expect((await attempt.all()).at(-1)).toMatch(/^ended 3 0 /);
   });
 
-  test("more memory than allowed is noticed and ends it as out of memory", async () => {
+  test("happens as out of memory above the memory limit", async () => {
     const args = ["sh", "-c", "dd if=/dev/zero of=/dev/null bs=100M count=1000000"];
     const words = await at.finish(
       at.command(args, [
@@ -307,7 +307,7 @@ describe("ending a tree", () => {
     ["processes", ["sh", "-c", "for i in 1 2 3 4 5 6; do sleep 1000 & done; wait"], 5],
     ["threads", [process.execPath, "-e", "setInterval(() => {}, 1000)"], 3],
   ])(
-    "more %s than allowed are noticed and end it, and that is said",
+    "happens with a reason above the limit of %s",
     async (_what, args, most) => {
       const words = await at.finish(at.command(args, [["maxProcesses", String(most)]]));
       expect(words.slice(0, 3)).toEqual(["ended", "0", "9"]);
@@ -316,7 +316,7 @@ describe("ending a tree", () => {
     20_000,
   );
 
-  test("as many processes as allowed may stay", async () => {
+  test("does not happen with as many processes as allowed", async () => {
     // longer than from look to look
     const args = ["sh", "-c", "for i in 1 2 3 4; do sleep 0.5 & done; wait"];
     const words = await at.finish(at.command(args, [["maxProcesses", "5"]]));
