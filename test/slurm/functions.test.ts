@@ -203,7 +203,7 @@ test("bill, acct, queue, explain and report agree with what ran", async () => {
   expect(await at.json(["bill", "--verify"])).toMatchObject({ balanced: true });
   const wide = await at.submit(["-c", "8", "-o", "/dev/null", "--wrap=sleep 600"]);
   const waiting = await at.submit(["-c", "8", "-o", "/dev/null", "--wrap=true"]);
-  await at.usedCores(8);
+  await at.runs(wide);
   expect(await at.site.gleanOrThrow(["explain", waiting], { user })).toContain("busy");
   expect(await at.site.gleanOrThrow(["queue"], { user })).toContain(waiting);
   await at.site.gleanOrThrow(["cancel", wide, waiting], { user });
@@ -216,7 +216,7 @@ test("bill, acct, queue, explain and report agree with what ran", async () => {
 test("drain lets work end, drain --now returns it to the queue, and resume restarts it", async () => {
   const gate = await closedGate(join(at.work, "drain.gate"));
   const id = await at.submit(["-o", "/dev/null", `--wrap=${gate.wait}`]);
-  await at.usedCores(1);
+  await at.runs(id);
   await at.site.gleanOrThrow(["drain", "n1"]);
   await gate.open();
   expect((await at.ended(id))[0]).toMatchObject({ state: "COMPLETED", attempt: 1 });
@@ -228,7 +228,7 @@ test("drain lets work end, drain --now returns it to the queue, and resume resta
   const gateNow = await closedGate(join(at.work, "drain-now.gate"));
   const waits = await at.submit(["-o", "/dev/null", `--wrap=${gateNow.wait}`]);
   await at.site.gleanOrThrow(["resume", "n1"]);
-  await at.usedCores(1);
+  await at.runs(waits);
   await at.site.gleanOrThrow(["drain", "all", "--now"]);
   await at.until(
     "no process of Gleaner",
@@ -243,7 +243,7 @@ test("drain lets work end, drain --now returns it to the queue, and resume resta
 test("an executor that is disconnected during drain --now is evicted as soon as it reconnects", async () => {
   const gate = await closedGate(join(at.work, "away.gate"));
   const id = await at.submit(["-o", "/dev/null", `--wrap=${gate.wait}`]);
-  await at.usedCores(1);
+  await at.runs(id);
   const pid = at.executorPid("n1");
   process.kill(pid, "SIGSTOP");
   await at.site.endDaemon("SIGKILL");

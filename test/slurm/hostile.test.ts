@@ -284,7 +284,7 @@ describe("killing", () => {
     const gate = join(at.work, "gate");
     const text = `while [ ! -e ${gate} ]; do sleep 0.05; done; echo $GLEANER_INVOCATION_ID >> ${log}`;
     const id = await at.submit([...quiet, "-a", "0-3", `--wrap=${text}`]);
-    await at.usedCores(4);
+    await at.runs(id);
     await at.site.endDaemon("SIGKILL");
     writeFileSync(gate, "");
     const lines = () => readFileSync(log, "utf8").trim().split("\n");

@@ -87,7 +87,7 @@ test("each unused hole has its reason, and the parts of idle core-time sum to th
   writeFileSync(held, "");
   const wait = `while [ -e ${held} ]; do sleep 0.1; done`;
   const id = await at.submit(["-c", "3", "--mem=100M", "-o", "/dev/null", `--wrap=${wait}`]);
-  await at.usedCores(3, "n1");
+  await at.runs(id);
   await gone("n2");
   await at.submit(["-c", "2", "--mem=100M", "-o", "/dev/null", "--wrap=true"]);
   const { idleCores, holes } = await at.json<HolesAnswer>(["explain", "hole"]);

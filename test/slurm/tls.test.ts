@@ -41,7 +41,7 @@ test("a function is submitted, run and reported through encrypted connections on
 
 test("executors reconnect to a restarted gleanerd", async () => {
   const id = await at.submit(["--wrap", "sleep 5", "-o", "/dev/null"]);
-  await at.usedCores(1);
+  await at.runs(id);
   await at.site.endDaemon("SIGKILL");
   await at.site.startDaemon();
   const [ended] = await at.ended(id);

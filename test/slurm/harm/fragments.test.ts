@@ -124,7 +124,7 @@ describeWithCores("where jobs are pinned, on a node whose CPUs are the machine's
     await executorThere();
     const first = await watch("first", ["-G", "1"]);
     const second = await watch("second", ["--gres", "gpu:1"]);
-    await at.usedCores(2);
+    for (const id of [first, second]) await at.runs(id);
     const third = await at.submit(["-G1", "--mem=50M", "-o", "/dev/null", "--wrap=true"]);
     expect((await at.invocations(third))[0]!.state).toBe("PENDING");
     const jobId = await job("gpu", ["-c", "1", "--gres=gpu:1"]);
@@ -171,7 +171,7 @@ describe("with more CPUs in Slurm than the machine has, and a partition that len
   test("an executor is resized in place while jobs come and go, and functions that still fit keep running", async () => {
     const { id: executor } = await executorThere();
     const ids = [await watch("a", ["-c", "2"]), await watch("b", ["-c", "1"])];
-    await at.usedCores(3);
+    for (const id of ids) await at.runs(id);
     const nodes = ["--nodelist=n1"];
     const cores = async (free: number) =>
       at.until(`${free} idle cores`, async () =>
@@ -201,7 +201,7 @@ describe("with more CPUs in Slurm than the machine has, and a partition that len
       return allocatedCores === 8 && executor?.budget.cores === 4 ? true : undefined;
     });
     const id = await watch("under", ["-c", "4"]);
-    await at.usedCores(4);
+    await at.runs(id);
     release("under");
     await firstAttempt(id);
     release("whole");

@@ -47,8 +47,9 @@ afterAll(async () => {
 /** Fills the node; who runs there, and the cgroup that holds all functions. */
 async function fill(kind: Kind): Promise<{ executor: number; work: string }> {
   const limits = ["-c1", "--mem=500M", "-o", "/dev/null", "--time", "10"];
-  await at.submit(["-a", `0-${cpus - 1}`, ...limits, "--wrap", functions[kind]]);
-  await at.usedCores(cpus);
+  const tasks = ["-a", `0-${cpus - 1}`];
+  const id = await at.submit([...tasks, ...limits, "--wrap", functions[kind]]);
+  await at.runs(id);
   const mark = readFileSync(join(at.site.files.run, "n1", "executor.pid"), "utf8");
   return {
     executor: Number(/^pid=(\d+)$/m.exec(mark)![1]),

@@ -133,7 +133,7 @@ onDisk("keep only the first job waiting; what they do not hold is used", async (
   const loop = `test -e ${over} && exit; while :; do echo y >>${disk!.mount}/x.$$; sleep 0.05; done`;
   const args = ["-a", "0-1", "-c1", "--mem=100M", "-o", "/dev/null", "--wrap", loop];
   const hung = await at.submit(args);
-  await at.usedCores(2);
+  await at.runs(hung);
   disk!.hang();
   await at.until("functions that hang", () => hanging().length >= 2 || undefined);
   const pids = hanging();
@@ -172,7 +172,7 @@ onDisk(
     const args = ["-c1", "--mem=100M", "-o", "/dev/null"];
     const cancelled = await at.submit([...args, "--wrap", loop]);
     const late = await at.submit([...args, "-t", "0:15", "--wrap", loop]);
-    await at.usedCores(2);
+    for (const id of [cancelled, late]) await at.runs(id);
     disk!.hang();
     await at.until("functions that hang", () => hanging().length >= 2 || undefined);
     const pids = hanging();

@@ -61,7 +61,7 @@ test("root's gleanerd runs all users' functions as those users", async () => {
 test("Slurm evicts the functions of a disconnected pilot whose node is drained with --now", async () => {
   const gate = await closedGate(join(at.work, "away.gate"));
   const id = await at.submit(["--mem=100M", "-o", "/dev/null", `--wrap=${gate.wait}`]);
-  await at.usedCores(1);
+  await at.runs(id);
   const node = (await at.info()).nodes.find(({ executor }) => executor?.usedCores === 1)!.node;
   const pilot = (await livePilots(at)).find((each) => each.node === node)!;
   // It neither connects again nor hears of anything.

@@ -73,6 +73,15 @@ export class TestSite {
     });
   }
 
+  /** Waits until all invocations of an id run. */
+  async runs(id: string): Promise<void> {
+    await this.until(`${id} to run`, async () => {
+      const found = await this.invocations(id);
+      const all = found.length > 0 && found.every(({ state }) => state === "RUNNING");
+      return all ? true : undefined;
+    });
+  }
+
   /** Waits until functions hold `cores` cores of the whole cluster, or of one node. */
   async usedCores(cores: number, node?: string): Promise<void> {
     await this.until(`functions on ${cores} cores`, async () => {
