@@ -62,7 +62,7 @@ test("no pilot is submitted without work, and doctor needs no hook", async () =>
   expect(stdout).toContain("preemption of pilots");
   expect(stdout).toContain(`of ${user} only`);
   expect(exitCode).toBe(0);
-  expect(await at.site.gleanOrThrow(["explain", "n1"])).toContain("when waiting work would fit");
+  expect(await at.site.gleanOrThrow(["explain", "n1"])).toContain("once waiting work would fit");
 });
 
 test("work starts pilots as large as the holes, which count as no batch jobs and leave when idle", async () => {

@@ -20,6 +20,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import { afterPatience, Patience } from "../../../scripts/lib/patience.mjs";
 import { executorId, invocationId, nodeName } from "../../../src/model/ids.js";
 import { acceptExecutor, type DaemonConnection } from "../../../src/wire/handshake.js";
 import { noIsolation } from "../../../src/wire/isolation.js";
@@ -117,10 +118,10 @@ export class FakeDaemon {
     after = 0,
   ): Promise<HeardOf<T>> {
     let isLate = false;
-    const timer = setTimeout(() => {
+    const timer = afterPatience(patienceMs, () => {
       isLate = true;
       for (const wake of this.wake.splice(0)) wake();
-    }, patienceMs);
+    });
     try {
       for (;;) {
         const found = this.heard
@@ -390,8 +391,9 @@ export class TestNode {
 
 /** Looks again and again: for what has no event. */
 export async function until(holds: () => boolean): Promise<void> {
-  for (let waitedMs = 0; !holds(); waitedMs += 10) {
-    if (waitedMs > patienceMs) throw new Error(`waited in vain for ${holds}`);
+  const patience = new Patience(patienceMs);
+  while (!holds()) {
+    if (patience.isOver) throw new Error(`waited in vain for ${holds}`);
     await new Promise((done) => setTimeout(done, 10));
   }
 }

@@ -17,7 +17,7 @@ import { noIsolation } from "../../../../src/wire/isolation.js";
 import type { LaunchSpec } from "../../../../src/wire/messages.js";
 import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
 
-jest.setTimeout(60_000);
+jest.setTimeout(600_000);
 const programs = new Programs();
 const pidsAreHere = existsSync("/sys/fs/cgroup/pids/cgroup.procs");
 const withoutPids = [

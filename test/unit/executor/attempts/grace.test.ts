@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import type { AttemptOrder, LaunchSpec } from "../../../../src/wire/messages.js";
 import { Programs, TestNode, until } from "../../../support/executor/executor.js";
 
-jest.setTimeout(60_000);
+jest.setTimeout(600_000);
 const programs = new Programs();
 const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 const term = 15;
@@ -71,10 +71,9 @@ describeAsRoot("functions that asked for a notice", () => {
     expect(left).toMatchObject({ end: "EVICTED", exitCode: 75 });
     expect(left.reason).toContain("it left after its notice: Slurm plans to use n1 soon");
     expect(await node.daemon.report(dying)).toMatchObject({ end: "EVICTED", signal: term });
-    // It did not ask, so it heard nothing.
+    // It did not ask, so it heard nothing: otherwise it would have left by itself.
     node.daemon.send({ type: "cancel", key: other });
-    await node.daemon.report(other);
-    expect(node.output(other).match(/told/g)).toHaveLength(1);
+    expect(await node.daemon.report(other)).toMatchObject({ end: "CANCELLED" });
   });
 
   test("get none while the end is further away than requested, or if it is withdrawn", async () => {

@@ -11,7 +11,7 @@ import type { Resources } from "../../../../src/model/resources.js";
 import type { AttemptOrder, LaunchSpec } from "../../../../src/wire/messages.js";
 import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
 
-jest.setTimeout(60_000);
+jest.setTimeout(600_000);
 const programs = new Programs();
 const machineCpuCount = cpus().length;
 const isHere =

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import type { LaunchSpec } from "../../../../src/wire/messages.js";
 import { Programs, TestNode, withoutCgroups } from "../../../support/executor/executor.js";
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 const programs = new Programs();
 const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 const withPressure = existsSync("/proc/pressure/cpu") ? test : test.skip;

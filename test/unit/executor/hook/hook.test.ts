@@ -11,7 +11,7 @@ import { executorId, jobId } from "../../../../src/model/ids.js";
 import type { LaunchSpec } from "../../../../src/wire/messages.js";
 import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
 
-jest.setTimeout(60_000);
+jest.setTimeout(600_000);
 const programs = new Programs();
 const describeAsRoot = process.getuid?.() === 0 ? describe : describe.skip;
 const cgroupsAreHere = existsSync("/sys/fs/cgroup/unified/cgroup.procs");
