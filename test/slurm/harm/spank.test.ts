@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -39,8 +40,17 @@ const ready = (node: string) =>
     async () => (await at.node(node)).executor?.state === "ready" || undefined,
   );
 
-const fill = () =>
-  at.submit(["-a", "0-39", "-c", "1", "--mem=100M", "-o", "/dev/null", "--wrap=sleep 600"]);
+/** Resolves when functions have begun on all cores. */
+async function fill(): Promise<string> {
+  const what = ["--mem=100M", "-o", "%A_%a.up", "--wrap=echo up; exec sleep 600"];
+  const array = await at.submit(["-a", "0-39", "-c", "1", ...what]);
+  const isUp = (name: string) =>
+    name.startsWith(`${array}_`) && statSync(join(at.work, name)).size > 0;
+  await at.until("functions on all cores", () =>
+    readdirSync(at.work).filter(isUp).length >= 16 ? true : undefined,
+  );
+  return array;
+}
 
 /** What the first instruction of a job sees on its node: marks, and cores of functions and jobs. */
 async function look(args: string[], runSeconds = 1) {
@@ -64,7 +74,6 @@ test("slurm.conf names no program of Gleaner", async () => {
 
 test("a batch job on a fully harvested node finds no function there; its epilog opens the hole again", async () => {
   const array = await fill();
-  await at.usedCores(16);
   const seen = await look(["--exclusive", "--gres=gpu:2"]);
   expect(seen).toMatchObject({ functionCores: 0, jobCores: 8, marks: [`${seen.id}.8.0,1`] });
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
@@ -78,7 +87,6 @@ test("a batch job on a fully harvested node finds no function there; its epilog 
 
 test("a job on a part of a node leaves the rest to functions of the same executor", async () => {
   const array = await fill();
-  await at.usedCores(16);
   const before = (await at.node("n1")).executor!.id;
   const seen = await look(["-c", "3", "--mem=3000", "--gres=gpu:1"], 3);
   expect(seen).toMatchObject({ functionCores: 5, jobCores: 3, marks: [`${seen.id}.3.0`] });
@@ -91,7 +99,6 @@ test("a job on a part of a node leaves the rest to functions of the same executo
 
 test("a stopped executor is killed by the plugin, and the node stays in service", async () => {
   const array = await fill();
-  await at.usedCores(16);
   const pid = at.executorPid("n1");
   process.kill(pid, "SIGSTOP");
   const seen = await look(["--exclusive"]);
