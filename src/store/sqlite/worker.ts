@@ -9,6 +9,7 @@ import { LedgerSeal } from "./ledger/seal.js";
 import type { Reply, Request, ThreadData } from "./messages.js";
 import { migrate } from "./migrate.js";
 import { readOperations, writeOperations } from "./operations/operations.js";
+import { yieldToOtherThreads } from "./thread-priority.js";
 
 assert(parentPort !== null, "the store's worker is a thread");
 const port = parentPort;
@@ -17,6 +18,7 @@ const answer = (reply: Reply): void => port.postMessage(reply);
 function serve({ file, access, migrationsDirectory, ledgerKey }: ThreadData): void {
   const database = access === "write" ? openForWriting(file) : openForReading(file);
   if (access === "write") migrate(database, migrationsDirectory);
+  else yieldToOtherThreads();
   const seal = new LedgerSeal(ledgerKey);
   const operations =
     access === "write" ? writeOperations(database, seal) : readOperations(database, seal);
