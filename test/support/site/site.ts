@@ -102,6 +102,7 @@ export class TestSite {
     return Number(stdout);
   }
 
+  /** A job whose prolog still runs is CONFIGURING: Slurm 26.05 calls it RUNNING already. */
   async jobState(id: number): Promise<string> {
     const { stdout } = await this.site.cluster.run("squeue", [
       "-h",
@@ -110,9 +111,10 @@ export class TestSite {
       "-j",
       String(id),
       "-o",
-      "%T",
+      "%T %r",
     ]);
-    return stdout.trim();
+    const [state = "", reason] = stdout.trim().split(" ");
+    return state === "RUNNING" && reason === "Prolog" ? "CONFIGURING" : state;
   }
 
   async jobEnded(id: number): Promise<string> {
