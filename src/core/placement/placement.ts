@@ -173,7 +173,7 @@ class Round {
     const except = kept === null || kept.waiting === waiting.id ? null : kept.executor;
     const expectedMs = this.expectedMs(waiting);
     const avoid = this.policy.avoidedBy?.(waiting) ?? [];
-    const { cores, memoryMb, gpus = 0 } = waiting;
+    const { cores, memoryMb, gpus } = waiting;
     const need = { cores, memoryMb, gpus, avoid };
     if (market !== null && prediction !== undefined && mood === "choosy") {
       const usualMs = prediction.usualMs(waiting);

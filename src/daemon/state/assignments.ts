@@ -3,6 +3,8 @@
 import { assert } from "../../model/errors.js";
 import type { ExecutorId, InvocationId } from "../../model/ids.js";
 import { step, type Transitions } from "../../model/machine.js";
+import type { ResourceRequest } from "../../model/resources.js";
+import type { AttemptKey } from "../../wire/messages.js";
 
 /**
  * The executor holds it; then it is returned: its end is known, its cores are free, and its end is
@@ -18,13 +20,8 @@ const assignmentTransitions: Transitions<AssignmentState> = {
   settled: [],
 };
 
-export interface Assignment {
-  readonly invocation: InvocationId;
-  readonly attempt: number;
+export interface Assignment extends AttemptKey, ResourceRequest {
   readonly executor: ExecutorId;
-  readonly cores: number;
-  readonly memoryMb: number;
-  readonly gpus: number;
   readonly state: AssignmentState;
   /**
    * When its order was sent, and how long before its time limit it gets a notice; null if not sent
