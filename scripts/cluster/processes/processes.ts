@@ -121,7 +121,7 @@ function belongs(candidate: ClusterProcess, folder: ClusterFolder): boolean {
 }
 
 /** One process, or undefined if it has ended (like a zombie). */
-function readProcess(pid: number): ClusterProcess | undefined {
+export function readProcess(pid: number): ClusterProcess | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -228,10 +228,15 @@ test("a host that refuses connections is retried with backoff, explained, and us
   );
 });
 
-/** Processes of a program that was brought to the host. */
+/**
+ * Processes of a program that was brought to the host. A child that has not yet executed its own
+ * program has its parent's arguments, and does not count.
+ */
 function running(node: string, program: string) {
   const isIt = (word = "") => word.startsWith(all.brought) && word.endsWith(`/${program}`);
-  return all.hosts[node]!.processes().filter(({ args }) => isIt(args[0]) || isIt(args[1]));
+  const found = all.hosts[node]!.processes().filter(({ args }) => isIt(args[0]) || isIt(args[1]));
+  const pids = new Set(found.map(({ pid }) => pid));
+  return found.filter(({ parentPid }) => !pids.has(parentPid));
 }
 
 async function balanced(): Promise<void> {

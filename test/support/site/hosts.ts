@@ -6,11 +6,12 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import type { Socket } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { ensureInstalled } from "../../../scripts/cluster/cluster.js";
+import { type ClusterProcess, readProcess } from "../../../scripts/cluster/processes/processes.js";
 import { childrenOf } from "../launch/sshd.js";
 
 /**
@@ -141,12 +142,12 @@ export class Host {
     return spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"] });
   }
 
-  /** Its processes, with their pids here and their arguments. */
-  processes(): { readonly pid: number; readonly args: readonly string[] }[] {
+  /** Its processes, with the pids that they have here. */
+  processes(): readonly ClusterProcess[] {
     const own = namespaceOf(this.init);
     return readdirSync("/proc")
       .filter((name) => /^\d+$/.test(name) && namespaceOf(Number(name)) === own)
-      .map((name) => ({ pid: Number(name), args: argumentsOf(name) }));
+      .flatMap((name) => readProcess(Number(name)) ?? []);
   }
 
   /** All its processes are killed, and what it had is gone. */
@@ -213,13 +214,5 @@ function namespaceOf(pid: number): string | null {
     return readlinkSync(`/proc/${pid}/ns/pid`);
   } catch {
     return null; // it has ended
-  }
-}
-
-function argumentsOf(pid: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
-  } catch {
-    return [];
   }
 }
