@@ -32,12 +32,20 @@ const jobDeadlineMs = 60_000;
 /** 0.2 s on one core of a machine of 2023. */
 const burnRounds = 100_000_000;
 
+/**
+ * Slurm's scheduler looks at waiting jobs once in this time (sched_interval=1). A pause spans it, so
+ * that jobs arrive at any moment of it: with shorter pauses the end of the job before would decide
+ * how long the next one waits, and off and on would be compared at other moments.
+ */
+const schedulerPeriodMs = 1_000;
+const leastPauseMs = 100;
+
 /** The same jobs for the same seed, whatever Gleaner does. */
 export const makeJobs = (count: number, coresPerNode: number, seed: number): HarmJob[] =>
   fc.sample(
     fc.record({
       cores: fc.noBias(fc.integer({ min: 1, max: coresPerNode })),
-      pauseMs: fc.noBias(fc.integer({ min: 100, max: 600 })),
+      pauseMs: fc.noBias(fc.integer({ min: leastPauseMs, max: leastPauseMs + schedulerPeriodMs })),
     }),
     { numRuns: count, seed },
   );
