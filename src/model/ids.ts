@@ -11,7 +11,11 @@ export type ExecutorId = Branded<string, "ExecutorId">;
  */
 export type InvocationId = Branded<number, "InvocationId">;
 
+/** A version of a function: the SHA-256 of its bundle, in 64 hexadecimal digits. */
+export type VersionId = Branded<string, "VersionId">;
+
 export const nodeName = (text: string): NodeName => text as NodeName;
 export const jobId = (value: number): JobId => value as JobId;
 export const executorId = (text: string): ExecutorId => text as ExecutorId;
 export const invocationId = (value: number): InvocationId => value as InvocationId;
+export const versionId = (hash: string): VersionId => hash as VersionId;
