@@ -33,9 +33,9 @@ const jobDeadlineMs = 60_000;
 const burnRounds = 100_000_000;
 
 /**
- * Slurm's scheduler looks at waiting jobs once in this time (sched_interval=1). A pause spans it, so
- * that jobs arrive at any moment of it: with shorter pauses the end of the job before would decide
- * how long the next one waits, and off and on would be compared at other moments.
+ * Slurm's scheduler looks at waiting jobs once in this time (sched_interval=1). A pause spans it,
+ * so that jobs arrive at any moment of it: with shorter pauses the end of the job before would
+ * decide how long the next one waits, and off and on would be compared at other moments.
  */
 const schedulerPeriodMs = 1_000;
 const leastPauseMs = 100;
