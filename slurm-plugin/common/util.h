@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GLEAN_VERSION "0.1.0"
+#define GLEAN_VERSION "0.2.0"
 #define NS_PER_MS 1000000ull
 
 /* CLOCK_MONOTONIC in nanoseconds: the only clock of both programs. */

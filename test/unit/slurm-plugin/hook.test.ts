@@ -189,7 +189,7 @@ describe("glean-prolog by hand", () => {
   test("prints its name with --version", async () => {
     expect(await at.run({}, ["--version"])).toEqual({
       status: 0,
-      stdout: "glean-hook 0.1.0\n",
+      stdout: "glean-hook 0.2.0\n",
       stderr: "",
     });
   });
