@@ -40,9 +40,13 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     runtimes: ["containment", "node"],
     budget: ["containment", "node"],
     hook: ["budget", "node", "log"],
+    workers: [],
     attempts: ["budget", "containment", "node", "runtimes"],
     connection: ["attempts"],
     pilot: ["attempts", "budget", "connection", "containment", "hook", "executor", "log"],
+  },
+  runtimes: {
+    node: [],
   },
   cli: {
     batch: ["values"],

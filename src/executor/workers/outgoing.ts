@@ -1,0 +1,83 @@
+// The way to a worker: frames in their order, those of one turn of the event loop in one write, and
+// inputs that are streamed without ever being whole in memory.
+
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import { messageOf } from "../../model/errors.js";
+import { WorkerFailure } from "./worker-failure.js";
+
+/** An input that is read while it is sent. */
+export interface InputStream {
+  readonly bytes: number;
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+export type Input = Uint8Array | InputStream;
+
+export const inputBytes = (input: Input): number =>
+  input instanceof Uint8Array ? input.length : input.bytes;
+
+export class Outgoing {
+  /** Frames that wait until an input has been streamed; null if none is. */
+  private waiting: (() => void)[] | null = null;
+  private isCorked = false;
+
+  constructor(
+    private readonly socket: Duplex,
+    private readonly onFailed: (failure: WorkerFailure) => void,
+  ) {}
+
+  /** Sends a frame: its head, which announces the size of the input, and the input. */
+  send(head: Buffer, input?: Input): void {
+    if (this.waiting !== null) {
+      this.waiting.push(() => this.send(head, input));
+      return;
+    }
+    this.write(head);
+    if (input instanceof Uint8Array) {
+      if (input.length > 0) this.write(input);
+    } else if (input !== undefined) void this.stream(input);
+  }
+
+  private async stream(input: InputStream): Promise<void> {
+    this.waiting = [];
+    try {
+      let sent = 0;
+      for await (const piece of input.pieces) {
+        sent += piece.length;
+        if (sent > input.bytes) break;
+        if (!this.write(piece) && !this.socket.destroyed) await this.drained();
+        if (this.socket.destroyed) return;
+      }
+      if (sent !== input.bytes)
+        throw new Error(`it has ${sent > input.bytes ? "more" : "less"} than ${input.bytes} bytes`);
+    } catch (cause) {
+      const message = `an input could not be sent: ${messageOf(cause)}`;
+      this.onFailed(new WorkerFailure("INPUT", message, { cause }));
+      return;
+    }
+    const frames = this.waiting;
+    this.waiting = null;
+    for (const send of frames) send();
+  }
+
+  private async drained(): Promise<void> {
+    const gone = new AbortController();
+    const { signal } = gone;
+    const ends = ["drain", "close"].map((event) => once(this.socket, event, { signal }));
+    await Promise.race(ends).catch(() => {});
+    gone.abort();
+    await Promise.allSettled(ends);
+  }
+
+  private write(bytes: Uint8Array): boolean {
+    if (!this.isCorked) {
+      this.isCorked = true;
+      this.socket.cork();
+      process.nextTick(() => {
+        this.isCorked = false;
+        this.socket.uncork();
+      });
+    }
+    return this.socket.write(bytes);
+  }
+}
