@@ -22,6 +22,7 @@ export const bundles = {
   "glean-sim": { entry: "src/sim/index.ts", minify: false },
   gleanerd: { entry: "src/daemon/main.ts", minify: false },
   "glean-executor": { entry: "src/executor/main.ts", minify: false },
+  "glean-runtime-node": { entry: "src/runtimes/node/main.ts", minify: false, imports: true },
   "store-worker": { entry: "src/store/sqlite/worker.ts", minify: false },
 };
 
@@ -94,8 +95,9 @@ export async function makeBundles(names, outputFolder, version) {
         platform: "node",
         target: "node20",
         format: "cjs",
-        // As require(): a real import() would start node's loader for ES modules.
-        supported: { "dynamic-import": false },
+        // As require(): a real import() would start node's loader for ES modules. Only a runtime
+        // needs that, for the modules of users.
+        supported: { "dynamic-import": bundles[name].imports === true },
         plugins: cliBundles.includes(name) ? [quick] : [],
         minifySyntax: true,
         minifyWhitespace: bundles[name].minify,

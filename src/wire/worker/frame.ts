@@ -1,5 +1,5 @@
-// Frames of the worker protocol: a header of 16 bytes, then metadata, then a payload. A decoder cuts
-// a stream into them and hands the payload on as it arrives.
+// Frames of the worker protocol: a header of 16 bytes, then metadata, then a payload. A decoder
+// cuts a stream into them and hands the payload on as it arrives.
 
 import { maxFieldsBytes, maxLogPieceBytes, maxMetadataBytes, maxPayloadBytes } from "./limits.js";
 
@@ -25,7 +25,7 @@ export type FrameType = keyof typeof frameTypes;
 
 export interface FrameHead {
   readonly type: FrameType;
-  /** Of a call on this connection, counted from 1; 0 in a frame that belongs to no call. */
+  /** The call on this connection, counted from 1; 0 in a frame that belongs to no call. */
   readonly id: number;
   readonly metadata: Buffer;
   readonly payloadBytes: number;
@@ -106,8 +106,8 @@ export interface FrameSink {
 }
 
 /**
- * Cuts a stream into frames. Stores nothing but an unfinished head, so a peer that announces a large
- * frame costs nothing until its bytes arrive.
+ * Cuts a stream into frames. Stores nothing but an unfinished head, so a peer that announces a
+ * large frame costs nothing until its bytes arrive.
  */
 export class FrameDecoder {
   /** The part of a head that has arrived. */

@@ -16,6 +16,6 @@ export const defaultLogLimitBytes = 1024 * 1024;
 
 export const maxContentTypeBytes = 255;
 export const maxCallNameBytes = 255;
-/** Of an error; the rest is cut off. */
+/** The texts of an error are cut at these. */
 export const maxMessageBytes = 8 * 1024;
 export const maxStackBytes = 32 * 1024;

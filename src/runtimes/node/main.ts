@@ -1,0 +1,75 @@
+// The runtime for functions in JavaScript: a worker that speaks to its executor over descriptor 3.
+
+import { writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { encodeFrame, FrameDecoder, wholeFrames } from "../../wire/worker/frame.js";
+import { defaultLogLimitBytes } from "../../wire/worker/limits.js";
+import { encodeBye } from "../../wire/worker/messages.js";
+import { Prints } from "./prints.js";
+import { describeThrown } from "./user-error.js";
+import { Worker } from "./worker.js";
+
+const executorDescriptor = 3;
+/** Copying a short payload is cheaper than a second write. */
+const maxCopiedBytes = 16 * 1024;
+const crashStatus = 1;
+
+const socket = new Socket({ fd: executorDescriptor, readable: true, writable: true });
+/** Nothing is sent any more. */
+let isEnding = false;
+
+const send = (...pieces: readonly Uint8Array[]): void => {
+  if (isEnding) return;
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (bytes <= maxCopiedBytes) {
+    socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+    return;
+  }
+  socket.cork();
+  for (const piece of pieces) socket.write(piece);
+  socket.uncork();
+};
+
+function leave(status = 0): void {
+  isEnding = true;
+  process.exit(status);
+}
+
+// Node's default answer to SIGUSR1 is a debugger that every user of the node can reach.
+process.on("SIGUSR1", () => {});
+process.setSourceMapsEnabled(true);
+
+const prints = new Prints(send, defaultLogLimitBytes);
+const worker = new Worker({ send, leave }, prints);
+const decoder = new FrameDecoder(wholeFrames(worker.onFrame));
+socket.on("data", (piece: Buffer) => decoder.push(piece));
+// Without its executor nobody wants what it does.
+socket.on("end", () => leave());
+socket.on("error", () => leave(crashStatus));
+
+process.on("uncaughtException", (thrown, origin) => {
+  if (isEnding) return;
+  const what = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception";
+  const error = describeThrown(thrown);
+  send(...worker.failRunning({ ...error, message: `${what}: ${error.message}` }));
+  send(bye(`an ${what} ended the worker: ${error.type}: ${error.message}`));
+  isEnding = true;
+  socket.end(() => leave(crashStatus));
+});
+
+// The handler called process.exit: its answer must leave at once, and cannot behind unsent bytes.
+process.on("exit", (status) => {
+  if (isEnding || socket.writableLength > 0) return;
+  const message = `the handler called process.exit(${status})`;
+  const answers = worker.failRunning({ kind: "exit", type: "ProcessExit", message, stack: "" });
+  try {
+    writeSync(executorDescriptor, Buffer.concat([...answers, bye(message)]));
+  } catch {
+    // The executor sees the exit status.
+  }
+});
+
+const bye = (reason: string) => encodeFrame("bye", 0, encodeBye(reason));
+
+prints.capture();
+worker.greet();

@@ -1,0 +1,132 @@
+// A runtime as its executor runs it: a process with one end of a socket as descriptor 3.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { constants, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import {
+  type CallEnd,
+  type CallOrder,
+  WorkerChannel,
+  type WorkerLog,
+} from "../../../src/executor/workers/worker-channel.js";
+import type { ProcessEnd } from "../../../src/executor/workers/worker-end.js";
+import type { WorkerFailure } from "../../../src/executor/workers/worker-failure.js";
+import type { LoadEnd, LoadOrder } from "../../../src/executor/workers/worker-link.js";
+
+const folders: string[] = [];
+const running = new Set<ChildProcess>();
+
+/** A bundle's folder with these files; a text that begins with #! is executable. */
+export function bundleOf(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), "gleaner-bundle-"));
+  folders.push(folder);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text, { mode: text.startsWith("#!") ? 0o755 : 0o644 });
+  }
+  return folder;
+}
+
+export interface RuntimeProcess {
+  readonly channel: WorkerChannel;
+  readonly child: ChildProcess;
+  readonly logs: WorkerLog[];
+  readonly closed: Promise<WorkerFailure>;
+  readonly exit: Promise<ProcessEnd>;
+  /** What its descriptors 1 and 2 got. */
+  readonly output: { stdout: string; stderr: string };
+  load(order: Partial<LoadOrder> & { readonly directory: string }): Promise<LoadEnd>;
+  call(order?: Partial<CallOrder>): Promise<CallEnd>;
+  /** A call of JSON and the value that it returns; throws what else it ends with. */
+  json(input: unknown): Promise<unknown>;
+  /** What a call printed, on both streams. */
+  logOf(callId: number | null): string;
+}
+
+export type Command = readonly [string, ...string[]];
+
+export function startRuntime([program, ...args]: Command): RuntimeProcess {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  running.add(child);
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const)
+    child[name]!.on("data", (text) => {
+      output[name] += String(text);
+    });
+  // Its output is complete then.
+  const exit = once(child, "close").then(([exitCode, signal]) => {
+    running.delete(child);
+    return { exitCode: exitCode ?? 0, signal: signal === null ? 0 : signalNumber(signal) };
+  });
+  const logs: WorkerLog[] = [];
+  let onClosed: (failure: WorkerFailure) => void = () => {};
+  const closed = new Promise<WorkerFailure>((resolve) => {
+    onClosed = resolve;
+  });
+  const channel = new WorkerChannel(child.stdio[3] as Socket, {
+    onLog: (log) => logs.push(log),
+    onClosed,
+  });
+  const call = (order: Partial<CallOrder> = {}) =>
+    channel.call({
+      deadlineMs: 0,
+      attempt: 1,
+      contentType: "application/json",
+      name: "1",
+      input: Buffer.from("null"),
+      ...order,
+    }).end;
+  return {
+    channel,
+    child,
+    logs,
+    closed,
+    exit,
+    output,
+    load: (order) =>
+      channel.load({
+        concurrency: 1,
+        outputLimitBytes: 64 * 1024 * 1024,
+        logLimitBytes: 1024 * 1024,
+        ...order,
+      }),
+    call,
+    json: async (input) => {
+      const end = await call({ input: Buffer.from(JSON.stringify(input)) });
+      if (end.kind === "returned") return JSON.parse(String(end.output));
+      throw end.kind === "failed" ? new Error(end.error.message) : end.failure;
+    },
+    logOf: (callId) =>
+      logs
+        .filter((log) => log.callId === callId)
+        .map(({ bytes }) => bytes.toString())
+        .join(""),
+  };
+}
+
+/** Starts a runtime and loads these files. */
+export async function loadedRuntime(
+  command: Command,
+  files: Readonly<Record<string, string>>,
+  more: Partial<LoadOrder> = {},
+): Promise<RuntimeProcess> {
+  const runtime = startRuntime(command);
+  const end = await runtime.load({ directory: bundleOf(files), ...more });
+  if (end.kind !== "loaded") throw new Error(`not loaded: ${JSON.stringify(end)}`);
+  return runtime;
+}
+
+/** Ends what tests have left. */
+export async function stopRuntimes(): Promise<void> {
+  const ends = [...running].map((child) => {
+    child.kill("SIGKILL");
+    return once(child, "close");
+  });
+  await Promise.all(ends);
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+}
+
+const signalNumber = (name: NodeJS.Signals): number => constants.signals[name];
