@@ -6,6 +6,7 @@ import { type Complaint, complain, type Source, walk } from "./source.js";
 
 const everyFolder = [
   "model",
+  "bundle",
   "core",
   "slurm",
   "launch",
@@ -27,15 +28,16 @@ type Part = Folder | "clock" | "config";
 /** A part may always import from itself. Nothing else is allowed than what stands here. */
 export const allowedImports: Readonly<Record<Part, readonly Part[]>> = {
   model: [],
+  bundle: ["model"],
   core: ["model"],
   slurm: ["core", "model", "clock"],
   launch: ["core", "model", "limits", "clock"],
   store: ["core", "model", "clock"],
   wire: ["model", "clock"],
-  executor: ["model", "wire", "clock"],
+  executor: ["model", "bundle", "wire", "clock"],
   runtimes: ["model", "wire", "clock"],
-  sdk: ["model", "wire", "clock"],
-  cli: ["sdk", "report", "sim", "model", "config", "clock"],
+  sdk: ["model", "bundle", "wire", "clock"],
+  cli: ["sdk", "bundle", "report", "sim", "model", "config", "clock"],
   sim: ["core", "model", "clock"],
   report: ["model", "core", "clock"],
   daemon: [
