@@ -27,7 +27,6 @@ import type { BeginLine, HookHandlers } from "./hook/socket.js";
 import { beginOf } from "./hook/step-watch.js";
 import type { Log } from "./log.js";
 import { execRuntime } from "./runtimes/exec.js";
-import { spawnAttempt } from "./runtimes/glean-spawn.js";
 import type { Surroundings } from "./surroundings.js";
 
 /** The executor waits no longer for killed processes that hang in the kernel. */
@@ -53,7 +52,7 @@ export class Executor implements HookHandlers {
     private readonly log: Log,
     private readonly outside: Surroundings,
   ) {
-    const { spawn = spawnAttempt, pass } = outside;
+    const { spawner, pass } = outside;
     this.allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
@@ -65,10 +64,10 @@ export class Executor implements HookHandlers {
       },
       onTrouble: (what) => log("trouble", { what }),
     };
-    this.attempts = new Attempts(containment, spec, execRuntime(spec, spawn), events, pass);
+    this.attempts = new Attempts(containment, spec, execRuntime(spawner, spec), events, pass);
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
-    this.remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);
+    this.remover = new CheckpointRemover(containment, spawner, removed);
   }
 
   /** Reads the jobs from before; called once the hook's socket listens, to miss none. */
@@ -196,7 +195,11 @@ export class Executor implements HookHandlers {
     this.log("leaving", { reason });
     if (graceMs > 0) await this.attempts.part(reason, graceMs);
     const evicted = this.attempts.evict(this.attempts.keys, reason).ended;
-    await withinMs(leaveKillMs, Promise.all([evicted, this.remover.stop()]));
+    const ended = Promise.all([evicted, this.remover.stop()]);
+    await withinMs(
+      leaveKillMs,
+      ended.then(() => this.outside.spawner.close()),
+    );
     await this.outbox.emptied(leaveReportMs);
     this.outbox.sayNow({ type: "leaving", reason });
     this.outside.gone(reason);

@@ -24,6 +24,7 @@ import { gpuProblemHere } from "./node/gpu-devices.js";
 import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
 import { unseal } from "./pilot/pilot.js";
+import { Spawner } from "./runtimes/spawner.js";
 
 /** Large enough for the ids of all jobs on a node. */
 const maxSpecBytes = 1024 * 1024;
@@ -129,6 +130,7 @@ async function run(spec: LaunchSpec): Promise<void> {
   unkillable.look();
   const own = { ...spec, budget: ownOrder(spec.budget, gpuProblem, unkillable) };
   const executor = new Executor(own, folder, containment, log, {
+    spawner: new Spawner(spec.spawnProgram),
     gone: (reason) => void leave(reason),
     hung: (group) => unkillable.add(group),
   });

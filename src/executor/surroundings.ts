@@ -2,7 +2,7 @@
 
 import type { PassOn } from "./attempts/preempt-signal.js";
 import type { HungGroup } from "./containment/unkillable.js";
-import type { spawnAttempt } from "./runtimes/glean-spawn.js";
+import type { Spawning } from "./runtimes/spawner.js";
 
 export interface Surroundings {
   /** Called once, when none of the executor's work is left and the process may exit. */
@@ -12,6 +12,6 @@ export interface Surroundings {
    * the attempt holds. Omitted where nobody can tell that an attempt hangs.
    */
   readonly hung?: (group: HungGroup) => void;
-  readonly spawn?: typeof spawnAttempt;
+  readonly spawner: Spawning;
   readonly pass?: PassOn;
 }

@@ -1,12 +1,12 @@
-// The runtime `exec`: one command per attempt, each under its own glean-spawn.
+// The runtime `exec`: one command per attempt, each under its own supervisor of glean-spawn.
 
 import type { LaunchSpec } from "../../wire/messages.js";
-import { spawnAttempt } from "./glean-spawn.js";
 import type { Runtime } from "./runtime.js";
+import type { Spawning } from "./spawner.js";
 
 export const execRuntime = (
-  { spawnProgram, isolation }: Pick<LaunchSpec, "spawnProgram" | "isolation">,
-  spawn = spawnAttempt,
+  spawner: Spawning,
+  { isolation }: Pick<LaunchSpec, "isolation">,
 ): Runtime => ({
-  start: (order, group, events) => spawn(spawnProgram, { ...order, isolation }, group, events),
+  start: (order, group, events) => spawner.start({ ...order, isolation }, group, events),
 });
