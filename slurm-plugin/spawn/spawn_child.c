@@ -23,6 +23,7 @@
 #include "spawn_private.h"
 #include "spawn_remove.h"
 #include "spawn_user.h"
+#include "spawn_worker.h"
 #include "util.h"
 
 /* the alarm may come just before the call that waits, so it is repeated */
@@ -119,16 +120,16 @@ static bool limit_start(uint64_t start_ms, struct failure *failure)
 
 /* Everything above stderr closes at exec, whatever the executor, a library or the name service left
  * open. */
-static bool close_rest(bool keep_script, struct failure *failure)
+static bool close_rest(bool keep_third, struct failure *failure)
 {
 	if (syscall(SYS_close_range, 3u, UINT_MAX, CLOSE_RANGE_CLOEXEC) != 0) {
 		for (int fd = 3; fd < CLOSE_ALL_MAX; fd++)
 			/* fails for descriptors that are not open */
 			(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	}
-	/* the interpreter opens it by name */
-	if (keep_script && fcntl(SPAWN_SCRIPT_FD, F_SETFD, 0) != 0)
-		return fail(failure, STAGE_SCRIPT, errno, "the script cannot be kept open: %s", strerror(errno));
+	/* the script, which its interpreter opens by name, or a worker's connection */
+	if (keep_third && fcntl(SPAWN_SCRIPT_FD, F_SETFD, 0) != 0)
+		return fail(failure, STAGE_SCRIPT, errno, "descriptor 3 cannot be kept open: %s", strerror(errno));
 	return true;
 }
 
@@ -139,25 +140,24 @@ static bool enter(const struct spawn_request *request, pid_t supervisor, int joi
 	/* PAM first: our own settings override those of its modules. */
 	return tie_to(supervisor, failure) && limit_start(request->start_ms, failure) &&
 	       wait_for_join(joined, failure) && spawn_pam_open(request, failure) && enter_limits(request, failure) &&
-	       spawn_private_keyring(false, failure) && spawn_private_memory(request, failure) &&
-	       spawn_user_become(request, failure) && spawn_private_keyring(true, failure) &&
+	       spawn_private_keyring(false, failure) && spawn_worker_connect(request, failure) &&
+	       spawn_private_memory(request, failure) && spawn_user_become(request, failure) && spawn_private_keyring(true, failure) &&
 	       tie_to(supervisor, failure);
 }
 
 static bool execute(const struct spawn_request *request, struct failure *failure)
 {
+	bool is_worker = request->worker_socket != NULL;
 	return spawn_checkpoint_make(request, failure) && spawn_files_open(request, failure) &&
 	       (request->script == NULL || spawn_exec_make_script(request, failure)) &&
-	       close_rest(request->script != NULL, failure) && limit_start(0, failure) && spawn_calls_refuse(request, failure) &&
+	       (!is_worker || spawn_worker_place(failure)) &&
+	       close_rest(is_worker || request->script != NULL, failure) && limit_start(0, failure) && spawn_calls_refuse(request, failure) &&
 	       spawn_exec(request, failure);
 }
 
 void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status, int joined)
 {
 	struct failure failure = {0};
-	(void)close(SPAWN_SOCKET_FD);
-	/* As every process of its user: it writes to files of its own in /proc. */
-	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (enter(request, supervisor, joined, &failure)) {
 		if (request->remove_path == NULL)
 			(void)execute(request, &failure);

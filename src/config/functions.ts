@@ -37,6 +37,11 @@ export const functions = z
       .min(1)
       .default(10_000)
       .describe("The number of tasks of one array, as Slurm's MaxArraySize."),
+    cacheDirectory: path
+      .default("/var/cache/gleaner")
+      .describe(
+        "A folder on the nodes for the code of functions, at most 64 versions; created if it is missing. Every user may read what is in it.",
+      ),
     gpuDevices: path
       .nullable()
       .default("/dev/nvidia")

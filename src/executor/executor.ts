@@ -5,34 +5,32 @@ import { setImmediate } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { InvocationId, JobId } from "../model/ids.js";
 import { lesser, nothing, type Resources } from "../model/resources.js";
+import type { LaunchSpec } from "../wire/launch.js";
 import type {
   AttemptKey,
   AttemptOrder,
   BudgetOrder,
   DaemonMessage,
   ExecutorMessage,
-  LaunchSpec,
 } from "../wire/messages.js";
 import type { Ended, Running } from "./attempts/attempt.js";
 import { type AttemptEvents, Attempts } from "./attempts/attempts.js";
 import { CheckpointRemover } from "./attempts/checkpoints.js";
 import { lossOf } from "./attempts/eviction-report.js";
 import { notStarted, type Outcome } from "./attempts/outcome.js";
-import { msSince, withinMs } from "./attempts/timing.js";
+import { msSince } from "./attempts/timing.js";
 import { Allowance } from "./budget/allowance.js";
 import { Outbox } from "./connection/outbox.js";
 import type { Containment } from "./containment/containment.js";
+import { Departure } from "./departure.js";
 import type { JobMarks } from "./hook/node-folder.js";
 import type { BeginLine, HookHandlers } from "./hook/socket.js";
 import { beginOf } from "./hook/step-watch.js";
 import type { Log } from "./log.js";
 import { execRuntime } from "./runtimes/exec.js";
+import { spawnAttempt } from "./runtimes/glean-spawn.js";
 import type { Surroundings } from "./surroundings.js";
-
-/** The executor waits no longer for killed processes that hang in the kernel. */
-const leaveKillMs = 5_000;
-/** Time for gleanerd to record the last reports; others count as LOST. */
-const leaveReportMs = 2_000;
+import { withWorkers } from "./workers/workers.js";
 
 export class Executor implements HookHandlers {
   readonly outbox = new Outbox();
@@ -42,8 +40,7 @@ export class Executor implements HookHandlers {
   private budget: Resources = nothing;
   /** null if the hook works. Until it has been probed, no function may run. */
   private hookProblem: string | null = "the hook has not been probed yet";
-  private mode: "serving" | "draining" | "leaving" = "serving";
-  private drainReason = "";
+  private readonly departure: Departure;
 
   constructor(
     spec: LaunchSpec,
@@ -52,7 +49,7 @@ export class Executor implements HookHandlers {
     private readonly log: Log,
     private readonly outside: Surroundings,
   ) {
-    const { spawner, pass } = outside;
+    const { spawn = spawnAttempt, pass } = outside;
     this.allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
@@ -64,10 +61,16 @@ export class Executor implements HookHandlers {
       },
       onTrouble: (what) => log("trouble", { what }),
     };
-    this.attempts = new Attempts(containment, spec, execRuntime(spawner, spec), events, pass);
+    const exec = execRuntime(containment, spec, spawn);
+    const runtime = outside.workers ? withWorkers(exec, outside.workers) : exec;
+    this.attempts = new Attempts(containment, spec, runtime, events, pass);
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
-    this.remover = new CheckpointRemover(containment, spawner, removed);
+    this.remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);
+    const { attempts, remover, outbox } = this;
+    const onLeaving = (reason: string) => log("leaving", { reason });
+    const { gone } = outside;
+    this.departure = new Departure({ attempts, remover, outbox, onLeaving, gone });
   }
 
   /** Reads the jobs from before; called once the hook's socket listens, to miss none. */
@@ -82,6 +85,12 @@ export class Executor implements HookHandlers {
     if (this.allowance.knows(job)) return;
     this.log("jobWithoutProlog", { job });
     await this.begin(beginOf(job));
+  }
+
+  /** The daemon's connection is lost: what was asked for on it does not come any more. */
+  onLost(): void {
+    this.outbox.detach();
+    this.outside.code?.disconnected();
   }
 
   /** The jobs beside which functions run; none while nothing runs. */
@@ -131,15 +140,23 @@ export class Executor implements HookHandlers {
         this.forget(message.jobs);
         break;
       case "drain":
-        this.drain(message.reason);
+        this.departure.drain(message.reason);
         break;
       case "foresee":
         this.attempts.foresee(message.inMs, message.reason);
         break;
       case "removeCheckpoint":
         // Nothing may run without a core that is certainly ours; the daemon asks again.
-        if (this.mode !== "leaving" && this.budget.cores > 0 && !this.allowance.waitsForCores)
+        if (
+          this.departure.mode !== "leaving" &&
+          this.budget.cores > 0 &&
+          !this.allowance.waitsForCores
+        )
           this.remover.remove(message.order);
+        break;
+      case "bundlePart":
+      case "bundleRefused":
+        this.outside.code?.arrived(message);
         break;
       case "stop":
         void this.leave(message.reason, message.graceMs);
@@ -155,7 +172,11 @@ export class Executor implements HookHandlers {
     // Freezes first, because killing the others takes this process a while.
     const freezes = this.allowance.waitsForCores;
     const stands = !freezes || this.attempts.freeze(victims, line.answerMs / 2);
-    const eviction = this.attempts.evict(victims, `Slurm gave its resources to job ${job}`);
+    const eviction = this.attempts.evict(
+      victims,
+      `Slurm gave its resources to job ${job}`,
+      this.budget,
+    );
     // Sent before the first report of their ends: the daemon would fill their places again.
     if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.usable });
     const removed = this.remover.stop();
@@ -185,24 +206,9 @@ export class Executor implements HookHandlers {
     this.outbox.event((agoMs) => ({ type: "jobEnded", sequence, job, agoMs }));
   }
 
-  /**
-   * Kills what runs, waits until the reports are recorded, and exits. Where no job waits, functions
-   * that requested a notice get it and `graceMs` to leave. A second call changes nothing.
-   */
-  async leave(reason: string, graceMs = 0): Promise<void> {
-    if (this.mode === "leaving") return;
-    this.mode = "leaving";
-    this.log("leaving", { reason });
-    if (graceMs > 0) await this.attempts.part(reason, graceMs);
-    const evicted = this.attempts.evict(this.attempts.keys, reason).ended;
-    const ended = Promise.all([evicted, this.remover.stop()]);
-    await withinMs(
-      leaveKillMs,
-      ended.then(() => this.outside.spawner.close()),
-    );
-    await this.outbox.emptied(leaveReportMs);
-    this.outbox.sayNow({ type: "leaving", reason });
-    this.outside.gone(reason);
+  /** A second call changes nothing. */
+  leave(reason: string, graceMs = 0): Promise<void> {
+    return this.departure.leave(reason, graceMs);
   }
 
   get running(): readonly Running[] {
@@ -224,7 +230,7 @@ export class Executor implements HookHandlers {
     if (this.hookProblem !== null) return;
     this.budget = this.allowance.budget;
     const victims = this.attempts.victimsFor(this.budget);
-    await this.attempts.evict(victims, "gleanerd reduced the budget").ended;
+    await this.attempts.evict(victims, "gleanerd reduced the budget", this.budget).ended;
     if (!this.resume()) return;
     this.setBudget(this.budget);
     this.leaveIfNothingIsLeft("gleanerd reduced the budget to nothing");
@@ -266,7 +272,7 @@ export class Executor implements HookHandlers {
 
   /** A plan may be stale: an order that does not fit here returns to the queue. */
   private refusal(order: AttemptOrder): string | null {
-    if (this.mode !== "serving") return "the executor was leaving its node";
+    if (this.departure.mode !== "serving") return "the executor was leaving its node";
     if (this.hookProblem !== null) return this.hookProblem;
     if (this.allowance.waitsForCores) return "the cores of a new job were not known yet";
     if (this.outbox.isFull) return "too many reports wait for gleanerd";
@@ -277,20 +283,7 @@ export class Executor implements HookHandlers {
     // Sent before the daemon counts on its cores, which may be the job's.
     if (this.allowance.waitsForCores) this.outbox.sayNow({ type: "budget", budget: this.usable });
     this.outbox.report(key, (agoMs) => ({ type: "ended", report: { ...key, ...outcome, agoMs } }));
-    this.leaveIfDrained();
-  }
-
-  private drain(reason: string): void {
-    if (this.mode !== "serving") return;
-    this.mode = "draining";
-    this.drainReason = reason;
-    void this.attempts.ask(reason);
-    this.leaveIfDrained();
-  }
-
-  private leaveIfDrained(): void {
-    if (this.mode === "draining" && this.attempts.running.length === 0)
-      void this.leave(this.drainReason);
+    this.departure.leaveIfDrained();
   }
 
   private leaveIfNothingIsLeft(reason: string): void {

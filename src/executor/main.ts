@@ -3,8 +3,8 @@
 
 import { dirname, join } from "node:path";
 import { GleanerError, messageOf } from "../model/errors.js";
-import { checkLaunchSpec } from "../wire/checks.js";
-import type { LaunchSpec } from "../wire/messages.js";
+import type { LaunchSpec } from "../wire/launch.js";
+import { checkLaunchSpec } from "../wire/launch.js";
 import { daemonAddressOf, Session } from "./connection/session.js";
 import { openContainment } from "./containment/cgroups.js";
 import type { Containment } from "./containment/containment.js";
@@ -24,7 +24,7 @@ import { gpuProblemHere } from "./node/gpu-devices.js";
 import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
 import { unseal } from "./pilot/pilot.js";
-import { Spawner } from "./runtimes/spawner.js";
+import { startWorkers } from "./workers/start.js";
 
 /** Large enough for the ids of all jobs on a node. */
 const maxSpecBytes = 1024 * 1024;
@@ -98,7 +98,7 @@ function sessionOf(
   return new Session(daemonAddressOf(spec), orphanMs, Math.random, {
     onConnected,
     onMessage,
-    onLost: () => executor.outbox.detach(),
+    onLost: () => executor.onLost(),
     onTrouble: (why) => log("daemonLost", { why }),
     onOrphaned: () =>
       void executor.leave(`it had no connection to gleanerd for ${orphanMs} ms`, killWaitMs),
@@ -129,10 +129,16 @@ async function run(spec: LaunchSpec): Promise<void> {
   let conversation: Conversation | null = null;
   unkillable.look();
   const own = { ...spec, budget: ownOrder(spec.budget, gpuProblem, unkillable) };
-  const executor = new Executor(own, folder, containment, log, {
-    spawner: new Spawner(spec.spawnProgram),
+  const paths = { socket: folder.workerSocketPath, cache: spec.cacheFolder };
+  const functions = await startWorkers(spec, containment, paths, (version) =>
+    executor.outbox.sayNow({ type: "fetchBundle", version }),
+  );
+  const { workers, code } = functions;
+  const executor: Executor = new Executor(own, folder, containment, log, {
     gone: (reason) => void leave(reason),
     hung: (group) => unkillable.add(group),
+    workers,
+    code,
   });
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();
@@ -145,6 +151,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     await session.close();
     await hook.close();
     steps.close();
+    functions.close();
     containment.close();
     folder.leave();
     log("left", { reason });

@@ -2,7 +2,9 @@
 
 import type { PassOn } from "./attempts/preempt-signal.js";
 import type { HungGroup } from "./containment/unkillable.js";
-import type { Spawning } from "./runtimes/spawner.js";
+import type { spawnAttempt } from "./runtimes/glean-spawn.js";
+import type { BundleCache } from "./workers/bundle-cache.js";
+import type { Workers } from "./workers/workers.js";
 
 export interface Surroundings {
   /** Called once, when none of the executor's work is left and the process may exit. */
@@ -12,6 +14,9 @@ export interface Surroundings {
    * the attempt holds. Omitted where nobody can tell that an attempt hangs.
    */
   readonly hung?: (group: HungGroup) => void;
-  readonly spawner: Spawning;
+  readonly spawn?: typeof spawnAttempt;
   readonly pass?: PassOn;
+  /** Omitted where no calls are ordered. */
+  readonly workers?: Workers;
+  readonly code?: Pick<BundleCache, "arrived" | "disconnected">;
 }

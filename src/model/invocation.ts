@@ -1,6 +1,6 @@
 // An invocation: one call of a command, with its states, its attempts and how they end.
 
-import type { ExecutorId, InvocationId, NodeName } from "./ids.js";
+import type { ExecutorId, InvocationId, NodeName, VersionId } from "./ids.js";
 import type { Transitions } from "./machine.js";
 import type { ResourceRequest } from "./resources.js";
 import type { Shaped } from "./shaped.js";
@@ -89,7 +89,10 @@ export type Notice = Shaped<typeof notice>;
 /** As users write it; `leadMs` null means the default. */
 export type RequestedNotice = Shaped<typeof requestedNotice>;
 
-/** A script starts with `#!`; an argv is executed as it is. Gleaner passes neither to a shell. */
+/**
+ * A script starts with `#!`; an argv is executed as it is; a call goes to a worker. Gleaner passes
+ * none to a shell.
+ */
 export type Command = Shaped<typeof command>;
 
 /** A user's request: checked once on admission (core/submission/admission.ts), then trusted. */
@@ -97,6 +100,18 @@ export type Submission = Shaped<typeof submission>;
 
 /** As received: its shape is checked, its values are not; null means the default. */
 export type RequestedSubmission = Shaped<typeof submissionRequest>;
+
+/** The words of a command that its user chose. */
+export function wordsOf(command: Command): readonly string[] {
+  switch (command.kind) {
+    case "script":
+      return command.args;
+    case "argv":
+      return command.argv;
+    case "call":
+      return [command.function];
+  }
+}
 
 /**
  * The part of a submission that the daemon keeps in memory; script and environment stay in the
@@ -109,6 +124,8 @@ export interface SubmissionDigest {
   readonly checkpointIn: string | null;
   /** The size of its script and environment. */
   readonly documentBytes: number;
+  /** The version of the function that it calls; null for a command. */
+  readonly version: VersionId | null;
 }
 
 /** The submitting user, as munge vouched for them. */

@@ -41,6 +41,17 @@ export function subtract(from: Resources, taken: Resources): Resources {
   };
 }
 
+/** All of them together. */
+export const sumOf = (all: readonly Resources[]): Resources =>
+  all.reduce(
+    (sum, { cores, memoryMb, gpus }) => ({
+      cores: sum.cores + cores,
+      memoryMb: sum.memoryMb + memoryMb,
+      gpus: [...sum.gpus, ...gpus],
+    }),
+    nothing,
+  );
+
 /** What either allows. */
 export function greater(one: Resources, other: Resources): Resources {
   return {

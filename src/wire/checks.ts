@@ -1,8 +1,8 @@
 // Validates the messages of messages.ts: a peer's data is trusted only after these checks.
 
-import type { PressureLimits, PressureReport } from "../model/capacity/pressure.js";
+import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableProcess, UnkillableReport } from "../model/capacity/unkillable.js";
-import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
+import type { InvocationId, JobId } from "../model/ids.js";
 import {
   type AttemptEnd,
   type Notice,
@@ -11,22 +11,18 @@ import {
   startStages,
 } from "../model/invocation.js";
 import type { Resources } from "../model/resources.js";
-import { isolation } from "./isolation.js";
-import {
-  type AttemptKey,
-  type AttemptOrder,
-  type AttemptReport,
-  type BudgetOrder,
-  type CheckpointOrder,
-  type DaemonMessage,
-  type ExecutorMessage,
-  type LaunchSpec,
-  maxAuthorityBytes,
-  type PilotOrder,
-  type PluginOrder,
-  type SiteFacts,
+import { answer, bundlePart, callCommand, maxLogBytes, version } from "./call-checks.js";
+import type {
+  AttemptKey,
+  AttemptOrder,
+  AttemptReport,
+  CheckpointOrder,
+  DaemonMessage,
+  ExecutorMessage,
+  SiteFacts,
 } from "./messages.js";
 import {
+  bytes,
   type Check,
   integer,
   list,
@@ -43,14 +39,12 @@ import {
 } from "./shape.js";
 
 /** Cores, GPUs, running attempts and jobs of one node: more than any has. */
-const maxCores = 65_536;
-const maxGpus = 64;
+export const maxCores = 65_536;
+export const maxGpus = 64;
 /** Linux's limit. */
 const maxErrno = 4_095;
 const maxAttempts = 65_536;
 const maxJobs = 65_536;
-/** Path patterns of Slurm's cgroups. */
-const maxJobGroups = 16;
 /** Executors describe 8 processes (executor/containment/unkillable.ts, describe-process.ts). */
 const maxUnkillable = 64;
 const maxShownLength = 512;
@@ -59,15 +53,15 @@ const maxReasonLength = 1_000;
 /** PATH_MAX. */
 const maxPathLength = 4_096;
 /** The upper limit of setTimeout. */
-const maxTimerMs = 2_147_483_647;
+export const maxTimerMs = 2_147_483_647;
 /** glean-spawn's limit (see slurm-plugin/PROTOCOL.md); the frame bounds their total size. */
 const maxWords = 16_384;
 const maxWordLength = 4 * 1024 * 1024;
 const maxId = 4_294_967_295;
 
 const reason = sentence(maxReasonLength);
-const milliseconds = integer(0);
-const path = pattern(/^\/[^\0]{0,4095}$/);
+export const milliseconds = integer(0);
+export const path = pattern(/^\/[^\0]{0,4095}$/);
 const word = text(maxWordLength);
 const job = integer(1, maxId) as Check<number> as Check<JobId>;
 const type = <const T extends string>(name: T): Check<T> => oneOf(name);
@@ -85,7 +79,7 @@ const resources = object<Resources>({
   cpuIds: optional(list(integer(0, maxCores - 1), maxCores)),
 });
 
-const factsFields = {
+export const factsFields = {
   memoryIsConsumable: truth,
   maxMemoryPerCoreMb: orNull(integer(0)),
   maxCpusPerToldCpu: orNull(integer(1, maxCores)),
@@ -93,7 +87,7 @@ const factsFields = {
   totalCores: integer(1, maxCores),
 };
 
-const budgetFields = {
+export const budgetFields = {
   budget: resources,
   seenHookSequence: integer(0),
   knownJobs: list(job, maxJobs),
@@ -121,12 +115,15 @@ const report = object<AttemptReport>({
   startFailure: optional(
     object<StartFailure>({ stage: oneOf<StartStage>(...startStages), errno: integer(0, maxErrno) }),
   ),
+  answer: optional(answer),
+  log: optional(bytes(maxLogBytes)),
   agoMs: milliseconds,
 });
 
 const command: Check<AttemptOrder["command"]> = tagged<AttemptOrder["command"]>("kind", {
   script: object({ kind: type("script"), body: word, args: list(word, maxWords) }),
   argv: object({ kind: type("argv"), argv: list(word, maxWords) }),
+  call: callCommand,
 });
 
 const order = object<AttemptOrder>({
@@ -175,7 +172,7 @@ const unkillable = object<UnkillableReport>({
   held: resources,
 });
 
-const percent = integer(0, 100);
+export const percent = integer(0, 100);
 const pressure = object<PressureReport>({
   job: orNull(job),
   resource: oneOf("cpu", "memory"),
@@ -183,15 +180,6 @@ const pressure = object<PressureReport>({
   limitPercent: percent,
   intervalMs: integer(1, maxTimerMs),
 });
-const pressureLimits = object<PressureLimits>({
-  jobCpuPercent: orNull(percent),
-  jobMemoryPercent: orNull(percent),
-  nodeCpuPercent: orNull(percent),
-  nodeMemoryPercent: orNull(percent),
-  intervalMs: integer(1, maxTimerMs),
-  jobGroups: list(path, maxJobGroups),
-});
-
 const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", {
   ready: object({
     type: type("ready"),
@@ -231,6 +219,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     invocation: keyFields.invocation,
     problem: orNull(reason),
   }),
+  fetchBundle: object({ type: type("fetchBundle"), version }),
   gpusUnused: object({ type: type("gpusUnused"), reason }),
   pressure: object({ type: type("pressure"), report: pressure }),
   unkillable: object({ type: type("unkillable"), report: unkillable }),
@@ -262,34 +251,9 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
     reason,
   }),
   removeCheckpoint: object({ type: type("removeCheckpoint"), order: checkpoint }),
+  bundlePart: object({ type: type("bundlePart"), ...bundlePart }),
+  bundleRefused: object({ type: type("bundleRefused"), version, reason }),
   beat: object({ type: type("beat") }),
-});
-
-const launchSpec = object<LaunchSpec>({
-  executor: pattern(/^[A-Za-z0-9._:-]{1,128}$/) as Check<string> as Check<ExecutorId>,
-  // The name becomes a folder's name.
-  node: pattern(/^(?!\.)[A-Za-z0-9._-]{1,64}$/) as Check<string> as Check<NodeName>,
-  daemonHost: pattern(/^[A-Za-z0-9.:_-]{1,255}$/),
-  daemonPort: integer(1, 65_535),
-  daemonCa: optional(text(maxAuthorityBytes)),
-  secret: pattern(/^([0-9a-f]{2}){32,64}$/),
-  runDirectory: path,
-  logFile: path,
-  spawnProgram: path,
-  hookProgram: path,
-  plugin: orNull(object<PluginOrder>({ file: path, stack: path })),
-  budget: object<BudgetOrder>(budgetFields),
-  ...factsFields,
-  topologyFolder: orNull(path),
-  spoolFolder: orNull(path),
-  cpuTotal: integer(1, maxCores),
-  gpuTotal: integer(0, maxGpus),
-  gpuDevices: orNull(path),
-  killWaitMs: integer(0, maxTimerMs),
-  isolation,
-  orphanMs: integer(1, maxTimerMs),
-  pressure: orNull(pressureLimits),
-  pilot: orNull(object<PilotOrder>({ idleMs: milliseconds })),
 });
 
 /** Each throws a GleanerError with code PROTOCOL that names the field. */
@@ -297,4 +261,3 @@ export const checkExecutorMessage = (value: unknown): ExecutorMessage =>
   executorMessage(value, "message");
 export const checkDaemonMessage = (value: unknown): DaemonMessage =>
   daemonMessage(value, "message");
-export const checkLaunchSpec = (value: unknown): LaunchSpec => launchSpec(value, "the launch");

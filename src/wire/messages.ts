@@ -1,12 +1,13 @@
 // The messages between daemon and executor, and their limits. Framing and handshake are in
 // connection.ts.
 
-import type { PressureLimits, PressureReport } from "../model/capacity/pressure.js";
+import type { CallAnswer } from "../model/call.js";
+import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableReport } from "../model/capacity/unkillable.js";
-import type { ExecutorId, InvocationId, JobId, NodeName } from "../model/ids.js";
+import type { InvocationId, JobId, VersionId } from "../model/ids.js";
 import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
 import type { ResourceRequest, Resources } from "../model/resources.js";
-import type { Isolation } from "./isolation.js";
+import type { BundleMessage, CallCommand } from "./calls.js";
 
 /**
  * Raised whenever an older peer could misread a newer one; the handshake rejects other versions.
@@ -20,9 +21,6 @@ export const maxFrameBytes = 8 * 1024 * 1024;
 
 /** The longest executor message lists unrecorded reports (executor/connection/outbox.ts). */
 export const maxReportBytes = 2 * 1024 * 1024;
-
-/** The limit of listen.tls.ca: a few certificates, not a system's whole bundle. */
-export const maxAuthorityBytes = 64 * 1024;
 
 /** Identifies an attempt on both sides. */
 export interface AttemptKey {
@@ -46,12 +44,16 @@ export interface AttemptOrder extends AttemptKey, ResourceRequest {
   readonly environment: Readonly<Record<string, string>>;
   readonly command:
     | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }
-    | { readonly kind: "argv"; readonly argv: readonly string[] };
+    | { readonly kind: "argv"; readonly argv: readonly string[] }
+    | CallCommand;
   /** null if none was requested. */
   readonly notice: Notice | null;
   /** Created as the user if missing, and kept when the attempt ends; null if none was requested. */
   readonly checkpointDirectory: string | null;
 }
+
+/** An order for a worker. */
+export type CallAttemptOrder = AttemptOrder & { readonly command: CallCommand };
 
 /** The folder of an ended invocation, to be removed as its owner. */
 export interface CheckpointOrder {
@@ -78,6 +80,10 @@ export interface AttemptReport extends AttemptKey {
   readonly reason: string | null;
   /** Where its start failed; omitted if it started or was ended before. */
   readonly startFailure?: StartFailure | undefined;
+  /** What a worker answered; omitted for a command, and for a call without an answer. */
+  readonly answer?: CallAnswer | undefined;
+  /** What a call printed, as far as it was kept; omitted if nothing, and for a command. */
+  readonly log?: Uint8Array | undefined;
   /** The age of the end when this frame was written: the two clocks may differ. */
   readonly agoMs: number;
 }
@@ -139,6 +145,7 @@ export type DaemonMessage =
    */
   | { readonly type: "foresee"; readonly inMs: number | null; readonly reason: string }
   | { readonly type: "removeCheckpoint"; readonly order: CheckpointOrder }
+  | BundleMessage
   /**
    * Both sides send beats (connection.ts does it), so that each notices when the other's machine is
    * gone.
@@ -206,6 +213,8 @@ export type ExecutorMessage =
       readonly invocation: InvocationId;
       readonly problem: string | null;
     }
+  /** The code of a call that it was ordered to run is not in the node's cache. */
+  | { readonly type: "fetchBundle"; readonly version: VersionId }
   /** Functions get none of the node's GPUs, because the device file of each GPU is unknown. */
   | { readonly type: "gpusUnused"; readonly reason: string }
   /**
@@ -225,60 +234,6 @@ export type ExecutorMessage =
     }
   | { readonly type: "beat" }
   | { readonly type: "leaving"; readonly reason: string };
-
-export interface PluginOrder {
-  readonly file: string;
-  readonly stack: string;
-}
-
-/** For an executor that is a Slurm job. */
-export interface PilotOrder {
-  /** It leaves after this time without work. */
-  readonly idleMs: number;
-}
-
-/** The launcher passes it to `glean-executor` on standard input, as one line of JSON. */
-export interface LaunchSpec extends SiteFacts {
-  readonly executor: ExecutorId;
-  readonly node: NodeName;
-  readonly daemonHost: string;
-  readonly daemonPort: number;
-  /** The trusted certificates in PEM if the connection is encrypted; if omitted, it is not. */
-  readonly daemonCa?: string | undefined;
-  /** In hex; proves each side to the other, and is never sent after the launch. */
-  readonly secret: string;
-  readonly runDirectory: string;
-  readonly logFile: string;
-  /** Programs on the node. */
-  readonly spawnProgram: string;
-  readonly hookProgram: string;
-  /** The hook is this SPANK plugin, listed in the file `stack`; null if it is the program. */
-  readonly plugin: PluginOrder | null;
-  readonly budget: BudgetOrder;
-  /**
-   * Where this node's slurmd stores its CPU numbering; null if nowhere, so that it follows hwloc.
-   */
-  readonly topologyFolder: string | null;
-  /** This node's SlurmdSpoolDir, where job steps appear; null if Slurm does not report it. */
-  readonly spoolFolder: string | null;
-  /** The CPUs that Slurm counts on this node, including specialised ones. */
-  readonly cpuTotal: number;
-  /** The whole GPUs that Slurm counts on this node. */
-  readonly gpuTotal: number;
-  /** The names of GPU device files before their number; null if functions may open all. */
-  readonly gpuDevices: string | null;
-  /** From SIGTERM to SIGKILL at a time limit or cancel. */
-  readonly killWaitMs: number;
-  readonly isolation: Isolation;
-  /** After this time without a daemon, the executor kills its workers and leaves. */
-  readonly orphanMs: number;
-  /** The pressure to report; null if none. */
-  readonly pressure: PressureLimits | null;
-  /**
-   * Without a hook, in the job's own allocation; null if the executor runs outside Slurm's books.
-   */
-  readonly pilot: PilotOrder | null;
-}
 
 /**
  * Both sides send a beat this often; a side that receives nothing for `silenceMs` considers the

@@ -37,6 +37,13 @@ export function pattern(expression: RegExp): Check<string> {
     typeof value === "string" && expression.test(value) ? value : wrong(at, `like ${expression}`);
 }
 
+export function bytes(maxBytes: number): Check<Uint8Array> {
+  return (value, at) =>
+    value instanceof Uint8Array && value.length <= maxBytes
+      ? value
+      : wrong(at, `at most ${maxBytes} bytes`);
+}
+
 export const truth: Check<boolean> = (value, at) =>
   typeof value === "boolean" ? value : wrong(at, "true or false");
 

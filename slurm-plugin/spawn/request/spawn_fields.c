@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "proc_tree.h"
 #include "util.h"
@@ -172,6 +173,14 @@ TAKE(take_pam_service)
 	return length >= 1 && length <= 64 && strspn(value, allowed) == length;
 }
 
+TAKE(take_worker_socket)
+{
+	request->worker_socket = value;
+	return value[0] == '/' && length < sizeof((struct sockaddr_un *)0)->sun_path;
+}
+
+TAKE(take_worker_id) { return parse_number(value, 1, UINT32_MAX, &request->worker_id); }
+
 TAKE(take_notice)
 {
 	uint64_t number;
@@ -243,6 +252,8 @@ static const struct field {
     {"noRareCalls", take_no_rare_calls, false},
     {"notice", take_notice, false},
     {"noticeMain", take_notice_main, false},
+    {"workerSocket", take_worker_socket, false},
+    {"workerId", take_worker_id, false},
     {"script", take_script, false},
 };
 
@@ -280,6 +291,10 @@ bool spawn_fields_check(const struct spawn_request *request, uint64_t seen, stru
 		return fail(failure, STAGE_REQUEST, EINVAL, "pollMemory needs memoryMb");
 	if ((request->arg_count > 0) == (request->remove_path != NULL))
 		return fail(failure, STAGE_REQUEST, EINVAL, "either arg or removeCheckpoint is needed");
+	if ((request->worker_socket != NULL) != (request->worker_id != 0))
+		return fail(failure, STAGE_REQUEST, EINVAL, "workerSocket and workerId need each other");
+	if (request->worker_socket != NULL && (request->script != NULL || request->arg_count == 0))
+		return fail(failure, STAGE_REQUEST, EINVAL, "a worker needs arg, and no script");
 	if (request->arg_count > 0 && request->args[0][0] == '\0')
 		return fail(failure, STAGE_REQUEST, EINVAL, "the first arg is empty");
 	if (request->script != NULL && (request->script_length < 3 || memcmp(request->script, "#!", 2) != 0))

@@ -1,7 +1,7 @@
 // Predicts how long a function runs: from its earlier runs, else from its time limit, else from all
 // functions of the site.
 
-import type { Command } from "../../model/invocation.js";
+import { type Command, wordsOf } from "../../model/invocation.js";
 
 /** A quarter of an octave per bin from 1 ms on: a run time is known to 19 %. */
 const binsPerOctave = 4;
@@ -39,7 +39,7 @@ export interface RuntimePolicy {
 /** Run times are learned per user, command and name. */
 export function functionKey(user: string, name: string, command: Command): string {
   // For `python3 fit.py 17`, the program and its script, without what differs from call to call.
-  const text = command.kind === "script" ? command.body : command.argv.slice(0, 2).join(" ");
+  const text = command.kind === "script" ? command.body : wordsOf(command).slice(0, 2).join(" ");
   return `${user}/${name.slice(0, 64)}/${hash(text)}`;
 }
 

@@ -1,5 +1,6 @@
 // The port to the database: all that the daemon knows of it.
 
+import type { CallAnswer, Payload } from "../../model/call.js";
 import type { Placement } from "../../model/capacity/executor.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
 import type {
@@ -29,6 +30,8 @@ export interface NewInvocations {
   readonly requestId: string;
   readonly owner: Identity;
   readonly submission: Submission;
+  /** One for each task, if they are calls; omitted for commands. */
+  readonly inputs?: readonly Payload[];
   readonly submittedAtMs: number;
 }
 
@@ -58,6 +61,16 @@ export interface AttemptResult {
   readonly next: InvocationState;
   /** null if the end is not billed. */
   readonly posting: Posting | null;
+  /** What a worker answered; null for a command, and for an attempt that does not count. */
+  readonly answer: CallAnswer | null;
+  /** What the call printed, as far as it is kept. */
+  readonly log: Uint8Array | null;
+}
+
+/** The answer of one call of a map. */
+export interface KeptAnswer {
+  readonly invocation: InvocationId;
+  readonly answer: CallAnswer;
 }
 
 export interface InvocationFilter {
@@ -115,6 +128,18 @@ export interface Store {
    * list.
    */
   submissionToRun(submission: InvocationId): Promise<Submission | null>;
+
+  /** The input of a call that is about to run; null for a command. */
+  inputToRun(invocation: InvocationId): Promise<Payload | null>;
+  /** null once it was removed for its age, too. */
+  inputOf(invocation: InvocationId): Promise<Payload | null>;
+  answerOf(invocation: InvocationId): Promise<CallAnswer | null>;
+  /** What a call printed in its last attempt; null if nothing. */
+  callLogOf(invocation: InvocationId): Promise<Uint8Array | null>;
+  /** The answers of the invocations from `first` to `last`, by id. */
+  listAnswers(first: number, last: number, limit: number): Promise<readonly KeptAnswer[]>;
+  /** Removes answers from before `beforeMs`, with their inputs; returns how many. */
+  pruneAnswers(beforeMs: number, limit: number): Promise<number>;
 
   /** Records the intent before gleanerd sends the order. */
   beginAttempt(attempt: Attempt): Promise<void>;

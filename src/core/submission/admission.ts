@@ -9,6 +9,7 @@ import {
   newInvocation,
   type RequestedSubmission,
   type Submission,
+  wordsOf,
 } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { digestOf } from "./digest.js";
@@ -58,12 +59,15 @@ export interface QueueLoad {
   readonly ownDocumentBytes: number;
 }
 
+/** What a user submits, or a call that gleanerd has made of a function. */
+export type AskedSubmission = Omit<RequestedSubmission, "command"> & Pick<Submission, "command">;
+
 /**
  * Fills in the site's defaults and rejects, in one sentence each, submissions that can never run.
  * While Slurm has not been read, `largest` is null and sizes are not checked.
  */
 export function admit(
-  requested: RequestedSubmission,
+  requested: AskedSubmission,
   uid: number,
   load: QueueLoad,
   largest: ResourceRequest | null,
@@ -154,7 +158,7 @@ function whyMalformed(submission: Submission, policy: AdmissionPolicy): string |
       return "the script does not start with #!: begin it with #! and the path of an interpreter, such as #!/bin/bash";
     if (Buffer.byteLength(command.body) > policy.maxScriptBytes)
       return `the script is larger than ${policy.maxScriptBytes} bytes: move its data to a file`;
-  } else if (command.argv.length === 0) return "the command is empty: name a program to run";
+  } else if (wordsOf(command).length === 0) return "the command is empty: name a program to run";
   const environmentBytes = Object.entries(environment).reduce(
     (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value) + 2,
     0,
@@ -174,8 +178,7 @@ function whyMalformed(submission: Submission, policy: AdmissionPolicy): string |
  */
 function whyTooLong(submission: Submission): string | null {
   const { command, workingDirectory } = submission;
-  const words = command.kind === "argv" ? command.argv : command.args;
-  const wordBytes = words.reduce((sum, each) => sum + Buffer.byteLength(each) + 1, 0);
+  const wordBytes = wordsOf(command).reduce((sum, each) => sum + Buffer.byteLength(each) + 1, 0);
   if (wordBytes > maxArgumentBytes)
     return `the arguments exceed ${maxArgumentBytes} bytes: pass them in a file`;
   const sample = longestInvocation(submission.name);
@@ -218,7 +221,7 @@ function holdsNul(submission: Submission): string | null {
     submission.stderrPattern ?? "",
     ...Object.keys(environment),
     ...Object.values(environment),
-    ...(command.kind === "argv" ? command.argv : command.args),
+    ...wordsOf(command),
   ];
   if (texts.some((text) => text.includes("\0")))
     return "a name, path, argument or variable contains a NUL byte: remove it";

@@ -32,6 +32,28 @@ export function environmentFor(
   };
 }
 
+/** Where programs are looked up if a function's settings do not say. */
+const defaultPath = "/usr/local/bin:/usr/bin:/bin";
+
+/** The environment of a worker, which runs many calls: it says nothing of any of them. */
+export function callEnvironment(
+  { cores, memoryMb }: Invocation,
+  { function: called, version, settings }: Extract<Submission["command"], { kind: "call" }>,
+  node: NodeName,
+): Readonly<Record<string, string>> {
+  const kept = Object.entries(settings.environment).filter(([key]) => !isOurs(key));
+  return {
+    PATH: defaultPath,
+    ...Object.fromEntries(kept),
+    GLEANER_FUNCTION: called,
+    GLEANER_VERSION: version,
+    GLEANER_CPUS: String(cores),
+    GLEANER_MEMORY_MB: String(memoryMb),
+    GLEANER_NODE: node,
+    SLURMD_NODENAME: node,
+  };
+}
+
 function arrayNames(invocation: Invocation): Record<string, string> {
   if (invocation.arrayJobId === null || invocation.arrayTaskId === null) return {};
   const job = String(invocation.arrayJobId);

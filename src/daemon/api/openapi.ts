@@ -37,7 +37,7 @@ const refTo = (name: string): string => `#/components/schemas/${name}`;
 const asked = {
   SubmitRequest: invocations.submitRequest,
   SubmissionRequest: submission.submissionRequest,
-  Command: submission.command,
+  OwnCommand: submission.ownCommand,
   TokenRequest: authority.tokenRequest,
   CancelRequest: invocations.cancelRequest,
   DrainRequest: cluster.drainRequest,
@@ -56,6 +56,7 @@ const answered = {
   InvocationDetail: invocations.invocationDetail,
   Invocation: invocations.invocation,
   Attempt: invocations.attempt,
+  Command: submission.command,
   Identity: invocations.identity,
   CancelAnswer: invocations.cancelAnswer,
   InfoAnswer: cluster.infoAnswer,

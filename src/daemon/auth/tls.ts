@@ -7,7 +7,7 @@ import { createSecureContext } from "node:tls";
 import type { Config } from "../../config.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { DoctorCheck } from "../../wire/api/types.js";
-import { maxAuthorityBytes } from "../../wire/messages.js";
+import { maxAuthorityBytes } from "../../wire/launch.js";
 
 export interface TlsFiles {
   readonly cert: string;

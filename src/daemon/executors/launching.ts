@@ -9,7 +9,8 @@ import { messageOf } from "../../model/errors.js";
 import { executorId, type NodeName } from "../../model/ids.js";
 import type { Node } from "../../model/slurm/node.js";
 import type { ClusterFacts } from "../../model/slurm/snapshot.js";
-import type { BudgetOrder, LaunchSpec, PluginOrder, SiteFacts } from "../../wire/messages.js";
+import type { LaunchSpec, PluginOrder } from "../../wire/launch.js";
+import type { BudgetOrder, SiteFacts } from "../../wire/messages.js";
 import type { Secrets } from "../auth/tokens.js";
 import type { Events } from "../state/events.js";
 import { ExecutorRecord } from "../state/executor-record.js";
@@ -115,6 +116,7 @@ export class Launching {
       logFile: `${config.logDirectory}/executor-${node.name}.log`,
       spawnProgram: config.programs.spawn,
       hookProgram: config.programs.prolog,
+      cacheFolder: config.functions.cacheDirectory,
       plugin: pluginOf(config.programs, facts),
       budget,
       ...siteFactsOf(node, facts),

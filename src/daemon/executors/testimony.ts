@@ -63,6 +63,8 @@ function doubtOfReport(
   if (known === null)
     return isAnothers(record, report, deps.live) ? `${name} is not one of its attempts` : null;
   if (known === "not ordered") return `${name} ended before it was ordered`;
+  if (report.answer !== undefined && deps.live.get(report.invocation)?.digest.version === null)
+    return `${name} is reported with an answer, but calls no function`;
   const doubt = doubtOfEnd(report, known);
   return doubt === null ? null : `of ${name}: ${doubt}`;
 }

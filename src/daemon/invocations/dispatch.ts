@@ -5,12 +5,9 @@ import type { Logger } from "pino";
 import { machineMonotonicMs, nowMs, pause, setImmediate } from "../../clock.js";
 import { type PlacementPolicy, type Prediction, place } from "../../core/placement/placement.js";
 import type { Store } from "../../core/ports/store.js";
-import { environmentFor } from "../../core/submission/environment.js";
-import { outputPath } from "../../core/submission/output-paths.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import { assert, messageOf } from "../../model/errors.js";
-import type { Attempt, AttemptEnd, Submission } from "../../model/invocation.js";
-import type { AttemptOrder } from "../../wire/messages.js";
+import type { Attempt, AttemptEnd } from "../../model/invocation.js";
 import type { Assignment } from "../state/assignments.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
@@ -19,6 +16,7 @@ import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Documents } from "./documents.js";
+import { type OrderDocuments, orderFor } from "./order.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
 
 /** A script of the largest size takes a second on a slow network. */
@@ -110,10 +108,11 @@ export class Dispatcher {
     let isRecorded = false;
     try {
       await this.deps.documents.with(live, async (submission) => {
+        const input = await this.deps.documents.inputOf(live);
         await this.deps.checkpoints.keep(live, record.node);
         await this.deps.store.beginAttempt(attempt);
         isRecorded = true;
-        this.order(live, record, submission, assignment);
+        this.order(live, record, { submission, input }, assignment);
         // Limits the orders in progress; a node that reads nothing delays the others no longer.
         await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
       });
@@ -131,7 +130,7 @@ export class Dispatcher {
   private order(
     live: Live,
     record: ExecutorRecord,
-    submission: Submission,
+    documents: OrderDocuments,
     assignment: Assignment,
   ): void {
     if (assignment.state !== "begun") {
@@ -144,7 +143,8 @@ export class Dispatcher {
       return;
     }
     try {
-      const order = this.orderFor(live, record, submission);
+      const checkpointDirectory = this.deps.checkpoints.pathFor(live);
+      const order = orderFor(live.invocation, record.node, documents, checkpointDirectory);
       const isSent = record.line?.send({ type: "start", order });
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
       if (isSent) this.deps.live.assignments.order(assignment, ordered);
@@ -162,38 +162,5 @@ export class Dispatcher {
 
   private end(facts: EndFacts): void {
     void this.deps.settler.settleSurely(facts).then(() => this.kick());
-  }
-
-  private orderFor(live: Live, record: ExecutorRecord, submission: Submission): AttemptOrder {
-    const { invocation } = live;
-    const path = (pattern: string | null) =>
-      outputPath(pattern, invocation, record.node, submission.workingDirectory);
-    const { attempt } = invocation;
-    const checkpointDirectory = this.deps.checkpoints.pathFor(live);
-    const stdoutPath = path(submission.stdoutPattern);
-    return {
-      invocation: invocation.id,
-      attempt,
-      uid: invocation.owner.uid,
-      gid: invocation.owner.gid,
-      user: invocation.owner.user,
-      cores: invocation.cores,
-      memoryMb: invocation.memoryMb,
-      gpus: invocation.gpus,
-      timeLimitMs: invocation.timeLimitMs,
-      workingDirectory: submission.workingDirectory,
-      stdoutPath,
-      stderrPath: submission.stderrPattern === null ? stdoutPath : path(submission.stderrPattern),
-      environment: environmentFor(
-        invocation,
-        submission,
-        attempt,
-        record.node,
-        checkpointDirectory,
-      ),
-      command: submission.command,
-      notice: submission.notice ?? null,
-      checkpointDirectory,
-    };
   }
 }

@@ -2,6 +2,7 @@
 // bytes in memory.
 
 import type { Store } from "../../core/ports/store.js";
+import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import { type Submission, submissionIdOf } from "../../model/invocation.js";
@@ -25,7 +26,7 @@ export class Documents {
   private bytesUnderWay = 0;
   private readonly waiting: { bytes: number; enter: () => void }[] = [];
 
-  constructor(private readonly store: Pick<Store, "submissionToRun">) {}
+  constructor(private readonly store: Pick<Store, "submissionToRun" | "inputToRun">) {}
 
   /** A new submission often runs at once. */
   remember(id: InvocationId, submission: Submission, bytes: number): void {
@@ -50,6 +51,14 @@ export class Documents {
     } finally {
       this.leave(bytes);
     }
+  }
+
+  /** The input of a call; null for a command. Rejects with STORE if it cannot be read. */
+  async inputOf({ id, digest }: Live): Promise<Payload | null> {
+    if (digest.version === null) return null;
+    const input = await this.store.inputToRun(id);
+    if (input === null) throw new GleanerError("STORE", `the store has no input of call ${id}`);
+    return input;
   }
 
   private async of({ invocation, digest }: Live): Promise<Submission> {

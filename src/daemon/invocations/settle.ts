@@ -5,12 +5,14 @@ import { nowMs, pause } from "../../clock.js";
 import { postingOf } from "../../core/accounting/metering.js";
 import type { AttemptResult, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
+import type { CallAnswer } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
   type AttemptEnd,
   type InvocationState,
   isBilled,
+  isFinal,
   type StartFailure,
 } from "../../model/invocation.js";
 import type { RateCard } from "../../model/records/account.js";
@@ -23,8 +25,10 @@ import type { StartFailures } from "./start-failures.js";
  * The facts of an end: from an executor's report, or from the daemon itself if the executor was
  * lost.
  */
-export type EndFacts = Omit<AttemptResult, "next" | "posting"> & {
+export type EndFacts = Omit<AttemptResult, "next" | "posting" | "answer" | "log"> & {
   readonly startFailure?: StartFailure | undefined;
+  readonly answer?: CallAnswer | undefined;
+  readonly log?: Uint8Array | undefined;
 };
 
 /** A full disk is not repaired sooner. */
@@ -96,7 +100,9 @@ export class Settler {
         )
       : null;
     const { startFailure: _, ...result } = facts;
-    const recorded = await this.store.endAttempt({ ...result, reason, next, posting });
+    const { answer = null, log = null } = facts;
+    const call = isFinal(next) ? { answer, log } : { answer: null, log: null };
+    const recorded = await this.store.endAttempt({ ...result, reason, next, posting, ...call });
     if (!recorded || !isCurrent(live, facts)) return recorded;
     this.apply(live, facts, next, reason);
     return true;

@@ -5,7 +5,7 @@ import { clearTimeout, monotonicMs, type Timer } from "../../clock.js";
 import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 import type { Held } from "../budget/victims.js";
 import type { AttemptGroup } from "../containment/containment.js";
-import type { RunHandle } from "../runtimes/runtime.js";
+import type { Place, RunHandle } from "../runtimes/runtime.js";
 import { FrozenTime } from "./freezing.js";
 import { HangWatch } from "./hanging.js";
 import { AttemptNotices } from "./notices.js";
@@ -22,6 +22,8 @@ export interface Running extends Held {
 export class Attempt implements Running {
   readonly cores: number;
   readonly memoryMb: number;
+  readonly group: AttemptGroup;
+  readonly gpus: readonly number[];
   readonly startedAtMs = monotonicMs();
   readonly frozen = new FrozenTime();
   readonly key: AttemptKey;
@@ -41,10 +43,11 @@ export class Attempt implements Running {
 
   constructor(
     readonly order: AttemptOrder,
-    readonly group: AttemptGroup,
-    readonly gpus: readonly number[],
+    readonly place: Place,
   ) {
-    this.hang = new HangWatch(group);
+    this.group = place.group;
+    this.gpus = place.gpus;
+    this.hang = new HangWatch(place.group);
     this.key = { invocation: order.invocation, attempt: order.attempt };
     this.cores = order.cores;
     this.memoryMb = order.memoryMb;

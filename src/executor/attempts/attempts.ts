@@ -3,15 +3,14 @@
 
 import { clearTimeout, machineMonotonicNs, monotonicMs, setTimeout } from "../../clock.js";
 import { errnoOf, messageOf } from "../../model/errors.js";
-import { fits, nothing, type Resources, subtract } from "../../model/resources.js";
-import type { AttemptKey, AttemptOrder, LaunchSpec } from "../../wire/messages.js";
+import { fits, nothing, type Resources, subtract, sumOf } from "../../model/resources.js";
+import type { LaunchSpec } from "../../wire/launch.js";
+import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 import { chooseVictims } from "../budget/victims.js";
-import type { AttemptGroup, Containment } from "../containment/containment.js";
+import type { Containment } from "../containment/containment.js";
 import { emptied, emptyPollMs } from "../containment/emptying.js";
-import { removeLater } from "../containment/group-removal.js";
 import type { HungGroup } from "../containment/unkillable.js";
-import { gpuEnvironment, rulesAgainstOthers } from "../node/gpu-devices.js";
-import type { RunEnd, Runtime } from "../runtimes/runtime.js";
+import type { Place, RunEnd, Runtime } from "../runtimes/runtime.js";
 import { Attempt, type Ended, keyText, type Running } from "./attempt.js";
 import { freezeAll, thaw, withoutFrozenTime } from "./freezing.js";
 import type { Foreseen } from "./notices.js";
@@ -41,7 +40,7 @@ export class Attempts {
 
   constructor(
     private readonly containment: Containment,
-    private readonly spec: Pick<LaunchSpec, "killWaitMs" | "gpuDevices">,
+    private readonly spec: Pick<LaunchSpec, "killWaitMs">,
     private readonly runtime: Runtime,
     private readonly events: AttemptEvents,
     private readonly pass: PassOn = atOnce,
@@ -61,14 +60,12 @@ export class Attempts {
 
   /** The resources that they hold together, including those whose processes are being ended. */
   get held(): Resources {
-    return this.running.reduce(
-      (sum, each) => ({
-        cores: sum.cores + each.cores,
-        memoryMb: sum.memoryMb + each.memoryMb,
-        gpus: [...sum.gpus, ...each.gpus],
-      }),
-      nothing,
-    );
+    return this.heldWithout([]);
+  }
+
+  heldWithout(keys: readonly AttemptKey[]): Resources {
+    const left = new Set(keys.map(keyText));
+    return sumOf(this.running.filter(({ key }) => !left.has(keyText(key))));
   }
 
   fitsIn(order: AttemptOrder, budget: Resources): boolean {
@@ -81,12 +78,9 @@ export class Attempts {
    */
   start(order: AttemptOrder, budget: Resources): void {
     const key = { invocation: order.invocation, attempt: order.attempt };
-    const gpus = subtract(budget, this.held).gpus.slice(0, order.gpus);
-    let group: AttemptGroup;
+    let place: Place;
     try {
-      const denied = rulesAgainstOthers(this.spec.gpuDevices, gpus);
-      const { cores, memoryMb } = order;
-      group = this.containment.openGroup(keyText(key), { cores, memoryMb, gpus }, denied);
+      place = this.runtime.prepare(order, subtract(budget, this.held));
     } catch (thrown) {
       const reason = `the node could not create a cgroup: ${messageOf(thrown)}`;
       this.events.onTrouble(reason);
@@ -94,12 +88,10 @@ export class Attempts {
       this.events.onEnded(key, outcomeOf({ kind: "failed", ...failure, message: reason }, null));
       return;
     }
-    const told = gpuEnvironment(gpus, group.closesGpus);
-    const withGpus = { ...order, environment: { ...order.environment, ...told } };
-    const attempt = new Attempt(withGpus, group, gpus);
+    const attempt = new Attempt(order, place);
     this.attempts.set(keyText(key), attempt);
     this.limitTime(attempt);
-    attempt.handle = this.runtime.start(withGpus, group, {
+    attempt.handle = place.start({
       onStarted: () => this.onStarted(attempt),
       onEnd: (end) => this.onEnd(attempt, end),
     });
@@ -152,18 +144,28 @@ export class Attempts {
     return chooseVictims(held, budget).map(({ key }) => key);
   }
 
-  /** Sends SIGKILL to all of them at once. */
-  evict(keys: readonly AttemptKey[], reason: string): Eviction {
+  /**
+   * Sends SIGKILL to all of them at once, and to idle workers that do not fit into the `budget`
+   * beside the rest; null: no idle worker is in the way.
+   */
+  evict(keys: readonly AttemptKey[], reason: string, budget: Resources | null = null): Eviction {
+    const idle =
+      budget === null
+        ? Promise.resolve()
+        : this.runtime.yieldTo(
+            budget.cores === 0 ? nothing : subtract(budget, this.heldWithout(keys)),
+          );
     const attempts = keys
       .map((key) => this.attempts.get(keyText(key)))
       .filter((attempt) => attempt !== undefined);
-    if (attempts.length === 0) return { freed: Promise.resolve(), ended: Promise.resolve([]) };
+    if (attempts.length === 0) return { freed: idle, ended: idle.then(() => []) };
     this.hurry(1);
     // One write kills everything on a node: killing 64 groups one by one on nodes that share a
     // machine takes tens of milliseconds. The attempts are marked first: an end after the mark is
     // ours.
     for (const attempt of attempts) this.markEnding(attempt, "EVICTED", reason);
-    const atOnce = attempts.length === this.attempts.size && this.containment.killAll();
+    const isAll = attempts.length === this.attempts.size && !this.runtime.hasIdle;
+    const atOnce = isAll && this.containment.killAll();
     // An attempt that has not started yet may be about to enter its group.
     for (const attempt of attempts) {
       if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
@@ -171,9 +173,9 @@ export class Attempts {
     }
     const isEmpty = () => atOnce && this.containment.isEmpty();
     return {
-      freed: emptied(attempts, isEmpty, () => this.containment.hurry(true)).finally(() =>
-        this.hurry(-1),
-      ),
+      freed: emptied(attempts, isEmpty, () => this.containment.hurry(true))
+        .finally(() => this.hurry(-1))
+        .then(() => idle),
       ended: Promise.all(attempts.map(({ gone }) => gone)),
     };
   }
@@ -262,6 +264,7 @@ export class Attempts {
     const { key, cores, memoryMb, gpus, group } = attempt;
     const wallMs = killedAtMs - attempt.limitedFromMs;
     this.attempts.delete(keyText(key));
+    attempt.place.release(true);
     this.events.onHung({ name: keyText(key), held: { cores, memoryMb, gpus }, group });
     const outcome = withoutFrozenTime(hungOutcome(attempt.ending, wallMs), attempt.frozen);
     attempt.finish(outcome);
@@ -280,12 +283,14 @@ export class Attempts {
       }
     }
     const told = outcomeOf(end, attempt.ending, attempt.notices.given);
-    const outcome = withoutFrozenTime(told, attempt.frozen);
+    const log = attempt.place.log();
+    const timed = withoutFrozenTime(told, attempt.frozen);
+    const outcome = log === null ? timed : { ...timed, log };
     this.pass(() => {
       this.attempts.delete(keyText(attempt.key));
       attempt.finish(outcome);
       this.events.onEnded(attempt.key, outcome);
-      removeLater(attempt.group);
+      attempt.place.release(false);
     });
   }
 }

@@ -8,9 +8,8 @@ import { noIsolation } from "../../wire/isolation.js";
 import type { CheckpointOrder } from "../../wire/messages.js";
 import type { AttemptGroup, Containment } from "../containment/containment.js";
 import { removeLater } from "../containment/group-removal.js";
-import type { RunEnd, RunHandle } from "../runtimes/runtime.js";
-import type { SpawnOrder } from "../runtimes/spawn-request.js";
-import type { Spawning } from "../runtimes/spawner.js";
+import { type SpawnOrder, spawnAttempt } from "../runtimes/glean-spawn.js";
+import type { ProcessEnd, RunHandle } from "../runtimes/runtime.js";
 
 /** The daemon asks again for folders that were not removed. */
 const maxWaiting = 1_000;
@@ -31,8 +30,9 @@ export class CheckpointRemover {
   /** Calls `done` for each folder with null, or with one sentence why it still exists. */
   constructor(
     private readonly containment: Containment,
-    private readonly spawner: Pick<Spawning, "start">,
+    private readonly spawnProgram: string,
     private readonly done: (invocation: InvocationId, problem: string | null) => void,
+    private readonly spawn = spawnAttempt,
   ) {}
 
   remove(order: CheckpointOrder): void {
@@ -78,7 +78,7 @@ export class CheckpointRemover {
     const ended = new Promise<void>((resolve) => {
       settle = resolve;
     });
-    const onEnd = (end: RunEnd) => {
+    const onEnd = (end: ProcessEnd) => {
       clearTimeout(late);
       this.running = null;
       settle();
@@ -86,7 +86,7 @@ export class CheckpointRemover {
       this.done(order.invocation, problemOf(end));
       this.next();
     };
-    const handle = this.spawner.start(removalOf(order), group, {
+    const handle = this.spawn(this.spawnProgram, removalOf(order), group, {
       onStarted: () => {},
       onEnd,
     });
@@ -95,7 +95,7 @@ export class CheckpointRemover {
   }
 }
 
-function problemOf(end: RunEnd): string | null {
+function problemOf(end: ProcessEnd): string | null {
   if (end.kind !== "ended") return end.message;
   if (end.signal !== 0) return "the removal was interrupted";
   return end.exitCode === 0 ? null : `the removal failed with exit code ${end.exitCode}`;

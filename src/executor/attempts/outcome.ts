@@ -1,6 +1,7 @@
 // Determines how an attempt ended, from glean-spawn's report and our own actions.
 
 import { constants } from "node:os";
+import { sentenceOf } from "../../model/call.js";
 import type { AttemptEnd } from "../../model/invocation.js";
 import type { AttemptReport } from "../../wire/messages.js";
 import type { RunEnd } from "../runtimes/runtime.js";
@@ -53,6 +54,10 @@ export function outcomeOf(
         ...notStarted("FAILED", end.message),
         startFailure: { stage: end.stage, errno: end.errno },
       };
+    case "withdrawn":
+      return notStarted(ending?.end ?? "EVICTED", ending?.reason ?? end.message);
+    case "answered":
+      return outcomeOfCall(end, ending);
     case "vanished":
       return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
     case "ended": {
@@ -69,6 +74,22 @@ export function outcomeOf(
       };
     }
   }
+}
+
+/** An answer that came before our signal stands. */
+function outcomeOfCall(
+  { answer, startNs, endNs, cpuMs, maxRssMb }: Extract<RunEnd, { kind: "answered" }>,
+  ending: Ending | null,
+): Outcome {
+  const wallMs = Number((endNs - startNs) / 1_000_000n);
+  const used = { signal: null, wallMs, cpuMs, maxRssMb };
+  if (ending !== null && endNs >= ending.atNs)
+    return { ...used, end: ending.end, reason: ending.reason, exitCode: null };
+  if (answer.kind === "result")
+    return { ...used, end: "COMPLETED", reason: null, exitCode: 0, answer };
+  const why = answer.kind === "notLoaded" ? "its code could not be loaded: " : "";
+  const reason = `${why}${sentenceOf(answer.error)}`;
+  return { ...used, end: "FAILED", reason, exitCode: 1, answer };
 }
 
 /**

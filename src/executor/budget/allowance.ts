@@ -6,7 +6,8 @@ import { messageOf } from "../../model/errors.js";
 import type { JobId } from "../../model/ids.js";
 
 import { nothing, type Resources, subtract } from "../../model/resources.js";
-import type { LaunchSpec, SiteFacts } from "../../wire/messages.js";
+import type { LaunchSpec } from "../../wire/launch.js";
+import type { SiteFacts } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
 import { machineCpus, readCpuMap } from "../node/cpu-map.js";
 import {

@@ -8,7 +8,7 @@ import {
   type DaemonAddress,
   type ExecutorConnection,
 } from "../../wire/handshake.js";
-import type { LaunchSpec } from "../../wire/messages.js";
+import type { LaunchSpec } from "../../wire/launch.js";
 import { Inbox, type Said } from "./inbox.js";
 
 /**

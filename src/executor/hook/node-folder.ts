@@ -52,6 +52,11 @@ export class NodeFolder {
     return join(this.directory, "hook.sock");
   }
 
+  /** Where workers connect while they start. */
+  get workerSocketPath(): string {
+    return join(this.directory, "work.sock");
+  }
+
   private get pidFile(): string {
     return join(this.directory, "executor.pid");
   }

@@ -8,7 +8,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { messageOf } from "../../model/errors.js";
 import type { NodeName } from "../../model/ids.js";
-import type { PluginOrder } from "../../wire/messages.js";
+import type { PluginOrder } from "../../wire/launch.js";
 import { findPluginLine, type PluginLine } from "./plugin-stack.js";
 
 export type FoundPlugin = { readonly options: readonly string[] } | { readonly problem: string };

@@ -3,7 +3,8 @@
 
 import { monotonicMs } from "../../clock.js";
 import { type JobId, jobId } from "../../model/ids.js";
-import type { AttemptReport, LaunchSpec, PilotOrder } from "../../wire/messages.js";
+import type { LaunchSpec, PilotOrder } from "../../wire/launch.js";
+import type { AttemptReport } from "../../wire/messages.js";
 import { PreemptSignal } from "../attempts/preempt-signal.js";
 import { heldCoreMs } from "../budget/victims.js";
 import { daemonAddressOf, Session } from "../connection/session.js";
@@ -12,7 +13,6 @@ import { processGroups } from "../containment/process-groups.js";
 import { Executor } from "../executor.js";
 import type { JobMarks } from "../hook/node-folder.js";
 import { openLog } from "../log.js";
-import { Spawner } from "../runtimes/spawner.js";
 import { readPilotJob } from "./pilot.js";
 
 /** How many times an idle pilot checks its clock before it leaves. */
@@ -38,15 +38,14 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const preemptSignal = new PreemptSignal();
   const gone = (why: string) => void leave(why);
   const { pass } = preemptSignal;
-  const spawner = new Spawner(spec.spawnProgram);
-  const executor = new Executor(own, noMarks, processGroups, log, { gone, pass, spawner });
+  const executor = new Executor(own, noMarks, processGroups, log, { gone, pass });
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
     onMessage: (message) => {
       if (message.type === "start" || message.type === "recorded") workedAtMs = monotonicMs();
       if (message.type !== "budget") executor.onMessage(message);
     },
-    onLost: () => executor.outbox.detach(),
+    onLost: () => executor.onLost(),
     onTrouble: (why) => log("daemonLost", { why }),
     onOrphaned: () =>
       void executor.leave(`it had no connection to gleanerd for ${spec.orphanMs} ms`),

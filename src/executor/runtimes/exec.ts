@@ -1,12 +1,36 @@
-// The runtime `exec`: one command per attempt, each under its own supervisor of glean-spawn.
+// The runtime `exec`: one command per attempt, each in a group of its own under a glean-spawn.
 
-import type { LaunchSpec } from "../../wire/messages.js";
+import { assert } from "../../model/errors.js";
+import type { LaunchSpec } from "../../wire/launch.js";
+import type { Containment } from "../containment/containment.js";
+import { removeLater } from "../containment/group-removal.js";
+import { spawnAttempt } from "./glean-spawn.js";
+import { openGroupFor } from "./group.js";
 import type { Runtime } from "./runtime.js";
-import type { Spawning } from "./spawner.js";
 
 export const execRuntime = (
-  spawner: Spawning,
-  { isolation }: Pick<LaunchSpec, "isolation">,
+  containment: Containment,
+  spec: Pick<LaunchSpec, "spawnProgram" | "isolation" | "gpuDevices">,
+  spawn = spawnAttempt,
 ): Runtime => ({
-  start: (order, group, events) => spawner.start({ ...order, isolation }, group, events),
+  hasIdle: false,
+  yieldTo: async () => {},
+  prepare(order, free) {
+    const name = `${order.invocation}.${order.attempt}`;
+    const { group, gpus, told } = openGroupFor(containment, spec, name, order, free);
+    const environment = { ...order.environment, ...told };
+    const { isolation, spawnProgram } = spec;
+    const { command } = order;
+    assert(command.kind !== "call", "workers run calls");
+    const work = { ...order, command, environment, isolation };
+    return {
+      group,
+      gpus,
+      start: (events) => spawn(spawnProgram, work, group, events),
+      log: () => null,
+      release: (isHung) => {
+        if (!isHung) removeLater(group);
+      },
+    };
+  },
 });

@@ -1,16 +1,40 @@
-// The port of runtimes: starts an attempt's code in its group, asks it to end, and reports its end.
+// The port of runtimes: gives an attempt its place on the node, starts its code there, asks it to
+// end, and reports its end.
 
+import type { CallAnswer } from "../../model/call.js";
 import type { StartFailure } from "../../model/invocation.js";
+import type { Resources } from "../../model/resources.js";
 import type { AttemptOrder } from "../../wire/messages.js";
 import type { AttemptGroup } from "../containment/containment.js";
 
 export interface Runtime {
-  /** Starts one attempt in its group. Never throws: a failed start is reported as an end. */
-  start(order: AttemptOrder, group: AttemptGroup, events: RunEvents): RunHandle;
+  /** Whether it keeps processes beside those of attempts. */
+  readonly hasIdle: boolean;
+  /**
+   * Takes a place for an attempt that fits into `free`: a new group, or that of a warm worker.
+   * Throws if the node cannot create one.
+   */
+  prepare(order: AttemptOrder, free: Resources): Place;
+  /**
+   * Ends what it keeps beside attempts, as far as that does not fit into `free`, and freezes the
+   * rest; resolves once it is gone.
+   */
+  yieldTo(free: Resources): Promise<void>;
 }
 
-/** How a run ended; times are CLOCK_MONOTONIC. */
-export type RunEnd =
+export interface Place {
+  readonly group: AttemptGroup;
+  readonly gpus: readonly number[];
+  /** Called once. Never throws: a failed start is reported as an end. */
+  start(events: RunEvents): RunHandle;
+  /** What it printed, where that goes into no file; null if nothing. */
+  log(): Uint8Array | null;
+  /** The attempt is gone; `isHung`: its processes hang in the kernel, and so does the group. */
+  release(isHung: boolean): void;
+}
+
+/** How a process under glean-spawn ended; times are CLOCK_MONOTONIC. */
+export type ProcessEnd =
   | {
       readonly kind: "ended";
       readonly exitCode: number;
@@ -40,6 +64,22 @@ export type RunEnd =
    */
   | { readonly kind: "vanished"; readonly message: string };
 
+/** How an attempt's run ended. */
+export type RunEnd =
+  | ProcessEnd
+  /** A worker answered the call, and lives on. */
+  | {
+      readonly kind: "answered";
+      readonly answer: CallAnswer;
+      /** When the call began to hold its cores. */
+      readonly startNs: bigint;
+      readonly endNs: bigint;
+      readonly cpuMs: number;
+      readonly maxRssMb: number;
+    }
+  /** Nothing ran, and nobody is to blame: it may run elsewhere. */
+  | { readonly kind: "withdrawn"; readonly message: string };
+
 export interface RunHandle {
   /** Sends SIGTERM to the command's processes. */
   terminate(): void;
@@ -49,11 +89,16 @@ export interface RunHandle {
   kill(): void;
 }
 
-export interface RunEvents {
-  onStarted(): void;
+/** `ProcessEvents` are glean-spawn's own. */
+export type RunEvents = Events<RunEnd>;
+export type ProcessEvents = Events<ProcessEnd>;
+
+interface Events<End> {
+  /** `pid`: the process that is the attempt's own, or its worker. */
+  onStarted(pid: number): void;
   /**
    * Called once; no process of the attempt is left, except after `vanished`, where the group must
    * be checked.
    */
-  onEnd(end: RunEnd): void;
+  onEnd(end: End): void;
 }

@@ -2,6 +2,7 @@
 // model/invocation.ts are inferred from it.
 
 import { z } from "zod";
+import { functionSettings } from "./function.js";
 
 const count = z
   .int()
@@ -15,14 +16,27 @@ const words = z.array(z.string());
 /** Arguments and words of a command. */
 const maxWords = 4_096;
 
-export const command = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("script"),
-    body: z.string().describe("Starts with #!"),
-    args: words.max(maxWords),
-  }),
-  z.strictObject({ kind: z.literal("argv"), argv: words.min(1).max(maxWords) }),
-]);
+const script = z.strictObject({
+  kind: z.literal("script"),
+  body: z.string().describe("Starts with #!"),
+  args: words.max(maxWords),
+});
+const argv = z.strictObject({ kind: z.literal("argv"), argv: words.min(1).max(maxWords) });
+/** What users may submit; a function is called through its own routes. */
+export const ownCommand = z.discriminatedUnion("kind", [script, argv]);
+
+const call = z.strictObject({
+  kind: z.literal("call"),
+  function: z.string().max(400).describe("As in ada/tile"),
+  version: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe("The SHA-256 of its bundle"),
+  bundleBytes: count,
+  settings: functionSettings,
+});
+
+export const command = z.discriminatedUnion("kind", [script, argv, call]);
 
 export const notice = z.strictObject({
   signal: z.int().min(1).max(64),
@@ -59,6 +73,7 @@ export const submission = z.strictObject({
 });
 
 export const submissionRequest = submission.extend({
+  command: ownCommand,
   memoryMb: count.nullable().describe("null: memoryPerCoreMb for each core"),
   memoryPerCoreMb: count.nullable().describe("null: the site's default"),
   gpus: gpus.default(0),

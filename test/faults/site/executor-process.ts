@@ -6,12 +6,12 @@ import type { AttemptGroup, Containment } from "../../../src/executor/containmen
 import { Executor } from "../../../src/executor/executor.js";
 import type { BeginLine } from "../../../src/executor/hook/socket.js";
 import { tellKillNotes } from "../../../src/executor/kill-notes.js";
+import type { SpawnOrder } from "../../../src/executor/runtimes/glean-spawn.js";
 import type { RunEvents, RunHandle } from "../../../src/executor/runtimes/runtime.js";
-import type { SpawnOrder } from "../../../src/executor/runtimes/spawn-request.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import type { JobId } from "../../../src/model/ids.js";
-import { checkLaunchSpec } from "../../../src/wire/checks.js";
-import type { LaunchSpec } from "../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../src/wire/launch.js";
+import { checkLaunchSpec } from "../../../src/wire/launch.js";
 import type { Process } from "../timeline.js";
 import type { DaemonHost } from "./daemon-host.js";
 import { FunctionRun } from "./function-run.js";
@@ -87,10 +87,7 @@ export class ExecutorProcess {
       },
       {
         gone: (reason) => void this.leave(session, reason),
-        spawner: {
-          start: (order, group, events) => this.spawn(order, group, events),
-          close: async () => {},
-        },
+        spawn: (_program, order, group, events) => this.spawn(order, group, events),
       },
     );
     this.executor = executor;

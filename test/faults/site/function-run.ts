@@ -1,10 +1,11 @@
 // One attempt under a simulated glean-spawn: it begins, uses its cores, ends by itself or is
 // killed, and is reported.
 
+import type { SpawnOrder } from "../../../src/executor/runtimes/glean-spawn.js";
 import type { RunEnd, RunEvents } from "../../../src/executor/runtimes/runtime.js";
-import type { SpawnOrder } from "../../../src/executor/runtimes/spawn-request.js";
 import type { ExecutorId } from "../../../src/model/ids.js";
-import type { AttemptKey, LaunchSpec } from "../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../src/wire/launch.js";
+import type { AttemptKey } from "../../../src/wire/messages.js";
 import type { Process } from "../timeline.js";
 import type { FunctionProcess, SimulatedNode } from "./node.js";
 import type { World } from "./world.js";
@@ -67,7 +68,7 @@ export class FunctionRun implements FunctionProcess {
     this.startNs = this.machineNs;
     world.tell(`${node.name}: ${this.name} starts on ${this.cores} cores`);
     world.books.began(this, node);
-    world.within(this.process, chance.ms(0.05, 1), () => this.events.onStarted());
+    world.within(this.process, chance.ms(0.05, 1), () => this.events.onStarted(process.pid));
     const lastsMs = chance.weighted([
       [5, chance.ms(1, 50)],
       [3, chance.ms(50, 2_000)],

@@ -23,13 +23,13 @@ import {
   connectToDaemon,
   type ExecutorConnection,
 } from "../../../src/wire/handshake.js";
+import type { LaunchSpec } from "../../../src/wire/launch.js";
 import type {
   AttemptKey,
   AttemptOrder,
   AttemptReport,
   DaemonMessage,
   ExecutorMessage,
-  LaunchSpec,
 } from "../../../src/wire/messages.js";
 import { facts, node, submission } from "../nouns.js";
 

@@ -4,11 +4,13 @@
 import type { ExecutorMessage } from "../../../src/wire/messages.js";
 
 /** Fields that may be left out are there as well. */
-type Complete<T> = T extends readonly (infer Item)[]
-  ? readonly Complete<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]-?: Complete<NonNullable<T[Key]>> | Extract<T[Key], null> }
-    : T;
+type Complete<T> = T extends Uint8Array
+  ? Uint8Array
+  : T extends readonly (infer Item)[]
+    ? readonly Complete<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]-?: Complete<NonNullable<T[Key]>> | Extract<T[Key], null> }
+      : T;
 
 /** A message of each type with all its fields; the compiler misses what is not here. */
 export type TrueMessages = {
@@ -19,11 +21,12 @@ const numbers = [-1, 0.5, 2 ** 31, Number.MAX_SAFE_INTEGER, 2 ** 63, Number.NaN,
 const texts = ["", 7, null, "x".repeat(200_000), "\u001b[2J"];
 const others = [null, 7, "x", [], {}];
 /** More than any list may have, and within a frame. */
-const longList = 12_000;
+const longList = 8_000;
 
 function liesFor(value: unknown): readonly unknown[] {
   if (typeof value === "number") return [0, value + 1, ...numbers];
   if (typeof value === "string") return texts;
+  if (value instanceof Uint8Array) return [...others, Buffer.alloc(200_000)];
   if (Array.isArray(value)) return [...others, Array.from({ length: longList }, () => value[0])];
   return [...others, true, 10 ** 12];
 }
@@ -41,7 +44,7 @@ export function* liesOf(message: unknown, at = ""): Generator<{ at: string; lie:
       yield { at: `${here} = ${shown}`, lie: changed(lie) };
     }
     yield { at: `${here} is missing`, lie: changed(undefined) };
-    if (typeof value === "object" && value !== null)
+    if (typeof value === "object" && value !== null && !(value instanceof Uint8Array))
       for (const inner of liesOf(value, here)) yield { at: inner.at, lie: changed(inner.lie) };
   }
 }

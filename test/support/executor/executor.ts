@@ -20,16 +20,17 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import { makeBundles } from "../../../scripts/bundle/bundles.mjs";
 import { afterPatience, Patience } from "../../../scripts/lib/patience.mjs";
 import { executorId, invocationId, nodeName } from "../../../src/model/ids.js";
 import { acceptExecutor, type DaemonConnection } from "../../../src/wire/handshake.js";
 import { noIsolation } from "../../../src/wire/isolation.js";
+import type { LaunchSpec } from "../../../src/wire/launch.js";
 import type {
   AttemptKey,
   AttemptOrder,
   AttemptReport,
   ExecutorMessage,
-  LaunchSpec,
 } from "../../../src/wire/messages.js";
 import { attemptOrder, nobody } from "./orders.js";
 
@@ -57,6 +58,7 @@ export class Programs {
       format: "cjs",
       logLevel: "error",
     });
+    await makeBundles(["glean-runtime-node"], this.folder, "0.0.0");
   }
 
   remove(): void {
@@ -205,6 +207,7 @@ export class TestNode {
       runDirectory,
       logFile: join(this.folder, "executor.log"),
       spawnProgram: join(programs.folder, "glean-spawn"),
+      cacheFolder: join(this.folder, "cache"),
       hookProgram: join(this.folder, "glean-prolog"),
       plugin: null,
       budget: {

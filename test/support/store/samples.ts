@@ -75,5 +75,7 @@ export function sampleResult(
     posting: isBilled(end)
       ? postingOf({ invocation, attempt, uid, user }, usage, sampleRate, endedAtMs)
       : null,
+    answer: null,
+    log: null,
   };
 }

@@ -17,7 +17,6 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
   core: {
     accounting: [],
     forecast: [],
-    "functions/pool": [],
     ports: [],
     explain: ["accounting"],
     placement: ["forecast"],
@@ -41,19 +40,10 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     runtimes: ["containment", "node"],
     budget: ["containment", "node"],
     hook: ["budget", "node", "log"],
-    workers: [],
+    workers: ["containment", "node", "runtimes"],
     attempts: ["budget", "containment", "node", "runtimes"],
     connection: ["attempts"],
-    pilot: [
-      "attempts",
-      "budget",
-      "connection",
-      "containment",
-      "hook",
-      "runtimes",
-      "executor",
-      "log",
-    ],
+    pilot: ["attempts", "budget", "connection", "containment", "hook", "executor", "log"],
   },
   runtimes: {
     node: [],
@@ -70,7 +60,6 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     work: ["learner", "random"],
     inputs: ["site", "work"],
     figures: ["site", "work", "costs"],
-    functions: ["inputs"],
   },
 };
 

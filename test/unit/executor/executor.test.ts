@@ -5,10 +5,11 @@ import type { Containment } from "../../../src/executor/containment/containment.
 import { processGroups } from "../../../src/executor/containment/process-groups.js";
 import { Executor } from "../../../src/executor/executor.js";
 import { tellKillNotes } from "../../../src/executor/kill-notes.js";
-import type { RunEnd } from "../../../src/executor/runtimes/runtime.js";
+import type { ProcessEnd } from "../../../src/executor/runtimes/runtime.js";
 import { executorId, invocationId, jobId, nodeName } from "../../../src/model/ids.js";
 import { noIsolation } from "../../../src/wire/isolation.js";
-import type { ExecutorMessage, LaunchSpec } from "../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../src/wire/launch.js";
+import type { ExecutorMessage } from "../../../src/wire/messages.js";
 import { attemptOrder } from "../../support/executor/orders.js";
 
 const budget = { cores: 8, memoryMb: 8_000, gpus: [] };
@@ -36,7 +37,7 @@ const spec = {
   gpuDevices: null,
   totalCores: 8,
 } as unknown as LaunchSpec;
-const done: RunEnd = {
+const done: ProcessEnd = {
   kind: "ended",
   exitCode: 0,
   signal: 0,
@@ -48,7 +49,7 @@ const done: RunEnd = {
   brokenProcessLimit: null,
 };
 /** By our signal, which it follows. */
-const killed = (): RunEnd => {
+const killed = (): ProcessEnd => {
   const endNs = process.hrtime.bigint();
   return { ...done, signal: 9, startNs: endNs - 5_000_000n, endNs };
 };
@@ -58,7 +59,7 @@ let told: ExecutorMessage[];
 let gone: string[];
 let logged: string[];
 /** By invocation, and what was started for a checkpoint's removal as 0. */
-let runs: Map<number, { end(how: RunEnd): void }>;
+let runs: Map<number, { end(how: ProcessEnd): void }>;
 let containment: Containment;
 let limits: number[];
 
@@ -83,19 +84,16 @@ function make(folder: object = {}, launch = spec): Executor {
     (event, details) => void logged.push(`${event} ${JSON.stringify(details ?? {})}`),
     {
       gone: (reason) => void gone.push(reason),
-      spawner: {
-        start: (order, _group, events) => {
-          let hasEnded = false;
-          const end = (how: RunEnd) => {
-            if (!hasEnded) events.onEnd(how);
-            hasEnded = true;
-          };
-          const isRemoval = "checkpointDirectory" in order && order.command.kind !== "argv";
-          runs.set(isRemoval ? 0 : order.invocation, { end });
-          const kill = () => void setImmediate(() => end(killed()));
-          return { terminate: kill, notify: () => {}, kill };
-        },
-        close: async () => {},
+      spawn: (_program, order, _group, events) => {
+        let hasEnded = false;
+        const end = (how: ProcessEnd) => {
+          if (!hasEnded) events.onEnd(how);
+          hasEnded = true;
+        };
+        const isRemoval = "checkpointDirectory" in order && order.command.kind !== "argv";
+        runs.set(isRemoval ? 0 : order.invocation, { end });
+        const kill = () => void setImmediate(() => end(killed()));
+        return { terminate: kill, notify: () => {}, kill };
       },
     },
   );

@@ -1,6 +1,6 @@
 // `glean show`: prints an invocation and its attempts in the style of `scontrol show job`.
 
-import { type Attempt, displayId, type Notice } from "../../../model/invocation.js";
+import { type Attempt, displayId, type Notice, wordsOf } from "../../../model/invocation.js";
 import type { InvocationDetail } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { json, print, printable } from "../../output.js";
@@ -20,7 +20,7 @@ async function show(context: Context, text: string, options: { json?: boolean })
 
 function invocationLines({ invocation, submission }: InvocationDetail): string[] {
   const { owner, command } = { ...invocation, command: submission.command };
-  const words = command.kind === "script" ? ["(script)", ...command.args] : command.argv;
+  const words = command.kind === "argv" ? command.argv : [`(${command.kind})`, ...wordsOf(command)];
   const tasks = { ArrayJobId: invocation.arrayJobId, ArrayTaskId: invocation.arrayTaskId };
   const stdout = submission.stdoutPattern ?? "(default)";
   return [

@@ -16,6 +16,7 @@ import type { Connection } from "../database.js";
 import { postingInsert } from "../ledger/chain.js";
 import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
+import { callKeeper } from "./calls.js";
 
 interface AttemptRow {
   readonly invocation: InvocationId;
@@ -109,8 +110,9 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
      WHERE id = @invocation`,
   );
   const insertPosting = postingInsert(database, seal);
+  const keepCall = callKeeper(database);
   return (result: AttemptResult) => {
-    const { invocation: id, attempt, next, posting } = result;
+    const { invocation: id, attempt, next, posting, answer, log, ...facts } = result;
     const invocation = invocationState.get(id);
     if (invocation?.state !== "RUNNING" || invocation.attempt !== attempt) return false;
     const what = `attempt ${attempt} of invocation ${id}`;
@@ -123,12 +125,13 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
       `the posting of ${what} is its own`,
     );
     step(invocationTransitions, "RUNNING", next, `invocation ${id}`);
-    const { posting: _, ...row } = result;
+    const row = { invocation: id, attempt, next, ...facts };
     const { changes } = finishAttempt.run(row);
     assert(changes === 1, `${what} is RUNNING as its invocation is`);
     if (isFinal(next)) finishInvocation.run(row);
     else requeueInvocation.run(row);
     if (posting !== null) insertPosting(posting);
+    if (isFinal(next)) keepCall(result);
     return true;
   };
 }

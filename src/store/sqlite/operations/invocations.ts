@@ -7,7 +7,7 @@ import type {
 } from "../../../core/ports/store.js";
 import { digestOf } from "../../../core/submission/digest.js";
 import { assert, GleanerError } from "../../../model/errors.js";
-import { type InvocationId, invocationId } from "../../../model/ids.js";
+import { type InvocationId, invocationId, type VersionId } from "../../../model/ids.js";
 import {
   type Invocation,
   invocationTransitions,
@@ -18,6 +18,7 @@ import {
 import { mayBecome } from "../../../model/machine.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
+import { inputKeeper } from "./calls.js";
 import { documentKeeper, submissionReader } from "./documents.js";
 import { columns, type InvocationRow, invocationOf, tables } from "./invocation-rows.js";
 import { invocationScanner } from "./scan.js";
@@ -26,6 +27,7 @@ interface LiveRow extends InvocationRow {
   readonly function_key: string;
   readonly checkpoint_in: string | null;
   readonly document_bytes: number;
+  readonly version: VersionId | null;
   readonly ran_ms: number;
 }
 
@@ -41,9 +43,7 @@ export function invocationWrites(
 }
 
 function submit(database: Connection): Operations<"submit">["submit"] {
-  const findRequest = database.prepare<[string], { id: number; owner_uid: number; tasks: number }>(
-    "SELECT id, owner_uid, tasks FROM submission WHERE request_id = ?",
-  );
+  const findRequest = requestFinder(database);
   const nextId = database
     .prepare<[], number>(
       "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'invocation'",
@@ -52,12 +52,13 @@ function submit(database: Connection): Operations<"submit">["submit"] {
   const insertSubmission = database.prepare(
     `INSERT INTO submission (id, request_id, owner_uid, owner_gid, owner_user, name, cores, memory_mb,
        gpus, time_limit_ms, submitted_at_ms, tasks, function_key, checkpoint_in, document_bytes,
-       command, environment, terms)
+       version, command, environment, terms)
      VALUES (@id, @requestId, @uid, @gid, @user, @name, @cores, @memoryMb,
        @gpus, @timeLimitMs, @submittedAtMs, @tasks, @functionKey, @checkpointIn, @documentBytes,
-       @command, @environment, @terms)`,
+       @version, @command, @environment, @terms)`,
   );
   const keepDocuments = documentKeeper(database);
+  const keepInputs = inputKeeper(database);
   // json_each returns the tasks in order, with `key` counting from 0.
   const insertInvocations = database.prepare<{ id: number; tasks: string }>(
     `INSERT INTO invocation (id, submission, array_task_id, state, attempt)
@@ -96,9 +97,16 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       ...keepDocuments(owner.uid, submission),
     });
     insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
+    keepInputs(id, request.inputs ?? []);
     return taskIds.map((task, at) => submitted(request, id, at, task));
   };
 }
+
+/** The submission that was made with a request id. */
+const requestFinder = (database: Connection) =>
+  database.prepare<[string], { id: number; owner_uid: number; tasks: number }>(
+    "SELECT id, owner_uid, tasks FROM submission WHERE request_id = ?",
+  );
 
 /** In the form of a read: an array of thousands need not be read again. */
 function submitted(
@@ -137,7 +145,7 @@ export function invocationReads(
   database: Connection,
 ): Operations<"loadLive" | "listInvocations" | "scanInvocations" | "submissionOf"> {
   const selectLive = database.prepare<[number, number], LiveRow>(
-    `SELECT ${columns}, s.function_key, s.checkpoint_in, s.document_bytes,
+    `SELECT ${columns}, s.function_key, s.checkpoint_in, s.document_bytes, s.version,
        (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
         WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms
      FROM ${tables} WHERE i.ended_at_ms IS NULL AND i.id > ? ORDER BY i.id LIMIT ?`,
@@ -156,6 +164,7 @@ export function invocationReads(
         functionKey: row.function_key,
         checkpointIn: row.checkpoint_in,
         documentBytes: row.document_bytes,
+        version: row.version,
       };
       digests.set(row.submission, digest);
       return { invocation: invocationOf(row), digest, ranMs: row.ran_ms };

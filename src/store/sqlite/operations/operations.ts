@@ -8,6 +8,7 @@ import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { attemptReads, attemptWrites } from "./attempts.js";
 import { auditReads, auditWrites } from "./audit.js";
+import { callReads, callWrites } from "./calls.js";
 import { checkpointReads, checkpointWrites } from "./checkpoints.js";
 import { executorReads, executorWrites } from "./executors.js";
 import { idleWrites } from "./idle.js";
@@ -25,6 +26,7 @@ export function writeOperations(
   return {
     ...invocationWrites(database),
     ...attemptWrites(database, seal),
+    ...callWrites(database),
     ...checkpointWrites(database),
     ...executorWrites(database),
     ...nodeWrites(database),
@@ -43,6 +45,7 @@ export function readOperations(
   return {
     ...invocationReads(database),
     ...attemptReads(database),
+    ...callReads(database),
     ...checkpointReads(database),
     ...executorReads(database),
     ...nodeReads(database),

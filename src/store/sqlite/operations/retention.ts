@@ -69,7 +69,7 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
      ON CONFLICT (day, owner_uid) DO UPDATE SET attempts = attempts + 1,
        recomputed_micro_credits = recomputed_micro_credits + excluded.recomputed_micro_credits`,
   );
-  const deleteOf = ["posting", "attempt"].map((table) =>
+  const deleteOf = ["posting", "attempt", "call_input", "call_answer", "call_log"].map((table) =>
     database.prepare<[number]>(`DELETE FROM ${table} WHERE invocation = ?`),
   );
   const deleteInvocation = database.prepare<[number]>("DELETE FROM invocation WHERE id = ?");

@@ -10,6 +10,7 @@ import {
   invocationId,
   jobId,
   nodeName,
+  versionId,
 } from "../../../../src/model/ids.js";
 import type { AttemptKey } from "../../../../src/wire/messages.js";
 import { HostileSite, type ScriptedExecutor, turn } from "../../../support/daemon/hostile-site.js";
@@ -84,11 +85,23 @@ async function annIsUntouched(): Promise<void> {
   expect(await site.billOf("ann")).toBe(0);
 }
 
+const payload = { contentType: "text/plain", body: Buffer.from("done") };
+const answer = { kind: "result", payload } as const;
+const log = Buffer.from("printed");
+
 /** All that an executor may say, true but for who says it. */
 function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
   const usage = { wallMs: 0, cpuMs: 0, maxRssMb: 0, agoMs: 0 };
   const startFailure = { stage: "exec", errno: 2 } as const;
-  const ended = { exitCode: 0, signal: null, reason: "it did", startFailure, ...usage };
+  const ended = {
+    exitCode: 0,
+    signal: null,
+    reason: "it did",
+    startFailure,
+    answer,
+    log,
+    ...usage,
+  };
   const end = { end: "COMPLETED", ...ended } as const;
   const job = jobId(7);
   const where = { waitsIn: "nfs_wait", path: "/home", fileSystem: "nfs4" };
@@ -124,6 +137,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     jobEnded: { type: "jobEnded", sequence: 2, job, agoMs: 0 },
     hookKilled: { type: "hookKilled", job, tookMs: 0, left: 1, agoMs: 0 },
     checkpointRemoved: { type: "checkpointRemoved", invocation: others.invocation, problem: null },
+    fetchBundle: { type: "fetchBundle", version: versionId("0".repeat(64)) },
     gpusUnused: { type: "gpusUnused", reason: "none" },
     pressure: {
       type: "pressure",
@@ -185,7 +199,8 @@ test.each(types)(
 function atAttempt(lie: unknown, invocation: InvocationId, attempt: number): unknown {
   const text = JSON.stringify(lie, (_, value) => (Number.isNaN(value) ? null : value));
   const held = new RegExp(`"invocation":${invocation},"attempt":1\\b`, "g");
-  return JSON.parse(text.replace(held, `"invocation":${invocation},"attempt":${attempt}`));
+  const told = text.replace(held, `"invocation":${invocation},"attempt":${attempt}`);
+  return JSON.parse(told, (_, value) => (value?.type === "Buffer" ? Buffer.from(value) : value));
 }
 
 describe("an executor", () => {

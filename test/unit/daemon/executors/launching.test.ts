@@ -10,7 +10,7 @@ import {
 } from "../../../../src/daemon/executors/launching.js";
 import type { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import { GleanerError } from "../../../../src/model/errors.js";
-import type { LaunchSpec } from "../../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../../src/wire/launch.js";
 import { newState } from "../../../support/daemon/state.js";
 import { facts, node } from "../../../support/nouns.js";
 

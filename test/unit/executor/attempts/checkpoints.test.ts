@@ -4,8 +4,8 @@
 import { expect, test } from "@jest/globals";
 import { CheckpointRemover } from "../../../../src/executor/attempts/checkpoints.js";
 import { processGroups } from "../../../../src/executor/containment/process-groups.js";
-import type { RunEnd } from "../../../../src/executor/runtimes/runtime.js";
-import type { Spawning } from "../../../../src/executor/runtimes/spawner.js";
+import type { spawnAttempt } from "../../../../src/executor/runtimes/glean-spawn.js";
+import type { ProcessEnd } from "../../../../src/executor/runtimes/runtime.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import type { Resources } from "../../../../src/model/resources.js";
 
@@ -15,7 +15,7 @@ const orderOf = (id: number) => ({
   invocation: invocationId(id),
   path: `/home/state/${id}`,
 });
-const success: RunEnd = {
+const success: ProcessEnd = {
   kind: "ended",
   exitCode: 0,
   signal: 0,
@@ -30,7 +30,7 @@ const success: RunEnd = {
 /** A remover whose groups are refused for some ids, and whose commands end when told. */
 function removerRefused(...refused: number[]) {
   const done: [number, string | null][] = [];
-  const ends: ((end: RunEnd) => void)[] = [];
+  const ends: ((end: ProcessEnd) => void)[] = [];
   const containment = {
     ...processGroups,
     openGroup: (name: string, need: Resources) => {
@@ -38,12 +38,12 @@ function removerRefused(...refused: number[]) {
       return processGroups.openGroup(name, need);
     },
   };
-  const start: Spawning["start"] = (_order, _group, events) => {
+  const spawn: typeof spawnAttempt = (_program, _order, _group, events) => {
     ends.push((end) => events.onEnd(end));
     return { terminate: () => {}, notify: () => {}, kill: () => {} };
   };
   const tell = (id: number, problem: string | null) => done.push([id, problem]);
-  return { remover: new CheckpointRemover(containment, { start }, tell), done, ends };
+  return { remover: new CheckpointRemover(containment, "spawn", tell, spawn), done, ends };
 }
 
 test("folders are removed one at a time, and each removal is reported", () => {

@@ -4,7 +4,8 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import type { AttemptOrder, LaunchSpec } from "../../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../../src/wire/launch.js";
+import type { AttemptOrder } from "../../../../src/wire/messages.js";
 import { Programs, TestNode, until } from "../../../support/executor/executor.js";
 
 jest.setTimeout(600_000);

@@ -15,7 +15,8 @@ import { type HungGroup, Unkillable } from "../../../../src/executor/containment
 import { Conversation } from "../../../../src/executor/conversation.js";
 import { Executor } from "../../../../src/executor/executor.js";
 import type { RunEvents, Runtime } from "../../../../src/executor/runtimes/runtime.js";
-import type { ExecutorMessage, LaunchSpec } from "../../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../../src/wire/launch.js";
+import type { ExecutorMessage } from "../../../../src/wire/messages.js";
 import { attemptOrder } from "../../../support/executor/orders.js";
 
 const budget = { cores: 4, memoryMb: 4_000, gpus: [] };
@@ -33,10 +34,18 @@ const group: AttemptGroup = {
 const containment: Containment = { ...processGroups, openGroup: () => group };
 const handle = { terminate: () => {}, notify: () => {}, kill: () => {} };
 const runtime: Runtime = {
-  start: (_order, _group, events) => {
-    run = events;
-    return handle;
-  },
+  hasIdle: false,
+  yieldTo: async () => {},
+  prepare: () => ({
+    group,
+    gpus: [],
+    start: (events) => {
+      run = events;
+      return handle;
+    },
+    log: () => null,
+    release: () => {},
+  }),
 };
 
 beforeEach(() => {
@@ -51,7 +60,7 @@ afterEach(() => {
 function oneAttempt(order = attemptOrder()) {
   const told: (Outcome | HungGroup)[] = [];
   let running: readonly Running[] = [];
-  const attempts: Attempts = new Attempts(containment, { killWaitMs, gpuDevices: "" }, runtime, {
+  const attempts: Attempts = new Attempts(containment, { killWaitMs }, runtime, {
     onStarted: () => {},
     onHung: (hung) => {
       running = attempts.running;
@@ -61,7 +70,7 @@ function oneAttempt(order = attemptOrder()) {
     onTrouble: () => {},
   });
   attempts.start(order, budget);
-  run.onStarted();
+  run.onStarted(process.pid);
   return { attempts, order, told, running: () => running };
 }
 
@@ -126,12 +135,9 @@ test("the daemon hears of the hanging processes and the smaller budget before th
     {
       gone: () => {},
       hung: (group) => unkillable.add(group),
-      spawner: {
-        start: (_order, _group, events) => {
-          run = events;
-          return handle;
-        },
-        close: async () => {},
+      spawn: (_program, _order, _group, events) => {
+        run = events;
+        return handle;
       },
     },
   );
@@ -140,7 +146,7 @@ test("the daemon hears of the hanging processes and the smaller budget before th
   executor.onConnected((message) => said.push(message) > 0);
   const start = attemptOrder({ cores: 1, memoryMb: 100 });
   executor.onMessage({ type: "start", order: start });
-  run.onStarted();
+  run.onStarted(process.pid);
   executor.onMessage({ type: "cancel", key: start });
   said.length = 0;
   jest.advanceTimersByTime(killWaitMs + hangGraceMs);

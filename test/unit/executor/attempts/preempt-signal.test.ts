@@ -60,13 +60,22 @@ test("an attempt whose end is not settled yet is evicted by SIGTERM", async () =
     onHung: () => {},
     onTrouble: () => {},
   };
-  const spec = { killWaitMs: 1_000, gpuDevices: "" };
+  const spec = { killWaitMs: 1_000 };
+  const group = processGroups.openGroup("1.1", { cores: 1, memoryMb: 100, gpus: [] });
   let tell: RunEvents | undefined;
   const runtime: Runtime = {
-    start: (_order, _group, told) => {
-      tell = told;
-      return { terminate: () => {}, notify: () => {}, kill: () => {} };
-    },
+    hasIdle: false,
+    yieldTo: async () => {},
+    prepare: () => ({
+      group,
+      gpus: [],
+      start: (told) => {
+        tell = told;
+        return { terminate: () => {}, notify: () => {}, kill: () => {} };
+      },
+      log: () => null,
+      release: () => {},
+    }),
   };
   const { pass } = new PreemptSignal();
   const attempts = new Attempts(processGroups, spec, runtime, events, pass);

@@ -8,7 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import { topologyFile } from "../../../../src/executor/node/cpu-map.js";
 import { jobId } from "../../../../src/model/ids.js";
 import type { Resources } from "../../../../src/model/resources.js";
-import type { AttemptOrder, LaunchSpec } from "../../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../../src/wire/launch.js";
+import type { AttemptOrder } from "../../../../src/wire/messages.js";
 import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
 
 jest.setTimeout(600_000);

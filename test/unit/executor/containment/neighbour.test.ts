@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import type { LaunchSpec } from "../../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../../src/wire/launch.js";
 import { Programs, TestNode, withoutCgroups } from "../../../support/executor/executor.js";
 
 jest.setTimeout(600_000);

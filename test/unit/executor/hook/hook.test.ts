@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { isRunning, parseProcessMark } from "../../../../src/launch/process-mark.js";
 import { executorId, jobId } from "../../../../src/model/ids.js";
-import type { LaunchSpec } from "../../../../src/wire/messages.js";
+import type { LaunchSpec } from "../../../../src/wire/launch.js";
 import { Programs, TestNode, until, withoutCgroups } from "../../../support/executor/executor.js";
 
 jest.setTimeout(600_000);

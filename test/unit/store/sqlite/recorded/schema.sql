@@ -45,6 +45,32 @@ BEGIN
   SELECT RAISE (ABORT, 'an audit event is never changed');
 END;
 
+CREATE TABLE call_answer (
+  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  kind TEXT NOT NULL CHECK (kind IN ('result', 'exception', 'notLoaded')),
+  -- Of a result.
+  content_type TEXT,
+  body BLOB,
+  -- Of an error, as JSON: type, message, stack.
+  error TEXT,
+  answered_at_ms INTEGER NOT NULL CHECK (answered_at_ms >= 0),
+  CHECK ((kind = 'result') = (body IS NOT NULL)),
+  CHECK ((kind = 'result') = (error IS NULL))
+) STRICT;
+
+CREATE INDEX call_answer_answered ON call_answer (answered_at_ms);
+
+CREATE TABLE call_input (
+  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  content_type TEXT NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE call_log (
+  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  body BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE checkpoint (
   invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
   path TEXT NOT NULL
@@ -276,7 +302,7 @@ CREATE TABLE submission (
   environment INTEGER NOT NULL REFERENCES document (id),
   -- The rest as JSON; the last column, so that listings never read it from disk.
   terms TEXT NOT NULL
-) STRICT;
+, version TEXT) STRICT;
 
 CREATE INDEX submission_command ON submission (command);
 

@@ -1,0 +1,59 @@
+// Builds the order for one attempt from what its user submitted.
+
+import { callEnvironment, environmentFor } from "../../core/submission/environment.js";
+import { outputPath } from "../../core/submission/output-paths.js";
+import type { Payload } from "../../model/call.js";
+import { assert } from "../../model/errors.js";
+import { type NodeName, versionId } from "../../model/ids.js";
+import type { Invocation, Submission } from "../../model/invocation.js";
+import type { AttemptOrder } from "../../wire/messages.js";
+
+export interface OrderDocuments {
+  readonly submission: Submission;
+  /** null for a command. */
+  readonly input: Payload | null;
+}
+
+/** The order for the invocation's present attempt. */
+export function orderFor(
+  invocation: Invocation,
+  node: NodeName,
+  { submission, input }: OrderDocuments,
+  checkpointDirectory: string | null,
+): AttemptOrder {
+  const { id, attempt, owner, cores, memoryMb, gpus, timeLimitMs } = invocation;
+  const { workingDirectory, stdoutPattern, stderrPattern, command } = submission;
+  const path = (pattern: string | null) => outputPath(pattern, invocation, node, workingDirectory);
+  const stdoutPath = path(stdoutPattern);
+  const common = {
+    invocation: id,
+    attempt,
+    uid: owner.uid,
+    gid: owner.gid,
+    user: owner.user,
+    cores,
+    memoryMb,
+    gpus,
+    timeLimitMs,
+    workingDirectory,
+    stdoutPath,
+    stderrPath: stderrPattern === null ? stdoutPath : path(stderrPattern),
+    notice: submission.notice ?? null,
+    checkpointDirectory,
+  };
+  if (command.kind !== "call") {
+    const environment = environmentFor(invocation, submission, attempt, node, checkpointDirectory);
+    return { ...common, environment, command };
+  }
+  assert(input !== null, `call ${id} has an input`);
+  const { kind, function: called, bundleBytes } = command;
+  const { runtime, handler, concurrency, fork, python, setup, image, idleTimeoutMs } =
+    command.settings;
+  const settings = { runtime, handler, concurrency, fork, python, setup, image, idleTimeoutMs };
+  const version = versionId(command.version);
+  return {
+    ...common,
+    environment: callEnvironment(invocation, command, node),
+    command: { kind, function: called, version, bundleBytes, settings, input },
+  };
+}

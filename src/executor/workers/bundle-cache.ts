@@ -1,0 +1,148 @@
+// The code of functions on this node: each version is fetched once from gleanerd, checked by its
+// hash, unpacked into a folder that only this process's user can change, and used by all workers.
+
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { removeUnpacked, unpackBundle, versionOfUnpacked } from "../../bundle/unpack.js";
+import { nowMs } from "../../clock.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
+import type { VersionId } from "../../model/ids.js";
+import type { BundleMessage } from "../../wire/calls.js";
+
+/** With bundles of the largest size, 4 GiB. */
+const maxVersions = 64;
+
+/** A version that is on its way from gleanerd. */
+interface Arriving {
+  readonly pieces: (Uint8Array | null)[];
+  expectedOffset: number;
+  wake: () => void;
+  failure: GleanerError | null;
+}
+
+export class BundleCache {
+  /** Versions that were checked since this process started, or are being fetched. */
+  private readonly folders = new Map<VersionId, Promise<string>>();
+  private readonly arriving = new Map<VersionId, Arriving>();
+
+  /** `ask` sends for a version; its parts come to `arrived`. */
+  constructor(
+    private readonly root: string,
+    private readonly ask: (version: VersionId) => void,
+  ) {}
+
+  /** The folder of a version; rejects with a GleanerError if it cannot be had. */
+  folderOf(version: VersionId): Promise<string> {
+    const known = this.folders.get(version);
+    if (known !== undefined) return known;
+    const folder = this.find(version);
+    this.folders.set(version, folder);
+    folder.catch(() => this.folders.delete(version));
+    return folder;
+  }
+
+  arrived(message: BundleMessage): void {
+    const arriving = this.arriving.get(message.version);
+    if (arriving === undefined) return; // asked for on an earlier connection
+    if (message.type === "bundleRefused")
+      arriving.failure = new GleanerError("NOT_FOUND", message.reason);
+    else if (message.offset !== arriving.expectedOffset)
+      arriving.failure = new GleanerError("PROTOCOL", "a part of the bundle is missing");
+    else {
+      arriving.expectedOffset += message.bytes.length;
+      arriving.pieces.push(message.bytes);
+      if (message.isLast) arriving.pieces.push(null);
+    }
+    arriving.wake();
+  }
+
+  /** The connection is lost, and with it what was on its way. */
+  disconnected(): void {
+    for (const arriving of this.arriving.values()) {
+      arriving.failure = new GleanerError("UNREACHABLE", "the connection to gleanerd was lost");
+      arriving.wake();
+    }
+  }
+
+  private async find(version: VersionId): Promise<string> {
+    mkdirSync(this.root, { recursive: true, mode: 0o755 });
+    const folder = join(this.root, version);
+    if (existsSync(folder)) {
+      if (await isIntact(folder, version)) {
+        touch(folder);
+        return folder;
+      }
+      await removeUnpacked(folder);
+    }
+    await this.makeRoom();
+    const fresh = join(this.root, `.${version}.${process.pid}`);
+    await removeUnpacked(fresh);
+    await unpackBundle(this.fetch(version), fresh, version);
+    try {
+      renameSync(fresh, folder);
+    } catch (thrown) {
+      await removeUnpacked(fresh);
+      // Another executor of this node was quicker.
+      if (!existsSync(folder)) throw thrown;
+    }
+    return folder;
+  }
+
+  private async *fetch(version: VersionId): AsyncGenerator<Uint8Array> {
+    const arriving: Arriving = {
+      pieces: [],
+      expectedOffset: 0,
+      wake: () => {},
+      failure: null,
+    };
+    this.arriving.set(version, arriving);
+    this.ask(version);
+    try {
+      for (;;) {
+        if (arriving.failure !== null) throw arriving.failure;
+        const piece = arriving.pieces.shift();
+        if (piece === null) return;
+        if (piece !== undefined) yield piece;
+        else
+          await new Promise<void>((resolve) => {
+            arriving.wake = resolve;
+          });
+      }
+    } finally {
+      this.arriving.delete(version);
+    }
+  }
+
+  /** The versions that were used longest ago go first, except those that workers may be using. */
+  private async makeRoom(): Promise<void> {
+    const unused = readdirSync(this.root)
+      .filter((name) => !this.folders.has(name as VersionId))
+      .map((name) => ({ path: join(this.root, name), usedAtMs: usedAtMs(join(this.root, name)) }))
+      .sort((one, other) => one.usedAtMs - other.usedAtMs);
+    const surplus = unused.length + this.folders.size - maxVersions;
+    for (const { path } of unused.slice(0, Math.max(0, surplus))) await removeUnpacked(path);
+  }
+}
+
+async function isIntact(folder: string, version: VersionId): Promise<boolean> {
+  try {
+    return (await versionOfUnpacked(folder)) === version;
+  } catch {
+    return false;
+  }
+}
+
+/** The time of a folder is that of its last use. */
+function touch(folder: string): void {
+  const seconds = nowMs() / 1_000;
+  utimesSync(folder, seconds, seconds);
+}
+
+function usedAtMs(folder: string): number {
+  try {
+    return statSync(folder).mtimeMs;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    throw new GleanerError("STORE", `${folder} cannot be read: ${messageOf(thrown)}`);
+  }
+}

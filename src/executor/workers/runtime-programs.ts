@@ -1,0 +1,95 @@
+// The programs of the runtimes: copied from beside the executor to where every user may read them,
+// and how each is started.
+
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { WorkerSettings } from "../../wire/calls.js";
+
+const prefix = "glean-runtime-";
+const nodesPython = "/usr/bin/python3";
+
+export class RuntimePrograms {
+  private installed: string | null = null;
+
+  /** `source`: the folder of the executor, which users may not be able to enter. */
+  constructor(
+    private readonly cache: string,
+    private readonly source = dirname(process.argv[1] ?? "/"),
+  ) {}
+
+  /** The words of the command that becomes a worker; throws if the programs cannot be copied. */
+  commandOf(settings: WorkerSettings): readonly string[] {
+    const words = this.programOf(settings);
+    if (settings.setup === null) return words;
+    // A login shell, which defines the command module. The worker starts only if the last command
+    // of the setup succeeded.
+    const script = `${settings.setup}\n[ $? -eq 0 ] && exec "$@"`;
+    return ["/bin/bash", "-l", "-c", script, "setup", ...words];
+  }
+
+  private programOf({ runtime, python }: WorkerSettings): readonly string[] {
+    const program = (name: string) => join(this.folder, `${prefix}${name}`);
+    switch (runtime) {
+      case "node":
+        return [process.execPath, program("node.cjs")];
+      case "python":
+        return [python ?? nodesPython, program("python")];
+      case "native":
+      case "exec":
+        return [program(runtime)];
+    }
+  }
+
+  private get folder(): string {
+    this.installed ??= this.install();
+    return this.installed;
+  }
+
+  /** Executors of other releases and clusters on this node have folders of their own. */
+  private install(): string {
+    const names = readdirSync(this.source).filter((name) => name.startsWith(prefix));
+    const folder = join(this.cache, `runtimes-${digestOf(this.source, names)}`);
+    if (existsSync(folder)) return folder;
+    const fresh = `${folder}.${process.pid}`;
+    rmSync(fresh, { recursive: true, force: true });
+    mkdirSync(fresh, { recursive: true, mode: 0o755 });
+    for (const name of names)
+      cpSync(join(this.source, name), join(fresh, name), { recursive: true });
+    try {
+      renameSync(fresh, folder);
+    } catch (thrown) {
+      rmSync(fresh, { recursive: true, force: true });
+      if (!existsSync(folder)) throw thrown;
+    }
+    return folder;
+  }
+}
+
+function digestOf(source: string, names: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const name of names.toSorted())
+    for (const file of filesOf(source, name))
+      hash.update(`${file}\0`).update(readFileSync(join(source, file)));
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** A program is a file, or a folder of files. */
+function filesOf(source: string, name: string): string[] {
+  try {
+    return readdirSync(join(source, name))
+      .toSorted()
+      .map((file) => join(name, file));
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOTDIR") return [name];
+    throw thrown;
+  }
+}

@@ -1,0 +1,91 @@
+// Puts together what workers need on a node: their socket, the cache of their code, the programs of
+// the runtimes, and how each is started.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { VersionId } from "../../model/ids.js";
+import type { LaunchSpec } from "../../wire/launch.js";
+import type { CallAttemptOrder } from "../../wire/messages.js";
+import type { Containment } from "../containment/containment.js";
+import { type SpawnOrder, spawnAttempt, type WorkerStart } from "../runtimes/glean-spawn.js";
+import { type OpenedGroup, openGroupFor } from "../runtimes/group.js";
+import type { ProcessEvents, RunHandle } from "../runtimes/runtime.js";
+import { BundleCache } from "./bundle-cache.js";
+import { RuntimePrograms } from "./runtime-programs.js";
+import { Worker } from "./worker.js";
+import { WorkerSocket } from "./worker-socket.js";
+import { Workers } from "./workers.js";
+
+export interface WorkerSite {
+  readonly workers: Workers;
+  readonly code: BundleCache;
+  close(): void;
+}
+
+type Spec = Pick<LaunchSpec, "spawnProgram" | "isolation" | "gpuDevices">;
+
+/**
+ * `socketPath`: in a folder that only this process's user may enter; `cache`: where bundles are
+ * kept; `ask` sends for a bundle.
+ */
+export async function startWorkers(
+  spec: Spec,
+  containment: Containment,
+  paths: { readonly socket: string; readonly cache: string },
+  ask: (version: VersionId) => void,
+): Promise<WorkerSite> {
+  const sockets = await WorkerSocket.listen(paths.socket);
+  mkdirSync(paths.cache, { recursive: true, mode: 0o755 });
+  const code = new BundleCache(join(paths.cache, "bundles"), ask);
+  const programs = new RuntimePrograms(paths.cache);
+  let number = 0;
+  const workers = new Workers((order, free, onGone) => {
+    const name = `worker.${++number}`;
+    const opened = openGroupFor(containment, spec, name, order, free);
+    const id = sockets.expect({
+      onProtocol: (socket) => worker.connected(socket),
+      onOutput: (socket) => worker.prints(socket),
+    });
+    const worker: Worker = new Worker(opened, {
+      settings: order.command.settings,
+      code: () => code.folderOf(order.command.version),
+      spawn: (directory, events) => {
+        const argv = programs.commandOf(order.command.settings);
+        const command = { kind: "worker", argv, socketPath: sockets.path, id } as const;
+        return spawnWorker(
+          spec,
+          { ...order, workingDirectory: directory },
+          command,
+          opened,
+          events,
+        );
+      },
+      onGone: () => {
+        sockets.forget(id);
+        onGone();
+      },
+    });
+    return worker;
+  });
+  return { workers, code, close: () => sockets.close() };
+}
+
+function spawnWorker(
+  { spawnProgram, isolation }: Spec,
+  order: CallAttemptOrder,
+  command: WorkerStart,
+  { group, told }: OpenedGroup,
+  events: ProcessEvents,
+): RunHandle {
+  const work: SpawnOrder = {
+    ...order,
+    command,
+    environment: { ...order.environment, ...told },
+    stdoutPath: "/dev/null",
+    stderrPath: "/dev/null",
+    notice: null,
+    checkpointDirectory: null,
+    isolation,
+  };
+  return spawnAttempt(spawnProgram, work, group, events);
+}

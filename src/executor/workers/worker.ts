@@ -1,0 +1,251 @@
+// One worker: a process that has loaded one version of a function for one user, from its start to
+// its end, and the call in it.
+
+import type { Socket } from "node:net";
+import { constants } from "node:os";
+import { machineMonotonicNs } from "../../clock.js";
+import type { CallAnswer } from "../../model/call.js";
+import { messageOf } from "../../model/errors.js";
+import type { WorkerSettings } from "../../wire/calls.js";
+import type { CallAttemptOrder } from "../../wire/messages.js";
+import { maxPayloadBytes } from "../../wire/worker/limits.js";
+import type { HandlerError } from "../../wire/worker/messages.js";
+import type { OpenedGroup } from "../runtimes/group.js";
+import type { ProcessEvents, RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
+import { CallLog } from "./call-log.js";
+import { cpuMsOf, peakMbOf } from "./usage.js";
+import { type CallEnd, WorkerChannel } from "./worker-channel.js";
+
+export interface WorkerParts {
+  readonly settings: WorkerSettings;
+  /** Fetches the version's code to this node; resolves with its folder. */
+  readonly code: () => Promise<string>;
+  /** Starts the process in the group; it will connect to the worker socket. */
+  readonly spawn: (directory: string, events: ProcessEvents) => RunHandle;
+  /** The process is gone. */
+  readonly onGone: () => void;
+}
+
+/** The call in a worker. */
+interface Running {
+  readonly order: CallAttemptOrder;
+  readonly events: RunEvents;
+  /** From when it holds its cores; null until the worker has a process. */
+  startNs: bigint | null;
+  cpuMsBefore: number;
+  /** Its number on the channel, once it was sent. */
+  id: number | null;
+}
+
+/** What it waits for next: its code, its process and connection, its handler, calls, nothing. */
+type State = "fetching" | "starting" | "loading" | "loaded" | "ended";
+
+export class Worker {
+  private state: State = "fetching";
+  private running: Running | null = null;
+  private process: RunHandle | null = null;
+  private pid: number | null = null;
+  private channel: WorkerChannel | null = null;
+  private directory = "";
+  /** It has been told to end. */
+  isLeaving = false;
+  private log = new CallLog();
+  /** Why its connection ended. */
+  private broken: string | null = null;
+
+  constructor(
+    readonly opened: OpenedGroup,
+    private readonly parts: WorkerParts,
+  ) {}
+
+  /** Whether it could take a call at once. */
+  get isReady(): boolean {
+    return this.state === "loaded" && this.running === null && !this.isLeaving;
+  }
+
+  /** How long its function wants it to be kept; null: as the executor decides. */
+  get idleTimeoutMs(): number | null {
+    return this.parts.settings.idleTimeoutMs;
+  }
+
+  /** Runs one call; the first one also starts the worker. */
+  run(order: CallAttemptOrder, events: RunEvents): RunHandle {
+    this.running = { order, events, startNs: null, cpuMsBefore: 0, id: null };
+    if (this.state === "loaded") this.send();
+    else void this.start();
+    return { terminate: () => this.terminate(), notify: () => {}, kill: () => this.kill() };
+  }
+
+  /** Ends its processes; `onGone` follows. */
+  kill(): void {
+    this.isLeaving = true;
+    this.opened.group.kill();
+    if (this.process !== null) this.process.kill();
+    else this.end({ kind: "withdrawn", message: "it was ended before its worker started" });
+  }
+
+  /** Called by the worker socket, once. */
+  connected(socket: Socket): void {
+    if (this.channel !== null || this.state === "ended") {
+      socket.destroy();
+      return;
+    }
+    this.channel = new WorkerChannel(socket, {
+      onLog: ({ bytes }) => this.log.add(bytes),
+      onClosed: (failure) => this.breakOff(failure.message),
+    });
+    socket.resume();
+    void this.load(this.channel);
+  }
+
+  /** The connection of its standard output and error. */
+  prints(socket: Socket): void {
+    socket.on("data", (piece) => this.log.add(piece));
+    socket.resume();
+  }
+
+  /** What was printed since the last call of this. */
+  takeLog(): Uint8Array | null {
+    const { log } = this;
+    this.log = new CallLog();
+    return log.take();
+  }
+
+  private async start(): Promise<void> {
+    try {
+      this.directory = await this.parts.code();
+    } catch (thrown) {
+      const message = `its code could not be fetched: ${messageOf(thrown)}`;
+      this.end({ kind: "withdrawn", message });
+      return;
+    }
+    if (this.state !== "fetching") return; // killed meanwhile
+    this.state = "starting";
+    this.process = this.parts.spawn(this.directory, {
+      onStarted: (pid) => this.started(pid),
+      onEnd: (end) => this.end(end),
+    });
+  }
+
+  /** Loading runs the user's code, so the call holds its cores from here on. */
+  private started(pid: number): void {
+    this.pid = pid;
+    if (this.running !== null) this.running.startNs = machineMonotonicNs();
+    if (this.state === "starting") this.state = "loading";
+    else if (this.state === "loaded") this.send();
+  }
+
+  private async load(channel: WorkerChannel): Promise<void> {
+    const { handler, concurrency } = this.parts.settings;
+    const end = await channel.load({
+      directory: this.directory,
+      handler: handler ?? undefined,
+      concurrency,
+      outputLimitBytes: maxPayloadBytes,
+      logLimitBytes: maxPayloadBytes,
+    });
+    if (this.state === "ended" || end.kind === "lost") return; // its process ends, or has ended
+    this.state = "loaded";
+    if (end.kind === "loaded") {
+      if (this.pid !== null) this.send();
+      return;
+    }
+    this.isLeaving = true;
+    this.answer({ kind: "notLoaded", error: remoteError(end.error) });
+    this.kill();
+  }
+
+  private send(): void {
+    const running = this.running;
+    if (running === null) return; // killed meanwhile
+    const { order, events } = running;
+    const { input } = order.command;
+    running.startNs ??= machineMonotonicNs();
+    running.cpuMsBefore = cpuMsOf(this.pid!);
+    events.onStarted(this.pid!);
+    const { id, end } = this.channel!.call({
+      deadlineMs: order.timeLimitMs,
+      attempt: order.attempt,
+      contentType: input.contentType,
+      name: `${order.invocation}`,
+      input: input.body,
+    });
+    running.id = id;
+    void end.then((ended) => {
+      if (this.running !== running || ended.kind === "lost") return;
+      // Its process is about to end: it must get no other call.
+      if (ended.kind === "failed" && ended.error.kind === "exit") this.isLeaving = true;
+      this.answer(answerOf(ended));
+    });
+  }
+
+  private answer(answer: CallAnswer): void {
+    const { running } = this;
+    if (running === null) return;
+    this.running = null;
+    const endNs = machineMonotonicNs();
+    running.events.onEnd({
+      kind: "answered",
+      answer,
+      startNs: running.startNs ?? endNs,
+      endNs,
+      cpuMs: Math.max(0, cpuMsOf(this.pid ?? 0) - running.cpuMsBefore),
+      maxRssMb: peakMbOf(this.pid ?? 0),
+    });
+  }
+
+  /** A handler that heeds its signal answers; one that does not is killed by its attempt. */
+  private terminate(): void {
+    const id = this.running?.id ?? null;
+    if (id === null) this.kill();
+    else this.channel!.cancel(id);
+  }
+
+  private breakOff(why: string): void {
+    if (this.state === "ended") return;
+    this.broken ??= why;
+    this.kill();
+  }
+
+  private end(end: RunEnd): void {
+    if (this.state === "ended") return;
+    this.state = "ended";
+    this.channel?.close();
+    const { running } = this;
+    this.running = null;
+    running?.events.onEnd(endOfCall(end, running, this.broken));
+    this.parts.onGone();
+  }
+}
+
+const remoteError = ({ type, message, stack }: HandlerError) => ({
+  type,
+  message,
+  stack: stack === "" ? null : stack,
+});
+
+function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
+  if (end.kind === "failed") return { kind: "exception", error: remoteError(end.error) };
+  const { contentType, output } = end;
+  return { kind: "result", payload: { contentType, body: output ?? new Uint8Array() } };
+}
+
+/** How a call ended whose worker ended before it answered. */
+function endOfCall(end: RunEnd, running: Running, broken: string | null): RunEnd {
+  if (end.kind !== "ended") return end;
+  const startNs = running.startNs ?? end.startNs;
+  const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
+  const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
+  const isOurs = end.signal === constants.signals.SIGKILL && broken !== null;
+  if (isOverLimit || (end.signal !== 0 && !isOurs)) return { ...end, startNs, cpuMs };
+  const { endNs, maxRssMb, exitCode } = end;
+  const error = isOurs
+    ? { type: "ProtocolError", message: broken, stack: null }
+    : {
+        type: "ProcessExited",
+        message: `the function's process exited with status ${exitCode} before it answered`,
+        stack: null,
+      };
+  const answer: CallAnswer = { kind: "exception", error };
+  return { kind: "answered", answer, startNs, endNs, cpuMs, maxRssMb };
+}

@@ -1,0 +1,170 @@
+// The workers of this node: gives each call a warm worker of its user and version or starts one,
+// and ends idle ones whose memory or GPUs others need.
+
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
+import { fits, type ResourceRequest, type Resources, subtract } from "../../model/resources.js";
+import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
+import { removeLater } from "../containment/group-removal.js";
+import type { Place, Runtime } from "../runtimes/runtime.js";
+import type { Worker } from "./worker.js";
+
+/**
+ * Between two calls of a busy client. A worker that waits longer is frozen: it holds no core, and
+ * must not use one.
+ */
+const freezeAfterMs = 20;
+/** If a function names no time; most functions that come back do so within minutes. */
+const keepMs = 600_000;
+/** The memory of the budget usually allows fewer. */
+const maxIdle = 256;
+
+/** Makes a new worker with a group of its own; throws if the node cannot create one. */
+export type OpenWorker = (order: CallAttemptOrder, free: Resources, onGone: () => void) => Worker;
+
+interface Kept {
+  readonly worker: Worker;
+  readonly key: string;
+  readonly memoryMb: number;
+  idleSinceMs: number | null;
+  timer: Timer | undefined;
+  readonly gone: Promise<void>;
+}
+
+export class Workers implements Runtime {
+  private readonly kept = new Set<Kept>();
+
+  constructor(private readonly open: OpenWorker) {}
+
+  /** Takes the warm worker that was used last, so that the others grow old. */
+  prepare(order: AttemptOrder, free: Resources): Place {
+    const call = order as CallAttemptOrder;
+    const key = keyOf(call);
+    const [warm] = this.idle.filter((each) => each.key === key).sort(latestFirst);
+    const kept = warm ?? this.add(call, key, this.roomFor(order, free));
+    clearTimeout(kept.timer);
+    kept.idleSinceMs = null;
+    const { group, gpus } = kept.worker.opened;
+    return {
+      group,
+      gpus,
+      start: (events) => {
+        if (group.isFrozen) group.freeze(false);
+        return kept.worker.run(call, events);
+      },
+      log: () => kept.worker.takeLog(),
+      release: (isHung) => {
+        if (isHung) this.kept.delete(kept);
+        else this.released(kept);
+      },
+    };
+  }
+
+  get hasIdle(): boolean {
+    return this.idle.length > 0;
+  }
+
+  /** Memory and GPUs of idle workers; they hold no cores. */
+  get held(): Pick<Resources, "memoryMb" | "gpus"> {
+    return {
+      memoryMb: this.idle.reduce((sum, { memoryMb }) => sum + memoryMb, 0),
+      gpus: this.idle.flatMap(({ worker }) => worker.opened.gpus),
+    };
+  }
+
+  /** What is free for `need`, once the idle workers that are in its way have been told to end. */
+  roomFor(need: ResourceRequest, free: Resources): Resources {
+    const left = () => subtract(free, { cores: 0, ...this.held });
+    for (const each of [...this.idle].sort(oldestFirst)) {
+      if (fits(need, left())) break;
+      this.stop(each);
+    }
+    return left();
+  }
+
+  /**
+   * Ends idle workers until the rest fits into `free`, and freezes the rest; resolves once those
+   * are gone.
+   */
+  async yieldTo(free: Resources): Promise<void> {
+    const leaving = [...this.kept].filter(({ worker }) => worker.isLeaving);
+    const gone = leaving.map((each) => each.gone);
+    for (const each of [...this.idle].sort(oldestFirst)) {
+      const losesGpu = each.worker.opened.gpus.some((gpu) => !free.gpus.includes(gpu));
+      if (losesGpu || this.held.memoryMb > free.memoryMb) gone.push(this.stop(each));
+    }
+    for (const each of this.idle) if (!each.worker.opened.group.isFrozen) this.freeze(each);
+    await Promise.all(gone);
+  }
+
+  private get idle(): Kept[] {
+    return [...this.kept].filter(
+      ({ idleSinceMs, worker }) => idleSinceMs !== null && worker.isReady,
+    );
+  }
+
+  private add(order: CallAttemptOrder, key: string, free: Resources): Kept {
+    let settle = () => {};
+    const gone = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const onGone = () => {
+      clearTimeout(kept.timer);
+      this.kept.delete(kept);
+      removeLater(worker.opened.group);
+      settle();
+    };
+    const worker = this.open(order, free, onGone);
+    const { memoryMb } = order;
+    const kept: Kept = { worker, key, memoryMb, idleSinceMs: null, timer: undefined, gone };
+    this.kept.add(kept);
+    return kept;
+  }
+
+  /** Its call has ended: it waits for the next one, frozen. */
+  private released(kept: Kept): void {
+    if (!this.kept.has(kept)) return;
+    kept.idleSinceMs = monotonicMs();
+    if (!kept.worker.isReady) void this.stop(kept);
+    else if (this.idle.length > maxIdle) void this.stop(this.idle.sort(oldestFirst)[0]!);
+    else kept.timer = setTimeout(() => this.freeze(kept), freezeAfterMs);
+  }
+
+  private freeze(kept: Kept): void {
+    clearTimeout(kept.timer);
+    try {
+      kept.worker.opened.group.freeze(true);
+    } catch {
+      // Where nothing can be frozen, an idle worker could use cores that it does not hold.
+      void this.stop(kept);
+      return;
+    }
+    const waitedMs = monotonicMs() - kept.idleSinceMs!;
+    const limitMs = kept.worker.idleTimeoutMs ?? keepMs;
+    kept.timer = setTimeout(() => void this.stop(kept), Math.max(0, limitMs - waitedMs));
+  }
+
+  private stop(kept: Kept): Promise<void> {
+    clearTimeout(kept.timer);
+    kept.worker.kill();
+    return kept.gone;
+  }
+}
+
+/** Calls go to workers; everything else runs in a process of its own. */
+export const withWorkers = (exec: Runtime, workers: Workers): Runtime => ({
+  get hasIdle() {
+    return workers.hasIdle;
+  },
+  yieldTo: (free) => workers.yieldTo(free),
+  prepare: (order, free) =>
+    order.command.kind === "call"
+      ? workers.prepare(order, free)
+      : exec.prepare(order, workers.roomFor(order, free)),
+});
+
+/** A worker serves one user, one version, and calls of the same size. */
+const keyOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder): string =>
+  `${uid} ${command.version} ${cores} ${memoryMb} ${gpus}`;
+
+const oldestFirst = (one: Kept, other: Kept): number => one.idleSinceMs! - other.idleSinceMs!;
+const latestFirst = (one: Kept, other: Kept): number => -oldestFirst(one, other);

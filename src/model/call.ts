@@ -1,0 +1,31 @@
+// A call of a function: its answer as the worker gave it, and its payloads.
+
+/** Bytes with a content type, as they go in and come out. */
+export interface Payload {
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
+/** An error of the user's code, in the words of its language. */
+export interface RemoteError {
+  readonly type: string;
+  readonly message: string;
+  /** Frames of the user's code only; null if the language gave none. */
+  readonly stack: string | null;
+}
+
+/** How a worker answered a call. */
+export type CallAnswer =
+  | { readonly kind: "result"; readonly payload: Payload }
+  /** The handler threw, or its process ended before it answered. */
+  | { readonly kind: "exception"; readonly error: RemoteError }
+  /** The function's code could not be loaded, so no handler ran. */
+  | { readonly kind: "notLoaded"; readonly error: RemoteError };
+
+/** One sentence for lists: `ValueError: no such column`. */
+export function sentenceOf({ type, message }: RemoteError): string {
+  const text = message === "" ? type : `${type}: ${message}`;
+  return text.replace(/\s+/g, " ").slice(0, maxSentence);
+}
+
+const maxSentence = 500;

@@ -1,0 +1,33 @@
+-- Calls of functions: what went in, and what came out. Commands have neither.
+
+-- The function's version; null for commands.
+ALTER TABLE submission ADD COLUMN version TEXT;
+
+CREATE TABLE call_input (
+  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  content_type TEXT NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+
+-- The answer of the attempt that counts; evicted ones have none.
+CREATE TABLE call_answer (
+  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  kind TEXT NOT NULL CHECK (kind IN ('result', 'exception', 'notLoaded')),
+  -- Of a result.
+  content_type TEXT,
+  body BLOB,
+  -- Of an error, as JSON: type, message, stack.
+  error TEXT,
+  answered_at_ms INTEGER NOT NULL CHECK (answered_at_ms >= 0),
+  CHECK ((kind = 'result') = (body IS NOT NULL)),
+  CHECK ((kind = 'result') = (error IS NULL))
+) STRICT;
+
+-- What the last attempt of a call printed.
+CREATE TABLE call_log (
+  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  body BLOB NOT NULL
+) STRICT;
+
+-- Finds the answers that are old enough to go, with their inputs.
+CREATE INDEX call_answer_answered ON call_answer (answered_at_ms);

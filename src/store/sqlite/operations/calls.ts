@@ -1,0 +1,127 @@
+// Inputs and answers of calls: kept with the invocation, removed when results are old.
+
+import type { AttemptResult } from "../../../core/ports/store.js";
+import type { CallAnswer, Payload, RemoteError } from "../../../model/call.js";
+import type { InvocationId } from "../../../model/ids.js";
+import type { Connection } from "../database.js";
+import type { Operations } from "../signatures.js";
+
+interface InputRow {
+  readonly content_type: string;
+  readonly body: Buffer;
+}
+
+interface AnswerRow {
+  readonly invocation: InvocationId;
+  readonly kind: CallAnswer["kind"];
+  readonly content_type: string | null;
+  readonly body: Buffer | null;
+  readonly error: string | null;
+}
+
+/** Keeps the inputs of the invocations from `first` on, one for each. */
+export function inputKeeper(
+  database: Connection,
+): (first: number, inputs: readonly Payload[]) => void {
+  const insert = database.prepare<[number, string, Uint8Array]>(
+    "INSERT INTO call_input (invocation, content_type, body) VALUES (?, ?, ?)",
+  );
+  return (first, inputs) =>
+    inputs.forEach(({ contentType, body }, at) => {
+      insert.run(first + at, contentType, body);
+    });
+}
+
+/** Keeps what is left of an ended call. */
+export function callKeeper(
+  database: Connection,
+): (result: Pick<AttemptResult, "invocation" | "answer" | "log" | "endedAtMs">) => void {
+  const keepAnswer = answerKeeper(database);
+  const insertLog = database.prepare<[number, Uint8Array]>(
+    "INSERT INTO call_log (invocation, body) VALUES (?, ?)",
+  );
+  return ({ invocation, answer, log, endedAtMs }) => {
+    if (answer !== null) keepAnswer(invocation, answer, endedAtMs);
+    if (log !== null) insertLog.run(invocation, log);
+  };
+}
+
+function answerKeeper(
+  database: Connection,
+): (invocation: InvocationId, answer: CallAnswer, atMs: number) => void {
+  const insert = database.prepare(
+    `INSERT INTO call_answer (invocation, kind, content_type, body, error, answered_at_ms)
+     VALUES (@invocation, @kind, @contentType, @body, @error, @atMs)`,
+  );
+  return (invocation, answer, atMs) => {
+    const isResult = answer.kind === "result";
+    insert.run({
+      invocation,
+      kind: answer.kind,
+      contentType: isResult ? answer.payload.contentType : null,
+      body: isResult ? answer.payload.body : null,
+      error: isResult ? null : JSON.stringify(answer.error),
+      atMs,
+    });
+  };
+}
+
+export function callWrites(database: Connection): Operations<"inputToRun" | "pruneAnswers"> {
+  const select = database.prepare<[number], InputRow>(
+    "SELECT content_type, body FROM call_input WHERE invocation = ?",
+  );
+  const remove = database.prepare<[number, number], { invocation: number }>(
+    `DELETE FROM call_answer WHERE invocation IN
+       (SELECT invocation FROM call_answer WHERE answered_at_ms < ? LIMIT ?)
+     RETURNING invocation`,
+  );
+  const removeRest = ["call_input", "call_log"].map((table) =>
+    database.prepare<[number]>(`DELETE FROM ${table} WHERE invocation = ?`),
+  );
+  return {
+    // Read on the writing thread: it must not wait behind a list.
+    inputToRun: (invocation) => payloadOf(select.get(invocation)),
+    pruneAnswers(beforeMs, limit) {
+      const removed = remove.all(beforeMs, limit);
+      for (const { invocation } of removed) for (const each of removeRest) each.run(invocation);
+      return removed.length;
+    },
+  };
+}
+
+export function callReads(
+  database: Connection,
+): Operations<"inputOf" | "answerOf" | "callLogOf" | "listAnswers"> {
+  const selectInput = database.prepare<[number], InputRow>(
+    "SELECT content_type, body FROM call_input WHERE invocation = ?",
+  );
+  const select = database.prepare<[number], AnswerRow>(
+    "SELECT * FROM call_answer WHERE invocation = ?",
+  );
+  const selectRange = database.prepare<[number, number, number], AnswerRow>(
+    `SELECT * FROM call_answer WHERE invocation BETWEEN ? AND ? ORDER BY invocation LIMIT ?`,
+  );
+  const selectLog = database
+    .prepare<[number], Buffer>("SELECT body FROM call_log WHERE invocation = ?")
+    .pluck();
+  return {
+    callLogOf: (invocation) => selectLog.get(invocation) ?? null,
+    inputOf: (invocation) => payloadOf(selectInput.get(invocation)),
+    answerOf(invocation) {
+      const row = select.get(invocation);
+      return row === undefined ? null : answerIn(row);
+    },
+    listAnswers: (first, last, limit) =>
+      selectRange
+        .all(first, last, limit)
+        .map((row) => ({ invocation: row.invocation, answer: answerIn(row) })),
+  };
+}
+
+const payloadOf = (row: InputRow | undefined): Payload | null =>
+  row === undefined ? null : { contentType: row.content_type, body: row.body };
+
+function answerIn({ kind, content_type, body, error }: AnswerRow): CallAnswer {
+  if (kind === "result") return { kind, payload: { contentType: content_type!, body: body! } };
+  return { kind, error: JSON.parse(error!) as RemoteError };
+}

@@ -1,0 +1,76 @@
+// Validates the parts of messages that concern calls of functions: the order, the answer, the code.
+
+import type { CallAnswer, Payload, RemoteError } from "../model/call.js";
+import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
+import type { VersionId } from "../model/ids.js";
+import type { CallCommand, WorkerSettings } from "./calls.js";
+import {
+  bytes,
+  type Check,
+  integer,
+  object,
+  oneOf,
+  orNull,
+  pattern,
+  tagged,
+  text,
+  truth,
+} from "./shape.js";
+
+/** A larger payload travels in pieces of its own. */
+export const maxInlineBytes = 64 * 1024;
+/** What one call printed, with a line that says how much was dropped. */
+export const maxLogBytes = 65 * 1024;
+/** One piece of a bundle: several fit into a socket's buffers. */
+export const maxPartBytes = 256 * 1024;
+const maxBundleBytes = 64 * 1024 * 1024;
+const maxWordLength = 4_096;
+const maxSetupLength = 65_536;
+const maxStackLength = 32 * 1024;
+const maxConcurrency = 1_000;
+const maxIdleMs = 2 ** 31 - 1;
+
+export const version = pattern(/^[0-9a-f]{64}$/) as Check<string> as Check<VersionId>;
+const path = pattern(/^\/[^\0]{0,4095}$/);
+
+const payload = object<Payload>({ contentType: text(255), body: bytes(maxInlineBytes) });
+
+const settings = object<WorkerSettings>({
+  runtime: oneOf<FunctionRuntime>(...runtimes),
+  handler: orNull(text(maxWordLength)),
+  concurrency: integer(1, maxConcurrency),
+  fork: truth,
+  python: orNull(path),
+  setup: orNull(text(maxSetupLength)),
+  image: orNull(path),
+  idleTimeoutMs: orNull(integer(0, maxIdleMs)),
+});
+
+export const callCommand = object<CallCommand>({
+  kind: oneOf("call"),
+  function: text(maxWordLength),
+  version,
+  bundleBytes: integer(0, maxBundleBytes),
+  settings,
+  input: payload,
+});
+
+const error = object<RemoteError>({
+  type: text(255),
+  message: text(maxStackLength),
+  stack: orNull(text(maxStackLength)),
+});
+
+export const answer: Check<CallAnswer> = tagged<CallAnswer>("kind", {
+  result: object({ kind: oneOf("result"), payload }),
+  exception: object({ kind: oneOf("exception"), error }),
+  notLoaded: object({ kind: oneOf("notLoaded"), error }),
+});
+
+/** `bundlePart`, less its type. */
+export const bundlePart = {
+  version,
+  offset: integer(0, maxBundleBytes),
+  bytes: bytes(maxPartBytes),
+  isLast: truth,
+};

@@ -1,0 +1,33 @@
+// What gleanerd and executors say of calls: the call itself, and the code that it needs.
+
+import type { Payload } from "../model/call.js";
+import type { FunctionSettings } from "../model/functions/settings.js";
+import type { VersionId } from "../model/ids.js";
+
+/** One call of a function, for a worker that is warm or has to be started. */
+export interface CallCommand {
+  readonly kind: "call";
+  /** For people: `ada/tile`. */
+  readonly function: string;
+  readonly version: VersionId;
+  readonly bundleBytes: number;
+  readonly settings: WorkerSettings;
+  readonly input: Payload;
+}
+
+/** The part of a version's settings that its workers need. */
+export type WorkerSettings = Pick<
+  FunctionSettings,
+  "runtime" | "handler" | "concurrency" | "fork" | "python" | "setup" | "image" | "idleTimeoutMs"
+>;
+
+/** What gleanerd answers to `fetchBundle`: the bundle in pieces, in order, or why there is none. */
+export type BundleMessage =
+  | {
+      readonly type: "bundlePart";
+      readonly version: VersionId;
+      readonly offset: number;
+      readonly bytes: Uint8Array;
+      readonly isLast: boolean;
+    }
+  | { readonly type: "bundleRefused"; readonly version: VersionId; readonly reason: string };

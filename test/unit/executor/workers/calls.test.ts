@@ -1,0 +1,185 @@
+// Calls on a real node: code fetched once, workers started cold and used warm, their answers.
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { invocationId } from "../../../../src/model/ids.js";
+import type { AttemptReport } from "../../../../src/wire/messages.js";
+import { Programs, TestNode } from "../../../support/executor/executor.js";
+import {
+  callOrder,
+  codeOf,
+  type FunctionCode,
+  handOut,
+} from "../../../support/executor/function-code.js";
+
+jest.setTimeout(120_000);
+const programs = new Programs();
+let node: TestNode;
+let next = 1;
+
+beforeAll(() => programs.make(), 120_000);
+afterAll(() => programs.remove());
+beforeEach(async () => {
+  node = await TestNode.make(programs);
+  await node.start();
+});
+afterEach(async () => {
+  expect(await node.remove()).toEqual([]);
+});
+
+async function call(
+  code: FunctionCode,
+  input: unknown,
+  change: Parameters<typeof callOrder>[2] = {},
+): Promise<AttemptReport> {
+  const order = callOrder(code, input, { invocation: invocationId(next++), ...change });
+  node.daemon.send({ type: "start", order });
+  return await node.daemon.report(order);
+}
+
+const resultOf = ({ answer }: AttemptReport): unknown => {
+  if (answer?.kind !== "result") throw new Error(`no result: ${JSON.stringify(answer)}`);
+  const { contentType, body } = answer.payload;
+  const text = Buffer.from(body).toString();
+  return contentType.startsWith("text/plain") ? text : JSON.parse(text);
+};
+
+test("a call starts a worker with the code from gleanerd; the next one finds it warm", async () => {
+  const code = await codeOf({
+    "index.mjs":
+      "let calls = 0; export default (input) => ({ pid: process.pid, calls: ++calls, input });",
+  });
+  const handedOut = handOut(node.daemon, code);
+  const first = await call(code, { n: 1 });
+  await handedOut;
+  expect(first).toMatchObject({ end: "COMPLETED", exitCode: 0 });
+  const second = await call(code, { n: 2 });
+  const [one, other] = [resultOf(first), resultOf(second)] as { pid: number }[];
+  expect(one).toMatchObject({ calls: 1, input: { n: 1 } });
+  expect(other).toEqual({ pid: one!.pid, calls: 2, input: { n: 2 } });
+  expect(node.daemon.heard.filter(({ type }) => type === "fetchBundle")).toHaveLength(1);
+});
+
+test("an exception comes with its type, message and stack, and what was printed", async () => {
+  const code = await codeOf({
+    "index.mjs":
+      "export default () => { console.log('before'); throw new RangeError('no such column'); };",
+  });
+  void handOut(node.daemon, code);
+  const report = await call(code, {});
+  expect(report).toMatchObject({ end: "FAILED", reason: "RangeError: no such column" });
+  expect(report.answer).toMatchObject({ kind: "exception", error: { type: "RangeError" } });
+  expect(Buffer.from(report.log!).toString()).toBe("before\n");
+});
+
+/** Each call gets a behaviour by name. */
+const behaviours = `
+import { spawn } from "node:child_process";
+import { closeSync, writeSync } from "node:fs";
+const hold = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export default async ({ what }, context) => {
+  if (what === "exit") process.exit(3);
+  if (what === "crash") process.kill(process.pid, "SIGSEGV");
+  if (what === "block") for (;;);
+  if (what === "close") { closeSync(3); await hold(600_000); }
+  if (what === "garbage") { writeSync(3, "HTTP/1.1 200 OK\\r\\n\\r\\n and more"); await hold(600_000); }
+  if (what === "memory") { const all = []; for (;;) all.push(Buffer.alloc(1 << 24, 1)); }
+  if (what === "children") { spawn("sleep", ["600"], { stdio: "ignore", detached: true }).unref(); return "left one"; }
+  if (what === "cancel") await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+  if (what === "wait") await hold(600_000);
+  return what;
+};`;
+
+const behaving = () => codeOf({ "index.mjs": behaviours });
+
+test.each([
+  ["exit", "FAILED", /called process.exit\(3\)/],
+  ["crash", "FAILED", /killed by signal 11/],
+  ["close", "FAILED", /connection/],
+  ["garbage", "FAILED", /ProtocolError|no frame/],
+  ["memory", "OUT_OF_MEMORY", /more memory than requested/],
+])(
+  "a handler that makes its worker %s ends its call %s, and the next call runs",
+  async (what, end, reason) => {
+    const code = await behaving();
+    void handOut(node.daemon, code);
+    const report = await call(code, { what });
+    expect(report.reason).toMatch(reason);
+    expect(report).toMatchObject({ end });
+    expect(resultOf(await call(code, { what: "fine" }))).toBe("fine");
+  },
+);
+
+test("a handler that blocks is killed after its time limit", async () => {
+  const code = await behaving();
+  void handOut(node.daemon, code);
+  await call(code, { what: "fine" });
+  const report = await call(code, { what: "block" }, { timeLimitMs: 500 });
+  expect(report).toMatchObject({ end: "TIMEOUT", reason: expect.stringMatching(/time limit/) });
+  expect(resultOf(await call(code, { what: "fine" }))).toBe("fine");
+});
+
+test("a handler that heeds its signal survives a cancel with its worker", async () => {
+  const code = await codeOf({
+    "index.mjs": `export default async ({ wait }, { signal }) => {
+      if (wait) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      return process.pid;
+    };`,
+  });
+  void handOut(node.daemon, code);
+  const pid = resultOf(await call(code, {}));
+  const order = callOrder(code, { wait: true }, { invocation: invocationId(next++) });
+  await node.run(order);
+  node.daemon.send({ type: "cancel", key: order });
+  expect(await node.daemon.report(order)).toMatchObject({ end: "CANCELLED" });
+  expect(resultOf(await call(code, {}))).toBe(pid);
+});
+
+test("code that cannot be loaded fails its call with the language's own words", async () => {
+  const code = await codeOf({ "index.mjs": "import 'no-such-package'; export default () => 1;" });
+  void handOut(node.daemon, code);
+  const report = await call(code, {});
+  expect(report).toMatchObject({ end: "FAILED", answer: { kind: "notLoaded" } });
+  expect(report.reason).toMatch(/could not be loaded: .*no-such-package/);
+});
+
+test("a job takes the node from a call in progress and from an idle worker", async () => {
+  const code = await behaving();
+  void handOut(node.daemon, code);
+  await call(code, { what: "fine" });
+  expect(await node.hook("prolog", 1, 16)).toBe(0);
+  expect(functions()).toEqual([]);
+});
+
+test("a job evicts a call; the report says so, and its worker is gone when the prolog ends", async () => {
+  const code = await behaving();
+  void handOut(node.daemon, code);
+  const order = callOrder(code, { what: "wait" }, { invocation: invocationId(next++) });
+  await node.run(order);
+  expect(await node.hook("prolog", 1, 16)).toBe(0);
+  expect(functions()).toEqual([]);
+  expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+});
+
+test("an idle worker is frozen, and thawed for its next call", async () => {
+  const code = await codeOf({
+    "index.mjs": "let ticks = 0; setInterval(() => ticks++, 1); export default () => ticks;",
+  });
+  void handOut(node.daemon, code);
+  const before = resultOf(await call(code, {})) as number;
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  const after = resultOf(await call(code, {})) as number;
+  expect(after - before).toBeLessThan(100);
+});
+
+test("code that arrives damaged is fetched again, and never run", async () => {
+  const code = await behaving();
+  const wrong = { ...code, bundle: Buffer.from(code.bundle) };
+  wrong.bundle[wrong.bundle.length - 2_000]! ^= 1;
+  const order = callOrder(code, { what: "fine" }, { invocation: invocationId(next++) });
+  node.daemon.send({ type: "start", order });
+  await handOut(node.daemon, wrong);
+  expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+});
+
+/** The processes of functions of this test. */
+const functions = () => node.processes().filter((line) => line.includes("glean-runtime-node"));
