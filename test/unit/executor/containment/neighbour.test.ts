@@ -90,11 +90,12 @@ describeAsRoot("functions beside batch jobs", () => {
         jobGroups: [],
       };
       await start({ pressure });
+      // Before the processors are busy: a start at idle priority may take longer than its limit.
+      await node.run(node.order(["sleep", "1000"]));
       // Twice as many as there are processors: some of them always waits.
       const many = [...cpus(), ...cpus()];
       const others = many.map(() => spawn("perl", ["-e", "1 while 1"], { stdio: "ignore" }));
       try {
-        await node.run(node.order(["sleep", "1000"]));
         expect(node.daemon.heard.some(({ type }) => type === "pressure")).toBe(false);
         expect(await node.hook("prolog", 7, 1)).toBe(0);
         const { report } = await node.daemon.hears("pressure");
