@@ -17,6 +17,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
   core: {
     accounting: [],
     forecast: [],
+    "functions/pool": [],
     ports: [],
     explain: ["accounting"],
     placement: ["forecast"],
@@ -60,6 +61,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     work: ["learner", "random"],
     inputs: ["site", "work"],
     figures: ["site", "work", "costs"],
+    functions: ["inputs"],
   },
 };
 

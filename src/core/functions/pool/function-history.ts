@@ -1,0 +1,178 @@
+// The history of one function's calls: how many run, since when each further worker has been
+// unused, and for how long such workers are unused usually.
+
+import { IdleTimes } from "./idle-times.js";
+import { keepFor, type Windows, warmWindows } from "./windows.js";
+
+/**
+ * The workers of a function have ranks: the n-th is needed while n calls run. The first one of a
+ * busy function is used again in a moment, the twentieth in the next burst. Ranks share their
+ * learned idle times in classes 1, 2, 3-4, 5-8 … 129-256.
+ */
+const maxRanks = 256;
+const classes = 9;
+/** With many idle times one more changes little: the windows are computed again after a part. */
+const recomputedPart = 1 / 16;
+
+/** One worker that a function's history speaks for. */
+export interface Seat {
+  readonly rank: number;
+  /** The time for which the worker has been unused. */
+  readonly idleMs: number;
+  /**
+   * Half of such workers are used by then, counted from now; infinity if half of them are not used
+   * within the range of what is learned.
+   */
+  readonly nextUseMs: number;
+  /** Whether the history is good enough to start this worker ahead. */
+  readonly isLearned: boolean;
+}
+
+/** The idle workers that a function should have at a moment, soonest use first. */
+export interface Outlook {
+  readonly seats: readonly Seat[];
+  /** When that changes if no call comes or ends; infinity if it does not. */
+  readonly changesAtMs: number;
+}
+
+export interface OutlookSettings {
+  /** Overrides everything that was learned: a fixed keep-alive. */
+  readonly idleTimeoutMs: number | null;
+  /** A worker that is started ahead begins to start that long before its window. */
+  readonly coldStartMs: number;
+}
+
+/** What was learned of a class of ranks. */
+interface Learned {
+  readonly times: IdleTimes;
+  /** When the last observation was made. */
+  observedAtMs: number;
+  cached: { readonly windows: Windows; readonly total: number } | null;
+}
+
+/** A worker that is not used now. */
+interface Unused {
+  readonly sinceMs: number;
+  /**
+   * Fixed when the worker becomes idle: the first calls of a burst must not stop the workers that
+   * its other calls need in a moment.
+   */
+  readonly windows: Windows;
+}
+
+export class FunctionHistory {
+  private running = 0;
+  /** By rank from 1 on, at index rank - 1; null where that is not known. */
+  private readonly unused: (Unused | null)[] = [];
+  private readonly learned = new Map<number, Learned>();
+
+  constructor(private readonly worthMs: number) {}
+
+  callArrived(atMs: number): void {
+    this.running++;
+    if (this.running > maxRanks) return;
+    const unused = this.unused[this.running - 1] ?? null;
+    this.unused[this.running - 1] = null;
+    if (unused !== null && unused.sinceMs <= atMs) this.observe(unused.sinceMs, atMs);
+  }
+
+  /** A call that arrived before a restart of the daemon may end, too. */
+  callEnded(atMs: number): void {
+    this.running = Math.max(1, this.running);
+    if (this.running <= maxRanks)
+      this.unused[this.running - 1] = { sinceMs: atMs, windows: this.windowsOf(this.running) };
+    this.running--;
+  }
+
+  outlook(atMs: number, { idleTimeoutMs, coldStartMs }: OutlookSettings): Outlook {
+    const seats: Seat[] = [];
+    let changesAtMs = Number.POSITIVE_INFINITY;
+    const fixed = idleTimeoutMs === null ? null : keepFor(idleTimeoutMs);
+    for (let rank = this.running + 1; rank <= this.unused.length; rank++) {
+      const unused = this.unused[rank - 1]!;
+      if (unused === null) continue;
+      const { windows, isLearned } = fixed ?? unused.windows;
+      const { sinceMs } = unused;
+      const leadMs = isLearned ? coldStartMs : 0;
+      // If the clock was set back, the worker became idle just now.
+      const nowMs = Math.max(atMs, sinceMs);
+      const next = windows.find(({ toMs }) => nowMs < sinceMs + toMs);
+      if (next === undefined) continue;
+      const opensAtMs = sinceMs + Math.max(0, next.fromMs - leadMs);
+      const isOpen = nowMs >= opensAtMs;
+      if (isOpen) seats.push(this.seatOf(rank, nowMs - sinceMs, isLearned));
+      changesAtMs = Math.min(changesAtMs, isOpen ? sinceMs + next.toMs : opensAtMs);
+    }
+    seats.sort((a, b) => a.nextUseMs - b.nextUseMs || a.rank - b.rank);
+    return { seats, changesAtMs };
+  }
+
+  private observe(sinceMs: number, atMs: number): void {
+    const learned = this.learnedOf(this.running);
+    // Workers that waited at the same time for the same burst are one observation.
+    const isIndependent = sinceMs >= learned.observedAtMs;
+    if (isIndependent) learned.observedAtMs = atMs;
+    learned.times.add(atMs - sinceMs, isIndependent);
+  }
+
+  private seatOf(rank: number, idleMs: number, isLearned: boolean): Seat {
+    const medianMs = this.learned.get(classOf(rank))?.times.medianBeyondMs(idleMs) ?? null;
+    // Without history: what has been unused for long stays unused for as long again.
+    const nextUseMs = medianMs === null ? Math.max(1, idleMs) : Math.max(0, medianMs - idleMs);
+    return { rank, idleMs, nextUseMs, isLearned };
+  }
+
+  private windowsOf(rank: number): Windows {
+    const learned = this.learnedOf(rank);
+    const { times, cached } = learned;
+    if (cached !== null && Math.abs(times.total - cached.total) <= recomputedPart * cached.total)
+      return cached.windows;
+    const windows = warmWindows(times, this.worthMs);
+    learned.cached = { windows, total: times.total };
+    return windows;
+  }
+
+  private learnedOf(rank: number): Learned {
+    const index = classOf(rank);
+    let learned = this.learned.get(index);
+    if (learned === undefined) {
+      learned = notYet(new IdleTimes());
+      this.learned.set(index, learned);
+    }
+    return learned;
+  }
+
+  /** Running calls are not included: whoever reads this starts without them. */
+  plain(): unknown {
+    const since = this.unused.map((unused) => unused?.sinceMs ?? null);
+    return { since, times: [...this.learned].map(([index, { times }]) => [index, times.plain()]) };
+  }
+
+  /** Throws an error unless `plain` came from plain(). */
+  static of(plain: unknown, worthMs: number): FunctionHistory {
+    const { since, times } = plain as { since: unknown; times: [unknown, unknown][] };
+    const history = new FunctionHistory(worthMs);
+    for (const [index, counts] of times) {
+      if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= classes)
+        throw new RangeError("not a stored history of calls");
+      history.learned.set(index as number, notYet(IdleTimes.of(counts)));
+    }
+    const isTime = (each: unknown) => each === null || Number.isFinite(each);
+    if (!Array.isArray(since) || since.length > maxRanks || !since.every(isTime))
+      throw new RangeError("not a stored history of calls");
+    for (const [index, sinceMs] of (since as (number | null)[]).entries())
+      history.unused.push(
+        sinceMs === null ? null : { sinceMs, windows: history.windowsOf(index + 1) },
+      );
+    return history;
+  }
+}
+
+const notYet = (times: IdleTimes): Learned => ({
+  times,
+  observedAtMs: Number.NEGATIVE_INFINITY,
+  cached: null,
+});
+
+/** 0 for rank 1, 1 for 2, 2 for 3 and 4, 3 for 5 to 8. */
+const classOf = (rank: number): number => Math.min(classes - 1, Math.ceil(Math.log2(rank)));
