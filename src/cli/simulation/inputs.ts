@@ -66,7 +66,10 @@ const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", 
 
 export async function traceFrom(options: TraceOptions, sim: Sim): Promise<Trace> {
   const given = [options.holes, options.swf, options.sacct].filter((each) => each !== undefined);
-  if (given.length !== 1) throw bad("give one trace: --holes FILE, --swf FILE or --sacct FILE");
+  if (given.length !== 1)
+    throw bad(
+      "give one trace: --holes FILE, --swf FILE or --sacct FILE, or calls: --functions FILE",
+    );
   const memoryPerCoreMb = parseMemoryMb(options.memoryPerCore, "--memory-per-core");
   if (options.holes !== undefined) {
     if (options.coresPerNode === undefined)

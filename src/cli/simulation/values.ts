@@ -32,6 +32,11 @@ export function parseCount(text: string, where: string, most: number): number {
   return value;
 }
 
+/** A whole number from 0 to `most`. */
+export function parseWhole(text: string, where: string, most: number): number {
+  return text === "0" ? 0 : parseCount(text, where, most);
+}
+
 /** A number above 0. */
 export function parseFactor(text: string, where: string): number {
   const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : 0;

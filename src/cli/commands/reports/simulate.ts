@@ -7,6 +7,11 @@ import { type Context, type Define, exitStatus } from "../../context.js";
 import { type Forms, requireOneForm, savePage } from "../../forms.js";
 import { json, print } from "../../output.js";
 import {
+  addFunctionOptions,
+  type FunctionOptions,
+  simulateFunctions,
+} from "../../simulation/functions.js";
+import {
   costsFrom,
   type DemandOptions,
   demandFrom,
@@ -19,7 +24,7 @@ import { type Run, renderRuns, renderRunsCsv } from "../../simulation/output.js"
 import { Progress } from "../../simulation/progress.js";
 import { parseSeed, parseSweep } from "../../simulation/values.js";
 
-interface Options extends TraceOptions, DemandOptions, Forms {
+interface Options extends TraceOptions, DemandOptions, FunctionOptions, Forms {
   readonly policy?: readonly string[];
   readonly sweep?: string;
   readonly seed: string;
@@ -32,7 +37,8 @@ Examples:
   sacct -aXP -S 2026-01-01 -o jobid,start,end,alloccpus,alloctres,nodelist > jobs
   glean simulate --sacct jobs --machines machines
   glean simulate --holes holes.csv --cores-per-node 24 --policy prediction --policy none
-  glean simulate --swf trace.swf.gz --machines machines --sweep poll=1s,5s,30s`;
+  glean simulate --swf trace.swf.gz --machines machines --sweep poll=1s,5s,30s
+  glean simulate --functions calls.csv --worker-memory 512M`;
 
 export const define: Define = (command, run) => {
   const collect = (value: string, before: readonly string[] = []) => [...before, value];
@@ -64,7 +70,10 @@ export const define: Define = (command, run) => {
     .option("--poll <TIME>", "poll Slurm at this interval, instead of waiting for the hook")
     .option("--reaction <TIME>", "from the hook's message to a plan")
     .option("--executor-start <TIME>", "from the plan to a ready executor: 200ms or 150ms-300ms")
-    .option("--cold-start <TIME>", "time for a worker to change its function")
+    .option(
+      "--cold-start <TIME>",
+      "time for a worker to change its function; with --functions, to start",
+    )
     .option("--eviction <TIME>", "from the start of a job until its cores are free")
     .option("--notice <TIME>", "time before a job's start in which its node takes no new call")
     .option(
@@ -79,7 +88,9 @@ export const define: Define = (command, run) => {
       collect,
     )
     .option("--sweep <NAME=VALUES>", "run once for each value of one option: poll=1s,5s,30s")
-    .option("--seed <N>", "seed of the random numbers", "1")
+    .option("--seed <N>", "seed of the random numbers", "1");
+  addFunctionOptions(command);
+  command
     .option("--html <FILE>", "write the page of the utilization report to this file")
     .option("--csv", "comma-separated values, one line for each run")
     .option("--json", "one JSON document")
@@ -89,6 +100,10 @@ export const define: Define = (command, run) => {
 
 async function simulateCommand(_context: Context, options: Options): Promise<number> {
   requireOneForm(options);
+  if (options.functions !== undefined) {
+    await simulateFunctions(options.functions, options);
+    return exitStatus.done;
+  }
   const sim = await import("../../../sim/index.js");
   const variants = variantsOf(options);
   const names = options.policy ?? ["prediction"];
