@@ -1,7 +1,7 @@
 // Exports the simulator: readers of traces, demand, costs, policies, and the replay.
 
 export { type Costs, measuredCosts } from "./costs.js";
-export { type FunctionReplay, fixedKeepAliveMs, replayFunctions } from "./functions/replay.js";
+export { type FunctionReplay, replayFunctions } from "./functions/replay.js";
 export { readFunctionTrace } from "./functions/trace.js";
 export { readHoleLog } from "./inputs/holes.js";
 export { readInvocations } from "./inputs/invocations.js";

@@ -14,7 +14,7 @@ export interface FunctionOptions {
   readonly functions?: string;
   readonly workerMemory: string;
   readonly coldStart?: string;
-  readonly worth: string;
+  readonly keepAlive: string;
   readonly minWarm: string;
   readonly idleTimeout?: string;
   readonly json?: boolean;
@@ -31,7 +31,11 @@ export function addFunctionOptions(command: Parameters<Define>[0]): void {
       "a trace as --invocations has it: compare ways to keep workers warm",
     )
     .option("--worker-memory <SIZE>", "memory of each worker, with --functions", "256M")
-    .option("--worth <TIME>", "idle time of a worker that one avoided cold start is worth", "15m")
+    .option(
+      "--keep-alive <TIME>",
+      "fixed keep-alive to compare with, and to spend no more than",
+      "10m",
+    )
     .option("--min-warm <N>", "workers that each function always has, with --functions", "0")
     .option("--idle-timeout <TIME>", "stop workers that are idle this long, whatever was learned");
 }
@@ -69,12 +73,12 @@ export async function simulateFunctions(file: string, options: FunctionOptions):
 }
 
 function settingsFrom(options: FunctionOptions): FunctionReplay["settings"] {
-  const { workerMemory, coldStart, worth, minWarm, idleTimeout } = options;
+  const { workerMemory, coldStart, keepAlive, minWarm, idleTimeout } = options;
   return {
     memoryMb: parseMemoryMb(workerMemory, "--worker-memory"),
     coldStartMs: coldStart === undefined ? usualColdStartMs : parseMs(coldStart, "--cold-start", 0),
     keepAlive: {
-      worthMs: parseMs(worth, "--worth", 0),
+      keepAliveMs: parseMs(keepAlive, "--keep-alive", 1),
       minWarm: parseWhole(minWarm, "--min-warm", maxMinWarm),
       idleTimeoutMs: idleTimeout === undefined ? null : parseMs(idleTimeout, "--idle-timeout", 0),
     },
@@ -85,7 +89,7 @@ type Policy = FunctionReplay["policies"][number];
 
 const titles: Readonly<Record<Policy["policy"], string>> = {
   gleaner: "gleaner",
-  fixedKeepAlive: "fixed 10m",
+  fixedKeepAlive: "fixed keep-alive",
   noKeepAlive: "no keep-alive",
   perfectKnowledge: "perfect knowledge",
 };

@@ -1,4 +1,4 @@
-// Replays the calls of one function through the pool's own policy.
+// Replays the calls of all functions through the pool's own policy.
 
 import FlatQueue from "flatqueue";
 import { Arrivals } from "../../core/functions/pool/arrivals.js";
@@ -8,7 +8,8 @@ import { nodeName } from "../../model/ids.js";
 import type { FunctionCalls } from "./trace.js";
 
 export interface KeepAlive {
-  readonly worthMs: number;
+  /** The fixed keep-alive whose idle time may be spent. */
+  readonly keepAliveMs: number;
   readonly idleTimeoutMs: number | null;
   readonly minWarm: number;
 }
@@ -35,95 +36,139 @@ interface Worker extends IdleWorker {
   readonly readyAtMs: number;
 }
 
+interface Pool {
+  readonly calls: FunctionCalls;
+  /** The next call. */
+  next: number;
+  readonly ends: FlatQueue<null>;
+  /** Those that were used last are at the end. */
+  idle: Worker[];
+  /** `idle` is counted up to here. */
+  countedToMs: number;
+  decidesAtMs: number;
+  /** When the pool is next in the queue of events. */
+  queuedAtMs: number;
+  mostRunning: number;
+}
+
 const node = nodeName("trace");
 /** The replay has no holes: a node that never lacks memory. */
 const ample: PoolNode = { node, idleMemoryMb: Number.POSITIVE_INFINITY, endsAtMs: null };
+const never = Number.POSITIVE_INFINITY;
 
 /**
  * A worker runs one call at a time. The calls keep the times of the trace: a cold start delays no
  * other call, so that each policy sees the same calls.
  */
 export class WorkerReplay {
-  readonly sums: WorkerSums = { coldStarts: 0, firstUses: 0, startedAhead: 0, idleMbMs: 0 };
+  private readonly sums: WorkerSums = {
+    coldStarts: 0,
+    firstUses: 0,
+    startedAhead: 0,
+    idleMbMs: 0,
+  };
   private readonly arrivals: Arrivals;
-  private readonly ends = new FlatQueue<null>();
-  /** Those that were used last are at the end. */
-  private idle: Worker[] = [];
-  private nowMs = 0;
-  private wakesAtMs = Number.POSITIVE_INFINITY;
-  private mostRunning = 0;
+  private readonly pools: readonly Pool[];
+  /** The functions by their next event. */
+  private readonly events = new FlatQueue<Pool>();
   private workers = 0;
 
   constructor(
-    private readonly calls: FunctionCalls,
+    functions: readonly FunctionCalls[],
     private readonly keepAlive: KeepAlive,
     private readonly costs: WorkerCosts,
   ) {
-    this.arrivals = new Arrivals(keepAlive.worthMs);
+    this.arrivals = new Arrivals(keepAlive.keepAliveMs);
+    this.pools = functions.map((calls) => ({
+      calls,
+      next: 0,
+      ends: new FlatQueue<null>(),
+      idle: [],
+      countedToMs: 0,
+      decidesAtMs: never,
+      queuedAtMs: never,
+      mostRunning: 0,
+    }));
   }
 
-  /** Replays from 0, where the function is deployed already, to `endMs`. */
-  run(endMs: number): WorkerSums {
-    this.settle(0);
-    const { startsMs, endsMs } = this.calls;
-    for (let next = 0; ; ) {
-      const endsAtMs = this.ends.peekValue() ?? Number.POSITIVE_INFINITY;
-      const startsAtMs = startsMs[next] ?? Number.POSITIVE_INFINITY;
-      const atMs = Math.min(endsAtMs, this.wakesAtMs, startsAtMs);
-      this.pass(Math.min(atMs, endMs));
-      if (atMs >= endMs && next === startsMs.length) return this.sums;
-      if (endsAtMs === atMs) this.callEnds();
-      else if (startsAtMs === atMs && this.wakesAtMs > atMs) this.callStarts(endsMs[next++]!);
-      this.settle(this.costs.coldStartMs);
+  /** Replays from 0, where all functions are deployed already, to `endMs`. */
+  run(endMs: number, onCall: () => void): WorkerSums {
+    for (const pool of this.pools) {
+      this.settle(pool, 0, 0);
+      this.enqueue(pool);
     }
+    while (this.events.length > 0 && this.events.peekValue()! <= endMs) {
+      const nowMs = this.events.peekValue()!;
+      const pool = this.events.pop()!;
+      if (pool.queuedAtMs !== nowMs) continue;
+      pool.queuedAtMs = never;
+      this.count(pool, nowMs);
+      if (pool.ends.peekValue() === nowMs) this.callEnds(pool, nowMs);
+      else if (pool.decidesAtMs > nowMs) {
+        this.callStarts(pool, nowMs);
+        onCall();
+      }
+      this.settle(pool, nowMs, this.costs.coldStartMs);
+      this.enqueue(pool);
+    }
+    for (const pool of this.pools) this.count(pool, endMs);
+    return this.sums;
   }
 
-  private pass(atMs: number): void {
-    this.sums.idleMbMs += this.idle.length * this.costs.memoryMb * (atMs - this.nowMs);
-    this.nowMs = atMs;
+  /** At the same moment calls end first, then the pool is decided, then calls start. */
+  private enqueue(pool: Pool): void {
+    const startsAtMs = pool.calls.startsMs[pool.next] ?? never;
+    const atMs = Math.min(startsAtMs, pool.ends.peekValue() ?? never, pool.decidesAtMs);
+    if (atMs === never) return;
+    pool.queuedAtMs = atMs;
+    this.events.push(pool, atMs);
   }
 
-  private callEnds(): void {
-    this.ends.pop();
-    this.arrivals.callEnded(this.calls.name, this.nowMs);
-    this.idle.push(this.workerFrom(this.nowMs));
+  private count(pool: Pool, nowMs: number): void {
+    this.sums.idleMbMs += pool.idle.length * this.costs.memoryMb * (nowMs - pool.countedToMs);
+    pool.countedToMs = nowMs;
   }
 
-  private callStarts(endsAtMs: number): void {
-    this.arrivals.callArrived(this.calls.name, this.nowMs);
-    this.ends.push(null, endsAtMs);
-    const warm = this.idle.findLastIndex(({ readyAtMs }) => readyAtMs <= this.nowMs);
+  private callEnds(pool: Pool, nowMs: number): void {
+    pool.ends.pop();
+    this.arrivals.callEnded(pool.calls.name, nowMs);
+    pool.idle.push(this.newWorker(pool, nowMs, nowMs));
+  }
+
+  private callStarts(pool: Pool, nowMs: number): void {
+    this.arrivals.callArrived(pool.calls.name, nowMs);
+    pool.ends.push(null, pool.calls.endsMs[pool.next++]!);
+    const warm = pool.idle.findLastIndex(({ readyAtMs }) => readyAtMs <= nowMs);
     if (warm < 0) this.sums.coldStarts++;
-    if (warm < 0 && this.ends.length > this.mostRunning) this.sums.firstUses++;
-    this.mostRunning = Math.max(this.mostRunning, this.ends.length);
+    if (warm < 0 && pool.ends.length > pool.mostRunning) this.sums.firstUses++;
+    pool.mostRunning = Math.max(pool.mostRunning, pool.ends.length);
     // A worker that is still starting takes the call, too, which waits for it.
-    if (this.idle.length > 0) this.idle.splice(warm, 1);
+    if (pool.idle.length > 0) pool.idle.splice(warm, 1);
   }
 
-  private settle(startMs: number): void {
-    const { name: key } = this.calls;
+  private settle(pool: Pool, nowMs: number, startMs: number): void {
+    const { name: key } = pool.calls;
     const { memoryMb, coldStartMs } = this.costs;
     const { minWarm, idleTimeoutMs } = this.keepAlive;
-    const outlook = this.arrivals.outlook(key, this.nowMs, { idleTimeoutMs, coldStartMs });
-    this.wakesAtMs = outlook.changesAtMs;
-    const busyWorkers = this.ends.length;
-    const wanted = Math.max(outlook.seats.length, minWarm - busyWorkers);
-    if (wanted === this.idle.length) return;
+    const outlook = this.arrivals.outlook(key, nowMs, { idleTimeoutMs, coldStartMs });
+    pool.decidesAtMs = outlook.changesAtMs;
+    const busyWorkers = pool.ends.length;
+    if (pool.idle.length === Math.max(outlook.seats.length, minWarm - busyWorkers)) return;
     const decision = decidePool({
-      nowMs: this.nowMs,
+      nowMs,
       functions: [{ key, memoryMb, minWarm, busyWorkers, outlook }],
-      workers: this.idle,
+      workers: pool.idle,
       nodes: [ample],
     });
     const stopped = new Set(decision.stop.map(({ worker }) => worker));
-    if (stopped.size > 0) this.idle = this.idle.filter(({ id }) => !stopped.has(id));
+    if (stopped.size > 0) pool.idle = pool.idle.filter(({ id }) => !stopped.has(id));
     this.sums.startedAhead += decision.start.length;
-    for (const _ of decision.start) this.idle.push(this.workerFrom(this.nowMs + startMs));
+    for (const _ of decision.start) pool.idle.push(this.newWorker(pool, nowMs, nowMs + startMs));
   }
 
-  private workerFrom(readyAtMs: number): Worker {
-    const { memoryMb } = this.costs;
+  private newWorker(pool: Pool, sinceMs: number, readyAtMs: number): Worker {
     const id = String(++this.workers);
-    return { id, key: this.calls.name, node, memoryMb, sinceMs: this.nowMs, readyAtMs };
+    const { memoryMb } = this.costs;
+    return { id, key: pool.calls.name, node, memoryMb, sinceMs, readyAtMs };
   }
 }

@@ -121,6 +121,96 @@ describe("glean simulate", () => {
     expect(answer.durationClasses).toHaveLength(2);
   });
 
+  describe("--functions", () => {
+    const calls = [
+      "app,func,end_timestamp,duration",
+      ...Array.from({ length: 20 }, (_, index) => `a,f,${index * 1_200 + 1},1`),
+      "a,g,10,5",
+      "a,g,10,-5",
+    ];
+    const trace = () => world.script(calls.join("\n"), "functions.csv");
+
+    test("puts ways to keep workers warm side by side", async () => {
+      const { status, stdout, stderr } = await run("--functions", trace());
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toMatch(
+        /^ +gleaner +fixed keep-alive +no keep-alive +perfect knowledge\nCalls( +21){4}\n/,
+      );
+      expect(stdout).toMatch(/^Cold starts +\d +21 +21 +2$/m);
+      expect(stdout).toMatch(/^Cold-start share +0\.\d{4} +1\.0000 +1\.0000 +0\.0952$/m);
+      expect(stdout).toMatch(/^Idle memory-time \(GB-hours\)( +\d+\.\d{3}){4}$/m);
+      expect(stdout).toContain(
+        "2 functions in 6.33 hours. Each worker has 256 MB and starts in 500 ms.",
+      );
+      expect(stdout).toContain("Skipped 1 line: negative duration, first on line 23.");
+    });
+
+    test("--json prints the same document each time", async () => {
+      const figures = async (...args: string[]) => {
+        const { stdout } = await run("--functions", trace(), "--json", ...args);
+        const { wallMs, maxRssMb, ...rest } = JSON.parse(stdout);
+        expect([wallMs, maxRssMb]).toEqual([expect.any(Number), expect.any(Number)]);
+        return rest;
+      };
+      const usual = await figures();
+      expect(usual).toMatchObject({
+        calls: 21,
+        functions: 2,
+        settings: {
+          memoryMb: 256,
+          coldStartMs: 500,
+          keepAlive: { minWarm: 0, idleTimeoutMs: null },
+        },
+        policies: [
+          { policy: "gleaner", startedAhead: expect.any(Number) },
+          { policy: "fixedKeepAlive", coldStarts: 21 },
+          { policy: "noKeepAlive", coldStartShare: 1, idleMbSeconds: 0 },
+          { policy: "perfectKnowledge", coldStarts: 2, firstUses: 2 },
+        ],
+        skipped: [{ reason: "negative duration", lines: 1, firstLine: 23 }],
+      });
+      expect(await figures()).toEqual(usual);
+      const changed = await figures(
+        ...["--worker-memory", "1G", "--cold-start", "2s", "--keep-alive", "30m"],
+        ...["--min-warm", "1"],
+      );
+      expect(changed.settings).toEqual({
+        memoryMb: 1_024,
+        coldStartMs: 2_000,
+        keepAlive: { keepAliveMs: 1_800_000, minWarm: 1, idleTimeoutMs: null },
+      });
+      expect(changed.policies[0].coldStarts).toBe(0);
+      expect(changed.policies[1].coldStarts).toBe(2);
+      const fixed = await figures("--idle-timeout", "10m");
+      expect(fixed.policies[0].idleMbSeconds).toBe(fixed.policies[1].idleMbSeconds);
+    });
+
+    test.each<[string[], RegExp]>([
+      [["--holes", "x"], /--functions replays calls alone: omit --holes/],
+      [["--cores-per-node", "4"], /omit --cores-per-node/],
+      [["--policy", "none"], /omit --policy/],
+      [["--csv"], /omit --csv/],
+      [["--min-warm", "-1"], /--min-warm: invalid value "-1"/],
+      [["--keep-alive", "0"], /--keep-alive: invalid value "0"/],
+      [["--idle-timeout", "soon"], /--idle-timeout: invalid time "soon"/],
+      [["--worker-memory", "0"], /--worker-memory: a function cannot have all memory/],
+    ])("with %j is refused in one sentence", async (args, sentence) => {
+      expectSentence(await run("--functions", trace(), ...args), 2, sentence);
+    });
+
+    test("refuses a trace that it cannot read, and one without calls", async () => {
+      expectSentence(await run("--functions", "no.csv"), 1, /cannot read no\.csv/);
+      const empty = world.script("app,func,end_timestamp,duration\na,f,x,1\n", "empty.csv");
+      expectSentence(await run("--functions", empty), 2, /trace of invocations is empty/);
+      const other = world.script("a,b\n1,2\n", "other.csv");
+      expectSentence(
+        await run("--functions", other),
+        2,
+        /lacks app, func, end_timestamp, duration/,
+      );
+    });
+  });
+
   test.each<[string[], RegExp]>([
     [[], /give one trace: --holes FILE, --swf FILE or --sacct FILE/],
     [["--holes", "holes.csv", "--swf", "x"], /give one trace/],

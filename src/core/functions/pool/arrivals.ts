@@ -1,7 +1,7 @@
 // Learns from the calls of all functions how long their workers are unused between two calls.
 
+import { Allowance } from "./allowance.js";
 import { FunctionHistory, type Outlook, type OutlookSettings } from "./function-history.js";
-import { defaultWorthMs } from "./windows.js";
 
 /**
  * The most functions remembered, usually about 1 kB each and 12 kB at most; the one called longest
@@ -23,8 +23,12 @@ export class Arrivals {
   /** Ordered by last arrival. */
   private readonly functions = new Map<string, FunctionHistory>();
 
-  /** `worthMs` is how long a worker may be idle to spare one call its cold start. */
-  constructor(private readonly worthMs: number = defaultWorthMs) {}
+  private allowance: Allowance;
+
+  /** `keepAliveMs` is the fixed keep-alive whose idle time all functions together may spend. */
+  constructor(keepAliveMs?: number) {
+    this.allowance = new Allowance(keepAliveMs);
+  }
 
   get learnedFunctions(): number {
     return this.functions.size;
@@ -32,7 +36,7 @@ export class Arrivals {
 
   /** A call was accepted. Its attempts after evictions are no arrivals of their own. */
   callArrived(key: string, atMs: number): void {
-    const history = this.functions.get(key) ?? new FunctionHistory(this.worthMs);
+    const history = this.functions.get(key) ?? new FunctionHistory(this.allowance);
     this.functions.delete(key);
     this.functions.set(key, history);
     history.callArrived(atMs);
@@ -53,16 +57,18 @@ export class Arrivals {
 
   /** Plain JSON, usually some 300 bytes for each function. */
   toJson(): string {
-    return JSON.stringify([...this.functions].map(([key, history]) => [key, history.plain()]));
+    const functions = [...this.functions].map(([key, history]) => [key, history.plain()]);
+    return JSON.stringify({ allowance: this.allowance.plain(), functions });
   }
 
   /** Reads what toJson wrote; returns null for anything else. */
-  static fromJson(json: string, worthMs: number = defaultWorthMs): Arrivals | null {
-    const arrivals = new Arrivals(worthMs);
+  static fromJson(json: string, keepAliveMs?: number): Arrivals | null {
+    const arrivals = new Arrivals(keepAliveMs);
     try {
-      const plain = JSON.parse(json) as [unknown, unknown][];
-      for (const [key, history] of plain.slice(-maxFunctions))
-        arrivals.functions.set(String(key), FunctionHistory.of(history, worthMs));
+      const plain = JSON.parse(json) as { allowance: unknown; functions: [unknown, unknown][] };
+      arrivals.allowance = Allowance.of(plain.allowance, keepAliveMs);
+      for (const [key, history] of plain.functions.slice(-maxFunctions))
+        arrivals.functions.set(String(key), FunctionHistory.of(history, arrivals.allowance));
     } catch {
       return null;
     }

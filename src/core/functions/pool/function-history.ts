@@ -1,6 +1,7 @@
 // The history of one function's calls: how many run, since when each further worker has been
 // unused, and for how long such workers are unused usually.
 
+import type { Allowance } from "./allowance.js";
 import { IdleTimes } from "./idle-times.js";
 import { keepFor, type Windows, warmWindows } from "./windows.js";
 
@@ -11,7 +12,7 @@ import { keepFor, type Windows, warmWindows } from "./windows.js";
  */
 const maxRanks = 256;
 const classes = 9;
-/** With many idle times one more changes little: the windows are computed again after a part. */
+/** Small changes change little: the windows are computed again after such a part. */
 const recomputedPart = 1 / 16;
 
 /** One worker that a function's history speaks for. */
@@ -47,7 +48,7 @@ interface Learned {
   readonly times: IdleTimes;
   /** When the last observation was made. */
   observedAtMs: number;
-  cached: { readonly windows: Windows; readonly total: number } | null;
+  cached: { readonly windows: Windows; readonly total: number; readonly worthMs: number } | null;
 }
 
 /** A worker that is not used now. */
@@ -66,21 +67,28 @@ export class FunctionHistory {
   private readonly unused: (Unused | null)[] = [];
   private readonly learned = new Map<number, Learned>();
 
-  constructor(private readonly worthMs: number) {}
+  /** The allowance is that of all functions together. */
+  constructor(private readonly allowance: Allowance) {}
 
   callArrived(atMs: number): void {
     this.running++;
     if (this.running > maxRanks) return;
     const unused = this.unused[this.running - 1] ?? null;
     this.unused[this.running - 1] = null;
-    if (unused !== null && unused.sinceMs <= atMs) this.observe(unused.sinceMs, atMs);
+    if (unused === null) return;
+    const idleMs = Math.max(0, atMs - unused.sinceMs);
+    this.allowance.workerUsed(unused.windows.windows, idleMs);
+    this.observe(unused.sinceMs, idleMs);
   }
 
   /** A call that arrived before a restart of the daemon may end, too. */
   callEnded(atMs: number): void {
     this.running = Math.max(1, this.running);
-    if (this.running <= maxRanks)
-      this.unused[this.running - 1] = { sinceMs: atMs, windows: this.windowsOf(this.running) };
+    if (this.running <= maxRanks) {
+      const windows = this.windowsOf(this.running);
+      this.unused[this.running - 1] = { sinceMs: atMs, windows };
+      this.allowance.workerIdle(windows.windows);
+    }
     this.running--;
   }
 
@@ -107,12 +115,12 @@ export class FunctionHistory {
     return { seats, changesAtMs };
   }
 
-  private observe(sinceMs: number, atMs: number): void {
+  private observe(sinceMs: number, idleMs: number): void {
     const learned = this.learnedOf(this.running);
     // Workers that waited at the same time for the same burst are one observation.
     const isIndependent = sinceMs >= learned.observedAtMs;
-    if (isIndependent) learned.observedAtMs = atMs;
-    learned.times.add(atMs - sinceMs, isIndependent);
+    if (isIndependent) learned.observedAtMs = sinceMs + idleMs;
+    learned.times.add(idleMs, isIndependent);
   }
 
   private seatOf(rank: number, idleMs: number, isLearned: boolean): Seat {
@@ -125,10 +133,12 @@ export class FunctionHistory {
   private windowsOf(rank: number): Windows {
     const learned = this.learnedOf(rank);
     const { times, cached } = learned;
-    if (cached !== null && Math.abs(times.total - cached.total) <= recomputedPart * cached.total)
+    const { worthMs } = this.allowance;
+    const isNear = (now: number, then: number) => Math.abs(now - then) <= recomputedPart * then;
+    if (cached !== null && isNear(times.total, cached.total) && isNear(worthMs, cached.worthMs))
       return cached.windows;
-    const windows = warmWindows(times, this.worthMs);
-    learned.cached = { windows, total: times.total };
+    const windows = warmWindows(times, worthMs);
+    learned.cached = { windows, total: times.total, worthMs };
     return windows;
   }
 
@@ -149,9 +159,9 @@ export class FunctionHistory {
   }
 
   /** Throws an error unless `plain` came from plain(). */
-  static of(plain: unknown, worthMs: number): FunctionHistory {
+  static of(plain: unknown, allowance: Allowance): FunctionHistory {
     const { since, times } = plain as { since: unknown; times: [unknown, unknown][] };
-    const history = new FunctionHistory(worthMs);
+    const history = new FunctionHistory(allowance);
     for (const [index, counts] of times) {
       if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= classes)
         throw new RangeError("not a stored history of calls");

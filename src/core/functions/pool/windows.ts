@@ -18,10 +18,6 @@ export interface Windows {
 }
 
 /**
- * How long a worker may be idle to spare one call its cold start, unless the site says otherwise.
- */
-export const defaultWorthMs = 900_000;
-/**
  * This many observations of idle times of any length are assumed beside those that were made: the
  * past does not show everything.
  */
