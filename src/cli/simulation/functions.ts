@@ -1,10 +1,11 @@
 // `glean simulate --functions`: replays calls of functions under several ways of keeping workers
 // warm.
 
+import type { Command } from "commander";
 import { monotonicMs } from "../../clock.js";
 import { GleanerError } from "../../model/errors.js";
 import type { FunctionReplay } from "../../sim/index.js";
-import type { Define } from "../context.js";
+
 import { json, print, table } from "../output.js";
 import { parseMemoryMb } from "../values.js";
 import { Progress } from "./progress.js";
@@ -24,7 +25,7 @@ export interface FunctionOptions {
 const usualColdStartMs = 500;
 const maxMinWarm = 1_000;
 
-export function addFunctionOptions(command: Parameters<Define>[0]): void {
+export function addFunctionOptions(command: Command): void {
   command
     .option(
       "--functions <FILE>",

@@ -37,7 +37,7 @@ export class Allowance {
     return usualWorth * this.keepAliveMs * factor;
   }
 
-  /** A worker became idle. It is expected to wait in vain until it is used. */
+  /** A worker became idle. Until it is used, all of its windows count as spent. */
   workerIdle(windows: readonly WarmWindow[]): void {
     const keep = 1 - 1 / rememberedWorkers;
     this.allowedMs = priorMs + keep * (this.allowedMs - priorMs) + this.keepAliveMs;
