@@ -70,6 +70,10 @@ async function main(args) {
       cpSync(join(root, "src/store/sqlite/migrations"), join(fresh, "migrations"), {
         recursive: true,
       });
+      cpSync(join(root, "src/runtimes/python"), join(fresh, "glean-runtime-python"), {
+        recursive: true,
+        filter: (path) => !path.endsWith("__pycache__"),
+      });
       buildHook(fresh);
     } else rmSync(join(fresh, stamp));
     moveInto(fresh, dist);

@@ -85,6 +85,8 @@ export class WorkerLink {
     socket.on("error", (error) => this.closed(`: ${error.message}`));
     socket.on("end", () => this.closed(""));
     socket.on("close", () => this.closed(""));
+    // Who hands over a socket pauses it, so that nothing gets lost.
+    socket.resume();
   }
 
   get isOpen(): boolean {

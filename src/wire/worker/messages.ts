@@ -71,6 +71,18 @@ export interface CallHead {
   readonly name: string;
 }
 
+/** Where a forked worker connects to, and what it sends there before its hello. */
+export interface Fork {
+  readonly path: string;
+  readonly token: string;
+}
+
+/** As its parent saw the end of a worker; `signal` is 0 if it exited. */
+export interface ChildEnd {
+  readonly exitCode: number;
+  readonly signal: number;
+}
+
 export const logStreams = ["stdout", "stderr"] as const;
 export type LogStream = (typeof logStreams)[number];
 
@@ -126,6 +138,18 @@ export function decodeError(payload: Uint8Array): HandlerError {
 export const encodeBye = (reason: string): Buffer =>
   encodeFields({ reason: cut(reason, maxMessageBytes) });
 export const decodeBye = (payload: Uint8Array): string => decodeFields(payload).reason ?? "";
+
+export const encodeFork = (fork: Fork): Buffer => encodeFields({ ...fork });
+/** The process id of the child, as the parent says. */
+export function decodeForked(payload: Uint8Array): number {
+  const pid = requiredNumber(decodeFields(payload), "pid");
+  if (pid < 2) throw new FrameError("GARBAGE", "a forked worker has an impossible process id");
+  return pid;
+}
+export function decodeChildEnd(payload: Uint8Array): ChildEnd {
+  const fields = decodeFields(payload);
+  return { exitCode: requiredNumber(fields, "exitCode"), signal: requiredNumber(fields, "signal") };
+}
 
 const fixedCallBytes = 8;
 

@@ -18,6 +18,7 @@ import type { LoadEnd, LoadOrder } from "../../../src/executor/workers/worker-li
 
 const folders: string[] = [];
 const running = new Set<ChildProcess>();
+const sockets = new Set<Socket>();
 
 /** A bundle's folder with these files; a text that begins with #! is executable. */
 export function bundleOf(files: Readonly<Record<string, string>>): string {
@@ -48,7 +49,15 @@ export interface RuntimeProcess {
 
 export type Command = readonly [string, ...string[]];
 
-export function startRuntime([program, ...args]: Command): RuntimeProcess {
+/** A process with a socket, whoever speaks over it. */
+export interface Started {
+  readonly child: ChildProcess;
+  readonly socket: Socket;
+  readonly exit: Promise<ProcessEnd>;
+  readonly output: { stdout: string; stderr: string };
+}
+
+export function startProcess([program, ...args]: Command): Started {
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe", "pipe"] });
   running.add(child);
   const output = { stdout: "", stderr: "" };
@@ -61,15 +70,23 @@ export function startRuntime([program, ...args]: Command): RuntimeProcess {
     running.delete(child);
     return { exitCode: exitCode ?? 0, signal: signal === null ? 0 : signalNumber(signal) };
   });
+  return { child, socket: child.stdio[3] as Socket, exit, output };
+}
+
+export const startRuntime = (command: Command): RuntimeProcess => {
+  const started = startProcess(command);
+  return runtimeOver(started.socket, started);
+};
+
+/** A worker behind a socket, which is not that of its process if it was forked. */
+export function runtimeOver(socket: Socket, { child, exit, output }: Started): RuntimeProcess {
+  sockets.add(socket);
   const logs: WorkerLog[] = [];
   let onClosed: (failure: WorkerFailure) => void = () => {};
   const closed = new Promise<WorkerFailure>((resolve) => {
     onClosed = resolve;
   });
-  const channel = new WorkerChannel(child.stdio[3] as Socket, {
-    onLog: (log) => logs.push(log),
-    onClosed,
-  });
+  const channel = new WorkerChannel(socket, { onLog: (log) => logs.push(log), onClosed });
   const call = (order: Partial<CallOrder> = {}) =>
     channel.call({
       deadlineMs: 0,
@@ -121,6 +138,9 @@ export async function loadedRuntime(
 
 /** Ends what tests have left. */
 export async function stopRuntimes(): Promise<void> {
+  // Workers that were forked end with their connections, and hold the output of their parents.
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
   const ends = [...running].map((child) => {
     child.kill("SIGKILL");
     return once(child, "close");

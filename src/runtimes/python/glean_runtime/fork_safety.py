@@ -1,0 +1,75 @@
+"""Whether a process may be forked after it has imported a user's module."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Optional
+
+#: Files whose position nobody shares.
+_HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random")
+
+
+def open_descriptors() -> set[int]:
+    with os.scandir("/proc/self/fd") as entries:
+        numbers = {int(entry.name) for entry in entries}
+    # The one that the listing needed is closed by now.
+    return {number for number in numbers if _target_of(number) is not None}
+
+
+def find_hazard(descriptors_before: set[int]) -> Optional[str]:
+    """Says what forked workers would share or lack, and what to do, or returns None."""
+    return _cuda() or _threads() or _descriptors(descriptors_before)
+
+
+def _cuda() -> Optional[str]:
+    torch = sys.modules.get("torch")
+    try:
+        initialised = torch is not None and torch.cuda.is_initialized()
+    except Exception:
+        return None
+    if not initialised:
+        return None
+    return "the module initialised CUDA while it was imported: do that in after_fork()"
+
+
+def _threads() -> Optional[str]:
+    others = [each.name for each in threading.enumerate() if each is not threading.main_thread()]
+    if others:
+        names = ", ".join(sorted(others)[:5])
+        return f"the module started threads ({names}) while it was imported: start them in after_fork()"
+    # Libraries that know of forks, such as OpenBLAS, end their threads before one.
+    _fork_once()
+    native = len(os.listdir("/proc/self/task")) - 1
+    if native == 0:
+        return None
+    return (
+        f"the module's libraries started {native} threads while it was imported: use them in"
+        " after_fork()"
+    )
+
+
+def _fork_once() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def _descriptors(before: set[int]) -> Optional[str]:
+    for number in sorted(open_descriptors() - before):
+        target = _target_of(number)
+        if target is not None and target not in _HARMLESS:
+            return (
+                f"the module opened {target} (descriptor {number}) while it was imported, which all"
+                " workers would share: open it in after_fork()"
+            )
+    return None
+
+
+def _target_of(number: int) -> Optional[str]:
+    try:
+        return os.readlink(f"/proc/self/fd/{number}")
+    except OSError:
+        return None

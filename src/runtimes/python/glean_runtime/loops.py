@@ -1,0 +1,166 @@
+"""How calls run at once: one after the other, in threads, or in an event loop."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Optional
+
+from . import errors, frames
+from .connection import Connection
+from .handler import Handler
+from .prints import Prints
+from .worker import Answer, Call, Settings, cancelled, error_of, result_of, run_blocking
+
+
+def serve(
+    connection: Connection, handler: Handler, settings: Settings, prints: Prints
+) -> None:
+    """Runs calls until the executor says bye or is gone."""
+    if handler.is_async:
+        import asyncio  # takes 30 ms, for handlers that have loaded it anyhow
+
+        asyncio.run(_AsyncLoop(connection, handler, settings, prints).serve())
+    elif settings.concurrency > 1:
+        _Threads(connection, handler, settings, prints).serve()
+    else:
+        _serve_in_order(connection, handler, settings, prints)
+
+
+def _serve_in_order(
+    connection: Connection, handler: Handler, settings: Settings, prints: Prints
+) -> None:
+    """A cancel is read only after the call that it means, so it has no effect."""
+    while True:
+        frame = connection.read()
+        if frame is None or frame.type == frames.BYE:
+            return
+        if frame.type == frames.CALL:
+            prints.renew()
+            call = Call(frame, prints)
+            prints.only = call.log
+            answer = run_blocking(call, handler, settings, prints)
+            prints.only = None
+            connection.send(answer.type, answer.id, answer.payload, answer.metadata)
+
+
+class _Threads:
+    def __init__(
+        self, connection: Connection, handler: Handler, settings: Settings, prints: Prints
+    ) -> None:
+        self._connection = connection
+        self._handler = handler
+        self._settings = settings
+        self._prints = prints
+        self._waiting: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        #: Calls that have not begun; whoever removes one answers it.
+        self._not_begun: dict[int, Call] = {}
+
+    def serve(self) -> None:
+        for number in range(self._settings.concurrency):
+            threading.Thread(target=self._run, name=f"call-{number}", daemon=True).start()
+        while True:
+            frame = self._connection.read()
+            if frame is None or frame.type == frames.BYE:
+                return
+            if frame.type == frames.CALL:
+                self._prints.renew()
+                call = Call(frame, self._prints)
+                self._not_begun[call.id] = call
+                self._waiting.put(call)
+            elif frame.type == frames.CANCEL and self._not_begun.pop(frame.id, None):
+                self._answer(cancelled(frame.id))
+
+    def _run(self) -> None:
+        while True:
+            call = self._waiting.get()
+            if self._not_begun.pop(call.id, None) is not None:
+                self._answer(run_blocking(call, self._handler, self._settings, self._prints))
+
+    def _answer(self, answer: Answer) -> None:
+        self._connection.send(answer.type, answer.id, answer.payload, answer.metadata)
+
+
+class _AsyncLoop:
+    def __init__(
+        self, connection: Connection, handler: Handler, settings: Settings, prints: Prints
+    ) -> None:
+        self._connection = connection
+        self._handler = handler
+        self._settings = settings
+        self._prints = prints
+        self._waiting: list[Call] = []
+        self._running: dict[int, object] = {}
+        self._cancelled: set[int] = set()
+
+    async def serve(self) -> None:
+        import asyncio
+
+        self._asyncio = asyncio
+        self._loop = asyncio.get_running_loop()
+        reader, self._writer = await asyncio.open_connection(sock=self._connection.socket)
+        self._prints.send = self._send_log
+        while True:
+            frame = await self._read(reader)
+            if frame is None or frame.type == frames.BYE:
+                return
+            if frame.type == frames.CALL:
+                self._prints.renew()
+                self._waiting.append(Call(frame, self._prints))
+                self._run_next()
+            elif frame.type == frames.CANCEL:
+                self._cancel(frame.id)
+
+    async def _read(self, reader) -> Optional[frames.Frame]:
+        try:
+            header = frames.decode_header(await reader.readexactly(frames.HEADER.size))
+            metadata = await reader.readexactly(header.metadata_bytes)
+            payload = await reader.readexactly(header.payload_bytes)
+        except (self._asyncio.IncompleteReadError, ConnectionError):
+            return None
+        return frames.Frame(header.type, header.id, metadata, payload)
+
+    def _run_next(self) -> None:
+        while self._waiting and len(self._running) < self._settings.concurrency:
+            call = self._waiting.pop(0)
+            self._running[call.id] = self._loop.create_task(self._run(call))
+
+    async def _run(self, call: Call) -> None:
+        # Each task has a context of its own, which the tasks that it starts inherit.
+        self._prints.current.set(call.log)
+        try:
+            event, context = call.begin()
+            result = await self._handler.call(event, context)
+            answer = result_of(call, result, self._settings.output_limit_bytes)
+        except BaseException as error:
+            fields = errors.describe(error)
+            if call.id in self._cancelled and fields["kind"] == "exception":
+                fields["kind"] = "cancelled"
+            answer = error_of(call.id, fields)
+        call.log.flush()
+        self._running.pop(call.id)
+        self._cancelled.discard(call.id)
+        self._send(answer)
+        self._run_next()
+
+    def _cancel(self, id: int) -> None:
+        for call in self._waiting:
+            if call.id == id:
+                self._waiting.remove(call)
+                self._send(cancelled(id))
+                return
+        task = self._running.get(id)
+        if task is not None:
+            self._cancelled.add(id)
+            task.cancel()
+
+    def _send(self, answer: Answer) -> None:
+        head = frames.encode_head(answer.type, answer.id, answer.metadata, len(answer.payload))
+        self._writer.write(head + answer.payload)
+
+    def _send_log(self, id: int, stream: int, data: bytes) -> None:
+        frame = frames.encode(frames.LOG, id, data, bytes([stream]))
+        if threading.current_thread() is threading.main_thread():
+            self._writer.write(frame)
+        else:
+            self._loop.call_soon_threadsafe(self._writer.write, frame)

@@ -1,0 +1,97 @@
+"""The life of a worker: hello, load, calls, the end."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import platform
+import threading
+from typing import Optional
+
+from . import errors, frames, loops
+from .connection import Connection
+from .handler import Handler, load
+from .prints import Prints
+from .worker import Settings
+
+#: Until `load` names one.
+_FIRST_LOG_LIMIT_BYTES = 1024 * 1024
+_BROKEN = 1
+
+
+def main(arguments: list[str]) -> int:
+    # A crash in native code leaves its stack in the worker's output.
+    faulthandler.enable()
+    connection = Connection()
+    prints = Prints(_log_to(connection), _FIRST_LOG_LIMIT_BYTES)
+    prints.capture()
+    handler: Optional[Handler] = None
+    if arguments == ["--parent"]:
+        from .parent import Parent
+
+        child = Parent(connection, prints).serve()
+        if child is None:
+            return 0
+        connection, handler = child
+        prints.send = _log_to(connection)
+    _detach_when_forked(connection, prints)
+    try:
+        _work(connection, prints, handler)
+    except OSError:
+        # The handler closed the connection, or its executor is gone: there is nobody to tell.
+        os._exit(_BROKEN)
+    if threading.active_count() > 1:
+        # A thread that a handler left behind, or a call that runs, must not hold the process.
+        os._exit(0)
+    return 0
+
+
+def greet(connection: Connection) -> None:
+    connection.send_fields(
+        frames.HELLO,
+        0,
+        {
+            "lowestVersion": frames.PROTOCOL_VERSION,
+            "highestVersion": frames.PROTOCOL_VERSION,
+            "runtime": "python",
+            "languageVersion": platform.python_version(),
+        },
+    )
+
+
+def _log_to(connection: Connection):
+    return lambda id, stream, data: connection.send(frames.LOG, id, data, bytes([stream]))
+
+
+def _work(connection: Connection, prints: Prints, handler: Optional[Handler]) -> None:
+    """`handler` is one that was loaded before this process was forked."""
+    if handler is None:
+        greet(connection)
+    frame = connection.read()
+    if frame is None or frame.type != frames.LOAD:
+        return
+    settings = Settings(frames.decode_fields(frame.payload))
+    prints.set_limit(settings.log_limit_bytes)
+    try:
+        if handler is None:
+            handler = load(settings.directory, settings.handler)
+        else:
+            handler.after_fork()
+    except BaseException as error:
+        prints.other.flush()
+        connection.send_fields(frames.LOAD_FAILED, 0, errors.describe(error))
+        connection.read()
+        return
+    prints.other.flush()
+    connection.send_fields(frames.LOADED, 0, {"concurrency": settings.concurrency})
+    loops.serve(connection, handler, settings, prints)
+
+
+def _detach_when_forked(connection: Connection, prints: Prints) -> None:
+    """A process that a handler forks must not answer for its parent."""
+
+    def detach() -> None:
+        prints.to_descriptors()
+        connection.close()
+
+    os.register_at_fork(after_in_child=detach)

@@ -1,0 +1,52 @@
+"""Inputs and outputs of handlers: JSON as values, everything else as bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from .errors import UserError
+
+#: `application/json` and what is derived from it, such as `application/geo+json`.
+_JSON = re.compile(r"application/(?:[^;\s]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+
+
+def read_input(content_type: str, data: bytes) -> object:
+    if not _JSON.match(content_type):
+        return data
+    if not data:
+        return None
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise UserError(
+            "input", type(error).__name__, f"the input is not valid JSON: {error}"
+        ) from None
+
+
+def write_output(result: object, limit_bytes: int) -> tuple[str, bytes]:
+    """The content type and the bytes."""
+    content_type, data = _output_of(result)
+    if len(data) > limit_bytes:
+        raise UserError(
+            "output",
+            "OutputTooLarge",
+            f"the result has {len(data)} bytes; the limit is {limit_bytes}",
+        )
+    return content_type, data
+
+
+def _output_of(result: object) -> tuple[str, bytes]:
+    if isinstance(result, bytes):
+        return "application/octet-stream", result
+    if isinstance(result, (bytearray, memoryview)):
+        return "application/octet-stream", bytes(result)
+    if isinstance(result, str):
+        return "text/plain", result.encode("utf-8", "backslashreplace")
+    try:
+        # NaN and Infinity are no JSON: what reads the result would fail, far from here.
+        text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"the result cannot be sent as JSON: {error}"
+        raise UserError("output", type(error).__name__, message) from None
+    return "application/json", text.encode("utf-8", "backslashreplace")
