@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { WorkerSettings } from "../../wire/calls.js";
@@ -85,9 +86,10 @@ function digestOf(source: string, names: readonly string[]): string {
 /** A program is a file, or a folder of files. */
 function filesOf(source: string, name: string): string[] {
   try {
-    return readdirSync(join(source, name))
-      .toSorted()
-      .map((file) => join(name, file));
+    return readdirSync(join(source, name), { recursive: true, encoding: "utf8" })
+      .map((file) => join(name, file))
+      .filter((file) => statSync(join(source, file)).isFile())
+      .toSorted();
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ENOTDIR") return [name];
     throw thrown;

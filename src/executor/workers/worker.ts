@@ -13,8 +13,8 @@ import type { HandlerError } from "../../wire/worker/messages.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { ProcessEvents, RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
+import { type CallEnd, WorkerChannel } from "./channel/worker-channel.js";
 import { cpuMsOf, peakMbOf } from "./usage.js";
-import { type CallEnd, WorkerChannel } from "./worker-channel.js";
 
 export interface WorkerParts {
   readonly settings: WorkerSettings;

@@ -8,9 +8,9 @@ import {
   type CallOrder,
   WorkerChannel,
   type WorkerLog,
-} from "../../../../src/executor/workers/worker-channel.js";
-import type { WorkerFailure } from "../../../../src/executor/workers/worker-failure.js";
-import { encodeFields } from "../../../../src/wire/worker/fields.js";
+} from "../../../../../src/executor/workers/channel/worker-channel.js";
+import type { WorkerFailure } from "../../../../../src/executor/workers/channel/worker-failure.js";
+import { encodeFields } from "../../../../../src/wire/worker/fields.js";
 import {
   encodeFrame,
   encodeHead,
@@ -18,7 +18,7 @@ import {
   FrameDecoder,
   type FrameType,
   wholeFrames,
-} from "../../../../src/wire/worker/frame.js";
+} from "../../../../../src/wire/worker/frame.js";
 import {
   decodeCallHead,
   decodeLoad,
@@ -27,8 +27,8 @@ import {
   encodeHello,
   encodeLoaded,
   encodeLogStream,
-} from "../../../../src/wire/worker/messages.js";
-import { socketPair } from "../../../support/runtimes/socket-pair.js";
+} from "../../../../../src/wire/worker/messages.js";
+import { socketPair } from "../../../../support/runtimes/socket-pair.js";
 
 const hello = { lowestVersion: 1, highestVersion: 1, runtime: "fake", languageVersion: "1" };
 const load = { directory: "/b", concurrency: 2, outputLimitBytes: 1_000_000, logLimitBytes: 1_000 };

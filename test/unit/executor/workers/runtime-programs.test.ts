@@ -1,0 +1,37 @@
+// The programs of the runtimes, copied to where users may read them.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { RuntimePrograms } from "../../../../src/executor/workers/runtime-programs.js";
+import type { WorkerSettings } from "../../../../src/wire/calls.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gleaner-programs-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const python = { runtime: "python", python: null, setup: null } as WorkerSettings;
+const inner = "glean-runtime-python/package/module.py";
+
+function folderWith(text: string): string {
+  const source = mkdtempSync(join(folder, "source-"));
+  mkdirSync(dirname(join(source, inner)), { recursive: true });
+  writeFileSync(join(source, inner), text);
+  writeFileSync(join(source, "glean-spawn"), "");
+  const programs = new RuntimePrograms(join(folder, "cache"), source);
+  return programs.commandOf(python).at(-1)!;
+}
+
+test("a runtime of several folders is copied whole", () => {
+  const program = folderWith("1");
+  expect(readFileSync(join(program, "package/module.py"), "utf8")).toBe("1");
+});
+
+test("a change in an inner folder makes another copy, and the same programs do not", () => {
+  const first = folderWith("1");
+  expect(folderWith("2")).not.toBe(first);
+  expect(folderWith("1")).toBe(first);
+});
