@@ -23,6 +23,7 @@ import type {
   NodeSpan,
   UtilizationInput,
 } from "../../model/records/utilization.js";
+import type { FunctionStore } from "./functions.js";
 
 /** A submission as recorded: one row per task. */
 export interface NewInvocations {
@@ -107,7 +108,7 @@ export interface BillFilter {
 }
 
 /** The only durable record. A write resolves once it is on disk; writes are committed in groups. */
-export interface Store {
+export interface Store extends FunctionStore {
   submit(request: NewInvocations): Promise<readonly Invocation[]>;
   /**
    * The invocations that are not final, in the order of their ids after `afterId`: a restarted

@@ -72,14 +72,19 @@ export function ledgerReads(
   };
 }
 
-/** Finds the last user of a name: submissions are removed after store.retainDays, sums stay. */
+/**
+ * Finds the last user of a name: submissions are removed after store.retainDays, sums and functions
+ * stay.
+ */
 function uidNamed(database: Connection): Operations<"uidNamed">["uidNamed"] {
   const select = database
     .prepare<{ name: string }, number>(
       `SELECT owner_uid FROM (
          SELECT owner_uid, submitted_at_ms AS at_ms FROM submission WHERE owner_user = @name
          UNION ALL SELECT owner_uid, posted_at_ms FROM posting WHERE owner_user = @name
-         UNION ALL SELECT owner_uid, day * ${dayMs} FROM ledger_day WHERE owner_user = @name)
+         UNION ALL SELECT owner_uid, day * ${dayMs} FROM ledger_day WHERE owner_user = @name
+         UNION ALL SELECT f.owner_uid, v.deployed_at_ms FROM function AS f
+           JOIN function_version AS v ON v.function = f.id WHERE f.owner_user = @name)
        ORDER BY at_ms DESC LIMIT 1`,
     )
     .pluck();

@@ -11,6 +11,9 @@ import { auditReads, auditWrites } from "./audit.js";
 import { callReads, callWrites } from "./calls.js";
 import { checkpointReads, checkpointWrites } from "./checkpoints.js";
 import { executorReads, executorWrites } from "./executors.js";
+import { blobReads, blobWrites } from "./functions/blobs.js";
+import { functionWrites } from "./functions/changes.js";
+import { functionReads } from "./functions/reads.js";
 import { idleWrites } from "./idle.js";
 import { invocationReads, invocationWrites } from "./invocations.js";
 import { learnedReads, learnedWrites } from "./learned.js";
@@ -34,6 +37,8 @@ export function writeOperations(
     ...idleWrites(database),
     ...learnedWrites(database),
     ...auditWrites(database),
+    ...blobWrites(database),
+    ...functionWrites(database),
     ...retentionWrites(database, seal),
   };
 }
@@ -52,6 +57,8 @@ export function readOperations(
     ...utilizationReads(database),
     ...learnedReads(database),
     ...auditReads(database),
+    ...blobReads(database),
+    ...functionReads(database),
     ...ledgerReads(database, seal),
   };
 }
