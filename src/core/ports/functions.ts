@@ -59,9 +59,9 @@ export interface Deployment {
 }
 
 export interface DeployLimits {
-  /** Of one user. */
+  /** The functions that one user may have. */
   readonly maxFunctions: number;
-  /** Of one function: the oldest without an alias make room. */
+  /** The versions of one function: the oldest without an alias make room. */
   readonly maxVersions: number;
 }
 
