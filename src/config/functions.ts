@@ -1,4 +1,5 @@
-// The sections functions and checkpoints: what functions may ask for, and how many there may be.
+// The sections functions, blobs and checkpoints: what functions may ask for, and how many there
+// may be.
 
 import { z } from "zod";
 import { megabytes, milliseconds, path } from "./shapes.js";
@@ -53,6 +54,20 @@ export const functions = z
       .describe(
         "The time from SIGTERM to SIGKILL at a time limit or a cancel. An eviction gives no time.",
       ),
+    maxFunctions: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(500)
+      .describe("The number of functions that one user may have deployed."),
+    maxVersions: z
+      .int()
+      .min(2)
+      .max(1_000)
+      .default(100)
+      .describe(
+        "The number of versions of one function. A deploy beyond it removes the oldest version that no alias points to.",
+      ),
     maxLostAttempts: z
       .int()
       .min(1)
@@ -62,6 +77,28 @@ export const functions = z
       ),
   })
   .describe("Defaults and limits of submissions.");
+
+export const blobs = z
+  .strictObject({
+    maxMb: megabytes
+      .min(1)
+      .default(65_536)
+      .describe(
+        "The size of all contents, over all users, on the disk of `stateDirectory`. A user's part follows the rule of `functions.maxPending`.",
+      ),
+    maxMbOfUser: megabytes
+      .min(1)
+      .default(8_192)
+      .describe("The size of the contents of one user, whatever is free."),
+    keepUnusedMs: milliseconds
+      .default(3_600_000)
+      .describe(
+        "gleanerd removes a content that no version of a function and no call refers to after this time, and a removed version that no call refers to.",
+      ),
+  })
+  .describe(
+    "Contents that gleanerd keeps by their hash: bundles of functions, large inputs and results.",
+  );
 
 export const checkpoints = z
   .strictObject({

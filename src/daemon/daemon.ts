@@ -13,6 +13,7 @@ import { maxConnections } from "./api/server/connections.js";
 import { listenForWakes, wakesFor } from "./capacity/wake.js";
 import { listenForExecutors } from "./executors/door.js";
 import { Overdue } from "./executors/overdue.js";
+import { Cleaning } from "./functions/cleaning.js";
 import { Retention } from "./records/retention.js";
 import { apiServer } from "./serve.js";
 import { adaptersOf, assemble, type Parts } from "./startup/assemble.js";
@@ -93,14 +94,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 }
 
 /** Starts the periodic work; returns a function that ends it. */
-function startRounds(config: Config, store: Store, parts: Parts, log: Logger): () => Promise<void> {
+function startRounds(
+  config: Config,
+  store: Store,
+  parts: Parts,
+  log: Logger,
+): () => Promise<unknown> {
   const retention = new Retention(store, config.store.retainDays, log);
   const overdue = new Overdue({ ...parts, graceMs: config.functions.killWaitMs });
+  const { keepUnusedMs } = config.blobs;
+  const cleaning = new Cleaning(parts.blobs, store, keepUnusedMs, log);
   retention.start();
+  cleaning.start();
   overdue.start();
   return () => {
     overdue.stop();
-    return retention.stop();
+    return Promise.all([retention.stop(), cleaning.stop()]);
   };
 }
 

@@ -9,7 +9,9 @@ import type { Store } from "../core/ports/store.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
 import { authorityHandlers } from "./api/authority.js";
 import { billingHandlers } from "./api/billing.js";
+import { blobHandlers } from "./api/blobs.js";
 import { clusterHandlers } from "./api/cluster.js";
+import { functionHandlers } from "./api/functions.js";
 import { invocationHandlers } from "./api/invocations.js";
 import { type Handlers, register } from "./api/server/register.js";
 import { createServer } from "./api/server/server.js";
@@ -20,8 +22,8 @@ import { MungeAuthenticator } from "./auth/munge.js";
 import type { TlsFiles } from "./auth/tls.js";
 import { TokenEpochs } from "./auth/token-epochs.js";
 import { examine } from "./doctor.js";
+import { Directory } from "./functions/directory.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
-import { DiskReserve } from "./records/disk-reserve.js";
 import type { Parts } from "./startup/assemble.js";
 
 export interface ApiOptions {
@@ -50,30 +52,41 @@ export async function apiServer(
   });
   server.addHook("onClose", async () => audit.close());
   const { binDirectory } = config.slurm;
-  const reserve = new DiskReserve(config.stateDirectory, config.store.reserveMb);
   const accounts = new Accounts(binDirectory === null ? undefined : join(binDirectory, "sacctmgr"));
+  const access = new Access(accounts, config.access);
+  const admission = {
+    ...config.functions,
+    ...timeLimitsOf(config),
+    maxScriptBytes,
+    maxEnvironmentBytes,
+    allowRootFunctions: config.access.allowRootFunctions,
+    ...onlyUser(),
+  };
+  const largestNode = () => parts.capacity.largestNode();
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
     ...invocationHandlers({
       ...parts,
       store,
       accounts,
-      access: new Access(accounts, config.access),
-      reserve,
-      admission: {
-        ...config.functions,
-        ...timeLimitsOf(config),
-        maxScriptBytes,
-        maxEnvironmentBytes,
-        allowRootFunctions: config.access.allowRootFunctions,
-        ...onlyUser(),
-      },
-      largestNode: () => parts.capacity.largestNode(),
+      access,
+      admission,
+      largestNode,
+    }),
+    ...blobHandlers({ ...parts, access }),
+    ...functionHandlers({
+      ...parts,
+      store,
+      accounts,
+      directory: new Directory({ ...parts, store, accounts }),
+      access,
+      admission,
+      largestNode,
     }),
     ...clusterHandlers({
       ...parts,
       version,
       store,
-      examine: () => examine({ ...parts, config, version, store, reserve }),
+      examine: () => examine({ ...parts, config, version, store }),
     }),
     ...billingHandlers({ store, accounts }),
     ...authorityHandlers({ store, accounts, epochs, audit }),

@@ -40,22 +40,25 @@ export class Semaphore {
   }
 }
 
-/** A semaphore for each user, so that no user waits for the tasks of another. */
-export class UserSemaphores {
-  private readonly byUid = new Map<number, Semaphore>();
+/** A semaphore for each key, which tasks of other keys do not wait for. */
+export class KeyedSemaphores<Key> {
+  private readonly byKey = new Map<Key, Semaphore>();
 
   constructor(
     private readonly most: number,
-    private readonly queue: Queue,
+    private readonly queue?: Queue,
   ) {}
 
-  async run<T>(uid: number, task: () => Promise<T>): Promise<T> {
-    const semaphore = this.byUid.get(uid) ?? new Semaphore(this.most, this.queue);
-    this.byUid.set(uid, semaphore);
+  async run<T>(key: Key, task: () => Promise<T>): Promise<T> {
+    const semaphore = this.byKey.get(key) ?? new Semaphore(this.most, this.queue);
+    this.byKey.set(key, semaphore);
     try {
       return await semaphore.run(task);
     } finally {
-      if (semaphore.isIdle) this.byUid.delete(uid);
+      if (semaphore.isIdle) this.byKey.delete(key);
     }
   }
 }
+
+/** A semaphore for each user, so that no user waits for the tasks of another. */
+export class UserSemaphores extends KeyedSemaphores<number> {}

@@ -83,22 +83,29 @@ export function admit(
     timeLimitMs,
     notice: notice === null ? null : { ...notice, leadMs: leadOf(notice.leadMs, timeLimitMs) },
   };
-  if (uid === 0 && !policy.allowRootFunctions)
-    throw new GleanerError(
-      "NOT_ALLOWED",
-      "root may not submit functions here, because they would run as root beside batch jobs: submit as an ordinary user, or set access.allowRootFunctions",
-    );
-  const { onlyUser } = policy;
-  if (onlyUser !== undefined && onlyUser.uid !== uid)
-    throw new GleanerError(
-      "NOT_ALLOWED",
-      `this gleanerd runs as ${onlyUser.name} and cannot run other users' functions: submit as ${onlyUser.name}, or to a gleanerd that runs as root`,
-    );
+  requireRunnable(uid, policy);
   const problem = whyTooLarge(submission, largest, policy) ?? whyMalformed(submission, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);
   const full = whyFull(submission, load, policy);
   if (full !== null) throw new GleanerError("LIMIT_REACHED", full);
   return submission;
+}
+
+/** Throws NOT_ALLOWED if no function of this user could run here. */
+export function requireRunnable(
+  uid: number,
+  { allowRootFunctions, onlyUser }: Pick<AdmissionPolicy, "allowRootFunctions" | "onlyUser">,
+): void {
+  if (uid === 0 && !allowRootFunctions)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      "root may not submit functions here, because they would run as root beside batch jobs: submit as an ordinary user, or set access.allowRootFunctions",
+    );
+  if (onlyUser !== undefined && onlyUser.uid !== uid)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      `this gleanerd runs as ${onlyUser.name} and cannot run other users' functions: submit as ${onlyUser.name}, or to a gleanerd that runs as root`,
+    );
 }
 
 /** No user can fill the queue alone: at least as much as one user has stays free for others. */
@@ -122,10 +129,11 @@ function whyFull(
 const leadOf = (asked: number | null, timeLimitMs: number): number =>
   asked ?? Math.min(defaultLeadMs, Math.floor(timeLimitMs / 2));
 
-function whyTooLarge(
-  submission: Submission,
+/** Why no node could ever run it, as a sentence; null if one could. */
+export function whyTooLarge(
+  submission: ResourceRequest & { readonly timeLimitMs: number },
   largest: ResourceRequest | null,
-  policy: AdmissionPolicy,
+  policy: Pick<AdmissionPolicy, "maxTimeLimitMs" | "longestInPilotMs">,
 ): string | null {
   if (submission.timeLimitMs > policy.maxTimeLimitMs)
     return `the time limit of ${submission.timeLimitMs} ms exceeds the site's limit of ${policy.maxTimeLimitMs} ms (functions.maxTimeLimitMs): ask for less with -t, or submit a batch job`;

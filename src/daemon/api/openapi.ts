@@ -6,9 +6,11 @@ import type { ErrorCode } from "../../model/errors.js";
 import * as submission from "../../model/shapes/submission.js";
 import { errorCodes, statusOf } from "../../wire/api/errors.js";
 import { maxSmallRequestBytes } from "../../wire/api/limits.js";
-import { errorsOf, type Route, routes } from "../../wire/api/routes.js";
+import { errorsOf, type Route } from "../../wire/api/route.js";
+import { routes } from "../../wire/api/routes.js";
 import * as authority from "../../wire/api/shapes/authority.js";
 import * as cluster from "../../wire/api/shapes/cluster.js";
+import * as functions from "../../wire/api/shapes/functions.js";
 import * as invocations from "../../wire/api/shapes/invocations.js";
 import * as nodes from "../../wire/api/shapes/nodes.js";
 import * as reports from "../../wire/api/shapes/reports.js";
@@ -42,6 +44,8 @@ const asked = {
   CancelRequest: invocations.cancelRequest,
   DrainRequest: cluster.drainRequest,
   RevokeRequest: authority.revokeRequest,
+  DeployRequest: functions.deployRequest,
+  AliasRequest: functions.aliasRequest,
 };
 
 const answered = {
@@ -59,6 +63,14 @@ const answered = {
   Command: submission.command,
   Identity: invocations.identity,
   CancelAnswer: invocations.cancelAnswer,
+  BlobAnswer: functions.blobAnswer,
+  DeployAnswer: functions.deployAnswer,
+  FunctionList: functions.functionList,
+  FunctionSummary: functions.functionSummary,
+  FunctionDetail: functions.functionDetail,
+  FunctionVersion: functions.functionVersion,
+  AliasAnswer: functions.aliasAnswer,
+  RemoveAnswer: functions.removeAnswer,
   InfoAnswer: cluster.infoAnswer,
   NodeInfo: nodes.nodeInfo,
   ExecutorInfo: nodes.executorInfo,
@@ -127,6 +139,7 @@ function operation(name: string, route: Route): Json {
     ...(who === "anybody" && { security: [] }),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && { requestBody: requestBody(route, body) }),
+    ...(route.streamed && { requestBody: bytesBody(route) }),
     responses: {
       200: { description: "Done", content: jsonOf(schemaOf(answered, answer, "output")) },
       ...errorResponses(route),
@@ -141,6 +154,12 @@ function requestBody({ maxBytes = maxSmallRequestBytes }: Route, body: z.ZodType
     content: jsonOf(schemaOf(asked, body, "input")),
   };
 }
+
+const bytesBody = ({ maxBytes = maxSmallRequestBytes }: Route): Json => ({
+  required: true,
+  description: `At most ${maxBytes} bytes`,
+  content: { "application/octet-stream": {} },
+});
 
 const jsonOf = (schema: Json): Json => ({ "application/json": { schema } });
 

@@ -30,7 +30,11 @@ export async function chosenUid(
     if (isOwn) return caller.uid;
     throw new GleanerError("NOT_ALLOWED", `${caller.user} may not ${verb} ${user}: omit -u`);
   }
-  if (user === undefined) return undefined;
+  return user === undefined ? undefined : uidOf({ accounts, store }, user);
+}
+
+/** The uid that a name or uid stands for; throws NOT_FOUND for a name that nobody ever had. */
+export async function uidOf({ accounts, store }: UserNames, user: string): Promise<number> {
   const named = uidIn(user);
   if (named !== null) return named;
   // If the directories do not answer, the records still do.

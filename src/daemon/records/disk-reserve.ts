@@ -42,6 +42,16 @@ export class DiskReserve {
     return `the disk of gleanerd's database has only ${this.lastFreeMb} MB free, and ${this.reserveMb} MB are reserved for results (store.reserveMb): free some space on the file system of stateDirectory`;
   }
 
+  /** Throws LIMIT_REACHED if a content of this size would use the reserve. */
+  async requireRoom(bytes: number): Promise<void> {
+    const freeMb = await this.freeMb();
+    if (freeMb - bytes / mebibyte < this.reserveMb)
+      throw new GleanerError(
+        "LIMIT_REACHED",
+        `gleanerd's disk has only ${freeMb} MB free, and ${this.reserveMb} MB are reserved for results (store.reserveMb): ask an operator to free space on the file system of stateDirectory`,
+      );
+  }
+
   /** Throws LIMIT_REACHED while the reserve is in use. */
   async require(): Promise<void> {
     const problem = await this.problem();

@@ -10,6 +10,7 @@ import type { Config } from "../../config.js";
 import { InterferenceGuard } from "../../core/capacity/interference.js";
 import type { PilotMark } from "../../core/capacity/pilots.js";
 import { expandHostList } from "../../core/hostlist.js";
+import type { BlobFiles } from "../../core/ports/blobs.js";
 import type { Cluster } from "../../core/ports/cluster.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
@@ -18,6 +19,7 @@ import { createPilotLauncher } from "../../launch/pilot.js";
 import { type Bundle, loadBundle } from "../../launch/ssh/bundle.js";
 import { createSshLauncher } from "../../launch/ssh/launcher.js";
 import { createSlurmCluster } from "../../slurm/cluster.js";
+import { createBlobFiles } from "../../store/blobs/blob-files.js";
 import { loadTls, type TlsFiles } from "../auth/tls.js";
 import { Secrets } from "../auth/tokens.js";
 import { Capacity } from "../capacity/capacity.js";
@@ -25,6 +27,8 @@ import { Drains } from "../executors/drains.js";
 import { Executors } from "../executors/executors.js";
 import { Launching } from "../executors/launching.js";
 import { Pilots, type PilotsDependencies } from "../executors/pilots.js";
+import { Blobs } from "../functions/blobs.js";
+import { Catalog } from "../functions/catalog.js";
 import { Checkpoints } from "../invocations/checkpoints.js";
 import { Dispatcher } from "../invocations/dispatch.js";
 import { Documents } from "../invocations/documents.js";
@@ -32,6 +36,7 @@ import { type SettlePolicy, Settler } from "../invocations/settle.js";
 import { type SlurmView, StartFailures } from "../invocations/start-failures.js";
 import { Waiters } from "../invocations/waiters.js";
 import { Conditions } from "../records/conditions.js";
+import { DiskReserve } from "../records/disk-reserve.js";
 import { Learning } from "../records/learning.js";
 import { Recorder } from "../records/recorder.js";
 import { Events } from "../state/events.js";
@@ -62,12 +67,16 @@ export interface Parts {
   readonly pilots: Pilots | null;
   readonly secrets: Secrets;
   readonly startFailures: StartFailures;
+  readonly reserve: DiskReserve;
+  readonly blobs: Blobs;
+  readonly catalog: Catalog;
 }
 
 /** The components' interfaces to the outside, besides the store. */
 export interface Adapters {
   readonly cluster: Cluster;
   readonly launcher: Launcher;
+  readonly blobFiles: BlobFiles;
   /**
    * Paths on the nodes of programs that the launcher copies there; if omitted, they are where the
    * configuration says.
@@ -89,6 +98,7 @@ export function adaptersOf(config: Config): Adapters {
   return {
     cluster: createCluster(config),
     launcher: createLauncher(config, bundle, secrets),
+    blobFiles: createBlobFiles(join(config.stateDirectory, "blobs")),
     brought: bundle?.programs,
     tls: loadTls(config.listen.tls),
     secrets,
@@ -100,7 +110,7 @@ export function adaptersOf(config: Config): Adapters {
 export function assemble(
   config: Config,
   store: Store,
-  { cluster, launcher, brought, tls, secrets, newName }: Adapters,
+  { cluster, launcher, blobFiles, brought, tls, secrets, newName }: Adapters,
   log: Logger,
 ): Parts {
   /** With the paths that the programs have on the nodes. */
@@ -140,7 +150,22 @@ export function assemble(
     holePolicy: holePolicyOf(config),
     pacePolicy: config.poll,
   });
-  return { ...shared, executors, launching, capacity, drains, pilots, secrets };
+  const contents = contentsOf(config, store, blobFiles);
+  return { ...shared, ...contents, executors, launching, capacity, drains, pilots, secrets };
+}
+
+/** What is kept for functions. */
+function contentsOf(
+  { stateDirectory, store: policy, blobs }: Config,
+  store: Store,
+  files: BlobFiles,
+) {
+  const reserve = new DiskReserve(stateDirectory, policy.reserveMb);
+  return {
+    reserve,
+    blobs: new Blobs({ files, store, reserve, policy: blobs }),
+    catalog: new Catalog(store),
+  };
 }
 
 /** The components that depend on none of the later ones. */

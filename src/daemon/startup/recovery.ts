@@ -29,6 +29,7 @@ export async function recover(parts: Parts, store: Store): Promise<void> {
   const expect = (record: ExecutorRecord) => parts.executors.expectBack(record);
   await restore({ ...parts, store, expect });
   await parts.checkpoints.load();
+  await parts.blobs.load();
 }
 
 /**

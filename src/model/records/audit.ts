@@ -8,6 +8,10 @@ export const auditActions = [
   "token",
   "revoke",
   "verify",
+  "deploy",
+  "alias",
+  "share",
+  "remove",
   /** Somebody requested something they are not permitted to do. */
   "refuse",
   /** A user's actions beyond those that are recorded individually. */

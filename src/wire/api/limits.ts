@@ -14,6 +14,10 @@ export const maxScriptBytes = 4 * 1024 * 1024;
  * Linux rejects more than 2 MiB of arguments and environment together; half of that leaves room.
  */
 export const maxEnvironmentBytes = 1024 * 1024;
+/** One answer lists at most this many functions. */
+export const maxFunctionsListed = 1_000;
+/** The names that one function's versions may have. */
+export const maxAliases = 100;
 /** One answer lists at most this many invocations. */
 export const maxListed = 20_000;
 /** One request names at most this many invocations by their ids; a whole array is one id. */

@@ -2,33 +2,13 @@
 // and the SDK's types are derived from them.
 
 import { z } from "zod";
-import type { ErrorCode } from "../../model/errors.js";
+import { functionRoutes } from "./function-routes.js";
 import { maxCancelBytes, maxRequestBytes, maxTokenRequestBytes } from "./limits.js";
+import type { Route } from "./route.js";
 import * as authority from "./shapes/authority.js";
 import * as cluster from "./shapes/cluster.js";
 import * as invocations from "./shapes/invocations.js";
 import * as reports from "./shapes/reports.js";
-
-export interface Route {
-  readonly method: "GET" | "POST";
-  /** `:name` is a parameter. */
-  readonly path: `/v1/${string}`;
-  readonly subject: "invocations" | "cluster" | "reports" | "identity";
-  /** As in "may not drain nodes". */
-  readonly does: string;
-  /** Further description, in sentences. */
-  readonly description?: string;
-  /** Everybody, users with a token, or only operators. */
-  readonly who: "anybody" | "user" | "operator";
-  readonly params?: z.ZodObject;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodObject;
-  /** The limit on the body; maxSmallRequestBytes if omitted. */
-  readonly maxBytes?: number;
-  readonly answer: z.ZodType;
-  /** In addition to those of every route (see errorsOf). */
-  readonly errors?: readonly ErrorCode[];
-}
 
 export const routes = {
   challenge: {
@@ -117,6 +97,7 @@ export const routes = {
     answer: invocations.cancelAnswer,
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
+  ...functionRoutes,
   info: {
     method: "GET",
     path: "/v1/info",
@@ -232,11 +213,3 @@ export const routes = {
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
 } as const satisfies Readonly<Record<string, Route>>;
-
-/** All errors of a route: those that it declares, and those of any request. */
-export function errorsOf({ who, errors = [] }: Route): readonly ErrorCode[] {
-  const general: ErrorCode[] = ["BAD_REQUEST", "LIMIT_REACHED", "STORE"];
-  if (who !== "anybody") general.push("NOT_IDENTIFIED");
-  if (who === "operator") general.push("NOT_ALLOWED");
-  return [...new Set([...general, ...errors])];
-}

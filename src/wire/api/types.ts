@@ -3,9 +3,11 @@
 
 import type { z } from "zod";
 import type { Shaped, ShapedInput } from "../../model/shaped.js";
-import type { Route, routes } from "./routes.js";
+import type { Route } from "./route.js";
+import type { routes } from "./routes.js";
 import type * as authority from "./shapes/authority.js";
 import type * as cluster from "./shapes/cluster.js";
+import type * as functions from "./shapes/functions.js";
 import type * as nodes from "./shapes/nodes.js";
 
 export type Routes = typeof routes;
@@ -53,6 +55,16 @@ export type InvocationList = AnswerOf<"list">;
 export type InvocationDetail = AnswerOf<"detail">;
 export type CancelRequest = BodyOf<"cancel">;
 export type CancelAnswer = AnswerOf<"cancel">;
+export type BlobAnswer = AnswerOf<"putBlob">;
+export type DeployRequest = BodyOf<"deploy">;
+export type DeployAnswer = AnswerOf<"deploy">;
+export type FunctionQuery = QueryOf<"listFunctions">;
+export type FunctionList = AnswerOf<"listFunctions">;
+export type FunctionSummary = Shaped<typeof functions.functionSummary>;
+export type FunctionDetail = AnswerOf<"showFunction">;
+export type AliasAnswer = AnswerOf<"setAlias">;
+export type SharingRequest = BodyOf<"shareFunction">;
+export type RemoveAnswer = AnswerOf<"removeFunction">;
 export type InfoAnswer = AnswerOf<"info">;
 export type NodeInfo = Shaped<typeof nodes.nodeInfo>;
 export type NodeUnkillable = Shaped<typeof nodes.nodeUnkillable>;

@@ -15,6 +15,7 @@ import { recover } from "../../../src/daemon/startup/recovery.js";
 import { subscriberFailed } from "../../../src/daemon/state/events.js";
 import { AssertionError, GleanerError } from "../../../src/model/errors.js";
 import type { ExecutorId, JobId, NodeName } from "../../../src/model/ids.js";
+import { MemoryBlobFiles } from "../../support/daemon/memory-blobs.js";
 import type { Process } from "../timeline.js";
 import type { Disk } from "./disk.js";
 import { ExecutorProcess } from "./executor-process.js";
@@ -74,6 +75,7 @@ export class DaemonHost {
   listening: Daemon | null = null;
   private process: Process | null = null;
   private readonly bootedUs: number;
+  private readonly blobFiles = new MemoryBlobFiles();
   private lives = 0;
   private names = 0;
 
@@ -120,6 +122,7 @@ export class DaemonHost {
     const adapters: Adapters = {
       cluster: slurm.portFor(process),
       launcher: this.launcher(process),
+      blobFiles: this.blobFiles,
       secrets,
       newName: () => String(++this.names),
     };

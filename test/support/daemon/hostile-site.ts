@@ -32,6 +32,7 @@ import type {
   ExecutorMessage,
 } from "../../../src/wire/messages.js";
 import { facts, node, submission } from "../nouns.js";
+import { MemoryBlobFiles } from "./memory-blobs.js";
 
 const config = parseConfig({ functions: { maxLostAttempts: 1_000 } }, "the hostile site");
 /** An attempt that no site has: what is said of it is answered, and changes nothing. */
@@ -133,6 +134,7 @@ export class ScriptedExecutor {
 }
 
 export class HostileSite {
+  readonly blobFiles = new MemoryBlobFiles();
   readonly logged: string[] = [];
   parts!: Parts;
   private server!: Server;
@@ -157,7 +159,9 @@ export class HostileSite {
     const cluster = { commandCount: () => 0, rpcCount: () => 0 } as Cluster;
     const secrets = Secrets.load(join(this.folder, "key"));
     const newName = () => String(++this.names);
-    this.parts = assemble(config, this.store, { cluster, launcher, secrets, newName }, this.log);
+    const { blobFiles } = this;
+    const adapters = { cluster, launcher, blobFiles, secrets, newName };
+    this.parts = assemble(config, this.store, adapters, this.log);
     await recover(this.parts, this.store);
     const { executors } = this.parts;
     this.server = createServer((socket) => {

@@ -33,7 +33,7 @@ export const allowedImports: Readonly<Record<Part, readonly Part[]>> = {
   slurm: ["core", "model", "clock"],
   launch: ["core", "model", "limits", "clock"],
   store: ["core", "model", "clock"],
-  wire: ["model", "clock"],
+  wire: ["model", "bundle", "clock"],
   executor: ["model", "bundle", "wire", "clock"],
   runtimes: ["model", "wire", "clock"],
   sdk: ["model", "bundle", "wire", "clock"],

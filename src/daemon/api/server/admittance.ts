@@ -17,6 +17,12 @@ const maxWaitingLarge = 256;
 /** For one user. */
 const maxLargeOfUser = 1;
 const maxWaitingLargeOfUser = 32;
+/** Contents that are read at once, each a chunk at a time, over all users and for one. */
+const maxStreamed = 32;
+const maxStreamedOfUser = 4;
+const maxWaitingStreamed = 256;
+const maxWaitingStreamedOfUser = 32;
+const tooManyStreamed = "too many contents wait to be read: send fewer at the same time";
 const tooManyLarge =
   "too many large submissions wait to be read: send one after the other, or put data into files";
 
@@ -31,6 +37,14 @@ export class Admittance {
   private readonly largeOfUsers = new UserSemaphores(maxLargeOfUser, {
     most: maxWaitingLargeOfUser,
     refusal: tooManyLarge,
+  });
+  private readonly streamed = new Semaphore(maxStreamed, {
+    most: maxWaitingStreamed,
+    refusal: tooManyStreamed,
+  });
+  private readonly streamedOfUsers = new UserSemaphores(maxStreamedOfUser, {
+    most: maxWaitingStreamedOfUser,
+    refusal: tooManyStreamed,
   });
 
   constructor(server: FastifyInstance) {
@@ -50,15 +64,26 @@ export class Admittance {
     const release = this.connections.identified(request.raw.socket, uid);
     const closed = new Promise<void>((resolve) => reply.raw.once("close", resolve));
     void closed.then(release);
-    if (bodyBytesOf(request) <= largeBytes) return;
-    await new Promise<void>((enter, refuse) => {
-      const read = async () => {
-        enter();
-        await closed;
-      };
-      this.largeOfUsers.run(uid, () => this.large.run(read)).catch(refuse);
-    });
+    const isStreamed = request.routeOptions.config.isStreamed === true;
+    const [ofUsers, all] = isStreamed
+      ? [this.streamedOfUsers, this.streamed]
+      : [this.largeOfUsers, this.large];
+    if (bodyBytesOf(request) > largeBytes)
+      await new Promise<void>((enter, refuse) => {
+        const read = async () => {
+          enter();
+          await closed;
+        };
+        ofUsers.run(uid, () => all.run(read)).catch(refuse);
+      });
+    // A handler that reads a content itself may still refuse it first.
+    if (!isStreamed) goOn(request, reply);
   }
+}
+
+/** Tells a client that waits with its body (Expect: 100-continue) to send it. */
+export function goOn({ headers }: FastifyRequest, reply: FastifyReply): void {
+  if (headers.expect !== undefined) reply.raw.writeContinue();
 }
 
 /** The announced length; a body of unknown length counts as large. */

@@ -17,6 +17,10 @@ export const badRequest = (message: string): ErrorAnswer => ({
 
 /** Node would close the connection, or answer without a body. */
 export function refuseUnusual(server: Server): void {
+  // Node would let a client send its body before the request is admitted.
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) =>
+    server.emit("request", request, response),
+  );
   server.on("connect", ({ method }: IncomingMessage, socket: Duplex) => {
     socket.on("error", () => {});
     socket.end(answerOf(400, `gleanerd has no ${method}: it is not a proxy`));

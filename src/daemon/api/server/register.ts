@@ -4,7 +4,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { maxSmallRequestBytes } from "../../../wire/api/limits.js";
-import { type Route, routes } from "../../../wire/api/routes.js";
+import type { Route } from "../../../wire/api/route.js";
+import { routes } from "../../../wire/api/routes.js";
 import type { AnswerOf, AskedOf, RouteName } from "../../../wire/api/types.js";
 import { type Caller, requireOperator } from "./caller.js";
 import { shaped } from "./shaped.js";
@@ -28,8 +29,19 @@ type Handler<Name extends RouteName> = (asked: Asked<Name>) => Promise<AnswerOf<
 export type Handlers = { readonly [Name in RouteName]: Handler<Name> };
 
 export function register(server: FastifyInstance, handlers: Partial<Handlers>): void {
-  for (const [name, handler] of Object.entries(handlers))
-    addRoute(server, routes[name as RouteName], handler as Handler<RouteName>);
+  for (const [name, handler] of Object.entries(handlers)) {
+    const route: Route = routes[name as RouteName];
+    const add = (scope: FastifyInstance) => addRoute(scope, route, handler as Handler<RouteName>);
+    if (route.streamed) server.register(async (scope) => add(takeBytes(scope)));
+    else add(server);
+  }
+}
+
+/** In this scope bodies of every type are left to the handlers. */
+function takeBytes(scope: FastifyInstance): FastifyInstance {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser("*", (_request, _body, done) => done(null));
+  return scope;
 }
 
 function addRoute(server: FastifyInstance, route: Route, handler: Handler<RouteName>): void {
@@ -38,7 +50,7 @@ function addRoute(server: FastifyInstance, route: Route, handler: Handler<RouteN
     method,
     url: path,
     bodyLimit: maxBytes,
-    config: { isOpen: who === "anybody" },
+    config: { isOpen: who === "anybody", isStreamed: route.streamed === true },
     handler: async (request, reply) => {
       const { caller } = request;
       if (who === "operator") requireOperator(caller, route.does);

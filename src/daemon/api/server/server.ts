@@ -30,7 +30,7 @@ import type { TlsFiles } from "../../auth/tls.js";
 import type { TokenEpochs } from "../../auth/token-epochs.js";
 import type { Secrets } from "../../auth/tokens.js";
 import { openApiText } from "../openapi.js";
-import { Admittance } from "./admittance.js";
+import { Admittance, goOn } from "./admittance.js";
 import type { Caller } from "./caller.js";
 import { badRequest, refuseUnread, refuseUnusual, requestTimeoutMs } from "./refusals.js";
 import { register } from "./register.js";
@@ -54,6 +54,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Whether the route needs no token. */
     isOpen?: boolean;
+    /** Whether the handler reads the body as it arrives. */
+    isStreamed?: boolean;
   }
 }
 
@@ -116,7 +118,7 @@ export function createServer(deps: ServerDependencies): FastifyInstance {
       deps.audit.note(request.caller, request.ip, request.act);
   });
   server.addHook("onRequest", async (request, reply) => {
-    if (request.routeOptions.config.isOpen === true) return;
+    if (request.routeOptions.config.isOpen === true) return goOn(request, reply);
     const identity = deps.secrets.readToken(bearerOf(request), nowMs(), (uid) =>
       deps.epochs.of(uid),
     );

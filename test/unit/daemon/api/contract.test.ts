@@ -1,7 +1,10 @@
 // The contract of the HTTP API: every route of a real server, over real records, answers as
 // declared, without additional fields.
 
+import { randomUUID } from "node:crypto";
+import { mkdtempSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
@@ -13,10 +16,12 @@ import type { Hole, UnusableReason } from "../../../../src/model/capacity/hole.j
 import { invocationId, jobId, nodeName } from "../../../../src/model/ids.js";
 import { makeCredential } from "../../../../src/sdk/index.js";
 import { errorCodes, statusOf } from "../../../../src/wire/api/errors.js";
-import { errorsOf, type Route, routes } from "../../../../src/wire/api/routes.js";
+import { errorsOf, type Route } from "../../../../src/wire/api/route.js";
+import { routes } from "../../../../src/wire/api/routes.js";
 import { errorAnswer } from "../../../../src/wire/api/shapes/authority.js";
 import type { ChallengeAnswer, RouteName } from "../../../../src/wire/api/types.js";
 import { credentialPayload, shownEndpoint } from "../../../../src/wire/credential.js";
+import { packed, writeTree } from "../../../support/bundle/bundles.js";
 import { HostileSite } from "../../../support/daemon/hostile-site.js";
 import { Munged } from "../../../support/daemon/munged.js";
 import { executor, node, snapshot } from "../../../support/nouns.js";
@@ -100,21 +105,27 @@ interface Answer {
 interface Ask {
   readonly path?: string;
   readonly body?: object;
+  readonly bytes?: Uint8Array;
 }
 
 const port = (): number => (server.server.address() as AddressInfo).port;
 
-async function ask(name: RouteName, { path, body }: Ask, uid: number | null): Promise<Answer> {
-  const { method, path: declared } = routes[name];
+async function ask(
+  name: RouteName,
+  { path, body, bytes }: Ask,
+  uid: number | null,
+): Promise<Answer> {
+  const { method, path: declared, ...rest }: Route = routes[name];
   const user = { uid: uid ?? 0, gid: 100, user: `u${uid}` };
   const token = site.parts.secrets.issueToken(user, nowMs() + 60_000);
   const answer = await fetch(`http://127.0.0.1:${port()}${path ?? declared}`, {
     method,
     headers: {
       ...(uid !== null && { authorization: `Bearer ${token}` }),
-      ...(method === "POST" && { "content-type": "application/json" }),
+      ...(rest.body !== undefined && { "content-type": "application/json" }),
     },
-    ...(method === "POST" && { body: JSON.stringify(body ?? {}) }),
+    ...(rest.body !== undefined && { body: JSON.stringify(body ?? {}) }),
+    ...(rest.streamed && { body: bytes ?? null }),
   });
   return { status: answer.status, body: await answer.json() };
 }
@@ -132,6 +143,20 @@ const submission = {
   ...{ stdoutPattern: null, stderrPattern: null, arrayTasks: [1, 2] },
 };
 const drained = { nodes: ["n2"], now: true };
+
+/** A bundle with one file, as a content. */
+async function bundle(text: string): Promise<{ path: string; bytes: Buffer }> {
+  const { bytes, version } = await packed(
+    writeTree(mkdtempSync(join(folder.folder, "f-")), { text }),
+  );
+  return { path: `/v1/blobs/${version}`, bytes };
+}
+
+async function deployment(text: string, sharing?: string): Promise<object> {
+  const hash = (await bundle(text)).path.split("/").at(-1);
+  const request = { requestId: randomUUID(), name: "tile", bundle: hash };
+  return { ...request, ...(sharing !== undefined && { sharing }) };
+}
 
 /** At least one good request of each route, in this order, which operators make. */
 const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
@@ -155,6 +180,17 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   prediction: () => [{}],
   bill: () => [{}, { path: `/v1/bill?user=${ada}&fromMs=0` }],
   verifyLedger: () => [{}],
+  putBlob: async () => [await bundle("a"), await bundle("b")],
+  deploy: async () => [{ body: await deployment("a") }, { body: await deployment("b", "all") }],
+  listFunctions: () => [{}, { path: "/v1/functions?user=0&limit=1" }],
+  showFunction: () => [{ path: "/v1/functions/-/tile" }, { path: "/v1/functions/0/tile" }],
+  setAlias: () => [{ path: "/v1/functions/-/tile/aliases/prod", body: { version: "latest" } }],
+  removeAlias: () => [{ path: "/v1/functions/-/tile/aliases/prod" }],
+  shareFunction: () => [{ path: "/v1/functions/-/tile/sharing", body: { sharing: "none" } }],
+  removeVersion: async () => [
+    { path: `/v1/functions/-/tile/versions/${(await bundle("a")).path.split("/").at(-1)}` },
+  ],
+  removeFunction: () => [{ path: "/v1/functions/-/tile" }],
   audit: () => [{}, { path: "/v1/audit?action=submit&limit=1" }],
   cancel: () => [{ body: { ids: [String(running), "999"] } }],
   revokeTokens: () => [{ body: { user: "77" } }],
@@ -181,14 +217,15 @@ describe("each route", () => {
     await expectError(name, good!, bob, "NOT_ALLOWED");
   });
 
-  test.each(names.filter((name) => routes[name].method === "POST"))(
-    "%s refuses a field that it does not know",
-    (name) => expectError(name, { body: { unheardOf: 1 } }, operator, "BAD_REQUEST"),
-  );
+  const withBody = names.filter((name) => (routes[name] satisfies Route as Route).body);
+  test.each(withBody)("%s refuses a field that it does not know", async (name) => {
+    const [{ path = routes[name].path } = {}] = await requests[name]();
+    await expectError(name, { path, body: { unheardOf: 1 } }, operator, "BAD_REQUEST");
+  });
 
   test.each(names)("%s refuses a parameter that it does not know", async (name) => {
-    const [{ path = routes[name].path, body } = {}] = await requests[name]();
-    const more = { path: `${path}?unheardOf=1`, ...(body && { body }) };
+    const [{ path = routes[name].path, body, bytes } = {}] = await requests[name]();
+    const more = { path: `${path}?unheardOf=1`, ...(body && { body }), ...(bytes && { bytes }) };
     await expectError(name, more, operator, "BAD_REQUEST");
   });
 
@@ -203,6 +240,9 @@ describe("each route", () => {
     ["holes", () => ({ path: "/v1/holes?node=n9" }), bob, "NOT_FOUND"],
     ["bill", () => ({ path: `/v1/bill?user=${ada}` }), bob, "NOT_ALLOWED"],
     ["revokeTokens", () => ({ body: { all: true } }), bob, "NOT_ALLOWED"],
+    ["showFunction", () => ({ path: "/v1/functions/0/tile" }), bob, "NOT_FOUND"],
+    ["removeFunction", () => ({ path: "/v1/functions/-/none" }), bob, "NOT_FOUND"],
+    ["listFunctions", () => ({ path: "/v1/functions?user=nobody.ever" }), bob, "NOT_FOUND"],
     ["token", () => ({ body: { credential: "MUNGE:x" } }), operator, "NOT_IDENTIFIED"],
   ])("%s has its own error case %#", (name, make, uid, code) =>
     expectError(name, make(), uid, code),

@@ -1,0 +1,206 @@
+// Requests about functions: deploy, list, show, aliases, sharing, removal. A user changes only
+// their own; an operator may change anybody's.
+
+import { nowMs } from "../../clock.js";
+import type { FunctionRecord } from "../../core/ports/functions.js";
+import type { Store } from "../../core/ports/store.js";
+import { admitSettings, type SettingsPolicy } from "../../core/submission/settings.js";
+import { GleanerError } from "../../model/errors.js";
+import {
+  latest,
+  parseFunctionRef,
+  shownVersion,
+  type VersionSelector,
+} from "../../model/functions/reference.js";
+import { bundleOf } from "../../model/ids.js";
+import type { ResourceRequest } from "../../model/resources.js";
+import { maxAliases } from "../../wire/api/limits.js";
+import type { AskedOf, DeployAnswer, FunctionDetail, FunctionList } from "../../wire/api/types.js";
+import type { Access } from "../auth/access.js";
+import type { Blobs } from "../functions/blobs.js";
+import { BundleChecks } from "../functions/bundles.js";
+import type { Catalog } from "../functions/catalog.js";
+import { type Directory, select } from "../functions/directory.js";
+import type { Caller } from "./server/caller.js";
+import type { Handlers } from "./server/register.js";
+import { type UserNames, uidOf } from "./users.js";
+
+export interface FunctionRoutes extends UserNames {
+  readonly store: Pick<Store, "listFunctions" | "uidNamed">;
+  readonly blobs: Pick<Blobs, "openOwn">;
+  readonly catalog: Catalog;
+  readonly directory: Directory;
+  readonly access: Pick<Access, "require">;
+  readonly admission: SettingsPolicy & {
+    readonly maxFunctions: number;
+    readonly maxVersions: number;
+  };
+  /** null until gleanerd has read Slurm. */
+  readonly largestNode: () => ResourceRequest | null;
+}
+
+type FunctionHandlers = Pick<
+  Handlers,
+  | "deploy"
+  | "listFunctions"
+  | "showFunction"
+  | "removeFunction"
+  | "removeVersion"
+  | "setAlias"
+  | "removeAlias"
+  | "shareFunction"
+>;
+
+export function functionHandlers(deps: FunctionRoutes): FunctionHandlers {
+  const checks = new BundleChecks();
+  return {
+    deploy: async ({ caller, body, request }) => {
+      await deps.access.require(caller);
+      const answer = await deploy(deps, checks, caller, body);
+      const detail = `version ${answer.version}${body.sharing ? `, shared: ${body.sharing}` : ""}`;
+      request.act = { action: "deploy", subject: `${caller.user}/${body.name}`, detail };
+      return answer;
+    },
+    listFunctions: ({ caller, query }) => list(deps, caller, query),
+    showFunction: ({ caller, params, query }) => show(deps, caller, params, query.version),
+    ...changes(deps),
+  };
+}
+
+function changes({
+  catalog,
+  directory,
+}: FunctionRoutes): Omit<FunctionHandlers, "deploy" | "listFunctions" | "showFunction"> {
+  const own = (caller: Caller, asked: Named, verb: string) => owned(directory, caller, asked, verb);
+  return {
+    removeFunction: async ({ caller, params, request }) => {
+      const record = await own(caller, params, "remove");
+      await catalog.remove(record, nowMs());
+      const subject = labelOf(record);
+      request.act = { action: "remove", subject };
+      return { removed: `the function ${subject}` };
+    },
+    removeVersion: async ({ caller, params, request }) => {
+      const record = await own(caller, params, "remove versions of");
+      const { key, version } = select(record, selectorOf(params.version));
+      await catalog.removeVersion(record, key, nowMs());
+      request.act = { action: "remove", subject: labelOf(record), detail: `version ${version}` };
+      return { removed: `version ${shownVersion(version)} of ${labelOf(record)}` };
+    },
+    setAlias: async ({ caller, params, body, request }) => {
+      const record = await own(caller, params, "set aliases of");
+      const { alias } = params;
+      const { key, version } = select(record, selectorOf(body.version));
+      await catalog.setAlias(record, key, alias, maxAliases);
+      request.act = { action: "alias", subject: labelOf(record), detail: `${alias} is ${version}` };
+      return { alias, version };
+    },
+    removeAlias: async ({ caller, params, request }) => {
+      const record = await own(caller, params, "remove aliases of");
+      const { alias } = params;
+      if (alias === latest)
+        throw new GleanerError(
+          "BAD_REQUEST",
+          `each deploy moves the alias ${latest}, and it stays as long as the function: remove the function, or let ${latest} point to another version`,
+        );
+      if (!(await catalog.removeAlias(record, alias)))
+        throw new GleanerError("NOT_FOUND", `${labelOf(record)} has no alias ${alias}`);
+      request.act = { action: "alias", subject: labelOf(record), detail: `${alias} removed` };
+      return { removed: `the alias ${alias} of ${labelOf(record)}` };
+    },
+    shareFunction: async ({ caller, params, body, request }) => {
+      const record = await own(caller, params, "share");
+      await catalog.setSharing(record, body.sharing);
+      request.act = { action: "share", subject: labelOf(record), detail: body.sharing };
+      return body;
+    },
+  };
+}
+
+interface Named {
+  readonly owner: string;
+  readonly name: string;
+}
+
+const labelOf = ({ owner, name }: FunctionRecord): string => `${owner.user}/${name}`;
+
+const ownerOf = ({ owner }: Named): string | null => (owner === "-" ? null : owner);
+
+const selectorOf = (text: string): VersionSelector => parseFunctionRef(`x@${text}`).selector;
+
+/** For a change; throws NOT_ALLOWED for one that is only shared with the caller. */
+async function owned(
+  directory: Directory,
+  caller: Caller,
+  asked: Named,
+  verb: string,
+): Promise<FunctionRecord> {
+  const record = await directory.find(caller, ownerOf(asked), asked.name, caller.operator);
+  if (record.owner.uid !== caller.uid && !caller.operator)
+    throw new GleanerError(
+      "NOT_ALLOWED",
+      `${caller.user} may not ${verb} ${labelOf(record)}: ask ${record.owner.user}`,
+    );
+  return record;
+}
+
+/** Answers once the version is durable. */
+async function deploy(
+  { blobs, catalog, admission, largestNode }: FunctionRoutes,
+  checks: BundleChecks,
+  { uid, user }: Caller,
+  { requestId, name, bundle: version, sharing }: AskedOf<"deploy", "body">,
+): Promise<DeployAnswer> {
+  const requested = await checks.settingsOf(uid, async () => {
+    const content = await blobs.openOwn(uid, bundleOf(version));
+    if (content !== null) return content;
+    throw new GleanerError(
+      "NOT_FOUND",
+      `gleanerd does not have your bundle ${version}: send it with PUT /v1/blobs/${version}`,
+    );
+  });
+  const settings = admitSettings(requested, uid, largestNode(), admission);
+  const owner = { uid, user };
+  const deployment = { requestId, owner, name, version, settings, deployedAtMs: nowMs() };
+  const deployed = await catalog.deploy(
+    { ...deployment, ...(sharing !== undefined && { sharing }) },
+    admission,
+  );
+  return { owner: user, name, version, isNew: !deployed.isKnown, removed: deployed.removed };
+}
+
+async function list(
+  deps: FunctionRoutes,
+  caller: Caller,
+  { user, limit }: AskedOf<"listFunctions", "query">,
+): Promise<FunctionList> {
+  const ownerUid = user === undefined ? undefined : await uidOf(deps, user);
+  const { uid, operator } = caller;
+  // Only these need the directories of groups.
+  const needsGroups = !operator && ownerUid !== uid;
+  const groups = needsGroups ? await deps.directory.groupsOf(caller) : [];
+  return deps.store.listFunctions({
+    ...(ownerUid === undefined ? {} : { ownerUid }),
+    ...(operator ? {} : { visibleTo: { uid, groups } }),
+    limit,
+  });
+}
+
+async function show(
+  { directory, catalog }: FunctionRoutes,
+  caller: Caller,
+  asked: Named,
+  version: string,
+): Promise<FunctionDetail> {
+  const record = await directory.find(caller, ownerOf(asked), asked.name, caller.operator);
+  const selected = await catalog.version(select(record, selectorOf(version)).key);
+  if (selected === null)
+    throw new GleanerError("NOT_FOUND", `the version was removed meanwhile: show another one`);
+  const { environment, ...settings } = selected.settings;
+  const { owner, name, sharing, aliases } = record;
+  return {
+    ...{ owner, name, sharing, aliases },
+    versions: record.versions.map(({ key: _, ...rest }) => rest),
+    shown: { version: selected.version, settings, variables: Object.keys(environment) },
+  };
+}

@@ -1,0 +1,145 @@
+// The contents that users keep with gleanerd, by their hash. A user gets at a content only by
+// sending it, or by way of a function that may be called: to know a hash is not enough.
+
+import { nowMs } from "../../clock.js";
+import type { BlobContent, BlobFiles } from "../../core/ports/blobs.js";
+import type { Store } from "../../core/ports/store.js";
+import { KeyedSemaphores } from "../../limits/semaphore.js";
+import { GleanerError } from "../../model/errors.js";
+import type { BlobHash } from "../../model/ids.js";
+import type { DiskReserve } from "../records/disk-reserve.js";
+import { Quota, type QuotaPolicy } from "./quota.js";
+
+export interface BlobPolicy extends QuotaPolicy {
+  readonly keepUnusedMs: number;
+}
+
+export interface BlobDependencies {
+  readonly files: BlobFiles;
+  readonly store: Pick<
+    Store,
+    "keepBlob" | "loadBlob" | "loadBlobUse" | "knownBlobs" | "listUnusedBlobs" | "forgetBlob"
+  >;
+  readonly reserve: Pick<DiskReserve, "requireRoom">;
+  readonly policy: BlobPolicy;
+}
+
+/** A content as its sender announces it. */
+export interface AnnouncedBlob {
+  readonly sha256: BlobHash;
+  readonly bytes: number;
+}
+
+/** The records of one step of cleaning. */
+const atOnce = 100;
+
+export class Blobs {
+  private readonly quota: Quota;
+  /** What changes a file and its records runs alone: a file is never removed under a new record. */
+  private readonly alone = new KeyedSemaphores<BlobHash>(1);
+
+  constructor(private readonly deps: BlobDependencies) {
+    this.quota = new Quota(deps.policy);
+  }
+
+  /** Before anybody can send anything. */
+  async load(): Promise<void> {
+    await this.deps.files.prepare();
+    for (const { uid, bytes } of await this.deps.store.loadBlobUse()) this.quota.add(uid, bytes);
+  }
+
+  /**
+   * Resolves once the content is on disk and recorded as this user's; returns whether it is new to
+   * them. The content is always read: who has it proves so. Rejects with LIMIT_REACHED or
+   * BAD_REQUEST, and then nothing is kept.
+   */
+  async write(
+    uid: number,
+    { sha256, bytes }: AnnouncedBlob,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<boolean> {
+    const { files, store, reserve } = this.deps;
+    const isKnown = (await store.loadBlob(uid, sha256)) !== null;
+    const reserved = isKnown ? 0 : bytes;
+    if (!isKnown) this.quota.require(uid, bytes);
+    let isNew = false;
+    try {
+      await reserve.requireRoom(bytes);
+      const received = await files.receive(content, bytes);
+      if (received.sha256 !== sha256 || received.bytes !== bytes) {
+        await received.discard();
+        throw differs(sha256, received.sha256);
+      }
+      isNew = await this.alone.run(sha256, async () => {
+        await received.keep();
+        try {
+          return await store.keepBlob({ ownerUid: uid, sha256, bytes, keptAtMs: nowMs() });
+        } catch (cause) {
+          await this.removeUnlessKnown(sha256);
+          throw cause;
+        }
+      });
+      return isNew;
+    } finally {
+      this.quota.add(uid, (isNew ? bytes : 0) - reserved);
+    }
+  }
+
+  /** Rejects with STORE if the file is gone, which only the disk's damage explains. */
+  async open(sha256: BlobHash): Promise<BlobContent> {
+    const content = await this.deps.files.open(sha256);
+    if (content === null)
+      throw new GleanerError(
+        "STORE",
+        `the content ${sha256} is missing on gleanerd's disk: send it again, for a function by deploying it again`,
+      );
+    return content;
+  }
+
+  /** What this user has sent; null if it was never sent, or removed since. */
+  async openOwn(uid: number, sha256: BlobHash): Promise<BlobContent | null> {
+    return (await this.deps.store.loadBlob(uid, sha256)) === null ? null : this.open(sha256);
+  }
+
+  /** Removes contents that nothing refers to any more; returns their number. */
+  async removeUnused(): Promise<number> {
+    const { store, policy } = this.deps;
+    const beforeMs = nowMs() - policy.keepUnusedMs;
+    const unused = await store.listUnusedBlobs(beforeMs, atOnce);
+    let removed = 0;
+    for (const { ownerUid, sha256, bytes } of unused)
+      await this.alone.run(sha256, async () => {
+        const { isForgotten, isLast } = await store.forgetBlob(ownerUid, sha256, beforeMs);
+        if (!isForgotten) return;
+        removed++;
+        this.quota.add(ownerUid, -bytes);
+        if (isLast) await this.deps.files.remove(sha256);
+      });
+    return removed;
+  }
+
+  /** Removes files that a daemon wrote and died before it recorded them; returns their number. */
+  async removeUnrecorded(): Promise<number> {
+    const { files, store } = this.deps;
+    let removed = 0;
+    for await (const all of files.list()) {
+      const known = new Set(await store.knownBlobs(all));
+      for (const sha256 of all.filter((each) => !known.has(each)))
+        if (await this.alone.run(sha256, () => this.removeUnlessKnown(sha256))) removed++;
+    }
+    return removed;
+  }
+
+  private async removeUnlessKnown(sha256: BlobHash): Promise<boolean> {
+    const { files, store } = this.deps;
+    if ((await store.knownBlobs([sha256])).length > 0) return false;
+    await files.remove(sha256);
+    return true;
+  }
+}
+
+const differs = (announced: BlobHash, received: BlobHash): GleanerError =>
+  new GleanerError(
+    "BAD_REQUEST",
+    `the content that arrived has the hash ${received}, not ${announced}: it changed while it was sent; send it again`,
+  );

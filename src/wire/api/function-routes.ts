@@ -1,0 +1,117 @@
+// The routes of the HTTP API for functions and for the contents that gleanerd keeps.
+
+import { maxBlobBytes } from "../../bundle/limits.js";
+import type { Route } from "./route.js";
+import * as functions from "./shapes/functions.js";
+
+const byOwner = "The owner - stands for the caller.";
+
+export const functionRoutes = {
+  putBlob: {
+    method: "PUT",
+    path: "/v1/blobs/:sha256",
+    subject: "functions",
+    who: "user",
+    does: "send a content that is kept by its hash",
+    description:
+      "The answer comes once the content is on disk as the caller's. A content that nothing refers to is removed after blobs.keepUnusedMs. The request needs Content-Length; with Expect: 100-continue a client learns of a refusal before it sends the content.",
+    params: functions.blobParameter,
+    streamed: true,
+    maxBytes: maxBlobBytes,
+    answer: functions.blobAnswer,
+    errors: ["NOT_ALLOWED"],
+  },
+  deploy: {
+    method: "POST",
+    path: "/v1/functions",
+    subject: "functions",
+    who: "user",
+    does: "deploy a version of a function",
+    description:
+      "The bundle was sent before as a content. The alias latest moves to the version. The same bundle is the same version, with the settings of its first deploy.",
+    body: functions.deployRequest,
+    answer: functions.deployAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  listFunctions: {
+    method: "GET",
+    path: "/v1/functions",
+    subject: "functions",
+    who: "user",
+    does: "list functions",
+    description:
+      "A user sees their own functions and those that are shared with them; an operator sees everybody's.",
+    query: functions.functionQuery,
+    answer: functions.functionList,
+    errors: ["NOT_FOUND"],
+  },
+  showFunction: {
+    method: "GET",
+    path: "/v1/functions/:owner/:name",
+    subject: "functions",
+    who: "user",
+    does: "show a function with its versions",
+    description: byOwner,
+    params: functions.functionParameter,
+    query: functions.versionQuery,
+    answer: functions.functionDetail,
+    errors: ["NOT_FOUND"],
+  },
+  removeFunction: {
+    method: "DELETE",
+    path: "/v1/functions/:owner/:name",
+    subject: "functions",
+    who: "user",
+    does: "remove a function with all its versions",
+    description: `${byOwner} Calls that have begun, or wait, keep their version.`,
+    params: functions.functionParameter,
+    answer: functions.removeAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  removeVersion: {
+    method: "DELETE",
+    path: "/v1/functions/:owner/:name/versions/:version",
+    subject: "functions",
+    who: "user",
+    does: "remove a version of a function",
+    description: `${byOwner} Refused if an alias points to it.`,
+    params: functions.versionParameter,
+    answer: functions.removeAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  setAlias: {
+    method: "PUT",
+    path: "/v1/functions/:owner/:name/aliases/:alias",
+    subject: "functions",
+    who: "user",
+    does: "let an alias point to a version",
+    description: byOwner,
+    params: functions.aliasParameter,
+    body: functions.aliasRequest,
+    answer: functions.aliasAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  removeAlias: {
+    method: "DELETE",
+    path: "/v1/functions/:owner/:name/aliases/:alias",
+    subject: "functions",
+    who: "user",
+    does: "remove an alias",
+    description: `${byOwner} The alias latest stays as long as the function.`,
+    params: functions.aliasParameter,
+    answer: functions.removeAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  shareFunction: {
+    method: "PUT",
+    path: "/v1/functions/:owner/:name/sharing",
+    subject: "functions",
+    who: "user",
+    does: "share a function",
+    description: `${byOwner} A call runs as its caller, whoever owns the function.`,
+    params: functions.functionParameter,
+    body: functions.sharingRequest,
+    answer: functions.sharingRequest,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+} as const satisfies Readonly<Record<string, Route>>;
