@@ -54,14 +54,7 @@ export async function apiServer(
   const { binDirectory } = config.slurm;
   const accounts = new Accounts(binDirectory === null ? undefined : join(binDirectory, "sacctmgr"));
   const access = new Access(accounts, config.access);
-  const admission = {
-    ...config.functions,
-    ...timeLimitsOf(config),
-    maxScriptBytes,
-    maxEnvironmentBytes,
-    allowRootFunctions: config.access.allowRootFunctions,
-    ...onlyUser(),
-  };
+  const admission = admissionOf(config);
   const largestNode = () => parts.capacity.largestNode();
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
     ...invocationHandlers({
@@ -94,6 +87,15 @@ export async function apiServer(
   register(server, handlers);
   return server;
 }
+
+const admissionOf = (config: Config) => ({
+  ...config.functions,
+  ...timeLimitsOf(config),
+  maxScriptBytes,
+  maxEnvironmentBytes,
+  allowRootFunctions: config.access.allowRootFunctions,
+  ...onlyUser(),
+});
 
 /** Only root can act as another user. */
 function onlyUser(): { onlyUser?: { uid: number; name: string } } {

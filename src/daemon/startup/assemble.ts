@@ -1,27 +1,13 @@
-// Constructs the daemon's components and gives each the others that it needs; the configuration
-// selects the adapters.
+// Constructs the daemon's components and gives each the others that it needs.
 
-import { randomUUID } from "node:crypto";
-import { userInfo } from "node:os";
-import { join } from "node:path";
 import type { Logger } from "pino";
-import { nowMs } from "../../clock.js";
 import type { Config } from "../../config.js";
 import { InterferenceGuard } from "../../core/capacity/interference.js";
-import type { PilotMark } from "../../core/capacity/pilots.js";
 import { expandHostList } from "../../core/hostlist.js";
 import type { BlobFiles } from "../../core/ports/blobs.js";
-import type { Cluster } from "../../core/ports/cluster.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
-import { createLocalLauncher } from "../../launch/local.js";
-import { createPilotLauncher } from "../../launch/pilot.js";
-import { type Bundle, loadBundle } from "../../launch/ssh/bundle.js";
-import { createSshLauncher } from "../../launch/ssh/launcher.js";
-import { createSlurmCluster } from "../../slurm/cluster.js";
-import { createBlobFiles } from "../../store/blobs/blob-files.js";
-import { loadTls, type TlsFiles } from "../auth/tls.js";
-import { Secrets } from "../auth/tokens.js";
+import type { Secrets } from "../auth/tokens.js";
 import { Capacity } from "../capacity/capacity.js";
 import { Drains } from "../executors/drains.js";
 import { Executors } from "../executors/executors.js";
@@ -42,12 +28,12 @@ import { Recorder } from "../records/recorder.js";
 import { Events } from "../state/events.js";
 import { LiveInvocations } from "../state/live.js";
 import { Registry } from "../state/registry.js";
+import { type Adapters, pilotMarkOf, startMs } from "./adapters.js";
 import { holePolicyOf, learningPolicyOf } from "./policies.js";
 
-/** An executor is ready within ~0.3 s; ssh to a busy node may take seconds. */
-const startMs = 15_000;
 /** Added to its own orphanMs: the time it needs to kill its functions and exit. */
 const adoptMarginMs = 5_000;
+
 export interface Parts {
   readonly launcher: Launcher;
   readonly events: Events;
@@ -70,40 +56,6 @@ export interface Parts {
   readonly reserve: DiskReserve;
   readonly blobs: Blobs;
   readonly catalog: Catalog;
-}
-
-/** The components' interfaces to the outside, besides the store. */
-export interface Adapters {
-  readonly cluster: Cluster;
-  readonly launcher: Launcher;
-  readonly blobFiles: BlobFiles;
-  /**
-   * Paths on the nodes of programs that the launcher copies there; if omitted, they are where the
-   * configuration says.
-   */
-  readonly brought?: Bundle["programs"] | undefined;
-  /** null or omitted if connections are not encrypted. */
-  readonly tls?: TlsFiles | null;
-  readonly secrets: Secrets;
-  /** A few characters that no other executor's name has. */
-  readonly newName: () => string;
-}
-
-/**
- * The real ones, as configured. Throws CONFIG if the key file or an adapter's files are invalid.
- */
-export function adaptersOf(config: Config): Adapters {
-  const bundle = bundleOf(config);
-  const secrets = Secrets.load(join(config.stateDirectory, "key"));
-  return {
-    cluster: createCluster(config),
-    launcher: createLauncher(config, bundle, secrets),
-    blobFiles: createBlobFiles(join(config.stateDirectory, "blobs")),
-    brought: bundle?.programs,
-    tls: loadTls(config.listen.tls),
-    secrets,
-    newName: () => randomUUID().slice(0, 8),
-  };
 }
 
 /** Constructs the components; nothing runs yet. */
@@ -245,62 +197,4 @@ function settlePolicyOf({ rates, functions }: Config, startFailures: StartFailur
     maxLostAttempts: functions.maxLostAttempts,
     startFailures,
   };
-}
-
-function createCluster({ slurm, placement }: Config) {
-  const { conf, binDirectory, commandTimeoutMs } = slurm;
-  const { exclusivePartitions } = placement;
-  return createSlurmCluster({
-    slurmConf: conf,
-    binDirectory,
-    commandTimeoutMs,
-    exclusivePartitions,
-    now: nowMs,
-  });
-}
-
-/** null if nothing is copied to the nodes. */
-function bundleOf({ placement, programs }: Config): Bundle | null {
-  const { launcher, ssh } = placement;
-  if (launcher !== "ssh" || ssh.executor === "installed") return null;
-  return loadBundle({ ...programs, directory: ssh.directory });
-}
-
-/** One user may run several daemons, each with its own key. */
-function pilotMarkOf({ placement }: Config, secrets: Secrets): PilotMark {
-  const { partition } = placement.pilot;
-  return { user: userInfo().username, partition, instance: secrets.instance() };
-}
-
-function createLauncher(config: Config, bundle: Bundle | null, secrets: Secrets): Launcher {
-  const { programs, runDirectory, logDirectory, placement } = config;
-  const { node } = programs;
-  const executorProgram = bundle?.programs.executor ?? programs.executor;
-  const common = { node, executorProgram, runDirectory, logDirectory };
-  if (placement.launcher === "local") return createLocalLauncher(common);
-  if (placement.launcher === "pilot") return pilotLauncherOf(config, secrets);
-  const { ssh } = placement;
-  const nodeOnNode = ssh.executor === "binary" ? null : node;
-  return createSshLauncher({ ...common, ...ssh, node: nodeOnNode, bundle });
-}
-
-function pilotLauncherOf(config: Config, secrets: Secrets): Launcher {
-  const { programs, logDirectory, placement, slurm, munge } = config;
-  const { account, qos, pendingMs } = placement.pilot;
-  const { instance, partition } = pilotMarkOf(config, secrets);
-  return createPilotLauncher({
-    node: programs.node,
-    executorProgram: programs.executor,
-    logDirectory,
-    slurmConf: slurm.conf,
-    binDirectory: slurm.binDirectory,
-    commandTimeoutMs: slurm.commandTimeoutMs,
-    mungeSocket: munge.socket,
-    uid: process.geteuid!(),
-    instance,
-    partition,
-    account,
-    qos,
-    validMs: pendingMs + startMs,
-  });
 }

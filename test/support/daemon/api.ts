@@ -52,14 +52,35 @@ export class TestApi {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** GET, or POST of a body. The user is called u1000 for uid 1000. */
-  async ask(path: string, uid = 0, body?: object): Promise<Answer> {
-    const { port } = this.#server.server.address() as AddressInfo;
-    const token = this.#secrets.issueToken({ uid, gid: uid, user: `u${uid}` }, nowMs() + 60_000);
-    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-    const post = { method: "POST", headers, body: JSON.stringify(body) };
-    const url = `http://127.0.0.1:${port}${path}`;
-    const answer = await fetch(url, body === undefined ? { headers } : post);
+  get port(): number {
+    return (this.#server.server.address() as AddressInfo).port;
+  }
+
+  /** The user is called u1000 for uid 1000. */
+  tokenOf(uid: number): string {
+    return this.#secrets.issueToken({ uid, gid: uid, user: `u${uid}` }, nowMs() + 60_000);
+  }
+
+  /** GET, or POST of a body. */
+  ask(path: string, uid = 0, body?: object): Promise<Answer> {
+    return this.send(body === undefined ? "GET" : "POST", path, uid, body);
+  }
+
+  /** With a body of JSON, or of any bytes. */
+  async send(method: string, path: string, uid = 0, body?: object): Promise<Answer> {
+    const isBytes = body instanceof Uint8Array;
+    const headers = {
+      authorization: `Bearer ${this.tokenOf(uid)}`,
+      ...(body !== undefined && {
+        "content-type": isBytes ? "application/octet-stream" : "application/json",
+      }),
+    };
+    const sent = isBytes ? Buffer.from(body) : JSON.stringify(body);
+    const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      method,
+      headers,
+      ...(body !== undefined && { body: sent }),
+    });
     return { status: answer.status, body: await answer.json() };
   }
 }

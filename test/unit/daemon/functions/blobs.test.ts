@@ -1,0 +1,187 @@
+// Contents of users: counted, verified, never without a file, and removed once nothing needs them.
+
+import { createHash } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { type Time, useTime } from "../../../../src/clock.js";
+import type { Store } from "../../../../src/core/ports/store.js";
+import { Blobs } from "../../../../src/daemon/functions/blobs.js";
+import { GleanerError } from "../../../../src/model/errors.js";
+import { blobHash } from "../../../../src/model/ids.js";
+import { MemoryBlobFiles } from "../../../support/daemon/memory-blobs.js";
+import { storeForEachTest } from "../../../support/store/store.js";
+
+const mebibyte = 1024 * 1024;
+const policy = { maxMb: 8, maxMbOfUser: 3, keepUnusedMs: 1_000 };
+const [ada, bob] = [1_000, 1_001];
+
+let store: Store;
+let files: MemoryBlobFiles;
+let blobs: Blobs;
+let freeBytes: number;
+let atMs: number;
+let restore: () => void;
+storeForEachTest((opened) => {
+  store = opened;
+});
+beforeEach(async () => {
+  atMs = 10_000;
+  restore = useTime({ nowMs: () => atMs } as Time);
+  freeBytes = Number.POSITIVE_INFINITY;
+  files = new MemoryBlobFiles();
+  blobs = await newDaemon();
+});
+afterEach(() => restore());
+
+async function newDaemon(over: Partial<Store> = {}): Promise<Blobs> {
+  const reserve = {
+    requireRoom: async (bytes: number) => {
+      if (bytes > freeBytes) throw new GleanerError("LIMIT_REACHED", "the disk is full");
+    },
+  };
+  const made = new Blobs({ files, store: { ...store, ...over }, reserve, policy });
+  await made.load();
+  return made;
+}
+
+const announced = (text: string | Buffer) => ({
+  sha256: blobHash(createHash("sha256").update(text).digest("hex")),
+  bytes: Buffer.byteLength(text),
+});
+const sized = (mb: number, fill: string) => Buffer.alloc(mb * mebibyte, fill);
+
+async function* chunks(...texts: (string | Buffer)[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+const write = (uid: number, text: string | Buffer, to = blobs) =>
+  to.write(uid, announced(text), chunks(text));
+const keptTexts = () => [...files.kept.values()].map((each) => Buffer.from(each).toString());
+
+describe("a content", () => {
+  test("is its sender's once it is kept, and nobody else's who only knows its hash", async () => {
+    const { sha256 } = announced("abc");
+    expect(await write(ada, "abc")).toBe(true);
+    expect(await write(ada, "abc")).toBe(false);
+    expect(await blobs.openOwn(bob, sha256)).toBeNull();
+    expect((await blobs.openOwn(ada, sha256))!.bytes).toBe(3);
+    expect(await write(bob, "abc")).toBe(true);
+    expect(await blobs.openOwn(bob, sha256)).not.toBeNull();
+  });
+
+  test("that is announced by somebody who cannot send it is not theirs", async () => {
+    await write(ada, "abc");
+    const { sha256 } = announced("abc");
+    await expect(blobs.write(bob, announced("abc"), chunks("xyz"))).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringMatching(/^the content that arrived has the hash .*: it changed while/),
+    });
+    await expect(blobs.write(bob, { sha256, bytes: 3 }, chunks("ab"))).rejects.toThrow(/the hash/);
+    expect(await blobs.openOwn(bob, sha256)).toBeNull();
+    expect([keptTexts(), files.unfinished]).toEqual([["abc"], 0]);
+  });
+
+  test("that is missing on disk says how to get it back", async () => {
+    await write(ada, "abc");
+    files.kept.clear();
+    await expect(blobs.openOwn(ada, announced("abc").sha256)).rejects.toMatchObject({
+      code: "STORE",
+      message: expect.stringMatching(/missing on gleanerd's disk: send it again/),
+    });
+    expect(await write(ada, "abc")).toBe(false);
+    expect(keptTexts()).toEqual(["abc"]);
+  });
+
+  test("that cannot be recorded leaves no file, unless somebody else has it", async () => {
+    const keepBlob = async () => Promise.reject(new GleanerError("STORE", "disk I/O error"));
+    const failing = await newDaemon({ keepBlob });
+    await expect(write(ada, "abc", failing)).rejects.toThrow("disk I/O error");
+    expect(keptTexts()).toEqual([]);
+    await write(bob, "abc");
+    await expect(write(ada, "abc", failing)).rejects.toThrow("disk I/O error");
+    expect(keptTexts()).toEqual(["abc"]);
+  });
+});
+
+describe("a user's part", () => {
+  const full = (limit: number) =>
+    expect.objectContaining({
+      code: "LIMIT_REACHED",
+      message: expect.stringMatching(
+        new RegExp(
+          `the limit for one user is ${limit * mebibyte} at present .*glean function remove`,
+        ),
+      ),
+    });
+
+  test("is bounded, over a restart, and what failed does not count", async () => {
+    await write(ada, sized(2, "a"));
+    await expect(write(ada, sized(2, "b"))).rejects.toEqual(full(3));
+    freeBytes = 5;
+    await expect(write(ada, sized(1, "c"))).rejects.toThrow("the disk is full");
+    freeBytes = Number.POSITIVE_INFINITY;
+    await write(ada, sized(1, "c"));
+    expect(await write(ada, sized(2, "a"))).toBe(false);
+    blobs = await newDaemon();
+    await expect(write(ada, "d")).rejects.toEqual(full(3));
+    await write(bob, "d");
+  });
+
+  test("counts what is on its way", async () => {
+    let more: (chunk: Buffer) => void = () => undefined;
+    const slow = (async function* () {
+      yield await new Promise<Buffer>((resolve) => {
+        more = resolve;
+      });
+    })();
+    const first = blobs.write(ada, announced(sized(2, "a")), slow);
+    await expect(write(ada, sized(2, "b"))).rejects.toEqual(full(3));
+    more(sized(2, "a"));
+    expect(await first).toBe(true);
+  });
+
+  test("leaves as much to others", async () => {
+    await write(1, sized(3, "a"));
+    await write(2, sized(2, "a"));
+    // 8 MB, of which others have 5.
+    await expect(write(3, sized(2, "a"))).rejects.toEqual(full(1.5));
+    await write(3, sized(1, "a"));
+  });
+});
+
+describe("what nothing needs", () => {
+  test("is removed after a while, with its file only once nobody has it", async () => {
+    await write(ada, "abc");
+    await write(bob, "abc");
+    expect(await blobs.removeUnused()).toBe(0);
+    atMs += 1_001;
+    await write(bob, "abc");
+    expect(await blobs.removeUnused()).toBe(1);
+    expect(keptTexts()).toEqual(["abc"]);
+    atMs += 1_001;
+    expect(await blobs.removeUnused()).toBe(1);
+    expect(keptTexts()).toEqual([]);
+    expect(await blobs.openOwn(bob, announced("abc").sha256)).toBeNull();
+    await write(ada, sized(3, "a"));
+  });
+
+  test("is not removed under somebody who sends it at that moment", async () => {
+    await write(ada, "abc");
+    atMs += 1_001;
+    const [, isNew] = await Promise.all([blobs.removeUnused(), write(bob, "abc")]);
+    expect(isNew).toBe(true);
+    expect(keptTexts()).toEqual(["abc"]);
+    const [again] = await Promise.all([write(ada, "abc"), blobs.removeUnused()]);
+    expect([again, keptTexts()]).toEqual([true, ["abc"]]);
+  });
+
+  test("that a daemon wrote and died before it recorded it is removed", async () => {
+    await write(ada, "abc");
+    await (await files.receive(chunks("lost"), 4)).keep();
+    await files.receive(chunks("half"), 4);
+    blobs = await newDaemon();
+    expect(files.unfinished).toBe(0);
+    expect(await blobs.removeUnrecorded()).toBe(1);
+    expect(keptTexts()).toEqual(["abc"]);
+    expect(await blobs.removeUnrecorded()).toBe(0);
+  });
+});
