@@ -104,7 +104,8 @@ function startRounds(
   const retention = new Retention(store, config.store.retainDays, log);
   const overdue = new Overdue({ ...parts, graceMs: config.functions.killWaitMs });
   const { keepUnusedMs } = config.blobs;
-  const cleaning = new Cleaning(parts.blobs, store, keepUnusedMs, log);
+  const inUse = () => parts.live.versions();
+  const cleaning = new Cleaning(parts.blobs, store, inUse, keepUnusedMs, log);
   retention.start();
   cleaning.start();
   overdue.start();

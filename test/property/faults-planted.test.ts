@@ -63,7 +63,8 @@ describe("in the core", () => {
         unusable: [],
       }),
     }));
-    expect(await firstProblem(run)).toMatch(/^harm/);
+    // Some seeds show first that no executor ever leaves a node that is full.
+    expect(await firstProblem(run)).toMatch(/^harm|^an executor is left/);
   });
 
   test("finds that a price is rounded up", async () => {

@@ -135,6 +135,9 @@ export interface FunctionStore {
   removeFunction(functionId: number, atMs: number): Promise<void>;
   /** Rejects with BAD_REQUEST if an alias points to it. */
   removeVersion(key: VersionKey, atMs: number): Promise<void>;
-  /** Deletes versions removed before `beforeMs` that nothing refers to; returns their number. */
-  pruneFunctions(beforeMs: number, limit: number): Promise<number>;
+  /**
+   * Deletes versions removed before `beforeMs`, except those that live calls use; returns their
+   * number.
+   */
+  pruneFunctions(beforeMs: number, inUse: readonly VersionId[], limit: number): Promise<number>;
 }

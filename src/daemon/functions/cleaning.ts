@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
+import type { VersionId } from "../../model/ids.js";
 import type { Blobs } from "./blobs.js";
 
 /** The start is busy enough without it. */
@@ -23,6 +24,8 @@ export class Cleaning {
   constructor(
     private readonly blobs: Pick<Blobs, "removeUnused" | "removeUnrecorded">,
     private readonly store: Pick<Store, "pruneFunctions">,
+    /** The versions that calls wait for or run. */
+    private readonly versionsInUse: () => readonly VersionId[],
     private readonly keepUnusedMs: number,
     private readonly log: Logger,
   ) {}
@@ -47,7 +50,8 @@ export class Cleaning {
   async run(): Promise<void> {
     try {
       const beforeMs = nowMs() - this.keepUnusedMs;
-      const versions = await this.all(() => this.store.pruneFunctions(beforeMs, rowsAtOnce));
+      const inUse = this.versionsInUse();
+      const versions = await this.all(() => this.store.pruneFunctions(beforeMs, inUse, rowsAtOnce));
       const contents = await this.all(() => this.blobs.removeUnused());
       // Only a daemon that died leaves such files.
       const files = this.hasSwept || this.stopped ? 0 : await this.blobs.removeUnrecorded();

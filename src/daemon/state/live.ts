@@ -4,7 +4,7 @@
 import { WaitingQueue } from "../../core/placement/queue.js";
 import type { LiveInvocation } from "../../core/ports/store.js";
 import { assert } from "../../model/errors.js";
-import type { ExecutorId, InvocationId } from "../../model/ids.js";
+import type { ExecutorId, InvocationId, VersionId } from "../../model/ids.js";
 import {
   type Invocation,
   invocationTransitions,
@@ -59,6 +59,14 @@ export class LiveInvocations {
 
   all(): Iterable<Live> {
     return this.byId.values();
+  }
+
+  /** The versions of functions that calls wait for or run. */
+  versions(): readonly VersionId[] {
+    const all = new Set<VersionId>();
+    for (const { digest } of this.byId.values())
+      if (digest.version !== null) all.add(digest.version);
+    return [...all];
   }
 
   /** A user's share. */

@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     console.log(`deployed ${hash}`);
   };
   const clean = async (): Promise<void> => {
-    await store.pruneFunctions(Number.MAX_SAFE_INTEGER, 10);
+    await store.pruneFunctions(Number.MAX_SAFE_INTEGER, [], 10);
     await blobs.removeUnused();
   };
   for (let round = 0; ; round++) {

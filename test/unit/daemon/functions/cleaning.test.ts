@@ -22,7 +22,7 @@ function cleaning(steps: Record<string, number | Error>): Cleaning {
   };
   const blobs = { removeUnused: step("contents"), removeUnrecorded: step("files") };
   const log = pino({}, { write: (line) => void logged.push(JSON.parse(line)) });
-  return new Cleaning(blobs, { pruneFunctions: step("versions") }, 1_000, log);
+  return new Cleaning(blobs, { pruneFunctions: step("versions") }, () => [], 1_000, log);
 }
 
 test("a round repeats each step until nothing is left, and sweeps files once", async () => {

@@ -162,17 +162,26 @@ describe("aliases and removal", () => {
     expect(await versionsOf("tile")).toEqual([2]);
   });
 
+  test("a removed version stays while calls use it, its bundle with it", async () => {
+    const { key } = await deploy("tile", 1);
+    await store.removeFunction(1, 5);
+    expect(await store.pruneFunctions(6, [version(1)], 10)).toBe(0);
+    expect(await store.loadVersion(key)).toMatchObject({ version: version(1) });
+    expect(await store.listUnusedBlobs(1_000, 10)).toEqual([]);
+    expect(await store.pruneFunctions(6, [version(2)], 10)).toBe(1);
+  });
+
   test("what was removed is deleted later, its bundle after it", async () => {
     const { key } = await deploy("tile", 1);
     await deploy("tile", 2);
     await store.removeVersion(key, 100);
-    expect(await store.pruneFunctions(100, 10)).toBe(0);
+    expect(await store.pruneFunctions(100, [], 10)).toBe(0);
     expect(await store.listUnusedBlobs(1_000, 10)).toEqual([]);
-    expect(await store.pruneFunctions(101, 10)).toBe(1);
+    expect(await store.pruneFunctions(101, [], 10)).toBe(1);
     expect(await store.loadVersion(key)).toBeNull();
     expect(await store.listUnusedBlobs(1_000, 10)).toMatchObject([{ sha256: version(1) }]);
     await store.removeFunction(1, 100);
-    expect(await store.pruneFunctions(101, 10)).toBe(1);
+    expect(await store.pruneFunctions(101, [], 10)).toBe(1);
     await deploy("tile", 3);
     expect((await store.loadFunction(ada.uid, "tile"))!.id).toBe(2);
   });
@@ -262,7 +271,7 @@ describe("blobs", () => {
 test("a version's number is never given again", async () => {
   const { key } = await deploy("tile", 1);
   await store.removeFunction(1, 5);
-  await store.pruneFunctions(6, 10);
+  await store.pruneFunctions(6, [], 10);
   const { key: next } = await deploy("tile", 1);
   expect(next).toBe(key + 1);
   expect((await store.loadVersion(next))!.version satisfies VersionId).toBe(version(1));

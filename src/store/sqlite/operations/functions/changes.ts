@@ -7,9 +7,6 @@ import type { Connection } from "../../database.js";
 import type { Operations } from "../../signatures.js";
 import { deployer } from "./deploy.js";
 
-/** Everything that refers to a version; whatever else does so later must stand here. */
-const isUsed = "EXISTS (SELECT 1 FROM function_alias AS a WHERE a.version = v.id)";
-
 export function functionWrites(
   database: Connection,
 ): Operations<
@@ -91,17 +88,17 @@ function versionRemover(database: Connection): Operations<"removeVersion">["remo
 }
 
 function pruner(database: Connection): Operations<"pruneFunctions">["pruneFunctions"] {
-  const removeVersions = database.prepare<{ beforeMs: number; limit: number }>(
+  const removeVersions = database.prepare<{ beforeMs: number; inUse: string; limit: number }>(
     `DELETE FROM function_version WHERE id IN
-       (SELECT v.id FROM function_version AS v
-        WHERE v.removed_at_ms < @beforeMs AND NOT ${isUsed} LIMIT @limit)`,
+       (SELECT id FROM function_version WHERE removed_at_ms < @beforeMs
+          AND version NOT IN (SELECT value FROM json_each(@inUse)) LIMIT @limit)`,
   );
   const removeEmpty = database.prepare(
     `DELETE FROM function WHERE NOT EXISTS
        (SELECT 1 FROM function_version AS v WHERE v.function = function.id)`,
   );
-  return (beforeMs, limit) => {
-    const { changes } = removeVersions.run({ beforeMs, limit });
+  return (beforeMs, inUse, limit) => {
+    const { changes } = removeVersions.run({ beforeMs, inUse: JSON.stringify(inUse), limit });
     if (changes > 0) removeEmpty.run();
     return changes;
   };

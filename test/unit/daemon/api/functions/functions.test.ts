@@ -212,7 +212,7 @@ describe("aliases and removal", () => {
     );
     expect(await site.api.send("DELETE", path, ada)).toMatchObject({ status: 404 });
     expect(site.files.kept.size).toBe(2);
-    await site.store.pruneFunctions(Number.MAX_SAFE_INTEGER, 10);
+    await site.store.pruneFunctions(Number.MAX_SAFE_INTEGER, [], 10);
     await new Promise((resolve) => setTimeout(resolve, 2));
     await site.blobs.removeUnused();
     expect(site.files.kept.size).toBe(1);

@@ -45,6 +45,19 @@ BEGIN
   SELECT RAISE (ABORT, 'an audit event is never changed');
 END;
 
+CREATE TABLE blob (
+  owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
+  sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+  bytes INTEGER NOT NULL CHECK (bytes >= 0),
+  -- The last time that its owner sent it.
+  kept_at_ms INTEGER NOT NULL CHECK (kept_at_ms >= 0),
+  PRIMARY KEY (owner_uid, sha256)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX blob_kept ON blob (kept_at_ms);
+
+CREATE INDEX blob_sha256 ON blob (sha256);
+
 CREATE TABLE call_answer (
   invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
   kind TEXT NOT NULL CHECK (kind IN ('result', 'exception', 'notLoaded')),
@@ -70,19 +83,6 @@ CREATE TABLE call_log (
   invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
   body BLOB NOT NULL
 ) STRICT;
-
-CREATE TABLE blob (
-  owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
-  sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
-  bytes INTEGER NOT NULL CHECK (bytes >= 0),
-  -- The last time that its owner sent it.
-  kept_at_ms INTEGER NOT NULL CHECK (kept_at_ms >= 0),
-  PRIMARY KEY (owner_uid, sha256)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX blob_kept ON blob (kept_at_ms);
-
-CREATE INDEX blob_sha256 ON blob (sha256);
 
 CREATE TABLE checkpoint (
   invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
