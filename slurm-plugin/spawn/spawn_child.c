@@ -158,6 +158,9 @@ static bool execute(const struct spawn_request *request, struct failure *failure
 void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status, int joined)
 {
 	struct failure failure = {0};
+	(void)close(SPAWN_SOCKET_FD);
+	/* As every process of its user: it writes to files of its own in /proc. */
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	if (enter(request, supervisor, joined, &failure)) {
 		if (request->remove_path == NULL)
 			(void)execute(request, &failure);

@@ -15,6 +15,7 @@
 #include "hook_conf.h"
 #include "hook_env.h"
 #include "kill_tree.h"
+#include "spawn_frame.h"
 #include "spawn_request.h"
 #include "util.h"
 
@@ -72,6 +73,28 @@ static bool parse_request(char *text, size_t length)
 		abort();
 	free(exact);
 	return taken;
+}
+
+/* All frames of a stream, as the server reads them. */
+static bool parse_frames(char *text, size_t length)
+{
+	struct frame frame;
+	enum frame_state state;
+	size_t at = 0;
+	uint8_t *exact = malloc(length + (length == 0)); /* without a NUL at its end */
+	if (exact == NULL)
+		abort();
+	memcpy(exact, text, length);
+	while ((state = spawn_frame_read(exact + at, length - at, &frame)) == FRAME_WHOLE) {
+		if (frame.body != exact + at + FRAME_HEAD || frame.length > length - at - FRAME_HEAD ||
+		    (frame.kind != FRAME_REQUEST && frame.length > 0))
+			abort();
+		at += FRAME_HEAD + frame.length;
+	}
+	if (state == FRAME_TOO_LONG && (frame.kind != FRAME_REQUEST || frame.length <= REQUEST_MAX))
+		abort();
+	free(exact);
+	return at > 0;
 }
 
 static bool parse_conf(char *text, size_t length)
@@ -141,7 +164,7 @@ static bool parse_stat(char *text, size_t length)
 static const struct target {
 	const char *name;
 	parse *parse;
-	const char *samples[4]; /* of a request: records separated by newlines */
+	const char *samples[4]; /* of requests and frames: separated by newlines, see frame() */
 	const char *words[20];
 } targets[] = {
     {"request",
@@ -170,6 +193,10 @@ static const struct target {
      {"pid=123\nstartTicks=456\nexecutor=e-1\nkill=/sys/fs/cgroup/gleaner/n1/cgroup.kill\n", "startTicks=1\npid=2\n"},
      {"\n", "=", "pid=", "kill=", "kill=/sys/fs/cgroup/../cgroup.kill", "4194304", "startTicks=", "%n", "cgroup.kill"}},
     {"answer", parse_answer, {"freed 2 13", "freed 0 0", "freed 999999999 999999999"}, {" ", "freed", "-", "1", "\n"}},
+    {"frames",
+     parse_frames,
+     {"Rrecords\nT\nK", "N\nR\nRmore records\nK"},
+     {"\n", "R", "T", "N", "K", "x", "\xff\xff\xff\xff", "\nRbody", "\nK"}},
     {"stat",
      parse_stat,
      {"7 (a) b) S 1 7 7 0 -1 4194560 89 0 0 0 0 0 0 0 20 0 1 0 4242 2461696 128 18446744073709551615 1 1 0 0 0 0 0 "
@@ -177,19 +204,21 @@ static const struct target {
      {")", "(", " ", "-", "99999999999999999999", "R", "\n", ") Z"}},
 };
 
-/* Samples with newlines become records with their sizes. */
-static void frame(struct input *input)
+/* What newlines separate becomes records with their sizes, or frames with lengths and ids. */
+static void frame(struct input *input, bool by_id)
 {
 	struct input framed = {0};
-	size_t start = 0;
+	size_t start = 0, head = by_id ? 8 : 4;
 	for (size_t at = 0; at <= input->length; at++) {
 		if (at < input->length && input->bytes[at] != '\n')
 			continue;
-		size_t size = at - start, told = below(40) == 0 ? below(300) : size;
-		if (framed.length + 4 + size > INPUT_MAX)
+		size_t size = at - start, told = below(40) == 0 ? below(300) : size - (by_id && size > 0);
+		if (framed.length + head + size > INPUT_MAX)
 			break;
 		for (int byte = 0; byte < 4; byte++)
 			framed.bytes[framed.length++] = (uint8_t)(told >> 8 * byte);
+		for (size_t byte = 4; byte < head; byte++)
+			framed.bytes[framed.length++] = (uint8_t)below(3);
 		memcpy(framed.bytes + framed.length, input->bytes + start, size);
 		framed.length += size;
 		start = at + 1;
@@ -245,11 +274,11 @@ static void make(struct input *input, const struct target *target)
 	const char *sample = target->samples[below(samples)];
 	input->length = strlen(sample);
 	memcpy(input->bytes, sample, input->length);
-	bool is_framed = target->parse == parse_request;
+	bool by_id = target->parse == parse_frames, is_framed = by_id || target->parse == parse_request;
 	for (size_t left = below(5); left > 0; left--)
 		change(input, target);
 	if (is_framed)
-		frame(input);
+		frame(input, by_id);
 	for (size_t left = is_framed && below(2) == 0 ? 1 + below(3) : 0; left > 0; left--)
 		change(input, target);
 }

@@ -5,6 +5,7 @@ import type { Attempts } from "./attempts/attempts.js";
 import type { CheckpointRemover } from "./attempts/checkpoints.js";
 import { withinMs } from "./attempts/timing.js";
 import type { Outbox } from "./connection/outbox.js";
+import type { Spawning } from "./runtimes/spawner.js";
 
 /** The executor waits no longer for killed processes that hang in the kernel. */
 const leaveKillMs = 5_000;
@@ -14,6 +15,8 @@ const leaveReportMs = 2_000;
 export interface LeavingParts {
   readonly attempts: Pick<Attempts, "running" | "keys" | "ask" | "part" | "evict">;
   readonly remover: Pick<CheckpointRemover, "stop">;
+  /** Its processes must be gone before the groups can be removed. */
+  readonly spawner: Pick<Spawning, "close">;
   readonly outbox: Pick<Outbox, "emptied" | "sayNow">;
   readonly onLeaving: (reason: string) => void;
   /** Called once, when nothing is left and the process may exit. */
@@ -33,11 +36,15 @@ export class Departure {
   async leave(reason: string, graceMs = 0): Promise<void> {
     if (this.mode === "leaving") return;
     this.mode = "leaving";
-    const { attempts, remover, outbox } = this.parts;
+    const { attempts, remover, spawner, outbox } = this.parts;
     this.parts.onLeaving(reason);
     if (graceMs > 0) await attempts.part(reason, graceMs);
     const evicted = attempts.evict(attempts.keys, reason, nothing).ended;
-    await withinMs(leaveKillMs, Promise.all([evicted, remover.stop()]));
+    const ended = Promise.all([evicted, remover.stop()]);
+    await withinMs(
+      leaveKillMs,
+      ended.then(() => spawner.close()),
+    );
     await outbox.emptied(leaveReportMs);
     outbox.sayNow({ type: "leaving", reason });
     this.parts.gone(reason);

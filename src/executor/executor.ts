@@ -28,7 +28,6 @@ import type { BeginLine, HookHandlers } from "./hook/socket.js";
 import { beginOf } from "./hook/step-watch.js";
 import type { Log } from "./log.js";
 import { execRuntime } from "./runtimes/exec.js";
-import { spawnAttempt } from "./runtimes/glean-spawn.js";
 import type { Surroundings } from "./surroundings.js";
 import { withWorkers } from "./workers/workers.js";
 
@@ -49,7 +48,7 @@ export class Executor implements HookHandlers {
     private readonly log: Log,
     private readonly outside: Surroundings,
   ) {
-    const { spawn = spawnAttempt, pass } = outside;
+    const { spawner, pass } = outside;
     this.allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
@@ -61,16 +60,16 @@ export class Executor implements HookHandlers {
       },
       onTrouble: (what) => log("trouble", { what }),
     };
-    const exec = execRuntime(containment, spec, spawn);
+    const exec = execRuntime(containment, spec, spawner);
     const runtime = outside.workers ? withWorkers(exec, outside.workers) : exec;
     this.attempts = new Attempts(containment, spec, runtime, events, pass);
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
-    this.remover = new CheckpointRemover(containment, spec.spawnProgram, removed, spawn);
+    this.remover = new CheckpointRemover(containment, spawner, removed);
     const { attempts, remover, outbox } = this;
     const onLeaving = (reason: string) => log("leaving", { reason });
     const { gone } = outside;
-    this.departure = new Departure({ attempts, remover, outbox, onLeaving, gone });
+    this.departure = new Departure({ attempts, remover, spawner, outbox, onLeaving, gone });
   }
 
   /** Reads the jobs from before; called once the hook's socket listens, to miss none. */

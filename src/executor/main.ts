@@ -24,6 +24,7 @@ import { gpuProblemHere } from "./node/gpu-devices.js";
 import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
 import { unseal } from "./pilot/pilot.js";
+import { Spawner } from "./runtimes/spawner.js";
 import { startWorkers } from "./workers/start.js";
 
 /** Large enough for the ids of all jobs on a node. */
@@ -130,11 +131,13 @@ async function run(spec: LaunchSpec): Promise<void> {
   unkillable.look();
   const own = { ...spec, budget: ownOrder(spec.budget, gpuProblem, unkillable) };
   const paths = { socket: folder.workerSocketPath, cache: spec.cacheFolder };
-  const functions = await startWorkers(spec, containment, paths, (version) =>
+  const spawner = new Spawner(spec.spawnProgram);
+  const functions = await startWorkers(spec, spawner, containment, paths, (version) =>
     executor.outbox.sayNow({ type: "fetchBundle", version }),
   );
   const { workers, code } = functions;
   const executor: Executor = new Executor(own, folder, containment, log, {
+    spawner,
     gone: (reason) => void leave(reason),
     hung: (group) => unkillable.add(group),
     workers,

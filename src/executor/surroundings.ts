@@ -2,7 +2,7 @@
 
 import type { PassOn } from "./attempts/preempt-signal.js";
 import type { HungGroup } from "./containment/unkillable.js";
-import type { spawnAttempt } from "./runtimes/glean-spawn.js";
+import type { Spawning } from "./runtimes/spawner.js";
 import type { BundleCache } from "./workers/bundle-cache.js";
 import type { Workers } from "./workers/workers.js";
 
@@ -14,7 +14,7 @@ export interface Surroundings {
    * the attempt holds. Omitted where nobody can tell that an attempt hangs.
    */
   readonly hung?: (group: HungGroup) => void;
-  readonly spawn?: typeof spawnAttempt;
+  readonly spawner: Spawning;
   readonly pass?: PassOn;
   /** Omitted where no calls are ordered. */
   readonly workers?: Workers;

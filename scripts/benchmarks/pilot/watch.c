@@ -3,8 +3,8 @@
  *
  *   watch PID_OF_EXECUTOR
  *
- * The executor has one child that is not a supervisor: the witness, which sleeps and does not
- * handle SIGTERM, so its end is the moment of the signal. Both the witness and this program run
+ * The executor has one child beside the server of glean-spawn: the witness, which sleeps and does
+ * not handle SIGTERM, so its end is the moment of the signal. Both the witness and this program run
  * with real-time priority, before all functions: neither waits for a processor. Prints `watching
  * WITNESSES SUPERVISORS COMMANDS`, then, when all are gone, a line `KIND MICROSECONDS` for each,
  * counted from the first that was. */
@@ -24,9 +24,9 @@
 #define WATCHED_MAX 4096
 #define PATIENCE_MS 60000
 
-enum kind { EXECUTOR, WITNESS, SUPERVISOR, COMMAND, KINDS };
+enum kind { EXECUTOR, WITNESS, SERVER, SUPERVISOR, COMMAND, KINDS };
 
-static const char *const names[KINDS] = {"executor", "witness", "supervisor", "command"};
+static const char *const names[KINDS] = {"executor", "witness", "server", "supervisor", "command"};
 
 static struct pollfd watched[WATCHED_MAX];
 static enum kind kinds[WATCHED_MAX];
@@ -63,9 +63,10 @@ static enum kind kind_of(pid_t pid, pid_t executor)
 	if (!format(path, sizeof path, "/proc/%d/comm", (int)pid) || !read_text(AT_FDCWD, path, name, sizeof name) ||
 	    !proc_read(pid, &info))
 		stop("a process exited while it was examined");
-	if (info.ppid != executor)
-		return COMMAND;
-	return strcmp(name, "glean-spawn\n") == 0 ? SUPERVISOR : WITNESS;
+	bool is_spawn = strcmp(name, "glean-spawn\n") == 0;
+	if (info.ppid == executor)
+		return is_spawn ? SERVER : WITNESS;
+	return is_spawn ? SUPERVISOR : COMMAND;
 }
 
 static void watch_tree(pid_t executor)

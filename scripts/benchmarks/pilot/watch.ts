@@ -47,7 +47,7 @@ export async function watchPilot(
 }
 
 async function readDeparture(lines: AsyncIterator<string>): Promise<Departure> {
-  const last = { executor: 0, witness: 0, supervisor: 0, command: 0 };
+  const last = { executor: 0, witness: 0, server: 0, supervisor: 0, command: 0 };
   for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
     const [kind, microseconds] = line.value.split(" ") as [keyof typeof last, string];
     last[kind] = Math.max(last[kind], Number(microseconds) / 1_000);

@@ -1,4 +1,5 @@
-/* The lines that glean-spawn writes to descriptor 5: started, ended, failed (see PROTOCOL.md). */
+/* The lines that glean-spawn writes to its executor: started, ended, failed, gone (see
+ * PROTOCOL.md). */
 #include "spawn_report.h"
 
 #include <errno.h>
@@ -30,18 +31,17 @@ bool fail(struct failure *failure, enum stage stage, int error, const char *text
 	return false;
 }
 
-/* Writes a whole line. If the executor is gone, there is nobody to tell: the control descriptor
- * shows its end. */
-static void write_line(int fd, const char *line)
+/* If the executor is gone, there is nobody to tell. */
+static void write_line(const char *line)
 {
 	size_t left = strlen(line);
 	while (left > 0) {
-		ssize_t written = write(fd, line, left);
+		ssize_t written = write(SPAWN_SOCKET_FD, line, left);
 		if (written > 0) {
 			line += written;
 			left -= (size_t)written;
 		} else if (written < 0 && errno == EAGAIN) {
-			struct pollfd entry = {.fd = fd, .events = POLLOUT};
+			struct pollfd entry = {.fd = SPAWN_SOCKET_FD, .events = POLLOUT};
 			(void)poll(&entry, 1, 1000);
 		} else if (written < 0 && errno != EINTR) {
 			return;
@@ -49,12 +49,22 @@ static void write_line(int fd, const char *line)
 	}
 }
 
-void report_started(int fd, pid_t pid, uint64_t start_ticks, uint64_t forked_ns)
+void report_started(uint32_t id, pid_t pid, uint64_t start_ticks, uint64_t forked_ns)
 {
 	char line[REPORT_LINE_MAX];
-	if (format(line, sizeof line, "started %d %llu %llu\n", (int)pid, (unsigned long long)start_ticks,
+	if (format(line, sizeof line, "%u started %d %llu %llu\n", id, (int)pid, (unsigned long long)start_ticks,
 		   (unsigned long long)forked_ns))
-		write_line(fd, line);
+		write_line(line);
+}
+
+static int code_of(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+static int signal_of(int status)
+{
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 static unsigned long long time_ms(const struct timeval *time)
@@ -62,20 +72,19 @@ static unsigned long long time_ms(const struct timeval *time)
 	return (unsigned long long)time->tv_sec * 1000 + (unsigned long long)time->tv_usec / 1000;
 }
 
-void report_ended(int fd, const struct ending *ending)
+void report_ended(uint32_t id, const struct ending *ending)
 {
 	char line[REPORT_LINE_MAX];
 	struct rusage usage = {0};
 	(void)getrusage(RUSAGE_CHILDREN, &usage); /* fails only for a wrong argument */
-	int code = WIFEXITED(ending->status) ? WEXITSTATUS(ending->status) : 0;
-	int signal = WIFSIGNALED(ending->status) ? WTERMSIG(ending->status) : 0;
-	if (format(line, sizeof line, "ended %d %d %llu %llu %llu %ld %llu %d\n", code, signal,
-		   (unsigned long long)clock_ns(), time_ms(&usage.ru_utime), time_ms(&usage.ru_stime),
-		   usage.ru_maxrss, (unsigned long long)ending->oom_kills, ending->had_too_many_processes))
-		write_line(fd, line);
+	if (format(line, sizeof line, "%u ended %d %d %llu %llu %llu %ld %llu %d\n", id, code_of(ending->status),
+		   signal_of(ending->status), (unsigned long long)clock_ns(), time_ms(&usage.ru_utime),
+		   time_ms(&usage.ru_stime), usage.ru_maxrss, (unsigned long long)ending->oom_kills,
+		   ending->had_too_many_processes))
+		write_line(line);
 }
 
-void report_failed(int fd, const struct failure *failure)
+void report_failed(uint32_t id, const struct failure *failure)
 {
 	char line[REPORT_LINE_MAX], text[FAILURE_TEXT_MAX];
 	memcpy(text, failure->text, sizeof text);
@@ -84,6 +93,13 @@ void report_failed(int fd, const struct failure *failure)
 		if ((unsigned char)*at < 0x20 || *at == 0x7f)
 			*at = '?'; /* a path may contain a newline; a report line may not */
 	}
-	if (format(line, sizeof line, "failed %s %d %s\n", stage_names[failure->stage], failure->error, text))
-		write_line(fd, line);
+	if (format(line, sizeof line, "%u failed %s %d %s\n", id, stage_names[failure->stage], failure->error, text))
+		write_line(line);
+}
+
+void report_gone(uint32_t id, int status)
+{
+	char line[REPORT_LINE_MAX];
+	if (format(line, sizeof line, "%u gone %d %d\n", id, code_of(status), signal_of(status)))
+		write_line(line);
 }

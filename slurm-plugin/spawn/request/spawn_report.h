@@ -1,4 +1,5 @@
-/* The lines that glean-spawn writes to descriptor 5: started, ended, failed (see PROTOCOL.md). */
+/* The lines that glean-spawn writes to its executor, each with the id of an attempt: started,
+ * ended, failed, gone (see PROTOCOL.md). */
 #ifndef GLEAN_SPAWN_REPORT_H
 #define GLEAN_SPAWN_REPORT_H
 
@@ -6,6 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* The socket to the executor, for frames in one direction and lines in the other. Several processes
+ * write to it: the kernel queues a line this short as a whole. */
+#define SPAWN_SOCKET_FD 3
 #define REPORT_LINE_MAX 512
 #define FAILURE_TEXT_MAX 400
 
@@ -48,8 +52,10 @@ struct ending {
 };
 
 /* `forked_ns`: when the command's process was created, which holds its cores from then on. */
-void report_started(int fd, pid_t pid, uint64_t start_ticks, uint64_t forked_ns);
-void report_ended(int fd, const struct ending *ending);
-void report_failed(int fd, const struct failure *failure);
+void report_started(uint32_t id, pid_t pid, uint64_t start_ticks, uint64_t forked_ns);
+void report_ended(uint32_t id, const struct ending *ending);
+void report_failed(uint32_t id, const struct failure *failure);
+/* `status`: of the supervisor, as from waitpid; 0 if there was none. */
+void report_gone(uint32_t id, int status);
 
 #endif

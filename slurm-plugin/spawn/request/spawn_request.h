@@ -1,9 +1,8 @@
-/* The request that glean-spawn reads from descriptor 3.
+/* The request for one attempt: the body of a frame (spawn_frame.h).
  *
- * Framing (PROTOCOL.md has the table of keys): u32 length, at most 8 MiB, then `length` bytes of
- * records, each a u32 size and `size` bytes of `key=value`. Integers are little-endian. Values
- * contain no NUL, except `script`. Records have sizes instead of separators, so that no value from
- * a user can become a record of its own. */
+ * It consists of records, each a u32 size and `size` bytes of `key=value` (PROTOCOL.md has the
+ * table of keys). Integers are little-endian. Values contain no NUL, except `script`. Records have
+ * sizes instead of separators, so that no value from a user can become a record of its own. */
 #ifndef GLEAN_SPAWN_REQUEST_H
 #define GLEAN_SPAWN_REQUEST_H
 
@@ -57,11 +56,8 @@ struct spawn_request {
 	size_t script_length;
 };
 
-/* Reads and checks the whole request. The strings are in a static buffer: one request per process.
- */
-bool spawn_request_read(struct spawn_request *request, int fd, struct failure *failure);
-
-/* Parses the `left` bytes of records at `at`, which the request keeps. `request` must be zeroed. */
+/* Parses and checks the `left` bytes of records at `at`, which the request keeps. `request` must be
+ * zeroed. */
 bool spawn_request_parse(struct spawn_request *request, uint8_t *at, size_t left, struct failure *failure);
 
 #endif

@@ -8,8 +8,9 @@ import { noIsolation } from "../../wire/isolation.js";
 import type { CheckpointOrder } from "../../wire/messages.js";
 import type { AttemptGroup, Containment } from "../containment/containment.js";
 import { removeLater } from "../containment/group-removal.js";
-import { type SpawnOrder, spawnAttempt } from "../runtimes/glean-spawn.js";
 import type { ProcessEnd, RunHandle } from "../runtimes/runtime.js";
+import type { SpawnOrder } from "../runtimes/spawn-request.js";
+import type { Spawning } from "../runtimes/spawner.js";
 
 /** The daemon asks again for folders that were not removed. */
 const maxWaiting = 1_000;
@@ -30,9 +31,8 @@ export class CheckpointRemover {
   /** Calls `done` for each folder with null, or with one sentence why it still exists. */
   constructor(
     private readonly containment: Containment,
-    private readonly spawnProgram: string,
+    private readonly spawner: Pick<Spawning, "start">,
     private readonly done: (invocation: InvocationId, problem: string | null) => void,
-    private readonly spawn = spawnAttempt,
   ) {}
 
   remove(order: CheckpointOrder): void {
@@ -86,7 +86,7 @@ export class CheckpointRemover {
       this.done(order.invocation, problemOf(end));
       this.next();
     };
-    const handle = this.spawn(this.spawnProgram, removalOf(order), group, {
+    const handle = this.spawner.start(removalOf(order), group, {
       onStarted: () => {},
       onEnd,
     });

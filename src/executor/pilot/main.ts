@@ -13,6 +13,7 @@ import { processGroups } from "../containment/process-groups.js";
 import { Executor } from "../executor.js";
 import type { JobMarks } from "../hook/node-folder.js";
 import { openLog } from "../log.js";
+import { Spawner } from "../runtimes/spawner.js";
 import { readPilotJob } from "./pilot.js";
 
 /** How many times an idle pilot checks its clock before it leaves. */
@@ -38,7 +39,8 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const preemptSignal = new PreemptSignal();
   const gone = (why: string) => void leave(why);
   const { pass } = preemptSignal;
-  const executor = new Executor(own, noMarks, processGroups, log, { gone, pass });
+  const spawner = new Spawner(spec.spawnProgram);
+  const executor = new Executor(own, noMarks, processGroups, log, { gone, pass, spawner });
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
     onMessage: (message) => {

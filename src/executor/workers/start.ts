@@ -7,9 +7,9 @@ import type { VersionId } from "../../model/ids.js";
 import type { LaunchSpec } from "../../wire/launch.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
-import { type SpawnOrder, spawnAttempt, type WorkerStart } from "../runtimes/glean-spawn.js";
 import { type OpenedGroup, openGroupFor } from "../runtimes/group.js";
-import type { ProcessEvents, RunHandle } from "../runtimes/runtime.js";
+import type { SpawnOrder, WorkerStart } from "../runtimes/spawn-request.js";
+import type { Spawning } from "../runtimes/spawner.js";
 import { BundleCache } from "./bundle-cache.js";
 import { RuntimePrograms } from "./runtime-programs.js";
 import { Worker } from "./worker.js";
@@ -22,7 +22,7 @@ export interface WorkerSite {
   close(): void;
 }
 
-type Spec = Pick<LaunchSpec, "spawnProgram" | "isolation" | "gpuDevices">;
+type Spec = Pick<LaunchSpec, "isolation" | "gpuDevices">;
 
 /**
  * `socketPath`: in a folder that only this process's user may enter; `cache`: where bundles are
@@ -30,6 +30,7 @@ type Spec = Pick<LaunchSpec, "spawnProgram" | "isolation" | "gpuDevices">;
  */
 export async function startWorkers(
   spec: Spec,
+  spawner: Spawning,
   containment: Containment,
   paths: { readonly socket: string; readonly cache: string },
   ask: (version: VersionId) => void,
@@ -52,13 +53,8 @@ export async function startWorkers(
       spawn: (directory, events) => {
         const argv = programs.commandOf(order.command.settings);
         const command = { kind: "worker", argv, socketPath: sockets.path, id } as const;
-        return spawnWorker(
-          spec,
-          { ...order, workingDirectory: directory },
-          command,
-          opened,
-          events,
-        );
+        const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
+        return spawner.start(work, opened.group, events);
       },
       onGone: () => {
         sockets.forget(id);
@@ -70,22 +66,18 @@ export async function startWorkers(
   return { workers, code, close: () => sockets.close() };
 }
 
-function spawnWorker(
-  { spawnProgram, isolation }: Spec,
+const workOf = (
+  { isolation }: Spec,
   order: CallAttemptOrder,
   command: WorkerStart,
-  { group, told }: OpenedGroup,
-  events: ProcessEvents,
-): RunHandle {
-  const work: SpawnOrder = {
-    ...order,
-    command,
-    environment: { ...order.environment, ...told },
-    stdoutPath: "/dev/null",
-    stderrPath: "/dev/null",
-    notice: null,
-    checkpointDirectory: null,
-    isolation,
-  };
-  return spawnAttempt(spawnProgram, work, group, events);
-}
+  { told }: OpenedGroup,
+): SpawnOrder => ({
+  ...order,
+  command,
+  environment: { ...order.environment, ...told },
+  stdoutPath: "/dev/null",
+  stderrPath: "/dev/null",
+  notice: null,
+  checkpointDirectory: null,
+  isolation,
+});

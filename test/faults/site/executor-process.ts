@@ -6,8 +6,8 @@ import type { AttemptGroup, Containment } from "../../../src/executor/containmen
 import { Executor } from "../../../src/executor/executor.js";
 import type { BeginLine } from "../../../src/executor/hook/socket.js";
 import { tellKillNotes } from "../../../src/executor/kill-notes.js";
-import type { SpawnOrder } from "../../../src/executor/runtimes/glean-spawn.js";
 import type { RunEvents, RunHandle } from "../../../src/executor/runtimes/runtime.js";
+import type { SpawnOrder } from "../../../src/executor/runtimes/spawn-request.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import type { JobId } from "../../../src/model/ids.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
@@ -87,7 +87,10 @@ export class ExecutorProcess {
       },
       {
         gone: (reason) => void this.leave(session, reason),
-        spawn: (_program, order, group, events) => this.spawn(order, group, events),
+        spawner: {
+          start: (order, group, events) => this.spawn(order, group, events),
+          close: async () => {},
+        },
       },
     );
     this.executor = executor;

@@ -1,8 +1,8 @@
 // One attempt under a simulated glean-spawn: it begins, uses its cores, ends by itself or is
 // killed, and is reported.
 
-import type { SpawnOrder } from "../../../src/executor/runtimes/glean-spawn.js";
 import type { RunEnd, RunEvents } from "../../../src/executor/runtimes/runtime.js";
+import type { SpawnOrder } from "../../../src/executor/runtimes/spawn-request.js";
 import type { ExecutorId } from "../../../src/model/ids.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";

@@ -88,7 +88,7 @@ test("once its key is corrected, functions run on every host with the transferre
     // They count as running from their order on.
     await all.at.until(
       `functions on ${node}`,
-      () => running(node, "glean-spawn").length === cores || undefined,
+      () => supervisors(node).length === cores || undefined,
     );
   }
   await gate.open();
@@ -176,10 +176,7 @@ test("stale results of a host that froze without network and returns late are re
   });
   await gate.open(); // also for those that the frozen executor has
   await all.at.ended(array);
-  await all.at.until(
-    "the end of its functions",
-    () => running("n2", "glean-spawn").length === 0 || undefined,
-  );
+  await all.at.until("the end of its functions", () => supervisors("n2").length === 0 || undefined);
   const before = await attemptsOf(there);
   host.setLink("up");
   process.kill(executor, "SIGCONT");
@@ -237,6 +234,12 @@ function running(node: string, program: string) {
   const found = all.hosts[node]!.processes().filter(({ args }) => isIt(args[0]) || isIt(args[1]));
   const pids = new Set(found.map(({ pid }) => pid));
   return found.filter(({ parentPid }) => !pids.has(parentPid));
+}
+
+/** The children of the one server of the host's executor: one for each function. */
+function supervisors(node: string) {
+  const servers = running(node, "glean-spawn").map(({ pid }) => pid);
+  return all.hosts[node]!.processes().filter(({ parentPid }) => servers.includes(parentPid));
 }
 
 async function balanced(): Promise<void> {

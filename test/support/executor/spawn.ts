@@ -1,11 +1,11 @@
-// glean-spawn as the executor uses it: a request on descriptor 3, control on 4, report lines on 5.
+// glean-spawn as the executor uses it: a server on descriptor 3, for one attempt each time.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import * as readline from "node:readline";
-import type { Readable, Writable } from "node:stream";
+import type { Duplex } from "node:stream";
 import { expect } from "@jest/globals";
 import { pluginFolder } from "./plugin.js";
 
@@ -13,7 +13,7 @@ const isRoot = process.getuid?.() === 0;
 
 export type Field = [key: string, value: string | Buffer];
 
-/** The request of the given records: u32 length, then for each u32 size and `key=value`. */
+/** The request of the given records: for each a u32 size and `key=value`. */
 export function encode(fields: Field[]): Buffer {
   const parts = fields.flatMap(([key, value]) => {
     const record = Buffer.concat([Buffer.from(`${key}=`), Buffer.from(value as Buffer)]);
@@ -21,10 +21,21 @@ export function encode(fields: Field[]): Buffer {
     size.writeUInt32LE(record.length);
     return [size, record];
   });
-  const body = Buffer.concat(parts);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(body.length);
-  return Buffer.concat([length, body]);
+  return Buffer.concat(parts);
+}
+
+/** u32 length, u32 id, kind, body. */
+export function frame(
+  id: number,
+  kind: string,
+  body: Buffer = Buffer.alloc(0),
+  length = body.length,
+) {
+  const head = Buffer.alloc(9);
+  head.writeUInt32LE(length, 0);
+  head.writeUInt32LE(id, 4);
+  head.write(kind, 8, "latin1");
+  return Buffer.concat([head, body]);
 }
 
 /** Where commands may not run as root: nobody. */
@@ -41,14 +52,22 @@ function me(): Field[] {
       ];
 }
 
-export interface Attempt {
+/** A running server. */
+export interface Server {
   readonly child: ChildProcess;
-  readonly control: Writable;
+  readonly socket: Duplex;
   readonly next: () => Promise<string>;
-  /** All lines to the end, with those already read by next(). */
-  readonly all: () => Promise<string[]>;
   readonly exit: Promise<number | null>;
   readonly stderr: () => string;
+}
+
+/** One attempt, under a server of its own. */
+export interface Attempt extends Omit<Server, "socket"> {
+  readonly control: { write(kinds: string): void; end(): void };
+  /** All lines to the end, with those already read by next(); then the server ends. */
+  readonly all: () => Promise<string[]>;
+  /** Of the supervisor, once its command has started. */
+  readonly supervisor: () => number;
 }
 
 /**
@@ -98,10 +117,8 @@ export class SpawnFolder {
     return encode([...kept, ...more, ...args.map((value): Field => ["arg", value])]);
   }
 
-  launch(request: Buffer, program = path.join(pluginFolder, "glean-spawn")): Attempt {
-    const child = spawn(program, [], {
-      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", "pipe"],
-    });
+  serve(program = path.join(pluginFolder, "glean-spawn")): Server {
+    const child = spawn(program, [], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
     this.running.add(child);
     let stderr = "";
     child.stderr?.on("data", (text) => {
@@ -113,25 +130,46 @@ export class SpawnFolder {
         resolve(code);
       }),
     );
-    const [input, control] = [child.stdio[3] as Writable, child.stdio[4] as Writable];
-    input.on("error", () => undefined); // it may refuse before it has read all
-    control.on("error", () => undefined);
-    input.end(request);
-    const lines: string[] = [];
-    const reader = readline.createInterface({ input: (child.stdio as unknown[])[5] as Readable });
+    const socket = child.stdio[3] as Duplex;
+    socket.on("error", () => undefined); // it may end before it has read all
+    const reader = readline.createInterface({ input: socket });
     const iterator = reader[Symbol.asyncIterator]();
     const next = async (): Promise<string> => {
       const step = await iterator.next();
-      if (step.done) throw new Error(`no more lines after ${JSON.stringify(lines)} ${stderr}`);
-      lines.push(step.value);
+      if (step.done) throw new Error(`no more lines ${stderr}`);
       return step.value;
     };
+    return { child, socket, next, exit, stderr: () => stderr };
+  }
+
+  launch(request: Buffer, program?: string): Attempt {
+    const server = this.serve(program);
+    const { socket } = server;
+    socket.write(frame(1, "R", request));
+    const lines: string[] = [];
+    const next = async (): Promise<string> => {
+      const line = await server.next();
+      expect(line.slice(0, 2)).toBe("1 ");
+      lines.push(line.slice(2));
+      return line.slice(2);
+    };
     const all = async (): Promise<string[]> => {
-      for await (const line of { [Symbol.asyncIterator]: () => iterator }) lines.push(line);
-      await exit;
+      let last = "";
+      while (!last.startsWith("gone")) last = await next();
+      expect(lines.pop()).toBe("gone 0 0");
+      socket.end();
+      await server.exit;
       return lines;
     };
-    return { child, control, next, all, exit, stderr: () => stderr };
+    const write = (kinds: string) => {
+      for (const kind of kinds) socket.write(frame(1, kind));
+    };
+    const supervisor = () => {
+      const stat = fs.readFileSync(`/proc/${lines[0]!.split(" ")[1]}/stat`, "latin1");
+      return Number(stat.slice(stat.lastIndexOf(")")).split(" ")[2]);
+    };
+    const control = { write, end: () => socket.end() };
+    return { ...server, next, control, all, supervisor };
   }
 
   /** Runs to the end; the last line's words. */

@@ -55,7 +55,16 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     workers: ["workers/channel", "containment", "node", "runtimes"],
     attempts: ["budget", "containment", "node", "runtimes"],
     connection: ["attempts"],
-    pilot: ["attempts", "budget", "connection", "containment", "hook", "executor", "log"],
+    pilot: [
+      "attempts",
+      "budget",
+      "connection",
+      "containment",
+      "hook",
+      "runtimes",
+      "executor",
+      "log",
+    ],
   },
   runtimes: {
     node: [],

@@ -84,16 +84,19 @@ function make(folder: object = {}, launch = spec): Executor {
     (event, details) => void logged.push(`${event} ${JSON.stringify(details ?? {})}`),
     {
       gone: (reason) => void gone.push(reason),
-      spawn: (_program, order, _group, events) => {
-        let hasEnded = false;
-        const end = (how: ProcessEnd) => {
-          if (!hasEnded) events.onEnd(how);
-          hasEnded = true;
-        };
-        const isRemoval = "checkpointDirectory" in order && order.command.kind !== "argv";
-        runs.set(isRemoval ? 0 : order.invocation, { end });
-        const kill = () => void setImmediate(() => end(killed()));
-        return { terminate: kill, notify: () => {}, kill };
+      spawner: {
+        start: (order, _group, events) => {
+          let hasEnded = false;
+          const end = (how: ProcessEnd) => {
+            if (!hasEnded) events.onEnd(how);
+            hasEnded = true;
+          };
+          const isRemoval = "checkpointDirectory" in order && order.command.kind !== "argv";
+          runs.set(isRemoval ? 0 : order.invocation, { end });
+          const kill = () => void setImmediate(() => end(killed()));
+          return { terminate: kill, notify: () => {}, kill };
+        },
+        close: async () => {},
       },
     },
   );

@@ -244,19 +244,15 @@ describe("ending a process tree", () => {
     expect(fs.existsSync(`/proc/${grand}`)).toBe(false);
   });
 
-  test("happens when the control pipe closes, as when the executor exits", async () => {
-    const { attempt, reader } = await at.launchTree();
-    attempt.control.end();
-    expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
-    await reader.ended;
-  });
-
-  test("happens on SIGTERM to the supervisor", async () => {
-    const { attempt, reader } = await at.launchTree();
-    attempt.child.kill("SIGTERM");
-    expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
-    await reader.ended;
-  });
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "happens on %s to the supervisor",
+    async (signal) => {
+      const { attempt, reader } = await at.launchTree();
+      process.kill(attempt.supervisor(), signal);
+      expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
+      await reader.ended;
+    },
+  );
 
   test("happens when the supervisor is killed", async () => {
     const pipe = at.fifo();
@@ -266,9 +262,9 @@ describe("ending a process tree", () => {
     const reader = pipe.open();
     await reader.line();
     await attempt.next();
-    attempt.child.kill("SIGKILL");
+    process.kill(attempt.supervisor(), "SIGKILL");
     await reader.ended;
-    await attempt.exit;
+    expect(await attempt.next()).toBe("gone 0 9");
   });
 
   test("with K works while the command's output is still being opened", async () => {
@@ -338,6 +334,7 @@ describe("ending a process tree", () => {
           .split("\n");
         expect(members.length).toBeGreaterThanOrEqual(3);
         expect(members).not.toContain(String(attempt.child.pid));
+        expect(members).not.toContain(String(attempt.supervisor()));
         attempt.control.write("K");
         await attempt.all();
         await reader.ended;

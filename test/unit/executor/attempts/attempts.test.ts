@@ -238,14 +238,22 @@ describeAsRoot("an executor's attempts", () => {
     expect((await node.finish(node.order(["true"]))).end).toBe("COMPLETED");
   });
 
-  test("whose supervisor is killed are lost, and none of their processes remain", async () => {
-    await start();
-    const order = await node.run(node.order(["sleep", "1000"]));
-    const spawner = node.processes().find((each) => each.includes("glean-spawn"))!;
-    process.kill(Number.parseInt(spawner, 10), "SIGKILL");
-    expect((await node.daemon.report(order)).end).toBe("LOST");
-    expect(node.processes().filter((each) => each.includes("sleep"))).toEqual([]);
-  });
+  test.each([
+    ["supervisor", 1],
+    ["server", 0],
+  ])(
+    "whose %s is killed are lost, none of their processes remain, and others run",
+    async (_, which) => {
+      await start();
+      const order = await node.run(node.order(["sleep", "1000"]));
+      const spawners = node.processes().filter((each) => each.includes("glean-spawn"));
+      expect(spawners).toHaveLength(2);
+      process.kill(Number.parseInt(spawners[which]!, 10), "SIGKILL");
+      expect((await node.daemon.report(order)).end).toBe("LOST");
+      expect(node.processes().filter((each) => each.includes("sleep"))).toEqual([]);
+      expect((await node.finish(node.order(["true"]))).end).toBe("COMPLETED");
+    },
+  );
 
   test("without glean-spawn fail before they begin, with a reason, and the executor continues", async () => {
     await start({ spawnProgram: "/no/such/glean-spawn" });
@@ -290,7 +298,8 @@ describeAsRoot("an executor's attempts", () => {
     const running = await node.run(node.order(["sleep", "1000"]));
     await node.daemon.stop();
     writeFileSync(join(node.work, "go"), "");
-    await until(() => node.processes().filter((each) => each.includes("glean-spawn")).length === 1);
+    // The server, and the supervisor of what still runs.
+    await until(() => node.processes().filter((each) => each.includes("glean-spawn")).length === 2);
     const before = node.daemon.heard.length;
     node.daemon.records = true;
     await node.daemon.listen();

@@ -4,8 +4,8 @@
 import { expect, test } from "@jest/globals";
 import { CheckpointRemover } from "../../../../src/executor/attempts/checkpoints.js";
 import { processGroups } from "../../../../src/executor/containment/process-groups.js";
-import type { spawnAttempt } from "../../../../src/executor/runtimes/glean-spawn.js";
 import type { ProcessEnd } from "../../../../src/executor/runtimes/runtime.js";
+import type { Spawning } from "../../../../src/executor/runtimes/spawner.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import type { Resources } from "../../../../src/model/resources.js";
 
@@ -38,12 +38,12 @@ function removerRefused(...refused: number[]) {
       return processGroups.openGroup(name, need);
     },
   };
-  const spawn: typeof spawnAttempt = (_program, _order, _group, events) => {
+  const start: Spawning["start"] = (_order, _group, events) => {
     ends.push((end) => events.onEnd(end));
     return { terminate: () => {}, notify: () => {}, kill: () => {} };
   };
   const tell = (id: number, problem: string | null) => done.push([id, problem]);
-  return { remover: new CheckpointRemover(containment, "spawn", tell, spawn), done, ends };
+  return { remover: new CheckpointRemover(containment, { start }, tell), done, ends };
 }
 
 test("folders are removed one at a time, and each removal is reported", () => {

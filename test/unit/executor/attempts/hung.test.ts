@@ -135,9 +135,12 @@ test("the daemon hears of the hanging processes and the smaller budget before th
     {
       gone: () => {},
       hung: (group) => unkillable.add(group),
-      spawn: (_program, _order, _group, events) => {
-        run = events;
-        return handle;
+      spawner: {
+        start: (_order, _group, events) => {
+          run = events;
+          return handle;
+        },
+        close: async () => {},
       },
     },
   );

@@ -1,0 +1,215 @@
+/* Supervises one attempt, in a process of its own: from its request to its report. */
+#include "spawn_supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cpu_weight.h"
+#include "proc_tree.h"
+#include "spawn_child.h"
+#include "spawn_join.h"
+#include "spawn_tree.h"
+#include "util.h"
+
+#define SUPERVISOR_NICE 5
+#define LIMITS_POLL_MS 200
+/* the command itself reports what it waited for, unless it hangs in the kernel */
+#define START_MARGIN_MS 1000
+
+enum { ON_SIGNAL, ON_STATUS, ON_COUNT };
+
+struct supervisor {
+	const struct task *task;
+	struct pollfd watched[ON_COUNT]; /* fd -1: no longer watched */
+	struct spawn_tree tree;
+	uint64_t start_ticks, forked_ns;
+	struct failure failure;
+	bool failed, late, orphaned;
+};
+
+/* The kernel tells us when the server is gone. False if it is gone already. */
+static bool tie_to_server(const struct task *task)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHANED) == 0 && getppid() == task->server;
+}
+
+/* Gives itself a lower priority than what it supervises: when many are killed at once, their dying
+ * matters and bookkeeping waits. */
+static void step_back(const struct spawn_request *request)
+{
+	(void)setpriority(PRIO_PROCESS, 0, SUPERVISOR_NICE);
+	if (!request->shared_session)
+		cpu_weight_of_session(getpid(), SUPERVISOR_NICE);
+}
+
+/* Lets the command continue in its cgroups; if they refuse it, it ends here. */
+static bool release(const struct spawn_request *request, pid_t pid, int joined, struct failure *failure)
+{
+	bool is_in = spawn_join(request, pid, failure);
+	if (is_in && write(joined, "", 1) != 1)
+		is_in = fail(failure, STAGE_START, errno, "the command cannot be released: %s", strerror(errno));
+	(void)close(joined);
+	if (is_in)
+		return true;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	return false;
+}
+
+static bool start(struct supervisor *self, const struct spawn_request *request)
+{
+	/* The socket keeps their descriptors above the script's. */
+	int status[2], joined[2];
+	pid_t own = getpid();
+	struct proc_info info;
+	if ((!request->shared_session && setsid() < 0) || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 ||
+	    pipe2(status, O_CLOEXEC) != 0 || pipe2(joined, O_CLOEXEC) != 0)
+		return fail(&self->failure, STAGE_START, errno, "the supervisor cannot be set up: %s",
+			    strerror(errno));
+	self->forked_ns = clock_ns();
+	pid_t pid = fork();
+	if (pid < 0)
+		return fail(&self->failure, STAGE_START, errno, "cannot create a process: %s", strerror(errno));
+	if (pid == 0) {
+		(void)close(joined[1]);
+		spawn_child_run(request, own, status[1], joined[0]);
+	}
+	(void)close(status[1]);
+	(void)close(joined[0]);
+	if (!release(request, pid, joined[1], &self->failure))
+		return false;
+	step_back(request);
+	spawn_tree_init(&self->tree, request, pid);
+	if (proc_read(pid, &info)) /* not reaped yet, so it exists even if it has ended */
+		self->start_ticks = info.start_ticks;
+	self->watched[ON_SIGNAL] = (struct pollfd){.fd = self->task->signals, .events = POLLIN};
+	self->watched[ON_STATUS] = (struct pollfd){.fd = status[0], .events = POLLIN};
+	return true;
+}
+
+/*
+ * A mount namespace is torn down by the last process that leaves it, and the kernel does this for
+ * one namespace after another. If we hold it, it does not delay the end of the command's processes
+ * when a node is cleared; it ends when we do, right after.
+ */
+static void hold_namespace(pid_t pid)
+{
+	char path[64];
+	if (format(path, sizeof path, "/proc/%d/ns/mnt", (int)pid))
+		/* left open until our exit; if it fails, dying takes longer */
+		(void)open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The executor is gone, so nobody else kills the tree, and nobody hears its end. */
+static void on_orphaned(struct supervisor *self)
+{
+	if (!self->tree.killing && self->tree.request->kill_path != NULL)
+		cpu_weight_raise(self->tree.request->kill_path);
+	self->orphaned = self->tree.killing = true;
+}
+
+static void on_signal(struct supervisor *self)
+{
+	struct signalfd_siginfo info;
+	while (read(self->watched[ON_SIGNAL].fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		bool is_server = info.ssi_pid == (uint32_t)self->task->server;
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		if (info.ssi_signo == SIGNAL_TERMINATE || info.ssi_signo == SIGNAL_NOTICE) {
+			if (is_server && info.ssi_signo == SIGNAL_TERMINATE)
+				spawn_tree_terminate(&self->tree);
+			else if (is_server)
+				spawn_tree_notice(&self->tree);
+		} else if (getppid() != self->task->server) {
+			on_orphaned(self);
+		} else {
+			self->tree.killing = true;
+		}
+	}
+}
+
+/* If the status pipe closes without data, the exec succeeded (or the child was killed before it).
+ * Otherwise it brings the failure. */
+static void on_status(struct supervisor *self)
+{
+	ssize_t got;
+	do
+		got = read(self->watched[ON_STATUS].fd, &self->failure, sizeof self->failure);
+	while (got < 0 && errno == EINTR);
+	(void)close(self->watched[ON_STATUS].fd);
+	self->watched[ON_STATUS].fd = -1;
+	self->failed = got != 0 || self->late;
+	if (self->late) {
+		(void)fail(&self->failure, STAGE_START, ETIMEDOUT, "the command did not start within %llu ms",
+			   (unsigned long long)self->tree.request->start_ms);
+	} else if (got == 0) {
+		hold_namespace(self->tree.main);
+		report_started(self->task->id, self->tree.main, self->start_ticks, self->forked_ns);
+	} else if (got != (ssize_t)sizeof self->failure || self->failure.stage >= STAGE_COUNT)
+		(void)fail(&self->failure, STAGE_START, EIO, "the command's start was cut off");
+}
+
+/* The milliseconds left for the start; -1 if it has no limit, or is over. */
+static int check_start(struct supervisor *self)
+{
+	uint64_t start_ms = self->tree.request->start_ms;
+	if (start_ms == 0 || self->watched[ON_STATUS].fd < 0)
+		return -1;
+	int left = ms_until(self->forked_ns + (start_ms + START_MARGIN_MS) * NS_PER_MS);
+	if (left == 0)
+		self->late = self->tree.killing = true;
+	return left;
+}
+
+static void supervise(struct supervisor *self)
+{
+	uint64_t next_look = clock_ns() + LIMITS_POLL_MS * NS_PER_MS;
+	while (!spawn_tree_reap(&self->tree)) {
+		int timeout = self->tree.killing ? 0 : check_start(self);
+		if (self->tree.killing) {
+			timeout = spawn_tree_kill(&self->tree);
+		} else if (spawn_tree_has_limits(&self->tree)) {
+			if (clock_ns() >= next_look) {
+				spawn_tree_check_limits(&self->tree);
+				next_look = clock_ns() + LIMITS_POLL_MS * NS_PER_MS;
+			}
+			timeout = self->tree.killing ? 0 : ms_until(next_look);
+		}
+		if (poll(self->watched, ON_COUNT, timeout) <= 0)
+			continue;
+		if (self->watched[ON_STATUS].revents != 0)
+			on_status(self);
+		if (self->watched[ON_SIGNAL].revents != 0)
+			on_signal(self);
+	}
+	if (self->watched[ON_STATUS].fd >= 0)
+		/* it ended before we checked; nobody holds the other end any more */
+		on_status(self);
+}
+
+void spawn_supervise(const struct task *task)
+{
+	static struct spawn_request request;
+	static struct supervisor self;
+	self.task = task;
+	if (!tie_to_server(task))
+		_exit(0);
+	if (!spawn_request_parse(&request, task->request, task->length, &self.failure) || !start(&self, &request)) {
+		report_failed(task->id, &self.failure);
+		_exit(0);
+	}
+	supervise(&self);
+	if (self.failed)
+		report_failed(task->id, &self.failure);
+	else if (!self.orphaned)
+		report_ended(task->id, &self.tree.ending);
+	_exit(0);
+}

@@ -1,0 +1,79 @@
+// Follows one attempt by the lines of glean-spawn, from `started` to `gone`
+// (slurm-plugin/PROTOCOL.md).
+
+import { machineMonotonicNs } from "../../clock.js";
+import { errnoOf } from "../../model/errors.js";
+import { startStages } from "../../model/invocation.js";
+import { killGroupOf } from "../node/processes.js";
+import type { ProcessEnd, ProcessEvents } from "./runtime.js";
+
+export class SpawnReport {
+  private readonly requestedNs = machineMonotonicNs();
+  private started: { pid: number; startNs: bigint } | null = null;
+  private end: ProcessEnd | null = null;
+
+  constructor(
+    private readonly processLimit: number | null,
+    private readonly events: ProcessEvents,
+  ) {}
+
+  /** Takes one line, without the attempt's id; true if it is the last one. */
+  take(line: string): boolean {
+    const gone = /^gone (\d{1,3}) (\d{1,3})$/.exec(line);
+    if (gone !== null) {
+      this.vanish(gone[2] === "0" ? `exit ${gone[1]}` : `signal ${gone[2]}`);
+      return true;
+    }
+    const start = /^started (\d{1,10}) \d{1,20} (\d{1,20})$/.exec(line);
+    if (start !== null && this.started === null) {
+      this.started = { pid: Number(start[1]), startNs: BigInt(start[2]!) };
+      this.events.onStarted(this.started.pid);
+    } else this.end ??= this.parseEnd(line);
+    return false;
+  }
+
+  /**
+   * The server is gone: kills what its supervisor might have left, if that was killed with it. The
+   * supervisor, which kills all, may still live.
+   */
+  abandon(): void {
+    if (this.end === null && this.started !== null) killGroupOf(this.started.pid);
+  }
+
+  /** Nothing more will be heard: ends the run, as vanished unless its end was reported. */
+  vanish(how: string): void {
+    this.abandon();
+    const message = `glean-spawn ended without a report (${how})`;
+    this.events.onEnd(this.end ?? { kind: "vanished", message });
+  }
+
+  /** No supervisor was there. */
+  fail(error: Error): void {
+    const message = `cannot run glean-spawn: ${error.message}`;
+    const errno = errnoOf(error);
+    this.events.onEnd({ kind: "failed", stage: "start", errno, message, heldMs: 0 });
+  }
+
+  private parseEnd(line: string): ProcessEnd | null {
+    const failed = /^failed ([a-z-]{1,20}) (\d{1,4}) (.*)$/.exec(line);
+    if (failed) {
+      // An unknown stage comes from a newer glean-spawn.
+      const stage = startStages.find((each) => each === failed[1]) ?? "start";
+      const heldMs = Number((machineMonotonicNs() - this.requestedNs) / 1_000_000n);
+      return { kind: "failed", stage, errno: Number(failed[2]), message: failed[3]!, heldMs };
+    }
+    const ended = /^ended (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+) ([01])$/.exec(line);
+    if (!ended || this.started === null) return null;
+    return {
+      kind: "ended",
+      exitCode: Number(ended[1]),
+      signal: Number(ended[2]),
+      startNs: this.started.startNs,
+      endNs: BigInt(ended[3]!),
+      cpuMs: Number(ended[4]) + Number(ended[5]),
+      maxRssMb: Math.ceil(Number(ended[6]) / 1024),
+      oomKills: Number(ended[7]),
+      brokenProcessLimit: ended[8] === "1" ? this.processLimit : null,
+    };
+  }
+}

@@ -1,0 +1,46 @@
+// Starts commands through glean-spawn, whose server it starts when the first one comes, and again
+// after it was killed.
+
+import type { AttemptGroup } from "../containment/containment.js";
+import type { ProcessEvents, RunHandle } from "./runtime.js";
+import type { SpawnOrder } from "./spawn-request.js";
+import { SpawnServer } from "./spawn-server.js";
+
+/** The port of commands: starts each as its user in a group. */
+export interface Spawning {
+  /** Never throws: errors become ends. */
+  start(order: SpawnOrder, group: AttemptGroup, events: ProcessEvents): RunHandle;
+  /** Kills what still runs and resolves once all processes are gone. */
+  close(): Promise<void>;
+}
+
+export class Spawner implements Spawning {
+  private server: SpawnServer | null = null;
+
+  /**
+   * With `sharesSession`, commands stay in our session: where sessions are scheduled as groups
+   * (autogroup), idle priority counts only within a session, and a non-root user cannot create a
+   * session of lower priority than ours, so that busy functions would take as much of a processor
+   * as the process that has to end them.
+   */
+  constructor(
+    private readonly program: string,
+    private readonly sharesSession = process.geteuid!() !== 0,
+  ) {}
+
+  start(order: SpawnOrder, group: AttemptGroup, events: ProcessEvents): RunHandle {
+    this.server ??= this.launch();
+    return this.server.start(order, group, events);
+  }
+
+  async close(): Promise<void> {
+    await this.server?.close();
+  }
+
+  private launch(): SpawnServer {
+    const server = new SpawnServer(this.program, this.sharesSession, () => {
+      if (this.server === server) this.server = null;
+    });
+    return server;
+  }
+}
