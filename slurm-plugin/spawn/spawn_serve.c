@@ -18,6 +18,7 @@
 
 #include "cpu_weight.h"
 #include "spawn_frame.h"
+#include "spawn_names.h"
 #include "spawn_report.h"
 #include "spawn_request.h"
 #include "spawn_supervise.h"
@@ -192,6 +193,8 @@ static void set_up(void)
 	if (setsockopt(SPAWN_SOCKET_FD, SOL_SOCKET, SO_SNDBUFFORCE, &waiting, sizeof waiting) != 0)
 		/* not root: as much as the system allows */
 		(void)setsockopt(SPAWN_SOCKET_FD, SOL_SOCKET, SO_SNDBUF, &waiting, sizeof waiting);
+	if (geteuid() == 0) /* others become nobody */
+		spawn_names_load();
 }
 
 int spawn_serve(void)

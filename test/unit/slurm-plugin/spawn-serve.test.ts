@@ -152,6 +152,20 @@ describe("the server", () => {
     expect(fs.existsSync(at.file("ran"))).toBe(false);
   });
 
+  asRoot("has loaded the name service before an attempt needs it", async () => {
+    const line = /^passwd:(.*)$/m.exec(fs.readFileSync("/etc/nsswitch.conf", "utf8"))![1]!;
+    const libraries = line
+      .split(/\s+/)
+      .map((service) => `/lib/x86_64-linux-gnu/libnss_${service}.so.2`)
+      .filter((library) => fs.existsSync(library));
+    const server = at.serve();
+    server.socket.write(frame(1, "R"));
+    await linesOf(server, 1);
+    const maps = fs.readFileSync(`/proc/${server.child.pid}/maps`, "utf8");
+    for (const library of libraries) expect(maps).toContain(path.basename(library));
+    await close(server);
+  });
+
   test("never crashes, whatever it reads", async () => {
     const valid = frame(1, "R", at.command(["/bin/true"], nowhere));
     const mutated = fc
