@@ -13,8 +13,9 @@
 #include "util.h"
 
 static const char kill_file[] = "cgroup.kill";
-/* The executor's group, its `work`, an attempt's: nobody creates groups below. */
-#define DEPTH_MAX 4
+/* The executor's group, its `work`, the one that limits an attempt, the attempt's own: nobody
+ * creates groups below. */
+#define DEPTH_MAX 5
 
 int cgroup_tree_open_events(const char *kill_path)
 {

@@ -1,6 +1,6 @@
 // Reads the files of a cgroup, above all whether anything is left in it, and removes it.
 
-import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -42,7 +42,12 @@ export function processesIn(directory: string): number[] {
 
 /** Calls rmdir from the leaves up; throws EBUSY while anything runs in it. */
 export function removeGroups(directory: string): void {
-  if (!existsSync(directory)) return;
+  try {
+    rmdirSync(directory);
+    return;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return;
+  }
   for (const entry of readdirSync(directory, { withFileTypes: true }))
     if (entry.isDirectory()) removeGroups(join(directory, entry.name));
   rmdirSync(directory);

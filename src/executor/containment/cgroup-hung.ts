@@ -44,16 +44,20 @@ export function removeTrees({ trees, cpus }: Trees): void {
   if (cpus.nodeGroup !== null) removeGroups(cpus.nodeGroup);
 }
 
-function attemptsIn(work: string): HungAttempt[] {
+function attemptsIn(directory: string): HungAttempt[] {
   let names: string[];
   try {
-    names = readdirSync(work);
+    names = readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
   } catch {
     return []; // only the executor itself hung
   }
   return names.flatMap((name) => {
     const held = resourcesOf(name);
-    const pids = held === null ? [] : processesIn(join(work, name));
-    return held === null || pids.length === 0 ? [] : [{ name, held, pids }];
+    // In version 2 an attempt's group is inside the one that limits it.
+    if (held === null) return attemptsIn(join(directory, name));
+    const pids = processesIn(join(directory, name));
+    return pids.length === 0 ? [] : [{ name, held, pids }];
   });
 }

@@ -52,12 +52,16 @@ export interface Tree {
   readonly rootProcs: string;
   /** Whether this is the version 2 tree, which can kill whole groups. */
   readonly kills: boolean;
+  /** false if it only holds processes together. */
+  readonly limits: boolean;
   /** Whether this tree applies deniedDevices. */
   readonly closesDevices?: true;
   /** Creates a group below the node's, with all groups above it. */
   make(path: string): void;
   limit(path: string, limits: Limits): void;
   liftCores(path: string): void;
+  /** What is charged to a group, in bytes; 0 in a tree that does not count memory. */
+  usedMemory(path: string): number;
   /**
    * Gives a group precedence over everything else that wants the processor, or takes it back; "" is
    * the node's own group.
@@ -112,6 +116,9 @@ function unifiedTree(root: string, group: string, controllers: readonly string[]
   return {
     ...places(root, group),
     kills: true,
+    limits: controllers.length > 0,
+    usedMemory: (path) =>
+      controllers.length > 0 ? readNumber(join(nodeGroup, path, "memory.current")) : 0,
     make: (path) => {
       // A group created by an earlier version of this program may lack a controller that is used
       // now.
@@ -156,6 +163,8 @@ function memoryTree(group: string): Tree {
   return {
     ...places(root, group),
     kills: false,
+    limits: true,
+    usedMemory: (path) => readNumber(join(nodeGroup, path, "memory.usage_in_bytes")),
     make: (path) => makeGroups(root, join(group, path)),
     limit: (path, { memoryMb }) => {
       const directory = join(nodeGroup, path);
@@ -165,7 +174,7 @@ function memoryTree(group: string): Tree {
       // Memory with swap may never be below memory alone, so growing and shrinking use opposite
       // orders.
       if (existsSync(join(directory, withSwap))) {
-        const now = Number(readFileSync(join(directory, withSwap), "latin1"));
+        const now = readNumber(join(directory, withSwap));
         if (memoryMb * bytesPerMb > now) names.unshift(withSwap);
         else names.push(withSwap);
       }
@@ -182,6 +191,8 @@ function cpuTree(group: string): Tree {
   return {
     ...places(root, group),
     kills: false,
+    limits: true,
+    usedMemory: () => 0,
     make: (path) => makeGroups(root, join(group, path)),
     limit: (path, { cores }) => {
       const set = setterIn(join(nodeGroup, path));
@@ -198,6 +209,8 @@ function processTree(group: string): Tree {
   return {
     ...places(root, group),
     kills: false,
+    limits: true,
+    usedMemory: () => 0,
     make: (path) => makeGroups(root, join(group, path)),
     limit: (path, { processes }) => setterIn(join(nodeGroup, path))("pids.max", processes),
     liftCores: () => {},
@@ -211,6 +224,8 @@ function deviceTree(group: string): Tree {
   return {
     ...places(root, group),
     kills: false,
+    limits: true,
+    usedMemory: () => 0,
     make: (path) => makeGroups(root, join(group, path)),
     limit: (path, { deniedDevices }) => {
       const set = setterIn(join(nodeGroup, path));
@@ -256,3 +271,5 @@ function weigh(
 
 const setterIn = (directory: string) => (file: string, value: string | number) =>
   writeFileSync(join(directory, file), String(value));
+
+const readNumber = (path: string): number => Number(readFileSync(path, "latin1"));

@@ -8,11 +8,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { monotonicMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { Resources } from "../../model/resources.js";
-import { isEmptyGroup, isFrozenGroup, processesIn, removeGroups } from "./cgroup-files.js";
+import { isEmptyGroup, processesIn, removeGroups } from "./cgroup-files.js";
 import { groupName, HungCgroups, removeTrees } from "./cgroup-hung.js";
+import { attempt, CgroupOfAttempt, type Slot } from "./cgroup-of-attempt.js";
 import { type Limits, type Tree, type Trees, treesOf } from "./cgroup-trees.js";
 import type { AttemptGroup, Containment, ContainmentKind, Need } from "./containment.js";
 import { emptyPollMs } from "./emptying.js";
+import { GroupPool } from "./group-pool.js";
 import { processGroups } from "./process-groups.js";
 import { polledProcessesOfFunction, processesOfAll, processesOfFunction } from "./process-limit.js";
 import { type HungGroups, hangs, noHungGroups } from "./unkillable.js";
@@ -27,6 +29,12 @@ const emptyMs = 5_000;
  * their groups at a time.
  */
 const maxHungGroups = 15;
+const bytesPerMb = 1024 * 1024;
+/**
+ * What an ended attempt may leave in the memory of its group (files that it wrote, and kernel
+ * objects), if the next one is to have the group: that counts against its limit.
+ */
+const leftShare = 1 / 16;
 
 export interface Place {
   readonly containment: Containment;
@@ -80,6 +88,8 @@ class CgroupContainment implements Containment {
   readonly kind: ContainmentKind;
   readonly killFile: string;
   private readonly trees: readonly Tree[];
+  private readonly pool = new GroupPool((path) => this.removeSlot(path));
+  private slots = 0;
 
   constructor(private readonly found: Trees) {
     const { kind, trees } = found;
@@ -109,24 +119,52 @@ class CgroupContainment implements Containment {
       processes: processesOfFunction(cores),
       deniedDevices,
     };
-    const polled = this.found.limitProcesses ? null : polledProcessesOfFunction(cores);
-    const closesGpus = denied !== null && this.trees.some((tree) => tree.closesDevices);
-    const group = new CgroupOfAttempt(
-      this.found,
-      join("work", groupName(name, need)),
-      polled,
-      closesGpus,
-    );
+    const slot = this.openSlot(limits);
+    const { trees, cpus, limitProcesses } = this.found;
     try {
-      for (const tree of this.trees) {
-        tree.make(group.path);
-        tree.limit(group.path, limits);
-      }
+      return new CgroupOfAttempt(trees, cpus.joinFile, groupName(name, need), slot, {
+        maxPolledProcesses: limitProcesses ? null : polledProcessesOfFunction(cores),
+        closesGpus: denied !== null && trees.some((tree) => tree.closesDevices),
+      });
     } catch (thrown) {
-      group.remove();
+      slot.close(false);
       throw thrown;
     }
-    return group;
+  }
+
+  /** A group with these limits in each tree that limits. */
+  private openSlot(limits: Limits): Slot {
+    const { memoryMb } = limits;
+    const likeness = JSON.stringify(limits);
+    const trees = this.trees.filter((tree) => tree.limits);
+    const path = this.pool.take(likeness) ?? this.makeSlot(limits);
+    const mostBytes = memoryMb * bytesPerMb * leftShare;
+    const isClean = () => trees.every((tree) => tree.usedMemory(path) <= mostBytes);
+    const close = (mayServeAgain: boolean) => {
+      if (mayServeAgain && isClean() && this.pool.put(likeness, path)) return;
+      this.removeSlot(path);
+    };
+    return { path, close };
+  }
+
+  private makeSlot(limits: Limits): string {
+    const path = join("work", `slot-${++this.slots}`);
+    try {
+      for (const tree of this.trees) {
+        if (!tree.limits) continue;
+        tree.make(path);
+        tree.limit(path, limits);
+      }
+    } catch (thrown) {
+      this.removeSlot(path);
+      throw thrown;
+    }
+    return path;
+  }
+
+  private removeSlot(path: string): void {
+    for (const tree of this.trees)
+      if (tree.limits) attempt(() => removeGroups(join(tree.nodeGroup, path)));
   }
 
   limit({ memoryMb, cores }: Need): void {
@@ -167,65 +205,6 @@ class CgroupContainment implements Containment {
   }
 }
 
-class CgroupOfAttempt implements AttemptGroup {
-  readonly pollMemory = false;
-  readonly joinFiles: readonly string[];
-  readonly killFile: string;
-  private readonly directories: readonly string[];
-
-  private readonly trees: readonly Tree[];
-
-  constructor(
-    { trees, cpus }: Trees,
-    readonly path: string,
-    readonly maxPolledProcesses: number | null,
-    readonly closesGpus: boolean,
-  ) {
-    this.trees = trees;
-    this.directories = trees.map((tree) => join(tree.nodeGroup, path));
-    const files = this.directories.map((directory) => join(directory, "cgroup.procs"));
-    // The last one is the killing tree: a process in it is in all the others.
-    this.joinFiles = cpus.joinFile === null ? files : [cpus.joinFile, ...files];
-    const killTree = trees.find((tree) => tree.kills)!;
-    this.killFile = join(killTree.nodeGroup, path, "cgroup.kill");
-  }
-
-  kill(): void {
-    attempt(() => writeFileSync(this.killFile, "1"));
-    // A process that used up its quota would die only in the next period, 100 ms later, so the
-    // quota is lifted.
-    for (const tree of this.trees) {
-      attempt(() => tree.liftCores(this.path));
-      attempt(() => tree.hurry(this.path, true));
-    }
-  }
-
-  freeze(isFrozen: boolean): void {
-    writeFileSync(join(this.killFile, "../cgroup.freeze"), isFrozen ? "1" : "0");
-  }
-
-  get isFrozen(): boolean {
-    return isFrozenGroup(join(this.killFile, ".."));
-  }
-
-  isEmpty(): boolean {
-    return isEmptyGroup(join(this.killFile, ".."));
-  }
-
-  processes(): readonly number[] {
-    return processesIn(join(this.killFile, ".."));
-  }
-
-  hanging(): readonly number[] {
-    const pids = this.processes();
-    return pids.every(hangs) ? pids : [];
-  }
-
-  remove(): boolean {
-    return this.directories.every((directory) => attempt(() => removeGroups(directory)));
-  }
-}
-
 /**
  * Kills what a dead executor left and removes its groups; returns false if all that is left hangs
  * in the kernel.
@@ -247,14 +226,4 @@ async function clear(found: Trees, known: ReadonlySet<number>): Promise<boolean>
   }
   removeTrees(found);
   return true;
-}
-
-/** For steps whose failure the caller could not do anything about. */
-function attempt(step: () => void): boolean {
-  try {
-    step();
-    return true;
-  } catch {
-    return false;
-  }
 }

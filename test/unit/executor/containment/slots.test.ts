@@ -1,0 +1,72 @@
+// The groups that limit attempts, on this machine's cgroups: which of them serve the next attempt.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import type { AttemptOrder } from "../../../../src/wire/messages.js";
+import { Programs, TestNode, until } from "../../../support/executor/executor.js";
+
+const programs = new Programs();
+let node: TestNode;
+beforeAll(() => programs.make(), 120_000);
+afterEach(async () => {
+  expect(await node.remove()).toEqual([]);
+});
+afterAll(() => programs.remove());
+
+const mount = "/sys/fs/cgroup";
+const hasGroups = ["memory", "cgroup.controllers"].some((name) => existsSync(join(mount, name)));
+const withGroups = hasGroups && process.getuid?.() === 0 ? test : test.skip;
+
+/** The slot in which a command runs. */
+async function slotOf(order: AttemptOrder): Promise<string> {
+  await node.finish(order);
+  return /slot-\d+/.exec(node.output(order))![0];
+}
+
+const listing = (change: Partial<AttemptOrder> = {}) => node.shell("cat /proc/self/cgroup", change);
+
+/** Longer than a group rests. */
+const rest = () => new Promise((resolve) => setTimeout(resolve, 300));
+
+async function start(): Promise<void> {
+  node = await TestNode.make(programs);
+  await node.start();
+}
+
+withGroups("an attempt gets the group of an earlier one that needed the same", async () => {
+  await start();
+  const first = await slotOf(listing());
+  await rest();
+  expect(await slotOf(listing({ memoryMb: 200 }))).not.toBe(first);
+  expect(await slotOf(listing())).toBe(first);
+});
+
+withGroups("its own group, below the node's, has its name and its amounts", async () => {
+  await start();
+  const order = await node.run(node.shell("cat /proc/self/cgroup; sleep 1000"));
+  await until(() => node.output(order).includes(`/${order.invocation}.1@1c100m`));
+  node.daemon.send({ type: "cancel", key: order });
+  await node.daemon.report(order);
+});
+
+withGroups("a group whose limits were lifted to kill an attempt serves no other", async () => {
+  await start();
+  const order = await node.run(
+    node.shell("cat /proc/self/cgroup; trap '' TERM; sleep 1000 & wait; wait"),
+  );
+  await node.prints(order, "slot-");
+  const killed = /slot-\d+/.exec(node.output(order))![0];
+  node.daemon.send({ type: "cancel", key: order });
+  await node.daemon.report(order);
+  await rest();
+  expect(await slotOf(listing())).not.toBe(killed);
+});
+
+withGroups("a group in which an attempt left memory serves no other", async () => {
+  await start();
+  const writes = `head -c 30000000 /dev/zero > ${node.work}/file; cat /proc/self/cgroup`;
+  const used = await slotOf(node.shell(writes));
+  await rest();
+  expect(await slotOf(listing())).not.toBe(used);
+});
