@@ -135,13 +135,12 @@ async function run(spec: LaunchSpec): Promise<void> {
   const functions = await startWorkers(spec, spawner, containment, paths, (version) =>
     executor.outbox.sayNow({ type: "fetchBundle", version }),
   );
-  const { workers, code } = functions;
   const executor: Executor = new Executor(own, folder, containment, log, {
     spawner,
     gone: (reason) => void leave(reason),
     hung: (group) => unkillable.add(group),
-    workers,
-    code,
+    workers: functions.workers,
+    code: functions.code,
   });
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();
