@@ -7,6 +7,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   writeFileSync,
 } from "node:fs";
@@ -49,6 +50,8 @@ export function siteFiles(dir: string) {
     state: join(home, "state"),
     run: join(home, "run"),
     logs: join(home, "log"),
+    /** The code of functions, on every node. */
+    cache: join(home, "cache"),
     daemonLog: join(home, "gleanerd.log"),
     /** What slurm.conf's PlugStackConfig names on a site whose hook is the plugin. */
     pluginStack: join(home, "plugstack.conf"),
@@ -89,6 +92,9 @@ export function install(files: SiteFiles, ports: Ports, controller: string): voi
     copyFileSync(join(dist, name), files.program(name));
     chmodSync(files.program(name), 0o755);
   }
+  // The executor finds the runtimes beside itself.
+  for (const name of readdirSync(dist).filter((each) => each.startsWith("glean-runtime-")))
+    cpSync(join(dist, name), files.program(name), { recursive: true });
   const hook = [`runDir=${files.run}`, `wake=${controller}:${ports.executorPort}`, ""];
   writeFileSync(files.program("hook.conf"), hook.join("\n"), { mode: 0o600 });
   writeFileSync(files.pluginStack, `optional ${files.program("gleaner.so")}\n`, { mode: 0o644 });
@@ -143,6 +149,7 @@ export function configure(
     munge: { socket: cluster.mungeSocket, daemonUser },
     // Users that every Debian has for services.
     access: { serviceUsers: ["nobody", "daemon", "bin", "games"] },
+    functions: { cacheDirectory: files.cache },
     listen: { ...ports, host: controller, advertisedHost: controller },
     programs: {
       node: process.execPath,

@@ -29,6 +29,12 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/work/queue.js"),
   },
   {
+    name: "invoke",
+    group: users,
+    summary: "call a function and print its result",
+    load: () => import("./commands/work/invoke.js"),
+  },
+  {
     name: "cancel",
     group: users,
     summary: "cancel invocations, as scancel does",

@@ -10,6 +10,7 @@ import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
 import { authorityHandlers } from "./api/authority.js";
 import { billingHandlers } from "./api/billing.js";
 import { blobHandlers } from "./api/blobs.js";
+import { callHandlers } from "./api/calls.js";
 import { clusterHandlers } from "./api/cluster.js";
 import { functionHandlers } from "./api/functions.js";
 import { invocationHandlers } from "./api/invocations.js";
@@ -56,25 +57,13 @@ export async function apiServer(
   const access = new Access(accounts, config.access);
   const admission = admissionOf(config);
   const largestNode = () => parts.capacity.largestNode();
+  const directory = new Directory({ ...parts, store, accounts });
+  const common = { ...parts, store, accounts, access, admission, largestNode, directory };
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
-    ...invocationHandlers({
-      ...parts,
-      store,
-      accounts,
-      access,
-      admission,
-      largestNode,
-    }),
-    ...blobHandlers({ ...parts, access }),
-    ...functionHandlers({
-      ...parts,
-      store,
-      accounts,
-      directory: new Directory({ ...parts, store, accounts }),
-      access,
-      admission,
-      largestNode,
-    }),
+    ...invocationHandlers(common),
+    ...callHandlers(common),
+    ...blobHandlers(common),
+    ...functionHandlers(common),
     ...clusterHandlers({
       ...parts,
       version,

@@ -8,11 +8,16 @@ import type { LedgerCheck } from "../model/records/account.js";
 import type { Utilization } from "../model/records/utilization.js";
 import { maxRequestBytes, maxWaitMs } from "../wire/api/limits.js";
 import type {
+  AnswerList,
   AnswerOf,
+  AnswerOfCall,
   AuditAnswer,
   AuditQuery,
   BillAnswer,
   BodyOf,
+  CalledAnswer,
+  CallLog,
+  CallRequest,
   CancelAnswer,
   CancelRequest,
   DoctorAnswer,
@@ -25,6 +30,8 @@ import type {
   InvocationList,
   InvocationQuery,
   LedgerQuery,
+  MapAnswer,
+  MapRequest,
   PathOf,
   QueryOf,
   RevokeAnswer,
@@ -73,11 +80,16 @@ export class GleanerClient {
         "LIMIT_REACHED",
         `the submission has ${bytes} bytes and the limit is ${maxRequestBytes}: put data into files`,
       );
+    return this.repeated(() => this.post<"submit">("/v1/invocations", request), "the submission");
+  }
+
+  /** Sends a request with an id of its own again if the connection broke. */
+  private async repeated<T>(send: () => Promise<T>, what: string): Promise<T> {
     let brokenOff: BrokenOffError | null = null;
     for (const pauseMs of [0, ...submitPausesMs]) {
       if (pauseMs > 0) await pause(pauseMs);
       try {
-        return await this.post<"submit">("/v1/invocations", request);
+        return await send();
       } catch (error) {
         const isOpen = error instanceof GleanerError && error.code === "UNREACHABLE";
         if (error instanceof BrokenOffError) brokenOff = error;
@@ -86,7 +98,7 @@ export class GleanerClient {
     }
     throw new GleanerError(
       "UNREACHABLE",
-      "the connection to gleanerd broke during the submission, which may or may not be in the queue: check with glean queue --me before you submit again",
+      `the connection to gleanerd broke during ${what}, which may or may not be in the queue: check with glean queue --me before you submit again`,
       { cause: brokenOff },
     );
   }
@@ -101,6 +113,32 @@ export class GleanerClient {
   wait(id: string): Promise<InvocationList> {
     const path = `/v1/invocations/${encodeURIComponent(id)}/wait` as const;
     return this.get<"wait">(path, { timeoutMs: maxWaitMs }, maxWaitMs + waitSlackMs);
+  }
+  /**
+   * Calls a function. The call is durable once this resolves; with waitMs it resolves later, with
+   * the answer if there is one by then.
+   */
+  call(request: CallRequest): Promise<CalledAnswer> {
+    const waitMs = request.waitMs ?? 0;
+    return this.repeated(
+      () => this.post<"call">("/v1/calls", request, waitMs + waitSlackMs),
+      "the call",
+    );
+  }
+  /** Calls a function once for each input; the tasks are numbered as the inputs are. */
+  map(request: MapRequest): Promise<MapAnswer> {
+    return this.repeated(() => this.post<"map">("/v1/maps", request), "the map");
+  }
+  answer(id: string): Promise<AnswerOfCall> {
+    return this.get<"answer">(`/v1/invocations/${encodeURIComponent(id)}/answer`);
+  }
+  /** The answers of a map after the task `after`; continue with `next` until it is null. */
+  answers(id: string, after = -1): Promise<AnswerList> {
+    return this.get<"answers">(`/v1/invocations/${encodeURIComponent(id)}/answers`, { after });
+  }
+  /** What a call printed in its last attempt. */
+  callLog(id: string): Promise<CallLog> {
+    return this.get<"callLog">(`/v1/invocations/${encodeURIComponent(id)}/log`);
   }
   cancel(request: CancelRequest): Promise<CancelAnswer> {
     return this.post<"cancel">("/v1/cancel", request);
@@ -164,8 +202,10 @@ export class GleanerClient {
   private async post<Name extends RouteNameOf<"POST">>(
     path: PathOf<Name>,
     body: BodyOf<Name>,
+    timeoutMs?: number,
   ): Promise<AnswerOf<Name>> {
-    return (await this.send({ method: "POST", path, body })) as AnswerOf<Name>;
+    const asked = { method: "POST", path, body, ...(timeoutMs !== undefined && { timeoutMs }) };
+    return (await this.send(asked as Exchange)) as AnswerOf<Name>;
   }
 
   /** Renews a rejected token once: the daemon may have restarted with new keys. */

@@ -137,6 +137,8 @@ export interface Store extends FunctionStore {
   answerOf(invocation: InvocationId): Promise<CallAnswer | null>;
   /** What a call printed in its last attempt; null if nothing. */
   callLogOf(invocation: InvocationId): Promise<Uint8Array | null>;
+  /** The number of an array's tasks; 0 if there is no such array. */
+  tasksOf(array: InvocationId): Promise<number>;
   /** The answers of the invocations from `first` to `last`, by id. */
   listAnswers(first: number, last: number, limit: number): Promise<readonly KeptAnswer[]>;
   /** Removes answers from before `beforeMs`, with their inputs; returns how many. */

@@ -3,13 +3,19 @@
 import type { FastifyReply } from "fastify";
 import { nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
-import { type AdmissionPolicy, admit } from "../../core/submission/admission.js";
+import {
+  type AdmissionPolicy,
+  type AskedSubmission,
+  admit,
+} from "../../core/submission/admission.js";
 import { digestOf } from "../../core/submission/digest.js";
+import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
+import type { InvocationId } from "../../model/ids.js";
 import { type Invocation, submissionIdOf } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { maxListed } from "../../wire/api/limits.js";
-import type { AskedOf, InvocationDetail, SubmitAnswer } from "../../wire/api/types.js";
+import type { AskedOf, InvocationDetail } from "../../wire/api/types.js";
 import type { Access } from "../auth/access.js";
 import type { Executors } from "../executors/executors.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
@@ -56,7 +62,7 @@ export function invocationHandlers(deps: InvocationRoutes): InvocationHandlers {
     submit: async ({ caller, body, request }) => {
       await deps.access.require(caller);
       await deps.reserve.require();
-      const answer = await submit(deps, caller, body);
+      const answer = await accept(deps, caller, body);
       const { id, tasks } = answer;
       request.act = { action: "submit", subject: String(id), detail: `${tasks} tasks` };
       return answer;
@@ -81,12 +87,24 @@ export function invocationHandlers(deps: InvocationRoutes): InvocationHandlers {
   };
 }
 
-/** Answers once the submission is durable. */
-export async function submit(
+/** What a user submits, or a call with its inputs. */
+export interface Asked {
+  readonly requestId: string;
+  readonly submission: AskedSubmission;
+  readonly inputs?: readonly Payload[];
+}
+
+export interface Accepted {
+  readonly id: InvocationId;
+  readonly tasks: number;
+}
+
+/** Resolves once the submission is durable. */
+export async function accept(
   deps: InvocationRoutes,
   caller: Caller,
-  body: AskedOf<"submit", "body">,
-): Promise<SubmitAnswer> {
+  { requestId, inputs, submission: asked }: Asked,
+): Promise<Accepted> {
   const { live, store, dispatcher, checkpoints } = deps;
   const { uid, gid, user } = caller;
   const share = live.of(uid);
@@ -96,12 +114,13 @@ export async function submit(
     documentBytes: live.documentBytes,
     ownDocumentBytes: share.documentBytes,
   };
-  const submission = admit(body.submission, uid, load, deps.largestNode(), deps.admission);
+  const submission = admit(asked, uid, load, deps.largestNode(), deps.admission);
   if (submission.checkpoint) checkpoints.admit(uid, submission.arrayTasks?.length ?? 1);
   const recorded = await store.submit({
-    requestId: body.requestId,
+    requestId,
     owner: { uid, gid, user },
     submission,
+    ...(inputs === undefined ? {} : { inputs }),
     submittedAtMs: nowMs(),
   });
   const digest = digestOf(uid, submission);

@@ -5,7 +5,7 @@ import { nowMs } from "../../clock.js";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
-import type { ExecutorId, NodeName } from "../../model/ids.js";
+import type { ExecutorId, NodeName, VersionId } from "../../model/ids.js";
 import type { Beat, Connection } from "../../wire/connection.js";
 import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
@@ -32,6 +32,7 @@ export interface ExecutorsDependencies {
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
+  readonly code: { supply(record: ExecutorRecord, version: VersionId): Promise<void> };
   readonly guard: InterferenceGuard;
   readonly events: Events;
   readonly launcher: Launcher;
@@ -146,6 +147,9 @@ export class Executors {
       case "gpusUnused":
       case "unkillable":
         reports.noteNode(record, message, this.deps.registry);
+        break;
+      case "fetchBundle":
+        void this.deps.code.supply(record, message.version);
         break;
       case "pressure":
         noteInterference(record, message.report, this.deps);

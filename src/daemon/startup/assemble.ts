@@ -15,6 +15,7 @@ import { Launching } from "../executors/launching.js";
 import { Pilots, type PilotsDependencies } from "../executors/pilots.js";
 import { Blobs } from "../functions/blobs.js";
 import { Catalog } from "../functions/catalog.js";
+import { CodeSupply } from "../functions/code-supply.js";
 import { Checkpoints } from "../invocations/checkpoints.js";
 import { Dispatcher } from "../invocations/dispatch.js";
 import { Documents } from "../invocations/documents.js";
@@ -69,8 +70,10 @@ export function assemble(
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
   const shared = sharedBy(config, store, launcher, secrets, log, () => capacity);
   // These components call each other through callbacks; none runs before all are constructed.
+  const contents = contentsOf(config, store, blobFiles);
   const executors: Executors = new Executors({
     ...shared,
+    code: new CodeSupply({ ...shared, ...contents }),
     adoptMs: config.executor.orphanMs + adoptMarginMs,
     tellIfDrained: (record) => drains.tellIfDrained(record),
     leaveAlone: (node, what) => void drains.distrust(node, what),
@@ -102,7 +105,6 @@ export function assemble(
     holePolicy: holePolicyOf(config),
     pacePolicy: config.poll,
   });
-  const contents = contentsOf(config, store, blobFiles);
   return { ...shared, ...contents, executors, launching, capacity, drains, pilots, secrets };
 }
 

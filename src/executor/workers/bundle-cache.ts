@@ -1,13 +1,14 @@
 // The code of functions on this node: each version is fetched once from gleanerd, checked by its
 // hash, unpacked into a folder that only this process's user can change, and used by all workers.
 
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, renameSync, statSync, utimesSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { removeUnpacked, unpackBundle, versionOfUnpacked } from "../../bundle/unpack.js";
 import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { VersionId } from "../../model/ids.js";
 import type { BundleMessage } from "../../wire/calls.js";
+import { makePublicFolder } from "./public-folder.js";
 
 /** With bundles of the largest size, 4 GiB. */
 const maxVersions = 64;
@@ -65,7 +66,8 @@ export class BundleCache {
   }
 
   private async find(version: VersionId): Promise<string> {
-    mkdirSync(this.root, { recursive: true, mode: 0o755 });
+    makePublicFolder(dirname(this.root));
+    makePublicFolder(this.root);
     const folder = join(this.root, version);
     if (existsSync(folder)) {
       if (await isIntact(folder, version)) {

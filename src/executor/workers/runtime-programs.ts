@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { WorkerSettings } from "../../wire/calls.js";
+import { makePublicFolder, publish } from "./public-folder.js";
 
 const prefix = "glean-runtime-";
 const nodesPython = "/usr/bin/python3";
@@ -62,9 +63,11 @@ export class RuntimePrograms {
     if (existsSync(folder)) return folder;
     const fresh = `${folder}.${process.pid}`;
     rmSync(fresh, { recursive: true, force: true });
-    mkdirSync(fresh, { recursive: true, mode: 0o755 });
+    makePublicFolder(this.cache);
+    mkdirSync(fresh);
     for (const name of names)
       cpSync(join(this.source, name), join(fresh, name), { recursive: true });
+    publish(fresh);
     try {
       renameSync(fresh, folder);
     } catch (thrown) {

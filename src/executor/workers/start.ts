@@ -1,7 +1,6 @@
 // Puts together what workers need on a node: their socket, the cache of their code, the programs of
 // the runtimes, and how each is started.
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { VersionId } from "../../model/ids.js";
 import type { LaunchSpec } from "../../wire/launch.js";
@@ -36,7 +35,6 @@ export async function startWorkers(
   ask: (version: VersionId) => void,
 ): Promise<WorkerSite> {
   const sockets = await WorkerSocket.listen(paths.socket);
-  mkdirSync(paths.cache, { recursive: true, mode: 0o755 });
   const code = new BundleCache(join(paths.cache, "bundles"), ask);
   const programs = new RuntimePrograms(paths.cache);
   let number = 0;

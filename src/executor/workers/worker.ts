@@ -114,17 +114,16 @@ export class Worker {
   private async start(): Promise<void> {
     try {
       this.directory = await this.parts.code();
+      if (this.state !== "fetching") return; // killed meanwhile
+      this.state = "starting";
+      this.process = this.parts.spawn(this.directory, {
+        onStarted: (pid) => this.started(pid),
+        onEnd: (end) => this.end(end),
+      });
     } catch (thrown) {
-      const message = `its code could not be fetched: ${messageOf(thrown)}`;
+      const message = `its worker could not be started: ${messageOf(thrown)}`;
       this.end({ kind: "withdrawn", message });
-      return;
     }
-    if (this.state !== "fetching") return; // killed meanwhile
-    this.state = "starting";
-    this.process = this.parts.spawn(this.directory, {
-      onStarted: (pid) => this.started(pid),
-      onEnd: (end) => this.end(end),
-    });
   }
 
   /** Loading runs the user's code, so the call holds its cores from here on. */

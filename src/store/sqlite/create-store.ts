@@ -51,6 +51,7 @@ const threadOf = {
   answerOf: "read",
   callLogOf: "read",
   listAnswers: "read",
+  tasksOf: "read",
   uidNamed: "read",
   loadCheckpoints: "read",
   loadExecutors: "read",

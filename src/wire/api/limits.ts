@@ -14,6 +14,12 @@ export const maxScriptBytes = 4 * 1024 * 1024;
  * Linux rejects more than 2 MiB of arguments and environment together; half of that leaves room.
  */
 export const maxEnvironmentBytes = 1024 * 1024;
+/** The inputs of one map. */
+export const maxMapInputs = 10_000;
+/** As many answers of the usual size as one answer of a megabyte holds. */
+export const maxAnswersListed = 1_000;
+/** A payload of 64 KiB in base64, or as JSON with every character escaped. */
+export const maxPayloadTextLength = 6 * 64 * 1024;
 /** One answer lists at most this many functions. */
 export const maxFunctionsListed = 1_000;
 /** The names that one function's versions may have. */

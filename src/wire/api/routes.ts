@@ -2,6 +2,7 @@
 // and the SDK's types are derived from them.
 
 import { z } from "zod";
+import { callRoutes } from "./call-routes.js";
 import { functionRoutes } from "./function-routes.js";
 import { maxCancelBytes, maxRequestBytes, maxTokenRequestBytes } from "./limits.js";
 import type { Route } from "./route.js";
@@ -98,6 +99,7 @@ export const routes = {
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
   ...functionRoutes,
+  ...callRoutes,
   info: {
     method: "GET",
     path: "/v1/info",

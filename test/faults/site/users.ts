@@ -2,7 +2,7 @@
 // operators drain and resume.
 
 import { cancel } from "../../../src/daemon/api/cancel.js";
-import { type InvocationRoutes, submit } from "../../../src/daemon/api/invocations.js";
+import { accept, type InvocationRoutes } from "../../../src/daemon/api/invocations.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import type { RequestedSubmission } from "../../../src/model/invocation.js";
@@ -102,7 +102,7 @@ export class Users {
     });
     if (daemon === null) return;
     world.within(daemon.process, world.chance.ms(0.1, 2), () => {
-      submit(this.routes(daemon), caller, body as never).then(
+      accept(this.routes(daemon), caller, body as never).then(
         ({ id, tasks }) => {
           world.books.acknowledged(body.requestId, id, tasks);
           daemon.process.act(() => {

@@ -29,7 +29,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     state: [],
     records: ["auth", "state"],
     invocations: ["state"],
-    functions: ["auth", "records"],
+    functions: ["auth", "records", "state"],
     executors: ["auth", "invocations", "records", "state"],
     capacity: ["executors", "invocations", "records", "state"],
     "api/server": ["api", "auth"],

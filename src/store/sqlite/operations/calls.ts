@@ -91,7 +91,7 @@ export function callWrites(database: Connection): Operations<"inputToRun" | "pru
 
 export function callReads(
   database: Connection,
-): Operations<"inputOf" | "answerOf" | "callLogOf" | "listAnswers"> {
+): Operations<"inputOf" | "answerOf" | "callLogOf" | "listAnswers" | "tasksOf"> {
   const selectInput = database.prepare<[number], InputRow>(
     "SELECT content_type, body FROM call_input WHERE invocation = ?",
   );
@@ -104,7 +104,11 @@ export function callReads(
   const selectLog = database
     .prepare<[number], Buffer>("SELECT body FROM call_log WHERE invocation = ?")
     .pluck();
+  const selectTasks = database
+    .prepare<[number], number>("SELECT tasks FROM submission WHERE id = ?")
+    .pluck();
   return {
+    tasksOf: (array) => selectTasks.get(array) ?? 0,
     callLogOf: (invocation) => selectLog.get(invocation) ?? null,
     inputOf: (invocation) => payloadOf(selectInput.get(invocation)),
     answerOf(invocation) {

@@ -158,6 +158,17 @@ async function deployment(text: string, sharing?: string): Promise<object> {
   return { ...request, ...(sharing !== undefined && { sharing }) };
 }
 
+const input = { contentType: "application/json", text: "[1]" };
+const called = (change: object) => ({
+  ...{ requestId: randomUUID(), function: "tile", input },
+  ...change,
+});
+const mapped = () => ({
+  requestId: randomUUID(),
+  function: "tile@latest",
+  inputs: [input, { contentType: "", base64: "AAE=" }],
+});
+
 /** At least one good request of each route, in this order, which operators make. */
 const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   challenge: () => [{}],
@@ -187,6 +198,14 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   setAlias: () => [{ path: "/v1/functions/-/tile/aliases/prod", body: { version: "latest" } }],
   removeAlias: () => [{ path: "/v1/functions/-/tile/aliases/prod" }],
   shareFunction: () => [{ path: "/v1/functions/-/tile/sharing", body: { sharing: "none" } }],
+  call: () => [{ body: called({ waitMs: 0 }) }, { body: called({ waitMs: 1 }) }],
+  map: () => [{ body: mapped() }],
+  answer: () => [ended, running].map((id) => ({ path: `/v1/invocations/${id}/answer` })),
+  answers: async () => {
+    const { body } = await ask("map", { body: mapped() }, operator);
+    return [{ path: `/v1/invocations/${(body as { id: number }).id}/answers?after=-1` }];
+  },
+  callLog: () => [{ path: `/v1/invocations/${ended}/log` }],
   removeVersion: async () => [
     { path: `/v1/functions/-/tile/versions/${(await bundle("a")).path.split("/").at(-1)}` },
   ],

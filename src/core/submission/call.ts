@@ -1,0 +1,73 @@
+// Turns a call of a function into a submission, which waits, runs and is billed like any other.
+
+import type { Payload } from "../../model/call.js";
+import { GleanerError } from "../../model/errors.js";
+import type { FunctionSettings } from "../../model/functions/settings.js";
+import type { VersionId } from "../../model/ids.js";
+import type { Identity } from "../../model/invocation.js";
+import type { AskedSubmission } from "./admission.js";
+
+/** A larger payload would slow every other message on the way. */
+export const maxInputBytes = 64 * 1024;
+
+/** The version that is called. */
+export interface CalledVersion {
+  readonly owner: { readonly uid: number; readonly user: string };
+  readonly name: string;
+  readonly version: VersionId;
+  /** The size of its bundle. */
+  readonly bytes: number;
+  readonly settings: FunctionSettings;
+}
+
+/**
+ * `tasks`: the number of inputs of a map; null for one call. Throws BAD_REQUEST if the time limit
+ * is longer than the function's.
+ */
+export function askedCall(
+  { name, owner, version, bytes, settings }: CalledVersion,
+  caller: Pick<Identity, "uid">,
+  asked: { readonly timeLimitMs: number | null; readonly tasks: number | null },
+): AskedSubmission {
+  const timeLimitMs = asked.timeLimitMs ?? settings.timeLimitMs;
+  if (timeLimitMs > settings.timeLimitMs)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `the time limit of ${timeLimitMs} ms exceeds the function's ${settings.timeLimitMs} ms: ask for less, or deploy the function with a longer one`,
+    );
+  const { cores, memoryMb, gpus } = settings;
+  const label = owner.uid === caller.uid ? name : `${owner.user}/${name}`;
+  return {
+    name: label,
+    command: {
+      kind: "call",
+      function: `${owner.user}/${name}`,
+      version,
+      bundleBytes: bytes,
+      settings,
+    },
+    cores,
+    memoryMb,
+    memoryPerCoreMb: null,
+    gpus,
+    timeLimitMs,
+    workingDirectory: "/",
+    stdoutPattern: "/dev/null",
+    stderrPattern: null,
+    environment: {},
+    arrayTasks: asked.tasks === null ? null : Array.from({ length: asked.tasks }, (_, at) => at),
+    notice: null,
+    checkpoint: false,
+  };
+}
+
+/** Throws LIMIT_REACHED if an input is too large. */
+export function checkInputs(inputs: readonly Payload[]): void {
+  inputs.forEach(({ body }, at) => {
+    if (body.length > maxInputBytes)
+      throw new GleanerError(
+        "LIMIT_REACHED",
+        `input ${at} has ${body.length} bytes and the limit is ${maxInputBytes}: put the data into a file that the function reads`,
+      );
+  });
+}

@@ -1,0 +1,118 @@
+// Requests for calls of functions: one call, a map, their answers and what they printed.
+
+import type { FastifyReply } from "fastify";
+import type { Store } from "../../core/ports/store.js";
+import { askedCall, checkInputs } from "../../core/submission/call.js";
+import { GleanerError } from "../../model/errors.js";
+import { parseFunctionRef } from "../../model/functions/reference.js";
+import { submissionIdOf } from "../../model/invocation.js";
+import { answerText, payloadOf } from "../../wire/api/shapes/calls.js";
+import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
+import type { Directory } from "../functions/directory.js";
+import type { Waiters } from "../invocations/waiters.js";
+import { type Accepted, accept, type InvocationRoutes } from "./invocations.js";
+import type { Caller } from "./server/caller.js";
+import type { Handlers } from "./server/register.js";
+import { theirs } from "./users.js";
+
+export interface CallRoutes extends InvocationRoutes {
+  readonly directory: Pick<Directory, "resolve">;
+}
+
+type CallHandlers = Pick<Handlers, "call" | "map" | "answer" | "answers" | "callLog">;
+
+export function callHandlers(deps: CallRoutes): CallHandlers {
+  return {
+    call: async ({ caller, body, request, reply }) => {
+      const { requestId, timeLimitMs, waitMs, input } = body;
+      const accepted = await begin(deps, caller, body, [payloadOf(input)], {
+        requestId,
+        timeLimitMs,
+        tasks: null,
+      });
+      request.act = { action: "submit", subject: String(accepted.id), detail: body.function };
+      if (waitMs === 0) return { id: accepted.id, invocation: null, answer: null };
+      return awaited(deps, accepted, waitMs, reply);
+    },
+    map: async ({ caller, body, request }) => {
+      const { requestId, timeLimitMs } = body;
+      const inputs = body.inputs.map(payloadOf);
+      const tasks = inputs.length;
+      const { id } = await begin(deps, caller, body, inputs, { requestId, timeLimitMs, tasks });
+      const detail = `${body.function}, ${tasks} inputs`;
+      request.act = { action: "submit", subject: String(id), detail };
+      return { id, tasks };
+    },
+    answer: async ({ caller, params: { id } }) => {
+      const invocation = await theirs(deps.store, caller, id, "see the answer of");
+      const answer = await deps.store.answerOf(invocation.id);
+      return { state: invocation.state, answer: answer === null ? null : answerText(answer) };
+    },
+    answers: ({ caller, params: { id }, query }) => listAnswers(deps.store, caller, id, query),
+    callLog: async ({ caller, params: { id } }) => {
+      const invocation = await theirs(deps.store, caller, id, "see what was printed by");
+      const log = await deps.store.callLogOf(invocation.id);
+      return { text: log === null ? "" : Buffer.from(log).toString("utf8") };
+    },
+  };
+}
+
+/** Accepts a call or a map; resolves once it is durable. */
+async function begin(
+  deps: CallRoutes,
+  caller: Caller,
+  { function: called }: { readonly function: string },
+  inputs: Parameters<typeof checkInputs>[0],
+  asked: { requestId: string; timeLimitMs: number | null; tasks: number | null },
+): Promise<Accepted> {
+  await deps.access.require(caller);
+  if (typeof deps.admission.longestInPilotMs === "number")
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "on this site functions run in Slurm jobs (placement.launcher: pilot), where workers cannot stay warm: submit commands with glean batch",
+    );
+  await deps.reserve.require();
+  checkInputs(inputs);
+  const version = await deps.directory.resolve(caller, parseFunctionRef(called));
+  const submission = askedCall(version, caller, asked);
+  return accept(deps, caller, { requestId: asked.requestId, submission, inputs });
+}
+
+/** The call as it is at its end, or after `waitMs`. */
+async function awaited(
+  { store, waiters }: { readonly store: Store; readonly waiters: Waiters },
+  { id }: Accepted,
+  waitMs: number,
+  reply: FastifyReply,
+): Promise<AnswerOf<"call">> {
+  const closed = new AbortController();
+  reply.raw.once("close", () => closed.abort());
+  await waiters.untilEnded({ kind: "invocation", id }, waitMs, closed.signal);
+  const [invocation] = await store.listInvocations({ ids: [id], limit: 1 });
+  const answer = await store.answerOf(id);
+  return {
+    id,
+    invocation: invocation ?? null,
+    answer: answer === null ? null : answerText(answer),
+  };
+}
+
+async function listAnswers(
+  store: Store,
+  caller: Caller,
+  id: string,
+  { after, limit }: AskedOf<"answers", "query">,
+): Promise<AnswerOf<"answers">> {
+  const first = await theirs(store, caller, id, "see the answers of");
+  if (first.arrayJobId === null || id.includes("_"))
+    throw new GleanerError("BAD_REQUEST", `${id} is not a map: ask for its answer instead`);
+  const firstId = submissionIdOf(first);
+  const tasks = await store.tasksOf(firstId);
+  const lastId = firstId + tasks - 1;
+  const found = await store.listAnswers(firstId + after + 1, lastId, limit);
+  const answers = found.map(({ invocation, answer }) => ({
+    task: invocation - firstId,
+    answer: answerText(answer),
+  }));
+  return { answers, next: found.length < limit ? null : answers.at(-1)!.task };
+}

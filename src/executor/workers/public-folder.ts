@@ -1,0 +1,31 @@
+// Folders whose content users run or load: everybody may read them, and only this process's user
+// may change them.
+
+import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { GleanerError } from "../../model/errors.js";
+
+/** Creates it if it is missing, with what is above; throws LAUNCH if others could change it. */
+export function makePublicFolder(folder: string): void {
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
+  try {
+    mkdirSync(folder);
+    chmodSync(folder, 0o755); // whatever the umask
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
+  }
+  const is = lstatSync(folder);
+  if (!is.isDirectory() || is.uid !== process.geteuid!() || (is.mode & 0o022) !== 0)
+    throw new GleanerError(
+      "LAUNCH",
+      `${folder} must be a directory that only uid ${process.geteuid!()} owns and may write to: correct it, or set functions.cacheDirectory`,
+    );
+}
+
+/** Lets everybody read a file, or a folder with all that is in it, and run what its owner may. */
+export function publish(path: string): void {
+  const { mode } = lstatSync(path);
+  const isFolder = (mode & 0o170_000) === 0o040_000;
+  chmodSync(path, isFolder || (mode & 0o100) !== 0 ? 0o755 : 0o644);
+  if (isFolder) for (const name of readdirSync(path)) publish(join(path, name));
+}

@@ -1,0 +1,66 @@
+// The routes for calls of functions.
+
+import { maxRequestBytes } from "./limits.js";
+import type { Route } from "./route.js";
+import * as calls from "./shapes/calls.js";
+import { idParameter } from "./shapes/invocations.js";
+
+export const callRoutes = {
+  call: {
+    method: "POST",
+    path: "/v1/calls",
+    subject: "functions",
+    who: "user",
+    does: "call a function",
+    description:
+      "The call is durable before it runs. With waitMs the answer comes once a worker has answered, or at that time without one: wait for the invocation then.",
+    body: calls.callRequest,
+    maxBytes: maxRequestBytes,
+    answer: calls.calledAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  map: {
+    method: "POST",
+    path: "/v1/maps",
+    subject: "functions",
+    who: "user",
+    does: "call a function with many inputs",
+    description: "An array of calls: the tasks are numbered from 0, as the inputs are.",
+    body: calls.mapRequest,
+    maxBytes: maxRequestBytes,
+    answer: calls.mapAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  answer: {
+    method: "GET",
+    path: "/v1/invocations/:id/answer",
+    subject: "functions",
+    who: "user",
+    does: "get the answer of a call",
+    params: idParameter,
+    answer: calls.answerOfCall,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  answers: {
+    method: "GET",
+    path: "/v1/invocations/:id/answers",
+    subject: "functions",
+    who: "user",
+    does: "list the answers of a map",
+    description: "Tasks without an answer, because they run or were cancelled, are omitted.",
+    params: idParameter,
+    query: calls.answersQuery,
+    answer: calls.answerList,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  callLog: {
+    method: "GET",
+    path: "/v1/invocations/:id/log",
+    subject: "functions",
+    who: "user",
+    does: "get what a call printed",
+    params: idParameter,
+    answer: calls.callLog,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+} as const satisfies Readonly<Record<string, Route>>;

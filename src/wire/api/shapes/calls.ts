@@ -1,0 +1,126 @@
+// Shapes for calls of functions: the call, the map, and their answers.
+
+import { z } from "zod";
+import type { CallAnswer, Payload, RemoteError } from "../../../model/call.js";
+import { maxAnswersListed, maxMapInputs, maxPayloadTextLength, maxWaitMs } from "../limits.js";
+import { invocationState, whole } from "./common.js";
+import { invocation } from "./invocations.js";
+
+const contentType = z
+  .string()
+  .max(255)
+  .regex(/^[\x20-\x7e]*$/, "must be printable ASCII");
+
+/** Text as it is, any other bytes in base64. */
+export const payload = z
+  .strictObject({
+    contentType,
+    text: z.string().max(maxPayloadTextLength).exactOptional(),
+    base64: z.base64().max(maxPayloadTextLength).exactOptional(),
+  })
+  .refine(({ text, base64 }) => (text === undefined) !== (base64 === undefined), {
+    message: "must have either text or base64",
+  });
+export type PayloadText = z.output<typeof payload>;
+
+const calledFunction = z
+  .string()
+  .min(1)
+  .max(400)
+  .describe("NAME, NAME@ALIAS, NAME@VERSION, or one of these after OWNER/");
+const requestId = z
+  .uuid()
+  .describe("A UUID that the client makes; a request that is sent again is recorded once");
+const timeLimitMs = z
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1)
+  .nullable()
+  .default(null)
+  .describe("A shorter limit than the function's own; null: the function's");
+
+export const callRequest = z.strictObject({
+  requestId,
+  function: calledFunction,
+  input: payload,
+  timeLimitMs,
+  waitMs: z
+    .int()
+    .min(0)
+    .max(maxWaitMs)
+    .default(0)
+    .describe("How long to wait for the answer; 0: not at all"),
+});
+
+const remoteError = z.strictObject({
+  type: z.string().describe("The class of the exception"),
+  message: z.string(),
+  stack: z.string().nullable().describe("Frames of the user's code"),
+});
+const failed = <const Kind extends string>(kind: Kind) =>
+  z.strictObject({ kind: z.literal(kind), error: remoteError });
+export const callAnswer = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("result"), payload }),
+  failed("exception"),
+  failed("notLoaded"),
+]);
+export type CallAnswerText = z.output<typeof callAnswer>;
+
+export const calledAnswer = z.strictObject({
+  id: whole.describe("The invocation's id"),
+  invocation: invocation.nullable().describe("As it is now; null if the request did not wait"),
+  answer: callAnswer.nullable().describe("null until a worker has answered"),
+});
+
+export const mapRequest = z.strictObject({
+  requestId,
+  function: calledFunction,
+  inputs: z.array(payload).min(1).max(maxMapInputs),
+  timeLimitMs,
+});
+
+export const mapAnswer = z.strictObject({
+  id: whole.describe("The array's id"),
+  tasks: z.int().min(1),
+});
+
+export const answerOfCall = z.strictObject({
+  state: invocationState,
+  answer: callAnswer.nullable().describe("null if there is none, or it was removed for its age"),
+});
+export const answersQuery = z.strictObject({
+  after: z.coerce
+    .number<number>()
+    .int()
+    .min(-1)
+    .default(-1)
+    .describe("Only tasks with larger numbers"),
+  limit: z.coerce.number<number>().int().min(1).max(maxAnswersListed).default(maxAnswersListed),
+});
+export const answerList = z.strictObject({
+  answers: z.array(z.strictObject({ task: whole, answer: callAnswer })),
+  next: whole.nullable().describe("Where to continue, as after; null at the end"),
+});
+export const callLog = z.strictObject({
+  text: z.string().describe("What the last attempt printed; its beginning may be missing"),
+});
+
+/** For people and programs that read JSON: text where the type says so, else base64. */
+export function payloadText({ contentType, body }: Payload): PayloadText {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const isText = /^(text\/|application\/(json|x-ndjson|xml)\b)/.test(contentType);
+  const text = isText ? bytes.toString("utf8") : "";
+  return isText && Buffer.from(text).equals(bytes)
+    ? { contentType, text }
+    : { contentType, base64: bytes.toString("base64") };
+}
+
+export const payloadOf = ({ contentType, text, base64 }: PayloadText): Payload => ({
+  contentType,
+  body: text === undefined ? Buffer.from(base64!, "base64") : Buffer.from(text),
+});
+
+export const answerText = (answer: CallAnswer): CallAnswerText =>
+  answer.kind === "result"
+    ? { kind: "result", payload: payloadText(answer.payload) }
+    : { kind: answer.kind, error: answer.error satisfies RemoteError };
