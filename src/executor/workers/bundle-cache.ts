@@ -67,7 +67,8 @@ export class BundleCache {
 
   private async find(version: VersionId): Promise<string> {
     makePublicFolder(dirname(this.root));
-    makePublicFolder(this.root);
+    // Code is private to those who may call it: nobody else knows the hash that is its name.
+    makePublicFolder(this.root, 0o711);
     const folder = join(this.root, version);
     if (existsSync(folder)) {
       if (await isIntact(folder, version)) {

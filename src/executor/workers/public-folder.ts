@@ -5,12 +5,15 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { GleanerError } from "../../model/errors.js";
 
-/** Creates it if it is missing, with what is above; throws LAUNCH if others could change it. */
-export function makePublicFolder(folder: string): void {
+/**
+ * Creates it if it is missing, with what is above; throws LAUNCH if others could change it. With
+ * the mode 0711 others reach only what they can name.
+ */
+export function makePublicFolder(folder: string, mode = 0o755): void {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
   try {
     mkdirSync(folder);
-    chmodSync(folder, 0o755); // whatever the umask
+    chmodSync(folder, mode); // whatever the umask
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") throw thrown;
   }
