@@ -17,6 +17,8 @@ const sealBytes = 16;
  * frames.
  */
 export const maxUnsentBytes = 8 * maxFrameBytes;
+/** More than this leaves at once, not only at the end of the turn. */
+const gatheredBytes = 64 * 1024;
 /** For how long other peers wait until this one has read its data. */
 const slowMs = 500;
 /**
@@ -169,12 +171,23 @@ export class Connection<Out extends Message, In extends Message> {
         `a message of ${payload.length} bytes exceeds the frame limit of ${this.maxBytes} bytes`,
       );
     this.inflow?.sent();
+    this.gather();
     this.socket.write(frame(this.seal.next(payload), payload));
+    // A pilot that says that it is preempted kills itself in this very turn.
+    if (message.type === "preempted" || this.socket.writableLength > gatheredBytes)
+      this.socket.uncork();
     if (this.socket.writableLength > maxUnsentBytes) {
       this.end(unreachable(`the peer left ${this.socket.writableLength} bytes unread`));
       return false;
     }
     return true;
+  }
+
+  /** What is sent in one turn of the event loop leaves in one write, and wakes the peer once. */
+  private gather(): void {
+    if (this.socket.writableCorked > 0) return;
+    this.socket.cork();
+    process.nextTick(() => this.socket.uncork());
   }
 
   private readFrames(): void {

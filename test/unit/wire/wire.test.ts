@@ -3,10 +3,10 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, Socket } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
 import { GleanerError } from "../../../src/model/errors.js";
-import { executorId, invocationId } from "../../../src/model/ids.js";
+import { executorId, invocationId, jobId } from "../../../src/model/ids.js";
 import { checkDaemonMessage, checkExecutorMessage } from "../../../src/wire/checks.js";
 import { maxUnsentBytes, type Timing } from "../../../src/wire/connection.js";
 import { FrameReader, frame } from "../../../src/wire/frames.js";
@@ -23,6 +23,10 @@ import {
 } from "../../../src/wire/messages.js";
 import { attemptOrder } from "../../support/executor/orders.js";
 
+/** What net.Socket calls for each write to the kernel. */
+interface Writes {
+  _writeGeneric(...args: unknown[]): void;
+}
 const executor = executorId("n1-a");
 const secret = randomBytes(32).toString("hex");
 const patient: Timing = { beatMs: 3_600_000, silenceMs: 3_600_000 };
@@ -134,6 +138,35 @@ describe("a connection", () => {
     expect(await done).toBeNull();
     expect(heard).toEqual(messages);
     expect(daemon.send({ type: "beat" })).toBe(false);
+  });
+
+  test("writes what is sent in one turn at once, but the last word of a pilot without delay", async () => {
+    const [daemon, peer] = await pair();
+    const heard: string[] = [];
+    const stopped = new Promise<void>((resolve) => {
+      const onMessage = ({ type }: { type: string }) => {
+        heard.push(type);
+        if (type === "preempted") resolve();
+      };
+      daemon.listen({ onMessage, onClose: () => {} });
+    });
+    peer.listen({ onMessage: () => {}, onClose: () => {} });
+    // The executor's end.
+    const writes = jest.spyOn(Socket.prototype as unknown as Writes, "_writeGeneric");
+    try {
+      const key = { invocation: invocationId(1), attempt: 1 };
+      for (let sent = 0; sent < 10; sent++) peer.send({ type: "started", key, agoMs: 0 });
+      expect(writes).toHaveBeenCalledTimes(0);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(writes).toHaveBeenCalledTimes(1);
+      peer.send({ type: "started", key, agoMs: 0 });
+      peer.send({ type: "preempted", job: jobId(1), lostCoreMs: 0, evicted: [] });
+      expect(writes).toHaveBeenCalledTimes(2);
+    } finally {
+      writes.mockRestore();
+    }
+    await stopped;
+    expect(heard).toEqual([...Array<string>(11).fill("started"), "preempted"]);
   });
 
   test("is refused to an executor that is unknown or has another secret", async () => {
