@@ -1,5 +1,4 @@
-// The programs of the runtimes: copied from beside the executor to where every user may read them,
-// and how each is started.
+// The programs of the runtimes: copied from beside the executor to where every user may read them.
 
 import { createHash } from "node:crypto";
 import {
@@ -14,10 +13,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { WorkerSettings } from "../../wire/calls.js";
+import { programPrefix, workerCommand } from "../../workers/runtime-command.js";
 import { makePublicFolder, publish } from "./public-folder.js";
-
-const prefix = "glean-runtime-";
-const nodesPython = "/usr/bin/python3";
 
 export class RuntimePrograms {
   private installed: string | null = null;
@@ -30,25 +27,7 @@ export class RuntimePrograms {
 
   /** The words of the command that becomes a worker; throws if the programs cannot be copied. */
   commandOf(settings: WorkerSettings): readonly string[] {
-    const words = this.programOf(settings);
-    if (settings.setup === null) return words;
-    // A login shell, which defines the command module. The worker starts only if the last command
-    // of the setup succeeded.
-    const script = `${settings.setup}\n[ $? -eq 0 ] && exec "$@"`;
-    return ["/bin/bash", "-l", "-c", script, "setup", ...words];
-  }
-
-  private programOf({ runtime, python }: WorkerSettings): readonly string[] {
-    const program = (name: string) => join(this.folder, `${prefix}${name}`);
-    switch (runtime) {
-      case "node":
-        return [process.execPath, program("node.cjs")];
-      case "python":
-        return [python ?? nodesPython, program("python")];
-      case "native":
-      case "exec":
-        return [program(runtime)];
-    }
+    return workerCommand(this.folder, settings);
   }
 
   private get folder(): string {
@@ -58,7 +37,7 @@ export class RuntimePrograms {
 
   /** Executors of other releases and clusters on this node have folders of their own. */
   private install(): string {
-    const names = readdirSync(this.source).filter((name) => name.startsWith(prefix));
+    const names = readdirSync(this.source).filter((name) => name.startsWith(programPrefix));
     const folder = join(this.cache, `runtimes-${digestOf(this.source, names)}`);
     if (existsSync(folder)) return folder;
     const fresh = `${folder}.${process.pid}`;

@@ -10,10 +10,10 @@ import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
 import { maxPayloadBytes } from "../../wire/worker/limits.js";
 import type { HandlerError } from "../../wire/worker/messages.js";
+import { type CallEnd, WorkerChannel } from "../../workers/worker-channel.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { ProcessEvents, RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
-import { type CallEnd, WorkerChannel } from "./channel/worker-channel.js";
 import { cpuMsOf, peakMbOf } from "./usage.js";
 
 export interface WorkerParts {

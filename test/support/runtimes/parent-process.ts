@@ -3,14 +3,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ChildDoor } from "../../../src/executor/workers/channel/child-door.js";
-import {
-  type ForkEnd,
-  ParentChannel,
-} from "../../../src/executor/workers/channel/parent-channel.js";
-import type { WorkerFailure } from "../../../src/executor/workers/channel/worker-failure.js";
-import type { LoadEnd } from "../../../src/executor/workers/channel/worker-link.js";
 import type { ChildEnd } from "../../../src/wire/worker/messages.js";
+import { ChildDoor } from "../../../src/workers/child-door.js";
+import { type ForkEnd, ParentChannel } from "../../../src/workers/parent-channel.js";
+import type { WorkerFailure } from "../../../src/workers/worker-failure.js";
+import type { LoadEnd } from "../../../src/workers/worker-link.js";
 import { parentCommand } from "./python-runtime.js";
 import { bundleOf, type RuntimeProcess, runtimeOver, startProcess } from "./runtime-process.js";
 

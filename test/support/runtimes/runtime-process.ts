@@ -11,10 +11,10 @@ import {
   type CallOrder,
   WorkerChannel,
   type WorkerLog,
-} from "../../../src/executor/workers/channel/worker-channel.js";
-import type { ProcessEnd } from "../../../src/executor/workers/channel/worker-end.js";
-import type { WorkerFailure } from "../../../src/executor/workers/channel/worker-failure.js";
-import type { LoadEnd, LoadOrder } from "../../../src/executor/workers/channel/worker-link.js";
+} from "../../../src/workers/worker-channel.js";
+import type { ProcessEnd } from "../../../src/workers/worker-end.js";
+import type { WorkerFailure } from "../../../src/workers/worker-failure.js";
+import type { LoadEnd, LoadOrder } from "../../../src/workers/worker-link.js";
 
 const folders: string[] = [];
 const running = new Set<ChildProcess>();

@@ -51,8 +51,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     runtimes: ["containment", "node"],
     budget: ["containment", "node"],
     hook: ["budget", "node", "log"],
-    "workers/channel": [],
-    workers: ["workers/channel", "containment", "node", "runtimes"],
+    workers: ["containment", "node", "runtimes"],
     attempts: ["budget", "containment", "node", "runtimes"],
     connection: ["attempts"],
     pilot: [

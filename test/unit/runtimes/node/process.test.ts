@@ -2,7 +2,7 @@
 // the process that runs them.
 
 import { describe, expect, test } from "@jest/globals";
-import { describeWorkerEnd } from "../../../../src/executor/workers/channel/worker-end.js";
+import { describeWorkerEnd } from "../../../../src/workers/worker-end.js";
 import { nodeRuntime } from "../../../support/runtimes/node-runtime.js";
 import { loadedRuntime } from "../../../support/runtimes/runtime-process.js";
 

@@ -2,7 +2,7 @@
 // process that runs them.
 
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { describeWorkerEnd } from "../../../../src/executor/workers/channel/worker-end.js";
+import { describeWorkerEnd } from "../../../../src/workers/worker-end.js";
 import { pythonCommand } from "../../../support/runtimes/python-runtime.js";
 import { loadedRuntime, stopRuntimes } from "../../../support/runtimes/runtime-process.js";
 

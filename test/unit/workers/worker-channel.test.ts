@@ -3,14 +3,7 @@
 
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import {
-  type CallEnd,
-  type CallOrder,
-  WorkerChannel,
-  type WorkerLog,
-} from "../../../../../src/executor/workers/channel/worker-channel.js";
-import type { WorkerFailure } from "../../../../../src/executor/workers/channel/worker-failure.js";
-import { encodeFields } from "../../../../../src/wire/worker/fields.js";
+import { encodeFields } from "../../../src/wire/worker/fields.js";
 import {
   encodeFrame,
   encodeHead,
@@ -18,7 +11,7 @@ import {
   FrameDecoder,
   type FrameType,
   wholeFrames,
-} from "../../../../../src/wire/worker/frame.js";
+} from "../../../src/wire/worker/frame.js";
 import {
   decodeCallHead,
   decodeLoad,
@@ -27,8 +20,15 @@ import {
   encodeHello,
   encodeLoaded,
   encodeLogStream,
-} from "../../../../../src/wire/worker/messages.js";
-import { socketPair } from "../../../../support/runtimes/socket-pair.js";
+} from "../../../src/wire/worker/messages.js";
+import {
+  type CallEnd,
+  type CallOrder,
+  WorkerChannel,
+  type WorkerLog,
+} from "../../../src/workers/worker-channel.js";
+import type { WorkerFailure } from "../../../src/workers/worker-failure.js";
+import { socketPair } from "../../support/runtimes/socket-pair.js";
 
 const hello = { lowestVersion: 1, highestVersion: 1, runtime: "fake", languageVersion: "1" };
 const load = { directory: "/b", concurrency: 2, outputLimitBytes: 1_000_000, logLimitBytes: 1_000 };

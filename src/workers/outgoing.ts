@@ -3,7 +3,7 @@
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
-import { messageOf } from "../../../model/errors.js";
+import { messageOf } from "../model/errors.js";
 import { WorkerFailure } from "./worker-failure.js";
 
 /** An input that is read while it is sent. */

@@ -10,8 +10,8 @@ import {
   type FrameHead,
   type FrameType,
   join,
-} from "../../../wire/worker/frame.js";
-import { protocolVersions } from "../../../wire/worker/limits.js";
+} from "../wire/worker/frame.js";
+import { protocolVersions } from "../wire/worker/limits.js";
 import {
   decodeBye,
   decodeError,
@@ -25,7 +25,7 @@ import {
   type Load,
   type Loaded,
   type LogStream,
-} from "../../../wire/worker/messages.js";
+} from "../wire/worker/messages.js";
 import { type Input, inputBytes, Outgoing } from "./outgoing.js";
 import { WorkerFailure } from "./worker-failure.js";
 

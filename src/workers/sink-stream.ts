@@ -1,6 +1,6 @@
 // Hands an output to whoever keeps it, piece by piece, while the worker waits.
 
-import { messageOf } from "../../../model/errors.js";
+import { messageOf } from "../model/errors.js";
 import { WorkerFailure } from "./worker-failure.js";
 
 /** Takes an output as it arrives. */

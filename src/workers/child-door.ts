@@ -5,8 +5,8 @@ import { randomBytes, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { clearTimeout, setTimeout, type Timer } from "../../../clock.js";
-import type { Fork } from "../../../wire/worker/messages.js";
+import { clearTimeout, setTimeout, type Timer } from "../clock.js";
+import type { Fork } from "../wire/worker/messages.js";
 
 const tokenBytes = 32;
 /** A token as text. */

@@ -7,7 +7,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { ChildDoor } from "../../../../../src/executor/workers/channel/child-door.js";
+import { ChildDoor } from "../../../src/workers/child-door.js";
 
 let folder: string;
 let door: ChildDoor;

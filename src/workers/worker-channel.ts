@@ -2,8 +2,8 @@
 // failures, and every limit on a hostile worker.
 
 import type { Duplex } from "node:stream";
-import type { FrameHead } from "../../../wire/worker/frame.js";
-import { defaultLogLimitBytes, maxPayloadBytes } from "../../../wire/worker/limits.js";
+import type { FrameHead } from "../wire/worker/frame.js";
+import { defaultLogLimitBytes, maxPayloadBytes } from "../wire/worker/limits.js";
 import {
   type CallHead,
   decodeContentType,
@@ -11,7 +11,7 @@ import {
   encodeCallHead,
   type HandlerError,
   type LogStream,
-} from "../../../wire/worker/messages.js";
+} from "../wire/worker/messages.js";
 import { LogAllowance } from "./log-allowance.js";
 import { type Input, inputBytes } from "./outgoing.js";
 import { type OutputSink, SinkStream } from "./sink-stream.js";

@@ -1,8 +1,8 @@
 // How much log a worker may send: a runtime bounds what handlers print, so a worker that sends far
 // more than its runtime would is hostile.
 
-import { headerBytes } from "../../../wire/worker/frame.js";
-import { maxLogPieceBytes } from "../../../wire/worker/limits.js";
+import { headerBytes } from "../wire/worker/frame.js";
+import { maxLogPieceBytes } from "../wire/worker/limits.js";
 import { WorkerFailure } from "./worker-failure.js";
 
 /** What arrives late belongs to the time before, and the last piece may cross the limit. */

@@ -2,7 +2,7 @@
 // workers that need not load it again.
 
 import type { Duplex } from "node:stream";
-import type { FrameHead } from "../../../wire/worker/frame.js";
+import type { FrameHead } from "../wire/worker/frame.js";
 import {
   type ChildEnd,
   decodeChildEnd,
@@ -12,7 +12,7 @@ import {
   type Fork,
   type HandlerError,
   type LogStream,
-} from "../../../wire/worker/messages.js";
+} from "../wire/worker/messages.js";
 import { LogAllowance } from "./log-allowance.js";
 import { WorkerFailure } from "./worker-failure.js";
 import {
