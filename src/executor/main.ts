@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { GleanerError, messageOf } from "../model/errors.js";
 import type { LaunchSpec } from "../wire/launch.js";
 import { checkLaunchSpec } from "../wire/launch.js";
+import type { ExecutorMessage } from "../wire/messages.js";
 import { daemonAddressOf, Session } from "./connection/session.js";
 import { openContainment } from "./containment/cgroups.js";
 import type { Containment } from "./containment/containment.js";
@@ -132,9 +133,8 @@ async function run(spec: LaunchSpec): Promise<void> {
   const own = { ...spec, budget: ownOrder(spec.budget, gpuProblem, unkillable) };
   const paths = { socket: folder.workerSocketPath, cache: spec.cacheFolder };
   const spawner = new Spawner(spec.spawnProgram);
-  const functions = await startWorkers(spec, spawner, containment, paths, (version) =>
-    executor.outbox.sayNow({ type: "fetchBundle", version }),
-  );
+  const say = (message: ExecutorMessage) => executor.outbox.sayNow(message);
+  const functions = await startWorkers(spec, spawner, containment, paths, say);
   const executor: Executor = new Executor(own, folder, containment, log, {
     spawner,
     gone: (reason) => void leave(reason),

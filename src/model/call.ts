@@ -1,5 +1,17 @@
 // A call of a function: its answer as the worker gave it, and its payloads.
 
+import type { VersionId } from "./ids.js";
+import type { ResourceRequest } from "./resources.js";
+
+/** A worker serves calls of one user, one version and one size. */
+export interface WorkerKind extends ResourceRequest {
+  readonly uid: number;
+  readonly version: VersionId;
+}
+
+export const workerKey = ({ uid, version, cores, memoryMb, gpus }: WorkerKind): string =>
+  `${uid}/${version}/${cores}/${memoryMb}/${gpus}`;
+
 /** Bytes with a content type, as they go in and come out. */
 export interface Payload {
   readonly contentType: string;

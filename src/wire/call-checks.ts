@@ -3,11 +3,12 @@
 import type { CallAnswer, Payload, RemoteError } from "../model/call.js";
 import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
-import type { CallCommand, WorkerSettings } from "./calls.js";
+import type { CallCommand, WarmWorkers, WorkerSettings } from "./calls.js";
 import {
   bytes,
   type Check,
   integer,
+  list,
   object,
   oneOf,
   orNull,
@@ -66,6 +67,22 @@ export const answer: Check<CallAnswer> = tagged<CallAnswer>("kind", {
   exception: object({ kind: oneOf("exception"), error }),
   notLoaded: object({ kind: oneOf("notLoaded"), error }),
 });
+
+/** The kinds of idle workers on one node: executors keep at most 256 workers. */
+const maxWarmKinds = 256;
+const maxCount = 65_536;
+
+export const warmWorkers = list(
+  object<WarmWorkers>({
+    uid: integer(0, 4_294_967_295),
+    version,
+    cores: integer(1, maxCount),
+    memoryMb: integer(1),
+    gpus: integer(0, maxCount),
+    count: integer(1, maxCount),
+  }),
+  maxWarmKinds,
+);
 
 /** `bundlePart`, less its type. */
 export const bundlePart = {

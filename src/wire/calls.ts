@@ -1,6 +1,6 @@
 // What gleanerd and executors say of calls: the call itself, and the code that it needs.
 
-import type { Payload } from "../model/call.js";
+import type { Payload, WorkerKind } from "../model/call.js";
 import type { FunctionSettings } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
 
@@ -31,3 +31,8 @@ export type BundleMessage =
       readonly isLast: boolean;
     }
   | { readonly type: "bundleRefused"; readonly version: VersionId; readonly reason: string };
+
+/** The idle workers of one kind on a node. */
+export interface WarmWorkers extends WorkerKind {
+  readonly count: number;
+}

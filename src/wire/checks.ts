@@ -11,7 +11,14 @@ import {
   startStages,
 } from "../model/invocation.js";
 import type { Resources } from "../model/resources.js";
-import { answer, bundlePart, callCommand, maxLogBytes, version } from "./call-checks.js";
+import {
+  answer,
+  bundlePart,
+  callCommand,
+  maxLogBytes,
+  version,
+  warmWorkers,
+} from "./call-checks.js";
 import type {
   AttemptKey,
   AttemptOrder,
@@ -220,6 +227,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     problem: orNull(reason),
   }),
   fetchBundle: object({ type: type("fetchBundle"), version }),
+  warm: object({ type: type("warm"), workers: warmWorkers }),
   gpusUnused: object({ type: type("gpusUnused"), reason }),
   pressure: object({ type: type("pressure"), report: pressure }),
   unkillable: object({ type: type("unkillable"), report: unkillable }),

@@ -7,7 +7,7 @@ import type { UnkillableReport } from "../model/capacity/unkillable.js";
 import type { InvocationId, JobId, VersionId } from "../model/ids.js";
 import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
 import type { ResourceRequest, Resources } from "../model/resources.js";
-import type { BundleMessage, CallCommand } from "./calls.js";
+import type { BundleMessage, CallCommand, WarmWorkers } from "./calls.js";
 
 /**
  * Raised whenever an older peer could misread a newer one; the handshake rejects other versions.
@@ -215,6 +215,8 @@ export type ExecutorMessage =
     }
   /** The code of a call that it was ordered to run is not in the node's cache. */
   | { readonly type: "fetchBundle"; readonly version: VersionId }
+  /** The idle workers, whenever they change and after each `ready`: all of them. */
+  | { readonly type: "warm"; readonly workers: readonly WarmWorkers[] }
   /** Functions get none of the node's GPUs, because the device file of each GPU is unknown. */
   | { readonly type: "gpusUnused"; readonly reason: string }
   /**

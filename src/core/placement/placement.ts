@@ -3,11 +3,12 @@
 
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
 import type { Survival } from "../forecast/survival.js";
+import type { Bucket, Found } from "./bucket.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
 import { Market, type Prices } from "./prices.js";
 import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
 import { isLargeEnough, type OpenSlot, type Slot } from "./slot.js";
-import { type Bucket, type Found, Slots } from "./slots.js";
+import { Slots } from "./slots.js";
 
 export type { Slot };
 
@@ -129,7 +130,7 @@ class Round {
         turns.drop();
         continue;
       }
-      this.slots.take(choice, waiting);
+      this.slots.take(choice, waiting, waiting.workerKey);
       this.noteBegun(waiting);
       this.assignments.push({ invocation: waiting.id, executor: choice.open.slot.executor });
       turns.took();
@@ -175,6 +176,11 @@ class Round {
     const avoid = this.policy.avoidedBy?.(waiting) ?? [];
     const { cores, memoryMb, gpus } = waiting;
     const need = { cores, memoryMb, gpus, avoid };
+    const { workerKey = null } = waiting;
+    // A cold start costs more than a hole that suits others better.
+    const warm =
+      workerKey === null ? null : this.slots.withWorker(workerKey, need, expectedMs, except);
+    if (warm !== null) return warm;
     if (market !== null && prediction !== undefined && mood === "choosy") {
       const usualMs = prediction.usualMs(waiting);
       const found = this.slots.suiting(

@@ -26,6 +26,8 @@ export interface Waiting extends ResourceRequest {
    * unknown.
    */
   readonly ranMs?: number;
+  /** The kind of worker that it needs, if it is a call; null, or if omitted, it needs none. */
+  readonly workerKey?: string | null;
   /** Whether its start failed on some nodes and it is to be tried on another; if omitted, no. */
   readonly isRetried?: boolean;
 }
@@ -35,7 +37,7 @@ export interface Waiting extends ResourceRequest {
  * run equally long.
  */
 export const waitingKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${waiting.workerKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
 
 /** Invocations of one user with the same needs, oldest first. */
 class Group implements Iterable<Waiting> {

@@ -28,6 +28,8 @@ export interface Slot {
   readonly hazardRatio?: number;
   /** If omitted, no work avoids it. */
   readonly node?: NodeName;
+  /** Idle workers by their kind (workerKey); if omitted, none. */
+  readonly warm?: ReadonlyMap<string, number>;
   /** When the executor's own time certainly ends; null, or if omitted, no limit. */
   readonly closesAtMs?: number | null;
 }

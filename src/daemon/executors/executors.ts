@@ -5,7 +5,7 @@ import { nowMs } from "../../clock.js";
 import type { InterferenceGuard } from "../../core/capacity/interference.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
-import type { ExecutorId, NodeName, VersionId } from "../../model/ids.js";
+import type { ExecutorId, NodeName } from "../../model/ids.js";
 import type { Beat, Connection } from "../../wire/connection.js";
 import type { AttemptKey, DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
@@ -17,6 +17,7 @@ import type { Events } from "../state/events.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
+import { type CodeSource, noteFunctions } from "./function-messages.js";
 import { recordGone } from "./gone-record.js";
 import * as reports from "./hook-reports.js";
 import { noteInterference } from "./interference.js";
@@ -32,12 +33,11 @@ export interface ExecutorsDependencies {
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
-  readonly code: { supply(record: ExecutorRecord, version: VersionId): Promise<void> };
+  readonly code: CodeSource;
   readonly guard: InterferenceGuard;
   readonly events: Events;
   readonly launcher: Launcher;
   readonly log: Logger;
-  /** From SIGTERM to SIGKILL. */
   readonly graceMs: number;
   /** How long gleanerd waits for a lost executor: longer than the executor waits for gleanerd. */
   readonly adoptMs: number;
@@ -148,8 +148,9 @@ export class Executors {
       case "unkillable":
         reports.noteNode(record, message, this.deps.registry);
         break;
+      case "warm":
       case "fetchBundle":
-        void this.deps.code.supply(record, message.version);
+        noteFunctions(record, message, this.deps.code);
         break;
       case "pressure":
         noteInterference(record, message.report, this.deps);

@@ -48,6 +48,8 @@ const unknownHole: HoleOutlook = { endsAtMs: null };
 export class ExecutorRecord implements Executor {
   state: ExecutorState = "requested";
   private currentLine: Line | null = null;
+  /** Idle workers by their kind (workerKey), as the executor said last. */
+  warm: ReadonlyMap<string, number> = new Map();
   /** The resources that its executor reports as usable. */
   claimed: Resources = nothing;
   /** An earlier daemon launched it, so its orders so far are unknown. */
@@ -228,6 +230,7 @@ export class ExecutorRecord implements Executor {
       freeGpus: gpus.length,
       // After a restart, a pilot's time is unknown until Slurm has been read: until then it gets no
       // work.
+      warm: this.warm,
       closesAtMs: this.placement === "pilot" ? (this.timeIsOverAtMs ?? 0) : null,
       ...this.outlook,
     };

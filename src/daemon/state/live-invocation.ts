@@ -2,6 +2,7 @@
 // array have in common is stored once, and their records are put together when somebody reads them.
 
 import type { Waiting } from "../../core/placement/queue.js";
+import { workerKey } from "../../model/call.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
   type Invocation,
@@ -16,6 +17,8 @@ export class LiveSubmission {
   readonly requested: Omit<Requested, "id" | "arrayTaskId">;
   /** The user for fair share. */
   readonly user: string;
+  /** The kind of worker that a call needs; null for a command. */
+  readonly workerKey: string | null;
 
   constructor(
     { arrayJobId, owner, name, cores, memoryMb, gpus, timeLimitMs, submittedAtMs }: Invocation,
@@ -24,6 +27,9 @@ export class LiveSubmission {
     const amounts = { cores, memoryMb, gpus, timeLimitMs };
     this.requested = { arrayJobId, owner, name, ...amounts, submittedAtMs };
     this.user = String(owner.uid);
+    const { version } = digest;
+    const kind = version === null ? null : { uid: owner.uid, version, cores, memoryMb, gpus };
+    this.workerKey = kind === null ? null : workerKey(kind);
   }
 }
 
@@ -120,6 +126,10 @@ export class Live implements Waiting {
 
   get submittedAtMs(): number {
     return this.submission.requested.submittedAtMs;
+  }
+
+  get workerKey(): string | null {
+    return this.submission.workerKey;
   }
 
   get functionKey(): string {

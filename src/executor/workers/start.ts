@@ -2,9 +2,8 @@
 // the runtimes, and how each is started.
 
 import { join } from "node:path";
-import type { VersionId } from "../../model/ids.js";
 import type { LaunchSpec } from "../../wire/launch.js";
-import type { CallAttemptOrder } from "../../wire/messages.js";
+import type { CallAttemptOrder, ExecutorMessage } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
 import { type OpenedGroup, openGroupFor } from "../runtimes/group.js";
 import type { SpawnOrder, WorkerStart } from "../runtimes/spawn-request.js";
@@ -25,42 +24,47 @@ type Spec = Pick<LaunchSpec, "isolation" | "gpuDevices">;
 
 /**
  * `socketPath`: in a folder that only this process's user may enter; `cache`: where bundles are
- * kept; `ask` sends for a bundle.
+ * kept; `say` tells gleanerd.
  */
 export async function startWorkers(
   spec: Spec,
   spawner: Spawning,
   containment: Containment,
   paths: { readonly socket: string; readonly cache: string },
-  ask: (version: VersionId) => void,
+  say: (message: ExecutorMessage) => void,
 ): Promise<WorkerSite> {
   const sockets = await WorkerSocket.listen(paths.socket);
-  const code = new BundleCache(join(paths.cache, "bundles"), ask);
+  const code = new BundleCache(join(paths.cache, "bundles"), (version) =>
+    say({ type: "fetchBundle", version }),
+  );
   const programs = new RuntimePrograms(paths.cache);
   let number = 0;
-  const workers = new Workers((order, free, onGone) => {
-    const name = `worker.${++number}`;
-    const opened = openGroupFor(containment, spec, name, order, free);
-    const id = sockets.expect({
-      onProtocol: (socket) => worker.connected(socket),
-      onOutput: (socket) => worker.prints(socket),
-    });
-    const worker: Worker = new Worker(opened, {
-      settings: order.command.settings,
-      code: () => code.folderOf(order.command.version),
-      spawn: (directory, events) => {
-        const argv = programs.commandOf(order.command.settings);
-        const command = { kind: "worker", argv, socketPath: sockets.path, id } as const;
-        const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
-        return spawner.start(work, opened.group, events);
-      },
-      onGone: () => {
-        sockets.forget(id);
-        onGone();
-      },
-    });
-    return worker;
-  });
+  const workers = new Workers(
+    (order, free, onGone) => {
+      const name = `worker.${++number}`;
+      const opened = openGroupFor(containment, spec, name, order, free);
+      const id = sockets.expect({
+        onProtocol: (socket) => worker.connected(socket),
+        onOutput: (socket) => worker.prints(socket),
+      });
+      const worker: Worker = new Worker(opened, {
+        settings: order.command.settings,
+        code: () => code.folderOf(order.command.version),
+        spawn: (directory, events) => {
+          const argv = programs.commandOf(order.command.settings);
+          const command = { kind: "worker", argv, socketPath: sockets.path, id } as const;
+          const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
+          return spawner.start(work, opened.group, events);
+        },
+        onGone: () => {
+          sockets.forget(id);
+          onGone();
+        },
+      });
+      return worker;
+    },
+    (workers) => say({ type: "warm", workers }),
+  );
   return { workers, code, close: () => sockets.close() };
 }
 

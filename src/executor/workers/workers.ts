@@ -1,8 +1,10 @@
 // The workers of this node: gives each call a warm worker of its user and version or starts one,
 // and ends idle ones whose memory or GPUs others need.
 
-import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
+import { clearTimeout, monotonicMs, setImmediate, setTimeout, type Timer } from "../../clock.js";
+import { type WorkerKind, workerKey } from "../../model/call.js";
 import { fits, type ResourceRequest, type Resources, subtract } from "../../model/resources.js";
+import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
 import { removeLater } from "../containment/group-removal.js";
 import type { Place, Runtime } from "../runtimes/runtime.js";
@@ -23,8 +25,10 @@ export type OpenWorker = (order: CallAttemptOrder, free: Resources, onGone: () =
 
 interface Kept {
   readonly worker: Worker;
+  readonly kind: WorkerKind;
   readonly key: string;
-  readonly memoryMb: number;
+  /** As it was told: the kernel takes a moment. */
+  isFrozen: boolean;
   idleSinceMs: number | null;
   timer: Timer | undefined;
   readonly gone: Promise<void>;
@@ -33,14 +37,39 @@ interface Kept {
 export class Workers implements Runtime {
   private readonly kept = new Set<Kept>();
 
-  constructor(private readonly open: OpenWorker) {}
+  private isAnnounced = true;
+
+  /** `announce` is called with all idle workers after they changed. */
+  constructor(
+    private readonly open: OpenWorker,
+    private readonly announce: (workers: readonly WarmWorkers[]) => void,
+  ) {}
+
+  /** Called on each connection, and for each change; those of one turn cause one message. */
+  changed(): void {
+    if (!this.isAnnounced) return;
+    this.isAnnounced = false;
+    setImmediate(() => {
+      this.isAnnounced = true;
+      this.announce(this.warm);
+    });
+  }
+
+  private get warm(): readonly WarmWorkers[] {
+    const counts = new Map<string, WarmWorkers>();
+    for (const { key, kind } of this.idle)
+      counts.set(key, { ...kind, count: (counts.get(key)?.count ?? 0) + 1 });
+    return [...counts.values()];
+  }
 
   /** Takes the warm worker that was used last, so that the others grow old. */
   prepare(order: AttemptOrder, free: Resources): Place {
     const call = order as CallAttemptOrder;
-    const key = keyOf(call);
+    const kind = kindOf(call);
+    const key = workerKey(kind);
     const [warm] = this.idle.filter((each) => each.key === key).sort(latestFirst);
-    const kept = warm ?? this.add(call, key, this.roomFor(order, free));
+    const kept = warm ?? this.add(call, kind, this.roomFor(order, free));
+    if (warm !== undefined) this.changed();
     clearTimeout(kept.timer);
     kept.idleSinceMs = null;
     const { group, gpus } = kept.worker.opened;
@@ -48,7 +77,8 @@ export class Workers implements Runtime {
       group,
       gpus,
       start: (events) => {
-        if (group.isFrozen) group.freeze(false);
+        if (kept.isFrozen) group.freeze(false);
+        kept.isFrozen = false;
         return kept.worker.run(call, events);
       },
       log: () => kept.worker.takeLog(),
@@ -66,7 +96,7 @@ export class Workers implements Runtime {
   /** Memory and GPUs of idle workers; they hold no cores. */
   get held(): Pick<Resources, "memoryMb" | "gpus"> {
     return {
-      memoryMb: this.idle.reduce((sum, { memoryMb }) => sum + memoryMb, 0),
+      memoryMb: this.idle.reduce((sum, { kind }) => sum + kind.memoryMb, 0),
       gpus: this.idle.flatMap(({ worker }) => worker.opened.gpus),
     };
   }
@@ -92,7 +122,7 @@ export class Workers implements Runtime {
       const losesGpu = each.worker.opened.gpus.some((gpu) => !free.gpus.includes(gpu));
       if (losesGpu || this.held.memoryMb > free.memoryMb) gone.push(this.stop(each));
     }
-    for (const each of this.idle) if (!each.worker.opened.group.isFrozen) this.freeze(each);
+    for (const each of this.idle) if (!each.isFrozen) this.freeze(each);
     await Promise.all(gone);
   }
 
@@ -102,7 +132,7 @@ export class Workers implements Runtime {
     );
   }
 
-  private add(order: CallAttemptOrder, key: string, free: Resources): Kept {
+  private add(order: CallAttemptOrder, kind: WorkerKind, free: Resources): Kept {
     let settle = () => {};
     const gone = new Promise<void>((resolve) => {
       settle = resolve;
@@ -110,12 +140,20 @@ export class Workers implements Runtime {
     const onGone = () => {
       clearTimeout(kept.timer);
       this.kept.delete(kept);
+      this.changed();
       removeLater(worker.opened.group);
       settle();
     };
     const worker = this.open(order, free, onGone);
-    const { memoryMb } = order;
-    const kept: Kept = { worker, key, memoryMb, idleSinceMs: null, timer: undefined, gone };
+    const kept: Kept = {
+      worker,
+      kind,
+      key: workerKey(kind),
+      isFrozen: false,
+      idleSinceMs: null,
+      timer: undefined,
+      gone,
+    };
     this.kept.add(kept);
     return kept;
   }
@@ -124,6 +162,7 @@ export class Workers implements Runtime {
   private released(kept: Kept): void {
     if (!this.kept.has(kept)) return;
     kept.idleSinceMs = monotonicMs();
+    this.changed();
     if (!kept.worker.isReady) void this.stop(kept);
     else if (this.idle.length > maxIdle) void this.stop(this.idle.sort(oldestFirst)[0]!);
     else kept.timer = setTimeout(() => this.freeze(kept), freezeAfterMs);
@@ -133,6 +172,7 @@ export class Workers implements Runtime {
     clearTimeout(kept.timer);
     try {
       kept.worker.opened.group.freeze(true);
+      kept.isFrozen = true;
     } catch {
       // Where nothing can be frozen, an idle worker could use cores that it does not hold.
       void this.stop(kept);
@@ -146,6 +186,7 @@ export class Workers implements Runtime {
   private stop(kept: Kept): Promise<void> {
     clearTimeout(kept.timer);
     kept.worker.kill();
+    this.changed();
     return kept.gone;
   }
 }
@@ -162,9 +203,13 @@ export const withWorkers = (exec: Runtime, workers: Workers): Runtime => ({
       : exec.prepare(order, workers.roomFor(order, free)),
 });
 
-/** A worker serves one user, one version, and calls of the same size. */
-const keyOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder): string =>
-  `${uid} ${command.version} ${cores} ${memoryMb} ${gpus}`;
+const kindOf = ({ uid, command, cores, memoryMb, gpus }: CallAttemptOrder): WorkerKind => ({
+  uid,
+  version: command.version,
+  cores,
+  memoryMb,
+  gpus,
+});
 
 const oldestFirst = (one: Kept, other: Kept): number => one.idleSinceMs! - other.idleSinceMs!;
 const latestFirst = (one: Kept, other: Kept): number => -oldestFirst(one, other);

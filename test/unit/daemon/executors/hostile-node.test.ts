@@ -88,6 +88,12 @@ async function annIsUntouched(): Promise<void> {
 const payload = { contentType: "text/plain", body: Buffer.from("done") };
 const answer = { kind: "result", payload } as const;
 const log = Buffer.from("printed");
+const version = versionId("0".repeat(64));
+
+const ofFunctions = {
+  fetchBundle: { type: "fetchBundle", version },
+  warm: { type: "warm", workers: [{ uid: 7, version, cores: 1, memoryMb: 1, gpus: 0, count: 1 }] },
+} as const;
 
 /** All that an executor may say, true but for who says it. */
 function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
@@ -137,7 +143,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     jobEnded: { type: "jobEnded", sequence: 2, job, agoMs: 0 },
     hookKilled: { type: "hookKilled", job, tookMs: 0, left: 1, agoMs: 0 },
     checkpointRemoved: { type: "checkpointRemoved", invocation: others.invocation, problem: null },
-    fetchBundle: { type: "fetchBundle", version: versionId("0".repeat(64)) },
+    ...ofFunctions,
     gpusUnused: { type: "gpusUnused", reason: "none" },
     pressure: {
       type: "pressure",
