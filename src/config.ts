@@ -35,13 +35,16 @@ export function loadConfig(file: string): Config {
       "CONFIG",
       `${file} is larger than ${maxConfigBytes} bytes: check that it is the configuration file`,
     );
-  let value: unknown;
+  return parseConfig(parseYaml(bytes.toString("utf8"), file), file);
+}
+
+/** Throws CONFIG, naming the file, for what is no YAML; an empty text has no keys. */
+export function parseYaml(text: string, file: string): unknown {
   try {
-    value = parse(bytes.toString("utf8")) ?? {};
+    return parse(text) ?? {};
   } catch (cause) {
     throw new GleanerError("CONFIG", `${file} is not valid YAML: ${messageOf(cause)}`, { cause });
   }
-  return parseConfig(value, file);
 }
 
 /** Reads the file, but at most one byte more than it may have. */

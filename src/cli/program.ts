@@ -53,6 +53,12 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/reports/explain.js"),
   },
   {
+    name: "function",
+    group: users,
+    summary: "deploy functions, and list, share and remove them",
+    load: () => import("./commands/functions/function.js"),
+  },
+  {
     name: "acct",
     group: accounting,
     summary: "list past invocations, as sacct does",

@@ -1,7 +1,6 @@
 // The client of gleanerd's HTTP API: one method for each request, with authentication and renewal.
 // Its types match the declared routes.
 
-import { setTimeout as pause } from "node:timers/promises";
 import type { PredictionReport } from "../model/capacity/prediction.js";
 import { GleanerError } from "../model/errors.js";
 import type { LedgerCheck } from "../model/records/account.js";
@@ -40,16 +39,16 @@ import type {
   SubmitAnswer,
   SubmitRequest,
 } from "../wire/api/types.js";
-import { BrokenOffError, type Exchange, exchange } from "./http.js";
+import { FunctionsClient } from "./functions/client.js";
+import { type Exchange, exchange } from "./http.js";
+import { repeated } from "./repeat.js";
 import { type TokenOptions, Tokens } from "./tokens.js";
 
-/**
- * A restarting daemon is back within these pauses; the request's id prevents a repetition from
- * counting twice.
- */
-const submitPausesMs = [200, 800, 2_000, 4_000];
 /** The time that a waiting request's connection gets in addition to the wait itself. */
 const waitSlackMs = 10_000;
+
+const unsure = (what: string): string =>
+  `the connection to gleanerd broke during the ${what}, which may or may not be in the queue: check with glean queue --me before you submit again`;
 
 /** Times are milliseconds since the epoch; either end may be omitted. */
 export interface Period {
@@ -62,12 +61,15 @@ export interface Period {
  * NOT_IDENTIFIED.
  */
 export class GleanerClient {
+  /** Requests about functions. */
+  readonly functions: FunctionsClient;
   private readonly options: TokenOptions;
   private readonly tokens: Tokens;
 
   constructor(options: TokenOptions) {
     this.options = options;
     this.tokens = new Tokens(options);
+    this.functions = new FunctionsClient((what) => this.send(what));
   }
 
   /**
@@ -80,27 +82,7 @@ export class GleanerClient {
         "LIMIT_REACHED",
         `the submission has ${bytes} bytes and the limit is ${maxRequestBytes}: put data into files`,
       );
-    return this.repeated(() => this.post<"submit">("/v1/invocations", request), "the submission");
-  }
-
-  /** Sends a request with an id of its own again if the connection broke. */
-  private async repeated<T>(send: () => Promise<T>, what: string): Promise<T> {
-    let brokenOff: BrokenOffError | null = null;
-    for (const pauseMs of [0, ...submitPausesMs]) {
-      if (pauseMs > 0) await pause(pauseMs);
-      try {
-        return await send();
-      } catch (error) {
-        const isOpen = error instanceof GleanerError && error.code === "UNREACHABLE";
-        if (error instanceof BrokenOffError) brokenOff = error;
-        else if (!isOpen || brokenOff === null) throw error;
-      }
-    }
-    throw new GleanerError(
-      "UNREACHABLE",
-      `the connection to gleanerd broke during ${what}, which may or may not be in the queue: check with glean queue --me before you submit again`,
-      { cause: brokenOff },
-    );
+    return repeated(() => this.post<"submit">("/v1/invocations", request), unsure("submission"));
   }
 
   list(query: InvocationQuery): Promise<InvocationList> {
@@ -120,14 +102,14 @@ export class GleanerClient {
    */
   call(request: CallRequest): Promise<CalledAnswer> {
     const waitMs = request.waitMs ?? 0;
-    return this.repeated(
+    return repeated(
       () => this.post<"call">("/v1/calls", request, waitMs + waitSlackMs),
-      "the call",
+      unsure("call"),
     );
   }
   /** Calls a function once for each input; the tasks are numbered as the inputs are. */
   map(request: MapRequest): Promise<MapAnswer> {
-    return this.repeated(() => this.post<"map">("/v1/maps", request), "the map");
+    return repeated(() => this.post<"map">("/v1/maps", request), unsure("map"));
   }
   answer(id: string): Promise<AnswerOfCall> {
     return this.get<"answer">(`/v1/invocations/${encodeURIComponent(id)}/answer`);

@@ -5,10 +5,10 @@
 // glean would wait.
 
 import { connect, isIP, type Socket } from "node:net";
-import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
-import { statusOf } from "../wire/api/errors.js";
+import { GleanerError, messageOf } from "../model/errors.js";
 import { maxHeadBytes } from "../wire/api/limits.js";
 import type { Endpoint } from "../wire/credential.js";
+import { brokenOff, notOurs, parse, understand, whyBroken } from "./answer.js";
 
 export interface Address {
   readonly host: string;
@@ -25,25 +25,26 @@ export interface TlsAddress {
 }
 
 export interface Exchange {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly token?: string;
   readonly body?: unknown;
+  /** Any bytes, in place of a body of JSON. */
+  readonly content?: Content;
   /** 30 s if omitted. */
   readonly timeoutMs?: number;
+}
+
+/** What is sent once the daemon is ready to read it. */
+export interface Content {
+  readonly bytes: number;
+  readonly open: () => AsyncIterable<Uint8Array>;
 }
 
 /** A daemon that commits, verifies or draws a report may take seconds, but never half a minute. */
 const defaultTimeoutMs = 30_000;
 /** Six times the longest list (20,000 invocations of about 500 bytes). */
 const maxAnswerBytes = 64 * 1024 * 1024;
-
-/** The daemon may have carried out the request: the connection broke after it was sent. */
-export class BrokenOffError extends GleanerError {
-  constructor(message: string, cause: unknown) {
-    super("UNREACHABLE", message, { cause });
-  }
-}
 
 /**
  * Characters allowed in a request line or a header; a line break there would start another header.
@@ -65,14 +66,14 @@ export async function exchangeWith(
   what: Exchange,
 ): Promise<{ readonly value: unknown; readonly peer: Endpoint }> {
   const request = requestOf(address, what);
-  const { bytes, peer } = await converse(address, request, what.timeoutMs ?? defaultTimeoutMs);
+  const { bytes, peer } = await converse(address, request, what);
   const answer = parse(bytes);
   if (answer === null) throw notOurs(address);
   if (answer.length !== null && bytes.length < answer.length) throw brokenOff(address);
   return { value: understand(address, answer), peer };
 }
 
-function requestOf(address: Address, { method, path, token, body }: Exchange): string {
+function requestOf(address: Address, { method, path, token, body, content }: Exchange): string {
   if (![address.host, path, token ?? "-"].every((word) => wordShape.test(word)))
     throw new GleanerError(
       "PROTOCOL",
@@ -80,12 +81,13 @@ function requestOf(address: Address, { method, path, token, body }: Exchange): s
     );
   const text = body === undefined ? "" : JSON.stringify(body);
   const lines = [
-    `${method} ${path} HTTP/1.0`,
+    `${method} ${path} HTTP/${content === undefined ? "1.0" : "1.1"}`,
     `Host: ${address.host}`,
     "Accept: application/json",
     ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
     ...(body === undefined ? [] : ["Content-Type: application/json"]),
-    `Content-Length: ${Buffer.byteLength(text)}`,
+    ...(content === undefined ? [] : ["Connection: close", "Expect: 100-continue"]),
+    `Content-Length: ${content?.bytes ?? Buffer.byteLength(text)}`,
   ];
   const head = `${lines.join("\r\n")}\r\n\r\n`;
   if (head.length > maxHeadBytes)
@@ -126,7 +128,7 @@ const unverified = ({ host, port }: Address, error: Error): GleanerError =>
 async function converse(
   address: Address,
   request: string,
-  timeoutMs: number,
+  { content, timeoutMs = defaultTimeoutMs }: Exchange,
 ): Promise<Conversation> {
   const socket = await open(address);
   return new Promise((resolve, reject) => {
@@ -136,6 +138,7 @@ async function converse(
     const chunks: Buffer[] = [];
     let length = 0;
     let wanted = Number.POSITIVE_INFINITY;
+    let isAwaited = content !== undefined;
     const timer = setTimeout(
       () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)),
       timeoutMs,
@@ -154,6 +157,10 @@ async function converse(
       peer = { host: socket.remoteAddress ?? address.host, port: address.port };
     });
     socket.on("data", (chunk: Buffer) => {
+      if (isAwaited) {
+        isAwaited = false;
+        if (goOn.test(chunk.toString("latin1"))) return void send(socket, content!);
+      }
       length += chunk.length;
       chunks.push(chunk);
       if (chunks.length === 1) wanted = lengthOf(chunk);
@@ -170,6 +177,18 @@ async function converse(
   });
 }
 
+/** The daemon admits a content, in a packet of its own; otherwise it answers with its refusal. */
+const goOn = /^HTTP\/1\.1 100 [^\r]*\r\n\r\n$/;
+
+async function send(socket: Socket, { open }: Content): Promise<void> {
+  try {
+    for await (const chunk of open())
+      if (!socket.write(chunk)) await new Promise<void>((resolve) => socket.once("drain", resolve));
+  } catch (cause) {
+    socket.destroy(cause as Error);
+  }
+}
+
 const tooLarge = (): GleanerError =>
   new GleanerError(
     "PROTOCOL",
@@ -183,69 +202,4 @@ const tooLarge = (): GleanerError =>
 function lengthOf(piece: Buffer): number {
   const answer = parse(piece);
   return answer?.length ?? Number.POSITIVE_INFINITY;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  /** Bytes of head and body together, if announced. */
-  readonly length: number | null;
-}
-
-/** null if it is not HTTP. */
-function parse(bytes: Buffer): Answer | null {
-  const end = bytes.indexOf("\r\n\r\n");
-  const head = bytes.toString("latin1", 0, Math.max(0, end));
-  const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
-  if (status === undefined) return null;
-  const announced = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-  return {
-    status: Number(status),
-    text: bytes.toString("utf8", end + 4),
-    length: announced === undefined ? null : end + 4 + Number(announced),
-  };
-}
-
-const brokenOff = (address: Address): GleanerError =>
-  whyBroken(address, true, new Error("the answer is incomplete"));
-
-function understand(address: Address, { status, text, length }: Answer): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // A list has no announced length, because the daemon writes it while reading it.
-    if (length === null && text.startsWith("{")) throw brokenOff(address);
-    value = undefined;
-  }
-  if (typeof value !== "object" || value === null) throw notOurs(address);
-  if (status >= 200 && status < 300) return value;
-  const { error } = value as { error?: { code?: unknown; message?: unknown } };
-  if (typeof error?.code !== "string" || typeof error.message !== "string") throw notOurs(address);
-  throw new GleanerError(knownCode(error.code, status), error.message);
-}
-
-/** A newer daemon may use an unknown code; its status still tells the kind. */
-function knownCode(code: string, status: number): ErrorCode {
-  if (typeof statusOf(code as ErrorCode) === "number") return code as ErrorCode;
-  return status < 500 ? "BAD_REQUEST" : "PROTOCOL";
-}
-
-const notOurs = ({ host, port }: Address): GleanerError =>
-  new GleanerError(
-    "PROTOCOL",
-    `the program that listens on ${host} port ${port} does not answer as gleanerd does: check listen.apiPort in the configuration`,
-  );
-
-function whyBroken({ host, port }: Address, connected: boolean, error: Error): GleanerError {
-  if (connected)
-    return new BrokenOffError(
-      `the connection to gleanerd on ${host} port ${port} broke (${messageOf(error)}): try again in a moment`,
-      error,
-    );
-  return new GleanerError(
-    "UNREACHABLE",
-    `gleanerd does not answer on ${host} port ${port} (${messageOf(error)}): check that it runs there, or ask your administrator`,
-    { cause: error },
-  );
 }

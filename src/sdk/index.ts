@@ -2,9 +2,11 @@
 
 export * from "../wire/api/limits.js";
 export type * from "../wire/api/types.js";
+export { BrokenOffError } from "./answer.js";
 export { GleanerClient, type Period } from "./client.js";
 export { type MungeOptions, makeCredential } from "./credential.js";
-export { type Address, BrokenOffError } from "./http.js";
+export type { FunctionsClient } from "./functions/client.js";
+export type { Address } from "./http.js";
 export { privateDirectory, privateName, readPrivate, writePrivate } from "./private-files.js";
 export { randomUuid } from "./random.js";
 export type { TokenOptions } from "./tokens.js";

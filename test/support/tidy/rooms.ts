@@ -71,6 +71,8 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
   cli: {
     batch: ["values"],
     simulation: ["output", "values"],
+    functions: ["values"],
+    "commands/functions": ["context", "filters", "functions", "output", "values", "when"],
     "commands/work": ["batch", "context", "filters", "output", "values", "wait", "when"],
     "commands/site": ["context", "filters", "nodes", "output", "values", "when"],
     "commands/reports": ["context", "filters", "forms", "output", "simulation", "values"],

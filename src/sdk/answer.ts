@@ -1,0 +1,82 @@
+// Reads the daemon's answer to an HTTP request: its JSON, or the error in it as a sentence.
+
+import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
+import { statusOf } from "../wire/api/errors.js";
+
+/** The peer of a request, for messages. */
+interface Peer {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The daemon may have carried out the request: the connection broke after it was sent. */
+export class BrokenOffError extends GleanerError {
+  constructor(message: string, cause: unknown) {
+    super("UNREACHABLE", message, { cause });
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  /** Bytes of head and body together, if announced. */
+  readonly length: number | null;
+}
+
+/** null if it is not HTTP. */
+export function parse(bytes: Buffer): Answer | null {
+  const end = bytes.indexOf("\r\n\r\n");
+  const head = bytes.toString("latin1", 0, Math.max(0, end));
+  const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
+  if (status === undefined) return null;
+  const announced = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+  return {
+    status: Number(status),
+    text: bytes.toString("utf8", end + 4),
+    length: announced === undefined ? null : end + 4 + Number(announced),
+  };
+}
+
+export const brokenOff = (address: Peer): GleanerError =>
+  whyBroken(address, true, new Error("the answer is incomplete"));
+
+export function understand(address: Peer, { status, text, length }: Answer): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // A list has no announced length, because the daemon writes it while reading it.
+    if (length === null && text.startsWith("{")) throw brokenOff(address);
+    value = undefined;
+  }
+  if (typeof value !== "object" || value === null) throw notOurs(address);
+  if (status >= 200 && status < 300) return value;
+  const { error } = value as { error?: { code?: unknown; message?: unknown } };
+  if (typeof error?.code !== "string" || typeof error.message !== "string") throw notOurs(address);
+  throw new GleanerError(knownCode(error.code, status), error.message);
+}
+
+/** A newer daemon may use an unknown code; its status still tells the kind. */
+function knownCode(code: string, status: number): ErrorCode {
+  if (typeof statusOf(code as ErrorCode) === "number") return code as ErrorCode;
+  return status < 500 ? "BAD_REQUEST" : "PROTOCOL";
+}
+
+export const notOurs = ({ host, port }: Peer): GleanerError =>
+  new GleanerError(
+    "PROTOCOL",
+    `the program that listens on ${host} port ${port} does not answer as gleanerd does: check listen.apiPort in the configuration`,
+  );
+
+export function whyBroken({ host, port }: Peer, connected: boolean, error: Error): GleanerError {
+  if (connected)
+    return new BrokenOffError(
+      `the connection to gleanerd on ${host} port ${port} broke (${messageOf(error)}): try again in a moment`,
+      error,
+    );
+  return new GleanerError(
+    "UNREACHABLE",
+    `gleanerd does not answer on ${host} port ${port} (${messageOf(error)}): check that it runs there, or ask your administrator`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,95 @@
+// The part of the client for functions: one method for each request.
+
+import type {
+  AliasAnswer,
+  AnswerOf,
+  BlobAnswer,
+  DeployAnswer,
+  DeployRequest,
+  FunctionDetail,
+  FunctionList,
+  FunctionQuery,
+  PathOf,
+  RemoveAnswer,
+  RouteName,
+  SharingRequest,
+} from "../../wire/api/types.js";
+import type { Content, Exchange } from "../http.js";
+import { repeated } from "../repeat.js";
+
+/** The largest content over a slow line, and its way to the disk. */
+const contentTimeoutMs = 120_000;
+
+/** A function, with its owner's name or uid; null: one's own. */
+export interface FunctionName {
+  readonly owner: string | null;
+  readonly name: string;
+}
+
+/** Every method rejects as those of GleanerClient do. */
+export class FunctionsClient {
+  constructor(private readonly send: (what: Exchange) => Promise<unknown>) {}
+
+  /** If the connection breaks, the content is sent again. */
+  putBlob(sha256: string, content: Content): Promise<BlobAnswer> {
+    const path = `/v1/blobs/${sha256}` as const;
+    return repeated(
+      () => this.ask<"putBlob">("PUT", path, { content, timeoutMs: contentTimeoutMs }),
+      "the connection to gleanerd broke while the content was sent: try again",
+    );
+  }
+
+  /** Its bundle was sent before. If the connection breaks, the request is sent again. */
+  deploy(request: DeployRequest): Promise<DeployAnswer> {
+    return repeated(
+      () => this.ask<"deploy">("POST", "/v1/functions", { body: request }),
+      "the connection to gleanerd broke during the deploy, which may or may not be done: deploy again, which changes nothing if it is",
+    );
+  }
+
+  list(query: FunctionQuery = {}): Promise<FunctionList> {
+    const search = new URLSearchParams();
+    for (const [key, value] of Object.entries(query)) search.set(key, String(value));
+    return this.ask<"listFunctions">("GET", "/v1/functions", {}, search.toString());
+  }
+
+  /** `version`: an alias or a version's first digits, whose settings are shown. */
+  show(of: FunctionName, version: string): Promise<FunctionDetail> {
+    return this.ask<"showFunction">("GET", pathOf(of), {}, `version=${version}`);
+  }
+
+  setAlias(of: FunctionName, alias: string, version: string): Promise<AliasAnswer> {
+    const path = `${pathOf(of)}/aliases/${alias}` as const;
+    return this.ask<"setAlias">("PUT", path, { body: { version } });
+  }
+
+  removeAlias(of: FunctionName, alias: string): Promise<RemoveAnswer> {
+    return this.ask<"removeAlias">("DELETE", `${pathOf(of)}/aliases/${alias}`);
+  }
+
+  share(of: FunctionName, sharing: SharingRequest["sharing"]): Promise<SharingRequest> {
+    return this.ask<"shareFunction">("PUT", `${pathOf(of)}/sharing`, { body: { sharing } });
+  }
+
+  remove(of: FunctionName): Promise<RemoveAnswer> {
+    return this.ask<"removeFunction">("DELETE", pathOf(of));
+  }
+
+  /** Rejects with BAD_REQUEST if an alias points to it. */
+  removeVersion(of: FunctionName, version: string): Promise<RemoveAnswer> {
+    return this.ask<"removeVersion">("DELETE", `${pathOf(of)}/versions/${version}`);
+  }
+
+  private async ask<Name extends RouteName>(
+    method: Exchange["method"],
+    path: PathOf<Name>,
+    more: Pick<Exchange, "body" | "content" | "timeoutMs"> = {},
+    search = "",
+  ): Promise<AnswerOf<Name>> {
+    const whole = search === "" ? path : `${path}?${search}`;
+    return (await this.send({ method, path: whole, ...more })) as AnswerOf<Name>;
+  }
+}
+
+const pathOf = ({ owner, name }: FunctionName): `/v1/functions/${string}/${string}` =>
+  `/v1/functions/${encodeURIComponent(owner ?? "-")}/${encodeURIComponent(name)}`;

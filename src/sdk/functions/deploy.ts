@@ -1,0 +1,48 @@
+// Deploys a file or a folder: packs it with its settings, sends the bundle, and lets the function's
+// name point to it.
+
+import { bundleDigest, packBundle, requireSize, type SourceEntry } from "../../bundle/pack.js";
+import {
+  manifestText,
+  type RequestedSettings,
+  type Sharing,
+} from "../../model/functions/settings.js";
+import type { VersionId } from "../../model/ids.js";
+import type { DeployAnswer } from "../../wire/api/types.js";
+import type { GleanerClient } from "../client.js";
+import { randomUuid } from "../random.js";
+
+/** A bundle that is read again from its files when it is sent. */
+export interface PackedFunction {
+  readonly version: VersionId;
+  readonly bytes: number;
+  readonly open: () => AsyncIterable<Uint8Array>;
+}
+
+export interface Deploy {
+  readonly name: string;
+  /** If omitted, as before; a new function is shared with nobody. */
+  readonly sharing?: Sharing;
+}
+
+/** `entries` are what scan() found. Throws BAD_REQUEST if they are too large. */
+export async function packFunction(
+  entries: readonly SourceEntry[],
+  settings: RequestedSettings,
+): Promise<PackedFunction> {
+  const manifest = manifestText(settings);
+  requireSize(manifest, entries);
+  const open = () => packBundle(manifest, entries);
+  return { ...(await bundleDigest(open())), open };
+}
+
+/** Resolves once the version is durable, and calls of the function run it. */
+export async function deployFunction(
+  client: Pick<GleanerClient, "functions">,
+  { name, sharing }: Deploy,
+  { version, bytes, open }: PackedFunction,
+): Promise<DeployAnswer> {
+  await client.functions.putBlob(version, { bytes, open });
+  const request = { requestId: randomUuid(), name, bundle: version };
+  return client.functions.deploy({ ...request, ...(sharing !== undefined && { sharing }) });
+}

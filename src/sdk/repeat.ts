@@ -1,0 +1,27 @@
+// Repeats a request whose connection broke, while the daemon may be restarting.
+
+import { setTimeout as pause } from "node:timers/promises";
+import { GleanerError } from "../model/errors.js";
+import { BrokenOffError } from "./answer.js";
+
+/**
+ * A restarting daemon is back within these pauses; the request's id prevents a repetition from
+ * counting twice.
+ */
+const pausesMs = [200, 800, 2_000, 4_000];
+
+/** `openEnd` says what may have happened if the daemon does not come back. */
+export async function repeated<T>(send: () => Promise<T>, openEnd: string): Promise<T> {
+  let brokenOff: BrokenOffError | null = null;
+  for (const pauseMs of [0, ...pausesMs]) {
+    if (pauseMs > 0) await pause(pauseMs);
+    try {
+      return await send();
+    } catch (error) {
+      const isOpen = error instanceof GleanerError && error.code === "UNREACHABLE";
+      if (error instanceof BrokenOffError) brokenOff = error;
+      else if (!isOpen || brokenOff === null) throw error;
+    }
+  }
+  throw new GleanerError("UNREACHABLE", openEnd, { cause: brokenOff });
+}
