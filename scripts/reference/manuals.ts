@@ -92,6 +92,7 @@ const commandParts = (command: CommandText): string[] => [
     subsection(`${each.name} ${each.usage}`),
     paragraph(each.description || each.summary),
     ...termsOf([...each.args, ...each.options]),
+    ...notesIn(each).map(verbatim),
   ]),
   ...rest(command),
 ];
@@ -105,11 +106,15 @@ const nameAndSynopsis = ({ name, summary, usage, description }: CommandText): st
   paragraph(description),
 ];
 
-function rest({ args, options, after }: CommandText): string[] {
-  const notes = after
+const notesIn = ({ after }: CommandText): string[] =>
+  after
     .trim()
     .split(/\n\n+/)
     .filter((block) => block !== "");
+
+function rest(command: CommandText): string[] {
+  const { args, options } = command;
+  const notes = notesIn(command);
   return [
     ...(args.length > 0 ? [section("Arguments"), ...termsOf(args)] : []),
     ...(options.length > 0 ? [section("Options"), ...termsOf(options)] : []),

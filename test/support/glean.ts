@@ -19,6 +19,8 @@ export interface Request {
   readonly authorization: string | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: whatever the program sent
   readonly body: any;
+  /** The body as it was sent. */
+  readonly bytes: Buffer;
 }
 /** "cut": the connection is broken off instead. */
 export type Answer = { readonly status?: number; readonly body: unknown } | "cut";
@@ -136,13 +138,16 @@ export class GleanWorld {
   }
 
   private async serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    let text = "";
-    for await (const chunk of incoming) text += chunk;
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const bytes = Buffer.concat(chunks);
+    const isJson = bytes.length > 0 && incoming.headers["content-type"] === "application/json";
     const request = {
       method: incoming.method!,
       url: incoming.url!,
       authorization: incoming.headers.authorization,
-      body: text === "" ? null : JSON.parse(text),
+      body: isJson ? JSON.parse(bytes.toString()) : null,
+      bytes,
     };
     this.requests.push(request);
     const answer = this.answers[`${request.method} ${request.url.split("?")[0]}`]?.(request);
@@ -151,8 +156,12 @@ export class GleanWorld {
       return;
     }
     const { status, body } = { status: 200, ...(answer ?? refusal(404, "NOT_FOUND", "none here")) };
-    outgoing.writeHead(status, { "content-type": "application/json" });
-    outgoing.end(typeof body === "string" ? body : JSON.stringify(body));
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const headers = { "content-type": "application/json" };
+    // As gleanerd does where the client sends a content, which takes HTTP/1.1.
+    const length = request.method === "PUT" ? { "content-length": Buffer.byteLength(text) } : {};
+    outgoing.writeHead(status, { ...headers, ...length });
+    outgoing.end(text);
   }
 }
 

@@ -14,9 +14,9 @@ import { complain, json, print } from "../../output.js";
 import { quoted } from "../../values.js";
 
 const examples = `
-PATH is a file or a folder. A function.yaml beside the code may have all options, by their long names;
-the command line overrides it. Files such as .git, __pycache__ and .venv stay out, and those that
-.gleanerignore lists, in the notation of .gitignore.
+A function.yaml beside the code may have all options, by their long names; the command line
+overrides it. Files such as .git, __pycache__ and .venv stay out, and those that .gleanerignore
+lists, in the notation of .gitignore.
 The same code with the same settings is the same version.
 
 Examples:

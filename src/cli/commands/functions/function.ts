@@ -13,7 +13,7 @@ import type { FunctionDetail, FunctionSummary, RemoveAnswer } from "../../../sdk
 import { type Context, type Define, exitStatus, type Run } from "../../context.js";
 import { chosenUser } from "../../filters.js";
 import { parseSharing } from "../../functions/options.js";
-import { type Column, json, print, printable, table } from "../../output.js";
+import { type Column, complain, json, print, printable, table } from "../../output.js";
 import { quoted } from "../../values.js";
 import { formatWhen } from "../../when.js";
 import { defineDeploy } from "./deploy.js";
@@ -41,10 +41,12 @@ export const define: Define = (command, run) => {
   part(command, "remove", "remove a function, a version or an alias")
     .argument("<function>", "NAME (with all versions), NAME@VERSION or NAME@ALIAS")
     .action(run(remove));
-  command.addHelpText(
-    "after",
-    "\nCalls that have begun, or wait, keep their version, whatever is deployed, moved or removed.",
-  );
+  command
+    .helpCommand(false)
+    .addHelpText(
+      "after",
+      "\nCalls that have begun, or wait, keep their version, whatever is deployed, moved or removed.",
+    );
 };
 
 const part = (parent: Command, name: string, summary: string): Command =>
@@ -78,6 +80,7 @@ async function list(
   const answer = await (await context.client()).functions.list(chosenUser(options));
   if (options.json) print(json(answer));
   else print(table(answer.functions, columns, options.noheader !== true));
+  if (answer.truncated) complain("note: there are more functions: name an owner with -u");
   return exitStatus.done;
 }
 
