@@ -1,5 +1,5 @@
-// docs/reference/function-yaml.md and the manual page function.yaml(5): the keys that a function.yaml
-// may have, which are the options of `glean function deploy`.
+// docs/reference/function-yaml.md and the manual page function.yaml(5): the keys that a
+// function.yaml may have, which are the options of `glean function deploy`.
 
 import { ignoredAlways } from "../../src/bundle/ignore.js";
 import { maxBlobBytes, maxBundleEntries, maxNameBytes } from "../../src/bundle/limits.js";

@@ -2,8 +2,8 @@
 //
 // It writes HTTP/1.0 to a bare socket: then the answer is everything up to the connection's end.
 // Loading node:http and using it once takes a fifth of the start of a bare node, for which users of
-// glean would wait. A content is sent by HTTP/1.1, which lets the daemon refuse it first; answers to
-// those requests have a length.
+// glean would wait. A content is sent by HTTP/1.1, which lets the daemon refuse it first; answers
+// to those requests have a length.
 
 import { connect, isIP, type Socket } from "node:net";
 import { GleanerError, messageOf } from "../model/errors.js";

@@ -9,8 +9,8 @@ import {
 } from "../../model/functions/settings.js";
 import type { VersionId } from "../../model/ids.js";
 import type { DeployAnswer } from "../../wire/api/types.js";
-import type { GleanerClient } from "../client.js";
 import { randomUuid } from "../random.js";
+import type { FunctionsClient } from "./client.js";
 
 /** A bundle that is read again from its files when it is sent. */
 export interface PackedFunction {
@@ -38,7 +38,7 @@ export async function packFunction(
 
 /** Resolves once the version is durable, and calls of the function run it. */
 export async function deployFunction(
-  client: Pick<GleanerClient, "functions">,
+  client: { readonly functions: FunctionsClient },
   { name, sharing }: Deploy,
   { version, bytes, open }: PackedFunction,
 ): Promise<DeployAnswer> {

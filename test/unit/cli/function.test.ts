@@ -1,4 +1,4 @@
-// `glean function`: what is packed and sent, what function.yaml may say, and how functions are shown.
+// `glean function`: what is packed and sent, what function.yaml may say, how functions are shown.
 
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
