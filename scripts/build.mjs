@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Builds everything that is shipped into dist/: the bundled programs, the migrations and the node
-// hook.
+// Builds everything that is shipped into dist/: the bundled programs, the migrations, the node hook
+// and the runtimes.
 //
 //   node scripts/build.mjs everything
 //   node scripts/build.mjs --if-stale nothing, if dist/ is newer than the sources
@@ -74,7 +74,8 @@ async function main(args) {
         recursive: true,
         filter: (path) => !path.endsWith("__pycache__"),
       });
-      buildHook(fresh);
+      make("slurm-plugin", join(dist, ".hook"), fresh);
+      make("src/runtimes", join(dist, ".runtimes"), fresh);
     } else rmSync(join(fresh, stamp));
     moveInto(fresh, dist);
   } finally {
@@ -105,16 +106,15 @@ function isStale() {
   return status !== 0 || stdout !== "";
 }
 
-/** make keeps its objects in a folder that stays, so that it compiles only what changed. */
-function buildHook(outputFolder) {
-  const kept = join(dist, ".hook");
+/** make keeps what it made in a folder that stays, so that it compiles only what changed. */
+function make(sourceFolder, kept, outputFolder) {
   mkdirSync(kept, { recursive: true });
-  const { status, error } = spawnSync("make", ["-s", "-C", "slurm-plugin", `OUT=${kept}`], {
+  const { status, error } = spawnSync("make", ["-s", "-C", sourceFolder, `OUT=${kept}`], {
     cwd: root,
     stdio: ["ignore", 2, 2],
   });
   if (error) throw new Error(`make cannot be run (${error.message}): install make and gcc`);
-  if (status !== 0) throw new Error("make in slurm-plugin failed, see its messages above");
+  if (status !== 0) throw new Error(`make in ${sourceFolder} failed, see its messages above`);
   for (const name of readdirSync(kept))
     if (!/\.[od]$/.test(name))
       cpSync(join(kept, name), join(outputFolder, name), { recursive: true });

@@ -1,0 +1,158 @@
+/* Frames of the worker protocol for runtimes in C, byte for byte, so that the order of bytes in
+ * this machine does not matter. */
+#include "frames.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_ID ((UINT64_C(1) << 53) - 1)
+
+static uint64_t get(const uint8_t *data, int bytes)
+{
+	uint64_t value = 0;
+	for (int at = bytes - 1; at >= 0; at--)
+		value = value << 8 | data[at];
+	return value;
+}
+
+static void put(uint8_t *data, uint64_t value, int bytes)
+{
+	for (int at = 0; at < bytes; at++, value >>= 8)
+		data[at] = value & 0xff;
+}
+
+static uint32_t payload_limit(enum frame_type type)
+{
+	switch (type) {
+	case FRAME_CALL:
+	case FRAME_RESULT:
+		return MAX_PAYLOAD_BYTES;
+	case FRAME_LOG:
+		return MAX_LOG_PIECE_BYTES;
+	case FRAME_CANCEL:
+		return 0;
+	default:
+		return MAX_FIELDS_BYTES;
+	}
+}
+
+static uint32_t metadata_limit(enum frame_type type)
+{
+	if (type == FRAME_CALL || type == FRAME_RESULT)
+		return MAX_METADATA_BYTES;
+	return type == FRAME_LOG ? 1 : 0;
+}
+
+static bool has_id(enum frame_type type)
+{
+	return (type >= FRAME_CALL && type <= FRAME_ERROR) || type >= FRAME_FORK;
+}
+
+bool frame_decode(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header)
+{
+	uint32_t body = (uint32_t)get(data, 4);
+	uint8_t type = data[4];
+	uint16_t metadata = (uint16_t)get(data + 6, 2);
+	uint64_t id = get(data + 8, 8);
+	if (type < FRAME_HELLO || type > FRAME_CHILD_ENDED || data[5] != 0 || metadata > body)
+		return false;
+	if (metadata > metadata_limit(type) || body - metadata > payload_limit(type))
+		return false;
+	if (id > MAX_ID || (type != FRAME_LOG && has_id(type) != (id != 0)))
+		return false;
+	*header = (struct frame_header){ type, metadata, body - metadata, id };
+	return true;
+}
+
+void frame_encode(uint8_t data[FRAME_HEADER_BYTES], const struct frame_header *header)
+{
+	put(data, (uint64_t)header->metadata_bytes + header->payload_bytes, 4);
+	data[4] = header->type;
+	data[5] = 0;
+	put(data + 6, header->metadata_bytes, 2);
+	put(data + 8, header->id, 8);
+}
+
+/* How much of a text fits into `limit` bytes and ends between characters. */
+static size_t cut(const char *text, size_t limit)
+{
+	size_t length = strnlen(text, limit + 1);
+	if (length <= limit)
+		return length;
+	for (length = limit; length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80;)
+		length--;
+	return length;
+}
+
+void fields_add(struct fields *fields, const char *name, const char *value, size_t limit)
+{
+	size_t name_length = strlen(name), value_length = cut(value, limit);
+	size_t needed = name_length + 1 + value_length + 1;
+	char *grown = realloc(fields->data, fields->length + needed);
+	if (grown == NULL)
+		return;
+	fields->data = grown;
+	char *end = grown + fields->length;
+	memcpy(end, name, name_length);
+	end[name_length] = '=';
+	memcpy(end + name_length + 1, value, value_length);
+	end[needed - 1] = '\0';
+	fields->length += needed;
+}
+
+void fields_add_number(struct fields *fields, const char *name, unsigned long value)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%lu", value);
+	fields_add(fields, name, text, sizeof text);
+}
+
+bool fields_are_valid(const char *data, size_t length)
+{
+	if (length > 0 && data[length - 1] != '\0')
+		return false;
+	for (size_t at = 0; at < length; at += strlen(data + at) + 1) {
+		const char *equals = strchr(data + at, '=');
+		if (equals == NULL || equals == data + at)
+			return false;
+	}
+	return true;
+}
+
+const char *fields_find(const char *data, size_t length, const char *name)
+{
+	size_t name_length = strlen(name);
+	for (size_t at = 0; at < length; at += strlen(data + at) + 1)
+		if (strncmp(data + at, name, name_length) == 0 && data[at + name_length] == '=')
+			return data + at + name_length + 1;
+	return NULL;
+}
+
+unsigned long fields_number(const char *data, size_t length, const char *name, unsigned long otherwise)
+{
+	const char *value = fields_find(data, length, name);
+	if (value == NULL)
+		return otherwise;
+	char *end;
+	unsigned long number = strtoul(value, &end, 10);
+	return *value == '\0' || *end != '\0' ? otherwise : number;
+}
+
+bool call_head_decode(const uint8_t *metadata, size_t length, struct call_head *head)
+{
+	const size_t fixed = 8;
+	if (length < fixed || length > MAX_METADATA_BYTES)
+		return false;
+	size_t type_length = get(metadata + 6, 2);
+	if (type_length > length - fixed)
+		return false;
+	size_t name_length = length - fixed - type_length;
+	head->deadline_ms = (uint32_t)get(metadata, 4);
+	head->attempt = (uint16_t)get(metadata + 4, 2);
+	memcpy(head->content_type, metadata + fixed, type_length);
+	head->content_type[type_length] = '\0';
+	memcpy(head->name, metadata + fixed + type_length, name_length);
+	head->name[name_length] = '\0';
+	return true;
+}

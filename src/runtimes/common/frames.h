@@ -1,0 +1,75 @@
+/* Frames of the worker protocol for runtimes in C: headers, fields and the head of a call, without
+ * any input or output. */
+#ifndef GLEANER_FRAMES_H
+#define GLEANER_FRAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROTOCOL_VERSION 1
+
+enum frame_type {
+	FRAME_HELLO = 1,
+	FRAME_LOAD,
+	FRAME_LOADED,
+	FRAME_LOAD_FAILED,
+	FRAME_CALL,
+	FRAME_CANCEL,
+	FRAME_RESULT,
+	FRAME_ERROR,
+	FRAME_LOG,
+	FRAME_BYE,
+	FRAME_FORK,
+	FRAME_FORKED,
+	FRAME_FORK_FAILED,
+	FRAME_CHILD_ENDED,
+};
+
+#define FRAME_HEADER_BYTES 16
+#define MAX_PAYLOAD_BYTES (64u << 20)
+#define MAX_METADATA_BYTES 1024u
+#define MAX_FIELDS_BYTES (64u << 10)
+#define MAX_LOG_PIECE_BYTES (64u << 10)
+#define MAX_CONTENT_TYPE_BYTES 255
+#define MAX_MESSAGE_BYTES (8u << 10)
+
+struct frame_header {
+	enum frame_type type;
+	uint16_t metadata_bytes;
+	uint32_t payload_bytes;
+	uint64_t id;
+};
+
+/* False for what is no header, or one over its limits. */
+bool frame_decode(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header);
+void frame_encode(uint8_t data[FRAME_HEADER_BYTES], const struct frame_header *header);
+
+/* Fields that are being written; `data` grows and is the caller's to free. What does not fit in
+ * memory is omitted. */
+struct fields {
+	char *data;
+	size_t length;
+};
+
+/* Writes at most `limit` bytes of the value, cut between characters. */
+void fields_add(struct fields *fields, const char *name, const char *value, size_t limit);
+void fields_add_number(struct fields *fields, const char *name, unsigned long value);
+
+/* Whether they all have names, and the last one ends. */
+bool fields_are_valid(const char *data, size_t length);
+/* The value of a valid message's field, which a NUL byte ends, or NULL. */
+const char *fields_find(const char *data, size_t length, const char *name);
+/* The default if the field is missing or no number. */
+unsigned long fields_number(const char *data, size_t length, const char *name, unsigned long otherwise);
+
+struct call_head {
+	uint32_t deadline_ms;
+	uint16_t attempt;
+	char content_type[MAX_METADATA_BYTES];
+	char name[MAX_METADATA_BYTES];
+};
+
+bool call_head_decode(const uint8_t *metadata, size_t length, struct call_head *head);
+
+#endif

@@ -1,0 +1,62 @@
+/* Loads a function from a shared library of a bundle. */
+#include "native_library.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define USUAL_SYMBOL "handler"
+
+static int ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), end_length = strlen(end);
+	return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/* The name of the only library; returns how many there are. */
+static int find_library(const char *directory, char *name, size_t size)
+{
+	DIR *folder = opendir(directory);
+	if (folder == NULL)
+		return 0;
+	int count = 0;
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+		if (ends_with(entry->d_name, ".so") && count++ == 0)
+			snprintf(name, size, "%s", entry->d_name);
+	closedir(folder);
+	return count;
+}
+
+native_function *native_load(const char *directory, const char *handler, char *problem, size_t size)
+{
+	char file[NAME_MAX + 1] = "", path[PATH_MAX];
+	const char *symbol = USUAL_SYMBOL;
+	const char *colon = handler == NULL ? NULL : strrchr(handler, ':');
+	if (colon != NULL && colon[1] != '\0')
+		symbol = colon + 1;
+	size_t file_length = handler == NULL ? 0 : colon == NULL ? strlen(handler) : (size_t)(colon - handler);
+	if (file_length == 0) {
+		int count = find_library(directory, file, sizeof file);
+		if (count != 1) {
+			snprintf(problem, size,
+				 "the bundle has %d libraries (.so) in its folder: name the handler as FILE.so:SYMBOL",
+				 count);
+			return NULL;
+		}
+		snprintf(path, sizeof path, "%s/%s", directory, file);
+	} else
+		snprintf(path, sizeof path, "%s/%.*s", directory, (int)file_length, handler);
+	/* All of its symbols now: a missing one fails the deploy and no call. */
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	void *found = library == NULL ? NULL : dlsym(library, symbol);
+	if (found == NULL) {
+		const char *reason = dlerror();
+		snprintf(problem, size, "%s", reason == NULL ? "the symbol is null" : reason);
+		return NULL;
+	}
+	native_function *function;
+	memcpy(&function, &found, sizeof function);
+	return function;
+}
