@@ -43,10 +43,11 @@ export class CallContext implements HandlerContext {
     this.deadlineMs = deadlineMs === 0 ? null : Math.max(0, deadlineMs - waitedMs);
   }
 
-  remainingMs(): number | null {
+  /** Also where a handler takes it out of its context. */
+  readonly remainingMs = (): number | null => {
     if (this.deadlineMs === null) return null;
     return Math.max(0, this.deadlineMs - (monotonicMs() - this.startedMs));
-  }
+  };
 
   get signal(): AbortSignal {
     if (this.controller === null) {

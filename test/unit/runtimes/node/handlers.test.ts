@@ -148,14 +148,18 @@ describe("inputs and outputs", () => {
 
   test("the context says what the call is", async () => {
     const runtime = await start(
-      "(x, { callId, attempt, deadlineMs, contentType, remainingMs }) => ({ callId, attempt, deadlineMs, contentType })",
+      `(x, { callId, attempt, deadlineMs, contentType, remainingMs }) => {
+        const isLess = (a, b) => a > 0 && a <= b;
+        const times = [isLess(deadlineMs, 60000), isLess(remainingMs(), deadlineMs)];
+        return { callId, attempt, contentType, times };
+      }`,
     );
     const end = await runtime.call({ name: "4711", attempt: 3, deadlineMs: 60_000 });
     expect(end.kind === "returned" && JSON.parse(String(end.output))).toEqual({
       callId: "4711",
       attempt: 3,
-      deadlineMs: 60_000,
       contentType: "application/json",
+      times: [true, true],
     });
   });
 });
