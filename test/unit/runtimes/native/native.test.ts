@@ -4,8 +4,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { describeWorkerEnd } from "../../../../src/executor/workers/channel/worker-end.js";
-import type { LoadOrder } from "../../../../src/executor/workers/channel/worker-link.js";
+import { describeWorkerEnd } from "../../../../src/workers/worker-end.js";
+import type { LoadOrder } from "../../../../src/workers/worker-link.js";
 import {
   compileLibrary,
   makeRuntimes,
