@@ -1,6 +1,5 @@
 // Functions on real Slurm: deployed, called cold and warm, evicted by a job, called again.
 
-import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Api } from "../../scripts/benchmarks/lib/api.js";
 import { codeOf } from "../support/executor/function-code.js";
@@ -21,22 +20,9 @@ afterAll(() => at?.site.stop());
 /** Deploys JavaScript as a user, over the API. */
 async function deploy(name: string, source: string): Promise<void> {
   const api = new Api(at.site, user);
-  const authorization = `Bearer ${await api.identify()}`;
+  await api.identify();
+  await api.deploy(name, (await codeOf({ "index.mjs": source })).bundle);
   api.close();
-  const { bundle, version } = await codeOf({ "index.mjs": source });
-  const url = (path: string) => `http://127.0.0.1:${at.site.ports.apiPort}${path}`;
-  const put = await fetch(url(`/v1/blobs/${version}`), {
-    method: "PUT",
-    headers: { authorization },
-    body: bundle,
-  });
-  expect({ status: put.status, body: await put.text() }).toMatchObject({ status: 200 });
-  const post = await fetch(url("/v1/functions"), {
-    method: "POST",
-    headers: { authorization, "content-type": "application/json" },
-    body: JSON.stringify({ requestId: randomUUID(), name, bundle: version }),
-  });
-  expect({ status: post.status, body: await post.text() }).toMatchObject({ status: 200 });
 }
 
 const invoke = (...args: string[]) => at.site.glean(["invoke", ...args], { user });

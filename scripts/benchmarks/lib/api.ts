@@ -1,10 +1,13 @@
 // The HTTP API as benchmarks use it: the token of one user, connections that stay open, JSON in
 // both directions.
 
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { Agent, request as httpRequest } from "node:http";
 import type {
+  CalledAnswer,
+  CallRequest,
   ChallengeAnswer,
+  DeployAnswer,
   InfoAnswer,
   InvocationList,
   SubmitAnswer,
@@ -80,6 +83,18 @@ export class Api {
     }
   }
 
+  /** Deploys a bundle under a name. */
+  async deploy(name: string, bundle: Uint8Array): Promise<DeployAnswer> {
+    const hash = createHash("sha256").update(bundle).digest("hex");
+    await this.sendBytes("PUT", `/v1/blobs/${hash}`, bundle, "application/octet-stream");
+    const body = { requestId: randomUUID(), name, bundle: hash };
+    return this.send<DeployAnswer>("POST", "/v1/functions", body);
+  }
+
+  call(request: CallRequest): Promise<CalledAnswer> {
+    return this.send<CalledAnswer>("POST", "/v1/calls", request);
+  }
+
   info(): Promise<InfoAnswer> {
     return this.send<InfoAnswer>("GET", "/v1/info");
   }
@@ -93,7 +108,17 @@ export class Api {
     path: string,
     body?: unknown,
   ): Promise<Answer> {
-    const text = body === undefined ? "" : JSON.stringify(body);
+    const bytes = Buffer.from(body === undefined ? "" : JSON.stringify(body));
+    const type = body === undefined ? null : "application/json";
+    return this.sendBytes<Answer>(method, path, bytes, type);
+  }
+
+  private async sendBytes<Answer>(
+    method: "GET" | "POST" | "PUT",
+    path: string,
+    bytes: Uint8Array,
+    contentType: string | null,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const request = httpRequest({
         port: this.site.ports.apiPort,
@@ -102,8 +127,8 @@ export class Api {
         path,
         agent: this.agent,
         headers: {
-          ...(body !== undefined && { "content-type": "application/json" }),
-          "content-length": Buffer.byteLength(text),
+          ...(contentType !== null && { "content-type": contentType }),
+          "content-length": bytes.length,
           ...(this.token !== null && { authorization: `Bearer ${this.token}` }),
         },
       });
@@ -118,7 +143,7 @@ export class Api {
           else reject(new Error(`${method} ${path}: ${response.statusCode} ${answer}`));
         });
       });
-      request.end(text);
+      request.end(bytes);
     });
   }
 }
