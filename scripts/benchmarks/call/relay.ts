@@ -1,4 +1,4 @@
-// A ping-pong over node:net through a relaying process to an echoing one, each a process of its own.
+// A ping-pong over node:net through a relaying process to an echoing one, each of its own.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
