@@ -1,0 +1,46 @@
+// Functions deployed with glean on real Slurm: versions, aliases, and what is left after a removal.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { type TestSite, testSite, user } from "../support/site/site.js";
+
+jest.setTimeout(180_000);
+let at: TestSite;
+
+beforeAll(async () => {
+  at = await testSite({ nodes: 1, cpus: 4, memoryMb: 8_000 });
+  await at.until("an executor", async () => {
+    const { nodes } = await at.info();
+    return nodes.every(({ executor }) => executor?.state === "ready") || undefined;
+  });
+});
+afterAll(() => at?.site.stop());
+
+/** Deploys code that answers with `answer`, and a function.yaml beside it; returns the version. */
+async function deploy(answer: string): Promise<string> {
+  const folder = join(at.work, "code");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "index.mjs"), `export default () => "${answer}";\n`);
+  writeFileSync(join(folder, "function.yaml"), "runtime: node\nmem: 300M\ntime: 20s\n");
+  const text = await as(user, "function", "deploy", "greet", folder, "--json");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+const as = (who: string, ...args: string[]) => at.site.gleanOrThrow(args, { user: who });
+const called = async (name: string) => (await as(user, "invoke", name, "--input", "{}")).trim();
+
+test("a version is called by its alias and its digits until it is removed", async () => {
+  const first = await deploy("one");
+  expect(await called("greet")).toBe("one");
+  await as(user, "function", "alias", "greet", "prod");
+  await deploy("two");
+  expect(await called("greet")).toBe("two");
+  expect(await called("greet@prod")).toBe("one");
+  expect(await called(`greet@${first.slice(0, 8)}`)).toBe("one");
+  const shown = JSON.parse(await as(user, "function", "show", "greet@prod", "--json"));
+  expect(shown.shown.settings).toMatchObject({ memoryMb: 300, timeLimitMs: 20_000 });
+  await as(user, "function", "remove", "greet");
+  const { stderr } = await at.site.glean(["invoke", "greet", "--input", "{}"], { user });
+  expect(stderr).toMatch(/you have no function greet: deploy it/);
+});
