@@ -66,7 +66,11 @@ async function call(api: Api, input: string): Promise<void> {
     timeLimitMs: null,
     waitMs: 60_000,
   });
-  if (answer?.kind !== "result" || answer.payload.base64 !== undefined || !answer.payload.text!.includes(input))
+  if (
+    answer?.kind !== "result" ||
+    answer.payload.base64 !== undefined ||
+    !answer.payload.text!.includes(input)
+  )
     throw new Error(`the call did not return its input: ${JSON.stringify(answer)}`);
 }
 
