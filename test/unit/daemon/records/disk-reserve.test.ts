@@ -49,3 +49,21 @@ test("a real disk reports its free space, and an unknown amount is no reason to 
   expect(real).toBeLessThan(Number.POSITIVE_INFINITY);
   expect(await new DiskReserve("/no/such/folder", 512).problem()).toBeNull();
 });
+
+test("a content is refused if it would use the reserve, by a look at the disk each time", async () => {
+  let freeMb = 600;
+  const reserve = new DiskReserve(
+    "/state",
+    512,
+    diskOf(() => freeMb),
+  );
+  await reserve.requireRoom(88 * 1024 * 1024);
+  await expect(reserve.requireRoom(88 * 1024 * 1024 + 1)).rejects.toMatchObject({
+    code: "LIMIT_REACHED",
+    message: expect.stringMatching(
+      /^gleanerd's disk has only 600 MB free, and 512 MB are reserved/,
+    ),
+  });
+  freeMb = 512;
+  await expect(reserve.requireRoom(1)).rejects.toThrow(/only 512 MB free/);
+});
