@@ -75,9 +75,9 @@ export function startCommand(
   return shellCommand([...requireBrought, ...start], args);
 }
 
-/** "$1": the directory; "$2": the version; "$3": the executor's size; "$@": the folders above. */
+/** "$1": the directory; "$2": the version; "$@": the folders above. */
 const bring = [
-  "dir=$1; own=$1/$2; name=$2; size=$3; shift 3",
+  "dir=$1; own=$1/$2; name=$2; shift 2",
   ...requireSound,
   `[ -e "$dir" ] || [ -L "$dir" ] || mkdir "$dir" || exit ${statuses.notWritten}`,
   requireOwn("$dir"),
@@ -86,10 +86,10 @@ const bring = [
   'trap "rm -rf $new" EXIT; trap "exit 1" HUP INT TERM PIPE',
   `gzip -dc >"$new/all" || exit ${statuses.notWhole}`,
   `[ "$(sha256sum <"$new/all")" = "$name  -" ] || exit ${statuses.notWhole}`,
-  `head -c "$size" "$new/all" >"$new/glean-executor" && tail -c "+$((size + 1))" "$new/all" >"$new/glean-spawn" || exit ${statuses.notWritten}`,
-  'rm "$new/all"; chmod 700 "$new"/*',
+  `tar -xf "$new/all" -C "$new" || exit ${statuses.notWritten}`,
+  'rm "$new/all"; chmod -R u=rwx,go= "$new"',
   // Otherwise a power failure could leave the name without the data.
-  `sync "$new"/* "$new" || exit ${statuses.notWritten}`,
+  `find "$new" -exec sync {} + || exit ${statuses.notWritten}`,
   `[ -x "$new/glean-spawn" ] || exit ${statuses.notRunnable}`,
   `[ -L "$own" ] || { ${isComplete("$own")}; } || rm -rf "$own"`,
   'mv -T "$new" "$own" 2>/dev/null', // fails where another daemon was quicker
@@ -100,8 +100,8 @@ const bring = [
 ];
 
 /** Installs the compressed programs from standard input, all or nothing. */
-export function bringCommand({ directory, name, executorBytes }: Bundle): string {
-  return shellCommand(bring, [directory, name, `${executorBytes}`, ...foldersAbove(directory)]);
+export function bringCommand({ directory, name }: Bundle): string {
+  return shellCommand(bring, [directory, name, ...foldersAbove(directory)]);
 }
 
 export const separator = "--- stat";

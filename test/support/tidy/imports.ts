@@ -32,7 +32,7 @@ export const allowedImports: Readonly<Record<Part, readonly Part[]>> = {
   bundle: ["model"],
   core: ["model"],
   slurm: ["core", "model", "clock"],
-  launch: ["core", "model", "limits", "clock"],
+  launch: ["core", "bundle", "model", "limits", "clock"],
   store: ["core", "model", "clock"],
   wire: ["model", "bundle", "clock"],
   workers: ["model", "wire", "clock"],

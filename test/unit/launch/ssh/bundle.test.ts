@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import type { Launcher } from "../../../../src/core/ports/launcher.js";
 import { type Bundle, loadBundle } from "../../../../src/launch/ssh/bundle.js";
@@ -41,6 +41,9 @@ const ssh = sshLaunches((node) => {
 beforeEach(() => {
   spawnProgram = join(folder, "glean-spawn");
   writeFileSync(spawnProgram, "#!/bin/sh\n");
+  const runtime = join(dirname(base.executorProgram), "glean-runtime-python");
+  mkdirSync(runtime);
+  writeFileSync(join(runtime, "main.py"), "pass\n");
   directory = join(folder, "on-node", "cache");
   mkdirSync(dirname(directory));
   bundle = load();
@@ -72,7 +75,9 @@ describe("a transferred program", () => {
     expect(record.argv.slice(1)).toEqual([join(own, "glean-executor")]);
     const parts = ["glean-executor", "glean-spawn"].map((name) => readFileSync(join(own, name)));
     expect(parts).toEqual([readFileSync(base.executorProgram), readFileSync(spawnProgram)]);
-    expect(createHash("sha256").update(Buffer.concat(parts)).digest("hex")).toBe(bundle.name);
+    expect(readFileSync(join(own, "glean-runtime-python", "main.py"), "utf8")).toBe("pass\n");
+    const whole = gunzipSync(await bundle.packed);
+    expect(createHash("sha256").update(whole).digest("hex")).toBe(bundle.name);
     expect([directory, own].map((path) => statSync(path).mode & 0o7777)).toEqual([0o700, 0o700]);
     expect(statSync(join(own, "glean-spawn")).mode & 0o777).toBe(0o700);
     expect(left()).toEqual([bundle.name]);
