@@ -1,5 +1,5 @@
-// The sections functions, blobs and checkpoints: what functions may ask for, and how many there
-// may be.
+// The sections functions, blobs, results and checkpoints: what functions may ask for, and how many
+// there may be.
 
 import { z } from "zod";
 import { megabytes, milliseconds, path } from "./shapes.js";
@@ -100,6 +100,17 @@ export const blobs = z
   .describe(
     "Contents that gleanerd keeps by their hash: bundles of functions, large inputs and results.",
   );
+
+export const results = z
+  .strictObject({
+    keepMs: milliseconds
+      .min(60_000)
+      .default(86_400_000)
+      .describe(
+        "gleanerd keeps the result of a call, its input and what it printed for this time after its end, and removes them within the hour that follows. A day lets a user fetch in the morning what ran over night; the disk has to hold the results of so long.",
+      ),
+  })
+  .describe("Results of calls.");
 
 export const checkpoints = z
   .strictObject({

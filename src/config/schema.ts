@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { access } from "./access.js";
-import { blobs, checkpoints, functions } from "./functions.js";
+import { blobs, checkpoints, functions, results } from "./functions.js";
 import { interference } from "./interference.js";
 import { isolation } from "./isolation.js";
 import { listen } from "./listen.js";
@@ -87,6 +87,7 @@ export const schema = z.strictObject({
   functions: functions.prefault({}),
   isolation: isolation.prefault({}),
   blobs: blobs.prefault({}),
+  results: results.prefault({}),
   checkpoints: checkpoints.prefault({}),
   executor: executor.prefault({}),
   store: store.prefault({}),

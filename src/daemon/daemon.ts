@@ -101,7 +101,11 @@ function startRounds(
   parts: Parts,
   log: Logger,
 ): () => Promise<unknown> {
-  const retention = new Retention(store, config.store.retainDays, log);
+  const retention = new Retention(
+    store,
+    { retainDays: config.store.retainDays, keepResultsMs: config.results.keepMs },
+    log,
+  );
   const overdue = new Overdue({ ...parts, graceMs: config.functions.killWaitMs });
   const { keepUnusedMs } = config.blobs;
   const inUse = () => parts.live.versions();

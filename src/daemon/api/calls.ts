@@ -6,11 +6,12 @@ import { askedCall, checkInputs } from "../../core/submission/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { submissionIdOf } from "../../model/invocation.js";
-import { answerText, payloadOf } from "../../wire/api/shapes/calls.js";
+import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.js";
 import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
 import type { Directory } from "../functions/directory.js";
 import type { Waiters } from "../invocations/waiters.js";
 import { type Accepted, accept, type InvocationRoutes } from "./invocations.js";
+import { listOutcomes } from "./outcomes.js";
 import type { Caller } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { theirs } from "./users.js";
@@ -19,7 +20,10 @@ export interface CallRoutes extends InvocationRoutes {
   readonly directory: Pick<Directory, "resolve">;
 }
 
-type CallHandlers = Pick<Handlers, "call" | "map" | "answer" | "answers" | "callLog">;
+type CallHandlers = Pick<
+  Handlers,
+  "call" | "map" | "answer" | "answers" | "outcomes" | "input" | "callLog"
+>;
 
 export function callHandlers(deps: CallRoutes): CallHandlers {
   return {
@@ -49,6 +53,21 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
       return { state: invocation.state, answer: answer === null ? null : answerText(answer) };
     },
     answers: ({ caller, params: { id }, query }) => listAnswers(deps.store, caller, id, query),
+    outcomes: async ({ caller, params: { id }, query, reply }) => {
+      const closed = new AbortController();
+      reply.raw.once("close", () => closed.abort());
+      return { outcomes: await listOutcomes(deps, caller, { id, ...query }, closed.signal) };
+    },
+    input: async ({ caller, params: { id } }) => {
+      const invocation = await theirs(deps.store, caller, id, "see the input of");
+      const input = await deps.store.inputOf(invocation.id);
+      if (input === null)
+        throw new GleanerError(
+          "NOT_FOUND",
+          `${id} has no input: it is no call, or its input was removed for its age`,
+        );
+      return payloadText(input);
+    },
     callLog: async ({ caller, params: { id } }) => {
       const invocation = await theirs(deps.store, caller, id, "see what was printed by");
       const log = await deps.store.callLogOf(invocation.id);

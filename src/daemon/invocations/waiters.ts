@@ -12,25 +12,33 @@ export interface Awaited {
   readonly id: InvocationId;
 }
 
+/** task: the next end of any task of an array. */
+interface Watched {
+  readonly kind: Awaited["kind"] | "task";
+  readonly id: InvocationId;
+}
+
 export class Waiters {
   private readonly waiting = {
     invocation: new Map<InvocationId, Set<() => void>>(),
     array: new Map<InvocationId, Set<() => void>>(),
+    task: new Map<InvocationId, Set<() => void>>(),
   };
 
   constructor(
     private readonly live: LiveInvocations,
     events: Events,
   ) {
-    events.subscribe(["invocationEnded"], ({ invocation: { id } }) =>
-      this.wake({ kind: "invocation", id }),
-    );
+    events.subscribe(["invocationEnded"], ({ invocation: { id, arrayJobId } }) => {
+      this.wake({ kind: "invocation", id });
+      if (arrayJobId !== null) this.wake({ kind: "task", id: arrayJobId });
+    });
     events.subscribe(["arrayEnded"], ({ array: id }) => this.wake({ kind: "array", id }));
   }
 
   /** The number of waiting clients. */
   get size(): number {
-    const sets = [...this.waiting.invocation.values(), ...this.waiting.array.values()];
+    const sets = Object.values(this.waiting).flatMap((each) => [...each.values()]);
     return sets.reduce((sum, set) => sum + set.size, 0);
   }
 
@@ -40,8 +48,20 @@ export class Waiters {
 
   /** Resolves at the end, after `timeoutMs`, or when `signal` reports that the client has gone. */
   async untilEnded(awaited: Awaited, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (this.hasEnded(awaited) || signal.aborted) return;
-    const { kind, id } = awaited;
+    if (!this.hasEnded(awaited)) await this.untilWoken(awaited, timeoutMs, signal);
+  }
+
+  /** Resolves when a task of the array ends from now on, or as untilEnded() does. */
+  untilNextEnd(array: InvocationId, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.untilWoken({ kind: "task", id: array }, timeoutMs, signal);
+  }
+
+  private async untilWoken(
+    { kind, id }: Watched,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (signal.aborted) return;
     const set = this.waiting[kind].get(id) ?? new Set();
     this.waiting[kind].set(id, set);
     await new Promise<void>((resolve) => {
@@ -60,11 +80,11 @@ export class Waiters {
 
   /** Releases all at once, because the daemon stops. */
   close(): void {
-    for (const kind of ["invocation", "array"] as const)
+    for (const kind of ["invocation", "array", "task"] as const)
       for (const id of [...this.waiting[kind].keys()]) this.wake({ kind, id });
   }
 
-  private wake({ kind, id }: Awaited): void {
+  private wake({ kind, id }: Watched): void {
     for (const done of [...(this.waiting[kind].get(id) ?? [])]) done();
   }
 }

@@ -1,4 +1,5 @@
-// Limits the size of the database: removes records older than store.retainDays, a few at a time.
+// Limits the size of the database: removes records older than store.retainDays and results older
+// than results.keepMs, a few at a time.
 
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
@@ -15,14 +16,19 @@ const rowsAtOnce = 200;
 /** The pause between two steps, so that they take a small share of the store's time. */
 const breatheMs = 50;
 
+export interface RetentionPolicy {
+  readonly retainDays: number;
+  readonly keepResultsMs: number;
+}
+
 export class Retention {
   private timer: NodeJS.Timeout | null = null;
   private running: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(
-    private readonly store: Pick<Store, "prune" | "pruneAudit">,
-    private readonly retainDays: number,
+    private readonly store: Pick<Store, "prune" | "pruneAudit" | "pruneAnswers">,
+    private readonly policy: RetentionPolicy,
     private readonly log: Logger,
   ) {}
 
@@ -42,15 +48,17 @@ export class Retention {
     await this.running;
   }
 
-  /** Removes all old records; after an error, the next round tries again. */
+  /** Removes all that is old; after an error, the next round tries again. */
   async run(): Promise<void> {
     // Whole days, as the ledger's sums are.
-    const beforeMs = Math.floor(nowMs() / dayMs - this.retainDays) * dayMs;
+    const beforeMs = Math.floor(nowMs() / dayMs - this.policy.retainDays) * dayMs;
+    const answersBeforeMs = nowMs() - this.policy.keepResultsMs;
     let removed = 0;
     try {
       for (let rows = -1; rows !== 0 && !this.stopped; removed += rows) {
         rows =
           (await this.store.prune(beforeMs, rowsAtOnce)) +
+          (await this.store.pruneAnswers(answersBeforeMs, rowsAtOnce)) +
           (await this.store.pruneAudit(beforeMs, maxAuditRows, rowsAtOnce));
         if (rows > 0) await pause(breatheMs);
       }

@@ -18,6 +18,9 @@ export const maxEnvironmentBytes = 1024 * 1024;
 export const maxMapInputs = 10_000;
 /** As many answers of the usual size as one answer of a megabyte holds. */
 export const maxAnswersListed = 1_000;
+/** Tasks of one question for outcomes; as many ranges of numbers as a request line may have. */
+export const maxOutcomesAsked = 10_000;
+export const maxTaskListLength = 16 * 1024;
 /** A payload of 64 KiB in base64, or as JSON with every character escaped. */
 export const maxPayloadTextLength = 6 * 64 * 1024;
 /** One answer lists at most this many functions. */

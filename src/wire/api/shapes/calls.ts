@@ -2,7 +2,13 @@
 
 import { z } from "zod";
 import type { CallAnswer, Payload, RemoteError } from "../../../model/call.js";
-import { maxAnswersListed, maxMapInputs, maxPayloadTextLength, maxWaitMs } from "../limits.js";
+import {
+  maxAnswersListed,
+  maxMapInputs,
+  maxPayloadTextLength,
+  maxTaskListLength,
+  maxWaitMs,
+} from "../limits.js";
 import { invocationState, whole } from "./common.js";
 import { invocation } from "./invocations.js";
 
@@ -100,6 +106,33 @@ export const answersQuery = z.strictObject({
 export const answerList = z.strictObject({
   answers: z.array(z.strictObject({ task: whole, answer: callAnswer })),
   next: whole.nullable().describe("Where to continue, as after; null at the end"),
+});
+export const outcomesQuery = z.strictObject({
+  tasks: z
+    .string()
+    .max(maxTaskListLength)
+    .regex(/^\d{1,7}(-\d{1,7})?(,\d{1,7}(-\d{1,7})?)*$/, "must be like 0-99,107")
+    .default("0")
+    .describe("The tasks of a map, as 0-99,107; a single call is task 0"),
+  waitMs: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .max(maxWaitMs)
+    .default(0)
+    .describe("How long to wait until one of the tasks has ended; 0: not at all"),
+});
+export const outcomeList = z.strictObject({
+  outcomes: z.array(
+    z.strictObject({
+      task: whole,
+      state: invocationState.describe("A final one"),
+      reason: z.string().nullable().describe("Why it ended so, in one sentence"),
+      answer: callAnswer
+        .nullable()
+        .describe("null if no worker answered, or the answer was removed for its age"),
+    }),
+  ),
 });
 export const callLog = z.strictObject({
   text: z.string().describe("What the last attempt printed; its beginning may be missing"),

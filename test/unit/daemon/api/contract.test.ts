@@ -205,6 +205,17 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
     const { body } = await ask("map", { body: mapped() }, operator);
     return [{ path: `/v1/invocations/${(body as { id: number }).id}/answers?after=-1` }];
   },
+  outcomes: async () => {
+    const { body } = await ask("map", { body: mapped() }, operator);
+    const ids = [ended, (body as { id: number }).id];
+    return ids.map((id) => ({ path: `/v1/invocations/${id}/outcomes?waitMs=1` }));
+  },
+  input: async () => {
+    const { body } = await ask("map", { body: mapped() }, operator);
+    return [0, 1].map((task) => ({
+      path: `/v1/invocations/${(body as { id: number }).id}_${task}/input`,
+    }));
+  },
   callLog: () => [{ path: `/v1/invocations/${ended}/log` }],
   removeVersion: async () => [
     { path: `/v1/functions/-/tile/versions/${(await bundle("a")).path.split("/").at(-1)}` },
@@ -255,6 +266,9 @@ describe("each route", () => {
     ["detail", () => ({ path: "/v1/invocations/999" }), bob, "NOT_FOUND"],
     ["wait", () => ({ path: "/v1/invocations/999/wait" }), bob, "NOT_FOUND"],
     ["cancel", () => ({ body: { ids: [], user: String(ada) } }), bob, "NOT_ALLOWED"],
+    ["input", () => ({ path: `/v1/invocations/${ended}/input` }), bob, "NOT_ALLOWED"],
+    ["input", () => ({ path: `/v1/invocations/${ended}/input` }), operator, "NOT_FOUND"],
+    ["outcomes", () => ({ path: `/v1/invocations/${ended}/outcomes` }), bob, "NOT_ALLOWED"],
     ["explain", () => ({ path: "/v1/explain/n9" }), bob, "NOT_FOUND"],
     ["holes", () => ({ path: "/v1/holes?node=n9" }), bob, "NOT_FOUND"],
     ["bill", () => ({ path: `/v1/bill?user=${ada}` }), bob, "NOT_ALLOWED"],

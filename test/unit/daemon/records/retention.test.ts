@@ -16,12 +16,12 @@ function pruner(answers: (number | Error)[]) {
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  return { asked, store: { prune, pruneAudit: async () => 0 } };
+  return { asked, store: { prune, pruneAudit: async () => 0, pruneAnswers: async () => 0 } };
 }
 
 test("the removal repeats until nothing older than the retained whole days is left", async () => {
   const { asked, store } = pruner([200, 7, 0]);
-  await new Retention(store, 90, log).run();
+  await new Retention(store, { retainDays: 90, keepResultsMs: dayMs }, log).run();
   expect(asked).toHaveLength(3);
   const [beforeMs, limit] = asked[0]!;
   expect(beforeMs % dayMs).toBe(0);
@@ -33,7 +33,7 @@ test("the removal repeats until nothing older than the retained whole days is le
 
 test("the removal waits for its next turn if the store refuses", async () => {
   const { asked, store } = pruner([5, new Error("disk full"), 9]);
-  await new Retention(store, 1, log).run();
+  await new Retention(store, { retainDays: 1, keepResultsMs: dayMs }, log).run();
   expect(asked).toHaveLength(2);
 });
 
@@ -46,7 +46,11 @@ test("the removal starts by itself, and can be stopped in the middle", async () 
       if (asked.length === 2) resolve(retention!.stop());
       return 1;
     };
-    retention = new Retention({ ...store, prune: endless }, 1, log);
+    retention = new Retention(
+      { ...store, prune: endless },
+      { retainDays: 1, keepResultsMs: dayMs },
+      log,
+    );
     retention.start(0);
   });
   await stopped;

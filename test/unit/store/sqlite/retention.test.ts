@@ -2,7 +2,9 @@
 
 import { expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { pino } from "pino";
 import type { Store } from "../../../../src/core/ports/store.js";
+import { Retention } from "../../../../src/daemon/records/retention.js";
 import { executorId, type InvocationId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { AttemptEnd } from "../../../../src/model/invocation.js";
 import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
@@ -129,4 +131,26 @@ test("records for reports are removed if they end before the retained period, el
   await pruneAll(1_000, 1);
   expect(await store.loadUtilization(1_000, 10_000)).toEqual(recent);
   expect(["hook_event", "node_span", "holding", "node_condition"].map(rows)).toEqual([1, 1, 1, 3]);
+});
+
+test("an old result is removed with its input and log, and its invocation stays", async () => {
+  const answered = async (endedAtMs: number) => {
+    const input = { contentType: "application/json", body: Buffer.from("1") };
+    const [call] = await store.submit({ ...sampleRequest(`c${endedAtMs}`), inputs: [input] });
+    const { id } = call!;
+    await store.beginAttempt(sampleAttempt(id, 1));
+    const answer = { kind: "result", payload: input } as const;
+    const end = sampleResult(id, 1, "COMPLETED", { endedAtMs });
+    await store.endAttempt({ ...end, answer, log: Buffer.from("printed") });
+    return id;
+  };
+  const now = Date.now();
+  const [old, young] = [await answered(now - 2 * dayMs), await answered(now)];
+  const policy = { retainDays: 90, keepResultsMs: dayMs };
+  await new Retention(store, policy, pino({ enabled: false })).run();
+  const left = (id: InvocationId) =>
+    Promise.all([store.answerOf(id), store.inputOf(id), store.callLogOf(id)]);
+  expect(await left(old)).toEqual([null, null, null]);
+  expect(await left(young)).not.toContain(null);
+  expect(await store.listInvocations({ limit: 9 })).toHaveLength(2);
 });

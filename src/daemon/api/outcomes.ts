@@ -1,0 +1,116 @@
+// How the tasks of a map ended: for clients that take results as they come.
+
+import { monotonicMs } from "../../clock.js";
+import type { KeptAnswer, Store } from "../../core/ports/store.js";
+import { GleanerError } from "../../model/errors.js";
+import { type InvocationId, invocationId } from "../../model/ids.js";
+import { isFinal } from "../../model/invocation.js";
+import { maxOutcomesAsked } from "../../wire/api/limits.js";
+import { answerText } from "../../wire/api/shapes/calls.js";
+import type { AskedOf, Outcome } from "../../wire/api/types.js";
+import type { Waiters } from "../invocations/waiters.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { Caller } from "./server/caller.js";
+import { theirs } from "./users.js";
+
+/** So much of one answer: a client reads it in one go. */
+const maxAnswerBytes = 4 * 1024 * 1024;
+const maxListed = 1_000;
+const pieceTasks = 100;
+
+interface OutcomeParts {
+  readonly store: Store;
+  readonly live: Pick<LiveInvocations, "get">;
+  readonly waiters: Pick<Waiters, "untilEnded" | "untilNextEnd">;
+}
+
+/** The tasks that are asked for, as invocations. */
+interface AskedTasks {
+  readonly first: InvocationId;
+  readonly isMap: boolean;
+  readonly numbers: readonly number[];
+}
+
+/** Resolves once a task that is asked for has ended, or after waitMs. */
+export async function listOutcomes(
+  { store, live, waiters }: OutcomeParts,
+  caller: Caller,
+  { id, tasks, waitMs }: AskedOf<"outcomes", "query"> & { readonly id: string },
+  signal: AbortSignal,
+): Promise<Outcome[]> {
+  const found = await theirs(store, caller, id, "see the outcome of");
+  const isMap = found.arrayJobId !== null && !id.includes("_");
+  const first = isMap ? found.arrayJobId! : found.id;
+  const numbers = numbersIn(tasks, isMap ? await store.tasksOf(first) : 1);
+  const asked: AskedTasks = { first, isMap, numbers };
+  const untilMs = monotonicMs() + waitMs;
+  for (;;) {
+    const ended = numbers.filter((task) => live.get(invocationId(first + task)) === undefined);
+    if (ended.length > 0) return read(store, { ...asked, numbers: ended.slice(0, maxListed) });
+    const leftMs = untilMs - monotonicMs();
+    if (leftMs <= 0 || signal.aborted) return [];
+    if (isMap) await waiters.untilNextEnd(first, leftMs, signal);
+    else await waiters.untilEnded({ kind: "invocation", id: first }, leftMs, signal);
+  }
+}
+
+/** `0-2,7` as numbers; throws BAD_REQUEST for one that the map does not have. */
+function numbersIn(text: string, tasks: number): number[] {
+  const numbers = new Set<number>();
+  for (const range of text.split(",")) {
+    const [from, to = from] = range.split("-").map(Number) as [number, number?];
+    if (to >= tasks || to < from)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `tasks: ${range} is no range of the ${tasks} tasks: they are numbered from 0`,
+      );
+    if (numbers.size + to - from >= maxOutcomesAsked)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `tasks: more than ${maxOutcomesAsked} are named: ask for fewer at a time`,
+      );
+    for (let number = from; number <= to; number++) numbers.add(number);
+  }
+  return [...numbers].sort((a, b) => a - b);
+}
+
+async function read(store: Store, { first, numbers }: AskedTasks): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let bytes = 0;
+  for (let at = 0; at < numbers.length && bytes < maxAnswerBytes; at += pieceTasks) {
+    const ids = numbers.slice(at, at + pieceTasks).map((task) => invocationId(first + task));
+    const [invocations, answers] = await Promise.all([
+      store.listInvocations({ ids, limit: ids.length }),
+      answersOf(store, ids),
+    ]);
+    for (const { id, state, reason } of invocations.toSorted((a, b) => a.id - b.id)) {
+      if (!isFinal(state)) continue;
+      const answer = answers.get(id) ?? null;
+      outcomes.push({
+        task: id - first,
+        state,
+        reason,
+        answer: answer === null ? null : answerText(answer),
+      });
+      bytes += answer?.kind === "result" ? answer.payload.body.length : 0;
+    }
+  }
+  return outcomes;
+}
+
+/** One question for each run of ids without a gap. */
+async function answersOf(
+  store: Store,
+  ids: readonly InvocationId[],
+): Promise<Map<InvocationId, KeptAnswer["answer"]>> {
+  const runs: [InvocationId, InvocationId][] = [];
+  for (const id of ids) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] === id - 1) last[1] = id;
+    else runs.push([id, id]);
+  }
+  const found = await Promise.all(
+    runs.map(([from, to]) => store.listAnswers(from, to, to - from + 1)),
+  );
+  return new Map(found.flat().map(({ invocation, answer }) => [invocation, answer]));
+}
