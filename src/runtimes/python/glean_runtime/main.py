@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import platform
 import threading
 from typing import Optional
 
 from . import errors, frames, loops
 from .connection import Connection
+from .greeting import greet
 from .handler import Handler, load
+from .parent import Parent
 from .prints import Prints
 from .worker import Settings
 
@@ -27,8 +28,6 @@ def main(arguments: list[str]) -> int:
     prints.capture()
     handler: Optional[Handler] = None
     if arguments == ["--parent"]:
-        from .parent import Parent
-
         child = Parent(connection, prints).serve()
         if child is None:
             return 0
@@ -44,19 +43,6 @@ def main(arguments: list[str]) -> int:
         # A thread that a handler left behind, or a call that runs, must not hold the process.
         os._exit(0)
     return 0
-
-
-def greet(connection: Connection) -> None:
-    connection.send_fields(
-        frames.HELLO,
-        0,
-        {
-            "lowestVersion": frames.PROTOCOL_VERSION,
-            "highestVersion": frames.PROTOCOL_VERSION,
-            "runtime": "python",
-            "languageVersion": platform.python_version(),
-        },
-    )
 
 
 def _log_to(connection: Connection):

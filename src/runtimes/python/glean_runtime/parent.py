@@ -15,8 +15,8 @@ from typing import Optional
 from . import errors, frames
 from .connection import EXECUTOR_DESCRIPTOR, Connection
 from .fork_safety import find_hazard, open_descriptors
+from .greeting import greet
 from .handler import Handler, load
-from .main import greet
 from .prints import Prints
 from .worker import Settings
 
