@@ -53,7 +53,7 @@ withGroups("its own group, below the node's, has its name and its amounts", asyn
 withGroups("a group whose limits were lifted to kill an attempt serves no other", async () => {
   await start();
   const order = await node.run(
-    node.shell("cat /proc/self/cgroup; trap '' TERM; sleep 1000 & wait; wait"),
+    node.shell("trap '' TERM; cat /proc/self/cgroup; sleep 1000 & wait; wait"),
   );
   await node.prints(order, "slot-");
   const killed = /slot-\d+/.exec(node.output(order))![0];
