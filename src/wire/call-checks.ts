@@ -27,14 +27,17 @@ export const maxPartBytes = 256 * 1024;
 const maxBundleBytes = 64 * 1024 * 1024;
 const maxWordLength = 4_096;
 const maxSetupLength = 65_536;
-const maxStackLength = 32 * 1024;
+/** What is longer is cut off by the executor. */
+export const maxTypeLength = 255;
+export const maxMessageLength = 8 * 1024;
+export const maxStackLength = 32 * 1024;
 const maxConcurrency = 1_000;
 const maxIdleMs = 2 ** 31 - 1;
 
 export const version = pattern(/^[0-9a-f]{64}$/) as Check<string> as Check<VersionId>;
 const path = pattern(/^\/[^\0]{0,4095}$/);
 
-const payload = object<Payload>({ contentType: text(255), body: bytes(maxInlineBytes) });
+const payload = object<Payload>({ contentType: text(maxTypeLength), body: bytes(maxInlineBytes) });
 
 const settings = object<WorkerSettings>({
   runtime: oneOf<FunctionRuntime>(...runtimes),
@@ -57,8 +60,8 @@ export const callCommand = object<CallCommand>({
 });
 
 const error = object<RemoteError>({
-  type: text(255),
-  message: text(maxStackLength),
+  type: text(maxTypeLength),
+  message: text(maxMessageLength),
   stack: orNull(text(maxStackLength)),
 });
 

@@ -4,11 +4,17 @@
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { machineMonotonicNs } from "../../clock.js";
-import type { CallAnswer } from "../../model/call.js";
+import type { CallAnswer, RemoteError } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
+import {
+  maxInlineBytes,
+  maxMessageLength,
+  maxStackLength,
+  maxTypeLength,
+} from "../../wire/call-checks.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
-import { maxPayloadBytes } from "../../wire/worker/limits.js";
+import { defaultLogLimitBytes } from "../../wire/worker/limits.js";
 import type { HandlerError } from "../../wire/worker/messages.js";
 import { type CallEnd, WorkerChannel } from "../../workers/worker-channel.js";
 import type { OpenedGroup } from "../runtimes/group.js";
@@ -140,8 +146,8 @@ export class Worker {
       directory: this.directory,
       handler: handler ?? undefined,
       concurrency,
-      outputLimitBytes: maxPayloadBytes,
-      logLimitBytes: maxPayloadBytes,
+      outputLimitBytes: maxInlineBytes,
+      logLimitBytes: defaultLogLimitBytes,
     });
     if (this.state === "ended" || end.kind === "lost") return; // its process ends, or has ended
     this.state = "loaded";
@@ -217,15 +223,20 @@ export class Worker {
   }
 }
 
-const remoteError = ({ type, message, stack }: HandlerError) => ({
-  type,
-  message,
-  stack: stack === "" ? null : stack,
+const longType = `the result's content type is longer than ${maxTypeLength} characters`;
+
+/** gleanerd refuses longer texts, which only a worker that breaks the protocol sends. */
+const remoteError = ({ type, message, stack }: HandlerError): RemoteError => ({
+  type: type.slice(0, maxTypeLength),
+  message: message.slice(0, maxMessageLength),
+  stack: stack === "" ? null : stack.slice(0, maxStackLength),
 });
 
 function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
   if (end.kind === "failed") return { kind: "exception", error: remoteError(end.error) };
   const { contentType, output } = end;
+  if (contentType.length > maxTypeLength)
+    return { kind: "exception", error: { type: "ProtocolError", message: longType, stack: null } };
   return { kind: "result", payload: { contentType, body: output ?? new Uint8Array() } };
 }
 

@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { invocationId } from "../../../../src/model/ids.js";
+import { checkExecutorMessage } from "../../../../src/wire/checks.js";
 import type { AttemptReport } from "../../../../src/wire/messages.js";
 import { Programs, TestNode } from "../../../support/executor/executor.js";
 import {
@@ -84,6 +85,8 @@ export default async ({ what }, context) => {
   if (what === "garbage") { writeSync(3, "HTTP/1.1 200 OK\\r\\n\\r\\n and more"); await hold(600_000); }
   if (what === "memory") { const all = []; for (;;) all.push(Buffer.alloc(1 << 24, 1)); }
   if (what === "children") { spawn("sleep", ["600"], { stdio: "ignore", detached: true }).unref(); return "left one"; }
+  if (what === "output") return "x".repeat(100_000);
+  if (what === "words") throw Object.assign(new Error("x".repeat(50_000)), { name: "N".repeat(5_000) });
   if (what === "cancel") await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
   if (what === "wait") await hold(600_000);
   return what;
@@ -105,6 +108,18 @@ test.each([
     const report = await call(code, { what });
     expect(report.reason).toMatch(reason);
     expect(report).toMatchObject({ end });
+    expect(resultOf(await call(code, { what: "fine" }))).toBe("fine");
+  },
+);
+
+test.each(["output", "words"])(
+  "too large an answer (%s) fails its call within what gleanerd accepts",
+  async (what) => {
+    const code = await behaving();
+    void handOut(node.daemon, code);
+    const report = await call(code, { what });
+    expect(report).toMatchObject({ end: "FAILED", answer: { kind: "exception" } });
+    expect(() => checkExecutorMessage({ type: "ended", report })).not.toThrow();
     expect(resultOf(await call(code, { what: "fine" }))).toBe("fine");
   },
 );
