@@ -1,7 +1,12 @@
 // The context of every command: its environment, and a client created on first use.
 
-import { GleanerClient, privateDirectory } from "../sdk/index.js";
-import { type ClientSettings, configFileOf, readSettings } from "./settings.js";
+import {
+  type ClientSettings,
+  configFileOf,
+  GleanerClient,
+  privateDirectory,
+  readSettings,
+} from "../sdk/index.js";
 
 /** The exit statuses that the CLI promises. */
 export const exitStatus = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;

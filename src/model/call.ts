@@ -12,6 +12,9 @@ export interface WorkerKind extends ResourceRequest {
 export const workerKey = ({ uid, version, cores, memoryMb, gpus }: WorkerKind): string =>
   `${uid}/${version}/${cores}/${memoryMb}/${gpus}`;
 
+/** A larger input would slow every other message on the way. */
+export const maxInputBytes = 64 * 1024;
+
 /** Bytes with a content type, as they go in and come out. */
 export interface Payload {
   readonly contentType: string;

@@ -31,7 +31,10 @@ import type {
   LedgerQuery,
   MapAnswer,
   MapRequest,
+  OutcomeList,
+  OutcomeQuery,
   PathOf,
+  PayloadText,
   QueryOf,
   RevokeAnswer,
   RevokeRequest,
@@ -49,6 +52,8 @@ const waitSlackMs = 10_000;
 
 const unsure = (what: string): string =>
   `the connection to gleanerd broke during the ${what}, which may or may not be in the queue: check with glean queue --me before you submit again`;
+
+type Limits = Pick<Exchange, "timeoutMs" | "signal">;
 
 /** Times are milliseconds since the epoch; either end may be omitted. */
 export interface Period {
@@ -94,16 +99,22 @@ export class GleanerClient {
   /** Resolves when all of `id` are final, or after a minute, when some may not be. */
   wait(id: string): Promise<InvocationList> {
     const path = `/v1/invocations/${encodeURIComponent(id)}/wait` as const;
-    return this.get<"wait">(path, { timeoutMs: maxWaitMs }, maxWaitMs + waitSlackMs);
+    return this.get<"wait">(
+      path,
+      { timeoutMs: maxWaitMs },
+      {
+        timeoutMs: maxWaitMs + waitSlackMs,
+      },
+    );
   }
   /**
    * Calls a function. The call is durable once this resolves; with waitMs it resolves later, with
    * the answer if there is one by then.
    */
-  call(request: CallRequest): Promise<CalledAnswer> {
-    const waitMs = request.waitMs ?? 0;
+  call(request: CallRequest, signal?: AbortSignal): Promise<CalledAnswer> {
+    const timeoutMs = (request.waitMs ?? 0) + waitSlackMs;
     return repeated(
-      () => this.post<"call">("/v1/calls", request, waitMs + waitSlackMs),
+      () => this.post<"call">("/v1/calls", request, { timeoutMs, signal }),
       unsure("call"),
     );
   }
@@ -117,6 +128,16 @@ export class GleanerClient {
   /** The answers of a map after the task `after`; continue with `next` until it is null. */
   answers(id: string, after = -1): Promise<AnswerList> {
     return this.get<"answers">(`/v1/invocations/${encodeURIComponent(id)}/answers`, { after });
+  }
+  /** How tasks of a map, or a call, ended; with waitMs once one has. */
+  outcomes(id: string, query: OutcomeQuery, signal?: AbortSignal): Promise<OutcomeList> {
+    const path = `/v1/invocations/${encodeURIComponent(id)}/outcomes` as const;
+    const timeoutMs = Number(query.waitMs ?? 0) + waitSlackMs;
+    return this.get<"outcomes">(path, query, { timeoutMs, signal });
+  }
+  /** Rejects with NOT_FOUND once it was removed for its age. */
+  input(id: string): Promise<PayloadText> {
+    return this.get<"input">(`/v1/invocations/${encodeURIComponent(id)}/input`);
   }
   /** What a call printed in its last attempt. */
   callLog(id: string): Promise<CallLog> {
@@ -167,7 +188,7 @@ export class GleanerClient {
   private async get<Name extends RouteNameOf<"GET">>(
     path: PathOf<Name>,
     query?: QueryOf<Name>,
-    timeoutMs?: number,
+    limits: Limits = {},
   ): Promise<AnswerOf<Name>> {
     const given = new URLSearchParams();
     for (const [key, value] of Object.entries(query ?? {}))
@@ -176,7 +197,7 @@ export class GleanerClient {
     const answer = await this.send({
       method: "GET",
       path: search === "" ? path : `${path}?${search}`,
-      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...limits,
     });
     return answer as AnswerOf<Name>;
   }
@@ -184,9 +205,9 @@ export class GleanerClient {
   private async post<Name extends RouteNameOf<"POST">>(
     path: PathOf<Name>,
     body: BodyOf<Name>,
-    timeoutMs?: number,
+    limits: Limits = {},
   ): Promise<AnswerOf<Name>> {
-    const asked = { method: "POST", path, body, ...(timeoutMs !== undefined && { timeoutMs }) };
+    const asked = { method: "POST", path, body, ...limits };
     return (await this.send(asked as Exchange)) as AnswerOf<Name>;
   }
 

@@ -34,6 +34,8 @@ export interface Exchange {
   readonly content?: Content;
   /** 30 s if omitted. */
   readonly timeoutMs?: number;
+  /** Breaks the connection; the request rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What is sent once the daemon is ready to read it. */
@@ -129,9 +131,13 @@ const unverified = ({ host, port }: Address, error: Error): GleanerError =>
 async function converse(
   address: Address,
   request: string,
-  { content, timeoutMs = defaultTimeoutMs }: Exchange,
+  { content, timeoutMs = defaultTimeoutMs, signal }: Exchange,
 ): Promise<Conversation> {
+  signal?.throwIfAborted();
   const socket = await open(address);
+  const abort = (): void => void socket.destroy(new Error("aborted"));
+  signal?.addEventListener("abort", abort);
+  socket.once("close", () => signal?.removeEventListener("abort", abort));
   return new Promise((resolve, reject) => {
     let connected = false;
     let reached = false;
@@ -170,7 +176,9 @@ async function converse(
     });
     socket.once("error", (error) => {
       clearTimeout(timer);
-      if (address.tls !== undefined && reached && !connected) reject(unverified(address, error));
+      if (signal?.aborted) reject(signal.reason);
+      else if (address.tls !== undefined && reached && !connected)
+        reject(unverified(address, error));
       else reject(error instanceof GleanerError ? error : whyBroken(address, connected, error));
     });
     socket.once("end", finish);

@@ -1,6 +1,7 @@
 // Repeats a request whose connection broke, while the daemon may be restarting.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { monotonicMs } from "../clock.js";
 import { GleanerError } from "../model/errors.js";
 import { BrokenOffError } from "./answer.js";
 
@@ -24,4 +25,28 @@ export async function repeated<T>(send: () => Promise<T>, openEnd: string): Prom
     }
   }
   throw new GleanerError("UNREACHABLE", openEnd, { cause: brokenOff });
+}
+
+const firstPauseMs = 250;
+const longestPauseMs = 10_000;
+/** Longer than any restart or failover takes. */
+const patienceMs = 10 * 60_000;
+
+/** Repeats a question until the daemon answers; after ten minutes rejects with UNREACHABLE. */
+export async function patiently<T>(
+  ask: () => Promise<T>,
+  gaveUp: string,
+  signal?: AbortSignal,
+): Promise<T> {
+  const sinceMs = monotonicMs();
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof GleanerError) || error.code !== "UNREACHABLE") throw error;
+      if (monotonicMs() - sinceMs > patienceMs)
+        throw new GleanerError("UNREACHABLE", gaveUp, { cause: error });
+      await pause(pauseMs, undefined, signal === undefined ? {} : { signal });
+    }
+  }
 }

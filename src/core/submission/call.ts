@@ -1,14 +1,11 @@
 // Turns a call of a function into a submission, which waits, runs and is billed like any other.
 
-import type { Payload } from "../../model/call.js";
+import { maxInputBytes, type Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { FunctionSettings } from "../../model/functions/settings.js";
 import type { VersionId } from "../../model/ids.js";
 import type { Identity } from "../../model/invocation.js";
 import type { AskedSubmission } from "./admission.js";
-
-/** A larger payload would slow every other message on the way. */
-export const maxInputBytes = 64 * 1024;
 
 /** The version that is called. */
 export interface CalledVersion {

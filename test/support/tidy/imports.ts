@@ -38,7 +38,7 @@ export const allowedImports: Readonly<Record<Part, readonly Part[]>> = {
   workers: ["model", "wire", "clock"],
   executor: ["model", "bundle", "wire", "workers", "clock"],
   runtimes: ["model", "wire", "clock"],
-  sdk: ["model", "bundle", "wire", "clock"],
+  sdk: ["model", "bundle", "wire", "config", "clock"],
   cli: ["sdk", "bundle", "report", "sim", "model", "config", "clock"],
   sim: ["core", "model", "clock"],
   report: ["model", "core", "clock"],

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { configFileOf } from "../../../src/cli/settings.js";
+import { configFileOf } from "../../../src/sdk/settings.js";
 import { configPath } from "../../../src/config.js";
 import { expectSentence, gleanWorld, refusal } from "../../support/glean.js";
 

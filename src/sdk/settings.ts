@@ -1,15 +1,12 @@
-// Caches the CLI's part of the configuration until the file changes, since parsing slows the start.
+// Caches the client's part of the configuration until the file changes, since parsing slows the
+// start.
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  type Address,
-  type MungeOptions,
-  privateName,
-  readPrivate,
-  requireTrusted,
-  writePrivate,
-} from "../sdk/index.js";
+import type { MungeOptions } from "./credential.js";
+import type { Address } from "./http.js";
+import { privateName, readPrivate, writePrivate } from "./private-files.js";
+import { requireTrusted } from "./trusted-path.js";
 
 export interface ClientSettings {
   readonly configFile: string;

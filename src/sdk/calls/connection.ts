@@ -1,0 +1,133 @@
+// Calls functions from a program: one call, a call whose result is fetched later, a map.
+
+import { GleanerError } from "../../model/errors.js";
+import { isFinal } from "../../model/invocation.js";
+import { maxWaitMs } from "../../wire/api/limits.js";
+import { GleanerClient } from "../client.js";
+import { privateDirectory } from "../private-files.js";
+import { randomUuid } from "../random.js";
+import { patiently } from "../repeat.js";
+import { configFileOf, readSettings } from "../settings.js";
+import type { TokenOptions } from "../tokens.js";
+import type { Inputs } from "./chunks.js";
+import { resultOf } from "./errors.js";
+import { type MapOptions, type MapResult, mapCalls } from "./map.js";
+import { encode } from "./payloads.js";
+
+export interface ConnectOptions {
+  /** If omitted: $GLEANER_CONF, else /etc/gleaner/gleaner.yaml. */
+  readonly configFile?: string;
+  /** Both in place of a configuration file. */
+  readonly address?: TokenOptions["address"];
+  readonly munge?: TokenOptions["munge"];
+}
+
+export interface SubmitOptions {
+  /** A shorter limit than the function's own. */
+  readonly timeLimitMs?: number;
+  /** A UUID; a call that is submitted again with it is the same call. */
+  readonly requestId?: string;
+}
+
+export interface InvokeOptions extends SubmitOptions {
+  /** Cancels the call; invoke() rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Calls functions as this user. Rejects with a CallError if a call has no result, else with a
+ * GleanerError.
+ */
+export class Connection {
+  constructor(readonly client: Pick<GleanerClient, "call" | "map" | "outcomes" | "cancel">) {}
+
+  /** Calls a function and resolves with its result. */
+  async invoke<Value = unknown>(
+    name: string,
+    input?: unknown,
+    { signal, ...options }: InvokeOptions = {},
+  ): Promise<Value> {
+    signal?.throwIfAborted();
+    const request = requestOf(name, input, options);
+    try {
+      const asked = { ...request, waitMs: maxWaitMs };
+      const { id, invocation, answer } = await this.client.call(asked, signal);
+      if (invocation === null || !isFinal(invocation.state))
+        return await this.result<Value>(String(id), signal === undefined ? {} : { signal });
+      return resultOf(String(id), { ...invocation, answer }) as Value;
+    } catch (error) {
+      if (signal?.aborted) await this.withdraw(request);
+      throw error;
+    }
+  }
+
+  /** Submits a call and resolves with its id once it is durable. */
+  async submit(name: string, input?: unknown, options: SubmitOptions = {}): Promise<string> {
+    const { id } = await this.client.call({ ...requestOf(name, input, options), waitMs: 0 });
+    return String(id);
+  }
+
+  /** Waits for the result of a call, 42 or 42_7. A signal ends the wait, not the call. */
+  async result<Value = unknown>(
+    id: string,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Value> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const { outcomes } = await patiently(
+        () => this.client.outcomes(id, { tasks: "0", waitMs: maxWaitMs }, signal),
+        `gleanerd did not answer for 10 minutes: call ${id} stays in its queue`,
+      );
+      if (outcomes[0] !== undefined) return resultOf(id, outcomes[0]) as Value;
+    }
+  }
+
+  /**
+   * Calls a function once for each input and yields how each call ended. Reads `inputs` as results
+   * are taken; leaving the loop early cancels the calls that have not ended.
+   */
+  map<Value = unknown>(
+    name: string,
+    inputs: Inputs,
+    options: MapOptions = {},
+  ): AsyncGenerator<MapResult<Value>, void, undefined> {
+    return mapCalls(this.client, name, inputs, options) as AsyncGenerator<MapResult<Value>>;
+  }
+
+  /** The request's id leads to the call, whether or not its submission was answered. */
+  private async withdraw(request: ReturnType<typeof requestOf>): Promise<void> {
+    const { id } = await this.client.call({ ...request, waitMs: 0 });
+    await this.client.cancel({ ids: [String(id)] });
+  }
+}
+
+const requestOf = (name: string, input: unknown, { timeLimitMs, requestId }: SubmitOptions) => ({
+  requestId: requestId ?? randomUuid(),
+  function: name,
+  input: encode(input),
+  timeLimitMs: timeLimitMs ?? null,
+});
+
+/** A connection to the gleanerd that the configuration names. Rejects with CONFIG. */
+export async function connect(options: ConnectOptions = {}): Promise<Connection> {
+  return new Connection(new GleanerClient(await optionsOf(options)));
+}
+
+async function optionsOf({ configFile, address, munge }: ConnectOptions): Promise<TokenOptions> {
+  const cacheDirectory = privateDirectory(process.env);
+  if (address !== undefined && munge !== undefined)
+    return { address, munge, cacheDirectory, cacheKey: "" };
+  if (address !== undefined || munge !== undefined)
+    throw new GleanerError(
+      "CONFIG",
+      "connect() needs address and munge together, or neither: then it reads the configuration file",
+    );
+  const file = configFileOf(configFile, process.env);
+  const settings = await readSettings(file, cacheDirectory);
+  return {
+    address: settings.address,
+    munge: settings.munge,
+    cacheDirectory,
+    cacheKey: settings.configFile,
+  };
+}

@@ -1,0 +1,100 @@
+// The calls of a made-up gleanerd: they wait until a test ends them, or end at once.
+
+import { setImmediate as turn } from "node:timers/promises";
+import { invocationId } from "../../../src/model/ids.js";
+import type { Connection } from "../../../src/sdk/index.js";
+import type { Outcome, PayloadText } from "../../../src/wire/api/types.js";
+
+type End = Pick<Outcome, "state" | "reason" | "answer">;
+type Client = Connection["client"];
+
+export const json = (value: unknown): PayloadText => ({
+  contentType: "application/json",
+  text: JSON.stringify(value),
+});
+export const result = (payload: PayloadText): End => ({
+  state: "COMPLETED",
+  reason: null,
+  answer: { kind: "result", payload },
+});
+export const ended = (state: Outcome["state"], reason: string | null = null): End => ({
+  ...{ state, reason, answer: null },
+});
+export const failed = (kind: "exception" | "notLoaded"): End => ({
+  ...{ state: "FAILED", reason: null },
+  answer: {
+    kind,
+    error: { type: "KeyError", message: "no x", stack: '  File "main.py", line 3, in handler' },
+  },
+});
+
+interface Task {
+  readonly input: PayloadText;
+  end: End | null;
+}
+
+export class FakeCalls implements Client {
+  /** By the array's id, or the call's. */
+  readonly tasks = new Map<string, Task[]>();
+  readonly cancelled: string[] = [];
+  /** What a call ends with at once; null: with nothing until `finish`. */
+  answer: (input: PayloadText) => End | null = (input) => result(input);
+  /** Called before a request is carried out; may throw. */
+  before: (request: { readonly inputs: readonly PayloadText[] }) => void = () => undefined;
+  private readonly byRequest = new Map<string, number>();
+
+  get inputs(): number {
+    return [...this.tasks.values()].flat().length;
+  }
+
+  finish(id: string, task: number, end: End): void {
+    this.tasks.get(id)![task]!.end = end;
+  }
+
+  call: Client["call"] = async ({ requestId, input, waitMs = 0 }, signal) => {
+    const id = this.accept(requestId, [input]);
+    const [task] = this.tasks.get(String(id))!;
+    while (waitMs > 0 && task!.end === null) {
+      signal?.throwIfAborted();
+      await turn();
+    }
+    return { id: invocationId(id), invocation: null, answer: null };
+  };
+
+  map: Client["map"] = async ({ requestId, inputs }) => {
+    const id = this.accept(requestId, inputs);
+    return { id, tasks: inputs.length };
+  };
+
+  outcomes: Client["outcomes"] = async (id, { tasks = "0" }, signal) => {
+    const asked = tasks.split(",").flatMap((range) => {
+      const [from, to = from] = range.split("-").map(Number) as [number, number?];
+      return Array.from({ length: to - from + 1 }, (_, at) => from + at);
+    });
+    for (;;) {
+      signal?.throwIfAborted();
+      const outcomes = asked.flatMap((task) => {
+        const { end } = this.tasks.get(id)![task]!;
+        return end === null ? [] : [{ task, ...end }];
+      });
+      if (outcomes.length > 0) return { outcomes };
+      await turn();
+    }
+  };
+
+  cancel: Client["cancel"] = async ({ ids = [] }) => {
+    this.cancelled.push(...ids);
+    return { cancelled: ids.length, problems: [] };
+  };
+
+  private accept(requestId: string, inputs: readonly PayloadText[]): number {
+    this.before({ inputs });
+    const known = this.byRequest.get(requestId);
+    if (known !== undefined) return known;
+    const id = 1 + this.inputs;
+    this.byRequest.set(requestId, id);
+    const tasks = inputs.map((input) => ({ input, end: this.answer(input) }));
+    this.tasks.set(String(id), tasks);
+    return id;
+  }
+}

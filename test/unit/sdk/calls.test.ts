@@ -1,0 +1,242 @@
+// Calls from a program: values there and back, maps with back-pressure and order, cancellation, and
+// errors that say whose they are.
+
+import { setImmediate as turn } from "node:timers/promises";
+import { beforeEach, describe, expect, test } from "@jest/globals";
+import {
+  BrokenOffError,
+  CallError,
+  Connection,
+  Content,
+  FunctionError,
+  GleanerError,
+  type MapResult,
+  NotLoadedError,
+} from "../../../src/sdk/index.js";
+import { ended, FakeCalls, failed, json, result } from "../../support/sdk/fake-calls.js";
+
+let calls: FakeCalls;
+let connection: Connection;
+beforeEach(() => {
+  calls = new FakeCalls();
+  connection = new Connection(calls);
+});
+
+async function all(results: AsyncIterable<MapResult>): Promise<MapResult[]> {
+  const found: MapResult[] = [];
+  for await (const each of results) found.push(each);
+  return found;
+}
+const numbers = (count: number) => Array.from({ length: count }, (_, at) => at);
+
+describe("invoke", () => {
+  test.each([[{ a: [1, "ü", null] }], ["text"], [null], [false], [new Uint8Array([0, 255, 7])]])(
+    "passes %p there and back",
+    async (value) => expect(await connection.invoke("echo", value)).toEqual(value),
+  );
+
+  test("passes a content type of the caller's, and gives text as a string", async () => {
+    expect(await connection.invoke("echo", new Content("text/csv", "a,b"))).toBe("a,b");
+    expect(calls.tasks.get("1")![0]!.input.contentType).toBe("text/csv");
+  });
+
+  test("gives null for no input", async () => {
+    await connection.invoke("echo");
+    expect(calls.tasks.get("1")![0]!.input).toEqual(json(null));
+  });
+
+  test("rejects with the exception of the user's code, whose frames come first", async () => {
+    calls.answer = () => failed("exception");
+    const error = (await connection.invoke("f").catch((thrown) => thrown)) as FunctionError;
+    expect(error).toBeInstanceOf(FunctionError);
+    expect(error).toMatchObject({ code: "FUNCTION", type: "KeyError", message: "no x", id: "1" });
+    expect(error.stack).toMatch(/^KeyError: no x\n {2}File "main.py", line 3, in handler\n {4}at /);
+  });
+
+  test("tells code that cannot be loaded from code that throws", async () => {
+    calls.answer = () => failed("notLoaded");
+    await expect(connection.invoke("f")).rejects.toBeInstanceOf(NotLoadedError);
+  });
+
+  test.each([
+    [ended("TIMEOUT", "it ran longer than 10 s"), "TIMEOUT", /: it ran longer than 10 s$/],
+    [{ ...failed("exception"), state: "OUT_OF_MEMORY" as const }, "OUT_OF_MEMORY", /OUT_OF_MEM/],
+    [ended("CANCELLED"), "CANCELLED", /^call 1: CANCELLED$/],
+    [ended("FAILED", "it lost 10 executors"), "FAILED", /lost 10/],
+    [ended("COMPLETED"), "RESULT_REMOVED", /removed for its age/],
+  ])("rejects with the platform's end %#", async (end, code, message) => {
+    calls.answer = () => end;
+    const error = await connection.invoke("f").catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(CallError);
+    expect(error).not.toBeInstanceOf(FunctionError);
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+
+  test("cancels the call and rejects with the reason when the signal is aborted", async () => {
+    calls.answer = () => null;
+    const aborter = new AbortController();
+    const calling = connection.invoke("f", 1, { signal: aborter.signal });
+    while (calls.inputs === 0) await turn();
+    aborter.abort(new Error("enough"));
+    await expect(calling).rejects.toThrow("enough");
+    expect([calls.cancelled, calls.inputs]).toEqual([["1"], 1]);
+  });
+
+  test.each([
+    [() => 1, /^a function cannot be an input/],
+    [1n, /cannot be written as JSON/],
+    ["x".repeat(65_536), /^the input has 65538 bytes and the limit is 65536/],
+  ])("refuses an input that cannot be sent %#", async (input, message) => {
+    await expect(connection.invoke("f", input)).rejects.toThrow(message);
+    expect(calls.inputs).toBe(0);
+  });
+});
+
+test("submit gives an id, and result waits for its end", async () => {
+  calls.answer = () => null;
+  const id = await connection.submit("f", 1);
+  const waiting = connection.result(id);
+  calls.finish(id, 0, result(json("late")));
+  expect(await waiting).toBe("late");
+});
+
+describe("map", () => {
+  test("gives results in the order of the inputs, over several requests", async () => {
+    const found = await all(connection.map("f", numbers(2_500)));
+    expect(found.map(({ index }) => index)).toEqual(numbers(2_500));
+    expect(found.map((each) => each.ok && each.value)).toEqual(numbers(2_500));
+    expect([...calls.tasks.values()].map((tasks) => tasks.length)).toEqual([1_000, 1_000, 500]);
+    expect(found[1_001]).toMatchObject({ id: "1001_1" });
+    expect(calls.cancelled).toEqual([]);
+  });
+
+  test("gives results as calls end if order does not matter", async () => {
+    calls.answer = ({ text }) => (text === "0" ? null : result(json(text)));
+    const results = connection.map("f", numbers(3), { inOrder: false });
+    const first = [await results.next(), await results.next()].map(({ value }) => value?.index);
+    expect(first).toEqual([1, 2]);
+    calls.finish("1", 0, result(json(0)));
+    expect(await all(results)).toMatchObject([{ index: 0, ok: true, value: 0 }]);
+  });
+
+  test("reads no more inputs than its window beyond what was taken", async () => {
+    let read = 0;
+    function* endless() {
+      for (;;) yield read++;
+    }
+    const results = connection.map("f", endless(), { window: 10 });
+    await results.next();
+    for (let turns = 0; turns < 50; turns++) await turn();
+    expect(read).toBe(11);
+    for (let taken = 1; taken < 25; taken++) await results.next();
+    for (let turns = 0; turns < 50; turns++) await turn();
+    expect(read).toBe(35);
+    await results.return();
+    expect(read).toBe(35);
+  });
+
+  test("sends what a slow source gave, without waiting for more", async () => {
+    let release = (): void => undefined;
+    async function* slow() {
+      yield 1;
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      yield 2;
+    }
+    const results = connection.map("f", slow());
+    expect((await results.next()).value).toMatchObject({ index: 0, value: 1 });
+    release();
+    expect(await all(results)).toMatchObject([{ index: 1, value: 2 }]);
+  });
+
+  test("a failed call and an input that is too large are results of their own", async () => {
+    calls.answer = (input) => (input.text === "1" ? failed("exception") : result(input));
+    const found = await all(connection.map("f", [0, 1, "x".repeat(70_000), 3]));
+    expect(found).toMatchObject([
+      { ok: true, value: 0 },
+      { ok: false, id: "1_1", error: { code: "FUNCTION" } },
+      { ok: false, id: null, error: { code: "LIMIT_REACHED" } },
+      { ok: true, value: 3 },
+    ]);
+  });
+
+  test("requests stay below the limit of the API, whatever the size of inputs", async () => {
+    const sizes: number[] = [];
+    calls.before = ({ inputs }) => void sizes.push(JSON.stringify(inputs).length);
+    await all(connection.map("f", Array(300).fill('"'.repeat(30_000))));
+    expect(sizes.length).toBeGreaterThan(3);
+    expect(Math.max(...sizes)).toBeLessThan(5_000_000);
+  });
+
+  test("a restart of gleanerd in the middle doubles nothing", async () => {
+    let requests = 0;
+    const { map } = calls;
+    calls.map = async (request) => {
+      const answer = await map(request);
+      if (++requests === 2) throw new BrokenOffError("broken", null);
+      return answer;
+    };
+    const found = await all(connection.map("f", numbers(1_500)));
+    expect([found.length, calls.inputs, requests]).toEqual([1_500, 1_500, 3]);
+  });
+
+  test("waits while the queue is full with its own calls", async () => {
+    let refused = 0;
+    calls.answer = () => null;
+    calls.before = () => {
+      if (calls.tasks.size === 1 && calls.tasks.get("1")![0]!.end === null) {
+        if (refused++ === 0) setTimeout(() => endAll(), 5);
+        throw new GleanerError("LIMIT_REACHED", "the queue is full");
+      }
+    };
+    const endAll = () => {
+      calls.answer = result;
+      for (let task = 0; task < 1_000; task++) calls.finish("1", task, result(json(task)));
+    };
+    expect(await all(connection.map("f", numbers(1_200)))).toHaveLength(1_200);
+    expect(refused).toBeGreaterThan(0);
+  });
+
+  test("sends smaller arrays where the site allows only those", async () => {
+    calls.before = ({ inputs }) => {
+      if (inputs.length > 100) throw new GleanerError("LIMIT_REACHED", "at most 100 tasks");
+    };
+    const found = await all(connection.map("f", numbers(1_000)));
+    expect(found.map(({ index }) => index)).toEqual(numbers(1_000));
+  });
+
+  test.each([
+    ["leaves the loop", async (results: AsyncGenerator) => void (await results.return(undefined))],
+    ["aborts", null],
+  ])("cancels what has not ended when the program %s", async (_name, leave) => {
+    calls.answer = ({ text }) => (text === "0" ? result(json(0)) : null);
+    const aborter = new AbortController();
+    const results = connection.map("f", numbers(1_200), { signal: aborter.signal });
+    await results.next();
+    while (calls.inputs < 1_200) await turn();
+    if (leave !== null) await leave(results);
+    else {
+      aborter.abort();
+      await expect(results.next()).rejects.toThrow(/aborted/);
+    }
+    expect(calls.cancelled).toEqual(["1", "1001"]);
+  });
+
+  test("throws what its source throws, after it has cancelled the rest", async () => {
+    calls.answer = () => null;
+    function* source() {
+      yield* numbers(1_000);
+      throw new Error("the file is gone");
+    }
+    await expect(all(connection.map("f", source()))).rejects.toThrow("the file is gone");
+    expect(calls.cancelled).toEqual(["1"]);
+  });
+
+  test("throws what gleanerd refuses", async () => {
+    calls.before = () => {
+      throw new GleanerError("NOT_FOUND", "there is no function f");
+    };
+    await expect(all(connection.map("f", [1]))).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+});
