@@ -10,6 +10,8 @@ export default {
       { jsc: { target: "es2022", parser: { syntax: "typescript" } }, module: { type: "es6" } },
     ],
   },
+  // A package that was built there has the name of this one.
+  modulePathIgnorePatterns: ["<rootDir>/dist/"],
   testTimeout: 30_000,
   testMatch: ["<rootDir>/test/**/*.test.ts"],
 };

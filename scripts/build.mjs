@@ -6,6 +6,7 @@
 //   node scripts/build.mjs --if-stale nothing, if dist/ is newer than the sources
 //   node scripts/build.mjs gleanerd … only these bundles (for development; dist/ stays marked as
 //   stale)
+//   node scripts/build.mjs sdk adds dist/sdk, the folder of the npm package `gleaner`
 //   node scripts/build.mjs glean-executor-binary adds dist/glean-executor, 100 MB with Node in it
 //
 // Everything is built in a separate folder and then renamed file by file, so that a running program
@@ -29,14 +30,16 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeBinary } from "./bundle/binary.mjs";
 import { bundles, cliFiles, makeBundles } from "./bundle/bundles.mjs";
+import { makePackage } from "./bundle/package.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, "dist");
 /** scripts/lib/program.sh compares it with the sources; its time is that of the build's start. */
 const stamp = ".stamp";
 const sources = ["src", "slurm-plugin", "package-lock.json", "scripts/build.mjs", "scripts/bundle"];
-/** Not part of the default: few sites want it, and it takes 5 s. */
+/** Not part of the default: few sites want them, and they take some seconds. */
 const binary = "glean-executor-binary";
+const sdk = "sdk";
 const lockedMark = "GLEANER_BUILD_LOCKED";
 
 try {
@@ -53,7 +56,7 @@ async function main(args) {
     return;
   }
   const names = args.filter((arg) => arg !== "--if-stale");
-  const known = [...Object.keys(bundles), binary];
+  const known = [...Object.keys(bundles), binary, sdk];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw new Error(`there is no ${unknown}; name one of ${known.join(", ")}`);
@@ -63,9 +66,12 @@ async function main(args) {
   try {
     closeSync(openSync(join(fresh, stamp), "w"));
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    const bundled = names.map((name) => (name === binary ? "glean-executor" : name));
+    const bundled = names
+      .filter((name) => name !== sdk)
+      .map((name) => (name === binary ? "glean-executor" : name));
     await makeBundles(names.length > 0 ? bundled : Object.keys(bundles), fresh, version);
     if (names.includes(binary)) makeBinary(fresh);
+    if (names.includes(sdk)) await makePackage(join(fresh, sdk), version);
     if (names.length === 0) {
       cpSync(join(root, "src/store/sqlite/migrations"), join(fresh, "migrations"), {
         recursive: true,

@@ -3,9 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError } from "../../model/errors.js";
 import type { PayloadText } from "../../wire/api/types.js";
-import { encode } from "./payloads.js";
-
-export type Inputs = Iterable<unknown> | AsyncIterable<unknown>;
+import { encode, type Inputs } from "./payloads.js";
 
 /** One input with its number. */
 export interface Item {

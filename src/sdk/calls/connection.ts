@@ -9,10 +9,9 @@ import { randomUuid } from "../random.js";
 import { patiently } from "../repeat.js";
 import { configFileOf, readSettings } from "../settings.js";
 import type { TokenOptions } from "../tokens.js";
-import type { Inputs } from "./chunks.js";
 import { resultOf } from "./errors.js";
 import { type MapOptions, type MapResult, mapCalls } from "./map.js";
-import { encode } from "./payloads.js";
+import { encode, type Inputs } from "./payloads.js";
 
 export interface ConnectOptions {
   /** If omitted: $GLEANER_CONF, else /etc/gleaner/gleaner.yaml. */
@@ -39,7 +38,13 @@ export interface InvokeOptions extends SubmitOptions {
  * GleanerError.
  */
 export class Connection {
-  constructor(readonly client: Pick<GleanerClient, "call" | "map" | "outcomes" | "cancel">) {}
+  /** @internal */
+  readonly client: Pick<GleanerClient, "call" | "map" | "outcomes" | "cancel">;
+
+  /** @internal */
+  constructor(client: Connection["client"]) {
+    this.client = client;
+  }
 
   /** Calls a function and resolves with its result. */
   async invoke<Value = unknown>(

@@ -52,7 +52,10 @@ export class NotLoadedError extends FunctionError {
   }
 }
 
-/** The result of a call that has ended; throws a CallError if it has none. */
+/**
+ * The result of a call that has ended; throws a CallError if it has none.
+ * @internal
+ */
 export function resultOf(
   id: string,
   { state, reason, answer }: Pick<Outcome, "state" | "reason" | "answer">,

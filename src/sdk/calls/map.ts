@@ -8,8 +8,9 @@ import type { Outcome } from "../../wire/api/types.js";
 import type { GleanerClient } from "../client.js";
 import { randomUuid } from "../random.js";
 import { patiently } from "../repeat.js";
-import { chunksOf, type Inputs, type Item } from "./chunks.js";
+import { chunksOf, type Item } from "./chunks.js";
 import { type CallError, resultOf } from "./errors.js";
+import type { Inputs } from "./payloads.js";
 
 export interface MapOptions {
   /** Whether results come in the order of the inputs (the default), or as calls end. */
@@ -30,6 +31,7 @@ export type MapResult<Value = unknown> = { readonly index: number; readonly id: 
   | { readonly ok: false; readonly error: CallError | GleanerError }
 );
 
+/** @internal */
 export type MapClient = Pick<GleanerClient, "map" | "outcomes" | "cancel">;
 
 const defaultWindow = 4_000;
@@ -40,7 +42,10 @@ const maxOpenArrays = 16;
 const gatherMs = 10;
 const maxNamedIds = 1_000;
 
-/** See Connection.map(). */
+/**
+ * See Connection.map().
+ * @internal
+ */
 export async function* mapCalls(
   client: MapClient,
   name: string,

@@ -4,6 +4,9 @@ import { maxInputBytes } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { PayloadText } from "../../wire/api/types.js";
 
+/** The inputs of a map, in their order. */
+export type Inputs = Iterable<unknown> | AsyncIterable<unknown>;
+
 /** An input with a content type of its own. */
 export class Content {
   constructor(
@@ -12,7 +15,10 @@ export class Content {
   ) {}
 }
 
-/** Bytes and Content as they are, everything else as JSON. Throws LIMIT_REACHED, BAD_REQUEST. */
+/**
+ * Bytes and Content as they are, everything else as JSON. Throws LIMIT_REACHED, BAD_REQUEST.
+ * @internal
+ */
 export function encode(input: unknown): PayloadText {
   const payload = payloadOf(input);
   const { text, base64 } = payload;
@@ -52,7 +58,10 @@ function jsonOf(input: unknown): string {
   );
 }
 
-/** JSON as its value, other text as a string, anything else as bytes. */
+/**
+ * JSON as its value, other text as a string, anything else as bytes.
+ * @internal
+ */
 export function decode({ contentType, text, base64 }: PayloadText): unknown {
   if (text === undefined) return new Uint8Array(Buffer.from(base64!, "base64"));
   return /^application\/json\b/.test(contentType) ? JSON.parse(text) : text;

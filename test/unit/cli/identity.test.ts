@@ -14,8 +14,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { configFileOf } from "../../../src/sdk/settings.js";
 import { configPath } from "../../../src/config.js";
+import { configFileOf } from "../../../src/sdk/settings.js";
 import { expectSentence, gleanWorld, refusal } from "../../support/glean.js";
 
 const world = gleanWorld();
