@@ -4,7 +4,7 @@
 import { maxComponentBytes, maxNameBytes } from "./limits.js";
 
 /** The folder for Gleaner's own entries. */
-export const reservedFolder = ".gleaner";
+const reservedFolder = ".gleaner";
 /** The first entry of each bundle: the function's settings. */
 export const manifestName = `${reservedFolder}/function.json`;
 

@@ -27,7 +27,7 @@ export async function readFunctionFile(path: string): Promise<Given[]> {
 }
 
 /** Throws BAD_REQUEST, naming the key, for what is no option or has no value of one. */
-export function optionsIn(value: unknown, file: string): Given[] {
+function optionsIn(value: unknown, file: string): Given[] {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw bad(`${file}: expected keys with values, such as runtime: python`);
   return Object.entries(value).flatMap(([key, each]) => {

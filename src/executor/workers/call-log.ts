@@ -1,7 +1,7 @@
 // What one call printed: the end of it, within a limit.
 
 /** A stack trace and some progress; more belongs into a file. */
-export const maxLogBytes = 64 * 1024;
+const maxLogBytes = 64 * 1024;
 
 export class CallLog {
   private pieces: Buffer[] = [];

@@ -3,7 +3,7 @@
 import type { WarmWindow } from "./windows.js";
 
 /** What other platforms do: every worker stays for 10 minutes after its last call. */
-export const usualKeepAliveMs = 600_000;
+const usualKeepAliveMs = 600_000;
 /**
  * A cold start is worth this many keep-alives of idle time while nothing is saved elsewhere. For
  * periodic, random, bursty and rare calls alike, that takes about the idle time of the fixed

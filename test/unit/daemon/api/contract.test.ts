@@ -228,6 +228,10 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
 const names = Object.keys(requests) as RouteName[];
 
 describe("each route", () => {
+  test("has a good request here", () => {
+    expect(names.toSorted()).toEqual(Object.keys(routes).toSorted());
+  });
+
   test.each(names)("%s answers as it is declared", async (name) => {
     for (const each of await requests[name]()) {
       const { status, body } = await ask(name, each, operator);
