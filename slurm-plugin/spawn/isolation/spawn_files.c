@@ -109,8 +109,12 @@ static bool put_at(int target, int fd, const char *path, enum stage stage, struc
 	if (within != NULL)
 		return fail(failure, stage, EXDEV, "%.200s would be lost: %.60s is the function's own and ends with it",
 			    path, within);
-	return dup2(fd, target) >= 0 ||
-	       fail(failure, stage, errno, "%.300s cannot be used: %s", path, strerror(errno));
+	if (dup2(fd, target) < 0)
+		return fail(failure, stage, errno, "%.300s cannot be used: %s", path, strerror(errno));
+	/* An output must not name it in /proc. */
+	if (fd != target)
+		(void)close(fd);
+	return true;
 }
 
 static bool open_input(const struct spawn_request *request, struct failure *failure)
