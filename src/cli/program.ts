@@ -35,6 +35,12 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/work/invoke.js"),
   },
   {
+    name: "map",
+    group: users,
+    summary: "call a function once for each input",
+    load: () => import("./commands/work/map.js"),
+  },
+  {
     name: "cancel",
     group: users,
     summary: "cancel invocations, as scancel does",

@@ -3,6 +3,8 @@
 export * from "../wire/api/limits.js";
 export type * from "../wire/api/types.js";
 export { BrokenOffError } from "./answer.js";
+export { resultOf } from "./calls/errors.js";
+export { encode } from "./calls/payloads.js";
 export { GleanerClient, type Period } from "./client.js";
 export { type MungeOptions, makeCredential } from "./credential.js";
 export type { FunctionsClient } from "./functions/client.js";

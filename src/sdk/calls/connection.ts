@@ -10,7 +10,7 @@ import { patiently } from "../repeat.js";
 import { configFileOf, readSettings } from "../settings.js";
 import type { TokenOptions } from "../tokens.js";
 import { resultOf } from "./errors.js";
-import { type MapOptions, type MapResult, mapCalls } from "./map.js";
+import { type MapOptions, type MapResult, mapCalls, type SubmittedMap, submitMap } from "./map.js";
 import { encode, type Inputs } from "./payloads.js";
 
 export interface ConnectOptions {
@@ -97,6 +97,18 @@ export class Connection {
     options: MapOptions = {},
   ): AsyncGenerator<MapResult<Value>, void, undefined> {
     return mapCalls(this.client, name, inputs, options) as AsyncGenerator<MapResult<Value>>;
+  }
+
+  /**
+   * Submits a call for each input, without waiting for results, and yields the arrays that hold
+   * them.
+   */
+  submitMap(
+    name: string,
+    inputs: Inputs,
+    options: Pick<MapOptions, "timeLimitMs"> = {},
+  ): AsyncGenerator<SubmittedMap, void, undefined> {
+    return submitMap(this.client, name, inputs, options);
   }
 
   /** The request's id leads to the call, whether or not its submission was answered. */

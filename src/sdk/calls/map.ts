@@ -31,6 +31,14 @@ export type MapResult<Value = unknown> = { readonly index: number; readonly id: 
   | { readonly ok: false; readonly error: CallError | GleanerError }
 );
 
+/** An array that holds a part of a map; its tasks are numbered from 0. */
+export interface SubmittedMap {
+  readonly id: string;
+  /** The number of its first input among all. */
+  readonly first: number;
+  readonly tasks: number;
+}
+
 /** @internal */
 export type MapClient = Pick<GleanerClient, "map" | "outcomes" | "cancel">;
 
@@ -62,6 +70,29 @@ export async function* mapCalls(
   } finally {
     options.signal?.removeEventListener("abort", abort);
     await run.stop();
+  }
+}
+
+/**
+ * See Connection.submitMap().
+ * @internal
+ */
+export async function* submitMap(
+  client: Pick<MapClient, "map">,
+  name: string,
+  inputs: Inputs,
+  { timeLimitMs = null }: { readonly timeLimitMs?: number | null } = {},
+): AsyncGenerator<SubmittedMap, void, undefined> {
+  const refused = (index: number, { code, message }: GleanerError): never => {
+    throw new GleanerError(code, `input ${index}: ${message}`);
+  };
+  const { signal } = new AbortController();
+  const reading = { signal, most: () => maxTasks, room: () => null, refused };
+  for await (const chunk of chunksOf(inputs, reading)) {
+    const payloads = chunk.map(({ payload }) => payload);
+    const request = { requestId: randomUuid(), function: name, inputs: payloads, timeLimitMs };
+    const { id, tasks } = await client.map(request);
+    yield { id: String(id), first: chunk[0]!.index, tasks };
   }
 }
 

@@ -70,10 +70,11 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
   },
   cli: {
     batch: ["values"],
+    calls: ["context", "output", "values"],
     simulation: ["output", "values"],
     functions: ["values"],
     "commands/functions": ["context", "filters", "functions", "output", "values", "when"],
-    "commands/work": ["batch", "context", "filters", "output", "values", "wait", "when"],
+    "commands/work": ["batch", "calls", "context", "filters", "output", "values", "wait", "when"],
     "commands/site": ["context", "filters", "nodes", "output", "values", "when"],
     "commands/reports": ["context", "filters", "forms", "output", "simulation", "values"],
   },

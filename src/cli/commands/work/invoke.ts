@@ -3,9 +3,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { GleanerError, messageOf } from "../../../model/errors.js";
 import { isFinal } from "../../../model/invocation.js";
-import { type CalledAnswer, maxWaitMs, randomUuid } from "../../../sdk/index.js";
+import { type CalledAnswer, encode, maxWaitMs, randomUuid } from "../../../sdk/index.js";
+import { printAnswer } from "../../calls/answer.js";
+import { contentOf } from "../../calls/content.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
-import { complain, json, print } from "../../output.js";
+import { json, print } from "../../output.js";
 import { parseDuration } from "../../values.js";
 import { waitForEnd } from "../../wait.js";
 
@@ -43,7 +45,7 @@ async function invoke(context: Context, called: string, options: Options): Promi
   const request = {
     requestId: randomUuid(),
     function: called,
-    input: payloadOf(options),
+    input: encode(contentOf(bytesOf(options.input), options.type)),
     timeLimitMs: options.time === undefined ? null : parseDuration(options.time, "-t"),
     waitMs: options.async ? 0 : maxWaitMs,
   };
@@ -60,32 +62,11 @@ async function invoke(context: Context, called: string, options: Options): Promi
   return show({ id: answer.id, invocation, answer: ended.answer }, options);
 }
 
-function show({ id, invocation, answer }: CalledAnswer, options: Options): number {
-  const isDone = answer?.kind === "result";
-  if (options.json) print(json({ id, state: invocation?.state ?? null, answer }));
-  else if (isDone) {
-    const { text, base64 } = answer.payload;
-    process.stdout.write(text === undefined ? Buffer.from(base64!, "base64") : ending(text));
-  } else if (answer === null) complain(`call ${id}: ${invocation?.reason ?? invocation?.state}`);
-  else {
-    const { type, message, stack } = answer.error;
-    complain(`call ${id}: ${type}: ${message}`);
-    if (stack !== null) process.stderr.write(ending(stack));
-  }
-  return isDone ? exitStatus.done : exitStatus.failed;
-}
-
-/** A line of its own on a terminal; programs get the bytes as they are. */
-const ending = (text: string): string =>
-  process.stdout.isTTY && !text.endsWith("\n") ? `${text}\n` : text;
-
-function payloadOf({ input, type }: Options) {
-  const bytes = bytesOf(input);
-  const text = bytes.toString("utf8");
-  const isText = Buffer.from(text).equals(bytes);
-  const contentType = type ?? (isText ? typeOf(text) : "application/octet-stream");
-  return isText ? { contentType, text } : { contentType, base64: bytes.toString("base64") };
-}
+const show = ({ id, invocation, answer }: CalledAnswer, { json }: Options): number =>
+  printAnswer(
+    { id, state: invocation?.state ?? null, reason: invocation?.reason ?? null, answer },
+    json === true,
+  );
 
 function bytesOf(input: string | undefined): Buffer {
   if (input === undefined) return Buffer.from("null");
@@ -96,14 +77,5 @@ function bytesOf(input: string | undefined): Buffer {
     throw new GleanerError("BAD_REQUEST", `${input} cannot be read: ${messageOf(cause)}`, {
       cause,
     });
-  }
-}
-
-function typeOf(text: string): string {
-  try {
-    JSON.parse(text);
-    return "application/json";
-  } catch {
-    return "text/plain; charset=utf-8";
   }
 }

@@ -1,21 +1,68 @@
-// `glean show`: prints an invocation and its attempts in the style of `scontrol show job`.
+// `glean show`: prints an invocation and its attempts in the style of `scontrol show job`, or what
+// a call answered or printed.
 
+import { GleanerError } from "../../../model/errors.js";
 import { type Attempt, displayId, type Notice, wordsOf } from "../../../model/invocation.js";
-import type { InvocationDetail } from "../../../sdk/index.js";
+import type { GleanerClient, InvocationDetail } from "../../../sdk/index.js";
+import { answerLine, printAnswer } from "../../calls/answer.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { json, print, printable } from "../../output.js";
 import { parseId } from "../../values.js";
 import { formatElapsed, formatWhen } from "../../when.js";
 
 export const define: Define = (command, run) => {
-  command.argument("<id>", "42 or 42_7").option("--json", "one JSON document").action(run(show));
+  command
+    .argument("<id>", "42 or 42_7")
+    .option("--answer", "the result of a call; of a map, a line of JSON for each answer")
+    .option("--log", "what a call printed in its last attempt")
+    .option("--json", "one JSON document")
+    .action(run(show));
 };
 
-async function show(context: Context, text: string, options: { json?: boolean }): Promise<number> {
-  const detail = await (await context.client()).detail(parseId(text));
+interface Options {
+  readonly json?: boolean;
+  readonly answer?: boolean;
+  readonly log?: boolean;
+}
+
+async function show(context: Context, text: string, options: Options): Promise<number> {
+  const id = parseId(text);
+  const client = await context.client();
+  if (options.answer && options.log)
+    throw new GleanerError("BAD_REQUEST", "give --answer or --log, and not both");
+  if (options.log) {
+    print((await client.callLog(id)).text);
+    return exitStatus.done;
+  }
+  const detail = await client.detail(id);
+  if (options.answer) return showAnswer(client, id, detail, options);
   if (options.json) print(json(detail));
   else print([...invocationLines(detail), ...detail.attempts.map(attemptLine), ""].join("\n"));
   return exitStatus.done;
+}
+
+async function showAnswer(
+  client: GleanerClient,
+  id: string,
+  { invocation: { arrayJobId, state, reason } }: InvocationDetail,
+  options: Options,
+): Promise<number> {
+  if (arrayJobId !== null && !id.includes("_")) return showAnswers(client, id);
+  const { answer } = await client.answer(id);
+  return printAnswer({ id, state, reason, answer }, options.json === true);
+}
+
+async function showAnswers(client: GleanerClient, id: string): Promise<number> {
+  let failed = 0;
+  for (let after: number | null = -1; after !== null; ) {
+    const { answers, next } = await client.answers(id, after);
+    for (const { task, answer } of answers) {
+      if (answer.kind !== "result") failed++;
+      print(`${answerLine(id, task, answer)}\n`);
+    }
+    after = next;
+  }
+  return failed > 0 ? exitStatus.failed : exitStatus.done;
 }
 
 function invocationLines({ invocation, submission }: InvocationDetail): string[] {

@@ -1,0 +1,57 @@
+// Prints the answer of a call: its result as it is, or the error of the user's code.
+
+import type { InvocationState } from "../../model/invocation.js";
+import { type AnswerOfCall, CallError, resultOf } from "../../sdk/index.js";
+import { exitStatus } from "../context.js";
+import { complain, json, print } from "../output.js";
+import { lineOf } from "./results.js";
+
+export interface EndedCall {
+  readonly id: string | number;
+  readonly state: InvocationState | null;
+  readonly reason: string | null;
+  readonly answer: AnswerOfCall["answer"];
+}
+
+/** Returns the exit status: 1 if there is no result. */
+export function printAnswer({ id, state, reason, answer }: EndedCall, asJson: boolean): number {
+  const isDone = answer?.kind === "result";
+  if (asJson) print(json({ id, state, answer }));
+  else if (isDone) {
+    const { text, base64 } = answer.payload;
+    process.stdout.write(text === undefined ? Buffer.from(base64!, "base64") : ending(text));
+  } else if (answer === null) complain(`call ${id}: ${whyNone(state, reason)}`);
+  else {
+    const { type, message, stack } = answer.error;
+    complain(`call ${id}: ${type}: ${message}`);
+    if (stack !== null) process.stderr.write(ending(stack));
+  }
+  return isDone ? exitStatus.done : exitStatus.failed;
+}
+
+function whyNone(state: InvocationState | null, reason: string | null): string {
+  if (state === "COMPLETED") return "its result was removed for its age";
+  if (state === "PENDING" || state === "RUNNING")
+    return `it is ${state}: its answer is there once it has ended`;
+  return reason ?? String(state);
+}
+
+/** A line of its own on a terminal; programs get the bytes as they are. */
+const ending = (text: string): string =>
+  process.stdout.isTTY && !text.endsWith("\n") ? `${text}\n` : text;
+
+/** The answer of a task of a map, as a line of the output of `glean map`. */
+export function answerLine(
+  map: string,
+  index: number,
+  answer: NonNullable<AnswerOfCall["answer"]>,
+): string {
+  const id = `${map}_${index}`;
+  try {
+    const value = resultOf(id, { state: "COMPLETED", reason: null, answer });
+    return JSON.stringify(lineOf({ index, id, ok: true, value }));
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    return JSON.stringify(lineOf({ index, id, ok: false, error }));
+  }
+}

@@ -1,0 +1,205 @@
+// glean map and the answers of calls, beside a made-up daemon: inputs of each kind, results in
+// order, failures that are called again, interruption.
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "@jest/globals";
+import type { PayloadText } from "../../../src/wire/api/types.js";
+import { expectSentence, gleanWorld, invocation, listOf } from "../../support/glean.js";
+
+const world = gleanWorld();
+const json = (value: unknown) => ({ contentType: "application/json", text: JSON.stringify(value) });
+const error = { type: "ValueError", message: "bad", stack: "  at f (index.mjs:1:1)" };
+
+/** The maps that the daemon has accepted. */
+let maps: { id: number; function: string; inputs: PayloadText[]; asked: number }[];
+/** What a task ends with; null: it does not end. */
+let outcomeOf: (input: PayloadText) => object | null;
+const result = (payload: PayloadText) => ({
+  state: "COMPLETED",
+  answer: { kind: "result", payload },
+});
+const exception = { state: "FAILED", answer: { kind: "exception", error } };
+
+beforeEach(() => {
+  maps = [];
+  outcomeOf = ({ text }) => result(json({ got: JSON.parse(text!) }));
+  world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
+  world.answers["POST /v1/maps"] = ({ body }) => {
+    const id = 42 + maps.length;
+    maps.push({ id, function: body.function, inputs: body.inputs, asked: 0 });
+    world.answers[`GET /v1/invocations/${id}/outcomes`] = () => {
+      const map = maps.find((each) => each.id === id)!;
+      map.asked++;
+      const outcomes = map.inputs.flatMap((input, task) => {
+        const end = outcomeOf(input);
+        return end === null ? [] : [{ task, reason: null, ...end }];
+      });
+      return { body: { outcomes: map.asked === 1 ? outcomes : [] } };
+    };
+    return { body: { id, tasks: body.inputs.length } };
+  };
+});
+
+const glean = (args: string[], input = "") => world.start(args, input).end;
+const lines = (text: string) =>
+  text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+test("calls the function for each line, and prints the results in order", async () => {
+  world.script('{"x":1}\n\n[2]\n"three"\n', "in.ndjson");
+  const { status, stdout, stderr } = await glean(["map", "ada/tile@prod", "--inputs", "in.ndjson"]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(lines(stdout)).toEqual(
+    [{ x: 1 }, [2], "three"].map((got, index) => ({
+      ...{ index, id: `42_${index}`, ok: true },
+      value: { got },
+    })),
+  );
+  expect(maps[0]!.function).toBe("ada/tile@prod");
+});
+
+test("reads standard input, and writes a file", async () => {
+  const args = ["map", "tile", "--inputs", "-", "--output", "out.ndjson"];
+  expect(await glean(args, "1\n2\n")).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  expect(lines(readFileSync(join(world.home, "out.ndjson"), "utf8"))).toHaveLength(2);
+});
+
+test("reads a folder by name, and writes one file for each result", async () => {
+  mkdirSync(join(world.home, "in"));
+  for (const name of ["b.json", "a.json", ".hidden"])
+    writeFileSync(join(world.home, "in", name), `"${name}"`);
+  writeFileSync(join(world.home, "in/c.bin"), Buffer.from([255, 0]));
+  outcomeOf = (input) => (input.text === '"b.json"' ? exception : result(input));
+  const { status } = await glean(["map", "f", "--inputs", "in", "--output", "out/"]);
+  expect(status).toBe(1);
+  expect(maps[0]!.inputs.map(({ text, base64 }) => text ?? base64)).toEqual([
+    '"a.json"',
+    '"b.json"',
+    "/wA=",
+  ]);
+  const out = join(world.home, "out");
+  expect(readdirSync(out).sort()).toEqual(["a.json", "b.json.error.json", "c.bin"]);
+  expect(readFileSync(join(out, "c.bin"))).toEqual(Buffer.from([255, 0]));
+});
+
+test("says how many failed, and how they are called again", async () => {
+  outcomeOf = (input) => (input.text === "2" ? exception : result(input));
+  const { status, stdout, stderr } = await glean(["map", "f", "--inputs", "-"], "1\n2\n");
+  expect(status).toBe(1);
+  expect(lines(stdout)[1]).toEqual({
+    ...{ index: 1, id: "42_1", ok: false },
+    error: { code: "FUNCTION", type: "ValueError", message: "bad", stack: error.stack },
+  });
+  expect(stderr).toBe(
+    "glean: 1 of 2 calls failed (the first: call 42_1: bad); call those again with glean map --retry-failed 42\n",
+  );
+});
+
+test("--retry-failed calls only what failed, with the inputs that were kept", async () => {
+  const failed = [3, 8].map((arrayTaskId) =>
+    invocation({ id: 7 + arrayTaskId, arrayJobId: 7, arrayTaskId, state: "FAILED" }),
+  );
+  world.answers["GET /v1/invocations"] = () => listOf(...failed);
+  const command = { kind: "call", function: "ada/tile" };
+  world.answers["GET /v1/invocations/7"] = () => ({
+    body: { invocation: failed[0], submission: { command }, attempts: [] },
+  });
+  for (const task of [3, 8])
+    world.answers[`GET /v1/invocations/7_${task}/input`] = () => ({ body: json(task) });
+  const { status, stdout } = await glean(["map", "--retry-failed", "7"]);
+  expect(status).toBe(0);
+  expect(world.requests.find(({ url }) => url.startsWith("/v1/invocations?"))?.url).toMatch(
+    /ids=7&states=FAILED%2CTIMEOUT%2COUT_OF_MEMORY%2CCANCELLED$/,
+  );
+  expect(maps[0]).toMatchObject({ function: "ada/tile", inputs: [json(3), json(8)] });
+  expect(lines(stdout)).toMatchObject([
+    { index: 0, retryOf: "7_3", value: { got: 3 } },
+    { index: 1, retryOf: "7_8", value: { got: 8 } },
+  ]);
+});
+
+test("--retry-failed has nothing to do if nothing failed", async () => {
+  world.answers["GET /v1/invocations"] = () => listOf();
+  expectSentence(await glean(["map", "--retry-failed", "7"]), 0, /no call of 7 failed/);
+});
+
+test("Ctrl-C cancels the calls that have not ended", async () => {
+  outcomeOf = (input) => (input.text === "1" ? result(input) : null);
+  const { child, end } = world.start(["map", "f", "--inputs", "-"], "1\n2\n");
+  child.stdout.once("data", () => child.kill("SIGINT"));
+  const { status, stderr } = await end;
+  expect(status).toBe(130);
+  expect(stderr).toBe("glean: interrupted after 1 results: the other calls are cancelled\n");
+  expect(world.requests.find(({ url }) => url === "/v1/cancel")?.body).toEqual({ ids: ["42"] });
+});
+
+test("--async prints the ids and does not wait", async () => {
+  expect(await glean(["map", "f", "--inputs", "-", "--async"], "1\n2\n")).toMatchObject({
+    ...{ status: 0, stdout: "42\n", stderr: "" },
+  });
+  expect(maps[0]).toMatchObject({ asked: 0, inputs: [json(1), json(2)] });
+});
+
+test.each<[string[], RegExp]>([
+  [["f"], /give --inputs or --retry-failed/],
+  [["f", "--inputs", "in.ndjson", "--retry-failed", "7"], /and not both/],
+  [["--inputs", "in.ndjson"], /name the function to call/],
+  [["f", "--inputs", "nothing"], /there is no file or folder "nothing"/],
+  [["f", "--inputs", "in.ndjson"], /line 2 of "in.ndjson" is not JSON/],
+  [["f", "--inputs", "empty"], /"empty" has no line/],
+])("map %p is refused before the first call", async (args, sentence) => {
+  world.script("1\n{\n", "in.ndjson");
+  world.script("", "empty");
+  expectSentence(await glean(["map", ...args]), 2, sentence);
+  expect(maps).toEqual([]);
+});
+
+const shown = (change: object) => {
+  const of = invocation({ id: 9, ...change });
+  world.answers["GET /v1/invocations/9"] = () => ({
+    body: {
+      invocation: of,
+      submission: { command: { kind: "call", function: "a/f" } },
+      attempts: [],
+    },
+  });
+};
+
+test("show --answer prints a result as it is, and --log what was printed", async () => {
+  shown({ state: "COMPLETED" });
+  const payload = { contentType: "text/plain", text: "the result" };
+  world.answers["GET /v1/invocations/9/answer"] = () => ({
+    body: { state: "COMPLETED", answer: { kind: "result", payload } },
+  });
+  world.answers["GET /v1/invocations/9/log"] = () => ({ body: { text: "hello\n" } });
+  const answer = await glean(["show", "9", "--answer"]);
+  expect(answer).toEqual({ status: 0, stdout: "the result", stderr: "" });
+  expect(await glean(["show", "9", "--log"])).toEqual({ status: 0, stdout: "hello\n", stderr: "" });
+});
+
+test("show --answer says why there is none", async () => {
+  world.answers["GET /v1/invocations/9/answer"] = () => ({
+    body: { state: "RUNNING", answer: null },
+  });
+  shown({ state: "RUNNING" });
+  expectSentence(await glean(["show", "9", "--answer"]), 1, /call 9: it is RUNNING/);
+});
+
+test("show --answer of a map prints a line for each answer, page by page", async () => {
+  shown({ state: "COMPLETED", arrayJobId: 9, arrayTaskId: 0 });
+  world.answers["GET /v1/invocations/9/answers"] = ({ url }) => {
+    const isFirst = url.endsWith("after=-1");
+    const task = isFirst ? 0 : 5;
+    const answer = isFirst ? { kind: "result", payload: json("a") } : { kind: "exception", error };
+    return { body: { answers: [{ task, answer }], next: isFirst ? 0 : null } };
+  };
+  const { status, stdout } = await glean(["show", "9", "--answer"]);
+  expect(status).toBe(1);
+  expect(lines(stdout)).toMatchObject([
+    { index: 0, id: "9_0", ok: true, value: "a" },
+    { index: 5, id: "9_5", ok: false, error: { type: "ValueError" } },
+  ]);
+});
