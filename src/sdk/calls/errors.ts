@@ -40,7 +40,9 @@ export class FunctionError extends CallError {
     this.remoteStack = error.stack;
     const here = (this.stack ?? "").split("\n").filter((line) => line.startsWith("    at "));
     const there = error.stack === null ? [] : [error.stack.trimEnd()];
-    this.stack = [`${error.type}: ${error.message}`, ...there, ...here].join("\n");
+    // Node's stacks begin with this line, Python's do not.
+    const head = there[0]?.startsWith(`${error.type}: `) ? [] : [`${error.type}: ${error.message}`];
+    this.stack = [...head, ...there, ...here].join("\n");
   }
 }
 

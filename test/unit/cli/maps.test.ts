@@ -162,7 +162,7 @@ const shown = (change: object) => {
   world.answers["GET /v1/invocations/9"] = () => ({
     body: {
       invocation: of,
-      submission: { command: { kind: "call", function: "a/f" } },
+      submission: { command: { kind: "call", function: "a/f", version: "abc" } },
       attempts: [],
     },
   });
@@ -178,6 +178,13 @@ test("show --answer prints a result as it is, and --log what was printed", async
   const answer = await glean(["show", "9", "--answer"]);
   expect(answer).toEqual({ status: 0, stdout: "the result", stderr: "" });
   expect(await glean(["show", "9", "--log"])).toEqual({ status: 0, stdout: "hello\n", stderr: "" });
+});
+
+test("show names the function and its version, and no files of a command", async () => {
+  shown({ state: "COMPLETED" });
+  const { stdout } = await glean(["show", "9"]);
+  expect(stdout).toContain("   Function=a/f Version=abc\n");
+  expect(stdout).not.toMatch(/Command=|WorkDir=|StdOut=/);
 });
 
 test("show --answer says why there is none", async () => {

@@ -53,6 +53,17 @@ describe("invoke", () => {
     expect(error.stack).toMatch(/^KeyError: no x\n {2}File "main.py", line 3, in handler\n {4}at /);
   });
 
+  test("does not repeat the exception's line if the remote stack has it", async () => {
+    const stack = "RangeError: no\n    at f (index.mjs:1:1)";
+    const answer = {
+      kind: "exception",
+      error: { type: "RangeError", message: "no", stack },
+    } as const;
+    calls.answer = () => ({ state: "FAILED", reason: null, answer });
+    const error = (await connection.invoke("f").catch((thrown) => thrown)) as FunctionError;
+    expect(error.stack?.startsWith(stack)).toBe(true);
+  });
+
   test("tells code that cannot be loaded from code that throws", async () => {
     calls.answer = () => failed("notLoaded");
     await expect(connection.invoke("f")).rejects.toBeInstanceOf(NotLoadedError);

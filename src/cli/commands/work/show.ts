@@ -79,10 +79,14 @@ function invocationLines({ invocation, submission }: InvocationDetail): string[]
     `   ${line({ SubmitTime: formatWhen(invocation.submittedAtMs) })}`,
     `   ${line({ StartTime: formatWhen(invocation.startedAtMs), EndTime: formatWhen(invocation.endedAtMs) })}`,
     `   ${line({ NodeList: invocation.node ?? "(null)", NumCPUs: invocation.cores, MemoryMb: invocation.memoryMb, Gpus: invocation.gpus, TimeLimitMs: invocation.timeLimitMs })}`,
-    `   ${line({ Command: words.join(" ") })}`,
-    ...noticeLines(submission.notice ?? null),
-    `   ${line({ WorkDir: submission.workingDirectory })}`,
-    `   ${line({ StdErr: submission.stderrPattern ?? stdout, StdOut: stdout })}`,
+    ...(command.kind === "call"
+      ? [`   ${line({ Function: command.function, Version: command.version })}`]
+      : [
+          `   ${line({ Command: words.join(" ") })}`,
+          ...noticeLines(submission.notice ?? null),
+          `   ${line({ WorkDir: submission.workingDirectory })}`,
+          `   ${line({ StdErr: submission.stderrPattern ?? stdout, StdOut: stdout })}`,
+        ]),
   ];
 }
 
