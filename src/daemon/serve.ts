@@ -12,6 +12,7 @@ import { billingHandlers } from "./api/billing.js";
 import { blobHandlers } from "./api/blobs.js";
 import { callHandlers } from "./api/calls.js";
 import { clusterHandlers } from "./api/cluster.js";
+import { debuggingHandlers } from "./api/debugging.js";
 import { functionHandlers } from "./api/functions.js";
 import { invocationHandlers } from "./api/invocations.js";
 import { type Handlers, register } from "./api/server/register.js";
@@ -64,6 +65,7 @@ export async function apiServer(
     ...callHandlers(common),
     ...blobHandlers(common),
     ...functionHandlers(common),
+    ...debuggingHandlers(common),
     ...clusterHandlers({
       ...parts,
       version,

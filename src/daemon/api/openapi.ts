@@ -141,7 +141,7 @@ function operation(name: string, route: Route): Json {
     ...(body !== undefined && { requestBody: requestBody(route, body) }),
     ...(route.streamed && { requestBody: bytesBody(route) }),
     responses: {
-      200: { description: "Done", content: jsonOf(schemaOf(answered, answer, "output")) },
+      200: { description: "Done", content: contentOf(answer) },
       ...errorResponses(route),
     },
   };
@@ -160,6 +160,11 @@ const bytesBody = ({ maxBytes = maxSmallRequestBytes }: Route): Json => ({
   description: `At most ${maxBytes} bytes`,
   content: { "application/octet-stream": {} },
 });
+
+const contentOf = (answer: z.ZodType): Json =>
+  answer === functions.bundleAnswer
+    ? { "application/octet-stream": {} }
+    : jsonOf(schemaOf(answered, answer, "output"));
 
 const jsonOf = (schema: Json): Json => ({ "application/json": { schema } });
 

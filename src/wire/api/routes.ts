@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { callRoutes } from "./call-routes.js";
+import { debugRoutes } from "./debug-routes.js";
 import { functionRoutes } from "./function-routes.js";
 import { maxCancelBytes, maxRequestBytes, maxTokenRequestBytes } from "./limits.js";
 import type { Route } from "./route.js";
@@ -100,6 +101,7 @@ export const routes = {
   },
   ...functionRoutes,
   ...callRoutes,
+  ...debugRoutes,
   info: {
     method: "GET",
     path: "/v1/info",

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach } from "@jest/globals";
 import type { Store } from "../../../src/core/ports/store.js";
 import { blobHandlers } from "../../../src/daemon/api/blobs.js";
+import { debuggingHandlers } from "../../../src/daemon/api/debugging.js";
 import { functionHandlers } from "../../../src/daemon/api/functions.js";
 import { Blobs } from "../../../src/daemon/functions/blobs.js";
 import { Catalog } from "../../../src/daemon/functions/catalog.js";
@@ -53,6 +54,7 @@ export class FunctionSite {
     const admission = { ...limits, defaultMemoryPerCoreMb: 500, defaultTimeLimitMs: 60_000 };
     this.api = await TestApi.open({
       ...blobHandlers({ blobs: this.blobs, access }),
+      ...debuggingHandlers({ store, blobs: this.blobs, directory, access }),
       ...functionHandlers({
         ...{ store, accounts, blobs: this.blobs, catalog, directory, access },
         admission: {

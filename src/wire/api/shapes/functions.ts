@@ -108,3 +108,6 @@ export const sharingRequest = z.strictObject({ sharing });
 export const removeAnswer = z.strictObject({
   removed: z.string().describe("In words: a function, a version or an alias"),
 });
+
+/** Sent as it is, not as JSON. */
+export const bundleAnswer = z.instanceof(Uint8Array);

@@ -127,7 +127,9 @@ async function ask(
     ...(rest.body !== undefined && { body: JSON.stringify(body ?? {}) }),
     ...(rest.streamed && { body: bytes ?? null }),
   });
-  return { status: answer.status, body: await answer.json() };
+  const isJson = answer.headers.get("content-type")?.startsWith("application/json");
+  const sent = isJson ? await answer.json() : new Uint8Array(await answer.arrayBuffer());
+  return { status: answer.status, body: sent };
 }
 
 async function credential(): Promise<string> {
@@ -195,12 +197,17 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   deploy: async () => [{ body: await deployment("a") }, { body: await deployment("b", "all") }],
   listFunctions: () => [{}, { path: "/v1/functions?user=0&limit=1" }],
   showFunction: () => [{ path: "/v1/functions/-/tile" }, { path: "/v1/functions/0/tile" }],
+  bundle: () => [{ path: "/v1/functions/-/tile/versions/latest/bundle" }],
   setAlias: () => [{ path: "/v1/functions/-/tile/aliases/prod", body: { version: "latest" } }],
   removeAlias: () => [{ path: "/v1/functions/-/tile/aliases/prod" }],
   shareFunction: () => [{ path: "/v1/functions/-/tile/sharing", body: { sharing: "none" } }],
   call: () => [{ body: called({ waitMs: 0 }) }, { body: called({ waitMs: 1 }) }],
   map: () => [{ body: mapped() }],
   answer: () => [ended, running].map((id) => ({ path: `/v1/invocations/${id}/answer` })),
+  input: async () => {
+    const { body } = await ask("map", { body: mapped() }, operator);
+    return [{ path: `/v1/invocations/${(body as { id: number }).id}_0/input` }];
+  },
   answers: async () => {
     const { body } = await ask("map", { body: mapped() }, operator);
     return [{ path: `/v1/invocations/${(body as { id: number }).id}/answers?after=-1` }];
@@ -278,6 +285,9 @@ describe("each route", () => {
     ["bill", () => ({ path: `/v1/bill?user=${ada}` }), bob, "NOT_ALLOWED"],
     ["revokeTokens", () => ({ body: { all: true } }), bob, "NOT_ALLOWED"],
     ["showFunction", () => ({ path: "/v1/functions/0/tile" }), bob, "NOT_FOUND"],
+    ["bundle", () => ({ path: "/v1/functions/0/tile/versions/latest/bundle" }), bob, "NOT_FOUND"],
+    ["input", () => ({ path: `/v1/invocations/${ended}/input` }), bob, "NOT_ALLOWED"],
+    ["input", () => ({ path: `/v1/invocations/${ended}/input` }), operator, "NOT_FOUND"],
     ["removeFunction", () => ({ path: "/v1/functions/-/none" }), bob, "NOT_FOUND"],
     ["listFunctions", () => ({ path: "/v1/functions?user=nobody.ever" }), bob, "NOT_FOUND"],
     ["token", () => ({ body: { credential: "MUNGE:x" } }), operator, "NOT_IDENTIFIED"],
