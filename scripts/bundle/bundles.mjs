@@ -20,6 +20,7 @@ export const bundles = {
   "glean-config": { entry: "src/config.ts", minify: true },
   "glean-report": { entry: "src/report/index.ts", minify: true },
   "glean-sim": { entry: "src/sim/index.ts", minify: false },
+  "glean-local": { entry: "src/local/index.ts", minify: false },
   gleanerd: { entry: "src/daemon/main.ts", minify: false },
   "glean-executor": { entry: "src/executor/main.ts", minify: false },
   "glean-runtime-node": { entry: "src/runtimes/node/main.ts", minify: false, imports: true },
@@ -30,7 +31,13 @@ export const bundles = {
  * The CLI: the program, and separately its parts with large packages, which only some commands
  * load.
  */
-export const cliBundles = ["glean-program", "glean-config", "glean-report", "glean-sim"];
+export const cliBundles = [
+  "glean-program",
+  "glean-config",
+  "glean-report",
+  "glean-sim",
+  "glean-local",
+];
 /** Everything that must be in one folder for `node glean.cjs`. */
 export const cliFiles = [
   "glean.cjs",
@@ -41,11 +48,14 @@ export const cliFiles = [
 const quick = {
   name: "quick",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\/(config|report\/index|sim\/index)\.js$/ }, ({ path, kind }) => {
-      if (kind !== "dynamic-import") return undefined;
-      const part = /\/(\w+)(\/index)?\.js$/.exec(path)[1];
-      return { path: `./glean-${part}.cjs`, external: true };
-    });
+    onResolve(
+      { filter: /\/(config|report\/index|sim\/index|local\/index)\.js$/ },
+      ({ path, kind }) => {
+        if (kind !== "dynamic-import") return undefined;
+        const part = /\/(\w+)(\/index)?\.js$/.exec(path)[1];
+        return { path: `./glean-${part}.cjs`, external: true };
+      },
+    );
     // Commander loads it for commands that are separate programs; glean has none, and it costs
     // 2 ms.
     onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>

@@ -35,10 +35,17 @@ export function environmentFor(
 /** Where programs are looked up if a function's settings do not say. */
 const defaultPath = "/usr/local/bin:/usr/bin:/bin";
 
+/** The part of a call's command that its worker gets to know. */
+export interface CalledCode {
+  readonly function: string;
+  readonly version: string;
+  readonly settings: { readonly environment: Readonly<Record<string, string>> };
+}
+
 /** The environment of a worker, which runs many calls: it says nothing of any of them. */
 export function callEnvironment(
-  { cores, memoryMb }: Invocation,
-  { function: called, version, settings }: Extract<Submission["command"], { kind: "call" }>,
+  { cores, memoryMb }: Pick<Invocation, "cores" | "memoryMb">,
+  { function: called, version, settings }: CalledCode,
   node: NodeName,
 ): Readonly<Record<string, string>> {
   const kept = Object.entries(settings.environment).filter(([key]) => !isOurs(key));

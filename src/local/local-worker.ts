@@ -1,0 +1,149 @@
+// One call in a worker on this machine, as an executor runs it in a hole: the same program, limits
+// and ends.
+
+import { constants } from "node:os";
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../clock.js";
+import type { CallAnswer } from "../model/call.js";
+import { maxPayloadBytes } from "../wire/worker/limits.js";
+import type { HandlerError } from "../wire/worker/messages.js";
+import { type CallEnd, WorkerChannel } from "../workers/worker-channel.js";
+import type { LoadEnd } from "../workers/worker-link.js";
+import type { LocalCall, LocalEnd, LocalEvents } from "./call.js";
+import type { MemoryLimit } from "./memory-limit.js";
+import type { ProcessEnd, WorkerProcess } from "./worker-process.js";
+
+/** As functions.killWaitMs is by default. */
+const killWaitMs = 2_000;
+
+export class LocalWorker {
+  private readonly channel: WorkerChannel;
+  private broken: string | null = null;
+  /** Why it was ended from outside. */
+  private ending: string | null = null;
+  private timer: Timer | undefined;
+  private readonly startedMs = monotonicMs();
+  private readonly phases: Record<string, number> = {};
+
+  constructor(
+    private readonly call: Pick<LocalCall, "settings" | "input" | "inspect">,
+    private readonly directory: string,
+    private readonly process: WorkerProcess,
+    private readonly memory: MemoryLimit | null,
+    private readonly events: LocalEvents,
+  ) {
+    this.channel = new WorkerChannel(process.socket, {
+      onLog: ({ bytes }) => events.onOutput(bytes),
+      onClosed: ({ message }) => {
+        this.broken ??= message;
+        process.kill();
+      },
+    });
+  }
+
+  /** Resolves once no process is left. */
+  async run(): Promise<LocalEnd> {
+    const interrupt = () => this.end("it was interrupted");
+    this.events.signal.addEventListener("abort", interrupt);
+    if (this.events.signal.aborted) interrupt();
+    const answer = await this.converse();
+    clearTimeout(this.timer);
+    this.events.signal.removeEventListener("abort", interrupt);
+    this.process.kill();
+    const end = await this.process.ended;
+    const { phases } = this;
+    if (this.ending !== null) return { answer: null, reason: this.ending, phases };
+    return answer === null ? { ...this.endOf(end), phases } : { answer, reason: null, phases };
+  }
+
+  /** null if the worker ends before it answers. */
+  private async converse(): Promise<CallAnswer | null> {
+    this.limitTime(() => this.end(this.overTime));
+    await this.channel.ready();
+    this.note("startMs", this.startedMs);
+    const loadedFromMs = monotonicMs();
+    const loaded = await this.load();
+    this.note("loadMs", loadedFromMs);
+    if (loaded.kind === "lost") return null;
+    if (loaded.kind === "failed") return { kind: "notLoaded", error: remoteError(loaded.error) };
+    const fromMs = monotonicMs();
+    const { id, end } = this.channel.call({
+      deadlineMs: this.call.inspect ? 0 : this.call.settings.timeLimitMs,
+      attempt: 1,
+      contentType: this.call.input.contentType,
+      name: "local",
+      input: this.call.input.body,
+    });
+    this.limitTime(() => this.cancel(id));
+    const ended = await end;
+    this.note("runMs", fromMs);
+    return ended.kind === "lost" ? null : answerOf(ended);
+  }
+
+  private load(): Promise<LoadEnd> {
+    const { handler, concurrency } = this.call.settings;
+    return this.channel.load({
+      directory: this.directory,
+      handler: handler ?? undefined,
+      concurrency,
+      outputLimitBytes: maxPayloadBytes,
+      logLimitBytes: maxPayloadBytes,
+    });
+  }
+
+  private note(phase: string, fromMs: number): void {
+    this.phases[phase] = Math.round(monotonicMs() - fromMs);
+  }
+
+  /** Nobody is hurried who looks at the code in a debugger. */
+  private limitTime(onOver: () => void): void {
+    clearTimeout(this.timer);
+    if (!this.call.inspect) this.timer = setTimeout(onOver, this.call.settings.timeLimitMs);
+  }
+
+  private get overTime(): string {
+    return `it reached its time limit of ${this.call.settings.timeLimitMs} ms`;
+  }
+
+  /** A handler that heeds its signal may still tidy up. */
+  private cancel(id: number): void {
+    this.ending ??= this.overTime;
+    this.channel.cancel(id);
+    this.timer = setTimeout(() => this.process.kill(), killWaitMs);
+  }
+
+  private end(reason: string): void {
+    this.ending ??= reason;
+    this.process.kill();
+  }
+
+  private endOf({ exitCode, signal }: ProcessEnd): Pick<LocalEnd, "answer" | "reason"> {
+    if (this.memory?.wasReached() === true)
+      return {
+        answer: null,
+        reason: "it used more memory than requested: run it with a larger --mem",
+      };
+    const isOurs = signal === constants.signals.SIGKILL && this.broken !== null;
+    if (signal !== 0 && !isOurs)
+      return { answer: null, reason: `it was killed by signal ${signal}` };
+    const error = isOurs
+      ? { type: "ProtocolError", message: this.broken!, stack: null }
+      : {
+          type: "ProcessExited",
+          message: `the function's process exited with status ${exitCode} before it answered`,
+          stack: null,
+        };
+    return { answer: { kind: "exception", error }, reason: null };
+  }
+}
+
+const remoteError = ({ type, message, stack }: HandlerError) => ({
+  type,
+  message,
+  stack: stack === "" ? null : stack,
+});
+
+function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
+  if (end.kind === "failed") return { kind: "exception", error: remoteError(end.error) };
+  const { contentType, output } = end;
+  return { kind: "result", payload: { contentType, body: output ?? new Uint8Array() } };
+}
