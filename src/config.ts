@@ -3,9 +3,13 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { parse } from "yaml";
 import type { z } from "zod";
+import { functions } from "./config/functions.js";
 import { schema } from "./config/schema.js";
 import { GleanerError, messageOf } from "./model/errors.js";
 import { nearest } from "./model/nearest.js";
+
+/** What a site has that says nothing of functions. */
+export const defaultFunctions = (): Config["functions"] => functions.parse({});
 
 export type Config = z.output<typeof schema>;
 

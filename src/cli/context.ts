@@ -22,9 +22,12 @@ export class Context {
     this.cacheDirectory = privateDirectory(environment);
   }
 
+  get configFile(): string {
+    return configFileOf(this.configOption, this.environment);
+  }
+
   settings(): Promise<ClientSettings> {
-    const file = configFileOf(this.configOption, this.environment);
-    return readSettings(file, this.cacheDirectory);
+    return readSettings(this.configFile, this.cacheDirectory);
   }
 
   async client(): Promise<GleanerClient> {

@@ -61,8 +61,14 @@ export const entries: readonly Entry[] = [
   {
     name: "function",
     group: users,
-    summary: "deploy functions, and list, share and remove them",
+    summary: "deploy functions, test, list, share and remove them",
     load: () => import("./commands/functions/function.js"),
+  },
+  {
+    name: "replay",
+    group: users,
+    summary: "run a call again, on this machine or in a hole",
+    load: () => import("./commands/work/replay.js"),
   },
   {
     name: "acct",

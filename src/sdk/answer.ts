@@ -18,7 +18,9 @@ export class BrokenOffError extends GleanerError {
 
 export interface Answer {
   readonly status: number;
-  readonly text: string;
+  readonly body: Buffer;
+  /** Bytes as they were asked for, not JSON. */
+  readonly isContent: boolean;
   /** Bytes of head and body together, if announced. */
   readonly length: number | null;
 }
@@ -32,7 +34,8 @@ export function parse(bytes: Buffer): Answer | null {
   const announced = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
   return {
     status: Number(status),
-    text: bytes.toString("utf8", end + 4),
+    body: bytes.subarray(end + 4),
+    isContent: /\r\ncontent-type: *application\/octet-stream/i.test(head),
     length: announced === undefined ? null : end + 4 + Number(announced),
   };
 }
@@ -40,7 +43,9 @@ export function parse(bytes: Buffer): Answer | null {
 export const brokenOff = (address: Peer): GleanerError =>
   whyBroken(address, true, new Error("the answer is incomplete"));
 
-export function understand(address: Peer, { status, text, length }: Answer): unknown {
+export function understand(address: Peer, { status, body, isContent, length }: Answer): unknown {
+  if (isContent && status === 200) return body;
+  const text = body.toString("utf8");
   let value: unknown;
   try {
     value = JSON.parse(text);

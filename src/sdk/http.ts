@@ -46,8 +46,8 @@ export interface Content {
 
 /** A daemon that commits, verifies or draws a report may take seconds, but never half a minute. */
 const defaultTimeoutMs = 30_000;
-/** Six times the longest list (20,000 invocations of about 500 bytes). */
-const maxAnswerBytes = 64 * 1024 * 1024;
+/** Six times the longest list (20,000 invocations of about 500 bytes), and the largest bundle. */
+const maxAnswerBytes = 65 * 1024 * 1024;
 
 /**
  * Characters allowed in a request line or a header; a line break there would start another header.

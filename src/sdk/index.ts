@@ -1,6 +1,12 @@
 // The public interface: the client and the types of the API.
 
 export * from "../wire/api/limits.js";
+export {
+  answerText,
+  type CallAnswerText,
+  type PayloadText,
+  payloadOf,
+} from "../wire/api/payloads.js";
 export type * from "../wire/api/types.js";
 export { BrokenOffError } from "./answer.js";
 export { resultOf } from "./calls/errors.js";

@@ -156,10 +156,12 @@ export class GleanWorld {
       return;
     }
     const { status, body } = { status: 200, ...(answer ?? refusal(404, "NOT_FOUND", "none here")) };
-    const text = typeof body === "string" ? body : JSON.stringify(body);
-    const headers = { "content-type": "application/json" };
+    const isContent = body instanceof Uint8Array;
+    const text = typeof body === "string" || isContent ? body : JSON.stringify(body);
+    const headers = { "content-type": `application/${isContent ? "octet-stream" : "json"}` };
     // As gleanerd does where the client sends a content, which takes HTTP/1.1.
-    const length = request.method === "PUT" ? { "content-length": Buffer.byteLength(text) } : {};
+    const length =
+      request.method === "PUT" || isContent ? { "content-length": Buffer.byteLength(text) } : {};
     outgoing.writeHead(status, { ...headers, ...length });
     outgoing.end(text);
   }

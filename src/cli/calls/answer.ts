@@ -17,16 +17,21 @@ export interface EndedCall {
 export function printAnswer({ id, state, reason, answer }: EndedCall, asJson: boolean): number {
   const isDone = answer?.kind === "result";
   if (asJson) print(json({ id, state, answer }));
-  else if (isDone) {
+  else if (answer === null) complain(`call ${id}: ${whyNone(state, reason)}`);
+  else showAnswer(`call ${id}`, answer);
+  return isDone ? exitStatus.done : exitStatus.failed;
+}
+
+/** The result on standard output, or the exception on standard error, after `what`. */
+export function showAnswer(what: string, answer: NonNullable<AnswerOfCall["answer"]>): void {
+  if (answer.kind === "result") {
     const { text, base64 } = answer.payload;
     process.stdout.write(text === undefined ? Buffer.from(base64!, "base64") : ending(text));
-  } else if (answer === null) complain(`call ${id}: ${whyNone(state, reason)}`);
-  else {
-    const { type, message, stack } = answer.error;
-    complain(`call ${id}: ${type}: ${message}`);
-    if (stack !== null) process.stderr.write(ending(stack));
+    return;
   }
-  return isDone ? exitStatus.done : exitStatus.failed;
+  const { type, message, stack } = answer.error;
+  complain(`${what}: ${type}: ${message}`);
+  if (stack !== null) process.stderr.write(ending(stack));
 }
 
 function whyNone(state: InvocationState | null, reason: string | null): string {

@@ -1,22 +1,17 @@
-// Requests of those who look for an error: the code of a version, the input of a call.
+// Requests of those who look for an error: the code of a version.
 
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { BlobContent } from "../../core/ports/blobs.js";
-import type { Store } from "../../core/ports/store.js";
 import { UserSemaphores } from "../../limits/semaphore.js";
-import { GleanerError } from "../../model/errors.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { bundleOf } from "../../model/ids.js";
-import { payloadText } from "../../wire/api/shapes/calls.js";
 import type { Access } from "../auth/access.js";
 import type { Blobs } from "../functions/blobs.js";
 import type { Directory } from "../functions/directory.js";
 import type { Handlers, Sent } from "./server/register.js";
-import { theirs } from "./users.js";
 
 export interface DebuggingRoutes {
-  readonly store: Store;
   readonly blobs: Pick<Blobs, "open">;
   readonly directory: Pick<Directory, "resolve">;
   readonly access: Pick<Access, "require">;
@@ -28,11 +23,10 @@ const maxSending = 2;
 const maxWaitingOfUser = 16;
 
 export function debuggingHandlers({
-  store,
   blobs,
   directory,
   access,
-}: DebuggingRoutes): Pick<Handlers, "bundle" | "input"> {
+}: DebuggingRoutes): Pick<Handlers, "bundle"> {
   const turns = new UserSemaphores(maxSending, {
     most: maxWaitingOfUser,
     refusal: "you requested too many bundles at once: wait until some have arrived",
@@ -52,16 +46,6 @@ export function debuggingHandlers({
         };
         turns.run(caller.uid, send).catch(reject);
       });
-    },
-    input: async ({ caller, params: { id } }) => {
-      const invocation = await theirs(store, caller, id, "see the input of");
-      const input = await store.inputOf(invocation.id);
-      if (input === null)
-        throw new GleanerError(
-          "NOT_FOUND",
-          `there is no input of ${id}: it is no call of a function, or its input was removed with its answer for its age`,
-        );
-      return payloadText(input);
     },
   };
 }

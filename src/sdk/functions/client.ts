@@ -58,6 +58,13 @@ export class FunctionsClient {
     return this.ask<"showFunction">("GET", pathOf(of), {}, `version=${version}`);
   }
 
+  /** The code of a version, as it was deployed. */
+  async bundle(of: FunctionName, version: string): Promise<Uint8Array> {
+    const path = `${pathOf(of)}/versions/${version}/bundle` as const;
+    const sent = await this.ask<"bundle">("GET", path, { timeoutMs: contentTimeoutMs });
+    return sent as Uint8Array;
+  }
+
   setAlias(of: FunctionName, alias: string, version: string): Promise<AliasAnswer> {
     const path = `${pathOf(of)}/aliases/${alias}` as const;
     return this.ask<"setAlias">("PUT", path, { body: { version } });

@@ -54,7 +54,7 @@ export class FunctionSite {
     const admission = { ...limits, defaultMemoryPerCoreMb: 500, defaultTimeLimitMs: 60_000 };
     this.api = await TestApi.open({
       ...blobHandlers({ blobs: this.blobs, access }),
-      ...debuggingHandlers({ store, blobs: this.blobs, directory, access }),
+      ...debuggingHandlers({ blobs: this.blobs, directory, access }),
       ...functionHandlers({
         ...{ store, accounts, blobs: this.blobs, catalog, directory, access },
         admission: {

@@ -4,12 +4,12 @@ import type { Command } from "commander";
 import { scan } from "../../../bundle/scan.js";
 import { GleanerError } from "../../../model/errors.js";
 import { isFunctionName, nameRule, shownVersion } from "../../../model/functions/reference.js";
-import type { RequestedSettings } from "../../../model/functions/settings.js";
 import { deployFunction, packFunction } from "../../../sdk/functions/deploy.js";
 import { type Context, exitStatus, type Run } from "../../context.js";
+import { addFunctionOptions, givenOn } from "../../functions/command-line.js";
 import { readFunctionFile } from "../../functions/file.js";
-import { guessRuntime } from "../../functions/guess.js";
-import { type DeploySettings, deployOptions, type Given, settle } from "../../functions/options.js";
+import { settle } from "../../functions/options.js";
+import { settingsOf } from "../../functions/runtime.js";
 import { complain, json, print } from "../../output.js";
 import { quoted } from "../../values.js";
 
@@ -32,19 +32,9 @@ export function defineDeploy(parent: Command, run: Run): void {
     .argument("<name>", "the function's name")
     .argument("<path>", "a file or a folder")
     .addHelpText("after", examples);
-  for (const { name, short, metavar, help } of deployOptions) {
-    const flags = `${short === null ? "" : `-${short}, `}--${name} <${metavar}>`;
-    if (name === "env") command.option(flags, help, collect);
-    else if (name === "fork") command.option("--no-fork", noForkHelp);
-    else command.option(flags, help);
-  }
+  addFunctionOptions(command);
   command.option("--json", "one JSON document").action(run(deploy));
 }
-
-const noForkHelp =
-  "start each Python worker by itself, for imports that do not survive a fork (threads, CUDA)";
-
-const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
 
 async function deploy(
   context: Context,
@@ -55,7 +45,7 @@ async function deploy(
 ): Promise<number> {
   if (!isFunctionName(name))
     throw new GleanerError("BAD_REQUEST", `invalid name ${quoted(name)}: expected ${nameRule}`);
-  const given = [...(await readFunctionFile(path)), ...fromCommandLine(command)];
+  const given = [...(await readFunctionFile(path)), ...givenOn(command)];
   const wanted = settle(given);
   const entries = await scan(path);
   const settings = settingsOf(wanted, entries);
@@ -74,25 +64,4 @@ async function deploy(
       `${answer.isNew ? "Deployed" : "Unchanged"} ${answer.owner}/${name}@${shownVersion(answer.version)}\n`,
     );
   return exitStatus.done;
-}
-
-function settingsOf(
-  { runtime, settings }: DeploySettings,
-  entries: Awaited<ReturnType<typeof scan>>,
-): RequestedSettings {
-  if (runtime !== null) return { ...settings, runtime };
-  const guess = guessRuntime(entries, settings.handler);
-  complain(`note: the runtime is ${guess.runtime}, because of ${guess.because}`);
-  return { ...settings, runtime: guess.runtime };
-}
-
-function fromCommandLine(command: Command): Given[] {
-  return deployOptions.flatMap(({ name }): Given[] => {
-    const attribute = name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-    // commander sets what was not given, too: an option with `no-` is true then.
-    if (command.getOptionValueSource(attribute) !== "cli") return [];
-    const value = command.getOptionValue(attribute) as string | boolean | readonly string[];
-    const where = name === "fork" ? "--no-fork" : `--${name}`;
-    return [value].flat().map((each) => ({ option: name, value: String(each), where }));
-  });
 }

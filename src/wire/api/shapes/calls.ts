@@ -1,7 +1,6 @@
 // Shapes for calls of functions: the call, the map, and their answers.
 
 import { z } from "zod";
-import type { CallAnswer, Payload, RemoteError } from "../../../model/call.js";
 import {
   maxAnswersListed,
   maxMapInputs,
@@ -11,6 +10,14 @@ import {
 } from "../limits.js";
 import { invocationState, whole } from "./common.js";
 import { invocation } from "./invocations.js";
+
+export {
+  answerText,
+  type CallAnswerText,
+  type PayloadText,
+  payloadOf,
+  payloadText,
+} from "../payloads.js";
 
 const contentType = z
   .string()
@@ -27,7 +34,6 @@ export const payload = z
   .refine(({ text, base64 }) => (text === undefined) !== (base64 === undefined), {
     message: "must have either text or base64",
   });
-export type PayloadText = z.output<typeof payload>;
 
 const calledFunction = z
   .string()
@@ -70,7 +76,6 @@ export const callAnswer = z.discriminatedUnion("kind", [
   failed("exception"),
   failed("notLoaded"),
 ]);
-export type CallAnswerText = z.output<typeof callAnswer>;
 
 export const calledAnswer = z.strictObject({
   id: whole.describe("The invocation's id"),
@@ -137,23 +142,3 @@ export const outcomeList = z.strictObject({
 export const callLog = z.strictObject({
   text: z.string().describe("What the last attempt printed; its beginning may be missing"),
 });
-
-/** For people and programs that read JSON: text where the type says so, else base64. */
-export function payloadText({ contentType, body }: Payload): PayloadText {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const isText = /^(text\/|application\/(json|x-ndjson|xml)\b)/.test(contentType);
-  const text = isText ? bytes.toString("utf8") : "";
-  return isText && Buffer.from(text).equals(bytes)
-    ? { contentType, text }
-    : { contentType, base64: bytes.toString("base64") };
-}
-
-export const payloadOf = ({ contentType, text, base64 }: PayloadText): Payload => ({
-  contentType,
-  body: text === undefined ? Buffer.from(base64!, "base64") : Buffer.from(text),
-});
-
-export const answerText = (answer: CallAnswer): CallAnswerText =>
-  answer.kind === "result"
-    ? { kind: "result", payload: payloadText(answer.payload) }
-    : { kind: answer.kind, error: answer.error satisfies RemoteError };

@@ -204,10 +204,6 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   call: () => [{ body: called({ waitMs: 0 }) }, { body: called({ waitMs: 1 }) }],
   map: () => [{ body: mapped() }],
   answer: () => [ended, running].map((id) => ({ path: `/v1/invocations/${id}/answer` })),
-  input: async () => {
-    const { body } = await ask("map", { body: mapped() }, operator);
-    return [{ path: `/v1/invocations/${(body as { id: number }).id}_0/input` }];
-  },
   answers: async () => {
     const { body } = await ask("map", { body: mapped() }, operator);
     return [{ path: `/v1/invocations/${(body as { id: number }).id}/answers?after=-1` }];
@@ -286,8 +282,6 @@ describe("each route", () => {
     ["revokeTokens", () => ({ body: { all: true } }), bob, "NOT_ALLOWED"],
     ["showFunction", () => ({ path: "/v1/functions/0/tile" }), bob, "NOT_FOUND"],
     ["bundle", () => ({ path: "/v1/functions/0/tile/versions/latest/bundle" }), bob, "NOT_FOUND"],
-    ["input", () => ({ path: `/v1/invocations/${ended}/input` }), bob, "NOT_ALLOWED"],
-    ["input", () => ({ path: `/v1/invocations/${ended}/input` }), operator, "NOT_FOUND"],
     ["removeFunction", () => ({ path: "/v1/functions/-/none" }), bob, "NOT_FOUND"],
     ["listFunctions", () => ({ path: "/v1/functions?user=nobody.ever" }), bob, "NOT_FOUND"],
     ["token", () => ({ body: { credential: "MUNGE:x" } }), operator, "NOT_IDENTIFIED"],
