@@ -65,6 +65,12 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/functions/function.js"),
   },
   {
+    name: "trace",
+    group: users,
+    summary: "write what invocations did when, for Perfetto or Chrome",
+    load: () => import("./commands/reports/trace.js"),
+  },
+  {
     name: "replay",
     group: users,
     summary: "run a call again, on this machine or in a hole",

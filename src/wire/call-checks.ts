@@ -1,6 +1,6 @@
 // Validates the parts of messages that concern calls of functions: the order, the answer, the code.
 
-import type { CallAnswer, Payload, RemoteError } from "../model/call.js";
+import type { CallAnswer, Payload, RemoteError, StartPhases } from "../model/call.js";
 import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
 import type { CallCommand, WarmWorkers, WorkerSettings } from "./calls.js";
@@ -94,3 +94,10 @@ export const bundlePart = {
   bytes: bytes(maxPartBytes),
   isLast: truth,
 };
+
+const phaseMs = integer(0, maxIdleMs);
+export const phases = object<StartPhases>({
+  fetchMs: phaseMs,
+  startMs: phaseMs,
+  loadMs: phaseMs,
+});

@@ -16,6 +16,7 @@ import {
   bundlePart,
   callCommand,
   maxLogBytes,
+  phases,
   version,
   warmWorkers,
 } from "./call-checks.js";
@@ -124,6 +125,7 @@ const report = object<AttemptReport>({
   ),
   answer: optional(answer),
   log: optional(bytes(maxLogBytes)),
+  phases: optional(phases),
   agoMs: milliseconds,
 });
 

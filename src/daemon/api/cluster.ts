@@ -2,6 +2,7 @@
 
 import { nowMs } from "../../clock.js";
 import { computeUtilization } from "../../core/accounting/utilization.js";
+import { explainCall } from "../../core/explain/calls.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
 import { describeEnd, describeReason, explainWait } from "../../core/explain/waiting.js";
 import type { Store } from "../../core/ports/store.js";
@@ -66,7 +67,8 @@ export function clusterHandlers(deps: ClusterRoutes): ClusterHandlers {
     explain: async ({ caller, params: { what } }) => {
       if (!/^\d+(_\d+)?$/.test(what)) return explainNode(deps, what);
       const invocation = await theirs(deps.store, caller, what, "see");
-      return { what, lines: explainInvocation(deps, invocation) };
+      const lines = explainInvocation(deps, invocation);
+      return { what, lines: [...lines, ...(await explainRun(deps, invocation))] };
     },
     holes: async ({ query: { node }, reply }) =>
       node === undefined ? holesAnswer.send(reply) : unusedHoles(deps, node),
@@ -200,6 +202,13 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
     `Slurm has it in state ${node.slurmState} with ${node.allocatedCores} of ${node.cores} cores allocated`,
   );
   return { what: name, lines };
+}
+
+/** Nothing for a command: its attempts are one phase. */
+async function explainRun({ store }: ClusterRoutes, invocation: Invocation) {
+  const submission = await store.submissionOf(invocation.id);
+  if (submission?.command.kind !== "call") return [];
+  return explainCall(invocation, await store.listAttempts(invocation.id), nowMs());
 }
 
 /** Nothing if executors are not jobs, or no hole is open. */

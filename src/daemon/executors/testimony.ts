@@ -63,8 +63,9 @@ function doubtOfReport(
   if (known === null)
     return isAnothers(record, report, deps.live) ? `${name} is not one of its attempts` : null;
   if (known === "not ordered") return `${name} ended before it was ordered`;
-  if (report.answer !== undefined && deps.live.get(report.invocation)?.digest.version === null)
-    return `${name} is reported with an answer, but calls no function`;
+  const isCall = report.answer !== undefined || report.phases !== undefined;
+  if (isCall && deps.live.get(report.invocation)?.digest.version === null)
+    return `${name} is reported as a call, but calls no function`;
   const doubt = doubtOfEnd(report, known);
   return doubt === null ? null : `of ${name}: ${doubt}`;
 }
@@ -108,13 +109,24 @@ function knownOrder(
  * The end of an attempt that it holds, with every figure limited to what is possible; null if it
  * holds none.
  */
-export function believed<Report extends EndFigures & AttemptKey>(
+export function believed<Report extends EndFigures & AttemptKey & Pick<AttemptReport, "phases">>(
   record: ExecutorRecord,
   report: Report,
   deps: Knowledge,
 ): Report | null {
   const known = knownOrder(record, report, deps);
-  return known === null || known === "not ordered" ? null : boundedEnd(report, known);
+  if (known === null || known === "not ordered") return null;
+  const { phases } = report;
+  const bounded = boundedEnd(report, known);
+  if (phases === undefined) return bounded;
+  const atMost = (ms: number) => Math.min(ms, known.elapsedMs);
+  const { fetchMs, startMs, loadMs } = phases;
+  const believable = {
+    fetchMs: atMost(fetchMs),
+    startMs: atMost(startMs),
+    loadMs: atMost(loadMs),
+  };
+  return { ...bounded, phases: believable };
 }
 
 /** Whether its end has arrived but is not durable yet. */

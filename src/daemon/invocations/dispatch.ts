@@ -102,6 +102,7 @@ export class Dispatcher {
       state: "RUNNING",
       startedAtMs,
       startedMonotonicMs: machineMonotonicMs(),
+      phases: null,
       endedAtMs: null,
       wallMs: null,
     };

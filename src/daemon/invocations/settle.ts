@@ -5,7 +5,7 @@ import { nowMs, pause } from "../../clock.js";
 import { postingOf } from "../../core/accounting/metering.js";
 import type { AttemptResult, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
-import type { CallAnswer } from "../../model/call.js";
+import type { CallAnswer, StartPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
@@ -25,10 +25,11 @@ import type { StartFailures } from "./start-failures.js";
  * The facts of an end: from an executor's report, or from the daemon itself if the executor was
  * lost.
  */
-export type EndFacts = Omit<AttemptResult, "next" | "posting" | "answer" | "log"> & {
+export type EndFacts = Omit<AttemptResult, "next" | "posting" | "answer" | "log" | "phases"> & {
   readonly startFailure?: StartFailure | undefined;
   readonly answer?: CallAnswer | undefined;
   readonly log?: Uint8Array | undefined;
+  readonly phases?: StartPhases | undefined;
 };
 
 /** A full disk is not repaired sooner. */
@@ -100,9 +101,13 @@ export class Settler {
         )
       : null;
     const { startFailure: _, ...result } = facts;
-    const { answer = null, log = null } = facts;
+    const { answer = null, log = null, phases = null } = facts;
     const call = isFinal(next) ? { answer, log } : { answer: null, log: null };
-    const recorded = await this.store.endAttempt({ ...result, reason, next, posting, ...call });
+    const recorded = await this.store.endAttempt({
+      ...result,
+      ...{ reason, next, posting, phases },
+      ...call,
+    });
     if (!recorded || !isCurrent(live, facts)) return recorded;
     this.apply(live, facts, next, reason);
     return true;

@@ -284,8 +284,12 @@ export class Attempts {
     }
     const told = outcomeOf(end, attempt.ending, attempt.notices.given);
     const log = attempt.place.log();
-    const timed = withoutFrozenTime(told, attempt.frozen);
-    const outcome = log === null ? timed : { ...timed, log };
+    const phases = attempt.place.phases();
+    const outcome = {
+      ...withoutFrozenTime(told, attempt.frozen),
+      ...(log !== null && { log }),
+      ...(phases !== null && { phases }),
+    };
     this.pass(() => {
       this.attempts.delete(keyText(attempt.key));
       attempt.finish(outcome);

@@ -29,6 +29,7 @@ export const execRuntime = (
       gpus,
       start: (events) => spawner.start(work, group, events),
       log: () => null,
+      phases: () => null,
       release: (isHung) => {
         if (!isHung) removeLater(group);
       },

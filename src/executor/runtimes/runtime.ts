@@ -1,7 +1,7 @@
 // The port of runtimes: gives an attempt its place on the node, starts its code there, asks it to
 // end, and reports its end.
 
-import type { CallAnswer } from "../../model/call.js";
+import type { CallAnswer, StartPhases } from "../../model/call.js";
 import type { StartFailure } from "../../model/invocation.js";
 import type { Resources } from "../../model/resources.js";
 import type { AttemptOrder } from "../../wire/messages.js";
@@ -29,6 +29,8 @@ export interface Place {
   start(events: RunEvents): RunHandle;
   /** What it printed, where that goes into no file; null if nothing. */
   log(): Uint8Array | null;
+  /** The start of its worker; null if there was none. */
+  phases(): StartPhases | null;
   /** The attempt is gone; `isHung`: its processes hang in the kernel, and so does the group. */
   release(isHung: boolean): void;
 }

@@ -4,7 +4,7 @@
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { machineMonotonicNs } from "../../clock.js";
-import type { CallAnswer, RemoteError } from "../../model/call.js";
+import type { CallAnswer, RemoteError, StartPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import {
   maxInlineBytes,
@@ -20,6 +20,7 @@ import { type CallEnd, WorkerChannel } from "../../workers/worker-channel.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { ProcessEvents, RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
+import { StartTimes } from "./start-times.js";
 import { cpuMsOf, peakMbOf } from "./usage.js";
 
 export interface WorkerParts {
@@ -56,6 +57,7 @@ export class Worker {
   /** It has been told to end. */
   isLeaving = false;
   private log = new CallLog();
+  private readonly times = new StartTimes();
   /** Why its connection ended. */
   private broken: string | null = null;
 
@@ -117,10 +119,17 @@ export class Worker {
     return log.take();
   }
 
+  /** null after its first call: the others find it warm. */
+  takePhases(): StartPhases | null {
+    return this.times.take();
+  }
+
   private async start(): Promise<void> {
+    this.times.begin();
     try {
       this.directory = await this.parts.code();
       if (this.state !== "fetching") return; // killed meanwhile
+      this.times.next("startMs");
       this.state = "starting";
       this.process = this.parts.spawn(this.directory, {
         onStarted: (pid) => this.started(pid),
@@ -141,6 +150,8 @@ export class Worker {
   }
 
   private async load(channel: WorkerChannel): Promise<void> {
+    await channel.ready();
+    this.times.next("loadMs");
     const { handler, concurrency } = this.parts.settings;
     const end = await channel.load({
       directory: this.directory,
@@ -149,6 +160,7 @@ export class Worker {
       outputLimitBytes: maxInlineBytes,
       logLimitBytes: defaultLogLimitBytes,
     });
+    this.times.end();
     if (this.state === "ended" || end.kind === "lost") return; // its process ends, or has ended
     this.state = "loaded";
     if (end.kind === "loaded") {

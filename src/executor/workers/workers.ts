@@ -82,6 +82,7 @@ export class Workers implements Runtime {
         return kept.worker.run(call, events);
       },
       log: () => kept.worker.takeLog(),
+      phases: () => kept.worker.takePhases(),
       release: (isHung) => {
         if (isHung) this.kept.delete(kept);
         else this.released(kept);

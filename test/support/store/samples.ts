@@ -48,6 +48,7 @@ export function sampleAttempt(invocation: InvocationId, number = 1, startedAtMs 
     state: "RUNNING",
     startedAtMs,
     startedMonotonicMs: 2_000,
+    phases: null,
     endedAtMs: null,
     wallMs: null,
   };
@@ -77,5 +78,6 @@ export function sampleResult(
       : null,
     answer: null,
     log: null,
+    phases: null,
   };
 }

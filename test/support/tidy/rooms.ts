@@ -86,7 +86,15 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "when",
     ],
     "commands/site": ["context", "filters", "nodes", "output", "values", "when"],
-    "commands/reports": ["context", "filters", "forms", "output", "simulation", "values"],
+    "commands/reports": [
+      "context",
+      "filters",
+      "forms",
+      "output",
+      "simulation",
+      "trace-events",
+      "values",
+    ],
   },
   sim: {
     site: ["random"],

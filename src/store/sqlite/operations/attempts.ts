@@ -1,6 +1,7 @@
 // Attempts: begun before the order is sent, ended once together with their posting.
 
 import type { AttemptResult } from "../../../core/ports/store.js";
+import type { StartPhases } from "../../../model/call.js";
 import { assert, GleanerError } from "../../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../../model/ids.js";
 import {
@@ -31,10 +32,13 @@ interface AttemptRow {
   readonly started_monotonic_ms: number;
   readonly ended_at_ms: number | null;
   readonly wall_ms: number | null;
+  readonly fetch_ms: number | null;
+  readonly start_ms: number | null;
+  readonly load_ms: number | null;
 }
 
 const columns =
-  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms";
+  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms, fetch_ms, start_ms, load_ms";
 
 function attemptOf(row: AttemptRow): Attempt {
   return {
@@ -50,8 +54,12 @@ function attemptOf(row: AttemptRow): Attempt {
     startedMonotonicMs: row.started_monotonic_ms,
     endedAtMs: row.ended_at_ms,
     wallMs: row.wall_ms,
+    phases: phasesOf(row),
   };
 }
+
+const phasesOf = ({ fetch_ms, start_ms, load_ms }: AttemptRow): StartPhases | null =>
+  fetch_ms === null ? null : { fetchMs: fetch_ms, startMs: start_ms!, loadMs: load_ms! };
 
 export function attemptWrites(
   database: Connection,
@@ -94,11 +102,14 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
   };
 }
 
+const noPhases = { fetchMs: null, startMs: null, loadMs: null };
+
 function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptResult) => boolean {
   const invocationState = findInvocation(database);
   const finishAttempt = database.prepare(
     `UPDATE attempt SET state = @end, ended_at_ms = @endedAtMs, wall_ms = @wallMs, cpu_ms = @cpuMs,
-       max_rss_mb = @maxRssMb, exit_code = @exitCode, signal = @signal, reason = @reason
+       max_rss_mb = @maxRssMb, exit_code = @exitCode, signal = @signal, reason = @reason,
+       fetch_ms = @fetchMs, start_ms = @startMs, load_ms = @loadMs
      WHERE invocation = @invocation AND number = @attempt AND state = 'RUNNING'`,
   );
   const finishInvocation = database.prepare(
@@ -112,7 +123,7 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
   const insertPosting = postingInsert(database, seal);
   const keepCall = callKeeper(database);
   return (result: AttemptResult) => {
-    const { invocation: id, attempt, next, posting, answer, log, ...facts } = result;
+    const { invocation: id, attempt, next, posting, answer, log, phases, ...facts } = result;
     const invocation = invocationState.get(id);
     if (invocation?.state !== "RUNNING" || invocation.attempt !== attempt) return false;
     const what = `attempt ${attempt} of invocation ${id}`;
@@ -125,7 +136,7 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
       `the posting of ${what} is its own`,
     );
     step(invocationTransitions, "RUNNING", next, `invocation ${id}`);
-    const row = { invocation: id, attempt, next, ...facts };
+    const row = { invocation: id, attempt, next, ...facts, ...(phases ?? noPhases) };
     const { changes } = finishAttempt.run(row);
     assert(changes === 1, `${what} is RUNNING as its invocation is`);
     if (isFinal(next)) finishInvocation.run(row);

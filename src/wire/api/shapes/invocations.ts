@@ -77,6 +77,16 @@ export const attempt = shapeOf<Attempt>()(
     ),
     endedAtMs: time.nullable(),
     wallMs: duration.nullable().describe("From the start of the command to its end"),
+    phases: z
+      .strictObject({
+        fetchMs: duration.describe("Until the code was on the node"),
+        startMs: duration.describe("Until the worker's process spoke"),
+        loadMs: duration.describe("Until it had loaded the handler"),
+      })
+      .nullable()
+      .describe(
+        "The cold start of a call's worker, as far as it came; null until the attempt ends, for a command and for a call that found a warm worker",
+      ),
   }),
 );
 

@@ -44,6 +44,7 @@ const runtime: Runtime = {
       return handle;
     },
     log: () => null,
+    phases: () => null,
     release: () => {},
   }),
 };

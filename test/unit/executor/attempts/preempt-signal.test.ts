@@ -74,6 +74,7 @@ test("an attempt whose end is not settled yet is evicted by SIGTERM", async () =
         return { terminate: () => {}, notify: () => {}, kill: () => {} };
       },
       log: () => null,
+      phases: () => null,
       release: () => {},
     }),
   };

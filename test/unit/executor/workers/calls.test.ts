@@ -53,7 +53,11 @@ test("a call starts a worker with the code from gleanerd; the next one finds it 
   const first = await call(code, { n: 1 });
   await handedOut;
   expect(first).toMatchObject({ end: "COMPLETED", exitCode: 0 });
+  const { startMs = 0, loadMs = 0 } = first.phases ?? {};
+  expect(startMs).toBeGreaterThan(0);
+  expect(startMs + loadMs).toBeLessThanOrEqual(first.wallMs + startMs);
   const second = await call(code, { n: 2 });
+  expect(second.phases).toBeUndefined();
   const [one, other] = [resultOf(first), resultOf(second)] as { pid: number }[];
   expect(one).toMatchObject({ calls: 1, input: { n: 1 } });
   expect(other).toEqual({ pid: one!.pid, calls: 2, input: { n: 2 } });

@@ -1,0 +1,45 @@
+// Explains in sentences what a call did: how long it waited, whether a worker was warm, and what
+// each phase took.
+
+import type { Attempt, Invocation } from "../../model/invocation.js";
+import { type SpanKind, timelineOf } from "../../model/timeline.js";
+
+/** Sentences without a full stop, in the order of what happened; none before its first attempt. */
+export function explainCall(
+  invocation: Pick<Invocation, "submittedAtMs" | "state">,
+  attempts: readonly Attempt[],
+  nowMs: number,
+): readonly string[] {
+  const spans = timelineOf(invocation, attempts, nowMs);
+  return attempts.flatMap((attempt) => {
+    const tookMs = (kind: SpanKind) => {
+      const found = spans.find((span) => span.attempt === attempt && span.kind === kind);
+      return found === undefined ? 0 : found.toMs - found.fromMs;
+    };
+    const waited = `attempt ${attempt.number} began on ${attempt.node} after a wait of ${shown(tookMs("queued"))}`;
+    return [waited, ...linesOf(attempt, tookMs)];
+  });
+}
+
+function linesOf(attempt: Attempt, tookMs: (kind: SpanKind) => number): string[] {
+  const { phases, state, endedAtMs } = attempt;
+  if (endedAtMs === null) return ["it has not ended yet: what its phases took is known at its end"];
+  const ran = ending(state, shown(tookMs("run")));
+  if (phases === null) return [`a warm worker took it; ${ran}`];
+  const { fetchMs, startMs, loadMs } = phases;
+  return [
+    `it was a cold start: to fetch the code took ${shown(fetchMs)}, to start the worker ${shown(startMs)}, to load the handler ${shown(loadMs)}`,
+    ran,
+  ];
+}
+
+const ending = (state: Attempt["state"], ran: string): string => {
+  if (state === "EVICTED") return `it ran for ${ran} and was evicted: it starts again elsewhere`;
+  if (state === "LOST") return `it ran for at most ${ran}: its node was lost`;
+  return `it ran for ${ran}`;
+};
+
+const secondsFromMs = 10_000;
+
+const shown = (ms: number): string =>
+  ms < secondsFromMs ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
