@@ -71,7 +71,7 @@ export function inspectorAdvice(output: string): string | null {
   const place = /ws:\/\/(127\.0\.0\.1:\d+)\//.exec(output)?.[1];
   return place === undefined
     ? null
-    : `the worker waits for a debugger on ${place}: attach with node inspect ${place}, an editor, or chrome://inspect; c continues to the handler`;
+    : `the worker waits for a debugger on ${place}: attach with node inspect ${place}, an editor, or chrome://inspect; cont goes on to your debugger statement`;
 }
 
 function canImport(

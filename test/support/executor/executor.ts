@@ -59,6 +59,8 @@ export class Programs {
       logLevel: "error",
     });
     await makeBundles(["glean-runtime-node"], this.folder, "0.0.0");
+    const python = join(root, "src/runtimes/python");
+    cpSync(python, join(this.folder, "glean-runtime-python"), { recursive: true });
   }
 
   remove(): void {

@@ -235,7 +235,7 @@ describe("one request", () => {
     };
     await expect(get(60_000)).rejects.toMatchObject({
       code: "PROTOCOL",
-      message: expect.stringContaining("larger than 67108864 bytes"),
+      message: expect.stringContaining("larger than 68157440 bytes"),
     });
   });
 

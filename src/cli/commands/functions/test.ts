@@ -54,6 +54,11 @@ async function test(
   options: Options,
   command: Command,
 ): Promise<number> {
+  if (options.inspect && options.input === "-")
+    throw new GleanerError(
+      "BAD_REQUEST",
+      "--inspect may need the terminal: give the input as a file, not on standard input",
+    );
   const code = existsSync(what)
     ? await packedHere(context, what, command)
     : await deployed(context, what, command);

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         prints.send = _log_to(connection)
     _detach_when_forked(connection, prints)
     try:
-        _work(connection, prints, handler)
+        _work(connection, prints, handler, is_debugged=arguments == ["--pdb"])
     except OSError:
         # The handler closed the connection, or its executor is gone: there is nobody to tell.
         os._exit(_BROKEN)
@@ -49,7 +49,9 @@ def _log_to(connection: Connection):
     return lambda id, stream, data: connection.send(frames.LOG, id, data, bytes([stream]))
 
 
-def _work(connection: Connection, prints: Prints, handler: Optional[Handler]) -> None:
+def _work(
+    connection: Connection, prints: Prints, handler: Optional[Handler], is_debugged: bool
+) -> None:
     """`handler` is one that was loaded before this process was forked."""
     if handler is None:
         greet(connection)
@@ -63,6 +65,10 @@ def _work(connection: Connection, prints: Prints, handler: Optional[Handler]) ->
             handler = load(settings.directory, settings.handler)
         else:
             handler.after_fork()
+        if is_debugged:
+            from .debugger import stop_in  # loads pdb, which workers on nodes never need
+
+            stop_in(handler)
     except BaseException as error:
         prints.other.flush()
         connection.send_fields(frames.LOAD_FAILED, 0, errors.describe(error))

@@ -12,6 +12,7 @@ import type { Invocation } from "../../../../src/model/invocation.js";
 import { TestApi } from "../../../support/daemon/api.js";
 import { give, newState } from "../../../support/daemon/state.js";
 import { executor, invocation, node, snapshot, submission } from "../../../support/nouns.js";
+import { sampleAttempt } from "../../../support/store/samples.js";
 
 const [n1, n2] = [nodeName("n1"), nodeName("n2")];
 const nodes = [
@@ -26,6 +27,7 @@ const full = { node: n2, reason: { kind: "full" }, idleCores: 0 };
 let api: TestApi;
 let registry: Registry;
 let live: LiveInvocations;
+let kind: "argv" | "call";
 let recorded: Invocation[];
 let calls: unknown[];
 let drainedBy: string | null;
@@ -34,6 +36,7 @@ let capacity: Record<string, unknown>;
 let parts: Record<string, unknown>;
 
 beforeEach(async () => {
+  kind = "argv";
   ({ live, registry } = newState());
   [recorded, calls, drainedBy, nodeSpans] = [[], [], null, []];
   capacity = {
@@ -49,7 +52,12 @@ beforeEach(async () => {
     capacity,
     registry,
     live,
-    store: { listInvocations: async () => recorded, loadUtilization },
+    store: {
+      listInvocations: async () => recorded,
+      submissionOf: async () => ({ command: { kind } }),
+      listAttempts: async () => [sampleAttempt(invocationId(1))],
+      loadUtilization,
+    },
     recorder: { flush: async () => void calls.push("flush") },
     learning: { vacateMs: 200, expectedMs: () => 5_000, report: () => ({ learned: true }) },
     drains: {
@@ -224,6 +232,15 @@ describe("explain ID", () => {
   ])("describes an invocation that %s", async (_what, change, line) => {
     recorded = [invocation(change)];
     expect(await linesOf("1", 1_000)).toEqual([expect.stringMatching(line)]);
+  });
+
+  test("describes the attempts of a call", async () => {
+    recorded = [invocation({ state: "RUNNING", attempt: 1 })];
+    kind = "call";
+    expect((await linesOf("1", 1_000)).slice(1)).toEqual([
+      expect.stringMatching(/^attempt 1 began on n1 after a wait of /),
+      expect.stringMatching(/^it has not ended yet/),
+    ]);
   });
 
   test("describes an invocation that waits for an executor, behind nobody", async () => {

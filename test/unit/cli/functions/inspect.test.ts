@@ -1,0 +1,94 @@
+// `glean function test --inspect`: node's inspector and pdb stop in the user's code, and nothing
+// stays when the user leaves.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { makeBundles } from "../../../../scripts/bundle/bundles.mjs";
+import { writeTree } from "../../../support/bundle/bundles.js";
+import { expectSentence, gleanWorld } from "../../../support/glean.js";
+
+jest.setTimeout(60_000);
+const world = gleanWorld();
+
+beforeAll(async () => {
+  await makeBundles(["glean-runtime-node"], world.folder, "1.2.3");
+  cpSync("src/runtimes/python", join(world.folder, "glean-runtime-python"), { recursive: true });
+}, 60_000);
+
+let temporary: string;
+beforeEach(() => {
+  temporary = mkdtempSync(join(world.folder, "temporary-"));
+  world.environment.TMPDIR = temporary;
+});
+
+function run(file: string, text: string, input = "") {
+  mkdirSync(join(world.home, "tile"));
+  writeTree(join(world.home, "tile"), { [file]: text });
+  return world.start(["function", "test", "tile", "--input", '{"n": 7}', "--inspect"], input);
+}
+
+/** Resolves with what `shape` matches in what a process writes. */
+function seen(child: ChildProcess, name: "stdout" | "stderr", shape: RegExp) {
+  let text = "";
+  return new Promise<RegExpExecArray>((resolve) =>
+    child[name]!.on("data", (piece) => {
+      text += piece;
+      const found = shape.exec(text);
+      if (found !== null) resolve(found);
+    }),
+  );
+}
+
+test("node waits for a debugger, which stops at the user's statement", async () => {
+  const text =
+    "export default (input) => {\n  const double = 2 * input.n;\n  debugger;\n  return double;\n};";
+  const { child, end } = run("index.mjs", text);
+  const [, place] = await seen(child, "stderr", /attach with node inspect (127\.0\.0\.1:\d+)/);
+  const debuggerOf = spawn(process.execPath, ["inspect", place!]);
+  await seen(debuggerOf, "stdout", /Break on start/);
+  const stopped = seen(debuggerOf, "stdout", /break in [^\n]*index\.mjs:3/);
+  debuggerOf.stdin.write("cont\n");
+  await stopped;
+  debuggerOf.stdin.write("cont\n");
+  expect(await end).toMatchObject({ status: 0, stdout: "14" });
+  debuggerOf.kill("SIGKILL");
+  await once(debuggerOf, "close");
+});
+
+const handler =
+  "def handler(event):\n    double = 2 * event['n']\n    print('printed')\n    return double\n";
+
+test.each([
+  ["a function", handler],
+  ["a coroutine", `async ${handler}`],
+])("pdb stops where %s begins, and steps", async (_what, text) => {
+  const { end } = run("handler.py", text, "p event\nn\nn\np double + 1\nc\n");
+  const { status, stdout, stderr } = await end;
+  expect([status, stdout]).toEqual([0, "14"]);
+  expect(stderr).toMatch(/handler\.py\(2\)handler\(\)\n-> double = 2/);
+  expect(stderr).toContain("{'n': 7}");
+  expect(stderr).toMatch(/\(Pdb\) 15\n/);
+  expect(stderr).toContain("printed\n");
+});
+
+test("Ctrl-C ends a worker that waits for its debugger", async () => {
+  const { child, end } = run("index.mjs", "export default () => 1;");
+  await seen(child, "stderr", /attach with node inspect/);
+  const tasks = `/proc/${child.pid}/task/${child.pid}/children`;
+  const before = readFileSync(tasks, "utf8").split(" ").filter(Boolean);
+  expect(before).toHaveLength(1);
+  child.kill("SIGINT");
+  expect(await end).toMatchObject({ status: 130, stdout: "" });
+  expect(existsSync(`/proc/${before[0]}`)).toBe(false);
+  expect(readdirSync(temporary)).toEqual([]);
+});
+
+test("refuses what has no debugger, and an input that the terminal may need", async () => {
+  const { end } = run("lib.so", "");
+  expect((await end).stderr).toMatch(/--inspect is for node and python/);
+  const args = ["function", "test", "tile", "--input", "-", "--inspect"];
+  expectSentence(await world.start(args).end, 2, /give the input as a file/);
+});

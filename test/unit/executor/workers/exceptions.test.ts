@@ -1,0 +1,74 @@
+// The stack of an exception on a real node, as its user sees it: source maps are honoured, and the
+// runtime's own frames are left out.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { build } from "esbuild";
+import { invocationId } from "../../../../src/model/ids.js";
+import { Programs, TestNode } from "../../../support/executor/executor.js";
+import {
+  callOrder,
+  codeOf,
+  type FunctionCode,
+  handOut,
+} from "../../../support/executor/function-code.js";
+
+jest.setTimeout(120_000);
+const programs = new Programs();
+let node: TestNode;
+
+beforeAll(() => programs.make(), 120_000);
+afterAll(() => programs.remove());
+beforeEach(async () => {
+  node = await TestNode.make(programs);
+  await node.start();
+});
+afterEach(async () => {
+  expect(await node.remove()).toEqual([]);
+});
+
+async function call(code: FunctionCode, input: unknown) {
+  const order = callOrder(code, input, { invocation: invocationId(1) });
+  node.daemon.send({ type: "start", order });
+  return await node.daemon.report(order);
+}
+
+test("the stack of an exception is that of the user's TypeScript, by its source map", async () => {
+  const text = `interface Shape { readonly width: number }
+// a comment that the bundle has not
+
+const areaOf = (shape: Shape | null): number => shape!.width ** 2;
+export default (shape: Shape | null): number => areaOf(shape);
+`;
+  const folder = mkdtempSync(join(tmpdir(), "gleaner-typescript-"));
+  writeFileSync(join(folder, "area.ts"), text);
+  const { outputFiles } = await build({
+    ...{ entryPoints: [join(folder, "area.ts")], outfile: join(folder, "index.mjs") },
+    ...{ bundle: true, format: "esm", sourcemap: "inline", minifyWhitespace: true, write: false },
+  });
+  rmSync(folder, { recursive: true });
+  const code = await codeOf({ "index.mjs": outputFiles[0]!.text });
+  void handOut(node.daemon, code);
+  const { answer } = await call(code, null);
+  if (answer?.kind !== "exception") throw new Error(`no exception: ${JSON.stringify(answer)}`);
+  expect(answer.error).toMatchObject({ type: "TypeError" });
+  expect(answer.error.stack).toMatch(/at areaOf \(.*area\.ts:4:\d+\)\n.*area\.ts:5:\d+/);
+  expect(answer.error.stack).not.toMatch(/glean-runtime|node:internal/);
+});
+
+test("a Python traceback has the user's frames alone", async () => {
+  const code = await codeOf(
+    { "handler.py": "def inner():\n    return 1 / 0\ndef handler(event):\n    return inner()\n" },
+    { runtime: "python" },
+  );
+  void handOut(node.daemon, code);
+  const { answer } = await call(code, {});
+  if (answer?.kind !== "exception") throw new Error(`no exception: ${JSON.stringify(answer)}`);
+  const { type, stack } = answer.error;
+  expect(type).toBe("ZeroDivisionError");
+  expect(
+    stack?.match(/File ".*\/([^/]+)", line \d+/g)?.map((line) => line.split("/").at(-1)),
+  ).toEqual(['handler.py", line 4', 'handler.py", line 2']);
+});
