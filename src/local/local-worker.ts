@@ -4,8 +4,8 @@
 import { constants } from "node:os";
 import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../clock.js";
 import type { CallAnswer } from "../model/call.js";
-import { maxPayloadBytes } from "../wire/worker/limits.js";
 import type { HandlerError } from "../wire/worker/messages.js";
+import { loadOrderOf } from "../workers/load-order.js";
 import { type CallEnd, WorkerChannel } from "../workers/worker-channel.js";
 import type { LoadEnd } from "../workers/worker-link.js";
 import type { LocalCall, LocalEnd, LocalEvents } from "./call.js";
@@ -80,14 +80,7 @@ export class LocalWorker {
   }
 
   private load(): Promise<LoadEnd> {
-    const { handler, concurrency } = this.call.settings;
-    return this.channel.load({
-      directory: this.directory,
-      handler: handler ?? undefined,
-      concurrency,
-      outputLimitBytes: maxPayloadBytes,
-      logLimitBytes: maxPayloadBytes,
-    });
+    return this.channel.load(loadOrderOf(this.call.settings, this.directory));
   }
 
   private note(phase: string, fromMs: number): void {

@@ -6,16 +6,11 @@ import { constants } from "node:os";
 import { machineMonotonicNs } from "../../clock.js";
 import type { CallAnswer, RemoteError, StartPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
-import {
-  maxInlineBytes,
-  maxMessageLength,
-  maxStackLength,
-  maxTypeLength,
-} from "../../wire/call-checks.js";
+import { maxMessageLength, maxStackLength, maxTypeLength } from "../../wire/call-checks.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
-import { defaultLogLimitBytes } from "../../wire/worker/limits.js";
 import type { HandlerError } from "../../wire/worker/messages.js";
+import { loadOrderOf } from "../../workers/load-order.js";
 import { type CallEnd, WorkerChannel } from "../../workers/worker-channel.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { ProcessEvents, RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
@@ -152,14 +147,7 @@ export class Worker {
   private async load(channel: WorkerChannel): Promise<void> {
     await channel.ready();
     this.times.next("loadMs");
-    const { handler, concurrency } = this.parts.settings;
-    const end = await channel.load({
-      directory: this.directory,
-      handler: handler ?? undefined,
-      concurrency,
-      outputLimitBytes: maxInlineBytes,
-      logLimitBytes: defaultLogLimitBytes,
-    });
+    const end = await channel.load(loadOrderOf(this.parts.settings, this.directory));
     this.times.end();
     if (this.state === "ended" || end.kind === "lost") return; // its process ends, or has ended
     this.state = "loaded";
