@@ -15,7 +15,7 @@ export function workerCommand(programs: string, settings: CommandSettings): read
 }
 
 /** The words of a command that starts as a worker of the function does. */
-function afterSetup(
+export function afterSetup(
   words: readonly string[],
   { setup }: Pick<CommandSettings, "setup">,
 ): readonly string[] {
