@@ -107,7 +107,7 @@ export const results = z
       .min(60_000)
       .default(86_400_000)
       .describe(
-        "gleanerd keeps the result of a call, its input and what it printed for this time after its end, and removes them within the hour that follows. A day lets a user fetch in the morning what ran over night, and bounds the disk that results take.",
+        "gleanerd keeps the answer of a call, its input and what it printed for this time after its end, and removes them within the hour that follows. Those of a call without an answer (cancelled, out of time) stay as long as its record. A day lets a user fetch in the morning what ran over night, and bounds the disk that results take.",
       ),
   })
   .describe("Results of calls.");
