@@ -29,14 +29,16 @@ export interface RemoteError {
   readonly stack: string | null;
 }
 
-/** What a cold start took, in turn, as far as it came; a warm worker needs none of it. */
-export interface StartPhases {
+/** A call that found no warm worker: what its phases took, in turn, as far as it came. */
+export interface CallPhases {
   /** Until the code was on the node. */
   readonly fetchMs: number;
   /** Until the worker's process spoke. */
   readonly startMs: number;
   /** Until it had loaded the handler. */
   readonly loadMs: number;
+  /** Until the call ended. */
+  readonly runMs: number;
 }
 
 /** How a worker answered a call. */

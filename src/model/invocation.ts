@@ -1,6 +1,6 @@
 // An invocation: one call of a command, with its states, its attempts and how they end.
 
-import type { StartPhases } from "./call.js";
+import type { CallPhases } from "./call.js";
 import type { ExecutorId, InvocationId, NodeName, VersionId } from "./ids.js";
 import type { Transitions } from "./machine.js";
 import type { ResourceRequest } from "./resources.js";
@@ -207,7 +207,7 @@ export interface Attempt extends ResourceRequest {
   /** Measured on the node's monotonic clock, from the command's start to its end. */
   readonly wallMs: number | null;
   /** null until it ends, for a command, and for a call that found a warm worker. */
-  readonly phases: StartPhases | null;
+  readonly phases: CallPhases | null;
 }
 
 /** The id of the submission that it belongs to: the array's, or its own. */

@@ -48,14 +48,18 @@ function spansOf(attempt: Attempt, nowMs: number): readonly Span[] {
   const { startedAtMs, endedAtMs, wallMs, phases } = attempt;
   if (endedAtMs === null) return [{ kind: "run", attempt, fromMs: startedAtMs, toMs: nowMs }];
   const within = (ms: number) => Math.min(endedAtMs, Math.max(startedAtMs, ms));
-  const processMs = within(endedAtMs - (wallMs ?? 0));
-  const { fetchMs, startMs, loadMs } = phases ?? { fetchMs: 0, startMs: 0, loadMs: 0 };
+  const { fetchMs, startMs, loadMs, runMs } = phases ?? {
+    ...{ fetchMs: 0, startMs: 0, loadMs: 0 },
+    runMs: wallMs ?? 0,
+  };
+  const before = (...durations: number[]) =>
+    within(endedAtMs - durations.reduce((sum, ms) => sum + ms, 0));
   const times = [
     startedAtMs,
-    within(processMs - fetchMs),
-    processMs,
-    within(processMs + startMs),
-    within(processMs + startMs + loadMs),
+    before(fetchMs, startMs, loadMs, runMs),
+    before(startMs, loadMs, runMs),
+    before(loadMs, runMs),
+    before(runMs),
     endedAtMs,
   ];
   const kinds = ["placed", "fetch", "start", "import", "run"] as const;

@@ -1,6 +1,6 @@
 // Validates the parts of messages that concern calls of functions: the order, the answer, the code.
 
-import type { CallAnswer, Payload, RemoteError, StartPhases } from "../model/call.js";
+import type { CallAnswer, CallPhases, Payload, RemoteError } from "../model/call.js";
 import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
 import type { CallCommand, WarmWorkers, WorkerSettings } from "./calls.js";
@@ -96,8 +96,9 @@ export const bundlePart = {
 };
 
 const phaseMs = integer(0, maxIdleMs);
-export const phases = object<StartPhases>({
+export const phases = object<CallPhases>({
   fetchMs: phaseMs,
   startMs: phaseMs,
   loadMs: phaseMs,
+  runMs: phaseMs,
 });

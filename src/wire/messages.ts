@@ -1,7 +1,7 @@
 // The messages between daemon and executor, and their limits. Framing and handshake are in
 // connection.ts.
 
-import type { CallAnswer, StartPhases } from "../model/call.js";
+import type { CallAnswer, CallPhases } from "../model/call.js";
 import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableReport } from "../model/capacity/unkillable.js";
 import type { InvocationId, JobId, VersionId } from "../model/ids.js";
@@ -85,7 +85,7 @@ export interface AttemptReport extends AttemptKey {
   /** What a call printed, as far as it was kept; omitted if nothing, and for a command. */
   readonly log?: Uint8Array | undefined;
   /** Omitted unless it is a call that found no warm worker; shown to people, never billed. */
-  readonly phases?: StartPhases | undefined;
+  readonly phases?: CallPhases | undefined;
   /** The age of the end when this frame was written: the two clocks may differ. */
   readonly agoMs: number;
 }

@@ -38,3 +38,24 @@ test("a function is deployed and called, cold and then warm, as its caller", asy
   const second = await invoke("who", "--input", '{"n":2}');
   expect(JSON.parse(second.stdout)).toMatchObject({ calls: 2 });
 });
+
+test("a call is explained, traced and replayed", async () => {
+  await deploy("double", "export default ({ n }) => { console.log('got', n); return 2 * n; };");
+  const glean = async (...args: string[]) => {
+    const { exitCode, stdout, stderr } = await at.site.glean(args, { user });
+    expect({ args, exitCode, stderr: exitCode === 0 ? "" : stderr }).toMatchObject({ exitCode: 0 });
+    return stdout;
+  };
+  const { id: cold } = JSON.parse(await glean("invoke", "double", "--input", '{"n":4}', "--json"));
+  const { id: warm } = JSON.parse(await glean("invoke", "double", "--input", '{"n":5}', "--json"));
+  expect(await glean("explain", String(cold))).toMatch(
+    /it was a cold start: to fetch the code took \d+ ms, to start the worker [1-9]\d* ms, to load/,
+  );
+  expect(await glean("explain", String(warm))).toMatch(/a warm worker took it; it ran for \d+ ms/);
+  const { traceEvents } = JSON.parse(await glean("trace", String(cold), String(warm)));
+  const names = traceEvents.map(({ name }: { name: string }) => name);
+  expect(names).toEqual(expect.arrayContaining(["start", "import", `${cold} double`]));
+  expect(await glean("replay", String(cold), "--remote")).toBe("8");
+  expect(await glean("replay", String(warm))).toBe("10");
+  expect(await glean("function", "test", "double", "--input", '{"n":6}')).toBe("12");
+});

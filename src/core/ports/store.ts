@@ -1,6 +1,6 @@
 // The port to the database: all that the daemon knows of it.
 
-import type { CallAnswer, Payload, StartPhases } from "../../model/call.js";
+import type { CallAnswer, CallPhases, Payload } from "../../model/call.js";
 import type { Placement } from "../../model/capacity/executor.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
 import type {
@@ -67,7 +67,7 @@ export interface AttemptResult {
   /** What the call printed, as far as it is kept. */
   readonly log: Uint8Array | null;
   /** null for a command, and for a call that found a warm worker. */
-  readonly phases: StartPhases | null;
+  readonly phases: CallPhases | null;
 }
 
 /** The answer of one call of a map. */

@@ -120,11 +120,12 @@ export function believed<Report extends EndFigures & AttemptKey & Pick<AttemptRe
   const bounded = boundedEnd(report, known);
   if (phases === undefined) return bounded;
   const atMost = (ms: number) => Math.min(ms, known.elapsedMs);
-  const { fetchMs, startMs, loadMs } = phases;
+  const { fetchMs, startMs, loadMs, runMs } = phases;
   const believable = {
     fetchMs: atMost(fetchMs),
     startMs: atMost(startMs),
     loadMs: atMost(loadMs),
+    runMs: atMost(runMs),
   };
   return { ...bounded, phases: believable };
 }

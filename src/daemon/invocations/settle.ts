@@ -5,7 +5,7 @@ import { nowMs, pause } from "../../clock.js";
 import { postingOf } from "../../core/accounting/metering.js";
 import type { AttemptResult, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
-import type { CallAnswer, StartPhases } from "../../model/call.js";
+import type { CallAnswer, CallPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
@@ -29,7 +29,7 @@ export type EndFacts = Omit<AttemptResult, "next" | "posting" | "answer" | "log"
   readonly startFailure?: StartFailure | undefined;
   readonly answer?: CallAnswer | undefined;
   readonly log?: Uint8Array | undefined;
-  readonly phases?: StartPhases | undefined;
+  readonly phases?: CallPhases | undefined;
 };
 
 /** A full disk is not repaired sooner. */

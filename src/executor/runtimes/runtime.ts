@@ -1,7 +1,7 @@
 // The port of runtimes: gives an attempt its place on the node, starts its code there, asks it to
 // end, and reports its end.
 
-import type { CallAnswer, StartPhases } from "../../model/call.js";
+import type { CallAnswer, CallPhases } from "../../model/call.js";
 import type { StartFailure } from "../../model/invocation.js";
 import type { Resources } from "../../model/resources.js";
 import type { AttemptOrder } from "../../wire/messages.js";
@@ -30,7 +30,7 @@ export interface Place {
   /** What it printed, where that goes into no file; null if nothing. */
   log(): Uint8Array | null;
   /** The start of its worker; null if there was none. */
-  phases(): StartPhases | null;
+  phases(): CallPhases | null;
   /** The attempt is gone; `isHung`: its processes hang in the kernel, and so does the group. */
   release(isHung: boolean): void;
 }

@@ -1,11 +1,11 @@
-// Measures the phases of a worker's start, whenever it breaks off.
+// Measures the phases of a worker's first call, whenever it breaks off.
 
 import { monotonicMs } from "../../clock.js";
-import type { StartPhases } from "../../model/call.js";
+import type { CallPhases } from "../../model/call.js";
 
 export class StartTimes {
-  private readonly phases = { fetchMs: 0, startMs: 0, loadMs: 0 };
-  private current: keyof StartPhases | null = null;
+  private readonly phases = { fetchMs: 0, startMs: 0, loadMs: 0, runMs: 0 };
+  private current: keyof CallPhases | null = null;
   private sinceMs = 0;
   private wasTaken = false;
 
@@ -14,22 +14,22 @@ export class StartTimes {
   }
 
   /** The phase before ends. */
-  next(phase: keyof StartPhases | null): void {
+  next(phase: keyof CallPhases | null): void {
     const nowMs = monotonicMs();
     if (this.current !== null) this.phases[this.current] = Math.round(nowMs - this.sinceMs);
     this.current = phase;
     this.sinceMs = nowMs;
   }
 
-  end(): void {
-    this.next(null);
+  loaded(): void {
+    this.next("runMs");
   }
 
   /** null from the second time on. */
-  take(): StartPhases | null {
+  take(): CallPhases | null {
     if (this.wasTaken) return null;
     this.wasTaken = true;
-    this.end();
+    this.next(null);
     return { ...this.phases };
   }
 }

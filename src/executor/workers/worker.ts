@@ -4,7 +4,7 @@
 import type { Socket } from "node:net";
 import { constants } from "node:os";
 import { machineMonotonicNs } from "../../clock.js";
-import type { CallAnswer, RemoteError, StartPhases } from "../../model/call.js";
+import type { CallAnswer, CallPhases, RemoteError } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import { maxMessageLength, maxStackLength, maxTypeLength } from "../../wire/call-checks.js";
 import type { WorkerSettings } from "../../wire/calls.js";
@@ -115,7 +115,7 @@ export class Worker {
   }
 
   /** null after its first call: the others find it warm. */
-  takePhases(): StartPhases | null {
+  takePhases(): CallPhases | null {
     return this.times.take();
   }
 
@@ -148,7 +148,7 @@ export class Worker {
     await channel.ready();
     this.times.next("loadMs");
     const end = await channel.load(loadOrderOf(this.parts.settings, this.directory));
-    this.times.end();
+    this.times.loaded();
     if (this.state === "ended" || end.kind === "lost") return; // its process ends, or has ended
     this.state = "loaded";
     if (end.kind === "loaded") {

@@ -12,7 +12,7 @@ const world = gleanWorld();
 const glean = (...args: string[]) => world.start(["trace", ...args]).end;
 
 const at = 1_700_000_000_000;
-const phases = { fetchMs: 10, startMs: 20, loadMs: 30 };
+const phases = { fetchMs: 10, startMs: 20, loadMs: 30, runMs: 40 };
 const ran = (number: number, node: string, from: number, to: number, change: object = {}) => ({
   ...sampleAttempt(invocationId(1), number),
   ...{ node, startedAtMs: at + from, endedAtMs: at + to, wallMs: to - from - 10 },

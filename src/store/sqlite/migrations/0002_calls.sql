@@ -32,7 +32,8 @@ CREATE TABLE call_log (
 -- Finds the answers that are old enough to go, with their inputs.
 CREATE INDEX call_answer_answered ON call_answer (answered_at_ms);
 
--- The start of a call's worker, as far as it came; null for a command and in a warm worker.
+-- The phases of a call with a cold start, as far as it came; null for a command and in a warm worker.
 ALTER TABLE attempt ADD COLUMN fetch_ms INTEGER CHECK (fetch_ms >= 0);
 ALTER TABLE attempt ADD COLUMN start_ms INTEGER CHECK (start_ms >= 0);
 ALTER TABLE attempt ADD COLUMN load_ms INTEGER CHECK (load_ms >= 0);
+ALTER TABLE attempt ADD COLUMN run_ms INTEGER CHECK (run_ms >= 0);

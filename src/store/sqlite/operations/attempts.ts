@@ -1,7 +1,7 @@
 // Attempts: begun before the order is sent, ended once together with their posting.
 
 import type { AttemptResult } from "../../../core/ports/store.js";
-import type { StartPhases } from "../../../model/call.js";
+import type { CallPhases } from "../../../model/call.js";
 import { assert, GleanerError } from "../../../model/errors.js";
 import type { ExecutorId, InvocationId, NodeName } from "../../../model/ids.js";
 import {
@@ -35,10 +35,11 @@ interface AttemptRow {
   readonly fetch_ms: number | null;
   readonly start_ms: number | null;
   readonly load_ms: number | null;
+  readonly run_ms: number | null;
 }
 
 const columns =
-  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms, fetch_ms, start_ms, load_ms";
+  "invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms, started_monotonic_ms, ended_at_ms, wall_ms, fetch_ms, start_ms, load_ms, run_ms";
 
 function attemptOf(row: AttemptRow): Attempt {
   return {
@@ -58,8 +59,10 @@ function attemptOf(row: AttemptRow): Attempt {
   };
 }
 
-const phasesOf = ({ fetch_ms, start_ms, load_ms }: AttemptRow): StartPhases | null =>
-  fetch_ms === null ? null : { fetchMs: fetch_ms, startMs: start_ms!, loadMs: load_ms! };
+const phasesOf = ({ fetch_ms, start_ms, load_ms, run_ms }: AttemptRow): CallPhases | null =>
+  fetch_ms === null
+    ? null
+    : { fetchMs: fetch_ms, startMs: start_ms!, loadMs: load_ms!, runMs: run_ms! };
 
 export function attemptWrites(
   database: Connection,
@@ -102,14 +105,14 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
   };
 }
 
-const noPhases = { fetchMs: null, startMs: null, loadMs: null };
+const noPhases = { fetchMs: null, startMs: null, loadMs: null, runMs: null };
 
 function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptResult) => boolean {
   const invocationState = findInvocation(database);
   const finishAttempt = database.prepare(
     `UPDATE attempt SET state = @end, ended_at_ms = @endedAtMs, wall_ms = @wallMs, cpu_ms = @cpuMs,
        max_rss_mb = @maxRssMb, exit_code = @exitCode, signal = @signal, reason = @reason,
-       fetch_ms = @fetchMs, start_ms = @startMs, load_ms = @loadMs
+       fetch_ms = @fetchMs, start_ms = @startMs, load_ms = @loadMs, run_ms = @runMs
      WHERE invocation = @invocation AND number = @attempt AND state = 'RUNNING'`,
   );
   const finishInvocation = database.prepare(

@@ -82,10 +82,11 @@ export const attempt = shapeOf<Attempt>()(
         fetchMs: duration.describe("Until the code was on the node"),
         startMs: duration.describe("Until the worker's process spoke"),
         loadMs: duration.describe("Until it had loaded the handler"),
+        runMs: duration.describe("Until the call ended"),
       })
       .nullable()
       .describe(
-        "The cold start of a call's worker, as far as it came; null until the attempt ends, for a command and for a call that found a warm worker",
+        "What the phases of a call with a cold start took, as far as it came; null until the attempt ends, for a command and for a call that found a warm worker",
       ),
   }),
 );

@@ -106,7 +106,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     startFailure,
     answer,
     log,
-    phases: { fetchMs: 0, startMs: 0, loadMs: 0 },
+    phases: { fetchMs: 0, startMs: 0, loadMs: 0, runMs: 0 },
     ...usage,
   };
   const end = { end: "COMPLETED", ...ended } as const;

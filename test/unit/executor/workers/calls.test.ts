@@ -53,9 +53,9 @@ test("a call starts a worker with the code from gleanerd; the next one finds it 
   const first = await call(code, { n: 1 });
   await handedOut;
   expect(first).toMatchObject({ end: "COMPLETED", exitCode: 0 });
-  const { startMs = 0, loadMs = 0 } = first.phases ?? {};
+  const { startMs = 0, loadMs = 0, runMs = 0 } = first.phases ?? {};
   expect(startMs).toBeGreaterThan(0);
-  expect(startMs + loadMs).toBeLessThanOrEqual(first.wallMs + startMs);
+  expect(loadMs + runMs).toBeLessThanOrEqual(first.wallMs + 5);
   const second = await call(code, { n: 2 });
   expect(second.phases).toBeUndefined();
   const [one, other] = [resultOf(first), resultOf(second)] as { pid: number }[];

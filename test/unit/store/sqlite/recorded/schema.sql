@@ -18,7 +18,7 @@ CREATE TABLE attempt (
   max_rss_mb INTEGER CHECK (max_rss_mb >= 0),
   exit_code INTEGER CHECK (exit_code >= 0),
   signal INTEGER CHECK (signal >= 0),
-  reason TEXT, fetch_ms INTEGER CHECK (fetch_ms >= 0), start_ms INTEGER CHECK (start_ms >= 0), load_ms INTEGER CHECK (load_ms >= 0),
+  reason TEXT, fetch_ms INTEGER CHECK (fetch_ms >= 0), start_ms INTEGER CHECK (start_ms >= 0), load_ms INTEGER CHECK (load_ms >= 0), run_ms INTEGER CHECK (run_ms >= 0),
   PRIMARY KEY (invocation, number),
   CHECK ((ended_at_ms IS NULL) = (state = 'RUNNING')),
   CHECK ((wall_ms IS NULL) = (state = 'RUNNING'))
