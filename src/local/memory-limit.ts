@@ -51,9 +51,7 @@ export function openMemoryLimit(memoryMb: number, name: string): MemoryLimit | n
 }
 
 /** In which cgroup a process is, from the text of its /proc/PID/cgroup. */
-export function ownCgroup(
-  text: string,
-): { readonly hierarchy: Hierarchy; readonly path: string } | null {
+function ownCgroup(text: string): { readonly hierarchy: Hierarchy; readonly path: string } | null {
   for (const line of text.split("\n")) {
     const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
     if (path === undefined) continue;

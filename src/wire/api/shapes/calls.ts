@@ -13,8 +13,6 @@ import { invocation } from "./invocations.js";
 
 export {
   answerText,
-  type CallAnswerText,
-  type PayloadText,
   payloadOf,
   payloadText,
 } from "../payloads.js";
@@ -71,7 +69,7 @@ const remoteError = z.strictObject({
 });
 const failed = <const Kind extends string>(kind: Kind) =>
   z.strictObject({ kind: z.literal(kind), error: remoteError });
-export const callAnswer = z.discriminatedUnion("kind", [
+const callAnswer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("result"), payload }),
   failed("exception"),
   failed("notLoaded"),
