@@ -31,7 +31,7 @@ export const functions = z
       .min(1)
       .default(8_192)
       .describe(
-        "The size of all scripts and environments of the queue, on the disk of `stateDirectory`. A user's part follows the rule of `maxPending`.",
+        "The size of all scripts, environments and inputs of the queue, on the disk of `stateDirectory`. A user's part follows the rule of `maxPending`.",
       ),
     maxArrayTasks: z
       .int()

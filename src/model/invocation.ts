@@ -123,8 +123,10 @@ export interface SubmissionDigest {
   readonly functionKey: string;
   /** Its working directory, if it requested a checkpoint folder; else null. */
   readonly checkpointIn: string | null;
-  /** The size of its script and environment. */
+  /** The size of its script and environment, or of the settings of the function that it calls. */
   readonly documentBytes: number;
+  /** The size of all inputs, if it calls a function; 0 for a command. */
+  readonly inputBytes: number;
   /** The version of the function that it calls; null for a command. */
   readonly version: VersionId | null;
 }

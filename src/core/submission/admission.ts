@@ -121,7 +121,7 @@ function whyFull(
   const ownBytes = ownDocumentBytes + digestOf(0, submission).documentBytes;
   const mostBytes = mostOf(maxDocumentsMb * mebibyte, documentBytes - ownDocumentBytes);
   if (ownBytes > mostBytes)
-    return `the scripts and environments of your invocations in the queue would take ${ownBytes} bytes, and the limit for one user is ${mostBytes} at present (functions.maxDocumentsMb is ${maxDocumentsMb}): submit arrays, submit with --export=NONE, or wait until some have ended`;
+    return `the scripts, environments and inputs of your invocations in the queue would take ${ownBytes} bytes, and the limit for one user is ${mostBytes} at present (functions.maxDocumentsMb is ${maxDocumentsMb}): submit arrays, submit with --export=NONE, put inputs into files, or wait until some have ended`;
   return null;
 }
 

@@ -1,17 +1,39 @@
 // The part of a submission that stays in memory while its invocations wait and run.
 
+import type { Payload } from "../../model/call.js";
 import { versionId } from "../../model/ids.js";
-import { type Submission, type SubmissionDigest, wordsOf } from "../../model/invocation.js";
+import {
+  type Command,
+  type Submission,
+  type SubmissionDigest,
+  wordsOf,
+} from "../../model/invocation.js";
 import { functionKey } from "../forecast/run-times.js";
 
-export function digestOf(uid: number, submission: Submission): SubmissionDigest {
+export function digestOf(
+  uid: number,
+  submission: Submission,
+  inputs: readonly Payload[] = [],
+): SubmissionDigest {
   const { name, command, environment, checkpoint, workingDirectory } = submission;
-  const body = command.kind === "script" ? [command.body] : [];
-  const texts = [...body, ...wordsOf(command), ...Object.entries(environment).flat()];
+  const texts = [
+    ...documentsOf(command),
+    ...wordsOf(command),
+    ...Object.entries(environment).flat(),
+  ];
   return {
     functionKey: functionKey(String(uid), name, command),
     checkpointIn: checkpoint === true ? workingDirectory : null,
     documentBytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0),
+    inputBytes: bytesOf(inputs),
     version: command.kind === "call" ? versionId(command.version) : null,
   };
 }
+
+function documentsOf(command: Command): readonly string[] {
+  if (command.kind === "call") return [JSON.stringify(command.settings)];
+  return command.kind === "script" ? [command.body] : [];
+}
+
+export const bytesOf = (inputs: readonly Payload[]): number =>
+  inputs.reduce((sum, { body }) => sum + body.length, 0);

@@ -8,7 +8,7 @@ import {
   type AskedSubmission,
   admit,
 } from "../../core/submission/admission.js";
-import { digestOf } from "../../core/submission/digest.js";
+import { bytesOf, digestOf } from "../../core/submission/digest.js";
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
@@ -108,11 +108,12 @@ export async function accept(
   const { live, store, dispatcher, checkpoints } = deps;
   const { uid, gid, user } = caller;
   const share = live.of(uid);
+  const inputBytes = bytesOf(inputs ?? []);
   const load = {
     waiting: live.size,
     ownWaiting: share.all.size,
-    documentBytes: live.documentBytes,
-    ownDocumentBytes: share.documentBytes,
+    documentBytes: live.documentBytes + inputBytes,
+    ownDocumentBytes: share.documentBytes + inputBytes,
   };
   const submission = admit(asked, uid, load, deps.largestNode(), deps.admission);
   if (submission.checkpoint) checkpoints.admit(uid, submission.arrayTasks?.length ?? 1);
@@ -123,7 +124,7 @@ export async function accept(
     ...(inputs === undefined ? {} : { inputs }),
     submittedAtMs: nowMs(),
   });
-  const digest = digestOf(uid, submission);
+  const digest = digestOf(uid, submission, inputs);
   // A repetition of the request finds its invocations running, or ended.
   for (const invocation of recorded)
     if (invocation.state === "PENDING" && live.get(invocation.id) === undefined)

@@ -27,9 +27,12 @@ interface LiveArray {
 /** A user's invocations that are not final, summed. */
 export interface UserShare {
   readonly all: Set<Live>;
-  /** Scripts and environments in the store, an array's counted once. */
+  /** Scripts, environments and inputs in the store, an array's counted once. */
   documentBytes: number;
 }
+
+const keptBytesOf = ({ documentBytes, inputBytes }: SubmissionDigest): number =>
+  documentBytes + inputBytes;
 
 export class LiveInvocations {
   /** Those of the running ones. */
@@ -114,8 +117,8 @@ export class LiveInvocations {
     }
     const share = this.users.get(owner.uid) ?? { all: new Set(), documentBytes: 0 };
     this.users.set(owner.uid, share);
-    share.documentBytes += digest.documentBytes;
-    this.documentBytes += digest.documentBytes;
+    share.documentBytes += keptBytesOf(digest);
+    this.documentBytes += keptBytesOf(digest);
     const submission = new LiveSubmission(invocation, digest);
     if (arrayJobId !== null) this.arrays.set(arrayJobId, { open: 1, lastId: id, submission });
     return submission;
@@ -183,8 +186,8 @@ export class LiveInvocations {
     const array = arrayJobId === null ? undefined : this.arrays.get(arrayJobId);
     if (array !== undefined && --array.open > 0) return;
     if (arrayJobId !== null) this.arrays.delete(arrayJobId);
-    share.documentBytes -= digest.documentBytes;
-    this.documentBytes -= digest.documentBytes;
+    share.documentBytes -= keptBytesOf(digest);
+    this.documentBytes -= keptBytesOf(digest);
   }
 
   private become(live: Live, change: Partial<Progress> & Pick<Progress, "state">): void {

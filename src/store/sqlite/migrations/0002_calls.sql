@@ -2,6 +2,8 @@
 
 -- The function's version; null for commands.
 ALTER TABLE submission ADD COLUMN version TEXT;
+-- The size of all inputs; 0 for commands.
+ALTER TABLE submission ADD COLUMN input_bytes INTEGER NOT NULL DEFAULT 0 CHECK (input_bytes >= 0);
 
 CREATE TABLE call_input (
   invocation INTEGER PRIMARY KEY REFERENCES invocation (id),

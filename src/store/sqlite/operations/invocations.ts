@@ -27,6 +27,7 @@ interface LiveRow extends InvocationRow {
   readonly function_key: string;
   readonly checkpoint_in: string | null;
   readonly document_bytes: number;
+  readonly input_bytes: number;
   readonly version: VersionId | null;
   readonly ran_ms: number;
 }
@@ -52,10 +53,10 @@ function submit(database: Connection): Operations<"submit">["submit"] {
   const insertSubmission = database.prepare(
     `INSERT INTO submission (id, request_id, owner_uid, owner_gid, owner_user, name, cores, memory_mb,
        gpus, time_limit_ms, submitted_at_ms, tasks, function_key, checkpoint_in, document_bytes,
-       version, command, environment, terms)
+       version, input_bytes, command, environment, terms)
      VALUES (@id, @requestId, @uid, @gid, @user, @name, @cores, @memoryMb,
        @gpus, @timeLimitMs, @submittedAtMs, @tasks, @functionKey, @checkpointIn, @documentBytes,
-       @version, @command, @environment, @terms)`,
+       @version, @inputBytes, @command, @environment, @terms)`,
   );
   const keepDocuments = documentKeeper(database);
   const keepInputs = inputKeeper(database);
@@ -93,7 +94,7 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       timeLimitMs: submission.timeLimitMs,
       submittedAtMs,
       tasks: taskIds.length,
-      ...digestOf(owner.uid, submission),
+      ...digestOf(owner.uid, submission, request.inputs),
       ...keepDocuments(owner.uid, submission),
     });
     insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
@@ -145,7 +146,7 @@ export function invocationReads(
   database: Connection,
 ): Operations<"loadLive" | "listInvocations" | "scanInvocations" | "submissionOf"> {
   const selectLive = database.prepare<[number, number], LiveRow>(
-    `SELECT ${columns}, s.function_key, s.checkpoint_in, s.document_bytes, s.version,
+    `SELECT ${columns}, s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version,
        (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
         WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms
      FROM ${tables} WHERE i.ended_at_ms IS NULL AND i.id > ? ORDER BY i.id LIMIT ?`,
@@ -164,6 +165,7 @@ export function invocationReads(
         functionKey: row.function_key,
         checkpointIn: row.checkpoint_in,
         documentBytes: row.document_bytes,
+        inputBytes: row.input_bytes,
         version: row.version,
       };
       digests.set(row.submission, digest);

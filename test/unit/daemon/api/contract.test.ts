@@ -230,6 +230,18 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
 };
 const names = Object.keys(requests) as RouteName[];
 
+test("the inputs of a map count for their user's part of the disk, also after a restart", async () => {
+  await ask("putBlob", await bundle("c"), bob);
+  await ask("deploy", { body: await deployment("c") }, bob);
+  const bytes = 30_000;
+  const large = { contentType: "", base64: Buffer.alloc(bytes).toString("base64") };
+  const { status } = await ask("map", { body: { ...mapped(), inputs: [large, large] } }, bob);
+  expect(status).toBe(200);
+  expect(site.parts.live.of(bob).documentBytes).toBeGreaterThan(2 * bytes);
+  const recorded = await site.store.loadLive(0, 1_000);
+  expect(recorded.at(-1)!.digest.inputBytes).toBe(2 * bytes);
+});
+
 describe("each route", () => {
   test("has a good request here", () => {
     expect(names.toSorted()).toEqual(Object.keys(routes).toSorted());

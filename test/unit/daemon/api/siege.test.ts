@@ -25,7 +25,13 @@ import { stubAuthority } from "../../../support/daemon/authority.js";
 import { newState } from "../../../support/daemon/state.js";
 import { invocation } from "../../../support/nouns.js";
 
-const digest = { functionKey: "f", checkpointIn: null, documentBytes: 10, version: null };
+const digest = {
+  functionKey: "f",
+  checkpointIn: null,
+  documentBytes: 10,
+  inputBytes: 0,
+  version: null,
+};
 let folder: string;
 let server: FastifyInstance;
 let secrets: Secrets;

@@ -11,7 +11,13 @@ import * as made from "../../../support/nouns.js";
 const mebibyte = 1024 * 1024;
 const live = (id: number, documentBytes: number, arrayJobId: InvocationId | null = null): Live => {
   const invocation = made.invocation({ id: invocationId(id), arrayJobId });
-  const digest = { functionKey: "f", checkpointIn: null, documentBytes, version: null };
+  const digest = {
+    functionKey: "f",
+    checkpointIn: null,
+    documentBytes,
+    inputBytes: 0,
+    version: null,
+  };
   return new Live(invocation, new LiveSubmission(invocation, digest));
 };
 

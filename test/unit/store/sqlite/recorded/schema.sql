@@ -357,7 +357,7 @@ CREATE TABLE submission (
   environment INTEGER NOT NULL REFERENCES document (id),
   -- The rest as JSON; the last column, so that listings never read it from disk.
   terms TEXT NOT NULL
-, version TEXT) STRICT;
+, version TEXT, input_bytes INTEGER NOT NULL DEFAULT 0 CHECK (input_bytes >= 0)) STRICT;
 
 CREATE INDEX submission_command ON submission (command);
 
