@@ -5,14 +5,13 @@ import type { Store } from "../../core/ports/store.js";
 import { askedCall, checkInputs } from "../../core/submission/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
-import { submissionIdOf } from "../../model/invocation.js";
 import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.js";
-import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
+import type { AnswerOf } from "../../wire/api/types.js";
 import type { Directory } from "../functions/directory.js";
 import type { Waiters } from "../invocations/waiters.js";
 import { type Accepted, accept, type InvocationRoutes } from "./invocations.js";
-import { listOutcomes } from "./outcomes.js";
-import type { Caller } from "./server/caller.js";
+import { listAnswers, listOutcomes } from "./outcomes.js";
+import { type Caller, goneSignal } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { theirs } from "./users.js";
 
@@ -54,9 +53,7 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
     },
     answers: ({ caller, params: { id }, query }) => listAnswers(deps.store, caller, id, query),
     outcomes: async ({ caller, params: { id }, query, reply }) => {
-      const closed = new AbortController();
-      reply.raw.once("close", () => closed.abort());
-      return { outcomes: await listOutcomes(deps, caller, { id, ...query }, closed.signal) };
+      return { outcomes: await listOutcomes(deps, caller, { id, ...query }, goneSignal(reply)) };
     },
     input: async ({ caller, params: { id } }) => {
       const invocation = await theirs(deps.store, caller, id, "see the input of");
@@ -104,9 +101,7 @@ async function awaited(
   waitMs: number,
   reply: FastifyReply,
 ): Promise<AnswerOf<"call">> {
-  const closed = new AbortController();
-  reply.raw.once("close", () => closed.abort());
-  await waiters.untilEnded({ kind: "invocation", id }, waitMs, closed.signal);
+  await waiters.untilEnded({ kind: "invocation", id }, waitMs, goneSignal(reply));
   const [invocation] = await store.listInvocations({ ids: [id], limit: 1 });
   const answer = await store.answerOf(id);
   return {
@@ -114,24 +109,4 @@ async function awaited(
     invocation: invocation ?? null,
     answer: answer === null ? null : answerText(answer),
   };
-}
-
-async function listAnswers(
-  store: Store,
-  caller: Caller,
-  id: string,
-  { after, limit }: AskedOf<"answers", "query">,
-): Promise<AnswerOf<"answers">> {
-  const first = await theirs(store, caller, id, "see the answers of");
-  if (first.arrayJobId === null || id.includes("_"))
-    throw new GleanerError("BAD_REQUEST", `${id} is not a map: ask for its answer instead`);
-  const firstId = submissionIdOf(first);
-  const tasks = await store.tasksOf(firstId);
-  const lastId = firstId + tasks - 1;
-  const found = await store.listAnswers(firstId + after + 1, lastId, limit);
-  const answers = found.map(({ invocation, answer }) => ({
-    task: invocation - firstId,
-    answer: answerText(answer),
-  }));
-  return { answers, next: found.length < limit ? null : answers.at(-1)!.task };
 }

@@ -34,7 +34,7 @@ import {
   type Pieces,
   storedPieces,
 } from "./listing.js";
-import type { Caller } from "./server/caller.js";
+import { type Caller, goneSignal } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
 
@@ -180,14 +180,12 @@ async function wait(
   timeoutMs: number,
   reply: FastifyReply,
 ): Promise<Pieces> {
-  const closed = new AbortController();
-  reply.raw.once("close", () => closed.abort());
   const first = await theirs(store, caller, id, "wait for");
   const isArray = first.arrayJobId !== null && !id.includes("_");
   const awaited: Awaited = isArray
     ? { kind: "array", id: first.arrayJobId! }
     : { kind: "invocation", id: first.id };
-  await waiters.untilEnded(awaited, timeoutMs, closed.signal);
+  await waiters.untilEnded(awaited, timeoutMs, goneSignal(reply));
   if (waiters.hasEnded(awaited)) return namedPieces(store, id, {});
   const [open] = isArray ? live.tasksOf(awaited.id) : [live.get(awaited.id)];
   return onePiece(open === undefined ? [] : [open.invocation]);

@@ -2,18 +2,19 @@
 
 import { monotonicMs } from "../../clock.js";
 import type { KeptAnswer, Store } from "../../core/ports/store.js";
+import type { CallAnswer } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
-import { isFinal } from "../../model/invocation.js";
+import { isFinal, submissionIdOf } from "../../model/invocation.js";
 import { maxOutcomesAsked } from "../../wire/api/limits.js";
 import { answerText } from "../../wire/api/shapes/calls.js";
-import type { AskedOf, Outcome } from "../../wire/api/types.js";
+import type { AnswerOf, AskedOf, Outcome } from "../../wire/api/types.js";
 import type { Waiters } from "../invocations/waiters.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Caller } from "./server/caller.js";
 import { theirs } from "./users.js";
 
-/** So much of one answer: a client reads it in one go. */
+/** The results in one answer end after this size: a client reads it in one go. */
 const maxAnswerBytes = 4 * 1024 * 1024;
 const maxListed = 1_000;
 const pieceTasks = 100;
@@ -54,6 +55,35 @@ export async function listOutcomes(
   }
 }
 
+/** The answers of a map after a task, as many as one answer may hold. */
+export async function listAnswers(
+  store: Store,
+  caller: Caller,
+  id: string,
+  { after, limit }: AskedOf<"answers", "query">,
+): Promise<AnswerOf<"answers">> {
+  const first = await theirs(store, caller, id, "see the answers of");
+  if (first.arrayJobId === null || id.includes("_"))
+    throw new GleanerError("BAD_REQUEST", `${id} is not a map: ask for its answer instead`);
+  const firstId = submissionIdOf(first);
+  const tasks = await store.tasksOf(firstId);
+  const lastId = firstId + tasks - 1;
+  const answers: AnswerOf<"answers">["answers"][number][] = [];
+  let bytes = 0;
+  let next = firstId + after + 1;
+  while (answers.length < limit && bytes < maxAnswerBytes) {
+    const most = Math.min(pieceTasks, limit - answers.length);
+    const found = await store.listAnswers(next, lastId, most);
+    for (const { invocation, answer } of found) {
+      answers.push({ task: invocation - firstId, answer: answerText(answer) });
+      bytes += resultBytes(answer);
+    }
+    if (found.length < most) return { answers, next: null };
+    next = found.at(-1)!.invocation + 1;
+  }
+  return { answers, next: next - 1 - firstId };
+}
+
 /** `0-2,7` as numbers; throws BAD_REQUEST for one that the map does not have. */
 function numbersIn(text: string, tasks: number): number[] {
   const numbers = new Set<number>();
@@ -92,11 +122,14 @@ async function read(store: Store, { first, numbers }: AskedTasks): Promise<Outco
         reason,
         answer: answer === null ? null : answerText(answer),
       });
-      bytes += answer?.kind === "result" ? answer.payload.body.length : 0;
+      bytes += answer === null ? 0 : resultBytes(answer);
     }
   }
   return outcomes;
 }
+
+const resultBytes = (answer: CallAnswer): number =>
+  answer.kind === "result" ? answer.payload.body.length : 0;
 
 /** One question for each run of ids without a gap. */
 async function answersOf(

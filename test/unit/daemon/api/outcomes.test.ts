@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
-import { listOutcomes } from "../../../../src/daemon/api/outcomes.js";
+import { listAnswers, listOutcomes } from "../../../../src/daemon/api/outcomes.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { InvocationId } from "../../../../src/model/ids.js";
@@ -114,4 +114,22 @@ test("is for the owner of the map", async () => {
       AbortSignal.abort(),
     ),
   ).rejects.toMatchObject({ code: "NOT_ALLOWED" });
+});
+
+test("the answers of a map come in parts of a few MiB, none left out or repeated", async () => {
+  const tasks = 150;
+  const first = await map(tasks);
+  for (let task = 0; task < tasks; task++) await ends(first, task, "x".repeat(64 * 1024));
+  const seen: number[] = [];
+  let parts = 0;
+  for (let after: number | null = -1; after !== null; parts++) {
+    const { answers, next } = await listAnswers(store, caller, String(first), {
+      after,
+      limit: 1_000,
+    });
+    seen.push(...answers.map(({ task }) => task));
+    after = next;
+  }
+  expect(seen).toEqual(Array.from({ length: tasks }, (_, task) => task));
+  expect(parts).toBeGreaterThan(1);
 });
