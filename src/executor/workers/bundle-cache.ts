@@ -26,16 +26,23 @@ export class BundleCache {
   private readonly folders = new Map<VersionId, Promise<string>>();
   private readonly arriving = new Map<VersionId, Arriving>();
 
-  /** `ask` sends for a version; its parts come to `arrived`. */
+  /**
+   * `ask` sends for a version; its parts come to `arrived`. `inUse`: the versions of all workers,
+   * which must stay.
+   */
   constructor(
     private readonly root: string,
     private readonly ask: (version: VersionId) => void,
+    private readonly inUse: () => ReadonlySet<VersionId>,
   ) {}
 
   /** The folder of a version; rejects with a GleanerError if it cannot be had. */
   folderOf(version: VersionId): Promise<string> {
     const known = this.folders.get(version);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      void known.then(touch, () => {}); // whoever waits for it hears of a failure
+      return known;
+    }
     const folder = this.find(version);
     this.folders.set(version, folder);
     folder.catch(() => this.folders.delete(version));
@@ -116,14 +123,20 @@ export class BundleCache {
     }
   }
 
-  /** The versions that were used longest ago go first, except those that workers may be using. */
+  /** The versions that were used longest ago go first, but none of a worker's. */
   private async makeRoom(): Promise<void> {
-    const unused = readdirSync(this.root)
-      .filter((name) => !this.folders.has(name as VersionId))
-      .map((name) => ({ path: join(this.root, name), usedAtMs: usedAtMs(join(this.root, name)) }))
+    const names = readdirSync(this.root);
+    const inUse = this.inUse();
+    const unused = names
+      .filter((name) => !inUse.has(name as VersionId))
+      .map((name) => ({ name, path: join(this.root, name) }))
+      .map((each) => ({ ...each, usedAtMs: usedAtMs(each.path) }))
       .sort((one, other) => one.usedAtMs - other.usedAtMs);
-    const surplus = unused.length + this.folders.size - maxVersions;
-    for (const { path } of unused.slice(0, Math.max(0, surplus))) await removeUnpacked(path);
+    const surplus = Math.max(0, names.length + 1 - maxVersions);
+    for (const { name, path } of unused.slice(0, surplus)) {
+      this.folders.delete(name as VersionId);
+      await removeUnpacked(path);
+    }
   }
 }
 

@@ -34,12 +34,14 @@ export async function startWorkers(
   say: (message: ExecutorMessage) => void,
 ): Promise<WorkerSite> {
   const sockets = await WorkerSocket.listen(paths.socket);
-  const code = new BundleCache(join(paths.cache, "bundles"), (version) =>
-    say({ type: "fetchBundle", version }),
+  const code = new BundleCache(
+    join(paths.cache, "bundles"),
+    (version) => say({ type: "fetchBundle", version }),
+    () => workers.versions,
   );
   const programs = new RuntimePrograms(paths.cache);
   let number = 0;
-  const workers = new Workers(
+  const workers: Workers = new Workers(
     (order, free, onGone) => {
       const name = `worker.${++number}`;
       const opened = openGroupFor(containment, spec, name, order, free);

@@ -3,6 +3,7 @@
 
 import { clearTimeout, monotonicMs, setImmediate, setTimeout, type Timer } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
+import type { VersionId } from "../../model/ids.js";
 import { fits, type ResourceRequest, type Resources, subtract } from "../../model/resources.js";
 import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
@@ -88,6 +89,11 @@ export class Workers implements Runtime {
         else this.released(kept);
       },
     };
+  }
+
+  /** The versions of all workers, also of those that start. */
+  get versions(): ReadonlySet<VersionId> {
+    return new Set([...this.kept].map(({ kind }) => kind.version));
   }
 
   get hasIdle(): boolean {

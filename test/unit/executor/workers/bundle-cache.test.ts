@@ -1,0 +1,89 @@
+// The cache of code on a node: bounded, checked, and never without what a worker uses.
+
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { removeUnpacked } from "../../../../src/bundle/unpack.js";
+import { BundleCache } from "../../../../src/executor/workers/bundle-cache.js";
+import type { VersionId } from "../../../../src/model/ids.js";
+import { codeOf, type FunctionCode } from "../../../support/executor/function-code.js";
+
+let folder: string;
+let root: string;
+/** The versions that were sent for, in order. */
+let asked: VersionId[];
+let inUse: Set<VersionId>;
+const known = new Map<VersionId, FunctionCode>();
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "glean-cache-"));
+  root = join(folder, "bundles");
+  asked = [];
+  inUse = new Set();
+});
+afterEach(async () => {
+  for (const name of readdirSync(root)) await removeUnpacked(join(root, name));
+  rmSync(folder, { recursive: true });
+});
+
+/** A cache whose gleanerd answers at once. */
+function cache(): BundleCache {
+  const made: BundleCache = new BundleCache(
+    root,
+    (version) => {
+      asked.push(version);
+      const bytes = known.get(version)!.bundle;
+      queueMicrotask(() =>
+        made.arrived({ type: "bundlePart", version, offset: 0, bytes, isLast: true }),
+      );
+    },
+    () => inUse,
+  );
+  return made;
+}
+
+async function version(text: string): Promise<VersionId> {
+  const code = await codeOf({ "index.mjs": `export default () => "${text}";` });
+  known.set(code.version, code);
+  return code.version;
+}
+
+test("a version is fetched once, and again by the next executor only if it was changed", async () => {
+  const one = await version("one");
+  const first = cache();
+  expect(await first.folderOf(one)).toBe(await first.folderOf(one));
+  const path = await cache().folderOf(one);
+  expect(asked).toEqual([one]);
+  chmodSync(path, 0o755);
+  writeFileSync(join(path, "more.mjs"), "");
+  await cache().folderOf(one);
+  expect(asked).toEqual([one, one]);
+  expect(readdirSync(path)).not.toContain("more.mjs");
+});
+
+test("at most 64 versions stay, among them those of workers", async () => {
+  const all: VersionId[] = [];
+  for (let each = 0; each < 66; each++) all.push(await version(String(each)));
+  const [used, idle] = all;
+  inUse = new Set([used!]);
+  const there = cache();
+  for (const each of all) await there.folderOf(each);
+  expect(readdirSync(root)).toHaveLength(64);
+  asked = [];
+  await there.folderOf(used!);
+  expect(asked).toEqual([]);
+  await there.folderOf(idle!);
+  expect(asked).toEqual([idle]);
+});
+
+test("a version that is on its way when the connection breaks is not had", async () => {
+  const one = await version("one");
+  const there = new BundleCache(
+    root,
+    () => queueMicrotask(() => there.disconnected()),
+    () => inUse,
+  );
+  await expect(there.folderOf(one)).rejects.toThrow("the connection to gleanerd was lost");
+  expect(readdirSync(root)).toEqual([]);
+});
