@@ -6,10 +6,9 @@ import { nowMs, pause } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { messageOf } from "../../model/errors.js";
 import { maxAuditRows } from "../auth/audit.js";
+import { Rounds } from "./rounds.js";
 
 const dayMs = 86_400_000;
-/** The start is busy enough without it. */
-const firstAfterMs = 60_000;
 const everyMs = 3_600_000;
 /** Rows of each kind in one step: a submission that arrives meanwhile waits some milliseconds. */
 const rowsAtOnce = 200;
@@ -21,31 +20,13 @@ export interface RetentionPolicy {
   readonly keepResultsMs: number;
 }
 
-export class Retention {
-  private timer: NodeJS.Timeout | null = null;
-  private running: Promise<void> = Promise.resolve();
-  private stopped = false;
-
+export class Retention extends Rounds {
   constructor(
     private readonly store: Pick<Store, "prune" | "pruneAudit" | "pruneAnswers">,
     private readonly policy: RetentionPolicy,
     private readonly log: Logger,
-  ) {}
-
-  start(afterMs = firstAfterMs): void {
-    this.timer = setTimeout(() => {
-      this.running = this.run().finally(() => {
-        if (!this.stopped) this.start(everyMs);
-      });
-    }, afterMs);
-    this.timer.unref();
-  }
-
-  /** Resolves once it no longer uses the store. */
-  async stop(): Promise<void> {
-    this.stopped = true;
-    if (this.timer !== null) clearTimeout(this.timer);
-    await this.running;
+  ) {
+    super(everyMs);
   }
 
   /** Removes all that is old; after an error, the next round tries again. */
@@ -55,7 +36,7 @@ export class Retention {
     const answersBeforeMs = nowMs() - this.policy.keepResultsMs;
     let removed = 0;
     try {
-      for (let rows = -1; rows !== 0 && !this.stopped; removed += rows) {
+      for (let rows = -1; rows !== 0 && !this.isStopped; removed += rows) {
         rows =
           (await this.store.prune(beforeMs, rowsAtOnce)) +
           (await this.store.pruneAnswers(answersBeforeMs, rowsAtOnce)) +

@@ -1,0 +1,31 @@
+// Repeats a round of work at intervals, until the daemon stops.
+
+/** The start is busy enough without it. */
+const firstAfterMs = 60_000;
+
+export abstract class Rounds {
+  private timer: NodeJS.Timeout | null = null;
+  private running: Promise<void> = Promise.resolve();
+  protected isStopped = false;
+
+  constructor(private readonly everyMs: number) {}
+
+  /** One round; it handles its errors, and the next round tries again. */
+  abstract run(): Promise<void>;
+
+  start(afterMs = firstAfterMs): void {
+    this.timer = setTimeout(() => {
+      this.running = this.run().finally(() => {
+        if (!this.isStopped) this.start(this.everyMs);
+      });
+    }, afterMs);
+    this.timer.unref();
+  }
+
+  /** Resolves once it no longer uses the store. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.running;
+  }
+}
