@@ -1,12 +1,11 @@
 // One call in a worker on this machine, as an executor runs it in a hole: the same program, limits
 // and ends.
 
-import { constants } from "node:os";
 import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../clock.js";
 import type { CallAnswer } from "../model/call.js";
-import type { HandlerError } from "../wire/worker/messages.js";
+import { answerOf, answerOfExit, notLoaded } from "../workers/answers.js";
 import { loadOrderOf } from "../workers/load-order.js";
-import { type CallEnd, WorkerChannel } from "../workers/worker-channel.js";
+import { WorkerChannel } from "../workers/worker-channel.js";
 import type { LoadEnd } from "../workers/worker-link.js";
 import type { LocalCall, LocalEnd, LocalEvents } from "./call.js";
 import type { MemoryLimit } from "./memory-limit.js";
@@ -64,7 +63,7 @@ export class LocalWorker {
     const loaded = await this.load();
     this.note("loadMs", loadedFromMs);
     if (loaded.kind === "lost") return null;
-    if (loaded.kind === "failed") return { kind: "notLoaded", error: remoteError(loaded.error) };
+    if (loaded.kind === "failed") return notLoaded(loaded.error);
     const fromMs = monotonicMs();
     const { id, end } = this.channel.call({
       deadlineMs: this.call.inspect ? 0 : this.call.settings.timeLimitMs,
@@ -109,34 +108,13 @@ export class LocalWorker {
     this.process.kill();
   }
 
-  private endOf({ exitCode, signal }: ProcessEnd): Pick<LocalEnd, "answer" | "reason"> {
+  private endOf(exit: ProcessEnd): Pick<LocalEnd, "answer" | "reason"> {
     if (this.memory?.wasReached() === true)
       return {
         answer: null,
         reason: "it used more memory than requested: run it with a larger --mem",
       };
-    const isOurs = signal === constants.signals.SIGKILL && this.broken !== null;
-    if (signal !== 0 && !isOurs)
-      return { answer: null, reason: `it was killed by signal ${signal}` };
-    const error = isOurs
-      ? { type: "ProtocolError", message: this.broken!, stack: null }
-      : {
-          type: "ProcessExited",
-          message: `the function's process exited with status ${exitCode} before it answered`,
-          stack: null,
-        };
-    return { answer: { kind: "exception", error }, reason: null };
+    const answer = answerOfExit(exit, this.broken);
+    return { answer, reason: answer === null ? `it was killed by signal ${exit.signal}` : null };
   }
-}
-
-const remoteError = ({ type, message, stack }: HandlerError) => ({
-  type,
-  message,
-  stack: stack === "" ? null : stack,
-});
-
-function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
-  if (end.kind === "failed") return { kind: "exception", error: remoteError(end.error) };
-  const { contentType, output } = end;
-  return { kind: "result", payload: { contentType, body: output ?? new Uint8Array() } };
 }

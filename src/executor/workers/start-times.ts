@@ -21,10 +21,6 @@ export class StartTimes {
     this.sinceMs = nowMs;
   }
 
-  loaded(): void {
-    this.next("runMs");
-  }
-
   /** null from the second time on. */
   take(): CallPhases | null {
     if (this.wasTaken) return null;

@@ -2,16 +2,14 @@
 // its end, and the call in it.
 
 import type { Socket } from "node:net";
-import { constants } from "node:os";
 import { machineMonotonicNs } from "../../clock.js";
-import type { CallAnswer, CallPhases, RemoteError } from "../../model/call.js";
+import type { CallAnswer, CallPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
-import { maxMessageLength, maxStackLength, maxTypeLength } from "../../wire/call-checks.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
-import type { HandlerError } from "../../wire/worker/messages.js";
+import { answerOf, answerOfExit, notLoaded } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
-import { type CallEnd, WorkerChannel } from "../../workers/worker-channel.js";
+import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { ProcessEvents, RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
@@ -148,7 +146,7 @@ export class Worker {
     await channel.ready();
     this.times.next("loadMs");
     const end = await channel.load(loadOrderOf(this.parts.settings, this.directory));
-    this.times.loaded();
+    this.times.next("runMs");
     if (this.state === "ended" || end.kind === "lost") return; // its process ends, or has ended
     this.state = "loaded";
     if (end.kind === "loaded") {
@@ -156,7 +154,7 @@ export class Worker {
       return;
     }
     this.isLeaving = true;
-    this.answer({ kind: "notLoaded", error: remoteError(end.error) });
+    this.answer(notLoaded(end.error));
     this.kill();
   }
 
@@ -223,39 +221,14 @@ export class Worker {
   }
 }
 
-const longType = `the result's content type is longer than ${maxTypeLength} characters`;
-
-/** gleanerd refuses longer texts, which only a worker that breaks the protocol sends. */
-const remoteError = ({ type, message, stack }: HandlerError): RemoteError => ({
-  type: type.slice(0, maxTypeLength),
-  message: message.slice(0, maxMessageLength),
-  stack: stack === "" ? null : stack.slice(0, maxStackLength),
-});
-
-function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
-  if (end.kind === "failed") return { kind: "exception", error: remoteError(end.error) };
-  const { contentType, output } = end;
-  if (contentType.length > maxTypeLength)
-    return { kind: "exception", error: { type: "ProtocolError", message: longType, stack: null } };
-  return { kind: "result", payload: { contentType, body: output ?? new Uint8Array() } };
-}
-
 /** How a call ended whose worker ended before it answered. */
 function endOfCall(end: RunEnd, running: Running, broken: string | null): RunEnd {
   if (end.kind !== "ended") return end;
   const startNs = running.startNs ?? end.startNs;
   const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
-  const isOurs = end.signal === constants.signals.SIGKILL && broken !== null;
-  if (isOverLimit || (end.signal !== 0 && !isOurs)) return { ...end, startNs, cpuMs };
-  const { endNs, maxRssMb, exitCode } = end;
-  const error = isOurs
-    ? { type: "ProtocolError", message: broken, stack: null }
-    : {
-        type: "ProcessExited",
-        message: `the function's process exited with status ${exitCode} before it answered`,
-        stack: null,
-      };
-  const answer: CallAnswer = { kind: "exception", error };
+  const answer = isOverLimit ? null : answerOfExit(end, broken);
+  if (answer === null) return { ...end, startNs, cpuMs };
+  const { endNs, maxRssMb } = end;
   return { kind: "answered", answer, startNs, endNs, cpuMs, maxRssMb };
 }

@@ -12,9 +12,9 @@ import {
   WorkerChannel,
   type WorkerLog,
 } from "../../../src/workers/worker-channel.js";
-import type { ProcessEnd } from "../../../src/workers/worker-end.js";
 import type { WorkerFailure } from "../../../src/workers/worker-failure.js";
 import type { LoadEnd, LoadOrder } from "../../../src/workers/worker-link.js";
+import type { ProcessEnd } from "./worker-end.js";
 
 const folders: string[] = [];
 const running = new Set<ChildProcess>();

@@ -4,7 +4,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { describeWorkerEnd } from "../../../../src/workers/worker-end.js";
 import type { LoadOrder } from "../../../../src/workers/worker-link.js";
 import {
   compileLibrary,
@@ -17,6 +16,7 @@ import {
   startRuntime,
   stopRuntimes,
 } from "../../../support/runtimes/runtime-process.js";
+import { describeWorkerEnd } from "../../../support/runtimes/worker-end.js";
 
 beforeAll(makeRuntimes, 120_000);
 afterEach(stopRuntimes);

@@ -2,9 +2,9 @@
 // the process that runs them.
 
 import { describe, expect, test } from "@jest/globals";
-import { describeWorkerEnd } from "../../../../src/workers/worker-end.js";
 import { nodeRuntime } from "../../../support/runtimes/node-runtime.js";
 import { loadedRuntime } from "../../../support/runtimes/runtime-process.js";
+import { describeWorkerEnd } from "../../../support/runtimes/worker-end.js";
 
 const command = nodeRuntime();
 

@@ -2,9 +2,9 @@
 // process that runs them.
 
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { describeWorkerEnd } from "../../../../src/workers/worker-end.js";
 import { pythonCommand } from "../../../support/runtimes/python-runtime.js";
 import { loadedRuntime, stopRuntimes } from "../../../support/runtimes/runtime-process.js";
+import { describeWorkerEnd } from "../../../support/runtimes/worker-end.js";
 
 afterEach(stopRuntimes);
 

@@ -1,8 +1,8 @@
-// What people are told of a worker that ended during a call, from its channel's failure and from
-// its process' exit.
+// One sentence about a worker that ended during a call, from its channel's failure and from its
+// process' exit.
 
 import { constants } from "node:os";
-import type { WorkerFailure } from "./worker-failure.js";
+import type { WorkerFailure } from "../../../src/workers/worker-failure.js";
 
 /** As the parent of the process sees it; `signal` is 0 if it exited. */
 export interface ProcessEnd {

@@ -1,0 +1,53 @@
+// What a worker's end of a call means for its user: a result, an error of the code, or the end of
+// the process.
+
+import { constants } from "node:os";
+import type { CallAnswer, RemoteError } from "../model/call.js";
+import { maxMessageLength, maxStackLength, maxTypeLength } from "../wire/call-checks.js";
+import type { HandlerError } from "../wire/worker/messages.js";
+import type { CallEnd } from "./worker-channel.js";
+
+const exception = (type: string, message: string): CallAnswer => ({
+  kind: "exception",
+  error: { type, message, stack: null },
+});
+
+/** gleanerd refuses longer texts, which only a worker that breaks the protocol sends. */
+const remoteError = ({ type, message, stack }: HandlerError): RemoteError => ({
+  type: type.slice(0, maxTypeLength),
+  message: message.slice(0, maxMessageLength),
+  stack: stack === "" ? null : stack.slice(0, maxStackLength),
+});
+
+export const notLoaded = (error: HandlerError): CallAnswer => ({
+  kind: "notLoaded",
+  error: remoteError(error),
+});
+
+export function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
+  if (end.kind === "failed") return { kind: "exception", error: remoteError(end.error) };
+  const { contentType, output } = end;
+  if (contentType.length > maxTypeLength)
+    return exception(
+      "ProtocolError",
+      `the result's content type is longer than ${maxTypeLength} characters`,
+    );
+  return { kind: "result", payload: { contentType, body: output ?? new Uint8Array() } };
+}
+
+/**
+ * The answer for a call whose process ended before it answered; null if a signal killed it.
+ * `broken`: why its connection ended, upon which it was killed.
+ */
+export function answerOfExit(
+  { exitCode, signal }: { readonly exitCode: number; readonly signal: number },
+  broken: string | null,
+): CallAnswer | null {
+  if (signal === constants.signals.SIGKILL && broken !== null)
+    return exception("ProtocolError", broken);
+  if (signal !== 0) return null;
+  return exception(
+    "ProcessExited",
+    `the function's process exited with status ${exitCode} before it answered`,
+  );
+}
