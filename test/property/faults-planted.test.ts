@@ -10,11 +10,16 @@ const steps = 200;
 const withinSeeds = 1_000;
 const patienceMs = 300_000;
 
-/** What the first broken seed complains of. */
-async function firstProblem(run: typeof runSeed, sabotage = {}): Promise<string> {
+/** What the first broken seed complains of, but for a consequence that may precede its cause. */
+async function firstProblem(
+  run: typeof runSeed,
+  sabotage = {},
+  consequence: RegExp | null = null,
+): Promise<string> {
   for (let seed = 1; seed <= withinSeeds; seed++) {
     const { problems } = await run({ seed, steps, sabotage });
-    if (problems.length > 0) return problems[0]!;
+    const found = problems.find((each) => consequence?.test(each) !== true);
+    if (found !== undefined) return found;
   }
   return `nothing within ${withinSeeds} seeds`;
 }
@@ -64,7 +69,7 @@ describe("in the core", () => {
       }),
     }));
     // Some seeds show first that no executor ever leaves a node that is full.
-    expect(await firstProblem(run)).toMatch(/^harm|^an executor is left/);
+    expect(await firstProblem(run, {}, /^an executor is left/)).toMatch(/^harm/);
   });
 
   test("finds that a price is rounded up", async () => {
