@@ -6,8 +6,8 @@
 # debootstrap fills a folder with the release once (1 to 3 minutes, 700 MB), from the Debian mirror
 # in this machine's apt sources; the folder is kept in $XDG_CACHE_HOME/gleaner, else in
 # /var/cache/gleaner, and reused unchanged from then on. The program sees the checkout at its usual
-# place, with its own dist/ that is built there, this machine's node, /tmp, /proc, /sys and /dev;
-# all mounts end with it. Needs root.
+# place, with its own dist/ that is built there, this machine's node and npm, /tmp, /proc, /sys and
+# /dev; all mounts end with it. Needs root.
 set -u
 root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 packages=slurm-wlm,munge,libslurm-dev,gcc,libc6-dev,make,perl,openssh-server,openssh-client,procps,iproute2,openssl
@@ -87,7 +87,7 @@ make_tree() {
 
 # In its own mount namespace.
 mount_all() {
-  local path node
+  local path node npm
   # Programs that create mount namespaces in it need a root that is a mount.
   mount --bind "$tree" "$tree" || return
   for path in /proc /sys /dev /tmp; do mount --rbind "$path" "$tree$path" || return; done
@@ -95,8 +95,10 @@ mount_all() {
   touch "$tree/etc/hosts" && mount --bind /etc/hosts "$tree/etc/hosts" || return
   node=$(readlink -f "$(command -v node)")
   touch "$tree/usr/local/bin/node" && mount --bind "$node" "$tree/usr/local/bin/node" || return
+  npm=$(readlink -f "$(command -v npm)")
+  ln -sfn "$npm" "$tree/usr/local/bin/npm"
   # node_modules may be a link to another checkout's.
-  for path in "$root" "$(readlink -f "$root/node_modules")"; do
+  for path in "$root" "$(readlink -f "$root/node_modules")" "${npm%/bin/*}"; do
     mkdir -p "$tree$path" && mount --bind "$path" "$tree$path" || return
   done
   mkdir -p "$root/dist" && mount -t tmpfs -o mode=755 tmpfs "$tree$root/dist" || return

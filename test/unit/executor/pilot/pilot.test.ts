@@ -92,6 +92,12 @@ describeAsRoot("a pilot's executor", () => {
   const make = async (idleMs: number) => {
     node = await TestNode.make(programs, { pilot: { idleMs } });
   };
+  /** On SIGTERM the executor kills itself; its supervisors and glean-spawn end a moment later. */
+  const endAtOnce = async () => {
+    node.signal("SIGTERM");
+    expect(await node.exited()).toBeNull();
+    await until(() => node.processes().length === 0);
+  };
 
   test("has the job's resources, whatever the daemon assumes, and runs commands", async () => {
     await make(60_000);
@@ -101,6 +107,7 @@ describeAsRoot("a pilot's executor", () => {
     node.daemon.send({ type: "budget", ...less, knownJobs: [] });
     const report = await node.finish(node.shell("echo here", { cores: 4, memoryMb: 1_000 }));
     expect(report).toMatchObject({ end: "COMPLETED", exitCode: 0 });
+    await endAtOnce();
   });
 
   test("reports on SIGTERM what Slurm evicted and the cost, and exits with its commands", async () => {
@@ -108,7 +115,7 @@ describeAsRoot("a pilot's executor", () => {
     await node.start(asJob);
     const order = await node.run(node.order(["sleep", "1000"], { cores: 3 }));
     await until(() => node.processes().some((each) => each.includes("sleep 1000")));
-    node.signal("SIGTERM");
+    const ended = endAtOnce();
     const told = await node.daemon.hears("preempted");
     expect(told).toMatchObject({
       job: 77,
@@ -118,8 +125,7 @@ describeAsRoot("a pilot's executor", () => {
     expect(reason).toMatch(/Slurm ended pilot job 77/);
     expect(wallMs).toBeGreaterThan(0);
     expect(Math.abs(told.lostCoreMs - 3 * wallMs)).toBeLessThanOrEqual(3);
-    expect(await node.exited()).toBeNull(); // killed by itself
-    await until(() => node.processes().length === 0);
+    await ended;
   });
 
   test("leaves when it has no work for its idle time, but not while it works", async () => {
