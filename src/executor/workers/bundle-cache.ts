@@ -8,23 +8,16 @@ import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { VersionId } from "../../model/ids.js";
 import type { BundleMessage } from "../../wire/calls.js";
+import { BundleArrivals } from "./bundle-arrivals.js";
 import { makePublicFolder } from "./public-folder.js";
 
 /** With bundles of the largest size, 4 GiB. */
 const maxVersions = 64;
 
-/** A version that is on its way from gleanerd. */
-interface Arriving {
-  readonly pieces: (Uint8Array | null)[];
-  expectedOffset: number;
-  wake: () => void;
-  failure: GleanerError | null;
-}
-
 export class BundleCache {
   /** Versions that were checked since this process started, or are being fetched. */
   private readonly folders = new Map<VersionId, Promise<string>>();
-  private readonly arriving = new Map<VersionId, Arriving>();
+  private readonly arrivals: BundleArrivals;
 
   /**
    * `ask` sends for a version; its parts come to `arrived`. `inUse`: the versions of all workers,
@@ -32,9 +25,11 @@ export class BundleCache {
    */
   constructor(
     private readonly root: string,
-    private readonly ask: (version: VersionId) => void,
+    ask: (version: VersionId) => void,
     private readonly inUse: () => ReadonlySet<VersionId>,
-  ) {}
+  ) {
+    this.arrivals = new BundleArrivals(ask);
+  }
 
   /** The folder of a version; rejects with a GleanerError if it cannot be had. */
   folderOf(version: VersionId): Promise<string> {
@@ -50,26 +45,11 @@ export class BundleCache {
   }
 
   arrived(message: BundleMessage): void {
-    const arriving = this.arriving.get(message.version);
-    if (arriving === undefined) return; // asked for on an earlier connection
-    if (message.type === "bundleRefused")
-      arriving.failure = new GleanerError("NOT_FOUND", message.reason);
-    else if (message.offset !== arriving.expectedOffset)
-      arriving.failure = new GleanerError("PROTOCOL", "a part of the bundle is missing");
-    else {
-      arriving.expectedOffset += message.bytes.length;
-      arriving.pieces.push(message.bytes);
-      if (message.isLast) arriving.pieces.push(null);
-    }
-    arriving.wake();
+    this.arrivals.arrived(message);
   }
 
-  /** The connection is lost, and with it what was on its way. */
   disconnected(): void {
-    for (const arriving of this.arriving.values()) {
-      arriving.failure = new GleanerError("UNREACHABLE", "the connection to gleanerd was lost");
-      arriving.wake();
-    }
+    this.arrivals.disconnected();
   }
 
   private async find(version: VersionId): Promise<string> {
@@ -87,7 +67,7 @@ export class BundleCache {
     await this.makeRoom();
     const fresh = join(this.root, `.${version}.${process.pid}`);
     await removeUnpacked(fresh);
-    await unpackBundle(this.fetch(version), fresh, version);
+    await unpackBundle(this.arrivals.fetch(version), fresh, version);
     try {
       renameSync(fresh, folder);
     } catch (thrown) {
@@ -96,31 +76,6 @@ export class BundleCache {
       if (!existsSync(folder)) throw thrown;
     }
     return folder;
-  }
-
-  private async *fetch(version: VersionId): AsyncGenerator<Uint8Array> {
-    const arriving: Arriving = {
-      pieces: [],
-      expectedOffset: 0,
-      wake: () => {},
-      failure: null,
-    };
-    this.arriving.set(version, arriving);
-    this.ask(version);
-    try {
-      for (;;) {
-        if (arriving.failure !== null) throw arriving.failure;
-        const piece = arriving.pieces.shift();
-        if (piece === null) return;
-        if (piece !== undefined) yield piece;
-        else
-          await new Promise<void>((resolve) => {
-            arriving.wake = resolve;
-          });
-      }
-    } finally {
-      this.arriving.delete(version);
-    }
   }
 
   /** The versions that were used longest ago go first, but none of a worker's. */

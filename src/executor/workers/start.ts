@@ -22,6 +22,13 @@ export interface WorkerSite {
 
 type Spec = Pick<LaunchSpec, "isolation" | "gpuDevices">;
 
+/** How workers connect, and where their code and their runtimes lie. */
+export interface WorkerPorts {
+  readonly sockets: Pick<WorkerSocket, "path" | "expect" | "forget">;
+  readonly code: Pick<BundleCache, "folderOf">;
+  readonly programs: Pick<RuntimePrograms, "commandOf">;
+}
+
 /**
  * `socketPath`: in a folder that only this process's user may enter; `cache`: where bundles are
  * kept; `say` tells gleanerd.
@@ -40,8 +47,25 @@ export async function startWorkers(
     () => workers.versions,
   );
   const programs = new RuntimePrograms(paths.cache);
+  const workers: Workers = workersOver(
+    { sockets, code, programs },
+    spec,
+    spawner,
+    containment,
+    say,
+  );
+  return { workers, code, close: () => sockets.close() };
+}
+
+export function workersOver(
+  { sockets, code, programs }: WorkerPorts,
+  spec: Spec,
+  spawner: Spawning,
+  containment: Containment,
+  say: (message: ExecutorMessage) => void,
+): Workers {
   let number = 0;
-  const workers: Workers = new Workers(
+  return new Workers(
     (order, free, onGone) => {
       const name = `worker.${++number}`;
       const opened = openGroupFor(containment, spec, name, order, free);
@@ -67,7 +91,6 @@ export async function startWorkers(
     },
     (workers) => say({ type: "warm", workers }),
   );
-  return { workers, code, close: () => sockets.close() };
 }
 
 const workOf = (
