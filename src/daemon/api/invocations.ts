@@ -125,12 +125,14 @@ export async function accept(
     submittedAtMs: nowMs(),
   });
   const digest = digestOf(uid, submission, inputs);
-  // A repetition of the request finds its invocations running, or ended.
+  const first = recorded[0]!;
+  // A repetition of the request finds its invocations running, or ended. What it names may mean
+  // something else by now (an alias moved): it must not take the place of what was recorded.
+  const isNew = first.state === "PENDING" && live.get(first.id) === undefined;
   for (const invocation of recorded)
     if (invocation.state === "PENDING" && live.get(invocation.id) === undefined)
       live.add({ invocation, digest }, null);
-  const first = recorded[0]!;
-  deps.documents.remember(submissionIdOf(first), submission, digest.documentBytes);
+  if (isNew) deps.documents.remember(submissionIdOf(first), submission, digest.documentBytes);
   if (submission.checkpoint) checkpoints.submitted(recorded);
   dispatcher.kick();
   return { id: submissionIdOf(first), tasks: recorded.length };

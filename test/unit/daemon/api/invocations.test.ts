@@ -221,6 +221,8 @@ describe("a submission", () => {
     await end(each!);
     expect(await send()).toMatchObject({ body: { id: 1 } });
     expect(live.size).toBe(0);
+    // The first submission is what runs, whatever a repetition says.
+    expect(events.filter((each) => each.startsWith("document"))).toEqual(["document 1"]);
   });
 
   test("with a checkpoint folder counts towards the limit on folders", async () => {
