@@ -1,6 +1,9 @@
 // One seed: a world, its steps, and its end, when everything must have come to rest as promised.
 
 import { useTime } from "../../src/clock.js";
+import { Apis } from "./functions/api.js";
+import { Callers } from "./functions/callers.js";
+import { Owners } from "./functions/owners.js";
 import { DaemonHost, slowestLaunchMs } from "./site/daemon-host.js";
 import { Disk } from "./site/disk.js";
 import { Slurm } from "./site/slurm.js";
@@ -10,8 +13,12 @@ import { type Sabotage, World } from "./site/world.js";
 /** Longer than every patience in the daemon: adoption, pauses after failures, time limits. */
 const longestQuietMs = 20 * 60_000;
 const quietStepMs = 5_000;
+const readTries = 10;
 /** Executors on drained nodes have left by then. */
 const lingerMs = 15_000;
+
+/** Most of the names that are called exist from the beginning. */
+const firstDeploys = 8;
 
 export interface SeedOptions {
   readonly seed: number;
@@ -35,6 +42,8 @@ class Site {
   readonly slurm: Slurm;
   readonly daemonHost: DaemonHost;
   readonly users: Users;
+  readonly owners: Owners;
+  readonly callers: Callers;
 
   constructor({ seed, tell, sabotage }: SeedOptions) {
     this.world = new World({ seed, tell: tell ?? null, sabotage: sabotage ?? {} });
@@ -42,13 +51,22 @@ class Site {
     this.slurm = new Slurm(this.world);
     this.daemonHost = new DaemonHost(this.world, this.slurm, this.disk);
     this.users = new Users(this.world, this.daemonHost);
+    const apis = new Apis(this.users);
+    this.owners = new Owners(this.world, this.users, apis);
+    this.callers = new Callers(this.world, this.users, apis, this.owners);
   }
 
   /** Somebody does something, or something breaks. */
   act(): void {
     const { chance } = this.world;
     chance.weighted<() => void>([
-      [30, () => this.users.submit()],
+      [20, () => this.users.submit()],
+      [14, () => this.callers.call()],
+      [5, () => this.callers.map()],
+      [6, () => this.owners.deploy()],
+      [3, () => this.owners.change()],
+      [4, () => this.callers.look()],
+      [1, () => this.clean()],
       [22, () => this.slurm.submit()],
       [4, () => this.users.cancel()],
       [2, () => this.operate()],
@@ -64,6 +82,11 @@ class Site {
       [10, () => {}],
     ])();
     this.reviveDaemon();
+  }
+
+  private clean(): void {
+    const daemon = this.daemonHost.listening;
+    if (daemon !== null) this.world.within(daemon.process, 0, () => void daemon.clean());
   }
 
   private operate(): void {
@@ -202,11 +225,21 @@ class Site {
     for (let restedMs = 0; restedMs < longestQuietMs; restedMs += quietStepMs) {
       heal();
       await world.timeline.run(quietStepMs);
-      const isServed = users.unanswered === 0 && daemonHost.listening !== null;
+      const isServed = users.clients.unanswered === 0 && daemonHost.listening !== null;
       if (isServed && world.books.isQuiet && restedMs >= lingerMs && !this.anyHangs) break;
     }
+    await this.readAll();
     world.books.close(this.disk);
     await this.emptyNodes();
+  }
+
+  /** Everybody reads all their answers; some are lost on their way, and asked for again. */
+  private async readAll(): Promise<void> {
+    const { callers, users, world } = this;
+    callers.readAll();
+    for (let tries = 0; users.clients.unanswered > 0 && tries < readTries; tries++)
+      await world.timeline.run(quietStepMs);
+    if (users.clients.unanswered > 0) world.complain("a user cannot read what has ended");
   }
 
   private get anyHangs(): boolean {
@@ -248,6 +281,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   process.on("unhandledRejection", onRejection);
   try {
     site.daemonHost.start();
+    for (let first = 0; first < firstDeploys; first++) site.owners.deploy();
     for (let step = 0; step < options.steps && world.problems.length === 0; step++) {
       site.act();
       await world.timeline.run(pauseOf(world));

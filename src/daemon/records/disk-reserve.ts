@@ -12,6 +12,9 @@ const mebibyte = 1024 * 1024;
  */
 const lookMs = 1_000;
 
+/** Reads how full the file system of a path is. */
+export type StatDisk = (path: string) => Promise<Pick<StatsFs, "bavail" | "bsize" | "blocks">>;
+
 export class DiskReserve {
   private readonly looks = new Interval(lookMs);
   private lastFreeMb = Number.POSITIVE_INFINITY;
@@ -19,9 +22,7 @@ export class DiskReserve {
   constructor(
     private readonly directory: string,
     private readonly reserveMb: number,
-    private readonly statOf: (
-      path: string,
-    ) => Promise<Pick<StatsFs, "bavail" | "bsize" | "blocks">> = statfs,
+    private readonly statOf: StatDisk = statfs,
   ) {}
 
   /** What an unprivileged user may write there; Infinity if the file system does not report it. */

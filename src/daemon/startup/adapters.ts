@@ -17,6 +17,7 @@ import { createSlurmCluster } from "../../slurm/cluster.js";
 import { createBlobFiles } from "../../store/blobs/blob-files.js";
 import { loadTls, type TlsFiles } from "../auth/tls.js";
 import { Secrets } from "../auth/tokens.js";
+import type { StatDisk } from "../records/disk-reserve.js";
 
 /** An executor is ready within ~0.3 s; ssh to a busy node may take seconds. */
 export const startMs = 15_000;
@@ -26,6 +27,8 @@ export interface Adapters {
   readonly cluster: Cluster;
   readonly launcher: Launcher;
   readonly blobFiles: BlobFiles;
+  /** If omitted, the kernel is asked. */
+  readonly statDisk?: StatDisk;
   /**
    * Paths on the nodes of programs that the launcher copies there; if omitted, they are where the
    * configuration says.

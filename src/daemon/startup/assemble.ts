@@ -23,7 +23,7 @@ import { type SettlePolicy, Settler } from "../invocations/settle.js";
 import { type SlurmView, StartFailures } from "../invocations/start-failures.js";
 import { Waiters } from "../invocations/waiters.js";
 import { Conditions } from "../records/conditions.js";
-import { DiskReserve } from "../records/disk-reserve.js";
+import { DiskReserve, type StatDisk } from "../records/disk-reserve.js";
 import { Learning } from "../records/learning.js";
 import { Recorder } from "../records/recorder.js";
 import { Events } from "../state/events.js";
@@ -63,14 +63,14 @@ export interface Parts {
 export function assemble(
   config: Config,
   store: Store,
-  { cluster, launcher, blobFiles, brought, tls, secrets, newName }: Adapters,
+  { cluster, launcher, blobFiles, statDisk, brought, tls, secrets, newName }: Adapters,
   log: Logger,
 ): Parts {
   /** With the paths that the programs have on the nodes. */
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
   const shared = sharedBy(config, store, launcher, secrets, log, () => capacity);
   // These components call each other through callbacks; none runs before all are constructed.
-  const contents = contentsOf(config, store, blobFiles);
+  const contents = contentsOf(config, store, blobFiles, statDisk);
   const executors: Executors = new Executors({
     ...shared,
     code: new CodeSupply({ ...shared, ...contents }),
@@ -113,8 +113,9 @@ function contentsOf(
   { stateDirectory, store: policy, blobs }: Config,
   store: Store,
   files: BlobFiles,
+  statDisk: StatDisk | undefined,
 ) {
-  const reserve = new DiskReserve(stateDirectory, policy.reserveMb);
+  const reserve = new DiskReserve(stateDirectory, policy.reserveMb, statDisk);
   return {
     reserve,
     blobs: new Blobs({ files, store, reserve, policy: blobs }),

@@ -11,9 +11,10 @@ import type {
 } from "../../../src/model/invocation.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
 import type { Disk } from "../site/disk.js";
-import type { FunctionProcess, SimulatedNode } from "../site/node.js";
+import type { SimulatedNode } from "../site/node.js";
 import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
+import { CallBook } from "./calls.js";
 import { Causes } from "./causes.js";
 
 /** The site's prices and limits, written down once more. */
@@ -21,6 +22,7 @@ const microCreditsPerCoreSecond = 278n;
 const microCreditsPerGbSecond = 28n;
 const lostInARow = 10;
 const leastPauseMs = 250;
+const segmentationFault = 11;
 
 interface Ending {
   readonly wallMs: number;
@@ -66,7 +68,12 @@ const billed: ReadonlySet<AttemptEnd> = new Set([
 ]);
 
 export class Books {
-  readonly counts = { attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 };
+  readonly counts = {
+    ...{ attempts: 0, evicted: 0, lost: 0, ended: 0, refused: 0, jobsBeside: 0 },
+    /** Bundles that reached a node, and calls that reached a handler, of these in a warm worker. */
+    ...{ fetched: 0, calls: 0, warm: 0 },
+    ...{ deployed: 0, read: 0 },
+  };
   private readonly accounts = new Map<InvocationId, Account>();
   private readonly runs = new Map<string, Run>();
   private readonly ordersSeen = new Set<string>();
@@ -77,9 +84,11 @@ export class Books {
   private microCredits = 0n;
 
   readonly causes: Causes;
+  readonly calls: CallBook;
 
   constructor(private readonly world: World) {
     this.causes = new Causes(() => world.nowMs);
+    this.calls = new CallBook(world);
   }
 
   private demand(holds: boolean, sentence: string): void {
@@ -89,14 +98,15 @@ export class Books {
   // No harm.
 
   /** What runs on a node beside what Slurm gave away there, whenever either grows. */
-  checkNode(node: SimulatedNode, why: string): void {
+  checkNode(node: SimulatedNode, why: string, isJob = false): void {
     let cores = 0;
     let memoryMb = 0;
     const owners = new Set<string>();
     for (const each of node.functions) {
       if (!each.isAlive) continue;
-      cores += each.cores;
-      memoryMb += each.memoryMb;
+      const dying = isJob ? each.dying : null;
+      cores += each.cores + (dying?.cores ?? 0);
+      memoryMb += each.memoryMb + (dying?.memoryMb ?? 0);
       owners.add(each.executor);
     }
     let jobCores = 0;
@@ -143,10 +153,9 @@ export class Books {
     );
   }
 
-  began(run: FunctionProcess, node: SimulatedNode): void {
-    const { cores, memoryMb, key } = run;
+  /** From now on it has cores and memory, and its time counts. */
+  holds(key: AttemptKey, cores: number, memoryMb: number): void {
     this.runs.set(nameOf(key), { cores, memoryMb, ending: null });
-    this.checkNode(node, `attempt ${nameOf(key)} started`);
   }
 
   ended(key: AttemptKey, ending: Ending): void {
@@ -195,6 +204,7 @@ export class Books {
         const account = this.accounts.get(id)!;
         this.demand(account.state === "waiting", `${id} was ended while ${account.state}`);
         account.state = args[1] as InvocationState;
+        this.calls.withdrawn(id);
         this.checkCause(id, `waiting ${id}`, "CANCELLED", null);
       }
     } else if (name === "setDrained") {
@@ -229,6 +239,7 @@ export class Books {
     );
     this.requests.set(request.requestId, ids);
     if (before !== undefined) return;
+    this.calls.submitted(request, ids);
     const { cores, memoryMb, timeLimitMs } = request.submission;
     const { user } = request.owner;
     const array = ids[0]!;
@@ -284,6 +295,7 @@ export class Books {
     if (end === "LOST") this.counts.lost++;
     this.demand(billed.has(end) === (posting !== null), `${name}, ${end}, is billed wrongly`);
     this.checkResult(name, result);
+    this.calls.recorded(result);
     if (posting === null) return;
     const { cores, memoryMb, user } = account;
     this.counts.ended++;
@@ -298,7 +310,7 @@ export class Books {
   /** Against what the node's processes did. */
   private checkResult(
     name: string,
-    { end, next, wallMs, exitCode, invocation }: AttemptResult,
+    { end, next, wallMs, exitCode, signal, invocation }: AttemptResult,
   ): void {
     const run = this.runs.get(name);
     const truth = run?.ending;
@@ -326,6 +338,8 @@ export class Books {
     const isTrue =
       (end === "COMPLETED" && truth.exitCode === 0 && truth.signal === 0 && truth.oomKills === 0) ||
       (end === "FAILED" && truth.exitCode !== 0 && exitCode === truth.exitCode) ||
+      // Our own signal would be 9.
+      (end === "FAILED" && truth.signal === segmentationFault && signal === truth.signal) ||
       (end === "OUT_OF_MEMORY" && truth.oomKills > 0) ||
       end === "TIMEOUT" ||
       end === "CANCELLED" ||

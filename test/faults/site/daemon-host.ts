@@ -10,14 +10,15 @@ import type { Launcher } from "../../../src/core/ports/launcher.js";
 import type { Store } from "../../../src/core/ports/store.js";
 import { Secrets } from "../../../src/daemon/auth/tokens.js";
 import { wakesFor } from "../../../src/daemon/capacity/wake.js";
+import { Cleaning } from "../../../src/daemon/functions/cleaning.js";
 import type { Adapters } from "../../../src/daemon/startup/adapters.js";
 import { assemble, type Parts } from "../../../src/daemon/startup/assemble.js";
 import { recover } from "../../../src/daemon/startup/recovery.js";
 import { subscriberFailed } from "../../../src/daemon/state/events.js";
 import { AssertionError, GleanerError } from "../../../src/model/errors.js";
 import type { ExecutorId, JobId, NodeName } from "../../../src/model/ids.js";
-import { MemoryBlobFiles } from "../../support/daemon/memory-blobs.js";
 import type { Process } from "../timeline.js";
+import { Contents } from "./contents.js";
 import type { Disk } from "./disk.js";
 import { ExecutorProcess } from "./executor-process.js";
 import type { Link } from "./network.js";
@@ -30,6 +31,8 @@ export const config: Config = parseConfig(
     logDirectory: "/simulated/log",
     placement: { memoryMarginMb: 100 },
     functions: { maxPending: 500 },
+    blobs: { keepUnusedMs: 60_000 },
+    results: { keepMs: 60_000 },
     programs: { node: "/simulated/node", executor: "/simulated/executor", ...programs },
   },
   "the simulated site",
@@ -49,17 +52,27 @@ function loadSecrets(): Secrets {
 /** One life of gleanerd. */
 export class Daemon {
   private readonly woken: ReturnType<typeof wakesFor>;
+  private readonly cleaning: Cleaning;
 
   constructor(
     readonly process: Process,
     readonly parts: Parts,
     readonly store: Store,
+    log: Logger,
   ) {
     this.woken = wakesFor(parts);
+    const { keepUnusedMs } = config.blobs;
+    const inUse = () => parts.live.versions();
+    this.cleaning = new Cleaning(parts.blobs, store, inUse, keepUnusedMs, log);
   }
 
   accept(executor: ExecutorId, link: Link): void {
     this.parts.executors.connected(executor, link.daemon);
+  }
+
+  /** What rounds.ts does at intervals. */
+  clean(): Promise<void> {
+    return this.cleaning.run();
   }
 
   wake(node: NodeName, job: JobId): void {
@@ -76,7 +89,7 @@ export class DaemonHost {
   listening: Daemon | null = null;
   private process: Process | null = null;
   private readonly bootedUs: number;
-  private readonly blobFiles = new MemoryBlobFiles();
+  readonly contents: Contents;
   private lives = 0;
   private names = 0;
 
@@ -86,6 +99,7 @@ export class DaemonHost {
     private readonly disk: Disk,
   ) {
     this.bootedUs = world.chance.whole(1, 1_000_000_000) * 1_000;
+    this.contents = new Contents(world, (sha256) => disk.hasBlob(sha256));
     slurm.onWake = (node, job) => {
       const { listening } = this;
       if (listening !== null)
@@ -123,15 +137,17 @@ export class DaemonHost {
     const adapters: Adapters = {
       cluster: slurm.portFor(process),
       launcher: this.launcher(process),
-      blobFiles: this.blobFiles,
+      blobFiles: this.contents.filesOf(process),
+      statDisk: this.contents.statDisk,
       secrets,
       newName: () => String(++this.names),
     };
-    const parts = assemble(config, store, adapters, this.log(process));
+    const log = this.log(process);
+    const parts = assemble(config, store, adapters, log);
     await recover(parts, store);
     // What is dead may finish its turn, and nobody hears of it.
     if (!process.isAlive) return;
-    this.listening = new Daemon(process, parts, store);
+    this.listening = new Daemon(process, parts, store, log);
     world.tell(`${process.name} is ready`);
     void parts.capacity.start();
   }

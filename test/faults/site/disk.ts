@@ -35,6 +35,10 @@ function openDatabase(): Database.Database {
   return database;
 }
 
+/** What a user asked for may be refused; names of the checkpoints of one time collide. */
+const isBroken = ({ code, detail }: { code: string; detail: string }): boolean =>
+  code === "STORE" && !detail.includes("UNIQUE constraint");
+
 interface Waiting {
   readonly name: string;
   readonly args: readonly unknown[];
@@ -109,7 +113,7 @@ export class Disk {
       outcomes.forEach((outcome, at) => {
         const { name, args } = group[at]!;
         if (outcome.kind === "done") world.books.committed(name, args, outcome.value);
-        else if (!outcome.failure.detail.includes("UNIQUE constraint"))
+        else if (isBroken(outcome.failure))
           world.complain(`the store refused ${name}: ${outcome.failure.detail}`);
       });
       answer = () =>
@@ -120,6 +124,15 @@ export class Disk {
         });
     });
     return answer;
+  }
+
+  hasBlob(sha256: string): boolean {
+    return this.rows("SELECT 1 FROM blob WHERE sha256 = ?", sha256).length > 0;
+  }
+
+  /** For a checker, which must not rely on the store's own questions. */
+  rows<Row>(sql: string, ...bound: readonly unknown[]): readonly Row[] {
+    return this.database.prepare<unknown[], Row>(sql).all(...bound);
   }
 
   close(): void {

@@ -6,17 +6,20 @@ import type { AttemptGroup, Containment } from "../../../src/executor/containmen
 import { Executor } from "../../../src/executor/executor.js";
 import type { BeginLine } from "../../../src/executor/hook/socket.js";
 import { tellKillNotes } from "../../../src/executor/kill-notes.js";
-import type { RunEvents, RunHandle } from "../../../src/executor/runtimes/runtime.js";
+import type { ProcessEvents, RunHandle } from "../../../src/executor/runtimes/runtime.js";
 import type { SpawnOrder } from "../../../src/executor/runtimes/spawn-request.js";
+import type { Spawning } from "../../../src/executor/runtimes/spawner.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import type { JobId } from "../../../src/model/ids.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
 import { checkLaunchSpec } from "../../../src/wire/launch.js";
+import { NodeWorkers } from "../functions/node-workers.js";
 import type { Process } from "../timeline.js";
 import type { DaemonHost } from "./daemon-host.js";
 import { FunctionRun } from "./function-run.js";
+import { SimulatedGroup } from "./group.js";
 import { Link } from "./network.js";
-import type { SimulatedNode } from "./node.js";
+import type { SimulatedNode, SimulatedRun } from "./node.js";
 import type { World } from "./world.js";
 
 const emptyPollMs = 2;
@@ -30,6 +33,8 @@ export class ExecutorProcess {
   hasPublished = false;
   link: Link | null = null;
   private executor: Executor | null = null;
+  private readonly groups = new Set<SimulatedGroup>();
+  private readonly workers: NodeWorkers;
 
   constructor(
     private readonly world: World,
@@ -39,6 +44,7 @@ export class ExecutorProcess {
   ) {
     this.spec = checkLaunchSpec(JSON.parse(input));
     this.process = world.process(this.spec.executor, node.bootedUs);
+    this.workers = new NodeWorkers(world, node, this.process);
     const { causes } = world.books;
     causes.budgetTold(this.spec.executor, this.spec.budget.budget);
     this.process.whenDead(() => {
@@ -53,7 +59,7 @@ export class ExecutorProcess {
   }
 
   private async start(): Promise<void> {
-    const { node, world } = this;
+    const { node, spec, world } = this;
     if (node.executor?.process.isAlive === true) {
       world.tell(`${this.spec.executor} finds ${node.executor.spec.executor} on its node`);
       this.process.die();
@@ -77,21 +83,23 @@ export class ExecutorProcess {
       },
       takeKillNotes: () => node.killNotes.splice(0),
     };
-    const executor = new Executor(
-      this.spec,
+    const containment = this.containment();
+    const spawner: Spawning = {
+      start: (order, group, events) => this.spawn(order, group, events),
+      close: async () => {},
+    };
+    const functions = this.workers.start(spec, spawner, containment, (message) =>
+      executor.outbox.sayNow(message),
+    );
+    const executor: Executor = new Executor(
+      spec,
       folder,
-      this.containment(),
+      containment,
       (event, details) => {
         if (world.isTold)
           world.tell(`${this.spec.executor} ${event} ${JSON.stringify(details ?? {})}`);
       },
-      {
-        gone: (reason) => void this.leave(session, reason),
-        spawner: {
-          start: (order, group, events) => this.spawn(order, group, events),
-          close: async () => {},
-        },
-      },
+      { gone: (reason) => void this.leave(session, reason), spawner, ...functions },
     );
     this.executor = executor;
     this.isListening = true;
@@ -132,7 +140,7 @@ export class ExecutorProcess {
       {
         onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
         onMessage: (message) => executor.onMessage(message),
-        onLost: () => executor.outbox.detach(),
+        onLost: () => executor.onLost(),
         onTrouble: () => {},
         onOrphaned: () => {
           this.world.books.causes.takes(this.spec.executor);
@@ -186,17 +194,19 @@ export class ExecutorProcess {
     this.executor!.end(job);
   }
 
-  private get mine(): FunctionRun[] {
-    return [...this.node.functions].filter(
-      (each): each is FunctionRun => each.executor === this.spec.executor,
-    );
+  private get mine(): SimulatedRun[] {
+    return [...this.groups].flatMap(({ run }) => run ?? []);
   }
 
   private containment(): Containment {
     return {
       kind: "cgroup2",
       killFile: "/simulated/cgroup.kill",
-      openGroup: (name) => this.group(name),
+      openGroup: () => {
+        const group = new SimulatedGroup((empty) => this.groups.delete(empty));
+        this.groups.add(group);
+        return group;
+      },
       killAll: () => {
         for (const each of this.mine) each.killStarted();
         return true;
@@ -209,28 +219,9 @@ export class ExecutorProcess {
     };
   }
 
-  private group(name: string): AttemptGroup {
-    const runs = () => this.mine.filter(({ key }) => `${key.invocation}.${key.attempt}` === name);
-    return {
-      joinFiles: [],
-      killFile: "/simulated/cgroup.kill",
-      pollMemory: false,
-      maxPolledProcesses: null,
-      kill: () => {
-        for (const run of runs()) run.killStarted();
-      },
-      freeze: () => {},
-      isFrozen: true,
-      closesGpus: false,
-      isEmpty: () => !runs().some((run) => run.isAlive),
-      processes: () => [],
-      hanging: () => [], // it takes its time to die, and dies
-      remove: () => true,
-    };
-  }
-
-  private spawn(order: SpawnOrder, group: AttemptGroup, events: RunEvents): RunHandle {
-    const run = new FunctionRun(this.world, this.node, this.process, order, this.spec, events);
+  private spawn(order: SpawnOrder, group: AttemptGroup, events: ProcessEvents): RunHandle {
+    const run = this.workers.runOf(order, events) ?? this.functionRun(order, events);
+    (group as SimulatedGroup).run = run;
     return {
       terminate: () => run.terminate(),
       notify: () => {}, // its functions ask for none
@@ -239,5 +230,9 @@ export class ExecutorProcess {
         run.kill();
       },
     };
+  }
+
+  private functionRun(order: SpawnOrder, events: ProcessEvents): FunctionRun {
+    return new FunctionRun(this.world, this.node, this.process, order, this.spec, events);
   }
 }

@@ -7,16 +7,17 @@ import type { ExecutorId } from "../../../src/model/ids.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
 import type { Process } from "../timeline.js";
-import type { FunctionProcess, SimulatedNode } from "./node.js";
+import type { SimulatedNode, SimulatedRun } from "./node.js";
 import type { World } from "./world.js";
 
-export class FunctionRun implements FunctionProcess {
+export class FunctionRun implements SimulatedRun {
   readonly key: AttemptKey;
   readonly executor: ExecutorId;
   readonly cores: number;
   readonly memoryMb: number;
   /** Its processes are there. */
   isAlive = false;
+  readonly dying = null;
   private state: "joining" | "running" | "ended" = "joining";
   private isDying = false;
   private startNs = 0n;
@@ -67,7 +68,8 @@ export class FunctionRun implements FunctionProcess {
     this.isAlive = true;
     this.startNs = this.machineNs;
     world.tell(`${node.name}: ${this.name} starts on ${this.cores} cores`);
-    world.books.began(this, node);
+    world.books.holds(this.key, this.cores, this.memoryMb);
+    world.books.checkNode(node, `attempt ${this.name} started`);
     world.within(this.process, chance.ms(0.05, 1), () => this.events.onStarted(process.pid));
     const lastsMs = chance.weighted([
       [5, chance.ms(1, 50)],
@@ -126,6 +128,9 @@ export class FunctionRun implements FunctionProcess {
     this.isDying = true;
     this.world.after(this.node.deathMs(), () => this.end(0, 9, 0));
   }
+
+  /** Its cores are taken away only for a job whose cores are unknown, which ends it here. */
+  freeze(): void {}
 
   /** All of it: what was not begun never begins. */
   kill(): void {

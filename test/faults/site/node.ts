@@ -1,8 +1,15 @@
 // A simulated node: the marks of its hook, batch jobs that run there, functions and the executor,
 // and the hook itself.
 
-import { type ExecutorId, type JobId, type NodeName, nodeName } from "../../../src/model/ids.js";
+import {
+  type ExecutorId,
+  type JobId,
+  type NodeName,
+  nodeName,
+  type VersionId,
+} from "../../../src/model/ids.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
+import { codeFolder } from "../functions/node-code.js";
 import type { Process } from "../timeline.js";
 import type { ExecutorProcess } from "./executor-process.js";
 import type { World } from "./world.js";
@@ -18,12 +25,25 @@ export interface Share {
   readonly memoryMb: number;
 }
 
-/** The processes of one attempt. */
+/** The processes of one attempt, or of a worker. */
 export interface FunctionProcess extends Share {
   readonly key: AttemptKey;
   readonly executor: ExecutorId;
   isAlive: boolean;
+  /** What it still takes beside its share; null if nothing. */
+  readonly dying: Share | null;
   die(): void;
+}
+
+/** What glean-spawn runs, as its executor handles it. */
+export interface SimulatedRun extends FunctionProcess {
+  /** SIGTERM. */
+  terminate(): void;
+  /** SIGKILL to what is in its group. */
+  killStarted(): void;
+  /** Also what was not begun. */
+  kill(): void;
+  freeze(isFrozen: boolean): void;
 }
 
 export class SimulatedNode {
@@ -38,6 +58,8 @@ export class SimulatedNode {
   /** Who holds the claim to the node's folder. */
   executor: ExecutorProcess | null = null;
   readonly functions = new Set<FunctionProcess>();
+  /** The bundles in its cache. */
+  readonly code = new Map<VersionId, Buffer>();
   /** Batch jobs whose processes may run. */
   readonly jobs = new Map<JobId, Share>();
 
@@ -49,6 +71,11 @@ export class SimulatedNode {
   ) {
     this.name = nodeName(name);
     this.bootedUs = world.chance.whole(1, 1_000_000_000) * 1_000;
+  }
+
+  /** The bundle whose files are in a folder of the cache. */
+  codeIn(folder: string): Buffer {
+    return this.code.get(folder.slice(codeFolder.length) as VersionId)!;
   }
 
   /** How long a killed process needs to be gone. */
@@ -73,7 +100,7 @@ export class SimulatedNode {
       if (isWanted()) {
         this.jobs.set(job, share);
         world.tell(`${this.name}: job ${job} starts on ${share.cores} cores`);
-        world.books.checkNode(this, `job ${job} started`);
+        world.books.checkNode(this, `job ${job} started`, true);
       }
       over();
     };

@@ -2,38 +2,38 @@
 // operators drain and resume.
 
 import { cancel } from "../../../src/daemon/api/cancel.js";
-import { accept, type InvocationRoutes } from "../../../src/daemon/api/invocations.js";
+import type { FunctionRoutes } from "../../../src/daemon/api/functions.js";
+import { type Asked, accept, type InvocationRoutes } from "../../../src/daemon/api/invocations.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import type { RequestedSubmission } from "../../../src/model/invocation.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../../../src/wire/api/limits.js";
+import { Clients } from "./clients.js";
 import { config, type Daemon, type DaemonHost } from "./daemon-host.js";
 import type { World } from "./world.js";
 
-const people = ["ada", "ben", "cleo"].map((user, at) => ({
+export const people = ["ada", "ben", "cleo"].map((user, at) => ({
   uid: 1_000 + at,
   gid: 1_000 + at,
   user,
   operator: user === "ada",
 }));
-type Caller = (typeof people)[number];
-
-/** What a client waits for an answer before it asks again. */
-const patienceMs = 5_000;
+export type Person = (typeof people)[number];
 
 export class Users {
   /** Ids that an answer named. */
   readonly answered: InvocationId[] = [];
-  /** Requests that have no answer yet. */
-  unanswered = 0;
+  readonly clients: Clients;
   private requests = 0;
 
   constructor(
     private readonly world: World,
     private readonly daemonHost: DaemonHost,
-  ) {}
+  ) {
+    this.clients = new Clients(world, daemonHost);
+  }
 
-  private routes(daemon: Daemon): InvocationRoutes {
+  routes(daemon: Daemon): InvocationRoutes & Pick<FunctionRoutes, "admission"> {
     const { parts } = daemon;
     return {
       ...parts,
@@ -76,49 +76,18 @@ export class Users {
       checkpoint: false,
     };
     const requestId = `request-${++this.requests}`;
-    this.unanswered++;
-    this.ask(chance.pick(people), { requestId, submission, isAnswered: false });
+    const caller = chance.pick(people);
+    this.clients.send({
+      run: (daemon) =>
+        accept(this.routes(daemon), caller, { requestId, submission } as unknown as Asked),
+      done: ({ id, tasks }) => this.world.books.acknowledged(requestId, id, tasks),
+      answered: ({ id, tasks }) => this.accepted(id, tasks),
+    });
   }
 
-  /**
-   * Repeats until there is an answer: the same request is one submission, however often it is sent.
-   */
-  private ask(
-    caller: Caller,
-    body: {
-      readonly requestId: string;
-      readonly submission: RequestedSubmission;
-      isAnswered: boolean;
-    },
-  ): void {
-    const { world, daemonHost } = this;
-    const daemon = daemonHost.listening;
-    const answer = () => {
-      if (!body.isAnswered) this.unanswered--;
-      body.isAnswered = true;
-    };
-    world.after(patienceMs, () => {
-      if (!body.isAnswered) this.ask(caller, body);
-    });
-    if (daemon === null) return;
-    world.within(daemon.process, world.chance.ms(0.1, 2), () => {
-      accept(this.routes(daemon), caller, body as never).then(
-        ({ id, tasks }) => {
-          world.books.acknowledged(body.requestId, id, tasks);
-          daemon.process.act(() => {
-            // The answer itself may be lost on its way.
-            if (world.chance.happens(0.03)) return;
-            answer();
-            for (let task = 0; task < tasks; task++) this.answered.push(invocationId(id + task));
-          });
-        },
-        (thrown: unknown) => {
-          if (!(thrown instanceof GleanerError)) world.broke(thrown);
-          // Too many wait: a user who is told so gives up.
-          else if (thrown.code !== "STORE") answer();
-        },
-      );
-    });
+  /** An answer names what may be cancelled. */
+  accepted(id: InvocationId, tasks: number): void {
+    for (let task = 0; task < tasks; task++) this.answered.push(invocationId(id + task));
   }
 
   cancel(): void {

@@ -1,0 +1,210 @@
+// The books of calls: every input, answer and version is followed from its user to the worker and
+// back.
+
+import type { AttemptResult, NewInvocations } from "../../../src/core/ports/store.js";
+import type { CallAnswer, Payload } from "../../../src/model/call.js";
+import type { InvocationId, VersionId } from "../../../src/model/ids.js";
+import { isFinal } from "../../../src/model/invocation.js";
+import type { AttemptKey } from "../../../src/wire/messages.js";
+import { type Loading, resultOf } from "../functions/bundles.js";
+import { type Input, inputIn } from "../functions/inputs.js";
+import type { World } from "../site/world.js";
+import { type Called, FunctionBook } from "./functions.js";
+
+/** What a user asked for. */
+export interface AskedCall extends Called {
+  readonly inputs: readonly Uint8Array[];
+  readonly isMap: boolean;
+  readonly askedMs: number;
+}
+
+/** One call as it was accepted. */
+interface Account {
+  readonly input: Uint8Array;
+  readonly asks: Input;
+  readonly version: VersionId;
+  readonly uid: number;
+  /** What counts; undefined until it has ended. */
+  answer: CallAnswer | null | undefined;
+}
+
+interface Answered {
+  readonly kind: string;
+  readonly text?: string;
+}
+
+/** What the handler of each may end with, so that it is the user's error and nobody else's. */
+const ends: Readonly<Record<Input["does"], readonly (CallAnswer["kind"] | "none")[]>> = {
+  return: ["result"],
+  hang: ["result"],
+  throw: ["exception"],
+  exit: ["exception"],
+  overflow: ["exception"],
+  crash: ["none"],
+  exhaust: ["none"],
+};
+
+export class CallBook {
+  readonly functions: FunctionBook;
+  /** What loading each version does. */
+  readonly loadings = new Map<VersionId, Loading>();
+  private readonly asked = new Map<string, AskedCall>();
+  private readonly accounts = new Map<InvocationId, Account>();
+  private readonly answers = new Map<string, Answered>();
+
+  constructor(private readonly world: World) {
+    this.functions = new FunctionBook(() => world.nowMs);
+  }
+
+  private demand(holds: boolean, sentence: string): void {
+    if (!holds) this.world.complain(sentence);
+  }
+
+  /** A user begins to ask under this request id. */
+  asks(requestId: string, call: Omit<AskedCall, "askedMs">): void {
+    this.asked.set(requestId, { ...call, askedMs: this.world.nowMs });
+  }
+
+  refused(requestId: string, code: string): void {
+    const asked = this.asked.get(requestId)!;
+    if (code !== "NOT_FOUND") return;
+    this.demand(
+      this.functions.mayMean(asked, null, asked.askedMs),
+      `${requestId} found no ${asked.name}@${asked.selector}, and there must be one`,
+    );
+  }
+
+  /** It is durable; called once for each request. */
+  submitted(
+    { requestId, owner, submission, inputs }: NewInvocations,
+    ids: readonly InvocationId[],
+  ) {
+    const { command, arrayTasks } = submission;
+    if (command.kind !== "call") return;
+    const asked = this.asked.get(requestId);
+    if (asked === undefined || inputs === undefined) {
+      this.demand(false, `${requestId} became calls without inputs, or nobody asked`);
+      return;
+    }
+    const isAsAsked =
+      owner.uid === asked.caller &&
+      ids.length === asked.inputs.length &&
+      inputs.length === ids.length &&
+      (arrayTasks !== null) === asked.isMap;
+    this.demand(isAsAsked, `${requestId} became other calls than ${owner.user} asked for`);
+    const version = command.version as VersionId;
+    this.demand(
+      this.functions.mayMean(asked, version, asked.askedMs),
+      `${requestId} calls version ${version} as ${asked.owner}/${asked.name}@${asked.selector}`,
+    );
+    ids.forEach((id, at) => {
+      const input = asked.inputs[at]!;
+      this.demand(isSame(inputs[at], input), `call ${id} was recorded with another input`);
+      const asks = inputIn(input);
+      this.accounts.set(id, { input, asks, version, uid: owner.uid, answer: undefined });
+    });
+  }
+
+  /** A worker's handler begins with it. */
+  ran(key: AttemptKey, found: { version: string; uid: number; payload: Uint8Array }): void {
+    const account = this.accounts.get(key.invocation);
+    if (account === undefined) return; // the order came before its intent, which is told elsewhere
+    const name = `call ${key.invocation}.${key.attempt}`;
+    this.demand(
+      found.version === account.version,
+      `${name} of version ${account.version} ran in ${found.version}`,
+    );
+    this.demand(found.uid === account.uid, `${name} ran as ${found.uid}`);
+    this.demand(
+      Buffer.compare(account.input, found.payload) === 0,
+      `${name} ran with another input`,
+    );
+    this.world.books.counts.calls++;
+  }
+
+  answered(key: AttemptKey, answer: Answered): void {
+    this.answers.set(nameOf(key), answer);
+  }
+
+  /** The end of an attempt is recorded. */
+  recorded({ invocation, attempt, end, next, answer }: AttemptResult): void {
+    const account = this.accounts.get(invocation);
+    const name = `call ${invocation}.${attempt}`;
+    if (account === undefined) {
+      this.demand(answer === null, `${name} is a command and has an answer`);
+      return;
+    }
+    if (!isFinal(next)) {
+      this.demand(answer === null, `${name} has an answer and goes on`);
+      return;
+    }
+    this.demand(account.answer === undefined, `${name} has ended twice`);
+    account.answer = answer;
+    if (answer !== null) this.checkAnswer(name, { invocation, attempt }, answer);
+    this.demand(
+      (end === "COMPLETED") === (answer?.kind === "result"),
+      `${name} ended ${end} with ${answer?.kind ?? "no answer"}`,
+    );
+    if (end === "FAILED" && answer !== null)
+      this.demand(
+        this.mayFail(account, answer),
+        `${name} was to ${account.asks.does}, and the user is told of an error of theirs`,
+      );
+  }
+
+  /** It ended while it waited. */
+  withdrawn(id: InvocationId): void {
+    const account = this.accounts.get(id);
+    if (account !== undefined) account.answer = null;
+  }
+
+  private mayFail({ asks, version }: Account, { kind }: CallAnswer): boolean {
+    const loading = this.loadings.get(version);
+    if (kind === "notLoaded") return loading === "fails";
+    return loading === "exits" || ends[asks.does].includes(kind);
+  }
+
+  private checkAnswer(name: string, key: AttemptKey, answer: CallAnswer): void {
+    const account = this.accounts.get(key.invocation)!;
+    const { asks, version, uid, input } = account;
+    const given = this.answers.get(nameOf(key));
+    // An end of the process is an answer that no worker gave.
+    const mayExit = asks.does === "exit" || asks.does === "overflow";
+    const isEnd =
+      answer.kind === "exception" && (mayExit || this.loadings.get(version) === "exits");
+    this.demand(
+      isEnd || given?.kind === answer.kind,
+      `${name}: a ${answer.kind} that no worker gave`,
+    );
+    if (answer.kind !== "result") return;
+    const text = Buffer.from(answer.payload.body).toString();
+    this.demand(
+      text === given?.text && text === resultOf(version, uid, input),
+      `${name} has the result of another call`,
+    );
+  }
+
+  /** A user reads how a call ended. */
+  read(id: InvocationId, kind: CallAnswer["kind"] | null, text: string | null): void {
+    const account = this.accounts.get(id);
+    if (account === undefined) return;
+    const { answer, version, uid, input } = account;
+    this.world.books.counts.read++;
+    this.demand(
+      answer !== undefined && (answer?.kind ?? null) === kind,
+      `a user reads ${kind} as the answer of call ${id}, recorded was ${answer?.kind}`,
+    );
+    if (kind === "result")
+      this.demand(text === resultOf(version, uid, input), `a user reads another call's result`);
+  }
+
+  hasEnded(id: InvocationId): boolean {
+    const account = this.accounts.get(id);
+    return account?.answer !== undefined;
+  }
+}
+
+const isSame = (payload: Payload | undefined, input: Uint8Array): boolean =>
+  payload !== undefined && Buffer.compare(payload.body, input) === 0;
+
+const nameOf = ({ invocation, attempt }: AttemptKey): string => `${invocation}.${attempt}`;

@@ -1,0 +1,50 @@
+// The daemon's handlers for functions and calls, as a request of the API reaches them.
+
+import { callHandlers } from "../../../src/daemon/api/calls.js";
+import { functionHandlers } from "../../../src/daemon/api/functions.js";
+import type { Handlers } from "../../../src/daemon/api/server/register.js";
+import { Directory } from "../../../src/daemon/functions/directory.js";
+import type { AnswerOf, RouteName } from "../../../src/wire/api/types.js";
+import type { Daemon } from "../site/daemon-host.js";
+import { type Person, people, type Users } from "../site/users.js";
+
+type Api = ReturnType<typeof callHandlers> & ReturnType<typeof functionHandlers>;
+
+const accountOf = (who: Person | undefined) =>
+  who === undefined ? null : { name: who.user, uid: who.uid, shell: "/bin/sh" };
+
+const accounts = {
+  byName: async (name: string) => accountOf(people.find(({ user }) => user === name)),
+  byUid: async (uid: number) => accountOf(people.find((each) => each.uid === uid)),
+  groupsOf: async () => [],
+};
+
+/** A client that stays until it has its answer. */
+const reply = { raw: { destroyed: false, once: () => undefined } };
+
+export class Apis {
+  private readonly known = new WeakMap<Daemon, Api>();
+
+  constructor(private readonly users: Users) {}
+
+  /** What the shapes add to a request must be in it. */
+  ask<Name extends RouteName & keyof Api>(
+    daemon: Daemon,
+    name: Name,
+    caller: Person,
+    asked: { readonly params?: object; readonly query?: object; readonly body?: object },
+  ): Promise<AnswerOf<Name>> {
+    const api = this.known.get(daemon) ?? this.open(daemon);
+    this.known.set(daemon, api);
+    const handler = api[name] as unknown as Handlers[Name];
+    const request = { ...asked, caller, request: {}, reply } as unknown;
+    return handler(request as Parameters<Handlers[Name]>[0]) as Promise<AnswerOf<Name>>;
+  }
+
+  private open(daemon: Daemon): Api {
+    const { parts, store } = daemon;
+    const directory = new Directory({ ...parts, store, accounts });
+    const common = { ...this.users.routes(daemon), ...parts, accounts, directory };
+    return { ...callHandlers(common), ...functionHandlers(common) };
+  }
+}

@@ -1,0 +1,159 @@
+// The callers of simulated functions: one call or a map, with or without waiting, and reading the
+// answers.
+
+import { type InvocationId, invocationId } from "../../../src/model/ids.js";
+import { type CallAnswerText, payloadOf } from "../../../src/wire/api/payloads.js";
+import type { AskedCall } from "../checker/calls.js";
+import { people, type Users } from "../site/users.js";
+import type { World } from "../site/world.js";
+import type { Apis } from "./api.js";
+import { doings, type Input, inputBytes } from "./inputs.js";
+import { aliases, names, type Owners } from "./owners.js";
+
+const inputType = "application/json";
+const operator = people[0]!;
+
+interface Submitted {
+  readonly id: InvocationId;
+  readonly tasks: number;
+  readonly isMap: boolean;
+}
+
+export class Callers {
+  private readonly submitted: Submitted[] = [];
+  private requests = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly users: Users,
+    private readonly apis: Apis,
+    private readonly owners: Owners,
+  ) {}
+
+  call(): void {
+    const { chance } = this.world;
+    const { caller, requestId, called, body } = this.ask(1, false);
+    const waitMs = chance.happens(0.5) ? 0 : chance.whole(1_000, 60_000);
+    const [input] = body.inputs;
+    const asked = { body: { ...body, input, waitMs } };
+    this.users.clients.send({
+      waitMs,
+      run: (daemon) => this.apis.ask(daemon, "call", caller, asked),
+      done: ({ id, invocation, answer }) => {
+        this.world.books.acknowledged(requestId, id, 1);
+        if (answer !== null) this.read(invocation!.id, answer);
+      },
+      answered: ({ id }) => this.accepted({ id: invocationId(id), tasks: 1, isMap: false }),
+      refused: ({ code }) => this.world.books.calls.refused(requestId, code),
+    });
+    this.world.tell(`${caller.user} calls ${body.function} as ${requestId} ${called.selector}`);
+  }
+
+  map(): void {
+    const { caller, requestId, body } = this.ask(this.world.chance.whole(1, 12), true);
+    this.users.clients.send({
+      run: (daemon) => this.apis.ask(daemon, "map", caller, { body }),
+      done: ({ id, tasks }) => this.world.books.acknowledged(requestId, id, tasks),
+      answered: ({ id, tasks }) => this.accepted({ id: invocationId(id), tasks, isMap: true }),
+      refused: ({ code }) => this.world.books.calls.refused(requestId, code),
+    });
+    this.world.tell(`${caller.user} maps ${body.function} as ${requestId}`);
+  }
+
+  private ask(tasks: number, isMap: boolean) {
+    const { chance, books } = this.world;
+    const caller = chance.pick(people);
+    const requestId = `call-${++this.requests}`;
+    const owner = chance.happens(0.7) ? caller : chance.pick(people);
+    const name = chance.pick(names);
+    const selector = this.selector();
+    const inputs = Array.from({ length: tasks }, (_, at) =>
+      inputBytes(this.input(`${requestId}/${at}`)),
+    );
+    const called: Omit<AskedCall, "askedMs"> = {
+      ...{ caller: caller.uid, owner: owner.uid, name, selector, inputs, isMap },
+    };
+    books.calls.asks(requestId, called);
+    const prefix = owner === caller ? "" : `${owner.user}/`;
+    const body = {
+      requestId,
+      function: `${prefix}${name}@${selector}`,
+      inputs: inputs.map((input) => ({ contentType: inputType, text: input.toString() })),
+      timeLimitMs: null,
+    };
+    return { caller, requestId, called, body };
+  }
+
+  private selector(): string {
+    const { chance } = this.world;
+    const { versions } = this.owners;
+    if (versions.length > 0 && chance.happens(0.1)) return chance.pick(versions);
+    return chance.happens(0.15) ? chance.pick(aliases) : "latest";
+  }
+
+  private input(call: string): Input {
+    const { chance } = this.world;
+    const does = chance.happens(0.85) ? "return" : chance.pick(doings);
+    const lastsMs = chance.weighted([
+      [6, chance.whole(0, 20)],
+      [3, chance.whole(20, 500)],
+      [1, chance.whole(500, 10_000)],
+    ]);
+    return { call, does, lastsMs, prints: chance.happens(0.2) };
+  }
+
+  private accepted(submitted: Submitted): void {
+    this.submitted.push(submitted);
+    this.users.accepted(submitted.id, submitted.tasks);
+  }
+
+  /** A user looks at what they called before. */
+  look(): void {
+    if (this.submitted.length > 0) this.readOne(this.world.chance.pick(this.submitted));
+  }
+
+  /** At the end everybody reads everything. */
+  readAll(): void {
+    for (const each of this.submitted) this.readOne(each);
+  }
+
+  private readOne({ id, tasks, isMap }: Submitted): void {
+    const { clients } = this.users;
+    const known = this.endedOf(id, tasks);
+    if (!isMap) {
+      clients.send({
+        run: (daemon) => this.apis.ask(daemon, "answer", operator, { params: { id: String(id) } }),
+        done: ({ answer }) => {
+          if (answer !== null || known.has(id)) this.read(id, answer);
+        },
+      });
+      return;
+    }
+    const query = { tasks: `0-${tasks - 1}`, waitMs: 0 };
+    clients.send({
+      run: (daemon) =>
+        this.apis.ask(daemon, "outcomes", operator, { params: { id: String(id) }, query }),
+      done: ({ outcomes }) => {
+        const found = new Set(outcomes.map(({ task }) => invocationId(id + task)));
+        for (const { task, answer } of outcomes) this.read(invocationId(id + task), answer);
+        for (const each of known)
+          if (!found.has(each))
+            this.world.complain(`call ${each} has ended, and a user is not told`);
+      },
+    });
+  }
+
+  private endedOf(first: InvocationId, tasks: number): ReadonlySet<InvocationId> {
+    const ids = Array.from({ length: tasks }, (_, task) => invocationId(first + task));
+    return new Set(ids.filter((id) => this.world.books.calls.hasEnded(id)));
+  }
+
+  private read(id: InvocationId, answer: CallAnswerText | null): void {
+    const { calls } = this.world.books;
+    if (answer?.kind !== "result") calls.read(id, answer?.kind ?? null, null);
+    else calls.read(id, "result", textOf(answer));
+  }
+}
+
+const textOf = ({ payload }: CallAnswerText & { kind: "result" }): string =>
+  Buffer.from(payloadOf(payload).body).toString();

@@ -1,0 +1,19 @@
+// What a simulated call asks of its handler, as its input says.
+
+export const doings = ["return", "throw", "exit", "crash", "overflow", "hang", "exhaust"] as const;
+
+export interface Input {
+  /** Its request and its number in a map: no other call has it. */
+  readonly call: string;
+  /**
+   * Whether the handler answers, throws, exits, is killed by a signal of its own, returns too much,
+   * never ends, or uses too much memory.
+   */
+  readonly does: (typeof doings)[number];
+  readonly lastsMs: number;
+  readonly prints: boolean;
+}
+
+export const inputBytes = (input: Input): Buffer => Buffer.from(JSON.stringify(input));
+export const inputIn = (bytes: Uint8Array): Input =>
+  JSON.parse(Buffer.from(bytes).toString()) as Input;

@@ -1,0 +1,57 @@
+// The workers of one simulated executor: the real pool over simulated processes, sockets and code.
+
+import type { Containment } from "../../../src/executor/containment/containment.js";
+import type { ProcessEvents } from "../../../src/executor/runtimes/runtime.js";
+import type { SpawnOrder } from "../../../src/executor/runtimes/spawn-request.js";
+import type { Spawning } from "../../../src/executor/runtimes/spawner.js";
+import type { Surroundings } from "../../../src/executor/surroundings.js";
+import { workersOver } from "../../../src/executor/workers/start.js";
+import type { ExpectedWorker } from "../../../src/executor/workers/worker-socket.js";
+import type { LaunchSpec } from "../../../src/wire/launch.js";
+import type { ExecutorMessage } from "../../../src/wire/messages.js";
+import type { SimulatedNode } from "../site/node.js";
+import type { World } from "../site/world.js";
+import type { Process } from "../timeline.js";
+import { NodeCode } from "./node-code.js";
+import { WorkerRun } from "./worker-run.js";
+
+export class NodeWorkers {
+  private readonly expected = new Map<number, ExpectedWorker>();
+  private lastId = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly node: SimulatedNode,
+    private readonly process: Process,
+  ) {}
+
+  start(
+    spec: LaunchSpec,
+    spawner: Spawning,
+    containment: Containment,
+    say: (message: ExecutorMessage) => void,
+  ): Required<Pick<Surroundings, "workers" | "code">> {
+    const ask = (version: string) => say({ type: "fetchBundle", version } as never);
+    const code = new NodeCode(this.world, this.node, this.process, ask);
+    const sockets = {
+      path: "/simulated/workers",
+      expect: (worker: ExpectedWorker) => {
+        this.expected.set(++this.lastId, worker);
+        return this.lastId;
+      },
+      forget: (id: number) => void this.expected.delete(id),
+    };
+    const programs = { commandOf: () => ["/simulated/runtime"] };
+    const ports = { sockets, code, programs };
+    return { workers: workersOver(ports, spec, spawner, containment, say), code };
+  }
+
+  /** null if it is no worker. */
+  runOf(order: SpawnOrder, events: ProcessEvents): WorkerRun | null {
+    const { command } = order;
+    if (command.kind !== "worker") return null;
+    const { world, node, process, expected } = this;
+    const ofWorker = { ...order, command };
+    return new WorkerRun(world, node, process, ofWorker, events, expected.get(command.id));
+  }
+}

@@ -1,0 +1,160 @@
+// The owners of simulated functions: they deploy, move aliases, share, and remove.
+
+import type { RequestedSettings } from "../../../src/model/functions/settings.js";
+import { bundleOf as blobOf, type VersionId } from "../../../src/model/ids.js";
+import type { Change } from "../checker/functions.js";
+import type { Copy } from "../site/clients.js";
+import type { Daemon } from "../site/daemon-host.js";
+import { type Person, people, type Users } from "../site/users.js";
+import type { World } from "../site/world.js";
+import type { Apis } from "./api.js";
+import { type Bundle, bundleOf, type Code } from "./bundles.js";
+
+/** Everybody has functions of these names. */
+export const names = ["f", "g"] as const;
+export const aliases = ["prod", "test"] as const;
+const serials = 4;
+
+export class Owners {
+  /** What was deployed, or nearly. */
+  readonly versions: VersionId[] = [];
+  private requests = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly users: Users,
+    private readonly apis: Apis,
+  ) {}
+
+  deploy(): void {
+    const { chance, books } = this.world;
+    const caller = chance.pick(people);
+    const name = chance.pick(names);
+    const { version, bytes, loading } = this.bundle(caller, name);
+    const isShared = chance.happens(0.3);
+    const change = books.calls.functions.deployed(caller.uid, name, version, isShared);
+    const requestId = `deploy-${++this.requests}`;
+    this.versions.push(version);
+    books.calls.loadings.set(version, loading);
+    const body = { requestId, name, bundle: version, ...(isShared && { sharing: "all" }) };
+    this.world.tell(`${caller.user} deploys ${name} as ${requestId}: ${version}`);
+    let copies = 0;
+    this.users.clients.send({
+      run: async (daemon) => {
+        await send(daemon, caller, { version, bytes });
+        return this.apis.ask(daemon, "deploy", caller, { body });
+      },
+      // However often it is sent, it is one change.
+      copy: () => {
+        copies++;
+        return { done: () => {}, over: () => {}, refused: () => {} };
+      },
+      done: () => {
+        this.world.tell(`${requestId} is done`);
+        books.calls.functions.done(change);
+        books.counts.deployed++;
+      },
+      // An earlier copy may have had its effect.
+      refused: () => {
+        if (copies === 1) books.calls.functions.refused(change);
+      },
+    });
+  }
+
+  /** The same code may be of several users, and be deployed again. */
+  private bundle({ user }: Person, name: string): Bundle & Pick<Code, "loading"> {
+    const { chance } = this.world;
+    const serial = chance.whole(1, serials);
+    const code: Code = {
+      author: chance.happens(0.2) ? "everybody" : user,
+      name,
+      serial,
+      loading: serial < serials ? "works" : chance.pick(["works", "fails", "exits"]),
+    };
+    const settings: Partial<RequestedSettings> = {
+      cores: 1 + (serial % 2),
+      memoryMb: 100 * serial,
+      timeLimitMs: 30_000 / serial,
+      idleTimeoutMs: serial === 1 ? 2_000 : null,
+    };
+    return { ...bundleOf(code, settings), loading: code.loading };
+  }
+
+  /** An alias moves, or goes, or the function or a version is removed. */
+  change(): void {
+    const { chance, books } = this.world;
+    const caller = chance.pick(people);
+    const name = chance.pick(names);
+    if (this.versions.length === 0) return;
+    const version = chance.pick(this.versions);
+    const alias = chance.pick(["latest", ...aliases]);
+    const params = { owner: "-", name };
+    const { functions } = books.calls;
+    const { uid } = caller;
+    chance.weighted<() => void>([
+      [
+        6,
+        () =>
+          this.send(caller, "setAlias", { params: { ...params, alias }, body: { version } }, () =>
+            functions.aliased(uid, name, alias, version),
+          ),
+      ],
+      [
+        1,
+        () =>
+          this.send(caller, "removeAlias", { params: { ...params, alias } }, () =>
+            functions.unaliased(uid, name, alias),
+          ),
+      ],
+      [
+        2,
+        () => this.send(caller, "removeFunction", { params }, () => functions.removed(uid, name)),
+      ],
+      [
+        1,
+        () =>
+          this.send(caller, "removeVersion", { params: { ...params, version } }, () =>
+            functions.versionRemoved(uid, name, version),
+          ),
+      ],
+      [
+        1,
+        () => {
+          const sharing = chance.pick(["all", "none"] as const);
+          this.send(caller, "shareFunction", { params, body: { sharing } }, () =>
+            functions.shared(uid, name, sharing === "all"),
+          );
+        },
+      ],
+    ])();
+  }
+
+  private send(
+    caller: Person,
+    route: "setAlias" | "removeAlias" | "removeFunction" | "removeVersion" | "shareFunction",
+    asked: { readonly params: object; readonly body?: object },
+    change: () => Change,
+  ): void {
+    const { functions } = this.world.books.calls;
+    this.world.tell(`${caller.user}: ${route} ${JSON.stringify(asked)}`);
+    this.users.clients.send({
+      run: (daemon) => this.apis.ask(daemon, route, caller, asked),
+      copy: (): Copy => {
+        const made = change();
+        return {
+          done: () => functions.done(made),
+          over: () => functions.over(made),
+          refused: () => functions.refused(made),
+        };
+      },
+    });
+  }
+}
+
+/** PUT /v1/blobs/SHA. */
+async function send(daemon: Daemon, { uid }: Person, { version, bytes }: Bundle): Promise<void> {
+  const content = (async function* () {
+    yield bytes;
+  })();
+  await daemon.parts.blobs.write(uid, { sha256: blobOf(version), bytes: bytes.length }, content);
+}

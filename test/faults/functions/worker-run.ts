@@ -1,0 +1,332 @@
+// A worker under a simulated glean-spawn: it starts, says hello, loads its code, answers calls, and
+// is frozen, killed, or ends by itself.
+
+import type { ProcessEvents, RunEnd } from "../../../src/executor/runtimes/runtime.js";
+import type { SpawnOrder, WorkerStart } from "../../../src/executor/runtimes/spawn-request.js";
+import type { ExpectedWorker } from "../../../src/executor/workers/worker-socket.js";
+import type { ExecutorId, InvocationId } from "../../../src/model/ids.js";
+import type { AttemptKey } from "../../../src/wire/messages.js";
+import { type Frame, FrameDecoder, wholeFrames } from "../../../src/wire/worker/frame.js";
+import { decodeCallHead, decodeLoad, type Load } from "../../../src/wire/worker/messages.js";
+import type { Share, SimulatedNode, SimulatedRun } from "../site/node.js";
+import type { World } from "../site/world.js";
+import type { Process } from "../timeline.js";
+import { codeIn, hashOf, resultOf } from "./bundles.js";
+import { type Input, inputIn } from "./inputs.js";
+import * as says from "./worker-says.js";
+import { WorkerWire } from "./worker-wire.js";
+
+/** A process that certainly is not on this machine: what it uses must not be read there. */
+const pid = 2 ** 30;
+/** The executor freezes an idle worker sooner, unless it hangs itself. */
+const unfrozenMs = 100;
+const segmentationFault = 11;
+
+type Order = SpawnOrder & { readonly command: WorkerStart };
+
+/** The call in it, as its executor counts. */
+interface Held {
+  readonly key: AttemptKey;
+  /** Since when it holds the worker's cores; null: its executor knows of no process yet. */
+  sinceUs: number | null;
+}
+
+export class WorkerRun implements SimulatedRun {
+  key: AttemptKey;
+  readonly executor: ExecutorId;
+  isAlive = false;
+  private state: "joining" | "running" | "ended" = "joining";
+  private isDying = false;
+  private isFrozen = false;
+  private readonly whileFrozen: (() => void)[] = [];
+  /** It runs user code: it loads, or has a call. */
+  private isBusy = true;
+  private idleSinceMs = 0;
+  private held: Held | null;
+  /** The executor has given up its connection. */
+  private isBroken = false;
+  private loaded: Load | null = null;
+  /** The id of the call that runs in it. */
+  private callId: number | null = null;
+  private startUs = 0;
+  private lastReportMs = 0;
+  private readonly wire: WorkerWire;
+  private readonly decoder: FrameDecoder;
+  private readingUs = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly node: SimulatedNode,
+    private readonly process: Process,
+    private readonly order: Order,
+    private readonly events: ProcessEvents,
+    private readonly expected: ExpectedWorker | undefined,
+  ) {
+    this.key = { invocation: order.invocation, attempt: order.attempt };
+    this.held = { key: this.key, sinceUs: null };
+    this.executor = process.name as ExecutorId;
+    this.wire = new WorkerWire(world, process, {
+      onBytes: (bytes, writtenUs) => this.thawed(() => this.read(bytes, writtenUs)),
+      onClosed: () => this.thawed(() => this.end(0, 0)),
+    });
+    this.decoder = new FrameDecoder(wholeFrames((frame) => this.heard(frame)));
+    node.functions.add(this);
+    const { chance } = world;
+    if (chance.happens(0.01)) this.vanish();
+    else if (world.weather.sickNode === node.name) world.after(3, () => this.failToStart());
+    else world.after(chance.ms(1, 6), () => this.begin());
+  }
+
+  /** An idle worker holds none, and must be frozen. */
+  get cores(): number {
+    const { idleSinceMs, isFrozen, process, world } = this;
+    const sinceMs = Math.max(idleSinceMs, process.frozenUntilUs / 1_000);
+    const runsFree = !this.isDying && !isFrozen && world.nowMs - sinceMs > unfrozenMs;
+    return this.isBusy || runsFree ? this.order.cores : 0;
+  }
+
+  get memoryMb(): number {
+    return this.dying === null ? this.order.memoryMb : 0;
+  }
+
+  /** Killed without a call in it: the next call need not wait for that, but a job must. */
+  get dying(): Share | null {
+    return this.isDying && !this.isBusy ? this.order : null;
+  }
+
+  private get name(): string {
+    return `${this.node.name}: the worker of ${this.key.invocation}.${this.key.attempt}`;
+  }
+
+  private vanish(): void {
+    this.state = "ended";
+    this.node.functions.delete(this);
+    const message = "glean-spawn ended without a report";
+    this.report(() => {
+      this.world.books.causes.spawnVanished(`${this.key.invocation}.${this.key.attempt}`);
+      this.events.onEnd({ kind: "vanished", message });
+    });
+  }
+
+  private failToStart(): void {
+    if (this.state !== "joining") return;
+    this.neverBegins({
+      ...{ kind: "failed", stage: "chdir", errno: 2, heldMs: 1 },
+      message: "its folder is not there",
+    });
+  }
+
+  private neverBegins(end: RunEnd & { kind: "failed" }): void {
+    this.state = "ended";
+    this.node.functions.delete(this);
+    this.world.tell(`${this.name} cannot be started: ${end.message}`);
+    this.report(() => this.events.onEnd(end));
+  }
+
+  private begin(): void {
+    if (this.state === "ended") return;
+    const { world, node, process, expected } = this;
+    const { chance } = world;
+    this.state = "running";
+    this.isAlive = true;
+    this.startUs = world.timeline.nowUs;
+    world.tell(`${this.name} starts`);
+    world.books.checkNode(node, `a worker of ${this.key.invocation} started`);
+    this.report(() => {
+      this.holds(world.timeline.nowUs);
+      this.events.onStarted(pid);
+    });
+    world.within(process, chance.ms(0.05, 1), () => expected?.onProtocol(this.wire.socket));
+    this.later(chance.ms(3, 60), () => this.wire.say(says.hello()));
+  }
+
+  /** From here on the executor counts the time of the call in it. */
+  private holds(sinceUs: number): void {
+    if (this.held === null) return;
+    this.held.sinceUs = sinceUs;
+    this.world.books.holds(this.held.key, this.order.cores, this.order.memoryMb);
+  }
+
+  private read(bytes: Buffer, writtenUs: number): void {
+    if (this.state !== "running") return;
+    this.readingUs = writtenUs;
+    this.decoder.push(bytes);
+  }
+
+  private heard(frame: Frame): void {
+    switch (frame.type) {
+      case "load":
+        this.load(decodeLoad(frame.payload));
+        break;
+      case "call":
+        this.call(frame);
+        break;
+      case "cancel":
+        this.cancelled(frame.id);
+        break;
+      case "bye":
+        this.end(0, 0);
+    }
+  }
+
+  private load(load: Load): void {
+    this.loaded = load;
+    const { loading } = codeIn(this.code);
+    this.later(this.world.chance.ms(1, 150), () => {
+      if (loading === "exits") this.end(1, 0);
+      else if (loading === "works") {
+        this.wire.say(says.loaded(load));
+      } else {
+        this.isBusy = false;
+        this.idleSinceMs = this.world.nowMs;
+        this.answer(says.loadFailed(), 1, { kind: "notLoaded" });
+      }
+    });
+  }
+
+  /** What it finds in its folder. */
+  private get code(): Buffer {
+    return this.node.codeIn(this.loaded!.directory);
+  }
+
+  private call({ id, metadata, payload }: Frame): void {
+    const { world, node } = this;
+    const { name, attempt } = decodeCallHead(metadata);
+    this.key = { invocation: Number(name) as InvocationId, attempt };
+    if (this.held?.key.invocation !== this.key.invocation) {
+      this.held = { key: this.key, sinceUs: null };
+      this.holds(this.readingUs);
+      world.books.counts.warm++;
+    }
+    this.callId = id;
+    this.isBusy = true;
+    world.tell(`${this.name} gets its call`);
+    const input = inputIn(payload);
+    world.books.ordered(this.key);
+    world.books.calls.ran(this.key, { version: hashOf(this.code), uid: this.order.uid, payload });
+    world.books.checkNode(node, `call ${name} began`);
+    if (input.prints) this.wire.say(says.printed(id, `${input.call}.${attempt}\n`));
+    const lastsMs = input.does === "hang" ? 2 * this.order.timeLimitMs : input.lastsMs;
+    this.later(lastsMs, () => this.finish(id, input, payload));
+  }
+
+  private finish(id: number, { does }: Input, payload: Buffer): void {
+    if (this.callId !== id) return;
+    const { chance } = this.world;
+    if (does === "exit") this.end(3, 0);
+    else if (does === "crash") this.end(0, segmentationFault);
+    else if (does === "exhaust") this.end(0, 9, 1);
+    else if (does === "throw") this.answer(says.failed(id, "exception"), 1, { kind: "exception" });
+    else if (does === "overflow") {
+      const { outputLimitBytes } = this.loaded!;
+      this.isBroken = chance.happens(0.5);
+      if (this.isBroken) this.wire.say(says.tooMuch(id, outputLimitBytes + 1));
+      else this.answer(says.failed(id, "output"), 1, { kind: "exception" });
+    } else {
+      const result = resultOf(hashOf(this.code), this.order.uid, payload);
+      this.answer(says.returned(id, result), 0, { kind: "result", text: result });
+    }
+  }
+
+  /** `exitCode`: as the attempt's end will have it. */
+  private answer(
+    frame: Buffer,
+    exitCode: number,
+    answer: { readonly kind: string; readonly text?: string },
+  ): void {
+    const { world, held } = this;
+    this.callId = null;
+    this.isBusy = false;
+    this.idleSinceMs = world.nowMs;
+    if (held !== null) world.books.calls.answered(held.key, answer);
+    this.wire.say(frame, () => {
+      if (this.held !== held || held === null) return;
+      this.ended(held, world.timeline.nowUs, { exitCode, signal: 0, oomKills: 0 });
+      this.held = null;
+    });
+  }
+
+  private ended(
+    { key, sinceUs }: Held,
+    atUs: number,
+    how: { exitCode: number; signal: number; oomKills: number },
+  ): void {
+    const wallMs = Math.max(0, Math.floor((atUs - (sinceUs ?? atUs)) / 1_000));
+    if (sinceUs !== null) this.world.books.ended(key, { wallMs, ...how });
+  }
+
+  private cancelled(id: number): void {
+    const { chance } = this.world;
+    if (this.callId !== id || chance.happens(0.2)) return;
+    this.later(chance.ms(0.5, 50), () => {
+      if (this.callId === id) this.answer(says.failed(id, "cancelled"), 1, { kind: "exception" });
+    });
+  }
+
+  private end(exitCode: number, signal: number, oomKills = 0): void {
+    if (this.state !== "running") return;
+    const { world, node, startUs } = this;
+    const endUs = world.timeline.nowUs;
+    this.state = "ended";
+    this.isAlive = false;
+    node.functions.delete(this);
+    world.tell(`${this.name} ended, ${exitCode}/${signal}`);
+    const toNs = (us: number) => BigInt(node.bootedUs + us) * 1_000n;
+    // An exit without an answer is an error of the code, whatever its status is.
+    const isError = signal === 0 || this.isBroken;
+    const how = isError ? { exitCode: 1, signal: 0, oomKills } : { exitCode: 0, signal, oomKills };
+    this.wire.hangUp();
+    this.report(() => {
+      if (this.held !== null) this.ended(this.held, endUs, how);
+      this.held = null;
+      this.events.onEnd({
+        kind: "ended",
+        ...{ exitCode, signal, oomKills, startNs: toNs(startUs), endNs: toNs(endUs) },
+        ...{ cpuMs: 0, maxRssMb: 1, brokenProcessLimit: null },
+      });
+    });
+  }
+
+  /** glean-spawn's reports arrive in their order. */
+  private report(tell: () => void): void {
+    const { world } = this;
+    this.lastReportMs = Math.max(world.nowMs + world.chance.ms(0.05, 1), this.lastReportMs);
+    world.within(this.process, this.lastReportMs - world.nowMs, tell);
+  }
+
+  private later(afterMs: number, happen: () => void): void {
+    this.world.after(afterMs, () => this.thawed(happen));
+  }
+
+  private thawed(happen: () => void): void {
+    if (this.isFrozen) this.whileFrozen.push(() => this.thawed(happen));
+    else if (this.state === "running") happen();
+  }
+
+  freeze(isFrozen: boolean): void {
+    this.isFrozen = isFrozen;
+    if (!isFrozen) for (const happen of this.whileFrozen.splice(0)) happen();
+  }
+
+  terminate(): void {}
+
+  killStarted(): void {
+    if (this.state !== "running" || this.isDying) return;
+    this.isDying = true;
+    this.world.after(this.node.deathMs(), () => this.end(0, 9));
+  }
+
+  /** All of it: what was not begun never begins. */
+  kill(): void {
+    if (this.state !== "joining") this.killStarted();
+    else
+      this.neverBegins({
+        ...{ kind: "failed", stage: "start", errno: 0, heldMs: 0 },
+        message: "killed before it began",
+      });
+  }
+
+  die(): void {
+    this.kill();
+  }
+}

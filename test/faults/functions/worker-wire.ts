@@ -1,0 +1,97 @@
+// The connection between a simulated executor and one of its workers: a stream in order, with a
+// latency; the executor's end looks like node's socket.
+
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import type { World } from "../site/world.js";
+import type { Process } from "../timeline.js";
+
+export interface WorkerEnd {
+  /** `writtenUs`: when the executor wrote them. */
+  onBytes(bytes: Buffer, writtenUs: number): void;
+  /** The executor closed the connection, or is dead. */
+  onClosed(): void;
+}
+
+export class WorkerWire extends EventEmitter {
+  readonly writableLength = 0;
+  destroyed = false;
+  private isPaused = true;
+  private readonly held: (() => void)[] = [];
+  private lastToWorkerMs = 0;
+  private lastToExecutorMs = 0;
+
+  constructor(
+    private readonly world: World,
+    private readonly executor: Process,
+    private readonly worker: WorkerEnd,
+  ) {
+    super();
+  }
+
+  /** As the executor takes it. */
+  get socket(): Socket {
+    return this as unknown as Socket;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.destroyed) return false;
+    // A copy: who writes may use its buffer again.
+    const sent = Buffer.from(bytes);
+    const { nowUs } = this.world.timeline;
+    this.executor.act(() => this.toWorker(() => this.worker.onBytes(sent, nowUs)));
+    return true;
+  }
+
+  end(): void {
+    if (!this.destroyed) this.toWorker(() => this.worker.onClosed());
+  }
+
+  destroy(): void {
+    this.end();
+    this.destroyed = true;
+  }
+
+  cork(): void {}
+  uncork(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+    while (!this.isPaused && this.held.length > 0) this.held.shift()!();
+  }
+
+  /** The worker writes; `heard` is called as soon as the executor reads it. */
+  say(bytes: Buffer, heard: () => void = () => {}): void {
+    this.toExecutor(() => {
+      heard();
+      this.emit("data", bytes);
+    });
+  }
+
+  /** The worker's process is gone. */
+  hangUp(): void {
+    this.toExecutor(() => {
+      this.emit("end");
+      this.emit("close");
+    });
+  }
+
+  private toWorker(arrive: () => void): void {
+    const { world } = this;
+    const atMs = Math.max(world.nowMs + world.chance.ms(0.02, 0.2), this.lastToWorkerMs);
+    this.lastToWorkerMs = atMs;
+    world.after(atMs - world.nowMs, arrive);
+  }
+
+  private toExecutor(arrive: () => void): void {
+    const { world } = this;
+    const atMs = Math.max(world.nowMs + world.chance.ms(0.02, 0.2), this.lastToExecutorMs);
+    this.lastToExecutorMs = atMs;
+    world.within(this.executor, atMs - world.nowMs, () => {
+      if (this.isPaused) this.held.push(arrive);
+      else arrive();
+    });
+  }
+}
