@@ -55,7 +55,7 @@ export function outcomeOf(
         startFailure: { stage: end.stage, errno: end.errno },
       };
     case "withdrawn":
-      return notStarted(ending?.end ?? "EVICTED", ending?.reason ?? end.message);
+      return outcomeOfWithdrawn(end.message, ending);
     case "answered":
       return outcomeOfCall(end, ending);
     case "vanished":
@@ -74,6 +74,14 @@ export function outcomeOf(
       };
     }
   }
+}
+
+/** Nothing of the user's ran: if its code was late, its time was not its own. */
+function outcomeOfWithdrawn(message: string, ending: Ending | null): Outcome {
+  if (ending === null) return notStarted("EVICTED", message);
+  const { end, reason } = ending;
+  if (end !== "TIMEOUT") return notStarted(end, reason);
+  return notStarted("EVICTED", `${reason} before its worker started`);
 }
 
 /** An answer that came before our signal stands. */

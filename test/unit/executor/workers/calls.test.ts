@@ -153,6 +153,13 @@ test("a handler that heeds its signal survives a cancel with its worker", async 
   expect(resultOf(await call(code, {}))).toBe(pid);
 });
 
+test("a call whose code does not arrive within its time limit goes back to the queue", async () => {
+  const code = await codeOf({ "index.mjs": "export default (input) => input;" });
+  const report = await call(code, {}, { timeLimitMs: 300 });
+  expect(report).toMatchObject({ end: "EVICTED", wallMs: 0 });
+  expect(report.reason).toBe("it reached its time limit of 300 ms before its worker started");
+});
+
 test("code that cannot be loaded fails its call with the language's own words", async () => {
   const code = await codeOf({ "index.mjs": "import 'no-such-package'; export default () => 1;" });
   void handOut(node.daemon, code);
