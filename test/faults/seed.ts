@@ -1,6 +1,7 @@
 // One seed: a world, its steps, and its end, when everything must have come to rest as promised.
 
 import { useTime } from "../../src/clock.js";
+import { checkRemains } from "./checker/remains.js";
 import { Apis } from "./functions/api.js";
 import { Callers } from "./functions/callers.js";
 import { Owners } from "./functions/owners.js";
@@ -14,6 +15,8 @@ import { type Sabotage, World } from "./site/world.js";
 const longestQuietMs = 20 * 60_000;
 const quietStepMs = 5_000;
 const readTries = 10;
+/** Longer than unused contents and results are kept. */
+const dayMs = 2 * 86_400_000;
 /** Executors on drained nodes have left by then. */
 const lingerMs = 15_000;
 
@@ -66,7 +69,7 @@ class Site {
       [6, () => this.owners.deploy()],
       [3, () => this.owners.change()],
       [4, () => this.callers.look()],
-      [1, () => this.clean()],
+      [1, () => this.tidyUp()],
       [22, () => this.slurm.submit()],
       [4, () => this.users.cancel()],
       [2, () => this.operate()],
@@ -84,9 +87,9 @@ class Site {
     this.reviveDaemon();
   }
 
-  private clean(): void {
+  private tidyUp(isLater = false): void {
     const daemon = this.daemonHost.listening;
-    if (daemon !== null) this.world.within(daemon.process, 0, () => void daemon.clean());
+    if (daemon !== null) this.world.within(daemon.process, 0, () => void daemon.clean(isLater));
   }
 
   private operate(): void {
@@ -115,7 +118,7 @@ class Site {
     const process = daemonHost.running;
     if (process === null) return;
     if (world.chance.happens(0.3)) process.die();
-    else process.doom = { effects: world.chance.whole(1, 30), isBefore: world.chance.happens(0.5) };
+    else process.doom = world.doom(30);
   }
 
   private stopDaemon(): void {
@@ -147,7 +150,7 @@ class Site {
       [
         1,
         () => {
-          executor.process.doom = { effects: chance.whole(1, 5), isBefore: chance.happens(0.5) };
+          executor.process.doom = this.world.doom(5);
         },
       ],
       [3, () => this.freeze(executor.process, chance.pick([20, 150, 3_000, 15_000, 60_000]))],
@@ -222,6 +225,7 @@ class Site {
       this.reviveDaemon();
     };
     world.tell("from now on nothing breaks");
+    world.isAtRest = true;
     for (let restedMs = 0; restedMs < longestQuietMs; restedMs += quietStepMs) {
       heal();
       await world.timeline.run(quietStepMs);
@@ -259,6 +263,19 @@ class Site {
       if (executor?.process.isAlive === true) world.complain(`an executor is left on ${name}`);
     }
   }
+
+  /** A day later, what nobody needs is removed, and nothing else. */
+  async clean(): Promise<void> {
+    const { daemonHost, disk, world } = this;
+    daemonHost.stop();
+    await world.timeline.run(quietStepMs);
+    world.wallShiftMs = world.nowMs + dayMs;
+    daemonHost.start();
+    await world.timeline.run(quietStepMs);
+    this.tidyUp(true);
+    await world.timeline.run(2 * quietStepMs);
+    checkRemains(world, disk, daemonHost.contents);
+  }
 }
 
 /** Mostly moments, now and then as long as the patience of some part. */
@@ -287,6 +304,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       await world.timeline.run(pauseOf(world));
     }
     if (world.problems.length === 0) await site.rest();
+    if (world.problems.length === 0) await site.clean();
     // Rejections that nobody handles are told when node's own loop goes on.
     await new Promise((resolve) => globalThis.setImmediate(resolve));
   } finally {

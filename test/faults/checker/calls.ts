@@ -24,6 +24,7 @@ interface Account {
   readonly asks: Input;
   readonly version: VersionId;
   readonly uid: number;
+  readonly timeLimitMs: number;
   /** What counts; undefined until it has ended. */
   answer: CallAnswer | null | undefined;
 }
@@ -79,7 +80,7 @@ export class CallBook {
     { requestId, owner, submission, inputs }: NewInvocations,
     ids: readonly InvocationId[],
   ) {
-    const { command, arrayTasks } = submission;
+    const { command, arrayTasks, timeLimitMs } = submission;
     if (command.kind !== "call") return;
     const asked = this.asked.get(requestId);
     if (asked === undefined || inputs === undefined) {
@@ -101,7 +102,8 @@ export class CallBook {
       const input = asked.inputs[at]!;
       this.demand(isSame(inputs[at], input), `call ${id} was recorded with another input`);
       const asks = inputIn(input);
-      this.accounts.set(id, { input, asks, version, uid: owner.uid, answer: undefined });
+      const { uid } = owner;
+      this.accounts.set(id, { input, asks, version, uid, timeLimitMs, answer: undefined });
     });
   }
 
@@ -127,17 +129,23 @@ export class CallBook {
   }
 
   /** The end of an attempt is recorded. */
-  recorded({ invocation, attempt, end, next, answer }: AttemptResult): void {
+  recorded({ invocation, attempt, end, next, answer, log, wallMs }: AttemptResult): void {
     const account = this.accounts.get(invocation);
     const name = `call ${invocation}.${attempt}`;
     if (account === undefined) {
       this.demand(answer === null, `${name} is a command and has an answer`);
       return;
     }
+    if (end === "TIMEOUT")
+      this.demand(
+        wallMs >= account.timeLimitMs - 1,
+        `${name} had ${wallMs} ms of its ${account.timeLimitMs} ms: the rest was not its own`,
+      );
     if (!isFinal(next)) {
-      this.demand(answer === null, `${name} has an answer and goes on`);
+      this.demand(answer === null && log === null, `${name} has an answer and goes on`);
       return;
     }
+    this.checkLog(name, account, end === "COMPLETED", log);
     this.demand(account.answer === undefined, `${name} has ended twice`);
     account.answer = answer;
     if (answer !== null) this.checkAnswer(name, { invocation, attempt }, answer);
@@ -162,6 +170,21 @@ export class CallBook {
     const loading = this.loadings.get(version);
     if (kind === "notLoaded") return loading === "fails";
     return loading === "exits" || ends[asks.does].includes(kind);
+  }
+
+  /** What it printed, and nothing that another call printed in the same worker. */
+  private checkLog(
+    name: string,
+    { asks }: Account,
+    isComplete: boolean,
+    log: Uint8Array | null,
+  ): void {
+    const lines = log === null ? [] : Buffer.from(log).toString().trimEnd().split("\n");
+    this.demand(
+      lines.every((line) => line.startsWith(`${asks.call}.`)),
+      `${name} is told to have printed ${lines.join("; ")}`,
+    );
+    if (isComplete) this.demand(lines.length === (asks.prints ? 1 : 0), `${name} lost its log`);
   }
 
   private checkAnswer(name: string, key: AttemptKey, answer: CallAnswer): void {

@@ -9,6 +9,7 @@ import type { World } from "./world.js";
 const patienceMs = 5_000;
 const lostAnswers = 0.03;
 const doubledRequests = 0.05;
+const killedRequests = 0.02;
 
 /** What became of one copy of a request in a daemon. */
 export interface Copy {
@@ -58,11 +59,17 @@ export class Clients {
     if (daemon === null) return;
     const deliver = () => this.deliver(daemon, request, state);
     world.within(daemon.process, chance.ms(0.1, 2), deliver);
-    if (chance.happens(doubledRequests)) world.within(daemon.process, chance.ms(0.1, 50), deliver);
+    if (this.goesWrong(doubledRequests)) world.within(daemon.process, chance.ms(0.1, 50), deliver);
+  }
+
+  private goesWrong(probability: number): boolean {
+    return !this.world.isAtRest && this.world.chance.happens(probability);
   }
 
   private deliver<T>(daemon: Daemon, request: Request<T>, state: { isAnswered: boolean }): void {
     const { world } = this;
+    // In the midst of it, at any of its steps.
+    if (this.goesWrong(killedRequests)) daemon.process.doom = world.doom(8);
     const copy = request.copy?.();
     if (copy !== undefined) daemon.process.whenDead(copy.over);
     const hear = (tell: () => void) => {
@@ -77,7 +84,7 @@ export class Clients {
         request.done?.(value);
         daemon.process.act(() => {
           // The answer itself may be lost on its way.
-          if (!world.chance.happens(lostAnswers)) hear(() => request.answered?.(value));
+          if (!this.goesWrong(lostAnswers)) hear(() => request.answered?.(value));
         });
       },
       (thrown: unknown) => {

@@ -11,6 +11,7 @@ import type { Store } from "../../../src/core/ports/store.js";
 import { Secrets } from "../../../src/daemon/auth/tokens.js";
 import { wakesFor } from "../../../src/daemon/capacity/wake.js";
 import { Cleaning } from "../../../src/daemon/functions/cleaning.js";
+import { Retention } from "../../../src/daemon/records/retention.js";
 import type { Adapters } from "../../../src/daemon/startup/adapters.js";
 import { assemble, type Parts } from "../../../src/daemon/startup/assemble.js";
 import { recover } from "../../../src/daemon/startup/recovery.js";
@@ -53,6 +54,7 @@ function loadSecrets(): Secrets {
 export class Daemon {
   private readonly woken: ReturnType<typeof wakesFor>;
   private readonly cleaning: Cleaning;
+  private readonly retention: Retention;
 
   constructor(
     readonly process: Process,
@@ -61,6 +63,9 @@ export class Daemon {
     log: Logger,
   ) {
     this.woken = wakesFor(parts);
+    const { retainDays } = config.store;
+    const keep = { retainDays, keepResultsMs: config.results.keepMs };
+    this.retention = new Retention(store, keep, log);
     const { keepUnusedMs } = config.blobs;
     const inUse = () => parts.live.versions();
     this.cleaning = new Cleaning(parts.blobs, store, inUse, keepUnusedMs, log);
@@ -70,9 +75,10 @@ export class Daemon {
     this.parts.executors.connected(executor, link.daemon);
   }
 
-  /** What rounds.ts does at intervals. */
-  clean(): Promise<void> {
-    return this.cleaning.run();
+  /** What the daemon does at intervals; `isLater`: when results are old, too. */
+  async clean(isLater: boolean): Promise<void> {
+    if (isLater) await this.retention.run();
+    await this.cleaning.run();
   }
 
   wake(node: NodeName, job: JobId): void {

@@ -77,6 +77,8 @@ export class World {
   readonly maxMemoryPerCoreMb: number | null;
   /** The daemon's machine was set to this much later (or earlier). */
   wallShiftMs = 0;
+  /** Nothing breaks any more. */
+  isAtRest = false;
   readonly problems: string[] = [];
 
   constructor(private readonly options: WorldOptions) {
@@ -113,6 +115,12 @@ export class World {
 
   within(process: Process, delayMs: number, happen: () => void): void {
     this.timeline.after(delayMs, process, happen);
+  }
+
+  /** A process dies at one of its next effects, just before or just after it. */
+  doom(effects: number): Process["doom"] {
+    const { chance } = this;
+    return { effects: chance.whole(1, effects), isBefore: chance.happens(0.5) };
   }
 
   get isTold(): boolean {
