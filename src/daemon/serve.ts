@@ -13,6 +13,7 @@ import { blobHandlers } from "./api/blobs.js";
 import { callHandlers } from "./api/calls.js";
 import { clusterHandlers } from "./api/cluster.js";
 import { debuggingHandlers } from "./api/debugging.js";
+import { checkHandlers } from "./api/function-checks.js";
 import { functionHandlers } from "./api/functions.js";
 import { invocationHandlers } from "./api/invocations.js";
 import { type Handlers, register } from "./api/server/register.js";
@@ -24,6 +25,7 @@ import { MungeAuthenticator } from "./auth/munge.js";
 import type { TlsFiles } from "./auth/tls.js";
 import { TokenEpochs } from "./auth/token-epochs.js";
 import { examine } from "./doctor.js";
+import { BundleChecks } from "./functions/bundles.js";
 import { Directory } from "./functions/directory.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
 import type { Parts } from "./startup/assemble.js";
@@ -59,12 +61,17 @@ export async function apiServer(
   const admission = admissionOf(config);
   const largestNode = () => parts.capacity.largestNode();
   const directory = new Directory({ ...parts, store, accounts });
-  const common = { ...parts, store, accounts, access, admission, largestNode, directory };
+  const common = {
+    ...parts,
+    ...{ store, accounts, access, admission, largestNode, directory },
+    bundleChecks: new BundleChecks(),
+  };
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
     ...invocationHandlers(common),
     ...callHandlers(common),
     ...blobHandlers(common),
     ...functionHandlers(common),
+    ...checkHandlers(common),
     ...debuggingHandlers(common),
     ...clusterHandlers({
       ...parts,

@@ -15,6 +15,8 @@ export interface LocalCall {
   readonly programs: string;
   /** Under the language's debugger, and without a time limit. */
   readonly inspect: boolean;
+  /** Loads the handler and does not call it. */
+  readonly isCheck: boolean;
 }
 
 export interface LocalEvents {

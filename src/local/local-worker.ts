@@ -3,7 +3,7 @@
 
 import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../clock.js";
 import type { CallAnswer } from "../model/call.js";
-import { answerOf, answerOfExit, notLoaded } from "../workers/answers.js";
+import { answerOf, answerOfExit, loaded as loadedAnswer, notLoaded } from "../workers/answers.js";
 import { loadOrderOf } from "../workers/load-order.js";
 import { WorkerChannel } from "../workers/worker-channel.js";
 import type { LoadEnd } from "../workers/worker-link.js";
@@ -17,6 +17,7 @@ const killWaitMs = 2_000;
 export class LocalWorker {
   private readonly channel: WorkerChannel;
   private broken: string | null = null;
+  private hasLoaded = false;
   /** Why it was ended from outside. */
   private ending: string | null = null;
   private timer: Timer | undefined;
@@ -24,7 +25,7 @@ export class LocalWorker {
   private readonly phases: Record<string, number> = {};
 
   constructor(
-    private readonly call: Pick<LocalCall, "settings" | "input" | "inspect">,
+    private readonly call: Pick<LocalCall, "settings" | "input" | "inspect" | "isCheck">,
     private readonly directory: string,
     private readonly process: WorkerProcess,
     private readonly memory: MemoryLimit | null,
@@ -64,6 +65,8 @@ export class LocalWorker {
     this.note("loadMs", loadedFromMs);
     if (loaded.kind === "lost") return null;
     if (loaded.kind === "failed") return notLoaded(loaded.error);
+    this.hasLoaded = true;
+    if (this.call.isCheck) return loadedAnswer;
     const fromMs = monotonicMs();
     const { id, end } = this.channel.call({
       deadlineMs: this.call.inspect ? 0 : this.call.settings.timeLimitMs,
@@ -114,7 +117,8 @@ export class LocalWorker {
         answer: null,
         reason: "it used more memory than requested: run it with a larger --mem",
       };
-    const answer = answerOfExit(exit, this.broken);
+    const { broken, hasLoaded } = this;
+    const answer = answerOfExit(exit, { broken, hasLoaded });
     return { answer, reason: answer === null ? `it was killed by signal ${exit.signal}` : null };
   }
 }

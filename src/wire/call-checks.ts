@@ -56,6 +56,7 @@ export const callCommand = object<CallCommand>({
   version,
   bundleBytes: integer(0, maxBundleBytes),
   settings,
+  isCheck: truth,
   input: payload,
 });
 

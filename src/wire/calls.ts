@@ -12,6 +12,8 @@ export interface CallCommand {
   readonly version: VersionId;
   readonly bundleBytes: number;
   readonly settings: WorkerSettings;
+  /** Loads the handler and answers nothing, so that a deploy learns whether it can. */
+  readonly isCheck: boolean;
   readonly input: Payload;
 }
 

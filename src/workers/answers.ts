@@ -7,10 +7,17 @@ import { maxMessageLength, maxStackLength, maxTypeLength } from "../wire/call-ch
 import type { HandlerError } from "../wire/worker/messages.js";
 import type { CallEnd } from "./worker-channel.js";
 
-const exception = (type: string, message: string): CallAnswer => ({
-  kind: "exception",
-  error: { type, message, stack: null },
-});
+const exception = (
+  type: string,
+  message: string,
+  kind: "exception" | "notLoaded" = "exception",
+): CallAnswer => ({ kind, error: { type, message, stack: null } });
+
+/** The answer of a check: the handler is there. */
+export const loaded: CallAnswer = {
+  kind: "result",
+  payload: { contentType: "", body: new Uint8Array() },
+};
 
 /** gleanerd refuses longer texts, which only a worker that breaks the protocol sends. */
 const remoteError = ({ type, message, stack }: HandlerError): RemoteError => ({
@@ -41,13 +48,16 @@ export function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
  */
 export function answerOfExit(
   { exitCode, signal }: { readonly exitCode: number; readonly signal: number },
-  broken: string | null,
+  { broken, hasLoaded }: { readonly broken: string | null; readonly hasLoaded: boolean },
 ): CallAnswer | null {
+  const kind = hasLoaded ? "exception" : "notLoaded";
   if (signal === constants.signals.SIGKILL && broken !== null)
-    return exception("ProtocolError", broken);
+    return exception("ProtocolError", broken, kind);
   if (signal !== 0) return null;
+  const before = hasLoaded ? "before it answered" : "before it had loaded the handler";
   return exception(
     "ProcessExited",
-    `the function's process exited with status ${exitCode} before it answered`,
+    `the function's process exited with status ${exitCode} ${before}`,
+    kind,
   );
 }

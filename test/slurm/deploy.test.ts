@@ -1,5 +1,6 @@
 // Functions deployed with glean on real Slurm: versions, aliases, and what is left after a removal.
 
+import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
@@ -43,4 +44,26 @@ test("a version is called by its alias and its digits until it is removed", asyn
   await as(user, "function", "remove", "greet");
   const { stderr } = await at.site.glean(["invoke", "greet", "--input", "{}"], { user });
   expect(stderr).toMatch(/you have no function greet: deploy it/);
+});
+
+const write = (text: string): string => {
+  const folder = join(at.work, `code-${randomUUID()}`);
+  mkdirSync(folder);
+  writeFileSync(join(folder, "index.mjs"), text);
+  return folder;
+};
+const deploys = (name: string, text: string, ...more: string[]) =>
+  at.site.glean(["function", "deploy", name, write(text), ...more], { user });
+
+test("code that cannot be loaded is not deployed, and latest stays", async () => {
+  const good = await deploys("checked", "export default () => 'good';");
+  expect(good.code).toBe(0);
+  const bad = await deploys("checked", "import './none.mjs'; export default () => 'bad';");
+  expect(bad.code).toBe(1);
+  expect(bad.stderr).toMatch(/checked was not deployed, since .* Cannot find module .*none\.mjs/);
+  const wrong = await deploys("checked", "export const other = ;");
+  expect(wrong.stderr).toMatch(/checked was not deployed, since .*SyntaxError/);
+  expect(await called("checked")).toBe("good");
+  const shown = JSON.parse(await as(user, "function", "show", "checked", "--json"));
+  expect(shown.versions).toHaveLength(1);
 });

@@ -2,6 +2,7 @@
 
 import { existsSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
+import type { LocalCall, LocalEnd } from "../../local/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { FunctionSettings, RequestedSettings } from "../../model/functions/settings.js";
 import type { VersionId } from "../../model/ids.js";
@@ -9,6 +10,7 @@ import { answerText, type PayloadText, payloadOf } from "../../sdk/index.js";
 import { showAnswer } from "../calls/answer.js";
 import { type Context, exitStatus } from "../context.js";
 import { complain, json, print } from "../output.js";
+import { type Unloadable, unloadable } from "./unloadable.js";
 
 export interface Tested {
   readonly called: string;
@@ -28,27 +30,46 @@ const interruptedStatus = 130;
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export async function runHere(tested: Tested, form: TestForm): Promise<number> {
-  const { runLocally } = await import("../../local/index.js");
-  const interrupted = new AbortController();
-  const interrupt = () => interrupted.abort();
-  for (const signal of endingSignals) process.on(signal, interrupt);
-  const call = {
+  const { answer, reason, phases, isInterrupted } = await local({
     ...tested,
     input: payloadOf(tested.input),
-    programs: programsFolder(),
     inspect: form.inspect === true,
-  };
-  const { answer, reason, phases } = await runLocally(call, {
-    onOutput: (bytes) => void process.stderr.write(bytes),
-    onNote: (sentence) => complain(`note: ${sentence}`),
-    signal: interrupted.signal,
+    isCheck: false,
   });
-  if (interrupted.signal.aborted) return interruptedStatus;
+  if (isInterrupted) return interruptedStatus;
   const shown = answer === null ? null : answerText(answer);
   if (form.json) print(json({ answer: shown, reason, phases }));
   else if (shown === null) complain(`${tested.called}: ${reason}`);
   else showAnswer(tested.called, shown);
   return answer?.kind === "result" ? exitStatus.done : exitStatus.failed;
+}
+
+/** Loads a handler on this machine; resolves with why it cannot, or null. */
+export async function checkHere(tested: Omit<Tested, "input">): Promise<Unloadable | null> {
+  const input = { contentType: "", body: new Uint8Array() };
+  const call = { ...tested, input, inspect: false, isCheck: true };
+  const { answer, reason, isInterrupted } = await local(call);
+  if (isInterrupted) process.exit(interruptedStatus);
+  return unloadable(answer, reason);
+}
+
+async function local(
+  call: Omit<LocalCall, "programs">,
+): Promise<LocalEnd & { readonly isInterrupted: boolean }> {
+  const { runLocally } = await import("../../local/index.js");
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  for (const signal of endingSignals) process.on(signal, interrupt);
+  const end = await runLocally(
+    { ...call, programs: programsFolder() },
+    {
+      onOutput: (bytes) => void process.stderr.write(bytes),
+      onNote: (sentence) => complain(`note: ${sentence}`),
+      signal: interrupted.signal,
+    },
+  );
+  for (const signal of endingSignals) process.removeListener(signal, interrupt);
+  return { ...end, isInterrupted: interrupted.signal.aborted };
 }
 
 /** They lie beside glean itself, as they lie beside the executor. */

@@ -12,12 +12,17 @@ import {
 } from "../../model/functions/settings.js";
 import { parseCores, parseDuration, parseGpus, parseMemoryMb, quoted } from "../values.js";
 
+/** Where a deploy loads the code before it records it. */
+const checks = ["hole", "local", "none"] as const;
+type Check = (typeof checks)[number];
+
 /** What is deployed, as far as it was said. */
 export interface DeploySettings {
   /** null: guessed from the files. */
   runtime: FunctionRuntime | null;
   /** null: as before. */
   sharing: Sharing | null;
+  check: Check;
   settings: { -readonly [Key in keyof RequestedSettings]: RequestedSettings[Key] };
 }
 
@@ -139,6 +144,15 @@ export const deployOptions: readonly DeployOption[] = [
     },
   ),
   option(
+    "check",
+    null,
+    "WHERE",
+    "where to load the code first: hole, local (this machine) or none (default: hole)",
+    (to, value, at) => {
+      to.check = parseCheck(value, at);
+    },
+  ),
+  option(
     "python",
     null,
     "PATH",
@@ -181,6 +195,7 @@ export function settle(given: readonly Given[]): DeploySettings {
   const to: DeploySettings = {
     runtime: null,
     sharing: null,
+    check: "hole",
     settings: { ...unsetSettings, runtime: "exec" },
   };
   for (const { option, value, where } of given)
@@ -200,6 +215,12 @@ function parseRuntime(text: string, where: string): FunctionRuntime {
 export function parseSharing(text: string, where: string): Sharing {
   if (isSharing(text)) return text;
   throw bad(`${where}: invalid value ${quoted(text)}: expected none, all or group:NAME`);
+}
+
+function parseCheck(text: string, where: string): Check {
+  const found = checks.find((each) => each === text);
+  if (found !== undefined) return found;
+  throw bad(`${where}: invalid value ${quoted(text)}: expected hole, local or none`);
 }
 
 function parseCount(text: string, least: number, most: number, where: string): number {

@@ -1,7 +1,7 @@
 // Turns a call of a function into a submission, which waits, runs and is billed like any other.
 
 import { maxInputBytes, type Payload } from "../../model/call.js";
-import { GleanerError } from "../../model/errors.js";
+import { assert, GleanerError } from "../../model/errors.js";
 import type { FunctionSettings } from "../../model/functions/settings.js";
 import type { VersionId } from "../../model/ids.js";
 import type { Identity } from "../../model/invocation.js";
@@ -56,6 +56,14 @@ export function askedCall(
     notice: null,
     checkpoint: false,
   };
+}
+
+/** A call that only loads the handler. Its name is not that of calls, whose run times are learned. */
+export function askedCheck(called: CalledVersion): AskedSubmission {
+  const asked = askedCall(called, called.owner, { timeLimitMs: null, tasks: null });
+  const { command } = asked;
+  assert(command.kind === "call", "a call's command is a call");
+  return { ...asked, name: `check ${called.name}`, command: { ...command, isCheck: true } };
 }
 
 /** Throws LIMIT_REACHED if an input is too large. */

@@ -82,11 +82,7 @@ async function begin(
   asked: { requestId: string; timeLimitMs: number | null; tasks: number | null },
 ): Promise<Accepted> {
   await deps.access.require(caller);
-  if (typeof deps.admission.longestInPilotMs === "number")
-    throw new GleanerError(
-      "BAD_REQUEST",
-      "on this site functions run in Slurm jobs (placement.launcher: pilot), where workers cannot stay warm: submit commands with glean batch",
-    );
+  requireWorkers(deps.admission, "submit commands with glean batch");
   await deps.reserve.require();
   checkInputs(inputs);
   const version = await deps.directory.resolve(caller, parseFunctionRef(called));
@@ -94,8 +90,20 @@ async function begin(
   return accept(deps, caller, { requestId: asked.requestId, submission, inputs });
 }
 
+/** Throws BAD_REQUEST, with what to do instead, on sites where no worker can stay warm. */
+export function requireWorkers(
+  { longestInPilotMs }: Pick<InvocationRoutes["admission"], "longestInPilotMs">,
+  instead: string,
+): void {
+  if (typeof longestInPilotMs === "number")
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `on this site functions run in Slurm jobs (placement.launcher: pilot), where workers cannot stay warm: ${instead}`,
+    );
+}
+
 /** The call as it is at its end, or after `waitMs`. */
-async function awaited(
+export async function awaited(
   { store, waiters }: { readonly store: Store; readonly waiters: Waiters },
   { id }: Accepted,
   waitMs: number,

@@ -4,7 +4,7 @@
 import { nowMs } from "../../clock.js";
 import type { FunctionRecord } from "../../core/ports/functions.js";
 import type { Store } from "../../core/ports/store.js";
-import { admitSettings, type SettingsPolicy } from "../../core/submission/settings.js";
+import type { SettingsPolicy } from "../../core/submission/settings.js";
 import { GleanerError } from "../../model/errors.js";
 import {
   latest,
@@ -12,22 +12,18 @@ import {
   shownVersion,
   type VersionSelector,
 } from "../../model/functions/reference.js";
-import { bundleOf } from "../../model/ids.js";
-import type { ResourceRequest } from "../../model/resources.js";
 import { maxAliases } from "../../wire/api/limits.js";
 import type { AskedOf, DeployAnswer, FunctionDetail, FunctionList } from "../../wire/api/types.js";
 import type { Access } from "../auth/access.js";
-import type { Blobs } from "../functions/blobs.js";
-import { BundleChecks } from "../functions/bundles.js";
 import type { Catalog } from "../functions/catalog.js";
 import { type Directory, select } from "../functions/directory.js";
+import { admitBundle, type BundleRoutes } from "./function-checks.js";
 import type { Caller } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { type UserNames, uidOf } from "./users.js";
 
-export interface FunctionRoutes extends UserNames {
+export interface FunctionRoutes extends UserNames, BundleRoutes {
   readonly store: Pick<Store, "listFunctions" | "uidNamed">;
-  readonly blobs: Pick<Blobs, "openOwn">;
   readonly catalog: Catalog;
   readonly directory: Directory;
   readonly access: Pick<Access, "require">;
@@ -35,8 +31,6 @@ export interface FunctionRoutes extends UserNames {
     readonly maxFunctions: number;
     readonly maxVersions: number;
   };
-  /** null until gleanerd has read Slurm. */
-  readonly largestNode: () => ResourceRequest | null;
 }
 
 type FunctionHandlers = Pick<
@@ -52,11 +46,10 @@ type FunctionHandlers = Pick<
 >;
 
 export function functionHandlers(deps: FunctionRoutes): FunctionHandlers {
-  const checks = new BundleChecks();
   return {
     deploy: async ({ caller, body, request }) => {
       await deps.access.require(caller);
-      const answer = await deploy(deps, checks, caller, body);
+      const answer = await deploy(deps, caller, body);
       const detail = `version ${answer.version}${body.sharing ? `, shared: ${body.sharing}` : ""}`;
       request.act = { action: "deploy", subject: `${caller.user}/${body.name}`, detail };
       return answer;
@@ -146,20 +139,12 @@ async function owned(
 
 /** Answers once the version is durable. */
 async function deploy(
-  { blobs, catalog, admission, largestNode }: FunctionRoutes,
-  checks: BundleChecks,
+  deps: FunctionRoutes,
   { uid, user }: Caller,
   { requestId, name, bundle: version, sharing }: AskedOf<"deploy", "body">,
 ): Promise<DeployAnswer> {
-  const requested = await checks.settingsOf(uid, async () => {
-    const content = await blobs.openOwn(uid, bundleOf(version));
-    if (content !== null) return content;
-    throw new GleanerError(
-      "NOT_FOUND",
-      `gleanerd does not have your bundle ${version}: send it with PUT /v1/blobs/${version}`,
-    );
-  });
-  const settings = admitSettings(requested, uid, largestNode(), admission);
+  const { catalog, admission } = deps;
+  const { settings } = await admitBundle(deps, uid, version);
   const owner = { uid, user };
   const deployment = { requestId, owner, name, version, settings, deployedAtMs: nowMs() };
   const deployed = await catalog.deploy(

@@ -46,7 +46,7 @@ export function orderFor(
     return { ...common, environment, command };
   }
   assert(input !== null, `call ${id} has an input`);
-  const { kind, function: called, bundleBytes } = command;
+  const { kind, function: called, bundleBytes, isCheck = false } = command;
   const { runtime, handler, concurrency, fork, python, setup, image, idleTimeoutMs } =
     command.settings;
   const settings = { runtime, handler, concurrency, fork, python, setup, image, idleTimeoutMs };
@@ -54,6 +54,6 @@ export function orderFor(
   return {
     ...common,
     environment: callEnvironment(invocation, command, node),
-    command: { kind, function: called, version, bundleBytes, settings, input },
+    command: { kind, function: called, version, bundleBytes, settings, isCheck, input },
   };
 }

@@ -7,7 +7,7 @@ import type { CallAnswer, CallPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
-import { answerOf, answerOfExit, notLoaded } from "../../workers/answers.js";
+import { answerOf, answerOfExit, loaded, notLoaded } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { OpenedGroup } from "../runtimes/group.js";
@@ -166,6 +166,10 @@ export class Worker {
     running.startNs ??= machineMonotonicNs();
     running.cpuMsBefore = cpuMsOf(this.pid!);
     events.onStarted(this.pid!);
+    if (order.command.isCheck) {
+      this.answer(loaded);
+      return;
+    }
     const { id, end } = this.channel!.call({
       deadlineMs: order.timeLimitMs,
       attempt: order.attempt,
@@ -212,22 +216,27 @@ export class Worker {
 
   private end(end: RunEnd): void {
     if (this.state === "ended") return;
+    const hasLoaded = this.state === "loaded";
     this.state = "ended";
     this.channel?.close();
     const { running } = this;
     this.running = null;
-    running?.events.onEnd(endOfCall(end, running, this.broken));
+    running?.events.onEnd(endOfCall(end, running, { broken: this.broken, hasLoaded }));
     this.parts.onGone();
   }
 }
 
 /** How a call ended whose worker ended before it answered. */
-function endOfCall(end: RunEnd, running: Running, broken: string | null): RunEnd {
+function endOfCall(
+  end: RunEnd,
+  running: Running,
+  worker: { readonly broken: string | null; readonly hasLoaded: boolean },
+): RunEnd {
   if (end.kind !== "ended") return end;
   const startNs = running.startNs ?? end.startNs;
   const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
-  const answer = isOverLimit ? null : answerOfExit(end, broken);
+  const answer = isOverLimit ? null : answerOfExit(end, worker);
   if (answer === null) return { ...end, startNs, cpuMs };
   const { endNs, maxRssMb } = end;
   return { kind: "answered", answer, startNs, endNs, cpuMs, maxRssMb };

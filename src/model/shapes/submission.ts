@@ -34,6 +34,10 @@ const call = z.strictObject({
     .describe("The SHA-256 of its bundle"),
   bundleBytes: count,
   settings: functionSettings,
+  isCheck: z
+    .boolean()
+    .exactOptional()
+    .describe("Only loads the handler, before a version is deployed"),
 });
 
 export const command = z.discriminatedUnion("kind", [script, argv, call]);

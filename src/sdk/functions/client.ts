@@ -4,6 +4,8 @@ import type {
   AliasAnswer,
   AnswerOf,
   BlobAnswer,
+  CalledAnswer,
+  CheckRequest,
   DeployAnswer,
   DeployRequest,
   FunctionDetail,
@@ -19,6 +21,8 @@ import { repeated } from "../repeat.js";
 
 /** The largest content over a slow line, and its way to the disk. */
 const contentTimeoutMs = 120_000;
+/** For an answer that comes at the end of the wait. */
+const waitSlackMs = 10_000;
 
 /** A function, with its owner's name or uid; null: one's own. */
 export interface FunctionName {
@@ -36,6 +40,21 @@ export class FunctionsClient {
     return repeated(
       () => this.ask<"putBlob">("PUT", path, { content, timeoutMs: contentTimeoutMs }),
       "the connection to gleanerd broke while the content was sent: try again",
+    );
+  }
+
+  /**
+   * Its bundle was sent before. Resolves at the end of the check or after `waitMs`, when it may
+   * wait for a hole.
+   */
+  check(request: CheckRequest): Promise<CalledAnswer> {
+    return repeated(
+      () =>
+        this.ask<"checkFunction">("POST", "/v1/checks", {
+          body: request,
+          timeoutMs: (request.waitMs ?? 0) + waitSlackMs,
+        }),
+      "the connection to gleanerd broke during the check: deploy again",
     );
   }
 

@@ -19,6 +19,10 @@ export interface PackedFunction {
   readonly open: () => AsyncIterable<Uint8Array>;
 }
 
+interface Client {
+  readonly functions: FunctionsClient;
+}
+
 export interface Deploy {
   readonly name: string;
   /** If omitted, as before; a new function is shared with nobody. */
@@ -38,11 +42,28 @@ export async function packFunction(
 
 /** Resolves once the version is durable, and calls of the function run it. */
 export async function deployFunction(
-  client: { readonly functions: FunctionsClient },
-  { name, sharing }: Deploy,
-  { version, bytes, open }: PackedFunction,
+  client: Client,
+  deploy: Deploy,
+  packed: PackedFunction,
 ): Promise<DeployAnswer> {
+  await sendBundle(client, packed);
+  return deploySent(client, deploy, packed.version);
+}
+
+/** Resolves once gleanerd has the code; nothing is deployed yet. */
+export async function sendBundle(
+  client: Client,
+  { version, bytes, open }: PackedFunction,
+): Promise<void> {
   await client.functions.putBlob(version, { bytes, open });
+}
+
+/** As deployFunction, of a bundle that was sent before. */
+export function deploySent(
+  client: Client,
+  { name, sharing }: Deploy,
+  version: VersionId,
+): Promise<DeployAnswer> {
   const request = { requestId: randomUuid(), name, bundle: version };
   return client.functions.deploy({ ...request, ...(sharing !== undefined && { sharing }) });
 }

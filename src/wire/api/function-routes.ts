@@ -2,6 +2,7 @@
 
 import { maxBlobBytes } from "../../bundle/limits.js";
 import type { Route } from "./route.js";
+import { calledAnswer } from "./shapes/calls.js";
 import * as functions from "./shapes/functions.js";
 
 const byOwner = "The owner - stands for the caller.";
@@ -20,6 +21,18 @@ export const functionRoutes = {
     maxBytes: maxBlobBytes,
     answer: functions.blobAnswer,
     errors: ["NOT_ALLOWED"],
+  },
+  checkFunction: {
+    method: "POST",
+    path: "/v1/checks",
+    subject: "functions",
+    who: "user",
+    does: "check that a bundle can be loaded",
+    description:
+      "A worker starts in a hole and loads the handler; nothing is called, and nothing is deployed. The check waits, runs, is cancelled and is billed as a call. With waitMs the answer comes at its end, or at that time without one.",
+    body: functions.checkRequest,
+    answer: calledAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
   deploy: {
     method: "POST",

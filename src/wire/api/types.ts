@@ -67,6 +67,7 @@ export type Outcome = OutcomeList["outcomes"][number];
 export type PayloadText = AnswerOf<"input">;
 export type CallLog = AnswerOf<"callLog">;
 export type BlobAnswer = AnswerOf<"putBlob">;
+export type CheckRequest = BodyOf<"checkFunction">;
 export type DeployRequest = BodyOf<"deploy">;
 export type DeployAnswer = AnswerOf<"deploy">;
 export type FunctionQuery = QueryOf<"listFunctions">;

@@ -10,6 +10,7 @@ import { blobHandlers } from "../../../src/daemon/api/blobs.js";
 import { debuggingHandlers } from "../../../src/daemon/api/debugging.js";
 import { functionHandlers } from "../../../src/daemon/api/functions.js";
 import { Blobs } from "../../../src/daemon/functions/blobs.js";
+import { BundleChecks } from "../../../src/daemon/functions/bundles.js";
 import { Catalog } from "../../../src/daemon/functions/catalog.js";
 import { Directory } from "../../../src/daemon/functions/directory.js";
 import { GleanerError } from "../../../src/model/errors.js";
@@ -61,6 +62,7 @@ export class FunctionSite {
           ...admission,
           ...{ maxTimeLimitMs: 3_600_000, maxEnvironmentBytes: 1_000, allowRootFunctions: true },
         },
+        bundleChecks: new BundleChecks(),
         largestNode: () => ({ cores: 8, memoryMb: 8_000, gpus: 0 }),
       }),
     });

@@ -64,6 +64,7 @@ export function callOrder(
       version,
       bundleBytes: bundle.length,
       settings,
+      isCheck: false,
       input: { contentType: "application/json", body },
     },
   };

@@ -6,8 +6,11 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { readBundle } from "../../../src/bundle/read.js";
 import type { RequestedSettings } from "../../../src/model/functions/settings.js";
+import { invocationId } from "../../../src/model/ids.js";
+import type { Invocation } from "../../../src/model/invocation.js";
 import { inChunks, writeTree } from "../../support/bundle/bundles.js";
 import { expectSentence, gleanWorld, refusal } from "../../support/glean.js";
+import { invocation } from "../../support/nouns.js";
 
 const world = gleanWorld();
 const glean = (...args: string[]) => world.start(["function", ...args]).end;
@@ -31,10 +34,26 @@ beforeEach(() => {
           }
         : all[route],
   });
+  checkEnds({ state: "COMPLETED" }, loaded);
   world.answers["POST /v1/functions"] = ({ body }) => ({
     body: { owner: "ada", name: body.name, version: body.bundle, isNew: true, removed: [] },
   });
 });
+
+/** The check is invocation 9, and ends so. */
+function checkEnds(change: Partial<Invocation>, answer: object | null, printed = ""): void {
+  const checked = invocation({ id: invocationId(9), ...change });
+  world.answers["POST /v1/checks"] = () => ({ body: { id: 9, invocation: checked, answer } });
+  world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
+  const detail = () => ({ body: { invocation: checked, attempts: [] } });
+  world.answers["GET /v1/invocations/9"] = detail;
+  world.answers["GET /v1/invocations/9/wait"] = () => ({ body: { invocations: [cancelled] } });
+  world.answers["GET /v1/invocations/9/answer"] = () => ({ body: { state: "FAILED", answer } });
+  world.answers["GET /v1/invocations/9/log"] = () => ({ body: { text: printed } });
+}
+const loaded = { kind: "result", payload: { contentType: "", base64: "" } };
+const cancelled = invocation({ id: invocationId(9), state: "CANCELLED" });
+const deployed = () => world.requests.filter(({ url }) => url === "/v1/functions");
 
 /** The names and the settings in the bundle that was sent. */
 async function sent(): Promise<{ names: string[]; settings: RequestedSettings }> {
@@ -47,6 +66,52 @@ async function sent(): Promise<{ names: string[]; settings: RequestedSettings }>
   }
   return { names: names.slice(1), settings: JSON.parse(manifest).settings };
 }
+
+describe("a check before the deploy", () => {
+  beforeEach(() => void world.script("", "main.py"));
+  const deploy = (...more: string[]) =>
+    glean("deploy", "t", "main.py", "--runtime", "python", ...more);
+  const error = { type: "ImportError", message: "No module named x", stack: "main.py:1" };
+
+  test("that fails is told in the language's words, and nothing is deployed", async () => {
+    checkEnds({ state: "FAILED", reason: "…" }, { kind: "notLoaded", error }, "importing\n");
+    const { status, stdout, stderr } = await deploy();
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(
+      /importing\nglean: t was not deployed, since its code cannot be loaded: ImportError: No module named x\nmain\.py:1\n$/,
+    );
+    expect(deployed()).toEqual([]);
+  });
+
+  test("without an answer is told by why the check ended", async () => {
+    checkEnds({ state: "TIMEOUT", reason: "it reached its time limit" }, null);
+    expect((await deploy()).stderr).toMatch(/cannot be loaded: it reached its time limit\n/);
+    expect(deployed()).toEqual([]);
+  });
+
+  test("that finds no hole is cancelled, and says what to do", async () => {
+    checkEnds({ state: "PENDING" }, null);
+    const sentence = /no hole could run the check within 30 s, so nothing was deployed: check on/;
+    expectSentence(await deploy(), 1, sentence);
+    expect(world.requests.find(({ url }) => url === "/v1/cancel")!.body.ids).toEqual(["9"]);
+    expect(deployed()).toEqual([]);
+  });
+
+  test("that answers while it is cancelled counts", async () => {
+    checkEnds({ state: "PENDING" }, loaded);
+    expect((await deploy()).status).toBe(0);
+    expect(deployed()).toHaveLength(1);
+  });
+
+  test("is left out with --check none, also in function.yaml", async () => {
+    const path = code("plain", { "index.mjs": "", "function.yaml": "check: none" });
+    for (const args of [["main.py", "--check", "none"], [path]])
+      expect((await glean("deploy", "t", ...args)).status).toBe(0);
+    expect(world.requests.filter(({ url }) => url === "/v1/checks")).toEqual([]);
+    const where = await glean("deploy", "t", "main.py", "--check", "here");
+    expectSentence(where, 2, /--check: invalid value "here": expected hole, local or none/);
+  });
+});
 
 describe("deploy", () => {
   test("sends the bundle and then the request, and says which runtime it guessed", async () => {

@@ -4,12 +4,15 @@ import type { Command } from "commander";
 import { scan } from "../../../bundle/scan.js";
 import { GleanerError } from "../../../model/errors.js";
 import { isFunctionName, nameRule, shownVersion } from "../../../model/functions/reference.js";
-import { deployFunction, packFunction } from "../../../sdk/functions/deploy.js";
+import { deploySent, packFunction, sendBundle } from "../../../sdk/functions/deploy.js";
 import { type Context, exitStatus, type Run } from "../../context.js";
+import { checkInHole } from "../../functions/check.js";
 import { addFunctionOptions, givenOn } from "../../functions/command-line.js";
 import { readFunctionFile } from "../../functions/file.js";
+import { checkHere, withDefaults } from "../../functions/local.js";
 import { settle } from "../../functions/options.js";
 import { settingsOf } from "../../functions/runtime.js";
+import type { Unloadable } from "../../functions/unloadable.js";
 import { complain, json, print } from "../../output.js";
 import { quoted } from "../../values.js";
 
@@ -18,6 +21,10 @@ A function.yaml beside the code may have all options, by their long names; the c
 overrides it. Files such as .git, __pycache__ and .venv stay out, and those that .gleanerignore
 lists, in the notation of .gitignore.
 The same code with the same settings is the same version.
+
+First a worker loads the code in a hole, so that what cannot be loaded is not deployed; the time
+that it takes is billed as a call. Without a free hole, check on this machine (--check local) or not
+at all (--check none).
 
 Examples:
   glean function deploy tile tile.py --mem 2G -t 20s
@@ -50,10 +57,20 @@ async function deploy(
   const entries = await scan(path);
   const settings = settingsOf(wanted, entries);
   const packed = await packFunction(entries, settings);
-  const { sharing } = wanted;
+  if (wanted.check === "local") {
+    const code = { called: name, version: packed.version, bundle: packed.open() };
+    const problem = await checkHere({ ...code, settings: await withDefaults(context, settings) });
+    if (problem !== null) return refuse(name, problem);
+  }
   const client = await context.client();
+  await sendBundle(client, packed);
+  if (wanted.check === "hole") {
+    const problem = await checkInHole(client, name, packed.version);
+    if (problem !== null) return refuse(name, problem);
+  }
+  const { sharing } = wanted;
   const asked = { name, ...(sharing !== null && { sharing }) };
-  const answer = await deployFunction(client, asked, packed);
+  const answer = await deploySent(client, asked, packed.version);
   for (const each of answer.removed)
     complain(
       `note: version ${shownVersion(each)} made room and was removed: no alias points to it`,
@@ -64,4 +81,11 @@ async function deploy(
       `${answer.isNew ? "Deployed" : "Unchanged"} ${answer.owner}/${name}@${shownVersion(answer.version)}\n`,
     );
   return exitStatus.done;
+}
+
+/** The function stays as it was. */
+function refuse(name: string, { sentence, stack }: Unloadable): number {
+  complain(`${name} was not deployed, since its code cannot be loaded: ${sentence}`);
+  if (stack !== null) process.stderr.write(stack.endsWith("\n") ? stack : `${stack}\n`);
+  return exitStatus.failed;
 }

@@ -30,7 +30,7 @@ Examples:
   glean function test ada/tile@prod --input - < request.json`;
 
 /** Without those that only matter where it is deployed. */
-const notHere = ["share", "min-warm", "idle-timeout"];
+const notHere = ["share", "check", "min-warm", "idle-timeout"];
 
 interface Options extends InputOptions, TestForm {}
 

@@ -5,7 +5,7 @@ import { isAlias, isFunctionName, nameRule } from "../../../model/functions/refe
 import { isSharing, type Sharing } from "../../../model/functions/settings.js";
 import type { BlobHash, VersionId } from "../../../model/ids.js";
 import { functionSettings } from "../../../model/shapes/function.js";
-import { maxFunctionsListed } from "../limits.js";
+import { maxFunctionsListed, maxWaitMs } from "../limits.js";
 import { time, userName, whole } from "./common.js";
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in hexadecimal digits");
@@ -38,6 +38,19 @@ export const blobAnswer = z.strictObject({
   isNew: z.boolean().describe("Whether the caller did not have it before"),
 });
 
+export const checkRequest = z.strictObject({
+  requestId: z
+    .uuid()
+    .describe("A UUID that the client makes; a request that is sent again is recorded once"),
+  name,
+  bundle: version.describe("The hash of the bundle, which was sent before as a content"),
+  waitMs: z
+    .int()
+    .min(0)
+    .max(maxWaitMs)
+    .default(0)
+    .describe("How long to wait for the end of the check; 0: not at all"),
+});
 export const deployRequest = z.strictObject({
   requestId: z
     .uuid()

@@ -109,6 +109,28 @@ describe("a folder", () => {
   });
 });
 
+describe("a deploy with --check local", () => {
+  const deploy = (path: string) =>
+    world.start(["function", "deploy", "tile", path, "--runtime", "node", "--check", "local"]).end;
+
+  test("sends nothing if the code cannot be loaded here", async () => {
+    const { status, stderr } = await deploy(code("bad", { "index.mjs": "import './none.mjs';" }));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/tile was not deployed, since .* Cannot find module .*none\.mjs/);
+    expect(world.requests).toEqual([]);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  test("goes on if it can, without a call of it", async () => {
+    const { stderr } = await deploy(
+      code("good", { "index.mjs": "export default () => console.log('called');" }),
+    );
+    expect(stderr).not.toMatch(/called|cannot be loaded/);
+    expect(world.requests.map(({ method }) => method)).toContain("PUT");
+    expect(world.requests.map(({ url }) => url)).not.toContain("/v1/checks");
+  });
+});
+
 describe("a deployed function", () => {
   let version: string;
   beforeEach(async () => {

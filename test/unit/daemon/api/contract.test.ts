@@ -194,6 +194,7 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   bill: () => [{}, { path: `/v1/bill?user=${ada}&fromMs=0` }],
   verifyLedger: () => [{}],
   putBlob: async () => [await bundle("a"), await bundle("b")],
+  checkFunction: async () => [{ body: await deployment("a") }],
   deploy: async () => [{ body: await deployment("a") }, { body: await deployment("b", "all") }],
   listFunctions: () => [{}, { path: "/v1/functions?user=0&limit=1" }],
   showFunction: () => [{ path: "/v1/functions/-/tile" }, { path: "/v1/functions/0/tile" }],

@@ -64,6 +64,39 @@ test("a call starts a worker with the code from gleanerd; the next one finds it 
   expect(node.daemon.heard.filter(({ type }) => type === "fetchBundle")).toHaveLength(1);
 });
 
+const checkOf = (code: FunctionCode) => {
+  const order = callOrder(code, null, { invocation: invocationId(next++) });
+  return { ...order, command: { ...order.command, isCheck: true } };
+};
+
+test("a check loads the handler without a call, and leaves its worker warm", async () => {
+  const code = await codeOf({
+    "index.mjs": "let calls = 0; export default () => ({ pid: process.pid, calls: ++calls });",
+  });
+  void handOut(node.daemon, code);
+  const check = checkOf(code);
+  node.daemon.send({ type: "start", order: check });
+  const report = await node.daemon.report(check);
+  expect(report).toMatchObject({ end: "COMPLETED", answer: { kind: "result" } });
+  const warm = await call(code, {});
+  expect(warm.phases).toBeUndefined();
+  expect(resultOf(warm)).toMatchObject({ calls: 1 });
+});
+
+test.each([
+  ["import './none.mjs';", /Cannot find module .*none\.mjs/],
+  ["export const other = 1;", /index\.mjs/],
+  ["process.exit(3);", /the handler called process\.exit\(3\)/],
+])("a check of %j fails in the runtime's words", async (source, words) => {
+  const code = await codeOf({ "index.mjs": source });
+  void handOut(node.daemon, code);
+  const check = checkOf(code);
+  node.daemon.send({ type: "start", order: check });
+  const report = await node.daemon.report(check);
+  expect(report).toMatchObject({ end: "FAILED", answer: { kind: "notLoaded" } });
+  expect(report.reason).toMatch(words);
+});
+
 test("an exception comes with its type, message and stack, and what was printed", async () => {
   const code = await codeOf({
     "index.mjs":
