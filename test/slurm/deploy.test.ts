@@ -57,9 +57,9 @@ const deploys = (name: string, text: string, ...more: string[]) =>
 
 test("code that cannot be loaded is not deployed, and latest stays", async () => {
   const good = await deploys("checked", "export default () => 'good';");
-  expect(good.code).toBe(0);
+  expect(good.exitCode).toBe(0);
   const bad = await deploys("checked", "import './none.mjs'; export default () => 'bad';");
-  expect(bad.code).toBe(1);
+  expect(bad.exitCode).toBe(1);
   expect(bad.stderr).toMatch(/checked was not deployed, since .* Cannot find module .*none\.mjs/);
   const wrong = await deploys("checked", "export const other = ;");
   expect(wrong.stderr).toMatch(/checked was not deployed, since .*SyntaxError/);
