@@ -1,7 +1,7 @@
 // Functions deployed with glean on real Slurm: versions, aliases, and what is left after a removal.
 
 import { randomUUID } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { type TestSite, testSite, user } from "../support/site/site.js";
@@ -66,4 +66,27 @@ test("code that cannot be loaded is not deployed, and latest stays", async () =>
   expect(await called("checked")).toBe("good");
   const shown = JSON.parse(await as(user, "function", "show", "checked", "--json"));
   expect(shown.versions).toHaveLength(1);
+});
+
+test("three calls that no worker can load stop the function until it is deployed anew", async () => {
+  const flag = join(at.work, "broken");
+  const text = `import { existsSync } from "node:fs";
+if (existsSync("${flag}")) throw new Error("the data is gone");
+export default () => "loaded";`;
+  const folder = write(text);
+  writeFileSync(flag, "");
+  await as(user, "function", "deploy", "fragile", folder, "--mem", "200M", "--check", "none");
+  const call = () => at.site.glean(["invoke", "fragile"], { user });
+  for (let calls = 0; calls < 3; calls++)
+    expect((await call()).stderr).toMatch(/Error: the data is gone/);
+  const stopped =
+    /fragile@\w{12} is stopped: workers could not load it 3 times in a row, .*: deploy it again/;
+  expect((await call()).stderr).toMatch(stopped);
+  expect(await as(user, "function", "list")).toMatch(/fragile .* stopped /);
+  expect(await as(user, "function", "show", "fragile")).toMatch(
+    /Stopped=workers could not load it/,
+  );
+  rmSync(flag);
+  await as(user, "function", "deploy", "fragile", folder, "--mem", "200M");
+  expect(await called("fragile")).toBe("loaded");
 });

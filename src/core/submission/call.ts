@@ -58,7 +58,7 @@ export function askedCall(
   };
 }
 
-/** A call that only loads the handler. Its name is not that of calls, whose run times are learned. */
+/** A call that only loads the handler, by another name than calls, whose run times are learned. */
 export function askedCheck(called: CalledVersion): AskedSubmission {
   const asked = askedCall(called, called.owner, { timeLimitMs: null, tasks: null });
   const { command } = asked;

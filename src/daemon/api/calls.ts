@@ -2,12 +2,14 @@
 
 import type { FastifyReply } from "fastify";
 import type { Store } from "../../core/ports/store.js";
-import { askedCall, checkInputs } from "../../core/submission/call.js";
+import { askedCall, askedCheck, checkInputs } from "../../core/submission/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.js";
 import type { AnswerOf } from "../../wire/api/types.js";
+import { admitBundle, type BundleParts } from "../functions/bundles.js";
 import type { Directory } from "../functions/directory.js";
+import type { StoppedFunctions } from "../invocations/stopped-functions.js";
 import type { Waiters } from "../invocations/waiters.js";
 import { type Accepted, accept, type InvocationRoutes } from "./invocations.js";
 import { listAnswers, listOutcomes } from "./outcomes.js";
@@ -17,6 +19,7 @@ import { theirs } from "./users.js";
 
 export interface CallRoutes extends InvocationRoutes {
   readonly directory: Pick<Directory, "resolve">;
+  readonly stoppedFunctions: Pick<StoppedFunctions, "require">;
 }
 
 type CallHandlers = Pick<
@@ -86,12 +89,13 @@ async function begin(
   await deps.reserve.require();
   checkInputs(inputs);
   const version = await deps.directory.resolve(caller, parseFunctionRef(called));
+  deps.stoppedFunctions.require(caller.uid, version);
   const submission = askedCall(version, caller, asked);
   return accept(deps, caller, { requestId: asked.requestId, submission, inputs });
 }
 
 /** Throws BAD_REQUEST, with what to do instead, on sites where no worker can stay warm. */
-export function requireWorkers(
+function requireWorkers(
   { longestInPilotMs }: Pick<InvocationRoutes["admission"], "longestInPilotMs">,
   instead: string,
 ): void {
@@ -103,7 +107,7 @@ export function requireWorkers(
 }
 
 /** The call as it is at its end, or after `waitMs`. */
-export async function awaited(
+async function awaited(
   { store, waiters }: { readonly store: Store; readonly waiters: Waiters },
   { id }: Accepted,
   waitMs: number,
@@ -116,5 +120,27 @@ export async function awaited(
     id,
     invocation: invocation ?? null,
     answer: answer === null ? null : answerText(answer),
+  };
+}
+
+/** A call that loads what is about to be deployed. */
+export function checkHandlers(
+  deps: InvocationRoutes & BundleParts,
+): Pick<Handlers, "checkFunction"> {
+  return {
+    checkFunction: async ({ caller, body, request, reply }) => {
+      const { requestId, name, bundle: version, waitMs } = body;
+      await deps.access.require(caller);
+      requireWorkers(deps.admission, "deploy with --check local or none");
+      await deps.reserve.require();
+      const { uid, user } = caller;
+      const admitted = await admitBundle(deps, uid, version);
+      const submission = askedCheck({ owner: { uid, user }, name, version, ...admitted });
+      const inputs = [{ contentType: "", body: new Uint8Array() }];
+      const accepted = await accept(deps, caller, { requestId, submission, inputs });
+      request.act = { action: "submit", subject: String(accepted.id), detail: submission.name };
+      if (waitMs === 0) return { id: accepted.id, invocation: null, answer: null };
+      return awaited(deps, accepted, waitMs, reply);
+    },
   };
 }

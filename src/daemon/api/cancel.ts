@@ -1,23 +1,18 @@
 // The request to cancel, by ids or by a filter: waiting invocations end in one transaction, and
 // executors are told to cancel running ones.
 
-import { nowMs, setImmediate } from "../../clock.js";
+import { setImmediate } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
-import { assert, GleanerError } from "../../model/errors.js";
+import { GleanerError } from "../../model/errors.js";
 import { invocationId } from "../../model/ids.js";
 import type { AskedOf, CancelAnswer } from "../../wire/api/types.js";
 import type { Executors } from "../executors/executors.js";
+import { endWithdrawn, perTurn } from "../invocations/withdrawal.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
 import type { Caller } from "./server/caller.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
-
-/**
- * How many are examined or ended per turn of the event loop: about 10 ms, so that other requests
- * are answered meanwhile.
- */
-const perTurn = 5_000;
 
 export interface CancelRoutes extends UserNames {
   readonly store: Store;
@@ -106,7 +101,7 @@ async function cancelAll(
       withdrawn.push(each);
     }
   }
-  await endWithdrawn(deps, withdrawn, reason);
+  await endWithdrawn(deps, withdrawn, "CANCELLED", reason);
   return cancelled;
 }
 
@@ -115,27 +110,4 @@ function cancelRunning({ live: all, registry, executors }: CancelRoutes, live: L
   const assignment = all.assignments.get(live.id);
   const record = assignment && registry.get(assignment.executor);
   if (record !== undefined) executors.cancel(record, assignment!);
-}
-
-/** They were removed from the queue first, so that none begins while its end is written. */
-async function endWithdrawn(
-  { live, store }: CancelRoutes,
-  withdrawn: readonly Live[],
-  reason: string,
-): Promise<void> {
-  if (withdrawn.length === 0) return;
-  const endedAtMs = nowMs();
-  const ids = withdrawn.map(({ invocation }) => invocation.id);
-  let ended: number;
-  try {
-    ended = await store.endPending(ids, "CANCELLED", reason, endedAtMs);
-  } catch (thrown) {
-    for (const each of withdrawn) live.restore(each);
-    throw thrown;
-  }
-  assert(ended === ids.length, "what was withdrawn was pending in the store");
-  for (const [at, each] of withdrawn.entries()) {
-    if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
-    live.finish(each, { state: "CANCELLED", reason, endedAtMs });
-  }
 }

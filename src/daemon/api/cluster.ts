@@ -8,7 +8,7 @@ import { describeEnd, describeReason, explainWait } from "../../core/explain/wai
 import type { Store } from "../../core/ports/store.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
-import type { NodeName } from "../../model/ids.js";
+import { type NodeName, versionId } from "../../model/ids.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
 import type { Utilization } from "../../model/records/utilization.js";
 import type {
@@ -25,6 +25,7 @@ import { gpuProblems } from "../capacity/gpu-problems.js";
 import type { Drains } from "../executors/drains.js";
 import type { Pilots } from "../executors/pilots.js";
 import type { StartFailures } from "../invocations/start-failures.js";
+import type { StoppedFunctions } from "../invocations/stopped-functions.js";
 import type { Learning } from "../records/learning.js";
 import type { Recorder } from "../records/recorder.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
@@ -46,6 +47,7 @@ export interface ClusterRoutes {
   readonly learning: Learning;
   readonly drains: Drains;
   readonly startFailures: Pick<StartFailures, "avoidedBy">;
+  readonly stoppedFunctions: Pick<StoppedFunctions, "whyStopped">;
   /** null if executors are not jobs. */
   readonly pilots: Pilots | null;
   readonly examine: () => Promise<DoctorAnswer>;
@@ -205,10 +207,14 @@ function explainNode(deps: ClusterRoutes, name: string): ExplainAnswer {
 }
 
 /** Nothing for a command: its attempts are one phase. */
-async function explainRun({ store }: ClusterRoutes, invocation: Invocation) {
-  const submission = await store.submissionOf(invocation.id);
-  if (submission?.command.kind !== "call") return [];
-  return explainCall(invocation, await store.listAttempts(invocation.id), nowMs());
+async function explainRun({ store, stoppedFunctions }: ClusterRoutes, invocation: Invocation) {
+  const command = (await store.submissionOf(invocation.id))?.command;
+  if (command?.kind !== "call") return [];
+  const lines = explainCall(invocation, await store.listAttempts(invocation.id), nowMs());
+  const version = versionId(command.version);
+  const stopped = stoppedFunctions.whyStopped(invocation.owner.uid, version);
+  if (stopped === null) return lines;
+  return [...lines, `${command.function} is stopped until it is deployed again: ${stopped}`];
 }
 
 /** Nothing if executors are not jobs, or no hole is open. */

@@ -2,7 +2,7 @@
 // their own; an operator may change anybody's.
 
 import { nowMs } from "../../clock.js";
-import type { FunctionRecord } from "../../core/ports/functions.js";
+import type { FunctionRecord, FunctionSummary } from "../../core/ports/functions.js";
 import type { Store } from "../../core/ports/store.js";
 import type { SettingsPolicy } from "../../core/submission/settings.js";
 import { GleanerError } from "../../model/errors.js";
@@ -15,17 +15,19 @@ import {
 import { maxAliases } from "../../wire/api/limits.js";
 import type { AskedOf, DeployAnswer, FunctionDetail, FunctionList } from "../../wire/api/types.js";
 import type { Access } from "../auth/access.js";
+import { admitBundle, type BundleParts } from "../functions/bundles.js";
 import type { Catalog } from "../functions/catalog.js";
 import { type Directory, select } from "../functions/directory.js";
-import { admitBundle, type BundleRoutes } from "./function-checks.js";
+import type { StoppedFunctions } from "../invocations/stopped-functions.js";
 import type { Caller } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { type UserNames, uidOf } from "./users.js";
 
-export interface FunctionRoutes extends UserNames, BundleRoutes {
+export interface FunctionRoutes extends UserNames, BundleParts {
   readonly store: Pick<Store, "listFunctions" | "uidNamed">;
   readonly catalog: Catalog;
   readonly directory: Directory;
+  readonly stoppedFunctions: Pick<StoppedFunctions, "whyStopped" | "deployed">;
   readonly access: Pick<Access, "require">;
   readonly admission: SettingsPolicy & {
     readonly maxFunctions: number;
@@ -151,6 +153,7 @@ async function deploy(
     { ...deployment, ...(sharing !== undefined && { sharing }) },
     admission,
   );
+  deps.stoppedFunctions.deployed(version);
   return { owner: user, name, version, isNew: !deployed.isKnown, removed: deployed.removed };
 }
 
@@ -164,15 +167,17 @@ async function list(
   // Only these need the directories of groups.
   const needsGroups = !operator && ownerUid !== uid;
   const groups = needsGroups ? await deps.directory.groupsOf(caller) : [];
-  return deps.store.listFunctions({
+  const { functions, truncated } = await deps.store.listFunctions({
     ...(ownerUid === undefined ? {} : { ownerUid }),
     ...(operator ? {} : { visibleTo: { uid, groups } }),
     limit,
   });
+  const stopped = ({ version }: FunctionSummary) => deps.stoppedFunctions.whyStopped(uid, version);
+  return { functions: functions.map((each) => ({ ...each, stopped: stopped(each) })), truncated };
 }
 
 async function show(
-  { directory, catalog }: FunctionRoutes,
+  { directory, catalog, stoppedFunctions }: FunctionRoutes,
   caller: Caller,
   asked: Named,
   version: string,
@@ -185,7 +190,10 @@ async function show(
   const { owner, name, sharing, aliases } = record;
   return {
     ...{ owner, name, sharing, aliases },
-    versions: record.versions.map(({ key: _, ...rest }) => rest),
+    versions: record.versions.map(({ key: _, ...rest }) => ({
+      ...rest,
+      stopped: stoppedFunctions.whyStopped(caller.uid, rest.version),
+    })),
     shown: { version: selected.version, settings, variables: Object.keys(environment) },
   };
 }

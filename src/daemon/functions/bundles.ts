@@ -2,10 +2,18 @@
 
 import { readBundle } from "../../bundle/read.js";
 import type { BlobContent } from "../../core/ports/blobs.js";
+import { admitSettings, type SettingsPolicy } from "../../core/submission/settings.js";
 import { Semaphore, UserSemaphores } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
-import { manifestText, type RequestedSettings } from "../../model/functions/settings.js";
+import {
+  type FunctionSettings,
+  manifestText,
+  type RequestedSettings,
+} from "../../model/functions/settings.js";
+import { bundleOf, type VersionId } from "../../model/ids.js";
+import type { ResourceRequest } from "../../model/resources.js";
 import { manifest } from "../../model/shapes/function.js";
+import type { Blobs } from "./blobs.js";
 
 /** Each takes some milliseconds of gleanerd's time for a MiB, between other requests. */
 const maxChecks = 4;
@@ -22,6 +30,40 @@ export class BundleChecks {
   settingsOf(uid: number, open: () => Promise<BlobContent>): Promise<RequestedSettings> {
     return this.ofUsers.run(uid, () => this.all.run(async () => readSettings(await open())));
   }
+}
+
+/** What tells the settings of a bundle that its owner has sent. */
+export interface BundleParts {
+  readonly blobs: Pick<Blobs, "openOwn">;
+  readonly bundleChecks: BundleChecks;
+  readonly admission: SettingsPolicy;
+  /** null until gleanerd has read Slurm. */
+  readonly largestNode: () => ResourceRequest | null;
+}
+
+export interface AdmittedBundle {
+  readonly bytes: number;
+  readonly settings: FunctionSettings;
+}
+
+/** Rejects with NOT_FOUND if the user has not sent it, BAD_REQUEST if no call of it could run. */
+export async function admitBundle(
+  { blobs, bundleChecks, admission, largestNode }: BundleParts,
+  uid: number,
+  version: VersionId,
+): Promise<AdmittedBundle> {
+  let bytes = 0;
+  const requested = await bundleChecks.settingsOf(uid, async () => {
+    const content = await blobs.openOwn(uid, bundleOf(version));
+    if (content === null)
+      throw new GleanerError(
+        "NOT_FOUND",
+        `gleanerd does not have your bundle ${version}: send it with PUT /v1/blobs/${version}`,
+      );
+    bytes = content.bytes;
+    return content;
+  });
+  return { bytes, settings: admitSettings(requested, uid, largestNode(), admission) };
 }
 
 async function readSettings({ content, close }: BlobContent): Promise<RequestedSettings> {

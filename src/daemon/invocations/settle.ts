@@ -5,7 +5,7 @@ import { nowMs, pause } from "../../clock.js";
 import { postingOf } from "../../core/accounting/metering.js";
 import type { AttemptResult, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
-import type { CallAnswer, CallPhases } from "../../model/call.js";
+import { type CallAnswer, type CallPhases, sentenceOf } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
@@ -43,7 +43,7 @@ export interface SettlePolicy {
    */
   readonly maxLostAttempts: number;
   /** If omitted, an invocation that could not be started fails, on whatever node that was. */
-  readonly startFailures?: Pick<StartFailures, "failed" | "began" | "forget">;
+  readonly startFailures?: Pick<StartFailures, "failed" | "notLoaded" | "began" | "forget">;
 }
 
 export class Settler {
@@ -158,8 +158,11 @@ export class Settler {
     const { startFailures } = this.policy;
     const { functionKey } = live.digest;
     // An attempt that waited for its files held its cores, but did not run.
-    const hasRun = facts.exitCode !== null || facts.signal !== null;
-    if (hasRun) startFailures?.began(live);
+    const isLoaded = facts.answer?.kind !== "notLoaded";
+    const hasRun = isLoaded && (facts.exitCode !== null || facts.signal !== null);
+    if (facts.answer?.kind === "notLoaded")
+      startFailures?.notLoaded(live, sentenceOf(facts.answer.error));
+    else if (hasRun) startFailures?.began(live);
     live.isRetried = startFailureOf(facts) !== null;
     if (next === "PENDING") {
       this.live.requeue(live, reason);

@@ -22,6 +22,7 @@ import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
+import type { StoppedFunctions } from "./stopped-functions.js";
 
 /** The latest view of Slurm; null before the first read. */
 export interface SlurmView {
@@ -39,17 +40,27 @@ export class StartFailures {
     private readonly live: LiveInvocations,
     private readonly view: () => SlurmView,
     private readonly log: Logger,
+    private readonly stopped: StoppedFunctions,
   ) {
     this.sick = new SickNodes((node, illness) => this.foundSick(node, illness));
     this.returned = new ReturnedWork((node, illness) => this.foundSick(node, illness));
   }
 
   /** The running attempt did not start: decides whether it is tried on another node. */
-  failed({ invocation, digest }: Live, failure: StartFailure, message: string): Verdict {
+  failed(live: Live, failure: StartFailure, message: string): Verdict {
+    const { invocation, digest } = live;
     const { id, attempt, owner, node } = invocation;
     const start = { ...failure, ...digestOf(id, digest.functionKey, String(owner.uid), node!) };
     const others = (tried: ReadonlySet<NodeName>) => this.othersFor(invocation, tried);
-    return this.sick.failed({ ...start, attempt, message }, others, nowMs());
+    const verdict = this.sick.failed({ ...start, attempt, message }, others, nowMs());
+    // It was tried wherever that could help.
+    if (verdict.isFinal) this.stopped.failed(live, message, () => 0);
+    return verdict;
+  }
+
+  /** The worker of the running attempt started and could not load the code. */
+  notLoaded(live: Live, message: string): void {
+    this.stopped.failed(live, message, (tried) => this.othersFor(live.invocation, tried));
   }
 
   /** An executor reports that a command started; counts only for attempts that it holds. */
@@ -59,8 +70,10 @@ export class StartFailures {
   }
 
   /** The command of the running attempt started. */
-  began({ invocation: { id, owner, node }, digest }: Live): void {
-    this.sick.started(digestOf(id, digest.functionKey, String(owner.uid), node!), nowMs());
+  began(live: Live): void {
+    const { id, owner, node } = live.invocation;
+    this.stopped.loaded(live);
+    this.sick.started(digestOf(id, live.digest.functionKey, String(owner.uid), node!), nowMs());
   }
 
   /** The invocation has ended. */
@@ -70,7 +83,9 @@ export class StartFailures {
 
   /** Nodes that this invocation avoids at present. */
   avoidedBy({ id, functionKey = "" }: Pick<Waiting, "id" | "functionKey">): readonly NodeName[] {
-    return this.sick.avoidedBy(id, functionKey, nowMs());
+    const live = this.live.get(id);
+    const unloaded = live === undefined ? [] : this.stopped.avoidedBy(live);
+    return [...this.sick.avoidedBy(id, functionKey, nowMs()), ...unloaded];
   }
 
   /** An attempt that an executor held ended there, or was lost with it. */

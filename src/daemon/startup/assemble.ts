@@ -21,6 +21,7 @@ import { Dispatcher } from "../invocations/dispatch.js";
 import { Documents } from "../invocations/documents.js";
 import { type SettlePolicy, Settler } from "../invocations/settle.js";
 import { type SlurmView, StartFailures } from "../invocations/start-failures.js";
+import { StoppedFunctions } from "../invocations/stopped-functions.js";
 import { Waiters } from "../invocations/waiters.js";
 import { Conditions } from "../records/conditions.js";
 import { DiskReserve, type StatDisk } from "../records/disk-reserve.js";
@@ -54,6 +55,7 @@ export interface Parts {
   readonly pilots: Pilots | null;
   readonly secrets: Secrets;
   readonly startFailures: StartFailures;
+  readonly stoppedFunctions: StoppedFunctions;
   readonly reserve: DiskReserve;
   readonly blobs: Blobs;
   readonly catalog: Catalog;
@@ -139,7 +141,8 @@ function sharedBy(
   });
   const live = new LiveInvocations(events);
   const registry = new Registry(live.assignments, events);
-  const startFailures = new StartFailures(registry, live, view, log);
+  const stoppedFunctions = new StoppedFunctions(live, store, log);
+  const startFailures = new StartFailures(registry, live, view, log, stoppedFunctions);
   const learning = new Learning(store, events, learningPolicyOf(config), log);
   const policy = settlePolicyOf(config, startFailures);
   const settler = new Settler(live, store, events, policy, log);
@@ -168,6 +171,7 @@ function sharedBy(
     waiters,
     guard,
     startFailures,
+    stoppedFunctions,
     graceMs: config.functions.killWaitMs,
   };
 }

@@ -28,6 +28,8 @@ export class FunctionSite {
   folder = "";
   files = new MemoryBlobFiles();
   blobs!: Blobs;
+  /** Versions that no worker can load. */
+  readonly stopped = new Map<string, string>();
   readonly groups = new Map<number, readonly string[]>();
 
   async open(store: Store, folder: string): Promise<void> {
@@ -63,6 +65,10 @@ export class FunctionSite {
           ...{ maxTimeLimitMs: 3_600_000, maxEnvironmentBytes: 1_000, allowRootFunctions: true },
         },
         bundleChecks: new BundleChecks(),
+        stoppedFunctions: {
+          whyStopped: (_, version) => this.stopped.get(version) ?? null,
+          deployed: (version) => void this.stopped.delete(version),
+        },
         largestNode: () => ({ cores: 8, memoryMb: 8_000, gpus: 0 }),
       }),
     });

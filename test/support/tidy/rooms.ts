@@ -17,6 +17,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
   core: {
     accounting: [],
     forecast: [],
+    functions: [],
     "functions/pool": [],
     ports: [],
     explain: ["accounting"],
@@ -72,7 +73,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     batch: ["values"],
     calls: ["context", "output", "values", "wait"],
     simulation: ["output", "values"],
-    functions: ["calls", "context", "output", "values"],
+    functions: ["calls", "context", "output", "values", "wait"],
     "commands/functions": ["calls", "context", "filters", "functions", "output", "values", "when"],
     "commands/work": [
       "batch",

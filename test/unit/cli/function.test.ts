@@ -237,6 +237,7 @@ describe("list and show", () => {
   const summary = {
     ...{ owner: { uid: 1_000, user: "ada" }, name: "tile", sharing: "group:hep", version },
     ...{ runtime: "python", versions: 12, bytes: 1_234_567, deployedAtMs: 1_700_000_000_000 },
+    stopped: null,
   };
   const detail = {
     ...{ owner: summary.owner, name: "tile", sharing: "none" },
@@ -244,7 +245,9 @@ describe("list and show", () => {
       { alias: "latest", version },
       { alias: "prod", version },
     ],
-    versions: [{ version, runtime: "python", bytes: 9, deployedAtMs: 1_700_000_000_000 }],
+    versions: [
+      { version, runtime: "python", bytes: 9, deployedAtMs: 1_700_000_000_000, stopped: null },
+    ],
     shown: { version, settings: { runtime: "python", cores: 2, handler: null }, variables: ["A"] },
   };
 

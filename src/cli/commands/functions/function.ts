@@ -72,6 +72,7 @@ const columns: readonly Column<FunctionSummary>[] = [
   { title: "VERSIONS", text: ({ versions }) => String(versions), right: true },
   { title: "SIZE", text: ({ bytes }) => sizeOf(bytes), right: true },
   { title: "SHARED", text: ({ sharing }) => sharing },
+  { title: "STATE", text: ({ stopped }) => (stopped === null ? "ready" : "stopped") },
   { title: "DEPLOYED", text: ({ deployedAtMs }) => formatWhen(deployedAtMs) },
 ];
 
@@ -107,10 +108,13 @@ function linesOf({ owner, name, sharing, aliases, versions, shown }: FunctionDet
     `   Version=${shown.version}`,
     `   ${set.map(([key, value]) => `${key.charAt(0).toUpperCase()}${key.slice(1)}=${value}`).join(" ")}`,
     `   Environment=${variables.join(",") || "(none)"}`,
-    ...versions.map(({ version, runtime, bytes, deployedAtMs }) => {
+    ...versions.flatMap(({ version, runtime, bytes, deployedAtMs, stopped }) => {
       const names = aliases.filter((each) => each.version === version).map(({ alias }) => alias);
       const pointed = names.length === 0 ? "" : ` Aliases=${names.join(",")}`;
-      return `   ${shownVersion(version)} Deployed=${formatWhen(deployedAtMs)} Runtime=${runtime} Size=${bytes}${pointed}`;
+      return [
+        `   ${shownVersion(version)} Deployed=${formatWhen(deployedAtMs)} Runtime=${runtime} Size=${bytes}${pointed}`,
+        ...(stopped === null ? [] : [`      Stopped=${stopped}: deploy it again`]),
+      ];
     }),
   ];
 }

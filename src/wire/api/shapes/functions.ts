@@ -73,6 +73,10 @@ export const functionQuery = z.strictObject({
 });
 const functionOwner = z.strictObject({ uid: whole, user: z.string() });
 const runtime = functionSettings.shape.runtime;
+const stopped = z
+  .string()
+  .nullable()
+  .describe("Why calls of the caller are refused until it is deployed again; null if they are not");
 export const functionSummary = z.strictObject({
   owner: functionOwner,
   name: z.string(),
@@ -82,6 +86,7 @@ export const functionSummary = z.strictObject({
   versions: whole,
   bytes: whole.describe("The bundles of all versions"),
   deployedAtMs: time,
+  stopped,
 });
 export const functionList = z.strictObject({
   functions: z.array(functionSummary),
@@ -99,6 +104,7 @@ export const functionVersion = z.strictObject({
   runtime,
   bytes: whole,
   deployedAtMs: time,
+  stopped,
 });
 export const functionDetail = z.strictObject({
   owner: functionOwner,

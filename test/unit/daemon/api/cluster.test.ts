@@ -67,6 +67,7 @@ beforeEach(async () => {
       resume: async (...args: unknown[]) => ({ calls: calls.push(["resume", ...args]) }),
     },
     startFailures: { avoidedBy: () => [] },
+    stoppedFunctions: { whyStopped: () => null },
     pilots: null,
     examine: async () => ({ checks: [] }),
   };

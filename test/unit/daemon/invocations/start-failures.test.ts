@@ -1,15 +1,16 @@
 // A failed start is settled: the invocation waits to be tried on another node, and it does not
 // count as a run of its function.
 
-import { beforeEach, expect, test } from "@jest/globals";
+import { beforeEach, describe, expect, test } from "@jest/globals";
 import { pino } from "pino";
 import type { AttemptResult, Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { type EndFacts, Settler } from "../../../../src/daemon/invocations/settle.js";
 import { StartFailures } from "../../../../src/daemon/invocations/start-failures.js";
+import { StoppedFunctions } from "../../../../src/daemon/invocations/stopped-functions.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Live } from "../../../../src/daemon/state/live-invocation.js";
-import { executorId, nodeName } from "../../../../src/model/ids.js";
+import { executorId, invocationId, nodeName, versionId } from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
 
@@ -17,11 +18,14 @@ const names = ["n1", "n2"].map(nodeName);
 let live: LiveInvocations;
 let settler: Settler;
 let starts: StartFailures;
+let stopped: StoppedFunctions;
 let recorded: AttemptResult[];
+let withdrawn: { ids: readonly number[]; state: string; reason: string }[];
 let ran: number[];
 
 beforeEach(() => {
   recorded = [];
+  withdrawn = [];
   ran = [];
   const state = newState();
   live = state.live;
@@ -29,7 +33,17 @@ beforeEach(() => {
   const log = pino({ level: "silent" });
   const snapshot = made.snapshot({ nodes: names.map((name) => made.node({ name })) });
   const plan = { steps: [], holes: [], unusable: [], madeFromMs: 0 };
-  starts = new StartFailures(state.registry, live, () => ({ snapshot, plan }), log);
+  stopped = new StoppedFunctions(
+    live,
+    {
+      endPending: async (ids, state, reason) => {
+        withdrawn.push({ ids, state, reason });
+        return ids.length;
+      },
+    },
+    log,
+  );
+  starts = new StartFailures(state.registry, live, () => ({ snapshot, plan }), log, stopped);
   const endAttempt = async (result: AttemptResult) => recorded.push(result) > 0;
   settler = new Settler(
     live,
@@ -101,4 +115,59 @@ test("a command that ran and failed is not a failed start, whatever else its rep
   const told = { startFailure, wallMs: 5, exitCode: 1 };
   expect((await ends(add(), 0, told)).next).toBe("FAILED");
   expect(ran).toEqual([5]);
+});
+
+describe("calls of a function that no worker can load", () => {
+  const version = versionId("ab".repeat(32));
+  const error = { type: "ImportError", message: "No module named x", stack: null };
+  const notLoaded = { wallMs: 20, exitCode: 1, answer: { kind: "notLoaded", error } } as const;
+  const called = { owner: { uid: 1_000, user: "ada" }, name: "tile", version };
+  const call = (id: number): Live => {
+    const invocation = made.invocation({ id: invocationId(id) });
+    return live.add(
+      { invocation, digest: { ...digestOf(1_000, made.submission()), version } },
+      null,
+    );
+  };
+  const why =
+    "workers could not load it 3 times in a row, on n1 and n2 (ImportError: No module named x)";
+
+  test("fail at once; the third failure in a row stops it, and ends those that wait", async () => {
+    const [first, second, third, waiting] = [1, 2, 3, 4].map(call);
+    expect((await ends(first!, 0, notLoaded)).next).toBe("FAILED");
+    await ends(second!, 0, notLoaded);
+    expect(starts.avoidedBy(third!)).toEqual(["n1"]);
+    expect(() => stopped.require(1_000, called)).not.toThrow();
+    await ends(third!, 1, notLoaded);
+    expect(withdrawn).toEqual([
+      { ids: [4], state: "FAILED", reason: `its function is stopped: ${why}` },
+    ]);
+    expect(waiting!.state).toBe("FAILED");
+    expect(() => stopped.require(1_000, called)).toThrow(
+      `ada/tile@abababababab is stopped: ${why}: deploy it again`,
+    );
+    stopped.deployed(version);
+    expect(() => stopped.require(1_000, called)).not.toThrow();
+    expect(ran).toEqual([]);
+  });
+
+  test("of which one ran are counted anew, and another caller's are not refused", async () => {
+    for (const id of [1, 2]) await ends(call(id), id - 1, notLoaded);
+    await ends(call(3), 0, { wallMs: 20, exitCode: 1 });
+    for (const id of [4, 5]) await ends(call(id), id - 4, notLoaded);
+    expect(stopped.whyStopped(1_000, version)).toBeNull();
+    await ends(call(6), 0, notLoaded);
+    expect(stopped.whyStopped(1_000, version)).toBe(why);
+    expect(stopped.whyStopped(1_001, version)).toBeNull();
+  });
+
+  test("whose interpreter is missing on every node count, once each has been tried", async () => {
+    const missing = { startFailure: { stage: "exec", errno: 2 } } as const;
+    for (const id of [1, 2, 3]) {
+      const each = call(id);
+      expect((await ends(each, 0, missing)).next).toBe("PENDING");
+      expect((await ends(each, 1, missing)).next).toBe("FAILED");
+    }
+    expect(stopped.whyStopped(1_000, version)).toMatch(/3 times in a row/);
+  });
 });

@@ -240,3 +240,16 @@ describe("aliases and removal", () => {
     );
   });
 });
+
+test("a stopped version says why in lists and when it is shown, until it is deployed anew", async () => {
+  const { version } = (await site.deploy("tile", "x = 1")).body;
+  const listed = async () => (await site.api.ask("/v1/functions", ada)).body.functions[0].stopped;
+  expect(await listed()).toBeNull();
+  site.stopped.set(version, "workers could not load it");
+  expect(await listed()).toBe("workers could not load it");
+  expect((await show("tile")).body.versions).toMatchObject([
+    { stopped: "workers could not load it" },
+  ]);
+  await site.deploy("tile", "x = 1");
+  expect(await listed()).toBeNull();
+});
