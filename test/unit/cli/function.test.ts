@@ -257,8 +257,10 @@ describe("list and show", () => {
     });
     const { stdout } = await glean("list", "-u", "ada");
     const [header, line] = stdout.split("\n");
-    expect(header).toMatch(/^FUNCTION +RUNTIME +VERSION +VERSIONS +SIZE +SHARED +DEPLOYED$/);
-    expect(line).toMatch(/^ada\/tile {2}python +3f2a9c013f2a +12 {2}1\.2 MB {2}group:hep {2}2023-/);
+    expect(header).toMatch(/^FUNCTION +RUNTIME +VERSION +VERSIONS +SIZE +SHARED +STATE +DEPLOYED$/);
+    expect(line).toMatch(
+      /^ada\/tile {2}python +3f2a9c013f2a +12 {2}1\.2 MB {2}group:hep {2}ready {2}2023-/,
+    );
     expect(world.requests.at(-1)!.url).toBe("/v1/functions?user=ada");
     expect((await glean("list", "-n")).stdout.split("\n")).toHaveLength(2);
   });
@@ -271,6 +273,19 @@ describe("list and show", () => {
     expect(stdout).toMatch(/^ {3}Environment=A$/m);
     expect(stdout).toMatch(/^ {3}3f2a9c013f2a Deployed=.* Size=9 Aliases=latest,prod$/m);
     expect(world.requests.at(-1)!.url).toBe("/v1/functions/-/tile?version=prod");
+  });
+
+  test("a stopped version says so, and why", async () => {
+    const stopped = "workers could not load it 3 times in a row, on n1 (ImportError: x)";
+    world.answers["GET /v1/functions"] = () => ({
+      body: { functions: [{ ...summary, stopped }], truncated: false },
+    });
+    expect((await glean("list", "-n")).stdout).toMatch(/ stopped /);
+    const versions = [{ ...detail.versions[0], stopped }];
+    world.answers["GET /v1/functions/-/tile"] = () => ({ body: { ...detail, versions } });
+    expect((await glean("show", "tile")).stdout).toContain(
+      `      Stopped=${stopped}: deploy it again\n`,
+    );
   });
 
   test("a whole list that was cut says so", async () => {
