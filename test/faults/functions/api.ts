@@ -3,6 +3,7 @@
 import { callHandlers } from "../../../src/daemon/api/calls.js";
 import { functionHandlers } from "../../../src/daemon/api/functions.js";
 import type { Handlers } from "../../../src/daemon/api/server/register.js";
+import { BundleChecks } from "../../../src/daemon/functions/bundles.js";
 import { Directory } from "../../../src/daemon/functions/directory.js";
 import type { AnswerOf, RouteName } from "../../../src/wire/api/types.js";
 import type { Daemon } from "../site/daemon-host.js";
@@ -44,7 +45,9 @@ export class Apis {
   private open(daemon: Daemon): Api {
     const { parts, store } = daemon;
     const directory = new Directory({ ...parts, store, accounts });
-    const common = { ...this.users.routes(daemon), ...parts, accounts, directory };
+    const bundleChecks = new BundleChecks();
+    const routes = this.users.routes(daemon);
+    const common = { ...routes, ...parts, accounts, directory, bundleChecks };
     return { ...callHandlers(common), ...functionHandlers(common) };
   }
 }
