@@ -58,7 +58,8 @@ bool spawn_tree_reap(struct spawn_tree *tree)
 		pid_t pid = waitpid(-1, &status, WNOHANG);
 		if (pid == tree->main) {
 			tree->main_ended = true;
-			tree->killing = true; /* as Slurm does at the end of a step */
+			if (!tree->request->keeps_children)
+				tree->killing = true; /* as Slurm does at the end of a step */
 			tree->ending.status = status;
 		}
 		if (pid == 0)
@@ -152,8 +153,9 @@ int spawn_tree_kill(struct spawn_tree *tree)
 	}
 	/* With a cgroup, the first round ends everything that entered it, and these deaths wake us.
 	 * The walk is for the rest: on a busy node, where dying takes a while, walks of many
-	 * supervisors at once would only make it take longer. */
-	if (!by_cgroup || round >= WALK_ROUND) {
+	 * supervisors at once would only make it take longer. Children that are kept may be in
+	 * groups of their own. */
+	if (!by_cgroup || round >= WALK_ROUND || tree->request->keeps_children) {
 		const struct proc_list *list = collect();
 		for (size_t at = 0; at < list->count; at++) {
 			hurry(tree, list->items[at].pid);

@@ -43,6 +43,7 @@ TAKE(take_gid) { return take_id(value, &request->gid); }
 TAKE(take_allow_root) { return take_flag(value, &request->allow_root); }
 TAKE(take_idle) { return take_flag(value, &request->idle); }
 TAKE(take_shared_session) { return take_flag(value, &request->shared_session); }
+TAKE(take_keeps_children) { return take_flag(value, &request->keeps_children); }
 TAKE(take_new_privs) { return take_flag(value, &request->new_privs); }
 TAKE(take_poll_memory) { return take_flag(value, &request->poll_memory); }
 TAKE(take_cwd) { return take_path(value, &request->cwd) && value[0] == '/'; }
@@ -237,6 +238,7 @@ static const struct field {
     {"nice", take_nice, false},
     {"idle", take_idle, false},
     {"sharedSession", take_shared_session, false},
+    {"keepsChildren", take_keeps_children, false},
     {"oomScoreAdj", take_oom_score, false},
     {"cpus", take_cpus, false},
     {"kill", take_kill, false},

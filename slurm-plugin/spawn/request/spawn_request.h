@@ -29,6 +29,7 @@ struct spawn_request {
 	gid_t groups[REQUEST_MAX_GROUPS];
 	size_t group_count;
 	bool allow_root, append, idle, new_privs, poll_memory, has_nice, has_oom_score, has_cpus, shared_session;
+	bool keeps_children; /* the end of the command is not the end of what it started */
 	const char *cwd, *stdin_path, *stdout_path, *stderr_path;
 	mode_t umask;
 	int nice, oom_score;

@@ -29,9 +29,12 @@ export type SpawnOrder = Omit<AttemptOrder, "command"> & {
   readonly isolation: Isolation;
 };
 
-/** A worker, which connects to the executor's socket as `id` before it runs. */
+/**
+ * A worker, or a parent that workers outlive; it connects to the executor's socket as `id` before
+ * it runs.
+ */
 export interface WorkerStart {
-  readonly kind: "worker";
+  readonly kind: "worker" | "parent";
   readonly argv: readonly string[];
   readonly socketPath: string;
   readonly id: number;
@@ -107,7 +110,8 @@ function recordsOf(order: SpawnOrder, group: AttemptGroup, sharesSession: boolea
   if (command.kind === "script") records.push(`script=${command.body}`, "arg=script");
   for (const word of command.kind === "script" ? command.args : command.argv)
     records.push(`arg=${word}`);
-  if (command.kind === "worker")
+  if (command.kind === "parent") records.push("keepsChildren=1");
+  if (command.kind === "worker" || command.kind === "parent")
     records.push(`workerSocket=${command.socketPath}`, `workerId=${command.id}`);
   return records;
 }

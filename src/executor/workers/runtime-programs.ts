@@ -30,6 +30,11 @@ export class RuntimePrograms {
     return workerCommand(this.folder, settings);
   }
 
+  /** The words of the command that becomes a parent of workers, for a runtime that can fork. */
+  parentCommandOf(settings: WorkerSettings): readonly string[] {
+    return [...this.commandOf(settings), "--parent"];
+  }
+
   private get folder(): string {
     this.installed ??= this.install();
     return this.installed;

@@ -1,18 +1,21 @@
 // Puts together what workers need on a node: their socket, the cache of their code, the programs of
-// the runtimes, and how each is started.
+// the runtimes, their parents, and how each is started.
 
 import { join } from "node:path";
-import type { LaunchSpec } from "../../wire/launch.js";
-import type { CallAttemptOrder, ExecutorMessage } from "../../wire/messages.js";
+import type { ExecutorMessage } from "../../wire/messages.js";
 import type { Containment } from "../containment/containment.js";
-import { type OpenedGroup, openGroupFor } from "../runtimes/group.js";
-import type { SpawnOrder, WorkerStart } from "../runtimes/spawn-request.js";
+import { openGroupFor } from "../runtimes/group.js";
+import type { RunHandle } from "../runtimes/runtime.js";
 import type { Spawning } from "../runtimes/spawner.js";
 import { BundleCache } from "./bundle-cache.js";
 import { RuntimePrograms } from "./runtime-programs.js";
+import { ForkedStart, type StartEvents } from "./standby/forked-start.js";
+import { alone, type Origin, Parents } from "./standby/parents.js";
+import { openParents } from "./start-parents.js";
+import { type Spec, workOf } from "./start-parts.js";
 import { Worker } from "./worker.js";
 import { WorkerSocket } from "./worker-socket.js";
-import { Workers } from "./workers.js";
+import { type OpenWorker, Workers } from "./workers.js";
 
 export interface WorkerSite {
   readonly workers: Workers;
@@ -20,13 +23,13 @@ export interface WorkerSite {
   close(): void;
 }
 
-type Spec = Pick<LaunchSpec, "isolation" | "gpuDevices">;
-
 /** How workers connect, and where their code and their runtimes lie. */
 export interface WorkerPorts {
   readonly sockets: Pick<WorkerSocket, "path" | "expect" | "forget">;
   readonly code: Pick<BundleCache, "folderOf">;
   readonly programs: Pick<RuntimePrograms, "commandOf">;
+  /** Omitted where no workers are forked. */
+  readonly parents?: Parents;
 }
 
 /**
@@ -47,64 +50,99 @@ export async function startWorkers(
     () => workers.versions,
   );
   const programs = new RuntimePrograms(paths.cache);
-  const workers: Workers = workersOver(
-    { sockets, code, programs },
-    spec,
-    spawner,
-    containment,
-    say,
-  );
-  return { workers, code, close: () => sockets.close() };
+  const parts = { spec, spawner, containment, sockets, programs };
+  const { openParent, close } = await openParents(parts, paths);
+  const parents = new Parents(openParent, () => workers.changed());
+  const ports = { sockets, code, programs, parents };
+  const workers: Workers = workersOver(ports, spec, spawner, containment, say);
+  return {
+    workers,
+    code,
+    close: () => {
+      sockets.close();
+      close();
+    },
+  };
 }
 
 export function workersOver(
-  { sockets, code, programs }: WorkerPorts,
+  ports: WorkerPorts,
   spec: Spec,
   spawner: Spawning,
   containment: Containment,
   say: (message: ExecutorMessage) => void,
 ): Workers {
-  let number = 0;
   return new Workers(
-    (order, free, onGone) => {
-      const name = `worker.${++number}`;
-      const opened = openGroupFor(containment, spec, name, order, free);
-      const id = sockets.expect({
-        onProtocol: (socket) => worker.connected(socket),
-        onOutput: (socket) => worker.prints(socket),
-      });
-      const worker: Worker = new Worker(opened, {
-        settings: order.command.settings,
-        code: () => code.folderOf(order.command.version),
-        spawn: (directory, events) => {
-          const argv = programs.commandOf(order.command.settings);
-          const command = { kind: "worker", argv, socketPath: sockets.path, id } as const;
-          const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
-          return spawner.start(work, opened.group, events);
-        },
-        onGone: () => {
-          sockets.forget(id);
-          onGone();
-        },
-      });
-      return worker;
-    },
+    openWorkers(ports, spec, spawner, containment),
     (workers) => say({ type: "warm", workers }),
+    () => ports.parents?.all ?? [],
   );
 }
 
-const workOf = (
-  { isolation }: Spec,
-  order: CallAttemptOrder,
-  command: WorkerStart,
-  { told }: OpenedGroup,
-): SpawnOrder => ({
-  ...order,
-  command,
-  environment: { ...order.environment, ...told },
-  stdoutPath: "/dev/null",
-  stderrPath: "/dev/null",
-  notice: null,
-  checkpointDirectory: null,
-  isolation,
-});
+function openWorkers(
+  { sockets, code, programs, parents }: WorkerPorts,
+  spec: Spec,
+  spawner: Spawning,
+  containment: Containment,
+): OpenWorker {
+  let number = 0;
+  return (order, kind, free, onGone) => {
+    const opened = openGroupFor(containment, spec, `worker.${++number}`, order, free);
+    const origin = parents?.originFor(order, kind, free) ?? alone;
+    let isStarted = false;
+    const id = sockets.expect({
+      onProtocol: (socket) => worker.connected(socket),
+      onOutput: (socket) => worker.prints(socket),
+    });
+    const startAlone = (directory: string, events: StartEvents) => {
+      const argv = programs.commandOf(order.command.settings);
+      const command = { kind: "worker", argv, socketPath: sockets.path, id } as const;
+      const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
+      return spawner.start(work, opened.group, events);
+    };
+    const worker: Worker = new Worker(opened, {
+      settings: order.command.settings,
+      code: () => code.folderOf(order.command.version),
+      spawn: (directory, events) => {
+        isStarted = true;
+        return startFrom(origin, worker, directory, events, startAlone);
+      },
+      onGone: () => {
+        sockets.forget(id);
+        if (!isStarted) void origin.parent?.leave(null);
+        onGone();
+      },
+    });
+    return worker;
+  };
+}
+
+/** Forks a worker of a parent, or starts it alone. */
+function startFrom(
+  origin: Origin,
+  worker: Worker,
+  directory: string,
+  events: StartEvents,
+  startAlone: (directory: string, events: StartEvents) => RunHandle,
+): RunHandle {
+  if (origin.parent === null) {
+    if (origin.why !== null) worker.print(notForked(origin.why));
+    return startAlone(directory, events);
+  }
+  const { parent } = origin;
+  return new ForkedStart({
+    parent,
+    directory,
+    group: worker.opened.group,
+    events,
+    onProtocol: (socket) => worker.connected(socket),
+    onOutput: (socket) => worker.prints(socket),
+    print: (bytes) => worker.print(bytes),
+    startAlone: () => {
+      if (parent.whyUnfit !== null) worker.print(notForked(parent.whyUnfit));
+      return startAlone(directory, events);
+    },
+  });
+}
+
+const notForked = (why: string): Buffer => Buffer.from(`[glean: ${why}]\n`);

@@ -10,18 +10,19 @@ import type { CallAttemptOrder } from "../../wire/messages.js";
 import { answerOf, answerOfExit, loaded, notLoaded } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
+import { cpuMsOf, peakMbOf } from "../node/usage.js";
 import type { OpenedGroup } from "../runtimes/group.js";
-import type { ProcessEvents, RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
+import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
+import type { StartEvents } from "./standby/forked-start.js";
 import { StartTimes } from "./start-times.js";
-import { cpuMsOf, peakMbOf } from "./usage.js";
 
 export interface WorkerParts {
   readonly settings: WorkerSettings;
   /** Fetches the version's code to this node; resolves with its folder. */
   readonly code: () => Promise<string>;
-  /** Starts the process in the group; it will connect to the worker socket. */
-  readonly spawn: (directory: string, events: ProcessEvents) => RunHandle;
+  /** Starts the process in the group, from which `connected` and `prints` follow. */
+  readonly spawn: (directory: string, events: StartEvents) => RunHandle;
   /** The process is gone. */
   readonly onGone: () => void;
 }
@@ -101,8 +102,13 @@ export class Worker {
 
   /** The connection of its standard output and error. */
   prints(socket: Socket): void {
-    socket.on("data", (piece) => this.log.add(piece));
+    socket.on("data", (piece: Buffer) => this.print(piece));
     socket.resume();
+  }
+
+  /** What is printed elsewhere on its behalf, or said to its user. */
+  print(bytes: Buffer): void {
+    this.log.add(bytes);
   }
 
   /** What was printed since the last call of this. */
@@ -125,6 +131,7 @@ export class Worker {
       this.times.next("startMs");
       this.state = "starting";
       this.process = this.parts.spawn(this.directory, {
+        onHolding: () => this.holds(),
         onStarted: (pid) => this.started(pid),
         onEnd: (end) => this.end(end),
       });
@@ -135,9 +142,13 @@ export class Worker {
   }
 
   /** Loading runs the user's code, so the call holds its cores from here on. */
+  private holds(): void {
+    if (this.running !== null) this.running.startNs ??= machineMonotonicNs();
+  }
+
   private started(pid: number): void {
     this.pid = pid;
-    if (this.running !== null) this.running.startNs = machineMonotonicNs();
+    this.holds();
     if (this.state === "starting") this.state = "loading";
     else if (this.state === "loaded") this.send();
   }

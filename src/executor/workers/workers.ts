@@ -9,6 +9,7 @@ import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
 import { removeLater } from "../containment/group-removal.js";
 import type { Place, Runtime } from "../runtimes/runtime.js";
+import { memoryOf, type Standby } from "./standby/standby.js";
 import type { Worker } from "./worker.js";
 
 /**
@@ -22,7 +23,12 @@ const keepMs = 600_000;
 const maxIdle = 256;
 
 /** Makes a new worker with a group of its own; throws if the node cannot create one. */
-export type OpenWorker = (order: CallAttemptOrder, free: Resources, onGone: () => void) => Worker;
+export type OpenWorker = (
+  order: CallAttemptOrder,
+  kind: WorkerKind,
+  free: Resources,
+  onGone: () => void,
+) => Worker;
 
 interface Kept {
   readonly worker: Worker;
@@ -44,6 +50,7 @@ export class Workers implements Runtime {
   constructor(
     private readonly open: OpenWorker,
     private readonly announce: (workers: readonly WarmWorkers[]) => void,
+    private readonly standbys: () => readonly Standby[] = () => [],
   ) {}
 
   /** Called on each connection, and for each change; those of one turn cause one message. */
@@ -91,19 +98,21 @@ export class Workers implements Runtime {
     };
   }
 
-  /** The versions of all workers, also of those that start. */
+  /** The versions of all workers and their parents, also of those that start. */
   get versions(): ReadonlySet<VersionId> {
-    return new Set([...this.kept].map(({ kind }) => kind.version));
+    const loaded = this.standbys().flatMap(({ version }) => (version === null ? [] : [version]));
+    return new Set([...[...this.kept].map(({ kind }) => kind.version), ...loaded]);
   }
 
   get hasIdle(): boolean {
-    return this.idle.length > 0;
+    return this.idle.length > 0 || this.standbys().length > 0;
   }
 
-  /** Memory and GPUs of idle workers; they hold no cores. */
+  /** Memory and GPUs of idle workers and of processes that stand by; they hold no cores. */
   get held(): Pick<Resources, "memoryMb" | "gpus"> {
     return {
-      memoryMb: this.idle.reduce((sum, { kind }) => sum + kind.memoryMb, 0),
+      memoryMb:
+        this.idle.reduce((sum, { kind }) => sum + kind.memoryMb, 0) + memoryOf(this.standbys()),
       gpus: this.idle.flatMap(({ worker }) => worker.opened.gpus),
     };
   }
@@ -111,9 +120,9 @@ export class Workers implements Runtime {
   /** What is free for `need`, once the idle workers that are in its way have been told to end. */
   roomFor(need: ResourceRequest, free: Resources): Resources {
     const left = () => subtract(free, { cores: 0, ...this.held });
-    for (const each of [...this.idle].sort(oldestFirst)) {
+    for (const end of this.ends()) {
       if (fits(need, left())) break;
-      this.stop(each);
+      void end();
     }
     return left();
   }
@@ -125,9 +134,13 @@ export class Workers implements Runtime {
   async yieldTo(free: Resources): Promise<void> {
     const leaving = [...this.kept].filter(({ worker }) => worker.isLeaving);
     const gone = leaving.map((each) => each.gone);
-    for (const each of [...this.idle].sort(oldestFirst)) {
-      const losesGpu = each.worker.opened.gpus.some((gpu) => !free.gpus.includes(gpu));
-      if (losesGpu || this.held.memoryMb > free.memoryMb) gone.push(this.stop(each));
+    for (const each of this.idle)
+      if (each.worker.opened.gpus.some((gpu) => !free.gpus.includes(gpu)))
+        gone.push(this.stop(each));
+    for (const each of this.standbys()) if (!each.isOpen) gone.push(each.stop());
+    for (const end of this.ends()) {
+      if (this.held.memoryMb <= free.memoryMb) break;
+      gone.push(end());
     }
     for (const each of this.idle) if (!each.isFrozen) this.freeze(each);
     await Promise.all(gone);
@@ -137,6 +150,15 @@ export class Workers implements Runtime {
     return [...this.kept].filter(
       ({ idleSinceMs, worker }) => idleSinceMs !== null && worker.isReady,
     );
+  }
+
+  /** What can be ended for its memory, in this order. */
+  private ends(): (() => Promise<void>)[] {
+    const standbys = this.standbys().filter(({ isOpen }) => isOpen);
+    const ends = (busy: boolean) =>
+      standbys.filter(({ isBusy }) => isBusy === busy).map((each) => () => each.stop());
+    const idle = [...this.idle].sort(oldestFirst).map((each) => () => this.stop(each));
+    return [...ends(false), ...idle, ...ends(true)];
   }
 
   private add(order: CallAttemptOrder, kind: WorkerKind, free: Resources): Kept {
@@ -151,7 +173,7 @@ export class Workers implements Runtime {
       removeLater(worker.opened.group);
       settle();
     };
-    const worker = this.open(order, free, onGone);
+    const worker = this.open(order, kind, free, onGone);
     const kept: Kept = {
       worker,
       kind,

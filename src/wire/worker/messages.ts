@@ -75,6 +75,11 @@ export interface CallHead {
 export interface Fork {
   readonly path: string;
   readonly token: string;
+  /**
+   * Sent on a second connection, which becomes the worker's standard output and error; if omitted,
+   * it has its parent's.
+   */
+  readonly outputToken?: string | undefined;
 }
 
 /** As its parent saw the end of a worker; `signal` is 0 if it exited. */

@@ -52,7 +52,8 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     runtimes: ["containment", "node"],
     budget: ["containment", "node"],
     hook: ["budget", "node", "log"],
-    workers: ["containment", "node", "runtimes"],
+    "workers/standby": ["containment", "node", "runtimes"],
+    workers: ["containment", "node", "runtimes", "workers/standby"],
     attempts: ["budget", "containment", "node", "runtimes"],
     connection: ["attempts"],
     pilot: [

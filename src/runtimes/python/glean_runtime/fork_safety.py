@@ -20,7 +20,7 @@ def open_descriptors() -> set[int]:
 
 def find_hazard(descriptors_before: set[int]) -> Optional[str]:
     """Says what forked workers would share or lack, and what to do, or returns None."""
-    return _cuda() or _threads() or _descriptors(descriptors_before)
+    return _cuda() or _threads() or _processes() or _descriptors(descriptors_before)
 
 
 def _cuda() -> Optional[str]:
@@ -48,6 +48,34 @@ def _threads() -> Optional[str]:
         f"the module's libraries started {native} threads while it was imported: use them in"
         " after_fork()"
     )
+
+
+def _processes() -> Optional[str]:
+    names = [name for name in map(_name_of, _children()) if name is not None]
+    if not names:
+        return None
+    return (
+        f"the module started processes ({', '.join(sorted(names)[:5])}) while it was imported: start"
+        " them in after_fork()"
+    )
+
+
+def _children() -> list[str]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            return file.read().split()
+    except OSError:  # of a kernel without this list: the executor looks, too
+        return []
+
+
+def _name_of(pid: str) -> Optional[str]:
+    """None if the process has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            name, _, rest = file.read().partition("(")[2].rpartition(")")
+    except OSError:
+        return None
+    return None if rest.split()[0] == "Z" else name
 
 
 def _fork_once() -> None:

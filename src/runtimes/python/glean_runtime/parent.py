@@ -17,7 +17,7 @@ from .connection import EXECUTOR_DESCRIPTOR, Connection
 from .fork_safety import find_hazard, open_descriptors
 from .greeting import greet
 from .handler import Handler, load
-from .prints import Prints
+from .prints import STDERR, STDOUT, Prints
 from .worker import Settings
 
 Child = tuple  # of its connection and its handler
@@ -80,24 +80,32 @@ class Parent:
 
     def _fork(self, frame: frames.Frame) -> Optional[Child]:
         received, self._connection.received = self._connection.received, []
+        opened = list(received)
         try:
-            peer = _peer_of(received, frames.decode_fields(frame.payload))
+            fields = frames.decode_fields(frame.payload)
+            if not received:
+                opened.append(_connect(fields["path"], fields["token"]))
+            if "outputToken" in fields:
+                opened.append(_connect(fields["path"], fields["outputToken"]))
             if self._handler is None:
                 raise OSError("no handler was loaded")
             pid = os.fork()
         except (OSError, KeyError) as error:
-            for descriptor in received:
+            for descriptor in opened:
                 os.close(descriptor)
             self._connection.send_fields(frames.FORK_FAILED, frame.id, errors.describe(error))
             return None
         if pid == 0:
-            return self._become_child(peer)
-        os.close(peer)
+            return self._become_child(*opened)
+        for descriptor in opened:
+            os.close(descriptor)
         self._children[pid] = frame.id
         self._connection.send_fields(frames.FORKED, frame.id, {"pid": pid})
         return None
 
-    def _become_child(self, peer: int) -> Child:
+    def _become_child(self, peer: int, output: Optional[int] = None) -> Child:
+        # Signals that it sends to its own group must not reach its parent and its siblings.
+        os.setsid()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in self._own_descriptors:
@@ -105,6 +113,10 @@ class Parent:
         self._connection.socket.detach()
         os.dup2(peer, EXECUTOR_DESCRIPTOR)
         os.close(peer)
+        if output is not None:
+            os.dup2(output, STDOUT)
+            os.dup2(output, STDERR)
+            os.close(output)
         connection = Connection()
         greet(connection)
         _differ_from_parent()
@@ -131,15 +143,12 @@ class Parent:
                 self._connection.send_fields(frames.CHILD_ENDED, id, end)
 
 
-def _peer_of(received: list[int], fields: dict[str, str]) -> int:
-    """The worker's connection: it came with the frame, or is made to a path and begins with a token
-    that only the executor knows."""
-    if received:
-        return received[0]
+def _connect(path: str, token: str) -> int:
+    """A connection that begins with a token which only the executor knows."""
     connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connecting.connect(fields["path"])
-        connecting.sendall(fields["token"].encode())
+        connecting.connect(path)
+        connecting.sendall(token.encode())
     except BaseException:
         connecting.close()
         raise

@@ -1,0 +1,56 @@
+// Moves a forked worker into the group of its call. Its parent is a process of the user, so what it
+// says is only a claim, which is checked against the kernel while nothing of the parent can run.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { monotonicMs, pause, setImmediate } from "../../../clock.js";
+import { GleanerError } from "../../../model/errors.js";
+import type { AttemptGroup } from "../../containment/containment.js";
+
+export interface Family {
+  readonly pid: number;
+  readonly uid: number;
+  readonly group: AttemptGroup;
+}
+
+/** Processes that sleep freeze in less than a millisecond. */
+const hastyMs = 5;
+/** On a node whose processors are all busy. */
+const freezeLimitMs = 2_000;
+
+/** Resolves once nothing in the group runs; rejects if that takes too long. */
+export async function frozen(group: AttemptGroup): Promise<void> {
+  group.freeze(true);
+  const startedMs = monotonicMs();
+  while (!group.isFrozen) {
+    const waitedMs = monotonicMs() - startedMs;
+    if (waitedMs > freezeLimitMs) throw broken(`it did not freeze within ${freezeLimitMs} ms`);
+    if (waitedMs < hastyMs) await new Promise<void>((resolve) => setImmediate(resolve));
+    else await pause(1);
+  }
+}
+
+/**
+ * The parent's group must be frozen: then the worker cannot end, nor its number become another
+ * process's, before it is in its new group. Throws unless the parent and this worker are all that
+ * is in the parent's group.
+ */
+export function adopt(pid: number, parent: Family, group: AttemptGroup): void {
+  const strangers = parent.group.processes().filter((each) => each !== pid && each !== parent.pid);
+  if (strangers.length > 0)
+    throw broken(`it started ${strangers.length} processes beside the worker`);
+  if (pid === parent.pid || !parent.group.processes().includes(pid))
+    throw broken(`it named process ${pid}, which it has not just forked`);
+  const status = readStatus(pid);
+  if (status.parent !== parent.pid || status.uids.some((uid) => uid !== parent.uid))
+    throw broken(`it named process ${pid}, which is not its child`);
+  for (const file of group.joinFiles) writeFileSync(file, String(pid));
+  if (!group.processes().includes(pid)) throw broken("its worker could not be moved");
+}
+
+function readStatus(pid: number): { readonly parent: number; readonly uids: readonly number[] } {
+  const text = readFileSync(`/proc/${pid}/status`, "latin1");
+  const field = (name: string) => new RegExp(`^${name}:\\s+(.*)$`, "m").exec(text)?.[1] ?? "";
+  return { parent: Number(field("PPid")), uids: field("Uid").split(/\s+/).map(Number) };
+}
+
+const broken = (what: string) => new GleanerError("PROTOCOL", what);

@@ -1,0 +1,52 @@
+// How a process ended that the executor did not start itself: from its zombie, which stays until
+// its parent asks for it.
+
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { ChildEnd } from "../../../wire/worker/messages.js";
+import type { AttemptGroup } from "../../containment/containment.js";
+
+/** Counted from the field after the name. */
+const stateField = 0;
+const exitField = 49;
+const signalMask = 0x7f;
+const usPerMs = 1_000;
+
+/** null while it runs; "gone" if nothing is left that could tell. */
+export function endOf(pid: number): ChildEnd | "gone" | null {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return "gone";
+  }
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (fields[stateField] !== "Z") return fields[stateField] === "X" ? "gone" : null;
+  const status = Number(fields[exitField]);
+  return { exitCode: status >> 8, signal: status & signalMask };
+}
+
+/** What all processes of the group have used since it was made. */
+export function cpuMsOfGroup({ killFile }: AttemptGroup): number {
+  const text = read(join(dirname(killFile ?? "/"), "cpu.stat"));
+  return Math.round(Number(/^usage_usec (\d+)$/m.exec(text)?.[1] ?? 0) / usPerMs);
+}
+
+/** The kernel's kills in the memory groups that a process of this group joins. */
+export function oomKillsIn({ joinFiles }: AttemptGroup): number {
+  const files = joinFiles.flatMap((file) =>
+    ["memory.events", "memory.oom_control"].map((name) => join(dirname(file), name)),
+  );
+  return files.reduce(
+    (sum, file) => sum + Number(/^oom_kill (\d+)$/m.exec(read(file))?.[1] ?? 0),
+    0,
+  );
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,19 @@
+// Processes that run no call and only make workers start sooner: they hold memory of the budget and
+// no core, and are the first to go when anything else needs the room.
+
+import type { VersionId } from "../../../model/ids.js";
+
+export interface Standby {
+  readonly memoryMb: number;
+  /** The version whose code it has loaded; null if none. */
+  readonly version: VersionId | null;
+  /** Whether it works for a call at present: such a one goes last. */
+  readonly isBusy: boolean;
+  /** false once it was told to end. */
+  readonly isOpen: boolean;
+  /** Kills it; resolves once its processes are gone. */
+  stop(): Promise<void>;
+}
+
+export const memoryOf = (standbys: readonly Standby[]): number =>
+  standbys.reduce((sum, { isOpen, memoryMb }) => sum + (isOpen ? memoryMb : 0), 0);

@@ -1,0 +1,82 @@
+// Starts the parents of workers: each as its user in a group of its own, with a door at which the
+// workers that it forks connect.
+
+import { createHash } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { CallAttemptOrder } from "../../wire/messages.js";
+import { ChildDoor } from "../../workers/child-door.js";
+import { loadOrderOf } from "../../workers/load-order.js";
+import { removeLater } from "../containment/group-removal.js";
+import { openGroupFor } from "../runtimes/group.js";
+import { makePublicFolder } from "./public-folder.js";
+import { Parent } from "./standby/parent.js";
+import type { OpenParent } from "./standby/parents.js";
+import { type StartParts, workOf } from "./start-parts.js";
+
+/** As long as an idle worker, if a function names no time. */
+const keepMs = 600_000;
+
+/** `paths.cache` is where users can reach the door. */
+export async function openParents(
+  parts: StartParts,
+  paths: { readonly socket: string; readonly cache: string },
+): Promise<{ readonly openParent: OpenParent; close(): void }> {
+  makePublicFolder(paths.cache);
+  // Executors of other nodes and clusters of this machine have doors of their own.
+  const own = createHash("sha256").update(paths.socket).digest("hex").slice(0, 12);
+  const path = join(paths.cache, `forks-${own}.sock`);
+  rmSync(path, { force: true });
+  const door = await ChildDoor.open(path);
+  let number = 0;
+  const openParent: OpenParent = (order, onGone) =>
+    open(parts, door, `parent.${++number}`, order, onGone);
+  const close = () => {
+    door.close();
+    rmSync(path, { force: true });
+  };
+  return { openParent, close };
+}
+
+function open(
+  { spec, spawner, containment, sockets, programs }: StartParts,
+  door: ChildDoor,
+  name: string,
+  order: CallAttemptOrder,
+  onGone: Parameters<OpenParent>[1],
+): Parent | null {
+  const nothing = { cores: 0, memoryMb: 0, gpus: [] };
+  const opened = openGroupFor(containment, spec, name, order, nothing);
+  const { group } = opened;
+  // Only a cgroup can hold what its user forks, and freeze it.
+  if (group.killFile === null || group.maxPolledProcesses !== null || group.pollMemory) {
+    group.remove();
+    return null;
+  }
+  const id = sockets.expect({
+    onProtocol: (socket) => parent.connected(socket),
+    onOutput: (socket) => parent.prints(socket),
+  });
+  const { version, settings } = order.command;
+  const parent: Parent = new Parent({
+    uid: order.uid,
+    memoryMb: order.memoryMb,
+    version,
+    group,
+    door,
+    keepMs: settings.idleTimeoutMs ?? keepMs,
+    load: (directory) => loadOrderOf(settings, directory),
+    spawn: (directory, events) => {
+      const argv = programs.parentCommandOf(settings);
+      const command = { kind: "parent", argv, socketPath: sockets.path, id } as const;
+      const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
+      return spawner.start(work, group, events);
+    },
+    onGone: (problem) => {
+      sockets.forget(id);
+      removeLater(group);
+      onGone(problem);
+    },
+  });
+  return parent;
+}

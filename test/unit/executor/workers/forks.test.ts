@@ -1,0 +1,335 @@
+// Python workers forked from a parent on a real node: what they share, how they end, and that a
+// parent which dies, hangs or lies costs nothing but time.
+
+import { readFileSync } from "node:fs";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  jest,
+  test,
+} from "@jest/globals";
+import { invocationId } from "../../../../src/model/ids.js";
+import type { WorkerSettings } from "../../../../src/wire/calls.js";
+import type { AttemptReport, CallAttemptOrder } from "../../../../src/wire/messages.js";
+import { Programs, TestNode, until } from "../../../support/executor/executor.js";
+import {
+  callOrder,
+  codeOf,
+  type FunctionCode,
+  handOut,
+} from "../../../support/executor/function-code.js";
+
+jest.setTimeout(120_000);
+const programs = new Programs();
+let node: TestNode;
+let next = 1;
+
+beforeAll(() => programs.make(), 120_000);
+afterAll(() => programs.remove());
+beforeEach(async () => {
+  node = await TestNode.make(programs);
+  await node.start();
+});
+afterEach(async () => {
+  expect(await node.remove()).toEqual([]);
+});
+
+async function python(text: string, change: Partial<WorkerSettings> = {}): Promise<FunctionCode> {
+  const code = await codeOf({ "handler.py": text }, { runtime: "python", ...change });
+  void handOut(node.daemon, code);
+  return code;
+}
+
+function order(
+  code: FunctionCode,
+  input: unknown = null,
+  change: Parameters<typeof callOrder>[2] = {},
+): CallAttemptOrder {
+  return callOrder(code, input, { invocation: invocationId(next++), ...change });
+}
+
+async function call(...given: Parameters<typeof order>): Promise<AttemptReport> {
+  const ordered = order(...given);
+  node.daemon.send({ type: "start", order: ordered });
+  return await node.daemon.report(ordered);
+}
+
+function resultOf({ answer }: AttemptReport): unknown {
+  if (answer?.kind !== "result") throw new Error(`no result: ${JSON.stringify(answer)}`);
+  return JSON.parse(Buffer.from(answer.payload.body).toString());
+}
+
+const logOf = ({ log }: AttemptReport): string => Buffer.from(log ?? []).toString();
+
+/** The processes of Python workers and their parents that live. */
+const pythons = () =>
+  node
+    .processes()
+    .filter((line) => line.includes("glean-runtime-python"))
+    .map((line) => Number(line.split(" ")[0]));
+
+const groupOf = (pid: number) => /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))![1];
+
+/** Tells who it is; holds its worker for as long as it is asked to. */
+const family = `
+import os, time
+imported_by = os.getpid()
+def handler(event):
+    if event: time.sleep(event)
+    return {"pid": os.getpid(), "parent": os.getppid(), "importedBy": imported_by}
+`;
+interface Member {
+  readonly pid: number;
+  readonly parent: number;
+  readonly importedBy: number;
+}
+
+describe("workers of one version", () => {
+  test("have what their parent imported once, each in a group of its own", async () => {
+    const code = await python(family);
+    const first = order(code, 600);
+    const second = order(code, 600);
+    await node.run(first);
+    await node.run(second);
+    const all = pythons();
+    expect(all).toHaveLength(3);
+    expect(new Set(all.map(groupOf)).size).toBe(3);
+    const third = resultOf(await call(code)) as Member;
+    expect(third.importedBy).toBe(third.parent);
+    expect(all).toContain(third.parent);
+  });
+
+  test("take their place in every hierarchy: one that needs too much memory ends alone", async () => {
+    const code = await python(`${family}
+def handler(event):
+    if event: hold = bytearray(400_000_000)
+    return os.getppid()`);
+    const parent = resultOf(await call(code));
+    expect(await call(code, 1)).toMatchObject({ end: "OUT_OF_MEMORY" });
+    expect(resultOf(await call(code))).toBe(parent);
+  });
+
+  test("are used warm, and their parent is frozen meanwhile", async () => {
+    const code = await python(`import threading, os
+ticks = []
+def after_fork(): pass
+def handler(event): return os.getpid()`);
+    const pid = resultOf(await call(code));
+    expect(resultOf(await call(code))).toBe(pid);
+    const [parent] = pythons().filter((each) => each !== pid);
+    await until(() => isFrozen(parent!));
+  });
+
+  test("print to the logs of their calls, also by what they start", async () => {
+    const code = await python(`import subprocess
+print("imported")
+def handler(event):
+    print("called")
+    subprocess.run(["echo", "by another"])`);
+    const log = logOf(await call(code));
+    for (const text of ["imported", "called", "by another"]) expect(log).toContain(text);
+  });
+
+  test("are started alone with --no-fork", async () => {
+    const code = await python(family, { fork: false });
+    const { pid, importedBy } = resultOf(await call(code)) as Member;
+    expect(importedBy).toBe(pid);
+    expect(pythons()).toEqual([pid]);
+  });
+
+  test("are started alone where there is no memory for a parent", async () => {
+    const code = await python(family);
+    const { pid, importedBy } = resultOf(await call(code, null, { memoryMb: 5_000 })) as Member;
+    expect(importedBy).toBe(pid);
+  });
+});
+
+const isFrozen = (pid: number) =>
+  readFileSync(`/sys/fs/cgroup/unified${groupOf(pid)}/cgroup.events`, "utf8").includes("frozen 1");
+
+describe("a module that cannot be forked runs all the same, and the log says what to do", () => {
+  test.each([
+    [
+      "starts a thread",
+      "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()",
+      /started threads/,
+    ],
+    ["opens a file", "file = open('/etc/passwd')", /opened \/etc\/passwd/],
+    ["opens a socket", "import socket\ns = socket.socket()", /opened socket/],
+    [
+      "starts a process",
+      "import subprocess\np = subprocess.Popen(['sleep', '600'])",
+      /started processes \(sleep\)/,
+    ],
+    [
+      "hides a process",
+      "import os\nif os.fork() == 0:\n    if os.fork() > 0: os._exit(0)\n    os.execvp('sleep', ['sleep', '600'])\nos.wait()",
+      /started processes/,
+    ],
+    [
+      "uses CUDA",
+      "import sys, types\nsys.modules['torch'] = t = types.ModuleType('torch')\nt.cuda = types.SimpleNamespace(is_initialized=lambda: True)",
+      /initialised CUDA/,
+    ],
+  ])("%s", async (_what, text, reason) => {
+    const code = await python(`${text}\nimport os\nhandler = lambda event: os.getpid()`);
+    const report = await call(code);
+    expect(resultOf(report)).toEqual(expect.any(Number));
+    expect(logOf(report)).toMatch(reason);
+    expect(logOf(report)).toMatch(/after_fork\(\), or deploy with --no-fork/);
+    await until(() => pythons().length === 1);
+  });
+});
+
+test("a module that cannot be imported fails its call in its own words", async () => {
+  const code = await python("import nothing_of_this_name");
+  const report = await call(code);
+  expect(report).toMatchObject({ end: "FAILED", answer: { kind: "notLoaded" } });
+  expect(report.reason).toMatch(/nothing_of_this_name/);
+});
+
+describe("a worker", () => {
+  test.each([
+    ["exits", "os._exit(3)", /exited with status 3/],
+    ["crashes", "os.kill(os.getpid(), signal.SIGSEGV)", /killed by signal 11/],
+    ["closes its connection", "os.close(3); time.sleep(600)", /connection/],
+    ["forks, leaves children and exits", "leave()", /exited with status 4/],
+  ])("that %s ends its call, and the next call runs", async (_what, text, reason) => {
+    const code = await python(`import ctypes, os, signal, time
+def leave():
+    # Not by os.fork, after which Python closes the connection.
+    if ctypes.CDLL(None).fork() == 0:
+        os.setsid()
+        while True: time.sleep(600)
+    os._exit(4)
+def handler(event):
+    if event: ${text}
+    return os.getppid()`);
+    const parent = resultOf(await call(code));
+    const report = await call(code, 1);
+    expect(report).toMatchObject({ end: "FAILED" });
+    expect(report.reason).toMatch(reason);
+    expect(resultOf(await call(code))).toBe(parent);
+    await until(() => pythons().length === 2);
+  });
+
+  test("that blocks is killed at its time limit", async () => {
+    const code = await python(
+      "import os\ndef handler(event):\n    while event: pass\n    return os.getppid()",
+    );
+    const parent = resultOf(await call(code));
+    expect(await call(code, 1, { timeLimitMs: 300 })).toMatchObject({ end: "TIMEOUT" });
+    expect(resultOf(await call(code))).toBe(parent);
+  });
+
+  test("that kills its parent and its group goes on, and the next one has another parent", async () => {
+    const code = await python(`import os, signal
+def handler(event):
+    parent = os.getppid()
+    if event:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.kill(parent, signal.SIGKILL)
+        os.killpg(0, signal.SIGTERM)
+    return parent`);
+    const beside = order(code, 0);
+    const parent = resultOf(await call(code, 1));
+    await until(() => !pythons().includes(parent as number));
+    expect(await node.finish(beside)).toMatchObject({ end: "COMPLETED" });
+    const both = [order(code, 0), order(code, 0)];
+    const reports = await Promise.all(both.map((each) => node.finish(each)));
+    expect(reports.map(({ end }) => end)).toEqual(["COMPLETED", "COMPLETED"]);
+  });
+});
+
+/** `during`: what the parent does in place of os.fork. */
+const hostile = (during: string) => `import os, signal, time
+real, module = os.fork, os.getpid()
+def fork():
+    # Those that the runtime itself makes to see whether it may fork come first.
+    import sys
+    if sys._getframe(1).f_code.co_name != "_fork": return real()
+${during.replace(/^/gm, "    ")}
+os.fork = fork
+def handler(event): return {"pid": os.getpid(), "alone": os.getpid() == module}`;
+
+describe("a parent", () => {
+  test.each([
+    ["is killed in the middle of a fork", "os.kill(os.getpid(), signal.SIGKILL)"],
+    ["hangs in the middle of a fork", "time.sleep(600)"],
+    ["names a process that is not its child", "return 1 + 1"],
+    ["names its own process", "return os.getpid()"],
+    ["forks another worker than it names", "real(); return real()"],
+    [
+      "leaves a process beside the worker",
+      "import subprocess\nsubprocess.Popen(['sleep', '600'])\nreturn real()",
+    ],
+    ["names a process of its user elsewhere", "import subprocess\nreturn os.getppid()"],
+  ])("that %s is ended, and the worker starts alone", async (_what, during) => {
+    const code = await python(hostile(during));
+    expect(resultOf(await call(code))).toMatchObject({ alone: true });
+    await until(() => pythons().length === 1);
+  });
+
+  test("that is killed while it imports costs nothing but time", async () => {
+    const code = await python(`import os, signal, sys
+if "--parent" in sys.argv: os.kill(os.getpid(), signal.SIGKILL)
+handler = lambda event: 7`);
+    expect(resultOf(await call(code))).toBe(7);
+  });
+
+  test("that needs too much memory leaves its call to end by that", async () => {
+    const code = await python("hold = bytearray(400_000_000)\nhandler = lambda event: 7");
+    expect(await call(code)).toMatchObject({ end: "OUT_OF_MEMORY" });
+  });
+
+  test("that imports for too long is gone with its call", async () => {
+    const code = await python("import time\ntime.sleep(600)\nhandler = lambda event: 7");
+    const report = await call(code, null, { timeLimitMs: 500 });
+    expect(report).toMatchObject({ end: "TIMEOUT" });
+    expect(report.wallMs).toBeGreaterThan(300);
+    expect(pythons()).toEqual([]);
+  });
+
+  test("goes first when others need its memory, and its workers stay", async () => {
+    const code = await python(family);
+    const { pid, parent } = resultOf(await call(code)) as Member;
+    await node.run(node.order(["sleep", "600"], { memoryMb: 7_900 }));
+    await until(() => !pythons().includes(parent));
+    expect(pythons()).toEqual([pid]);
+    expect(resultOf(await call(code))).toMatchObject({ pid });
+  });
+
+  test("is gone with its workers when a job takes the node", async () => {
+    const code = await python(family);
+    await call(code);
+    await node.run(order(code, 600));
+    expect(await node.hook("prolog", 1, 16)).toBe(0);
+    expect(pythons()).toEqual([]);
+  });
+
+  test("that still imports is gone when a job takes the node", async () => {
+    const code = await python("import time\ntime.sleep(600)\nhandler = lambda event: 7");
+    const ordered = order(code);
+    node.daemon.send({ type: "start", order: ordered });
+    await until(() => pythons().length > 0);
+    expect(await node.hook("prolog", 1, 16)).toBe(0);
+    expect(pythons()).toEqual([]);
+    expect(await node.daemon.report(ordered)).toMatchObject({ end: "EVICTED" });
+  });
+
+  test("and its workers are gone with their executor", async () => {
+    const code = await python(family);
+    const { parent } = resultOf(await call(code)) as Member;
+    await node.run(order(code, 600));
+    process.kill(parent, "SIGKILL");
+    node.signal("SIGKILL");
+    await until(() => pythons().length === 0);
+    const heard = node.daemon.heard.length;
+    node.launch();
+    await node.daemon.hears("ready", () => true, heard);
+  });
+});
