@@ -3,6 +3,7 @@
 #include "spawn_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <string.h>
@@ -49,6 +50,31 @@ static bool mount_empty(const char *directory, const char *options)
 	return true;
 }
 
+/* Objects of System V outlive the process that made them, and end with the namespace. Workers that
+ * are forked have one together, in which what a dead one left would be nobody's. */
+static bool allow_no_objects(struct failure *failure)
+{
+	static const struct {
+		const char *path, *value;
+	} limits[] = {
+	    {"/proc/sys/kernel/shmmni", "0"},
+	    {"/proc/sys/kernel/msgmni", "0"},
+	    {"/proc/sys/kernel/sem", "32000 1024000000 500 0"},
+	};
+	for (size_t at = 0; at < sizeof limits / sizeof limits[0]; at++) {
+		size_t length = strlen(limits[at].value);
+		int fd = open(limits[at].path, O_WRONLY | O_CLOEXEC);
+		bool is_set = fd >= 0 && write(fd, limits[at].value, length) == (ssize_t)length;
+		int error = errno;
+		if (fd >= 0)
+			(void)close(fd);
+		if (!is_set)
+			return fail(failure, STAGE_NAMESPACE, error, "%s cannot be set: %s", limits[at].path,
+				    strerror(error));
+	}
+	return true;
+}
+
 bool spawn_private_memory(const struct spawn_request *request, struct failure *failure)
 {
 	char options[64] = "mode=1777"; /* tmpfs's default size: half of the node's memory */
@@ -58,6 +84,8 @@ bool spawn_private_memory(const struct spawn_request *request, struct failure *f
 	/* EINVAL: a kernel built without one of them */
 	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) != 0)
 		return refuse(request, errno == EINVAL || is_refusal(errno), "cannot create namespaces", failure);
+	if (request->keeps_children && !allow_no_objects(failure))
+		return false;
 	/* Slave: later mounts on the node, as by automounters, are visible here; mounts made here
 	 * are not visible there. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)

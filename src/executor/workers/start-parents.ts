@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../model/errors.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
 import { ChildDoor } from "../../workers/child-door.js";
 import { loadOrderOf } from "../../workers/load-order.js";
@@ -17,25 +18,40 @@ import { type StartParts, workOf } from "./start-parts.js";
 /** As long as an idle worker, if a function names no time. */
 const keepMs = 600_000;
 
-/** `paths.cache` is where users can reach the door. */
+export interface ParentSite {
+  readonly openParent: OpenParent;
+  close(): void;
+}
+
+/**
+ * `paths.cache` is where users can reach the door. Without a door every worker starts by itself;
+ * `explain` is told why.
+ */
 export async function openParents(
   parts: StartParts,
   paths: { readonly socket: string; readonly cache: string },
-): Promise<{ readonly openParent: OpenParent; close(): void }> {
-  makePublicFolder(paths.cache);
+  explain: (why: string) => void,
+): Promise<ParentSite> {
   // Executors of other nodes and clusters of this machine have doors of their own.
   const own = createHash("sha256").update(paths.socket).digest("hex").slice(0, 12);
   const path = join(paths.cache, `forks-${own}.sock`);
-  rmSync(path, { force: true });
-  const door = await ChildDoor.open(path);
-  let number = 0;
-  const openParent: OpenParent = (order, onGone) =>
-    open(parts, door, `parent.${++number}`, order, onGone);
-  const close = () => {
-    door.close();
+  let door: ChildDoor;
+  try {
+    makePublicFolder(paths.cache);
     rmSync(path, { force: true });
+    door = await ChildDoor.open(path);
+  } catch (thrown) {
+    explain(`workers cannot be forked: ${messageOf(thrown)}`);
+    return { openParent: () => null, close: () => {} };
+  }
+  let number = 0;
+  return {
+    openParent: (order, onGone) => open(parts, door, `parent.${++number}`, order, onGone),
+    close: () => {
+      door.close();
+      rmSync(path, { force: true });
+    },
   };
-  return { openParent, close };
 }
 
 function open(
@@ -63,6 +79,7 @@ function open(
     memoryMb: order.memoryMb,
     version,
     group,
+    privateDirectories: spec.isolation.privateDirectories,
     door,
     keepMs: settings.idleTimeoutMs ?? keepMs,
     load: (directory) => loadOrderOf(settings, directory),

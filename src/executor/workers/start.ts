@@ -34,7 +34,7 @@ export interface WorkerPorts {
 
 /**
  * `socketPath`: in a folder that only this process's user may enter; `cache`: where bundles are
- * kept; `say` tells gleanerd.
+ * kept; `say` tells gleanerd, `explain` the log.
  */
 export async function startWorkers(
   spec: Spec,
@@ -42,6 +42,7 @@ export async function startWorkers(
   containment: Containment,
   paths: { readonly socket: string; readonly cache: string },
   say: (message: ExecutorMessage) => void,
+  explain: (why: string) => void,
 ): Promise<WorkerSite> {
   const sockets = await WorkerSocket.listen(paths.socket);
   const code = new BundleCache(
@@ -51,7 +52,7 @@ export async function startWorkers(
   );
   const programs = new RuntimePrograms(paths.cache);
   const parts = { spec, spawner, containment, sockets, programs };
-  const { openParent, close } = await openParents(parts, paths);
+  const { openParent, close } = await openParents(parts, paths, explain);
   const parents = new Parents(openParent, () => workers.changed());
   const ports = { sockets, code, programs, parents };
   const workers: Workers = workersOver(ports, spec, spawner, containment, say);
@@ -138,6 +139,7 @@ function startFrom(
     onProtocol: (socket) => worker.connected(socket),
     onOutput: (socket) => worker.prints(socket),
     print: (bytes) => worker.print(bytes),
+    retire: () => worker.retire(),
     startAlone: () => {
       if (parent.whyUnfit !== null) worker.print(notForked(parent.whyUnfit));
       return startAlone(directory, events);

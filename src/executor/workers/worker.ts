@@ -86,6 +86,12 @@ export class Worker {
     else this.end({ kind: "withdrawn", message: "it was ended before its worker started" });
   }
 
+  /** Ends it, after the call that is in it. */
+  retire(): void {
+    if (this.running === null) this.kill();
+    else this.isLeaving = true;
+  }
+
   /** Called by the worker socket, once. */
   connected(socket: Socket): void {
     if (this.channel !== null || this.state === "ended") {

@@ -202,9 +202,10 @@ export class SpawnFolder {
     const attempt = this.launch(this.command(["sh", "-c", escaping], [stdout, ...more]));
     const reader = pipe.open();
     const grand = Number((await reader.line()).split(" ")[1]);
-    expect(await attempt.next()).toMatch(/^started \d+ \d+ \d+$/);
+    const started = await attempt.next();
+    expect(started).toMatch(/^started \d+ \d+ \d+$/);
     expect(fs.existsSync(`/proc/${grand}`)).toBe(true);
-    return { attempt, reader, grand };
+    return { attempt, reader, grand, main: Number(started.split(" ")[1]) };
   }
 
   remove(): void {

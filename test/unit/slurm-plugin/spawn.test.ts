@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { until } from "../../support/executor/executor.js";
 import { makePlugin, pluginFolder } from "../../support/executor/plugin.js";
 import { type Field, SpawnFolder } from "../../support/executor/spawn.js";
 
@@ -242,6 +243,18 @@ describe("ending a process tree", () => {
     expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
     await reader.ended;
     expect(fs.existsSync(`/proc/${grand}`)).toBe(false);
+  });
+
+  test("does not happen at the end of a command that keeps its children, but with K", async () => {
+    const { attempt, reader, grand, main } = await at.launchTree([["keepsChildren", "1"]]);
+    process.kill(main, "SIGKILL");
+    await until(() => !fs.existsSync(`/proc/${main}`));
+    // A supervisor that kills at once has done so by then.
+    await new Promise((done) => setTimeout(done, 100));
+    expect(fs.existsSync(`/proc/${grand}`)).toBe(true);
+    attempt.control.write("K");
+    expect((await attempt.all()).at(-1)).toMatch(/^ended 0 9 /);
+    await reader.ended;
   });
 
   test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(

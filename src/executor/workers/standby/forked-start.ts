@@ -9,7 +9,8 @@ import type { AttemptGroup } from "../../containment/containment.js";
 import { emptyPollMs } from "../../containment/emptying.js";
 import { peakMbOf } from "../../node/usage.js";
 import type { ProcessEnd, ProcessEvents, RunHandle } from "../../runtimes/runtime.js";
-import type { Forked, ForkOrder, Parent } from "./parent.js";
+import type { Parent } from "./parent.js";
+import type { Forked, ForkOrder } from "./parent-parts.js";
 import { cpuMsOfGroup, endOf, oomKillsIn } from "./process-end.js";
 
 /** Its connection tells its end at once, unless a process that it left keeps it open. */
@@ -28,6 +29,8 @@ export interface ForkedParts {
   onProtocol(socket: Socket): void;
   onOutput(socket: Socket): void;
   print(bytes: Buffer): void;
+  /** Ends the worker after its present call. */
+  retire(): void;
   /** Starts the worker by itself. Never throws. */
   startAlone(): RunHandle;
 }
@@ -43,10 +46,6 @@ export class ForkedStart implements RunHandle {
   private isEnding = false;
   private peakMb = 0;
   private timer: Timer | undefined;
-  private readonly abandon = () => {
-    this.isAbandoned = true;
-    this.kill();
-  };
 
   /** The parent was entered for this. */
   constructor(private readonly parts: ForkedParts) {
@@ -72,7 +71,13 @@ export class ForkedStart implements RunHandle {
     }
     this.forked = forked;
     this.startNs = machineMonotonicNs();
-    parent.onAbandoned.add(this.abandon);
+    parent.joined(forked.pid, {
+      retire: () => this.parts.retire(),
+      abandon: () => {
+        this.isAbandoned = true;
+        this.kill();
+      },
+    });
     this.parts.onOutput(forked.output);
     this.parts.onProtocol(forked.protocol);
     this.look();
@@ -126,8 +131,8 @@ export class ForkedStart implements RunHandle {
     if (this.isEnding) return;
     this.isEnding = true;
     clearTimeout(this.timer);
-    this.parts.parent.onAbandoned.delete(this.abandon);
     await this.emptied();
+    this.parts.parent.left(forked.pid);
     const how = this.howEnded(forked);
     forked.output.destroy();
     this.parts.events.onEnd(how);

@@ -6,59 +6,21 @@ import { clearTimeout, pause, setTimeout, type Timer } from "../../../clock.js";
 import { messageOf } from "../../../model/errors.js";
 import type { VersionId } from "../../../model/ids.js";
 import type { ChildEnd } from "../../../wire/worker/messages.js";
-import type { ChildDoor } from "../../../workers/child-door.js";
 import { ParentChannel } from "../../../workers/parent-channel.js";
-import type { LoadOrder } from "../../../workers/worker-link.js";
-import type { AttemptGroup } from "../../containment/containment.js";
 import { emptyPollMs } from "../../containment/emptying.js";
-import type { ProcessEvents, RunHandle } from "../../runtimes/runtime.js";
+import type { RunHandle } from "../../runtimes/runtime.js";
 import { adopt, frozen } from "./adoption.js";
 import { askFork, refuse } from "./fork.js";
+import type { Forked, ForkOrder, Member, ParentParts, Problem } from "./parent-parts.js";
+import { sharedBytes } from "./shared-memory.js";
 import type { Standby } from "./standby.js";
-
-export interface ParentParts {
-  readonly uid: number;
-  readonly memoryMb: number;
-  readonly version: VersionId;
-  readonly group: AttemptGroup;
-  readonly door: Pick<ChildDoor, "expect">;
-  /** How long it stays without a fork. */
-  readonly keepMs: number;
-  /** Starts its process in the group. Never throws. */
-  spawn(directory: string, events: ProcessEvents): RunHandle;
-  load(directory: string): LoadOrder;
-  /** Called once, when none of its own processes is left; `problem`: why it was of no use. */
-  onGone(problem: Problem | null): void;
-}
-
-/** `isLasting`: the module cannot be forked, so another parent would be of no use either. */
-export interface Problem {
-  readonly message: string;
-  readonly isLasting: boolean;
-}
-
-/** A worker that waits for its fork. */
-export interface ForkOrder {
-  readonly directory: string;
-  readonly group: AttemptGroup;
-  /** false once it was killed. */
-  isWanted(): boolean;
-  /** Takes what the module prints while it is imported. */
-  print(bytes: Buffer): void;
-}
-
-export interface Forked {
-  readonly pid: number;
-  readonly protocol: Socket;
-  readonly output: Socket;
-  /** As its parent saw its end; null if it did not tell. To be called once. */
-  takeEnd(): ChildEnd | null;
-}
 
 export class Parent implements Standby {
   readonly gone: Promise<void>;
-  /** Called if glean-spawn was killed: nobody supervises the workers any more. */
-  readonly onAbandoned = new Set<() => void>();
+  /** The workers that live, by their processes. */
+  private readonly family = new Map<number, Member>();
+  /** In the directories that all workers share. */
+  private bytesAtFork = 0;
   /** By their forks, for the workers that nobody has asked about yet. */
   private readonly ends = new Map<number, ChildEnd | null>();
   private readonly orders = new Set<ForkOrder>();
@@ -163,6 +125,20 @@ export class Parent implements Standby {
     return forked;
   }
 
+  joined(pid: number, member: Member): void {
+    this.family.set(pid, member);
+  }
+
+  /** What it has left in the memory that all share would be nobody's: then all of them must go. */
+  left(pid: number): void {
+    if (!this.family.delete(pid)) return;
+    const witness = this.isStopped ? [...this.family.keys()][0] : this.pid;
+    if (witness === undefined || witness === null) return;
+    if (sharedBytes(witness, this.parts.privateDirectories) <= this.bytesAtFork) return;
+    void this.stop();
+    for (const each of this.family.values()) each.retire();
+  }
+
   /** Also kills a worker that it is forking. */
   stop(): Promise<void> {
     if (this.isStopped) return this.gone;
@@ -205,7 +181,7 @@ export class Parent implements Standby {
           this.isStarting = false;
           const message = end.kind === "ended" ? "its process ended" : end.message;
           this.fail({ message, isLasting: false });
-          if (end.kind === "vanished") for (const abandon of this.onAbandoned) abandon();
+          if (end.kind === "vanished") for (const each of this.family.values()) each.abandon();
         },
       });
     });
@@ -228,7 +204,10 @@ export class Parent implements Standby {
     if (!this.isLoaded || this.pid === null || this.isStopped) return;
     if (this.parts.group.processes().some((pid) => pid !== this.pid))
       this.fail({ message: startedProcesses, isLasting: true });
-    else this.settleStart(true);
+    else {
+      this.bytesAtFork = sharedBytes(this.pid, this.parts.privateDirectories);
+      this.settleStart(true);
+    }
   }
 
   private async forkNow(order: ForkOrder): Promise<Forked | null> {

@@ -245,6 +245,29 @@ def handler(event):
   });
 });
 
+test("what a worker leaves in the memory that all share ends its parent and the others", async () => {
+  const code = await python(`import os, time
+def handler(event):
+    time.sleep(event.get("sleep", 0))
+    if event.get("leave"):
+        open("/dev/shm/left", "wb").write(bytes(1_000_000))
+        os._exit(5)
+    return os.path.exists("/dev/shm/left")`);
+  const first = order(code, { sleep: 1 });
+  await node.run(first);
+  expect(await call(code, { leave: true })).toMatchObject({ end: "FAILED" });
+  expect(await node.daemon.report(first)).toMatchObject({ end: "COMPLETED" });
+  expect(resultOf(await call(code, {}))).toBe(false);
+});
+
+test("workers that share a parent have no System V memory, which would outlive them", async () => {
+  const text = `import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def handler(event): return [libc.shmget(0, 4096, 0o1600) >= 0, os.strerror(ctypes.get_errno())]`;
+  expect(resultOf(await call(await python(text)))).toEqual([false, "No space left on device"]);
+  expect(resultOf(await call(await python(text, { fork: false })))).toEqual([true, "Success"]);
+});
+
 /** `during`: what the parent does in place of os.fork. */
 const hostile = (during: string) => `import os, signal, time
 real, module = os.fork, os.getpid()
