@@ -134,9 +134,7 @@ async function run(spec: LaunchSpec): Promise<void> {
   const paths = { socket: folder.workerSocketPath, cache: spec.cacheFolder };
   const spawner = new Spawner(spec.spawnProgram);
   const say = (message: ExecutorMessage) => executor.outbox.sayNow(message);
-  const functions = await startWorkers(spec, spawner, containment, paths, say, (what) =>
-    log("trouble", { what }),
-  );
+  const functions = await startWorkers(spec, spawner, containment, paths, say, explain);
   const executor: Executor = new Executor(own, folder, containment, log, {
     spawner,
     gone: (reason) => void leave(reason),
