@@ -4,7 +4,8 @@
 import { type WorkerKind, workerKey } from "../../../model/call.js";
 import type { Resources } from "../../../model/resources.js";
 import type { CallAttemptOrder } from "../../../wire/messages.js";
-import type { Parent, ParentParts, Problem } from "./parent.js";
+import type { Parent } from "./parent.js";
+import type { ParentParts, Problem } from "./parent-parts.js";
 
 /** A parent that fails so often fails always. */
 const maxFailures = 3;
