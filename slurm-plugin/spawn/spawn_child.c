@@ -19,6 +19,7 @@
 #include "spawn_checkpoint.h"
 #include "spawn_exec.h"
 #include "spawn_files.h"
+#include "spawn_home.h"
 #include "spawn_pam.h"
 #include "spawn_private.h"
 #include "spawn_remove.h"
@@ -133,16 +134,19 @@ static bool close_rest(bool keep_third, struct failure *failure)
 	return true;
 }
 
-static bool enter(const struct spawn_request *request, pid_t supervisor, int joined, struct failure *failure)
+static bool enter(struct spawn_request *request, pid_t supervisor, int joined, struct failure *failure)
 {
 	if ((request->shared_session ? setpgid(0, 0) : setsid()) < 0)
 		return fail(failure, STAGE_START, errno, "cannot create a session or a process group: %s", strerror(errno));
 	/* PAM first: our own settings override those of its modules. */
-	return tie_to(supervisor, failure) && limit_start(request->start_ms, failure) &&
+	bool entered = tie_to(supervisor, failure) && limit_start(request->start_ms, failure) &&
 	       wait_for_join(joined, failure) && spawn_pam_open(request, failure) && enter_limits(request, failure) &&
 	       spawn_private_keyring(false, failure) && spawn_worker_connect(request, failure) &&
 	       spawn_private_memory(request, failure) && spawn_user_become(request, failure) && spawn_private_keyring(true, failure) &&
 	       tie_to(supervisor, failure);
+	if (entered)
+		spawn_home_tell(request);
+	return entered;
 }
 
 static bool execute(const struct spawn_request *request, struct failure *failure)
@@ -155,7 +159,7 @@ static bool execute(const struct spawn_request *request, struct failure *failure
 	       spawn_exec(request, failure);
 }
 
-void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status, int joined)
+void spawn_child_run(struct spawn_request *request, pid_t supervisor, int status, int joined)
 {
 	struct failure failure = {0};
 	(void)close(SPAWN_SOCKET_FD);

@@ -8,6 +8,6 @@
 /* Never returns: calls exec, or writes a struct failure to `status` (close-on-exec) and exits.
  * `supervisor` is the parent's pid, which writes a byte to the pipe `joined` once the command is in
  * its cgroups. */
-_Noreturn void spawn_child_run(const struct spawn_request *request, pid_t supervisor, int status, int joined);
+_Noreturn void spawn_child_run(struct spawn_request *request, pid_t supervisor, int status, int joined);
 
 #endif

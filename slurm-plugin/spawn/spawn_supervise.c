@@ -64,7 +64,7 @@ static bool release(const struct spawn_request *request, pid_t pid, int joined, 
 	return false;
 }
 
-static bool start(struct supervisor *self, const struct spawn_request *request)
+static bool start(struct supervisor *self, struct spawn_request *request)
 {
 	/* The socket keeps their descriptors above the script's. */
 	int status[2], joined[2];

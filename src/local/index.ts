@@ -2,12 +2,12 @@
 // with the function's environment and limits, and calls it once.
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { removeUnpacked, unpackBundle } from "../bundle/unpack.js";
 import { callEnvironment } from "../core/submission/environment.js";
 import { nodeName } from "../model/ids.js";
-import { afterSetup, workerCommand } from "../workers/runtime-command.js";
+import { afterSetup, runtimeCommand } from "../workers/runtime-command.js";
 import type { LocalCall, LocalEnd, LocalEvents } from "./call.js";
 import { inspected, inspectorAdvice } from "./inspecting.js";
 import { LocalWorker } from "./local-worker.js";
@@ -31,12 +31,11 @@ export async function runLocally(call: LocalCall, events: LocalEvents): Promise<
 
 async function runIn(directory: string, call: LocalCall, events: LocalEvents): Promise<LocalEnd> {
   const { settings, called, version } = call;
-  const environment = callEnvironment(
-    settings,
-    { function: called, version, settings },
-    nodeName(hostname()),
-  );
-  const words = workerCommand(call.programs, { ...settings, setup: null });
+  const environment = {
+    ...userVariables(),
+    ...callEnvironment(settings, { function: called, version, settings }, nodeName(hostname())),
+  };
+  const words = runtimeCommand(call.programs, settings);
   const debugged = call.inspect ? await inspected(settings.runtime, words, environment) : null;
   if (debugged !== null && debugged.advice !== null) events.onNote(debugged.advice);
   const advise = adviser(debugged !== null && debugged.advice === null, events);
@@ -61,6 +60,12 @@ async function runIn(directory: string, call: LocalCall, events: LocalEvents): P
   } finally {
     await memory?.remove();
   }
+}
+
+/** What a worker on a node knows of its user. */
+function userVariables(): Readonly<Record<string, string>> {
+  const { homedir, username, shell } = userInfo();
+  return { HOME: homedir, USER: username, LOGNAME: username, SHELL: shell ?? "/bin/sh" };
 }
 
 /** Waits for the line in which node's inspector says where it listens. */

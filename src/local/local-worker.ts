@@ -16,6 +16,7 @@ const killWaitMs = 2_000;
 
 export class LocalWorker {
   private readonly channel: WorkerChannel;
+  private hasRuntime = false;
   private broken: string | null = null;
   private hasLoaded = false;
   /** Why it was ended from outside. */
@@ -58,7 +59,7 @@ export class LocalWorker {
   /** null if the worker ends before it answers. */
   private async converse(): Promise<CallAnswer | null> {
     this.limitTime(() => this.end(this.overTime));
-    await this.channel.ready();
+    this.hasRuntime = (await this.channel.ready()).kind === "ready";
     this.note("startMs", this.startedMs);
     const loadedFromMs = monotonicMs();
     const loaded = await this.load();
@@ -117,8 +118,9 @@ export class LocalWorker {
         answer: null,
         reason: "it used more memory than requested: run it with a larger --mem",
       };
-    const { broken, hasLoaded } = this;
-    const answer = answerOfExit(exit, { broken, hasLoaded });
+    const { broken, hasRuntime, hasLoaded } = this;
+    const hasSetup = this.call.settings.setup !== null;
+    const answer = answerOfExit(exit, { broken, hasRuntime, hasLoaded, hasSetup });
     return { answer, reason: answer === null ? `it was killed by signal ${exit.signal}` : null };
   }
 }

@@ -42,22 +42,41 @@ export function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
   return { kind: "result", payload: { contentType, body: output ?? new Uint8Array() } };
 }
 
-/**
- * The answer for a call whose process ended before it answered; null if a signal killed it.
- * `broken`: why its connection ended, upon which it was killed.
- */
+/** How far a worker came before its process ended. */
+export interface Progress {
+  /** Why its connection ended, upon which it was killed. */
+  readonly broken: string | null;
+  /** Its runtime has said hello, after the setup. */
+  readonly hasRuntime: boolean;
+  readonly hasLoaded: boolean;
+  /** Its function has a setup. */
+  readonly hasSetup: boolean;
+}
+
+/** The answer for a call whose process ended before it answered; null if a signal killed it. */
 export function answerOfExit(
   { exitCode, signal }: { readonly exitCode: number; readonly signal: number },
-  { broken, hasLoaded }: { readonly broken: string | null; readonly hasLoaded: boolean },
+  progress: Progress,
 ): CallAnswer | null {
+  const { broken, hasRuntime, hasLoaded } = progress;
   const kind = hasLoaded ? "exception" : "notLoaded";
   if (signal === constants.signals.SIGKILL && broken !== null)
     return exception("ProtocolError", broken, kind);
   if (signal !== 0) return null;
+  if (!hasRuntime) return notStarted(exitCode, progress);
   const before = hasLoaded ? "before it answered" : "before it had loaded the handler";
   return exception(
     "ProcessExited",
     `the function's process exited with status ${exitCode} ${before}`,
     kind,
   );
+}
+
+/** What it printed tells more than its status. */
+function notStarted(exitCode: number, { hasSetup }: Progress): CallAnswer {
+  const [type, who, when] = hasSetup
+    ? ["SetupFailed", "the setup", "before the worker started"]
+    : ["RuntimeFailed", "the runtime's program", "before it was ready"];
+  const message = `${who} ended with status ${exitCode} ${when}: the log of the call has what it printed`;
+  return exception(type!, message, "notLoaded");
 }

@@ -1,6 +1,7 @@
 // The command that becomes a worker: the program of its runtime, after the setup of its function.
 
 import { join } from "node:path";
+import { defaultPath } from "../model/functions/settings.js";
 import type { WorkerSettings } from "../wire/calls.js";
 
 /** The programs of the runtimes begin so; they lie beside the executor and the CLI. */
@@ -11,7 +12,7 @@ export type CommandSettings = Pick<WorkerSettings, "runtime" | "python" | "setup
 
 /** The words of the command; `programs`: the folder with the programs of the runtimes. */
 export function workerCommand(programs: string, settings: CommandSettings): readonly string[] {
-  return afterSetup(programOf(programs, settings), settings);
+  return afterSetup(runtimeCommand(programs, settings), settings);
 }
 
 /** The words of a command that starts as a worker of the function does. */
@@ -19,20 +20,40 @@ export function afterSetup(
   words: readonly string[],
   { setup }: Pick<CommandSettings, "setup">,
 ): readonly string[] {
-  if (setup === null) return words;
-  // A login shell, which defines the command module. The worker starts only if the last command of
-  // the setup succeeded.
-  const script = `${setup}\n[ $? -eq 0 ] && exec "$@"`;
-  return ["/bin/bash", "-l", "-c", script, "setup", ...words];
+  return setup === null
+    ? words
+    : ["/bin/bash", "-c", scriptOf(setup), "setup", defaultPath, ...words];
 }
 
-function programOf(programs: string, { runtime, python }: CommandSettings): readonly string[] {
+/**
+ * /etc/profile defines the command module. It may set another PATH, which overrides only the site's
+ * default. Setups often use descriptor 3, and scripts that they source use the arguments: neither
+ * gets at those of the worker.
+ */
+const scriptOf = (setup: string): string => `exec 199<&3 3<&-
+glean_path=$PATH glean_default=$1
+shift
+glean_worker=("$@")
+set --
+[ ! -r /etc/profile ] || . /etc/profile
+[ "$glean_path" = "$glean_default" ] || PATH=$glean_path
+unset glean_path glean_default
+${setup}
+glean_status=$?
+[ $glean_status -eq 0 ] || exit $glean_status
+exec "\${glean_worker[@]}" 3<&199 199<&-`;
+
+/** The words that start the runtime itself. A setup may bring another Python by PATH. */
+export function runtimeCommand(
+  programs: string,
+  { runtime, python, setup }: CommandSettings,
+): readonly string[] {
   const program = (name: string) => join(programs, `${programPrefix}${name}`);
   switch (runtime) {
     case "node":
       return [process.execPath, program("node.cjs")];
     case "python":
-      return [python ?? nodesPython, program("python")];
+      return [python ?? (setup === null ? nodesPython : "python3"), program("python")];
     case "native":
     case "exec":
       return [program(runtime)];

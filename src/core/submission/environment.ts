@@ -1,6 +1,7 @@
 // Builds the environment of a function: the user's own variables, Gleaner's, and the Slurm names
 // that scripts rely on.
 
+import { defaultPath } from "../../model/functions/settings.js";
 import type { NodeName } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
 
@@ -32,8 +33,8 @@ export function environmentFor(
   };
 }
 
-/** Where programs are looked up if a function's settings do not say. */
-const defaultPath = "/usr/local/bin:/usr/bin:/bin";
+/** What a function's settings may change: where programs are looked up, and the locale. */
+const defaults = { PATH: defaultPath, LANG: "C.UTF-8" };
 
 /** The part of a call's command that its worker gets to know. */
 export interface CalledCode {
@@ -42,7 +43,10 @@ export interface CalledCode {
   readonly settings: { readonly environment: Readonly<Record<string, string>> };
 }
 
-/** The environment of a worker, which runs many calls: it says nothing of any of them. */
+/**
+ * The environment of a worker, which runs many calls: it says nothing of any of them. Its node adds
+ * what it knows of the user, such as HOME.
+ */
 export function callEnvironment(
   { cores, memoryMb }: Pick<Invocation, "cores" | "memoryMb">,
   { function: called, version, settings }: CalledCode,
@@ -50,7 +54,7 @@ export function callEnvironment(
 ): Readonly<Record<string, string>> {
   const kept = Object.entries(settings.environment).filter(([key]) => !isOurs(key));
   return {
-    PATH: defaultPath,
+    ...defaults,
     ...Object.fromEntries(kept),
     GLEANER_FUNCTION: called,
     GLEANER_VERSION: version,

@@ -7,7 +7,7 @@ import type { CallAnswer, CallPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
-import { answerOf, answerOfExit, loaded, notLoaded } from "../../workers/answers.js";
+import { answerOf, answerOfExit, loaded, notLoaded, type Progress } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
 import { cpuMsOf, peakMbOf } from "../node/usage.js";
@@ -52,6 +52,8 @@ export class Worker {
   isLeaving = false;
   private log = new CallLog();
   private readonly times = new StartTimes();
+  /** Whether its runtime has said hello. */
+  private hasRuntime = false;
   /** Why its connection ended. */
   private broken: string | null = null;
 
@@ -160,7 +162,8 @@ export class Worker {
   }
 
   private async load(channel: WorkerChannel): Promise<void> {
-    await channel.ready();
+    const { kind } = await channel.ready();
+    this.hasRuntime ||= kind === "ready";
     this.times.next("loadMs");
     const end = await channel.load(loadOrderOf(this.parts.settings, this.directory));
     this.times.next("runMs");
@@ -238,22 +241,23 @@ export class Worker {
     this.channel?.close();
     const { running } = this;
     this.running = null;
-    running?.events.onEnd(endOfCall(end, running, { broken: this.broken, hasLoaded }));
+    running?.events.onEnd(endOfCall(end, running, this.progress(hasLoaded)));
     this.parts.onGone();
+  }
+
+  private progress(hasLoaded: boolean): Progress {
+    const { broken, hasRuntime } = this;
+    return { broken, hasRuntime, hasLoaded, hasSetup: this.parts.settings.setup !== null };
   }
 }
 
 /** How a call ended whose worker ended before it answered. */
-function endOfCall(
-  end: RunEnd,
-  running: Running,
-  worker: { readonly broken: string | null; readonly hasLoaded: boolean },
-): RunEnd {
+function endOfCall(end: RunEnd, running: Running, progress: Progress): RunEnd {
   if (end.kind !== "ended") return end;
   const startNs = running.startNs ?? end.startNs;
   const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
   const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
-  const answer = isOverLimit ? null : answerOfExit(end, worker);
+  const answer = isOverLimit ? null : answerOfExit(end, progress);
   if (answer === null) return { ...end, startNs, cpuMs };
   const { endNs, maxRssMb } = end;
   return { kind: "answered", answer, startNs, endNs, cpuMs, maxRssMb };

@@ -15,6 +15,9 @@ export type RequestedSettings = Shaped<typeof requestedSettings>;
 
 export type Manifest = Shaped<typeof manifest>;
 
+/** Where workers look up programs if their function's environment does not say. */
+export const defaultPath = "/usr/local/bin:/usr/bin:/bin";
+
 /** Settings that were not given. */
 export const unsetSettings: Omit<RequestedSettings, "runtime"> = {
   handler: null,

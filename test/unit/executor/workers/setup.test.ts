@@ -1,0 +1,131 @@
+// What a worker starts with on a real node: the variables of its user, its locale, and whatever its
+// function's setup does to both.
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { invocationId } from "../../../../src/model/ids.js";
+import type { AttemptReport } from "../../../../src/wire/messages.js";
+import { Programs, TestNode } from "../../../support/executor/executor.js";
+import { callOrder, codeOf, handOut } from "../../../support/executor/function-code.js";
+
+jest.setTimeout(120_000);
+const programs = new Programs();
+let node: TestNode;
+let next = 1;
+
+beforeAll(() => programs.make(), 120_000);
+afterAll(() => programs.remove());
+beforeEach(async () => {
+  node = await TestNode.make(programs);
+  await node.start();
+});
+afterEach(async () => {
+  expect(await node.remove()).toEqual([]);
+});
+
+type Environment = Record<string, string>;
+
+async function report(
+  setup: string | null,
+  change: Parameters<typeof callOrder>[2] = {},
+): Promise<AttemptReport> {
+  // Another version for each call, which finds no warm worker.
+  const text = `export default () => process.env; // ${next}`;
+  const code = await codeOf({ "index.mjs": text }, { setup });
+  void handOut(node.daemon, code);
+  const order = callOrder(code, null, { invocation: invocationId(next++), ...change });
+  node.daemon.send({ type: "start", order });
+  return await node.daemon.report(order);
+}
+
+async function environmentAfter(
+  setup: string | null,
+  environment: Environment = { PATH: "/usr/local/bin:/usr/bin:/bin" },
+): Promise<Environment> {
+  const { answer } = await report(setup, { environment });
+  if (answer?.kind !== "result") throw new Error(`no result: ${JSON.stringify(answer)}`);
+  return JSON.parse(Buffer.from(answer.payload.body).toString());
+}
+
+const nobody = { HOME: "/nonexistent", USER: "nobody", LOGNAME: "nobody" };
+
+test("a worker has the variables of its user, unless the function has others", async () => {
+  expect(await environmentAfter(null)).toMatchObject({ ...nobody, SHELL: "/usr/sbin/nologin" });
+  const own = { HOME: "/srv/tile", USER: "tile" };
+  expect(await environmentAfter(null, own)).toMatchObject({ ...own, LOGNAME: "nobody" });
+});
+
+test("a setup changes the environment and reads /etc/profile", async () => {
+  const setup = [
+    "export PATH=/opt/tool/bin:$PATH PYTHONPATH=/opt/tool/python",
+    "export LD_LIBRARY_PATH=/opt/tool/lib LANG=de_DE.UTF-8",
+  ].join("\n");
+  expect(await environmentAfter(setup)).toMatchObject({
+    ...nobody,
+    PATH: expect.stringMatching(/^\/opt\/tool\/bin:.*\/usr\/bin/),
+    PYTHONPATH: "/opt/tool/python",
+    LD_LIBRARY_PATH: "/opt/tool/lib",
+    LANG: "de_DE.UTF-8",
+  });
+});
+
+test("the PATH of a function stands before its setup, whatever /etc/profile says", async () => {
+  const { PATH } = await environmentAfter("true", { PATH: "/srv/bin:/usr/bin:/bin" });
+  expect(PATH).toBe("/srv/bin:/usr/bin:/bin");
+});
+
+test("a setup may use descriptor 3 and source what looks at arguments", async () => {
+  const setup = [
+    "exec 3>/dev/null; echo garbage >&3",
+    "echo 'export GIVEN=$#; set -- one two' >/tmp/$$.sh; . /tmp/$$.sh; rm /tmp/$$.sh",
+  ].join("\n");
+  expect(await environmentAfter(setup)).toMatchObject({ GIVEN: "0" });
+});
+
+test.each([
+  ["fails", "echo 'no module hdf5' >&2; (exit 3)", 3],
+  ["exits", "echo 'no module hdf5' >&2; exit 0", 0],
+  ["stops at its first error", "set -e; echo 'no module hdf5'; false; true", 1],
+])("a setup that %s fails the call with what it printed", async (_how, setup, status) => {
+  const { end, reason, answer, log } = await report(setup);
+  expect({ end, answer }).toMatchObject({
+    end: "FAILED",
+    answer: { kind: "notLoaded", error: { type: "SetupFailed" } },
+  });
+  expect(reason).toContain(`the setup ended with status ${status} before the worker started`);
+  expect(Buffer.from(log!).toString()).toContain("no module hdf5");
+});
+
+test("a setup that hangs ends with the time limit of the call, with all that it started", async () => {
+  const started = await report("sleep 600 & sleep 600", { timeLimitMs: 700 });
+  expect(started).toMatchObject({
+    end: "TIMEOUT",
+    reason: expect.stringMatching(/time limit of 700 ms/),
+  });
+});
+
+test("a setup may print much, of which the call's log keeps the end", async () => {
+  const { end, log } = await report("seq 1 300000; echo the end of it");
+  expect(end).toBe("COMPLETED");
+  const text = Buffer.from(log!).toString();
+  expect(text).toMatch(/^\[the first \d+ bytes were dropped\]\n/);
+  expect(text).toMatch(/300000\nthe end of it\n$/);
+});
+
+test("a setup brings the python of a function by PATH", async () => {
+  const setup = `mkdir -p "/tmp/bin.$$" && cd "/tmp/bin.$$" || exit
+printf '#!/bin/sh\\nBROUGHT=yes exec /usr/bin/python3 "$@"\\n' > python3
+chmod +x python3
+export PATH=$PWD:$PATH BIN=$PWD
+cd "$OLDPWD"`;
+  const text = `import os, shutil
+def handler(event):
+    shutil.rmtree(os.environ["BIN"])
+    return os.environ.get("BROUGHT")
+`;
+  const code = await codeOf({ "handler.py": text }, { runtime: "python", setup, fork: false });
+  void handOut(node.daemon, code);
+  const order = callOrder(code, null, { invocation: invocationId(next++) });
+  node.daemon.send({ type: "start", order });
+  const { answer } = await node.daemon.report(order);
+  expect(answer).toMatchObject({ kind: "result", payload: { body: Buffer.from("yes") } });
+});
