@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { type TestSite, testSite, user } from "../support/site/site.js";
+import { otherUser, type TestSite, testSite, user } from "../support/site/site.js";
 
 jest.setTimeout(180_000);
 let at: TestSite;
@@ -89,4 +89,41 @@ export default () => "loaded";`;
   rmSync(flag);
   await as(user, "function", "deploy", "fragile", folder, "--mem", "200M");
   expect(await called("fragile")).toBe("loaded");
+});
+
+test("logs are the caller's own, carry their call, and are followed over a restart", async () => {
+  const noisy = await deploys("noisy", "export default (n) => { console.log('got', n); };");
+  expect(noisy.exitCode).toBe(0);
+  await as(user, "function", "share", "noisy", "all");
+  const call = (who: string, name: string, n: string) => as(who, "invoke", name, "--input", n);
+  const logs = (...args: string[]) => as(user, "function", "logs", "noisy", ...args);
+  await call(user, "noisy", "1");
+  await call(otherUser, `${user}/noisy`, "2");
+  expect(await logs()).toMatch(/^\[\d+\] got 1\n$/);
+  expect(await as(otherUser, "function", "logs", `${user}/noisy`)).toMatch(/^\[\d+\] got 2\n$/);
+  const { cli, config } = at.site.files;
+  const followed = at.site.cluster.run(
+    "timeout",
+    [
+      "-s",
+      "INT",
+      "25",
+      process.execPath,
+      cli,
+      "--config",
+      config,
+      "function",
+      "logs",
+      "noisy",
+      "-f",
+    ],
+    { user, timeoutMs: 60_000 },
+  );
+  await at.site.endDaemon("SIGKILL");
+  await at.site.startDaemon();
+  await call(user, "noisy", "3");
+  const id = /\[(\d+)\] got 3\n$/.exec(await logs())![1]!;
+  expect(await logs("--call", id)).toBe(`[${id}] got 3\n`);
+  expect(await as(user, "show", id, "--log")).toBe("got 3\n");
+  expect((await followed).stdout).toMatch(/^\[\d+\] got 1\n\[\d+\] got 3\n$/);
 });

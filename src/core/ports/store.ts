@@ -70,6 +70,24 @@ export interface AttemptResult {
   readonly phases: CallPhases | null;
 }
 
+/** The logs of one caller. */
+export interface LogFilter {
+  readonly uid: number;
+  /** The function's name, as its calls have it for this caller. */
+  readonly name: string;
+  /** Only those with larger numbers. */
+  readonly after: number;
+  readonly sinceMs: number;
+}
+
+export interface KeptLog {
+  readonly number: number;
+  /** 42 or 42_7. */
+  readonly id: string;
+  readonly endedAtMs: number;
+  readonly body: Uint8Array;
+}
+
 /** The answer of one call of a map. */
 export interface KeptAnswer {
   readonly invocation: InvocationId;
@@ -139,6 +157,14 @@ export interface Store extends FunctionStore {
   answerOf(invocation: InvocationId): Promise<CallAnswer | null>;
   /** What a call printed in its last attempt; null if nothing. */
   callLogOf(invocation: InvocationId): Promise<Uint8Array | null>;
+  /**
+   * What calls of a function printed, in the order in which their ends were recorded; `next` is
+   * where to continue, as `after`.
+   */
+  listLogs(
+    filter: LogFilter,
+    limit: number,
+  ): Promise<{ readonly logs: readonly KeptLog[]; readonly next: number }>;
   /** The number of an array's tasks; 0 if there is no such array. */
   tasksOf(array: InvocationId): Promise<number>;
   /** The answers of the invocations from `first` to `last`, by id. */

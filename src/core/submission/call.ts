@@ -33,9 +33,8 @@ export function askedCall(
       `the time limit of ${timeLimitMs} ms exceeds the function's ${settings.timeLimitMs} ms: ask for less, or deploy the function with a longer one`,
     );
   const { cores, memoryMb, gpus } = settings;
-  const label = owner.uid === caller.uid ? name : `${owner.user}/${name}`;
   return {
-    name: label,
+    name: labelFor({ owner, name }, caller),
     command: {
       kind: "call",
       function: `${owner.user}/${name}`,
@@ -57,6 +56,12 @@ export function askedCall(
     checkpoint: false,
   };
 }
+
+/** What a caller's calls are named in lists and logs: one's own functions need no owner. */
+export const labelFor = (
+  { owner, name }: Pick<CalledVersion, "owner" | "name">,
+  { uid }: Pick<Identity, "uid">,
+): string => (owner.uid === uid ? name : `${owner.user}/${name}`);
 
 /** A call that only loads the handler, by another name than calls, whose run times are learned. */
 export function askedCheck(called: CalledVersion): AskedSubmission {

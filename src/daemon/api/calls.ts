@@ -1,12 +1,13 @@
 // Requests for calls of functions: one call, a map, their answers and what they printed.
 
 import type { FastifyReply } from "fastify";
+import { monotonicMs, nowMs } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
-import { askedCall, askedCheck, checkInputs } from "../../core/submission/call.js";
+import { askedCall, askedCheck, checkInputs, labelFor } from "../../core/submission/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.js";
-import type { AnswerOf } from "../../wire/api/types.js";
+import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
 import { admitBundle, type BundleParts } from "../functions/bundles.js";
 import type { Directory } from "../functions/directory.js";
 import type { StoppedFunctions } from "../invocations/stopped-functions.js";
@@ -18,13 +19,13 @@ import type { Handlers } from "./server/register.js";
 import { theirs } from "./users.js";
 
 export interface CallRoutes extends InvocationRoutes {
-  readonly directory: Pick<Directory, "resolve">;
+  readonly directory: Pick<Directory, "resolve" | "find">;
   readonly stoppedFunctions: Pick<StoppedFunctions, "require">;
 }
 
 type CallHandlers = Pick<
   Handlers,
-  "call" | "map" | "answer" | "answers" | "outcomes" | "input" | "callLog"
+  "call" | "map" | "answer" | "answers" | "outcomes" | "input" | "functionLog" | "callLog"
 >;
 
 export function callHandlers(deps: CallRoutes): CallHandlers {
@@ -68,6 +69,8 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
         );
       return payloadText(input);
     },
+    functionLog: ({ caller, params, query, reply }) =>
+      listLogs(deps, caller, { ...params, ...query }, goneSignal(reply)),
     callLog: async ({ caller, params: { id } }) => {
       const invocation = await theirs(deps.store, caller, id, "see what was printed by");
       const log = await deps.store.callLogOf(invocation.id);
@@ -143,4 +146,39 @@ export function checkHandlers(
       return awaited(deps, accepted, waitMs, reply);
     },
   };
+}
+
+type AskedLogs = AskedOf<"functionLog", "params"> & AskedOf<"functionLog", "query">;
+
+/** What the caller's own calls of a function printed; with `waitMs`, once there is something. */
+async function listLogs(
+  { directory, store, waiters }: CallRoutes,
+  caller: Caller,
+  { owner, name, after, lastMs, limit, waitMs }: AskedLogs,
+  signal: AbortSignal,
+): Promise<AnswerOf<"functionLog">> {
+  const { uid } = caller;
+  const record = await directory.find(caller, owner === "-" ? null : owner, name, false);
+  const label = labelFor(record, caller);
+  const sinceMs = lastMs === undefined ? 0 : nowMs() - lastMs;
+  const untilMs = monotonicMs() + waitMs;
+  for (;;) {
+    // Waits from before it reads, so that no end falls between.
+    const stop = new AbortController();
+    const ended = waiters.untilNextEndOf(
+      uid,
+      Math.max(0, untilMs - monotonicMs()),
+      AbortSignal.any([signal, stop.signal]),
+    );
+    const found = await store.listLogs({ uid, name: label, after, sinceMs }, limit);
+    if (found.logs.length > 0 || signal.aborted || monotonicMs() >= untilMs) {
+      stop.abort();
+      const logs = found.logs.map(({ id, endedAtMs, body }) => ({
+        ...{ id, endedAtMs },
+        text: Buffer.from(body).toString("utf8"),
+      }));
+      return { logs, next: found.next };
+    }
+    await ended;
+  }
 }

@@ -12,26 +12,28 @@ export interface Awaited {
   readonly id: InvocationId;
 }
 
-/** task: the next end of any task of an array. */
+/** task: the next end of any task of an array; user: of any invocation of the user (the uid). */
 interface Watched {
-  readonly kind: Awaited["kind"] | "task";
-  readonly id: InvocationId;
+  readonly kind: Awaited["kind"] | "task" | "user";
+  readonly id: number;
 }
 
 export class Waiters {
   private readonly waiting = {
-    invocation: new Map<InvocationId, Set<() => void>>(),
-    array: new Map<InvocationId, Set<() => void>>(),
-    task: new Map<InvocationId, Set<() => void>>(),
+    invocation: new Map<number, Set<() => void>>(),
+    array: new Map<number, Set<() => void>>(),
+    task: new Map<number, Set<() => void>>(),
+    user: new Map<number, Set<() => void>>(),
   };
 
   constructor(
     private readonly live: LiveInvocations,
     events: Events,
   ) {
-    events.subscribe(["invocationEnded"], ({ invocation: { id, arrayJobId } }) => {
+    events.subscribe(["invocationEnded"], ({ invocation: { id, arrayJobId, owner } }) => {
       this.wake({ kind: "invocation", id });
       if (arrayJobId !== null) this.wake({ kind: "task", id: arrayJobId });
+      this.wake({ kind: "user", id: owner.uid });
     });
     events.subscribe(["arrayEnded"], ({ array: id }) => this.wake({ kind: "array", id }));
   }
@@ -54,6 +56,11 @@ export class Waiters {
   /** Resolves when a task of the array ends from now on, or as untilEnded() does. */
   untilNextEnd(array: InvocationId, timeoutMs: number, signal: AbortSignal): Promise<void> {
     return this.untilWoken({ kind: "task", id: array }, timeoutMs, signal);
+  }
+
+  /** Resolves when any invocation of the user ends from now on, or as untilEnded() does. */
+  untilNextEndOf(uid: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.untilWoken({ kind: "user", id: uid }, timeoutMs, signal);
   }
 
   private async untilWoken(
@@ -80,7 +87,7 @@ export class Waiters {
 
   /** Releases all at once, because the daemon stops. */
   close(): void {
-    for (const kind of ["invocation", "array", "task"] as const)
+    for (const kind of ["invocation", "array", "task", "user"] as const)
       for (const id of [...this.waiting[kind].keys()]) this.wake({ kind, id });
   }
 

@@ -10,6 +10,8 @@ import type {
   DeployRequest,
   FunctionDetail,
   FunctionList,
+  FunctionLog,
+  FunctionLogQuery,
   FunctionQuery,
   PathOf,
   RemoveAnswer,
@@ -82,6 +84,15 @@ export class FunctionsClient {
     const path = `${pathOf(of)}/versions/${version}/bundle` as const;
     const sent = await this.ask<"bundle">("GET", path, { timeoutMs: contentTimeoutMs });
     return sent as Uint8Array;
+  }
+
+  /** What one's own calls printed; with `waitMs`, once there is something. */
+  log(of: FunctionName, query: FunctionLogQuery): Promise<FunctionLog> {
+    const search = new URLSearchParams();
+    for (const [key, value] of Object.entries(query)) search.set(key, String(value));
+    const timeoutMs = Number(query.waitMs ?? 0) + waitSlackMs;
+    const path = `${pathOf(of)}/log` as const;
+    return this.ask<"functionLog">("GET", path, { timeoutMs }, search.toString());
   }
 
   setAlias(of: FunctionName, alias: string, version: string): Promise<AliasAnswer> {

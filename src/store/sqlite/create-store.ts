@@ -50,6 +50,7 @@ const threadOf = {
   inputOf: "read",
   answerOf: "read",
   callLogOf: "read",
+  listLogs: "read",
   listAnswers: "read",
   tasksOf: "read",
   uidNamed: "read",

@@ -3,6 +3,7 @@
 import { maxRequestBytes } from "./limits.js";
 import type { Route } from "./route.js";
 import * as calls from "./shapes/calls.js";
+import { functionParameter } from "./shapes/functions.js";
 import { idParameter } from "./shapes/invocations.js";
 
 export const callRoutes = {
@@ -75,6 +76,19 @@ export const callRoutes = {
     params: idParameter,
     answer: calls.payload,
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  functionLog: {
+    method: "GET",
+    path: "/v1/functions/:owner/:name/log",
+    subject: "functions",
+    who: "user",
+    does: "get what the caller's calls of a function printed",
+    description:
+      "Calls that have ended, in that order; the owner - stands for the caller. Ask again with after for the next ones; with waitMs the answer comes once there is one.",
+    params: functionParameter,
+    query: calls.functionLogQuery,
+    answer: calls.functionLog,
+    errors: ["NOT_FOUND"],
   },
   callLog: {
     method: "GET",

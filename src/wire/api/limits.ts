@@ -51,3 +51,5 @@ export const maxHostListLength = 64 * 1024;
 export const maxAuditListed = 10_000;
 /** A client repeats a wait after this time, so that no connection stays open forever. */
 export const maxWaitMs = 60_000;
+/** The logs of calls in one answer; each has at most 65 kB. */
+export const maxLogsListed = 50;

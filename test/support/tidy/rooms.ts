@@ -75,7 +75,16 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     calls: ["context", "output", "values", "wait"],
     simulation: ["output", "values"],
     functions: ["calls", "context", "output", "values", "wait"],
-    "commands/functions": ["calls", "context", "filters", "functions", "output", "values", "when"],
+    "commands/functions": [
+      "calls",
+      "context",
+      "filters",
+      "functions",
+      "output",
+      "values",
+      "wait",
+      "when",
+    ],
     "commands/work": [
       "batch",
       "calls",

@@ -1,4 +1,4 @@
-// `glean function`: deploys, tests, lists, shows, shares and removes functions.
+// `glean function`: deploys, tests, lists, shows, shares and removes functions, and prints logs.
 
 import type { Command } from "commander";
 import { GleanerError } from "../../../model/errors.js";
@@ -17,6 +17,7 @@ import { type Column, complain, json, print, printable, table } from "../../outp
 import { quoted } from "../../values.js";
 import { formatWhen } from "../../when.js";
 import { defineDeploy } from "./deploy.js";
+import { defineLogs } from "./logs.js";
 import { defineTest } from "./test.js";
 
 interface Form {
@@ -28,6 +29,7 @@ const reference = "NAME, NAME@ALIAS, NAME@VERSION or OWNER/NAME";
 export const define: Define = (command, run) => {
   defineDeploy(command, run);
   defineTest(command, run);
+  defineLogs(command, run);
   defineList(command, run);
   part(command, "show", "show a function with its versions and settings")
     .argument("<function>", reference)

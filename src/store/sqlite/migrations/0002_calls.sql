@@ -25,11 +25,18 @@ CREATE TABLE call_answer (
   CHECK ((kind = 'result') = (error IS NULL))
 ) STRICT;
 
--- What the last attempt of a call printed.
+-- What the last attempt of a call printed, in the order in which the ends were recorded. Its caller,
+-- the function's name for the caller, and its end are here so that the logs of a function are found.
 CREATE TABLE call_log (
-  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  invocation INTEGER NOT NULL UNIQUE REFERENCES invocation (id),
+  uid INTEGER NOT NULL CHECK (uid >= 0),
+  name TEXT NOT NULL,
+  ended_at_ms INTEGER NOT NULL CHECK (ended_at_ms >= 0),
   body BLOB NOT NULL
 ) STRICT;
+
+CREATE INDEX call_log_function ON call_log (uid, name, number, ended_at_ms);
 
 -- Finds the answers that are old enough to go, with their inputs.
 CREATE INDEX call_answer_answered ON call_answer (answered_at_ms);

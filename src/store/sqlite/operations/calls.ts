@@ -1,6 +1,6 @@
 // Inputs and answers of calls: kept with the invocation, removed when results are old.
 
-import type { AttemptResult } from "../../../core/ports/store.js";
+import type { AttemptResult, KeptLog, LogFilter } from "../../../core/ports/store.js";
 import type { CallAnswer, Payload, RemoteError } from "../../../model/call.js";
 import type { InvocationId } from "../../../model/ids.js";
 import type { Connection } from "../database.js";
@@ -37,12 +37,14 @@ export function callKeeper(
   database: Connection,
 ): (result: Pick<AttemptResult, "invocation" | "answer" | "log" | "endedAtMs">) => void {
   const keepAnswer = answerKeeper(database);
-  const insertLog = database.prepare<[number, Uint8Array]>(
-    "INSERT INTO call_log (invocation, body) VALUES (?, ?)",
+  const insertLog = database.prepare<{ id: number; atMs: number; log: Uint8Array }>(
+    `INSERT INTO call_log (invocation, uid, name, ended_at_ms, body)
+     SELECT i.id, s.owner_uid, s.name, @atMs, @log FROM invocation AS i
+       JOIN submission AS s ON s.id = i.submission WHERE i.id = @id`,
   );
   return ({ invocation, answer, log, endedAtMs }) => {
     if (answer !== null) keepAnswer(invocation, answer, endedAtMs);
-    if (log !== null) insertLog.run(invocation, log);
+    if (log !== null) insertLog.run({ id: invocation, atMs: endedAtMs, log });
   };
 }
 
@@ -91,7 +93,7 @@ export function callWrites(database: Connection): Operations<"inputToRun" | "pru
 
 export function callReads(
   database: Connection,
-): Operations<"inputOf" | "answerOf" | "callLogOf" | "listAnswers" | "tasksOf"> {
+): Operations<"inputOf" | "answerOf" | "callLogOf" | "listLogs" | "listAnswers" | "tasksOf"> {
   const selectInput = database.prepare<[number], InputRow>(
     "SELECT content_type, body FROM call_input WHERE invocation = ?",
   );
@@ -104,11 +106,27 @@ export function callReads(
   const selectLog = database
     .prepare<[number], Buffer>("SELECT body FROM call_log WHERE invocation = ?")
     .pluck();
+  const selectLogs = database.prepare<LogFilter & { readonly limit: number }, KeptLog>(
+    `SELECT l.number, CASE WHEN i.array_task_id IS NULL THEN CAST(i.id AS TEXT)
+         ELSE i.submission || '_' || i.array_task_id END AS id, l.ended_at_ms AS endedAtMs, l.body
+     FROM call_log AS l JOIN invocation AS i ON i.id = l.invocation
+     WHERE l.uid = @uid AND l.name = @name AND l.number > @after AND l.ended_at_ms >= @sinceMs
+     ORDER BY l.number LIMIT @limit`,
+  );
+  const selectLastLog = database
+    .prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'call_log'")
+    .pluck();
   const selectTasks = database
     .prepare<[number], number>("SELECT tasks FROM submission WHERE id = ?")
     .pluck();
   return {
     tasksOf: (array) => selectTasks.get(array) ?? 0,
+    listLogs(filter, limit) {
+      // Read first: what is recorded meanwhile comes next.
+      const last = selectLastLog.get() ?? 0;
+      const logs = selectLogs.all({ ...filter, limit });
+      return { logs, next: logs.at(-1)?.number ?? Math.max(filter.after, last) };
+    },
     callLogOf: (invocation) => selectLog.get(invocation) ?? null,
     inputOf: (invocation) => payloadOf(selectInput.get(invocation)),
     answerOf(invocation) {

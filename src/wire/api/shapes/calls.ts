@@ -3,12 +3,13 @@
 import { z } from "zod";
 import {
   maxAnswersListed,
+  maxLogsListed,
   maxMapInputs,
   maxPayloadTextLength,
   maxTaskListLength,
   maxWaitMs,
 } from "../limits.js";
-import { invocationState, whole } from "./common.js";
+import { invocationState, time, whole } from "./common.js";
 import { invocation } from "./invocations.js";
 
 export {
@@ -139,4 +140,38 @@ export const outcomeList = z.strictObject({
 });
 export const callLog = z.strictObject({
   text: z.string().describe("What the last attempt printed; its beginning may be missing"),
+});
+
+export const functionLogQuery = z.strictObject({
+  after: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Where to continue: the next of the answer before"),
+  lastMs: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .max(2 ** 53 - 1)
+    .exactOptional()
+    .describe("Only calls that ended within this time"),
+  limit: z.coerce.number<number>().int().min(1).max(maxLogsListed).default(maxLogsListed),
+  waitMs: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .max(maxWaitMs)
+    .default(0)
+    .describe("How long to wait for the first of them; 0: not at all"),
+});
+export const functionLog = z.strictObject({
+  logs: z.array(
+    z.strictObject({
+      id: z.string().describe("The call: 42 or 42_7"),
+      endedAtMs: time,
+      text: z.string().describe("What its last attempt printed; its beginning may be missing"),
+    }),
+  ),
+  next: whole.describe("Where to continue, as after"),
 });

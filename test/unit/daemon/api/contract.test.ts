@@ -220,6 +220,7 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
       path: `/v1/invocations/${(body as { id: number }).id}_${task}/input`,
     }));
   },
+  functionLog: () => [{ path: "/v1/functions/-/tile/log?lastMs=1000&waitMs=1" }],
   callLog: () => [{ path: `/v1/invocations/${ended}/log` }],
   removeVersion: async () => [
     { path: `/v1/functions/-/tile/versions/${(await bundle("a")).path.split("/").at(-1)}` },

@@ -80,9 +80,15 @@ CREATE TABLE call_input (
 ) STRICT;
 
 CREATE TABLE call_log (
-  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  invocation INTEGER NOT NULL UNIQUE REFERENCES invocation (id),
+  uid INTEGER NOT NULL CHECK (uid >= 0),
+  name TEXT NOT NULL,
+  ended_at_ms INTEGER NOT NULL CHECK (ended_at_ms >= 0),
   body BLOB NOT NULL
 ) STRICT;
+
+CREATE INDEX call_log_function ON call_log (uid, name, number, ended_at_ms);
 
 CREATE TABLE checkpoint (
   invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
