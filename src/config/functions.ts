@@ -68,6 +68,11 @@ export const functions = z
       .describe(
         "The number of versions of one function. A deploy beyond it removes the oldest version that no alias points to.",
       ),
+    maxWarmMbOfUser: megabytes
+      .default(16_384)
+      .describe(
+        "The memory of all workers that one user may have kept warm (`--min-warm`), whether anybody calls them or not. 0: none.",
+      ),
     maxLostAttempts: z
       .int()
       .min(1)

@@ -1,11 +1,13 @@
 // Builds the API's server with all its routes from the daemon's parts; it does not listen yet.
 
+import { randomUUID } from "node:crypto";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
 import type { Store } from "../core/ports/store.js";
+import { askedCheck } from "../core/submission/call.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
 import { authorityHandlers } from "./api/authority.js";
 import { billingHandlers } from "./api/billing.js";
@@ -14,7 +16,7 @@ import { callHandlers, checkHandlers } from "./api/calls.js";
 import { clusterHandlers } from "./api/cluster.js";
 import { debuggingHandlers } from "./api/debugging.js";
 import { functionHandlers } from "./api/functions.js";
-import { invocationHandlers } from "./api/invocations.js";
+import { accept, type InvocationRoutes, invocationHandlers } from "./api/invocations.js";
 import { type Handlers, register } from "./api/server/register.js";
 import { createServer } from "./api/server/server.js";
 import { Access } from "./auth/access.js";
@@ -26,6 +28,7 @@ import { TokenEpochs } from "./auth/token-epochs.js";
 import { examine } from "./doctor.js";
 import { BundleChecks } from "./functions/bundles.js";
 import { Directory } from "./functions/directory.js";
+import { MinWarm, type MinWarmDependencies } from "./functions/min-warm.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
 import type { Parts } from "./startup/assemble.js";
 
@@ -82,7 +85,38 @@ export async function apiServer(
     ...authorityHandlers({ store, accounts, epochs, audit }),
   };
   register(server, handlers);
+  const minWarm = minWarmOf(config, common, log);
+  server.addHook("onListen", async () => minWarm.start(warmAfterMs));
+  server.addHook("onClose", async () => minWarm.stop());
   return server;
+}
+
+/** Executors of an earlier daemon have connected by then, and said what is warm. */
+const warmAfterMs = 5_000;
+
+function minWarmOf(
+  config: Config,
+  common: InvocationRoutes &
+    Omit<MinWarmDependencies, "limitMbOfUser" | "isStopped" | "warmUp" | "log"> &
+    Parts,
+  log: Logger,
+): MinWarm {
+  return new MinWarm({
+    ...common,
+    log,
+    limitMbOfUser: config.functions.maxWarmMbOfUser,
+    isStopped: ({ owner, version }) =>
+      common.stoppedFunctions.whyStopped(owner.uid, version) !== null,
+    warmUp: async (owner, version) => {
+      const submission = askedCheck(version, "warm");
+      const inputs = [{ contentType: "", body: new Uint8Array() }];
+      await accept(
+        common,
+        { ...owner, operator: false },
+        { requestId: randomUUID(), submission, inputs },
+      );
+    },
+  });
 }
 
 const admissionOf = (config: Config) => ({

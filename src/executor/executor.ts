@@ -154,6 +154,9 @@ export class Executor implements HookHandlers {
         )
           this.remover.remove(message.order);
         break;
+      case "keepWarm":
+        this.outside.workers?.keepWarm(message.workers);
+        break;
       case "bundlePart":
       case "bundleRefused":
         this.outside.code?.arrived(message);

@@ -261,6 +261,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
     reason,
   }),
   removeCheckpoint: object({ type: type("removeCheckpoint"), order: checkpoint }),
+  keepWarm: object({ type: type("keepWarm"), workers: warmWorkers }),
   bundlePart: object({ type: type("bundlePart"), ...bundlePart }),
   bundleRefused: object({ type: type("bundleRefused"), version, reason }),
   beat: object({ type: type("beat") }),

@@ -148,6 +148,8 @@ export type DaemonMessage =
   | { readonly type: "foresee"; readonly inMs: number | null; readonly reason: string }
   | { readonly type: "removeCheckpoint"; readonly order: CheckpointOrder }
   | BundleMessage
+  /** The workers to keep warm, however long they are idle; all others leave in time. */
+  | { readonly type: "keepWarm"; readonly workers: readonly WarmWorkers[] }
   /**
    * Both sides send beats (connection.ts does it), so that each notices when the other's machine is
    * gone.

@@ -127,3 +127,17 @@ test("logs are the caller's own, carry their call, and are followed over a resta
   expect(await as(user, "show", id, "--log")).toBe("got 3\n");
   expect((await followed).stdout).toMatch(/^\[\d+\] got 1\n\[\d+\] got 3\n$/);
 });
+
+test("with --min-warm the first call finds a worker, which outlasts its idle timeout", async () => {
+  const options = ["--min-warm", "2", "--idle-timeout", "1s", "--mem", "150M", "--check", "none"];
+  const warm = await deploys("ready", "export default () => process.pid;", ...options);
+  expect(warm.exitCode).toBe(0);
+  await at.until("two starts ahead", async () => {
+    const lines = (await as(user, "acct", "-n", "-P")).split("\n");
+    const ended = lines.filter((line) => /warm ready/.test(line) && /COMPLETED/.test(line));
+    return ended.length === 2 || undefined;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  const { id } = JSON.parse(await as(user, "invoke", "ready", "--json"));
+  expect(await as(user, "explain", String(id))).toMatch(/a warm worker took it/);
+});

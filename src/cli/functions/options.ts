@@ -120,7 +120,7 @@ export const deployOptions: readonly DeployOption[] = [
     "min-warm",
     null,
     "N",
-    "workers to keep warm even if nobody calls (default: 0)",
+    "workers to keep warm even if nobody calls; each start is billed (default: 0)",
     ({ settings }, value, at) => {
       settings.minWarm = parseCount(value, 0, maxCount, at);
     },
@@ -129,7 +129,7 @@ export const deployOptions: readonly DeployOption[] = [
     "idle-timeout",
     null,
     "TIME",
-    "how long an idle worker is kept (default: learned from the calls)",
+    "how long an idle worker is kept (default: 10 minutes)",
     ({ settings }, value, at) => {
       settings.idleTimeoutMs = parseDuration(value, at);
     },

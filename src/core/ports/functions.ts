@@ -126,6 +126,8 @@ export interface FunctionStore {
   ): Promise<{ readonly functions: readonly FunctionSummary[]; readonly truncated: boolean }>;
   loadFunction(ownerUid: number, name: string): Promise<FunctionRecord | null>;
   loadVersion(key: VersionKey): Promise<FunctionVersion | null>;
+  /** The versions that `latest` points to and that have a min-warm, by owner and name. */
+  listMinWarm(): Promise<readonly FunctionVersion[]>;
   /** Rejects with NOT_FOUND if the version was removed, LIMIT_REACHED beyond `maxAliases`. */
   setAlias(key: VersionKey, alias: string, maxAliases: number): Promise<void>;
   /** Returns whether there was one. */

@@ -64,11 +64,11 @@ export const labelFor = (
 ): string => (owner.uid === uid ? name : `${owner.user}/${name}`);
 
 /** A call that only loads the handler, by another name than calls, whose run times are learned. */
-export function askedCheck(called: CalledVersion): AskedSubmission {
+export function askedCheck(called: CalledVersion, verb: "check" | "warm"): AskedSubmission {
   const asked = askedCall(called, called.owner, { timeLimitMs: null, tasks: null });
   const { command } = asked;
   assert(command.kind === "call", "a call's command is a call");
-  return { ...asked, name: `check ${called.name}`, command: { ...command, isCheck: true } };
+  return { ...asked, name: `${verb} ${called.name}`, command: { ...command, isCheck: true } };
 }
 
 /** Throws LIMIT_REACHED if an input is too large. */

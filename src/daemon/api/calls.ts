@@ -138,7 +138,7 @@ export function checkHandlers(
       await deps.reserve.require();
       const { uid, user } = caller;
       const admitted = await admitBundle(deps, uid, version);
-      const submission = askedCheck({ owner: { uid, user }, name, version, ...admitted });
+      const submission = askedCheck({ owner: { uid, user }, name, version, ...admitted }, "check");
       const inputs = [{ contentType: "", body: new Uint8Array() }];
       const accepted = await accept(deps, caller, { requestId, submission, inputs });
       request.act = { action: "submit", subject: String(accepted.id), detail: submission.name };

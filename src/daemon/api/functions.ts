@@ -2,7 +2,12 @@
 // their own; an operator may change anybody's.
 
 import { nowMs } from "../../clock.js";
-import type { FunctionRecord, FunctionSummary } from "../../core/ports/functions.js";
+import { warmMb } from "../../core/functions/warm-memory.js";
+import type {
+  FunctionRecord,
+  FunctionSummary,
+  FunctionVersion,
+} from "../../core/ports/functions.js";
 import type { Store } from "../../core/ports/store.js";
 import type { SettingsPolicy } from "../../core/submission/settings.js";
 import { GleanerError } from "../../model/errors.js";
@@ -24,7 +29,7 @@ import type { Handlers } from "./server/register.js";
 import { type UserNames, uidOf } from "./users.js";
 
 export interface FunctionRoutes extends UserNames, BundleParts {
-  readonly store: Pick<Store, "listFunctions" | "uidNamed">;
+  readonly store: Pick<Store, "listFunctions" | "listMinWarm" | "uidNamed">;
   readonly catalog: Catalog;
   readonly directory: Directory;
   readonly stoppedFunctions: Pick<StoppedFunctions, "whyStopped" | "deployed">;
@@ -32,6 +37,7 @@ export interface FunctionRoutes extends UserNames, BundleParts {
   readonly admission: SettingsPolicy & {
     readonly maxFunctions: number;
     readonly maxVersions: number;
+    readonly maxWarmMbOfUser: number;
   };
 }
 
@@ -147,6 +153,7 @@ async function deploy(
 ): Promise<DeployAnswer> {
   const { catalog, admission } = deps;
   const { settings } = await admitBundle(deps, uid, version);
+  await requireWarmMemory(deps, uid, name, settings);
   const owner = { uid, user };
   const deployment = { requestId, owner, name, version, settings, deployedAtMs: nowMs() };
   const deployed = await catalog.deploy(
@@ -155,6 +162,25 @@ async function deploy(
   );
   deps.stoppedFunctions.deployed(version);
   return { owner: user, name, version, isNew: !deployed.isKnown, removed: deployed.removed };
+}
+
+/** Throws LIMIT_REACHED if the user's functions would keep more warm than the site allows. */
+async function requireWarmMemory(
+  { store, admission: { maxWarmMbOfUser } }: FunctionRoutes,
+  uid: number,
+  name: string,
+  settings: FunctionVersion["settings"],
+): Promise<void> {
+  if (settings.minWarm === 0) return;
+  const others = (await store.listMinWarm()).filter(
+    (each) => each.owner.uid === uid && each.name !== name,
+  );
+  const othersMb = others.reduce((sum, each) => sum + warmMb(each.settings), 0);
+  if (warmMb(settings) + othersMb <= maxWarmMbOfUser) return;
+  throw new GleanerError(
+    "LIMIT_REACHED",
+    `--min-warm keeps ${warmMb(settings)} MB warm, your other functions ${othersMb} MB, and the limit for one user is ${maxWarmMbOfUser} MB (functions.maxWarmMbOfUser): ask for fewer workers or less memory`,
+  );
 }
 
 async function list(

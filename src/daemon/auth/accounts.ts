@@ -54,6 +54,12 @@ export class Accounts {
     });
   }
 
+  /** The number of a user's own group. */
+  async gidOf({ name }: Account): Promise<number> {
+    const { output } = await run("id", ["-g", "--", name]);
+    return Number(output);
+  }
+
   /**
    * The Slurm accounts that the user may charge, from Slurm's accounting, which stores users by
    * name.

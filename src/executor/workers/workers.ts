@@ -45,6 +45,8 @@ export class Workers implements Runtime {
   private readonly kept = new Set<Kept>();
 
   private isAnnounced = true;
+  /** How many of a kind stay, whatever their idle time. */
+  private warmWanted: ReadonlyMap<string, number> = new Map();
 
   /** `announce` is called with all idle workers after they changed. */
   constructor(
@@ -61,6 +63,12 @@ export class Workers implements Runtime {
       this.isAnnounced = true;
       this.announce(this.warm);
     });
+  }
+
+  /** gleanerd's last word counts until its next one, also without a connection. */
+  keepWarm(workers: readonly WarmWorkers[]): void {
+    this.warmWanted = new Map(workers.map((each) => [workerKey(each), each.count]));
+    for (const each of [...this.idle].sort(oldestFirst)) if (each.isFrozen) this.freeze(each);
   }
 
   private get warm(): readonly WarmWorkers[] {
@@ -209,7 +217,13 @@ export class Workers implements Runtime {
     }
     const waitedMs = monotonicMs() - kept.idleSinceMs!;
     const limitMs = kept.worker.idleTimeoutMs ?? keepMs;
-    kept.timer = setTimeout(() => void this.stop(kept), Math.max(0, limitMs - waitedMs));
+    kept.timer = setTimeout(() => this.expire(kept), Math.max(0, limitMs - waitedMs));
+  }
+
+  /** It was idle for long enough; it stays if too few others of its kind are there. */
+  private expire(kept: Kept): void {
+    const alike = this.idle.filter(({ key }) => key === kept.key).length;
+    if (alike > (this.warmWanted.get(kept.key) ?? 0)) void this.stop(kept);
   }
 
   private stop(kept: Kept): Promise<void> {

@@ -31,10 +31,10 @@ export const functionSettings = z.strictObject({
     .int()
     .min(0)
     .max(maxWarm)
-    .describe("Workers to keep warm even if nobody calls; they are billed"),
+    .describe("Workers to keep warm even if nobody calls; each start of one is billed"),
   idleTimeoutMs: count
     .nullable()
-    .describe("How long an idle worker is kept; null: what the calls so far suggest"),
+    .describe("How long an idle worker is kept; null: as the executor decides"),
   python: path.nullable().describe("The Python interpreter; null: the node's python3"),
   setup: z
     .string()

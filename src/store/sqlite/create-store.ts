@@ -67,6 +67,7 @@ const threadOf = {
   listFunctions: "read",
   loadFunction: "read",
   loadVersion: "read",
+  listMinWarm: "read",
 
   loadUtilization: "report",
   bill: "report",

@@ -53,7 +53,7 @@ export class FunctionSite {
     };
     const catalog = new Catalog(store);
     const directory = new Directory({ catalog, accounts, store });
-    const limits = { maxFunctions: 3, maxVersions: 3 };
+    const limits = { maxFunctions: 3, maxVersions: 3, maxWarmMbOfUser: 4_000 };
     const admission = { ...limits, defaultMemoryPerCoreMb: 500, defaultTimeLimitMs: 60_000 };
     this.api = await TestApi.open({
       ...blobHandlers({ blobs: this.blobs, access }),

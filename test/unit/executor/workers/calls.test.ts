@@ -64,6 +64,24 @@ test("a call starts a worker with the code from gleanerd; the next one finds it 
   expect(node.daemon.heard.filter(({ type }) => type === "fetchBundle")).toHaveLength(1);
 });
 
+test("a worker that gleanerd wants warm outlasts its idle timeout, until it is not wanted", async () => {
+  const code = await codeOf(
+    { "index.mjs": "export default () => process.pid;" },
+    { idleTimeoutMs: 100 },
+  );
+  const { version } = code;
+  void handOut(node.daemon, code);
+  const order = callOrder(code, null);
+  const kind = { uid: order.uid, version, cores: order.cores, memoryMb: order.memoryMb, gpus: 0 };
+  node.daemon.send({ type: "keepWarm", workers: [{ ...kind, count: 1 }] });
+  const first = resultOf(await call(code, null));
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  expect(resultOf(await call(code, null))).toBe(first);
+  await node.daemon.hears("warm", ({ workers }) => workers.length === 1);
+  node.daemon.send({ type: "keepWarm", workers: [] });
+  await node.daemon.hears("warm", ({ workers }) => workers.length === 0);
+});
+
 const checkOf = (code: FunctionCode) => {
   const order = callOrder(code, null, { invocation: invocationId(next++) });
   return { ...order, command: { ...order.command, isCheck: true } };

@@ -276,3 +276,16 @@ test("a version's number is never given again", async () => {
   expect(next).toBe(key + 1);
   expect((await store.loadVersion(next))!.version satisfies VersionId).toBe(version(1));
 });
+
+test("functions with a min-warm are found by the version that latest points to", async () => {
+  const warm = { settings: { ...settings, minWarm: 2 } };
+  await deploy("tile", 1, warm);
+  await deploy("cold", 2);
+  await deploy("gone", 3, { ...warm, owner: bob });
+  await store.removeFunction((await store.loadFunction(bob.uid, "gone"))!.id, 9);
+  expect(await store.listMinWarm()).toMatchObject([
+    { owner: ada, name: "tile", version: version(1), bytes: 11, settings: { minWarm: 2 } },
+  ]);
+  await deploy("tile", 4);
+  expect(await store.listMinWarm()).toEqual([]);
+});

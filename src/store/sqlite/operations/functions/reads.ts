@@ -19,11 +19,11 @@ const versionTables = `function_version AS v
 
 export function functionReads(
   database: Connection,
-): Operations<"listFunctions" | "loadFunction" | "loadVersion"> {
+): Operations<"listFunctions" | "loadFunction" | "loadVersion" | "listMinWarm"> {
   return {
     listFunctions: functionLister(database),
     loadFunction: functionLoader(database),
-    loadVersion: versionLoader(database),
+    ...versionReads(database),
   };
 }
 
@@ -94,17 +94,31 @@ function functionLoader(database: Connection): Operations<"loadFunction">["loadF
   };
 }
 
-function versionLoader(database: Connection): Operations<"loadVersion">["loadVersion"] {
-  type Row = OwnerColumns &
-    FunctionVersionRow & { readonly name: string; readonly settings: string };
-  const select = database.prepare<[VersionKey], Row>(
-    `SELECT ${versionColumns}, v.settings, f.name, f.owner_uid AS uid, f.owner_user AS user
-     FROM ${versionTables} JOIN function AS f ON f.id = v.function WHERE v.id = ?`,
+type VersionRow = OwnerColumns &
+  FunctionVersionRow & { readonly name: string; readonly settings: string };
+
+function versionReads(database: Connection): Operations<"loadVersion" | "listMinWarm"> {
+  const columns = `${versionColumns}, v.settings, f.name, f.owner_uid AS uid, f.owner_user AS user`;
+  const select = database.prepare<[VersionKey], VersionRow>(
+    `SELECT ${columns} FROM ${versionTables} JOIN function AS f ON f.id = v.function
+     WHERE v.id = ?`,
   );
-  return (key): FunctionVersion | null => {
-    const row = select.get(key);
-    if (row === undefined) return null;
-    const { uid, user, settings, ...rest } = row;
-    return { ...rest, owner: { uid, user }, settings: JSON.parse(settings) as FunctionSettings };
+  const selectWarm = database.prepare<[], VersionRow>(
+    `SELECT ${columns} FROM ${versionTables} JOIN function AS f ON f.id = v.function
+       JOIN function_alias AS a ON a.version = v.id AND a.alias = 'latest'
+     WHERE json_extract(v.settings, '$.minWarm') > 0 ORDER BY f.owner_uid, f.name`,
+  );
+  return {
+    loadVersion(key) {
+      const row = select.get(key);
+      return row === undefined ? null : versionOf(row);
+    },
+    listMinWarm: () => selectWarm.all().map(versionOf),
   };
 }
+
+const versionOf = ({ uid, user, settings, ...rest }: VersionRow): FunctionVersion => ({
+  ...rest,
+  owner: { uid, user },
+  settings: JSON.parse(settings) as FunctionSettings,
+});

@@ -253,3 +253,18 @@ test("a stopped version says why in lists and when it is shown, until it is depl
   await site.deploy("tile", "x = 1");
   expect(await listed()).toBeNull();
 });
+
+test("a deploy may keep no more warm than the site's limit for one user, over all functions", async () => {
+  const deploy = async (name: string, minWarm: number) => {
+    const bundle = await site.upload({ a: name }, { minWarm, memoryMb: 1_000 });
+    return site.api.ask("/v1/functions", ada, { requestId: randomUUID(), name, bundle });
+  };
+  expect((await deploy("one", 3)).status).toBe(200);
+  expect(await deploy("two", 2)).toMatchObject(
+    named(
+      "LIMIT_REACHED",
+      /--min-warm keeps 2000 MB warm, your other functions 3000 MB, and the limit for one user is 4000 MB/,
+    ),
+  );
+  expect((await deploy("one", 4)).status).toBe(200);
+});
