@@ -70,9 +70,11 @@ export class MinWarm extends Rounds {
         nodes: records.map(nodeOf),
       });
       const stopped = new Set(decision.stop.map(({ worker }) => worker));
-      for (const record of records) this.tell(record, wanted, stopped);
+      const missingOf = (key: string) => decision.start.filter((each) => each.key === key).length;
+      // Before the starts: by the next round, a worker may have been idle for its function's time.
+      for (const record of records) this.tell(record, wanted, stopped, missingOf);
       for (const each of wanted) {
-        const missing = decision.start.filter(({ key }) => key === each.key).length;
+        const missing = missingOf(each.key);
         if (missing > 0) await this.startMissing(each, missing);
       }
     } catch (cause) {
@@ -99,17 +101,26 @@ export class MinWarm extends Rounds {
     return { key, memoryMb, minWarm, busyWorkers, outlook };
   }
 
+  private waiting({ uid, version }: WorkerKind): number {
+    const calls = [...this.deps.live.of(uid).all];
+    return calls.filter(({ state, digest }) => state === "PENDING" && digest.version === version)
+      .length;
+  }
+
   private tell(
     record: ExecutorRecord,
     wanted: readonly Wanted[],
     stopped: ReadonlySet<string>,
+    missingOf: (key: string) => number,
   ): void {
     const workers = wanted.flatMap(({ key, kind, function: { settings } }): WarmWorkers[] => {
       const idle = idIndexes(record, key).filter((id) => !stopped.has(id)).length;
       const busy = [...record.attempts.keys()].filter(
         (id) => this.deps.live.get(id)?.digest.version === kind.version,
       ).length;
-      const count = Math.min(settings.minWarm, idle + busy);
+      // Those that are to start may start here.
+      const coming = missingOf(key) + this.waiting(kind);
+      const count = Math.min(settings.minWarm, idle + busy + coming);
       return count === 0 ? [] : [{ ...kind, count }];
     });
     const { line } = record;

@@ -74,6 +74,7 @@ beforeEach(() => {
 test("missing workers are started as their owner, once", async () => {
   await rounds.run();
   expect(started).toEqual([0, 1].map(() => ({ uid: 1_000, gid: 100, name: "tile" })));
+  expect(told).toEqual([{ type: "keepWarm", workers: [{ ...kind, count: 2 }] }]);
   await rounds.run();
   expect(started).toHaveLength(2);
 });
