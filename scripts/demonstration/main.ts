@@ -3,17 +3,15 @@
 //
 //   main.ts [--keep] [--seed N] [--seconds N] [--out FOLDER]
 
-import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { monotonicMs } from "../../src/clock.js";
 import type { LedgerCheck } from "../../src/model/records/account.js";
 import type { Utilization } from "../../src/model/records/utilization.js";
 import type { InfoAnswer, InvocationList } from "../../src/wire/api/types.js";
 import { percentilesOf } from "../benchmarks/lib/figures.js";
-import { ensureInstalled, ensureSlurmInstalled } from "../cluster/cluster.js";
+import { ensureSlurmInstalled } from "../cluster/cluster.js";
 import { readJobRecords } from "../cluster/slurmctld-log.js";
 import { until } from "../cluster/until.js";
 import { integer, readOptions } from "../lib/options.js";
@@ -22,6 +20,7 @@ import { type PictureShape, submitTiles, tilesDrawn, writePicture } from "./func
 import { ProgressView } from "./progress.js";
 import { brokenPromises, type DemoResult, startDelays } from "./result.js";
 import { type BatchJob, makeStream, readSightings, submitBatchJob } from "./stream.js";
+import { compileTool } from "./tools.js";
 
 const nodes = 8;
 const coresPerNode = 16;
@@ -45,7 +44,6 @@ interface Options {
 async function main(): Promise<void> {
   const options = optionsGiven();
   await ensureSlurmInstalled();
-  await ensureInstalled(["gcc=gcc"]);
   const dir = mkdtempSync(join(tmpdir(), "gleaner-"));
   say(`starting ${nodes} nodes of ${coresPerNode} cores, slurmctld and gleanerd in ${dir}`);
   const site = await startSite({
@@ -87,12 +85,13 @@ function optionsGiven(): Options {
 
 /** The demo itself; prints the report and the line with the result, returns the broken promises. */
 async function harvest(site: Site, options: Options): Promise<string[]> {
-  const tools = compileTools(site);
+  const tile = await compileTool(site, "tile");
+  const witness = await compileTool(site, "witness");
   const tiles = join(site.cluster.dir, "work", "tiles");
   const sightingsFolder = join(site.cluster.dir, "work", "witness");
   mkdirSync(sightingsFolder);
   const count = picture.columns * picture.rows;
-  await submitTiles(site, tools.tile, tiles, picture);
+  await submitTiles(site, tile, tiles, picture);
   say(`submitted ${count} functions, one for each tile of a picture`);
   const stream = makeStream({
     nodes,
@@ -101,20 +100,10 @@ async function harvest(site: Site, options: Options): Promise<string[]> {
     load: 0.55,
     seed: options.seed,
   });
-  const jobs = await run(site, stream, options, { tiles, sightingsFolder, witness: tools.witness });
+  const jobs = await run(site, stream, options, { tiles, sightingsFolder, witness });
   const jobStates = await awaitJobs(site, jobs);
   await awaitTiles(site);
   return report(site, options, { count, jobStates, tiles, sightingsFolder });
-}
-
-function compileTools(site: Site): { tile: string; witness: string } {
-  const build = (name: string): string => {
-    const program = join(site.files.programs, name);
-    const source = fileURLToPath(new URL(`./${name}.c`, import.meta.url));
-    execFileSync("gcc", ["-O2", "-o", program, source, "-lm"]);
-    return program;
-  };
-  return { tile: build("tile"), witness: build("witness") };
 }
 
 interface Folders {

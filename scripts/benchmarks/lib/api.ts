@@ -9,6 +9,7 @@ import type {
   ChallengeAnswer,
   DeployAnswer,
   InfoAnswer,
+  InvocationDetail,
   InvocationList,
   SubmitAnswer,
   SubmitRequest,
@@ -93,6 +94,10 @@ export class Api {
 
   call(request: CallRequest): Promise<CalledAnswer> {
     return this.send<CalledAnswer>("POST", "/v1/calls", request);
+  }
+
+  detail(id: string): Promise<InvocationDetail> {
+    return this.send<InvocationDetail>("GET", `/v1/invocations/${id}`);
   }
 
   info(): Promise<InfoAnswer> {

@@ -1,6 +1,6 @@
 // Synchronous calls of the no-op in JavaScript.
 
-import type { Driver } from "./driver.js";
+import type { Driver } from "../lib/driver.js";
 import type { Subject } from "./figures.js";
 
 export class Calls {

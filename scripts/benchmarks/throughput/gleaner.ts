@@ -4,13 +4,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { findAccount } from "../../cluster/command.js";
 import { until } from "../../cluster/until.js";
 import type { Site } from "../../site/site.js";
 import type { Api } from "../lib/api.js";
+import type { Driver } from "../lib/driver.js";
 import { benchmarkUser } from "../lib/harness.js";
-import { Driver } from "./driver.js";
+import { startSdkClient } from "../lib/sdk-client.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const readyDeadlineMs = 60_000;
@@ -18,8 +17,6 @@ const sources = {
   node: { file: "noop.mjs", text: "export default (input) => input;\n" },
   python: { file: "noop.py", text: "def handler(event):\n    return event\n" },
 } as const;
-
-export type Runtime = keyof typeof sources;
 
 /** The executors are ready before the clock starts. */
 export async function allReady(api: Api, nodes: number): Promise<void> {
@@ -36,7 +33,7 @@ export async function allReady(api: Api, nodes: number): Promise<void> {
 
 /** Deploys the no-ops and starts the program that calls them. */
 export async function startClient(site: Site): Promise<Driver> {
-  const folder = join(site.cluster.dir, "work", "client");
+  const folder = join(site.cluster.dir, "work", "noops");
   mkdirSync(folder);
   for (const [runtime, { file, text }] of Object.entries(sources)) {
     const path = join(folder, file);
@@ -45,17 +42,5 @@ export async function startClient(site: Site): Promise<Driver> {
       user: benchmarkUser,
     });
   }
-  // A checkout may be closed to the user.
-  const sdk = join(folder, "sdk.cjs");
-  const program = join(folder, "client.mjs");
-  const common = { bundle: true, platform: "node", target: "node20" } as const;
-  const sdkSource = join(here, "../../../src/sdk/public.ts");
-  await build({ ...common, entryPoints: [sdkSource], format: "cjs", outfile: sdk });
-  await build({ entryPoints: [join(here, "client.mjs")], outfile: program });
-  return Driver.start({
-    name: "gleaner",
-    command: [process.execPath, program, sdk],
-    environment: { ...site.cluster.env, GLEANER_CONF: site.files.config },
-    account: findAccount(benchmarkUser),
-  });
+  return startSdkClient(site, join(here, "client.mjs"));
 }

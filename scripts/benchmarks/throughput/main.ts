@@ -6,10 +6,10 @@
 import { join } from "node:path";
 import { type Cluster, startCluster } from "../../cluster/cluster.js";
 import { Api } from "../lib/api.js";
+import type { Driver } from "../lib/driver.js";
 import { benchmark, countsOf, median, rounded, say } from "../lib/harness.js";
 import { Calls } from "./calls.js";
 import { timeOfArray, timeOfExec, timeOfXargs } from "./commands.js";
-import type { Driver } from "./driver.js";
 import { barsOf, callFigures, Rounds, type Subject } from "./figures.js";
 import { allReady, startClient } from "./gleaner.js";
 import { Peers, peers } from "./peers.js";

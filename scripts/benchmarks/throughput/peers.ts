@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../../src/model/errors.js";
 import { programPath } from "../../cluster/programs.js";
+import { Driver } from "../lib/driver.js";
 import { say } from "../lib/harness.js";
-import { Driver } from "./driver.js";
 import { install, type Needs } from "./installation.js";
 
 interface Peer {

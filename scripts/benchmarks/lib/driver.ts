@@ -1,5 +1,5 @@
-// A program that runs rounds of no-op work: a peer's, or Gleaner's client. It is asked on its
-// standard input and answers on its standard output, both a line of JSON each.
+// A program that a benchmark drives: it is asked on its standard input and answers on its standard
+// output, both a line of JSON each. Its first line says that it is ready.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -17,7 +17,7 @@ export interface DriverProgram {
 
 /** The end of its standard input ends it in order; later it is killed, with what it started. */
 const endDeadlineMs = 15_000;
-const answerDeadlineMs = 120_000;
+const answerDeadlineMs = 300_000;
 const keptErrorCharacters = 4_000;
 const markVariable = "GLEANER_BENCH_DRIVER";
 
