@@ -2,7 +2,7 @@
 // hash, unpacked into a folder that only this process's user can change, and used by all workers.
 
 import { existsSync, readdirSync, renameSync, statSync, utimesSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { removeUnpacked, unpackBundle, versionOfUnpacked } from "../../bundle/unpack.js";
 import { nowMs } from "../../clock.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
@@ -13,10 +13,16 @@ import { makePublicFolder } from "./public-folder.js";
 
 /** With bundles of the largest size, 4 GiB. */
 const maxVersions = 64;
+/** What another executor of this node used in this time stays: a worker of its may be starting. */
+const othersStayMs = 30_000;
+/** The file system keeps times a little less exactly than they are set. */
+const exactMs = 2;
 
 export class BundleCache {
   /** Versions that were checked since this process started, or are being fetched. */
   private readonly folders = new Map<VersionId, Promise<string>>();
+  /** When this process used a folder last; a later time is another executor's. */
+  private readonly usedHereAtMs = new Map<string, number>();
   private readonly arrivals: BundleArrivals;
 
   /**
@@ -32,11 +38,14 @@ export class BundleCache {
   }
 
   /** The folder of a version; rejects with a GleanerError if it cannot be had. */
-  folderOf(version: VersionId): Promise<string> {
+  async folderOf(version: VersionId): Promise<string> {
     const known = this.folders.get(version);
     if (known !== undefined) {
-      void known.then(touch, () => {}); // whoever waits for it hears of a failure
-      return known;
+      const folder = await known;
+      if (this.touch(folder)) return folder;
+      // Another executor of this node has removed it.
+      if (this.folders.get(version) === known) this.folders.delete(version);
+      return this.folderOf(version);
     }
     const folder = this.find(version);
     this.folders.set(version, folder);
@@ -58,11 +67,8 @@ export class BundleCache {
     makePublicFolder(this.root, 0o711);
     const folder = join(this.root, version);
     if (existsSync(folder)) {
-      if (await isIntact(folder, version)) {
-        touch(folder);
-        return folder;
-      }
-      await removeUnpacked(folder);
+      if ((await isIntact(folder, version)) && this.touch(folder)) return folder;
+      await this.remove(version);
     }
     await this.makeRoom();
     const fresh = join(this.root, `.${version}.${process.pid}`);
@@ -75,6 +81,7 @@ export class BundleCache {
       // Another executor of this node was quicker.
       if (!existsSync(folder)) throw thrown;
     }
+    this.touch(folder);
     return folder;
   }
 
@@ -84,16 +91,49 @@ export class BundleCache {
     const inUse = this.inUse();
     const unused = names
       .filter((name) => !inUse.has(name as VersionId))
-      .map((name) => ({ name, path: join(this.root, name) }))
-      .map((each) => ({ ...each, usedAtMs: usedAtMs(each.path) }))
+      .map((name) => ({ name, usedAtMs: usedAtMs(join(this.root, name)) }))
+      .filter((each) => !this.isOthers(each))
       .sort((one, other) => one.usedAtMs - other.usedAtMs);
     const surplus = Math.max(0, names.length + 1 - maxVersions);
-    for (const { name, path } of unused.slice(0, surplus)) {
+    for (const { name } of unused.slice(0, surplus)) {
       this.folders.delete(name as VersionId);
-      await removeUnpacked(path);
+      await this.remove(name);
     }
   }
+
+  private isOthers({ name, usedAtMs }: { readonly name: string; readonly usedAtMs: number }) {
+    const hereAtMs = this.usedHereAtMs.get(name) ?? 0;
+    return usedAtMs > hereAtMs + exactMs && nowMs() - usedAtMs < othersStayMs;
+  }
+
+  /** Only one executor of this node removes it, and nobody finds half of it. */
+  private async remove(name: string): Promise<void> {
+    this.usedHereAtMs.delete(name);
+    const gone = join(this.root, `.gone.${name}.${process.pid}`);
+    try {
+      renameSync(join(this.root, name), gone);
+    } catch (thrown) {
+      if (isMissing(thrown)) return;
+      throw thrown;
+    }
+    await removeUnpacked(gone);
+  }
+
+  /** The time of a folder is that of its last use. Returns false if it is gone. */
+  private touch(folder: string): boolean {
+    const atMs = nowMs();
+    try {
+      utimesSync(folder, atMs / 1_000, atMs / 1_000);
+    } catch (thrown) {
+      if (isMissing(thrown)) return false;
+      throw thrown;
+    }
+    this.usedHereAtMs.set(basename(folder), atMs);
+    return true;
+  }
 }
+
+const isMissing = (thrown: unknown): boolean => (thrown as NodeJS.ErrnoException).code === "ENOENT";
 
 async function isIntact(folder: string, version: VersionId): Promise<boolean> {
   try {
@@ -103,17 +143,11 @@ async function isIntact(folder: string, version: VersionId): Promise<boolean> {
   }
 }
 
-/** The time of a folder is that of its last use. */
-function touch(folder: string): void {
-  const seconds = nowMs() / 1_000;
-  utimesSync(folder, seconds, seconds);
-}
-
 function usedAtMs(folder: string): number {
   try {
     return statSync(folder).mtimeMs;
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    if (isMissing(thrown)) return 0;
     throw new GleanerError("STORE", `${folder} cannot be read: ${messageOf(thrown)}`);
   }
 }

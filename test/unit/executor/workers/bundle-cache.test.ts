@@ -1,6 +1,6 @@
 // The cache of code on a node: bounded, checked, and never without what a worker uses.
 
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -75,6 +75,33 @@ test("at most 64 versions stay, among them those of workers", async () => {
   expect(asked).toEqual([]);
   await there.folderOf(idle!);
   expect(asked).toEqual([idle]);
+});
+
+test("a version that another executor of the node removed is fetched again", async () => {
+  const one = await version("one");
+  const there = cache();
+  const path = await there.folderOf(one);
+  await removeUnpacked(path);
+  expect(await Promise.all([there.folderOf(one), there.folderOf(one)])).toEqual([path, path]);
+  expect(asked).toEqual([one, one]);
+  expect(readdirSync(root)).toEqual([one]);
+});
+
+test("what another executor of the node used just now stays, and goes once that is long ago", async () => {
+  const all: VersionId[] = [];
+  for (let each = 0; each < 66; each++) all.push(await version(`shared ${each}`));
+  const [theirs, ...ours] = all;
+  const there = cache();
+  await there.folderOf(theirs!);
+  const used = Date.now() / 1_000 + 1;
+  utimesSync(join(root, theirs!), used, used); // as another executor does
+  for (const each of ours.slice(0, 64)) await there.folderOf(each);
+  expect(readdirSync(root)).toContain(theirs);
+  expect(readdirSync(root)).toHaveLength(64);
+  const longAgo = Date.now() / 1_000 - 60;
+  utimesSync(join(root, theirs!), longAgo, longAgo);
+  await there.folderOf(ours[64]!);
+  expect(readdirSync(root)).not.toContain(theirs);
 });
 
 test("a version that is on its way when the connection breaks is not had", async () => {
