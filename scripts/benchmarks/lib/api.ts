@@ -21,7 +21,8 @@ import { benchmarkUser } from "./harness.js";
 
 /** As a program that calls often would do; the CLI makes one connection per request. */
 export class Api {
-  private readonly agent = new Agent({ keepAlive: true });
+  /** gleanerd closes idle connections a little later. */
+  private readonly agent = new Agent({ keepAlive: true, timeout: 2_000 });
   private token: string | null = null;
 
   constructor(

@@ -42,6 +42,7 @@ await benchmark({ nodes: counts.nodes, cpus: counts.cores }, async (site) => {
     calls.tookMs.length = 0;
     const rounds = new Rounds();
     for (let round = 1; round <= counts.rounds; round++) {
+      await api.identify(); // a token is for a few minutes
       await rounds.add(subjects);
       await calls.oneByOne();
       say(`round ${round}, tasks per second so far: ${rounds.summary}`);

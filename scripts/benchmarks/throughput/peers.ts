@@ -72,7 +72,7 @@ export class Peers {
       } catch (error) {
         const reason = messageOf(error);
         this.absent.set(name, { reason });
-        say(`${name} is left out: ${reason}`);
+        say(`${name} is missing: ${reason}`);
       }
   }
 

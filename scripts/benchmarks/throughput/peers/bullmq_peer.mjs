@@ -32,7 +32,7 @@ async function drive() {
   const children = Array.from({ length: Number(workers) }, () =>
     fork(fileURLToPath(import.meta.url)),
   );
-  // Without one of them the jobs would wait for ever.
+  // Without one of them the jobs would wait forever.
   for (const child of children)
     child.once("exit", (code) => code !== 0 && redis.kill() && process.exit(1));
   await Promise.all(children.map((child) => once(child, "message")));

@@ -1,6 +1,6 @@
 // Gearman: foreground jobs with a no-op worker function, through gearmand. `gearman_peer PORT` asks
-// for them: each line of standard input is {"tasks": N}, the answer {"elapsedMs": MS}. `gearman_peer
-// PORT worker` does them.
+// for them: each line of standard input is {"tasks": N}, the answer {"elapsedMs": MS}.
+// `gearman_peer PORT worker` does them.
 
 #include <libgearman/gearman.h>
 #include <stdio.h>

@@ -25,7 +25,7 @@ process.exitCode = exitCode;
 
 function start(name, args) {
   const child = spawn(name, args, { stdio: ["ignore", 2, 2] });
-  // Without one of them the client would wait for ever.
+  // Without one of them the client would wait forever.
   child.once("error", (error) => fail(error.message));
   child.once("exit", () => fail(`${name} ended by itself`));
   return child;
