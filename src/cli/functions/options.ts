@@ -129,7 +129,7 @@ export const deployOptions: readonly DeployOption[] = [
     "idle-timeout",
     null,
     "TIME",
-    "how long an idle worker is kept (default: 10 minutes)",
+    "how long an idle worker is kept (default: learned from the calls)",
     ({ settings }, value, at) => {
       settings.idleTimeoutMs = parseDuration(value, at);
     },

@@ -16,6 +16,7 @@ import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { Documents } from "./documents.js";
+import type { KeepAlive } from "./keep-alive.js";
 import { type OrderDocuments, orderFor } from "./order.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
 
@@ -38,6 +39,7 @@ export interface DispatcherDependencies {
   readonly log: Logger;
   readonly checkpoints: Checkpoints;
   readonly documents: Documents;
+  readonly keepAlive?: Pick<KeepAlive, "keepMs">;
   readonly prediction?: Prediction;
   readonly avoidedBy?: PlacementPolicy["avoidedBy"];
 }
@@ -145,7 +147,9 @@ export class Dispatcher {
     }
     try {
       const checkpointDirectory = this.deps.checkpoints.pathFor(live);
-      const order = orderFor(live.invocation, record.node, documents, checkpointDirectory);
+      const keepMs = this.deps.keepAlive?.keepMs(live, documents.submission) ?? null;
+      const { invocation } = live;
+      const order = orderFor(invocation, record.node, documents, checkpointDirectory, keepMs);
       const isSent = record.line?.send({ type: "start", order });
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
       if (isSent) this.deps.live.assignments.order(assignment, ordered);

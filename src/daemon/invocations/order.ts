@@ -14,12 +14,13 @@ export interface OrderDocuments {
   readonly input: Payload | null;
 }
 
-/** The order for the invocation's present attempt. */
+/** `learnedKeepMs`: how long its worker stays idle, unless its function says so; null: as usual. */
 export function orderFor(
   invocation: Invocation,
   node: NodeName,
   { submission, input }: OrderDocuments,
   checkpointDirectory: string | null,
+  learnedKeepMs: number | null = null,
 ): AttemptOrder {
   const { id, attempt, owner, cores, memoryMb, gpus, timeLimitMs } = invocation;
   const { workingDirectory, stdoutPattern, stderrPattern, command } = submission;
@@ -47,8 +48,8 @@ export function orderFor(
   }
   assert(input !== null, `call ${id} has an input`);
   const { kind, function: called, bundleBytes, isCheck = false } = command;
-  const { runtime, handler, concurrency, fork, python, setup, image, idleTimeoutMs } =
-    command.settings;
+  const { runtime, handler, concurrency, fork, python, setup, image } = command.settings;
+  const idleTimeoutMs = command.settings.idleTimeoutMs ?? learnedKeepMs;
   const settings = { runtime, handler, concurrency, fork, python, setup, image, idleTimeoutMs };
   const version = versionId(command.version);
   return {

@@ -19,6 +19,7 @@ import { CodeSupply } from "../functions/code-supply.js";
 import { Checkpoints } from "../invocations/checkpoints.js";
 import { Dispatcher } from "../invocations/dispatch.js";
 import { Documents } from "../invocations/documents.js";
+import { KeepAlive } from "../invocations/keep-alive.js";
 import { type SettlePolicy, Settler } from "../invocations/settle.js";
 import { type SlurmView, StartFailures } from "../invocations/start-failures.js";
 import { StoppedFunctions } from "../invocations/stopped-functions.js";
@@ -154,6 +155,7 @@ function sharedBy(
   const waiters = new Waiters(live, events);
   const dispatcher = new Dispatcher({
     ...{ live, registry, store, events, settler, log, checkpoints, documents },
+    keepAlive: new KeepAlive(events),
     prediction: learning,
     avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
   });

@@ -50,6 +50,11 @@ export class Worker {
   private directory = "";
   /** It has been told to end. */
   isLeaving = false;
+  /**
+   * How long it stays idle, as its last call said: gleanerd learns from a function's calls how long
+   * that pays. null: as the executor decides.
+   */
+  idleTimeoutMs: number | null = null;
   private log = new CallLog();
   private readonly times = new StartTimes();
   /** Whether its runtime has said hello. */
@@ -67,13 +72,9 @@ export class Worker {
     return this.state === "loaded" && this.running === null && !this.isLeaving;
   }
 
-  /** How long its function wants it to be kept; null: as the executor decides. */
-  get idleTimeoutMs(): number | null {
-    return this.parts.settings.idleTimeoutMs;
-  }
-
   /** Runs one call; the first one also starts the worker. */
   run(order: CallAttemptOrder, events: RunEvents): RunHandle {
+    this.idleTimeoutMs = order.command.settings.idleTimeoutMs;
     this.running = { order, events, startNs: null, cpuMsBefore: 0, id: null };
     if (this.state === "loaded") this.send();
     else void this.start();

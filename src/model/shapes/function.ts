@@ -34,7 +34,7 @@ export const functionSettings = z.strictObject({
     .describe("Workers to keep warm even if nobody calls; each start of one is billed"),
   idleTimeoutMs: count
     .nullable()
-    .describe("How long an idle worker is kept; null: as the executor decides"),
+    .describe("How long an idle worker is kept; null: what the calls so far suggest"),
   python: path.nullable().describe("The Python interpreter; null: the node's python3"),
   setup: z
     .string()

@@ -55,6 +55,11 @@ export class Arrivals {
     return this.functions.get(key)?.outlook(atMs, settings) ?? nothing;
   }
 
+  /** See FunctionHistory.keepMs(); null for a function that was never called. */
+  keepMs(key: string, throughMs: number): number | null {
+    return this.functions.get(key)?.keepMs(throughMs) ?? null;
+  }
+
   /** Plain JSON, usually some 300 bytes for each function. */
   toJson(): string {
     const functions = [...this.functions].map(([key, history]) => [key, history.plain()]);

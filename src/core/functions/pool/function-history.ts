@@ -115,6 +115,16 @@ export class FunctionHistory {
     return { seats, changesAtMs };
   }
 
+  /**
+   * How long the worker of a call that has begun stays after it, if nobody starts workers ahead: a
+   * worker that would stop and start again within `throughMs` stays.
+   */
+  keepMs(throughMs: number): number {
+    const { windows } = this.windowsOf(Math.min(maxRanks, Math.max(1, this.running)));
+    const last = windows.findLast(({ fromMs, toMs }) => fromMs === 0 || toMs <= throughMs);
+    return last?.toMs ?? 0;
+  }
+
   private observe(sinceMs: number, idleMs: number): void {
     const learned = this.learnedOf(this.running);
     // Workers that waited at the same time for the same burst are one observation.

@@ -1,5 +1,6 @@
 // Calls on a real node: code fetched once, workers started cold and used warm, their answers.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { invocationId } from "../../../../src/model/ids.js";
 import { checkExecutorMessage } from "../../../../src/wire/checks.js";
@@ -75,11 +76,22 @@ test("a worker that gleanerd wants warm outlasts its idle timeout, until it is n
   const kind = { uid: order.uid, version, cores: order.cores, memoryMb: order.memoryMb, gpus: 0 };
   node.daemon.send({ type: "keepWarm", workers: [{ ...kind, count: 1 }] });
   const first = resultOf(await call(code, null));
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await pause(400);
   expect(resultOf(await call(code, null))).toBe(first);
-  await node.daemon.hears("warm", ({ workers }) => workers.length === 1);
+  await pause(400);
   node.daemon.send({ type: "keepWarm", workers: [] });
-  await node.daemon.hears("warm", ({ workers }) => workers.length === 0);
+  await pause(400);
+  expect(resultOf(await call(code, null))).not.toBe(first);
+});
+
+test("a worker stays idle for as long as its last call said", async () => {
+  const code = await codeOf({ "index.mjs": "export default () => process.pid;" });
+  void handOut(node.daemon, code);
+  const first = resultOf(await call(code, null));
+  const short = { ...code, settings: { ...code.settings, idleTimeoutMs: 100 } };
+  expect(resultOf(await call(short, null))).toBe(first);
+  await pause(400);
+  expect(resultOf(await call(code, null))).not.toBe(first);
 });
 
 const checkOf = (code: FunctionCode) => {

@@ -56,6 +56,19 @@ describe("arrivals", () => {
     expect(seatsAt(arrivals, closesAtMs)).toEqual([]);
   });
 
+  test("keep a worker until a regular call only if that is near, without starts ahead", () => {
+    const keepMs = (everyMs: number) => {
+      const arrivals = new Arrivals();
+      const endMs = call(arrivals, 6, everyMs);
+      arrivals.callArrived(key, endMs + everyMs);
+      return arrivals.keepMs(key, 10 * minute)!;
+    };
+    expect(keepMs(5 * minute)).toBeGreaterThan(5 * minute);
+    expect(keepMs(5 * minute)).toBeLessThan(10 * minute);
+    expect(keepMs(40 * minute)).toBeLessThan(minute);
+    expect(new Arrivals().keepMs(key, 10 * minute)).toBeNull();
+  });
+
   test("expect the next use when half of such workers were used", () => {
     const arrivals = new Arrivals();
     const endMs = call(arrivals, 10, 5 * minute);

@@ -1,0 +1,47 @@
+// How long the workers of calls stay idle: learned from the calls of each caller's functions.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import { KeepAlive } from "../../../../src/daemon/invocations/keep-alive.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
+import { unsetSettings } from "../../../../src/model/functions/settings.js";
+import { invocationId } from "../../../../src/model/ids.js";
+import type { Submission } from "../../../../src/model/invocation.js";
+import { newState } from "../../../support/daemon/state.js";
+import * as made from "../../../support/nouns.js";
+
+let events: Events;
+let keepAlive: KeepAlive;
+beforeEach(() => {
+  ({ events } = newState());
+  keepAlive = new KeepAlive(events);
+});
+
+const called = (idleTimeoutMs: number | null, isCheck = false): Submission => {
+  const settings = { ...unsetSettings, runtime: "node", memoryMb: 1, timeLimitMs: 1 } as const;
+  const command = { kind: "call", function: "ada/tile", version: "ab", bundleBytes: 1 } as const;
+  return {
+    ...made.submission(),
+    command: { ...command, settings: { ...settings, idleTimeoutMs }, isCheck },
+  };
+};
+const call = (id: number) => made.invocation({ id: invocationId(id) });
+
+test("a function's first worker stays for what a cold start is worth", () => {
+  expect(keepAlive.keepMs(call(1), called(null))).toBe(900_000);
+});
+
+test("calls in quick succession teach a short time; a second attempt is no call of its own", () => {
+  for (let id = 1; id <= 50; id++) {
+    const invocation = call(id);
+    for (let attempt = 0; attempt < 3; attempt++) keepAlive.keepMs(invocation, called(null));
+    events.publish({ type: "invocationEnded", invocation });
+  }
+  const learnedMs = keepAlive.keepMs(call(51), called(null))!;
+  expect(learnedMs).toBeLessThan(900_000);
+});
+
+test("nothing is learned for commands and checks, or said where the function names a time", () => {
+  expect(keepAlive.keepMs(call(1), made.submission())).toBeNull();
+  expect(keepAlive.keepMs(call(2), called(null, true))).toBeNull();
+  expect(keepAlive.keepMs(call(3), called(5_000))).toBeNull();
+});
