@@ -141,3 +141,16 @@ test("with --min-warm the first call finds a worker, which outlasts its idle tim
   const { id } = JSON.parse(await as(user, "invoke", "ready", "--json"));
   expect(await as(user, "explain", String(id))).toMatch(/a warm worker took it/);
 });
+
+test("a check that finds no hole is given up after 30 s, and nothing is deployed or left waiting", async () => {
+  await as("root", "drain", "all", "--now");
+  const { exitCode, stderr } = await deploys("nowhere", "export default () => 1;");
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/no hole could run the check within 30 s.*--check local.*--check none/);
+  expect(await as(user, "function", "list")).not.toMatch(/nowhere/);
+  expect(await as(user, "queue", "-n")).not.toMatch(/check nowhere/);
+  expect((await deploys("nowhere", "export default () => 1;", "--check", "local")).exitCode).toBe(
+    0,
+  );
+  await as("root", "resume", "all");
+});
