@@ -148,7 +148,7 @@ test("a check that finds no hole is given up after 30 s, and nothing is deployed
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/no hole could run the check within 30 s.*--check local.*--check none/);
   expect(await as(user, "function", "list")).not.toMatch(/nowhere/);
-  expect(await as(user, "queue", "-n")).not.toMatch(/check nowhere/);
+  expect(await as(user, "queue")).not.toMatch(/check nowhere/);
   expect((await deploys("nowhere", "export default () => 1;", "--check", "local")).exitCode).toBe(
     0,
   );
