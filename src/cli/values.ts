@@ -1,12 +1,10 @@
 // Parses the values of options as Slurm's commands do: times, memory, counts, arrays and ids.
 
 import { GleanerError } from "../model/errors.js";
-import { maxListed, maxNamedIds } from "../sdk/index.js";
+import { maxNamedIds } from "../sdk/index.js";
 
-/**
- * The most that an answer can list; the site's limit (functions.maxArrayTasks) is usually lower.
- */
-export const maxArrayTasks = maxListed;
+/** The site's limit (functions.maxArrayTasks) may be lower. */
+export const maxArrayTasks = 1_000_000;
 /** Slurm's highest task number. */
 const maxArrayTaskId = 4_000_000;
 /** Milliseconds travel as 32-bit integers: 24 days, far above any function. */

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError } from "../model/errors.js";
 import { type Invocation, isFinal } from "../model/invocation.js";
 import { type GleanerClient, patiently } from "../sdk/index.js";
+import { pagesOf } from "./newest.js";
 import { complain } from "./output.js";
 
 const pauseMs = 250;
@@ -23,11 +24,15 @@ export async function waitForEnd(client: GleanerClient, id: string): Promise<num
   process.once("SIGINT", leave);
   try {
     for (;;) {
-      const { invocations } = await patiently(() => client.wait(id), gaveUp);
+      const { invocations, truncated } = await patiently(() => client.wait(id), gaveUp);
       if (invocations.length === 0)
         throw new GleanerError("NOT_FOUND", `gleanerd no longer knows ${id}: run glean acct`);
-      if (invocations.every(({ state }) => isFinal(state)))
-        return invocations.reduce((highest, each) => Math.max(highest, exitCodeOf(each)), 0);
+      if (invocations.every(({ state }) => isFinal(state))) {
+        if (!truncated) return highestOf(invocations);
+        let highest = 0;
+        for await (const page of pagesOf(client, id)) highest = Math.max(highest, highestOf(page));
+        return highest;
+      }
       // The daemon delays its answer; the pause limits the rate of requests if it does not.
       await pause(pauseMs);
     }
@@ -35,6 +40,9 @@ export async function waitForEnd(client: GleanerClient, id: string): Promise<num
     process.removeListener("SIGINT", leave);
   }
 }
+
+const highestOf = (invocations: readonly Invocation[]): number =>
+  invocations.reduce((highest, each) => Math.max(highest, exitCodeOf(each)), 0);
 
 /** As with sbatch --wait, a task that a signal or a limit ended counts as 1. */
 function exitCodeOf({ state, exitCode }: Invocation): number {

@@ -23,9 +23,16 @@ export const functions = z
     maxPending: z
       .int()
       .min(2)
+      .default(4_000_000)
+      .describe(
+        "The number of invocations in the queue, over all users, with every task of an array. A user may have as many as stay free for the others: alone half of it. With the default, three users can each have an array of 1,000,000 tasks.",
+      ),
+    maxPendingEntries: z
+      .int()
+      .min(2)
       .default(200_000)
       .describe(
-        "The number of invocations in the queue, over all users. Each takes about 1 kB of gleanerd's memory. A user may have as many as stay free for the others: alone half of it.",
+        "The number of entries in the queue, over all users. Each takes about 1 kB of gleanerd's memory: an invocation, and tasks of an array whose numbers are evenly spaced, until an executor has them. A user's part follows the rule of `maxPending`.",
       ),
     maxDocumentsMb: megabytes
       .min(1)
@@ -36,7 +43,7 @@ export const functions = z
     maxArrayTasks: z
       .int()
       .min(1)
-      .default(10_000)
+      .default(1_000_000)
       .describe("The number of tasks of one array, as Slurm's MaxArraySize."),
     cacheDirectory: path
       .default("/var/cache/gleaner")

@@ -87,8 +87,8 @@ function take(each: Step, model: Model, user: string): Promise<void> {
     const tasks = each.tasks === 0 ? null : Array.from({ length: each.tasks }, (_, index) => index);
     return store
       .submit(sampleRequest(`${user}-${each.request}`, { uid: runs, user, tasks }))
-      .then((made) => {
-        const ids = made.map(({ id }) => id);
+      .then(({ id: first, tasks: count }) => {
+        const ids = Array.from({ length: count }, (_, at) => invocationId(first + at));
         const earlier = model.requests.get(each.request);
         if (earlier !== undefined) {
           expect(ids).toEqual(earlier);
@@ -101,7 +101,7 @@ function take(each: Step, model: Model, user: string): Promise<void> {
   }
   const id = model.pick(each.pick) ?? invocationId(1_000_000_000);
   if (each.do === "endPending")
-    return store.endPending([id], "CANCELLED", "cancelled", 5_000).then((done) => {
+    return store.endPending([[id, id]], "CANCELLED", "cancelled", 5_000).then((done) => {
       expect(done).toBe(model.invocations.get(id)?.state === "PENDING" ? 1 : 0);
       if (done === 1) model.go(id, "CANCELLED");
     });

@@ -244,6 +244,8 @@ export const anyExecutors = fc
 export const noLoad: QueueLoad = {
   waiting: 0,
   ownWaiting: 0,
+  entries: 0,
+  ownEntries: 0,
   documentBytes: 0,
   ownDocumentBytes: 0,
 };

@@ -1,6 +1,7 @@
 // The options of `glean batch`: one table for the command line, #GLEAN and #SBATCH, and their
 // effect.
 
+import { type ArrayTasks, compact } from "../../model/array-tasks.js";
 import { GleanerError } from "../../model/errors.js";
 import type { RequestedNotice } from "../../model/invocation.js";
 import {
@@ -23,7 +24,7 @@ export interface BatchSettings {
   memoryPerCoreMb: number | null;
   gpus: number;
   timeLimitMs: number | null;
-  arrayTasks: readonly number[] | null;
+  arrayTasks: ArrayTasks | null;
   stdoutPattern: string | null;
   stderrPattern: string | null;
   workingDirectory: string | null;
@@ -136,7 +137,7 @@ export const batchOptions: readonly BatchOption[] = [
     },
   ),
   valued("array", "a", "TASKS", "one task for each number: 0-7, 1,3,5, 0-15:4", (to, value, at) => {
-    to.arrayTasks = parseArray(value, at);
+    to.arrayTasks = compact(parseArray(value, at));
   }),
   valued("output", "o", "FILE", "standard output; %A, %a, %j … are expanded", (to, value, at) => {
     to.stdoutPattern = filled(value, at);

@@ -3,41 +3,16 @@
 
 import { assert } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
-import type { ResourceRequest } from "../../model/resources.js";
-import { reachedBin } from "../forecast/run-times.js";
+import { type Waiting, waitingKey } from "./waiting.js";
+import { inOrder, type WaitingRun, WaitingRuns } from "./waiting-runs.js";
+
+export { type Waiting, waitingKey };
 
 /**
  * The most groups of one user that placement reads: otherwise a user whose every invocation differs
  * would cost each round as much as all other users together.
  */
 const maxKindsOfUser = 200;
-
-/** What placement needs to know about a waiting invocation. */
-export interface Waiting extends ResourceRequest {
-  readonly id: InvocationId;
-  /** The user for fair share: the uid as text, or the user name in a trace. */
-  readonly user: string;
-  readonly timeLimitMs: number;
-  readonly submittedAtMs: number;
-  /** The key under which its run time is learned (functionKey); if omitted, nothing is learned. */
-  readonly functionKey?: string;
-  /**
-   * The length of its longest attempt before an eviction: it takes longer than that. If omitted,
-   * unknown.
-   */
-  readonly ranMs?: number;
-  /** The kind of worker that it needs, if it is a call; null, or if omitted, it needs none. */
-  readonly workerKey?: string | null;
-  /** Whether its start failed on some nodes and it is to be tried on another; if omitted, no. */
-  readonly isRetried?: boolean;
-}
-
-/**
- * Invocations with the same key belong to one user, need the same resources, and are expected to
- * run equally long.
- */
-export const waitingKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${waiting.workerKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
 
 /** Invocations of one user with the same needs, oldest first. */
 class Group implements Iterable<Waiting> {
@@ -46,11 +21,12 @@ class Group implements Iterable<Waiting> {
    * position.
    */
   private readonly members = new Map<InvocationId, Waiting>();
+  readonly runs = new WaitingRuns();
   private ordered = true;
   private last = 0;
 
   get size(): number {
-    return this.members.size;
+    return this.members.size + this.runs.count;
   }
 
   add(waiting: Waiting): void {
@@ -65,7 +41,8 @@ class Group implements Iterable<Waiting> {
 
   [Symbol.iterator](): Iterator<Waiting> {
     if (!this.ordered) this.sort();
-    return this.members.values();
+    const members = this.members.values();
+    return this.runs.count === 0 ? members : inOrder(members, this.runs);
   }
 
   private sort(): void {
@@ -81,65 +58,109 @@ interface UserQueue {
   readonly groups: Map<string, Group>;
   /** Kinds beyond the limit, oldest first: they become groups as other groups empty. */
   readonly later: Map<InvocationId, Waiting>;
+  readonly laterRuns: WaitingRuns;
 }
 
-/** All waiting invocations; adding, removing and finding the heads are cheap at any length. */
-export class WaitingQueue {
+/**
+ * All waiting invocations, single ones and runs of an array's tasks; adding, removing and finding
+ * the heads are cheap at any length.
+ */
+export class WaitingQueue<Run extends WaitingRun = WaitingRun> {
+  /** Those that wait as runs. */
+  readonly runs = new WaitingRuns<Run>();
   private readonly groups = new Map<string, Group>();
   private readonly users = new Map<string, UserQueue>();
   private readonly byId = new Map<InvocationId, Waiting>();
 
   get size(): number {
-    return this.byId.size;
+    return this.byId.size + this.runs.count;
   }
 
   has(id: InvocationId): boolean {
-    return this.byId.has(id);
+    return this.byId.has(id) || this.runs.find(id) !== undefined;
   }
 
   add(waiting: Waiting): void {
-    assert(!this.byId.has(waiting.id), `invocation ${waiting.id} waits once`);
+    assert(!this.has(waiting.id), `invocation ${waiting.id} waits once`);
     this.byId.set(waiting.id, waiting);
-    const user = this.users.get(waiting.user) ?? { groups: new Map(), later: new Map() };
-    this.users.set(waiting.user, user);
-    if (!this.join(user, waiting)) user.later.set(waiting.id, waiting);
+    const user = this.userOf(waiting);
+    const group = this.groupFor(user, waiting);
+    if (group === null) user.later.set(waiting.id, waiting);
+    else group.add(waiting);
   }
 
-  /** Returns false if the user already has enough groups. */
-  private join({ groups }: UserQueue, waiting: Waiting): boolean {
+  addRun(run: Run): void {
+    this.runs.add(run);
+    const first = run.at(run.fromId);
+    const user = this.userOf(first);
+    (this.groupFor(user, first)?.runs ?? user.laterRuns).add(run);
+  }
+
+  private userOf({ user: name }: Waiting): UserQueue {
+    const known = this.users.get(name);
+    if (known !== undefined) return known;
+    const user = { groups: new Map(), later: new Map(), laterRuns: new WaitingRuns() };
+    this.users.set(name, user);
+    return user;
+  }
+
+  /** null if the user already has enough groups. */
+  private groupFor({ groups }: UserQueue, waiting: Waiting): Group | null {
     const key = waitingKey(waiting);
-    let group = groups.get(key);
-    if (group === undefined) {
-      if (groups.size >= maxKindsOfUser) return false;
-      group = new Group();
-      groups.set(key, group);
-      this.groups.set(key, group);
-    }
-    group.add(waiting);
-    return true;
+    const known = groups.get(key);
+    if (known !== undefined) return known;
+    if (groups.size >= maxKindsOfUser) return null;
+    const group = new Group();
+    groups.set(key, group);
+    this.groups.set(key, group);
+    return group;
   }
 
   /** Returns whether the invocation was waiting. */
   remove(id: InvocationId): boolean {
     const waiting = this.byId.get(id);
-    if (waiting === undefined) return false;
+    if (waiting === undefined) return this.removeRuns(id, id).length > 0;
     this.byId.delete(id);
     const user = this.users.get(waiting.user)!;
-    if (!user.later.delete(id)) this.leave(user, waiting);
+    if (!user.later.delete(id)) {
+      const key = waitingKey(waiting);
+      user.groups.get(key)!.remove(id);
+      this.forgetIfEmpty(user, key);
+    }
     if (user.groups.size === 0) this.users.delete(waiting.user);
     return true;
   }
 
-  private leave(user: UserQueue, waiting: Waiting): void {
-    const key = waitingKey(waiting);
-    const group = user.groups.get(key)!;
-    group.remove(waiting.id);
-    if (group.size > 0) return;
+  /** Removes the ids from `fromId` to `toId` that wait as runs, and returns them. */
+  removeRuns(fromId: InvocationId, toId: InvocationId): Run[] {
+    const removed = this.runs.remove(fromId, toId);
+    for (const run of removed) {
+      const first = run.at(run.fromId);
+      const user = this.users.get(first.user)!;
+      if (user.laterRuns.remove(run.fromId, run.toId).length > 0) continue;
+      const key = waitingKey(first);
+      user.groups.get(key)!.runs.remove(run.fromId, run.toId);
+      this.forgetIfEmpty(user, key);
+      if (user.groups.size === 0) this.users.delete(first.user);
+    }
+    return removed;
+  }
+
+  private forgetIfEmpty(user: UserQueue, key: string): void {
+    if (user.groups.get(key)!.size > 0) return;
     user.groups.delete(key);
     this.groups.delete(key);
     for (const next of user.later.values()) {
-      if (!this.join(user, next)) break;
+      const group = this.groupFor(user, next);
+      if (group === null) break;
+      group.add(next);
       user.later.delete(next.id);
+    }
+    for (const run of [...user.laterRuns]) {
+      const group = this.groupFor(user, run.at(run.fromId));
+      if (group === null) break;
+      user.laterRuns.remove(run.fromId, run.toId);
+      group.runs.add(run);
     }
   }
 
@@ -148,7 +169,7 @@ export class WaitingQueue {
    * dispatch.
    */
   countBefore(id: InvocationId): number {
-    let count = 0;
+    let count = this.runs.countBefore(id);
     for (const other of this.byId.keys()) if (other < id) count++;
     return count;
   }

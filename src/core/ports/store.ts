@@ -1,5 +1,6 @@
 // The port to the database: all that the daemon knows of it.
 
+import type { TasksOfRun } from "../../model/array-tasks.js";
 import type { CallAnswer, CallPhases, Payload } from "../../model/call.js";
 import type { Placement } from "../../model/capacity/executor.js";
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
@@ -25,7 +26,7 @@ import type {
 } from "../../model/records/utilization.js";
 import type { FunctionStore } from "./functions.js";
 
-/** A submission as recorded: one row per task. */
+/** A submission as recorded. */
 export interface NewInvocations {
   /** Chosen by the client: a request sent twice is recorded once. */
   readonly requestId: string;
@@ -36,9 +37,16 @@ export interface NewInvocations {
   readonly submittedAtMs: number;
 }
 
-/** A live invocation with the parts of its submission that the daemon needs before it runs. */
+/** Ids from the first to the last. */
+export type IdRange = readonly [first: InvocationId, last: InvocationId];
+
+/**
+ * A live invocation with the parts of its submission that the daemon needs before it runs; or, with
+ * `run`, that many tasks of an array that begin with it and that nobody has tried to run yet.
+ */
 export interface LiveInvocation {
   readonly invocation: Invocation;
+  readonly run?: TasksOfRun;
   readonly digest: SubmissionDigest;
   /** The length of its longest evicted attempt; omitted for a new invocation. */
   readonly ranMs?: number;
@@ -109,7 +117,10 @@ export interface InvocationFilter {
 export type ScanFilter = Pick<
   InvocationFilter,
   "uid" | "arrayJobId" | "arrayTaskId" | "states" | "sinceMs"
->;
+> & {
+  /** By descending ids. */
+  readonly newestFirst?: boolean;
+};
 
 export interface Scan {
   readonly found: readonly Invocation[];
@@ -127,9 +138,17 @@ export interface BillFilter {
   readonly toMs?: number;
 }
 
+/** The ids of the tasks are consecutive. */
+export interface Submitted {
+  readonly id: InvocationId;
+  readonly tasks: number;
+  readonly isNew: boolean;
+}
+
 /** The only durable record. A write resolves once it is on disk; writes are committed in groups. */
 export interface Store extends FunctionStore {
-  submit(request: NewInvocations): Promise<readonly Invocation[]>;
+  /** `isNew` is false if an earlier request had the same id. */
+  submit(request: NewInvocations): Promise<Submitted>;
   /**
    * The invocations that are not final, in the order of their ids after `afterId`: a restarted
    * daemon continues with them.
@@ -139,7 +158,7 @@ export interface Store extends FunctionStore {
   listInvocations(filter: InvocationFilter): Promise<readonly Invocation[]>;
   /**
    * One part of a list, within bounded time however long the list is: continue after `scannedTo`
-   * until it is null.
+   * until it is null. The first part is after 0, or before an id that is too large.
    */
   scanInvocations(filter: ScanFilter, afterId: number): Promise<Scan>;
   listAttempts(invocation: InvocationId): Promise<readonly Attempt[]>;
@@ -181,7 +200,7 @@ export interface Store extends FunctionStore {
    * were pending.
    */
   endPending(
-    invocations: readonly InvocationId[],
+    invocations: readonly IdRange[],
     state: "CANCELLED" | "FAILED",
     reason: string,
     endedAtMs: number,

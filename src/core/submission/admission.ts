@@ -1,6 +1,7 @@
 // Admits submissions: checks each one once, fills in the defaults, and lets the rest of the code
 // trust it.
 
+import { type ArrayTasks, hasDuplicates, taskCount } from "../../model/array-tasks.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import { invocationId, nodeName } from "../../model/ids.js";
@@ -13,6 +14,7 @@ import {
 } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { digestOf } from "./digest.js";
+import { entryCountOf, taskCountOf } from "./new-tasks.js";
 import { outputPath } from "./output-paths.js";
 import { mostOf } from "./user-share.js";
 
@@ -40,6 +42,7 @@ export interface AdmissionPolicy {
   readonly longestInPilotMs?: number | null;
   readonly maxArrayTasks: number;
   readonly maxPending: number;
+  readonly maxPendingEntries: number;
   readonly maxDocumentsMb: number;
   readonly maxScriptBytes: number;
   readonly maxEnvironmentBytes: number;
@@ -55,6 +58,9 @@ export interface AdmissionPolicy {
 export interface QueueLoad {
   readonly waiting: number;
   readonly ownWaiting: number;
+  /** Entries of the queue: invocations, and runs of an array's tasks. */
+  readonly entries: number;
+  readonly ownEntries: number;
   readonly documentBytes: number;
   readonly ownDocumentBytes: number;
 }
@@ -111,13 +117,17 @@ export function requireRunnable(
 /** No user can fill the queue alone: at least as much as one user has stays free for others. */
 function whyFull(
   submission: Submission,
-  { waiting, ownWaiting, documentBytes, ownDocumentBytes }: QueueLoad,
-  { maxPending, maxDocumentsMb }: AdmissionPolicy,
+  { waiting, ownWaiting, entries, ownEntries, documentBytes, ownDocumentBytes }: QueueLoad,
+  { maxPending, maxPendingEntries, maxDocumentsMb }: AdmissionPolicy,
 ): string | null {
-  const own = ownWaiting + (submission.arrayTasks?.length ?? 1);
+  const own = ownWaiting + taskCountOf(submission);
   const most = mostOf(maxPending, waiting - ownWaiting);
   if (own > most)
     return `you would have ${counted(own, "invocation")} in the queue, and the limit for one user is ${most} at present (functions.maxPending is ${maxPending}): wait until some have ended, or cancel some with glean cancel`;
+  const owned = ownEntries + entryCountOf(submission);
+  const mostEntries = mostOf(maxPendingEntries, entries - ownEntries);
+  if (owned > mostEntries)
+    return `your invocations would take ${counted(owned, "entry", "entries")} of the queue, and the limit for one user is ${mostEntries} at present (functions.maxPendingEntries is ${maxPendingEntries}): submit arrays with consecutive task numbers, which take one, or wait until some have ended`;
   const ownBytes = ownDocumentBytes + digestOf(0, submission).documentBytes;
   const mostBytes = mostOf(maxDocumentsMb * mebibyte, documentBytes - ownDocumentBytes);
   if (ownBytes > mostBytes)
@@ -238,12 +248,12 @@ function holdsNul(submission: Submission): string | null {
   return null;
 }
 
-function whyBadArray(tasks: readonly number[] | null, maxArrayTasks: number): string | null {
+function whyBadArray(tasks: ArrayTasks | null, maxArrayTasks: number): string | null {
   if (tasks === null) return null;
-  if (tasks.length === 0) return "the array has no tasks: give -a at least one number";
-  if (tasks.length > maxArrayTasks)
-    return `the array has ${tasks.length} tasks, but the site's limit is ${maxArrayTasks} (functions.maxArrayTasks): split it`;
-  if (new Set(tasks).size !== tasks.length)
-    return "the array lists a task twice: list each task once";
+  const count = taskCount(tasks);
+  if (count === 0) return "the array has no tasks: give -a at least one number";
+  if (count > maxArrayTasks)
+    return `the array has ${count} tasks, but the site's limit is ${maxArrayTasks} (functions.maxArrayTasks): split it`;
+  if (hasDuplicates(tasks)) return "the array lists a task twice: list each task once";
   return null;
 }

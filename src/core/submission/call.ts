@@ -51,7 +51,7 @@ export function askedCall(
     stdoutPattern: "/dev/null",
     stderrPattern: null,
     environment: {},
-    arrayTasks: asked.tasks === null ? null : Array.from({ length: asked.tasks }, (_, at) => at),
+    arrayTasks: asked.tasks === null ? null : [{ from: 0, to: asked.tasks - 1, step: 1 }],
     notice: null,
     checkpoint: false,
   };

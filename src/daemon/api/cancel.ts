@@ -4,12 +4,13 @@
 import { setImmediate } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
-import { invocationId } from "../../model/ids.js";
+import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { AskedOf, CancelAnswer } from "../../wire/api/types.js";
 import type { Executors } from "../executors/executors.js";
 import { endWithdrawn, perTurn } from "../invocations/withdrawal.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
+import type { LiveRun } from "../state/live-run.js";
 import type { Registry } from "../state/registry.js";
 import type { Caller } from "./server/caller.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
@@ -34,10 +35,10 @@ export async function cancel(
   body: Request,
 ): Promise<CancelAnswer> {
   const problems: string[] = [];
-  const chosen = new Set<Live>();
+  const named: Named[] = [];
   for (const id of new Set(body.ids))
     try {
-      for (const each of await named(deps, caller, id)) chosen.add(each);
+      named.push(await find(deps, caller, id));
     } catch (thrown) {
       if (!(thrown instanceof GleanerError)) throw thrown;
       problems.push(thrown.message);
@@ -46,62 +47,91 @@ export async function cancel(
   if (ids.length === 0 && user === undefined && state === undefined && name === undefined)
     throw new GleanerError("BAD_REQUEST", "nothing selected to cancel: give ids, -u, -t or -n");
   const uid = await chosenUid(deps, caller, user, "cancel the invocations of");
-  const filter = { uid, state, name };
-  if (ids.length === 0) for (const each of matching(deps.live, filter)) chosen.add(each);
-  const filtered = [...chosen].filter((each) => matches(each, filter));
+  // From here to their withdrawal no task of a run begins.
+  const chosen = ids.length === 0 ? allOf(deps.live, uid) : allNamed(deps.live, named);
+  const filtered = {
+    singles: [...chosen.singles].filter((each) => matches(each, { uid, state, name })),
+    runs: chosen.runs.filter((run) => matches(run.at(run.fromId), { uid, state, name })),
+  };
   return { cancelled: await cancelAll(deps, caller, filtered), problems };
 }
 
-/**
- * The invocations of an id that are not final; throws one sentence if there are none, or if they
- * are not the caller's.
- */
-async function named(
-  { live, store }: CancelRoutes,
-  caller: Caller,
-  id: string,
-): Promise<readonly Live[]> {
-  const first = await theirs(store, caller, id, "cancel");
-  const tasks = id.includes("_") ? [] : [...live.tasksOf(invocationId(Number(id)))];
-  if (tasks.length > 0) return tasks;
-  const single = live.get(first.id);
-  if (single === undefined || (first.arrayJobId !== null && !id.includes("_")))
-    throw new GleanerError("NOT_FOUND", `${id} has already ended`);
-  return [single];
+/** An invocation or an array that had not ended when it was looked for. */
+type Named = { readonly kind: "one" | "array"; readonly id: InvocationId };
+
+interface Chosen {
+  readonly singles: Iterable<Live>;
+  readonly runs: readonly LiveRun[];
 }
+
+/**
+ * Throws one sentence if nothing with this id is live, or if it is not the caller's.
+ */
+async function find({ live, store }: CancelRoutes, caller: Caller, id: string): Promise<Named> {
+  const first = await theirs(store, caller, id, "cancel");
+  const isTask = id.includes("_");
+  const array = invocationId(Number(id.split("_")[0]));
+  if (!isTask && live.hasArray(array)) return { kind: "array", id: array };
+  if (!live.has(first.id) || (first.arrayJobId !== null && !isTask))
+    throw new GleanerError("NOT_FOUND", `${id} has already ended`);
+  return { kind: "one", id: first.id };
+}
+
+function allNamed(live: LiveInvocations, named: readonly Named[]): Chosen {
+  const singles = new Set<Live>();
+  const runs = new Map<InvocationId, LiveRun>();
+  for (const { kind, id } of named) {
+    const tasks = kind === "array" ? live.tasksOf(id) : null;
+    for (const each of tasks?.singles ?? []) singles.add(each);
+    for (const run of tasks === null ? [] : live.queue.runs.between(...tasks.ids))
+      runs.set(run.fromId, run);
+  }
+  // A task of a run that is cancelled as a whole needs no cancelling of its own.
+  const inRuns = (id: InvocationId) =>
+    [...runs.values()].some(({ fromId, toId }) => id >= fromId && id <= toId);
+  for (const { kind, id } of named) {
+    const single = kind === "one" && !inRuns(id) ? live.get(id) : undefined;
+    if (single !== undefined) singles.add(single);
+  }
+  return { singles, runs: [...runs.values()] };
+}
+
+const allOf = (live: LiveInvocations, uid: number | undefined): Chosen => ({
+  singles: live.singles(uid),
+  runs: [...live.queue.runs],
+});
 
 const matches = ({ owner, state, name }: Live, filter: CancelFilter): boolean =>
   (filter.uid === undefined || owner.uid === filter.uid) &&
   (filter.state === undefined || state === filter.state) &&
   (filter.name === undefined || name === filter.name);
 
-/** All live invocations that a filter without ids selects. */
-const matching = (live: LiveInvocations, { uid }: CancelFilter): Iterable<Live> =>
-  uid === undefined ? live.all() : live.of(uid).all;
-
 /** Returns how many are cancelled or about to be. */
 async function cancelAll(
   deps: CancelRoutes,
   caller: Caller,
-  chosen: readonly Live[],
+  chosen: { readonly singles: readonly Live[]; readonly runs: readonly LiveRun[] },
 ): Promise<number> {
   const { live } = deps;
   const reason = `cancelled by ${caller.user}`;
-  const withdrawn: Live[] = [];
-  let cancelled = 0;
-  for (const [at, each] of chosen.entries()) {
+  const singles: Live[] = [];
+  const runs = chosen.runs.flatMap(({ fromId, toId }) => live.withdrawRuns([fromId, toId]));
+  let cancelled = runs.reduce((sum, { count }) => sum + count, 0);
+  for (const [at, each] of chosen.singles.entries()) {
     if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
-    const { id, state } = each;
-    if (live.get(id) !== each) continue;
+    const { id } = each;
+    // A task that waited in a run may have begun.
+    const now = live.get(id);
+    if (now === undefined) continue;
     cancelled++;
-    if (state === "RUNNING") cancelRunning(deps, each);
+    if (now.state === "RUNNING") cancelRunning(deps, now);
     // Another request is cancelling a pending invocation that is not in the queue.
     else if (live.queue.has(id)) {
-      live.withdraw(each);
-      withdrawn.push(each);
+      live.withdraw(now);
+      singles.push(now);
     }
   }
-  await endWithdrawn(deps, withdrawn, "CANCELLED", reason);
+  await endWithdrawn(deps, { singles, runs }, "CANCELLED", reason);
   return cancelled;
 }
 

@@ -9,10 +9,11 @@ import {
   admit,
 } from "../../core/submission/admission.js";
 import { bytesOf, digestOf } from "../../core/submission/digest.js";
+import { newTasks, taskCountOf } from "../../core/submission/new-tasks.js";
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
-import { type Invocation, submissionIdOf } from "../../model/invocation.js";
+import type { Invocation } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { maxListed } from "../../wire/api/limits.js";
 import type { AskedOf, InvocationDetail } from "../../wire/api/types.js";
@@ -24,6 +25,7 @@ import type { Documents } from "../invocations/documents.js";
 import type { Awaited, Waiters } from "../invocations/waiters.js";
 import type { DiskReserve } from "../records/disk-reserve.js";
 import type { LiveInvocations } from "../state/live.js";
+import { entriesOf } from "../state/queue-figures.js";
 import type { Registry } from "../state/registry.js";
 import { cancel } from "./cancel.js";
 import {
@@ -111,31 +113,31 @@ export async function accept(
   const inputBytes = bytesOf(inputs ?? []);
   const load = {
     waiting: live.size,
-    ownWaiting: share.all.size,
+    ownWaiting: share.count,
+    ...entriesOf(live, uid),
     documentBytes: live.documentBytes + inputBytes,
     ownDocumentBytes: share.documentBytes + inputBytes,
   };
   const submission = admit(asked, uid, load, deps.largestNode(), deps.admission);
-  if (submission.checkpoint) checkpoints.admit(uid, submission.arrayTasks?.length ?? 1);
-  const recorded = await store.submit({
+  if (submission.checkpoint) checkpoints.admit(uid, taskCountOf(submission));
+  const made = { owner: { uid, gid, user }, submission, submittedAtMs: nowMs() };
+  const { id, tasks, isNew } = await store.submit({
     requestId,
-    owner: { uid, gid, user },
-    submission,
+    ...made,
     ...(inputs === undefined ? {} : { inputs }),
-    submittedAtMs: nowMs(),
   });
-  const digest = digestOf(uid, submission, inputs);
-  const first = recorded[0]!;
-  // A repetition of the request finds its invocations running, or ended. What it names may mean
+  // A repetition of the request finds its invocations in memory, or ended. What it names may mean
   // something else by now (an alias moved): it must not take the place of what was recorded.
-  const isNew = first.state === "PENDING" && live.get(first.id) === undefined;
-  for (const invocation of recorded)
-    if (invocation.state === "PENDING" && live.get(invocation.id) === undefined)
-      live.add({ invocation, digest }, null);
-  if (isNew) deps.documents.remember(submissionIdOf(first), submission, digest.documentBytes);
-  if (submission.checkpoint) checkpoints.submitted(recorded);
-  dispatcher.kick();
-  return { id: submissionIdOf(first), tasks: recorded.length };
+  if (isNew) {
+    const digest = digestOf(uid, submission, inputs);
+    for (const { invocation, run } of newTasks(made, id))
+      if (run === undefined) live.add({ invocation, digest }, null);
+      else live.addRun({ invocation, digest }, run);
+    deps.documents.remember(id, submission, digest.documentBytes);
+    if (submission.checkpoint) checkpoints.submitted(id, tasks);
+    dispatcher.kick();
+  }
+  return { id, tasks };
 }
 
 /** The content of a list; throws NOT_ALLOWED for another user's. */
@@ -145,12 +147,16 @@ async function piecesOf(
   query: AskedOf<"list", "query">,
 ): Promise<Pieces> {
   const { store, live } = deps;
-  const { user, ids, states, sinceMs } = query;
+  const { user, ids, states, sinceMs, order, before } = query;
+  if (before !== undefined && order !== "newest")
+    throw new GleanerError("BAD_REQUEST", "before: only a list with order=newest has pages");
   const uid = await chosenUid(deps, caller, user, "see the invocations of");
   const filter = {
     ...(uid === undefined ? {} : { uid }),
     ...(states === undefined ? {} : { states }),
     ...(sinceMs === undefined ? {} : { sinceMs }),
+    ...(order === "newest" ? { newestFirst: true } : {}),
+    ...(before === undefined ? {} : { before }),
   };
   if (ids !== undefined) return allNamedPieces(store, ids, filter);
   if (states?.every((state) => state === "PENDING" || state === "RUNNING"))
@@ -189,7 +195,7 @@ async function wait(
     : { kind: "invocation", id: first.id };
   await waiters.untilEnded(awaited, timeoutMs, goneSignal(reply));
   if (waiters.hasEnded(awaited)) return namedPieces(store, id, {});
-  const [open] = isArray ? live.tasksOf(awaited.id) : [live.get(awaited.id)];
+  const open = isArray ? live.oneOf(awaited.id) : live.get(awaited.id);
   return onePiece(open === undefined ? [] : [open.invocation]);
 }
 

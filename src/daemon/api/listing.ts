@@ -4,11 +4,12 @@
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { clearTimeout, setTimeout } from "../../clock.js";
-import type { ScanFilter, Store } from "../../core/ports/store.js";
+import type { Scan, ScanFilter, Store } from "../../core/ports/store.js";
 import { UserSemaphores } from "../../limits/semaphore.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 import type { LiveInvocations } from "../state/live.js";
+import type { Live } from "../state/live-invocation.js";
 import type { Caller } from "./server/caller.js";
 import type { Sent } from "./server/register.js";
 
@@ -71,30 +72,49 @@ async function* textOf(reply: FastifyReply, pieces: Pieces, limit: number): Asyn
   yield `${text}],"truncated":${truncated}}`;
 }
 
+/** `before`: only smaller ids, of a list that shows the newest first. */
+export type ListFilter = ScanFilter & { readonly before?: number };
+
 /**
  * An invocation that is not final has a record in memory, which changes once the store has changed.
+ * Tasks that wait as runs are looked up when their piece is due.
  */
-export async function* livePieces(live: LiveInvocations, filter: ScanFilter): Pieces {
-  const all = filter.uid === undefined ? live.all() : live.of(filter.uid).all;
-  const chosen: InvocationId[] = [];
-  for (const each of all) if (passes(each, filter)) chosen.push(each.id);
-  chosen.sort((left, right) => left - right);
-  for (let at = 0; at < chosen.length; at += pieceRows) {
-    const piece = chosen.slice(at, at + pieceRows).flatMap((id) => live.get(id)?.invocation ?? []);
-    yield piece.filter((each) => passes(each, filter));
-  }
+export async function* livePieces(live: LiveInvocations, filter: ListFilter): Pieces {
+  const { uid, newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
+  const ranges: [first: number, last: number][] = [];
+  const add = (each: Live, last: number) => {
+    if (each.id < before && passes(each, filter))
+      ranges.push([each.id, Math.min(last, before - 1)]);
+  };
+  for (const each of live.singles(uid)) add(each, each.id);
+  for (const run of live.runs()) add(run.at(run.fromId), run.toId);
+  ranges.sort(([left], [right]) => (newestFirst ? right - left : left - right));
+  let piece: Invocation[] = [];
+  for (const [first, last] of ranges)
+    for (let at = 0; at <= last - first; at++) {
+      const invocation = live.get(invocationId(newestFirst ? last - at : first + at))?.invocation;
+      if (invocation === undefined || !passes(invocation, filter)) continue;
+      piece.push(invocation);
+      if (piece.length < pieceRows) continue;
+      yield piece;
+      piece = [];
+    }
+  yield piece;
 }
 
-export async function* storedPieces(store: Store, filter: ScanFilter): Pieces {
-  for (let afterId: number | null = 0; afterId !== null; ) {
-    const { found, scannedTo } = await store.scanInvocations(filter, afterId);
+export async function* storedPieces(store: Store, filter: ListFilter): Pieces {
+  const { before = Number.MAX_SAFE_INTEGER, ...scanned } = filter;
+  let afterId: number | null = filter.newestFirst ? before : 0;
+  while (afterId !== null) {
+    const scan: Scan = await store.scanInvocations(scanned, afterId);
+    const { found } = scan;
     for (let at = 0; at < found.length; at += pieceRows) yield found.slice(at, at + pieceRows);
-    afterId = scannedTo;
+    afterId = scan.scannedTo;
   }
 }
 
 /** The invocations of an id: an array's tasks, one task, or a single invocation. */
-export async function* namedPieces(store: Store, id: string, filter: ScanFilter): Pieces {
+export async function* namedPieces(store: Store, id: string, filter: ListFilter): Pieces {
   const first = await firstOf(store, id);
   // The tasks of an array have one owner.
   if (first === null || (filter.uid ?? first.owner.uid) !== first.owner.uid) return;
@@ -107,7 +127,7 @@ export async function* namedPieces(store: Store, id: string, filter: ScanFilter)
 export async function* allNamedPieces(
   store: Store,
   ids: readonly string[],
-  filter: ScanFilter,
+  filter: ListFilter,
 ): Pieces {
   const seen = new Set<InvocationId>();
   for (const id of new Set(ids))

@@ -21,7 +21,7 @@ const pieceTasks = 100;
 
 interface OutcomeParts {
   readonly store: Store;
-  readonly live: Pick<LiveInvocations, "get">;
+  readonly live: Pick<LiveInvocations, "has">;
   readonly waiters: Pick<Waiters, "untilEnded" | "untilNextEnd">;
 }
 
@@ -46,7 +46,7 @@ export async function listOutcomes(
   const asked: AskedTasks = { first, isMap, numbers };
   const untilMs = monotonicMs() + waitMs;
   for (;;) {
-    const ended = numbers.filter((task) => live.get(invocationId(first + task)) === undefined);
+    const ended = numbers.filter((task) => !live.has(invocationId(first + task)));
     if (ended.length > 0) return read(store, { ...asked, numbers: ended.slice(0, maxListed) });
     const leftMs = untilMs - monotonicMs();
     if (leftMs <= 0 || signal.aborted) return [];

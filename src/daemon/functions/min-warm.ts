@@ -17,6 +17,7 @@ import type { Accounts } from "../auth/accounts.js";
 import { Rounds } from "../records/rounds.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
+import { callsOf } from "../state/queue-figures.js";
 import type { Registry } from "../state/registry.js";
 
 const everyMs = 5_000;
@@ -32,7 +33,7 @@ const outlook = { seats: [], changesAtMs: Number.POSITIVE_INFINITY };
 export interface MinWarmDependencies {
   readonly store: Pick<Store, "listMinWarm">;
   readonly registry: Pick<Registry, "all">;
-  readonly live: Pick<LiveInvocations, "of" | "get">;
+  readonly live: Pick<LiveInvocations, "singles" | "runs" | "get">;
   readonly accounts: Pick<Accounts, "byUid" | "gidOf">;
   readonly access: Pick<Access, "require">;
   readonly limitMbOfUser: number;
@@ -95,16 +96,13 @@ export class MinWarm extends Rounds {
 
   /** Calls that wait, also those that only load, will have a worker soon. */
   private poolFunction({ key, kind, function: { settings } }: Wanted): PoolFunction {
-    const calls = [...this.deps.live.of(kind.uid).all];
-    const busyWorkers = calls.filter(({ digest }) => digest.version === kind.version).length;
+    const busyWorkers = callsOf(this.deps.live, kind).open;
     const { memoryMb, minWarm } = settings;
     return { key, memoryMb, minWarm, busyWorkers, outlook };
   }
 
-  private waiting({ uid, version }: WorkerKind): number {
-    const calls = [...this.deps.live.of(uid).all];
-    return calls.filter(({ state, digest }) => state === "PENDING" && digest.version === version)
-      .length;
+  private waiting(kind: WorkerKind): number {
+    return callsOf(this.deps.live, kind).waiting;
   }
 
   private tell(

@@ -8,7 +8,12 @@ import { mostOf } from "../../core/submission/user-share.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError, messageOf } from "../../model/errors.js";
-import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
+import {
+  type ExecutorId,
+  type InvocationId,
+  invocationId,
+  type NodeName,
+} from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
@@ -78,7 +83,7 @@ export class Checkpoints {
       this.folders.set(row.invocation, { ...row, asked: null });
       if (row.endedAtMs !== null) this.ended.add(row.invocation);
     }
-    for (const { id, digest } of this.deps.live.all())
+    for (const { id, digest } of this.deps.live.singles())
       if (digest.checkpointIn !== null) this.owed.add(id);
   }
 
@@ -104,8 +109,9 @@ export class Checkpoints {
     return count;
   }
 
-  submitted(invocations: readonly Invocation[]): void {
-    for (const { id } of invocations) if (this.deps.live.get(id) !== undefined) this.owed.add(id);
+  submitted(first: InvocationId, count: number): void {
+    for (let id = first; id < first + count; id = invocationId(id + 1))
+      if (this.deps.live.has(id)) this.owed.add(id);
   }
 
   /** The folder of an invocation; null if it requested none. */
@@ -133,7 +139,7 @@ export class Checkpoints {
     const folder = { invocation, owner, path, node, endedAtMs: null, asked: null };
     this.folders.set(invocation, folder);
     // It may have been cancelled meanwhile.
-    if (this.deps.live.get(invocation) === undefined) this.hasEnded(live.invocation);
+    if (!this.deps.live.has(invocation)) this.hasEnded(live.invocation);
   }
 
   private hasEnded({ id, endedAtMs }: Invocation): void {

@@ -67,12 +67,19 @@ export class StoppedFunctions {
     const { live, store } = this;
     const why = this.failures.whyStopped({ uid, version });
     this.log.info({ uid, version, why }, "stopped a function");
-    const waiting = [...live.of(uid).all].filter(
+    const singles = [...live.singles(uid)].filter(
       ({ id, digest }) => digest.version === version && live.queue.has(id),
     );
-    for (const each of waiting) live.withdraw(each);
+    for (const each of singles) live.withdraw(each);
+    const runs = [...live.queue.runs]
+      .filter(
+        ({ submission: { requested, digest } }) =>
+          requested.owner.uid === uid && digest.version === version,
+      )
+      .flatMap(({ fromId, toId }) => live.withdrawRuns([fromId, toId]));
     try {
-      await endWithdrawn({ live, store }, waiting, "FAILED", `its function is stopped: ${why}`);
+      const reason = `its function is stopped: ${why}`;
+      await endWithdrawn({ live, store }, { singles, runs }, "FAILED", reason);
     } catch (cause) {
       // They wait again, and each fails by itself.
       this.log.error({ cause: messageOf(cause) }, "cannot end the calls of a stopped function");

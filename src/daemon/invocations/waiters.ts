@@ -35,6 +35,11 @@ export class Waiters {
       if (arrayJobId !== null) this.wake({ kind: "task", id: arrayJobId });
       this.wake({ kind: "user", id: owner.uid });
     });
+    events.subscribe(["tasksEnded"], ({ array, ids: [first, last] }) => {
+      const ended = [...this.waiting.invocation.keys()].filter((id) => id >= first && id <= last);
+      for (const id of ended) this.wake({ kind: "invocation", id });
+      this.wake({ kind: "task", id: array });
+    });
     events.subscribe(["arrayEnded"], ({ array: id }) => this.wake({ kind: "array", id }));
   }
 
@@ -45,7 +50,7 @@ export class Waiters {
   }
 
   hasEnded({ kind, id }: Awaited): boolean {
-    return kind === "array" ? !this.live.hasArray(id) : this.live.get(id) === undefined;
+    return kind === "array" ? !this.live.hasArray(id) : !this.live.has(id);
   }
 
   /** Resolves at the end, after `timeoutMs`, or when `signal` reports that the client has gone. */

@@ -1,10 +1,11 @@
 // Ends invocations that wait in the queue, in one transaction.
 
 import { nowMs, setImmediate } from "../../clock.js";
-import type { Store } from "../../core/ports/store.js";
+import type { IdRange, Store } from "../../core/ports/store.js";
 import { assert } from "../../model/errors.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
+import type { LiveRun } from "../state/live-run.js";
 
 /**
  * How many are examined or ended per turn of the event loop: about 10 ms, so that other requests
@@ -17,25 +18,36 @@ interface Deps {
   readonly store: Pick<Store, "endPending">;
 }
 
-/** They were removed from the queue first, so that none begins while its end is written. */
+/** What was removed from the queue, so that none begins while its end is written. */
+export interface Withdrawn {
+  readonly singles: readonly Live[];
+  readonly runs: readonly LiveRun[];
+}
+
 export async function endWithdrawn(
   { live, store }: Deps,
-  withdrawn: readonly Live[],
+  { singles, runs }: Withdrawn,
   state: "CANCELLED" | "FAILED",
   reason: string,
 ): Promise<void> {
-  if (withdrawn.length === 0) return;
+  if (singles.length + runs.length === 0) return;
   const endedAtMs = nowMs();
-  const ids = withdrawn.map(({ invocation }) => invocation.id);
+  const ranges: IdRange[] = [
+    ...singles.map(({ id }): IdRange => [id, id]),
+    ...runs.map(({ fromId, toId }): IdRange => [fromId, toId]),
+  ];
   let ended: number;
   try {
-    ended = await store.endPending(ids, state, reason, endedAtMs);
+    ended = await store.endPending(ranges, state, reason, endedAtMs);
   } catch (thrown) {
-    for (const each of withdrawn) live.restore(each);
+    for (const each of singles) live.restore(each);
+    for (const each of runs) live.restoreRun(each);
     throw thrown;
   }
-  assert(ended === ids.length, "what was withdrawn was pending in the store");
-  for (const [at, each] of withdrawn.entries()) {
+  const withdrawn = runs.reduce((sum, { count }) => sum + count, singles.length);
+  assert(ended === withdrawn, "what was withdrawn was pending in the store");
+  for (const each of runs) live.finishRun(each);
+  for (const [at, each] of singles.entries()) {
     if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
     live.finish(each, { state, reason, endedAtMs });
   }

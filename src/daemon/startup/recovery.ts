@@ -64,6 +64,10 @@ async function restore(deps: RecoveryDependencies): Promise<void> {
   );
   for await (const recovered of allLive(store)) {
     const { id } = recovered.invocation;
+    if (recovered.run !== undefined) {
+      live.addRun(recovered, recovered.run);
+      continue;
+    }
     const attempt = running.get(id);
     live.add(recovered, attempt === undefined ? null : assignedTo(attempt));
     if (attempt === undefined || registry.get(attempt.executor) !== undefined) continue;
@@ -83,6 +87,7 @@ async function* allLive(store: Store): AsyncIterable<LiveInvocation> {
   do {
     page = await store.loadLive(afterId, livePage);
     yield* page;
-    afterId = page.at(-1)?.invocation.id ?? afterId;
+    const last = page.at(-1);
+    if (last !== undefined) afterId = last.invocation.id + (last.run?.count ?? 1) - 1;
   } while (page.length === livePage);
 }

@@ -2,6 +2,7 @@
 // subscribes.
 
 import type { Logger } from "pino";
+import type { IdRange } from "../../core/ports/store.js";
 import type { Plan } from "../../model/capacity/plan.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
@@ -32,6 +33,8 @@ export type DaemonEvent =
   /** A job waited for cores that functions had. */
   | { readonly type: "evicted"; readonly eviction: Eviction }
   | { readonly type: "invocationEnded"; readonly invocation: Invocation }
+  /** Tasks of an array that waited as a run ended together; they have no event of their own. */
+  | { readonly type: "tasksEnded"; readonly array: InvocationId; readonly ids: IdRange }
   /** Its last task has ended. */
   | { readonly type: "arrayEnded"; readonly array: InvocationId }
   /** A run ended by itself. */

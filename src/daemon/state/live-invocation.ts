@@ -38,9 +38,6 @@ export class LiveSubmission {
  * it runs.
  */
 export class Live implements Waiting {
-  readonly id: InvocationId;
-  private readonly arrayTaskId: number | null;
-  private progress: Progress;
   /**
    * The owner cancelled it while it ran: if the attempt ends without a result, it is not tried
    * again.
@@ -57,13 +54,11 @@ export class Live implements Waiting {
   isRetried = false;
 
   constructor(
-    invocation: Invocation,
-    private readonly submission: LiveSubmission,
-  ) {
-    this.id = invocation.id;
-    this.arrayTaskId = invocation.arrayTaskId;
-    this.progress = progressOf(invocation);
-  }
+    readonly id: InvocationId,
+    private readonly arrayTaskId: number | null,
+    private progress: Progress,
+    readonly submission: LiveSubmission,
+  ) {}
 
   get invocation(): Invocation {
     const { id, arrayTaskId } = this;
@@ -137,7 +132,7 @@ export class Live implements Waiting {
   }
 }
 
-function progressOf(invocation: Invocation): Progress {
+export function progressOf(invocation: Invocation): Progress {
   const { state, startedAtMs, endedAtMs, attempt, exitCode, signal, reason, node, wallMs } =
     invocation;
   if (state === "PENDING" && attempt === 0 && reason === null) return untouched;

@@ -52,6 +52,18 @@ export const requestedNotice = notice.extend({
   leadMs: count.nullable().describe("If null, 60 s, or half of a shorter time limit"),
 });
 
+export const taskRange = z
+  .strictObject({
+    from: count,
+    to: count,
+    step: z
+      .int()
+      .min(1)
+      .max(2 ** 31 - 1),
+  })
+  .describe("from, from + step and so on, up to `to`");
+export const arrayTasks = z.array(z.union([count, taskRange]));
+
 export const submission = z.strictObject({
   name: z.string().min(1).max(256),
   command,
@@ -65,7 +77,9 @@ export const submission = z.strictObject({
     .describe("A file name pattern; null: Slurm's default, slurm-%j.out or slurm-%A_%a.out"),
   stderrPattern: path.nullable().describe("null: the same file as standard output"),
   environment: z.record(z.string(), z.string()),
-  arrayTasks: z.array(count).nullable().describe("Task numbers of an array; null: no array"),
+  arrayTasks: arrayTasks
+    .nullable()
+    .describe("Task numbers of an array, or ranges of them; null: no array"),
   notice: notice
     .nullable()
     .exactOptional()

@@ -1,14 +1,15 @@
 // The independent checker: keeps its own books of what really happened, and checks the promises of
 // the design against them.
 
-import type { AttemptResult, Drain, NewInvocations } from "../../../src/core/ports/store.js";
-import type { InvocationId, NodeName } from "../../../src/model/ids.js";
 import type {
-  Attempt,
-  AttemptEnd,
-  Invocation,
-  InvocationState,
-} from "../../../src/model/invocation.js";
+  AttemptResult,
+  Drain,
+  IdRange,
+  NewInvocations,
+  Submitted,
+} from "../../../src/core/ports/store.js";
+import { type InvocationId, invocationId, type NodeName } from "../../../src/model/ids.js";
+import type { Attempt, AttemptEnd, InvocationState } from "../../../src/model/invocation.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
 import type { Disk } from "../site/disk.js";
 import type { SimulatedNode } from "../site/node.js";
@@ -192,13 +193,14 @@ export class Books {
   // What was committed.
 
   committed(name: string, args: readonly unknown[], value: unknown): void {
-    if (name === "submit")
-      this.submitted(args[0] as NewInvocations, value as readonly Invocation[]);
+    if (name === "submit") this.submitted(args[0] as NewInvocations, value as Submitted);
     else if (name === "beginAttempt") this.begun(args[0] as Attempt);
     else if (name === "endAttempt") {
       if (value === true) this.recorded(args[0] as AttemptResult);
     } else if (name === "endPending") {
-      const ids = args[0] as readonly InvocationId[];
+      const ids = (args[0] as readonly IdRange[]).flatMap(([first, last]) =>
+        Array.from({ length: last - first + 1 }, (_, at) => invocationId(first + at)),
+      );
       this.demand(value === ids.length, `of ${ids.length} that wait ${value} were ended`);
       for (const id of ids) {
         const account = this.accounts.get(id)!;
@@ -230,8 +232,8 @@ export class Books {
     this.demand(missing === null, `${name} is recorded as ${end} ${missing}`);
   }
 
-  private submitted(request: NewInvocations, tasks: readonly Invocation[]): void {
-    const ids = tasks.map(({ id }) => id);
+  private submitted(request: NewInvocations, { id: first, tasks }: Submitted): void {
+    const ids = Array.from({ length: tasks }, (_, at) => invocationId(first + at));
     const before = this.requests.get(request.requestId);
     this.demand(
       before === undefined || before.join() === ids.join(),

@@ -32,6 +32,7 @@ import type {
   ExecutorMessage,
 } from "../../../src/wire/messages.js";
 import { facts, node, submission } from "../nouns.js";
+import { submitTo } from "../store/samples.js";
 import { MemoryBlobFiles } from "./memory-blobs.js";
 
 const config = parseConfig({ functions: { maxLostAttempts: 1_000 } }, "the hostile site");
@@ -210,7 +211,7 @@ export class HostileSite {
     const asked = submission({ name: user, cores, memoryMb: 100, timeLimitMs });
     const owner = { uid: 1_000 + user.charCodeAt(0), gid: 1_000, user };
     const requestId = `${user}-${++this.names}`;
-    const [made] = await this.store.submit({
+    const [made] = await submitTo(this.store, {
       requestId,
       owner,
       submission: asked,

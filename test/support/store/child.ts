@@ -16,11 +16,11 @@ const [, , file, workerFile, prefix] = process.argv as [string, string, string, 
  */
 async function runOne(store: Store, requestId: string): Promise<boolean> {
   try {
-    const [invocation] = await store.submit(sampleRequest(requestId));
-    console.log(`submitted ${requestId} ${invocation!.id}`);
-    await store.beginAttempt(sampleAttempt(invocation!.id));
-    await store.endAttempt(sampleResult(invocation!.id));
-    console.log(`ended ${invocation!.id}`);
+    const { id } = await store.submit(sampleRequest(requestId));
+    console.log(`submitted ${requestId} ${id}`);
+    await store.beginAttempt(sampleAttempt(id));
+    await store.endAttempt(sampleResult(id));
+    console.log(`ended ${id}`);
     return true;
   } catch (error) {
     console.log(`failed ${requestId} ${messageOf(error)}`);

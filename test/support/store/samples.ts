@@ -1,9 +1,14 @@
 // Samples to fill a store with: one request, its attempt and its end, with a posting that is right.
 
 import { postingOf } from "../../../src/core/accounting/metering.js";
-import type { AttemptResult, NewInvocations } from "../../../src/core/ports/store.js";
-import { executorId, type InvocationId, nodeName } from "../../../src/model/ids.js";
-import { type Attempt, type AttemptEnd, isBilled } from "../../../src/model/invocation.js";
+import type { AttemptResult, NewInvocations, Store } from "../../../src/core/ports/store.js";
+import { executorId, type InvocationId, invocationId, nodeName } from "../../../src/model/ids.js";
+import {
+  type Attempt,
+  type AttemptEnd,
+  type Invocation,
+  isBilled,
+} from "../../../src/model/invocation.js";
 
 const sampleRate = { microCreditsPerCoreSecond: 278, microCreditsPerGbSecond: 28 };
 
@@ -34,6 +39,16 @@ export function sampleRequest(
       arrayTasks: tasks,
     },
   };
+}
+
+/** Submits, and returns the invocations as they are recorded. */
+export async function submitTo(
+  store: Store,
+  request: NewInvocations,
+): Promise<readonly Invocation[]> {
+  const { id, tasks } = await store.submit(request);
+  const ids = Array.from({ length: tasks }, (_, at) => invocationId(id + at));
+  return store.listInvocations({ ids, limit: tasks });
 }
 
 export function sampleAttempt(invocation: InvocationId, number = 1, startedAtMs = 2_000): Attempt {

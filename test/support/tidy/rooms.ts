@@ -91,6 +91,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "context",
       "filters",
       "functions",
+      "newest",
       "output",
       "values",
       "wait",

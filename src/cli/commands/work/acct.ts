@@ -4,6 +4,7 @@ import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
+import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
 import { parseIds } from "../../values.js";
 import { formatElapsed, formatWhen, midnightBefore } from "../../when.js";
@@ -44,13 +45,15 @@ async function acct(context: Context, options: Options): Promise<number> {
     ...(state !== undefined && { states: parseStates(state, "-s").join(",") }),
     ...(period.fromMs !== undefined && { sinceMs: period.fromMs }),
   };
-  const list = await (await context.client()).list(query);
+  const list = await newestOf(await context.client(), query);
   const untilMs = period.toMs ?? Number.POSITIVE_INFINITY;
   const invocations = list.invocations.filter(({ submittedAtMs }) => submittedAtMs <= untilMs);
   if (options.json) print(json({ ...list, invocations }));
   else print((options.parsable2 ? bare : table)(invocations, columnsAt(nowMs()), !noheader));
   if (list.truncated && !options.json)
-    complain("note: the list is incomplete: select fewer invocations with -S, -u or -s");
+    complain(
+      `note: only the newest ${list.invocations.length} are listed: select fewer invocations with -S, -u or -s`,
+    );
   return exitStatus.done;
 }
 

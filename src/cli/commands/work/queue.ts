@@ -4,6 +4,7 @@ import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenUser, parseStates, stateCodes } from "../../filters.js";
+import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
 import { formatNumbers, parseIds } from "../../values.js";
 import { formatSpan } from "../../when.js";
@@ -38,7 +39,7 @@ async function queue(context: Context, options: Options): Promise<number> {
     ...(options.job !== undefined && { ids: parseIds([options.job]).join(",") }),
     states: states.join(","),
   };
-  const list = await (await context.client()).list(query);
+  const list = await newestOf(await context.client(), query);
   if (options.json) {
     print(json(list));
     return exitStatus.done;
@@ -46,7 +47,9 @@ async function queue(context: Context, options: Options): Promise<number> {
   const lines = options.array ? list.invocations.map(single) : condensed(list.invocations);
   print(table(lines, columnsAt(nowMs()), !options.noheader));
   if (list.truncated)
-    complain("note: the list is incomplete: select fewer invocations with -u, -j or -t");
+    complain(
+      `note: only the newest ${list.invocations.length} are listed: select fewer invocations with -u, -j or -t`,
+    );
   return exitStatus.done;
 }
 

@@ -6,7 +6,8 @@ ALTER TABLE submission ADD COLUMN version TEXT;
 ALTER TABLE submission ADD COLUMN input_bytes INTEGER NOT NULL DEFAULT 0 CHECK (input_bytes >= 0);
 
 CREATE TABLE call_input (
-  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  -- It may have no row in invocation yet.
+  invocation INTEGER PRIMARY KEY,
   content_type TEXT NOT NULL,
   body BLOB NOT NULL
 ) STRICT;

@@ -18,6 +18,7 @@ import { postingInsert } from "../ledger/chain.js";
 import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { callKeeper } from "./calls.js";
+import { taskSeparator } from "./rows/task-runs.js";
 
 interface AttemptRow {
   readonly invocation: InvocationId;
@@ -79,6 +80,7 @@ function findInvocation(database: Connection) {
 
 function beginAttempt(database: Connection): (attempt: Attempt) => void {
   const invocationState = findInvocation(database);
+  const separate = taskSeparator(database);
   const insertAttempt = database.prepare(
     `INSERT INTO attempt (invocation, number, executor, node, cores, memory_mb, gpus, state, started_at_ms,
        started_monotonic_ms)
@@ -92,7 +94,8 @@ function beginAttempt(database: Connection): (attempt: Attempt) => void {
   return (attempt: Attempt) => {
     const { invocation: id, number, state } = attempt;
     assert(state === "RUNNING", `attempt ${number} of invocation ${id} begins RUNNING`);
-    const invocation = invocationState.get(id);
+    let invocation = invocationState.get(id);
+    if (invocation === undefined && separate(id)) invocation = invocationState.get(id);
     if (invocation === undefined)
       throw new GleanerError("STORE", `cannot begin an attempt: there is no invocation ${id}`);
     step(invocationTransitions, invocation.state, "RUNNING", `invocation ${id}`);

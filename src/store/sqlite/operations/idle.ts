@@ -67,6 +67,10 @@ const waits = `
     SELECT coalesce(last.ended_at_ms, l.submitted_at_ms), coalesce(l.ended_at_ms, @toMs)
     FROM live AS l LEFT JOIN attempt AS last ON last.invocation = l.id AND last.number = l.attempt
     WHERE last.number IS NULL OR last.ended_at_ms IS NOT NULL
+    UNION ALL
+    SELECT s.submitted_at_ms, coalesce(r.ended_at_ms, @toMs)
+    FROM task_run AS r JOIN submission AS s ON s.id = r.submission
+    WHERE (r.ended_at_ms IS NULL OR r.ended_at_ms > @fromMs) AND s.submitted_at_ms < @toMs
   )
   SELECT max(fromMs, @fromMs) AS fromMs, min(toMs, @toMs) AS toMs FROM wait
   WHERE fromMs < @toMs AND toMs > @fromMs AND fromMs < toMs`;

@@ -1,27 +1,25 @@
 // Invocations and their submissions: accepted, listed, loaded, and ended while they wait.
 
-import type {
-  InvocationFilter,
-  LiveInvocation,
-  NewInvocations,
-} from "../../../core/ports/store.js";
+import type { InvocationFilter, LiveInvocation } from "../../../core/ports/store.js";
 import { digestOf } from "../../../core/submission/digest.js";
+import { type NewTasks, newTasks, taskCountOf } from "../../../core/submission/new-tasks.js";
 import { assert, GleanerError } from "../../../model/errors.js";
-import { type InvocationId, invocationId, type VersionId } from "../../../model/ids.js";
-import {
-  type Invocation,
-  invocationTransitions,
-  isFinal,
-  newInvocation,
-  type SubmissionDigest,
-} from "../../../model/invocation.js";
-import { mayBecome } from "../../../model/machine.js";
+import type { InvocationId, VersionId } from "../../../model/ids.js";
+import { isFinal, type SubmissionDigest, submissionIdOf } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 import { inputKeeper } from "./calls.js";
 import { documentKeeper, submissionReader } from "./documents.js";
-import { columns, type InvocationRow, invocationOf, tables } from "./invocation-rows.js";
-import { invocationScanner } from "./scan.js";
+import { columns, type InvocationRow, invocationOf, tables } from "./rows/invocation-rows.js";
+import { invocationScanner } from "./rows/scan.js";
+import {
+  firstAt,
+  type RunRow,
+  runEnder,
+  runInserter,
+  runLister,
+  selectRuns,
+} from "./rows/task-runs.js";
 
 interface LiveRow extends InvocationRow {
   readonly function_key: string;
@@ -46,7 +44,7 @@ export function invocationWrites(
 function submit(database: Connection): Operations<"submit">["submit"] {
   const findRequest = requestFinder(database);
   const nextId = database
-    .prepare<[], number>(
+    .prepare<[], InvocationId>(
       "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'invocation'",
     )
     .pluck();
@@ -60,14 +58,8 @@ function submit(database: Connection): Operations<"submit">["submit"] {
   );
   const keepDocuments = documentKeeper(database);
   const keepInputs = inputKeeper(database);
-  // json_each returns the tasks in order, with `key` counting from 0.
-  const insertInvocations = database.prepare<{ id: number; tasks: string }>(
-    `INSERT INTO invocation (id, submission, array_task_id, state, attempt)
-     SELECT @id + key, @id, value, 'PENDING', 0 FROM json_each(@tasks)`,
-  );
-  const selectTasks = database.prepare<{ id: number; tasks: number }, InvocationRow>(
-    `SELECT ${columns} FROM ${tables} WHERE i.id BETWEEN @id AND @id + @tasks - 1 ORDER BY i.id`,
-  );
+  const insertTasks = taskInserter(database);
+  const reserveIds = idReserver(database);
   return (request) => {
     const { requestId, owner, submission, submittedAtMs } = request;
     const earlier = findRequest.get(requestId);
@@ -77,9 +69,9 @@ function submit(database: Connection): Operations<"submit">["submit"] {
           "NOT_ALLOWED",
           "another user has used this request id already: send the request again under a new one",
         );
-      return selectTasks.all(earlier).map(invocationOf);
+      return { id: earlier.id, tasks: earlier.tasks, isNew: false };
     }
-    const taskIds = submission.arrayTasks ?? [null];
+    const tasks = taskCountOf(submission);
     const id = nextId.get()!;
     insertSubmission.run({
       id,
@@ -93,91 +85,89 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       gpus: submission.gpus,
       timeLimitMs: submission.timeLimitMs,
       submittedAtMs,
-      tasks: taskIds.length,
+      tasks,
       ...digestOf(owner.uid, submission, request.inputs),
       ...keepDocuments(owner.uid, submission),
     });
-    insertInvocations.run({ id, tasks: JSON.stringify(taskIds) });
+    insertTasks(newTasks(request, id));
+    reserveIds(id + tasks - 1);
     keepInputs(id, request.inputs ?? []);
-    return taskIds.map((task, at) => submitted(request, id, at, task));
+    return { id, tasks, isNew: true };
   };
 }
 
 /** The submission that was made with a request id. */
 const requestFinder = (database: Connection) =>
-  database.prepare<[string], { id: number; owner_uid: number; tasks: number }>(
+  database.prepare<[string], { id: InvocationId; owner_uid: number; tasks: number }>(
     "SELECT id, owner_uid, tasks FROM submission WHERE request_id = ?",
   );
 
-/** In the form of a read: an array of thousands need not be read again. */
-function submitted(
-  { owner, submission, submittedAtMs }: NewInvocations,
-  first: number,
-  at: number,
-  task: number | null,
-): Invocation {
-  const { name, cores, memoryMb, gpus, timeLimitMs } = submission;
-  return newInvocation({
-    id: invocationId(first + at),
-    arrayJobId: task === null ? null : invocationId(first),
-    arrayTaskId: task,
-    owner,
-    name,
-    cores,
-    memoryMb,
-    gpus,
-    timeLimitMs,
-    submittedAtMs,
-  });
+function taskInserter(database: Connection): (tasks: readonly NewTasks[]) => void {
+  const insertInvocation = database.prepare(
+    `INSERT INTO invocation (id, submission, array_task_id, state, attempt)
+     VALUES (@id, @submission, @task, 'PENDING', 0)`,
+  );
+  const insertRun = runInserter(database);
+  return (tasks) => {
+    for (const { invocation, run } of tasks) {
+      const { id, arrayTaskId: task } = invocation;
+      if (run !== undefined) insertRun(invocation, run);
+      else insertInvocation.run({ id, submission: submissionIdOf(invocation), task });
+    }
+  };
+}
+
+/** Returns a function that keeps ids up to this one from being given again. */
+function idReserver(database: Connection): (last: number) => void {
+  const raise = database.prepare<{ last: number }>(
+    "UPDATE sqlite_sequence SET seq = @last WHERE name = 'invocation' AND seq < @last",
+  );
+  // The sequence has a row from the first insertion on.
+  const insert = database.prepare<{ last: number }>(
+    `INSERT INTO sqlite_sequence (name, seq) SELECT 'invocation', @last
+     WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'invocation')`,
+  );
+  return (last) => {
+    insert.run({ last });
+    raise.run({ last });
+  };
 }
 
 function endPending(database: Connection): Operations<"endPending">["endPending"] {
   const end = database.prepare(
     `UPDATE invocation SET state = @state, reason = @reason, ended_at_ms = @endedAtMs
-     WHERE id IN (SELECT value FROM json_each(@ids)) AND state = 'PENDING'`,
+     WHERE id BETWEEN @first AND @last AND state = 'PENDING'`,
   );
-  return (invocations, state, reason, endedAtMs) => {
-    assert(mayBecome(invocationTransitions, "PENDING", state), `PENDING may become ${state}`);
-    return end.run({ ids: JSON.stringify(invocations), state, reason, endedAtMs }).changes;
+  const endRuns = runEnder(database);
+  return (ranges, state, reason, endedAtMs) => {
+    assert(state === "CANCELLED" || state === "FAILED", `PENDING may become ${state}`);
+    let count = 0;
+    for (const [first, last] of ranges) {
+      count += end.run({ first, last, state, reason, endedAtMs }).changes;
+      count += endRuns([first, last], { state, reason, endedAtMs });
+    }
+    return count;
   };
 }
 
 export function invocationReads(
   database: Connection,
 ): Operations<"loadLive" | "listInvocations" | "scanInvocations" | "submissionOf"> {
-  const selectLive = database.prepare<[number, number], LiveRow>(
-    `SELECT ${columns}, s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version,
-       (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
-        WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms
-     FROM ${tables} WHERE i.ended_at_ms IS NULL AND i.id > ? ORDER BY i.id LIMIT ?`,
-  );
-
   const selectSubmissionId = database
-    .prepare<[number], InvocationId>("SELECT submission FROM invocation WHERE id = ?")
+    .prepare<{ id: InvocationId }, InvocationId>(
+      `SELECT submission FROM invocation WHERE id = @id
+       UNION ALL SELECT submission FROM task_run
+         WHERE first_id = ${firstAt("@id")} AND last_id >= @id`,
+    )
     .pluck();
   const readSubmission = submissionReader(database);
-
-  /** The tasks of an array share one digest, even after passing between threads. */
-  function loadLive(afterId: number, limit: number): readonly LiveInvocation[] {
-    const digests = new Map<InvocationId, SubmissionDigest>();
-    return selectLive.all(afterId, limit).map((row) => {
-      const digest = digests.get(row.submission) ?? {
-        functionKey: row.function_key,
-        checkpointIn: row.checkpoint_in,
-        documentBytes: row.document_bytes,
-        inputBytes: row.input_bytes,
-        version: row.version,
-      };
-      digests.set(row.submission, digest);
-      return { invocation: invocationOf(row), digest, ranMs: row.ran_ms };
-    });
-  }
+  const listRuns = runLister(database);
 
   return {
-    loadLive,
+    loadLive: liveLoader(database),
     listInvocations(filter) {
       const where = conditionsOf(filter);
-      return database
+      const rows = database
         .prepare<unknown[], InvocationRow>(
           `SELECT ${columns} FROM ${tables} WHERE ${where.join(" AND ")} ORDER BY i.id LIMIT @limit`,
         )
@@ -189,14 +179,62 @@ export function invocationReads(
           states: JSON.stringify(filter.states),
           sinceMs: filter.sinceMs,
           limit: filter.limit,
-        })
+        });
+      return [...rows, ...listRuns(filter)]
+        .sort((left, right) => left.id - right.id)
+        .slice(0, filter.limit)
         .map(invocationOf);
     },
     scanInvocations: invocationScanner(database),
     submissionOf(id) {
-      const submission = selectSubmissionId.get(id);
+      const submission = selectSubmissionId.get({ id });
       return submission === undefined ? null : readSubmission(submission);
     },
+  };
+}
+
+/** The tasks of an array share one digest, even after passing between threads. */
+function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
+  const digestColumns =
+    "s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version";
+  const selectLive = database.prepare<[number, number], LiveRow>(
+    `SELECT ${columns}, ${digestColumns},
+       (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
+        WHERE a.invocation = i.id AND a.state = 'EVICTED') AS ran_ms
+     FROM ${tables} WHERE i.ended_at_ms IS NULL AND i.id > ? ORDER BY i.id LIMIT ?`,
+  );
+  const selectRunsLive = database.prepare<[number, number], LiveRow & RunRow>(
+    `${selectRuns(`, ${digestColumns}, 0 AS ran_ms`)}
+     WHERE r.ended_at_ms IS NULL AND r.first_id > ? ORDER BY r.first_id LIMIT ?`,
+  );
+  return (afterId, limit) => {
+    const digests = new Map<InvocationId, SubmissionDigest>();
+    const digestIn = (row: LiveRow) => {
+      const digest = digests.get(row.submission) ?? {
+        functionKey: row.function_key,
+        checkpointIn: row.checkpoint_in,
+        documentBytes: row.document_bytes,
+        inputBytes: row.input_bytes,
+        version: row.version,
+      };
+      digests.set(row.submission, digest);
+      return digest;
+    };
+    const single = (row: LiveRow): LiveInvocation => ({
+      invocation: invocationOf(row),
+      digest: digestIn(row),
+      ranMs: row.ran_ms,
+    });
+    const run = (row: LiveRow & RunRow): LiveInvocation => ({
+      ...single(row),
+      run: { count: row.last_id - row.id + 1, step: row.step },
+    });
+    return [
+      ...selectLive.all(afterId, limit).map(single),
+      ...selectRunsLive.all(afterId, limit).map(run),
+    ]
+      .sort((left, right) => left.invocation.id - right.invocation.id)
+      .slice(0, limit);
   };
 }
 

@@ -9,6 +9,7 @@ import { RemovedPostings } from "../ledger/removed.js";
 import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { documentRemover } from "./documents.js";
+import { runPruner } from "./rows/task-runs.js";
 
 /**
  * Rows of a table that lie completely before @beforeMs, by its key. Their indexes are on times that
@@ -73,15 +74,8 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
     database.prepare<[number]>(`DELETE FROM ${table} WHERE invocation = ?`),
   );
   const deleteInvocation = database.prepare<[number]>("DELETE FROM invocation WHERE id = ?");
-  const deleteSubmission = database.prepare<
-    { id: number },
-    { command: number; environment: number }
-  >(
-    `DELETE FROM submission WHERE id = @id
-       AND NOT EXISTS (SELECT 1 FROM invocation WHERE submission = @id)
-     RETURNING command, environment`,
-  );
-  const removeDocument = documentRemover(database);
+  const removeIfLast = submissionRemover(database);
+  const pruneRuns = runPruner(database);
   const isAsWritten = postingChecker(database, seal);
   const sums = new DaySeals(database, seal);
   const ranges = new RemovedPostings(database, seal);
@@ -102,12 +96,31 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
         ranges.add(row.sequence);
       }
       removed += deleteInvocation.run(id).changes;
-      const last = deleteSubmission.get({ id: submission });
-      if (last === undefined) continue;
-      removed += 1;
-      removeDocument(last.command);
-      removeDocument(last.environment);
+      removed += removeIfLast(submission);
     }
-    return removed;
+    const { tasks, submissions } = pruneRuns(limit);
+    for (const id of submissions) removed += removeIfLast(id);
+    return removed + tasks;
+  };
+}
+
+/** Returns a function that removes a submission without invocations, and counts it. */
+function submissionRemover(database: Connection): (id: number) => number {
+  const deleteSubmission = database.prepare<
+    { id: number },
+    { command: number; environment: number }
+  >(
+    `DELETE FROM submission WHERE id = @id
+       AND NOT EXISTS (SELECT 1 FROM invocation WHERE submission = @id)
+       AND NOT EXISTS (SELECT 1 FROM task_run WHERE submission = @id)
+     RETURNING command, environment`,
+  );
+  const removeDocument = documentRemover(database);
+  return (id) => {
+    const last = deleteSubmission.get({ id });
+    if (last === undefined) return 0;
+    removeDocument(last.command);
+    removeDocument(last.environment);
+    return 1;
   };
 }

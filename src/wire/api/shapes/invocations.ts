@@ -118,6 +118,13 @@ export const invocationQuery = z.strictObject({
   ids: someIds.exactOptional(),
   states: someStates.exactOptional(),
   sinceMs: askedTime.exactOptional().describe("Ended after this time, or not at all"),
+  order: z.enum(["oldest", "newest"]).default("oldest").describe("Which ones come first"),
+  before: z.coerce
+    .number<number>()
+    .int()
+    .min(1)
+    .exactOptional()
+    .describe("With order=newest, the next page: only invocations with smaller ids than this"),
   limit: z.coerce.number<number>().int().min(1).max(maxListed).default(maxListed),
 });
 export const invocationList = z.strictObject({

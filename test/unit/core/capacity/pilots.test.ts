@@ -297,6 +297,7 @@ test("a gleanerd that does not run as root refuses other users' functions with o
     maxTimeLimitMs: 1_000,
     maxArrayTasks: 1,
     maxPending: 2,
+    maxPendingEntries: 2,
     maxDocumentsMb: 100,
     maxScriptBytes: 100,
     maxEnvironmentBytes: 100,

@@ -12,6 +12,7 @@ describe("admission", () => {
     maxTimeLimitMs: 3_600_000,
     maxArrayTasks: 100,
     maxPending: 1_000,
+    maxPendingEntries: 100,
     maxDocumentsMb: 100,
     maxScriptBytes: 1_000,
     maxEnvironmentBytes: 100,

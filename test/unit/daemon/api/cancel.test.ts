@@ -4,12 +4,18 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
+import { newTasks } from "../../../../src/core/submission/new-tasks.js";
 import { cancel } from "../../../../src/daemon/api/cancel.js";
 import type { InvocationRoutes } from "../../../../src/daemon/api/invocations.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Registry } from "../../../../src/daemon/state/registry.js";
-import { executorId, type InvocationId, nodeName } from "../../../../src/model/ids.js";
+import {
+  executorId,
+  type InvocationId,
+  invocationId,
+  nodeName,
+} from "../../../../src/model/ids.js";
 import type { AttemptKey } from "../../../../src/wire/messages.js";
 import { newState } from "../../../support/daemon/state.js";
 import { sampleAttempt, sampleRequest } from "../../../support/store/samples.js";
@@ -51,9 +57,11 @@ beforeEach(() => {
 async function submit(name: string, of: typeof ada, numbers: readonly number[] | null) {
   const request = sampleRequest(name, { ...of, tasks: numbers });
   const digest = digestOf(of.uid, request.submission);
-  const recorded = await store.submit(request);
-  for (const invocation of recorded) live.add({ invocation, digest }, null);
-  return recorded.map(({ id }) => live.get(id)!);
+  const { id, tasks } = await store.submit(request);
+  for (const { invocation, run } of newTasks(request, id))
+    if (run === undefined) live.add({ invocation, digest }, null);
+    else live.addRun({ invocation, digest }, run);
+  return Array.from({ length: tasks }, (_, at) => live.get(invocationId(id + at))!);
 }
 
 test("50,000 invocations of a user are cancelled together, and executors are told of the running ones", async () => {

@@ -47,6 +47,7 @@ const admission: AdmissionPolicy = {
   maxTimeLimitMs: 3_600_000,
   maxArrayTasks: 10_000,
   maxPending: 200_000,
+  maxPendingEntries: 200_000,
   maxDocumentsMb: 8_192,
   maxScriptBytes: 4 * mebibyte,
   maxEnvironmentBytes: mebibyte,

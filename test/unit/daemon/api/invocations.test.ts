@@ -11,10 +11,17 @@ import {
 } from "../../../../src/daemon/api/invocations.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import { entriesOf } from "../../../../src/daemon/state/queue-figures.js";
 import { executorId, type InvocationId, nodeName } from "../../../../src/model/ids.js";
+import type { InvocationList } from "../../../../src/wire/api/types.js";
 import { TestApi } from "../../../support/daemon/api.js";
 import { newState } from "../../../support/daemon/state.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 const rules = {
@@ -23,6 +30,7 @@ const rules = {
   maxTimeLimitMs: 3_600_000,
   maxArrayTasks: 100,
   maxPending: 1_000,
+  maxPendingEntries: 1_000,
   maxDocumentsMb: 100,
   maxScriptBytes: 1_000,
   maxEnvironmentBytes: 1_000,
@@ -70,7 +78,7 @@ afterEach(() => api.close());
 
 async function submit(name: string, of = ada, tasks: readonly number[] | null = null) {
   const request = sampleRequest(name, { ...of, tasks });
-  const recorded = await store.submit(request);
+  const recorded = await submitTo(store, request);
   const digest = digestOf(of.uid, request.submission);
   return recorded.map((invocation) => live.add({ invocation, digest }, null));
 }
@@ -213,11 +221,34 @@ describe("a submission", () => {
     expect(api.acts).toEqual([{ action: "submit", subject: "1", detail: "2 tasks" }]);
   });
 
+  test("of a long array is one entry, listed newest first page by page and cancelled in one go", async () => {
+    const arrayTasks = [{ from: 0, to: 99, step: 1 }];
+    expect(await send({ arrayTasks })).toEqual({ status: 200, body: { id: 1, tasks: 100 } });
+    expect([...live.singles()]).toEqual([]);
+    expect(entriesOf(live, ada.uid)).toEqual({ entries: 1, ownEntries: 1 });
+    expect(live.of(ada.uid).count).toBe(100);
+    for (const more of ["", "&states=PENDING", "&ids=1"]) {
+      const pages: number[] = [];
+      for (let before: number | null = 1_000; before !== null; ) {
+        const path: string = `/v1/invocations?order=newest&limit=30&before=${before}${more}`;
+        const { body } = await api.ask(path, ada.uid);
+        const { invocations, truncated } = body as InvocationList;
+        pages.push(...invocations.map(({ id }) => id));
+        before = truncated ? invocations.at(-1)!.id : null;
+      }
+      expect(pages).toEqual(Array.from({ length: 100 }, (_, at) => 100 - at));
+    }
+    expect((await api.ask("/v1/invocations?before=3", ada.uid)).status).toBe(400);
+    const cancelled = await api.ask("/v1/cancel", ada.uid, { ids: ["1"] });
+    expect(cancelled.body).toEqual({ cancelled: 100, problems: [] });
+    expect([live.size, live.hasArray(1 as InvocationId)]).toEqual([0, false]);
+  });
+
   test("that is sent again is recorded once", async () => {
     await send();
     expect(await send()).toMatchObject({ body: { id: 1 } });
     expect(live.size).toBe(1);
-    const [each] = live.all();
+    const [each] = live.singles();
     await end(each!);
     expect(await send()).toMatchObject({ body: { id: 1 } });
     expect(live.size).toBe(0);

@@ -9,7 +9,12 @@ import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { InvocationId } from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
 import { submission } from "../../../support/nouns.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 let store: Store;
@@ -28,7 +33,7 @@ const payload = (text: string) => ({ contentType: "application/json", body: Buff
 
 async function map(tasks: number): Promise<InvocationId> {
   const numbers = Array.from({ length: tasks }, (_, at) => at);
-  const made = await store.submit({
+  const made = await submitTo(store, {
     ...sampleRequest("map", { tasks: numbers, uid: caller.uid }),
     inputs: numbers.map((each) => payload(String(each))),
   });

@@ -71,7 +71,7 @@ describe("checkpoint folders", () => {
       { invocation: made.invocation(), digest: digestOf(1_000, { ...submission, ...change }) },
       null,
     );
-    folders.submitted([each.invocation]);
+    folders.submitted(each.id, 1);
     await folders.keep(each, nodeName("n1"));
     live.begin(each, executorId("x-n1"), { attempt: 1, startedAtMs: 1, node: nodeName("n1") });
     return each;
@@ -91,7 +91,7 @@ describe("checkpoint folders", () => {
       { invocation: made.invocation(), digest: digestOf(1_000, submission) },
       null,
     );
-    folders.submitted([each.invocation]);
+    folders.submitted(each.id, 1);
     const kept = folders.keep(each, nodeName("n1"));
     live.finish(each, { state: "CANCELLED", endedAtMs: 5 });
     await kept;

@@ -18,7 +18,7 @@ const live = (id: number, documentBytes: number, arrayJobId: InvocationId | null
     inputBytes: 0,
     version: null,
   };
-  return new Live(invocation, new LiveSubmission(invocation, digest));
+  return new Live(invocation.id, null, invocation, new LiveSubmission(invocation, digest));
 };
 
 function documents() {

@@ -12,7 +12,12 @@ import { executorId, nodeName } from "../../../../src/model/ids.js";
 import type { AttemptEnd } from "../../../../src/model/invocation.js";
 import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
@@ -71,12 +76,12 @@ test("an attempt that saves its state does not count, because its rest is unknow
 
 test("a restarted daemon knows the time from its records", async () => {
   const request = sampleRequest("plain");
-  const [plain] = await store.submit(request);
-  const [saves] = await store.submit({
+  const [plain] = await submitTo(store, request);
+  const [saves] = await submitTo(store, {
     ...sampleRequest("saves"),
     submission: { ...request.submission, checkpoint: true },
   });
-  await store.submit(sampleRequest("new"));
+  await submitTo(store, sampleRequest("new"));
   const ends = [
     { end: "EVICTED", wallMs: 400 },
     { end: "EVICTED", wallMs: 3_000 },

@@ -36,7 +36,8 @@ beforeEach(() => {
   stopped = new StoppedFunctions(
     live,
     {
-      endPending: async (ids, state, reason) => {
+      endPending: async (ranges, state, reason) => {
+        const ids = ranges.map(([first]) => first);
         withdrawn.push({ ids, state, reason });
         return ids.length;
       },

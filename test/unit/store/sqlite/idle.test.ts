@@ -5,7 +5,12 @@ import { expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { nodeName } from "../../../../src/model/ids.js";
 import type { WaitSpan } from "../../../../src/model/records/idle.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 let store: Store;
@@ -39,7 +44,7 @@ test("a condition lasts until the node's next one; the first in a window may com
 
 test("the idle record includes evicted, lost and running work, and when work waited", async () => {
   const submit = async (name: string, submittedAtMs: number) =>
-    (await store.submit(sampleRequest(name, { submittedAtMs })))[0]!.id;
+    (await submitTo(store, sampleRequest(name, { submittedAtMs })))[0]!.id;
   const evicted = await submit("evicted", 1_000);
   await store.beginAttempt(sampleAttempt(evicted, 1, 2_000));
   await store.endAttempt(sampleResult(evicted, 1, "EVICTED", { wallMs: 1_500, endedAtMs: 4_000 }));
@@ -50,7 +55,7 @@ test("the idle record includes evicted, lost and running work, and when work wai
   await store.beginAttempt(sampleAttempt(done, 1, 7_100));
   await store.endAttempt(sampleResult(done, 1, "COMPLETED", { wallMs: 300, endedAtMs: 7_500 }));
   const cancelled = await submit("cancelled", 7_600);
-  await store.endPending([cancelled], "CANCELLED", "", 7_700);
+  await store.endPending([[cancelled, cancelled]], "CANCELLED", "", 7_700);
   await submit("waits", 9_000);
 
   const whole = await store.loadUtilization(0, 10_000);

@@ -5,7 +5,12 @@ import { copyFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import type { Store } from "../../../../src/core/ports/store.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { type StoreFolder, storeForEachTest } from "../../../support/store/store.js";
 
 const dayMs = 86_400_000;
@@ -18,7 +23,7 @@ storeForEachTest((opened, itsFile, itsFolder) => {
 
 let requests = 0;
 async function runOne(endedAtMs = 4_000): Promise<void> {
-  const [invocation] = await store.submit(sampleRequest(`r${++requests}`));
+  const [invocation] = await submitTo(store, sampleRequest(`r${++requests}`));
   await store.beginAttempt(sampleAttempt(invocation!.id));
   await store.endAttempt(sampleResult(invocation!.id, 1, "COMPLETED", { endedAtMs }));
 }

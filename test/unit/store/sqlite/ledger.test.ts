@@ -5,7 +5,12 @@ import { describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { type InvocationId, invocationId } from "../../../../src/model/ids.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 let file: string;
@@ -19,7 +24,7 @@ async function runOne(
   result: { uid?: number; user?: string; wallMs?: number; endedAtMs?: number } = {},
 ): Promise<InvocationId> {
   const { uid = 1_000, user = "ada" } = result;
-  const [invocation] = await store.submit(sampleRequest(requestId, { uid, user }));
+  const [invocation] = await submitTo(store, sampleRequest(requestId, { uid, user }));
   await store.beginAttempt(sampleAttempt(invocation!.id));
   await store.endAttempt(sampleResult(invocation!.id, 1, "COMPLETED", result));
   return invocation!.id;

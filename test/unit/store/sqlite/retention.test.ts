@@ -7,7 +7,12 @@ import type { Store } from "../../../../src/core/ports/store.js";
 import { Retention } from "../../../../src/daemon/records/retention.js";
 import { executorId, type InvocationId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { AttemptEnd } from "../../../../src/model/invocation.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 const dayMs = 86_400_000;
@@ -20,7 +25,8 @@ storeForEachTest((opened, itsFile) => {
 let requests = 0;
 const uidOf = (user: string) => (user === "ada" ? 1_000 : 1_001);
 async function runOne(endedAtMs: number, user = "ada", before: AttemptEnd[] = []) {
-  const [invocation] = await store.submit(
+  const [invocation] = await submitTo(
+    store,
     sampleRequest(`r${++requests}`, { uid: uidOf(user), user }),
   );
   const id = invocation!.id;
@@ -65,8 +71,8 @@ test("bills stay the same, by user and by day, and the ledger still balances", a
 });
 
 test("unfinished invocations stay, and a submission stays until its last task is removed", async () => {
-  const waiting = await store.submit(sampleRequest("waits"));
-  const tasks = await store.submit(sampleRequest("array", { tasks: [0, 1] }));
+  const waiting = await submitTo(store, sampleRequest("waits"));
+  const tasks = await submitTo(store, sampleRequest("array", { tasks: [0, 1] }));
   const end = async (id: InvocationId, endedAtMs: number) => {
     await store.beginAttempt(sampleAttempt(id));
     await store.endAttempt(sampleResult(id, 1, "FAILED", { endedAtMs }));
@@ -136,7 +142,7 @@ test("records for reports are removed if they end before the retained period, el
 test("an old result is removed with its input and log, and its invocation stays", async () => {
   const answered = async (endedAtMs: number) => {
     const input = { contentType: "application/json", body: Buffer.from("1") };
-    const [call] = await store.submit({ ...sampleRequest(`c${endedAtMs}`), inputs: [input] });
+    const [call] = await submitTo(store, { ...sampleRequest(`c${endedAtMs}`), inputs: [input] });
     const { id } = call!;
     await store.beginAttempt(sampleAttempt(id, 1));
     const answer = { kind: "result", payload: input } as const;

@@ -5,8 +5,18 @@ import { dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { digestOf } from "../../../../src/core/submission/digest.js";
-import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  executorId,
+  type InvocationId,
+  invocationId,
+  nodeName,
+} from "../../../../src/model/ids.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { type StoreFolder, storeForEachTest } from "../../../support/store/store.js";
 
 let folder: StoreFolder;
@@ -17,12 +27,21 @@ storeForEachTest((opened, itsFile, itsFolder) => {
 });
 
 const submitOne = async (requestId: string) =>
-  (await store.submit(sampleRequest(requestId)))[0]!.id;
+  (await submitTo(store, sampleRequest(requestId)))[0]!.id;
 const stored = (error: { message?: string; code?: string }) => expect.objectContaining(error);
+
+const endPending = (
+  ids: readonly InvocationId[],
+  ...end: [state: "CANCELLED" | "FAILED", reason: string, endedAtMs: number]
+) =>
+  store.endPending(
+    ids.map((id) => [id, id]),
+    ...end,
+  );
 
 describe("submit", () => {
   test("gives small ids from 1 and returns what was submitted", async () => {
-    const [first] = await store.submit(sampleRequest("a"));
+    const [first] = await submitTo(store, sampleRequest("a"));
     expect(first).toEqual({
       id: 1,
       arrayJobId: null,
@@ -49,7 +68,7 @@ describe("submit", () => {
 
   test("creates one invocation for each task of an array, with consecutive ids", async () => {
     await submitOne("before");
-    const tasks = await store.submit(sampleRequest("array", { tasks: [3, 7, 5] }));
+    const tasks = await submitTo(store, sampleRequest("array", { tasks: [3, 7, 5] }));
     expect(tasks.map((each) => [each.id, each.arrayJobId, each.arrayTaskId])).toEqual([
       [2, 2, 3],
       [3, 2, 7],
@@ -60,20 +79,20 @@ describe("submit", () => {
 
   test("records the same request once, also after a restart, and refuses it to another user", async () => {
     const request = sampleRequest("again", { tasks: [1, 2] });
-    const [first, second] = await Promise.all([store.submit(request), store.submit(request)]);
+    const [first, second] = await Promise.all([submitTo(store, request), submitTo(store, request)]);
     expect(second).toEqual(first);
     await store.close();
     store = await folder.open(file);
-    expect(await store.submit(request)).toEqual(first);
+    expect(await submitTo(store, request)).toEqual(first);
     expect(await store.listInvocations({ limit: 10 })).toHaveLength(2);
-    await expect(store.submit(sampleRequest("again", { user: "eve", uid: 1_001 }))).rejects.toEqual(
-      stored({ code: "NOT_ALLOWED" }),
-    );
+    await expect(
+      submitTo(store, sampleRequest("again", { user: "eve", uid: 1_001 })),
+    ).rejects.toEqual(stored({ code: "NOT_ALLOWED" }));
   });
 
   test("returns the invocations as later reads do", async () => {
     for (const tasks of [null, [3, 1]]) {
-      const recorded = await store.submit(sampleRequest(`tasks ${tasks}`, { tasks }));
+      const recorded = await submitTo(store, sampleRequest(`tasks ${tasks}`, { tasks }));
       const ids = recorded.map(({ id }) => id);
       expect(await store.listInvocations({ ids, limit: 9 })).toEqual(recorded);
     }
@@ -81,7 +100,7 @@ describe("submit", () => {
 
   test("returns the submission unchanged for each task", async () => {
     const request = sampleRequest("whole", { tasks: [0, 1] });
-    const [, last] = await store.submit(request);
+    const [, last] = await submitTo(store, request);
     expect(await store.submissionOf(last!.id)).toEqual(request.submission);
     expect(await store.submissionOf(invocationId(99))).toBeNull();
   });
@@ -89,11 +108,11 @@ describe("submit", () => {
   test("rejects only the submission that the database refuses", async () => {
     const bad = sampleRequest("bad");
     const outcomes = await Promise.allSettled([
-      store.submit(sampleRequest("a")),
-      store.submit({ ...bad, submission: { ...bad.submission, cores: -1 } }),
-      store.submit({ ...bad, submission: { ...bad.submission, memoryMb: 1.5 } }),
-      store.submit(sampleRequest("empty", { tasks: [] })),
-      store.submit(sampleRequest("b")),
+      submitTo(store, sampleRequest("a")),
+      submitTo(store, { ...bad, submission: { ...bad.submission, cores: -1 } }),
+      submitTo(store, { ...bad, submission: { ...bad.submission, memoryMb: 1.5 } }),
+      submitTo(store, sampleRequest("empty", { tasks: [] })),
+      submitTo(store, sampleRequest("b")),
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual([
       "fulfilled",
@@ -198,12 +217,10 @@ describe("attempts", () => {
   test("are needed to end an invocation unless it is pending", async () => {
     const [waiting, running] = [await submitOne("a"), await submitOne("b")];
     await store.beginAttempt(sampleAttempt(running));
-    expect(await store.endPending([waiting, running], "CANCELLED", "cancelled by ada", 5_000)).toBe(
-      1,
-    );
-    expect(await store.endPending([waiting], "FAILED", "again", 6_000)).toBe(0);
-    expect(await store.endPending([running], "CANCELLED", "no", 5_000)).toBe(0);
-    expect(await store.endPending([invocationId(9)], "CANCELLED", "no", 5_000)).toBe(0);
+    expect(await endPending([waiting, running], "CANCELLED", "cancelled by ada", 5_000)).toBe(1);
+    expect(await endPending([waiting], "FAILED", "again", 6_000)).toBe(0);
+    expect(await endPending([running], "CANCELLED", "no", 5_000)).toBe(0);
+    expect(await endPending([invocationId(9)], "CANCELLED", "no", 5_000)).toBe(0);
     expect(await store.listInvocations({ limit: 2 })).toMatchObject([
       { state: "CANCELLED", reason: "cancelled by ada", endedAtMs: 5_000 },
       { state: "RUNNING" },
@@ -213,9 +230,9 @@ describe("attempts", () => {
 
 describe("reading", () => {
   test("filters in the order of ids", async () => {
-    await store.submit(sampleRequest("a")); // 1, ends at 4,000
-    await store.submit(sampleRequest("b", { tasks: [5, 6, 7] })); // 2 3 4
-    await store.submit(sampleRequest("c", { user: "bob", uid: 1_001 })); // 5, runs
+    await submitTo(store, sampleRequest("a")); // 1, ends at 4,000
+    await submitTo(store, sampleRequest("b", { tasks: [5, 6, 7] })); // 2 3 4
+    await submitTo(store, sampleRequest("c", { user: "bob", uid: 1_001 })); // 5, runs
     const [first, last] = [invocationId(1), invocationId(5)];
     await store.beginAttempt(sampleAttempt(first));
     await store.endAttempt(sampleResult(first));
@@ -250,8 +267,8 @@ describe("reading", () => {
 
   test("returns a long list in pieces, whatever they hold", async () => {
     const tasks = Array.from({ length: 6_000 }, (_, task) => task);
-    await store.submit(sampleRequest("a", { tasks }));
-    await store.submit(sampleRequest("b", { user: "bob", uid: 1_001 }));
+    await submitTo(store, sampleRequest("a", { tasks }));
+    await submitTo(store, sampleRequest("b", { user: "bob", uid: 1_001 }));
     for (const filter of [{}, { user: "ada" }, { arrayJobId: invocationId(1) }, { user: "bob" }]) {
       const ids: number[] = [];
       let pieces = 0;
@@ -268,15 +285,19 @@ describe("reading", () => {
   });
 
   test("loads live invocations, where the tasks of an array share one digest", async () => {
-    const array = sampleRequest("a", { tasks: [1, 2] });
-    await store.submit(array);
+    const array = sampleRequest("a", { tasks: [2, 1] });
+    await submitTo(store, array);
     const done = await submitOne("b");
-    await store.submit(sampleRequest("c"));
-    await store.endPending([done], "CANCELLED", "cancelled", 5_000);
+    await submitTo(store, sampleRequest("c"));
+    await endPending([done], "CANCELLED", "cancelled", 5_000);
     await store.close();
     store = await folder.open(file);
     const live = await store.loadLive(0, 9);
-    expect(live.map(({ invocation }) => invocation.id)).toEqual([1, 2, 4]);
+    expect(live.map(({ invocation, run }) => [invocation.id, run?.count])).toEqual([
+      [1, undefined],
+      [2, undefined],
+      [4, undefined],
+    ]);
     expect(live[0]!.digest).toEqual(digestOf(1_000, array.submission));
     expect(live[1]!.digest).toBe(live[0]!.digest);
     expect((await store.loadLive(2, 9)).map(({ invocation }) => invocation.id)).toEqual([4]);

@@ -4,7 +4,12 @@ import { expect, test } from "@jest/globals";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
 import type { JobRecord } from "../../../../src/model/records/utilization.js";
-import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import {
+  sampleAttempt,
+  sampleRequest,
+  sampleResult,
+  submitTo,
+} from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 let store: Store;
@@ -152,7 +157,7 @@ test("a window includes all records that overlap it", async () => {
 });
 
 test("useful time is that of posted attempts, as measured by the node", async () => {
-  const tasks = await store.submit(sampleRequest("a", { tasks: [1, 2, 3] }));
+  const tasks = await submitTo(store, sampleRequest("a", { tasks: [1, 2, 3] }));
   for (const { id } of tasks) await store.beginAttempt(sampleAttempt(id));
   await store.endAttempt(sampleResult(tasks[0]!.id, 1, "COMPLETED"));
   await store.endAttempt(sampleResult(tasks[1]!.id, 1, "EVICTED"));

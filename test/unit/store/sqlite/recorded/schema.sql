@@ -74,7 +74,8 @@ CREATE TABLE call_answer (
 CREATE INDEX call_answer_answered ON call_answer (answered_at_ms);
 
 CREATE TABLE call_input (
-  invocation INTEGER PRIMARY KEY REFERENCES invocation (id),
+  -- It may have no row in invocation yet.
+  invocation INTEGER PRIMARY KEY,
   content_type TEXT NOT NULL,
   body BLOB NOT NULL
 ) STRICT;
@@ -370,6 +371,26 @@ CREATE INDEX submission_command ON submission (command);
 CREATE INDEX submission_environment ON submission (environment);
 
 CREATE INDEX submission_owner ON submission (owner_uid, id);
+
+CREATE TABLE task_run (
+  first_id INTEGER PRIMARY KEY,
+  last_id INTEGER NOT NULL CHECK (last_id >= first_id),
+  submission INTEGER NOT NULL REFERENCES submission (id),
+  -- The number of the first task, and what lies between two numbers.
+  first_task INTEGER NOT NULL CHECK (first_task >= 0),
+  step INTEGER NOT NULL CHECK (step >= 1),
+  -- They wait, or ended together while they waited.
+  state TEXT NOT NULL CHECK (state IN ('PENDING', 'FAILED', 'CANCELLED')),
+  ended_at_ms INTEGER CHECK (ended_at_ms >= 0),
+  reason TEXT,
+  CHECK ((ended_at_ms IS NULL) = (state = 'PENDING'))
+) STRICT;
+
+CREATE INDEX task_run_ended ON task_run (ended_at_ms);
+
+CREATE INDEX task_run_last ON task_run (last_id);
+
+CREATE INDEX task_run_submission ON task_run (submission);
 
 CREATE TABLE token_epoch (
   uid INTEGER PRIMARY KEY,

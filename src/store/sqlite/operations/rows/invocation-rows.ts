@@ -1,7 +1,7 @@
 // Rows of invocations with the listed columns of their submissions, and their conversion.
 
-import type { InvocationId, NodeName } from "../../../model/ids.js";
-import type { Invocation, InvocationState } from "../../../model/invocation.js";
+import type { InvocationId, NodeName } from "../../../../model/ids.js";
+import type { Invocation, InvocationState } from "../../../../model/invocation.js";
 
 export interface InvocationRow {
   readonly id: InvocationId;

@@ -1,0 +1,26 @@
+// Lists of invocations as commands show them: if there are more than one answer holds, the newest.
+
+import type { GleanerClient, InvocationList, InvocationQuery } from "../sdk/index.js";
+
+/** The newest ones that fit in one answer, oldest first. */
+export async function newestOf(
+  client: GleanerClient,
+  query: InvocationQuery,
+): Promise<InvocationList> {
+  const list = await client.list({ ...query, order: "newest" });
+  return { ...list, invocations: list.invocations.toReversed() };
+}
+
+/** All invocations of an id, newest first, an answer at a time. */
+export async function* pagesOf(
+  client: GleanerClient,
+  id: string,
+): AsyncIterable<InvocationList["invocations"]> {
+  for (let before: number | null = null; ; ) {
+    const query: InvocationQuery = { ids: id, order: "newest" };
+    const list = await client.list(before === null ? query : { ...query, before });
+    yield list.invocations;
+    if (!list.truncated) return;
+    before = list.invocations.at(-1)!.id;
+  }
+}

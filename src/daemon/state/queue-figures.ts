@@ -1,0 +1,35 @@
+// What the queue has of one user: entries, which cost memory, and calls of a version.
+
+import type { VersionId } from "../../model/ids.js";
+import type { LiveInvocations } from "./live.js";
+
+/** Invocations, and runs of an array's tasks: what the queue's length costs in memory. */
+export function entriesOf(
+  live: LiveInvocations,
+  uid: number,
+): { readonly entries: number; readonly ownEntries: number } {
+  let entries = live.size;
+  let ownEntries = live.of(uid).singles.size;
+  for (const { count, submission } of live.runs()) {
+    entries -= count - 1;
+    if (submission.requested.owner.uid === uid) ownEntries++;
+  }
+  return { entries, ownEntries };
+}
+
+/** A user's calls of a version that have not ended. */
+export function callsOf(
+  live: Pick<LiveInvocations, "singles" | "runs">,
+  { uid, version }: { readonly uid: number; readonly version: VersionId },
+): { readonly open: number; readonly waiting: number } {
+  let waiting = 0;
+  let running = 0;
+  for (const { state, digest } of live.singles(uid))
+    if (digest.version !== version) continue;
+    else if (state === "PENDING") waiting++;
+    else running++;
+  for (const { count, submission } of live.runs())
+    if (submission.requested.owner.uid === uid && submission.digest.version === version)
+      waiting += count;
+  return { open: waiting + running, waiting };
+}
