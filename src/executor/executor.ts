@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { setImmediate } from "../clock.js";
 import { messageOf } from "../model/errors.js";
 import type { InvocationId, JobId } from "../model/ids.js";
-import { lesser, nothing, type Resources } from "../model/resources.js";
+import { lesser, nothing, type Resources, subtract } from "../model/resources.js";
 import type { LaunchSpec } from "../wire/launch.js";
 import type {
   AttemptKey,
@@ -61,7 +61,7 @@ export class Executor implements HookHandlers {
       onTrouble: (what) => log("trouble", { what }),
     };
     const exec = execRuntime(containment, spec, spawner);
-    const runtime = outside.workers ? withWorkers(exec, outside.workers) : exec;
+    const runtime = outside.workers ? withWorkers(exec, outside.workers, () => this.room) : exec;
     this.attempts = new Attempts(containment, spec, runtime, events, pass);
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
@@ -252,6 +252,13 @@ export class Executor implements HookHandlers {
   private get usable(): Resources {
     const { held } = this.attempts;
     return this.allowance.waitsForCores ? lesser(held, this.budget) : this.budget;
+  }
+
+  /** What may be used and no attempt holds. */
+  private get room(): Resources {
+    const isServing = this.departure.mode === "serving" && this.hookProblem === null;
+    if (!isServing || this.allowance.waitsForCores) return nothing;
+    return subtract(this.budget, this.attempts.held);
   }
 
   private setBudget(budget: Resources): void {

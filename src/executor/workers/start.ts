@@ -11,8 +11,11 @@ import { BundleCache } from "./bundle-cache.js";
 import { RuntimePrograms } from "./runtime-programs.js";
 import { ForkedStart, type StartEvents } from "./standby/forked-start.js";
 import { alone, type Origin, Parents } from "./standby/parents.js";
+import { environmentOfFunction, Spares } from "./standby/spares.js";
+import type { Standbys } from "./standby/standby.js";
 import { openParents } from "./start-parents.js";
 import { type Spec, workOf } from "./start-parts.js";
+import { openSpares } from "./start-spares.js";
 import { Worker } from "./worker.js";
 import { WorkerSocket } from "./worker-socket.js";
 import { type OpenWorker, Workers } from "./workers.js";
@@ -30,6 +33,8 @@ export interface WorkerPorts {
   readonly programs: Pick<RuntimePrograms, "commandOf">;
   /** Omitted where no workers are forked. */
   readonly parents?: Parents;
+  /** Omitted where none are kept. */
+  readonly spares?: Spares;
 }
 
 /**
@@ -54,7 +59,8 @@ export async function startWorkers(
   const parts = { spec, spawner, containment, sockets, programs };
   const { openParent, close } = await openParents(parts, paths, explain);
   const parents = new Parents(openParent, () => workers.changed());
-  const ports = { sockets, code, programs, parents };
+  const spares = new Spares(openSpares(parts));
+  const ports = { sockets, code, programs, parents, spares };
   const workers: Workers = workersOver(ports, spec, spawner, containment, say);
   return {
     workers,
@@ -76,19 +82,28 @@ export function workersOver(
   return new Workers(
     openWorkers(ports, spec, spawner, containment),
     (workers) => say({ type: "warm", workers }),
-    () => ports.parents?.all ?? [],
+    standbysOf(ports),
   );
 }
 
+const standbysOf = ({ parents, spares }: WorkerPorts): Standbys => ({
+  get all() {
+    return [...(spares?.all ?? []), ...(parents?.all ?? [])];
+  },
+  callEnded: (order, room) => spares?.want(order, room),
+});
+
 function openWorkers(
-  { sockets, code, programs, parents }: WorkerPorts,
+  { sockets, code, programs, parents, spares }: WorkerPorts,
   spec: Spec,
   spawner: Spawning,
   containment: Containment,
 ): OpenWorker {
   let number = 0;
   return (order, kind, free, onGone) => {
-    const opened = openGroupFor(containment, spec, `worker.${++number}`, order, free);
+    const spare = spares?.reserve(order) ?? null;
+    const opened =
+      spare?.opened ?? openGroupFor(containment, spec, `worker.${++number}`, order, free);
     const origin = parents?.originFor(order, kind, free) ?? alone;
     let isStarted = false;
     const id = sockets.expect({
@@ -106,8 +121,11 @@ function openWorkers(
       code: () => code.folderOf(order.command.version),
       spawn: (directory, events) => {
         isStarted = true;
-        return startFrom(origin, worker, directory, events, startAlone);
+        return (
+          spare?.take(events, worker) ?? startFrom(origin, worker, directory, events, startAlone)
+        );
       },
+      environment: spare === null ? undefined : environmentOfFunction(order),
       onGone: () => {
         sockets.forget(id);
         if (!isStarted) void origin.parent?.leave(null);

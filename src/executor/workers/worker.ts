@@ -23,6 +23,8 @@ export interface WorkerParts {
   readonly code: () => Promise<string>;
   /** Starts the process in the group, from which `connected` and `prints` follow. */
   readonly spawn: (directory: string, events: StartEvents) => RunHandle;
+  /** Variables that its process does not have yet. */
+  readonly environment: Readonly<Record<string, string>> | undefined;
   /** The process is gone. */
   readonly onGone: () => void;
 }
@@ -166,7 +168,10 @@ export class Worker {
     const { kind } = await channel.ready();
     this.hasRuntime ||= kind === "ready";
     this.times.next("loadMs");
-    const end = await channel.load(loadOrderOf(this.parts.settings, this.directory));
+    const end = await channel.load({
+      ...loadOrderOf(this.parts.settings, this.directory),
+      environment: this.parts.environment,
+    });
     this.times.next("runMs");
     if (this.state === "ended" || end.kind === "lost") return; // its process ends, or has ended
     this.state = "loaded";

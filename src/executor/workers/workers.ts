@@ -4,12 +4,18 @@
 import { clearTimeout, monotonicMs, setImmediate, setTimeout, type Timer } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
 import type { VersionId } from "../../model/ids.js";
-import { fits, type ResourceRequest, type Resources, subtract } from "../../model/resources.js";
+import {
+  fits,
+  nothing,
+  type ResourceRequest,
+  type Resources,
+  subtract,
+} from "../../model/resources.js";
 import type { WarmWorkers } from "../../wire/calls.js";
 import type { AttemptOrder, CallAttemptOrder } from "../../wire/messages.js";
 import { removeLater } from "../containment/group-removal.js";
 import type { Place, Runtime } from "../runtimes/runtime.js";
-import { memoryOf, type Standby } from "./standby/standby.js";
+import { memoryOf, noStandbys, type Standbys } from "./standby/standby.js";
 import type { Worker } from "./worker.js";
 
 /**
@@ -52,9 +58,8 @@ export class Workers implements Runtime {
   constructor(
     private readonly open: OpenWorker,
     private readonly announce: (workers: readonly WarmWorkers[]) => void,
-    private readonly standbys: () => readonly Standby[] = () => [],
+    private readonly standbys: Standbys = noStandbys,
   ) {}
-
   /** Called on each connection, and for each change; those of one turn cause one message. */
   changed(): void {
     if (!this.isAnnounced) return;
@@ -79,7 +84,7 @@ export class Workers implements Runtime {
   }
 
   /** Takes the warm worker that was used last, so that the others grow old. */
-  prepare(order: AttemptOrder, free: Resources): Place {
+  prepare(order: AttemptOrder, free: Resources, room: () => Resources = () => nothing): Place {
     const call = order as CallAttemptOrder;
     const kind = kindOf(call);
     const key = workerKey(kind);
@@ -102,25 +107,26 @@ export class Workers implements Runtime {
       release: (isHung) => {
         if (isHung) this.kept.delete(kept);
         else this.released(kept);
+        this.standbys.callEnded(call, subtract(room(), { cores: 0, ...this.held }));
       },
     };
   }
 
   /** The versions of all workers and their parents, also of those that start. */
   get versions(): ReadonlySet<VersionId> {
-    const loaded = this.standbys().flatMap(({ version }) => (version === null ? [] : [version]));
+    const loaded = this.standbys.all.flatMap(({ version }) => (version === null ? [] : [version]));
     return new Set([...[...this.kept].map(({ kind }) => kind.version), ...loaded]);
   }
 
   get hasIdle(): boolean {
-    return this.idle.length > 0 || this.standbys().length > 0;
+    return this.idle.length > 0 || this.standbys.all.length > 0;
   }
 
   /** Memory and GPUs of idle workers and of processes that stand by; they hold no cores. */
   get held(): Pick<Resources, "memoryMb" | "gpus"> {
     return {
       memoryMb:
-        this.idle.reduce((sum, { kind }) => sum + kind.memoryMb, 0) + memoryOf(this.standbys()),
+        this.idle.reduce((sum, { kind }) => sum + kind.memoryMb, 0) + memoryOf(this.standbys.all),
       gpus: this.idle.flatMap(({ worker }) => worker.opened.gpus),
     };
   }
@@ -145,7 +151,8 @@ export class Workers implements Runtime {
     for (const each of this.idle)
       if (each.worker.opened.gpus.some((gpu) => !free.gpus.includes(gpu)))
         gone.push(this.stop(each));
-    for (const each of this.standbys()) if (!each.isOpen) gone.push(each.stop());
+    for (const each of this.standbys.all)
+      if (!each.isOpen || each.isBooting) gone.push(each.stop());
     for (const end of this.ends()) {
       if (this.held.memoryMb <= free.memoryMb) break;
       gone.push(end());
@@ -162,7 +169,7 @@ export class Workers implements Runtime {
 
   /** What can be ended for its memory, in this order. */
   private ends(): (() => Promise<void>)[] {
-    const standbys = this.standbys().filter(({ isOpen }) => isOpen);
+    const standbys = this.standbys.all.filter(({ isOpen }) => isOpen);
     const ends = (busy: boolean) =>
       standbys.filter(({ isBusy }) => isBusy === busy).map((each) => () => each.stop());
     const idle = [...this.idle].sort(oldestFirst).map((each) => () => this.stop(each));
@@ -234,15 +241,16 @@ export class Workers implements Runtime {
   }
 }
 
-/** Calls go to workers; everything else runs in a process of its own. */
-export const withWorkers = (exec: Runtime, workers: Workers): Runtime => ({
+/**
+ * `room`: what no attempt holds of what may be used. Calls go to workers; everything else runs in a process of its own. */
+export const withWorkers = (exec: Runtime, workers: Workers, room: () => Resources): Runtime => ({
   get hasIdle() {
     return workers.hasIdle;
   },
   yieldTo: (free) => workers.yieldTo(free),
   prepare: (order, free) =>
     order.command.kind === "call"
-      ? workers.prepare(order, free)
+      ? workers.prepare(order, free, room)
       : exec.prepare(order, workers.roomFor(order, free)),
 });
 

@@ -87,12 +87,16 @@ export class Worker {
   }
 
   private async load({ payload }: Frame): Promise<void> {
-    const { directory, handler, concurrency, outputLimitBytes, logLimitBytes } =
+    const { directory, handler, concurrency, outputLimitBytes, logLimitBytes, environment } =
       decodeLoad(payload);
     this.concurrency = concurrency;
     this.outputLimitBytes = outputLimitBytes;
     this.prints.setLimit(logLimitBytes);
     try {
+      if (environment !== undefined) {
+        Object.assign(process.env, environment);
+        process.chdir(directory);
+      }
       this.handler = await loadHandler(directory, handler);
       this.answers.send(encodeFrame("loaded", 0, encodeLoaded({ concurrency })));
     } catch (thrown) {

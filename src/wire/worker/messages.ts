@@ -35,6 +35,11 @@ export interface Load {
   readonly logLimitBytes: number;
   /** The content type of results whose runtime cannot tell it. */
   readonly outputType?: string | undefined;
+  /**
+   * Variables of a worker that was not started for this function; with them its working directory
+   * becomes `directory`.
+   */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface Loaded {
@@ -102,7 +107,8 @@ export function decodeHello(payload: Uint8Array): Hello {
   };
 }
 
-export const encodeLoad = (load: Load): Buffer => encodeFields({ ...load });
+export const encodeLoad = ({ environment, ...load }: Load): Buffer =>
+  encodeFields({ ...load, environment: environment && JSON.stringify(environment) });
 export function decodeLoad(payload: Uint8Array): Load {
   const fields = decodeFields(payload);
   return {
@@ -113,7 +119,16 @@ export function decodeLoad(payload: Uint8Array): Load {
     outputLimitBytes: requiredNumber(fields, "outputLimitBytes"),
     logLimitBytes: requiredNumber(fields, "logLimitBytes"),
     outputType: fields.outputType,
+    environment: fields.environment === undefined ? undefined : readEnvironment(fields.environment),
   };
+}
+
+function readEnvironment(text: string): Readonly<Record<string, string>> {
+  try {
+    return JSON.parse(text) as Record<string, string>;
+  } catch {
+    throw new FrameError("GARBAGE", "the environment of a load is no JSON");
+  }
 }
 
 export const encodeLoaded = (loaded: Loaded): Buffer => encodeFields({ ...loaded });

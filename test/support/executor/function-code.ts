@@ -22,7 +22,7 @@ export interface FunctionCode {
 
 /** A function of these files, by name. */
 export async function codeOf(
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Uint8Array>>,
   change: Partial<WorkerSettings> = {},
 ): Promise<FunctionCode> {
   const folder = mkdtempSync(join(tmpdir(), "glean-code-"));

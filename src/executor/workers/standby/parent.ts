@@ -16,6 +16,7 @@ import { sharedBytes } from "./shared-memory.js";
 import type { Standby } from "./standby.js";
 
 export class Parent implements Standby {
+  readonly isBooting = false; // a call waits for it
   readonly gone: Promise<void>;
   /** The workers that live, by their processes. */
   private readonly family = new Map<number, Member>();

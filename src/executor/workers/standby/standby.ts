@@ -2,6 +2,8 @@
 // no core, and are the first to go when anything else needs the room.
 
 import type { VersionId } from "../../../model/ids.js";
+import type { Resources } from "../../../model/resources.js";
+import type { CallAttemptOrder } from "../../../wire/messages.js";
 
 export interface Standby {
   readonly memoryMb: number;
@@ -9,11 +11,22 @@ export interface Standby {
   readonly version: VersionId | null;
   /** Whether it works for a call at present: such a one goes last. */
   readonly isBusy: boolean;
+  /** Whether it runs although no call holds a core for it. */
+  readonly isBooting: boolean;
   /** false once it was told to end. */
   readonly isOpen: boolean;
   /** Kills it; resolves once its processes are gone. */
   stop(): Promise<void>;
 }
+
+/** All of them, in the order in which they go. */
+export interface Standbys {
+  readonly all: readonly Standby[];
+  /** A call has ended, and its worker is idle or gone; `room` is what nobody holds. */
+  callEnded(order: CallAttemptOrder, room: Resources): void;
+}
+
+export const noStandbys: Standbys = { all: [], callEnded: () => {} };
 
 export const memoryOf = (standbys: readonly Standby[]): number =>
   standbys.reduce((sum, { isOpen, memoryMb }) => sum + (isOpen ? memoryMb : 0), 0);
