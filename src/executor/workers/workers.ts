@@ -60,6 +60,7 @@ export class Workers implements Runtime {
     private readonly announce: (workers: readonly WarmWorkers[]) => void,
     private readonly standbys: Standbys = noStandbys,
   ) {}
+
   /** Called on each connection, and for each change; those of one turn cause one message. */
   changed(): void {
     if (!this.isAnnounced) return;
@@ -242,7 +243,9 @@ export class Workers implements Runtime {
 }
 
 /**
- * `room`: what no attempt holds of what may be used. Calls go to workers; everything else runs in a process of its own. */
+ * Calls go to workers; everything else runs in a process of its own. `room`: what no attempt holds
+ * of what may be used.
+ */
 export const withWorkers = (exec: Runtime, workers: Workers, room: () => Resources): Runtime => ({
   get hasIdle() {
     return workers.hasIdle;
