@@ -2,6 +2,7 @@
 // its parent asks for it.
 
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import type { ChildEnd } from "../../../wire/worker/messages.js";
 import type { AttemptGroup } from "../../containment/containment.js";
@@ -10,6 +11,7 @@ import type { AttemptGroup } from "../../containment/containment.js";
 const stateField = 0;
 const exitField = 49;
 const signalMask = 0x7f;
+const killBit = 1n << BigInt(constants.signals.SIGKILL - 1);
 const usPerMs = 1_000;
 
 /** null while it runs; "gone" if nothing is left that could tell. */
@@ -24,6 +26,15 @@ export function endOf(pid: number): ChildEnd | "gone" | null {
   if (fields[stateField] !== "Z") return fields[stateField] === "X" ? "gone" : null;
   const status = Number(fields[exitField]);
   return { exitCode: status >> 8, signal: status & signalMask };
+}
+
+/** false as soon as it was killed: on a busy node it may be a while until it is gone. */
+export function lives(pid: number): boolean {
+  const status = read(`/proc/${pid}/status`);
+  const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)$/gm)];
+  const isKilled = pending.some(([, mask]) => (BigInt(`0x${mask}`) & killBit) !== 0n);
+  // A process that is ending has given up its memory.
+  return status.includes("\nVmRSS:") && !isKilled;
 }
 
 /** What all processes of the group have used since it was made. */

@@ -6,6 +6,7 @@ import { clearTimeout, pause, setImmediate, setTimeout, type Timer } from "../..
 import { emptyPollMs } from "../../containment/emptying.js";
 import type { OpenedGroup } from "../../runtimes/group.js";
 import type { ProcessEnd, ProcessEvents, RunHandle } from "../../runtimes/runtime.js";
+import { lives } from "./process-end.js";
 import type { Standby } from "./standby.js";
 
 /** Booting takes tens of milliseconds of a core that no call holds. */
@@ -101,7 +102,7 @@ export class Spare implements Standby {
 
   /** Its supervisor may not have reported its end yet. */
   private get lives(): boolean {
-    return this.pid !== null && this.parts.opened.group.processes().includes(this.pid);
+    return this.pid !== null && lives(this.pid);
   }
 
   /** null if it has ended meanwhile: the group is the worker's all the same. */
