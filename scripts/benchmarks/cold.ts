@@ -3,7 +3,17 @@
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -28,24 +38,12 @@ const settleMs = 400;
 /** A worker without calls goes at once, so that each round begins without one. */
 const idleTimeoutMs = 1;
 const memoryMb = 500;
-/** Functions have it, so the programs that they are compared with have it too. */
-const idlePriority = ["/usr/bin/chrt", "--idle", "0"];
+/** Of the group with all functions, so that other programs of the machine disturb less. */
+const heavy = { "cpu.shares": 262_144, "cpu.weight": 10_000 };
 
 const folder = mkdtempSync(join(tmpdir(), "gleaner-cold-"));
 chmodSync(folder, 0o755);
 const programs = new Programs();
-
-try {
-  await programs.make();
-  const runtime = "glean-runtime-native";
-  const built = resolve(import.meta.dirname, "../../dist", runtime);
-  copyFileSync(built, join(programs.folder, runtime));
-  const result = { ...(await measure()), rounds: counts.rounds, bars };
-  say(JSON.stringify(result));
-} finally {
-  programs.remove();
-  rmSync(folder, { recursive: true, force: true });
-}
 
 /** Milliseconds of a call and of the program beside it. */
 type Pair = readonly [callMs: number, bareMs: number];
@@ -70,13 +68,13 @@ async function measure() {
     for (let round = 0; round < counts.rounds; round++) {
       // A user of whom nothing is on the node.
       site.nextUser();
-      seen.node.push([await site.timed(node), await timedBare(bareNode)]);
+      seen.node.push([await site.timed(node), await site.timedBare(bareNode)]);
       await site.cold();
-      seen.spare.push([await site.timed(node), await timedBare(bareNode)]);
+      seen.spare.push([await site.timed(node), await site.timedBare(bareNode)]);
       await site.cold();
-      seen.pythonFirst.push([await site.timed(forked, 0), await timedBare(barePython)]);
+      seen.pythonFirst.push([await site.timed(forked, 0), await site.timedBare(barePython)]);
       await site.cold();
-      seen.pythonNext.push([await site.timedBeside(forked), await timedBare(barePython)]);
+      seen.pythonNext.push([await site.timedBeside(forked), await site.timedBare(barePython)]);
       await site.cold();
       seen.native.push([await site.timed(native), 0]);
       await site.cold();
@@ -108,15 +106,19 @@ class Site {
   private user = 20_000;
   private invocation = 1;
 
-  private constructor(private readonly node: TestNode) {}
+  private constructor(
+    private readonly node: TestNode,
+    private readonly bareGroup: string,
+  ) {}
 
   static async start(): Promise<Site> {
     const node = await TestNode.make(programs);
     await node.start();
-    return new Site(node);
+    return new Site(node, groupBeside(node));
   }
 
   stop(): Promise<unknown> {
+    rmdirSync(this.bareGroup);
     return this.node.remove();
   }
 
@@ -163,6 +165,18 @@ class Site {
     this.node.daemon.heard.splice(0, length);
   }
 
+  /** Until the first output of a program at the functions' own priority. */
+  async timedBare(command: readonly string[]): Promise<number> {
+    const startedMs = preciseMs();
+    const joined = 'echo $$ > "$0/cgroup.procs" && exec chrt --idle 0 "$@"';
+    const words = ["-c", joined, this.bareGroup, ...command];
+    const child = spawn("/bin/sh", words, { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    const tookMs = preciseMs() - startedMs;
+    await once(child, "close");
+    return tookMs;
+  }
+
   private order(each: FunctionCode, input: unknown) {
     return callOrder(each, input, {
       invocation: invocationId(this.invocation++),
@@ -175,22 +189,33 @@ class Site {
   }
 }
 
-const code = (
+function code(
   files: Readonly<Record<string, string | Buffer>>,
   runtime: WorkerSettings["runtime"],
   change: Partial<WorkerSettings> = {},
-) => codeOf(files, { runtime, idleTimeoutMs, ...change });
-
-/** Until its first output, as its result. */
-async function timedBare(command: readonly string[]): Promise<number> {
-  const startedMs = preciseMs();
-  const [program, ...args] = [...idlePriority, ...command];
-  const child = spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"] });
-  await once(child.stdout, "data");
-  const tookMs = preciseMs() - startedMs;
-  await once(child, "close");
-  return tookMs;
+): Promise<FunctionCode> {
+  return codeOf(files, { runtime, idleTimeoutMs, ...change });
 }
+
+/**
+ * A group beside those of functions, for the programs that they are compared with: whatever else
+ * runs on the machine takes as much from both.
+ */
+function groupBeside(node: TestNode): string {
+  const own = node.groups().find((group) => heavyFileIn(join(group, "work")) !== undefined);
+  if (own === undefined) throw new Error("functions have no CPU group here: run it as root");
+  const work = join(own, "work");
+  for (const group of [join(own, ".."), own, work]) {
+    const file = heavyFileIn(group)!;
+    writeFileSync(join(group, file), String(heavy[file]));
+  }
+  const bare = join(work, "bare");
+  mkdirSync(bare);
+  return bare;
+}
+
+const heavyFileIn = (group: string) =>
+  (["cpu.shares", "cpu.weight"] as const).find((file) => existsSync(join(group, file)));
 
 /** Debian's python with numpy, else one of an environment in this benchmark's own folder. */
 function numpyPython(): string {
@@ -216,4 +241,16 @@ function written(name: string, text: string): string {
   const file = join(folder, name);
   writeFileSync(file, text);
   return file;
+}
+
+try {
+  await programs.make();
+  const runtime = "glean-runtime-native";
+  const built = resolve(import.meta.dirname, "../../dist", runtime);
+  copyFileSync(built, join(programs.folder, runtime));
+  const result = { ...(await measure()), rounds: counts.rounds, bars };
+  say(JSON.stringify(result));
+} finally {
+  programs.remove();
+  rmSync(folder, { recursive: true, force: true });
 }
