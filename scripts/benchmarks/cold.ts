@@ -38,7 +38,7 @@ const settleMs = 400;
 /** A worker without calls goes at once, so that each round begins without one. */
 const idleTimeoutMs = 1;
 const memoryMb = 500;
-/** Of the group with all functions, so that other programs of the machine disturb less. */
+/** The group with all functions weighs so much that other programs of the machine disturb less. */
 const heavy = { "cpu.shares": 262_144, "cpu.weight": 10_000 };
 
 const folder = mkdtempSync(join(tmpdir(), "gleaner-cold-"));

@@ -48,7 +48,7 @@ export class Executor implements HookHandlers {
     private readonly log: Log,
     private readonly outside: Surroundings,
   ) {
-    const { spawner, pass } = outside;
+    const { spawner, pass, gone } = outside;
     this.allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
       onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
@@ -68,7 +68,6 @@ export class Executor implements HookHandlers {
     this.remover = new CheckpointRemover(containment, spawner, removed);
     const { attempts, remover, outbox } = this;
     const onLeaving = (reason: string) => log("leaving", { reason });
-    const { gone } = outside;
     this.departure = new Departure({ attempts, remover, spawner, outbox, onLeaving, gone });
   }
 
@@ -256,9 +255,7 @@ export class Executor implements HookHandlers {
 
   /** What may be used and no attempt holds. */
   private get room(): Resources {
-    const isServing = this.departure.mode === "serving" && this.hookProblem === null;
-    if (!isServing || this.allowance.waitsForCores) return nothing;
-    return subtract(this.budget, this.attempts.held);
+    return this.departure.mode === "serving" ? subtract(this.usable, this.attempts.held) : nothing;
   }
 
   private setBudget(budget: Resources): void {
