@@ -48,7 +48,7 @@ export const functions = z
     cacheDirectory: path
       .default("/var/cache/gleaner")
       .describe(
-        "A folder on the nodes for the code of functions, at most 64 versions; created if it is missing. Every user may read what is in it.",
+        "A folder on the nodes for the code of functions, at most 64 versions, and for up to 1 GB of large results that gleanerd has not fetched yet; created if it is missing. Every user may read the code in it.",
       ),
     gpuDevices: path
       .nullable()

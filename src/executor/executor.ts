@@ -119,6 +119,7 @@ export class Executor implements HookHandlers {
     });
     this.outside.workers?.changed();
     this.outbox.attach(send); // stays even without a budget: marks may be stale
+    this.outside.payloads?.connected();
   }
 
   onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void {
@@ -134,6 +135,7 @@ export class Executor implements HookHandlers {
         break;
       case "recorded":
         this.outbox.recorded(message.key);
+        this.outside.payloads?.forget(message.key);
         break;
       case "forgetJobs":
         this.forget(message.jobs);
@@ -144,24 +146,21 @@ export class Executor implements HookHandlers {
       case "foresee":
         this.attempts.foresee(message.inMs, message.reason);
         break;
-      case "removeCheckpoint":
+      case "removeCheckpoint": {
         // Nothing may run without a core that is certainly ours; the daemon asks again.
-        if (
-          this.departure.mode !== "leaving" &&
-          this.budget.cores > 0 &&
-          !this.allowance.waitsForCores
-        )
-          this.remover.remove(message.order);
+        const isOurs = this.budget.cores > 0 && !this.allowance.waitsForCores;
+        if (isOurs && this.departure.mode !== "leaving") this.remover.remove(message.order);
         break;
+      }
       case "keepWarm":
         this.outside.workers?.keepWarm(message.workers);
         break;
-      case "bundlePart":
-      case "bundleRefused":
-        this.outside.code?.arrived(message);
-        break;
       case "stop":
         void this.leave(message.reason, message.graceMs);
+        break;
+      default:
+        if ("version" in message) this.outside.code?.arrived(message);
+        else this.outside.payloads?.heard(message);
     }
   }
 
@@ -289,6 +288,7 @@ export class Executor implements HookHandlers {
   private onEnded(key: AttemptKey, outcome: Outcome): void {
     // Sent before the daemon counts on its cores, which may be the job's.
     if (this.allowance.waitsForCores) this.outbox.sayNow({ type: "budget", budget: this.usable });
+    this.outside.payloads?.ended(key, outcome.answer);
     this.outbox.report(key, (agoMs) => ({ type: "ended", report: { ...key, ...outcome, agoMs } }));
     this.departure.leaveIfDrained();
   }

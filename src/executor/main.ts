@@ -141,6 +141,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     hung: (group) => unkillable.add(group),
     workers: functions.workers,
     code: functions.code,
+    payloads: functions.payloads,
   });
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();

@@ -4,6 +4,7 @@ import type { PassOn } from "./attempts/preempt-signal.js";
 import type { HungGroup } from "./containment/unkillable.js";
 import type { Spawning } from "./runtimes/spawner.js";
 import type { BundleCache } from "./workers/bundle-cache.js";
+import type { Payloads } from "./workers/payloads/payloads.js";
 import type { Workers } from "./workers/workers.js";
 
 export interface Surroundings {
@@ -19,4 +20,5 @@ export interface Surroundings {
   /** Omitted where no calls are ordered. */
   readonly workers?: Workers;
   readonly code?: Pick<BundleCache, "arrived" | "disconnected">;
+  readonly payloads?: Pick<Payloads, "heard" | "connected" | "ended" | "forget">;
 }

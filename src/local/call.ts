@@ -1,6 +1,6 @@
 // A call that is to run on this machine, what happens meanwhile, and its end.
 
-import type { CallAnswer, Payload } from "../model/call.js";
+import type { CallAnswer, InlinePayload } from "../model/call.js";
 import type { FunctionSettings } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
 
@@ -10,7 +10,7 @@ export interface LocalCall {
   readonly version: VersionId;
   readonly bundle: AsyncIterable<Uint8Array>;
   readonly settings: FunctionSettings;
-  readonly input: Payload;
+  readonly input: InlinePayload;
   /** The folder with the programs of the runtimes. */
   readonly programs: string;
   /** Under the language's debugger, and without a time limit. */

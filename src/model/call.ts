@@ -1,6 +1,6 @@
 // A call of a function: its answer as the worker gave it, and its payloads.
 
-import type { VersionId } from "./ids.js";
+import type { BlobHash, VersionId } from "./ids.js";
 import type { ResourceRequest } from "./resources.js";
 
 /** A worker serves calls of one user, one version and one size. */
@@ -12,14 +12,35 @@ export interface WorkerKind extends ResourceRequest {
 export const workerKey = ({ uid, version, cores, memoryMb, gpus }: WorkerKind): string =>
   `${uid}/${version}/${cores}/${memoryMb}/${gpus}`;
 
-/** A larger input would slow every other message on the way. */
-export const maxInputBytes = 64 * 1024;
+/** A larger payload would slow every other message on the way: it travels in pieces of its own. */
+export const maxInlineBytes = 64 * 1024;
+/** The largest input or result; more belongs into a file on a shared file system. */
+export const maxPayloadBytes = 64 * 1024 * 1024;
 
 /** Bytes with a content type, as they go in and come out. */
-export interface Payload {
+export type Payload = InlinePayload | StoredPayload;
+
+export interface InlinePayload {
   readonly contentType: string;
   readonly body: Uint8Array;
 }
+
+/** A payload over `maxInlineBytes`, which gleanerd keeps by its hash. */
+export interface StoredPayload {
+  readonly contentType: string;
+  readonly blob: BlobHash;
+  readonly bytes: number;
+}
+
+export const isStored = (payload: Payload): payload is StoredPayload => "blob" in payload;
+
+/** What a record or a message holds of it. */
+export const inlineBytes = (payload: Payload): number =>
+  isStored(payload) ? 0 : payload.body.length;
+
+/** The result that gleanerd keeps, or is to keep, by its hash; null if there is none. */
+export const storedResult = (answer: CallAnswer | null | undefined): StoredPayload | null =>
+  answer?.kind === "result" && isStored(answer.payload) ? answer.payload : null;
 
 /** An error of the user's code, in the words of its language. */
 export interface RemoteError {

@@ -1,5 +1,6 @@
 // The public interface: the client and the types of the API.
 
+export { maxPayloadBytes } from "../model/call.js";
 export * from "../wire/api/limits.js";
 export {
   answerText,
@@ -9,7 +10,7 @@ export {
 } from "../wire/api/payloads.js";
 export type * from "../wire/api/types.js";
 export { BrokenOffError } from "./answer.js";
-export { resultOf } from "./calls/errors.js";
+export { type Contents, fetchResult, sendable } from "./calls/contents.js";
 export { encode } from "./calls/payloads.js";
 export { GleanerClient, type Period } from "./client.js";
 export { type MungeOptions, makeCredential } from "./credential.js";

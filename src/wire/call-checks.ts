@@ -1,8 +1,18 @@
 // Validates the parts of messages that concern calls of functions: the order, the answer, the code.
 
-import type { CallAnswer, CallPhases, Payload, RemoteError } from "../model/call.js";
+import {
+  type CallAnswer,
+  type CallPhases,
+  type InlinePayload,
+  isStored,
+  maxInlineBytes,
+  maxPayloadBytes,
+  type Payload,
+  type RemoteError,
+  type StoredPayload,
+} from "../model/call.js";
 import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
-import type { VersionId } from "../model/ids.js";
+import type { BlobHash, VersionId } from "../model/ids.js";
 import type { CallCommand, WarmWorkers, WorkerSettings } from "./calls.js";
 import {
   bytes,
@@ -18,12 +28,12 @@ import {
   truth,
 } from "./shape.js";
 
-/** A larger payload travels in pieces of its own. */
-export const maxInlineBytes = 64 * 1024;
 /** What one call printed, with a line that says how much was dropped. */
 export const maxLogBytes = 65 * 1024;
 /** One piece of a bundle: several fit into a socket's buffers. */
 export const maxPartBytes = 256 * 1024;
+/** One piece of an input or a result. */
+export const maxPieceBytes = 512 * 1024;
 const maxBundleBytes = 64 * 1024 * 1024;
 const maxWordLength = 4_096;
 const maxSetupLength = 65_536;
@@ -37,7 +47,19 @@ const maxIdleMs = 2 ** 31 - 1;
 export const version = pattern(/^[0-9a-f]{64}$/) as Check<string> as Check<VersionId>;
 const path = pattern(/^\/[^\0]{0,4095}$/);
 
-const payload = object<Payload>({ contentType: text(maxTypeLength), body: bytes(maxInlineBytes) });
+const inlinePayload = object<InlinePayload>({
+  contentType: text(maxTypeLength),
+  body: bytes(maxInlineBytes),
+});
+const storedPayload = object<StoredPayload>({
+  contentType: text(maxTypeLength),
+  blob: pattern(/^[0-9a-f]{64}$/) as Check<string> as Check<BlobHash>,
+  bytes: integer(0, maxPayloadBytes),
+});
+const payload: Check<Payload> = (value, at) =>
+  typeof value === "object" && value !== null && isStored(value as Payload)
+    ? storedPayload(value, at)
+    : inlinePayload(value, at);
 
 const settings = object<WorkerSettings>({
   runtime: oneOf<FunctionRuntime>(...runtimes),
@@ -95,6 +117,13 @@ export const bundlePart = {
   bytes: bytes(maxPartBytes),
   isLast: truth,
 };
+
+/** `fetchPiece` and `piece`, less their types and keys. */
+export const wantedPiece = {
+  offset: integer(0, maxPayloadBytes),
+  wantedBytes: integer(1, maxPieceBytes),
+};
+export const piece = { offset: integer(0, maxPayloadBytes), bytes: bytes(maxPieceBytes) };
 
 const phaseMs = integer(0, maxIdleMs);
 export const phases = object<CallPhases>({

@@ -3,6 +3,7 @@
 import type { Payload, WorkerKind } from "../model/call.js";
 import type { FunctionSettings } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
+import type { AttemptKey } from "./attempt-key.js";
 
 /** One call of a function, for a worker that is warm or has to be started. */
 export interface CallCommand {
@@ -33,6 +34,26 @@ export type BundleMessage =
       readonly isLast: boolean;
     }
   | { readonly type: "bundleRefused"; readonly version: VersionId; readonly reason: string };
+
+/**
+ * How payloads over 64 KiB travel: whoever needs one asks for it piece by piece. An executor asks
+ * for the input of an attempt that it was ordered to run, gleanerd for the result in a report.
+ */
+export type PieceMessage =
+  | ({ readonly type: "fetchPiece" } & WantedPiece)
+  | {
+      readonly type: "piece";
+      readonly key: AttemptKey;
+      readonly offset: number;
+      readonly bytes: Uint8Array;
+    }
+  | { readonly type: "noPiece"; readonly key: AttemptKey; readonly reason: string };
+
+export interface WantedPiece {
+  readonly key: AttemptKey;
+  readonly offset: number;
+  readonly wantedBytes: number;
+}
 
 /** The idle workers of one kind on a node. */
 export interface WarmWorkers extends WorkerKind {

@@ -17,9 +17,12 @@ import {
   callCommand,
   maxLogBytes,
   phases,
+  piece,
   version,
+  wantedPiece,
   warmWorkers,
 } from "./call-checks.js";
+import type { PieceMessage } from "./calls.js";
 import type {
   AttemptKey,
   AttemptOrder,
@@ -189,6 +192,20 @@ const pressure = object<PressureReport>({
   limitPercent: percent,
   intervalMs: integer(1, maxTimerMs),
 });
+const pieceMessages = {
+  fetchPiece: object<Extract<PieceMessage, { type: "fetchPiece" }>>({
+    type: type("fetchPiece"),
+    key,
+    ...wantedPiece,
+  }),
+  piece: object<Extract<PieceMessage, { type: "piece" }>>({ type: type("piece"), key, ...piece }),
+  noPiece: object<Extract<PieceMessage, { type: "noPiece" }>>({
+    type: type("noPiece"),
+    key,
+    reason,
+  }),
+};
+
 const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", {
   ready: object({
     type: type("ready"),
@@ -229,6 +246,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     problem: orNull(reason),
   }),
   fetchBundle: object({ type: type("fetchBundle"), version }),
+  ...pieceMessages,
   warm: object({ type: type("warm"), workers: warmWorkers }),
   gpusUnused: object({ type: type("gpusUnused"), reason }),
   pressure: object({ type: type("pressure"), report: pressure }),
@@ -264,6 +282,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   keepWarm: object({ type: type("keepWarm"), workers: warmWorkers }),
   bundlePart: object({ type: type("bundlePart"), ...bundlePart }),
   bundleRefused: object({ type: type("bundleRefused"), version, reason }),
+  ...pieceMessages,
   beat: object({ type: type("beat") }),
 });
 

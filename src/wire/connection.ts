@@ -30,7 +30,11 @@ const closeMs = 2_000;
 export interface Beat {
   readonly type: "beat";
 }
-type Message = { readonly type: string };
+interface Message {
+  readonly type: string;
+  /** How many bytes it asks the peer for. */
+  readonly wantedBytes?: number;
+}
 
 export interface Timing {
   readonly beatMs: number;
@@ -170,7 +174,7 @@ export class Connection<Out extends Message, In extends Message> {
         "LIMIT_REACHED",
         `a message of ${payload.length} bytes exceeds the frame limit of ${this.maxBytes} bytes`,
       );
-    this.inflow?.sent();
+    this.inflow?.sent((message as Message).wantedBytes);
     this.gather();
     this.socket.write(frame(this.seal.next(payload), payload));
     // A pilot that says that it is preempted kills itself in this very turn.

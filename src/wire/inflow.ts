@@ -30,9 +30,10 @@ export class Inflow {
     this.left -= 1 + bytes / this.pace.bytes;
   }
 
-  /** A message was sent to the peer. */
-  sent(): void {
-    this.left = Math.min(this.pace.burst, this.left + this.pace.perSent);
+  /** A message was sent to the peer, which may answer with this many bytes. */
+  sent(wantedBytes = 0): void {
+    const earned = this.pace.perSent + wantedBytes / this.pace.bytes;
+    this.left = Math.min(this.pace.burst, this.left + earned);
   }
 
   /** For how long nothing more should be read; 0 if reading may continue. */

@@ -7,7 +7,10 @@ import type { UnkillableReport } from "../model/capacity/unkillable.js";
 import type { InvocationId, JobId, VersionId } from "../model/ids.js";
 import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
 import type { ResourceRequest, Resources } from "../model/resources.js";
-import type { BundleMessage, CallCommand, WarmWorkers } from "./calls.js";
+import type { AttemptKey } from "./attempt-key.js";
+import type { BundleMessage, CallCommand, PieceMessage, WarmWorkers } from "./calls.js";
+
+export type { AttemptKey } from "./attempt-key.js";
 
 /**
  * Raised whenever an older peer could misread a newer one; the handshake rejects other versions.
@@ -21,12 +24,6 @@ export const maxFrameBytes = 8 * 1024 * 1024;
 
 /** The longest executor message lists unrecorded reports (executor/connection/outbox.ts). */
 export const maxReportBytes = 2 * 1024 * 1024;
-
-/** Identifies an attempt on both sides. */
-export interface AttemptKey {
-  readonly invocation: InvocationId;
-  readonly attempt: number;
-}
 
 /**
  * All that an executor needs to run one attempt; patterns are already filled in. The executor
@@ -148,6 +145,7 @@ export type DaemonMessage =
   | { readonly type: "foresee"; readonly inMs: number | null; readonly reason: string }
   | { readonly type: "removeCheckpoint"; readonly order: CheckpointOrder }
   | BundleMessage
+  | PieceMessage
   /** The workers to keep warm, however long they are idle; all others leave in time. */
   | { readonly type: "keepWarm"; readonly workers: readonly WarmWorkers[] }
   /**
@@ -219,6 +217,7 @@ export type ExecutorMessage =
     }
   /** The code of a call that it was ordered to run is not in the node's cache. */
   | { readonly type: "fetchBundle"; readonly version: VersionId }
+  | PieceMessage
   /** The idle workers, whenever they change and after each `ready`: all of them. */
   | { readonly type: "warm"; readonly workers: readonly WarmWorkers[] }
   /** Functions get none of the node's GPUs, because the device file of each GPU is unknown. */

@@ -2,7 +2,7 @@
 // the process.
 
 import { constants } from "node:os";
-import type { CallAnswer, RemoteError } from "../model/call.js";
+import type { CallAnswer, Payload, RemoteError } from "../model/call.js";
 import { maxMessageLength, maxStackLength, maxTypeLength } from "../wire/call-checks.js";
 import type { HandlerError } from "../wire/worker/messages.js";
 import type { CallEnd } from "./worker-channel.js";
@@ -31,7 +31,8 @@ export const notLoaded = (error: HandlerError): CallAnswer => ({
   error: remoteError(error),
 });
 
-export function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
+/** `kept`: the result, if a sink took it. */
+export function answerOf(end: Exclude<CallEnd, { kind: "lost" }>, kept?: Payload): CallAnswer {
   if (end.kind === "failed") return { kind: "exception", error: remoteError(end.error) };
   const { contentType, output } = end;
   if (contentType.length > maxTypeLength)
@@ -39,7 +40,8 @@ export function answerOf(end: Exclude<CallEnd, { kind: "lost" }>): CallAnswer {
       "ProtocolError",
       `the result's content type is longer than ${maxTypeLength} characters`,
     );
-  return { kind: "result", payload: { contentType, body: output ?? new Uint8Array() } };
+  const body = output ?? new Uint8Array();
+  return { kind: "result", payload: kept ?? { contentType, body } };
 }
 
 /** How far a worker came before its process ended. */

@@ -1,6 +1,6 @@
 // How a handler is loaded: the same in a hole and on a user's machine.
 
-import { maxInlineBytes } from "../wire/call-checks.js";
+import { maxPayloadBytes } from "../model/call.js";
 import type { WorkerSettings } from "../wire/calls.js";
 import { defaultLogLimitBytes } from "../wire/worker/limits.js";
 import type { LoadOrder } from "./worker-link.js";
@@ -12,6 +12,6 @@ export const loadOrderOf = (
   directory,
   handler: handler ?? undefined,
   concurrency,
-  outputLimitBytes: maxInlineBytes,
+  outputLimitBytes: maxPayloadBytes,
   logLimitBytes: defaultLogLimitBytes,
 });

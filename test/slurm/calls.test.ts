@@ -1,5 +1,10 @@
-// Functions on real Slurm: deployed, called cold and warm, evicted by a job, called again.
+// Functions on real Slurm: deployed, called cold and warm, evicted by a job, called again; with
+// large inputs and results.
 
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Api } from "../../scripts/benchmarks/lib/api.js";
 import { codeOf } from "../support/executor/function-code.js";
@@ -58,4 +63,35 @@ test("a call is explained, traced and replayed", async () => {
   expect(await glean("replay", String(cold), "--remote")).toBe("8");
   expect(await glean("replay", String(warm))).toBe("10");
   expect(await glean("function", "test", "double", "--input", '{"n":6}')).toBe("12");
+});
+
+test("5 MiB go to a function and back by their hash; 70 MiB are refused before anything runs", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "glean-large-"));
+  chmodSync(folder, 0o777);
+  try {
+    await deploy("echo", "export default (input) => input;");
+    const [input, output] = [join(folder, "input"), join(folder, "results/")];
+    const bytes = randomBytes(5 * 1024 * 1024);
+    writeFileSync(input, bytes);
+    const asText = bytes.toString("hex").slice(0, bytes.length);
+    writeFileSync(join(folder, "text"), asText);
+    const answered = await invoke("echo", "--input", join(folder, "text"));
+    expect(answered).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(answered.stdout === asText).toBe(true);
+    const { stdout: json } = await invoke("echo", "--input", input, "--json");
+    const { id, answer } = JSON.parse(json);
+    expect(answer.payload).toMatchObject({ bytes: bytes.length, blob: expect.any(String) });
+    rmSync(join(folder, "text"));
+    const mapped = ["map", "echo", "--inputs", folder, "--output", output];
+    expect(await at.site.glean(mapped, { user })).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(join(output, "input")).equals(bytes)).toBe(true);
+    truncateSync(input, 70 * 1024 * 1024);
+    const refused = await invoke("echo", "--input", input);
+    expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/has 73400320 bytes and the limit of an input is 67108864/);
+    const next = await invoke("echo", "--input", "1", "--json");
+    expect(JSON.parse(next.stdout).id).toBe(id + 2); // the map was between them
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

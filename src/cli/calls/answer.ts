@@ -1,7 +1,7 @@
 // Prints the answer of a call: its result as it is, or the error of the user's code.
 
 import type { InvocationState } from "../../model/invocation.js";
-import { type AnswerOfCall, CallError, resultOf } from "../../sdk/index.js";
+import { type AnswerOfCall, CallError, fetchResult, type GleanerClient } from "../../sdk/index.js";
 import { exitStatus } from "../context.js";
 import { complain, json, print } from "../output.js";
 import { lineOf } from "./results.js";
@@ -13,11 +13,19 @@ export interface EndedCall {
   readonly answer: AnswerOfCall["answer"];
 }
 
+type Client = Pick<GleanerClient, "functions">;
+
 /** Returns the exit status: 1 if there is no result. */
-export function printAnswer({ id, state, reason, answer }: EndedCall, asJson: boolean): number {
+export async function printAnswer(
+  { functions }: Client,
+  { id, state, reason, answer }: EndedCall,
+  asJson: boolean,
+): Promise<number> {
   const isDone = answer?.kind === "result";
   if (asJson) print(json({ id, state, answer }));
   else if (answer === null) complain(`call ${id}: ${whyNone(state, reason)}`);
+  else if (isDone && answer.payload.blob !== undefined)
+    process.stdout.write(await functions.getBlob(answer.payload.blob));
   else showAnswer(`call ${id}`, answer);
   return isDone ? exitStatus.done : exitStatus.failed;
 }
@@ -46,14 +54,16 @@ const ending = (text: string): string =>
   process.stdout.isTTY && !text.endsWith("\n") ? `${text}\n` : text;
 
 /** The answer of a task of a map, as a line of the output of `glean map`. */
-export function answerLine(
+export async function answerLine(
+  { functions }: Client,
   map: string,
   index: number,
   answer: NonNullable<AnswerOfCall["answer"]>,
-): string {
+): Promise<string> {
   const id = `${map}_${index}`;
   try {
-    const value = resultOf(id, { state: "COMPLETED", reason: null, answer });
+    const ended = { state: "COMPLETED", reason: null, answer } as const;
+    const value = await fetchResult(functions, id, ended);
     return JSON.stringify(lineOf({ index, id, ok: true, value }));
   } catch (error) {
     if (!(error instanceof CallError)) throw error;

@@ -32,14 +32,19 @@ export async function callAndShow(
     return exitStatus.done;
   }
   const state = answer.invocation?.state;
-  if (state !== undefined && isFinal(state)) return show(answer, form);
+  if (state !== undefined && isFinal(state)) return show(client, answer, form);
   await waitForEnd(client, id);
   const [{ invocation }, ended] = await Promise.all([client.detail(id), client.answer(id)]);
-  return show({ id: answer.id, invocation, answer: ended.answer }, form);
+  return show(client, { id: answer.id, invocation, answer: ended.answer }, form);
 }
 
-const show = ({ id, invocation, answer }: CalledAnswer, form: CallForm): number =>
+const show = (
+  client: GleanerClient,
+  { id, invocation, answer }: CalledAnswer,
+  form: CallForm,
+): Promise<number> =>
   printAnswer(
+    client,
     { id, state: invocation?.state ?? null, reason: invocation?.reason ?? null, answer },
     form.json === true,
   );

@@ -7,7 +7,7 @@ import { GleanerError, messageOf } from "../../model/errors.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
 import { Content, type GleanerClient } from "../../sdk/index.js";
 import { quoted } from "../values.js";
-import { contentOf } from "./content.js";
+import { contentOf, keptContent } from "./content.js";
 
 export interface Source {
   readonly inputs: AsyncIterable<Content> | Iterable<Content>;
@@ -84,13 +84,12 @@ export async function failedIn(
 
 /** The inputs of these calls, as gleanerd kept them. */
 export function againSource(
-  client: Pick<GleanerClient, "input">,
+  client: Pick<GleanerClient, "input" | "functions">,
   calls: readonly Invocation[],
 ): Source {
   async function* contents() {
     for (const call of calls) {
-      const { contentType, text, base64 } = await client.input(displayId(call));
-      yield new Content(contentType, text ?? Buffer.from(base64!, "base64"));
+      yield await keptContent(client, await client.input(displayId(call)));
     }
   }
   const labelOf = (at: number) => ({ retryOf: displayId(calls[at]!) });

@@ -6,7 +6,7 @@ import type { LocalCall, LocalEnd } from "../../local/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { FunctionSettings, RequestedSettings } from "../../model/functions/settings.js";
 import type { VersionId } from "../../model/ids.js";
-import { answerText, type PayloadText, payloadOf } from "../../sdk/index.js";
+import { answerText, type Content } from "../../sdk/index.js";
 import { showAnswer } from "../calls/answer.js";
 import { type Context, exitStatus } from "../context.js";
 import { complain, json, print } from "../output.js";
@@ -17,7 +17,7 @@ export interface Tested {
   readonly version: VersionId;
   readonly bundle: AsyncIterable<Uint8Array>;
   readonly settings: FunctionSettings;
-  readonly input: PayloadText;
+  readonly input: Content;
 }
 
 export interface TestForm {
@@ -30,9 +30,10 @@ const interruptedStatus = 130;
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export async function runHere(tested: Tested, form: TestForm): Promise<number> {
+  const { contentType, body } = tested.input;
   const { answer, reason, phases, isInterrupted } = await local({
     ...tested,
-    input: payloadOf(tested.input),
+    input: { contentType, body: typeof body === "string" ? Buffer.from(body) : body },
     inspect: form.inspect === true,
     isCheck: false,
   });

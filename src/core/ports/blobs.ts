@@ -12,6 +12,8 @@ export interface BlobFiles {
   receive(content: AsyncIterable<Uint8Array>, maxBytes: number): Promise<ReceivedBlob>;
   /** null if there is no such content. */
   open(sha256: BlobHash): Promise<BlobContent | null>;
+  /** A part of a content; null if there is no such content, or it is shorter. */
+  read(sha256: BlobHash, offset: number, bytes: number): Promise<Uint8Array | null>;
   /** A missing one is fine. */
   remove(sha256: BlobHash): Promise<void>;
   /** All of them, in pieces. */

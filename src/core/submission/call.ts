@@ -1,6 +1,6 @@
 // Turns a call of a function into a submission, which waits, runs and is billed like any other.
 
-import { maxInputBytes, type Payload } from "../../model/call.js";
+import { inlineBytes, maxInlineBytes, type Payload } from "../../model/call.js";
 import { assert, GleanerError } from "../../model/errors.js";
 import type { FunctionSettings } from "../../model/functions/settings.js";
 import type { VersionId } from "../../model/ids.js";
@@ -71,13 +71,14 @@ export function askedCheck(called: CalledVersion, verb: "check" | "warm"): Asked
   return { ...asked, name: `${verb} ${called.name}`, command: { ...command, isCheck: true } };
 }
 
-/** Throws LIMIT_REACHED if an input is too large. */
+/** Throws LIMIT_REACHED if an input is too large to be in a request. */
 export function checkInputs(inputs: readonly Payload[]): void {
-  inputs.forEach(({ body }, at) => {
-    if (body.length > maxInputBytes)
+  inputs.forEach((input, at) => {
+    const bytes = inlineBytes(input);
+    if (bytes > maxInlineBytes)
       throw new GleanerError(
         "LIMIT_REACHED",
-        `input ${at} has ${body.length} bytes and the limit is ${maxInputBytes}: put the data into a file that the function reads`,
+        `input ${at} has ${bytes} bytes and the limit is ${maxInlineBytes}: send it as a content first (PUT /v1/blobs), and name its hash`,
       );
   });
 }

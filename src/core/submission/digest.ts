@@ -1,6 +1,6 @@
 // The part of a submission that stays in memory while its invocations wait and run.
 
-import type { Payload } from "../../model/call.js";
+import { inlineBytes, type Payload } from "../../model/call.js";
 import { versionId } from "../../model/ids.js";
 import {
   type Command,
@@ -35,5 +35,6 @@ function documentsOf(command: Command): readonly string[] {
   return command.kind === "script" ? [command.body] : [];
 }
 
+/** Contents that are kept by their hash count where those are limited. */
 export const bytesOf = (inputs: readonly Payload[]): number =>
-  inputs.reduce((sum, { body }) => sum + body.length, 0);
+  inputs.reduce((sum, input) => sum + inlineBytes(input), 0);

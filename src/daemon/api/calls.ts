@@ -10,6 +10,7 @@ import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.
 import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
 import { admitBundle, type BundleParts } from "../functions/bundles.js";
 import type { Directory } from "../functions/directory.js";
+import { ownInputs } from "../functions/own-inputs.js";
 import type { StoppedFunctions } from "../invocations/stopped-functions.js";
 import type { Waiters } from "../invocations/waiters.js";
 import { type Accepted, accept, type InvocationRoutes } from "./invocations.js";
@@ -84,13 +85,14 @@ async function begin(
   deps: CallRoutes,
   caller: Caller,
   { function: called }: { readonly function: string },
-  inputs: Parameters<typeof checkInputs>[0],
+  given: Parameters<typeof checkInputs>[0],
   asked: { requestId: string; timeLimitMs: number | null; tasks: number | null },
 ): Promise<Accepted> {
   await deps.access.require(caller);
   requireWorkers(deps.admission, "submit commands with glean batch");
   await deps.reserve.require();
-  checkInputs(inputs);
+  checkInputs(given);
+  const inputs = await ownInputs(deps.store, caller.uid, given);
   const version = await deps.directory.resolve(caller, parseFunctionRef(called));
   deps.stoppedFunctions.require(caller.uid, version);
   const submission = askedCall(version, caller, asked);

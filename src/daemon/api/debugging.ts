@@ -1,15 +1,12 @@
 // Requests of those who look for an error: the code of a version.
 
-import { Readable } from "node:stream";
-import type { FastifyReply } from "fastify";
-import type { BlobContent } from "../../core/ports/blobs.js";
-import { UserSemaphores } from "../../limits/semaphore.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { bundleOf } from "../../model/ids.js";
 import type { Access } from "../auth/access.js";
 import type { Blobs } from "../functions/blobs.js";
 import type { Directory } from "../functions/directory.js";
-import type { Handlers, Sent } from "./server/register.js";
+import { ContentSender } from "./server/contents.js";
+import type { Handlers } from "./server/register.js";
 
 export interface DebuggingRoutes {
   readonly blobs: Pick<Blobs, "open">;
@@ -17,8 +14,6 @@ export interface DebuggingRoutes {
   readonly access: Pick<Access, "require">;
 }
 
-/** A client that takes nothing within this time is disconnected. */
-const takeMs = 30_000;
 const maxSending = 2;
 const maxWaitingOfUser = 16;
 
@@ -27,7 +22,7 @@ export function debuggingHandlers({
   directory,
   access,
 }: DebuggingRoutes): Pick<Handlers, "bundle"> {
-  const turns = new UserSemaphores(maxSending, {
+  const sender = new ContentSender(maxSending, {
     most: maxWaitingOfUser,
     refusal: "you requested too many bundles at once: wait until some have arrived",
   });
@@ -38,27 +33,7 @@ export function debuggingHandlers({
       const prefix = owner === "-" ? "" : `${owner}/`;
       const ref = parseFunctionRef(`${prefix}${name}@${version}`);
       const found = await directory.resolve(caller, ref);
-      return new Promise<Sent>((resolve, reject) => {
-        const send = async () => {
-          const closed = new Promise<void>((done) => reply.raw.once("close", done));
-          resolve(sendContent(reply, await blobs.open(bundleOf(found.version))));
-          return closed;
-        };
-        turns.run(caller.uid, send).catch(reject);
-      });
+      return sender.send(caller.uid, reply, () => blobs.open(bundleOf(found.version)));
     },
   };
-}
-
-function sendContent(reply: FastifyReply, { bytes, content, close }: BlobContent): Sent {
-  reply.raw.setTimeout(takeMs, () => reply.raw.destroy());
-  const stream = Readable.from(content, { objectMode: false });
-  reply.raw.once("close", () => {
-    stream.destroy();
-    void close();
-  });
-  return reply
-    .type("application/octet-stream")
-    .header("content-length", String(bytes))
-    .send(stream);
 }

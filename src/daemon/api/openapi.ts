@@ -162,7 +162,7 @@ const bytesBody = ({ maxBytes = maxSmallRequestBytes }: Route): Json => ({
 });
 
 const contentOf = (answer: z.ZodType): Json =>
-  answer === functions.bundleAnswer
+  answer === functions.contentAnswer
     ? { "application/octet-stream": {} }
     : jsonOf(schemaOf(answered, answer, "output"));
 

@@ -2,7 +2,7 @@
 
 import { monotonicMs } from "../../clock.js";
 import type { KeptAnswer, Store } from "../../core/ports/store.js";
-import type { CallAnswer } from "../../model/call.js";
+import { type CallAnswer, inlineBytes } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import { isFinal, submissionIdOf } from "../../model/invocation.js";
@@ -129,7 +129,7 @@ async function read(store: Store, { first, numbers }: AskedTasks): Promise<Outco
 }
 
 const resultBytes = (answer: CallAnswer): number =>
-  answer.kind === "result" ? answer.payload.body.length : 0;
+  answer.kind === "result" ? inlineBytes(answer.payload) : 0;
 
 /** One question for each run of ids without a gap. */
 async function answersOf(

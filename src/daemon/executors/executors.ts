@@ -17,7 +17,7 @@ import type { Events } from "../state/events.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
-import { type CodeSource, noteFunctions } from "./function-messages.js";
+import { type CallSources, noteFunctions } from "./function-messages.js";
 import { recordGone } from "./gone-record.js";
 import * as reports from "./hook-reports.js";
 import { noteInterference } from "./interference.js";
@@ -25,7 +25,7 @@ import { Liveness } from "./liveness.js";
 import { reconcile } from "./reconcile.js";
 import { believed, doubtOf, isRecording } from "./testimony.js";
 
-export interface ExecutorsDependencies {
+export interface ExecutorsDependencies extends CallSources {
   readonly registry: Registry;
   readonly live: LiveInvocations;
   readonly startFailures: Pick<StartFailures, "heardStarted" | "ended">;
@@ -33,7 +33,6 @@ export interface ExecutorsDependencies {
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
-  readonly code: CodeSource;
   readonly guard: InterferenceGuard;
   readonly events: Events;
   readonly launcher: Launcher;
@@ -148,10 +147,6 @@ export class Executors {
       case "unkillable":
         reports.noteNode(record, message, this.deps.registry);
         break;
-      case "warm":
-      case "fetchBundle":
-        noteFunctions(record, message, this.deps.code);
-        break;
       case "pressure":
         noteInterference(record, message.report, this.deps);
         break;
@@ -164,6 +159,8 @@ export class Executors {
       case "started":
         this.deps.startFailures.heardStarted(record, message.key);
         break;
+      default:
+        noteFunctions(record, message, this.deps);
     }
   }
 
@@ -208,7 +205,8 @@ export class Executors {
       if (!isRecording(record, key, this.deps.live)) record.line?.send({ type: "recorded", key });
       return;
     }
-    const { agoMs, ...facts } = bounded;
+    const { agoMs, ...told } = bounded;
+    const facts = { ...told, endedAtMs: nowMs() - agoMs };
     const { assignments } = this.deps.live;
     const assignment = assignments.get(report.invocation)!;
     assignments.return(assignment);
@@ -216,7 +214,7 @@ export class Executors {
     // The cores are free now; the next order need not wait for the disk.
     this.deps.dispatcher.kick();
     try {
-      await this.deps.settler.settle({ ...facts, endedAtMs: nowMs() - agoMs });
+      await this.deps.settler.settle(await this.deps.results.keep(record, facts));
     } catch {
       // The executor keeps the report until it is recorded, and repeats it when it reconnects.
       if (record.state === "gone")

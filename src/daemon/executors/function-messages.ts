@@ -2,19 +2,38 @@
 
 import { workerKey } from "../../model/call.js";
 import type { VersionId } from "../../model/ids.js";
+import type { PieceMessage, WantedPiece } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
+import type { EndFacts } from "../invocations/settle.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 
-/** Sends a version's code to a node that has a call of it. */
-export interface CodeSource {
-  supply(record: ExecutorRecord, version: VersionId): Promise<void>;
+/** What calls need on their nodes, and what they leave there. */
+export interface CallSources {
+  readonly code: { supply(record: ExecutorRecord, version: VersionId): Promise<void> };
+  readonly inputs: { supply(record: ExecutorRecord, wanted: WantedPiece): Promise<void> };
+  /** Takes a large result; see daemon/functions/result-intake.ts. */
+  readonly results: { keep(record: ExecutorRecord, facts: EndFacts): Promise<EndFacts> };
 }
+
+type OfFunctions = "warm" | "fetchBundle" | PieceMessage["type"];
 
 export function noteFunctions(
   record: ExecutorRecord,
-  message: ExecutorMessage & { readonly type: "warm" | "fetchBundle" },
-  code: CodeSource,
+  message: ExecutorMessage & { readonly type: OfFunctions },
+  { code, inputs }: CallSources,
 ): void {
-  if (message.type === "fetchBundle") void code.supply(record, message.version);
-  else record.warm = new Map(message.workers.map((each) => [workerKey(each), each.count]));
+  switch (message.type) {
+    case "fetchBundle":
+      void code.supply(record, message.version);
+      break;
+    case "fetchPiece":
+      void inputs.supply(record, message);
+      break;
+    case "piece":
+    case "noPiece":
+      record.pieces.arrived(message);
+      break;
+    case "warm":
+      record.warm = new Map(message.workers.map((each) => [workerKey(each), each.count]));
+  }
 }

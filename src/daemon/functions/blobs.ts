@@ -53,22 +53,41 @@ export class Blobs {
    * them. The content is always read: who has it proves so. Rejects with LIMIT_REACHED or
    * BAD_REQUEST, and then nothing is kept.
    */
-  async write(
+  write(
+    uid: number,
+    announced: AnnouncedBlob,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<boolean> {
+    const room = () => this.deps.reserve.requireRoom(announced.bytes);
+    return this.receive(uid, announced, content, room);
+  }
+
+  /** As write(), for the result of a call that was accepted: it may take the disk's reserve. */
+  async writeResult(
+    uid: number,
+    announced: AnnouncedBlob,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    await this.receive(uid, announced, content, async () => {});
+  }
+
+  private async receive(
     uid: number,
     { sha256, bytes }: AnnouncedBlob,
     content: AsyncIterable<Uint8Array>,
+    requireRoom: () => Promise<void>,
   ): Promise<boolean> {
-    const { files, store, reserve } = this.deps;
+    const { files, store } = this.deps;
     const isKnown = (await store.loadBlob(uid, sha256)) !== null;
     const reserved = isKnown ? 0 : bytes;
     if (!isKnown) this.quota.require(uid, bytes);
     let isNew = false;
     try {
-      await reserve.requireRoom(bytes);
+      await requireRoom();
       const received = await files.receive(content, bytes);
       if (received.sha256 !== sha256 || received.bytes !== bytes) {
         await received.discard();
-        throw differs(sha256, received.sha256);
+        throw new DifferentContentError(sha256, received.sha256);
       }
       isNew = await this.alone.run(sha256, async () => {
         await received.keep();
@@ -88,12 +107,15 @@ export class Blobs {
   /** Rejects with STORE if the file is gone, which only the disk's damage explains. */
   async open(sha256: BlobHash): Promise<BlobContent> {
     const content = await this.deps.files.open(sha256);
-    if (content === null)
-      throw new GleanerError(
-        "STORE",
-        `the content ${sha256} is missing on gleanerd's disk: send it again, for a function by deploying it again`,
-      );
+    if (content === null) throw isMissing(sha256);
     return content;
+  }
+
+  /** A part of a content, which must reach as far; rejects as open() does. */
+  async read(sha256: BlobHash, offset: number, bytes: number): Promise<Uint8Array> {
+    const part = await this.deps.files.read(sha256, offset, bytes);
+    if (part === null) throw isMissing(sha256);
+    return part;
   }
 
   /** What this user has sent; null if it was never sent, or removed since. */
@@ -138,8 +160,17 @@ export class Blobs {
   }
 }
 
-const differs = (announced: BlobHash, received: BlobHash): GleanerError =>
+const isMissing = (sha256: BlobHash): GleanerError =>
   new GleanerError(
-    "BAD_REQUEST",
-    `the content that arrived has the hash ${received}, not ${announced}: it changed while it was sent; send it again`,
+    "STORE",
+    `the content ${sha256} is missing on gleanerd's disk: send it again, for a function by deploying it again`,
   );
+
+export class DifferentContentError extends GleanerError {
+  constructor(announced: BlobHash, received: BlobHash) {
+    super(
+      "BAD_REQUEST",
+      `the content that arrived has the hash ${received}, not ${announced}: it changed while it was sent; send it again`,
+    );
+  }
+}

@@ -10,6 +10,13 @@ export interface QuotaPolicy {
   readonly maxMbOfUser: number;
 }
 
+/** A user has no room for a content; the sentence says what they can do. */
+export class QuotaError extends GleanerError {
+  constructor(message: string) {
+    super("LIMIT_REACHED", message);
+  }
+}
+
 export class Quota {
   /** With what is on its way. */
   private readonly byUid = new Map<number, number>();
@@ -36,8 +43,7 @@ export class Quota {
     const share = mostOf(maxMb * mebibyte, this.total - own);
     const most = Math.min(share, maxMbOfUser * mebibyte);
     if (own + bytes > most)
-      throw new GleanerError(
-        "LIMIT_REACHED",
+      throw new QuotaError(
         `your functions, inputs and results would take ${own + bytes} bytes of gleanerd's disk, and the limit for one user is ${most} at present (blobs.maxMbOfUser is ${maxMbOfUser}, blobs.maxMb is ${maxMb}): remove functions or versions with glean function remove, or wait until old results are removed`,
       );
     this.add(uid, bytes);

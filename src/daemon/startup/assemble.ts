@@ -16,6 +16,8 @@ import { Pilots, type PilotsDependencies } from "../executors/pilots.js";
 import { Blobs } from "../functions/blobs.js";
 import { Catalog } from "../functions/catalog.js";
 import { CodeSupply } from "../functions/code-supply.js";
+import { InputSupply } from "../functions/input-supply.js";
+import { ResultIntake } from "../functions/result-intake.js";
 import { Checkpoints } from "../invocations/checkpoints.js";
 import { Dispatcher } from "../invocations/dispatch.js";
 import { Documents } from "../invocations/documents.js";
@@ -77,6 +79,12 @@ export function assemble(
   const executors: Executors = new Executors({
     ...shared,
     code: new CodeSupply({ ...shared, ...contents }),
+    inputs: new InputSupply({ ...shared, ...contents }),
+    results: new ResultIntake({
+      ...shared,
+      ...contents,
+      distrust: (record, what) => executors.distrust(record, what),
+    }),
     adoptMs: config.executor.orphanMs + adoptMarginMs,
     tellIfDrained: (record) => drains.tellIfDrained(record),
     leaveAlone: (node, what) => void drains.distrust(node, what),

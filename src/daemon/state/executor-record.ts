@@ -14,6 +14,7 @@ import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.
 import { step } from "../../model/machine.js";
 import { greater, lesser, nothing, type Resources } from "../../model/resources.js";
 import type { DaemonMessage } from "../../wire/messages.js";
+import { PieceRequests } from "../../wire/piece-requests.js";
 import type { Assignment } from "./assignments.js";
 
 /** The part of a connection that the registry needs. */
@@ -43,11 +44,16 @@ export type HoleOutlook = Pick<
   "kind" | "openedAtMs" | "hazardRatio" | "endsAtMs" | "endConfidence"
 >;
 
+/** Longer than a piece takes over a slow line; a node that sends nothing holds nothing for long. */
+const pieceMs = 30_000;
+
 const unknownHole: HoleOutlook = { endsAtMs: null };
 
 export class ExecutorRecord implements Executor {
   state: ExecutorState = "requested";
   private currentLine: Line | null = null;
+  /** What is read from it on its present connection. */
+  readonly pieces = new PieceRequests(pieceMs);
   /** Idle workers by their kind (workerKey), as the executor said last. */
   warm: ReadonlyMap<string, number> = new Map();
   /** The resources that its executor reports as usable. */
@@ -129,6 +135,7 @@ export class ExecutorRecord implements Executor {
   /** On a new connection it is told again: the message may be lost or outdated. */
   set line(line: Line | null) {
     this.currentLine = line;
+    this.pieces.disconnected();
     if (line !== null) this.retirement = null;
   }
 

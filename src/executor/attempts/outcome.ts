@@ -57,6 +57,7 @@ export function outcomeOf(
     case "withdrawn":
       return outcomeOfWithdrawn(end.message, ending);
     case "answered":
+    case "unanswered":
       return outcomeOfCall(end, ending);
     case "vanished":
       return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
@@ -86,13 +87,17 @@ function outcomeOfWithdrawn(message: string, ending: Ending | null): Outcome {
 
 /** An answer that came before our signal stands. */
 function outcomeOfCall(
-  { answer, startNs, endNs, cpuMs, maxRssMb }: Extract<RunEnd, { kind: "answered" }>,
+  end: Extract<RunEnd, { kind: "answered" | "unanswered" }>,
   ending: Ending | null,
 ): Outcome {
+  const { startNs, endNs, cpuMs, maxRssMb } = end;
   const wallMs = Number((endNs - startNs) / 1_000_000n);
   const used = { signal: null, wallMs, cpuMs, maxRssMb };
   if (ending !== null && endNs >= ending.atNs)
     return { ...used, end: ending.end, reason: ending.reason, exitCode: null };
+  if (end.kind === "unanswered")
+    return { ...used, end: "FAILED", reason: end.message, exitCode: 1 };
+  const { answer } = end;
   if (answer.kind === "result")
     return { ...used, end: "COMPLETED", reason: null, exitCode: 0, answer };
   const why = answer.kind === "notLoaded" ? "its code could not be loaded: " : "";

@@ -79,6 +79,15 @@ export type RunEnd =
       readonly cpuMs: number;
       readonly maxRssMb: number;
     }
+  /** Its input or its result could not be carried: it does not run again. */
+  | {
+      readonly kind: "unanswered";
+      readonly message: string;
+      readonly startNs: bigint;
+      readonly endNs: bigint;
+      readonly cpuMs: number;
+      readonly maxRssMb: number;
+    }
   /** Nothing ran, and nobody is to blame: it may run elsewhere. */
   | { readonly kind: "withdrawn"; readonly message: string };
 

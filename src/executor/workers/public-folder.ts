@@ -7,9 +7,9 @@ import { GleanerError } from "../../model/errors.js";
 
 /**
  * Creates it if it is missing, with what is above; throws LAUNCH if others could change it. With
- * the mode 0711 others reach only what they can name.
+ * the mode 0711 others reach only what they can name. Returns the folder.
  */
-export function makePublicFolder(folder: string, mode = 0o755): void {
+export function makePublicFolder(folder: string, mode = 0o755): string {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o755 });
   try {
     mkdirSync(folder);
@@ -23,6 +23,7 @@ export function makePublicFolder(folder: string, mode = 0o755): void {
       "LAUNCH",
       `${folder} must be a directory that only uid ${process.geteuid!()} owns and may write to: correct it, or set functions.cacheDirectory`,
     );
+  return folder;
 }
 
 /** Lets everybody read a file, or a folder with all that is in it, and run what its owner may. */

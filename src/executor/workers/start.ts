@@ -8,6 +8,8 @@ import { openGroupFor } from "../runtimes/group.js";
 import type { RunHandle } from "../runtimes/runtime.js";
 import type { Spawning } from "../runtimes/spawner.js";
 import { BundleCache } from "./bundle-cache.js";
+import { Payloads } from "./payloads/payloads.js";
+import { makePublicFolder } from "./public-folder.js";
 import { RuntimePrograms } from "./runtime-programs.js";
 import { ForkedStart, type StartEvents } from "./standby/forked-start.js";
 import { alone, type Origin, Parents } from "./standby/parents.js";
@@ -23,6 +25,7 @@ import { type OpenWorker, Workers } from "./workers.js";
 export interface WorkerSite {
   readonly workers: Workers;
   readonly code: BundleCache;
+  readonly payloads: Payloads;
   close(): void;
 }
 
@@ -33,6 +36,7 @@ export interface WorkerPorts {
   readonly programs: Pick<RuntimePrograms, "commandOf">;
   /** Omitted where no workers are forked. */
   readonly parents?: Parents;
+  readonly payloads: Pick<Payloads, "inputOf" | "sinkFor">;
   /** Omitted where none are kept. */
   readonly spares?: Spares;
 }
@@ -59,12 +63,17 @@ export async function startWorkers(
   const parts = { spec, spawner, containment, sockets, programs };
   const { openParent, close } = await openParents(parts, paths, explain);
   const parents = new Parents(openParent, () => workers.changed());
+  const payloads = new Payloads(() => {
+    makePublicFolder(paths.cache);
+    return makePublicFolder(join(paths.cache, "results"), 0o700);
+  }, say);
   const spares = new Spares(openSpares(parts));
-  const ports = { sockets, code, programs, parents, spares };
+  const ports = { sockets, code, programs, payloads, parents, spares };
   const workers: Workers = workersOver(ports, spec, spawner, containment, say);
   return {
     workers,
     code,
+    payloads,
     close: () => {
       sockets.close();
       close();
@@ -94,7 +103,7 @@ const standbysOf = ({ parents, spares }: WorkerPorts): Standbys => ({
 });
 
 function openWorkers(
-  { sockets, code, programs, parents, spares }: WorkerPorts,
+  { sockets, code, programs, payloads, parents, spares }: WorkerPorts,
   spec: Spec,
   spawner: Spawning,
   containment: Containment,
@@ -119,6 +128,7 @@ function openWorkers(
     const worker: Worker = new Worker(opened, {
       settings: order.command.settings,
       code: () => code.folderOf(order.command.version),
+      payloads,
       spawn: (directory, events) => {
         isStarted = true;
         return (

@@ -10,10 +10,12 @@ import type { CallAttemptOrder } from "../../wire/messages.js";
 import { answerOf, answerOfExit, loaded, notLoaded, type Progress } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
+import type { WorkerFailure } from "../../workers/worker-failure.js";
 import { cpuMsOf, peakMbOf } from "../node/usage.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
+import type { Payloads } from "./payloads/payloads.js";
 import type { StartEvents } from "./standby/forked-start.js";
 import { StartTimes } from "./start-times.js";
 
@@ -21,6 +23,7 @@ export interface WorkerParts {
   readonly settings: WorkerSettings;
   /** Fetches the version's code to this node; resolves with its folder. */
   readonly code: () => Promise<string>;
+  readonly payloads: Pick<Payloads, "inputOf" | "sinkFor">;
   /** Starts the process in the group, from which `connected` and `prints` follow. */
   readonly spawn: (directory: string, events: StartEvents) => RunHandle;
   /** Variables that its process does not have yet. */
@@ -62,7 +65,7 @@ export class Worker {
   /** Whether its runtime has said hello. */
   private hasRuntime = false;
   /** Why its connection ended. */
-  private broken: string | null = null;
+  private broken: WorkerFailure | null = null;
 
   constructor(
     readonly opened: OpenedGroup,
@@ -105,7 +108,7 @@ export class Worker {
     }
     this.channel = new WorkerChannel(socket, {
       onLog: ({ bytes }) => this.log.add(bytes),
-      onClosed: (failure) => this.breakOff(failure.message),
+      onClosed: (failure) => this.breakOff(failure),
     });
     socket.resume();
     void this.load(this.channel);
@@ -180,7 +183,7 @@ export class Worker {
       return;
     }
     this.isLeaving = true;
-    this.answer(notLoaded(end.error));
+    this.finish({ kind: "answered", answer: notLoaded(end.error) });
     this.kill();
   }
 
@@ -188,38 +191,48 @@ export class Worker {
     const running = this.running;
     if (running === null) return; // killed meanwhile
     const { order, events } = running;
-    const { input } = order.command;
+    const { payloads } = this.parts;
+    const sink = payloads.sinkFor(order);
     running.startNs ??= machineMonotonicNs();
     running.cpuMsBefore = cpuMsOf(this.pid!);
     events.onStarted(this.pid!);
     if (order.command.isCheck) {
-      this.answer(loaded);
+      this.finish({ kind: "answered", answer: loaded });
       return;
     }
     const { id, end } = this.channel!.call({
       deadlineMs: order.timeLimitMs,
       attempt: order.attempt,
-      contentType: input.contentType,
+      contentType: order.command.input.contentType,
       name: `${order.invocation}`,
-      input: input.body,
+      input: payloads.inputOf(order),
+      sink,
     });
     running.id = id;
     void end.then((ended) => {
-      if (this.running !== running || ended.kind === "lost") return;
+      if (this.running !== running) return;
+      if (ended.kind === "lost") {
+        if (ended.failure.code === "SINK")
+          this.finish({
+            kind: "unanswered",
+            message: `its result could not be kept on its node: ${ended.failure.message}`,
+          });
+        return;
+      }
       // Its process is about to end: it must get no other call.
       if (ended.kind === "failed" && ended.error.kind === "exit") this.isLeaving = true;
-      this.answer(answerOf(ended));
+      const answer = answerOf(ended, ended.kind === "returned" ? sink.payload : undefined);
+      this.finish({ kind: "answered", answer });
     });
   }
 
-  private answer(answer: CallAnswer): void {
+  private finish(how: Finish): void {
     const { running } = this;
     if (running === null) return;
     this.running = null;
     const endNs = machineMonotonicNs();
     running.events.onEnd({
-      kind: "answered",
-      answer,
+      ...how,
       startNs: running.startNs ?? endNs,
       endNs,
       cpuMs: Math.max(0, cpuMsOf(this.pid ?? 0) - running.cpuMsBefore),
@@ -234,7 +247,7 @@ export class Worker {
     else this.channel!.cancel(id);
   }
 
-  private breakOff(why: string): void {
+  private breakOff(why: WorkerFailure): void {
     if (this.state === "ended") return;
     this.broken ??= why;
     this.kill();
@@ -247,24 +260,37 @@ export class Worker {
     this.channel?.close();
     const { running } = this;
     this.running = null;
-    running?.events.onEnd(endOfCall(end, running, this.progress(hasLoaded)));
+    const isInputLost = this.broken?.code === "INPUT";
+    running?.events.onEnd(endOfCall(end, running, this.progress(hasLoaded), isInputLost));
     this.parts.onGone();
   }
 
   private progress(hasLoaded: boolean): Progress {
-    const { broken, hasRuntime } = this;
+    const broken = this.broken?.message ?? null;
+    const { hasRuntime } = this;
     return { broken, hasRuntime, hasLoaded, hasSetup: this.parts.settings.setup !== null };
   }
 }
 
+/** How a call ends whose worker lives on. */
+type Finish =
+  | { readonly kind: "answered"; readonly answer: CallAnswer }
+  | { readonly kind: "unanswered"; readonly message: string };
+
 /** How a call ended whose worker ended before it answered. */
-function endOfCall(end: RunEnd, running: Running, progress: Progress): RunEnd {
+function endOfCall(
+  end: RunEnd,
+  running: Running,
+  progress: Progress,
+  isInputLost: boolean,
+): RunEnd {
   if (end.kind !== "ended") return end;
   const startNs = running.startNs ?? end.startNs;
   const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
-  const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
-  const answer = isOverLimit ? null : answerOfExit(end, progress);
-  if (answer === null) return { ...end, startNs, cpuMs };
   const { endNs, maxRssMb } = end;
-  return { kind: "answered", answer, startNs, endNs, cpuMs, maxRssMb };
+  const used = { startNs, endNs, cpuMs, maxRssMb };
+  const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
+  if (isInputLost) return { kind: "unanswered", message: progress.broken!, ...used };
+  const answer = isOverLimit ? null : answerOfExit(end, progress);
+  return answer === null ? { ...end, startNs, cpuMs } : { kind: "answered", answer, ...used };
 }

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError } from "../../model/errors.js";
 import type { PayloadText } from "../../wire/api/types.js";
-import { encode, type Inputs } from "./payloads.js";
+import type { Inputs } from "./payloads.js";
 
 /** One input with its number. */
 export interface Item {
@@ -20,6 +20,8 @@ export interface Reading {
   readonly signal: AbortSignal;
   /** An input that cannot be sent. */
   readonly refused: (index: number, error: GleanerError) => void;
+  /** The input as a request has it; a large one is sent first. */
+  readonly sendable: (input: unknown) => Promise<PayloadText>;
 }
 
 /** Leaves room in a request for its frame: the API takes 6 MiB. */
@@ -27,8 +29,8 @@ const maxChunkBytes = 4 * 1024 * 1024;
 /** A slow source's inputs are sent after this time. */
 const gatherMs = 20;
 
-const sizeOf = ({ contentType, text, base64 }: PayloadText): number =>
-  contentType.length + (text === undefined ? base64!.length : JSON.stringify(text).length) + 50;
+const sizeOf = ({ contentType, text, base64 = "" }: PayloadText): number =>
+  contentType.length + (text === undefined ? base64.length : JSON.stringify(text).length) + 150;
 
 /** Ends a source that is not read to its end; also when the consumer stops. */
 export async function* chunksOf(inputs: Inputs, reading: Reading): AsyncGenerator<Item[]> {
@@ -59,7 +61,7 @@ export async function* chunksOf(inputs: Inputs, reading: Reading): AsyncGenerato
       }
       const { done, value } = await next;
       if (done) break;
-      const item = itemOf(index, value, reading);
+      const item = await itemOf(index, value, reading);
       if (item === null) continue;
       const size = sizeOf(item.payload);
       if (chunk.length > 0 && bytes + size > maxChunkBytes) yield cut();
@@ -75,11 +77,17 @@ export async function* chunksOf(inputs: Inputs, reading: Reading): AsyncGenerato
   }
 }
 
-function itemOf(index: number, input: unknown, { refused }: Reading): Item | null {
+async function itemOf(
+  index: number,
+  input: unknown,
+  { refused, sendable }: Reading,
+): Promise<Item | null> {
   try {
-    return { index, payload: encode(input) };
+    return { index, payload: await sendable(input) };
   } catch (error) {
-    if (!(error instanceof GleanerError)) throw error;
+    const isInput =
+      error instanceof GleanerError && ["BAD_REQUEST", "LIMIT_REACHED"].includes(error.code);
+    if (!isInput) throw error;
     refused(index, error);
     return null;
   }

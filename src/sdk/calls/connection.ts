@@ -3,15 +3,23 @@
 import { GleanerError } from "../../model/errors.js";
 import { isFinal } from "../../model/invocation.js";
 import { maxWaitMs } from "../../wire/api/limits.js";
+import type { CallRequest } from "../../wire/api/types.js";
 import { GleanerClient } from "../client.js";
 import { privateDirectory } from "../private-files.js";
 import { randomUuid } from "../random.js";
 import { patiently } from "../repeat.js";
 import { configFileOf, readSettings } from "../settings.js";
 import type { TokenOptions } from "../tokens.js";
-import { resultOf } from "./errors.js";
-import { type MapOptions, type MapResult, mapCalls, type SubmittedMap, submitMap } from "./map.js";
-import { encode, type Inputs } from "./payloads.js";
+import { fetchResult, sendable } from "./contents.js";
+import {
+  type MapClient,
+  type MapOptions,
+  type MapResult,
+  mapCalls,
+  type SubmittedMap,
+  submitMap,
+} from "./map.js";
+import type { Inputs } from "./payloads.js";
 
 export interface ConnectOptions {
   /** If omitted: $GLEANER_CONF, else /etc/gleaner/gleaner.yaml. */
@@ -39,7 +47,7 @@ export interface InvokeOptions extends SubmitOptions {
  */
 export class Connection {
   /** @internal */
-  readonly client: Pick<GleanerClient, "call" | "map" | "outcomes" | "cancel">;
+  readonly client: Pick<GleanerClient, "call"> & MapClient;
 
   /** @internal */
   constructor(client: Connection["client"]) {
@@ -53,13 +61,14 @@ export class Connection {
     { signal, ...options }: InvokeOptions = {},
   ): Promise<Value> {
     signal?.throwIfAborted();
-    const request = requestOf(name, input, options);
+    const request = await this.requestOf(name, input, options);
     try {
       const asked = { ...request, waitMs: maxWaitMs };
       const { id, invocation, answer } = await this.client.call(asked, signal);
       if (invocation === null || !isFinal(invocation.state))
         return await this.result<Value>(String(id), signal === undefined ? {} : { signal });
-      return resultOf(String(id), { ...invocation, answer }) as Value;
+      const ended = { ...invocation, answer };
+      return (await fetchResult(this.client.functions, String(id), ended)) as Value;
     } catch (error) {
       if (signal?.aborted) await this.withdraw(request);
       throw error;
@@ -68,7 +77,8 @@ export class Connection {
 
   /** Submits a call and resolves with its id once it is durable. */
   async submit(name: string, input?: unknown, options: SubmitOptions = {}): Promise<string> {
-    const { id } = await this.client.call({ ...requestOf(name, input, options), waitMs: 0 });
+    const request = await this.requestOf(name, input, options);
+    const { id } = await this.client.call({ ...request, waitMs: 0 });
     return String(id);
   }
 
@@ -83,7 +93,8 @@ export class Connection {
         () => this.client.outcomes(id, { tasks: "0", waitMs: maxWaitMs }, signal),
         `gleanerd did not answer for 10 minutes: call ${id} stays in its queue`,
       );
-      if (outcomes[0] !== undefined) return resultOf(id, outcomes[0]) as Value;
+      if (outcomes[0] !== undefined)
+        return (await fetchResult(this.client.functions, id, outcomes[0])) as Value;
     }
   }
 
@@ -112,18 +123,26 @@ export class Connection {
   }
 
   /** The request's id leads to the call, whether or not its submission was answered. */
-  private async withdraw(request: ReturnType<typeof requestOf>): Promise<void> {
+  private async withdraw(request: Asked): Promise<void> {
     const { id } = await this.client.call({ ...request, waitMs: 0 });
     await this.client.cancel({ ids: [String(id)] });
   }
+
+  private async requestOf(
+    name: string,
+    input: unknown,
+    { timeLimitMs, requestId }: SubmitOptions,
+  ): Promise<Asked> {
+    return {
+      requestId: requestId ?? randomUuid(),
+      function: name,
+      input: await sendable(this.client.functions, input),
+      timeLimitMs: timeLimitMs ?? null,
+    };
+  }
 }
 
-const requestOf = (name: string, input: unknown, { timeLimitMs, requestId }: SubmitOptions) => ({
-  requestId: requestId ?? randomUuid(),
-  function: name,
-  input: encode(input),
-  timeLimitMs: timeLimitMs ?? null,
-});
+type Asked = Omit<CallRequest, "waitMs">;
 
 /** A connection to the gleanerd that the configuration names. Rejects with CONFIG. */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {

@@ -55,14 +55,16 @@ export class NotLoadedError extends FunctionError {
 }
 
 /**
- * The result of a call that has ended; throws a CallError if it has none.
+ * The result of a call that has ended; throws a CallError if it has none. `fetched`: the bytes of a
+ * result that its answer names by its hash.
  * @internal
  */
 export function resultOf(
   id: string,
   { state, reason, answer }: Pick<Outcome, "state" | "reason" | "answer">,
+  fetched?: Uint8Array,
 ): unknown {
-  if (answer?.kind === "result") return decode(answer.payload);
+  if (answer?.kind === "result") return decode(answer.payload, fetched);
   // The end that the platform saw explains more than what is left of the worker.
   if (state === "TIMEOUT" || state === "OUT_OF_MEMORY" || state === "CANCELLED")
     throw new CallError(state, id, `call ${id}: ${reason ?? state}`);

@@ -9,7 +9,8 @@ import type { GleanerClient } from "../client.js";
 import { randomUuid } from "../random.js";
 import { patiently } from "../repeat.js";
 import { chunksOf, type Item } from "./chunks.js";
-import { type CallError, resultOf } from "./errors.js";
+import { type Contents, fetchResult, sendable } from "./contents.js";
+import type { CallError } from "./errors.js";
 import type { Inputs } from "./payloads.js";
 
 export interface MapOptions {
@@ -40,7 +41,12 @@ export interface SubmittedMap {
 }
 
 /** @internal */
-export type MapClient = Pick<GleanerClient, "map" | "outcomes" | "cancel">;
+export type MapClient = Pick<GleanerClient, "map" | "outcomes" | "cancel"> & {
+  readonly functions: Contents;
+};
+
+/** How a call ended; its result is read, and fetched if it is large, once it is taken. */
+type Ended = MapResult | { readonly index: number; readonly id: string; readonly outcome: Outcome };
 
 const defaultWindow = 4_000;
 const maxTasks = 1_000;
@@ -78,7 +84,7 @@ export async function* mapCalls(
  * @internal
  */
 export async function* submitMap(
-  client: Pick<MapClient, "map">,
+  client: Pick<MapClient, "map" | "functions">,
   name: string,
   inputs: Inputs,
   { timeLimitMs = null }: { readonly timeLimitMs?: number | null } = {},
@@ -87,7 +93,10 @@ export async function* submitMap(
     throw new GleanerError(code, `input ${index}: ${message}`);
   };
   const { signal } = new AbortController();
-  const reading = { signal, most: () => maxTasks, room: () => null, refused };
+  const reading = {
+    ...{ signal, most: () => maxTasks, room: () => null, refused },
+    sendable: (input: unknown) => sendable(client.functions, input),
+  };
   for await (const chunk of chunksOf(inputs, reading)) {
     const payloads = chunk.map(({ payload }) => payload);
     const request = { requestId: randomUuid(), function: name, inputs: payloads, timeLimitMs };
@@ -99,7 +108,7 @@ export async function* submitMap(
 class MapRun {
   private readonly stopped = new AbortController();
   private readonly open = new Set<string>();
-  private readonly ended = new Map<number, MapResult>();
+  private readonly ended = new Map<number, Ended>();
   private bell: (() => void)[] = [];
   private failure: { readonly reason: unknown } | null = null;
   private tasksAtOnce = maxTasks;
@@ -129,7 +138,8 @@ class MapRun {
     for (;;) {
       if (this.failure !== null) throw this.failure.reason;
       const found = this.take();
-      if (found !== null) return found;
+      if (found !== null)
+        return "outcome" in found ? resultFrom(this.client.functions, found) : found;
       if (this.isRead && this.taken === this.read) return null;
       await this.rung();
     }
@@ -146,7 +156,7 @@ class MapRun {
       await this.client.cancel({ ids: ids.slice(at, at + maxNamedIds) });
   }
 
-  private take(): MapResult | null {
+  private take(): Ended | null {
     const { inOrder = true } = this.options;
     const index = inOrder ? this.taken : (this.ended.keys().next().value ?? -1);
     const found = this.ended.get(index);
@@ -170,6 +180,7 @@ class MapRun {
         return null;
       },
       refused: (index, error) => this.end({ index, id: null, ok: false, error }),
+      sendable: (input) => sendable(this.client.functions, input),
     });
     for await (const chunk of chunks) {
       while (this.open.size >= maxOpenArrays && !signal.aborted) await this.rung();
@@ -233,14 +244,14 @@ class MapRun {
       );
       for (const outcome of outcomes)
         if (left.delete(outcome.task))
-          this.end(resultFrom(chunk[outcome.task]!.index, `${id}_${outcome.task}`, outcome));
+          this.end({ index: chunk[outcome.task]!.index, id: `${id}_${outcome.task}`, outcome });
       if (left.size > 0) await pause(gatherMs, undefined, { signal });
     }
     this.open.delete(id);
     this.ring();
   }
 
-  private end(result: MapResult): void {
+  private end(result: Ended): void {
     this.ended.set(result.index, result);
     this.ring();
   }
@@ -259,9 +270,12 @@ class MapRun {
 const unreachable =
   "gleanerd did not answer for 10 minutes: calls that were submitted stay in its queue (glean queue --me)";
 
-function resultFrom(index: number, id: string, outcome: Outcome): MapResult {
+async function resultFrom(
+  contents: Contents,
+  { index, id, outcome }: Extract<Ended, { outcome: Outcome }>,
+): Promise<MapResult> {
   try {
-    return { index, id, ok: true, value: resultOf(id, outcome) };
+    return { index, id, ok: true, value: await fetchResult(contents, id, outcome) };
   } catch (error) {
     return { index, id, ok: false, error: error as CallError };
   }

@@ -1,7 +1,8 @@
 // Values as payloads: JSON unless they are bytes, and back by the content type.
 
-import { maxInputBytes } from "../../model/call.js";
+import { maxPayloadBytes } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
+import { textOf } from "../../wire/api/payloads.js";
 import type { PayloadText } from "../../wire/api/types.js";
 
 /** The inputs of a map, in their order. */
@@ -19,31 +20,37 @@ export class Content {
  * Bytes and Content as they are, everything else as JSON. Throws LIMIT_REACHED, BAD_REQUEST.
  * @internal
  */
-export function encode(input: unknown): PayloadText {
-  const payload = payloadOf(input);
-  const { text, base64 } = payload;
-  const bytes = Buffer.byteLength(text ?? base64!, text === undefined ? "base64" : "utf8");
-  if (bytes > maxInputBytes)
+export function contentOf(input: unknown): Content {
+  const content = asContent(input);
+  const bytes = sizeOf(content);
+  if (bytes > maxPayloadBytes)
     throw new GleanerError(
       "LIMIT_REACHED",
-      `the input has ${bytes} bytes and the limit is ${maxInputBytes}: put the data into a file that the function reads`,
+      `the input has ${bytes} bytes and the limit is ${maxPayloadBytes}: put the data into a file on a shared file system, and name it in the input`,
     );
-  return payload;
+  return content;
 }
 
-function payloadOf(input: unknown): PayloadText {
-  if (input instanceof Content) {
-    const { contentType, body } = input;
-    return typeof body === "string" ? { contentType, text: body } : bytesOf(contentType, body);
-  }
-  if (input instanceof Uint8Array) return bytesOf("application/octet-stream", input);
-  return { contentType: "application/json", text: jsonOf(input) };
+/** @internal */
+export const sizeOf = ({ body }: Content): number =>
+  typeof body === "string" ? Buffer.byteLength(body) : body.length;
+
+/**
+ * An input with all its bytes in it. Throws as contentOf() does.
+ * @internal
+ */
+export function encode(input: unknown): PayloadText {
+  const { contentType, body } = contentOf(input);
+  if (typeof body === "string") return { contentType, text: body };
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return { contentType, base64: bytes.toString("base64") };
 }
 
-const bytesOf = (contentType: string, bytes: Uint8Array): PayloadText => ({
-  contentType,
-  base64: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64"),
-});
+function asContent(input: unknown): Content {
+  if (input instanceof Content) return input;
+  if (input instanceof Uint8Array) return new Content("application/octet-stream", input);
+  return new Content("application/json", jsonOf(input));
+}
 
 function jsonOf(input: unknown): string {
   try {
@@ -59,10 +66,14 @@ function jsonOf(input: unknown): string {
 }
 
 /**
- * JSON as its value, other text as a string, anything else as bytes.
+ * JSON as its value, other text as a string, anything else as bytes. `fetched`: what a payload that
+ * gleanerd keeps by its hash consists of.
  * @internal
  */
-export function decode({ contentType, text, base64 }: PayloadText): unknown {
-  if (text === undefined) return new Uint8Array(Buffer.from(base64!, "base64"));
+export function decode(payload: PayloadText, fetched?: Uint8Array): unknown {
+  const { contentType, base64 } = payload;
+  const body = fetched ?? Buffer.from(base64 ?? "", "base64");
+  const text = fetched === undefined ? payload.text : (textOf(contentType, fetched) ?? undefined);
+  if (text === undefined) return new Uint8Array(body);
   return /^application\/json\b/.test(contentType) ? JSON.parse(text) : text;
 }

@@ -45,6 +45,16 @@ export class FunctionsClient {
     );
   }
 
+  /** One of one's own; rejects with NOT_FOUND if it was never sent, or was removed. */
+  async getBlob(sha256: string): Promise<Uint8Array> {
+    const path = `/v1/blobs/${sha256}` as const;
+    return repeated(
+      async () =>
+        (await this.ask<"getBlob">("GET", path, { timeoutMs: contentTimeoutMs })) as Uint8Array,
+      "the connection to gleanerd broke while the content arrived: try again",
+    );
+  }
+
   /**
    * Its bundle was sent before. Resolves at the end of the check or after `waitMs`, when it may
    * wait for a hole.

@@ -47,6 +47,7 @@ export function createBlobFiles(directory: string): BlobFiles {
       }
     },
     open: (sha256) => openToRead(pathOf(sha256)),
+    read: (sha256, offset, bytes) => readPart(pathOf(sha256), offset, bytes),
     remove: (sha256) => rm(pathOf(sha256), { force: true }),
     async *list() {
       for (const shard of shards) {
@@ -122,14 +123,30 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function openToRead(path: string): Promise<BlobContent | null> {
-  let file: FileHandle;
+async function fileAt(path: string): Promise<FileHandle | null> {
   try {
-    file = await open(path, constants.O_RDONLY | O_NOFOLLOW);
+    return await open(path, constants.O_RDONLY | O_NOFOLLOW);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw cause;
   }
+}
+
+async function readPart(path: string, offset: number, bytes: number): Promise<Uint8Array | null> {
+  const file = await fileAt(path);
+  if (file === null) return null;
+  try {
+    const part = Buffer.allocUnsafe(bytes);
+    const { bytesRead } = await file.read(part, 0, bytes, offset);
+    return bytesRead === bytes ? part : null;
+  } finally {
+    await file.close();
+  }
+}
+
+async function openToRead(path: string): Promise<BlobContent | null> {
+  const file = await fileAt(path);
+  if (file === null) return null;
   const { size } = await file.stat();
   return { bytes: size, content: chunksOf(file), close: () => file.close() };
 }

@@ -13,7 +13,7 @@ export const debugRoutes = {
     description:
       "The bundle as it was deployed, for everybody who may call the function. The owner - stands for the caller.",
     params: functions.versionParameter,
-    answer: functions.bundleAnswer,
+    answer: functions.contentAnswer,
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
 } as const satisfies Readonly<Record<string, Route>>;

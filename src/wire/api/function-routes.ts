@@ -22,6 +22,18 @@ export const functionRoutes = {
     answer: functions.blobAnswer,
     errors: ["NOT_ALLOWED"],
   },
+  getBlob: {
+    method: "GET",
+    path: "/v1/blobs/:sha256",
+    subject: "functions",
+    who: "user",
+    does: "get a content by its hash",
+    description:
+      "One that the caller has sent, or the input or result of one of their calls: to know the hash of another user's is not enough.",
+    params: functions.blobParameter,
+    answer: functions.contentAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
   checkFunction: {
     method: "POST",
     path: "/v1/checks",

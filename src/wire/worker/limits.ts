@@ -4,7 +4,7 @@
 export const protocolVersions = { lowest: 1, highest: 1 } as const;
 
 /** The input or the output of one call. */
-export const maxPayloadBytes = 64 * 1024 * 1024;
+export { maxPayloadBytes } from "../../model/call.js";
 /** What a call or its result says beside its bytes: a content type and a name. */
 export const maxMetadataBytes = 1_024;
 /** A message of fields: hello, load, an error with its stack. */

@@ -7,7 +7,7 @@ import type { InvocationId, VersionId } from "../../../src/model/ids.js";
 import { isFinal } from "../../../src/model/invocation.js";
 import type { AttemptKey } from "../../../src/wire/messages.js";
 import { type Loading, resultOf } from "../functions/bundles.js";
-import { type Input, inputIn } from "../functions/inputs.js";
+import { bodyOf, type Input, inputIn } from "../functions/inputs.js";
 import type { World } from "../site/world.js";
 import { type Called, FunctionBook } from "./functions.js";
 
@@ -200,7 +200,7 @@ export class CallBook {
       `${name}: a ${answer.kind} that no worker gave`,
     );
     if (answer.kind !== "result") return;
-    const text = Buffer.from(answer.payload.body).toString();
+    const text = Buffer.from(bodyOf(answer.payload)).toString();
     this.demand(
       text === given?.text && text === resultOf(version, uid, input),
       `${name} has the result of another call`,
@@ -228,6 +228,6 @@ export class CallBook {
 }
 
 const isSame = (payload: Payload | undefined, input: Uint8Array): boolean =>
-  payload !== undefined && Buffer.compare(payload.body, input) === 0;
+  payload !== undefined && Buffer.compare(bodyOf(payload), input) === 0;
 
 const nameOf = ({ invocation, attempt }: AttemptKey): string => `${invocation}.${attempt}`;

@@ -7,7 +7,7 @@ import type { AskedCall } from "../checker/calls.js";
 import { people, type Users } from "../site/users.js";
 import type { World } from "../site/world.js";
 import type { Apis } from "./api.js";
-import { doings, type Input, inputBytes } from "./inputs.js";
+import { bodyOf, doings, type Input, inputBytes } from "./inputs.js";
 import { aliases, names, type Owners } from "./owners.js";
 
 const inputType = "application/json";
@@ -156,4 +156,4 @@ export class Callers {
 }
 
 const textOf = ({ payload }: CallAnswerText & { kind: "result" }): string =>
-  Buffer.from(payloadOf(payload).body).toString();
+  Buffer.from(bodyOf(payloadOf(payload))).toString();

@@ -1,5 +1,8 @@
 // What a simulated call asks of its handler, as its input says.
 
+import { isStored, type Payload } from "../../../src/model/call.js";
+import { assert } from "../../../src/model/errors.js";
+
 export const doings = ["return", "throw", "exit", "crash", "overflow", "hang", "exhaust"] as const;
 
 export interface Input {
@@ -17,3 +20,9 @@ export interface Input {
 export const inputBytes = (input: Input): Buffer => Buffer.from(JSON.stringify(input));
 export const inputIn = (bytes: Uint8Array): Input =>
   JSON.parse(Buffer.from(bytes).toString()) as Input;
+
+/** Simulated payloads are small. */
+export function bodyOf(payload: Payload): Uint8Array {
+  assert(!isStored(payload), "a simulated payload travels in its message");
+  return payload.body;
+}

@@ -5,6 +5,7 @@ import type { ProcessEvents } from "../../../src/executor/runtimes/runtime.js";
 import type { SpawnOrder } from "../../../src/executor/runtimes/spawn-request.js";
 import type { Spawning } from "../../../src/executor/runtimes/spawner.js";
 import type { Surroundings } from "../../../src/executor/surroundings.js";
+import { Payloads } from "../../../src/executor/workers/payloads/payloads.js";
 import { workersOver } from "../../../src/executor/workers/start.js";
 import type { ExpectedWorker } from "../../../src/executor/workers/worker-socket.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
@@ -42,7 +43,8 @@ export class NodeWorkers {
       forget: (id: number) => void this.expected.delete(id),
     };
     const programs = { commandOf: () => ["/simulated/runtime"] };
-    const ports = { sockets, code, programs };
+    const payloads = new Payloads(() => "/simulated/results", say);
+    const ports = { sockets, code, programs, payloads };
     return { workers: workersOver(ports, spec, spawner, containment, say), code };
   }
 

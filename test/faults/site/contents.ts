@@ -50,6 +50,11 @@ export class Contents {
         await wait();
         return contentOf(this.kept.get(sha256));
       },
+      read: async (sha256, offset, bytes) => {
+        await wait();
+        const part = this.kept.get(sha256)?.subarray(offset, offset + bytes);
+        return part?.length === bytes ? part : null;
+      },
       remove: async (sha256) => {
         process.act(() => this.remove(sha256));
         await wait();

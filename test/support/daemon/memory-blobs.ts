@@ -44,6 +44,11 @@ export class MemoryBlobFiles implements BlobFiles {
     return { bytes: whole.length, content, close: async () => undefined };
   }
 
+  async read(sha256: BlobHash, offset: number, bytes: number) {
+    const part = this.kept.get(sha256)?.subarray(offset, offset + bytes);
+    return part?.length === bytes ? part : null;
+  }
+
   async remove(sha256: BlobHash): Promise<void> {
     this.kept.delete(sha256);
   }

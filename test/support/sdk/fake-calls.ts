@@ -1,7 +1,8 @@
 // The calls of a made-up gleanerd: they wait until a test ends them, or end at once.
 
 import { setImmediate as turn } from "node:timers/promises";
-import { invocationId } from "../../../src/model/ids.js";
+import { GleanerError } from "../../../src/model/errors.js";
+import { blobHash, invocationId } from "../../../src/model/ids.js";
 import type { Connection } from "../../../src/sdk/index.js";
 import type { Outcome, PayloadText } from "../../../src/wire/api/types.js";
 
@@ -41,6 +42,21 @@ export class FakeCalls implements Client {
   answer: (input: PayloadText) => End | null = (input) => result(input);
   /** Called before a request is carried out; may throw. */
   before: (request: { readonly inputs: readonly PayloadText[] }) => void = () => undefined;
+  /** Contents by their hash. */
+  readonly contents = new Map<string, Uint8Array>();
+  readonly functions: Client["functions"] = {
+    putBlob: async (sha256, { bytes, open }) => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of open()) pieces.push(piece);
+      this.contents.set(sha256, Buffer.concat(pieces));
+      return { sha256: blobHash(sha256), bytes, isNew: true };
+    },
+    getBlob: async (sha256) => {
+      const content = this.contents.get(sha256);
+      if (content === undefined) throw new GleanerError("NOT_FOUND", "no such content");
+      return content;
+    },
+  };
   private readonly byRequest = new Map<string, number>();
 
   get inputs(): number {

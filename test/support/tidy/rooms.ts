@@ -53,7 +53,8 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     budget: ["containment", "node"],
     hook: ["budget", "node", "log"],
     "workers/standby": ["containment", "node", "runtimes"],
-    workers: ["containment", "node", "runtimes", "workers/standby"],
+    "workers/payloads": [],
+    workers: ["containment", "node", "runtimes", "workers/payloads", "workers/standby"],
     attempts: ["budget", "containment", "node", "runtimes"],
     connection: ["attempts"],
     pilot: [

@@ -1,6 +1,7 @@
 // Calls from a program: values there and back, maps with back-pressure and order, cancellation, and
 // errors that say whose they are.
 
+import { createHash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import {
@@ -15,6 +16,7 @@ import {
 } from "../../../src/sdk/index.js";
 import { ended, FakeCalls, failed, json, result } from "../../support/sdk/fake-calls.js";
 
+const hashOf = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 let calls: FakeCalls;
 let connection: Connection;
 beforeEach(() => {
@@ -38,6 +40,23 @@ describe("invoke", () => {
   test("passes a content type of the caller's, and gives text as a string", async () => {
     expect(await connection.invoke("echo", new Content("text/csv", "a,b"))).toBe("a,b");
     expect(calls.tasks.get("1")![0]!.input.contentType).toBe("text/csv");
+  });
+
+  test("sends a large input as a content, and fetches a large result", async () => {
+    const bytes = new Uint8Array(70_000).fill(7);
+    expect(await connection.invoke("echo", bytes)).toEqual(bytes);
+    const { input } = calls.tasks.get("1")![0]!;
+    expect(input).toEqual({ contentType: expect.any(String), blob: hashOf(bytes), bytes: 70_000 });
+    expect(await connection.invoke("echo", "x".repeat(70_000))).toBe("x".repeat(70_000));
+    const results = await all(connection.map("echo", [1, bytes]));
+    expect(results).toMatchObject([{ value: 1 }, { value: bytes }]);
+  });
+
+  test("tells a large result that was removed from one that never was", async () => {
+    const payload = { contentType: "text/plain", blob: "0".repeat(64), bytes: 70_000 };
+    calls.answer = () => result(payload);
+    const error = await connection.invoke("f").catch((thrown) => thrown);
+    expect(error).toMatchObject({ name: "CallError", code: "RESULT_REMOVED" });
   });
 
   test("gives null for no input", async () => {
@@ -96,7 +115,7 @@ describe("invoke", () => {
   test.each([
     [() => 1, /^a function cannot be an input/],
     [1n, /cannot be written as JSON/],
-    ["x".repeat(65_536), /^the input has 65538 bytes and the limit is 65536/],
+    [new Uint8Array(67_108_865), /^the input has 67108865 bytes and the limit is 67108864/],
   ])("refuses an input that cannot be sent %#", async (input, message) => {
     await expect(connection.invoke("f", input)).rejects.toThrow(message);
     expect(calls.inputs).toBe(0);
@@ -163,7 +182,7 @@ describe("map", () => {
 
   test("a failed call and an input that is too large are results of their own", async () => {
     calls.answer = (input) => (input.text === "1" ? failed("exception") : result(input));
-    const found = await all(connection.map("f", [0, 1, "x".repeat(70_000), 3]));
+    const found = await all(connection.map("f", [0, 1, new Uint8Array(67_108_865), 3]));
     expect(found).toMatchObject([
       { ok: true, value: 0 },
       { ok: false, id: "1_1", error: { code: "FUNCTION" } },

@@ -1,5 +1,6 @@
 // `glean invoke`: calls a function and prints its result.
 
+import { sendable } from "../../../sdk/index.js";
 import { type CallForm, callAndShow } from "../../calls/calling.js";
 import { type InputOptions, inputOf } from "../../calls/input.js";
 import type { Context, Define } from "../../context.js";
@@ -32,6 +33,8 @@ export const define: Define = (command, run) => {
 
 async function invoke(context: Context, called: string, options: Options): Promise<number> {
   const timeLimitMs = options.time === undefined ? null : parseDuration(options.time, "-t");
-  const asked = { function: called, input: inputOf(options), timeLimitMs };
-  return callAndShow(await context.client(), asked, options);
+  const content = inputOf(options);
+  const client = await context.client();
+  const input = await sendable(client.functions, content);
+  return callAndShow(client, { function: called, input, timeLimitMs }, options);
 }

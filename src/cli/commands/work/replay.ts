@@ -3,6 +3,7 @@
 import { GleanerError } from "../../../model/errors.js";
 import { parseFunctionRef } from "../../../model/functions/reference.js";
 import { type CallForm, callAndShow } from "../../calls/calling.js";
+import { keptContent } from "../../calls/content.js";
 import type { Context, Define } from "../../context.js";
 import { deployedVersion } from "../../functions/deployed.js";
 import { runHere, type TestForm } from "../../functions/local.js";
@@ -53,5 +54,6 @@ async function replay(context: Context, text: string, options: Options): Promise
   const { timeLimitMs } = invocation;
   if (options.remote) return callAndShow(client, { function: called, input, timeLimitMs }, options);
   const tested = await deployedVersion(client, parseFunctionRef(called));
-  return runHere({ ...tested, settings: { ...tested.settings, timeLimitMs }, input }, options);
+  const settings = { ...tested.settings, timeLimitMs };
+  return runHere({ ...tested, settings, input: await keptContent(client, input) }, options);
 }

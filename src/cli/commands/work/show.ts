@@ -49,7 +49,7 @@ async function showAnswer(
 ): Promise<number> {
   if (arrayJobId !== null && !id.includes("_")) return showAnswers(client, id);
   const { answer } = await client.answer(id);
-  return printAnswer({ id, state, reason, answer }, options.json === true);
+  return printAnswer(client, { id, state, reason, answer }, options.json === true);
 }
 
 async function showAnswers(client: GleanerClient, id: string): Promise<number> {
@@ -58,7 +58,7 @@ async function showAnswers(client: GleanerClient, id: string): Promise<number> {
     const { answers, next } = await client.answers(id, after);
     for (const { task, answer } of answers) {
       if (answer.kind !== "result") failed++;
-      print(`${answerLine(id, task, answer)}\n`);
+      print(`${await answerLine(client, id, task, answer)}\n`);
     }
     after = next;
   }

@@ -9,7 +9,15 @@ CREATE TABLE call_input (
   -- It may have no row in invocation yet.
   invocation INTEGER PRIMARY KEY,
   content_type TEXT NOT NULL,
-  body BLOB NOT NULL
+  -- A small one stands here; of a large one its owner, hash and size.
+  body BLOB,
+  owner_uid INTEGER,
+  blob TEXT,
+  bytes INTEGER CHECK (bytes >= 0),
+  CHECK ((body IS NULL) = (blob IS NOT NULL)),
+  CHECK ((blob IS NULL) = (owner_uid IS NULL)),
+  CHECK ((blob IS NULL) = (bytes IS NULL)),
+  FOREIGN KEY (owner_uid, blob) REFERENCES blob (owner_uid, sha256)
 ) STRICT;
 
 -- The answer of the attempt that counts; evicted ones have none.
@@ -19,12 +27,23 @@ CREATE TABLE call_answer (
   -- Of a result.
   content_type TEXT,
   body BLOB,
+  owner_uid INTEGER,
+  blob TEXT,
+  bytes INTEGER CHECK (bytes >= 0),
   -- Of an error, as JSON: type, message, stack.
   error TEXT,
   answered_at_ms INTEGER NOT NULL CHECK (answered_at_ms >= 0),
-  CHECK ((kind = 'result') = (body IS NOT NULL)),
-  CHECK ((kind = 'result') = (error IS NULL))
+  CHECK ((kind = 'result') = (body IS NOT NULL OR blob IS NOT NULL)),
+  CHECK ((kind = 'result') = (error IS NULL)),
+  CHECK (body IS NULL OR blob IS NULL),
+  CHECK ((blob IS NULL) = (owner_uid IS NULL)),
+  CHECK ((blob IS NULL) = (bytes IS NULL)),
+  FOREIGN KEY (owner_uid, blob) REFERENCES blob (owner_uid, sha256)
 ) STRICT;
+
+-- These two find what a blob is needed for.
+CREATE INDEX call_input_blob ON call_input (owner_uid, blob) WHERE blob IS NOT NULL;
+CREATE INDEX call_answer_blob ON call_answer (owner_uid, blob) WHERE blob IS NOT NULL;
 
 -- What the last attempt of a call printed, in the order in which the ends were recorded. Its caller,
 -- the function's name for the caller, and its end are here so that the logs of a function are found.

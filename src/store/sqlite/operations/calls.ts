@@ -1,14 +1,17 @@
 // Inputs and answers of calls: kept with the invocation, removed when results are old.
 
 import type { AttemptResult, KeptLog, LogFilter } from "../../../core/ports/store.js";
-import type { CallAnswer, Payload, RemoteError } from "../../../model/call.js";
-import type { InvocationId } from "../../../model/ids.js";
+import { type CallAnswer, isStored, type Payload, type RemoteError } from "../../../model/call.js";
+import type { BlobHash, InvocationId } from "../../../model/ids.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 
+/** Either the body, or where it is. */
 interface InputRow {
   readonly content_type: string;
-  readonly body: Buffer;
+  readonly body: Buffer | null;
+  readonly blob: BlobHash | null;
+  readonly bytes: number | null;
 }
 
 interface AnswerRow {
@@ -16,19 +19,34 @@ interface AnswerRow {
   readonly kind: CallAnswer["kind"];
   readonly content_type: string | null;
   readonly body: Buffer | null;
+  readonly blob: BlobHash | null;
+  readonly bytes: number | null;
   readonly error: string | null;
 }
+
+/** A large payload is its owner's: a key of the table `blob`. */
+const columnsOf = (payload: Payload) =>
+  isStored(payload) ? { body: null, ...payload } : { blob: null, bytes: null, ...payload };
+
+/** An owner only where there is a blob. */
+const ownerOfInvocation = `(SELECT s.owner_uid FROM invocation AS i
+  JOIN submission AS s ON s.id = i.submission WHERE i.id = @invocation AND @blob IS NOT NULL)`;
+
+/** The tasks of a map may have no rows yet. */
+const ownerOfSubmission =
+  "(SELECT owner_uid FROM submission WHERE id = @submission AND @blob IS NOT NULL)";
 
 /** Keeps the inputs of the invocations from `first` on, one for each. */
 export function inputKeeper(
   database: Connection,
 ): (first: number, inputs: readonly Payload[]) => void {
-  const insert = database.prepare<[number, string, Uint8Array]>(
-    "INSERT INTO call_input (invocation, content_type, body) VALUES (?, ?, ?)",
+  const insert = database.prepare(
+    `INSERT INTO call_input (invocation, content_type, body, owner_uid, blob, bytes)
+     VALUES (@invocation, @contentType, @body, ${ownerOfSubmission}, @blob, @bytes)`,
   );
   return (first, inputs) =>
-    inputs.forEach(({ contentType, body }, at) => {
-      insert.run(first + at, contentType, body);
+    inputs.forEach((input, at) => {
+      insert.run({ submission: first, invocation: first + at, ...columnsOf(input) });
     });
 }
 
@@ -52,25 +70,22 @@ function answerKeeper(
   database: Connection,
 ): (invocation: InvocationId, answer: CallAnswer, atMs: number) => void {
   const insert = database.prepare(
-    `INSERT INTO call_answer (invocation, kind, content_type, body, error, answered_at_ms)
-     VALUES (@invocation, @kind, @contentType, @body, @error, @atMs)`,
+    `INSERT INTO call_answer
+       (invocation, kind, content_type, body, owner_uid, blob, bytes, error, answered_at_ms)
+     VALUES (@invocation, @kind, @contentType, @body, ${ownerOfInvocation}, @blob, @bytes, @error,
+       @atMs)`,
   );
+  const nothing = { contentType: null, body: null, blob: null, bytes: null };
   return (invocation, answer, atMs) => {
-    const isResult = answer.kind === "result";
-    insert.run({
-      invocation,
-      kind: answer.kind,
-      contentType: isResult ? answer.payload.contentType : null,
-      body: isResult ? answer.payload.body : null,
-      error: isResult ? null : JSON.stringify(answer.error),
-      atMs,
-    });
+    const result = answer.kind === "result" ? columnsOf(answer.payload) : nothing;
+    const error = answer.kind === "result" ? null : JSON.stringify(answer.error);
+    insert.run({ invocation, kind: answer.kind, ...result, error, atMs });
   };
 }
 
 export function callWrites(database: Connection): Operations<"inputToRun" | "pruneAnswers"> {
   const select = database.prepare<[number], InputRow>(
-    "SELECT content_type, body FROM call_input WHERE invocation = ?",
+    "SELECT content_type, body, blob, bytes FROM call_input WHERE invocation = ?",
   );
   const remove = database.prepare<[number, number], { invocation: number }>(
     `DELETE FROM call_answer WHERE invocation IN
@@ -95,7 +110,7 @@ export function callReads(
   database: Connection,
 ): Operations<"inputOf" | "answerOf" | "callLogOf" | "listLogs" | "listAnswers" | "tasksOf"> {
   const selectInput = database.prepare<[number], InputRow>(
-    "SELECT content_type, body FROM call_input WHERE invocation = ?",
+    "SELECT content_type, body, blob, bytes FROM call_input WHERE invocation = ?",
   );
   const select = database.prepare<[number], AnswerRow>(
     "SELECT * FROM call_answer WHERE invocation = ?",
@@ -141,9 +156,14 @@ export function callReads(
 }
 
 const payloadOf = (row: InputRow | undefined): Payload | null =>
-  row === undefined ? null : { contentType: row.content_type, body: row.body };
+  row === undefined ? null : payloadIn(row);
 
-function answerIn({ kind, content_type, body, error }: AnswerRow): CallAnswer {
-  if (kind === "result") return { kind, payload: { contentType: content_type!, body: body! } };
+function payloadIn({ content_type: contentType, body, blob, bytes }: InputRow): Payload {
+  return blob === null ? { contentType, body: body! } : { contentType, blob, bytes: bytes! };
+}
+
+function answerIn({ kind, content_type, error, ...row }: AnswerRow): CallAnswer {
+  if (kind === "result")
+    return { kind, payload: payloadIn({ content_type: content_type!, ...row }) };
   return { kind, error: JSON.parse(error!) as RemoteError };
 }

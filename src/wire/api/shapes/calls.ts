@@ -1,6 +1,7 @@
 // Shapes for calls of functions: the call, the map, and their answers.
 
 import { z } from "zod";
+import { maxBlobBytes } from "../../../bundle/limits.js";
 import {
   maxAnswersListed,
   maxLogsListed,
@@ -23,16 +24,24 @@ const contentType = z
   .max(255)
   .regex(/^[\x20-\x7e]*$/, "must be printable ASCII");
 
-/** Text as it is, any other bytes in base64. */
+/** Text as it is, any other bytes in base64, more than 64 KiB by their hash. */
 export const payload = z
   .strictObject({
     contentType,
     text: z.string().max(maxPayloadTextLength).exactOptional(),
     base64: z.base64().max(maxPayloadTextLength).exactOptional(),
+    blob: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in 64 hexadecimal digits")
+      .exactOptional()
+      .describe("The hash of a content of the caller's: see /v1/blobs"),
+    bytes: z.int().min(0).max(maxBlobBytes).exactOptional().describe("The size of that content"),
   })
-  .refine(({ text, base64 }) => (text === undefined) !== (base64 === undefined), {
-    message: "must have either text or base64",
-  });
+  .refine(
+    ({ text, base64, blob }) =>
+      [text, base64, blob].filter((each) => each !== undefined).length === 1,
+    { message: "must have one of text, base64 and blob" },
+  );
 
 const calledFunction = z
   .string()

@@ -129,4 +129,4 @@ export const removeAnswer = z.strictObject({
 });
 
 /** Sent as it is, not as JSON. */
-export const bundleAnswer = z.instanceof(Uint8Array);
+export const contentAnswer = z.instanceof(Uint8Array);

@@ -194,6 +194,10 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   bill: () => [{}, { path: `/v1/bill?user=${ada}&fromMs=0` }],
   verifyLedger: () => [{}],
   putBlob: async () => [await bundle("a"), await bundle("b")],
+  getBlob: async () => {
+    const { path } = await bundle("a");
+    return [{ path }];
+  },
   checkFunction: async () => [{ body: await deployment("a") }],
   deploy: async () => [{ body: await deployment("a") }, { body: await deployment("b", "all") }],
   listFunctions: () => [{}, { path: "/v1/functions?user=0&limit=1" }],
@@ -242,6 +246,33 @@ test("the inputs of a map count for their user's part of the disk, also after a 
   expect(site.parts.live.of(bob).documentBytes).toBeGreaterThan(2 * bytes);
   const recorded = await site.store.loadLive(0, 1_000);
   expect(recorded.at(-1)!.digest.inputBytes).toBe(2 * bytes);
+});
+
+test("a user names only contents of their own, whoever else has them", async () => {
+  const theirs = await bundle("theirs");
+  await ask("putBlob", theirs, operator);
+  const { path } = theirs;
+  const input = { contentType: "", blob: path.split("/").at(-1)!, bytes: 1 };
+  const asked = () => called({ function: "0/tile", input });
+  await ask("putBlob", await bundle("b"), operator);
+  await ask("deploy", { body: await deployment("b", "all") }, operator);
+  await expectError("getBlob", { path }, bob, "NOT_FOUND");
+  await expectError("call", { body: asked() }, bob, "NOT_FOUND");
+  await expectError(
+    "map",
+    { body: { ...mapped(), function: "0/tile", inputs: [input] } },
+    bob,
+    "NOT_FOUND",
+  );
+  await ask("putBlob", theirs, bob);
+  expect((await ask("getBlob", { path }, bob)).status).toBe(200);
+  const { status, body } = await ask("call", { body: asked() }, bob);
+  expect(status).toBe(200);
+  const { id } = body as { id: number };
+  expect((await ask("input", { path: `/v1/invocations/${id}/input` }, bob)).body).toEqual({
+    ...input,
+    bytes: theirs.bytes.length,
+  });
 });
 
 describe("each route", () => {

@@ -90,10 +90,17 @@ const answer = { kind: "result", payload } as const;
 const log = Buffer.from("printed");
 const version = versionId("0".repeat(64));
 
-const ofFunctions = {
-  fetchBundle: { type: "fetchBundle", version },
-  warm: { type: "warm", workers: [{ uid: 7, version, cores: 1, memoryMb: 1, gpus: 0, count: 1 }] },
-} as const;
+const ofFunctions = (key: AttemptKey) =>
+  ({
+    fetchBundle: { type: "fetchBundle", version },
+    warm: {
+      type: "warm",
+      workers: [{ uid: 7, version, cores: 1, memoryMb: 1, gpus: 0, count: 1 }],
+    },
+    fetchPiece: { type: "fetchPiece", key, offset: 0, wantedBytes: 1 },
+    piece: { type: "piece", key, offset: 0, bytes: new Uint8Array(1) },
+    noPiece: { type: "noPiece", key, reason: "none" },
+  }) as const;
 
 /** All that an executor may say, true but for who says it. */
 function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
@@ -144,7 +151,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     jobEnded: { type: "jobEnded", sequence: 2, job, agoMs: 0 },
     hookKilled: { type: "hookKilled", job, tookMs: 0, left: 1, agoMs: 0 },
     checkpointRemoved: { type: "checkpointRemoved", invocation: others.invocation, problem: null },
-    ...ofFunctions,
+    ...ofFunctions(others),
     gpusUnused: { type: "gpusUnused", reason: "none" },
     pressure: {
       type: "pressure",

@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { isStored } from "../../../../src/model/call.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import { checkExecutorMessage } from "../../../../src/wire/checks.js";
 import type { AttemptReport } from "../../../../src/wire/messages.js";
@@ -40,6 +41,7 @@ async function call(
 
 const resultOf = ({ answer }: AttemptReport): unknown => {
   if (answer?.kind !== "result") throw new Error(`no result: ${JSON.stringify(answer)}`);
+  if (isStored(answer.payload)) throw new Error(`a result of ${answer.payload.bytes} bytes`);
   const { contentType, body } = answer.payload;
   const text = Buffer.from(body).toString();
   return contentType.startsWith("text/plain") ? text : JSON.parse(text);
@@ -152,7 +154,7 @@ export default async ({ what }, context) => {
   if (what === "garbage") { writeSync(3, "HTTP/1.1 200 OK\\r\\n\\r\\n and more"); await hold(600_000); }
   if (what === "memory") { const all = []; for (;;) all.push(Buffer.alloc(1 << 24, 1)); }
   if (what === "children") { spawn("sleep", ["600"], { stdio: "ignore", detached: true }).unref(); return "left one"; }
-  if (what === "output") return "x".repeat(100_000);
+  if (what === "output") return Buffer.alloc(64 * 1024 * 1024 + 1);
   if (what === "words") throw Object.assign(new Error("x".repeat(50_000)), { name: "N".repeat(5_000) });
   if (what === "cancel") await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
   if (what === "wait") await hold(600_000);

@@ -12,6 +12,7 @@ import {
   jest,
   test,
 } from "@jest/globals";
+import { isStored } from "../../../../src/model/call.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import type { WorkerSettings } from "../../../../src/wire/calls.js";
 import type { AttemptReport, CallAttemptOrder } from "../../../../src/wire/messages.js";
@@ -59,7 +60,8 @@ async function call(...given: Parameters<typeof order>): Promise<AttemptReport> 
 }
 
 function resultOf({ answer }: AttemptReport): unknown {
-  if (answer?.kind !== "result") throw new Error(`no result: ${JSON.stringify(answer)}`);
+  if (answer?.kind !== "result" || isStored(answer.payload))
+    throw new Error(`no result: ${JSON.stringify(answer)}`);
   return JSON.parse(Buffer.from(answer.payload.body).toString());
 }
 

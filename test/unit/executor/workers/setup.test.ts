@@ -2,6 +2,7 @@
 // function's setup does to both.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { isStored } from "../../../../src/model/call.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import type { AttemptReport } from "../../../../src/wire/messages.js";
 import { Programs, TestNode } from "../../../support/executor/executor.js";
@@ -42,7 +43,8 @@ async function environmentAfter(
   environment: Environment = { PATH: "/usr/local/bin:/usr/bin:/bin" },
 ): Promise<Environment> {
   const { answer } = await report(setup, { environment });
-  if (answer?.kind !== "result") throw new Error(`no result: ${JSON.stringify(answer)}`);
+  if (answer?.kind !== "result" || isStored(answer.payload))
+    throw new Error(`no result: ${JSON.stringify(answer)}`);
   return JSON.parse(Buffer.from(answer.payload.body).toString());
 }
 

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { isStored } from "../../../../src/model/call.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import type { AttemptReport } from "../../../../src/wire/messages.js";
 import { Programs, TestNode, until } from "../../../support/executor/executor.js";
@@ -50,7 +51,8 @@ async function call(
 
 type Told = readonly [number: number, pid: number, name: string, cwd: string];
 function told({ answer }: AttemptReport): Told {
-  if (answer?.kind !== "result") throw new Error(`no result: ${JSON.stringify(answer)}`);
+  if (answer?.kind !== "result" || isStored(answer.payload))
+    throw new Error(`no result: ${JSON.stringify(answer)}`);
   return JSON.parse(Buffer.from(answer.payload.body).toString()) as Told;
 }
 

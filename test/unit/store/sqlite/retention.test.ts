@@ -5,7 +5,13 @@ import Database from "better-sqlite3";
 import { pino } from "pino";
 import type { Store } from "../../../../src/core/ports/store.js";
 import { Retention } from "../../../../src/daemon/records/retention.js";
-import { executorId, type InvocationId, jobId, nodeName } from "../../../../src/model/ids.js";
+import {
+  blobHash,
+  executorId,
+  type InvocationId,
+  jobId,
+  nodeName,
+} from "../../../../src/model/ids.js";
 import type { AttemptEnd } from "../../../../src/model/invocation.js";
 import {
   sampleAttempt,
@@ -137,6 +143,38 @@ test("records for reports are removed if they end before the retained period, el
   await pruneAll(1_000, 1);
   expect(await store.loadUtilization(1_000, 10_000)).toEqual(recent);
   expect(["hook_event", "node_span", "holding", "node_condition"].map(rows)).toEqual([1, 1, 1, 3]);
+});
+
+test("a content stays as long as the input or the result of a call refers to it", async () => {
+  const kept = async (name: string) => {
+    const sha256 = blobHash(name.repeat(64));
+    const ownerUid = sampleRequest("").owner.uid;
+    await store.keepBlob({ ownerUid, sha256, bytes: 70_000, keptAtMs: 1 });
+    return { contentType: "text/plain", blob: sha256, bytes: 70_000 };
+  };
+  const [input, payload, alone] = [await kept("a"), await kept("b"), await kept("c")];
+  const { id } = await store.submit({ ...sampleRequest("large"), inputs: [input] });
+  await store.beginAttempt(sampleAttempt(id, 1));
+  const answer = { kind: "result", payload } as const;
+  const end = sampleResult(id, 1, "COMPLETED", { endedAtMs: Date.now() - 2 * dayMs });
+  await store.endAttempt({ ...end, answer });
+  expect([await store.inputToRun(id), await store.answerOf(id)]).toEqual([input, answer]);
+  const unused = async () =>
+    (await store.listUnusedBlobs(Date.now(), 9)).map(({ sha256 }) => sha256).sort();
+  expect(await unused()).toEqual([alone.blob]);
+  const policy = { retainDays: 90, keepResultsMs: dayMs };
+  await new Retention(store, policy, pino({ enabled: false })).run();
+  expect(await unused()).toEqual([input.blob, payload.blob, alone.blob]);
+});
+
+test("a call cannot refer to a content that is not its user's", async () => {
+  const sha256 = blobHash("d".repeat(64));
+  const another = sampleRequest("").owner.uid + 1;
+  await store.keepBlob({ ownerUid: another, sha256, bytes: 70_000, keptAtMs: 1 });
+  const input = { contentType: "text/plain", blob: sha256, bytes: 70_000 };
+  await expect(store.submit({ ...sampleRequest("theirs"), inputs: [input] })).rejects.toThrow(
+    "FOREIGN KEY",
+  );
 });
 
 test("an old result is removed with its input and log, and its invocation stays", async () => {

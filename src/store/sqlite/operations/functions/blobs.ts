@@ -7,8 +7,12 @@ import type { Connection } from "../../database.js";
 import type { Operations } from "../../signatures.js";
 
 /** Everything that refers to a blob; whatever else does so later must stand here. */
-const isUsed = `EXISTS (SELECT 1 FROM function_version AS v
-  WHERE v.owner_uid = blob.owner_uid AND v.version = blob.sha256)`;
+const isUsed = `(EXISTS (SELECT 1 FROM function_version AS v
+    WHERE v.owner_uid = blob.owner_uid AND v.version = blob.sha256)
+  OR EXISTS (SELECT 1 FROM call_input AS i
+    WHERE i.owner_uid = blob.owner_uid AND i.blob = blob.sha256)
+  OR EXISTS (SELECT 1 FROM call_answer AS a
+    WHERE a.owner_uid = blob.owner_uid AND a.blob = blob.sha256))`;
 
 const columns = "owner_uid AS ownerUid, sha256, bytes, kept_at_ms AS keptAtMs";
 

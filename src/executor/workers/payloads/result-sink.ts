@@ -1,0 +1,64 @@
+// Takes a result from a worker: a small one in memory, a large one into the spool with its hash.
+
+import { createHash, type Hash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { maxInlineBytes, type Payload } from "../../../model/call.js";
+import { blobHash } from "../../../model/ids.js";
+import type { OutputSink } from "../../../workers/sink-stream.js";
+
+/** One write to the file. */
+const writeBytes = 256 * 1024;
+
+export class ResultSink implements OutputSink {
+  private contentType = "";
+  private bytes = 0;
+  private pieces: Buffer[] = [];
+  private gathered = 0;
+  private received = 0;
+  private hash: Hash | null = null;
+  private file: Promise<FileHandle> | null = null;
+  private written: Promise<void> = Promise.resolve();
+
+  /** `create` opens the file for a large result. */
+  constructor(private readonly create: (bytes: number) => Promise<FileHandle>) {}
+
+  begin(contentType: string, outputBytes: number): void {
+    this.contentType = contentType;
+    this.bytes = outputBytes;
+    if (outputBytes <= maxInlineBytes) return;
+    this.hash = createHash("sha256");
+    this.file = this.create(outputBytes);
+    this.file.catch(() => {}); // the first write hears of it
+  }
+
+  write(piece: Buffer): void | Promise<void> {
+    this.pieces.push(piece);
+    this.gathered += piece.length;
+    this.received += piece.length;
+    if (this.hash === null) return;
+    this.hash.update(piece);
+    if (this.gathered < writeBytes && this.received < this.bytes) return;
+    return this.flush();
+  }
+
+  /** Once all of it was taken. */
+  get payload(): Payload {
+    const { contentType, bytes, hash } = this;
+    if (hash === null) return { contentType, body: Buffer.concat(this.pieces) };
+    return { contentType, blob: blobHash(hash.digest("hex")), bytes };
+  }
+
+  private flush(): Promise<void> {
+    const pieces = this.pieces;
+    const at = this.received - this.gathered;
+    [this.pieces, this.gathered] = [[], 0];
+    this.written = this.written.then(async () => writeAll(await this.file!, pieces, at));
+    return this.written;
+  }
+}
+
+async function writeAll(file: FileHandle, pieces: readonly Buffer[], at: number): Promise<void> {
+  const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  for (let done = 0; done < whole.length; )
+    done += (await file.write(whole, done, whole.length - done, at + done)).bytesWritten;
+}

@@ -1,0 +1,63 @@
+// Inputs and results over 64 KiB: they travel beside requests and answers, which name their hashes.
+
+import { maxInlineBytes } from "../../model/call.js";
+import { GleanerError } from "../../model/errors.js";
+import type { Outcome, PayloadText } from "../../wire/api/types.js";
+import type { FunctionsClient } from "../functions/client.js";
+import { CallError, resultOf } from "./errors.js";
+import { contentOf, encode, sizeOf } from "./payloads.js";
+
+/** @internal */
+export type Contents = Pick<FunctionsClient, "putBlob" | "getBlob">;
+
+/** One write to the connection. */
+const chunkBytes = 256 * 1024;
+
+/**
+ * An input as a request has it. A large one is sent first.
+ * @internal
+ */
+export async function sendable(contents: Contents, input: unknown): Promise<PayloadText> {
+  const content = contentOf(input);
+  if (sizeOf(content) <= maxInlineBytes) return encode(content);
+  const { contentType, body } = content;
+  const whole = typeof body === "string" ? Buffer.from(body) : body;
+  // Most programs and commands send none: they need not wait until this is loaded.
+  const { createHash } = await import("node:crypto");
+  const sha256 = createHash("sha256").update(whole).digest("hex");
+  const bytes = whole.length;
+  await contents.putBlob(sha256, { bytes, open: () => chunksOf(whole) });
+  return { contentType, blob: sha256, bytes };
+}
+
+async function* chunksOf(whole: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < whole.length; at += chunkBytes) yield whole.subarray(at, at + chunkBytes);
+}
+
+/** What an answer names by its hash; undefined if it names nothing. */
+async function contentIn(
+  contents: Contents,
+  id: string,
+  answer: Outcome["answer"],
+): Promise<Uint8Array | undefined> {
+  const blob = answer?.kind === "result" ? answer.payload.blob : undefined;
+  if (blob === undefined) return undefined;
+  try {
+    return await contents.getBlob(blob);
+  } catch (error) {
+    if (!(error instanceof GleanerError) || error.code !== "NOT_FOUND") throw error;
+    throw new CallError("RESULT_REMOVED", id, `the result of call ${id} was removed for its age`);
+  }
+}
+
+/**
+ * As resultOf(), for results of every size.
+ * @internal
+ */
+export async function fetchResult(
+  contents: Contents,
+  id: string,
+  ended: Pick<Outcome, "state" | "reason" | "answer">,
+): Promise<unknown> {
+  return resultOf(id, ended, await contentIn(contents, id, ended.answer));
+}
