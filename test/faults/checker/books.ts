@@ -206,8 +206,8 @@ export class Books {
         const account = this.accounts.get(id)!;
         this.demand(account.state === "waiting", `${id} was ended while ${account.state}`);
         account.state = args[1] as InvocationState;
-        this.calls.withdrawn(id);
-        this.checkCause(id, `waiting ${id}`, "CANCELLED", null);
+        this.calls.withdrawn(id, account.state);
+        if (account.state === "CANCELLED") this.checkCause(id, `waiting ${id}`, "CANCELLED", null);
       }
     } else if (name === "setDrained") {
       const drain = args[1] as Drain | null;

@@ -160,16 +160,21 @@ export class CallBook {
       );
   }
 
-  /** It ended while it waited. */
-  withdrawn(id: InvocationId): void {
+  /** It ended while it waited: it was cancelled, or no worker can load its function. */
+  withdrawn(id: InvocationId, state: string): void {
     const account = this.accounts.get(id);
+    const loading = account && this.loadings.get(account.version);
+    this.demand(
+      state === "CANCELLED" || loading === "fails" || loading === "exits",
+      `waiting ${id} is recorded as ${state}, and workers can load its function`,
+    );
     if (account !== undefined) account.answer = null;
   }
 
   private mayFail({ asks, version }: Account, { kind }: CallAnswer): boolean {
     const loading = this.loadings.get(version);
-    if (kind === "notLoaded") return loading === "fails";
-    return loading === "exits" || ends[asks.does].includes(kind);
+    if (kind === "notLoaded") return loading === "fails" || loading === "exits";
+    return ends[asks.does].includes(kind);
   }
 
   /** What it printed, and nothing that another call printed in the same worker. */
@@ -194,7 +199,9 @@ export class CallBook {
     // An end of the process is an answer that no worker gave.
     const mayExit = asks.does === "exit" || asks.does === "overflow";
     const isEnd =
-      answer.kind === "exception" && (mayExit || this.loadings.get(version) === "exits");
+      answer.kind === "exception"
+        ? mayExit
+        : answer.kind === "notLoaded" && this.loadings.get(version) === "exits";
     this.demand(
       isEnd || given?.kind === answer.kind,
       `${name}: a ${answer.kind} that no worker gave`,
