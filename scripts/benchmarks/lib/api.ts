@@ -6,6 +6,7 @@ import { Agent, request as httpRequest } from "node:http";
 import type {
   CalledAnswer,
   CallRequest,
+  CancelAnswer,
   ChallengeAnswer,
   DeployAnswer,
   InfoAnswer,
@@ -71,10 +72,20 @@ export class Api {
         stdoutPattern: "/dev/null",
         stderrPattern: null,
         environment: { PATH: "/usr/bin:/bin" },
-        arrayTasks: tasks === null ? null : Array.from({ length: tasks }, (_, index) => index),
+        arrayTasks: tasks === null ? null : [{ from: 0, to: tasks - 1, step: 1 }],
       },
     };
     return this.send<SubmitAnswer>("POST", "/v1/invocations", request);
+  }
+
+  /** One page of a list, newest first. */
+  newest(limit: number, before?: number): Promise<InvocationList> {
+    const from = before === undefined ? "" : `&before=${before}`;
+    return this.send("GET", `/v1/invocations?order=newest&limit=${limit}${from}`);
+  }
+
+  cancel(ids: readonly string[]): Promise<CancelAnswer> {
+    return this.send("POST", "/v1/cancel", { ids });
   }
 
   /** Resolves when all of `id` have ended. */

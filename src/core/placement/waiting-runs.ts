@@ -12,7 +12,7 @@ export interface WaitingRun {
   part(fromId: InvocationId, toId: InvocationId): WaitingRun;
 }
 
-export const sizeOf = ({ fromId, toId }: WaitingRun): number => toId - fromId + 1;
+const sizeOf = ({ fromId, toId }: WaitingRun): number => toId - fromId + 1;
 
 /** Runs that do not overlap, by their ids. */
 export class WaitingRuns<Run extends WaitingRun = WaitingRun> implements Iterable<Run> {
