@@ -35,7 +35,7 @@ async function runIn(directory: string, call: LocalCall, events: LocalEvents): P
     ...userVariables(),
     ...callEnvironment(settings, { function: called, version, settings }, nodeName(hostname())),
   };
-  const words = runtimeCommand(call.programs, settings);
+  const words = runtimeCommand(call.programs, { ...settings, image: null });
   const debugged = call.inspect ? await inspected(settings.runtime, words, environment) : null;
   if (debugged !== null && debugged.advice !== null) events.onNote(debugged.advice);
   const advise = adviser(debugged !== null && debugged.advice === null, events);

@@ -83,7 +83,7 @@ export class LocalWorker {
   }
 
   private load(): Promise<LoadEnd> {
-    return this.channel.load(loadOrderOf(this.call.settings, this.directory));
+    return this.channel.load(loadOrderOf({ ...this.call.settings, image: null }, this.directory));
   }
 
   private note(phase: string, fromMs: number): void {
@@ -120,7 +120,7 @@ export class LocalWorker {
       };
     const { broken, hasRuntime, hasLoaded } = this;
     const hasSetup = this.call.settings.setup !== null;
-    const answer = answerOfExit(exit, { broken, hasRuntime, hasLoaded, hasSetup });
+    const answer = answerOfExit(exit, { broken, hasRuntime, hasLoaded, hasSetup, image: null });
     return { answer, reason: answer === null ? `it was killed by signal ${exit.signal}` : null };
   }
 }

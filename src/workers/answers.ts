@@ -53,6 +53,8 @@ export interface Progress {
   readonly hasLoaded: boolean;
   /** Its function has a setup. */
   readonly hasSetup: boolean;
+  /** The container image in which it starts, or null. */
+  readonly image: string | null;
 }
 
 /** The answer for a call whose process ended before it answered; null if a signal killed it. */
@@ -75,10 +77,14 @@ export function answerOfExit(
 }
 
 /** What it printed tells more than its status. */
-function notStarted(exitCode: number, { hasSetup }: Progress): CallAnswer {
-  const [type, who, when] = hasSetup
-    ? ["SetupFailed", "the setup", "before the worker started"]
-    : ["RuntimeFailed", "the runtime's program", "before it was ready"];
-  const message = `${who} ended with status ${exitCode} ${when}: the log of the call has what it printed`;
+function notStarted(exitCode: number, { hasSetup, image }: Progress): CallAnswer {
+  const inContainer = `its start in the image ${image}`;
+  const [type, who] =
+    image !== null
+      ? ["ImageFailed", hasSetup ? `the setup or ${inContainer}` : inContainer]
+      : hasSetup
+        ? ["SetupFailed", "the setup"]
+        : ["RuntimeFailed", "the runtime's program"];
+  const message = `${who} ended with status ${exitCode} before the worker was ready: the log of the call has what it printed`;
   return exception(type!, message, "notLoaded");
 }

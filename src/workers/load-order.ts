@@ -3,13 +3,14 @@
 import { maxPayloadBytes } from "../model/call.js";
 import type { WorkerSettings } from "../wire/calls.js";
 import { defaultLogLimitBytes } from "../wire/worker/limits.js";
+import { codeInImage } from "./image-command.js";
 import type { LoadOrder } from "./worker-link.js";
 
 export const loadOrderOf = (
-  { handler, concurrency }: Pick<WorkerSettings, "handler" | "concurrency">,
+  { handler, concurrency, image }: Pick<WorkerSettings, "handler" | "concurrency" | "image">,
   directory: string,
 ): LoadOrder => ({
-  directory,
+  directory: image === null ? directory : codeInImage,
   handler: handler ?? undefined,
   concurrency,
   outputLimitBytes: maxPayloadBytes,

@@ -3,16 +3,27 @@
 import { join } from "node:path";
 import { defaultPath } from "../model/functions/settings.js";
 import type { WorkerSettings } from "../wire/calls.js";
+import { inImage, programsInImage } from "./image-command.js";
 
 /** The programs of the runtimes begin so; they lie beside the executor and the CLI. */
 export const programPrefix = "glean-runtime-";
 const nodesPython = "/usr/bin/python3";
 
-export type CommandSettings = Pick<WorkerSettings, "runtime" | "python" | "setup">;
+export type CommandSettings = Pick<WorkerSettings, "runtime" | "python" | "setup" | "image">;
 
-/** The words of the command; `programs`: the folder with the programs of the runtimes. */
-export function workerCommand(programs: string, settings: CommandSettings): readonly string[] {
-  return afterSetup(runtimeCommand(programs, settings), settings);
+/**
+ * The words of the command; `programs`: the folder with the programs of the runtimes; `code`: that
+ * of the bundle.
+ */
+export function workerCommand(
+  programs: string,
+  code: string,
+  settings: CommandSettings,
+): readonly string[] {
+  const { image } = settings;
+  if (image === null) return afterSetup(runtimeCommand(programs, settings), settings);
+  const words = runtimeCommand(programsInImage, settings);
+  return afterSetup(inImage(image, code, programs, words), settings);
 }
 
 /** The words of a command that starts as a worker of the function does. */
@@ -43,17 +54,19 @@ glean_status=$?
 [ $glean_status -eq 0 ] || exit $glean_status
 exec "\${glean_worker[@]}" 3<&199 199<&-`;
 
-/** The words that start the runtime itself. A setup may bring another Python by PATH. */
+/** The words that start the runtime itself. A setup or an image may bring another interpreter. */
 export function runtimeCommand(
   programs: string,
-  { runtime, python, setup }: CommandSettings,
+  { runtime, python, setup, image }: CommandSettings,
 ): readonly string[] {
   const program = (name: string) => join(programs, `${programPrefix}${name}`);
   switch (runtime) {
     case "node":
-      return [process.execPath, program("node.cjs")];
-    case "python":
-      return [python ?? (setup === null ? nodesPython : "python3"), program("python")];
+      return [image === null ? process.execPath : "node", program("node.cjs")];
+    case "python": {
+      const usual = setup === null && image === null ? nodesPython : "python3";
+      return [python ?? usual, program("python")];
+    }
     case "native":
     case "exec":
       return [program(runtime)];

@@ -174,7 +174,7 @@ export const deployOptions: readonly DeployOption[] = [
     "image",
     null,
     "PATH",
-    "a container image in which workers start",
+    "a container image, a file or a folder, in which workers start",
     ({ settings }, value, at) => {
       settings.image = absolute(value, at);
     },

@@ -25,14 +25,17 @@ export class RuntimePrograms {
     private readonly source = dirname(process.argv[1] ?? "/"),
   ) {}
 
-  /** The words of the command that becomes a worker; throws if the programs cannot be copied. */
-  commandOf(settings: WorkerSettings): readonly string[] {
-    return workerCommand(this.folder, settings);
+  /**
+   * The words of the command that becomes a worker of the code in a folder; throws if the programs
+   * cannot be copied.
+   */
+  commandOf(settings: WorkerSettings, code: string): readonly string[] {
+    return workerCommand(this.folder, code, settings);
   }
 
   /** The words of the command that becomes a parent of workers, for a runtime that can fork. */
-  parentCommandOf(settings: WorkerSettings): readonly string[] {
-    return [...this.commandOf(settings), "--parent"];
+  parentCommandOf(settings: WorkerSettings, code: string): readonly string[] {
+    return [...this.commandOf(settings, code), "--parent"];
   }
 
   private get folder(): string {

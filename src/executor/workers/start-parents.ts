@@ -84,7 +84,7 @@ function open(
     keepMs: settings.idleTimeoutMs ?? keepMs,
     load: (directory) => loadOrderOf(settings, directory),
     spawn: (directory, events) => {
-      const argv = programs.parentCommandOf(settings);
+      const argv = programs.parentCommandOf(settings, directory);
       const command = { kind: "parent", argv, socketPath: sockets.path, id } as const;
       const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
       return spawner.start(work, group, events);

@@ -26,7 +26,8 @@ export function openSpares(parts: StartParts): OpenSpare {
       memoryMb: order.memoryMb,
       opened,
       spawn: (events) => {
-        const argv = programs.commandOf(order.command.settings);
+        // It has no code yet, which only images would have to know.
+        const argv = programs.commandOf(order.command.settings, "/");
         const command = { kind: "worker", argv, socketPath: sockets.path, id } as const;
         const environment = environmentOfSpare(order);
         const started = { ...order, workingDirectory: "/", environment };

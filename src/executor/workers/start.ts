@@ -120,7 +120,7 @@ function openWorkers(
       onOutput: (socket) => worker.prints(socket),
     });
     const startAlone = (directory: string, events: StartEvents) => {
-      const argv = programs.commandOf(order.command.settings);
+      const argv = programs.commandOf(order.command.settings, directory);
       const command = { kind: "worker", argv, socketPath: sockets.path, id } as const;
       const work = workOf(spec, { ...order, workingDirectory: directory }, command, opened);
       return spawner.start(work, opened.group, events);

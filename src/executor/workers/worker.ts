@@ -15,6 +15,7 @@ import { cpuMsOf, peakMbOf } from "../node/usage.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
+import { failedStartOf } from "./failed-start.js";
 import type { Payloads } from "./payloads/payloads.js";
 import type { StartEvents } from "./standby/forked-start.js";
 import { StartTimes } from "./start-times.js";
@@ -268,7 +269,8 @@ export class Worker {
   private progress(hasLoaded: boolean): Progress {
     const broken = this.broken?.message ?? null;
     const { hasRuntime } = this;
-    return { broken, hasRuntime, hasLoaded, hasSetup: this.parts.settings.setup !== null };
+    const { setup, image } = this.parts.settings;
+    return { broken, hasRuntime, hasLoaded, hasSetup: setup !== null, image };
   }
 }
 
@@ -285,6 +287,8 @@ function endOfCall(
   isInputLost: boolean,
 ): RunEnd {
   if (end.kind !== "ended") return end;
+  const failedStart = failedStartOf(end, progress);
+  if (failedStart !== null) return failedStart;
   const startNs = running.startNs ?? end.startNs;
   const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
   const { endNs, maxRssMb } = end;

@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const python = { runtime: "python", python: null, setup: null } as WorkerSettings;
+const python = { runtime: "python", python: null, setup: null, image: null } as WorkerSettings;
 const inner = "glean-runtime-python/package/module.py";
 
 function folderWith(text: string): string {
@@ -22,7 +22,7 @@ function folderWith(text: string): string {
   writeFileSync(join(source, inner), text);
   writeFileSync(join(source, "glean-spawn"), "");
   const programs = new RuntimePrograms(join(folder, "cache"), source);
-  return programs.commandOf(python).at(-1)!;
+  return programs.commandOf(python, "/code").at(-1)!;
 }
 
 test("a runtime of several folders is copied whole", () => {

@@ -93,7 +93,7 @@ test.each([
     end: "FAILED",
     answer: { kind: "notLoaded", error: { type: "SetupFailed" } },
   });
-  expect(reason).toContain(`the setup ended with status ${status} before the worker started`);
+  expect(reason).toContain(`the setup ended with status ${status} before the worker was ready`);
   expect(Buffer.from(log!).toString()).toContain("no module hdf5");
 });
 
