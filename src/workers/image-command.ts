@@ -1,5 +1,6 @@
 // The command that starts a worker in a container image, by Charliecloud or Apptainer: as the user,
-// in the worker's own process, so that the image is mounted once for each worker and leaves with it.
+// in the worker's own process, so that the image is mounted once for each worker and leaves with
+// it.
 
 import { constants } from "node:os";
 

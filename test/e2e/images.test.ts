@@ -1,5 +1,5 @@
-// Functions in container images on a real node, by Charliecloud: a folder, a squashfs file, and what
-// users read if an image cannot be used.
+// Functions in container images on a real node, by Charliecloud: a folder, a squashfs file, and
+// what users read if an image cannot be used.
 
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
