@@ -53,7 +53,7 @@ const waitSlackMs = 10_000;
 const unsure = (what: string): string =>
   `the connection to gleanerd broke during the ${what}, which may or may not be in the queue: check with glean queue --me before you submit again`;
 
-type Limits = Pick<Exchange, "timeoutMs" | "signal">;
+type Limits = Pick<Exchange, "timeoutMs" | "signal" | "keepsConnection">;
 
 /** Times are milliseconds since the epoch; either end may be omitted. */
 export interface Period {
@@ -114,7 +114,7 @@ export class GleanerClient {
   call(request: CallRequest, signal?: AbortSignal): Promise<CalledAnswer> {
     const timeoutMs = (request.waitMs ?? 0) + waitSlackMs;
     return repeated(
-      () => this.post<"call">("/v1/calls", request, { timeoutMs, signal }),
+      () => this.post<"call">("/v1/calls", request, { timeoutMs, signal, keepsConnection: true }),
       unsure("call"),
     );
   }

@@ -2,14 +2,15 @@
 //
 // It writes HTTP/1.0 to a bare socket: then the answer is everything up to the connection's end.
 // Loading node:http and using it once takes a fifth of the start of a bare node, for which users of
-// glean would wait. A content is sent by HTTP/1.1, which lets the daemon refuse it first; answers
-// to those requests have a length.
+// glean would wait. A content is sent by HTTP/1.1, which lets the daemon refuse it first, and so is
+// what keeps its connection; answers to those requests have a length.
 
 import { connect, isIP, type Socket } from "node:net";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { maxHeadBytes } from "../wire/api/limits.js";
 import type { Endpoint } from "../wire/credential.js";
 import { brokenOff, notOurs, parse, understand, whyBroken } from "./answer.js";
+import { keepIdle, takeIdle } from "./kept-connections.js";
 
 export interface Address {
   readonly host: string;
@@ -32,6 +33,8 @@ export interface Exchange {
   readonly body?: unknown;
   /** Any bytes, in place of a body of JSON. */
   readonly content?: Content;
+  /** The connection stays open for the next such request. */
+  readonly keepsConnection?: boolean;
   /** 30 s if omitted. */
   readonly timeoutMs?: number;
   /** Breaks the connection; the request rejects with the signal's reason. */
@@ -76,7 +79,10 @@ export async function exchangeWith(
   return { value: understand(address, answer), peer };
 }
 
-function requestOf(address: Address, { method, path, token, body, content }: Exchange): string {
+function requestOf(
+  address: Address,
+  { method, path, token, body, content, keepsConnection = false }: Exchange,
+): string {
   if (![address.host, path, token ?? "-"].every((word) => wordShape.test(word)))
     throw new GleanerError(
       "PROTOCOL",
@@ -84,7 +90,7 @@ function requestOf(address: Address, { method, path, token, body, content }: Exc
     );
   const text = body === undefined ? "" : JSON.stringify(body);
   const lines = [
-    `${method} ${path} HTTP/${content === undefined ? "1.0" : "1.1"}`,
+    `${method} ${path} HTTP/${content === undefined && !keepsConnection ? "1.0" : "1.1"}`,
     `Host: ${address.host}`,
     "Accept: application/json",
     ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
@@ -131,39 +137,33 @@ const unverified = ({ host, port }: Address, error: Error): GleanerError =>
 async function converse(
   address: Address,
   request: string,
-  { content, timeoutMs = defaultTimeoutMs, signal }: Exchange,
+  { content, timeoutMs = defaultTimeoutMs, signal, keepsConnection = false }: Exchange,
 ): Promise<Conversation> {
   signal?.throwIfAborted();
-  const socket = await open(address);
-  const abort = (): void => void socket.destroy(new Error("aborted"));
-  signal?.addEventListener("abort", abort);
-  socket.once("close", () => signal?.removeEventListener("abort", abort));
+  const kept = keepsConnection ? takeIdle(nameOf(address)) : undefined;
+  const socket = kept ?? (await open(address));
   return new Promise((resolve, reject) => {
-    let connected = false;
-    let reached = false;
-    let peer: Endpoint = address;
+    let connected = kept !== undefined;
+    let reached = connected;
     const chunks: Buffer[] = [];
     let length = 0;
     let wanted = Number.POSITIVE_INFINITY;
     let isAwaited = content !== undefined;
+    const abort = (): void => void socket.destroy(new Error("aborted"));
     const timer = setTimeout(
       () => socket.destroy(new Error(`no answer within ${timeoutMs} ms`)),
       timeoutMs,
     );
     const finish = (): void => {
-      clearTimeout(timer);
-      socket.destroy();
+      const peer = { host: socket.remoteAddress ?? address.host, port: address.port };
+      leave();
+      if (keepsConnection && length === wanted && mayStay.test(chunks[0]!.toString("latin1")))
+        keepIdle(nameOf(address), socket);
+      else socket.destroy();
       if (length > 0) resolve({ bytes: Buffer.concat(chunks), peer });
       else reject(whyBroken(address, true, new Error("it closed the connection")));
     };
-    socket.once("connect", () => {
-      reached = true;
-    });
-    socket.once(address.tls === undefined ? "connect" : "secureConnect", () => {
-      connected = true;
-      peer = { host: socket.remoteAddress ?? address.host, port: address.port };
-    });
-    socket.on("data", (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       if (isAwaited) {
         isAwaited = false;
         if (goOn.test(chunk.toString("latin1"))) return void send(socket, content!);
@@ -173,18 +173,36 @@ async function converse(
       if (chunks.length === 1) wanted = lengthOf(chunk);
       if (length > maxAnswerBytes) socket.destroy(tooLarge());
       else if (length >= wanted) finish();
-    });
-    socket.once("error", (error) => {
-      clearTimeout(timer);
+    };
+    const fail = (error: Error): void => {
+      leave();
       if (signal?.aborted) reject(signal.reason);
       else if (address.tls !== undefined && reached && !connected)
         reject(unverified(address, error));
       else reject(error instanceof GleanerError ? error : whyBroken(address, connected, error));
+    };
+    const leave = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      socket.off("data", take).off("end", finish).off("error", fail);
+    };
+    signal?.addEventListener("abort", abort);
+    socket.once("connect", () => {
+      reached = true;
     });
-    socket.once("end", finish);
+    socket.once(address.tls === undefined ? "connect" : "secureConnect", () => {
+      connected = true;
+    });
+    socket.on("data", take).once("error", fail).once("end", finish);
     socket.write(request);
   });
 }
+
+const nameOf = ({ host, port, tls }: Address): string =>
+  `${host} ${port} ${tls === undefined ? "" : `${tls.caFile} ${tls.name}`}`;
+
+/** The answer's head does not announce that the connection ends. */
+const mayStay = /^HTTP\/1\.1 (?![\s\S]*\r\nconnection: *close[\s\S]*\r\n\r\n)/i;
 
 /** The daemon admits a content, in a packet of its own; otherwise it answers with its refusal. */
 const goOn = /^HTTP\/1\.1 100 [^\r]*\r\n\r\n$/;

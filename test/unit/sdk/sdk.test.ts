@@ -206,6 +206,26 @@ describe("one request", () => {
     });
   });
 
+  test("keeps its connection for the next one, and opens another where the daemon closed it", async () => {
+    const sockets = new Set<object>();
+    listener = (request, response) => {
+      sockets.add(request.socket);
+      request.resume().once("end", () => {
+        const isLast = request.url === "/last";
+        const head = { "content-length": 2, ...(isLast && { connection: "close" }) };
+        response.writeHead(200, head).end("{}");
+      });
+    };
+    const send = (path: string) =>
+      exchange(address(), { method: "POST", path, body: {}, keepsConnection: true });
+    for (const path of ["/1", "/2", "/last"]) await send(path);
+    expect(sockets.size).toBe(1);
+    await send("/4");
+    expect(sockets.size).toBe(2);
+    await Promise.all([send("/5"), send("/6")]);
+    expect(sockets.size).toBe(3);
+  });
+
   test("fails if its answer breaks off in the middle", async () => {
     listener = (_request, response) => {
       response.writeHead(200, { "content-length": 100 });
