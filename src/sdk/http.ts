@@ -143,8 +143,7 @@ async function converse(
   const kept = keepsConnection ? takeIdle(nameOf(address)) : undefined;
   const socket = kept ?? (await open(address));
   return new Promise((resolve, reject) => {
-    let connected = kept !== undefined;
-    let reached = connected;
+    const opening = openingOf(address, socket, kept !== undefined);
     const chunks: Buffer[] = [];
     let length = 0;
     let wanted = Number.POSITIVE_INFINITY;
@@ -176,10 +175,7 @@ async function converse(
     };
     const fail = (error: Error): void => {
       leave();
-      if (signal?.aborted) reject(signal.reason);
-      else if (address.tls !== undefined && reached && !connected)
-        reject(unverified(address, error));
-      else reject(error instanceof GleanerError ? error : whyBroken(address, connected, error));
+      reject(signal?.aborted ? signal.reason : failureOf(address, opening, error));
     };
     const leave = (): void => {
       clearTimeout(timer);
@@ -187,15 +183,31 @@ async function converse(
       socket.off("data", take).off("end", finish).off("error", fail);
     };
     signal?.addEventListener("abort", abort);
-    socket.once("connect", () => {
-      reached = true;
-    });
-    socket.once(address.tls === undefined ? "connect" : "secureConnect", () => {
-      connected = true;
-    });
     socket.on("data", take).once("error", fail).once("end", finish);
     socket.write(request);
   });
+}
+
+/** How far a connection has come. */
+interface Opening {
+  isReached: boolean;
+  isConnected: boolean;
+}
+
+function openingOf({ tls }: Address, socket: Socket, isOpen: boolean): Opening {
+  const opening = { isReached: isOpen, isConnected: isOpen };
+  socket.once("connect", () => {
+    opening.isReached = true;
+  });
+  socket.once(tls === undefined ? "connect" : "secureConnect", () => {
+    opening.isConnected = true;
+  });
+  return opening;
+}
+
+function failureOf(address: Address, { isReached, isConnected }: Opening, error: Error) {
+  if (address.tls !== undefined && isReached && !isConnected) return unverified(address, error);
+  return error instanceof GleanerError ? error : whyBroken(address, isConnected, error);
 }
 
 const nameOf = ({ host, port, tls }: Address): string =>
