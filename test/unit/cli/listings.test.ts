@@ -55,16 +55,19 @@ describe("listings", () => {
     const task = (number: number) =>
       invocation({ id: 50 + number, arrayJobId: 50, arrayTaskId: number, name: "evil\u001b[2J" });
     world.answers["GET /v1/invocations"] = () =>
-      listOf(task(1), task(2), task(4), invocation({ reason: "no hole is large enough" }));
+      listOf(task(4), task(2), task(1), invocation({ reason: "no hole is large enough" }));
     const { stdout, status } = await glean("queue", "-u", "ada");
     expect(status).toBe(0);
     expect(stdout.split("\n")).toEqual([
       "     JOBID  NAME      USER  ST  TIME  CPUS  NODE(REASON)",
-      "50_[1-2,4]  evil?[2J  ada   PD  0:00     2  (waiting for a hole)",
       "        42  job       ada   PD  0:00     2  (no hole is large enough)",
+      "50_[1-2,4]  evil?[2J  ada   PD  0:00     2  (waiting for a hole)",
       "",
     ]);
-    expect(world.requests.at(-1)!.url).toBe("/v1/invocations?user=ada&states=PENDING%2CRUNNING");
+    // The newest come first, and are shown last.
+    expect(world.requests.at(-1)!.url).toBe(
+      "/v1/invocations?user=ada&states=PENDING%2CRUNNING&order=newest",
+    );
   });
 
   test.each<[string[], string, unknown]>([
@@ -102,7 +105,7 @@ describe("listings", () => {
     expect(fields).toHaveLength(10);
     expect(fields.slice(0, 6)).toEqual(["42", "a?b", "ada", "2", "FAILED", "3:0"]);
     expect(fields.slice(8)).toEqual(["00:00:01.500", "3000"]);
-    expect(world.requests.at(-1)!.url).toBe("/v1/invocations?ids=42");
+    expect(world.requests.at(-1)!.url).toBe("/v1/invocations?ids=42&order=newest");
   });
 
   test("acct shows no exit code for an invocation that never ran", async () => {
