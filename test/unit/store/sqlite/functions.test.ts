@@ -82,6 +82,18 @@ describe("deploy", () => {
     expect(await aliasesOf("tile")).toEqual({ latest: 2 });
   });
 
+  test("repeated under one request id brings nothing back that was removed or changed", async () => {
+    await deploy("tile", 1, { requestId: "one", sharing: "all" });
+    const { id } = (await store.loadFunction(ada.uid, "tile"))!;
+    await store.removeFunction(id, 9);
+    await deploy("tile", 1, { requestId: "one", sharing: "all" });
+    expect(await versionsOf("tile")).toBeNull();
+    await deploy("tile", 2);
+    await deploy("tile", 1, { requestId: "one", sharing: "all" });
+    const found = await store.loadFunction(ada.uid, "tile");
+    expect(found).toMatchObject({ sharing: "none", versions: [{ version: version(2) }] });
+  });
+
   test("needs the bundle of its owner, not of somebody else", async () => {
     await deploy("tile", 1, { owner: bob });
     const request = { requestId: "x", owner: ada, name: "tile", version: version(1), settings };

@@ -20,9 +20,10 @@ export function deployer(
     "SELECT 1 FROM blob WHERE owner_uid = ? AND sha256 = ?",
   );
   const functionFor = functionKeeper(database);
-  const findVersion = database.prepare<[number, string], Found>(
-    `SELECT id AS key, request_id AS requestId, removed_at_ms AS removedAtMs
-     FROM function_version WHERE function = ? AND version = ?`,
+  const findVersion = database.prepare<[number, string, string], Found>(
+    `SELECT v.id AS key, v.request_id AS requestId, v.removed_at_ms AS removedAtMs
+     FROM function AS f JOIN function_version AS v ON v.function = f.id
+     WHERE f.owner_uid = ? AND f.name = ? AND v.version = ?`,
   );
   const insert = database.prepare(
     `INSERT INTO function_version (function, owner_uid, version, settings, runtime, request_id,
@@ -45,10 +46,11 @@ export function deployer(
         "NOT_FOUND",
         `gleanerd does not have your bundle ${version}: send it with PUT /v1/blobs/${version}`,
       );
-    const id = functionFor(deployment, limits.maxFunctions);
-    const known = findVersion.get(id, version);
+    const known = findVersion.get(owner.uid, name, version);
+    // A request that is sent again changes nothing, also if what it deployed was removed meanwhile.
+    if (known?.requestId === requestId) return { key: known.key, isKnown: true, removed: [] };
     const isKnown = known !== undefined && known.removedAtMs === null;
-    if (isKnown && known.requestId === requestId) return { key: known.key, isKnown, removed: [] };
+    const id = functionFor(deployment, limits.maxFunctions);
     const given = { id, uid: owner.uid, version, requestId, deployedAtMs };
     const { runtime } = settings;
     const key =
