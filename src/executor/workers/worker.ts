@@ -56,6 +56,7 @@ export class Worker {
   private directory = "";
   /** It has been told to end. */
   isLeaving = false;
+  private isKilled = false;
   /**
    * How long it stays idle, as its last call said: gleanerd learns from a function's calls how long
    * that pays. null: as the executor decides.
@@ -90,6 +91,7 @@ export class Worker {
   /** Ends its processes; `onGone` follows. */
   kill(): void {
     this.isLeaving = true;
+    this.isKilled = true;
     this.opened.group.kill();
     if (this.process !== null) this.process.kill();
     else this.end({ kind: "withdrawn", message: "it was ended before its worker started" });
@@ -229,7 +231,9 @@ export class Worker {
 
   private finish(how: Finish): void {
     const { running } = this;
-    if (running === null) return;
+    // After a kill its end counts, not what it wrote before: until it is gone, it holds its cores
+    // and memory, and a job may wait for them.
+    if (running === null || this.isKilled) return;
     this.running = null;
     const endNs = machineMonotonicNs();
     running.events.onEnd({

@@ -1,0 +1,75 @@
+// A worker that is killed with a call in it: the call ends with its process, not before.
+
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { RunEnd } from "../../../../src/executor/runtimes/runtime.js";
+import { Worker } from "../../../../src/executor/workers/worker.js";
+import { encodeFrame, FrameDecoder, wholeFrames } from "../../../../src/wire/worker/frame.js";
+import { encodeHello, encodeLoaded } from "../../../../src/wire/worker/messages.js";
+import { callOrder, codeOf } from "../../../support/executor/function-code.js";
+import { socketPair } from "../../../support/runtimes/socket-pair.js";
+
+const runtime = { runtime: "node", languageVersion: "20", lowestVersion: 1, highestVersion: 1 };
+/** A process that certainly is not on this machine. */
+const pid = 2 ** 30;
+let ends: [Socket, Socket];
+
+beforeEach(async () => {
+  const [near, far] = await socketPair();
+  ends = [near, far];
+  near.pause();
+});
+afterEach(() => {
+  for (const each of ends) each.destroy();
+});
+
+test("a killed worker's answer does not free its cores before its process is gone", async () => {
+  const [near, far] = ends;
+  const code = await codeOf({ "index.mjs": "" });
+  let started = { onHolding: () => {}, onStarted: (_: number) => {}, onEnd: (_: RunEnd) => {} };
+  let spawned = () => {};
+  const isSpawned = new Promise<void>((resolve) => {
+    spawned = resolve;
+  });
+  const handle = { terminate: () => {}, notify: () => {}, kill: () => {} };
+  const group = { kill: () => {} } as never;
+  const worker = new Worker(
+    { group, gpus: [], told: {} },
+    {
+      settings: code.settings,
+      code: async () => "/code",
+      spawn: (_, events) => {
+        started = events as typeof started;
+        spawned();
+        return handle;
+      },
+      onGone: () => {},
+    },
+  );
+  const told: RunEnd[] = [];
+  worker.run(callOrder(code, {}), { onStarted: () => {}, onEnd: (end) => told.push(end) });
+  await isSpawned;
+  const called = new Promise<number>((resolve) => {
+    const frames = wholeFrames(({ type, id }) => {
+      if (type === "load") far.write(encodeFrame("loaded", 0, encodeLoaded({ concurrency: 1 })));
+      if (type === "call") resolve(id);
+    });
+    const decoder = new FrameDecoder(frames);
+    far.on("data", (piece) => decoder.push(piece));
+  });
+  worker.connected(near);
+  started.onStarted(pid);
+  far.write(encodeFrame("hello", 0, encodeHello(runtime)));
+  const id = await called;
+  worker.kill();
+  // Listeners are called in their order: the worker has read the result before this one.
+  const read = once(near, "data");
+  far.write(encodeFrame("result", id, Buffer.from("too late")));
+  await read;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(told).toEqual([]);
+  const usage = { cpuMs: 1, maxRssMb: 1, oomKills: 0, brokenProcessLimit: null };
+  started.onEnd({ kind: "ended", exitCode: 0, signal: 9, startNs: 1n, endNs: 2n, ...usage });
+  expect(told).toMatchObject([{ kind: "ended", signal: 9 }]);
+});
