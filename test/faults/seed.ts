@@ -14,7 +14,7 @@ import { type Sabotage, World } from "./site/world.js";
 /** Longer than every patience in the daemon: adoption, pauses after failures, time limits. */
 const longestQuietMs = 20 * 60_000;
 const quietStepMs = 5_000;
-const readTries = 10;
+const patientTries = 10;
 /** Longer than unused contents and results are kept. */
 const dayMs = 2 * 86_400_000;
 /** Executors on drained nodes have left by then. */
@@ -69,7 +69,7 @@ class Site {
       [6, () => this.owners.deploy()],
       [3, () => this.owners.change()],
       [4, () => this.callers.look()],
-      [1, () => this.tidyUp()],
+      [2, () => this.tidyUp()],
       [22, () => this.slurm.submit()],
       [4, () => this.users.cancel()],
       [2, () => this.operate()],
@@ -241,7 +241,7 @@ class Site {
   private async readAll(): Promise<void> {
     const { callers, users, world } = this;
     callers.readAll();
-    for (let tries = 0; users.clients.unanswered > 0 && tries < readTries; tries++)
+    for (let tries = 0; users.clients.unanswered > 0 && tries < patientTries; tries++)
       await world.timeline.run(quietStepMs);
     if (users.clients.unanswered > 0) world.complain("a user cannot read what has ended");
   }
@@ -268,7 +268,8 @@ class Site {
   async clean(): Promise<void> {
     const { daemonHost, disk, world } = this;
     daemonHost.stop();
-    await world.timeline.run(quietStepMs);
+    for (let tries = 0; daemonHost.running !== null && tries < patientTries; tries++)
+      await world.timeline.run(quietStepMs);
     world.wallShiftMs = world.nowMs + dayMs;
     daemonHost.start();
     await world.timeline.run(quietStepMs);

@@ -1,28 +1,11 @@
 // The simulation can fail: it finds whatever is broken on purpose, in the core or in what the
 // daemon sees and sends.
 
-import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { Claims } from "../../src/core/capacity/claims.js";
+import { firstProblem, patienceMs, undoChanges, withChanged } from "../faults/find-planted.js";
 import { planted } from "../faults/planted.js";
 import { runSeed } from "../faults/seed.js";
-
-const steps = 200;
-const withinSeeds = 1_000;
-const patienceMs = 300_000;
-
-/** What the first broken seed complains of, but for a consequence that may precede its cause. */
-async function firstProblem(
-  run: typeof runSeed,
-  sabotage = {},
-  consequence: RegExp | null = null,
-): Promise<string> {
-  for (let seed = 1; seed <= withinSeeds; seed++) {
-    const { problems } = await run({ seed, steps, sabotage });
-    const found = problems.find((each) => consequence?.test(each) !== true);
-    if (found !== undefined) return found;
-  }
-  return `nothing within ${withinSeeds} seeds`;
-}
 
 test.each(planted)(
   "found: $what",
@@ -33,24 +16,7 @@ test.each(planted)(
 );
 
 describe("in the core", () => {
-  const changed = new Set<string>();
-  afterEach(() => {
-    for (const path of changed) jest.unstable_unmockModule(path);
-    changed.clear();
-    jest.resetModules();
-  });
-
-  /** Everything loaded anew, with one module of src/ changed. */
-  async function withChanged<Module extends object>(
-    path: string,
-    change: (real: Module) => Partial<Module>,
-  ): Promise<typeof runSeed> {
-    const real = (await import(path)) as Module;
-    jest.resetModules();
-    changed.add(path);
-    jest.unstable_mockModule(path, () => ({ ...real, ...change(real) }));
-    return (await import("../faults/seed.js")).runSeed;
-  }
+  afterEach(undoChanges);
 
   test("finds that the cores allocated to jobs are counted as idle", async () => {
     type Holes = typeof import("../../src/core/capacity/holes.js");

@@ -171,6 +171,13 @@ export class CallBook {
     if (account !== undefined) account.answer = null;
   }
 
+  /** Versions were removed for good. */
+  pruned(versions: ReadonlySet<string>): void {
+    for (const [id, { answer, version }] of this.accounts)
+      if (answer === undefined)
+        this.demand(versions.has(version), `call ${id} needs code that is removed`);
+  }
+
   private mayFail({ asks, version }: Account, { kind }: CallAnswer): boolean {
     const loading = this.loadings.get(version);
     if (kind === "notLoaded") return loading === "fails" || loading === "exits";

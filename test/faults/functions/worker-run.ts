@@ -20,6 +20,8 @@ import { WorkerWire } from "./worker-wire.js";
 const pid = 2 ** 30;
 /** The executor freezes an idle worker sooner, unless it hangs itself. */
 const unfrozenMs = 100;
+/** It is resumed before it is written to. */
+const resumedMs = 1_000;
 const segmentationFault = 11;
 
 type Order = SpawnOrder & { readonly command: WorkerStart };
@@ -66,7 +68,10 @@ export class WorkerRun implements SimulatedRun {
     this.held = { key: this.key, sinceUs: null };
     this.executor = process.name as ExecutorId;
     this.wire = new WorkerWire(world, process, {
-      onBytes: (bytes, writtenUs) => this.thawed(() => this.read(bytes, writtenUs)),
+      onBytes: (bytes, writtenUs) => {
+        if (this.isFrozen && !this.isBusy) this.watchFrozen();
+        this.thawed(() => this.read(bytes, writtenUs));
+      },
       onClosed: () => this.thawed(() => this.end(0, 0)),
     });
     this.decoder = new FrameDecoder(wholeFrames((frame) => this.heard(frame)));
@@ -145,6 +150,15 @@ export class WorkerRun implements SimulatedRun {
     if (this.held === null) return;
     this.held.sinceUs = sinceUs;
     this.world.books.holds(this.held.key, this.order.cores, this.order.memoryMb);
+  }
+
+  /** Something was sent to it: it has to be resumed. */
+  private watchFrozen(): void {
+    const { process, world } = this;
+    world.within(process, resumedMs, () => {
+      if (this.isFrozen && this.isAlive && !this.isDying)
+        world.complain(`${this.name} stays frozen with something to read`);
+    });
   }
 
   private read(bytes: Buffer, writtenUs: number): void {
@@ -300,10 +314,12 @@ export class WorkerRun implements SimulatedRun {
 
   private thawed(happen: () => void): void {
     if (this.isFrozen) this.whileFrozen.push(() => this.thawed(happen));
-    else if (this.state === "running") happen();
+    else if (this.state === "running" && !this.isDying) happen();
   }
 
   freeze(isFrozen: boolean): void {
+    const { neverFreezes, neverThaws } = this.world.sabotage;
+    if (isFrozen ? neverFreezes : neverThaws) return;
     this.isFrozen = isFrozen;
     if (!isFrozen) for (const happen of this.whileFrozen.splice(0)) happen();
   }

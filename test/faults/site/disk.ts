@@ -116,6 +116,8 @@ export class Disk {
         else if (isBroken(outcome.failure))
           world.complain(`the store refused ${name}: ${outcome.failure.detail}`);
       });
+      if (group.some(({ name }) => name === "pruneFunctions"))
+        world.books.calls.pruned(this.versions);
       answer = () =>
         outcomes.forEach((outcome, at) => {
           const { resolve, reject } = group[at]!;
@@ -124,6 +126,12 @@ export class Disk {
         });
     });
     return answer;
+  }
+
+  /** Of all functions, also removed ones. */
+  private get versions(): ReadonlySet<string> {
+    const rows = this.rows<{ version: string }>("SELECT version FROM function_version");
+    return new Set(rows.map(({ version }) => version));
   }
 
   hasBlob(sha256: string): boolean {

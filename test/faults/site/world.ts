@@ -24,6 +24,9 @@ export interface Sabotage {
   readonly answersAtOnce?: boolean;
   /** Executors do not look for jobs from before them. */
   readonly passesOverMarks?: boolean;
+  /** The kernel freezes nothing, or resumes nothing. */
+  readonly neverFreezes?: boolean;
+  readonly neverThaws?: boolean;
 }
 
 export interface WorldOptions {

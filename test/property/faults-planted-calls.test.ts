@@ -1,0 +1,40 @@
+// The simulation can fail over functions and their calls, too: it finds what is broken on purpose.
+
+import { afterEach, expect, test } from "@jest/globals";
+import { firstProblem, patienceMs, undoChanges, withChanged } from "../faults/find-planted.js";
+import { plantedInCalls } from "../faults/planted-calls.js";
+import { runSeed } from "../faults/seed.js";
+
+afterEach(undoChanges);
+
+test.each(plantedInCalls)(
+  "found: $what",
+  async ({ sabotage, shows }) => {
+    expect(await firstProblem(runSeed, sabotage)).toMatch(shows);
+  },
+  patienceMs,
+);
+
+type Call = typeof import("../../src/model/call.js");
+
+test(
+  "finds that a worker of one user takes another user's call",
+  async () => {
+    const run = await withChanged<Call>("../../src/model/call.js", ({ workerKey }) => ({
+      workerKey: (kind) => workerKey({ ...kind, uid: 0 }),
+    }));
+    expect(await firstProblem(run)).toMatch(/ran as/);
+  },
+  patienceMs,
+);
+
+test(
+  "finds that a worker of one version takes another version's call",
+  async () => {
+    const run = await withChanged<Call>("../../src/model/call.js", ({ workerKey }) => ({
+      workerKey: (kind) => workerKey({ ...kind, version: "any" as typeof kind.version }),
+    }));
+    expect(await firstProblem(run)).toMatch(/of version .* ran in/);
+  },
+  patienceMs,
+);
