@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { RunEnd } from "../../../../src/executor/runtimes/runtime.js";
+import { Payloads } from "../../../../src/executor/workers/payloads/payloads.js";
 import { Worker } from "../../../../src/executor/workers/worker.js";
 import { encodeFrame, FrameDecoder, wholeFrames } from "../../../../src/wire/worker/frame.js";
 import { encodeHello, encodeLoaded } from "../../../../src/wire/worker/messages.js";
@@ -45,6 +46,11 @@ test("a killed worker's answer does not free its cores before its process is gon
         return handle;
       },
       onGone: () => {},
+      payloads: new Payloads(
+        () => "/nowhere",
+        () => {},
+      ),
+      environment: undefined,
     },
   );
   const told: RunEnd[] = [];
