@@ -57,10 +57,7 @@ export class Worker {
   /** It has been told to end. */
   isLeaving = false;
   private isKilled = false;
-  /**
-   * How long it stays idle, as its last call said: gleanerd learns from a function's calls how long
-   * that pays. null: as the executor decides.
-   */
+  /** How long it stays idle, as its last call said; null: as the executor decides. */
   idleTimeoutMs: number | null = null;
   private log = new CallLog();
   private readonly times = new StartTimes();
@@ -231,8 +228,7 @@ export class Worker {
 
   private finish(how: Finish): void {
     const { running } = this;
-    // After a kill its end counts, not what it wrote before: until it is gone, it holds its cores
-    // and memory, and a job may wait for them.
+    // After a kill its end counts: until then it holds its cores, and a job may wait for them.
     if (running === null || this.isKilled) return;
     this.running = null;
     const endNs = machineMonotonicNs();
