@@ -2,6 +2,7 @@
 
 import { type ErrorCode, GleanerError, messageOf } from "../model/errors.js";
 import { statusOf } from "../wire/api/errors.js";
+import { maxHeadBytes } from "../wire/api/limits.js";
 
 /** The peer of a request, for messages. */
 interface Peer {
@@ -38,6 +39,29 @@ export function parse(bytes: Buffer): Answer | null {
     isContent: /\r\ncontent-type: *application\/octet-stream/i.test(head),
     length: announced === undefined ? null : end + 4 + Number(announced),
   };
+}
+
+const mayStay = /^HTTP\/1\.1 (?![\s\S]*\r\nconnection: *close[\s\S]*\r\n\r\n)/i;
+
+/** What the head of an answer says while the answer still comes, in pieces of any size. */
+export class AnswerHead {
+  /** Bytes of head and body together; infinite if only the end of the connection tells. */
+  answerBytes = Number.POSITIVE_INFINITY;
+  private text = "";
+  private isRead = false;
+
+  take(piece: Buffer): void {
+    if (this.isRead) return;
+    this.text += piece.toString("latin1");
+    this.isRead = this.text.includes("\r\n\r\n") || this.text.length > maxHeadBytes;
+    const answer = this.isRead ? parse(Buffer.from(this.text, "latin1")) : null;
+    if (answer?.length != null) this.answerBytes = answer.length;
+  }
+
+  /** Whether the daemon keeps the connection for another request. */
+  get letsStay(): boolean {
+    return mayStay.test(this.text);
+  }
 }
 
 export const brokenOff = (address: Peer): GleanerError =>

@@ -9,7 +9,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { maxHeadBytes } from "../wire/api/limits.js";
 import type { Endpoint } from "../wire/credential.js";
-import { brokenOff, notOurs, parse, understand, whyBroken } from "./answer.js";
+import { AnswerHead, brokenOff, notOurs, parse, understand, whyBroken } from "./answer.js";
 import { keepIdle, takeIdle } from "./kept-connections.js";
 
 export interface Address {
@@ -146,7 +146,7 @@ async function converse(
     const opening = openingOf(address, socket, kept !== undefined);
     const chunks: Buffer[] = [];
     let length = 0;
-    let wanted = Number.POSITIVE_INFINITY;
+    const head = new AnswerHead();
     let isAwaited = content !== undefined;
     const abort = (): void => void socket.destroy(new Error("aborted"));
     const timer = setTimeout(
@@ -156,7 +156,7 @@ async function converse(
     const finish = (): void => {
       const peer = { host: socket.remoteAddress ?? address.host, port: address.port };
       leave();
-      if (keepsConnection && length === wanted && mayStay.test(chunks[0]!.toString("latin1")))
+      if (keepsConnection && length === head.answerBytes && head.letsStay)
         keepIdle(nameOf(address), socket);
       else socket.destroy();
       if (length > 0) resolve({ bytes: Buffer.concat(chunks), peer });
@@ -169,9 +169,9 @@ async function converse(
       }
       length += chunk.length;
       chunks.push(chunk);
-      if (chunks.length === 1) wanted = lengthOf(chunk);
+      head.take(chunk);
       if (length > maxAnswerBytes) socket.destroy(tooLarge());
-      else if (length >= wanted) finish();
+      else if (length >= head.answerBytes) finish();
     };
     const fail = (error: Error): void => {
       leave();
@@ -214,8 +214,6 @@ const nameOf = ({ host, port, tls }: Address): string =>
   `${host} ${port} ${tls === undefined ? "" : `${tls.caFile} ${tls.name}`}`;
 
 /** The answer's head does not announce that the connection ends. */
-const mayStay = /^HTTP\/1\.1 (?![\s\S]*\r\nconnection: *close[\s\S]*\r\n\r\n)/i;
-
 /** The daemon admits a content, in a packet of its own; otherwise it answers with its refusal. */
 const goOn = /^HTTP\/1\.1 100 [^\r]*\r\n\r\n$/;
 
@@ -233,12 +231,3 @@ const tooLarge = (): GleanerError =>
     "PROTOCOL",
     `the answer is larger than ${maxAnswerBytes} bytes: request less at a time`,
   );
-
-/**
- * The length of the whole answer, as its first chunk announces it; waiting for the connection to
- * end takes longer.
- */
-function lengthOf(piece: Buffer): number {
-  const answer = parse(piece);
-  return answer?.length ?? Number.POSITIVE_INFINITY;
-}

@@ -159,9 +159,9 @@ export class GleanWorld {
     const isContent = body instanceof Uint8Array;
     const text = typeof body === "string" || isContent ? body : JSON.stringify(body);
     const headers = { "content-type": `application/${isContent ? "octet-stream" : "json"}` };
-    // As gleanerd does where the client sends a content, which takes HTTP/1.1.
-    const length =
-      request.method === "PUT" || isContent ? { "content-length": Buffer.byteLength(text) } : {};
+    // As gleanerd does where the client talks HTTP/1.1.
+    const hasLength = incoming.httpVersion === "1.1" || isContent;
+    const length = hasLength ? { "content-length": Buffer.byteLength(text) } : {};
     outgoing.writeHead(status, { ...headers, ...length });
     outgoing.end(text);
   }
