@@ -183,7 +183,7 @@ describe("a module that cannot be forked runs all the same, and the log says wha
     expect(resultOf(report)).toEqual(expect.any(Number));
     expect(logOf(report)).toMatch(reason);
     expect(logOf(report)).toMatch(/after_fork\(\), or deploy with --no-fork/);
-    // What the module started may have been frozen with its worker before it became another program.
+    // What the module started may be frozen with its worker before it becomes another program.
     await until(() => node.processes().every((line) => !line.includes("--parent")));
   });
 });
