@@ -11,7 +11,7 @@ import {
   type Load,
 } from "../../../src/wire/worker/messages.js";
 
-export const resultType = "text/plain";
+const resultType = "text/plain";
 
 const error = (kind: ErrorKind, type: string) =>
   encodeError({ kind, type, message: "as its input wanted", stack: "" });
