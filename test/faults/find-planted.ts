@@ -1,5 +1,5 @@
-// Looks for deliberate faults: runs seeds until one shows the fault, with a sabotage or with a changed
-// module of the program.
+// Looks for deliberate faults: runs seeds until one shows the fault, with a sabotage or with a
+// changed module of the program.
 
 import { jest } from "@jest/globals";
 import type { runSeed } from "./seed.js";
