@@ -52,7 +52,7 @@ export const plantedInCalls: readonly Planted[] = [
   },
   {
     what: "an eviction is told as an exception of the code",
-    shows: /an error of theirs|no worker gave/,
+    shows: /an error of theirs|no worker gave|is recorded as FAILED/,
     sabotage: reporting((report) =>
       report.end === "EVICTED" && report.phases !== undefined && report.wallMs > 0
         ? { ...report, end: "FAILED", exitCode: 1, answer: exception }

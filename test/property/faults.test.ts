@@ -4,8 +4,8 @@
 import { expect, test } from "@jest/globals";
 import { runSeed } from "../faults/seed.js";
 
-/** Some 15 s; `scripts/bench faults` runs more. */
-const seeds = 200;
+/** Some 40 s; `scripts/bench faults` runs more. */
+const seeds = 120;
 const steps = 200;
 
 test("every seed keeps all promises, and the seeds together exercise each of them", async () => {

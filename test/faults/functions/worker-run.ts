@@ -54,7 +54,6 @@ export class WorkerRun implements SimulatedRun {
   private lastReportMs = 0;
   private readonly wire: WorkerWire;
   private readonly decoder: FrameDecoder;
-  private readingUs = 0;
 
   constructor(
     private readonly world: World,
@@ -67,10 +66,12 @@ export class WorkerRun implements SimulatedRun {
     this.key = { invocation: order.invocation, attempt: order.attempt };
     this.held = { key: this.key, sinceUs: null };
     this.executor = process.name as ExecutorId;
+    const sent = new FrameDecoder(wholeFrames((frame) => this.wasSent(frame)));
     this.wire = new WorkerWire(world, process, {
-      onBytes: (bytes, writtenUs) => {
+      onWritten: (bytes) => sent.push(bytes),
+      onBytes: (bytes) => {
         if (this.isFrozen && !this.isBusy) this.watchFrozen();
-        this.thawed(() => this.read(bytes, writtenUs));
+        this.thawed(() => this.read(bytes));
       },
       onClosed: () => this.thawed(() => this.end(0, 0)),
     });
@@ -94,9 +95,12 @@ export class WorkerRun implements SimulatedRun {
     return this.dying === null ? this.order.memoryMb : 0;
   }
 
-  /** Killed without a call in it: the next call need not wait for that, but a job must. */
+  /**
+   * Killed without a call in it: it runs no user code, and the next call need not wait for its
+   * memory, but a job must.
+   */
   get dying(): Share | null {
-    return this.isDying && !this.isBusy ? this.order : null;
+    return this.isDying && !this.isBusy ? { cores: 0, memoryMb: this.order.memoryMb } : null;
   }
 
   private get name(): string {
@@ -161,10 +165,18 @@ export class WorkerRun implements SimulatedRun {
     });
   }
 
-  private read(bytes: Buffer, writtenUs: number): void {
-    if (this.state !== "running") return;
-    this.readingUs = writtenUs;
-    this.decoder.push(bytes);
+  /** From then on its executor counts the time of a call, whether or not it reaches the worker. */
+  private wasSent({ type, metadata }: Frame): void {
+    if (type !== "call") return;
+    const key = keyOf(metadata);
+    if (this.held?.key.invocation === key.invocation) return;
+    this.held = { key, sinceUs: null };
+    this.holds(this.world.timeline.nowUs);
+    this.world.books.counts.warm++;
+  }
+
+  private read(bytes: Buffer): void {
+    if (this.state === "running") this.decoder.push(bytes);
   }
 
   private heard(frame: Frame): void {
@@ -205,21 +217,15 @@ export class WorkerRun implements SimulatedRun {
 
   private call({ id, metadata, payload }: Frame): void {
     const { world, node } = this;
-    const { name, attempt } = decodeCallHead(metadata);
-    this.key = { invocation: Number(name) as InvocationId, attempt };
-    if (this.held?.key.invocation !== this.key.invocation) {
-      this.held = { key: this.key, sinceUs: null };
-      this.holds(this.readingUs);
-      world.books.counts.warm++;
-    }
+    this.key = keyOf(metadata);
     this.callId = id;
     this.isBusy = true;
     world.tell(`${this.name} gets its call`);
     const input = inputIn(payload);
     world.books.ordered(this.key);
     world.books.calls.ran(this.key, { version: hashOf(this.code), uid: this.order.uid, payload });
-    world.books.checkNode(node, `call ${name} began`);
-    if (input.prints) this.wire.say(says.printed(id, `${input.call}.${attempt}\n`));
+    world.books.checkNode(node, `call ${this.key.invocation} began`);
+    if (input.prints) this.wire.say(says.printed(id, `${input.call}.${this.key.attempt}\n`));
     const lastsMs = input.does === "hang" ? 2 * this.order.timeLimitMs : input.lastsMs;
     this.later(lastsMs, () => this.finish(id, input, payload));
   }
@@ -345,4 +351,9 @@ export class WorkerRun implements SimulatedRun {
   die(): void {
     this.kill();
   }
+}
+
+function keyOf(metadata: Buffer): AttemptKey {
+  const { name, attempt } = decodeCallHead(metadata);
+  return { invocation: Number(name) as InvocationId, attempt };
 }

@@ -7,8 +7,9 @@ import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
 
 export interface WorkerEnd {
-  /** `writtenUs`: when the executor wrote them. */
-  onBytes(bytes: Buffer, writtenUs: number): void;
+  /** The executor writes them; they arrive later, if the worker still lives. */
+  onWritten(bytes: Buffer): void;
+  onBytes(bytes: Buffer): void;
   /** The executor closed the connection, or is dead. */
   onClosed(): void;
 }
@@ -38,8 +39,8 @@ export class WorkerWire extends EventEmitter {
     if (this.destroyed) return false;
     // A copy: who writes may use its buffer again.
     const sent = Buffer.from(bytes);
-    const { nowUs } = this.world.timeline;
-    this.executor.act(() => this.toWorker(() => this.worker.onBytes(sent, nowUs)));
+    this.worker.onWritten(sent);
+    this.executor.act(() => this.toWorker(() => this.worker.onBytes(sent)));
     return true;
   }
 

@@ -86,7 +86,7 @@ export class ExecutorProcess {
     const containment = this.containment();
     const spawner: Spawning = {
       start: (order, group, events) => this.spawn(order, group, events),
-      close: async () => {},
+      close: () => this.closeSpawner(),
     };
     const functions = this.workers.start(spec, spawner, containment, (message) =>
       executor.outbox.sayNow(message),
@@ -230,6 +230,13 @@ export class ExecutorProcess {
         run.kill();
       },
     };
+  }
+
+  /** Kills what still runs, and waits until it is gone. */
+  private async closeSpawner(): Promise<void> {
+    for (const each of this.mine) each.die();
+    while (this.mine.some((each) => each.isAlive))
+      await new Promise<void>((resolve) => this.world.within(this.process, emptyPollMs, resolve));
   }
 
   private functionRun(order: SpawnOrder, events: ProcessEvents): FunctionRun {
