@@ -35,8 +35,6 @@ CREATE TABLE function_version (
   -- As JSON, with the site's defaults of the first deploy.
   settings TEXT NOT NULL,
   runtime TEXT NOT NULL,
-  -- The request that deployed it last: repeated, it changes nothing.
-  request_id TEXT NOT NULL,
   deployed_at_ms INTEGER NOT NULL CHECK (deployed_at_ms >= 0),
   -- Nobody can name it any more; the row stays as long as anything refers to it.
   removed_at_ms INTEGER CHECK (removed_at_ms >= 0),
@@ -47,6 +45,14 @@ CREATE TABLE function_version (
 -- These two find what a blob is needed for, and what was removed.
 CREATE INDEX function_version_blob ON function_version (owner_uid, version);
 CREATE INDEX function_version_removed ON function_version (removed_at_ms) WHERE removed_at_ms IS NOT NULL;
+
+-- The requests that deployed a version: repeated, they change nothing.
+CREATE TABLE deploy_request (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  version INTEGER NOT NULL REFERENCES function_version (id) ON DELETE CASCADE,
+  request_id TEXT NOT NULL,
+  UNIQUE (version, request_id)
+) STRICT;
 
 CREATE TABLE function_alias (
   function INTEGER NOT NULL REFERENCES function (id),

@@ -82,6 +82,15 @@ describe("deploy", () => {
     expect(await aliasesOf("tile")).toEqual({ latest: 2 });
   });
 
+  test("repeated after the same version was deployed by another request changes nothing", async () => {
+    await deploy("tile", 1, { requestId: "one" });
+    await deploy("tile", 1, { requestId: "two" });
+    await deploy("tile", 2);
+    for (const requestId of ["one", "two"])
+      expect(await deploy("tile", 1, { requestId })).toMatchObject({ isKnown: true });
+    expect(await aliasesOf("tile")).toEqual({ latest: 2 });
+  });
+
   test("repeated under one request id brings nothing back that was removed or changed", async () => {
     await deploy("tile", 1, { requestId: "one", sharing: "all" });
     const { id } = (await store.loadFunction(ada.uid, "tile"))!;

@@ -7,9 +7,11 @@ import { latest } from "../../../../model/functions/reference.js";
 import type { VersionId, VersionKey } from "../../../../model/ids.js";
 import type { Connection } from "../../database.js";
 
+/** Of each version: a client repeats a request within minutes. */
+const maxRememberedRequests = 100;
+
 interface Found {
   readonly key: VersionKey;
-  readonly requestId: string;
   readonly removedAtMs: number | null;
 }
 
@@ -21,23 +23,23 @@ export function deployer(
   );
   const functionFor = functionKeeper(database);
   const findVersion = database.prepare<[number, string, string], Found>(
-    `SELECT v.id AS key, v.request_id AS requestId, v.removed_at_ms AS removedAtMs
+    `SELECT v.id AS key, v.removed_at_ms AS removedAtMs
      FROM function AS f JOIN function_version AS v ON v.function = f.id
      WHERE f.owner_uid = ? AND f.name = ? AND v.version = ?`,
   );
   const insert = database.prepare(
-    `INSERT INTO function_version (function, owner_uid, version, settings, runtime, request_id,
-       deployed_at_ms)
-     VALUES (@id, @uid, @version, @settings, @runtime, @requestId, @deployedAtMs)`,
+    `INSERT INTO function_version (function, owner_uid, version, settings, runtime, deployed_at_ms)
+     VALUES (@id, @uid, @version, @settings, @runtime, @deployedAtMs)`,
   );
   const renew = database.prepare(
-    `UPDATE function_version SET request_id = @requestId, deployed_at_ms = @deployedAtMs,
-       removed_at_ms = NULL WHERE id = @key`,
+    `UPDATE function_version SET deployed_at_ms = @deployedAtMs, removed_at_ms = NULL
+     WHERE id = @key`,
   );
   const point = database.prepare<[number, string, number]>(
     `INSERT INTO function_alias (function, alias, version) VALUES (?, ?, ?)
      ON CONFLICT (function, alias) DO UPDATE SET version = excluded.version`,
   );
+  const requests = deployRequests(database);
   const makeRoom = roomMaker(database);
   return (deployment, limits) => {
     const { owner, name, version, settings, requestId, deployedAtMs } = deployment;
@@ -48,19 +50,42 @@ export function deployer(
       );
     const known = findVersion.get(owner.uid, name, version);
     // A request that is sent again changes nothing, also if what it deployed was removed meanwhile.
-    if (known?.requestId === requestId) return { key: known.key, isKnown: true, removed: [] };
+    if (known !== undefined && requests.knows(known.key, requestId))
+      return { key: known.key, isKnown: true, removed: [] };
     const isKnown = known !== undefined && known.removedAtMs === null;
     const id = functionFor(deployment, limits.maxFunctions);
-    const given = { id, uid: owner.uid, version, requestId, deployedAtMs };
+    const given = { id, uid: owner.uid, version, deployedAtMs };
     const { runtime } = settings;
     const key =
       known?.key ??
       (Number(
         insert.run({ ...given, runtime, settings: JSON.stringify(settings) }).lastInsertRowid,
       ) as VersionKey);
-    if (known !== undefined) renew.run({ key, requestId, deployedAtMs });
+    if (known !== undefined) renew.run({ key, deployedAtMs });
+    requests.remember(key, requestId);
     point.run(id, latest, key);
     return { key, isKnown, removed: makeRoom(id, name, limits.maxVersions, deployedAtMs) };
+  };
+}
+
+/** The requests that deployed a version, not its last one alone: an older one may come again. */
+function deployRequests(database: Connection) {
+  const find = database.prepare<[number, string]>(
+    "SELECT 1 FROM deploy_request WHERE version = ? AND request_id = ?",
+  );
+  const insert = database.prepare<[number, string]>(
+    "INSERT INTO deploy_request (version, request_id) VALUES (?, ?)",
+  );
+  const forget = database.prepare<{ key: number; most: number }>(
+    `DELETE FROM deploy_request WHERE version = @key AND id NOT IN
+       (SELECT id FROM deploy_request WHERE version = @key ORDER BY id DESC LIMIT @most)`,
+  );
+  return {
+    knows: (key: VersionKey, requestId: string): boolean => find.get(key, requestId) !== undefined,
+    remember(key: VersionKey, requestId: string): void {
+      insert.run(key, requestId);
+      forget.run({ key, most: maxRememberedRequests });
+    },
   };
 }
 

@@ -115,6 +115,13 @@ CREATE TABLE checkpoint (
   path TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE deploy_request (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  version INTEGER NOT NULL REFERENCES function_version (id) ON DELETE CASCADE,
+  request_id TEXT NOT NULL,
+  UNIQUE (version, request_id)
+) STRICT;
+
 CREATE TABLE document (
   id INTEGER PRIMARY KEY,
   -- SHA-256 of the owner's uid and the body.
@@ -185,8 +192,6 @@ CREATE TABLE function_version (
   -- As JSON, with the site's defaults of the first deploy.
   settings TEXT NOT NULL,
   runtime TEXT NOT NULL,
-  -- The request that deployed it last: repeated, it changes nothing.
-  request_id TEXT NOT NULL,
   deployed_at_ms INTEGER NOT NULL CHECK (deployed_at_ms >= 0),
   -- Nobody can name it any more; the row stays as long as anything refers to it.
   removed_at_ms INTEGER CHECK (removed_at_ms >= 0),
