@@ -7,7 +7,7 @@ import { latest } from "../../../../model/functions/reference.js";
 import type { VersionId, VersionKey } from "../../../../model/ids.js";
 import type { Connection } from "../../database.js";
 
-/** Of each version: a client repeats a request within minutes. */
+/** Each version has its own: a client repeats a request within minutes. */
 const maxRememberedRequests = 100;
 
 interface Found {
