@@ -1,7 +1,8 @@
 // Python workers forked from a parent on a real node: what they share, how they end, and that a
 // parent which dies, hangs or lies costs nothing but time.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   afterAll,
   afterEach,
@@ -36,8 +37,19 @@ beforeEach(async () => {
   await node.start();
 });
 afterEach(async () => {
-  expect(await node.remove()).toEqual([]);
+  const left = await node.remove();
+  expect(left.filter((each) => !isEmptyGroup(each))).toEqual([]);
 });
+
+/**
+ * The kernel may still release a process that has ended when the executor removes its groups; the
+ * next executor removes such a group.
+ */
+const isEmptyGroup = (path: string) =>
+  path.startsWith("/sys/fs/cgroup/") &&
+  readdirSync(path, { recursive: true, encoding: "utf8" })
+    .filter((each) => each.endsWith("cgroup.procs"))
+    .every((each) => readFileSync(join(path, each), "utf8") === "");
 
 async function python(text: string, change: Partial<WorkerSettings> = {}): Promise<FunctionCode> {
   const code = await codeOf({ "handler.py": text }, { runtime: "python", ...change });
