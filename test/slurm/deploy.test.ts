@@ -102,23 +102,13 @@ test("logs are the caller's own, carry their call, and are followed over a resta
   expect(await logs()).toMatch(/^\[\d+\] got 1\n$/);
   expect(await as(otherUser, "function", "logs", `${user}/noisy`)).toMatch(/^\[\d+\] got 2\n$/);
   const { cli, config } = at.site.files;
-  const followed = at.site.cluster.run(
-    "timeout",
-    [
-      "-s",
-      "INT",
-      "25",
-      process.execPath,
-      cli,
-      "--config",
-      config,
-      "function",
-      "logs",
-      "noisy",
-      "-f",
-    ],
-    { user, timeoutMs: 60_000 },
-  );
+  const logsOf = [process.execPath, cli, "--config", config, "function", "logs", "noisy", "-f"];
+  const untilThree = `out=$(mktemp); "$@" > $out & until grep -q "got 3" $out; do sleep 0.1; done
+kill -INT $!; wait $!; cat $out; rm $out`;
+  const followed = at.site.cluster.run("sh", ["-c", untilThree, "sh", ...logsOf], {
+    user,
+    timeoutMs: 60_000,
+  });
   await at.site.endDaemon("SIGKILL");
   await at.site.startDaemon();
   await call(user, "noisy", "3");
@@ -144,7 +134,11 @@ test("with --min-warm the first call finds a worker, which outlasts its idle tim
 
 test("a check that finds no hole is given up after 30 s, and nothing is deployed or left waiting", async () => {
   await as("root", "drain", "all", "--now");
-  const { exitCode, stderr } = await deploys("nowhere", "export default () => 1;");
+  const code = write("export default () => 1;");
+  const { exitCode, stderr } = await at.site.glean(["function", "deploy", "nowhere", code], {
+    user,
+    timeoutMs: 60_000, // the check alone takes 30 s
+  });
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/no hole could run the check within 30 s.*--check local.*--check none/);
   expect(await as(user, "function", "list")).not.toMatch(/nowhere/);
