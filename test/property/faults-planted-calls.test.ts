@@ -38,3 +38,21 @@ test(
   },
   patienceMs,
 );
+
+type Worker = typeof import("../../src/executor/workers/worker.js");
+
+test(
+  "finds that an evicted call ends with what its worker said before it was dead",
+  async () => {
+    const run = await withChanged<Worker>("../../src/executor/workers/worker.js", (real) => ({
+      Worker: class extends real.Worker {
+        override kill(): void {
+          super.kill();
+          Object.assign(this, { isKilled: false });
+        }
+      },
+    }));
+    await mustFind(/is recorded with \d+ ms and took/, run);
+  },
+  patienceMs,
+);

@@ -160,15 +160,15 @@ export class Attempts {
       .filter((attempt) => attempt !== undefined);
     if (attempts.length === 0) return { freed: idle, ended: idle.then(() => []) };
     this.hurry(1);
-    // One write kills everything on a node: killing 64 groups one by one on nodes that share a
-    // machine takes tens of milliseconds. The attempts are marked first: an end after the mark is
-    // ours.
+    // One write kills everything: killing 64 groups one by one on nodes that share a machine takes
+    // tens of milliseconds. The attempts are marked first: an end after the mark is ours.
     for (const attempt of attempts) this.markEnding(attempt, "EVICTED", reason);
     const isAll = attempts.length === this.attempts.size && !this.runtime.hasIdle;
     const atOnce = isAll && this.containment.killAll();
     // An attempt that has not started yet may be about to enter its group.
     for (const attempt of attempts) {
       if (!atOnce || !attempt.isStarted) attempt.handle!.kill();
+      else attempt.handle!.wasKilled?.();
       this.watchHang(attempt);
     }
     const isEmpty = () => atOnce && this.containment.isEmpty();

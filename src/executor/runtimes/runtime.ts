@@ -98,6 +98,8 @@ export interface RunHandle {
   notify(): void;
   /** Sends SIGKILL to the whole tree. */
   kill(): void;
+  /** All groups were killed with one write: what the tree still says before it is gone is void. */
+  wasKilled?(): void;
 }
 
 /** `ProcessEvents` are glean-spawn's own. */

@@ -7,7 +7,7 @@ import type { CallAnswer, CallPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
-import { answerOf, answerOfExit, loaded, notLoaded, type Progress } from "../../workers/answers.js";
+import { answerOf, loaded, notLoaded, type Progress } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
@@ -15,7 +15,7 @@ import { cpuMsOf, peakMbOf } from "../node/usage.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
-import { failedStartOf } from "./failed-start.js";
+import { endOfCall } from "./end-of-call.js";
 import type { Payloads } from "./payloads/payloads.js";
 import type { StartEvents } from "./standby/forked-start.js";
 import { StartTimes } from "./start-times.js";
@@ -82,16 +82,26 @@ export class Worker {
     this.running = { order, events, startNs: null, cpuMsBefore: 0, id: null };
     if (this.state === "loaded") this.send();
     else void this.start();
-    return { terminate: () => this.terminate(), notify: () => {}, kill: () => this.kill() };
+    return {
+      terminate: () => this.terminate(),
+      notify: () => {},
+      kill: () => this.kill(),
+      wasKilled: () => this.wasKilled(),
+    };
   }
 
   /** Ends its processes; `onGone` follows. */
   kill(): void {
-    this.isLeaving = true;
-    this.isKilled = true;
+    this.wasKilled();
     this.opened.group.kill();
     if (this.process !== null) this.process.kill();
     else this.end({ kind: "withdrawn", message: "it was ended before its worker started" });
+  }
+
+  /** It gets no other call, and what it answers before its process is gone comes too late. */
+  private wasKilled(): void {
+    this.isLeaving = true;
+    this.isKilled = true;
   }
 
   /** Ends it, after the call that is in it. */
@@ -278,23 +288,3 @@ export class Worker {
 type Finish =
   | { readonly kind: "answered"; readonly answer: CallAnswer }
   | { readonly kind: "unanswered"; readonly message: string };
-
-/** How a call ended whose worker ended before it answered. */
-function endOfCall(
-  end: RunEnd,
-  running: Running,
-  progress: Progress,
-  isInputLost: boolean,
-): RunEnd {
-  if (end.kind !== "ended") return end;
-  const failedStart = failedStartOf(end, progress);
-  if (failedStart !== null) return failedStart;
-  const startNs = running.startNs ?? end.startNs;
-  const cpuMs = Math.max(0, end.cpuMs - running.cpuMsBefore);
-  const { endNs, maxRssMb } = end;
-  const used = { startNs, endNs, cpuMs, maxRssMb };
-  const isOverLimit = end.oomKills > 0 || end.brokenProcessLimit !== null;
-  if (isInputLost) return { kind: "unanswered", message: progress.broken!, ...used };
-  const answer = isOverLimit ? null : answerOfExit(end, progress);
-  return answer === null ? { ...end, startNs, cpuMs } : { kind: "answered", answer, ...used };
-}

@@ -2,6 +2,7 @@
 // when they were answered. The checker asks nothing of the daemon.
 
 import type { VersionId } from "../../../src/model/ids.js";
+import type { Copy } from "../site/clients.js";
 
 /** A change that somebody asked for; it takes effect once at most, between these times. */
 export interface Change {
@@ -115,6 +116,37 @@ export class FunctionBook {
     const isReplaced = ({ overMs }: Change) =>
       all.some((later) => later.isCertain && later.sentMs > overMs && later.overMs < sinceMs);
     return new Set(all.filter((each) => !isReplaced(each)).map(({ meaning }) => meaning));
+  }
+}
+
+/**
+ * One change that several copies of a request ask for: however many of them a daemon gets, it takes
+ * effect once at most, and never if all are refused.
+ */
+export class SharedChange {
+  private change: Change | null = null;
+  /** Copies that were not refused. */
+  private open = 0;
+
+  constructor(
+    private readonly book: FunctionBook,
+    private readonly begin: () => Change,
+  ) {}
+
+  /** A daemon gets a copy. */
+  copy(): Copy {
+    this.open++;
+    this.change ??= this.begin();
+    return {
+      done: () => this.book.done(this.change!),
+      // The next copy may have the effect.
+      over: () => {},
+      refused: () => {
+        if (--this.open > 0) return;
+        this.book.refused(this.change!);
+        this.change = null;
+      },
+    };
   }
 }
 

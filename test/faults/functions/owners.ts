@@ -2,7 +2,7 @@
 
 import type { RequestedSettings } from "../../../src/model/functions/settings.js";
 import { bundleOf as blobOf, type VersionId } from "../../../src/model/ids.js";
-import type { Change } from "../checker/functions.js";
+import { type Change, SharedChange } from "../checker/functions.js";
 import type { Copy } from "../site/clients.js";
 import type { Daemon } from "../site/daemon-host.js";
 import { type Person, people, type Users } from "../site/users.js";
@@ -32,31 +32,24 @@ export class Owners {
     const name = chance.pick(names);
     const { version, bytes, loading } = this.bundle(caller, name);
     const isShared = chance.happens(0.3);
-    const change = books.calls.functions.deployed(caller.uid, name, version, isShared);
     const requestId = `deploy-${++this.requests}`;
     this.versions.push(version);
     books.calls.loadings.set(version, loading);
     const body = { requestId, name, bundle: version, ...(isShared && { sharing: "all" }) };
     this.world.tell(`${caller.user} deploys ${name} as ${requestId}: ${version}`);
-    let copies = 0;
+    const { functions } = books.calls;
+    const change = new SharedChange(functions, () =>
+      functions.deployed(caller.uid, name, version, isShared),
+    );
     this.users.clients.send({
       run: async (daemon) => {
         await send(daemon, caller, { version, bytes });
         return this.apis.ask(daemon, "deploy", caller, { body });
       },
-      // However often it is sent, it is one change.
-      copy: () => {
-        copies++;
-        return { done: () => {}, over: () => {}, refused: () => {} };
-      },
+      copy: () => change.copy(),
       done: () => {
         this.world.tell(`${requestId} is done`);
-        books.calls.functions.done(change);
         books.counts.deployed++;
-      },
-      // An earlier copy may have had its effect.
-      refused: () => {
-        if (copies === 1) books.calls.functions.refused(change);
       },
     });
   }

@@ -260,7 +260,8 @@ export class WorkerRun implements SimulatedRun {
     this.idleSinceMs = world.nowMs;
     if (held !== null) world.books.calls.answered(held.key, answer);
     this.wire.say(frame, () => {
-      if (this.held !== held || held === null) return;
+      // After a kill the call holds its cores until the process is gone, whatever was still said.
+      if (this.held !== held || held === null || this.isDying) return;
       this.ended(held, world.timeline.nowUs, { exitCode, signal: 0, oomKills: 0 });
       this.held = null;
     });

@@ -88,7 +88,10 @@ export class WorkerWire extends EventEmitter {
 
   private toExecutor(arrive: () => void): void {
     const { world } = this;
-    const atMs = Math.max(world.nowMs + world.chance.ms(0.02, 0.2), this.lastToExecutorMs);
+    const { chance } = world;
+    // Now and then the executor reads late, and kills a worker that has answered.
+    const latencyMs = chance.happens(0.05) ? chance.ms(0.2, 10) : chance.ms(0.02, 0.2);
+    const atMs = Math.max(world.nowMs + latencyMs, this.lastToExecutorMs);
     this.lastToExecutorMs = atMs;
     world.within(this.executor, atMs - world.nowMs, () => {
       if (this.isPaused) this.held.push(arrive);

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import type { RunEnd } from "../../../../src/executor/runtimes/runtime.js";
+import type { RunEnd, RunHandle } from "../../../../src/executor/runtimes/runtime.js";
 import { Payloads } from "../../../../src/executor/workers/payloads/payloads.js";
 import { Worker } from "../../../../src/executor/workers/worker.js";
 import { encodeFrame, FrameDecoder, wholeFrames } from "../../../../src/wire/worker/frame.js";
@@ -25,57 +25,64 @@ afterEach(() => {
   for (const each of ends) each.destroy();
 });
 
-test("a killed worker's answer does not free its cores before its process is gone", async () => {
-  const [near, far] = ends;
-  const code = await codeOf({ "index.mjs": "" });
-  let started = { onHolding: () => {}, onStarted: (_: number) => {}, onEnd: (_: RunEnd) => {} };
-  let spawned = () => {};
-  const isSpawned = new Promise<void>((resolve) => {
-    spawned = resolve;
-  });
-  const handle = { terminate: () => {}, notify: () => {}, kill: () => {} };
-  const group = { kill: () => {} } as never;
-  const worker = new Worker(
-    { group, gpus: [], told: {} },
-    {
-      settings: code.settings,
-      code: async () => "/code",
-      spawn: (_, events) => {
-        started = events as typeof started;
-        spawned();
-        return handle;
-      },
-      onGone: () => {},
-      payloads: new Payloads(
-        () => "/nowhere",
-        () => {},
-      ),
-      environment: undefined,
-    },
-  );
-  const told: RunEnd[] = [];
-  worker.run(callOrder(code, {}), { onStarted: () => {}, onEnd: (end) => told.push(end) });
-  await isSpawned;
-  const called = new Promise<number>((resolve) => {
-    const frames = wholeFrames(({ type, id }) => {
-      if (type === "load") far.write(encodeFrame("loaded", 0, encodeLoaded({ concurrency: 1 })));
-      if (type === "call") resolve(id);
+test.each([
+  ["by itself", (worker: Worker, _: RunHandle) => worker.kill()],
+  ["with all others", (_: Worker, handle: RunHandle) => handle.wasKilled!()],
+])(
+  "the answer of a worker that was killed %s frees no cores before its process is gone",
+  async (_, kill) => {
+    const [near, far] = ends;
+    const code = await codeOf({ "index.mjs": "" });
+    let started = { onHolding: () => {}, onStarted: (_: number) => {}, onEnd: (_: RunEnd) => {} };
+    let spawned = () => {};
+    const isSpawned = new Promise<void>((resolve) => {
+      spawned = resolve;
     });
-    const decoder = new FrameDecoder(frames);
-    far.on("data", (piece) => decoder.push(piece));
-  });
-  worker.connected(near);
-  started.onStarted(pid);
-  far.write(encodeFrame("hello", 0, encodeHello(runtime)));
-  const id = await called;
-  worker.kill();
-  // Listeners are called in their order: the worker has read the result before this one.
-  const read = once(near, "data");
-  far.write(encodeFrame("result", id, Buffer.from("too late")));
-  await read;
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(told).toEqual([]);
-  const usage = { cpuMs: 1, maxRssMb: 1, oomKills: 0, brokenProcessLimit: null };
-  started.onEnd({ kind: "ended", exitCode: 0, signal: 9, startNs: 1n, endNs: 2n, ...usage });
-  expect(told).toMatchObject([{ kind: "ended", signal: 9 }]);
-});
+    const process = { terminate: () => {}, notify: () => {}, kill: () => {} };
+    const group = { kill: () => {} } as never;
+    const worker = new Worker(
+      { group, gpus: [], told: {} },
+      {
+        settings: code.settings,
+        code: async () => "/code",
+        spawn: (_, events) => {
+          started = events as typeof started;
+          spawned();
+          return process;
+        },
+        onGone: () => {},
+        payloads: new Payloads(
+          () => "/nowhere",
+          () => {},
+        ),
+        environment: undefined,
+      },
+    );
+    const told: RunEnd[] = [];
+    const onEnd = (end: RunEnd) => told.push(end);
+    const handle = worker.run(callOrder(code, {}), { onStarted: () => {}, onEnd });
+    await isSpawned;
+    const called = new Promise<number>((resolve) => {
+      const frames = wholeFrames(({ type, id }) => {
+        if (type === "load") far.write(encodeFrame("loaded", 0, encodeLoaded({ concurrency: 1 })));
+        if (type === "call") resolve(id);
+      });
+      const decoder = new FrameDecoder(frames);
+      far.on("data", (piece) => decoder.push(piece));
+    });
+    worker.connected(near);
+    started.onStarted(pid);
+    far.write(encodeFrame("hello", 0, encodeHello(runtime)));
+    const id = await called;
+    kill(worker, handle);
+    // Listeners are called in their order: the worker has read the result before this one.
+    const read = once(near, "data");
+    far.write(encodeFrame("result", id, Buffer.from("too late")));
+    await read;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toEqual([]);
+    const usage = { cpuMs: 1, maxRssMb: 1, oomKills: 0, brokenProcessLimit: null };
+    started.onEnd({ kind: "ended", exitCode: 0, signal: 9, startNs: 1n, endNs: 2n, ...usage });
+    expect(told).toMatchObject([{ kind: "ended", signal: 9 }]);
+  },
+);
