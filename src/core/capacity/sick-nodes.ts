@@ -48,6 +48,8 @@ export interface FailedStart extends StartFailure {
 export interface Verdict {
   readonly isFinal: boolean;
   readonly reason: string;
+  /** Whether one node alone may be to blame. */
+  readonly maySuspectNode: boolean;
 }
 
 export interface Illness {
@@ -113,12 +115,14 @@ export class SickNodes {
     if (isError) this.suspicions.delete(start.functionKey);
     if (isError || isEnough(all, others)) {
       this.forget(start.invocation);
-      return { isFinal: true, reason };
+      const maySuspectNode = !isError && new Set(all.map(({ node }) => node)).size === 1;
+      return { isFinal: true, reason, maySuspectNode };
     }
     remember(this.tried, start.invocation, all);
     this.suspect(start, suspectMs, nowMs);
     if (isNodesOwn(start)) this.prove(start, nowMs);
-    return { isFinal: false, reason: `${reason}; it will be tried on another node first` };
+    const again = `${reason}; it will be tried on another node first`;
+    return { isFinal: false, reason: again, maySuspectNode: true };
   }
 
   /** A command runs: earlier nodes where its start failed are to blame. */

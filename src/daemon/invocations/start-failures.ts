@@ -53,8 +53,8 @@ export class StartFailures {
     const start = { ...failure, ...digestOf(id, digest.functionKey, String(owner.uid), node!) };
     const others = (tried: ReadonlySet<NodeName>) => this.othersFor(invocation, tried);
     const verdict = this.sick.failed({ ...start, attempt, message }, others, nowMs());
-    // It was tried wherever that could help.
-    if (verdict.isFinal) this.stopped.failed(live, message, () => 0);
+    // While the node may be sick, each call is tried for itself.
+    if (verdict.isFinal && !verdict.maySuspectNode) this.stopped.failed(live, message, () => 0);
     return verdict;
   }
 

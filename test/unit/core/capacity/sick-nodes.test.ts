@@ -47,6 +47,7 @@ describe("an invocation whose start failed", () => {
       isFinal: false,
       reason:
         "/home/ann/x cannot be the working directory (on n1); it will be tried on another node first",
+      maySuspectNode: true,
     });
     expect(avoided(1, 1)).toEqual([n1]);
     expect(avoided(2, 1)).toEqual([]);
@@ -62,6 +63,7 @@ describe("an invocation whose start failed", () => {
     expect(verdict).toEqual({
       isFinal: true,
       reason: "/home/ann/x cannot be the working directory (on n2, after a try on n1)",
+      maySuspectNode: false,
     });
     expect(avoided(1, 6)).toEqual([]);
   });

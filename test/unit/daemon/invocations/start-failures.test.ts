@@ -171,4 +171,14 @@ describe("calls of a function that no worker can load", () => {
     }
     expect(stopped.whyStopped(1_000, version)).toMatch(/3 times in a row/);
   });
+
+  test("are not stopped for a sick node that is the only one to try them", async () => {
+    const notThere = { startFailure: { stage: "chdir", errno: 2 } } as const;
+    for (const id of [1, 2, 3]) {
+      const each = call(id);
+      for (const next of ["PENDING", "PENDING", "FAILED"])
+        expect((await ends(each, 0, notThere)).next).toBe(next);
+    }
+    expect(stopped.whyStopped(1_000, version)).toBeNull();
+  });
 });
