@@ -11,7 +11,7 @@
 // a loaded machine tests are slow, and interrupting a test that hangs prints its name.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,7 +35,8 @@ const build = { title: "build", args: ["scripts/build.mjs", "--if-stale"] };
 const needBuild = ["slurm", "e2e"];
 
 /**
- * Tests with a real Slurm or a browser share ports and processors, so they run one after the other.
+ * Tests with a real Slurm or a browser share this machine's services, so they run one after the
+ * other.
  */
 const jestRuns = [
   {
@@ -60,17 +61,21 @@ const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOn
 
 const { which, patterns } = readArguments(process.argv.slice(2));
 const plans = {
-  installed: { checks: [build, ...checks], runs: jestRuns },
+  installed: { checks: [build, ...checks], stages: jestRuns.map((run) => [run]) },
   all: {
     checks: [build, ...checks],
-    runs: [...jestRuns, ...otherSlurms.map((version) => runOn(version, withoutThose))],
+    // Clusters in different folders share nothing, and their tests mostly wait.
+    stages: [
+      ...jestRuns.map((run) => [run]),
+      otherSlurms.map((version) => runOn(version, withoutThose)),
+    ],
   },
 };
-const plan = narrowed(plans[which] ?? { checks: [build], runs: [runOn(which)] });
+const plan = narrowed(plans[which] ?? { checks: [build], stages: [[runOn(which)]] });
 
 const total = { passed: 0, failed: 0 };
 let jestTests = 0;
-let current = null;
+const running = new Set();
 let interruptedBy = null;
 
 for (const [name, number] of [
@@ -80,7 +85,7 @@ for (const [name, number] of [
 ])
   process.on(name, () => {
     interruptedBy ??= number;
-    current?.stop(name);
+    for (const step of running) step.stop(name);
   });
 
 /** After that, nothing more begins. */
@@ -94,10 +99,9 @@ for (const check of plan.checks) {
 }
 const results = mkdtempSync(join(tmpdir(), "gleaner-test-"));
 try {
-  for (const [index, run] of plan.runs.entries()) {
+  for (const [index, stage] of plan.stages.entries()) {
     if (isOver()) break;
-    announce(run.title);
-    await runJest(run, join(results, String(index)));
+    await runStage(stage, join(results, String(index)));
   }
 } finally {
   rmSync(results, { recursive: true, force: true });
@@ -119,8 +123,11 @@ function announce(title) {
  */
 function narrowed(whole) {
   if (patterns.length === 0) return whole;
-  const runs = whole.runs.filter(({ folders }) => folders.some(hasMatch));
-  return { checks: runs.some(({ folders }) => folders === needBuild) ? [build] : [], runs };
+  const stages = whole.stages
+    .map((runs) => runs.filter(({ folders }) => folders.some(hasMatch)))
+    .filter((runs) => runs.length > 0);
+  const builds = stages.flat().some(({ folders }) => folders === needBuild);
+  return { checks: builds ? [build] : [], stages };
 }
 
 /** Compares patterns with paths as jest does; the files in test/ itself belong to the fast ones. */
@@ -153,8 +160,24 @@ function readArguments(args) {
   process.exit(2);
 }
 
+/** Does all its runs at once, and prints the output of each as a whole, that of the first live. */
+async function runStage([first, ...others], results) {
+  announce(first.title);
+  const ends = others.map(async (run, index) => {
+    const file = `${results}.${index}.output`;
+    const output = openSync(file, "w");
+    await runJest(run, `${results}.${index}`, output).finally(() => closeSync(output));
+    return { title: run.title, text: readFileSync(file, "utf8") };
+  });
+  await runJest(first, results);
+  for (const { title, text } of await Promise.all(ends)) {
+    announce(title);
+    process.stderr.write(text);
+  }
+}
+
 /** `results` is a path that the names of this run's files begin with. */
-async function runJest({ args, within = [], environment = {} }, results) {
+async function runJest({ args, within = [], environment = {} }, results, output = 2) {
   const jest = [
     "--experimental-vm-modules",
     "--disable-warning=ExperimentalWarning",
@@ -162,11 +185,12 @@ async function runJest({ args, within = [], environment = {} }, results) {
   ];
   const resultFile = `${results}.json`;
   const runningFile = `${results}.running`;
-  const output = ["--json", `--outputFile=${resultFile}`, "--passWithNoTests"];
+  const report = ["--json", `--outputFile=${resultFile}`, "--passWithNoTests"];
   const variables = Object.entries({ ...environment, GLEANER_TEST_RUNNING: runningFile });
   const command = [...within, "env", ...variables.map(([name, value]) => `${name}=${value}`)];
   const program = [...command, within.length > 0 ? "node" : process.execPath];
-  const ok = await runStep([...jest, ...args, ...output, ...patterns], program, runningFile);
+  const jestArgs = [...jest, ...args, ...report, ...patterns];
+  const ok = await runStep(jestArgs, { program, runningFile, output });
   let result;
   try {
     result = JSON.parse(readFileSync(resultFile, "utf8"));
@@ -182,16 +206,16 @@ async function runJest({ args, within = [], environment = {} }, results) {
 }
 
 /**
- * Runs one node program in its own process group, with its output on standard error; true if it
- * exited with 0 in time. Kills whatever it left in its group. `program` is the command used as
- * node; `runningFile` is where it keeps the names of running tests.
+ * Runs one node program in its own process group, with its output on the descriptor `output`; true
+ * if it exited with 0 in time. Kills whatever it left in its group. `program` is the command used
+ * as node; `runningFile` is where it keeps the names of running tests.
  */
-function runStep(args, program = [process.execPath], runningFile = null) {
+function runStep(args, { program = [process.execPath], runningFile = null, output = 2 } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program[0], [...program.slice(1), ...args], {
       cwd: root,
       detached: true,
-      stdio: ["ignore", 2, 2],
+      stdio: ["ignore", output, output],
     });
     const signal = (name) => {
       try {
@@ -212,12 +236,13 @@ function runStep(args, program = [process.execPath], runningFile = null) {
       stop("SIGTERM");
     };
     const limit = deadlineMs === null ? undefined : setTimeout(tooLong, deadlineMs - Date.now());
-    current = { stop };
+    const step = { stop };
+    running.add(step);
     child.once("close", (code) => {
       clearTimeout(limit);
       clearTimeout(killer);
       signal("SIGKILL");
-      current = null;
+      running.delete(step);
       resolve(code === 0);
     });
   });

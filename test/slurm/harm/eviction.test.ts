@@ -66,8 +66,7 @@ test("a job on a part of a node leaves the rest to functions", async () => {
   const seen = await look(["--nodelist=n1", "-c", "3", "--mem=3000"], 3);
   expect(seen.jobCores).toBe(3);
   expect(seen.functionCores).toBe(5);
-  const node = await at.node("n1");
-  expect(node.executor).toMatchObject({ id: before, usedCores: 5 });
+  expect((await at.executorUsing(5, "n1")).id).toBe(before);
   expect(await at.jobEnded(seen.id)).toBe("COMPLETED");
   await at.usedCores(8, "n1");
   expect((await at.node("n1")).executor!.id).toBe(before);

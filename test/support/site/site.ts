@@ -92,6 +92,14 @@ export class TestSite {
     });
   }
 
+  /** The node's executor, once gleanerd knows that its functions use exactly `cores` cores. */
+  async executorUsing(cores: number, node: string) {
+    return this.until(`functions on exactly ${cores} cores`, async () => {
+      const { executor } = await this.node(node);
+      return executor?.usedCores === cores ? executor : undefined;
+    });
+  }
+
   /** Submits a Slurm batch job; returns its id. */
   async sbatch(args: string[]): Promise<number> {
     const { stdout, stderr, exitCode } = await this.site.cluster.run("sbatch", [
