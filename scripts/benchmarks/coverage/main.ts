@@ -1,6 +1,7 @@
 // Replays a stretch of a real trace as real jobs on 16 real slurmd, with functions for every hole:
 // TRACE [--day N] [--seconds N] [--swf FILE] ...
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type JobRecord, readJobRecords } from "../../cluster/slurmctld-log.js";
 import { until } from "../../cluster/until.js";
@@ -50,6 +51,7 @@ const { values, positionals } = readOptions({
 const [trace] = positionals;
 if (trace === undefined)
   refuse("give a trace, an SWF file with node lists: scripts/bench coverage FILE.swf.gz");
+if (!existsSync(trace)) refuse(`there is no file ${trace}: give the path of a trace`);
 const coresPerNode = integer("cores", values.cores);
 const lengthMs = integer("seconds", values.seconds) * 1_000;
 const jobs = readStretch(trace, {

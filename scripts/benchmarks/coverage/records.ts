@@ -1,6 +1,7 @@
 // What gleanerd's database recorded of a replay, with millisecond precision.
 
 import Database from "better-sqlite3";
+import { recordedTasks } from "../lib/recorded-tasks.js";
 
 /** Cores of one node during [fromMs, toMs). */
 export interface NodeCores {
@@ -39,7 +40,7 @@ export function readGleaner(
   const rows = <Row>(sql: string): Row[] => database.prepare(sql).all() as Row[];
   try {
     const states = rows<{ state: string; count: number }>(
-      "SELECT state, count(*) AS count FROM invocation GROUP BY state",
+      `SELECT state, sum(tasks) AS count FROM ${recordedTasks} GROUP BY state`,
     );
     const ledger = rows<{ sum: number | null }>("SELECT sum(core_ms) AS sum FROM posting");
     const evictions = rows<{ took: number; attempts: number; atMs: number }>(

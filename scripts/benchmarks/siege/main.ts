@@ -7,6 +7,7 @@ import Database from "better-sqlite3";
 import type { Site } from "../../site/site.js";
 import { Api } from "../lib/api.js";
 import { benchmark, benchmarkUser, countsOf, preciseMs, rounded, say } from "../lib/harness.js";
+import { recordedTasks } from "../lib/recorded-tasks.js";
 import { Attackers, kinds } from "./attackers.js";
 import { Memory } from "./memory.js";
 import { Victim } from "./victim.js";
@@ -108,12 +109,15 @@ async function lostOf(site: Site, victim: Victim, attackers: Attackers): Promise
   const deadlineMs = preciseMs() + 60_000;
   const database = new Database(join(site.files.state, "gleaner.db"), { readonly: true });
   try {
-    const open = database.prepare("SELECT count(*) FROM invocation WHERE ended_at_ms IS NULL");
+    const open = database.prepare(
+      `SELECT coalesce(sum(tasks), 0) FROM ${recordedTasks} WHERE ended_at_ms IS NULL`,
+    );
     while ((open.pluck().get() as number) > 0 && preciseMs() < deadlineMs) await pause(200);
     const marks = attackUsers.map(() => "?").join();
     const recorded = database
       .prepare(
-        `SELECT count(*) FROM invocation AS i JOIN submission AS s ON s.id = i.submission
+        `SELECT coalesce(sum(tasks), 0) FROM ${recordedTasks} AS i
+           JOIN submission AS s ON s.id = i.submission
          WHERE s.owner_user IN (${marks})`,
       )
       .pluck()
