@@ -225,7 +225,7 @@ export class Cluster {
     this.ports.release();
   }
 
-  private async startMunged(): Promise<void> {
+  protected async startMunged(): Promise<void> {
     const { mungeKey, mungeSocket, munge } = this.folder;
     const munged = this.startDaemon("munged", "munged", [
       "--foreground",
