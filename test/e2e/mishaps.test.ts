@@ -1,5 +1,5 @@
-// What happens to functions while they are called, with real gleanerd, executors and workers: they
-// move, are removed, lose their executor, or the disk is full; and another user has one of the name.
+// Functions that move, are removed or lose their executors while they are called, that another user
+// has under the same name, and that find the disk full, with real gleanerd, executors and workers.
 
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -97,6 +97,24 @@ test("a map whose executors are killed has every result once, and is billed once
   expect(postings() - before).toBe(30);
 });
 
+test("two users have functions of one name, and call each other's only where they are shared", async () => {
+  const users = ["nobody", "daemon"];
+  for (const user of users) {
+    const file = join(at.work, `${user}.mjs`);
+    writeFileSync(file, `export default () => "the one of ${user}";`);
+    chmodSync(file, 0o644);
+    await at.site.gleanOrThrow(["function", "deploy", "same", file, "--check", "none"], { user });
+  }
+  const call = async (user: string, name: string) => {
+    const { stdout, stderr } = await at.site.glean(["invoke", name], { user });
+    return `${stdout}${stderr}`.trim();
+  };
+  for (const user of users) expect(await call(user, "same")).toContain(`the one of ${user}`);
+  expect(await call("daemon", "nobody/same")).toMatch(/nobody has no function same that is shared/);
+  await at.site.gleanOrThrow(["function", "share", "same", "all"], { user: "nobody" });
+  expect(await call("daemon", "nobody/same")).toContain("the one of nobody");
+});
+
 test("a disk that is full in the middle of a map loses nothing, and refuses what is new", async () => {
   const gate = gateOf("full");
   await at.deploy("full", await version("it"), randomUUID());
@@ -128,22 +146,4 @@ test("a disk that is full in the middle of a map loses nothing, and refuses what
   expect(await map).toEqual(all("it", 30));
   expect(postings() - before).toBe(30);
   await at.site.gleanOrThrow(["bill", "--verify"]);
-});
-
-test("two users have functions of one name, and call each other's only where they are shared", async () => {
-  const users = ["nobody", "daemon"];
-  for (const user of users) {
-    const file = join(at.work, `${user}.mjs`);
-    writeFileSync(file, `export default () => "the one of ${user}";`);
-    chmodSync(file, 0o644);
-    await at.site.gleanOrThrow(["function", "deploy", "same", file, "--check", "none"], { user });
-  }
-  const call = async (user: string, name: string) => {
-    const { stdout, stderr } = await at.site.glean(["invoke", name], { user });
-    return `${stdout}${stderr}`.trim();
-  };
-  for (const user of users) expect(await call(user, "same")).toContain(`the one of ${user}`);
-  expect(await call("daemon", "nobody/same")).toMatch(/nobody has no function same that is shared/);
-  await at.site.gleanOrThrow(["function", "share", "same", "all"], { user: "nobody" });
-  expect(await call("daemon", "nobody/same")).toContain("the one of nobody");
 });
