@@ -1,7 +1,7 @@
 // Keeps the groups of functions that hang in the kernel, under names that record the resources of
 // each.
 
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Resources } from "../../model/resources.js";
 import { isEmptyGroup, processesIn, removeGroups } from "./cgroup-files.js";
@@ -44,20 +44,32 @@ export function removeTrees({ trees, cpus }: Trees): void {
   if (cpus.nodeGroup !== null) removeGroups(cpus.nodeGroup);
 }
 
-function attemptsIn(directory: string): HungAttempt[] {
-  let names: string[];
+/** A group that hangs has another in it, which is named after the attempt. */
+export const nameHung = (directory: string, attempt: string): void =>
+  void mkdirSync(join(directory, attempt), { recursive: true });
+
+/** undefined if its executor did not live to see that it hangs. */
+const attemptOf = (directory: string): string | undefined =>
+  groupsIn(directory).find((name) => /^\d+\.\d+$/.test(name));
+
+function groupsIn(directory: string): string[] {
   try {
-    names = readdirSync(directory, { withFileTypes: true })
+    return readdirSync(directory, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name);
   } catch {
-    return []; // only the executor itself hung
+    return []; // it is gone, or only the executor itself hung
   }
-  return names.flatMap((name) => {
+}
+
+function attemptsIn(directory: string): HungAttempt[] {
+  return groupsIn(directory).flatMap((name) => {
     const held = resourcesOf(name);
-    // In version 2 an attempt's group is inside the one that limits it.
+    // With version 2, an executor of 0.2 had an attempt's group inside the one that limits it.
     if (held === null) return attemptsIn(join(directory, name));
     const pids = processesIn(join(directory, name));
-    return pids.length === 0 ? [] : [{ name, held, pids }];
+    return pids.length === 0
+      ? []
+      : [{ name: attemptOf(join(directory, name)) ?? name, held, pids }];
   });
 }

@@ -1,19 +1,22 @@
-// The cgroups of one attempt: a group of its own that holds its processes together, and the slot
-// that limits them, which another attempt may have had before.
+// The cgroups of one attempt, which hold its processes together and limit them; another attempt may
+// have had them before.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isEmptyGroup, isFrozenGroup, processesIn, removeGroups } from "./cgroup-files.js";
+import { isEmptyGroup, isFrozenGroup, processesIn } from "./cgroup-files.js";
+import { nameHung } from "./cgroup-hung.js";
 import type { Tree } from "./cgroup-trees.js";
 import type { AttemptGroup } from "./containment.js";
 import { hangs } from "./unkillable.js";
 
-/** A group with limits. */
+/** A group in each tree, with limits. */
 export interface Slot {
-  /** Below the node's group of each tree that limits. */
+  /** Below the node's group of each tree. */
   readonly path: string;
-  /** Its processes are gone; it may serve again if its limits are as they were. */
-  close(mayServeAgain: boolean): void;
+  /** Keeps it for an attempt with the same limits; false if it must be removed. */
+  keep(): boolean;
+  /** Returns false while something is in it. */
+  remove(): boolean;
 }
 
 export class CgroupOfAttempt implements AttemptGroup {
@@ -26,25 +29,22 @@ export class CgroupOfAttempt implements AttemptGroup {
   private isChanged = false;
   private isClosed = false;
 
-  /** Throws if the group cannot be created. */
+  /** `name`: its invocation and attempt. */
   constructor(
     private readonly trees: readonly Tree[],
     cpusFile: string | null,
-    name: string,
+    private readonly name: string,
     private readonly slot: Slot,
     facts: Pick<AttemptGroup, "maxPolledProcesses" | "closesGpus">,
   ) {
     this.maxPolledProcesses = facts.maxPolledProcesses;
     this.closesGpus = facts.closesGpus;
     const killTree = trees.find((tree) => tree.kills)!;
-    this.directory = join(killTree.nodeGroup, killTree.limits ? slot.path : "work", name);
+    this.directory = join(killTree.nodeGroup, slot.path);
     this.killFile = join(this.directory, "cgroup.kill");
-    const limiting = trees.filter((tree) => tree.limits);
-    const slots = limiting.map((tree) => join(tree.nodeGroup, slot.path, "cgroup.procs"));
     // The last one is in the killing tree: a process in it is in all the others.
-    this.joinFiles = [...slots, join(this.directory, "cgroup.procs")];
+    this.joinFiles = trees.map((tree) => join(tree.nodeGroup, slot.path, "cgroup.procs"));
     if (cpusFile !== null) this.joinFiles = [cpusFile, ...this.joinFiles];
-    mkdirSync(this.directory, { recursive: true });
   }
 
   kill(): void {
@@ -79,15 +79,17 @@ export class CgroupOfAttempt implements AttemptGroup {
 
   hanging(): readonly number[] {
     const pids = this.processes();
-    return pids.every(hangs) ? pids : [];
+    if (!pids.every(hangs)) return [];
+    // The name outlives this executor.
+    if (pids.length > 0) attempt(() => nameHung(this.directory, this.name));
+    return pids;
   }
 
   remove(): boolean {
     if (this.isClosed) return true;
-    if (!attempt(() => removeGroups(this.directory))) return false;
-    this.isClosed = true;
-    this.slot.close(!this.isChanged);
-    return true;
+    if (!this.isEmpty()) return false;
+    this.isClosed = (!this.isChanged && this.slot.keep()) || this.slot.remove();
+    return this.isClosed;
   }
 }
 

@@ -88,7 +88,7 @@ class CgroupContainment implements Containment {
   readonly kind: ContainmentKind;
   readonly killFile: string;
   private readonly trees: readonly Tree[];
-  private readonly pool = new GroupPool((path) => this.removeSlot(path));
+  private readonly pool = new GroupPool((path) => void this.removeSlot(path));
   private slots = 0;
 
   constructor(private readonly found: Trees) {
@@ -119,41 +119,40 @@ class CgroupContainment implements Containment {
       processes: processesOfFunction(cores),
       deniedDevices,
     };
-    const slot = this.openSlot(limits);
+    const slot = this.openSlot(limits, need);
     const { trees, cpus, limitProcesses } = this.found;
     try {
-      return new CgroupOfAttempt(trees, cpus.joinFile, groupName(name, need), slot, {
+      return new CgroupOfAttempt(trees, cpus.joinFile, name, slot, {
         maxPolledProcesses: limitProcesses ? null : polledProcessesOfFunction(cores),
         closesGpus: denied !== null && trees.some((tree) => tree.closesDevices),
       });
     } catch (thrown) {
-      slot.close(false);
+      slot.remove();
       throw thrown;
     }
   }
 
-  /** A group with these limits in each tree that limits. */
-  private openSlot(limits: Limits): Slot {
+  /** A group with these limits in each tree. */
+  private openSlot(limits: Limits, need: Resources): Slot {
     const { memoryMb } = limits;
-    const likeness = JSON.stringify(limits);
-    const trees = this.trees.filter((tree) => tree.limits);
-    const path = this.pool.take(likeness) ?? this.makeSlot(limits);
+    const likeness = JSON.stringify([limits, need.gpus]);
+    const path = this.pool.take(likeness) ?? this.makeSlot(limits, need);
     const mostBytes = memoryMb * bytesPerMb * leftShare;
-    const isClean = () => trees.every((tree) => tree.usedMemory(path) <= mostBytes);
-    const close = (mayServeAgain: boolean) => {
-      if (mayServeAgain && isClean() && this.pool.put(likeness, path)) return;
-      this.removeSlot(path);
+    const isClean = () =>
+      this.trees.every((tree) => !tree.limits || tree.usedMemory(path) <= mostBytes);
+    return {
+      path,
+      keep: () => isClean() && this.pool.put(likeness, path),
+      remove: () => this.removeSlot(path),
     };
-    return { path, close };
   }
 
-  private makeSlot(limits: Limits): string {
-    const path = join("work", `slot-${++this.slots}`);
+  private makeSlot(limits: Limits, need: Resources): string {
+    const path = join("work", groupName(`slot-${++this.slots}`, need));
     try {
       for (const tree of this.trees) {
-        if (!tree.limits) continue;
         tree.make(path);
-        tree.limit(path, limits);
+        if (tree.limits) tree.limit(path, limits);
       }
     } catch (thrown) {
       this.removeSlot(path);
@@ -162,9 +161,14 @@ class CgroupContainment implements Containment {
     return path;
   }
 
-  private removeSlot(path: string): void {
-    for (const tree of this.trees)
-      if (tree.limits) attempt(() => removeGroups(join(tree.nodeGroup, path)));
+  /** The killing tree comes first: as long as something is in it, all of them stay. */
+  private removeSlot(path: string): boolean {
+    const trees = this.trees.toSorted((left, right) => Number(right.kills) - Number(left.kills));
+    for (const { kills, nodeGroup } of trees) {
+      const isRemoved = attempt(() => removeGroups(join(nodeGroup, path)));
+      if (kills && !isRemoved) return false;
+    }
+    return true;
   }
 
   limit({ memoryMb, cores }: Need): void {

@@ -1,5 +1,5 @@
-// Keeps the groups that limited ended attempts for the next attempts that need the same: to create
-// one in every hierarchy and to remove it takes longer than a short function.
+// Keeps the groups of ended attempts for the next attempts that need the same: to create one in
+// every hierarchy and to remove it takes longer than a short function.
 
 import { monotonicMs, setTimeout } from "../../clock.js";
 
@@ -10,8 +10,8 @@ interface Idle {
   readonly sinceMs: number;
 }
 
-/** More than a full node has at a time only cost memory. */
-const maxIdle = 64;
+/** As many rest on a node that runs a thousand commands a second. */
+const maxIdle = 128;
 /**
  * The kernel fills up a group's quota every 100 ms: by then an attempt owes nothing for the one
  * before it, which ended at least 50 ms earlier (group-removal.ts).

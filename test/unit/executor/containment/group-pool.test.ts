@@ -63,7 +63,7 @@ test("groups that nobody needs for 5 s are removed", () => {
   expect(pool.take("small")).toBeNull();
 });
 
-test("no more than 64 are kept", () => {
-  for (let kept = 0; kept < 64; kept++) expect(pool.put("small", `${kept}`)).toBe(true);
-  expect(pool.put("small", "64")).toBe(false);
+test("no more than 128 are kept", () => {
+  for (let kept = 0; kept < 128; kept++) expect(pool.put("small", `${kept}`)).toBe(true);
+  expect(pool.put("small", "128")).toBe(false);
 });

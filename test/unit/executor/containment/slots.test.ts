@@ -42,10 +42,10 @@ withGroups("an attempt gets the group of an earlier one that needed the same", a
   expect(await slotOf(listing())).toBe(first);
 });
 
-withGroups("its own group, below the node's, has its name and its amounts", async () => {
+withGroups("the name of its group, below the node's, has its amounts", async () => {
   await start();
   const order = await node.run(node.shell("cat /proc/self/cgroup; sleep 1000"));
-  await until(() => node.output(order).includes(`/${order.invocation}.1@1c100m`));
+  await until(() => /\/slot-\d+@1c100m\n/.test(node.output(order)));
   node.daemon.send({ type: "cancel", key: order });
   await node.daemon.report(order);
 });
@@ -61,6 +61,13 @@ withGroups("a group whose limits were lifted to kill an attempt serves no other"
   await node.daemon.report(order);
   await rest();
   expect(await slotOf(listing())).not.toBe(killed);
+});
+
+withGroups("a group whose attempt was killed with what it had started serves another", async () => {
+  await start();
+  const used = await slotOf(node.shell("(sleep 1000 &); cat /proc/self/cgroup"));
+  await rest();
+  expect(await slotOf(node.shell("cat /proc/self/cgroup; sleep 0.1"))).toBe(used);
 });
 
 withGroups("a group in which an attempt left memory serves no other", async () => {
