@@ -155,7 +155,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     await hook.close();
     steps.close();
     functions.close();
-    containment.close();
+    await containment.close();
     folder.leave();
     log("left", { reason });
     process.exit(0);

@@ -105,7 +105,7 @@ class CgroupContainment implements Containment {
       writeFileSync(join(killTree.nodeGroup, "self", "cgroup.procs"), String(process.pid));
       this.hurry(false); // an executor killed during an eviction left it urgent
     } catch (thrown) {
-      this.close();
+      void this.close();
       throw thrown;
     }
   }
@@ -197,15 +197,23 @@ class CgroupContainment implements Containment {
       for (const path of ["..", "", "work"]) attempt(() => tree.hurry(path, isUrgent));
   }
 
-  close(): void {
-    for (const tree of this.trees) {
-      // A group above must take us back before ours can be removed; the root always may.
-      if (tree.kills) attempt(() => writeFileSync(tree.rootProcs, String(process.pid)));
-      attempt(() => removeGroups(tree.nodeGroup));
-    }
+  async close(): Promise<void> {
     const { cpus } = this.found;
+    // A group above must take us back before ours can be removed; the root always may.
+    for (const { kills, rootProcs } of this.trees)
+      if (kills) attempt(() => writeFileSync(rootProcs, String(process.pid)));
     attempt(() => cpus.leave());
-    if (cpus.nodeGroup !== null) attempt(() => removeGroups(cpus.nodeGroup!));
+    const groups = [...this.trees.map(({ nodeGroup }) => nodeGroup), cpus.nodeGroup];
+    for (const group of groups) if (group !== null) await removeReleased(group);
+  }
+}
+
+/** The kernel may still release processes that have ended; what hangs is left where it is. */
+async function removeReleased(group: string): Promise<void> {
+  const startedMs = monotonicMs();
+  while (!attempt(() => removeGroups(group))) {
+    if (processesIn(group).some(hangs) || monotonicMs() - startedMs > emptyMs) return;
+    await pause(emptyPollMs);
   }
 }
 

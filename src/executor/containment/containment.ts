@@ -65,6 +65,9 @@ export interface Containment {
    * that is impossible.
    */
   confine(cpus: readonly number[] | null): void;
-  /** Undoes what `openContainment` created; what cannot be removed is left to the next executor. */
-  close(): void;
+  /**
+   * Undoes what `openContainment` created, once all processes have been killed; what cannot be
+   * removed is left to the next executor.
+   */
+  close(): Promise<void>;
 }

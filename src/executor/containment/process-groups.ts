@@ -30,5 +30,5 @@ export const processGroups: Containment = {
   killAll: () => false,
   isEmpty: () => false,
   hurry: () => {},
-  close: () => {},
+  close: async () => {},
 };

@@ -215,7 +215,7 @@ export class ExecutorProcess {
       hurry: () => {},
       limit: () => {},
       confine: () => {},
-      close: () => {},
+      close: async () => {},
     };
   }
 

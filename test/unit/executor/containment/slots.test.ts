@@ -1,6 +1,8 @@
 // The groups that limit attempts, on this machine's cgroups: which of them serve the next attempt.
 
-import { existsSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { AttemptOrder } from "../../../../src/wire/messages.js";
@@ -77,3 +79,18 @@ withGroups("a group in which an attempt left memory serves no other", async () =
   await rest();
   expect(await slotOf(listing())).not.toBe(used);
 });
+
+withGroups(
+  "an executor that leaves waits for a process that is slow to go from its groups",
+  async () => {
+    await start();
+    const group = node.groups().find((each) => existsSync(join(each, "self")))!;
+    const slow = spawn("sleep", ["600"], { stdio: "ignore" });
+    writeFileSync(join(group, "self", "cgroup.procs"), String(slow.pid));
+    node.signal("SIGTERM");
+    await node.daemon.hears("leaving");
+    await rest();
+    slow.kill("SIGKILL");
+    await once(slow, "exit");
+  },
+);

@@ -1,12 +1,9 @@
 // Calls on a real node: code fetched once, workers started cold and used warm, their answers.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
-import { isStored } from "../../../../src/model/call.js";
-import { invocationId } from "../../../../src/model/ids.js";
+import { expect, test } from "@jest/globals";
 import { checkExecutorMessage } from "../../../../src/wire/checks.js";
-import type { AttemptReport } from "../../../../src/wire/messages.js";
-import { Programs, TestNode } from "../../../support/executor/executor.js";
+import { callingNode, resultOf } from "../../../support/executor/calling-node.js";
 import {
   callOrder,
   codeOf,
@@ -14,103 +11,69 @@ import {
   handOut,
 } from "../../../support/executor/function-code.js";
 
-jest.setTimeout(120_000);
-const programs = new Programs();
-let node: TestNode;
-let next = 1;
-
-beforeAll(() => programs.make(), 120_000);
-afterAll(() => programs.remove());
-beforeEach(async () => {
-  node = await TestNode.make(programs);
-  await node.start();
-});
-afterEach(async () => {
-  expect(await node.remove()).toEqual([]);
-});
-
-async function call(
-  code: FunctionCode,
-  input: unknown,
-  change: Parameters<typeof callOrder>[2] = {},
-): Promise<AttemptReport> {
-  const order = callOrder(code, input, { invocation: invocationId(next++), ...change });
-  node.daemon.send({ type: "start", order });
-  return await node.daemon.report(order);
-}
-
-const resultOf = ({ answer }: AttemptReport): unknown => {
-  if (answer?.kind !== "result") throw new Error(`no result: ${JSON.stringify(answer)}`);
-  if (isStored(answer.payload)) throw new Error(`a result of ${answer.payload.bytes} bytes`);
-  const { contentType, body } = answer.payload;
-  const text = Buffer.from(body).toString();
-  return contentType.startsWith("text/plain") ? text : JSON.parse(text);
-};
+const at = callingNode();
 
 test("a call starts a worker with the code from gleanerd; the next one finds it warm", async () => {
   const code = await codeOf({
     "index.mjs":
       "let calls = 0; export default (input) => ({ pid: process.pid, calls: ++calls, input });",
   });
-  const handedOut = handOut(node.daemon, code);
-  const first = await call(code, { n: 1 });
+  const handedOut = handOut(at.daemon, code);
+  const first = await at.call(code, { n: 1 });
   await handedOut;
   expect(first).toMatchObject({ end: "COMPLETED", exitCode: 0 });
   const { startMs = 0, loadMs = 0, runMs = 0 } = first.phases ?? {};
   expect(startMs).toBeGreaterThan(0);
   expect(loadMs + runMs).toBeLessThanOrEqual(first.wallMs + 5);
-  const second = await call(code, { n: 2 });
+  const second = await at.call(code, { n: 2 });
   expect(second.phases).toBeUndefined();
   const [one, other] = [resultOf(first), resultOf(second)] as { pid: number }[];
   expect(one).toMatchObject({ calls: 1, input: { n: 1 } });
   expect(other).toEqual({ pid: one!.pid, calls: 2, input: { n: 2 } });
-  expect(node.daemon.heard.filter(({ type }) => type === "fetchBundle")).toHaveLength(1);
+  expect(at.daemon.heard.filter(({ type }) => type === "fetchBundle")).toHaveLength(1);
 });
 
 test("a worker that gleanerd wants warm outlasts its idle timeout, until it is not wanted", async () => {
-  const code = await codeOf(
+  const code = await at.function(
     { "index.mjs": "export default () => process.pid;" },
     { idleTimeoutMs: 100 },
   );
   const { version } = code;
-  void handOut(node.daemon, code);
   const order = callOrder(code, null);
   const kind = { uid: order.uid, version, cores: order.cores, memoryMb: order.memoryMb, gpus: 0 };
-  node.daemon.send({ type: "keepWarm", workers: [{ ...kind, count: 1 }] });
-  const first = resultOf(await call(code, null));
+  at.daemon.send({ type: "keepWarm", workers: [{ ...kind, count: 1 }] });
+  const first = resultOf(await at.call(code, null));
   await pause(400);
-  expect(resultOf(await call(code, null))).toBe(first);
+  expect(resultOf(await at.call(code, null))).toBe(first);
   await pause(400);
-  node.daemon.send({ type: "keepWarm", workers: [] });
+  at.daemon.send({ type: "keepWarm", workers: [] });
   await pause(400);
-  expect(resultOf(await call(code, null))).not.toBe(first);
+  expect(resultOf(await at.call(code, null))).not.toBe(first);
 });
 
 test("a worker stays idle for as long as its last call said", async () => {
-  const code = await codeOf({ "index.mjs": "export default () => process.pid;" });
-  void handOut(node.daemon, code);
-  const first = resultOf(await call(code, null));
+  const code = await at.function({ "index.mjs": "export default () => process.pid;" });
+  const first = resultOf(await at.call(code, null));
   const short = { ...code, settings: { ...code.settings, idleTimeoutMs: 100 } };
-  expect(resultOf(await call(short, null))).toBe(first);
+  expect(resultOf(await at.call(short, null))).toBe(first);
   await pause(400);
-  expect(resultOf(await call(code, null))).not.toBe(first);
+  expect(resultOf(await at.call(code, null))).not.toBe(first);
 });
 
 const checkOf = (code: FunctionCode) => {
-  const order = callOrder(code, null, { invocation: invocationId(next++) });
+  const order = at.order(code, null);
   return { ...order, command: { ...order.command, isCheck: true } };
 };
 
 test("a check loads the handler without a call, and leaves its worker warm", async () => {
-  const code = await codeOf({
+  const code = await at.function({
     "index.mjs": "let calls = 0; export default () => ({ pid: process.pid, calls: ++calls });",
   });
-  void handOut(node.daemon, code);
   const check = checkOf(code);
-  node.daemon.send({ type: "start", order: check });
-  const report = await node.daemon.report(check);
+  at.daemon.send({ type: "start", order: check });
+  const report = await at.daemon.report(check);
   expect(report).toMatchObject({ end: "COMPLETED", answer: { kind: "result" } });
-  const warm = await call(code, {});
+  const warm = await at.call(code, {});
   expect(warm.phases).toBeUndefined();
   expect(resultOf(warm)).toMatchObject({ calls: 1 });
 });
@@ -120,22 +83,20 @@ test.each([
   ["export const other = 1;", /index\.mjs/],
   ["process.exit(3);", /the handler called process\.exit\(3\)/],
 ])("a check of %j fails in the runtime's words", async (source, words) => {
-  const code = await codeOf({ "index.mjs": source });
-  void handOut(node.daemon, code);
+  const code = await at.function({ "index.mjs": source });
   const check = checkOf(code);
-  node.daemon.send({ type: "start", order: check });
-  const report = await node.daemon.report(check);
+  at.daemon.send({ type: "start", order: check });
+  const report = await at.daemon.report(check);
   expect(report).toMatchObject({ end: "FAILED", answer: { kind: "notLoaded" } });
   expect(report.reason).toMatch(words);
 });
 
 test("an exception comes with its type, message and stack, and what was printed", async () => {
-  const code = await codeOf({
+  const code = await at.function({
     "index.mjs":
       "export default () => { console.log('before'); throw new RangeError('no such column'); };",
   });
-  void handOut(node.daemon, code);
-  const report = await call(code, {});
+  const report = await at.call(code, {});
   expect(report).toMatchObject({ end: "FAILED", reason: "RangeError: no such column" });
   expect(report.answer).toMatchObject({ kind: "exception", error: { type: "RangeError" } });
   expect(Buffer.from(report.log!).toString()).toBe("before\n");
@@ -161,7 +122,7 @@ export default async ({ what }, context) => {
   return what;
 };`;
 
-const behaving = () => codeOf({ "index.mjs": behaviours });
+const behaving = () => at.function({ "index.mjs": behaviours });
 
 test.each([
   ["exit", "FAILED", /called process.exit\(3\)/],
@@ -173,11 +134,10 @@ test.each([
   "a handler that makes its worker %s ends its call %s, and the next call runs",
   async (what, end, reason) => {
     const code = await behaving();
-    void handOut(node.daemon, code);
-    const report = await call(code, { what });
+    const report = await at.call(code, { what });
     expect(report.reason).toMatch(reason);
     expect(report).toMatchObject({ end });
-    expect(resultOf(await call(code, { what: "fine" }))).toBe("fine");
+    expect(resultOf(await at.call(code, { what: "fine" }))).toBe("fine");
   },
 );
 
@@ -185,92 +145,87 @@ test.each(["output", "words"])(
   "too large an answer (%s) fails its call within what gleanerd accepts",
   async (what) => {
     const code = await behaving();
-    void handOut(node.daemon, code);
-    const report = await call(code, { what });
+    const report = await at.call(code, { what });
     expect(report).toMatchObject({ end: "FAILED", answer: { kind: "exception" } });
     expect(() => checkExecutorMessage({ type: "ended", report })).not.toThrow();
-    expect(resultOf(await call(code, { what: "fine" }))).toBe("fine");
+    expect(resultOf(await at.call(code, { what: "fine" }))).toBe("fine");
   },
 );
 
 test("a handler that blocks is killed after its time limit", async () => {
   const code = await behaving();
-  void handOut(node.daemon, code);
-  await call(code, { what: "fine" });
-  const report = await call(code, { what: "block" }, { timeLimitMs: 500 });
+  await at.call(code, { what: "fine" });
+  const report = await at.call(code, { what: "block" }, { timeLimitMs: 500 });
   expect(report).toMatchObject({ end: "TIMEOUT", reason: expect.stringMatching(/time limit/) });
-  expect(resultOf(await call(code, { what: "fine" }))).toBe("fine");
+  expect(resultOf(await at.call(code, { what: "fine" }))).toBe("fine");
 });
 
 test("a handler that heeds its signal survives a cancel with its worker", async () => {
-  const code = await codeOf({
+  const code = await at.function({
     "index.mjs": `export default async ({ wait }, { signal }) => {
       if (wait) await new Promise((resolve) => signal.addEventListener("abort", resolve));
       return process.pid;
     };`,
   });
-  void handOut(node.daemon, code);
-  const pid = resultOf(await call(code, {}));
-  const order = callOrder(code, { wait: true }, { invocation: invocationId(next++) });
-  await node.run(order);
-  node.daemon.send({ type: "cancel", key: order });
-  expect(await node.daemon.report(order)).toMatchObject({ end: "CANCELLED" });
-  expect(resultOf(await call(code, {}))).toBe(pid);
+  const pid = resultOf(await at.call(code, {}));
+  const order = at.order(code, { wait: true });
+  await at.node.run(order);
+  at.daemon.send({ type: "cancel", key: order });
+  expect(await at.daemon.report(order)).toMatchObject({ end: "CANCELLED" });
+  expect(resultOf(await at.call(code, {}))).toBe(pid);
 });
 
 test("a call whose code does not arrive within its time limit goes back to the queue", async () => {
   const code = await codeOf({ "index.mjs": "export default (input) => input;" });
-  const report = await call(code, {}, { timeLimitMs: 300 });
+  const report = await at.call(code, {}, { timeLimitMs: 300 });
   expect(report).toMatchObject({ end: "EVICTED", wallMs: 0 });
   expect(report.reason).toBe("it reached its time limit of 300 ms before its worker started");
 });
 
 test("code that cannot be loaded fails its call with the language's own words", async () => {
-  const code = await codeOf({ "index.mjs": "import 'no-such-package'; export default () => 1;" });
-  void handOut(node.daemon, code);
-  const report = await call(code, {});
+  const code = await at.function({
+    "index.mjs": "import 'no-such-package'; export default () => 1;",
+  });
+  const report = await at.call(code, {});
   expect(report).toMatchObject({ end: "FAILED", answer: { kind: "notLoaded" } });
   expect(report.reason).toMatch(/could not be loaded: .*no-such-package/);
 });
 
 test("a job takes the node from a call in progress and from an idle worker", async () => {
   const code = await behaving();
-  void handOut(node.daemon, code);
-  await call(code, { what: "fine" });
-  expect(await node.hook("prolog", 1, 16)).toBe(0);
+  await at.call(code, { what: "fine" });
+  expect(await at.node.hook("prolog", 1, 16)).toBe(0);
   expect(functions()).toEqual([]);
 });
 
 test("a job evicts a call; the report says so, and its worker is gone when the prolog ends", async () => {
   const code = await behaving();
-  void handOut(node.daemon, code);
-  const order = callOrder(code, { what: "wait" }, { invocation: invocationId(next++) });
-  await node.run(order);
-  expect(await node.hook("prolog", 1, 16)).toBe(0);
+  const order = at.order(code, { what: "wait" });
+  await at.node.run(order);
+  expect(await at.node.hook("prolog", 1, 16)).toBe(0);
   expect(functions()).toEqual([]);
-  expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+  expect(await at.daemon.report(order)).toMatchObject({ end: "EVICTED" });
 });
 
 test("an idle worker is frozen, and thawed for its next call", async () => {
-  const code = await codeOf({
+  const code = await at.function({
     "index.mjs": "let ticks = 0; setInterval(() => ticks++, 1); export default () => ticks;",
   });
-  void handOut(node.daemon, code);
-  const before = resultOf(await call(code, {})) as number;
+  const before = resultOf(await at.call(code, {})) as number;
   await new Promise((resolve) => setTimeout(resolve, 400));
-  const after = resultOf(await call(code, {})) as number;
+  const after = resultOf(await at.call(code, {})) as number;
   expect(after - before).toBeLessThan(100);
 });
 
 test("code that arrives damaged is fetched again, and never run", async () => {
-  const code = await behaving();
+  const code = await codeOf({ "index.mjs": behaviours });
   const wrong = { ...code, bundle: Buffer.from(code.bundle) };
   wrong.bundle[wrong.bundle.length - 2_000]! ^= 1;
-  const order = callOrder(code, { what: "fine" }, { invocation: invocationId(next++) });
-  node.daemon.send({ type: "start", order });
-  await handOut(node.daemon, wrong);
-  expect(await node.daemon.report(order)).toMatchObject({ end: "EVICTED" });
+  const order = at.order(code, { what: "fine" });
+  at.daemon.send({ type: "start", order });
+  await handOut(at.daemon, wrong);
+  expect(await at.daemon.report(order)).toMatchObject({ end: "EVICTED" });
 });
 
 /** The processes of functions of this test. */
-const functions = () => node.processes().filter((line) => line.includes("glean-runtime-node"));
+const functions = () => at.node.processes().filter((line) => line.includes("glean-runtime-node"));

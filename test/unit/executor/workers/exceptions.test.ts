@@ -4,36 +4,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { build } from "esbuild";
-import { invocationId } from "../../../../src/model/ids.js";
-import { Programs, TestNode } from "../../../support/executor/executor.js";
-import {
-  callOrder,
-  codeOf,
-  type FunctionCode,
-  handOut,
-} from "../../../support/executor/function-code.js";
+import { callingNode } from "../../../support/executor/calling-node.js";
 
-jest.setTimeout(120_000);
-const programs = new Programs();
-let node: TestNode;
-
-beforeAll(() => programs.make(), 120_000);
-afterAll(() => programs.remove());
-beforeEach(async () => {
-  node = await TestNode.make(programs);
-  await node.start();
-});
-afterEach(async () => {
-  expect(await node.remove()).toEqual([]);
-});
-
-async function call(code: FunctionCode, input: unknown) {
-  const order = callOrder(code, input, { invocation: invocationId(1) });
-  node.daemon.send({ type: "start", order });
-  return await node.daemon.report(order);
-}
+const at = callingNode();
 
 test("the stack of an exception is that of the user's TypeScript, by its source map", async () => {
   const text = `interface Shape { readonly width: number }
@@ -49,9 +24,8 @@ export default (shape: Shape | null): number => areaOf(shape);
     ...{ bundle: true, format: "esm", sourcemap: "inline", minifyWhitespace: true, write: false },
   });
   rmSync(folder, { recursive: true });
-  const code = await codeOf({ "index.mjs": outputFiles[0]!.text });
-  void handOut(node.daemon, code);
-  const { answer } = await call(code, null);
+  const code = await at.function({ "index.mjs": outputFiles[0]!.text });
+  const { answer } = await at.call(code, null);
   if (answer?.kind !== "exception") throw new Error(`no exception: ${JSON.stringify(answer)}`);
   expect(answer.error).toMatchObject({ type: "TypeError" });
   expect(answer.error.stack).toMatch(/at areaOf \(.*area\.ts:4:\d+\)\n.*area\.ts:5:\d+/);
@@ -59,12 +33,11 @@ export default (shape: Shape | null): number => areaOf(shape);
 });
 
 test("a Python traceback has the user's frames alone", async () => {
-  const code = await codeOf(
+  const code = await at.function(
     { "handler.py": "def inner():\n    return 1 / 0\ndef handler(event):\n    return inner()\n" },
     { runtime: "python" },
   );
-  void handOut(node.daemon, code);
-  const { answer } = await call(code, {});
+  const { answer } = await at.call(code, {});
   if (answer?.kind !== "exception") throw new Error(`no exception: ${JSON.stringify(answer)}`);
   const { type, stack } = answer.error;
   expect(type).toBe("ZeroDivisionError");

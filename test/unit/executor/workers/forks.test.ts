@@ -1,87 +1,21 @@
 // Python workers forked from a parent on a real node: what they share, how they end, and that a
 // parent which dies, hangs or lies costs nothing but time.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  jest,
-  test,
-} from "@jest/globals";
-import { isStored } from "../../../../src/model/call.js";
-import { invocationId } from "../../../../src/model/ids.js";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
 import type { WorkerSettings } from "../../../../src/wire/calls.js";
-import type { AttemptReport, CallAttemptOrder } from "../../../../src/wire/messages.js";
-import { Programs, TestNode, until } from "../../../support/executor/executor.js";
-import {
-  callOrder,
-  codeOf,
-  type FunctionCode,
-  handOut,
-} from "../../../support/executor/function-code.js";
+import { callingNode, logOf, resultOf } from "../../../support/executor/calling-node.js";
+import { until } from "../../../support/executor/executor.js";
+import type { FunctionCode } from "../../../support/executor/function-code.js";
 
-jest.setTimeout(120_000);
-const programs = new Programs();
-let node: TestNode;
-let next = 1;
+const at = callingNode();
 
-beforeAll(() => programs.make(), 120_000);
-afterAll(() => programs.remove());
-beforeEach(async () => {
-  node = await TestNode.make(programs);
-  await node.start();
-});
-afterEach(async () => {
-  const left = await node.remove();
-  expect(left.filter((each) => !isEmptyGroup(each))).toEqual([]);
-});
-
-/**
- * The kernel may still release a process that has ended when the executor removes its groups; the
- * next executor removes such a group.
- */
-const isEmptyGroup = (path: string) =>
-  path.startsWith("/sys/fs/cgroup/") &&
-  readdirSync(path, { recursive: true, encoding: "utf8" })
-    .filter((each) => each.endsWith("cgroup.procs"))
-    .every((each) => readFileSync(join(path, each), "utf8") === "");
-
-async function python(text: string, change: Partial<WorkerSettings> = {}): Promise<FunctionCode> {
-  const code = await codeOf({ "handler.py": text }, { runtime: "python", ...change });
-  void handOut(node.daemon, code);
-  return code;
-}
-
-function order(
-  code: FunctionCode,
-  input: unknown = null,
-  change: Parameters<typeof callOrder>[2] = {},
-): CallAttemptOrder {
-  return callOrder(code, input, { invocation: invocationId(next++), ...change });
-}
-
-async function call(...given: Parameters<typeof order>): Promise<AttemptReport> {
-  const ordered = order(...given);
-  node.daemon.send({ type: "start", order: ordered });
-  return await node.daemon.report(ordered);
-}
-
-function resultOf({ answer }: AttemptReport): unknown {
-  if (answer?.kind !== "result" || isStored(answer.payload))
-    throw new Error(`no result: ${JSON.stringify(answer)}`);
-  return JSON.parse(Buffer.from(answer.payload.body).toString());
-}
-
-const logOf = ({ log }: AttemptReport): string => Buffer.from(log ?? []).toString();
+const python = (text: string, change: Partial<WorkerSettings> = {}): Promise<FunctionCode> =>
+  at.function({ "handler.py": text }, { runtime: "python", ...change });
 
 /** The processes of Python workers and their parents that live. */
 const pythons = () =>
-  node
+  at.node
     .processes()
     .filter((line) => line.includes("glean-runtime-python"))
     .map((line) => Number(line.split(" ")[0]));
@@ -105,14 +39,14 @@ interface Member {
 describe("workers of one version", () => {
   test("have what their parent imported once, each in a group of its own", async () => {
     const code = await python(family);
-    const first = order(code, 600);
-    const second = order(code, 600);
-    await node.run(first);
-    await node.run(second);
+    const first = at.order(code, 600);
+    const second = at.order(code, 600);
+    await at.node.run(first);
+    await at.node.run(second);
     const all = pythons();
     expect(all).toHaveLength(3);
     expect(new Set(all.map(groupOf)).size).toBe(3);
-    const third = resultOf(await call(code)) as Member;
+    const third = resultOf(await at.call(code)) as Member;
     expect(third.importedBy).toBe(third.parent);
     expect(all).toContain(third.parent);
   });
@@ -122,9 +56,9 @@ describe("workers of one version", () => {
 def handler(event):
     if event: hold = bytearray(400_000_000)
     return os.getppid()`);
-    const parent = resultOf(await call(code));
-    expect(await call(code, 1)).toMatchObject({ end: "OUT_OF_MEMORY" });
-    expect(resultOf(await call(code))).toBe(parent);
+    const parent = resultOf(await at.call(code));
+    expect(await at.call(code, 1)).toMatchObject({ end: "OUT_OF_MEMORY" });
+    expect(resultOf(await at.call(code))).toBe(parent);
   });
 
   test("are used warm, and their parent is frozen meanwhile", async () => {
@@ -132,8 +66,8 @@ def handler(event):
 ticks = []
 def after_fork(): pass
 def handler(event): return os.getpid()`);
-    const pid = resultOf(await call(code));
-    expect(resultOf(await call(code))).toBe(pid);
+    const pid = resultOf(await at.call(code));
+    expect(resultOf(await at.call(code))).toBe(pid);
     const [parent] = pythons().filter((each) => each !== pid);
     await until(() => isFrozen(parent!));
   });
@@ -144,20 +78,20 @@ print("imported")
 def handler(event):
     print("called")
     subprocess.run(["echo", "by another"])`);
-    const log = logOf(await call(code));
+    const log = logOf(await at.call(code));
     for (const text of ["imported", "called", "by another"]) expect(log).toContain(text);
   });
 
   test("are started alone with --no-fork", async () => {
     const code = await python(family, { fork: false });
-    const { pid, importedBy } = resultOf(await call(code)) as Member;
+    const { pid, importedBy } = resultOf(await at.call(code)) as Member;
     expect(importedBy).toBe(pid);
     expect(pythons()).toEqual([pid]);
   });
 
   test("are started alone where there is no memory for a parent", async () => {
     const code = await python(family);
-    const { pid, importedBy } = resultOf(await call(code, null, { memoryMb: 5_000 })) as Member;
+    const { pid, importedBy } = resultOf(await at.call(code, null, { memoryMb: 5_000 })) as Member;
     expect(importedBy).toBe(pid);
   });
 });
@@ -191,18 +125,18 @@ describe("a module that cannot be forked runs all the same, and the log says wha
     ],
   ])("%s", async (_what, text, reason) => {
     const code = await python(`${text}\nimport os\nhandler = lambda event: os.getpid()`);
-    const report = await call(code);
+    const report = await at.call(code);
     expect(resultOf(report)).toEqual(expect.any(Number));
     expect(logOf(report)).toMatch(reason);
     expect(logOf(report)).toMatch(/after_fork\(\), or deploy with --no-fork/);
     // What the module started may be frozen with its worker before it becomes another program.
-    await until(() => node.processes().every((line) => !line.includes("--parent")));
+    await until(() => at.node.processes().every((line) => !line.includes("--parent")));
   });
 });
 
 test("a module that cannot be imported fails its call in its own words", async () => {
   const code = await python("import nothing_of_this_name");
-  const report = await call(code);
+  const report = await at.call(code);
   expect(report).toMatchObject({ end: "FAILED", answer: { kind: "notLoaded" } });
   expect(report.reason).toMatch(/nothing_of_this_name/);
 });
@@ -224,11 +158,11 @@ def leave():
 def handler(event):
     if event: ${text}
     return os.getppid()`);
-    const parent = resultOf(await call(code));
-    const report = await call(code, 1);
+    const parent = resultOf(await at.call(code));
+    const report = await at.call(code, 1);
     expect(report).toMatchObject({ end: "FAILED" });
     expect(report.reason).toMatch(reason);
-    expect(resultOf(await call(code))).toBe(parent);
+    expect(resultOf(await at.call(code))).toBe(parent);
     await until(() => pythons().length === 2);
   });
 
@@ -236,9 +170,9 @@ def handler(event):
     const code = await python(
       "import os\ndef handler(event):\n    while event: pass\n    return os.getppid()",
     );
-    const parent = resultOf(await call(code));
-    expect(await call(code, 1, { timeLimitMs: 300 })).toMatchObject({ end: "TIMEOUT" });
-    expect(resultOf(await call(code))).toBe(parent);
+    const parent = resultOf(await at.call(code));
+    expect(await at.call(code, 1, { timeLimitMs: 300 })).toMatchObject({ end: "TIMEOUT" });
+    expect(resultOf(await at.call(code))).toBe(parent);
   });
 
   test("that kills its parent and its group goes on, and the next one has another parent", async () => {
@@ -250,12 +184,12 @@ def handler(event):
         os.kill(parent, signal.SIGKILL)
         os.killpg(0, signal.SIGTERM)
     return parent`);
-    const beside = order(code, 0);
-    const parent = resultOf(await call(code, 1));
+    const beside = at.order(code, 0);
+    const parent = resultOf(await at.call(code, 1));
     await until(() => !pythons().includes(parent as number));
-    expect(await node.finish(beside)).toMatchObject({ end: "COMPLETED" });
-    const both = [order(code, 0), order(code, 0)];
-    const reports = await Promise.all(both.map((each) => node.finish(each)));
+    expect(await at.node.finish(beside)).toMatchObject({ end: "COMPLETED" });
+    const both = [at.order(code, 0), at.order(code, 0)];
+    const reports = await Promise.all(both.map((each) => at.node.finish(each)));
     expect(reports.map(({ end }) => end)).toEqual(["COMPLETED", "COMPLETED"]);
   });
 });
@@ -268,19 +202,19 @@ def handler(event):
         open("/dev/shm/left", "wb").write(bytes(1_000_000))
         os._exit(5)
     return os.path.exists("/dev/shm/left")`);
-  const first = order(code, { sleep: 1 });
-  await node.run(first);
-  expect(await call(code, { leave: true })).toMatchObject({ end: "FAILED" });
-  expect(await node.daemon.report(first)).toMatchObject({ end: "COMPLETED" });
-  expect(resultOf(await call(code, {}))).toBe(false);
+  const first = at.order(code, { sleep: 1 });
+  await at.node.run(first);
+  expect(await at.call(code, { leave: true })).toMatchObject({ end: "FAILED" });
+  expect(await at.daemon.report(first)).toMatchObject({ end: "COMPLETED" });
+  expect(resultOf(await at.call(code, {}))).toBe(false);
 });
 
 test("workers that share a parent have no System V memory, which would outlive them", async () => {
   const text = `import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 def handler(event): return [libc.shmget(0, 4096, 0o1600) >= 0, os.strerror(ctypes.get_errno())]`;
-  expect(resultOf(await call(await python(text)))).toEqual([false, "No space left on device"]);
-  expect(resultOf(await call(await python(text, { fork: false })))).toEqual([true, "Success"]);
+  expect(resultOf(await at.call(await python(text)))).toEqual([false, "No space left on device"]);
+  expect(resultOf(await at.call(await python(text, { fork: false })))).toEqual([true, "Success"]);
 });
 
 /** `during`: what the parent does in place of os.fork. */
@@ -308,7 +242,7 @@ describe("a parent", () => {
     ["names a process of its user elsewhere", "import subprocess\nreturn os.getppid()"],
   ])("that %s is ended, and the worker starts alone", async (_what, during) => {
     const code = await python(hostile(during));
-    expect(resultOf(await call(code))).toMatchObject({ alone: true });
+    expect(resultOf(await at.call(code))).toMatchObject({ alone: true });
     await until(() => pythons().length === 1);
   });
 
@@ -316,17 +250,17 @@ describe("a parent", () => {
     const code = await python(`import os, signal, sys
 if "--parent" in sys.argv: os.kill(os.getpid(), signal.SIGKILL)
 handler = lambda event: 7`);
-    expect(resultOf(await call(code))).toBe(7);
+    expect(resultOf(await at.call(code))).toBe(7);
   });
 
   test("that needs too much memory leaves its call to end by that", async () => {
     const code = await python("hold = bytearray(400_000_000)\nhandler = lambda event: 7");
-    expect(await call(code)).toMatchObject({ end: "OUT_OF_MEMORY" });
+    expect(await at.call(code)).toMatchObject({ end: "OUT_OF_MEMORY" });
   });
 
   test("that imports for too long is gone with its call", async () => {
     const code = await python("import time\ntime.sleep(600)\nhandler = lambda event: 7");
-    const report = await call(code, null, { timeLimitMs: 500 });
+    const report = await at.call(code, null, { timeLimitMs: 500 });
     expect(report).toMatchObject({ end: "TIMEOUT" });
     expect(report.wallMs).toBeGreaterThan(300);
     expect(pythons()).toEqual([]);
@@ -334,40 +268,40 @@ handler = lambda event: 7`);
 
   test("goes first when others need its memory, and its workers stay", async () => {
     const code = await python(family);
-    const { pid, parent } = resultOf(await call(code)) as Member;
-    await node.run(node.order(["sleep", "600"], { memoryMb: 7_900 }));
+    const { pid, parent } = resultOf(await at.call(code)) as Member;
+    await at.node.run(at.node.order(["sleep", "600"], { memoryMb: 7_900 }));
     await until(() => !pythons().includes(parent));
     expect(pythons()).toEqual([pid]);
-    expect(resultOf(await call(code))).toMatchObject({ pid });
+    expect(resultOf(await at.call(code))).toMatchObject({ pid });
   });
 
   test("is gone with its workers when a job takes the node", async () => {
     const code = await python(family);
-    await call(code);
-    await node.run(order(code, 600));
-    expect(await node.hook("prolog", 1, 16)).toBe(0);
+    await at.call(code);
+    await at.node.run(at.order(code, 600));
+    expect(await at.node.hook("prolog", 1, 16)).toBe(0);
     expect(pythons()).toEqual([]);
   });
 
   test("that still imports is gone when a job takes the node", async () => {
     const code = await python("import time\ntime.sleep(600)\nhandler = lambda event: 7");
-    const ordered = order(code);
-    node.daemon.send({ type: "start", order: ordered });
+    const ordered = at.order(code);
+    at.daemon.send({ type: "start", order: ordered });
     await until(() => pythons().length > 0);
-    expect(await node.hook("prolog", 1, 16)).toBe(0);
+    expect(await at.node.hook("prolog", 1, 16)).toBe(0);
     expect(pythons()).toEqual([]);
-    expect(await node.daemon.report(ordered)).toMatchObject({ end: "EVICTED" });
+    expect(await at.daemon.report(ordered)).toMatchObject({ end: "EVICTED" });
   });
 
   test("and its workers are gone with their executor", async () => {
     const code = await python(family);
-    const { parent } = resultOf(await call(code)) as Member;
-    await node.run(order(code, 600));
+    const { parent } = resultOf(await at.call(code)) as Member;
+    await at.node.run(at.order(code, 600));
     process.kill(parent, "SIGKILL");
-    node.signal("SIGKILL");
+    at.node.signal("SIGKILL");
     await until(() => pythons().length === 0);
-    const heard = node.daemon.heard.length;
-    node.launch();
-    await node.daemon.hears("ready", () => true, heard);
+    const heard = at.daemon.heard.length;
+    at.node.launch();
+    await at.daemon.hears("ready", () => true, heard);
   });
 });

@@ -1,51 +1,26 @@
 // What a worker starts with on a real node: the variables of its user, its locale, and whatever its
 // function's setup does to both.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
-import { isStored } from "../../../../src/model/call.js";
-import { invocationId } from "../../../../src/model/ids.js";
+import { expect, test } from "@jest/globals";
 import type { AttemptReport } from "../../../../src/wire/messages.js";
-import { Programs, TestNode } from "../../../support/executor/executor.js";
-import { callOrder, codeOf, handOut } from "../../../support/executor/function-code.js";
+import { type CallChange, callingNode, resultOf } from "../../../support/executor/calling-node.js";
 
-jest.setTimeout(120_000);
-const programs = new Programs();
-let node: TestNode;
-let next = 1;
-
-beforeAll(() => programs.make(), 120_000);
-afterAll(() => programs.remove());
-beforeEach(async () => {
-  node = await TestNode.make(programs);
-  await node.start();
-});
-afterEach(async () => {
-  expect(await node.remove()).toEqual([]);
-});
+const at = callingNode();
 
 type Environment = Record<string, string>;
 
-async function report(
-  setup: string | null,
-  change: Parameters<typeof callOrder>[2] = {},
-): Promise<AttemptReport> {
+let version = 1;
+async function report(setup: string | null, change: CallChange = {}): Promise<AttemptReport> {
   // Another version for each call, which finds no warm worker.
-  const text = `export default () => process.env; // ${next}`;
-  const code = await codeOf({ "index.mjs": text }, { setup });
-  void handOut(node.daemon, code);
-  const order = callOrder(code, null, { invocation: invocationId(next++), ...change });
-  node.daemon.send({ type: "start", order });
-  return await node.daemon.report(order);
+  const text = `export default () => process.env; // ${version++}`;
+  return await at.call(await at.function({ "index.mjs": text }, { setup }), null, change);
 }
 
 async function environmentAfter(
   setup: string | null,
   environment: Environment = { PATH: "/usr/local/bin:/usr/bin:/bin" },
 ): Promise<Environment> {
-  const { answer } = await report(setup, { environment });
-  if (answer?.kind !== "result" || isStored(answer.payload))
-    throw new Error(`no result: ${JSON.stringify(answer)}`);
-  return JSON.parse(Buffer.from(answer.payload.body).toString());
+  return resultOf(await report(setup, { environment })) as Environment;
 }
 
 const nobody = { HOME: "/nonexistent", USER: "nobody", LOGNAME: "nobody" };
@@ -124,10 +99,7 @@ def handler(event):
     shutil.rmtree(os.environ["BIN"])
     return os.environ.get("BROUGHT")
 `;
-  const code = await codeOf({ "handler.py": text }, { runtime: "python", setup, fork: false });
-  void handOut(node.daemon, code);
-  const order = callOrder(code, null, { invocation: invocationId(next++) });
-  node.daemon.send({ type: "start", order });
-  const { answer } = await node.daemon.report(order);
+  const code = await at.function({ "handler.py": text }, { runtime: "python", setup, fork: false });
+  const { answer } = await at.call(code);
   expect(answer).toMatchObject({ kind: "result", payload: { body: Buffer.from("yes") } });
 });

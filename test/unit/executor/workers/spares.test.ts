@@ -2,62 +2,32 @@
 // first to go.
 
 import { readFileSync } from "node:fs";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
-import { isStored } from "../../../../src/model/call.js";
-import { invocationId } from "../../../../src/model/ids.js";
+import { expect, test } from "@jest/globals";
 import type { AttemptReport } from "../../../../src/wire/messages.js";
-import { Programs, TestNode, until } from "../../../support/executor/executor.js";
-import {
-  callOrder,
-  codeOf,
-  type FunctionCode,
-  handOut,
-} from "../../../support/executor/function-code.js";
+import { type CallChange, callingNode, resultOf } from "../../../support/executor/calling-node.js";
+import { until } from "../../../support/executor/executor.js";
+import type { FunctionCode } from "../../../support/executor/function-code.js";
 
-jest.setTimeout(120_000);
-const programs = new Programs();
-let node: TestNode;
-let next = 1;
-
-beforeAll(() => programs.make(), 120_000);
-afterAll(() => programs.remove());
-beforeEach(async () => {
-  node = await TestNode.make(programs);
-  await node.start();
-});
-afterEach(async () => {
-  expect(await node.remove()).toEqual([]);
-});
+const at = callingNode();
 
 /** Versions of a function that tells about its process. */
-async function version(number: number): Promise<FunctionCode> {
-  const code = await codeOf({
+const version = (number: number): Promise<FunctionCode> =>
+  at.function({
     "index.mjs": `export default () => [${number}, process.pid, process.env.GLEANER_FUNCTION, process.cwd()];`,
   });
-  void handOut(node.daemon, code);
-  return code;
-}
 
-async function call(
-  code: FunctionCode,
-  change: Parameters<typeof callOrder>[2] = {},
-): Promise<AttemptReport> {
-  const environment = { PATH: "/usr/bin:/bin", GLEANER_FUNCTION: `ada/${next}` };
-  const invocation = invocationId(next++);
-  const order = callOrder(code, null, { invocation, environment, ...change });
-  node.daemon.send({ type: "start", order });
-  return await node.daemon.report(order);
+let next = 1;
+/** Each under another name. */
+function call(code: FunctionCode, change: CallChange = {}): Promise<AttemptReport> {
+  const environment = { PATH: "/usr/bin:/bin", GLEANER_FUNCTION: `ada/${next++}` };
+  return at.call(code, null, { environment, ...change });
 }
 
 type Told = readonly [number: number, pid: number, name: string, cwd: string];
-function told({ answer }: AttemptReport): Told {
-  if (answer?.kind !== "result" || isStored(answer.payload))
-    throw new Error(`no result: ${JSON.stringify(answer)}`);
-  return JSON.parse(Buffer.from(answer.payload.body).toString()) as Told;
-}
+const told = (report: AttemptReport): Told => resultOf(report) as Told;
 
 const pids = () =>
-  node
+  at.node
     .processes()
     .filter((line) => line.includes("glean-runtime-node"))
     .map((line) => Number(line.split(" ")[0]));
@@ -107,36 +77,35 @@ test.each([
 });
 
 test("there is none where no core is free", async () => {
-  await node.run(node.order(["sleep", "600"], { cores: 15 }));
-  const busy = node.order(["sleep", "600"]);
-  const waits = await codeOf({ "index.mjs": "export default () => 1;" });
-  void handOut(node.daemon, waits);
+  await at.node.run(at.node.order(["sleep", "600"], { cores: 15 }));
+  const busy = at.node.order(["sleep", "600"]);
+  const waits = await at.function({ "index.mjs": "export default () => 1;" });
   await call(waits);
   await until(() => pids().length === 2);
   // Its place is taken, so the end of the next call brings none.
-  await node.run(busy);
-  expect(await node.hook("prolog", 1, 16)).toBe(0);
+  await at.node.run(busy);
+  expect(await at.node.hook("prolog", 1, 16)).toBe(0);
   expect(pids()).toEqual([]);
 });
 
 test("it goes first when others need its memory", async () => {
   const spare = await spareAfter(await version(1));
   const [worker] = pids().filter((pid) => pid !== spare);
-  await node.run(node.order(["sleep", "600"], { memoryMb: 7_900 }));
+  await at.node.run(at.node.order(["sleep", "600"], { memoryMb: 7_900 }));
   await until(() => !pids().includes(spare));
   expect(pids()).toEqual([worker]);
 });
 
 test("it is gone when a job takes the node, whether it has booted or not", async () => {
   await spareAfter(await version(1));
-  expect(await node.hook("prolog", 1, 16)).toBe(0);
+  expect(await at.node.hook("prolog", 1, 16)).toBe(0);
   expect(pids()).toEqual([]);
 });
 
 test("one that boots while a job comes is ended, for no call holds its core", async () => {
   await call(await version(1));
   await until(() => pids().length === 2);
-  expect(await node.hook("prolog", 1, 1)).toBe(0);
+  expect(await at.node.hook("prolog", 1, 1)).toBe(0);
   await until(() => pids().every(isFrozen));
 });
 
