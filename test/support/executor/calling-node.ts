@@ -1,5 +1,5 @@
-// A node with its executor for each test of the calling file, which calls functions on it; after the
-// test nothing of it may be left.
+// A node with its executor for each test of the calling file, which calls functions on it; after
+// the test nothing of it may be left.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest } from "@jest/globals";
 import { isStored } from "../../../src/model/call.js";
