@@ -29,6 +29,7 @@ import { examine } from "./doctor.js";
 import { BundleChecks } from "./functions/bundles.js";
 import { Directory } from "./functions/directory.js";
 import { MinWarm, type MinWarmDependencies } from "./functions/min-warm.js";
+import { CallIds, recordingFirst } from "./invocations/call-records.js";
 import { timeLimitsOf } from "./invocations/time-limits.js";
 import type { Parts } from "./startup/assemble.js";
 
@@ -63,11 +64,11 @@ export async function apiServer(
   const admission = admissionOf(config);
   const largestNode = () => parts.capacity.largestNode();
   const directory = new Directory({ ...parts, store, accounts });
-  const common = {
-    ...parts,
-    ...{ store, accounts, access, admission, largestNode, directory },
-    bundleChecks: new BundleChecks(),
-  };
+  const readable = recordingFirst(store, parts.live.unrecorded);
+  const callIds = new CallIds(store);
+  const limits = { access, admission, largestNode, directory };
+  const bundleChecks = new BundleChecks();
+  const common = { ...parts, ...limits, store: readable, accounts, callIds, bundleChecks };
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
     ...invocationHandlers(common),
     ...callHandlers(common),
@@ -78,10 +79,10 @@ export async function apiServer(
     ...clusterHandlers({
       ...parts,
       version,
-      store,
+      store: readable,
       examine: () => examine({ ...parts, config, version, store }),
     }),
-    ...billingHandlers({ store, accounts }),
+    ...billingHandlers({ store: readable, accounts }),
     ...authorityHandlers({ store, accounts, epochs, audit }),
   };
   register(server, handlers);

@@ -173,11 +173,8 @@ export class Executor implements HookHandlers {
     // Freezes first, because killing the others takes this process a while.
     const freezes = this.allowance.waitsForCores;
     const stands = !freezes || this.attempts.freeze(victims, line.answerMs / 2);
-    const eviction = this.attempts.evict(
-      victims,
-      `Slurm gave its resources to job ${job}`,
-      this.budget,
-    );
+    const given = `Slurm gave its resources to job ${job}`;
+    const eviction = this.attempts.evict(victims, given, this.budget);
     // Sent before the first report of their ends: the daemon would fill their places again.
     if (victims.length > 0) this.outbox.sayNow({ type: "budget", budget: this.usable });
     const removed = this.remover.stop();
@@ -272,6 +269,7 @@ export class Executor implements HookHandlers {
     const key = { invocation: order.invocation, attempt: order.attempt };
     if (this.attempts.has(key) || this.outbox.repeat(key)) return;
     const refusal = this.refusal(order);
+    if (order.voucher !== undefined) this.outbox.vouch(key, order.voucher);
     if (refusal === null) this.attempts.start(order, this.budget);
     else this.onEnded(key, notStarted("EVICTED", refusal));
   }

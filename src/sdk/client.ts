@@ -108,15 +108,17 @@ export class GleanerClient {
     );
   }
   /**
-   * Calls a function. The call is durable once this resolves; with waitMs it resolves later, with
-   * the answer if there is one by then.
+   * Calls a function. Without waitMs the call is durable once this resolves; with waitMs it
+   * resolves with the answer, or at that time with a durable call. A connection that breaks is not
+   * noticed by the caller: the request is sent again.
    */
   call(request: CallRequest, signal?: AbortSignal): Promise<CalledAnswer> {
     const timeoutMs = (request.waitMs ?? 0) + waitSlackMs;
-    return repeated(
-      () => this.post<"call">("/v1/calls", request, { timeoutMs, signal, keepsConnection: true }),
-      unsure("call"),
-    );
+    return repeated((isAgain) => {
+      const fresh = request.fresh === true && !isAgain;
+      const limits = { timeoutMs, signal, keepsConnection: true };
+      return this.post<"call">("/v1/calls", { ...request, fresh }, limits);
+    }, unsure("call"));
   }
   /** Calls a function once for each input; the tasks are numbered as the inputs are. */
   map(request: MapRequest): Promise<MapAnswer> {

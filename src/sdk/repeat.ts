@@ -11,13 +11,19 @@ import { BrokenOffError } from "./answer.js";
  */
 const pausesMs = [200, 800, 2_000, 4_000];
 
-/** `openEnd` says what may have happened if the daemon does not come back. */
-export async function repeated<T>(send: () => Promise<T>, openEnd: string): Promise<T> {
+/**
+ * `send` hears whether the request was sent before; `openEnd` says what may have happened if the
+ * daemon does not come back.
+ */
+export async function repeated<T>(
+  send: (isAgain: boolean) => Promise<T>,
+  openEnd: string,
+): Promise<T> {
   let brokenOff: BrokenOffError | null = null;
   for (const pauseMs of [0, ...pausesMs]) {
     if (pauseMs > 0) await pause(pauseMs);
     try {
-      return await send();
+      return await send(brokenOff !== null);
     } catch (error) {
       const isOpen = error instanceof GleanerError && error.code === "UNREACHABLE";
       if (error instanceof BrokenOffError) brokenOff = error;

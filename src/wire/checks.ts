@@ -59,6 +59,8 @@ const maxJobs = 65_536;
 /** Executors describe 8 processes (executor/containment/unkillable.ts, describe-process.ts). */
 const maxUnkillable = 64;
 const maxShownLength = 512;
+/** A call's settings have at most 64 KiB, and its other terms are short. */
+const maxVoucherBytes = 128 * 1024;
 /** A reason is one sentence. */
 const maxReasonLength = 1_000;
 /** PATH_MAX. */
@@ -156,6 +158,7 @@ const order = object<AttemptOrder>({
     object<Notice>({ signal: integer(1, 64), leadMs: integer(0, maxTimerMs), mainOnly: truth }),
   ),
   checkpointDirectory: orNull(path),
+  voucher: optional(bytes(maxVoucherBytes)),
 });
 
 const checkpoint = object<CheckpointOrder>({
@@ -220,7 +223,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
   }),
   budget: object({ type: type("budget"), budget: resources }),
   started: object({ type: type("started"), key, agoMs: milliseconds }),
-  ended: object({ type: type("ended"), report }),
+  ended: object({ type: type("ended"), report, voucher: optional(bytes(maxVoucherBytes)) }),
   jobBegan: object({
     type: type("jobBegan"),
     sequence: integer(1),

@@ -47,6 +47,8 @@ export interface AttemptOrder extends AttemptKey, ResourceRequest {
   readonly notice: Notice | null;
   /** Created as the user if missing, and kept when the attempt ends; null if none was requested. */
   readonly checkpointDirectory: string | null;
+  /** For a call that is not on record: shown with its report to a restarted gleanerd. */
+  readonly voucher?: Uint8Array | undefined;
 }
 
 /** An order for a worker. */
@@ -172,7 +174,12 @@ export type ExecutorMessage =
   /** The effective budget changed (after a budget order, or because a job came). */
   | { readonly type: "budget"; readonly budget: Resources }
   | { readonly type: "started"; readonly key: AttemptKey; readonly agoMs: number }
-  | { readonly type: "ended"; readonly report: AttemptReport }
+  /** `voucher` is that of its order, on another connection than the order's. */
+  | {
+      readonly type: "ended";
+      readonly report: AttemptReport;
+      readonly voucher?: Uint8Array | undefined;
+    }
   /** A job's prolog received its answer. */
   | {
       readonly type: "jobBegan";

@@ -44,6 +44,27 @@ test("a function is deployed and called, cold and then warm, as its caller", asy
   expect(JSON.parse(second.stdout)).toMatchObject({ calls: 2 });
 });
 
+test("a call that waits survives a kill of gleanerd, and each call is billed once", async () => {
+  await deploy("slow", "export default (ms) => new Promise((done) => setTimeout(done, ms, ms));");
+  const billed = async () => {
+    const { exitCode, stdout } = await at.site.glean(["bill", "--json"], { user });
+    expect(exitCode).toBe(0);
+    const { lines } = JSON.parse(stdout) as { lines: { invocations: number }[] };
+    return lines.reduce((sum, each) => sum + each.invocations, 0);
+  };
+  expect((await invoke("slow", "--input", "1")).stdout).toBe("1");
+  const before = await billed();
+  const answered = invoke("slow", "--input", "3000");
+  await at.until("the call to run", async () => {
+    const { stdout } = await at.site.glean(["queue", "--json"], { user });
+    return stdout.includes("RUNNING") || undefined;
+  });
+  await at.site.endDaemon("SIGKILL");
+  await at.site.startDaemon();
+  expect(await answered).toMatchObject({ exitCode: 0, stdout: "3000" });
+  expect(await billed()).toBe(before + 1);
+});
+
 test("a call is explained, traced and replayed", async () => {
   const lines = [
     "const pause = (ms) => new Promise((done) => setTimeout(done, ms));",

@@ -25,7 +25,7 @@ export async function callAndShow(
   form: CallForm,
 ): Promise<number> {
   const waitMs = form.async ? 0 : maxWaitMs;
-  const answer = await client.call({ requestId: randomUuid(), waitMs, ...asked });
+  const answer = await client.call({ requestId: randomUuid(), fresh: true, waitMs, ...asked });
   const id = String(answer.id);
   if (form.async) {
     print(form.json ? json({ id: answer.id }) : `${id}\n`);

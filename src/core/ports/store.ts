@@ -24,6 +24,7 @@ import type {
   NodeSpan,
   UtilizationInput,
 } from "../../model/records/utilization.js";
+import type { KeptAnswer, KeptLog, LogFilter } from "./answers.js";
 import type { FunctionStore } from "./functions.js";
 
 /** A submission as recorded. */
@@ -78,28 +79,17 @@ export interface AttemptResult {
   readonly phases: CallPhases | null;
 }
 
-/** The logs of one caller. */
-export interface LogFilter {
-  readonly uid: number;
-  /** The function's name, as its calls have it for this caller. */
-  readonly name: string;
-  /** Only those with larger numbers. */
-  readonly after: number;
-  readonly sinceMs: number;
-}
-
-export interface KeptLog {
-  readonly number: number;
-  /** 42 or 42_7. */
-  readonly id: string;
-  readonly endedAtMs: number;
-  readonly body: Uint8Array;
-}
-
-/** The answer of one call of a map. */
-export interface KeptAnswer {
-  readonly invocation: InvocationId;
-  readonly answer: CallAnswer;
+/** A call that was accepted before it is on record, with its attempts so far, in order. */
+export interface CallRecord {
+  /** One that reserveIds() returned. */
+  readonly id: InvocationId;
+  /** It has one invocation. */
+  readonly request: NewInvocations;
+  /** The result of the last one is null while it runs. */
+  readonly attempts: readonly {
+    readonly attempt: Attempt;
+    readonly result: AttemptResult | null;
+  }[];
 }
 
 export interface InvocationFilter {
@@ -149,6 +139,10 @@ export interface Submitted {
 export interface Store extends FunctionStore {
   /** `isNew` is false if an earlier request had the same id. */
   submit(request: NewInvocations): Promise<Submitted>;
+  /** Returns the first of `count` ids in a row, which only recordCall() gives to invocations. */
+  reserveIds(count: number): Promise<InvocationId>;
+  /** All of it at once. Returns false, and changes nothing, if its request is on record. */
+  recordCall(call: CallRecord): Promise<boolean>;
   /**
    * The invocations that are not final, in the order of their ids after `afterId`: a restarted
    * daemon continues with them.

@@ -1,28 +1,18 @@
 // Requests for calls of functions: one call, a map, their answers and what they printed.
 
-import type { FastifyReply } from "fastify";
 import { monotonicMs, nowMs } from "../../clock.js";
-import type { Store } from "../../core/ports/store.js";
-import { askedCall, askedCheck, checkInputs, labelFor } from "../../core/submission/call.js";
+import { askedCheck, labelFor } from "../../core/submission/call.js";
 import { GleanerError } from "../../model/errors.js";
-import { parseFunctionRef } from "../../model/functions/reference.js";
 import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.js";
 import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
 import { admitBundle, type BundleParts } from "../functions/bundles.js";
-import type { Directory } from "../functions/directory.js";
-import { ownInputs } from "../functions/own-inputs.js";
-import type { StoppedFunctions } from "../invocations/stopped-functions.js";
-import type { Waiters } from "../invocations/waiters.js";
-import { type Accepted, accept, type InvocationRoutes } from "./invocations.js";
+import { acceptCalls, type CallRoutes, requireWorkers } from "./calls/accepting.js";
+import { answerOne, awaited } from "./calls/synchronous.js";
+import { accept, type InvocationRoutes } from "./invocations.js";
 import { listAnswers, listOutcomes } from "./outcomes.js";
 import { type Caller, goneSignal } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
 import { theirs } from "./users.js";
-
-export interface CallRoutes extends InvocationRoutes {
-  readonly directory: Pick<Directory, "resolve" | "find">;
-  readonly stoppedFunctions: Pick<StoppedFunctions, "require">;
-}
 
 type CallHandlers = Pick<
   Handlers,
@@ -32,21 +22,16 @@ type CallHandlers = Pick<
 export function callHandlers(deps: CallRoutes): CallHandlers {
   return {
     call: async ({ caller, body, request, reply }) => {
-      const { requestId, timeLimitMs, waitMs, input } = body;
-      const accepted = await begin(deps, caller, body, [payloadOf(input)], {
-        requestId,
-        timeLimitMs,
-        tasks: null,
-      });
-      request.act = { action: "submit", subject: String(accepted.id), detail: body.function };
-      if (waitMs === 0) return { id: accepted.id, invocation: null, answer: null };
-      return awaited(deps, accepted, waitMs, reply);
+      const answered = await answerOne(deps, caller, body, goneSignal(reply));
+      request.act = { action: "submit", subject: String(answered.id), detail: body.function };
+      return answered;
     },
     map: async ({ caller, body, request }) => {
       const { requestId, timeLimitMs } = body;
       const inputs = body.inputs.map(payloadOf);
       const tasks = inputs.length;
-      const { id } = await begin(deps, caller, body, inputs, { requestId, timeLimitMs, tasks });
+      const asked = { requestId, function: body.function, timeLimitMs, tasks, inputs };
+      const { id } = await acceptCalls(deps, caller, asked);
       const detail = `${body.function}, ${tasks} inputs`;
       request.act = { action: "submit", subject: String(id), detail };
       return { id, tasks };
@@ -80,54 +65,6 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
   };
 }
 
-/** Accepts a call or a map; resolves once it is durable. */
-async function begin(
-  deps: CallRoutes,
-  caller: Caller,
-  { function: called }: { readonly function: string },
-  given: Parameters<typeof checkInputs>[0],
-  asked: { requestId: string; timeLimitMs: number | null; tasks: number | null },
-): Promise<Accepted> {
-  await deps.access.require(caller);
-  requireWorkers(deps.admission, "submit commands with glean batch");
-  await deps.reserve.require();
-  checkInputs(given);
-  const inputs = await ownInputs(deps.store, caller.uid, given);
-  const version = await deps.directory.resolve(caller, parseFunctionRef(called));
-  deps.stoppedFunctions.require(caller.uid, version);
-  const submission = askedCall(version, caller, asked);
-  return accept(deps, caller, { requestId: asked.requestId, submission, inputs });
-}
-
-/** Throws BAD_REQUEST, with what to do instead, on sites where no worker can stay warm. */
-function requireWorkers(
-  { longestInPilotMs }: Pick<InvocationRoutes["admission"], "longestInPilotMs">,
-  instead: string,
-): void {
-  if (typeof longestInPilotMs === "number")
-    throw new GleanerError(
-      "BAD_REQUEST",
-      `on this site functions run in Slurm jobs (placement.launcher: pilot), where workers cannot stay warm: ${instead}`,
-    );
-}
-
-/** The call as it is at its end, or after `waitMs`. */
-async function awaited(
-  { store, waiters }: { readonly store: Store; readonly waiters: Waiters },
-  { id }: Accepted,
-  waitMs: number,
-  reply: FastifyReply,
-): Promise<AnswerOf<"call">> {
-  await waiters.untilEnded({ kind: "invocation", id }, waitMs, goneSignal(reply));
-  const [invocation] = await store.listInvocations({ ids: [id], limit: 1 });
-  const answer = await store.answerOf(id);
-  return {
-    id,
-    invocation: invocation ?? null,
-    answer: answer === null ? null : answerText(answer),
-  };
-}
-
 /** A call that loads what is about to be deployed. */
 export function checkHandlers(
   deps: InvocationRoutes & BundleParts,
@@ -145,7 +82,7 @@ export function checkHandlers(
       const accepted = await accept(deps, caller, { requestId, submission, inputs });
       request.act = { action: "submit", subject: String(accepted.id), detail: submission.name };
       if (waitMs === 0) return { id: accepted.id, invocation: null, answer: null };
-      return awaited(deps, accepted, waitMs, reply);
+      return awaited(deps, accepted, waitMs, goneSignal(reply));
     },
   };
 }

@@ -13,7 +13,7 @@ import { newTasks, taskCountOf } from "../../core/submission/new-tasks.js";
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import type { InvocationId } from "../../model/ids.js";
-import type { Invocation } from "../../model/invocation.js";
+import type { Invocation, Submission } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { maxListed } from "../../wire/api/limits.js";
 import type { AskedOf, InvocationDetail } from "../../wire/api/types.js";
@@ -101,6 +101,25 @@ export interface Accepted {
   readonly tasks: number;
 }
 
+/** The submission with the site's defaults, if there is room for it. */
+export function admitted(
+  { live, largestNode, admission }: Pick<InvocationRoutes, "live" | "largestNode" | "admission">,
+  uid: number,
+  asked: AskedSubmission,
+  inputs: readonly Payload[],
+): Submission {
+  const share = live.of(uid);
+  const inputBytes = bytesOf(inputs);
+  const load = {
+    waiting: live.size,
+    ownWaiting: share.count,
+    ...entriesOf(live, uid),
+    documentBytes: live.documentBytes + inputBytes,
+    ownDocumentBytes: share.documentBytes + inputBytes,
+  };
+  return admit(asked, uid, load, largestNode(), admission);
+}
+
 /** Resolves once the submission is durable. */
 export async function accept(
   deps: InvocationRoutes,
@@ -109,16 +128,7 @@ export async function accept(
 ): Promise<Accepted> {
   const { live, store, dispatcher, checkpoints } = deps;
   const { uid, gid, user } = caller;
-  const share = live.of(uid);
-  const inputBytes = bytesOf(inputs ?? []);
-  const load = {
-    waiting: live.size,
-    ownWaiting: share.count,
-    ...entriesOf(live, uid),
-    documentBytes: live.documentBytes + inputBytes,
-    ownDocumentBytes: share.documentBytes + inputBytes,
-  };
-  const submission = admit(asked, uid, load, deps.largestNode(), deps.admission);
+  const submission = admitted(deps, uid, asked, inputs ?? []);
   if (submission.checkpoint) checkpoints.admit(uid, taskCountOf(submission));
   const made = { owner: { uid, gid, user }, submission, submittedAtMs: nowMs() };
   const { id, tasks, isNew } = await store.submit({

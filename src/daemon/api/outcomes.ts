@@ -1,7 +1,8 @@
 // How the tasks of a map ended: for clients that take results as they come.
 
 import { monotonicMs } from "../../clock.js";
-import type { KeptAnswer, Store } from "../../core/ports/store.js";
+import type { KeptAnswer } from "../../core/ports/answers.js";
+import type { Store } from "../../core/ports/store.js";
 import { type CallAnswer, inlineBytes } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";

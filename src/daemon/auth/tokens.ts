@@ -67,6 +67,11 @@ export class Secrets {
     return this.mac("ledger").toString("hex");
   }
 
+  /** The seal of what executors keep for gleanerd. */
+  voucherSeal(body: Uint8Array): Buffer {
+    return createHmac("sha256", this.mac("voucher")).update(body).digest();
+  }
+
   /**
    * Issues a bearer token for an identity, valid until `expiresAtMs` and while `epoch` is the
    * user's (see token-epochs.ts).

@@ -12,6 +12,7 @@ import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
 import { lostFacts, type Settler } from "../invocations/settle.js";
 import type { StartFailures } from "../invocations/start-failures.js";
+import type { Vouchers } from "../invocations/vouchers.js";
 import type { Assignment } from "../state/assignments.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
@@ -23,7 +24,8 @@ import * as reports from "./hook-reports.js";
 import { noteInterference } from "./interference.js";
 import { Liveness } from "./liveness.js";
 import { reconcile } from "./reconcile.js";
-import { believed, doubtOf, isRecording } from "./testimony.js";
+import { believed, doubtOf } from "./testimony.js";
+import { acknowledge } from "./vouched-ends.js";
 
 export interface ExecutorsDependencies extends CallSources {
   readonly registry: Registry;
@@ -33,6 +35,7 @@ export interface ExecutorsDependencies extends CallSources {
   readonly settler: Settler;
   readonly dispatcher: Dispatcher;
   readonly checkpoints: Checkpoints;
+  readonly vouchers: Pick<Vouchers, "read">;
   readonly guard: InterferenceGuard;
   readonly events: Events;
   readonly launcher: Launcher;
@@ -57,6 +60,7 @@ export type ExecutorConnection = Pick<
 const gaveUp = "gleanerd gave this executor up";
 
 type Message<Type extends ExecutorMessage["type"]> = ExecutorMessage & { readonly type: Type };
+type Ended = Omit<Message<"ended">, "type">;
 
 export class Executors {
   private readonly liveness: Liveness;
@@ -132,7 +136,7 @@ export class Executors {
         this.deps.dispatcher.kick();
         break;
       case "ended":
-        void this.ended(record, message.report);
+        void this.ended(record, message);
         break;
       case "jobBegan":
       case "jobEnded":
@@ -141,7 +145,7 @@ export class Executors {
         break;
       case "preempted":
         reports.notePreemption(record, message);
-        for (const report of message.evicted) void this.ended(record, report);
+        for (const report of message.evicted) void this.ended(record, { report });
         break;
       case "gpusUnused":
       case "unkillable":
@@ -197,14 +201,10 @@ export class Executors {
     record.line?.send({ type: "cancel", key: { invocation, attempt } });
   }
 
-  private async ended(record: ExecutorRecord, report: Message<"ended">["report"]): Promise<void> {
+  private async ended(record: ExecutorRecord, { report, voucher }: Ended): Promise<void> {
     const bounded = believed(record, report, this.deps);
     const key = { invocation: report.invocation, attempt: report.attempt };
-    if (bounded === null) {
-      // An end that is being recorded is acknowledged later; any other was recorded before.
-      if (!isRecording(record, key, this.deps.live)) record.line?.send({ type: "recorded", key });
-      return;
-    }
+    if (bounded === null) return acknowledge(record, report, voucher, this.deps);
     const { agoMs, ...told } = bounded;
     const facts = { ...told, endedAtMs: nowMs() - agoMs };
     const { assignments } = this.deps.live;
@@ -214,7 +214,8 @@ export class Executors {
     // The cores are free now; the next order need not wait for the disk.
     this.deps.dispatcher.kick();
     try {
-      await this.deps.settler.settle(await this.deps.results.keep(record, facts));
+      const { uid } = this.deps.live.get(report.invocation)!.owner;
+      await this.deps.settler.settle(await this.deps.results.keep(record, uid, facts));
     } catch {
       // The executor keeps the report until it is recorded, and repeats it when it reconnects.
       if (record.state === "gone")

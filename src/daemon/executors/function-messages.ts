@@ -12,7 +12,9 @@ export interface CallSources {
   readonly code: { supply(record: ExecutorRecord, version: VersionId): Promise<void> };
   readonly inputs: { supply(record: ExecutorRecord, wanted: WantedPiece): Promise<void> };
   /** Takes a large result; see daemon/functions/result-intake.ts. */
-  readonly results: { keep(record: ExecutorRecord, facts: EndFacts): Promise<EndFacts> };
+  readonly results: {
+    keep(record: ExecutorRecord, uid: number, facts: EndFacts): Promise<EndFacts>;
+  };
 }
 
 type OfFunctions = "warm" | "fetchBundle" | PieceMessage["type"];

@@ -6,11 +6,10 @@ import { pause } from "../../clock.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import { KeyedSemaphores, Semaphore } from "../../limits/semaphore.js";
 import { type StoredPayload, storedResult } from "../../model/call.js";
-import { assert, GleanerError, messageOf } from "../../model/errors.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
 import type { ExecutorId } from "../../model/ids.js";
 import type { AttemptKey, AttemptReport } from "../../wire/messages.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
-import type { LiveInvocations } from "../state/live.js";
 import { type Blobs, DifferentContentError } from "./blobs.js";
 import { QuotaError } from "./quota.js";
 
@@ -21,7 +20,6 @@ const maxOfNode = 4;
 const retryMs = 1_000;
 
 export interface ResultIntakeDependencies {
-  readonly live: LiveInvocations;
   readonly blobs: Pick<Blobs, "writeResult">;
   readonly log: Logger;
   readonly distrust: (record: ExecutorRecord, what: string) => void;
@@ -42,13 +40,13 @@ export class ResultIntake {
    * failure that says so. While the disk is full, the result stays on its node. Rejects if the node
    * is gone or has stopped sending: it will report the end again.
    */
-  async keep<Facts extends End>(record: ExecutorRecord, facts: Facts): Promise<Facts> {
+  async keep<Facts extends End>(record: ExecutorRecord, uid: number, facts: Facts): Promise<Facts> {
     const result = storedResult(facts.answer);
     if (result === null) return facts;
     for (;;) {
       try {
         await this.ofNodes.run(record.id, () =>
-          this.turns.run(() => this.take(record, facts, result)),
+          this.turns.run(() => this.take(record, uid, facts, result)),
         );
         return facts;
       } catch (error) {
@@ -69,18 +67,17 @@ export class ResultIntake {
 
   private async take(
     record: ExecutorRecord,
+    uid: number,
     { invocation, attempt }: AttemptKey,
     { blob, bytes }: StoredPayload,
   ): Promise<void> {
     const { line } = record;
     if (line === null) throw new GleanerError("UNREACHABLE", "its executor is not connected");
-    const owner = this.deps.live.get(invocation)?.owner;
-    assert(owner !== undefined, `invocation ${invocation}, which ends, is live`);
     const key = { invocation, attempt };
     const pieces = record.pieces.read(key, bytes, (wanted) => {
       line.send({ type: "fetchPiece", ...wanted });
     });
-    await this.deps.blobs.writeResult(owner.uid, { sha256: blob, bytes }, pieces);
+    await this.deps.blobs.writeResult(uid, { sha256: blob, bytes }, pieces);
   }
 }
 

@@ -19,6 +19,7 @@ import type { Documents } from "./documents.js";
 import type { KeepAlive } from "./keep-alive.js";
 import { type OrderDocuments, orderFor } from "./order.js";
 import { type EndFacts, lostFacts, type Settler } from "./settle.js";
+import type { Vouchers } from "./vouchers.js";
 
 /** A script of the largest size takes a second on a slow network. */
 const takeOrderMs = 2_000;
@@ -40,6 +41,8 @@ export interface DispatcherDependencies {
   readonly checkpoints: Checkpoints;
   readonly documents: Documents;
   readonly keepAlive?: Pick<KeepAlive, "keepMs">;
+  /** If omitted, the end of a call that is not on record is lost with this gleanerd. */
+  readonly vouchers?: Pick<Vouchers, "write">;
   readonly prediction?: Prediction;
   readonly avoidedBy?: PlacementPolicy["avoidedBy"];
 }
@@ -108,8 +111,16 @@ export class Dispatcher {
       endedAtMs: null,
       wallMs: null,
     };
+    const call = this.deps.live.unrecorded.get(id);
+    if (call !== undefined && call.recording === null) {
+      call.attempts.push({ attempt, result: null });
+      const voucher = this.deps.vouchers?.write(call, attempt);
+      this.order(live, record, { ...call.documents, voucher }, assignment);
+      return;
+    }
     let isRecorded = false;
     try {
+      await call?.recording;
       await this.deps.documents.with(live, async (submission) => {
         const input = await this.deps.documents.inputOf(live);
         await this.deps.checkpoints.keep(live, record.node);

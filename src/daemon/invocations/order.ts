@@ -12,13 +12,15 @@ export interface OrderDocuments {
   readonly submission: Submission;
   /** null for a command. */
   readonly input: Payload | null;
+  /** Only for a call that is not on record. */
+  readonly voucher?: Uint8Array | undefined;
 }
 
 /** `learnedKeepMs`: how long its worker stays idle, unless its function says so; null: as usual. */
 export function orderFor(
   invocation: Invocation,
   node: NodeName,
-  { submission, input }: OrderDocuments,
+  { submission, input, voucher }: OrderDocuments,
   checkpointDirectory: string | null,
   learnedKeepMs: number | null = null,
 ): AttemptOrder {
@@ -41,6 +43,7 @@ export function orderFor(
     stderrPath: stderrPattern === null ? stdoutPath : path(stderrPattern),
     notice: submission.notice ?? null,
     checkpointDirectory,
+    ...(voucher === undefined ? {} : { voucher }),
   };
   if (command.kind !== "call") {
     const environment = environmentFor(invocation, submission, attempt, node, checkpointDirectory);

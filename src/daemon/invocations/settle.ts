@@ -17,9 +17,12 @@ import {
 } from "../../model/invocation.js";
 import type { RateCard } from "../../model/records/account.js";
 import type { Events } from "../state/events.js";
-import { type LiveInvocations, wasEvicted } from "../state/live.js";
-import type { Live } from "../state/live-invocation.js";
+import type { LiveInvocations } from "../state/live.js";
+import { type Live, wasEvicted } from "../state/live-invocation.js";
+import type { UnrecordedCall } from "../state/unrecorded.js";
+import { recordSurely } from "./call-records.js";
 import type { StartFailures } from "./start-failures.js";
+import type { Voucher } from "./vouchers.js";
 
 /**
  * The facts of an end: from an executor's report, or from the daemon itself if the executor was
@@ -31,6 +34,9 @@ export type EndFacts = Omit<AttemptResult, "next" | "posting" | "answer" | "log"
   readonly log?: Uint8Array | undefined;
   readonly phases?: CallPhases | undefined;
 };
+
+/** What a posting depends on beside the end. */
+type Billed = Pick<Live, "cores" | "memoryMb" | "owner">;
 
 /** A full disk is not repaired sooner. */
 const retryMs = 1_000;
@@ -61,17 +67,15 @@ export class Settler {
   /**
    * Records the end of the running attempt. Resolves once it is durable; returns false for a stale
    * result, which changes nothing. Rejects, and logs it, if the store failed. The live state
-   * changes only after the record, so that no client sees what a crash could undo.
+   * changes only after the record, so that no client sees what a crash could undo; but a call that
+   * is recorded with its end ends first: its client runs it again after a crash.
    */
   async settle(facts: EndFacts): Promise<boolean> {
     try {
       return await this.record(facts);
     } catch (cause) {
       const { invocation, attempt, end } = facts;
-      const problem = { invocation, attempt, end, cause: messageOf(cause) };
-      this.unrecorded.say((suppressed) =>
-        this.log.error({ ...problem, suppressed }, "cannot record an end"),
-      );
+      this.noteUnrecorded({ invocation, attempt, end, cause: messageOf(cause) });
       throw cause;
     }
   }
@@ -85,32 +89,71 @@ export class Settler {
       );
       return false;
     }
+    const call = this.live.unrecorded.get(facts.invocation);
+    if (call?.recording != null) {
+      await call.recording.catch(() => undefined);
+      return this.record(facts);
+    }
     const { next, reason } = this.nextState(live, facts);
-    const { cores, memoryMb, owner } = live;
-    const posting = isBilled(facts.end)
-      ? postingOf(
-          {
-            invocation: facts.invocation,
-            attempt: facts.attempt,
-            uid: owner.uid,
-            user: owner.user,
-          },
-          { cores, memoryMb, wallMs: facts.wallMs },
-          this.policy.rate,
-          nowMs(),
-        )
-      : null;
+    const posting = this.postingOf(live, facts);
     const { startFailure: _, ...result } = facts;
     const { answer = null, log = null, phases = null } = facts;
-    const call = isFinal(next) ? { answer, log } : { answer: null, log: null };
-    const recorded = await this.store.endAttempt({
-      ...result,
-      ...{ reason, next, posting, phases },
-      ...call,
-    });
+    const kept = isFinal(next) ? { answer, log } : { answer: null, log: null };
+    const ended = { ...result, reason, next, posting, phases, ...kept };
+    if (call !== undefined) return this.endUnrecorded(live, call, facts, ended);
+    const recorded = await this.store.endAttempt(ended);
     if (!recorded || !isCurrent(live, facts)) return recorded;
     this.apply(live, facts, next, reason);
     return true;
+  }
+
+  /** null if it is not billed. */
+  private postingOf({ cores, memoryMb, owner: { uid, user } }: Billed, facts: EndFacts) {
+    const { invocation, attempt, end, wallMs } = facts;
+    if (!isBilled(end)) return null;
+    const whose = { invocation, attempt, uid, user };
+    return postingOf(whose, { cores, memoryMb, wallMs }, this.policy.rate, nowMs());
+  }
+
+  /**
+   * Records a call that an earlier gleanerd did not; its end is billed. Does nothing if its request
+   * is on record. Rejects if the store failed.
+   */
+  async settleVouched({ request, attempt }: Voucher, facts: EndFacts): Promise<void> {
+    const { startFailure: _, answer = null, log = null, phases = null, ...rest } = facts;
+    const next = facts.end as InvocationState;
+    // Earlier attempts were not billed, and nobody knows them any more.
+    const first = { attempt: 1, next };
+    const posting = this.postingOf({ ...attempt, owner: request.owner }, { ...facts, ...first });
+    const result = { ...rest, ...first, posting, answer, log, phases };
+    const attempts = [{ attempt: { ...attempt, number: 1 }, result }];
+    await this.store.recordCall({ id: facts.invocation, request, attempts });
+  }
+
+  /** An attempt that returns to the queue is recorded with the end of its call. */
+  private async endUnrecorded(
+    live: Live,
+    call: UnrecordedCall,
+    facts: EndFacts,
+    result: AttemptResult,
+  ): Promise<true> {
+    const { attempt } = call.attempts.pop()!;
+    call.attempts.push({ attempt, result });
+    this.apply(live, facts, result.next, result.reason, call);
+    if (isFinal(result.next)) await this.recordSurely(call);
+    return true;
+  }
+
+  private recordSurely(call: UnrecordedCall): Promise<void> {
+    return recordSurely(this.store, this.live.unrecorded, call, (cause) =>
+      this.noteUnrecorded({ invocation: call.id, cause: messageOf(cause) }),
+    );
+  }
+
+  private noteUnrecorded(problem: object): void {
+    this.unrecorded.say((suppressed) =>
+      this.log.error({ ...problem, suppressed }, "cannot record an end"),
+    );
   }
 
   /**
@@ -152,7 +195,13 @@ export class Settler {
     return { next: "PENDING", reason: facts.reason };
   }
 
-  private apply(live: Live, facts: EndFacts, next: InvocationState, reason: string | null): void {
+  private apply(
+    live: Live,
+    facts: EndFacts,
+    next: InvocationState,
+    reason: string | null,
+    call?: UnrecordedCall,
+  ): void {
     live.lostAttempts = facts.end === "LOST" ? live.lostAttempts + 1 : 0;
     if (facts.end === "EVICTED") wasEvicted(live, facts.wallMs);
     const { startFailures } = this.policy;
@@ -172,14 +221,11 @@ export class Settler {
     // A FAILED that the daemon set after lost executors is not a run, nor is one without a start.
     if (hasRun && (facts.end === "COMPLETED" || facts.end === "FAILED"))
       this.events.publish({ type: "functionRan", functionKey, wallMs: facts.wallMs });
-    this.live.finish(live, {
-      state: next,
-      reason,
-      exitCode: facts.exitCode,
-      signal: facts.signal,
-      endedAtMs: facts.endedAtMs,
-      wallMs: facts.wallMs,
-    });
+    const { exitCode, signal, endedAtMs, wallMs } = facts;
+    const end = { state: next, reason, exitCode, signal, endedAtMs, wallMs };
+    if (call !== undefined)
+      call.ended = { invocation: { ...live.invocation, ...end }, answer: facts.answer ?? null };
+    this.live.finish(live, end);
   }
 }
 

@@ -23,7 +23,7 @@ export class StoppedFunctions {
 
   constructor(
     private readonly live: LiveInvocations,
-    private readonly store: Pick<Store, "endPending">,
+    private readonly store: Pick<Store, "endPending" | "recordCall">,
     private readonly log: Logger,
   ) {}
 

@@ -6,6 +6,7 @@ import { assert } from "../../model/errors.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";
+import { record } from "./call-records.js";
 
 /**
  * How many are examined or ended per turn of the event loop: about 10 ms, so that other requests
@@ -15,7 +16,7 @@ export const perTurn = 5_000;
 
 interface Deps {
   readonly live: LiveInvocations;
-  readonly store: Pick<Store, "endPending">;
+  readonly store: Pick<Store, "endPending" | "recordCall">;
 }
 
 /** What was removed from the queue, so that none begins while its end is written. */
@@ -38,6 +39,9 @@ export async function endWithdrawn(
   ];
   let ended: number;
   try {
+    // What is not on record yet could not be ended there.
+    const calls = singles.flatMap(({ id }) => live.unrecorded.get(id) ?? []);
+    await Promise.all(calls.map((call) => record(store, live.unrecorded, call)));
     ended = await store.endPending(ranges, state, reason, endedAtMs);
   } catch (thrown) {
     for (const each of singles) live.restore(each);

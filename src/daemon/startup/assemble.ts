@@ -25,6 +25,7 @@ import { KeepAlive } from "../invocations/keep-alive.js";
 import { type SettlePolicy, Settler } from "../invocations/settle.js";
 import { type SlurmView, StartFailures } from "../invocations/start-failures.js";
 import { StoppedFunctions } from "../invocations/stopped-functions.js";
+import { Vouchers } from "../invocations/vouchers.js";
 import { Waiters } from "../invocations/waiters.js";
 import { Conditions } from "../records/conditions.js";
 import { DiskReserve, type StatDisk } from "../records/disk-reserve.js";
@@ -160,9 +161,10 @@ function sharedBy(
     nameOf: (id) => secrets.checkpointName(id),
   });
   const documents = new Documents(store);
+  const vouchers = new Vouchers((body) => secrets.voucherSeal(body));
   const waiters = new Waiters(live, events);
   const dispatcher = new Dispatcher({
-    ...{ live, registry, store, events, settler, log, checkpoints, documents },
+    ...{ live, registry, store, events, settler, log, checkpoints, documents, vouchers },
     keepAlive: new KeepAlive(events),
     prediction: learning,
     avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
@@ -178,6 +180,7 @@ function sharedBy(
     log,
     checkpoints,
     documents,
+    vouchers,
     waiters,
     guard,
     startFailures,

@@ -138,3 +138,11 @@ export function progressOf(invocation: Invocation): Progress {
   if (state === "PENDING" && attempt === 0 && reason === null) return untouched;
   return { state, startedAtMs, endedAtMs, attempt, exitCode, signal, reason, node, wallMs };
 }
+
+/**
+ * Records an eviction of one of its attempts, `afterMs` after its start. An invocation that saved
+ * its state continues from there: nobody knows how long the rest takes.
+ */
+export function wasEvicted(live: Live, afterMs: number): void {
+  if (live.digest.checkpointIn === null) live.ranMs = Math.max(live.ranMs, afterMs);
+}

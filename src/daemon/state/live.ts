@@ -17,8 +17,9 @@ import {
 import { step } from "../../model/machine.js";
 import { type Assignment, Assignments } from "./assignments.js";
 import type { Events } from "./events.js";
-import { Live, LiveSubmission, progressOf } from "./live-invocation.js";
+import { Live, LiveSubmission, progressOf, wasEvicted } from "./live-invocation.js";
 import { LiveRun } from "./live-run.js";
+import { UnrecordedCalls } from "./unrecorded.js";
 
 /** The tasks of an array that are not final; their common part is in memory once. */
 interface LiveArray {
@@ -47,6 +48,8 @@ export class LiveInvocations {
   /** Those of the running ones. */
   readonly assignments = new Assignments();
   readonly queue = new WaitingQueue<LiveRun>();
+  /** Those that are not on record yet; also some that have ended. */
+  readonly unrecorded = new UnrecordedCalls();
   /** By uid. */
   readonly coresHeld = new Map<string, number>();
   /** Over all users. */
@@ -287,12 +290,4 @@ export class LiveInvocations {
     if (held === 0) this.coresHeld.delete(user);
     else this.coresHeld.set(user, held);
   }
-}
-
-/**
- * Records an eviction of one of its attempts, `afterMs` after its start. An invocation that saved
- * its state continues from there: nobody knows how long the rest takes.
- */
-export function wasEvicted(live: Live, afterMs: number): void {
-  if (live.digest.checkpointIn === null) live.ranMs = Math.max(live.ranMs, afterMs);
 }

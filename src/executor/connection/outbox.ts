@@ -26,6 +26,7 @@ interface Item {
 
 export class Outbox {
   private readonly reports = new Map<string, Report>();
+  private readonly vouchers = new Map<string, Uint8Array>();
   private events: Item[] = [];
   /** null while there is no daemon. */
   private send: ((message: ExecutorMessage) => boolean) | null = null;
@@ -43,7 +44,7 @@ export class Outbox {
   /** A daemon has connected (and received `ready`): repeats everything it has not recorded. */
   attach(send: (message: ExecutorMessage) => boolean): void {
     this.send = send;
-    for (const item of this.reports.values()) this.tell(item);
+    for (const item of this.reports.values()) this.tell(this.vouched(item));
     const waiting = this.events;
     this.events = [];
     for (const { telling, atMs } of waiting) this.addEvent({ telling, atMs });
@@ -68,6 +69,11 @@ export class Outbox {
     this.tell(item);
   }
 
+  /** Keeps the voucher of an order until its report is recorded. */
+  vouch(key: AttemptKey, voucher: Uint8Array): void {
+    this.vouchers.set(keyText(key), voucher);
+  }
+
   /** Sends the report of this attempt again; returns false if no such report is waiting. */
   repeat(key: AttemptKey): boolean {
     const item = this.reports.get(keyText(key));
@@ -78,6 +84,7 @@ export class Outbox {
 
   recorded(key: AttemptKey): void {
     this.reports.delete(keyText(key));
+    this.vouchers.delete(keyText(key));
     if (this.reports.size === 0) this.onEmpty?.();
   }
 
@@ -91,6 +98,17 @@ export class Outbox {
         resolve();
       };
     });
+  }
+
+  /** The daemon may not be the one that sent the order. */
+  private vouched(item: Report): Report {
+    const voucher = this.vouchers.get(keyText(item.key));
+    if (voucher === undefined) return item;
+    const telling: Telling = (agoMs) => {
+      const message = item.telling(agoMs);
+      return message.type === "ended" ? { ...message, voucher } : message;
+    };
+    return { ...item, telling };
   }
 
   private addEvent(item: Item): void {

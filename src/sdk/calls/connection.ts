@@ -63,7 +63,9 @@ export class Connection {
     signal?.throwIfAborted();
     const request = await this.requestOf(name, input, options);
     try {
-      const asked = { ...request, waitMs: maxWaitMs };
+      // A program that names the request may have sent it before.
+      const fresh = options.requestId === undefined;
+      const asked = { ...request, fresh, waitMs: maxWaitMs };
       const { id, invocation, answer } = await this.client.call(asked, signal);
       if (invocation === null || !isFinal(invocation.state))
         return await this.result<Value>(String(id), signal === undefined ? {} : { signal });

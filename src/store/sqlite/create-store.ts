@@ -9,6 +9,8 @@ export type Thread = "write" | "read" | "report";
 /** Names every operation of the port; the compiler reports a missing one. */
 const threadOf = {
   submit: "write",
+  reserveIds: "write",
+  recordCall: "write",
   endPending: "write",
   submissionToRun: "write",
   inputToRun: "write",

@@ -14,7 +14,7 @@ export const callRoutes = {
     who: "user",
     does: "call a function",
     description:
-      "The call is durable before it runs. With waitMs the answer comes once a worker has answered, or at that time without one: wait for the invocation then.",
+      "Without waitMs the answer comes once the call is durable. With waitMs it comes once a worker has answered, or at that time without one: wait for the invocation then. A fresh call is recorded with its end, or when the wait is over. If the connection breaks meanwhile, send the request again, with the same requestId and without fresh: what is on record does not run again.",
     body: calls.callRequest,
     maxBytes: maxRequestBytes,
     answer: calls.calledAnswer,

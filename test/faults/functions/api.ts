@@ -5,6 +5,7 @@ import { functionHandlers } from "../../../src/daemon/api/functions.js";
 import type { Handlers } from "../../../src/daemon/api/server/register.js";
 import { BundleChecks } from "../../../src/daemon/functions/bundles.js";
 import { Directory } from "../../../src/daemon/functions/directory.js";
+import { CallIds } from "../../../src/daemon/invocations/call-records.js";
 import type { AnswerOf, RouteName } from "../../../src/wire/api/types.js";
 import type { Daemon } from "../site/daemon-host.js";
 import { type Person, people, type Users } from "../site/users.js";
@@ -46,8 +47,9 @@ export class Apis {
     const { parts, store } = daemon;
     const directory = new Directory({ ...parts, store, accounts });
     const bundleChecks = new BundleChecks();
+    const callIds = new CallIds(store);
     const routes = this.users.routes(daemon);
-    const common = { ...routes, ...parts, accounts, directory, bundleChecks };
+    const common = { ...routes, ...parts, accounts, directory, bundleChecks, callIds };
     return { ...callHandlers(common), ...functionHandlers(common) };
   }
 }

@@ -35,7 +35,8 @@ export class Callers {
     const { caller, requestId, called, body } = this.ask(1, false);
     const waitMs = chance.happens(0.5) ? 0 : chance.whole(1_000, 60_000);
     const [input] = body.inputs;
-    const asked = { body: { ...body, input, waitMs } };
+    // Only durable calls are simulated: the books demand that an intent is durable before it runs.
+    const asked = { body: { ...body, input, waitMs, fresh: false } };
     this.users.clients.send({
       waitMs,
       run: (daemon) => this.apis.ask(daemon, "call", caller, asked),

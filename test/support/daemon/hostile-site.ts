@@ -91,11 +91,11 @@ export class ScriptedExecutor {
     });
   }
 
-  ends(key: AttemptKey, change: Partial<AttemptReport> = {}): void {
+  ends(key: AttemptKey, change: Partial<AttemptReport> = {}, voucher?: Uint8Array): void {
     const { invocation, attempt } = key;
     const usage = { wallMs: 0, cpuMs: 0, maxRssMb: 0, agoMs: 0 };
     const report = { end: "COMPLETED", exitCode: 0, signal: null, reason: null, ...usage };
-    this.say({ type: "ended", report: { invocation, attempt, ...report, ...change } });
+    this.say({ type: "ended", report: { invocation, attempt, ...report, ...change }, voucher });
   }
 
   /** Resolves when `holds` does, or the connection is closed. */

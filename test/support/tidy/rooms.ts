@@ -34,7 +34,9 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     executors: ["auth", "invocations", "records", "state"],
     capacity: ["executors", "invocations", "records", "state"],
     "api/server": ["api", "auth"],
+    "api/calls": ["api", "api/server", "functions", "invocations", "state"],
     api: [
+      "api/calls",
       "api/server",
       "auth",
       "capacity",

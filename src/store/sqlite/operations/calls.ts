@@ -1,6 +1,7 @@
 // Inputs and answers of calls: kept with the invocation, removed when results are old.
 
-import type { AttemptResult, KeptLog, LogFilter } from "../../../core/ports/store.js";
+import type { KeptLog, LogFilter } from "../../../core/ports/answers.js";
+import type { AttemptResult } from "../../../core/ports/store.js";
 import { type CallAnswer, isStored, type Payload, type RemoteError } from "../../../model/call.js";
 import type { BlobHash, InvocationId } from "../../../model/ids.js";
 import type { Connection } from "../database.js";

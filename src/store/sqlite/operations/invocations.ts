@@ -1,6 +1,10 @@
 // Invocations and their submissions: accepted, listed, loaded, and ended while they wait.
 
-import type { InvocationFilter, LiveInvocation } from "../../../core/ports/store.js";
+import type {
+  InvocationFilter,
+  LiveInvocation,
+  NewInvocations,
+} from "../../../core/ports/store.js";
 import { digestOf } from "../../../core/submission/digest.js";
 import { type NewTasks, newTasks, taskCountOf } from "../../../core/submission/new-tasks.js";
 import { assert, GleanerError } from "../../../model/errors.js";
@@ -43,11 +47,38 @@ export function invocationWrites(
 
 function submit(database: Connection): Operations<"submit">["submit"] {
   const findRequest = requestFinder(database);
-  const nextId = database
+  const nextId = idFinder(database);
+  const insert = submissionInsert(database);
+  return (request) => {
+    const { requestId, owner } = request;
+    const earlier = findRequest.get(requestId);
+    if (earlier !== undefined) {
+      if (earlier.owner_uid !== owner.uid)
+        throw new GleanerError(
+          "NOT_ALLOWED",
+          "another user has used this request id already: send the request again under a new one",
+        );
+      return { id: earlier.id, tasks: earlier.tasks, isNew: false };
+    }
+    const id = nextId();
+    return { id, tasks: insert(id, request), isNew: true };
+  };
+}
+
+/** Returns the id that the next invocation gets. */
+export function idFinder(database: Connection): () => InvocationId {
+  const select = database
     .prepare<[], InvocationId>(
       "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'invocation'",
     )
     .pluck();
+  return () => select.get()!;
+}
+
+/** Inserts a submission under an id, and its invocations from that id on; returns their number. */
+export function submissionInsert(
+  database: Connection,
+): (id: InvocationId, request: NewInvocations) => number {
   const insertSubmission = database.prepare(
     `INSERT INTO submission (id, request_id, owner_uid, owner_gid, owner_user, name, cores, memory_mb,
        gpus, time_limit_ms, submitted_at_ms, tasks, function_key, checkpoint_in, document_bytes,
@@ -59,20 +90,10 @@ function submit(database: Connection): Operations<"submit">["submit"] {
   const keepDocuments = documentKeeper(database);
   const keepInputs = inputKeeper(database);
   const insertTasks = taskInserter(database);
-  const reserveIds = idReserver(database);
-  return (request) => {
+  const useIds = idReserver(database);
+  return (id, request) => {
     const { requestId, owner, submission, submittedAtMs } = request;
-    const earlier = findRequest.get(requestId);
-    if (earlier !== undefined) {
-      if (earlier.owner_uid !== owner.uid)
-        throw new GleanerError(
-          "NOT_ALLOWED",
-          "another user has used this request id already: send the request again under a new one",
-        );
-      return { id: earlier.id, tasks: earlier.tasks, isNew: false };
-    }
     const tasks = taskCountOf(submission);
-    const id = nextId.get()!;
     insertSubmission.run({
       id,
       requestId,
@@ -90,14 +111,14 @@ function submit(database: Connection): Operations<"submit">["submit"] {
       ...keepDocuments(owner.uid, submission),
     });
     insertTasks(newTasks(request, id));
-    reserveIds(id + tasks - 1);
+    useIds(id + tasks - 1);
     keepInputs(id, request.inputs ?? []);
-    return { id, tasks, isNew: true };
+    return tasks;
   };
 }
 
 /** The submission that was made with a request id. */
-const requestFinder = (database: Connection) =>
+export const requestFinder = (database: Connection) =>
   database.prepare<[string], { id: InvocationId; owner_uid: number; tasks: number }>(
     "SELECT id, owner_uid, tasks FROM submission WHERE request_id = ?",
   );
@@ -118,7 +139,7 @@ function taskInserter(database: Connection): (tasks: readonly NewTasks[]) => voi
 }
 
 /** Returns a function that keeps ids up to this one from being given again. */
-function idReserver(database: Connection): (last: number) => void {
+export function idReserver(database: Connection): (last: number) => void {
   const raise = database.prepare<{ last: number }>(
     "UPDATE sqlite_sequence SET seq = @last WHERE name = 'invocation' AND seq < @last",
   );

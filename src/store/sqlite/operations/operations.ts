@@ -8,6 +8,7 @@ import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { attemptReads, attemptWrites } from "./attempts.js";
 import { auditReads, auditWrites } from "./audit.js";
+import { callRecordWrites } from "./calls/records.js";
 import { callReads, callWrites } from "./calls.js";
 import { checkpointReads, checkpointWrites } from "./checkpoints.js";
 import { executorReads, executorWrites } from "./executors.js";
@@ -30,6 +31,7 @@ export function writeOperations(
     ...invocationWrites(database),
     ...attemptWrites(database, seal),
     ...callWrites(database),
+    ...callRecordWrites(database, seal),
     ...checkpointWrites(database),
     ...executorWrites(database),
     ...nodeWrites(database),

@@ -70,6 +70,12 @@ export const callRequest = z.strictObject({
     .max(maxWaitMs)
     .default(0)
     .describe("How long to wait for the answer; 0: not at all"),
+  fresh: z
+    .boolean()
+    .default(false)
+    .describe(
+      "With waitMs: this request has not been sent before, so nothing waits for gleanerd's disk",
+    ),
 });
 
 const remoteError = z.strictObject({

@@ -136,7 +136,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     },
     budget: { type: "budget", budget },
     started: { type: "started", key: others, agoMs: 0 },
-    ended: { type: "ended", report: { ...held, ...end } },
+    ended: { type: "ended", report: { ...held, ...end }, voucher: Buffer.alloc(1) },
     jobBegan: {
       type: "jobBegan",
       sequence: 1,

@@ -10,7 +10,6 @@ import { ResultIntake } from "../../../../src/daemon/functions/result-intake.js"
 import type { EndFacts } from "../../../../src/daemon/invocations/settle.js";
 import type { Assignment } from "../../../../src/daemon/state/assignments.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
-import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import { GleanerError } from "../../../../src/model/errors.js";
 import { blobHash, executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import type { WantedPiece } from "../../../../src/wire/calls.js";
@@ -68,7 +67,6 @@ const intake = () =>
   new ResultIntake({
     blobs,
     log,
-    live: { get: () => ({ owner: { uid: ada } }) } as unknown as LiveInvocations,
     distrust: (_record, what) => void distrusted.push(what),
   });
 
@@ -94,7 +92,7 @@ describe("a result", () => {
     const result = randomBytes(3 * mebibyte + 1);
     node = sending(result);
     const facts = factsOf(result);
-    expect(await intake().keep(record, facts)).toBe(facts);
+    expect(await intake().keep(record, ada, facts)).toBe(facts);
     expect(Buffer.from(files.kept.get(hashOf(result))!).equals(result)).toBe(true);
     expect(await store.loadBlob(ada, hashOf(result))).toMatchObject({ bytes: result.length });
   });
@@ -114,14 +112,14 @@ describe("a result", () => {
       return line.send(message);
     };
     record.line = { ...line, send: count };
-    await intake().keep(record, factsOf(result));
+    await intake().keep(record, ada, factsOf(result));
     expect(most).toBe(2);
   });
 
   test("that its user has no room for fails its call with a sentence, and is billed", async () => {
     const result = randomBytes(5 * mebibyte);
     node = sending(result);
-    const facts = await intake().keep(record, factsOf(result));
+    const facts = await intake().keep(record, ada, factsOf(result));
     expect(facts).toMatchObject({ end: "FAILED", wallMs: 5 });
     expect(facts.answer).toBeUndefined();
     expect(facts.reason).toMatch(/^its result of 5242880 bytes could not be kept: .*maxMbOfUser/);
@@ -139,7 +137,7 @@ describe("a result", () => {
       throw new GleanerError("LIMIT_REACHED", "gleanerd's disk is full");
     };
     const facts = factsOf(result);
-    expect(await intake().keep(record, facts)).toBe(facts);
+    expect(await intake().keep(record, ada, facts)).toBe(facts);
     expect([tries, files.kept.size]).toEqual([2, 1]);
   });
 
@@ -151,7 +149,7 @@ describe("a result", () => {
   ])("with %s than announced leaves nothing, and its node is not trusted", async (_, change) => {
     const result = randomBytes(mebibyte);
     node = sending(result, change);
-    await expect(intake().keep(record, factsOf(result))).rejects.toBeInstanceOf(GleanerError);
+    await expect(intake().keep(record, ada, factsOf(result))).rejects.toBeInstanceOf(GleanerError);
     expect(distrusted).toEqual([expect.stringMatching(/^its result is not what it announced/)]);
     expect([files.kept.size, files.unfinished]).toEqual([0, 0]);
     expect(await store.loadBlob(ada, hashOf(result))).toBeNull();
@@ -164,19 +162,21 @@ describe("a result", () => {
       if (message.type === "fetchPiece" && message.offset > mebibyte) record.line = null;
       else send(message);
     };
-    await expect(intake().keep(record, factsOf(result))).rejects.toThrow(/connection was lost/);
+    await expect(intake().keep(record, ada, factsOf(result))).rejects.toThrow(
+      /connection was lost/,
+    );
     expect(files.unfinished).toBe(0);
     node = send;
     connect();
     const facts = factsOf(result);
-    expect(await intake().keep(record, facts)).toBe(facts);
+    expect(await intake().keep(record, ada, facts)).toBe(facts);
     expect(distrusted).toEqual([]);
   });
 
   test("that its node does not have any more is refused, not waited for", async () => {
     node = () => record.pieces.arrived({ type: "noPiece", key, reason: "there is none" });
     const result = randomBytes(mebibyte);
-    await expect(intake().keep(record, factsOf(result))).rejects.toThrow(/there is none/);
+    await expect(intake().keep(record, ada, factsOf(result))).rejects.toThrow(/there is none/);
   });
 });
 

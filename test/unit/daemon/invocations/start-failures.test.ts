@@ -41,6 +41,7 @@ beforeEach(() => {
         withdrawn.push({ ids, state, reason });
         return ids.length;
       },
+      recordCall: async () => true,
     },
     log,
   );

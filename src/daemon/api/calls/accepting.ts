@@ -1,0 +1,61 @@
+// Accepts calls of functions and maps: once they are durable.
+
+import { askedCall, checkInputs } from "../../../core/submission/call.js";
+import type { Payload } from "../../../model/call.js";
+import { GleanerError } from "../../../model/errors.js";
+import { parseFunctionRef } from "../../../model/functions/reference.js";
+import type { Directory } from "../../functions/directory.js";
+import { ownInputs } from "../../functions/own-inputs.js";
+import type { CallIds } from "../../invocations/call-records.js";
+import type { StoppedFunctions } from "../../invocations/stopped-functions.js";
+import { type Accepted, accept, type InvocationRoutes } from "../invocations.js";
+import type { Caller } from "../server/caller.js";
+
+export interface CallRoutes extends InvocationRoutes {
+  readonly directory: Pick<Directory, "resolve" | "find">;
+  readonly stoppedFunctions: Pick<StoppedFunctions, "require">;
+  readonly callIds: Pick<CallIds, "take">;
+}
+
+export interface AskedCalls {
+  readonly requestId: string;
+  readonly function: string;
+  readonly timeLimitMs: number | null;
+  /** The number of inputs of a map; null for one call. */
+  readonly tasks: number | null;
+  readonly inputs: readonly Payload[];
+}
+
+/** Resolves once they are durable. */
+export async function acceptCalls(
+  deps: CallRoutes,
+  caller: Caller,
+  asked: AskedCalls,
+): Promise<Accepted> {
+  const submission = await askedOf(deps, caller, asked);
+  const inputs = await ownInputs(deps.store, caller.uid, asked.inputs);
+  return accept(deps, caller, { requestId: asked.requestId, submission, inputs });
+}
+
+/** What the calls ask for, if the caller may call the function. */
+export async function askedOf(deps: CallRoutes, caller: Caller, asked: AskedCalls) {
+  await deps.access.require(caller);
+  requireWorkers(deps.admission, "submit commands with glean batch");
+  await deps.reserve.require();
+  checkInputs(asked.inputs);
+  const version = await deps.directory.resolve(caller, parseFunctionRef(asked.function));
+  deps.stoppedFunctions.require(caller.uid, version);
+  return askedCall(version, caller, asked);
+}
+
+/** Throws BAD_REQUEST, with what to do instead, on sites where no worker can stay warm. */
+export function requireWorkers(
+  { longestInPilotMs }: Pick<InvocationRoutes["admission"], "longestInPilotMs">,
+  instead: string,
+): void {
+  if (typeof longestInPilotMs === "number")
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `on this site functions run in Slurm jobs (placement.launcher: pilot), where workers cannot stay warm: ${instead}`,
+    );
+}

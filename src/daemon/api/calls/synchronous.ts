@@ -1,0 +1,105 @@
+// One call of a function. If its client waits for the answer, nothing waits for the disk: the
+// client has the input, and the call is recorded with its end.
+
+import { nowMs } from "../../../clock.js";
+import { digestOf } from "../../../core/submission/digest.js";
+import { isStored } from "../../../model/call.js";
+import { newInvocation } from "../../../model/invocation.js";
+import { answerText, payloadOf } from "../../../wire/api/shapes/calls.js";
+import type { AnswerOf, AskedOf } from "../../../wire/api/types.js";
+import { record } from "../../invocations/call-records.js";
+import { UnrecordedCall } from "../../state/unrecorded.js";
+import { type Accepted, admitted } from "../invocations.js";
+import type { Caller } from "../server/caller.js";
+import { type AskedCalls, acceptCalls, askedOf, type CallRoutes } from "./accepting.js";
+
+/** If more ends are not on record, the disk does not keep up: then clients wait for it again. */
+const maxUnrecorded = 4_000;
+/** The terms travel with the order, too: the executor keeps them in a voucher. */
+const maxTermsBytes = 64 * 1024;
+
+type Answered = AnswerOf<"call">;
+
+/**
+ * Without waitMs resolves once the call is durable; with it once the call has ended, or with a
+ * durable call at that time.
+ */
+export async function answerOne(
+  deps: CallRoutes,
+  caller: Caller,
+  { waitMs, input, fresh, ...rest }: AskedOf<"call", "body">,
+  signal: AbortSignal,
+): Promise<Answered> {
+  const asked = { ...rest, inputs: [payloadOf(input)], tasks: null };
+  // What was sent before may be on record, where only the store finds it.
+  const isFull = deps.live.unrecorded.size >= maxUnrecorded;
+  const isKept = waitMs === 0 || !fresh || asked.inputs.some(isStored) || isFull;
+  const known = deps.live.unrecorded.madeBy(caller.uid, asked.requestId);
+  const call = known ?? (isKept ? null : await begin(deps, caller, asked));
+  if (call === null) {
+    const accepted = await acceptCalls(deps, caller, asked);
+    return waitMs === 0 ? notAwaited(accepted) : awaited(deps, accepted, waitMs, signal);
+  }
+  if (call.ended === null && waitMs > 0)
+    await deps.waiters.untilEnded({ kind: "invocation", id: call.id }, waitMs, signal);
+  if (call.ended !== null && waitMs > 0) return answerFrom(call.id, call.ended);
+  await record(deps.store, deps.live.unrecorded, call);
+  return waitMs === 0 ? notAwaited(call) : awaited(deps, call, 0, signal);
+}
+
+/** Takes the call into the queue; null if it must be durable first. */
+async function begin(
+  deps: CallRoutes,
+  caller: Caller,
+  asked: AskedCalls,
+): Promise<UnrecordedCall | null> {
+  const { live, dispatcher, callIds } = deps;
+  const { requestId, inputs } = asked;
+  const { uid, gid, user } = caller;
+  const wanted = await askedOf(deps, caller, asked);
+  const id = await callIds.take();
+  // Its client may have sent the request twice meanwhile.
+  const known = live.unrecorded.madeBy(uid, requestId);
+  if (known !== undefined) return known;
+  const submission = admitted(deps, uid, wanted, inputs);
+  const digest = digestOf(uid, submission, inputs);
+  if (digest.documentBytes > maxTermsBytes) return null;
+  const owner = { uid, gid, user };
+  const submittedAtMs = nowMs();
+  const call = new UnrecordedCall(id, { requestId, owner, submission, inputs, submittedAtMs });
+  const { name, cores, memoryMb, gpus, timeLimitMs } = submission;
+  const amounts = { cores, memoryMb, gpus, timeLimitMs };
+  const of = { id, arrayJobId: null, arrayTaskId: null, owner, name, ...amounts, submittedAtMs };
+  live.unrecorded.add(call);
+  live.add({ invocation: newInvocation(of), digest }, null);
+  dispatcher.kick();
+  return call;
+}
+
+const notAwaited = ({ id }: Pick<Accepted, "id">): Answered => ({
+  id,
+  invocation: null,
+  answer: null,
+});
+
+const answerFrom = (
+  id: Accepted["id"],
+  { invocation, answer }: NonNullable<UnrecordedCall["ended"]>,
+): Answered => ({ id, invocation, answer: answer === null ? null : answerText(answer) });
+
+/** The call as it is at its end, or after `waitMs`. */
+export async function awaited(
+  { store, waiters }: Pick<CallRoutes, "store" | "waiters">,
+  { id }: Pick<Accepted, "id">,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Answered> {
+  await waiters.untilEnded({ kind: "invocation", id }, waitMs, signal);
+  const [invocation] = await store.listInvocations({ ids: [id], limit: 1 });
+  const answer = await store.answerOf(id);
+  return {
+    id,
+    invocation: invocation ?? null,
+    answer: answer === null ? null : answerText(answer),
+  };
+}

@@ -1,0 +1,127 @@
+// Puts calls on record that were accepted before: when they end, and before somebody reads about
+// them.
+
+import { randomUUID } from "node:crypto";
+import { pause } from "../../clock.js";
+import type { InvocationFilter, ScanFilter, Store } from "../../core/ports/store.js";
+import type { InvocationId } from "../../model/ids.js";
+import type { UnrecordedCall, UnrecordedCalls } from "../state/unrecorded.js";
+
+/** A full disk is not repaired sooner. */
+const retryMs = 1_000;
+/** Reserved with one write to the disk. */
+const reservedIds = 500;
+
+type Records = Pick<Store, "recordCall">;
+
+/**
+ * Resolves once the call is on record as it is now: from then on it is like any other. Rejects if
+ * the store failed.
+ */
+export async function record(
+  store: Records,
+  calls: UnrecordedCalls,
+  call: UnrecordedCall,
+): Promise<void> {
+  if (calls.get(call.id) !== call) return;
+  call.recording ??= write(store, call)
+    .then(() => calls.remove(call))
+    .finally(() => {
+      call.recording = null;
+    });
+  await call.recording;
+}
+
+/** Like record(), for a call that has ended: tries until it succeeds. */
+export async function recordSurely(
+  store: Records,
+  calls: UnrecordedCalls,
+  call: UnrecordedCall,
+  failed: (cause: unknown) => void,
+): Promise<void> {
+  while (calls.get(call.id) === call)
+    try {
+      await record(store, calls, call);
+    } catch (cause) {
+      failed(cause);
+      await pause(retryMs);
+    }
+}
+
+async function write(store: Records, { id, request, attempts }: UnrecordedCall): Promise<void> {
+  const call = { id, request, attempts: [...attempts] };
+  if (await store.recordCall(call)) return;
+  // Its client used the id of an earlier request for a new one: it ran, and is billed.
+  await store.recordCall({ ...call, request: { ...request, requestId: randomUUID() } });
+}
+
+/** A store for readers: what they read about is put on record first. */
+export function recordingFirst(store: Store, calls: UnrecordedCalls): Store {
+  const recorded = async (chosen: (call: UnrecordedCall) => boolean) => {
+    await Promise.all([...calls].filter(chosen).map((call) => record(store, calls, call)));
+  };
+  const hasEnded = (call: UnrecordedCall) => call.ended !== null;
+  return {
+    ...store,
+    async listInvocations(filter) {
+      await recorded((call) => selects(filter, call));
+      return store.listInvocations(filter);
+    },
+    async scanInvocations(filter, afterId) {
+      await recorded((call) => selects(filter, call));
+      return store.scanInvocations(filter, afterId);
+    },
+    async listLogs(filter, limit) {
+      await recorded(hasEnded);
+      return store.listLogs(filter, limit);
+    },
+    async bill(filter) {
+      await recorded(hasEnded);
+      return store.bill(filter);
+    },
+    async verifyLedger(known) {
+      await recorded(hasEnded);
+      return store.verifyLedger(known);
+    },
+    async loadUtilization(fromMs, toMs) {
+      await recorded(hasEnded);
+      return store.loadUtilization(fromMs, toMs);
+    },
+  };
+}
+
+const selects = (
+  { uid, ids, arrayJobId }: Pick<InvocationFilter, "ids"> & ScanFilter,
+  call: UnrecordedCall,
+): boolean =>
+  (uid === undefined || uid === call.uid) &&
+  (ids === undefined || ids.includes(call.id)) &&
+  // A call belongs to no array.
+  arrayJobId === undefined;
+
+/** Ids for calls, from the store in blocks: a call waits for the disk only where none is left. */
+export class CallIds {
+  private next = 0;
+  private end = 0;
+  private reserving: Promise<void> | null = null;
+
+  constructor(private readonly store: Pick<Store, "reserveIds">) {}
+
+  async take(): Promise<InvocationId> {
+    while (this.next === this.end) await this.reserve();
+    return this.next++ as InvocationId;
+  }
+
+  private reserve(): Promise<void> {
+    this.reserving ??= this.store
+      .reserveIds(reservedIds)
+      .then((first) => {
+        this.next = first;
+        this.end = first + reservedIds;
+      })
+      .finally(() => {
+        this.reserving = null;
+      });
+    return this.reserving;
+  }
+}

@@ -1,0 +1,64 @@
+// Calls that are not on record: their clients have the inputs and wait for the answers, so a call
+// is recorded with its end, or before if somebody asks about it.
+
+import type { CallRecord, NewInvocations } from "../../core/ports/store.js";
+import type { CallAnswer } from "../../model/call.js";
+import type { InvocationId } from "../../model/ids.js";
+import type { Invocation } from "../../model/invocation.js";
+
+export class UnrecordedCall {
+  readonly attempts: CallRecord["attempts"][number][] = [];
+  /** The write that puts it on record, while it is in progress. */
+  recording: Promise<void> | null = null;
+  /** Its end, which clients may know before it is on record. */
+  ended: { readonly invocation: Invocation; readonly answer: CallAnswer | null } | null = null;
+
+  constructor(
+    readonly id: InvocationId,
+    readonly request: NewInvocations,
+  ) {}
+
+  get uid(): number {
+    return this.request.owner.uid;
+  }
+
+  /** All that an order needs. */
+  get documents() {
+    const { submission, inputs } = this.request;
+    return { submission, input: inputs?.[0] ?? null };
+  }
+}
+
+export class UnrecordedCalls implements Iterable<UnrecordedCall> {
+  private readonly byId = new Map<InvocationId, UnrecordedCall>();
+  private readonly byRequest = new Map<string, UnrecordedCall>();
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  add(call: UnrecordedCall): void {
+    this.byId.set(call.id, call);
+    this.byRequest.set(nameOf(call.uid, call.request.requestId), call);
+  }
+
+  get(id: InvocationId): UnrecordedCall | undefined {
+    return this.byId.get(id);
+  }
+
+  /** The call that a user's request has made. */
+  madeBy(uid: number, requestId: string): UnrecordedCall | undefined {
+    return this.byRequest.get(nameOf(uid, requestId));
+  }
+
+  remove(call: UnrecordedCall): void {
+    this.byId.delete(call.id);
+    this.byRequest.delete(nameOf(call.uid, call.request.requestId));
+  }
+
+  [Symbol.iterator](): Iterator<UnrecordedCall> {
+    return this.byId.values();
+  }
+}
+
+const nameOf = (uid: number, requestId: string): string => `${uid}/${requestId}`;
