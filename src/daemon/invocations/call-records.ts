@@ -10,7 +10,7 @@ import type { UnrecordedCall, UnrecordedCalls } from "../state/unrecorded.js";
 /** A full disk is not repaired sooner. */
 const retryMs = 1_000;
 /** Reserved with one write to the disk. */
-const reservedIds = 500;
+const reservedIds = 200;
 
 type Records = Pick<Store, "recordCall">;
 
@@ -99,29 +99,35 @@ const selects = (
   // A call belongs to no array.
   arrayJobId === undefined;
 
-/** Ids for calls, from the store in blocks: a call waits for the disk only where none is left. */
+/** Ids for calls, from the store in blocks: the next block is reserved before a call needs it. */
 export class CallIds {
   private next = 0;
   private end = 0;
-  private reserving: Promise<void> | null = null;
+  /** The first id of the next block. */
+  private ahead: Promise<InvocationId> | null = null;
 
   constructor(private readonly store: Pick<Store, "reserveIds">) {}
 
+  /** Rejects if no id is left and the store failed. */
   async take(): Promise<InvocationId> {
-    while (this.next === this.end) await this.reserve();
-    return this.next++ as InvocationId;
+    while (this.next === this.end) {
+      const ahead = this.reserve();
+      const first = await ahead;
+      if (this.ahead !== ahead) continue;
+      this.ahead = null;
+      this.next = first;
+      this.end = first + reservedIds;
+    }
+    const id = this.next++ as InvocationId;
+    if (this.end - this.next === reservedIds / 2) this.reserve().catch(() => undefined);
+    return id;
   }
 
-  private reserve(): Promise<void> {
-    this.reserving ??= this.store
-      .reserveIds(reservedIds)
-      .then((first) => {
-        this.next = first;
-        this.end = first + reservedIds;
-      })
-      .finally(() => {
-        this.reserving = null;
-      });
-    return this.reserving;
+  private reserve(): Promise<InvocationId> {
+    this.ahead ??= this.store.reserveIds(reservedIds).catch((thrown) => {
+      this.ahead = null;
+      throw thrown;
+    });
+    return this.ahead;
   }
 }

@@ -32,9 +32,23 @@ export class UnrecordedCall {
 export class UnrecordedCalls implements Iterable<UnrecordedCall> {
   private readonly byId = new Map<InvocationId, UnrecordedCall>();
   private readonly byRequest = new Map<string, UnrecordedCall>();
+  /** Requests that are being admitted. */
+  private readonly beginning = new Map<string, Promise<unknown>>();
 
   get size(): number {
     return this.byId.size;
+  }
+
+  /** `make` adds the call of a user's request, or resolves with null: then it is not one of these. */
+  begin(
+    uid: number,
+    requestId: string,
+    make: () => Promise<UnrecordedCall | null>,
+  ): Promise<UnrecordedCall | null> {
+    const name = nameOf(uid, requestId);
+    const begun = make().finally(() => this.beginning.delete(name));
+    this.beginning.set(name, begun);
+    return begun;
   }
 
   add(call: UnrecordedCall): void {
@@ -46,9 +60,11 @@ export class UnrecordedCalls implements Iterable<UnrecordedCall> {
     return this.byId.get(id);
   }
 
-  /** The call that a user's request has made. */
-  madeBy(uid: number, requestId: string): UnrecordedCall | undefined {
-    return this.byRequest.get(nameOf(uid, requestId));
+  /** The call that a user's request has made, or is about to make. */
+  async madeBy(uid: number, requestId: string): Promise<UnrecordedCall | undefined> {
+    const name = nameOf(uid, requestId);
+    await this.beginning.get(name)?.catch(() => undefined);
+    return this.byRequest.get(name);
   }
 
   remove(call: UnrecordedCall): void {

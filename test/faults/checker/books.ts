@@ -3,6 +3,7 @@
 
 import type {
   AttemptResult,
+  CallRecord,
   Drain,
   IdRange,
   NewInvocations,
@@ -10,13 +11,14 @@ import type {
 } from "../../../src/core/ports/store.js";
 import { type InvocationId, invocationId, type NodeName } from "../../../src/model/ids.js";
 import type { Attempt, AttemptEnd, InvocationState } from "../../../src/model/invocation.js";
-import type { AttemptKey } from "../../../src/wire/messages.js";
+import type { AttemptKey, AttemptReport } from "../../../src/wire/messages.js";
 import type { Disk } from "../site/disk.js";
 import type { SimulatedNode } from "../site/node.js";
 import type { World } from "../site/world.js";
 import type { Process } from "../timeline.js";
 import { CallBook } from "./calls.js";
 import { Causes } from "./causes.js";
+import { UnrecordedBook } from "./unrecorded.js";
 
 /** The site's prices and limits, written down once more. */
 const microCreditsPerCoreSecond = 278n;
@@ -86,10 +88,12 @@ export class Books {
 
   readonly causes: Causes;
   readonly calls: CallBook;
+  readonly unrecorded: UnrecordedBook;
 
   constructor(private readonly world: World) {
     this.causes = new Causes(() => world.nowMs);
     this.calls = new CallBook(world);
+    this.unrecorded = new UnrecordedBook(() => world.nowMs);
   }
 
   private demand(holds: boolean, sentence: string): void {
@@ -148,8 +152,9 @@ export class Books {
     this.demand(!this.ordersSeen.has(name), `attempt ${name} is run twice`);
     this.ordersSeen.add(name);
     const account = this.accounts.get(key.invocation);
+    const isDurable = account !== undefined && account.attempt >= key.attempt;
     this.demand(
-      account !== undefined && account.attempt >= key.attempt,
+      isDurable || this.unrecorded.has(key),
       `attempt ${name} is run before its intent was durable`,
     );
   }
@@ -170,8 +175,9 @@ export class Books {
       account !== undefined &&
       (account.attempt > key.attempt ||
         (account.attempt === key.attempt && account.state !== "running"));
+    const isOnRecord = (requestId: string) => this.requests.has(requestId);
     this.demand(
-      isDurable,
+      isDurable || this.unrecorded.mayBeForgotten(key, isOnRecord),
       `the result of attempt ${nameOf(key)} is forgotten before it is durable`,
     );
   }
@@ -180,9 +186,11 @@ export class Books {
    * An executor sends the end of an attempt; for an attempt that has already ended, this must
    * change nothing.
    */
-  reported(key: AttemptKey): void {
-    const account = this.accounts.get(key.invocation);
-    if (account?.state !== "running" || account.attempt !== key.attempt) this.counts.refused++;
+  reported(report: AttemptReport, isVouched: boolean): void {
+    this.unrecorded.reported(report, isVouched);
+    const account = this.accounts.get(report.invocation);
+    const isRunning = account?.state === "running" && account.attempt === report.attempt;
+    if (!isRunning && !this.unrecorded.has(report)) this.counts.refused++;
   }
 
   /** The newest attempt that was committed. */
@@ -195,7 +203,9 @@ export class Books {
   committed(name: string, args: readonly unknown[], value: unknown): void {
     if (name === "submit") this.submitted(args[0] as NewInvocations, value as Submitted);
     else if (name === "beginAttempt") this.begun(args[0] as Attempt);
-    else if (name === "endAttempt") {
+    else if (name === "recordCall") {
+      if (value === true) this.callRecorded(args[0] as CallRecord);
+    } else if (name === "endAttempt") {
       if (value === true) this.recorded(args[0] as AttemptResult);
     } else if (name === "endPending") {
       const ids = (args[0] as readonly IdRange[]).flatMap(([first, last]) =>
@@ -261,6 +271,17 @@ export class Books {
     }
   }
 
+  /** All of a call at once; without its input, if an earlier gleanerd accepted it. */
+  private callRecorded({ id, request, attempts }: CallRecord): void {
+    this.submitted(request, { id, tasks: 1, isNew: true });
+    const isVouched = request.inputs?.length === 0;
+    for (const { attempt, result } of attempts) {
+      const number = isVouched ? this.unrecorded.shownOf(id) : attempt.number;
+      this.begun(attempt, this.unrecorded.orderedAtMs({ invocation: id, attempt: number }));
+      if (result !== null) this.recorded(result, number);
+    }
+  }
+
   /** A user was told that it is accepted. */
   acknowledged(requestId: string, id: number, tasks: number): void {
     const ids = this.requests.get(requestId);
@@ -270,7 +291,10 @@ export class Books {
     );
   }
 
-  private begun({ invocation, number, node, executor }: Attempt): void {
+  private begun(
+    { invocation, number, node, executor }: Attempt,
+    begunAtMs = this.world.nowMs,
+  ): void {
     const account = this.accounts.get(invocation)!;
     this.demand(
       account.state === "waiting" && number === account.attempt + 1,
@@ -279,13 +303,13 @@ export class Books {
     account.state = "running";
     account.attempt = number;
     account.nodes.push(node);
-    account.begun = { node, executor, begunAtMs: this.world.nowMs };
+    account.begun = { node, executor, begunAtMs };
     this.counts.attempts++;
   }
 
-  private recorded(result: AttemptResult): void {
+  private recorded(result: AttemptResult, ran = result.attempt): void {
     const { invocation, attempt, end, next, wallMs, posting } = result;
-    const name = nameOf(result);
+    const name = nameOf({ invocation, attempt: ran });
     const account = this.accounts.get(invocation)!;
     this.demand(
       account.state === "running" && account.attempt === attempt,
@@ -297,7 +321,7 @@ export class Books {
     if (end === "LOST") this.counts.lost++;
     this.demand(billed.has(end) === (posting !== null), `${name}, ${end}, is billed wrongly`);
     this.checkResult(name, result);
-    this.calls.recorded(result);
+    this.calls.recorded({ ...result, attempt: ran });
     if (posting === null) return;
     const { cores, memoryMb, user } = account;
     this.counts.ended++;

@@ -29,6 +29,13 @@ interface Account {
   answer: CallAnswer | null | undefined;
 }
 
+/** What a handler begins with. */
+interface Found {
+  readonly version: string;
+  readonly uid: number;
+  readonly payload: Uint8Array;
+}
+
 interface Answered {
   readonly kind: string;
   readonly text?: string;
@@ -52,6 +59,9 @@ export class CallBook {
   private readonly asked = new Map<string, AskedCall>();
   private readonly accounts = new Map<InvocationId, Account>();
   private readonly answers = new Map<string, Answered>();
+  /** By invocation: runs, and what users heard, of calls that are not on record. */
+  private readonly early = new Map<InvocationId, readonly { key: AttemptKey; found: Found }[]>();
+  private readonly heard = new Map<InvocationId, [CallAnswer["kind"] | null, string | null]>();
 
   constructor(private readonly world: World) {
     this.functions = new FunctionBook(() => world.nowMs);
@@ -87,10 +97,12 @@ export class CallBook {
       this.demand(false, `${requestId} became calls without inputs, or nobody asked`);
       return;
     }
+    // The input of a call that an earlier gleanerd accepted is with its client.
+    const isKept = inputs.length > 0;
     const isAsAsked =
       owner.uid === asked.caller &&
       ids.length === asked.inputs.length &&
-      inputs.length === ids.length &&
+      (!isKept || inputs.length === ids.length) &&
       (arrayTasks !== null) === asked.isMap;
     this.demand(isAsAsked, `${requestId} became other calls than ${owner.user} asked for`);
     const version = command.version as VersionId;
@@ -100,17 +112,25 @@ export class CallBook {
     );
     ids.forEach((id, at) => {
       const input = asked.inputs[at]!;
-      this.demand(isSame(inputs[at], input), `call ${id} was recorded with another input`);
+      this.demand(
+        !isKept || isSame(inputs[at], input),
+        `call ${id} was recorded with another input`,
+      );
       const asks = inputIn(input);
       const { uid } = owner;
       this.accounts.set(id, { input, asks, version, uid, timeLimitMs, answer: undefined });
+      this.recallRuns(id);
     });
   }
 
   /** A worker's handler begins with it. */
-  ran(key: AttemptKey, found: { version: string; uid: number; payload: Uint8Array }): void {
+  ran(key: AttemptKey, found: Found): void {
     const account = this.accounts.get(key.invocation);
-    if (account === undefined) return; // the order came before its intent, which is told elsewhere
+    if (account === undefined) {
+      // Whether it may run before its record is told elsewhere.
+      this.early.set(key.invocation, [...(this.early.get(key.invocation) ?? []), { key, found }]);
+      return;
+    }
     const name = `call ${key.invocation}.${key.attempt}`;
     this.demand(
       found.version === account.version,
@@ -122,6 +142,12 @@ export class CallBook {
       `${name} ran with another input`,
     );
     this.world.books.counts.calls++;
+  }
+
+  /** What a call did, and what its user heard, before its record. */
+  private recallRuns(id: InvocationId): void {
+    for (const { key, found } of this.early.get(id) ?? []) this.ran(key, found);
+    this.early.delete(id);
   }
 
   answered(key: AttemptKey, answer: Answered): void {
@@ -148,6 +174,8 @@ export class CallBook {
     this.checkLog(name, account, end === "COMPLETED", log);
     this.demand(account.answer === undefined, `${name} has ended twice`);
     account.answer = answer;
+    const heard = this.heard.get(invocation);
+    if (heard !== undefined) this.read(invocation, ...heard);
     if (answer !== null) this.checkAnswer(name, { invocation, attempt }, answer);
     this.demand(
       (end === "COMPLETED") === (answer?.kind === "result"),
@@ -224,6 +252,8 @@ export class CallBook {
   /** A user reads how a call ended. */
   read(id: InvocationId, kind: CallAnswer["kind"] | null, text: string | null): void {
     const account = this.accounts.get(id);
+    if (account?.answer === undefined) this.heard.set(id, [kind, text]);
+    // An answer of a call that its client waited for may come before its record.
     if (account === undefined) return;
     const { answer, version, uid, input } = account;
     this.world.books.counts.read++;

@@ -135,13 +135,14 @@ export class Link {
     this.daemon = new End(this, daemon, (message) => {
       const checked = checkDaemonMessage(message);
       if (checked.type === "recorded") books.forgets(checked.key);
+      if (checked.type === "start") books.unrecorded.ordered(checked.order);
       if (checked.type === "stop" || checked.type === "drain") books.causes.takes(executor.name);
       if (checked.type === "budget") books.causes.budgetTold(executor.name, checked.budget);
       return sabotage.toExecutor?.(checked, world) ?? [checked];
     });
     this.executor = new End(this, executor, (message) => {
       const checked = checkExecutorMessage(message);
-      if (checked.type === "ended") books.reported(checked.report);
+      if (checked.type === "ended") books.reported(checked.report, checked.voucher !== undefined);
       return sabotage.toDaemon?.(checked, world) ?? [checked];
     });
     this.daemon.other = this.executor;

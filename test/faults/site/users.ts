@@ -4,6 +4,7 @@
 import { cancel } from "../../../src/daemon/api/cancel.js";
 import type { FunctionRoutes } from "../../../src/daemon/api/functions.js";
 import { type Asked, accept, type InvocationRoutes } from "../../../src/daemon/api/invocations.js";
+import { recordingFirst } from "../../../src/daemon/invocations/call-records.js";
 import { GleanerError } from "../../../src/model/errors.js";
 import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import type { RequestedSubmission } from "../../../src/model/invocation.js";
@@ -37,7 +38,7 @@ export class Users {
     const { parts } = daemon;
     return {
       ...parts,
-      store: daemon.store,
+      store: recordingFirst(daemon.store, parts.live.unrecorded),
       accounts: { byName: async () => null },
       access: { require: async () => {} },
       reserve: { require: async () => {} },

@@ -34,8 +34,11 @@ export async function answerOne(
   // What was sent before may be on record, where only the store finds it.
   const isFull = deps.live.unrecorded.size >= maxUnrecorded;
   const isKept = waitMs === 0 || !fresh || asked.inputs.some(isStored) || isFull;
-  const known = deps.live.unrecorded.madeBy(caller.uid, asked.requestId);
-  const call = known ?? (isKept ? null : await begin(deps, caller, asked));
+  const { unrecorded } = deps.live;
+  const known = await unrecorded.madeBy(caller.uid, asked.requestId);
+  const begun = () =>
+    unrecorded.begin(caller.uid, asked.requestId, () => begin(deps, caller, asked));
+  const call = known ?? (isKept ? null : await begun());
   if (call === null) {
     const accepted = await acceptCalls(deps, caller, asked);
     return waitMs === 0 ? notAwaited(accepted) : awaited(deps, accepted, waitMs, signal);
@@ -58,9 +61,6 @@ async function begin(
   const { uid, gid, user } = caller;
   const wanted = await askedOf(deps, caller, asked);
   const id = await callIds.take();
-  // Its client may have sent the request twice meanwhile.
-  const known = live.unrecorded.madeBy(uid, requestId);
-  if (known !== undefined) return known;
   const submission = admitted(deps, uid, wanted, inputs);
   const digest = digestOf(uid, submission, inputs);
   if (digest.documentBytes > maxTermsBytes) return null;

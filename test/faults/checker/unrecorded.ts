@@ -1,0 +1,61 @@
+// The books of calls that run before they are on record: whether gleanerd may do without a record
+// of them, and which of their attempts it is about.
+
+import type { NewInvocations } from "../../../src/core/ports/store.js";
+import type { InvocationId } from "../../../src/model/ids.js";
+import type { AttemptKey, AttemptOrder, AttemptReport } from "../../../src/wire/messages.js";
+import { unpack } from "../../../src/wire/packing.js";
+
+const sealBytes = 32;
+
+interface Order {
+  readonly requestId: string;
+  readonly atMs: number;
+  /** As its executor reports it; null until then. */
+  end: AttemptReport["end"] | null;
+}
+
+export class UnrecordedBook {
+  private readonly orders = new Map<string, Order>();
+  /** The attempts that were shown with their vouchers. */
+  private readonly shown = new Map<InvocationId, number>();
+
+  constructor(private readonly nowMs: () => number) {}
+
+  ordered({ invocation, attempt, voucher }: AttemptOrder): void {
+    if (voucher === undefined) return;
+    const terms = unpack(voucher.subarray(sealBytes)) as { request: NewInvocations };
+    const { requestId } = terms.request;
+    this.orders.set(nameOf({ invocation, attempt }), { requestId, atMs: this.nowMs(), end: null });
+  }
+
+  reported({ invocation, attempt, end }: AttemptReport, isShown: boolean): void {
+    const order = this.orders.get(nameOf({ invocation, attempt }));
+    if (order !== undefined) order.end = end;
+    if (isShown) this.shown.set(invocation, attempt);
+  }
+
+  /** Its order says that it is not on record. */
+  has(key: AttemptKey): boolean {
+    return this.orders.has(nameOf(key));
+  }
+
+  orderedAtMs(key: AttemptKey): number | undefined {
+    return this.orders.get(nameOf(key))?.atMs;
+  }
+
+  /** The attempt that a later gleanerd records as the first. */
+  shownOf(invocation: InvocationId): number {
+    return this.shown.get(invocation) ?? 1;
+  }
+
+  /** Its client sent the request again, which is on record, or nothing of it is billed. */
+  mayBeForgotten(key: AttemptKey, isOnRecord: (requestId: string) => boolean): boolean {
+    const order = this.orders.get(nameOf(key));
+    if (order === undefined) return false;
+    const { requestId, end } = order;
+    return end === "EVICTED" || end === "LOST" || end === "CANCELLED" || isOnRecord(requestId);
+  }
+}
+
+const nameOf = ({ invocation, attempt }: AttemptKey): string => `${invocation}.${attempt}`;
