@@ -31,40 +31,46 @@ export class UnrecordedCall {
 
 export class UnrecordedCalls implements Iterable<UnrecordedCall> {
   private readonly byId = new Map<InvocationId, UnrecordedCall>();
-  private readonly byRequest = new Map<string, UnrecordedCall>();
-  /** Requests that are being admitted. */
-  private readonly beginning = new Map<string, Promise<unknown>>();
+  /** Also requests that are being admitted. */
+  private readonly byRequest = new Map<string, Promise<UnrecordedCall | null>>();
 
   get size(): number {
     return this.byId.size;
   }
 
-  /** `make` adds the call of a user's request, or resolves with null: then it is not one of these. */
+  /** `make` adds the call of a request, or resolves with null: then it is not one of these. */
   begin(
     uid: number,
     requestId: string,
     make: () => Promise<UnrecordedCall | null>,
   ): Promise<UnrecordedCall | null> {
     const name = nameOf(uid, requestId);
-    const begun = make().finally(() => this.beginning.delete(name));
-    this.beginning.set(name, begun);
+    const forget = () => this.byRequest.delete(name);
+    const begun = make().then(
+      (call) => {
+        if (call === null) forget();
+        return call;
+      },
+      (thrown) => {
+        forget();
+        throw thrown;
+      },
+    );
+    this.byRequest.set(name, begun);
     return begun;
   }
 
   add(call: UnrecordedCall): void {
     this.byId.set(call.id, call);
-    this.byRequest.set(nameOf(call.uid, call.request.requestId), call);
   }
 
   get(id: InvocationId): UnrecordedCall | undefined {
     return this.byId.get(id);
   }
 
-  /** The call that a user's request has made, or is about to make. */
-  async madeBy(uid: number, requestId: string): Promise<UnrecordedCall | undefined> {
-    const name = nameOf(uid, requestId);
-    await this.beginning.get(name)?.catch(() => undefined);
-    return this.byRequest.get(name);
+  /** The call that a user's request has begun, if any. */
+  madeBy(uid: number, requestId: string): Promise<UnrecordedCall | null> | undefined {
+    return this.byRequest.get(nameOf(uid, requestId));
   }
 
   remove(call: UnrecordedCall): void {

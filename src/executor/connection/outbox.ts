@@ -19,6 +19,14 @@ interface Report extends Item {
   readonly key: AttemptKey;
 }
 
+/** What came with an order, and the daemon that sent it. */
+interface Voucher {
+  readonly voucher: Uint8Array;
+  readonly orderer: Send | null;
+}
+
+type Send = (message: ExecutorMessage) => boolean;
+
 interface Item {
   readonly telling: Telling;
   readonly atMs: number;
@@ -26,10 +34,10 @@ interface Item {
 
 export class Outbox {
   private readonly reports = new Map<string, Report>();
-  private readonly vouchers = new Map<string, Uint8Array>();
+  private readonly vouchers = new Map<string, Voucher>();
   private events: Item[] = [];
   /** null while there is no daemon. */
-  private send: ((message: ExecutorMessage) => boolean) | null = null;
+  private send: Send | null = null;
   private onEmpty: (() => void) | null = null;
 
   get isFull(): boolean {
@@ -42,9 +50,9 @@ export class Outbox {
   }
 
   /** A daemon has connected (and received `ready`): repeats everything it has not recorded. */
-  attach(send: (message: ExecutorMessage) => boolean): void {
+  attach(send: Send): void {
     this.send = send;
-    for (const item of this.reports.values()) this.tell(this.vouched(item));
+    for (const item of this.reports.values()) this.tellReport(item);
     const waiting = this.events;
     this.events = [];
     for (const { telling, atMs } of waiting) this.addEvent({ telling, atMs });
@@ -66,19 +74,19 @@ export class Outbox {
   report(key: AttemptKey, telling: Telling): void {
     const item = { key, telling, atMs: monotonicMs() };
     this.reports.set(keyText(key), item);
-    this.tell(item);
+    this.tellReport(item);
   }
 
   /** Keeps the voucher of an order until its report is recorded. */
   vouch(key: AttemptKey, voucher: Uint8Array): void {
-    this.vouchers.set(keyText(key), voucher);
+    this.vouchers.set(keyText(key), { voucher, orderer: this.send });
   }
 
   /** Sends the report of this attempt again; returns false if no such report is waiting. */
   repeat(key: AttemptKey): boolean {
     const item = this.reports.get(keyText(key));
     if (item === undefined) return false;
-    this.tell(item);
+    this.tellReport(item);
     return true;
   }
 
@@ -100,15 +108,18 @@ export class Outbox {
     });
   }
 
-  /** The daemon may not be the one that sent the order. */
-  private vouched(item: Report): Report {
-    const voucher = this.vouchers.get(keyText(item.key));
-    if (voucher === undefined) return item;
+  /** With the order's voucher, if this daemon may not be the one that sent the order. */
+  private tellReport(item: Report): void {
+    const { voucher, orderer } = this.vouchers.get(keyText(item.key)) ?? {};
+    if (voucher === undefined || orderer === this.send) {
+      this.tell(item);
+      return;
+    }
     const telling: Telling = (agoMs) => {
       const message = item.telling(agoMs);
       return message.type === "ended" ? { ...message, voucher } : message;
     };
-    return { ...item, telling };
+    this.tell({ ...item, telling });
   }
 
   private addEvent(item: Item): void {

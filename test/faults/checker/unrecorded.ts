@@ -7,12 +7,14 @@ import type { AttemptKey, AttemptOrder, AttemptReport } from "../../../src/wire/
 import { unpack } from "../../../src/wire/packing.js";
 
 const sealBytes = 32;
+/** What a later gleanerd cancelled runs again. */
+const freeEnds: ReadonlySet<string> = new Set(["EVICTED", "LOST", "CANCELLED"]);
 
 interface Order {
   readonly requestId: string;
   readonly atMs: number;
-  /** As its executor reports it; null until then. */
-  end: AttemptReport["end"] | null;
+  /** Its executor reported an end that nobody is billed for. */
+  isFree: boolean;
 }
 
 export class UnrecordedBook {
@@ -26,12 +28,16 @@ export class UnrecordedBook {
     if (voucher === undefined) return;
     const terms = unpack(voucher.subarray(sealBytes)) as { request: NewInvocations };
     const { requestId } = terms.request;
-    this.orders.set(nameOf({ invocation, attempt }), { requestId, atMs: this.nowMs(), end: null });
+    this.orders.set(nameOf({ invocation, attempt }), {
+      requestId,
+      atMs: this.nowMs(),
+      isFree: false,
+    });
   }
 
-  reported({ invocation, attempt, end }: AttemptReport, isShown: boolean): void {
+  reported({ invocation, attempt, end, wallMs }: AttemptReport, isShown: boolean): void {
     const order = this.orders.get(nameOf({ invocation, attempt }));
-    if (order !== undefined) order.end = end;
+    if (order !== undefined) order.isFree = freeEnds.has(end) || wallMs === 0;
     if (isShown) this.shown.set(invocation, attempt);
   }
 
@@ -53,8 +59,7 @@ export class UnrecordedBook {
   mayBeForgotten(key: AttemptKey, isOnRecord: (requestId: string) => boolean): boolean {
     const order = this.orders.get(nameOf(key));
     if (order === undefined) return false;
-    const { requestId, end } = order;
-    return end === "EVICTED" || end === "LOST" || end === "CANCELLED" || isOnRecord(requestId);
+    return order.isFree || isOnRecord(order.requestId);
   }
 }
 

@@ -34,11 +34,7 @@ export async function answerOne(
   // What was sent before may be on record, where only the store finds it.
   const isFull = deps.live.unrecorded.size >= maxUnrecorded;
   const isKept = waitMs === 0 || !fresh || asked.inputs.some(isStored) || isFull;
-  const { unrecorded } = deps.live;
-  const known = await unrecorded.madeBy(caller.uid, asked.requestId);
-  const begun = () =>
-    unrecorded.begin(caller.uid, asked.requestId, () => begin(deps, caller, asked));
-  const call = known ?? (isKept ? null : await begun());
+  const call = await unrecordedCall(deps, caller, asked, isKept);
   if (call === null) {
     const accepted = await acceptCalls(deps, caller, asked);
     return waitMs === 0 ? notAwaited(accepted) : awaited(deps, accepted, waitMs, signal);
@@ -48,6 +44,19 @@ export async function answerOne(
   if (call.ended !== null && waitMs > 0) return answerFrom(call.id, call.ended);
   await record(deps.store, deps.live.unrecorded, call);
   return waitMs === 0 ? notAwaited(call) : awaited(deps, call, 0, signal);
+}
+
+/** The call that this request has made or, unless `isKept`, makes now; null if it must be durable. */
+async function unrecordedCall(
+  deps: CallRoutes,
+  caller: Caller,
+  asked: AskedCalls,
+  isKept: boolean,
+): Promise<UnrecordedCall | null> {
+  const { unrecorded } = deps.live;
+  const made = unrecorded.madeBy(caller.uid, asked.requestId);
+  if (made !== undefined || isKept) return (await made) ?? null;
+  return unrecorded.begin(caller.uid, asked.requestId, () => begin(deps, caller, asked));
 }
 
 /** Takes the call into the queue; null if it must be durable first. */

@@ -1,0 +1,41 @@
+// A report carries the voucher of its order to every daemon but the one that sent the order.
+
+import { expect, test } from "@jest/globals";
+import { Outbox } from "../../../../src/executor/connection/outbox.js";
+import { invocationId } from "../../../../src/model/ids.js";
+import type { ExecutorMessage } from "../../../../src/wire/messages.js";
+
+const key = { invocation: invocationId(7), attempt: 1 };
+const voucher = Buffer.from("sealed");
+const usage = { wallMs: 1, cpuMs: 1, maxRssMb: 1 };
+const report = { ...key, ...usage, end: "COMPLETED", exitCode: 0, signal: null, reason: null };
+
+/** What one daemon hears. */
+function daemon(outbox: Outbox) {
+  const heard: ExecutorMessage[] = [];
+  outbox.attach((message) => heard.push(message) > 0);
+  return {
+    heard,
+    vouchers: () => heard.map((each) => (each.type === "ended" ? each.voucher : null)),
+  };
+}
+
+const ends = (outbox: Outbox) =>
+  outbox.report(key, (agoMs) => ({ type: "ended", report: { ...report, agoMs } as never }));
+
+test("whether the attempt ended before the next daemon came or later", () => {
+  for (const endsFirst of [true, false]) {
+    const outbox = new Outbox();
+    const first = daemon(outbox);
+    outbox.vouch(key, voucher);
+    if (endsFirst) ends(outbox);
+    expect(first.vouchers()).toEqual(endsFirst ? [undefined] : []);
+    outbox.detach();
+    const next = daemon(outbox);
+    if (!endsFirst) ends(outbox);
+    expect(next.vouchers()).toEqual([voucher]);
+    outbox.recorded(key);
+    outbox.detach();
+    expect(daemon(outbox).heard).toEqual([]);
+  }
+});
