@@ -46,7 +46,7 @@ export async function answerOne(
   return waitMs === 0 ? notAwaited(call) : awaited(deps, call, 0, signal);
 }
 
-/** The call that this request has made or now makes; null if it must be durable first (`isKept`). */
+/** The call that this request has made, or makes now; null if it must be durable first. */
 async function unrecordedCall(
   deps: CallRoutes,
   caller: Caller,
