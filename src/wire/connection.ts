@@ -3,12 +3,12 @@
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
-import { monotonicMs } from "../clock.js";
+import { monotonicMs, setImmediate } from "../clock.js";
 import { GleanerError, messageOf } from "../model/errors.js";
-import { type FrameReader, frame } from "./frames.js";
+import { type FrameReader, frameOf } from "./frames.js";
 import { executorPace, Inflow } from "./inflow.js";
-import { beatMs, maxFrameBytes, maxReportBytes, silenceMs } from "./messages.js";
-import { pack, unpack } from "./packing.js";
+import { beatMs, maxFrameBytes, maxFrameMessages, maxReportBytes, silenceMs } from "./messages.js";
+import { pack, unpackAll } from "./packing.js";
 
 /** Half of HMAC-SHA256, truncated as in IPsec and TLS. */
 const sealBytes = 16;
@@ -58,10 +58,11 @@ class Seal {
     private readonly direction: "daemon" | "executor",
   ) {}
 
-  next(payload: Uint8Array): Buffer {
+  next(payloads: readonly Uint8Array[]): Buffer {
     const head = Buffer.allocUnsafe(8);
     head.writeBigUInt64BE(this.sequence++);
-    const hmac = createHmac("sha256", this.key).update(this.direction).update(head).update(payload);
+    const hmac = createHmac("sha256", this.key).update(this.direction).update(head);
+    for (const payload of payloads) hmac.update(payload);
     return hmac.digest().subarray(0, sealBytes);
   }
 }
@@ -82,6 +83,9 @@ export class Connection<Out extends Message, In extends Message> {
   /** null if the peer is trusted and read without limits. */
   private readonly inflow: Inflow | null;
   private resting: NodeJS.Timeout | null = null;
+  /** Messages of this turn of the event loop, which leave in one frame. */
+  private gathered: Uint8Array[] = [];
+  private bytesGathered = 0;
   /** Whether the data being read carries the peer's seal. */
   private isSealed = false;
 
@@ -175,23 +179,32 @@ export class Connection<Out extends Message, In extends Message> {
         `a message of ${payload.length} bytes exceeds the frame limit of ${this.maxBytes} bytes`,
       );
     this.inflow?.sent((message as Message).wantedBytes);
-    this.gather();
-    this.socket.write(frame(this.seal.next(payload), payload));
+    this.gather(payload);
     // A pilot that says that it is preempted kills itself in this very turn.
-    if (message.type === "preempted" || this.socket.writableLength > gatheredBytes)
-      this.socket.uncork();
-    if (this.socket.writableLength > maxUnsentBytes) {
-      this.end(unreachable(`the peer left ${this.socket.writableLength} bytes unread`));
+    if (message.type === "preempted" || this.bytesGathered > gatheredBytes) this.flush();
+    const unsentBytes = this.bytesGathered + this.socket.writableLength;
+    if (unsentBytes > maxUnsentBytes) {
+      this.end(unreachable(`the peer left ${unsentBytes} bytes unread`));
       return false;
     }
     return true;
   }
 
-  /** What is sent in one turn of the event loop leaves in one write, and wakes the peer once. */
-  private gather(): void {
-    if (this.socket.writableCorked > 0) return;
-    this.socket.cork();
-    process.nextTick(() => this.socket.uncork());
+  /** What is sent in one turn has one seal, leaves in one write, and wakes the peer once. */
+  private gather(payload: Uint8Array): void {
+    const isFull = this.gathered.length === maxFrameMessages;
+    if (isFull || this.bytesGathered + payload.length > this.maxBytes) this.flush();
+    if (this.gathered.length === 0) setImmediate(() => this.flush());
+    this.gathered.push(payload);
+    this.bytesGathered += payload.length;
+  }
+
+  private flush(): void {
+    if (this.gathered.length === 0) return;
+    const payloads = this.gathered;
+    this.gathered = [];
+    this.bytesGathered = 0;
+    if (!this.socket.destroyed) this.socket.write(frameOf([this.seal.next(payloads), ...payloads]));
   }
 
   private readFrames(): void {
@@ -199,9 +212,9 @@ export class Connection<Out extends Message, In extends Message> {
       while (this.isOpen && !this.rests()) {
         const content = this.reader.next();
         if (content === null) return;
-        this.inflow?.took(content.length);
-        const message = this.open(content);
-        if (message.type !== "beat") this.handlers!.onMessage(message as Exclude<In, Beat>);
+        for (const message of this.open(content))
+          if (message.type !== "beat" && this.isOpen)
+            this.handlers!.onMessage(message as Exclude<In, Beat>);
       }
     } catch (thrown) {
       if (!(thrown instanceof GleanerError && thrown.code === "PROTOCOL")) throw thrown;
@@ -223,24 +236,18 @@ export class Connection<Out extends Message, In extends Message> {
     return true;
   }
 
-  /** Checks the seal before decoding, and the shape before use. */
-  private open(content: Buffer): In {
+  /** Checks the seal before decoding, and the shapes before use. */
+  private open(content: Buffer): readonly In[] {
     this.isSealed = false;
     const payload = content.subarray(sealBytes);
     const seal = content.subarray(0, sealBytes);
-    if (seal.length !== sealBytes || !timingSafeEqual(seal, this.expected.next(payload)))
+    if (seal.length !== sealBytes || !timingSafeEqual(seal, this.expected.next([payload])))
       throw new GleanerError("PROTOCOL", "a frame has an invalid seal");
     this.isSealed = true;
     this.heardAtMs = monotonicMs();
-    let value: unknown;
-    try {
-      value = unpack(payload);
-    } catch (cause) {
-      throw new GleanerError("PROTOCOL", `cannot decode a frame: ${messageOf(cause)}`, {
-        cause,
-      });
-    }
-    return this.check(value);
+    const messages = decode(payload).map(this.check);
+    this.inflow?.took(content.length, messages.length);
+    return messages;
   }
 
   private beat(): void {
@@ -252,6 +259,7 @@ export class Connection<Out extends Message, In extends Message> {
 
   private end(error: GleanerError | null, isTheirs = false): void {
     if (this.closed !== undefined) return;
+    if (error === null) this.flush();
     this.closed = error;
     clearInterval(this.beats);
     if (this.resting !== null) clearTimeout(this.resting);
@@ -262,6 +270,21 @@ export class Connection<Out extends Message, In extends Message> {
     } else this.socket.destroy();
     this.handlers?.onClose(error, isTheirs);
   }
+}
+
+function decode(payload: Buffer): readonly unknown[] {
+  let messages: readonly unknown[];
+  try {
+    messages = unpackAll(payload);
+  } catch (cause) {
+    throw new GleanerError("PROTOCOL", `cannot decode a frame: ${messageOf(cause)}`, { cause });
+  }
+  if (messages.length > maxFrameMessages)
+    throw new GleanerError(
+      "PROTOCOL",
+      `a frame has ${messages.length} messages; the limit is ${maxFrameMessages}`,
+    );
+  return messages;
 }
 
 function unreachable(what: string, cause?: unknown): GleanerError {

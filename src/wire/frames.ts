@@ -5,8 +5,11 @@ import { GleanerError } from "../model/errors.js";
 
 const headerBytes = 4;
 
-/** Builds a frame ready to be written. */
-export function frame(...parts: readonly Uint8Array[]): Buffer {
+/** A frame ready to be written. */
+export const frame = (content: Uint8Array): Buffer => frameOf([content]);
+
+/** A frame of several parts. */
+export function frameOf(parts: readonly Uint8Array[]): Buffer {
   const header = Buffer.allocUnsafe(headerBytes);
   header.writeUInt32BE(parts.reduce((sum, part) => sum + part.length, 0));
   return Buffer.concat([header, ...parts]);

@@ -25,9 +25,9 @@ export class Inflow {
     this.left = pace.burst;
   }
 
-  /** This many bytes were read. */
-  took(bytes: number): void {
-    this.left -= 1 + bytes / this.pace.bytes;
+  /** Messages with this many bytes together were read. */
+  took(bytes: number, messages = 1): void {
+    this.left -= messages + bytes / this.pace.bytes;
   }
 
   /** A message was sent to the peer, which may answer with this many bytes. */

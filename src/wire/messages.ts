@@ -15,12 +15,15 @@ export type { AttemptKey } from "./attempt-key.js";
 /**
  * Raised whenever an older peer could misread a newer one; the handshake rejects other versions.
  */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /**
  * A frame holds at most one script (4 MiB, sbatch's limit) and one environment beside its header.
  */
 export const maxFrameBytes = 8 * 1024 * 1024;
+
+/** Messages that share a frame: what one turn of the event loop sends, as far as it is short. */
+export const maxFrameMessages = 256;
 
 /** The longest executor message lists unrecorded reports (executor/connection/outbox.ts). */
 export const maxReportBytes = 2 * 1024 * 1024;

@@ -1,4 +1,5 @@
-// Messages as MessagePack and back, in buffers no larger than the message needs.
+// Messages as MessagePack and back, in buffers no larger than the message needs; several messages
+// share a frame.
 
 import { Packr } from "msgpackr";
 
@@ -30,6 +31,10 @@ export function pack(message: object): Uint8Array {
 
 /** Throws an error of msgpackr if the bytes are not MessagePack. */
 export const unpack = (payload: Uint8Array): unknown => packer.unpack(payload);
+
+/** All messages in a frame, one after another. Throws an error of msgpackr for other bytes. */
+export const unpackAll = (payload: Uint8Array): readonly unknown[] =>
+  packer.unpackMultiple(payload) as unknown[];
 
 /** The length of all long texts in a message, which is a tree of plain objects and arrays. */
 function longTextsIn(value: unknown): number {

@@ -9,7 +9,7 @@ import { GleanerError } from "../../../src/model/errors.js";
 import { executorId, invocationId, jobId } from "../../../src/model/ids.js";
 import { checkDaemonMessage, checkExecutorMessage } from "../../../src/wire/checks.js";
 import { maxUnsentBytes, type Timing } from "../../../src/wire/connection.js";
-import { FrameReader, frame } from "../../../src/wire/frames.js";
+import { FrameReader, frame, frameOf } from "../../../src/wire/frames.js";
 import {
   acceptExecutor,
   connectToDaemon,
@@ -19,8 +19,10 @@ import {
 import {
   type ExecutorMessage,
   maxFrameBytes,
+  maxFrameMessages,
   protocolVersion,
 } from "../../../src/wire/messages.js";
+import { pack } from "../../../src/wire/packing.js";
 import { attemptOrder } from "../../support/executor/orders.js";
 
 /** What net.Socket calls for each write to the kernel. */
@@ -231,6 +233,7 @@ describe("a connection", () => {
       return (write as (...all: unknown[]) => boolean).apply(this, args);
     } as typeof write;
     peer.send({ type: "leaving", reason: "once" });
+    await new Promise((resolve) => setImmediate(resolve));
     Socket.prototype.write = write;
     expect(seen).toHaveLength(1);
     (peer as unknown as { socket: Socket }).socket.write(seen[0]!);
@@ -243,6 +246,39 @@ describe("a connection", () => {
     const end = closing(daemon);
     (peer as unknown as { socket: Socket }).socket.write(frame(Buffer.alloc(3)));
     expect(await end).toMatchObject({ code: "PROTOCOL", message: "a frame has an invalid seal" });
+    await peer.close();
+  });
+
+  test("sends more than fits into one frame in several", async () => {
+    const [daemon, peer] = await pair();
+    const count = 3 * maxFrameMessages + 1;
+    const heard: number[] = [];
+    const done = new Promise<void>((resolve) => {
+      const onMessage = (message: ExecutorMessage) => {
+        if (message.type === "started" && heard.push(message.agoMs) === count) resolve();
+      };
+      daemon.listen({ onMessage, onClose: () => resolve() });
+    });
+    const key = { invocation: invocationId(1), attempt: 1 };
+    for (let agoMs = 0; agoMs < count; agoMs++) peer.send({ type: "started", key, agoMs });
+    await done;
+    expect(heard).toEqual(Array.from({ length: count }, (_, agoMs) => agoMs));
+    await peer.close();
+  });
+
+  test("refuses a frame of more messages than a peer ever sends in one", async () => {
+    const [daemon, peer] = await pair();
+    const end = closing(daemon);
+    const inside = peer as unknown as {
+      socket: Socket;
+      seal: { next(payloads: readonly Uint8Array[]): Buffer };
+    };
+    const messages = Array<Uint8Array>(maxFrameMessages + 1).fill(pack({ type: "beat" }));
+    inside.socket.write(frameOf([inside.seal.next(messages), ...messages]));
+    expect(await end).toMatchObject({
+      code: "PROTOCOL",
+      message: `a frame has ${maxFrameMessages + 1} messages; the limit is ${maxFrameMessages}`,
+    });
     await peer.close();
   });
 
