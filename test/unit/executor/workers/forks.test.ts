@@ -166,6 +166,16 @@ def handler(event):
     await until(() => pythons().length === 2);
   });
 
+  test("that ends soon has the memory that it had", async () => {
+    const code = await python(`import os
+def handler(event):
+    hold = bytearray(b"x") * 60_000_000
+    os._exit(3)`);
+    const report = await at.call(code);
+    expect(report).toMatchObject({ end: "FAILED" });
+    expect(report.maxRssMb).toBeGreaterThanOrEqual(57);
+  });
+
   test("that blocks is killed at its time limit", async () => {
     const code = await python(
       "import os\ndef handler(event):\n    while event: pass\n    return os.getppid()",
