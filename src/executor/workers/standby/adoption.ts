@@ -1,7 +1,8 @@
 // Moves a forked worker into the group of its call. Its parent is a process of the user, so what it
 // says is only a claim, which is checked against the kernel while nothing of the parent can run.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { monotonicMs, pause, setImmediate } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
 import type { AttemptGroup } from "../../containment/containment.js";
@@ -31,10 +32,10 @@ export async function frozen(group: AttemptGroup): Promise<void> {
 
 /**
  * The parent's group must be frozen: then the worker cannot end, nor its number become another
- * process's, before it is in its new group. Throws unless the parent and this worker are all that
+ * process's, before it is in its new group. Rejects unless the parent and this worker are all that
  * is in the parent's group.
  */
-export function adopt(pid: number, parent: Family, group: AttemptGroup): void {
+export async function adopt(pid: number, parent: Family, group: AttemptGroup): Promise<void> {
   const strangers = parent.group.processes().filter((each) => each !== pid && each !== parent.pid);
   if (strangers.length > 0)
     throw broken(`it started ${strangers.length} processes beside the worker`);
@@ -43,7 +44,8 @@ export function adopt(pid: number, parent: Family, group: AttemptGroup): void {
   const status = readStatus(pid);
   if (status.parent !== parent.pid || status.uids.some((uid) => uid !== parent.uid))
     throw broken(`it named process ${pid}, which is not its child`);
-  for (const file of group.joinFiles) writeFileSync(file, String(pid));
+  // The kernel may take 20 ms for the first: the executor must hear prologs meanwhile.
+  for (const file of group.joinFiles) await writeFile(file, String(pid));
   if (!group.processes().includes(pid)) throw broken("its worker could not be moved");
 }
 

@@ -223,7 +223,7 @@ export class Parent implements Standby {
       if (!isWanted()) return refuse(sockets);
       const { uid, group } = this.parts;
       try {
-        adopt(pid, { pid: this.pid!, uid, group }, order.group);
+        await adopt(pid, { pid: this.pid!, uid, group }, order.group);
       } catch (thrown) {
         refuse(sockets);
         throw thrown;
