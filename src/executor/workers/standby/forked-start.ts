@@ -38,7 +38,7 @@ export interface ForkedParts {
 export class ForkedStart implements RunHandle {
   private readonly order: ForkOrder;
   private readonly oomKillsBefore: number;
-  /** Of an attempt that had the group before. */
+  /** An attempt that had the group before may have left it. */
   private readonly peakMbBefore: number;
   private alone: RunHandle | null = null;
   private forked: Forked | null = null;
@@ -158,7 +158,7 @@ export class ForkedStart implements RunHandle {
       startNs: this.startNs,
       endNs: machineMonotonicNs(),
       cpuMs: cpuMsOfGroup(group),
-      // It may have ended before anybody looked at it.
+      // It may have ended before its first look.
       maxRssMb: Math.max(this.peakMb, peakMb > this.peakMbBefore ? peakMb : 0),
       oomKills: oomKillsIn(group) - this.oomKillsBefore,
       brokenProcessLimit: null,
