@@ -17,6 +17,7 @@ import { clusterHandlers } from "./api/cluster.js";
 import { debuggingHandlers } from "./api/debugging.js";
 import { functionHandlers } from "./api/functions.js";
 import { accept, type InvocationRoutes, invocationHandlers } from "./api/invocations.js";
+import { mapHandlers } from "./api/maps/maps.js";
 import { type Handlers, register } from "./api/server/register.js";
 import { createServer } from "./api/server/server.js";
 import { Access } from "./auth/access.js";
@@ -72,6 +73,7 @@ export async function apiServer(
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
     ...invocationHandlers(common),
     ...callHandlers(common),
+    ...mapHandlers(common),
     ...blobHandlers(common),
     ...functionHandlers(common),
     ...checkHandlers(common),

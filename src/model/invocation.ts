@@ -1,7 +1,7 @@
 // An invocation: one call of a command, with its states, its attempts and how they end.
 
 import type { CallPhases } from "./call.js";
-import type { ExecutorId, InvocationId, NodeName, VersionId } from "./ids.js";
+import type { BlobHash, ExecutorId, InvocationId, NodeName, VersionId } from "./ids.js";
 import type { Transitions } from "./machine.js";
 import type { ResourceRequest } from "./resources.js";
 import type { Shaped } from "./shaped.js";
@@ -129,6 +129,8 @@ export interface SubmissionDigest {
   readonly inputBytes: number;
   /** The version of the function that it calls; null for a command. */
   readonly version: VersionId | null;
+  /** The content with the inputs of all tasks, if they came as a stream; else null. */
+  readonly packedInputs: BlobHash | null;
 }
 
 /** The submitting user, as munge vouched for them. */

@@ -26,6 +26,7 @@ import type {
 } from "../../model/records/utilization.js";
 import type { KeptAnswer, KeptLog, LogFilter } from "./answers.js";
 import type { FunctionStore } from "./functions.js";
+import type { MapStore, PackedInputs } from "./maps.js";
 
 /** A submission as recorded. */
 export interface NewInvocations {
@@ -35,6 +36,8 @@ export interface NewInvocations {
   readonly submission: Submission;
   /** One for each task, if they are calls; omitted for commands. */
   readonly inputs?: readonly Payload[];
+  /** The inputs of a map that came as a stream, in place of `inputs`. */
+  readonly packed?: PackedInputs;
   readonly submittedAtMs: number;
 }
 
@@ -136,7 +139,7 @@ export interface Submitted {
 }
 
 /** The only durable record. A write resolves once it is on disk; writes are committed in groups. */
-export interface Store extends FunctionStore {
+export interface Store extends FunctionStore, MapStore {
   /** `isNew` is false if an earlier request had the same id. */
   submit(request: NewInvocations): Promise<Submitted>;
   /** Returns the first of `count` ids in a row, which only recordCall() gives to invocations. */

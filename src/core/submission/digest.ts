@@ -1,7 +1,7 @@
 // The part of a submission that stays in memory while its invocations wait and run.
 
 import { inlineBytes, type Payload } from "../../model/call.js";
-import { versionId } from "../../model/ids.js";
+import { type BlobHash, versionId } from "../../model/ids.js";
 import {
   type Command,
   type Submission,
@@ -14,6 +14,7 @@ export function digestOf(
   uid: number,
   submission: Submission,
   inputs: readonly Payload[] = [],
+  packedInputs: BlobHash | null = null,
 ): SubmissionDigest {
   const { name, command, environment, checkpoint, workingDirectory } = submission;
   const texts = [
@@ -27,6 +28,7 @@ export function digestOf(
     documentBytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0),
     inputBytes: bytesOf(inputs),
     version: command.kind === "call" ? versionId(command.version) : null,
+    packedInputs,
   };
 }
 

@@ -2,7 +2,9 @@
 
 import { monotonicMs, nowMs } from "../../clock.js";
 import { askedCheck, labelFor } from "../../core/submission/call.js";
+import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
+import type { Invocation } from "../../model/invocation.js";
 import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.js";
 import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
 import { admitBundle, type BundleParts } from "../functions/bundles.js";
@@ -47,7 +49,7 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
     },
     input: async ({ caller, params: { id } }) => {
       const invocation = await theirs(deps.store, caller, id, "see the input of");
-      const input = await deps.store.inputOf(invocation.id);
+      const input = await inputOf(deps, invocation);
       if (input === null)
         throw new GleanerError(
           "NOT_FOUND",
@@ -63,6 +65,17 @@ export function callHandlers(deps: CallRoutes): CallHandlers {
       return { text: log === null ? "" : Buffer.from(log).toString("utf8") };
     },
   };
+}
+
+/** null if it is no call, or its input was removed for its age. */
+async function inputOf(
+  { store, packedInputs }: Pick<CallRoutes, "store" | "packedInputs">,
+  { id, arrayJobId }: Invocation,
+): Promise<Payload | null> {
+  const own = await store.inputOf(id);
+  if (own !== null || arrayJobId === null) return own;
+  const packed = await store.packedInputsOf(arrayJobId);
+  return packed === null ? null : packedInputs.read(packed, id - arrayJobId);
 }
 
 /** A call that loads what is about to be deployed. */

@@ -2,6 +2,7 @@
 
 import type { FastifyReply } from "fastify";
 import { nowMs } from "../../clock.js";
+import type { PackedInputs } from "../../core/ports/maps.js";
 import type { Store } from "../../core/ports/store.js";
 import {
   type AdmissionPolicy,
@@ -94,6 +95,8 @@ export interface Asked {
   readonly requestId: string;
   readonly submission: AskedSubmission;
   readonly inputs?: readonly Payload[];
+  /** In place of `inputs`. */
+  readonly packed?: PackedInputs;
 }
 
 export interface Accepted {
@@ -124,7 +127,7 @@ export function admitted(
 export async function accept(
   deps: InvocationRoutes,
   caller: Caller,
-  { requestId, inputs, submission: asked }: Asked,
+  { requestId, inputs, packed, submission: asked }: Asked,
 ): Promise<Accepted> {
   const { live, store, dispatcher, checkpoints } = deps;
   const { uid, gid, user } = caller;
@@ -135,11 +138,12 @@ export async function accept(
     requestId,
     ...made,
     ...(inputs === undefined ? {} : { inputs }),
+    ...(packed === undefined ? {} : { packed }),
   });
   // A repetition of the request finds its invocations in memory, or ended. What it names may mean
   // something else by now (an alias moved): it must not take the place of what was recorded.
   if (isNew) {
-    const digest = digestOf(uid, submission, inputs);
+    const digest = digestOf(uid, submission, inputs, packed?.sha256);
     for (const { invocation, run } of newTasks(made, id))
       if (run === undefined) live.add({ invocation, digest }, null);
       else live.addRun({ invocation, digest }, run);

@@ -155,10 +155,10 @@ function requestBody({ maxBytes = maxSmallRequestBytes }: Route, body: z.ZodType
   };
 }
 
-const bytesBody = ({ maxBytes = maxSmallRequestBytes }: Route): Json => ({
+const bytesBody = ({ maxBytes, contentTypes = ["application/octet-stream"] }: Route): Json => ({
   required: true,
-  description: `At most ${maxBytes} bytes`,
-  content: { "application/octet-stream": {} },
+  description: maxBytes === undefined ? "Any length" : `At most ${maxBytes} bytes`,
+  content: Object.fromEntries(contentTypes.map((type) => [type, {}])),
 });
 
 const contentOf = (answer: z.ZodType): Json =>

@@ -20,7 +20,7 @@ const maxAnswerBytes = 4 * 1024 * 1024;
 const maxListed = 1_000;
 const pieceTasks = 100;
 
-interface OutcomeParts {
+export interface OutcomeParts {
   readonly store: Store;
   readonly live: Pick<LiveInvocations, "has">;
   readonly waiters: Pick<Waiters, "untilEnded" | "untilNextEnd">;
@@ -48,7 +48,8 @@ export async function listOutcomes(
   const untilMs = monotonicMs() + waitMs;
   for (;;) {
     const ended = numbers.filter((task) => !live.has(invocationId(first + task)));
-    if (ended.length > 0) return read(store, { ...asked, numbers: ended.slice(0, maxListed) });
+    if (ended.length > 0)
+      return (await readTasks(store, { ...asked, numbers: ended.slice(0, maxListed) })).outcomes;
     const leftMs = untilMs - monotonicMs();
     if (leftMs <= 0 || signal.aborted) return [];
     if (isMap) await waiters.untilNextEnd(first, leftMs, signal);
@@ -105,16 +106,22 @@ function numbersIn(text: string, tasks: number): number[] {
   return [...numbers].sort((a, b) => a - b);
 }
 
-async function read(store: Store, { first, numbers }: AskedTasks): Promise<Outcome[]> {
+/** In their order as many of the tasks, which have ended, as an answer may hold: `read` of them. */
+export async function readTasks(
+  store: Store,
+  { first, numbers }: Pick<AskedTasks, "first" | "numbers">,
+): Promise<{ readonly outcomes: Outcome[]; readonly read: number }> {
   const outcomes: Outcome[] = [];
   let bytes = 0;
-  for (let at = 0; at < numbers.length && bytes < maxAnswerBytes; at += pieceTasks) {
+  let at = 0;
+  for (; at < numbers.length && bytes < maxAnswerBytes; at += pieceTasks) {
     const ids = numbers.slice(at, at + pieceTasks).map((task) => invocationId(first + task));
     const [invocations, answers] = await Promise.all([
       store.listInvocations({ ids, limit: ids.length }),
       answersOf(store, ids),
     ]);
-    for (const { id, state, reason } of invocations.toSorted((a, b) => a.id - b.id)) {
+    const found = new Map(invocations.map((each) => [each.id, each]));
+    for (const { id, state, reason } of ids.flatMap((each) => found.get(each) ?? [])) {
       if (!isFinal(state)) continue;
       const answer = answers.get(id) ?? null;
       outcomes.push({
@@ -126,7 +133,7 @@ async function read(store: Store, { first, numbers }: AskedTasks): Promise<Outco
       bytes += answer === null ? 0 : resultBytes(answer);
     }
   }
-  return outcomes;
+  return { outcomes, read: Math.min(at, numbers.length) };
 }
 
 const resultBytes = (answer: CallAnswer): number =>

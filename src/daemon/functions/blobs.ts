@@ -8,6 +8,7 @@ import { KeyedSemaphores } from "../../limits/semaphore.js";
 import { GleanerError } from "../../model/errors.js";
 import type { BlobHash } from "../../model/ids.js";
 import type { DiskReserve } from "../records/disk-reserve.js";
+import { Counted } from "./counted.js";
 import { Quota, type QuotaPolicy } from "./quota.js";
 
 export interface BlobPolicy extends QuotaPolicy {
@@ -71,6 +72,42 @@ export class Blobs {
     await this.receive(uid, announced, content, async () => {});
   }
 
+  /**
+   * Writes a content of unknown size, and runs `record` once it is on disk, which may record it as
+   * this user's. Resolves with what `record` returned; if nothing was recorded, nothing is kept.
+   * Rejects as write() does.
+   */
+  async writeRecorded<T>(
+    uid: number,
+    content: AsyncIterable<Uint8Array>,
+    record: (written: AnnouncedBlob) => Promise<T>,
+  ): Promise<T> {
+    const { files, store } = this.deps;
+    const counted = new Counted(content, (bytes) => this.makeRoom(uid, bytes));
+    let kept = 0;
+    try {
+      const received = await files.receive(counted, Number.MAX_SAFE_INTEGER);
+      const { sha256, bytes } = received;
+      return await this.alone.run(sha256, async () => {
+        const isKnown = (await store.loadBlob(uid, sha256)) !== null;
+        await received.keep();
+        try {
+          return await record({ sha256, bytes });
+        } finally {
+          if ((await store.loadBlob(uid, sha256)) === null) await this.removeUnlessKnown(sha256);
+          else if (!isKnown) kept = bytes;
+        }
+      });
+    } finally {
+      this.quota.add(uid, kept - counted.reserved);
+    }
+  }
+
+  private async makeRoom(uid: number, bytes: number): Promise<void> {
+    await this.deps.reserve.requireRoom(bytes);
+    this.quota.require(uid, bytes);
+  }
+
   private async receive(
     uid: number,
     { sha256, bytes }: AnnouncedBlob,
@@ -109,6 +146,18 @@ export class Blobs {
     const content = await this.deps.files.open(sha256);
     if (content === null) throw isMissing(sha256);
     return content;
+  }
+
+  /** What a user's contents take, with those on their way. */
+  bytesOf(uid: number): number {
+    return this.quota.of(uid);
+  }
+
+  /** Rejects as open() does. */
+  async sizeOf(sha256: BlobHash): Promise<number> {
+    const { bytes, close } = await this.open(sha256);
+    await close();
+    return bytes;
   }
 
   /** A part of a content, which must reach as far; rejects as open() does. */

@@ -2,9 +2,9 @@
 // bytes in memory.
 
 import type { Store } from "../../core/ports/store.js";
-import type { Payload } from "../../model/call.js";
+import { isStored, type Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
-import type { InvocationId } from "../../model/ids.js";
+import type { BlobHash, InvocationId } from "../../model/ids.js";
 import { type Submission, submissionIdOf } from "../../model/invocation.js";
 import type { Live } from "../state/live-invocation.js";
 
@@ -18,6 +18,11 @@ const underWayBytes = 32 * 1024 * 1024;
 /** Smaller ones never wait; a round starts at most 500. */
 const smallBytes = 64 * 1024;
 
+/** Reads the inputs of maps that came as a stream. */
+interface InputReader {
+  read(packed: BlobHash, task: number): Promise<Payload>;
+}
+
 export class Documents {
   /** By the submission's id, in the order of their last use. */
   private readonly kept = new Map<InvocationId, { submission: Submission; bytes: number }>();
@@ -26,7 +31,10 @@ export class Documents {
   private bytesUnderWay = 0;
   private readonly waiting: { bytes: number; enter: () => void }[] = [];
 
-  constructor(private readonly store: Pick<Store, "submissionToRun" | "inputToRun">) {}
+  constructor(
+    private readonly store: Pick<Store, "submissionToRun" | "inputToRun">,
+    private readonly packed: InputReader,
+  ) {}
 
   /** A new submission often runs at once. */
   remember(id: InvocationId, submission: Submission, bytes: number): void {
@@ -54,8 +62,13 @@ export class Documents {
   }
 
   /** The input of a call; null for a command. Rejects with STORE if it cannot be read. */
-  async inputOf({ id, digest }: Live): Promise<Payload | null> {
+  async inputOf({ id, arrayJobId, digest }: Live): Promise<Payload | null> {
     if (digest.version === null) return null;
+    if (digest.packedInputs !== null) {
+      const packed = await this.packed.read(digest.packedInputs, id - arrayJobId!);
+      // The row of a large one has its size.
+      if (!isStored(packed)) return packed;
+    }
     const input = await this.store.inputToRun(id);
     if (input === null) throw new GleanerError("STORE", `the store has no input of call ${id}`);
     return input;

@@ -17,6 +17,7 @@ import { Blobs } from "../functions/blobs.js";
 import { Catalog } from "../functions/catalog.js";
 import { CodeSupply } from "../functions/code-supply.js";
 import { InputSupply } from "../functions/input-supply.js";
+import { PackedInputs } from "../functions/packed-inputs.js";
 import { ResultIntake } from "../functions/result-intake.js";
 import { Checkpoints } from "../invocations/checkpoints.js";
 import { Dispatcher } from "../invocations/dispatch.js";
@@ -62,6 +63,7 @@ export interface Parts {
   readonly stoppedFunctions: StoppedFunctions;
   readonly reserve: DiskReserve;
   readonly blobs: Blobs;
+  readonly packedInputs: PackedInputs;
   readonly catalog: Catalog;
 }
 
@@ -74,9 +76,9 @@ export function assemble(
 ): Parts {
   /** With the paths that the programs have on the nodes. */
   const onNodes = { ...config, programs: { ...config.programs, ...brought } };
-  const shared = sharedBy(config, store, launcher, secrets, log, () => capacity);
-  // These components call each other through callbacks; none runs before all are constructed.
   const contents = contentsOf(config, store, blobFiles, statDisk);
+  const shared = sharedBy({ config, store, launcher, secrets, log, ...contents }, () => capacity);
+  // These components call each other through callbacks; none runs before all are constructed.
   const executors: Executors = new Executors({
     ...shared,
     code: new CodeSupply({ ...shared, ...contents }),
@@ -128,20 +130,20 @@ function contentsOf(
   statDisk: StatDisk | undefined,
 ) {
   const reserve = new DiskReserve(stateDirectory, policy.reserveMb, statDisk);
-  return {
-    reserve,
-    blobs: new Blobs({ files, store, reserve, policy: blobs }),
-    catalog: new Catalog(store),
-  };
+  const kept = new Blobs({ files, store, reserve, policy: blobs });
+  const packedInputs = new PackedInputs(kept);
+  return { reserve, blobs: kept, packedInputs, catalog: new Catalog(store) };
+}
+
+interface SharedFrom extends Pick<Parts, "launcher" | "secrets" | "packedInputs"> {
+  readonly config: Config;
+  readonly store: Store;
+  readonly log: Logger;
 }
 
 /** The components that depend on none of the later ones. */
 function sharedBy(
-  config: Config,
-  store: Store,
-  launcher: Launcher,
-  secrets: Secrets,
-  log: Logger,
+  { config, store, launcher, secrets, log, packedInputs }: SharedFrom,
   view: () => SlurmView,
 ) {
   const events = new Events(log);
@@ -160,7 +162,7 @@ function sharedBy(
     ...{ store, live, registry, events, log, policy: config.checkpoints },
     nameOf: (id) => secrets.checkpointName(id),
   });
-  const documents = new Documents(store);
+  const documents = new Documents(store, packedInputs);
   const vouchers = new Vouchers((body) => secrets.voucherSeal(body));
   const waiters = new Waiters(live, events);
   const dispatcher = new Dispatcher({

@@ -1,5 +1,6 @@
 // The routes for calls of functions.
 
+import { framesType, linesType } from "./input-frames.js";
 import { maxRequestBytes } from "./limits.js";
 import type { Route } from "./route.js";
 import * as calls from "./shapes/calls.js";
@@ -29,6 +30,20 @@ export const callRoutes = {
     description: "An array of calls: the tasks are numbered from 0, as the inputs are.",
     body: calls.mapRequest,
     maxBytes: maxRequestBytes,
+    answer: calls.mapAnswer,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  streamMap: {
+    method: "POST",
+    path: "/v1/maps/stream",
+    subject: "functions",
+    who: "user",
+    does: "call a function with any number of inputs",
+    description:
+      "The body is read while it arrives: lines of JSON, each an input that is kept as it came; or frames, each with a kind (0: the input itself, 1: the SHA-256 of a content of the caller's, in hexadecimal digits), the length of the content type in one byte, the length of the body in four bytes with the highest first, the content type and the body, of at most 64 KiB. The map is durable once the answer comes; before that nothing of it is visible, and a request that breaks off leaves nothing.",
+    query: calls.streamMapQuery,
+    streamed: true,
+    contentTypes: [linesType, framesType],
     answer: calls.mapAnswer,
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
@@ -65,6 +80,19 @@ export const callRoutes = {
     params: idParameter,
     query: calls.outcomesQuery,
     answer: calls.outcomeList,
+    errors: ["NOT_ALLOWED", "NOT_FOUND"],
+  },
+  results: {
+    method: "GET",
+    path: "/v1/maps/:id/results",
+    subject: "functions",
+    who: "user",
+    does: "get the results of a map, page by page",
+    description:
+      "In the order of the inputs, a page ends before the first task that has not ended. The cursor of a page is the number of results before it: ask again with next, also after a lost connection, until isComplete.",
+    params: idParameter,
+    query: calls.resultsQuery,
+    answer: calls.resultList,
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
   input: {

@@ -19,6 +19,8 @@ export interface Route {
   readonly body?: z.ZodObject;
   /** The body is any bytes, which the handler reads as they arrive. */
   readonly streamed?: true;
+  /** The types of a streamed body, which may have any length; if omitted, its size is announced. */
+  readonly contentTypes?: readonly string[];
   /** The limit on the body; maxSmallRequestBytes if omitted. */
   readonly maxBytes?: number;
   readonly answer: z.ZodType;

@@ -14,6 +14,13 @@ export function newState() {
   return { events, live, assignments, registry: new Registry(assignments, events) };
 }
 
+/** No map came as a stream. */
+export const noPacked = {
+  read: async (): Promise<never> => {
+    throw new Error("nothing was packed");
+  },
+};
+
 /** An executor holds the first attempt of this invocation, whose order is not sent yet. */
 export function give(
   assignments: Assignments,

@@ -35,6 +35,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     capacity: ["executors", "invocations", "records", "state"],
     "api/server": ["api", "auth"],
     "api/calls": ["api", "api/server", "functions", "invocations", "state"],
+    "api/maps": ["api", "api/calls", "api/server", "functions"],
     api: [
       "api/calls",
       "api/server",

@@ -1,17 +1,19 @@
 // Accepts calls of functions and maps: once they are durable.
 
-import { askedCall, checkInputs } from "../../../core/submission/call.js";
+import { askedCall, type CalledVersion, checkInputs } from "../../../core/submission/call.js";
 import type { Payload } from "../../../model/call.js";
 import { GleanerError } from "../../../model/errors.js";
 import { parseFunctionRef } from "../../../model/functions/reference.js";
 import type { Directory } from "../../functions/directory.js";
 import { ownInputs } from "../../functions/own-inputs.js";
+import type { PackedInputs } from "../../functions/packed-inputs.js";
 import type { CallIds } from "../../invocations/call-records.js";
 import type { StoppedFunctions } from "../../invocations/stopped-functions.js";
 import { type Accepted, accept, type InvocationRoutes } from "../invocations.js";
 import type { Caller } from "../server/caller.js";
 
 export interface CallRoutes extends InvocationRoutes {
+  readonly packedInputs: Pick<PackedInputs, "read">;
   readonly directory: Pick<Directory, "resolve" | "find">;
   readonly stoppedFunctions: Pick<StoppedFunctions, "require">;
   readonly callIds: Pick<CallIds, "take">;
@@ -39,13 +41,22 @@ export async function acceptCalls(
 
 /** What the calls ask for, if the caller may call the function. */
 export async function askedOf(deps: CallRoutes, caller: Caller, asked: AskedCalls) {
+  checkInputs(asked.inputs);
+  return askedCall(await callable(deps, caller, asked.function), caller, asked);
+}
+
+/** The version that is called; rejects if the caller may not call it now. */
+export async function callable(
+  deps: CallRoutes,
+  caller: Caller,
+  called: string,
+): Promise<CalledVersion> {
   await deps.access.require(caller);
   requireWorkers(deps.admission, "submit commands with glean batch");
   await deps.reserve.require();
-  checkInputs(asked.inputs);
-  const version = await deps.directory.resolve(caller, parseFunctionRef(asked.function));
+  const version = await deps.directory.resolve(caller, parseFunctionRef(called));
   deps.stoppedFunctions.require(caller.uid, version);
-  return askedCall(version, caller, asked);
+  return version;
 }
 
 /** Throws BAD_REQUEST, with what to do instead, on sites where no worker can stay warm. */

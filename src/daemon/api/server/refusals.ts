@@ -52,6 +52,14 @@ export function refuseUnread(error: ConnectionError, socket: Socket): void {
   socket.destroy(error);
 }
 
+/** A request whose body does not arrive in time; what came of it is lost. */
+export function refuseSlow(socket: Socket): void {
+  const error = Object.assign(new Error("the body is late"), {
+    code: "ERR_HTTP_REQUEST_TIMEOUT",
+  });
+  refuseUnread(error as ConnectionError, socket);
+}
+
 function answerOf(status: number, message: string): string {
   const body = JSON.stringify(badRequest(message));
   return [

@@ -50,7 +50,11 @@ function addRoute(server: FastifyInstance, route: Route, handler: Handler<RouteN
     method,
     url: path,
     bodyLimit: maxBytes,
-    config: { isOpen: who === "anybody", isStreamed: route.streamed === true },
+    config: {
+      isOpen: who === "anybody",
+      isStreamed: route.streamed === true,
+      isOpenEnded: route.contentTypes !== undefined,
+    },
     handler: async (request, reply) => {
       const { caller } = request;
       if (who === "operator") requireOperator(caller, route.does);

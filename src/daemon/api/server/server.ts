@@ -31,8 +31,9 @@ import type { TokenEpochs } from "../../auth/token-epochs.js";
 import type { Secrets } from "../../auth/tokens.js";
 import { openApiText } from "../openapi.js";
 import { Admittance, goOn } from "./admittance.js";
+import { limitArrival } from "./arrival.js";
 import type { Caller } from "./caller.js";
-import { badRequest, refuseUnread, refuseUnusual, requestTimeoutMs } from "./refusals.js";
+import { badRequest, refuseUnread, refuseUnusual } from "./refusals.js";
 import { register } from "./register.js";
 
 /** Each is a root process that anybody can trigger; munged answers within a millisecond. */
@@ -56,6 +57,8 @@ declare module "fastify" {
     isOpen?: boolean;
     /** Whether the handler reads the body as it arrives. */
     isStreamed?: boolean;
+    /** Whether the body may take any time, as long as some of it arrives. */
+    isOpenEnded?: boolean;
   }
 }
 
@@ -73,7 +76,6 @@ export interface ServerDependencies {
 
 const serverOptions = {
   bodyLimit: maxSmallRequestBytes,
-  requestTimeout: requestTimeoutMs,
   connectionTimeout: idleMs,
   // When gleanerd stops, running requests get a second of their own: see daemon.ts.
   forceCloseConnections: true,
@@ -118,6 +120,7 @@ export function createServer(deps: ServerDependencies): FastifyInstance {
       deps.audit.note(request.caller, request.ip, request.act);
   });
   server.addHook("onRequest", async (request, reply) => {
+    limitArrival(request, reply);
     if (request.routeOptions.config.isOpen === true) return goOn(request, reply);
     const identity = deps.secrets.readToken(bearerOf(request), nowMs(), (uid) =>
       deps.epochs.of(uid),

@@ -18,6 +18,7 @@ import { postingInsert } from "../ledger/chain.js";
 import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { callKeeper } from "./calls.js";
+import { endNoter } from "./rows/maps.js";
 import { taskSeparator } from "./rows/task-runs.js";
 
 interface AttemptRow {
@@ -128,6 +129,7 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
   );
   const insertPosting = postingInsert(database, seal);
   const keepCall = callKeeper(database);
+  const noteEnd = endNoter(database);
   return (result: AttemptResult) => {
     const { invocation: id, attempt, next, posting, answer, log, phases, ...facts } = result;
     const invocation = invocationState.get(id);
@@ -148,7 +150,10 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
     if (isFinal(next)) finishInvocation.run(row);
     else requeueInvocation.run(row);
     if (posting !== null) insertPosting(posting);
-    if (isFinal(next)) keepCall(result);
+    if (isFinal(next)) {
+      keepCall(result);
+      noteEnd(id);
+    }
     return true;
   };
 }

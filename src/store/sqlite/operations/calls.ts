@@ -1,11 +1,14 @@
 // Inputs and answers of calls: kept with the invocation, removed when results are old.
 
 import type { KeptLog, LogFilter } from "../../../core/ports/answers.js";
+import type { PackedInputs } from "../../../core/ports/maps.js";
 import type { AttemptResult } from "../../../core/ports/store.js";
 import { type CallAnswer, isStored, type Payload, type RemoteError } from "../../../model/call.js";
 import type { BlobHash, InvocationId } from "../../../model/ids.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
+import { blobWrites } from "./functions/blobs.js";
+import { packedInputsPruner } from "./rows/maps.js";
 
 /** Either the body, or where it is. */
 interface InputRow {
@@ -37,18 +40,31 @@ const ownerOfInvocation = `(SELECT s.owner_uid FROM invocation AS i
 const ownerOfSubmission =
   "(SELECT owner_uid FROM submission WHERE id = @submission AND @blob IS NOT NULL)";
 
+const insertInput = `INSERT INTO call_input (invocation, content_type, body, owner_uid, blob, bytes)
+  VALUES (@invocation, @contentType, @body, ${ownerOfSubmission}, @blob, @bytes)`;
+
 /** Keeps the inputs of the invocations from `first` on, one for each. */
 export function inputKeeper(
   database: Connection,
 ): (first: number, inputs: readonly Payload[]) => void {
-  const insert = database.prepare(
-    `INSERT INTO call_input (invocation, content_type, body, owner_uid, blob, bytes)
-     VALUES (@invocation, @contentType, @body, ${ownerOfSubmission}, @blob, @bytes)`,
-  );
+  const insert = database.prepare(insertInput);
   return (first, inputs) =>
     inputs.forEach((input, at) => {
       insert.run({ submission: first, invocation: first + at, ...columnsOf(input) });
     });
+}
+
+/** Records the content with the inputs of the tasks from `first` on, and those it has not. */
+export function packedKeeper(
+  database: Connection,
+): (first: number, packed: PackedInputs, owner: { uid: number; atMs: number }) => void {
+  const { keepBlob } = blobWrites(database);
+  const insert = database.prepare(insertInput);
+  return (first, { sha256, bytes, large }, { uid, atMs }) => {
+    keepBlob({ ownerUid: uid, sha256, bytes, keptAtMs: atMs });
+    for (const { task, payload } of large)
+      insert.run({ submission: first, invocation: first + task, ...columnsOf(payload) });
+  };
 }
 
 /** Keeps what is left of an ended call. */
@@ -96,13 +112,14 @@ export function callWrites(database: Connection): Operations<"inputToRun" | "pru
   const removeRest = ["call_input", "call_log"].map((table) =>
     database.prepare<[number]>(`DELETE FROM ${table} WHERE invocation = ?`),
   );
+  const forgetPacked = packedInputsPruner(database);
   return {
     // Read on the writing thread: it must not wait behind a list.
     inputToRun: (invocation) => payloadOf(select.get(invocation)),
     pruneAnswers(beforeMs, limit) {
       const removed = remove.all(beforeMs, limit);
       for (const { invocation } of removed) for (const each of removeRest) each.run(invocation);
-      return removed.length;
+      return removed.length + forgetPacked(beforeMs);
     },
   };
 }

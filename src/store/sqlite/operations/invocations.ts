@@ -8,13 +8,14 @@ import type {
 import { digestOf } from "../../../core/submission/digest.js";
 import { type NewTasks, newTasks, taskCountOf } from "../../../core/submission/new-tasks.js";
 import { assert, GleanerError } from "../../../model/errors.js";
-import type { InvocationId, VersionId } from "../../../model/ids.js";
+import type { BlobHash, InvocationId, VersionId } from "../../../model/ids.js";
 import { isFinal, type SubmissionDigest, submissionIdOf } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
-import { inputKeeper } from "./calls.js";
+import { inputKeeper, packedKeeper } from "./calls.js";
 import { documentKeeper, submissionReader } from "./documents.js";
 import { columns, type InvocationRow, invocationOf, tables } from "./rows/invocation-rows.js";
+import { pendingEndNoter } from "./rows/maps.js";
 import { invocationScanner } from "./rows/scan.js";
 import {
   firstAt,
@@ -31,6 +32,7 @@ interface LiveRow extends InvocationRow {
   readonly document_bytes: number;
   readonly input_bytes: number;
   readonly version: VersionId | null;
+  readonly packed_inputs: BlobHash | null;
   readonly ran_ms: number;
 }
 
@@ -82,17 +84,19 @@ export function submissionInsert(
   const insertSubmission = database.prepare(
     `INSERT INTO submission (id, request_id, owner_uid, owner_gid, owner_user, name, cores, memory_mb,
        gpus, time_limit_ms, submitted_at_ms, tasks, function_key, checkpoint_in, document_bytes,
-       version, input_bytes, command, environment, terms)
+       version, input_bytes, packed_inputs, command, environment, terms)
      VALUES (@id, @requestId, @uid, @gid, @user, @name, @cores, @memoryMb,
        @gpus, @timeLimitMs, @submittedAtMs, @tasks, @functionKey, @checkpointIn, @documentBytes,
-       @version, @inputBytes, @command, @environment, @terms)`,
+       @version, @inputBytes, @packedInputs, @command, @environment, @terms)`,
   );
   const keepDocuments = documentKeeper(database);
   const keepInputs = inputKeeper(database);
+  const keepPacked = packedKeeper(database);
   const insertTasks = taskInserter(database);
   const useIds = idReserver(database);
   return (id, request) => {
     const { requestId, owner, submission, submittedAtMs } = request;
+    const { inputs = [], packed } = request;
     const tasks = taskCountOf(submission);
     insertSubmission.run({
       id,
@@ -107,12 +111,13 @@ export function submissionInsert(
       timeLimitMs: submission.timeLimitMs,
       submittedAtMs,
       tasks,
-      ...digestOf(owner.uid, submission, request.inputs),
+      ...digestOf(owner.uid, submission, inputs, packed?.sha256 ?? null),
       ...keepDocuments(owner.uid, submission),
     });
     insertTasks(newTasks(request, id));
     useIds(id + tasks - 1);
-    keepInputs(id, request.inputs ?? []);
+    keepInputs(id, inputs);
+    if (packed !== undefined) keepPacked(id, packed, { uid: owner.uid, atMs: submittedAtMs });
     return tasks;
   };
 }
@@ -160,10 +165,12 @@ function endPending(database: Connection): Operations<"endPending">["endPending"
      WHERE id BETWEEN @first AND @last AND state = 'PENDING'`,
   );
   const endRuns = runEnder(database);
+  const noteEnds = pendingEndNoter(database);
   return (ranges, state, reason, endedAtMs) => {
     assert(state === "CANCELLED" || state === "FAILED", `PENDING may become ${state}`);
     let count = 0;
     for (const [first, last] of ranges) {
+      noteEnds(first, last);
       count += end.run({ first, last, state, reason, endedAtMs }).changes;
       count += endRuns([first, last], { state, reason, endedAtMs });
     }
@@ -217,7 +224,7 @@ export function invocationReads(
 /** The tasks of an array share one digest, even after passing between threads. */
 function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
   const digestColumns =
-    "s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version";
+    "s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version, s.packed_inputs";
   const selectLive = database.prepare<[number, number], LiveRow>(
     `SELECT ${columns}, ${digestColumns},
        (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
@@ -237,6 +244,7 @@ function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
         documentBytes: row.document_bytes,
         inputBytes: row.input_bytes,
         version: row.version,
+        packedInputs: row.packed_inputs,
       };
       digests.set(row.submission, digest);
       return digest;

@@ -20,6 +20,7 @@ import { invocationReads, invocationWrites } from "./invocations.js";
 import { learnedReads, learnedWrites } from "./learned.js";
 import { nodeReads, nodeWrites } from "./nodes.js";
 import { retentionWrites } from "./retention.js";
+import { mapReads, mapWrites } from "./rows/maps.js";
 import { utilizationReads, utilizationWrites } from "./utilization.js";
 
 export function writeOperations(
@@ -31,6 +32,7 @@ export function writeOperations(
     ...invocationWrites(database),
     ...attemptWrites(database, seal),
     ...callWrites(database),
+    ...mapWrites(database),
     ...callRecordWrites(database, seal),
     ...checkpointWrites(database),
     ...executorWrites(database),
@@ -53,6 +55,7 @@ export function readOperations(
     ...invocationReads(database),
     ...attemptReads(database),
     ...callReads(database),
+    ...mapReads(database),
     ...checkpointReads(database),
     ...executorReads(database),
     ...nodeReads(database),

@@ -9,6 +9,7 @@ import { RemovedPostings } from "../ledger/removed.js";
 import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
 import { documentRemover } from "./documents.js";
+import { endPruner } from "./rows/maps.js";
 import { runPruner } from "./rows/task-runs.js";
 
 /**
@@ -75,6 +76,7 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
   );
   const deleteInvocation = database.prepare<[number]>("DELETE FROM invocation WHERE id = ?");
   const removeIfLast = submissionRemover(database);
+  const pruneEnds = endPruner(database);
   const pruneRuns = runPruner(database);
   const isAsWritten = postingChecker(database, seal);
   const sums = new DaySeals(database, seal);
@@ -96,6 +98,7 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
         ranges.add(row.sequence);
       }
       removed += deleteInvocation.run(id).changes;
+      pruneEnds(submission, "first");
       removed += removeIfLast(submission);
     }
     const { tasks, submissions } = pruneRuns(limit);
@@ -104,19 +107,21 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
   };
 }
 
+const hasNoInvocation = `NOT EXISTS (SELECT 1 FROM invocation WHERE submission = @id)
+  AND NOT EXISTS (SELECT 1 FROM task_run WHERE submission = @id)`;
+
 /** Returns a function that removes a submission without invocations, and counts it. */
 function submissionRemover(database: Connection): (id: number) => number {
   const deleteSubmission = database.prepare<
     { id: number },
     { command: number; environment: number }
-  >(
-    `DELETE FROM submission WHERE id = @id
-       AND NOT EXISTS (SELECT 1 FROM invocation WHERE submission = @id)
-       AND NOT EXISTS (SELECT 1 FROM task_run WHERE submission = @id)
-     RETURNING command, environment`,
-  );
+  >("DELETE FROM submission WHERE id = @id RETURNING command, environment");
   const removeDocument = documentRemover(database);
+  const pruneEnds = endPruner(database);
+  const isLast = database.prepare<{ id: number }>(`SELECT 1 WHERE ${hasNoInvocation}`);
   return (id) => {
+    if (isLast.get({ id }) === undefined) return 0;
+    pruneEnds(id, "all");
     const last = deleteSubmission.get({ id });
     if (last === undefined) return 0;
     removeDocument(last.command);

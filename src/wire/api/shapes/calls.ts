@@ -104,6 +104,18 @@ export const mapRequest = z.strictObject({
   timeLimitMs,
 });
 
+export const streamMapQuery = z.strictObject({
+  requestId,
+  function: calledFunction,
+  timeLimitMs: z.coerce
+    .number<number>()
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .exactOptional()
+    .describe("A shorter limit than the function's own"),
+});
+
 export const mapAnswer = z.strictObject({
   id: whole.describe("The array's id"),
   tasks: z.int().min(1),
@@ -141,17 +153,39 @@ export const outcomesQuery = z.strictObject({
     .default(0)
     .describe("How long to wait until one of the tasks has ended; 0: not at all"),
 });
-export const outcomeList = z.strictObject({
-  outcomes: z.array(
-    z.strictObject({
-      task: whole,
-      state: invocationState.describe("A final one"),
-      reason: z.string().nullable().describe("Why it ended so, in one sentence"),
-      answer: callAnswer
-        .nullable()
-        .describe("null if no worker answered, or the answer was removed for its age"),
-    }),
-  ),
+const outcome = z.strictObject({
+  task: whole,
+  state: invocationState.describe("A final one"),
+  reason: z.string().nullable().describe("Why it ended so, in one sentence"),
+  answer: callAnswer
+    .nullable()
+    .describe("null if no worker answered, or the answer was removed for its age"),
+});
+export const outcomeList = z.strictObject({ outcomes: z.array(outcome) });
+export const resultsQuery = z.strictObject({
+  order: z
+    .enum(["input", "ended"])
+    .default("input")
+    .describe("That of the inputs, or in which the ends were recorded"),
+  after: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Where to continue: the next of the page before"),
+  limit: z.coerce.number<number>().int().min(1).max(maxAnswersListed).default(maxAnswersListed),
+  waitMs: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .max(maxWaitMs)
+    .default(0)
+    .describe("How long to wait for the first result of the page; 0: not at all"),
+});
+export const resultList = z.strictObject({
+  results: z.array(outcome).describe("Tasks whose records were removed for their age are omitted"),
+  next: whole.describe("Where to continue, as after"),
+  isComplete: z.boolean().describe("Whether this was the last page"),
 });
 export const callLog = z.strictObject({
   text: z.string().describe("What the last attempt printed; its beginning may be missing"),

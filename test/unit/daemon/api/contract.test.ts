@@ -16,6 +16,7 @@ import type { Hole, UnusableReason } from "../../../../src/model/capacity/hole.j
 import { invocationId, jobId, nodeName } from "../../../../src/model/ids.js";
 import { makeCredential } from "../../../../src/sdk/index.js";
 import { errorCodes, statusOf } from "../../../../src/wire/api/errors.js";
+import { linesType } from "../../../../src/wire/api/input-frames.js";
 import { errorsOf, type Route } from "../../../../src/wire/api/route.js";
 import { routes } from "../../../../src/wire/api/routes.js";
 import { errorAnswer } from "../../../../src/wire/api/shapes/authority.js";
@@ -106,13 +107,14 @@ interface Ask {
   readonly path?: string;
   readonly body?: object;
   readonly bytes?: Uint8Array;
+  readonly type?: string;
 }
 
 const port = (): number => (server.server.address() as AddressInfo).port;
 
 async function ask(
   name: RouteName,
-  { path, body, bytes }: Ask,
+  { path, body, bytes, type }: Ask,
   uid: number | null,
 ): Promise<Answer> {
   const { method, path: declared, ...rest }: Route = routes[name];
@@ -123,6 +125,7 @@ async function ask(
     headers: {
       ...(uid !== null && { authorization: `Bearer ${token}` }),
       ...(rest.body !== undefined && { "content-type": "application/json" }),
+      ...(type !== undefined && { "content-type": type }),
     },
     ...(rest.body !== undefined && { body: JSON.stringify(body ?? {}) }),
     ...(rest.streamed && { body: bytes ?? null }),
@@ -171,6 +174,8 @@ const mapped = () => ({
   inputs: [input, { contentType: "", base64: "AAE=" }],
 });
 
+const streamed = () => ({ path: `/v1/maps/stream?function=tile&requestId=${randomUUID()}` });
+
 /** At least one good request of each route, in this order, which operators make. */
 const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   challenge: () => [{}],
@@ -208,6 +213,12 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   shareFunction: () => [{ path: "/v1/functions/-/tile/sharing", body: { sharing: "none" } }],
   call: () => [{ body: called({ waitMs: 0 }) }, { body: called({ waitMs: 1 }) }],
   map: () => [{ body: mapped() }],
+  streamMap: () => [{ ...streamed(), bytes: Buffer.from("1\n2\n"), type: linesType }],
+  results: async () => {
+    const { body } = await ask("map", { body: mapped() }, operator);
+    const path = `/v1/maps/${(body as { id: number }).id}/results`;
+    return [{ path }, { path: `${path}?order=ended&after=1&limit=1&waitMs=1` }];
+  },
   answer: () => [ended, running].map((id) => ({ path: `/v1/invocations/${id}/answer` })),
   answers: async () => {
     const { body } = await ask("map", { body: mapped() }, operator);
@@ -306,9 +317,13 @@ describe("each route", () => {
   });
 
   test.each(names)("%s refuses a parameter that it does not know", async (name) => {
-    const [{ path = routes[name].path, body, bytes } = {}] = await requests[name]();
-    const more = { path: `${path}?unheardOf=1`, ...(body && { body }), ...(bytes && { bytes }) };
-    await expectError(name, more, operator, "BAD_REQUEST");
+    const [{ path = routes[name].path, body, bytes, type } = {}] = await requests[name]();
+    const more = {
+      path: `${path}${path.includes("?") ? "&" : "?"}unheardOf=1`,
+      ...(body && { body }),
+      ...(bytes && { bytes }),
+    };
+    await expectError(name, { ...more, ...(type && { type }) }, operator, "BAD_REQUEST");
   });
 
   test.each<[RouteName, () => Ask, number, string]>([

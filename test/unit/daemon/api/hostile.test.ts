@@ -37,7 +37,7 @@ import { checkDaemonMessage } from "../../../../src/wire/checks.js";
 import type { AttemptKey, DaemonMessage } from "../../../../src/wire/messages.js";
 import { maxFrameBytes } from "../../../../src/wire/messages.js";
 import { stubAuthority } from "../../../support/daemon/authority.js";
-import { newState } from "../../../support/daemon/state.js";
+import { newState, noPacked } from "../../../support/daemon/state.js";
 import { invocation, noLoad } from "../../../support/nouns.js";
 
 const mebibyte = 1024 * 1024;
@@ -191,7 +191,7 @@ describe("the API", () => {
       ...{ ...state, store, log, nameOf: (id) => `.state-${id}` },
       policy: { directory: null, maxFolders: 0, keepMs: 0 },
     });
-    const documents = new Documents(store);
+    const documents = new Documents(store, noPacked);
     dispatcher = new Dispatcher({ ...state, store, settler, log, checkpoints, documents });
     server = createServer({ ...stubAuthority, secrets, munge, operators: [], tokenMs: 1_000, log });
     const executors = {

@@ -31,6 +31,7 @@ const digest = {
   documentBytes: 10,
   inputBytes: 0,
   version: null,
+  packedInputs: null,
 };
 let folder: string;
 let server: FastifyInstance;

@@ -6,6 +6,7 @@ import type { Store } from "../../../../src/core/ports/store.js";
 import { Documents } from "../../../../src/daemon/invocations/documents.js";
 import { Live, LiveSubmission } from "../../../../src/daemon/state/live-invocation.js";
 import { type InvocationId, invocationId } from "../../../../src/model/ids.js";
+import { noPacked } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
 
 const mebibyte = 1024 * 1024;
@@ -17,6 +18,7 @@ const live = (id: number, documentBytes: number, arrayJobId: InvocationId | null
     documentBytes,
     inputBytes: 0,
     version: null,
+    packedInputs: null,
   };
   return new Live(invocation.id, null, invocation, new LiveSubmission(invocation, digest));
 };
@@ -29,7 +31,7 @@ function documents() {
       return made.submission({ name: `submission ${id}` });
     },
   } as unknown as Store;
-  return { read, documents: new Documents(store) };
+  return { read, documents: new Documents(store, noPacked) };
 }
 
 test("the tasks of an array share one read, and later ones need none", async () => {

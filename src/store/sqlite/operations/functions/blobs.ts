@@ -11,6 +11,8 @@ const isUsed = `(EXISTS (SELECT 1 FROM function_version AS v
     WHERE v.owner_uid = blob.owner_uid AND v.version = blob.sha256)
   OR EXISTS (SELECT 1 FROM call_input AS i
     WHERE i.owner_uid = blob.owner_uid AND i.blob = blob.sha256)
+  OR EXISTS (SELECT 1 FROM submission AS s
+    WHERE s.owner_uid = blob.owner_uid AND s.packed_inputs = blob.sha256)
   OR EXISTS (SELECT 1 FROM call_answer AS a
     WHERE a.owner_uid = blob.owner_uid AND a.blob = blob.sha256))`;
 

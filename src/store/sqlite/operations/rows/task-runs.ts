@@ -7,6 +7,7 @@ import type { InvocationId } from "../../../../model/ids.js";
 import type { Invocation, InvocationState } from "../../../../model/invocation.js";
 import type { Connection } from "../../database.js";
 import type { InvocationRow } from "./invocation-rows.js";
+import { runEndNoter } from "./maps.js";
 
 /** A row of the table. */
 interface Run {
@@ -114,6 +115,7 @@ export function runEnder(
   );
   const split = splitter(database);
   const insert = insertion(database);
+  const noteEnd = runEndNoter(database);
   return (range, { state, reason, endedAtMs }) => {
     let count = 0;
     for (const run of overlapping.all({ first: range[0], last: range[1] })) {
@@ -125,6 +127,7 @@ export function runEnder(
       ]);
       const first_task = run.first_task + (first_id - run.first_id) * run.step;
       insert({ ...run, first_id, last_id, first_task, state, reason, ended_at_ms: endedAtMs });
+      noteEnd(run.submission, first_id, last_id);
       count += last_id - first_id + 1;
     }
     return count;

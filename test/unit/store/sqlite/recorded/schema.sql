@@ -306,6 +306,15 @@ CREATE TABLE ledger_removed (
   seal TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE map_end (
+  map INTEGER NOT NULL REFERENCES submission (id),
+  -- Of the first task among all ends of its map, from 1 on.
+  number INTEGER NOT NULL CHECK (number >= 1),
+  first_id INTEGER NOT NULL,
+  last_id INTEGER NOT NULL CHECK (last_id >= first_id),
+  PRIMARY KEY (map, number)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE migration (
       number INTEGER PRIMARY KEY,
       name TEXT NOT NULL,
@@ -388,13 +397,15 @@ CREATE TABLE submission (
   environment INTEGER NOT NULL REFERENCES document (id),
   -- The rest as JSON; the last column, so that listings never read it from disk.
   terms TEXT NOT NULL
-, version TEXT, input_bytes INTEGER NOT NULL DEFAULT 0 CHECK (input_bytes >= 0)) STRICT;
+, version TEXT, input_bytes INTEGER NOT NULL DEFAULT 0 CHECK (input_bytes >= 0), packed_inputs TEXT) STRICT;
 
 CREATE INDEX submission_command ON submission (command);
 
 CREATE INDEX submission_environment ON submission (environment);
 
 CREATE INDEX submission_owner ON submission (owner_uid, id);
+
+CREATE INDEX submission_packed ON submission (owner_uid, packed_inputs) WHERE packed_inputs IS NOT NULL;
 
 CREATE TABLE task_run (
   first_id INTEGER PRIMARY KEY,
