@@ -350,7 +350,7 @@ export class Books {
     }
     this.demand(end !== "EVICTED" || next !== "FAILED", `${name} failed because it was evicted`);
     if (end === "FAILED" && next === "FAILED" && run === undefined)
-      this.checkGivenUp(name, account);
+      this.checkGivenUp(name, invocation, account);
     if (wallMs === 0 && end !== "COMPLETED" && (run === undefined || truth?.wallMs === 0)) return;
     if (truth === undefined || truth === null) {
       this.demand(false, `${name} is recorded as ${end} and has not ended`);
@@ -374,12 +374,17 @@ export class Books {
   }
 
   /** Its command never began: that is no node's doing when it was tried on two, or often. */
-  private checkGivenUp(name: string, { ends, nodes, cores, memoryMb }: Account): void {
+  private checkGivenUp(
+    name: string,
+    invocation: InvocationId,
+    { ends, nodes, cores, memoryMb }: Account,
+  ): void {
     const tried = nodes.filter((_, index) => ends[index] === "FAILED");
     const others = this.world.nodes.filter(
       (node) => !tried.includes(node.name) && node.cores >= cores && node.memoryMb >= memoryMb,
     );
     const isFair = others.length === 0 || new Set(tried).size > 1 || tried.length >= triesOnOneNode;
+    if (new Set(tried).size > 1) this.calls.givenUp(invocation);
     this.demand(isFair, `${name} failed since it could not be started on ${tried.join(" and ")}`);
   }
 

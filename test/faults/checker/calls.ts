@@ -36,6 +36,10 @@ interface Found {
   readonly payload: Uint8Array;
 }
 
+const callerOf = ({ uid, version }: Account): string => `${uid}/${version}`;
+/** Failures after which the next one, recorded with or after this, stops a function for its caller. */
+const nearlyStopping = 2;
+
 interface Answered {
   readonly kind: string;
   readonly text?: string;
@@ -59,6 +63,8 @@ export class CallBook {
   private readonly asked = new Map<string, AskedCall>();
   private readonly accounts = new Map<InvocationId, Account>();
   private readonly answers = new Map<string, Answered>();
+  /** How many calls of a user and version could be started on none of several nodes. */
+  private readonly unstarted = new Map<string, number>();
   /** By invocation: runs, and what users heard, of calls that are not on record. */
   private readonly early = new Map<InvocationId, readonly { key: AttemptKey; found: Found }[]>();
   private readonly heard = new Map<InvocationId, [CallAnswer["kind"] | null, string | null]>();
@@ -188,12 +194,23 @@ export class CallBook {
       );
   }
 
-  /** It ended while it waited: it was cancelled, or no worker can load its function. */
+  /** It could be started on none of several nodes, so that it seems to be its function's fault. */
+  givenUp(id: InvocationId): void {
+    const account = this.accounts.get(id);
+    if (account !== undefined) this.unstarted.set(callerOf(account), this.unstartedOf(account) + 1);
+  }
+
+  private unstartedOf(account: Account): number {
+    return this.unstarted.get(callerOf(account)) ?? 0;
+  }
+
+  /** It ended while it waited: it was cancelled, or its function is stopped. */
   withdrawn(id: InvocationId, state: string): void {
     const account = this.accounts.get(id);
     const loading = account && this.loadings.get(account.version);
+    const seemsBroken = account !== undefined && this.unstartedOf(account) >= nearlyStopping;
     this.demand(
-      state === "CANCELLED" || loading === "fails" || loading === "exits",
+      state === "CANCELLED" || loading === "fails" || loading === "exits" || seemsBroken,
       `waiting ${id} is recorded as ${state}, and workers can load its function`,
     );
     if (account !== undefined) account.answer = null;
