@@ -37,7 +37,7 @@ interface Found {
 }
 
 const callerOf = ({ uid, version }: Account): string => `${uid}/${version}`;
-/** Failures after which the next one, recorded with or after this, stops a function for its caller. */
+/** The next failure stops a function for its caller, and may be recorded a little later. */
 const nearlyStopping = 2;
 
 interface Answered {
