@@ -20,6 +20,7 @@
 #include "spawn_exec.h"
 #include "spawn_files.h"
 #include "spawn_home.h"
+#include "spawn_limits.h"
 #include "spawn_pam.h"
 #include "spawn_private.h"
 #include "spawn_remove.h"
@@ -155,7 +156,8 @@ static bool execute(const struct spawn_request *request, struct failure *failure
 	return spawn_checkpoint_make(request, failure) && spawn_files_open(request, failure) &&
 	       (request->script == NULL || spawn_exec_make_script(request, failure)) &&
 	       (!is_worker || spawn_worker_place(failure)) &&
-	       close_rest(is_worker || request->script != NULL, failure) && limit_start(0, failure) && spawn_calls_refuse(request, failure) &&
+	       close_rest(is_worker || request->script != NULL, failure) && limit_start(0, failure) &&
+	       spawn_limits_apply(request, failure) && spawn_calls_refuse(request, failure) &&
 	       spawn_exec(request, failure);
 }
 

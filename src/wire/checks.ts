@@ -152,6 +152,11 @@ const order = object<AttemptOrder>({
   workingDirectory: path,
   stdoutPath: text(maxPathLength),
   stderrPath: text(maxPathLength),
+  stdinPath: optional(text(maxPathLength)),
+  openMode: optional(oneOf("append", "truncate")),
+  keepSinceMs: optional(integer(1)),
+  umask: optional(integer(0, 0o777)),
+  limits: optional(list(pattern(/^[a-z]{1,16}:(\d{1,15}|unlimited)$/), 16)),
   environment: record(word, maxWords),
   command,
   notice: orNull(

@@ -41,6 +41,15 @@ export interface AttemptOrder extends AttemptKey, ResourceRequest {
   readonly stdoutPath: string;
   /** If equal to stdoutPath, both share one file. */
   readonly stderrPath: string;
+  /** If omitted, /dev/null. */
+  readonly stdinPath?: string | undefined;
+  /** If omitted, truncate. */
+  readonly openMode?: "append" | "truncate" | undefined;
+  /** What was written to its outputs since then is kept; milliseconds since the epoch. */
+  readonly keepSinceMs?: number | undefined;
+  readonly umask?: number | undefined;
+  /** Soft limits, as in `stack:unlimited`. */
+  readonly limits?: readonly string[] | undefined;
   readonly environment: Readonly<Record<string, string>>;
   readonly command:
     | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }

@@ -124,12 +124,32 @@ static bool open_input(const struct spawn_request *request, struct failure *fail
 		      : put_at(STDIN_FILENO, fd, request->stdin_path, STAGE_OPEN_STDIN, failure);
 }
 
+/* Empties a file that was last written to before `since_ms`: the other commands of its submission have
+ * not begun to. */
+static bool empty_old(int fd, uint64_t since_ms)
+{
+	struct stat is;
+	if (fstat(fd, &is) != 0)
+		return false;
+	uint64_t written_ms = (uint64_t)is.st_mtim.tv_sec * 1000 + (uint64_t)is.st_mtim.tv_nsec / 1000000;
+	return !S_ISREG(is.st_mode) || is.st_size == 0 || written_ms >= since_ms || ftruncate(fd, 0) == 0;
+}
+
 static bool open_output_at(int target, const char *path, enum stage stage, const struct spawn_request *request,
 			   struct failure *failure)
 {
-	int mode = request->append ? O_APPEND : O_TRUNC;
-	int fd = open_output(path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC | mode, request->uid);
-	return fd < 0 ? fail_to_open(path, stage, failure) : put_at(target, fd, path, stage, failure);
+	/* Always O_APPEND, as in a batch job: several commands, or a command and what it starts, may write to
+	 * one file. */
+	int flags = O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC | O_APPEND;
+	bool at_once = !request->append && request->keep_since_ms == 0;
+	int fd = open_output(path, at_once ? flags | O_TRUNC : flags, request->uid);
+	if (fd < 0 || (request->keep_since_ms != 0 && !empty_old(fd, request->keep_since_ms))) {
+		fail_to_open(path, stage, failure);
+		if (fd >= 0)
+			(void)close(fd);
+		return false;
+	}
+	return put_at(target, fd, path, stage, failure);
 }
 
 bool spawn_files_open(const struct spawn_request *request, struct failure *failure)

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "proc_tree.h"
+#include "spawn_limits.h"
 #include "util.h"
 
 #define ID_MAX 4294967294u /* (uid_t)-1 means "leave as it is" to setresuid */
@@ -74,6 +75,9 @@ TAKE(take_open)
 	request->append = strcmp(value, "append") == 0;
 	return request->append || strcmp(value, "truncate") == 0;
 }
+
+TAKE(take_keep_since) { return parse_number(value, 1, INT64_MAX / 1000000, &request->keep_since_ms); }
+TAKE(take_limit) { return spawn_limits_take(request, value); }
 
 TAKE(take_umask)
 {
@@ -223,6 +227,7 @@ static const struct field {
     {"env", take_env, true},
     {"arg", take_arg, true},
     {"join", take_join, true},
+    {"limit", take_limit, true},
     {"privateDirectory", take_private_directory, true},
     {"uid", take_uid, false},
     {"gid", take_gid, false},
@@ -234,6 +239,7 @@ static const struct field {
     {"stdout", take_stdout, false},
     {"stderr", take_stderr, false},
     {"open", take_open, false},
+    {"keepSinceMs", take_keep_since, false},
     {"umask", take_umask, false},
     {"nice", take_nice, false},
     {"idle", take_idle, false},

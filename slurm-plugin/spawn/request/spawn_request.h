@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "spawn_report.h"
@@ -20,6 +21,7 @@
 #define REQUEST_MAX_GROUPS 1024
 #define REQUEST_MAX_JOINS 16
 #define REQUEST_MAX_PRIVATE 8
+#define REQUEST_MAX_LIMITS 16
 #define REQUEST_CPU_SETS 8	/* of 1024 CPUs each */
 
 struct spawn_request {
@@ -31,7 +33,15 @@ struct spawn_request {
 	bool allow_root, append, idle, new_privs, poll_memory, has_nice, has_oom_score, has_cpus, shared_session;
 	bool keeps_children; /* the end of the command is not the end of what it started */
 	const char *cwd, *stdin_path, *stdout_path, *stderr_path;
+	/* what was written to the outputs since, in milliseconds since the epoch, is kept when they are emptied; 0:
+	 * nothing */
+	uint64_t keep_since_ms;
 	mode_t umask;
+	struct {
+		int resource;
+		rlim_t soft;
+	} limits[REQUEST_MAX_LIMITS];
+	size_t limit_count;
 	int nice, oom_score;
 	cpu_set_t cpus[REQUEST_CPU_SETS];
 	const char *joins[REQUEST_MAX_JOINS];

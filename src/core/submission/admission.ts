@@ -205,6 +205,9 @@ function whyTooLong(submission: Submission): string | null {
     workingDirectory,
     outputPath(submission.stdoutPattern, sample, node, workingDirectory),
     outputPath(submission.stderrPattern, sample, node, workingDirectory),
+    ...(submission.stdinPattern === undefined
+      ? []
+      : [outputPath(submission.stdinPattern, sample, node, workingDirectory)]),
     ...(submission.checkpoint ? [`${workingDirectory}/${longestCheckpointName}`] : []),
   ];
   const long = paths.find((each) => Buffer.byteLength(each) > maxPathBytes);
@@ -237,6 +240,8 @@ function holdsNul(submission: Submission): string | null {
     submission.workingDirectory,
     submission.stdoutPattern ?? "",
     submission.stderrPattern ?? "",
+    submission.stdinPattern ?? "",
+    submission.submitDirectory ?? "",
     ...Object.keys(environment),
     ...Object.values(environment),
     ...wordsOf(command),

@@ -24,7 +24,7 @@ export function environmentFor(
     SLURM_JOB_ID: String(invocation.id),
     SLURM_JOB_NAME: invocation.name,
     SLURM_CPUS_PER_TASK: String(invocation.cores),
-    SLURM_SUBMIT_DIR: submission.workingDirectory,
+    SLURM_SUBMIT_DIR: submission.submitDirectory ?? submission.workingDirectory,
     SLURMD_NODENAME: node,
     ...arrayNames(invocation),
     // As in a job that Slurm requeued; absent in the first attempt.

@@ -4,7 +4,7 @@ import { callEnvironment, environmentFor } from "../../core/submission/environme
 import { outputPath } from "../../core/submission/output-paths.js";
 import type { Payload } from "../../model/call.js";
 import { assert } from "../../model/errors.js";
-import { type NodeName, versionId } from "../../model/ids.js";
+import { invocationId, type NodeName, versionId } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
 import type { AttemptOrder } from "../../wire/messages.js";
 
@@ -26,8 +26,10 @@ export function orderFor(
 ): AttemptOrder {
   const { id, attempt, owner, cores, memoryMb, gpus, timeLimitMs } = invocation;
   const { workingDirectory, stdoutPattern, stderrPattern, command } = submission;
-  const path = (pattern: string | null) => outputPath(pattern, invocation, node, workingDirectory);
+  const path = (pattern: string | null, of: Invocation = invocation) =>
+    outputPath(pattern, of, node, workingDirectory);
   const stdoutPath = path(stdoutPattern);
+  const { stdinPattern } = submission;
   const common = {
     invocation: id,
     attempt,
@@ -47,7 +49,13 @@ export function orderFor(
   };
   if (command.kind !== "call") {
     const environment = environmentFor(invocation, submission, attempt, node, checkpointDirectory);
-    return { ...common, environment, command };
+    const shell = {
+      ...(stdinPattern !== undefined && { stdinPath: path(stdinPattern) }),
+      ...openingOf(invocation, submission, path),
+      ...(submission.umask !== undefined && { umask: submission.umask }),
+      ...(submission.limits !== undefined && { limits: submission.limits }),
+    };
+    return { ...common, ...shell, environment, command };
   }
   assert(input !== null, `call ${id} has an input`);
   const { kind, function: called, bundleBytes, isCheck = false } = command;
@@ -60,4 +68,23 @@ export function orderFor(
     environment: callEnvironment(invocation, command, node),
     command: { kind, function: called, version, bundleBytes, settings, isCheck, input },
   };
+}
+
+/**
+ * As sbatch does, unless tasks of one array have one output: those that begin later keep what the
+ * others wrote.
+ */
+function openingOf(
+  invocation: Invocation,
+  { openMode, stdoutPattern, stderrPattern }: Submission,
+  path: (pattern: string | null, of: Invocation) => string,
+): Pick<AttemptOrder, "openMode" | "keepSinceMs"> {
+  if (openMode !== undefined) return { openMode };
+  const { id, arrayTaskId, submittedAtMs } = invocation;
+  if (arrayTaskId === null) return {};
+  const other = { ...invocation, id: invocationId(id + 1), arrayTaskId: arrayTaskId + 1 };
+  const isShared = (pattern: string | null) => path(pattern, invocation) === path(pattern, other);
+  return isShared(stdoutPattern) || (stderrPattern !== null && isShared(stderrPattern))
+    ? { keepSinceMs: submittedAtMs }
+    : {};
 }

@@ -82,6 +82,7 @@ function recordsOf(order: SpawnOrder, group: AttemptGroup, sharesSession: boolea
     `cwd=${order.workingDirectory}`,
     `stdout=${order.stdoutPath}`,
     `stderr=${order.stderrPath}`,
+    ...filesOf(order),
     `oomScoreAdj=${oomScoreAdj}`,
     // Everything else on the node takes precedence; the executor's own nice value must not be
     // inherited.
@@ -114,6 +115,17 @@ function recordsOf(order: SpawnOrder, group: AttemptGroup, sharesSession: boolea
   if (command.kind === "worker" || command.kind === "parent")
     records.push(`workerSocket=${command.socketPath}`, `workerId=${command.id}`);
   return records;
+}
+
+/** The files and limits that a batch job would get of its submitter's shell. */
+function filesOf({ stdinPath, openMode, keepSinceMs, umask, limits }: SpawnOrder): string[] {
+  return [
+    ...(stdinPath === undefined ? [] : [`stdin=${stdinPath}`]),
+    ...(openMode === undefined ? [] : [`open=${openMode}`]),
+    ...(keepSinceMs === undefined ? [] : [`keepSinceMs=${keepSinceMs}`]),
+    ...(umask === undefined ? [] : [`umask=${umask.toString(8)}`]),
+    ...(limits ?? []).map((limit) => `limit=${limit}`),
+  ];
 }
 
 function isolationOf(isolation: Isolation): string[] {

@@ -64,6 +64,24 @@ export const taskRange = z
   .describe("from, from + step and so on, up to `to`");
 export const arrayTasks = z.array(z.union([count, taskRange]));
 
+/** As Slurm propagates them, but for core: functions write no core files. */
+const limit = z
+  .string()
+  .regex(/^(cpu|fsize|data|stack|rss|nproc|nofile|memlock|as):(\d{1,15}|unlimited)$/);
+
+/** What a command gets of the shell that it was submitted from; if omitted, the node's. */
+const fromShell = {
+  submitDirectory: path
+    .exactOptional()
+    .describe("Where it was submitted; if omitted, the working directory"),
+  umask: z.int().min(0).max(0o777).exactOptional().describe("If omitted, 0022"),
+  limits: z
+    .array(limit)
+    .max(16)
+    .exactOptional()
+    .describe("Soft resource limits, as in stack:unlimited; at most the node's hard ones"),
+};
+
 export const submission = z.strictObject({
   name: z.string().min(1).max(256),
   command,
@@ -76,6 +94,12 @@ export const submission = z.strictObject({
     .nullable()
     .describe("A file name pattern; null: Slurm's default, slurm-%j.out or slurm-%A_%a.out"),
   stderrPattern: path.nullable().describe("null: the same file as standard output"),
+  stdinPattern: path.exactOptional().describe("If omitted, /dev/null"),
+  openMode: z
+    .enum(["append", "truncate"])
+    .exactOptional()
+    .describe("If omitted, truncate, but tasks of an array that share a file keep each other's"),
+  ...fromShell,
   environment: z.record(z.string(), z.string()),
   arrayTasks: arrayTasks
     .nullable()

@@ -64,6 +64,21 @@ describe("scripts/glean", () => {
     expect(wasBuilt()).toBe(false);
   });
 
+  test("passes on the functions that bash exports, and does not run $BASH_ENV", () => {
+    write("dist/glean.cjs", 'console.log(JSON.stringify(process.env["BASH_FUNC_module%%"]))');
+    write("noisy.sh", "echo noise");
+    const environment = {
+      PATH: process.env.PATH,
+      "BASH_FUNC_module%%": "() {  echo loaded\n}",
+      BASH_ENV: join(root, "noisy.sh"),
+    };
+    const output = execFileSync(join(root, "scripts/glean"), {
+      env: environment,
+      encoding: "utf8",
+    });
+    expect(JSON.parse(output)).toBe(environment["BASH_FUNC_module%%"]);
+  });
+
   test("runs through a link, too", () => {
     symlinkSync(join(root, "scripts/glean"), join(root, "link"));
     expect(run(join(root, "link"), "queue").slice(1)).toEqual(["queue"]);

@@ -121,6 +121,43 @@ describe("the command has", () => {
     expect(at.output("both")).toBe("1\n2\n");
   });
 
+  test("an output that other commands write to at the same time, without a byte lost", async () => {
+    const log: Field[] = [
+      ["stdout", "log"],
+      ["stderr", "log"],
+    ];
+    const script = "for n in 1 2 3 4; do echo mine; echo other >>log; done";
+    await at.finish(at.command(["sh", "-c", script], log));
+    expect(at.output("log")).toBe("mine\nother\n".repeat(4));
+  });
+
+  test("an output that is emptied only of what is older than its submission", async () => {
+    fs.writeFileSync(at.file("shared"), "old\n", { mode: 0o666 });
+    fs.chmodSync(at.file("shared"), 0o666);
+    const since = Date.now() - 60_000;
+    fs.utimesSync(at.file("shared"), since / 1_000 - 1, since / 1_000 - 1);
+    const fields: Field[] = [
+      ["stdout", "shared"],
+      ["keepSinceMs", String(since)],
+    ];
+    for (const word of ["one", "two"]) await at.finish(at.command(["echo", word], fields));
+    expect(at.output("shared")).toBe("one\ntwo\n");
+  });
+
+  test("the soft limits of its submitter, at most the hard ones", async () => {
+    const script = "ulimit -S -n; ulimit -S -s; ulimit -S -f; ulimit -H -n";
+    const fields = ["nofile:99", "stack:unlimited", "fsize:512000"].map(
+      (value): Field => ["limit", value],
+    );
+    await at.finish(at.command(["bash", "-c", script], fields));
+    const [files, stack, size, hardFiles] = at.output().split("\n");
+    const hardStack = String(execFileSync("bash", ["-c", "ulimit -H -s"])).trim();
+    expect([files, stack, size]).toEqual(["99", hardStack, "500"]);
+    expect(Number(hardFiles)).toBeGreaterThan(99);
+    const wrong = await at.finish(at.command(["true"], [["limit", "core:1"]]));
+    expect(wrong.join(" ")).toMatch(/^failed request 22 the value of limit is invalid/);
+  });
+
   test("its own process group, in its own session or in its supervisor's", async () => {
     const ids = ["sh", "-c", "echo $$; cut -d' ' -f5,6 /proc/self/stat"];
     await at.finish(at.command(ids));

@@ -9,6 +9,7 @@ import { exportedEnvironment } from "../../batch/exported.js";
 import { foreignOptions, judgeForeign } from "../../batch/foreign-options.js";
 import { type BatchSettings, batchOptions, type Given, settle } from "../../batch/options.js";
 import { readScript } from "../../batch/script.js";
+import { readShell } from "../../batch/shell.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain, print } from "../../output.js";
 
@@ -141,6 +142,7 @@ function requestOf(
       checkpoint: settings.checkpoint || settings.notice !== null || body.includes(folderVariable),
       command: { kind: "script", body, args },
       workingDirectory: resolve(workingDirectory ?? "."),
+      ...readShell(null),
       environment: exportedEnvironment(exported, environment),
     },
   };
