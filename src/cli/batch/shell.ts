@@ -58,4 +58,3 @@ function softOf(text: string, name: LimitName): string | null {
   if (soft === undefined || !/^(\d+|unlimited)$/.test(soft)) return null;
   return soft.length > 15 ? "unlimited" : soft;
 }
-
