@@ -48,6 +48,7 @@ import {
   text,
   truth,
 } from "./shape.js";
+import { shellFields } from "./shell-checks.js";
 
 /** Cores, GPUs, running attempts and jobs of one node: more than any has. */
 export const maxCores = 65_536;
@@ -152,11 +153,7 @@ const order = object<AttemptOrder>({
   workingDirectory: path,
   stdoutPath: text(maxPathLength),
   stderrPath: text(maxPathLength),
-  stdinPath: optional(text(maxPathLength)),
-  openMode: optional(oneOf("append", "truncate")),
-  keepSinceMs: optional(integer(1)),
-  umask: optional(integer(0, 0o777)),
-  limits: optional(list(pattern(/^[a-z]{1,16}:(\d{1,15}|unlimited)$/), 16)),
+  ...shellFields,
   environment: record(word, maxWords),
   command,
   notice: orNull(

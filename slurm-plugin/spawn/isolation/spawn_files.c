@@ -124,8 +124,8 @@ static bool open_input(const struct spawn_request *request, struct failure *fail
 		      : put_at(STDIN_FILENO, fd, request->stdin_path, STAGE_OPEN_STDIN, failure);
 }
 
-/* Empties a file that was last written to before `since_ms`: the other commands of its submission have
- * not begun to. */
+/* Empties a file that was last written to before `since_ms`: the other commands of its submission
+ * have not begun to. */
 static bool empty_old(int fd, uint64_t since_ms)
 {
 	struct stat is;
@@ -138,8 +138,8 @@ static bool empty_old(int fd, uint64_t since_ms)
 static bool open_output_at(int target, const char *path, enum stage stage, const struct spawn_request *request,
 			   struct failure *failure)
 {
-	/* Always O_APPEND, as in a batch job: several commands, or a command and what it starts, may write to
-	 * one file. */
+	/* Always O_APPEND, as in a batch job: several commands, or a command and what it starts,
+	 * may write to one file. */
 	int flags = O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC | O_APPEND;
 	bool at_once = !request->append && request->keep_since_ms == 0;
 	int fd = open_output(path, at_once ? flags | O_TRUNC : flags, request->uid);

@@ -6,7 +6,7 @@
 
 #include "util.h"
 
-/* As sbatch propagates them, but for core: functions write no core files. */
+/* As sbatch propagates them, except core: functions write no core files. */
 static const struct {
 	const char *name;
 	int resource;

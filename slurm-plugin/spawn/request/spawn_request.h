@@ -33,7 +33,7 @@ struct spawn_request {
 	bool allow_root, append, idle, new_privs, poll_memory, has_nice, has_oom_score, has_cpus, shared_session;
 	bool keeps_children; /* the end of the command is not the end of what it started */
 	const char *cwd, *stdin_path, *stdout_path, *stderr_path;
-	/* what was written to the outputs since, in milliseconds since the epoch, is kept when they are emptied; 0:
+	/* milliseconds since the epoch: what was written to the outputs since then is kept; 0:
 	 * nothing */
 	uint64_t keep_since_ms;
 	mode_t umask;

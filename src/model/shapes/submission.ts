@@ -64,7 +64,7 @@ export const taskRange = z
   .describe("from, from + step and so on, up to `to`");
 export const arrayTasks = z.array(z.union([count, taskRange]));
 
-/** As Slurm propagates them, but for core: functions write no core files. */
+/** As Slurm propagates them, except core: functions write no core files. */
 const limit = z
   .string()
   .regex(/^(cpu|fsize|data|stack|rss|nproc|nofile|memlock|as):(\d{1,15}|unlimited)$/);
