@@ -23,6 +23,7 @@ import {
   warmWorkers,
 } from "./call-checks.js";
 import type { PieceMessage } from "./calls.js";
+import { shellFields } from "./isolation.js";
 import type {
   AttemptKey,
   AttemptOrder,
@@ -48,7 +49,6 @@ import {
   text,
   truth,
 } from "./shape.js";
-import { shellFields } from "./shell-checks.js";
 
 /** Cores, GPUs, running attempts and jobs of one node: more than any has. */
 export const maxCores = 65_536;

@@ -1,6 +1,7 @@
-// The site's isolation settings for functions, as sent to an executor at its launch.
+// The settings of a function's process: the site's isolation, as sent to an executor at its launch,
+// and what a batch job would get of its submitter's shell, as sent with an order.
 
-import { list, object, orNull, pattern, truth } from "./shape.js";
+import { integer, list, object, oneOf, optional, orNull, pattern, text, truth } from "./shape.js";
 
 /** glean-spawn's limit. */
 const maxPrivateDirectories = 8;
@@ -31,3 +32,14 @@ export const isolation = object<Isolation>({
   rareSystemCalls: truth,
   pamService: orNull(pattern(/^[A-Za-z0-9_-]{1,64}$/)),
 });
+
+/** Linux's PATH_MAX. */
+const maxPathLength = 4_096;
+
+export const shellFields = {
+  stdinPath: optional(text(maxPathLength)),
+  openMode: optional(oneOf("append", "truncate")),
+  keepSinceMs: optional(integer(1)),
+  umask: optional(integer(0, 0o777)),
+  limits: optional(list(pattern(/^[a-z]{1,16}:(\d{1,15}|unlimited)$/), 16)),
+};
