@@ -117,7 +117,7 @@ export class Executor implements HookHandlers {
       markedJobs: this.allowance.jobs,
       hookSequence: this.allowance.sequence,
     });
-    this.outside.workers?.changed();
+    this.outside.workers?.connected();
     this.outbox.attach(send); // stays even without a budget: marks may be stale
     this.outside.payloads?.connected();
   }

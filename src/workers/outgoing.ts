@@ -1,5 +1,5 @@
-// The way to a worker: frames in their order, those of one turn of the event loop in one write, and
-// inputs that are streamed without ever being whole in memory.
+// The way to a worker: frames in their order, each in one write, and inputs that are streamed
+// without ever being whole in memory.
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
@@ -19,7 +19,6 @@ export const inputBytes = (input: Input): number =>
 export class Outgoing {
   /** Frames that wait until an input has been streamed; null if none is. */
   private waiting: (() => void)[] | null = null;
-  private isCorked = false;
 
   constructor(
     private readonly socket: Duplex,
@@ -32,10 +31,12 @@ export class Outgoing {
       this.waiting.push(() => this.send(head, input));
       return;
     }
-    this.write(head);
-    if (input instanceof Uint8Array) {
-      if (input.length > 0) this.write(input);
-    } else if (input !== undefined) void this.stream(input);
+    this.socket.cork();
+    this.socket.write(head);
+    if (input instanceof Uint8Array && input.length > 0) this.socket.write(input);
+    // At once: the worker may begin while this turn does the rest.
+    this.socket.uncork();
+    if (input !== undefined && !(input instanceof Uint8Array)) void this.stream(input);
   }
 
   private async stream(input: InputStream): Promise<void> {
@@ -45,7 +46,7 @@ export class Outgoing {
       for await (const piece of input.pieces) {
         sent += piece.length;
         if (sent > input.bytes) break;
-        if (!this.write(piece) && !this.socket.destroyed) await this.drained();
+        if (!this.socket.write(piece) && !this.socket.destroyed) await this.drained();
         if (this.socket.destroyed) return;
       }
       if (sent !== input.bytes)
@@ -67,17 +68,5 @@ export class Outgoing {
     await Promise.race(ends).catch(() => {});
     gone.abort();
     await Promise.allSettled(ends);
-  }
-
-  private write(bytes: Uint8Array): boolean {
-    if (!this.isCorked) {
-      this.isCorked = true;
-      this.socket.cork();
-      process.nextTick(() => {
-        this.isCorked = false;
-        this.socket.uncork();
-      });
-    }
-    return this.socket.write(bytes);
   }
 }

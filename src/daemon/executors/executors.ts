@@ -210,6 +210,7 @@ export class Executors {
     const { assignments } = this.deps.live;
     const assignment = assignments.get(report.invocation)!;
     assignments.return(assignment);
+    record.idleWorkers.giveBack(report.invocation);
     this.deps.startFailures.ended(record, assignment, bounded);
     // The cores are free now; the next order need not wait for the disk.
     this.deps.dispatcher.kick();

@@ -1,6 +1,5 @@
 // What executors say of functions: which workers are warm, and which code they need.
 
-import { workerKey } from "../../model/call.js";
 import type { VersionId } from "../../model/ids.js";
 import type { PieceMessage, WantedPiece } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
@@ -36,6 +35,6 @@ export function noteFunctions(
       record.pieces.arrived(message);
       break;
     case "warm":
-      record.warm = new Map(message.workers.map((each) => [workerKey(each), each.count]));
+      record.idleWorkers.says(message.workers);
   }
 }

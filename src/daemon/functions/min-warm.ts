@@ -151,7 +151,10 @@ export class MinWarm extends Rounds {
 
 /** gleanerd knows how many idle workers there are: any of them stands for any other. */
 const idIndexes = (record: ExecutorRecord, key: string): string[] =>
-  Array.from({ length: record.warm.get(key) ?? 0 }, (_, index) => `${record.id} ${key} ${index}`);
+  Array.from(
+    { length: record.idleWorkers.saidOf(key) },
+    (_, index) => `${record.id} ${key} ${index}`,
+  );
 
 const idleOn = (record: ExecutorRecord, wanted: readonly Wanted[]): IdleWorker[] =>
   wanted.flatMap(({ key, kind: { memoryMb } }) =>

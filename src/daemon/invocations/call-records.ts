@@ -32,13 +32,14 @@ export async function record(
   await call.recording;
 }
 
-/** Like record(), for a call that has ended: tries until it succeeds. */
+/** Like record(), for a call that has ended: together with others, and until it succeeds. */
 export async function recordSurely(
   store: Records,
   calls: UnrecordedCalls,
   call: UnrecordedCall,
   failed: (cause: unknown) => void,
 ): Promise<void> {
+  await calls.gathered();
   while (calls.get(call.id) === call)
     try {
       await record(store, calls, call);

@@ -164,6 +164,7 @@ export class Dispatcher {
       const isSent = record.line?.send({ type: "start", order });
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
       if (isSent) this.deps.live.assignments.order(assignment, ordered);
+      if (live.workerKey !== null) record.idleWorkers.take(live.id, live.workerKey);
     } catch (cause) {
       const reason = `gleanerd could not send its order: ${messageOf(cause)}`;
       this.withdraw(assignment, reason, "FAILED");

@@ -16,6 +16,7 @@ import { greater, lesser, nothing, type Resources } from "../../model/resources.
 import type { DaemonMessage } from "../../wire/messages.js";
 import { PieceRequests } from "../../wire/piece-requests.js";
 import type { Assignment } from "./assignments.js";
+import { IdleWorkers } from "./idle-workers.js";
 
 /** The part of a connection that the registry needs. */
 export interface Line {
@@ -54,8 +55,7 @@ export class ExecutorRecord implements Executor {
   private currentLine: Line | null = null;
   /** What is read from it on its present connection. */
   readonly pieces = new PieceRequests(pieceMs);
-  /** Idle workers by their kind (workerKey), as the executor said last. */
-  warm: ReadonlyMap<string, number> = new Map();
+  readonly idleWorkers = new IdleWorkers();
   /** The resources that its executor reports as usable. */
   claimed: Resources = nothing;
   /** An earlier daemon launched it, so its orders so far are unknown. */
@@ -237,7 +237,7 @@ export class ExecutorRecord implements Executor {
       freeGpus: gpus.length,
       // After a restart, a pilot's time is unknown until Slurm has been read: until then it gets no
       // work.
-      warm: this.warm,
+      warm: this.idleWorkers.left,
       closesAtMs: this.placement === "pilot" ? (this.timeIsOverAtMs ?? 0) : null,
       ...this.outlook,
     };

@@ -1,10 +1,14 @@
 // Calls that are not on record: their clients have the inputs and wait for the answers, so a call
 // is recorded with its end, or before if somebody asks about it.
 
+import { pause } from "../../clock.js";
 import type { CallRecord, NewInvocations } from "../../core/ports/store.js";
 import type { CallAnswer } from "../../model/call.js";
 import type { InvocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
+
+/** Their clients have the answers; only their executors wait. */
+const gatherMs = 10;
 
 export class UnrecordedCall {
   readonly attempts: CallRecord["attempts"][number][] = [];
@@ -30,6 +34,7 @@ export class UnrecordedCall {
 }
 
 export class UnrecordedCalls implements Iterable<UnrecordedCall> {
+  private gathering: Promise<void> | null = null;
   private readonly byId = new Map<InvocationId, UnrecordedCall>();
   /** Also requests that are being admitted. */
   private readonly byRequest = new Map<string, Promise<UnrecordedCall | null>>();
@@ -71,6 +76,14 @@ export class UnrecordedCalls implements Iterable<UnrecordedCall> {
   /** The call that a user's request has begun, if any. */
   madeBy(uid: number, requestId: string): Promise<UnrecordedCall | null> | undefined {
     return this.byRequest.get(nameOf(uid, requestId));
+  }
+
+  /** Resolves for all calls that end within a moment: the disk, and who calls next, wait once. */
+  gathered(): Promise<void> {
+    this.gathering ??= pause(gatherMs).then(() => {
+      this.gathering = null;
+    });
+    return this.gathering;
   }
 
   remove(call: UnrecordedCall): void {

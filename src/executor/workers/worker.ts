@@ -11,7 +11,7 @@ import { answerOf, loaded, notLoaded, type Progress } from "../../workers/answer
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
-import { cpuMsOf, peakMbOf } from "../node/usage.js";
+import { Usage } from "../node/usage.js";
 import type { OpenedGroup } from "../runtimes/group.js";
 import type { RunEnd, RunEvents, RunHandle } from "../runtimes/runtime.js";
 import { CallLog } from "./call-log.js";
@@ -52,6 +52,7 @@ export class Worker {
   private running: Running | null = null;
   private process: RunHandle | null = null;
   private pid: number | null = null;
+  private usage: Usage | null = null;
   private channel: WorkerChannel | null = null;
   private directory = "";
   /** It has been told to end. */
@@ -172,6 +173,7 @@ export class Worker {
 
   private started(pid: number): void {
     this.pid = pid;
+    this.usage ??= new Usage(pid);
     this.holds();
     if (this.state === "starting") this.state = "loading";
     else if (this.state === "loaded") this.send();
@@ -204,9 +206,8 @@ export class Worker {
     const { payloads } = this.parts;
     const sink = payloads.sinkFor(order);
     running.startNs ??= machineMonotonicNs();
-    running.cpuMsBefore = cpuMsOf(this.pid!);
-    events.onStarted(this.pid!);
     if (order.command.isCheck) {
+      events.onStarted(this.pid!);
       this.finish({ kind: "answered", answer: loaded });
       return;
     }
@@ -219,6 +220,9 @@ export class Worker {
       sink,
     });
     running.id = id;
+    // While the worker begins, which is billed but not waited for.
+    running.cpuMsBefore = this.usage!.cpuMs;
+    events.onStarted(this.pid!);
     void end.then((ended) => {
       if (this.running !== running) return;
       if (ended.kind === "lost") {
@@ -246,8 +250,8 @@ export class Worker {
       ...how,
       startNs: running.startNs ?? endNs,
       endNs,
-      cpuMs: Math.max(0, cpuMsOf(this.pid ?? 0) - running.cpuMsBefore),
-      maxRssMb: peakMbOf(this.pid ?? 0),
+      cpuMs: Math.max(0, (this.usage?.cpuMs ?? 0) - running.cpuMsBefore),
+      maxRssMb: this.usage?.peakMb ?? 0,
     });
   }
 
@@ -268,6 +272,8 @@ export class Worker {
     if (this.state === "ended") return;
     const hasLoaded = this.state === "loaded";
     this.state = "ended";
+    this.usage?.close();
+    this.usage = null;
     this.channel?.close();
     const { running } = this;
     this.running = null;

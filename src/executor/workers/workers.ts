@@ -1,7 +1,7 @@
 // The workers of this node: gives each call a warm worker of its user and version or starts one,
 // and ends idle ones whose memory or GPUs others need.
 
-import { clearTimeout, monotonicMs, setImmediate, setTimeout, type Timer } from "../../clock.js";
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
 import { type WorkerKind, workerKey } from "../../model/call.js";
 import type { VersionId } from "../../model/ids.js";
 import {
@@ -23,6 +23,8 @@ import type { Worker } from "./worker.js";
  * must not use one.
  */
 const freezeAfterMs = 20;
+/** A worker between two calls is soon busy again, which need not be told. */
+const settleMs = 20;
 /** If a function names no time; most functions that come back do so within minutes. */
 const keepMs = 600_000;
 /** The memory of the budget usually allows fewer. */
@@ -50,7 +52,9 @@ interface Kept {
 export class Workers implements Runtime {
   private readonly kept = new Set<Kept>();
 
-  private isAnnounced = true;
+  private announcing: Timer | undefined;
+  /** What was announced last on this connection, as text. */
+  private announced = "";
   /** How many of a kind stay, whatever their idle time. */
   private warmWanted: ReadonlyMap<string, number> = new Map();
 
@@ -61,14 +65,22 @@ export class Workers implements Runtime {
     private readonly standbys: Standbys = noStandbys,
   ) {}
 
-  /** Called on each connection, and for each change; those of one turn cause one message. */
+  /** The daemon on this connection knows of no worker yet. */
+  connected(): void {
+    this.announced = "";
+    this.changed();
+  }
+
+  /** Called for each change; what changes back meanwhile causes no message. */
   changed(): void {
-    if (!this.isAnnounced) return;
-    this.isAnnounced = false;
-    setImmediate(() => {
-      this.isAnnounced = true;
-      this.announce(this.warm);
-    });
+    this.announcing ??= setTimeout(() => {
+      this.announcing = undefined;
+      const { warm } = this;
+      const text = JSON.stringify(warm);
+      if (text === this.announced) return;
+      this.announced = text;
+      this.announce(warm);
+    }, settleMs);
   }
 
   /** gleanerd's last word counts until its next one, also without a connection. */

@@ -44,9 +44,7 @@ beforeEach(() => {
     ...{ id: executorId("x1"), node: nodeName("n1"), takesWork: true, line },
     ...{ free: { cores: 4, memoryMb: 1_000, gpus: [] }, outlook: { endsAtMs: null } },
     ...{ attempts: new Map() },
-    get warm() {
-      return warm;
-    },
+    idleWorkers: { saidOf: (kind: string) => warm.get(kind) ?? 0 },
   } as unknown as ExecutorRecord;
   rounds = new MinWarm({
     ...{ live, registry: { all: () => [record] } },

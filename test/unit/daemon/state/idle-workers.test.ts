@@ -1,0 +1,32 @@
+// How many idle workers an executor has, between two of its messages about them.
+
+import { expect, test } from "@jest/globals";
+import { IdleWorkers } from "../../../../src/daemon/state/idle-workers.js";
+import { workerKey } from "../../../../src/model/call.js";
+import { invocationId, versionId } from "../../../../src/model/ids.js";
+
+const amounts = { cores: 1, memoryMb: 1, gpus: 0 };
+const kind = { uid: 7, version: versionId("0".repeat(64)), ...amounts };
+const key = workerKey(kind);
+
+test("a call takes one until it ends, and the executor's word counts again", () => {
+  const workers = new IdleWorkers();
+  workers.says([{ ...kind, count: 2 }]);
+  for (const id of [1, 2, 3]) workers.take(invocationId(id), key);
+  expect(workers.left.get(key)).toBe(0);
+  workers.giveBack(invocationId(3));
+  workers.giveBack(invocationId(2));
+  expect(workers.left.get(key)).toBe(1);
+  workers.says([{ ...kind, count: 1 }]);
+  expect(workers.left.get(key)).toBe(1);
+  expect(workers.saidOf(key)).toBe(1);
+  workers.giveBack(invocationId(1));
+  expect(workers.left.get(key)).toBe(1);
+});
+
+test("a call of another kind takes none", () => {
+  const workers = new IdleWorkers();
+  workers.says([{ ...kind, count: 1 }]);
+  workers.take(invocationId(1), workerKey({ ...kind, uid: 8 }));
+  expect([...workers.left]).toEqual([[key, 1]]);
+});
