@@ -8,7 +8,7 @@ const userTimeField = 11;
 /** Both files are shorter. */
 const maxFileBytes = 4_096;
 
-/** Reads the files of one process, which stay open between reads: a call may take as long as that. */
+/** Reads two files of one process, which stay open: opening them takes longer than a short call. */
 export class Usage {
   private readonly files: { readonly stat: number | null; readonly status: number | null };
   private readonly bytes = Buffer.allocUnsafe(maxFileBytes);
@@ -54,7 +54,7 @@ function opened(pid: number, name: string): number | null {
   }
 }
 
-/** As Usage.peakMb, of a process that is looked at once. */
+/** As Usage.peakMb, of a process that is read once. */
 export function peakMbOf(pid: number): number {
   try {
     return peakIn(readFileSync(`/proc/${pid}/status`, "latin1"));
