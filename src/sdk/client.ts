@@ -5,6 +5,7 @@ import type { PredictionReport } from "../model/capacity/prediction.js";
 import { GleanerError } from "../model/errors.js";
 import type { LedgerCheck } from "../model/records/account.js";
 import type { Utilization } from "../model/records/utilization.js";
+import { framesType } from "../wire/api/input-frames.js";
 import { maxRequestBytes, maxWaitMs } from "../wire/api/limits.js";
 import type {
   AnswerList,
@@ -36,6 +37,8 @@ import type {
   PathOf,
   PayloadText,
   QueryOf,
+  ResultList,
+  ResultQuery,
   RevokeAnswer,
   RevokeRequest,
   RouteNameOf,
@@ -43,7 +46,7 @@ import type {
   SubmitRequest,
 } from "../wire/api/types.js";
 import { FunctionsClient } from "./functions/client.js";
-import { type Exchange, exchange } from "./http.js";
+import { type Content, type Exchange, exchange } from "./http.js";
 import { repeated } from "./repeat.js";
 import { type TokenOptions, Tokens } from "./tokens.js";
 
@@ -123,6 +126,26 @@ export class GleanerClient {
   /** Calls a function once for each input; the tasks are numbered as the inputs are. */
   map(request: MapRequest): Promise<MapAnswer> {
     return repeated(() => this.post<"map">("/v1/maps", request), unsure("map"));
+  }
+  /**
+   * Calls a function once for each frame of inputs. Nothing is repeated: if the connection breaks,
+   * the same request id tells whether the map was accepted.
+   */
+  streamMap(
+    { requestId, function: name, timeLimitMs = null }: Omit<MapRequest, "inputs">,
+    inputs: Content["open"],
+  ): Promise<MapAnswer> {
+    const query = new URLSearchParams({ requestId, function: name });
+    if (timeLimitMs !== null) query.set("timeLimitMs", String(timeLimitMs));
+    const content = { bytes: null, contentType: framesType, open: inputs };
+    const path = `/v1/maps/stream?${query}`;
+    return this.send({ method: "POST", path, content }) as Promise<MapAnswer>;
+  }
+  /** The results of a map after the first `after` of them; with waitMs once there is one. */
+  results(id: string, query: ResultQuery, signal?: AbortSignal): Promise<ResultList> {
+    const path = `/v1/maps/${encodeURIComponent(id)}/results` as const;
+    const timeoutMs = Number(query.waitMs ?? 0) + waitSlackMs;
+    return this.get<"results">(path, query, { timeoutMs, signal, keepsConnection: true });
   }
   answer(id: string): Promise<AnswerOfCall> {
     return this.get<"answer">(`/v1/invocations/${encodeURIComponent(id)}/answer`);

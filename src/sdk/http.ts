@@ -43,7 +43,10 @@ export interface Exchange {
 
 /** What is sent once the daemon is ready to read it. */
 export interface Content {
-  readonly bytes: number;
+  /** null if nobody knows before the end: it is sent in chunks. */
+  readonly bytes: number | null;
+  /** Any bytes if omitted. */
+  readonly contentType?: string;
   readonly open: () => AsyncIterable<Uint8Array>;
 }
 
@@ -96,7 +99,10 @@ function requestOf(
     ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
     ...(body === undefined ? [] : ["Content-Type: application/json"]),
     ...(content === undefined ? [] : ["Connection: close", "Expect: 100-continue"]),
-    `Content-Length: ${content?.bytes ?? Buffer.byteLength(text)}`,
+    ...(content?.contentType === undefined ? [] : [`Content-Type: ${content.contentType}`]),
+    content?.bytes === null
+      ? "Transfer-Encoding: chunked"
+      : `Content-Length: ${content?.bytes ?? Buffer.byteLength(text)}`,
   ];
   const head = `${lines.join("\r\n")}\r\n\r\n`;
   if (head.length > maxHeadBytes)
@@ -165,7 +171,8 @@ async function converse(
     const take = (chunk: Buffer): void => {
       if (isAwaited) {
         isAwaited = false;
-        if (goOn.test(chunk.toString("latin1"))) return void send(socket, content!);
+        if (goOn.test(chunk.toString("latin1")))
+          return void send(socket, content!, () => timer.refresh());
       }
       length += chunk.length;
       chunks.push(chunk);
@@ -217,14 +224,33 @@ const nameOf = ({ host, port, tls }: Address): string =>
 /** The daemon admits a content, in a packet of its own; otherwise it answers with its refusal. */
 const goOn = /^HTTP\/1\.1 100 [^\r]*\r\n\r\n$/;
 
-async function send(socket: Socket, { open }: Content): Promise<void> {
+/** `passed` is called whenever the daemon has taken some of it. */
+async function send(socket: Socket, { open, bytes }: Content, passed: () => void): Promise<void> {
+  const isChunked = bytes === null;
   try {
-    for await (const chunk of open())
-      if (!socket.write(chunk)) await new Promise<void>((resolve) => socket.once("drain", resolve));
+    for await (const chunk of open()) {
+      // The daemon has answered already.
+      if (socket.destroyed) return;
+      if (isChunked) socket.write(`${chunk.length.toString(16)}\r\n`);
+      const isTaken = socket.write(chunk);
+      if (isChunked) socket.write("\r\n");
+      if (!isTaken) await drained(socket);
+      passed();
+    }
+    if (isChunked && !socket.destroyed) socket.write("0\r\n\r\n");
   } catch (cause) {
     socket.destroy(cause as Error);
   }
 }
+
+const drained = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      socket.off("drain", done).off("close", done);
+      resolve();
+    };
+    socket.on("drain", done).on("close", done);
+  });
 
 const tooLarge = (): GleanerError =>
   new GleanerError(

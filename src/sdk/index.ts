@@ -7,10 +7,13 @@ export {
   type CallAnswerText,
   type PayloadText,
   payloadOf,
+  textOf,
 } from "../wire/api/payloads.js";
 export type * from "../wire/api/types.js";
 export { BrokenOffError } from "./answer.js";
-export { type Contents, fetchResult, sendable } from "./calls/contents.js";
+export { type Contents, contentIn, sendable } from "./calls/contents.js";
+export { resultOf } from "./calls/errors.js";
+export { type MapEnd, mapEnds } from "./calls/map.js";
 export { encode } from "./calls/payloads.js";
 export { GleanerClient, type Period } from "./client.js";
 export { type MungeOptions, makeCredential } from "./credential.js";

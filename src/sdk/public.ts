@@ -9,5 +9,6 @@ export {
   type SubmitOptions,
 } from "./calls/connection.js";
 export { CallError, type CallErrorCode, FunctionError, NotLoadedError } from "./calls/errors.js";
-export type { MapOptions, MapResult, SubmittedMap } from "./calls/map.js";
+export type { MapOptions, MapResult } from "./calls/map.js";
 export { Content, type Inputs } from "./calls/payloads.js";
+export type { SubmittedMap } from "./calls/submit-map.js";

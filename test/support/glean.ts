@@ -11,6 +11,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from "@jest/global
 import { cliBundles, makeBundles } from "../../scripts/bundle/bundles.mjs";
 import { invocationId } from "../../src/model/ids.js";
 import type { Invocation } from "../../src/model/invocation.js";
+import { FrameReader, inputIn } from "../../src/wire/api/input-frames.js";
+import { payloadText } from "../../src/wire/api/payloads.js";
 import { invocation as anInvocation } from "./nouns.js";
 
 export interface Request {
@@ -49,6 +51,13 @@ export const refusal = (status: number, code: string, message: string) => ({
   status,
   body: { error: { code, message } },
 });
+
+/** A map as it was streamed. */
+export function streamedMap({ url, bytes }: Request) {
+  const query = new URL(url, "http://x").searchParams;
+  const inputs = new FrameReader().take(bytes).map((frame) => payloadText(inputIn(frame)));
+  return { function: query.get("function")!, requestId: query.get("requestId")!, inputs };
+}
 
 /** One sentence on standard error and nothing on standard output. */
 export function expectSentence(result: Result, status: number, sentence: RegExp): void {

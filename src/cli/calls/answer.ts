@@ -1,9 +1,10 @@
 // Prints the answer of a call: its result as it is, or the error of the user's code.
 
 import type { InvocationState } from "../../model/invocation.js";
-import { type AnswerOfCall, CallError, fetchResult, type GleanerClient } from "../../sdk/index.js";
+import type { AnswerOfCall, GleanerClient } from "../../sdk/index.js";
 import { exitStatus } from "../context.js";
 import { complain, json, print } from "../output.js";
+import { endedResult } from "./ends.js";
 import { lineOf } from "./results.js";
 
 export interface EndedCall {
@@ -55,18 +56,11 @@ const ending = (text: string): string =>
 
 /** The answer of a task of a map, as a line of the output of `glean map`. */
 export async function answerLine(
-  { functions }: Client,
+  client: Client,
   map: string,
   index: number,
   answer: NonNullable<AnswerOfCall["answer"]>,
 ): Promise<string> {
-  const id = `${map}_${index}`;
-  try {
-    const ended = { state: "COMPLETED", reason: null, answer } as const;
-    const value = await fetchResult(functions, id, ended);
-    return JSON.stringify(lineOf({ index, id, ok: true, value }));
-  } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    return JSON.stringify(lineOf({ index, id, ok: false, error }));
-  }
+  const outcome = { task: index, state: "COMPLETED", reason: null, answer } as const;
+  return lineOf(await endedResult(client, { index, id: `${map}_${index}`, outcome }));
 }

@@ -4,7 +4,6 @@ import { createReadStream, existsSync, readdirSync, readFileSync, statSync } fro
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { GleanerError, messageOf } from "../../model/errors.js";
-import { displayId, type Invocation } from "../../model/invocation.js";
 import { Content, type GleanerClient } from "../../sdk/index.js";
 import { quoted } from "../values.js";
 import { contentOf, keptContent } from "./content.js";
@@ -13,9 +12,18 @@ export interface Source {
   readonly inputs: AsyncIterable<Content> | Iterable<Content>;
   /** null if nobody knows before the end. */
   readonly total: number | null;
+  /** How far it may be read, and how long an input is waited for. */
+  readonly reading: { readonly window: number; readonly patienceMs?: number };
   /** What a result says of its input, in addition to the number. */
   readonly labelOf: (index: number) => { readonly input?: string; readonly retryOf?: string };
 }
+
+/** The most inputs of standard input that are read ahead of the results. */
+const maxStreamedInputs = 1_000_000;
+/** A file is one map, also on a slow disk. */
+const whole = { window: Number.POSITIVE_INFINITY, patienceMs: 10_000 };
+/** Inputs that are fetched at once. */
+const askedAtOnce = 32;
 
 const bad = (sentence: string, cause?: unknown): GleanerError =>
   new GleanerError("BAD_REQUEST", sentence, { cause });
@@ -23,7 +31,11 @@ const bad = (sentence: string, cause?: unknown): GleanerError =>
 /** `-`: standard input. A file is checked before the first call. */
 export async function sourceOf(name: string): Promise<Source> {
   if (name === "-")
-    return { inputs: linesOf(process.stdin, name), total: null, labelOf: () => ({}) };
+    return {
+      ...{ inputs: linesOf(process.stdin, name), total: null, labelOf: () => ({}) },
+      // A producer that is slower than this wants the first results before its last input.
+      reading: { window: maxStreamedInputs },
+    };
   if (!existsSync(name))
     throw bad(
       `--inputs: there is no file or folder ${quoted(name)}: name one, or - for standard input`,
@@ -34,7 +46,7 @@ export async function sourceOf(name: string): Promise<Source> {
   for await (const _ of open()) total++;
   if (total === 0)
     throw bad(`--inputs: ${quoted(name)} has no line: write one input a line, as JSON`);
-  return { inputs: open(), total, labelOf: () => ({}) };
+  return { inputs: open(), total, labelOf: () => ({}), reading: whole };
 }
 
 async function* linesOf(stream: NodeJS.ReadableStream, name: string): AsyncGenerator<Content> {
@@ -68,30 +80,44 @@ function folderSource(folder: string): Source {
   function* contents() {
     for (const name of names) yield contentOf(readFileSync(join(folder, name)));
   }
-  return { inputs: contents(), total: names.length, labelOf: (at) => ({ input: names[at]! }) };
+  const labelOf = (at: number) => ({ input: names[at]! });
+  return { inputs: contents(), total: names.length, labelOf, reading: whole };
 }
 
-const failedStates = "FAILED,TIMEOUT,OUT_OF_MEMORY,CANCELLED";
-
-/** The calls of these maps that have ended without a result. */
+/** The ids of the calls of these maps that have ended without a result. */
 export async function failedIn(
-  client: Pick<GleanerClient, "list">,
+  client: Pick<GleanerClient, "results" | "outcomes" | "detail">,
   ids: readonly string[],
-): Promise<readonly Invocation[]> {
-  const { invocations } = await client.list({ ids: ids.join(","), states: failedStates });
-  return invocations;
+): Promise<readonly string[]> {
+  const failed: string[] = [];
+  for (const id of ids) {
+    const isMap = !id.includes("_") && (await client.detail(id)).invocation.arrayJobId !== null;
+    if (!isMap) {
+      const { outcomes } = await client.outcomes(id, {});
+      if (outcomes.some(({ state }) => state !== "COMPLETED")) failed.push(id);
+      continue;
+    }
+    for (let after = 0, isOver = false; !isOver; ) {
+      const { results, next, isComplete } = await client.results(id, { order: "ended", after });
+      for (const { task, state } of results)
+        if (state !== "COMPLETED") failed.push(`${id}_${task}`);
+      isOver = isComplete || next === after;
+      after = next;
+    }
+  }
+  return failed;
 }
 
 /** The inputs of these calls, as gleanerd kept them. */
 export function againSource(
   client: Pick<GleanerClient, "input" | "functions">,
-  calls: readonly Invocation[],
+  calls: readonly string[],
 ): Source {
+  const inputOf = async (id: string) => keptContent(client, await client.input(id));
   async function* contents() {
-    for (const call of calls) {
-      yield await keptContent(client, await client.input(displayId(call)));
-    }
+    for (let at = 0; at < calls.length; at += askedAtOnce)
+      yield* await Promise.all(calls.slice(at, at + askedAtOnce).map(inputOf));
   }
-  const labelOf = (at: number) => ({ retryOf: displayId(calls[at]!) });
-  return { inputs: contents(), total: calls.length, labelOf };
+  const labelOf = (at: number) => ({ retryOf: calls[at]! });
+  return { inputs: contents(), total: calls.length, labelOf, reading: whole };
 }

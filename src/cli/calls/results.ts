@@ -1,12 +1,13 @@
-// The results of `glean map`: one line of JSON each, or one file each in a folder.
+// The results of `glean map`, exactly as they came: one line of JSON each, or one file each in a
+// folder.
 
 import { once } from "node:events";
 import { createWriteStream, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { FunctionError, type MapResult } from "../../sdk/index.js";
+import type { EndedResult } from "./ends.js";
 
 export interface ResultWriter {
-  write(result: MapResult, label: Label): Promise<void>;
+  write(result: EndedResult, label: Label): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -20,22 +21,31 @@ export function writerOf(output: string | undefined): ResultWriter {
   return new Lines(createWriteStream(output));
 }
 
-/** As a line of the output has it. */
-export function lineOf(result: MapResult, label: Label = {}): object {
+/** As a line of the output has it: a result in JSON keeps its digits. */
+export function lineOf(result: EndedResult, label: Label = {}): string {
   const { index, id, ok } = result;
-  const head = { index, ...label, id, ok };
-  return result.ok
-    ? { ...head, ...shown(result.value) }
-    : { ...head, error: errorOf(result.error) };
+  const head = JSON.stringify({ index, ...label, id, ok }).slice(0, -1);
+  const rest = result.ok ? shown(result) : `"error":${JSON.stringify(result.error)}`;
+  return `${head},${rest}}`;
 }
 
-const shown = (value: unknown): object =>
-  value instanceof Uint8Array ? { base64: Buffer.from(value).toString("base64") } : { value };
+/** Between the tokens of JSON a line break is a space like any other. */
+const oneLine = (text: string): string => text.replace(/[\r\n]+/g, " ").trim();
 
-function errorOf(error: Extract<MapResult, { ok: false }>["error"]): object {
-  const { code, message } = error;
-  if (!(error instanceof FunctionError)) return { code, message };
-  return { code, type: error.type, message, stack: error.remoteStack };
+function shown({ contentType, body }: Extract<EndedResult, { ok: true }>): string {
+  if (typeof body !== "string") return `"base64":"${Buffer.from(body).toString("base64")}"`;
+  return `"value":${isJson(contentType, body) ? oneLine(body) : JSON.stringify(body)}`;
+}
+
+/** What a worker calls JSON may be none. */
+function isJson(contentType: string, text: string): boolean {
+  if (!/^application\/json\b/.test(contentType)) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 class Lines implements ResultWriter {
@@ -48,10 +58,9 @@ class Lines implements ResultWriter {
       });
   }
 
-  async write(result: MapResult, label: Label): Promise<void> {
+  async write(result: EndedResult, label: Label): Promise<void> {
     if (this.failure !== null) throw this.failure;
-    if (!this.stream.write(`${JSON.stringify(lineOf(result, label))}\n`))
-      await once(this.stream, "drain");
+    if (!this.stream.write(`${lineOf(result, label)}\n`)) await once(this.stream, "drain");
   }
 
   async close(): Promise<void> {
@@ -67,17 +76,18 @@ class Files implements ResultWriter {
     mkdirSync(folder, { recursive: true });
   }
 
-  async write(result: MapResult, { input, retryOf }: Label): Promise<void> {
+  async write(result: EndedResult, { input, retryOf }: Label): Promise<void> {
     const name = input ?? retryOf ?? String(result.index);
     const file = (suffix: string) => join(this.folder, `${name}${suffix}`);
     if (!result.ok)
-      writeFileSync(file(".error.json"), `${JSON.stringify(errorOf(result.error), null, 2)}\n`);
-    else if (result.value instanceof Uint8Array)
-      writeFileSync(file(input === undefined ? ".bin" : ""), result.value);
-    else if (typeof result.value === "string")
-      writeFileSync(file(input === undefined ? ".txt" : ""), result.value);
-    else writeFileSync(file(input === undefined ? ".json" : ""), JSON.stringify(result.value));
+      writeFileSync(file(".error.json"), `${JSON.stringify(result.error, null, 2)}\n`);
+    else writeFileSync(file(input === undefined ? suffixOf(result) : ""), result.body);
   }
 
   async close(): Promise<void> {}
+}
+
+function suffixOf({ contentType, body }: Extract<EndedResult, { ok: true }>): string {
+  if (typeof body !== "string") return ".bin";
+  return isJson(contentType, body) ? ".json" : ".txt";
 }

@@ -11,15 +11,9 @@ import { patiently } from "../repeat.js";
 import { configFileOf, readSettings } from "../settings.js";
 import type { TokenOptions } from "../tokens.js";
 import { fetchResult, sendable } from "./contents.js";
-import {
-  type MapClient,
-  type MapOptions,
-  type MapResult,
-  mapCalls,
-  type SubmittedMap,
-  submitMap,
-} from "./map.js";
+import { type MapClient, type MapOptions, type MapResult, mapCalls } from "./map.js";
 import type { Inputs } from "./payloads.js";
+import { type SubmittedMap, submitMap } from "./submit-map.js";
 
 export interface ConnectOptions {
   /** If omitted: $GLEANER_CONF, else /etc/gleaner/gleaner.yaml. */

@@ -2,6 +2,8 @@
 
 import { maxInlineBytes } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
+import { frameOf } from "../../wire/api/input-frames.js";
+import { payloadOf } from "../../wire/api/payloads.js";
 import type { Outcome, PayloadText } from "../../wire/api/types.js";
 import type { FunctionsClient } from "../functions/client.js";
 import { CallError, resultOf } from "./errors.js";
@@ -30,12 +32,28 @@ export async function sendable(contents: Contents, input: unknown): Promise<Payl
   return { contentType, blob: sha256, bytes };
 }
 
+/**
+ * An input as a frame of a map. A large one is sent first.
+ * @internal
+ */
+export function framed(contents: Contents, input: unknown): Buffer | Promise<Buffer> {
+  const content = contentOf(input);
+  if (sizeOf(content) > maxInlineBytes) return sendable(contents, content).then(frameOfPayload);
+  const { contentType, body } = content;
+  return frameOf({ contentType, body: typeof body === "string" ? Buffer.from(body) : body });
+}
+
+const frameOfPayload = (payload: PayloadText): Buffer => frameOf(payloadOf(payload));
+
 async function* chunksOf(whole: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < whole.length; at += chunkBytes) yield whole.subarray(at, at + chunkBytes);
 }
 
-/** What an answer names by its hash; undefined if it names nothing. */
-async function contentIn(
+/**
+ * What an answer names by its hash; undefined if it names nothing.
+ * @internal
+ */
+export async function contentIn(
   contents: Contents,
   id: string,
   answer: Outcome["answer"],

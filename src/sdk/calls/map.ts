@@ -1,23 +1,28 @@
-// A map over any number of inputs: arrays of calls behind one iterator, with a bounded number of
-// calls between the source and the consumer.
+// A map over any number of inputs: each part of it is one request, and its results come page by
+// page behind one iterator.
 
-import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError } from "../../model/errors.js";
-import { maxWaitMs } from "../../wire/api/limits.js";
-import type { Outcome } from "../../wire/api/types.js";
 import type { GleanerClient } from "../client.js";
-import { randomUuid } from "../random.js";
-import { patiently } from "../repeat.js";
-import { chunksOf, type Item } from "./chunks.js";
-import { type Contents, fetchResult, sendable } from "./contents.js";
+import { type Contents, fetchResult, framed } from "./contents.js";
 import type { CallError } from "./errors.js";
+import { type EndedCall, type MapOrder, PartRun } from "./part-run.js";
+import { maxPartInputs, type Part, partsOf } from "./parts.js";
 import type { Inputs } from "./payloads.js";
+import { sendPart } from "./send-part.js";
 
 export interface MapOptions {
-  /** Whether results come in the order of the inputs (the default), or as calls end. */
-  readonly inOrder?: boolean;
-  /** The most inputs that are read and whose results were not taken; 4,000 if omitted. */
+  /** Results in the order of the inputs (if omitted), or as calls end. */
+  readonly order?: MapOrder;
+  /**
+   * The most inputs that are read and whose results were not taken. If omitted, all inputs of an
+   * array, a Set or a Map, and 4,000 of any other source.
+   */
   readonly window?: number;
+  /**
+   * A source that gives no input for this time is not waited for: what it gave runs. 20 ms if
+   * omitted.
+   */
+  readonly patienceMs?: number;
   /** A shorter limit than the function's own, for each call. */
   readonly timeLimitMs?: number;
   /** Cancels all that was submitted; the iterator throws the signal's reason. */
@@ -32,28 +37,29 @@ export type MapResult<Value = unknown> = { readonly index: number; readonly id: 
   | { readonly ok: false; readonly error: CallError | GleanerError }
 );
 
-/** An array that holds a part of a map; its tasks are numbered from 0. */
-export interface SubmittedMap {
-  readonly id: string;
-  /** The number of its first input among all. */
-  readonly first: number;
-  readonly tasks: number;
-}
-
 /** @internal */
-export type MapClient = Pick<GleanerClient, "map" | "outcomes" | "cancel"> & {
+export type MapClient = Pick<GleanerClient, "streamMap" | "results" | "outcomes" | "cancel"> & {
   readonly functions: Contents;
 };
 
-/** How a call ended; its result is read, and fetched if it is large, once it is taken. */
-type Ended = MapResult | { readonly index: number; readonly id: string; readonly outcome: Outcome };
+/** An input that could not be sent. */
+interface RefusedInput {
+  readonly index: number;
+  readonly id: null;
+  readonly ok: false;
+  readonly error: GleanerError;
+}
+
+/**
+ * How a call of a map ended, with its result as it came.
+ * @internal
+ */
+export type MapEnd = EndedCall | RefusedInput;
 
 const defaultWindow = 4_000;
-const maxTasks = 1_000;
-/** Arrays that are waited for, each over a connection of its own. */
-const maxOpenArrays = 16;
-/** Between two questions for outcomes: those that end meanwhile come in one answer. */
-const gatherMs = 10;
+const defaultPatienceMs = 20;
+/** Parts that are waited for, each over a connection of its own. */
+const maxOpenParts = 16;
 const maxNamedIds = 1_000;
 
 /**
@@ -66,6 +72,20 @@ export async function* mapCalls(
   inputs: Inputs,
   options: MapOptions = {},
 ): AsyncGenerator<MapResult, void, undefined> {
+  for await (const end of mapEnds(client, name, inputs, options))
+    yield "outcome" in end ? await resultFrom(client.functions, end) : end;
+}
+
+/**
+ * As mapCalls(), with results as they came.
+ * @internal
+ */
+export async function* mapEnds(
+  client: MapClient,
+  name: string,
+  inputs: Inputs,
+  options: MapOptions = {},
+): AsyncGenerator<MapEnd, void, undefined> {
   options.signal?.throwIfAborted();
   const run = new MapRun(client, name, options);
   const abort = () => run.fail(options.signal?.reason);
@@ -79,39 +99,15 @@ export async function* mapCalls(
   }
 }
 
-/**
- * See Connection.submitMap().
- * @internal
- */
-export async function* submitMap(
-  client: Pick<MapClient, "map" | "functions">,
-  name: string,
-  inputs: Inputs,
-  { timeLimitMs = null }: { readonly timeLimitMs?: number | null } = {},
-): AsyncGenerator<SubmittedMap, void, undefined> {
-  const refused = (index: number, { code, message }: GleanerError): never => {
-    throw new GleanerError(code, `input ${index}: ${message}`);
-  };
-  const { signal } = new AbortController();
-  const reading = {
-    ...{ signal, most: () => maxTasks, room: () => null, refused },
-    sendable: (input: unknown) => sendable(client.functions, input),
-  };
-  for await (const chunk of chunksOf(inputs, reading)) {
-    const payloads = chunk.map(({ payload }) => payload);
-    const request = { requestId: randomUuid(), function: name, inputs: payloads, timeLimitMs };
-    const { id, tasks } = await client.map(request);
-    yield { id: String(id), first: chunk[0]!.index, tasks };
-  }
-}
-
 class MapRun {
   private readonly stopped = new AbortController();
-  private readonly open = new Set<string>();
-  private readonly ended = new Map<number, Ended>();
+  /** In the order of their inputs. */
+  private parts: PartRun[] = [];
+  private readonly refused = new Map<number, RefusedInput>();
   private bell: (() => void)[] = [];
   private failure: { readonly reason: unknown } | null = null;
-  private tasksAtOnce = maxTasks;
+  private tasksAtOnce = maxPartInputs;
+  private window = defaultWindow;
   private read = 0;
   private taken = 0;
   private isRead = false;
@@ -124,6 +120,8 @@ class MapRun {
   ) {}
 
   start(inputs: Inputs): void {
+    this.window =
+      this.options.window ?? (isCounted(inputs) ? Number.POSITIVE_INFINITY : defaultWindow);
     this.feed(inputs).catch((reason) => this.fail(reason));
   }
 
@@ -134,13 +132,17 @@ class MapRun {
   }
 
   /** The next result for the consumer; null after the last one. */
-  async next(): Promise<MapResult | null> {
+  async next(): Promise<MapEnd | null> {
     for (;;) {
       if (this.failure !== null) throw this.failure.reason;
+      this.dropOver();
       const found = this.take();
-      if (found !== null)
-        return "outcome" in found ? resultFrom(this.client.functions, found) : found;
-      if (this.isRead && this.taken === this.read) return null;
+      if (found !== null) {
+        this.taken++;
+        this.ring();
+        return found;
+      }
+      if (this.isRead && this.parts.length === 0 && this.refused.size === 0) return null;
       await this.rung();
     }
   }
@@ -151,109 +153,106 @@ class MapRun {
     this.ring();
     // Only then all ids are known.
     await this.sending.catch(() => undefined);
-    const ids = [...this.open];
+    const ids = this.parts.filter(({ isComplete }) => !isComplete).map(({ id }) => id);
     for (let at = 0; at < ids.length; at += maxNamedIds)
       await this.client.cancel({ ids: ids.slice(at, at + maxNamedIds) });
   }
 
-  private take(): Ended | null {
-    const { inOrder = true } = this.options;
-    const index = inOrder ? this.taken : (this.ended.keys().next().value ?? -1);
-    const found = this.ended.get(index);
-    if (found === undefined) return null;
-    this.ended.delete(index);
-    this.taken++;
+  private take(): MapEnd | null {
+    const { order = "input" } = this.options;
+    const refusedAt = order === "input" ? this.taken : this.refused.keys().next().value;
+    const refused = refusedAt === undefined ? undefined : this.refused.get(refusedAt);
+    if (refused !== undefined) {
+      this.refused.delete(refused.index);
+      return refused;
+    }
+    const ready = order === "ended" ? this.parts.find(({ hasReady }) => hasReady) : this.parts[0];
+    return ready?.hasReady === true ? ready.take() : null;
+  }
+
+  /** Tasks whose records were removed for their age have no results: they count as taken. */
+  private dropOver(): void {
+    const over = this.parts.filter(({ isOver }) => isOver);
+    if (over.length === 0) return;
+    for (const { part, given } of over) this.taken += part.count - given;
+    this.parts = this.parts.filter(({ isOver }) => !isOver);
     this.ring();
-    return found;
   }
 
   private async feed(inputs: Inputs): Promise<void> {
-    const { window = defaultWindow } = this.options;
+    const { patienceMs = defaultPatienceMs } = this.options;
     const { signal } = this.stopped;
-    const mayRead = () => this.read - this.taken < window;
-    const chunks = chunksOf(inputs, {
+    const parts = partsOf(inputs, {
       signal,
+      patienceMs,
       most: () => this.tasksAtOnce,
       room: () => {
-        if (!signal.aborted && !mayRead()) return this.rung();
+        if (!signal.aborted && this.read - this.taken >= this.window) return this.rung();
         this.read++;
         return null;
       },
-      refused: (index, error) => this.end({ index, id: null, ok: false, error }),
-      sendable: (input) => sendable(this.client.functions, input),
+      refused: (index, error) => {
+        this.refused.set(index, { index, id: null, ok: false, error });
+        this.ring();
+      },
+      framed: (input) => framed(this.client.functions, input),
     });
-    for await (const chunk of chunks) {
-      while (this.open.size >= maxOpenArrays && !signal.aborted) await this.rung();
+    for await (const part of parts) {
+      while (this.parts.length >= maxOpenParts && !signal.aborted) await this.rung();
       if (signal.aborted) return;
-      this.sending = this.send(chunk);
+      this.sending = this.send(part);
       await this.sending;
+      if (part.failure !== null) throw part.failure.reason;
     }
     if (signal.aborted) return;
-    // The reading of the end counted as one.
-    this.read--;
     this.isRead = true;
     this.ring();
   }
 
-  /** Submits a chunk once: a broken connection repeats the request with its id. */
-  private async send(chunk: readonly Item[]): Promise<void> {
+  /** Submits a part once. */
+  private async send(part: Part): Promise<void> {
     const { timeLimitMs = null, onSubmitted } = this.options;
-    const request = {
-      requestId: randomUuid(),
-      function: this.name,
-      inputs: chunk.map(({ payload }) => payload),
-      timeLimitMs,
-    };
+    const { signal } = this.stopped;
     for (;;) {
       try {
-        const isKnown = this.open.size > 0 || this.taken > 0;
-        const ask = () => this.client.map(request);
-        const { id, tasks } = await (isKnown
-          ? patiently(ask, unreachable, this.stopped.signal)
-          : ask());
-        this.open.add(String(id));
-        onSubmitted?.({ id: String(id), tasks });
-        this.collect(String(id), chunk).catch((reason) => this.fail(reason));
+        const asked = { function: this.name, timeLimitMs };
+        const isKnown = this.parts.length > 0 || this.taken > 0;
+        const { id, tasks } = await sendPart(this.client, asked, part, signal, isKnown);
+        // Every input of it was refused.
+        if (tasks === 0) return;
+        const run = new PartRun(String(id), part);
+        this.parts.push(run);
+        onSubmitted?.({ id: run.id, tasks });
+        this.collect(run);
         return;
       } catch (error) {
+        if (signal.aborted) return;
         if (!(error instanceof GleanerError) || error.code !== "LIMIT_REACHED") throw error;
-        // The queue is full: with our own calls, or this request is too large for it.
-        if (this.stopped.signal.aborted) return;
-        if (this.open.size > 0) await this.rung();
-        else if (chunk.length === 1) throw error;
-        else return this.sendInHalves(chunk);
+        // The queue is full: with our own calls, or this part is too large for it.
+        if (!part.canRepeat) throw error;
+        if (this.parts.some(({ isComplete }) => !isComplete)) await this.rung();
+        else return this.sendHalves(part, error);
       }
     }
   }
 
-  private async sendInHalves(chunk: readonly Item[]): Promise<void> {
-    this.tasksAtOnce = Math.ceil(chunk.length / 2);
-    await this.send(chunk.slice(0, this.tasksAtOnce));
-    await this.send(chunk.slice(this.tasksAtOnce));
+  private async sendHalves(part: Part, error: GleanerError): Promise<void> {
+    const halves = await part.halves();
+    if (halves === null) throw error;
+    this.tasksAtOnce = halves[0].count;
+    for (const half of halves) await this.send(half);
   }
 
-  /** Asks for the outcomes of an array until it has all of them. */
-  private async collect(id: string, chunk: readonly Item[]): Promise<void> {
-    const { signal } = this.stopped;
-    const left = new Set(chunk.keys());
-    while (left.size > 0 && !signal.aborted) {
-      const query = { tasks: rangesOf([...left]), waitMs: maxWaitMs };
-      const { outcomes } = await patiently(
-        () => this.client.outcomes(id, query, signal),
-        unreachable,
-      );
-      for (const outcome of outcomes)
-        if (left.delete(outcome.task))
-          this.end({ index: chunk[outcome.task]!.index, id: `${id}_${outcome.task}`, outcome });
-      if (left.size > 0) await pause(gatherMs, undefined, { signal });
-    }
-    this.open.delete(id);
-    this.ring();
-  }
-
-  private end(result: Ended): void {
-    this.ended.set(result.index, result);
-    this.ring();
+  private collect(run: PartRun): void {
+    run
+      .collect({
+        client: this.client,
+        order: this.options.order ?? "input",
+        signal: this.stopped.signal,
+        taken: () => this.rung(),
+        arrived: () => this.ring(),
+      })
+      .catch((reason) => this.fail(reason));
   }
 
   private rung(): Promise<void> {
@@ -267,27 +266,17 @@ class MapRun {
   }
 }
 
-const unreachable =
-  "gleanerd did not answer for 10 minutes: calls that were submitted stay in its queue (glean queue --me)";
+/** Whether the number of inputs is known, so that reading them all ends. */
+const isCounted = (inputs: Inputs): boolean =>
+  Array.isArray(inputs) || inputs instanceof Set || inputs instanceof Map;
 
 async function resultFrom(
   contents: Contents,
-  { index, id, outcome }: Extract<Ended, { outcome: Outcome }>,
+  { index, id, outcome }: EndedCall,
 ): Promise<MapResult> {
   try {
     return { index, id, ok: true, value: await fetchResult(contents, id, outcome) };
   } catch (error) {
     return { index, id, ok: false, error: error as CallError };
   }
-}
-
-/** `0-2,7`; `numbers` ascend. */
-function rangesOf(numbers: readonly number[]): string {
-  const ranges: [number, number][] = [];
-  for (const number of numbers) {
-    const last = ranges.at(-1);
-    if (last !== undefined && last[1] === number - 1) last[1] = number;
-    else ranges.push([number, number]);
-  }
-  return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(",");
 }

@@ -19,12 +19,14 @@ const typeShape = /^[\x20-\x7e]*$/;
 export function frameOf(input: Payload): Buffer {
   const isContent = isStored(input);
   const body = isContent ? Buffer.from(input.blob, "latin1") : input.body;
-  const type = Buffer.from(input.contentType, "latin1");
-  const head = Buffer.allocUnsafe(headBytes);
-  head.writeUInt8(isContent ? kinds.content : kinds.inline, 0);
-  head.writeUInt8(type.length, 1);
-  head.writeUInt32BE(body.length, 2);
-  return Buffer.concat([head, type, body]);
+  const { contentType } = input;
+  const frame = Buffer.allocUnsafe(headBytes + contentType.length + body.length);
+  frame.writeUInt8(isContent ? kinds.content : kinds.inline, 0);
+  frame.writeUInt8(contentType.length, 1);
+  frame.writeUInt32BE(body.length, 2);
+  frame.write(contentType, headBytes, "latin1");
+  frame.set(body, headBytes + contentType.length);
+  return frame;
 }
 
 /** Reads one frame that was checked before. The size of a content is not in it. */

@@ -4,6 +4,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { GleanerError } from "../../../src/model/errors.js";
 import { blobHash, invocationId } from "../../../src/model/ids.js";
 import type { Connection } from "../../../src/sdk/index.js";
+import { FrameReader, inputIn } from "../../../src/wire/api/input-frames.js";
+import { payloadText } from "../../../src/wire/api/payloads.js";
 import type { Outcome, PayloadText } from "../../../src/wire/api/types.js";
 
 type End = Pick<Outcome, "state" | "reason" | "answer">;
@@ -29,6 +31,8 @@ export const failed = (kind: "exception" | "notLoaded"): End => ({
   },
 });
 
+const textIn = (frame: Buffer): PayloadText => payloadText(inputIn(frame));
+
 interface Task {
   readonly input: PayloadText;
   end: End | null;
@@ -49,7 +53,7 @@ export class FakeCalls implements Client {
       const pieces: Uint8Array[] = [];
       for await (const piece of open()) pieces.push(piece);
       this.contents.set(sha256, Buffer.concat(pieces));
-      return { sha256: blobHash(sha256), bytes, isNew: true };
+      return { sha256: blobHash(sha256), bytes: bytes!, isNew: true };
     },
     getBlob: async (sha256) => {
       const content = this.contents.get(sha256);
@@ -57,6 +61,9 @@ export class FakeCalls implements Client {
       return content;
     },
   };
+  private readonly ends = new Map<string, number[]>();
+  /** Called before a map is read; may throw. */
+  refuse: () => void = () => undefined;
   private readonly byRequest = new Map<string, number>();
 
   get inputs(): number {
@@ -77,10 +84,46 @@ export class FakeCalls implements Client {
     return { id: invocationId(id), invocation: null, answer: null };
   };
 
-  map: Client["map"] = async ({ requestId, inputs }) => {
+  streamMap: Client["streamMap"] = async ({ requestId }, open) => {
+    const known = this.byRequest.get(requestId);
+    if (known !== undefined) return { id: known, tasks: this.tasks.get(String(known))!.length };
+    this.refuse();
+    const inputs: PayloadText[] = [];
+    const reader = new FrameReader();
+    for await (const chunk of open()) inputs.push(...reader.take(chunk).map(textIn));
+    if (inputs.length === 0) throw new GleanerError("BAD_REQUEST", "the map has no inputs");
     const id = this.accept(requestId, inputs);
     return { id, tasks: inputs.length };
   };
+
+  results: Client["results"] = async (id, { order = "input", after = 0 }, signal) => {
+    for (;;) {
+      signal?.throwIfAborted();
+      const tasks = this.tasks.get(id)!;
+      const ended = order === "input" ? this.inOrder(id) : this.endsOf(id);
+      const results = ended.slice(Number(after), Number(after) + 1_000);
+      const next = Number(after) + results.length;
+      const page = results.map((task) => ({ task, ...tasks[task]!.end! }));
+      if (page.length > 0) return { results: page, next, isComplete: next === tasks.length };
+      await turn();
+    }
+  };
+
+  private inOrder(id: string): number[] {
+    const tasks = this.tasks.get(id)!;
+    const open = tasks.findIndex(({ end }) => end === null);
+    return [...tasks.keys()].slice(0, open < 0 ? tasks.length : open);
+  }
+
+  /** In the order in which they were seen to have ended. */
+  private endsOf(id: string): number[] {
+    const seen = this.ends.get(id) ?? [];
+    const known = new Set(seen);
+    for (const [task, { end }] of this.tasks.get(id)!.entries())
+      if (end !== null && !known.has(task)) seen.push(task);
+    this.ends.set(id, seen);
+    return seen;
+  }
 
   outcomes: Client["outcomes"] = async (id, { tasks = "0" }, signal) => {
     const asked = tasks.split(",").flatMap((range) => {

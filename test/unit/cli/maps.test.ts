@@ -5,7 +5,14 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "@jest/globals";
 import type { PayloadText } from "../../../src/wire/api/types.js";
-import { expectSentence, gleanWorld, invocation, listOf } from "../../support/glean.js";
+import {
+  type Answer,
+  expectSentence,
+  gleanWorld,
+  invocation,
+  type Request,
+  streamedMap,
+} from "../../support/glean.js";
 
 const world = gleanWorld();
 const json = (value: unknown) => ({ contentType: "application/json", text: JSON.stringify(value) });
@@ -25,19 +32,22 @@ beforeEach(() => {
   maps = [];
   outcomeOf = ({ text }) => result(json({ got: JSON.parse(text!) }));
   world.answers["POST /v1/cancel"] = () => ({ body: { cancelled: 1, problems: [] } });
-  world.answers["POST /v1/maps"] = ({ body }) => {
+  world.answers["POST /v1/maps/stream"] = (request) => {
     const id = 42 + maps.length;
-    maps.push({ id, function: body.function, inputs: body.inputs, asked: 0 });
-    world.answers[`GET /v1/invocations/${id}/outcomes`] = () => {
+    const { inputs, function: called } = streamedMap(request);
+    maps.push({ id, function: called, inputs, asked: 0 });
+    world.answers[`GET /v1/maps/${id}/results`] = ({ url }) => {
       const map = maps.find((each) => each.id === id)!;
       map.asked++;
-      const outcomes = map.inputs.flatMap((input, task) => {
+      const after = Number(new URL(url, "http://x").searchParams.get("after"));
+      const ends = map.inputs.flatMap((input, task) => {
         const end = outcomeOf(input);
         return end === null ? [] : [{ task, reason: null, ...end }];
       });
-      return { body: { outcomes: map.asked === 1 ? outcomes : [] } };
+      const next = ends.length;
+      return { body: { results: ends.slice(after), next, isComplete: next === inputs.length } };
     };
-    return { body: { id, tasks: body.inputs.length } };
+    return { body: { id, tasks: inputs.length } };
   };
 });
 
@@ -98,22 +108,44 @@ test("says how many failed, and how they are called again", async () => {
   );
 });
 
-test("--retry-failed calls only what failed, with the inputs that were kept", async () => {
-  const failed = [3, 8].map((arrayTaskId) =>
-    invocation({ id: 7 + arrayTaskId, arrayJobId: 7, arrayTaskId, state: "FAILED" }),
-  );
-  world.answers["GET /v1/invocations"] = () => listOf(...failed);
+/** The map 7, as it ended. */
+function oldMap(results: (request: Request) => Answer): void {
   const command = { kind: "call", function: "ada/tile" };
+  const first = invocation({ id: 7, arrayJobId: 7, arrayTaskId: 0 });
   world.answers["GET /v1/invocations/7"] = () => ({
-    body: { invocation: failed[0], submission: { command }, attempts: [] },
+    body: { invocation: first, submission: { command }, attempts: [] },
+  });
+  let asked = 0;
+  world.answers["GET /v1/maps/7/results"] = (request) =>
+    ++asked > 2 ? { body: { results: [], next: 3, isComplete: false } } : results(request);
+}
+
+test.each<[string, string, string]>([
+  ["a number over 2^53", "9007199254740993", "9007199254740993"],
+  ["a decimal", "2.0", "2.0"],
+  ["several lines", '{\n  "a": 1e400,\r\n  "b": "x"\n}\n', '{   "a": 1e400,   "b": "x" }'],
+])("prints %s exactly as it came", async (_, text, line) => {
+  outcomeOf = () => result({ contentType: "application/json", text });
+  const { stdout } = await glean(["map", "f", "--inputs", "-"], "1\n");
+  expect(stdout).toBe(`{"index":0,"id":"42_0","ok":true,"value":${line}}\n`);
+  await glean(["map", "f", "--inputs", "-", "--output", "exact/"], "1\n");
+  expect(readFileSync(join(world.home, "exact/0.json"), "utf8")).toBe(text);
+});
+
+test("--retry-failed calls only what failed, with the inputs that were kept", async () => {
+  const ends = [3, 5, 8].map((task) => ({
+    ...{ task, state: task === 5 ? "COMPLETED" : "FAILED", reason: null, answer: null },
+  }));
+  const pages = [ends.slice(0, 2), ends.slice(2)];
+  oldMap(({ url }) => {
+    const isFirst = url.includes("after=0");
+    const next = isFirst ? 2 : 3;
+    return { body: { results: pages[isFirst ? 0 : 1], next, isComplete: false } };
   });
   for (const task of [3, 8])
     world.answers[`GET /v1/invocations/7_${task}/input`] = () => ({ body: json(task) });
   const { status, stdout } = await glean(["map", "--retry-failed", "7"]);
   expect(status).toBe(0);
-  expect(world.requests.find(({ url }) => url.startsWith("/v1/invocations?"))?.url).toMatch(
-    /ids=7&states=FAILED%2CTIMEOUT%2COUT_OF_MEMORY%2CCANCELLED$/,
-  );
   expect(maps[0]).toMatchObject({ function: "ada/tile", inputs: [json(3), json(8)] });
   expect(lines(stdout)).toMatchObject([
     { index: 0, retryOf: "7_3", value: { got: 3 } },
@@ -122,7 +154,7 @@ test("--retry-failed calls only what failed, with the inputs that were kept", as
 });
 
 test("--retry-failed has nothing to do if nothing failed", async () => {
-  world.answers["GET /v1/invocations"] = () => listOf();
+  oldMap(() => ({ body: { results: [], next: 0, isComplete: true } }));
   expectSentence(await glean(["map", "--retry-failed", "7"]), 0, /no call of 7 failed/);
 });
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { beforeAll, expect, jest, test } from "@jest/globals";
 import { makePackage } from "../../../scripts/bundle/package.mjs";
 import type { PayloadText } from "../../../src/wire/api/types.js";
-import { gleanWorld } from "../../support/glean.js";
+import { gleanWorld, streamedMap } from "../../support/glean.js";
 
 jest.setTimeout(120_000);
 const world = gleanWorld();
@@ -84,16 +84,18 @@ test("calls the functions of the gleanerd that the configuration names", () => {
   world.answers["GET /v1/invocations/8/outcomes"] = () => ({
     body: { outcomes: [{ ...outcome(0, { kind: "exception", error }), state: "FAILED" }] },
   });
-  world.answers["POST /v1/maps"] = ({ body }) => {
-    inputs.push(...body.inputs);
-    return { body: { id: 100 + inputs.length - body.inputs.length, tasks: body.inputs.length } };
+  world.answers["POST /v1/maps/stream"] = (request) => {
+    const sent = streamedMap(request).inputs;
+    inputs.push(...sent);
+    return { body: { id: 100 + inputs.length - sent.length, tasks: sent.length } };
   };
   for (const id of [100, 102])
-    world.answers[`GET /v1/invocations/${id}/outcomes`] = ({ url }) => {
-      const tasks = new URL(url, "http://x").searchParams.get("tasks") === "0-1" ? [0, 1] : [0];
+    world.answers[`GET /v1/maps/${id}/results`] = () => {
+      const tasks = id === 100 ? [0, 1] : [0];
       const square = (task: number) => Number(inputs[id - 100 + task]!.text) ** 2;
       const payload = (task: number) => ({ kind: "result", payload: of(square(task)) });
-      return { body: { outcomes: tasks.map((task) => outcome(task, payload(task))) } };
+      const results = tasks.map((task) => outcome(task, payload(task)));
+      return { body: { results, next: tasks.length, isComplete: true } };
     };
   return expect(run()).resolves.toEqual({
     ...{ sum: 3, squares: [1, 4, 9], failed: false, type: "ValueError" },

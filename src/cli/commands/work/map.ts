@@ -1,7 +1,8 @@
 // `glean map`: calls a function once for each input and prints the results.
 
 import { GleanerError } from "../../../model/errors.js";
-import { Connection, type GleanerClient, type MapResult } from "../../../sdk/index.js";
+import { Connection, type GleanerClient, mapEnds } from "../../../sdk/index.js";
+import { type EndedResult, endedResult } from "../../calls/ends.js";
 import { againSource, failedIn, type Source, sourceOf } from "../../calls/inputs.js";
 import { MapProgress } from "../../calls/progress.js";
 import { writerOf } from "../../calls/results.js";
@@ -55,7 +56,7 @@ async function map(
   if (asked === null) return exitStatus.done;
   const timeLimit =
     options.time === undefined ? {} : { timeLimitMs: parseDuration(options.time, "-t") };
-  const job = { ...asked, connection: new Connection(client), timeLimit };
+  const job = { ...asked, client, timeLimit };
   return options.async ? submit(job) : collect(job, options);
 }
 
@@ -64,7 +65,7 @@ interface Asked {
   readonly source: Source;
 }
 interface Job extends Asked {
-  readonly connection: Connection;
+  readonly client: GleanerClient;
   readonly timeLimit: { readonly timeLimitMs?: number };
 }
 
@@ -81,28 +82,28 @@ async function askedFor(
     return { called, source: await sourceOf(inputs) };
   }
   const ids = parseIds([retryFailed!]);
-  const failed = await failedIn(client, ids);
-  if (failed.length === 0) {
-    complain(`no call of ${ids.join(",")} failed: nothing to call again`);
-    return null;
-  }
   const { submission } = await client.detail(ids[0]!);
   if (submission.command.kind !== "call")
     throw new GleanerError(
       "BAD_REQUEST",
       `${ids[0]} is no map: submit its commands again with glean batch`,
     );
+  const failed = await failedIn(client, ids);
+  if (failed.length === 0) {
+    complain(`no call of ${ids.join(",")} failed: nothing to call again`);
+    return null;
+  }
   return { called: called ?? submission.command.function, source: againSource(client, failed) };
 }
 
-async function submit({ connection, called, source, timeLimit }: Job): Promise<number> {
-  for await (const { id } of connection.submitMap(called, source.inputs, timeLimit))
+async function submit({ client, called, source, timeLimit }: Job): Promise<number> {
+  for await (const { id } of new Connection(client).submitMap(called, source.inputs, timeLimit))
     print(`${id}\n`);
   return exitStatus.done;
 }
 
 async function collect(
-  { connection, called, source, timeLimit }: Job,
+  { client, called, source, timeLimit }: Job,
   { output, asCompleted }: Options,
 ): Promise<number> {
   const aborter = new AbortController();
@@ -111,9 +112,11 @@ async function collect(
   const progress = new MapProgress(source.total);
   const failures = new Failures();
   const writer = writerOf(output);
-  const how = { ...timeLimit, inOrder: !asCompleted, signal: aborter.signal };
+  const order = asCompleted ? "ended" : "input";
+  const how = { ...timeLimit, ...source.reading, order, signal: aborter.signal } as const;
   try {
-    for await (const result of connection.map(called, source.inputs, how)) {
+    for await (const end of mapEnds(client, called, source.inputs, how)) {
+      const result = await endedResult(client, end);
       await writer.write(result, source.labelOf(result.index));
       progress.ended(result.ok);
       failures.note(result);
@@ -137,7 +140,7 @@ class Failures {
   private first = "";
   private readonly arrays = new Set<string>();
 
-  note(result: MapResult): void {
+  note(result: EndedResult): void {
     if (result.ok) return;
     if (this.count++ === 0) {
       const { message } = result.error;
