@@ -15,7 +15,7 @@ export interface ParentParts {
   readonly group: AttemptGroup;
   readonly privateDirectories: readonly string[];
   readonly door: Pick<ChildDoor, "expect">;
-  /** How long it stays without a fork. */
+  /** How long it stays without a worker. */
   readonly keepMs: number;
   /** Starts its process in the group. Never throws. */
   spawn(directory: string, events: ProcessEvents): RunHandle;

@@ -87,7 +87,14 @@ export class Parent implements Standby {
     if (this.isStopped) await this.gone;
     else if (order !== null && order === this.forking) await this.stop();
     else if (this.users === 0 && !this.isFrozen) await this.stop();
-    else if (this.users === 0) this.timer = setTimeout(() => void this.stop(), this.parts.keepMs);
+    else this.idleFromNow();
+  }
+
+  /** While one of its workers lives, the next one may be wanted soon. */
+  private idleFromNow(): void {
+    clearTimeout(this.timer);
+    if (this.users > 0 || this.family.size > 0 || this.isStopped) return;
+    this.timer = setTimeout(() => void this.stop(), this.parts.keepMs);
   }
 
   /** Called by the worker socket, once. */
@@ -128,11 +135,13 @@ export class Parent implements Standby {
 
   joined(pid: number, member: Member): void {
     this.family.set(pid, member);
+    clearTimeout(this.timer);
   }
 
   /** What it has left in the memory that all share would be nobody's: then all of them must go. */
   left(pid: number): void {
     if (!this.family.delete(pid)) return;
+    this.idleFromNow();
     const witness = this.isStopped ? [...this.family.keys()][0] : this.pid;
     if (witness === undefined || witness === null) return;
     if (sharedBytes(witness, this.parts.privateDirectories) <= this.bytesAtFork) return;

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import array
 import os
-import socket
 import threading
+
+# The module socket takes as long to import as everything else of this runtime.
+from _socket import AF_UNIX, CMSG_LEN, SCM_RIGHTS, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Optional
 
 from . import frames
@@ -12,13 +15,15 @@ from . import frames
 EXECUTOR_DESCRIPTOR = 3
 #: Copying a short payload is cheaper than a second write.
 MAX_COPIED_BYTES = 64 * 1024
+#: A frame brings one, or two.
+_MAX_DESCRIPTORS = 8
 
 
 class Connection:
     def __init__(self, descriptor: int = EXECUTOR_DESCRIPTOR) -> None:
         # A process that a handler starts must not get it.
         os.set_inheritable(descriptor, False)
-        self.socket = socket.socket(fileno=descriptor)
+        self.socket = socket(fileno=descriptor)
         self.socket.setblocking(True)
         self._writing = threading.Lock()
         #: Descriptors that came with frames and that nobody has taken yet.
@@ -48,6 +53,13 @@ class Connection:
     def send_fields(self, type: int, id: int, fields: dict[str, object]) -> None:
         self.send(type, id, frames.encode_fields(fields))
 
+    def for_asyncio(self):
+        """The same connection as a socket that asyncio takes."""
+        from socket import socket as whole_socket
+
+        self.socket = whole_socket(fileno=self.socket.detach())
+        return self.socket
+
     def close(self) -> None:
         self.socket.close()
 
@@ -56,8 +68,7 @@ class Connection:
         filled = 0
         while filled < count:
             if with_descriptors:
-                data, descriptors, _, _ = socket.recv_fds(self.socket, count - filled, 8)
-                self.received += descriptors
+                data = self._read_with_descriptors(count - filled)
                 buffer[filled : filled + len(data)] = data
                 got = len(data)
             else:
@@ -66,3 +77,25 @@ class Connection:
                 return None
             filled += got
         return buffer
+
+    def _read_with_descriptors(self, count: int) -> bytes:
+        room = CMSG_LEN(_MAX_DESCRIPTORS * array.array("i").itemsize)
+        data, ancillary, _, _ = self.socket.recvmsg(count, room)
+        for level, type, content in ancillary:
+            if level == SOL_SOCKET and type == SCM_RIGHTS:
+                descriptors = array.array("i")
+                descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
+                self.received += descriptors
+        return data
+
+
+def connect(path: str, token: str) -> int:
+    """A connection that begins with a token which only the executor knows."""
+    connecting = socket(AF_UNIX, SOCK_STREAM)
+    try:
+        connecting.connect(path)
+        connecting.sendall(token.encode())
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting.detach()

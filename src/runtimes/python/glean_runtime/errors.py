@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import traceback
+from typing import TYPE_CHECKING
 
 from . import frames
+
+if TYPE_CHECKING:
+    import traceback
 
 #: Frames in these are of no interest to the user.
 _NOT_OF_USER = (
@@ -54,6 +57,8 @@ def _text_of(value: object) -> str:
 
 
 def _traceback_of(error: BaseException) -> str:
+    import traceback
+
     try:
         described = traceback.TracebackException.from_exception(error)
         _remove_own_frames(described)
@@ -64,6 +69,8 @@ def _traceback_of(error: BaseException) -> str:
 
 def _remove_own_frames(described: traceback.TracebackException) -> None:
     """Also in the exceptions that led to it, and in those of a group."""
+    import traceback
+
     waiting = [described]
     while waiting:
         each = waiting.pop()

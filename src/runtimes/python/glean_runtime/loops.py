@@ -98,7 +98,7 @@ class _AsyncLoop:
 
         self._asyncio = asyncio
         self._loop = asyncio.get_running_loop()
-        reader, self._writer = await asyncio.open_connection(sock=self._connection.socket)
+        reader, self._writer = await asyncio.open_connection(sock=self._connection.for_asyncio())
         self._prints.send = self._send_log
         while True:
             frame = await self._read(reader)

@@ -11,7 +11,6 @@ from . import errors, frames, loops
 from .connection import Connection
 from .greeting import greet
 from .handler import Handler, load
-from .parent import Parent
 from .prints import Prints
 from .worker import Settings
 
@@ -28,6 +27,8 @@ def main(arguments: list[str]) -> int:
     prints.capture()
     handler: Optional[Handler] = None
     if arguments == ["--parent"]:
+        from .parent import Parent  # workers that start by themselves never need it
+
         child = Parent(connection, prints).serve()
         if child is None:
             return 0

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import gc
 import os
-import random
 import select
 import signal
-import socket
 import sys
 from typing import Optional
 
 from . import errors, frames
-from .connection import EXECUTOR_DESCRIPTOR, Connection
+from .connection import EXECUTOR_DESCRIPTOR, Connection, connect
 from .fork_safety import find_hazard, open_descriptors
 from .greeting import greet
 from .handler import Handler, load
@@ -84,9 +82,9 @@ class Parent:
         try:
             fields = frames.decode_fields(frame.payload)
             if not received:
-                opened.append(_connect(fields["path"], fields["token"]))
+                opened.append(connect(fields["path"], fields["token"]))
             if "outputToken" in fields:
-                opened.append(_connect(fields["path"], fields["outputToken"]))
+                opened.append(connect(fields["path"], fields["outputToken"]))
             if self._handler is None:
                 raise OSError("no handler was loaded")
             pid = os.fork()
@@ -143,21 +141,9 @@ class Parent:
                 self._connection.send_fields(frames.CHILD_ENDED, id, end)
 
 
-def _connect(path: str, token: str) -> int:
-    """A connection that begins with a token which only the executor knows."""
-    connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connecting.connect(path)
-        connecting.sendall(token.encode())
-    except BaseException:
-        connecting.close()
-        raise
-    return connecting.detach()
-
-
 def _differ_from_parent() -> None:
     """Children must not all draw the same numbers."""
-    random.seed()
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()
+    for name in ("random", "numpy.random"):
+        module = sys.modules.get(name)
+        if module is not None:
+            module.seed()
