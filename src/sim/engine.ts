@@ -22,6 +22,8 @@ import {
   launch,
   leave,
   newNode,
+  outageBegins,
+  outageEnds,
   plannedJob,
   type SimulatedNode,
   snapshotOf,
@@ -137,14 +139,17 @@ export class Engine {
     const cores = changes.cores(index);
     const memoryMb = changes.memoryMb(index);
     this.begins?.passed(index);
+    const isOutage = changes.isOutage(index);
     if (cores < 0) {
-      jobEnds(node, -cores, -memoryMb);
+      if (isOutage) outageEnds(node);
+      else jobEnds(node, -cores, -memoryMb);
       this.input.learner?.jobEnded(node.trace.name, nowMs);
       this.record(node, nowMs);
       this.lookAt(node, nowMs);
       return;
     }
-    jobBegins(node, cores, memoryMb);
+    if (isOutage) outageBegins(node);
+    else jobBegins(node, cores, memoryMb);
     this.input.learner?.jobBegan(node.trace.name, nowMs);
     if (node.executor === "ready") {
       const { attempts, lostMs } = this.resize(node, nowMs);
@@ -156,11 +161,13 @@ export class Engine {
     this.lookAt(node, nowMs);
   }
 
-  /** The slots that fit into the budget's cores and memory. */
   private resize(node: SimulatedNode, nowMs: number): { attempts: number; lostMs: number } {
-    const { cores, memoryMb } = node.budget;
-    const slots = Math.min(cores, Math.floor(memoryMb / this.input.callMemoryMb));
-    return this.workload!.resize(node.index, slots, nowMs);
+    return this.workload!.resize(node.index, this.slotsIn(node.budget), nowMs);
+  }
+
+  /** The slots that fit into these cores and this memory: a call needs both. */
+  private slotsIn({ cores, memoryMb }: { cores: number; memoryMb: number }): number {
+    return Math.max(0, Math.min(cores, Math.floor(memoryMb / this.input.callMemoryMb)));
   }
 
   /** It was drained because of an end that did not come. */
@@ -244,12 +251,13 @@ export class Engine {
   private record(node: SimulatedNode, nowMs: number): void {
     const free = freeCores(node);
     assert(node.budget.cores <= free, `no executor is given what a job holds (${node.trace.name})`);
-    const freeMemoryMb = node.trace.memoryMb - node.allocatedMemoryMb;
-    const { memoryMarginMb, minimumMemoryMb } = this.input.policy.holes;
+    const { memoryMarginMb } = this.input.policy.holes;
+    const memoryMb = node.trace.memoryMb - node.allocatedMemoryMb - memoryMarginMb;
     this.input.figures.set(node.index, nowMs, {
-      allocatedCores: node.trace.cores - free,
-      heldCores: node.executor === "ready" ? node.budget.cores : 0,
-      lacksMemory: freeMemoryMb - memoryMarginMb < minimumMemoryMb,
+      allocatedCores: Math.min(node.trace.cores, node.allocatedCores),
+      idleCores: free,
+      usableCores: this.slotsIn({ cores: free, memoryMb }),
+      heldCores: node.executor === "ready" ? this.slotsIn(node.budget) : 0,
     });
   }
 

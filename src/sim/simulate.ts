@@ -1,6 +1,7 @@
 // Runs one replay, from its inputs to its figures.
 
-import { assert } from "../model/errors.js";
+import { counted } from "../model/counted.js";
+import { assert, GleanerError } from "../model/errors.js";
 import type { Percentiles, Utilization } from "../model/records/utilization.js";
 import type { Costs } from "./costs.js";
 import { Engine } from "./engine.js";
@@ -11,7 +12,8 @@ import { Learner } from "./learner.js";
 import type { Policy } from "./policies.js";
 import { seeded } from "./random.js";
 import { withNodeFailures } from "./site/failures.js";
-import { skippedRecords, type Trace } from "./site/trace.js";
+import { skippedRecords } from "./site/notes.js";
+import type { Trace } from "./site/trace.js";
 import { CallFigures, type DurationClass } from "./work/call-figures.js";
 import { Calls } from "./work/calls.js";
 import { CallSource, type Demand, shortestCallMs } from "./work/demand.js";
@@ -30,6 +32,10 @@ export interface Replay {
 
 export interface SimulationResult {
   readonly policy: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly nodes: number;
+  readonly cores: number;
   readonly coverage: number;
   readonly goodput: number;
   readonly idleCoreMs: number;
@@ -63,6 +69,8 @@ export interface SimulationResult {
   readonly evictions: number;
   readonly skippedRecords: number;
   readonly skipped: Readonly<Record<string, number>>;
+  /** The place of the first record skipped for each reason. */
+  readonly firstSkipped: Readonly<Record<string, string>>;
   readonly remarks: readonly string[];
 }
 
@@ -77,6 +85,7 @@ const vacateMs = 200;
 /** The same inputs and the same seed give the same figures on every machine. */
 export function simulate(replay: Replay): Simulated {
   const { demand, costs, policy, seed } = replay;
+  const memoryRemarks = checkMemory(replay);
   const trace = withNodeFailures(replay.trace, costs.nodeFailures, seeded(seed + 2));
   const saturating = demand.arrivals.kind === "saturating";
   const isFixed = demand.durations.kind === "fixed";
@@ -132,8 +141,36 @@ export function simulate(replay: Replay): Simulated {
     : callFigures.onTime;
   return {
     utilization,
-    result: resultOf({ ...replay, trace }, figures, callFigures, utilization, onTime),
+    result: resultOf(
+      { ...replay, trace: withRemarks(trace, memoryRemarks) },
+      figures,
+      callFigures,
+      utilization,
+      onTime,
+    ),
   };
+}
+
+const withRemarks = (trace: Trace, more: readonly string[]): Trace => ({
+  ...trace,
+  notes: { ...trace.notes, remarks: [...trace.notes.remarks, ...more] },
+});
+
+/** Throws BAD_REQUEST if no node has memory for a call; tells if some have none. */
+function checkMemory({ trace, demand, policy }: Replay): string[] {
+  const { memoryMarginMb } = policy.holes;
+  const fits = trace.nodes.filter(({ memoryMb }) => memoryMb - memoryMarginMb >= demand.memoryMb);
+  if (fits.length === trace.nodes.length) return [];
+  const largestMb = trace.nodes.reduce((most, { memoryMb }) => Math.max(most, memoryMb), 0);
+  if (fits.length === 0)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `no node has memory for a call of ${demand.memoryMb} MB: the largest has ${largestMb} MB, of which ${memoryMarginMb} MB stay free; give a smaller --call-memory, or the nodes' memory with --machines or --memory-per-core`,
+    );
+  const without = trace.nodes.length - fits.length;
+  return [
+    `${counted(without, "node")} of ${trace.nodes.length} never have memory for a call of ${demand.memoryMb} MB`,
+  ];
 }
 
 function knownStatistics({ holes }: Figures, { durations }: Demand): number | null {
@@ -150,13 +187,20 @@ function resultOf(
   onTime: number,
 ): SimulationResult {
   const { coverage, goodput, idleCoreMs, coveredCoreMs, usefulCoreMs } = utilization;
+  const bounds = figures.holes.ceiling();
+  const statistics = knownStatistics(figures, demand);
   const ceiling = {
-    ...figures.holes.ceiling(),
-    knownStatistics: knownStatistics(figures, demand),
+    ...bounds,
+    // Statistics ignore the start of executors, which perfect knowledge pays as well.
+    knownStatistics: statistics === null ? null : Math.min(statistics, bounds.perfectKnowledge),
   };
   assert(goodput <= ceiling.perfectKnowledge + 1e-9, "no goodput exceeds its ceiling");
   return {
     policy: policy.name,
+    fromMs: trace.fromMs,
+    toMs: trace.toMs,
+    nodes: trace.nodes.length,
+    cores: trace.nodes.reduce((sum, { cores }) => sum + cores, 0),
     coverage,
     goodput,
     idleCoreMs,
@@ -180,6 +224,7 @@ function resultOf(
     evictions: figures.evictions,
     skippedRecords: skippedRecords(trace.notes),
     skipped: trace.notes.skipped,
+    firstSkipped: trace.notes.firstSkipped ?? {},
     remarks: trace.notes.remarks,
   };
 }

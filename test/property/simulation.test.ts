@@ -8,7 +8,7 @@ import { measuredCosts } from "../../src/sim/costs.js";
 import { policies, policyNamed } from "../../src/sim/policies.js";
 import { type Replay, simulate } from "../../src/sim/simulate.js";
 import { pack } from "../../src/sim/site/packing.js";
-import { ShareList } from "../../src/sim/site/trace.js";
+import { ShareList } from "../../src/sim/site/shares.js";
 import type { Demand } from "../../src/sim/work/demand.js";
 import {
   anyCosts,
@@ -181,7 +181,9 @@ describe("packing", () => {
             toMs: fromMs + lastsMs,
           }));
           const shares = new ShareList();
-          const unplaced = pack(jobs, nodes, shares);
+          const unplaced = pack(jobs, nodes, (node, cores, memoryMb, { fromMs, toMs }) =>
+            shares.add({ node, cores, memoryMb, fromMs, toMs }),
+          ).length;
           const total = cores.reduce((sum, each) => sum + each, 0);
           let placedCores = 0;
           for (let at = 0; at < 90; at++) {

@@ -3,7 +3,9 @@
 import fc from "fast-check";
 import { nodeName } from "../../src/model/ids.js";
 import type { Costs } from "../../src/sim/costs.js";
-import { Changes, type Share, ShareList, type Trace } from "../../src/sim/site/trace.js";
+import { Changes } from "../../src/sim/site/changes.js";
+import { type Share, ShareList } from "../../src/sim/site/shares.js";
+import type { Trace } from "../../src/sim/site/trace.js";
 import type { Demand } from "../../src/sim/work/demand.js";
 
 export interface SmallTrace {

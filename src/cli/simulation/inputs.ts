@@ -1,8 +1,8 @@
 // Turns simulate's options into the inputs of a replay: the trace, the demand and the costs.
 
 import { GleanerError } from "../../model/errors.js";
-import type { Costs, Demand, MachineWish, Trace } from "../../sim/index.js";
-import { parseCores, parseMemoryMb } from "../values.js";
+import type { Costs, Demand, Machines, Trace, WindowWish } from "../../sim/index.js";
+import { parseCores, parseMemoryMb, quoted } from "../values.js";
 import {
   parseArrivals,
   parseCount,
@@ -23,6 +23,9 @@ export interface TraceOptions {
   readonly nodes?: string;
   readonly coresPerNode?: string;
   readonly memoryPerCore: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly outages?: string;
 }
 
 /** The options that --sweep can vary. */
@@ -70,37 +73,78 @@ export async function traceFrom(options: TraceOptions, sim: Sim): Promise<Trace>
     throw bad(
       "give one trace: --holes FILE, --swf FILE or --sacct FILE, or calls: --functions FILE",
     );
-  const memoryPerCoreMb = parseMemoryMb(options.memoryPerCore, "--memory-per-core");
-  if (options.holes !== undefined) {
-    if (options.coresPerNode === undefined)
-      throw bad("a hole log does not contain the size of nodes: add --cores-per-node");
-    const cores = parseCores(options.coresPerNode, "--cores-per-node");
-    return sim.readHoleLog(sim.linesOf(options.holes), {
-      cores,
-      memoryMb: cores * memoryPerCoreMb,
-    });
-  }
-  const wish = { groups: await machines(options, memoryPerCoreMb, sim), memoryPerCoreMb };
-  if (options.swf !== undefined) return sim.readSwf(sim.linesOf(options.swf), wish);
-  return sim.readSacct(sim.linesOf(options.sacct!), wish, options.fields?.split(",") ?? null);
+  const window = windowFrom(options, sim);
+  const { outages: file } = options;
+  const outages = file === undefined ? null : await sim.readOutages(sim.linesOf(file));
+  const trace = await logFrom(options, window, sim);
+  if (outages !== null) return sim.withOutages(trace, outages);
+  // A log of idle nodes has none that were out.
+  return options.holes === undefined ? withRemark(trace, sim.noOutages) : trace;
 }
 
-async function machines(
+const withRemark = (trace: Trace, remark: string): Trace => ({
+  ...trace,
+  notes: { ...trace.notes, remarks: [...trace.notes.remarks, remark] },
+});
+
+async function logFrom(options: TraceOptions, window: WindowWish, sim: Sim): Promise<Trace> {
+  const memoryPerCoreMb = parseMemoryMb(options.memoryPerCore, "--memory-per-core");
+  if (options.holes !== undefined) {
+    const nodes = await holeNodes(options, memoryPerCoreMb, sim);
+    return sim.readHoleLog(sim.linesOf(options.holes), nodes, window);
+  }
+  const machines = await machinesFrom(options, memoryPerCoreMb, sim);
+  const wish = { ...(machines ?? { groups: null }), memoryPerCoreMb };
+  if (options.swf !== undefined) return sim.readSwf(sim.linesOf(options.swf), wish, window);
+  const fields = options.fields?.split(",") ?? null;
+  return sim.readSacct(sim.linesOf(options.sacct!), wish, fields, window);
+}
+
+async function holeNodes(options: TraceOptions, memoryPerCoreMb: number, sim: Sim) {
+  if (options.machines !== undefined) {
+    const { named } = await sim.readMachines(sim.linesOf(options.machines), memoryPerCoreMb);
+    if (named !== null) return named;
+    throw bad(
+      "a hole log needs nodes by name: give --machines the output of scontrol -o show node, or --cores-per-node",
+    );
+  }
+  if (options.coresPerNode === undefined)
+    throw bad("a hole log does not contain the size of nodes: add --cores-per-node, or --machines");
+  const cores = parseCores(options.coresPerNode, "--cores-per-node");
+  return { cores, memoryMb: cores * memoryPerCoreMb };
+}
+
+function windowFrom({ from, to }: TraceOptions, sim: Sim): WindowWish {
+  const time = (text: string | undefined, option: string) => {
+    if (text === undefined) return null;
+    const atMs = sim.readTimeMs(text, 0);
+    if (atMs !== null) return atMs;
+    throw bad(
+      `${option}: invalid time ${quoted(text)}: expected 2026-01-01, 2026-01-01T12:00:00 in UTC, or seconds since the epoch`,
+    );
+  };
+  const window = { fromMs: time(from, "--from"), toMs: time(to, "--to") };
+  if (window.fromMs !== null && window.toMs !== null && window.toMs <= window.fromMs)
+    throw bad("--to is not later than --from: give the earlier time to --from");
+  return window;
+}
+
+async function machinesFrom(
   { machines: file, nodes, coresPerNode }: TraceOptions,
   memoryPerCoreMb: number,
   sim: Sim,
-): Promise<MachineWish["groups"]> {
+): Promise<Machines | null> {
   if (file !== undefined) {
     if (nodes !== undefined || coresPerNode !== undefined)
       throw bad("--machines lists all nodes: omit --nodes and --cores-per-node");
-    return sim.readMachines(sim.linesOf(file));
+    return sim.readMachines(sim.linesOf(file), memoryPerCoreMb);
   }
   if (nodes === undefined && coresPerNode === undefined) return null;
   if (nodes === undefined || coresPerNode === undefined)
     throw bad("--nodes and --cores-per-node belong together: give both");
   const count = parseCount(nodes, "--nodes", sim.maxNodes);
   const cores = parseCores(coresPerNode, "--cores-per-node");
-  return sim.evenGroups(count, count * cores, memoryPerCoreMb);
+  return sim.equalMachines(count, cores, memoryPerCoreMb);
 }
 
 /** Reads the trace of invocations once for all runs. */

@@ -1,5 +1,7 @@
 // Prints the figures of one or more replays side by side, as a table or as CSV.
 
+import { counted } from "../../model/counted.js";
+import { skippedReasons } from "../../model/records/skipped.js";
 import type { SimulationResult } from "../../sim/index.js";
 import { table } from "../output.js";
 
@@ -60,7 +62,7 @@ export function renderRuns(runs: readonly Run[]): string {
     if (run.result.durationClasses.length > 0)
       parts.push(`\nInvocations by duration${title}:\n${durationTable(run.result)}`);
   }
-  parts.push(...notes(runs[0]!.result));
+  parts.push(`\n${noteLines(runs[0]!.result).join("\n")}\n`);
   return parts.join("");
 }
 
@@ -104,15 +106,15 @@ function durationTable({ durationClasses }: SimulationResult): string {
   );
 }
 
-function notes({ skippedRecords, skipped, remarks }: SimulationResult): string[] {
-  const lines = remarks.map((remark) => `Note: ${remark}.\n`);
-  const reasons = Object.entries(skipped).map(([reason, times]) => `${times} ${reason}`);
-  if (skippedRecords > 0)
-    lines.push(
-      `Skipped ${skippedRecords === 1 ? "1 record" : `${skippedRecords} records`}: ${reasons.join(", ")}.\n`,
-    );
-  return lines.length > 0 ? ["\n", ...lines] : [];
+/** Lines on what was read, skipped and assumed: part of every output but JSON, which has its own. */
+export function noteLines({ skippedRecords, skipped, firstSkipped, remarks }: Notes): string[] {
+  const lines = remarks.map((remark) => `Note: ${remark}.`);
+  lines.push(`Skipped ${counted(skippedRecords, "record")}${skippedRecords === 0 ? "." : ":"}`);
+  for (const reason of skippedReasons(skipped, firstSkipped)) lines.push(`  ${reason}`);
+  return lines;
 }
+
+type Notes = Pick<SimulationResult, "skippedRecords" | "skipped" | "firstSkipped" | "remarks">;
 
 /**
  * Formats a line for each run. Columns have the names of the JSON, with dots; lists are omitted.
@@ -126,7 +128,7 @@ export function renderRunsCsv(runs: readonly Run[]): string {
 
 function flat(prefix: string, value: object): [string, string][] {
   return Object.entries(value).flatMap(([key, each]): [string, string][] => {
-    if (Array.isArray(each) || key === "skipped") return [];
+    if (Array.isArray(each) || key === "skipped" || key === "firstSkipped") return [];
     if (typeof each === "object" && each !== null) return flat(`${prefix}${key}.`, each);
     return [[`${prefix}${key}`, each === null ? "" : String(each)]];
   });

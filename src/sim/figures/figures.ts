@@ -12,14 +12,17 @@ import type { WorkSink } from "../work/workload.js";
 import { type CallLengths, HoleBook } from "./hole-book.js";
 import { Minutes } from "./minutes.js";
 
-/** The state of a node from some moment on. */
+/** The state of a node from some moment on. Cores that are neither allocated nor idle are out. */
 export interface NodeLevel {
   readonly allocatedCores: number;
-  /** The cores of ready executors; 0 while one starts. */
+  readonly idleCores: number;
+  /** Idle cores beside which there is memory for a call. */
+  readonly usableCores: number;
+  /** The cores on which ready executors can run a call; 0 while one starts. */
   readonly heldCores: number;
-  /** Cores are idle, but there is no memory for a function. */
-  readonly lacksMemory: boolean;
 }
+
+const unknown: NodeLevel = { allocatedCores: 0, idleCores: 0, usableCores: 0, heldCores: 0 };
 
 interface Sums {
   allocated: number;
@@ -34,7 +37,7 @@ export interface PartCoverage {
   readonly coverage: number;
   readonly idleCoreMs: number;
   readonly coveredCoreMs: number;
-  /** Idle, but without memory for a function; not part of `coverage` here. */
+  /** Idle, but without memory for a call; not part of `coverage` here. */
   readonly lacksMemoryCoreMs: number;
 }
 
@@ -43,10 +46,10 @@ class Part {
   private covered = 0;
   private lacking = 0;
 
-  add(idleCoreMs: number, coveredCoreMs: number, lacksMemory: boolean): void {
+  add(idleCoreMs: number, coveredCoreMs: number, usableCoreMs: number): void {
     this.idle += idleCoreMs;
     this.covered += coveredCoreMs;
-    if (lacksMemory) this.lacking += idleCoreMs;
+    this.lacking += idleCoreMs - usableCoreMs;
   }
 
   figures(): PartCoverage {
@@ -82,7 +85,7 @@ export class Figures implements WorkSink {
   ) {
     const { nodes, fromMs, toMs } = trace;
     this.evictionMs = costs.evictionMs;
-    this.level = nodes.map(() => ({ allocatedCores: 0, heldCores: 0, lacksMemory: false }));
+    this.level = nodes.map(() => unknown);
     this.sinceMs = new Float64Array(nodes.length).fill(fromMs);
     this.perNode = nodes.map(nothing);
     this.series = new Series(fromMs, toMs);
@@ -92,17 +95,17 @@ export class Figures implements WorkSink {
 
   /** The node's level changes at `nowMs`; sums everything before. */
   set(node: number, nowMs: number, level: NodeLevel): void {
-    const { cores } = this.trace.nodes[node]!;
-    const idle = cores - Math.min(cores, level.allocatedCores);
     assert(
-      level.heldCores <= idle,
+      level.heldCores <= level.usableCores,
       `no executor holds what a job holds (node ${this.trace.nodes[node]!.name})`,
     );
     this.sum(node, nowMs);
     const before = this.level[node]!;
     this.level[node] = level;
-    const wasIdle = cores - Math.min(cores, before.allocatedCores);
-    if (idle !== wasIdle || nowMs === this.trace.fromMs) this.holes.idle(node, nowMs, idle);
+    const { idleCores, usableCores } = level;
+    const changed = idleCores !== before.idleCores || usableCores !== before.usableCores;
+    if (changed || nowMs === this.trace.fromMs)
+      this.holes.idle(node, nowMs, idleCores, usableCores);
     if (level.heldCores > 0 !== before.heldCores > 0)
       this.minutes.held(node, nowMs, level.heldCores > 0);
   }
@@ -124,7 +127,7 @@ export class Figures implements WorkSink {
   end(): void {
     for (const node of this.trace.nodes.keys()) {
       this.sum(node, this.trace.toMs);
-      this.holes.idle(node, this.trace.toMs, 0);
+      this.holes.idle(node, this.trace.toMs, 0, 0);
       this.minutes.held(node, this.trace.toMs, false);
     }
   }
@@ -134,16 +137,18 @@ export class Figures implements WorkSink {
     const lastsMs = nowMs - fromMs;
     if (lastsMs === 0) return;
     this.sinceMs[node] = nowMs;
-    const { cores } = this.trace.nodes[node]!;
-    const { allocatedCores, heldCores, lacksMemory } = this.level[node]!;
-    const allocated = Math.min(cores, allocatedCores);
-    const idle = cores - allocated;
+    const {
+      allocatedCores: allocated,
+      idleCores: idle,
+      usableCores,
+      heldCores,
+    } = this.level[node]!;
     const sums = this.perNode[node]!;
     sums.allocated += allocated * lastsMs;
     sums.idle += idle * lastsMs;
     sums.covered += heldCores * lastsMs;
     this.series.add(fromMs, nowMs, {
-      available: cores,
+      available: allocated + idle,
       allocated,
       idle,
       covered: heldCores,
@@ -151,8 +156,8 @@ export class Figures implements WorkSink {
     });
     if (idle === 0) return;
     const part = allocated > 0 ? this.fragments : this.wholeNodes;
-    part.add(idle * lastsMs, heldCores * lastsMs, lacksMemory);
-    this.holes.pass(node, fromMs, nowMs, idle, heldCores);
+    part.add(idle * lastsMs, heldCores * lastsMs, usableCores * lastsMs);
+    this.holes.pass(node, fromMs, nowMs, { idle, usable: usableCores, held: heldCores });
   }
 
   /** The same figures as in the report of a real site. */

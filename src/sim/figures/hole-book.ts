@@ -31,10 +31,13 @@ export interface CallLengths {
 interface OpenHole {
   readonly sinceMs: number;
   readonly firstCores: number;
-  /** Whether the number of idle cores stayed the same throughout. */
+  /** Its first idle cores beside which there is memory for a call. */
+  readonly firstUsable: number;
+  /** Whether these numbers stayed the same throughout. */
   isEven: boolean;
   idleCoreMs: number;
-  /** The part after an executor could have been ready. */
+  usableCoreMs: number;
+  /** The usable part after an executor could have been ready. */
   readyCoreMs: number;
   coveredCoreMs: number;
   usefulCoreMs: number;
@@ -73,25 +76,31 @@ export class HoleBook {
     this.readyAfterMs = costs.executorStartMs.least;
   }
 
-  /** `cores` of the node are idle from now on. */
-  idle(node: number, nowMs: number, cores: number): void {
+  /** `cores` of the node are idle from now on, `usable` of them with memory for a call. */
+  idle(node: number, nowMs: number, cores: number, usable: number): void {
     const hole = this.open[node]!;
     if (hole === null) {
-      if (cores > 0) this.open[node] = newHole(nowMs, cores);
+      if (cores > 0) this.open[node] = newHole(nowMs, cores, usable);
     } else if (cores === 0) {
       this.close(hole, nowMs);
       this.open[node] = null;
-    } else if (nowMs === hole.sinceMs) this.open[node] = newHole(nowMs, cores);
-    else if (cores !== hole.firstCores) hole.isEven = false;
+    } else if (nowMs === hole.sinceMs) this.open[node] = newHole(nowMs, cores, usable);
+    else if (cores !== hole.firstCores || usable !== hole.firstUsable) hole.isEven = false;
   }
 
-  /** Nothing changed on the node during [fromMs, toMs), while cores were idle. */
-  pass(node: number, fromMs: number, toMs: number, idleCores: number, heldCores: number): void {
+  /** Nothing changed on the node during [fromMs, toMs), while these cores were idle. */
+  pass(
+    node: number,
+    fromMs: number,
+    toMs: number,
+    cores: { readonly idle: number; readonly usable: number; readonly held: number },
+  ): void {
     const hole = this.open[node]!;
-    hole.idleCoreMs += idleCores * (toMs - fromMs);
-    hole.coveredCoreMs += heldCores * (toMs - fromMs);
+    hole.idleCoreMs += cores.idle * (toMs - fromMs);
+    hole.usableCoreMs += cores.usable * (toMs - fromMs);
+    hole.coveredCoreMs += cores.held * (toMs - fromMs);
     const readyAtMs = Math.max(fromMs, hole.sinceMs + this.readyAfterMs);
-    hole.readyCoreMs += idleCores * Math.max(0, toMs - readyAtMs);
+    hole.readyCoreMs += cores.usable * Math.max(0, toMs - readyAtMs);
   }
 
   useful(node: number, coreMs: number): void {
@@ -144,7 +153,7 @@ export class HoleBook {
       lengthMs - startMs,
       hole.readyCoreMs,
     );
-    this.ceilingCoreMs.noStartup += this.mostWork(hole, lengthMs, hole.idleCoreMs);
+    this.ceilingCoreMs.noStartup += this.mostWork(hole, lengthMs, hole.usableCoreMs);
   }
 
   /** The most work that fits: `timeMs` for each core, `coreMs` in total. */
@@ -152,15 +161,17 @@ export class HoleBook {
     const { shortestMs, isFixed } = this.calls;
     if (timeMs < shortestMs) return 0;
     if (!hole.isEven || !isFixed) return coreMs;
-    return hole.firstCores * Math.floor(timeMs / shortestMs) * shortestMs;
+    return hole.firstUsable * Math.floor(timeMs / shortestMs) * shortestMs;
   }
 }
 
-const newHole = (sinceMs: number, firstCores: number): OpenHole => ({
+const newHole = (sinceMs: number, firstCores: number, firstUsable: number): OpenHole => ({
   sinceMs,
   firstCores,
+  firstUsable,
   isEven: true,
   idleCoreMs: 0,
+  usableCoreMs: 0,
   readyCoreMs: 0,
   coveredCoreMs: 0,
   usefulCoreMs: 0,

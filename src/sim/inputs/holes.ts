@@ -1,67 +1,78 @@
-// Reads a log of idle nodes, `node,start,end` in epoch seconds, as a trace: outside its holes a
-// node is full.
+// Reads a log of idle nodes as a trace: outside its holes a node is full.
 
+import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import { nodeName } from "../../model/ids.js";
-import { Changes, checkExtent, ShareList, Skipped, type Trace } from "../site/trace.js";
+import { Changes } from "../site/changes.js";
+import { ShareList } from "../site/shares.js";
+import { checkExtent, type Trace, type TraceNode } from "../site/trace.js";
 import type { Lines } from "./lines.js";
+import { readStretches, type Stretch } from "./stretches.js";
+import { type WindowWish, wholeLog } from "./window.js";
 
 export interface NodeShape {
   readonly cores: number;
   readonly memoryMb: number;
 }
 
-interface Stretch {
-  readonly fromMs: number;
-  toMs: number;
-}
+/** All nodes of one shape, with memory that was guessed, or nodes by name. */
+export type HoleNodes = NodeShape | readonly TraceNode[];
 
 /**
- * The trace of a hole log. All nodes have `shape`; the trace lasts from the first start to the last
- * end. Overlapping or adjacent holes of one node are merged. Throws BAD_REQUEST if no hole is left.
+ * The trace of a hole log. It lasts from the first start to the last end, or as wished. Overlapping
+ * or adjacent holes of one node are merged. Throws BAD_REQUEST if no hole is left.
  */
-export async function readHoleLog(lines: Lines, shape: NodeShape): Promise<Trace> {
-  const skipped = new Skipped();
-  const byNode = new Map<string, Stretch[]>();
-  let first = true;
-  for await (const line of lines) {
-    const isHeader = first && /^\s*"?node"?\s*,/i.test(line);
-    first = false;
-    if (isHeader || line.trim() === "") continue;
-    const hole = parseHole(line);
-    if (typeof hole === "string") skipped.add(hole);
-    else {
-      const known = byNode.get(hole.node);
-      if (known === undefined) byNode.set(hole.node, [hole.stretch]);
-      else known.push(hole.stretch);
-    }
-  }
+export async function readHoleLog(
+  lines: Lines,
+  machines: HoleNodes,
+  wish: WindowWish = wholeLog,
+): Promise<Trace> {
+  const { byNode, skipped } = await readStretches(lines);
   if (byNode.size === 0)
     throw new GleanerError(
       "BAD_REQUEST",
-      "the hole log contains no holes: write lines of node,start,end with times in seconds since the epoch",
+      `the hole log contains no holes (${skipped.whenNothingIsLeft()}): write lines of node,start,end with dates or seconds since the epoch`,
     );
-  return traceOf(byNode, shape, skipped);
+  const { nodes, remarks } = nodesOf(byNode, machines);
+  const window = windowOf(byNode, wish);
+  const shares = new ShareList();
+  for (const [node, { name, cores, memoryMb }] of nodes.entries())
+    for (const busy of between(byNode.get(name) ?? [], window))
+      shares.add({ node, cores, memoryMb, ...busy });
+  return checkExtent({
+    nodes,
+    ...window,
+    jobs: shares.length,
+    changes: Changes.of(shares),
+    isOfHoles: true,
+    notes: { skipped: skipped.all(), firstSkipped: skipped.first(), remarks },
+  });
 }
 
-/** A hole, or why the line is not one. */
-function parseHole(line: string): { node: string; stretch: Stretch } | string {
-  const fields = line.split(",").map((field) => field.trim());
-  const [node, start, end] = fields;
-  if (fields.length !== 3 || !node || node.length > 255) return "not node,start,end";
-  const fromMs = readSeconds(start!);
-  const toMs = readSeconds(end!);
-  if (fromMs === null || toMs === null) return "a time that is not a number";
-  if (toMs <= fromMs) return "ends before it starts";
-  return { node, stretch: { fromMs, toMs } };
+function nodesOf(
+  byNode: ReadonlyMap<string, readonly Stretch[]>,
+  machines: HoleNodes,
+): { nodes: readonly TraceNode[]; remarks: readonly string[] } {
+  if ("length" in machines) {
+    const names = new Set<string>(machines.map(({ name }) => name));
+    const unknown = [...byNode.keys()].filter((name) => !names.has(name)).length;
+    const remarks =
+      unknown > 0
+        ? [`${counted(unknown, "node")} of the hole log are not among the machines and are omitted`]
+        : [];
+    return { nodes: machines, remarks };
+  }
+  const nodes = [...byNode.keys()].sort().map((name) => ({ name: nodeName(name), ...machines }));
+  const each = machines.memoryMb / machines.cores;
+  return {
+    nodes,
+    remarks: [
+      `all nodes count as equal, with ${counted(machines.cores, "core")} each; their memory is a guess: ${each} MB for each core (--memory-per-core)`,
+    ],
+  };
 }
 
-/** Converts epoch seconds, with decimals allowed, to whole milliseconds. */
-function readSeconds(text: string): number | null {
-  return /^\d{1,11}(\.\d{1,9})?$/.test(text) ? Math.round(Number(text) * 1_000) : null;
-}
-
-function traceOf(byNode: Map<string, Stretch[]>, shape: NodeShape, skipped: Skipped): Trace {
+function windowOf(byNode: ReadonlyMap<string, readonly Stretch[]>, wish: WindowWish): Stretch {
   let fromMs = Number.POSITIVE_INFINITY;
   let toMs = 0;
   for (const stretches of byNode.values())
@@ -69,43 +80,26 @@ function traceOf(byNode: Map<string, Stretch[]>, shape: NodeShape, skipped: Skip
       fromMs = Math.min(fromMs, stretch.fromMs);
       toMs = Math.max(toMs, stretch.toMs);
     }
-  const shares = new ShareList();
-  const names = [...byNode.keys()].sort();
-  for (const [node, name] of names.entries()) {
-    let busySinceMs = fromMs;
-    const busy = (untilMs: number) => {
-      if (untilMs > busySinceMs)
-        shares.add({
-          node,
-          cores: shape.cores,
-          memoryMb: shape.memoryMb,
-          fromMs: busySinceMs,
-          toMs: untilMs,
-        });
-    };
-    for (const hole of joined(byNode.get(name)!)) {
-      busy(hole.fromMs);
-      busySinceMs = hole.toMs;
-    }
-    busy(toMs);
-  }
-  return checkExtent({
-    nodes: names.map((name) => ({ name: nodeName(name), ...shape })),
-    fromMs,
-    toMs,
-    jobs: shares.length,
-    changes: Changes.of(shares),
-    notes: { skipped: skipped.all(), remarks: [] },
-  });
+  const window = { fromMs: wish.fromMs ?? fromMs, toMs: wish.toMs ?? toMs };
+  if (window.toMs > window.fromMs && window.fromMs < toMs && window.toMs > fromMs) return window;
+  throw new GleanerError(
+    "BAD_REQUEST",
+    "the window contains no hole: choose --from and --to between the first and the last hole of the log",
+  );
 }
 
-function joined(stretches: readonly Stretch[]): Stretch[] {
-  const result: Stretch[] = [];
-  for (const stretch of [...stretches].sort((a, b) => a.fromMs - b.fromMs)) {
-    const last = result.at(-1);
-    if (last !== undefined && stretch.fromMs <= last.toMs)
-      last.toMs = Math.max(last.toMs, stretch.toMs);
-    else result.push({ ...stretch });
+/** The times in the window outside the holes, which are in order. */
+function between(holes: readonly Stretch[], window: Stretch): Stretch[] {
+  const busy: Stretch[] = [];
+  let sinceMs = window.fromMs;
+  const until = (toMs: number) => {
+    if (toMs > sinceMs) busy.push({ fromMs: sinceMs, toMs });
+  };
+  for (const hole of holes) {
+    if (hole.toMs <= window.fromMs || hole.fromMs >= window.toMs) continue;
+    until(hole.fromMs);
+    sinceMs = Math.max(sinceMs, hole.toMs);
   }
-  return result;
+  until(window.toMs);
+  return busy;
 }

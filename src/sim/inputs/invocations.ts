@@ -1,7 +1,7 @@
 // Reads a trace of invocations, `app,func,end_timestamp,duration` in seconds (Azure Functions
 // 2021), as calls.
 
-import { Skipped } from "../site/trace.js";
+import { Skipped } from "../site/notes.js";
 import type { TracedCall } from "../work/demand.js";
 import { emptyTrace, invocationLines, tooManyCalls } from "./invocation-lines.js";
 import type { Lines } from "./lines.js";
@@ -9,6 +9,7 @@ import type { Lines } from "./lines.js";
 export interface InvocationTrace {
   readonly calls: readonly TracedCall[];
   readonly skipped: Readonly<Record<string, number>>;
+  readonly firstSkipped: Readonly<Record<string, string>>;
 }
 
 /** The most calls held in memory. */
@@ -22,7 +23,7 @@ const maxCalls = 5_000_000;
 export async function readInvocations(lines: Lines): Promise<InvocationTrace> {
   const skipped = new Skipped();
   const calls: { functionName: string; user: string; startMs: number; durationMs: number }[] = [];
-  for await (const each of invocationLines(lines, (reason) => skipped.add(reason))) {
+  for await (const each of invocationLines(lines, (reason, line) => skipped.add(reason, line))) {
     const { app: user, func, endSeconds, durationSeconds } = each;
     const durationMs = Math.max(1, Math.round(durationSeconds * 1_000));
     const startMs = Math.round((endSeconds - durationSeconds) * 1_000);
@@ -35,5 +36,6 @@ export async function readInvocations(lines: Lines): Promise<InvocationTrace> {
   return {
     calls: calls.map((call) => ({ ...call, startMs: call.startMs - first })),
     skipped: skipped.all(),
+    firstSkipped: skipped.first(),
   };
 }

@@ -2,7 +2,8 @@
 
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { createInterface } from "node:readline";
+import { pipeline, type Readable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
 import { createGunzip } from "node:zlib";
 import { GleanerError, messageOf } from "../../model/errors.js";
 
@@ -20,29 +21,41 @@ export type Lines = AsyncIterable<string> | Iterable<string>;
 export async function* linesOf(file: string): AsyncGenerator<string> {
   try {
     const unzips = await isGzip(file);
-    const raw = createReadStream(file);
-    const input = unzips ? raw.pipe(createGunzip()) : raw;
-    // readline does not report errors: they end the loop here.
-    let failure: unknown = null;
-    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-    const fail = (cause: unknown) => {
-      failure = cause;
-      lines.close();
-    };
-    raw.on("error", fail);
-    input.on("error", fail);
-    for await (const line of lines)
-      yield line.length > maxLineLength ? line.slice(0, maxLineLength) : line;
-    if (failure !== null) throw failure;
+    const raw = createReadStream(file, { highWaterMark: 1 << 18 });
+    // pipeline, because pipe does not hand on an error of the file; the loop below throws it.
+    const input = unzips ? pipeline(raw, createGunzip(), () => undefined) : raw;
+    yield* linesIn(input);
   } catch (cause) {
-    throw new GleanerError(
-      "NOT_FOUND",
-      `cannot read ${file} (${messageOf(cause)}): name a readable file`,
-      {
-        cause,
-      },
-    );
+    if (cause instanceof GleanerError) throw cause;
+    const code = (cause as { code?: unknown }).code;
+    const sentence =
+      typeof code === "string" && code.startsWith("Z_")
+        ? `cannot read ${file} (its gzip data is damaged or ends early: ${messageOf(cause)}): copy the file again`
+        : `cannot read ${file} (${messageOf(cause)}): name a readable file`;
+    throw new GleanerError("NOT_FOUND", sentence, { cause });
   }
+}
+
+async function* linesIn(input: Readable): AsyncGenerator<string> {
+  const decoder = new StringDecoder("utf8");
+  let rest = "";
+  for await (const chunk of input) {
+    const text = rest + decoder.write(chunk as Buffer);
+    let from = 0;
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", from)) {
+      yield lineOf(text, from, end);
+      from = end + 1;
+    }
+    // Of a line without an end, no more is kept than is ever yielded.
+    rest = text.slice(from, from + maxLineLength);
+  }
+  rest += decoder.end();
+  if (rest !== "") yield lineOf(rest, 0, rest.length);
+}
+
+function lineOf(text: string, from: number, end: number): string {
+  const last = end > from && text.charCodeAt(end - 1) === 13 ? end - 1 : end;
+  return text.slice(from, Math.min(last, from + maxLineLength));
 }
 
 async function isGzip(file: string): Promise<boolean> {

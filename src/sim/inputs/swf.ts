@@ -1,10 +1,14 @@
 // Reads the Standard Workload Format as jobs: 18 numbers per line, followed by the node list that
 // Alea's data sets add.
 
-import { Skipped, type Trace } from "../site/trace.js";
-import { type LoggedJob, type MachineWish, type NodeShare, traceOfJobs } from "./jobs.js";
+import { counted } from "../../model/counted.js";
+import { Skipped } from "../site/notes.js";
+import type { Trace } from "../site/trace.js";
+import { traceOfJobs } from "./jobs.js";
 import type { Lines } from "./lines.js";
-import { evenGroups, maxNodes } from "./machines.js";
+import type { LoggedJob, MachineWish, NodeShare } from "./logged-job.js";
+import { evenGroups, type Machines, maxNodes } from "./machines.js";
+import { type WindowWish, wholeLog } from "./window.js";
 
 /**
  * The trace of an SWF. If no machines are given and the header has MaxNodes and MaxProcs, those
@@ -12,53 +16,101 @@ import { evenGroups, maxNodes } from "./machines.js";
  * is bytes on each node, as in Alea's data sets. Throws BAD_REQUEST if no job is left or the nodes
  * cannot be determined.
  */
-export async function readSwf(lines: Lines, wish: MachineWish): Promise<Trace> {
+export async function readSwf(
+  lines: Lines,
+  wish: MachineWish,
+  window: WindowWish = wholeLog,
+): Promise<Trace> {
   const skipped = new Skipped();
   const header = new Map<string, number>();
   const jobs: LoggedJob[] = [];
+  let unknownWaits = 0;
+  let number = 0;
   for await (const line of lines) {
+    number++;
     if (/^\s*;/.test(line)) {
       const match = /^\s*;\s*(\w+):\s*(\d{1,15})\s*$/.exec(line);
       if (match !== null) header.set(match[1]!, Number(match[2]));
       continue;
     }
     if (line.trim() === "") continue;
-    const job = parseJob(line, (header.get("UnixStartTime") ?? 0) * 1_000);
-    if (typeof job === "string") skipped.add(job);
-    else jobs.push(job);
+    const job = parseJob(line, number, (header.get("UnixStartTime") ?? 0) * 1_000);
+    if ("reason" in job) skipped.add(job.reason, number, job.column);
+    else {
+      jobs.push(job);
+      if (job.waitIsUnknown) unknownWaits++;
+    }
   }
-  return traceOfJobs(jobs, { ...wish, groups: wish.groups ?? groupsOf(header, wish) }, skipped, []);
+  const remarks =
+    unknownWaits > 0
+      ? [
+          `${counted(unknownWaits, "job")} have an unknown waiting time (-1): each is taken as started when it was submitted`,
+        ]
+      : [];
+  return traceOfJobs(
+    { jobs, skipped, remarks, isPart: false },
+    wish.groups === null && (wish.named ?? null) === null
+      ? { ...wish, ...machinesOf(header, wish.memoryPerCoreMb) }
+      : wish,
+    window,
+  );
 }
 
-function groupsOf(header: ReadonlyMap<string, number>, wish: MachineWish): MachineWish["groups"] {
+function machinesOf(
+  header: ReadonlyMap<string, number>,
+  memoryPerCoreMb: number,
+): Pick<Machines, "groups" | "guessedMemory"> {
   const nodes = header.get("MaxNodes") ?? 0;
   const processors = header.get("MaxProcs") ?? 0;
   const areSane =
     nodes >= 1 && nodes <= maxNodes && processors >= nodes && processors <= nodes * 65_535;
-  return areSane ? evenGroups(nodes, processors, wish.memoryPerCoreMb) : null;
+  if (!areSane) return { groups: null, guessedMemory: 0 };
+  return { groups: evenGroups(nodes, processors, memoryPerCoreMb), guessedMemory: nodes };
+}
+
+interface SwfJob extends LoggedJob {
+  readonly waitIsUnknown: boolean;
 }
 
 /** The year 2200, in seconds: no job has a later time. */
 const maxSeconds = 7_258_118_400;
 
-/** A job, or why the line is not one. */
-function parseJob(line: string, epochMs: number): LoggedJob | string {
+/** Why a line is no job. */
+interface Reason {
+  readonly reason: string;
+  readonly column: string | null;
+}
+
+const no = (reason: string, column: string | null = null): Reason => ({ reason, column });
+
+function parseJob(line: string, number: number, epochMs: number): SwfJob | Reason {
   const open = line.indexOf("{");
   const fields = (open < 0 ? line : line.slice(0, open)).trim().split(/\s+/).map(Number);
-  if (fields.length < 11 || fields.some((field) => Number.isNaN(field))) return "not 18 numbers";
+  if (fields.length < 11 || fields.some((field) => Number.isNaN(field)))
+    return no("not 18 numbers");
   const [, submit, wait, run, allocated, , , requested, , memory] = fields;
-  if (run! < 0) return "negative run time";
-  if (submit! < 0 || wait! < 0) return "missing start";
+  if (run! < 0) return no("negative run time", "4");
+  if (submit! < 0) return no("missing start", "2");
   const cores = allocated! > 0 ? allocated! : requested!;
-  if (!Number.isInteger(cores) || cores < 1) return "no processors";
-  if (submit! + wait! + run! > maxSeconds) return "a time after the year 2200";
-  const fromMs = epochMs + Math.round((submit! + wait!) * 1_000);
+  if (!Number.isInteger(cores) || cores < 1) return no("no processors", "5");
+  const start = submit! + Math.max(0, wait!);
+  if (start + run! > maxSeconds) return no("a time after the year 2200");
+  const fromMs = epochMs + Math.round(start * 1_000);
   const toMs = fromMs + Math.round(run! * 1_000);
   const shares = open < 0 ? null : parseNodeList(line, open);
-  if (typeof shares === "string") return shares;
+  if (typeof shares === "string") return no(shares);
   const listedCores = shares?.reduce((sum, each) => sum + each.cores, 0) ?? cores;
   const memoryMb = memoryOf(memory!, cores, shares);
-  return { fromMs, toMs, cores: listedCores, memoryMb, shares };
+  return {
+    fromMs,
+    toMs,
+    cores: listedCores,
+    memoryMb,
+    shares,
+    isSpread: false,
+    line: number,
+    waitIsUnknown: wait! < 0,
+  };
 }
 
 function memoryOf(

@@ -2,7 +2,9 @@
 // repaired.
 
 import { exponential, type Random } from "../random.js";
-import { Changes, ShareList, type Trace } from "./trace.js";
+import { Changes } from "./changes.js";
+import { ShareList } from "./shares.js";
+import type { Trace } from "./trace.js";
 
 /**
  * The trace, with each node down at random moments (exponentially distributed, `everyMs` on average
@@ -22,7 +24,7 @@ export function withNodeFailures(
       const fromMs = atMs + Math.max(1, Math.round(exponential(random, everyMs)));
       if (fromMs >= trace.toMs) break;
       const toMs = Math.min(trace.toMs, fromMs + repairMs);
-      outages.add({ node, cores, memoryMb, fromMs, toMs });
+      outages.add({ node, cores, memoryMb, fromMs, toMs, isOutage: true });
       atMs = toMs;
     }
   const remark = `${outages.length} failures of nodes, ${repairMs / 1_000} s each, were added`;

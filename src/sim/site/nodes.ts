@@ -16,6 +16,8 @@ export interface SimulatedNode {
   readonly executorId: ExecutorId;
   allocatedCores: number;
   allocatedMemoryMb: number;
+  /** Outages that last; the node is in service if there are none. */
+  outages: number;
   /** `gone` if there is none. */
   executor: ExecutorState;
   budget: Resources;
@@ -36,6 +38,7 @@ export const newNode = (trace: TraceNode, index: number): SimulatedNode => ({
   executorId: executorId(`x-${trace.name}`),
   allocatedCores: 0,
   allocatedMemoryMb: 0,
+  outages: 0,
   executor: "gone",
   budget: nothing,
   generation: 0,
@@ -43,9 +46,9 @@ export const newNode = (trace: TraceNode, index: number): SimulatedNode => ({
   isDirty: false,
 });
 
-/** Never below zero: a log may report more on a node than the node has. */
-export const freeCores = ({ trace, allocatedCores }: SimulatedNode): number =>
-  Math.max(0, trace.cores - allocatedCores);
+/** None while the node is out; never below zero: a log may report more than the node has. */
+export const freeCores = ({ trace, allocatedCores, outages }: SimulatedNode): number =>
+  outages > 0 ? 0 : Math.max(0, trace.cores - allocatedCores);
 
 export const hasExecutor = ({ executor }: SimulatedNode): boolean => executor !== "gone";
 
@@ -61,6 +64,17 @@ export function jobEnds(node: SimulatedNode, cores: number, memoryMb: number): v
   node.allocatedCores -= cores;
   node.allocatedMemoryMb -= memoryMb;
   assert(node.allocatedCores >= 0, "a job gives back what it took");
+}
+
+/** The node goes out of service, whatever runs there. */
+export function outageBegins(node: SimulatedNode): void {
+  node.outages++;
+  if (hasExecutor(node)) node.budget = { ...node.budget, cores: 0, memoryMb: 0 };
+}
+
+export function outageEnds(node: SimulatedNode): void {
+  node.outages--;
+  assert(node.outages >= 0, "an outage ends once");
 }
 
 export function launch(node: SimulatedNode, budget: Resources): void {
@@ -124,7 +138,8 @@ export function snapshotOf(
 
 function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
   const { name, cores, memoryMb } = node.trace;
-  const taken = wholeNodesOnly && node.allocatedCores > 0 ? cores : node.allocatedCores;
+  const isTaken = node.outages > 0 || (wholeNodesOnly && node.allocatedCores > 0);
+  const taken = isTaken ? cores : node.allocatedCores;
   return {
     name,
     address: name,

@@ -1,7 +1,7 @@
 // Chooses the nodes of a job if its trace does not name them; start times stay as they are.
 
 import FlatQueue from "flatqueue";
-import type { ShareList, TraceNode } from "./trace.js";
+import type { TraceNode } from "./trace.js";
 
 /** A job of a trace without node lists. */
 export interface UnplacedJob {
@@ -13,36 +13,32 @@ export interface UnplacedJob {
 
 /**
  * Gives each job, in order of start, nodes with free cores: whole nodes first, then the node that
- * it fills best, so that as few nodes as possible are partly used, like Slurm's own packing. Adds
- * the shares and returns how many jobs did not fit at the time when the trace says they ran. Memory
- * is split like the cores and never keeps a job out.
+ * it fills best, so that as few nodes as possible are partly used, like Slurm's own packing. Gives
+ * the shares to `add` and returns the jobs that did not fit at the time when the trace says they
+ * ran. Memory is split like the cores and never keeps a job out.
  */
-export function pack(
-  jobs: readonly UnplacedJob[],
+export function pack<Job extends UnplacedJob>(
+  jobs: readonly Job[],
   nodes: readonly TraceNode[],
-  shares: ShareList,
-): number {
+  add: (node: number, cores: number, memoryMb: number, job: Job) => void,
+): Job[] {
   const free = new FreeCores(nodes);
   const running = new FlatQueue<{ node: number; cores: number }[]>();
   const byStart = [...jobs].sort((a, b) => a.fromMs - b.fromMs);
-  let unplaced = 0;
+  const unplaced: Job[] = [];
   for (const job of byStart) {
     while (running.length > 0 && running.peekValue()! <= job.fromMs)
       for (const { node, cores } of running.pop()!) free.giveBack(node, cores);
     const taken = free.take(job.cores);
     if (taken === null) {
-      unplaced++;
+      unplaced.push(job);
       continue;
     }
     running.push(taken, job.toMs);
-    for (const { node, cores } of taken)
-      shares.add({
-        node,
-        cores,
-        memoryMb: Math.min(nodes[node]!.memoryMb, Math.floor((job.memoryMb * cores) / job.cores)),
-        fromMs: job.fromMs,
-        toMs: job.toMs,
-      });
+    for (const { node, cores } of taken) {
+      const memoryMb = Math.floor((job.memoryMb * cores) / job.cores);
+      add(node, cores, Math.min(nodes[node]!.memoryMb, memoryMb), job);
+    }
   }
   return unplaced;
 }

@@ -1,8 +1,9 @@
 // `glean simulate` as people run it: one document, tables side by side, a page, and one sentence
 // for an error.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { expectSentence, gleanWorld } from "../../support/glean.js";
 
@@ -73,15 +74,20 @@ describe("glean simulate", () => {
       /none poll=1s +none poll=30s +whole-nodes poll=1s +whole-nodes poll=30s\n/,
     );
     expect(stdout).toMatch(/^Coverage( +0\.\d{4}){4}$/m);
-    expect(stdout).toContain("Skipped 1 record: 1 a time that is not a number.");
+    expect(stdout).toContain(
+      "Skipped 1 record:\n  1 record: a time that is neither a number nor a date (line 5, column start)\n",
+    );
     const { runs } = JSON.parse((await run(...args, "--json")).stdout);
     expect(runs.map((each: { run: string }) => each.run)).toHaveLength(4);
     expect(runs[0].coverage).toBeGreaterThan(runs[1].coverage);
-    const { stdout: csv } = await run(...args, "--csv");
+    const { stdout: csv, stderr: notes } = await run(...args, "--csv");
+    expect(notes).toMatch(/^glean: Note: all nodes count as equal, .*\nglean: Skipped 1 record:\n/);
     const lines = csv.split("\r\n");
     expect(lines).toHaveLength(6);
-    expect(lines[0]).toMatch(/^run,policy,coverage,.*,ceiling\.noStartup,.*,wallMs,maxRssMb$/);
-    expect(lines[4]).toMatch(/^whole-nodes poll=30s,whole-nodes,0\.\d+/);
+    expect(lines[0]).toMatch(
+      /^run,policy,fromMs,toMs,nodes,cores,coverage,.*,ceiling\.noStartup,.*,wallMs,maxRssMb$/,
+    );
+    expect(lines[4]).toMatch(/^whole-nodes poll=30s,whole-nodes,1000000,1900000,2,48,0\.\d+/);
   });
 
   test("--html writes the page of the utilization report", async () => {
@@ -119,6 +125,49 @@ describe("glean simulate", () => {
     expect(answer.idleCoreMs).toBe(4 * 900_000 - 2 * 90_000);
     expect(answer.invocations.waitMs).not.toBeNull();
     expect(answer.durationClasses).toHaveLength(2);
+  });
+
+  test("reads what sacct, scontrol and sacctmgr print, for the time that is asked for", async () => {
+    const dump = world.script(
+      [
+        "JobID|Start|End|State|AllocCPUS|NodeList",
+        "1|2025-12-02T00:00:00|2026-01-01T06:00:00|COMPLETED|4|n1",
+        "2|2026-01-01T06:00:00|Unknown|RUNNING|4|n1",
+        "3|2026-01-01T00:00:00|2026-01-01T12:00:00|COMPLETED|2|n2",
+        "4|2026-01-01T12:00:00|2026-01-02T12:00:00|COMPLETED|2|n2",
+        "5|x|2026-01-02T12:00:00|COMPLETED|2|n2",
+      ].join("\n"),
+      "jobs",
+    );
+    const nodes = world.script(
+      "NodeName=n1 CPUTot=4 RealMemory=16000 State=MIXED\nNodeName=n2 CPUTot=4 RealMemory=16000\n",
+      "nodes",
+    );
+    const events = world.script(
+      "NodeName|TimeStart|TimeEnd|State\nn2|2026-01-01T06:00:00|2026-01-01T12:00:00|DRAIN\n",
+      "events",
+    );
+    const window = ["--from", "2026-01-01", "--to", "2026-01-01T18:00"];
+    const args = ["--sacct", dump, "--machines", nodes, ...window];
+    const down = await run(...args, "--outages", events, "--json");
+    const answer = JSON.parse(down.stdout);
+    expect(answer.idleCoreMs).toBe(2 * 12 * 3_600_000);
+    expect([answer.fromMs, answer.toMs]).toEqual([Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 18)]);
+    const all = await run(...args);
+    expect(all.stdout).toMatch(/^Idle core-hours +36\.0$/m);
+    expect(all.stdout).toContain("Note: no outages were given: nodes that were down or drained");
+    expect(all.stdout).toContain("  1 record: a start that is not a time (line 6, column Start)\n");
+  });
+
+  test("says in one sentence that a gzipped file is cut off", async () => {
+    const lines = Array.from({ length: 200_000 }, (_, index) => `n${index},${index},${index + 9}`);
+    const whole = gzipSync(lines.join("\n"));
+    writeFileSync(join(world.home, "cut.gz"), whole.subarray(0, whole.length / 2));
+    expectSentence(
+      await run("--holes", "cut.gz", "--cores-per-node", "4"),
+      1,
+      /cannot read cut\.gz \(its gzip data is damaged or ends early: unexpected end of file\): copy/,
+    );
   });
 
   describe("--functions", () => {
@@ -229,6 +278,10 @@ describe("glean simulate", () => {
     [["--sweep", "poll="], /write 1 to 50 values/],
     [["--sweep", "poll=1s,2s", "--html", "x"], /--html shows one run/],
     [["--json", "--csv"], /mutually exclusive: give only one/],
+    [["--from", "soon"], /--from: invalid time "soon": expected 2026-01-01/],
+    [["--from", "1500", "--to", "1400"], /--to is not later than --from/],
+    [["--from", "5000"], /the window contains no hole/],
+    [["--call-memory", "1000G"], /no node has memory for a call of 1024000 MB/],
     [["--seed", "x"], /--seed: invalid value "x"/],
     [["--scale", "0"], /expected a number above 0/],
   ])("%j is refused in one sentence", async (args, sentence) => {

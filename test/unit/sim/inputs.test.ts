@@ -14,6 +14,7 @@ import { linesOf } from "../../../src/sim/inputs/lines.js";
 import { readMachines } from "../../../src/sim/inputs/machines.js";
 import { readSacct } from "../../../src/sim/inputs/sacct.js";
 import { readSwf } from "../../../src/sim/inputs/swf.js";
+import { wholeLog } from "../../../src/sim/inputs/window.js";
 import type { Trace } from "../../../src/sim/site/trace.js";
 
 const shape = { cores: 24, memoryMb: 96_000 };
@@ -58,7 +59,7 @@ describe("a hole log", () => {
     );
     expect(trace.notes.skipped).toEqual({
       "ends before it starts": 2,
-      "a time that is not a number": 2,
+      "a time that is neither a number nor a date": 2,
       "not node,start,end": 2,
     });
   });
@@ -87,7 +88,10 @@ describe("SWF", () => {
     ]);
     expect(trace.changes.memoryMb(0)).toBe(2_048);
     expect(trace.changes.memoryMb(4)).toBe(1);
-    expect(trace.notes.remarks).toEqual(["3 machines are not used by any job and are omitted"]);
+    expect(trace.notes.remarks).toEqual([
+      "3 machines are not used by any job and are omitted",
+      "the memory of 2 jobs is unknown: taken as the same part of a node as of its cores",
+    ]);
     expect(trace.toMs - trace.fromMs).toBe(25_000);
   });
 
@@ -113,7 +117,7 @@ describe("SWF", () => {
     const lines = [
       job(0, 0, 5, 1),
       job(1, 0, -9, 1),
-      job(1, -1, 9, 1),
+      job(-1, 1, 9, 1),
       job(1, 0, 9, -1),
       job(1, 0, 9, 500),
       "1 2 3",
@@ -163,7 +167,7 @@ describe("a dump of sacct", () => {
         header,
         "1|2026-01-01T00:00:00|2026-01-01T00:01:00|5|cpu=5,mem=10G,node=2|n[1-2]",
         "1.batch|2026-01-01T00:00:00|2026-01-01T00:01:00|3||n1",
-        "2|2026-01-01T00:00:30|Unknown|1||n1",
+        "2|2026-01-01T00:00:30|then|1||n1",
         "3|2026-01-01T00:00:30|2026-01-01T00:00:10|1||n1",
         "4|None|2026-01-01T00:00:10|1||None assigned",
         "5|2026-01-01T00:00:40|2026-01-01T00:00:50|x||n1",
@@ -174,37 +178,45 @@ describe("a dump of sacct", () => {
       ],
       wish,
       null,
+      wholeLog,
     );
-    expect(changesOf(trace).slice(0, 3)).toEqual([
+    expect(changesOf(trace).slice(0, 5)).toEqual([
       [0, "n1", 3],
       [0, "n2", 2],
+      [45, "n1", -3],
+      [45, "n2", -2],
       [45, "n2", 1],
     ]);
     expect(trace.changes.memoryMb(1)).toBe(3_000); // more than the node has is all it has
     expect(trace.notes.skipped).toEqual({
-      "missing end": 1,
+      "an end that is not a time": 1,
       "negative run time": 1,
       "no processors": 1,
       "a start that is not a time": 1,
       "an invalid node list": 1,
-      "too few fields": 1,
+      "too few fields: a field has a line break, or the line is cut off": 1,
     });
-    expect(trace.notes.remarks[0]).toBe("1 jobs never started");
+    expect(trace.notes.remarks[0]).toBe("1 job never started");
   });
 
   test("without a header uses the given names, or XDMoD's order", async () => {
-    const plain = ["100|200|2|n1"];
-    const trace = await readSacct(plain, wish, ["start", "end", "ncpus", "nodelist"]);
-    expect(trace).toMatchObject({ fromMs: 100_000, toMs: 200_000, jobs: 1 });
-    const xdmod = `1|1|c|p|q|a|g|1|u|1|5|5|100|200|x|0:0|COMPLETED|1|2|2|1M|cpu=2|cpu=2,mem=1M|1|n1|job`;
-    expect(await readSacct([xdmod], wish, null)).toMatchObject({ fromMs: 100_000, toMs: 200_000 });
+    const plain = ["1700000100|1700000200|2|n1"];
+    const trace = await readSacct(plain, wish, ["start", "end", "ncpus", "nodelist"], wholeLog);
+    expect(trace).toMatchObject({ fromMs: 1_700_000_100_000, toMs: 1_700_000_200_000, jobs: 1 });
+    const xdmod = `1|1|c|p|q|a|g|1|u|1|5|5|1700000100|1700000200|x|0:0|COMPLETED|1|2|2|1M|cpu=2|cpu=2,mem=1M|1|n1|job`;
+    expect(await readSacct([xdmod], wish, null, wholeLog)).toMatchObject({
+      fromMs: 1_700_000_100_000,
+      toMs: 1_700_000_200_000,
+    });
   });
 
   test("names the fields that are missing", async () => {
-    await expect(readSacct(["JobID|Start|NodeList"], wish, null)).rejects.toThrow(
+    await expect(readSacct(["JobID|Start|NodeList"], wish, null, wholeLog)).rejects.toThrow(
       /lacks End, AllocCPUS: Start, End and one of .* are required/,
     );
-    await expect(readSacct(["1|2|3"], wish, null)).rejects.toThrow(/no header and 3 fields/);
+    await expect(readSacct(["1|2|3"], wish, null, wholeLog)).rejects.toThrow(
+      /no header and 3 fields/,
+    );
   });
 });
 
@@ -234,13 +246,15 @@ describe("a trace of invocations", () => {
 
 describe("machines", () => {
   test("are read, and an invalid line is named", async () => {
-    expect(await readMachines(["0\tbig\t20\t80\t1\t1048576", "", "; a comment"])).toEqual([
-      { name: "big", nodes: 20, cores: 80, memoryMb: 1_024 },
-    ]);
-    await expect(readMachines(["0 big 20 80 1 1024", "1 small x 2 1 1"])).rejects.toThrow(
+    expect(await readMachines(["0\tbig\t20\t80\t1\t1048576", "", "; a comment"], 1_000)).toEqual({
+      groups: [{ name: "big", nodes: 20, cores: 80, memoryMb: 1_024 }],
+      named: null,
+      guessedMemory: 0,
+    });
+    await expect(readMachines(["0 big 20 80 1 1024", "1 small x 2 1 1"], 1_000)).rejects.toThrow(
       /line 2 /,
     );
-    await expect(readMachines([])).rejects.toThrow(/empty/);
+    await expect(readMachines([], 1_000)).rejects.toThrow(/empty/);
   });
 });
 
@@ -271,7 +285,8 @@ describe("arbitrary input", () => {
     ["SWF without machines", (lines: string[]) => readSwf(lines, wish)],
     [
       "sacct",
-      (lines: string[]) => readSacct(lines, wish, ["jobid", "start", "end", "ncpus", "nodelist"]),
+      (lines: string[]) =>
+        readSacct(lines, wish, ["jobid", "start", "end", "ncpus", "nodelist"], wholeLog),
     ],
     [
       "sacct's header",
@@ -280,13 +295,14 @@ describe("arbitrary input", () => {
           ["JobID|Start|End|NCPUS|AllocTRES", ...lines],
           { ...wish, groups: machines },
           null,
+          wholeLog,
         ),
     ],
     [
       "invocations",
       (lines: string[]) => readInvocations(["app,func,end_timestamp,duration", ...lines]),
     ],
-    ["machines", (lines: string[]) => readMachines(lines)],
+    ["machines", (lines: string[]) => readMachines(lines, 1_000)],
   ])("in %s is read, or refused in one sentence", async (_name, read) => {
     await fc.assert(
       fc.asyncProperty(anyLines, async (lines) => {

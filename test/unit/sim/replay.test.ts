@@ -6,13 +6,9 @@ import { nodeName } from "../../../src/model/ids.js";
 import { type Costs, measuredCosts } from "../../../src/sim/costs.js";
 import { policyNamed } from "../../../src/sim/policies.js";
 import { type Replay, simulate } from "../../../src/sim/simulate.js";
-import {
-  Changes,
-  checkExtent,
-  type Share,
-  ShareList,
-  type Trace,
-} from "../../../src/sim/site/trace.js";
+import { Changes } from "../../../src/sim/site/changes.js";
+import { type Share, ShareList } from "../../../src/sim/site/shares.js";
+import { checkExtent, type Trace } from "../../../src/sim/site/trace.js";
 import type { Demand } from "../../../src/sim/work/demand.js";
 import { saturating } from "../../support/simulation.js";
 
@@ -111,9 +107,22 @@ describe("minutes without an executor", () => {
 describe("work", () => {
   test("runs as many calls at once as memory allows", () => {
     const demand: Demand = { ...saturating(1_000), memoryMb: 3_000 };
-    const { invocations, coverage } = run({ trace: trace(10_300, []), demand });
+    const { invocations, coverage, ceiling, wholeNodes } = run({
+      trace: trace(10_300, []),
+      demand,
+    });
     expect(invocations.finished).toBe(2 * 10);
-    expect(coverage).toBeCloseTo(10_000 / 10_300);
+    // 2 of the 4 cores have memory for a call.
+    expect(coverage).toBeCloseTo(0.5 * (10_000 / 10_300));
+    expect(ceiling.noStartup).toBeCloseTo(0.5 * (10_000 / 10_300));
+    expect(wholeNodes.lacksMemoryCoreMs).toBe(2 * 10_300);
+  });
+
+  test("is refused if no node has memory for a call", () => {
+    const demand: Demand = { ...saturating(1_000), memoryMb: 8_001 };
+    expect(() => run({ trace: trace(10_300, []), demand })).toThrow(
+      /no node has memory for a call of 8001 MB: the largest has 8512 MB, of which 512 MB stay free/,
+    );
   });
 
   test("begins no call that the job would interrupt, with notice", () => {

@@ -5,7 +5,7 @@ import { GleanerError } from "../../../model/errors.js";
 import type { Simulated, Trace } from "../../../sim/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { type Forms, requireOneForm, savePage } from "../../forms.js";
-import { json, print } from "../../output.js";
+import { complain, json, print } from "../../output.js";
 import {
   addFunctionOptions,
   type FunctionOptions,
@@ -20,7 +20,7 @@ import {
   tracedCalls,
   traceFrom,
 } from "../../simulation/inputs.js";
-import { type Run, renderRuns, renderRunsCsv } from "../../simulation/output.js";
+import { noteLines, type Run, renderRuns, renderRunsCsv } from "../../simulation/output.js";
 import { Progress } from "../../simulation/progress.js";
 import { parseSeed, parseSweep } from "../../simulation/values.js";
 
@@ -34,8 +34,11 @@ const help = `
 Times: 250ms, 2s, 5m, 1h. Costs that are not given come from figures of real Slurm, except --reaction, which is calculated.
 
 Examples:
-  sacct -aXP -S 2026-01-01 -o jobid,start,end,alloccpus,alloctres,nodelist > jobs
-  glean simulate --sacct jobs --machines machines
+  TZ=UTC sacct -aXPT -S 2026-01-01 -E 2026-02-01 \\
+    -o jobid,jobidraw,start,end,elapsedraw,state,alloccpus,alloctres,nodelist > jobs
+  scontrol -o show node > nodes
+  TZ=UTC sacctmgr -P show event start=2026-01-01 end=2026-02-01 > outages
+  glean simulate --sacct jobs --machines nodes --outages outages --from 2026-01-01 --to 2026-02-01
   glean simulate --holes holes.csv --cores-per-node 24 --policy prediction --policy none
   glean simulate --swf trace.swf.gz --machines machines --sweep poll=1s,5s,30s
   glean simulate --functions calls.csv --worker-memory 512M`;
@@ -43,11 +46,17 @@ Examples:
 export const define: Define = (command, run) => {
   const collect = (value: string, before: readonly string[] = []) => [...before, value];
   command
-    .option("--holes <FILE>", "a log of idle nodes: node,start,end in seconds since the epoch")
+    .option("--holes <FILE>", "a log of idle nodes: node,start,end as dates or in seconds")
     .option("--swf <FILE>", "jobs in the Standard Workload Format, with or without node lists")
     .option("--sacct <FILE>", "the output of sacct -P, with or without its header")
     .option("--fields <LIST>", "the columns of the sacct output, if it has no header")
-    .option("--machines <FILE>", "lines of id, name, nodes, cores per node, speed, memory in KiB")
+    .option(
+      "--machines <FILE>",
+      "the output of scontrol -o show node, or lines of id, name, nodes, cores, speed, memory in KiB",
+    )
+    .option("--outages <FILE>", "when nodes were out: sacctmgr -P show event, or node,start,end")
+    .option("--from <TIME>", "begin of the replay, such as 2026-01-01 or 2026-01-01T12:00, in UTC")
+    .option("--to <TIME>", "end of the replay")
     .option("--nodes <N>", "number of equal nodes, instead of --machines")
     .option("--cores-per-node <N>", "cores of each node, with --holes or --nodes")
     .option("--memory-per-core <SIZE>", "memory of nodes for which the input has none", "4G")
@@ -117,7 +126,10 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     costs: costsFrom(variant.options, sim.measuredCosts),
     label: variant.label,
   }));
-  const trace = withSkipped(await traceFrom(options, sim), traced?.skipped ?? {});
+  const trace = withSkipped(
+    await traceFrom(options, sim),
+    traced ?? { skipped: {}, firstSkipped: {} },
+  );
   const progress = new Progress(policies.length * settings.length);
   const runs: (Run & { readonly simulated: Simulated })[] = [];
   for (const policy of policies)
@@ -150,11 +162,20 @@ const used = (startedMs: number) => ({
 });
 
 /** Adds the skipped records of the trace of invocations to the others. */
-function withSkipped(trace: Trace, calls: Readonly<Record<string, number>>): Trace {
-  const skipped = { ...trace.notes.skipped };
-  for (const [reason, times] of Object.entries(calls)) skipped[`invocations: ${reason}`] = times;
-  return { ...trace, notes: { ...trace.notes, skipped } };
+function withSkipped(trace: Trace, calls: CallNotes): Trace {
+  const of = <T>(all: Readonly<Record<string, T>>) =>
+    Object.fromEntries(
+      Object.entries(all).map(([reason, each]) => [`invocations: ${reason}`, each]),
+    );
+  const skipped = { ...trace.notes.skipped, ...of(calls.skipped) };
+  const firstSkipped = { ...trace.notes.firstSkipped, ...of(calls.firstSkipped) };
+  return { ...trace, notes: { ...trace.notes, skipped, firstSkipped } };
 }
+
+type CallNotes = Pick<
+  NonNullable<Awaited<ReturnType<typeof tracedCalls>>>,
+  "skipped" | "firstSkipped"
+>;
 
 async function write(
   runs: readonly (Run & { simulated: Simulated })[],
@@ -164,8 +185,11 @@ async function write(
   if (options.json) {
     const all = runs.map(({ label, result }) => ({ run: label, ...result }));
     print(json(all.length === 1 ? first!.result : { runs: all }));
-  } else if (options.csv) print(renderRunsCsv(runs));
-  else print(renderRuns(runs));
+  } else if (options.csv) {
+    print(renderRunsCsv(runs));
+    // Not in the file, where each line is a run.
+    for (const line of noteLines(first!.result)) complain(line);
+  } else print(renderRuns(runs));
   if (options.html === undefined) return;
   const { renderUtilizationHtml } = await import("../../../report/index.js");
   const page = renderUtilizationHtml(
