@@ -26,9 +26,11 @@ import {
   outageEnds,
   plannedJob,
   type SimulatedNode,
+  slotsIn,
   snapshotOf,
 } from "./site/nodes.js";
 import type { Trace } from "./site/trace.js";
+import { Views } from "./site/views.js";
 import type { KnownHole, Workload } from "./work/workload.js";
 
 export interface EngineInput {
@@ -48,12 +50,6 @@ export interface EngineInput {
 /** Events between two reports of progress. */
 const progressEvery = 20_000;
 
-/** Reads of changed nodes, in order of time; one read may cover several nodes. */
-interface View {
-  readonly atMs: number;
-  readonly nodes: SimulatedNode[];
-}
-
 interface Start {
   readonly node: SimulatedNode;
   readonly generation: number;
@@ -62,8 +58,7 @@ interface Start {
 export class Engine {
   private readonly nodes: readonly SimulatedNode[];
   private readonly byName: ReadonlyMap<string, SimulatedNode>;
-  private readonly views: View[] = [];
-  private firstView = 0;
+  private readonly views = new Views();
   private readonly starts = new FlatQueue<Start>();
   private readonly begins: ReturnType<typeof nextBegins> | null;
   private nextChange = 0;
@@ -114,7 +109,7 @@ export class Engine {
     const { changes } = this.input.trace;
     return Math.min(
       this.nextChange < changes.length ? changes.atMs(this.nextChange) : Number.POSITIVE_INFINITY,
-      this.views[this.firstView]?.atMs ?? Number.POSITIVE_INFINITY,
+      this.views.nextAtMs(),
       this.starts.peekValue() ?? Number.POSITIVE_INFINITY,
       workload.nextAtMs(),
       this.nextNoticeMs(),
@@ -129,7 +124,7 @@ export class Engine {
       this.applyChange(this.nextChange++, nowMs);
     while (this.starts.length > 0 && this.starts.peekValue()! === nowMs)
       this.becomeReady(this.starts.pop()!, nowMs);
-    while (this.views[this.firstView]?.atMs === nowMs) this.view(this.takeView(), nowMs);
+    while (this.views.nextAtMs() === nowMs) this.view(this.views.take(), nowMs);
     workload.dispatch(nowMs);
   }
 
@@ -162,12 +157,8 @@ export class Engine {
   }
 
   private resize(node: SimulatedNode, nowMs: number): { attempts: number; lostMs: number } {
-    return this.workload!.resize(node.index, this.slotsIn(node.budget), nowMs);
-  }
-
-  /** The slots that fit into these cores and this memory: a call needs both. */
-  private slotsIn({ cores, memoryMb }: { cores: number; memoryMb: number }): number {
-    return Math.max(0, Math.min(cores, Math.floor(memoryMb / this.input.callMemoryMb)));
+    const slots = slotsIn(node.budget, this.input.callMemoryMb);
+    return this.workload!.resize(node.index, slots, nowMs);
   }
 
   /** It was drained because of an end that did not come. */
@@ -251,13 +242,14 @@ export class Engine {
   private record(node: SimulatedNode, nowMs: number): void {
     const free = freeCores(node);
     assert(node.budget.cores <= free, `no executor is given what a job holds (${node.trace.name})`);
-    const { memoryMarginMb } = this.input.policy.holes;
+    const { policy, callMemoryMb } = this.input;
+    const { memoryMarginMb } = policy.holes;
     const memoryMb = node.trace.memoryMb - node.allocatedMemoryMb - memoryMarginMb;
     this.input.figures.set(node.index, nowMs, {
       allocatedCores: Math.min(node.trace.cores, node.allocatedCores),
       idleCores: free,
-      usableCores: this.slotsIn({ cores: free, memoryMb }),
-      heldCores: node.executor === "ready" ? this.slotsIn(node.budget) : 0,
+      usableCores: slotsIn({ cores: free, memoryMb }, callMemoryMb),
+      heldCores: node.executor === "ready" ? slotsIn(node.budget, callMemoryMb) : 0,
     });
   }
 
@@ -271,18 +263,7 @@ export class Engine {
       view.kind === "hook"
         ? nowMs + Math.max(1, view.reactionMs)
         : fromMs + (Math.floor((nowMs - fromMs) / view.intervalMs) + 1) * view.intervalMs;
-    const last = this.views.at(-1);
-    if (last?.atMs === atMs && this.views.length > this.firstView) last.nodes.push(node);
-    else this.views.push({ atMs, nodes: [node] });
-  }
-
-  private takeView(): readonly SimulatedNode[] {
-    const { nodes } = this.views[this.firstView++]!;
-    if (this.firstView > 10_000) {
-      this.views.splice(0, this.firstView);
-      this.firstView = 0;
-    }
-    return nodes;
+    this.views.add(node, atMs);
   }
 
   private nextNoticeMs(): number {

@@ -1,17 +1,17 @@
 // Runs one replay, from its inputs to its figures.
 
-import { counted } from "../model/counted.js";
-import { assert, GleanerError } from "../model/errors.js";
+import { assert } from "../model/errors.js";
 import type { Percentiles, Utilization } from "../model/records/utilization.js";
 import type { Costs } from "./costs.js";
 import { Engine } from "./engine.js";
 import { Figures, type PartCoverage } from "./figures/figures.js";
-import type { HoleClass } from "./figures/hole-book.js";
+import type { CallLengths, HoleClass } from "./figures/hole-book.js";
 import { statisticsCeiling } from "./figures/statistics-ceiling.js";
 import { Learner } from "./learner.js";
 import type { Policy } from "./policies.js";
 import { seeded } from "./random.js";
 import { withNodeFailures } from "./site/failures.js";
+import { withMemoryNotes } from "./site/memory.js";
 import { skippedRecords } from "./site/notes.js";
 import type { Trace } from "./site/trace.js";
 import { CallFigures, type DurationClass } from "./work/call-figures.js";
@@ -85,16 +85,11 @@ const vacateMs = 200;
 /** The same inputs and the same seed give the same figures on every machine. */
 export function simulate(replay: Replay): Simulated {
   const { demand, costs, policy, seed } = replay;
-  const memoryRemarks = checkMemory(replay);
-  const trace = withNodeFailures(replay.trace, costs.nodeFailures, seeded(seed + 2));
+  const suitable = withMemoryNotes(replay.trace, demand.memoryMb, policy.holes.memoryMarginMb);
+  const trace = withNodeFailures(suitable, costs.nodeFailures, seeded(seed + 2));
   const saturating = demand.arrivals.kind === "saturating";
   const isFixed = demand.durations.kind === "fixed";
-  const isTraced = demand.durations.kind === "trace";
-  // A call that saves its state fills a hole in pieces.
-  const calls = policy.checkpoints
-    ? { shortestMs: 1, isFixed: false, vary: false }
-    : { shortestMs: shortestCallMs(demand.durations), isFixed, vary: saturating && isTraced };
-  const figures = new Figures(trace, costs, calls);
+  const figures = new Figures(trace, costs, lengthsOf(demand, policy));
   const callFigures = new CallFigures(saturating);
   const drains = policy.ends === "known" && policy.holes.minimumHoleMs > 0;
   const mayClose = drains || costs.noticeMs > 0;
@@ -141,36 +136,18 @@ export function simulate(replay: Replay): Simulated {
     : callFigures.onTime;
   return {
     utilization,
-    result: resultOf(
-      { ...replay, trace: withRemarks(trace, memoryRemarks) },
-      figures,
-      callFigures,
-      utilization,
-      onTime,
-    ),
+    result: resultOf({ ...replay, trace }, figures, callFigures, utilization, onTime),
   };
 }
 
-const withRemarks = (trace: Trace, more: readonly string[]): Trace => ({
-  ...trace,
-  notes: { ...trace.notes, remarks: [...trace.notes.remarks, ...more] },
-});
-
-/** Throws BAD_REQUEST if no node has memory for a call; tells if some have none. */
-function checkMemory({ trace, demand, policy }: Replay): string[] {
-  const { memoryMarginMb } = policy.holes;
-  const fits = trace.nodes.filter(({ memoryMb }) => memoryMb - memoryMarginMb >= demand.memoryMb);
-  if (fits.length === trace.nodes.length) return [];
-  const largestMb = trace.nodes.reduce((most, { memoryMb }) => Math.max(most, memoryMb), 0);
-  if (fits.length === 0)
-    throw new GleanerError(
-      "BAD_REQUEST",
-      `no node has memory for a call of ${demand.memoryMb} MB: the largest has ${largestMb} MB, of which ${memoryMarginMb} MB stay free; give a smaller --call-memory, or the nodes' memory with --machines or --memory-per-core`,
-    );
-  const without = trace.nodes.length - fits.length;
-  return [
-    `${counted(without, "node")} of ${trace.nodes.length} never have memory for a call of ${demand.memoryMb} MB`,
-  ];
+function lengthsOf({ durations, arrivals }: Demand, policy: Policy): CallLengths {
+  // A call that saves its state fills a hole in pieces.
+  if (policy.checkpoints) return { shortestMs: 1, isFixed: false, vary: false };
+  return {
+    shortestMs: shortestCallMs(durations),
+    isFixed: durations.kind === "fixed",
+    vary: arrivals.kind === "saturating" && durations.kind === "trace",
+  };
 }
 
 function knownStatistics({ holes }: Figures, { durations }: Demand): number | null {

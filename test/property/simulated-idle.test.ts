@@ -1,12 +1,12 @@
-// Idle core-time of a replay of a small dump of sacct equals a plain computation from its jobs, with
-// windows, outages, running jobs, and jobs on more cores than a node has.
+// Idle core-time of a replay of a small dump of sacct equals a plain computation from its jobs,
+// with windows, outages, running jobs, and jobs on more cores than a node has.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { measuredCosts } from "../../src/sim/costs.js";
+import { readSacct } from "../../src/sim/inputs/jobs/sacct.js";
 import { readMachines } from "../../src/sim/inputs/machines.js";
 import { readOutages, withOutages } from "../../src/sim/inputs/outages.js";
-import { readSacct } from "../../src/sim/inputs/sacct.js";
 import { policyNamed } from "../../src/sim/policies.js";
 import { simulate } from "../../src/sim/simulate.js";
 import { type PlainJob, type PlainOutage, plainIdle } from "../support/plain-idle.js";

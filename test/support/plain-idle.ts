@@ -1,5 +1,5 @@
-// Idle core-time computed second by second from what a test knows of its jobs, without the code that
-// it checks.
+// Idle core-time computed second by second from what a test knows of its jobs, without the code
+// that it checks.
 
 export interface PlainJob {
   readonly node: string;

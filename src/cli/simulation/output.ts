@@ -106,7 +106,7 @@ function durationTable({ durationClasses }: SimulationResult): string {
   );
 }
 
-/** Lines on what was read, skipped and assumed: part of every output but JSON, which has its own. */
+/** What was read, skipped and assumed, as lines; JSON has fields for it. */
 export function noteLines({ skippedRecords, skipped, firstSkipped, remarks }: Notes): string[] {
   const lines = remarks.map((remark) => `Note: ${remark}.`);
   lines.push(`Skipped ${counted(skippedRecords, "record")}${skippedRecords === 0 ? "." : ":"}`);

@@ -46,7 +46,7 @@ async function* linesIn(input: Readable): AsyncGenerator<string> {
       yield lineOf(text, from, end);
       from = end + 1;
     }
-    // Of a line without an end, no more is kept than is ever yielded.
+    // A line without an end is kept only as far as it is ever yielded.
     rest = text.slice(from, from + maxLineLength);
   }
   rest += decoder.end();

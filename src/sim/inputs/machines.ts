@@ -27,9 +27,9 @@ export interface Machines {
 }
 
 /**
- * Nodes as `scontrol show node` prints them, or a list of machines as in Alea's data sets: id, name,
- * nodes, cores per node, speed, memory in KiB, separated by spaces or tabs. Throws BAD_REQUEST with
- * the number of an invalid line.
+ * Nodes as `scontrol show node` prints them, or a list of machines as in Alea's data sets: id,
+ * name, nodes, cores per node, speed, memory in KiB, separated by spaces or tabs. Throws
+ * BAD_REQUEST with the number of an invalid line.
  */
 export async function readMachines(lines: Lines, memoryPerCoreMb: number): Promise<Machines> {
   const groups: MachineGroup[] = [];

@@ -29,7 +29,7 @@ interface Places {
 
 const plain: Places = { node: 0, start: 1, end: 2, state: -1, count: 3 };
 
-/** Of outages, one without an end lasts, and only nodes that do not work count. */
+/** An outage may have no end yet, and counts only if the node did not work. */
 export type StretchKind = "holes" | "outages";
 
 /** Stretches of each node, joined where they overlap or touch; skips and counts invalid lines. */

@@ -2,7 +2,6 @@
 
 import { GleanerError } from "../../model/errors.js";
 import type { Skipped } from "../site/notes.js";
-import type { Run } from "./logged-job.js";
 
 /** What the user asked for; null leaves an edge to the log. */
 export interface WindowWish {
@@ -16,6 +15,13 @@ export interface Window {
   readonly fromMs: number;
   readonly toMs: number;
   readonly remarks: readonly string[];
+}
+
+/** When a job ran. */
+export interface Run {
+  readonly fromMs: number;
+  /** Infinite if it still ran when the log was written. */
+  readonly toMs: number;
 }
 
 /** Records further than this from the middle one have a wrong time. */
@@ -48,8 +54,9 @@ export function withoutStrays<Job extends Run & { readonly line: number }>(
 
 /**
  * From the first start to the last one, because a log does not know what began later; or as wished.
- * If `isPart`, the log may have begun while jobs ran that it does not have, as a dump of sacct does:
- * then it begins with the first end in it, before which it cannot know all jobs. There must be a job.
+ * If `isPart`, the log may have begun while jobs ran that it does not have, as a dump of sacct
+ * does: then it begins with the first end in it, before which it cannot know all jobs. There must
+ * be a job.
  */
 export function windowOf(jobs: readonly Run[], wish: WindowWish, isPart: boolean): Window {
   const log = extentOf(jobs);

@@ -52,6 +52,12 @@ export const freeCores = ({ trace, allocatedCores, outages }: SimulatedNode): nu
 
 export const hasExecutor = ({ executor }: SimulatedNode): boolean => executor !== "gone";
 
+/** The calls that fit into these cores and this memory: each needs both. */
+export const slotsIn = (
+  { cores, memoryMb }: Pick<Resources, "cores" | "memoryMb">,
+  callMemoryMb: number,
+): number => Math.max(0, Math.min(cores, Math.floor(memoryMb / callMemoryMb)));
+
 /** A job's cores leave the budget at once, as through the node's hook. */
 export function jobBegins(node: SimulatedNode, cores: number, memoryMb: number): void {
   node.allocatedCores += cores;

@@ -117,6 +117,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     work: ["learner", "random"],
     inputs: ["site", "work"],
     figures: ["site", "work", "costs"],
+    "inputs/jobs": ["inputs", "site"],
     functions: ["inputs"],
   },
 };

@@ -10,10 +10,10 @@ import fc from "fast-check";
 import { GleanerError } from "../../../src/model/errors.js";
 import { readHoleLog } from "../../../src/sim/inputs/holes.js";
 import { readInvocations } from "../../../src/sim/inputs/invocations.js";
+import { readSacct } from "../../../src/sim/inputs/jobs/sacct.js";
+import { readSwf } from "../../../src/sim/inputs/jobs/swf.js";
 import { linesOf } from "../../../src/sim/inputs/lines.js";
 import { readMachines } from "../../../src/sim/inputs/machines.js";
-import { readSacct } from "../../../src/sim/inputs/sacct.js";
-import { readSwf } from "../../../src/sim/inputs/swf.js";
 import { wholeLog } from "../../../src/sim/inputs/window.js";
 import type { Trace } from "../../../src/sim/site/trace.js";
 

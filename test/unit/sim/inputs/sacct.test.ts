@@ -2,9 +2,9 @@
 // odd rows, clock changes, other separators.
 
 import { describe, expect, test } from "@jest/globals";
-import type { MachineWish } from "../../../../src/sim/inputs/logged-job.js";
+import type { MachineWish } from "../../../../src/sim/inputs/jobs/logged-job.js";
+import { readSacct } from "../../../../src/sim/inputs/jobs/sacct.js";
 import { readMachines } from "../../../../src/sim/inputs/machines.js";
-import { readSacct } from "../../../../src/sim/inputs/sacct.js";
 import { type WindowWish, wholeLog } from "../../../../src/sim/inputs/window.js";
 import type { Trace } from "../../../../src/sim/site/trace.js";
 

@@ -1,11 +1,11 @@
-// What a site knows of its nodes: scontrol's records as machines, outages, and logs of idle nodes in
-// the forms in which people write them.
+// What a site knows of its nodes: scontrol's records as machines, outages, and logs of idle nodes
+// in the forms in which people write them.
 
 import { describe, expect, test } from "@jest/globals";
 import { readHoleLog } from "../../../../src/sim/inputs/holes.js";
+import { readSwf } from "../../../../src/sim/inputs/jobs/swf.js";
 import { readMachines } from "../../../../src/sim/inputs/machines.js";
 import { readOutages, withOutages } from "../../../../src/sim/inputs/outages.js";
-import { readSwf } from "../../../../src/sim/inputs/swf.js";
 import { readTimeMs } from "../../../../src/sim/inputs/times.js";
 
 describe("machines by name", () => {

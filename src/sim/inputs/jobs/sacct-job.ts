@@ -1,10 +1,10 @@
 // Reads one line of a dump of sacct as a job.
 
-import { expandHostList } from "../../core/hostlist.js";
-import { Unusable } from "../site/notes.js";
+import { expandHostList } from "../../../core/hostlist.js";
+import { Unusable } from "../../site/notes.js";
+import { readElapsedMs, readTimeMs } from "../times.js";
 import type { LoggedJob, NodeShare } from "./logged-job.js";
 import type { Columns } from "./sacct-columns.js";
-import { readElapsedMs, readTimeMs } from "./times.js";
 
 /** Jobs whose end is not simply what the dump says. */
 export interface Notices {

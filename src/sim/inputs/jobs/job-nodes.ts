@@ -1,9 +1,9 @@
 // Places jobs on the nodes that a log names, and decides which nodes those are.
 
-import { counted } from "../../model/counted.js";
-import { nodeName } from "../../model/ids.js";
-import type { Skipped } from "../site/notes.js";
-import type { TraceNode } from "../site/trace.js";
+import { counted } from "../../../model/counted.js";
+import { nodeName } from "../../../model/ids.js";
+import type { Skipped } from "../../site/notes.js";
+import type { TraceNode } from "../../site/trace.js";
 import type { LoggedJob, MachineWish, NodeShare, PlacedShares } from "./logged-job.js";
 
 export const tooWide = "more processors than the machine has";
@@ -108,9 +108,9 @@ function peaksOf(jobs: readonly LoggedJob[]): Map<string, number> {
 }
 
 /**
- * The nodes of a log that names them, without a list of names. A list of kinds has no names, so each
- * node is of the smallest kind that holds what ran on it at once, as long as there are any of that
- * kind. Machines that no job ever used are omitted.
+ * The nodes of a log that names them, without a list of names. A list of kinds has no names, so
+ * each node is of the smallest kind that holds what ran on it at once, as long as there are any of
+ * that kind. Machines that no job ever used are omitted.
  */
 function nodesByPeak(peaks: ReadonlyMap<string, number>, wish: MachineWish): Named {
   const names = [...peaks.keys()].sort();

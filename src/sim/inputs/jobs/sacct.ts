@@ -1,18 +1,18 @@
 // Reads a dump of `sacct -P` as jobs, with or without its header line.
 
-import { counted } from "../../model/counted.js";
-import { Skipped, Unusable } from "../site/notes.js";
-import type { Trace } from "../site/trace.js";
+import { counted } from "../../../model/counted.js";
+import { Skipped, Unusable } from "../../site/notes.js";
+import type { Trace } from "../../site/trace.js";
+import type { Lines } from "../lines.js";
+import type { WindowWish } from "../window.js";
 import { traceOfJobs } from "./jobs.js";
-import type { Lines } from "./lines.js";
 import type { LoggedJob, MachineWish } from "./logged-job.js";
 import { Columns, columnsByFirstLine } from "./sacct-columns.js";
 import { NodeLists, type Notices, parseJob } from "./sacct-job.js";
-import type { WindowWish } from "./window.js";
 
 /**
  * The trace of a dump. `fields` names the columns (as in `sacct -o`); null takes them from the
- * header, or XDMoD's order if there is none and the count matches. Steps are left out; jobs that
+ * header, or XDMoD's order if there is none and the count matches. Steps are omitted; jobs that
  * never started are noted. Times are taken as UTC. Throws BAD_REQUEST, naming the field, if a
  * required one is missing, or if nothing is left.
  */

@@ -1,19 +1,13 @@
 // A job as a log has it, and the machines on which the user says it ran.
 
-import type { TraceNode } from "../site/trace.js";
-import type { MachineGroup } from "./machines.js";
+import type { TraceNode } from "../../site/trace.js";
+import type { MachineGroup } from "../machines.js";
+import type { Run } from "../window.js";
 
 /** The part of one node that one job used. */
 export interface NodeShare {
   readonly node: string;
   readonly cores: number;
-}
-
-/** When a job ran. */
-export interface Run {
-  readonly fromMs: number;
-  /** Infinite if it still ran when the log was written. */
-  readonly toMs: number;
 }
 
 export interface LoggedJob extends Run {

@@ -1,6 +1,6 @@
 // The columns of a dump of sacct: from its header, from the user, or in XDMoD's order.
 
-import { GleanerError } from "../../model/errors.js";
+import { GleanerError } from "../../../model/errors.js";
 
 /** The column order that XDMoD asks sites to use for their dumps, which have no header. */
 const xdmodFields: readonly string[] =

@@ -1,14 +1,14 @@
 // Reads the Standard Workload Format as jobs: 18 numbers per line, followed by the node list that
 // Alea's data sets add.
 
-import { counted } from "../../model/counted.js";
-import { Skipped } from "../site/notes.js";
-import type { Trace } from "../site/trace.js";
+import { counted } from "../../../model/counted.js";
+import { Skipped } from "../../site/notes.js";
+import type { Trace } from "../../site/trace.js";
+import type { Lines } from "../lines.js";
+import { evenGroups, type Machines, maxNodes } from "../machines.js";
+import { type WindowWish, wholeLog } from "../window.js";
 import { traceOfJobs } from "./jobs.js";
-import type { Lines } from "./lines.js";
 import type { LoggedJob, MachineWish, NodeShare } from "./logged-job.js";
-import { evenGroups, type Machines, maxNodes } from "./machines.js";
-import { type WindowWish, wholeLog } from "./window.js";
 
 /**
  * The trace of an SWF. If no machines are given and the header has MaxNodes and MaxProcs, those

@@ -1,18 +1,18 @@
-// Turns the jobs of an accounting log into a trace: its window, its nodes, and what each job used of
-// them.
+// Turns the jobs of an accounting log into a trace: its window, its nodes, and what each job used
+// of them.
 
-import { counted } from "../../model/counted.js";
-import { GleanerError } from "../../model/errors.js";
-import { Changes } from "../site/changes.js";
-import type { Skipped } from "../site/notes.js";
-import { occupancyRemarks } from "../site/occupancy.js";
-import { pack, type UnplacedJob } from "../site/packing.js";
-import { ShareList } from "../site/shares.js";
-import { checkExtent, type Trace, type TraceNode } from "../site/trace.js";
+import { counted } from "../../../model/counted.js";
+import { GleanerError } from "../../../model/errors.js";
+import { Changes } from "../../site/changes.js";
+import type { Skipped } from "../../site/notes.js";
+import { occupancyRemarks } from "../../site/occupancy.js";
+import { pack, type UnplacedJob } from "../../site/packing.js";
+import { ShareList } from "../../site/shares.js";
+import { checkExtent, type Trace, type TraceNode } from "../../site/trace.js";
+import { nodesOf } from "../machines.js";
+import { type Run, type Window, type WindowWish, windowOf, withoutStrays } from "../window.js";
 import { guessedMemory, placeAsListed, tooWide } from "./job-nodes.js";
-import type { LoggedJob, MachineWish, PlacedShares, Run } from "./logged-job.js";
-import { nodesOf } from "./machines.js";
-import { type Window, type WindowWish, windowOf, withoutStrays } from "./window.js";
+import type { LoggedJob, MachineWish, PlacedShares } from "./logged-job.js";
 
 /** More than any machine has; a larger number is wrong. */
 const maxCoresPerJob = 20_000_000;
