@@ -73,7 +73,8 @@ function usable({ jobs, skipped }: JobLog): readonly LoggedJob[] {
 function cutTo(window: Window, job: Run): Run | null {
   const fromMs = Math.max(window.fromMs, job.fromMs);
   if (fromMs > window.toMs || job.toMs <= fromMs) return null;
-  return { fromMs, toMs: Math.min(job.toMs, Math.max(window.toMs, fromMs + 1)) };
+  const isRunning = !Number.isFinite(job.toMs);
+  return { fromMs, toMs: isRunning ? Math.max(window.toMs, fromMs + 1) : job.toMs };
 }
 
 function memoryRemarks(jobs: readonly LoggedJob[], wish: MachineWish): string[] {
