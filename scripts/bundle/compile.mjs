@@ -1,6 +1,7 @@
-// Compiles glean ahead of time: compile.mjs PROGRAM.cjs CACHE wraps and marks the program,
-// rehearses `glean batch` with a fake daemon, and saves what V8 compiled for it. Code that did not
-// run is compiled when first used.
+// Compiles glean ahead of time: compile.mjs PROGRAM.cjs CACHE wraps and marks the program, unless
+// that was done before, rehearses `glean batch` with a fake daemon, and saves what V8 compiled for
+// it. Code that did not run is compiled when first used. A package does this when it is installed,
+// because the cache differs with each run and with the release of Node.
 
 import { createHash } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,11 +14,19 @@ import { Script } from "node:vm";
 const [program, cache] = process.argv.slice(2);
 const text = readFileSync(program);
 if (text.some((byte) => byte > 127)) throw new Error(`${program} is not ASCII, see start.cjs`);
-const mark = createHash("sha256").update(text).digest("hex");
-// As require() would wrap it: this saves a copy of the text at the start.
-const parameters = "exports, require, module, __filename, __dirname";
-const marked = `(function (${parameters}) {${text.toString("latin1")}})//${mark}`;
-writeFileSync(program, marked);
+const { marked, mark } = markOf(text.toString("latin1"));
+
+/** The wrapped program, and the mark that it ends with. */
+function markOf(source) {
+  const found = /\}\)\/\/([0-9a-f]{64})$/.exec(source);
+  if (found !== null) return { marked: source, mark: found[1] };
+  const fresh = createHash("sha256").update(source).digest("hex");
+  // As require() would wrap it: this saves a copy of the text at the start.
+  const parameters = "exports, require, module, __filename, __dirname";
+  const wrapped = `(function (${parameters}) {${source}})//${fresh}`;
+  writeFileSync(program, wrapped);
+  return { marked: wrapped, mark: fresh };
+}
 
 /** Answers both a request for a token and a submission. */
 const answer = {
