@@ -48,7 +48,7 @@ function installedKb(tree) {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Conffiles are left out: dpkg keeps their checksums itself. */
+/** Omits conffiles: dpkg keeps their checksums itself. */
 function checksums(each, tree) {
   const sums = tree
     .files()

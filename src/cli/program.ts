@@ -131,6 +131,12 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/site/token.js"),
   },
   {
+    name: "setup",
+    group: operators,
+    summary: "configure Gleaner on the controller, or undo that",
+    load: () => import("./commands/site/setup.js"),
+  },
+  {
     name: "doctor",
     group: operators,
     summary: "check the installation",

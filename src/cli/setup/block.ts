@@ -1,8 +1,10 @@
 // A marked block at the end of a file: what glean setup adds to a file of the site, and takes out
 // again, without touching anything else.
 
-const begin = "# --- written by glean setup ---";
-const end = "# --- end of what glean setup wrote ---";
+const begin = "# --- written by glean setup ---\n";
+/** Ends the last line of the file, too, so that taking the block out restores it. */
+const beginAfterOpenLine = "\n# --- written by glean setup after a line without an end ---\n";
+const end = "# --- end of what glean setup wrote ---\n";
 
 /** The block's lines; null if the text has none. */
 export function blockOf(text: string): string[] | null {
@@ -16,17 +18,19 @@ export function withoutBlock(text: string): string {
   return place === null ? text : text.slice(0, place.start) + text.slice(place.end);
 }
 
-/** Replaces the block, or adds one at the end. A last line without its end gets one inside. */
+/** Puts the block at the end, in place of an earlier one. */
 export function withBlock(text: string, lines: readonly string[]): string {
   const rest = withoutBlock(text);
-  const gap = rest === "" || rest.endsWith("\n") ? "" : "\n";
-  return `${rest}${gap}${[begin, ...lines, end].join("\n")}\n`;
+  const mark = rest === "" || rest.endsWith("\n") ? begin : beginAfterOpenLine;
+  return `${rest}${mark}${lines.map((line) => `${line}\n`).join("")}${end}`;
 }
 
 function placeOf(text: string) {
-  const start = text.indexOf(`${begin}\n`);
-  const last = text.indexOf(`${end}\n`, start);
-  if (start < 0 || last < 0) return null;
-  const inside = start + begin.length + 1;
-  return { start, inside, insideEnd: last, end: last + end.length + 1 };
+  for (const mark of [beginAfterOpenLine, begin]) {
+    const start = text.indexOf(mark);
+    const insideEnd = text.indexOf(end, start);
+    if (start >= 0 && insideEnd >= 0)
+      return { start, inside: start + mark.length, insideEnd, end: insideEnd + end.length };
+  }
+  return null;
 }

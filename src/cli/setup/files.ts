@@ -1,5 +1,6 @@
 // Replaces files of the site as a whole, with the owner and the mode that they have.
 
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -35,6 +36,11 @@ export function replaceFile(file: string, text: string): void {
     chmodSync(fresh, old === null ? 0o644 : old.mode & 0o7777);
     renameSync(fresh, target);
   });
+}
+
+/** The copy has the owner and the mode of the file: slurm.conf may hold a password of a plugin. */
+export function copyFile(file: string, copy: string): void {
+  attempt(`cannot copy ${file} to ${copy}`, () => execFileSync("cp", ["-p", file, copy]));
 }
 
 export function removeFile(file: string): void {

@@ -79,6 +79,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     calls: ["context", "output", "values", "wait"],
     simulation: ["output", "values"],
     functions: ["calls", "context", "output", "values", "wait"],
+    setup: [],
     "commands/functions": [
       "calls",
       "context",
@@ -101,7 +102,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "wait",
       "when",
     ],
-    "commands/site": ["context", "filters", "nodes", "output", "values", "when"],
+    "commands/site": ["context", "filters", "nodes", "output", "setup", "values", "when"],
     "commands/reports": [
       "context",
       "filters",

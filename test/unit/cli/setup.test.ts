@@ -1,0 +1,132 @@
+// glean setup: what it writes, that a second run changes nothing, that --undo takes out exactly
+// that, and one sentence for each bad input.
+
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "@jest/globals";
+import { parse } from "yaml";
+import { expectSentence, gleanWorld } from "../../support/glean.js";
+
+const world = gleanWorld();
+const setup = (...args: string[]) => world.start(["setup", ...args]).end;
+const config = () => join(world.home, "gleaner.yaml");
+const slurmConf = () => join(world.home, "slurm.conf");
+const read = (file: string) => readFileSync(file, "utf8");
+
+const site = "logLevel: info # the site's own\n";
+const slurm = "ClusterName=c\nSlurmctldHost=ctl\nPartitionName=all Nodes=ALL";
+/** This machine has one address for sure, which only pilots' and ssh's nodes cannot reach. */
+const local = ["--launcher", "local", "--prolog", "/etc/slurm/prolog"];
+
+beforeEach(() => {
+  writeFileSync(config(), site);
+  writeFileSync(slurmConf(), slurm, { mode: 0o640 });
+  world.environment.SLURM_CONF = slurmConf();
+});
+
+describe("glean setup", () => {
+  test("writes a block into gleaner.yaml and shows what slurm.conf lacks", async () => {
+    const { status, stdout } = await setup("--launcher", "local", "--prolog", "none");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/Prolog=\/usr\/libexec\/gleaner\/glean-prolog\n {2}PrologFlags=Alloc\n/);
+    expect(stdout).toContain("systemctl restart slurmctld slurmd");
+    expect(read(config()).startsWith(site)).toBe(true);
+    expect(parse(read(config()))).toEqual({ logLevel: "info", placement: { launcher: "local" } });
+    expect(read(slurmConf())).toBe(slurm);
+  });
+
+  test("changes nothing when it is run again, also without options", async () => {
+    await setup(...local);
+    const first = read(config());
+    expect((await setup()).status).toBe(0);
+    expect(read(config())).toBe(first);
+    await setup("--prolog", "/etc/slurm/other");
+    expect(parse(read(config())).programs.prologWrapper).toBe("/etc/slurm/other");
+    expect(parse(read(config())).placement.launcher).toBe("local");
+  });
+
+  test("writes only the lines that slurm.conf lacks, and undoes all of it to the byte", async () => {
+    const own = `${slurm}\nProlog=/etc/slurm/prolog\nPrologFlags = X11,Contain\nEpilog=/etc/slurm/e`;
+    writeFileSync(slurmConf(), own);
+    expect((await setup(...local)).stdout).toContain("has all the lines");
+    writeFileSync(slurmConf(), slurm);
+    const hook = { exists: existsSync("/usr/libexec/gleaner/glean-prolog") };
+    const written = await setup(...local, "--write-slurm-conf", slurmConf());
+    if (!hook.exists) {
+      expectSentence(written, 2, /install gleaner-node first/);
+      expect(read(slurmConf())).toBe(slurm);
+    }
+    expect(await setup("--undo")).toMatchObject({ status: 0 });
+    expect(read(config())).toBe(site);
+    expect(read(slurmConf())).toBe(slurm);
+    expect((await setup("--undo")).stdout).toMatch(/^Nothing to undo/);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ["a launcher", ["--launcher", "rsh"], /invalid launcher 'rsh': expected local, ssh or pilot/],
+    ["a host", ["--launcher", "ssh", "--host", "a b"], /invalid host 'a b'/],
+    ["no launcher", [], /no --launcher given, and this is no terminal/],
+    [
+      "an unknown host",
+      ["--launcher", "ssh", "--host", "no.such.invalid", "--prolog", "none"],
+      /cannot be looked up/,
+    ],
+    [
+      "a loopback address",
+      ["--launcher", "ssh", "--host", "127.0.0.1", "--prolog", "none"],
+      /which no node can reach/,
+    ],
+    [
+      "another machine",
+      ["--launcher", "ssh", "--host", "192.0.2.7", "--prolog", "none"],
+      /no address of this machine/,
+    ],
+    ["a prolog", ["--launcher", "local", "--prolog", "prolog"], /invalid prolog 'prolog'/],
+    ["--undo with more", ["--undo", "--launcher", "local"], /--undo takes no other option/],
+    [
+      "no slurm.conf",
+      [...local, "--write-slurm-conf", "/nowhere/slurm.conf"],
+      /cannot read \/nowhere\/slurm.conf/,
+    ],
+    [
+      "pilots' slurm.conf",
+      ["--launcher", "pilot", "--host", "127.0.0.1", "--write-slurm-conf", "/nowhere"],
+      /no node can reach|cannot write slurm.conf for pilots/,
+    ],
+  ])("refuses %s in one sentence and writes nothing", async (_, args, sentence) => {
+    expectSentence(await setup(...args), 2, sentence);
+    expect(read(config())).toBe(site);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ["a prolog", "Prolog=/site/prolog", /line 4 of .*--prolog \/site\/prolog/],
+    ["prolog flags", "PrologFlags=NoHold", /add Alloc there/],
+    ["an epilog", "Epilog=/site/epilog", /let it call .*glean-epilog/],
+  ])("refuses %s of slurm.conf that it must not change", async (_, line, sentence) => {
+    writeFileSync(slurmConf(), `${slurm}\n${line}\n`);
+    expectSentence(await setup("--launcher", "local", "--prolog", "none"), 2, sentence);
+    expect(read(config())).toBe(site);
+  });
+
+  test("reads what slurm.conf includes", async () => {
+    writeFileSync(slurmConf(), "Include more.conf\n");
+    writeFileSync(join(world.home, "more.conf"), "\nProlog=/site/prolog\n");
+    expectSentence(
+      await setup("--launcher", "local", "--prolog", "none"),
+      2,
+      /line 2 of .*more.conf has Prolog/,
+    );
+  });
+
+  test("refuses a section that the site has already", async () => {
+    const own = "placement:\n  launcher: local\n";
+    writeFileSync(config(), own);
+    expectSentence(await setup(...local), 2, /has a section placement already/);
+    expect(read(config())).toBe(own);
+  });
+
+  test("keeps the mode of gleaner.yaml", async () => {
+    await setup(...local);
+    expect(statSync(config()).mode & 0o777).toBe(0o644);
+  });
+});
