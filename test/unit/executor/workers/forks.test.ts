@@ -2,6 +2,7 @@
 // parent which dies, hangs or lies costs nothing but time.
 
 import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import type { WorkerSettings } from "../../../../src/wire/calls.js";
 import { callingNode, logOf, resultOf } from "../../../support/executor/calling-node.js";
@@ -49,6 +50,16 @@ describe("workers of one version", () => {
     const third = resultOf(await at.call(code)) as Member;
     expect(third.importedBy).toBe(third.parent);
     expect(all).toContain(third.parent);
+  });
+
+  test("keep their parent while one of them lives, however short their idle timeout is", async () => {
+    const code = await python(family, { idleTimeoutMs: 1 });
+    await at.node.run(at.order(code, 600));
+    const before = pythons();
+    await pause(100);
+    const next = resultOf(await at.call(code)) as Member;
+    expect(before).toContain(next.parent);
+    await until(() => pythons().length === 2);
   });
 
   test("take their place in every hierarchy: one that needs too much memory ends alone", async () => {
