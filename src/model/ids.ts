@@ -7,7 +7,8 @@ export type NodeName = Branded<string, "NodeName">;
 export type JobId = Branded<number, "JobId">;
 export type ExecutorId = Branded<string, "ExecutorId">;
 /**
- * A small integer; each task of an array has its own, besides the array's id and its task number.
+ * An integer above every job id of Slurm; each task of an array has its own, besides the array's id
+ * and its task number.
  */
 export type InvocationId = Branded<number, "InvocationId">;
 
@@ -18,6 +19,14 @@ export type VersionId = Branded<string, "VersionId">;
 export type BlobHash = Branded<string, "BlobHash">;
 /** A version as the store numbers it, over all functions. */
 export type VersionKey = Branded<number, "VersionKey">;
+
+/**
+ * Slurm's highest job id. Ids of invocations begin above it (0006_ids.sql), but databases of 0.2.0
+ * and before have smaller ones.
+ */
+export const maxSlurmJobId = 67_108_863;
+/** Slurm's commands keep 32 bits of an id; the last two values mean something else to them. */
+export const maxInvocationId = 4_294_967_293;
 
 export const nodeName = (text: string): NodeName => text as NodeName;
 export const jobId = (value: number): JobId => value as JobId;

@@ -2,7 +2,7 @@
 // that scripts rely on.
 
 import { defaultPath } from "../../model/functions/settings.js";
-import type { NodeName } from "../../model/ids.js";
+import { type InvocationId, maxSlurmJobId, type NodeName } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
 
 /** The complete environment of the process: it inherits nothing from the executor. */
@@ -21,7 +21,7 @@ export function environmentFor(
     GLEANER_CPUS: String(invocation.cores),
     GLEANER_MEMORY_MB: String(invocation.memoryMb),
     GLEANER_NODE: node,
-    SLURM_JOB_ID: String(invocation.id),
+    SLURM_JOB_ID: String(jobIdFor(invocation.id)),
     SLURM_JOB_NAME: invocation.name,
     SLURM_CPUS_PER_TASK: String(invocation.cores),
     SLURM_SUBMIT_DIR: submission.submitDirectory ?? submission.workingDirectory,
@@ -32,6 +32,12 @@ export function environmentFor(
     ...(checkpointDirectory === null ? {} : { GLEANER_CHECKPOINT_DIR: checkpointDirectory }),
   };
 }
+
+/** Of small ids, which an earlier version gave, each becomes one that neither has. */
+const smallIdsFrom = 2 ** 31;
+
+/** The id as Slurm's commands may get to see it: that of no job, whatever Gleaner's is. */
+const jobIdFor = (id: InvocationId): number => (id > maxSlurmJobId ? id : smallIdsFrom + id);
 
 /** What a function's settings may change: where programs are looked up, and the locale. */
 const defaults = { PATH: defaultPath, LANG: "C.UTF-8" };
@@ -72,7 +78,7 @@ function arrayNames(invocation: Invocation): Record<string, string> {
   return {
     GLEANER_ARRAY_JOB_ID: job,
     GLEANER_ARRAY_TASK_ID: task,
-    SLURM_ARRAY_JOB_ID: job,
+    SLURM_ARRAY_JOB_ID: String(jobIdFor(invocation.arrayJobId)),
     SLURM_ARRAY_TASK_ID: task,
   };
 }

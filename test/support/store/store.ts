@@ -1,6 +1,6 @@
 // A store for tests: the worker bundled once per test file, databases in a temporary folder.
 
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "@jest/globals";
@@ -35,6 +35,8 @@ export async function makeStoreFolder(
     logLevel: "warning",
   });
   cpSync("src/store/sqlite/migrations", join(folder, "migrations"), { recursive: true });
+  // Small ids are easier to read; test/unit/store/sqlite/ids.test.ts has the real ones.
+  writeFileSync(join(folder, "migrations", "0006_ids.sql"), "SELECT 1;");
   // The native module is not bundled: it is found from here.
   symlinkSync(join(process.cwd(), "node_modules"), join(folder, "node_modules"));
   const workerFile = join(folder, "store-worker.cjs");

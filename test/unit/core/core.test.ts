@@ -225,13 +225,19 @@ test("the environment has the user's variables and Gleaner's, and never those of
     GLEANER_NODE: "n1",
     GLEANER_ARRAY_JOB_ID: "42",
     GLEANER_ARRAY_TASK_ID: "3",
-    SLURM_JOB_ID: "45",
+    SLURM_JOB_ID: "2147483693",
     SLURM_JOB_NAME: "tile",
     SLURM_CPUS_PER_TASK: "1",
     SLURM_SUBMIT_DIR: "/home/ann",
     SLURMD_NODENAME: "n1",
-    SLURM_ARRAY_JOB_ID: "42",
+    SLURM_ARRAY_JOB_ID: "2147483690",
     SLURM_ARRAY_TASK_ID: "3",
+  });
+  // Only ids of earlier versions may be those of jobs.
+  const recent = invocation({ id: invocationId(67_108_864) });
+  expect(environmentFor(recent, submission, 1, nodeName("n1"))).toMatchObject({
+    GLEANER_INVOCATION_ID: "67108864",
+    SLURM_JOB_ID: "67108864",
   });
 });
 

@@ -8,7 +8,12 @@ import type {
 import { digestOf } from "../../../core/submission/digest.js";
 import { type NewTasks, newTasks, taskCountOf } from "../../../core/submission/new-tasks.js";
 import { assert, GleanerError } from "../../../model/errors.js";
-import type { BlobHash, InvocationId, VersionId } from "../../../model/ids.js";
+import {
+  type BlobHash,
+  type InvocationId,
+  maxInvocationId,
+  type VersionId,
+} from "../../../model/ids.js";
 import { isFinal, type SubmissionDigest, submissionIdOf } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
@@ -154,6 +159,11 @@ export function idReserver(database: Connection): (last: number) => void {
      WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'invocation')`,
   );
   return (last) => {
+    if (last > maxInvocationId)
+      throw new GleanerError(
+        "LIMIT_REACHED",
+        "no ids are left: an administrator must move gleanerd's database away and start a new one",
+      );
     insert.run({ last });
     raise.run({ last });
   };
