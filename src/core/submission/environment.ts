@@ -33,7 +33,7 @@ export function environmentFor(
   };
 }
 
-/** Of small ids, which an earlier version gave, each becomes one that neither has. */
+/** Added to small ids, which earlier versions gave: the sum is the id of nothing else. */
 const smallIdsFrom = 2 ** 31;
 
 /** The id as Slurm's commands may get to see it: that of no job, whatever Gleaner's is. */
