@@ -1,11 +1,14 @@
 // A node of the fleet: the real executor with its connection to gleanerd, on a machine where every
 // command ends as soon as it has started.
 
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { machineMonotonicNs, setImmediate } from "../../../src/clock.js";
 import { daemonAddressOf, Session } from "../../../src/executor/connection/session.js";
 import type { AttemptGroup, Containment } from "../../../src/executor/containment/containment.js";
 import { Executor } from "../../../src/executor/executor.js";
 import type { ProcessEvents, RunHandle } from "../../../src/executor/runtimes/runtime.js";
+import { processMarkFile, startTicksOf } from "../../../src/launch/process-mark.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
 
 /** Certainly no process of this machine. */
@@ -49,8 +52,19 @@ function runNothing(events: ProcessEvents): RunHandle {
   return handle;
 }
 
+/** As an executor does, so that gleanerd finds it while it is not connected. */
+function leaveMark({ runDirectory, node, executor }: LaunchSpec): void {
+  const startTicks = startTicksOf(readFileSync("/proc/self/stat", "utf8"));
+  mkdirSync(join(runDirectory, node), { recursive: true });
+  writeFileSync(
+    processMarkFile(runDirectory, node),
+    `pid=${process.pid}\nstartTicks=${startTicks}\nexecutor=${executor}\n`,
+  );
+}
+
 /** Connects, and stays until gleanerd tells it to leave. */
 export function startNode(spec: LaunchSpec): void {
+  leaveMark(spec);
   const spawner = { start: (_: unknown, __: unknown, events: ProcessEvents) => runNothing(events) };
   const executor: Executor = new Executor(spec, folder, containment, () => {}, {
     spawner: { ...spawner, close: async () => {} },

@@ -72,11 +72,12 @@ export class Dispatcher {
   }
 
   private round(): void {
+    const { queue, coresHeld } = this.deps.live;
+    if (queue.size === 0) return;
     const slots = this.deps.registry
       .all()
       .filter((record) => record.takesWork)
       .map((record) => record.toSlot());
-    const { queue, coresHeld } = this.deps.live;
     const assignments = place(queue, slots, coresHeld, nowMs(), this.policy);
     for (const { invocation, executor } of assignments) {
       const live = this.deps.live.get(invocation)!;

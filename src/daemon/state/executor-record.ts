@@ -90,6 +90,8 @@ export class ExecutorRecord implements Executor {
   onRetired: (retirement: Retirement) => void = () => {};
   /** The last order, and the most that any order allowed. */
   private ordered: Resources = nothing;
+  /** What these two amount to. */
+  private known: Record<"claimed" | "ordered" | "budget", Resources> | null = null;
   private mostOrdered: Resources = nothing;
   /** When it was ordered to use less than before. */
   private shrunkAtMs = Number.NEGATIVE_INFINITY;
@@ -156,10 +158,12 @@ export class ExecutorRecord implements Executor {
 
   /** The budget for new work: at most what it reported, and at most what it was ordered. */
   get budget(): Resources {
-    const { cpuIds, ...claimed } = this.claimed;
-    const { cpuIds: _, ...ordered } = this.ordered;
-    const budget = lesser(claimed, ordered);
-    return cpuIds === undefined ? budget : { ...budget, cpuIds };
+    const { claimed, ordered, known } = this;
+    // Each round of dispatch asks for that of every executor.
+    if (known?.claimed === claimed && known.ordered === ordered) return known.budget;
+    const budget = budgetOf(claimed, ordered);
+    this.known = { claimed, ordered, budget };
+    return budget;
   }
 
   /** The most it can ever have run on; null if an earlier daemon or Slurm decided it. */
@@ -249,3 +253,8 @@ const sum = <T>(items: Iterable<T>, of: (item: T) => number): number => {
   for (const item of items) total += of(item);
   return total;
 };
+
+function budgetOf({ cpuIds, ...claimed }: Resources, { cpuIds: _, ...ordered }: Resources) {
+  const budget = lesser(claimed, ordered);
+  return cpuIds === undefined ? budget : { ...budget, cpuIds };
+}
