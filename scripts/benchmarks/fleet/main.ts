@@ -97,7 +97,7 @@ async function runTasks(api: Api): Promise<void> {
 interface Used {
   readonly tookMs: number;
   readonly cpuMs: number;
-  /** Of one processor. */
+  /** A share of one processor. */
   readonly share: number;
 }
 
