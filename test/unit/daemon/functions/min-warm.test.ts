@@ -34,16 +34,19 @@ let live: LiveInvocations;
 let isDenied: boolean;
 let isStopped: boolean;
 let rounds: MinWarm;
+/** Attempts on the node, by their invocations. */
+let attempts: Map<number, unknown>;
 
 beforeEach(() => {
   [functions, started, told, warm] = [[tile({ minWarm: 2 })], [], [], new Map()];
   [isDenied, isStopped] = [false, false];
   live = newState().live;
+  attempts = new Map();
   const line = { send: (message: DaemonMessage) => told.push(message) > 0, close() {} };
   const record = {
     ...{ id: executorId("x1"), node: nodeName("n1"), takesWork: true, line },
     ...{ free: { cores: 4, memoryMb: 1_000, gpus: [] }, outlook: { endsAtMs: null } },
-    ...{ attempts: new Map() },
+    attempts,
     idleWorkers: { saidOf: (kind: string) => warm.get(kind) ?? 0 },
   } as unknown as ExecutorRecord;
   rounds = new MinWarm({
@@ -88,6 +91,15 @@ test("the executor is told how many to keep, and when that ends", async () => {
     { type: "keepWarm", workers: [{ ...kind, count: 2 }] },
     { type: "keepWarm", workers: [] },
   ]);
+});
+
+test("a worker that is busy is one of those to keep", async () => {
+  const busy = made.invocation({ id: invocationId(9) });
+  live.add({ invocation: busy, digest: { ...digestOf(1_000, made.submission()), version } }, null);
+  attempts.set(busy.id, {});
+  warm = new Map([[key, 1]]);
+  await rounds.run();
+  expect(told).toEqual([{ type: "keepWarm", workers: [{ ...kind, count: 2 }] }]);
 });
 
 test("nothing is started beyond the user's memory, without room, without access, if it is stopped", async () => {

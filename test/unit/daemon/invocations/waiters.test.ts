@@ -4,6 +4,7 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { digestOf } from "../../../../src/core/submission/digest.js";
 import { Waiters } from "../../../../src/daemon/invocations/waiters.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Live } from "../../../../src/daemon/state/live-invocation.js";
 import { invocationId } from "../../../../src/model/ids.js";
@@ -11,6 +12,7 @@ import { newState } from "../../../support/daemon/state.js";
 import { invocation, submission } from "../../../support/nouns.js";
 
 let live: LiveInvocations;
+let events: Events;
 let waiters: Waiters;
 let added: Live[];
 const never = new AbortController().signal;
@@ -20,7 +22,7 @@ const array = { kind: "array", id: invocationId(7) } as const;
 
 beforeEach(() => {
   const state = newState();
-  live = state.live;
+  ({ live, events } = state);
   waiters = new Waiters(live, state.events);
   const add = (change: Parameters<typeof invocation>[0]) =>
     live.add({ invocation: invocation(change), digest: digestOf(1_000, submission()) }, null);
@@ -59,6 +61,16 @@ test("an array has ended with its last task", async () => {
   expect(await isDone(waiting)).toBe(false);
   end(added[2]!);
   expect(await isDone(waiting)).toBe(true);
+});
+
+test("tasks that ended together wake those who wait for one of them, or for any", async () => {
+  const ofTask = (id: number) =>
+    waiters.untilEnded({ kind: "invocation", id: invocationId(id) }, long, never);
+  const anyTask = waiters.untilNextEnd(array.id, long, never);
+  const [before, within] = [ofTask(7), ofTask(8)];
+  const ids = [invocationId(8), invocationId(9)] as const;
+  events.publish({ type: "tasksEnded", array: array.id, ids });
+  expect(await Promise.all([before, within, anyTask].map(isDone))).toEqual([false, true, true]);
 });
 
 test("a wait for an ended invocation ends at once", async () => {
