@@ -12,7 +12,8 @@ const discardMs = 5_000;
 
 /** Called once the head is read. */
 export function limitArrival({ raw, headers, routeOptions }: FastifyRequest, reply: FastifyReply) {
-  const hasBody = headers["content-length"] !== undefined || "transfer-encoding" in headers;
+  // Nobody reads an empty body, so its end is never told.
+  const hasBody = Number(headers["content-length"] ?? 0) > 0 || "transfer-encoding" in headers;
   if (!hasBody || routeOptions.config.isOpenEnded === true) return;
   const timer = setTimeout(() => refuseSlow(raw.socket), requestTimeoutMs);
   const done = () => clearTimeout(timer);
