@@ -3,8 +3,8 @@
 import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { limitArrival } from "../../../../src/daemon/api/server/arrival.js";
-import { requestTimeoutMs } from "../../../../src/daemon/api/server/refusals.js";
+import { limitArrival } from "../../../../../src/daemon/api/server/arrival.js";
+import { requestTimeoutMs } from "../../../../../src/daemon/api/server/refusals.js";
 
 beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
