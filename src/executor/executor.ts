@@ -17,7 +17,7 @@ import type { Ended, Running } from "./attempts/attempt.js";
 import { type AttemptEvents, Attempts } from "./attempts/attempts.js";
 import { CheckpointRemover } from "./attempts/checkpoints.js";
 import { lossOf } from "./attempts/eviction-report.js";
-import { notStarted, type Outcome } from "./attempts/outcome.js";
+import type { Outcome } from "./attempts/outcome.js";
 import { msSince } from "./attempts/timing.js";
 import { Allowance } from "./budget/allowance.js";
 import { Outbox } from "./connection/outbox.js";
@@ -27,6 +27,7 @@ import type { JobMarks } from "./hook/node-folder.js";
 import type { BeginLine, HookHandlers } from "./hook/socket.js";
 import { beginOf } from "./hook/step-watch.js";
 import type { Log } from "./log.js";
+import { Orders } from "./orders.js";
 import { execRuntime } from "./runtimes/exec.js";
 import type { Surroundings } from "./surroundings.js";
 import { withWorkers } from "./workers/workers.js";
@@ -34,6 +35,7 @@ import { withWorkers } from "./workers/workers.js";
 export class Executor implements HookHandlers {
   readonly outbox = new Outbox();
   private readonly attempts: Attempts;
+  private readonly orders: Orders;
   private readonly remover: CheckpointRemover;
   private readonly allowance: Allowance;
   private budget: Resources = nothing;
@@ -51,7 +53,7 @@ export class Executor implements HookHandlers {
     const { spawner, pass, gone } = outside;
     this.allowance = new Allowance(spec, containment, (reason) => void this.leave(reason));
     const events: AttemptEvents = {
-      onStarted: (key) => this.outbox.sayNow({ type: "started", key, agoMs: 0 }),
+      onStarted: (key) => this.orders.started(key),
       onEnded: (key, outcome) => this.onEnded(key, outcome),
       onHung: (group) => {
         outside.hung?.(group);
@@ -63,6 +65,11 @@ export class Executor implements HookHandlers {
     const exec = execRuntime(containment, spec, spawner);
     const runtime = outside.workers ? withWorkers(exec, outside.workers, () => this.room) : exec;
     this.attempts = new Attempts(containment, spec, runtime, events, pass);
+    this.orders = new Orders(this.attempts, this.outbox, {
+      budget: () => this.budget,
+      refusal: (order) => this.refusal(order),
+      onEnded: events.onEnded,
+    });
     const removed = (invocation: InvocationId, problem: string | null) =>
       this.outbox.sayNow({ type: "checkpointRemoved", invocation, problem });
     this.remover = new CheckpointRemover(containment, spawner, removed);
@@ -113,7 +120,7 @@ export class Executor implements HookHandlers {
       containment: this.containment.kind,
       hookProblem: this.hookProblem,
       budget: this.usable,
-      answersFor: [...this.attempts.keys, ...this.outbox.unrecorded],
+      answersFor: [...this.attempts.keys, ...this.orders.waiting, ...this.outbox.unrecorded],
       markedJobs: this.allowance.jobs,
       hookSequence: this.allowance.sequence,
     });
@@ -128,10 +135,10 @@ export class Executor implements HookHandlers {
         void this.obey(message);
         break;
       case "start":
-        this.start(message.order);
+        this.orders.take(message.order);
         break;
       case "cancel":
-        this.attempts.cancel(message.key);
+        this.orders.cancel(message.key);
         break;
       case "recorded":
         this.outbox.recorded(message.key);
@@ -141,6 +148,7 @@ export class Executor implements HookHandlers {
         this.forget(message.jobs);
         break;
       case "drain":
+        this.orders.giveAllBack(message.reason);
         this.departure.drain(message.reason);
         break;
       case "foresee":
@@ -206,6 +214,7 @@ export class Executor implements HookHandlers {
 
   /** A second call changes nothing. */
   leave(reason: string, graceMs = 0): Promise<void> {
+    this.orders.giveAllBack(reason);
     return this.departure.leave(reason, graceMs);
   }
 
@@ -265,15 +274,6 @@ export class Executor implements HookHandlers {
     this.outbox.sayNow({ type: "budget", budget: this.usable });
   }
 
-  private start(order: AttemptOrder): void {
-    const key = { invocation: order.invocation, attempt: order.attempt };
-    if (this.attempts.has(key) || this.outbox.repeat(key)) return;
-    const refusal = this.refusal(order);
-    if (order.voucher !== undefined) this.outbox.vouch(key, order.voucher);
-    if (refusal === null) this.attempts.start(order, this.budget);
-    else this.onEnded(key, notStarted("EVICTED", refusal));
-  }
-
   /** A plan may be stale: an order that does not fit here returns to the queue. */
   private refusal(order: AttemptOrder): string | null {
     if (this.departure.mode !== "serving") return "the executor was leaving its node";
@@ -287,7 +287,7 @@ export class Executor implements HookHandlers {
     // Sent before the daemon counts on its cores, which may be the job's.
     if (this.allowance.waitsForCores) this.outbox.sayNow({ type: "budget", budget: this.usable });
     this.outside.payloads?.ended(key, outcome.answer);
-    this.outbox.report(key, (agoMs) => ({ type: "ended", report: { ...key, ...outcome, agoMs } }));
+    this.orders.ended(key, outcome);
     this.departure.leaveIfDrained();
   }
 

@@ -160,6 +160,7 @@ const order = object<AttemptOrder>({
     object<Notice>({ signal: integer(1, 64), leadMs: integer(0, maxTimerMs), mainOnly: truth }),
   ),
   checkpointDirectory: orNull(path),
+  after: optional(key),
   voucher: optional(bytes(maxVoucherBytes)),
 });
 

@@ -59,6 +59,10 @@ export interface AttemptOrder extends AttemptKey, ResourceRequest {
   readonly notice: Notice | null;
   /** Created as the user if missing, and kept when the attempt ends; null if none was requested. */
   readonly checkpointDirectory: string | null;
+  /**
+   * It has the place of that attempt, and begins when that has ended; at once if that is not there.
+   */
+  readonly after?: AttemptKey | undefined;
   /** For a call that is not on record: shown with its report to a restarted gleanerd. */
   readonly voucher?: Uint8Array | undefined;
 }

@@ -63,6 +63,12 @@ interface Asked {
   readonly of: "runs" | "work";
 }
 
+/** The length of many runs together follows from their mean. */
+export interface OwnRuns {
+  readonly count: number;
+  readonly meanMs: number;
+}
+
 export class RuntimeModel {
   /** Ordered by last run. */
   private readonly functions = new Map<string, Histogram>();
@@ -101,6 +107,13 @@ export class RuntimeModel {
    */
   usualMs(key: string, timeLimitMs: number, ranMs = 0): number {
     return this.learnedMs(key, timeLimitMs, ranMs, { quantile: usualQuantile, of: "work" });
+  }
+
+  /** The runs of the function itself; null until they serve as a prediction. */
+  ownRuns(key: string): OwnRuns | null {
+    const known = this.functions.get(key);
+    if (known === undefined || known.total < minimumRuns) return null;
+    return { count: known.total, meanMs: known.meanMs };
   }
 
   private learnedMs(key: string, timeLimitMs: number, ranMs: number, asked: Asked): number {
@@ -155,6 +168,8 @@ class Histogram {
    * every round.
    */
   private readonly quantiles = new Map<number, number>();
+  /** As the quantiles: null after a change. */
+  private mean: number | null = null;
 
   constructor(private readonly counts: Map<number, number>) {
     for (const count of counts.values()) this.total += count;
@@ -162,6 +177,7 @@ class Histogram {
 
   add(wallMs: number, maxTotal: number): void {
     this.quantiles.clear();
+    this.mean = null;
     const bin = lengthBin(wallMs);
     this.counts.set(bin, (this.counts.get(bin) ?? 0) + 1);
     this.total += 1;
@@ -194,6 +210,17 @@ class Histogram {
       if (left <= 0) return upperEdgeMs(bin);
     }
     return longerTimes * upperEdgeMs(least);
+  }
+
+  get meanMs(): number {
+    this.mean ??= this.computeMeanMs();
+    return this.mean;
+  }
+
+  private computeMeanMs(): number {
+    let sumMs = 0;
+    for (const [bin, count] of this.counts) sumMs += count * upperEdgeMs(bin);
+    return sumMs / this.total;
   }
 
   private halve(): void {

@@ -2,6 +2,7 @@
 // to short holes.
 
 import type { ExecutorId, InvocationId, NodeName } from "../../model/ids.js";
+import type { OwnRuns } from "../forecast/run-times.js";
 import type { Survival } from "../forecast/survival.js";
 import type { Bucket, Found } from "./bucket.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
@@ -39,6 +40,8 @@ export interface Prediction {
   readonly survival: Survival;
   /** In milliseconds; at most the time limit, and one of few values for each function. */
   expectedMs(waiting: Waiting): number;
+  /** What is known of earlier runs of its very function; null, or if omitted, nothing. */
+  ownRuns?(waiting: Waiting): OwnRuns | null;
   /** Half of the work of such invocations is in runs no longer than this. */
   usualMs(waiting: Waiting): number;
   /** How long before a planned start work must be expected to end; otherwise it is not started. */

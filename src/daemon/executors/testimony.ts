@@ -117,7 +117,11 @@ export function believed<Report extends EndFigures & AttemptKey & Pick<AttemptRe
   const known = knownOrder(record, report, deps);
   if (known === null || known === "not ordered") return null;
   const { phases } = report;
-  const bounded = boundedEnd(report, known);
+  // Tasks of one run share the time since they were ordered.
+  const { run } = record.attempts.get(report.invocation)!;
+  const elapsedMs = Math.max(0, known.elapsedMs - (run?.spentMs ?? 0));
+  const bounded = boundedEnd(report, { ...known, elapsedMs });
+  if (run !== null) run.spentMs += bounded.wallMs;
   if (phases === undefined) return bounded;
   const atMost = (ms: number) => Math.min(ms, known.elapsedMs);
   const { fetchMs, startMs, loadMs, runMs } = phases;

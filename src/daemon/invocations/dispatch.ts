@@ -4,11 +4,15 @@
 import type { Logger } from "pino";
 import { machineMonotonicMs, nowMs, pause, setImmediate } from "../../clock.js";
 import { type PlacementPolicy, type Prediction, place } from "../../core/placement/placement.js";
+import { type PlacedRun, type PlacedTask, runsOf } from "../../core/placement/task-runs.js";
 import type { Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
-import { assert, messageOf } from "../../model/errors.js";
-import type { Attempt, AttemptEnd } from "../../model/invocation.js";
-import type { Assignment } from "../state/assignments.js";
+import type { Payload } from "../../model/call.js";
+import { messageOf } from "../../model/errors.js";
+import type { InvocationId } from "../../model/ids.js";
+import type { Attempt, AttemptEnd, Submission } from "../../model/invocation.js";
+import type { AttemptKey } from "../../wire/messages.js";
+import type { Assignment, TaskRun } from "../state/assignments.js";
 import type { Events } from "../state/events.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
@@ -47,6 +51,18 @@ export interface DispatcherDependencies {
   readonly avoidedBy?: PlacementPolicy["avoidedBy"];
 }
 
+/** An attempt that has begun in memory. */
+interface Begun {
+  readonly live: Live;
+  readonly attempt: Attempt;
+  readonly assignment: Assignment;
+}
+
+interface Recorded extends Begun {
+  /** null for a command. */
+  readonly input: Payload | null;
+}
+
 export class Dispatcher {
   private readonly policy: PlacementPolicy;
   private readonly unrecorded = new LogRateLimit();
@@ -78,25 +94,50 @@ export class Dispatcher {
       .all()
       .filter((record) => record.takesWork)
       .map((record) => record.toSlot());
-    const assignments = place(queue, slots, coresHeld, nowMs(), this.policy);
-    for (const { invocation, executor } of assignments) {
-      const live = this.deps.live.get(invocation)!;
-      void this.begin(live, this.deps.registry.get(executor)!);
-    }
-    if (assignments.length === placementPolicy.maxAssignments) this.kick();
+    const placed = place(queue, slots, coresHeld, nowMs(), this.policy);
+    const { prediction } = this.policy;
+    for (const run of runsOf(placed, prediction, (id) => taskOf(this.deps.live, id)))
+      void this.begin(run);
+    if (placed.length === placementPolicy.maxAssignments) this.kick();
     else if (queue.size > 0) this.deps.events.publish({ type: "workLeftWaiting" });
   }
 
   /**
-   * The intent is durable before the order is sent: a restarted daemon knows every attempt that may
+   * The intent is durable before an order is sent: a restarted daemon knows every attempt that may
    * exist.
    */
-  private async begin(live: Live, record: ExecutorRecord): Promise<void> {
+  private async begin({ executor, ids }: PlacedRun): Promise<void> {
+    const record = this.deps.registry.get(executor)!;
+    const run: TaskRun | null = ids.length === 1 ? null : { tasks: [], spentMs: 0 };
+    const begun = ids.map((id) => this.assign(this.deps.live.get(id)!, record, run));
+    const [first] = begun as [Begun];
+    const call = this.deps.live.unrecorded.get(first.live.id);
+    if (call !== undefined && call.recording === null) {
+      const { attempt } = first;
+      call.attempts.push({ attempt, result: null });
+      const voucher = this.deps.vouchers?.write(call, attempt);
+      this.order(first, record, { ...call.documents, voucher });
+      return;
+    }
+    try {
+      await call?.recording;
+      await this.deps.documents.with(first.live, async (submission) => {
+        const recorded = await Promise.all(begun.map((each) => this.record(each, record)));
+        this.orderInTurn(recorded, record, submission);
+        // Limits the orders in progress; a node that reads nothing delays the others no longer.
+        await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
+      });
+    } catch (cause) {
+      for (const each of begun) this.returnUnrecorded(each, cause);
+    }
+  }
+
+  private assign(live: Live, record: ExecutorRecord, run: TaskRun | null): Begun {
     const { id, cores, memoryMb, gpus } = live;
     const number = live.attempt + 1;
     const startedAtMs = nowMs();
     const change = { attempt: number, startedAtMs, node: record.node };
-    const assignment = this.deps.live.begin(live, record.id, change);
+    const assignment = this.deps.live.begin(live, record.id, change, run);
     const attempt: Attempt = {
       invocation: id,
       number,
@@ -112,63 +153,78 @@ export class Dispatcher {
       endedAtMs: null,
       wallMs: null,
     };
-    const call = this.deps.live.unrecorded.get(id);
-    if (call !== undefined && call.recording === null) {
-      call.attempts.push({ attempt, result: null });
-      const voucher = this.deps.vouchers?.write(call, attempt);
-      this.order(live, record, { ...call.documents, voucher }, assignment);
-      return;
-    }
-    let isRecorded = false;
+    return { live, attempt, assignment };
+  }
+
+  /** Resolves with the input once the attempt is on record; with null if it is not, and waits. */
+  private async record(begun: Begun, { node }: ExecutorRecord): Promise<Recorded | null> {
+    const { live, attempt } = begun;
     try {
-      await call?.recording;
-      await this.deps.documents.with(live, async (submission) => {
-        const input = await this.deps.documents.inputOf(live);
-        await this.deps.checkpoints.keep(live, record.node);
-        await this.deps.store.beginAttempt(attempt);
-        isRecorded = true;
-        this.order(live, record, { submission, input }, assignment);
-        // Limits the orders in progress; a node that reads nothing delays the others no longer.
-        await Promise.race([record.line?.flushed?.(), pause(takeOrderMs)]);
-      });
+      const input = await this.deps.documents.inputOf(live);
+      await this.deps.checkpoints.keep(live, node);
+      await this.deps.store.beginAttempt(attempt);
+      return { ...begun, input };
     } catch (cause) {
-      assert(!isRecorded, `what follows the record of invocation ${id}'s attempt throws nothing`);
-      // Nothing was recorded and nothing was sent: it returns to the queue.
-      const problem = { invocation: id, cause: messageOf(cause) };
-      this.unrecorded.say((suppressed) =>
-        this.deps.log.error({ ...problem, suppressed }, "cannot record an attempt"),
-      );
-      this.deps.live.requeue(live, "the store refused the attempt", number - 1);
+      this.returnUnrecorded(begun, cause);
+      return null;
     }
   }
 
+  /** Nothing was recorded and nothing was sent: it returns to the queue. */
+  private returnUnrecorded({ live, attempt }: Begun, cause: unknown): void {
+    const problem = { invocation: live.id, cause: messageOf(cause) };
+    this.unrecorded.say((suppressed) =>
+      this.deps.log.error({ ...problem, suppressed }, "cannot record an attempt"),
+    );
+    this.deps.live.requeue(live, "the store refused the attempt", attempt.number - 1);
+  }
+
+  /** Each follows the one before it. */
+  private orderInTurn(
+    recorded: readonly (Recorded | null)[],
+    record: ExecutorRecord,
+    submission: Submission,
+  ): void {
+    let after: AttemptKey | undefined;
+    for (const each of recorded) {
+      if (each === null) continue;
+      const isSent = this.order(each, record, { submission, input: each.input, after });
+      const { invocation, attempt } = each.assignment;
+      if (isSent) after = { invocation, attempt };
+    }
+  }
+
+  /** Returns whether its order was sent. */
   private order(
-    live: Live,
+    { live, assignment }: Begun,
     record: ExecutorRecord,
     documents: OrderDocuments,
-    assignment: Assignment,
-  ): void {
+  ): boolean {
     if (assignment.state !== "begun") {
       // The connection broke before anything was recorded, so nobody else could record the loss.
       this.end(lostFacts(assignment, "its executor was lost before the order was sent"));
-      return;
+      return false;
     }
     if (live.cancelRequested) {
       this.withdraw(assignment, "cancelled before it ran", "CANCELLED");
-      return;
+      return false;
     }
     try {
       const checkpointDirectory = this.deps.checkpoints.pathFor(live);
       const keepMs = this.deps.keepAlive?.keepMs(live, documents.submission) ?? null;
       const { invocation } = live;
       const order = orderFor(invocation, record.node, documents, checkpointDirectory, keepMs);
-      const isSent = record.line?.send({ type: "start", order });
+      const isSent = record.line?.send({ type: "start", order }) ?? false;
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
       if (isSent) this.deps.live.assignments.order(assignment, ordered);
-      if (live.workerKey !== null) record.idleWorkers.take(live.id, live.workerKey);
+      // What follows another gets the worker of that.
+      if (live.workerKey !== null && !assignment.follows)
+        record.idleWorkers.take(live.id, live.workerKey);
+      return isSent;
     } catch (cause) {
       const reason = `gleanerd could not send its order: ${messageOf(cause)}`;
       this.withdraw(assignment, reason, "FAILED");
+      return false;
     }
   }
 
@@ -181,4 +237,17 @@ export class Dispatcher {
   private end(facts: EndFacts): void {
     void this.deps.settler.settleSurely(facts).then(() => this.kick());
   }
+}
+
+/**
+ * A task of an array that nobody has tried to run, with those like it; null for what must have a
+ * place of its own.
+ */
+function taskOf(live: LiveInvocations, id: InvocationId): PlacedTask | null {
+  const run = live.queue.runs.find(id);
+  if (run === undefined || run.submission.digest.checkpointIn !== null) return null;
+  const array = run.submission.requested.arrayJobId!;
+  const waiting = run.at(id);
+  if (waiting.gpus > 0) return null;
+  return { array, waiting, alike: [...live.queue.runs.between(...live.tasksOf(array)!.ids)] };
 }

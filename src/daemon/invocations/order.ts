@@ -6,7 +6,7 @@ import type { Payload } from "../../model/call.js";
 import { assert } from "../../model/errors.js";
 import { invocationId, type NodeName, versionId } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
-import type { AttemptOrder } from "../../wire/messages.js";
+import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 
 export interface OrderDocuments {
   readonly submission: Submission;
@@ -14,13 +14,15 @@ export interface OrderDocuments {
   readonly input: Payload | null;
   /** Only for a call that is not on record. */
   readonly voucher?: Uint8Array | undefined;
+  /** The attempt whose place it gets. */
+  readonly after?: AttemptKey | undefined;
 }
 
 /** `learnedKeepMs`: how long its worker stays idle, unless its function says so; null: as usual. */
 export function orderFor(
   invocation: Invocation,
   node: NodeName,
-  { submission, input, voucher }: OrderDocuments,
+  { submission, input, voucher, after }: OrderDocuments,
   checkpointDirectory: string | null,
   learnedKeepMs: number | null = null,
 ): AttemptOrder {
@@ -46,6 +48,7 @@ export function orderFor(
     notice: submission.notice ?? null,
     checkpointDirectory,
     ...(voucher === undefined ? {} : { voucher }),
+    ...(after === undefined ? {} : { after }),
   };
   if (command.kind !== "call") {
     const environment = environmentFor(invocation, submission, attempt, node, checkpointDirectory);

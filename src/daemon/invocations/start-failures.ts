@@ -99,7 +99,9 @@ export class StartFailures {
   ): void {
     const { node } = record;
     if (end === "LOST" || end === "EVICTED") {
-      if (end === "EVICTED" && record.hadReasonToReturn(assignment)) return;
+      // A task that waits for another may be returned at any time.
+      const mayReturn = assignment.follows || record.hadReasonToReturn(assignment);
+      if (end === "EVICTED" && mayReturn) return;
       this.returned.returned(node, end, () => this.jobsOn(node), nowMs());
     } else if (startFailure === undefined) this.returned.kept(node);
   }

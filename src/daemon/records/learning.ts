@@ -6,7 +6,7 @@ import { nowMs } from "../../clock.js";
 import { Calibration } from "../../core/forecast/calibration.js";
 import { type Ended, HoleWatch } from "../../core/forecast/hole-watch.js";
 import { holdsProbability } from "../../core/forecast/lifetime.js";
-import { RuntimeModel, type RuntimePolicy } from "../../core/forecast/run-times.js";
+import { type OwnRuns, RuntimeModel, type RuntimePolicy } from "../../core/forecast/run-times.js";
 import { SurvivalModel } from "../../core/forecast/survival.js";
 import type { Prediction } from "../../core/placement/placement.js";
 import { Prices } from "../../core/placement/prices.js";
@@ -101,6 +101,10 @@ export class Learning implements Prediction {
 
   usualMs({ functionKey, timeLimitMs, ranMs }: KnownWork): number {
     return this.runtimes.usualMs(functionKey ?? "", timeLimitMs, ranMs);
+  }
+
+  ownRuns({ functionKey }: Pick<KnownWork, "functionKey">): OwnRuns | null {
+    return this.runtimes.ownRuns(functionKey ?? "");
   }
 
   openedAtMs(node: NodeName): number | null {

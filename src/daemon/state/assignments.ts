@@ -28,6 +28,20 @@ export interface Assignment extends AttemptKey, ResourceRequest {
    * yet. An order from an earlier daemon is converted to our clock.
    */
   readonly ordered: { readonly atMs: number; readonly leadMs: number } | null;
+  /** Tasks that have one place, one after another; null if it has a place of its own. */
+  readonly run: TaskRun | null;
+  /** Whether it was ordered behind another task of its run. */
+  readonly follows: boolean;
+  /** Whether another task of its run has the place: it holds nothing. */
+  readonly waits: boolean;
+}
+
+/** Shared by the assignments of tasks that are ordered together. */
+export interface TaskRun {
+  /** Those that the executor holds, in their order. */
+  readonly tasks: readonly Assignment[];
+  /** What those that have ended took, as far as that is believed. */
+  spentMs: number;
 }
 
 type Changing = { -readonly [Key in keyof Assignment]: Assignment[Key] };
@@ -37,6 +51,9 @@ export class Assignments {
   private readonly byInvocation = new Map<InvocationId, Changing>();
   /** Those that each known executor holds. */
   private readonly byExecutor = new Map<ExecutorId, Map<InvocationId, Changing>>();
+
+  /** `onPlace`: it waited, and has the place now. */
+  constructor(private readonly onPlace: (assignment: Assignment) => void = () => {}) {}
 
   /** A new executor; returns those that it holds, as they come and go. */
   open(executor: ExecutorId): ReadonlyMap<InvocationId, Assignment> {
@@ -52,10 +69,15 @@ export class Assignments {
     this.byExecutor.delete(executor);
   }
 
-  begin(facts: Omit<Assignment, "state">): Assignment {
+  begin(
+    facts: Omit<Assignment, "state" | "run" | "follows" | "waits">,
+    run: TaskRun | null = null,
+  ): Assignment {
     const { invocation, executor } = facts;
     assert(!this.byInvocation.has(invocation), `invocation ${invocation} is assigned once`);
-    const assignment: Changing = { ...facts, state: "begun" };
+    const follows = run !== null && run.tasks.length > 0;
+    const assignment: Changing = { ...facts, run, follows, waits: follows, state: "begun" };
+    (run?.tasks as Changing[] | undefined)?.push(assignment);
     this.byInvocation.set(invocation, assignment);
     this.byExecutor.get(executor)?.set(invocation, assignment);
     return assignment;
@@ -75,6 +97,7 @@ export class Assignments {
   return(assignment: Assignment): void {
     this.become(assignment, "returned");
     this.byExecutor.get(assignment.executor)?.delete(assignment.invocation);
+    this.leaveRun(assignment);
   }
 
   /** Its end could not be recorded: its executor keeps it, and reports it again. */
@@ -90,6 +113,18 @@ export class Assignments {
     this.become(assignment, "settled");
     this.byInvocation.delete(invocation);
     this.byExecutor.get(assignment.executor)?.delete(invocation);
+    this.leaveRun(assignment);
+  }
+
+  /** The next one of its run has the place. */
+  private leaveRun({ run, invocation }: Assignment): void {
+    const at = run?.tasks.findIndex((task) => task.invocation === invocation) ?? -1;
+    if (run === null || at < 0) return;
+    (run.tasks as Changing[]).splice(at, 1);
+    const [next] = run.tasks as Changing[];
+    if (at > 0 || next === undefined) return;
+    next.waits = false;
+    this.onPlace(next);
   }
 
   private become(assignment: Assignment, state: AssignmentState): void {

@@ -181,15 +181,22 @@ export class ExecutorRecord implements Executor {
   }
 
   get usedCores(): number {
-    return sum(this.attempts.values(), (held) => held.cores);
+    return this.used((held) => held.cores);
   }
 
   get usedMemoryMb(): number {
-    return sum(this.attempts.values(), (held) => held.memoryMb);
+    return this.used((held) => held.memoryMb);
   }
 
   get usedGpus(): number {
-    return sum(this.attempts.values(), (held) => held.gpus);
+    return this.used((held) => held.gpus);
+  }
+
+  /** What waits for another task of its run holds nothing. */
+  private used(of: (held: Assignment) => number): number {
+    let total = 0;
+    for (const held of this.attempts.values()) if (!held.waits) total += of(held);
+    return total;
   }
 
   /** For GPUs, the first ones represent their number: only the executor knows which are taken. */
@@ -247,12 +254,6 @@ export class ExecutorRecord implements Executor {
     };
   }
 }
-
-const sum = <T>(items: Iterable<T>, of: (item: T) => number): number => {
-  let total = 0;
-  for (const item of items) total += of(item);
-  return total;
-};
 
 function budgetOf({ cpuIds, ...claimed }: Resources, { cpuIds: _, ...ordered }: Resources) {
   const budget = lesser(claimed, ordered);

@@ -15,7 +15,7 @@ import {
   type SubmissionDigest,
 } from "../../model/invocation.js";
 import { step } from "../../model/machine.js";
-import { type Assignment, Assignments } from "./assignments.js";
+import { type Assignment, Assignments, type TaskRun } from "./assignments.js";
 import type { Events } from "./events.js";
 import { Live, LiveSubmission, progressOf, wasEvicted } from "./live-invocation.js";
 import { LiveRun } from "./live-run.js";
@@ -46,7 +46,9 @@ const noShare = (): UserShare => ({ singles: new Set(), count: 0, documentBytes:
 
 export class LiveInvocations {
   /** Those of the running ones. */
-  readonly assignments = new Assignments();
+  readonly assignments = new Assignments(({ invocation }) =>
+    this.hold(this.byId.get(invocation)!, 1),
+  );
   readonly queue = new WaitingQueue<LiveRun>();
   /** Those that are not on record yet; also some that have ended. */
   readonly unrecorded = new UnrecordedCalls();
@@ -191,11 +193,13 @@ export class LiveInvocations {
     live: Live,
     executor: ExecutorId,
     change: Pick<Invocation, "attempt" | "startedAtMs" | "node">,
+    run: TaskRun | null = null,
   ): Assignment {
     this.withdraw(live);
     this.become(live, { ...change, state: "RUNNING" });
+    const assignment = this.assign(live, { executor, ordered: null }, run);
     this.hold(live, 1);
-    return this.assign(live, { executor, ordered: null });
+    return assignment;
   }
 
   /**
@@ -260,8 +264,10 @@ export class LiveInvocations {
   private assign(
     { id, attempt, cores, memoryMb, gpus }: Live,
     where: Pick<Assignment, "executor" | "ordered">,
+    run: TaskRun | null = null,
   ): Assignment {
-    return this.assignments.begin({ invocation: id, attempt, cores, memoryMb, gpus, ...where });
+    const facts = { invocation: id, attempt, cores, memoryMb, gpus, ...where };
+    return this.assignments.begin(facts, run);
   }
 
   private forget(
@@ -284,8 +290,9 @@ export class LiveInvocations {
     live.change(change);
   }
 
-  private hold(live: Live, sign: 1 | -1): void {
-    const { user, cores } = live;
+  /** What waits for another task of its run holds nothing. */
+  private hold({ id, user, cores }: Live, sign: 1 | -1): void {
+    if (this.assignments.get(id)?.waits === true) return;
     const held = (this.coresHeld.get(user) ?? 0) + sign * cores;
     if (held === 0) this.coresHeld.delete(user);
     else this.coresHeld.set(user, held);

@@ -33,7 +33,12 @@ export class Inbox {
   private takeNext(): void {
     const message = this.waiting.shift();
     if (message !== undefined) this.take(message);
+    // What follows another attempt starts nothing yet.
+    while (follows(this.waiting[0])) this.take(this.waiting.shift()!);
     this.isTaking = this.waiting.length > 0;
     if (this.isTaking) setImmediate(() => this.takeNext());
   }
 }
+
+const follows = (message: Said | undefined): boolean =>
+  message?.type === "start" && message.order.after !== undefined;

@@ -1,7 +1,7 @@
 // Holds what the daemon must hear even if it is away: reports until it has recorded them, events
 // until they were sent once.
 
-import { clearTimeout, monotonicMs, setTimeout } from "../../clock.js";
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
 import type { AttemptKey, ExecutorMessage } from "../../wire/messages.js";
 import { keyText } from "../attempts/attempt.js";
 
@@ -9,6 +9,8 @@ import { keyText } from "../attempts/attempt.js";
  * The most attempts that may end while the daemon is away: more than a node runs within `orphanMs`.
  */
 const maxUnrecorded = 10_000;
+/** How long a report may wait for those of the tasks that follow, with which it shares a frame. */
+const gatherMs = 5;
 /** Hook events only feed statistics; the oldest are dropped first. */
 const maxEvents = 1_000;
 
@@ -35,6 +37,9 @@ interface Item {
 export class Outbox {
   private readonly reports = new Map<string, Report>();
   private readonly vouchers = new Map<string, Voucher>();
+  /** Reports that wait for others. */
+  private gathered: Report[] = [];
+  private gathering: Timer | undefined;
   private events: Item[] = [];
   /** null while there is no daemon. */
   private send: Send | null = null;
@@ -52,7 +57,8 @@ export class Outbox {
   /** A daemon has connected (and received `ready`): repeats everything it has not recorded. */
   attach(send: Send): void {
     this.send = send;
-    for (const item of this.reports.values()) this.tellReport(item);
+    this.gathered = [...this.reports.values()];
+    this.tellGathered();
     const waiting = this.events;
     this.events = [];
     for (const { telling, atMs } of waiting) this.addEvent({ telling, atMs });
@@ -71,10 +77,13 @@ export class Outbox {
     this.addEvent({ telling, atMs: monotonicMs() });
   }
 
-  report(key: AttemptKey, telling: Telling): void {
+  /** `mayWait`: others follow at once. */
+  report(key: AttemptKey, telling: Telling, mayWait = false): void {
     const item = { key, telling, atMs: monotonicMs() };
     this.reports.set(keyText(key), item);
-    this.tellReport(item);
+    this.gathered.push(item);
+    if (mayWait) this.gathering ??= setTimeout(() => this.tellGathered(), gatherMs);
+    else this.tellGathered();
   }
 
   /** Keeps the voucher of an order until its report is recorded. */
@@ -106,6 +115,14 @@ export class Outbox {
         resolve();
       };
     });
+  }
+
+  private tellGathered(): void {
+    clearTimeout(this.gathering);
+    this.gathering = undefined;
+    const { gathered } = this;
+    this.gathered = [];
+    for (const item of gathered) this.tellReport(item);
   }
 
   /** With the order's voucher, if this daemon may not be the one that sent the order. */

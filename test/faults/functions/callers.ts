@@ -58,7 +58,8 @@ export class Callers {
   }
 
   map(): void {
-    const { caller, requestId, body } = this.ask(this.world.chance.whole(1, 12), true);
+    const { chance, isBrisk } = this.world;
+    const { caller, requestId, body } = this.ask(chance.whole(1, isBrisk ? 40 : 12), true);
     this.users.clients.send({
       run: (daemon) => this.apis.ask(daemon, "map", caller, { body }),
       done: ({ id, tasks }) => this.world.books.acknowledged(requestId, id, tasks),
@@ -102,8 +103,9 @@ export class Callers {
   private input(call: string): Input {
     const { chance } = this.world;
     const does = chance.happens(0.85) ? "return" : chance.pick(doings);
+    const { isBrisk } = this.world;
     const lastsMs = chance.weighted([
-      [6, chance.whole(0, 20)],
+      [isBrisk ? 400 : 6, chance.whole(0, isBrisk ? 5 : 20)],
       [3, chance.whole(20, 500)],
       [1, chance.whole(500, 10_000)],
     ]);

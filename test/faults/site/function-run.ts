@@ -72,7 +72,7 @@ export class FunctionRun implements SimulatedRun {
     world.books.checkNode(node, `attempt ${this.name} started`);
     world.within(this.process, chance.ms(0.05, 1), () => this.events.onStarted(process.pid));
     const lastsMs = chance.weighted([
-      [5, chance.ms(1, 50)],
+      [world.isBrisk ? 400 : 5, chance.ms(1, world.isBrisk ? 5 : 50)],
       [3, chance.ms(50, 2_000)],
       [1, chance.ms(2_000, 20_000)],
       [0.3, order.timeLimitMs * 2],

@@ -53,8 +53,8 @@ export class Users {
   }
 
   submit(): void {
-    const { chance } = this.world;
-    const tasks = chance.happens(0.3) ? chance.whole(2, 6) : null;
+    const { chance, isBrisk } = this.world;
+    const tasks = chance.happens(0.3) ? chance.whole(2, isBrisk ? 40 : 6) : null;
     const cores = chance.weighted([
       [4, 1],
       [2, 2],

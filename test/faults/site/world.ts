@@ -67,6 +67,8 @@ const fairWeather: Weather = {
 /** 2026-01-01, when every world begins. */
 const firstWallMs = 1_767_225_600_000;
 
+const briskEvery = 4;
+
 export class World {
   readonly chance: Chance;
   readonly timeline: Timeline;
@@ -76,6 +78,8 @@ export class World {
   readonly weather: Weather = { ...fairWeather };
   /** Nodes that cannot reach the daemon now. */
   readonly cutOff = new Set<NodeName>();
+  /** In some seeds all work is short, and arrays are large: tasks are ordered together. */
+  readonly isBrisk: boolean;
   readonly memoryIsConsumable: boolean;
   readonly maxMemoryPerCoreMb: number | null;
   /** The daemon's machine was set to this much later (or earlier). */
@@ -87,6 +91,7 @@ export class World {
   constructor(private readonly options: WorldOptions) {
     const { seed, sabotage } = options;
     this.chance = new Chance(seed);
+    this.isBrisk = seed % briskEvery === 0;
     this.sabotage = sabotage;
     this.timeline = new Timeline((thrown) => this.broke(thrown));
     this.books = new Books(this);

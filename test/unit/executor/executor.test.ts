@@ -178,6 +178,65 @@ describe("an order to start", () => {
   });
 });
 
+describe("an order that follows another", () => {
+  const follow = (id: number, ahead: number) =>
+    start(id, { cores: 8, after: { invocation: invocationId(ahead), attempt: 1 } });
+  beforeEach(() => {
+    executor.setHookProblem(null);
+    start(1, { cores: 8 });
+    for (const id of [2, 3, 4]) follow(id, id - 1);
+  });
+
+  test("begins in the place of that one, and only its end is reported", async () => {
+    expect([...runs.keys()]).toEqual([1]);
+    runs.get(1)!.end(done);
+    await settled();
+    expect([...runs.keys()]).toEqual([1, 2]);
+    runs.get(2)!.end(done);
+    await settled();
+    follow(3, 2); // repeated
+    runs.get(3)!.end(done);
+    await settled();
+    runs.get(4)!.end(done);
+    expect(ends()).toEqual([1, 2, 3, 4].map((id) => [id, "COMPLETED", null]));
+    expect(of("started").map(({ key }) => key.invocation)).not.toContain(2);
+  });
+
+  test("begins at once if that one is not here", () => {
+    runs.get(1)!.end(done);
+    executor.onMessage({ type: "cancel", key: { invocation: invocationId(2), attempt: 1 } });
+    follow(9, 8);
+    expect([...runs.keys()]).toContain(9);
+  });
+
+  test("is answered for, and ends if it is cancelled", async () => {
+    let ready: ExecutorMessage | undefined;
+    executor.onConnected((message) => {
+      ready ??= message;
+      return true;
+    });
+    const named = [1, 2, 3, 4].map((id) => ({ invocation: invocationId(id), attempt: 1 }));
+    expect(ready).toMatchObject({ answersFor: named });
+    told = [];
+    executor.onConnected((message) => told.push(message) > 0);
+    executor.onMessage({ type: "cancel", key: named[1]! });
+    expect(ends()).toEqual([[2, "CANCELLED", expect.any(String)]]);
+    runs.get(1)!.end(done);
+    await settled();
+    expect([...runs.keys()]).toEqual([1, 3]);
+  });
+
+  test.each(["drain", "stop"] as const)("goes back to the queue upon a %s", async (type) => {
+    executor.onMessage({ type, reason: "ann" });
+    const back = [2, 3, 4].map((id) => [id, "EVICTED", "ann"]);
+    expect(ends()).toEqual(back);
+    runs.get(1)!.end(done);
+    await settled();
+    expect([...runs.keys()]).toEqual([1]);
+    expect(gone).toEqual(["ann"]);
+  });
+});
+
 describe("a smaller budget", () => {
   beforeEach(() => executor.setHookProblem(null));
 

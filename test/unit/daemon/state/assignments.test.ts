@@ -50,6 +50,24 @@ test("nothing is returned twice, and nothing is returned or kept after it is set
   expect(() => assignments.settle(id)).toThrow(/is assigned/);
 });
 
+test("of tasks that are ordered together one has the place, and then the next", () => {
+  const placed: number[] = [];
+  assignments = new Assignments(({ invocation }) => void placed.push(invocation));
+  assignments.open(x1);
+  const run = { tasks: [], spentMs: 0 };
+  const [first, second, third] = [1, 2, 3].map((each) => give(assignments, x1, each, {}, run));
+  expect([first, second, third].map((each) => each!.waits)).toEqual([false, true, true]);
+  // One that waited is returned.
+  assignments.return(second!);
+  expect([first, third].map((each) => each!.waits)).toEqual([false, true]);
+  assignments.return(first!);
+  expect(third).toMatchObject({ waits: false, follows: true });
+  expect(placed).toEqual([3]);
+  // Its executor reports it again.
+  assignments.undoReturn(first!);
+  expect([first, third].map((each) => each!.waits)).toEqual([false, false]);
+});
+
 test("an executor is forgotten only when it holds nothing", () => {
   assignments.open(x1);
   const assignment = give(assignments, x1);

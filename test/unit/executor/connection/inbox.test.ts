@@ -22,6 +22,17 @@ test("other work runs between two messages, whose order is kept", async () => {
   expect(taken).toHaveLength(4);
 });
 
+test("what follows another attempt starts nothing, and is taken in the same turn", async () => {
+  const taken: string[] = [];
+  const inbox = new Inbox(({ type }) => taken.push(type));
+  const follower = { type: "start", order: { after: {} } } as unknown as Said;
+  for (const message of [start, follower, follower, start]) inbox.add(message);
+  await turn();
+  expect(taken).toHaveLength(3);
+  await turn();
+  expect(taken).toHaveLength(4);
+});
+
 test("a message that arrives while another is handled is handled once", async () => {
   const taken: string[] = [];
   const inbox: Inbox = new Inbox(({ type }) => {

@@ -1,6 +1,7 @@
-// A report carries the voucher of its order to every daemon but the one that sent the order.
+// A report carries the voucher of its order to every daemon but the one that sent the order, and
+// waits for those of the tasks that follow at once.
 
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { Outbox } from "../../../../src/executor/connection/outbox.js";
 import { invocationId } from "../../../../src/model/ids.js";
 import type { ExecutorMessage } from "../../../../src/wire/messages.js";
@@ -37,5 +38,36 @@ test("whether the attempt ended before the next daemon came or later", () => {
     outbox.recorded(key);
     outbox.detach();
     expect(daemon(outbox).heard).toEqual([]);
+  }
+});
+
+test("reports of tasks that follow each other leave together, after 5 ms at most", () => {
+  jest.useFakeTimers();
+  try {
+    const outbox = new Outbox();
+    const { heard } = daemon(outbox);
+    const ended = (mayWait: boolean) =>
+      outbox.report(
+        key,
+        () => ({ type: "ended", report: { ...report, agoMs: 0 } as never }),
+        mayWait,
+      );
+    ended(true);
+    ended(true);
+    expect(heard).toEqual([]);
+    ended(false);
+    expect(heard).toHaveLength(3);
+    ended(true);
+    jest.advanceTimersByTime(5);
+    expect(heard).toHaveLength(4);
+    // A new daemon gets it once.
+    ended(true);
+    outbox.detach();
+    const next = daemon(outbox);
+    expect(next.heard).toHaveLength(1);
+    jest.advanceTimersByTime(5);
+    expect(next.heard).toHaveLength(1);
+  } finally {
+    jest.useRealTimers();
   }
 });

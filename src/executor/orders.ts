@@ -1,0 +1,93 @@
+// Takes gleanerd's orders: refuses what does not fit, starts the rest, and keeps those that follow
+// another attempt until that has ended.
+
+import type { Resources } from "../model/resources.js";
+import type { AttemptKey, AttemptOrder } from "../wire/messages.js";
+import { keyText } from "./attempts/attempt.js";
+import type { Attempts } from "./attempts/attempts.js";
+import { Followers } from "./attempts/followers.js";
+import { notStarted, type Outcome } from "./attempts/outcome.js";
+import type { Outbox } from "./connection/outbox.js";
+
+export interface OrderParts {
+  readonly budget: () => Resources;
+  /** Why it cannot be started now; null if it can. */
+  readonly refusal: (order: AttemptOrder) => string | null;
+  readonly onEnded: (key: AttemptKey, outcome: Outcome) => void;
+}
+
+const keyOf = ({ invocation, attempt }: AttemptOrder): AttemptKey => ({ invocation, attempt });
+
+export class Orders {
+  private readonly followers = new Followers((orders) =>
+    this.giveBack(orders, "the task before it took longer than expected"),
+  );
+  /** Those that began after another, until they end. */
+  private readonly following = new Set<string>();
+
+  constructor(
+    private readonly attempts: Pick<Attempts, "has" | "start" | "cancel">,
+    private readonly outbox: Pick<Outbox, "repeat" | "vouch" | "report" | "sayNow">,
+    private readonly parts: OrderParts,
+  ) {}
+
+  /** The attempts that wait for another. */
+  get waiting(): readonly AttemptKey[] {
+    return this.followers.keys;
+  }
+
+  take(order: AttemptOrder): void {
+    const key = keyOf(order);
+    if (this.isHere(key) || this.outbox.repeat(key)) return;
+    if (order.voucher !== undefined) this.outbox.vouch(key, order.voucher);
+    const { after } = order;
+    if (after !== undefined && this.isHere(after)) this.followers.add(order, after);
+    else this.begin(order);
+  }
+
+  /** An attempt that is not here has already ended. */
+  cancel(key: AttemptKey): void {
+    if (this.followers.remove(key))
+      this.parts.onEnded(key, notStarted("CANCELLED", "it was cancelled before it ran"));
+    else this.attempts.cancel(key);
+  }
+
+  /** If it followed another, only its end is reported. */
+  started(key: AttemptKey): void {
+    if (!this.following.has(keyText(key))) this.outbox.sayNow({ type: "started", key, agoMs: 0 });
+  }
+
+  /** Reports the end. The next one begins later in this turn, once the place is free. */
+  ended(key: AttemptKey, outcome: Outcome): void {
+    this.following.delete(keyText(key));
+    const report = { ...key, ...outcome };
+    const next = this.followers.next(key);
+    this.outbox.report(
+      key,
+      (agoMs) => ({ type: "ended", report: { ...report, agoMs } }),
+      next !== null,
+    );
+    if (next === null) return;
+    this.following.add(keyText(next));
+    void Promise.resolve().then(() => this.begin(next));
+  }
+
+  /** Returns all that waits to gleanerd's queue. */
+  giveAllBack(reason: string): void {
+    this.giveBack(this.followers.clear(), reason);
+  }
+
+  private begin(order: AttemptOrder): void {
+    const refusal = this.parts.refusal(order);
+    if (refusal === null) this.attempts.start(order, this.parts.budget());
+    else this.parts.onEnded(keyOf(order), notStarted("EVICTED", refusal));
+  }
+
+  private giveBack(orders: readonly AttemptOrder[], reason: string): void {
+    for (const order of orders) this.parts.onEnded(keyOf(order), notStarted("EVICTED", reason));
+  }
+
+  private isHere(key: AttemptKey): boolean {
+    return this.attempts.has(key) || this.followers.has(key);
+  }
+}
