@@ -35,7 +35,7 @@ function main() {
   mkdirSync(folder, { recursive: true });
   const copyright = copyrightText(root);
   const changelog = debianChangelog(readFileSync(join(root, "CHANGELOG.md"), "utf8"), build);
-  for (const each of packages) {
+  for (const each of packages.filter(({ name }) => options.names.includes(name))) {
     const work = mkdtempSync(join(tmpdir(), "gleaner-package-"));
     try {
       const file = makePackage(each, { ...build, copyright, changelog, work }, options.fast);
@@ -51,7 +51,8 @@ function main() {
 }
 
 function readOptions() {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       out: { type: "string", default: join(root, "dist/packages") },
       revision: { type: "string", default: "1" },
@@ -60,7 +61,11 @@ function readOptions() {
   });
   if (!/^[1-9][0-9]{0,8}$/.test(values.revision))
     throw new Error(`invalid --revision '${values.revision}': expected a number such as 2`);
-  return values;
+  const names = packages.map(({ name }) => name);
+  const unknown = positionals.find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new Error(`there is no package ${unknown}; name some of ${names.join(", ")}`);
+  return { ...values, names: positionals.length > 0 ? positionals : names };
 }
 
 /** All times in the packages are that of the last commit, or what SOURCE_DATE_EPOCH says. */

@@ -2,8 +2,8 @@
 // is none, the sentences say what to do by hand.
 
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, rmdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import type { Launcher } from "./answers.js";
 import { removeFile, replaceFile, textOf } from "./files.js";
@@ -18,7 +18,14 @@ export function configureService(launcher: Launcher, programFolder: string): voi
   if (programFolder !== packageFolder) return;
   const source = join(programFolder, "gleanerd-local.conf");
   if (launcher === "local" && existsSync(source)) replaceFile(dropIn, textOf(source));
-  else removeFile(dropIn);
+  else removeDropIn();
+}
+
+/** The folder stays if the site has settings of its own in it. */
+function removeDropIn(): void {
+  removeFile(dropIn);
+  const folder = dirname(dropIn);
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 /** Returns one sentence about it. */
@@ -32,7 +39,7 @@ export function startService(programFolder: string): string {
 }
 
 export function endService(programFolder: string): string {
-  if (programFolder === packageFolder) removeFile(dropIn);
+  if (programFolder === packageFolder) removeDropIn();
   if (!hasService(programFolder)) return "End gleanerd, if it runs.";
   systemctl("daemon-reload");
   systemctl("disable", "--now", "gleanerd.service");
