@@ -82,7 +82,7 @@ function statusOfFailure(thrown: unknown): number {
     complain(`internal error: ${messageOf(thrown)}`);
     return exitStatus.failed;
   }
-  complain(thrown.message);
+  for (const sentence of thrown.message.split("\n")) complain(sentence);
   if (thrown.code === "BAD_REQUEST" || thrown.code === "CONFIG") return exitStatus.usage;
   return thrown.code === "UNREACHABLE" ? exitStatus.unreachable : exitStatus.failed;
 }

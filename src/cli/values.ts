@@ -27,7 +27,7 @@ export function parseDuration(text: string, where: string): number {
   const ms = durationOf(text);
   if (ms === null)
     throw bad(
-      `${where}: invalid time ${quoted(text)}: expected minutes, MM:SS, HH:MM:SS, D-HH:MM:SS, or a number with ms, s, m or h`,
+      `${where}: invalid time ${quoted(text)}: expected minutes, MM:SS, HH:MM:SS, D-HH:MM:SS, or numbers with ms, s, m, h or d, such as 1h30m`,
     );
   if (ms === 0 || ms > maxDurationMs)
     throw bad(
@@ -36,16 +36,29 @@ export function parseDuration(text: string, where: string): number {
   return ms;
 }
 
-const units: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: secondMs,
-  m: minuteMs,
-  h: hourMs,
-};
+/** As people write them: `90s`, `1h30m`, `2 hours`. */
+const units: readonly (readonly [RegExp, number])[] = [
+  [/^(ms|msecs?|milliseconds?)$/, 1],
+  [/^(s|secs?|seconds?)$/, secondMs],
+  [/^(m|mins?|minutes?)$/, minuteMs],
+  [/^(h|hrs?|hours?)$/, hourMs],
+  [/^(d|days?)$/, dayMs],
+];
+
+function spelledOut(text: string): number | null {
+  if (!/^(\s*\d{1,12}(\.\d{1,3})?\s*[a-z]{1,12})+\s*$/i.test(text)) return null;
+  let ms = 0;
+  for (const [, number, word] of text.matchAll(/([\d.]+)\s*([a-z]+)/gi)) {
+    const unit = units.find(([name]) => name.test(word!.toLowerCase()));
+    if (unit === undefined) return null;
+    ms += Number(number) * unit[1];
+  }
+  return Math.ceil(ms);
+}
 
 function durationOf(text: string): number | null {
-  const suffixed = /^(\d{1,12})(ms|s|m|h)$/.exec(text);
-  if (suffixed !== null) return Number(suffixed[1]) * units[suffixed[2]!]!;
+  const spelled = spelledOut(text);
+  if (spelled !== null) return spelled;
   const withDays = /^(\d{1,6})-(\d{1,6})(?::(\d{1,6}))?(?::(\d{1,6}))?$/.exec(text);
   if (withDays !== null) {
     const [days, hours, minutes, seconds] = numbers(withDays);

@@ -1,77 +1,92 @@
-// The sbatch options that Gleaner does not implement: it ignores some and refuses others.
+// The sbatch options that Gleaner does not implement: it ignores those that change nothing for the
+// script, ignores others with a note that says why, and refuses the rest.
 
-import { GleanerError } from "../../model/errors.js";
-import { quoted } from "../values.js";
-import type { OptionShape } from "./directives.js";
+/** null: the script sees no difference. */
+export type Verdict = null | { readonly note: string } | { readonly refuse: string };
 
-/**
- * `silent`: ignored, since the script sees no difference. `note`: ignored with a note. `refuse`:
- * the submission is refused, since the script would not do what its author expects.
- */
-type Verdict = "silent" | "note" | { readonly refuse: string };
+type Judge = (value: string) => Verdict;
 
-export interface ForeignOption extends OptionShape {
-  readonly judge: (value: string) => Verdict;
+const silent: Judge = () => null;
+const note =
+  (why: string): Judge =>
+  () => ({ note: why });
+const refuse =
+  (why: string): Judge =>
+  () => ({ refuse: why });
+
+const oneNode: Judge = (value) =>
+  /^\s*1\s*(-\s*\d+\s*[km]?\s*)?$/i.test(value) ? null : { refuse: "a function runs on one node" };
+const oneTask: Judge = (value) =>
+  /^0*1$/.test(value) ? null : { refuse: "Gleaner does not place tasks within a node" };
+
+const judges: Readonly<Record<string, Judge>> = {};
+
+function judged(judge: Judge, names: string): void {
+  for (const name of names.split(" ")) (judges as Record<string, Judge>)[name] = judge;
 }
 
-const oneTask =
-  "a function is one task on one node: request cores with -c or tasks with -a, or submit the script with sbatch";
-const notHere = "Gleaner does not support this option: remove it, or submit the script with sbatch";
+judged(oneNode, "nodes");
+judged(silent, "partition account qos comment wckey extra nice priority time-min acctg-freq");
+judged(silent, "profile kill-on-invalid-dep mcs-label requeue quiet verbose oversubscribe");
+judged(silent, "ignore-pbs wait-all-nodes no-kill oom-kill-step delay-boot");
+judged(silent, "contiguous spread-job use-min-nodes switches segment spread-segments");
+judged(silent, "consolidate-segments stepmgr resv-ports");
+judged(note("Gleaner sends no mail: use --wait, or glean queue"), "mail-type mail-user");
+judged(note("functions run outside of reservations"), "reservation");
+judged(note("Gleaner does not check the space of local disks"), "tmp");
+judged(note("Gleaner chooses the cores"), "hint distribution threads-per-core cores-per-socket");
+judged(note("Gleaner chooses the cores"), "sockets-per-node extra-node-info mem-bind gres-flags");
+judged(note("Gleaner chooses the cores"), "gpu-bind tres-bind ntasks-per-socket ntasks-per-core");
+judged(note("functions do not change how fast cores and GPUs run"), "cpu-freq gpu-freq power");
+judged(note("no cores are set aside for the system in a hole"), "core-spec thread-spec");
+judged(note("a function has the cores of -c, not the whole node"), "exclusive");
+judged(note("the environment is what --export chooses"), "get-user-env");
+judged(note("no node is restarted for a function"), "reboot");
+judged(note("Gleaner harvests one cluster"), "clusters cluster-constraint");
+judged(note("it is a preference, and Gleaner does not know features"), "prefer");
+judged(note("functions have no network resources of their own"), "network");
+judged(note("it has no meaning for a function"), "context autocomplete mem-update");
+judged(refuse("dependencies between invocations are not supported yet"), "dependency");
+judged(refuse("a later start is not supported yet"), "begin deadline hold");
+judged(refuse("Gleaner does not know nodes' features"), "constraint batch");
+judged(refuse("a function runs where there is a hole"), "nodelist nodefile exclude");
+judged(refuse("only Slurm counts licenses"), "licenses");
+judged(refuse("only Slurm sets up burst buffers"), "bb bbf");
+judged(refuse("only root may run work as others, and Gleaner never does"), "uid gid");
+judged(refuse("Gleaner starts no OCI containers"), "container container-id container-type");
+judged(refuse("Gleaner reads variables from --export alone"), "export-file");
+judged(refuse("it shows a start that sbatch would foresee, and Gleaner has none"), "test-only");
+judged(refuse("an evicted function runs again"), "no-requeue");
+judged(refuse("functions get whole GPUs of a node"), "gpus-per-socket");
+judged(oneTask, "ntasks-per-gpu ntasks-per-tres");
+judged(refuse("write -c, --mem and --gpus instead"), "tres-per-task resources");
+judged(refuse("a function is a script"), "external wrap");
 
-const silent = (): Verdict => "silent";
-const note = (): Verdict => "note";
-const refuse = (): Verdict => ({ refuse: notHere });
-const onlyOne = (value: string): Verdict =>
-  /^1(-1)?$/.test(value) ? "silent" : { refuse: oneTask };
-const noGpuShape = (): Verdict => ({
-  refuse:
-    "functions get whole GPUs: write --gpus N with -c and --mem, or submit the script with sbatch",
-});
+/** Options of which one stands for the other's opposite, or for the same amount. */
+const groups: Readonly<Record<string, string>> = {
+  mem: "memory",
+  "mem-per-cpu": "memory",
+  "mem-per-gpu": "memory",
+  gpus: "gpus",
+  gres: "gpus",
+  "gpus-per-node": "gpus",
+  "gpus-per-task": "gpus",
+  requeue: "requeue",
+  "no-requeue": "requeue",
+  exclusive: "exclusive",
+  oversubscribe: "exclusive",
+};
 
-const of = (
-  judge: ForeignOption["judge"],
-  takes: OptionShape["takes"],
-  ...names: readonly string[]
-): ForeignOption[] =>
-  names.map((text) => {
-    const [name, short] = text.split("/");
-    return { name: name!, short: short ?? null, takes, judge };
-  });
+/** An option replaces a less important one of its group. */
+export const groupOf = (option: string): string => groups[option] ?? option;
 
-export const foreignOptions: readonly ForeignOption[] = [
-  ...of(onlyOne, "value", "nodes/N", "ntasks/n", "ntasks-per-node", "ntasks-per-socket"),
-  ...of(onlyOne, "value", "ntasks-per-core"),
-  ...of(silent, "value", "partition/p", "account/A", "qos/q", "comment", "wckey", "time-min"),
-  ...of(silent, "value", "clusters/M", "priority", "acctg-freq", "profile"),
-  ...of(silent, "value", "kill-on-invalid-dep", "mcs-label", "container-id"),
-  ...of(silent, "optionalValue", "nice", "propagate"),
-  ...of(silent, "nothing", "requeue", "quiet/Q", "verbose/v", "oversubscribe/s", "ignore-pbs"),
-  ...of(note, "value", "mail-type", "mail-user", "reservation", "tmp", "hint"),
-  ...of(note, "value", "distribution/m", "threads-per-core", "cores-per-socket", "core-spec/S"),
-  ...of(note, "value", "sockets-per-node", "extra-node-info/B", "cpu-freq", "switches", "mem-bind"),
-  ...of(note, "value", "thread-spec", "power", "deadline", "delay-boot", "bb", "bbf", "open-mode"),
-  ...of(note, "optionalValue", "exclusive", "get-user-env"),
-  ...of(note, "nothing", "contiguous", "overcommit/O", "spread-job", "use-min-nodes", "reboot"),
-  ...of(noGpuShape, "value", "gpus-per-socket", "cpus-per-gpu", "mem-per-gpu"),
-  ...of(refuse, "value", "dependency/d", "begin/b", "constraint/C", "licenses/L", "input/i"),
-  ...of(refuse, "value", "nodelist/w", "nodefile/F", "exclude/x", "uid", "gid", "container"),
-  ...of(refuse, "value", "mincpus", "cluster-constraint", "prefer", "export-file"),
-  ...of(refuse, "nothing", "hold/H", "test-only"),
-  ...of(
-    () => ({
-      refuse:
-        "Gleaner restarts an evicted function: remove the option if the script may run twice, or submit the script with sbatch",
-    }),
-    "nothing",
-    "no-requeue/k",
-  ),
-];
+export const judgeForeign = (option: string, value: string): Verdict => judges[option]!(value);
 
-/** Returns the option to note, or null for none. Throws BAD_REQUEST if the option is refused. */
-export function judgeForeign(option: string, value: string, where: string): string | null {
-  const verdict = foreignOptions.find(({ name }) => name === option)?.judge(value) ?? "note";
-  if (verdict === "silent") return null;
-  if (verdict === "note") return where;
-  const shown = value === "" ? where : `${where} ${quoted(value)}`;
-  throw new GleanerError("BAD_REQUEST", `${shown}: ${verdict.refuse}`);
-}
+/** A value with which an option of a script is accepted. */
+const accepted: Readonly<Record<string, string>> = {
+  nodes: "--nodes=1",
+  "no-requeue": "--requeue",
+};
+
+/** How to go on with a script that has a refused option. */
+export const overrideOf = (option: string): string => accepted[option] ?? `--ignore=${option}`;

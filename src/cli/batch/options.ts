@@ -1,4 +1,4 @@
-// The options of `glean batch`: one table for the command line, #GLEAN and #SBATCH, and their
+// The options of `glean batch`: one table for the command line, directives and variables, and their
 // effect.
 
 import { type ArrayTasks, compact } from "../../model/array-tasks.js";
@@ -13,20 +13,32 @@ import {
   parseMemoryMb,
   quoted,
 } from "../values.js";
-import type { OptionShape } from "./directives.js";
+import type { OptionShape } from "./getopt.js";
 import { parseNotice } from "./notice.js";
 
 /** The settings of a submission; null stands for the default of the site or of sbatch. */
 export interface BatchSettings {
   name: string | null;
-  cores: number;
+  coresPerTask: number | null;
+  tasks: number | null;
+  tasksPerNode: number | null;
+  minCores: number;
+  coresPerGpu: number | null;
+  /** Whether all tasks share the cores of one. */
+  overcommit: boolean;
   memoryMb: number | null;
   memoryPerCoreMb: number | null;
+  memoryPerGpuMb: number | null;
   gpus: number;
+  gpusPerTask: boolean;
   timeLimitMs: number | null;
   arrayTasks: ArrayTasks | null;
   stdoutPattern: string | null;
   stderrPattern: string | null;
+  stdinPattern: string | null;
+  openMode: "append" | "truncate" | null;
+  /** Limits that the function gets of the shell; null for all. */
+  propagate: readonly string[] | null;
   workingDirectory: string | null;
   exported: string;
   notice: RequestedNotice | null;
@@ -37,14 +49,24 @@ export interface BatchSettings {
 
 const unsaid: Readonly<BatchSettings> = {
   name: null,
-  cores: 1,
+  coresPerTask: null,
+  tasks: null,
+  tasksPerNode: null,
+  minCores: 1,
+  coresPerGpu: null,
+  overcommit: false,
   memoryMb: null,
   memoryPerCoreMb: null,
+  memoryPerGpuMb: null,
   gpus: 0,
+  gpusPerTask: false,
   timeLimitMs: null,
   arrayTasks: null,
   stdoutPattern: null,
   stderrPattern: null,
+  stdinPattern: null,
+  openMode: null,
+  propagate: null,
   workingDirectory: null,
   exported: "ALL",
   notice: null,
@@ -58,13 +80,6 @@ export interface BatchOption extends OptionShape {
   readonly help: string;
   /** Checks the value and stores it; `where` names the option in error messages. */
   readonly set: (settings: BatchSettings, value: string, where: string) => void;
-}
-
-/** An option from the command line or a directive. */
-export interface Given {
-  readonly option: string;
-  readonly value: string;
-  readonly where: string;
 }
 
 const valued = (
@@ -93,7 +108,22 @@ export const batchOptions: readonly BatchOption[] = [
     },
   ),
   valued("cpus-per-task", "c", "N", "cores for each task (default: 1)", (to, value, at) => {
-    to.cores = parseCores(value, at);
+    to.coresPerTask = parseCores(value, at);
+  }),
+  valued("ntasks", "n", "N", "tasks on one node, -c cores each (default: 1)", (to, value, at) => {
+    to.tasks = parseCores(value, at);
+  }),
+  valued("ntasks-per-node", null, "N", "the same as --ntasks", (to, value, at) => {
+    to.tasksPerNode = parseCores(value, at);
+  }),
+  valued("mincpus", null, "N", "at least this many cores", (to, value, at) => {
+    to.minCores = parseCores(value, at);
+  }),
+  flag("overcommit", "O", "all tasks share the cores of one", (to) => {
+    to.overcommit = true;
+  }),
+  valued("cpus-per-gpu", null, "N", "cores for each GPU, without -c", (to, value, at) => {
+    to.coresPerGpu = parseCores(value, at);
   }),
   valued(
     "mem",
@@ -102,12 +132,13 @@ export const batchOptions: readonly BatchOption[] = [
     "memory for each task: 512M, 2G (default: set by the site)",
     (to, value, at) => {
       to.memoryMb = parseMemoryMb(value, at);
-      to.memoryPerCoreMb = null;
     },
   ),
   valued("mem-per-cpu", null, "SIZE", "memory for each core, instead of --mem", (to, value, at) => {
     to.memoryPerCoreMb = parseMemoryMb(value, at);
-    to.memoryMb = null;
+  }),
+  valued("mem-per-gpu", null, "SIZE", "memory for each GPU, instead of --mem", (to, value, at) => {
+    to.memoryPerGpuMb = parseMemoryMb(value, at);
   }),
   valued("gpus", "G", "N", "GPUs for each task (default: none)", (to, value, at) => {
     to.gpus = parseGpus(value, at);
@@ -124,8 +155,9 @@ export const batchOptions: readonly BatchOption[] = [
       to.gpus = parseGpus(value, at);
     },
   ),
-  valued("gpus-per-task", null, "N", "the same as --gpus", (to, value, at) => {
+  valued("gpus-per-task", null, "N", "GPUs for each of the tasks of -n", (to, value, at) => {
     to.gpus = parseGpus(value, at);
+    to.gpusPerTask = true;
   }),
   valued(
     "time",
@@ -151,6 +183,22 @@ export const batchOptions: readonly BatchOption[] = [
       to.stderrPattern = filled(value, at);
     },
   ),
+  valued("input", "i", "FILE", "standard input (default: /dev/null)", (to, value, at) => {
+    to.stdinPattern = filled(value, at);
+  }),
+  valued("open-mode", null, "MODE", "append to the output files, or truncate", (to, value, at) => {
+    to.openMode = parseOpenMode(value, at);
+  }),
+  {
+    ...valued(
+      "propagate",
+      null,
+      "LIMITS",
+      "limits of the shell: ALL, NONE, NOFILE,STACK",
+      setPropagate,
+    ),
+    takes: "optionalValue",
+  },
   valued(
     "chdir",
     "D",
@@ -178,9 +226,29 @@ export const batchOptions: readonly BatchOption[] = [
       to.notice = parseNotice(value, at);
     },
   ),
-  flag("checkpoint", null, "keep the folder $GLEANER_CHECKPOINT_DIR across evictions", (to) => {
-    to.checkpoint = true;
-  }),
+  {
+    ...flag(
+      "checkpoint",
+      null,
+      "keep the folder $GLEANER_CHECKPOINT_DIR across evictions",
+      (to) => {
+        to.checkpoint = true;
+      },
+    ),
+    since: "Gleaner",
+  },
+  {
+    ...valued(
+      "ignore",
+      null,
+      "OPTIONS",
+      "leave out these #SBATCH options: licenses,mail-type",
+      () => {
+        // settle.ts leaves them out.
+      },
+    ),
+    since: "Gleaner",
+  },
   flag("wait", "W", "wait for the end; exit with the highest exit code of the tasks", (to) => {
     to.wait = true;
   }),
@@ -189,12 +257,35 @@ export const batchOptions: readonly BatchOption[] = [
   }),
 ];
 
-/** Applies options in the given order; a later one overrides an earlier one. Checks every value. */
-export function settle(given: readonly Given[]): BatchSettings {
+/** Applies options, each at most once; `onInvalid` gets what is wrong with a value. */
+export function settingsFrom<Given extends { option: string; value: string; where: string }>(
+  given: readonly Given[],
+  onInvalid: (given: Given, thrown: unknown) => void,
+): BatchSettings {
   const settings = { ...unsaid };
-  for (const { option, value, where } of given)
-    batchOptions.find(({ name }) => name === option)?.set(settings, value, where);
+  for (const each of given)
+    try {
+      batchOptions.find(({ name }) => name === each.option)!.set(settings, each.value, each.where);
+    } catch (thrown) {
+      onInvalid(each, thrown);
+    }
   return settings;
+}
+
+function setPropagate(to: BatchSettings, value: string): void {
+  const names = value.toLowerCase().split(",");
+  to.propagate = value === "" || names.includes("all") ? null : names;
+}
+
+function parseOpenMode(value: string, where: string): "append" | "truncate" {
+  const mode = { a: "append", append: "append", t: "truncate", truncate: "truncate" } as const;
+  const found = mode[value.toLowerCase() as keyof typeof mode];
+  if (found === undefined)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${where}: invalid value ${quoted(value)}: expected append or truncate`,
+    );
+  return found;
 }
 
 function filled(value: string, where: string): string {

@@ -1,6 +1,7 @@
 // What a batch job gets of the shell that submits it, besides its variables: umask and soft limits.
 
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { cwd, ppid } from "node:process";
 
 /** Rows of /proc/PID/limits, by the names of the limits that sbatch propagates. */
@@ -18,6 +19,7 @@ const rows = {
 type LimitName = keyof typeof rows;
 
 export interface Shell {
+  readonly submitHost: string;
   readonly submitDirectory: string;
   readonly umask: number;
   /** Soft limits, as in `stack:unlimited`. */
@@ -26,7 +28,12 @@ export interface Shell {
 
 /** `propagate`: as sbatch's `--propagate`; null for all limits. */
 export function readShell(propagate: readonly string[] | null): Shell {
-  return { submitDirectory: cwd(), umask: process.umask(), limits: softLimits(propagate) };
+  return {
+    submitHost: hostname(),
+    submitDirectory: cwd(),
+    umask: process.umask(),
+    limits: softLimits(propagate),
+  };
 }
 
 /**

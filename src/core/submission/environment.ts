@@ -2,8 +2,9 @@
 // that scripts rely on.
 
 import { defaultPath } from "../../model/functions/settings.js";
-import { type InvocationId, maxSlurmJobId, type NodeName } from "../../model/ids.js";
+import type { NodeName } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
+import { slurmNames } from "./slurm-names.js";
 
 /** The complete environment of the process: it inherits nothing from the executor. */
 export function environmentFor(
@@ -21,23 +22,13 @@ export function environmentFor(
     GLEANER_CPUS: String(invocation.cores),
     GLEANER_MEMORY_MB: String(invocation.memoryMb),
     GLEANER_NODE: node,
-    SLURM_JOB_ID: String(jobIdFor(invocation.id)),
-    SLURM_JOB_NAME: invocation.name,
-    SLURM_CPUS_PER_TASK: String(invocation.cores),
-    SLURM_SUBMIT_DIR: submission.submitDirectory ?? submission.workingDirectory,
-    SLURMD_NODENAME: node,
+    ...slurmNames(invocation, submission, node),
     ...arrayNames(invocation),
     // As in a job that Slurm requeued; absent in the first attempt.
     ...(attempt > 1 ? { SLURM_RESTART_COUNT: String(attempt - 1) } : {}),
     ...(checkpointDirectory === null ? {} : { GLEANER_CHECKPOINT_DIR: checkpointDirectory }),
   };
 }
-
-/** Added to small ids, which earlier versions gave: the sum is the id of nothing else. */
-const smallIdsFrom = 2 ** 31;
-
-/** The id as Slurm's commands may get to see it: that of no job, whatever Gleaner's is. */
-const jobIdFor = (id: InvocationId): number => (id > maxSlurmJobId ? id : smallIdsFrom + id);
 
 /** What a function's settings may change: where programs are looked up, and the locale. */
 const defaults = { PATH: defaultPath, LANG: "C.UTF-8" };
@@ -78,11 +69,13 @@ function arrayNames(invocation: Invocation): Record<string, string> {
   return {
     GLEANER_ARRAY_JOB_ID: job,
     GLEANER_ARRAY_TASK_ID: task,
-    SLURM_ARRAY_JOB_ID: String(jobIdFor(invocation.arrayJobId)),
-    SLURM_ARRAY_TASK_ID: task,
   };
 }
 
 /** A function submitted from within a batch job must not mistake that job's ids for its own. */
 const isOurs = (key: string): boolean =>
-  key.startsWith("GLEANER_") || key.startsWith("SLURM_") || key.startsWith("SLURMD_");
+  !shared.includes(key) &&
+  (key.startsWith("GLEANER_") || key.startsWith("SLURM_") || key.startsWith("SLURMD_"));
+
+/** Where the clusters' commands find their configuration, in a function as in a shell. */
+const shared = ["SLURM_CONF", "GLEANER_CONF"];

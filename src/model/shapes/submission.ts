@@ -71,6 +71,7 @@ const limit = z
 
 /** What a command gets of the shell that it was submitted from; if omitted, the node's. */
 const fromShell = {
+  submitHost: z.string().min(1).max(255).exactOptional(),
   submitDirectory: path
     .exactOptional()
     .describe("Where it was submitted; if omitted, the working directory"),
@@ -94,6 +95,12 @@ export const submission = z.strictObject({
     .nullable()
     .describe("A file name pattern; null: Slurm's default, slurm-%j.out or slurm-%A_%a.out"),
   stderrPattern: path.nullable().describe("null: the same file as standard output"),
+  ntasks: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .exactOptional()
+    .describe("The tasks among which a script divides its cores; if omitted, 1"),
   stdinPattern: path.exactOptional().describe("If omitted, /dev/null"),
   openMode: z
     .enum(["append", "truncate"])

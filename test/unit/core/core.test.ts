@@ -209,29 +209,75 @@ describe("patterns", () => {
   });
 });
 
+/** The names of Slurm that a task of an array of five has in its second attempt. */
+const slurmNamesOfTask = {
+  ENVIRONMENT: "BATCH",
+  SLURM_ARRAY_JOB_ID: "2147483690",
+  SLURM_ARRAY_TASK_COUNT: "5",
+  SLURM_ARRAY_TASK_ID: "3",
+  SLURM_ARRAY_TASK_MAX: "9",
+  SLURM_ARRAY_TASK_MIN: "1",
+  SLURM_ARRAY_TASK_STEP: "2",
+  SLURM_CONF: "/etc/slurm.conf",
+  SLURM_CPUS_ON_NODE: "4",
+  SLURM_CPUS_PER_TASK: "2",
+  SLURM_GTIDS: "0",
+  SLURM_JOBID: "2147483693",
+  SLURM_JOB_CPUS_PER_NODE: "4",
+  SLURM_JOB_END_TIME: "110",
+  SLURM_JOB_GID: "1000",
+  SLURM_JOB_ID: "2147483693",
+  SLURM_JOB_NAME: "tile",
+  SLURM_JOB_NODELIST: "n1",
+  SLURM_JOB_NUM_NODES: "1",
+  SLURM_JOB_START_TIME: "100",
+  SLURM_JOB_UID: "1000",
+  SLURM_JOB_USER: "ann",
+  SLURM_LOCALID: "0",
+  SLURM_MEM_PER_NODE: "100",
+  SLURM_NNODES: "1",
+  SLURM_NODEID: "0",
+  SLURM_NODELIST: "n1",
+  SLURM_NPROCS: "2",
+  SLURM_NTASKS: "2",
+  SLURM_PROCID: "0",
+  SLURM_RESTART_COUNT: "1",
+  SLURM_SUBMIT_DIR: "/home/ann",
+  SLURM_SUBMIT_HOST: "login1",
+  SLURM_TASKS_PER_NODE: "2",
+  SLURMD_NODENAME: "n1",
+};
+
 test("the environment has the user's variables and Gleaner's, and never those of a surrounding job", () => {
   const submission = {
     workingDirectory: "/home/ann",
-    environment: { PATH: "/bin", SLURM_JOB_ID: "999", GLEANER_ATTEMPT: "9" },
+    submitHost: "login1",
+    ntasks: 2,
+    arrayTasks: [{ from: 1, to: 9, step: 2 }],
+    environment: {
+      PATH: "/bin",
+      SLURM_JOB_ID: "999",
+      GLEANER_ATTEMPT: "9",
+      SLURM_CONF: "/etc/slurm.conf",
+    },
   } as unknown as Parameters<typeof environmentFor>[1];
-  const task = invocation({ id: invocationId(45), arrayJobId: invocationId(42), arrayTaskId: 3 });
+  const task = invocation({
+    id: invocationId(45),
+    arrayJobId: invocationId(42),
+    arrayTaskId: 3,
+    cores: 4,
+    startedAtMs: 100_000,
+  });
   expect(environmentFor(task, submission, 2, nodeName("n1"))).toEqual({
     PATH: "/bin",
     GLEANER_INVOCATION_ID: "45",
     GLEANER_ATTEMPT: "2",
-    SLURM_RESTART_COUNT: "1",
-    GLEANER_CPUS: "1",
+    GLEANER_CPUS: "4",
     GLEANER_MEMORY_MB: "100",
     GLEANER_NODE: "n1",
     GLEANER_ARRAY_JOB_ID: "42",
     GLEANER_ARRAY_TASK_ID: "3",
-    SLURM_JOB_ID: "2147483693",
-    SLURM_JOB_NAME: "tile",
-    SLURM_CPUS_PER_TASK: "1",
-    SLURM_SUBMIT_DIR: "/home/ann",
-    SLURMD_NODENAME: "n1",
-    SLURM_ARRAY_JOB_ID: "2147483690",
-    SLURM_ARRAY_TASK_ID: "3",
+    ...slurmNamesOfTask,
   });
   // Only ids of earlier versions may be those of jobs.
   const recent = invocation({ id: invocationId(67_108_864) });

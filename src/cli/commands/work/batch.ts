@@ -4,17 +4,22 @@ import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { GleanerError } from "../../../model/errors.js";
 import { randomUuid, type SubmitRequest } from "../../../sdk/index.js";
-import { type OptionShape, readDirectives } from "../../batch/directives.js";
+import { type DirectiveKind, readDirectives } from "../../batch/directives.js";
 import { exportedEnvironment } from "../../batch/exported.js";
-import { foreignOptions, judgeForeign } from "../../batch/foreign-options.js";
-import { type BatchSettings, batchOptions, type Given, settle } from "../../batch/options.js";
+import { type OptionShape, parseOptions } from "../../batch/getopt.js";
+import { type BatchSettings, batchOptions } from "../../batch/options.js";
+import { aliases, sbatchOptions } from "../../batch/sbatch-options.js";
 import { readScript } from "../../batch/script.js";
+import { type Given, settle } from "../../batch/settle.js";
 import { readShell } from "../../batch/shell.js";
+import { sizesOf } from "../../batch/sizes.js";
+import { readVariables } from "../../batch/variables.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain, print } from "../../output.js";
 
 const examples = `
-The command line overrides the script's #GLEAN lines, which override its #SBATCH lines.
+The command line overrides the script's #GLEAN lines, which override the variables of sbatch
+(GLEAN_TIMELIMIT, SBATCH_TIMELIMIT), which override its #SBATCH lines.
 Without a script it is read from standard input.
 
 Examples:
@@ -34,16 +39,23 @@ export const define: Define = (command, run) => {
     .action(run(batch));
   for (const { name, short, metavar, help } of batchOptions)
     command.option(flags(name, short, metavar), help);
-  for (const { name, short, takes } of foreignOptions.filter(isMentioned))
+  command.allowUnknownOption();
+  for (const { name, short, takes } of foreignOptions().filter(isMentioned))
     command.addOption(
       new Option(flags(name, short, takes === "value" ? "value" : null)).hideHelp(),
     );
 };
 
+const foreignOptions = (): OptionShape[] =>
+  sbatchOptions.filter(
+    ({ name }) => name !== "wrap" && !batchOptions.some((own) => own.name === name),
+  );
+
 /**
  * Registers only the sbatch options that are on the command line, since registering all seventy
  * slows the start. Options with an optional value are for scripts only: on the command line they
- * would take the script's name as their value.
+ * would take the script's name as their value. From the first option on that is not registered,
+ * such as a prefix of a name, the words are read as sbatch reads them.
  */
 const isMentioned = ({ name, short, takes }: OptionShape): boolean =>
   takes !== "optionalValue" &&
@@ -56,14 +68,19 @@ const flags = (name: string, short: string | null, metavar: string | null): stri
 
 async function batch(
   context: Context,
-  path: string | undefined,
-  args: string[],
+  first: string | undefined,
+  others: string[],
   _options: unknown,
   command: Command,
 ): Promise<number> {
-  const wrapped = command.getOptionValue("wrap") as string | undefined;
+  const words = first === undefined ? others : [first, ...others];
+  const [line, [path, ...args]] = fromCommandLine(command, words);
+  const wrapped =
+    line.find(({ option }) => option === "wrap")?.value ??
+    (command.getOptionValue("wrap") as string | undefined);
   const { body, shown, name } = scriptOf(path, wrapped);
-  const settings = settingsOf(body, shown, command);
+  const options = line.filter(({ option }) => option !== "wrap");
+  const settings = settingsOf(body, shown, options, context.environment);
   const client = await context.client();
   const answer = await client.submit(
     requestOf(settings, settings.name ?? name, body, args, context.environment),
@@ -92,35 +109,52 @@ function scriptOf(
   return { body: readScript(path, path), shown: path, name: basename(path) };
 }
 
-/** Merges all sources, the least important first, and prints one note on ignored options. */
-function settingsOf(body: string, shown: string, command: Command): BatchSettings {
-  const { known, unknown } = readDirectives(body, shown, {
-    GLEAN: batchOptions,
-    SBATCH: [...batchOptions, ...foreignOptions],
-  });
-  const all: Given[] = [
-    ...known.filter(({ kind }) => kind === "SBATCH"),
-    ...known.filter(({ kind }) => kind === "GLEAN"),
-    ...fromCommandLine(command),
-  ];
-  const ignored = unknown.map(({ where }) => where);
-  for (const { option, value, where } of all) {
-    if (batchOptions.some(({ name }) => name === option)) continue;
-    const noted = judgeForeign(option, value, where);
-    if (noted !== null) ignored.push(noted);
-  }
-  if (ignored.length > 0)
-    complain(`note: ignored options that do not apply to functions: ${ignored.join(", ")}`);
-  return settle(all);
+/** What an option on the command line may be. */
+const known: readonly OptionShape[] = [
+  ...batchOptions,
+  ...sbatchOptions.filter(({ name }) => !batchOptions.some((own) => own.name === name)),
+];
+
+/** Merges all sources, the least important first, and prints a note for each reason to ignore. */
+function settingsOf(
+  body: string,
+  shown: string,
+  line: readonly Given[],
+  environment: NodeJS.ProcessEnv,
+): BatchSettings {
+  const read = readDirectives(body, shown, { GLEAN: known, SBATCH: sbatchOptions });
+  const of = (kind: DirectiveKind): Given[] =>
+    read.known
+      .filter((each) => each.kind === kind)
+      .map((each) => ({ ...each, ignorable: kind === "SBATCH" }));
+  const all = [...of("SBATCH"), ...readVariables(environment, known), ...of("GLEAN"), ...line].map(
+    (each) => ({ ...each, option: aliases[each.option] ?? each.option }),
+  );
+  const readsOthers = !all.some(({ option }) => option === "ignore-pbs");
+  const problems = [...read.problems, ...(readsOthers ? read.translated : [])];
+  const { settings, notes } = settle(all, problems);
+  for (const note of notes) complain(`note: ${note}`);
+  return settings;
 }
 
-function fromCommandLine(command: Command): Given[] {
-  return [...batchOptions, ...foreignOptions].flatMap(({ name }) => {
+/** Those that commander has found, then those of the words from the first unknown option on. */
+function fromCommandLine(command: Command, words: readonly string[]): [Given[], string[]] {
+  const named = known.flatMap(({ name }) => {
     const option = command.options.find((each) => each.long === `--${name}`);
     const value: unknown = option && command.getOptionValue(option.attributeName());
     if (value === undefined) return [];
-    return [{ option: name, value: typeof value === "string" ? value : "", where: `--${name}` }];
+    return [{ option: name, value: typeof value === "string" ? value : "", text: `--${name}` }];
   });
+  const { found, rest, problems } = parseOptions(words, known);
+  if (problems.length > 0) throw usage(problems.join("\n"));
+  const unknown = found.map(({ shape, text, value }) => ({ option: shape.name, text, value }));
+  const given = [...named, ...unknown].map(({ option, text, value }) => ({
+    option,
+    value,
+    where: text,
+    ignorable: false,
+  }));
+  return [given, [...rest]];
 }
 
 /** A script that mentions the variable gets the folder; other programs need --checkpoint. */
@@ -133,17 +167,27 @@ function requestOf(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): SubmitRequest {
-  const { exported, wait: _wait, parsable: _parsable, workingDirectory, ...rest } = settings;
+  const { arrayTasks, notice, timeLimitMs, stdoutPattern, stderrPattern } = settings;
+  const { ntasks, ...sizes } = sizesOf(settings);
+  const { stdinPattern, openMode } = settings;
   return {
     requestId: randomUuid(),
     submission: {
-      ...rest,
+      ...sizes,
+      ...(ntasks > 1 && { ntasks }),
+      timeLimitMs,
+      arrayTasks,
+      stdoutPattern,
+      stderrPattern,
+      ...(stdinPattern !== null && { stdinPattern }),
+      ...(openMode !== null && { openMode }),
+      notice,
       name,
-      checkpoint: settings.checkpoint || settings.notice !== null || body.includes(folderVariable),
+      checkpoint: settings.checkpoint || notice !== null || body.includes(folderVariable),
       command: { kind: "script", body, args },
-      workingDirectory: resolve(workingDirectory ?? "."),
-      ...readShell(null),
-      environment: exportedEnvironment(exported, environment),
+      workingDirectory: resolve(settings.workingDirectory ?? "."),
+      ...readShell(settings.propagate),
+      environment: exportedEnvironment(settings.exported, environment),
     },
   };
 }

@@ -62,16 +62,43 @@ describe("batch", () => {
     });
   });
 
-  test("lists ignored options in one note", async () => {
+  test("notes each reason to ignore options, and reads the command line as getopt does", async () => {
     const { status, stderr } = await glean(
       "batch",
       "--mail-type=END",
-      world.script("#!/bin/sh\n#SBATCH --hint=compute_bound --newest 1\n"),
+      "--out=x.log",
+      "--tasks-per-node=2",
+      world.script("#!/bin/sh\n#SBATCH --hint=compute_bound --time=1h30m\n"),
+      "argument",
     );
+    expect(stderr.split("\n")).toEqual([
+      "glean: note: ignored job.sh:2: #SBATCH --hint: Gleaner chooses the cores",
+      "glean: note: ignored --mail-type: Gleaner sends no mail: use --wait, or glean queue",
+      "",
+    ]);
     expect(status).toBe(0);
-    expect(stderr).toBe(
-      "glean: note: ignored options that do not apply to functions: job.sh:2: #SBATCH --newest, job.sh:2: #SBATCH --hint, --mail-type\n",
-    );
+    expect(world.submitted()).toMatchObject({
+      stdoutPattern: "x.log",
+      cores: 2,
+      ntasks: 2,
+      timeLimitMs: 5_400_000,
+      submitDirectory: world.home,
+      umask: process.umask(),
+      limits: expect.arrayContaining([expect.stringMatching(/^stack:/)]),
+      command: { args: ["argument"] },
+    });
+  });
+
+  test("tells all refusals of a script at once, a line each", async () => {
+    const name = world.script("#!/bin/sh\n#SBATCH -N 2\n#SBATCH --licenses=a\n#SBATCH --frob\n");
+    const { status, stderr } = await glean("batch", name);
+    expect(stderr.match(/^glean: job\.sh:\d: #SBATCH \S+/gm)).toEqual([
+      "glean: job.sh:4: #SBATCH --frob:",
+      "glean: job.sh:2: #SBATCH -N",
+      "glean: job.sh:3: #SBATCH --licenses",
+    ]);
+    expect(status).toBe(2);
+    expect(await glean("batch", "-N1", "--ignore=licenses", name)).toMatchObject({ status: 2 });
   });
 
   test.each<[string, string[], RegExp]>([
@@ -79,8 +106,12 @@ describe("batch", () => {
     ["a folder", ["."], /\. is a directory: name a script/],
     ["no #!", ["plain.sh"], /plain\.sh: This does not look like a batch script\. The first line/],
     ["too large", ["large.sh"], /large\.sh is larger than 4194304 bytes/],
-    ["a bad directive", ["bad.sh"], /bad\.sh:3: #GLEAN: unknown option --cpu; did you mean --/],
-    ["two nodes", ["-N", "2", "good.sh"], /--nodes "2": a function is one task on one node/],
+    [
+      "a bad directive",
+      ["bad.sh"],
+      /bad\.sh:3: #GLEAN --cpu: the option is ambiguous: write one of --cpu/,
+    ],
+    ["two nodes", ["-N", "2", "good.sh"], /--nodes "2": a function runs on one node/],
     ["a bad time", ["-t", "soon", "good.sh"], /--time: invalid time "soon"/],
     [
       "a limited array",
@@ -92,7 +123,11 @@ describe("batch", () => {
       ["--wrap", "id", "good.sh"],
       /--wrap and a script are mutually exclusive/,
     ],
-    ["an unknown option", ["--frobnicate", "good.sh"], /unknown option '--frobnicate'/],
+    [
+      "an unknown option",
+      ["--frobnicate", "good.sh"],
+      /--frobnicate: sbatch has no such option; did you mean --/,
+    ],
     ["a missing value", ["--mem"], /option '--mem <SIZE>' argument missing/],
     ["empty input", [], /stdin: the script is empty/],
   ])(

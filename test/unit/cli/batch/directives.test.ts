@@ -1,15 +1,12 @@
-// Directives in scripts: where they are searched, how they are parsed, and which of sbatch's
-// options are refused.
+// Directives in scripts: where they are searched, and how they are parsed.
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { readDirectives, splitWords } from "../../../../src/cli/batch/directives.js";
-import { foreignOptions, judgeForeign } from "../../../../src/cli/batch/foreign-options.js";
-import { batchOptions, settle } from "../../../../src/cli/batch/options.js";
+import { sbatchOptions } from "../../../../src/cli/batch/sbatch-options.js";
 import { whyNoScript } from "../../../../src/cli/batch/script.js";
-import { GleanerError } from "../../../../src/model/errors.js";
 
-const shapes = { GLEAN: batchOptions, SBATCH: [...batchOptions, ...foreignOptions] };
+const shapes = { GLEAN: sbatchOptions, SBATCH: sbatchOptions };
 const read = (script: string) => readDirectives(script, "job.sh", shapes);
 const options = (script: string) => read(script).known.map(({ option, value }) => [option, value]);
 
@@ -22,8 +19,13 @@ describe("directives are found", () => {
       ["time", "5"],
     ]);
   });
-  test("only at the start of a line, and as a word of its own", () =>
-    expect(options("#!/bin/sh\n #SBATCH -c 2\n##SBATCH -c 3\n#SBATCHES -c 4\n")).toEqual([]));
+  test("only at the start of a line", () =>
+    expect(options("#!/bin/sh\n #SBATCH -c 2\n##SBATCH -c 3\n#sbatch -c 4\n")).toEqual([]));
+  test("as sbatch finds them: without a space, and with the old word", () =>
+    expect(options("#!/bin/sh\n#SBATCH--mem=2G\n#SLURM -c 2\n")).toEqual([
+      ["mem", "2G"],
+      ["cpus-per-task", "2"],
+    ]));
   test("in the last line even without a newline", () =>
     expect(options("#!/bin/sh\n#SBATCH -c 2")).toEqual([["cpus-per-task", "2"]]));
 });
@@ -41,96 +43,64 @@ describe("the reader", () => {
     ]));
 
   test.each([
-    ["#GLEAN --tim=5", "job.sh:2: #GLEAN: unknown option --tim; did you mean --time?"],
-    ["#GLEAN --partition=x", /^job\.sh:2: #GLEAN: unknown option --partition; did you mean --/],
-    ["#SBATCH --mem", "job.sh:2: #SBATCH --mem: missing value: write it after the option"],
-    ["#SBATCH job.sh", /job\.sh:2: #SBATCH: "job\.sh" is not an option/],
-    ["#SBATCH -J 'x", "job.sh:2: #SBATCH: unclosed quote ': close it"],
-    ["#SBATCH --wait=5", 'job.sh:2: #SBATCH --wait: the option takes no value: remove "5"'],
-  ])("%s", (line, sentence) => expect(() => read(`#!/bin/sh\n${line}\n`)).toThrow(sentence));
+    ["--depend=afterok:1", ["dependency", "afterok:1"]],
+    ["--out x.log", ["output", "x.log"]],
+    ["--tasks-per-node=4", ["tasks-per-node", "4"]],
+    ["--spread", ["spread-job", ""]],
+    ["-HJname", ["hold", ""], ["job-name", "name"]],
+    ["-n4 -N1", ["ntasks", "4"], ["nodes", "1"]],
+    ["-o=x", ["output", "=x"]],
+    ["--exclusive --nice=5", ["exclusive", ""], ["nice", "5"]],
+    ["-k --mem 1G", ["no-kill", ""], ["mem", "1G"]],
+  ])("resolves %s as getopt_long does", (line, ...expected) =>
+    expect(options(`#!/bin/sh\n#SBATCH ${line}\n`)).toEqual(expected),
+  );
 
-  test("returns an option of a newer Slurm as unknown, with its value", () => {
-    const { known, unknown } = read("#!/bin/sh\n#SBATCH --brand-new thing -c 3\n");
-    expect(unknown).toEqual([expect.objectContaining({ option: "--brand-new" })]);
-    expect(known).toEqual([expect.objectContaining({ option: "cpus-per-task", value: "3" })]);
+  test.each([
+    ["#SBATCH --mem", "job.sh:2: #SBATCH --mem: missing value: write it after the option"],
+    ["#SBATCH job.sh", /job\.sh:2: #SBATCH job\.sh: not an option/],
+    ["#SBATCH -J 'x", "job.sh:2: #SBATCH: unclosed quote: close it"],
+    ["#SBATCH --wait=5", /^job\.sh:2: #SBATCH --wait: the option takes no value/],
+    ["#SBATCH --gpu=1", /^job\.sh:2: #SBATCH --gpu: the option is ambiguous: write one of --gpu-b/],
+    ["#SBATCH --workdir=x", /^job\.sh:2: #SBATCH --workdir: sbatch has no such option; did you/],
+    ["#SBATCH hetjob", /^job\.sh:2: #SBATCH hetjob: a function runs on one node/],
+  ])("%s is a problem", (line, sentence) =>
+    expect(read(`#!/bin/sh\n${line}\n`).problems).toEqual([
+      typeof sentence === "string" ? sentence : expect.stringMatching(sentence),
+    ]),
+  );
+
+  test("finds every problem, and the lines of other systems", () => {
+    const { problems, translated } = read(
+      "#!/bin/sh\n#SBATCH --one\n#PBS -l nodes=2\n#SBATCH --two --mem\n",
+    );
+    expect(problems.map((each) => each.slice(0, 24))).toEqual([
+      "job.sh:2: #SBATCH --one:",
+      "job.sh:4: #SBATCH --two:",
+      "job.sh:4: #SBATCH --mem:",
+    ]);
+    expect(translated).toEqual([expect.stringMatching(/^job\.sh:3: #PBS: sbatch translates/)]);
   });
 
   test("reads quoted words back unchanged", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ minLength: 1 })), (words) => {
         const text = words.map((word) => `"${word.replace(/["\\]/g, "\\$&")}"`).join(" ");
-        expect(splitWords(text, "here")).toEqual(words);
+        expect(splitWords(text)).toEqual(words);
       }),
     );
   });
 
-  test("turns any text after #SBATCH into directives or one sentence with file and line", () => {
+  test("turns any text after #SBATCH into directives or problems with file and line", () => {
     fc.assert(
       fc.property(
         fc.string().filter((text) => !text.includes("\n")),
         (text) => {
-          try {
-            read(`#!/bin/sh\n#SBATCH ${text}\n`);
-          } catch (error) {
-            expect(error).toBeInstanceOf(GleanerError);
-            expect((error as Error).message).toMatch(/^job\.sh:2: #SBATCH/);
-          }
+          for (const problem of read(`#!/bin/sh\n#SBATCH ${text}\n`).problems)
+            expect(problem).toMatch(/^job\.sh:2: #SBATCH/);
         },
       ),
     );
-  });
-});
-
-describe("the effect of directives", () => {
-  test("is that later ones override earlier ones, and --mem and --mem-per-cpu each other", () => {
-    const settings = settle([
-      { option: "mem", value: "1G", where: "a" },
-      { option: "mem-per-cpu", value: "100", where: "b" },
-      { option: "cpus-per-task", value: "2", where: "a" },
-      { option: "cpus-per-task", value: "3", where: "b" },
-    ]);
-    expect(settings).toMatchObject({ memoryMb: null, memoryPerCoreMb: 100, cores: 3 });
-  });
-  test("includes that an invalid value is refused even if another option overrides it", () =>
-    expect(() =>
-      settle([
-        { option: "mem", value: "lots", where: "job.sh:3: #SBATCH --mem" },
-        { option: "mem", value: "1G", where: "--mem" },
-      ]),
-    ).toThrow(/^job\.sh:3: #SBATCH --mem: invalid memory size "lots"/));
-});
-
-describe("sbatch's other options", () => {
-  test.each([
-    ["nodes", "1"],
-    ["nodes", "1-1"],
-    ["ntasks", "1"],
-    ["partition", "debug"],
-  ])("--%s=%s changes nothing", (option, value) =>
-    expect(judgeForeign(option, value, "x")).toBeNull(),
-  );
-  test.each(["mail-type", "exclusive", "hint"])("--%s is ignored with a note", (option) =>
-    expect(judgeForeign(option, "x", "job.sh:2: #SBATCH")).toBe("job.sh:2: #SBATCH"),
-  );
-  test.each([
-    ["nodes", "2"],
-    ["ntasks", "8"],
-    ["mem-per-gpu", "4G"],
-    ["dependency", "afterok:1"],
-    ["constraint", "avx512"],
-    ["no-requeue", ""],
-    ["hold", ""],
-  ])("--%s=%s is refused with its place", (option, value) =>
-    expect(() => judgeForeign(option, value, "job.sh:2: #SBATCH")).toThrow(
-      /^job\.sh:2: #SBATCH.*(remove it|sbatch)/,
-    ),
-  );
-  test("appear in one table only, and no short form twice", () => {
-    const all = [...batchOptions, ...foreignOptions];
-    const names = all.map(({ name }) => name);
-    const shorts = all.flatMap(({ short }) => short ?? []);
-    expect(new Set(names).size).toBe(names.length);
-    expect(new Set(shorts).size).toBe(shorts.length);
   });
 });
 

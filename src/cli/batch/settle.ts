@@ -1,0 +1,73 @@
+// Settles which value of each option counts, and collects everything that is wrong with those.
+
+import { GleanerError } from "../../model/errors.js";
+import { quoted } from "../values.js";
+import { groupOf, judgeForeign, overrideOf } from "./foreign-options.js";
+import { type BatchSettings, batchOptions, settingsFrom } from "./options.js";
+import { whySeveralNodes } from "./sizes.js";
+
+/** An option from the command line, a directive or a variable. */
+export interface Given {
+  readonly option: string;
+  readonly value: string;
+  /** Names it in messages: `job.sh:3: #SBATCH --mem`. */
+  readonly where: string;
+  /** Whether `--ignore` leaves it out. */
+  readonly ignorable: boolean;
+}
+
+export interface Settled {
+  readonly settings: BatchSettings;
+  readonly notes: readonly string[];
+}
+
+/**
+ * The last one counts of options that replace each other, and only that one is judged. Throws
+ * BAD_REQUEST with a line for each refusal, after those of `problems`.
+ */
+export function settle(given: readonly Given[], problems: readonly string[] = []): Settled {
+  const ignored = new Set(
+    given.filter(({ option }) => option === "ignore").flatMap(({ value }) => value.split(",")),
+  );
+  const counting = new Map<string, Given>();
+  for (const each of given)
+    if (!(each.ignorable && ignored.has(each.option))) {
+      counting.delete(groupOf(each.option));
+      counting.set(groupOf(each.option), each);
+    }
+  const wrong = [...problems];
+  const notes = new Map<string, string[]>();
+  const set: Given[] = [];
+  for (const each of counting.values()) {
+    const { option, value, where } = each;
+    if (batchOptions.some(({ name }) => name === option)) {
+      set.push(each);
+      continue;
+    }
+    const verdict = judgeForeign(option, value);
+    if (verdict === null) continue;
+    if ("note" in verdict) notes.set(verdict.note, [...(notes.get(verdict.note) ?? []), where]);
+    else wrong.push(refusal(each, verdict.refuse));
+  }
+  const settings = settingsFrom(set, (each, thrown) => wrong.push(invalid(each, thrown)));
+  const spread = whySeveralNodes(settings);
+  if (spread !== null) wrong.push(spread);
+  if (wrong.length > 0) throw new GleanerError("BAD_REQUEST", wrong.join("\n"));
+  return {
+    settings,
+    notes: [...notes].map(([why, places]) => `ignored ${places.join(", ")}: ${why}`),
+  };
+}
+
+function refusal({ option, value, where, ignorable }: Given, why: string): string {
+  const shown = value === "" ? where : `${where} ${quoted(value)}`;
+  const instead = ignorable
+    ? `override it with ${overrideOf(option)}, or submit the script with sbatch`
+    : "omit it, or submit the script with sbatch";
+  return `${shown}: ${why}: ${instead}`;
+}
+
+function invalid({ option, ignorable }: Given, thrown: unknown): string {
+  if (!(thrown instanceof GleanerError)) throw thrown;
+  return ignorable ? `${thrown.message} (override it with --${option})` : thrown.message;
+}

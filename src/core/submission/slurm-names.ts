@@ -1,0 +1,77 @@
+// The variables that Slurm sets for a batch job of one node, as far as a function has their like.
+
+import { type ArrayTasks, runsOf, taskCount } from "../../model/array-tasks.js";
+import { type InvocationId, maxSlurmJobId, type NodeName } from "../../model/ids.js";
+import type { Invocation, Submission } from "../../model/invocation.js";
+
+export function slurmNames(
+  invocation: Invocation,
+  submission: Submission,
+  node: NodeName,
+): Record<string, string> {
+  const { cores, owner, startedAtMs, timeLimitMs } = invocation;
+  const { ntasks = 1, submitHost } = submission;
+  const id = String(jobIdFor(invocation.id));
+  const startedAt = Math.floor((startedAtMs ?? 0) / 1_000);
+  return {
+    ENVIRONMENT: "BATCH",
+    SLURM_JOB_ID: id,
+    SLURM_JOBID: id,
+    SLURM_JOB_NAME: invocation.name,
+    SLURM_JOB_UID: String(owner.uid),
+    SLURM_JOB_USER: owner.user,
+    SLURM_JOB_GID: String(owner.gid),
+    ...both("NODELIST", node),
+    SLURM_JOB_NUM_NODES: "1",
+    SLURM_NNODES: "1",
+    SLURM_NTASKS: String(ntasks),
+    SLURM_NPROCS: String(ntasks),
+    SLURM_TASKS_PER_NODE: String(ntasks),
+    SLURM_CPUS_PER_TASK: String(Math.max(1, Math.floor(cores / ntasks))),
+    SLURM_CPUS_ON_NODE: String(cores),
+    SLURM_JOB_CPUS_PER_NODE: String(cores),
+    SLURM_MEM_PER_NODE: String(invocation.memoryMb),
+    SLURM_NODEID: "0",
+    SLURM_PROCID: "0",
+    SLURM_LOCALID: "0",
+    SLURM_GTIDS: "0",
+    SLURM_SUBMIT_DIR: submission.submitDirectory ?? submission.workingDirectory,
+    ...(submitHost === undefined ? {} : { SLURM_SUBMIT_HOST: submitHost }),
+    ...(startedAtMs === null
+      ? {}
+      : {
+          SLURM_JOB_START_TIME: String(startedAt),
+          SLURM_JOB_END_TIME: String(startedAt + Math.ceil(timeLimitMs / 1_000)),
+        }),
+    SLURMD_NODENAME: node,
+    ...arrayNames(invocation, submission.arrayTasks),
+  };
+}
+
+const both = (name: string, value: string): Record<string, string> => ({
+  [`SLURM_${name}`]: value,
+  [`SLURM_JOB_${name}`]: value,
+});
+
+/** Added to small ids, which earlier versions gave: the sum is the id of nothing else. */
+const smallIdsFrom = 2 ** 31;
+
+/** The id as Slurm's commands may get to see it: that of no job, whatever Gleaner's is. */
+const jobIdFor = (id: InvocationId): number => (id > maxSlurmJobId ? id : smallIdsFrom + id);
+
+function arrayNames(
+  { arrayJobId, arrayTaskId }: Invocation,
+  tasks: ArrayTasks | null,
+): Record<string, string> {
+  if (arrayJobId === null || arrayTaskId === null) return {};
+  const runs = runsOf(tasks ?? [arrayTaskId]);
+  const ends = runs.map(({ task, count, step }) => task + (count - 1) * step);
+  return {
+    SLURM_ARRAY_JOB_ID: String(jobIdFor(arrayJobId)),
+    SLURM_ARRAY_TASK_ID: String(arrayTaskId),
+    SLURM_ARRAY_TASK_COUNT: String(taskCount(tasks ?? [arrayTaskId])),
+    SLURM_ARRAY_TASK_MIN: String(Math.min(...runs.map(({ task }) => task))),
+    SLURM_ARRAY_TASK_MAX: String(Math.max(...ends)),
+    SLURM_ARRAY_TASK_STEP: String(runs.length === 1 ? runs[0]!.step : 1),
+  };
+}

@@ -1,0 +1,113 @@
+// Which value of an option counts, and which options of sbatch are accepted, noted and refused.
+
+import { describe, expect, test } from "@jest/globals";
+import { judgeForeign } from "../../../../src/cli/batch/foreign-options.js";
+import { batchOptions } from "../../../../src/cli/batch/options.js";
+import { aliases, sbatchOptions } from "../../../../src/cli/batch/sbatch-options.js";
+import { type Given, settle } from "../../../../src/cli/batch/settle.js";
+import { sizesOf } from "../../../../src/cli/batch/sizes.js";
+import { readVariables } from "../../../../src/cli/batch/variables.js";
+
+/** `--mem=1G` of line 2, line 3 and so on of a script; a word that begins with ! is not of it. */
+const given = (...words: string[]): Given[] =>
+  words.map((word, at) => {
+    const [option, value = ""] = word.replace(/^!?--/, "").split("=");
+    const where = word.startsWith("!") ? `--${option}` : `job.sh:${at + 2}: #SBATCH --${option}`;
+    return { option: option!, value, where, ignorable: !word.startsWith("!") };
+  });
+const settings = (...words: string[]) => settle(given(...words)).settings;
+const refusals = (...words: string[]): string[] => {
+  try {
+    settle(given(...words));
+    return [];
+  } catch (error) {
+    return (error as Error).message.split("\n");
+  }
+};
+
+describe("the value that counts", () => {
+  test("is the last one, also of options that replace each other", () => {
+    const last = settings(
+      "--mem=1G",
+      "--mem-per-cpu=100",
+      "--cpus-per-task=2",
+      "!--cpus-per-task=3",
+    );
+    expect(sizesOf(last)).toMatchObject({ memoryMb: null, memoryPerCoreMb: 100, cores: 3 });
+  });
+  test("is the only one that is judged", () => {
+    expect(refusals("--mem=lots", "--nodes=4", "--no-requeue", "!--mem=1G", "!--nodes=1")).toEqual([
+      expect.stringMatching(
+        /--no-requeue: an evicted function runs again: override it with --requeue/,
+      ),
+    ]);
+    expect(refusals("--no-requeue", "!--requeue")).toEqual([]);
+  });
+  test("is told with all others that are wrong, each with its place and what overrides it", () =>
+    expect(refusals("--nodes=2", "--licenses=a:1", "--mem=lots", "--time=soon")).toEqual([
+      'job.sh:2: #SBATCH --nodes "2": a function runs on one node: override it with --nodes=1, or submit the script with sbatch',
+      'job.sh:3: #SBATCH --licenses "a:1": only Slurm counts licenses: override it with --ignore=licenses, or submit the script with sbatch',
+      expect.stringMatching(
+        /^job\.sh:4: #SBATCH --mem: invalid memory size .*\(override it with --mem\)$/,
+      ),
+      expect.stringMatching(
+        /^job\.sh:5: #SBATCH --time: invalid time .*\(override it with --time\)$/,
+      ),
+    ]));
+  test("can be left out with --ignore", () => {
+    expect(refusals("--licenses=a", "--begin=now", "!--ignore=licenses,begin")).toEqual([]);
+    expect(refusals("!--licenses=a", "!--ignore=licenses")).toHaveLength(1);
+  });
+});
+
+describe("sbatch's options", () => {
+  test("are all known: each has an effect or a verdict", () => {
+    for (const { name } of sbatchOptions) {
+      if (batchOptions.some((own) => own.name === name) || aliases[name] !== undefined) continue;
+      expect(() => judgeForeign(name, "1")).not.toThrow();
+    }
+  });
+  test.each(["--nodes=1", "--nodes=1-4", "--partition=debug", "--requeue", "--nice=5"])(
+    "%s changes nothing",
+    (word) => expect(settle(given(word)).notes).toEqual([]),
+  );
+  test("are noted with a reason that is said once", () =>
+    expect(settle(given("--mail-type=END", "--exclusive", "--mail-user=a")).notes).toEqual([
+      "ignored job.sh:2: #SBATCH --mail-type, job.sh:4: #SBATCH --mail-user: Gleaner sends no mail: use --wait, or glean queue",
+      "ignored job.sh:3: #SBATCH --exclusive: a function has the cores of -c, not the whole node",
+    ]));
+  test.each(["--container=x", "--dependency=afterok:1", "--constraint=avx", "--hold", "--wrap=x"])(
+    "%s is refused",
+    (word) => expect(refusals(word)).toHaveLength(1),
+  );
+});
+
+describe("tasks on one node", () => {
+  test.each([
+    [["--ntasks=8"], { cores: 8, ntasks: 8 }],
+    [["--ntasks-per-node=4", "--cpus-per-task=2"], { cores: 8, ntasks: 4 }],
+    [["--ntasks=4", "--overcommit"], { cores: 1, ntasks: 4 }],
+    [["--ntasks=2", "--gpus-per-task=2"], { cores: 2, gpus: 4 }],
+    [["--gpus=2", "--cpus-per-gpu=6", "--mem-per-gpu=4G"], { cores: 12, memoryMb: 8192 }],
+    [["--mincpus=4"], { cores: 4, ntasks: 1 }],
+  ])("%j", (words, expected) => expect(sizesOf(settings(...words))).toMatchObject(expected));
+  test("are refused if they need several", () =>
+    expect(refusals("--ntasks=8", "--ntasks-per-node=4")).toEqual([
+      expect.stringMatching(/needs several nodes/),
+    ]));
+});
+
+test("variables are those of sbatch; GLEAN_ counts more, and no is no", () => {
+  const environment = {
+    SBATCH_TIMELIMIT: "5",
+    GLEAN_TIMELIMIT: "6",
+    SBATCH_OVERCOMMIT: "no",
+    SBATCH_WAIT: "1",
+    SBATCH_FOO: "x",
+  };
+  expect(readVariables(environment, sbatchOptions)).toEqual([
+    { option: "time", value: "5", where: "$SBATCH_TIMELIMIT", ignorable: true },
+    { option: "wait", value: "", where: "$SBATCH_WAIT", ignorable: true },
+    { option: "time", value: "6", where: "$GLEAN_TIMELIMIT", ignorable: true },
+  ]);
+});
