@@ -12,6 +12,8 @@ import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
 import { authorityHandlers } from "./api/authority.js";
 import { billingHandlers } from "./api/billing.js";
 import { blobHandlers } from "./api/blobs.js";
+import { serveCallConnections } from "./api/calls/connections.js";
+import { answerOne } from "./api/calls/synchronous.js";
 import { callHandlers, checkHandlers } from "./api/calls.js";
 import { clusterHandlers } from "./api/cluster.js";
 import { debuggingHandlers } from "./api/debugging.js";
@@ -88,6 +90,7 @@ export async function apiServer(
     ...authorityHandlers({ store, accounts, epochs, audit }),
   };
   register(server, handlers);
+  serveCallConnections(server, (caller, asked, gone) => answerOne(common, caller, asked, gone));
   const minWarm = minWarmOf(config, common, log);
   server.addHook("onListen", async () => minWarm.start(warmAfterMs));
   server.addHook("onClose", async () => minWarm.stop());

@@ -15,6 +15,8 @@ export class Strangers {
   private readonly open = new Map<string, Socket>();
   /** Unauthenticated connections by address with their times, the oldest first. */
   private readonly waiting = new Map<string, Map<string, number>>();
+  /** How many requests of authenticated connections are in progress. */
+  private readonly proofs = new Map<string, number>();
   private count = 0;
 
   /** Beyond `most`, the address with the most connections loses one. */
@@ -31,13 +33,20 @@ export class Strangers {
     });
   }
 
-  /** Marks the peer as authenticated. Returns a function that revokes this until its next proof. */
+  /**
+   * Marks the peer as authenticated. Returns a function that revokes this until its next proof, if
+   * no other one is in force.
+   */
   proved(peer: Peer): () => void {
     const key = keyOf(peer);
     const source = peer.remoteAddress ?? "";
     this.remove(source, key);
+    this.proofs.set(key, (this.proofs.get(key) ?? 0) + 1);
     return () => {
-      if (this.open.has(key)) this.add(source, key);
+      const left = this.proofs.get(key)! - 1;
+      if (left > 0) this.proofs.set(key, left);
+      else this.proofs.delete(key);
+      if (left === 0 && this.open.has(key)) this.add(source, key);
     };
   }
 

@@ -86,7 +86,7 @@ export function understand(address: Peer, { status, body, isContent, length }: A
 }
 
 /** A newer daemon may use an unknown code; its status still tells the kind. */
-function knownCode(code: string, status: number): ErrorCode {
+export function knownCode(code: string, status: number): ErrorCode {
   if (typeof statusOf(code as ErrorCode) === "number") return code as ErrorCode;
   return status < 500 ? "BAD_REQUEST" : "PROTOCOL";
 }

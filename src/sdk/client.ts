@@ -47,6 +47,7 @@ import type {
 } from "../wire/api/types.js";
 import { FunctionsClient } from "./functions/client.js";
 import { type Content, type Exchange, exchange } from "./http.js";
+import { Lines } from "./line/lines.js";
 import { repeated } from "./repeat.js";
 import { type TokenOptions, Tokens } from "./tokens.js";
 
@@ -73,10 +74,13 @@ export class GleanerClient {
   readonly functions: FunctionsClient;
   private readonly options: TokenOptions;
   private readonly tokens: Tokens;
+  private readonly lines: Lines | null;
 
-  constructor(options: TokenOptions) {
+  /** `keepsLine`: calls share one connection that stays open, as programs want that call often. */
+  constructor(options: TokenOptions, { keepsLine = false } = {}) {
     this.options = options;
     this.tokens = new Tokens(options);
+    this.lines = keepsLine ? new Lines(options.address, this.tokens) : null;
     this.functions = new FunctionsClient((what) => this.send(what));
   }
 
@@ -117,10 +121,11 @@ export class GleanerClient {
    */
   call(request: CallRequest, signal?: AbortSignal): Promise<CalledAnswer> {
     const timeoutMs = (request.waitMs ?? 0) + waitSlackMs;
-    return repeated((isAgain) => {
-      const fresh = request.fresh === true && !isAgain;
+    return repeated(async (isAgain) => {
+      const asked = { ...request, fresh: request.fresh === true && !isAgain };
       const limits = { timeoutMs, signal, keepsConnection: true };
-      return this.post<"call">("/v1/calls", { ...request, fresh }, limits);
+      const answered = await this.lines?.call(asked, limits);
+      return answered ?? this.post<"call">("/v1/calls", asked, limits);
     }, unsure("call"));
   }
   /** Calls a function once for each input; the tasks are numbered as the inputs are. */

@@ -118,8 +118,11 @@ interface Conversation {
   readonly peer: Endpoint;
 }
 
-/** Imported on demand: loading node:tls takes longer than a whole request. */
-async function open({ host, port, tls }: Address): Promise<Socket> {
+/**
+ * Imported on demand: loading node:tls takes longer than a whole request.
+ * @internal
+ */
+export async function open({ host, port, tls }: Address): Promise<Socket> {
   if (tls === undefined) return connect(port, host);
   const [{ connect: connectTls }, { readFileSync }] = await Promise.all([
     import("node:tls"),

@@ -9,7 +9,7 @@ import { answerText, payloadOf, payloadText } from "../../wire/api/shapes/calls.
 import type { AnswerOf, AskedOf } from "../../wire/api/types.js";
 import { admitBundle, type BundleParts } from "../functions/bundles.js";
 import { acceptCalls, type CallRoutes, requireWorkers } from "./calls/accepting.js";
-import { answerOne, awaited } from "./calls/synchronous.js";
+import { type Answered, actOf, answerOne, awaited } from "./calls/synchronous.js";
 import { accept, type InvocationRoutes } from "./invocations.js";
 import { listAnswers, listOutcomes } from "./outcomes.js";
 import { type Caller, goneSignal } from "./server/caller.js";
@@ -24,9 +24,10 @@ type CallHandlers = Pick<
 export function callHandlers(deps: CallRoutes): CallHandlers {
   return {
     call: async ({ caller, body, request, reply }) => {
-      const answered = await answerOne(deps, caller, body, goneSignal(reply));
-      request.act = { action: "submit", subject: String(answered.id), detail: body.function };
-      return answered;
+      const asked = { ...body, input: payloadOf(body.input) };
+      const answered = await answerOne(deps, caller, asked, goneSignal(reply));
+      request.act = actOf(answered, body);
+      return inText(answered);
     },
     map: async ({ caller, body, request }) => {
       const { requestId, timeLimitMs } = body;
@@ -78,6 +79,11 @@ async function inputOf(
   return packed === null ? null : packedInputs.read(packed, id - arrayJobId);
 }
 
+const inText = ({ id, invocation, answer }: Answered): AnswerOf<"call"> => ({
+  ...{ id, invocation },
+  answer: answer === null ? null : answerText(answer),
+});
+
 /** A call that loads what is about to be deployed. */
 export function checkHandlers(
   deps: InvocationRoutes & BundleParts,
@@ -95,7 +101,7 @@ export function checkHandlers(
       const accepted = await accept(deps, caller, { requestId, submission, inputs });
       request.act = { action: "submit", subject: String(accepted.id), detail: submission.name };
       if (waitMs === 0) return { id: accepted.id, invocation: null, answer: null };
-      return awaited(deps, accepted, waitMs, goneSignal(reply));
+      return inText(await awaited(deps, accepted, waitMs, goneSignal(reply)));
     },
   };
 }

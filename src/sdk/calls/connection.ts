@@ -142,7 +142,7 @@ type Asked = Omit<CallRequest, "waitMs">;
 
 /** A connection to the gleanerd that the configuration names. Rejects with CONFIG. */
 export async function connect(options: ConnectOptions = {}): Promise<Connection> {
-  return new Connection(new GleanerClient(await optionsOf(options)));
+  return new Connection(new GleanerClient(await optionsOf(options), { keepsLine: true }));
 }
 
 async function optionsOf({ configFile, address, munge }: ConnectOptions): Promise<TokenOptions> {

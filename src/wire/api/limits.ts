@@ -53,3 +53,5 @@ export const maxAuditListed = 10_000;
 export const maxWaitMs = 60_000;
 /** The logs of calls in one answer; each has at most 65 kB. */
 export const maxLogsListed = 50;
+/** The numbers that a client gives its calls on one connection. */
+export const maxCallNumber = 2 ** 32 - 1;

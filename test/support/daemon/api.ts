@@ -2,12 +2,14 @@
 // operator.
 
 import { mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { nowMs } from "../../../src/clock.js";
+import type { CallServing } from "../../../src/daemon/api/calls/connection.js";
+import { serveCallConnections } from "../../../src/daemon/api/calls/connections.js";
 import { type Handlers, register } from "../../../src/daemon/api/server/register.js";
 import { createServer } from "../../../src/daemon/api/server/server.js";
 import type { Act } from "../../../src/daemon/auth/audit.js";
@@ -28,6 +30,8 @@ export class TestApi {
   readonly #secrets = Secrets.load(join(this.#folder, "key"));
   readonly #server: FastifyInstance;
 
+  readonly #sockets = new Set<Socket>();
+
   private constructor() {
     this.#server = createServer({
       ...stubAuthority,
@@ -40,9 +44,12 @@ export class TestApi {
     });
   }
 
-  static async open(handlers: Partial<Handlers>): Promise<TestApi> {
+  /** With `answer`, also connections that carry many calls. */
+  static async open(handlers: Partial<Handlers>, answer?: CallServing["answer"]): Promise<TestApi> {
     const api = new TestApi();
     register(api.#server, handlers);
+    if (answer !== undefined) serveCallConnections(api.#server, answer);
+    api.#server.server.on("connection", (socket) => api.#sockets.add(socket));
     await api.#server.listen({ host: "127.0.0.1", port: 0 });
     return api;
   }
@@ -52,13 +59,22 @@ export class TestApi {
     rmSync(this.#folder, { recursive: true });
   }
 
+  onConnection(happened: () => void): void {
+    this.#server.server.on("connection", happened);
+  }
+
+  /** Those that are open now, also after an upgrade. */
+  breakConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   get port(): number {
     return (this.#server.server.address() as AddressInfo).port;
   }
 
   /** The user is called u1000 for uid 1000. */
-  tokenOf(uid: number): string {
-    return this.#secrets.issueToken({ uid, gid: uid, user: `u${uid}` }, nowMs() + 60_000);
+  tokenOf(uid: number, validMs = 60_000): string {
+    return this.#secrets.issueToken({ uid, gid: uid, user: `u${uid}` }, nowMs() + validMs);
   }
 
   /** GET, or POST of a body. */

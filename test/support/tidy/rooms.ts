@@ -34,7 +34,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     executors: ["auth", "invocations", "records", "state"],
     capacity: ["executors", "invocations", "records", "state"],
     "api/server": ["api", "auth"],
-    "api/calls": ["api", "api/server", "functions", "invocations", "state"],
+    "api/calls": ["api", "api/server", "auth", "functions", "invocations", "state"],
     "api/maps": ["api", "api/calls", "api/server", "functions"],
     api: [
       "api/calls",

@@ -3,10 +3,11 @@
 
 import { nowMs } from "../../../clock.js";
 import { digestOf } from "../../../core/submission/digest.js";
-import { isStored } from "../../../model/call.js";
-import { newInvocation } from "../../../model/invocation.js";
-import { answerText, payloadOf } from "../../../wire/api/shapes/calls.js";
-import type { AnswerOf, AskedOf } from "../../../wire/api/types.js";
+import { type CallAnswer, isStored, type Payload } from "../../../model/call.js";
+import type { InvocationId } from "../../../model/ids.js";
+import { type Invocation, newInvocation } from "../../../model/invocation.js";
+import type { AskedOf } from "../../../wire/api/types.js";
+import type { Act } from "../../auth/audit.js";
 import { record } from "../../invocations/call-records.js";
 import { UnrecordedCall } from "../../state/unrecorded.js";
 import { type Accepted, admitted } from "../invocations.js";
@@ -18,7 +19,15 @@ const maxUnrecorded = 4_000;
 /** The terms travel with the order, too: the executor keeps them in a voucher. */
 const maxTermsBytes = 64 * 1024;
 
-type Answered = AnswerOf<"call">;
+/** One call, with its input as bytes. */
+export type AskedCall = Omit<AskedOf<"call", "body">, "input"> & { readonly input: Payload };
+
+export interface Answered {
+  readonly id: InvocationId;
+  /** null if the request did not wait. */
+  readonly invocation: Invocation | null;
+  readonly answer: CallAnswer | null;
+}
 
 /**
  * Without waitMs resolves once the call is durable; with it once the call has ended, or with a
@@ -27,10 +36,10 @@ type Answered = AnswerOf<"call">;
 export async function answerOne(
   deps: CallRoutes,
   caller: Caller,
-  { waitMs, input, fresh, ...rest }: AskedOf<"call", "body">,
+  { waitMs, input, fresh, ...rest }: AskedCall,
   signal: AbortSignal,
 ): Promise<Answered> {
-  const asked = { ...rest, inputs: [payloadOf(input)], tasks: null };
+  const asked = { ...rest, inputs: [input], tasks: null };
   // What was sent before may be on record, where only the store finds it.
   const isFull = deps.live.unrecorded.size >= maxUnrecorded;
   const isKept = waitMs === 0 || !fresh || asked.inputs.some(isStored) || isFull;
@@ -85,6 +94,13 @@ async function begin(
   return call;
 }
 
+/** For the audit log. */
+export const actOf = ({ id }: Answered, asked: Pick<AskedCall, "function">): Act => ({
+  action: "submit",
+  subject: String(id),
+  detail: asked.function,
+});
+
 const notAwaited = ({ id }: Pick<Accepted, "id">): Answered => ({
   id,
   invocation: null,
@@ -94,7 +110,7 @@ const notAwaited = ({ id }: Pick<Accepted, "id">): Answered => ({
 const answerFrom = (
   id: Accepted["id"],
   { invocation, answer }: NonNullable<UnrecordedCall["ended"]>,
-): Answered => ({ id, invocation, answer: answer === null ? null : answerText(answer) });
+): Answered => ({ id, invocation, answer });
 
 /** The call as it is at its end, or after `waitMs`. */
 export async function awaited(
@@ -106,9 +122,5 @@ export async function awaited(
   await waiters.untilEnded({ kind: "invocation", id }, waitMs, signal);
   const [invocation] = await store.listInvocations({ ids: [id], limit: 1 });
   const answer = await store.answerOf(id);
-  return {
-    id,
-    invocation: invocation ?? null,
-    answer: answer === null ? null : answerText(answer),
-  };
+  return { id, invocation: invocation ?? null, answer };
 }

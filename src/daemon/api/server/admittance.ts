@@ -1,6 +1,7 @@
 // The limits that a request must pass once its user is known: on its connection, its turn, and the
 // memory for a large body.
 
+import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Semaphore, UserSemaphores } from "../../../limits/semaphore.js";
 import { Connections, maxConnections } from "./connections.js";
@@ -56,6 +57,13 @@ export class Admittance {
     server.addHook("preHandler", async ({ caller }) => {
       if (caller !== undefined) await this.turns.enter(caller.uid);
     });
+  }
+
+  /** A call on a connection that carries many; resolves with what to call at its end. */
+  async admitCall(socket: Socket, uid: number): Promise<() => void> {
+    const release = this.connections.identified(socket, uid);
+    await this.turns.enter(uid);
+    return release;
   }
 
   /** Called before the body is read. Throws LIMIT_REACHED. */

@@ -9,6 +9,8 @@ const acceptsPerRequest = 8;
 export class FairTurns {
   private readonly waiting = new Map<number, (() => void)[]>();
   private isScheduled = false;
+  /** The user whose request began in this turn without waiting. */
+  private begunAtOnce: number | null = null;
   private hasAccepted = false;
   private acceptsSinceRequest = 0;
 
@@ -20,8 +22,13 @@ export class FairTurns {
     this.hasAccepted = true;
   }
 
-  /** Resolves when this user's request may start. */
+  /** Resolves when this user's request may start: at once if it is the first of this turn. */
   enter(uid: number): Promise<void> {
+    if (!this.isScheduled && !this.hasAccepted) {
+      this.begunAtOnce = uid;
+      this.schedule();
+      return Promise.resolve();
+    }
     return new Promise((begin) => {
       const queue = this.waiting.get(uid);
       if (queue === undefined) this.waiting.set(uid, [begin]);
@@ -35,9 +42,18 @@ export class FairTurns {
     this.isScheduled = true;
     setImmediate(() => {
       this.isScheduled = false;
-      if (!this.yieldsToAccepts()) this.beginNext();
+      if (this.begunAtOnce !== null) this.wasTurnOf(this.begunAtOnce);
+      else if (!this.yieldsToAccepts()) this.beginNext();
       if (this.waiting.size > 0) this.schedule();
     });
+  }
+
+  private wasTurnOf(uid: number): void {
+    this.begunAtOnce = null;
+    const queue = this.waiting.get(uid);
+    if (queue === undefined) return;
+    this.waiting.delete(uid);
+    this.waiting.set(uid, queue);
   }
 
   private yieldsToAccepts(): boolean {

@@ -60,8 +60,32 @@ export function refuseSlow(socket: Socket): void {
   refuseUnread(error as ConnectionError, socket);
 }
 
-function answerOf(status: number, message: string): string {
-  const body = JSON.stringify(badRequest(message));
+/** Ends a connection that asked for another protocol and does not get it. */
+export function refuseRaw(socket: Socket, status: number, error: ErrorAnswer["error"]): void {
+  socket.end(answerOf(status, error.message, error.code), () => socket.destroy());
+}
+
+/** Reads the request again, as if its client had not asked for another protocol. */
+export function withoutUpgrade(
+  server: Server,
+  { method, url, httpVersion, rawHeaders }: IncomingMessage,
+  socket: Socket,
+  rest: Buffer,
+): void {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (!/^(connection|upgrade|http2-settings)$/i.test(rawHeaders[at]!))
+      lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`);
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), rest]));
+  server.emit("connection", socket);
+}
+
+function answerOf(
+  status: number,
+  message: string,
+  code: ErrorAnswer["error"]["code"] = "BAD_REQUEST",
+): string {
+  const body = JSON.stringify({ error: { code, message } } satisfies ErrorAnswer);
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "Content-Type: application/json",

@@ -9,11 +9,8 @@ import Fastify, {
 } from "fastify";
 import type { Logger } from "pino";
 import { nowMs } from "../../../clock.js";
-import { LogRateLimit } from "../../../limits/rate-limit.js";
 import { Semaphore } from "../../../limits/semaphore.js";
 import { GleanerError, messageOf } from "../../../model/errors.js";
-import type { Identity } from "../../../model/invocation.js";
-import { isNamed } from "../../../model/user.js";
 import { statusOf } from "../../../wire/api/errors.js";
 import {
   maxHeadBytes,
@@ -33,6 +30,7 @@ import { openApiText } from "../openapi.js";
 import { Admittance, goOn } from "./admittance.js";
 import { limitArrival } from "./arrival.js";
 import type { Caller } from "./caller.js";
+import { Gate } from "./gate.js";
 import { badRequest, refuseUnread, refuseUnusual } from "./refusals.js";
 import { register } from "./register.js";
 
@@ -51,6 +49,10 @@ declare module "fastify" {
     caller: Caller;
     /** The audit record that a successful answer causes; null if none. */
     act: Act | null;
+  }
+  interface FastifyInstance {
+    gate: Gate;
+    admittance: Admittance;
   }
   interface FastifyContextConfig {
     /** Whether the route needs no token. */
@@ -108,53 +110,41 @@ export function createServer(deps: ServerDependencies): FastifyInstance {
   const server = Fastify(optionsFor(deps.tls ?? null));
   refuseUnusual(server.server);
   const admittance = new Admittance(server);
-  const internal = new LogRateLimit();
-  const callerOf = (identity: Identity): Caller => ({
-    ...identity,
-    operator: isOperator(identity, deps.operators),
-  });
+  const gate = new Gate(deps);
+  server.decorate("gate", gate);
+  server.decorate("admittance", admittance);
   server.decorateRequest("caller");
   server.decorateRequest("act", null);
   server.addHook("onSend", async (request, reply) => {
     if (request.act !== null && reply.statusCode < 400)
-      deps.audit.note(request.caller, request.ip, request.act);
+      gate.note(request.caller, request.ip, request.act);
   });
   server.addHook("onRequest", async (request, reply) => {
     limitArrival(request, reply);
     if (request.routeOptions.config.isOpen === true) return goOn(request, reply);
-    const identity = deps.secrets.readToken(bearerOf(request), nowMs(), (uid) =>
-      deps.epochs.of(uid),
-    );
-    request.caller = callerOf(identity);
+    request.caller = gate.callerBy(request.headers.authorization);
     await admittance.admit(request, reply);
   });
-  addOpenRoutes(server, deps, callerOf);
+  addOpenRoutes(server, deps, gate);
   server.setNotFoundHandler((request, reply) => {
     const message = `there is no ${request.method} ${request.url.slice(0, 200)}: check that the client has gleanerd's version`;
     return reply.code(404).send({ error: { code: "NOT_FOUND", message } } satisfies ErrorAnswer);
   });
   server.setErrorHandler((thrown: unknown, request, reply) => {
-    const error = sentenceFor(thrown, request.routeOptions.bodyLimit);
-    if (error === null)
-      internal.say((suppressed) =>
-        deps.log.error({ cause: thrown, suppressed }, "internal error in a request"),
-      );
-    if (error?.code === "NOT_ALLOWED") noteRefusal(deps.audit, request, error.message);
-    const { code, message } = error ?? {
-      code: "STORE" as const,
-      message: "internal error: see gleanerd's log",
-    };
+    const { caller, ip: source, method, url } = request;
+    const known = sentenceFor(thrown, request.routeOptions.bodyLimit);
+    const { code, message } = gate.sentenceOf(
+      thrown,
+      { caller, source, subject: `${method} ${url}` },
+      known,
+    );
     return reply.code(statusOf(code)).send({ error: { code, message } } satisfies ErrorAnswer);
   });
   return server;
 }
 
 /** The routes that work without a token, and the way to get one. */
-function addOpenRoutes(
-  server: FastifyInstance,
-  deps: ServerDependencies,
-  callerOf: (identity: Identity) => Caller,
-): void {
+function addOpenRoutes(server: FastifyInstance, deps: ServerDependencies, gate: Gate): void {
   const challenges = new Challenges(deps.secrets.instance());
   const identifying = new Semaphore(maxIdentifying, {
     most: maxWaitingToIdentify,
@@ -170,7 +160,7 @@ function addOpenRoutes(
       challenges.redeem(payload, identity.uid, reachedBy(request));
       const epoch = deps.epochs.of(identity.uid);
       const token = deps.secrets.issueToken(identity, nowMs() + deps.tokenMs, epoch);
-      request.caller = callerOf(identity);
+      request.caller = gate.callerOf(identity);
       request.act = { action: "token", detail: `good for ${deps.tokenMs} ms` };
       const { user, operator } = request.caller;
       return { token, validMs: deps.tokenMs, user, operator };
@@ -178,33 +168,11 @@ function addOpenRoutes(
   });
 }
 
-/** Somebody requested something they are not permitted to do. */
-function noteRefusal(
-  audit: ServerDependencies["audit"],
-  request: FastifyRequest,
-  detail: string,
-): void {
-  const subject = `${request.method} ${request.url}`;
-  if (request.caller) audit.note(request.caller, request.ip, { action: "refuse", subject, detail });
-}
-
-const isOperator = (identity: Identity, operators: readonly string[]): boolean =>
-  identity.uid === 0 ||
-  identity.uid === process.geteuid!() ||
-  operators.some((operator) => isNamed(identity, operator));
-
 /** The address that the client's connection reached. */
 const reachedBy = ({ socket }: FastifyRequest): Endpoint => ({
   host: socket.localAddress ?? "",
   port: socket.localPort ?? 0,
 });
-
-function bearerOf(request: FastifyRequest): string {
-  const match = /^Bearer ([\w.-]+)$/.exec(request.headers.authorization ?? "");
-  if (match === null)
-    throw new GleanerError("NOT_IDENTIFIED", "the request has no token: get one at /v1/token");
-  return match[1]!;
-}
 
 /** null if it is nothing that a person could fix, so a bug. */
 function sentenceFor(

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { maxBlobBytes } from "../../../bundle/limits.js";
 import {
   maxAnswersListed,
+  maxCallNumber,
   maxLogsListed,
   maxMapInputs,
   maxPayloadTextLength,
@@ -24,17 +25,15 @@ const contentType = z
   .max(255)
   .regex(/^[\x20-\x7e]*$/, "must be printable ASCII");
 
+const blobHash = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in 64 hexadecimal digits");
+
 /** Text as it is, any other bytes in base64, more than 64 KiB by their hash. */
 export const payload = z
   .strictObject({
     contentType,
     text: z.string().max(maxPayloadTextLength).exactOptional(),
     base64: z.base64().max(maxPayloadTextLength).exactOptional(),
-    blob: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, "must be a SHA-256 in 64 hexadecimal digits")
-      .exactOptional()
-      .describe("The hash of a content of the caller's: see /v1/blobs"),
+    blob: blobHash.exactOptional().describe("The hash of a content of the caller's: see /v1/blobs"),
     bytes: z.int().min(0).max(maxBlobBytes).exactOptional().describe("The size of that content"),
   })
   .refine(
@@ -224,3 +223,11 @@ export const functionLog = z.strictObject({
   ),
   next: whole.describe("Where to continue, as after"),
 });
+
+/** A call on a connection that carries many: a short input is the frame's payload. */
+export const callInFrame = callRequest.extend({
+  call: z.int().min(0).max(maxCallNumber),
+  input: z.strictObject({ contentType, blob: blobHash.exactOptional() }),
+});
+/** The client no longer waits for the answer. */
+export const leaveInFrame = z.strictObject({ leave: z.int().min(0).max(maxCallNumber) });

@@ -88,7 +88,7 @@ const deps = () =>
 const requestOf = (change: object = {}) => ({
   requestId: randomUUID() as string,
   function: "tile",
-  input: { contentType: "text/plain", text: "in" },
+  input: { contentType: "text/plain", body: Buffer.from("in") },
   timeLimitMs: null,
   waitMs: 60_000,
   fresh: true,
@@ -121,7 +121,7 @@ test("it is answered while the disk stands still, and acknowledged once it is on
   await ends(order);
   const { id, invocation, answer } = await answered;
   expect(invocation).toMatchObject({ state: "COMPLETED", attempt: 1, node: "n1", wallMs: 4 });
-  expect(answer).toEqual({ kind: "result", payload: { contentType: "text/plain", text: "done" } });
+  expect(answer).toEqual({ kind: "result", payload });
   // A repeated report is not acknowledged either.
   await ends(order);
   await executor.isHeard();

@@ -1,0 +1,46 @@
+// The frames of a connection for calls: JSON and bytes, many calls at a time, each with a number.
+
+import { maxInlineBytes } from "../../model/call.js";
+import { GleanerError, messageOf } from "../../model/errors.js";
+import { frameOf } from "../frames.js";
+
+/** What a client asks for with the header Upgrade. */
+export const callProtocol = "glean-calls-1";
+export const callPath = "/v1/calls";
+
+/** A function's name, a request's id and its limits have less than a tenth of it. */
+const maxHeadBytes = 16 * 1024;
+const headLengthBytes = 4;
+export const maxCallFrameBytes = headLengthBytes + maxHeadBytes + maxInlineBytes;
+/** An answer may have an exception with its stack. */
+export const maxAnswerFrameBytes = 4 * 1024 * 1024;
+
+export interface CallFrame {
+  /** JSON that was parsed, of any shape. */
+  readonly head: unknown;
+  readonly payload: Buffer;
+}
+
+const none = new Uint8Array();
+
+export function callFrame(head: object, payload: Uint8Array = none): Buffer {
+  const text = Buffer.from(JSON.stringify(head));
+  const length = Buffer.allocUnsafe(headLengthBytes);
+  length.writeUInt32BE(text.length);
+  return frameOf([length, text, payload]);
+}
+
+/** The content of a frame; throws PROTOCOL. */
+export function readCallFrame(content: Buffer): CallFrame {
+  const end =
+    content.length < headLengthBytes
+      ? Number.POSITIVE_INFINITY
+      : headLengthBytes + content.readUInt32BE();
+  if (end > content.length) throw new GleanerError("PROTOCOL", "a frame ends before its head does");
+  try {
+    const head: unknown = JSON.parse(content.toString("utf8", headLengthBytes, end));
+    return { head, payload: content.subarray(end) };
+  } catch (cause) {
+    throw new GleanerError("PROTOCOL", `the head of a frame is no JSON: ${messageOf(cause)}`);
+  }
+}

@@ -1,0 +1,236 @@
+// A connection that carries many calls: what a client hears, and what a hostile one cannot do.
+
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { CallServing } from "../../../../../src/daemon/api/calls/connection.js";
+import type { AskedCall } from "../../../../../src/daemon/api/calls/synchronous.js";
+import { GleanerError } from "../../../../../src/model/errors.js";
+import { invocationId } from "../../../../../src/model/ids.js";
+import {
+  callFrame,
+  callProtocol,
+  maxAnswerFrameBytes,
+  maxCallFrameBytes,
+  readCallFrame,
+} from "../../../../../src/wire/api/call-frames.js";
+import { FrameReader } from "../../../../../src/wire/frames.js";
+import { TestApi } from "../../../../support/daemon/api.js";
+
+interface Asked extends AskedCall {
+  readonly uid: number;
+  readonly gone: AbortSignal;
+}
+
+let api: TestApi;
+let answer: (asked: Asked) => ReturnType<CallServing["answer"]>;
+const asked: Asked[] = [];
+const sockets: Socket[] = [];
+
+/** With the input as its result. */
+const echo = async ({ input }: AskedCall) => {
+  const payload = "body" in input ? { ...input, body: Buffer.from(input.body) } : input;
+  const result = { kind: "result", payload } as const;
+  return { id: invocationId(7), invocation: null, answer: result };
+};
+
+beforeEach(async () => {
+  answer = echo;
+  asked.length = 0;
+  api = await TestApi.open({}, (caller, call, gone) => {
+    asked.push({ ...call, uid: caller.uid, gone });
+    return answer(asked.at(-1)!);
+  });
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await api.close();
+});
+
+async function opened(head: string): Promise<Socket> {
+  const socket = connect(api.port, "127.0.0.1");
+  sockets.push(socket);
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  socket.write(head);
+  return socket;
+}
+
+const upgradeBy = (token: string) =>
+  `GET /v1/calls HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${callProtocol}\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+
+/** A client after its upgrade. */
+async function client(token = api.tokenOf(1_000)) {
+  const socket = await opened(upgradeBy(token));
+  const [first] = (await once(socket, "data")) as [Buffer];
+  expect(first.toString()).toMatch(/^HTTP\/1\.1 101 /);
+  const reader = new FrameReader(maxAnswerFrameBytes);
+  const heard: { head: { call?: number; error?: { code: string } }; payload: Buffer }[] = [];
+  socket.on("data", (piece: Buffer) => {
+    reader.push(piece);
+    for (let each = reader.next(); each !== null; each = reader.next())
+      heard.push(readCallFrame(each) as (typeof heard)[number]);
+  });
+  const hears = async (count: number) => {
+    while (heard.length < count && !socket.destroyed) await turn();
+    return heard;
+  };
+  return { socket, heard, hears, isOver: () => once(socket, "close") };
+}
+
+const callOf = (call: number, change: object = {}) => ({
+  ...{ call, requestId: randomUUID(), function: "tile", waitMs: 60_000, fresh: true },
+  ...{ input: { contentType: "text/plain" }, ...change },
+});
+
+test("carries many calls at once, each as its token's user, and answers each when it ends", async () => {
+  const ends: (() => void)[] = [];
+  answer = async (call) => {
+    await new Promise<void>((end) => ends.push(end));
+    return echo(call);
+  };
+  const { socket, hears } = await client();
+  for (const call of [1, 2]) socket.write(callFrame(callOf(call), Buffer.from(`input ${call}`)));
+  while (ends.length < 2) await turn();
+  ends[1]!();
+  await hears(1);
+  ends[0]!();
+  const heard = await hears(2);
+  expect(heard.map(({ head, payload }) => [head.call, payload.toString()])).toEqual([
+    [2, "input 2"],
+    [1, "input 1"],
+  ]);
+  expect(asked.map(({ uid, fresh, waitMs }) => [uid, fresh, waitMs])).toEqual([
+    [1_000, true, 60_000],
+    [1_000, true, 60_000],
+  ]);
+  expect(api.acts).toEqual([
+    { action: "submit", subject: "7", detail: "tile" },
+    { action: "submit", subject: "7", detail: "tile" },
+  ]);
+});
+
+test("ends a call's wait when its client leaves, and all waits when the connection ends", async () => {
+  answer = async (call) => {
+    await once(call.gone, "abort");
+    return { id: invocationId(8), invocation: null, answer: null };
+  };
+  const { socket, hears } = await client();
+  for (const call of [1, 2]) socket.write(callFrame(callOf(call)));
+  socket.write(callFrame({ leave: 1 }));
+  expect((await hears(1))[0]!.head).toMatchObject({ call: 1, answer: null });
+  expect(asked[1]!.gone.aborted).toBe(false);
+  socket.destroy();
+  while (!asked[1]!.gone.aborted) await turn();
+});
+
+test("answers a refused call with its error, and goes on", async () => {
+  answer = async () => {
+    throw new GleanerError("NOT_ALLOWED", "you may not run functions here");
+  };
+  const { socket, hears } = await client();
+  socket.write(callFrame(callOf(1)));
+  socket.write(callFrame(callOf(2, { function: 7 })));
+  socket.write(callFrame(callOf(3, { waitMs: 10 ** 9 })));
+  const heard = await hears(3);
+  const codes = Object.fromEntries(heard.map(({ head }) => [head.call, head.error?.code]));
+  expect(codes).toEqual({ 1: "NOT_ALLOWED", 2: "BAD_REQUEST", 3: "BAD_REQUEST" });
+  expect(api.acts).toMatchObject([{ action: "refuse" }]);
+  answer = echo;
+  socket.write(callFrame(callOf(4), Buffer.from("x")));
+  expect((await hears(4))[3]!.payload.toString()).toBe("x");
+});
+
+test.each([
+  ["that is none", "no-token"],
+  ["of another gleanerd", `${Buffer.from('{"uid":0}').toString("base64url")}.AAAA`],
+])("gives no connection for a token %s", async (_, token) => {
+  const socket = await opened(upgradeBy(token));
+  const [refusal] = (await once(socket, "data")) as [Buffer];
+  expect(refusal.toString()).toMatch(/^HTTP\/1\.1 401 [\s\S]*NOT_IDENTIFIED/);
+});
+
+test("a token that expires meanwhile is good for no further call", async () => {
+  const { socket, hears } = await client(api.tokenOf(1_000, 40));
+  socket.write(callFrame(callOf(1)));
+  expect((await hears(1))[0]!.head.error).toBeUndefined();
+  const sinceMs = performance.now();
+  while (performance.now() - sinceMs < 60) await turn();
+  socket.write(callFrame(callOf(2)));
+  expect((await hears(2))[1]!.head.error?.code).toBe("NOT_IDENTIFIED");
+});
+
+const garbage: Record<string, () => Buffer> = {
+  "a frame over the limit": () => {
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(maxCallFrameBytes + 1);
+    return head;
+  },
+  "a frame without a head": () => Buffer.from([0, 0, 0, 2, 1, 1]),
+  "a head that is longer than its frame": () => Buffer.from([0, 0, 0, 4, 255, 255, 255, 255]),
+  "a head that is no JSON": () => Buffer.from([0, 0, 0, 5, 0, 0, 0, 1, 123]),
+  "a head that names no call": () => callFrame({}),
+  "a head of null": () => callFrame(null as never),
+  "a number that is none": () => callFrame({ ...callOf(1), call: "1" }),
+  "a number that is in use": () => Buffer.concat([callFrame(callOf(1)), callFrame(callOf(1))]),
+  "a leave of nothing": () => callFrame({ leave: "x" }),
+};
+
+test.each(Object.keys(garbage))("%s ends the connection, and no other", async (name) => {
+  answer = () => new Promise(() => undefined);
+  const other = await client();
+  const { socket, hears, isOver } = await client();
+  const over = isOver();
+  socket.write(garbage[name]!());
+  const heard = await hears(1);
+  expect(heard[0]!.head.call).toBeUndefined();
+  expect(["PROTOCOL", "BAD_REQUEST"]).toContain(heard[0]!.head.error?.code);
+  await over;
+  answer = echo;
+  other.socket.write(callFrame(callOf(1)));
+  expect(await other.hears(1)).toHaveLength(1);
+});
+
+test("reads no more than 256 calls of a client before it has answered some", async () => {
+  const ends: (() => void)[] = [];
+  answer = async (call) => {
+    await new Promise<void>((end) => ends.push(end));
+    return echo(call);
+  };
+  const { socket, hears } = await client();
+  const frames = Array.from({ length: 400 }, (_, call) => callFrame(callOf(call)));
+  socket.write(Buffer.concat(frames));
+  while (asked.length < 256) await turn();
+  for (let count = 0; count < 50; count++) await turn();
+  expect(asked).toHaveLength(256);
+  while (asked.length < 400 || ends.length > 0) {
+    for (const end of ends.splice(0)) end();
+    await turn();
+  }
+  expect(await hears(400)).toHaveLength(400);
+});
+
+test("reads nothing of a client that leaves its answers unread", async () => {
+  const { socket } = await client();
+  socket.pause();
+  const input = Buffer.alloc(64 * 1024);
+  // More than both kernels keep.
+  const sent = 800;
+  for (let call = 0; call < sent; call++) socket.write(callFrame(callOf(call), input));
+  let before = -1;
+  while (asked.length > before) {
+    before = asked.length;
+    for (let count = 0; count < 200; count++) await turn();
+  }
+  expect(asked.length).toBeLessThan(sent);
+});
+
+test("a request that asks for another protocol is a request like any other", async () => {
+  const socket = await opened(
+    "GET /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+  );
+  const [refusal] = (await once(socket, "data")) as [Buffer];
+  expect(refusal.toString()).toMatch(/^HTTP\/1\.1 (401|404) /);
+});

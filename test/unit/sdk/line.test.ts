@@ -1,0 +1,124 @@
+// The connection over which a program's calls travel.
+
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, expect, test } from "@jest/globals";
+import type { CallServing } from "../../../src/daemon/api/calls/connection.js";
+import { invocationId } from "../../../src/model/ids.js";
+import { BrokenOffError } from "../../../src/sdk/answer.js";
+import { Lines } from "../../../src/sdk/line/lines.js";
+import type { CallRequest } from "../../../src/wire/api/types.js";
+import { TestApi } from "../../support/daemon/api.js";
+
+type Answer = CallServing["answer"];
+
+let api: TestApi | null = null;
+let connections = 0;
+afterEach(async () => {
+  await api?.close();
+  api = null;
+});
+
+const echo: Answer = async (_, { input: payload }) => ({
+  ...{ id: invocationId(7), invocation: null },
+  answer: { kind: "result", payload },
+});
+
+/** With a token that is worth nothing at first, if wanted. */
+async function lines(answer: Answer | undefined, firstToken?: string): Promise<Lines> {
+  api = await TestApi.open({}, answer);
+  connections = 0;
+  api.onConnection(() => connections++);
+  let token = firstToken ?? api.tokenOf(1_000);
+  return new Lines(
+    { host: "127.0.0.1", port: api.port },
+    {
+      get: async () => token,
+      renew: async () => {
+        token = api!.tokenOf(1_001);
+        return token;
+      },
+    },
+  );
+}
+
+const request = (input: CallRequest["input"]): CallRequest => ({
+  ...{ requestId: "b7a5c1de-3f0e-4b2a-9a57-0d8f2f4c6e11", function: "tile" },
+  ...{ timeLimitMs: null, waitMs: 60_000, fresh: true, input },
+});
+const text = (value: string) => ({ contentType: "text/plain", text: value });
+const limits = { timeoutMs: 5_000 };
+
+test("carries text, bytes and named contents, all calls on one connection", async () => {
+  const line = await lines(echo);
+  const blob = "0".repeat(64);
+  const inputs = [
+    ...[text("in"), { contentType: "application/octet-stream", base64: "AP8=" }],
+    { contentType: "", blob, bytes: 0 },
+  ];
+  const answers = await Promise.all(inputs.map((input) => line.call(request(input), limits)));
+  expect(answers.map((each) => each?.answer)).toEqual(
+    inputs.map((payload) => ({ kind: "result", payload })),
+  );
+  expect(connections).toBe(1);
+});
+
+test("shows another token if gleanerd rejects the first", async () => {
+  const uids: number[] = [];
+  const line = await lines(async (caller, call, gone) => {
+    uids.push(caller.uid);
+    return echo(caller, call, gone);
+  }, "none");
+  expect(await line.call(request(text("in")), limits)).toMatchObject({ id: 7 });
+  expect(uids).toEqual([1_001]);
+});
+
+test("leaves calls to HTTP where gleanerd has no such connections", async () => {
+  const line = await lines(undefined);
+  expect(await line.call(request(text("in")), limits)).toBeNull();
+});
+
+test("a call whose connection breaks is told so, and the next one opens another", async () => {
+  let asked = 0;
+  const line = await lines(async (_caller, _call, gone) => {
+    asked++;
+    await once(gone, "abort");
+    return { id: invocationId(8), invocation: null, answer: null };
+  });
+  const broken = line.call(request(text("in")), limits);
+  while (asked === 0) await turn();
+  api!.breakConnections();
+  await expect(broken).rejects.toBeInstanceOf(BrokenOffError);
+  const again = line.call(request(text("in")), { timeoutMs: 20 });
+  await expect(again).rejects.toThrow(/no answer within 20 ms/);
+  expect(connections).toBe(2);
+});
+
+test("a signal ends the wait for one call, which gleanerd hears", async () => {
+  let left: boolean | null = null;
+  const line = await lines(async (_caller, _call, gone) => {
+    left = false;
+    await once(gone, "abort");
+    left = true;
+    return { id: invocationId(8), invocation: null, answer: null };
+  });
+  const gone = new AbortController();
+  const call = line.call(request(text("in")), { ...limits, signal: gone.signal });
+  while (left === null) await turn();
+  gone.abort(new Error("enough"));
+  await expect(call).rejects.toThrow("enough");
+  while (!left) await turn();
+});
+
+test("a peer that is no gleanerd gives no endless answer", async () => {
+  const server = createServer((socket) => socket.end("x".repeat(1_000_000)).on("error", () => {}));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as { port: number };
+  const line = new Lines(
+    { host: "127.0.0.1", port },
+    { get: async () => "token", renew: async () => "token" },
+  );
+  expect(await line.call(request(text("in")), limits)).toBeNull();
+  server.close();
+});
