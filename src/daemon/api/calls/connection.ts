@@ -65,7 +65,7 @@ export class CallConnection {
     this.read();
   }
 
-  /** Reads no further call, and closes once all are answered. */
+  /** Begins no further call, and closes once all are answered: clients send the rest again. */
   finish(): void {
     this.isFinishing = true;
     if (this.inProgress.size === 0) this.socket.end(() => this.close());
@@ -82,7 +82,6 @@ export class CallConnection {
   }
 
   private read(): void {
-    if (this.isFinishing) return;
     try {
       while (!this.isFull && !this.socket.destroyed) {
         const content = this.reader.next();
@@ -114,6 +113,7 @@ export class CallConnection {
     const call = named?.call;
     if (typeof call !== "number" || !Number.isSafeInteger(call) || call < 0)
       throw new GleanerError("PROTOCOL", "a frame has no number of a call");
+    if (this.isFinishing) return;
     if (this.inProgress.has(call))
       throw new GleanerError("PROTOCOL", `call ${call} is in progress already`);
     const gone = new AbortController();
