@@ -45,8 +45,8 @@ async function through<T>(isReached: () => boolean, work: () => Promise<T>): Pro
   return done;
 }
 
-const ended = () => at.count("SELECT at.count(*) FROM invocation WHERE ended_at_ms IS NOT NULL");
-const running = () => at.count("SELECT at.count(*) FROM attempt WHERE state = 'RUNNING'");
+const ended = () => at.count("SELECT count(*) FROM invocation WHERE ended_at_ms IS NOT NULL");
+const running = () => at.count("SELECT count(*) FROM attempt WHERE state = 'RUNNING'");
 
 /** Of contents that gleanerd is receiving. */
 function arrivedBytes(): number {
@@ -63,13 +63,13 @@ const grown = (sql: string) => () => {
   const before = at.count(sql);
   return () => at.count(sql) > before;
 };
-const blobs = "SELECT at.count(*) FROM blob";
-const recorded = "SELECT at.count(*) FROM submission";
+const blobs = "SELECT count(*) FROM blob";
+const recorded = "SELECT count(*) FROM submission";
 
 test.each<Step>([
   ["is received", () => () => arrivedBytes() > megabyte],
   ["is on disk", grown(blobs)],
-  ["is a version", grown("SELECT at.count(*) FROM function_version")],
+  ["is a version", grown("SELECT count(*) FROM function_version")],
 ])("a deploy, when its bundle %s", async (what, isReached) => {
   const code = await handler(randomBytes(20 * megabyte).toString("latin1"));
   const requestId = randomUUID();
@@ -82,7 +82,7 @@ test.each<Step>([
 test.each<Step>([
   ["is recorded", grown(recorded)],
   ["runs", () => () => running() > 0],
-  ["has ended", grown("SELECT at.count(*) FROM posting")],
+  ["has ended", grown("SELECT count(*) FROM posting")],
 ])("a call, when it %s", async (what, isReached) => {
   const requestId = randomUUID();
   const answer = await through(isReached(), () => at.gleaner.invoke("f", { what }, { requestId }));
@@ -111,7 +111,7 @@ test.each<Step>([
   ["input arrives", () => () => arrivedBytes() > 16 * megabyte],
   ["call runs", () => () => running() > 0],
   ["result arrives", () => () => running() > 0 && arrivedBytes() > 16 * megabyte],
-  ["result is recorded", grown("SELECT at.count(*) FROM posting")],
+  ["result is recorded", grown("SELECT count(*) FROM posting")],
 ])("64 MiB there and back, when the %s", async (_what, isReached) => {
   const input = randomBytes(64 * megabyte);
   const requestId = randomUUID();
@@ -123,9 +123,7 @@ test("after which each call ran once, and is billed once", async () => {
   const calls = readFileSync(began, "utf8").trimEnd().split("\n");
   expect(new Set(calls).size).toBe(calls.length);
   expect(ended()).toBe(calls.length);
-  expect(at.count("SELECT at.count(*) FROM invocation WHERE state = 'COMPLETED'")).toBe(
-    calls.length,
-  );
-  expect(at.count("SELECT at.count(*) FROM posting")).toBe(calls.length);
+  expect(at.count("SELECT count(*) FROM invocation WHERE state = 'COMPLETED'")).toBe(calls.length);
+  expect(at.count("SELECT count(*) FROM posting")).toBe(calls.length);
   await at.site.gleanOrThrow(["bill", "--verify"]);
 });

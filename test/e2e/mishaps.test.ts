@@ -57,14 +57,14 @@ const own = (name: string) => ({ owner: null, name });
 test("a call keeps its version when the alias moves and the function is removed", async () => {
   const gate = gateOf("moved");
   await at.deploy("moving", await version("one"), randomUUID());
-  const first = at.gleaner.invoke("moving", { gate, n: 1 });
+  const first = await at.gleaner.submit("moving", { gate, n: 1 });
   await runs(1);
   await at.deploy("moving", await version("two"), randomUUID());
-  const second = at.gleaner.invoke("moving", { gate, n: 2 });
+  const second = await at.gleaner.submit("moving", { gate, n: 2 });
   await runs(2);
   await at.client.functions.remove(own("moving"));
   open(gate);
-  expect(await Promise.all([first, second])).toEqual([
+  expect(await Promise.all([first, second].map((id) => at.gleaner.result(id)))).toEqual([
     { version: "one", n: 1 },
     { version: "two", n: 2 },
   ]);
