@@ -206,6 +206,7 @@ interface Opening {
 
 function openingOf({ tls }: Address, socket: Socket, isOpen: boolean): Opening {
   const opening = { isReached: isOpen, isConnected: isOpen };
+  if (isOpen) return opening;
   socket.once("connect", () => {
     opening.isReached = true;
   });
@@ -223,7 +224,6 @@ function failureOf(address: Address, { isReached, isConnected }: Opening, error:
 const nameOf = ({ host, port, tls }: Address): string =>
   `${host} ${port} ${tls === undefined ? "" : `${tls.caFile} ${tls.name}`}`;
 
-/** The answer's head does not announce that the connection ends. */
 /** The daemon admits a content, in a packet of its own; otherwise it answers with its refusal. */
 const goOn = /^HTTP\/1\.1 100 [^\r]*\r\n\r\n$/;
 

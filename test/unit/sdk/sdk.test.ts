@@ -2,6 +2,7 @@
 // bounded request.
 
 import { execFileSync } from "node:child_process";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -16,7 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
@@ -224,6 +225,27 @@ describe("one request", () => {
     expect(sockets.size).toBe(2);
     await Promise.all([send("/5"), send("/6")]);
     expect(sockets.size).toBe(3);
+  });
+
+  test("leaves nothing on the connection that it used", async () => {
+    const sockets: Socket[] = [];
+    const seen = (message: unknown) => sockets.push((message as { socket: Socket }).socket);
+    subscribe("net.client.socket", seen);
+    listener = (request, response) => {
+      request
+        .resume()
+        .once("end", () => response.writeHead(200, { "content-length": 2 }).end("{}"));
+    };
+    const counts = () =>
+      sockets.map((each) => each.eventNames().map((name) => each.listenerCount(name)));
+    const send = () =>
+      exchange(address(), { method: "POST", path: "/1", body: {}, keepsConnection: true });
+    await send();
+    const after = counts();
+    for (let times = 0; times < 3; times++) await send();
+    unsubscribe("net.client.socket", seen);
+    expect(sockets).toHaveLength(1);
+    expect(counts()).toEqual(after);
   });
 
   test("fails if its answer breaks off in the middle", async () => {
