@@ -7,6 +7,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { monotonicMs } from "../../src/clock.js";
+import { messageOf } from "../../src/model/errors.js";
 import type { LedgerCheck } from "../../src/model/records/account.js";
 import type { Utilization } from "../../src/model/records/utilization.js";
 import type { InfoAnswer, InvocationList } from "../../src/wire/api/types.js";
@@ -16,6 +17,7 @@ import { readJobRecords } from "../cluster/slurmctld-log.js";
 import { until } from "../cluster/until.js";
 import { integer, readOptions } from "../lib/options.js";
 import { type Site, startSite } from "../site/site.js";
+import { conclude } from "./conclude.js";
 import { type PictureShape, submitTiles, tilesDrawn, writePicture } from "./functions.js";
 import { ProgressView } from "./progress.js";
 import { brokenPromises, type DemoResult, startDelays } from "./result.js";
@@ -54,14 +56,11 @@ async function main(): Promise<void> {
   });
   const interrupted = () => void site.stop().then(() => process.exit(130));
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
-  let broken: string[];
-  try {
-    broken = await harvest(site, options);
-    if (options.keep) await keep(site);
-  } finally {
-    process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
-    if (!options.keep) await site.stop();
-  }
+  const broken = await conclude(() => harvest(site, options), {
+    keep: options.keep ? () => keep(site) : null,
+    stop: () => site.stop(),
+  });
+  process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
   for (const sentence of broken) process.stderr.write(`demo: ${sentence}\n`);
   process.exitCode = broken.length === 0 ? 0 : 1;
 }
@@ -279,4 +278,7 @@ async function keep(site: Site): Promise<void> {
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-await main();
+await main().catch((thrown: unknown) => {
+  process.stderr.write(`demo: ${messageOf(thrown)}\n`);
+  process.exitCode = 1;
+});

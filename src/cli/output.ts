@@ -1,11 +1,14 @@
 // Prints tables, JSON and separated fields, without control characters that a terminal obeys.
 
 import { writeSync } from "node:fs";
+import { cutTo, fill, widthOf } from "./width.js";
 
 export interface Column<Row> {
   readonly title: string;
   readonly text: (row: Row) => string;
   readonly right?: boolean;
+  /** The most columns of a terminal; longer text is cut, as squeue does. */
+  readonly most?: number;
 }
 
 /** Replaces control characters in names, paths and reasons, which a terminal would obey. */
@@ -14,23 +17,28 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "?");
 }
 
-/** Aligns columns, two spaces apart, without padding the last one. */
+/**
+ * Aligns columns, two spaces apart, without padding the last one. Wide characters count as two
+ * columns.
+ */
 export function table<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   withHeader: boolean,
 ): string {
   const header = withHeader ? [columns.map(({ title }) => title)] : [];
-  const lines = [...header, ...rows.map((row) => columns.map(({ text }) => printable(text(row))))];
+  const fieldOf = (row: Row, { text, most }: Column<Row>): string => {
+    const field = printable(text(row));
+    return most === undefined ? field : cutTo(field, most);
+  };
+  const lines = [...header, ...rows.map((row) => columns.map((column) => fieldOf(row, column)))];
   const widths = columns.map((_, index) =>
-    lines.reduce((widest, line) => Math.max(widest, line[index]!.length), 0),
+    lines.reduce((widest, line) => Math.max(widest, widthOf(line[index]!)), 0),
   );
   return lines
     .map((line) =>
       line
-        .map((field, index) =>
-          columns[index]!.right ? field.padStart(widths[index]!) : field.padEnd(widths[index]!),
-        )
+        .map((field, index) => fill(field, widths[index]!, columns[index]!.right === true))
         .join("  ")
         .trimEnd(),
     )

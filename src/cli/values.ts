@@ -155,8 +155,12 @@ function expandNumbers(text: string, where: string): number[] {
   return [...tasks].sort((a, b) => a - b);
 }
 
-/** Formats ascending numbers as the shortest list of ranges. */
+/** Formats ascending numbers as ranges, and evenly spaced ones as Slurm does: `1-999:2`. */
 export function formatNumbers(ascending: readonly number[]): string {
+  const [first, second] = ascending;
+  const step = (second ?? 0) - (first ?? 0);
+  const isEven = ascending.every((each, at) => each === first! + at * step);
+  if (ascending.length > 2 && step > 1 && isEven) return `${first}-${ascending.at(-1)}:${step}`;
   const parts: string[] = [];
   for (let start = 0; start < ascending.length; ) {
     let end = start;
@@ -168,7 +172,7 @@ export function formatNumbers(ascending: readonly number[]): string {
 }
 
 /** Expands `42`, `42_7` and `42_[1-5,9]`, separated by commas, into ids. */
-export function parseIds(texts: readonly string[]): string[] {
+export function parseIds(texts: readonly string[], most: number = maxNamedIds): string[] {
   const ids: string[] = [];
   for (const item of texts.flatMap((text) => text.split(/,(?![^[]*\])/))) {
     const match = /^([1-9]\d{0,9})(?:_(?:(\d{1,9})|\[([^\]]+)\]))?$/.exec(item);
@@ -180,10 +184,8 @@ export function parseIds(texts: readonly string[]): string[] {
     if (list !== undefined)
       for (const each of expandNumbers(list, item)) ids.push(`${job}_${each}`);
     else ids.push(task === undefined ? job! : `${job}_${Number(task)}`);
-    if (ids.length > maxNamedIds)
-      throw bad(
-        `more than ${maxNamedIds} ids named: name a whole array by its number, or name fewer`,
-      );
+    if (ids.length > most)
+      throw bad(`more than ${most} ids named: name a whole array by its number, or name fewer`);
   }
   return ids;
 }

@@ -38,7 +38,8 @@ export async function cancel(
   const named: Named[] = [];
   for (const id of new Set(body.ids))
     try {
-      named.push(await find(deps, caller, id));
+      const found = await find(deps, caller, id);
+      if (found !== null) named.push(found);
     } catch (thrown) {
       if (!(thrown instanceof GleanerError)) throw thrown;
       problems.push(thrown.message);
@@ -65,15 +66,19 @@ interface Chosen {
 }
 
 /**
- * Throws one sentence if nothing with this id is live, or if it is not the caller's.
+ * null if it has ended, which is what was asked for. Throws one sentence if there is no such id, or
+ * if it is not the caller's.
  */
-async function find({ live, store }: CancelRoutes, caller: Caller, id: string): Promise<Named> {
+async function find(
+  { live, store }: CancelRoutes,
+  caller: Caller,
+  id: string,
+): Promise<Named | null> {
   const first = await theirs(store, caller, id, "cancel");
   const isTask = id.includes("_");
   const array = invocationId(Number(id.split("_")[0]));
   if (!isTask && live.hasArray(array)) return { kind: "array", id: array };
-  if (!live.has(first.id) || (first.arrayJobId !== null && !isTask))
-    throw new GleanerError("NOT_FOUND", `${id} has already ended`);
+  if (!live.has(first.id) || (first.arrayJobId !== null && !isTask)) return null;
   return { kind: "one", id: first.id };
 }
 

@@ -130,13 +130,19 @@ export async function* allNamedPieces(
   filter: ListFilter,
 ): Pieces {
   const seen = new Set<InvocationId>();
-  for (const id of new Set(ids))
+  // An answer that does not hold all of them has the newest.
+  const ordered = filter.newestFirst ? [...new Set(ids)].sort(byNewest) : new Set(ids);
+  for (const id of ordered)
     for await (const piece of namedPieces(store, id, filter)) {
       const fresh = piece.filter((each) => !seen.has(each.id));
       for (const each of fresh) seen.add(each.id);
       yield fresh;
     }
 }
+
+const byNewest = (left: string, right: string): number =>
+  Number(right.split("_")[0]) - Number(left.split("_")[0]) ||
+  Number(right.split("_")[1] ?? 0) - Number(left.split("_")[1] ?? 0);
 
 const passes = (
   { owner, state, endedAtMs }: Pick<Invocation, "owner" | "state" | "endedAtMs">,

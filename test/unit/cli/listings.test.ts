@@ -51,6 +51,25 @@ const world = gleanWorld();
 const glean = (...args: string[]) => world.start(args).end;
 
 describe("listings", () => {
+  test("queue folds the tasks of an array with steps as Slurm does", async () => {
+    const tasks = Array.from({ length: 500 }, (_, at) =>
+      invocation({ id: 50 + at, arrayJobId: 50, arrayTaskId: 1 + 2 * at, name: "averylongname" }),
+    );
+    world.answers["GET /v1/invocations"] = () => listOf(...tasks);
+    const { stdout } = await glean("queue", "-h");
+    expect(stdout).toMatch(/^50_\[1-999:2\] {2}averylon {2}ada /);
+  });
+
+  test("cancel takes 100,000 ids in one go, a portion for each request", async () => {
+    world.answers["POST /v1/cancel"] = ({ body }) => ({
+      body: { cancelled: body.ids.length, problems: body.ids.includes("50_7") ? ["not 50_7"] : [] },
+    });
+    const { status, stderr, stdout } = await glean("cancel", "50_[0-99999]", "--json");
+    expect(JSON.parse(stdout)).toEqual({ cancelled: 100_000, problems: ["not 50_7"] });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: "" });
+    expect(world.requests.filter(({ url }) => url === "/v1/cancel")).toHaveLength(100);
+  });
+
   test("queue folds the pending tasks of an array and hides control characters", async () => {
     const task = (number: number) =>
       invocation({ id: 50 + number, arrayJobId: 50, arrayTaskId: number, name: "evil\u001b[2J" });

@@ -68,8 +68,8 @@ const columnsAt = (now: number): readonly Column<Invocation>[] => {
     state === "RUNNING" ? Math.max(0, now - (startedAtMs ?? now)) : (wallMs ?? 0);
   return [
     { title: "JobID", text: displayId },
-    { title: "JobName", text: ({ name }) => name },
-    { title: "User", text: ({ owner }) => owner.user },
+    { title: "JobName", text: ({ name }) => name, most: 10 },
+    { title: "User", text: ({ owner }) => owner.user, most: 9 },
     { title: "CPUs", text: ({ cores }) => String(cores), right: true },
     { title: "State", text: ({ state }) => state },
     { title: "ExitCode", text: exitOf },

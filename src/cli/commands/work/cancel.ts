@@ -1,10 +1,14 @@
 // `glean cancel`: cancels invocations, as scancel does.
 
 import { GleanerError } from "../../../model/errors.js";
+import { maxNamedIds } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenUser, parseStates } from "../../filters.js";
 import { complain, json, print } from "../../output.js";
 import { parseIds } from "../../values.js";
+
+/** More do not fit on a command line. */
+const mostIds = 1_000_000;
 
 interface Options {
   readonly user?: string;
@@ -34,14 +38,25 @@ async function cancel(context: Context, ids: string[], options: Options): Promis
   const states = state === undefined ? [] : parseStates(state, "-t");
   if (states.length > 1)
     throw new GleanerError("BAD_REQUEST", "-t: give one state, or omit -t for all");
-  const request = {
-    ids: parseIds(ids),
+  const filter = {
     ...user,
     ...(states[0] !== undefined && { state: states[0] }),
     ...(name !== undefined && { name }),
   };
-  const answer = await (await context.client()).cancel(request);
+  const client = await context.client();
+  const answer = { cancelled: 0, problems: [] as string[] };
+  for (const some of portionsOf([...new Set(parseIds(ids, mostIds))])) {
+    const { cancelled, problems } = await client.cancel({ ids: some, ...filter });
+    answer.cancelled += cancelled;
+    answer.problems.push(...problems);
+  }
   if (options.json) print(json(answer));
   else for (const problem of answer.problems) complain(problem);
   return answer.problems.length > 0 ? exitStatus.failed : exitStatus.done;
+}
+
+/** As many ids as one request may name; one empty portion if there are none. */
+function* portionsOf(ids: readonly string[]): Generator<string[]> {
+  for (let at = 0; at === 0 || at < ids.length; at += maxNamedIds)
+    yield ids.slice(at, at + maxNamedIds);
 }

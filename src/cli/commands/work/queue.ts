@@ -84,8 +84,8 @@ function condensed(invocations: readonly Invocation[]): Line[] {
 
 const columnsAt = (now: number): readonly Column<Line>[] => [
   { title: "JOBID", text: ({ id }) => id, right: true },
-  { title: "NAME", text: ({ first }) => first.name },
-  { title: "USER", text: ({ first }) => first.owner.user },
+  { title: "NAME", text: ({ first }) => first.name, most: 8 },
+  { title: "USER", text: ({ first }) => first.owner.user, most: 8 },
   { title: "ST", text: ({ first }) => stateCodes[first.state] ?? first.state },
   { title: "TIME", text: ({ first }) => formatSpan(runningMs(first, now)), right: true },
   { title: "CPUS", text: ({ first }) => String(first.cores), right: true },
