@@ -21,14 +21,19 @@ export function requireOneForm({ json, csv, html }: Forms): void {
 
 /** Throws STORE if the file cannot be written. */
 export function savePage(file: string, page: string): void {
+  saveFile(file, page, "the page", "--html");
+  print(`Wrote ${file}\n`);
+}
+
+/** Throws STORE, naming the option, if the file cannot be written. */
+export function saveFile(file: string, text: string, name: string, option: string): void {
   try {
-    writeFileSync(file, page);
+    writeFileSync(file, text);
   } catch (cause) {
     throw new GleanerError(
       "STORE",
-      `cannot write the page (${messageOf(cause)}): give --html a file that you may write`,
+      `cannot write ${name} (${messageOf(cause)}): give ${option} a file that you may write`,
       { cause },
     );
   }
-  print(`Wrote ${file}\n`);
 }

@@ -110,7 +110,7 @@ export function idleSection(u: Utilization): Markup {
   };
   return html`<section id="idle">
 <h2>Where the idle time went</h2>
-<div class="scroll"><table class="bars">
+<div class="scroll" role="region" aria-label="Where the idle time went" tabindex="0"><table class="bars">
 <thead><tr><th scope="col">Idle cores</th><td></td><th scope="col">${unit.name}</th><th scope="col">of idle</th></tr></thead>
 <tbody>${parts.map(row)}</tbody>
 <tfoot><tr><th scope="row">idle</th><td></td><td>${coreTime(u.idleCoreMs, unit)}</td><td>${percent(u.idleCoreMs, u.idleCoreMs)}</td></tr></tfoot>

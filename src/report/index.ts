@@ -4,4 +4,10 @@ export { renderUtilizationCsv } from "./csv.js";
 export { renderUtilizationHtml } from "./html.js";
 export { idleReport, renderIdleCsv, renderIdleText } from "./idle.js";
 export { renderPredictionText } from "./prediction.js";
+export {
+  renderSimulationHtml,
+  type SimulationFact,
+  type SimulationFacts,
+  type SimulationTable,
+} from "./simulation.js";
 export { renderUtilizationText } from "./text.js";

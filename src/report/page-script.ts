@@ -30,6 +30,10 @@ export const pageScript = `(() => {
     return newDay ? time + "\\n" + day : time;
   });
 
+  // As wide as the longest number, so that numbers leave the axis' name free.
+  const widthOf = (plot, values) =>
+    16 + 7.5 * (values ?? []).reduce((most, value) => Math.max(most, String(value).length), 3);
+
   const draw = () => {
     const colours = getComputedStyle(holder);
     const colour = (name) => colours.getPropertyValue("--" + name).trim();
@@ -44,8 +48,8 @@ export const pageScript = `(() => {
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
       scales: { y: { range: (plot, least, most) => [0, Math.max(1, most)] } },
       axes: [
-        { ...axis, values: timeLabels, grid: { show: false }, size: 46 },
-        { ...axis, label: "cores", labelSize: 18, size: 46, grid: { stroke: colour("line") } },
+        { ...axis, values: timeLabels, grid: { show: false }, size: 46, space: 90 },
+        { ...axis, label: "cores", labelSize: 22, size: widthOf, grid: { stroke: colour("line") } },
       ],
       series: [
         { label: "Time (UTC)", value: (plot, ms) => ms === null ? "" : utc(ms).slice(0, 19) },

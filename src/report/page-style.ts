@@ -54,6 +54,9 @@ svg { display: block; width: 100%; height: 100%; }
 .u-legend .u-series th { cursor: default; font-weight: 400; }
 .u-legend .u-value { min-width: 3.5em; font-weight: 600; }
 .u-legend .u-series:first-child .u-value { min-width: 12em; }
+.facts th { max-width: none; white-space: normal; } .facts td { text-align: left; }
+.facts td.meaning { white-space: normal; color: var(--quiet); font-size: .9rem; }
+#notes ul { margin: 0; padding-left: 1.2rem; max-width: 46rem; } #notes li { margin-bottom: .3rem; overflow-wrap: anywhere; }
 details { margin-top: .8rem; }
 summary { cursor: pointer; color: var(--quiet); font-size: .9rem; }
 details .scroll { max-height: 24rem; overflow-y: auto; margin-top: .5rem; }

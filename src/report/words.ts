@@ -178,7 +178,9 @@ export function partsOf(node: Omit<NodeUtilization, "node" | "idleParts">): Part
   };
 }
 
-export const partNames: Readonly<Record<keyof Parts, string>> = {
+export type PartNames = Readonly<Record<keyof Parts, string>>;
+
+export const partNames: PartNames = {
   allocated: "Batch jobs",
   useful: "Finished work of functions",
   held: "Held ready, no finished work",

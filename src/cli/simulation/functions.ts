@@ -54,6 +54,7 @@ const others = [
   "sweep",
   "csv",
   "html",
+  "node-csv",
 ] as const;
 
 /** Throws BAD_REQUEST for options of other replays. */

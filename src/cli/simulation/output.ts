@@ -17,8 +17,8 @@ interface Figure {
 }
 
 const share = (value: number): string => value.toFixed(4);
-const coreHours = (coreMs: number): string => (coreMs / 3_600_000).toFixed(1);
-const count = (value: number): string => value.toLocaleString("en-US");
+export const coreHours = (coreMs: number): string => (coreMs / 3_600_000).toFixed(1);
+export const count = (value: number): string => value.toLocaleString("en-US");
 
 const figures: readonly Figure[] = [
   { name: "Idle core-hours", text: (r) => coreHours(r.idleCoreMs) },
@@ -66,14 +66,15 @@ export function renderRuns(runs: readonly Run[]): string {
   return parts.join("");
 }
 
-const bound = (atMostMs: number | null): string =>
+export const bound = (atMostMs: number | null): string =>
   atMostMs === null
     ? "longer"
     : atMostMs < 60_000
       ? `<= ${atMostMs / 1_000} s`
       : `<= ${atMostMs / 60_000} min`;
 
-const ratio = (part: number, whole: number): string => (whole === 0 ? "-" : share(part / whole));
+export const ratio = (part: number, whole: number): string =>
+  whole === 0 ? "-" : share(part / whole);
 
 function holeTable({ holeClasses }: SimulationResult): string {
   return table(

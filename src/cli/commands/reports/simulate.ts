@@ -4,7 +4,7 @@ import { monotonicMs } from "../../../clock.js";
 import { GleanerError } from "../../../model/errors.js";
 import type { Simulated, Trace } from "../../../sim/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
-import { type Forms, requireOneForm, savePage } from "../../forms.js";
+import { type Forms, requireOneForm, saveFile, savePage } from "../../forms.js";
 import { complain, json, print } from "../../output.js";
 import {
   addFunctionOptions,
@@ -22,12 +22,14 @@ import {
 } from "../../simulation/inputs.js";
 import { addDemandOptions, addTraceOptions } from "../../simulation/options.js";
 import { noteLines, type Run, renderRuns, renderRunsCsv } from "../../simulation/output.js";
+import { type AssumedRun, factsOf } from "../../simulation/page.js";
 import { Progress } from "../../simulation/progress.js";
 import { parseSeed, parseSweep } from "../../simulation/values.js";
 
 interface Options extends TraceOptions, DemandOptions, FunctionOptions, Forms {
   readonly policy?: readonly string[];
   readonly sweep?: string;
+  readonly nodeCsv?: string;
   readonly seed: string;
 }
 
@@ -58,7 +60,8 @@ export const define: Define = (command, run) => {
     .option("--seed <N>", "seed of the random numbers", "1");
   addFunctionOptions(command);
   command
-    .option("--html <FILE>", "write the page of the utilization report to this file")
+    .option("--html <FILE>", "write a page with the figures and all assumptions to this file")
+    .option("--node-csv <FILE>", "write the core-time of each node to this file")
     .option("--csv", "comma-separated values, one line for each run")
     .option("--json", "one JSON document")
     .addHelpText("after", help)
@@ -74,8 +77,16 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
   const sim = await import("../../../sim/index.js");
   const variants = variantsOf(options);
   const names = options.policy ?? ["prediction"];
-  if (options.html !== undefined && variants.length * names.length > 1)
-    throw new GleanerError("BAD_REQUEST", "--html shows one run: give one --policy and no --sweep");
+  const files = [
+    ["--html", options.html],
+    ["--node-csv", options.nodeCsv],
+  ];
+  for (const [option, file] of files)
+    if (file !== undefined && variants.length * names.length > 1)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `${option} shows one run: give one --policy and no --sweep`,
+      );
   const seed = parseSeed(options.seed);
   const policies = names.map(sim.policyNamed);
   const traced = await tracedCalls(options, sim);
@@ -89,7 +100,7 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     traced ?? { skipped: {}, firstSkipped: {} },
   );
   const progress = new Progress(policies.length * settings.length);
-  const runs: (Run & { readonly simulated: Simulated })[] = [];
+  const runs: Replayed[] = [];
   for (const policy of policies)
     for (const { label, demand, costs } of settings) {
       const startedMs = monotonicMs();
@@ -98,7 +109,8 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
       progress.runEnded();
       const result = { ...simulated.result, ...used(startedMs) };
       const name = label === null ? policy.name : `${policy.name} ${label}`;
-      runs.push({ label: name, result, simulated });
+      const { utilization } = simulated;
+      runs.push({ label: name, result, utilization, demand, costs, policy, seed });
     }
   await write(runs, options);
   return exitStatus.done;
@@ -135,10 +147,9 @@ type CallNotes = Pick<
   "skipped" | "firstSkipped"
 >;
 
-async function write(
-  runs: readonly (Run & { simulated: Simulated })[],
-  options: Options,
-): Promise<void> {
+type Replayed = Run & AssumedRun & Pick<Simulated, "utilization">;
+
+async function write(runs: readonly Replayed[], options: Options): Promise<void> {
   const [first] = runs;
   if (options.json) {
     const all = runs.map(({ label, result }) => ({ run: label, ...result }));
@@ -148,11 +159,17 @@ async function write(
     // Not in the file, where each line is a run.
     for (const line of noteLines(first!.result)) complain(line);
   } else print(renderRuns(runs));
-  if (options.html === undefined) return;
-  const { renderUtilizationHtml } = await import("../../../report/index.js");
-  const page = renderUtilizationHtml(
-    first!.simulated.utilization,
-    "Gleaner, simulated: idle time and its use",
-  );
-  savePage(options.html, page);
+  const { html, nodeCsv } = options;
+  if (html === undefined && nodeCsv === undefined) return;
+  const report = await import("../../../report/index.js");
+  const { utilization } = first!;
+  if (html !== undefined)
+    savePage(html, report.renderSimulationHtml(utilization, factsOf(first!, options)));
+  if (nodeCsv !== undefined)
+    saveFile(
+      nodeCsv,
+      report.renderUtilizationCsv(utilization),
+      "the figures of nodes",
+      "--node-csv",
+    );
 }
