@@ -1,4 +1,4 @@
-// Writes src/report/uplot.ts, the copy of uPlot in HTML reports: run it after upgrading uplot.
+// Writes src/report/page/uplot.ts, the copy of uPlot in HTML reports: run it after upgrading uplot.
 
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -9,7 +9,7 @@ const notice = packageFile("LICENSE").replaceAll(/^/gm, "// ").replaceAll(/ +$/g
 const constant = (name, text) => `export const ${name} =\n  ${JSON.stringify(text)};\n`;
 
 writeFileSync(
-  new URL("../src/report/uplot.ts", import.meta.url),
+  new URL("../src/report/page/uplot.ts", import.meta.url),
   `// uPlot for HTML reports, written by scripts/embed-uplot.mjs: a report must not need other files.\n` +
     `// biome-ignore-all format: generated\n// biome-ignore-all lint: generated\n//\n${notice}\n\n` +
     `${constant("uplotScript", packageFile("dist/uPlot.iife.min.js"))}\n${constant("uplotStyle", packageFile("dist/uPlot.min.css"))}`,

@@ -3,8 +3,8 @@
 import { counted } from "../model/counted.js";
 import type { EvictionBin, Utilization } from "../model/records/utilization.js";
 import { idleSection } from "./idle.js";
-import { html, type Markup } from "./markup.js";
-import { renderPage } from "./page.js";
+import { html, type Markup } from "./page/markup.js";
+import { renderPage } from "./page/page.js";
 import { nodesSection, seriesFigures, totalsSection } from "./parts.js";
 import { plainBar, seriesSection } from "./plots.js";
 import {

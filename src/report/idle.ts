@@ -4,7 +4,7 @@ import { type IdlePart, idleParts } from "../model/records/idle.js";
 import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
 import { csvLines } from "./csv.js";
 import { idleWords, partsThere } from "./idle-words.js";
-import { html, type Markup } from "./markup.js";
+import { html, type Markup } from "./page/markup.js";
 import { plainBar } from "./plots.js";
 import { align, printableName } from "./text.js";
 import { coreTime, coreTimeUnit, decimal, nodesToShow, percent, subtitle } from "./words.js";

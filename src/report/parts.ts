@@ -1,7 +1,8 @@
-// Renders core-time in its four parts: as a table with a bar, for each node, and as the plot's data.
+// Renders core-time in its four parts: as a table with a bar, for each node, and as data of the
+// plot.
 
 import type { NodeUtilization, Utilization } from "../model/records/utilization.js";
-import { html, type Markup } from "./markup.js";
+import { html, type Markup } from "./page/markup.js";
 import { partsBar } from "./plots.js";
 import {
   coreTime,
@@ -18,7 +19,11 @@ import {
 /** The most rows on the page. */
 const maxHtmlNodes = 100;
 
-export function totalsSection(u: Utilization, names: PartNames): Markup {
+export function totalsSection(
+  u: Utilization,
+  names: PartNames,
+  whole = "Available to Slurm",
+): Markup {
   const unit = coreTimeUnit(u.availableCoreMs);
   const parts = partsOf(u);
   const row = (part: keyof Parts) => html`<tr>
@@ -33,7 +38,7 @@ export function totalsSection(u: Utilization, names: PartNames): Markup {
 <div class="scroll" role="region" aria-label="Where the core-time went" tabindex="0"><table>
 <thead><tr><th scope="col">Core-time</th><th scope="col">${unit.name}</th><th scope="col">of all</th><th scope="col">of idle</th></tr></thead>
 <tbody>${(["allocated", "useful", "held", "missed"] as const).map(row)}</tbody>
-<tfoot><tr><th scope="row">Available to Slurm</th><td>${coreTime(u.availableCoreMs, unit)}</td><td>${percent(u.availableCoreMs, u.availableCoreMs)}</td><td></td></tr></tfoot>
+<tfoot><tr><th scope="row">${whole}</th><td>${coreTime(u.availableCoreMs, unit)}</td><td>${percent(u.availableCoreMs, u.availableCoreMs)}</td><td></td></tr></tfoot>
 </table></div>
 </section>`;
 }

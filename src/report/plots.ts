@@ -1,7 +1,7 @@
 // Renders the SVG bars of the HTML report and the element in which the script draws the plot.
 
 import type { Utilization, UtilizationPoint } from "../model/records/utilization.js";
-import { html, type Markup } from "./markup.js";
+import { html, type Markup } from "./page/markup.js";
 import { decimal, instant, type PartNames, type Parts } from "./words.js";
 
 const width = 1_000;

@@ -1,9 +1,9 @@
-// Renders the HTML page of a simulation: what was assumed stands beside what came of it, and nothing
-// on it sounds as if it had been measured.
+// Renders the HTML page of a simulation: what was assumed stands beside what came of it, and
+// nothing on it sounds as if it had been measured.
 
 import type { Utilization } from "../model/records/utilization.js";
-import { html, type Markup } from "./markup.js";
-import { renderPage } from "./page.js";
+import { html, type Markup } from "./page/markup.js";
+import { renderPage } from "./page/page.js";
 import { nodesSection, seriesFigures, totalsSection } from "./parts.js";
 import { seriesSection } from "./plots.js";
 import { coreTime, coreTimeUnit, duration, instant, type PartNames, percent } from "./words.js";
@@ -55,7 +55,7 @@ export function renderSimulationHtml(u: Utilization, facts: SimulationFacts): st
       factsSection("What came out", facts.results),
       factsSection("What was assumed", facts.assumptions),
       notesSection(facts),
-      totalsSection(u, parts),
+      totalsSection(u, parts, facts.isOfHoles ? "All of these nodes" : "In service"),
       seriesSection(u, parts.allocated.toLowerCase()),
       ...facts.tables.map(tableSection),
       nodesSection(u, parts, "the file of --node-csv has"),

@@ -114,9 +114,11 @@ function assumptionsOf(run: AssumedRun, sources: Sources): SimulationFact[] {
       name: "Outages",
       value: sources.outages ?? "none",
       meaning:
-        sources.outages === undefined
-          ? "nodes that were down or drained are not told apart from idle ones"
-          : "these times are not idle",
+        sources.outages !== undefined
+          ? "these times are not idle"
+          : sources.holes !== undefined
+            ? "a log of idle nodes has none that were down"
+            : "nodes that were down or drained are not told apart from idle ones",
     },
     ...demandFacts(run.demand, sources),
     ...costFacts(run.costs),

@@ -90,12 +90,37 @@ describe("glean simulate", () => {
     expect(lines[4]).toMatch(/^whole-nodes poll=30s,whole-nodes,1000000,1900000,2,48,0\.\d+/);
   });
 
-  test("--html writes the page of the utilization report", async () => {
-    const { status } = await run(...holeArgs(), "--html", "page.html");
+  test("--html writes a page with all assumptions, and --node-csv its nodes", async () => {
+    const files = ["--html", "page.html", "--node-csv", "nodes.csv"];
+    const { status } = await run(...holeArgs(), ...files, "--eviction", "70ms");
     expect(status).toBe(0);
-    const page = readFileSync(join(world.home, "page.html"), "utf8");
-    expect(page).toContain("<!doctype html>");
-    expect(page).toContain("Gleaner, simulated");
+    const page = readFileSync(join(world.home, "page.html"), "utf8").split("<script")[0]!;
+    for (const text of [
+      "<!doctype html>",
+      "This is a simulation, not a measurement",
+      "a log of idle nodes (holes.csv)",
+      "Ceiling with perfect knowledge",
+      "always more than fits",
+      "1000 MB",
+      "150 to 300 ms",
+      '70 ms</td><td class="meaning">assumed, not measured here',
+      "as gleanerd: learns how long holes",
+      "their memory is a guess",
+      "1 record: a time that is neither a number nor a date (line 5, column start)",
+      "Not idle in the log",
+    ])
+      expect(page).toContain(text);
+    for (const text of [
+      "batch jobs got",
+      "Batch jobs",
+      "available to Slurm",
+      "CSV file",
+      "prolog and epilog",
+    ])
+      expect(page).not.toContain(text);
+    const lines = readFileSync(join(world.home, "nodes.csv"), "utf8").split("\r\n");
+    expect(lines[0]).toMatch(/^node,availableCoreMs,/);
+    expect(lines.slice(1, 4).map((line) => line.split(",")[0])).toEqual(["a", "b", "total"]);
   });
 
   test("reads SWF with machines and a trace of invocations", async () => {

@@ -13,7 +13,7 @@ import {
   renderUtilizationHtml,
   renderUtilizationText,
 } from "../../../src/report/index.js";
-import { uplotScript, uplotStyle } from "../../../src/report/uplot.js";
+import { uplotScript, uplotStyle } from "../../../src/report/page/uplot.js";
 import { duration, milliseconds, percent } from "../../../src/report/words.js";
 import { harvest } from "../../support/harvest.js";
 

@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { html, jsonMarkup, Markup } from "./markup.js";
-import { pageScript } from "./page-script.js";
-import { pageStyle } from "./page-style.js";
+import { pageScript } from "./script.js";
+import { pageStyle } from "./style.js";
 import { uplotScript, uplotStyle } from "./uplot.js";
 
 export interface Page {
