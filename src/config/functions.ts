@@ -103,7 +103,7 @@ export const blobs = z
       .default(8_192)
       .describe("The size of the contents of one user, whatever is free."),
     keepUnusedMs: milliseconds
-      .min(60_000)
+      .min(180_000)
       .default(3_600_000)
       .describe(
         "gleanerd removes a content that no version of a function and no call refers to after this time, and a removed version that no call refers to.",

@@ -10,6 +10,7 @@ import type { ExecutorId } from "../../model/ids.js";
 import type { WantedPiece } from "../../wire/calls.js";
 import type { Assignment } from "../state/assignments.js";
 import type { ExecutorRecord, Line } from "../state/executor-record.js";
+import type { UnrecordedCalls } from "../state/unrecorded.js";
 import type { Blobs } from "./blobs.js";
 
 /** Pieces in memory, over all nodes. */
@@ -20,6 +21,7 @@ const maxWaitingOfNode = 4_096;
 
 export interface InputSupplyDependencies {
   readonly store: Pick<Store, "inputOf">;
+  readonly live: { readonly unrecorded: Pick<UnrecordedCalls, "get"> };
   readonly blobs: Pick<Blobs, "read">;
   readonly log: Logger;
 }
@@ -73,7 +75,9 @@ export class InputSupply {
   private async inputOf(assignment: Assignment): Promise<StoredPayload> {
     const known = this.inputs.get(assignment);
     if (known !== undefined) return known;
-    const input = await this.deps.store.inputOf(assignment.invocation);
+    const { invocation } = assignment;
+    const call = this.deps.live.unrecorded.get(invocation);
+    const input = call?.documents.input ?? (await this.deps.store.inputOf(invocation));
     if (input === null || !isStored(input))
       throw new GleanerError("NOT_FOUND", "the input of this call is in its order");
     this.inputs.set(assignment, input);

@@ -3,11 +3,12 @@
 
 import { nowMs } from "../../../clock.js";
 import { digestOf } from "../../../core/submission/digest.js";
-import { type CallAnswer, isStored, type Payload } from "../../../model/call.js";
+import type { CallAnswer, Payload } from "../../../model/call.js";
 import type { InvocationId } from "../../../model/ids.js";
 import { type Invocation, newInvocation } from "../../../model/invocation.js";
 import type { AskedOf } from "../../../wire/api/types.js";
 import type { Act } from "../../auth/audit.js";
+import { ownInputs } from "../../functions/own-inputs.js";
 import { record } from "../../invocations/call-records.js";
 import { UnrecordedCall } from "../../state/unrecorded.js";
 import { type Accepted, admitted } from "../invocations.js";
@@ -42,7 +43,7 @@ export async function answerOne(
   const asked = { ...rest, inputs: [input], tasks: null };
   // What was sent before may be on record, where only the store finds it.
   const isFull = deps.live.unrecorded.size >= maxUnrecorded;
-  const isKept = waitMs === 0 || !fresh || asked.inputs.some(isStored) || isFull;
+  const isKept = waitMs === 0 || !fresh || isFull;
   const call = await unrecordedCall(deps, caller, asked, isKept);
   if (call === null) {
     const accepted = await acceptCalls(deps, caller, asked);
@@ -75,9 +76,11 @@ async function begin(
   asked: AskedCalls,
 ): Promise<UnrecordedCall | null> {
   const { live, dispatcher, callIds } = deps;
-  const { requestId, inputs } = asked;
+  const { requestId } = asked;
   const { uid, gid, user } = caller;
   const wanted = await askedOf(deps, caller, asked);
+  // A content stays for longer than a client waits.
+  const inputs = await ownInputs(deps.store, uid, asked.inputs);
   const id = await callIds.take();
   const submission = admitted(deps, uid, wanted, inputs);
   const digest = digestOf(uid, submission, inputs);

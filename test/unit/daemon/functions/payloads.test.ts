@@ -10,6 +10,8 @@ import { ResultIntake } from "../../../../src/daemon/functions/result-intake.js"
 import type { EndFacts } from "../../../../src/daemon/invocations/settle.js";
 import type { Assignment } from "../../../../src/daemon/state/assignments.js";
 import { ExecutorRecord } from "../../../../src/daemon/state/executor-record.js";
+import { UnrecordedCall, UnrecordedCalls } from "../../../../src/daemon/state/unrecorded.js";
+import type { Payload } from "../../../../src/model/call.js";
 import { GleanerError } from "../../../../src/model/errors.js";
 import { blobHash, executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import type { WantedPiece } from "../../../../src/wire/calls.js";
@@ -182,12 +184,9 @@ describe("a result", () => {
 
 describe("an input", () => {
   const content = randomBytes(mebibyte);
-  const supply = () =>
-    new InputSupply({
-      blobs,
-      log,
-      store: { inputOf: async () => ({ contentType: "", blob: hashOf(content), bytes: mebibyte }) },
-    });
+  const input = { contentType: "", blob: hashOf(content), bytes: mebibyte };
+  const supply = (unrecorded = new UnrecordedCalls(), inputOf: Payload | null = input) =>
+    new InputSupply({ blobs, log, live: { unrecorded }, store: { inputOf: async () => inputOf } });
   const held = () => {
     files.kept.set(hashOf(content), content);
     record.attempts = new Map([[key.invocation, { ...key } as Assignment]]);
@@ -197,6 +196,14 @@ describe("an input", () => {
     held();
     await supply().supply(record, { key, offset: 7, wantedBytes: 9 });
     expect(sent).toEqual([{ type: "piece", key, offset: 7, bytes: content.subarray(7, 16) }]);
+  });
+
+  test("of a call that is not on record goes there, too", async () => {
+    held();
+    const unrecorded = new UnrecordedCalls();
+    unrecorded.add(new UnrecordedCall(key.invocation, { inputs: [input] } as never));
+    await supply(unrecorded, null).supply(record, { key, offset: 0, wantedBytes: 1 });
+    expect(sent).toMatchObject([{ type: "piece" }]);
   });
 
   test.each([
