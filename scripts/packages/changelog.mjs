@@ -1,12 +1,10 @@
 // Debian's changelog of the packages, from CHANGELOG.md: one entry for each release, newest first.
 
-const maintainer = "Gleaner's packagers <root@localhost>";
-
 /**
  * Returns a function of the package's name. The newest entry has the version that is built: it
  * holds what is unreleased, if anything is, and has the time of the last commit.
  */
-export function debianChangelog(markdown, { version, epochSeconds }) {
+export function debianChangelog(markdown, { version, epochSeconds, maintainer }) {
   const released = sectionsOf(markdown).filter(({ changes }) => changes.length > 0);
   const dateOf = (date) =>
     new Date(date === null ? epochSeconds * 1000 : `${date}T00:00:00Z`)

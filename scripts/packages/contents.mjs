@@ -19,8 +19,8 @@ export const packages = [
     name: "gleaner-controller",
     summary: "runs functions in what Slurm leaves idle: the daemon and glean",
     description: [
-      "The daemon gleanerd, for the machine that runs slurmctld, and the command glean.",
-      "After the installation run glean setup.",
+      "The daemon gleanerd, for the machine that runs slurmctld, and the command",
+      "glean. After the installation run glean setup.",
     ],
     depends: ["munge", "slurm-client | slurm-smd-client"],
     recommends: ["openssh-client", "slurmctld | slurm-smd-slurmctld"],
@@ -32,8 +32,8 @@ export const packages = [
     name: "gleaner-node",
     summary: "runs functions in what Slurm leaves idle: the hook on nodes",
     description: [
-      "The programs that slurmd runs before and after each job, the same as a SPANK plugin,",
-      "and what functions need on a node.",
+      "The programs that slurmd runs before and after each job, the same as a SPANK",
+      "plugin, and what functions need on a node.",
     ],
     depends: ["slurmd | slurm-smd-slurmd"],
     recommends: ["munge", "openssh-server"],
@@ -127,7 +127,8 @@ function addExecutor(tree, { root }, folder) {
     each.startsWith("glean-runtime-"),
   )) {
     const from = join(root, "dist", name);
-    if (name === "glean-runtime-python") tree.copyFolder(from, `${folder}/${name}`);
+    if (name === "glean-runtime-python")
+      tree.copyFolder(from, `${folder}/${name}`, (path) => path.endsWith(".py"));
     else if (name.endsWith(".cjs")) tree.copy(from, `${folder}/${name}`);
     else tree.copyStripped(from, `${folder}/${name}`);
   }

@@ -6,8 +6,6 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-const maintainer = "Gleaner's packagers <root@localhost>";
-
 export function controlFiles(each, build, tree) {
   const scripts = join(build.root, "scripts/packages/maintainer", each.scripts);
   return [
@@ -24,7 +22,7 @@ export function controlFiles(each, build, tree) {
 
 const lines = (items) => items.map((item) => `${item}\n`).join("");
 
-function controlText(each, { version, architecture }, tree) {
+function controlText(each, { version, architecture, maintainer }, tree) {
   const libraries = [`libc6 (>= ${oldestLibc(tree)})`, "libgcc-s1", "libstdc++6"];
   const fields = [
     ["Package", each.name],

@@ -30,6 +30,7 @@ function main() {
     version: `${version}-${options.revision}`,
     architecture: run("dpkg", ["--print-architecture"]).trim(),
     epochSeconds: epochSeconds(),
+    maintainer: maintainer(process.env),
   };
   const folder = resolve(options.out);
   mkdirSync(folder, { recursive: true });
@@ -68,6 +69,11 @@ function readOptions() {
   return { ...values, names: positionals.length > 0 ? positionals : names };
 }
 
+/** Who answers for the packages at this site, as Debian's tools are told. */
+function maintainer({ DEBFULLNAME = "Gleaner", DEBEMAIL = "gleaner@localhost" }) {
+  return `${DEBFULLNAME} <${DEBEMAIL}>`;
+}
+
 /** All times in the packages are that of the last commit, or what SOURCE_DATE_EPOCH says. */
 function epochSeconds() {
   const given = process.env.SOURCE_DATE_EPOCH;
@@ -89,6 +95,7 @@ function makePackage(each, build, fast) {
     build.changelog(each.name),
   );
   tree.copyCompressed(join(build.root, "CHANGELOG.md"), `/usr/share/doc/${each.name}/changelog.gz`);
+  tree.write(`/usr/share/lintian/overrides/${each.name}`, overridesOf(build, each));
   for (const { name, text, mode } of controlFiles(each, build, tree))
     tree.write(`/DEBIAN/${name}`, text, mode);
   const file = `${each.name}_${build.version}_${build.architecture}.deb`;
@@ -98,6 +105,12 @@ function makePackage(each, build, fast) {
     env: { ...process.env, SOURCE_DATE_EPOCH: String(build.epochSeconds) },
   });
   return file;
+}
+
+/** Each line of the list, for this package. */
+function overridesOf({ root: folder }, { name }) {
+  const list = readFileSync(join(folder, "scripts/packages/lintian-overrides"), "utf8");
+  return list.replace(/^(?=[a-z])/gm, `${name}: `);
 }
 
 function run(program, args, options = {}) {

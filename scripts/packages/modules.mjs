@@ -29,7 +29,7 @@ export function copyModules(tree, from, to) {
 }
 
 const isLoaded = (path) =>
-  !unused.test(path) && (path === "package.json" || /^[^/]*\.js$|^lib\/.*\.js$/.test(path));
+  !unused.test(path) && (path === "package.json" || /^[^./][^/]*\.js$|^lib\/.*\.js$/.test(path));
 
 /** Without its compiled part ssh2 does the same in JavaScript. */
 function copyCompiled(tree, from, to, name) {

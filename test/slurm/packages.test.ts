@@ -119,6 +119,19 @@ step(
   120_000,
 );
 
+/** It checks for a minute, so only where somebody has installed it. */
+const lintianStep = spawnSync("lintian", ["--version"]).status === 0 ? step : test.skip;
+
+lintianStep(
+  "have no errors that lintian finds",
+  async () => {
+    await machine.do(
+      "lintian --tag-display-limit 0 --fail-on error -EL error /mnt/packages/1/*.deb",
+    );
+  },
+  180_000,
+);
+
 step("install beside each other, with every file as it was packed", async () => {
   await machine.do("dpkg -i /mnt/packages/1/*.deb");
   expect(await machine.do(`dpkg -V ${names.join(" ")}`)).toBe("");

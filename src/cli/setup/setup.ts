@@ -109,15 +109,15 @@ function stepsOf({ launcher }: Answers, address: string, key: string): string[] 
   const restart =
     "Bring slurm.conf to all nodes, then: systemctl restart slurmctld; on each node: systemctl restart slurmd";
   const install = "On each node: apt install ./gleaner-node_*.deb";
-  const wake = `On each node: echo wake=${address}:829 >>/etc/gleaner/hook.conf`;
+  const wake = `echo wake=${address}:829 >>/etc/gleaner/hook.conf`;
   const clients = "On login nodes: apt install ./gleaner-client_*.deb, and copy gleaner.yaml there";
   const doctor = "glean doctor";
   if (launcher === "pilot") return [install, restart, clients, doctor];
-  if (launcher === "local") return ["systemctl restart slurmctld slurmd", doctor];
+  if (launcher === "local") return [wake, "systemctl restart slurmctld slurmd", doctor];
   return [
     `${install}; add ${key}.pub to root's authorized_keys`,
     "ssh-keyscan NODES >>/etc/ssh/ssh_known_hosts, and compare the keys",
-    ...[wake, restart, clients, doctor],
+    ...[`On each node: ${wake}`, restart, clients, doctor],
   ];
 }
 

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { parse } from "yaml";
+import { readAnswers } from "../../../src/cli/setup/answers.js";
 import { expectSentence, gleanWorld } from "../../support/glean.js";
 
 const world = gleanWorld();
@@ -128,5 +129,18 @@ describe("glean setup", () => {
   test("keeps the mode of gleaner.yaml", async () => {
     await setup(...local);
     expect(statSync(config()).mode & 0o777).toBe(0o644);
+  });
+
+  test("asks on a terminal for what no option gives, and takes the usual answer for none", async () => {
+    const asked: string[] = [];
+    const ask = async (question: string) => {
+      asked.push(question);
+      return asked.length === 1 ? " ssh " : "";
+    };
+    const answers = await readAnswers({}, { hostName: "ctl1", ask, before: {} });
+    expect(answers).toEqual({ launcher: "ssh", host: "ctl1", prolog: null });
+    expect(asked.map((question) => /\[(\w+)\]: $/.exec(question)?.[1])).toEqual([
+      ...["ssh", "ctl1", "none"],
+    ]);
   });
 });
