@@ -12,6 +12,7 @@ import type {
   InfoAnswer,
   InvocationDetail,
   InvocationList,
+  ResultList,
   SubmitAnswer,
   SubmitRequest,
   TokenAnswer,
@@ -106,6 +107,11 @@ export class Api {
 
   call(request: CallRequest): Promise<CalledAnswer> {
     return this.send<CalledAnswer>("POST", "/v1/calls", request);
+  }
+
+  /** One page of the results of a map, as its calls ended. */
+  results(id: string, after: number): Promise<ResultList> {
+    return this.send<ResultList>("GET", `/v1/maps/${id}/results?order=ended&after=${after}`);
   }
 
   detail(id: string): Promise<InvocationDetail> {

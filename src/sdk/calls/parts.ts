@@ -1,7 +1,6 @@
 // Cuts the inputs of a map into parts, each the body of one request, and reads no further than it
 // may. A part is sent while its inputs are read, and is kept meanwhile to be sent again.
 
-import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError } from "../../model/errors.js";
 import { FrameReader } from "../../wire/api/input-frames.js";
 import type { Inputs } from "./payloads.js";
@@ -131,11 +130,14 @@ class PartReader {
   private next: Promise<IteratorResult<unknown>> | null = null;
   private index = 0;
   private isOver = false;
+  private patience: NodeJS.Timeout | null = null;
+  private giveUp = (): void => undefined;
 
   constructor(
     inputs: Inputs,
     private readonly reading: Reading,
   ) {
+    reading.signal.addEventListener("abort", () => this.giveUp());
     this.isAsync = Symbol.asyncIterator in inputs;
     this.source =
       Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
@@ -158,6 +160,7 @@ class PartReader {
   }
 
   stop(): void {
+    if (this.patience !== null) clearTimeout(this.patience);
     // A source that is being read answers this only later.
     if (!this.isOver) void Promise.resolve(this.source.return?.()).catch(() => undefined);
   }
@@ -213,18 +216,16 @@ class PartReader {
     return true;
   }
 
-  private async comesSoon(next: Promise<unknown>): Promise<boolean> {
-    const timer = new AbortController();
-    const signal = AbortSignal.any([timer.signal, this.reading.signal]);
-    const late = pause(this.reading.patienceMs, false, { signal }).catch(() => false);
-    // An error of the source is handled where its input is taken.
-    const came = next.then(
-      () => true,
-      () => true,
-    );
-    const isSoon = await Promise.race([came, late]);
-    timer.abort();
-    return isSoon;
+  /** One timer for all inputs: a source may give a million of them within seconds. */
+  private comesSoon(next: Promise<unknown>): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.giveUp = () => resolve(false);
+      // An error of the source is handled where its input is taken.
+      const came = () => resolve(true);
+      next.then(came, came);
+      this.patience ??= setTimeout(() => this.giveUp(), this.reading.patienceMs);
+      this.patience.refresh();
+    });
   }
 
   private async frameOf(part: Part, input: unknown): Promise<Buffer | null> {
