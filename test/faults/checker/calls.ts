@@ -93,12 +93,14 @@ export class CallBook {
 
   /** It is durable; called once for each request. */
   submitted(
-    { requestId, owner, submission, inputs }: NewInvocations,
+    { requestId, owner, submission, inputs: given, packed }: NewInvocations,
     ids: readonly InvocationId[],
   ) {
     const { command, arrayTasks, timeLimitMs } = submission;
     if (command.kind !== "call") return;
     const asked = this.asked.get(requestId);
+    // Inputs that were packed are seen where the calls run.
+    const inputs = packed === undefined ? given : [];
     if (asked === undefined || inputs === undefined) {
       this.demand(false, `${requestId} became calls without inputs, or nobody asked`);
       return;

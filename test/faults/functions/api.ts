@@ -2,6 +2,7 @@
 
 import { callHandlers } from "../../../src/daemon/api/calls.js";
 import { functionHandlers } from "../../../src/daemon/api/functions.js";
+import { mapHandlers } from "../../../src/daemon/api/maps/maps.js";
 import type { Handlers } from "../../../src/daemon/api/server/register.js";
 import { BundleChecks } from "../../../src/daemon/functions/bundles.js";
 import { Directory } from "../../../src/daemon/functions/directory.js";
@@ -10,7 +11,20 @@ import type { AnswerOf, RouteName } from "../../../src/wire/api/types.js";
 import type { Daemon } from "../site/daemon-host.js";
 import { type Person, people, type Users } from "../site/users.js";
 
-type Api = ReturnType<typeof callHandlers> & ReturnType<typeof functionHandlers>;
+type Api = ReturnType<typeof callHandlers> &
+  ReturnType<typeof mapHandlers> &
+  ReturnType<typeof functionHandlers>;
+
+/** A body that arrives piece by piece. */
+interface StreamedBody {
+  readonly type: string;
+  readonly pieces: () => AsyncIterable<Uint8Array>;
+}
+
+const requestOf = ({ type, pieces }: StreamedBody) => ({
+  headers: { "content-type": type },
+  raw: { iterator: pieces, readableEnded: true, destroyed: true, destroy: () => undefined },
+});
 
 const accountOf = (who: Person | undefined) =>
   who === undefined ? null : { name: who.user, uid: who.uid, shell: "/bin/sh" };
@@ -34,12 +48,19 @@ export class Apis {
     daemon: Daemon,
     name: Name,
     caller: Person,
-    asked: { readonly params?: object; readonly query?: object; readonly body?: object },
+    asked: {
+      readonly params?: object;
+      readonly query?: object;
+      readonly body?: object;
+      readonly stream?: StreamedBody;
+    },
   ): Promise<AnswerOf<Name>> {
     const api = this.known.get(daemon) ?? this.open(daemon);
     this.known.set(daemon, api);
     const handler = api[name] as unknown as Handlers[Name];
-    const request = { ...asked, caller, request: {}, reply } as unknown;
+    const { stream, ...parts } = asked;
+    const sent = stream === undefined ? {} : requestOf(stream);
+    const request = { ...parts, caller, request: sent, reply } as unknown;
     return handler(request as Parameters<Handlers[Name]>[0]) as Promise<AnswerOf<Name>>;
   }
 
@@ -50,6 +71,6 @@ export class Apis {
     const callIds = new CallIds(store);
     const routes = this.users.routes(daemon);
     const common = { ...routes, ...parts, accounts, directory, bundleChecks, callIds };
-    return { ...callHandlers(common), ...functionHandlers(common) };
+    return { ...callHandlers(common), ...mapHandlers(common), ...functionHandlers(common) };
   }
 }

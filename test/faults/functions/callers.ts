@@ -3,9 +3,12 @@
 
 import { type InvocationId, invocationId } from "../../../src/model/ids.js";
 import { isFinal } from "../../../src/model/invocation.js";
+import { frameOf, framesType } from "../../../src/wire/api/input-frames.js";
 import { type CallAnswerText, payloadOf } from "../../../src/wire/api/payloads.js";
+import type { AnswerOf } from "../../../src/wire/api/types.js";
 import type { AskedCall } from "../checker/calls.js";
-import { people, type Users } from "../site/users.js";
+import type { Daemon } from "../site/daemon-host.js";
+import { type Person, people, type Users } from "../site/users.js";
 import type { World } from "../site/world.js";
 import type { Apis } from "./api.js";
 import { bodyOf, doings, type Input, inputBytes } from "./inputs.js";
@@ -60,13 +63,48 @@ export class Callers {
   map(): void {
     const { chance, isBrisk } = this.world;
     const { caller, requestId, body } = this.ask(chance.whole(1, isBrisk ? 40 : 12), true);
+    const isStreamed = chance.happens(0.5);
     this.users.clients.send({
-      run: (daemon) => this.apis.ask(daemon, "map", caller, { body }),
+      run: (daemon) =>
+        isStreamed
+          ? this.stream(daemon, caller, body)
+          : this.apis.ask(daemon, "map", caller, { body }),
       done: ({ id, tasks }) => this.world.books.acknowledged(requestId, id, tasks),
       answered: ({ id, tasks }) => this.accepted({ id: invocationId(id), tasks, isMap: true }),
       refused: ({ code }) => this.world.books.calls.refused(requestId, code),
     });
     this.world.tell(`${caller.user} maps ${body.function} as ${requestId}`);
+  }
+
+  /** Sends the inputs piece by piece; nobody hears of a request whose connection breaks. */
+  private stream(
+    daemon: Daemon,
+    caller: Person,
+    { requestId, function: called, inputs }: ReturnType<Callers["ask"]>["body"],
+  ): Promise<AnswerOf<"streamMap">> {
+    const { world } = this;
+    const frames = Buffer.concat(inputs.map((each) => frameOf(payloadOf(each))));
+    let isBroken = false;
+    async function* pieces() {
+      const breaksAt = world.chance.happens(0.05) ? world.chance.whole(0, frames.length) : Infinity;
+      for (let at = 0; at < frames.length; ) {
+        const delayMs = world.chance.ms(0.1, 5);
+        await new Promise<void>((resolve) => world.within(daemon.process, delayMs, resolve));
+        isBroken = at >= breaksAt;
+        if (isBroken) throw new Error("the connection broke");
+        const end = at + world.chance.whole(1, 400);
+        yield frames.subarray(at, end);
+        at = end;
+      }
+    }
+    const query = { requestId, function: called };
+    const asked = this.apis.ask(daemon, "streamMap", caller, {
+      query,
+      stream: { type: framesType, pieces },
+    });
+    return asked.catch((thrown) =>
+      isBroken ? new Promise<never>(() => {}) : Promise.reject(thrown),
+    );
   }
 
   private ask(tasks: number, isMap: boolean) {
