@@ -5,6 +5,8 @@ import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 /** USER_HZ is 100 on every architecture that Linux supports with Node. */
 const msPerTick = 10;
 const userTimeField = 11;
+const minorFaultsField = 7;
+const majorFaultsField = 9;
 /** Both files are shorter. */
 const maxFileBytes = 4_096;
 
@@ -12,6 +14,7 @@ const maxFileBytes = 4_096;
 export class Usage {
   private readonly files: { readonly stat: number | null; readonly status: number | null };
   private readonly bytes = Buffer.allocUnsafe(maxFileBytes);
+  private peak: { readonly faults: string; readonly mb: number } = { faults: "", mb: 0 };
 
   constructor(pid: number) {
     this.files = { stat: opened(pid, "stat"), status: opened(pid, "status") };
@@ -19,16 +22,24 @@ export class Usage {
 
   /** The time of all its threads and of the children that it waited for; 0 if it has ended. */
   get cpuMs(): number {
-    const stat = this.read("stat");
-    // The name may contain anything, also a closing parenthesis.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const ticks = fields.slice(userTimeField, userTimeField + 4).map(Number);
-    return ticks.reduce((sum, each) => sum + each, 0) * msPerTick;
+    return cpuMsIn(this.fields());
   }
 
-  /** The most memory that the process has had at once; 0 if it has ended. */
-  get peakMb(): number {
-    return peakIn(this.read("status"));
+  /**
+   * Also the most memory that the process has had at once; both 0 if it has ended. Memory grows by
+   * page faults only, and most short calls have none.
+   */
+  get all(): { readonly cpuMs: number; readonly peakMb: number } {
+    const fields = this.fields();
+    const faults = `${fields[minorFaultsField]} ${fields[majorFaultsField]}`;
+    if (faults !== this.peak.faults) this.peak = { faults, mb: peakIn(this.read("status")) };
+    return { cpuMs: cpuMsIn(fields), peakMb: this.peak.mb };
+  }
+
+  private fields(): readonly string[] {
+    const stat = this.read("stat");
+    // The name may contain anything, also a closing parenthesis.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   }
 
   close(): void {
@@ -46,6 +57,10 @@ export class Usage {
   }
 }
 
+const cpuMsIn = (fields: readonly string[]): number =>
+  fields.slice(userTimeField, userTimeField + 4).reduce((sum, ticks) => sum + Number(ticks), 0) *
+  msPerTick;
+
 function opened(pid: number, name: string): number | null {
   try {
     return openSync(`/proc/${pid}/${name}`, "r");
@@ -54,7 +69,7 @@ function opened(pid: number, name: string): number | null {
   }
 }
 
-/** As Usage.peakMb, of a process that is read once. */
+/** The peak of a process that is read once. */
 export function peakMbOf(pid: number): number {
   try {
     return peakIn(readFileSync(`/proc/${pid}/status`, "latin1"));

@@ -246,12 +246,13 @@ export class Worker {
     if (running === null || this.isKilled) return;
     this.running = null;
     const endNs = machineMonotonicNs();
+    const { cpuMs = 0, peakMb = 0 } = this.usage?.all ?? {};
     running.events.onEnd({
       ...how,
       startNs: running.startNs ?? endNs,
       endNs,
-      cpuMs: Math.max(0, (this.usage?.cpuMs ?? 0) - running.cpuMsBefore),
-      maxRssMb: this.usage?.peakMb ?? 0,
+      cpuMs: Math.max(0, cpuMs - running.cpuMsBefore),
+      maxRssMb: peakMb,
     });
   }
 

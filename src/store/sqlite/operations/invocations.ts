@@ -200,25 +200,21 @@ export function invocationReads(
     .pluck();
   const readSubmission = submissionReader(database);
   const listRuns = runLister(database);
-
+  const selectMatching = matchingSelector(database);
   return {
     loadLive: liveLoader(database),
     listInvocations(filter) {
-      const where = conditionsOf(filter);
-      const rows = database
-        .prepare<unknown[], InvocationRow>(
-          `SELECT ${columns} FROM ${tables} WHERE ${where.join(" AND ")} ORDER BY i.id LIMIT @limit`,
-        )
-        .all({
-          uid: filter.uid,
-          ids: JSON.stringify(filter.ids),
-          arrayJobId: filter.arrayJobId,
-          arrayTaskId: filter.arrayTaskId,
-          states: JSON.stringify(filter.states),
-          sinceMs: filter.sinceMs,
-          limit: filter.limit,
-        });
-      return [...rows, ...listRuns(filter)]
+      const rows = selectMatching(conditionsOf(filter).join(" AND ")).all({
+        uid: filter.uid,
+        ids: JSON.stringify(filter.ids),
+        arrayJobId: filter.arrayJobId,
+        arrayTaskId: filter.arrayTaskId,
+        states: JSON.stringify(filter.states),
+        sinceMs: filter.sinceMs,
+        limit: filter.limit,
+      });
+      const areAll = filter.ids !== undefined && rows.length === filter.ids.length;
+      return [...rows, ...(areAll ? [] : listRuns(filter))]
         .sort((left, right) => left.id - right.id)
         .slice(0, filter.limit)
         .map(invocationOf);
@@ -228,6 +224,20 @@ export function invocationReads(
       const submission = selectSubmissionId.get({ id });
       return submission === undefined ? null : readSubmission(submission);
     },
+  };
+}
+
+/** To prepare a statement takes longer than to run it; the conditions have few combinations. */
+function matchingSelector(database: Connection) {
+  const prepare = (where: string) =>
+    database.prepare<unknown[], InvocationRow>(
+      `SELECT ${columns} FROM ${tables} WHERE ${where} ORDER BY i.id LIMIT @limit`,
+    );
+  const prepared = new Map<string, ReturnType<typeof prepare>>();
+  return (where: string) => {
+    const statement = prepared.get(where) ?? prepare(where);
+    prepared.set(where, statement);
+    return statement;
   };
 }
 
