@@ -17,38 +17,41 @@
 #define KILL_PAUSE_MAX_MS 64
 #define WALK_ROUND 5 /* with a cgroup: after 1 + 2 + 4 + 8 + 16 ms */
 
-/* The kernel's kills in one memory cgroup: the same key in memory.events (v2) and
- * memory.oom_control (v1). */
-static uint64_t read_oom_kills(const char *join)
+/* The kernel's kills that a file of a memory cgroup counts. False if there is no such file. */
+static bool read_oom_kills(const char *path, uint64_t *kills)
 {
-	static const char *const files[] = {"memory.events", "memory.oom_control"};
 	static const char key[] = "\noom_kill ";
-	char path[1100], text[1024];
-	/* is_cgroup_file has checked the slash */
-	size_t folder = (size_t)(strrchr(join, '/') + 1 - join);
-	for (size_t at = 0; at < sizeof files / sizeof files[0]; at++) {
-		if (!format(path, sizeof path, "%.*s%s", (int)folder, join, files[at]) ||
-		    !read_text(AT_FDCWD, path, text, sizeof text))
-			continue;
-		const char *found = strstr(text, key);
-		if (found != NULL)
-			return strtoull(found + sizeof key - 1, NULL, 10);
-	}
-	return 0;
+	char text[1024];
+	if (!read_text(AT_FDCWD, path, text, sizeof text))
+		return false;
+	const char *found = strstr(text, key);
+	*kills = found != NULL ? strtoull(found + sizeof key - 1, NULL, 10) : 0;
+	return true;
 }
 
-static uint64_t count_oom_kills(const struct spawn_request *request)
+/* Finds the file that counts: memory.events (v2) or memory.oom_control (v1), in the joined group of
+ * the hierarchy that limits memory. The others have neither, and to look there again takes longer
+ * than a short command. */
+static void find_oom_file(struct spawn_tree *tree)
 {
-	uint64_t sum = 0;
-	for (size_t at = 0; at < request->join_count; at++)
-		sum += read_oom_kills(request->joins[at]);
-	return sum;
+	static const char *const files[] = {"memory.events", "memory.oom_control"};
+	for (size_t at = tree->request->join_count; at-- > 0;) {
+		const char *join = tree->request->joins[at];
+		/* is_cgroup_file has checked the slash */
+		size_t folder = (size_t)(strrchr(join, '/') + 1 - join);
+		for (size_t file = 0; file < sizeof files / sizeof files[0]; file++) {
+			if (format(tree->oom_path, sizeof tree->oom_path, "%.*s%s", (int)folder, join, files[file]) &&
+			    read_oom_kills(tree->oom_path, &tree->oom_before))
+				return;
+		}
+	}
+	tree->oom_path[0] = '\0';
 }
 
 void spawn_tree_init(struct spawn_tree *tree, const struct spawn_request *request, pid_t main)
 {
 	*tree = (struct spawn_tree){.request = request, .main = main};
-	tree->oom_before = count_oom_kills(request);
+	find_oom_file(tree);
 }
 
 bool spawn_tree_reap(struct spawn_tree *tree)
@@ -66,8 +69,9 @@ bool spawn_tree_reap(struct spawn_tree *tree)
 			return false;
 		/* orphans become our children, so this means that nobody is left */
 		if (pid < 0 && errno == ECHILD) {
-			uint64_t now = count_oom_kills(tree->request);
-			tree->ending.oom_kills += now > tree->oom_before ? now - tree->oom_before : 0;
+			uint64_t now;
+			if (tree->oom_path[0] != '\0' && read_oom_kills(tree->oom_path, &now) && now > tree->oom_before)
+				tree->ending.oom_kills += now - tree->oom_before;
 			return true;
 		}
 		if (pid < 0 && errno != EINTR)

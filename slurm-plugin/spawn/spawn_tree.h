@@ -11,6 +11,7 @@ struct spawn_tree {
 	bool main_ended; /* it was reaped; its pid may have been reused */
 	bool killing; /* nothing of the tree may live on */
 	unsigned rounds; /* of killing */
+	char oom_path[1100]; /* of the file that counts the kernel's kills; empty if there is none */
 	uint64_t oom_before;
 	struct ending ending;
 };

@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 
 #include "util.h"
@@ -39,4 +41,8 @@ void spawn_names_load(void)
 		return; /* they are loaded when they are needed */
 	for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
 		load_all(line);
+	/* The first look-up reads the configuration and looks for nscd: processes that are forked
+	 * later have both. Root is in local files, so no server is asked. */
+	(void)getpwuid(0);
+	(void)getgrgid(0);
 }
