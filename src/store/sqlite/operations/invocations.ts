@@ -1,10 +1,6 @@
 // Invocations and their submissions: accepted, listed, loaded, and ended while they wait.
 
-import type {
-  InvocationFilter,
-  LiveInvocation,
-  NewInvocations,
-} from "../../../core/ports/store.js";
+import type { LiveInvocation, NewInvocations } from "../../../core/ports/store.js";
 import { digestOf } from "../../../core/submission/digest.js";
 import { type NewTasks, newTasks, taskCountOf } from "../../../core/submission/new-tasks.js";
 import { assert, GleanerError } from "../../../model/errors.js";
@@ -14,13 +10,14 @@ import {
   maxInvocationId,
   type VersionId,
 } from "../../../model/ids.js";
-import { isFinal, type SubmissionDigest, submissionIdOf } from "../../../model/invocation.js";
+import { type SubmissionDigest, submissionIdOf } from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 import { inputKeeper, packedKeeper } from "./calls.js";
 import { documentKeeper, submissionReader } from "./documents.js";
 import { columns, type InvocationRow, invocationOf, tables } from "./rows/invocation-rows.js";
 import { pendingEndNoter } from "./rows/maps.js";
+import { matchingLister } from "./rows/matching.js";
 import { invocationScanner } from "./rows/scan.js";
 import {
   firstAt,
@@ -200,19 +197,11 @@ export function invocationReads(
     .pluck();
   const readSubmission = submissionReader(database);
   const listRuns = runLister(database);
-  const selectMatching = matchingSelector(database);
+  const listMatching = matchingLister(database);
   return {
     loadLive: liveLoader(database),
     listInvocations(filter) {
-      const rows = selectMatching(conditionsOf(filter).join(" AND ")).all({
-        uid: filter.uid,
-        ids: JSON.stringify(filter.ids),
-        arrayJobId: filter.arrayJobId,
-        arrayTaskId: filter.arrayTaskId,
-        states: JSON.stringify(filter.states),
-        sinceMs: filter.sinceMs,
-        limit: filter.limit,
-      });
+      const rows = listMatching(filter);
       const areAll = filter.ids !== undefined && rows.length === filter.ids.length;
       return [...rows, ...(areAll ? [] : listRuns(filter))]
         .sort((left, right) => left.id - right.id)
@@ -224,20 +213,6 @@ export function invocationReads(
       const submission = selectSubmissionId.get({ id });
       return submission === undefined ? null : readSubmission(submission);
     },
-  };
-}
-
-/** To prepare a statement takes longer than to run it; the conditions have few combinations. */
-function matchingSelector(database: Connection) {
-  const prepare = (where: string) =>
-    database.prepare<unknown[], InvocationRow>(
-      `SELECT ${columns} FROM ${tables} WHERE ${where} ORDER BY i.id LIMIT @limit`,
-    );
-  const prepared = new Map<string, ReturnType<typeof prepare>>();
-  return (where: string) => {
-    const statement = prepared.get(where) ?? prepare(where);
-    prepared.set(where, statement);
-    return statement;
   };
 }
 
@@ -285,26 +260,4 @@ function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
       .sort((left, right) => left.invocation.id - right.invocation.id)
       .slice(0, limit);
   };
-}
-
-/** Fixed pieces of SQL; all values are bound. */
-function conditionsOf(filter: InvocationFilter): readonly string[] {
-  const where = ["TRUE"];
-  if (filter.uid !== undefined) where.push("s.owner_uid = @uid");
-  if (filter.ids !== undefined) where.push("i.id IN (SELECT value FROM json_each(@ids))");
-  if (filter.arrayJobId !== undefined)
-    // The tasks' ids follow the array's own: a range of the primary key, without another index.
-    where.push(
-      `i.submission = @arrayJobId AND i.array_task_id IS NOT NULL AND i.id BETWEEN @arrayJobId
-         AND @arrayJobId + (SELECT tasks FROM submission WHERE id = @arrayJobId) - 1`,
-    );
-  if (filter.arrayTaskId !== undefined) where.push("i.array_task_id = @arrayTaskId");
-  if (filter.states !== undefined) {
-    where.push("i.state IN (SELECT value FROM json_each(@states))");
-    if (!filter.states.some(isFinal)) where.push("i.ended_at_ms IS NULL");
-  }
-  // As with sacct -S: invocations that still existed at that time, or came later.
-  if (filter.sinceMs !== undefined)
-    where.push("(i.ended_at_ms IS NULL OR i.ended_at_ms >= @sinceMs)");
-  return where;
 }
