@@ -1,11 +1,12 @@
 // Restores the live state from the durable records after a restart, and waits for executors that
 // still run.
 
-import { machineMonotonicMs, nowMs } from "../../clock.js";
+import { nowMs } from "../../clock.js";
 import type { LiveInvocation, Store } from "../../core/ports/store.js";
 import { assert } from "../../model/errors.js";
 import type { Attempt } from "../../model/invocation.js";
 import { lostFacts, type Settler } from "../invocations/settle.js";
+import { mostElapsedMs } from "../state/elapsed.js";
 import { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Registry } from "../state/registry.js";
@@ -31,13 +32,6 @@ export async function recover(parts: Parts, store: Store): Promise<void> {
   await parts.checkpoints.load();
   await parts.blobs.load();
 }
-
-/**
- * By the clock that shows more: the wall clock may have been set since, and the monotonic one
- * starts again at a boot.
- */
-const mostElapsedMs = ({ startedAtMs, startedMonotonicMs }: Attempt): number =>
-  Math.max(0, nowMs() - startedAtMs, machineMonotonicMs() - startedMonotonicMs);
 
 /** An earlier daemon sent its order; the notice that it requested is on disk. */
 const assignedTo = (attempt: Attempt) => ({

@@ -13,6 +13,7 @@ import { versionId } from "../../../../src/model/ids.js";
 import type { AttemptOrder, AttemptReport } from "../../../../src/wire/messages.js";
 import { settings } from "../../../support/bundle/bundles.js";
 import { HostileSite, type ScriptedExecutor, turn } from "../../../support/daemon/hostile-site.js";
+import { shiftedClock } from "../../../support/daemon/shifted-clock.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
 const caller = { uid: 1_097, gid: 1_000, user: "ann", operator: false };
@@ -246,6 +247,22 @@ test("an answer that gleanerd gave and did not record before a kill is billed on
   });
   expect(await store.answerOf(order!.invocation)).toMatchObject({ kind: "result" });
   expect(await billed()).toBe(4);
+});
+
+test("a call is billed for its time although the wall clock was set back before the next gleanerd", async () => {
+  const clock = shiftedClock();
+  try {
+    void call().catch(() => undefined);
+    const [order] = await executor.ordered(1);
+    clock.setWall(-3_600_000);
+    await restarted(order!);
+    await ends(order, completed, order!.voucher);
+    await executor.until(isAcknowledged);
+    await recorded();
+    expect(await billed()).toBe(4);
+  } finally {
+    clock.restore();
+  }
 });
 
 test("a call that was sent again after a kill is billed once, whichever run ends first", async () => {
