@@ -9,6 +9,8 @@ export interface Column<Row> {
   readonly right?: boolean;
   /** The most columns of a terminal; longer text is cut, as squeue does. */
   readonly most?: number;
+  /** The fewest columns of a terminal. */
+  readonly least?: number;
 }
 
 /** Replaces control characters in names, paths and reasons, which a terminal would obey. */
@@ -32,8 +34,8 @@ export function table<Row>(
     return most === undefined ? field : cutTo(field, most);
   };
   const lines = [...header, ...rows.map((row) => columns.map((column) => fieldOf(row, column)))];
-  const widths = columns.map((_, index) =>
-    lines.reduce((widest, line) => Math.max(widest, widthOf(line[index]!)), 0),
+  const widths = columns.map(({ least = 0 }, index) =>
+    lines.reduce((widest, line) => Math.max(widest, widthOf(line[index]!)), least),
   );
   return lines
     .map((line) =>
@@ -46,15 +48,16 @@ export function table<Row>(
     .join("");
 }
 
-/** Formats as sacct's --parsable2; `|` in a field becomes `?` to keep the number of fields. */
+/** Formats as sacct's --parsable2; the delimiter in a field becomes `?`, so that fields stay. */
 export function bare<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   withHeader: boolean,
+  delimiter = "|",
 ): string {
-  const field = (text: string): string => printable(text).replaceAll("|", "?");
-  const lines = rows.map((row) => columns.map(({ text }) => field(text(row))).join("|"));
-  const header = withHeader ? [columns.map(({ title }) => title).join("|")] : [];
+  const field = (text: string): string => printable(text).replaceAll(delimiter, "?");
+  const lines = rows.map((row) => columns.map(({ text }) => field(text(row))).join(delimiter));
+  const header = withHeader ? [columns.map(({ title }) => title).join(delimiter)] : [];
   return [...header, ...lines].map((line) => `${line}\n`).join("");
 }
 

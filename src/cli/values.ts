@@ -118,8 +118,9 @@ export function parseGres(text: string, where: string): number {
   return parseGpus(match[1] ?? "1", where);
 }
 
-/** Reads `0-7`, `1,3,5`, `0-15:4` and mixtures as at most maxArrayTasks ascending numbers. */
-export function parseArray(text: string, where: string): number[] {
+/** Reads `0-7`, `[0-7]`, `1,3,5`, `0-15:4` as at most maxArrayTasks ascending numbers. */
+export function parseArray(given: string, where: string): number[] {
+  const text = /^\[([^[\]]*)\](%\d+)?$/.exec(given)?.slice(1).join("") ?? given;
   if (text.includes("%"))
     throw bad(
       `${where}: Gleaner does not support a limit on simultaneous tasks: remove ${quoted(text.slice(text.indexOf("%")))}`,

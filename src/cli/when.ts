@@ -85,6 +85,13 @@ export function formatSpan(ms: number): string {
   return `${minutes}:${pad(seconds)}`;
 }
 
+/** Formats as sacct does: `HH:MM:SS` or `D-HH:MM:SS`, rounded down. */
+export function formatClock(ms: number): string {
+  const { days, hours, minutes, seconds } = split(ms);
+  const clock = `${pad(hours)}:${pad(minutes)}:${pad(seconds)}`;
+  return days > 0 ? `${days}-${clock}` : clock;
+}
+
 /** Formats as sacct does, with milliseconds, since most functions take less than a second. */
 export function formatElapsed(ms: number): string {
   const { days, hours, minutes, seconds } = split(ms);

@@ -76,6 +76,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
   },
   cli: {
     batch: ["values"],
+    formats: ["filters", "output", "values", "when", "width"],
     calls: ["context", "output", "values", "wait"],
     simulation: ["output", "values"],
     functions: ["calls", "context", "output", "values", "wait"],
@@ -95,6 +96,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "calls",
       "context",
       "filters",
+      "formats",
       "functions",
       "newest",
       "output",

@@ -4,6 +4,7 @@ import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenPeriod, chosenUser, parseStates } from "../../filters.js";
+import { briefFormat, elapsedMs, exitOf, sacctColumns } from "../../formats/sacct.js";
 import { newestOf } from "../../newest.js";
 import { bare, type Column, complain, json, print, table } from "../../output.js";
 import { parseIds } from "../../values.js";
@@ -18,6 +19,10 @@ interface Options {
   readonly state?: string;
   readonly json?: boolean;
   readonly parsable2?: boolean;
+  readonly parsable?: boolean;
+  readonly delimiter?: string;
+  readonly format?: string;
+  readonly brief?: boolean;
   readonly noheader?: boolean;
 }
 
@@ -30,6 +35,11 @@ export const define: Define = (command, run) => {
     .option("-E, --endtime <TIME>", "end of the period (default: now)")
     .option("-s, --state <STATES>", "only these states: CD,F")
     .option("-P, --parsable2", "separate fields with |")
+    .option("-p, --parsable", "as -P, and a | at the end of each line")
+    .option("--delimiter <TEXT>", "with -P or -p: separate fields with this")
+    .option("-o, --format <FIELDS>", "sacct's fields and widths: JobID,State%20,ExitCode")
+    .option("-b, --brief", "id, state and exit code")
+    .option("-X, --allocations", "accepted as by sacct: a function has no steps")
     .option("-n, --noheader", "omit the header")
     .option("--json", "one JSON document")
     .addHelpText("after", "\nTimes: YYYY-MM-DD[THH:MM[:SS]], HH:MM, today, now-2hours")
@@ -37,7 +47,7 @@ export const define: Define = (command, run) => {
 };
 
 async function acct(context: Context, options: Options): Promise<number> {
-  const { jobs, state, noheader } = options;
+  const { jobs, state } = options;
   const period = chosenPeriod(options, jobs === undefined ? midnightBefore(nowMs()) : undefined);
   const query = {
     ...chosenUser(options),
@@ -49,7 +59,7 @@ async function acct(context: Context, options: Options): Promise<number> {
   const untilMs = period.toMs ?? Number.POSITIVE_INFINITY;
   const invocations = list.invocations.filter(({ submittedAtMs }) => submittedAtMs <= untilMs);
   if (options.json) print(json({ ...list, invocations }));
-  else print((options.parsable2 ? bare : table)(invocations, columnsAt(nowMs()), !noheader));
+  else print(shown(invocations, options));
   if (list.truncated && !options.json)
     complain(
       `note: only the newest ${list.invocations.length} are listed: select fewer invocations with -S, -u or -s`,
@@ -57,25 +67,28 @@ async function acct(context: Context, options: Options): Promise<number> {
   return exitStatus.done;
 }
 
-/** sacct's `exit:signal`; empty for an invocation that has not ended or never ran. */
-const exitOf = ({ exitCode, signal }: Invocation): string =>
-  exitCode === null && signal === null ? "" : `${exitCode ?? 0}:${signal ?? 0}`;
+function shown(invocations: readonly Invocation[], options: Options): string {
+  const { format = options.brief ? briefFormat : undefined, delimiter = "|" } = options;
+  const withHeader = !options.noheader;
+  const columns = format === undefined ? columnsAt(nowMs()) : sacctColumns(format, nowMs());
+  if (!options.parsable && !options.parsable2) return table(invocations, columns, withHeader);
+  const text = bare(invocations, columns, withHeader, delimiter);
+  return options.parsable ? text.replaceAll("\n", `${delimiter}\n`) : text;
+}
 
-const columnsAt = (now: number): readonly Column<Invocation>[] => {
-  // The executor measured the time of a finished invocation; the local clock serves for a running
-  // one.
-  const elapsedMs = ({ state, startedAtMs, wallMs }: Invocation): number =>
-    state === "RUNNING" ? Math.max(0, now - (startedAtMs ?? now)) : (wallMs ?? 0);
-  return [
-    { title: "JobID", text: displayId },
-    { title: "JobName", text: ({ name }) => name, most: 10 },
-    { title: "User", text: ({ owner }) => owner.user, most: 9 },
-    { title: "CPUs", text: ({ cores }) => String(cores), right: true },
-    { title: "State", text: ({ state }) => state },
-    { title: "ExitCode", text: exitOf },
-    { title: "Start", text: ({ startedAtMs }) => formatWhen(startedAtMs) },
-    { title: "End", text: ({ endedAtMs }) => formatWhen(endedAtMs) },
-    { title: "Elapsed", text: (each) => formatElapsed(elapsedMs(each)), right: true },
-    { title: "CoreMs", text: (each) => String(elapsedMs(each) * each.cores), right: true },
-  ];
-};
+/** Empty for an invocation that has not ended or never ran. */
+const exitIfEnded = (each: Invocation): string =>
+  each.exitCode === null && each.signal === null ? "" : exitOf(each);
+
+const columnsAt = (now: number): readonly Column<Invocation>[] => [
+  { title: "JobID", text: displayId },
+  { title: "JobName", text: ({ name }) => name, most: 10 },
+  { title: "User", text: ({ owner }) => owner.user, most: 9 },
+  { title: "CPUs", text: ({ cores }) => String(cores), right: true },
+  { title: "State", text: ({ state }) => state },
+  { title: "ExitCode", text: exitIfEnded },
+  { title: "Start", text: ({ startedAtMs }) => formatWhen(startedAtMs) },
+  { title: "End", text: ({ endedAtMs }) => formatWhen(endedAtMs) },
+  { title: "Elapsed", text: (each) => formatElapsed(elapsedMs(each, now)), right: true },
+  { title: "CoreMs", text: (each) => String(elapsedMs(each, now) * each.cores), right: true },
+];

@@ -2,8 +2,10 @@
 
 import { nowMs } from "../../../clock.js";
 import { displayId, type Invocation } from "../../../model/invocation.js";
+import type { InvocationList } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { chosenUser, parseStates, stateCodes } from "../../filters.js";
+import { type Line, longFormat, placeOf, runningMs, squeueFormat } from "../../formats/squeue.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
 import { formatNumbers, parseIds } from "../../values.js";
@@ -16,6 +18,10 @@ interface Options {
   readonly states?: string;
   readonly array?: boolean;
   readonly noheader?: boolean;
+  readonly format?: string;
+  readonly long?: boolean;
+  readonly name?: string;
+  readonly nodelist?: string;
   readonly json?: boolean;
 }
 
@@ -28,6 +34,10 @@ export const define: Define = (command, run) => {
     .option("-t, --states <STATES>", "PD, R, CD … or all (default: PD,R)")
     .option("-r, --array", "one line for each pending task of an array")
     .option("-h, --noheader", "omit the header")
+    .option("-o, --format <FORMAT>", "squeue's fields and widths: '%.18i %9T %R'")
+    .option("-l, --long", "squeue's long format")
+    .option("-n, --name <NAMES>", "only with these names")
+    .option("-w, --nodelist <NODES>", "only on these nodes: n1,n2")
     .option("--json", "one JSON document")
     .action(run(queue));
 };
@@ -39,13 +49,18 @@ async function queue(context: Context, options: Options): Promise<number> {
     ...(options.job !== undefined && { ids: parseIds([options.job]).join(",") }),
     states: states.join(","),
   };
-  const list = await newestOf(await context.client(), query);
+  const list = chosenFrom(await newestOf(await context.client(), query), options);
   if (options.json) {
     print(json(list));
     return exitStatus.done;
   }
   const lines = options.array ? list.invocations.map(single) : condensed(list.invocations);
-  print(table(lines, columnsAt(nowMs()), !options.noheader));
+  const format = options.format ?? (options.long ? longFormat : undefined);
+  print(
+    format === undefined
+      ? table(lines, columnsAt(nowMs()), !options.noheader)
+      : squeueFormat(format, lines, nowMs(), !options.noheader),
+  );
   if (list.truncated)
     complain(
       `note: only the newest ${list.invocations.length} are listed: select fewer invocations with -u, -j or -t`,
@@ -53,10 +68,15 @@ async function queue(context: Context, options: Options): Promise<number> {
   return exitStatus.done;
 }
 
-/** One line: an invocation, or the pending tasks of an array that differ only in their number. */
-interface Line {
-  readonly first: Invocation;
-  readonly id: string;
+function chosenFrom(list: InvocationList, { name, nodelist }: Options): InvocationList {
+  const names = name?.split(",");
+  const nodes: readonly (string | null)[] | undefined = nodelist?.split(",");
+  const invocations = list.invocations.filter(
+    (each) =>
+      (names === undefined || names.includes(each.name)) &&
+      (nodes === undefined || nodes.includes(each.node)),
+  );
+  return { ...list, invocations };
 }
 
 const single = (invocation: Invocation): Line => ({
@@ -91,13 +111,3 @@ const columnsAt = (now: number): readonly Column<Line>[] => [
   { title: "CPUS", text: ({ first }) => String(first.cores), right: true },
   { title: "NODE(REASON)", text: ({ first }) => placeOf(first) },
 ];
-
-function runningMs({ state, startedAtMs, endedAtMs }: Invocation, now: number): number {
-  if (startedAtMs === null || state === "PENDING") return 0;
-  return (endedAtMs ?? now) - startedAtMs;
-}
-
-function placeOf({ state, node, reason }: Invocation): string {
-  if (state === "PENDING") return `(${reason ?? "waiting for a hole"})`;
-  return node ?? (reason === null ? "" : `(${reason})`);
-}

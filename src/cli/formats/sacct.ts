@@ -1,0 +1,103 @@
+// sacct's fields, and its `--format`: names separated by commas, with widths as in `State%20`.
+
+import { GleanerError } from "../../model/errors.js";
+import { displayId, type Invocation } from "../../model/invocation.js";
+import { nearest } from "../../model/nearest.js";
+import type { Column } from "../output.js";
+import { formatClock, formatWhen } from "../when.js";
+
+/** sacct's `exit:signal`. */
+export const exitOf = ({ exitCode, signal }: Invocation): string =>
+  `${exitCode ?? 0}:${signal ?? 0}`;
+
+/**
+ * The executor measured the time of a finished invocation; the local clock serves for a running
+ * one.
+ */
+export const elapsedMs = ({ state, startedAtMs, wallMs }: Invocation, nowMs: number): number =>
+  state === "RUNNING" ? Math.max(0, nowMs - (startedAtMs ?? nowMs)) : (wallMs ?? 0);
+
+const seconds = (ms: number): string => String(Math.floor(ms / 1_000));
+const tresOf = ({ cores, memoryMb, gpus }: Invocation): string =>
+  `billing=${cores},cpu=${cores},${gpus > 0 ? `gres/gpu=${gpus},` : ""}mem=${memoryMb}M,node=1`;
+const ran = (each: Invocation, text: string): string => (each.startedAtMs === null ? "" : text);
+
+type Text = (each: Invocation, nowMs: number) => string;
+const none: Text = () => "";
+
+/** What Gleaner has nothing like is empty, as sacct leaves it. */
+const fields: Readonly<Record<string, Text>> = {
+  JobID: displayId,
+  JobIDRaw: ({ id }) => String(id),
+  JobName: ({ name }) => name,
+  User: ({ owner }) => owner.user,
+  UID: ({ owner }) => String(owner.uid),
+  GID: ({ owner }) => String(owner.gid),
+  AllocCPUS: ({ cores }) => String(cores),
+  ReqCPUS: ({ cores }) => String(cores),
+  NCPUS: ({ cores }) => String(cores),
+  CPUs: ({ cores }) => String(cores),
+  State: ({ state }) => state,
+  ExitCode: exitOf,
+  DerivedExitCode: exitOf,
+  Submit: ({ submittedAtMs }) => formatWhen(submittedAtMs),
+  Eligible: ({ submittedAtMs }) => formatWhen(submittedAtMs),
+  Start: ({ startedAtMs }) => formatWhen(startedAtMs),
+  End: ({ endedAtMs }) => formatWhen(endedAtMs),
+  Elapsed: (each, nowMs) => formatClock(elapsedMs(each, nowMs)),
+  ElapsedRaw: (each, nowMs) => seconds(elapsedMs(each, nowMs)),
+  CPUTime: (each, nowMs) => formatClock(elapsedMs(each, nowMs) * each.cores),
+  CPUTimeRAW: (each, nowMs) => seconds(elapsedMs(each, nowMs) * each.cores),
+  Timelimit: ({ timeLimitMs }) => formatClock(timeLimitMs),
+  TimelimitRaw: ({ timeLimitMs }) => String(Math.ceil(timeLimitMs / 60_000)),
+  NodeList: ({ node, state }) => (state === "PENDING" ? "None assigned" : (node ?? "")),
+  NNodes: () => "1",
+  AllocNodes: (each) => ran(each, "1"),
+  NTasks: none,
+  ReqMem: ({ memoryMb }) => `${memoryMb}M`,
+  ReqTRES: tresOf,
+  AllocTRES: (each) => ran(each, tresOf(each)),
+  Reason: ({ reason }) => reason ?? "None",
+  Restarts: ({ attempt }) => String(Math.max(0, attempt - 1)),
+  CoreMs: (each, nowMs) => String(elapsedMs(each, nowMs) * each.cores),
+  Partition: () => "gleaner",
+  Account: none,
+  QOS: none,
+  Cluster: none,
+  Comment: none,
+  MaxRSS: none,
+  MaxVMSize: none,
+  AveRSS: none,
+  TotalCPU: none,
+  UserCPU: none,
+  SystemCPU: none,
+  WorkDir: none,
+};
+
+/** sacct's `-b`. */
+export const briefFormat = "JobID,State,ExitCode";
+
+const names = Object.keys(fields);
+
+/** The columns of `--format`; throws BAD_REQUEST for a name that is none. */
+export function sacctColumns(format: string, nowMs: number): Column<Invocation>[] {
+  return format
+    .split(",")
+    .filter((word) => word.trim() !== "")
+    .map((word) => {
+      const [, name, sign, width] = /^\s*([\w/]+)(?:%(-?)(\d{1,4}))?\s*$/.exec(word) ?? [];
+      const title = names.find((each) => each.toLowerCase() === name?.toLowerCase());
+      if (title === undefined)
+        throw new GleanerError(
+          "BAD_REQUEST",
+          `--format: no field ${word.trim().slice(0, 40)}; did you mean ${nearest(word.trim().slice(0, 40), names)}?`,
+        );
+      const text = fields[title]!;
+      return {
+        title,
+        text: (each: Invocation) => text(each, nowMs),
+        ...(width === undefined ? {} : { most: Number(width), least: Number(width) }),
+        right: width !== undefined && sign !== "-",
+      };
+    });
+}

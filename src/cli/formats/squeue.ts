@@ -1,0 +1,108 @@
+// squeue's `-o`: `%.18i %9P %T`, fields with widths, on the left unless they begin with a point.
+
+import { GleanerError } from "../../model/errors.js";
+import type { Invocation } from "../../model/invocation.js";
+import { stateCodes } from "../filters.js";
+import { printable } from "../output.js";
+import { quoted } from "../values.js";
+import { formatSpan, formatWhen } from "../when.js";
+import { cutTo, fill } from "../width.js";
+
+/** One line: an invocation, or tasks of an array that wait, under the id that stands for them. */
+export interface Line {
+  readonly first: Invocation;
+  readonly id: string;
+}
+
+interface Field {
+  readonly title: string;
+  readonly text: (line: Line, nowMs: number) => string;
+}
+
+const field = (title: string, text: Field["text"]): Field => ({ title, text });
+const fixed = (title: string, text: string): Field => ({ title, text: () => text });
+
+const whenOr = (ms: number | null): string => (ms === null ? "N/A" : formatWhen(ms));
+const limitEndMs = ({ startedAtMs, timeLimitMs }: Invocation): number | null =>
+  startedAtMs === null ? null : startedAtMs + timeLimitMs;
+
+export function runningMs({ state, startedAtMs, endedAtMs }: Invocation, nowMs: number): number {
+  if (startedAtMs === null || state === "PENDING") return 0;
+  return (endedAtMs ?? nowMs) - startedAtMs;
+}
+
+export function placeOf({ state, node, reason }: Invocation): string {
+  if (state === "PENDING") return `(${reason ?? "waiting for a hole"})`;
+  return node ?? (reason === null ? "" : `(${reason})`);
+}
+
+/** By squeue's letters; what Gleaner has nothing like is shown as squeue shows what is not set. */
+const fields: Readonly<Record<string, Field>> = {
+  A: field("JOBID", ({ first }) => String(first.id)),
+  i: field("JOBID", ({ id }) => id),
+  F: field("ARRAY_JOB_ID", ({ first }) => String(first.arrayJobId ?? first.id)),
+  K: field("ARRAY_TASK_ID", ({ first, id }) =>
+    first.arrayJobId === null ? "N/A" : id.slice(id.indexOf("_") + 1).replace(/[[\]]/g, ""),
+  ),
+  j: field("NAME", ({ first }) => first.name),
+  u: field("USER", ({ first }) => first.owner.user),
+  U: field("USER", ({ first }) => String(first.owner.uid)),
+  G: field("GROUP", ({ first }) => String(first.owner.gid)),
+  t: field("ST", ({ first }) => stateCodes[first.state]),
+  T: field("STATE", ({ first }) => first.state),
+  C: field("CPUS", ({ first }) => String(first.cores)),
+  c: field("MIN_CPUS", ({ first }) => String(first.cores)),
+  m: field("MIN_MEMORY", ({ first }) => `${first.memoryMb}M`),
+  D: fixed("NODES", "1"),
+  N: field("NODELIST", ({ first }) => (first.state === "PENDING" ? "" : (first.node ?? ""))),
+  B: field("EXEC_HOST", ({ first }) => (first.state === "PENDING" ? "n/a" : (first.node ?? "n/a"))),
+  R: field("NODELIST(REASON)", ({ first }) => placeOf(first)),
+  r: field("REASON", ({ first }) => first.reason ?? "None"),
+  M: field("TIME", ({ first }, nowMs) => formatSpan(runningMs(first, nowMs))),
+  l: field("TIME_LIMIT", ({ first }) => formatSpan(first.timeLimitMs)),
+  L: field("TIME_LEFT", ({ first }, nowMs) =>
+    formatSpan(Math.max(0, first.timeLimitMs - runningMs(first, nowMs))),
+  ),
+  S: field("START_TIME", ({ first }) => whenOr(first.startedAtMs)),
+  e: field("END_TIME", ({ first }) => whenOr(first.endedAtMs ?? limitEndMs(first))),
+  V: field("SUBMIT_TIME", ({ first }) => formatWhen(first.submittedAtMs)),
+  P: fixed("PARTITION", "gleaner"),
+  a: fixed("ACCOUNT", "(null)"),
+  q: fixed("QOS", "(null)"),
+  E: fixed("DEPENDENCY", "(null)"),
+  f: fixed("FEATURES", "(null)"),
+  v: fixed("RESERVATION", "(null)"),
+  p: fixed("PRIORITY", "0"),
+  Q: fixed("PRIORITY", "0"),
+};
+
+/** squeue's `-l`. */
+export const longFormat = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
+
+/** The lines of a list in squeue's format. Throws BAD_REQUEST for a letter that is none. */
+export function squeueFormat(
+  format: string,
+  lines: readonly Line[],
+  nowMs: number,
+  withHeader: boolean,
+): string {
+  const parts = [...format.matchAll(/%(\.?)(\d{0,4})(\w)|[^%]+|%/g)];
+  for (const [whole, , , letter] of parts)
+    if (letter !== undefined && fields[letter] === undefined)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `-o: ${quoted(whole)} is no field here: expected % with one of ${Object.keys(fields).join("")}`,
+      );
+  const row = (text: (found: Field) => string): string =>
+    parts
+      .map(([whole, point, width, letter]) => {
+        if (letter === undefined) return whole;
+        const shown = printable(text(fields[letter]!));
+        if (width === "" || width === undefined) return shown;
+        return fill(cutTo(shown, Number(width)), Number(width), point === ".");
+      })
+      .join("");
+  const header = withHeader ? [row(({ title }) => title)] : [];
+  const body = lines.map((line) => row((found) => found.text(line, nowMs)));
+  return [...header, ...body].map((line) => `${line}\n`).join("");
+}

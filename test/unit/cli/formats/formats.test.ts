@@ -1,0 +1,72 @@
+// The formats of squeue and sacct: fields, widths, and what other programs read of them.
+
+import { describe, expect, test } from "@jest/globals";
+import { sacctColumns } from "../../../../src/cli/formats/sacct.js";
+import { squeueFormat } from "../../../../src/cli/formats/squeue.js";
+import { bare, table } from "../../../../src/cli/output.js";
+import { displayId } from "../../../../src/model/invocation.js";
+import { invocation } from "../../../support/glean.js";
+
+const nowMs = 1_700_000_100_000;
+const startedAtMs = 1_700_000_000_000;
+const running = invocation({
+  state: "RUNNING",
+  startedAtMs,
+  timeLimitMs: 300_000,
+  node: "n1" as never,
+  name: "a-long-name",
+});
+const done = invocation({
+  id: 50,
+  arrayJobId: 48,
+  arrayTaskId: 2,
+  state: "COMPLETED",
+  startedAtMs,
+  endedAtMs: startedAtMs + 61_000,
+  timeLimitMs: 300_000,
+  wallMs: 61_000,
+  exitCode: 0,
+  attempt: 2,
+});
+const queue = (format: string, withHeader = false) =>
+  squeueFormat(
+    format,
+    [running, done].map((first) => ({ first, id: displayId(first) })),
+    nowMs,
+    withHeader,
+  );
+const acct = (format: string) =>
+  bare([running, done], sacctColumns(format, nowMs), false).trim().split("\n");
+
+describe("squeue -o", () => {
+  test("prints fields as long as they are, and other text between them", () =>
+    expect(queue("%i|%T|%j,%u 100%")).toBe(
+      "42|RUNNING|a-long-name,ada 100%\n48_2|COMPLETED|job,ada 100%\n",
+    ));
+  test("fills and cuts to a width, on the right after a point", () =>
+    expect(queue("%.6i %4j|%.2t", true)).toBe(" JOBID NAME|ST\n    42 a-lo| R\n  48_2 job |CD\n"));
+  test("tells times", () =>
+    expect(queue("%M %l %L %F %K")).toBe("1:40 5:00 3:20 42 N/A\n1:01 5:00 3:59 48 2\n"));
+  test("refuses a letter that is no field", () =>
+    expect(() => queue("%!%y")).toThrow(/^-o: "%y" is no field here: expected % with one of /));
+});
+
+describe("sacct --format", () => {
+  test("takes names in any case, as workflow managers give them", () =>
+    expect(acct("jobid,STATE,ExitCode,elapsedraw,Restarts")).toEqual([
+      "42|RUNNING|0:0|100|0",
+      "48_2|COMPLETED|0:0|61|1",
+    ]));
+  test("tells what was requested", () =>
+    expect(acct("ReqTRES,AllocCPUS,TimelimitRaw,MaxRSS,JobIDRaw")[1]).toMatch(
+      /^billing=2,cpu=2,mem=\d+M,node=1\|2\|5\|\|50$/,
+    ));
+  test("has widths", () =>
+    expect(table([done], sacctColumns("State%4,JobName%-6,User", nowMs), false)).toBe(
+      "COMP  job     ada\n",
+    ));
+  test("refuses a name that is no field, with the nearest one", () =>
+    expect(() => sacctColumns("JobID,Stat", nowMs)).toThrow(
+      "--format: no field Stat; did you mean State?",
+    ));
+});
