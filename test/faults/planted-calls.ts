@@ -15,7 +15,7 @@ const reporting = (change: (report: AttemptReport) => AttemptReport): Sabotage =
 });
 
 /** As the simulated site keeps what is unused. */
-const keptMs = 60_000;
+const keptMs = 180_000;
 
 const exception: CallAnswer = {
   kind: "exception",

@@ -32,7 +32,7 @@ export const config: Config = parseConfig(
     logDirectory: "/simulated/log",
     placement: { memoryMarginMb: 100 },
     functions: { maxPending: 500 },
-    blobs: { keepUnusedMs: 60_000 },
+    blobs: { keepUnusedMs: 180_000 },
     results: { keepMs: 60_000 },
     programs: { node: "/simulated/node", executor: "/simulated/executor", ...programs },
   },
