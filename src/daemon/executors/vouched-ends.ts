@@ -53,6 +53,8 @@ async function recordVouched(
   if (live.get(invocation) !== undefined) return;
   // What the restarted gleanerd cancelled runs again.
   if (!isBilled(end) || end === "CANCELLED") return;
+  // Nothing ran: another node may start it once its client has sent it again.
+  if (report.startFailure !== undefined) return;
   const voucher = vouchers.read(sealed);
   const attempt = voucher?.attempt;
   if (attempt?.invocation !== invocation || attempt.number !== number) return;

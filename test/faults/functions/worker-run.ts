@@ -70,7 +70,8 @@ export class WorkerRun implements SimulatedRun {
     this.wire = new WorkerWire(world, process, {
       onWritten: (bytes) => sent.push(bytes),
       onBytes: (bytes) => {
-        if (this.isFrozen && !this.isBusy) this.watchFrozen();
+        // A cancel that comes after the answer may wait for the next call.
+        if (this.isFrozen && !this.isBusy && this.held !== null) this.watchFrozen();
         this.thawed(() => this.read(bytes));
       },
       onClosed: () => this.thawed(() => this.end(0, 0)),

@@ -265,6 +265,17 @@ test("a call is billed for its time although the wall clock was set back before 
   }
 });
 
+test("a call that could not be started before a kill is not put on record as failed", async () => {
+  void call().catch(() => undefined);
+  const [order] = await executor.ordered(1);
+  await restarted(order!);
+  const startFailure = { stage: "chdir", errno: 2 } as const;
+  await ends(order, { end: "FAILED", wallMs: 0, startFailure }, order!.voucher);
+  await executor.until(isAcknowledged);
+  await recorded();
+  expect(await store.listInvocations({ limit: 10 })).toEqual([]);
+});
+
 test("a call that was sent again after a kill is billed once, whichever run ends first", async () => {
   const request = requestOf();
   const first = call(request);
