@@ -23,6 +23,15 @@ beforeAll(async () => {
 });
 afterAll(() => at?.site.stop());
 
+/** Named in docs/guide/submitting.md; SLURM_CONF is that of the shell. */
+const withReasons = [
+  ...["PARTITION", "QOS", "ACCOUNT", "RESERVATION", "GROUP"].map((name) => `SLURM_JOB_${name}`),
+  ...["CLUSTER_NAME", "TOPOLOGY_ADDR", "TOPOLOGY_ADDR_PATTERN", "TASK_PID", "WORKING_CLUSTER"].map(
+    (name) => `SLURM_${name}`,
+  ),
+  ...["SLURM_PRIO_PROCESS", "SLURM_CONF", "SLURM_MEM_PER_CPU", "SLURM_NODE_ALIASES"],
+];
+
 function script(name: string, text: string): string {
   const path = join(at.work, name);
   writeFileSync(path, text, { mode: 0o755 });
@@ -70,6 +79,21 @@ describe("a function runs", () => {
     );
     expect(readFileSync(join(at.work, `o.${id}_5`), "utf8")).toBe(`out word 5 ${id}\n`);
     expect(readFileSync(join(at.work, `e.${id}_3`), "utf8")).toBe("err\n");
+  });
+
+  test("with the variables of sbatch, except those that have a reason", async () => {
+    const options = ["-n", "2", "-c", "2", "--array=4-8:2", "-W", "--wrap=env"];
+    const files = { sbatch: join(at.work, "sbatch-env"), glean: join(at.work, "glean-env") };
+    await at.site.cluster.run("sbatch", [...options, "-o", files.sbatch]);
+    await at.site.glean(["batch", ...options, "-o", files.glean], { user });
+    const [slurms, ours] = [files.sbatch, files.glean].map((file) =>
+      [...readFileSync(file, "utf8").matchAll(/^(SLURM_\w+|ENVIRONMENT)=/gm)].map(
+        ([, name]) => name!,
+      ),
+    );
+    const missing = new Set(slurms!.filter((name) => !ours!.includes(name)));
+    expect([...missing].filter((name) => !withReasons.includes(name))).toEqual([]);
+    expect(slurms!.length).toBeGreaterThan(30 * 3);
   });
 
   test("and --wait exits with the highest exit code", async () => {
