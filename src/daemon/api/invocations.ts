@@ -31,6 +31,7 @@ import type { Registry } from "../state/registry.js";
 import { cancel } from "./cancel.js";
 import {
   allNamedPieces,
+  foldedPieces,
   Listings,
   livePieces,
   namedPieces,
@@ -174,7 +175,7 @@ async function piecesOf(
   };
   if (ids !== undefined) return allNamedPieces(store, ids, filter);
   if (states?.every((state) => state === "PENDING" || state === "RUNNING"))
-    return livePieces(live, filter);
+    return query.tasks === "runs" ? foldedPieces(live, filter) : livePieces(live, filter);
   return storedPieces(store, filter);
 }
 

@@ -6,6 +6,7 @@ import type { FastifyReply } from "fastify";
 import { clearTimeout, setTimeout } from "../../clock.js";
 import type { Scan, ScanFilter, Store } from "../../core/ports/store.js";
 import { UserSemaphores } from "../../limits/semaphore.js";
+import type { TasksOfRun } from "../../model/array-tasks.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
 import type { LiveInvocations } from "../state/live.js";
@@ -21,7 +22,10 @@ const pieceRows = 128;
 const maxReading = 4;
 const maxWaitingToRead = 500;
 
-export type Pieces = AsyncIterable<readonly Invocation[]>;
+/** `run`: the tasks that wait with it, if they are listed as one. */
+export type Listed = Invocation & { readonly run?: TasksOfRun };
+
+export type Pieces = AsyncIterable<readonly Listed[]>;
 
 /** Serves the lists of each user in turn. */
 export class Listings {
@@ -100,6 +104,21 @@ export async function* livePieces(live: LiveInvocations, filter: ListFilter): Pi
       piece = [];
     }
   yield piece;
+}
+
+/** As livePieces(); the tasks of an array that wait together are one entry, the first of them. */
+export async function* foldedPieces(live: LiveInvocations, filter: ListFilter): Pieces {
+  const { uid, newestFirst = false, before = Number.MAX_SAFE_INTEGER } = filter;
+  const listed: Listed[] = [];
+  for (const { invocation } of live.singles(uid)) listed.push(invocation);
+  for (const each of live.runs()) {
+    const { invocation } = each.at(each.fromId);
+    const { count, step } = each;
+    listed.push(count === 1 ? invocation : { ...invocation, run: { count, step } });
+  }
+  const found = listed.filter((each) => each.id < before && passes(each, filter));
+  found.sort((left, right) => (newestFirst ? right.id - left.id : left.id - right.id));
+  for (let at = 0; at < found.length; at += pieceRows) yield found.slice(at, at + pieceRows);
 }
 
 export async function* storedPieces(store: Store, filter: ListFilter): Pieces {

@@ -59,6 +59,7 @@ const answered = {
   InvocationList: invocations.invocationList,
   InvocationDetail: invocations.invocationDetail,
   Invocation: invocations.invocation,
+  ListedInvocation: invocations.listedInvocation,
   Attempt: invocations.attempt,
   Command: submission.command,
   Identity: invocations.identity,

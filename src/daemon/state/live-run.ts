@@ -11,7 +11,7 @@ export class LiveRun implements WaitingRun {
     readonly toId: InvocationId,
     /** The number of the first task. */
     private readonly task: number,
-    private readonly step: number,
+    readonly step: number,
     readonly submission: LiveSubmission,
   ) {}
 

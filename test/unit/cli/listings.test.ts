@@ -85,8 +85,16 @@ describe("listings", () => {
     ]);
     // The newest come first, and are shown last.
     expect(world.requests.at(-1)!.url).toBe(
-      "/v1/invocations?user=ada&states=PENDING%2CRUNNING&order=newest",
+      "/v1/invocations?user=ada&states=PENDING%2CRUNNING&tasks=runs&order=newest",
     );
+  });
+
+  test("queue shows a million tasks that wait as one line", async () => {
+    const run = { count: 999_997, step: 1 };
+    const task = (id: number) => invocation({ id: 50 + id, arrayJobId: 50, arrayTaskId: id });
+    world.answers["GET /v1/invocations"] = () => listOf({ ...task(3), run }, task(1));
+    const { stdout } = await glean("queue", "-h");
+    expect(stdout).toBe("50_[1,3-999999]  job  ada  PD  0:00  2  (waiting for a hole)\n");
   });
 
   test.each<[string[], string, unknown]>([

@@ -48,6 +48,7 @@ async function queue(context: Context, options: Options): Promise<number> {
     ...chosenUser(options),
     ...(options.job !== undefined && { ids: parseIds([options.job]).join(",") }),
     states: states.join(","),
+    ...(!options.array && !options.json && { tasks: "runs" as const }),
   };
   const list = chosenFrom(await newestOf(await context.client(), query), options);
   if (options.json) {
@@ -79,14 +80,16 @@ function chosenFrom(list: InvocationList, { name, nodelist }: Options): Invocati
   return { ...list, invocations };
 }
 
+type Listed = InvocationList["invocations"][number];
+
 const single = (invocation: Invocation): Line => ({
   first: invocation,
   id: displayId(invocation),
 });
 
 /** Groups the pending tasks of an array as squeue does: `42_[3-7,9]`, at its first task. */
-function condensed(invocations: readonly Invocation[]): Line[] {
-  const groups = new Map<string, Invocation[]>();
+function condensed(invocations: readonly Listed[]): Line[] {
+  const groups = new Map<string, Listed[]>();
   for (const each of invocations) {
     const waits = each.state === "PENDING" && each.arrayJobId !== null;
     const key = waits ? `${each.arrayJobId} ${each.reason}` : `task ${each.id}`;
@@ -96,10 +99,15 @@ function condensed(invocations: readonly Invocation[]): Line[] {
   }
   return [...groups.values()].map((group) => {
     const first = group[0]!;
-    if (group.length === 1) return single(first);
-    const tasks = group.map(({ arrayTaskId }) => arrayTaskId ?? 0).sort((a, b) => a - b);
+    if (group.length === 1 && first.run === undefined) return single(first);
+    const tasks = group.flatMap(tasksOf).sort((a, b) => a - b);
     return { first, id: `${first.arrayJobId}_[${formatNumbers(tasks)}]` };
   });
+}
+
+/** The numbers of an entry: gleanerd lists tasks that wait together as one. */
+function tasksOf({ arrayTaskId, run = { count: 1, step: 1 } }: Listed): number[] {
+  return Array.from({ length: run.count }, (_, at) => (arrayTaskId ?? 0) + at * run.step);
 }
 
 const columnsAt = (now: number): readonly Column<Line>[] => [

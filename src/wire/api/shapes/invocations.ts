@@ -22,33 +22,33 @@ export const identity = shapeOf<Identity>()(
   z.strictObject({ uid: whole, gid: whole, user: z.string() }),
 );
 
-export const invocation = shapeOf<Invocation>()(
-  z.strictObject({
-    id: invocationId,
-    arrayJobId: invocationId
-      .nullable()
-      .describe("For a task of an array: the array's id, which is that of its first task"),
-    arrayTaskId: whole.nullable(),
-    owner: identity,
-    name: z.string(),
-    cores: whole,
-    memoryMb: whole,
-    gpus: whole,
-    timeLimitMs: whole,
-    state: invocationState,
-    submittedAtMs: time,
-    startedAtMs: time.nullable(),
-    endedAtMs: time.nullable(),
-    attempt: whole.describe("The number of the newest attempt; 0 before the first"),
-    exitCode: whole.nullable(),
-    signal: whole.nullable(),
-    reason: z.string().nullable().describe("Why it ended or waits, in one sentence"),
-    node: nodeName.nullable(),
-    wallMs: duration
-      .nullable()
-      .describe("What its last attempt was billed for; null before that ended"),
-  }),
-);
+const invocationFields = {
+  id: invocationId,
+  arrayJobId: invocationId
+    .nullable()
+    .describe("For a task of an array: the array's id, which is that of its first task"),
+  arrayTaskId: whole.nullable(),
+  owner: identity,
+  name: z.string(),
+  cores: whole,
+  memoryMb: whole,
+  gpus: whole,
+  timeLimitMs: whole,
+  state: invocationState,
+  submittedAtMs: time,
+  startedAtMs: time.nullable(),
+  endedAtMs: time.nullable(),
+  attempt: whole.describe("The number of the newest attempt; 0 before the first"),
+  exitCode: whole.nullable(),
+  signal: whole.nullable(),
+  reason: z.string().nullable().describe("Why it ended or waits, in one sentence"),
+  node: nodeName.nullable(),
+  wallMs: duration
+    .nullable()
+    .describe("What its last attempt was billed for; null before that ended"),
+};
+
+export const invocation = shapeOf<Invocation>()(z.strictObject(invocationFields));
 
 const attemptState = z.enum([
   "RUNNING",
@@ -125,10 +125,26 @@ export const invocationQuery = z.strictObject({
     .min(1)
     .exactOptional()
     .describe("With order=newest, the next page: only invocations with smaller ids than this"),
+  tasks: z
+    .enum(["each", "runs"])
+    .default("each")
+    .describe(
+      "runs: tasks of an array that wait together are one invocation, the first of them; only in lists of PENDING and RUNNING without ids",
+    ),
   limit: z.coerce.number<number>().int().min(1).max(maxListed).default(maxListed),
 });
+export const listedInvocation = z.strictObject({
+  ...invocationFields,
+  run: z
+    .strictObject({
+      count: z.int().min(2).describe("The number of tasks, with the first"),
+      step: z.int().min(1).describe("Between two of their numbers"),
+    })
+    .exactOptional()
+    .describe("The tasks that wait with it, if runs are asked for"),
+});
 export const invocationList = z.strictObject({
-  invocations: z.array(invocation),
+  invocations: z.array(listedInvocation),
   truncated: z.boolean().describe("Whether more matched than the limit"),
 });
 

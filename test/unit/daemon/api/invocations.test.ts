@@ -239,6 +239,11 @@ describe("a submission", () => {
       expect(pages).toEqual(Array.from({ length: 100 }, (_, at) => 100 - at));
     }
     expect((await api.ask("/v1/invocations?before=3", ada.uid)).status).toBe(400);
+    const folded = "/v1/invocations?states=PENDING,RUNNING&tasks=runs";
+    expect((await api.ask(folded, ada.uid)).body.invocations).toEqual([
+      expect.objectContaining({ id: 1, arrayTaskId: 0, run: { count: 100, step: 1 } }),
+    ]);
+    expect((await api.ask(folded, bob.uid)).body.invocations).toEqual([]);
     const cancelled = await api.ask("/v1/cancel", ada.uid, { ids: ["1"] });
     expect(cancelled.body).toEqual({ cancelled: 100, problems: [] });
     expect([live.size, live.hasArray(1 as InvocationId)]).toEqual([0, false]);
