@@ -19,7 +19,7 @@ export class Conversation implements Pick<SessionEvents, "onConnected" | "onMess
 
   readonly onConnected: SessionEvents["onConnected"] = (connection) => {
     const { gpuProblem, unkillable } = this;
-    this.executor.onConnected((message) => connection.send(message));
+    this.executor.onConnected((...said) => connection.send(...said));
     if (gpuProblem !== null) connection.send({ type: "gpusUnused", reason: gpuProblem });
     // Sent even if nothing hangs, because the previous executor may have reported otherwise.
     connection.send({ type: "unkillable", report: unkillable.report });

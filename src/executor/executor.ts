@@ -6,13 +6,7 @@ import { messageOf } from "../model/errors.js";
 import type { InvocationId, JobId } from "../model/ids.js";
 import { lesser, nothing, type Resources, subtract } from "../model/resources.js";
 import type { LaunchSpec } from "../wire/launch.js";
-import type {
-  AttemptKey,
-  AttemptOrder,
-  BudgetOrder,
-  DaemonMessage,
-  ExecutorMessage,
-} from "../wire/messages.js";
+import type { AttemptKey, AttemptOrder, BudgetOrder, DaemonMessage } from "../wire/messages.js";
 import type { Ended, Running } from "./attempts/attempt.js";
 import { type AttemptEvents, Attempts } from "./attempts/attempts.js";
 import { CheckpointRemover } from "./attempts/checkpoints.js";
@@ -20,7 +14,7 @@ import { lossOf } from "./attempts/eviction-report.js";
 import type { Outcome } from "./attempts/outcome.js";
 import { msSince } from "./attempts/timing.js";
 import { Allowance } from "./budget/allowance.js";
-import { Outbox } from "./connection/outbox.js";
+import { Outbox, type Send } from "./connection/outbox.js";
 import type { Containment } from "./containment/containment.js";
 import { Departure } from "./departure.js";
 import type { JobMarks } from "./hook/node-folder.js";
@@ -112,7 +106,7 @@ export class Executor implements HookHandlers {
   }
 
   /** Called first on each connection; the waiting reports follow. */
-  onConnected(send: (message: ExecutorMessage) => boolean): void {
+  onConnected(send: Send): void {
     send({
       type: "ready",
       pid: process.pid,

@@ -135,10 +135,12 @@ export class Connection<Out extends Message, In extends Message> {
 
   /**
    * Returns false if the connection is closed and nothing was sent. Throws LIMIT_REACHED for a
-   * message over `maxFrameBytes`.
+   * message over `maxFrameBytes`. Somebody waits for what `isAwaited`: it leaves at once.
    */
-  send(message: Out): boolean {
-    return this.write(message);
+  send(message: Out, isAwaited = false): boolean {
+    const isSent = this.write(message);
+    if (isAwaited) this.flush();
+    return isSent;
   }
 
   /**

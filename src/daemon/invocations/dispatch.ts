@@ -87,6 +87,12 @@ export class Dispatcher {
     });
   }
 
+  /** Like kick(), but at once if this is all that waits. */
+  hurry(): void {
+    if (this.deps.live.queue.size === 1 && !this.scheduled) this.round();
+    else this.kick();
+  }
+
   private round(): void {
     const { queue, coresHeld } = this.deps.live;
     if (queue.size === 0) return;
@@ -214,7 +220,8 @@ export class Dispatcher {
       const keepMs = this.deps.keepAlive?.keepMs(live, documents.submission) ?? null;
       const { invocation } = live;
       const order = orderFor(invocation, record.node, documents, checkpointDirectory, keepMs);
-      const isSent = record.line?.send({ type: "start", order }) ?? false;
+      const isAwaited = order.voucher !== undefined;
+      const isSent = record.line?.send({ type: "start", order }, isAwaited) ?? false;
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
       if (isSent) this.deps.live.assignments.order(assignment, ordered);
       // What follows another gets the worker of that.

@@ -20,7 +20,8 @@ import { IdleWorkers } from "./idle-workers.js";
 
 /** The part of a connection that the registry needs. */
 export interface Line {
-  send(message: DaemonMessage): boolean;
+  /** Somebody waits for what `isAwaited`: it does not wait for other messages of this turn. */
+  send(message: DaemonMessage, isAwaited?: boolean): boolean;
   /** Resolves when the peer has taken most of what was sent, or the line is closed. */
   flushed?(): Promise<void>;
   close(): void;

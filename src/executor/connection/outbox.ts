@@ -27,7 +27,8 @@ interface Voucher {
   readonly orderer: Send | null;
 }
 
-type Send = (message: ExecutorMessage) => boolean;
+/** `isAwaited`: a client waits for the answer to a call. */
+export type Send = (message: ExecutorMessage, isAwaited?: boolean) => boolean;
 
 interface Item {
   readonly telling: Telling;
@@ -129,7 +130,7 @@ export class Outbox {
   private tellReport(item: Report): void {
     const { voucher, orderer } = this.vouchers.get(keyText(item.key)) ?? {};
     if (voucher === undefined || orderer === this.send) {
-      this.tell(item);
+      this.tell(item, voucher !== undefined);
       return;
     }
     const telling: Telling = (agoMs) => {
@@ -145,7 +146,7 @@ export class Outbox {
     if (this.events.length > maxEvents) this.events.shift();
   }
 
-  private tell({ telling, atMs }: Item): boolean {
-    return this.send?.(telling(monotonicMs() - atMs)) ?? false;
+  private tell({ telling, atMs }: Item, isAwaited = false): boolean {
+    return this.send?.(telling(monotonicMs() - atMs), isAwaited) ?? false;
   }
 }

@@ -42,7 +42,7 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const spawner = new Spawner(spec.spawnProgram);
   const executor = new Executor(own, noMarks, processGroups, log, { gone, pass, spawner });
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
-    onConnected: (connection) => executor.onConnected((message) => connection.send(message)),
+    onConnected: (connection) => executor.onConnected((...said) => connection.send(...said)),
     onMessage: (message) => {
       if (message.type === "start" || message.type === "recorded") workedAtMs = monotonicMs();
       if (message.type !== "budget") executor.onMessage(message);

@@ -142,7 +142,7 @@ describe("a connection", () => {
     expect(daemon.send({ type: "beat" })).toBe(false);
   });
 
-  test("writes what is sent in one turn at once, but the last word of a pilot without delay", async () => {
+  test("writes what is sent in one turn at once, but without delay what somebody waits for", async () => {
     const [daemon, peer] = await pair();
     const heard: string[] = [];
     const stopped = new Promise<void>((resolve) => {
@@ -162,13 +162,17 @@ describe("a connection", () => {
       await new Promise((resolve) => setImmediate(resolve));
       expect(writes).toHaveBeenCalledTimes(1);
       peer.send({ type: "started", key, agoMs: 0 });
-      peer.send({ type: "preempted", job: jobId(1), lostCoreMs: 0, evicted: [] });
+      peer.send({ type: "started", key, agoMs: 0 }, true);
       expect(writes).toHaveBeenCalledTimes(2);
+      peer.send({ type: "started", key, agoMs: 0 });
+      // Slurm kills the pilot soon.
+      peer.send({ type: "preempted", job: jobId(1), lostCoreMs: 0, evicted: [] });
+      expect(writes).toHaveBeenCalledTimes(3);
     } finally {
       writes.mockRestore();
     }
     await stopped;
-    expect(heard).toEqual([...Array<string>(11).fill("started"), "preempted"]);
+    expect(heard).toEqual([...Array<string>(13).fill("started"), "preempted"]);
   });
 
   test("is refused to an executor that is unknown or has another secret", async () => {

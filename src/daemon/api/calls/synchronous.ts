@@ -93,7 +93,7 @@ async function begin(
   const of = { id, arrayJobId: null, arrayTaskId: null, owner, name, ...amounts, submittedAtMs };
   live.unrecorded.add(call);
   live.add({ invocation: newInvocation(of), digest }, null);
-  dispatcher.kick();
+  dispatcher.hurry();
   return call;
 }
 
