@@ -117,4 +117,4 @@ function beginsInTheMiddle(jobs: readonly Run[], { fromMs, toMs, firstEndMs }: E
 }
 
 /** `2026-01-01T12:00:00Z`. */
-export const instant = (atMs: number): string => new Date(atMs).toISOString().replace(".000Z", "Z");
+const instant = (atMs: number): string => new Date(atMs).toISOString().replace(".000Z", "Z");
