@@ -36,6 +36,7 @@ test.each([
   ["jobs", null],
   ["cred_state", null],
   ["hwloc_topo_whole.xml", null],
+  ["job00007.sh", null],
 ])("%s is a step of job %p", (name, job) => {
   expect(jobOfStep(name, n1)).toBe(job);
 });
