@@ -24,6 +24,8 @@ import { type HungGroups, hangs, noHungGroups } from "./unkillable.js";
  * waits no longer than this.
  */
 const emptyMs = 5_000;
+/** A process that gives back much memory sleeps for a moment as if it hung. */
+const releaseMs = 500;
 /**
  * Functions hang repeatedly where a file server is gone: at most this many executors of a node lose
  * their groups at a time.
@@ -211,8 +213,12 @@ class CgroupContainment implements Containment {
 /** The kernel may still release processes that have ended; what hangs is left where it is. */
 async function removeReleased(group: string): Promise<void> {
   const startedMs = monotonicMs();
+  let hangsSinceMs: number | null = null;
   while (!attempt(() => removeGroups(group))) {
-    if (processesIn(group).some(hangs) || monotonicMs() - startedMs > emptyMs) return;
+    const atMs = monotonicMs();
+    hangsSinceMs = processesIn(group).some(hangs) ? (hangsSinceMs ?? atMs) : null;
+    const hasHung = hangsSinceMs !== null && atMs - hangsSinceMs > releaseMs;
+    if (hasHung || atMs - startedMs > emptyMs) return;
     await pause(emptyPollMs);
   }
 }

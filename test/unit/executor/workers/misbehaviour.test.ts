@@ -63,7 +63,10 @@ test("a handler that answers twice ends its call once, and its worker", async ()
   const order = at.order(code, "answers twice");
   // By the first answer, or by the breach of the protocol: they may come together.
   expect(["COMPLETED", "FAILED"]).toContain((await at.node.finish(order)).end);
-  expect(resultOf(await at.call(code, "fine"))).toBe("fine");
+  // The next call may have reached the worker before its second answer did.
+  const next = await at.call(code, "fine");
+  const fine = next.end === "COMPLETED" ? next : await at.call(code, "fine");
+  expect(resultOf(fine)).toBe("fine");
   const { invocation } = order;
   const reports = at.daemon.heard.filter(
     (each) => each.type === "ended" && each.report.invocation === invocation,
