@@ -47,7 +47,9 @@ export function parseYaml(text: string, file: string): unknown {
   try {
     return parse(text) ?? {};
   } catch (cause) {
-    throw new GleanerError("CONFIG", `${file} is not valid YAML: ${messageOf(cause)}`, { cause });
+    // The first line names the place; a picture of it follows.
+    const what = messageOf(cause).split("\n")[0]!.replace(/:$/, "");
+    throw new GleanerError("CONFIG", `${file} is not valid YAML: ${what}`, { cause });
   }
 }
 
