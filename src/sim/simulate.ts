@@ -28,6 +28,8 @@ export interface Replay {
   readonly onProgress: (share: number) => void;
   /** Whether to follow each call even where their number could be calculated, for comparison. */
   readonly followCalls?: boolean;
+  /** Whether placement looks at all nodes even where only empty ones matter, for comparison. */
+  readonly offersAll?: boolean;
 }
 
 export interface SimulationResult {
@@ -121,6 +123,8 @@ export function simulate(replay: Replay): Simulated {
             placement:
               learner === null ? policy.placement : { ...policy.placement, prediction: learner },
             learner,
+            knowsEnds: policy.ends === "known",
+            offersAll: replay.offersAll === true,
             hole: (node) => engine.holeOf(node),
             endsAtMs: (node) => engine.expectedEndMs(node),
           },

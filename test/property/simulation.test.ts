@@ -137,6 +137,25 @@ describe("the replay", () => {
     );
   });
 
+  test("looks at empty slots alone where busy ones would change nothing", () => {
+    fc.assert(
+      fc.property(anyTrace, anyCosts, anyDemand, (small, costs, demand) => {
+        const of = (offersAll: boolean) =>
+          simulate(
+            replay({
+              trace: traceOf(small),
+              costs: costsOf(costs),
+              demand,
+              policy: policyNamed("prediction"),
+              offersAll,
+            }),
+          ).result;
+        expect(of(false)).toEqual(of(true));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test("gives the same figures for the same seed, and different ones for another", () => {
     const trace = traceOf({
       cores: [4, 4],

@@ -4,7 +4,7 @@ import { writeSync } from "node:fs";
 import { monotonicMs } from "../../clock.js";
 
 /** A shorter replay prints no progress. */
-const firstAfterMs = 3_000;
+const firstAfterMs = 1_000;
 const everyMs = 3_000;
 
 /** Receives the completed share of each of `runs` consecutive replays. */

@@ -61,6 +61,10 @@ export interface CallSettings {
   readonly placement: PlacementPolicy;
   /** When the node's hole is expected to end, or null. */
   readonly endsAtMs: (node: number) => number | null;
+  /** Whether it tells any ends. */
+  readonly knowsEnds: boolean;
+  /** Whether placement looks at busy nodes even where they change nothing, for comparison. */
+  readonly offersAll: boolean;
   readonly hole: (node: number) => KnownHole;
   /** null if nothing is learned: then placement sees only nodes with an empty slot. */
   readonly learner: Learner | null;
@@ -73,8 +77,9 @@ export class Calls implements Workload {
   private readonly ends = new FlatQueue<Running>();
   private readonly nodes: NodeWork[];
   private readonly nodeOf = new Map<ExecutorId, number>();
-  /** Nodes with a slot. */
-  private readonly ready = new Set<number>();
+  /** Nodes with a slot, each with its place in the order in which they got it. */
+  private readonly ready = new Map<number, number>();
+  private readied = 0;
   /** Nodes with an empty slot. */
   private readonly open = new Set<number>();
   private readonly reopening = new FlatQueue<number>();
@@ -130,8 +135,8 @@ export class Calls implements Workload {
     let lostMs = 0;
     const victims = surplus > 0 ? youngestFirst(work.running).slice(0, surplus) : [];
     for (const victim of victims) lostMs += this.evict(victim, nowMs);
-    if (slots > 0) this.ready.add(node);
-    else this.ready.delete(node);
+    if (slots === 0) this.ready.delete(node);
+    else if (!this.ready.has(node)) this.ready.set(node, this.readied++);
     this.noteOpen(node, nowMs);
     return { attempts: victims.length, lostMs };
   }
@@ -147,15 +152,27 @@ export class Calls implements Workload {
       if (this.settings.saturating)
         while (this.queue.size < this.backlog) this.submit(this.source.next().call, nowMs);
       if (this.queue.size === 0) return;
-      const { placement, learner } = this.settings;
-      const slots = [...(learner === null ? this.open : this.ready)].map((node) =>
-        this.slotOf(node),
-      );
+      const slots = this.offered().map((node) => this.slotOf(node));
+      const { placement } = this.settings;
       const assignments = place(this.queue, slots, this.coresHeld, nowMs, placement);
       for (const { invocation, executor } of assignments)
         this.start(this.live.get(invocation)!, this.nodeOf.get(executor)!, nowMs);
       if (assignments.length === 0) return;
     }
+  }
+
+  /**
+   * The nodes that placement looks at. A prediction compares empty slots with busy ones only while
+   * there is room for all that waits, or if ends are known; else busy nodes would change nothing.
+   */
+  private offered(): readonly number[] {
+    const { learner, knowsEnds, offersAll } = this.settings;
+    if (learner === null) return [...this.open];
+    if (knowsEnds || offersAll) return [...this.ready.keys()];
+    let free = 0;
+    for (const node of this.open) free += this.nodes[node]!.idle.length;
+    if (this.queue.size <= free) return [...this.ready.keys()];
+    return [...this.open].sort((a, b) => this.ready.get(a)! - this.ready.get(b)!);
   }
 
   end(nowMs: number): void {
