@@ -14,6 +14,8 @@ export { noOutages, readOutages, withOutages } from "./inputs/outages.js";
 export { readTimeMs } from "./inputs/times.js";
 export type { WindowWish } from "./inputs/window.js";
 export { type Policy, policies, policyNamed } from "./policies.js";
+export { seeded } from "./random.js";
+export { sampleNodes } from "./sample.js";
 export { type Simulated, type SimulationResult, simulate } from "./simulate.js";
 export type { Trace } from "./site/trace.js";
 export type { Arrivals, Demand, Durations } from "./work/demand.js";

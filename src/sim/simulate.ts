@@ -10,10 +10,11 @@ import { statisticsCeiling } from "./figures/statistics-ceiling.js";
 import { Learner } from "./learner.js";
 import type { Policy } from "./policies.js";
 import { seeded } from "./random.js";
+import { type Estimate, estimateOf } from "./sample.js";
 import { withNodeFailures } from "./site/failures.js";
 import { withMemoryNotes } from "./site/memory.js";
 import { skippedRecords } from "./site/notes.js";
-import type { Trace } from "./site/trace.js";
+import type { Sample, Trace } from "./site/trace.js";
 import { CallFigures, type DurationClass } from "./work/call-figures.js";
 import { Calls } from "./work/calls.js";
 import { CallSource, type Demand, shortestCallMs } from "./work/demand.js";
@@ -69,6 +70,8 @@ export interface SimulationResult {
   readonly holeClasses: readonly HoleClass[];
   readonly durationClasses: readonly DurationClass[];
   readonly evictions: number;
+  /** Estimates for all nodes if the replay is of a sample of them, else null. */
+  readonly sample: (Sample & { readonly coverage: Estimate; readonly goodput: Estimate }) | null;
   readonly skippedRecords: number;
   readonly skipped: Readonly<Record<string, number>>;
   /** The place of the first record skipped for each reason. */
@@ -144,6 +147,13 @@ export function simulate(replay: Replay): Simulated {
   };
 }
 
+function sampleOf({ sample }: Trace, { perNode }: Utilization): SimulationResult["sample"] {
+  if (sample === undefined) return null;
+  const coverage = estimateOf(perNode, "coveredCoreMs", sample);
+  const goodput = estimateOf(perNode, "usefulCoreMs", sample);
+  return { ...sample, coverage, goodput };
+}
+
 function lengthsOf({ durations, arrivals }: Demand, policy: Policy): CallLengths {
   // A call that saves its state fills a hole in pieces.
   if (policy.checkpoints) return { shortestMs: 1, isFixed: false, vary: false };
@@ -203,6 +213,7 @@ function resultOf(
     holeClasses: figures.holes.all(),
     durationClasses: calls.durationClasses(),
     evictions: figures.evictions,
+    sample: sampleOf(trace, utilization),
     skippedRecords: skippedRecords(trace.notes),
     skipped: trace.notes.skipped,
     firstSkipped: trace.notes.firstSkipped ?? {},

@@ -55,6 +55,7 @@ const others = [
   "csv",
   "html",
   "node-csv",
+  "sample",
 ] as const;
 
 /** Throws BAD_REQUEST for options of other replays. */

@@ -26,6 +26,7 @@ export interface TraceOptions {
   readonly from?: string;
   readonly to?: string;
   readonly outages?: string;
+  readonly sample?: string;
 }
 
 /** The options that --sweep can vary. */
@@ -67,7 +68,17 @@ const tenYearsMs = 3_650 * 86_400_000;
 
 const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
 
-export async function traceFrom(options: TraceOptions, sim: Sim): Promise<Trace> {
+/** The trace of the options; a sample of its nodes is drawn with the seed. */
+export async function traceFrom(options: TraceOptions, seed: number, sim: Sim): Promise<Trace> {
+  const trace = await wholeTraceFrom(options, sim);
+  if (options.sample === undefined) return trace;
+  const count = parseCount(options.sample, "--sample", sim.maxNodes);
+  if (count < 2)
+    throw bad("--sample: give at least 2 nodes: the error follows from their differences");
+  return sim.sampleNodes(trace, count, sim.seeded(seed));
+}
+
+async function wholeTraceFrom(options: TraceOptions, sim: Sim): Promise<Trace> {
   const given = [options.holes, options.swf, options.sacct].filter((each) => each !== undefined);
   if (given.length !== 1)
     throw bad(

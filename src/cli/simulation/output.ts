@@ -20,12 +20,18 @@ const share = (value: number): string => value.toFixed(4);
 export const coreHours = (coreMs: number): string => (coreMs / 3_600_000).toFixed(1);
 export const count = (value: number): string => value.toLocaleString("en-US");
 
+/** `0.9073 ± 0.0012`: twice the standard error, if it is of a sample. */
+const estimate = (of: "coverage" | "goodput") => (result: Run["result"]) => {
+  const error = result.sample?.[of].standardError;
+  return error === undefined ? share(result[of]) : `${share(result[of])} ± ${share(2 * error)}`;
+};
+
 const figures: readonly Figure[] = [
   { name: "Idle core-hours", text: (r) => coreHours(r.idleCoreMs) },
-  { name: "Coverage", text: (r) => share(r.coverage) },
+  { name: "Coverage", text: estimate("coverage") },
   { name: "  fragments, where memory allows", text: (r) => share(r.fragments.coverage) },
   { name: "  whole nodes, where memory allows", text: (r) => share(r.wholeNodes.coverage) },
-  { name: "Goodput", text: (r) => share(r.goodput) },
+  { name: "Goodput", text: estimate("goodput") },
   { name: "  ceiling: perfect knowledge", text: (r) => share(r.ceiling.perfectKnowledge) },
   {
     name: "  expected at best, by statistics",

@@ -44,6 +44,8 @@ function recordsOf({ holes, swf, sacct }: Sources): string {
 }
 
 const share = (value: number): string => `${(100 * value).toFixed(2)} %`;
+const estimate = (value: number, error: number | undefined): string =>
+  error === undefined ? share(value) : `${share(value)} ± ${share(2 * error)}`;
 const ms = (value: number): string => (value < 1_000 ? `${value} ms` : `${value / 1_000} s`);
 
 function resultsOf(result: SimulationResult): SimulationFact[] {
@@ -61,7 +63,7 @@ function resultsOf(result: SimulationResult): SimulationFact[] {
   return [
     {
       name: "Goodput",
-      value: share(result.goodput),
+      value: estimate(result.goodput, result.sample?.goodput.standardError),
       meaning: "of idle core-time became finished calls",
     },
     {
@@ -77,7 +79,7 @@ function resultsOf(result: SimulationResult): SimulationFact[] {
     },
     {
       name: "Coverage",
-      value: share(result.coverage),
+      value: estimate(result.coverage, result.sample?.coverage.standardError),
       meaning: "of idle core-time was held ready, with memory for a call",
     },
     {

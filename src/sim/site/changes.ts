@@ -34,6 +34,21 @@ export class Changes {
     return this.outages[index] === 1;
   }
 
+  /** Those of some nodes, which get the places that `placeOf` says; null omits a node. */
+  onNodes(placeOf: (node: number) => number | null): Changes {
+    const kept: number[] = [];
+    for (let index = 0; index < this.length; index++)
+      if (placeOf(this.nodes[index]!) !== null) kept.push(index);
+    return new Changes(
+      kept.length,
+      Float64Array.from(kept, (index) => this.times[index]!),
+      Int32Array.from(kept, (index) => placeOf(this.nodes[index]!)!),
+      Int32Array.from(kept, (index) => this.coreDeltas[index]!),
+      Float64Array.from(kept, (index) => this.memoryDeltas[index]!),
+      Uint8Array.from(kept, (index) => this.outages[index]!),
+    );
+  }
+
   /** Merges both in order; at the same moment ends come first. */
   with(others: Changes): Changes {
     const length = this.length + others.length;

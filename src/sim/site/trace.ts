@@ -12,6 +12,12 @@ export interface TraceNode {
   readonly memoryMb: number;
 }
 
+/** Some of a trace's nodes, drawn at random. */
+export interface Sample {
+  readonly nodes: number;
+  readonly ofNodes: number;
+}
+
 export interface Trace {
   readonly nodes: readonly TraceNode[];
   readonly fromMs: number;
@@ -21,6 +27,8 @@ export interface Trace {
   readonly changes: Changes;
   /** Whether it comes from a log of idle nodes, which knows no jobs; if omitted, no. */
   readonly isOfHoles?: boolean;
+  /** If omitted, it has all nodes. */
+  readonly sample?: Sample;
   readonly notes: InputNotes;
 }
 

@@ -7,6 +7,7 @@ import { type ExecutorId, executorId, type InvocationId, invocationId } from "..
 import type { Learner } from "../learner.js";
 import type { CallFigures } from "./call-figures.js";
 import type { Call, CallSource } from "./demand.js";
+import { takeWorker, type Worker } from "./slot-worker.js";
 import type { Evicted, KnownHole, Workload, WorkSink } from "./workload.js";
 
 /** Bounds of the backlog of saturating demand, which is as large as the nodes' cores in between. */
@@ -35,12 +36,6 @@ interface Running {
   readonly beganAtMs: number;
   readonly endsAtMs: number;
   isOver: boolean;
-}
-
-/** One slot, which keeps the function that it last ran. */
-interface Worker {
-  readonly number: number;
-  warmFor: number | null;
 }
 
 interface NodeWork {
@@ -305,9 +300,3 @@ const keyOf = (call: Call): string => `${call.user}/${call.functionIndex}`;
 
 const youngestFirst = (running: ReadonlySet<Running>): Running[] =>
   [...running].sort((a, b) => b.startedAtMs - a.startedAtMs || b.worker.number - a.worker.number);
-
-/** One that is warm for the function, else the oldest. */
-function takeWorker(idle: Worker[], functionIndex: number): Worker {
-  const warm = idle.findIndex(({ warmFor }) => warmFor === functionIndex);
-  return idle.splice(Math.max(0, warm), 1)[0]!;
-}

@@ -184,6 +184,26 @@ describe("glean simulate", () => {
     expect(all.stdout).toContain("  1 record: a start that is not a time (line 6, column Start)\n");
   });
 
+  test("--sample replays some nodes and states the error", async () => {
+    const lines = Array.from({ length: 60 }, (_, node) => `n${node},0,${100 + node}`);
+    const log = world.script(lines.join("\n"), "many.csv");
+    const args = ["--holes", log, "--cores-per-node", "4", "--call", "3s"];
+    const all = JSON.parse((await run(...args, "--json")).stdout);
+    const part = JSON.parse((await run(...args, "--sample", "20", "--json")).stdout);
+    expect(all.sample).toBeNull();
+    expect(part.nodes).toBe(20);
+    expect(part.sample).toMatchObject({ nodes: 20, ofNodes: 60 });
+    const { value, standardError } = part.sample.goodput;
+    expect(value).toBe(part.goodput);
+    expect(standardError).toBeGreaterThan(0);
+    expect(standardError).toBeLessThan(0.02);
+    expect(Math.abs(value - all.goodput)).toBeLessThan(4 * standardError);
+    const { stdout } = await run(...args, "--sample", "20");
+    expect(stdout).toMatch(/^Goodput +0\.\d{4} ± 0\.\d{4}$/m);
+    expect(stdout).toContain("Note: a sample of 20 of 60 nodes");
+    expectSentence(await run(...args, "--sample", "60"), 2, /the trace has only 60 nodes/);
+  });
+
   test("says in one sentence that a gzipped file is cut off", async () => {
     const lines = Array.from({ length: 200_000 }, (_, index) => `n${index},${index},${index + 9}`);
     const whole = gzipSync(lines.join("\n"));

@@ -96,7 +96,7 @@ async function simulateCommand(_context: Context, options: Options): Promise<num
     label: variant.label,
   }));
   const trace = withSkipped(
-    await traceFrom(options, sim),
+    await traceFrom(options, seed, sim),
     traced ?? { skipped: {}, firstSkipped: {} },
   );
   const progress = new Progress(policies.length * settings.length);
