@@ -111,7 +111,7 @@ export class Calls implements Workload {
   advance(nowMs: number): void {
     while (this.ends.length > 0 && this.ends.peekValue()! <= nowMs) this.finish(this.ends.pop()!);
     while (this.reopening.length > 0 && this.reopening.peekValue()! <= nowMs)
-      this.reopen(this.reopening.pop()!, nowMs);
+      this.noteOpen(this.reopening.pop()!, nowMs);
     while (this.nextArrival !== null && this.nextArrival.atMs <= nowMs) {
       if (this.queue.size >= maxWaiting) this.figures.refused++;
       else this.submit(this.nextArrival.call, this.nextArrival.atMs);
@@ -270,10 +270,6 @@ export class Calls implements Workload {
     const { idle, closedUntilMs } = this.nodes[node]!;
     if (idle.length > 0 && closedUntilMs <= nowMs) this.open.add(node);
     else this.open.delete(node);
-  }
-
-  private reopen(node: number, nowMs: number): void {
-    this.noteOpen(node, nowMs);
   }
 
   private slotOf(node: number): Slot {
