@@ -31,6 +31,8 @@ const strayMs = 5 * 366 * 86_400_000;
  * by chance that happens in 1 of 150 logs.
  */
 const improbablyFew = 5;
+/** The part of the usual rate of starts below which starts are missing. */
+const usualStarts = 0.5;
 
 /** Leaves out jobs that began years before or after the others, which would stretch the replay. */
 export function withoutStrays<Job extends Run & { readonly line: number }>(
@@ -108,12 +110,23 @@ function extentOf(jobs: readonly Run[]): Extent {
   return { fromMs, toMs, firstEndMs };
 }
 
-/** sacct lists the jobs that ran in a time, however early they began, and none that had ended. */
+/**
+ * sacct lists the jobs that ran in a time, however early they began, and none that had ended. So
+ * before the first end there are too few ends, and also too few starts: in a log that is whole,
+ * jobs start at their usual rate from the beginning on.
+ */
 function beginsInTheMiddle(jobs: readonly Run[], { fromMs, toMs, firstEndMs }: Extent): boolean {
   if (firstEndMs <= fromMs || firstEndMs >= toMs) return false;
   let ends = 0;
-  for (const job of jobs) if (job.toMs <= toMs) ends++;
-  return (ends * (firstEndMs - fromMs)) / (toMs - firstEndMs) >= improbablyFew;
+  let starts = 0;
+  let startsBefore = 0;
+  for (const job of jobs) {
+    if (job.toMs <= toMs) ends++;
+    if (job.fromMs < firstEndMs) startsBefore++;
+    else starts++;
+  }
+  const times = (firstEndMs - fromMs) / (toMs - firstEndMs);
+  return ends * times >= improbablyFew && startsBefore < usualStarts * starts * times;
 }
 
 /** `2026-01-01T12:00:00Z`. */

@@ -75,6 +75,18 @@ describe("a dump that sacct cut from a longer log", () => {
     expect(trace.toMs).toBe(Date.UTC(2026, 0, 1, 10));
   });
 
+  test("keeps its first start if a whole log begins on an empty machine", async () => {
+    const at = (minutes: number) =>
+      new Date(Date.UTC(2026, 0, 1, 0, minutes)).toISOString().slice(0, 19);
+    // One core a minute from the first minute on, each for 16 minutes.
+    const jobs = Array.from(
+      { length: 300 },
+      (_, minute) => `${minute + 1}|${at(minute)}|${at(minute + 16)}|1|a`,
+    );
+    const trace = await read([header, ...jobs]);
+    expect(trace.fromMs).toBe(Date.UTC(2026, 0, 1));
+  });
+
   test("has a running job until its end", async () => {
     const lines = [
       header,
