@@ -93,7 +93,7 @@ describe("a function runs", () => {
     );
     const missing = new Set(slurms!.filter((name) => !ours!.includes(name)));
     expect([...missing].filter((name) => !withReasons.includes(name))).toEqual([]);
-    expect(slurms!.length).toBeGreaterThan(30 * 3);
+    expect(slurms!.length).toBeGreaterThan(30);
   });
 
   test("and --wait exits with the highest exit code", async () => {

@@ -51,10 +51,12 @@ async function fill(kind: Kind): Promise<{ executor: number; work: string }> {
   const id = await at.submit([...tasks, ...limits, "--wrap", functions[kind]]);
   await at.runs(id);
   const mark = readFileSync(join(at.site.files.run, "n1", "executor.pid"), "utf8");
-  return {
-    executor: Number(/^pid=(\d+)$/m.exec(mark)![1]),
-    work: join(dirname(/^kill=(.+)$/m.exec(mark)![1]!), "work"),
-  };
+  const work = join(dirname(/^kill=(.+)$/m.exec(mark)![1]!), "work");
+  // Beside this load, their processes come a while after their orders.
+  await at.until("processes of functions", () =>
+    readFileSync(join(work, "cgroup.events"), "utf8").includes("populated 1") ? true : undefined,
+  );
+  return { executor: Number(/^pid=(\d+)$/m.exec(mark)![1]), work };
 }
 
 /** What a job on all cores sees of the functions at its first instruction. */
@@ -70,7 +72,6 @@ const cases = (Object.keys(functions) as Kind[]).flatMap((kind) =>
 );
 test.each(cases)("functions that $kind are gone, the executor $executor", async (given) => {
   const { executor, work } = await fill(given.kind);
-  expect(readFileSync(join(work, "cgroup.events"), "utf8")).toContain("populated 1");
   if (given.executor === "stopped") process.kill(executor, "SIGSTOP");
   const seen = await seenByJob(work, `${given.kind} ${given.executor}`.replaceAll(" ", "-"));
   expect(["gone", "populated 0"]).toContain(seen);
