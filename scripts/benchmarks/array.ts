@@ -1,10 +1,9 @@
 // Measures an array of a million tasks from end to end, over a kill -9 of gleanerd while it runs:
 // [--tasks N].
 
-import { readFileSync } from "node:fs";
-import type { Site } from "../site/site.js";
 import { Api } from "./lib/api.js";
-import { benchmark, countsOf, preciseMs, rounded, say } from "./lib/harness.js";
+import { benchmark, countsOf, say } from "./lib/harness.js";
+import { memoryOf, timed } from "./lib/measures.js";
 
 /** Enough for executors to start and to run some tasks, also on a busy machine. */
 const runMs = 20_000;
@@ -50,16 +49,4 @@ async function newestPage(api: Api, id: number): Promise<number> {
   const second = await timed(() => api.newest(pageSize, last));
   if (second.value.invocations[0]?.id !== last - 1) throw new Error("the pages have a gap");
   return Math.max(first.ms, second.ms);
-}
-
-async function timed<T>(task: () => Promise<T>): Promise<{ ms: number; value: T }> {
-  const startedMs = preciseMs();
-  const value = await task();
-  return { ms: rounded(preciseMs() - startedMs, 0), value };
-}
-
-/** The most memory that gleanerd has had. */
-function memoryOf(site: Site): number {
-  const status = readFileSync(`/proc/${site.daemonPid}/status`, "utf8");
-  return rounded(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) / 1_024, 0);
 }

@@ -2,14 +2,15 @@
 // a map is sent and one while it runs: [--inputs N].
 
 import { randomUUID } from "node:crypto";
-import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createWriteStream, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Site } from "../site/site.js";
 import { Api } from "./lib/api.js";
-import { benchmark, benchmarkUser, countsOf, preciseMs, rounded, say } from "./lib/harness.js";
+import { benchmark, benchmarkUser, countsOf, say } from "./lib/harness.js";
+import { memoryOf, timed } from "./lib/measures.js";
 
 const runMs = 20_000;
 const bars = { memoryMb: 600 };
@@ -129,16 +130,4 @@ async function resultsOf(api: Api, id: string, cursor: number) {
     }
   });
   return { tasks, count: tasks.size, next, ms };
-}
-
-async function timed<T>(task: () => Promise<T>): Promise<{ ms: number; value: T }> {
-  const startedMs = preciseMs();
-  const value = await task();
-  return { ms: rounded(preciseMs() - startedMs, 0), value };
-}
-
-/** The most memory that gleanerd has had. */
-function memoryOf(site: Site): number {
-  const status = readFileSync(`/proc/${site.daemonPid}/status`, "utf8");
-  return rounded(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) / 1_024, 0);
 }

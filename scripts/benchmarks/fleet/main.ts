@@ -1,7 +1,7 @@
 // Connects thousands of executors to one gleanerd, simulated but with the real protocol, and
 // measures what they cost: [--nodes N] [--seconds N] [--tasks N].
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -10,6 +10,7 @@ import { startPaperSite } from "../../site/paper-site.js";
 import type { Site } from "../../site/site.js";
 import { Api } from "../lib/api.js";
 import { countsOf, cpuMsOf, preciseMs, rounded, say } from "../lib/harness.js";
+import { memoryOf } from "../lib/measures.js";
 import { Fleet } from "./fleet.js";
 
 const counts = countsOf({ nodes: 2_000, seconds: 60, tasks: 20_000 });
@@ -46,14 +47,14 @@ async function measure(site: Site): Promise<object> {
     const dispatched = await shareWhile(site, () => runTasks(api));
     const perSecond = counts.tasks / (dispatched.tookMs / 1_000);
     say(`${rounded(perSecond, 0)} commands a second, at ${rounded(100 * dispatched.share)} %`);
-    const mostMb = peakMbOf(site);
+    const mostMb = memoryOf(site);
     await site.endDaemon("SIGKILL");
     const restartMs = preciseMs();
     await site.startDaemon();
     const adoption = await shareWhile(site, () => allReady(api));
     const adoptSeconds = (preciseMs() - restartMs) / 1_000;
     say(`all were adopted ${rounded(adoptSeconds, 1)} s after the start of the next gleanerd`);
-    const rssMaxMb = rounded(Math.max(mostMb, peakMbOf(site)), 0);
+    const rssMaxMb = Math.max(mostMb, memoryOf(site));
     return {
       nodes: counts.nodes,
       startSeconds: rounded(startSeconds, 1),
@@ -107,9 +108,4 @@ async function shareWhile(site: Site, work: () => Promise<unknown>): Promise<Use
   await work();
   const [tookMs, cpuMs] = [preciseMs() - fromMs, cpuMsOf(pid) - fromCpuMs];
   return { tookMs, cpuMs, share: cpuMs / tookMs };
-}
-
-function peakMbOf(site: Site): number {
-  const status = readFileSync(`/proc/${site.daemonPid}/status`, "utf8");
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) / 1_024;
 }

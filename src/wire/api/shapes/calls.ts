@@ -137,6 +137,7 @@ export const answerList = z.strictObject({
   answers: z.array(z.strictObject({ task: whole, answer: callAnswer })),
   next: whole.nullable().describe("Where to continue, as after; null at the end"),
 });
+const waitMs = z.coerce.number<number>().int().min(0).max(maxWaitMs).default(0);
 export const outcomesQuery = z.strictObject({
   tasks: z
     .string()
@@ -144,13 +145,7 @@ export const outcomesQuery = z.strictObject({
     .regex(/^\d{1,7}(-\d{1,7})?(,\d{1,7}(-\d{1,7})?)*$/, "must be like 0-99,107")
     .default("0")
     .describe("The tasks of a map, as 0-99,107; a single call is task 0"),
-  waitMs: z.coerce
-    .number<number>()
-    .int()
-    .min(0)
-    .max(maxWaitMs)
-    .default(0)
-    .describe("How long to wait until one of the tasks has ended; 0: not at all"),
+  waitMs: waitMs.describe("How long to wait until one of the tasks has ended; 0: not at all"),
 });
 const outcome = z.strictObject({
   task: whole,
@@ -173,13 +168,7 @@ export const resultsQuery = z.strictObject({
     .default(0)
     .describe("Where to continue: the next of the page before"),
   limit: z.coerce.number<number>().int().min(1).max(maxAnswersListed).default(maxAnswersListed),
-  waitMs: z.coerce
-    .number<number>()
-    .int()
-    .min(0)
-    .max(maxWaitMs)
-    .default(0)
-    .describe("How long to wait for the first result of the page; 0: not at all"),
+  waitMs: waitMs.describe("How long to wait for the first result of the page; 0: not at all"),
 });
 export const resultList = z.strictObject({
   results: z.array(outcome).describe("Tasks whose records were removed for their age are omitted"),
@@ -205,13 +194,7 @@ export const functionLogQuery = z.strictObject({
     .exactOptional()
     .describe("Only calls that ended within this time"),
   limit: z.coerce.number<number>().int().min(1).max(maxLogsListed).default(maxLogsListed),
-  waitMs: z.coerce
-    .number<number>()
-    .int()
-    .min(0)
-    .max(maxWaitMs)
-    .default(0)
-    .describe("How long to wait for the first of them; 0: not at all"),
+  waitMs: waitMs.describe("How long to wait for the first of them; 0: not at all"),
 });
 export const functionLog = z.strictObject({
   logs: z.array(
