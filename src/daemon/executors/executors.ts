@@ -97,6 +97,7 @@ export class Executors {
     }
     const older = record.line;
     record.line = connection;
+    record.awaitsReady = true;
     older?.close();
     let isReady = false;
     connection.listen({
@@ -175,11 +176,7 @@ export class Executors {
     this.liveness.heard(record);
     if (record.state === "requested") record.become("starting");
     if (record.state === "starting") record.become("ready");
-    record.claimed = message.budget;
-    record.hookSequence = Math.max(record.hookSequence, message.hookSequence);
-    record.markedJobs = new Map(message.markedJobs.map((job) => [job, message.hookSequence]));
-    record.hookProblem = hookProblem;
-    record.containment = message.containment;
+    record.heardReady(message);
     const { id: executor, node, budget } = record;
     record.log.say((suppressed) =>
       log.info({ executor, node, budget, hook: hookProblem, suppressed }, "executor ready"),

@@ -221,7 +221,8 @@ export class Dispatcher {
       const { invocation } = live;
       const order = orderFor(invocation, record.node, documents, checkpointDirectory, keepMs);
       const isAwaited = order.voucher !== undefined;
-      const isSent = record.line?.send({ type: "start", order }, isAwaited) ?? false;
+      const line = record.awaitsReady ? null : record.line;
+      const isSent = line?.send({ type: "start", order }, isAwaited) ?? false;
       const ordered = { atMs: nowMs(), leadMs: order.notice?.leadMs ?? 0 };
       if (isSent) this.deps.live.assignments.order(assignment, ordered);
       // What follows another gets the worker of that.

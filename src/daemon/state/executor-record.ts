@@ -13,7 +13,7 @@ import {
 import type { ExecutorId, InvocationId, JobId, NodeName } from "../../model/ids.js";
 import { step } from "../../model/machine.js";
 import { greater, lesser, nothing, type Resources } from "../../model/resources.js";
-import type { DaemonMessage } from "../../wire/messages.js";
+import type { DaemonMessage, ExecutorMessage } from "../../wire/messages.js";
 import { PieceRequests } from "../../wire/piece-requests.js";
 import type { Assignment } from "./assignments.js";
 import { IdleWorkers } from "./idle-workers.js";
@@ -33,6 +33,8 @@ export interface Preemption {
   readonly attempts: number;
   readonly lostCoreMs: number;
 }
+
+type Ready = ExecutorMessage & { readonly type: "ready" };
 
 /** How an executor is told to leave: when its work is done, or now. */
 export interface Retirement {
@@ -57,6 +59,11 @@ export class ExecutorRecord implements Executor {
   /** What is read from it on its present connection. */
   readonly pieces = new PieceRequests(pieceMs);
   readonly idleWorkers = new IdleWorkers();
+  /**
+   * Connected, but it has not said yet which attempts it answers for. What it is ordered until then
+   * would be taken for lost.
+   */
+  awaitsReady = false;
   /** The resources that its executor reports as usable. */
   claimed: Resources = nothing;
   /** An earlier daemon launched it, so its orders so far are unknown. */
@@ -142,6 +149,16 @@ export class ExecutorRecord implements Executor {
     if (line !== null) this.retirement = null;
   }
 
+  /** It says what it has and what it answers for: it can be given work on this connection. */
+  heardReady(said: Ready): void {
+    this.awaitsReady = false;
+    this.claimed = said.budget;
+    this.hookSequence = Math.max(this.hookSequence, said.hookSequence);
+    this.markedJobs = new Map(said.markedJobs.map((job) => [job, said.hookSequence]));
+    this.hookProblem = said.hookProblem;
+    this.containment = said.containment;
+  }
+
   /** Records that it is sent this budget, or that its pilot has it according to Slurm. */
   order(budget: Resources): void {
     const isLess = budget.cores < this.ordered.cores || budget.memoryMb < this.ordered.memoryMb;
@@ -211,7 +228,8 @@ export class ExecutorRecord implements Executor {
 
   /** Whether it may be given work now. */
   get takesWork(): boolean {
-    return this.state === "ready" && this.line !== null && this.hookProblem === null;
+    const isConnected = this.line !== null && !this.awaitsReady;
+    return this.state === "ready" && isConnected && this.hookProblem === null;
   }
 
   /** The hole's end, or that of the job if it comes first. */
