@@ -135,7 +135,7 @@ export class Executor implements HookHandlers {
         this.orders.cancel(message.key);
         break;
       case "recorded":
-        this.outbox.recorded(message.key);
+        this.orders.recorded(message.key);
         this.outside.payloads?.forget(message.key);
         break;
       case "forgetJobs":

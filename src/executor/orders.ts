@@ -19,15 +19,15 @@ export interface OrderParts {
 const keyOf = ({ invocation, attempt }: AttemptOrder): AttemptKey => ({ invocation, attempt });
 
 export class Orders {
-  private readonly followers = new Followers((orders) =>
-    this.giveBack(orders, "the task before it took longer than expected"),
-  );
+  private readonly followers = new Followers((orders) => this.giveLateBack(orders));
+  /** Those that waited too long, until that is recorded: orders behind them may be under way. */
+  private readonly late = new Set<string>();
   /** Those that began after another, until they end. */
   private readonly following = new Set<string>();
 
   constructor(
     private readonly attempts: Pick<Attempts, "has" | "start" | "cancel">,
-    private readonly outbox: Pick<Outbox, "repeat" | "vouch" | "report" | "sayNow">,
+    private readonly outbox: Pick<Outbox, "repeat" | "vouch" | "report" | "recorded" | "sayNow">,
     private readonly parts: OrderParts,
   ) {}
 
@@ -42,6 +42,8 @@ export class Orders {
     if (order.voucher !== undefined) this.outbox.vouch(key, order.voucher);
     const { after } = order;
     if (after !== undefined && this.isHere(after)) this.followers.add(order, after);
+    // The one at the head still runs.
+    else if (after !== undefined && this.late.has(keyText(after))) this.giveLateBack([order]);
     else this.begin(order);
   }
 
@@ -72,6 +74,11 @@ export class Orders {
     void Promise.resolve().then(() => this.begin(next));
   }
 
+  recorded(key: AttemptKey): void {
+    this.late.delete(keyText(key));
+    this.outbox.recorded(key);
+  }
+
   /** Returns all that waits to gleanerd's queue. */
   giveAllBack(reason: string): void {
     this.giveBack(this.followers.clear(), reason);
@@ -81,6 +88,11 @@ export class Orders {
     const refusal = this.parts.refusal(order);
     if (refusal === null) this.attempts.start(order, this.parts.budget());
     else this.parts.onEnded(keyOf(order), notStarted("EVICTED", refusal));
+  }
+
+  private giveLateBack(orders: readonly AttemptOrder[]): void {
+    for (const order of orders) this.late.add(keyText(order));
+    this.giveBack(orders, "the task before it took longer than expected");
   }
 
   private giveBack(orders: readonly AttemptOrder[], reason: string): void {

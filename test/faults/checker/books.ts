@@ -275,11 +275,18 @@ export class Books {
   private callRecorded({ id, request, attempts }: CallRecord): void {
     this.submitted(request, { id, tasks: 1, isNew: true });
     const isVouched = request.inputs?.length === 0;
-    for (const { attempt, result } of attempts) {
-      const number = isVouched ? this.unrecorded.shownOf(id) : attempt.number;
-      this.begun(attempt, this.unrecorded.orderedAtMs({ invocation: id, attempt: number }));
-      if (result !== null) this.recorded(result, number);
-    }
+    const numbers = attempts.map(({ attempt }) =>
+      isVouched ? this.unrecorded.shownOf(id) : attempt.number,
+    );
+    attempts.forEach(({ attempt, result }, at) => {
+      // One that was lost before its order was sent was begun before the next one was ordered.
+      const orderedAtMs = numbers
+        .slice(at)
+        .map((number) => this.unrecorded.orderedAtMs({ invocation: id, attempt: number }))
+        .find((atMs) => atMs !== undefined);
+      this.begun(attempt, orderedAtMs);
+      if (result !== null) this.recorded(result, numbers[at]);
+    });
   }
 
   /** A user was told that it is accepted. */
