@@ -47,6 +47,18 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/work/cancel.js"),
   },
   {
+    name: "hold",
+    group: users,
+    summary: "keep what waits from starting, as scontrol hold does",
+    load: () => import("./commands/work/hold.js"),
+  },
+  {
+    name: "release",
+    group: users,
+    summary: "let what is held start, as scontrol release does",
+    load: () => import("./commands/work/release.js"),
+  },
+  {
     name: "show",
     group: users,
     summary: "show one invocation and its attempts",

@@ -97,35 +97,49 @@ export function parseCores(text: string, where: string): number {
   return cores;
 }
 
-/** Reads a number of GPUs; refuses a type (`a100:2`), since holes have none. */
-export function parseGpus(text: string, where: string): number {
-  const gpus = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(gpus <= maxGpus))
-    throw bad(
-      `${where}: invalid number of GPUs ${quoted(text)}: expected 0 to ${maxGpus}, without a type`,
-    );
-  return gpus;
+/** GPUs of one type; null: of any. */
+export interface AskedGpus {
+  readonly gpus: number;
+  readonly type: string | null;
 }
 
-/** Reads the number of GPUs from `gpu`, `gpu:2` or `none`. */
-export function parseGres(text: string, where: string): number {
-  if (/^(none|0)$/i.test(text)) return 0;
-  const match = /^(?:gres[:/])?gpu(?::(\d{1,4}))?$/.exec(text);
-  if (match === null)
+/** Reads a number of GPUs of one type or of any: `2`, `a100:2`, `a100`. */
+export function parseGpus(text: string, where: string): AskedGpus {
+  const match = /^(?:([A-Za-z][\w.-]{0,99})(?::|$))?(\d{1,4})?$/.exec(text);
+  const [, type = null, count] = match ?? [];
+  const gpus = match === null || text === "" ? Number.NaN : Number(count ?? 1);
+  if (!(gpus <= maxGpus))
     throw bad(
-      `${where}: invalid value ${quoted(text)}: expected gpu:N; use sbatch for other resources and types`,
+      `${where}: invalid number of GPUs ${quoted(text)}: expected 0 to ${maxGpus}, or one type as in a100:2`,
+    );
+  return { gpus, type };
+}
+
+/** Reads GPUs from `gpu`, `gpu:2`, `gpu:a100:2` or `none`. */
+export function parseGres(text: string, where: string): AskedGpus {
+  if (/^(none|0)$/i.test(text)) return { gpus: 0, type: null };
+  const match = /^(?:gres[:/])?gpu(?::(.+))?$/.exec(text);
+  if (match === null || text.includes(","))
+    throw bad(
+      `${where}: invalid value ${quoted(text)}: expected gpu:N or gpu:TYPE:N; use sbatch for other resources`,
     );
   return parseGpus(match[1] ?? "1", where);
 }
 
-/** Reads `0-7`, `[0-7]`, `1,3,5`, `0-15:4` as at most maxArrayTasks ascending numbers. */
-export function parseArray(given: string, where: string): number[] {
-  const text = /^\[([^[\]]*)\](%\d+)?$/.exec(given)?.slice(1).join("") ?? given;
-  if (text.includes("%"))
-    throw bad(
-      `${where}: Gleaner does not support a limit on simultaneous tasks: remove ${quoted(text.slice(text.indexOf("%")))}`,
-    );
-  return expandNumbers(text, where);
+/**
+ * Reads `0-7`, `[0-7]`, `1,3,5`, `0-15:4` as at most maxArrayTasks ascending numbers, and the most
+ * that run at once, as in `0-99%5`. As for sbatch, %0 sets no limit.
+ */
+export function parseArray(
+  given: string,
+  where: string,
+): { readonly numbers: number[]; readonly mostRunning: number | null } {
+  const [, listed, most] = /^\[?([^[\]%]*)\]?(?:%(\d{1,9}))?\]?$/.exec(given) ?? [];
+  const mostRunning = Number(most ?? 0);
+  return {
+    numbers: expandNumbers(listed ?? given, where),
+    mostRunning: mostRunning === 0 ? null : mostRunning,
+  };
 }
 
 /** Expands a list of ranges, after checking how many numbers it names. */

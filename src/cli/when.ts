@@ -1,4 +1,4 @@
-// Parses the times of -S and -E, and formats times and durations as Slurm does.
+// Parses times such as those of -S and --begin, and formats times and durations as Slurm does.
 
 import { GleanerError } from "../model/errors.js";
 import { quoted } from "./values.js";
@@ -12,26 +12,48 @@ const stepsMs: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads a time as sacct does, in the local zone: `now`, `now-2hours`, `today`, `midnight`, `noon`,
- * `HH:MM[:SS]` (today), `MMDD` or `YYYY-MM-DD[THH:MM[:SS]]`. Returns milliseconds since the epoch.
+ * Reads a time as Slurm does, in the local zone: `now`, `now-2hours`, `today`, `tomorrow`,
+ * `midnight`, `noon`, `HH:MM[:SS] [AM|PM]`, `MMDD`, `MM/DD/YY` or `YYYY-MM-DD[THH:MM[:SS]]`. A time
+ * of day is today's; of the future, it is tomorrow's once that has passed. Returns milliseconds
+ * since the epoch.
  */
-export function parseWhen(text: string, where: string, nowMs: number): number {
+export function parseWhen(
+  text: string,
+  where: string,
+  nowMs: number,
+  of: "past" | "future" = "past",
+): number {
   const lower = text.toLowerCase();
   if (lower === "now") return nowMs;
-  const relative = /^now([+-])(\d{1,9})(second|minute|hour|day|week)?s?$/.exec(lower);
+  const next = (ms: number): number =>
+    of === "future" && ms <= nowMs ? new Date(ms).setDate(new Date(ms).getDate() + 1) : ms;
+  const relative = /^now\s*([+-])\s*(\d{1,9})\s*(second|minute|hour|day|week)?s?$/.exec(lower);
   if (relative !== null) {
     const spanMs = Number(relative[2]) * stepsMs[relative[3] ?? "second"]!;
     return relative[1] === "+" ? nowMs + spanMs : nowMs - spanMs;
   }
-  if (lower === "today" || lower === "midnight") return midnightBefore(nowMs);
+  if (lower === "today" && of === "future") return nowMs;
+  if (lower === "today" || lower === "midnight") return next(midnightBefore(nowMs));
+  if (lower === "tomorrow") return new Date(nowMs).setDate(new Date(nowMs).getDate() + 1);
   const today = new Date(nowMs);
   const [year, month, day] = [today.getFullYear(), today.getMonth() + 1, today.getDate()];
-  if (lower === "noon") return moment(year, month, day, 12, 0, 0)!;
-  const clock = /^(\d{1,2}):(\d\d)(?::(\d\d))?$/.exec(text);
+  const named = { noon: 12, teatime: 16, fika: 15, elevenses: 11 }[lower];
+  if (named !== undefined) return next(moment(year, month, day, named, 0, 0)!);
+  const clock = /^(\d{1,2}):(\d\d)(?::(\d\d))?\s*(am|pm)?$/.exec(lower);
+  const slashed = /^(\d\d)[/.](\d\d)(?:[/.](\d\d))?$/.exec(text);
   const short = /^(\d\d)(\d\d)$/.exec(text);
   const full = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d\d)(?::(\d\d))?)?$/i.exec(text);
   const found =
-    (clock && moment(year, month, day, ...fields(clock.slice(1)))) ??
+    (clock && clockOf(clock, (...time) => moment(year, month, day, ...time), next)) ??
+    (slashed &&
+      moment(
+        2_000 + Number(slashed[3] ?? year % 1_000),
+        Number(slashed[1]),
+        Number(slashed[2]),
+        0,
+        0,
+        0,
+      )) ??
     (short && moment(year, Number(short[1]), Number(short[2]), 0, 0, 0)) ??
     (full && moment(Number(full[1]), Number(full[2]), Number(full[3]), ...fields(full.slice(4))));
   if (found === null)
@@ -40,6 +62,18 @@ export function parseWhen(text: string, where: string, nowMs: number): number {
       `${where}: invalid time ${quoted(text)}: expected YYYY-MM-DD, YYYY-MM-DDTHH:MM, HH:MM or now-2hours`,
     );
   return found;
+}
+
+function clockOf(
+  match: RegExpExecArray,
+  at: (hour: number, minute: number, second: number) => number | null,
+  next: (ms: number) => number,
+): number | null {
+  const [hour, minute, second] = fields(match.slice(1, 4));
+  const half = match[4];
+  const shifted = half === undefined ? hour : (hour % 12) + (half === "pm" ? 12 : 0);
+  const found = at(shifted, minute, second);
+  return found === null ? null : next(found);
 }
 
 /** 00:00 of the local day, sacct's default start. */

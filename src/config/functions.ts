@@ -20,6 +20,18 @@ export const functions = z
       .describe(
         "The longest time limit that a submission may ask for. Longer work is a batch job.",
       ),
+    lowerTimeLimit: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether a submission that asks for more than `maxTimeLimitMs` gets that instead of being refused; the answer says so.",
+      ),
+    noRequeue: z
+      .enum(["once", "refuse"])
+      .default("once")
+      .describe(
+        "What `--no-requeue` does: `once`: an eviction ends the invocation as FAILED; `refuse`: it is refused.",
+      ),
     maxPending: z
       .int()
       .min(2)

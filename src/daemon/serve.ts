@@ -6,8 +6,11 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
+import { wholeMemoryMbOf } from "../core/capacity/largest-node.js";
 import type { Store } from "../core/ports/store.js";
 import { askedCheck } from "../core/submission/call.js";
+import type { Where } from "../model/invocation.js";
+import type { ResourceRequest } from "../model/resources.js";
 import { maxEnvironmentBytes, maxScriptBytes } from "../wire/api/limits.js";
 import { authorityHandlers } from "./api/authority.js";
 import { billingHandlers } from "./api/billing.js";
@@ -15,6 +18,7 @@ import { blobHandlers } from "./api/blobs.js";
 import { serveCallConnections } from "./api/calls/connections.js";
 import { answerOne } from "./api/calls/synchronous.js";
 import { callHandlers, checkHandlers } from "./api/calls.js";
+import { holdHandlers } from "./api/cancel.js";
 import { clusterHandlers } from "./api/cluster.js";
 import { debuggingHandlers } from "./api/debugging.js";
 import { functionHandlers } from "./api/functions.js";
@@ -65,15 +69,19 @@ export async function apiServer(
   const accounts = new Accounts(binDirectory === null ? undefined : join(binDirectory, "sacctmgr"));
   const access = new Access(accounts, config.access);
   const admission = admissionOf(config);
-  const largestNode = () => parts.capacity.largestNode();
+  const largestNode = (where?: Where) => parts.capacity.largestNode(where);
+  const isPilot = config.placement.launcher === "pilot";
+  const wholeMemoryMb = (need: Pick<ResourceRequest, "cores" | "gpus">, where?: Where) =>
+    wholeMemoryMbOf(parts.capacity.nodesFor(where), config.placement.memoryMarginMb, isPilot, need);
   const directory = new Directory({ ...parts, store, accounts });
   const readable = recordingFirst(store, parts.live.unrecorded);
   const callIds = new CallIds(store);
-  const limits = { access, admission, largestNode, directory };
+  const limits = { access, admission, largestNode, wholeMemoryMb, directory };
   const bundleChecks = new BundleChecks();
   const common = { ...parts, ...limits, store: readable, accounts, callIds, bundleChecks };
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {
     ...invocationHandlers(common),
+    ...holdHandlers(common),
     ...callHandlers(common),
     ...mapHandlers(common),
     ...blobHandlers(common),

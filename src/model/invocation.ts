@@ -5,6 +5,7 @@ import type { BlobHash, ExecutorId, InvocationId, NodeName, VersionId } from "./
 import type { Transitions } from "./machine.js";
 import type { ResourceRequest } from "./resources.js";
 import type { Shaped } from "./shaped.js";
+import type { schedule, where } from "./shapes/schedule.js";
 import type {
   command,
   notice,
@@ -90,6 +91,14 @@ export type Notice = Shaped<typeof notice>;
 /** As users write it; `leadMs` null means the default. */
 export type RequestedNotice = Shaped<typeof requestedNotice>;
 
+/** When a submission may start, beyond free resources. */
+export type Schedule = Shaped<typeof schedule>;
+
+export type Condition = NonNullable<Schedule["dependency"]>["on"][number];
+
+/** The nodes on which a submission may run. */
+export type Where = Shaped<typeof where>;
+
 /**
  * A script starts with `#!`; an argv is executed as it is; a call goes to a worker. Gleaner passes
  * none to a shell.
@@ -131,6 +140,10 @@ export interface SubmissionDigest {
   readonly version: VersionId | null;
   /** The content with the inputs of all tasks, if they came as a stream; else null. */
   readonly packedInputs: BlobHash | null;
+  /** If omitted, it may start as soon as there is a place. */
+  readonly schedule?: Schedule;
+  /** If omitted, on every node. */
+  readonly where?: Where;
 }
 
 /** The submitting user, as munge vouched for them. */

@@ -24,6 +24,8 @@ import type {
   DrainAnswer,
   DrainRequest,
   ExplainAnswer,
+  HoldAnswer,
+  HoldRequest,
   HolesAnswer,
   InfoAnswer,
   InvocationDetail,
@@ -173,6 +175,11 @@ export class GleanerClient {
   callLog(id: string): Promise<CallLog> {
     return this.get<"callLog">(`/v1/invocations/${encodeURIComponent(id)}/log`);
   }
+  /** Keeps invocations and arrays that wait from starting, or lets them start again. */
+  hold(request: HoldRequest): Promise<HoldAnswer> {
+    return this.post<"hold">("/v1/hold", request);
+  }
+
   cancel(request: CancelRequest): Promise<CancelAnswer> {
     return this.post<"cancel">("/v1/cancel", request);
   }

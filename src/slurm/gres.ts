@@ -97,6 +97,17 @@ export function readGpus(
   };
 }
 
+/** The type of all GPUs of a node; null if some have another one, or none. */
+export function readGpuType(gresText: string): string | null {
+  const types = new Set(
+    readGres(gresText)
+      .filter(isGpu)
+      .map(({ type }) => type),
+  );
+  const [type = null] = types;
+  return types.size === 1 ? type : null;
+}
+
 /** The only problem that the records of the node's jobs can solve. */
 const countsOnly = "Slurm reports how many of its GPUs jobs have, but not which ones";
 

@@ -3,7 +3,7 @@
 import { nodeName } from "../model/ids.js";
 import type { Node, NodeBaseState } from "../model/slurm/node.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord, readWords } from "./fields.js";
-import { readGpus } from "./gres.js";
+import { readGpus, readGpuType } from "./gres.js";
 import { readIds } from "./ids.js";
 
 const baseStates: ReadonlySet<string> = new Set<NodeBaseState>([
@@ -73,6 +73,8 @@ export function readNodeLine(line: string): Node | null {
     memoryMb: Math.max(0, realMemoryMb - specialisedMemoryMb),
     allocatedMemoryMb,
     hasGres: readWord(fields.get("Gres") ?? "not told") !== null,
+    features: readWords(fields.get("ActiveFeatures")),
+    gpuType: readGpuType(fields.get("Gres") ?? ""),
     threadsPerCore: readCount(fields.get("ThreadsPerCore")),
     ...readCpus(fields, cores),
     ...readGpus(

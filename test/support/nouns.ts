@@ -59,6 +59,8 @@ export function node(change: Partial<Node> = {}): Node {
     allocatedGpus: [],
     untoldGpuCount: null,
     gpuProblem: null,
+    features: [],
+    gpuType: null,
     hasGres: false,
     threadsPerCore: 1,
     cpuTotal: 16,

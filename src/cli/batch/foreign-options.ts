@@ -27,7 +27,7 @@ function judged(judge: Judge, names: string): void {
 
 judged(oneNode, "nodes");
 judged(silent, "partition account qos comment wckey extra nice priority time-min acctg-freq");
-judged(silent, "profile kill-on-invalid-dep mcs-label requeue quiet verbose oversubscribe");
+judged(silent, "profile mcs-label requeue quiet verbose oversubscribe");
 judged(silent, "ignore-pbs wait-all-nodes no-kill oom-kill-step delay-boot");
 judged(silent, "contiguous spread-job use-min-nodes switches segment spread-segments");
 judged(silent, "consolidate-segments stepmgr resv-ports");
@@ -43,20 +43,17 @@ judged(note("a function has the cores of -c, not the whole node"), "exclusive");
 judged(note("the environment is what --export chooses"), "get-user-env");
 judged(note("no node is restarted for a function"), "reboot");
 judged(note("Gleaner harvests one cluster"), "clusters cluster-constraint");
-judged(note("it is a preference, and Gleaner does not know features"), "prefer");
+judged(note("it is a preference, and a function runs where it can start first"), "prefer");
 judged(note("functions have no network resources of their own"), "network");
 judged(note("it has no meaning for a function"), "context autocomplete mem-update");
-judged(refuse("dependencies between invocations are not supported yet"), "dependency");
-judged(refuse("a later start is not supported yet"), "begin deadline hold");
-judged(refuse("Gleaner does not know nodes' features"), "constraint batch");
-judged(refuse("a function runs where there is a hole"), "nodelist nodefile exclude");
+judged(refuse("only --constraint chooses the node of a function"), "batch");
+judged(refuse("write the name of the node after --nodelist"), "nodefile");
 judged(refuse("only Slurm counts licenses"), "licenses");
 judged(refuse("only Slurm sets up burst buffers"), "bb bbf");
 judged(refuse("only root may run work as others, and Gleaner never does"), "uid gid");
 judged(refuse("Gleaner starts no OCI containers"), "container container-id container-type");
 judged(refuse("Gleaner reads variables from --export alone"), "export-file");
 judged(refuse("it shows a start that sbatch would foresee, and Gleaner has none"), "test-only");
-judged(refuse("an evicted function runs again"), "no-requeue");
 judged(refuse("functions get whole GPUs of a node"), "gpus-per-socket");
 judged(oneTask, "ntasks-per-gpu ntasks-per-tres");
 judged(refuse("write -c, --mem and --gpus instead"), "tres-per-task resources");
@@ -83,10 +80,7 @@ export const groupOf = (option: string): string => groups[option] ?? option;
 export const judgeForeign = (option: string, value: string): Verdict => judges[option]!(value);
 
 /** A value with which an option of a script is accepted. */
-const accepted: Readonly<Record<string, string>> = {
-  nodes: "--nodes=1",
-  "no-requeue": "--requeue",
-};
+const accepted: Readonly<Record<string, string>> = { nodes: "--nodes=1" };
 
 /** How to go on with a script that has a refused option. */
 export const overrideOf = (option: string): string => accepted[option] ?? `--ignore=${option}`;

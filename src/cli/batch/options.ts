@@ -1,10 +1,10 @@
 // The options of `glean batch`: one table for the command line, directives and variables, and their
 // effect.
 
-import { type ArrayTasks, compact } from "../../model/array-tasks.js";
+import { compact } from "../../model/array-tasks.js";
 import { GleanerError } from "../../model/errors.js";
-import type { RequestedNotice } from "../../model/invocation.js";
 import {
+  type AskedGpus,
   parseArray,
   parseCores,
   parseDuration,
@@ -13,39 +13,9 @@ import {
   parseMemoryMb,
   quoted,
 } from "../values.js";
-import type { OptionShape } from "./getopt.js";
 import { parseNotice } from "./notice.js";
-
-/** The settings of a submission; null stands for the default of the site or of sbatch. */
-export interface BatchSettings {
-  name: string | null;
-  coresPerTask: number | null;
-  tasks: number | null;
-  tasksPerNode: number | null;
-  minCores: number;
-  coresPerGpu: number | null;
-  /** Whether all tasks share the cores of one. */
-  overcommit: boolean;
-  memoryMb: number | null;
-  memoryPerCoreMb: number | null;
-  memoryPerGpuMb: number | null;
-  gpus: number;
-  gpusPerTask: boolean;
-  timeLimitMs: number | null;
-  arrayTasks: ArrayTasks | null;
-  stdoutPattern: string | null;
-  stderrPattern: string | null;
-  stdinPattern: string | null;
-  openMode: "append" | "truncate" | null;
-  /** Limits that the function gets of the shell; null for all. */
-  propagate: readonly string[] | null;
-  workingDirectory: string | null;
-  exported: string;
-  notice: RequestedNotice | null;
-  checkpoint: boolean;
-  wait: boolean;
-  parsable: boolean;
-}
+import { type BatchOption, type BatchSettings, flag, valued } from "./option.js";
+import { termOptions } from "./term-options.js";
 
 const unsaid: Readonly<BatchSettings> = {
   name: null,
@@ -65,6 +35,9 @@ const unsaid: Readonly<BatchSettings> = {
   stdoutPattern: null,
   stderrPattern: null,
   stdinPattern: null,
+  schedule: {},
+  where: {},
+  endIfNever: false,
   openMode: null,
   propagate: null,
   workingDirectory: null,
@@ -74,28 +47,6 @@ const unsaid: Readonly<BatchSettings> = {
   wait: false,
   parsable: false,
 };
-
-export interface BatchOption extends OptionShape {
-  readonly metavar: string | null;
-  readonly help: string;
-  /** Checks the value and stores it; `where` names the option in error messages. */
-  readonly set: (settings: BatchSettings, value: string, where: string) => void;
-}
-
-const valued = (
-  name: string,
-  short: string | null,
-  metavar: string,
-  help: string,
-  set: BatchOption["set"],
-): BatchOption => ({ name, short, takes: "value", metavar, help, set });
-
-const flag = (
-  name: string,
-  short: string | null,
-  help: string,
-  set: (settings: BatchSettings) => void,
-): BatchOption => ({ name, short, takes: "nothing", metavar: null, help, set });
 
 export const batchOptions: readonly BatchOption[] = [
   valued(
@@ -129,9 +80,9 @@ export const batchOptions: readonly BatchOption[] = [
     "mem",
     null,
     "SIZE",
-    "memory for each task: 512M, 2G (default: set by the site)",
+    "memory for each task: 512M, 2G, 0 for all of a node (default: set by the site)",
     (to, value, at) => {
-      to.memoryMb = parseMemoryMb(value, at);
+      to.memoryMb = value === "0" ? 0 : parseMemoryMb(value, at);
     },
   ),
   valued("mem-per-cpu", null, "SIZE", "memory for each core, instead of --mem", (to, value, at) => {
@@ -140,11 +91,17 @@ export const batchOptions: readonly BatchOption[] = [
   valued("mem-per-gpu", null, "SIZE", "memory for each GPU, instead of --mem", (to, value, at) => {
     to.memoryPerGpuMb = parseMemoryMb(value, at);
   }),
-  valued("gpus", "G", "N", "GPUs for each task (default: none)", (to, value, at) => {
-    to.gpus = parseGpus(value, at);
-  }),
-  valued("gres", null, "gpu:N", "GPUs in sbatch's notation", (to, value, at) => {
-    to.gpus = parseGres(value, at);
+  valued(
+    "gpus",
+    "G",
+    "N",
+    "GPUs for each task, as in 2 or a100:2 (default: none)",
+    (to, value, at) => {
+      setGpus(to, parseGpus(value, at));
+    },
+  ),
+  valued("gres", null, "gpu[:TYPE]:N", "GPUs in sbatch's notation", (to, value, at) => {
+    setGpus(to, parseGres(value, at));
   }),
   valued(
     "gpus-per-node",
@@ -152,11 +109,11 @@ export const batchOptions: readonly BatchOption[] = [
     "N",
     "the same as --gpus: a task runs on one node",
     (to, value, at) => {
-      to.gpus = parseGpus(value, at);
+      setGpus(to, parseGpus(value, at));
     },
   ),
   valued("gpus-per-task", null, "N", "GPUs for each of the tasks of -n", (to, value, at) => {
-    to.gpus = parseGpus(value, at);
+    setGpus(to, parseGpus(value, at));
     to.gpusPerTask = true;
   }),
   valued(
@@ -168,9 +125,8 @@ export const batchOptions: readonly BatchOption[] = [
       to.timeLimitMs = parseDuration(value, at);
     },
   ),
-  valued("array", "a", "TASKS", "one task for each number: 0-7, 1,3,5, 0-15:4", (to, value, at) => {
-    to.arrayTasks = compact(parseArray(value, at));
-  }),
+  valued("array", "a", "TASKS", "one task for each number: 0-7, 1,3,5, 0-15:4, 0-99%5", setArray),
+  ...termOptions,
   valued("output", "o", "FILE", "standard output; %A, %a, %j … are expanded", (to, value, at) => {
     to.stdoutPattern = filled(value, at);
   }),
@@ -270,6 +226,17 @@ export function settingsFrom<Given extends { option: string; value: string; wher
       onInvalid(each, thrown);
     }
   return settings;
+}
+
+function setGpus(to: BatchSettings, { gpus, type }: AskedGpus): void {
+  to.gpus = gpus;
+  if (type !== null) to.where = { ...to.where, gpuType: type };
+}
+
+function setArray(to: BatchSettings, value: string, where: string): void {
+  const { numbers, mostRunning } = parseArray(value, where);
+  to.arrayTasks = compact(numbers);
+  if (mostRunning !== null) to.schedule = { ...to.schedule, mostRunning };
 }
 
 function setPropagate(to: BatchSettings, value: string): void {

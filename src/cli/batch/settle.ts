@@ -3,7 +3,8 @@
 import { GleanerError } from "../../model/errors.js";
 import { quoted } from "../values.js";
 import { groupOf, judgeForeign, overrideOf } from "./foreign-options.js";
-import { type BatchSettings, batchOptions, settingsFrom } from "./options.js";
+import type { BatchSettings } from "./option.js";
+import { batchOptions, settingsFrom } from "./options.js";
 import { whySeveralNodes } from "./sizes.js";
 
 /** An option from the command line, a directive or a variable. */

@@ -1,6 +1,6 @@
 // From the tasks, cores, memory and GPUs of a script to the request of one function on one node.
 
-import type { BatchSettings } from "./options.js";
+import type { BatchSettings } from "./option.js";
 
 export interface Sizes {
   readonly ntasks: number;

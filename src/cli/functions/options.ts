@@ -87,7 +87,10 @@ export const deployOptions: readonly DeployOption[] = [
     },
   ),
   option("gpus", "G", "N", "GPUs for each worker (default: none)", ({ settings }, value, at) => {
-    settings.gpus = parseGpus(value, at);
+    const { gpus, type } = parseGpus(value, at);
+    if (type !== null)
+      throw new GleanerError("BAD_REQUEST", `${at}: workers get GPUs of any type: omit ${type}:`);
+    settings.gpus = gpus;
   }),
   option(
     "time",

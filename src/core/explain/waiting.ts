@@ -86,6 +86,10 @@ export interface WaitView {
   readonly avoided?: readonly string[];
   /** Nodes whose GPUs Gleaner does not use, and why. */
   readonly gpuProblems?: readonly { readonly node: string; readonly reason: string }[];
+  /** What it waits for beside a place; null, or if omitted, nothing. */
+  readonly barrier?: string | null;
+  /** What it asks of a node; if omitted, nothing. */
+  readonly where?: string | undefined;
 }
 
 /** A longer list would hide the other reasons. */
@@ -95,7 +99,9 @@ const maxGpuProblems = 3;
 export function explainWait(invocation: Invocation, view: WaitView): readonly string[] {
   const fitsIn = (free: Resources): boolean => fits(invocation, free);
   const wants = `it needs ${amounts(invocation)}`;
+  if (view.barrier != null) return [view.barrier];
   const lines: string[] = [];
+  if (view.where !== undefined) lines.push(`it may run only on nodes with ${view.where}`);
   if (view.allDrained)
     lines.push("all nodes are drained for Gleaner: an operator has to resume them");
   if (view.stale)

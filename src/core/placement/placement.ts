@@ -8,7 +8,7 @@ import type { Bucket, Found } from "./bucket.js";
 import { type Cursor, cursorsOf, Turns } from "./fairshare.js";
 import { Market, type Prices } from "./prices.js";
 import { type Waiting, type WaitingQueue, waitingKey } from "./queue.js";
-import { isLargeEnough, type OpenSlot, type Slot } from "./slot.js";
+import { isLargeEnough, type Need, type OpenSlot, type Slot } from "./slot.js";
 import { Slots } from "./slots.js";
 
 export type { Slot };
@@ -33,6 +33,8 @@ export interface PlacementPolicy {
   readonly prediction?: Prediction;
   /** Nodes that this invocation avoids at present; if omitted, none. */
   readonly avoidedBy?: (waiting: Waiting) => readonly NodeName[];
+  /** The only nodes that this invocation may have; undefined, or if omitted, all. */
+  readonly allowedTo?: (waiting: Waiting) => ReadonlySet<NodeName> | undefined;
 }
 
 /** The expected lengths of holes and of work. */
@@ -178,7 +180,7 @@ class Round {
     const expectedMs = this.expectedMs(waiting);
     const avoid = this.policy.avoidedBy?.(waiting) ?? [];
     const { cores, memoryMb, gpus } = waiting;
-    const need = { cores, memoryMb, gpus, avoid };
+    const need = { cores, memoryMb, gpus, avoid, only: this.policy.allowedTo?.(waiting) };
     const { workerKey = null } = waiting;
     // A cold start costs more than a hole that suits others better.
     const warm =
@@ -200,7 +202,9 @@ class Round {
     }
     const found = this.slots.bestFor(need, expectedMs, except);
     if (found === null) return "fitsNowhere";
-    return prediction === undefined || this.takes(waiting, found.bucket, mood) ? found : "passes";
+    return prediction === undefined || this.takes(waiting, need, found.bucket, mood)
+      ? found
+      : "passes";
   }
 
   /** Falls from 1, when the group begins to pass over slots, to 0. */
@@ -220,24 +224,24 @@ class Round {
   }
 
   /** Whether the group accepts its best available slot. */
-  private takes(waiting: Waiting, bucket: Bucket, mood: Mood): boolean {
+  private takes(waiting: Waiting, need: Need, bucket: Bucket, mood: Mood): boolean {
     const expectedMs = this.expectedMs(waiting);
     const isDoomed = bucket.endsBefore(expectedMs);
     if (this.market !== null && !isDoomed) return true;
     const chance = bucket.chance(expectedMs);
-    const wanted = acceptedShare * this.slots.bestChance(waiting, expectedMs);
+    const wanted = acceptedShare * this.slots.bestChance(need, expectedMs);
     if (!isDoomed && chance >= wanted) {
       this.policy.prediction?.passingSinceMs.delete(waitingKey(waiting));
       return true;
     }
     const patience = this.patience(waiting, expectedMs);
-    if (isDoomed) return patience === 0 && this.nothingOutlasts(waiting, expectedMs);
+    if (isDoomed) return patience === 0 && this.nothingOutlasts(need, expectedMs);
     return mood === "any" || chance >= wanted * patience;
   }
 
-  private nothingOutlasts(waiting: Waiting, expectedMs: number): boolean {
+  private nothingOutlasts(need: Need, expectedMs: number): boolean {
     return !this.slots.buckets.some(
-      (bucket) => !bucket.endsBefore(expectedMs) && bucket.couldFit(waiting),
+      (bucket) => !bucket.endsBefore(expectedMs) && bucket.couldFit(need),
     );
   }
 }
@@ -254,12 +258,15 @@ function keptForStarving(
   nowMs: number,
   policy: PlacementPolicy,
 ): Kept | null {
-  let starving: Waiting | null = null;
+  let starving: (Need & { readonly id: InvocationId }) | null = null;
   for (const group of queue.groupsInOrder()) {
     const [head] = group;
     if (head === undefined || nowMs - head.submittedAtMs < policy.starvingAfterMs) continue;
-    if (slots.fitsNow(head)) continue;
-    if (starving === null || head.id < starving.id) starving = head;
+    const only = policy.allowedTo?.(head);
+    const { id, cores, memoryMb, gpus } = head;
+    const need = { cores, memoryMb, gpus, only };
+    if (slots.fitsNow(need)) continue;
+    if (starving === null || id < starving.id) starving = { id, ...need };
   }
   if (starving === null) return null;
   let best: OpenSlot | null = null;

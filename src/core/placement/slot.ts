@@ -47,6 +47,8 @@ export interface OpenSlot {
 export interface Need extends ResourceRequest {
   /** Nodes to avoid; if omitted, none. */
   readonly avoid?: readonly NodeName[];
+  /** The only nodes that it may have; if omitted, all. */
+  readonly only?: ReadonlySet<NodeName> | undefined;
 }
 
 /** `nowMs` is the time from which the remaining time counts. */
@@ -61,14 +63,17 @@ export const openSlot = (slot: Slot, nowMs: number): OpenSlot => ({
 /** Whether work of this length may start there, its cores aside. */
 export const hasPlaceFor = (
   { slot: { node }, freeMemoryMb, freeGpus, leftMs }: OpenSlot,
-  { memoryMb, gpus, avoid = [] }: Need,
+  { memoryMb, gpus, avoid = [], only }: Need,
   aheadMs: number,
 ): boolean =>
   freeMemoryMb >= memoryMb &&
   freeGpus >= gpus &&
   leftMs >= aheadMs &&
-  (node === undefined || !avoid.includes(node));
+  (node === undefined || (!avoid.includes(node) && (only === undefined || only.has(node))));
 
 /** Whether it fits there when the executor is empty. */
-export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus }: Need): boolean =>
-  slot.budgetCores >= cores && slot.budgetMemoryMb >= memoryMb && (slot.budgetGpus ?? 0) >= gpus;
+export const isLargeEnough = (slot: Slot, { cores, memoryMb, gpus, only }: Need): boolean =>
+  slot.budgetCores >= cores &&
+  slot.budgetMemoryMb >= memoryMb &&
+  (slot.budgetGpus ?? 0) >= gpus &&
+  (only === undefined || slot.node === undefined || only.has(slot.node));

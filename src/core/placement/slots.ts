@@ -97,7 +97,8 @@ export class Slots {
   }
 
   /**
-   * Returns false if nothing fits, now or after more is taken. Ignores GPUs, which bestFor checks.
+   * Returns false if nothing fits, now or after more is taken. Ignores GPUs and nodes, which
+   * bestFor checks.
    */
   mayFit({ cores, memoryMb }: Need): boolean {
     return (this.mostMemoryMb[cores] ?? -1) >= memoryMb;
@@ -105,12 +106,19 @@ export class Slots {
 
   /** Whether it fits somewhere, before anything is taken. */
   fitsNow(need: Need): boolean {
-    if (need.gpus === 0) return this.mayFit(need);
+    if (need.gpus === 0 && need.only === undefined) return this.mayFit(need);
     return this.mayFit(need) && this.buckets.some((bucket) => bucket.fit(need, 0, null) !== null);
   }
 
   /** The chance in the best hole that is large enough, busy or not; 0 if there is none. */
   bestChance(need: Need, aheadMs: number): number {
+    // Other nodes do not count, and such requests are few.
+    if (need.only !== undefined)
+      return (
+        this.ranksFor(aheadMs)
+          .find(({ bucket }) => bucket.couldFit(need))
+          ?.bucket.chance(aheadMs) ?? 0
+      );
     const key = `${need.cores}/${need.memoryMb}/${need.gpus}/${aheadMs}`;
     let best = this.bestChances.get(key);
     if (best === undefined) {

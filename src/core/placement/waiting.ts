@@ -2,6 +2,7 @@
 // treats alike.
 
 import type { InvocationId } from "../../model/ids.js";
+import type { Where } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { reachedBin } from "../forecast/run-times.js";
 
@@ -21,6 +22,8 @@ export interface Waiting extends ResourceRequest {
   readonly ranMs?: number;
   /** The kind of worker that it needs, if it is a call; null, or if omitted, it needs none. */
   readonly workerKey?: string | null;
+  /** The nodes on which it may run; if omitted, all. */
+  readonly where?: Where | undefined;
   /** Whether its start failed on some nodes and it is to be tried on another; if omitted, no. */
   readonly isRetried?: boolean;
 }
@@ -30,4 +33,4 @@ export interface Waiting extends ResourceRequest {
  * run equally long.
  */
 export const waitingKey = (waiting: Waiting): string =>
-  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${waiting.workerKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}`;
+  `${waiting.cores}/${waiting.memoryMb}/${waiting.gpus}/${waiting.timeLimitMs}/${waiting.user}/${waiting.functionKey ?? ""}/${waiting.workerKey ?? ""}/${reachedBin(waiting.ranMs ?? 0)}${waiting.isRetried ? "/retried" : ""}${waiting.where === undefined ? "" : `/${JSON.stringify(waiting.where)}`}`;

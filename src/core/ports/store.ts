@@ -10,6 +10,7 @@ import type {
   Identity,
   Invocation,
   InvocationState,
+  Schedule,
   Submission,
   SubmissionDigest,
 } from "../../model/invocation.js";
@@ -142,6 +143,8 @@ export interface Submitted {
 export interface Store extends FunctionStore, MapStore {
   /** `isNew` is false if an earlier request had the same id. */
   submit(request: NewInvocations): Promise<Submitted>;
+  /** Changes when the invocations of a submission may start. */
+  saveSchedule(submission: InvocationId, schedule: Schedule): Promise<void>;
   /** Returns the first of `count` ids in a row, which only recordCall() gives to invocations. */
   reserveIds(count: number): Promise<InvocationId>;
   /** All of it at once. Returns false, and changes nothing, if its request is on record. */

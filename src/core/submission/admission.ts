@@ -16,6 +16,7 @@ import type { ResourceRequest } from "../../model/resources.js";
 import { digestOf } from "./digest.js";
 import { entryCountOf, taskCountOf } from "./new-tasks.js";
 import { outputPath } from "./output-paths.js";
+import { type TermsPolicy, whyBadTerms } from "./terms.js";
 import { mostOf } from "./user-share.js";
 
 /** Linux's PATH_MAX without the terminating zero. */
@@ -32,7 +33,7 @@ const defaultLeadMs = 60_000;
 /** No site has longer user or node names. */
 const longestName = 64;
 
-export interface AdmissionPolicy {
+export interface AdmissionPolicy extends TermsPolicy {
   readonly defaultMemoryPerCoreMb: number;
   readonly defaultTimeLimitMs: number;
   readonly maxTimeLimitMs: number;
@@ -47,6 +48,8 @@ export interface AdmissionPolicy {
   readonly maxScriptBytes: number;
   readonly maxEnvironmentBytes: number;
   readonly allowRootFunctions: boolean;
+  /** Whether a longer time limit is lowered to the longest possible; if omitted, it is refused. */
+  readonly lowerTimeLimit?: boolean;
   /**
    * The only user whose functions can run, where gleanerd does not run as root; if omitted, all
    * users.
@@ -78,11 +81,13 @@ export function admit(
   load: QueueLoad,
   largest: ResourceRequest | null,
   policy: AdmissionPolicy,
+  nowMs = 0,
 ): Submission {
   const { memoryPerCoreMb, notice, ...rest } = requested;
   const memoryMb =
     requested.memoryMb ?? requested.cores * (memoryPerCoreMb ?? policy.defaultMemoryPerCoreMb);
-  const timeLimitMs = requested.timeLimitMs ?? policy.defaultTimeLimitMs;
+  const askedMs = requested.timeLimitMs ?? policy.defaultTimeLimitMs;
+  const timeLimitMs = policy.lowerTimeLimit ? Math.min(askedMs, longestMs(policy)) : askedMs;
   const submission: Submission = {
     ...rest,
     memoryMb,
@@ -90,7 +95,10 @@ export function admit(
     notice: notice === null ? null : { ...notice, leadMs: leadOf(notice.leadMs, timeLimitMs) },
   };
   requireRunnable(uid, policy);
-  const problem = whyTooLarge(submission, largest, policy) ?? whyMalformed(submission, policy);
+  const problem =
+    whyTooLarge(submission, largest, policy) ??
+    whyMalformed(submission, policy) ??
+    whyBadTerms(submission, nowMs, policy);
   if (problem !== null) throw new GleanerError("BAD_REQUEST", problem);
   const full = whyFull(submission, load, policy);
   if (full !== null) throw new GleanerError("LIMIT_REACHED", full);
@@ -134,6 +142,12 @@ function whyFull(
     return `the scripts, environments and inputs of your invocations in the queue would take ${ownBytes} bytes, and the limit for one user is ${mostBytes} at present (functions.maxDocumentsMb is ${maxDocumentsMb}): submit arrays, submit with --export=NONE, put inputs into files, or wait until some have ended`;
   return null;
 }
+
+const longestMs = ({
+  maxTimeLimitMs,
+  longestInPilotMs,
+}: Pick<AdmissionPolicy, "maxTimeLimitMs" | "longestInPilotMs">): number =>
+  Math.min(maxTimeLimitMs, longestInPilotMs ?? maxTimeLimitMs);
 
 /** If the user gave no lead time, the notice comes at half of a short time limit. */
 const leadOf = (asked: number | null, timeLimitMs: number): number =>

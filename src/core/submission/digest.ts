@@ -16,7 +16,7 @@ export function digestOf(
   inputs: readonly Payload[] = [],
   packedInputs: BlobHash | null = null,
 ): SubmissionDigest {
-  const { name, command, environment, checkpoint, workingDirectory } = submission;
+  const { name, command, environment, checkpoint, workingDirectory, schedule, where } = submission;
   const texts = [
     ...documentsOf(command),
     ...wordsOf(command),
@@ -29,6 +29,8 @@ export function digestOf(
     inputBytes: bytesOf(inputs),
     version: command.kind === "call" ? versionId(command.version) : null,
     packedInputs,
+    ...(schedule !== undefined && { schedule }),
+    ...(where !== undefined && { where }),
   };
 }
 

@@ -1,18 +1,21 @@
-// The request to cancel, by ids or by a filter: waiting invocations end in one transaction, and
-// executors are told to cancel running ones.
+// The requests to hold and to release what waits, and to cancel, by ids or by a filter: waiting
+// invocations end in one transaction, and executors are told to cancel running ones.
 
 import { setImmediate } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
-import type { AskedOf, CancelAnswer } from "../../wire/api/types.js";
+import { submissionIdOf } from "../../model/invocation.js";
+import type { AskedOf, CancelAnswer, HoldAnswer } from "../../wire/api/types.js";
 import type { Executors } from "../executors/executors.js";
 import { endWithdrawn, perTurn } from "../invocations/withdrawal.js";
+import type { Scheduler } from "../scheduling/scheduler.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { LiveRun } from "../state/live-run.js";
 import type { Registry } from "../state/registry.js";
 import type { Caller } from "./server/caller.js";
+import type { Handlers } from "./server/register.js";
 import { chosenUid, theirs, type UserNames } from "./users.js";
 
 export interface CancelRoutes extends UserNames {
@@ -88,7 +91,7 @@ function allNamed(live: LiveInvocations, named: readonly Named[]): Chosen {
   for (const { kind, id } of named) {
     const tasks = kind === "array" ? live.tasksOf(id) : null;
     for (const each of tasks?.singles ?? []) singles.add(each);
-    for (const run of tasks === null ? [] : live.queue.runs.between(...tasks.ids))
+    for (const run of tasks === null ? [] : live.room.runsToEnd(tasks.ids))
       runs.set(run.fromId, run);
   }
   // A task of a run that is cancelled as a whole needs no cancelling of its own.
@@ -103,7 +106,7 @@ function allNamed(live: LiveInvocations, named: readonly Named[]): Chosen {
 
 const allOf = (live: LiveInvocations, uid: number | undefined): Chosen => ({
   singles: live.singles(uid),
-  runs: [...live.queue.runs],
+  runs: live.room.runsToEnd(),
 });
 
 const matches = ({ owner, state, name }: Live, filter: CancelFilter): boolean =>
@@ -130,8 +133,8 @@ async function cancelAll(
     if (now === undefined) continue;
     cancelled++;
     if (now.state === "RUNNING") cancelRunning(deps, now);
-    // Another request is cancelling a pending invocation that is not in the queue.
-    else if (live.queue.has(id)) {
+    // Another request is cancelling a pending invocation that does not wait.
+    else if (live.room.has(id)) {
       live.withdraw(now);
       singles.push(now);
     }
@@ -145,4 +148,34 @@ function cancelRunning({ live: all, registry, executors }: CancelRoutes, live: L
   const assignment = all.assignments.get(live.id);
   const record = assignment && registry.get(assignment.executor);
   if (record !== undefined) executors.cancel(record, assignment!);
+}
+
+export interface HoldRoutes {
+  readonly store: Store;
+  readonly scheduler: Pick<Scheduler, "setHeld">;
+}
+
+export const holdHandlers = (deps: HoldRoutes): Pick<Handlers, "hold"> => ({
+  hold: async ({ caller, body, request }) => {
+    request.act = { action: body.held ? "hold" : "release", subject: body.ids.join(",") };
+    return hold(deps, caller, body);
+  },
+});
+
+/** What has ended is left alone. */
+async function hold(
+  { store, scheduler }: HoldRoutes,
+  caller: Caller,
+  { ids, held }: AskedOf<"hold", "body">,
+): Promise<HoldAnswer> {
+  const problems: string[] = [];
+  for (const id of new Set(ids))
+    try {
+      const found = await theirs(store, caller, id, held ? "hold" : "release");
+      await scheduler.setHeld(submissionIdOf(found), held);
+    } catch (thrown) {
+      if (!(thrown instanceof GleanerError)) throw thrown;
+      problems.push(thrown.message);
+    }
+  return { problems };
 }

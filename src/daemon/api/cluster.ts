@@ -6,6 +6,7 @@ import { explainCall } from "../../core/explain/calls.js";
 import { describeUnkillable } from "../../core/explain/unkillable.js";
 import { describeEnd, describeReason, explainWait } from "../../core/explain/waiting.js";
 import type { Store } from "../../core/ports/store.js";
+import { describeWhere } from "../../core/scheduling/where.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
 import { type NodeName, versionId } from "../../model/ids.js";
@@ -28,8 +29,10 @@ import type { StartFailures } from "../invocations/start-failures.js";
 import type { StoppedFunctions } from "../invocations/stopped-functions.js";
 import type { Learning } from "../records/learning.js";
 import type { Recorder } from "../records/recorder.js";
+import type { AllowedNodes } from "../scheduling/allowed-nodes.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 import type { LiveInvocations } from "../state/live.js";
+import type { Live } from "../state/live-invocation.js";
 import type { Registry } from "../state/registry.js";
 import { unusedHoles } from "./holes.js";
 import { ReusedAnswer } from "./reuse.js";
@@ -47,6 +50,7 @@ export interface ClusterRoutes {
   readonly learning: Learning;
   readonly drains: Drains;
   readonly startFailures: Pick<StartFailures, "avoidedBy">;
+  readonly allowedNodes: Pick<AllowedNodes, "of">;
   readonly stoppedFunctions: Pick<StoppedFunctions, "whyStopped">;
   /** null if executors are not jobs. */
   readonly pilots: Pilots | null;
@@ -116,7 +120,7 @@ function info(deps: ClusterRoutes): InfoAnswer {
     stale: capacity.stale,
     slurmProblem: capacity.problem,
     ...capacity.load,
-    pending: live.queue.size,
+    pending: live.room.size,
     running: live.running,
     nodes: nodeInfos(deps),
   };
@@ -223,13 +227,21 @@ function pilotTimeOf({ pilots, capacity: { plan, snapshot } }: ClusterRoutes) {
   return { pilotTime: pilots.timeFor(plan.holes, snapshot) };
 }
 
+/** What a waiting invocation asks for beside a place, and of its node. */
+const termsOf = (waiting: Live | undefined) => ({
+  barrier: waiting?.isDeferred ? waiting.invocation.reason : null,
+  where: waiting?.where && describeWhere(waiting.where),
+});
+
 function explainInvocation(deps: ClusterRoutes, invocation: Invocation): readonly string[] {
-  const { live, registry, capacity, drains, learning, startFailures } = deps;
+  const { live, registry, capacity, drains, learning, startFailures, allowedNodes } = deps;
+  const where = { where: live.get(invocation.id)?.where };
   if (invocation.state === "PENDING")
     return explainWait(invocation, {
       executors: registry
         .all()
         .filter((record) => record.takesWork)
+        .filter(({ node }) => allowedNodes.of(where)?.has(node) ?? true)
         .map(({ budget, free, outlook: { endsAtMs } }) => ({
           budget,
           free,
@@ -244,6 +256,7 @@ function explainInvocation(deps: ClusterRoutes, invocation: Invocation): readonl
         timeLimitMs: invocation.timeLimitMs,
         ranMs: live.get(invocation.id)?.ranMs ?? 0,
       }),
+      ...termsOf(live.get(invocation.id)),
       pendingAhead: live.queue.countBefore(invocation.id),
       stale: capacity.stale,
       slurmProblem: capacity.problem,

@@ -4,6 +4,7 @@ import type { FastifyReply } from "fastify";
 import { nowMs } from "../../clock.js";
 import type { PackedInputs } from "../../core/ports/maps.js";
 import type { Store } from "../../core/ports/store.js";
+import { describeWhere } from "../../core/scheduling/where.js";
 import {
   type AdmissionPolicy,
   type AskedSubmission,
@@ -13,8 +14,8 @@ import { bytesOf, digestOf } from "../../core/submission/digest.js";
 import { newTasks, taskCountOf } from "../../core/submission/new-tasks.js";
 import type { Payload } from "../../model/call.js";
 import { GleanerError } from "../../model/errors.js";
-import type { InvocationId } from "../../model/ids.js";
-import type { Invocation, Submission } from "../../model/invocation.js";
+import { type InvocationId, maxSlurmJobId } from "../../model/ids.js";
+import type { Invocation, Submission, Where } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import { maxListed } from "../../wire/api/limits.js";
 import type { AskedOf, InvocationDetail } from "../../wire/api/types.js";
@@ -31,12 +32,14 @@ import type { Registry } from "../state/registry.js";
 import { cancel } from "./cancel.js";
 import {
   allNamedPieces,
+  firstOf,
   foldedPieces,
   Listings,
   livePieces,
   namedPieces,
   type Pieces,
   storedPieces,
+  withReasons,
 } from "./listing.js";
 import { type Caller, goneSignal } from "./server/caller.js";
 import type { Handlers } from "./server/register.js";
@@ -55,7 +58,12 @@ export interface InvocationRoutes extends UserNames {
   readonly access: Pick<Access, "require">;
   readonly reserve: Pick<DiskReserve, "require">;
   /** null until gleanerd has read Slurm. */
-  readonly largestNode: () => ResourceRequest | null;
+  readonly largestNode: (where?: Where) => ResourceRequest | null;
+  /** All memory of a node that has these cores and GPUs; null if unknown, or if there is none. */
+  readonly wholeMemoryMb?: (
+    need: Pick<ResourceRequest, "cores" | "gpus">,
+    where?: Where,
+  ) => number | null;
 }
 
 type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;
@@ -103,11 +111,17 @@ export interface Asked {
 export interface Accepted {
   readonly id: InvocationId;
   readonly tasks: number;
+  readonly notes?: readonly string[];
 }
 
 /** The submission with the site's defaults, if there is room for it. */
 export function admitted(
-  { live, largestNode, admission }: Pick<InvocationRoutes, "live" | "largestNode" | "admission">,
+  {
+    live,
+    largestNode,
+    wholeMemoryMb,
+    admission,
+  }: Pick<InvocationRoutes, "live" | "largestNode" | "wholeMemoryMb" | "admission">,
   uid: number,
   asked: AskedSubmission,
   inputs: readonly Payload[],
@@ -121,7 +135,33 @@ export function admitted(
     documentBytes: live.documentBytes + inputBytes,
     ownDocumentBytes: share.documentBytes + inputBytes,
   };
-  return admit(asked, uid, load, largestNode(), admission);
+  const { where, cores, gpus } = asked;
+  const largest = largestNode(where);
+  if (where !== undefined && largest?.cores === 0)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `no node of this cluster has ${describeWhere(where)}: check it with sinfo -N -o "%N %f %G"`,
+    );
+  const isWhole = asked.memoryMb === 0;
+  const memoryMb = isWhole ? (wholeMemoryMb?.({ cores, gpus }, where) ?? 0) : asked.memoryMb;
+  return admit({ ...asked, memoryMb }, uid, load, largest, admission, nowMs());
+}
+
+/** What is other than the client asked, as sentences. */
+function notesOn(
+  asked: AskedSubmission,
+  { timeLimitMs, memoryMb, schedule }: Submission,
+): readonly string[] {
+  const notes: string[] = [];
+  if (timeLimitMs < (asked.timeLimitMs ?? 0))
+    notes.push(
+      `the time limit is lowered to ${timeLimitMs / 60_000} minutes, the longest that this site allows`,
+    );
+  if (asked.memoryMb === 0)
+    notes.push(`--mem=0: it gets ${memoryMb} MB, all memory of the smallest node that will do`);
+  if (schedule?.once)
+    notes.push("--no-requeue: an eviction ends it, and it does not run a second time");
+  return notes;
 }
 
 /** Resolves once the submission is durable. */
@@ -133,6 +173,8 @@ export async function accept(
   const { live, store, dispatcher, checkpoints } = deps;
   const { uid, gid, user } = caller;
   const submission = admitted(deps, uid, asked, inputs ?? []);
+  for (const { of } of submission.schedule?.dependency?.on ?? [])
+    if (of !== undefined) await requireDependency(store, caller, of);
   if (submission.checkpoint) checkpoints.admit(uid, taskCountOf(submission));
   const made = { owner: { uid, gid, user }, submission, submittedAtMs: nowMs() };
   const { id, tasks, isNew } = await store.submit({
@@ -152,7 +194,19 @@ export async function accept(
     if (submission.checkpoint) checkpoints.submitted(id, tasks);
     dispatcher.kick();
   }
-  return { id, tasks };
+  const notes = notesOn(asked, submission);
+  return { id, tasks, ...(notes.length > 0 && { notes }) };
+}
+
+/** Throws NOT_FOUND or NOT_ALLOWED unless the caller may wait for it. */
+async function requireDependency(store: Store, caller: Caller, of: string): Promise<void> {
+  const isJob = Number(of.split("_")[0]) <= maxSlurmJobId;
+  if (isJob && (await firstOf(store, of)) === null)
+    throw new GleanerError(
+      "NOT_FOUND",
+      `${of} is a job of Slurm, and a function can wait for invocations only: submit both with glean batch, or both with sbatch`,
+    );
+  await theirs(store, caller, of, "wait for");
 }
 
 /** The content of a list; throws NOT_ALLOWED for another user's. */
@@ -173,7 +227,7 @@ async function piecesOf(
     ...(order === "newest" ? { newestFirst: true } : {}),
     ...(before === undefined ? {} : { before }),
   };
-  if (ids !== undefined) return allNamedPieces(store, ids, filter);
+  if (ids !== undefined) return withReasons(live, allNamedPieces(store, ids, filter));
   if (states?.every((state) => state === "PENDING" || state === "RUNNING"))
     return query.tasks === "runs" ? foldedPieces(live, filter) : livePieces(live, filter);
   return storedPieces(store, filter);

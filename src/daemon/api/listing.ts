@@ -142,6 +142,14 @@ export async function* namedPieces(store: Store, id: string, filter: ListFilter)
   else if (passes(first, filter)) yield [first];
 }
 
+/** With why they wait, which only the memory knows. */
+export async function* withReasons(live: LiveInvocations, pieces: Pieces): Pieces {
+  for await (const piece of pieces)
+    yield piece.map((each) =>
+      each.state === "PENDING" ? (live.get(each.id)?.invocation ?? each) : each,
+    );
+}
+
 /** Each one once, however often it is named. */
 export async function* allNamedPieces(
   store: Store,

@@ -11,9 +11,11 @@ import { largestNodeOf } from "../../core/capacity/largest-node.js";
 import { type PacePolicy, pauseMs } from "../../core/capacity/pace.js";
 import { makePlan } from "../../core/capacity/plan.js";
 import type { Cluster } from "../../core/ports/cluster.js";
+import { nodeTest } from "../../core/scheduling/where.js";
 import type { Plan, PlanStep } from "../../model/capacity/plan.js";
 import { messageOf } from "../../model/errors.js";
 import type { ExecutorId, NodeName } from "../../model/ids.js";
+import type { Where } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { BudgetOrder } from "../../wire/messages.js";
@@ -124,11 +126,22 @@ export class Capacity {
     return this.requests.load;
   }
 
-  /** The most that one invocation could ever get; null before the first read of Slurm. */
-  largestNode(): ResourceRequest | null {
-    if (this.snapshot === null) return null;
+  /**
+   * The most that one invocation could ever get, on all nodes or on those that it may have; null
+   * before the first read of Slurm.
+   */
+  largestNode(where?: Where): ResourceRequest | null {
+    const snapshot = this.nodesFor(where);
+    if (snapshot === null) return null;
     const { holePolicy, pilots } = this.deps;
-    return largestNodeOf(this.snapshot, holePolicy.memoryMarginMb, pilots !== null);
+    return largestNodeOf(snapshot, holePolicy.memoryMarginMb, pilots !== null);
+  }
+
+  /** All nodes, or those that it may have; null before the first read of Slurm. */
+  nodesFor(where?: Where): Pick<Snapshot, "nodes" | "facts"> | null {
+    if (this.snapshot === null || where === undefined) return this.snapshot;
+    const { nodes, facts } = this.snapshot;
+    return { nodes: nodes.filter(nodeTest(where)), facts };
   }
 
   /** The facts beside the snapshot that decide about each node. */

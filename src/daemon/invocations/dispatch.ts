@@ -49,6 +49,7 @@ export interface DispatcherDependencies {
   readonly vouchers?: Pick<Vouchers, "write">;
   readonly prediction?: Prediction;
   readonly avoidedBy?: PlacementPolicy["avoidedBy"];
+  readonly allowedTo?: PlacementPolicy["allowedTo"];
 }
 
 /** An attempt that has begun in memory. */
@@ -69,11 +70,12 @@ export class Dispatcher {
   private scheduled = false;
 
   constructor(private readonly deps: DispatcherDependencies) {
-    const { prediction, avoidedBy } = deps;
+    const { prediction, avoidedBy, allowedTo } = deps;
     this.policy = {
       ...placementPolicy,
       ...(prediction === undefined ? {} : { prediction }),
       ...(avoidedBy === undefined ? {} : { avoidedBy }),
+      ...(allowedTo === undefined ? {} : { allowedTo }),
     };
   }
 

@@ -188,6 +188,10 @@ export class Settler {
     }
     if (facts.end !== "EVICTED" && facts.end !== "LOST")
       return { next: facts.end, reason: facts.reason };
+    if (live.submission.schedule?.once) {
+      const why = facts.reason === null ? "" : `: ${facts.reason}`;
+      return { next: "FAILED", reason: `evicted, and --no-requeue allows one attempt${why}` };
+    }
     if (facts.end === "LOST" && live.lostAttempts + 1 >= this.policy.maxLostAttempts) {
       const reason = `${this.policy.maxLostAttempts} consecutive executors were lost while they ran it: it may be the cause`;
       return { next: "FAILED", reason };

@@ -32,6 +32,8 @@ import { Conditions } from "../records/conditions.js";
 import { DiskReserve, type StatDisk } from "../records/disk-reserve.js";
 import { Learning } from "../records/learning.js";
 import { Recorder } from "../records/recorder.js";
+import { AllowedNodes } from "../scheduling/allowed-nodes.js";
+import { Scheduler } from "../scheduling/scheduler.js";
 import { Events } from "../state/events.js";
 import { LiveInvocations } from "../state/live.js";
 import { Registry } from "../state/registry.js";
@@ -61,6 +63,8 @@ export interface Parts {
   readonly secrets: Secrets;
   readonly startFailures: StartFailures;
   readonly stoppedFunctions: StoppedFunctions;
+  readonly scheduler: Scheduler;
+  readonly allowedNodes: AllowedNodes;
   readonly reserve: DiskReserve;
   readonly blobs: Blobs;
   readonly packedInputs: PackedInputs;
@@ -155,6 +159,7 @@ function sharedBy(
   const registry = new Registry(live.assignments, events);
   const stoppedFunctions = new StoppedFunctions(live, store, log);
   const startFailures = new StartFailures(registry, live, view, log, stoppedFunctions);
+  const allowedNodes = new AllowedNodes(view);
   const learning = new Learning(store, events, learningPolicyOf(config), log);
   const policy = settlePolicyOf(config, startFailures);
   const settler = new Settler(live, store, events, policy, log);
@@ -170,7 +175,9 @@ function sharedBy(
     keepAlive: new KeepAlive(events),
     prediction: learning,
     avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
+    allowedTo: (waiting) => allowedNodes.of(waiting),
   });
+  const scheduler = new Scheduler({ live, store, events, dispatcher, log });
   const recorder = new Recorder(store, events, log, config.poll.staleMs);
   // Nobody calls it: it subscribes.
   new Conditions(store, registry, events, config.placement.vacateMs, log);
@@ -187,6 +194,8 @@ function sharedBy(
     guard,
     startFailures,
     stoppedFunctions,
+    scheduler,
+    allowedNodes,
     graceMs: config.functions.killWaitMs,
   };
 }

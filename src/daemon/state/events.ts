@@ -32,6 +32,13 @@ export type DaemonEvent =
   | { readonly type: "hookReported"; readonly report: HookEvent }
   /** A job waited for cores that functions had. */
   | { readonly type: "evicted"; readonly eviction: Eviction }
+  /** An invocation, or tasks of an array, must not start before their schedule lets them. */
+  | { readonly type: "deferred"; readonly submission: InvocationId }
+  | {
+      readonly type: "invocationBegan";
+      readonly id: InvocationId;
+      readonly array: InvocationId | null;
+    }
   | { readonly type: "invocationEnded"; readonly invocation: Invocation }
   /** Tasks of an array that waited as a run ended together; they have no event of their own. */
   | { readonly type: "tasksEnded"; readonly array: InvocationId; readonly ids: IdRange }

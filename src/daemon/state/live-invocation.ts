@@ -2,14 +2,17 @@
 // array have in common is stored once, and their records are put together when somebody reads them.
 
 import type { Waiting } from "../../core/placement/queue.js";
+import { describeBarrier, type WaitReason } from "../../core/scheduling/eligibility.js";
 import { workerKey } from "../../model/call.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
   type Invocation,
   type Progress,
   type Requested,
+  type Schedule,
   type SubmissionDigest,
   untouched,
+  type Where,
 } from "../../model/invocation.js";
 
 /** What all tasks of an array have in common; an invocation of no array has one of its own. */
@@ -19,6 +22,10 @@ export class LiveSubmission {
   readonly user: string;
   /** The kind of worker that a call needs; null for a command. */
   readonly workerKey: string | null;
+  /** What keeps tasks back beside the lack of a place; null: nothing ever. */
+  schedule: Schedule | null;
+  /** Why those that are deferred do not start yet. */
+  barrier: WaitReason | null = null;
 
   constructor(
     { arrayJobId, owner, name, cores, memoryMb, gpus, timeLimitMs, submittedAtMs }: Invocation,
@@ -27,6 +34,7 @@ export class LiveSubmission {
     const amounts = { cores, memoryMb, gpus, timeLimitMs };
     this.requested = { arrayJobId, owner, name, ...amounts, submittedAtMs };
     this.user = String(owner.uid);
+    this.schedule = digest.schedule ?? null;
     const { version } = digest;
     const kind = version === null ? null : { uid: owner.uid, version, cores, memoryMb, gpus };
     this.workerKey = kind === null ? null : workerKey(kind);
@@ -50,6 +58,8 @@ export class Live implements Waiting {
    * nothing about the rest.
    */
   ranMs = 0;
+  /** Its schedule does not let it start yet. */
+  isDeferred = false;
   /** Its last attempt could not start, and it will be tried on another node. */
   isRetried = false;
 
@@ -63,7 +73,10 @@ export class Live implements Waiting {
   get invocation(): Invocation {
     const { id, arrayTaskId } = this;
     const { arrayJobId, ...requested } = this.submission.requested;
-    return { id, arrayJobId, arrayTaskId, ...requested, ...this.progress };
+    const invocation = { id, arrayJobId, arrayTaskId, ...requested, ...this.progress };
+    const { barrier, schedule } = this.submission;
+    if (!this.isDeferred || barrier === null || schedule === null) return invocation;
+    return { ...invocation, reason: describeBarrier(barrier, schedule) };
   }
 
   change(progress: Partial<Progress>): void {
@@ -125,6 +138,10 @@ export class Live implements Waiting {
 
   get workerKey(): string | null {
     return this.submission.workerKey;
+  }
+
+  get where(): Where | undefined {
+    return this.submission.digest.where;
   }
 
   get functionKey(): string {

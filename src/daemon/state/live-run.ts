@@ -13,6 +13,7 @@ export class LiveRun implements WaitingRun {
     private readonly task: number,
     readonly step: number,
     readonly submission: LiveSubmission,
+    private readonly isDeferred = false,
   ) {}
 
   get count(): number {
@@ -21,11 +22,20 @@ export class LiveRun implements WaitingRun {
 
   /** A new object each time, as the task is before its first attempt. */
   at(id: InvocationId): Live {
-    return new Live(id, this.numberOf(id), untouched, this.submission);
+    const live = new Live(id, this.numberOf(id), untouched, this.submission);
+    live.isDeferred = this.isDeferred;
+    return live;
+  }
+
+  as({ isDeferred }: { readonly isDeferred: boolean }): LiveRun {
+    if (isDeferred === this.isDeferred) return this;
+    const { fromId, toId, task, step, submission } = this;
+    return new LiveRun(fromId, toId, task, step, submission, isDeferred);
   }
 
   part(fromId: InvocationId, toId: InvocationId): LiveRun {
-    return new LiveRun(fromId, toId, this.numberOf(fromId), this.step, this.submission);
+    const task = this.numberOf(fromId);
+    return new LiveRun(fromId, toId, task, this.step, this.submission, this.isDeferred);
   }
 
   private numberOf(id: InvocationId): number {

@@ -3,6 +3,8 @@
 export const auditActions = [
   "submit",
   "cancel",
+  "hold",
+  "release",
   "drain",
   "resume",
   "token",

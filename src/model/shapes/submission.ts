@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { functionSettings } from "./function.js";
+import { schedule, where } from "./schedule.js";
 
 const count = z
   .int()
@@ -119,6 +120,8 @@ export const submission = z.strictObject({
     .boolean()
     .exactOptional()
     .describe("Whether it gets a folder that outlives its attempts"),
+  schedule: schedule.exactOptional(),
+  where: where.exactOptional(),
 });
 
 export const submissionRequest = submission.extend({

@@ -47,6 +47,10 @@ export interface Node {
    * Whether jobs may request generic resources there: GPUs, shares of them, anything in gres.conf.
    */
   readonly hasGres: boolean;
+  /** ActiveFeatures, for --constraint. */
+  readonly features: readonly string[];
+  /** The type of all its GPUs; null if they have none, or several. */
+  readonly gpuType: string | null;
   /** null if unknown. */
   readonly threadsPerCore: number | null;
   /**

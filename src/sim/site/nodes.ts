@@ -160,6 +160,8 @@ function coreNode(node: SimulatedNode, wholeNodesOnly: boolean): Node {
     allocatedGpus: [],
     untoldGpuCount: null,
     gpuProblem: null,
+    features: [],
+    gpuType: null,
     hasGres: false,
     threadsPerCore: 1,
     cpuTotal: cores,

@@ -11,6 +11,7 @@ const threadOf = {
   submit: "write",
   reserveIds: "write",
   recordCall: "write",
+  saveSchedule: "write",
   endPending: "write",
   submittedWith: "write",
   submissionToRun: "write",

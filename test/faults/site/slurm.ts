@@ -304,6 +304,8 @@ export class Slurm {
         gpuCount: 0,
         untoldGpuCount: null,
         gpuProblem: null,
+        features: [],
+        gpuType: null,
         hasGres: false,
         threadsPerCore: 1,
         cpuTotal: cores,

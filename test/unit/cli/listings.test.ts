@@ -70,6 +70,20 @@ describe("listings", () => {
     expect(world.requests.filter(({ url }) => url === "/v1/cancel")).toHaveLength(100);
   });
 
+  test("hold and release change what waits, an array as a whole", async () => {
+    world.answers["POST /v1/hold"] = ({ body }) => ({
+      body: { problems: body.ids.includes("43") ? ["there is no invocation 43"] : [] },
+    });
+    expect(await glean("hold", "42")).toEqual({ status: 0, stdout: "", stderr: "" });
+    expectSentence(await glean("release", "42,43"), 1, /there is no invocation 43/);
+    expectSentence(await glean("hold", "42_7"), 2, /as a whole/);
+    const asked = world.requests.filter(({ url }) => url === "/v1/hold").map(({ body }) => body);
+    expect(asked).toEqual([
+      { ids: ["42"], held: true },
+      { ids: ["42", "43"], held: false },
+    ]);
+  });
+
   test("queue folds the pending tasks of an array and hides control characters", async () => {
     const task = (number: number) =>
       invocation({ id: 50 + number, arrayJobId: 50, arrayTaskId: number, name: "evil\u001b[2J" });

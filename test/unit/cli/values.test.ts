@@ -22,7 +22,7 @@ const readers: readonly ((text: string) => unknown)[] = [
   (text) => parseDuration(text, "-t"),
   (text) => parseMemoryMb(text, "--mem"),
   (text) => parseCores(text, "-c"),
-  (text) => parseArray(text, "-a"),
+  (text) => parseArray(text, "-a").numbers,
   (text) => parseGpus(text, "-G"),
   (text) => parseGres(text, "--gres"),
   (text) => parseIds([text]),
@@ -113,8 +113,8 @@ describe("memory and cores", () => {
 
 describe("arrays and ids", () => {
   test("accept ranges, steps, lists and duplicates", () => {
-    expect(parseArray("0-15:4", "-a")).toEqual([0, 4, 8, 12]);
-    expect(parseArray("5,1-3,2", "-a")).toEqual([1, 2, 3, 5]);
+    expect(parseArray("0-15:4", "-a").numbers).toEqual([0, 4, 8, 12]);
+    expect(parseArray("5,1-3,2", "-a").numbers).toEqual([1, 2, 3, 5]);
   });
 
   test("read back a printed set of numbers unchanged", () => {
@@ -123,23 +123,27 @@ describe("arrays and ids", () => {
         fc.uniqueArray(fc.integer({ min: 0, max: 5_000 }), { minLength: 1, maxLength: 200 }),
         (numbers) => {
           const ascending = numbers.sort((a, b) => a - b);
-          expect(parseArray(formatNumbers(ascending), "-a")).toEqual(ascending);
+          expect(parseArray(formatNumbers(ascending), "-a").numbers).toEqual(ascending);
         },
       ),
     );
   });
 
   test("are counted before ranges are expanded", () => {
-    expect(parseArray(`0-${maxArrayTasks - 1}`, "-a")).toHaveLength(maxArrayTasks);
+    expect(parseArray(`0-${maxArrayTasks - 1}`, "-a").numbers).toHaveLength(maxArrayTasks);
     expect(() => parseArray(`0-${maxArrayTasks}`, "-a")).toThrow(/split it/);
     expect(() => parseArray("0-4000000", "-a")).toThrow(/split it/);
     expect(() => parseArray("4000001", "-a")).toThrow(/use at most 4000000/);
   });
 
-  test("refuse a limit on simultaneous tasks", () =>
-    expect(() => parseArray("0-99%10", "-a")).toThrow(
-      '-a: Gleaner does not support a limit on simultaneous tasks: remove "%10"',
-    ));
+  test("may limit how many tasks run at once, as for sbatch", () => {
+    expect(parseArray("0-3%2", "-a")).toEqual({ numbers: [0, 1, 2, 3], mostRunning: 2 });
+    expect(parseArray("[0-1]%1", "-a")).toEqual({ numbers: [0, 1], mostRunning: 1 });
+    expect(parseArray("[0-1%3]", "-a")).toEqual({ numbers: [0, 1], mostRunning: 3 });
+    expect(parseArray("0-1%0", "-a").mostRunning).toBeNull();
+    for (const text of ["0-3%", "0-3%x", "%2"])
+      expect(() => parseArray(text, "-a")).toThrow(/invalid task numbers/);
+  });
 
   test.each(["", "3-1", "1,", "a", "0-9:0", "-5"])("%j is refused", (text) =>
     expect(() => parseArray(text, "-a")).toThrow(/invalid task numbers/),
@@ -203,15 +207,21 @@ describe("--export", () => {
 
 describe("GPUs", () => {
   test("are a number, or sbatch's generic resource", () => {
-    expect(parseGpus("0", "-G")).toBe(0);
-    expect(parseGpus("2", "-G")).toBe(2);
+    expect(parseGpus("0", "-G")).toEqual({ gpus: 0, type: null });
+    expect(parseGpus("2", "-G")).toEqual({ gpus: 2, type: null });
     const wanted = { gpu: 1, "gpu:3": 3, "gres:gpu:2": 2, none: 0, "0": 0 };
-    for (const [text, gpus] of Object.entries(wanted)) expect(parseGres(text, "x")).toBe(gpus);
+    for (const [text, gpus] of Object.entries(wanted))
+      expect(parseGres(text, "x")).toEqual({ gpus, type: null });
   });
-  test("are refused with a type, above the limit, or as another resource", () => {
-    for (const text of ["a100:2", "65", "-1", "", "two"])
-      expect(() => parseGpus(text, "-G")).toThrow(/^-G: .*0 to 64, without a type/);
-    for (const text of ["gpu:a100:2", "shard:1", "gpu:1,shard:2", "fpga"])
+  test("may be of one type", () => {
+    expect(parseGpus("a100:2", "-G")).toEqual({ gpus: 2, type: "a100" });
+    expect(parseGpus("v100", "-G")).toEqual({ gpus: 1, type: "v100" });
+    expect(parseGres("gpu:rtx_2080-ti:1", "x")).toEqual({ gpus: 1, type: "rtx_2080-ti" });
+  });
+  test("are refused above the limit, of several types, or as another resource", () => {
+    for (const text of ["a100:2,v100:1", "65", "-1", "", "a:b:1"])
+      expect(() => parseGpus(text, "-G")).toThrow(/^-G: .*0 to 64, or one type/);
+    for (const text of ["shard:1", "gpu:1,shard:2", "fpga"])
       expect(() => parseGres(text, "--gres")).toThrow(/^--gres: .*gpu:N/);
   });
 });

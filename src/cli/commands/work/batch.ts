@@ -7,7 +7,8 @@ import { randomUuid, type SubmitRequest } from "../../../sdk/index.js";
 import { type DirectiveKind, readDirectives } from "../../batch/directives.js";
 import { exportedEnvironment } from "../../batch/exported.js";
 import { type OptionShape, parseOptions } from "../../batch/getopt.js";
-import { type BatchSettings, batchOptions } from "../../batch/options.js";
+import type { BatchSettings } from "../../batch/option.js";
+import { batchOptions } from "../../batch/options.js";
 import { aliases, sbatchOptions } from "../../batch/sbatch-options.js";
 import { readScript } from "../../batch/script.js";
 import { type Given, settle } from "../../batch/settle.js";
@@ -85,6 +86,7 @@ async function batch(
   const answer = await client.submit(
     requestOf(settings, settings.name ?? name, body, args, context.environment),
   );
+  for (const note of answer.notes ?? []) complain(`note: ${note}`);
   print(settings.parsable ? `${answer.id}\n` : `Submitted batch job ${answer.id}\n`);
   if (!settings.wait) return exitStatus.done;
   const { waitForEnd } = await import("../../wait.js");
@@ -170,6 +172,7 @@ function requestOf(
   const { arrayTasks, notice, timeLimitMs, stdoutPattern, stderrPattern } = settings;
   const { ntasks, ...sizes } = sizesOf(settings);
   const { stdinPattern, openMode } = settings;
+  const { schedule, where } = termsOf(settings);
   return {
     requestId: randomUuid(),
     submission: {
@@ -181,6 +184,8 @@ function requestOf(
       stderrPattern,
       ...(stdinPattern !== null && { stdinPattern }),
       ...(openMode !== null && { openMode }),
+      ...(Object.keys(schedule).length > 0 && { schedule }),
+      ...(Object.keys(where).length > 0 && { where }),
       notice,
       name,
       checkpoint: settings.checkpoint || notice !== null || body.includes(folderVariable),
@@ -190,6 +195,13 @@ function requestOf(
       environment: exportedEnvironment(settings.exported, environment),
     },
   };
+}
+
+/** What is said of a dependency counts only with one. */
+function termsOf({ schedule, where, endIfNever }: BatchSettings) {
+  const { dependency, ...others } = schedule;
+  if (dependency === undefined || !endIfNever) return { schedule, where };
+  return { schedule: { ...others, dependency: { ...dependency, endIfNever } }, where };
 }
 
 const usage = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);

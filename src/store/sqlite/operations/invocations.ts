@@ -10,7 +10,12 @@ import {
   maxInvocationId,
   type VersionId,
 } from "../../../model/ids.js";
-import { type SubmissionDigest, submissionIdOf } from "../../../model/invocation.js";
+import {
+  type Schedule,
+  type SubmissionDigest,
+  submissionIdOf,
+  type Where,
+} from "../../../model/invocation.js";
 import type { Connection } from "../database.js";
 import type { Operations } from "../signatures.js";
 import { inputKeeper, packedKeeper } from "./calls.js";
@@ -36,13 +41,21 @@ interface LiveRow extends InvocationRow {
   readonly version: VersionId | null;
   readonly packed_inputs: BlobHash | null;
   readonly ran_ms: number;
+  /** JSON. */
+  readonly schedule: string | null;
+  readonly place: string | null;
 }
 
 export function invocationWrites(
   database: Connection,
-): Operations<"submit" | "endPending" | "submissionToRun"> {
+): Operations<"submit" | "saveSchedule" | "endPending" | "submissionToRun"> {
+  const changeTerms = database.prepare<{ id: number; schedule: string }>(
+    "UPDATE submission SET terms = json_set(terms, '$.schedule', json(@schedule)) WHERE id = @id",
+  );
   return {
     submit: submit(database),
+    saveSchedule: (id, schedule) =>
+      void changeTerms.run({ id, schedule: JSON.stringify(schedule) }),
     endPending: endPending(database),
     // Read on the writing thread: it must not wait behind a list.
     submissionToRun: submissionReader(database),
@@ -218,8 +231,8 @@ export function invocationReads(
 
 /** The tasks of an array share one digest, even after passing between threads. */
 function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
-  const digestColumns =
-    "s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version, s.packed_inputs";
+  const digestColumns = `s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version, s.packed_inputs,
+     json_extract(s.terms, '$.schedule') AS schedule, json_extract(s.terms, '$.where') AS place`;
   const selectLive = database.prepare<[number, number], LiveRow>(
     `SELECT ${columns}, ${digestColumns},
        (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
@@ -240,6 +253,8 @@ function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
         inputBytes: row.input_bytes,
         version: row.version,
         packedInputs: row.packed_inputs,
+        ...(row.schedule !== null && { schedule: JSON.parse(row.schedule) as Schedule }),
+        ...(row.place !== null && { where: JSON.parse(row.place) as Where }),
       };
       digests.set(row.submission, digest);
       return digest;

@@ -100,6 +100,10 @@ export const submitRequest = z.strictObject({
 export const submitAnswer = z.strictObject({
   id: z.int().min(1).describe("The invocation's id, or the array's"),
   tasks: z.int().min(1),
+  notes: z
+    .array(z.string())
+    .exactOptional()
+    .describe("What is other than asked, as sentences; omitted if nothing is"),
 });
 
 const commaSeparated = z
@@ -167,6 +171,18 @@ export const cancelRequest = z.strictObject({
   state: invocationState.exactOptional(),
   name: z.string().max(256).exactOptional(),
 });
+export const holdRequest = z.strictObject({
+  ids: z
+    .array(z.string().regex(/^\d{1,10}$/, "must be like 42: an array is held as a whole"))
+    .min(1)
+    .max(maxNamedIds)
+    .describe("Invocations or arrays"),
+  held: z.boolean().describe("false: they are released"),
+});
+export const holdAnswer = z.strictObject({
+  problems: z.array(z.string()).describe("A sentence for each id that could not be changed"),
+});
+
 export const cancelAnswer = z.strictObject({
   cancelled: whole,
   problems: z.array(z.string()).describe("A sentence for each id that could not be cancelled"),

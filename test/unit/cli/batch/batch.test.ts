@@ -114,9 +114,9 @@ describe("batch", () => {
     ["two nodes", ["-N", "2", "good.sh"], /--nodes "2": a function runs on one node/],
     ["a bad time", ["-t", "soon", "good.sh"], /--time: invalid time "soon"/],
     [
-      "a limited array",
-      ["-a", "0-9%2", "good.sh"],
-      /--array: Gleaner does not support a limit on simultaneous tasks/,
+      "an array with a limit that is no number",
+      ["-a", "0-9%x", "good.sh"],
+      /--array: invalid task numbers "0-9%x"/,
     ],
     [
       "--wrap and a script",

@@ -30,6 +30,17 @@ const accepted = `
 --ntasks-per-socket=8 | --ntasks=8 | --cores-per-socket=8
 --oversubscribe | --overcommit | -n 4 | --quiet | --verbose
 --mincpus=2 | --time-min=5 | --priority=100 | --gres=none
+--depend=afterok:123 | -t 5
+-d afterany:123:124_7,after:125+10 | --kill-on-invalid-dep=yes
+--dependency=singleton | --job-name=one
+--begin=now+1hour | --deadline=now+2days
+--begin=18:00 | --hold
+--constraint=haswell
+-C "[ib|opa]&avx2" | --exclude=node7,node[9-12]
+--nodelist=node4 | --no-requeue
+--gres=gpu:a100:2 | --mem=0
+--gpus=v100:1 | --gpus-per-node=a100
+--array=0-99%10 | --array=1-5,9%2
 -k | -s | -W | --parsable | --ignore-pbs`;
 
 /** Needs what functions do not have, or is no script of sbatch's. */
@@ -37,22 +48,19 @@ const refused = `
 --nodes=2 | --ntasks-per-node=16
 -N 4-8 | -t 60
 --ntasks=64 | --ntasks-per-node=32
---depend=afterok:123 | -t 5
---begin=now+1hour
---constraint=haswell
+--depend=expand:123 | -t 5
+--begin=soon
+--constraint=haswell*4
 --licenses=matlab:1
 --nodelist=node[1-4]
---exclude=node7
---no-requeue
---hold
+--nodefile=nodes.txt
 --container=/images/x
 --container-id=7
 --bb="capacity=10GB"
 --uid=ada
---gres=gpu:a100:2
+--gres=gpu:a100:2,nvme:1
 --gres=nvme:100
---mem=0
---array=0-99%10
+--array=0-99%x
 --tres-per-task=cpu:4
 --workdir=/home/ada
 --export-file=env.txt

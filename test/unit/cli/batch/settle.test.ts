@@ -36,12 +36,11 @@ describe("the value that counts", () => {
     expect(sizesOf(last)).toMatchObject({ memoryMb: null, memoryPerCoreMb: 100, cores: 3 });
   });
   test("is the only one that is judged", () => {
-    expect(refusals("--mem=lots", "--nodes=4", "--no-requeue", "!--mem=1G", "!--nodes=1")).toEqual([
-      expect.stringMatching(
-        /--no-requeue: an evicted function runs again: override it with --requeue/,
-      ),
+    expect(refusals("--mem=lots", "--nodes=4", "--uid=0", "!--mem=1G", "!--nodes=1")).toEqual([
+      expect.stringMatching(/--uid "0": only root .*: override it with --ignore=uid/),
     ]);
-    expect(refusals("--no-requeue", "!--requeue")).toEqual([]);
+    expect(settings("--no-requeue", "!--requeue").schedule).toEqual({});
+    expect(settings("--no-requeue").schedule).toEqual({ once: true });
   });
   test("is told with all others that are wrong, each with its place and what overrides it", () =>
     expect(refusals("--nodes=2", "--licenses=a:1", "--mem=lots", "--time=soon")).toEqual([
@@ -76,7 +75,7 @@ describe("sbatch's options", () => {
       "ignored job.sh:2: #SBATCH --mail-type, job.sh:4: #SBATCH --mail-user: Gleaner sends no mail: use --wait, or glean queue",
       "ignored job.sh:3: #SBATCH --exclusive: a function has the cores of -c, not the whole node",
     ]));
-  test.each(["--container=x", "--dependency=afterok:1", "--constraint=avx", "--hold", "--wrap=x"])(
+  test.each(["--container=x", "--dependency=expand:1", "--constraint=a*2", "--bb=x", "--wrap=x"])(
     "%s is refused",
     (word) => expect(refusals(word)).toHaveLength(1),
   );

@@ -1,0 +1,70 @@
+// The options of `glean batch` that say when an invocation may start, and on which nodes.
+
+import { nowMs } from "../../clock.js";
+import { parseConstraint } from "../../model/constraint.js";
+import { GleanerError } from "../../model/errors.js";
+import { quoted } from "../values.js";
+import { parseWhen } from "../when.js";
+import { parseDependency } from "./dependency.js";
+import { type BatchOption, type BatchSettings, flag, valued } from "./option.js";
+
+const bad = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);
+
+export const termOptions: readonly BatchOption[] = [
+  valued(
+    "dependency",
+    "d",
+    "LIST",
+    "start after others: afterok:42,afterany:43:44, singleton; ? for any of them",
+    (to, value, at) => {
+      const parsed = parseDependency(value, at);
+      if (parsed !== null) to.schedule = { ...to.schedule, dependency: parsed };
+    },
+  ),
+  valued(
+    "kill-on-invalid-dep",
+    null,
+    "yes|no",
+    "cancel it once its dependency can never be satisfied",
+    (to, value, at) => {
+      if (!/^(yes|no)$/i.test(value)) throw bad(`${at}: ${quoted(value)}: expected yes or no`);
+      to.endIfNever = /^yes$/i.test(value);
+    },
+  ),
+  valued("begin", "b", "TIME", "not before: 18:00, now+1hour, 2030-01-31", (to, value, at) => {
+    to.schedule = { ...to.schedule, beginAtMs: parseWhen(value, at, nowMs(), "future") };
+  }),
+  valued("deadline", null, "TIME", "cancel it if it cannot end by then", (to, value, at) => {
+    to.schedule = { ...to.schedule, deadlineAtMs: parseWhen(value, at, nowMs(), "future") };
+  }),
+  flag("hold", "H", "do not start before glean release", (to) => {
+    to.schedule = { ...to.schedule, held: true };
+  }),
+  flag("no-requeue", null, "an eviction ends it: one attempt at most", (to) => {
+    to.schedule = { ...to.schedule, once: true };
+  }),
+  valued("constraint", "C", "FEATURES", "features of the node: a&b, a|b", setConstraint),
+  valued("nodelist", "w", "NODE", "only on this node", (to, value, at) => {
+    if (/[,[\]]/.test(value))
+      throw bad(`${at}: ${quoted(value)} names several nodes, and a function runs on one`);
+    to.where = { ...to.where, node: nodeNames(value, at) };
+  }),
+  valued("exclude", "x", "NODES", "on none of these: n1,n[3-5]", (to, value, at) => {
+    to.where = { ...to.where, exclude: nodeNames(value, at) };
+  }),
+];
+
+function setConstraint(to: BatchSettings, value: string, where: string): void {
+  const parsed = parseConstraint(value);
+  if (typeof parsed === "string")
+    throw bad(`${where}: ${quoted(value)}: ${parsed}: write features with & and |`);
+  to.where = { ...to.where, constraint: value };
+}
+
+function nodeNames(value: string, where: string): string {
+  if (value.includes("/"))
+    throw bad(`${where}: ${quoted(value)} is a file: write the names of the nodes themselves`);
+  if (!/^[A-Za-z0-9._,[\]-]+$/.test(value))
+    throw bad(`${where}: invalid nodes ${quoted(value)}: expected names such as n1 or n[3-5]`);
+  return value;
+}

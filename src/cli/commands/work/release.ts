@@ -1,0 +1,5 @@
+// `glean release`: lets what is held start.
+
+import { changesHold } from "./hold.js";
+
+export const define = changesHold(false);

@@ -1,0 +1,52 @@
+// Checks what a submission asks about when and where it may run.
+
+import { parseConstraint } from "../../model/constraint.js";
+import { GleanerError } from "../../model/errors.js";
+import type { Schedule, Submission, Where } from "../../model/invocation.js";
+import { expandHostList } from "../hostlist.js";
+
+export interface TermsPolicy {
+  /** Whether `--no-requeue` is refused, or gives an invocation one attempt; if omitted, `once`. */
+  readonly noRequeue?: "once" | "refuse";
+}
+
+/** As a sentence; null if nothing is wrong. */
+export function whyBadTerms(
+  { schedule, where, timeLimitMs }: Pick<Submission, "schedule" | "where" | "timeLimitMs">,
+  nowMs: number,
+  { noRequeue }: TermsPolicy,
+): string | null {
+  return (
+    (where === undefined ? null : whyBadWhere(where)) ??
+    (schedule === undefined ? null : whyBadSchedule(schedule, timeLimitMs, nowMs, noRequeue))
+  );
+}
+
+function whyBadWhere({ exclude, constraint }: Where): string | null {
+  const parsed = constraint === undefined ? null : parseConstraint(constraint);
+  if (typeof parsed === "string")
+    return `the constraint ${constraint} cannot be read: ${parsed}: write features with & and |`;
+  try {
+    if (exclude !== undefined) expandHostList(exclude);
+    return null;
+  } catch (thrown) {
+    if (!(thrown instanceof GleanerError)) throw thrown;
+    return `the list of excluded nodes ${exclude} cannot be read: write it as n1,n[3-5]`;
+  }
+}
+
+function whyBadSchedule(
+  { dependency, deadlineAtMs, once }: Schedule,
+  timeLimitMs: number,
+  nowMs: number,
+  noRequeue: TermsPolicy["noRequeue"],
+): string | null {
+  for (const { kind, of } of dependency?.on ?? [])
+    if ((of === undefined) !== (kind === "singleton"))
+      return `the dependency ${kind} needs ${of === undefined ? "an id" : "no id"}: write afterok:ID or singleton`;
+  if (once && noRequeue === "refuse")
+    return "this site refuses --no-requeue, because an evicted function has to run again (functions.noRequeue): omit it, or submit a batch job";
+  if (deadlineAtMs !== undefined && nowMs + timeLimitMs > deadlineAtMs)
+    return `the time limit of ${timeLimitMs} ms does not fit before the deadline: set a shorter -t or a later --deadline`;
+  return null;
+}

@@ -1,0 +1,81 @@
+// The shape of what a submission asks about when and where it may run, beyond free resources.
+
+import { z } from "zod";
+
+const atMs = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** More are no dependencies of one step of a workflow. */
+const maxConditions = 1_000;
+
+export const dependencyKinds = [
+  "after",
+  "afterany",
+  "afterok",
+  "afternotok",
+  "aftercorr",
+  "singleton",
+] as const;
+
+const condition = z.strictObject({
+  kind: z.enum(dependencyKinds),
+  of: z
+    .string()
+    .regex(/^\d{1,10}(_\d{1,10})?$/)
+    .exactOptional()
+    .describe("The id of an invocation, an array or a task; omitted for singleton"),
+  delayMs: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .exactOptional()
+    .describe("For after: how long after the start; if omitted, 0"),
+});
+
+export const schedule = z
+  .strictObject({
+    dependency: z
+      .strictObject({
+        any: z.boolean().describe("Whether one of the conditions is enough"),
+        on: z.array(condition).min(1).max(maxConditions),
+        endIfNever: z
+          .boolean()
+          .exactOptional()
+          .describe("Whether it is cancelled once the dependency can never be satisfied"),
+      })
+      .exactOptional(),
+    beginAtMs: atMs.exactOptional().describe("Does not start earlier"),
+    deadlineAtMs: atMs.exactOptional().describe("Is cancelled once it could not end in time"),
+    held: z.boolean().exactOptional().describe("Waits until it is released"),
+    mostRunning: z
+      .int()
+      .min(1)
+      .max(2 ** 31 - 1)
+      .exactOptional()
+      .describe("The most tasks of the array that run at once"),
+    once: z.boolean().exactOptional().describe("An eviction ends it, instead of a new attempt"),
+  })
+  .describe("When it may start; if omitted, as soon as there is a place");
+
+const maxListLength = 4_096;
+
+export const where = z
+  .strictObject({
+    node: z
+      .string()
+      .max(255)
+      .regex(/^[A-Za-z0-9._-]+$/)
+      .exactOptional()
+      .describe("The only node on which it may run"),
+    exclude: z
+      .string()
+      .max(maxListLength)
+      .regex(/^[A-Za-z0-9._,[\]-]+$/)
+      .exactOptional()
+      .describe("Nodes on which it must not run, as a host list"),
+    constraint: z
+      .string()
+      .max(maxListLength)
+      .exactOptional()
+      .describe("Features of the node, with &, | and parentheses"),
+    gpuType: z.string().max(255).exactOptional().describe("The type of its GPUs, as Slurm has it"),
+  })
+  .describe("The nodes on which it may run; if omitted, all");

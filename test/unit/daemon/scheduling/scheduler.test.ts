@@ -1,0 +1,201 @@
+// What waits for more than a place: it starts when its schedule allows it, also after a restart of
+// gleanerd, and is never in the queue before.
+
+import { beforeEach, expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { nowMs } from "../../../../src/clock.js";
+import type { Store } from "../../../../src/core/ports/store.js";
+import { digestOf } from "../../../../src/core/submission/digest.js";
+import { newTasks } from "../../../../src/core/submission/new-tasks.js";
+import { Scheduler } from "../../../../src/daemon/scheduling/scheduler.js";
+import type { Events } from "../../../../src/daemon/state/events.js";
+import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
+import {
+  executorId,
+  type InvocationId,
+  invocationId,
+  nodeName,
+} from "../../../../src/model/ids.js";
+import type { AttemptEnd, Schedule } from "../../../../src/model/invocation.js";
+import { newState } from "../../../support/daemon/state.js";
+import { sampleAttempt, sampleRequest, sampleResult } from "../../../support/store/samples.js";
+import { storeForEachTest } from "../../../support/store/store.js";
+
+const owner = { uid: 1_000, gid: 100, user: "ada" };
+
+let store: Store;
+let live: LiveInvocations;
+let events: Events;
+let scheduler: Scheduler;
+let kicked: () => void;
+storeForEachTest((opened) => {
+  store = opened;
+});
+
+/** A gleanerd that has just started. */
+function start(): void {
+  ({ live, events } = newState());
+  kicked = () => undefined;
+  const dispatcher = { kick: () => kicked() };
+  scheduler = new Scheduler({ live, store, events, dispatcher, log: pino({ level: "silent" }) });
+}
+beforeEach(start);
+
+/** Resolves after the scheduler has examined something until this holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds())
+    await new Promise<void>((resolve) => {
+      kicked = resolve;
+    });
+}
+
+async function submit(
+  schedule: Schedule | null,
+  { tasks = null as readonly number[] | null, name = "sum" } = {},
+): Promise<InvocationId> {
+  const sample = sampleRequest(`r${Math.random()}`, { ...owner, tasks });
+  const submission = { ...sample.submission, name, ...(schedule !== null && { schedule }) };
+  const request = { ...sample, submission };
+  const digest = digestOf(owner.uid, submission);
+  const { id } = await store.submit(request);
+  for (const { invocation, run } of newTasks(request, id))
+    if (run === undefined) live.add({ invocation, digest }, null);
+    else live.addRun({ invocation, digest }, run);
+  return id;
+}
+
+async function restart(): Promise<void> {
+  start();
+  for (const each of await store.loadLive(0, 1_000))
+    if (each.run === undefined) live.add(each, null);
+    else live.addRun(each, each.run);
+}
+
+async function begin(id: InvocationId): Promise<void> {
+  const found = live.get(id)!;
+  await store.beginAttempt(sampleAttempt(id));
+  const change = { attempt: 1, startedAtMs: nowMs(), node: nodeName("n1") };
+  live.begin(found, executorId("e1"), change);
+}
+
+async function end(id: InvocationId, how: AttemptEnd & ("COMPLETED" | "FAILED") = "COMPLETED") {
+  await store.endAttempt(sampleResult(id, 1, how));
+  live.finish(live.get(id)!, { state: how, endedAtMs: nowMs() });
+}
+
+const isReady = (id: InvocationId): boolean => live.queue.has(id);
+const reasonOf = (id: InvocationId): string =>
+  (live.get(id)?.invocation.reason ?? "").split(":")[0]!;
+const after = (kind: "afterok" | "afternotok" | "aftercorr" | "after", of: InvocationId) => ({
+  dependency: { any: false, on: [{ kind, of: String(of) }] },
+});
+
+test("an invocation without a schedule waits for a place alone", async () => {
+  expect(isReady(await submit(null))).toBe(true);
+});
+
+test("a dependency is met by a success, and never by a failure", async () => {
+  const [good, bad] = [await submit(null), await submit(null)];
+  const onGood = await submit(after("afterok", good));
+  const onBad = await submit(after("afterok", bad));
+  await until(() => reasonOf(onBad) === "Dependency");
+  expect([isReady(onGood), isReady(onBad)]).toEqual([false, false]);
+  for (const id of [good, bad]) await begin(id);
+  await end(good);
+  await end(bad, "FAILED");
+  await until(() => isReady(onGood) && reasonOf(onBad) === "DependencyNeverSatisfied");
+  expect(isReady(onBad)).toBe(false);
+  expect(isReady(await submit(after("afternotok", bad)))).toBe(false);
+});
+
+test("a dependency that ended while gleanerd was down is known after its start", async () => {
+  const bad = await submit(null);
+  const [onOk, onNot] = [
+    await submit(after("afterok", bad)),
+    await submit(after("afternotok", bad)),
+  ];
+  await begin(bad);
+  await end(bad, "FAILED");
+  await restart();
+  await until(() => isReady(onNot) && reasonOf(onOk) === "DependencyNeverSatisfied");
+});
+
+test("it is cancelled once it can never start, if that was asked for", async () => {
+  const bad = await submit(null);
+  const { dependency } = after("afterok", bad);
+  const doomed = await submit({ dependency: { ...dependency, endIfNever: true } });
+  await begin(bad);
+  await end(bad, "FAILED");
+  await until(() => !live.has(doomed) || live.get(doomed)!.state !== "PENDING");
+  const [found] = await store.listInvocations({ ids: [doomed], limit: 1 });
+  expect(found).toMatchObject({ state: "CANCELLED", reason: expect.stringMatching(/never/) });
+});
+
+test("`after` is met by a start, singleton by the end of all of the same name", async () => {
+  const first = await submit(null, { name: "one" });
+  const onStart = await submit(after("after", first));
+  const only = await submit(
+    { dependency: { any: false, on: [{ kind: "singleton" }] } },
+    { name: "one" },
+  );
+  await until(() => reasonOf(onStart) === "Dependency" && reasonOf(only) === "Dependency");
+  await begin(first);
+  await until(() => isReady(onStart));
+  expect(isReady(only)).toBe(false);
+  await end(first, "FAILED");
+  await until(() => isReady(only));
+});
+
+test("an array runs no more tasks at once than it may, over evictions too", async () => {
+  const array = await submit({ mostRunning: 2 }, { tasks: [0, 1, 2, 3, 4] });
+  const id = (task: number) => invocationId(array + task);
+  const ready = () => [0, 1, 2, 3, 4].filter((task) => isReady(id(task)));
+  await until(() => ready().length > 0);
+  expect(ready()).toEqual([0, 1]);
+  expect(reasonOf(id(2))).toBe("JobArrayTaskLimit");
+  await begin(id(0));
+  await begin(id(1));
+  live.requeue(live.get(id(1))!, "evicted");
+  await until(() => ready().length > 0);
+  expect(ready()).toEqual([1]);
+  await end(id(0));
+  await until(() => ready().length > 1);
+  expect(ready()).toEqual([1, 2]);
+});
+
+test("each task of an array may follow the same task of another", async () => {
+  const first = await submit(null, { tasks: [1, 2, 3] });
+  const second = await submit(after("aftercorr", first), { tasks: [1, 2, 3] });
+  const task = (of: InvocationId, number: number) => invocationId(of + number - 1);
+  await begin(task(first, 2));
+  await end(task(first, 2));
+  await until(() => isReady(task(second, 2)));
+  await begin(task(first, 3));
+  await end(task(first, 3), "FAILED");
+  await restart();
+  await until(() => isReady(task(second, 2)));
+  expect([1, 3].map((number) => isReady(task(second, number)))).toEqual([false, false]);
+});
+
+test("what is held starts when it is released, and both outlive a restart", async () => {
+  const [held, queued] = [await submit({ held: true }), await submit(null)];
+  await until(() => reasonOf(held) === "JobHeldUser");
+  await scheduler.setHeld(queued, true);
+  expect(isReady(queued)).toBe(false);
+  await scheduler.setHeld(held, false);
+  await until(() => isReady(held) && reasonOf(queued) === "JobHeldUser");
+  await restart();
+  await until(() => isReady(held) && reasonOf(queued) === "JobHeldUser");
+});
+
+test("it begins at its time, and is cancelled when it could not end before its deadline", async () => {
+  const later = await submit({ beginAtMs: nowMs() + 80 });
+  await until(() => reasonOf(later) === "BeginTime");
+  await until(() => isReady(later));
+  const late = await submit({ deadlineAtMs: nowMs() + 60_000 + 80 });
+  await until(() => isReady(late));
+  await until(() => !live.room.has(late));
+  await scheduler.setHeld(late, true);
+  const [found] = await store.listInvocations({ ids: [late], limit: 1 });
+  expect(found?.reason).toMatch(/^DeadLine/);
+});
