@@ -101,7 +101,7 @@ export function explainWait(invocation: Invocation, view: WaitView): readonly st
   const wants = `it needs ${amounts(invocation)}`;
   if (view.barrier != null) return [view.barrier];
   const lines: string[] = [];
-  if (view.where !== undefined) lines.push(`it may run only on nodes with ${view.where}`);
+  if (view.where !== undefined) lines.push(`it asks for ${view.where}`);
   if (view.allDrained)
     lines.push("all nodes are drained for Gleaner: an operator has to resume them");
   if (view.stale)

@@ -67,6 +67,7 @@ beforeEach(async () => {
       resume: async (...args: unknown[]) => ({ calls: calls.push(["resume", ...args]) }),
     },
     startFailures: { avoidedBy: () => [] },
+    allowedNodes: { of: () => undefined },
     stoppedFunctions: { whyStopped: () => null },
     pilots: null,
     examine: async () => ({ checks: [] }),
@@ -277,6 +278,23 @@ describe("explain ID", () => {
     connecting.become("starting");
     registry.add(connecting);
     expect(await linesOf("1")).toEqual([expect.stringMatching(/^Slurm has yet to start 1 pilot$/)]);
+  });
+
+  test("describes an invocation that waits for more than a place, or for one node", async () => {
+    recorded = [invocation({})];
+    const held = { ...digest, schedule: { held: true } };
+    live.add({ invocation: invocation({}), digest: held }, null);
+    live.get(invocationId(1))!.submission.barrier = "JobHeldUser";
+    expect(await linesOf("1")).toEqual([expect.stringMatching(/^JobHeldUser: its owner holds it/)]);
+    recorded = [invocation({ id: invocationId(2) })];
+    const chosen = { ...digest, where: { node: "n9" } };
+    live.add({ invocation: invocation({ id: invocationId(2) }), digest: chosen }, null);
+    ready();
+    parts.allowedNodes = { of: () => new Set() };
+    expect(await linesOf("2")).toEqual([
+      "it asks for node n9",
+      expect.stringMatching(/^no node has a hole at present/),
+    ]);
   });
 
   test("describes an invocation in a drained cluster, or behind another", async () => {
