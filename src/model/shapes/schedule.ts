@@ -6,7 +6,7 @@ const atMs = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** More are no dependencies of one step of a workflow. */
 const maxConditions = 1_000;
 
-export const dependencyKinds = [
+const dependencyKinds = [
   "after",
   "afterany",
   "afterok",

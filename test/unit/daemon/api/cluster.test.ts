@@ -282,6 +282,7 @@ describe("explain ID", () => {
 
   test("describes an invocation that waits for more than a place, or for one node", async () => {
     recorded = [invocation({})];
+    const digest = digestOf(1_000, submission());
     const held = { ...digest, schedule: { held: true } };
     live.add({ invocation: invocation({}), digest: held }, null);
     live.get(invocationId(1))!.submission.barrier = "JobHeldUser";
