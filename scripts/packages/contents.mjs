@@ -14,6 +14,9 @@ const controllerFolder = "/usr/lib/gleaner";
 const nodeFolder = "/usr/lib/gleaner-node";
 const clientFolder = "/usr/lib/gleaner-client";
 
+/** For PATH: see configs/gleaner.lua. */
+const slurmNames = ["sbatch", "squeue", "scancel", "sacct", "sinfo", "scontrol"];
+
 export const packages = [
   {
     name: "gleaner-controller",
@@ -107,8 +110,16 @@ function addCli(tree, { root }, folder) {
   addNode(tree, folder);
   for (const name of cliFiles.filter((each) => each.endsWith(".cjs")))
     tree.copy(join(root, "dist", name), `${folder}/${name}`);
-  const command = `exec ${folder}/node --inspect-port=240.0.0.1:0 ${folder}/glean.cjs "$@"`;
-  tree.write(`${folder}/glean`, `#!/bin/sh\n${command}\n`, 0o755);
+  const start = `exec ${folder}/node --inspect-port=240.0.0.1:0 ${folder}/glean.cjs`;
+  // A plain sh would drop the functions that a user's bash exports, such as `module`.
+  tree.write(`${folder}/glean`, `#!/bin/bash -p\n${start} "$@"\n`, 0o755);
+  for (const name of slurmNames)
+    tree.write(
+      `${folder}/slurm-names/${name}`,
+      `#!/bin/bash -p\n# Made by glean install-aliases.\n${start} as ${name} "$@"\n`,
+      0o755,
+    );
+  tree.copy(join(root, "configs/gleaner.lua"), `${folder}/gleaner.lua`);
   // V8's cache of compiled code differs with each build, so it is made on the machine.
   tree.copy(join(root, "scripts/bundle/compile.mjs"), `${folder}/compile.mjs`);
   tree.copy(

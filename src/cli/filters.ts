@@ -2,39 +2,39 @@
 
 import { nowMs } from "../clock.js";
 import { GleanerError } from "../model/errors.js";
-import { type InvocationState, invocationTransitions } from "../model/invocation.js";
+import type { Invocation, InvocationState } from "../model/invocation.js";
 import { userShape } from "../model/user.js";
 import type { Period } from "../sdk/index.js";
+import { ownStates, slurmState, slurmStates, stateOf } from "./formats/states.js";
 import { quoted } from "./values.js";
 import { parseWhen } from "./when.js";
 
-/** Slurm's short codes, as in squeue's ST column. */
-export const stateCodes: Readonly<Record<InvocationState, string>> = {
-  PENDING: "PD",
-  RUNNING: "R",
-  COMPLETED: "CD",
-  FAILED: "F",
-  CANCELLED: "CA",
-  TIMEOUT: "TO",
-  OUT_OF_MEMORY: "OOM",
-};
-
-const allStates = Object.keys(invocationTransitions) as InvocationState[];
+/** States that were asked for by Slurm's names. */
+export interface AskedStates {
+  /** The states of gleanerd's that may be one of them, at least one. */
+  readonly own: readonly InvocationState[];
+  readonly has: (invocation: Pick<Invocation, "state" | "reason">) => boolean;
+}
 
 /** Reads states by Slurm's long or short names: `PD,R`, `pending` or `all`. */
-export function parseStates(text: string, where: string): InvocationState[] {
-  if (text.toLowerCase() === "all") return allStates;
-  const states = text.split(",").map((each) => {
-    const word = each.trim().toUpperCase();
-    const state = allStates.find((known) => known === word || stateCodes[known] === word);
-    if (state === undefined)
-      throw new GleanerError(
-        "BAD_REQUEST",
-        `${where}: invalid state ${quoted(each)}: expected ${allStates.join(", ")} or a short code such as PD`,
-      );
-    return state;
-  });
-  return [...new Set(states)];
+export function parseStates(text: string, where: string): AskedStates {
+  const names = new Set(
+    text.toLowerCase() === "all"
+      ? slurmStates
+      : text.split(",").map((each) => {
+          const state = slurmState(each.trim());
+          if (state === null)
+            throw new GleanerError(
+              "BAD_REQUEST",
+              `${where}: invalid state ${quoted(each)}: expected ${slurmStates.slice(0, 7).join(", ")} or a short code such as PD`,
+            );
+          return state;
+        }),
+  );
+  const own = [...new Set([...names].flatMap(ownStates))];
+  const has = (invocation: Pick<Invocation, "state" | "reason">) => names.has(stateOf(invocation));
+  // An invocation is never in a state that only jobs have.
+  return { own: own.length === 0 ? ["PENDING"] : own, has };
 }
 
 /** Returns the user named by -u or --me; nothing for all users. */

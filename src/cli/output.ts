@@ -73,9 +73,9 @@ export function print(text: string): void {
 }
 
 /** Prints a line on standard error synchronously, since the program may be about to exit. */
-export function complain(sentence: string): void {
+export function complain(sentence: string, program = "glean"): void {
   try {
-    writeSync(2, `glean: ${printable(sentence)}\n`);
+    writeSync(2, `${program}: ${printable(sentence)}\n`);
   } catch {
     // Standard error is closed; the exit status still reports the failure.
   }

@@ -89,6 +89,18 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/work/replay.js"),
   },
   {
+    name: "as",
+    group: users,
+    summary: "act as a command of Slurm: glean as squeue",
+    load: () => import("./commands/work/as.js"),
+  },
+  {
+    name: "install-aliases",
+    group: users,
+    summary: "put sbatch, squeue and others of Gleaner in a folder",
+    load: () => import("./commands/work/install-aliases.js"),
+  },
+  {
     name: "acct",
     group: accounting,
     summary: "list past invocations, as sacct does",

@@ -1,6 +1,6 @@
 // Reads jobs from squeue, in a format of Gleaner's own.
 
-import { expandHostList, maxHosts } from "../core/hostlist.js";
+import { expandHostList, maxHosts } from "../model/hostlist.js";
 import { jobId, type NodeName } from "../model/ids.js";
 import type { Job } from "../model/slurm/job.js";
 import { noteUnreadable, readCount, readWord } from "./fields.js";

@@ -1,6 +1,6 @@
 // Reads partitions from `scontrol -o show partition`.
 
-import { expandHostList } from "../core/hostlist.js";
+import { expandHostList } from "../model/hostlist.js";
 import type { Partition } from "../model/slurm/snapshot.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
 import { readDurationMs } from "./times.js";

@@ -1,6 +1,6 @@
 // Reads reservations from `scontrol -o show reservation`.
 
-import { expandHostList } from "../core/hostlist.js";
+import { expandHostList } from "../model/hostlist.js";
 import type { Reservation } from "../model/slurm/snapshot.js";
 import { linesOf, noteUnreadable, readCount, readFields, readWord } from "./fields.js";
 import { readTimeMs } from "./times.js";

@@ -1,6 +1,6 @@
 // Reads the shares of jobs: the cores and GPUs that each has, from `scontrol -o -d show job`.
 
-import { expandHostList, maxHosts } from "../core/hostlist.js";
+import { expandHostList, maxHosts } from "../model/hostlist.js";
 import type { JobId, NodeName } from "../model/ids.js";
 import type { Job } from "../model/slurm/job.js";
 import type { JobShare, NodeShare } from "../model/slurm/job-share.js";

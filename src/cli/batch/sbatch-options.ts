@@ -36,7 +36,11 @@ const shapeOf = (entry: string): OptionShape => {
   };
 };
 
-export const sbatchOptions: readonly OptionShape[] = table.trim().split(/\s+/).map(shapeOf);
+/** The options of a table such as the one above. */
+export const readShapes = (text: string): readonly OptionShape[] =>
+  text.trim().split(/\s+/).map(shapeOf);
+
+export const sbatchOptions: readonly OptionShape[] = readShapes(table);
 
 /** Input variables of sbatch, without SBATCH_, and the option that each sets. */
 const variables = `

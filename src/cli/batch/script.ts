@@ -8,12 +8,18 @@ import { maxScriptBytes } from "../../sdk/index.js";
 const standardInput = 0;
 const chunkBytes = 64 * 1024;
 
+/** A script that came by standard input, which can be read once only. */
+let inputRead: string | null = null;
+
+export const scriptFromInput = (): string | null => inputRead;
+
 const bad = (sentence: string, cause?: unknown): GleanerError =>
   new GleanerError("BAD_REQUEST", sentence, { cause });
 
 /** Reads and checks a file, or standard input for `null`; `shown` names it in error messages. */
 export function readScript(path: string | null, shown: string): string {
   const bytes = path === null ? readBounded(standardInput, shown) : readFile(path, shown);
+  if (path === null) inputRead = bytes.toString("latin1");
   const problem = whyNoScript(bytes);
   if (problem !== null) throw bad(`${shown}: ${problem}`);
   return bytes.toString("utf8");

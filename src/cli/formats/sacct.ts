@@ -3,8 +3,10 @@
 import { GleanerError } from "../../model/errors.js";
 import { displayId, type Invocation } from "../../model/invocation.js";
 import { nearest } from "../../model/nearest.js";
-import type { Column } from "../output.js";
+import { type Column, printable } from "../output.js";
 import { formatClock, formatWhen } from "../when.js";
+import { cutTo, fill } from "../width.js";
+import { reasonOf, stateOf } from "./states.js";
 
 /** sacct's `exit:signal`. */
 export const exitOf = ({ exitCode, signal }: Invocation): string =>
@@ -37,7 +39,8 @@ const fields: Readonly<Record<string, Text>> = {
   ReqCPUS: ({ cores }) => String(cores),
   NCPUS: ({ cores }) => String(cores),
   CPUs: ({ cores }) => String(cores),
-  State: ({ state }) => state,
+  State: (each) =>
+    stateOf(each) === "CANCELLED" ? `CANCELLED by ${each.owner.uid}` : stateOf(each),
   ExitCode: exitOf,
   DerivedExitCode: exitOf,
   Submit: ({ submittedAtMs }) => formatWhen(submittedAtMs),
@@ -57,10 +60,12 @@ const fields: Readonly<Record<string, Text>> = {
   ReqMem: ({ memoryMb }) => `${memoryMb}M`,
   ReqTRES: tresOf,
   AllocTRES: (each) => ran(each, tresOf(each)),
-  Reason: ({ reason }) => reason ?? "None",
+  Reason: reasonOf,
   Restarts: ({ attempt }) => String(Math.max(0, attempt - 1)),
   CoreMs: (each, nowMs) => String(elapsedMs(each, nowMs) * each.cores),
   Partition: () => "gleaner",
+  Group: ({ owner }) => String(owner.gid),
+  Priority: () => "0",
   Account: none,
   QOS: none,
   Cluster: none,
@@ -73,6 +78,53 @@ const fields: Readonly<Record<string, Text>> = {
   SystemCPU: none,
   WorkDir: none,
 };
+
+/** The columns of a field where they are not ten; sacct cuts longer text and marks it with a +. */
+const widths: Readonly<Record<string, number>> = {
+  JobID: 12,
+  JobIDRaw: 12,
+  User: 9,
+  UID: 6,
+  GID: 6,
+  ExitCode: 8,
+  DerivedExitCode: 15,
+  Submit: 19,
+  Eligible: 19,
+  Start: 19,
+  End: 19,
+  NodeList: 15,
+  NNodes: 8,
+  NTasks: 8,
+  Reason: 22,
+  Restarts: 8,
+  Comment: 14,
+  WorkDir: 20,
+};
+
+/** What sacct prints without options. */
+export const plainSacct = "JobID,JobName,Partition,Account,AllocCPUS,State,ExitCode";
+
+/** A table as sacct prints it: fixed widths, to the right except ids, and a line of dashes. */
+export function sacctTable(
+  rows: readonly Invocation[],
+  columns: readonly Column<Invocation>[],
+  withHeader: boolean,
+): string {
+  const line = (text: (column: Column<Invocation>) => string): string =>
+    `${columns
+      .map((column) => {
+        const width = column.most ?? widths[column.title] ?? 10;
+        const shown = text(column);
+        const cut = shown.length > width ? `${cutTo(shown, width - 1)}+` : shown;
+        const isRight =
+          column.most === undefined ? !column.title.startsWith("JobID") : column.right;
+        return fill(cut, width, isRight === true);
+      })
+      .join(" ")} \n`;
+  const dashes = ({ title, most }: Column<Invocation>) => "-".repeat(most ?? widths[title] ?? 10);
+  const header = withHeader ? [line(({ title }) => title), line(dashes)] : [];
+  return [...header, ...rows.map((row) => line(({ text }) => printable(text(row))))].join("");
+}
 
 /** sacct's `-b`. */
 export const briefFormat = "JobID,State,ExitCode";

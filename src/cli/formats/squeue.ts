@@ -2,11 +2,12 @@
 
 import { GleanerError } from "../../model/errors.js";
 import type { Invocation } from "../../model/invocation.js";
-import { stateCodes } from "../filters.js";
+import { nearest } from "../../model/nearest.js";
 import { printable } from "../output.js";
 import { quoted } from "../values.js";
 import { formatSpan, formatWhen } from "../when.js";
 import { cutTo, fill } from "../width.js";
+import { codeOf, reasonOf, stateOf } from "./states.js";
 
 /** One line: an invocation, or tasks of an array that wait, under the id that stands for them. */
 export interface Line {
@@ -48,16 +49,18 @@ const fields: Readonly<Record<string, Field>> = {
   u: field("USER", ({ first }) => first.owner.user),
   U: field("USER", ({ first }) => String(first.owner.uid)),
   G: field("GROUP", ({ first }) => String(first.owner.gid)),
-  t: field("ST", ({ first }) => stateCodes[first.state]),
-  T: field("STATE", ({ first }) => first.state),
+  t: field("ST", ({ first }) => codeOf(stateOf(first))),
+  T: field("STATE", ({ first }) => stateOf(first)),
   C: field("CPUS", ({ first }) => String(first.cores)),
   c: field("MIN_CPUS", ({ first }) => String(first.cores)),
   m: field("MIN_MEMORY", ({ first }) => `${first.memoryMb}M`),
   D: fixed("NODES", "1"),
   N: field("NODELIST", ({ first }) => (first.state === "PENDING" ? "" : (first.node ?? ""))),
   B: field("EXEC_HOST", ({ first }) => (first.state === "PENDING" ? "n/a" : (first.node ?? "n/a"))),
-  R: field("NODELIST(REASON)", ({ first }) => placeOf(first)),
-  r: field("REASON", ({ first }) => first.reason ?? "None"),
+  R: field("NODELIST(REASON)", ({ first }) =>
+    first.state === "RUNNING" ? (first.node ?? "") : `(${reasonOf(first)})`,
+  ),
+  r: field("REASON", ({ first }) => reasonOf(first)),
   M: field("TIME", ({ first }, nowMs) => formatSpan(runningMs(first, nowMs))),
   l: field("TIME_LIMIT", ({ first }) => formatSpan(first.timeLimitMs)),
   L: field("TIME_LEFT", ({ first }, nowMs) =>
@@ -74,10 +77,102 @@ const fields: Readonly<Record<string, Field>> = {
   v: fixed("RESERVATION", "(null)"),
   p: fixed("PRIORITY", "0"),
   Q: fixed("PRIORITY", "0"),
+  Y: fixed("SCHEDNODES", "(null)"),
+  x: field("RESTARTS", ({ first }) => String(Math.max(0, first.attempt - 1))),
+  X: field("EXIT_CODE", ({ first }) => String(first.exitCode ?? 0)),
+  h: fixed("OVER_SUBSCRIBE", "OK"),
+  k: fixed("COMMENT", "(null)"),
+  n: fixed("REQ_NODES", ""),
+  y: fixed("NICE", "0"),
+  H: fixed("SOCKETS", "*"),
+  z: fixed("S:C:T", "*:*:*"),
+  g: field("GROUP", ({ first }) => String(first.owner.gid)),
+  b: field("TRES_PER_NODE", ({ first }) => (first.gpus > 0 ? `gres/gpu:${first.gpus}` : "N/A")),
+  O: fixed("CONTIGUOUS", "0"),
+  W: fixed("LICENSES", "(null)"),
+  w: fixed("WCKEY", "(null)"),
 };
 
-/** squeue's `-l`. */
+/** What squeue prints without options, with `-l`, and with `--start`. */
+export const plainFormat = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
 export const longFormat = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
+export const startFormat = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
+
+/** squeue's `-O`: names of fields, and the letter that prints the same. */
+const named: Readonly<Record<string, string>> = {
+  jobid: "A",
+  jobarrayid: "i",
+  arrayjobid: "F",
+  arraytaskid: "K",
+  name: "j",
+  username: "u",
+  userid: "U",
+  groupid: "G",
+  statecompact: "t",
+  state: "T",
+  numcpus: "C",
+  mincpus: "c",
+  "cpus-per-task": "c",
+  minmemory: "m",
+  numnodes: "D",
+  nodelist: "N",
+  batchhost: "B",
+  reasonlist: "R",
+  reason: "r",
+  timeused: "M",
+  timelimit: "l",
+  timeleft: "L",
+  starttime: "S",
+  endtime: "e",
+  submittime: "V",
+  partition: "P",
+  account: "a",
+  qos: "q",
+  dependency: "E",
+  feature: "f",
+  reservation: "v",
+  prioritylong: "Q",
+  priority: "p",
+  schednodes: "Y",
+  restartcnt: "x",
+  numtasks: "c",
+  exit_code: "X",
+};
+
+/** As letters: `JobID:8,State:.10` is `%8A%.10T`; 20 columns if no width is given. */
+export function lettersOf(format: string): string {
+  return format
+    .split(",")
+    .map((word) => {
+      const [, name = "", , point = "", width = "20"] =
+        /^\s*([\w-]+)(:(\.?)(\d{1,4})?[^,]*)?\s*$/.exec(word) ?? [];
+      const letter = named[name.toLowerCase()];
+      if (letter === undefined)
+        throw new GleanerError(
+          "BAD_REQUEST",
+          `-O: no field ${quoted(word)}; did you mean ${nearest(word.slice(0, 40), Object.keys(named))}?`,
+        );
+      return `%${point}${width}${letter}`;
+    })
+    .join("");
+}
+
+/** For `--sort`: the values of a field, numbers by their size. */
+export function sortLines(lines: readonly Line[], keys: string, nowMs: number): Line[] {
+  const order = [...keys.matchAll(/([+-]?)(\w)/g)].flatMap(([, sign, letter]) => {
+    const found = fields[letter!];
+    return found === undefined ? [] : [{ text: found.text, factor: sign === "-" ? -1 : 1 }];
+  });
+  const compare = (left: string, right: string): number =>
+    left.localeCompare(right, "en", { numeric: true });
+  return lines.toSorted((left, right) => {
+    for (const { text, factor } of order) {
+      const difference = compare(text(left, nowMs), text(right, nowMs));
+      if (difference !== 0) return factor * difference;
+    }
+    return 0;
+  });
+}
 
 /** The lines of a list in squeue's format. Throws BAD_REQUEST for a letter that is none. */
 export function squeueFormat(

@@ -1,6 +1,7 @@
 // Decides what a submission waits for beside a place, in Slurm's words: it is held, depends on
 // others, or begins later.
 
+import { dependencyText } from "../../model/dependency.js";
 import type { Condition, Schedule } from "../../model/invocation.js";
 
 /** What is known of the invocations that a condition names. */
@@ -103,15 +104,4 @@ export function describeBarrier(reason: WaitReason, schedule: Schedule): string 
     case "JobArrayTaskLimit":
       return `JobArrayTaskLimit: ${schedule.mostRunning} tasks of its array run at most at once`;
   }
-}
-
-/** As sbatch's --dependency is written: `afterok:42,singleton`. */
-export function dependencyText({ dependency }: Schedule): string {
-  if (dependency === undefined) return "";
-  const texts = dependency.on.map(({ kind, of, delayMs }) =>
-    [kind, ...(of === undefined ? [] : [of])]
-      .join(":")
-      .concat(delayMs ? `+${Math.round(delayMs / 60_000)}` : ""),
-  );
-  return texts.join(dependency.any ? "?" : ",");
 }

@@ -2,9 +2,9 @@
 // features and the type of GPU that it asks for.
 
 import { isSatisfied, parseConstraint } from "../../model/constraint.js";
+import { expandHostList } from "../../model/hostlist.js";
 import type { Where } from "../../model/invocation.js";
 import type { Node } from "../../model/slurm/node.js";
-import { expandHostList } from "../hostlist.js";
 
 export type NodeFacts = Pick<Node, "name" | "features" | "gpuType">;
 

@@ -2,8 +2,8 @@
 
 import { parseConstraint } from "../../model/constraint.js";
 import { GleanerError } from "../../model/errors.js";
+import { expandHostList } from "../../model/hostlist.js";
 import type { Schedule, Submission, Where } from "../../model/invocation.js";
-import { expandHostList } from "../hostlist.js";
 
 export interface TermsPolicy {
   /** Whether `--no-requeue` is refused, or gives an invocation one attempt; if omitted, `once`. */

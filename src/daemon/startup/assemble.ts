@@ -3,10 +3,10 @@
 import type { Logger } from "pino";
 import type { Config } from "../../config.js";
 import { InterferenceGuard } from "../../core/capacity/interference.js";
-import { expandHostList } from "../../core/hostlist.js";
 import type { BlobFiles } from "../../core/ports/blobs.js";
 import type { Launcher } from "../../core/ports/launcher.js";
 import type { Store } from "../../core/ports/store.js";
+import { expandHostList } from "../../model/hostlist.js";
 import type { Secrets } from "../auth/tokens.js";
 import { Capacity } from "../capacity/capacity.js";
 import { Drains } from "../executors/drains.js";

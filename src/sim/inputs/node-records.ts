@@ -1,8 +1,8 @@
 // Reads nodes by name: the output of `scontrol show node`, on one line each or several, and the
 // NodeName lines of slurm.conf.
 
-import { expandHostList } from "../../core/hostlist.js";
 import { GleanerError } from "../../model/errors.js";
+import { expandHostList } from "../../model/hostlist.js";
 import { nodeName } from "../../model/ids.js";
 import type { TraceNode } from "../site/trace.js";
 

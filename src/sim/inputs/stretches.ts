@@ -1,7 +1,7 @@
 // Reads lines of a node and the begin and end of a stretch of time: `node,start,end`, separated by
 // commas, semicolons, tabs or |, quoted or not.
 
-import { expandHostList } from "../../core/hostlist.js";
+import { expandHostList } from "../../model/hostlist.js";
 import { Skipped } from "../site/notes.js";
 import type { Lines } from "./lines.js";
 import { readTimeMs } from "./times.js";

@@ -49,15 +49,18 @@ export const define: Define = (command, run) => {
 async function acct(context: Context, options: Options): Promise<number> {
   const { jobs, state } = options;
   const period = chosenPeriod(options, jobs === undefined ? midnightBefore(nowMs()) : undefined);
+  const states = state === undefined ? null : parseStates(state, "-s");
   const query = {
     ...chosenUser(options),
     ...(jobs !== undefined && { ids: parseIds([jobs]).join(",") }),
-    ...(state !== undefined && { states: parseStates(state, "-s").join(",") }),
+    ...(states !== null && { states: states.own.join(",") }),
     ...(period.fromMs !== undefined && { sinceMs: period.fromMs }),
   };
   const list = await newestOf(await context.client(), query);
   const untilMs = period.toMs ?? Number.POSITIVE_INFINITY;
-  const invocations = list.invocations.filter(({ submittedAtMs }) => submittedAtMs <= untilMs);
+  const invocations = list.invocations.filter(
+    (each) => each.submittedAtMs <= untilMs && (states === null || states.has(each)),
+  );
   if (options.json) print(json({ ...list, invocations }));
   else print(shown(invocations, options));
   if (list.truncated && !options.json)

@@ -143,8 +143,11 @@ function settingsOf(
 function fromCommandLine(command: Command, words: readonly string[]): [Given[], string[]] {
   const named = known.flatMap(({ name }) => {
     const option = command.options.find((each) => each.long === `--${name}`);
-    const value: unknown = option && command.getOptionValue(option.attributeName());
-    if (value === undefined) return [];
+    const attribute = option?.attributeName() ?? "";
+    // Commander keeps --no-requeue as the opposite of --requeue.
+    const value: unknown = command.getOptionValue(attribute);
+    const isGiven = command.getOptionValueSource(attribute) === "cli";
+    if (!isGiven || (value === false) !== option!.negate) return [];
     return [{ option: name, value: typeof value === "string" ? value : "", text: `--${name}` }];
   });
   const { found, rest, problems } = parseOptions(words, known);

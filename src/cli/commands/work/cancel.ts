@@ -35,7 +35,7 @@ async function cancel(context: Context, ids: string[], options: Options): Promis
   const user = chosenUser(options);
   if (ids.length === 0 && user.user === undefined && state === undefined && name === undefined)
     throw new GleanerError("BAD_REQUEST", "nothing selected to cancel: give ids, -u, -t or -n");
-  const states = state === undefined ? [] : parseStates(state, "-t");
+  const states = state === undefined ? [] : parseStates(state, "-t").own;
   if (states.length > 1)
     throw new GleanerError("BAD_REQUEST", "-t: give one state, or omit -t for all");
   const filter = {

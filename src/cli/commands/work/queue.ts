@@ -1,14 +1,24 @@
 // `glean queue`: lists pending and running invocations, as squeue does.
 
 import { nowMs } from "../../../clock.js";
-import { displayId, type Invocation } from "../../../model/invocation.js";
 import type { InvocationList } from "../../../sdk/index.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
-import { chosenUser, parseStates, stateCodes } from "../../filters.js";
-import { type Line, longFormat, placeOf, runningMs, squeueFormat } from "../../formats/squeue.js";
+import { chosenUser, parseStates } from "../../filters.js";
+import { condensed, single } from "../../formats/lines.js";
+import {
+  type Line,
+  lettersOf,
+  longFormat,
+  placeOf,
+  runningMs,
+  sortLines,
+  squeueFormat,
+  startFormat,
+} from "../../formats/squeue.js";
+import { codeOf } from "../../formats/states.js";
 import { newestOf } from "../../newest.js";
 import { type Column, complain, json, print, table } from "../../output.js";
-import { formatNumbers, parseIds } from "../../values.js";
+import { parseIds } from "../../values.js";
 import { formatSpan } from "../../when.js";
 
 interface Options {
@@ -19,6 +29,9 @@ interface Options {
   readonly array?: boolean;
   readonly noheader?: boolean;
   readonly format?: string;
+  readonly Format?: string;
+  readonly start?: boolean;
+  readonly sort?: string;
   readonly long?: boolean;
   readonly name?: string;
   readonly nodelist?: string;
@@ -35,6 +48,9 @@ export const define: Define = (command, run) => {
     .option("-r, --array", "one line for each pending task of an array")
     .option("-h, --noheader", "omit the header")
     .option("-o, --format <FORMAT>", "squeue's fields and widths: '%.18i %9T %R'")
+    .option("-O, --Format <FIELDS>", "squeue's fields by name: 'JobID:10,State,ReasonList'")
+    .option("--start", "what waits, and why; nobody can promise when it starts")
+    .option("-S, --sort <KEYS>", "by these fields of -o: 'P,-t,i'")
     .option("-l, --long", "squeue's long format")
     .option("-n, --name <NAMES>", "only with these names")
     .option("-w, --nodelist <NODES>", "only on these nodes: n1,n2")
@@ -43,20 +59,23 @@ export const define: Define = (command, run) => {
 };
 
 async function queue(context: Context, options: Options): Promise<number> {
-  const states = parseStates(options.states ?? "PENDING,RUNNING", "-t");
+  const states = parseStates(options.states ?? (options.start ? "PD" : "PD,R"), "-t");
   const query = {
     ...chosenUser(options),
     ...(options.job !== undefined && { ids: parseIds([options.job]).join(",") }),
-    states: states.join(","),
+    states: states.own.join(","),
     ...(!options.array && !options.json && { tasks: "runs" as const }),
   };
-  const list = chosenFrom(await newestOf(await context.client(), query), options);
+  const all = await newestOf(await context.client(), query);
+  const invocations = all.invocations.filter((each) => states.has(each));
+  const list = chosenFrom({ ...all, invocations }, options);
   if (options.json) {
     print(json(list));
     return exitStatus.done;
   }
-  const lines = options.array ? list.invocations.map(single) : condensed(list.invocations);
-  const format = options.format ?? (options.long ? longFormat : undefined);
+  const found = options.array ? list.invocations.map(single) : condensed(list.invocations);
+  const lines = options.sort === undefined ? found : sortLines(found, options.sort, nowMs());
+  const format = formatOf(options);
   print(
     format === undefined
       ? table(lines, columnsAt(nowMs()), !options.noheader)
@@ -67,6 +86,11 @@ async function queue(context: Context, options: Options): Promise<number> {
       `note: only the newest ${list.invocations.length} are listed: select fewer invocations with -u, -j or -t`,
     );
   return exitStatus.done;
+}
+
+function formatOf({ format, Format, long, start }: Options): string | undefined {
+  if (Format !== undefined) return lettersOf(Format);
+  return format ?? (start ? startFormat : long ? longFormat : undefined);
 }
 
 function chosenFrom(list: InvocationList, { name, nodelist }: Options): InvocationList {
@@ -80,41 +104,11 @@ function chosenFrom(list: InvocationList, { name, nodelist }: Options): Invocati
   return { ...list, invocations };
 }
 
-type Listed = InvocationList["invocations"][number];
-
-const single = (invocation: Invocation): Line => ({
-  first: invocation,
-  id: displayId(invocation),
-});
-
-/** Groups the pending tasks of an array as squeue does: `42_[3-7,9]`, at its first task. */
-function condensed(invocations: readonly Listed[]): Line[] {
-  const groups = new Map<string, Listed[]>();
-  for (const each of invocations) {
-    const waits = each.state === "PENDING" && each.arrayJobId !== null;
-    const key = waits ? `${each.arrayJobId} ${each.reason}` : `task ${each.id}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [each]);
-    else group.push(each);
-  }
-  return [...groups.values()].map((group) => {
-    const first = group[0]!;
-    if (group.length === 1 && first.run === undefined) return single(first);
-    const tasks = group.flatMap(tasksOf).sort((a, b) => a - b);
-    return { first, id: `${first.arrayJobId}_[${formatNumbers(tasks)}]` };
-  });
-}
-
-/** The numbers of an entry: gleanerd lists tasks that wait together as one. */
-function tasksOf({ arrayTaskId, run = { count: 1, step: 1 } }: Listed): number[] {
-  return Array.from({ length: run.count }, (_, at) => (arrayTaskId ?? 0) + at * run.step);
-}
-
 const columnsAt = (now: number): readonly Column<Line>[] => [
   { title: "JOBID", text: ({ id }) => id, right: true },
   { title: "NAME", text: ({ first }) => first.name, most: 8 },
   { title: "USER", text: ({ first }) => first.owner.user, most: 8 },
-  { title: "ST", text: ({ first }) => stateCodes[first.state] ?? first.state },
+  { title: "ST", text: ({ first }) => codeOf(first.state) },
   { title: "TIME", text: ({ first }) => formatSpan(runningMs(first, now)), right: true },
   { title: "CPUS", text: ({ first }) => String(first.cores), right: true },
   { title: "NODE(REASON)", text: ({ first }) => placeOf(first) },

@@ -1,6 +1,6 @@
 // Reads one line of a dump of sacct as a job.
 
-import { expandHostList } from "../../../core/hostlist.js";
+import { expandHostList } from "../../../model/hostlist.js";
 import { Unusable } from "../../site/notes.js";
 import { readElapsedMs, readTimeMs } from "../times.js";
 import type { LoggedJob, NodeShare } from "./logged-job.js";

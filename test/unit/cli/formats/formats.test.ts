@@ -48,7 +48,7 @@ describe("squeue -o", () => {
   test("tells times", () =>
     expect(queue("%M %l %L %F %K")).toBe("1:40 5:00 3:20 42 N/A\n1:01 5:00 3:59 48 2\n"));
   test("refuses a letter that is no field", () =>
-    expect(() => queue("%!%y")).toThrow(/^-o: "%y" is no field here: expected % with one of /));
+    expect(() => queue("%!%I")).toThrow(/^-o: "%I" is no field here: expected % with one of /));
 });
 
 describe("sacct --format", () => {

@@ -3,7 +3,6 @@
 import { describe, expect, test } from "@jest/globals";
 import {
   barrierOf,
-  dependencyText,
   lastStartMs,
   type Standing,
   together,
@@ -11,6 +10,7 @@ import {
   verdictOf,
 } from "../../../../src/core/scheduling/eligibility.js";
 import { nodeTest } from "../../../../src/core/scheduling/where.js";
+import { dependencyText } from "../../../../src/model/dependency.js";
 import { nodeName } from "../../../../src/model/ids.js";
 import type { Condition, Where } from "../../../../src/model/invocation.js";
 

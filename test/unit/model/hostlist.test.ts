@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { expandHostList } from "../../../src/core/hostlist.js";
 import { GleanerError } from "../../../src/model/errors.js";
+import { expandHostList, foldHostList } from "../../../src/model/hostlist.js";
 
 describe("expandHostList", () => {
   test.each([
@@ -95,3 +95,20 @@ function foldIds(ids: readonly number[], width: number): string {
     .map(({ first, last }) => (first === last ? padded(first) : `${padded(first)}-${padded(last)}`))
     .join(",");
 }
+
+describe("foldHostList", () => {
+  test("writes names as Slurm does", () => {
+    expect(foldHostList(["n1", "n2", "n3", "n7", "login", "gpu01", "gpu02"])).toBe(
+      "n[1-3,7],login,gpu[01-02]",
+    );
+    expect(foldHostList(["n9", "n10", "n08"])).toBe("n[9-10],n08");
+  });
+  test("loses no name", () => {
+    const name = fc.stringMatching(/^[a-c]{1,2}(0[0-9]|[1-9][0-9]?)?$/);
+    fc.assert(
+      fc.property(fc.uniqueArray(name, { minLength: 1 }), (names) =>
+        expect(expandHostList(foldHostList(names)).toSorted()).toEqual(names.toSorted()),
+      ),
+    );
+  });
+});

@@ -1,7 +1,8 @@
-// Expands Slurm's host lists, such as `n[1-3,7],gpu[01-04]` or `r[0-1]n[0-3]`, to node names.
+// Expands Slurm's host lists, such as `n[1-3,7],gpu[01-04]` or `r[0-1]n[0-3]`, to node names, and
+// folds names into them.
 
-import { GleanerError } from "../model/errors.js";
-import { type NodeName, nodeName } from "../model/ids.js";
+import { GleanerError } from "./errors.js";
+import { type NodeName, nodeName } from "./ids.js";
 
 /** Slurm's MAX_SLURM_NODES is 65,536: a longer list is not a list of nodes. */
 export const maxHosts = 65_536;
@@ -83,3 +84,33 @@ const malformed = (text: string) =>
   );
 const tooMany = (text: string) =>
   new GleanerError("SLURM", `The host list "${text.slice(0, 100)}" names too many hosts.`);
+
+/** As Slurm writes node names: `n[1-3,7],login`. */
+export function foldHostList(names: readonly string[]): string {
+  const byPrefix = new Map<string, string[]>();
+  for (const name of names) {
+    const [, prefix = name, digits = ""] = /^(.*?\D)(\d{1,9})$/.exec(name) ?? [];
+    const width = digits.startsWith("0") ? digits.length : 0;
+    const key = digits === "" ? name : `${prefix}/${width}`;
+    byPrefix.set(key, [...(byPrefix.get(key) ?? []), digits]);
+  }
+  return [...byPrefix]
+    .map(([key, digits]) => {
+      if (digits[0] === "") return key;
+      const prefix = key.slice(0, key.lastIndexOf("/"));
+      return digits.length === 1 ? `${prefix}${digits[0]}` : `${prefix}[${rangesOf(digits)}]`;
+    })
+    .join(",");
+}
+
+function rangesOf(digits: readonly string[]): string {
+  const sorted = digits.toSorted((left, right) => Number(left) - Number(right));
+  const ranges: string[] = [];
+  for (let start = 0; start < sorted.length; ) {
+    let end = start;
+    while (Number(sorted[end + 1]) === Number(sorted[end]) + 1) end++;
+    ranges.push(start === end ? sorted[start]! : `${sorted[start]}-${sorted[end]}`);
+    start = end + 1;
+  }
+  return ranges.join(",");
+}

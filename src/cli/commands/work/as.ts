@@ -1,0 +1,81 @@
+// `glean as`: acts as a command of Slurm, for the names that `glean install-aliases` puts in PATH.
+
+import { type Command, CommanderError } from "commander";
+import { GleanerError } from "../../../model/errors.js";
+import { scriptFromInput } from "../../batch/script.js";
+import type { Context, Define } from "../../context.js";
+import { complain, print } from "../../output.js";
+import { slurmCommands } from "../../slurm/commands.js";
+import { mayFallBack, namesJobs, runReal } from "../../slurm/real.js";
+
+declare const GLEANER_VERSION: string;
+
+/** Slurm's commands fail with 1, whatever the reason. */
+const failed = 1;
+
+export const define: Define = (command, run) => {
+  command
+    .usage("NAME [argument...]")
+    .argument("<name>", "sbatch, squeue, scancel, sacct, sinfo or scontrol")
+    .argument("[arguments...]", "its own options and arguments")
+    .passThroughOptions()
+    .allowUnknownOption()
+    .helpOption("--help-as", "show this help")
+    .addHelpText(
+      "after",
+      "\nWith GLEAN_FALLBACK=slurm, what Gleaner cannot do goes to Slurm's own command.",
+    )
+    .action(run(actAs));
+};
+
+async function actAs(context: Context, name: string, words: string[]): Promise<number> {
+  if (words.length === 1 && /^(-V|--version)$/.test(words[0]!)) {
+    print(`slurm 24.05.0 (Gleaner ${GLEANER_VERSION})\n`);
+    return 0;
+  }
+  if (name === "sbatch") return actAsSbatch(context, words);
+  const entry = slurmCommands.find((each) => each.name === name);
+  if (entry === undefined)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `no command ${name}: expected sbatch, ${slurmCommands.map((each) => each.name).join(", ")}`,
+    );
+  const { environment } = context;
+  if (mayFallBack(environment) && namesJobs(words)) return runReal(name, words, environment);
+  try {
+    const status = await (await entry.load())(context, words);
+    const listsAll = entry.lists && mayFallBack(environment) && !/\d{8}/.test(words.join(" "));
+    return listsAll ? runReal(name, [...words, entry.noHeader], environment) : status;
+  } catch (thrown) {
+    return failedAs(name, thrown);
+  }
+}
+
+async function actAsSbatch(context: Context, words: string[]): Promise<number> {
+  const { define: defineBatch } = await import("./batch.js");
+  const { Command: New } = await import("commander");
+  const command: Command = new New("sbatch").exitOverride().configureOutput({ writeErr: () => {} });
+  let status = 0;
+  defineBatch(command, (action) => async (...args) => {
+    status = await action(context, ...args);
+  });
+  try {
+    await command.parseAsync(words, { from: "user" });
+    return status;
+  } catch (thrown) {
+    const fits = !(thrown instanceof Error) || (thrown as { code?: string }).code !== "BAD_REQUEST";
+    if (fits || !mayFallBack(context.environment)) return failedAs("sbatch", thrown);
+    complain(`note: handed to Slurm: ${thrown.message.split("\n")[0]}`, "sbatch");
+    return runReal("sbatch", words, context.environment, scriptFromInput());
+  }
+}
+
+function failedAs(name: string, thrown: unknown): number {
+  if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+  if (!(thrown instanceof Error)) throw thrown;
+  const isOurs = thrown.name === "GleanerError" || thrown instanceof CommanderError;
+  if (!isOurs) throw thrown;
+  for (const sentence of thrown.message.replace(/^error: /, "").split("\n"))
+    complain(`error: ${sentence}`, name);
+  return failed;
+}

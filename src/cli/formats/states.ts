@@ -1,0 +1,72 @@
+// Slurm's names of states and of reasons, for listings that programs read.
+
+import type { Invocation, InvocationState } from "../../model/invocation.js";
+
+/** Slurm's short codes, as in squeue's ST column. */
+const codes: Readonly<Record<string, string>> = {
+  PENDING: "PD",
+  RUNNING: "R",
+  COMPLETED: "CD",
+  FAILED: "F",
+  CANCELLED: "CA",
+  TIMEOUT: "TO",
+  OUT_OF_MEMORY: "OOM",
+  DEADLINE: "DL",
+  PREEMPTED: "PR",
+  BOOT_FAIL: "BF",
+  COMPLETING: "CG",
+  CONFIGURING: "CF",
+  NODE_FAIL: "NF",
+  RECONFIG_FAIL: "RC",
+  REQUEUED: "RQ",
+  REQUEUE_FED: "RF",
+  REQUEUE_HOLD: "RH",
+  RESIZING: "RS",
+  RESV_DEL_HOLD: "RD",
+  REVOKED: "RV",
+  SIGNALING: "SI",
+  SPECIAL_EXIT: "SE",
+  STAGE_OUT: "SO",
+  STOPPED: "ST",
+  SUSPENDED: "S",
+};
+
+export const slurmStates: readonly string[] = Object.keys(codes);
+
+export const codeOf = (state: string): string => codes[state] ?? state;
+
+/** Slurm's name of a state by its name or its code; null if it has none. */
+export function slurmState(word: string): string | null {
+  const upper = word.toUpperCase();
+  return slurmStates.find((state) => state === upper || codes[state] === upper) ?? null;
+}
+
+/** The states in which Gleaner has what Slurm has in this one; none for states of jobs alone. */
+export function ownStates(state: string): readonly InvocationState[] {
+  if (state === "DEADLINE") return ["CANCELLED"];
+  if (state === "PREEMPTED") return ["FAILED"];
+  const own: readonly string[] = [
+    "PENDING",
+    "RUNNING",
+    "COMPLETED",
+    "FAILED",
+    "CANCELLED",
+    "TIMEOUT",
+    "OUT_OF_MEMORY",
+  ];
+  return own.includes(state) ? [state as InvocationState] : [];
+}
+
+/** As Slurm would call it: a missed deadline and an eviction without a requeue have own names. */
+export function stateOf({ state, reason }: Pick<Invocation, "state" | "reason">): string {
+  if (state === "CANCELLED" && reason?.startsWith("DeadLine")) return "DEADLINE";
+  if (state === "FAILED" && reason?.startsWith("evicted, and --no-requeue")) return "PREEMPTED";
+  return state;
+}
+
+/** One word, as in squeue's REASON column: what waits for a place waits for resources. */
+export function reasonOf({ state, reason }: Pick<Invocation, "state" | "reason">): string {
+  const [, word] = /^([A-Z]\w+)(?=:|$)/.exec(reason ?? "") ?? [];
+  if (word !== undefined) return word;
+  return state === "PENDING" ? "Resources" : "None";
+}

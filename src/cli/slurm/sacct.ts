@@ -1,0 +1,65 @@
+// Acts as sacct: the same options, output and exit status, for invocations.
+
+import { nowMs } from "../../clock.js";
+import type { Invocation } from "../../model/invocation.js";
+import { type Context, exitStatus } from "../context.js";
+import { chosenPeriod, parseStates } from "../filters.js";
+import { briefFormat, plainSacct, sacctColumns, sacctTable } from "../formats/sacct.js";
+import { newestOf } from "../newest.js";
+import { bare, json, print } from "../output.js";
+import { parseIds } from "../values.js";
+import { midnightBefore } from "../when.js";
+import { isOurPartition, listOrNone, own } from "./site.js";
+import { readWords, type Words } from "./words.js";
+
+export async function sacct(context: Context, given: readonly string[]): Promise<number> {
+  const words = readWords("sacct", given);
+  const invocations = await chosen(context, words);
+  if (words.has("json")) print(json({ jobs: invocations }));
+  else print(shown(context, words, invocations));
+  return exitStatus.done;
+}
+
+function shown({ environment }: Context, words: Words, invocations: readonly Invocation[]): string {
+  const brief = words.has("brief") ? briefFormat : undefined;
+  const format = words.get("format") ?? brief ?? (environment.SACCT_FORMAT || plainSacct);
+  const columns = sacctColumns(format, nowMs());
+  const withHeader = !words.has("noheader");
+  const ended = words.has("parsable");
+  if (!ended && !words.has("parsable2")) return sacctTable(invocations, columns, withHeader);
+  const delimiter = words.get("delimiter") ?? "|";
+  const text = bare(invocations, columns, withHeader, delimiter);
+  return ended ? text.replaceAll("\n", `${delimiter}\n`) : text;
+}
+
+async function chosen(context: Context, words: Words): Promise<readonly Invocation[]> {
+  if (!isOurPartition(words.get("partition"))) return [];
+  const jobs = words.all("jobs") ?? words.all("job");
+  // A step, such as 42.batch, is part of its invocation.
+  const ids = jobs === undefined ? undefined : parseIds([jobs.replace(/\.\w+/g, "")]);
+  const [starttime, endtime] = [words.get("starttime"), words.get("endtime")];
+  const period = chosenPeriod(
+    { ...(starttime !== undefined && { starttime }), ...(endtime !== undefined && { endtime }) },
+    ids === undefined ? midnightBefore(nowMs()) : undefined,
+  );
+  const state = words.get("state");
+  const states = state === undefined ? null : parseStates(state, "-s");
+  const users = listOrNone(words.get("user") ?? words.get("uid"));
+  const isAnybodys = words.has("allusers") || users !== null || ids !== undefined;
+  const list = await newestOf(await context.client(), {
+    ...(!isAnybodys && own),
+    ...(ids !== undefined && { ids: ids.join(",") }),
+    ...(states !== null && { states: states.own.join(",") }),
+    ...(period.fromMs !== undefined && { sinceMs: period.fromMs }),
+  });
+  const names = listOrNone(words.get("name") ?? words.get("jobname"));
+  const nodes: readonly (string | null)[] | null = listOrNone(words.get("nodelist"));
+  return list.invocations.filter(
+    (each) =>
+      each.submittedAtMs <= (period.toMs ?? Number.POSITIVE_INFINITY) &&
+      (states === null || states.has(each)) &&
+      (names === null || names.includes(each.name)) &&
+      (nodes === null || nodes.includes(each.node)) &&
+      (users === null || users.includes(each.owner.user) || users.includes(`${each.owner.uid}`)),
+  );
+}

@@ -1,0 +1,174 @@
+// Acts as scontrol, as far as users of functions need it: show, hold and release, and what scripts
+// ask of host lists.
+
+import { nowMs } from "../../clock.js";
+import { GleanerError } from "../../model/errors.js";
+import { expandHostList, foldHostList } from "../../model/hostlist.js";
+import type { NodeInfo } from "../../sdk/index.js";
+import { type Context, exitStatus } from "../context.js";
+import { newestOf } from "../newest.js";
+import { complain, print, printable } from "../output.js";
+import { parseIds, quoted } from "../values.js";
+import { jobText } from "./show-job.js";
+import { own, partition } from "./site.js";
+import { readWords, type Words } from "./words.js";
+
+type Action = (context: Context, operands: readonly string[], words: Words) => Promise<number>;
+
+const actions: Readonly<Record<string, Action>> = {
+  show,
+  hold: (context, ids) => changeHold(context, ids, true),
+  uhold: (context, ids) => changeHold(context, ids, true),
+  release: (context, ids) => changeHold(context, ids, false),
+  ping: async (context) => {
+    await (await context.client()).info();
+    print("Slurmctld(primary) at gleanerd is UP\n");
+    return exitStatus.done;
+  },
+  write: writeScript,
+};
+
+export async function scontrol(context: Context, given: readonly string[]): Promise<number> {
+  const words = readWords("scontrol", given);
+  const [verb = "", ...operands] = words.operands;
+  const action = actions[verb.toLowerCase()];
+  if (action === undefined)
+    throw new GleanerError(
+      "BAD_REQUEST",
+      `${quoted(verb)} is not for functions: Gleaner knows ${Object.keys(actions).join(", ")}`,
+    );
+  return action(context, operands, words);
+}
+
+async function show(context: Context, operands: readonly string[], words: Words): Promise<number> {
+  const [joined = "", ...rest] = operands;
+  // As in `show job=42`.
+  const [what, first] = joined.split("=") as [string, string?];
+  const names = [...(first === undefined ? [] : [first]), ...rest];
+  switch (what.toLowerCase()) {
+    case "job":
+    case "jobs":
+    case "jobid":
+      return showJobs(context, names, words.has("oneliner"));
+    case "node":
+    case "nodes":
+      return showNodes(context, names, words.has("oneliner"));
+    case "hostnames":
+      print(
+        `${expandHostList(names.join(",") || (context.environment.SLURM_JOB_NODELIST ?? "")).join("\n")}\n`,
+      );
+      return exitStatus.done;
+    case "hostlist":
+    case "hostlistsorted":
+      print(`${foldHostList(names.join(",").split(","))}\n`);
+      return exitStatus.done;
+    case "partition":
+    case "partitions":
+      print(await partitionText(context));
+      return exitStatus.done;
+    case "config":
+      print(await configText(context));
+      return exitStatus.done;
+    default:
+      throw new GleanerError(
+        "BAD_REQUEST",
+        `show ${quoted(what)} is not for functions: expected job, node, partition, config, hostnames or hostlist`,
+      );
+  }
+}
+
+async function showJobs(
+  context: Context,
+  names: readonly string[],
+  isOneLine: boolean,
+): Promise<number> {
+  const client = await context.client();
+  const list = await newestOf(
+    client,
+    names.length > 0 ? { ids: parseIds(names).join(",") } : { ...own, states: "PENDING,RUNNING" },
+  );
+  if (names.length > 0 && list.invocations.length === 0)
+    throw new GleanerError("NOT_FOUND", "Invalid job id specified");
+  if (list.invocations.length === 0) print("No jobs in the system\n");
+  for (const invocation of list.invocations) {
+    const detail = await client.detail(String(invocation.id));
+    print(jobText({ ...detail, invocation }, nowMs(), isOneLine));
+  }
+  return exitStatus.done;
+}
+
+async function showNodes(
+  context: Context,
+  names: readonly string[],
+  isOneLine: boolean,
+): Promise<number> {
+  const asked = new Set<string>(expandHostList(names.join(",")));
+  const { nodes } = await (await context.client()).info();
+  const found = nodes.filter(({ node }) => asked.size === 0 || asked.has(node));
+  for (const node of found) print(nodeText(node, isOneLine));
+  if (found.length > 0 || asked.size === 0) return exitStatus.done;
+  print(`Node ${printable(names.join(","))} not found\n`);
+  return exitStatus.failed;
+}
+
+function nodeText(node: NodeInfo, isOneLine: boolean): string {
+  const held = node.cores - (node.hole?.free.cores ?? 0);
+  const lines = [
+    `NodeName=${node.node} CPUAlloc=${held} CPUEfctv=${node.cores} CPUTot=${node.cores} CPULoad=N/A`,
+    `NodeAddr=${node.node} NodeHostName=${node.node}`,
+    `RealMemory=${node.memoryMb} AllocMem=${node.allocatedMemoryMb} FreeMem=N/A`,
+    `State=${node.slurmState} Partitions=${partition}`,
+    `Reason=${node.drainedBy === null ? "(null)" : `drained by ${node.drainedBy}`}`,
+  ].map(printable);
+  return isOneLine ? `${lines.join(" ")}\n` : `${lines.join("\n   ")}\n\n`;
+}
+
+async function partitionText(context: Context): Promise<string> {
+  const { nodes } = await (await context.client()).info();
+  const cores = nodes.reduce((sum, each) => sum + each.cores, 0);
+  return [
+    `PartitionName=${partition}`,
+    "AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL",
+    "Default=YES QoS=N/A DefaultTime=NONE MaxTime=UNLIMITED MaxNodes=1 MinNodes=1",
+    `Nodes=${foldHostList(nodes.map(({ node }) => node))}`,
+    `State=UP TotalCPUs=${cores} TotalNodes=${nodes.length}\n\n`,
+  ].join("\n   ");
+}
+
+/** What tools look for: whose cluster it is, and that ended invocations stay visible. */
+async function configText(context: Context): Promise<string> {
+  const { clusterName, version } = await (await context.client()).info();
+  const pairs = {
+    ClusterName: clusterName,
+    JobRequeue: 1,
+    MaxArraySize: 4_000_001,
+    MinJobAge: "300 sec",
+    SLURM_VERSION: `24.05.0-gleaner-${version}`,
+  };
+  const lines = Object.entries(pairs).map(
+    ([key, value]) => `${key.padEnd(24)}= ${printable(String(value))}`,
+  );
+  return `Configuration data as of ${new Date(nowMs()).toISOString()}\n${lines.join("\n")}\n`;
+}
+
+async function changeHold(
+  context: Context,
+  given: readonly string[],
+  held: boolean,
+): Promise<number> {
+  const ids = parseIds(given.map((each) => each.replace(/^job(id)?=/i, "")));
+  const { problems } = await (await context.client()).hold({ ids, held });
+  for (const problem of problems) complain(`error: ${problem}`, "scontrol");
+  return problems.length > 0 ? exitStatus.failed : exitStatus.done;
+}
+
+/** `write batch_script 42 -`. */
+async function writeScript(context: Context, operands: readonly string[]): Promise<number> {
+  const [what, id = "", file] = operands;
+  if (what?.toLowerCase() !== "batch_script" || file !== "-")
+    throw new GleanerError("BAD_REQUEST", "expected write batch_script ID -");
+  const { submission } = await (await context.client()).detail(parseIds([id])[0]!);
+  const { command } = submission;
+  print(command.kind === "script" ? command.body : "");
+  return exitStatus.done;
+}

@@ -1,0 +1,89 @@
+// What `scontrol show job` prints of an invocation.
+
+import { dependencyText } from "../../model/dependency.js";
+import { type Invocation, submissionIdOf, wordsOf } from "../../model/invocation.js";
+import type { InvocationDetail } from "../../sdk/index.js";
+import { elapsedMs, exitOf } from "../formats/sacct.js";
+import { reasonOf, stateOf } from "../formats/states.js";
+import { printable } from "../output.js";
+import { formatClock, formatWhen } from "../when.js";
+import { partition } from "./site.js";
+
+type Pairs = Readonly<Record<string, string | number>>;
+
+/** Lines of pairs in Slurm's order, or all of them in one line. */
+export function jobText(detail: InvocationDetail, nowMs: number, isOneLine: boolean): string {
+  const lines = pairsOf(detail, nowMs).map((pairs) =>
+    Object.entries(pairs)
+      .map(([key, value]) => `${key}=${printable(String(value))}`)
+      .join(" "),
+  );
+  return isOneLine ? `${lines.join(" ")}\n` : `${lines.join("\n   ")}\n\n`;
+}
+
+function pairsOf({ invocation, submission }: InvocationDetail, nowMs: number): Pairs[] {
+  const { id, arrayJobId, arrayTaskId, owner, name, cores, memoryMb, gpus, node } = invocation;
+  const { command, schedule = {}, where = {} } = submission;
+  const array = arrayJobId === null ? {} : { ArrayJobId: arrayJobId, ArrayTaskId: arrayTaskId! };
+  const gres = gpus > 0 ? `,gres/gpu=${gpus}` : "";
+  const tasks = submission.ntasks ?? 1;
+  return [
+    { JobId: id, ...array, JobName: name },
+    { UserId: `${owner.user}(${owner.uid})`, GroupId: owner.gid, MCS_label: "N/A" },
+    { Priority: schedule.held ? 0 : 1, Nice: 0, Account: "(null)", QOS: "(null)" },
+    {
+      JobState: stateOf(invocation),
+      Reason: reasonOf(invocation),
+      Dependency: dependencyText(schedule) || "(null)",
+    },
+    {
+      Requeue: schedule.once ? 0 : 1,
+      Restarts: Math.max(0, invocation.attempt - 1),
+      BatchFlag: 1,
+      Reboot: 0,
+      ExitCode: exitOf(invocation),
+    },
+    {
+      RunTime: formatClock(elapsedMs(invocation, nowMs)),
+      TimeLimit: formatClock(invocation.timeLimitMs),
+      TimeMin: "N/A",
+    },
+    { SubmitTime: formatWhen(invocation.submittedAtMs), EligibleTime: eligibleOf(invocation) },
+    {
+      StartTime: formatWhen(invocation.startedAtMs),
+      EndTime: formatWhen(invocation.endedAtMs),
+      Deadline: schedule.deadlineAtMs === undefined ? "N/A" : formatWhen(schedule.deadlineAtMs),
+    },
+    { Partition: partition },
+    { ReqNodeList: where.node ?? "(null)", ExcNodeList: where.exclude ?? "(null)" },
+    { NodeList: node ?? "", BatchHost: node ?? "" },
+    {
+      NumNodes: 1,
+      NumCPUs: cores,
+      NumTasks: tasks,
+      "CPUs/Task": Math.max(1, Math.floor(cores / tasks)),
+    },
+    { TRES: `cpu=${cores},mem=${memoryMb}M,node=1,billing=${cores}${gres}` },
+    { MinCPUsNode: cores, MinMemoryNode: `${memoryMb}M`, MinTmpDiskNode: 0 },
+    { Features: where.constraint ?? "(null)", DelayBoot: "00:00:00" },
+    { Command: command.kind === "script" ? "(script)" : wordsOf(command).join(" ") },
+    { WorkDir: submission.workingDirectory },
+    {
+      StdErr: fileOf(submission.stderrPattern ?? submission.stdoutPattern, detailOf(invocation)),
+    },
+    { StdIn: submission.stdinPattern ?? "/dev/null" },
+    { StdOut: fileOf(submission.stdoutPattern, detailOf(invocation)) },
+  ];
+
+  function fileOf(pattern: string | null, standard: string): string {
+    const name = pattern ?? standard;
+    return name.startsWith("/") ? name : `${submission.workingDirectory}/${name}`;
+  }
+}
+
+const detailOf = (invocation: Invocation): string =>
+  invocation.arrayJobId === null
+    ? `slurm-${invocation.id}.out`
+    : `slurm-${submissionIdOf(invocation)}_${invocation.arrayTaskId}.out`;
+
+const eligibleOf = ({ submittedAtMs }: Invocation): string => formatWhen(submittedAtMs);

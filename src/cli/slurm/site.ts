@@ -1,0 +1,14 @@
+// What Gleaner looks like to somebody who uses Slurm's commands: one partition, no accounts.
+
+/** The partition of all invocations. */
+export const partition = "gleaner";
+
+/** No partition is asked for, or ours is among those. */
+export const isOurPartition = (asked: string | undefined): boolean =>
+  asked === undefined || asked.split(",").includes(partition);
+
+/** The caller's own, by the uid, which munge conveys. */
+export const own = { user: String(process.geteuid!()) };
+
+export const listOrNone = (text: string | undefined): string[] | null =>
+  text === undefined ? null : text.split(",");

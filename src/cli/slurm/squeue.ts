@@ -1,0 +1,87 @@
+// Acts as squeue: the same options, output and exit status, for invocations.
+
+import { nowMs, pause } from "../../clock.js";
+import { GleanerError } from "../../model/errors.js";
+import type { InvocationList } from "../../sdk/index.js";
+import { type Context, exitStatus } from "../context.js";
+import { parseStates } from "../filters.js";
+import { condensed, single } from "../formats/lines.js";
+import {
+  type Line,
+  lettersOf,
+  longFormat,
+  plainFormat,
+  sortLines,
+  squeueFormat,
+  startFormat,
+} from "../formats/squeue.js";
+import { newestOf } from "../newest.js";
+import { json, print } from "../output.js";
+import { parseIds } from "../values.js";
+import { isOurPartition, listOrNone, own } from "./site.js";
+import { readWords, type Words } from "./words.js";
+
+/** As long as slurmctld keeps jobs that have ended (MinJobAge). */
+const keptMs = 300_000;
+
+export async function squeue(context: Context, given: readonly string[]): Promise<number> {
+  const words = readWords("squeue", given);
+  const everySeconds = Number(words.get("iterate") ?? 0);
+  for (;;) {
+    await listOnce(context, words);
+    if (!(everySeconds > 0)) return exitStatus.done;
+    await pause(everySeconds * 1_000);
+    print("\n");
+  }
+}
+
+async function listOnce(context: Context, words: Words): Promise<void> {
+  const list = await chosen(context, words);
+  if (words.has("json")) {
+    print(json(list));
+    return;
+  }
+  const now = nowMs();
+  const isEach = words.has("array") || words.has("array-unique");
+  const lines: Line[] = isEach ? list.invocations.map(single) : condensed(list.invocations);
+  const sorted = sortLines(lines, words.get("sort") ?? "", now);
+  if (words.has("long") && !words.has("noheader"))
+    print(`${new Date(now).toString().replace(/^(\w+ \w+ \d+) (\d+) ([\d:]+).*$/, "$1 $3 $2")}\n`);
+  print(squeueFormat(formatOf(context, words), sorted, now, !words.has("noheader")));
+}
+
+function formatOf({ environment }: Context, words: Words): string {
+  const long = words.get("Format");
+  if (long !== undefined) return lettersOf(long);
+  const format = words.get("format");
+  if (format !== undefined) return format;
+  if (words.has("start")) return startFormat;
+  return words.has("long") ? longFormat : environment.SQUEUE_FORMAT || plainFormat;
+}
+
+async function chosen(context: Context, words: Words): Promise<InvocationList> {
+  const asked = words.all("jobs") ?? words.all("job");
+  const none: InvocationList = { invocations: [], truncated: false };
+  if (!isOurPartition(words.get("partition"))) return none;
+  const states = parseStates(words.get("states") ?? (words.has("start") ? "PD" : "PD,R"), "-t");
+  const ids = asked === undefined ? undefined : parseIds([asked]);
+  const query = {
+    ...(ids !== undefined && { ids: ids.join(",") }),
+    ...(ids === undefined && { states: states.own.join(","), sinceMs: nowMs() - keptMs }),
+    ...(words.has("me") && own),
+  };
+  const list = await newestOf(await context.client(), query);
+  if (ids?.length === 1 && list.invocations.length === 0)
+    throw new GleanerError("NOT_FOUND", "Invalid job id specified");
+  const users = listOrNone(words.get("user") ?? words.get("users"));
+  const names = listOrNone(words.get("name"));
+  const nodes: readonly (string | null)[] | null = listOrNone(words.get("nodelist"));
+  const invocations = list.invocations.filter(
+    (each) =>
+      states.has(each) &&
+      (users === null || users.includes(each.owner.user) || users.includes(`${each.owner.uid}`)) &&
+      (names === null || names.includes(each.name)) &&
+      (nodes === null || nodes.includes(each.node)),
+  );
+  return { ...list, invocations };
+}

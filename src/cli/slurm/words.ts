@@ -1,0 +1,67 @@
+// The words of a command line as Slurm's commands read them: options and operands in any order.
+
+import { GleanerError } from "../../model/errors.js";
+import { type OptionShape, parseOptions } from "../batch/getopt.js";
+import { readShapes } from "../batch/sbatch-options.js";
+
+export interface Words {
+  readonly operands: readonly string[];
+  /** The last value of an option; "" for one without. */
+  readonly get: (name: string) => string | undefined;
+  readonly has: (name: string) => boolean;
+  /** The values of an option that may be repeated, joined by commas. */
+  readonly all: (name: string) => string | undefined;
+}
+
+const tables: Readonly<Record<string, string>> = {
+  squeue: `account/A= all/a array/r array-unique clusters/M= cluster= expand-patterns federation
+    format/o= Format/O= help hide iterate/i= job/j= jobs= json=? licenses/L= local long/l me name/n=
+    noconvert nodelist/w= noheader/h notme only-job-state partition/p= priority/P qos/q=
+    reservation/R= sibling sort/S= start states/t= state= steps/s=? usage user/u= users= verbose/v
+    version/V yaml=?`,
+  sacct: `accounts/A= account= allclusters/L allocations/X allusers/a array batch-script/B brief/b
+    cluster/M= clusters= completion/c constraints/C= delimiter= duplicates/D endtime/E= env-vars
+    expand-patterns federation file/f= flags/F= format/o= gid/g= group= help/h helpformat/e job/j=
+    jobs= json=? local long/l name= jobname= ncpus/I= nnodes/i= noconvert noheader/n nodelist/N=
+    parsable/p parsable2/P partition/r= qos/q= reason/R= starttime/S= state/s= timelimit-max/K=
+    timelimit-min/k= truncate/T uid/u= user= units= usage use-local-uid verbose/v version/V
+    whole-hetjob=? wckeys/W= associations/x= yaml=?`,
+  scancel: `account/A= admin-comment= batch/b clusters/M= cluster= cron/c ctld full/f help hurry/H
+    interactive/i jobname/n= name= me nodelist/w= partition/p= qos/q= quiet/Q reservation/R= sibling=
+    signal/s= state/t= usage user/u= verbose/v version/V wckey=`,
+  sinfo: `all/a clusters/M= cluster= dead/d exact/e federation Format/O= format/o= future/F help hide
+    iterate/i= json=? list-reasons/R local long/l Node/N nodes/n= noconvert noheader/h partition/p=
+    reservation/T responding/r sort/S= states/t= summarize/s usage verbose/v version/V yaml=?`,
+  scontrol: `all/a clusters/M= cluster= details/d federation future/F help/h hide json=? local/l
+    oneliner/o quiet/Q sibling uid/u= verbose/v version/V yaml=?`,
+};
+
+/** Reads what follows the name of a command; throws BAD_REQUEST with a line for each problem. */
+export function readWords(name: string, words: readonly string[]): Words {
+  const shapes: readonly OptionShape[] = readShapes(tables[name]!);
+  const operands: string[] = [];
+  const found: { readonly name: string; readonly value: string }[] = [];
+  for (let rest = [...words]; rest.length > 0; ) {
+    const parsed = parseOptions(rest, shapes);
+    if (parsed.problems.length > 0)
+      throw new GleanerError(
+        "BAD_REQUEST",
+        parsed.problems.join("\n").replaceAll("sbatch has no", `${name} has no`),
+      );
+    for (const { shape, value } of parsed.found) found.push({ name: shape.name, value });
+    const [operand, ...others] = parsed.rest;
+    if (operand !== undefined) operands.push(operand);
+    rest = others;
+  }
+  const valuesOf = (option: string) =>
+    found.filter((each) => each.name === option).map(({ value }) => value);
+  return {
+    operands,
+    get: (option) => valuesOf(option).at(-1),
+    has: (option) => valuesOf(option).length > 0,
+    all: (option) => {
+      const values = valuesOf(option);
+      return values.length === 0 ? undefined : values.join(",");
+    },
+  };
+}

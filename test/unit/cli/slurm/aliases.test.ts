@@ -1,0 +1,212 @@
+// Slurm's names in PATH: what tools parse is printed as Slurm prints it, with its exit statuses,
+// and what Gleaner cannot do goes to Slurm where that is asked for.
+
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { gleanWorld, invocation, listOf } from "../../../support/glean.js";
+
+const world = gleanWorld();
+const as = (...args: string[]) => world.start(["as", ...args]).end;
+
+const runs = invocation({
+  id: 67_108_900,
+  state: "RUNNING",
+  attempt: 1,
+  startedAtMs: Date.now() - 61_000,
+  timeLimitMs: 600_000,
+  node: "n1" as never,
+});
+const waits = (task: number) =>
+  invocation({
+    id: 67_108_910 + task,
+    arrayJobId: 67_108_910,
+    arrayTaskId: task,
+    reason: "JobArrayTaskLimit: 2 tasks of its array run at most at once",
+  });
+const cancelled = invocation({ id: 67_108_920, state: "CANCELLED", name: "a-long-name-of-a-job" });
+
+/** A command of Slurm's, in a folder of PATH. */
+function slurmHas(name: string): void {
+  const folder = join(world.home, "slurm");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), `#!/bin/sh\necho "Slurm's ${name} $*"; cat\n`);
+  chmodSync(join(folder, name), 0o755);
+  world.environment = { ...world.environment, PATH: `${folder}:${world.environment.PATH}` };
+}
+
+describe("squeue", () => {
+  test("prints its columns, widths and reasons", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf(waits(2), waits(1), runs);
+    expect((await as("squeue")).stdout.split("\n")).toEqual([
+      "             JOBID PARTITION     NAME     USER ST       TIME  NODES NODELIST(REASON)",
+      "          67108900   gleaner      job      ada  R       1:01      1 n1",
+      "    67108910_[1-2]   gleaner      job      ada PD       0:00      1 (JobArrayTaskLimit)",
+      "",
+    ]);
+    const bare = await as("squeue", "-h", "-r", "-o", "%i|%T", "--sort=-i", "-u", "ada");
+    expect(bare.stdout).toBe("67108910_2|PENDING\n67108910_1|PENDING\n67108900|RUNNING\n");
+    const named = await as("squeue", "-h", "-O", "JobArrayID:12,StateCompact:.3", "--name=job");
+    expect(named.stdout).toBe("67108900      R\n67108910_[1- PD\n");
+    expect((await as("squeue", "-h", "-p", "batch")).stdout).toBe("");
+    expect((await as("squeue", "-h", "-t", "CG,S")).stdout).toBe("");
+  });
+  test("fails for an id that is none", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf();
+    const { status, stderr } = await as("squeue", "-j", "99");
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: "squeue: error: Invalid job id specified\n",
+    });
+    expect((await as("squeue", "--jobs=98,99", "-h")).status).toBe(0);
+    expect((await as("squeue", "--nonsense")).status).toBe(1);
+  });
+});
+
+describe("sacct", () => {
+  test("prints a table of fixed columns, or fields between bars", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf(cancelled, runs);
+    expect((await as("sacct")).stdout.split("\n")).toEqual([
+      "JobID           JobName  Partition    Account  AllocCPUS      State ExitCode ",
+      "------------ ---------- ---------- ---------- ---------- ---------- -------- ",
+      "67108900            job    gleaner                     2    RUNNING      0:0 ",
+      "67108920     a-long-na+    gleaner                     2 CANCELLED+      0:0 ",
+      "",
+    ]);
+    const parsl = await as(
+      "sacct",
+      "-X",
+      "--noheader",
+      "--format=jobid,state%20",
+      "--job",
+      "67108920",
+    );
+    expect(parsl.stdout.split("\n")[1]).toBe("67108920        CANCELLED by 1000 ");
+    const words = [
+      "-X",
+      "--parsable2",
+      "--clusters",
+      "all",
+      "--noheader",
+      "--format=JobIdRaw,State",
+    ];
+    const snakemake = await as(
+      "sacct",
+      ...words,
+      "--starttime",
+      "2023-01-01T00:00",
+      "--name",
+      "job",
+    );
+    expect(snakemake.stdout).toBe("67108900|RUNNING\n");
+    const submitit = [
+      "-o",
+      "JobID,State,NodeList",
+      "--parsable2",
+      "-j",
+      "1",
+      "-j",
+      "67108900.batch",
+    ];
+    expect((await as("sacct", ...submitit)).stdout).toMatch(/^JobID\|State\|NodeList\n67108900\|/);
+    expect(world.requests.at(-1)!.url).toContain("ids=1%2C67108900");
+  });
+  test("prints only the header for ids that are none", async () => {
+    world.answers["GET /v1/invocations"] = () => listOf();
+    expect(await as("sacct", "-j", "99", "-P", "-o", "jobid")).toEqual({
+      status: 0,
+      stdout: "JobID\n",
+      stderr: "",
+    });
+  });
+});
+
+test("scancel is silent, and fails with one line for each id that is none", async () => {
+  world.answers["POST /v1/cancel"] = ({ body }) => ({
+    body: { cancelled: 1, problems: body.ids.includes("99") ? ["there is no invocation 99"] : [] },
+  });
+  expect(await as("scancel", "67108900", "-t", "PD")).toEqual({
+    status: 0,
+    stdout: "",
+    stderr: "",
+  });
+  expect(world.requests.at(-1)!.body).toEqual({ ids: ["67108900"], state: "PENDING" });
+  const { status, stderr } = await as("scancel", "99");
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: "scancel: error: there is no invocation 99\n",
+  });
+  expect((await as("scancel", "-Q", "99")).stderr).toBe("");
+  expect((await as("scancel")).stderr).toMatch(/^scancel: error: No job identification/);
+  expect((await as("scancel", "-s", "USR1", "67108900")).stderr).toMatch(/sends no signals/);
+});
+
+test("scontrol shows a job in pairs, and expands host lists", async () => {
+  world.answers["GET /v1/invocations"] = () => listOf(runs);
+  world.answers["GET /v1/invocations/67108900"] = () => ({
+    body: {
+      invocation: runs,
+      submission: {
+        command: { kind: "script", body: "#!/bin/sh\n", args: [] },
+        stdoutPattern: "out.log",
+        stderrPattern: null,
+        workingDirectory: "/home/ada",
+        schedule: { dependency: { any: false, on: [{ kind: "afterok", of: "7" }] } },
+      },
+      attempts: [],
+    },
+  });
+  const { stdout } = await as("scontrol", "show", "job", "67108900");
+  expect(stdout).toMatch(/^JobId=67108900 JobName=job\n {3}UserId=ada\(1000\) /);
+  expect(stdout).toMatch(/JobState=RUNNING Reason=None Dependency=afterok:7\n/);
+  expect(stdout).toMatch(/\n {3}StdOut=\/home\/ada\/out\.log\n\n$/);
+  const one = await as("scontrol", "-o", "show", "job=67108900");
+  expect(one.stdout.split("\n")).toHaveLength(2);
+  const names = await as("scontrol", "show", "hostnames", "n[1-2],login");
+  expect(names.stdout).toBe("n1\nn2\nlogin\n");
+  expect((await as("scontrol", "show", "hostlist", "n1,n2")).stdout).toBe("n[1-2]\n");
+});
+
+describe("sbatch", () => {
+  test("submits as glean batch does, and asks for one attempt only where that is said", async () => {
+    const script = world.script("#!/bin/sh\n#SBATCH --job-name=a\n");
+    expect((await as("sbatch", "--parsable", script)).stdout).toBe("42\n");
+    expect(world.submitted()).not.toHaveProperty("schedule");
+    world.requests.length = 0;
+    await as("sbatch", "--no-requeue", "-d", "afterok:7", script);
+    expect(world.submitted()).toMatchObject({ schedule: { once: true } });
+  });
+  test("hands what does not fit to Slurm, where that is asked for", async () => {
+    slurmHas("sbatch");
+    const big = "#!/bin/sh\n#SBATCH --nodes=4\n";
+    const alone = await world.start(["as", "sbatch"], big).end;
+    expect(alone).toMatchObject({ status: 1, stdout: "" });
+    world.environment = { ...world.environment, GLEAN_FALLBACK: "slurm" };
+    const handed = await world.start(["as", "sbatch", "-J", "x"], big).end;
+    expect(handed).toMatchObject({ status: 0, stdout: `Slurm's sbatch -J x\n${big}` });
+    expect(handed.stderr).toMatch(/^sbatch: note: handed to Slurm: .*runs on one node/);
+  });
+});
+
+test("ids of jobs alone go to Slurm, and lists have both, where that is asked for", async () => {
+  for (const name of ["squeue", "scancel"]) slurmHas(name);
+  world.environment = { ...world.environment, GLEAN_FALLBACK: "slurm" };
+  world.answers["GET /v1/invocations"] = () => listOf(runs);
+  expect((await as("scancel", "12")).stdout).toBe("Slurm's scancel 12\n");
+  expect((await as("squeue", "-j", "12,13", "-h")).stdout).toBe("Slurm's squeue -j 12,13 -h\n");
+  expect((await as("squeue", "-o", "%i")).stdout).toBe(
+    "JOBID\n67108900\nSlurm's squeue -o %i -h\n",
+  );
+  expect((await as("squeue", "-j", "67108900", "-h", "-o", "%i")).stdout).toBe("67108900\n");
+});
+
+test("aliases are put in a folder of their own, and removed", async () => {
+  const glean = (...args: string[]) => world.start(args).end;
+  const names = ["sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue"];
+  const folder = join(world.home, "aliases");
+  expect((await glean("install-aliases", folder)).stdout).toBe(`export PATH=${folder}:$PATH\n`);
+  expect(readdirSync(folder).toSorted()).toEqual(names);
+  writeFileSync(join(folder, "squeue"), "#!/bin/sh\n");
+  expect((await glean("install-aliases", "--remove", folder)).stderr).toMatch(/not one of these/);
+  expect(readdirSync(folder)).toHaveLength(names.length);
+});
