@@ -6,10 +6,9 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "spawn_memory.h"
 #include "util.h"
 
 #define SCRIPT_PATH "/proc/self/fd/3" /* SPAWN_SCRIPT_FD */
@@ -19,30 +18,13 @@
 #define MFD_EXEC 0x0010u
 #endif
 
-static bool write_all(int fd, const uint8_t *at, size_t left)
-{
-	while (left > 0) {
-		ssize_t written = write(fd, at, left);
-		if (written < 0 && errno != EINTR)
-			return false;
-		if (written > 0) {
-			at += written;
-			left -= (size_t)written;
-		}
-	}
-	return true;
-}
-
 bool spawn_exec_make_script(const struct spawn_request *request, struct failure *failure)
 {
-	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd = memfd_create("glean-script", flags | MFD_EXEC);
+	int fd = spawn_memory_make("glean-script", MFD_EXEC, request->script, request->script_length, 0700);
 	if (fd < 0 && errno == EINVAL)
 		/* before Linux 6.3 every memfd may be executed */
-		fd = memfd_create("glean-script", flags);
-	if (fd < 0 || !write_all(fd, request->script, request->script_length) || fchmod(fd, 0700) != 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
-	    (fd != SPAWN_SCRIPT_FD && dup2(fd, SPAWN_SCRIPT_FD) < 0))
+		fd = spawn_memory_make("glean-script", 0, request->script, request->script_length, 0700);
+	if (fd < 0 || (fd != SPAWN_SCRIPT_FD && dup2(fd, SPAWN_SCRIPT_FD) < 0))
 		return fail(failure, STAGE_SCRIPT, errno, "the script cannot be put into memory: %s",
 			    strerror(errno));
 	return true;

@@ -23,6 +23,18 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/work/batch.js"),
   },
   {
+    name: "run",
+    group: users,
+    summary: "run a command in a hole and see its output, as srun does",
+    load: () => import("./commands/work/run.js"),
+  },
+  {
+    name: "shell",
+    group: users,
+    summary: "open your shell in a hole, as srun --pty does",
+    load: () => import("./commands/work/shell.js"),
+  },
+  {
     name: "queue",
     group: users,
     summary: "list pending and running invocations, as squeue does",
@@ -172,6 +184,7 @@ const examples = `
 Examples:
   glean batch job.sh                     submit a script; its #GLEAN and #SBATCH lines are read
   glean batch -a 0-99 -t 20s --wrap ./f  a hundred tasks of at most 20 seconds each
+  glean run make -j4                     run a command now, with its output here
   glean queue --me                       your invocations that wait or run
   glean explain 42                       why 42 has not started
   glean report prediction                how well the ends of holes were foreseen

@@ -9,6 +9,7 @@ import { isolation } from "./isolation.js";
 import { listen } from "./listen.js";
 import { placement } from "./placement.js";
 import { programs } from "./programs.js";
+import { run } from "./run.js";
 import { megabytes, milliseconds, path } from "./shapes.js";
 import { munge, poll, slurm } from "./slurm.js";
 
@@ -81,6 +82,7 @@ export const schema = z.strictObject({
   slurm: slurm.prefault({}),
   munge: munge.prefault({}),
   listen: listen.prefault({}),
+  run: run.prefault({}),
   poll: poll.prefault({}),
   placement: placement.prefault({}),
   programs: programs.prefault({}),

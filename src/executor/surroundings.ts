@@ -17,6 +17,11 @@ export interface Surroundings {
   readonly hung?: (group: HungGroup) => void;
   readonly spawner: Spawning;
   readonly pass?: PassOn;
+  /**
+   * The path of the program that carries the streams of an attached command; throws if it cannot be
+   * put where users may run it. Omitted where none is ordered.
+   */
+  readonly attachProgram?: () => string;
   /** Omitted where no calls are ordered. */
   readonly workers?: Workers;
   readonly code?: Pick<BundleCache, "arrived" | "disconnected">;

@@ -117,6 +117,7 @@ export function wordsOf(command: Command): readonly string[] {
     case "script":
       return command.args;
     case "argv":
+    case "attached":
       return command.argv;
     case "call":
       return [command.function];

@@ -106,15 +106,10 @@ export class GleanerClient {
     return this.get<"detail">(`/v1/invocations/${encodeURIComponent(id)}`);
   }
   /** Resolves when all of `id` are final, or after a minute, when some may not be. */
-  wait(id: string): Promise<InvocationList> {
+  wait(id: string, signal?: AbortSignal): Promise<InvocationList> {
     const path = `/v1/invocations/${encodeURIComponent(id)}/wait` as const;
-    return this.get<"wait">(
-      path,
-      { timeoutMs: maxWaitMs },
-      {
-        timeoutMs: maxWaitMs + waitSlackMs,
-      },
-    );
+    const limits = { timeoutMs: maxWaitMs + waitSlackMs, signal };
+    return this.get<"wait">(path, { timeoutMs: maxWaitMs }, limits);
   }
   /**
    * Calls a function. Without waitMs the call is durable once this resolves; with waitMs it

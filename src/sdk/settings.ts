@@ -12,6 +12,8 @@ export interface ClientSettings {
   readonly configFile: string;
   readonly address: Address;
   readonly munge: MungeOptions;
+  /** Ports for the connections of `glean run`; null: any free one. */
+  readonly runPorts: readonly [number, number] | null;
 }
 
 /** Equals configPath() in config.ts, which would load YAML and zod; a test compares the two. */
@@ -33,11 +35,12 @@ export async function readSettings(
     if (kept !== null) return kept;
   }
   const { loadConfig } = await import("../config.js");
-  const { listen, munge } = loadConfig(configFile);
+  const { listen, munge, run } = loadConfig(configFile);
   const host = reachable(listen.host);
   const tls = listen.tls === null ? undefined : { caFile: listen.tls.ca, name: host };
   const address = { host, port: listen.apiPort, ...(tls !== undefined && { tls }) };
-  const settings = { configFile, address, munge };
+  const runPorts = run.ports === null ? null : ([run.ports[0]!, run.ports[1]!] as const);
+  const settings = { configFile, address, munge, runPorts };
   if (cacheDirectory !== null && mark !== null)
     writePrivate(cacheDirectory, name, JSON.stringify({ ...settings, mark }));
   return settings;
@@ -57,15 +60,18 @@ function understand(text: string | null, configFile: string, mark: string): Clie
   if (text === null) return null;
   try {
     const kept = JSON.parse(text) as Partial<ClientSettings> & { mark?: unknown };
-    const { address, munge } = kept;
+    const { address, munge, runPorts } = kept;
     if (kept.mark !== mark || kept.configFile !== configFile) return null;
     if (typeof address?.host !== "string" || !Number.isInteger(address.port)) return null;
     if (typeof munge?.daemonUser !== "string") return null;
     if (munge.socket !== null && typeof munge.socket !== "string") return null;
+    const isRange = Array.isArray(runPorts) && runPorts.length === 2;
+    if (runPorts !== null && !(isRange && runPorts.every(Number.isInteger))) return null;
     const { host, port, tls } = address;
     if (tls !== undefined && (typeof tls.caFile !== "string" || typeof tls.name !== "string"))
       return null;
-    return { configFile, address: { host, port, ...(tls !== undefined && { tls }) }, munge };
+    const reached = { host, port, ...(tls !== undefined && { tls }) };
+    return { configFile, address: reached, munge, runPorts };
   } catch {
     return null;
   }

@@ -33,6 +33,7 @@ import type {
   ExecutorMessage,
   SiteFacts,
 } from "./messages.js";
+import { attachedCommand } from "./run/attached-checks.js";
 import {
   bytes,
   type Check,
@@ -55,8 +56,7 @@ export const maxCores = 65_536;
 export const maxGpus = 64;
 /** Linux's limit. */
 const maxErrno = 4_095;
-const maxAttempts = 65_536;
-const maxJobs = 65_536;
+const [maxAttempts, maxJobs] = [65_536, 65_536];
 /** Executors describe 8 processes (executor/containment/unkillable.ts, describe-process.ts). */
 const maxUnkillable = 64;
 const maxShownLength = 512;
@@ -138,6 +138,7 @@ const report = object<AttemptReport>({
 const command: Check<AttemptOrder["command"]> = tagged<AttemptOrder["command"]>("kind", {
   script: object({ kind: type("script"), body: word, args: list(word, maxWords) }),
   argv: object({ kind: type("argv"), argv: list(word, maxWords) }),
+  attached: attachedCommand,
   call: callCommand,
 });
 

@@ -54,6 +54,7 @@ export interface AttemptOrder extends AttemptKey, ResourceRequest {
   readonly command:
     | { readonly kind: "script"; readonly body: string; readonly args: readonly string[] }
     | { readonly kind: "argv"; readonly argv: readonly string[] }
+    | AttachedCommand
     | CallCommand;
   /** null if none was requested. */
   readonly notice: Notice | null;
@@ -65,6 +66,25 @@ export interface AttemptOrder extends AttemptKey, ResourceRequest {
   readonly after?: AttemptKey | undefined;
   /** For a call that is not on record: shown with its report to a restarted gleanerd. */
   readonly voucher?: Uint8Array | undefined;
+}
+
+/** A command whose streams are those of a client, to which its node connects. */
+export interface AttachedCommand {
+  readonly kind: "attached";
+  readonly argv: readonly string[];
+  /** How often it is started. */
+  readonly tasks: number;
+  readonly client: RunClient;
+  /** Known to the client, too. */
+  readonly key: Uint8Array;
+}
+
+/** Where the client of an attached command listens. */
+export interface RunClient {
+  readonly hosts: readonly string[];
+  readonly port: number;
+  readonly socket: string;
+  readonly bootId: string;
 }
 
 /** An order for a worker. */

@@ -7,6 +7,8 @@ import { inImage, programsInImage } from "./image-command.js";
 
 /** The programs of the runtimes begin so; they lie beside the executor and the CLI. */
 export const programPrefix = "glean-runtime-";
+/** No runtime of functions, but it lies beside them. */
+export const attachProgram = `${programPrefix}attach`;
 const nodesPython = "/usr/bin/python3";
 
 export type CommandSettings = Pick<WorkerSettings, "runtime" | "python" | "setup" | "image">;

@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "spawn_memory.h"
 #include "spawn_private.h"
 #include "util.h"
 
@@ -117,8 +118,20 @@ static bool put_at(int target, int fd, const char *path, enum stage stage, struc
 	return true;
 }
 
+/* What the executor tells the command in private: nobody else can read it, and it is in no file. */
+static bool open_given_input(const struct spawn_request *request, struct failure *failure)
+{
+	int fd = spawn_memory_make("glean-input", 0, request->input, request->input_length, 0600);
+	if (fd < 0)
+		return fail(failure, STAGE_OPEN_STDIN, errno, "standard input cannot be put into memory: %s",
+			    strerror(errno));
+	return put_at(STDIN_FILENO, fd, "standard input", STAGE_OPEN_STDIN, failure);
+}
+
 static bool open_input(const struct spawn_request *request, struct failure *failure)
 {
+	if (request->input != NULL)
+		return open_given_input(request, failure);
 	int fd = open(request->stdin_path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	return fd < 0 ? fail_to_open(request->stdin_path, STAGE_OPEN_STDIN, failure)
 		      : put_at(STDIN_FILENO, fd, request->stdin_path, STAGE_OPEN_STDIN, failure);

@@ -219,6 +219,13 @@ TAKE(take_script)
 	return length > 0;
 }
 
+TAKE(take_input)
+{
+	request->input = (const uint8_t *)value;
+	request->input_length = length;
+	return length > 0;
+}
+
 static const struct field {
 	const char *key;
 	take *take;
@@ -263,6 +270,7 @@ static const struct field {
     {"workerSocket", take_worker_socket, false},
     {"workerId", take_worker_id, false},
     {"script", take_script, false},
+    {"input", take_input, false},
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
@@ -278,7 +286,8 @@ bool spawn_field_take(struct spawn_request *request, const char *key, char *valu
 		if (!field->repeated && (*seen >> at & 1) != 0)
 			return fail(failure, STAGE_REQUEST, EINVAL, "%s was given twice", key);
 		*seen |= 1ull << at;
-		bool has_nul = field->take != take_script && strlen(value) != length;
+		bool may_have_nul = field->take == take_script || field->take == take_input;
+		bool has_nul = !may_have_nul && strlen(value) != length;
 		if (has_nul || !field->take(request, value, length))
 			return fail(failure, STAGE_REQUEST, EINVAL, "the value of %s is invalid", key);
 		return true;

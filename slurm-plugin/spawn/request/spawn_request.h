@@ -1,8 +1,9 @@
 /* The request for one attempt: the body of a frame (spawn_frame.h).
  *
  * It consists of records, each a u32 size and `size` bytes of `key=value` (PROTOCOL.md has the
- * table of keys). Integers are little-endian. Values contain no NUL, except `script`. Records have
- * sizes instead of separators, so that no value from a user can become a record of its own. */
+ * table of keys). Integers are little-endian. Values contain no NUL, except `script` and `input`.
+ * Records have sizes instead of separators, so that no value from a user can become a record of its
+ * own. */
 #ifndef GLEAN_SPAWN_REQUEST_H
 #define GLEAN_SPAWN_REQUEST_H
 
@@ -65,6 +66,8 @@ struct spawn_request {
 	size_t env_count, arg_count;
 	const uint8_t *script; /* NULL: argv[0] is executed */
 	size_t script_length;
+	const uint8_t *input; /* NULL: standard input is stdin_path */
+	size_t input_length;
 };
 
 /* Parses and checks the `left` bytes of records at `at`, which the request keeps. `request` must be

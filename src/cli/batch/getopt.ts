@@ -29,7 +29,12 @@ export interface Parsed {
 
 type Match = { readonly shape: OptionShape } | { readonly problem: string };
 
-export function parseOptions(words: readonly string[], shapes: readonly OptionShape[]): Parsed {
+/** `model`: the command of Slurm whose options these are. */
+export function parseOptions(
+  words: readonly string[],
+  shapes: readonly OptionShape[],
+  model = "sbatch",
+): Parsed {
   const found: FoundOption[] = [];
   const problems: string[] = [];
   let at = 0;
@@ -49,7 +54,7 @@ export function parseOptions(words: readonly string[], shapes: readonly OptionSh
       const equals = word.indexOf("=");
       const text = equals < 0 ? word : word.slice(0, equals);
       const value = equals < 0 ? null : word.slice(equals + 1);
-      const match = findLong(text.slice(2), shapes);
+      const match = findLong(text.slice(2), shapes, model);
       if ("problem" in match) problems.push(match.problem);
       else if (match.shape.takes === "nothing" && value !== null)
         problems.push(`${text}: the option takes no value: remove what follows the equals sign`);
@@ -59,7 +64,7 @@ export function parseOptions(words: readonly string[], shapes: readonly OptionSh
         const shape = shapes.find(({ short }) => short === word[letter]);
         const text = `-${word[letter]}`;
         if (shape === undefined) {
-          problems.push(unknown(text, shapes));
+          problems.push(unknown(text, shapes, model));
           break;
         }
         const attached = word.slice(letter + 1);
@@ -74,14 +79,14 @@ export function parseOptions(words: readonly string[], shapes: readonly OptionSh
 }
 
 /** An exact name, or a prefix of one; an option that is newer makes no older prefix ambiguous. */
-function findLong(name: string, shapes: readonly OptionShape[]): Match {
+function findLong(name: string, shapes: readonly OptionShape[], model: string): Match {
   const exact = shapes.find((each) => each.name === name);
   if (exact !== undefined) return { shape: exact };
   const starting = name === "" ? [] : shapes.filter((each) => each.name.startsWith(name));
   const old = starting.filter(({ since }) => !since);
   const candidates = old.length > 0 ? old : starting;
   if (candidates.length === 1) return { shape: candidates[0]! };
-  if (candidates.length === 0) return { problem: unknown(`--${name}`, shapes) };
+  if (candidates.length === 0) return { problem: unknown(`--${name}`, shapes, model) };
   const names = candidates.map((each) => `--${each.name}`).join(", ");
   return { problem: `--${name}: the option is ambiguous: write one of ${names}` };
 }
@@ -89,10 +94,10 @@ function findLong(name: string, shapes: readonly OptionShape[]): Match {
 /** Longer words are no misspelt options; this also bounds the search for the nearest one. */
 const maxShown = 40;
 
-function unknown(text: string, shapes: readonly OptionShape[]): string {
+function unknown(text: string, shapes: readonly OptionShape[], model: string): string {
   const shown = text.slice(0, maxShown);
   const known = text.startsWith("--")
     ? shapes.map(({ name }) => `--${name}`)
     : shapes.flatMap(({ short }) => (short === null ? [] : [`-${short}`]));
-  return `${shown}: sbatch has no such option; did you mean ${nearest(shown, known)}?`;
+  return `${shown}: ${model} has no such option; did you mean ${nearest(shown, known)}?`;
 }

@@ -68,3 +68,10 @@ function nodeNames(value: string, where: string): string {
     throw bad(`${where}: invalid nodes ${quoted(value)}: expected names such as n1 or n[3-5]`);
   return value;
 }
+
+/** What is said of a dependency counts only with one. */
+export function termsOf({ schedule, where, endIfNever }: BatchSettings) {
+  const { dependency, ...others } = schedule;
+  if (dependency === undefined || !endIfNever) return { schedule, where };
+  return { schedule: { ...others, dependency: { ...dependency, endIfNever } }, where };
+}

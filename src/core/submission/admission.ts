@@ -13,6 +13,7 @@ import {
   wordsOf,
 } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
+import { maxAttachedTasks } from "../../model/shapes/submission.js";
 import { digestOf } from "./digest.js";
 import { entryCountOf, taskCountOf } from "./new-tasks.js";
 import { outputPath } from "./output-paths.js";
@@ -191,6 +192,10 @@ function whyMalformed(submission: Submission, policy: AdmissionPolicy): string |
     if (Buffer.byteLength(command.body) > policy.maxScriptBytes)
       return `the script is larger than ${policy.maxScriptBytes} bytes: move its data to a file`;
   } else if (wordsOf(command).length === 0) return "the command is empty: name a program to run";
+  if (command.kind === "attached" && arrayTasks !== null)
+    return "an attached command has one client and cannot be an array: give -n for several tasks";
+  if (command.kind === "attached" && (submission.ntasks ?? 1) > maxAttachedTasks)
+    return `an attached command has at most ${maxAttachedTasks} tasks: give fewer with -n`;
   const environmentBytes = Object.entries(environment).reduce(
     (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value) + 2,
     0,

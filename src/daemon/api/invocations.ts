@@ -20,6 +20,7 @@ import type { ResourceRequest } from "../../model/resources.js";
 import { maxListed } from "../../wire/api/limits.js";
 import type { AskedOf, InvocationDetail } from "../../wire/api/types.js";
 import type { Access } from "../auth/access.js";
+import type { Secrets } from "../auth/tokens.js";
 import type { Executors } from "../executors/executors.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
@@ -68,7 +69,9 @@ export interface InvocationRoutes extends UserNames {
 
 type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;
 
-export function invocationHandlers(deps: InvocationRoutes): InvocationHandlers {
+export function invocationHandlers(
+  deps: InvocationRoutes & { readonly secrets: Pick<Secrets, "ofRun"> },
+): InvocationHandlers {
   const listings = new Listings();
   return {
     submit: async ({ caller, body, request }) => {
@@ -77,7 +80,8 @@ export function invocationHandlers(deps: InvocationRoutes): InvocationHandlers {
       const answer = await accept(deps, caller, body);
       const { id, tasks } = answer;
       request.act = { action: "submit", subject: String(id), detail: `${tasks} tasks` };
-      return answer;
+      if (body.submission.command.kind !== "attached") return answer;
+      return { ...answer, key: deps.secrets.ofRun(id).toString("hex") };
     },
     list: async ({ caller, query, reply }) => {
       const pieces = await piecesOf(deps, caller, query);

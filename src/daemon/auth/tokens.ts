@@ -49,6 +49,11 @@ export class Secrets {
     return this.mac(`executor|${id}`).toString("hex");
   }
 
+  /** What the client and the node of an attached command prove to each other to know. */
+  ofRun(id: InvocationId): Buffer {
+    return this.mac(`run|${id}`);
+  }
+
   /** An unpredictable folder name, so that nobody can create something else under it first. */
   checkpointName(id: InvocationId): string {
     return `.gleaner-checkpoint-${id}-${this.mac(`checkpoint|${id}`).toString("hex").slice(0, 16)}`;

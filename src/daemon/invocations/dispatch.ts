@@ -47,6 +47,8 @@ export interface DispatcherDependencies {
   readonly keepAlive?: Pick<KeepAlive, "keepMs">;
   /** If omitted, the end of a call that is not on record is lost with this gleanerd. */
   readonly vouchers?: Pick<Vouchers, "write">;
+  /** If omitted, no attached command can be ordered. */
+  readonly runKey?: OrderDocuments["runKey"];
   readonly prediction?: Prediction;
   readonly avoidedBy?: PlacementPolicy["avoidedBy"];
   readonly allowedTo?: PlacementPolicy["allowedTo"];
@@ -221,7 +223,8 @@ export class Dispatcher {
       const checkpointDirectory = this.deps.checkpoints.pathFor(live);
       const keepMs = this.deps.keepAlive?.keepMs(live, documents.submission) ?? null;
       const { invocation } = live;
-      const order = orderFor(invocation, record.node, documents, checkpointDirectory, keepMs);
+      const told = { ...documents, runKey: this.deps.runKey };
+      const order = orderFor(invocation, record.node, told, checkpointDirectory, keepMs);
       const isAwaited = order.voucher !== undefined;
       const line = record.awaitsReady ? null : record.line;
       const isSent = line?.send({ type: "start", order }, isAwaited) ?? false;

@@ -4,7 +4,7 @@ import { callEnvironment, environmentFor } from "../../core/submission/environme
 import { outputPath } from "../../core/submission/output-paths.js";
 import type { Payload } from "../../model/call.js";
 import { assert } from "../../model/errors.js";
-import { invocationId, type NodeName, versionId } from "../../model/ids.js";
+import { type InvocationId, invocationId, type NodeName, versionId } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
 import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 
@@ -16,13 +16,15 @@ export interface OrderDocuments {
   readonly voucher?: Uint8Array | undefined;
   /** The attempt whose place it gets. */
   readonly after?: AttemptKey | undefined;
+  /** The key of an attached command. */
+  readonly runKey?: ((id: InvocationId) => Uint8Array) | undefined;
 }
 
 /** `learnedKeepMs`: how long its worker stays idle, unless its function says so; null: as usual. */
 export function orderFor(
   invocation: Invocation,
   node: NodeName,
-  { submission, input, voucher, after }: OrderDocuments,
+  { submission, input, voucher, after, runKey }: OrderDocuments,
   checkpointDirectory: string | null,
   learnedKeepMs: number | null = null,
 ): AttemptOrder {
@@ -58,7 +60,10 @@ export function orderFor(
       ...(submission.umask !== undefined && { umask: submission.umask }),
       ...(submission.limits !== undefined && { limits: submission.limits }),
     };
-    return { ...common, ...shell, environment, command };
+    if (command.kind !== "attached") return { ...common, ...shell, environment, command };
+    assert(runKey !== undefined, "gleanerd has keys for attached commands");
+    const own = { tasks: submission.ntasks ?? 1, key: runKey(id) };
+    return { ...common, ...shell, environment, command: { ...command, ...own } };
   }
   assert(input !== null, `call ${id} has an input`);
   const { kind, function: called, bundleBytes, isCheck = false } = command;

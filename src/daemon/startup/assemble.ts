@@ -173,6 +173,7 @@ function sharedBy(
   const dispatcher = new Dispatcher({
     ...{ live, registry, store, events, settler, log, checkpoints, documents, vouchers },
     keepAlive: new KeepAlive(events),
+    runKey: (id) => secrets.ofRun(id),
     prediction: learning,
     avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
     allowedTo: (waiting) => allowedNodes.of(waiting),

@@ -1,10 +1,12 @@
 // Runs an executor that is a Slurm job: its allocation is its budget, and at SIGTERM it is gone
 // within milliseconds.
 
+import { dirname, join } from "node:path";
 import { monotonicMs } from "../../clock.js";
 import { type JobId, jobId } from "../../model/ids.js";
 import type { LaunchSpec, PilotOrder } from "../../wire/launch.js";
 import type { AttemptReport } from "../../wire/messages.js";
+import { attachProgram } from "../../workers/runtime-command.js";
 import { PreemptSignal } from "../attempts/preempt-signal.js";
 import { heldCoreMs } from "../budget/victims.js";
 import { daemonAddressOf, Session } from "../connection/session.js";
@@ -40,7 +42,10 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const gone = (why: string) => void leave(why);
   const { pass } = preemptSignal;
   const spawner = new Spawner(spec.spawnProgram);
-  const executor = new Executor(own, noMarks, processGroups, log, { gone, pass, spawner });
+  // Functions are this user's own: they may run what lies beside this program.
+  const attach = () => join(dirname(process.argv[1] ?? "/"), attachProgram);
+  const outside = { gone, pass, spawner, attachProgram: attach };
+  const executor = new Executor(own, noMarks, processGroups, log, outside);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => executor.onConnected((...said) => connection.send(...said)),
     onMessage: (message) => {

@@ -5,6 +5,7 @@ import { assert } from "../../model/errors.js";
 import type { LaunchSpec } from "../../wire/launch.js";
 import type { Containment } from "../containment/containment.js";
 import { removeLater } from "../containment/group-removal.js";
+import { attachStart } from "./attached.js";
 import { openGroupFor } from "./group.js";
 import type { Runtime } from "./runtime.js";
 import type { Spawning } from "./spawner.js";
@@ -13,17 +14,19 @@ export const execRuntime = (
   containment: Containment,
   spec: Pick<LaunchSpec, "isolation" | "gpuDevices">,
   spawner: Spawning,
+  attachProgram?: () => string,
 ): Runtime => ({
   hasIdle: false,
   yieldTo: async () => {},
   prepare(order, free) {
     const name = `${order.invocation}.${order.attempt}`;
-    const { group, gpus, told } = openGroupFor(containment, spec, name, order, free);
-    const environment = { ...order.environment, ...told };
-    const { isolation } = spec;
     const { command } = order;
     assert(command.kind !== "call", "workers run calls");
-    const work = { ...order, command, environment, isolation };
+    const started =
+      command.kind === "attached" ? attachStart(order, command, attachProgram!()) : { command };
+    const { group, gpus, told } = openGroupFor(containment, spec, name, order, free);
+    const environment = { ...order.environment, ...told };
+    const work = { ...order, environment, isolation: spec.isolation, ...started };
     return {
       group,
       gpus,

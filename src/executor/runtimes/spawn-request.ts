@@ -23,10 +23,12 @@ const sizeBytes = 4;
  */
 export type SpawnOrder = Omit<AttemptOrder, "command"> & {
   readonly command:
-    | Exclude<AttemptOrder["command"], { kind: "call" }>
+    | Exclude<AttemptOrder["command"], { kind: "call" | "attached" }>
     | { readonly kind: "removeCheckpoint"; readonly path: string }
     | WorkerStart;
   readonly isolation: Isolation;
+  /** What standard input holds, in place of a file. */
+  readonly input?: Buffer;
 };
 
 /**
@@ -108,6 +110,7 @@ function recordsOf(order: SpawnOrder, group: AttemptGroup, sharesSession: boolea
     return records;
   }
   records.push(`startMs=${startLimitMs}`, ...isolationOf(order.isolation));
+  if (order.input !== undefined) records.push(`input=${order.input.toString()}`);
   if (command.kind === "script") records.push(`script=${command.body}`, "arg=script");
   for (const word of command.kind === "script" ? command.args : command.argv)
     records.push(`arg=${word}`);

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { WorkerSettings } from "../../wire/calls.js";
-import { programPrefix, workerCommand } from "../../workers/runtime-command.js";
+import { attachProgram, programPrefix, workerCommand } from "../../workers/runtime-command.js";
 import { makePublicFolder, publish } from "./public-folder.js";
 
 export class RuntimePrograms {
@@ -36,6 +36,11 @@ export class RuntimePrograms {
   /** The words of the command that becomes a parent of workers, for a runtime that can fork. */
   parentCommandOf(settings: WorkerSettings, code: string): readonly string[] {
     return [...this.commandOf(settings, code), "--parent"];
+  }
+
+  /** Carries the streams of an attached command. */
+  get attach(): string {
+    return join(this.folder, attachProgram);
   }
 
   private get folder(): string {

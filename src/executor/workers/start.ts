@@ -26,6 +26,7 @@ export interface WorkerSite {
   readonly workers: Workers;
   readonly code: BundleCache;
   readonly payloads: Payloads;
+  readonly attachProgram: () => string;
   close(): void;
 }
 
@@ -74,6 +75,7 @@ export async function startWorkers(
     workers,
     code,
     payloads,
+    attachProgram: () => programs.attach,
     close: () => {
       sockets.close();
       close();

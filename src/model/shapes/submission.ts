@@ -23,8 +23,38 @@ const script = z.strictObject({
   args: words.max(maxWords),
 });
 const argv = z.strictObject({ kind: z.literal("argv"), argv: words.min(1).max(maxWords) });
+
+/** More addresses than a login node has networks, and more tasks than a node has cores. */
+const maxHosts = 8;
+export const maxAttachedTasks = 256;
+
+const attached = z
+  .strictObject({
+    kind: z.literal("attached"),
+    argv: words.min(1).max(maxWords),
+    client: z
+      .strictObject({
+        hosts: z
+          .array(z.string().regex(/^[A-Za-z0-9._:-]{1,253}$/))
+          .min(1)
+          .max(maxHosts)
+          .describe("Names and addresses by which nodes may reach the client's machine"),
+        port: z.int().min(1).max(65_535),
+        socket: z
+          .string()
+          .regex(/^[A-Za-z0-9-]{1,100}$/)
+          .describe("An abstract unix socket, for an executor on the client's machine"),
+        bootId: z
+          .string()
+          .regex(/^[0-9a-f-]{0,64}$/)
+          .describe("The boot id of the client's machine"),
+      })
+      .describe("Where the command's node connects to; both prove that they know the run's key"),
+  })
+  .describe("Its standard streams are those of a client that waits for it: `glean run`");
+
 /** What users may submit; a function is called through its own routes. */
-export const ownCommand = z.discriminatedUnion("kind", [script, argv]);
+export const ownCommand = z.discriminatedUnion("kind", [script, argv, attached]);
 
 const call = z.strictObject({
   kind: z.literal("call"),
@@ -41,7 +71,7 @@ const call = z.strictObject({
     .describe("Only loads the handler, before a version is deployed"),
 });
 
-export const command = z.discriminatedUnion("kind", [script, argv, call]);
+export const command = z.discriminatedUnion("kind", [script, argv, attached, call]);
 
 export const notice = z.strictObject({
   signal: z.int().min(1).max(64),

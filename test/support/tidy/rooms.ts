@@ -91,6 +91,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     formats: ["filters", "output", "values", "when", "width"],
     calls: ["context", "output", "values", "wait"],
     simulation: ["output", "values"],
+    run: ["batch", "command-line", "context", "output", "values"],
     functions: ["calls", "context", "output", "values", "wait"],
     setup: [],
     slurm: [
@@ -117,12 +118,14 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     "commands/work": [
       "batch",
       "calls",
+      "command-line",
       "context",
       "filters",
       "formats",
       "functions",
       "newest",
       "output",
+      "run",
       "slurm",
       "values",
       "wait",

@@ -6,7 +6,7 @@ import { GleanerError } from "../../../model/errors.js";
 import { randomUuid, type SubmitRequest } from "../../../sdk/index.js";
 import { type DirectiveKind, readDirectives } from "../../batch/directives.js";
 import { exportedEnvironment } from "../../batch/exported.js";
-import { type OptionShape, parseOptions } from "../../batch/getopt.js";
+import type { OptionShape } from "../../batch/getopt.js";
 import type { BatchSettings } from "../../batch/option.js";
 import { batchOptions } from "../../batch/options.js";
 import { aliases, sbatchOptions } from "../../batch/sbatch-options.js";
@@ -14,7 +14,9 @@ import { readScript } from "../../batch/script.js";
 import { type Given, settle } from "../../batch/settle.js";
 import { readShell } from "../../batch/shell.js";
 import { sizesOf } from "../../batch/sizes.js";
+import { termsOf } from "../../batch/term-options.js";
 import { readVariables } from "../../batch/variables.js";
+import { flags, fromCommandLine } from "../../command-line.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain, print } from "../../output.js";
 
@@ -64,9 +66,6 @@ const isMentioned = ({ name, short, takes }: OptionShape): boolean =>
     (word) => word.startsWith(`--${name}`) || (short !== null && word.startsWith(`-${short}`)),
   );
 
-const flags = (name: string, short: string | null, metavar: string | null): string =>
-  `${short === null ? "" : `-${short}, `}--${name}${metavar === null ? "" : ` <${metavar}>`}`;
-
 async function batch(
   context: Context,
   first: string | undefined,
@@ -75,7 +74,7 @@ async function batch(
   command: Command,
 ): Promise<number> {
   const words = first === undefined ? others : [first, ...others];
-  const [line, [path, ...args]] = fromCommandLine(command, words);
+  const [line, [path, ...args]] = fromCommandLine(command, words, known);
   const wrapped =
     line.find(({ option }) => option === "wrap")?.value ??
     (command.getOptionValue("wrap") as string | undefined);
@@ -139,29 +138,6 @@ function settingsOf(
   return settings;
 }
 
-/** Those that commander has found, then those of the words from the first unknown option on. */
-function fromCommandLine(command: Command, words: readonly string[]): [Given[], string[]] {
-  const named = known.flatMap(({ name }) => {
-    const option = command.options.find((each) => each.long === `--${name}`);
-    const attribute = option?.attributeName() ?? "";
-    // Commander keeps --no-requeue as the opposite of --requeue.
-    const value: unknown = command.getOptionValue(attribute);
-    const isGiven = command.getOptionValueSource(attribute) === "cli";
-    if (!isGiven || (value === false) !== option!.negate) return [];
-    return [{ option: name, value: typeof value === "string" ? value : "", text: `--${name}` }];
-  });
-  const { found, rest, problems } = parseOptions(words, known);
-  if (problems.length > 0) throw usage(problems.join("\n"));
-  const unknown = found.map(({ shape, text, value }) => ({ option: shape.name, text, value }));
-  const given = [...named, ...unknown].map(({ option, text, value }) => ({
-    option,
-    value,
-    where: text,
-    ignorable: false,
-  }));
-  return [given, [...rest]];
-}
-
 /** A script that mentions the variable gets the folder; other programs need --checkpoint. */
 const folderVariable = "GLEANER_CHECKPOINT_DIR";
 
@@ -198,13 +174,6 @@ function requestOf(
       environment: exportedEnvironment(settings.exported, environment),
     },
   };
-}
-
-/** What is said of a dependency counts only with one. */
-function termsOf({ schedule, where, endIfNever }: BatchSettings) {
-  const { dependency, ...others } = schedule;
-  if (dependency === undefined || !endIfNever) return { schedule, where };
-  return { schedule: { ...others, dependency: { ...dependency, endIfNever } }, where };
 }
 
 const usage = (sentence: string): GleanerError => new GleanerError("BAD_REQUEST", sentence);

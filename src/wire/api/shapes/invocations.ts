@@ -104,6 +104,11 @@ export const submitAnswer = z.strictObject({
     .array(z.string())
     .exactOptional()
     .describe("What is other than asked, as sentences; omitted if nothing is"),
+  key: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .exactOptional()
+    .describe("For an attached command: what its client and its node prove to each other to know"),
 });
 
 const commaSeparated = z

@@ -72,7 +72,8 @@ beforeEach(async () => {
     largestNode: () => null,
     accounts: { byName: async () => null },
   } as unknown as InvocationRoutes;
-  api = await TestApi.open(invocationHandlers(parts));
+  const secrets = { ofRun: (id: InvocationId) => Buffer.alloc(32, id) };
+  api = await TestApi.open(invocationHandlers({ ...parts, secrets }));
 });
 afterEach(() => api.close());
 
