@@ -55,7 +55,7 @@ bool frame_decode(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *h
 	uint8_t type = data[4];
 	uint16_t metadata = (uint16_t)get(data + 6, 2);
 	uint64_t id = get(data + 8, 8);
-	if (type < FRAME_HELLO || type > FRAME_CHILD_ENDED || data[5] != 0 || metadata > body)
+	if (type < FRAME_HELLO || type > FRAME_TERMINATING || data[5] != 0 || metadata > body)
 		return false;
 	if (metadata > metadata_limit(type) || body - metadata > payload_limit(type))
 		return false;

@@ -1,7 +1,7 @@
 // Fields of the worker protocol: `name=value` in UTF-8, each ended by a NUL byte, so that a runtime
 // needs no JSON for them.
 
-import { FrameError } from "./frame.js";
+import { FrameError } from "./framing.js";
 
 export type Fields = Readonly<Record<string, string>>;
 type Given = Readonly<Record<string, string | number | undefined>>;

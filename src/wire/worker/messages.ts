@@ -8,7 +8,7 @@ import {
   numberField,
   requiredField,
 } from "./fields.js";
-import { FrameError } from "./frame.js";
+import { FrameError } from "./framing.js";
 import { maxCallNameBytes, maxContentTypeBytes, maxMessageBytes, maxStackBytes } from "./limits.js";
 
 /** What a worker says of itself first: shown to people, never believed. */

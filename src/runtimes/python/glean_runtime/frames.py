@@ -9,6 +9,7 @@ PROTOCOL_VERSION = 1
 
 HELLO, LOAD, LOADED, LOAD_FAILED, CALL, CANCEL, RESULT, ERROR, LOG, BYE = range(1, 11)
 FORK, FORKED, FORK_FAILED, CHILD_ENDED = range(11, 15)
+SERVE, SERVING, USAGE, TERMINATING = range(15, 19)
 
 MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 MAX_METADATA_BYTES = 1024
@@ -25,7 +26,7 @@ HEADER = struct.Struct("<IBBHQ")
 CALL_HEAD = struct.Struct("<IHH")
 
 _WITH_PAYLOAD = (CALL, RESULT)
-_WITH_ID = (CALL, CANCEL, RESULT, ERROR, FORK, FORKED, FORK_FAILED, CHILD_ENDED)
+_WITH_ID = (CALL, CANCEL, RESULT, ERROR, *range(FORK, TERMINATING + 1))
 
 
 class ProtocolError(Exception):
@@ -64,7 +65,7 @@ def encode(type: int, id: int, payload: bytes = b"", metadata: bytes = b"") -> b
 
 def decode_header(data: bytes) -> Header:
     body_bytes, type, flags, metadata_bytes, id = HEADER.unpack(data)
-    if not HELLO <= type <= CHILD_ENDED:
+    if not HELLO <= type <= TERMINATING:
         raise ProtocolError(f"there is no frame of type {type}")
     if flags != 0 or metadata_bytes > body_bytes:
         raise ProtocolError("a frame's header is invalid")

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "@jest/globals";
-import { frameTypes } from "../../../../src/wire/worker/frame.js";
+import { frameRules } from "../../../../src/wire/worker/frame.js";
 import { makeRuntimes, runtimesFolder } from "../../../support/runtimes/c-runtimes.js";
 
 beforeAll(makeRuntimes, 120_000);
@@ -30,7 +30,7 @@ test("reads and writes every vector", () => {
         : fields
           ? String(hex).slice(32)
           : "";
-      return `${frameTypes[type as keyof typeof frameTypes]} ${id} same ${content}`.trimEnd();
+      return `${frameRules[type as keyof typeof frameRules].number} ${id} same ${content}`.trimEnd();
     }),
   );
 });

@@ -9,6 +9,7 @@ from glean_runtime import frames  # noqa: E402
 TYPES = [
     "hello", "load", "loaded", "loadFailed", "call", "cancel", "result", "error", "log", "bye",
     "fork", "forked", "forkFailed", "childEnded",
+    "serve", "serving", "usage", "terminating",
 ]  # fmt: skip
 
 with open(sys.argv[2], encoding="utf-8") as file:
