@@ -56,7 +56,7 @@ export class Executor implements HookHandlers {
       },
       onTrouble: (what) => log("trouble", { what }),
     };
-    const exec = execRuntime(containment, spec, spawner, outside.attachProgram);
+    const exec = execRuntime(containment, spec, spawner, outside);
     const runtime = outside.workers ? withWorkers(exec, outside.workers, () => this.room) : exec;
     this.attempts = new Attempts(containment, spec, runtime, events, pass);
     this.orders = new Orders(this.attempts, this.outbox, {

@@ -26,6 +26,7 @@ import { watchPressure } from "./node/pressure.js";
 import { runPilot } from "./pilot/main.js";
 import { unseal } from "./pilot/pilot.js";
 import { Spawner } from "./runtimes/spawner.js";
+import { stepsIn } from "./steps/step-names.js";
 import { startWorkers } from "./workers/start.js";
 
 /** Large enough for the ids of all jobs on a node. */
@@ -141,6 +142,7 @@ async function run(spec: LaunchSpec): Promise<void> {
     gone: (reason) => void leave(reason),
     hung: (group) => unkillable.add(group),
     ...{ workers, code, payloads, attachProgram },
+    ...stepsIn(spec.cacheFolder, explain),
   });
   const hook = await serveHook(folder.socketPath, spec.executor, executor);
   executor.readMarks();

@@ -16,6 +16,8 @@ export interface Surroundings {
    */
   readonly hung?: (group: HungGroup) => void;
   readonly spawner: Spawning;
+  /** Variables by which commands find the srun of functions; omitted where there is none. */
+  readonly steps?: (environment: Readonly<Record<string, string>>) => Record<string, string>;
   readonly pass?: PassOn;
   /**
    * The path of the program that carries the streams of an attached command; throws if it cannot be

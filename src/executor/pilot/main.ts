@@ -16,6 +16,7 @@ import { Executor } from "../executor.js";
 import type { JobMarks } from "../hook/node-folder.js";
 import { openLog } from "../log.js";
 import { Spawner } from "../runtimes/spawner.js";
+import { stepsIn } from "../steps/step-names.js";
 import { readPilotJob } from "./pilot.js";
 
 /** How many times an idle pilot checks its clock before it leaves. */
@@ -44,7 +45,8 @@ export async function runPilot(spec: LaunchSpec, { idleMs }: PilotOrder): Promis
   const spawner = new Spawner(spec.spawnProgram);
   // Functions are this user's own: they may run what lies beside this program.
   const attach = () => join(dirname(process.argv[1] ?? "/"), attachProgram);
-  const outside = { gone, pass, spawner, attachProgram: attach };
+  const steps = stepsIn(spec.cacheFolder, (why) => log("trouble", { what: why }));
+  const outside = { gone, pass, spawner, attachProgram: attach, ...steps };
   const executor = new Executor(own, noMarks, processGroups, log, outside);
   const session = new Session(daemonAddressOf(spec), spec.orphanMs, Math.random, {
     onConnected: (connection) => executor.onConnected((...said) => connection.send(...said)),

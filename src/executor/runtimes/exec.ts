@@ -10,11 +10,20 @@ import { openGroupFor } from "./group.js";
 import type { Runtime } from "./runtime.js";
 import type { Spawning } from "./spawner.js";
 
+/** What commands find on the node. */
+interface ExecPrograms {
+  readonly attachProgram?: (() => string) | undefined;
+  /** Variables by which they find the srun of functions; if omitted, there is none. */
+  readonly steps?:
+    | ((environment: Readonly<Record<string, string>>) => Record<string, string>)
+    | undefined;
+}
+
 export const execRuntime = (
   containment: Containment,
   spec: Pick<LaunchSpec, "isolation" | "gpuDevices">,
   spawner: Spawning,
-  attachProgram?: () => string,
+  { attachProgram, steps = () => ({}) }: ExecPrograms = {},
 ): Runtime => ({
   hasIdle: false,
   yieldTo: async () => {},
@@ -25,7 +34,7 @@ export const execRuntime = (
     const started =
       command.kind === "attached" ? attachStart(order, command, attachProgram!()) : { command };
     const { group, gpus, told } = openGroupFor(containment, spec, name, order, free);
-    const environment = { ...order.environment, ...told };
+    const environment = { ...order.environment, ...steps(order.environment), ...told };
     const work = { ...order, environment, isolation: spec.isolation, ...started };
     return {
       group,

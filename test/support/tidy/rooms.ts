@@ -70,6 +70,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     "workers/standby": ["containment", "node", "runtimes"],
     "workers/payloads": [],
     workers: ["containment", "node", "runtimes", "workers/payloads", "workers/standby"],
+    steps: ["workers"],
     attempts: ["budget", "containment", "node", "runtimes"],
     connection: ["attempts"],
     pilot: [
@@ -79,6 +80,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
       "containment",
       "hook",
       "runtimes",
+      "steps",
       "executor",
       "log",
     ],

@@ -1,0 +1,128 @@
+// The program `srun` that functions find first in PATH: tasks of a step run on the function's own
+// node, since Slurm knows no job of its id. In bash, because nodes have nothing else in common.
+
+/** `@{` stands for a dollar and a brace. */
+const text = `#!/bin/bash
+# srun inside a function: runs the tasks of a step on this node. Outside of one, Slurm's srun.
+self=$(readlink -f "$0")
+real=
+while IFS= read -r path; do
+  [ "$(readlink -f "$path")" != "$self" ] && { real=$path; break; }
+done < <(type -ap srun)
+if [ -z "$GLEANER_INVOCATION_ID" ]; then
+  [ -n "$real" ] && exec "$real" "$@"
+  echo "srun: error: Slurm's srun is not in PATH" >&2; exit 1
+fi
+fail() { echo "srun: error: $1" >&2; exit 1; }
+
+n= c= nodes=1 perNode= label= out= err= input= folder= exported= mpi= overcommit= wait=
+set_option() { # NAME VALUE
+  case $1 in
+    n | ntasks) n=$2 ;;
+    c | cpus-per-task) c=$2 ;;
+    N | nodes) nodes=@{2%%-*} ;;
+    ntasks-per-node | tasks-per-node) perNode=$2 ;;
+    l | label) label=1 ;;
+    O | overcommit) overcommit=1 ;;
+    o | output) out=$2 ;;
+    e | error) err=$2 ;;
+    i | input) input=$2 ;;
+    D | chdir) folder=$2 ;;
+    export) exported=$2 ;;
+    mpi) mpi=$2 ;;
+    multi-prog | het-group | bcast) fail "--$1 is not possible inside a function: submit a batch job" ;;
+    V | version) echo "slurm 24.05.0 (Gleaner)"; exit ;;
+  esac
+}
+flags=" label unbuffered exact overlap overcommit oversubscribe pty quiet verbose no-kill contiguous
+ disable-status hold multi-prog preserve-env reboot spread-job use-min-nodes version exclusive
+ kill-on-bad-exit immediate propagate resv-ports quit-on-interrupt no-allocate bcast compress
+ interactive whole stepmgr send-libs nice "
+while [ $# -gt 0 ]; do
+  case $1 in
+    --) shift; break ;;
+    --*=*) name=@{1%%=*}; set_option "@{name#--}" "@{1#*=}"; shift ;;
+    --*) name=@{1#--}
+      if [[ $flags =~ [[:space:]]$name[[:space:]] ]]; then set_option "$name" ""; shift
+      else [ $# -gt 1 ] || fail "option '$1' requires an argument"; set_option "$name" "$2"; shift 2; fi ;;
+    -[lOusvQHkEXVK]) set_option "@{1#-}" ""; shift ;;
+    -?) [ $# -gt 1 ] || fail "option '$1' requires an argument"; set_option "@{1#-}" "$2"; shift 2 ;;
+    -[lOusvQHkEXV]*) set_option "@{1:1:1}" ""; rest=-@{1:2}; shift; set -- "$rest" "$@" ;;
+    -?*) set_option "@{1:1:1}" "@{1:2}"; shift ;;
+    *) break ;;
+  esac
+done
+[ $# -gt 0 ] || fail "No command given to execute."
+n=@{n:-@{perNode:-@{SLURM_NTASKS:-1}}}
+for number in "$n" "@{c:-1}" "$nodes"; do
+  [[ $number =~ ^[1-9][0-9]*$ ]] || fail "Invalid numeric value \\"$number\\"."
+done
+[ "$nodes" = 1 ] || fail "a function runs on one node: submit what needs $nodes nodes as a batch job"
+if [ -z "$overcommit" ] && [ $((n * @{c:-@{SRUN_CPUS_PER_TASK:-1}})) -gt "$GLEANER_CPUS" ]; then
+  fail "Unable to create step for job $SLURM_JOB_ID: More processors requested than permitted"
+fi
+[ -z "$folder" ] || cd "$folder" || exit 1
+
+name_of() { # PATTERN TASK: as srun expands file names
+  local text=$1
+  text=@{text//%A/@{SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}}; text=@{text//%a/$SLURM_ARRAY_TASK_ID}
+  text=@{text//%j/$SLURM_JOB_ID}; text=@{text//%J/$SLURM_JOB_ID.0}; text=@{text//%s/0}
+  text=@{text//%x/$SLURM_JOB_NAME}; text=@{text//%u/$SLURM_JOB_USER}; text=@{text//%N/$SLURMD_NODENAME}
+  text=@{text//%n/0}; text=@{text//%t/$2}; echo "$text"
+}
+case $SLURM_OPEN_MODE in a*) keep=1 ;; *) keep= ;; esac
+begin_file() { [ -n "$keep" ] || [ "$1" = /dev/null ] || : > "$1" || exit 1; }
+
+case $exported in
+  "" | ALL) ;;
+  NONE) for variable in $(compgen -e); do
+      case $variable in SLURM* | GLEANER* | PATH | HOME | USER | TMPDIR) ;; *) unset "$variable" ;; esac
+    done ;;
+  *) IFS=, read -ra items <<< "@{exported#ALL,}"
+    for item in "@{items[@]}"; do [[ $item == *=* ]] && export "$item"; done ;;
+esac
+export SLURM_NTASKS=$n SLURM_NPROCS=$n SLURM_STEP_NUM_TASKS=$n SLURM_STEP_NUM_NODES=1
+export SLURM_STEP_TASKS_PER_NODE=$n SLURM_TASKS_PER_NODE=$n SLURM_STEP_ID=0 SLURM_STEPID=0
+export SLURM_STEP_NODELIST=$SLURMD_NODENAME SLURM_NODEID=0 SLURM_LAUNCH_NODE_IPADDR=127.0.0.1
+[ -z "$c" ] || export SLURM_CPUS_PER_TASK=$c
+
+if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P mpiexec); then
+  # Tasks of one MPI program have to know each other: the installed MPI starts them.
+  [ -z "$out" ] || { file=$(name_of "$out" 0); begin_file "$file"; exec >> "$file"; }
+  [ -z "$err" ] || { file=$(name_of "$err" 0); begin_file "$file"; exec 2>> "$file"; }
+  export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
+  exec "$launcher" -n "$n" /bin/bash -c '
+    export SLURM_PROCID=@{OMPI_COMM_WORLD_RANK:-@{PMI_RANK:-@{PMIX_RANK:-0}}}
+    export SLURM_LOCALID=$SLURM_PROCID
+    exec "$@"' srun "$@"
+fi
+
+pids=()
+exec 3<&0
+trap 'kill -TERM "@{pids[@]}" 2>/dev/null' TERM INT
+for ((task = 0; task < n; task++)); do
+  file=$(name_of "@{out:-}" $task); errors=$(name_of "@{err:-}" $task)
+  if [ -n "$file" ] && { [ $task = 0 ] || [[ $out == *%t* ]]; }; then begin_file "$file"; fi
+  if [ -n "$errors" ] && { [ $task = 0 ] || [[ $err == *%t* ]]; }; then begin_file "$errors"; fi
+  if [ -n "$input" ]; then exec 4< "$(name_of "$input" $task)" || exit 1
+  elif [ "$n" = 1 ]; then exec 4<&3
+  else exec 4< /dev/null; fi
+  (
+    export SLURM_PROCID=$task SLURM_LOCALID=$task SLURM_TASK_PID=$BASHPID
+    [ -z "$file" ] || exec >> "$file"
+    if [ -n "$errors" ]; then exec 2>> "$errors"; elif [ -n "$file" ]; then exec 2>&1; fi
+    [ -z "$label" ] || exec > >(sed -u "s/^/$task: /") 2> >(sed -u "s/^/$task: /" >&2)
+    exec "$@"
+  ) <&4 3<&- 4<&- &
+  pids+=($!)
+done
+status=0
+for pid in "@{pids[@]}"; do
+  wait "$pid"; code=$?
+  while kill -0 "$pid" 2>/dev/null; do wait "$pid"; code=$?; done
+  [ $code -gt $status ] && status=$code
+done
+exit $status
+`;
+
+export const stepScript = text.replaceAll("@{", "${");

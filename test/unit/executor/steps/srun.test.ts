@@ -1,0 +1,112 @@
+// The srun that functions find: it runs tasks on the function's node as Slurm's would, and outside
+// of a function it is Slurm's.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { placeStepNames, stepVariables } from "../../../../src/executor/steps/step-names.js";
+
+let home: string;
+let folder: string;
+let environment: Record<string, string>;
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), "glean-srun-"));
+  folder = placeStepNames(join(home, "cache"));
+  mkdirSync(join(home, "slurm"));
+  writeFileSync(join(home, "slurm/srun"), '#!/bin/sh\necho "Slurm runs $*"\n');
+  chmodSync(join(home, "slurm/srun"), 0o755);
+});
+beforeEach(() => {
+  const own = {
+    PATH: `${join(home, "slurm")}:/usr/bin:/bin`,
+    GLEANER_INVOCATION_ID: "67108864",
+    GLEANER_CPUS: "4",
+    SLURM_JOB_ID: "67108864",
+    SLURM_NTASKS: "2",
+    SLURMD_NODENAME: "n1",
+  };
+  environment = { ...own, ...stepVariables(folder, own) };
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+async function bash(script: string) {
+  const child = spawn("/bin/bash", ["-c", script], {
+    cwd: home,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const [status] = await once(child, "close");
+  return { status, stdout, stderr };
+}
+const lines = (text: string) => text.trim().split("\n").toSorted();
+
+describe("a step", () => {
+  test("has as many tasks as the function, each with its rank", async () => {
+    const each = "'echo $SLURM_PROCID/$SLURM_NTASKS $SLURM_LOCALID $SLURM_NODEID'";
+    const { stdout } = await bash(`srun --mpi=none bash -c ${each}`);
+    expect(lines(stdout)).toEqual(["0/2 0 0", "1/2 1 0"]);
+    const four = await bash(`srun --mpi=none -n4 --cpus-per-task=1 -l echo x`);
+    expect(lines(four.stdout)).toEqual(["0: x", "1: x", "2: x", "3: x"]);
+  });
+  test("has the options that other tools give, its arguments and its standard input", async () => {
+    const options = "--unbuffered --cpu-bind=q --exact --exclusive -N1 -n 1 -u -J step";
+    const { stdout, status } = await bash(
+      `echo in | srun ${options} -- sh -c 'cat; echo "$1"' x 'a  b'`,
+    );
+    expect({ stdout, status }).toEqual({ stdout: "in\na  b\n", status: 0 });
+  });
+  test("writes to the files that are named as srun names them", async () => {
+    const { stdout } = await bash(
+      `srun -n2 --mpi=none -o out-%j-%t.log --error=err.log sh -c 'echo $SLURM_PROCID; echo e >&2'`,
+    );
+    const read = (name: string) => readFileSync(join(home, name), "utf8");
+    expect(stdout).toBe("");
+    expect([read("out-67108864-0.log"), read("out-67108864-1.log")]).toEqual(["0\n", "1\n"]);
+    expect(read("err.log")).toBe("e\ne\n");
+  });
+  test("ends with the highest exit code of its tasks", async () => {
+    expect((await bash("srun -n2 --mpi=none sh -c 'exit $((SLURM_PROCID + 3))'")).status).toBe(4);
+    expect((await bash("srun -n1 nothing-of-this-name")).status).toBe(127);
+  });
+  test("is started by the installed MPI if it has several tasks", async () => {
+    const mpirun =
+      '#!/bin/bash\nshift 2; for rank in 0 1; do OMPI_COMM_WORLD_RANK=$rank "$@"; done\n';
+    writeFileSync(join(home, "slurm/mpirun"), mpirun);
+    chmodSync(join(home, "slurm/mpirun"), 0o755);
+    const { stdout } = await bash("srun -n2 sh -c 'echo $OMPI_COMM_WORLD_RANK $SLURM_PROCID'");
+    rmSync(join(home, "slurm/mpirun"));
+    expect(lines(stdout)).toEqual(["0 0", "1 1"]);
+  });
+});
+
+describe("what cannot be a step here is refused with one sentence", () => {
+  test.each([
+    ["-N 2 hostname", /needs 2 nodes as a batch job/],
+    ["-n 5 --mpi=none hostname", /More processors requested than permitted/],
+    ["--multi-prog conf", /not possible inside a function/],
+    ["-n x hostname", /Invalid numeric value/],
+    ["-n1", /No command given/],
+  ])("srun %s", async (words, sentence) => {
+    const { status, stderr, stdout } = await bash(`srun ${words}`);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^srun: error: [^\n]*\n$/);
+    expect(stderr).toMatch(sentence);
+  });
+});
+
+test("a bash that sets PATH itself finds it too, and outside of a function Slurm's runs", async () => {
+  const reset = `PATH=${join(home, "slurm")}:/usr/bin:/bin; srun -n1 echo here`;
+  expect((await bash(reset)).stdout).toBe("here\n");
+  delete environment.GLEANER_INVOCATION_ID;
+  expect((await bash("srun -n1 hostname")).stdout).toBe("Slurm runs -n1 hostname\n");
+});
