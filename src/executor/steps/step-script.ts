@@ -90,11 +90,16 @@ if [ "$n" -gt 1 ] && [ "$mpi" != none ] && launcher=$(type -P mpirun || type -P 
   # Tasks of one MPI program have to know each other: the installed MPI starts them.
   [ -z "$out" ] || { file=$(name_of "$out" 0); begin_file "$file"; exec >> "$file"; }
   [ -z "$err" ] || { file=$(name_of "$err" 0); begin_file "$file"; exec 2>> "$file"; }
+  # All on this node: it must ask no Slurm, and start nothing elsewhere.
+  export OMPI_MCA_ras=^slurm OMPI_MCA_plm=^slurm OMPI_MCA_plm_rsh_agent=/bin/false
+  export PRTE_MCA_ras=^slurm PRTE_MCA_plm=^slurm PRTE_MCA_plm_ssh_agent=/bin/false
   export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
+  export HYDRA_BOOTSTRAP=fork HYDRA_RMK=user I_MPI_HYDRA_BOOTSTRAP=fork I_MPI_HYDRA_RMK=user
   exec "$launcher" -n "$n" /bin/bash -c '
     export SLURM_PROCID=@{OMPI_COMM_WORLD_RANK:-@{PMI_RANK:-@{PMIX_RANK:-0}}}
     export SLURM_LOCALID=$SLURM_PROCID
-    exec "$@"' srun "$@"
+    [ "$0" = srun ] || exec > >(sed -u "s/^/$SLURM_PROCID: /")
+    exec "$@"' "srun$label" "$@"
 fi
 
 pids=()
