@@ -1,5 +1,5 @@
-/* Frames of the worker protocol for runtimes in C, byte for byte, so that the order of bytes in
- * this machine does not matter. */
+/* Frames of the worker protocol and of the direct path, byte for byte, so that the order of bytes
+ * in this machine does not matter. */
 #include "frames.h"
 
 #include <stdio.h>
@@ -22,47 +22,73 @@ static void put(uint8_t *data, uint64_t value, int bytes)
 		data[at] = value & 0xff;
 }
 
-static uint32_t payload_limit(enum frame_type type)
-{
-	switch (type) {
-	case FRAME_CALL:
-	case FRAME_RESULT:
-		return MAX_PAYLOAD_BYTES;
-	case FRAME_LOG:
-		return MAX_LOG_PIECE_BYTES;
-	case FRAME_CANCEL:
-		return 0;
-	default:
-		return MAX_FIELDS_BYTES;
-	}
-}
+enum id_rule { NO_ID = 1, SOME_ID, EITHER_ID };
 
-static uint32_t metadata_limit(enum frame_type type)
-{
-	if (type == FRAME_CALL || type == FRAME_RESULT)
-		return MAX_METADATA_BYTES;
-	return type == FRAME_LOG ? 1 : 0;
-}
+/* What the frames of a type may have; a type without an id rule is none. */
+struct rule {
+	enum id_rule id;
+	uint32_t metadata_bytes, payload_bytes;
+};
 
-static bool has_id(enum frame_type type)
-{
-	return (type >= FRAME_CALL && type <= FRAME_ERROR) || type >= FRAME_FORK;
-}
+#define OF_FIELDS(id) { id, 0, MAX_FIELDS_BYTES }
+#define OF_HANDSHAKE(id) { id, 0, MAX_HANDSHAKE_BYTES }
+#define OF_CALL { SOME_ID, MAX_METADATA_BYTES, MAX_PAYLOAD_BYTES }
+#define BARE { SOME_ID, 0, 0 }
 
-bool frame_decode(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header)
+static const struct rule worker_rules[] = {
+	[FRAME_HELLO] = OF_FIELDS(NO_ID),
+	[FRAME_LOAD] = OF_FIELDS(NO_ID),
+	[FRAME_LOADED] = OF_FIELDS(NO_ID),
+	[FRAME_LOAD_FAILED] = OF_FIELDS(NO_ID),
+	[FRAME_CALL] = OF_CALL,
+	[FRAME_CANCEL] = BARE,
+	[FRAME_RESULT] = OF_CALL,
+	[FRAME_ERROR] = OF_FIELDS(SOME_ID),
+	[FRAME_LOG] = { EITHER_ID, 1, MAX_LOG_PIECE_BYTES },
+	[FRAME_BYE] = OF_FIELDS(NO_ID),
+	[FRAME_FORK... FRAME_TERMINATING] = OF_FIELDS(SOME_ID),
+};
+
+static const struct rule direct_rules[] = {
+	[FRAME_CALL] = OF_CALL,
+	[FRAME_CANCEL] = BARE,
+	[FRAME_RESULT] = OF_CALL,
+	[FRAME_ERROR] = OF_FIELDS(SOME_ID),
+	[FRAME_BYE] = OF_HANDSHAKE(NO_ID),
+	[DIRECT_CLIENT_HELLO... DIRECT_REFUSED] = OF_HANDSHAKE(NO_ID),
+	[DIRECT_BUSY] = BARE,
+	[DIRECT_TERMINATING] = OF_HANDSHAKE(NO_ID),
+	[DIRECT_ENDED] = OF_HANDSHAKE(EITHER_ID),
+	[DIRECT_SHM_OPEN... DIRECT_OFI_ACCEPTED] = OF_HANDSHAKE(NO_ID),
+};
+
+static bool decode(const uint8_t *data, struct frame_header *header, const struct rule *rules, size_t count)
 {
 	uint32_t body = (uint32_t)get(data, 4);
 	uint8_t type = data[4];
 	uint16_t metadata = (uint16_t)get(data + 6, 2);
 	uint64_t id = get(data + 8, 8);
-	if (type < FRAME_HELLO || type > FRAME_TERMINATING || data[5] != 0 || metadata > body)
+	if (type >= count || rules[type].id == 0 || data[5] != 0 || metadata > body)
 		return false;
-	if (metadata > metadata_limit(type) || body - metadata > payload_limit(type))
+	const struct rule *rule = &rules[type];
+	if (metadata > rule->metadata_bytes || body - metadata > rule->payload_bytes)
 		return false;
-	if (id > MAX_ID || (type != FRAME_LOG && has_id(type) != (id != 0)))
+	if (id > MAX_ID || (rule->id != EITHER_ID && (rule->id == SOME_ID) != (id != 0)))
 		return false;
 	*header = (struct frame_header){ type, metadata, body - metadata, id };
 	return true;
+}
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+bool frame_decode(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header)
+{
+	return decode(data, header, worker_rules, COUNT(worker_rules));
+}
+
+bool frame_decode_direct(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header)
+{
+	return decode(data, header, direct_rules, COUNT(direct_rules));
 }
 
 void frame_encode(uint8_t data[FRAME_HEADER_BYTES], const struct frame_header *header)

@@ -1,5 +1,5 @@
-/* Frames of the worker protocol for runtimes in C: headers, fields and the head of a call, without
- * any input or output. */
+/* Frames of the worker protocol and of the direct path for programs in C: headers, fields and the
+ * head of a call, without any input or output. */
 #ifndef GLEANER_FRAMES_H
 #define GLEANER_FRAMES_H
 
@@ -30,23 +30,44 @@ enum frame_type {
 	FRAME_TERMINATING,
 };
 
+/* The direct path between clients and leased workers also has FRAME_CALL, FRAME_CANCEL,
+ * FRAME_RESULT, FRAME_ERROR and FRAME_BYE. */
+enum direct_type {
+	DIRECT_CLIENT_HELLO = 32,
+	DIRECT_WORKER_HELLO,
+	DIRECT_CLIENT_PROOF,
+	DIRECT_ACCEPTED,
+	DIRECT_REFUSED,
+	DIRECT_BUSY,
+	DIRECT_TERMINATING,
+	DIRECT_ENDED,
+	DIRECT_SHM_OPEN,
+	DIRECT_SHM_ACCEPTED,
+	DIRECT_OFI_OPEN,
+	DIRECT_OFI_ACCEPTED,
+};
+
 #define FRAME_HEADER_BYTES 16
 #define MAX_PAYLOAD_BYTES (64u << 20)
 #define MAX_METADATA_BYTES 1024u
 #define MAX_FIELDS_BYTES (64u << 10)
 #define MAX_LOG_PIECE_BYTES (64u << 10)
+#define MAX_HANDSHAKE_BYTES 1024u
 #define MAX_CONTENT_TYPE_BYTES 255
 #define MAX_MESSAGE_BYTES (8u << 10)
 
 struct frame_header {
-	enum frame_type type;
+	/* enum frame_type or enum direct_type. */
+	uint8_t type;
 	uint16_t metadata_bytes;
 	uint32_t payload_bytes;
 	uint64_t id;
 };
 
-/* False for what is no header, or one over its limits. */
+/* False for what is no header of the worker protocol, or one over its limits. */
 bool frame_decode(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header);
+/* The same for the direct path. */
+bool frame_decode_direct(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header);
 void frame_encode(uint8_t data[FRAME_HEADER_BYTES], const struct frame_header *header);
 
 /* Fields that are being written; `data` grows and is the caller's to free. What does not fit in

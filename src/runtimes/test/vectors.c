@@ -1,5 +1,5 @@
 /* Reads frames as hexadecimal lines and prints what the codec in C makes of each, for a test that
- * compares this with the vectors that all runtimes share. */
+ * compares this with the vectors that all runtimes share; with `direct`, those of that path. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +33,11 @@ static void print_fields(const char *data, size_t length)
 	free(written.data);
 }
 
-static void print_frame(const uint8_t *data)
+static void print_frame(const uint8_t *data, bool is_direct)
 {
 	struct frame_header header;
 	uint8_t again[FRAME_HEADER_BYTES];
-	if (!frame_decode(data, &header)) {
+	if (!(is_direct ? frame_decode_direct : frame_decode)(data, &header)) {
 		printf("invalid\n");
 		return;
 	}
@@ -53,12 +53,13 @@ static void print_frame(const uint8_t *data)
 	printf("\n");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	bool is_direct = argc == 2 && strcmp(argv[1], "direct") == 0;
 	static char line[2 * MAX_LINE];
 	static uint8_t data[MAX_LINE];
 	while (fgets(line, sizeof line, stdin) != NULL)
 		if (unhex(line, data) >= FRAME_HEADER_BYTES)
-			print_frame(data);
+			print_frame(data, is_direct);
 	return 0;
 }

@@ -1,4 +1,4 @@
-"""Frames of the worker protocol: a header of 16 bytes, then metadata, then a payload."""
+"""Frames of the worker protocol and of the direct path: a header of 16 bytes, then metadata, then a payload."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ HELLO, LOAD, LOADED, LOAD_FAILED, CALL, CANCEL, RESULT, ERROR, LOG, BYE = range(
 FORK, FORKED, FORK_FAILED, CHILD_ENDED = range(11, 15)
 SERVE, SERVING, USAGE, TERMINATING = range(15, 19)
 
+# The direct path between clients and leased workers also has CALL, CANCEL, RESULT, ERROR and BYE.
+CLIENT_HELLO, WORKER_HELLO, CLIENT_PROOF, ACCEPTED, REFUSED = range(32, 37)
+BUSY, DIRECT_TERMINATING, ENDED = range(37, 40)
+SHM_OPEN, SHM_ACCEPTED, OFI_OPEN, OFI_ACCEPTED = range(40, 44)
+
 MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 MAX_METADATA_BYTES = 1024
 MAX_FIELDS_BYTES = 64 * 1024
 MAX_LOG_PIECE_BYTES = 64 * 1024
+MAX_HANDSHAKE_BYTES = 1024
 MAX_MESSAGE_BYTES = 8 * 1024
 MAX_STACK_BYTES = 32 * 1024
 MAX_TYPE_BYTES = 255
@@ -25,8 +31,38 @@ HEADER = struct.Struct("<IBBHQ")
 #: Milliseconds left, attempt, length of the content type; content type and name follow.
 CALL_HEAD = struct.Struct("<IHH")
 
-_WITH_PAYLOAD = (CALL, RESULT)
-_WITH_ID = (CALL, CANCEL, RESULT, ERROR, *range(FORK, TERMINATING + 1))
+
+
+class Rule(NamedTuple):
+    """What the frames of a type may have; `has_id` is None if both are fine."""
+
+    has_id: bool | None
+    metadata_bytes: int
+    payload_bytes: int
+
+
+def _fields(has_id: bool | None, limit: int = MAX_FIELDS_BYTES) -> Rule:
+    return Rule(has_id, 0, limit)
+
+
+_CALL = Rule(True, MAX_METADATA_BYTES, MAX_PAYLOAD_BYTES)
+_BARE = Rule(True, 0, 0)
+
+#: By type.
+WORKER_RULES = {
+    **dict.fromkeys((HELLO, LOAD, LOADED, LOAD_FAILED, BYE), _fields(False)),
+    **dict.fromkeys((ERROR, *range(FORK, TERMINATING + 1)), _fields(True)),
+    **dict.fromkeys((CALL, RESULT), _CALL),
+    CANCEL: _BARE,
+    LOG: Rule(None, 1, MAX_LOG_PIECE_BYTES),
+}
+DIRECT_RULES = {
+    **dict.fromkeys((BYE, *range(CLIENT_HELLO, OFI_ACCEPTED + 1)), _fields(False, MAX_HANDSHAKE_BYTES)),
+    ERROR: _fields(True),
+    **dict.fromkeys((CALL, RESULT), _CALL),
+    **dict.fromkeys((CANCEL, BUSY), _BARE),
+    ENDED: _fields(None, MAX_HANDSHAKE_BYTES),
+}
 
 
 class ProtocolError(Exception):
@@ -63,27 +99,19 @@ def encode(type: int, id: int, payload: bytes = b"", metadata: bytes = b"") -> b
     return encode_head(type, id, metadata, len(payload)) + payload
 
 
-def decode_header(data: bytes) -> Header:
+def decode_header(data: bytes, rules: dict[int, Rule] = WORKER_RULES) -> Header:
     body_bytes, type, flags, metadata_bytes, id = HEADER.unpack(data)
-    if not HELLO <= type <= TERMINATING:
+    rule = rules.get(type)
+    if rule is None:
         raise ProtocolError(f"there is no frame of type {type}")
     if flags != 0 or metadata_bytes > body_bytes:
         raise ProtocolError("a frame's header is invalid")
-    if id > MAX_ID or (type != LOG and (id != 0) != (type in _WITH_ID)):
+    if id > MAX_ID or (rule.has_id is not None and (id != 0) != rule.has_id):
         raise ProtocolError("a frame has an invalid call id")
     payload_bytes = body_bytes - metadata_bytes
-    metadata_limit, payload_limit = _limits(type)
-    if metadata_bytes > metadata_limit or payload_bytes > payload_limit:
+    if metadata_bytes > rule.metadata_bytes or payload_bytes > rule.payload_bytes:
         raise ProtocolError("a frame is over its limit")
     return Header(type, id, metadata_bytes, payload_bytes)
-
-
-def _limits(type: int) -> tuple[int, int]:
-    if type in _WITH_PAYLOAD:
-        return MAX_METADATA_BYTES, MAX_PAYLOAD_BYTES
-    if type == LOG:
-        return 1, MAX_LOG_PIECE_BYTES
-    return 0, 0 if type == CANCEL else MAX_FIELDS_BYTES
 
 
 def encode_fields(fields: dict[str, object]) -> bytes:

@@ -4,15 +4,22 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "@jest/globals";
+import { directRules } from "../../../../src/wire/direct/frame.js";
 import { frameRules } from "../../../../src/wire/worker/frame.js";
+import type { FrameRule } from "../../../../src/wire/worker/framing.js";
 import { makeRuntimes, runtimesFolder } from "../../../support/runtimes/c-runtimes.js";
 
 beforeAll(makeRuntimes, 120_000);
 
-const { frames, invalid } = JSON.parse(readFileSync("test/vectors/worker/frames.json", "utf8"));
+const vectorsOf = (protocol: string) =>
+  JSON.parse(readFileSync(`test/vectors/${protocol}/frames.json`, "utf8"));
+const protocols = [
+  ["worker", frameRules],
+  ["direct", directRules],
+] as const;
 
-const decode = (vectors: readonly { readonly hex: string }[]): string[] =>
-  execFileSync(join(runtimesFolder, "asan", "vectors"), {
+const decode = (protocol: string, vectors: readonly { readonly hex: string }[]): string[] =>
+  execFileSync(join(runtimesFolder, "asan", "vectors"), [protocol], {
     input: vectors.map(({ hex }) => `${hex}\n`).join(""),
     encoding: "utf8",
   })
@@ -20,8 +27,9 @@ const decode = (vectors: readonly { readonly hex: string }[]): string[] =>
     .split("\n")
     .map((line) => line.trimEnd());
 
-test("reads and writes every vector", () => {
-  expect(decode(frames)).toEqual(
+test.each(protocols)("reads and writes every vector: %s", (protocol, rules) => {
+  const { frames } = vectorsOf(protocol);
+  expect(decode(protocol, frames)).toEqual(
     frames.map((vector: Record<string, unknown>) => {
       const { type, id, hex, fields } = vector;
       const call = vector.call as Record<string, unknown> | undefined;
@@ -30,11 +38,12 @@ test("reads and writes every vector", () => {
         : fields
           ? String(hex).slice(32)
           : "";
-      return `${frameRules[type as keyof typeof frameRules].number} ${id} same ${content}`.trimEnd();
+      return `${(rules as Readonly<Record<string, FrameRule>>)[String(type)]!.number} ${id} same ${content}`.trimEnd();
     }),
   );
 });
 
-test("refuses everything that is invalid", () => {
-  expect(decode(invalid)).toEqual(invalid.map(() => "invalid"));
+test.each(["worker", "direct"])("refuses everything that is invalid: %s", (protocol) => {
+  const { invalid } = vectorsOf(protocol);
+  expect(decode(protocol, invalid)).toEqual(invalid.map(() => "invalid"));
 });

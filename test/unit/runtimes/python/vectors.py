@@ -12,13 +12,24 @@ TYPES = [
     "serve", "serving", "usage", "terminating",
 ]  # fmt: skip
 
+DIRECT_TYPES = {
+    **{5: "call", 6: "cancel", 7: "result", 8: "error", 10: "bye"},
+    **dict(enumerate([
+        "clientHello", "workerHello", "clientProof", "accepted", "refused", "busy", "terminating",
+        "ended", "shmOpen", "shmAccepted", "ofiOpen", "ofiAccepted",
+    ], 32)),
+}  # fmt: skip
+IS_DIRECT = "/direct/" in sys.argv[2]
+RULES = frames.DIRECT_RULES if IS_DIRECT else frames.WORKER_RULES
+NAMES = DIRECT_TYPES if IS_DIRECT else dict(enumerate(TYPES, 1))
+
 with open(sys.argv[2], encoding="utf-8") as file:
     vectors = json.load(file)
 
 for vector in vectors["frames"]:
     name, data = vector["name"], bytes.fromhex(vector["hex"])
-    header = frames.decode_header(data[:16])
-    assert TYPES[header.type - 1] == vector["type"], name
+    header = frames.decode_header(data[:16], RULES)
+    assert NAMES[header.type] == vector["type"], name
     assert header.id == vector["id"], name
     assert 16 + header.metadata_bytes + header.payload_bytes == len(data), name
     metadata = data[16 : 16 + header.metadata_bytes]
@@ -41,7 +52,7 @@ for vector in vectors["frames"]:
 
 for vector in vectors["invalid"]:
     try:
-        frames.decode_header(bytes.fromhex(vector["hex"]))
+        frames.decode_header(bytes.fromhex(vector["hex"]), RULES)
     except frames.ProtocolError:
         continue
     raise AssertionError(vector["name"])

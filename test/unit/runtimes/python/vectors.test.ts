@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { python, pythonFolder } from "../../../support/runtimes/python-runtime.js";
 
-test("reads and writes every vector", () => {
-  const vectors = "test/vectors/worker/frames.json";
+test.each(["worker", "direct"])("reads and writes every vector: %s", (protocol) => {
+  const vectors = `test/vectors/${protocol}/frames.json`;
   const { frames, invalid } = JSON.parse(readFileSync(vectors, "utf8"));
   const script = join(import.meta.dirname, "vectors.py");
   const counts = execFileSync(python, ["-B", script, pythonFolder, vectors], { encoding: "utf8" });
