@@ -1,0 +1,108 @@
+// Scripts and tools that were written for sbatch, on real Slurm nodes, through Slurm's names: what
+// they say of dependencies, holds, limits and nodes holds, and srun starts their steps.
+
+import { execFile } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { ensureInstalled } from "../../scripts/cluster/programs.js";
+import { type TestSite, testSite, user } from "../support/site/site.js";
+
+const execute = promisify(execFile);
+jest.setTimeout(180_000);
+
+let at: TestSite;
+let names: string;
+
+/** Packages may have to be downloaded. */
+const preparationLimitMs = 300_000;
+beforeAll(async () => {
+  await ensureInstalled(["/usr/lib/python3/dist-packages/pip=python3-pip"]);
+  at = await testSite({ nodes: 2, cpus: 8, memoryMb: 16_000 });
+  names = join(at.work, "names");
+  mkdirSync(names);
+  chmodSync(names, 0o1777);
+  await at.site.gleanOrThrow(["install-aliases", names], { user });
+}, preparationLimitMs);
+afterAll(() => at?.site.stop());
+
+/** Runs a line of shell as a user who has the names first in PATH. */
+async function shell(line: string): Promise<string> {
+  const config = join(at.site.cluster.dir, "gleaner/gleaner.yaml");
+  const exports = `export PATH=${names}:$PATH HOME=${at.work} GLEANER_CONF=${config}`;
+  const command = ["-c", `cd ${at.work}; ${exports}; ${line}`];
+  const result = await at.site.cluster.run("/bin/bash", command, { user, timeoutMs: 120_000 });
+  if (result.exitCode !== 0) throw new Error(`${line}: ${result.stderr}`);
+  return result.stdout;
+}
+
+function script(name: string, ...lines: string[]): void {
+  writeFileSync(join(at.work, name), `#!/bin/bash\n${lines.join("\n")}\n`);
+}
+
+const written = (name: string): string[] =>
+  readFileSync(join(at.work, name), "utf8").trim().split("\n");
+
+test("a chain of scripts runs in its order, and what can never start says so", async () => {
+  script("ok.sh", "#SBATCH -o chain.log --open-mode=append", "sleep 0.5; echo $1");
+  script("bad.sh", "#SBATCH -o /dev/null", "exit 3");
+  const chain = [
+    "A=$(sbatch --parsable ok.sh first)",
+    "B=$(sbatch --parsable -d afterok:$A ok.sh second)",
+    "C=$(sbatch --parsable bad.sh)",
+    "D=$(sbatch --parsable -d afterok:$C --kill-on-invalid-dep=yes ok.sh never)",
+    "sbatch -W -d afterany:$B,afternotok:$C ok.sh third >/dev/null",
+    'sacct -n -X -P -o state -j "$D"; squeue -h -j "$B" -o %t -t all',
+  ];
+  expect((await shell(chain.join("\n"))).split("\n")[1]).toBe("CD");
+  expect(written("chain.log")).toEqual(["first", "second", "third"]);
+});
+
+test("a held array starts when it is released, no more tasks at once than it may", async () => {
+  script(
+    "task.sh",
+    "#SBATCH --array=1-4%1 --hold --exclude=n2",
+    "#SBATCH -o array.log --open-mode=append",
+    "echo + $SLURMD_NODENAME; sleep 0.2; echo -",
+  );
+  const id = (await shell("sbatch --parsable task.sh")).trim();
+  expect(await shell(`squeue -h -j ${id} -o '%i %t %r'`)).toBe(`${id}_[1-4] PD JobHeldUser\n`);
+  await shell(`scontrol release ${id}`);
+  await at.ended(id);
+  expect(written("array.log")).toEqual(Array.from({ length: 4 }, () => ["+ n1", "-"]).flat());
+});
+
+test("srun starts the steps of a script, also in a login shell", async () => {
+  writeFileSync(
+    join(at.work, "steps.sh"),
+    "#!/bin/bash -l\n#SBATCH -n 2 -o steps.log\nsrun --mpi=none -l echo $SLURM_JOB_ID | sort\nsrun -n1 true && echo done\n",
+  );
+  const id = (await shell("sbatch --parsable -W steps.sh")).trim();
+  expect(written("steps.log")).toEqual([`0: ${id}`, `1: ${id}`, "done"]);
+});
+
+test("submitit and Parsl run unchanged", async () => {
+  const tools = join(at.work, "tools");
+  const install = ["-m", "pip", "install", "-q", "--target", tools, "submitit", "parsl"];
+  await execute("/usr/bin/python3", [...install, "--break-system-packages"]);
+  chmodSync(tools, 0o755);
+  const program = `
+import os, sys, time
+import submitit
+from parsl.providers import SlurmProvider
+executor = submitit.AutoExecutor(folder="submitit")
+executor.update_parameters(timeout_min=2, slurm_array_parallelism=4)
+print(sum(job.result() for job in executor.map_array(pow, range(8), [2] * 8)))
+provider = SlurmProvider(walltime="00:01:00", exclusive=False)
+provider.script_dir = os.getcwd()
+job = provider.submit("echo of-parsl > parsl.log", 1)
+while not provider.status([job])[0].terminal: time.sleep(0.2)
+print(provider.status([job])[0].state.name)
+print(provider.cancel([provider.submit("sleep 60", 1)]))
+`;
+  writeFileSync(join(at.work, "tools.py"), program);
+  const run = `PYTHONPATH=${tools} /usr/bin/python3 tools.py`;
+  expect(await shell(run)).toBe("140\nCOMPLETED\n[True]\n");
+  expect(written("parsl.log")).toEqual(["of-parsl"]);
+});
