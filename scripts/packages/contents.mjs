@@ -15,7 +15,7 @@ const nodeFolder = "/usr/lib/gleaner-node";
 const clientFolder = "/usr/lib/gleaner-client";
 
 /** For PATH: see configs/gleaner.lua. */
-const slurmNames = ["sbatch", "squeue", "scancel", "sacct", "sinfo", "scontrol"];
+const slurmNames = ["sbatch", "srun", "squeue", "scancel", "sacct", "sinfo", "scontrol"];
 
 export const packages = [
   {
@@ -119,6 +119,7 @@ function addCli(tree, { root }, folder) {
       `#!/bin/bash -p\n# Made by glean install-aliases.\n${start} as ${name} "$@"\n`,
       0o755,
     );
+  tree.copyFolder(join(root, "configs/completions"), `${folder}/completions`);
   tree.copy(join(root, "configs/gleaner.lua"), `${folder}/gleaner.lua`);
   // V8's cache of compiled code differs with each build, so it is made on the machine.
   tree.copy(join(root, "scripts/bundle/compile.mjs"), `${folder}/compile.mjs`);

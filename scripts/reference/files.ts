@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { openApiText } from "../../src/daemon/api/openapi.js";
 import { readGlean, readGleanerd } from "./commands.js";
 import { commandsPage } from "./commands-page.js";
+import { completions } from "./completions.js";
 import { configurationPage } from "./configuration-page.js";
 import { functionFileManual, functionFilePage } from "./function-file.js";
 import { readKeys } from "./keys.js";
@@ -22,6 +23,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/openapi.json", openApiText()],
     ["configs/gleaner.yaml", sampleConfiguration(keys)],
     ...commandManuals(glean, version).map(([name, text]) => [`man/man1/${name}`, text] as const),
+    ...completions(glean).map(([name, text]) => [`configs/completions/${name}`, text] as const),
     ["man/man8/gleanerd.8", daemonManual(gleanerd, version)],
     ["man/man5/function.yaml.5", functionFileManual(version)],
     ["man/man5/gleaner.yaml.5", configurationManual(keys, version)],

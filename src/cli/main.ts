@@ -4,8 +4,8 @@ import { type Command, CommanderError } from "commander";
 import { GleanerError, messageOf } from "../model/errors.js";
 import { nearest } from "../model/nearest.js";
 import { Context, exitStatus, type Run } from "./context.js";
-import { complain } from "./output.js";
-import { entries, newCommand, newProgram } from "./program.js";
+import { complain, print } from "./output.js";
+import { entries, greeting, newCommand, newProgram } from "./program.js";
 
 declare const GLEANER_VERSION: string;
 
@@ -20,6 +20,10 @@ async function main(words: readonly string[]): Promise<number> {
       const { config } = command.optsWithGlobals<{ config?: string }>();
       status = await action(new Context(config, process.env), ...args);
     };
+  if (words.length === 0) {
+    print(greeting);
+    return exitStatus.usage;
+  }
   try {
     await addCommands(program, words, run);
     await program.parseAsync(words, { from: "user" });
@@ -72,10 +76,7 @@ function commandOf(words: readonly string[]): string | null {
 function statusOfFailure(thrown: unknown): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return exitStatus.done;
-    // Without a command commander prints the help where errors go, which is silent here.
-    if (thrown.code === "commander.help")
-      complain("no command given: glean --help lists all commands");
-    else complain(`${thrown.message.replace(/^error: /, "").replaceAll("\n", " ")}; see --help`);
+    complain(`${thrown.message.replace(/^error: /, "").replaceAll("\n", " ")}; see --help`);
     return exitStatus.usage;
   }
   if (!isOurs(thrown)) {

@@ -192,6 +192,19 @@ Examples:
 
 Exit status: 0 done, 1 the work failed, 2 wrong usage, 3 the daemon is not reachable.`;
 
+/** What `glean` alone says: the commands that one needs. */
+export const greeting = `Gleaner runs short functions on what Slurm leaves idle.
+
+  glean batch job.sh     submit a script, as sbatch does
+  glean run COMMAND      run a command in a hole as if it ran here
+  glean queue --me       see what of yours waits or runs
+  glean explain ID       see why it waits
+  glean acct             see what has ended
+  glean cancel ID        end it
+
+glean --help lists all commands, and glean COMMAND --help its options and examples.
+`;
+
 export function newProgram(version: string): Command {
   const program = new Command("glean")
     .description("Run short functions on the idle resources of a Slurm cluster.")

@@ -266,13 +266,18 @@ describe("exit statuses", () => {
     expect(world.requests.at(-1)!.body).toEqual({ ids: ["42_1", "42_2", "43"] });
   });
 
+  test("2 without a command, with the commands that one needs", async () => {
+    const { status, stdout, stderr } = await glean();
+    expect({ status, stderr }).toEqual({ status: 2, stderr: "" });
+    expect(stdout).toMatch(/glean batch job\.sh .*\n[\s\S]*glean --help lists all commands/);
+  });
+
   test("1 if another program answers instead of gleanerd", async () => {
     world.answers["POST /v1/token"] = () => ({ body: "<html>" });
     expectSentence(await glean("queue"), 1, /does not answer as gleanerd does/);
   });
 
   test.each<[string[], RegExp]>([
-    [[], /no command given/],
     [["bacth"], /unknown command bacth; did you mean batch\?/],
     [["queue", "--jsno"], /unknown option '--jsno'.*--json/],
     [["queue", "-t", "SLEEPING"], /-t: invalid state "SLEEPING"/],

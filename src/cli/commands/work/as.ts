@@ -16,7 +16,7 @@ const failed = 1;
 export const define: Define = (command, run) => {
   command
     .usage("NAME [argument...]")
-    .argument("<name>", "sbatch, squeue, scancel, sacct, sinfo or scontrol")
+    .argument("<name>", "sbatch, srun, squeue, scancel, sacct, sinfo or scontrol")
     .argument("[arguments...]", "its own options and arguments")
     .passThroughOptions()
     .allowUnknownOption()
@@ -33,12 +33,13 @@ async function actAs(context: Context, name: string, words: string[]): Promise<n
     print(`slurm 24.05.0 (Gleaner ${GLEANER_VERSION})\n`);
     return 0;
   }
-  if (name === "sbatch") return actAsSbatch(context, words);
+  const starter = starters[name];
+  if (starter !== undefined) return startAs(context, name, words, await starter());
   const entry = slurmCommands.find((each) => each.name === name);
   if (entry === undefined)
     throw new GleanerError(
       "BAD_REQUEST",
-      `no command ${name}: expected sbatch, ${slurmCommands.map((each) => each.name).join(", ")}`,
+      `no command ${name}: expected sbatch, srun, ${slurmCommands.map((each) => each.name).join(", ")}`,
     );
   const { environment } = context;
   if (mayFallBack(environment) && namesJobs(words)) return runReal(name, words, environment);
@@ -51,12 +52,22 @@ async function actAs(context: Context, name: string, words: string[]): Promise<n
   }
 }
 
-async function actAsSbatch(context: Context, words: string[]): Promise<number> {
-  const { define: defineBatch } = await import("./batch.js");
+/** What starts work is the same command of Gleaner's. */
+const starters: Readonly<Record<string, () => Promise<{ readonly define: Define }>>> = {
+  sbatch: () => import("./batch.js"),
+  srun: () => import("./run.js"),
+};
+
+async function startAs(
+  context: Context,
+  name: string,
+  words: string[],
+  starter: { readonly define: Define },
+): Promise<number> {
   const { Command: New } = await import("commander");
-  const command: Command = new New("sbatch").exitOverride().configureOutput({ writeErr: () => {} });
+  const command: Command = new New(name).exitOverride().configureOutput({ writeErr: () => {} });
   let status = 0;
-  defineBatch(command, (action) => async (...args) => {
+  starter.define(command, (action) => async (...args) => {
     status = await action(context, ...args);
   });
   try {
@@ -64,9 +75,9 @@ async function actAsSbatch(context: Context, words: string[]): Promise<number> {
     return status;
   } catch (thrown) {
     const fits = !(thrown instanceof Error) || (thrown as { code?: string }).code !== "BAD_REQUEST";
-    if (fits || !mayFallBack(context.environment)) return failedAs("sbatch", thrown);
-    complain(`note: handed to Slurm: ${thrown.message.split("\n")[0]}`, "sbatch");
-    return runReal("sbatch", words, context.environment, scriptFromInput());
+    if (fits || !mayFallBack(context.environment)) return failedAs(name, thrown);
+    complain(`note: handed to Slurm: ${thrown.message.split("\n")[0]}`, name);
+    return runReal(name, words, context.environment, scriptFromInput());
   }
 }
 

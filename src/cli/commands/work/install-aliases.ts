@@ -8,7 +8,7 @@ import { print } from "../../output.js";
 import { slurmCommands } from "../../slurm/commands.js";
 import { aliasMark, isAlias } from "../../slurm/real.js";
 
-const names = ["sbatch", ...slurmCommands.map(({ name }) => name)];
+const names = ["sbatch", "srun", ...slurmCommands.map(({ name }) => name)];
 
 export const define: Define = (command, run) => {
   command

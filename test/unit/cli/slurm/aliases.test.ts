@@ -203,7 +203,7 @@ test("ids of jobs alone go to Slurm, and lists have both, where that is asked fo
 
 test("aliases are put in a folder of their own, and removed", async () => {
   const glean = (...args: string[]) => world.start(args).end;
-  const names = ["sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue"];
+  const names = ["sacct", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun"];
   const folder = join(world.home, "aliases");
   expect((await glean("install-aliases", folder)).stdout).toBe(`export PATH=${folder}:$PATH\n`);
   expect(readdirSync(folder).toSorted()).toEqual(names);

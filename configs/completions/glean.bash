@@ -1,0 +1,36 @@
+# Made by scripts/generate. Source it, or copy it to bash-completion's folder as glean.
+_glean() {
+  local words word=${COMP_WORDS[COMP_CWORD]}
+  case ${COMP_WORDS[1]} in
+    batch) words="--config --wrap -J --job-name -c --cpus-per-task -n --ntasks --ntasks-per-node --mincpus -O --overcommit --cpus-per-gpu --mem --mem-per-cpu --mem-per-gpu -G --gpus --gres --gpus-per-node --gpus-per-task -t --time -a --array -d --dependency --kill-on-invalid-dep -b --begin --deadline -H --hold --no-requeue -C --constraint -w --nodelist -x --exclude -o --output -e --error -i --input --open-mode --propagate -D --chdir --export --signal --checkpoint --ignore -W --wait --parsable -h --help" ;;
+    run) words="--config -J --job-name -c --cpus-per-task -n --ntasks --ntasks-per-node --mincpus -O --overcommit --cpus-per-gpu --mem --mem-per-cpu --mem-per-gpu -G --gpus --gres --gpus-per-node --gpus-per-task -t --time -d --dependency --kill-on-invalid-dep -b --begin --deadline -H --hold --no-requeue -C --constraint -w --nodelist -x --exclude --propagate -D --chdir --export --signal -l --label -i --input --pty -u --unbuffered -Q --quiet -I --immediate -W --wait -K --kill-on-bad-exit --requeue -h --help" ;;
+    shell) words="--config -J --job-name -c --cpus-per-task --mincpus -O --overcommit --cpus-per-gpu --mem --mem-per-cpu --mem-per-gpu -G --gpus --gres --gpus-per-node -t --time -d --dependency --kill-on-invalid-dep -b --begin --deadline -H --hold --no-requeue -C --constraint -w --nodelist -x --exclude --propagate -D --chdir --export --signal -Q --quiet -I --immediate -h --help" ;;
+    queue) words="--config -u --user --me -j --job -t --states -r --array -h --noheader -o --format -O --Format --start -S --sort -l --long -n --name -w --nodelist --json --help" ;;
+    invoke) words="--config --input --type -t --time --async --json -h --help" ;;
+    map) words="--config --inputs --output --as-completed --retry-failed -t --time --async -h --help" ;;
+    cancel) words="--config -u --user --me -t --state -n --name --json -h --help" ;;
+    hold) words="--config -h --help" ;;
+    release) words="--config -h --help" ;;
+    show) words="--config --answer --log --json -h --help" ;;
+    explain) words="--config --json -h --help" ;;
+    function) words="deploy test logs list show alias share remove --config -h --help" ;;
+    trace) words="--config --last -u --user --output -h --help" ;;
+    replay) words="--config --remote --inspect --async --json -h --help" ;;
+    as) words="--config --help-as" ;;
+    install-aliases) words="--config --remove -h --help" ;;
+    acct) words="--config -j --jobs -u --user --me -S --starttime -E --endtime -s --state -P --parsable2 -p --parsable --delimiter -o --format -b --brief -X --allocations -n --noheader --json -h --help" ;;
+    bill) words="--config -u --user --me -S --starttime -E --endtime --verify --head --json -h --help" ;;
+    report) words="--config -S --starttime -E --endtime --html --csv --json -h --help" ;;
+    simulate) words="--config --holes --swf --sacct --fields --machines --outages --from --to --sample --nodes --cores-per-node --memory-per-core --call --invocations --arrivals --scale --call-memory --poll --reaction --executor-start --cold-start --eviction --notice --checkpoint --node-failures --node-repair --policy --sweep --seed --functions --worker-memory --keep-alive --min-warm --idle-timeout --html --node-csv --csv --json -h --help" ;;
+    info) words="--config -h --noheader --json --help" ;;
+    drain) words="--config --now --json -h --help" ;;
+    resume) words="--config --json -h --help" ;;
+    audit) words="--config -u --user --action -S --starttime -E --endtime -n --limit --json -h --help" ;;
+    token) words="--config -u --user --all --json -h --help" ;;
+    setup) words="--config --launcher --host --prolog --write-slurm-conf --undo -h --help" ;;
+    doctor) words="--config --json -h --help" ;;
+  esac
+  [ "$COMP_CWORD" -gt 1 ] || words="batch run shell queue invoke map cancel hold release show explain function trace replay as install-aliases acct bill report simulate info drain resume audit token setup doctor --help --version"
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+}
+complete -o default -F _glean glean
