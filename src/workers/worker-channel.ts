@@ -12,8 +12,15 @@ import {
   type HandlerError,
   type LogStream,
 } from "../wire/worker/messages.js";
+import {
+  encodeServe,
+  encodeTerminating,
+  type Serve,
+  type Terminating,
+} from "../wire/worker/serving.js";
 import { LogAllowance } from "./log-allowance.js";
 import { type Input, inputBytes } from "./outgoing.js";
+import { type ServeEvents, ServeFrames } from "./serve-frames.js";
 import { type OutputSink, SinkStream } from "./sink-stream.js";
 import { WorkerFailure } from "./worker-failure.js";
 import {
@@ -67,7 +74,10 @@ export interface ChannelEvents {
 }
 
 interface Pending {
-  readonly order: CallOrder;
+  readonly sink: OutputSink | undefined;
+  readonly outputLimitBytes: number;
+  /** null for a call. */
+  readonly serve: ServeFrames | null;
   readonly log: LogAllowance;
   readonly settle: (end: CallEnd) => void;
   /** Its answer has begun to arrive. */
@@ -117,17 +127,40 @@ export class WorkerChannel {
     if (bytes > maxPayloadBytes)
       throw new RangeError(`an input of ${bytes} bytes is over the limit of ${maxPayloadBytes}`);
     const head = encodeCallHead(order);
+    const { sink } = order;
+    const { outputLimitBytes } = this;
+    return this.begin({ sink, outputLimitBytes, serve: null }, (id) =>
+      this.link.send("call", id, head, order.input),
+    );
+  }
+
+  /**
+   * Tells a worker that runs no call to serve the clients of a lease, until it is cancelled. It
+   * returns nothing.
+   */
+  serve(order: Serve, events: ServeEvents): RunningCall {
+    const serve = new ServeFrames(events);
+    return this.begin({ sink: undefined, outputLimitBytes: 0, serve }, (id) =>
+      this.link.send("serve", id, undefined, encodeServe(order)),
+    );
+  }
+
+  /** Tells a worker that serves when it will have to stop. */
+  terminating(id: number, end: Terminating): void {
+    if (this.pending.has(id)) this.link.send("terminating", id, undefined, encodeTerminating(end));
+  }
+
+  private begin(
+    what: Pick<Pending, "sink" | "outputLimitBytes" | "serve">,
+    send: (id: number) => void,
+  ): RunningCall {
     const id = ++this.lastId;
     this.otherLog.renew();
+    const log = new LogAllowance(this.logLimitBytes);
     const end = new Promise<CallEnd>((settle) => {
-      this.pending.set(id, {
-        order,
-        settle,
-        log: new LogAllowance(this.logLimitBytes),
-        isAnswered: false,
-      });
+      this.pending.set(id, { ...what, settle, log, isAnswered: false });
     });
-    if (this.link.isOpen) this.link.send("call", id, head, order.input);
+    if (this.link.isOpen) send(id);
     else this.loseAll(new WorkerFailure("STOPPED", "the connection to the worker is closed"));
     return { id, end };
   }
@@ -157,6 +190,7 @@ export class WorkerChannel {
 
   private bodyFor(head: FrameHead): Body {
     const { type, id, metadata, payloadBytes } = head;
+    if (type === "serving" || type === "usage") return this.serving(id).bodyFor(type);
     if (type !== "result" && type !== "error") throw outOfTurn(`${type}, which workers never send`);
     const call = this.answered(id);
     if (type === "error")
@@ -164,9 +198,9 @@ export class WorkerChannel {
         this.finish(id)({ kind: "failed", error: decodeError(payload) }),
       );
     const contentType = decodeContentType(metadata);
-    if (payloadBytes > this.outputLimitBytes) throw oversized(payloadBytes, this.outputLimitBytes);
+    const { sink, outputLimitBytes } = call;
+    if (payloadBytes > outputLimitBytes) throw oversized(payloadBytes, outputLimitBytes);
     const returned = { kind: "returned", contentType, outputBytes: payloadBytes } as const;
-    const { sink } = call.order;
     if (sink === undefined) return collected((output) => this.finish(id)({ ...returned, output }));
     const stream = new SinkStream(sink, (until) => this.link.hold(until));
     stream.begin(contentType, payloadBytes);
@@ -181,6 +215,12 @@ export class WorkerChannel {
           );
       },
     };
+  }
+
+  private serving(id: number): ServeFrames {
+    const { serve = null, isAnswered = false } = this.pending.get(id) ?? {};
+    if (serve === null || isAnswered) throw outOfTurn("how it serves clients, though it does not");
+    return serve;
   }
 
   /** The call of an answer that begins. */

@@ -8,6 +8,8 @@ export type WorkerFailureCode =
   | "UNKNOWN_CALL" // it answered a call that it was never sent
   | "ANSWERED_TWICE"
   | "LOG_FLOOD" // it sent more log than its runtime may
+  | "USAGE_FLOOD" // it said too often how it serves clients
+  | "LATE" // it did not stop serving clients when it was told
   | "LEFT" // it said that it ends
   | "CLOSED" // it closed its connection without a word: its process may have ended
   | "INPUT" // the input of a call ended too early or could not be read

@@ -1,25 +1,15 @@
 // The executor's side of a worker's connection, against a scripted worker: calls at once, streamed
 // inputs and outputs, and a named failure for everything that a hostile worker can send.
 
-import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { encodeFields } from "../../../src/wire/worker/fields.js";
-import {
-  encodeFrame,
-  encodeHead,
-  type Frame,
-  FrameDecoder,
-  type FrameType,
-  wholeFrames,
-} from "../../../src/wire/worker/frame.js";
+import { encodeHead, type FrameType } from "../../../src/wire/worker/frame.js";
 import {
   decodeCallHead,
   decodeLoad,
-  encodeContentType,
   encodeError,
   encodeHello,
   encodeLoaded,
-  encodeLogStream,
 } from "../../../src/wire/worker/messages.js";
 import {
   type CallEnd,
@@ -28,6 +18,7 @@ import {
   type WorkerLog,
 } from "../../../src/workers/worker-channel.js";
 import type { WorkerFailure } from "../../../src/workers/worker-failure.js";
+import { FakeWorker } from "../../support/runtimes/fake-worker.js";
 import { socketPair } from "../../support/runtimes/socket-pair.js";
 
 const hello = { lowestVersion: 1, highestVersion: 1, runtime: "fake", languageVersion: "1" };
@@ -39,40 +30,6 @@ const order: CallOrder = {
   name: "17",
   input: Buffer.from("in"),
 };
-
-/** The worker's end, which does what a test says. */
-class FakeWorker {
-  private readonly arrived: Frame[] = [];
-  private waiting: ((frame: Frame) => void)[] = [];
-  constructor(readonly socket: Socket) {
-    const decoder = new FrameDecoder(
-      wholeFrames((frame) => {
-        const resolve = this.waiting.shift();
-        if (resolve) resolve(frame);
-        else this.arrived.push(frame);
-      }),
-    );
-    socket.on("data", (piece: Buffer) => decoder.push(piece));
-    socket.on("error", () => {});
-  }
-  send(type: FrameType, id: number, payload?: Buffer): void {
-    this.socket.write(encodeFrame(type, id, payload));
-  }
-  result(id: number, text: string, contentType = "text/plain"): void {
-    const payload = Buffer.from(text);
-    const head = encodeHead("result", id, encodeContentType(contentType), payload.length);
-    this.socket.write(Buffer.concat([head, payload]));
-  }
-  log(id: number, text: string): void {
-    const payload = Buffer.from(text);
-    const head = encodeHead("log", id, encodeLogStream("stdout"), payload.length);
-    this.socket.write(Buffer.concat([head, payload]));
-  }
-  next(): Promise<Frame> {
-    const frame = this.arrived.shift();
-    return frame ? Promise.resolve(frame) : new Promise((resolve) => this.waiting.push(resolve));
-  }
-}
 
 let channel: WorkerChannel;
 let worker: FakeWorker;
