@@ -39,6 +39,7 @@ import type {
   PathOf,
   PayloadText,
   QueryOf,
+  RequeueRequest,
   ResultList,
   ResultQuery,
   RevokeAnswer,
@@ -175,6 +176,10 @@ export class GleanerClient {
     return this.post<"hold">("/v1/hold", request);
   }
 
+  /** Ends running attempts; their invocations wait again. */
+  requeue(request: RequeueRequest): Promise<HoldAnswer> {
+    return this.post<"requeue">("/v1/requeue", request);
+  }
   cancel(request: CancelRequest): Promise<CancelAnswer> {
     return this.post<"cancel">("/v1/cancel", request);
   }

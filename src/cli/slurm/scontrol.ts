@@ -20,6 +20,10 @@ const actions: Readonly<Record<string, Action>> = {
   hold: (context, ids) => changeHold(context, ids, true),
   uhold: (context, ids) => changeHold(context, ids, true),
   release: (context, ids) => changeHold(context, ids, false),
+  requeue: async (context, given) => {
+    const { problems } = await (await context.client()).requeue({ ids: idsOf(given) });
+    return told(problems);
+  },
   ping: async (context) => {
     await (await context.client()).info();
     print("Slurmctld(primary) at gleanerd is UP\n");
@@ -156,8 +160,14 @@ async function changeHold(
   given: readonly string[],
   held: boolean,
 ): Promise<number> {
-  const ids = parseIds(given.map((each) => each.replace(/^job(id)?=/i, "")));
-  const { problems } = await (await context.client()).hold({ ids, held });
+  const { problems } = await (await context.client()).hold({ ids: idsOf(given), held });
+  return told(problems);
+}
+
+const idsOf = (given: readonly string[]): string[] =>
+  parseIds(given.map((each) => each.replace(/^job(id)?=/i, "")));
+
+function told(problems: readonly string[]): number {
   for (const problem of problems) complain(`error: ${problem}`, "scontrol");
   return problems.length > 0 ? exitStatus.failed : exitStatus.done;
 }

@@ -143,19 +143,26 @@ async function cancelAll(
   return cancelled;
 }
 
-function cancelRunning({ live: all, registry, executors }: CancelRoutes, live: Live): void {
+function cancelRunning(deps: CancelRoutes, live: Live): void {
   live.cancelRequested = true;
+  endRunning(deps, live);
+}
+
+function endRunning({ live: all, registry, executors }: CancelRoutes, live: Live): void {
   const assignment = all.assignments.get(live.id);
   const record = assignment && registry.get(assignment.executor);
   if (record !== undefined) executors.cancel(record, assignment!);
 }
 
-export interface HoldRoutes {
-  readonly store: Store;
+export interface HoldRoutes extends CancelRoutes {
   readonly scheduler: Pick<Scheduler, "setHeld">;
 }
 
-export const holdHandlers = (deps: HoldRoutes): Pick<Handlers, "hold"> => ({
+export const holdHandlers = (deps: HoldRoutes): Pick<Handlers, "hold" | "requeue"> => ({
+  requeue: async ({ caller, body: { ids }, request }) => {
+    request.act = { action: "cancel", subject: ids.join(","), detail: "to be run again" };
+    return { problems: await problemsOf(ids, (id) => requeue(deps, caller, id)) };
+  },
   hold: async ({ caller, body, request }) => {
     request.act = { action: body.held ? "hold" : "release", subject: body.ids.join(",") };
     return hold(deps, caller, body);
@@ -168,14 +175,38 @@ async function hold(
   caller: Caller,
   { ids, held }: AskedOf<"hold", "body">,
 ): Promise<HoldAnswer> {
+  const change = async (id: string): Promise<void> => {
+    const found = await theirs(store, caller, id, held ? "hold" : "release");
+    await scheduler.setHeld(submissionIdOf(found), held);
+  };
+  return { problems: await problemsOf(ids, change) };
+}
+
+/** Ends what runs, which waits again; what waits goes on waiting. */
+async function requeue(deps: HoldRoutes, caller: Caller, id: string): Promise<void> {
+  await theirs(deps.store, caller, id, "requeue");
+  const found = await find(deps, caller, id);
+  if (found === null)
+    throw new GleanerError("BAD_REQUEST", `${id} has ended: submit its script again`);
+  for (const each of allNamed(deps.live, [found]).singles) {
+    if (each.state !== "RUNNING") continue;
+    each.requeueRequested = true;
+    endRunning(deps, each);
+  }
+}
+
+/** A sentence for each id with which it did not succeed. */
+async function problemsOf(
+  ids: readonly string[],
+  change: (id: string) => Promise<void>,
+): Promise<string[]> {
   const problems: string[] = [];
   for (const id of new Set(ids))
     try {
-      const found = await theirs(store, caller, id, held ? "hold" : "release");
-      await scheduler.setHeld(submissionIdOf(found), held);
+      await change(id);
     } catch (thrown) {
       if (!(thrown instanceof GleanerError)) throw thrown;
       problems.push(thrown.message);
     }
-  return { problems };
+  return problems;
 }

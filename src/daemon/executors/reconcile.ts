@@ -24,7 +24,7 @@ export function reconcile(
   }
   const held = [...record.attempts.values()];
   for (const { invocation, attempt } of held)
-    if (live.get(invocation)?.cancelRequested)
+    if (live.get(invocation)?.isToldToEnd)
       record.line?.send({ type: "cancel", key: { invocation, attempt } });
   // It may also answer for an earlier attempt of the same invocation that it does not know to be
   // recorded.

@@ -101,7 +101,7 @@ function knownOrder(
     leadMs: held.ordered.leadMs,
     killWaitMs: graceMs,
     elapsedMs: nowMs() - held.ordered.atMs,
-    isCancelled: known.cancelRequested || (record.isAdopted ? null : false),
+    isCancelled: known.isToldToEnd || (record.isAdopted ? null : false),
   };
 }
 

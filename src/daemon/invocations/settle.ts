@@ -186,6 +186,8 @@ export class Settler {
       const verdict = startFailures.failed(live, failure, facts.reason ?? "");
       return { next: verdict.isFinal ? "FAILED" : "PENDING", reason: verdict.reason };
     }
+    if (facts.end === "CANCELLED" && live.requeueRequested && !live.cancelRequested)
+      return { next: "PENDING", reason: "requeued by its owner" };
     if (facts.end !== "EVICTED" && facts.end !== "LOST")
       return { next: facts.end, reason: facts.reason };
     if (live.submission.schedule?.once) {
@@ -217,6 +219,7 @@ export class Settler {
       startFailures?.notLoaded(live, sentenceOf(facts.answer.error));
     else if (hasRun) startFailures?.began(live);
     live.isRetried = startFailureOf(facts) !== null;
+    live.requeueRequested = false;
     if (next === "PENDING") {
       this.live.requeue(live, reason);
       return;

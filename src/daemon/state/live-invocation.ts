@@ -51,6 +51,8 @@ export class Live implements Waiting {
    * again.
    */
   cancelRequested = false;
+  /** The owner wants its running attempt ended and another one made. */
+  requeueRequested = false;
   /** Attempts lost in a row, each with its executor. */
   lostAttempts = 0;
   /**
@@ -81,6 +83,11 @@ export class Live implements Waiting {
 
   change(progress: Partial<Progress>): void {
     this.progress = { ...this.progress, ...progress };
+  }
+
+  /** Its executor is told to end the running attempt. */
+  get isToldToEnd(): boolean {
+    return this.cancelRequested || this.requeueRequested;
   }
 
   get digest(): SubmissionDigest {

@@ -104,6 +104,8 @@ fi
 
 pids=()
 exec 3<&0
+# A notice goes to every process of the function: it is for the tasks.
+trap : HUP USR1 USR2 ALRM
 trap 'kill -TERM "@{pids[@]}" 2>/dev/null' TERM INT
 for ((task = 0; task < n; task++)); do
   file=$(name_of "@{out:-}" $task); errors=$(name_of "@{err:-}" $task)

@@ -99,6 +99,17 @@ export const routes = {
     answer: invocations.cancelAnswer,
     errors: ["NOT_ALLOWED", "NOT_FOUND"],
   },
+  requeue: {
+    method: "POST",
+    path: "/v1/requeue",
+    subject: "invocations",
+    who: "user",
+    does: "end running attempts and run their invocations again",
+    description: "The ended attempts are billed, as those of a cancelled invocation are.",
+    body: invocations.requeueRequest,
+    maxBytes: maxCancelBytes,
+    answer: invocations.holdAnswer,
+  },
   hold: {
     method: "POST",
     path: "/v1/hold",

@@ -53,6 +53,7 @@ export type SubmitAnswer = AnswerOf<"submit">;
 export type InvocationQuery = QueryOf<"list">;
 export type InvocationList = AnswerOf<"list">;
 export type InvocationDetail = AnswerOf<"detail">;
+export type RequeueRequest = BodyOf<"requeue">;
 export type HoldRequest = BodyOf<"hold">;
 export type HoldAnswer = AnswerOf<"hold">;
 export type CancelRequest = BodyOf<"cancel">;

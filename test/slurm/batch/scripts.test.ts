@@ -82,6 +82,20 @@ test("srun starts the steps of a script, also in a login shell", async () => {
   expect(written("steps.log")).toEqual([`0: ${id}`, `1: ${id}`, "done"]);
 });
 
+test("a script that requeues itself runs again, and what was used is billed", async () => {
+  script(
+    "again.sh",
+    "#SBATCH -o again.log --open-mode=append",
+    "echo $SLURM_RESTART_COUNT.",
+    '[ -n "$SLURM_RESTART_COUNT" ] || { scontrol requeue $SLURM_JOB_ID; sleep 30; }',
+  );
+  const id = (await shell("sbatch --parsable -W again.sh")).trim();
+  expect(written("again.log")).toEqual([".", "1."]);
+  const { invocation, attempts } = await at.detail(id);
+  expect(invocation).toMatchObject({ state: "COMPLETED", attempt: 2 });
+  expect(attempts.map(({ state }) => state)).toEqual(["CANCELLED", "COMPLETED"]);
+});
+
 test("submitit and Parsl run unchanged", async () => {
   const tools = join(at.work, "tools");
   const install = [
@@ -102,7 +116,7 @@ import os, sys, time
 import submitit
 from parsl.providers import SlurmProvider
 executor = submitit.AutoExecutor(folder="submitit")
-executor.update_parameters(timeout_min=2, slurm_array_parallelism=4)
+executor.update_parameters(timeout_min=10, slurm_array_parallelism=4)
 print(sum(job.result() for job in executor.map_array(pow, range(4), [2] * 4)))
 provider = SlurmProvider(walltime="00:01:00", exclusive=False)
 provider.script_dir = os.getcwd()

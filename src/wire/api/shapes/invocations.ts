@@ -184,6 +184,9 @@ export const holdRequest = z.strictObject({
     .describe("Invocations or arrays"),
   held: z.boolean().describe("false: they are released"),
 });
+export const requeueRequest = z.strictObject({
+  ids: z.array(idText).min(1).max(maxNamedIds).describe("Invocations, arrays or tasks"),
+});
 export const holdAnswer = z.strictObject({
   problems: z.array(z.string()).describe("A sentence for each id that could not be changed"),
 });

@@ -78,6 +78,12 @@ describe("a step", () => {
     expect((await bash("srun -n2 --mpi=none sh -c 'exit $((SLURM_PROCID + 3))'")).status).toBe(4);
     expect((await bash("srun -n1 nothing-of-this-name")).status).toBe(127);
   });
+  test("outlives a notice, which is for its tasks", async () => {
+    const task =
+      "trap 'echo told; exit 5' USR2; kill -USR2 $PPID; sleep 0.2; kill -USR2 $$; sleep 5";
+    const { status, stdout } = await bash(`srun -n1 bash -c "${task.replace(/\$/g, "\\$")}"`);
+    expect({ status, stdout }).toEqual({ status: 5, stdout: "told\n" });
+  });
   test("is started by the installed MPI if it has several tasks", async () => {
     const mpirun =
       '#!/bin/bash\nshift 2; for rank in 0 1; do OMPI_COMM_WORLD_RANK=$rank "$@"; done\n';
