@@ -113,7 +113,7 @@ export async function makeBundles(names, outputFolder, version) {
         minifyWhitespace: bundles[name].minify,
         legalComments: "none",
         // They have compiled parts, which are found beside their package.json.
-        external: ["better-sqlite3", "node-pty", "ssh2"],
+        external: ["better-sqlite3", "ssh2"],
         loader: { ".sql": "text", ".css": "text", ".txt": "text" },
         define: {
           GLEANER_VERSION: JSON.stringify(version),

@@ -15,7 +15,7 @@ export type { AttemptKey } from "./attempt-key.js";
 /**
  * Raised whenever an older peer could misread a newer one; the handshake rejects other versions.
  */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /**
  * A frame holds at most one script (4 MiB, sbatch's limit) and one environment beside its header.

@@ -18,6 +18,8 @@ interface AttachOptions {
   readonly tasks?: number;
   readonly key?: Buffer;
   readonly notice?: number;
+  /** What it is told otherwise of where the client listens. */
+  readonly client?: Partial<RunClient>;
 }
 
 /** Starts the program; it connects to `client` with the key. */
@@ -111,7 +113,7 @@ export async function begin(
   });
   const listener = await RunListener.open({ ports: null, host: "127.0.0.1" }, arrived);
   listener.expect("42", key);
-  const child = attach(listener.client, argv, { ...options, key });
+  const child = attach({ ...listener.client, ...options.client }, argv, { ...options, key });
   const exited = once(child, "exit").then(([code]) => code as number | null);
   const session = heard.begin(await arrival, start);
   return { child, session, heard, exited, close: () => listener.close() };

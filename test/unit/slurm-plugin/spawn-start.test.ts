@@ -131,6 +131,20 @@ describe("namespaces", () => {
   });
 });
 
+describe("input in the request", () => {
+  test("is a sealed file in memory of the user's own", async () => {
+    const script = "cat; stat -L -c %a /proc/self/fd/0; echo x >/proc/self/fd/0 || echo sealed";
+    const input = "key=1\0secret\n";
+    await at.finish(at.command(["sh", "-c", script], [["input", input]]));
+    expect(
+      at
+        .output()
+        .split("\n")
+        .filter((line) => !line.startsWith("sh: ")),
+    ).toEqual(["key=1\0secret", "600", "sealed", ""]);
+  });
+});
+
 describe("a start that fails says where and why", () => {
   asRoot("output where the user may not write", async () => {
     fs.mkdirSync(at.file("closed"), { mode: 0o755 });

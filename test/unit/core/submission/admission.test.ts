@@ -34,6 +34,11 @@ describe("admission", () => {
     notice: null,
     checkpoint: false,
   };
+  const attached = {
+    kind: "attached" as const,
+    argv: ["true"],
+    client: { hosts: ["login1"], port: 60_001, socket: "gleaner-run-1", bootId: "" },
+  };
   const largest = { cores: 16, memoryMb: 31_500, gpus: 4 };
   const refusal = (change: Partial<RequestedSubmission>, uid = 1_000) => {
     try {
@@ -58,6 +63,8 @@ describe("admission", () => {
     [{ memoryMb: 40_000 }, "can offer 31500 MB"],
     [{ timeLimitMs: 4_000_000 }, "functions.maxTimeLimitMs"],
     [{ cores: 0 }, "-c to 1"],
+    [{ command: attached, arrayTasks: [1] }, "cannot be an array"],
+    [{ command: attached, ntasks: 257 }, "at most 256 tasks"],
     [{ workingDirectory: "here" }, "not absolute"],
     [{ command: { kind: "script", body: "echo hi", args: [] } }, "#!"],
     [

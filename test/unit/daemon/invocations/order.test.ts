@@ -49,3 +49,18 @@ test("a single invocation empties its output", () => {
   const single = made.invocation();
   expect(order({ stdoutPattern: "log" }, single)).not.toHaveProperty("keepSinceMs");
 });
+
+test("an attached command is ordered with its tasks and the key of its run", () => {
+  const client = { hosts: ["login1"], port: 60_001, socket: "gleaner-run-1", bootId: "" };
+  const command = { kind: "attached" as const, argv: ["hostname"], client };
+  const documents = {
+    submission: made.submission({ command, ntasks: 4 }),
+    input: null,
+    runKey: (id: number) => Buffer.from([id]),
+  };
+  expect(orderFor(task, nodeName("n1"), documents, null).command).toEqual({
+    ...command,
+    tasks: 4,
+    key: Buffer.from([45]),
+  });
+});

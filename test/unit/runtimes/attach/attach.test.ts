@@ -1,5 +1,6 @@
 // The program that carries the streams of an attached command, under the sanitizers.
 
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
@@ -24,6 +25,8 @@ async function start(...given: Parameters<typeof begin>): Promise<Run> {
   runs.push(run);
   return run;
 }
+const socketOf = ({ session }: Run) =>
+  (session as unknown as { arrival: { socket: Socket } }).arrival.socket;
 const sh = (script: string): string[] => ["sh", "-c", script];
 const over = async ({ heard, exited }: Run) => {
   await heard.until(() => heard.isOver !== null);
@@ -199,11 +202,36 @@ test("a stranger that listens where the client should gets nothing started", asy
   expect(code).toBe(121);
 });
 
+test("finds a client on another machine by its address, after those that do not answer", async () => {
+  const hosts = ["127.0.0.1", "nowhere.invalid"];
+  const run = await start(["echo", "here"], plainStart, { client: { hosts, bootId: "" } });
+  expect(await over(run)).toBe(0);
+  expect(run.heard.text("output")).toBe("here\n");
+});
+
+test("whatever a client sends, the program ends cleanly", async () => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const run = await start(sh("sleep 100"), { ...plainStart, input: "all", pty });
+    const socket = socketOf(run);
+    const frames = Array.from({ length: 50 }, () => {
+      const frame = Buffer.concat([Buffer.alloc(8), randomBytes(randomInt(64))]);
+      frame.writeUInt32LE(frame.length - 8, 0);
+      frame[4] = [16, 17, 18][randomInt(3)]!;
+      frame[6] = randomInt(3);
+      return frame;
+    });
+    socket.write(Buffer.concat([...frames, randomBytes(200)]));
+    run.session.hangUp();
+    // The sanitizers would end it with another status.
+    expect(await run.exited).toBe(122);
+  }
+});
+
 test("a length beyond the limit ends the run", async () => {
   const run = await start(sh("sleep 100"));
   const lie = encodeRunFrame("input");
   lie.writeUInt32LE(0xffff_ffff, 0);
-  (run.session as unknown as { arrival: { socket: Socket } }).arrival.socket.write(lie);
+  socketOf(run).write(lie);
   expect(await run.exited).toBe(122);
 });
 
