@@ -1,0 +1,34 @@
+"""Calls functions that run on the idle resources of a Slurm cluster."""
+
+from .api.cancellation import Cancellation
+from .api.settings import Address, Munge, Tls
+from .calls.many import MapResult
+from .connection import Connection, connect
+from .errors import (
+    BrokenOffError,
+    CallError,
+    DeadlineError,
+    FunctionError,
+    GleanerError,
+    NotLoadedError,
+)
+from .executor import Executor
+from .payloads import Content
+
+__all__ = [
+    "Address",
+    "BrokenOffError",
+    "CallError",
+    "Cancellation",
+    "Connection",
+    "Content",
+    "DeadlineError",
+    "Executor",
+    "FunctionError",
+    "GleanerError",
+    "MapResult",
+    "Munge",
+    "NotLoadedError",
+    "Tls",
+    "connect",
+]

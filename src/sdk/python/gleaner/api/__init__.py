@@ -1,0 +1,1 @@
+"""Requests to gleanerd: where it is, who asks, what is asked."""

@@ -1,0 +1,40 @@
+"""How one thread ends what another one waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Callable, Iterator, Optional
+
+from ..errors import CallError
+
+
+class Cancellation:
+    """Belongs to one call; `cancel()` may come from any thread, before, during or after it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stop: Optional[Callable[[], None]] = None
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        with self._lock:
+            self.is_cancelled = True
+            if self._stop is not None:
+                self._stop()
+
+    def check(self) -> None:
+        if self.is_cancelled:
+            raise CallError("CANCELLED", "", "the call was cancelled by its caller")
+
+    @contextlib.contextmanager
+    def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
+        """`stop` makes the block end early, if it is asked for meanwhile."""
+        with self._lock:
+            self.check()
+            self._stop = stop
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._stop = None

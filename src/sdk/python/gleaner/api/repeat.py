@@ -1,0 +1,55 @@
+"""Repeats a request whose connection broke, while the daemon may be restarting."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable, Optional, TypeVar
+
+from ..errors import BrokenOffError, GleanerError
+from .cancellation import Cancellation
+
+T = TypeVar("T")
+
+#: A restarting daemon is back within these pauses; the request's id prevents a repetition from
+#: counting twice.
+_PAUSES_S = (0.0, 0.2, 0.8, 2.0, 4.0)
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 10.0
+#: Longer than any restart or failover takes.
+_PATIENCE_S = 600.0
+
+
+def repeated(send: Callable[[bool], T], open_end: str) -> T:
+    """`send` hears whether the request was sent before; `open_end` says what may have happened if
+    the daemon does not come back."""
+    broken_off: Optional[BrokenOffError] = None
+    for pause_s in _PAUSES_S:
+        time.sleep(pause_s)
+        try:
+            return send(broken_off is not None)
+        except BrokenOffError as error:
+            broken_off = error
+        except GleanerError as error:
+            if error.code != "UNREACHABLE" or broken_off is None:
+                raise
+    raise GleanerError("UNREACHABLE", open_end) from broken_off
+
+
+def patiently(
+    ask: Callable[[], T], gave_up: str, cancellation: Optional[Cancellation] = None
+) -> T:
+    """Repeats a question until the daemon answers; after ten minutes raises UNREACHABLE."""
+    since = time.monotonic()
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            return ask()
+        except GleanerError as error:
+            if error.code != "UNREACHABLE":
+                raise
+            if time.monotonic() - since > _PATIENCE_S:
+                raise GleanerError("UNREACHABLE", gave_up) from error
+        if cancellation is not None:
+            cancellation.check()
+        time.sleep(pause_s)
+        pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)

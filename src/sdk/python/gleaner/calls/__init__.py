@@ -1,0 +1,1 @@
+"""Calls over gleanerd: one, many, and how they end."""

@@ -1,0 +1,119 @@
+"""Calls functions from a program: one call, a call whose result is fetched later, a map."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generator, Iterable, Optional, Type
+
+from .api.cancellation import Cancellation
+from .api.client import Api
+from .api.settings import Address, Munge, Settings, config_file_of, read_settings
+from .calls.deadline import Deadline
+from .calls.many import MapResult, map_calls
+from .calls.single import Call, wait_for_result
+from .errors import GleanerError
+
+if TYPE_CHECKING:
+    from .executor import Executor
+
+
+class Connection:
+    """Calls functions as this user; threads may share it. Raises a CallError if a call has no
+    result, else a GleanerError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._api = Api(settings)
+
+    def invoke(
+        self,
+        function: str,
+        input: object = None,
+        *,
+        timeout: Optional[float] = None,
+        time_limit: Optional[float] = None,
+        request_id: Optional[str] = None,
+        cancellation: Optional[Cancellation] = None,
+    ) -> Any:
+        """Calls a function and returns its result.
+
+        `timeout`: how many seconds to wait; then the call is cancelled, and DeadlineError raised.
+        `time_limit`: a shorter limit in seconds than the function's own on its run time.
+        `request_id`: a UUID; a call that is sent again with it is the same call.
+        `cancellation`: another thread cancels the call by it.
+        """
+        deadline = Deadline(timeout)
+        call = Call(self._api, function, input, time_limit, request_id)
+        return call.invoke(deadline, cancellation)
+
+    def submit(
+        self,
+        function: str,
+        input: object = None,
+        *,
+        time_limit: Optional[float] = None,
+        request_id: Optional[str] = None,
+    ) -> str:
+        """Submits a call and returns its id once it is durable."""
+        return Call(self._api, function, input, time_limit, request_id).submit()
+
+    def result(self, id: str, *, timeout: Optional[float] = None) -> Any:
+        """Waits for the result of a call, 42 or 42_7. A timeout ends the wait, not the call."""
+        return wait_for_result(self._api, id, Deadline(timeout))
+
+    def map(
+        self,
+        function: str,
+        inputs: Iterable[object],
+        *,
+        window: Optional[int] = None,
+        time_limit: Optional[float] = None,
+    ) -> Generator[MapResult, None, None]:
+        """Calls a function once for each input and yields how each call ended, in their order.
+
+        Reads `inputs` as results are taken, at most `window` ahead (4,000 if their number is not
+        known); leaving the loop early cancels the calls that have not ended.
+        """
+        return map_calls(self._api, function, inputs, window, time_limit)
+
+    def cancel(self, *ids: str) -> None:
+        self._api.cancel(ids)
+
+    def executor(self, function: str, max_workers: int = 64) -> "Executor":
+        """A concurrent.futures.Executor that calls this function."""
+        from .executor import Executor
+
+        return Executor(self, function, max_workers)
+
+    def close(self) -> None:
+        self._api.close()
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(
+        self,
+        type: Optional[Type[BaseException]],
+        value: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+
+def connect(
+    config_file: Optional[str] = None,
+    *,
+    address: Optional[Address] = None,
+    munge: Optional[Munge] = None,
+) -> Connection:
+    """A connection to the gleanerd that the configuration names: `config_file`, else
+    $GLEANER_CONF, else /etc/gleaner/gleaner.yaml; or, in place of a file, `address` and `munge`.
+    Raises CONFIG."""
+    if address is not None and munge is not None:
+        return Connection(Settings("", address, munge))
+    if address is not None or munge is not None:
+        raise GleanerError(
+            "CONFIG",
+            "connect() needs address and munge together, or neither: then it reads the"
+            " configuration file",
+        )
+    return Connection(read_settings(config_file_of(config_file)))
