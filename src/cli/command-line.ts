@@ -9,6 +9,9 @@ import type { Given } from "./batch/settle.js";
 export const flags = (name: string, short: string | null, metavar: string | null): string =>
   `${short === null ? "" : `-${short}, `}--${name}${metavar === null ? "" : ` <${metavar}>`}`;
 
+/** Commander would take the script's name, or the command, as the value of --exclusive. */
+export const isRegistered = ({ name }: OptionShape): boolean => name !== "exclusive";
+
 /**
  * Those that commander has found, then those of the words from the first unknown option on; with
  * the words after all options. `model`: the command of Slurm whose options these are.

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Config } from "../config.js";
-import { wholeMemoryMbOf } from "../core/capacity/largest-node.js";
+import { wholeNodeOf } from "../core/capacity/largest-node.js";
 import type { Store } from "../core/ports/store.js";
 import { askedCheck } from "../core/submission/call.js";
 import type { Where } from "../model/invocation.js";
@@ -71,12 +71,12 @@ export async function apiServer(
   const admission = admissionOf(config);
   const largestNode = (where?: Where) => parts.capacity.largestNode(where);
   const isPilot = config.placement.launcher === "pilot";
-  const wholeMemoryMb = (need: Pick<ResourceRequest, "cores" | "gpus">, where?: Where) =>
-    wholeMemoryMbOf(parts.capacity.nodesFor(where), config.placement.memoryMarginMb, isPilot, need);
+  const wholeNode = (need: ResourceRequest, where?: Where) =>
+    wholeNodeOf(parts.capacity.nodesFor(where), config.placement.memoryMarginMb, isPilot, need);
   const directory = new Directory({ ...parts, store, accounts });
   const readable = recordingFirst(store, parts.live.unrecorded);
   const callIds = new CallIds(store);
-  const limits = { access, admission, largestNode, wholeMemoryMb, directory };
+  const limits = { access, admission, largestNode, wholeNode, directory };
   const bundleChecks = new BundleChecks();
   const common = { ...parts, ...limits, store: readable, accounts, callIds, bundleChecks };
   const handlers: Omit<Handlers, "challenge" | "token" | "openApi"> = {

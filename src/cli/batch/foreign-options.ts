@@ -39,7 +39,6 @@ judged(note("Gleaner chooses the cores"), "sockets-per-node extra-node-info mem-
 judged(note("Gleaner chooses the cores"), "gpu-bind tres-bind ntasks-per-socket ntasks-per-core");
 judged(note("functions do not change how fast cores and GPUs run"), "cpu-freq gpu-freq power");
 judged(note("no cores are set aside for the system in a hole"), "core-spec thread-spec");
-judged(note("a function has the cores of -c, not the whole node"), "exclusive");
 judged(note("the environment is what --export chooses"), "get-user-env");
 judged(note("no node is restarted for a function"), "reboot");
 judged(note("Gleaner harvests one cluster"), "clusters cluster-constraint");

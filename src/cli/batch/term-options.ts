@@ -43,6 +43,15 @@ export const termOptions: readonly BatchOption[] = [
   flag("no-requeue", null, "an eviction ends it: one attempt at most", (to) => {
     to.schedule = { ...to.schedule, once: true };
   }),
+  {
+    ...valued("exclusive", null, "WHAT", "all cores of a node", (to, value, at) => {
+      if (!/^(|user|mcs|topo)$/i.test(value))
+        throw bad(`${at}: ${quoted(value)}: expected nothing, user, mcs or topo after it`);
+      // With a value it keeps others' jobs away, and not other work of the user's.
+      if (value === "") to.where = { ...to.where, exclusive: true };
+    }),
+    takes: "optionalValue",
+  },
   valued("constraint", "C", "FEATURES", "features of the node: a&b, a|b", setConstraint),
   valued("nodelist", "w", "NODE", "only on this node", (to, value, at) => {
     if (/[,[\]]/.test(value))
@@ -55,6 +64,7 @@ export const termOptions: readonly BatchOption[] = [
 ];
 
 function setConstraint(to: BatchSettings, value: string, where: string): void {
+  if (value === "") return;
   const parsed = parseConstraint(value);
   if (typeof parsed === "string")
     throw bad(`${where}: ${quoted(value)}: ${parsed}: write features with & and |`);

@@ -12,7 +12,7 @@ import { exportedEnvironment } from "../batch/exported.js";
 import { readShell } from "../batch/shell.js";
 import { sizesOf } from "../batch/sizes.js";
 import { termsOf } from "../batch/term-options.js";
-import { flags } from "../command-line.js";
+import { flags, isRegistered } from "../command-line.js";
 import type { Context } from "../context.js";
 import { printable } from "../output.js";
 import { AttachedRun } from "./attached.js";
@@ -28,7 +28,7 @@ const { SIGURG } = constants.signals;
 
 /** As batch does: options of sbatch that Gleaner does not have are read from the words. */
 export function addOptions(command: Command, options: readonly RunOption[]): void {
-  for (const { name, short, metavar, help } of options)
+  for (const { name, short, metavar, help } of options.filter(isRegistered))
     command.addOption(new Option(flags(name, short, metavar), help));
   command.passThroughOptions().allowUnknownOption();
 }

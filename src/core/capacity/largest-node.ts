@@ -23,20 +23,26 @@ export function largestNodeOf(
 }
 
 /**
- * All memory of the smallest node that has these cores and GPUs, so that every larger one will do;
- * null if there is none.
+ * What all nodes have that could run it: the cores and the memory of the smallest ones. null if
+ * there is none, or if nothing is known.
  */
-export function wholeMemoryMbOf(
+export function wholeNodeOf(
   snapshot: Pick<Snapshot, "nodes" | "facts"> | null,
   memoryMarginMb: number,
   inPilots: boolean,
-  { cores, gpus }: Pick<ResourceRequest, "cores" | "gpus">,
-): number | null {
+  need: ResourceRequest,
+): ResourceRequest | null {
   if (snapshot === null) return null;
   const fitting = mostOnEach(snapshot, memoryMarginMb, inPilots).filter(
-    (most) => most.cores >= cores && most.gpus >= gpus && most.memoryMb > 0,
+    ({ cores, memoryMb, gpus }) =>
+      cores >= need.cores && gpus >= need.gpus && memoryMb >= Math.max(1, need.memoryMb),
   );
-  return fitting.length === 0 ? null : Math.min(...fitting.map(({ memoryMb }) => memoryMb));
+  if (fitting.length === 0) return null;
+  return {
+    cores: Math.min(...fitting.map(({ cores }) => cores)),
+    memoryMb: Math.min(...fitting.map(({ memoryMb }) => memoryMb)),
+    gpus: need.gpus,
+  };
 }
 
 const mostOnEach = (

@@ -26,8 +26,9 @@ export function nodeTest({
 }
 
 /** For messages: what it asks of a node. */
-export function describeWhere({ node, exclude, constraint, gpuType }: Where): string {
+export function describeWhere({ node, exclude, constraint, gpuType, exclusive }: Where): string {
   return [
+    ...(exclusive ? ["a whole node"] : []),
     ...(node === undefined ? [] : [`node ${node}`]),
     ...(exclude === undefined ? [] : [`none of ${exclude}`]),
     ...(constraint === undefined ? [] : [`the features ${constraint}`]),

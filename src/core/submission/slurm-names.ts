@@ -27,7 +27,7 @@ export function slurmNames(
     SLURM_NTASKS: String(ntasks),
     SLURM_NPROCS: String(ntasks),
     SLURM_TASKS_PER_NODE: String(ntasks),
-    SLURM_CPUS_PER_TASK: String(Math.max(1, Math.floor(cores / ntasks))),
+    SLURM_CPUS_PER_TASK: String(submission.coresPerTask ?? Math.max(1, Math.floor(cores / ntasks))),
     SLURM_CPUS_ON_NODE: String(cores),
     SLURM_JOB_CPUS_PER_NODE: String(cores),
     SLURM_MEM_PER_NODE: String(invocation.memoryMb),

@@ -60,11 +60,8 @@ export interface InvocationRoutes extends UserNames {
   readonly reserve: Pick<DiskReserve, "require">;
   /** null until gleanerd has read Slurm. */
   readonly largestNode: (where?: Where) => ResourceRequest | null;
-  /** All memory of a node that has these cores and GPUs; null if unknown, or if there is none. */
-  readonly wholeMemoryMb?: (
-    need: Pick<ResourceRequest, "cores" | "gpus">,
-    where?: Where,
-  ) => number | null;
+  /** What every node has that could run it; null if unknown, or if there is none. */
+  readonly wholeNode?: (need: ResourceRequest, where?: Where) => ResourceRequest | null;
 }
 
 type InvocationHandlers = Pick<Handlers, "submit" | "list" | "detail" | "wait" | "cancel">;
@@ -123,9 +120,9 @@ export function admitted(
   {
     live,
     largestNode,
-    wholeMemoryMb,
+    wholeNode,
     admission,
-  }: Pick<InvocationRoutes, "live" | "largestNode" | "wholeMemoryMb" | "admission">,
+  }: Pick<InvocationRoutes, "live" | "largestNode" | "wholeNode" | "admission">,
   uid: number,
   asked: AskedSubmission,
   inputs: readonly Payload[],
@@ -139,22 +136,40 @@ export function admitted(
     documentBytes: live.documentBytes + inputBytes,
     ownDocumentBytes: share.documentBytes + inputBytes,
   };
-  const { where, cores, gpus } = asked;
+  const { where } = asked;
   const largest = largestNode(where);
   if (where !== undefined && largest?.cores === 0)
     throw new GleanerError(
       "BAD_REQUEST",
       `no node of this cluster has ${describeWhere(where)}: check it with sinfo -N -o "%N %f %G"`,
     );
-  const isWhole = asked.memoryMb === 0;
-  const memoryMb = isWhole ? (wholeMemoryMb?.({ cores, gpus }, where) ?? 0) : asked.memoryMb;
-  return admit({ ...asked, memoryMb }, uid, load, largest, admission, nowMs());
+  const sizes = sizesFor(asked, (need) => wholeNode?.(need, where) ?? null);
+  return admit({ ...asked, ...sizes }, uid, load, largest, admission, nowMs());
+}
+
+/** Those of a whole node, as far as it asks for one. */
+function sizesFor(
+  { cores, gpus, memoryMb, memoryPerCoreMb, ntasks = 1, where }: AskedSubmission,
+  wholeNode: (need: ResourceRequest) => ResourceRequest | null,
+): Partial<AskedSubmission> {
+  const isExclusive = where?.exclusive === true;
+  const takesMemory = memoryMb === 0 || (isExclusive && (memoryMb ?? memoryPerCoreMb) === null);
+  if (!isExclusive && !takesMemory) return {};
+  const node = wholeNode({ cores, gpus, memoryMb: memoryMb ?? 0 });
+  if (node === null) return {};
+  return {
+    ...(takesMemory && { memoryMb: node.memoryMb }),
+    ...(isExclusive && {
+      cores: node.cores,
+      coresPerTask: Math.max(1, Math.floor(cores / ntasks)),
+    }),
+  };
 }
 
 /** What is other than the client asked, as sentences. */
 function notesOn(
   asked: AskedSubmission,
-  { timeLimitMs, memoryMb, schedule }: Submission,
+  { timeLimitMs, memoryMb, cores, schedule, where }: Submission,
 ): readonly string[] {
   const notes: string[] = [];
   if (timeLimitMs < (asked.timeLimitMs ?? 0))
@@ -163,6 +178,8 @@ function notesOn(
     );
   if (asked.memoryMb === 0)
     notes.push(`--mem=0: it gets ${memoryMb} MB, all memory of the smallest node that will do`);
+  if (where?.exclusive)
+    notes.push(`--exclusive: it gets ${cores} cores, all of the smallest node that will do`);
   if (schedule?.once)
     notes.push("--no-requeue: an eviction ends it, and it does not run a second time");
   return notes;

@@ -63,6 +63,7 @@ export interface PilotsDependencies {
   readonly live: LiveInvocations;
   readonly learning: Pick<Learning, "expectedMs" | "vacateMs">;
   readonly startFailures: Pick<StartFailures, "avoidedBy">;
+  readonly allowedNodes: { of(waiting: Waiting): ReadonlySet<NodeName> | undefined };
   readonly launcher: Launcher;
   readonly launching: Pick<Launching, "start">;
   readonly gone: (record: ExecutorRecord, reason: string, end: "EVICTED" | "LOST") => Promise<void>;
@@ -232,19 +233,28 @@ export class Pilots {
 
   /** Whether waiting work would run in a pilot with one of these offers. */
   private isAnyWanted(offers: readonly Offer[]): boolean {
-    const { config, registry, live, learning, startFailures } = this.deps;
+    const { config, registry, live, learning } = this.deps;
     const records = registry.all().filter(hasRoom);
     if (records.filter(isComing).length >= config.maxPending) return false;
     const rooms = records.map((record) => roomOf(record, learning.vacateMs));
+    const nodesOfRooms = records.map(({ node }) => node);
     return offers.some(({ node, budget, timeLimitMs }) => {
       const choice = {
         longestMs: longestWorkMs(timeLimitMs),
         expectedMs: (waiting: Waiting) => learning.expectedMs(waiting),
         node,
-        avoidedBy: (waiting: Waiting) => startFailures.avoidedBy(waiting),
+        avoidedBy: (waiting: Waiting) => this.barredTo(waiting, [node, ...nodesOfRooms]),
       };
       return unservedCores(live.queue, rooms, budget, choice) > 0;
     });
+  }
+
+  /** Those of these nodes that it may not have, and all that it avoids. */
+  private barredTo(waiting: Waiting, nodes: readonly NodeName[]): readonly NodeName[] {
+    const { startFailures, allowedNodes } = this.deps;
+    const allowed = allowedNodes.of(waiting);
+    const barred = allowed === undefined ? [] : nodes.filter((node) => !allowed.has(node));
+    return [...startFailures.avoidedBy(waiting), ...barred];
   }
 
   /** The number of commands to slurmctld for pilots since the last call. */

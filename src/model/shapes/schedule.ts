@@ -76,6 +76,10 @@ export const where = z
       .max(maxListLength)
       .exactOptional()
       .describe("Features of the node, with &, | and parentheses"),
+    exclusive: z
+      .boolean()
+      .exactOptional()
+      .describe("Whether it gets all cores of the smallest node that will do"),
     gpuType: z.string().max(255).exactOptional().describe("The type of its GPUs, as Slurm has it"),
   })
   .describe("The nodes on which it may run; if omitted, all");

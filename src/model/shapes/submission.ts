@@ -132,6 +132,12 @@ export const submission = z.strictObject({
     .max(65_535)
     .exactOptional()
     .describe("The tasks among which a script divides its cores; if omitted, 1"),
+  coresPerTask: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .exactOptional()
+    .describe("If omitted, its cores divided by its tasks"),
   stdinPattern: path.exactOptional().describe("If omitted, /dev/null"),
   openMode: z
     .enum(["append", "truncate"])

@@ -16,7 +16,7 @@ import { readShell } from "../../batch/shell.js";
 import { sizesOf } from "../../batch/sizes.js";
 import { termsOf } from "../../batch/term-options.js";
 import { readVariables } from "../../batch/variables.js";
-import { flags, fromCommandLine } from "../../command-line.js";
+import { flags, fromCommandLine, isRegistered } from "../../command-line.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain, print } from "../../output.js";
 
@@ -40,7 +40,7 @@ export const define: Define = (command, run) => {
     .passThroughOptions()
     .addHelpText("after", examples)
     .action(run(batch));
-  for (const { name, short, metavar, help } of batchOptions)
+  for (const { name, short, metavar, help } of batchOptions.filter(isRegistered))
     command.option(flags(name, short, metavar), help);
   command.allowUnknownOption();
   for (const { name, short, takes } of foreignOptions().filter(isMentioned))

@@ -62,6 +62,18 @@ describe("batch", () => {
     });
   });
 
+  test("asks for a whole node, however that is written", async () => {
+    const script = world.script("#!/bin/sh\n");
+    await glean("batch", "--exclusive", script, "argument");
+    expect(world.submitted()).toMatchObject({
+      where: { exclusive: true },
+      command: { args: ["argument"] },
+    });
+    world.requests.length = 0;
+    await glean("batch", "--exclusive=user", "-C", "", script);
+    expect(world.submitted()).not.toHaveProperty("where");
+  });
+
   test("notes each reason to ignore options, and reads the command line as getopt does", async () => {
     const { status, stderr } = await glean(
       "batch",

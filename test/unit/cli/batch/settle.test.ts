@@ -71,9 +71,9 @@ describe("sbatch's options", () => {
     (word) => expect(settle(given(word)).notes).toEqual([]),
   );
   test("are noted with a reason that is said once", () =>
-    expect(settle(given("--mail-type=END", "--exclusive", "--mail-user=a")).notes).toEqual([
+    expect(settle(given("--mail-type=END", "--reboot", "--mail-user=a")).notes).toEqual([
       "ignored job.sh:2: #SBATCH --mail-type, job.sh:4: #SBATCH --mail-user: Gleaner sends no mail: use --wait, or glean queue",
-      "ignored job.sh:3: #SBATCH --exclusive: a function has the cores of -c, not the whole node",
+      "ignored job.sh:3: #SBATCH --reboot: no node is restarted for a function",
     ]));
   test.each(["--container=x", "--dependency=expand:1", "--constraint=a*2", "--bb=x", "--wrap=x"])(
     "%s is refused",

@@ -33,6 +33,7 @@ let live: LiveInvocations;
 let said: string[];
 let expectedMs: number;
 let avoided: string[];
+let allowed: ReadonlySet<string> | undefined;
 let pilots: Pilots;
 let launched: { budget: object; timeLimitMs: number }[];
 let commands: number;
@@ -40,6 +41,7 @@ let commands: number;
 beforeEach(() => {
   [nowMs, expectedMs, commands] = [1_000_000, 5_000, 0];
   [said, avoided, launched] = [[], [], []];
+  allowed = undefined;
   goBack = useTime({ nowMs: () => nowMs, monotonicMs: () => nowMs } as Time);
   ({ events, live, registry } = newState());
   events.subscribe(["pilotWanted"], () => said.push("wake"));
@@ -52,6 +54,7 @@ beforeEach(() => {
     live,
     learning: { expectedMs: () => expectedMs, vacateMs: 200 },
     startFailures: { avoidedBy: () => avoided },
+    allowedNodes: { of: () => allowed },
     launcher: {
       withdraw: async (executor: string) => void said.push(`withdraw ${executor}`),
       commandCount: () => commands,
@@ -250,13 +253,16 @@ describe("a hole", () => {
     expect(launched).toEqual([]);
   });
 
-  test("gets none for work that avoids its node, needs longer or is larger", () => {
+  test("gets none for work that avoids its node, may not have it, needs longer or is larger", () => {
     waits(9);
     pilots.start(holeOn(), seen());
     waits(1, 2);
     avoided = ["n1"];
     pilots.start(holeOn(), seen());
     avoided = [];
+    allowed = new Set(["n7"]);
+    pilots.start(holeOn(), seen());
+    allowed = new Set(["n1"]);
     expectedMs = 450_001;
     pilots.start(holeOn(), seen());
     expect(launched).toEqual([]);
