@@ -82,6 +82,8 @@ export class AttachedRun {
       const { id, key } = await this.client.submit(request(listener.client));
       assert(key !== undefined, "gleanerd answers with the key of an attached command");
       this.id = String(id);
+      // Ctrl-C came meanwhile.
+      if (this.isOver) await this.cancel();
       listener.expect(this.id, Buffer.from(key, "hex"));
       this.waiting.begin(this.id);
       this.following = this.follow();

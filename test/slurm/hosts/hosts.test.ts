@@ -24,6 +24,7 @@ beforeAll(async () => {
       poll: { intervalMs: 1_000 },
       executor: { orphanMs: 2_000 },
       functions: { defaultTimeLimitMs: 3_600_000 },
+      run: { ports: [61_000, 61_009] },
     },
   });
 });
@@ -105,6 +106,13 @@ test("once its key is corrected, functions run on every host with the transferre
   const ended = await all.at.ended(names);
   for (const { node, arrayTaskId } of ended)
     expect(await all.at.text(`host-${arrayTaskId}`)).toBe(`${node}\n`);
+});
+
+test("glean run gets its output from another host, over a port that the site allows", async () => {
+  const words = ["run", "-w", "n2", "-n", "2", "-l", "hostname"];
+  const { stdout, stderr, exitCode } = await all.at.site.glean(words, { user });
+  expect([exitCode, stderr]).toEqual([0, ""]);
+  expect(stdout.trim().split("\n").toSorted()).toEqual(["0: n2", "1: n2"]);
 });
 
 test("one ssh handshake serves all commands to a host", () => {
