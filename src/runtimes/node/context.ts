@@ -57,6 +57,10 @@ export class CallContext implements HandlerContext {
     return this.controller.signal;
   }
 
+  runningMs(): number {
+    return monotonicMs() - this.startedMs;
+  }
+
   cancel(): void {
     this.isCancelled = true;
     this.controller?.abort();

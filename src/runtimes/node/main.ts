@@ -18,8 +18,15 @@ const socket = new Socket({ fd: executorDescriptor, readable: true, writable: tr
 /** Nothing is sent any more. */
 let isEnding = false;
 
+/** In place of the socket, once the event loop runs no more. */
+let sendNow: ((...pieces: readonly Uint8Array[]) => void) | null = null;
+
 const send = (...pieces: readonly Uint8Array[]): void => {
   if (isEnding) return;
+  if (sendNow !== null) {
+    sendNow(...pieces);
+    return;
+  }
   const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
   if (bytes <= maxCopiedBytes) {
     socket.write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
@@ -51,17 +58,19 @@ process.on("uncaughtException", (thrown, origin) => {
   if (isEnding) return;
   const what = origin === "unhandledRejection" ? "unhandled rejection" : "uncaught exception";
   const error = describeThrown(thrown);
-  send(...worker.failRunning({ ...error, message: `${what}: ${error.message}` }));
+  const told = worker.failRunning({ ...error, message: `${what}: ${error.message}` });
   send(bye(`an ${what} ended the worker: ${error.type}: ${error.message}`));
   isEnding = true;
-  socket.end(() => leave(crashStatus));
+  socket.end(() => void told.then(() => leave(crashStatus)));
 });
 
 // The handler called process.exit: its answer must leave at once, and cannot behind unsent bytes.
 process.on("exit", (status) => {
   if (isEnding || socket.writableLength > 0) return;
   const message = `the handler called process.exit(${status})`;
-  const answers = worker.failRunning({ kind: "exit", type: "ProcessExit", message, stack: "" });
+  const answers: Uint8Array[] = [];
+  sendNow = (...pieces) => void answers.push(...pieces);
+  void worker.failRunning({ kind: "exit", type: "ProcessExit", message, stack: "" });
   try {
     writeSync(executorDescriptor, Buffer.concat([...answers, bye(message)]));
   } catch {

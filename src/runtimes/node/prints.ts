@@ -56,6 +56,11 @@ export class Prints {
     this.other = this.logFor(0);
   }
 
+  /** What is printed outside of calls belongs to this log until renew() is called. */
+  useLog(log: CallLog): void {
+    this.other = log;
+  }
+
   logFor(id: number): CallLog {
     return { id, leftBytes: this.limitBytes, isFull: false };
   }

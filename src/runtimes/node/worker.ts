@@ -1,35 +1,30 @@
-// A worker's calls: takes frames, runs at most as many handlers at once as it was told, and answers
-// each call exactly once.
+// A worker as its executor sees it: takes frames, loads the function, runs calls, serves a lease.
 
-import { format } from "node:util";
-import { monotonicMs } from "../../clock.js";
+import { messageOf } from "../../model/errors.js";
 import { encodeFrame, encodeHead, type Frame } from "../../wire/worker/frame.js";
 import { protocolVersions } from "../../wire/worker/limits.js";
 import {
-  type CallHead,
   decodeCallHead,
   decodeLoad,
+  encodeBye,
   encodeContentType,
   encodeError,
   encodeHello,
   encodeLoaded,
   type HandlerError,
 } from "../../wire/worker/messages.js";
-import { CallContext, type Handler } from "./context.js";
+import {
+  decodeServe,
+  decodeTerminating,
+  encodeServing,
+  encodeUsage,
+} from "../../wire/worker/serving.js";
+import { Calls, type Origin } from "./calls.js";
 import { loadHandler } from "./handler.js";
-import type { CallLog, Prints } from "./prints.js";
+import type { Prints } from "./prints.js";
+import { LeaseServer } from "./serving/lease-server.js";
 import { describeThrown } from "./user-error.js";
-import { readInput, writeOutput } from "./values.js";
-
-interface Call {
-  readonly id: number;
-  readonly head: CallHead;
-  readonly payload: Buffer;
-  readonly log: CallLog;
-  readonly arrivedMs: number;
-  /** null until the handler runs. */
-  context: CallContext | null;
-}
+import type { Output } from "./values.js";
 
 export interface Answers {
   /** Sends what the pieces are together. */
@@ -38,17 +33,20 @@ export interface Answers {
   leave(): void;
 }
 
-export class Worker {
-  private handler: Handler | null = null;
-  private concurrency = 1;
-  private outputLimitBytes = 0;
-  private readonly running = new Map<number, Call>();
-  private readonly waiting: Call[] = [];
+export class Worker implements Origin {
+  /** The executor takes every answer. */
+  readonly isBackedUp = false;
+  private readonly calls: Calls;
+  /** The number of the call that is a lease, and who serves it once it listens. */
+  private lease: { readonly id: number; server: LeaseServer | null; isCancelled: boolean } | null =
+    null;
 
   constructor(
     private readonly answers: Answers,
     private readonly prints: Prints,
-  ) {}
+  ) {
+    this.calls = new Calls(prints);
+  }
 
   greet(): void {
     const hello = {
@@ -68,8 +66,16 @@ export class Worker {
       case "call":
         this.take(frame);
         return;
+      case "serve":
+        void this.serve(frame);
+        return;
+      case "terminating":
+        if (frame.id === this.lease?.id)
+          this.lease.server?.announceEnd(decodeTerminating(frame.payload));
+        return;
       case "cancel":
-        this.cancel(frame.id);
+        if (frame.id === this.lease?.id) void this.endServing();
+        else this.calls.cancel(this, frame.id);
         return;
       case "bye":
         this.answers.leave();
@@ -79,25 +85,34 @@ export class Worker {
     }
   };
 
-  /** The answers of all calls that run, because the process cannot go on. */
-  failRunning(error: HandlerError): Buffer[] {
-    const ids = [...this.running.keys()];
-    this.running.clear();
-    return ids.map((id) => encodeFrame("error", id, encodeError(error)));
+  /** Answers all calls that run, because the process cannot go on; resolves once clients know. */
+  async failRunning(error: HandlerError): Promise<void> {
+    this.calls.failRunning(error);
+    if (this.lease !== null) this.fail(this.lease.id, error);
+    await this.lease?.server?.leave(error.message);
+  }
+
+  succeed(id: number, { contentType, bytes }: Output): void {
+    const metadata = encodeContentType(contentType);
+    this.answers.send(encodeHead("result", id, metadata, bytes.length), bytes);
+  }
+
+  fail(id: number, error: HandlerError): void {
+    this.answers.send(encodeFrame("error", id, encodeError(error)));
   }
 
   private async load({ payload }: Frame): Promise<void> {
     const { directory, handler, concurrency, outputLimitBytes, logLimitBytes, environment } =
       decodeLoad(payload);
-    this.concurrency = concurrency;
-    this.outputLimitBytes = outputLimitBytes;
+    this.calls.concurrency = concurrency;
+    this.calls.outputLimitBytes = outputLimitBytes;
     this.prints.setLimit(logLimitBytes);
     try {
       if (environment !== undefined) {
         Object.assign(process.env, environment);
         process.chdir(directory);
       }
-      this.handler = await loadHandler(directory, handler);
+      this.calls.handler = await loadHandler(directory, handler);
       this.answers.send(encodeFrame("loaded", 0, encodeLoaded({ concurrency })));
     } catch (thrown) {
       this.answers.send(encodeFrame("loadFailed", 0, encodeError(describeThrown(thrown))));
@@ -108,63 +123,42 @@ export class Worker {
     this.prints.renew();
     const head = decodeCallHead(metadata);
     const log = this.prints.logFor(id);
-    this.waiting.push({ id, head, payload, log, arrivedMs: monotonicMs(), context: null });
-    this.runNext();
+    this.calls.take({ origin: this, id, head, payload, log, hasOwnLog: true });
   }
 
-  private runNext(): void {
-    while (this.running.size < this.concurrency) {
-      const call = this.waiting.shift();
-      if (call === undefined) return;
-      this.running.set(call.id, call);
-      void this.run(call);
-    }
-  }
-
-  private async run(call: Call): Promise<void> {
-    const { id, head, payload, log } = call;
-    const context = new CallContext(head, monotonicMs() - call.arrivedMs, (...values) =>
-      this.prints.print(log, "stdout", Buffer.from(`${format(...values)}\n`)),
-    );
-    call.context = context;
+  private async serve({ id, payload }: Frame): Promise<void> {
+    const lease = { id, server: null as LeaseServer | null, isCancelled: false };
+    this.lease = lease;
     try {
-      const input = readInput(head.contentType, payload);
-      const handler = this.handler!;
-      const result = await this.prints.during(log, () => handler(input, context));
-      this.succeed(id, result);
-    } catch (thrown) {
-      const error = describeThrown(thrown);
-      const isObedience = context.wasCancelled && error.kind === "exception";
-      this.fail(id, isObedience ? { ...error, kind: "cancelled" } : error);
-    }
-    this.running.delete(id);
-    this.runNext();
-  }
-
-  private cancel(id: number): void {
-    const at = this.waiting.findIndex((call) => call.id === id);
-    if (at >= 0) {
-      this.waiting.splice(at, 1);
-      const message = "the call was cancelled before its handler was called";
-      this.answers.send(
-        encodeFrame(
-          "error",
-          id,
-          encodeError({ kind: "cancelled", type: "Cancelled", message, stack: "" }),
-        ),
+      const log = this.prints.logFor(id);
+      this.prints.useLog(log);
+      lease.server = await LeaseServer.open(decodeServe(payload), this.calls, log, (usage) =>
+        this.answers.send(encodeFrame("usage", id, encodeUsage(usage))),
       );
-    } else this.running.get(id)?.context?.cancel();
+    } catch (thrown) {
+      this.lease = null;
+      const message = `the worker cannot serve its lease: ${messageOf(thrown)}`;
+      this.fail(id, { kind: "exit", type: "ServeError", message, stack: "" });
+      return;
+    }
+    this.answers.send(encodeFrame("serving", id, encodeServing(lease.server.where)));
+    if (lease.isCancelled) await this.endServing();
   }
 
-  private succeed(id: number, result: unknown): void {
-    const { contentType, bytes } = writeOutput(result, this.outputLimitBytes);
-    if (!this.running.has(id)) return;
-    const metadata = encodeContentType(contentType);
-    this.answers.send(encodeHead("result", id, metadata, bytes.length), bytes);
-  }
-
-  /** Not if it was answered when another part of the process failed. */
-  private fail(id: number, error: HandlerError): void {
-    if (this.running.has(id)) this.answers.send(encodeFrame("error", id, encodeError(error)));
+  /** The worker is an ordinary one again, unless a call of the lease does not end. */
+  private async endServing(): Promise<void> {
+    const lease = this.lease!;
+    if (lease.server === null) {
+      lease.isCancelled = true;
+      return;
+    }
+    this.lease = null;
+    await lease.server.stop();
+    this.prints.renew();
+    this.succeed(lease.id, { contentType: "", bytes: new Uint8Array(0) });
+    if (this.calls.runningCount === 0) return;
+    const reason = "a call of an ended lease still ran";
+    this.answers.send(encodeFrame("bye", 0, encodeBye(reason)));
+    this.answers.leave();
   }
 }
