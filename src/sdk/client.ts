@@ -50,6 +50,7 @@ import type {
 } from "../wire/api/types.js";
 import { FunctionsClient } from "./functions/client.js";
 import { type Content, type Exchange, exchange } from "./http.js";
+import { LeaseClient } from "./leases/api.js";
 import { Lines } from "./line/lines.js";
 import { repeated } from "./repeat.js";
 import { type TokenOptions, Tokens } from "./tokens.js";
@@ -75,6 +76,8 @@ export interface Period {
 export class GleanerClient {
   /** Requests about functions. */
   readonly functions: FunctionsClient;
+  /** Requests about leases. */
+  readonly leases: LeaseClient;
   private readonly options: TokenOptions;
   private readonly tokens: Tokens;
   private readonly lines: Lines | null;
@@ -85,6 +88,7 @@ export class GleanerClient {
     this.tokens = new Tokens(options);
     this.lines = keepsLine ? new Lines(options.address, this.tokens) : null;
     this.functions = new FunctionsClient((what) => this.send(what));
+    this.leases = new LeaseClient((what) => this.send(what));
   }
 
   /**

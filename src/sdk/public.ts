@@ -12,3 +12,11 @@ export { CallError, type CallErrorCode, FunctionError, NotLoadedError } from "./
 export type { MapOptions, MapResult } from "./calls/map.js";
 export { Content, type Inputs } from "./calls/payloads.js";
 export type { SubmittedMap } from "./calls/submit-map.js";
+export type { LeaseOptions } from "./leases/keeper.js";
+export type {
+  Lease,
+  LeasedWorker,
+  LeaseInvokeOptions,
+  LeaseMapOptions,
+  LeaseRetry,
+} from "./leases/lease.js";

@@ -5,6 +5,8 @@ import { isFinal } from "../../model/invocation.js";
 import { maxWaitMs } from "../../wire/api/limits.js";
 import type { CallRequest } from "../../wire/api/types.js";
 import { GleanerClient } from "../client.js";
+import type { LeaseOptions } from "../leases/keeper.js";
+import type { Lease, LeaseRetry } from "../leases/lease.js";
 import { privateDirectory } from "../private-files.js";
 import { randomUuid } from "../random.js";
 import { patiently } from "../repeat.js";
@@ -116,6 +118,17 @@ export class Connection {
     options: Pick<MapOptions, "timeLimitMs"> = {},
   ): AsyncGenerator<SubmittedMap, void, undefined> {
     return submitMap(this.client, name, inputs, options);
+  }
+
+  /**
+   * Leases workers of a function: calls go to them directly until the lease is ended, by end() or
+   * at the end of an `await using`. Rejects with LEASE_NOT_GRANTED.
+   */
+  async lease(options: LeaseOptions & { readonly retry?: LeaseRetry }): Promise<Lease> {
+    // Programs and commands that lease nothing need not wait until this is loaded.
+    const { openLease } = await import("../leases/lease.js");
+    const { leases, functions } = this.client;
+    return openLease({ leases, functions, invoke: this.invoke.bind(this) }, options);
   }
 
   /** The request's id leads to the call, whether or not its submission was answered. */

@@ -11,6 +11,7 @@ export type CallErrorCode =
   | "OUT_OF_MEMORY"
   | "CANCELLED"
   | "FAILED" // the platform could not run it, as `message` says
+  | "LEASE_LOST" // the connection to its leased worker broke: it may have run
   | "RESULT_REMOVED"; // it completed, and its result was removed for its age
 
 /** An accepted call that has no result. What gleanerd refuses is a GleanerError. */
@@ -21,8 +22,9 @@ export class CallError extends Error {
     /** The call's id, such as 42 or 42_7. */
     readonly id: string,
     message: string,
+    options?: { cause?: unknown },
   ) {
-    super(message);
+    super(message, options);
   }
 }
 

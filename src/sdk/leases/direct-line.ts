@@ -1,0 +1,216 @@
+// A connection to one worker of a lease: proves the key, sends calls as they come, and hands each
+// back that the worker did not run.
+
+import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
+import { messageOf } from "../../model/errors.js";
+import { type DirectType, maxHandshakeBytes } from "../../wire/direct/frame.js";
+import { type Accepted, decodeReason } from "../../wire/direct/messages.js";
+import { Outbox } from "../../wire/direct/outbox.js";
+import { DirectReader } from "../../wire/direct/reader.js";
+import { decodeError, encodeCallHead, type HandlerError } from "../../wire/worker/messages.js";
+import type { LeaseEndpoint } from "./api.js";
+import { ClientHandshake } from "./handshake.js";
+
+/** A call as a line sends it, and what becomes of it; exactly one method is called, once. */
+export interface DirectCall {
+  readonly name: string;
+  readonly attempt: number;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly deadlineMs: number;
+  /** The bytes are valid during the call, and if `isOwn` after it too. */
+  succeed(contentType: string, bytes: Buffer, isOwn: boolean): void;
+  fail(error: HandlerError): void;
+  /** It did not run. */
+  notRun(): void;
+  /** The connection broke: it may have run. */
+  lost(reason: string): void;
+}
+
+export interface LineEvents {
+  onReady(): void;
+  /** A call more can be sent than before. */
+  onRoom(): void;
+  onClosed(reason: string): void;
+}
+
+const scratchBytes = 256 * 1024;
+const handshakeMs = 5_000;
+const keepAliveAfterMs = 1_000;
+/** A worker that was busy with the calls of other clients is asked again after this. */
+const busyMs = 10;
+
+/** What a connection reads to, unless a long payload is arriving: one for all, it is taken at once. */
+const scratch = Buffer.allocUnsafeSlow(scratchBytes);
+
+export class DirectLine {
+  accepted: Accepted | null = null;
+  /** No new call, if another worker can take it. */
+  isTerminating = false;
+  private isOver = false;
+  private readonly socket: Socket;
+  private readonly reader: DirectReader;
+  private readonly outbox: Outbox;
+  private readonly handshake: ClientHandshake;
+  /** null: nobody waits for its answer any more. */
+  private readonly pending = new Map<number, DirectCall | null>();
+  private lastId = 0;
+  private heardMs = monotonicMs();
+  private resting: Timer | null = null;
+  private readonly late: Timer;
+
+  constructor(
+    readonly endpoint: LeaseEndpoint,
+    where: NetConnectOpts,
+    private readonly events: LineEvents,
+  ) {
+    this.reader = new DirectReader(
+      (type, id, metadata, payload, isOwn) => this.onFrame(type, id, metadata, payload, isOwn),
+      maxHandshakeBytes,
+    );
+    const onread = {
+      buffer: () => this.reader.space() ?? scratch,
+      callback: (bytes: number, target: Uint8Array) => this.onRead(bytes, target),
+    };
+    this.socket = connect({ ...where, onread, noDelay: true } as NetConnectOpts);
+    this.socket.setKeepAlive(true, keepAliveAfterMs);
+    this.outbox = new Outbox(this.socket);
+    this.handshake = new ClientHandshake(endpoint, (type, payload) =>
+      this.outbox.send(type, 0, payload),
+    );
+    this.socket.once("connect", () => this.handshake.begin());
+    this.socket.once("error", (error) => this.close(error.message));
+    this.socket.once("end", () => this.close("the worker closed the connection"));
+    this.socket.once("close", () => this.close("the connection broke"));
+    this.late = setTimeout(() => this.close("the worker did not answer within 5 s"), handshakeMs);
+  }
+
+  get isReady(): boolean {
+    return this.accepted !== null && !this.isOver;
+  }
+
+  get inFlight(): number {
+    return this.pending.size;
+  }
+
+  get hasRoom(): boolean {
+    return this.isReady && this.resting === null && this.pending.size < this.accepted!.maxInFlight;
+  }
+
+  /** How long calls wait without a word of the worker. */
+  get silentMs(): number {
+    return this.pending.size === 0 ? 0 : monotonicMs() - this.heardMs;
+  }
+
+  send(call: DirectCall): void {
+    if (this.pending.size === 0) this.heardMs = monotonicMs();
+    const id = ++this.lastId;
+    this.pending.set(id, call);
+    const { contentType, name, attempt } = call;
+    const deadlineMs = Math.max(1, Math.ceil(call.deadlineMs - monotonicMs()));
+    this.outbox.send(
+      "call",
+      id,
+      call.body,
+      encodeCallHead({ deadlineMs, attempt, contentType, name }),
+    );
+  }
+
+  /** Nobody waits for this call any more. */
+  cancel(call: DirectCall): void {
+    for (const [id, each] of this.pending)
+      if (each === call) {
+        this.pending.set(id, null);
+        this.outbox.send("cancel", id);
+      }
+  }
+
+  /** Those whose time is over. */
+  overdue(nowMs: number): DirectCall[] {
+    return [...this.pending.values()]
+      .filter((call) => call !== null && call.deadlineMs <= nowMs)
+      .map((call) => call!);
+  }
+
+  close(reason: string): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    clearTimeout(this.late);
+    clearTimeout(this.resting);
+    this.socket.destroy();
+    const calls = [...this.pending.values()];
+    this.pending.clear();
+    this.events.onClosed(reason);
+    for (const call of calls) call?.lost(reason);
+  }
+
+  /** Calls that have not ended are lost. */
+  bye(): void {
+    if (this.isReady) {
+      this.outbox.send("bye", 0);
+      this.outbox.flush();
+      this.socket.end();
+    }
+    this.close("the lease was ended");
+  }
+
+  private onRead(bytes: number, target: Uint8Array): boolean {
+    this.heardMs = monotonicMs();
+    try {
+      if (target === scratch) this.reader.push(scratch.subarray(0, bytes));
+      else this.reader.filled(bytes);
+    } catch (error) {
+      this.close(`the worker broke the protocol: ${messageOf(error)}`);
+    }
+    return !this.isOver;
+  }
+
+  private onFrame(
+    type: DirectType,
+    id: number,
+    metadata: Buffer,
+    payload: Buffer,
+    isOwn: boolean,
+  ): void {
+    if (this.isOver) return;
+    if (this.accepted === null) this.shakeHands(type, payload);
+    else if (type === "result")
+      this.settle(id)?.succeed(metadata.toString("latin1"), payload, isOwn);
+    else if (type === "error") this.settle(id)?.fail(decodeError(payload));
+    else if (type === "busy") this.rest(id);
+    else if (type === "ended" && id > 0) this.settle(id)?.notRun();
+    else if (type === "terminating" || type === "ended") this.isTerminating = true;
+    else if (type === "bye") this.close(decodeReason(payload));
+    else this.close(`the worker sent ${type}, which no worker sends here`);
+  }
+
+  private shakeHands(type: DirectType, payload: Buffer): void {
+    this.accepted = this.handshake.take(type, payload);
+    if (this.accepted === null) return;
+    clearTimeout(this.late);
+    this.reader.limitBytes = Number.POSITIVE_INFINITY;
+    this.events.onReady();
+  }
+
+  private settle(id: number): DirectCall | null {
+    const call = this.pending.get(id);
+    if (call === undefined) {
+      this.close(`the worker answered call ${id}, which it was not sent`);
+      return null;
+    }
+    this.pending.delete(id);
+    this.events.onRoom();
+    return call;
+  }
+
+  private rest(id: number): void {
+    const call = this.pending.get(id);
+    this.pending.delete(id);
+    this.resting ??= setTimeout(() => {
+      this.resting = null;
+      this.events.onRoom();
+    }, busyMs);
+    call?.notRun();
+  }
+}

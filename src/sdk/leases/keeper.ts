@@ -1,0 +1,131 @@
+// Keeps a lease: renews it, and follows which workers it has, until it ends.
+
+import { setTimeout as pause } from "node:timers/promises";
+import { GleanerError, messageOf } from "../../model/errors.js";
+import { randomUuid } from "../random.js";
+import type { LeaseAnswer, LeaseClient } from "./api.js";
+
+/** What is leased. */
+export interface LeaseOptions {
+  readonly function: string;
+  /** 1 if omitted. */
+  readonly workers?: number;
+  /** The lease is granted once so many serve: 1 if omitted; as many as workers: all or nothing. */
+  readonly atLeast?: number;
+  /** Of each worker; if omitted, the function's. */
+  readonly cores?: number;
+  readonly memoryMb?: number;
+  /** The lease ends if its client dies for this time: 10 s if omitted. */
+  readonly ttlMs?: number;
+  /** How long workers spin after a call before they block: -1 always, 0 (if omitted) not at all. */
+  readonly hotMs?: number;
+  /** How long to wait for the grant; 10 s if omitted. */
+  readonly waitMs?: number;
+  /** Ends the wait for the grant. */
+  readonly signal?: AbortSignal;
+}
+
+const defaultTtlMs = 10_000;
+const defaultWaitMs = 10_000;
+const renewalsPerTtl = 3;
+const followMs = 30_000;
+const pauseMs = 500;
+
+/** Requests a lease and keeps it. Rejects with LEASE_NOT_GRANTED, among what GleanerClient may. */
+export async function keepLease(
+  client: LeaseClient,
+  options: LeaseOptions,
+  onChange: (lease: LeaseAnswer) => void,
+): Promise<LeaseKeeper> {
+  const { workers = 1, atLeast = 1, ttlMs = defaultTtlMs } = options;
+  const lease = await client.request(
+    {
+      requestId: randomUuid(),
+      function: options.function,
+      workers,
+      atLeast,
+      cores: options.cores ?? null,
+      memoryMb: options.memoryMb ?? null,
+      ttlMs,
+      hotMs: options.hotMs ?? 0,
+      waitMs: options.waitMs ?? defaultWaitMs,
+    },
+    options.signal,
+  );
+  return new LeaseKeeper(client, lease, ttlMs, onChange);
+}
+
+export class LeaseKeeper {
+  private readonly stopped = new AbortController();
+  private readonly done: Promise<unknown>;
+
+  constructor(
+    private readonly client: LeaseClient,
+    private lease: LeaseAnswer,
+    private readonly ttlMs: number,
+    private readonly onChange: (lease: LeaseAnswer) => void,
+  ) {
+    this.done = Promise.all([this.follow(), this.renew()]);
+  }
+
+  get current(): LeaseAnswer {
+    return this.lease;
+  }
+
+  get isOver(): boolean {
+    return this.lease.state === "ENDED";
+  }
+
+  /** Ends the lease. If gleanerd is away, it ends by itself once it was not renewed. */
+  async end(): Promise<void> {
+    const wasOver = this.isOver;
+    this.stopped.abort();
+    await this.done;
+    if (wasOver) return;
+    this.change({ ...this.lease, state: "ENDED", reason: "ended by its client", workers: [] });
+    try {
+      await this.client.end(this.lease.id);
+    } catch (error) {
+      const { code } = error as Partial<GleanerError>;
+      if (code !== "UNREACHABLE" && code !== "NOT_FOUND") throw error;
+    }
+  }
+
+  private async follow(): Promise<void> {
+    const { signal } = this.stopped;
+    await this.untilOver(async () => {
+      const { id, revision } = this.lease;
+      const lease = await this.client.follow(id, revision, followMs, signal);
+      if (lease.revision !== revision) this.change(lease);
+    });
+  }
+
+  private async renew(): Promise<void> {
+    await this.untilOver(async () => {
+      await pause(this.ttlMs / renewalsPerTtl, undefined, { signal: this.stopped.signal });
+      if (!this.isOver) await this.client.renew(this.lease.id, this.ttlMs);
+    });
+  }
+
+  /** Workers serve on while gleanerd is away; a lease that it does not know has ended. */
+  private async untilOver(step: () => Promise<void>): Promise<void> {
+    const { signal } = this.stopped;
+    while (!this.isOver && !signal.aborted) {
+      try {
+        await step();
+      } catch (error) {
+        if (signal.aborted) return;
+        const isAway = error instanceof GleanerError && error.code === "UNREACHABLE";
+        if (isAway) await pause(pauseMs, undefined, { signal }).catch(() => {});
+        else this.change({ ...this.lease, state: "ENDED", reason: messageOf(error), workers: [] });
+      }
+    }
+  }
+
+  private change(lease: LeaseAnswer): void {
+    if (this.isOver) return;
+    this.lease = lease;
+    if (this.isOver) this.stopped.abort();
+    this.onChange(lease);
+  }
+}

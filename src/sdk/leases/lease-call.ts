@@ -1,0 +1,138 @@
+// One call over a lease: from worker to worker until it has ended, then through gleanerd.
+
+import { monotonicMs } from "../../clock.js";
+import type { HandlerError } from "../../wire/worker/messages.js";
+import { CallError, FunctionError } from "../calls/errors.js";
+import { Content } from "../calls/payloads.js";
+import type { QueuedCall } from "./lines.js";
+
+/** What a call needs of its lease. */
+export interface LeaseWays {
+  again(call: LeaseCall): void;
+  withdraw(call: LeaseCall): void;
+  /** Through gleanerd. */
+  elsewhere(
+    input: Content,
+    limits: { readonly timeLimitMs: number; readonly signal: AbortSignal },
+  ): Promise<unknown>;
+  onEnd(call: LeaseCall): void;
+}
+
+export interface CallOrder {
+  readonly name: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly deadlineMs: number;
+  /** Although its worker was lost, and it may have run there. */
+  readonly mayRunAgain: boolean;
+}
+
+/** A call that ends its workers goes through gleanerd, which tells why. */
+const maxLost = 2;
+const json = /^application\/json\b/;
+const text = /^text\//;
+
+export class LeaseCall implements QueuedCall {
+  readonly name: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly deadlineMs: number;
+  attempt = 1;
+  waitsSinceMs = 0;
+  private isEnded = false;
+  private readonly abort: (() => void) | null;
+
+  constructor(
+    private readonly order: CallOrder,
+    private readonly ways: LeaseWays,
+    private readonly onResult: (value: unknown) => void,
+    private readonly onError: (error: unknown) => void,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    this.name = order.name;
+    this.contentType = order.contentType;
+    this.body = order.body;
+    this.deadlineMs = order.deadlineMs;
+    this.abort = signal === undefined ? null : () => this.reject(signal.reason);
+    if (this.abort !== null) signal!.addEventListener("abort", this.abort);
+  }
+
+  succeed(contentType: string, bytes: Buffer, isOwn: boolean): void {
+    if (!this.leave()) return;
+    try {
+      this.onResult(resultFrom(contentType, bytes, isOwn));
+    } catch (cause) {
+      const message = `call ${this.name}: its result is not valid JSON`;
+      this.onError(new CallError("FAILED", this.name, message, { cause }));
+    }
+  }
+
+  fail({ type, message, stack }: HandlerError): void {
+    const error = { type, message, stack: stack === "" ? null : stack };
+    if (this.leave()) this.onError(new FunctionError(this.name, error));
+  }
+
+  notRun(): void {
+    if (!this.isEnded) this.ways.again(this);
+  }
+
+  lost(reason: string): void {
+    if (this.isEnded) return;
+    if (!this.order.mayRunAgain) {
+      const message = `call ${this.name}: ${reason}; it may have run`;
+      this.reject(new CallError("LEASE_LOST", this.name, message));
+      return;
+    }
+    this.attempt++;
+    if (this.attempt <= maxLost) this.ways.again(this);
+    else this.noWorker();
+  }
+
+  noWorker(): void {
+    if (!this.isEnded) void this.goElsewhere();
+  }
+
+  expire(): void {
+    const message = `call ${this.name}: no answer within its time limit`;
+    this.reject(new CallError("TIMEOUT", this.name, message));
+  }
+
+  /** Ends the call here, whether or not it goes on in a worker. */
+  reject(error: unknown): void {
+    if (!this.leave()) return;
+    this.ways.withdraw(this);
+    this.onError(error);
+  }
+
+  private async goElsewhere(): Promise<void> {
+    const leftMs = Math.max(1, this.deadlineMs - monotonicMs());
+    const late = AbortSignal.timeout(leftMs);
+    const signal = this.signal === undefined ? late : AbortSignal.any([late, this.signal]);
+    try {
+      const input = new Content(this.contentType, this.body);
+      const value = await this.ways.elsewhere(input, { timeLimitMs: leftMs, signal });
+      if (this.leave()) this.onResult(value);
+    } catch (error) {
+      if (late.aborted) this.expire();
+      else if (this.leave()) this.onError(error);
+    }
+  }
+
+  /** False if it has ended before. */
+  private leave(): boolean {
+    if (this.isEnded) return false;
+    this.isEnded = true;
+    if (this.abort !== null) this.signal!.removeEventListener("abort", this.abort);
+    this.ways.onEnd(this);
+    return true;
+  }
+}
+
+/** Large bytes are not copied. */
+function resultFrom(contentType: string, bytes: Buffer, isOwn: boolean): unknown {
+  if (json.test(contentType)) return JSON.parse(bytes.toString());
+  if (text.test(contentType)) return bytes.toString();
+  return isOwn
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    : new Uint8Array(bytes);
+}

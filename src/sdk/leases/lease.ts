@@ -1,0 +1,165 @@
+// A lease in a program: calls go to its workers directly, and another way if those are gone.
+
+import { monotonicMs } from "../../clock.js";
+import { parseFunctionRef } from "../../model/functions/reference.js";
+import type { Connection } from "../calls/connection.js";
+import { CallError } from "../calls/errors.js";
+import type { MapResult } from "../calls/map.js";
+import { contentOf, type Inputs } from "../calls/payloads.js";
+import type { FunctionsClient } from "../functions/client.js";
+import type { LeaseAnswer, LeaseClient } from "./api.js";
+import { keepLease, type LeaseKeeper, type LeaseOptions } from "./keeper.js";
+import { LeaseCall } from "./lease-call.js";
+import { mapOver } from "./lease-map.js";
+import { Lines } from "./lines.js";
+
+export interface LeaseInvokeOptions {
+  /** Cancels the call; invoke() rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** The call ends with TIMEOUT then; if omitted, the function's limit and 30 s. */
+  readonly timeLimitMs?: number;
+}
+
+export interface LeaseMapOptions extends LeaseInvokeOptions {
+  /** The most inputs that are read and whose results were not taken; 256 if omitted. */
+  readonly window?: number;
+}
+
+/**
+ * Whether a call whose worker's connection broke, and which may have run, is sent again elsewhere:
+ * as after an eviction, or never (it ends with LEASE_LOST then).
+ */
+export type LeaseRetry = "evicted" | "never";
+
+/** A worker as its lease has it now. */
+export interface LeasedWorker {
+  /** INVOCATION.ATTEMPT. */
+  readonly worker: string;
+  readonly node: string;
+  readonly state: "serving" | "terminating";
+}
+
+/** @internal */
+export interface LeaseParts {
+  readonly leases: LeaseClient;
+  readonly functions: Pick<FunctionsClient, "show">;
+  readonly invoke: Connection["invoke"];
+}
+
+const slackMs = 30_000;
+
+/**
+ * Requests a lease; see Connection.lease().
+ * @internal
+ */
+export async function openLease(
+  parts: LeaseParts,
+  options: LeaseOptions & { readonly retry?: LeaseRetry },
+): Promise<Lease> {
+  const { owner, name, selector } = parseFunctionRef(options.function);
+  const version = selector.kind === "alias" ? selector.alias : selector.prefix;
+  const { shown } = await parts.functions.show({ owner, name }, version);
+  const lines = new Lines();
+  try {
+    const keeper = await keepLease(parts.leases, options, (lease) => {
+      if (lease.state === "ENDED") lines.end();
+      else lines.follow(lease.workers);
+    });
+    lines.follow(keeper.current.workers);
+    const limitMs = shown.settings.timeLimitMs + slackMs;
+    return new Lease(parts.invoke, keeper, lines, options, limitMs);
+  } catch (error) {
+    lines.close();
+    throw error;
+  }
+}
+
+export class Lease implements AsyncDisposable {
+  private calls = 0;
+  private readonly inProgress = new Set<LeaseCall>();
+
+  /** @internal */
+  constructor(
+    private readonly elsewhere: Connection["invoke"],
+    private readonly keeper: LeaseKeeper,
+    private readonly lines: Lines,
+    private readonly options: { readonly function: string; readonly retry?: LeaseRetry },
+    private readonly limitMs: number,
+  ) {}
+
+  /** As `glean lease list` and `glean explain` know it. */
+  get id(): string {
+    return String(this.keeper.current.id);
+  }
+
+  /** ENDED if it was ended, by whomever: calls go through gleanerd then. */
+  get state(): LeaseAnswer["state"] {
+    return this.keeper.current.state;
+  }
+
+  /** Why it waits or ended, in one sentence; null if there is nothing to say. */
+  get reason(): string | null {
+    return this.keeper.current.reason;
+  }
+
+  get workers(): readonly LeasedWorker[] {
+    return this.keeper.current.workers.map(({ worker, node, state }) => ({ worker, node, state }));
+  }
+
+  /** Calls the function and resolves with its result. Rejects as Connection.invoke() does. */
+  invoke<Value = unknown>(
+    input?: unknown,
+    { signal, timeLimitMs = this.limitMs }: LeaseInvokeOptions = {},
+  ): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const { contentType, body } = contentOf(input);
+      const bytes = typeof body === "string" ? Buffer.from(body) : body;
+      const call = new LeaseCall(
+        {
+          name: `${this.id}/${++this.calls}`,
+          contentType,
+          body: bytes,
+          deadlineMs: monotonicMs() + timeLimitMs,
+          mayRunAgain: this.options.retry !== "never",
+        },
+        {
+          again: (each) => this.lines.submit(each),
+          withdraw: (each) => this.lines.withdraw(each),
+          elsewhere: (given, limits) => this.elsewhere(this.options.function, given, limits),
+          onEnd: (each) => this.inProgress.delete(each),
+        },
+        resolve as (value: unknown) => void,
+        reject,
+        signal,
+      );
+      this.inProgress.add(call);
+      this.lines.submit(call);
+    });
+  }
+
+  /**
+   * Calls the function once for each input and yields, in their order, how each call ended. Reads
+   * `inputs` as results are taken; leaving the loop early cancels the calls that have not ended.
+   */
+  map<Value = unknown>(
+    inputs: Inputs,
+    options: LeaseMapOptions = {},
+  ): AsyncGenerator<MapResult<Value>, void, undefined> {
+    const id = (index: number) => `${this.id}/${index}`;
+    return mapOver((input, limits) => this.invoke<Value>(input, limits), id, inputs, options);
+  }
+
+  /** Ends the lease; calls that have not ended reject with LEASE_LOST. */
+  async end(): Promise<void> {
+    const reason = "the lease was ended by its own program";
+    for (const call of [...this.inProgress])
+      call.reject(new CallError("LEASE_LOST", call.name, `call ${call.name}: ${reason}`));
+    this.lines.close();
+    await this.keeper.end();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.end();
+  }
+}

@@ -1,0 +1,206 @@
+// The connections of a lease: one to each of its workers, opened as they come. Calls go to the
+// worker that has the fewest, and wait in one queue while none has room.
+
+import { readFileSync } from "node:fs";
+import { connect, type NetConnectOpts } from "node:net";
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
+import type { LeaseEndpoint } from "./api.js";
+import { type DirectCall, DirectLine } from "./direct-line.js";
+
+/** A call while it waits for a worker. */
+export interface QueuedCall extends DirectCall {
+  waitsSinceMs: number;
+  /** No worker of the lease can be reached. */
+  noWorker(): void;
+  expire(): void;
+}
+
+const sweepMs = 100;
+/** A replacement is there by then, or the call goes another way. */
+const replacementMs = 1_000;
+const firstRetryMs = 50;
+const lastRetryMs = 2_000;
+/** A worker that says nothing for this time is asked whether it is there. */
+const silentMs = 5_000;
+const probeMs = 3_000;
+
+interface Link {
+  endpoint: LeaseEndpoint;
+  line: DirectLine | null;
+  retryMs: number;
+  retry: Timer | null;
+  /** The socket of this machine did not work: TCP is used. */
+  usesTcp: boolean;
+  isProbed: boolean;
+}
+
+export class Lines {
+  private readonly links = new Map<string, Link>();
+  private readonly waiting: QueuedCall[] = [];
+  private readonly sweeps = setInterval(() => this.sweep(), sweepMs);
+  private isOver = false;
+
+  /** How many workers are connected. */
+  get ready(): number {
+    let count = 0;
+    for (const { line } of this.links.values()) if (line?.isReady) count++;
+    return count;
+  }
+
+  /** Connects to workers that are new, and leaves those that are gone. */
+  follow(endpoints: readonly LeaseEndpoint[]): void {
+    const there = new Set(endpoints.map(({ worker }) => worker));
+    for (const [worker, link] of this.links)
+      if (!there.has(worker)) {
+        this.links.delete(worker);
+        clearTimeout(link.retry);
+        // Calls in it may still be answered: it closes the connection itself.
+        if (link.line !== null && link.line.inFlight === 0) link.line.bye();
+      }
+    for (const endpoint of endpoints) this.keep(endpoint);
+    this.pump();
+  }
+
+  submit(call: QueuedCall): void {
+    const line = this.waiting.length === 0 ? this.choose() : null;
+    if (line !== null) line.send(call);
+    else this.queue(call);
+  }
+
+  /** Nobody waits for it any more. */
+  withdraw(call: QueuedCall): void {
+    const at = this.waiting.indexOf(call);
+    if (at >= 0) this.waiting.splice(at, 1);
+    else for (const { line } of this.links.values()) line?.cancel(call);
+  }
+
+  /** Calls go other ways from now on; those in workers may still be answered. */
+  end(): void {
+    this.isOver = true;
+    this.follow([]);
+    for (const call of this.waiting.splice(0)) call.noWorker();
+  }
+
+  /** Resolves nothing any more: calls in workers are lost. */
+  close(): void {
+    clearInterval(this.sweeps);
+    this.end();
+  }
+
+  private queue(call: QueuedCall): void {
+    if (this.isOver) {
+      call.noWorker();
+      return;
+    }
+    call.waitsSinceMs = monotonicMs();
+    this.waiting.push(call);
+  }
+
+  private pump(): void {
+    while (this.waiting.length > 0) {
+      const line = this.choose();
+      if (line === null) return;
+      line.send(this.waiting.shift()!);
+    }
+  }
+
+  private choose(): DirectLine | null {
+    let chosen: DirectLine | null = null;
+    for (const { line } of this.links.values())
+      if (line?.hasRoom && (chosen === null || isBetter(line, chosen))) chosen = line;
+    return chosen;
+  }
+
+  private keep(endpoint: LeaseEndpoint): void {
+    const known = this.links.get(endpoint.worker);
+    if (known !== undefined) {
+      known.endpoint = endpoint;
+      if (known.line !== null && endpoint.state === "terminating") known.line.isTerminating = true;
+      return;
+    }
+    const link: Link = {
+      ...{ endpoint, line: null, retryMs: firstRetryMs, retry: null },
+      ...{ usesTcp: endpoint.hostId !== ownHostId(), isProbed: false },
+    };
+    this.links.set(endpoint.worker, link);
+    this.open(link);
+  }
+
+  private open(link: Link): void {
+    const { endpoint, usesTcp } = link;
+    link.retry = null;
+    const line = new DirectLine(endpoint, usesTcp ? tcpOf(endpoint) : localOf(endpoint), {
+      onReady: () => {
+        link.retryMs = firstRetryMs;
+        line.isTerminating = link.endpoint.state === "terminating";
+        this.pump();
+      },
+      onRoom: () => {
+        if (this.waiting.length > 0) this.pump();
+      },
+      onClosed: () => this.reopen(link, line),
+    });
+    link.line = line;
+  }
+
+  private reopen(link: Link, line: DirectLine): void {
+    if (link.line === line) link.line = null;
+    if (this.isOver || this.links.get(link.endpoint.worker) !== link) return;
+    const isLocalInVain = !link.usesTcp && line.accepted === null;
+    if (isLocalInVain) link.usesTcp = true;
+    const inMs = isLocalInVain ? 0 : link.retryMs;
+    link.retryMs = Math.min(lastRetryMs, link.retryMs * 2);
+    link.retry = setTimeout(() => this.open(link), inMs);
+  }
+
+  private sweep(): void {
+    const now = monotonicMs();
+    for (const link of this.links.values()) {
+      if (link.line === null) continue;
+      for (const call of link.line.overdue(now)) {
+        link.line.cancel(call);
+        (call as QueuedCall).expire();
+      }
+      if (link.usesTcp && link.line.silentMs > silentMs) this.probe(link, link.line);
+    }
+    const noneIsThere = this.ready === 0;
+    for (const call of [...this.waiting]) {
+      const isTooLate = call.deadlineMs <= now;
+      if (!isTooLate && !(noneIsThere && now - call.waitsSinceMs >= replacementMs)) continue;
+      this.waiting.splice(this.waiting.indexOf(call), 1);
+      if (isTooLate) call.expire();
+      else call.noWorker();
+    }
+    this.pump();
+  }
+
+  /**
+   * A long call and a node that is gone look alike. A node that is there accepts a connection, even
+   * if the worker computes.
+   */
+  private probe(link: Link, line: DirectLine): void {
+    if (link.isProbed) return;
+    link.isProbed = true;
+    const socket = connect(tcpOf(link.endpoint));
+    const late = setTimeout(() => socket.destroy(new Error("no answer")), probeMs);
+    socket.once("connect", () => socket.destroy());
+    socket.once("error", (error) => line.close(`the worker's node is gone: ${error.message}`));
+    socket.once("close", () => {
+      clearTimeout(late);
+      link.isProbed = false;
+    });
+  }
+}
+
+/** One that stays before one that ends soon, then the one with fewer calls. */
+const isBetter = (line: DirectLine, other: DirectLine): boolean =>
+  line.isTerminating === other.isTerminating ? line.inFlight < other.inFlight : other.isTerminating;
+
+const tcpOf = ({ host, port }: LeaseEndpoint): NetConnectOpts => ({ host, port });
+const localOf = ({ socket }: LeaseEndpoint): NetConnectOpts => ({ path: `\0${socket}` });
+
+let hostId: string | null = null;
+function ownHostId(): string {
+  hostId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return hostId;
+}
