@@ -43,7 +43,8 @@ export interface InvokeOptions extends SubmitOptions {
  */
 export class Connection {
   /** @internal */
-  readonly client: Pick<GleanerClient, "call"> & MapClient;
+  readonly client: Pick<GleanerClient, "call" | "leases"> &
+    MapClient & { readonly functions: Pick<GleanerClient["functions"], "show"> };
 
   /** @internal */
   constructor(client: Connection["client"]) {

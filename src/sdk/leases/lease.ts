@@ -66,6 +66,7 @@ export async function openLease(
       else lines.follow(lease.workers);
     });
     lines.follow(keeper.current.workers);
+    await lines.tried();
     const limitMs = shown.settings.timeLimitMs + slackMs;
     return new Lease(parts.invoke, keeper, lines, options, limitMs);
   } catch (error) {

@@ -32,6 +32,8 @@ interface Link {
   /** The socket of this machine did not work: TCP is used. */
   usesTcp: boolean;
   isProbed: boolean;
+  /** It was connected once, or could not be. */
+  wasTried: boolean;
 }
 
 export class Lines {
@@ -39,6 +41,7 @@ export class Lines {
   private readonly waiting: QueuedCall[] = [];
   private readonly sweeps = setInterval(() => this.sweep(), sweepMs);
   private isOver = false;
+  private onTried: (() => void) | null = null;
 
   /** How many workers are connected. */
   get ready(): number {
@@ -53,12 +56,21 @@ export class Lines {
     for (const [worker, link] of this.links)
       if (!there.has(worker)) {
         this.links.delete(worker);
+        this.onTried?.();
         clearTimeout(link.retry);
         // Calls in it may still be answered: it closes the connection itself.
         if (link.line !== null && link.line.inFlight === 0) link.line.bye();
       }
     for (const endpoint of endpoints) this.keep(endpoint);
     this.pump();
+  }
+
+  /** Resolves once each worker was connected, or could not be. */
+  async tried(): Promise<void> {
+    while ([...this.links.values()].some(({ wasTried }) => !wasTried))
+      await new Promise<void>((resolve) => {
+        this.onTried = resolve;
+      });
   }
 
   submit(call: QueuedCall): void {
@@ -120,7 +132,7 @@ export class Lines {
     }
     const link: Link = {
       ...{ endpoint, line: null, retryMs: firstRetryMs, retry: null },
-      ...{ usesTcp: endpoint.hostId !== ownHostId(), isProbed: false },
+      ...{ usesTcp: endpoint.hostId !== ownHostId(), isProbed: false, wasTried: false },
     };
     this.links.set(endpoint.worker, link);
     this.open(link);
@@ -132,6 +144,7 @@ export class Lines {
     const line = new DirectLine(endpoint, usesTcp ? tcpOf(endpoint) : localOf(endpoint), {
       onReady: () => {
         link.retryMs = firstRetryMs;
+        this.noteTry(link);
         line.isTerminating = link.endpoint.state === "terminating";
         this.pump();
       },
@@ -148,9 +161,15 @@ export class Lines {
     if (this.isOver || this.links.get(link.endpoint.worker) !== link) return;
     const isLocalInVain = !link.usesTcp && line.accepted === null;
     if (isLocalInVain) link.usesTcp = true;
+    else this.noteTry(link);
     const inMs = isLocalInVain ? 0 : link.retryMs;
     link.retryMs = Math.min(lastRetryMs, link.retryMs * 2);
     link.retry = setTimeout(() => this.open(link), inMs);
+  }
+
+  private noteTry(link: Link): void {
+    link.wasTried = true;
+    this.onTried?.();
   }
 
   private sweep(): void {

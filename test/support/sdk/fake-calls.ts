@@ -4,6 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { GleanerError } from "../../../src/model/errors.js";
 import { blobHash, invocationId } from "../../../src/model/ids.js";
 import type { Connection } from "../../../src/sdk/index.js";
+import { LeaseClient } from "../../../src/sdk/leases/api.js";
 import { FrameReader, inputIn } from "../../../src/wire/api/input-frames.js";
 import { payloadText } from "../../../src/wire/api/payloads.js";
 import type { Outcome, PayloadText } from "../../../src/wire/api/types.js";
@@ -48,7 +49,9 @@ export class FakeCalls implements Client {
   before: (request: { readonly inputs: readonly PayloadText[] }) => void = () => undefined;
   /** Contents by their hash. */
   readonly contents = new Map<string, Uint8Array>();
+  readonly leases = new LeaseClient(() => Promise.reject(new Error("it has no leases")));
   readonly functions: Client["functions"] = {
+    show: () => Promise.reject(new Error("it shows no function")),
     putBlob: async (sha256, { bytes, open }) => {
       const pieces: Uint8Array[] = [];
       for await (const piece of open()) pieces.push(piece);

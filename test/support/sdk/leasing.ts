@@ -1,0 +1,64 @@
+// A lease over workers that really serve, as a client has it: gleanerd's part is made up here.
+
+import type { Connection } from "../../../src/sdk/calls/connection.js";
+import { LeaseClient } from "../../../src/sdk/leases/api.js";
+import type { LeaseOptions } from "../../../src/sdk/leases/keeper.js";
+import type { LeaseRetry } from "../../../src/sdk/leases/lease.js";
+import { type Lease, openLease } from "../../../src/sdk/leases/lease.js";
+import type { ServedEndpoint } from "../runtimes/serving.js";
+
+type Endpoint = ServedEndpoint & { readonly node: string };
+
+/** What the made-up gleanerd knows; a change of workers is told to who follows the lease. */
+export class Leasing {
+  readonly asked: string[] = [];
+  /** Calls that came the daemon's way. */
+  readonly elsewhere: unknown[] = [];
+  state: "ACTIVE" | "ENDED" = "ACTIVE";
+  invoke: (input: unknown) => Promise<unknown> = async () => "by gleanerd";
+  private revision = 1;
+  private followers: (() => void)[] = [];
+
+  constructor(private workers: readonly Endpoint[]) {}
+
+  change(workers: readonly Endpoint[], state = this.state): void {
+    this.workers = workers;
+    this.state = state;
+    this.revision++;
+    for (const tell of this.followers.splice(0)) tell();
+  }
+
+  open(options: Partial<LeaseOptions> & { readonly retry?: LeaseRetry } = {}): Promise<Lease> {
+    const settings = { timeLimitMs: 60_000 };
+    return openLease(
+      {
+        leases: new LeaseClient(async ({ method, path, signal }) => {
+          this.asked.push(`${method} ${path}`);
+          if (path.includes(`revision=${this.revision}&`)) await this.changed(signal!);
+          return this.answer();
+        }),
+        functions: { show: async () => ({ shown: { settings } }) as never },
+        invoke: ((_name: string, input: unknown) => {
+          this.elsewhere.push(input);
+          return this.invoke(input);
+        }) as Connection["invoke"],
+      },
+      { function: "echo", ...options },
+    );
+  }
+
+  private changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.followers.push(resolve);
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  }
+
+  private answer(): object {
+    const { state, revision, workers } = this;
+    const known = { id: 7, function: "ada/echo", hotMs: 0, expiresInMs: 10_000, reason: null };
+    return { ...known, state, revision, workers, wanted: workers.length, waiting: 0 };
+  }
+}
+
+export const endpointOf = (endpoint: ServedEndpoint): Endpoint => ({ ...endpoint, node: "n1" });
