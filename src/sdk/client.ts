@@ -49,8 +49,8 @@ import type {
   SubmitRequest,
 } from "../wire/api/types.js";
 import { FunctionsClient } from "./functions/client.js";
+import { LeaseClient } from "./functions/lease-client.js";
 import { type Content, type Exchange, exchange } from "./http.js";
-import { LeaseClient } from "./leases/api.js";
 import { Lines } from "./line/lines.js";
 import { repeated } from "./repeat.js";
 import { type TokenOptions, Tokens } from "./tokens.js";

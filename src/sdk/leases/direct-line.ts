@@ -9,7 +9,7 @@ import { type Accepted, decodeReason } from "../../wire/direct/messages.js";
 import { Outbox } from "../../wire/direct/outbox.js";
 import { DirectReader } from "../../wire/direct/reader.js";
 import { decodeError, encodeCallHead, type HandlerError } from "../../wire/worker/messages.js";
-import type { LeaseEndpoint } from "./api.js";
+import type { LeaseEndpoint } from "../functions/lease-client.js";
 import { ClientHandshake } from "./handshake.js";
 
 /** A call as a line sends it, and what becomes of it; exactly one method is called, once. */
@@ -41,7 +41,7 @@ const keepAliveAfterMs = 1_000;
 /** A worker that was busy with the calls of other clients is asked again after this. */
 const busyMs = 10;
 
-/** What a connection reads to, unless a long payload is arriving: one for all, it is taken at once. */
+/** What connections read to, unless a long payload arrives: what is in it is taken at once. */
 const scratch = Buffer.allocUnsafeSlow(scratchBytes);
 
 export class DirectLine {

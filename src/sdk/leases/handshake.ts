@@ -10,7 +10,7 @@ import {
   encodeClientProof,
 } from "../../wire/direct/messages.js";
 import { type Challenge, isProof, newNonce, proofOf } from "../../wire/direct/proofs.js";
-import type { LeaseEndpoint } from "./api.js";
+import type { LeaseEndpoint } from "../functions/lease-client.js";
 
 export class ClientHandshake {
   private readonly key: Buffer;

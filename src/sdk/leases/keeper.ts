@@ -2,17 +2,17 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError, messageOf } from "../../model/errors.js";
+import type { LeaseAnswer, LeaseClient } from "../functions/lease-client.js";
 import { randomUuid } from "../random.js";
-import type { LeaseAnswer, LeaseClient } from "./api.js";
 
 /** What is leased. */
 export interface LeaseOptions {
   readonly function: string;
   /** 1 if omitted. */
   readonly workers?: number;
-  /** The lease is granted once so many serve: 1 if omitted; as many as workers: all or nothing. */
+  /** The number of workers that serve when it is granted: 1 if omitted; `workers`: all or none. */
   readonly atLeast?: number;
-  /** Of each worker; if omitted, the function's. */
+  /** For each worker; if omitted, the function's. */
   readonly cores?: number;
   readonly memoryMb?: number;
   /** The lease ends if its client dies for this time: 10 s if omitted. */

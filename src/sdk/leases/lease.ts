@@ -2,28 +2,16 @@
 
 import { monotonicMs } from "../../clock.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
-import type { Connection } from "../calls/connection.js";
 import { CallError } from "../calls/errors.js";
 import type { MapResult } from "../calls/map.js";
 import { contentOf, type Inputs } from "../calls/payloads.js";
 import type { FunctionsClient } from "../functions/client.js";
-import type { LeaseAnswer, LeaseClient } from "./api.js";
+import type { LeaseAnswer, LeaseClient } from "../functions/lease-client.js";
+import type { LeaseInvokeOptions, LeaseMapOptions } from "./invoke-options.js";
 import { keepLease, type LeaseKeeper, type LeaseOptions } from "./keeper.js";
 import { LeaseCall } from "./lease-call.js";
 import { mapOver } from "./lease-map.js";
 import { Lines } from "./lines.js";
-
-export interface LeaseInvokeOptions {
-  /** Cancels the call; invoke() rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** The call ends with TIMEOUT then; if omitted, the function's limit and 30 s. */
-  readonly timeLimitMs?: number;
-}
-
-export interface LeaseMapOptions extends LeaseInvokeOptions {
-  /** The most inputs that are read and whose results were not taken; 256 if omitted. */
-  readonly window?: number;
-}
 
 /**
  * Whether a call whose worker's connection broke, and which may have run, is sent again elsewhere:
@@ -39,11 +27,18 @@ export interface LeasedWorker {
   readonly state: "serving" | "terminating";
 }
 
+type Elsewhere = (
+  name: string,
+  input: unknown,
+  limits: { readonly timeLimitMs: number; readonly signal: AbortSignal },
+) => Promise<unknown>;
+
 /** @internal */
 export interface LeaseParts {
   readonly leases: LeaseClient;
   readonly functions: Pick<FunctionsClient, "show">;
-  readonly invoke: Connection["invoke"];
+  /** A call through gleanerd. */
+  readonly invoke: Elsewhere;
 }
 
 const slackMs = 30_000;
@@ -81,7 +76,7 @@ export class Lease implements AsyncDisposable {
 
   /** @internal */
   constructor(
-    private readonly elsewhere: Connection["invoke"],
+    private readonly elsewhere: Elsewhere,
     private readonly keeper: LeaseKeeper,
     private readonly lines: Lines,
     private readonly options: { readonly function: string; readonly retry?: LeaseRetry },

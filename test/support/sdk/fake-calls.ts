@@ -3,8 +3,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { GleanerError } from "../../../src/model/errors.js";
 import { blobHash, invocationId } from "../../../src/model/ids.js";
+import { LeaseClient } from "../../../src/sdk/functions/lease-client.js";
 import type { Connection } from "../../../src/sdk/index.js";
-import { LeaseClient } from "../../../src/sdk/leases/api.js";
 import { FrameReader, inputIn } from "../../../src/wire/api/input-frames.js";
 import { payloadText } from "../../../src/wire/api/payloads.js";
 import type { Outcome, PayloadText } from "../../../src/wire/api/types.js";

@@ -1,7 +1,7 @@
 // A lease over workers that really serve, as a client has it: gleanerd's part is made up here.
 
-import type { Connection } from "../../../src/sdk/calls/connection.js";
-import { LeaseClient } from "../../../src/sdk/leases/api.js";
+import type { Connection } from "../../../src/sdk/connection.js";
+import { LeaseClient } from "../../../src/sdk/functions/lease-client.js";
 import type { LeaseOptions } from "../../../src/sdk/leases/keeper.js";
 import type { LeaseRetry } from "../../../src/sdk/leases/lease.js";
 import { type Lease, openLease } from "../../../src/sdk/leases/lease.js";

@@ -9,8 +9,8 @@ import Database from "better-sqlite3";
 import { startPaperSite } from "../../../scripts/site/paper-site.js";
 import type { Site } from "../../../scripts/site/site.js";
 import { GleanerError } from "../../../src/model/errors.js";
-import { Connection } from "../../../src/sdk/calls/connection.js";
 import { GleanerClient } from "../../../src/sdk/client.js";
+import { Connection } from "../../../src/sdk/connection.js";
 import type { FunctionCode } from "../executor/function-code.js";
 
 /** Two nodes of 4 cores. `prepare` is called with the folder before anything is in it. */

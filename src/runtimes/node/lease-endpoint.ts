@@ -4,7 +4,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
-import type { Serving } from "../../../wire/worker/serving.js";
+import type { Serving } from "../../wire/worker/serving.js";
 
 const backlog = 1_024;
 const socketNameBytes = 16;

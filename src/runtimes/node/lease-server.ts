@@ -1,17 +1,17 @@
 // Serves the clients of a lease: lets in who proves the key, says how much it is used, ends.
 
 import type { Socket } from "node:net";
-import { monotonicMs, setImmediate } from "../../../clock.js";
-import { encodeAccepted } from "../../../wire/direct/messages.js";
-import type { Serve, ServeUsage, Serving, Terminating } from "../../../wire/worker/serving.js";
-import type { Calls } from "../calls.js";
-import type { CallLog } from "../prints.js";
-import { Client, maxInFlight } from "./client.js";
-import { Endpoint } from "./endpoint.js";
-import { Newcomer } from "./newcomer.js";
+import { monotonicMs, setImmediate } from "../../clock.js";
+import { encodeAccepted } from "../../wire/direct/messages.js";
+import type { Serve, ServeUsage, Serving, Terminating } from "../../wire/worker/serving.js";
+import type { Calls } from "./calls.js";
+import { Client, maxInFlight } from "./lease-client.js";
+import { Endpoint } from "./lease-endpoint.js";
+import { Newcomer } from "./lease-newcomer.js";
+import type { CallLog } from "./prints.js";
 
 const handshakeMs = 5_000;
-/** Of strangers; the oldest one goes for a new one. */
+/** Strangers at once; the oldest one goes for a new one. */
 const maxNewcomers = 256;
 const keepAliveAfterMs = 1_000;
 const usageEveryMs = 1_000;

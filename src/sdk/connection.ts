@@ -1,21 +1,21 @@
 // Calls functions from a program: one call, a call whose result is fetched later, a map.
 
-import { GleanerError } from "../../model/errors.js";
-import { isFinal } from "../../model/invocation.js";
-import { maxWaitMs } from "../../wire/api/limits.js";
-import type { CallRequest } from "../../wire/api/types.js";
-import { GleanerClient } from "../client.js";
-import type { LeaseOptions } from "../leases/keeper.js";
-import type { Lease, LeaseRetry } from "../leases/lease.js";
-import { privateDirectory } from "../private-files.js";
-import { randomUuid } from "../random.js";
-import { patiently } from "../repeat.js";
-import { configFileOf, readSettings } from "../settings.js";
-import type { TokenOptions } from "../tokens.js";
-import { fetchResult, sendable } from "./contents.js";
-import { type MapClient, type MapOptions, type MapResult, mapCalls } from "./map.js";
-import type { Inputs } from "./payloads.js";
-import { type SubmittedMap, submitMap } from "./submit-map.js";
+import { GleanerError } from "../model/errors.js";
+import { isFinal } from "../model/invocation.js";
+import { maxWaitMs } from "../wire/api/limits.js";
+import type { CallRequest } from "../wire/api/types.js";
+import { fetchResult, sendable } from "./calls/contents.js";
+import { type MapClient, type MapOptions, type MapResult, mapCalls } from "./calls/map.js";
+import type { Inputs } from "./calls/payloads.js";
+import { type SubmittedMap, submitMap } from "./calls/submit-map.js";
+import { GleanerClient } from "./client.js";
+import type { LeaseOptions } from "./leases/keeper.js";
+import type { Lease, LeaseRetry } from "./leases/lease.js";
+import { privateDirectory } from "./private-files.js";
+import { randomUuid } from "./random.js";
+import { patiently } from "./repeat.js";
+import { configFileOf, readSettings } from "./settings.js";
+import type { TokenOptions } from "./tokens.js";
 
 export interface ConnectOptions {
   /** If omitted: $GLEANER_CONF, else /etc/gleaner/gleaner.yaml. */
@@ -127,7 +127,7 @@ export class Connection {
    */
   async lease(options: LeaseOptions & { readonly retry?: LeaseRetry }): Promise<Lease> {
     // Programs and commands that lease nothing need not wait until this is loaded.
-    const { openLease } = await import("../leases/lease.js");
+    const { openLease } = await import("./leases/lease.js");
     const { leases, functions } = this.client;
     return openLease({ leases, functions, invoke: this.invoke.bind(this) }, options);
   }
