@@ -26,6 +26,12 @@ export const functions = z
       .describe(
         "Whether a submission that asks for more than `maxTimeLimitMs` gets that instead of being refused; the answer says so.",
       ),
+    mailProgram: path
+      .nullable()
+      .default(null)
+      .describe(
+        "The program that sends the mails of `--mail-type`, as Slurm's MailProg, such as /usr/bin/mail: it is run with `-s SUBJECT ADDRESS`. `null`: no mails are sent, and submissions that ask for some are told so.",
+      ),
     noRequeue: z
       .enum(["once", "refuse"])
       .default("once")

@@ -5,7 +5,7 @@ import type { BlobHash, ExecutorId, InvocationId, NodeName, VersionId } from "./
 import type { Transitions } from "./machine.js";
 import type { ResourceRequest } from "./resources.js";
 import type { Shaped } from "./shaped.js";
-import type { schedule, where } from "./shapes/schedule.js";
+import type { mail, schedule, where } from "./shapes/schedule.js";
 import type {
   command,
   notice,
@@ -96,6 +96,9 @@ export type Schedule = Shaped<typeof schedule>;
 
 export type Condition = NonNullable<Schedule["dependency"]>["on"][number];
 
+/** Which mails a submission asks for. */
+export type Mail = Shaped<typeof mail>;
+
 /** The nodes on which a submission may run. */
 export type Where = Shaped<typeof where>;
 
@@ -145,6 +148,7 @@ export interface SubmissionDigest {
   readonly schedule?: Schedule;
   /** If omitted, on every node. */
   readonly where?: Where;
+  readonly mail?: Mail;
 }
 
 /** The submitting user, as munge vouched for them. */

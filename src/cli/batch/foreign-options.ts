@@ -31,7 +31,6 @@ judged(silent, "profile mcs-label requeue quiet verbose oversubscribe");
 judged(silent, "ignore-pbs wait-all-nodes no-kill oom-kill-step delay-boot");
 judged(silent, "contiguous spread-job use-min-nodes switches segment spread-segments");
 judged(silent, "consolidate-segments stepmgr resv-ports");
-judged(note("Gleaner sends no mail: use --wait, or glean queue"), "mail-type mail-user");
 judged(note("functions run outside of reservations"), "reservation");
 judged(note("Gleaner does not check the space of local disks"), "tmp");
 judged(note("Gleaner chooses the cores"), "hint distribution threads-per-core cores-per-socket");

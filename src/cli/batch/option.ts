@@ -1,7 +1,7 @@
 // The settings of a submission, and the form of an option that sets some of them.
 
 import type { ArrayTasks } from "../../model/array-tasks.js";
-import type { RequestedNotice, Schedule, Where } from "../../model/invocation.js";
+import type { Mail, RequestedNotice, Schedule, Where } from "../../model/invocation.js";
 import type { OptionShape } from "./getopt.js";
 
 /** The settings of a submission; null stands for the default of the site or of sbatch. */
@@ -28,6 +28,8 @@ export interface BatchSettings {
   schedule: Schedule;
   where: Where;
   endIfNever: boolean;
+  mail: Omit<Mail, "to"> | null;
+  mailTo: string | null;
   openMode: "append" | "truncate" | null;
   /** Limits that the function gets of the shell; null for all. */
   propagate: readonly string[] | null;

@@ -38,6 +38,8 @@ const unsaid: Readonly<BatchSettings> = {
   schedule: {},
   where: {},
   endIfNever: false,
+  mail: null,
+  mailTo: null,
   openMode: null,
   propagate: null,
   workingDirectory: null,

@@ -3,6 +3,7 @@
 import { nowMs } from "../../clock.js";
 import { parseConstraint } from "../../model/constraint.js";
 import { GleanerError } from "../../model/errors.js";
+import type { Mail, Submission } from "../../model/invocation.js";
 import { quoted } from "../values.js";
 import { parseWhen } from "../when.js";
 import { parseDependency } from "./dependency.js";
@@ -31,6 +32,12 @@ export const termOptions: readonly BatchOption[] = [
       to.endIfNever = /^yes$/i.test(value);
     },
   ),
+  valued("mail-type", null, "EVENTS", "mails at BEGIN, END, FAIL, ALL; ARRAY_TASKS", setMail),
+  valued("mail-user", null, "USER", "who gets the mails (default: you)", (to, value, at) => {
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_.+%-]*(@[A-Za-z0-9.-]+)?$/.test(value))
+      throw bad(`${at}: invalid address ${quoted(value)}: expected one user or address`);
+    to.mailTo = value;
+  }),
   valued("begin", "b", "TIME", "not before: 18:00, now+1hour, 2030-01-31", (to, value, at) => {
     to.schedule = { ...to.schedule, beginAtMs: parseWhen(value, at, nowMs(), "future") };
   }),
@@ -63,6 +70,24 @@ export const termOptions: readonly BatchOption[] = [
   }),
 ];
 
+const mailEvents: Readonly<Record<string, Mail["on"]>> = {
+  BEGIN: ["begin"],
+  END: ["end"],
+  FAIL: ["fail"],
+  ALL: ["begin", "end", "fail"],
+};
+/** Evictions are frequent, and time limits short: nobody is told of them. */
+const silentEvents = /^(NONE|REQUEUE|INVALID_DEPEND|STAGE_OUT|TIME_LIMIT(_[589]0)?|ARRAY_TASKS)$/;
+
+function setMail(to: BatchSettings, value: string, where: string): void {
+  const words = value.toUpperCase().split(",");
+  const wrong = words.find((word) => mailEvents[word] === undefined && !silentEvents.test(word));
+  if (wrong !== undefined)
+    throw bad(`${where}: invalid event ${quoted(wrong)}: expected NONE, BEGIN, END, FAIL or ALL`);
+  const on = [...new Set(words.flatMap((word) => mailEvents[word] ?? []))];
+  to.mail = on.length === 0 ? null : { on, eachTask: words.includes("ARRAY_TASKS") };
+}
+
 function setConstraint(to: BatchSettings, value: string, where: string): void {
   if (value === "") return;
   const parsed = parseConstraint(value);
@@ -79,9 +104,19 @@ function nodeNames(value: string, where: string): string {
   return value;
 }
 
-/** What is said of a dependency counts only with one. */
-export function termsOf({ schedule, where, endIfNever }: BatchSettings) {
+/** The parts of a submission that these options make; what is said of a dependency needs one. */
+export function termsOf(
+  settings: BatchSettings,
+): Partial<Pick<Submission, "schedule" | "where" | "mail">> {
+  const { schedule, where, endIfNever, mail, mailTo } = settings;
   const { dependency, ...others } = schedule;
-  if (dependency === undefined || !endIfNever) return { schedule, where };
-  return { schedule: { ...others, dependency: { ...dependency, endIfNever } }, where };
+  const full =
+    dependency !== undefined && endIfNever
+      ? { ...others, dependency: { ...dependency, endIfNever } }
+      : schedule;
+  return {
+    ...(Object.keys(full).length > 0 && { schedule: full }),
+    ...(Object.keys(where).length > 0 && { where }),
+    ...(mail !== null && { mail: { ...mail, ...(mailTo !== null && { to: mailTo }) } }),
+  };
 }

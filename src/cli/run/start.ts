@@ -76,7 +76,6 @@ function requestOf(
 ): SubmitRequest {
   const { needs } = settings;
   const { ntasks, ...sizes } = sizesOf(needs);
-  const { schedule, where } = termsOf(needs);
   return {
     requestId: randomUuid(),
     submission: {
@@ -90,8 +89,7 @@ function requestOf(
       },
       timeLimitMs: needs.timeLimitMs,
       arrayTasks: null,
-      ...(Object.keys(schedule).length > 0 && { schedule }),
-      ...(Object.keys(where).length > 0 && { where }),
+      ...termsOf(needs),
       stdoutPattern: "/dev/null",
       stderrPattern: "/dev/null",
       notice: needs.notice ?? { signal: SIGURG, leadMs: null, mainOnly: true },

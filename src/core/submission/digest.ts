@@ -16,7 +16,8 @@ export function digestOf(
   inputs: readonly Payload[] = [],
   packedInputs: BlobHash | null = null,
 ): SubmissionDigest {
-  const { name, command, environment, checkpoint, workingDirectory, schedule, where } = submission;
+  const { name, command, environment, checkpoint, workingDirectory, schedule, where, mail } =
+    submission;
   const texts = [
     ...documentsOf(command),
     ...wordsOf(command),
@@ -31,6 +32,7 @@ export function digestOf(
     packedInputs,
     ...(schedule !== undefined && { schedule }),
     ...(where !== undefined && { where }),
+    ...(mail !== undefined && { mail }),
   };
 }
 

@@ -6,6 +6,8 @@ import { expandHostList } from "../../model/hostlist.js";
 import type { Schedule, Submission, Where } from "../../model/invocation.js";
 
 export interface TermsPolicy {
+  /** null, or if omitted: no mails are sent. */
+  readonly mailProgram?: string | null;
   /** Whether `--no-requeue` is refused, or gives an invocation one attempt; if omitted, `once`. */
   readonly noRequeue?: "once" | "refuse";
 }

@@ -169,7 +169,8 @@ function sizesFor(
 /** What is other than the client asked, as sentences. */
 function notesOn(
   asked: AskedSubmission,
-  { timeLimitMs, memoryMb, cores, schedule, where }: Submission,
+  { timeLimitMs, memoryMb, cores, schedule, where, mail }: Submission,
+  { mailProgram = null }: AdmissionPolicy,
 ): readonly string[] {
   const notes: string[] = [];
   if (timeLimitMs < (asked.timeLimitMs ?? 0))
@@ -180,6 +181,8 @@ function notesOn(
     notes.push(`--mem=0: it gets ${memoryMb} MB, all memory of the smallest node that will do`);
   if (where?.exclusive)
     notes.push(`--exclusive: it gets ${cores} cores, all of the smallest node that will do`);
+  if (mail !== undefined && mailProgram === null)
+    notes.push("--mail-type: this site's Gleaner sends no mail: use --wait, or glean queue");
   if (schedule?.once)
     notes.push("--no-requeue: an eviction ends it, and it does not run a second time");
   return notes;
@@ -215,7 +218,7 @@ export async function accept(
     if (submission.checkpoint) checkpoints.submitted(id, tasks);
     dispatcher.kick();
   }
-  const notes = notesOn(asked, submission);
+  const notes = notesOn(asked, submission, deps.admission);
   return { id, tasks, ...(notes.length > 0 && { notes }) };
 }
 

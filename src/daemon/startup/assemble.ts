@@ -31,6 +31,7 @@ import { Waiters } from "../invocations/waiters.js";
 import { Conditions } from "../records/conditions.js";
 import { DiskReserve, type StatDisk } from "../records/disk-reserve.js";
 import { Learning } from "../records/learning.js";
+import { Mailer, sendThrough } from "../records/mailer.js";
 import { Recorder } from "../records/recorder.js";
 import { AllowedNodes } from "../scheduling/allowed-nodes.js";
 import { Scheduler } from "../scheduling/scheduler.js";
@@ -180,7 +181,9 @@ function sharedBy(
   });
   const scheduler = new Scheduler({ live, store, events, dispatcher, log });
   const recorder = new Recorder(store, events, log, config.poll.staleMs);
-  // Nobody calls it: it subscribes.
+  const { mailProgram } = config.functions;
+  // Nobody calls these: they subscribe.
+  if (mailProgram !== null) new Mailer(events, log, sendThrough(mailProgram));
   new Conditions(store, registry, events, config.placement.vacateMs, log);
   const base = { registry, live, store, events, settler, dispatcher, recorder, learning };
   const guard = new InterferenceGuard(config.interference);

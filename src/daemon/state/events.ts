@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { IdRange } from "../../core/ports/store.js";
 import type { Plan } from "../../model/capacity/plan.js";
 import type { InvocationId } from "../../model/ids.js";
-import type { Invocation } from "../../model/invocation.js";
+import type { Invocation, Mail } from "../../model/invocation.js";
 import type { Eviction, HookEvent } from "../../model/records/utilization.js";
 import type { Snapshot } from "../../model/slurm/snapshot.js";
 import type { ExecutorRecord, Retirement } from "./executor-record.js";
@@ -34,6 +34,8 @@ export type DaemonEvent =
   | { readonly type: "evicted"; readonly eviction: Eviction }
   /** An invocation, or tasks of an array, must not start before their schedule lets them. */
   | { readonly type: "deferred"; readonly submission: InvocationId }
+  /** It, or the array that it begins, asks for mails. */
+  | { readonly type: "mailWanted"; readonly invocation: Invocation; readonly mail: Mail }
   | {
       readonly type: "invocationBegan";
       readonly id: InvocationId;

@@ -117,6 +117,7 @@ export class LiveInvocations {
     const { id, arrayTaskId } = invocation;
     assert(!this.has(id), `invocation ${id} is taken in once`);
     const submission = this.shares.add(invocation, digest, 1);
+    this.noteMail(invocation, digest);
     const live = new Live(id, arrayTaskId, progressOf(invocation), submission);
     wasEvicted(live, ranMs);
     this.keep(live);
@@ -131,9 +132,14 @@ export class LiveInvocations {
     const { id, arrayTaskId } = invocation;
     assert(!this.has(id), `task ${id} is taken in once`);
     const submission = this.shares.add(invocation, digest, count);
+    this.noteMail(invocation, digest);
     const toId = (id + count - 1) as InvocationId;
     this.room.addRun(new LiveRun(id, toId, arrayTaskId!, step, submission));
     this.noteDeferred(submission, id);
+  }
+
+  private noteMail(invocation: Invocation, { mail }: SubmissionDigest): void {
+    if (mail !== undefined) this.events.publish({ type: "mailWanted", invocation, mail });
   }
 
   private keep(live: Live): void {

@@ -55,6 +55,19 @@ export const schedule = z
   })
   .describe("When it may start; if omitted, as soon as there is a place");
 
+export const mail = z
+  .strictObject({
+    on: z.array(z.enum(["begin", "end", "fail"])).max(3),
+    eachTask: z.boolean().describe("For each task of an array, instead of for the array"),
+    to: z
+      .string()
+      .max(255)
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9_.+%-]*(@[A-Za-z0-9.-]+)?$/, "must be a user or an address")
+      .exactOptional()
+      .describe("If omitted, its owner"),
+  })
+  .describe("When its owner gets a mail, where the site sends mails; if omitted, never");
+
 const maxListLength = 4_096;
 
 export const where = z

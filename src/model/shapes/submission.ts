@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { functionSettings } from "./function.js";
-import { schedule, where } from "./schedule.js";
+import { mail, schedule, where } from "./schedule.js";
 
 const count = z
   .int()
@@ -158,6 +158,7 @@ export const submission = z.strictObject({
     .describe("Whether it gets a folder that outlives its attempts"),
   schedule: schedule.exactOptional(),
   where: where.exactOptional(),
+  mail: mail.exactOptional(),
 });
 
 export const submissionRequest = submission.extend({

@@ -151,7 +151,6 @@ function requestOf(
   const { arrayTasks, notice, timeLimitMs, stdoutPattern, stderrPattern } = settings;
   const { ntasks, ...sizes } = sizesOf(settings);
   const { stdinPattern, openMode } = settings;
-  const { schedule, where } = termsOf(settings);
   return {
     requestId: randomUuid(),
     submission: {
@@ -163,8 +162,7 @@ function requestOf(
       stderrPattern,
       ...(stdinPattern !== null && { stdinPattern }),
       ...(openMode !== null && { openMode }),
-      ...(Object.keys(schedule).length > 0 && { schedule }),
-      ...(Object.keys(where).length > 0 && { where }),
+      ...termsOf(settings),
       notice,
       name,
       checkpoint: settings.checkpoint || notice !== null || body.includes(folderVariable),

@@ -11,6 +11,7 @@ import {
   type VersionId,
 } from "../../../model/ids.js";
 import {
+  type Mail,
   type Schedule,
   type SubmissionDigest,
   submissionIdOf,
@@ -44,6 +45,7 @@ interface LiveRow extends InvocationRow {
   /** JSON. */
   readonly schedule: string | null;
   readonly place: string | null;
+  readonly mail: string | null;
 }
 
 export function invocationWrites(
@@ -232,7 +234,8 @@ export function invocationReads(
 /** The tasks of an array share one digest, even after passing between threads. */
 function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
   const digestColumns = `s.function_key, s.checkpoint_in, s.document_bytes, s.input_bytes, s.version, s.packed_inputs,
-     json_extract(s.terms, '$.schedule') AS schedule, json_extract(s.terms, '$.where') AS place`;
+     json_extract(s.terms, '$.schedule') AS schedule, json_extract(s.terms, '$.where') AS place,
+     json_extract(s.terms, '$.mail') AS mail`;
   const selectLive = database.prepare<[number, number], LiveRow>(
     `SELECT ${columns}, ${digestColumns},
        (SELECT coalesce(max(a.wall_ms), 0) FROM attempt AS a
@@ -254,6 +257,7 @@ function liveLoader(database: Connection): Operations<"loadLive">["loadLive"] {
         version: row.version,
         packedInputs: row.packed_inputs,
         ...(row.schedule !== null && { schedule: JSON.parse(row.schedule) as Schedule }),
+        ...(row.mail !== null && { mail: JSON.parse(row.mail) as Mail }),
         ...(row.place !== null && { where: JSON.parse(row.place) as Where }),
       };
       digests.set(row.submission, digest);

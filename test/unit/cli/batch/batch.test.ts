@@ -77,7 +77,7 @@ describe("batch", () => {
   test("notes each reason to ignore options, and reads the command line as getopt does", async () => {
     const { status, stderr } = await glean(
       "batch",
-      "--mail-type=END",
+      "--reboot",
       "--out=x.log",
       "--tasks-per-node=2",
       world.script("#!/bin/sh\n#SBATCH --hint=compute_bound --time=1h30m\n"),
@@ -85,7 +85,7 @@ describe("batch", () => {
     );
     expect(stderr.split("\n")).toEqual([
       "glean: note: ignored job.sh:2: #SBATCH --hint: Gleaner chooses the cores",
-      "glean: note: ignored --mail-type: Gleaner sends no mail: use --wait, or glean queue",
+      "glean: note: ignored --reboot: no node is restarted for a function",
       "",
     ]);
     expect(status).toBe(0);

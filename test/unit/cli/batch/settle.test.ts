@@ -71,8 +71,8 @@ describe("sbatch's options", () => {
     (word) => expect(settle(given(word)).notes).toEqual([]),
   );
   test("are noted with a reason that is said once", () =>
-    expect(settle(given("--mail-type=END", "--reboot", "--mail-user=a")).notes).toEqual([
-      "ignored job.sh:2: #SBATCH --mail-type, job.sh:4: #SBATCH --mail-user: Gleaner sends no mail: use --wait, or glean queue",
+    expect(settle(given("--hint=x", "--reboot", "--mem-bind=a")).notes).toEqual([
+      "ignored job.sh:2: #SBATCH --hint, job.sh:4: #SBATCH --mem-bind: Gleaner chooses the cores",
       "ignored job.sh:3: #SBATCH --reboot: no node is restarted for a function",
     ]));
   test.each(["--container=x", "--dependency=expand:1", "--constraint=a*2", "--bb=x", "--wrap=x"])(

@@ -1,0 +1,85 @@
+// Mails of submissions: once for each event that was asked for, for an array as a whole, through a
+// program that is run as Slurm runs its MailProg.
+
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { pino } from "pino";
+import { digestOf } from "../../../../src/core/submission/digest.js";
+import { newTasks } from "../../../../src/core/submission/new-tasks.js";
+import { Mailer, sendThrough } from "../../../../src/daemon/records/mailer.js";
+import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
+import type { Mail } from "../../../../src/model/invocation.js";
+import { newState } from "../../../support/daemon/state.js";
+import { sampleRequest } from "../../../support/store/samples.js";
+
+const log = pino({ level: "silent" });
+
+function site() {
+  const { live, events } = newState();
+  const sent: string[] = [];
+  new Mailer(events, log, async (subject, address) => void sent.push(`${address}: ${subject}`));
+  const submit = (id: number, mail: Mail, tasks: readonly number[] | null = null) => {
+    const sample = sampleRequest("r", { tasks });
+    const request = { ...sample, submission: { ...sample.submission, mail } };
+    const digest = digestOf(1_000, request.submission);
+    for (const { invocation, run } of newTasks(request, invocationId(id)))
+      if (run === undefined) live.add({ invocation, digest }, null);
+      else live.addRun({ invocation, digest }, run);
+  };
+  const begin = (id: number) => {
+    const change = { attempt: 1, startedAtMs: 1_000, node: nodeName("n1") };
+    live.begin(live.get(invocationId(id))!, executorId("e1"), change);
+  };
+  const end = (id: number, state: "COMPLETED" | "FAILED") => {
+    const exitCode = state === "COMPLETED" ? 0 : 3;
+    live.finish(live.get(invocationId(id))!, { state, exitCode, wallMs: 61_000, endedAtMs: 2_000 });
+  };
+  return { submit, begin, end, sent };
+}
+
+test("an invocation is told of when it begins and ends, to its owner or another", () => {
+  const { submit, begin, end, sent } = site();
+  submit(7, { on: ["begin", "end"], eachTask: false });
+  submit(8, { on: ["fail"], eachTask: false, to: "ada@example.org" });
+  submit(9, { on: ["fail"], eachTask: false });
+  for (const id of [7, 8, 9]) begin(id);
+  end(7, "COMPLETED");
+  end(8, "FAILED");
+  end(9, "COMPLETED");
+  expect(sent).toEqual([
+    expect.stringMatching(/^ada: Gleaner Job_id=7 Name=sum Began, Queued time \d\d:\d\d:\d\d$/),
+    "ada: Gleaner Job_id=7 Name=sum Ended, Run time 00:01:01, COMPLETED, ExitCode 0",
+    "ada@example.org: Gleaner Job_id=8 Name=sum Failed, Run time 00:01:01, FAILED, ExitCode 3",
+  ]);
+});
+
+test("an array is told of once, unless each task is asked for", () => {
+  const { submit, begin, end, sent } = site();
+  submit(20, { on: ["end"], eachTask: false }, [0, 1]);
+  submit(30, { on: ["end"], eachTask: true }, [0, 1]);
+  for (const id of [20, 21, 30, 31]) begin(id);
+  end(20, "FAILED");
+  end(30, "COMPLETED");
+  end(21, "COMPLETED");
+  end(31, "COMPLETED");
+  expect(
+    sent.map((each) => each.replace(/^ada: Gleaner Job_id=(\S+) .*? (Ended|Failed)/, "$1 $2")),
+  ).toEqual([
+    expect.stringMatching(/^30_0 Ended/),
+    "20_* Failed, 1 of 2 tasks failed",
+    expect.stringMatching(/^30_1 Ended/),
+  ]);
+});
+
+test("the program gets the subject and the address, and its failure is reported", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "glean-mail-"));
+  const program = join(folder, "mail");
+  writeFileSync(program, `#!/bin/sh\nprintf '%s|' "$@" > ${folder}/sent\n[ "$3" = ada ]\n`);
+  chmodSync(program, 0o755);
+  await sendThrough(program)("a subject; $(x)", "ada");
+  expect(readFileSync(join(folder, "sent"), "utf8")).toBe("-s|a subject; $(x)|ada|");
+  await expect(sendThrough(program)("s", "bob")).rejects.toThrow(/ended with status 1/);
+  rmSync(folder, { recursive: true });
+});
