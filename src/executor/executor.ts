@@ -160,6 +160,8 @@ export class Executor implements HookHandlers {
       case "stop":
         void this.leave(message.reason, message.graceMs);
         break;
+      case "extendLease":
+        break;
       default:
         if ("version" in message) this.outside.code?.arrived(message);
         else this.outside.payloads?.heard(message);

@@ -6,6 +6,7 @@ export type ErrorCode =
   | "NOT_ALLOWED" // identified, but not permitted
   | "NOT_FOUND"
   | "LIMIT_REACHED" // a named limit of the site or of the program
+  | "LEASE_NOT_GRANTED" // too few workers within the time that its client waits
   | "CONFIG" // the configuration file is invalid
   | "SLURM" // a Slurm command failed, hung, or printed something unreadable
   | "LAUNCH" // an executor could not start

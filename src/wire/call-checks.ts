@@ -11,9 +11,21 @@ import {
   type RemoteError,
   type StoredPayload,
 } from "../model/call.js";
+import { GleanerError } from "../model/errors.js";
 import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
 import type { BlobHash, VersionId } from "../model/ids.js";
-import type { CallCommand, WarmWorkers, WorkerSettings } from "./calls.js";
+import type { LeaseUsage } from "../model/lease.js";
+import { attemptKey } from "./attempt-key.js";
+import type {
+  CallCommand,
+  ExtendLeaseMessage,
+  LeaseCommand,
+  LeaseUsageMessage,
+  PieceMessage,
+  ServingMessage,
+  WarmWorkers,
+  WorkerSettings,
+} from "./calls.js";
 import {
   bytes,
   type Check,
@@ -21,8 +33,10 @@ import {
   list,
   object,
   oneOf,
+  optional,
   orNull,
   pattern,
+  sentence,
   tagged,
   text,
   truth,
@@ -44,6 +58,8 @@ export const maxStackLength = 32 * 1024;
 const maxConcurrency = 1_000;
 const maxIdleMs = 2 ** 31 - 1;
 
+/** A reason is one sentence. */
+export const reason = sentence(1_000);
 export const version = pattern(/^[0-9a-f]{64}$/) as Check<string> as Check<VersionId>;
 const path = pattern(/^\/[^\0]{0,4095}$/);
 
@@ -72,6 +88,21 @@ const settings = object<WorkerSettings>({
   idleTimeoutMs: orNull(integer(0, maxIdleMs)),
 });
 
+/** A day. */
+const maxLeaseMs = 86_400_000;
+const leaseKeyBytes = 32;
+const lease = object<LeaseCommand>({
+  hotMs: integer(-1, maxLeaseMs),
+  ttlMs: integer(1, maxLeaseMs),
+  idleMs: integer(0, maxLeaseMs),
+  key: (value, at) => {
+    const key = bytes(leaseKeyBytes)(value, at);
+    if (key.length === leaseKeyBytes) return key;
+    throw new GleanerError("PROTOCOL", `${at} must be ${leaseKeyBytes} bytes`);
+  },
+  ports: pattern(/^(0|\d{1,5}-\d{1,5})$/),
+});
+
 export const callCommand = object<CallCommand>({
   kind: oneOf("call"),
   function: text(maxWordLength),
@@ -80,6 +111,35 @@ export const callCommand = object<CallCommand>({
   settings,
   isCheck: truth,
   input: payload,
+  lease: optional(lease),
+});
+
+const total = integer(0);
+const usage = { calls: total, busyMs: total, spinMs: total };
+export const leaseUsage = object<LeaseUsage>(usage);
+
+/** Executors let a worker have 64 clients by default. */
+const maxClients = 65_536;
+/** The messages about leases; the key's check is the attempt's. */
+export const leaseMessages = {
+  serving: object<ServingMessage>({
+    type: oneOf("serving"),
+    key: attemptKey,
+    port: integer(1, 65_535),
+    socket: pattern(/^[\x21-\x7e]{1,107}$/),
+    hostId: pattern(/^[0-9a-f-]{36}$/),
+  }),
+  leaseUsage: object<LeaseUsageMessage>({
+    type: oneOf("leaseUsage"),
+    key: attemptKey,
+    clients: integer(0, maxClients),
+    ...usage,
+  }),
+};
+export const extendLease = object<ExtendLeaseMessage>({
+  type: oneOf("extendLease"),
+  key: attemptKey,
+  inMs: integer(0, maxLeaseMs),
 });
 
 const error = object<RemoteError>({
@@ -118,12 +178,26 @@ export const bundlePart = {
   isLast: truth,
 };
 
-/** `fetchPiece` and `piece`, less their types and keys. */
-export const wantedPiece = {
-  offset: integer(0, maxPayloadBytes),
-  wantedBytes: integer(1, maxPieceBytes),
+const offset = integer(0, maxPayloadBytes);
+export const pieceMessages = {
+  fetchPiece: object<Extract<PieceMessage, { type: "fetchPiece" }>>({
+    type: oneOf("fetchPiece"),
+    key: attemptKey,
+    offset,
+    wantedBytes: integer(1, maxPieceBytes),
+  }),
+  piece: object<Extract<PieceMessage, { type: "piece" }>>({
+    type: oneOf("piece"),
+    key: attemptKey,
+    offset,
+    bytes: bytes(maxPieceBytes),
+  }),
+  noPiece: object<Extract<PieceMessage, { type: "noPiece" }>>({
+    type: oneOf("noPiece"),
+    key: attemptKey,
+    reason,
+  }),
 };
-export const piece = { offset: integer(0, maxPayloadBytes), bytes: bytes(maxPieceBytes) };
 
 const phaseMs = integer(0, maxIdleMs);
 export const phases = object<CallPhases>({

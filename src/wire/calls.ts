@@ -3,6 +3,7 @@
 import type { Payload, WorkerKind } from "../model/call.js";
 import type { FunctionSettings } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
+import type { LeaseTerms, LeaseUsage, ServingAt } from "../model/lease.js";
 import type { AttemptKey } from "./attempt-key.js";
 
 /** One call of a function, for a worker that is warm or has to be started. */
@@ -15,7 +16,39 @@ export interface CallCommand {
   readonly settings: WorkerSettings;
   /** Loads the handler and answers nothing, so that a deploy learns whether it can. */
   readonly isCheck: boolean;
+  /** Without content for a lease. */
   readonly input: Payload;
+  /** If omitted, the worker gets the input; else it serves clients until the attempt ends. */
+  readonly lease?: LeaseCommand | undefined;
+}
+
+/** How a worker serves clients. */
+export interface LeaseCommand extends LeaseTerms {
+  /** 32 bytes that client and worker prove to each other. */
+  readonly key: Uint8Array;
+  /** The ports that it may listen on: `0` for any, or `50000-50100`. */
+  readonly ports: string;
+}
+
+/** The worker of a leased attempt serves; sent again after each `ready`. */
+export interface ServingMessage extends ServingAt {
+  readonly type: "serving";
+  readonly key: AttemptKey;
+}
+
+/** At most once a second for each leased attempt. */
+export interface LeaseUsageMessage extends LeaseUsage {
+  readonly type: "leaseUsage";
+  readonly key: AttemptKey;
+  /** Those connected and proven now. */
+  readonly clients: number;
+}
+
+/** The lease of the attempt was renewed: it ends `inMs` from now unless that is said again. */
+export interface ExtendLeaseMessage {
+  readonly type: "extendLease";
+  readonly key: AttemptKey;
+  readonly inMs: number;
 }
 
 /** The part of a version's settings that its workers need. */

@@ -2,7 +2,7 @@
 
 import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableProcess, UnkillableReport } from "../model/capacity/unkillable.js";
-import type { InvocationId, JobId } from "../model/ids.js";
+import type { JobId } from "../model/ids.js";
 import {
   type AttemptEnd,
   type Notice,
@@ -11,21 +11,23 @@ import {
   startStages,
 } from "../model/invocation.js";
 import type { Resources } from "../model/resources.js";
+import { attemptKey, attemptKeyFields } from "./attempt-key.js";
 import {
   answer,
   bundlePart,
   callCommand,
+  extendLease,
+  leaseMessages,
+  leaseUsage,
   maxLogBytes,
   phases,
-  piece,
+  pieceMessages,
+  reason,
   version,
-  wantedPiece,
   warmWorkers,
 } from "./call-checks.js";
-import type { PieceMessage } from "./calls.js";
 import { shellFields } from "./isolation.js";
 import type {
-  AttemptKey,
   AttemptOrder,
   AttemptReport,
   CheckpointOrder,
@@ -62,8 +64,6 @@ const maxUnkillable = 64;
 const maxShownLength = 512;
 /** A call's settings have at most 64 KiB, and its other terms are short. */
 const maxVoucherBytes = 128 * 1024;
-/** A reason is one sentence. */
-const maxReasonLength = 1_000;
 /** PATH_MAX. */
 const maxPathLength = 4_096;
 /** The upper limit of setTimeout. */
@@ -73,18 +73,11 @@ const maxWords = 16_384;
 const maxWordLength = 4 * 1024 * 1024;
 const maxId = 4_294_967_295;
 
-const reason = sentence(maxReasonLength);
 export const milliseconds = integer(0);
 export const path = pattern(/^\/[^\0]{0,4095}$/);
 const word = text(maxWordLength);
 const job = integer(1, maxId) as Check<number> as Check<JobId>;
 const type = <const T extends string>(name: T): Check<T> => oneOf(name);
-
-const keyFields = {
-  invocation: integer(1) as Check<number> as Check<InvocationId>,
-  attempt: integer(1),
-};
-const key = object<AttemptKey>(keyFields);
 
 const resources = object<Resources>({
   cores: integer(0, maxCores),
@@ -110,7 +103,7 @@ export const budgetFields = {
 };
 
 const report = object<AttemptReport>({
-  ...keyFields,
+  ...attemptKeyFields,
   end: oneOf<AttemptEnd>(
     "COMPLETED",
     "FAILED",
@@ -132,6 +125,7 @@ const report = object<AttemptReport>({
   answer: optional(answer),
   log: optional(bytes(maxLogBytes)),
   phases: optional(phases),
+  lease: optional(leaseUsage),
   agoMs: milliseconds,
 });
 
@@ -143,7 +137,7 @@ const command: Check<AttemptOrder["command"]> = tagged<AttemptOrder["command"]>(
 });
 
 const order = object<AttemptOrder>({
-  ...keyFields,
+  ...attemptKeyFields,
   uid: integer(0, maxId),
   gid: integer(0, maxId),
   user: text(256),
@@ -161,12 +155,12 @@ const order = object<AttemptOrder>({
     object<Notice>({ signal: integer(1, 64), leadMs: integer(0, maxTimerMs), mainOnly: truth }),
   ),
   checkpointDirectory: orNull(path),
-  after: optional(key),
+  after: optional(attemptKey),
   voucher: optional(bytes(maxVoucherBytes)),
 });
 
 const checkpoint = object<CheckpointOrder>({
-  invocation: keyFields.invocation,
+  invocation: attemptKeyFields.invocation,
   uid: integer(0, maxId),
   gid: integer(0, maxId),
   user: text(256),
@@ -179,7 +173,7 @@ const unkillable = object<UnkillableReport>({
   processes: list(
     object<UnkillableProcess>({
       pid: integer(1, maxId),
-      invocation: orNull(keyFields.invocation),
+      invocation: orNull(attemptKeyFields.invocation),
       name: shown,
       user: orNull(shown),
       waitsIn: orNull(shown),
@@ -199,20 +193,6 @@ const pressure = object<PressureReport>({
   limitPercent: percent,
   intervalMs: integer(1, maxTimerMs),
 });
-const pieceMessages = {
-  fetchPiece: object<Extract<PieceMessage, { type: "fetchPiece" }>>({
-    type: type("fetchPiece"),
-    key,
-    ...wantedPiece,
-  }),
-  piece: object<Extract<PieceMessage, { type: "piece" }>>({ type: type("piece"), key, ...piece }),
-  noPiece: object<Extract<PieceMessage, { type: "noPiece" }>>({
-    type: type("noPiece"),
-    key,
-    reason,
-  }),
-};
-
 const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", {
   ready: object({
     type: type("ready"),
@@ -221,12 +201,12 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     containment: oneOf("cgroup2", "cgroup1", "processGroup"),
     hookProblem: orNull(reason),
     budget: resources,
-    answersFor: list(key, maxAttempts),
+    answersFor: list(attemptKey, maxAttempts),
     markedJobs: list(job, maxJobs),
     hookSequence: integer(0),
   }),
   budget: object({ type: type("budget"), budget: resources }),
-  started: object({ type: type("started"), key, agoMs: milliseconds }),
+  started: object({ type: type("started"), key: attemptKey, agoMs: milliseconds }),
   ended: object({ type: type("ended"), report, voucher: optional(bytes(maxVoucherBytes)) }),
   jobBegan: object({
     type: type("jobBegan"),
@@ -235,7 +215,7 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
     cores: integer(0, maxCores),
     gpus: list(integer(0, maxGpus - 1), maxGpus),
     tookMs: milliseconds,
-    evicted: list(key, maxAttempts),
+    evicted: list(attemptKey, maxAttempts),
     lostCoreMs: milliseconds,
     agoMs: milliseconds,
   }),
@@ -249,11 +229,12 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
   }),
   checkpointRemoved: object({
     type: type("checkpointRemoved"),
-    invocation: keyFields.invocation,
+    invocation: attemptKeyFields.invocation,
     problem: orNull(reason),
   }),
   fetchBundle: object({ type: type("fetchBundle"), version }),
   ...pieceMessages,
+  ...leaseMessages,
   warm: object({ type: type("warm"), workers: warmWorkers }),
   gpusUnused: object({ type: type("gpusUnused"), reason }),
   pressure: object({ type: type("pressure"), report: pressure }),
@@ -271,8 +252,8 @@ const executorMessage: Check<ExecutorMessage> = tagged<ExecutorMessage>("type", 
 const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   budget: object({ type: type("budget"), ...budgetFields }),
   start: object({ type: type("start"), order }),
-  cancel: object({ type: type("cancel"), key }),
-  recorded: object({ type: type("recorded"), key }),
+  cancel: object({ type: type("cancel"), key: attemptKey }),
+  recorded: object({ type: type("recorded"), key: attemptKey }),
   forgetJobs: object({ type: type("forgetJobs"), jobs: list(job, maxJobs) }),
   drain: object({ type: type("drain"), reason }),
   stop: object({
@@ -290,6 +271,7 @@ const daemonMessage: Check<DaemonMessage> = tagged<DaemonMessage>("type", {
   bundlePart: object({ type: type("bundlePart"), ...bundlePart }),
   bundleRefused: object({ type: type("bundleRefused"), version, reason }),
   ...pieceMessages,
+  extendLease,
   beat: object({ type: type("beat") }),
 });
 

@@ -6,9 +6,18 @@ import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableReport } from "../model/capacity/unkillable.js";
 import type { InvocationId, JobId, VersionId } from "../model/ids.js";
 import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
+import type { LeaseUsage } from "../model/lease.js";
 import type { ResourceRequest, Resources } from "../model/resources.js";
 import type { AttemptKey } from "./attempt-key.js";
-import type { BundleMessage, CallCommand, PieceMessage, WarmWorkers } from "./calls.js";
+import type {
+  BundleMessage,
+  CallCommand,
+  ExtendLeaseMessage,
+  LeaseUsageMessage,
+  PieceMessage,
+  ServingMessage,
+  WarmWorkers,
+} from "./calls.js";
 
 export type { AttemptKey } from "./attempt-key.js";
 
@@ -121,6 +130,8 @@ export interface AttemptReport extends AttemptKey {
   readonly log?: Uint8Array | undefined;
   /** Omitted unless it is a call that found no warm worker; shown to people, never billed. */
   readonly phases?: CallPhases | undefined;
+  /** What a leased worker said of itself; shown to people, never billed. */
+  readonly lease?: LeaseUsage | undefined;
   /** The age of the end when this frame was written: the two clocks may differ. */
   readonly agoMs: number;
 }
@@ -184,6 +195,7 @@ export type DaemonMessage =
   | { readonly type: "removeCheckpoint"; readonly order: CheckpointOrder }
   | BundleMessage
   | PieceMessage
+  | ExtendLeaseMessage
   /** The workers to keep warm, however long they are idle; all others leave in time. */
   | { readonly type: "keepWarm"; readonly workers: readonly WarmWorkers[] }
   /**
@@ -261,6 +273,8 @@ export type ExecutorMessage =
   /** The code of a call that it was ordered to run is not in the node's cache. */
   | { readonly type: "fetchBundle"; readonly version: VersionId }
   | PieceMessage
+  | ServingMessage
+  | LeaseUsageMessage
   /** The idle workers, whenever they change and after each `ready`: all of them. */
   | { readonly type: "warm"; readonly workers: readonly WarmWorkers[] }
   /** Functions get none of the node's GPUs, because the device file of each GPU is unknown. */

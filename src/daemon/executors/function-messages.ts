@@ -16,7 +16,7 @@ export interface CallSources {
   };
 }
 
-type OfFunctions = "warm" | "fetchBundle" | PieceMessage["type"];
+type OfFunctions = "warm" | "fetchBundle" | "serving" | "leaseUsage" | PieceMessage["type"];
 
 export function noteFunctions(
   record: ExecutorRecord,
@@ -33,6 +33,9 @@ export function noteFunctions(
     case "piece":
     case "noPiece":
       record.pieces.arrived(message);
+      break;
+    case "serving":
+    case "leaseUsage":
       break;
     case "warm":
       record.idleWorkers.says(message.workers);

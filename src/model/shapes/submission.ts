@@ -56,6 +56,18 @@ const attached = z
 /** What users may submit; a function is called through its own routes. */
 export const ownCommand = z.discriminatedUnion("kind", [script, argv, attached]);
 
+/** At most a day: timers and records hold it. */
+const leaseMs = z.int().min(0).max(86_400_000);
+export const leaseTerms = z.strictObject({
+  hotMs: z
+    .int()
+    .min(-1)
+    .max(86_400_000)
+    .describe("How long a worker spins after a call before it blocks; -1: always, 0: not at all"),
+  ttlMs: leaseMs.min(1).describe("It ends after this time without a renewal"),
+  idleMs: leaseMs.describe("A worker that has had no client for this time ends the lease"),
+});
+
 const call = z.strictObject({
   kind: z.literal("call"),
   function: z.string().max(400).describe("As in ada/tile"),
@@ -69,6 +81,7 @@ const call = z.strictObject({
     .boolean()
     .exactOptional()
     .describe("Only loads the handler, before a version is deployed"),
+  lease: leaseTerms.exactOptional().describe("Its worker serves clients instead of one input"),
 });
 
 export const command = z.discriminatedUnion("kind", [script, argv, attached, call]);

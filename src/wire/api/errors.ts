@@ -8,6 +8,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   NOT_ALLOWED: 403,
   NOT_FOUND: 404,
   LIMIT_REACHED: 429,
+  LEASE_NOT_GRANTED: 503,
   CONFIG: 500,
   SLURM: 502,
   LAUNCH: 502,

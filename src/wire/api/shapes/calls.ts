@@ -42,12 +42,12 @@ export const payload = z
     { message: "must have one of text, base64 and blob" },
   );
 
-const calledFunction = z
+export const calledFunction = z
   .string()
   .min(1)
   .max(400)
   .describe("NAME, NAME@ALIAS, NAME@VERSION, or one of these after OWNER/");
-const requestId = z
+export const requestId = z
   .uuid()
   .describe("A UUID that the client makes; a request that is sent again is recorded once");
 const timeLimitMs = z
@@ -137,7 +137,7 @@ export const answerList = z.strictObject({
   answers: z.array(z.strictObject({ task: whole, answer: callAnswer })),
   next: whole.nullable().describe("Where to continue, as after; null at the end"),
 });
-const waitMs = z.coerce.number<number>().int().min(0).max(maxWaitMs).default(0);
+export const waitMs = z.coerce.number<number>().int().min(0).max(maxWaitMs).default(0);
 export const outcomesQuery = z.strictObject({
   tasks: z
     .string()

@@ -90,6 +90,7 @@ const answer = { kind: "result", payload } as const;
 const log = Buffer.from("printed");
 const version = versionId("0".repeat(64));
 
+const hostId = "0".repeat(36);
 const ofFunctions = (key: AttemptKey) =>
   ({
     fetchBundle: { type: "fetchBundle", version },
@@ -100,6 +101,8 @@ const ofFunctions = (key: AttemptKey) =>
     fetchPiece: { type: "fetchPiece", key, offset: 0, wantedBytes: 1 },
     piece: { type: "piece", key, offset: 0, bytes: new Uint8Array(1) },
     noPiece: { type: "noPiece", key, reason: "none" },
+    serving: { type: "serving", key, port: 1, socket: "gleaner-0", hostId },
+    leaseUsage: { type: "leaseUsage", key, clients: 1, calls: 1, busyMs: 1, spinMs: 1 },
   }) as const;
 
 /** All that an executor may say, true but for who says it. */
@@ -114,6 +117,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     answer,
     log,
     phases: { fetchMs: 0, startMs: 0, loadMs: 0, runMs: 0 },
+    lease: { calls: 0, busyMs: 0, spinMs: 0 },
     ...usage,
   };
   const end = { end: "COMPLETED", ...ended } as const;

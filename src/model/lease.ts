@@ -1,0 +1,40 @@
+// A lease: workers that serve a client directly for a time. It is a submission whose calls are told
+// to serve; its id is the submission's.
+
+import type { Transitions } from "./machine.js";
+import type { Shaped } from "./shaped.js";
+import type { leaseTerms } from "./shapes/submission.js";
+
+export type LeaseState = "PENDING" | "ACTIVE" | "TERMINATING" | "ENDED";
+
+/**
+ * PENDING: no worker serves yet, or again. ACTIVE: one does. TERMINATING: it was ended, and its
+ * workers finish.
+ */
+export const leaseTransitions: Transitions<LeaseState> = {
+  PENDING: ["ACTIVE", "TERMINATING", "ENDED"],
+  ACTIVE: ["PENDING", "TERMINATING", "ENDED"],
+  TERMINATING: ["ENDED"],
+  ENDED: [],
+};
+
+/** What its client asked for, on record with the submission. */
+export type LeaseTerms = Shaped<typeof leaseTerms>;
+
+/** What a worker says of itself since it serves: shown to people, never billed. */
+export interface LeaseUsage {
+  readonly calls: number;
+  /** The time that handlers ran, over all of them. */
+  readonly busyMs: number;
+  /** The time that the worker spun beyond calls. */
+  readonly spinMs: number;
+}
+
+/** Where clients reach a worker; the node's address comes from Slurm. */
+export interface ServingAt {
+  readonly port: number;
+  /** An abstract Unix socket, without the leading NUL. */
+  readonly socket: string;
+  /** The boot id of its machine: clients with the same one use the socket. */
+  readonly hostId: string;
+}

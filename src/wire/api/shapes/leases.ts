@@ -1,0 +1,103 @@
+// Shapes for leases: the request, the lease with its workers, and lists of them.
+
+import { z } from "zod";
+import { type LeaseState, leaseTransitions } from "../../../model/lease.js";
+import { leaseTerms } from "../../../model/shapes/submission.js";
+import { calledFunction, requestId, waitMs } from "./calls.js";
+import { invocationId, nodeName, userName, whole } from "./common.js";
+
+/** More than any site grants: config `leases` has the limits. */
+const maxWorkers = 65_536;
+const count = z.int().min(1).max(maxWorkers);
+const maxAmount = 2 ** 31 - 1;
+
+export const leaseRequest = z.strictObject({
+  requestId,
+  function: calledFunction,
+  workers: count.describe("How many workers are wanted, on any nodes"),
+  atLeast: z
+    .int()
+    .min(0)
+    .max(maxWorkers)
+    .default(1)
+    .describe("Granted once so many serve; as many as workers: all or nothing; 0: answer at once"),
+  cores: count.nullable().default(null).describe("Of each worker; null: the function's"),
+  memoryMb: z
+    .int()
+    .min(1)
+    .max(maxAmount)
+    .nullable()
+    .default(null)
+    .describe("Of each worker; null: the function's"),
+  ttlMs: leaseTerms.shape.ttlMs
+    .nullable()
+    .default(null)
+    .describe("The lease ends after this time without a renewal; null: 10 s"),
+  idleMs: leaseTerms.shape.idleMs
+    .nullable()
+    .default(null)
+    .describe("The lease of a worker that has no client for this time ends; null: the site's"),
+  hotMs: leaseTerms.shape.hotMs.default(0),
+  waitMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(10_000)
+    .describe("How long to wait for the grant; then the lease ends"),
+});
+
+const word = z.string();
+export const leaseEndpoint = z.strictObject({
+  worker: word.describe("INVOCATION.ATTEMPT"),
+  node: nodeName,
+  host: word.describe("The node's address, as Slurm has it"),
+  port: z.int().min(1).max(65_535),
+  socket: word.describe("An abstract Unix socket, without the leading NUL"),
+  hostId: word.describe("The node's boot id: clients with the same one may use the socket"),
+  key: word
+    .nullable()
+    .describe("32 bytes in hexadecimal digits; null in lists, and unless the lease is one's own"),
+  state: z.enum(["serving", "terminating"]),
+  terminatingInMs: whole
+    .nullable()
+    .describe("When its hole is expected to close; null if nothing is expected"),
+  clients: whole.describe("Connected now, as the worker says"),
+  calls: whole.describe("Answered so far, as the worker says"),
+  busyMs: whole.describe("The time of these calls, as the worker says"),
+  spinMs: whole.describe("The time that it spun beyond calls, as the worker says"),
+});
+
+export const lease = z.strictObject({
+  id: invocationId,
+  user: userName,
+  function: word.describe("As in ada/tile"),
+  state: z.enum(Object.keys(leaseTransitions) as LeaseState[]),
+  revision: whole.describe("Rises with each change of state or workers"),
+  expiresInMs: whole.describe("It ends then unless it is renewed"),
+  idleMs: whole,
+  hotMs: z.int().min(-1),
+  cores: whole.describe("Of each worker"),
+  memoryMb: whole.describe("Of each worker"),
+  wanted: count,
+  waiting: whole.describe("Workers that are not there yet, or again"),
+  reason: word.nullable().describe("Why it waits or ended, in one sentence"),
+  workers: z.array(leaseEndpoint),
+});
+
+export const leaseParameter = z.strictObject({ id: z.coerce.number<number>().int().min(1) });
+export const leaseQuery = z.strictObject({
+  revision: z.coerce
+    .number<number>()
+    .int()
+    .min(0)
+    .exactOptional()
+    .describe("With waitMs: the answer comes once the lease has another revision"),
+  waitMs: waitMs.describe("How long to wait for another revision; 0: not at all"),
+});
+export const leaseList = z.strictObject({ leases: z.array(lease) });
+export const renewRequest = z.strictObject({
+  ttlMs: leaseTerms.shape.ttlMs.nullable().default(null).describe("null: as asked for at first"),
+});
+export const renewAnswer = z.strictObject({ expiresInMs: whole, revision: whole });
+export const endRequest = z.strictObject({});
+export const endAnswer = z.strictObject({ state: lease.shape.state });
