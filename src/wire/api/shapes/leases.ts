@@ -21,14 +21,14 @@ export const leaseRequest = z.strictObject({
     .max(maxWorkers)
     .default(1)
     .describe("Granted once so many serve; as many as workers: all or nothing; 0: answer at once"),
-  cores: count.nullable().default(null).describe("Of each worker; null: the function's"),
+  cores: count.nullable().default(null).describe("For each worker; null: the function's"),
   memoryMb: z
     .int()
     .min(1)
     .max(maxAmount)
     .nullable()
     .default(null)
-    .describe("Of each worker; null: the function's"),
+    .describe("For each worker; null: the function's"),
   ttlMs: leaseTerms.shape.ttlMs
     .nullable()
     .default(null)
@@ -76,8 +76,8 @@ export const lease = z.strictObject({
   expiresInMs: whole.describe("It ends then unless it is renewed"),
   idleMs: whole,
   hotMs: z.int().min(-1),
-  cores: whole.describe("Of each worker"),
-  memoryMb: whole.describe("Of each worker"),
+  cores: whole.describe("Each worker's"),
+  memoryMb: whole.describe("Each worker's"),
   wanted: count,
   waiting: whole.describe("Workers that are not there yet, or again"),
   reason: word.nullable().describe("Why it waits or ended, in one sentence"),
