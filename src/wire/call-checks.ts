@@ -12,9 +12,9 @@ import {
   type StoredPayload,
 } from "../model/call.js";
 import { GleanerError } from "../model/errors.js";
+import type { LeaseUsage } from "../model/functions/lease.js";
 import { type FunctionRuntime, runtimes } from "../model/functions/settings.js";
 import type { BlobHash, VersionId } from "../model/ids.js";
-import type { LeaseUsage } from "../model/lease.js";
 import { attemptKey } from "./attempt-key.js";
 import type {
   CallCommand,

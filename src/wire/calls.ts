@@ -1,9 +1,9 @@
 // What gleanerd and executors say of calls: the call itself, and the code that it needs.
 
 import type { Payload, WorkerKind } from "../model/call.js";
+import type { LeaseTerms, LeaseUsage, ServingAt } from "../model/functions/lease.js";
 import type { FunctionSettings } from "../model/functions/settings.js";
 import type { VersionId } from "../model/ids.js";
-import type { LeaseTerms, LeaseUsage, ServingAt } from "../model/lease.js";
 import type { AttemptKey } from "./attempt-key.js";
 
 /** One call of a function, for a worker that is warm or has to be started. */
@@ -92,3 +92,8 @@ export interface WantedPiece {
 export interface WarmWorkers extends WorkerKind {
   readonly count: number;
 }
+
+/** What gleanerd sends to executors about their workers, beside orders. */
+export type MessageToWorkers = BundleMessage | PieceMessage | ExtendLeaseMessage;
+/** What executors send about their workers, beside reports. */
+export type MessageOfWorkers = PieceMessage | ServingMessage | LeaseUsageMessage;

@@ -4,20 +4,12 @@
 import type { CallAnswer, CallPhases } from "../model/call.js";
 import type { PressureReport } from "../model/capacity/pressure.js";
 import type { UnkillableReport } from "../model/capacity/unkillable.js";
+import type { LeaseUsage } from "../model/functions/lease.js";
 import type { InvocationId, JobId, VersionId } from "../model/ids.js";
 import type { AttemptEnd, Notice, StartFailure } from "../model/invocation.js";
-import type { LeaseUsage } from "../model/lease.js";
 import type { ResourceRequest, Resources } from "../model/resources.js";
 import type { AttemptKey } from "./attempt-key.js";
-import type {
-  BundleMessage,
-  CallCommand,
-  ExtendLeaseMessage,
-  LeaseUsageMessage,
-  PieceMessage,
-  ServingMessage,
-  WarmWorkers,
-} from "./calls.js";
+import type { CallCommand, MessageOfWorkers, MessageToWorkers, WarmWorkers } from "./calls.js";
 
 export type { AttemptKey } from "./attempt-key.js";
 
@@ -193,9 +185,7 @@ export type DaemonMessage =
    */
   | { readonly type: "foresee"; readonly inMs: number | null; readonly reason: string }
   | { readonly type: "removeCheckpoint"; readonly order: CheckpointOrder }
-  | BundleMessage
-  | PieceMessage
-  | ExtendLeaseMessage
+  | MessageToWorkers
   /** The workers to keep warm, however long they are idle; all others leave in time. */
   | { readonly type: "keepWarm"; readonly workers: readonly WarmWorkers[] }
   /**
@@ -272,9 +262,7 @@ export type ExecutorMessage =
     }
   /** The code of a call that it was ordered to run is not in the node's cache. */
   | { readonly type: "fetchBundle"; readonly version: VersionId }
-  | PieceMessage
-  | ServingMessage
-  | LeaseUsageMessage
+  | MessageOfWorkers
   /** The idle workers, whenever they change and after each `ready`: all of them. */
   | { readonly type: "warm"; readonly workers: readonly WarmWorkers[] }
   /** Functions get none of the node's GPUs, because the device file of each GPU is unknown. */

@@ -1,7 +1,7 @@
 // Shapes for leases: the request, the lease with its workers, and lists of them.
 
 import { z } from "zod";
-import { type LeaseState, leaseTransitions } from "../../../model/lease.js";
+import { type LeaseState, leaseTransitions } from "../../../model/functions/lease.js";
 import { leaseTerms } from "../../../model/shapes/submission.js";
 import { calledFunction, requestId, waitMs } from "./calls.js";
 import { invocationId, nodeName, userName, whole } from "./common.js";
@@ -20,7 +20,9 @@ export const leaseRequest = z.strictObject({
     .min(0)
     .max(maxWorkers)
     .default(1)
-    .describe("Granted once so many serve; as many as workers: all or nothing; 0: answer at once"),
+    .describe(
+      "Granted once this number serves; equal to workers: all or nothing; 0: answer at once",
+    ),
   cores: count.nullable().default(null).describe("For each worker; null: the function's"),
   memoryMb: z
     .int()

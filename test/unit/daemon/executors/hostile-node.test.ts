@@ -105,6 +105,11 @@ const ofFunctions = (key: AttemptKey) =>
     leaseUsage: { type: "leaseUsage", key, clients: 1, calls: 1, busyMs: 1, spinMs: 1 },
   }) as const;
 
+const ofWorkers = {
+  phases: { fetchMs: 0, startMs: 0, loadMs: 0, runMs: 0 },
+  lease: { calls: 0, busyMs: 0, spinMs: 0 },
+};
+
 /** All that an executor may say, true but for who says it. */
 function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
   const usage = { wallMs: 0, cpuMs: 0, maxRssMb: 0, agoMs: 0 };
@@ -116,8 +121,7 @@ function trueMessages(held: AttemptKey, others: AttemptKey): TrueMessages {
     startFailure,
     answer,
     log,
-    phases: { fetchMs: 0, startMs: 0, loadMs: 0, runMs: 0 },
-    lease: { calls: 0, busyMs: 0, spinMs: 0 },
+    ...ofWorkers,
     ...usage,
   };
   const end = { end: "COMPLETED", ...ended } as const;

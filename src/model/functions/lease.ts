@@ -1,9 +1,9 @@
 // A lease: workers that serve a client directly for a time. It is a submission whose calls are told
 // to serve; its id is the submission's.
 
-import type { Transitions } from "./machine.js";
-import type { Shaped } from "./shaped.js";
-import type { leaseTerms } from "./shapes/submission.js";
+import type { Transitions } from "../machine.js";
+import type { Shaped } from "../shaped.js";
+import type { leaseTerms } from "../shapes/submission.js";
 
 export type LeaseState = "PENDING" | "ACTIVE" | "TERMINATING" | "ENDED";
 
