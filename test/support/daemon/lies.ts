@@ -21,7 +21,7 @@ const numbers = [-1, 0.5, 2 ** 31, Number.MAX_SAFE_INTEGER, 2 ** 63, Number.NaN,
 const texts = ["", 7, null, "x".repeat(200_000), "\u001b[2J"];
 const others = [null, 7, "x", [], {}];
 /** More than any list may have, and within a frame. */
-const longList = 8_000;
+const longList = 6_000;
 
 function liesFor(value: unknown): readonly unknown[] {
   if (typeof value === "number") return [0, value + 1, ...numbers];
