@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import Optional
 
 from . import errors, frames
@@ -42,6 +43,11 @@ def _serve_in_order(
             answer = run_blocking(call, handler, settings, prints)
             prints.only = None
             connection.send(answer.type, answer.id, answer.payload, answer.metadata)
+        elif frame.type == frames.SERVE:
+            from .serving import inline  # workers of ordinary calls never need it
+
+            if not inline.serve(connection, handler, settings, prints, frame):
+                return
 
 
 class _Threads:
@@ -52,7 +58,9 @@ class _Threads:
         self._handler = handler
         self._settings = settings
         self._prints = prints
-        self._waiting: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        #: With the server of a lease whose call it is, if it is one.
+        self._waiting: queue.SimpleQueue[tuple] = queue.SimpleQueue()
+        self._lease = None
         #: Calls that have not begun; whoever removes one answers it.
         self._not_begun: dict[int, Call] = {}
 
@@ -67,14 +75,28 @@ class _Threads:
                 self._prints.renew()
                 call = Call(frame, self._prints)
                 self._not_begun[call.id] = call
-                self._waiting.put(call)
+                self._waiting.put((None, call))
+            elif frame.type == frames.SERVE:
+                from .serving.beside import Lease
+
+                tell = self._connection.send
+                self._lease = Lease(frame, self._settings, self._prints, tell, self._start_leased)
+            elif self._lease is not None and self._lease.takes(frame):
+                continue
             elif frame.type == frames.CANCEL and self._not_begun.pop(frame.id, None):
                 self._answer(cancelled(frame.id))
 
+    def _start_leased(self, server, call: Call) -> None:
+        self._waiting.put((server, call))
+
     def _run(self) -> None:
         while True:
-            call = self._waiting.get()
-            if self._not_begun.pop(call.id, None) is not None:
+            server, call = self._waiting.get()
+            if server is not None:
+                begun = time.monotonic()
+                answer = run_blocking(call, self._handler, self._settings, self._prints)
+                server.finished(call, answer, time.monotonic() - begun)
+            elif self._not_begun.pop(call.id, None) is not None:
                 self._answer(run_blocking(call, self._handler, self._settings, self._prints))
 
     def _answer(self, answer: Answer) -> None:
@@ -90,8 +112,9 @@ class _AsyncLoop:
         self._settings = settings
         self._prints = prints
         self._waiting: list[Call] = []
-        self._running: dict[int, object] = {}
-        self._cancelled: set[int] = set()
+        self._running: dict[int, tuple] = {}
+        self._lease = None
+        self._leased: dict[Call, object] = {}
 
     async def serve(self) -> None:
         import asyncio
@@ -108,8 +131,41 @@ class _AsyncLoop:
                 self._prints.renew()
                 self._waiting.append(Call(frame, self._prints))
                 self._run_next()
+            elif frame.type == frames.SERVE:
+                from .serving.beside import Lease
+
+                self._lease = Lease(
+                    frame,
+                    self._settings,
+                    self._prints,
+                    self._tell,
+                    lambda server, call: self._soon(self._start_leased, server, call),
+                    lambda call: self._soon(self._cancel_leased, call),
+                )
+            elif self._lease is not None and self._lease.takes(frame):
+                continue
             elif frame.type == frames.CANCEL:
                 self._cancel(frame.id)
+
+    def _soon(self, do, *arguments: object) -> None:
+        self._loop.call_soon_threadsafe(do, *arguments)
+
+    def _tell(self, type: int, id: int, payload: bytes, metadata: bytes) -> None:
+        self._soon(self._writer.write, frames.encode(type, id, payload, metadata))
+
+    def _start_leased(self, server, call: Call) -> None:
+        self._leased[call] = self._loop.create_task(self._run_leased(server, call))
+
+    def _cancel_leased(self, call: Call) -> None:
+        if call in self._leased:
+            call.is_cancelled = True
+            self._leased[call].cancel()
+
+    async def _run_leased(self, server, call: Call) -> None:
+        begun = time.monotonic()
+        answer = await self._answer_of(call)
+        del self._leased[call]
+        server.finished(call, answer, time.monotonic() - begun)
 
     async def _read(self, reader) -> Optional[frames.Frame]:
         try:
@@ -123,9 +179,15 @@ class _AsyncLoop:
     def _run_next(self) -> None:
         while self._waiting and len(self._running) < self._settings.concurrency:
             call = self._waiting.pop(0)
-            self._running[call.id] = self._loop.create_task(self._run(call))
+            self._running[call.id] = (call, self._loop.create_task(self._run(call)))
 
     async def _run(self, call: Call) -> None:
+        answer = await self._answer_of(call)
+        self._running.pop(call.id)
+        self._send(answer)
+        self._run_next()
+
+    async def _answer_of(self, call: Call) -> Answer:
         # Each task has a context of its own, which the tasks that it starts inherit.
         self._prints.current.set(call.log)
         try:
@@ -134,14 +196,11 @@ class _AsyncLoop:
             answer = result_of(call, result, self._settings.output_limit_bytes)
         except BaseException as error:
             fields = errors.describe(error)
-            if call.id in self._cancelled and fields["kind"] == "exception":
+            if call.is_cancelled and fields["kind"] == "exception":
                 fields["kind"] = "cancelled"
             answer = error_of(call.id, fields)
         call.log.flush()
-        self._running.pop(call.id)
-        self._cancelled.discard(call.id)
-        self._send(answer)
-        self._run_next()
+        return answer
 
     def _cancel(self, id: int) -> None:
         for call in self._waiting:
@@ -149,9 +208,9 @@ class _AsyncLoop:
                 self._waiting.remove(call)
                 self._send(cancelled(id))
                 return
-        task = self._running.get(id)
-        if task is not None:
-            self._cancelled.add(id)
+        if id in self._running:
+            call, task = self._running[id]
+            call.is_cancelled = True
             task.cancel()
 
     def _send(self, answer: Answer) -> None:

@@ -41,11 +41,15 @@ class Context:
 
 
 class Call:
-    def __init__(self, frame: frames.Frame, prints: Prints) -> None:
+    def __init__(
+        self, frame: frames.Frame, prints: Prints, log: Optional[CallLog] = None
+    ) -> None:
+        """`log`: one that it shares with others."""
         self.id = frame.id
         self.head = frames.decode_call_head(frame.metadata)
         self.payload = frame.payload
-        self.log = CallLog(prints, frame.id)
+        self.log = log or CallLog(prints, frame.id)
+        self.is_cancelled = False
         self._arrived = time.monotonic()
 
     def begin(self) -> tuple[object, Context]:

@@ -1,0 +1,1 @@
+"""Serves the clients of a lease: they call this worker directly."""

@@ -1,0 +1,153 @@
+"""One connection of a client: frames in, frames out, never blocking."""
+
+from __future__ import annotations
+
+import io
+import select
+import socket
+import time
+from collections import deque
+from typing import Iterator, Optional
+
+from .. import frames
+from .handshake import Handshake
+
+_CHUNK_BYTES = 64 * 1024
+#: While more than this waits to be read by a client, nothing is read from it.
+_MAX_UNSENT_BYTES = 1024 * 1024
+
+
+class Client:
+    def __init__(self, connected: socket.socket, handshake: Handshake) -> None:
+        self.socket = connected
+        self.handshake = handshake
+        self.since = time.monotonic()
+        self.is_proven = False
+        self.is_closed = False
+        self.calls: dict[int, object] = {}
+        self.last_id = 0
+        #: The events that are waited for.
+        self.watched = select.EPOLLIN
+        #: Since when answers wait for the client to read; None if none do.
+        self.unsent_since: Optional[float] = None
+        self._unsent: deque[memoryview] = deque()
+        self._unsent_bytes = 0
+        self._rest = b""
+        self._large: Optional[_LargePayload] = None
+
+    def read(self) -> Iterator[frames.Frame]:
+        """The frames that have arrived whole; raises EOFError at the connection's end."""
+        if self._large is not None:
+            if self._large.fill(self.socket):
+                large, self._large = self._large, None
+                yield large.frame()
+            return
+        data = self.socket.recv(_CHUNK_BYTES)
+        if not data:
+            raise EOFError
+        if self._rest:
+            data = self._rest + data
+        at, end = 0, len(data)
+        while end - at >= frames.HEADER.size:
+            header = frames.decode_header(data[at : at + frames.HEADER.size], frames.DIRECT_RULES)
+            self._check_turn(header)
+            body = at + frames.HEADER.size
+            payload = body + header.metadata_bytes
+            whole = payload + header.payload_bytes
+            if whole > end:
+                if header.payload_bytes >= _CHUNK_BYTES and payload <= end:
+                    self._large = _LargePayload(header, data[body:payload], data[payload:])
+                    at = end
+                break
+            at = whole
+            yield frames.Frame(header.type, header.id, data[body:payload], data[payload:whole])
+        self._rest = data[at:]
+
+    def _check_turn(self, header: frames.Header) -> None:
+        """Before any of a frame is kept: who has not proven itself sends short ones."""
+        expected = (
+            (frames.CALL, frames.CANCEL, frames.BYE)
+            if self.is_proven
+            else (frames.CLIENT_HELLO, frames.CLIENT_PROOF)
+        )
+        if header.type not in expected:
+            raise frames.ProtocolError(f"a frame of type {header.type} has no place here")
+
+    def send(self, type: int, id: int, payload: bytes = b"", metadata: bytes = b"") -> None:
+        """Sends what the client takes now; the rest follows when it reads."""
+        if self.is_closed:
+            return
+        parts = [frames.encode_head(type, id, metadata, len(payload)), payload]
+        sent = 0 if self._unsent else self._send_now(parts)
+        for part in parts:
+            if sent < len(part):
+                self._unsent.append(memoryview(part)[sent:])
+                self._unsent_bytes += len(part) - sent
+            sent = max(0, sent - len(part))
+        if self._unsent and self.unsent_since is None:
+            self.unsent_since = time.monotonic()
+
+    def send_fields(self, type: int, id: int, fields: dict[str, object]) -> None:
+        self.send(type, id, frames.encode_fields(fields))
+
+    def flush(self) -> None:
+        while self._unsent:
+            sent = self._send_now(list(self._unsent)[:16])
+            if sent == 0:
+                return
+            self._unsent_bytes -= sent
+            self.unsent_since = time.monotonic()
+            while sent > 0:
+                first = self._unsent.popleft()
+                if sent < len(first):
+                    self._unsent.appendleft(first[sent:])
+                sent -= min(sent, len(first))
+        self.unsent_since = None
+
+    @property
+    def events(self) -> int:
+        """What to wait for."""
+        reads = select.EPOLLIN if self._unsent_bytes <= _MAX_UNSENT_BYTES else 0
+        return reads | (select.EPOLLOUT if self._unsent else 0)
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.socket.close()
+
+    def _send_now(self, parts: list) -> int:
+        try:
+            return self.socket.sendmsg(parts)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            # Its end is read next.
+            return sum(map(len, parts))
+
+
+class _LargePayload:
+    """Filled where it will stay: nothing of it is copied."""
+
+    def __init__(self, header: frames.Header, metadata: bytes, begun: bytes) -> None:
+        self._header = header
+        self._metadata = metadata
+        self._bytes = io.BytesIO(bytes(header.payload_bytes))
+        self._filled = len(begun)
+        self._bytes.getbuffer()[: len(begun)] = begun
+
+    def fill(self, connected: socket.socket) -> bool:
+        with self._bytes.getbuffer() as room:
+            while self._filled < len(room):
+                try:
+                    got = connected.recv_into(room[self._filled :])
+                except BlockingIOError:
+                    return False
+                if got == 0:
+                    raise EOFError
+                self._filled += got
+        return True
+
+    def frame(self) -> frames.Frame:
+        # BytesIO gives its own bytes if it has as many of them as it holds.
+        return frames.Frame(
+            self._header.type, self._header.id, self._metadata, self._bytes.getvalue()
+        )

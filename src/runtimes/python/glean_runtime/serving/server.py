@@ -1,0 +1,286 @@
+"""Serves clients: one thread has all connections, and calls run in it or elsewhere."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import time
+from collections import deque
+from typing import Callable, Optional
+
+from .. import errors, frames
+from ..prints import CallLog, Prints
+from ..worker import Answer, Call, Settings, cancelled
+from .client import Client
+from .handshake import Handshake, Refusal
+from .listeners import Listeners
+from .poller import Poller
+from .usage import Usage
+
+MAX_IN_FLIGHT = 256
+_MAX_UNPROVEN = 256
+_PROVE_WITHIN_S = 5.0
+_READ_WITHIN_S = 30.0
+_END_WITHIN_S = 1.0
+_LOOK_AFTER_S = 1.0
+#: So long calls run in turn before the connections are looked at again.
+_TURN_S = 0.005
+
+#: Sends a frame to the executor: type, id, payload, metadata.
+Tell = Callable[[int, int, bytes, bytes], None]
+#: A server's sockets must not outlive it in what a handler forks.
+_active: set["Server"] = set()
+os.register_at_fork(after_in_child=lambda: [each.close() for each in list(_active)])
+
+
+class Server:
+    """`start(call)` begins a call elsewhere, which ends with finished(); None: calls run here, by
+    `run_here`."""
+
+    def __init__(
+        self,
+        serve: frames.Frame,
+        settings: Settings,
+        prints: Prints,
+        tell: Tell,
+        run_here: Optional[Callable[[Call], Answer]] = None,
+        start: Optional[Callable[["Server", Call], None]] = None,
+        cancel: Callable[[Call], None] = lambda call: None,
+    ) -> None:
+        fields = frames.decode_fields(serve.payload)
+        self.id = serve.id
+        self._worker, self._key = fields["worker"], bytes.fromhex(fields["key"])
+        self._hot_ms = int(fields["hotMs"])
+        self._max_clients = int(fields.get("maxClients", "64"))
+        self._settings, self._prints, self._tell = settings, prints, tell
+        self._run_here, self._start, self._cancel = run_here, start, cancel
+        self.log = CallLog(prints, self.id)
+        self._clients: dict[int, Client] = {}
+        self._waiting: deque[tuple[Client, Call]] = deque()
+        self._running: dict[Call, Client] = {}
+        self._ending_at: Optional[float] = None
+        self._looked_at = 0.0
+        self.is_over = False
+        self._usage = Usage(lambda fields: tell(frames.USAGE, self.id, fields, b""))
+        self._listeners = Listeners(fields.get("ports", "0"))
+        self._poller = Poller(self._hot_ms)
+        self.watch, self.post = self._poller.watch, self._poller.post
+        for listener in self._listeners.all:
+            self.watch(listener, lambda _, listener=listener: self._accept(listener))
+        _active.add(self)
+        where = {"port": self._listeners.port, "socket": self._listeners.name}
+        tell(frames.SERVING, self.id, frames.encode_fields(where), b"")
+
+    def run(self) -> None:
+        """Returns once serving is over."""
+        while not self.is_over:
+            self._poller.turn(self._patience_s())
+            if self._waiting:
+                self._run_waiting()
+            if not self.is_over:
+                self._look_after()
+
+    def finished(self, call: Call, answer: Answer, busy_s: float) -> None:
+        """From another thread: a call that was started has ended."""
+        self.post(lambda: self._finish(call, answer, busy_s))
+
+    def terminate(self, frame: frames.Frame) -> None:
+        """Tells clients that the end is near; nobody can connect any more."""
+        self._close_listeners()
+        for client in list(self._clients.values()):
+            if client.is_proven:
+                client.send(frames.DIRECT_TERMINATING, 0, frame.payload)
+                self._rewatch(client)
+
+    def end(self) -> None:
+        """Begins the end; the executor is told when it is reached."""
+        if self._ending_at is not None:
+            return
+        self._ending_at = time.monotonic() + _END_WITHIN_S
+        self._close_listeners()
+        while self._waiting:
+            client, call = self._waiting.popleft()
+            if client.calls.pop(call.id, None) is not None:
+                client.send(frames.ENDED, call.id)
+                self._rewatch(client)
+
+    def close(self) -> None:
+        """Also in a process that a handler forked."""
+        self.is_over = True
+        _active.discard(self)
+        self._listeners.close()
+        for client in self._clients.values():
+            client.close()
+        self._poller.close()
+
+    def _patience_s(self) -> float:
+        if self._waiting and (self._start is None or self._has_room):
+            return 0.0
+        return 0.05 if self._ending_at is not None else _LOOK_AFTER_S if self._clients else -1.0
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._running) < self._settings.concurrency
+
+    def _accept(self, listener: socket.socket) -> None:
+        connected = self._listeners.accept(listener)
+        if connected is None:
+            return
+        unproven = [each for each in self._clients.values() if not each.is_proven]
+        if len(unproven) >= _MAX_UNPROVEN:
+            self._drop(unproven[0])
+        client = Client(connected, Handshake(self._worker, self._key))
+        self._clients[connected.fileno()] = client
+        self.watch(connected, lambda event: self._client_ready(client, event))
+
+    def _client_ready(self, client: Client, event: int) -> None:
+        try:
+            if event & select.EPOLLOUT:
+                client.flush()
+            if event & ~select.EPOLLOUT:
+                for frame in client.read():
+                    self._take(client, frame)
+                    if client.is_closed:
+                        return
+            self._rewatch(client)
+        except BlockingIOError:
+            return
+        except Refusal as refusal:
+            fields = {"code": refusal.code, "reason": str(refusal)}
+            client.send_fields(frames.REFUSED, 0, fields)
+            self._drop(client)
+        except (OSError, EOFError, frames.ProtocolError, ValueError, struct.error):
+            self._drop(client)
+
+    def _take(self, client: Client, frame: frames.Frame) -> None:
+        if frame.type == frames.CALL:
+            self._take_call(client, frame)
+        elif frame.type == frames.CLIENT_HELLO:
+            answer = client.handshake.hello(frames.decode_fields(frame.payload))
+            client.send_fields(frames.WORKER_HELLO, 0, answer)
+        elif frame.type == frames.CLIENT_PROOF:
+            client.handshake.check(frames.decode_fields(frame.payload))
+            self._admit(client)
+        elif frame.type == frames.CANCEL:
+            call = client.calls.get(frame.id)
+            if call in self._running:
+                self._cancel(call)
+            elif call is not None:
+                self._answer(client, cancelled(frame.id))
+        else:
+            self._drop(client)
+
+    def _admit(self, client: Client) -> None:
+        if self._ending_at is not None:
+            raise Refusal("ENDED", "this worker serves no more")
+        if self._usage.clients >= self._max_clients:
+            raise Refusal("FULL", f"{self._max_clients} clients are connected, which is the limit")
+        client.is_proven = True
+        self._usage.change_clients(1)
+        accepted = {
+            "concurrency": self._settings.concurrency,
+            "maxInFlight": MAX_IN_FLIGHT,
+            "hotMs": self._hot_ms,
+            "runtime": "python",
+        }
+        client.send_fields(frames.ACCEPTED, 0, accepted)
+
+    def _take_call(self, client: Client, frame: frames.Frame) -> None:
+        if frame.id <= client.last_id:
+            raise frames.ProtocolError("a call's id is not higher than the one before")
+        client.last_id = frame.id
+        if self._ending_at is not None:
+            client.send(frames.ENDED, frame.id)
+        elif len(client.calls) >= MAX_IN_FLIGHT:
+            client.send(frames.BUSY, frame.id)
+        else:
+            call = Call(frame, self._prints, self.log)
+            client.calls[frame.id] = call
+            self._waiting.append((client, call))
+
+    def _run_waiting(self) -> None:
+        begun = time.monotonic()
+        while self._waiting:
+            if self._start is not None and not self._has_room:
+                return
+            client, call = self._waiting.popleft()
+            # Its client is gone, or has cancelled it.
+            if client.is_closed or call.id not in client.calls:
+                continue
+            self._running[call] = client
+            if self._start is not None:
+                self._start(self, call)
+                continue
+            at = time.monotonic()
+            answer = self._run_here(call)
+            now = time.monotonic()
+            self._finish(call, answer, now - at)
+            if now - begun > _TURN_S:
+                return
+
+    def _finish(self, call: Call, answer: Answer, busy_s: float) -> None:
+        client = self._running.pop(call)
+        self._usage.calls += 1
+        self._usage.busy_s += busy_s
+        self._poller.last_call_at = time.monotonic()
+        self._answer(client, answer)
+
+    def _answer(self, client: Client, answer: Answer) -> None:
+        client.calls.pop(answer.id, None)
+        client.send(answer.type, answer.id, answer.payload, answer.metadata)
+        self._rewatch(client)
+
+    def _rewatch(self, client: Client) -> None:
+        if not client.is_closed and client.events != client.watched:
+            client.watched = client.events
+            self._poller.modify(client.socket, client.watched)
+
+    def _drop(self, client: Client) -> None:
+        if client.is_closed:
+            return
+        del self._clients[client.socket.fileno()]
+        self._poller.forget(client.socket)
+        client.close()
+        if client.is_proven:
+            self._usage.change_clients(-1)
+
+    def _look_after(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at >= _LOOK_AFTER_S:
+            self._looked_at = now
+            self._usage.spin_s = self._poller.spin_s
+            self._usage.tell_if_due(now)
+            self._drop_late(now)
+        if self._ending_at is not None:
+            unsent = any(each.unsent_since for each in self._clients.values())
+            if (not self._running and not unsent) or now >= self._ending_at:
+                self._finish_end()
+
+    def _drop_late(self, now: float) -> None:
+        for client in list(self._clients.values()):
+            unsent = client.unsent_since
+            if (not client.is_proven and now - client.since > _PROVE_WITHIN_S) or (
+                unsent is not None and now - unsent > _READ_WITHIN_S
+            ):
+                self._drop(client)
+
+    def _finish_end(self) -> None:
+        for client in self._clients.values():
+            if client.is_proven:
+                client.send(frames.ENDED, 0)
+                client.send(frames.BYE, 0)
+        self.log.flush()
+        self.close()
+        self._tell(frames.RESULT, self.id, b"", b"")
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners.all:
+            self._poller.forget(listener)
+        self._listeners.close()
+
+
+def cannot_serve(serve: frames.Frame, error: OSError) -> Answer:
+    fields = errors.fields_of("exit", "CannotListen", f"cannot serve: {error}")
+    return Answer(serve.id, frames.ERROR, frames.encode_fields(fields))
