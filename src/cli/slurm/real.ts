@@ -7,6 +7,7 @@ import { delimiter, join } from "node:path";
 import { maxSlurmJobId } from "../../model/ids.js";
 import { exitStatus } from "../context.js";
 import { complain } from "../output.js";
+import { readWords } from "./words.js";
 
 /** The second line of an alias: it is not Slurm's. */
 export const aliasMark = "# Made by glean install-aliases.";
@@ -14,9 +15,14 @@ export const aliasMark = "# Made by glean install-aliases.";
 export const mayFallBack = (environment: NodeJS.ProcessEnv): boolean =>
   environment.GLEAN_FALLBACK === "slurm";
 
-/** Whether all ids on a command line are jobs of Slurm, and there is one. */
-export function namesJobs(words: readonly string[]): boolean {
-  const ids = words.join(" ").match(/(?<=^|[\s,=])\d+(?=$|[\s,_.[])/g) ?? [];
+/** Whether all ids that a command names are jobs of Slurm, and there is one. */
+export function namesJobs(name: string, given: readonly string[]): boolean {
+  const words = readWords(name, given);
+  const isList = name === "squeue" || name === "sacct";
+  const named = isList
+    ? (words.all("jobs") ?? words.all("job") ?? "")
+    : words.operands.join(" ").replace(/job(id)?=/gi, "");
+  const ids = named.match(/(?<=^|[\s,])\d+(?=$|[\s,_.[])/g) ?? [];
   return ids.length > 0 && ids.every((id) => Number(id) <= maxSlurmJobId);
 }
 

@@ -42,8 +42,9 @@ async function actAs(context: Context, name: string, words: string[]): Promise<n
       `no command ${name}: expected sbatch, srun, ${slurmCommands.map((each) => each.name).join(", ")}`,
     );
   const { environment } = context;
-  if (mayFallBack(environment) && namesJobs(words)) return runReal(name, words, environment);
   try {
+    if (mayFallBack(environment) && namesJobs(name, words))
+      return runReal(name, words, environment);
     const status = await (await entry.load())(context, words);
     const listsAll = entry.lists && mayFallBack(environment) && !/\d{8}/.test(words.join(" "));
     return listsAll ? runReal(name, [...words, entry.noHeader], environment) : status;

@@ -195,6 +195,8 @@ test("ids of jobs alone go to Slurm, and lists have both, where that is asked fo
   world.answers["GET /v1/invocations"] = () => listOf(runs);
   expect((await as("scancel", "12")).stdout).toBe("Slurm's scancel 12\n");
   expect((await as("squeue", "-j", "12,13", "-h")).stdout).toBe("Slurm's squeue -j 12,13 -h\n");
+  const named = await as("squeue", "-u", "1000", "-h", "-o", "%i");
+  expect(named.stdout).toBe("67108900\nSlurm's squeue -u 1000 -h -o %i -h\n");
   expect((await as("squeue", "-o", "%i")).stdout).toBe(
     "JOBID\n67108900\nSlurm's squeue -o %i -h\n",
   );
