@@ -250,7 +250,7 @@ export class AttachedRun {
 
   /** Says so once gleanerd knows that it waits again; `follow` learns of an end. */
   private async startAgain(attempt: number): Promise<void> {
-    while (!this.isOver && this.attempt === attempt) {
+    while (!this.isOver) {
       const { invocation } = await this.client.detail(this.id);
       if (isFinal(invocation.state)) return;
       if (invocation.state === "PENDING" || invocation.attempt > attempt) {

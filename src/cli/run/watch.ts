@@ -80,15 +80,18 @@ export class WaitForPlace {
     const timer = setTimeout(
       () =>
         void this.why(id).then((why) => {
-          if (this.timers.includes(timer)) action(why);
+          if (why !== null && this.timers.includes(timer)) action(why);
         }),
       ms,
     );
     this.timers.push(timer);
   }
 
-  private async why(id: string): Promise<string> {
+  /** null: it has its place, and its node will connect. */
+  private async why(id: string): Promise<string | null> {
     try {
+      const { invocation } = await this.client.detail(id);
+      if (invocation.state !== "PENDING") return null;
       const { lines } = await this.client.explain(id);
       return lines[0] === undefined ? "" : `: ${lines[0]}`;
     } catch {
