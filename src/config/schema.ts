@@ -6,6 +6,7 @@ import { access } from "./access.js";
 import { blobs, checkpoints, functions, results } from "./functions.js";
 import { interference } from "./interference.js";
 import { isolation } from "./isolation.js";
+import { leases } from "./leases.js";
 import { listen } from "./listen.js";
 import { placement } from "./placement.js";
 import { programs } from "./programs.js";
@@ -87,6 +88,7 @@ export const schema = z.strictObject({
   placement: placement.prefault({}),
   programs: programs.prefault({}),
   functions: functions.prefault({}),
+  leases: leases.prefault({}),
   isolation: isolation.prefault({}),
   blobs: blobs.prefault({}),
   results: results.prefault({}),

@@ -67,6 +67,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const stop = async (): Promise<void> => {
     parts.waiters.close();
+    parts.leases.close();
     await Promise.all([
       inTime(log, "the capacity loop", parts.capacity.stop()),
       inTime(log, "removing old records", endRounds()),

@@ -23,6 +23,7 @@ import { clusterHandlers } from "./api/cluster.js";
 import { debuggingHandlers } from "./api/debugging.js";
 import { functionHandlers } from "./api/functions.js";
 import { accept, type InvocationRoutes, invocationHandlers } from "./api/invocations.js";
+import { leaseHandlers } from "./api/leases/leases.js";
 import { mapHandlers } from "./api/maps/maps.js";
 import { type Handlers, register } from "./api/server/register.js";
 import { createServer } from "./api/server/server.js";
@@ -84,6 +85,7 @@ export async function apiServer(
     ...holdHandlers(common),
     ...callHandlers(common),
     ...mapHandlers(common),
+    ...leaseHandlers({ ...common, leasePolicy: config.leases }),
     ...blobHandlers(common),
     ...functionHandlers(common),
     ...checkHandlers(common),

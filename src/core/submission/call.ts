@@ -2,6 +2,7 @@
 
 import { inlineBytes, maxInlineBytes, type Payload } from "../../model/call.js";
 import { assert, GleanerError } from "../../model/errors.js";
+import type { LeaseTerms } from "../../model/functions/lease.js";
 import type { FunctionSettings } from "../../model/functions/settings.js";
 import type { VersionId } from "../../model/ids.js";
 import type { Identity } from "../../model/invocation.js";
@@ -70,6 +71,35 @@ export function askedCheck(called: CalledVersion, verb: "check" | "warm"): Asked
   assert(command.kind === "call", "a call's command is a call");
   return { ...asked, name: `${verb} ${called.name}`, command: { ...command, isCheck: true } };
 }
+
+/** Workers that serve clients; cores and memory are of each, and null means the function's. */
+export function askedLease(
+  called: CalledVersion,
+  caller: Pick<Identity, "uid">,
+  asked: {
+    readonly workers: number;
+    readonly cores: number | null;
+    readonly memoryMb: number | null;
+    readonly timeLimitMs: number;
+    readonly terms: LeaseTerms;
+  },
+): AskedSubmission {
+  const call = askedCall(called, caller, { timeLimitMs: null, tasks: asked.workers });
+  const { command } = call;
+  assert(command.kind === "call", "a call's command is a call");
+  return {
+    ...call,
+    name: `${leaseName}${call.name}`,
+    command: { ...command, lease: asked.terms },
+    cores: asked.cores ?? call.cores,
+    memoryMb: asked.memoryMb ?? call.memoryMb,
+    timeLimitMs: asked.timeLimitMs,
+  };
+}
+
+/** The name of a lease has this before its function's: their run times are learned apart. */
+const leaseName = "lease ";
+export const functionOfLease = (name: string): string => name.slice(leaseName.length);
 
 /** Throws LIMIT_REACHED if an input is too large to be in a request. */
 export function checkInputs(inputs: readonly Payload[]): void {

@@ -33,6 +33,7 @@ export function digestOf(
     ...(schedule !== undefined && { schedule }),
     ...(where !== undefined && { where }),
     ...(mail !== undefined && { mail }),
+    ...(command.kind === "call" && command.lease !== undefined && { lease: command.lease }),
   };
 }
 

@@ -1,14 +1,13 @@
 // The requests to hold and to release what waits, and to cancel, by ids or by a filter: waiting
 // invocations end in one transaction, and executors are told to cancel running ones.
 
-import { setImmediate } from "../../clock.js";
 import type { Store } from "../../core/ports/store.js";
 import { GleanerError } from "../../model/errors.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import { submissionIdOf } from "../../model/invocation.js";
 import type { AskedOf, CancelAnswer, HoldAnswer } from "../../wire/api/types.js";
+import { type Chosen, endChosen, endRunning, tasksOfArray } from "../executors/ending.js";
 import type { Executors } from "../executors/executors.js";
-import { endWithdrawn, perTurn } from "../invocations/withdrawal.js";
 import type { Scheduler } from "../scheduling/scheduler.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
@@ -57,16 +56,12 @@ export async function cancel(
     singles: [...chosen.singles].filter((each) => matches(each, { uid, state, name })),
     runs: chosen.runs.filter((run) => matches(run.at(run.fromId), { uid, state, name })),
   };
-  return { cancelled: await cancelAll(deps, caller, filtered), problems };
+  const cancelled = await endChosen(deps, `cancelled by ${caller.user}`, filtered);
+  return { cancelled, problems };
 }
 
 /** An invocation or an array that had not ended when it was looked for. */
 type Named = { readonly kind: "one" | "array"; readonly id: InvocationId };
-
-interface Chosen {
-  readonly singles: Iterable<Live>;
-  readonly runs: readonly LiveRun[];
-}
 
 /**
  * null if it has ended, which is what was asked for. Throws one sentence if there is no such id, or
@@ -89,10 +84,9 @@ function allNamed(live: LiveInvocations, named: readonly Named[]): Chosen {
   const singles = new Set<Live>();
   const runs = new Map<InvocationId, LiveRun>();
   for (const { kind, id } of named) {
-    const tasks = kind === "array" ? live.tasksOf(id) : null;
+    const tasks = kind === "array" ? tasksOfArray(live, id) : null;
     for (const each of tasks?.singles ?? []) singles.add(each);
-    for (const run of tasks === null ? [] : live.room.runsToEnd(tasks.ids))
-      runs.set(run.fromId, run);
+    for (const run of tasks?.runs ?? []) runs.set(run.fromId, run);
   }
   // A task of a run that is cancelled as a whole needs no cancelling of its own.
   const inRuns = (id: InvocationId) =>
@@ -113,46 +107,6 @@ const matches = ({ owner, state, name }: Live, filter: CancelFilter): boolean =>
   (filter.uid === undefined || owner.uid === filter.uid) &&
   (filter.state === undefined || state === filter.state) &&
   (filter.name === undefined || name === filter.name);
-
-/** Returns how many are cancelled or about to be. */
-async function cancelAll(
-  deps: CancelRoutes,
-  caller: Caller,
-  chosen: { readonly singles: readonly Live[]; readonly runs: readonly LiveRun[] },
-): Promise<number> {
-  const { live } = deps;
-  const reason = `cancelled by ${caller.user}`;
-  const singles: Live[] = [];
-  const runs = chosen.runs.flatMap(({ fromId, toId }) => live.withdrawRuns([fromId, toId]));
-  let cancelled = runs.reduce((sum, { count }) => sum + count, 0);
-  for (const [at, each] of chosen.singles.entries()) {
-    if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
-    const { id } = each;
-    // A task that waited in a run may have begun.
-    const now = live.get(id);
-    if (now === undefined) continue;
-    cancelled++;
-    if (now.state === "RUNNING") cancelRunning(deps, now);
-    // Another request is cancelling a pending invocation that does not wait.
-    else if (live.room.has(id)) {
-      live.withdraw(now);
-      singles.push(now);
-    }
-  }
-  await endWithdrawn(deps, { singles, runs }, "CANCELLED", reason);
-  return cancelled;
-}
-
-function cancelRunning(deps: CancelRoutes, live: Live): void {
-  live.cancelRequested = true;
-  endRunning(deps, live);
-}
-
-function endRunning({ live: all, registry, executors }: CancelRoutes, live: Live): void {
-  const assignment = all.assignments.get(live.id);
-  const record = assignment && registry.get(assignment.executor);
-  if (record !== undefined) executors.cancel(record, assignment!);
-}
 
 export interface HoldRoutes extends CancelRoutes {
   readonly scheduler: Pick<Scheduler, "setHeld">;

@@ -54,6 +54,11 @@ export class Secrets {
     return this.mac(`run|${id}`);
   }
 
+  /** What a leased worker and its clients prove to each other; `worker` is its attempt's name. */
+  ofLease(worker: string): Buffer {
+    return this.mac(`lease|${worker}`);
+  }
+
   /** An unpredictable folder name, so that nobody can create something else under it first. */
   checkpointName(id: InvocationId): string {
     return `.gleaner-checkpoint-${id}-${this.mac(`checkpoint|${id}`).toString("hex").slice(0, 16)}`;

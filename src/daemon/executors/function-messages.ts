@@ -4,12 +4,14 @@ import type { VersionId } from "../../model/ids.js";
 import type { PieceMessage, WantedPiece } from "../../wire/calls.js";
 import type { ExecutorMessage } from "../../wire/messages.js";
 import type { EndFacts } from "../invocations/settle.js";
+import type { Leases } from "../leases/leases.js";
 import type { ExecutorRecord } from "../state/executor-record.js";
 
 /** What calls need on their nodes, and what they leave there. */
 export interface CallSources {
   readonly code: { supply(record: ExecutorRecord, version: VersionId): Promise<void> };
   readonly inputs: { supply(record: ExecutorRecord, wanted: WantedPiece): Promise<void> };
+  readonly leases: Pick<Leases, "heard">;
   /** Takes a large result; see daemon/functions/result-intake.ts. */
   readonly results: {
     keep(record: ExecutorRecord, uid: number, facts: EndFacts): Promise<EndFacts>;
@@ -21,7 +23,7 @@ type OfFunctions = "warm" | "fetchBundle" | "serving" | "leaseUsage" | PieceMess
 export function noteFunctions(
   record: ExecutorRecord,
   message: ExecutorMessage & { readonly type: OfFunctions },
-  { code, inputs }: CallSources,
+  { code, inputs, leases }: CallSources,
 ): void {
   switch (message.type) {
     case "fetchBundle":
@@ -36,6 +38,7 @@ export function noteFunctions(
       break;
     case "serving":
     case "leaseUsage":
+      leases.heard(record, message);
       break;
     case "warm":
       record.idleWorkers.says(message.workers);

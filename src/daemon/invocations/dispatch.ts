@@ -49,6 +49,7 @@ export interface DispatcherDependencies {
   readonly vouchers?: Pick<Vouchers, "write">;
   /** If omitted, no attached command can be ordered. */
   readonly runKey?: OrderDocuments["runKey"];
+  readonly leases?: OrderDocuments["leases"];
   readonly prediction?: Prediction;
   readonly avoidedBy?: PlacementPolicy["avoidedBy"];
   readonly allowedTo?: PlacementPolicy["allowedTo"];
@@ -223,7 +224,8 @@ export class Dispatcher {
       const checkpointDirectory = this.deps.checkpoints.pathFor(live);
       const keepMs = this.deps.keepAlive?.keepMs(live, documents.submission) ?? null;
       const { invocation } = live;
-      const told = { ...documents, runKey: this.deps.runKey };
+      const { runKey, leases } = this.deps;
+      const told = { ...documents, runKey, leases };
       const order = orderFor(invocation, record.node, told, checkpointDirectory, keepMs);
       const isAwaited = order.voucher !== undefined;
       const line = record.awaitsReady ? null : record.line;
@@ -258,7 +260,9 @@ export class Dispatcher {
  */
 function taskOf(live: LiveInvocations, id: InvocationId): PlacedTask | null {
   const run = live.queue.runs.find(id);
-  if (run === undefined || run.submission.digest.checkpointIn !== null) return null;
+  if (run === undefined) return null;
+  const { checkpointIn, lease } = run.submission.digest;
+  if (checkpointIn !== null || lease !== undefined) return null;
   const array = run.submission.requested.arrayJobId!;
   const waiting = run.at(id);
   if (waiting.gpus > 0) return null;

@@ -4,8 +4,11 @@ import { callEnvironment, environmentFor } from "../../core/submission/environme
 import { outputPath } from "../../core/submission/output-paths.js";
 import type { Payload } from "../../model/call.js";
 import { assert } from "../../model/errors.js";
+import type { LeaseTerms } from "../../model/functions/lease.js";
 import { type InvocationId, invocationId, type NodeName, versionId } from "../../model/ids.js";
 import type { Invocation, Submission } from "../../model/invocation.js";
+import { attemptName } from "../../wire/attempt-key.js";
+import type { CallCommand } from "../../wire/calls.js";
 import type { AttemptKey, AttemptOrder } from "../../wire/messages.js";
 
 export interface OrderDocuments {
@@ -18,13 +21,21 @@ export interface OrderDocuments {
   readonly after?: AttemptKey | undefined;
   /** The key of an attached command. */
   readonly runKey?: ((id: InvocationId) => Uint8Array) | undefined;
+  /** If omitted, no lease can be ordered. */
+  readonly leases?: LeaseOrders | undefined;
+}
+
+/** What gleanerd adds to the terms of a lease. */
+export interface LeaseOrders {
+  readonly ports: string;
+  keyOf(worker: string): Uint8Array;
 }
 
 /** `learnedKeepMs`: how long its worker stays idle, unless its function says so; null: as usual. */
 export function orderFor(
   invocation: Invocation,
   node: NodeName,
-  { submission, input, voucher, after, runKey }: OrderDocuments,
+  { submission, input, voucher, after, runKey, leases }: OrderDocuments,
   checkpointDirectory: string | null,
   learnedKeepMs: number | null = null,
 ): AttemptOrder {
@@ -74,8 +85,21 @@ export function orderFor(
   return {
     ...common,
     environment: callEnvironment(invocation, command, node),
-    command: { kind, function: called, version, bundleBytes, settings, isCheck, input },
+    command: {
+      ...{ kind, function: called, version, bundleBytes, settings, isCheck, input },
+      ...leaseOf(command.lease, attemptName({ invocation: id, attempt }), leases),
+    },
   };
+}
+
+function leaseOf(
+  terms: LeaseTerms | undefined,
+  worker: string,
+  leases: LeaseOrders | undefined,
+): Pick<CallCommand, "lease"> {
+  if (terms === undefined) return {};
+  assert(leases !== undefined, "a dispatcher of leases has their keys");
+  return { lease: { ...terms, key: leases.keyOf(worker), ports: leases.ports } };
 }
 
 /**

@@ -12,9 +12,12 @@ export interface Awaited {
   readonly id: InvocationId;
 }
 
-/** task: the next end of any task of an array; user: of any invocation of the user (the uid). */
+/**
+ * task: the next end of any task of an array; user: of any invocation of the user (the uid); lease:
+ * a change of its workers or its state.
+ */
 interface Watched {
-  readonly kind: Awaited["kind"] | "task" | "user";
+  readonly kind: Awaited["kind"] | "task" | "user" | "lease";
   readonly id: number;
 }
 
@@ -24,6 +27,7 @@ export class Waiters {
     array: new Map<number, Set<() => void>>(),
     task: new Map<number, Set<() => void>>(),
     user: new Map<number, Set<() => void>>(),
+    lease: new Map<number, Set<() => void>>(),
   };
 
   constructor(
@@ -41,6 +45,7 @@ export class Waiters {
       this.wake({ kind: "task", id: array });
     });
     events.subscribe(["arrayEnded"], ({ array: id }) => this.wake({ kind: "array", id }));
+    events.subscribe(["leaseChanged"], ({ lease: id }) => this.wake({ kind: "lease", id }));
   }
 
   /** The number of waiting clients. */
@@ -68,6 +73,11 @@ export class Waiters {
     return this.untilWoken({ kind: "user", id: uid }, timeoutMs, signal);
   }
 
+  /** Resolves when the lease changes from now on, or as untilEnded() does. */
+  untilLeaseChanges(lease: InvocationId, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.untilWoken({ kind: "lease", id: lease }, timeoutMs, signal);
+  }
+
   private async untilWoken(
     { kind, id }: Watched,
     timeoutMs: number,
@@ -92,7 +102,7 @@ export class Waiters {
 
   /** Releases all at once, because the daemon stops. */
   close(): void {
-    for (const kind of ["invocation", "array", "task", "user"] as const)
+    for (const kind of ["invocation", "array", "task", "user", "lease"] as const)
       for (const id of [...this.waiting[kind].keys()]) this.wake({ kind, id });
   }
 

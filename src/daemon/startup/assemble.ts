@@ -10,6 +10,7 @@ import { expandHostList } from "../../model/hostlist.js";
 import type { Secrets } from "../auth/tokens.js";
 import { Capacity } from "../capacity/capacity.js";
 import { Drains } from "../executors/drains.js";
+import { type EndingParts, endChosen, tasksOfArray } from "../executors/ending.js";
 import { Executors } from "../executors/executors.js";
 import { Launching } from "../executors/launching.js";
 import { Pilots, type PilotsDependencies } from "../executors/pilots.js";
@@ -28,6 +29,7 @@ import { type SlurmView, StartFailures } from "../invocations/start-failures.js"
 import { StoppedFunctions } from "../invocations/stopped-functions.js";
 import { Vouchers } from "../invocations/vouchers.js";
 import { Waiters } from "../invocations/waiters.js";
+import { Leases } from "../leases/leases.js";
 import { Conditions } from "../records/conditions.js";
 import { DiskReserve, type StatDisk } from "../records/disk-reserve.js";
 import { Learning } from "../records/learning.js";
@@ -64,6 +66,7 @@ export interface Parts {
   readonly secrets: Secrets;
   readonly startFailures: StartFailures;
   readonly stoppedFunctions: StoppedFunctions;
+  readonly leases: Leases;
   readonly scheduler: Scheduler;
   readonly allowedNodes: AllowedNodes;
   readonly reserve: DiskReserve;
@@ -84,8 +87,10 @@ export function assemble(
   const contents = contentsOf(config, store, blobFiles, statDisk);
   const shared = sharedBy({ config, store, launcher, secrets, log, ...contents }, () => capacity);
   // These components call each other through callbacks; none runs before all are constructed.
+  const leases = leasesOf(config, { ...shared, store }, () => executors);
   const executors: Executors = new Executors({
     ...shared,
+    leases,
     code: new CodeSupply({ ...shared, ...contents }),
     inputs: new InputSupply({ ...shared, ...contents }),
     results: new ResultIntake({
@@ -124,7 +129,23 @@ export function assemble(
     holePolicy: holePolicyOf(config),
     pacePolicy: config.poll,
   });
-  return { ...shared, ...contents, executors, launching, capacity, drains, pilots, secrets };
+  const apart = { leases, executors, launching, capacity, drains, pilots, secrets };
+  return { ...shared, ...contents, ...apart };
+}
+
+function leasesOf(
+  { leases: policy }: Config,
+  deps: Omit<EndingParts, "executors"> & Pick<Parts, "events"> & { readonly log: Logger },
+  executors: () => Executors,
+): Leases {
+  return new Leases({
+    ...{ ...deps, policy },
+    endTasks: async (lease, reason) => {
+      const chosen = tasksOfArray(deps.live, lease);
+      await endChosen({ ...deps, executors: executors() }, reason, chosen);
+    },
+    onTrouble: (lease, err) => deps.log.error({ lease, err }, "cannot end a lease: tries again"),
+  });
 }
 
 /** What is kept for functions. */
@@ -175,6 +196,7 @@ function sharedBy(
     ...{ live, registry, store, events, settler, log, checkpoints, documents, vouchers },
     keepAlive: new KeepAlive(events),
     runKey: (id) => secrets.ofRun(id),
+    leases: { ports: config.leases.ports, keyOf: (worker) => secrets.ofLease(worker) },
     prediction: learning,
     avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
     allowedTo: (waiting) => allowedNodes.of(waiting),

@@ -29,6 +29,7 @@ export async function recover(parts: Parts, store: Store): Promise<void> {
   await parts.learning.load();
   const expect = (record: ExecutorRecord) => parts.executors.expectBack(record);
   await restore({ ...parts, store, expect });
+  parts.leases.recover();
   await parts.checkpoints.load();
   await parts.blobs.load();
 }

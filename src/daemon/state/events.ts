@@ -41,11 +41,19 @@ export type DaemonEvent =
       readonly id: InvocationId;
       readonly array: InvocationId | null;
     }
+  /** Its attempt is over, and it waits again. */
+  | {
+      readonly type: "invocationReturned";
+      readonly id: InvocationId;
+      readonly array: InvocationId | null;
+    }
   | { readonly type: "invocationEnded"; readonly invocation: Invocation }
   /** Tasks of an array that waited as a run ended together; they have no event of their own. */
   | { readonly type: "tasksEnded"; readonly array: InvocationId; readonly ids: IdRange }
   /** Its last task has ended. */
   | { readonly type: "arrayEnded"; readonly array: InvocationId }
+  /** A lease has other workers, or another state. */
+  | { readonly type: "leaseChanged"; readonly lease: InvocationId }
   /** A run ended by itself. */
   | { readonly type: "functionRan"; readonly functionKey: string; readonly wallMs: number }
   /** A round of the dispatcher could not place everything. */

@@ -170,6 +170,8 @@ export class LiveInvocations {
     this.assignments.settle(live.id);
     this.become(live, { state: "PENDING", reason, node: null, startedAtMs: null, attempt });
     this.wait(live);
+    const { id, arrayJobId: array } = live;
+    this.events.publish({ type: "invocationReturned", id, array });
   }
 
   private wait(live: Live): void {

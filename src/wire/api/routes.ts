@@ -5,6 +5,7 @@ import { z } from "zod";
 import { callRoutes } from "./call-routes.js";
 import { debugRoutes } from "./debug-routes.js";
 import { functionRoutes } from "./function-routes.js";
+import { leaseRoutes } from "./lease-routes.js";
 import { maxCancelBytes, maxRequestBytes, maxTokenRequestBytes } from "./limits.js";
 import type { Route } from "./route.js";
 import * as authority from "./shapes/authority.js";
@@ -121,6 +122,7 @@ export const routes = {
     answer: invocations.holdAnswer,
   },
   ...functionRoutes,
+  ...leaseRoutes,
   ...callRoutes,
   ...debugRoutes,
   info: {

@@ -176,6 +176,16 @@ const mapped = () => ({
 
 const streamed = () => ({ path: `/v1/maps/stream?function=tile&requestId=${randomUUID()}` });
 
+/** Answered at once, without a worker. */
+const leased = {
+  ...{ requestId: "0e9a4c1e-2f7b-4a53-9d7c-5b1f0c8a7d22", function: "tile" },
+  ...{ workers: 2, atLeast: 0 },
+};
+const leasePath = async (): Promise<string> => {
+  const { body } = await ask("requestLease", { body: leased }, operator);
+  return `/v1/leases/${(body as { id: number }).id}`;
+};
+
 /** At least one good request of each route, in this order, which operators make. */
 const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
   challenge: () => [{}],
@@ -219,6 +229,11 @@ const requests: Readonly<Record<RouteName, () => Ask[] | Promise<Ask[]>>> = {
     const path = `/v1/maps/${(body as { id: number }).id}/results`;
     return [{ path }, { path: `${path}?order=ended&after=1&limit=1&waitMs=1` }];
   },
+  requestLease: () => [{ body: leased }],
+  listLeases: () => [{}],
+  lease: async () => [{ path: await leasePath() }, { path: `${await leasePath()}?waitMs=1` }],
+  renewLease: async () => [{ path: `${await leasePath()}/renew`, body: { ttlMs: 5_000 } }],
+  endLease: async () => [{ path: `${await leasePath()}/end` }],
   answer: () => [ended, running].map((id) => ({ path: `/v1/invocations/${id}/answer` })),
   answers: async () => {
     const { body } = await ask("map", { body: mapped() }, operator);

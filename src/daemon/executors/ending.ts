@@ -1,0 +1,73 @@
+// Ends invocations before their time: those that wait in one transaction, and executors are told to
+// end those that run.
+
+import { setImmediate } from "../../clock.js";
+import type { Store } from "../../core/ports/store.js";
+import type { InvocationId } from "../../model/ids.js";
+import { endWithdrawn, perTurn } from "../invocations/withdrawal.js";
+import type { LiveInvocations } from "../state/live.js";
+import type { Live } from "../state/live-invocation.js";
+import type { LiveRun } from "../state/live-run.js";
+import type { Registry } from "../state/registry.js";
+import type { Executors } from "./executors.js";
+
+export interface EndingParts {
+  readonly store: Pick<Store, "endPending" | "recordCall">;
+  readonly live: LiveInvocations;
+  readonly registry: Pick<Registry, "get">;
+  readonly executors: Pick<Executors, "cancel">;
+}
+
+/** What is to end: invocations, and runs of tasks that wait. */
+export interface Chosen {
+  readonly singles: Iterable<Live>;
+  readonly runs: readonly LiveRun[];
+}
+
+/** The tasks of an array that have not ended. */
+export function tasksOfArray(live: LiveInvocations, id: InvocationId): Chosen {
+  const tasks = live.tasksOf(id);
+  return tasks === null
+    ? { singles: [], runs: [] }
+    : { singles: [...tasks.singles], runs: live.room.runsToEnd(tasks.ids) };
+}
+
+/** Returns how many are cancelled or about to be. */
+export async function endChosen(
+  deps: EndingParts,
+  reason: string,
+  chosen: Chosen,
+): Promise<number> {
+  const { live } = deps;
+  const singles: Live[] = [];
+  const runs = chosen.runs.flatMap(({ fromId, toId }) => live.withdrawRuns([fromId, toId]));
+  let cancelled = runs.reduce((sum, { count }) => sum + count, 0);
+  for (const [at, each] of [...chosen.singles].entries()) {
+    if (at % perTurn === perTurn - 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    const { id } = each;
+    // A task that waited in a run may have begun.
+    const now = live.get(id);
+    if (now === undefined) continue;
+    cancelled++;
+    if (now.state === "RUNNING") {
+      now.cancelRequested = true;
+      endRunning(deps, now);
+    }
+    // Another request is cancelling a pending invocation that does not wait.
+    else if (live.room.has(id)) {
+      live.withdraw(now);
+      singles.push(now);
+    }
+  }
+  await endWithdrawn(deps, { singles, runs }, "CANCELLED", reason);
+  return cancelled;
+}
+
+export function endRunning(
+  { live: all, registry, executors }: Omit<EndingParts, "store">,
+  live: Live,
+): void {
+  const assignment = all.assignments.get(live.id);
+  const record = assignment && registry.get(assignment.executor);
+  if (record !== undefined) executors.cancel(record, assignment!);
+}

@@ -1,0 +1,195 @@
+// Leases over the API of a real daemon with real records, and executors that are scripts: grants,
+// keys, renewals, ends, and what a restart keeps.
+
+import { randomUUID } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { FastifyInstance } from "fastify";
+import { pino } from "pino";
+import { nowMs } from "../../../../src/clock.js";
+import { parseConfig } from "../../../../src/config.js";
+import { apiServer } from "../../../../src/daemon/serve.js";
+import type { LeaseView } from "../../../../src/wire/api/types.js";
+import type { AttemptOrder } from "../../../../src/wire/messages.js";
+import { packed, writeTree } from "../../../support/bundle/bundles.js";
+import { HostileSite, type ScriptedExecutor } from "../../../support/daemon/hostile-site.js";
+import { makeStoreFolder, type StoreFolder } from "../../../support/store/store.js";
+
+const [operator, bob] = [0, 1_001];
+const config = parseConfig({ access: { allowRootFunctions: true } }, "");
+const log = pino({ level: "silent" });
+const socket = "gleaner-0123456789abcdef";
+const hostId = "0f3b7a52-9d0e-4c7e-8a55-0d2f6f1f3a10";
+
+let folder: StoreFolder;
+let site: HostileSite;
+let server: FastifyInstance;
+let node: ScriptedExecutor;
+
+beforeEach(async () => {
+  folder = await makeStoreFolder();
+  site = new HostileSite(await folder.open(folder.newFile()));
+  await site.start();
+  await listen();
+  node = await site.executorOn("n1", 2);
+  node.ready({ cores: 2, memoryMb: 2_000, gpus: [] });
+  await deploy();
+});
+afterEach(async () => {
+  site.parts.waiters.close();
+  await server.close();
+  await site.end();
+  await folder.remove();
+});
+
+async function listen(): Promise<void> {
+  server = await apiServer({ config, version: "1.2.3", log }, site.store, site.parts, null);
+  await server.listen({ host: "127.0.0.1", port: 0 });
+}
+
+async function ask(method: string, path: string, body?: object | Uint8Array, uid = operator) {
+  const { port } = server.server.address() as AddressInfo;
+  const user = { uid, gid: 100, user: `u${uid}` };
+  const token = site.parts.secrets.issueToken(user, nowMs() + 60_000);
+  const isJson = body !== undefined && !(body instanceof Uint8Array);
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      ...(isJson && { "content-type": "application/json" }),
+    },
+    ...(body !== undefined && { body: isJson ? JSON.stringify(body) : Buffer.from(body) }),
+  });
+  return { status: answer.status, body: (await answer.json()) as never };
+}
+
+async function deploy(): Promise<void> {
+  const tree = writeTree(mkdtempSync(join(folder.folder, "f-")), { text: "x" });
+  const { bytes, version } = await packed(tree);
+  await ask("PUT", `/v1/blobs/${version}`, bytes);
+  const request = { requestId: randomUUID(), name: "tile", bundle: version, sharing: "all" };
+  expect((await ask("POST", "/v1/functions", request)).status).toBe(200);
+}
+
+const asked = (change: object = {}) => ({
+  ...{ requestId: randomUUID(), function: "tile", workers: 2, memoryMb: 100, waitMs: 20_000 },
+  ...change,
+});
+const request = (change: object = {}) => ask("POST", "/v1/leases", asked(change));
+
+function serves({ invocation, attempt }: AttemptOrder, port: number): void {
+  const key = { invocation, attempt };
+  node.say({ type: "serving", key, port, socket, hostId });
+}
+
+/** A lease of two workers that serve. */
+async function granted(change: object = {}): Promise<LeaseView> {
+  const answer = request({ atLeast: 2, ...change });
+  const [one, other] = await node.ordered(2);
+  serves(one!, 1_001);
+  serves(other!, 1_002);
+  const { status, body } = await answer;
+  expect({ status, body }).toMatchObject({ status: 200 });
+  return body;
+}
+
+test("a lease is granted once enough of its workers serve, with the key of each", async () => {
+  const lease = await granted();
+  expect(lease).toMatchObject({ state: "ACTIVE", function: "tile", wanted: 2, waiting: 0 });
+  expect(lease.workers.map(({ port }) => port)).toEqual([1_001, 1_002]);
+  const keys = node.orders.map(({ command }) =>
+    command.kind === "call" ? Buffer.from(command.lease!.key).toString("hex") : "",
+  );
+  expect(lease.workers.map(({ key }) => key)).toEqual(keys);
+  expect(new Set(keys).size).toBe(2);
+});
+
+test("nobody else gets keys, and nobody but an operator sees another's lease", async () => {
+  const { id } = await granted();
+  const listed = (await ask("GET", "/v1/leases")).body as { leases: LeaseView[] };
+  expect(listed.leases.flatMap(({ workers }) => workers.map(({ key }) => key))).toEqual([
+    null,
+    null,
+  ]);
+  expect((await ask("GET", "/v1/leases", undefined, bob)).body).toEqual({ leases: [] });
+  expect((await ask("GET", `/v1/leases/${id}`, undefined, bob)).status).toBe(403);
+  expect((await ask("POST", `/v1/leases/${id}/end`, {}, bob)).status).toBe(403);
+});
+
+test("a lease that does not get enough workers in time ends, and says why", async () => {
+  const { status, body } = await request({ workers: 3, atLeast: 3, waitMs: 100 });
+  expect({ status, body }).toMatchObject({
+    status: 503,
+    body: { error: { code: "LEASE_NOT_GRANTED" } },
+  });
+  const orders = await node.ordered(2);
+  await node.until(() => node.heard.filter(({ type }) => type === "cancel").length === 2);
+  for (const order of orders) node.ends(order);
+  await node.until(() => node.heard.filter(({ type }) => type === "recorded").length === 2);
+  expect(site.parts.live.size).toBe(0);
+});
+
+test("an evicted worker is replaced, and whoever follows the lease learns of both", async () => {
+  const { id, revision } = await granted();
+  const changed = ask("GET", `/v1/leases/${id}?revision=${revision}&waitMs=20000`);
+  node.ends(node.orders[0]!, { end: "EVICTED", exitCode: null });
+  const less = (await changed).body as LeaseView;
+  expect(less).toMatchObject({ state: "ACTIVE", waiting: 1 });
+  const again = ask("GET", `/v1/leases/${id}?revision=${less.revision}&waitMs=20000`);
+  const orders = await node.ordered(3);
+  serves(orders[2]!, 1_003);
+  const { workers } = (await again).body as LeaseView;
+  expect(workers.map(({ port }) => port).toSorted()).toEqual([1_002, 1_003]);
+  expect(orders[2]!.attempt).toBe(2);
+});
+
+test("a lease that is not renewed ends; a renewal is passed on to its executors", async () => {
+  const { id } = await granted({ ttlMs: 1_000 });
+  await ask("POST", `/v1/leases/${id}/renew`, { ttlMs: 400 });
+  await node.until(() => node.heard.some((each) => each.type === "extendLease" && each.inMs < 401));
+  await node.until(() => node.heard.filter(({ type }) => type === "cancel").length === 2);
+  for (const order of node.orders) node.ends(order);
+  await node.until(() => node.heard.filter(({ type }) => type === "recorded").length === 2);
+  expect((await ask("GET", `/v1/leases/${id}`)).body).toMatchObject({ state: "ENDED" });
+  expect((await ask("POST", `/v1/leases/${id}/renew`, {})).status).toBe(404);
+});
+
+test("limits are told, and a request that is sent again is the same lease", async () => {
+  const body = asked({ atLeast: 0 });
+  const [one, same] = [
+    await ask("POST", "/v1/leases", body),
+    await ask("POST", "/v1/leases", body),
+  ];
+  expect((same.body as LeaseView).id).toBe((one.body as LeaseView).id);
+  const sentence = async (change: object) =>
+    ((await request(change)).body as { error: { message: string } }).error.message;
+  expect(await sentence({ workers: 255 })).toContain("leases.maxWorkersPerUser");
+  expect(await sentence({ ttlMs: 3_600_000 })).toContain("leases.maxTtlMs");
+  expect(await sentence({ atLeast: 3 })).toContain("atLeast");
+});
+
+test("a restarted gleanerd takes over: the same keys, and its executors tell where they serve", async () => {
+  const { id, workers, revision } = await granted();
+  await server.close();
+  await site.stop();
+  await site.start();
+  await listen();
+  node = await site.connect(node.spec);
+  const before = (await ask("GET", `/v1/leases/${id}`)).body as LeaseView;
+  expect(before).toMatchObject({ state: "PENDING", workers: [], wanted: 2 });
+  expect(before.revision).toBeGreaterThanOrEqual(revision);
+  const answersFor = workers.map(({ worker }) => {
+    const [invocation, attempt] = worker.split(".").map(Number) as [number, number];
+    return { invocation, attempt };
+  });
+  node.ready({ cores: 2, memoryMb: 2_000, gpus: [] }, { answersFor: answersFor as never });
+  for (const [at, key] of answersFor.entries())
+    node.say({ type: "serving", key, port: 1_001 + at, socket, hostId });
+  await node.isHeard();
+  const after = (await ask("GET", `/v1/leases/${id}`)).body as LeaseView;
+  expect(after.workers.map(({ key, port }) => ({ key, port }))).toEqual(
+    workers.map(({ key, port }) => ({ key, port })),
+  );
+});
