@@ -121,6 +121,7 @@ export class Executor implements HookHandlers {
     this.outside.workers?.connected();
     this.outbox.attach(send); // stays even without a budget: marks may be stale
     this.outside.payloads?.connected();
+    this.outside.leases?.connected();
   }
 
   onMessage(message: Exclude<DaemonMessage, { type: "beat" }>): void {
@@ -147,6 +148,7 @@ export class Executor implements HookHandlers {
         break;
       case "foresee":
         this.attempts.foresee(message.inMs, message.reason);
+        this.outside.leases?.foresee(message.inMs, message.reason);
         break;
       case "removeCheckpoint": {
         // Nothing may run without a core that is certainly ours; the daemon asks again.
@@ -161,6 +163,7 @@ export class Executor implements HookHandlers {
         void this.leave(message.reason, message.graceMs);
         break;
       case "extendLease":
+        this.outside.leases?.extend(message.key, message.inMs);
         break;
       default:
         if ("version" in message) this.outside.code?.arrived(message);

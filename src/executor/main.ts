@@ -136,12 +136,12 @@ async function run(spec: LaunchSpec): Promise<void> {
   const spawner = new Spawner(spec.spawnProgram);
   const say = (message: ExecutorMessage) => executor.outbox.sayNow(message);
   const functions = await startWorkers(spec, spawner, containment, paths, say, explain);
-  const { workers, code, payloads, attachProgram } = functions;
+  const { workers, code, payloads, leases, attachProgram } = functions;
   const executor: Executor = new Executor(own, folder, containment, log, {
     spawner,
     gone: (reason) => void leave(reason),
     hung: (group) => unkillable.add(group),
-    ...{ workers, code, payloads, attachProgram },
+    ...{ workers, code, payloads, leases, attachProgram },
     ...stepsIn(spec.cacheFolder, explain),
   });
   const hook = await serveHook(folder.socketPath, spec.executor, executor);

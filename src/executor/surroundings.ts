@@ -5,6 +5,7 @@ import type { HungGroup } from "./containment/unkillable.js";
 import type { Spawning } from "./runtimes/spawner.js";
 import type { BundleCache } from "./workers/bundle-cache.js";
 import type { Payloads } from "./workers/payloads/payloads.js";
+import type { Leases } from "./workers/work/leases.js";
 import type { Workers } from "./workers/workers.js";
 
 export interface Surroundings {
@@ -27,5 +28,6 @@ export interface Surroundings {
   /** Omitted where no calls are ordered. */
   readonly workers?: Workers;
   readonly code?: Pick<BundleCache, "arrived" | "disconnected">;
+  readonly leases?: Pick<Leases, "connected" | "extend" | "foresee">;
   readonly payloads?: Pick<Payloads, "heard" | "connected" | "ended" | "forget">;
 }

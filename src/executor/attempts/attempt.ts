@@ -70,6 +70,16 @@ export class Attempt implements Running {
     return this.isGone || (groupTells && this.group.isEmpty());
   }
 
+  /** What people are shown of it, beside its end. */
+  get shown(): Pick<Outcome, "log" | "phases" | "lease"> {
+    const [log, phases, lease] = [this.place.log(), this.place.phases(), this.place.lease()];
+    return {
+      ...(log !== null && { log }),
+      ...(phases !== null && { phases }),
+      ...(lease !== null && { lease }),
+    };
+  }
+
   finish(outcome: Outcome): void {
     clearTimeout(this.timer);
     this.hang.close();

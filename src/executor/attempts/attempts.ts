@@ -283,13 +283,7 @@ export class Attempts {
       }
     }
     const told = outcomeOf(end, attempt.ending, attempt.notices.given);
-    const log = attempt.place.log();
-    const phases = attempt.place.phases();
-    const outcome = {
-      ...withoutFrozenTime(told, attempt.frozen),
-      ...(log !== null && { log }),
-      ...(phases !== null && { phases }),
-    };
+    const outcome = { ...withoutFrozenTime(told, attempt.frozen), ...attempt.shown };
     this.pass(() => {
       this.attempts.delete(keyText(attempt.key));
       attempt.finish(outcome);

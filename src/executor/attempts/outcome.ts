@@ -59,6 +59,8 @@ export function outcomeOf(
     case "answered":
     case "unanswered":
       return outcomeOfCall(end, ending);
+    case "served":
+      return outcomeOfLease(end, ending);
     case "vanished":
       return notStarted(ending?.end ?? "LOST", ending?.reason ?? end.message);
     case "ended": {
@@ -103,6 +105,18 @@ function outcomeOfCall(
   const why = answer.kind === "notLoaded" ? "its code could not be loaded: " : "";
   const reason = `${why}${sentenceOf(answer.error)}`;
   return { ...used, end: "FAILED", reason, exitCode: 1, answer };
+}
+
+/** Serving ends because somebody asks for it: no failure, unless its time limit was reached. */
+function outcomeOfLease(
+  { startNs, endNs, cpuMs, maxRssMb, reason }: Extract<RunEnd, { kind: "served" }>,
+  ending: Ending | null,
+): Outcome {
+  const wallMs = Number((endNs - startNs) / 1_000_000n);
+  const used = { signal: null, wallMs, cpuMs, maxRssMb };
+  if (ending !== null && ending.end !== "CANCELLED")
+    return { ...used, end: ending.end, reason: ending.reason, exitCode: null };
+  return { ...used, end: "COMPLETED", reason: reason ?? ending?.reason ?? null, exitCode: 0 };
 }
 
 /**

@@ -42,6 +42,7 @@ export const execRuntime = (
       start: (events) => spawner.start(work, group, events),
       log: () => null,
       phases: () => null,
+      lease: () => null,
       release: (isHung) => {
         if (!isHung) removeLater(group);
       },

@@ -2,6 +2,7 @@
 // end, and reports its end.
 
 import type { CallAnswer, CallPhases } from "../../model/call.js";
+import type { LeaseUsage } from "../../model/functions/lease.js";
 import type { StartFailure } from "../../model/invocation.js";
 import type { Resources } from "../../model/resources.js";
 import type { AttemptOrder } from "../../wire/messages.js";
@@ -31,6 +32,8 @@ export interface Place {
   log(): Uint8Array | null;
   /** The start of its worker; null if there was none. */
   phases(): CallPhases | null;
+  /** What its worker said of itself; null unless it is a lease. */
+  lease(): LeaseUsage | null;
   /** The attempt is gone; `isHung`: its processes hang in the kernel, and so does the group. */
   release(isHung: boolean): void;
 }
@@ -83,6 +86,16 @@ export type RunEnd =
   | {
       readonly kind: "unanswered";
       readonly message: string;
+      readonly startNs: bigint;
+      readonly endNs: bigint;
+      readonly cpuMs: number;
+      readonly maxRssMb: number;
+    }
+  /** A worker served the clients of a lease, and lives on. */
+  | {
+      readonly kind: "served";
+      /** One sentence if the node itself ended it. */
+      readonly reason: string | null;
       readonly startNs: bigint;
       readonly endNs: bigint;
       readonly cpuMs: number;

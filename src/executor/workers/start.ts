@@ -18,6 +18,7 @@ import type { Standbys } from "./standby/standby.js";
 import { openParents } from "./start-parents.js";
 import { type Spec, workOf } from "./start-parts.js";
 import { openSpares } from "./start-spares.js";
+import { Leases } from "./work/leases.js";
 import { Worker } from "./worker.js";
 import { WorkerSocket } from "./worker-socket.js";
 import { type OpenWorker, Workers } from "./workers.js";
@@ -26,6 +27,7 @@ export interface WorkerSite {
   readonly workers: Workers;
   readonly code: BundleCache;
   readonly payloads: Payloads;
+  readonly leases: Leases;
   readonly attachProgram: () => string;
   close(): void;
 }
@@ -38,6 +40,7 @@ export interface WorkerPorts {
   /** Omitted where no workers are forked. */
   readonly parents?: Parents;
   readonly payloads: Pick<Payloads, "inputOf" | "sinkFor">;
+  readonly leases: Pick<Leases, "open">;
   /** Omitted where none are kept. */
   readonly spares?: Spares;
 }
@@ -69,12 +72,14 @@ export async function startWorkers(
     return makePublicFolder(join(paths.cache, "results"), 0o700);
   }, say);
   const spares = new Spares(openSpares(parts));
-  const ports = { sockets, code, programs, payloads, parents, spares };
+  const leases = new Leases(say);
+  const ports = { sockets, code, programs, payloads, leases, parents, spares };
   const workers: Workers = workersOver(ports, spec, spawner, containment, say);
   return {
     workers,
     code,
     payloads,
+    leases,
     attachProgram: () => programs.attach,
     close: () => {
       sockets.close();
@@ -105,7 +110,7 @@ const standbysOf = ({ parents, spares }: WorkerPorts): Standbys => ({
 });
 
 function openWorkers(
-  { sockets, code, programs, payloads, parents, spares }: WorkerPorts,
+  { sockets, code, programs, payloads, leases, parents, spares }: WorkerPorts,
   spec: Spec,
   spawner: Spawning,
   containment: Containment,
@@ -131,6 +136,7 @@ function openWorkers(
       settings: order.command.settings,
       code: () => code.folderOf(order.command.version),
       payloads,
+      leases,
       spawn: (directory, events) => {
         isStarted = true;
         return (

@@ -3,11 +3,12 @@
 
 import type { Socket } from "node:net";
 import { machineMonotonicNs } from "../../clock.js";
-import type { CallAnswer, CallPhases } from "../../model/call.js";
+import type { CallPhases } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
+import type { LeaseUsage } from "../../model/functions/lease.js";
 import type { WorkerSettings } from "../../wire/calls.js";
 import type { CallAttemptOrder } from "../../wire/messages.js";
-import { answerOf, loaded, notLoaded, type Progress } from "../../workers/answers.js";
+import { notLoaded, type Progress } from "../../workers/answers.js";
 import { loadOrderOf } from "../../workers/load-order.js";
 import { WorkerChannel } from "../../workers/worker-channel.js";
 import type { WorkerFailure } from "../../workers/worker-failure.js";
@@ -18,13 +19,18 @@ import { CallLog } from "./call-log.js";
 import { endOfCall } from "./end-of-call.js";
 import type { Payloads } from "./payloads/payloads.js";
 import type { StartEvents } from "./standby/forked-start.js";
+import { cpuMsOfGroup } from "./standby/process-end.js";
 import { StartTimes } from "./start-times.js";
+import { CallRun } from "./work/call-run.js";
+import type { Leases } from "./work/leases.js";
+import type { Work, WorkEnd } from "./work/work.js";
 
 export interface WorkerParts {
   readonly settings: WorkerSettings;
   /** Fetches the version's code to this node; resolves with its folder. */
   readonly code: () => Promise<string>;
   readonly payloads: Pick<Payloads, "inputOf" | "sinkFor">;
+  readonly leases: Pick<Leases, "open">;
   /** Starts the process in the group, from which `connected` and `prints` follow. */
   readonly spawn: (directory: string, events: StartEvents) => RunHandle;
   /** Variables that its process does not have yet. */
@@ -33,15 +39,15 @@ export interface WorkerParts {
   readonly onGone: () => void;
 }
 
-/** The call in a worker. */
+/** The call or the lease in a worker. */
 interface Running {
-  readonly order: CallAttemptOrder;
+  readonly work: Work;
   readonly events: RunEvents;
   /** From when it holds its cores; null until the worker has a process. */
   startNs: bigint | null;
   cpuMsBefore: number;
-  /** Its number on the channel, once it was sent. */
-  id: number | null;
+  /** It was sent to the worker. */
+  hasBegun: boolean;
 }
 
 /** What it waits for next: its code, its process and connection, its handler, calls, nothing. */
@@ -61,6 +67,7 @@ export class Worker {
   /** How long it stays idle, as its last call said; null: as the executor decides. */
   idleTimeoutMs: number | null = null;
   private log = new CallLog();
+  private leaseUsage: LeaseUsage | null = null;
   private readonly times = new StartTimes();
   /** Whether its runtime has said hello. */
   private hasRuntime = false;
@@ -77,10 +84,16 @@ export class Worker {
     return this.state === "loaded" && this.running === null && !this.isLeaving;
   }
 
-  /** Runs one call; the first one also starts the worker. */
+  /** Runs one call or serves one lease; the first one also starts the worker. */
   run(order: CallAttemptOrder, events: RunEvents): RunHandle {
     this.idleTimeoutMs = order.command.settings.idleTimeoutMs;
-    this.running = { order, events, startNs: null, cpuMsBefore: 0, id: null };
+    const { payloads, leases } = this.parts;
+    const { lease } = order.command;
+    const work =
+      lease === undefined
+        ? new CallRun(order, payloads)
+        : leases.open(order, lease, (failure) => this.breakOff(failure));
+    this.running = { work, events, startNs: null, cpuMsBefore: 0, hasBegun: false };
     if (this.state === "loaded") this.send();
     else void this.start();
     return {
@@ -143,6 +156,13 @@ export class Worker {
     return log.take();
   }
 
+  /** What it said of itself in the lease that ended; null after a call. */
+  takeLeaseUsage(): LeaseUsage | null {
+    const { leaseUsage } = this;
+    this.leaseUsage = null;
+    return leaseUsage;
+  }
+
   /** null after its first call: the others find it warm. */
   takePhases(): CallPhases | null {
     return this.times.take();
@@ -202,65 +222,53 @@ export class Worker {
   private send(): void {
     const running = this.running;
     if (running === null) return; // killed meanwhile
-    const { order, events } = running;
-    const { payloads } = this.parts;
-    const sink = payloads.sinkFor(order);
+    const { work, events } = running;
     running.startNs ??= machineMonotonicNs();
-    if (order.command.isCheck) {
-      events.onStarted(this.pid!);
-      this.finish({ kind: "answered", answer: loaded });
-      return;
-    }
-    const { id, end } = this.channel!.call({
-      deadlineMs: order.timeLimitMs,
-      attempt: order.attempt,
-      contentType: order.command.input.contentType,
-      name: `${order.invocation}`,
-      input: payloads.inputOf(order),
-      sink,
-    });
-    running.id = id;
+    running.hasBegun = true;
+    const end = work.begin(this.channel!);
     // While the worker begins, which is billed but not waited for.
-    running.cpuMsBefore = this.usage!.cpuMs;
+    running.cpuMsBefore = this.cpuMsFor(work);
     events.onStarted(this.pid!);
     void end.then((ended) => {
-      if (this.running !== running) return;
-      if (ended.kind === "lost") {
-        if (ended.failure.code === "SINK")
-          this.finish({
-            kind: "unanswered",
-            message: `its result could not be kept on its node: ${ended.failure.message}`,
-          });
-        return;
-      }
-      // Its process is about to end: it must get no other call.
-      if (ended.kind === "failed" && ended.error.kind === "exit") this.isLeaving = true;
-      const answer = answerOf(ended, ended.kind === "returned" ? sink.payload : undefined);
-      this.finish({ kind: "answered", answer });
+      if (this.running !== running || ended === null) return;
+      this.isLeaving ||= ended.leaves ?? false;
+      this.finish(ended);
     });
   }
 
-  private finish(how: Finish): void {
+  /** A lease is long, and may leave children that nobody waits for. */
+  private cpuMsFor({ isLease }: Work): number {
+    const own = this.usage?.cpuMs ?? 0;
+    return isLease ? Math.max(own, cpuMsOfGroup(this.opened.group)) : own;
+  }
+
+  private finish(how: WorkEnd): void {
     const { running } = this;
     // After a kill its end counts: until then it holds its cores, and a job may wait for them.
     if (running === null || this.isKilled) return;
-    this.running = null;
+    const { work, events } = running;
+    this.over(work);
     const endNs = machineMonotonicNs();
     const { cpuMs = 0, peakMb = 0 } = this.usage?.all ?? {};
-    running.events.onEnd({
+    events.onEnd({
       ...how,
       startNs: running.startNs ?? endNs,
       endNs,
-      cpuMs: Math.max(0, cpuMs - running.cpuMsBefore),
+      cpuMs: Math.max(0, (work.isLease ? this.cpuMsFor(work) : cpuMs) - running.cpuMsBefore),
       maxRssMb: peakMb,
     });
   }
 
+  private over(work: Work): void {
+    this.running = null;
+    this.leaseUsage = work.usage;
+    work.close();
+  }
+
   /** A handler that heeds its signal answers; one that does not is killed by its attempt. */
   private terminate(): void {
-    const id = this.running?.id ?? null;
-    if (id === null) this.kill();
-    else this.channel!.cancel(id);
+    if (this.running?.hasBegun) this.running.work.stop();
+    else this.kill();
   }
 
   private breakOff(why: WorkerFailure): void {
@@ -277,7 +285,7 @@ export class Worker {
     this.usage = null;
     this.channel?.close();
     const { running } = this;
-    this.running = null;
+    if (running !== null) this.over(running.work);
     const isInputLost = this.broken?.code === "INPUT";
     running?.events.onEnd(endOfCall(end, running, this.progress(hasLoaded), isInputLost));
     this.parts.onGone();
@@ -290,8 +298,3 @@ export class Worker {
     return { broken, hasRuntime, hasLoaded, hasSetup: setup !== null, image };
   }
 }
-
-/** How a call ends whose worker lives on. */
-type Finish =
-  | { readonly kind: "answered"; readonly answer: CallAnswer }
-  | { readonly kind: "unanswered"; readonly message: string };

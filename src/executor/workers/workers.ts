@@ -117,6 +117,7 @@ export class Workers implements Runtime {
       },
       log: () => kept.worker.takeLog(),
       phases: () => kept.worker.takePhases(),
+      lease: () => kept.worker.takeLeaseUsage(),
       release: (isHung) => {
         if (isHung) this.kept.delete(kept);
         else this.released(kept);

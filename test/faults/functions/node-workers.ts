@@ -7,6 +7,7 @@ import type { Spawning } from "../../../src/executor/runtimes/spawner.js";
 import type { Surroundings } from "../../../src/executor/surroundings.js";
 import { Payloads } from "../../../src/executor/workers/payloads/payloads.js";
 import { workersOver } from "../../../src/executor/workers/start.js";
+import { Leases } from "../../../src/executor/workers/work/leases.js";
 import type { ExpectedWorker } from "../../../src/executor/workers/worker-socket.js";
 import type { LaunchSpec } from "../../../src/wire/launch.js";
 import type { ExecutorMessage } from "../../../src/wire/messages.js";
@@ -31,7 +32,7 @@ export class NodeWorkers {
     spawner: Spawning,
     containment: Containment,
     say: (message: ExecutorMessage) => void,
-  ): Required<Pick<Surroundings, "workers" | "code">> {
+  ): Required<Pick<Surroundings, "workers" | "code" | "leases">> {
     const ask = (version: string) => say({ type: "fetchBundle", version } as never);
     const code = new NodeCode(this.world, this.node, this.process, ask);
     const sockets = {
@@ -44,8 +45,9 @@ export class NodeWorkers {
     };
     const programs = { commandOf: () => ["/simulated/runtime"] };
     const payloads = new Payloads(() => "/simulated/results", say);
-    const ports = { sockets, code, programs, payloads };
-    return { workers: workersOver(ports, spec, spawner, containment, say), code };
+    const leases = new Leases(say, this.node.name);
+    const ports = { sockets, code, programs, payloads, leases };
+    return { workers: workersOver(ports, spec, spawner, containment, say), code, leases };
   }
 
   /** null if it is no worker. */

@@ -9,7 +9,12 @@ import {
   type FrameType,
   wholeFrames,
 } from "../../../src/wire/worker/frame.js";
-import { encodeContentType, encodeLogStream } from "../../../src/wire/worker/messages.js";
+import {
+  type ErrorKind,
+  encodeContentType,
+  encodeError,
+  encodeLogStream,
+} from "../../../src/wire/worker/messages.js";
 
 export class FakeWorker {
   private readonly arrived: Frame[] = [];
@@ -32,6 +37,9 @@ export class FakeWorker {
     const payload = Buffer.from(text);
     const head = encodeHead("result", id, encodeContentType(contentType), payload.length);
     this.socket.write(Buffer.concat([head, payload]));
+  }
+  error(id: number, kind: ErrorKind, message: string): void {
+    this.send("error", id, encodeError({ kind, type: "Failed", message, stack: "" }));
   }
   log(id: number, text: string): void {
     const payload = Buffer.from(text);

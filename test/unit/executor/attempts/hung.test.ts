@@ -45,6 +45,7 @@ const runtime: Runtime = {
     },
     log: () => null,
     phases: () => null,
+    lease: () => null,
     release: () => {},
   }),
 };

@@ -75,6 +75,7 @@ test("an attempt whose end is not settled yet is evicted by SIGTERM", async () =
       },
       log: () => null,
       phases: () => null,
+      lease: () => null,
       release: () => {},
     }),
   };

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { RunEnd, RunHandle } from "../../../../src/executor/runtimes/runtime.js";
 import { Payloads } from "../../../../src/executor/workers/payloads/payloads.js";
+import { Leases } from "../../../../src/executor/workers/work/leases.js";
 import { Worker } from "../../../../src/executor/workers/worker.js";
 import { encodeFrame, FrameDecoder, wholeFrames } from "../../../../src/wire/worker/frame.js";
 import { encodeHello, encodeLoaded } from "../../../../src/wire/worker/messages.js";
@@ -55,6 +56,7 @@ test.each([
           () => "/nowhere",
           () => {},
         ),
+        leases: new Leases(() => {}),
         environment: undefined,
       },
     );

@@ -1,0 +1,175 @@
+// One lease in a worker: tells it to serve, and ends that when the lease is not renewed, when no
+// client is there, or when it was told to.
+
+import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../../clock.js";
+import type { LeaseUsage, ServingAt } from "../../../model/functions/lease.js";
+import { attemptName } from "../../../wire/attempt-key.js";
+import type { LeaseCommand } from "../../../wire/calls.js";
+import type { AttemptKey, CallAttemptOrder } from "../../../wire/messages.js";
+import { defaultMaxClients, type ServeUsage } from "../../../wire/worker/serving.js";
+import { answerOf } from "../../../workers/answers.js";
+import type { CallEnd, WorkerChannel } from "../../../workers/worker-channel.js";
+import { WorkerFailure } from "../../../workers/worker-failure.js";
+import type { Work, WorkEnd } from "./work.js";
+
+/** A worker finishes its calls within a second, then it says so. */
+const stopPatienceMs = 5_000;
+/** Enough for clients to finish their calls and to get another worker. */
+const terminatingLeadMs = 3_000;
+
+/** When the node is expected to be needed, on this process's monotonic clock. */
+export interface Foreseen {
+  readonly atMs: number;
+  readonly reason: string;
+}
+
+export interface LeaseEvents {
+  /** The worker listens: once. */
+  onServing(run: LeaseRun): void;
+  onUsage(run: LeaseRun): void;
+  /** The worker must be killed. */
+  onLate(failure: WorkerFailure): void;
+  onClosed(run: LeaseRun): void;
+}
+
+export class LeaseRun implements Work {
+  readonly isLease = true;
+  readonly key: AttemptKey;
+  /** Where it serves; null before. */
+  at: Omit<ServingAt, "hostId"> | null = null;
+  clients = 0;
+  private used: LeaseUsage = { calls: 0, busyMs: 0, spinMs: 0 };
+  private readonly lease: LeaseCommand;
+  private serve: { readonly channel: WorkerChannel; readonly id: number } | null = null;
+  private servingSinceMs = 0;
+  /** The node ends it; null: it was told to, or goes on. */
+  private reason: string | null = null;
+  private isStopping = false;
+  private isOver = false;
+  private foreseen: Foreseen | null = null;
+  private readonly timers: Partial<Record<"ttl" | "idle" | "stop" | "terminating", Timer>> = {};
+
+  constructor(
+    private readonly order: CallAttemptOrder,
+    lease: LeaseCommand,
+    private readonly events: LeaseEvents,
+  ) {
+    this.lease = lease;
+    this.key = { invocation: order.invocation, attempt: order.attempt };
+    this.extend(lease.ttlMs);
+  }
+
+  get usage(): LeaseUsage {
+    return this.used;
+  }
+
+  async begin(channel: WorkerChannel): Promise<WorkEnd | null> {
+    if (this.isStopping) return { kind: "served", reason: this.reason };
+    const { hotMs, ports, key } = this.lease;
+    const { id, end } = channel.serve(
+      {
+        worker: attemptName(this.key),
+        key: Buffer.from(key).toString("hex"),
+        hotMs,
+        ports,
+        maxClients: defaultMaxClients,
+      },
+      {
+        onServing: (at) => {
+          this.at = at;
+          this.servingSinceMs = monotonicMs();
+          this.endIdle(this.lease.idleMs + this.lease.ttlMs);
+          this.events.onServing(this);
+        },
+        onUsage: (usage) => this.onUsage(usage),
+      },
+    );
+    this.serve = { channel, id };
+    this.announceEnd();
+    return this.endOf(await end);
+  }
+
+  /** A worker that does not obey is killed. */
+  stop(): void {
+    if (this.isStopping) return;
+    this.isStopping = true;
+    if (this.serve === null) return;
+    const { channel, id } = this.serve;
+    channel.cancel(id);
+    this.wait("stop", stopPatienceMs, () => {
+      const message = `the worker did not stop serving clients within ${stopPatienceMs} ms`;
+      this.events.onLate(new WorkerFailure("LATE", message));
+    });
+  }
+
+  /** It was renewed: it ends this long from now. */
+  extend(inMs: number): void {
+    const why = "the lease was not renewed in time";
+    this.wait("ttl", inMs, () => this.stopFor(why));
+  }
+
+  /** null: the end is not expected any more. */
+  foresee(foreseen: Foreseen | null): void {
+    this.foreseen = foreseen;
+    this.announceEnd();
+  }
+
+  close(): void {
+    this.isOver = true;
+    for (const timer of Object.values(this.timers)) clearTimeout(timer);
+    this.events.onClosed(this);
+  }
+
+  /** Clients are told shortly before, because until then they have no better worker. */
+  private announceEnd(): void {
+    clearTimeout(this.timers.terminating);
+    if (this.foreseen === null || this.serve === null) return;
+    const { atMs, reason } = this.foreseen;
+    const leftMs = () => Math.max(0, Math.ceil(atMs - monotonicMs()));
+    // A plan that did not come true.
+    if (leftMs() === 0) return;
+    const { channel, id } = this.serve;
+    this.wait("terminating", Math.max(0, leftMs() - terminatingLeadMs), () =>
+      channel.terminating(id, { inMs: leftMs(), reason }),
+    );
+  }
+
+  /** The worker's word is shown, so it must be possible; only `clients` decides anything. */
+  private onUsage({ clients, calls, busyMs, spinMs }: ServeUsage): void {
+    const elapsedMs = monotonicMs() - this.servingSinceMs;
+    const { concurrency } = this.order.command.settings;
+    this.used = {
+      calls,
+      busyMs: Math.min(busyMs, elapsedMs * concurrency),
+      spinMs: Math.min(spinMs, elapsedMs),
+    };
+    const hadClients = this.clients > 0;
+    this.clients = Math.min(clients, defaultMaxClients);
+    if (this.clients > 0) clearTimeout(this.timers.idle);
+    else if (hadClients) this.endIdle(this.lease.idleMs);
+    this.events.onUsage(this);
+  }
+
+  private endIdle(afterMs: number): void {
+    this.wait("idle", afterMs, () =>
+      this.stopFor(`no client was connected to its worker for ${afterMs} ms`),
+    );
+  }
+
+  private stopFor(reason: string): void {
+    this.reason ??= reason;
+    this.stop();
+  }
+
+  private endOf(end: CallEnd): WorkEnd | null {
+    if (end.kind === "lost") return null;
+    if (end.kind === "returned") return { kind: "served", reason: this.reason };
+    const leaves = end.error.kind === "exit";
+    return { kind: "answered", answer: answerOf(end), leaves };
+  }
+
+  private wait(what: keyof typeof this.timers, delayMs: number, act: () => void): void {
+    clearTimeout(this.timers[what]);
+    if (!this.isOver) this.timers[what] = setTimeout(act, delayMs);
+  }
+}

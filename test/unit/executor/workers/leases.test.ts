@@ -1,0 +1,237 @@
+// Leases on a node, against a scripted worker: where it serves and what it says reaches gleanerd,
+// and every lease ends: asked for, not renewed, without clients, or by force.
+
+import type { Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { LeaseRun } from "../../../../src/executor/workers/work/lease-run.js";
+import { Leases } from "../../../../src/executor/workers/work/leases.js";
+import type { WorkEnd } from "../../../../src/executor/workers/work/work.js";
+import type { LeaseCommand } from "../../../../src/wire/calls.js";
+import { checkExecutorMessage } from "../../../../src/wire/checks.js";
+import type { AttemptKey, ExecutorMessage } from "../../../../src/wire/messages.js";
+import { encodeHello, encodeLoaded } from "../../../../src/wire/worker/messages.js";
+import {
+  decodeServe,
+  decodeTerminating,
+  encodeServing,
+  encodeUsage,
+  type ServeUsage,
+} from "../../../../src/wire/worker/serving.js";
+import { WorkerChannel } from "../../../../src/workers/worker-channel.js";
+import type { WorkerFailure } from "../../../../src/workers/worker-failure.js";
+import { callOrder, codeOf, type FunctionCode } from "../../../support/executor/function-code.js";
+import { FakeWorker } from "../../../support/runtimes/fake-worker.js";
+import { socketPair } from "../../../support/runtimes/socket-pair.js";
+
+const hostId = "6ff959db-bd24-4051-bb1b-0cb24a0d38cb";
+const hello = { lowestVersion: 1, highestVersion: 1, runtime: "fake", languageVersion: "1" };
+const load = { directory: "/b", concurrency: 1, outputLimitBytes: 1_000, logLimitBytes: 1_000 };
+const terms: LeaseCommand = {
+  hotMs: 0,
+  ttlMs: 60_000,
+  idleMs: 60_000,
+  ports: "0",
+  key: Buffer.alloc(32, 7),
+};
+const quiet: ServeUsage = { clients: 0, calls: 0, busyMs: 0, spinMs: 0 };
+
+let code: FunctionCode;
+let channel: WorkerChannel;
+let worker: FakeWorker;
+let near: Socket;
+let said: ExecutorMessage[];
+let leases: Leases;
+let late: WorkerFailure[];
+let runs: LeaseRun[];
+
+beforeEach(async () => {
+  code ??= await codeOf({ "index.mjs": "" });
+  const [one, far] = await socketPair();
+  near = one;
+  worker = new FakeWorker(far);
+  channel = new WorkerChannel(near, { onLog: () => {}, onClosed: () => {} });
+  worker.send("hello", 0, encodeHello(hello));
+  const end = channel.load(load);
+  await worker.next();
+  worker.send("loaded", 0, encodeLoaded({ concurrency: 1 }));
+  await end;
+  [said, late, runs] = [[], [], []];
+  leases = new Leases((message) => void said.push(message), hostId);
+});
+afterEach(() => {
+  for (const run of runs) run.close();
+  channel.close();
+  worker.socket.destroy();
+});
+
+function open(change: Partial<LeaseCommand> = {}): LeaseRun {
+  const order = callOrder(code, null);
+  const run = leases.open(order, { ...terms, ...change }, (failure) => void late.push(failure));
+  runs.push(run);
+  return run;
+}
+
+/** A worker that has been told to serve, and does. */
+async function serve(run: LeaseRun): Promise<{ id: number; end: Promise<WorkEnd | null> }> {
+  const end = run.begin(channel);
+  const frame = await worker.next();
+  expect(frame.type).toBe("serve");
+  worker.send("serving", frame.id, encodeServing({ port: 4711, socket: "gleaner-7" }));
+  await until(() => run.at !== null);
+  return { id: frame.id, end };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Waits for the cancel, which a worker that obeys answers. */
+async function obey(id: number): Promise<void> {
+  expect(await worker.next()).toMatchObject({ type: "cancel", id });
+  worker.result(id, "", "");
+}
+
+const tellUsage = (id: number, usage: Partial<ServeUsage>) =>
+  worker.send("usage", id, encodeUsage({ ...quiet, ...usage }));
+const heard = (type: ExecutorMessage["type"]) => said.filter((each) => each.type === type);
+
+describe("a worker that serves", () => {
+  test("is told its name and key, and gleanerd where it listens, again on each connection", async () => {
+    const run = open({ hotMs: -1 });
+    const end = run.begin(channel);
+    const frame = await worker.next();
+    const key = "07".repeat(32);
+    const name = `${run.key.invocation}.${run.key.attempt}`;
+    expect(decodeServe(frame.payload)).toMatchObject({ worker: name, key, hotMs: -1, ports: "0" });
+    worker.send("serving", frame.id, encodeServing({ port: 4711, socket: "gleaner-7" }));
+    await until(() => said.length > 0);
+    const at = { type: "serving", key: run.key, port: 4711, socket: "gleaner-7", hostId };
+    expect(said).toEqual([at]);
+    leases.connected();
+    expect(said.slice(1)).toMatchObject([at, { type: "leaseUsage", clients: 0 }]);
+    for (const message of said) expect(checkExecutorMessage(message)).toEqual(message);
+    run.stop();
+    await obey(frame.id);
+    expect(await end).toEqual({ kind: "served", reason: null });
+  });
+
+  test("is shown with its last usage, once a second, whatever it says meanwhile", async () => {
+    const run = open();
+    const { id } = await serve(run);
+    await pause(20);
+    for (let calls = 0; calls <= 500; calls++) tellUsage(id, { clients: 1, calls });
+    await until(() => run.usage.calls === 500);
+    await pause(50);
+    tellUsage(id, { clients: 1, calls: 600 });
+    await until(() => run.usage.calls === 600);
+    expect(heard("leaseUsage")).toHaveLength(1);
+    await until(() => heard("leaseUsage").length === 2);
+    expect(heard("leaseUsage")[1]).toMatchObject({ calls: 600, clients: 1 });
+  });
+
+  test("cannot have been busy for longer than it has served, or have endless clients", async () => {
+    const run = open();
+    const { id } = await serve(run);
+    tellUsage(id, { clients: 1e9, calls: 1, busyMs: 1e12, spinMs: 1e12 });
+    await until(() => run.usage.calls === 1);
+    expect(run.usage.busyMs).toBeLessThan(60_000);
+    expect(run.usage.spinMs).toBeLessThan(60_000);
+    expect(run.clients).toBe(64);
+  });
+
+  test("tells its clients shortly before its node is needed, and not if that plan changed", async () => {
+    leases.foresee(3_100, "a job starts");
+    const { id } = await serve(open());
+    const frame = await worker.next();
+    expect(frame).toMatchObject({ type: "terminating", id });
+    const { inMs, reason } = decodeTerminating(frame.payload);
+    expect(reason).toBe("a job starts");
+    expect(inMs).toBeGreaterThan(2_500);
+    expect(inMs).toBeLessThanOrEqual(3_000);
+    leases.foresee(3_050, "another job");
+    leases.foresee(null, "");
+    await pause(100);
+    runs[0]!.stop();
+    expect((await worker.next()).type).toBe("cancel");
+  });
+});
+
+describe("a lease ends", () => {
+  test("if it is not renewed, counted from the last renewal", async () => {
+    const run = open({ ttlMs: 150 });
+    const { id, end } = await serve(run);
+    await pause(80);
+    leases.extend(run.key, 150);
+    await pause(100);
+    leases.extend({ ...run.key, attempt: 9 } as AttemptKey, 60_000);
+    expect(channel.callsInProgress).toBe(1);
+    await obey(id);
+    expect(await end).toEqual({ kind: "served", reason: "the lease was not renewed in time" });
+  });
+
+  test("if it was not renewed while its worker still started", async () => {
+    const run = open({ ttlMs: 1 });
+    await pause(20);
+    expect(await run.begin(channel)).toMatchObject({ kind: "served", reason: /not renewed/ });
+    expect(channel.callsInProgress).toBe(0);
+  });
+
+  test("if its last client has left for long enough, and not before", async () => {
+    const run = open({ idleMs: 60 });
+    const { id, end } = await serve(run);
+    tellUsage(id, { clients: 1 });
+    await until(() => run.clients === 1);
+    await pause(100);
+    expect(channel.callsInProgress).toBe(1);
+    tellUsage(id, { clients: 0 });
+    await obey(id);
+    expect(await end).toMatchObject({ reason: "no client was connected to its worker for 60 ms" });
+  });
+
+  test("if no client ever came, after its time to live as well", async () => {
+    const run = open({ idleMs: 30, ttlMs: 60 });
+    const { id, end } = await serve(run);
+    leases.extend(run.key, 60_000);
+    await obey(id);
+    expect(await end).toMatchObject({ reason: /no client .* for 90 ms/ });
+  });
+
+  test("as the failure of a worker that cannot listen", async () => {
+    const end = open().begin(channel);
+    const { id } = await worker.next();
+    worker.error(id, "exit", "no port is free");
+    expect(await end).toMatchObject({
+      kind: "answered",
+      leaves: true,
+      answer: { kind: "exception", error: { message: "no port is free" } },
+    });
+  });
+
+  test("without an end of its own if its worker is lost", async () => {
+    const { end } = await serve(open());
+    worker.socket.destroy();
+    expect(await end).toBeNull();
+  });
+
+  test("by force if its worker ignores that", async () => {
+    const run = open();
+    await serve(run);
+    const fromMs = performance.now();
+    run.stop();
+    await until(() => late.length > 0);
+    expect(late[0]).toMatchObject({ code: "LATE", message: /did not stop .* within 5000 ms/ });
+    expect(performance.now() - fromMs).toBeGreaterThan(4_900);
+  }, 10_000);
+});
+
+test("a lease that is over is neither told nor extended", async () => {
+  const run = open({ ttlMs: 30 });
+  await serve(run);
+  run.close();
+  leases.extend(run.key, 1);
+  said = [];
+  leases.connected();
+  await pause(60);
+  expect([said, channel.callsInProgress]).toEqual([[], 1]);
+});
