@@ -14,6 +14,7 @@ _glean() {
     show) words="--config --answer --log --json -h --help" ;;
     explain) words="--config --json -h --help" ;;
     function) words="deploy test logs list show alias share remove --config -h --help" ;;
+    lease) words="list show end --config -h --help" ;;
     trace) words="--config --last -u --user --output -h --help" ;;
     replay) words="--config --remote --inspect --async --json -h --help" ;;
     as) words="--config --help-as" ;;
@@ -30,7 +31,7 @@ _glean() {
     setup) words="--config --launcher --host --prolog --write-slurm-conf --undo -h --help" ;;
     doctor) words="--config --json -h --help" ;;
   esac
-  [ "$COMP_CWORD" -gt 1 ] || words="batch run shell queue invoke map cancel hold release show explain function trace replay as install-aliases acct bill report simulate info drain resume audit token setup doctor --help --version"
+  [ "$COMP_CWORD" -gt 1 ] || words="batch run shell queue invoke map cancel hold release show explain function lease trace replay as install-aliases acct bill report simulate info drain resume audit token setup doctor --help --version"
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
 complete -o default -F _glean glean

@@ -89,6 +89,12 @@ export const entries: readonly Entry[] = [
     load: () => import("./commands/functions/function.js"),
   },
   {
+    name: "lease",
+    group: users,
+    summary: "hold workers of a function for direct calls",
+    load: () => import("./commands/functions/lease.js"),
+  },
+  {
     name: "trace",
     group: users,
     summary: "write what invocations did when, for Perfetto or Chrome",

@@ -1,5 +1,6 @@
 // The part of the client for leases: one method for each request.
 
+import type { EndLeaseAnswer, LeaseList, LeaseView } from "../../wire/api/types.js";
 import type { Exchange } from "../http.js";
 import { repeated } from "../repeat.js";
 
@@ -66,7 +67,16 @@ export class LeaseClient {
     return this.ask({ method: "POST", path: `/v1/leases/${id}/renew`, body: { ttlMs } });
   }
 
-  end(id: number): Promise<unknown> {
+  list(): Promise<LeaseList> {
+    return this.ask({ method: "GET", path: "/v1/leases" });
+  }
+
+  /** With its workers' keys, if it is the caller's own. */
+  show(id: number): Promise<LeaseView> {
+    return this.ask({ method: "GET", path: `/v1/leases/${id}` });
+  }
+
+  end(id: number): Promise<EndLeaseAnswer> {
     return this.ask({ method: "POST", path: `/v1/leases/${id}/end`, body: {} });
   }
 

@@ -1,0 +1,8 @@
+// `glean lease`: workers of a function that programs call directly.
+
+import type { Define } from "../../context.js";
+import { defineLeaseParts } from "./lease-parts.js";
+
+export const define: Define = (command, run) => {
+  defineLeaseParts(command, run);
+};
