@@ -62,6 +62,11 @@ static const struct rule direct_rules[] = {
 	[DIRECT_SHM_OPEN... DIRECT_OFI_ACCEPTED] = OF_HANDSHAKE(NO_ID),
 };
 
+static const struct rule hold_rules[] = {
+	[FRAME_BYE] = OF_FIELDS(NO_ID),
+	[HOLD_LEASE... HOLD_ENDPOINT] = OF_FIELDS(NO_ID),
+};
+
 static bool decode(const uint8_t *data, struct frame_header *header, const struct rule *rules, size_t count)
 {
 	uint32_t body = (uint32_t)get(data, 4);
@@ -89,6 +94,11 @@ bool frame_decode(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *h
 bool frame_decode_direct(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header)
 {
 	return decode(data, header, direct_rules, COUNT(direct_rules));
+}
+
+bool frame_decode_hold(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header)
+{
+	return decode(data, header, hold_rules, COUNT(hold_rules));
 }
 
 void frame_encode(uint8_t data[FRAME_HEADER_BYTES], const struct frame_header *header)

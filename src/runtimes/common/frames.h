@@ -47,6 +47,12 @@ enum direct_type {
 	DIRECT_OFI_ACCEPTED,
 };
 
+/* What `glean lease hold` says, with FRAME_BYE. */
+enum hold_type {
+	HOLD_LEASE = 50,
+	HOLD_ENDPOINT,
+};
+
 #define FRAME_HEADER_BYTES 16
 #define MAX_PAYLOAD_BYTES (64u << 20)
 #define MAX_METADATA_BYTES 1024u
@@ -57,7 +63,7 @@ enum direct_type {
 #define MAX_MESSAGE_BYTES (8u << 10)
 
 struct frame_header {
-	/* enum frame_type or enum direct_type. */
+	/* enum frame_type, direct_type or hold_type. */
 	uint8_t type;
 	uint16_t metadata_bytes;
 	uint32_t payload_bytes;
@@ -68,6 +74,8 @@ struct frame_header {
 bool frame_decode(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header);
 /* The same for the direct path. */
 bool frame_decode_direct(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header);
+/* The same for what `glean lease hold` says. */
+bool frame_decode_hold(const uint8_t data[FRAME_HEADER_BYTES], struct frame_header *header);
 void frame_encode(uint8_t data[FRAME_HEADER_BYTES], const struct frame_header *header);
 
 /* Fields that are being written; `data` grows and is the caller's to free. What does not fit in

@@ -5,15 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "channel.h"
 #include "native_library.h"
+#include "native_output.h"
+#include "serve.h"
 
 #define DEFAULT_OUTPUT_BYTES (1u << 20)
-/* What a large output has touched is given back. */
-#define KEPT_OUTPUT_BYTES (1u << 20)
 #define BROKEN 1
 
 /* Results without a type are bytes. */
@@ -22,37 +21,10 @@ static const char bytes_type[] = "application/octet-stream";
 static struct {
 	native_function *function;
 	const char *output_type;
-	uint8_t *output;
-	uint32_t output_bytes;
-	/* The call that runs; 0 if none does. */
+	struct output *output;
+	/* The call that runs, or that serves; 0 if none does. */
 	uint64_t running;
 } worker;
-
-/* In front of a page that cannot be written: a function that writes beyond its output crashes there
- * instead of changing what the worker needs. */
-static bool make_output(uint32_t bytes)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), alignment = 64;
-	size_t aligned = (bytes + alignment - 1) / alignment * alignment;
-	size_t room = (aligned + page - 1) / page * page;
-	uint8_t *base = mmap(NULL, room + page, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (base == MAP_FAILED || mprotect(base + room, page, PROT_NONE) != 0)
-		return false;
-	worker.output = base + room - aligned;
-	worker.output_bytes = bytes;
-	return true;
-}
-
-static void give_back(uint32_t used_bytes)
-{
-	if (used_bytes <= KEPT_OUTPUT_BYTES)
-		return;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *first = worker.output - (uintptr_t)worker.output % page + page;
-	if (worker.output + used_bytes > first)
-		madvise(first, (size_t)(worker.output + used_bytes - first), MADV_DONTNEED);
-}
 
 static bool load(const struct frame *frame)
 {
@@ -68,7 +40,8 @@ static bool load(const struct frame *frame)
 	worker.function = native_load(directory, fields_find(fields, length, "handler"), problem, sizeof problem);
 	if (worker.function == NULL)
 		return !channel_error(FRAME_LOAD_FAILED, 0, "exception", "LibraryNotLoaded", problem);
-	if (worker.output_type == NULL || !make_output(bytes > MAX_PAYLOAD_BYTES ? MAX_PAYLOAD_BYTES : (uint32_t)bytes))
+	worker.output = output_make(bytes > MAX_PAYLOAD_BYTES ? MAX_PAYLOAD_BYTES : (uint32_t)bytes);
+	if (worker.output_type == NULL || worker.output == NULL)
 		return !channel_error(FRAME_LOAD_FAILED, 0, "exception", "OutOfMemory",
 				      "there is no memory for the output");
 	return channel_loaded();
@@ -78,19 +51,29 @@ static bool call(const struct frame *frame)
 {
 	const struct frame_header *header = &frame->header;
 	worker.running = header->id;
-	uint32_t used = worker.function(frame->payload, header->payload_bytes, worker.output);
+	uint32_t used = worker.function(frame->payload, header->payload_bytes, worker.output->data);
 	worker.running = 0;
 	fflush(stdout);
-	if (used > worker.output_bytes) {
+	if (used > worker.output->bytes) {
 		char message[128];
 		snprintf(message, sizeof message, "the function returned %u bytes; the limit is %u", used,
-			 worker.output_bytes);
+			 worker.output->bytes);
 		return channel_error(FRAME_ERROR, header->id, "output", "OutputTooLarge", message);
 	}
 	bool is_sent = channel_send(FRAME_RESULT, header->id, worker.output_type, strlen(worker.output_type),
-				    worker.output, used);
-	give_back(used);
+				    worker.output->data, used);
+	output_shrink(worker.output, used);
 	return is_sent;
+}
+
+static bool serve_clients(struct channel *channel, const struct frame *frame)
+{
+	struct served served = { worker.function, worker.output_type, worker.output->bytes };
+	worker.running = frame->header.id;
+	bool goes_on = serve(channel, frame, &served);
+	worker.running = 0;
+	fflush(stdout);
+	return goes_on;
 }
 
 /* The function called exit. */
@@ -126,6 +109,8 @@ int main(void)
 			goes_on = load(&frame);
 		else if (frame.header.type == FRAME_CALL && worker.function != NULL)
 			goes_on = call(&frame);
+		else if (frame.header.type == FRAME_SERVE && worker.function != NULL)
+			goes_on = serve_clients(&channel, &frame);
 		else if (frame.header.type == FRAME_BYE)
 			return 0;
 		free(frame.payload);

@@ -1,0 +1,70 @@
+/* Shared memory between a client and a leased worker on one host: two rings of frames in one memfd,
+ * each mapped twice in a row, so that every frame is contiguous and used in place.
+ *
+ * The peer is hostile: what it writes is read once and bounded. Whoever finds its ring empty (or
+ * full) may sleep: it says so in the ring's state, and the other side wakes it with a byte over the
+ * socket, which also says when a side is gone. */
+#ifndef GLEANER_RING_H
+#define GLEANER_RING_H
+
+#include "frames.h"
+
+#define RING_STATE_BYTES 4096u
+#define MIN_RING_BYTES (64u << 10)
+#define MAX_RING_BYTES (256u << 20)
+#define DEFAULT_RING_BYTES (16u << 20)
+#define RING_ALIGNMENT 64u
+
+struct ring_state;
+
+struct ring {
+	struct ring_state *state;
+	uint8_t *data;
+	uint32_t bytes;
+	/* Where this side is. */
+	uint32_t position;
+	/* Where the other side was when last looked at. */
+	uint32_t seen;
+};
+
+struct rings {
+	struct ring in, out;
+	uint8_t *mapping;
+	size_t mapped;
+};
+
+/* A frame in a ring; `end` is where the next one begins. */
+struct ring_frame {
+	struct frame_header header;
+	uint8_t *metadata, *payload;
+	uint32_t end;
+};
+
+enum ring_look { RING_EMPTY, RING_FRAME, RING_BROKEN };
+
+bool ring_bytes_are_valid(uint32_t bytes);
+/* A sealed memfd for two rings; -1 if there is no memory. */
+int rings_create(uint32_t bytes);
+/* Checks the size and the seals; the descriptor may be closed afterwards. */
+bool rings_map(struct rings *rings, int memfd, uint32_t bytes, bool is_worker);
+void rings_unmap(struct rings *rings);
+
+/* The next frame, without taking it. */
+enum ring_look ring_look(struct ring *ring, struct ring_frame *frame);
+/* Gives its room back; true if the peer sleeps until there is some. */
+bool ring_take(struct ring *ring, const struct ring_frame *frame);
+
+/* Room for a frame with at most `payload_bytes`; NULL while there is none. Its payload may be written
+ * until ring_put. */
+uint8_t *ring_reserve(struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
+/* Whether a frame can ever have room. */
+bool ring_can_hold(const struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
+/* Sends the frame that was reserved; true if the peer sleeps until there is one. */
+bool ring_put(struct ring *ring, const struct frame_header *header, const void *metadata);
+
+/* Each says that this side is going to sleep; false if it must not, since there is something. */
+bool ring_sleeps_empty(struct ring *ring);
+bool ring_sleeps_full(struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
+void ring_is_awake(struct rings *rings);
+
+#endif

@@ -1,0 +1,234 @@
+/* Reads the frames of a client, as many as one system call gives, and runs them in their order. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "serve_state.h"
+
+/* How much is read first when the last frame was a large one, whose payload is then read to where
+ * the function finds it. */
+#define FIRST_READ_BYTES 2048u
+#define INPUT_ALIGNMENT 64u
+
+bool client_is_blocked(const struct client *client)
+{
+	return !client->has_rings &&
+	       (client->lent != NULL || client->out_end - client->out_start > MAX_UNSENT_BYTES);
+}
+
+void client_close(struct server *server, struct client *client)
+{
+	if (client->state == GONE)
+		return;
+	if (client->state == PROVEN)
+		server->proven--;
+	else if (client->state != LEAVING)
+		server->unproven--;
+	client->state = GONE;
+	close(client->fd);
+	if (client->passed >= 0)
+		close(client->passed);
+	if (client->has_rings) {
+		server->with_rings--;
+		rings_unmap(&client->rings);
+		client->has_rings = false;
+	}
+	if (client->lent != NULL)
+		output_free(client->lent);
+	client->lent = NULL;
+}
+
+void client_free(struct client *client)
+{
+	free(client->in);
+	free(client->large);
+	free(client->out);
+	free(client);
+}
+
+/* Takes what the socket has; 0 if there is nothing, below 0 if the client is gone. */
+static ssize_t receive(struct client *client, uint8_t *where, size_t bytes)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec part = { where, bytes };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	if (client->is_local && !client->has_rings) {
+		message.msg_control = control;
+		message.msg_controllen = sizeof control;
+	}
+	ssize_t got;
+	do
+		got = message.msg_control == NULL
+			      ? recv(client->fd, where, bytes, MSG_DONTWAIT)
+			      : recvmsg(client->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -1;
+	struct cmsghdr *first = message.msg_control == NULL ? NULL : CMSG_FIRSTHDR(&message);
+	if (first != NULL && first->cmsg_level == SOL_SOCKET && first->cmsg_type == SCM_RIGHTS) {
+		if (client->passed >= 0)
+			close(client->passed);
+		memcpy(&client->passed, CMSG_DATA(first), sizeof client->passed);
+	}
+	return got;
+}
+
+bool client_takes_frame(struct server *server, struct client *client, const struct frame_header *header,
+			const uint8_t *payload)
+{
+	if (client->state != PROVEN)
+		return client_shakes_hands(server, client, header, (const char *)payload);
+	switch (header->type) {
+	case FRAME_CALL:
+		serve_call(server, client, header, payload);
+		return true;
+	case FRAME_CANCEL:
+		/* It is read only after the call that it means. */
+		return true;
+	case DIRECT_SHM_OPEN:
+		if (!client->has_rings)
+			return client_opens_rings(server, client, (const char *)payload, header->payload_bytes);
+		break;
+	case DIRECT_OFI_OPEN:
+		client_refuse(server, client, "PROTOCOL", "the worker has no libfabric: use another transport");
+		return false;
+	case FRAME_BYE:
+		client_close(server, client);
+		return false;
+	default:
+		break;
+	}
+	client_refuse(server, client, "PROTOCOL", "the client sent a frame that only workers send");
+	return false;
+}
+
+/* Room for a payload that is longer than what is read at once. */
+static bool begin_large(struct client *client, const struct frame_header *header, const uint8_t *payload, size_t there)
+{
+	if (client->large_capacity < header->payload_bytes) {
+		void *grown = NULL;
+		free(client->large);
+		client->large = NULL;
+		client->large_capacity = 0;
+		if (posix_memalign(&grown, INPUT_ALIGNMENT, header->payload_bytes) != 0)
+			return false;
+		client->large = grown;
+		client->large_capacity = header->payload_bytes;
+	}
+	memcpy(client->large, payload, there);
+	client->large_filled = there;
+	client->large_header = *header;
+	client->reads_large = client->was_large = true;
+	return true;
+}
+
+/* Runs the frame at the beginning of what was read; false if it is not whole, or the client leaves. */
+static bool take_next(struct server *server, struct client *client)
+{
+	struct frame_header header;
+	const uint8_t *start = client->in + client->in_start;
+	size_t there = client->in_end - client->in_start;
+	if (there < FRAME_HEADER_BYTES)
+		return false;
+	/* Who has proven nothing sends nothing else than proofs, which are short. */
+	bool is_frame = frame_decode_direct(start, &header) &&
+			(client->state == PROVEN || header.type == DIRECT_CLIENT_HELLO ||
+			 header.type == DIRECT_CLIENT_PROOF);
+	if (!is_frame) {
+		client_refuse(server, client, "PROTOCOL", "the client sent what is no frame of the direct path, or one over its limits");
+		return false;
+	}
+	size_t head = FRAME_HEADER_BYTES + header.metadata_bytes, whole = head + header.payload_bytes;
+	if (there >= whole) {
+		client->in_start += whole;
+		client->was_large = false;
+		if (header.type != FRAME_CALL)
+			return client_takes_frame(server, client, &header, start + head);
+		memcpy(server->input, start + head, header.payload_bytes);
+		return client_takes_frame(server, client, &header, server->input);
+	}
+	if (whole <= FIRST_READ_BYTES || there < head)
+		return false;
+	client->in_start = client->in_end = 0;
+	if (begin_large(client, &header, start + head, there - head))
+		return false;
+	client_refuse(server, client, "FULL", "the worker has no memory for the input");
+	return false;
+}
+
+static bool take_large(struct server *server, struct client *client)
+{
+	if (client->large_filled < client->large_header.payload_bytes)
+		return false;
+	client->reads_large = false;
+	return client_takes_frame(server, client, &client->large_header, client->large);
+}
+
+static void run_frames(struct server *server, struct client *client)
+{
+	bool goes_on = true;
+	while (goes_on && !client_is_blocked(client) && client->state < LEAVING)
+		goes_on = client->reads_large ? take_large(server, client) : take_next(server, client);
+}
+
+/* Where to read next, and how much. */
+static uint8_t *room(struct client *client, size_t *bytes)
+{
+	if (client->reads_large) {
+		*bytes = client->large_header.payload_bytes - client->large_filled;
+		return client->large + client->large_filled;
+	}
+	if (client->in == NULL && (client->in = malloc(READ_BYTES)) == NULL)
+		return NULL;
+	memmove(client->in, client->in + client->in_start, client->in_end - client->in_start);
+	client->in_end -= client->in_start;
+	client->in_start = 0;
+	*bytes = (client->was_large && client->in_end < FIRST_READ_BYTES ? FIRST_READ_BYTES : READ_BYTES) - client->in_end;
+	return client->in + client->in_end;
+}
+
+/* Reads once; false if there was nothing, or not as much as there might have been. */
+static bool read_once(struct server *server, struct client *client)
+{
+	size_t bytes = 0;
+	uint8_t *where = room(client, &bytes);
+	ssize_t got = where == NULL ? -1 : receive(client, where, bytes);
+	if (got < 0)
+		client_close(server, client);
+	if (got <= 0)
+		return false;
+	if (client->has_rings)
+		/* A byte that wakes. */
+		return (size_t)got == bytes;
+	if (client->reads_large)
+		client->large_filled += (size_t)got;
+	else
+		client->in_end += (size_t)got;
+	run_frames(server, client);
+	/* The rest of a large frame is likely there already. */
+	return (size_t)got == bytes || client->reads_large;
+}
+
+void client_ready(struct server *server, struct client *client, uint32_t events)
+{
+	/* Of a client that is gone by an event before this one. */
+	if (client->state == GONE)
+		return;
+	/* Also when the peer is gone, which sending finds out. */
+	if ((events & ~(uint32_t)EPOLLIN) != 0 && !client->has_rings) {
+		client_flush(server, client);
+		if (client->state < LEAVING)
+			run_frames(server, client);
+	}
+	/* So many at once that no other client waits for long. */
+	for (int reads = 0; reads < 64 && client->state < LEAVING && !client_is_blocked(client); reads++)
+		if (!read_once(server, client))
+			break;
+	if (client->state != GONE && !client->has_rings)
+		client_flush(server, client);
+	if (client->state < LEAVING && client->has_rings)
+		client_looks_into_rings(server, client);
+}

@@ -1,0 +1,182 @@
+/* Where a worker listens: TCP, on any port or on one of a range, and an abstract unix socket. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "serve_state.h"
+
+#define BACKLOG 256
+
+static int bound(int family, uint16_t port)
+{
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int off = 0, on = 1, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	bool is_six = family == AF_INET6;
+	bool is_bound = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+			(!is_six || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
+			(is_six ? bind(fd, (struct sockaddr *)&six, sizeof six)
+				: bind(fd, (struct sockaddr *)&four, sizeof four)) == 0 &&
+			listen(fd, BACKLOG) == 0;
+	if (is_bound)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Both families, or the older one where there is only that. */
+static int bound_to(uint16_t port)
+{
+	int fd = bound(AF_INET6, port);
+	return fd >= 0 || errno == EADDRINUSE ? fd : bound(AF_INET, port);
+}
+
+/* From a random one on, so that the workers of a node seldom try the same. */
+static int bound_within(const char *ports)
+{
+	unsigned first, last;
+	uint32_t start;
+	if (strcmp(ports, "0") == 0)
+		return bound_to(0);
+	if (sscanf(ports, "%5u-%5u", &first, &last) != 2 || first < 1 || last < first || last > UINT16_MAX ||
+	    getrandom(&start, sizeof start, 0) != (ssize_t)sizeof start)
+		return -1;
+	const unsigned count = last - first + 1;
+	int fd = -1;
+	for (unsigned tried = 0; tried < count && fd < 0; tried++)
+		fd = bound_to((uint16_t)(first + (start % count + tried) % count));
+	return fd;
+}
+
+static int bound_here(char *name, size_t size)
+{
+	uint8_t random[16];
+	char hex[2 * sizeof random + 1];
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		return -1;
+	hex_of(hex, random, sizeof random);
+	int length = snprintf(name, size, "gleaner-%s", hex);
+	memcpy(address.sun_path + 1, name, (size_t)length);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, bytes) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool watch(const struct server *server, const int *listener)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = (void *)listener };
+	return epoll_ctl(server->epoll, EPOLL_CTL_ADD, *listener, &event) == 0;
+}
+
+bool serve_listen(struct server *server, const char *ports)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof address;
+	server->tcp = bound_within(ports);
+	server->local = bound_here(server->socket, sizeof server->socket);
+	if (server->tcp < 0 || server->local < 0 ||
+	    getsockname(server->tcp, (struct sockaddr *)&address, &size) != 0)
+		return false;
+	/* The port stands at the same place in both families. */
+	server->port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+	return watch(server, &server->tcp) && watch(server, &server->local);
+}
+
+void serve_close_listeners(struct server *server)
+{
+	if (server->tcp >= 0)
+		close(server->tcp);
+	if (server->local >= 0)
+		close(server->local);
+	server->tcp = server->local = -1;
+}
+
+static void tune(int fd)
+{
+	const struct { int level, name, value; } options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 1 },  { IPPROTO_TCP, TCP_KEEPINTVL, 1 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 5 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 5000 },
+	};
+	for (size_t at = 0; at < sizeof options / sizeof *options; at++)
+		/* The connection works without, only slower. */
+		(void)setsockopt(fd, options[at].level, options[at].name, &options[at].value, sizeof options[at].value);
+}
+
+static bool is_own_user(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static void close_oldest_unproven(struct server *server)
+{
+	/* The newest is the first of the list. */
+	struct client *oldest = NULL;
+	for (struct client *each = server->clients; each != NULL; each = each->next)
+		if (each->state == AWAITS_HELLO || each->state == AWAITS_PROOF)
+			oldest = each;
+	if (oldest != NULL)
+		client_close(server, oldest);
+}
+
+void serve_pause(struct server *server, bool is_full)
+{
+	int *const listeners[] = { &server->tcp, &server->local };
+	server->is_full_of_files = is_full;
+	for (size_t at = 0; at < 2; at++) {
+		struct epoll_event event = { .events = is_full ? 0 : EPOLLIN, .data.ptr = listeners[at] };
+		if (epoll_ctl(server->epoll, EPOLL_CTL_MOD, *listeners[at], &event) != 0)
+			server->is_broken = true;
+	}
+}
+
+void serve_accept(struct server *server, int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0) {
+		bool is_full = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+		if (is_full) {
+			close_oldest_unproven(server);
+			serve_pause(server, true);
+		}
+		return;
+	}
+	bool is_local = listener == server->local;
+	struct client *client = is_local && !is_own_user(fd) ? NULL : calloc(1, sizeof *client);
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
+	if (client == NULL || epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+		free(client);
+		close(fd);
+		return;
+	}
+	if (!is_local)
+		tune(fd);
+	client->fd = fd;
+	client->is_local = is_local;
+	client->events = EPOLLIN;
+	client->came_ms = now_ms();
+	client->passed = -1;
+	client->next = server->clients;
+	server->clients = client;
+	server->unproven++;
+	if (server->unproven > MAX_UNPROVEN)
+		close_oldest_unproven(server);
+}

@@ -1,0 +1,169 @@
+// Strangers at a native worker that serves: without the key, with frames that lie, in crowds, and
+// after its end. The worker runs under the sanitizers.
+
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import {
+  DirectDecoder,
+  type DirectType,
+  encodeDirectFrame,
+} from "../../../../src/wire/direct/frame.js";
+import {
+  decodeRefused,
+  decodeWorkerHello,
+  encodeClientHello,
+  encodeClientProof,
+} from "../../../../src/wire/direct/messages.js";
+import { isProof, newNonce, proofOf } from "../../../../src/wire/direct/proofs.js";
+import {
+  compileLibrary,
+  makeRuntimes,
+  runtimesFolder,
+} from "../../../support/runtimes/c-runtimes.js";
+import { bundleOf } from "../../../support/runtimes/runtime-process.js";
+import { type ServedWorker, startServing, stopServing } from "../../../support/runtimes/serving.js";
+
+const echo = `#include <stdint.h>
+#include <string.h>
+uint32_t handler(const void *in, uint32_t size, void *out) { memcpy(out, in, size); return size; }`;
+
+const worker = "7.1";
+let served: ServedWorker;
+const sockets: Socket[] = [];
+beforeAll(makeRuntimes, 120_000);
+beforeEach(async () => {
+  const folder = bundleOf({});
+  compileLibrary(folder, echo);
+  const program = join(runtimesFolder, "asan/glean-runtime-native");
+  served = await startServing([program], folder, { worker, maxClients: 2 });
+}, 30_000);
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await stopServing();
+});
+
+interface Heard {
+  readonly type: DirectType;
+  readonly payload: Buffer;
+}
+
+class Stranger {
+  readonly heard: Heard[] = [];
+  readonly closed: Promise<unknown>;
+  private wake: () => void = () => {};
+
+  constructor(readonly socket: Socket) {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    this.closed = once(socket, "close").then(() => this.wake());
+    let payload: Buffer[] = [];
+    let type: DirectType = "bye";
+    const decoder = new DirectDecoder({
+      onHead: (head) => {
+        type = head.type;
+        payload = [];
+      },
+      onPayload: (bytes) => void payload.push(Buffer.from(bytes)),
+      onEnd: () => {
+        this.heard.push({ type, payload: Buffer.concat(payload) });
+        this.wake();
+      },
+    });
+    socket.on("data", (data) => decoder.push(data));
+  }
+
+  /** The next frame, or null once the connection is closed. */
+  async next(): Promise<Heard | null> {
+    while (this.heard.length === 0 && !this.socket.destroyed)
+      await new Promise<void>((settle) => {
+        this.wake = settle;
+      });
+    return this.heard.shift() ?? null;
+  }
+
+  async refusal(): Promise<string> {
+    const heard = await this.next();
+    return heard?.type === "refused" ? decodeRefused(heard.payload).code : `${heard?.type}`;
+  }
+}
+
+const arrive = async (): Promise<Stranger> => {
+  const socket = connect(served.endpoint.port, "127.0.0.1");
+  await once(socket, "connect");
+  return new Stranger(socket);
+};
+
+/** Says a proof under `key`, and hears what the worker's own was worth. */
+async function prove(stranger: Stranger, key: Buffer, name = worker): Promise<boolean> {
+  const clientNonce = newNonce();
+  const hello = encodeClientHello({ worker: name, nonce: clientNonce });
+  stranger.socket.write(encodeDirectFrame("clientHello", 0, hello));
+  const { nonce, proof } = decodeWorkerHello((await stranger.next())!.payload);
+  const challenge = { worker: name, clientNonce, workerNonce: nonce };
+  stranger.socket.write(
+    encodeDirectFrame("clientProof", 0, encodeClientProof(proofOf("client", key, challenge))),
+  );
+  return isProof(proof, "worker", key, challenge);
+}
+
+const rightKey = () => Buffer.from(served.endpoint.key, "hex");
+
+test("refuses who does not prove the key, and does not say whose worker it is", async () => {
+  const wrong = await arrive();
+  expect(await prove(wrong, Buffer.alloc(32))).toBe(false);
+  expect(await wrong.refusal()).toBe("NOT_PROVEN");
+  await wrong.closed;
+  const elsewhere = await arrive();
+  expect(await prove(elsewhere, rightKey(), "8.1")).toBe(false);
+  expect(await elsewhere.refusal()).toBe("NOT_PROVEN");
+});
+
+test.each([
+  ["a call", "230000000500 0800 0100000000000000"],
+  ["64 MiB of input", "000000040500 0800 0100000000000000"],
+  ["a length that no frame has", "ffffffff0500 0000 0100000000000000"],
+  ["flags", "000000002001 0000 0000000000000000"],
+  ["a proof before the hello", "00000000220000000000000000000000"],
+])("refuses %s from who has proven nothing", async (_what, hex) => {
+  const stranger = await arrive();
+  stranger.socket.write(Buffer.from(hex.replaceAll(" ", ""), "hex"));
+  expect(await stranger.refusal()).toBe("PROTOCOL");
+  await stranger.closed;
+});
+
+test("serves its clients while hundreds of strangers wait, and no more than it may", async () => {
+  const crowd = await Promise.all(Array.from({ length: 300 }, arrive));
+  await crowd[0]!.closed;
+  const clients = [await arrive(), await arrive(), await arrive()];
+  for (const client of clients) expect(await prove(client, rightKey())).toBe(true);
+  expect((await clients[0]!.next())!.type).toBe("accepted");
+  expect((await clients[1]!.next())!.type).toBe("accepted");
+  expect(await clients[2]!.refusal()).toBe("FULL");
+});
+
+test("tells its clients the end, and is an ordinary worker after it", async () => {
+  const client = await arrive();
+  await prove(client, rightKey());
+  expect((await client.next())!.type).toBe("accepted");
+  served.terminating(5_000, "a job needs the cores");
+  expect((await client.next())!.type).toBe("terminating");
+  const late = await arrive();
+  await prove(late, rightKey());
+  expect(await late.refusal()).toBe("ENDED");
+  expect((await served.end()).kind).toBe("returned");
+  expect((await client.next())!.type).toBe("ended");
+  await client.closed;
+  expect(served.usages.at(-1)!.clients).toBe(0);
+  expect(await served.runtime.json([1, 2])).toEqual([1, 2]);
+});
+
+test("ends the connection of a proven client that sends what is no frame", async () => {
+  const client = await arrive();
+  await prove(client, rightKey());
+  expect((await client.next())!.type).toBe("accepted");
+  client.socket.write(Buffer.alloc(16, 0xff));
+  expect(await client.refusal()).toBe("PROTOCOL");
+  await client.closed;
+});
