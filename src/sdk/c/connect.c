@@ -1,0 +1,189 @@
+/* Connects to a worker, and the client's half of the handshake. */
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define CONNECT_MS 2000
+#define HANDSHAKE_MS 5000
+/* Deadlines and the lease are looked after as often. */
+#define RECEIVE_MS 200
+#define MOST_IN_FLIGHT 256u
+
+static void tune(int fd)
+{
+	const struct { int level, name, value; } options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 1 },  { IPPROTO_TCP, TCP_KEEPINTVL, 1 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 5 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 5000 },
+	};
+	for (size_t at = 0; at < sizeof options / sizeof *options; at++)
+		/* The connection works without, only slower. */
+		(void)setsockopt(fd, options[at].level, options[at].name, &options[at].value, sizeof options[at].value);
+}
+
+static bool is_here(const struct endpoint *endpoint)
+{
+	char boot_id[64] = "";
+	int file = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t length = file < 0 ? 0 : read(file, boot_id, sizeof boot_id - 1);
+	if (file >= 0)
+		close(file);
+	boot_id[length > 0 ? strcspn(boot_id, "\n") : 0] = '\0';
+	return boot_id[0] != '\0' && strcmp(boot_id, endpoint->host_id) == 0;
+}
+
+static int connect_here(const struct endpoint *endpoint)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = strlen(endpoint->socket);
+	if (length == 0 || length > sizeof address.sun_path - 1 || !is_here(endpoint))
+		return -1;
+	memcpy(address.sun_path + 1, endpoint->socket, length);
+	/* Node may have bound the name with all the zeros after it, which are part of it then. */
+	const size_t sizes[] = { offsetof(struct sockaddr_un, sun_path) + 1 + length, sizeof address };
+	for (size_t at = 0; at < 2; at++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&address, (socklen_t)sizes[at]) == 0)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
+static bool finish_connecting(int fd)
+{
+	struct pollfd ready = { fd, POLLOUT, 0 };
+	int problem = 0;
+	socklen_t size = sizeof problem;
+	return poll(&ready, 1, CONNECT_MS) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &size) == 0 &&
+	       problem == 0 && fcntl(fd, F_SETFL, 0) == 0;
+}
+
+static int connect_there(const struct endpoint *endpoint)
+{
+	char port[8];
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	struct addrinfo *found;
+	snprintf(port, sizeof port, "%u", endpoint->port);
+	if (endpoint->port == 0 || getaddrinfo(endpoint->host, port, &hints, &found) != 0)
+		return -1;
+	int connected = -1;
+	for (struct addrinfo *each = found; each != NULL && connected < 0; each = each->ai_next) {
+		int fd = socket(each->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd < 0)
+			continue;
+		/* One that is in progress says below how it ended. */
+		(void)connect(fd, each->ai_addr, each->ai_addrlen);
+		if (finish_connecting(fd))
+			connected = fd;
+		else
+			close(fd);
+	}
+	freeaddrinfo(found);
+	if (connected >= 0)
+		tune(connected);
+	return connected;
+}
+
+static bool say(int fd, uint8_t type, struct fields *fields)
+{
+	uint8_t frame[FRAME_HEADER_BYTES + MAX_HANDSHAKE_BYTES];
+	struct frame_header header = { type, 0, (uint32_t)fields->length, 0 };
+	bool fits = fields->data != NULL && fields->length <= MAX_HANDSHAKE_BYTES;
+	if (fits) {
+		frame_encode(frame, &header);
+		memcpy(frame + FRAME_HEADER_BYTES, fields->data, fields->length);
+	}
+	ssize_t bytes = (ssize_t)(FRAME_HEADER_BYTES + fields->length);
+	free(fields->data);
+	return fits && send(fd, frame, (size_t)bytes, MSG_NOSIGNAL) == bytes;
+}
+
+/* The fields of the next frame; 0 bytes if it is another one, or none comes. */
+static size_t hear(int fd, uint8_t type, char fields[MAX_HANDSHAKE_BYTES])
+{
+	uint8_t head[FRAME_HEADER_BYTES];
+	struct frame_header header;
+	if (recv(fd, head, sizeof head, MSG_WAITALL) != (ssize_t)sizeof head || !frame_decode_direct(head, &header) ||
+	    header.type != type || header.payload_bytes > MAX_HANDSHAKE_BYTES ||
+	    recv(fd, fields, header.payload_bytes, MSG_WAITALL) != (ssize_t)header.payload_bytes ||
+	    !fields_are_valid(fields, header.payload_bytes))
+		return 0;
+	return header.payload_bytes;
+}
+
+static bool shake_hands(struct connection *connection)
+{
+	const struct endpoint *endpoint = &connection->endpoint;
+	struct challenge challenge;
+	char fields[MAX_HANDSHAKE_BYTES], proof[SHA256_HEX];
+	struct fields hello = { NULL, 0 }, proven = { NULL, 0 };
+	memcpy(challenge.worker, endpoint->worker, sizeof challenge.worker);
+	if (!nonce_make(challenge.client_nonce))
+		return false;
+	fields_add_number(&hello, "version", PROTOCOL_VERSION);
+	fields_add(&hello, "worker", endpoint->worker, WORKER_NAME_BYTES);
+	fields_add(&hello, "nonce", challenge.client_nonce, SHA256_HEX);
+	if (!say(connection->fd, DIRECT_CLIENT_HELLO, &hello))
+		return false;
+	size_t length = hear(connection->fd, DIRECT_WORKER_HELLO, fields);
+	const char *nonce = fields_find(fields, length, "nonce");
+	if (!nonce_is_valid(nonce))
+		return false;
+	snprintf(challenge.worker_nonce, sizeof challenge.worker_nonce, "%s", nonce);
+	if (!proof_holds(fields_find(fields, length, "proof"), "worker", endpoint->key, &challenge))
+		return false;
+	proof_make(proof, "client", endpoint->key, &challenge);
+	fields_add(&proven, "proof", proof, SHA256_HEX);
+	if (!say(connection->fd, DIRECT_CLIENT_PROOF, &proven))
+		return false;
+	length = hear(connection->fd, DIRECT_ACCEPTED, fields);
+	const char *hot = fields_find(fields, length, "hotMs");
+	unsigned long most = fields_number(fields, length, "maxInFlight", 1);
+	connection->is_hot = hot != NULL && strcmp(hot, "0") != 0;
+	connection->max_in_flight = most < 1 ? 1 : most > MOST_IN_FLIGHT ? MOST_IN_FLIGHT : (unsigned)most;
+	return length > 0;
+}
+
+static bool set_timeout(int fd, long ms)
+{
+	struct timeval timeout = { ms / 1000, ms % 1000 * 1000 };
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0;
+}
+
+static bool begin(struct connection *connection, int fd)
+{
+	connection->fd = fd;
+	if (fd >= 0 && set_timeout(fd, HANDSHAKE_MS) && shake_hands(connection) && set_timeout(fd, RECEIVE_MS))
+		return true;
+	connection_close(connection);
+	return false;
+}
+
+bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes)
+{
+	connection->fd = -1;
+	if (transport != GLEANER_TRANSPORT_TCP && begin(connection, connect_here(&connection->endpoint))) {
+		bool wants_rings = transport == GLEANER_TRANSPORT_BEST || transport == GLEANER_TRANSPORT_SHM;
+		if (!wants_rings || shm_open_rings(connection, ring_bytes))
+			return true;
+		/* A worker that has none ends the connection. */
+		connection_close(connection);
+		if (transport == GLEANER_TRANSPORT_BEST && begin(connection, connect_here(&connection->endpoint)))
+			return true;
+	}
+	bool may_use_tcp = transport == GLEANER_TRANSPORT_BEST || transport == GLEANER_TRANSPORT_TCP;
+	return may_use_tcp && begin(connection, connect_there(&connection->endpoint));
+}

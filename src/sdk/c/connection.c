@@ -1,0 +1,114 @@
+/* A connection to a worker: what is sent over it. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define CALL_HEAD_BYTES 8
+
+void connection_close(struct connection *connection)
+{
+	if (connection->fd >= 0)
+		close(connection->fd);
+	connection->fd = -1;
+	if (connection->has_rings)
+		rings_unmap(&connection->rings);
+	connection->has_rings = false;
+}
+
+bool connection_takes(const struct connection *connection)
+{
+	return connection->fd >= 0 && !connection->is_terminating && connection->in_flight < connection->max_in_flight;
+}
+
+static void remember(struct connection *connection, gleaner_call *call, uint64_t id)
+{
+	gleaner_call **bucket = &connection->buckets[id % BUCKETS];
+	call->id = id;
+	call->next = *bucket;
+	*bucket = call;
+	connection->last_id = id;
+	connection->in_flight++;
+}
+
+static void put(uint8_t *data, uint64_t value, int bytes)
+{
+	for (int at = 0; at < bytes; at++, value >>= 8)
+		data[at] = value & 0xff;
+}
+
+bool connection_add(struct connection *connection, gleaner_call *call)
+{
+	/* Without a content type or a name. */
+	uint8_t metadata[CALL_HEAD_BYTES] = { 0 };
+	long left = call->deadline_ms - now_ms();
+	put(metadata, left < 1 ? 1 : (uint64_t)left, 4);
+	put(metadata + 4, call->attempt, 2);
+	const uint64_t id = connection->last_id + 1;
+	struct frame_header header = { FRAME_CALL, CALL_HEAD_BYTES, (uint32_t)call->input_bytes, id };
+	if (connection->has_rings) {
+		if (!shm_add(connection, call, &header, metadata))
+			return false;
+		remember(connection, call, id);
+		return true;
+	}
+	bool is_copied = call->input_bytes <= COPIED_INPUT_BYTES;
+	size_t needed = FRAME_HEADER_BYTES + CALL_HEAD_BYTES + (is_copied ? call->input_bytes : 0);
+	if (connection->lent != NULL || connection->out_end + needed > OUT_BYTES)
+		return false;
+	uint8_t *end = connection->out + connection->out_end;
+	frame_encode(end, &header);
+	memcpy(end + FRAME_HEADER_BYTES, metadata, sizeof metadata);
+	if (is_copied && call->input_bytes > 0)
+		memcpy(end + FRAME_HEADER_BYTES + CALL_HEAD_BYTES, call->input, call->input_bytes);
+	connection->out_end += needed;
+	if (!is_copied) {
+		connection->lent = call->input;
+		connection->lent_bytes = call->input_bytes;
+	}
+	remember(connection, call, id);
+	return true;
+}
+
+bool connection_has_unsent(const struct connection *connection)
+{
+	return connection->out_end > connection->out_start || connection->lent != NULL;
+}
+
+static void has_sent(struct connection *connection, size_t sent)
+{
+	size_t of_frames = connection->out_end - connection->out_start;
+	if (sent < of_frames) {
+		connection->out_start += sent;
+		return;
+	}
+	connection->out_start = connection->out_end = 0;
+	if (connection->lent == NULL)
+		return;
+	connection->lent += sent - of_frames;
+	connection->lent_bytes -= sent - of_frames;
+	if (connection->lent_bytes == 0)
+		connection->lent = NULL;
+}
+
+bool connection_send(struct connection *connection)
+{
+	while (connection_has_unsent(connection)) {
+		struct iovec parts[2] = {
+			{ connection->out + connection->out_start, connection->out_end - connection->out_start },
+			{ (void *)connection->lent, connection->lent == NULL ? 0 : connection->lent_bytes },
+		};
+		struct msghdr message = { .msg_iov = parts, .msg_iovlen = connection->lent == NULL ? 1 : 2 };
+		ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent >= 0)
+			has_sent(connection, (size_t)sent);
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return true;
+		else if (errno != EINTR)
+			return false;
+	}
+	return true;
+}

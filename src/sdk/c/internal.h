@@ -1,0 +1,134 @@
+/* What the parts of libgleaner have in common. */
+#ifndef GLEANER_INTERNAL_H
+#define GLEANER_INTERNAL_H
+
+#include "gleaner.h"
+#include "proof.h"
+#include "ring.h"
+
+#define HIDDEN __attribute__((visibility("hidden")))
+#define READ_BYTES (64u << 10)
+#define OUT_BYTES (64u << 10)
+/* Longer inputs are sent from where they lie. */
+#define COPIED_INPUT_BYTES (16u << 10)
+#define BUCKETS 256u
+#define MAX_TEXT 256
+#define MAX_MESSAGE 512
+
+struct gleaner_call {
+	gleaner_lease *lease;
+	/* In the lease's queue, or in a bucket of its connection. */
+	gleaner_call *next;
+	uint64_t id;
+	const void *input;
+	size_t input_bytes;
+	void *output;
+	size_t output_capacity, output_bytes;
+	long deadline_ms;
+	uint16_t attempt;
+	gleaner_error error;
+	gleaner_callback *callback;
+	void *argument;
+};
+
+struct endpoint {
+	char worker[WORKER_NAME_BYTES];
+	char host[MAX_TEXT];
+	uint16_t port;
+	char socket[108], host_id[64];
+	uint8_t key[SHA256_BYTES];
+};
+
+struct connection {
+	struct endpoint endpoint;
+	/* -1 if it is not open. */
+	int fd;
+	bool is_terminating, is_hot;
+	uint64_t last_id;
+	unsigned in_flight, max_in_flight;
+	gleaner_call *buckets[BUCKETS];
+
+	uint8_t out[OUT_BYTES];
+	size_t out_start, out_end;
+	/* The input that follows what is in `out`, from where it lies. */
+	const uint8_t *lent;
+	size_t lent_bytes;
+
+	uint8_t in[READ_BYTES];
+	size_t in_start, in_end;
+	/* An answer whose payload is read to where it belongs. */
+	struct frame_header header;
+	gleaner_call *receiving;
+	size_t payload_left, payload_at;
+	/* A failure's fields, which are kept to be read whole. */
+	uint8_t *failure;
+	bool reads_payload, was_large;
+
+	struct rings rings;
+	bool has_rings;
+	unsigned empty_looks;
+};
+
+struct hold;
+
+struct gleaner_lease {
+	gleaner_retry retry;
+	gleaner_transport transport;
+	uint32_t deadline_ms, ring_bytes;
+	struct connection **connections;
+	size_t count;
+	/* Calls that wait for a worker. */
+	gleaner_call *first, *last;
+	size_t unended;
+	struct hold *hold;
+	long no_worker_since_ms, next_check_ms;
+	char message[MAX_MESSAGE];
+};
+
+HIDDEN long now_ms(void);
+
+/* connect.c: connects and shakes hands; false if the worker cannot be reached or does not prove itself. */
+HIDDEN bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes);
+/* connection.c */
+HIDDEN void connection_close(struct connection *connection);
+HIDDEN bool connection_takes(const struct connection *connection);
+/* Queues a call's frame; false if there is no room now. */
+HIDDEN bool connection_add(struct connection *connection, gleaner_call *call);
+/* Sends what it can; false if the connection is broken. */
+HIDDEN bool connection_send(struct connection *connection);
+HIDDEN bool connection_has_unsent(const struct connection *connection);
+/* receive.c: handles what has come; may wait so long as the socket's receive timeout. False if the
+ * connection is broken. */
+HIDDEN bool connection_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
+/* shm.c */
+HIDDEN bool shm_open_rings(struct connection *connection, uint32_t ring_bytes);
+HIDDEN bool shm_add(struct connection *connection, gleaner_call *call, const struct frame_header *header,
+		    const uint8_t *metadata);
+HIDDEN bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
+HIDDEN void shm_wake(struct connection *connection);
+
+/* lease.c */
+HIDDEN gleaner_call *connection_take_call(struct connection *connection, uint64_t id);
+HIDDEN void call_end(gleaner_call *call, gleaner_error error);
+HIDDEN void call_failed(gleaner_call *call, const char *fields, size_t length);
+HIDDEN void call_again(gleaner_call *call);
+/* Handles a frame without a payload that belongs to a call's output. */
+HIDDEN bool connection_takes_frame(gleaner_lease *lease, struct connection *connection,
+				   const struct frame_header *header, const uint8_t *payload);
+HIDDEN gleaner_lease *lease_make(const gleaner_options *options);
+HIDDEN bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint);
+HIDDEN bool lease_has_endpoint(const gleaner_lease *lease, const char *worker);
+HIDDEN bool endpoint_make(struct endpoint *made, const gleaner_endpoint *from);
+/* Ends a connection: what it ran goes elsewhere, or ends. */
+HIDDEN void lease_give_up(gleaner_lease *lease, struct connection *connection);
+HIDDEN void lease_say(gleaner_lease *lease, const char *message);
+
+/* hold.c */
+HIDDEN struct hold *hold_start(const gleaner_options *options);
+/* Reads what `glean lease hold` has said, and waits for so long if there is nothing; false once it
+ * is gone. */
+HIDDEN bool hold_read(gleaner_lease *lease, struct hold *hold, int wait_ms);
+HIDDEN bool hold_is_active(const struct hold *hold);
+HIDDEN void hold_end(struct hold *hold);
+
+#endif

@@ -1,0 +1,270 @@
+/* A lease: its workers, and which of them gets which call. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "internal.h"
+
+#define DEFAULT_DEADLINE_MS 60000
+
+long now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void lease_say(gleaner_lease *lease, const char *message)
+{
+	snprintf(lease->message, sizeof lease->message, "%s", message);
+}
+
+gleaner_lease *lease_make(const gleaner_options *options)
+{
+	gleaner_lease *lease = calloc(1, sizeof *lease);
+	if (lease == NULL)
+		return NULL;
+	lease->retry = options->retry;
+	lease->transport = options->transport;
+	lease->deadline_ms = options->deadline_ms == 0 ? DEFAULT_DEADLINE_MS : options->deadline_ms;
+	lease->ring_bytes = options->ring_bytes == 0 ? DEFAULT_RING_BYTES : options->ring_bytes;
+	return lease;
+}
+
+bool lease_has_endpoint(const gleaner_lease *lease, const char *worker)
+{
+	for (size_t at = 0; at < lease->count; at++)
+		if (strcmp(lease->connections[at]->endpoint.worker, worker) == 0)
+			return true;
+	return false;
+}
+
+bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint)
+{
+	struct connection *made = calloc(1, sizeof *made);
+	struct connection **grown = realloc(lease->connections, (lease->count + 1) * sizeof(struct connection *));
+	if (grown != NULL)
+		lease->connections = grown;
+	if (made == NULL || grown == NULL) {
+		free(made);
+		return false;
+	}
+	made->endpoint = *endpoint;
+	/* One that cannot be reached is remembered as such. */
+	bool is_open = connection_open(made, lease->transport, lease->ring_bytes);
+	if (!is_open)
+		lease_say(lease, "a worker cannot be reached, or did not prove that it is the leased one");
+	lease->connections[lease->count++] = made;
+	return is_open;
+}
+
+gleaner_call *connection_take_call(struct connection *connection, uint64_t id)
+{
+	for (gleaner_call **at = &connection->buckets[id % BUCKETS]; *at != NULL; at = &(*at)->next) {
+		gleaner_call *call = *at;
+		if (call->id != id)
+			continue;
+		*at = call->next;
+		call->next = NULL;
+		connection->in_flight--;
+		return call;
+	}
+	return NULL;
+}
+
+void call_end(gleaner_call *call, gleaner_error error)
+{
+	call->error = error;
+	call->lease->unended--;
+	if (call->callback != NULL)
+		call->callback(call, error, call->output_bytes, call->argument);
+}
+
+void call_again(gleaner_call *call)
+{
+	gleaner_lease *lease = call->lease;
+	call->attempt++;
+	/* Before the ones that came later. */
+	call->next = lease->first;
+	lease->first = call;
+	if (lease->last == NULL)
+		lease->last = call;
+}
+
+void call_failed(gleaner_call *call, const char *fields, size_t length)
+{
+	bool valid = fields_are_valid(fields, length);
+	const char *type = valid ? fields_find(fields, length, "type") : NULL;
+	const char *message = valid ? fields_find(fields, length, "message") : NULL;
+	snprintf(call->lease->message, sizeof call->lease->message, "%s: %s", type == NULL ? "Error" : type,
+		 message == NULL ? "" : message);
+	call_end(call, GLEANER_FUNCTION_FAILED);
+}
+
+bool connection_takes_frame(gleaner_lease *lease, struct connection *connection, const struct frame_header *header,
+			    const uint8_t *payload)
+{
+	(void)lease;
+	gleaner_call *call = header->id == 0 ? NULL : connection_take_call(connection, header->id);
+	switch (header->type) {
+	case FRAME_ERROR:
+		if (call != NULL)
+			call_failed(call, (const char *)payload, header->payload_bytes);
+		return true;
+	case DIRECT_BUSY:
+	case DIRECT_ENDED:
+		/* It was not run. */
+		if (header->type == DIRECT_ENDED)
+			connection->is_terminating = true;
+		if (call != NULL)
+			call_again(call);
+		return header->id != 0;
+	case DIRECT_TERMINATING:
+		connection->is_terminating = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What was sent when the connection broke. */
+static void send_elsewhere(gleaner_lease *lease, gleaner_call *call)
+{
+	if (lease->retry == GLEANER_RETRY_EVICTED) {
+		call_again(call);
+		return;
+	}
+	lease_say(lease, "the connection to the worker broke; the call may have run");
+	call_end(call, GLEANER_LEASE_LOST);
+}
+
+void lease_give_up(gleaner_lease *lease, struct connection *connection)
+{
+	gleaner_call *receiving = connection->receiving;
+	connection_close(connection);
+	connection->receiving = NULL;
+	connection->lent = NULL;
+	free(connection->failure);
+	connection->failure = NULL;
+	if (receiving != NULL)
+		send_elsewhere(lease, receiving);
+	for (size_t bucket = 0; bucket < BUCKETS; bucket++)
+		while (connection->buckets[bucket] != NULL)
+			send_elsewhere(lease, connection_take_call(connection, connection->buckets[bucket]->id));
+}
+
+gleaner_error gleaner_lease_open(const gleaner_options *options, gleaner_lease **lease)
+{
+	if (lease == NULL)
+		return GLEANER_INVALID;
+	*lease = NULL;
+	if (options == NULL || options->function == NULL ||
+	    (options->ring_bytes != 0 && !ring_bytes_are_valid(options->ring_bytes)))
+		return GLEANER_INVALID;
+	gleaner_lease *made = lease_make(options);
+	if (made == NULL)
+		return GLEANER_NO_MEMORY;
+	made->hold = hold_start(options);
+	while (made->hold != NULL && !hold_is_active(made->hold) && hold_read(made, made->hold, -1))
+		;
+	if (made->hold != NULL && hold_is_active(made->hold)) {
+		*lease = made;
+		return GLEANER_OK;
+	}
+	gleaner_lease_close(made);
+	return GLEANER_NOT_GRANTED;
+}
+
+static bool copy_text(char *to, size_t size, const char *from)
+{
+	return from == NULL || (size_t)snprintf(to, size, "%s", from) < size;
+}
+
+bool endpoint_make(struct endpoint *made, const gleaner_endpoint *from)
+{
+	*made = (struct endpoint){ .port = from->port };
+	return from->worker != NULL && from->key != NULL && copy_text(made->worker, sizeof made->worker, from->worker) &&
+	       copy_text(made->host, sizeof made->host, from->host) &&
+	       copy_text(made->socket, sizeof made->socket, from->socket) &&
+	       copy_text(made->host_id, sizeof made->host_id, from->host_id) &&
+	       hex_read(made->key, sizeof made->key, from->key);
+}
+
+gleaner_error gleaner_connect_endpoint(const gleaner_endpoint *endpoints, size_t count,
+				       const gleaner_options *options, gleaner_lease **lease)
+{
+	static const gleaner_options defaults = { 0 };
+	if (lease == NULL || endpoints == NULL || count == 0)
+		return GLEANER_INVALID;
+	*lease = NULL;
+	if (options != NULL && options->ring_bytes != 0 && !ring_bytes_are_valid(options->ring_bytes))
+		return GLEANER_INVALID;
+	gleaner_lease *made = lease_make(options == NULL ? &defaults : options);
+	if (made == NULL)
+		return GLEANER_NO_MEMORY;
+	size_t connected = 0;
+	bool are_valid = true;
+	for (size_t at = 0; at < count && are_valid; at++) {
+		struct endpoint endpoint;
+		are_valid = endpoint_make(&endpoint, &endpoints[at]);
+		connected += are_valid && lease_add_endpoint(made, &endpoint);
+	}
+	if (are_valid && connected > 0) {
+		*lease = made;
+		return GLEANER_OK;
+	}
+	gleaner_lease_close(made);
+	return are_valid ? GLEANER_NO_WORKER : GLEANER_INVALID;
+}
+
+void gleaner_lease_close(gleaner_lease *lease)
+{
+	if (lease == NULL)
+		return;
+	lease->retry = GLEANER_RETRY_NEVER;
+	for (size_t at = 0; at < lease->count; at++) {
+		lease_give_up(lease, lease->connections[at]);
+		explicit_bzero(&lease->connections[at]->endpoint.key, SHA256_BYTES);
+		free(lease->connections[at]);
+	}
+	for (gleaner_call *call = lease->first; call != NULL; call = lease->first) {
+		lease->first = call->next;
+		call_end(call, GLEANER_LEASE_LOST);
+	}
+	if (lease->hold != NULL)
+		hold_end(lease->hold);
+	free(lease->connections);
+	free(lease);
+}
+
+size_t gleaner_lease_workers(const gleaner_lease *lease)
+{
+	size_t open = 0;
+	for (size_t at = 0; at < lease->count; at++)
+		open += lease->connections[at]->fd >= 0 && !lease->connections[at]->is_terminating;
+	return open;
+}
+
+const char *gleaner_lease_message(const gleaner_lease *lease)
+{
+	return lease->message;
+}
+
+const char *gleaner_error_message(gleaner_error error)
+{
+	static const char *const messages[] = {
+		[GLEANER_OK] = "the call ended",
+		[GLEANER_RUNNING] = "the call has not ended: wait for it",
+		[GLEANER_INVALID] = "an argument is invalid: see gleaner.h",
+		[GLEANER_NO_MEMORY] = "there is no memory",
+		[GLEANER_NOT_GRANTED] = "no lease was granted: run `glean lease hold` by hand to see why",
+		[GLEANER_FUNCTION_FAILED] = "the function failed: gleaner_lease_message has its words",
+		[GLEANER_OUTPUT_TOO_LARGE] = "the output is larger than its buffer: pass a larger one",
+		[GLEANER_DEADLINE] = "no answer came by the deadline; the call may have run",
+		[GLEANER_LEASE_LOST] = "the connection to the worker broke; the call may have run",
+		[GLEANER_NO_WORKER] = "no worker can be reached; the call did not run there",
+	};
+	bool is_known = (size_t)error < sizeof messages / sizeof *messages;
+	return is_known ? messages[error] : "an unknown error";
+}

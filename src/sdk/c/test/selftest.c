@@ -1,0 +1,141 @@
+/* Calls a worker that serves a function which returns its input, over one transport: selftest
+ * TRANSPORT < ENDPOINTS, six lines each (worker, host, port, socket, host id, key). The input "fail"
+ * makes the function return too much, "die" ends its process. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gleaner.h"
+
+#define LARGEST (5u << 20)
+#define MANY 600
+#define CHECK(condition) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #condition, gleaner_lease_message(lease)); \
+			exit(1); \
+		} \
+	} while (0)
+
+static char *line(void)
+{
+	static char lines[24][256];
+	static size_t count;
+	char *text = lines[count];
+	if (count == 24 || fgets(text, sizeof lines[0], stdin) == NULL)
+		return NULL;
+	count++;
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+static size_t read_endpoints(gleaner_endpoint *endpoints, size_t most)
+{
+	size_t count = 0;
+	for (char *worker; count < most && (worker = line()) != NULL; count++) {
+		endpoints[count] = (gleaner_endpoint){ .worker = worker, .host = line() };
+		endpoints[count].port = (uint16_t)atoi(line());
+		endpoints[count].socket = line();
+		endpoints[count].host_id = line();
+		endpoints[count].key = line();
+	}
+	return count;
+}
+
+static void check_sizes(gleaner_lease *lease)
+{
+	static const size_t sizes[] = { 0, 1, 63, 1024, 16384, 16385, 65536, 102400, 1 << 20, LARGEST };
+	char *input = calloc(1, LARGEST), *output = calloc(1, LARGEST);
+	CHECK(input != NULL && output != NULL);
+	for (size_t at = 0; at < LARGEST; at++)
+		input[at] = (char)(at * 31 + (at >> 13));
+	for (size_t at = 0; at < 2 * sizeof sizes / sizeof *sizes; at++) {
+		size_t size = sizes[at % (sizeof sizes / sizeof *sizes)], got = 1;
+		memset(output, 0, LARGEST);
+		CHECK(gleaner_invoke(lease, input, size, output, LARGEST, &got) == GLEANER_OK);
+		CHECK(got == size && memcmp(input, output, size) == 0);
+	}
+	/* A buffer that is too small, and the next call is as it was. */
+	size_t got = 0;
+	CHECK(gleaner_invoke(lease, input, 100000, output, 10, &got) == GLEANER_OUTPUT_TOO_LARGE && got == 100000);
+	CHECK(gleaner_invoke(lease, input, 100, output, 100, &got) == GLEANER_OK && got == 100);
+	CHECK(gleaner_invoke(lease, "fail", 4, output, 100, &got) == GLEANER_FUNCTION_FAILED);
+	CHECK(strstr(gleaner_lease_message(lease), "OutputTooLarge") != NULL);
+	free(input);
+	free(output);
+}
+
+static void check_many(gleaner_lease *lease, size_t size)
+{
+	char *inputs = calloc(MANY, size), *outputs = calloc(MANY, size);
+	size_t got[MANY];
+	CHECK(inputs != NULL && outputs != NULL);
+	for (size_t at = 0; at < MANY * size; at++)
+		inputs[at] = (char)(at * 7 + at / size);
+	CHECK(gleaner_map(lease, MANY, inputs, size, outputs, size, got) == GLEANER_OK);
+	CHECK(memcmp(inputs, outputs, MANY * size) == 0 && got[MANY - 1] == size);
+	free(inputs);
+	free(outputs);
+}
+
+static void count_end(gleaner_call *call, gleaner_error error, size_t bytes, void *argument)
+{
+	*(size_t *)argument += error == GLEANER_OK ? bytes : 1000;
+	gleaner_call_free(call);
+}
+
+static void check_callbacks(gleaner_lease *lease)
+{
+	char outputs[8][4];
+	size_t ended = 0;
+	for (int at = 0; at < 8; at++)
+		CHECK(gleaner_submit_callback(lease, "abcd", 4, outputs[at], 4, count_end, &ended) != NULL);
+	while (ended < 32)
+		gleaner_flush(lease);
+	CHECK(ended == 32 && memcmp(outputs[7], "abcd", 4) == 0);
+}
+
+/* The worker dies under it. */
+static void check_loss(const gleaner_endpoint *endpoints, size_t count, gleaner_options options)
+{
+	gleaner_lease *lease;
+	char output[8];
+	size_t got;
+	options.retry = GLEANER_RETRY_NEVER;
+	if (gleaner_connect_endpoint(endpoints, count, &options, &lease) != GLEANER_OK)
+		exit(1);
+	CHECK(gleaner_invoke(lease, "die", 3, output, sizeof output, &got) == GLEANER_LEASE_LOST);
+	gleaner_error after = gleaner_invoke(lease, "ok", 2, output, sizeof output, &got);
+	CHECK(after == (count > 1 ? GLEANER_OK : GLEANER_NO_WORKER));
+	gleaner_lease_close(lease);
+}
+
+int main(int argc, char **argv)
+{
+	gleaner_endpoint endpoints[4];
+	gleaner_lease *lease = NULL;
+	size_t count = read_endpoints(endpoints, 4);
+	if (argc != 2 || count == 0)
+		return 2;
+	gleaner_options options = { .ring_bytes = 8u << 20, .deadline_ms = 20000 };
+	options.transport = strcmp(argv[1], "tcp") == 0	   ? GLEANER_TRANSPORT_TCP
+			    : strcmp(argv[1], "unix") == 0 ? GLEANER_TRANSPORT_UNIX
+			    : strcmp(argv[1], "shm") == 0  ? GLEANER_TRANSPORT_SHM
+							   : GLEANER_TRANSPORT_BEST;
+	gleaner_endpoint stranger = endpoints[0];
+	stranger.key = "0000000000000000000000000000000000000000000000000000000000000000";
+	if (gleaner_connect_endpoint(&stranger, 1, &options, &lease) != GLEANER_NO_WORKER || lease != NULL)
+		return 3;
+	if (gleaner_connect_endpoint(endpoints, count, &options, &lease) != GLEANER_OK)
+		return 4;
+	CHECK(gleaner_lease_workers(lease) == count);
+	if (count == 1)
+		check_sizes(lease);
+	check_many(lease, 100);
+	check_many(lease, 30000);
+	check_callbacks(lease);
+	gleaner_lease_close(lease);
+	check_loss(endpoints, count, options);
+	puts("ok");
+	return 0;
+}

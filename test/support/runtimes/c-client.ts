@@ -1,0 +1,51 @@
+// Programs with the C library for tests, under the sanitizers.
+
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { runtimesFolder } from "./c-runtimes.js";
+import type { ServedEndpoint } from "./serving.js";
+
+const library = resolve(import.meta.dirname, "../../../src/sdk/c");
+const folder = join(runtimesFolder, "c-library");
+
+/** A program of the library's tests. */
+export function makeClient(name: string): string {
+  mkdirSync(folder, { recursive: true });
+  const program = join(folder, name);
+  const make = ["make", "-s", "-C", library, `OUT=${folder}`, program];
+  execFileSync("flock", [join(folder, ".lock"), ...make], { stdio: "pipe" });
+  return program;
+}
+
+/** The endpoints as the programs read them. */
+const linesOf = (endpoints: readonly ServedEndpoint[]): string =>
+  endpoints
+    .flatMap(({ worker, host, port, socket, hostId, key }) => [
+      worker,
+      host,
+      port,
+      socket,
+      hostId,
+      key,
+    ])
+    .map((each) => `${each}\n`)
+    .join("");
+
+/** What the program said, on both streams. */
+export async function runClient(
+  command: readonly [string, ...string[]],
+  endpoints: readonly ServedEndpoint[],
+): Promise<string> {
+  const [program, ...args] = command;
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], timeout: 60_000 });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (text) => {
+      output += String(text);
+    });
+  child.stdin.end(linesOf(endpoints));
+  const [code] = await once(child, "close");
+  return code === 0 ? output : `exit ${code}: ${output}`;
+}
