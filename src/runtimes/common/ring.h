@@ -23,7 +23,7 @@ struct ring {
 	uint32_t bytes;
 	/* Where this side is. */
 	uint32_t position;
-	/* Where the other side was when last looked at. */
+	/* Where the other side was when last read. */
 	uint32_t seen;
 };
 
@@ -54,8 +54,8 @@ enum ring_look ring_look(struct ring *ring, struct ring_frame *frame);
 /* Gives its room back; true if the peer sleeps until there is some. */
 bool ring_take(struct ring *ring, const struct ring_frame *frame);
 
-/* Room for a frame with at most `payload_bytes`; NULL while there is none. Its payload may be written
- * until ring_put. */
+/* Room for a frame with at most `payload_bytes`; NULL while there is none. Its payload may be
+ * written until ring_put. */
 uint8_t *ring_reserve(struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
 /* Whether a frame can ever have room. */
 bool ring_can_hold(const struct ring *ring, size_t metadata_bytes, size_t payload_bytes);

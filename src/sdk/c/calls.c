@@ -206,10 +206,11 @@ gleaner_call *gleaner_submit_callback(gleaner_lease *lease, const void *input, s
 	gleaner_call *call = input_bytes > MAX_PAYLOAD_BYTES ? NULL : malloc(sizeof *call);
 	if (call == NULL)
 		return NULL;
-	*call = (gleaner_call){ .lease = lease, .input = input, .input_bytes = input_bytes, .output = output,
-				.output_capacity = output_capacity, .error = GLEANER_RUNNING, .attempt = 1,
-				.deadline_ms = now_ms() + lease->deadline_ms, .callback = callback,
-				.argument = argument };
+	*call = (gleaner_call){
+		.lease = lease, .input = input, .input_bytes = input_bytes, .output = output,
+		.output_capacity = output_capacity, .error = GLEANER_RUNNING, .attempt = 1,
+		.deadline_ms = now_ms() + lease->deadline_ms, .callback = callback, .argument = argument,
+	};
 	if (lease->last == NULL)
 		lease->first = call;
 	else

@@ -65,7 +65,7 @@ typedef struct gleaner_options {
 	uint32_t cores;
 	uint32_t memory_mb;
 	uint32_t ttl_ms;
-	/* -1: workers spin always; 0: they block; else so many milliseconds after each call. */
+	/* -1: workers spin always; 0: they block; else they spin this long after each call. */
 	int32_t hot_ms;
 	gleaner_retry retry;
 	gleaner_transport transport;

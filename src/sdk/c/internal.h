@@ -87,7 +87,8 @@ struct gleaner_lease {
 
 HIDDEN long now_ms(void);
 
-/* connect.c: connects and shakes hands; false if the worker cannot be reached or does not prove itself. */
+/* connect.c: connects and shakes hands; false if the worker cannot be reached or does not prove
+ * itself. */
 HIDDEN bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes);
 /* connection.c */
 HIDDEN void connection_close(struct connection *connection);
@@ -97,7 +98,7 @@ HIDDEN bool connection_add(struct connection *connection, gleaner_call *call);
 /* Sends what it can; false if the connection is broken. */
 HIDDEN bool connection_send(struct connection *connection);
 HIDDEN bool connection_has_unsent(const struct connection *connection);
-/* receive.c: handles what has come; may wait so long as the socket's receive timeout. False if the
+/* receive.c: handles what has come; may wait for the socket's receive timeout. False if the
  * connection is broken. */
 HIDDEN bool connection_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
 /* shm.c */
@@ -125,8 +126,8 @@ HIDDEN void lease_say(gleaner_lease *lease, const char *message);
 
 /* hold.c */
 HIDDEN struct hold *hold_start(const gleaner_options *options);
-/* Reads what `glean lease hold` has said, and waits for so long if there is nothing; false once it
- * is gone. */
+/* Reads what `glean lease hold` has said, and waits up to `wait_ms` if there is nothing; false
+ * once it is gone. */
 HIDDEN bool hold_read(gleaner_lease *lease, struct hold *hold, int wait_ms);
 HIDDEN bool hold_is_active(const struct hold *hold);
 HIDDEN void hold_end(struct hold *hold);

@@ -103,7 +103,8 @@ static bool receive_output(struct connection *connection, bool may_wait, ssize_t
 		return false;
 	size_t room = call->output_capacity - connection->payload_at;
 	size_t bytes = connection->payload_left < room ? connection->payload_left : room;
-	*got = receive(connection->fd, (uint8_t *)call->output + connection->payload_at, bytes, may_wait);
+	uint8_t *where = (uint8_t *)call->output + connection->payload_at;
+	*got = receive(connection->fd, where, bytes, may_wait);
 	if (*got > 0) {
 		connection->payload_at += (size_t)*got;
 		connection->payload_left -= (size_t)*got;

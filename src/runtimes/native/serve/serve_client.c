@@ -125,7 +125,8 @@ static bool begin_large(struct client *client, const struct frame_header *header
 	return true;
 }
 
-/* Runs the frame at the beginning of what was read; false if it is not whole, or the client leaves. */
+/* Runs the frame at the beginning of what was read; false if it is not whole, or the client
+ * leaves. */
 static bool take_next(struct server *server, struct client *client)
 {
 	struct frame_header header;
@@ -186,7 +187,8 @@ static uint8_t *room(struct client *client, size_t *bytes)
 	memmove(client->in, client->in + client->in_start, client->in_end - client->in_start);
 	client->in_end -= client->in_start;
 	client->in_start = 0;
-	*bytes = (client->was_large && client->in_end < FIRST_READ_BYTES ? FIRST_READ_BYTES : READ_BYTES) - client->in_end;
+	const bool is_first = client->was_large && client->in_end < FIRST_READ_BYTES;
+	*bytes = (is_first ? FIRST_READ_BYTES : READ_BYTES) - client->in_end;
 	return client->in + client->in_end;
 }
 
@@ -214,7 +216,7 @@ static bool read_once(struct server *server, struct client *client)
 
 void client_ready(struct server *server, struct client *client, uint32_t events)
 {
-	/* Of a client that is gone by an event before this one. */
+	/* An event before this one may have ended it. */
 	if (client->state == GONE)
 		return;
 	/* Also when the peer is gone, which sending finds out. */

@@ -1,6 +1,6 @@
 /* Calls a worker that serves a function which returns its input, over one transport: selftest
- * TRANSPORT < ENDPOINTS, six lines each (worker, host, port, socket, host id, key). The input "fail"
- * makes the function return too much, "die" ends its process. */
+ * TRANSPORT < ENDPOINTS, six lines each (worker, host, port, socket, host id, key). The input
+ * "fail" makes the function return too much, "die" ends its process. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
