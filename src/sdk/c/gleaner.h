@@ -34,7 +34,7 @@ typedef enum gleaner_error {
 	GLEANER_OUTPUT_TOO_LARGE = 6,
 	/* The call had no answer by its deadline; it may have run. */
 	GLEANER_DEADLINE = 7,
-	/* The connection broke under the call, which may have run, and the lease does not repeat it. */
+	/* The connection broke under the call, which may have run; the lease does not repeat it. */
 	GLEANER_LEASE_LOST = 8,
 	/* No worker is left, and none came in time; the call did not run. */
 	GLEANER_NO_WORKER = 9
