@@ -1,8 +1,8 @@
 /* Measures calls of a leased function that returns its input, in C.
  *
- * Usage: invoke TRANSPORT SIZE CALLS IN_FLIGHT RING_BYTES < ENDPOINT, where ENDPOINT is six lines:
- * worker, host, port, socket, host id and key. TRANSPORT raw-tcp or raw-unix needs no endpoint: it is
- * a bare ping-pong with a process of its own. Prints one line of JSON. */
+ * Usage: invoke TRANSPORT SIZE CALLS IN_FLIGHT RING_BYTES < ENDPOINT, where ENDPOINT is six
+ * lines: worker, host, port, socket, host id and key. TRANSPORT raw-tcp or raw-unix needs none:
+ * it is a bare ping-pong with a process of its own. Prints one line of JSON. */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -12,9 +12,9 @@ program example
 
   do at = 1, 6
     read (*, '(a)') lines(at)
+    if (at == 3) read (lines(at), *) port
     lines(at) = trim(lines(at))//c_null_char
   end do
-  read (lines(3), *) port
   endpoints(1)%worker = c_loc(lines(1))
   endpoints(1)%host = c_loc(lines(2))
   endpoints(1)%port = int(merge(port, port - 65536, port < 32768), c_int16_t)
