@@ -1,6 +1,6 @@
 // The part of the client for leases: one method for each request.
 
-import type { EndLeaseAnswer, LeaseList, LeaseView } from "../../wire/api/types.js";
+import type { LeaseList, LeaseView } from "../../wire/api/types.js";
 import type { Exchange } from "../http.js";
 import { repeated } from "../repeat.js";
 
@@ -67,16 +67,20 @@ export class LeaseClient {
     return this.ask({ method: "POST", path: `/v1/leases/${id}/renew`, body: { ttlMs } });
   }
 
+  /** @internal */
   list(): Promise<LeaseList> {
     return this.ask({ method: "GET", path: "/v1/leases" });
   }
 
-  /** With its workers' keys, if it is the caller's own. */
+  /**
+   * With its workers' keys, if it is the caller's own.
+   * @internal
+   */
   show(id: number): Promise<LeaseView> {
     return this.ask({ method: "GET", path: `/v1/leases/${id}` });
   }
 
-  end(id: number): Promise<EndLeaseAnswer> {
+  end(id: number): Promise<{ readonly state: LeaseAnswer["state"] }> {
     return this.ask({ method: "POST", path: `/v1/leases/${id}/end`, body: {} });
   }
 
