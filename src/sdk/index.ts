@@ -19,6 +19,7 @@ export { GleanerClient, type Period } from "./client.js";
 export { type MungeOptions, makeCredential } from "./credential.js";
 export type { FunctionsClient } from "./functions/client.js";
 export type { Address } from "./http.js";
+export { holdLease } from "./leases/hold.js";
 export { privateDirectory, privateName, readPrivate, writePrivate } from "./private-files.js";
 export * from "./public.js";
 export { randomUuid } from "./random.js";
