@@ -32,11 +32,7 @@ export class Leasing {
     const settings = { timeLimitMs: 60_000 };
     return openLease(
       {
-        leases: new LeaseClient(async ({ method, path, signal }) => {
-          this.asked.push(`${method} ${path}`);
-          if (path.includes(`revision=${this.revision}&`)) await this.changed(signal!);
-          return this.answer();
-        }),
+        leases: this.client(),
         functions: { show: async () => ({ shown: { settings } }) as never },
         invoke: ((_name: string, input: unknown) => {
           this.elsewhere.push(input);
@@ -45,6 +41,14 @@ export class Leasing {
       },
       { function: "echo", ...options },
     );
+  }
+
+  client(): LeaseClient {
+    return new LeaseClient(async ({ method, path, signal }) => {
+      this.asked.push(`${method} ${path}`);
+      if (path.includes(`revision=${this.revision}&`)) await this.changed(signal!);
+      return this.answer();
+    });
   }
 
   private changed(signal: AbortSignal): Promise<void> {

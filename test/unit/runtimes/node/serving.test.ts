@@ -1,0 +1,198 @@
+// A worker for JavaScript that serves a lease, and those who should not be its clients.
+
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, expect, test } from "@jest/globals";
+import {
+  type DirectType,
+  encodeDirectFrame,
+  encodeDirectHead,
+} from "../../../../src/wire/direct/frame.js";
+import {
+  decodeRefused,
+  decodeWorkerHello,
+  encodeClientHello,
+  encodeClientProof,
+} from "../../../../src/wire/direct/messages.js";
+import { newNonce, proofOf } from "../../../../src/wire/direct/proofs.js";
+import { DirectReader } from "../../../../src/wire/direct/reader.js";
+import { encodeCallHead } from "../../../../src/wire/worker/messages.js";
+import {
+  type ServedEndpoint,
+  type ServedWorker,
+  type ServingOptions,
+  startServing,
+  stopServing,
+} from "../../../support/runtimes/serving.js";
+
+const code = {
+  "index.mjs": `export default (input) => {
+    const text = String(input);
+    if (text === "big") return new Uint8Array(8 << 20);
+    if (text === "wait") return new Promise(() => {});
+    return input;
+  };`,
+};
+const serve = (options: ServingOptions = {}): Promise<ServedWorker> =>
+  startServing("node", code, options);
+
+afterEach(stopServing);
+
+/** A client that says what it is told to, and keeps what it hears. */
+class Peer {
+  readonly heard: [DirectType, number, Buffer][] = [];
+  isClosed = false;
+  private bell: () => void = () => {};
+
+  private constructor(readonly socket: Socket) {
+    const reader = new DirectReader((type, id, _metadata, payload) => {
+      this.heard.push([type, id, Buffer.from(payload)]);
+    });
+    socket.on("data", (piece: Buffer) => {
+      reader.push(piece);
+      this.bell();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.isClosed = true;
+      this.bell();
+    });
+  }
+
+  static async to({ port }: ServedEndpoint): Promise<Peer> {
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    return new Peer(socket);
+  }
+
+  async until(isSo: () => boolean): Promise<void> {
+    while (!isSo())
+      await new Promise<void>((resolve) => {
+        this.bell = resolve;
+      });
+  }
+
+  closed(): Promise<void> {
+    return this.until(() => this.isClosed);
+  }
+
+  /** A whole handshake under this key and name. */
+  async prove({ key, worker }: { key: string; worker: string }): Promise<void> {
+    const clientNonce = newNonce();
+    this.socket.write(
+      encodeDirectFrame("clientHello", 0, encodeClientHello({ worker, nonce: clientNonce })),
+    );
+    await this.until(() => this.heard.length > 0 || this.isClosed);
+    const { nonce: workerNonce } = decodeWorkerHello(this.heard.shift()![2]);
+    const challenge = { worker, clientNonce, workerNonce };
+    const proof = proofOf("client", Buffer.from(key, "hex"), challenge);
+    this.socket.write(encodeDirectFrame("clientProof", 0, encodeClientProof(proof)));
+    await this.until(() => this.heard.length > 0 || this.isClosed);
+  }
+
+  call(id: number, input: string): void {
+    const head = { deadlineMs: 0, attempt: 1, contentType: "text/plain", name: "x" };
+    const bytes = Buffer.from(input);
+    const start = encodeDirectHead("call", id, encodeCallHead(head), bytes.length);
+    this.socket.write(Buffer.concat([start, bytes]));
+  }
+
+  get types(): DirectType[] {
+    return this.heard.map(([type]) => type);
+  }
+}
+
+test("refuses a wrong key, another worker's name, and whoever does not begin as clients do", async () => {
+  const { endpoint } = await serve();
+  const wrong = [
+    { ...endpoint, key: "0".repeat(64) },
+    { ...endpoint, worker: "2.1" },
+  ];
+  for (const claim of wrong) {
+    const peer = await Peer.to(endpoint);
+    await peer.prove(claim);
+    await peer.closed();
+    expect(decodeRefused(peer.heard[0]![2]).code).toBe("NOT_PROVEN");
+  }
+  const lies = [
+    Buffer.from("GET / HTTP/1.1\r\nHost: here\r\n\r\n"),
+    encodeDirectHead("clientHello", 0, Buffer.alloc(0), 1_025),
+    encodeDirectHead("call", 1, Buffer.alloc(8), 64 << 20),
+  ];
+  for (const lie of lies) {
+    const peer = await Peer.to(endpoint);
+    peer.socket.write(lie);
+    await peer.closed();
+    expect(decodeRefused(peer.heard[0]![2]).code).toBe("PROTOCOL");
+  }
+});
+
+test("a flood of strangers costs the oldest of them their places, and no client its own", async () => {
+  const { endpoint } = await serve();
+  const client = await Peer.to(endpoint);
+  await client.prove(endpoint);
+  const strangers: Peer[] = [];
+  for (let each = 0; each < 300; each++) strangers.push(await Peer.to(endpoint));
+  await Promise.all(strangers.slice(0, 44).map((peer) => peer.closed()));
+  expect(strangers.at(-1)!.isClosed).toBe(false);
+  client.call(1, "hello");
+  await client.until(() => client.heard.length === 2);
+  expect(client.heard[1]!.slice(0, 2)).toEqual(["result", 1]);
+  for (const { socket } of strangers) socket.destroy();
+});
+
+test("a client that takes no answers gets no more, and the others do", async () => {
+  const { endpoint, runtime } = await serve();
+  const [idle, client] = [await Peer.to(endpoint), await Peer.to(endpoint)];
+  await idle.prove(endpoint);
+  await client.prove(endpoint);
+  idle.socket.pause();
+  for (let id = 1; id <= 100; id++) idle.call(id, "big");
+  client.call(1, "hello");
+  await client.until(() => client.types.includes("result"));
+  const { readFileSync } = await import("node:fs");
+  const status = readFileSync(`/proc/${runtime.child.pid}/status`, "utf8");
+  expect(Number(/VmRSS:\s+(\d+)/.exec(status)![1])).toBeLessThan(300_000);
+  idle.socket.resume();
+  await idle.until(() => idle.heard.length === 101);
+});
+
+test("is busy beyond its limit, full beyond its clients, and closes for a broken rule", async () => {
+  const { endpoint } = await serve({ maxClients: 1 });
+  const client = await Peer.to(endpoint);
+  await client.prove(endpoint);
+  const second = await Peer.to(endpoint);
+  await second.prove(endpoint);
+  expect(decodeRefused(second.heard[0]![2]).code).toBe("FULL");
+  for (let id = 1; id <= 258; id++) client.call(id, "wait");
+  await client.until(() => client.heard.length === 3);
+  expect(client.heard.slice(1).map(([type, id]) => [type, id])).toEqual([
+    ["busy", 257],
+    ["busy", 258],
+  ]);
+  client.call(5, "again");
+  await client.closed();
+  expect(client.types.at(-1)).toBe("bye");
+});
+
+test("tells of its end, ends what did not begin, and then knows nobody", async () => {
+  const worker = await serve();
+  const { endpoint } = worker;
+  const client = await Peer.to(endpoint);
+  await client.prove(endpoint);
+  worker.terminating(3_000, "the hole closes");
+  await client.until(() => client.types.includes("terminating"));
+  const late = await Peer.to(endpoint);
+  await late.prove(endpoint);
+  expect(decodeRefused(late.heard[0]![2]).code).toBe("ENDED");
+  client.call(1, "wait");
+  client.call(2, "wait");
+  const end = worker.end();
+  await client.closed();
+  expect(client.heard.slice(2).map(([type, id]) => [type, id])).toEqual([
+    ["ended", 2],
+    ["ended", 0],
+  ]);
+  await expect(end).resolves.toMatchObject({ kind: "returned" });
+  await expect(Peer.to(endpoint)).rejects.toThrow("ECONNREFUSED");
+});

@@ -1,0 +1,58 @@
+// A lease held for a program: what it reads of the workers, and the ends of the lease.
+
+import { PassThrough } from "node:stream";
+import { expect, test } from "@jest/globals";
+import type { GleanerClient } from "../../../../src/sdk/client.js";
+import { holdLease } from "../../../../src/sdk/leases/hold.js";
+import { decodeFields } from "../../../../src/wire/worker/fields.js";
+import { encodeFrame, headerBytes } from "../../../../src/wire/worker/frame.js";
+import { Leasing } from "../../../support/sdk/leasing.js";
+
+const endpoint = {
+  ...{ worker: "7.1", node: "n1", host: "10.0.0.1", port: 4_000, socket: "gleaner-1" },
+  ...{ hostId: "h", key: "a".repeat(64), state: "serving" as const },
+};
+
+function hold(leasing: Leasing) {
+  const input = new PassThrough();
+  const output = new PassThrough();
+  const client = { leases: leasing.client() } as unknown as GleanerClient;
+  const done = holdLease(client, { function: "echo", workers: 1 }, input, output);
+  return { input, output, done };
+}
+
+/** The frames in what was written, each as its type and fields. */
+function framesIn(bytes: Buffer): [number, Readonly<Record<string, string>>][] {
+  if (bytes.length === 0) return [];
+  const end = headerBytes + bytes.readUInt32LE(0);
+  const fields = decodeFields(bytes.subarray(headerBytes, end));
+  return [[bytes.readUInt8(4), { ...fields }], ...framesIn(bytes.subarray(end))];
+}
+
+test.each(["bye", "the end of its input"])("tells the workers, and ends with %s", async (how) => {
+  const leasing = new Leasing([endpoint]);
+  const { input, output, done } = hold(leasing);
+  await new Promise((resolve) => output.once("readable", resolve));
+  const { node, ...told } = endpoint;
+  expect(framesIn(output.read())).toEqual([
+    [50, { revision: "1", state: "ACTIVE", workers: "1" }],
+    [51, { ...told, port: "4000" }],
+  ]);
+  if (how === "bye") input.write(encodeFrame("bye", 0));
+  else input.end();
+  await done;
+  expect(leasing.asked).toContain("POST /v1/leases/7/end");
+});
+
+test("tells a lease that has ended, and that its input is not frames", async () => {
+  const leasing = new Leasing([endpoint]);
+  const { output, done } = hold(leasing);
+  await new Promise((resolve) => output.once("readable", resolve));
+  output.read();
+  leasing.change([], "ENDED");
+  await done;
+  expect(framesIn(output.read())).toEqual([[50, { revision: "2", state: "ENDED", workers: "0" }]]);
+  const other = hold(new Leasing([endpoint]));
+  other.input.write("this is no frame of any kind");
+  await expect(other.done).rejects.toMatchObject({ code: "PROTOCOL" });
+});
