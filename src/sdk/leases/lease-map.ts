@@ -1,5 +1,6 @@
 // A map over a lease: as many calls at once as fit into a window, results in the order of inputs.
 
+import { setMaxListeners } from "node:events";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { CallError } from "../calls/errors.js";
 import type { MapResult } from "../calls/map.js";
@@ -16,6 +17,8 @@ export async function* mapOver<Value>(
 ): AsyncGenerator<MapResult<Value>, void, undefined> {
   const left = new AbortController();
   const either = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
+  // Each call in the window listens.
+  setMaxListeners(0, either);
   const ends: Promise<MapResult<Value>>[] = [];
   let index = 0;
   try {

@@ -62,8 +62,11 @@ export async function openLease(
     });
     lines.follow(keeper.current.workers);
     await lines.tried();
-    const limitMs = shown.settings.timeLimitMs + slackMs;
-    return new Lease(parts.invoke, keeper, lines, options, limitMs);
+    const ownMs = shown.settings.timeLimitMs;
+    // gleanerd refuses a call that asks for more time than its function has.
+    const elsewhere: Elsewhere = (called, input, { timeLimitMs, signal }) =>
+      parts.invoke(called, input, { timeLimitMs: Math.min(timeLimitMs, ownMs), signal });
+    return new Lease(elsewhere, keeper, lines, options, ownMs + slackMs);
   } catch (error) {
     lines.close();
     throw error;

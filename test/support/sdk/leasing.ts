@@ -34,7 +34,8 @@ export class Leasing {
       {
         leases: this.client(),
         functions: { show: async () => ({ shown: { settings } }) as never },
-        invoke: ((_name: string, input: unknown) => {
+        invoke: ((_name: string, input: unknown, limits: { readonly timeLimitMs: number }) => {
+          if (limits.timeLimitMs > settings.timeLimitMs) throw new Error("longer than it may run");
           this.elsewhere.push(input);
           return this.invoke(input);
         }) as Connection["invoke"],
