@@ -10,6 +10,7 @@ from .errors import (
     DeadlineError,
     FunctionError,
     GleanerError,
+    LeaseLostError,
     NotLoadedError,
 )
 from .executor import Executor
@@ -26,6 +27,7 @@ __all__ = [
     "Executor",
     "FunctionError",
     "GleanerError",
+    "LeaseLostError",
     "MapResult",
     "Munge",
     "NotLoadedError",

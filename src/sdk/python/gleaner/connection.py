@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Generator, Iterable, Optional, Type
 from .api.cancellation import Cancellation
 from .api.client import Api
 from .api.settings import Address, Munge, Settings, config_file_of, read_settings
-from .calls.deadline import Deadline
+from .calls.deadline import Deadline, milliseconds
 from .calls.many import MapResult, map_calls
 from .calls.single import Call, wait_for_result
 from .errors import GleanerError
 
 if TYPE_CHECKING:
+    from .direct.lease import Lease
     from .executor import Executor
 
 
@@ -83,6 +84,44 @@ class Connection:
         from .executor import Executor
 
         return Executor(self, function, max_workers)
+
+    def lease(
+        self,
+        function: str,
+        workers: int = 1,
+        *,
+        at_least: int = 1,
+        cores: Optional[int] = None,
+        memory_mb: Optional[int] = None,
+        ttl: float = 10.0,
+        hot_ms: int = 0,
+        wait: float = 10.0,
+        retry: str = "evicted",
+    ) -> "Lease":
+        """Workers of a function that this program calls directly, until end() or the block's end.
+
+        Granted once `at_least` of them serve; LEASE_NOT_GRANTED if they do not within `wait`
+        seconds. `hot_ms`: how long a worker spins after a call (-1: always). `retry`: a call whose
+        connection broke may have run; "evicted" makes it again, "never" raises LeaseLostError.
+        """
+        from .direct.lease import Lease
+
+        asked = {
+            "function": function,
+            "workers": workers,
+            "atLeast": at_least,
+            "cores": cores,
+            "memoryMb": memory_mb,
+            "ttlMs": milliseconds(ttl),
+            "hotMs": hot_ms,
+            "waitMs": milliseconds(wait),
+        }
+        return Lease(
+            self._api,
+            asked,
+            retry,
+            lambda content, timeout: self.invoke(function, content, timeout=timeout),
+        )
 
     def close(self) -> None:
         self._api.close()

@@ -89,6 +89,22 @@ class Api:
         data: bytes = repeated(lambda _: self._answer(request), broken)
         return data
 
+    def begin_lease(self, body: Json) -> Json:
+        timeout_s = body["waitMs"] / 1000 + _WAIT_SLACK_S
+        broken = "the connection to gleanerd broke while it granted the lease: lease again"
+        return repeated(lambda _: self._post("/v1/leases", body, timeout_s), broken)
+
+    def lease(self, id: str, revision: int, wait_ms: int) -> Json:
+        """A lease once its revision is another one, or after wait_ms."""
+        query = {"revision": revision, "waitMs": wait_ms}
+        return self._get(f"/v1/leases/{quote(id)}", query, wait_ms)
+
+    def renew_lease(self, id: str, ttl_ms: int) -> Json:
+        return self._post(f"/v1/leases/{quote(id)}/renew", {"ttlMs": ttl_ms})
+
+    def end_lease(self, id: str) -> Json:
+        return self._post(f"/v1/leases/{quote(id)}/end", {})
+
     def _get(
         self,
         path: str,
