@@ -52,13 +52,13 @@ export function leaseHandlers(deps: LeaseRoutes): LeaseHandlers {
       return { leases: seen.flatMap((lease) => viewOf(deps, lease, null) ?? []) };
     },
     lease: async ({ caller, params: { id }, query: { revision, waitMs }, reply }) => {
-      const lease = await own(caller, id, "see the lease");
+      const lease = await own(caller, id, "see");
       if (lease !== null && revision === lease.revision && waitMs > 0)
         await waiters.untilLeaseChanges(lease.id, waitMs, goneSignal(reply));
       return (lease && viewOf(deps, lease, caller)) ?? endedView(deps, caller, id);
     },
     renewLease: async ({ caller, params: { id }, body, request }) => {
-      const lease = await own(caller, id, "renew the lease");
+      const lease = await own(caller, id, "renew");
       if (lease === null || lease.endReason !== null)
         throw new GleanerError("NOT_FOUND", `lease ${id} has ended: request another one`);
       const ttlMs = body.ttlMs ?? lease.terms.ttlMs;
@@ -68,7 +68,7 @@ export function leaseHandlers(deps: LeaseRoutes): LeaseHandlers {
       return { expiresInMs: ttlMs, revision: lease.revision };
     },
     endLease: async ({ caller, params: { id }, request }) => {
-      const lease = await own(caller, id, "end the lease");
+      const lease = await own(caller, id, "end");
       if (lease === null) return { state: "ENDED" };
       request.act = { action: "cancel", subject: String(id), detail: "lease" };
       await leases.end(lease, `ended by ${caller.user}`);
@@ -184,7 +184,7 @@ function endpointOf(worker: ServingWorker, key: string | null, isEnding: boolean
 
 /** What is on record of a lease that has ended; rejects with NOT_FOUND for what is no lease. */
 async function endedView({ store }: LeaseRoutes, caller: Caller, id: number): Promise<LeaseView> {
-  const first = await theirs(store, caller, String(id), "see the lease");
+  const first = await theirs(store, caller, String(id), "see");
   const submission = await store.submissionOf(invocationId(id));
   const command = submission?.command;
   if (command?.kind !== "call" || command.lease === undefined)
@@ -200,7 +200,7 @@ async function endedView({ store }: LeaseRoutes, caller: Caller, id: number): Pr
     idleMs: command.lease.idleMs,
     hotMs: command.lease.hotMs,
     ...{ cores, memoryMb, reason },
-    wanted: 1,
+    wanted: await store.tasksOf(first.id),
     waiting: 0,
     workers: [],
   };
