@@ -1,12 +1,15 @@
 // Functions on real Slurm: deployed, called cold and warm, evicted by a job, called again; with
 // large inputs and results.
 
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Api } from "../../scripts/benchmarks/lib/api.js";
+import { makePackage } from "../../scripts/bundle/package.mjs";
 import { codeOf } from "../support/executor/function-code.js";
 import { type TestSite, testSite, user } from "../support/site/site.js";
 
@@ -91,6 +94,60 @@ test("a call is explained, traced and replayed", async () => {
   expect(await glean("replay", String(cold), "--remote")).toBe("8");
   expect(await glean("replay", String(warm))).toBe("10");
   expect(await glean("function", "test", "double", "--input", '{"n":6}')).toBe("12");
+});
+
+/** Says which workers it has, and calls them until its standard input ends; each answer counts. */
+const leasing = `
+import { connect } from "./sdk/index.js";
+const gleaner = await connect();
+const lease = await gleaner.lease({ function: "same", workers: 2, atLeast: 2 });
+const nodes = () => lease.workers.map(({ worker, node }) => worker + "@" + node);
+console.log(JSON.stringify({ id: lease.id, nodes: nodes() }));
+let isOver = false;
+process.stdin.on("end", () => { isOver = true; }).resume();
+let [calls, wrong] = [0, 0];
+for (; !isOver; calls++) if ((await lease.invoke(calls)) !== calls) wrong++;
+console.log(JSON.stringify({ calls, wrong, nodes: nodes() }));
+await lease.end();
+`;
+
+test("a lease goes on through an eviction and a kill of gleanerd, and no call is lost", async () => {
+  await deploy("same", "export default (input) => input;");
+  const folder = mkdtempSync(join(tmpdir(), "glean-lease-"));
+  try {
+    await makePackage(join(folder, "sdk"), "1.2.3");
+    writeFileSync(join(folder, "program.mjs"), leasing);
+    execFileSync("chmod", ["-R", "a+rX", folder]);
+    const { cluster, files } = at.site;
+    const env = { ...cluster.env, GLEANER_CONF: files.config };
+    const words = ["-u", user, "--", process.execPath, "program.mjs"];
+    const program = spawn("runuser", words, { cwd: folder, env });
+    const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+    const said = async () => JSON.parse((await lines.next()).value);
+    const { id, nodes } = await said();
+    const [first] = nodes as string[];
+    await cluster.run("srun", ["-w", first!.split("@")[1]!, "--exclusive", "sleep", "1"]);
+    await at.site.endDaemon("SIGKILL");
+    await at.site.startDaemon();
+    await at.until("both workers to serve again", async () => {
+      const { stdout } = await at.site.glean(["lease", "show", id, "--json"], { user });
+      return JSON.parse(stdout).workers.length === 2 || undefined;
+    });
+    program.stdin.end();
+    const end = await said();
+    expect(end).toMatchObject({ wrong: 0 });
+    expect(end.calls).toBeGreaterThan(0);
+    expect(end.nodes).not.toEqual(nodes);
+    expect(await new Promise((resolve) => program.on("close", resolve))).toBe(0);
+    await at.until("the lease to end", async () => {
+      const { stdout } = await at.site.glean(["lease", "list", "--json"], { user });
+      return JSON.parse(stdout).leases.length === 0 || undefined;
+    });
+    const { stdout } = await at.site.glean(["bill", "--verify"]);
+    expect(stdout).toMatch(/The ledger balances/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test("5 MiB go to a function and back by their hash; 70 MiB are refused before anything runs", async () => {
