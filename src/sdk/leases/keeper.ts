@@ -100,10 +100,11 @@ export class LeaseKeeper {
     });
   }
 
+  /** At once first: the time that the grant took is a part of the first ttl. */
   private async renew(): Promise<void> {
     await this.untilOver(async () => {
+      await this.client.renew(this.lease.id, this.ttlMs);
       await pause(this.ttlMs / renewalsPerTtl, undefined, { signal: this.stopped.signal });
-      if (!this.isOver) await this.client.renew(this.lease.id, this.ttlMs);
     });
   }
 
