@@ -85,11 +85,11 @@ export class LeaseCall implements QueuedCall {
     }
     this.attempt++;
     if (this.attempt <= maxLost) this.ways.again(this);
-    else this.noWorker();
+    else void this.noWorker();
   }
 
-  noWorker(): void {
-    if (!this.isEnded) void this.goElsewhere();
+  async noWorker(): Promise<void> {
+    if (!this.isEnded) await this.goElsewhere();
   }
 
   expire(): void {

@@ -10,16 +10,20 @@ import { type DirectCall, DirectLine } from "./direct-line.js";
 /** A call while it waits for a worker. */
 export interface QueuedCall extends DirectCall {
   waitsSinceMs: number;
-  /** No worker of the lease can be reached. */
-  noWorker(): void;
+  /** No worker of the lease can be reached; resolves once the call has ended another way. */
+  noWorker(): Promise<void>;
   expire(): void;
 }
 
 const sweepMs = 100;
 /** A replacement is there by then, or the call goes another way. */
 const replacementMs = 1_000;
+/** Calls through gleanerd at once: a program that sent thousands to its workers keeps the rest. */
+const maxElsewhere = 32;
 const firstRetryMs = 50;
 const lastRetryMs = 2_000;
+/** A worker that has left the lease answers what it still can within 1 s. */
+const leavingMs = 2_000;
 /** A worker that says nothing for this time is asked whether it is there. */
 const silentMs = 5_000;
 const probeMs = 3_000;
@@ -41,6 +45,7 @@ export class Lines {
   private readonly waiting: QueuedCall[] = [];
   private readonly sweeps = setInterval(() => this.sweep(), sweepMs);
   private isOver = false;
+  private elsewhere = 0;
   private onTried: (() => void) | null = null;
 
   /** How many workers are connected. */
@@ -58,8 +63,7 @@ export class Lines {
         this.links.delete(worker);
         this.onTried?.();
         clearTimeout(link.retry);
-        // Calls in it may still be answered: it closes the connection itself.
-        if (link.line !== null && link.line.inFlight === 0) link.line.bye();
+        if (link.line !== null) this.leave(link.line);
       }
     for (const endpoint of endpoints) this.keep(endpoint);
     this.pump();
@@ -90,7 +94,7 @@ export class Lines {
   end(): void {
     this.isOver = true;
     this.follow([]);
-    for (const call of this.waiting.splice(0)) call.noWorker();
+    this.sendElsewhere();
   }
 
   /** Resolves nothing any more: calls in workers are lost. */
@@ -99,13 +103,31 @@ export class Lines {
     this.end();
   }
 
+  /** Its calls may still be answered: a worker whose lease ends closes the connection itself. */
+  private leave(line: DirectLine): void {
+    if (line.inFlight === 0) line.bye();
+    else setTimeout(() => line.close("the worker has left the lease"), leavingMs).unref();
+  }
+
   private queue(call: QueuedCall): void {
-    if (this.isOver) {
-      call.noWorker();
-      return;
-    }
     call.waitsSinceMs = monotonicMs();
     this.waiting.push(call);
+    if (this.isOver) this.sendElsewhere();
+  }
+
+  /** The calls that have waited long enough for a replacement, as far as there is room. */
+  private sendElsewhere(): void {
+    const untilMs = this.isOver ? Number.POSITIVE_INFINITY : monotonicMs() - replacementMs;
+    while (this.elsewhere < maxElsewhere && this.ready === 0) {
+      const [first] = this.waiting;
+      if (first === undefined || first.waitsSinceMs > untilMs) return;
+      this.waiting.shift();
+      this.elsewhere++;
+      void first.noWorker().then(() => {
+        this.elsewhere--;
+        this.sendElsewhere();
+      });
+    }
   }
 
   private pump(): void {
@@ -182,14 +204,11 @@ export class Lines {
       }
       if (link.usesTcp && link.line.silentMs > silentMs) this.probe(link, link.line);
     }
-    const noneIsThere = this.ready === 0;
-    for (const call of [...this.waiting]) {
-      const isTooLate = call.deadlineMs <= now;
-      if (!isTooLate && !(noneIsThere && now - call.waitsSinceMs >= replacementMs)) continue;
-      this.waiting.splice(this.waiting.indexOf(call), 1);
-      if (isTooLate) call.expire();
-      else call.noWorker();
+    for (const call of this.waiting.filter(({ deadlineMs }) => deadlineMs <= now)) {
+      this.withdraw(call);
+      call.expire();
     }
+    this.sendElsewhere();
     this.pump();
   }
 
