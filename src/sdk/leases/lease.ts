@@ -1,5 +1,8 @@
 // A lease in a program: calls go to its workers directly, and another way if those are gone.
 
+// The types of the package need it, whatever libraries its user names.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { monotonicMs } from "../../clock.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { CallError } from "../calls/errors.js";
