@@ -115,6 +115,9 @@ export type Submission = Shaped<typeof submission>;
 /** As received: its shape is checked, its values are not; null means the default. */
 export type RequestedSubmission = Shaped<typeof submissionRequest>;
 
+/** The most tasks of an attached command: few nodes have more cores. */
+export const maxAttachedTasks = 256;
+
 /** The words of a command that its user chose. */
 export function wordsOf(command: Command): readonly string[] {
   switch (command.kind) {

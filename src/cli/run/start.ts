@@ -5,7 +5,7 @@ import { constants } from "node:os";
 import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { GleanerError } from "../../model/errors.js";
-import { maxAttachedTasks } from "../../model/shapes/submission.js";
+import { maxAttachedTasks } from "../../model/invocation.js";
 import { randomUuid, type SubmitRequest } from "../../sdk/index.js";
 import type { RunClient } from "../../sdk/run/listener.js";
 import { exportedEnvironment } from "../batch/exported.js";

@@ -7,13 +7,13 @@ import { GleanerError } from "../../model/errors.js";
 import { invocationId, nodeName } from "../../model/ids.js";
 import {
   type Invocation,
+  maxAttachedTasks,
   newInvocation,
   type RequestedSubmission,
   type Submission,
   wordsOf,
 } from "../../model/invocation.js";
 import type { ResourceRequest } from "../../model/resources.js";
-import { maxAttachedTasks } from "../../model/shapes/submission.js";
 import { digestOf } from "./digest.js";
 import { entryCountOf, taskCountOf } from "./new-tasks.js";
 import { outputPath } from "./output-paths.js";

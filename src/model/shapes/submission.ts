@@ -24,9 +24,8 @@ const script = z.strictObject({
 });
 const argv = z.strictObject({ kind: z.literal("argv"), argv: words.min(1).max(maxWords) });
 
-/** More addresses than a login node has networks, and more tasks than a node has cores. */
+/** More addresses than a login node has networks. */
 const maxHosts = 8;
-export const maxAttachedTasks = 256;
 
 const attached = z
   .strictObject({

@@ -1,6 +1,6 @@
 // The check of an attached command's order.
 
-import { maxAttachedTasks } from "../../model/shapes/submission.js";
+import { maxAttachedTasks } from "../../model/invocation.js";
 import type { AttachedCommand, RunClient } from "../messages.js";
 import { bytes, integer, list, object, oneOf, pattern, text } from "../shape.js";
 
