@@ -119,9 +119,11 @@ export function believed<Report extends EndFigures & AttemptKey & Pick<AttemptRe
   const { phases } = report;
   // Tasks of one run share the time since they were ordered.
   const { run } = record.attempts.get(report.invocation)!;
-  const elapsedMs = Math.max(0, known.elapsedMs - (run?.spentMs ?? 0));
+  run?.spentMs.delete(report.invocation);
+  const spentMs = [...(run?.spentMs.values() ?? [])].reduce((sum, ms) => sum + ms, 0);
+  const elapsedMs = Math.max(0, known.elapsedMs - spentMs);
   const bounded = boundedEnd(report, { ...known, elapsedMs });
-  if (run !== null) run.spentMs += bounded.wallMs;
+  run?.spentMs.set(report.invocation, bounded.wallMs);
   if (phases === undefined) return bounded;
   const atMost = (ms: number) => Math.min(ms, known.elapsedMs);
   const { fetchMs, startMs, loadMs, runMs } = phases;

@@ -119,7 +119,7 @@ export class Dispatcher {
    */
   private async begin({ executor, ids }: PlacedRun): Promise<void> {
     const record = this.deps.registry.get(executor)!;
-    const run: TaskRun | null = ids.length === 1 ? null : { tasks: [], spentMs: 0 };
+    const run: TaskRun | null = ids.length === 1 ? null : { tasks: [], spentMs: new Map() };
     const begun = ids.map((id) => this.assign(this.deps.live.get(id)!, record, run));
     const [first] = begun as [Begun];
     const call = this.deps.live.unrecorded.get(first.live.id);

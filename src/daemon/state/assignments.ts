@@ -40,8 +40,11 @@ export interface Assignment extends AttemptKey, ResourceRequest {
 export interface TaskRun {
   /** Those that the executor holds, in their order. */
   readonly tasks: readonly Assignment[];
-  /** What those that have ended took, as far as that is believed. */
-  spentMs: number;
+  /**
+   * What those that have ended took, as far as that is believed; each once, however often its
+   * executor has to report it.
+   */
+  readonly spentMs: Map<InvocationId, number>;
 }
 
 type Changing = { -readonly [Key in keyof Assignment]: Assignment[Key] };

@@ -54,7 +54,7 @@ test("of tasks that are ordered together one has the place, and then the next", 
   const placed: number[] = [];
   assignments = new Assignments(({ invocation }) => void placed.push(invocation));
   assignments.open(x1);
-  const run = { tasks: [], spentMs: 0 };
+  const run = { tasks: [], spentMs: new Map() };
   const [first, second, third] = [1, 2, 3].map((each) => give(assignments, x1, each, {}, run));
   expect([first, second, third].map((each) => each!.waits)).toEqual([false, true, true]);
   // One that waited is returned.
