@@ -25,6 +25,7 @@ import type { Executors } from "../executors/executors.js";
 import type { Checkpoints } from "../invocations/checkpoints.js";
 import type { Dispatcher } from "../invocations/dispatch.js";
 import type { Documents } from "../invocations/documents.js";
+import { firstOf } from "../invocations/first-of.js";
 import type { Awaited, Waiters } from "../invocations/waiters.js";
 import type { DiskReserve } from "../records/disk-reserve.js";
 import type { LiveInvocations } from "../state/live.js";
@@ -33,7 +34,6 @@ import type { Registry } from "../state/registry.js";
 import { cancel } from "./cancel.js";
 import {
   allNamedPieces,
-  firstOf,
   foldedPieces,
   Listings,
   livePieces,

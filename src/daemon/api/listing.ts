@@ -9,6 +9,7 @@ import { UserSemaphores } from "../../limits/semaphore.js";
 import type { TasksOfRun } from "../../model/array-tasks.js";
 import { type InvocationId, invocationId } from "../../model/ids.js";
 import type { Invocation } from "../../model/invocation.js";
+import { firstOf } from "../invocations/first-of.js";
 import type { LiveInvocations } from "../state/live.js";
 import type { Live } from "../state/live-invocation.js";
 import type { Caller } from "./server/caller.js";
@@ -178,14 +179,3 @@ const passes = (
   (uid === undefined || owner.uid === uid) &&
   (states === undefined || states.includes(state)) &&
   (sinceMs === undefined || endedAtMs === null || endedAtMs >= sinceMs);
-
-/** The first invocation of an id; null if there is none. */
-export async function firstOf(store: Store, id: string): Promise<Invocation | null> {
-  const [job, task] = id.split("_").map(Number);
-  const arrayJobId = invocationId(job!);
-  const ofTask = task === undefined ? {} : { arrayTaskId: task };
-  const [found] = await store.listInvocations({ arrayJobId, ...ofTask, limit: 1 });
-  if (found !== undefined || task !== undefined) return found ?? null;
-  const [single] = await store.listInvocations({ ids: [arrayJobId], limit: 1 });
-  return single ?? null;
-}

@@ -5,7 +5,7 @@ import { GleanerError } from "../../model/errors.js";
 import type { Invocation } from "../../model/invocation.js";
 import { uidIn } from "../../model/user.js";
 import type { Accounts } from "../auth/accounts.js";
-import { firstOf } from "./listing.js";
+import { firstOf } from "../invocations/first-of.js";
 import type { Caller } from "./server/caller.js";
 
 export interface UserNames {

@@ -3,8 +3,9 @@
 import { nowMs } from "../../clock.js";
 import type { ScanFilter, Store } from "../../core/ports/store.js";
 import { type Standing, type Verdict, verdictOf } from "../../core/scheduling/eligibility.js";
-import { type InvocationId, invocationId } from "../../model/ids.js";
+import type { InvocationId } from "../../model/ids.js";
 import { type Condition, type Invocation, isFinal } from "../../model/invocation.js";
+import { firstOf } from "../invocations/first-of.js";
 import type { Events } from "../state/events.js";
 import type { LiveInvocations } from "../state/live.js";
 
@@ -171,18 +172,4 @@ export class Standings {
       after = scan.scannedTo;
     }
   }
-}
-
-/** The first invocation of an id; null if there is none. */
-async function firstOf(
-  store: Pick<Store, "listInvocations">,
-  of: string,
-): Promise<Invocation | null> {
-  const [job, task] = of.split("_").map(Number);
-  const arrayJobId = invocationId(job!);
-  const ofTask = task === undefined ? {} : { arrayTaskId: task };
-  const [found] = await store.listInvocations({ arrayJobId, ...ofTask, limit: 1 });
-  if (found !== undefined || task !== undefined) return found ?? null;
-  const [single] = await store.listInvocations({ ids: [arrayJobId], limit: 1 });
-  return single ?? null;
 }
