@@ -56,7 +56,7 @@ const jestRuns = [
 ];
 /** Not about Slurm, so a run of everything includes them only once. */
 const sameOnAnySlurm =
-  "calls|deploy|freeing|functions|grace|hostile|hosts|hosts-[a-z]+|interference|run|samples|sdk|sick-nodes|ssh|tls";
+  "calls|deploy|freeing|functions|grace|hostile|hosts|hosts-[a-z]+|interference|run|samples|scripts|sdk|sick-nodes|ssh|tls";
 const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOnAnySlurm})\\.test`;
 
 const { which, patterns } = readArguments(process.argv.slice(2));
