@@ -3,8 +3,10 @@
 
 import { hrtime } from "node:process";
 
-/** [{ name, bytes, calls }] */
-const plan = JSON.parse(process.env.INVOKE_PLAN);
+const plan = process.env.INVOKE_PLAN.split("\n").map((line) => {
+  const [name, bytes, calls] = line.split(" ");
+  return { name, bytes: Number(bytes), calls: Number(calls) };
+});
 const inFlight = Number(process.env.INVOKE_IN_FLIGHT);
 const burstCalls = Number(process.env.INVOKE_BURST);
 
