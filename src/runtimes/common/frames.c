@@ -1,25 +1,25 @@
-/* Frames of the worker protocol and of the direct path, byte for byte, so that the order of bytes
- * in this machine does not matter. */
+/* Frames of the worker protocol and of the direct path, whatever the order of bytes of this machine
+ * is. */
 #include "frames.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_ID ((UINT64_C(1) << 53) - 1)
 
-static uint64_t get(const uint8_t *data, int bytes)
+static uint64_t get(const uint8_t *data, size_t bytes)
 {
 	uint64_t value = 0;
-	for (int at = bytes - 1; at >= 0; at--)
-		value = value << 8 | data[at];
-	return value;
+	memcpy(&value, data, bytes);
+	return le64toh(value);
 }
 
-static void put(uint8_t *data, uint64_t value, int bytes)
+static void put(uint8_t *data, uint64_t value, size_t bytes)
 {
-	for (int at = 0; at < bytes; at++, value >>= 8)
-		data[at] = value & 0xff;
+	value = htole64(value);
+	memcpy(data, &value, bytes);
 }
 
 enum id_rule { NO_ID = 1, SOME_ID, EITHER_ID };

@@ -12,9 +12,19 @@
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define SECOND_STATE 1024
 
+/* The word of a header that says that a frame is there. */
+#define TYPE_AT 4
+/* The header's flags, and the only one, which there is only in rings: the next frame is at the
+ * start. */
+#define FLAGS_AT 5
+#define FLAG_REWINDS 1
+/* How much of a ring is used as long as little is under way. */
+#define WINDOW_BYTES (64u << 10)
+#define LITTLE_BYTES (16u << 10)
+#define MAX_FETCHED_BYTES (4u << 10)
+
 /* Each on its own cache line. */
 struct ring_state {
-	_Alignas(RING_ALIGNMENT) _Atomic uint32_t head;
 	_Alignas(RING_ALIGNMENT) _Atomic uint32_t tail;
 	_Alignas(RING_ALIGNMENT) _Atomic uint32_t consumer_sleeps;
 	_Alignas(RING_ALIGNMENT) _Atomic uint32_t producer_sleeps;
@@ -25,14 +35,27 @@ static size_t aligned(size_t bytes)
 	return (bytes + RING_ALIGNMENT - 1) / RING_ALIGNMENT * RING_ALIGNMENT;
 }
 
+/* Whether header, metadata and payload share one cache line. */
+static bool is_short(size_t metadata_bytes, size_t payload_bytes)
+{
+	return FRAME_HEADER_BYTES + metadata_bytes + payload_bytes <= RING_ALIGNMENT;
+}
+
 static size_t frame_bytes(size_t metadata_bytes, size_t payload_bytes)
 {
-	return aligned(FRAME_HEADER_BYTES + metadata_bytes) + aligned(payload_bytes);
+	return is_short(metadata_bytes, payload_bytes)
+		       ? RING_ALIGNMENT
+		       : aligned(FRAME_HEADER_BYTES + metadata_bytes) + aligned(payload_bytes);
 }
 
 static uint8_t *at(const struct ring *ring, uint32_t position)
 {
 	return ring->data + (position & (ring->bytes - 1));
+}
+
+static _Atomic uint32_t *type_at(const struct ring *ring, uint32_t position)
+{
+	return (_Atomic uint32_t *)(at(ring, position) + TYPE_AT);
 }
 
 bool ring_bytes_are_valid(uint32_t bytes)
@@ -96,27 +119,34 @@ void rings_unmap(struct rings *rings)
 	rings->mapping = NULL;
 }
 
+/* Where the frame after one that ends there begins if that rewinds. */
+static uint32_t start_after(const struct ring *ring, uint32_t end)
+{
+	return (end | (ring->bytes - 1)) + 1;
+}
+
 enum ring_look ring_look(struct ring *ring, struct ring_frame *frame)
 {
 	uint8_t head[FRAME_HEADER_BYTES];
-	if (ring->seen == ring->position) {
-		ring->seen = atomic_load_explicit(&ring->state->head, memory_order_acquire);
-		if (ring->seen == ring->position)
-			return RING_EMPTY;
-	}
-	uint32_t there = ring->seen - ring->position;
-	if (there > ring->bytes || there % RING_ALIGNMENT != 0)
-		return RING_BROKEN;
+	if (atomic_load_explicit(type_at(ring, ring->position), memory_order_acquire) == 0)
+		return RING_EMPTY;
 	uint8_t *start = at(ring, ring->position);
 	memcpy(head, start, sizeof head);
+	const bool rewinds = head[FLAGS_AT] == FLAG_REWINDS;
+	if (rewinds)
+		head[FLAGS_AT] = 0;
 	if (!frame_decode_direct(head, &frame->header))
 		return RING_BROKEN;
-	size_t whole = frame_bytes(frame->header.metadata_bytes, frame->header.payload_bytes);
-	if (whole > there)
+	const size_t metadata = frame->header.metadata_bytes, payload = frame->header.payload_bytes;
+	if (!ring_can_hold(ring, metadata, payload))
 		return RING_BROKEN;
+	size_t payload_at = FRAME_HEADER_BYTES + metadata;
 	frame->metadata = start + FRAME_HEADER_BYTES;
-	frame->payload = start + aligned(FRAME_HEADER_BYTES + frame->header.metadata_bytes);
-	frame->end = ring->position + (uint32_t)whole;
+	frame->payload = start + (is_short(metadata, payload) ? payload_at : aligned(payload_at));
+	frame->start = ring->position;
+	frame->end = ring->position + (uint32_t)frame_bytes(metadata, payload);
+	if (rewinds)
+		frame->end = start_after(ring, frame->end);
 	return RING_FRAME;
 }
 
@@ -127,27 +157,41 @@ static bool was_asleep(_Atomic uint32_t *sleeps)
 	return atomic_load_explicit(sleeps, memory_order_relaxed) != 0 && atomic_exchange(sleeps, 0) != 0;
 }
 
-bool ring_take(struct ring *ring, const struct ring_frame *frame)
+bool ring_give_back(struct ring *ring, uint32_t until)
+{
+	atomic_store_explicit(&ring->state->tail, until, memory_order_release);
+	return was_asleep(&ring->state->producer_sleeps);
+}
+
+void ring_keep(struct ring *ring, const struct ring_frame *frame)
 {
 	ring->position = frame->end;
-	atomic_store_explicit(&ring->state->tail, ring->position, memory_order_release);
-	return was_asleep(&ring->state->producer_sleeps);
+}
+
+bool ring_take(struct ring *ring, const struct ring_frame *frame)
+{
+	ring_keep(ring, frame);
+	return ring_give_back(ring, frame->end);
+}
+
+/* With the header of the frame that follows, whose word is zeroed. */
+static bool fits(const struct ring *ring, uint32_t used, size_t needed)
+{
+	/* A tail that no reader can have leaves no room. */
+	return used <= ring->bytes && needed + RING_ALIGNMENT <= ring->bytes - used;
 }
 
 bool ring_can_hold(const struct ring *ring, size_t metadata_bytes, size_t payload_bytes)
 {
-	return frame_bytes(metadata_bytes, payload_bytes) <= ring->bytes;
+	return fits(ring, 0, frame_bytes(metadata_bytes, payload_bytes));
 }
 
 static bool has_room(struct ring *ring, size_t needed)
 {
-	/* A tail that no reader can have leaves no room. */
-	uint32_t used = ring->position - ring->seen;
-	if (used <= ring->bytes && needed <= ring->bytes - used)
+	if (fits(ring, ring->position - ring->seen, needed))
 		return true;
 	ring->seen = atomic_load_explicit(&ring->state->tail, memory_order_acquire);
-	used = ring->position - ring->seen;
-	return used <= ring->bytes && needed <= ring->bytes - used;
+	return fits(ring, ring->position - ring->seen, needed);
 }
 
 uint8_t *ring_reserve(struct ring *ring, size_t metadata_bytes, size_t payload_bytes)
@@ -157,21 +201,62 @@ uint8_t *ring_reserve(struct ring *ring, size_t metadata_bytes, size_t payload_b
 	return at(ring, ring->position) + aligned(FRAME_HEADER_BYTES + metadata_bytes);
 }
 
+/* Whether the frame after the one that ends there begins at the start. */
+static bool rewinds_after(struct ring *ring, uint32_t end)
+{
+	const uint32_t start = start_after(ring, end);
+	if (ring->position - ring->rewind_checked < WINDOW_BYTES)
+		return false;
+	ring->rewind_checked = ring->position;
+	ring->seen = atomic_load_explicit(&ring->state->tail, memory_order_acquire);
+	if (ring->position - ring->seen > LITTLE_BYTES || !fits(ring, start - ring->seen, 0))
+		return false;
+	ring->rewind_checked = start;
+	return true;
+}
+
+/* Fetches the cache lines of the next frame, which the peer has read, to be written: it is likely as
+ * long as the last one, and there is time for it now. */
+static void fetch_next(const struct ring *ring, size_t bytes)
+{
+	const uint8_t *next = at(ring, ring->position);
+	for (size_t line = 0; line <= bytes && line < MAX_FETCHED_BYTES; line += RING_ALIGNMENT)
+#if defined(__x86_64__)
+		/* The compiler's own means the same only for newer processors. */
+		__asm__ volatile("prefetchw %0" : : "m"(next[line]));
+#else
+		__builtin_prefetch(next + line, 1);
+#endif
+}
+
 bool ring_put(struct ring *ring, const struct frame_header *header, const void *metadata)
 {
-	uint8_t *start = at(ring, ring->position);
-	frame_encode(start, header);
-	if (header->metadata_bytes > 0)
-		memcpy(start + FRAME_HEADER_BYTES, metadata, header->metadata_bytes);
-	ring->position += (uint32_t)frame_bytes(header->metadata_bytes, header->payload_bytes);
-	atomic_store_explicit(&ring->state->head, ring->position, memory_order_release);
+	const size_t metadata_bytes = header->metadata_bytes, payload_bytes = header->payload_bytes;
+	uint8_t *start = at(ring, ring->position), *payload = start + FRAME_HEADER_BYTES + metadata_bytes;
+	_Atomic uint32_t *type = type_at(ring, ring->position);
+	uint8_t head[FRAME_HEADER_BYTES];
+	uint32_t word;
+	frame_encode(head, header);
+	if (metadata_bytes > 0)
+		memcpy(start + FRAME_HEADER_BYTES, metadata, metadata_bytes);
+	if (is_short(metadata_bytes, payload_bytes))
+		memcpy(payload, start + aligned(FRAME_HEADER_BYTES + metadata_bytes), payload_bytes);
+	const uint32_t end = ring->position + (uint32_t)frame_bytes(metadata_bytes, payload_bytes);
+	head[FLAGS_AT] = rewinds_after(ring, end) ? FLAG_REWINDS : 0;
+	ring->position = head[FLAGS_AT] == FLAG_REWINDS ? start_after(ring, end) : end;
+	atomic_store_explicit(type_at(ring, ring->position), 0, memory_order_relaxed);
+	memcpy(start, head, TYPE_AT);
+	memcpy(start + TYPE_AT + sizeof word, head + TYPE_AT + sizeof word, FRAME_HEADER_BYTES - TYPE_AT - sizeof word);
+	memcpy(&word, head + TYPE_AT, sizeof word);
+	atomic_store_explicit(type, word, memory_order_release);
+	fetch_next(ring, frame_bytes(metadata_bytes, payload_bytes));
 	return was_asleep(&ring->state->consumer_sleeps);
 }
 
 bool ring_sleeps_empty(struct ring *ring)
 {
 	atomic_store(&ring->state->consumer_sleeps, 1);
-	return atomic_load(&ring->state->head) == ring->position;
+	return atomic_load(type_at(ring, ring->position)) == 0;
 }
 
 bool ring_sleeps_full(struct ring *ring, size_t metadata_bytes, size_t payload_bytes)

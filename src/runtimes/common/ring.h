@@ -1,6 +1,12 @@
 /* Shared memory between a client and a leased worker on one host: two rings of frames in one memfd,
  * each mapped twice in a row, so that every frame is contiguous and used in place.
  *
+ * A frame is there once the word of its header that has the type is not zero; the producer writes
+ * that word last, after it has zeroed the same word of the frame to come. So a reader that spins
+ * finds the header, and a short payload, in the one cache line that it watches. A frame may
+ * say that the next one is at the start of the ring: so small traffic stays in the caches, and
+ * touches few pages.
+ *
  * The peer is hostile: what it writes is read once and bounded. Whoever finds its ring empty (or
  * full) may sleep: it says so in the ring's state, and the other side wakes it with a byte over the
  * socket, which also says when a side is gone. */
@@ -21,10 +27,11 @@ struct ring {
 	struct ring_state *state;
 	uint8_t *data;
 	uint32_t bytes;
-	/* Where this side is. */
+	/* Where this side is: of the next frame. */
 	uint32_t position;
-	/* Where the other side was when last read. */
-	uint32_t seen;
+	/* For the producer: up to where the room was given back when it last looked, and where it last
+	 * looked whether to rewind. */
+	uint32_t seen, rewind_checked;
 };
 
 struct rings {
@@ -33,11 +40,12 @@ struct rings {
 	size_t mapped;
 };
 
-/* A frame in a ring; `end` is where the next one begins. */
+/* A frame in a ring, from its start to where the next one begins. A payload that is too short for
+ * a cache line of its own is not aligned. */
 struct ring_frame {
 	struct frame_header header;
 	uint8_t *metadata, *payload;
-	uint32_t end;
+	uint32_t start, end;
 };
 
 enum ring_look { RING_EMPTY, RING_FRAME, RING_BROKEN };
@@ -51,11 +59,15 @@ void rings_unmap(struct rings *rings);
 
 /* The next frame, without taking it. */
 enum ring_look ring_look(struct ring *ring, struct ring_frame *frame);
-/* Gives its room back; true if the peer sleeps until there is some. */
+/* Takes it and gives its room back; true if the peer sleeps until there is some. */
 bool ring_take(struct ring *ring, const struct ring_frame *frame);
+/* Takes it and keeps its room, with that of all that follow, until ring_give_back. */
+void ring_keep(struct ring *ring, const struct ring_frame *frame);
+/* Gives the room up to a frame's start or end back; true if the peer sleeps until there is some. */
+bool ring_give_back(struct ring *ring, uint32_t until);
 
-/* Room for a frame with at most `payload_bytes`; NULL while there is none. Its payload may be
- * written until ring_put. */
+/* Room for a frame with at most `payload_bytes`; NULL while there is none. Its payload, which is
+ * aligned, may be written until ring_put. */
 uint8_t *ring_reserve(struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
 /* Whether a frame can ever have room. */
 bool ring_can_hold(const struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
@@ -66,5 +78,15 @@ bool ring_put(struct ring *ring, const struct frame_header *header, const void *
 bool ring_sleeps_empty(struct ring *ring);
 bool ring_sleeps_full(struct ring *ring, size_t metadata_bytes, size_t payload_bytes);
 void ring_is_awake(struct rings *rings);
+
+/* Between two looks of a loop that spins. */
+static inline void spin_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ volatile("yield");
+#endif
+}
 
 #endif

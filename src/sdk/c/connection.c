@@ -7,21 +7,24 @@
 
 #include "internal.h"
 
-#define CALL_HEAD_BYTES 8
-
 void connection_close(struct connection *connection)
 {
 	if (connection->fd >= 0)
 		close(connection->fd);
 	connection->fd = -1;
-	if (connection->has_rings)
-		rings_unmap(&connection->rings);
-	connection->has_rings = false;
+	if (connection->memory == NULL)
+		return;
+	connection->memory->connection = NULL;
+	connection->memory->prepared = NULL;
+	memory_leave(connection->memory);
+	connection->memory = NULL;
 }
 
-bool connection_takes(const struct connection *connection)
+bool connection_takes(const struct connection *connection, long now)
 {
-	return connection->fd >= 0 && !connection->is_terminating && connection->in_flight < connection->max_in_flight;
+	bool is_prepared = connection->memory != NULL && connection->memory->prepared != NULL;
+	return connection->fd >= 0 && !connection->is_terminating && !is_prepared &&
+	       connection->in_flight < connection->max_in_flight && connection->rests_until_ms <= now;
 }
 
 static void remember(struct connection *connection, gleaner_call *call, uint64_t id)
@@ -44,12 +47,12 @@ bool connection_add(struct connection *connection, gleaner_call *call)
 {
 	/* Without a content type or a name. */
 	uint8_t metadata[CALL_HEAD_BYTES] = { 0 };
-	long left = call->deadline_ms - now_ms();
+	long left = call->deadline_ms - call->lease->now_ms;
 	put(metadata, left < 1 ? 1 : (uint64_t)left, 4);
 	put(metadata + 4, call->attempt, 2);
 	const uint64_t id = connection->last_id + 1;
 	struct frame_header header = { FRAME_CALL, CALL_HEAD_BYTES, (uint32_t)call->input_bytes, id };
-	if (connection->has_rings) {
+	if (connection->memory != NULL) {
 		if (!shm_add(connection, call, &header, metadata))
 			return false;
 		remember(connection, call, id);
@@ -71,6 +74,18 @@ bool connection_add(struct connection *connection, gleaner_call *call)
 	}
 	remember(connection, call, id);
 	return true;
+}
+
+void connection_cancel(struct connection *connection, uint64_t id)
+{
+	const struct frame_header header = { FRAME_CANCEL, 0, 0, id };
+	if (connection->memory != NULL)
+		shm_cancel(connection, id);
+	else if (connection->fd >= 0 && connection->lent == NULL &&
+		 connection->out_end + FRAME_HEADER_BYTES <= OUT_BYTES) {
+		frame_encode(connection->out + connection->out_end, &header);
+		connection->out_end += FRAME_HEADER_BYTES;
+	}
 }
 
 bool connection_has_unsent(const struct connection *connection)

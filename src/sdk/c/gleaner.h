@@ -122,8 +122,21 @@ gleaner_error gleaner_wait(gleaner_call *call);
 /* Sends and receives for all calls of a lease without waiting. */
 void gleaner_flush(gleaner_lease *lease);
 size_t gleaner_call_output_bytes(const gleaner_call *call);
-/* Only of a call that has ended. */
+/* Only of a call that has ended, or was prepared and not sent. */
 void gleaner_call_free(gleaner_call *call);
+
+/* In place: prepares a call whose input is written to `*input`, which is aligned to 64 bytes. With
+ * a worker on this host it is the shared memory that the worker reads, else memory of the library.
+ * One call at a time is prepared for a worker, which gets no other call meanwhile: send it soon.
+ * NULL if there is no memory or the input is over 64 MiB. */
+gleaner_call *gleaner_prepare(gleaner_lease *lease, size_t input_bytes, void **input);
+/* Begins it; gleaner_wait and gleaner_poll do that, too, if it was not done. From then on the input
+ * is the library's. */
+void gleaner_send(gleaner_call *call);
+/* The output of a call that ended with GLEANER_OK, else NULL. A prepared call's is aligned to 64 bytes
+ * and stays until gleaner_call_free. In shared memory it takes room from the outputs that follow:
+ * free calls roughly in the order in which they end. */
+const void *gleaner_call_output(const gleaner_call *call);
 
 /* What the last failure of this lease was, in a sentence; valid until the next failure. */
 const char *gleaner_lease_message(const gleaner_lease *lease);

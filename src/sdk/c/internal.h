@@ -12,12 +12,16 @@
 /* Longer inputs are sent from where they lie. */
 #define COPIED_INPUT_BYTES (16u << 10)
 #define BUCKETS 256u
+/* Of a call without a content type or a name. */
+#define CALL_HEAD_BYTES 8u
+/* What is shorter is copied: that costs less than to keep track of where it lies. */
+#define LEAST_IN_PLACE_BYTES 4096u
 #define MAX_TEXT 256
 #define MAX_MESSAGE 512
 
 struct gleaner_call {
 	gleaner_lease *lease;
-	/* In the lease's queue, or in a bucket of its connection. */
+	/* In the lease's queue, in a bucket of its connection, or among those whose outputs are kept. */
 	gleaner_call *next;
 	uint64_t id;
 	const void *input;
@@ -29,6 +33,26 @@ struct gleaner_call {
 	gleaner_error error;
 	gleaner_callback *callback;
 	void *argument;
+
+	/* In place: its input and output lie in rings, or in memory of its own. */
+	bool is_in_place, is_unsent;
+	void *own_input, *own_output;
+	struct memory *input_memory, *output_memory;
+	/* Where their frames are. */
+	uint32_t input_start, output_start;
+};
+
+/* The rings of a connection. They stay until the last call is freed whose input or output lies in
+ * them. */
+struct memory {
+	struct rings rings;
+	/* NULL once it is closed. */
+	struct connection *connection;
+	unsigned users;
+	/* The call whose input is being written: no other frame is put before it. */
+	gleaner_call *prepared;
+	/* Calls whose outputs lie here, oldest first. */
+	gleaner_call *kept;
 };
 
 struct endpoint {
@@ -64,9 +88,12 @@ struct connection {
 	uint8_t *failure;
 	bool reads_payload, was_large;
 
-	struct rings rings;
-	bool has_rings;
+	/* NULL if its calls go over the socket. */
+	struct memory *memory;
 	unsigned empty_looks;
+
+	/* A busy worker is left alone until then. */
+	long rests_until_ms, rest_ms;
 };
 
 struct hold;
@@ -80,6 +107,8 @@ struct gleaner_lease {
 	/* Calls that wait for a worker. */
 	gleaner_call *first, *last;
 	size_t unended;
+	/* When the clock was last looked at. */
+	long now_ms;
 	struct hold *hold;
 	long no_worker_since_ms, next_check_ms;
 	char message[MAX_MESSAGE];
@@ -92,9 +121,11 @@ HIDDEN long now_ms(void);
 HIDDEN bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes);
 /* connection.c */
 HIDDEN void connection_close(struct connection *connection);
-HIDDEN bool connection_takes(const struct connection *connection);
+HIDDEN bool connection_takes(const struct connection *connection, long now);
 /* Queues a call's frame; false if there is no room now. */
 HIDDEN bool connection_add(struct connection *connection, gleaner_call *call);
+/* Asks for the end of a call, if there is room to. */
+HIDDEN void connection_cancel(struct connection *connection, uint64_t id);
 /* Sends what it can; false if the connection is broken. */
 HIDDEN bool connection_send(struct connection *connection);
 HIDDEN bool connection_has_unsent(const struct connection *connection);
@@ -106,7 +137,27 @@ HIDDEN bool shm_open_rings(struct connection *connection, uint32_t ring_bytes);
 HIDDEN bool shm_add(struct connection *connection, gleaner_call *call, const struct frame_header *header,
 		    const uint8_t *metadata);
 HIDDEN bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
+HIDDEN void shm_cancel(struct connection *connection, uint64_t id);
 HIDDEN void shm_wake(struct connection *connection);
+/* Gives the room of all frames back but for outputs that are kept. */
+HIDDEN void shm_give_back(struct memory *memory);
+
+/* in_place.c */
+HIDDEN void *memory_of_its_own(size_t bytes);
+HIDDEN void memory_leave(struct memory *memory);
+/* Moves an input out of a ring in which it may be written over; false if it was, or there is no
+ * memory. */
+HIDDEN bool call_moves_input(gleaner_call *call);
+/* Gives back all that it uses. */
+HIDDEN void call_release(gleaner_call *call);
+
+/* pump.c: sends and receives what can be for all calls of a lease; may wait until there is
+ * something. */
+HIDDEN void lease_pump(gleaner_lease *lease, bool may_wait);
+HIDDEN struct connection *lease_least_busy(const gleaner_lease *lease);
+/* calls.c: begins a call, which stays the caller's until it is queued. */
+HIDDEN gleaner_call *call_make(gleaner_lease *lease, size_t input_bytes);
+HIDDEN void call_queue(gleaner_call *call);
 
 /* lease.c */
 HIDDEN gleaner_call *connection_take_call(struct connection *connection, uint64_t id);

@@ -7,6 +7,9 @@
 #include "internal.h"
 
 #define DEFAULT_DEADLINE_MS 60000
+/* How long a worker that was busy gets no call. */
+#define LEAST_REST_MS 1
+#define MOST_REST_MS 64
 
 long now_ms(void)
 {
@@ -29,6 +32,7 @@ gleaner_lease *lease_make(const gleaner_options *options)
 	lease->transport = options->transport;
 	lease->deadline_ms = options->deadline_ms == 0 ? DEFAULT_DEADLINE_MS : options->deadline_ms;
 	lease->ring_bytes = options->ring_bytes == 0 ? DEFAULT_RING_BYTES : options->ring_bytes;
+	lease->now_ms = now_ms();
 	return lease;
 }
 
@@ -84,6 +88,11 @@ void call_end(gleaner_call *call, gleaner_error error)
 void call_again(gleaner_call *call)
 {
 	gleaner_lease *lease = call->lease;
+	if (!call_moves_input(call)) {
+		lease_say(lease, "the input that was written in place was lost with its worker");
+		call_end(call, GLEANER_LEASE_LOST);
+		return;
+	}
 	call->attempt++;
 	/* Before the ones that came later. */
 	call->next = lease->first;
@@ -102,10 +111,18 @@ void call_failed(gleaner_call *call, const char *fields, size_t length)
 	call_end(call, GLEANER_FUNCTION_FAILED);
 }
 
+/* Longer each time, unless it has taken calls in between. */
+static void rest(struct connection *connection, long now)
+{
+	bool was_long_ago = now - connection->rests_until_ms > MOST_REST_MS;
+	long twice = was_long_ago ? LEAST_REST_MS : 2 * connection->rest_ms;
+	connection->rest_ms = twice < MOST_REST_MS ? twice : MOST_REST_MS;
+	connection->rests_until_ms = now + connection->rest_ms;
+}
+
 bool connection_takes_frame(gleaner_lease *lease, struct connection *connection, const struct frame_header *header,
 			    const uint8_t *payload)
 {
-	(void)lease;
 	gleaner_call *call = header->id == 0 ? NULL : connection_take_call(connection, header->id);
 	switch (header->type) {
 	case FRAME_ERROR:
@@ -117,6 +134,8 @@ bool connection_takes_frame(gleaner_lease *lease, struct connection *connection,
 		/* It was not run. */
 		if (header->type == DIRECT_ENDED)
 			connection->is_terminating = true;
+		else
+			rest(connection, lease->now_ms);
 		if (call != NULL)
 			call_again(call);
 		return header->id != 0;

@@ -53,6 +53,21 @@ static void take_payload(struct connection *connection, const uint8_t *from, siz
 	connection->payload_left -= bytes;
 }
 
+/* The call whose output comes; NULL if it is to be dropped. */
+static gleaner_call *begin_output(struct connection *connection, const struct frame_header *header)
+{
+	gleaner_call *call = connection_take_call(connection, header->id);
+	if (call == NULL || !call->is_in_place)
+		return call;
+	free(call->own_output);
+	call->output = call->own_output = memory_of_its_own(header->payload_bytes);
+	call->output_capacity = header->payload_bytes;
+	if (call->output != NULL)
+		return call;
+	call_end(call, GLEANER_NO_MEMORY);
+	return NULL;
+}
+
 static bool begin_frame(struct connection *connection)
 {
 	struct frame_header *header = &connection->header;
@@ -63,7 +78,7 @@ static bool begin_frame(struct connection *connection)
 	connection->payload_at = 0;
 	connection->was_large = FRAME_HEADER_BYTES + header->metadata_bytes + (size_t)header->payload_bytes > there;
 	if (header->type == FRAME_RESULT)
-		connection->receiving = connection_take_call(connection, header->id);
+		connection->receiving = begin_output(connection, header);
 	else
 		connection->failure = malloc((size_t)header->payload_bytes + 1);
 	return header->type == FRAME_RESULT || connection->failure != NULL;
@@ -115,7 +130,7 @@ static bool receive_output(struct connection *connection, bool may_wait, ssize_t
 bool connection_receive(gleaner_lease *lease, struct connection *connection, bool may_wait)
 {
 	ssize_t got;
-	if (connection->has_rings)
+	if (connection->memory != NULL)
 		return shm_receive(lease, connection, may_wait);
 	if (receive_output(connection, may_wait, &got)) {
 		if (got < 0 || (got > 0 && connection->payload_left == 0 && !end_payload(lease, connection)))

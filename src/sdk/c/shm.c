@@ -54,16 +54,20 @@ static bool pass(int fd, int memfd, uint32_t ring_bytes)
 
 bool shm_open_rings(struct connection *connection, uint32_t ring_bytes)
 {
-	int memfd = rings_create(ring_bytes);
-	if (memfd < 0)
-		return false;
-	connection->has_rings = rings_map(&connection->rings, memfd, ring_bytes, false) &&
-				pass(connection->fd, memfd, ring_bytes) &&
-				read_answer(connection->fd, DIRECT_SHM_ACCEPTED);
-	if (!connection->has_rings)
-		rings_unmap(&connection->rings);
-	close(memfd);
-	return connection->has_rings;
+	struct memory *memory = calloc(1, sizeof *memory);
+	int memfd = memory == NULL ? -1 : rings_create(ring_bytes);
+	if (memfd >= 0 && rings_map(&memory->rings, memfd, ring_bytes, false) &&
+	    pass(connection->fd, memfd, ring_bytes) && read_answer(connection->fd, DIRECT_SHM_ACCEPTED)) {
+		memory->users = 1;
+		memory->connection = connection;
+		connection->memory = memory;
+	} else if (memory != NULL) {
+		rings_unmap(&memory->rings);
+		free(memory);
+	}
+	if (memfd >= 0)
+		close(memfd);
+	return connection->memory != NULL;
 }
 
 void shm_wake(struct connection *connection)
@@ -72,46 +76,112 @@ void shm_wake(struct connection *connection)
 	(void)send(connection->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* Where to write the payload of a frame; NULL while there is no room, of which the worker then
+ * tells. */
+static uint8_t *room_for(struct ring *out, size_t metadata_bytes, size_t payload_bytes)
+{
+	uint8_t *where = ring_reserve(out, metadata_bytes, payload_bytes);
+	if (where == NULL && !ring_sleeps_full(out, metadata_bytes, payload_bytes))
+		where = ring_reserve(out, metadata_bytes, payload_bytes);
+	return where;
+}
+
 bool shm_add(struct connection *connection, gleaner_call *call, const struct frame_header *header,
 	     const uint8_t *metadata)
 {
-	struct ring *out = &connection->rings.out;
-	uint8_t *where = ring_reserve(out, header->metadata_bytes, header->payload_bytes);
-	if (where == NULL && !ring_sleeps_full(out, header->metadata_bytes, header->payload_bytes))
-		where = ring_reserve(out, header->metadata_bytes, header->payload_bytes);
-	if (where == NULL)
-		return false;
-	if (call->input_bytes > 0)
-		memcpy(where, call->input, call->input_bytes);
+	struct memory *memory = connection->memory;
+	struct ring *out = &memory->rings.out;
+	if (memory->prepared == call)
+		memory->prepared = NULL;
+	else {
+		uint8_t *where = room_for(out, header->metadata_bytes, header->payload_bytes);
+		if (where == NULL)
+			return false;
+		if (call->input_bytes > 0)
+			memcpy(where, call->input, call->input_bytes);
+	}
 	if (ring_put(out, header, metadata))
 		shm_wake(connection);
 	return true;
 }
 
+void shm_cancel(struct connection *connection, uint64_t id)
+{
+	const struct frame_header header = { FRAME_CANCEL, 0, 0, id };
+	struct ring *out = &connection->memory->rings.out;
+	if (connection->memory->prepared == NULL && ring_reserve(out, 0, 0) != NULL && ring_put(out, &header, NULL))
+		shm_wake(connection);
+}
+
+void shm_give_back(struct memory *memory)
+{
+	struct ring *in = &memory->rings.in;
+	bool wakes = ring_give_back(in, memory->kept == NULL ? in->position : memory->kept->output_start);
+	if (wakes && memory->connection != NULL)
+		shm_wake(memory->connection);
+}
+
+static bool copy_output(gleaner_call *call, const struct ring_frame *frame)
+{
+	const size_t bytes = frame->header.payload_bytes;
+	if (call->is_in_place) {
+		free(call->own_output);
+		call->output = call->own_output = memory_of_its_own(bytes);
+		call->output_capacity = call->output == NULL ? 0 : bytes;
+	}
+	size_t room = call->output_capacity;
+	call->output_bytes = bytes;
+	if (bytes > 0 && room > 0)
+		memcpy(call->output, frame->payload, bytes < room ? bytes : room);
+	return !call->is_in_place || call->output != NULL;
+}
+
+static void keep_output(struct memory *memory, gleaner_call *call, const struct ring_frame *frame)
+{
+	gleaner_call **last = &memory->kept;
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = call;
+	call->output = frame->payload;
+	call->output_bytes = call->output_capacity = frame->header.payload_bytes;
+	call->output_memory = memory;
+	call->output_start = frame->start;
+	memory->users++;
+}
+
+static void take_result(struct connection *connection, struct ring_frame *frame)
+{
+	struct memory *memory = connection->memory;
+	gleaner_call *call = connection_take_call(connection, frame->header.id);
+	gleaner_error error = GLEANER_OK;
+	ring_keep(&memory->rings.in, frame);
+	if (call != NULL && call->is_in_place && frame->header.payload_bytes >= LEAST_IN_PLACE_BYTES)
+		keep_output(memory, call, frame);
+	else if (call != NULL && !copy_output(call, frame))
+		error = GLEANER_NO_MEMORY;
+	shm_give_back(memory);
+	if (call == NULL)
+		return;
+	if (error == GLEANER_OK && call->output_bytes > call->output_capacity)
+		error = GLEANER_OUTPUT_TOO_LARGE;
+	call_end(call, error);
+}
+
 static bool take(gleaner_lease *lease, struct connection *connection, struct ring_frame *frame)
 {
-	bool goes_on = true;
-	gleaner_call *call = NULL;
 	if (frame->header.type == FRAME_RESULT) {
-		call = connection_take_call(connection, frame->header.id);
-		if (call != NULL) {
-			size_t bytes = frame->header.payload_bytes, room = call->output_capacity;
-			if (bytes > 0)
-				memcpy(call->output, frame->payload, bytes < room ? bytes : room);
-			call->output_bytes = bytes;
-		}
-	} else {
-		/* A copy: what is checked must not change. */
-		uint8_t *fields = malloc((size_t)frame->header.payload_bytes + 1);
-		if (fields != NULL)
-			memcpy(fields, frame->payload, frame->header.payload_bytes);
-		goes_on = fields != NULL && connection_takes_frame(lease, connection, &frame->header, fields);
-		free(fields);
+		take_result(connection, frame);
+		return true;
 	}
-	if (ring_take(&connection->rings.in, frame))
-		shm_wake(connection);
-	if (call != NULL)
-		call_end(call, call->output_bytes > call->output_capacity ? GLEANER_OUTPUT_TOO_LARGE : GLEANER_OK);
+	/* A copy: what is checked must not change. */
+	uint8_t *fields = malloc((size_t)frame->header.payload_bytes + 1);
+	if (fields == NULL)
+		return false;
+	memcpy(fields, frame->payload, frame->header.payload_bytes);
+	ring_keep(&connection->memory->rings.in, frame);
+	shm_give_back(connection->memory);
+	bool goes_on = connection_takes_frame(lease, connection, &frame->header, fields);
+	free(fields);
 	return goes_on;
 }
 
@@ -128,9 +198,9 @@ static bool drain(struct connection *connection)
 static bool sleep_until_woken(struct connection *connection)
 {
 	struct pollfd ready = { connection->fd, POLLIN, 0 };
-	if (ring_sleeps_empty(&connection->rings.in))
+	if (ring_sleeps_empty(&connection->memory->rings.in))
 		(void)poll(&ready, 1, WAIT_MS);
-	ring_is_awake(&connection->rings);
+	ring_is_awake(&connection->memory->rings);
 	return drain(connection);
 }
 
@@ -139,7 +209,7 @@ bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_w
 	struct ring_frame frame;
 	const int spins = connection->is_hot ? SPINS_PER_LOOK : SPINS_BEFORE_SLEEP;
 	for (int spin = 0; spin <= spins; spin++) {
-		enum ring_look look = ring_look(&connection->rings.in, &frame);
+		enum ring_look look = ring_look(&connection->memory->rings.in, &frame);
 		if (look == RING_BROKEN)
 			return false;
 		if (look == RING_FRAME) {
@@ -147,13 +217,13 @@ bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_w
 			while (look == RING_FRAME) {
 				if (!take(lease, connection, &frame))
 					return false;
-				look = connection->has_rings ? ring_look(&connection->rings.in, &frame) : RING_EMPTY;
+				look = connection->memory == NULL ? RING_EMPTY : ring_look(&connection->memory->rings.in, &frame);
 			}
 			return look != RING_BROKEN;
 		}
 		if (!may_wait)
 			break;
-		__builtin_ia32_pause();
+		spin_pause();
 	}
 	if (!may_wait)
 		return ++connection->empty_looks % LOOKS_PER_DRAIN != 0 || drain(connection);

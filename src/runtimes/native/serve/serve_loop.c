@@ -161,7 +161,7 @@ static bool look_into_rings(struct server *server, int looks)
 		for (struct client *each = server->clients; each != NULL; each = each->next)
 			if (each->has_rings)
 				found |= client_looks_into_rings(server, each);
-		__builtin_ia32_pause();
+		spin_pause();
 	}
 	return found;
 }

@@ -62,6 +62,17 @@ static bool send_waiting(struct server *server, struct client *client)
 	return true;
 }
 
+static bool take_frame(struct server *server, struct client *client, const struct ring_frame *frame)
+{
+	const uint8_t *payload = frame->payload;
+	/* Short: where it lies, it is not aligned, and has no room behind it. */
+	if ((uintptr_t)payload % RING_ALIGNMENT != 0) {
+		memcpy(server->input, payload, frame->header.payload_bytes);
+		payload = server->input;
+	}
+	return client_takes_frame(server, client, &frame->header, payload);
+}
+
 bool client_looks_into_rings(struct server *server, struct client *client)
 {
 	struct ring_frame frame;
@@ -72,7 +83,7 @@ bool client_looks_into_rings(struct server *server, struct client *client)
 		enum ring_look look = ring_look(&client->rings.in, &frame);
 		if (look == RING_EMPTY)
 			return found;
-		if (look == RING_BROKEN || !client_takes_frame(server, client, &frame.header, frame.payload)) {
+		if (look == RING_BROKEN || !take_frame(server, client, &frame)) {
 			client_close(server, client);
 			return true;
 		}

@@ -95,6 +95,70 @@ static void check_callbacks(gleaner_lease *lease)
 	CHECK(ended == 32 && memcmp(outputs[7], "abcd", 4) == 0);
 }
 
+static gleaner_call *prepared(gleaner_lease *lease, size_t size, int seed)
+{
+	void *input;
+	gleaner_call *call = gleaner_prepare(lease, size, &input);
+	CHECK(call != NULL && (uintptr_t)input % 64 == 0);
+	memset(input, seed, size);
+	return call;
+}
+
+static void check_prepared(gleaner_lease *lease, gleaner_call *call, size_t size, int seed)
+{
+	CHECK(gleaner_wait(call) == GLEANER_OK && gleaner_call_output_bytes(call) == size);
+	const unsigned char *output = gleaner_call_output(call);
+	CHECK((uintptr_t)output % 64 == 0);
+	for (size_t at = 0; at < size; at++)
+		CHECK(output[at] == (unsigned char)seed);
+}
+
+/* More than the rings hold: outputs are kept while others come, and freed in another order. */
+static void check_in_place(gleaner_lease *lease)
+{
+	static const size_t sizes[] = { 0, 1, 40, 4095, 4096, 100000, 1 << 20 };
+	gleaner_call *kept[7];
+	for (int round = 0; round < 12; round++) {
+		for (int at = 0; at < 7; at++) {
+			kept[at] = prepared(lease, sizes[at], round + at);
+			gleaner_send(kept[at]);
+		}
+		for (int at = 0; at < 7; at++)
+			check_prepared(lease, kept[at], sizes[at], round + at);
+		for (int at = 0; at < 7; at++)
+			gleaner_call_free(kept[(at * 3 + round) % 7]);
+	}
+	/* Two at once, of which one is never sent, and another call between. */
+	gleaner_call *one = prepared(lease, 100000, 1), *other = prepared(lease, 100000, 2);
+	char output[8];
+	size_t got = 0;
+	gleaner_call_free(other);
+	CHECK(gleaner_wait(one) == GLEANER_OK);
+	CHECK(gleaner_invoke(lease, "between", 7, output, sizeof output, &got) == GLEANER_OK && got == 7);
+	check_prepared(lease, one, 100000, 1);
+	gleaner_call_free(one);
+	one = prepared(lease, 4, 0);
+	gleaner_call_free(one);
+}
+
+/* An output stays after its connection, and an input that was not sent goes elsewhere. */
+static void check_in_place_after_loss(const gleaner_endpoint *endpoints, size_t count, gleaner_options options)
+{
+	gleaner_lease *lease = NULL;
+	options.retry = GLEANER_RETRY_EVICTED;
+	if (gleaner_connect_endpoint(endpoints, count, &options, &lease) != GLEANER_OK)
+		exit(1);
+	gleaner_call *kept = prepared(lease, 50000, 5);
+	CHECK(gleaner_wait(kept) == GLEANER_OK);
+	gleaner_call *waits = prepared(lease, 50000, 6);
+	gleaner_lease_close(lease);
+	const unsigned char *output = gleaner_call_output(kept);
+	for (size_t at = 0; at < 50000; at++)
+		CHECK(output[at] == 5);
+	gleaner_call_free(kept);
+	gleaner_call_free(waits);
+}
+
 /* The worker dies under it. */
 static void check_loss(const gleaner_endpoint *endpoints, size_t count, gleaner_options options)
 {
@@ -134,7 +198,9 @@ int main(int argc, char **argv)
 	check_many(lease, 100);
 	check_many(lease, 30000);
 	check_callbacks(lease);
+	check_in_place(lease);
 	gleaner_lease_close(lease);
+	check_in_place_after_loss(endpoints, count, options);
 	check_loss(endpoints, count, options);
 	puts("ok");
 	return 0;

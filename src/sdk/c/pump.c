@@ -1,0 +1,217 @@
+/* Sends calls to the workers of a lease, and waits for their ends. */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* How long calls wait for a worker in place of those that are gone. */
+#define REPLACEMENT_MS 1000
+/* How often deadlines and the lease are looked after. */
+#define CHECK_MS 20
+#define WAIT_MS 100
+#define MAX_POLLED 64
+
+struct connection *lease_least_busy(const gleaner_lease *lease)
+{
+	struct connection *best = NULL;
+	for (size_t at = 0; at < lease->count; at++) {
+		struct connection *each = lease->connections[at];
+		if (connection_takes(each, lease->now_ms) && (best == NULL || each->in_flight < best->in_flight))
+			best = each;
+	}
+	return best;
+}
+
+static gleaner_call *take_first(gleaner_lease *lease)
+{
+	gleaner_call *call = lease->first;
+	lease->first = call->next;
+	if (lease->first == NULL)
+		lease->last = NULL;
+	call->next = NULL;
+	return call;
+}
+
+static void dispatch(gleaner_lease *lease)
+{
+	struct connection *connection;
+	while (lease->first != NULL && (connection = lease_least_busy(lease)) != NULL) {
+		gleaner_call *call = take_first(lease);
+		if (connection->memory != NULL &&
+		    !ring_can_hold(&connection->memory->rings.out, CALL_HEAD_BYTES, call->input_bytes)) {
+			lease_say(lease, "the input does not fit into the shared memory: pass a larger ring_bytes");
+			call_end(call, GLEANER_INVALID);
+			continue;
+		}
+		if (connection_add(connection, call))
+			continue;
+		call->next = lease->first;
+		lease->first = call;
+		if (lease->last == NULL)
+			lease->last = call;
+		return;
+	}
+}
+
+/* Sends for all; returns how many connections are open, and the last of them. */
+static size_t send_all(gleaner_lease *lease, struct connection **open)
+{
+	size_t count = 0;
+	for (size_t at = 0; at < lease->count; at++) {
+		struct connection *each = lease->connections[at];
+		if (each->fd < 0)
+			continue;
+		if (!connection_send(each)) {
+			lease_give_up(lease, each);
+			continue;
+		}
+		*open = each;
+		count++;
+	}
+	return count;
+}
+
+static void receive_all(gleaner_lease *lease)
+{
+	for (size_t at = 0; at < lease->count; at++) {
+		struct connection *each = lease->connections[at];
+		if (each->fd >= 0 && !connection_receive(lease, each, false))
+			lease_give_up(lease, each);
+	}
+}
+
+/* How long to wait if nothing comes: calls that wait go on once a worker has rested. */
+static int longest_wait_ms(const gleaner_lease *lease, bool polls_all)
+{
+	long longest = polls_all || lease->hold == NULL ? WAIT_MS : CHECK_MS;
+	for (size_t at = 0; at < lease->count && lease->first != NULL; at++) {
+		long rests = lease->connections[at]->rests_until_ms - lease->now_ms;
+		if (rests > 0 && rests < longest)
+			longest = rests;
+	}
+	return (int)longest;
+}
+
+/* Waits until any connection can go on. */
+static void wait_for_any(gleaner_lease *lease)
+{
+	struct pollfd polled[MAX_POLLED];
+	size_t count = 0;
+	bool is_empty = true;
+	for (size_t at = 0; at < lease->count && count < MAX_POLLED; at++) {
+		struct connection *each = lease->connections[at];
+		if (each->fd < 0)
+			continue;
+		polled[count++] = (struct pollfd){ each->fd, POLLIN | (connection_has_unsent(each) ? POLLOUT : 0), 0 };
+		if (each->memory != NULL && !ring_sleeps_empty(&each->memory->rings.in))
+			is_empty = false;
+	}
+	if (is_empty)
+		(void)poll(polled, count, longest_wait_ms(lease, count == lease->count));
+	for (size_t at = 0; at < lease->count; at++)
+		if (lease->connections[at]->memory != NULL)
+			ring_is_awake(&lease->connections[at]->memory->rings);
+}
+
+/* Takes the calls out of a list whose time is over. */
+static gleaner_call *late_of(gleaner_call **list, long now)
+{
+	for (; *list != NULL; list = &(*list)->next) {
+		gleaner_call *call = *list;
+		if (call->deadline_ms > now)
+			continue;
+		*list = call->next;
+		return call;
+	}
+	return NULL;
+}
+
+static void end_late(gleaner_lease *lease, gleaner_call *call)
+{
+	lease_say(lease, "no answer came by the deadline; the call may have run");
+	call_end(call, GLEANER_DEADLINE);
+}
+
+static void end_late_of(gleaner_lease *lease, struct connection *connection, long now)
+{
+	gleaner_call *call;
+	for (size_t bucket = 0; bucket < BUCKETS; bucket++)
+		while ((call = late_of(&connection->buckets[bucket], now)) != NULL) {
+			connection->in_flight--;
+			const uint8_t *input = call->input;
+			const uint64_t id = call->id;
+			/* Its input must not be read any more. */
+			bool is_lent = connection->lent != NULL && connection->lent >= input &&
+				       connection->lent < input + call->input_bytes;
+			end_late(lease, call);
+			if (is_lent)
+				lease_give_up(lease, connection);
+			else
+				connection_cancel(connection, id);
+		}
+	if (connection->receiving != NULL && connection->receiving->deadline_ms <= now) {
+		call = connection->receiving;
+		/* The rest is read and dropped. */
+		connection->receiving = NULL;
+		end_late(lease, call);
+	}
+}
+
+static void end_without_worker(gleaner_lease *lease, long now)
+{
+	if (gleaner_lease_workers(lease) > 0 || lease->first == NULL) {
+		lease->no_worker_since_ms = 0;
+		return;
+	}
+	if (lease->no_worker_since_ms == 0)
+		lease->no_worker_since_ms = now;
+	if (lease->hold != NULL && now - lease->no_worker_since_ms < REPLACEMENT_MS)
+		return;
+	while (lease->first != NULL) {
+		gleaner_call *call = take_first(lease);
+		lease_say(lease, "no worker of the lease is left, and none came in its place");
+		call_end(call, GLEANER_NO_WORKER);
+	}
+}
+
+/* Deadlines, and workers that come and go. */
+static void look_after(gleaner_lease *lease, long now)
+{
+	gleaner_call *call;
+	lease->next_check_ms = now + CHECK_MS;
+	if (lease->hold != NULL && !hold_read(lease, lease->hold, 0)) {
+		hold_end(lease->hold);
+		lease->hold = NULL;
+	}
+	for (size_t at = 0; at < lease->count; at++)
+		end_late_of(lease, lease->connections[at], now);
+	while ((call = late_of(&lease->first, now)) != NULL)
+		end_late(lease, call);
+	lease->last = lease->first;
+	while (lease->last != NULL && lease->last->next != NULL)
+		lease->last = lease->last->next;
+	end_without_worker(lease, now);
+}
+
+void lease_pump(gleaner_lease *lease, bool may_wait)
+{
+	struct connection *open = NULL;
+	const size_t unended = lease->unended;
+	dispatch(lease);
+	size_t count = send_all(lease, &open);
+	bool is_plain = count == 1 && !connection_has_unsent(open) && lease->first == NULL;
+	if (may_wait && is_plain) {
+		if (!connection_receive(lease, open, true))
+			lease_give_up(lease, open);
+	} else {
+		if (may_wait)
+			wait_for_any(lease);
+		receive_all(lease);
+	}
+	/* The clock costs as much as a call over shared memory may; a call looks at it when it begins. */
+	if (lease->unended == unended)
+		lease->now_ms = now_ms();
+	if (lease->now_ms >= lease->next_check_ms)
+		look_after(lease, lease->now_ms);
+}
