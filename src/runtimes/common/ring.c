@@ -215,8 +215,8 @@ static bool rewinds_after(struct ring *ring, uint32_t end)
 	return true;
 }
 
-/* Fetches the cache lines of the next frame, which the peer has read, to be written: it is likely as
- * long as the last one, and there is time for it now. */
+/* Fetches the cache lines of the next frame, which the peer has read, to be written: it is likely
+ * as long as the last one, and there is time for it now. */
 static void fetch_next(const struct ring *ring, size_t bytes)
 {
 	const uint8_t *next = at(ring, ring->position);

@@ -29,8 +29,8 @@ struct ring {
 	uint32_t bytes;
 	/* Where this side is: of the next frame. */
 	uint32_t position;
-	/* For the producer: up to where the room was given back when it last looked, and where it last
-	 * looked whether to rewind. */
+	/* For the producer: up to where the room was given back when it last looked, and where it
+	 * last looked whether to rewind. */
 	uint32_t seen, rewind_checked;
 };
 

@@ -133,9 +133,9 @@ gleaner_call *gleaner_prepare(gleaner_lease *lease, size_t input_bytes, void **i
 /* Begins it; gleaner_wait and gleaner_poll do that, too, if it was not done. From then on the input
  * is the library's. */
 void gleaner_send(gleaner_call *call);
-/* The output of a call that ended with GLEANER_OK, else NULL. A prepared call's is aligned to 64 bytes
- * and stays until gleaner_call_free. In shared memory it takes room from the outputs that follow:
- * free calls roughly in the order in which they end. */
+/* The output of a call that ended with GLEANER_OK, else NULL. A prepared call's is aligned to 64
+ * bytes and stays until gleaner_call_free. In shared memory it takes room from the outputs that
+ * follow: free calls roughly in the order in which they end. */
 const void *gleaner_call_output(const gleaner_call *call);
 
 /* What the last failure of this lease was, in a sentence; valid until the next failure. */

@@ -12,7 +12,7 @@
 /* Longer inputs are sent from where they lie. */
 #define COPIED_INPUT_BYTES (16u << 10)
 #define BUCKETS 256u
-/* Of a call without a content type or a name. */
+/* The head of a call without a content type or a name. */
 #define CALL_HEAD_BYTES 8u
 /* What is shorter is copied: that costs less than to keep track of where it lies. */
 #define LEAST_IN_PLACE_BYTES 4096u
@@ -21,7 +21,8 @@
 
 struct gleaner_call {
 	gleaner_lease *lease;
-	/* In the lease's queue, in a bucket of its connection, or among those whose outputs are kept. */
+	/* In the lease's queue, in a bucket of its connection, or with those whose outputs are
+	 * kept. */
 	gleaner_call *next;
 	uint64_t id;
 	const void *input;
@@ -107,7 +108,7 @@ struct gleaner_lease {
 	/* Calls that wait for a worker. */
 	gleaner_call *first, *last;
 	size_t unended;
-	/* When the clock was last looked at. */
+	/* When the clock was last read. */
 	long now_ms;
 	struct hold *hold;
 	long no_worker_since_ms, next_check_ms;
@@ -116,10 +117,10 @@ struct gleaner_lease {
 
 HIDDEN long now_ms(void);
 
-/* connect.c: connects and shakes hands; false if the worker cannot be reached or does not prove
- * itself. */
+/* connection/connect.c: connects and shakes hands; false if the worker cannot be reached or does
+ * not prove itself. */
 HIDDEN bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes);
-/* connection.c */
+/* connection/connection.c */
 HIDDEN void connection_close(struct connection *connection);
 HIDDEN bool connection_takes(const struct connection *connection, long now);
 /* Queues a call's frame; false if there is no room now. */
@@ -129,17 +130,17 @@ HIDDEN void connection_cancel(struct connection *connection, uint64_t id);
 /* Sends what it can; false if the connection is broken. */
 HIDDEN bool connection_send(struct connection *connection);
 HIDDEN bool connection_has_unsent(const struct connection *connection);
-/* receive.c: handles what has come; may wait for the socket's receive timeout. False if the
- * connection is broken. */
+/* connection/receive.c: handles what has come; may wait for the socket's receive timeout. False if
+ * the connection is broken. */
 HIDDEN bool connection_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
-/* shm.c */
+/* connection/shm.c */
 HIDDEN bool shm_open_rings(struct connection *connection, uint32_t ring_bytes);
 HIDDEN bool shm_add(struct connection *connection, gleaner_call *call, const struct frame_header *header,
 		    const uint8_t *metadata);
 HIDDEN bool shm_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
 HIDDEN void shm_cancel(struct connection *connection, uint64_t id);
 HIDDEN void shm_wake(struct connection *connection);
-/* Gives the room of all frames back but for outputs that are kept. */
+/* Gives the room of all frames back, except that of outputs which are kept. */
 HIDDEN void shm_give_back(struct memory *memory);
 
 /* in_place.c */

@@ -209,7 +209,8 @@ void lease_pump(gleaner_lease *lease, bool may_wait)
 			wait_for_any(lease);
 		receive_all(lease);
 	}
-	/* The clock costs as much as a call over shared memory may; a call looks at it when it begins. */
+	/* The clock is read when a call begins, and else only if nothing ends: it is slow beside a
+	 * call over shared memory. */
 	if (lease->unended == unended)
 		lease->now_ms = now_ms();
 	if (lease->now_ms >= lease->next_check_ms)

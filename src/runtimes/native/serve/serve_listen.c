@@ -1,7 +1,6 @@
 /* Where a worker listens: TCP, on any port or on one of a range, and an abstract unix socket. */
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "serve_state.h"
+#include "sockets.h"
 
 #define BACKLOG 256
 
@@ -107,18 +107,6 @@ void serve_close_listeners(struct server *server)
 	server->tcp = server->local = -1;
 }
 
-static void tune(int fd)
-{
-	const struct { int level, name, value; } options[] = {
-		{ IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, 1 },  { IPPROTO_TCP, TCP_KEEPINTVL, 1 },
-		{ IPPROTO_TCP, TCP_KEEPCNT, 5 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 5000 },
-	};
-	for (size_t at = 0; at < sizeof options / sizeof *options; at++)
-		/* The connection works without, only slower. */
-		(void)setsockopt(fd, options[at].level, options[at].name, &options[at].value, sizeof options[at].value);
-}
-
 static bool is_own_user(int fd)
 {
 	struct ucred peer;
@@ -168,7 +156,7 @@ void serve_accept(struct server *server, int listener)
 		return;
 	}
 	if (!is_local)
-		tune(fd);
+		socket_tune(fd);
 	client->fd = fd;
 	client->is_local = is_local;
 	client->events = EPOLLIN;

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,24 +12,13 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "sockets.h"
 
 #define CONNECT_MS 2000
 #define HANDSHAKE_MS 5000
 /* Deadlines and the lease are looked after as often. */
 #define RECEIVE_MS 200
 #define MOST_IN_FLIGHT 256u
-
-static void tune(int fd)
-{
-	const struct { int level, name, value; } options[] = {
-		{ IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, 1 },  { IPPROTO_TCP, TCP_KEEPINTVL, 1 },
-		{ IPPROTO_TCP, TCP_KEEPCNT, 5 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 5000 },
-	};
-	for (size_t at = 0; at < sizeof options / sizeof *options; at++)
-		/* The connection works without, only slower. */
-		(void)setsockopt(fd, options[at].level, options[at].name, &options[at].value, sizeof options[at].value);
-}
 
 static bool is_here(const struct endpoint *endpoint)
 {
@@ -93,7 +81,7 @@ static int connect_there(const struct endpoint *endpoint)
 	}
 	freeaddrinfo(found);
 	if (connected >= 0)
-		tune(connected);
+		socket_tune(connected);
 	return connected;
 }
 
