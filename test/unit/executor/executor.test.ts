@@ -64,7 +64,7 @@ let containment: Containment;
 let limits: number[];
 
 beforeEach(() => {
-  [told, gone, logged, limits] = [[], [], [], []];
+  limits = [];
   runs = new Map();
   containment = { ...processGroups, limit: ({ cores }) => void limits.push(cores) };
   executor = make();
@@ -76,14 +76,17 @@ afterEach(() => {
 });
 
 function make(folder: object = {}, launch = spec): Executor {
+  // What ends after its test must not be seen by the next one.
+  const [messages, reasons, lines]: [ExecutorMessage[], string[], string[]] = [[], [], []];
+  [told, gone, logged] = [messages, reasons, lines];
   const marks = { readMarks: () => [], removeMarks: () => {}, takeKillNotes: () => [] };
   const made = new Executor(
     launch,
     { ...marks, ...folder },
     containment,
-    (event, details) => void logged.push(`${event} ${JSON.stringify(details ?? {})}`),
+    (event, details) => void lines.push(`${event} ${JSON.stringify(details ?? {})}`),
     {
-      gone: (reason) => void gone.push(reason),
+      gone: (reason) => void reasons.push(reason),
       spawner: {
         start: (order, _group, events) => {
           let hasEnded = false;
@@ -100,9 +103,8 @@ function make(folder: object = {}, launch = spec): Executor {
       },
     },
   );
-  told = [];
   made.onConnected((message) => {
-    told.push(message);
+    messages.push(message);
     if (message.type === "ended") made.onMessage({ type: "recorded", key: message.report });
     return true;
   });
