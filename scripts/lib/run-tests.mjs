@@ -34,26 +34,24 @@ const build = { title: "build", args: ["scripts/build.mjs", "--if-stale"] };
 /** Folders of test/ whose tests run the built programs. */
 const needBuild = ["slurm", "e2e"];
 
+const fast = {
+  title: "tests",
+  folders: ["unit", "property"],
+  args: [
+    "--testMatch=**/test/{unit,property}/**/*.test.ts",
+    "--testMatch=**/test/*.test.ts",
+    "--maxWorkers=2",
+  ],
+};
 /**
  * Tests with a real Slurm or a browser share this machine's services, so they run one after the
  * other.
  */
-const jestRuns = [
-  {
-    title: "tests",
-    folders: ["unit", "property"],
-    args: [
-      "--testMatch=**/test/{unit,property}/**/*.test.ts",
-      "--testMatch=**/test/*.test.ts",
-      "--maxWorkers=2",
-    ],
-  },
-  {
-    title: "tests with real Slurm",
-    folders: needBuild,
-    args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", "--runInBand"],
-  },
-];
+const onInstalled = {
+  title: "tests with real Slurm",
+  folders: needBuild,
+  args: ["--testMatch=**/test/{slurm,e2e}/**/*.test.ts", "--runInBand"],
+};
 /** Not about Slurm, so a run of everything includes them only once. */
 const sameOnAnySlurm =
   "calls|deploy|freeing|functions|grace|hostile|hosts|hosts-[a-z]+|interference|run|samples|scripts|sdk|sick-nodes|ssh|tls";
@@ -61,14 +59,11 @@ const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOn
 
 const { which, patterns } = readArguments(process.argv.slice(2));
 const plans = {
-  installed: { checks: [build, ...checks], stages: jestRuns.map((run) => [run]) },
+  installed: { checks: [build, ...checks], stages: [[fast], [onInstalled]] },
   all: {
     checks: [build, ...checks],
     // Clusters in different folders share nothing, and their tests mostly wait.
-    stages: [
-      ...jestRuns.map((run) => [run]),
-      otherSlurms.map((version) => runOn(version, withoutThose)),
-    ],
+    stages: [[fast], [onInstalled, ...otherSlurms.map((version) => runOn(version, withoutThose))]],
   },
 };
 const plan = narrowed(plans[which] ?? { checks: [build], stages: [[runOn(which)]] });
