@@ -43,6 +43,24 @@ const store = z
   })
   .describe("The database.");
 
+const leasePrice = z.int().min(0).max(1_000_000_000).nullable().default(null);
+
+const leaseRates = z
+  .strictObject({
+    executionMicroCreditsPerCoreSecond: leasePrice.describe(
+      "The price of the processor time that a leased worker uses, unless it may spin.",
+    ),
+    hotMicroCreditsPerCoreSecond: leasePrice.describe(
+      "The price of the processor time of a lease that may spin (`hotMs` is not 0), up to one core. Calls look the same from outside, and cost the same.",
+    ),
+    heldMicroCreditsPerCoreSecond: leasePrice.describe(
+      "The price of the core-time that a leased worker holds and does not use.",
+    ),
+  })
+  .describe(
+    "The prices of a core-second in a lease; each core-second has one of them. `null`: as rates.microCreditsPerCoreSecond.",
+  );
+
 const rates = z
   .strictObject({
     microCreditsPerCoreSecond: z
@@ -57,6 +75,7 @@ const rates = z
       .max(1_000_000_000)
       .default(28)
       .describe("The price of a GB-second of memory."),
+    leases: leaseRates.prefault({}),
   })
   .describe("The rate card, in whole micro-credits (millionths of a credit).");
 

@@ -39,8 +39,9 @@ export const isFinal = (state: InvocationState): boolean =>
 
 /**
  * How an attempt ended. EVICTED (a hole closed) and LOST (its executor vanished) send the
- * invocation back to PENDING, use up no retry and are not billed. Every other end is billed and
- * final, except FAILED without a start, which may be tried on another node.
+ * invocation back to PENDING, use up no retry and are not billed, except that a leased worker is
+ * billed until its eviction. Every other end is billed and final, except FAILED without a start,
+ * which may be tried on another node.
  */
 export type AttemptEnd =
   | "COMPLETED"

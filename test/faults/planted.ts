@@ -138,10 +138,10 @@ export const planted: readonly Planted[] = [
     sabotage: {
       store: (store) => ({
         ...store,
-        endAttempt: ({ posting, ...result }) =>
+        endAttempt: ({ postings, ...result }) =>
           store.endAttempt({
             ...result,
-            posting: posting === null ? null : { ...posting, coreMs: 2 * posting.coreMs },
+            postings: postings.map((posting) => ({ ...posting, coreMs: 2 * posting.coreMs })),
           }),
       }),
     },

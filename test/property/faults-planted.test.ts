@@ -41,10 +41,11 @@ describe("in the core", () => {
     type Metering = typeof import("../../src/core/accounting/metering.js");
     const run = await withChanged<Metering>("../../src/core/accounting/metering.js", (real) => ({
       priceMicroCredits: (usage, rate) => real.priceMicroCredits(usage, rate) + 1,
-      postingOf: (...args) => {
-        const posting = real.postingOf(...args);
-        return { ...posting, amountMicroCredits: posting.amountMicroCredits + 1 };
-      },
+      postingsOf: (...args) =>
+        real.postingsOf(...args).map((posting) => ({
+          ...posting,
+          amountMicroCredits: posting.amountMicroCredits + 1,
+        })),
     }));
     await mustFind(/micro-credits/, run);
   });

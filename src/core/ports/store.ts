@@ -65,6 +65,9 @@ export interface AttemptResult {
   readonly signal: number | null;
   readonly wallMs: number;
   readonly cpuMs: number;
+  /** What is billed as hot, and what its worker said of it; null unless it is a lease. */
+  readonly hotMs: number | null;
+  readonly spinMs: number | null;
   readonly maxRssMb: number;
   readonly reason: string | null;
   readonly endedAtMs: number;
@@ -73,8 +76,8 @@ export interface AttemptResult {
    * end itself.
    */
   readonly next: InvocationState;
-  /** null if the end is not billed. */
-  readonly posting: Posting | null;
+  /** None if the end is not billed. */
+  readonly postings: readonly Posting[];
   /** What a worker answered; null for a command, and for an attempt that does not count. */
   readonly answer: CallAnswer | null;
   /** What the call printed, as far as it is kept. */

@@ -29,6 +29,16 @@ function knownHead({ head }: AskedOf<"verifyLedger", "query">): LedgerHead | und
   return { sequence: Number(sequence), seal: seal! };
 }
 
+const nothing = {
+  attempts: 0,
+  coreMs: 0,
+  heldCoreMs: 0,
+  hotCoreMs: 0,
+  memoryMbMs: 0,
+  amountMicroCredits: 0,
+};
+const sums = Object.keys(nothing) as (keyof typeof nothing)[];
+
 async function bill(
   deps: BillingRoutes,
   caller: Caller,
@@ -37,12 +47,7 @@ async function bill(
   const uid = await chosenUid(deps, caller, query.user, "see the bill of");
   const { user: _, ...window } = query;
   const lines = await deps.store.bill({ ...window, ...(uid === undefined ? {} : { uid }) });
-  const total = { invocations: 0, coreMs: 0, memoryMbMs: 0, amountMicroCredits: 0 };
-  for (const line of lines) {
-    total.invocations += line.invocations;
-    total.coreMs += line.coreMs;
-    total.memoryMbMs += line.memoryMbMs;
-    total.amountMicroCredits += line.amountMicroCredits;
-  }
+  const total = { ...nothing };
+  for (const line of lines) for (const sum of sums) total[sum] += line[sum];
   return { lines, total };
 }

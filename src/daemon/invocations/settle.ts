@@ -2,20 +2,20 @@
 
 import type { Logger } from "pino";
 import { nowMs, pause } from "../../clock.js";
-import { postingOf } from "../../core/accounting/metering.js";
+import { hotMsOf, isCharged, postingsOf } from "../../core/accounting/metering.js";
 import type { AttemptResult, Store } from "../../core/ports/store.js";
 import { LogRateLimit } from "../../limits/rate-limit.js";
 import { type CallAnswer, type CallPhases, sentenceOf } from "../../model/call.js";
 import { messageOf } from "../../model/errors.js";
+import type { LeaseTerms, LeaseUsage } from "../../model/functions/lease.js";
 import type { InvocationId } from "../../model/ids.js";
 import {
   type AttemptEnd,
   type InvocationState,
-  isBilled,
   isFinal,
   type StartFailure,
 } from "../../model/invocation.js";
-import type { RateCard } from "../../model/records/account.js";
+import type { Posting, Rates } from "../../model/records/account.js";
 import type { Events } from "../state/events.js";
 import type { LiveInvocations } from "../state/live.js";
 import { type Live, wasEvicted } from "../state/live-invocation.js";
@@ -28,21 +28,33 @@ import type { Voucher } from "./vouchers.js";
  * The facts of an end: from an executor's report, or from the daemon itself if the executor was
  * lost.
  */
-export type EndFacts = Omit<AttemptResult, "next" | "posting" | "answer" | "log" | "phases"> & {
+export type EndFacts = Omit<
+  AttemptResult,
+  "next" | "postings" | "answer" | "log" | "phases" | "hotMs" | "spinMs"
+> & {
   readonly startFailure?: StartFailure | undefined;
   readonly answer?: CallAnswer | undefined;
   readonly log?: Uint8Array | undefined;
   readonly phases?: CallPhases | undefined;
+  readonly lease?: LeaseUsage | undefined;
 };
 
-/** What a posting depends on beside the end. */
+/** What postings depend on beside the end. */
 type Billed = Pick<Live, "cores" | "memoryMb" | "owner">;
+type Heat = Pick<AttemptResult, "hotMs" | "spinMs">;
+
+/** What a worker says of its spinning cannot be more than what is measured. */
+function heatOf(terms: LeaseTerms | undefined, facts: EndFacts): Heat {
+  if (terms === undefined) return { hotMs: null, spinMs: null };
+  const hotMs = hotMsOf(terms, facts);
+  return { hotMs, spinMs: Math.min(hotMs, Math.floor(facts.lease?.spinMs ?? 0)) };
+}
 
 /** A full disk is not repaired sooner. */
 const retryMs = 1_000;
 
 export interface SettlePolicy {
-  readonly rate: RateCard;
+  readonly rates: Rates;
   /**
    * After this many executors in a row are lost with the same invocation, it is taken for the
    * cause.
@@ -95,11 +107,12 @@ export class Settler {
       return this.record(facts);
     }
     const { next, reason } = this.nextState(live, facts);
-    const posting = this.postingOf(live, facts);
-    const { startFailure: _, ...result } = facts;
+    const heat = heatOf(live.digest.lease, facts);
+    const postings = this.postingsOf(live, facts, heat);
+    const { startFailure: _, lease: _said, ...result } = facts;
     const { answer = null, log = null, phases = null } = facts;
     const kept = isFinal(next) ? { answer, log } : { answer: null, log: null };
-    const ended = { ...result, reason, next, posting, phases, ...kept };
+    const ended = { ...result, ...heat, reason, next, postings, phases, ...kept };
     if (call !== undefined) return this.endUnrecorded(live, call, facts, ended);
     const recorded = await this.store.endAttempt(ended);
     if (!recorded || !isCurrent(live, facts)) return recorded;
@@ -107,12 +120,15 @@ export class Settler {
     return true;
   }
 
-  /** null if it is not billed. */
-  private postingOf({ cores, memoryMb, owner: { uid, user } }: Billed, facts: EndFacts) {
-    const { invocation, attempt, end, wallMs } = facts;
-    if (!isBilled(end)) return null;
-    const whose = { invocation, attempt, uid, user };
-    return postingOf(whose, { cores, memoryMb, wallMs }, this.policy.rate, nowMs());
+  /** None if it is not billed. */
+  private postingsOf(
+    { cores, memoryMb, owner: { uid, user } }: Billed,
+    { invocation, attempt, end, wallMs, cpuMs }: EndFacts,
+    { hotMs }: Heat,
+  ): readonly Posting[] {
+    const measured = { cores, memoryMb, wallMs, cpuMs, hotMs };
+    if (!isCharged(end, measured)) return [];
+    return postingsOf({ invocation, attempt, uid, user }, measured, this.policy.rates, nowMs());
   }
 
   /**
@@ -120,12 +136,21 @@ export class Settler {
    * is on record. Rejects if the store failed.
    */
   async settleVouched({ request, attempt }: Voucher, facts: EndFacts): Promise<void> {
-    const { startFailure: _, answer = null, log = null, phases = null, ...rest } = facts;
+    const {
+      startFailure: _,
+      lease: _said,
+      answer = null,
+      log = null,
+      phases = null,
+      ...rest
+    } = facts;
     const next = facts.end as InvocationState;
     // Earlier attempts were not billed, and nobody knows them any more.
     const first = { attempt: 1, next };
-    const posting = this.postingOf({ ...attempt, owner: request.owner }, { ...facts, ...first });
-    const result = { ...rest, ...first, posting, answer, log, phases };
+    const heat = heatOf(undefined, facts);
+    const owned = { ...attempt, owner: request.owner };
+    const postings = this.postingsOf(owned, { ...facts, ...first }, heat);
+    const result = { ...rest, ...first, ...heat, postings, answer, log, phases };
     const attempts = [{ attempt: { ...attempt, number: 1 }, result }];
     await this.store.recordCall({ id: facts.invocation, request, attempts });
   }

@@ -250,7 +250,7 @@ const startMsOf = ({ placement }: Config): number =>
 
 function settlePolicyOf({ rates, functions }: Config, startFailures: StartFailures): SettlePolicy {
   return {
-    rate: rates,
+    rates,
     maxLostAttempts: functions.maxLostAttempts,
     startFailures,
   };

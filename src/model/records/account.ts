@@ -8,13 +8,27 @@ export interface RateCard {
   readonly microCreditsPerGbSecond: number;
 }
 
+/** The rate card of a site; null: as `microCreditsPerCoreSecond`. */
+export interface Rates extends RateCard {
+  readonly leases: {
+    readonly [Kind in PostingKind as `${Kind}MicroCreditsPerCoreSecond`]: number | null;
+  };
+}
+
 /**
- * One line of the ledger: the usage and the cost of one finished attempt. Posted once, never
- * changed.
+ * What is paid for. `execution`: the cores and memory of an attempt; in a lease the processor time.
+ * `hot`: the processor time of a lease that may spin. `held`: the rest of what a lease held.
+ */
+export type PostingKind = "execution" | "held" | "hot";
+
+/**
+ * One line of the ledger: the usage and the cost of one finished attempt, of one kind. Posted once,
+ * never changed.
  */
 export interface Posting {
   readonly invocation: InvocationId;
   readonly attempt: number;
+  readonly kind: PostingKind;
   readonly uid: number;
   readonly user: string;
   readonly coreMs: number;
@@ -31,8 +45,12 @@ export interface BillLine {
   readonly user: string;
   /** Other names of the same uid in the billed period. */
   readonly otherNames: readonly string[];
-  readonly invocations: number;
+  /** Those that are billed. */
+  readonly attempts: number;
   readonly coreMs: number;
+  /** The parts of it that leases held without using them, and in which they may have spun. */
+  readonly heldCoreMs: number;
+  readonly hotCoreMs: number;
   readonly memoryMbMs: number;
   readonly amountMicroCredits: number;
 }

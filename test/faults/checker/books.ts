@@ -315,7 +315,7 @@ export class Books {
   }
 
   private recorded(result: AttemptResult, ran = result.attempt): void {
-    const { invocation, attempt, end, next, wallMs, posting } = result;
+    const { invocation, attempt, end, next, wallMs, postings } = result;
     const name = nameOf({ invocation, attempt: ran });
     const account = this.accounts.get(invocation)!;
     this.demand(
@@ -326,10 +326,10 @@ export class Books {
     account.state = next === "PENDING" ? "waiting" : next;
     if (end === "EVICTED") this.counts.evicted++;
     if (end === "LOST") this.counts.lost++;
-    this.demand(billed.has(end) === (posting !== null), `${name}, ${end}, is billed wrongly`);
+    this.demand(billed.has(end) === postings.length > 0, `${name}, ${end}, is billed wrongly`);
     this.checkResult(name, result);
     this.calls.recorded({ ...result, attempt: ran });
-    if (posting === null) return;
+    if (postings.length === 0) return;
     const { cores, memoryMb, user } = account;
     this.counts.ended++;
     this.coreMs += cores * wallMs;

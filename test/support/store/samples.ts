@@ -1,6 +1,6 @@
 // Samples to fill a store with: one request, its attempt and its end, with a posting that is right.
 
-import { postingOf } from "../../../src/core/accounting/metering.js";
+import { isCharged, postingsOf } from "../../../src/core/accounting/metering.js";
 import type { AttemptResult, NewInvocations, Store } from "../../../src/core/ports/store.js";
 import { executorId, type InvocationId, invocationId, nodeName } from "../../../src/model/ids.js";
 import {
@@ -9,8 +9,18 @@ import {
   type Invocation,
   isBilled,
 } from "../../../src/model/invocation.js";
+import type { Rates } from "../../../src/model/records/account.js";
 
-const sampleRate = { microCreditsPerCoreSecond: 278, microCreditsPerGbSecond: 28 };
+/** Prices of leases are the usual ones. */
+export const sampleRates = {
+  microCreditsPerCoreSecond: 278,
+  microCreditsPerGbSecond: 28,
+  leases: {
+    executionMicroCreditsPerCoreSecond: null,
+    heldMicroCreditsPerCoreSecond: null,
+    hotMicroCreditsPerCoreSecond: null,
+  },
+};
 
 export function sampleRequest(
   requestId: string,
@@ -73,9 +83,17 @@ export function sampleResult(
   invocation: InvocationId,
   attempt = 1,
   end: AttemptEnd = "COMPLETED",
-  { uid = 1_000, user = "ada", wallMs = 1_500, endedAtMs = 4_000 } = {},
+  {
+    uid = 1_000,
+    user = "ada",
+    wallMs = 1_500,
+    endedAtMs = 4_000,
+    cpuMs = 1_500,
+    hotMs = null as number | null,
+    rates = sampleRates as Rates,
+  } = {},
 ): AttemptResult {
-  const usage = { cores: 2, memoryMb: 500, wallMs };
+  const measured = { cores: 2, memoryMb: 500, wallMs, cpuMs, hotMs };
   return {
     invocation,
     attempt,
@@ -83,14 +101,16 @@ export function sampleResult(
     exitCode: end === "COMPLETED" ? 0 : null,
     signal: null,
     wallMs,
-    cpuMs: wallMs,
+    cpuMs,
+    hotMs,
+    spinMs: hotMs,
     maxRssMb: 12,
     reason: isBilled(end) ? null : `the attempt was ${end}`,
     endedAtMs,
     next: end === "EVICTED" || end === "LOST" ? "PENDING" : end,
-    posting: isBilled(end)
-      ? postingOf({ invocation, attempt, uid, user }, usage, sampleRate, endedAtMs)
-      : null,
+    postings: isCharged(end, measured)
+      ? postingsOf({ invocation, attempt, uid, user }, measured, rates, endedAtMs)
+      : [],
     answer: null,
     log: null,
     phases: null,

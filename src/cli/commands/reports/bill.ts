@@ -76,8 +76,10 @@ const named = (line: BillLine): Row =>
 
 const columns: readonly Column<Row>[] = [
   { title: "USER", text: ({ user }) => user },
-  { title: "INVOCATIONS", text: ({ invocations }) => String(invocations), right: true },
+  { title: "ATTEMPTS", text: ({ attempts }) => String(attempts), right: true },
   { title: "CORE_MS", text: ({ coreMs }) => String(coreMs), right: true },
+  { title: "HELD_MS", text: ({ heldCoreMs }) => String(heldCoreMs), right: true },
+  { title: "HOT_MS", text: ({ hotCoreMs }) => String(hotCoreMs), right: true },
   { title: "MEMORY_MB_MS", text: ({ memoryMbMs }) => String(memoryMbMs), right: true },
   { title: "CREDITS", text: (line) => credits(line.amountMicroCredits), right: true },
 ];

@@ -5,17 +5,17 @@
 // posting or a day's sum unnoticed. A broken chain stays broken: nothing that follows a forged head
 // or joins a forged sum gets a valid seal.
 
-import type { LedgerHead, Posting } from "../../../model/records/account.js";
+import type { LedgerHead, Posting, PostingKind } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
 import { SequenceCheck } from "./removed.js";
 import { type LedgerSeal, type SealedHead, type SealedPosting, sealsAgree } from "./seal.js";
 
 /** The columns that a posting's seal covers, as SealedPosting names them, and the seal. */
-const sealedColumns = `sequence, previous_seal AS previous, invocation, attempt, owner_uid AS uid, owner_user AS user,
+const sealedColumns = `sequence, previous_seal AS previous, invocation, attempt, kind, owner_uid AS uid, owner_user AS user,
   core_ms AS coreMs, memory_mb_ms AS memoryMbMs, amount_micro_credits AS amountMicroCredits,
   micro_credits_per_core_second AS microCreditsPerCoreSecond,
   micro_credits_per_gb_second AS microCreditsPerGbSecond, posted_at_ms AS postedAtMs, seal`;
-/** Everything that a day's seal covers. */
+/** Everything that a day's seal covers, beside the kind. */
 const dayColumns =
   "day, owner_uid, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits, attempts, recomputed_micro_credits";
 
@@ -38,7 +38,7 @@ export function prepareChain(database: Connection, seal: LedgerSeal): void {
     .run(mac);
 }
 
-/** Writes one posting; the primary key rejects a second one for the same attempt. */
+/** Writes one posting; the primary key rejects a second one of a kind for the same attempt. */
 export function postingInsert(database: Connection, seal: LedgerSeal): (posting: Posting) => void {
   const selectHead = database.prepare<[], HeadRow>("SELECT sequence, seal, mac FROM ledger_head");
   const selectLast = database
@@ -49,9 +49,9 @@ export function postingInsert(database: Connection, seal: LedgerSeal): (posting:
      ON CONFLICT (id) DO UPDATE SET sequence = @sequence, seal = @seal, mac = @mac`,
   );
   const insert = database.prepare<PostingRow>(
-    `INSERT INTO posting (sequence, previous_seal, invocation, attempt, owner_uid, owner_user, core_ms, memory_mb_ms,
+    `INSERT INTO posting (sequence, previous_seal, invocation, attempt, kind, owner_uid, owner_user, core_ms, memory_mb_ms,
        amount_micro_credits, micro_credits_per_core_second, micro_credits_per_gb_second, posted_at_ms, seal)
-     VALUES (@sequence, @previous, @invocation, @attempt, @uid, @user, @coreMs, @memoryMbMs,
+     VALUES (@sequence, @previous, @invocation, @attempt, @kind, @uid, @user, @coreMs, @memoryMbMs,
        @amountMicroCredits, @microCreditsPerCoreSecond, @microCreditsPerGbSecond, @postedAtMs, @seal)`,
   );
   return ({ rate, ...posting }) => {
@@ -88,31 +88,32 @@ export class DaySeals {
   constructor(database: Connection, seal: LedgerSeal) {
     this.seal = seal;
     this.select = database
-      .prepare<[number, number], (number | string | bigint)[]>(
-        `SELECT ${dayColumns}, seal FROM ledger_day WHERE day = ? AND owner_uid = ?`,
+      .prepare<[number, number, PostingKind], (number | string | bigint)[]>(
+        `SELECT ${dayColumns}, kind, seal FROM ledger_day WHERE day = ? AND owner_uid = ? AND kind = ?`,
       )
       .raw()
       .safeIntegers();
-    this.update = database.prepare<[string, number, number]>(
-      "UPDATE ledger_day SET seal = ? WHERE day = ? AND owner_uid = ?",
+    this.update = database.prepare<[string, number, number, PostingKind]>(
+      "UPDATE ledger_day SET seal = ? WHERE day = ? AND owner_uid = ? AND kind = ?",
     );
   }
 
   /** A sum that does not exist yet is valid. */
-  isSound(day: number, uid: number): boolean {
-    const row = this.select.get(day, uid);
+  isSound(day: number, uid: number, kind: PostingKind): boolean {
+    const row = this.select.get(day, uid, kind);
     return row === undefined || isSoundDay(row, this.seal);
   }
 
   /** Called after a valid sum was added to. */
-  renew(day: number, uid: number): void {
-    const row = this.select.get(day, uid)!;
-    this.update.run(this.seal.day(row.slice(0, -1)), day, uid);
+  renew(day: number, uid: number, kind: PostingKind): void {
+    const row = this.select.get(day, uid, kind)!;
+    this.update.run(this.seal.day(row.slice(0, -2), kind), day, uid, kind);
   }
 }
 
+/** The row ends with its kind and its seal. */
 const isSoundDay = (row: readonly (number | string | bigint)[], seal: LedgerSeal): boolean =>
-  sealsAgree(String(row.at(-1)), seal.day(row.slice(0, -1)));
+  sealsAgree(String(row.at(-1)), seal.day(row.slice(0, -2), row.at(-2) as PostingKind));
 
 /** Returns a function that reads the head of the chain; that of an empty one if it is missing. */
 export function headReader(database: Connection): () => LedgerHead {
@@ -150,7 +151,7 @@ export function chainChecker(database: Connection, seal: LedgerSeal): () => Iter
     `SELECT ${sealedColumns} FROM posting ORDER BY sequence`,
   );
   const selectDays = database
-    .prepare<[], (number | string | bigint)[]>(`SELECT ${dayColumns}, seal FROM ledger_day`)
+    .prepare<[], (number | string | bigint)[]>(`SELECT ${dayColumns}, kind, seal FROM ledger_day`)
     .raw()
     .safeIntegers();
   return function* () {

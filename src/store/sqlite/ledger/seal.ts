@@ -1,6 +1,7 @@
 // Seals of the ledger: an HMAC over each record, with a key that is not in the database.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
+import type { PostingKind } from "../../../model/records/account.js";
 
 /** A posting in the form in which it is sealed. */
 export interface SealedPosting {
@@ -9,6 +10,7 @@ export interface SealedPosting {
   readonly previous: string;
   readonly invocation: number;
   readonly attempt: number;
+  readonly kind: PostingKind;
   readonly uid: number;
   readonly user: string;
   readonly coreMs: number;
@@ -25,8 +27,11 @@ export interface SealedHead {
   readonly seal: string;
 }
 
-/** All columns of a day's sum, in the table's order. */
+/** All columns of a day's sum but its kind, in the table's order. */
 export type SealedDay = readonly (number | string | bigint)[];
+
+/** Seals from before there were kinds stay valid. */
+const ofKind = (kind: PostingKind): readonly string[] => (kind === "execution" ? [] : [kind]);
 
 export class LedgerSeal {
   private readonly key: Buffer;
@@ -41,6 +46,7 @@ export class LedgerSeal {
       ...[of.sequence, of.previous, of.invocation, of.attempt, of.uid, of.user],
       ...[of.coreMs, of.memoryMbMs, of.amountMicroCredits],
       ...[of.microCreditsPerCoreSecond, of.microCreditsPerGbSecond, of.postedAtMs],
+      ...ofKind(of.kind),
     ]);
   }
 
@@ -53,8 +59,8 @@ export class LedgerSeal {
     return this.mac("removed", [first, last]);
   }
 
-  day(of: SealedDay): string {
-    return this.mac("day", of);
+  day(of: SealedDay, kind: PostingKind): string {
+    return this.mac("day", [...of, ...ofKind(kind)]);
   }
 
   private mac(kind: string, values: readonly (number | string | bigint)[]): string {

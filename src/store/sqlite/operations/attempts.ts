@@ -1,5 +1,6 @@
 // Attempts: begun before the order is sent, ended once together with their posting.
 
+import { isCharged } from "../../../core/accounting/metering.js";
 import type { AttemptResult } from "../../../core/ports/store.js";
 import type { CallPhases } from "../../../model/call.js";
 import { assert, GleanerError } from "../../../model/errors.js";
@@ -9,7 +10,6 @@ import {
   type AttemptState,
   type InvocationState,
   invocationTransitions,
-  isBilled,
   isFinal,
 } from "../../../model/invocation.js";
 import { step } from "../../../model/machine.js";
@@ -115,7 +115,7 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
   const invocationState = findInvocation(database);
   const finishAttempt = database.prepare(
     `UPDATE attempt SET state = @end, ended_at_ms = @endedAtMs, wall_ms = @wallMs, cpu_ms = @cpuMs,
-       max_rss_mb = @maxRssMb, exit_code = @exitCode, signal = @signal, reason = @reason,
+       hot_ms = @hotMs, spin_ms = @spinMs, max_rss_mb = @maxRssMb, exit_code = @exitCode, signal = @signal, reason = @reason,
        fetch_ms = @fetchMs, start_ms = @startMs, load_ms = @loadMs, run_ms = @runMs
      WHERE invocation = @invocation AND number = @attempt AND state = 'RUNNING'`,
   );
@@ -131,17 +131,17 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
   const keepCall = callKeeper(database);
   const noteEnd = endNoter(database);
   return (result: AttemptResult) => {
-    const { invocation: id, attempt, next, posting, answer, log, phases, ...facts } = result;
+    const { invocation: id, attempt, next, postings, answer, log, phases, ...facts } = result;
     const invocation = invocationState.get(id);
     if (invocation?.state !== "RUNNING" || invocation.attempt !== attempt) return false;
     const what = `attempt ${attempt} of invocation ${id}`;
     assert(
-      isBilled(result.end) === (posting !== null),
-      `${what}, which ended ${result.end}, is ${posting === null ? "posted" : "not posted"}`,
+      isCharged(result.end, result) === postings.length > 0,
+      `${what}, which ended ${result.end}, is ${postings.length === 0 ? "not posted" : "posted"}`,
     );
     assert(
-      posting === null || (posting.invocation === id && posting.attempt === attempt),
-      `the posting of ${what} is its own`,
+      postings.every((posting) => posting.invocation === id && posting.attempt === attempt),
+      `the postings of ${what} are its own`,
     );
     step(invocationTransitions, "RUNNING", next, `invocation ${id}`);
     const row = { invocation: id, attempt, next, ...facts, ...(phases ?? noPhases) };
@@ -149,7 +149,7 @@ function endAttempt(database: Connection, seal: LedgerSeal): (result: AttemptRes
     assert(changes === 1, `${what} is RUNNING as its invocation is`);
     if (isFinal(next)) finishInvocation.run(row);
     else requeueInvocation.run(row);
-    if (posting !== null) insertPosting(posting);
+    for (const posting of postings) insertPosting(posting);
     if (isFinal(next)) {
       keepCall(result);
       noteEnd(id);

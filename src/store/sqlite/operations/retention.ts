@@ -1,10 +1,10 @@
 // Removes records older than the site keeps, a few rows at a time; the sums of the ledger stay.
 
-import { priceMicroCredits } from "../../../core/accounting/metering.js";
-import { isBilled } from "../../../model/invocation.js";
+import type { PostingKind } from "../../../model/records/account.js";
 import type { Connection } from "../database.js";
+import { differenceOf, type FoundPosting, ledgerAttempts } from "../ledger/attempts.js";
 import { DaySeals, postingChecker } from "../ledger/chain.js";
-import { dayMs, differenceOf, finishedAttempts, type LedgerRow } from "../ledger/ledger.js";
+import { dayMs } from "../ledger/ledger.js";
 import { RemovedPostings } from "../ledger/removed.js";
 import type { LedgerSeal } from "../ledger/seal.js";
 import type { Operations } from "../signatures.js";
@@ -52,7 +52,15 @@ export function retentionWrites(database: Connection, seal: LedgerSeal): Operati
   };
 }
 
-const dayOf = ({ postedAtMs }: LedgerRow): number => Math.floor(postedAtMs / dayMs);
+const dayOf = ({ postedAtMs }: FoundPosting): number => Math.floor(postedAtMs / dayMs);
+
+interface SummedPosting {
+  readonly day: number;
+  readonly uid: number;
+  readonly kind: PostingKind;
+  readonly user: string;
+  readonly price: number;
+}
 
 /**
  * Ended invocations, with attempts and postings, and a submission with the last of its invocations.
@@ -61,14 +69,12 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
   const selectOld = database.prepare<Limit, { id: number; submission: number }>(
     "SELECT id, submission FROM invocation WHERE ended_at_ms < @beforeMs ORDER BY ended_at_ms LIMIT @limit",
   );
-  const selectAttempts = database.prepare<[number], LedgerRow>(
-    `${finishedAttempts} AND a.invocation = ?`,
-  );
+  const { of: attemptsOf } = ledgerAttempts(database);
   // The trigger on posting maintains the other side of the day's sum.
-  const sumAttempt = database.prepare<{ day: number; uid: number; user: string; price: number }>(
-    `INSERT INTO ledger_day (day, owner_uid, owner_user, attempts, recomputed_micro_credits)
-     VALUES (@day, @uid, @user, 1, @price)
-     ON CONFLICT (day, owner_uid) DO UPDATE SET attempts = attempts + 1,
+  const sumAttempt = database.prepare<SummedPosting>(
+    `INSERT INTO ledger_day (day, owner_uid, kind, owner_user, attempts, recomputed_micro_credits)
+     VALUES (@day, @uid, @kind, @user, 1, @price)
+     ON CONFLICT (day, owner_uid, kind) DO UPDATE SET attempts = attempts + 1,
        recomputed_micro_credits = recomputed_micro_credits + excluded.recomputed_micro_credits`,
   );
   const deleteOf = ["posting", "attempt", "call_input", "call_answer", "call_log"].map((table) =>
@@ -84,18 +90,20 @@ function invocationPruner(database: Connection, seal: LedgerSeal): (limit: Limit
   return (limit) => {
     let removed = 0;
     for (const { id, submission } of selectOld.all(limit)) {
-      const attempts = selectAttempts.all(id);
-      if (attempts.some((row) => differenceOf(row) !== null) || !isAsWritten(id)) continue;
-      const billed = attempts.filter((row) => isBilled(row.state));
-      const mayJoin = (row: LedgerRow): boolean =>
-        sums.isSound(dayOf(row), row.ownerUid) && ranges.mayAdd(row.sequence);
-      if (!billed.every(mayJoin)) continue;
+      const attempts = attemptsOf(id);
+      if (attempts.some((each) => differenceOf(each) !== null) || !isAsWritten(id)) continue;
+      const postings = attempts.flatMap((each) => each.postings);
+      const mayJoin = (posting: FoundPosting): boolean =>
+        sums.isSound(dayOf(posting), posting.uid, posting.kind) && ranges.mayAdd(posting.sequence);
+      if (!postings.every(mayJoin)) continue;
       for (const each of deleteOf) removed += each.run(id).changes;
-      for (const row of billed) {
-        const [day, uid] = [dayOf(row), row.ownerUid];
-        sumAttempt.run({ day, uid, user: row.owner, price: priceMicroCredits(row, row) });
-        sums.renew(day, uid);
-        ranges.add(row.sequence);
+      for (const posting of postings) {
+        const { uid, kind, user, amountMicroCredits: price, sequence } = posting;
+        const day = dayOf(posting);
+        // Nothing differs from the attempt, so its price is that of the posting.
+        sumAttempt.run({ day, uid, kind, user, price });
+        sums.renew(day, uid, kind);
+        ranges.add(sequence);
       }
       removed += deleteInvocation.run(id).changes;
       pruneEnds(submission, "first");

@@ -140,6 +140,7 @@ const nodeSpans = `
 const useful = `
   SELECT a.invocation, a.node, a.cores, a.ended_at_ms - a.wall_ms AS fromMs, a.ended_at_ms AS toMs
   FROM attempt AS a JOIN posting AS p ON p.invocation = a.invocation AND p.attempt = a.number
+    AND p.kind = 'execution'
   WHERE a.ended_at_ms > @fromMs AND a.ended_at_ms - a.wall_ms < @toMs
   ORDER BY a.ended_at_ms, a.invocation`;
 

@@ -136,8 +136,10 @@ export const predictionReport = shapeOf<PredictionReport>()(
 export const billQuery = windowQuery.extend({ user: userName.exactOptional() });
 
 const sums = {
-  invocations: amount,
+  attempts: amount.describe("Those that are billed"),
   coreMs: amount,
+  heldCoreMs: amount.describe("The part of coreMs that leases held and did not use"),
+  hotCoreMs: amount.describe("The part of coreMs in which leases may have spun"),
   memoryMbMs: amount,
   amountMicroCredits: amount,
 };

@@ -39,6 +39,7 @@ import { maxFrameBytes } from "../../../../src/wire/messages.js";
 import { stubAuthority } from "../../../support/daemon/authority.js";
 import { newState, noPacked } from "../../../support/daemon/state.js";
 import { invocation, noLoad } from "../../../support/nouns.js";
+import { sampleRates } from "../../../support/store/samples.js";
 
 const mebibyte = 1024 * 1024;
 const admission: AdmissionPolicy = {
@@ -54,7 +55,7 @@ const admission: AdmissionPolicy = {
   allowRootFunctions: false,
 };
 const settlePolicy = {
-  rate: { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 },
+  rates: sampleRates,
   maxLostAttempts: 3,
 };
 const owner = { uid: 1_000, gid: 1_000, user: "mallory" };

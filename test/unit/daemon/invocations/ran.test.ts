@@ -14,13 +14,13 @@ import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
 import {
   sampleAttempt,
+  sampleRates,
   sampleRequest,
   sampleResult,
   submitTo,
 } from "../../../support/store/samples.js";
 import { storeForEachTest } from "../../../support/store/store.js";
 
-const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
 const recorder = { endAttempt: async () => true } as unknown as Store;
 let store: Store;
 storeForEachTest((opened) => {
@@ -32,7 +32,7 @@ let settler: Settler;
 beforeEach(() => {
   const state = newState();
   live = state.live;
-  const policy = { rate, maxLostAttempts: 5 };
+  const policy = { rates: sampleRates, maxLostAttempts: 5 };
   settler = new Settler(live, recorder, state.events, policy, pino({ level: "silent" }));
 });
 

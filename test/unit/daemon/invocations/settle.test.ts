@@ -8,9 +8,10 @@ import { digestOf } from "../../../../src/core/submission/digest.js";
 import { lostFacts, Settler } from "../../../../src/daemon/invocations/settle.js";
 import type { LiveInvocations } from "../../../../src/daemon/state/live.js";
 import type { Live } from "../../../../src/daemon/state/live-invocation.js";
-import { executorId, nodeName } from "../../../../src/model/ids.js";
+import { executorId, invocationId, nodeName } from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
 import { invocation, submission } from "../../../support/nouns.js";
+import { sampleRates } from "../../../support/store/samples.js";
 
 let live: LiveInvocations;
 let each: Live;
@@ -30,8 +31,7 @@ beforeEach(() => {
     if (isFull) throw new Error("the disk is full");
     return recorded.push(result) > 0;
   };
-  const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
-  const policy = { rate, maxLostAttempts: 5 };
+  const policy = { rates: sampleRates, maxLostAttempts: 5 };
   const log = pino({ level: "silent" });
   settler = new Settler(live, { endAttempt } as unknown as Store, state.events, policy, log);
   each = live.add({ invocation: invocation(), digest: digestOf(1_000, submission()) }, null);
@@ -77,4 +77,24 @@ test("the end of an attempt that was never recorded does not end the next one of
   await settled;
   expect(recorded).toEqual([]);
   expect(each.invocation).toMatchObject({ state: "RUNNING", attempt: 1 });
+});
+
+test("an evicted lease is billed, and its worker's word on spinning is bounded", async () => {
+  isFull = false;
+  const lease = { hotMs: 5, ttlMs: 1_000, idleMs: 1_000 };
+  const digest = { ...digestOf(1_000, submission()), lease };
+  each = live.add({ invocation: invocation({ id: invocationId(99) }), digest }, null);
+  begin();
+  const evicted = lostFacts({ invocation: each.invocation.id, attempt: 1 }, "a job", "EVICTED");
+  const said = { calls: 1, busyMs: 0, spinMs: 9_999.5 };
+  await settler.settle({ ...evicted, wallMs: 100, cpuMs: 60, lease: said });
+  const kinds = recorded[0]!.postings.map(({ kind, coreMs }) => [kind, coreMs]);
+  const { cores } = each.invocation;
+  expect(kinds).toEqual([
+    ["execution", 0],
+    ["held", cores * 100 - 60],
+    ["hot", 60],
+  ]);
+  expect(recorded[0]).toMatchObject({ hotMs: 60, spinMs: 60, next: "PENDING" });
+  expect(recorded[0]).not.toHaveProperty("lease");
 });

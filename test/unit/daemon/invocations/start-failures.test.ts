@@ -13,6 +13,7 @@ import type { Live } from "../../../../src/daemon/state/live-invocation.js";
 import { executorId, invocationId, nodeName, versionId } from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
 import * as made from "../../../support/nouns.js";
+import { sampleRates } from "../../../support/store/samples.js";
 
 const names = ["n1", "n2"].map(nodeName);
 let live: LiveInvocations;
@@ -52,7 +53,7 @@ beforeEach(() => {
     { endAttempt } as unknown as Store,
     state.events,
     {
-      rate: { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 },
+      rates: sampleRates,
       maxLostAttempts: 5,
       startFailures: starts,
     },

@@ -11,6 +11,7 @@ import { Recorder } from "../../../../src/daemon/records/recorder.js";
 import { executorId, jobId, nodeName } from "../../../../src/model/ids.js";
 import { newState } from "../../../support/daemon/state.js";
 import { invocation, job, snapshot, submission } from "../../../support/nouns.js";
+import { sampleRates } from "../../../support/store/samples.js";
 
 const refuse = async () => {
   throw new Error("database or disk is full");
@@ -37,8 +38,7 @@ function expectFew(message: string): void {
 
 test("ends that cannot be recorded are logged a few times a minute, and reported to each caller", async () => {
   const { events, live } = newState();
-  const rate = { microCreditsPerCoreSecond: 1, microCreditsPerGbSecond: 1 };
-  const policy = { rate, maxLostAttempts: 5 };
+  const policy = { rates: sampleRates, maxLostAttempts: 5 };
   const settler = new Settler(live, store, events, policy, log);
   const each = live.add({ invocation: invocation(), digest: digestOf(1_000, submission()) }, null);
   live.begin(each, executorId("n1.00000001"), { attempt: 1, startedAtMs: 0, node: nodeName("n1") });

@@ -87,8 +87,8 @@ test.each([
     `INSERT INTO invocation (id, submission, state, attempt, ended_at_ms) VALUES (9, 2, 'COMPLETED', 1, 4000);
      CREATE TEMP TABLE copy AS SELECT * FROM attempt WHERE invocation = 2; UPDATE copy SET invocation = 9;
      INSERT INTO attempt SELECT * FROM copy;
-     INSERT INTO posting (sequence, previous_seal, invocation, attempt, ${columns})
-       SELECT 4, 'x', 9, 1, ${columns} FROM posting WHERE invocation = 2`,
+     INSERT INTO posting (sequence, previous_seal, invocation, attempt, kind, ${columns})
+       SELECT 4, 'x', 9, 1, kind, ${columns} FROM posting WHERE invocation = 2`,
     "the posting of attempt 1 of invocation 9 is not as gleanerd wrote it",
   ],
   [

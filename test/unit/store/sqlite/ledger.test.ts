@@ -48,18 +48,20 @@ describe("bill", () => {
       uid: 1_000,
       user: "ada",
       otherNames: [],
-      invocations: 2,
+      attempts: 2,
       coreMs: 8_000,
+      heldCoreMs: 0,
+      hotCoreMs: 0,
       memoryMbMs: 2_000_000,
       // 2 cores at 278 a second, and 500 MB of 1,024 at 28 a second, each attempt rounded down.
       amountMicroCredits: 556 + 13 + 1_668 + 41,
     };
     const known = { uid: 1_001, user: "bob", otherNames: [] };
-    const bob = { ...known, invocations: 1, coreMs: 1_000, memoryMbMs: 250_000 };
-    expect(await store.bill({})).toEqual([ada, { ...bob, amountMicroCredits: 278 + 6 }]);
+    const bob = { ...known, attempts: 1, coreMs: 1_000, memoryMbMs: 250_000 };
+    expect(await store.bill({})).toMatchObject([ada, { ...bob, amountMicroCredits: 278 + 6 }]);
     expect(await store.bill({ uid: 1_001 })).toMatchObject([bob]);
     expect(await store.bill({ uid: 1_002 })).toEqual([]);
-    expect(await store.bill({ fromMs: 20_000 })).toMatchObject([{ invocations: 1 }, bob]);
+    expect(await store.bill({ fromMs: 20_000 })).toMatchObject([{ attempts: 1 }, bob]);
     expect(await store.bill({ toMs: 20_000 })).toMatchObject([{ user: "ada", coreMs: 2_000 }]);
   });
 
@@ -69,9 +71,9 @@ describe("bill", () => {
     await runOne("c", { uid: 1_001, user: "ada", endedAtMs: 30_000 });
     await runOne("d", { uid: 1_002, user: "1002", endedAtMs: 30_000 });
     expect(await store.bill({})).toMatchObject([
-      { uid: 1_002, user: "1002", otherNames: [], invocations: 1 },
-      { uid: 1_001, user: "ada", otherNames: [], invocations: 1 },
-      { uid: 1_000, user: "ada@NEW.ORG", otherNames: ["ada"], invocations: 2 },
+      { uid: 1_002, user: "1002", otherNames: [], attempts: 1 },
+      { uid: 1_001, user: "ada", otherNames: [], attempts: 1 },
+      { uid: 1_000, user: "ada@NEW.ORG", otherNames: ["ada"], attempts: 2 },
     ]);
     expect(await store.uidNamed("ada")).toBe(1_001);
     expect(await store.uidNamed("nobody")).toBeNull();

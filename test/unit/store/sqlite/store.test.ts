@@ -203,10 +203,10 @@ describe("attempts", () => {
     const good = sampleResult(id);
     for (const bad of [
       { ...good, next: "RUNNING" as const },
-      { ...good, posting: null },
-      { ...sampleResult(id, 1, "EVICTED"), posting: good.posting },
-      { ...good, posting: { ...good.posting!, attempt: 2 } },
-      { ...good, posting: { ...good.posting!, amountMicroCredits: -1 } },
+      { ...good, postings: [] },
+      { ...sampleResult(id, 1, "EVICTED"), postings: good.postings },
+      { ...good, postings: [{ ...good.postings[0]!, attempt: 2 }] },
+      { ...good, postings: [{ ...good.postings[0]!, amountMicroCredits: -1 }] },
     ])
       await expect(store.endAttempt(bad)).rejects.toEqual(stored({ code: "STORE" }));
     expect(await store.loadRunningAttempts()).toHaveLength(1);

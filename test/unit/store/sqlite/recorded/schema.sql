@@ -18,7 +18,7 @@ CREATE TABLE attempt (
   max_rss_mb INTEGER CHECK (max_rss_mb >= 0),
   exit_code INTEGER CHECK (exit_code >= 0),
   signal INTEGER CHECK (signal >= 0),
-  reason TEXT, fetch_ms INTEGER CHECK (fetch_ms >= 0), start_ms INTEGER CHECK (start_ms >= 0), load_ms INTEGER CHECK (load_ms >= 0), run_ms INTEGER CHECK (run_ms >= 0),
+  reason TEXT, fetch_ms INTEGER CHECK (fetch_ms >= 0), start_ms INTEGER CHECK (start_ms >= 0), load_ms INTEGER CHECK (load_ms >= 0), run_ms INTEGER CHECK (run_ms >= 0), hot_ms INTEGER CHECK (hot_ms >= 0), spin_ms INTEGER CHECK (spin_ms BETWEEN 0 AND hot_ms),
   PRIMARY KEY (invocation, number),
   CHECK ((ended_at_ms IS NULL) = (state = 'RUNNING')),
   CHECK ((wall_ms IS NULL) = (state = 'RUNNING'))
@@ -269,9 +269,10 @@ CREATE TABLE learned (
   json TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE ledger_day (
+CREATE TABLE "ledger_day" (
   day INTEGER NOT NULL CHECK (day >= 0),
   owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
+  kind TEXT NOT NULL CHECK (kind IN ('execution', 'held', 'hot')),
   owner_user TEXT NOT NULL,
   postings INTEGER NOT NULL DEFAULT 0 CHECK (postings >= 0),
   core_ms INTEGER NOT NULL DEFAULT 0 CHECK (core_ms >= 0),
@@ -280,7 +281,7 @@ CREATE TABLE ledger_day (
   attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
   recomputed_micro_credits INTEGER NOT NULL DEFAULT 0 CHECK (recomputed_micro_credits >= 0),
   seal TEXT NOT NULL DEFAULT '',
-  PRIMARY KEY (day, owner_uid)
+  PRIMARY KEY (day, owner_uid, kind)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER ledger_day_is_never_deleted BEFORE DELETE ON ledger_day
@@ -341,14 +342,13 @@ CREATE TABLE node_span (
 
 CREATE INDEX node_span_from ON node_span (from_ms);
 
-CREATE TABLE posting (
-  -- 1, 2, 3 ... in the order of writing; each seal covers the one before it: see ledger-chain.ts.
+CREATE TABLE "posting" (
   sequence INTEGER NOT NULL UNIQUE CHECK (sequence >= 1),
   previous_seal TEXT NOT NULL,
   invocation INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('execution', 'held', 'hot')),
   owner_uid INTEGER NOT NULL CHECK (owner_uid >= 0),
-  -- A label: what the uid was called then.
   owner_user TEXT NOT NULL,
   core_ms INTEGER NOT NULL CHECK (core_ms BETWEEN 0 AND 9007199254740991),
   memory_mb_ms INTEGER NOT NULL CHECK (memory_mb_ms BETWEEN 0 AND 9007199254740991),
@@ -357,16 +357,16 @@ CREATE TABLE posting (
   micro_credits_per_gb_second INTEGER NOT NULL CHECK (micro_credits_per_gb_second >= 0),
   posted_at_ms INTEGER NOT NULL CHECK (posted_at_ms >= 0),
   seal TEXT NOT NULL,
-  PRIMARY KEY (invocation, attempt),
+  PRIMARY KEY (invocation, attempt, kind),
   FOREIGN KEY (invocation, attempt) REFERENCES attempt (invocation, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER posting_deleted_is_summed AFTER DELETE ON posting
 BEGIN
-  INSERT INTO ledger_day (day, owner_uid, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits)
-  VALUES (OLD.posted_at_ms / 86400000, OLD.owner_uid, OLD.owner_user, 1, OLD.core_ms, OLD.memory_mb_ms,
+  INSERT INTO ledger_day (day, owner_uid, kind, owner_user, postings, core_ms, memory_mb_ms, amount_micro_credits)
+  VALUES (OLD.posted_at_ms / 86400000, OLD.owner_uid, OLD.kind, OLD.owner_user, 1, OLD.core_ms, OLD.memory_mb_ms,
     OLD.amount_micro_credits)
-  ON CONFLICT (day, owner_uid) DO UPDATE SET postings = postings + 1, core_ms = core_ms + excluded.core_ms,
+  ON CONFLICT (day, owner_uid, kind) DO UPDATE SET postings = postings + 1, core_ms = core_ms + excluded.core_ms,
     memory_mb_ms = memory_mb_ms + excluded.memory_mb_ms,
     amount_micro_credits = amount_micro_credits + excluded.amount_micro_credits;
 END;
