@@ -3,7 +3,6 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 
 /** What answers the calls of a row. */
 export interface Served {
@@ -45,14 +44,6 @@ export interface Times {
   readonly tookUs: Record<string, number[]>;
   callsPerS: number | null;
 }
-
-const tsx = fileURLToPath(import.meta.resolve("tsx"));
-
-/** A program in JavaScript or TypeScript. */
-export const nodeCommand = (file: string, ...args: string[]): [string, ...string[]] => [
-  process.execPath,
-  ...["--import", tsx, file, ...args],
-];
 
 export const titleOf = ({ kind, language, transport }: Omit<Row, "command" | "serve">): string =>
   kind === transport ? `${kind} ${language}` : `${kind} ${language} ${transport}`;
