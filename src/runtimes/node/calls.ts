@@ -27,7 +27,8 @@ export interface Arrival {
   readonly hasOwnLog: boolean;
 }
 
-interface Call extends Arrival {
+interface Call {
+  readonly arrival: Arrival;
   readonly arrivedMs: number;
   /** null until the handler runs. */
   context: CallContext | null;
@@ -59,13 +60,20 @@ export class Calls {
   }
 
   take(arrival: Arrival): void {
-    this.waiting.push({ ...arrival, arrivedMs: monotonicMs(), context: null });
+    const arrivedMs = monotonicMs();
+    const call: Call = { arrival, arrivedMs, context: null };
+    const isNext = this.waiting.length === 0 && this.running.size < this.concurrency;
+    if (isNext && !arrival.origin.isBackedUp) {
+      this.run(call, arrivedMs);
+      return;
+    }
+    this.waiting.push(call);
     this.waitingBytes += arrival.payload.length;
     this.runNext();
   }
 
   cancel(origin: Origin, id: number): void {
-    const is = (call: Call) => call.origin === origin && call.id === id;
+    const is = ({ arrival }: Call) => arrival.origin === origin && arrival.id === id;
     const at = this.waiting.findIndex(is);
     if (at >= 0) {
       this.removeWaiting(at);
@@ -79,42 +87,43 @@ export class Calls {
   withdraw(origin: Origin): number[] {
     const ids: number[] = [];
     for (let at = this.waiting.length - 1; at >= 0; at--)
-      if (this.waiting[at]!.origin === origin) ids.push(this.removeWaiting(at).id);
+      if (this.waiting[at]!.arrival.origin === origin) ids.push(this.removeWaiting(at).arrival.id);
     return ids;
   }
 
   /** Tells the handlers that run for an origin that nobody waits for them. */
   abandon(origin: Origin): void {
     this.withdraw(origin);
-    for (const call of this.running) if (call.origin === origin) call.context?.cancel();
+    for (const { arrival, context } of this.running)
+      if (arrival.origin === origin) context?.cancel();
   }
 
   /** Answers all calls that run, because the process cannot go on. */
   failRunning(error: HandlerError): void {
     const calls = [...this.running];
     this.running.clear();
-    for (const { origin, id } of calls) origin.fail(id, error);
+    for (const { arrival } of calls) arrival.origin.fail(arrival.id, error);
   }
 
   runNext(): void {
     while (this.running.size < this.concurrency && this.waiting.length > 0) {
-      const at = this.waiting.findIndex(({ origin }) => !origin.isBackedUp);
+      const at = this.waiting.findIndex(({ arrival }) => !arrival.origin.isBackedUp);
       if (at < 0) return;
-      this.run(this.removeWaiting(at));
+      this.run(this.removeWaiting(at), monotonicMs());
     }
   }
 
   private removeWaiting(at: number): Call {
     const call = at === 0 ? this.waiting.shift()! : this.waiting.splice(at, 1)[0]!;
-    this.waitingBytes -= call.payload.length;
+    this.waitingBytes -= call.arrival.payload.length;
     return call;
   }
 
   /** A handler that returns no promise is answered before this returns. */
-  private run(call: Call): void {
-    const { head, payload, log } = call;
+  private run(call: Call, nowMs: number): void {
+    const { head, payload, log, hasOwnLog } = call.arrival;
     this.running.add(call);
-    const context = new CallContext(head, monotonicMs() - call.arrivedMs, (...values) =>
+    const context = new CallContext(head, nowMs - call.arrivedMs, nowMs, (...values) =>
       this.prints.print(log, "stdout", Buffer.from(`${format(...values)}\n`)),
     );
     call.context = context;
@@ -122,7 +131,7 @@ export class Calls {
     let result: unknown;
     try {
       const input = readInput(head.contentType, payload);
-      result = call.hasOwnLog
+      result = hasOwnLog
         ? this.prints.during(log, () => handler(input, context))
         : handler(input, context);
     } catch (thrown) {
@@ -145,7 +154,7 @@ export class Calls {
   private succeed(call: Call, result: unknown): void {
     try {
       const output = writeOutput(result, this.outputLimitBytes);
-      if (this.leave(call)) call.origin.succeed(call.id, output);
+      if (this.leave(call)) call.arrival.origin.succeed(call.arrival.id, output);
     } catch (thrown) {
       this.fail(call, thrown);
     }
@@ -154,8 +163,8 @@ export class Calls {
   private fail(call: Call, thrown: unknown): void {
     const error = describeThrown(thrown);
     const isObedience = call.context?.wasCancelled && error.kind === "exception";
-    if (this.leave(call))
-      call.origin.fail(call.id, isObedience ? { ...error, kind: "cancelled" } : error);
+    const { origin, id } = call.arrival;
+    if (this.leave(call)) origin.fail(id, isObedience ? { ...error, kind: "cancelled" } : error);
   }
 
   /** False if it was answered when another part of the process failed. */

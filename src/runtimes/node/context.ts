@@ -28,13 +28,13 @@ export class CallContext implements HandlerContext {
   readonly attempt: number;
   readonly contentType: string;
   readonly deadlineMs: number | null;
-  private readonly startedMs = monotonicMs();
   private controller: AbortController | null = null;
   private isCancelled = false;
 
   constructor(
     { name, attempt, contentType, deadlineMs }: CallHead,
     waitedMs: number,
+    private readonly startedMs: number,
     readonly log: HandlerContext["log"],
   ) {
     this.callId = name;

@@ -5,6 +5,7 @@ import { monotonicMs } from "../../clock.js";
 import type { DirectType } from "../../wire/direct/frame.js";
 import { encodeReason } from "../../wire/direct/messages.js";
 import { Outbox } from "../../wire/direct/outbox.js";
+import type { ReceivedFrame } from "../../wire/direct/reader.js";
 import {
   decodeCallHead,
   encodeContentType,
@@ -61,7 +62,7 @@ export class Client implements Origin {
   ) {
     this.socket = newcomer.socket;
     this.outbox = new Outbox(this.socket);
-    newcomer.handOver((type, id, metadata, payload) => this.onFrame(type, id, metadata, payload));
+    newcomer.handOver((frame) => this.onFrame(frame), this.outbox);
     this.socket.on("drain", () => this.resume());
     this.socket.once("close", () => {
       this.isEnding = true;
@@ -111,14 +112,15 @@ export class Client implements Origin {
     return monotonicMs() - this.waitsSinceMs > allowedMs;
   }
 
-  private onFrame(type: DirectType, id: number, metadata: Buffer, payload: Buffer): void {
-    if (type === "call") this.take(id, metadata, payload);
+  private onFrame(frame: ReceivedFrame): void {
+    const { type, id } = frame;
+    if (type === "call") this.take(id, frame);
     else if (type === "cancel") this.calls.cancel(this, id);
     else if (type === "bye") this.socket.end();
     else this.breakRules(`a client does not send ${type}`);
   }
 
-  private take(id: number, metadata: Buffer, payload: Buffer): void {
+  private take(id: number, { metadata, payload, isOwn }: ReceivedFrame): void {
     if (id <= this.lastId) {
       this.breakRules(`call ${id} comes after call ${this.lastId}`);
       return;
@@ -131,7 +133,8 @@ export class Client implements Origin {
       this.outbox.send("busy", id);
     else {
       this.inFlight++;
-      this.calls.take({ origin: this, id, head, payload, log: this.log, hasOwnLog: false });
+      const input = isOwn ? payload : Buffer.from(payload);
+      this.calls.take({ origin: this, id, head, payload: input, log: this.log, hasOwnLog: false });
     }
   }
 
@@ -139,7 +142,11 @@ export class Client implements Origin {
     this.inFlight--;
     if (this.inFlight === 0) this.events.onQuiet();
     if (this.socket.destroyed) return;
+    // Nothing else is on its way to the client: it does not wait for the end of this turn.
+    const isLast = this.inFlight === 0;
+    if (isLast) this.outbox.hold();
     this.outbox.send(type, id, payload, metadata);
+    if (isLast) this.outbox.release();
     if (this.isBackedUp || this.outbox.unsentBytes <= maxUnsentBytes) return;
     // A large answer to a client that reads leaves at once.
     this.outbox.flush();

@@ -15,7 +15,10 @@ export class Endpoint {
     private readonly servers: readonly Server[],
   ) {}
 
-  /** `ports`: "0" for any, or "50000-50100". Rejects if none of them is free. */
+  /**
+   * Connections come paused. `ports`: "0" for any, or "50000-50100". Rejects if none of them is
+   * free.
+   */
   static async open(ports: string, onConnection: (socket: Socket) => void): Promise<Endpoint> {
     const socket = `gleaner-${randomBytes(socketNameBytes).toString("hex")}`;
     const local = await listening({ path: `\0${socket}` }, onConnection);
@@ -60,7 +63,7 @@ async function listening(
   onConnection: (socket: Socket) => void,
 ): Promise<Server> {
   // noDelay and keepAlive of the server's options: each connection has them from its beginning.
-  const server = createServer({ noDelay: true }, onConnection);
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, onConnection);
   server.listen({ ...where, backlog });
   await once(server, "listening");
   // Too many open files, for example: those that are connected go on.

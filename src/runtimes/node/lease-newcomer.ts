@@ -10,9 +10,11 @@ import {
   encodeWorkerHello,
   type Refusal,
 } from "../../wire/direct/messages.js";
+import type { Outbox } from "../../wire/direct/outbox.js";
 import { type Challenge, isProof, newNonce, proofOf } from "../../wire/direct/proofs.js";
-import { DirectReader, type TakeFrame } from "../../wire/direct/reader.js";
+import { DirectReader, type ReceivedFrame } from "../../wire/direct/reader.js";
 import { FrameError } from "../../wire/worker/framing.js";
+import { readInto } from "./read-into.js";
 
 export interface Secret {
   readonly worker: string;
@@ -23,25 +25,32 @@ const keyBytes = 32;
 
 /** Node cannot read the peer's uid of a Unix socket: there too, only the key proves anything. */
 export class Newcomer {
-  readonly reader = new DirectReader((...frame) => this.onFrame(...frame), maxHandshakeBytes);
+  private readonly reader = new DirectReader((frame) => this.onFrame(frame), maxHandshakeBytes);
   /** What is proven, and under which key. */
   private challenge: Challenge | null = null;
   private key: Uint8Array;
-  private onFrame: TakeFrame = (type, _id, _metadata, payload) => this.handshake(type, payload);
+  private onFrame = ({ type, payload }: ReceivedFrame): void => this.handshake(type, payload);
+  private outbox: Outbox | null = null;
+  readonly socket: Socket;
 
   constructor(
-    readonly socket: Socket,
+    accepted: Socket,
     private readonly secret: Secret,
     private readonly onProven: () => void,
   ) {
     this.key = secret.key;
-    socket.on("data", this.push);
-    socket.on("error", () => socket.destroy());
+    this.socket = readInto(accepted, {
+      buffer: () => this.reader.space(),
+      callback: (bytes, space) => this.arrived(bytes, space),
+    });
+    this.socket.on("error", () => this.socket.destroy());
   }
 
-  /** Whoever takes the connection over reads on where this stopped, and catches what goes wrong. */
-  handOver(take: TakeFrame): void {
+  /** Whoever takes the connection over reads on where this stopped; answers leave together. */
+  handOver(take: (frame: ReceivedFrame) => void, outbox: Outbox): void {
     this.onFrame = take;
+    this.outbox = outbox;
+    outbox.hold();
     this.reader.limitBytes = Number.POSITIVE_INFINITY;
   }
 
@@ -52,14 +61,17 @@ export class Newcomer {
     this.socket.destroySoon();
   }
 
-  private readonly push = (piece: Buffer): void => {
+  private arrived(bytes: number, space: Buffer): boolean {
+    this.outbox?.hold();
     try {
-      this.reader.push(piece);
+      this.reader.arrived(bytes, space);
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       this.refuse("PROTOCOL", error.message);
     }
-  };
+    this.outbox?.release();
+    return true;
+  }
 
   private handshake(type: DirectType, payload: Buffer): void {
     if (type === "clientHello" && this.challenge === null) this.answer(payload);

@@ -123,9 +123,9 @@ export class LeaseServer {
     const newcomer = new Newcomer(socket, secret, () => this.accept(newcomer));
     this.newcomers.set(
       newcomer,
-      setTimeout(() => socket.destroy(), handshakeMs),
+      setTimeout(() => newcomer.socket.destroy(), handshakeMs),
     );
-    socket.once("close", () => this.forgetNewcomer(newcomer));
+    newcomer.socket.once("close", () => this.forgetNewcomer(newcomer));
   }
 
   private forgetNewcomer(newcomer: Newcomer): void {

@@ -32,6 +32,7 @@ export function writeOutput(result: unknown, limitBytes: number): Output {
 }
 
 function outputOf(result: unknown): Output {
+  if (result instanceof Uint8Array) return binary(result);
   if (ArrayBuffer.isView(result)) {
     const { buffer, byteOffset, byteLength } = result;
     return binary(new Uint8Array(buffer, byteOffset, byteLength));

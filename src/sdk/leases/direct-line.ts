@@ -2,12 +2,12 @@
 // back that the worker did not run.
 
 import { connect, type NetConnectOpts, type Socket } from "node:net";
-import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
+import { clearTimeout, setTimeout, type Timer } from "../../clock.js";
 import { messageOf } from "../../model/errors.js";
 import { type DirectType, maxHandshakeBytes } from "../../wire/direct/frame.js";
 import { type Accepted, decodeReason } from "../../wire/direct/messages.js";
 import { Outbox } from "../../wire/direct/outbox.js";
-import { DirectReader } from "../../wire/direct/reader.js";
+import { DirectReader, type ReceivedFrame } from "../../wire/direct/reader.js";
 import { decodeError, encodeCallHead, type HandlerError } from "../../wire/worker/messages.js";
 import type { LeaseEndpoint } from "../functions/lease-client.js";
 import { ClientHandshake } from "./handshake.js";
@@ -19,8 +19,8 @@ export interface DirectCall {
   readonly contentType: string;
   readonly body: Uint8Array;
   readonly deadlineMs: number;
-  /** The bytes are valid during the call, and if `isOwn` after it too. */
-  succeed(contentType: string, bytes: Buffer, isOwn: boolean): void;
+  /** The frame is valid during the call. */
+  succeed(result: ReceivedFrame): void;
   fail(error: HandlerError): void;
   /** It did not run. */
   notRun(): void;
@@ -35,14 +35,13 @@ export interface LineEvents {
   onClosed(reason: string): void;
 }
 
-const scratchBytes = 256 * 1024;
 const handshakeMs = 5_000;
 const keepAliveAfterMs = 1_000;
-/** A worker that was busy with the calls of other clients is asked again after this. */
-const busyMs = 10;
-
-/** What connections read to, unless a long payload arrives: what is in it is taken at once. */
-const scratch = Buffer.allocUnsafeSlow(scratchBytes);
+/** A worker that was busy with the calls of other clients is asked again after this, then later. */
+const firstRestMs = 10;
+const lastRestMs = 1_000;
+/** What fits into a call's head: seven weeks. */
+const maxDeadlineMs = 2 ** 32 - 1;
 
 export class DirectLine {
   accepted: Accepted | null = null;
@@ -56,8 +55,11 @@ export class DirectLine {
   /** null: nobody waits for its answer any more. */
   private readonly pending = new Map<number, DirectCall | null>();
   private lastId = 0;
-  private heardMs = monotonicMs();
+  /** Since the last sweep. */
+  private isHeard = true;
+  private heardMs = 0;
   private resting: Timer | null = null;
+  private restMs = firstRestMs;
   private readonly late: Timer;
 
   constructor(
@@ -65,13 +67,10 @@ export class DirectLine {
     where: NetConnectOpts,
     private readonly events: LineEvents,
   ) {
-    this.reader = new DirectReader(
-      (type, id, metadata, payload, isOwn) => this.onFrame(type, id, metadata, payload, isOwn),
-      maxHandshakeBytes,
-    );
+    this.reader = new DirectReader((frame) => this.onFrame(frame), maxHandshakeBytes);
     const onread = {
-      buffer: () => this.reader.space() ?? scratch,
-      callback: (bytes: number, target: Uint8Array) => this.onRead(bytes, target),
+      buffer: () => this.reader.space(),
+      callback: (bytes: number, space: Uint8Array) => this.onRead(bytes, space as Buffer),
     };
     this.socket = connect({ ...where, onread, noDelay: true } as NetConnectOpts);
     this.socket.setKeepAlive(true, keepAliveAfterMs);
@@ -98,23 +97,24 @@ export class DirectLine {
     return this.isReady && this.resting === null && this.pending.size < this.accepted!.maxInFlight;
   }
 
-  /** How long calls wait without a word of the worker. */
-  get silentMs(): number {
-    return this.pending.size === 0 ? 0 : monotonicMs() - this.heardMs;
+  /** How long calls have waited without a word of the worker; to be asked regularly. */
+  silentMs(nowMs: number): number {
+    if (this.isHeard || this.pending.size === 0) this.heardMs = nowMs;
+    this.isHeard = false;
+    return nowMs - this.heardMs;
   }
 
-  send(call: DirectCall): void {
-    if (this.pending.size === 0) this.heardMs = monotonicMs();
+  send(call: DirectCall, nowMs: number): void {
+    const isAlone = this.pending.size === 0;
     const id = ++this.lastId;
     this.pending.set(id, call);
     const { contentType, name, attempt } = call;
-    const deadlineMs = Math.max(1, Math.ceil(call.deadlineMs - monotonicMs()));
-    this.outbox.send(
-      "call",
-      id,
-      call.body,
-      encodeCallHead({ deadlineMs, attempt, contentType, name }),
-    );
+    const deadlineMs = Math.min(maxDeadlineMs, Math.max(1, Math.ceil(call.deadlineMs - nowMs)));
+    const head = encodeCallHead({ deadlineMs, attempt, contentType, name });
+    // A worker that waits for a call gets it before others are encoded.
+    if (isAlone) this.outbox.hold();
+    this.outbox.send("call", id, call.body, head);
+    if (isAlone) this.outbox.release();
   }
 
   /** Nobody waits for this call any more. */
@@ -155,34 +155,33 @@ export class DirectLine {
     this.close("the lease was ended");
   }
 
-  private onRead(bytes: number, target: Uint8Array): boolean {
-    this.heardMs = monotonicMs();
+  private onRead(bytes: number, space: Buffer): boolean {
+    this.isHeard = true;
+    this.outbox.hold();
     try {
-      if (target === scratch) this.reader.push(scratch.subarray(0, bytes));
-      else this.reader.filled(bytes);
+      this.reader.arrived(bytes, space);
     } catch (error) {
       this.close(`the worker broke the protocol: ${messageOf(error)}`);
     }
+    this.outbox.release();
     return !this.isOver;
   }
 
-  private onFrame(
-    type: DirectType,
-    id: number,
-    metadata: Buffer,
-    payload: Buffer,
-    isOwn: boolean,
-  ): void {
+  private onFrame(frame: ReceivedFrame): void {
     if (this.isOver) return;
-    if (this.accepted === null) this.shakeHands(type, payload);
-    else if (type === "result")
-      this.settle(id)?.succeed(metadata.toString("latin1"), payload, isOwn);
-    else if (type === "error") this.settle(id)?.fail(decodeError(payload));
+    const { type, id } = frame;
+    if (this.accepted === null) this.shakeHands(type, frame.payload);
+    else if (type === "result") this.settle(id)?.succeed(frame);
+    else if (type === "error") this.fail(id, decodeError(frame.payload));
     else if (type === "busy") this.rest(id);
     else if (type === "ended" && id > 0) this.settle(id)?.notRun();
     else if (type === "terminating" || type === "ended") this.isTerminating = true;
-    else if (type === "bye") this.close(decodeReason(payload));
+    else if (type === "bye") this.close(decodeReason(frame.payload));
     else this.close(`the worker sent ${type}, which no worker sends here`);
+  }
+
+  private fail(id: number, error: HandlerError): void {
+    this.settle(id)?.fail(error);
   }
 
   private shakeHands(type: DirectType, payload: Buffer): void {
@@ -196,21 +195,31 @@ export class DirectLine {
   private settle(id: number): DirectCall | null {
     const call = this.pending.get(id);
     if (call === undefined) {
-      this.close(`the worker answered call ${id}, which it was not sent`);
+      this.complain(id);
       return null;
     }
     this.pending.delete(id);
+    this.restMs = firstRestMs;
     this.events.onRoom();
     return call;
+  }
+
+  /** One answer too many does no harm to the other calls: the worker gets new ones last. */
+  private complain(id: number): void {
+    if (id > this.lastId) this.close(`the worker answered call ${id}, which it was not sent`);
+    else this.isTerminating = true;
   }
 
   private rest(id: number): void {
     const call = this.pending.get(id);
     this.pending.delete(id);
-    this.resting ??= setTimeout(() => {
-      this.resting = null;
-      this.events.onRoom();
-    }, busyMs);
+    if (this.resting === null) {
+      this.resting = setTimeout(() => {
+        this.resting = null;
+        this.events.onRoom();
+      }, this.restMs);
+      this.restMs = Math.min(lastRestMs, this.restMs * 2);
+    }
     call?.notRun();
   }
 }

@@ -1,13 +1,17 @@
 // One call over a lease: from worker to worker until it has ended, then through gleanerd.
 
 import { monotonicMs } from "../../clock.js";
+import type { ReceivedFrame } from "../../wire/direct/reader.js";
+import { decodeText } from "../../wire/worker/fields.js";
 import type { HandlerError } from "../../wire/worker/messages.js";
 import { CallError, FunctionError } from "../calls/errors.js";
 import { Content } from "../calls/payloads.js";
 import type { QueuedCall } from "./lines.js";
 
-/** What a call needs of its lease. */
+/** What calls need of their lease. */
 export interface LeaseWays {
+  /** Although its worker was lost, and it may have run there. */
+  readonly mayRunAgain: boolean;
   again(call: LeaseCall): void;
   withdraw(call: LeaseCall): void;
   /** Through gleanerd. */
@@ -23,12 +27,14 @@ export interface CallOrder {
   readonly contentType: string;
   readonly body: Uint8Array;
   readonly deadlineMs: number;
-  /** Although its worker was lost, and it may have run there. */
-  readonly mayRunAgain: boolean;
+  readonly signal: AbortSignal | undefined;
 }
 
+/** A longer timer ends at once. */
+const maxTimerMs = 2 ** 31 - 1;
 /** A call that ends its workers goes through gleanerd, which tells why. */
 const maxLost = 2;
+const binary = "application/octet-stream";
 const json = /^application\/json\b/;
 const text = /^text\//;
 
@@ -40,27 +46,28 @@ export class LeaseCall implements QueuedCall {
   attempt = 1;
   waitsSinceMs = 0;
   private isEnded = false;
+  private readonly signal: AbortSignal | undefined;
   private readonly abort: (() => void) | null;
 
   constructor(
-    private readonly order: CallOrder,
+    { name, contentType, body, deadlineMs, signal }: CallOrder,
     private readonly ways: LeaseWays,
     private readonly onResult: (value: unknown) => void,
     private readonly onError: (error: unknown) => void,
-    private readonly signal: AbortSignal | undefined,
   ) {
-    this.name = order.name;
-    this.contentType = order.contentType;
-    this.body = order.body;
-    this.deadlineMs = order.deadlineMs;
+    this.name = name;
+    this.contentType = contentType;
+    this.body = body;
+    this.deadlineMs = deadlineMs;
+    this.signal = signal;
     this.abort = signal === undefined ? null : () => this.reject(signal.reason);
     if (this.abort !== null) signal!.addEventListener("abort", this.abort);
   }
 
-  succeed(contentType: string, bytes: Buffer, isOwn: boolean): void {
+  succeed(result: ReceivedFrame): void {
     if (!this.leave()) return;
     try {
-      this.onResult(resultFrom(contentType, bytes, isOwn));
+      this.onResult(resultOf(result));
     } catch (cause) {
       const message = `call ${this.name}: its result is not valid JSON`;
       this.onError(new CallError("FAILED", this.name, message, { cause }));
@@ -78,7 +85,7 @@ export class LeaseCall implements QueuedCall {
 
   lost(reason: string): void {
     if (this.isEnded) return;
-    if (!this.order.mayRunAgain) {
+    if (!this.ways.mayRunAgain) {
       const message = `call ${this.name}: ${reason}; it may have run`;
       this.reject(new CallError("LEASE_LOST", this.name, message));
       return;
@@ -105,7 +112,7 @@ export class LeaseCall implements QueuedCall {
   }
 
   private async goElsewhere(): Promise<void> {
-    const leftMs = Math.max(1, this.deadlineMs - monotonicMs());
+    const leftMs = Math.min(maxTimerMs, Math.max(1, this.deadlineMs - monotonicMs()));
     const late = AbortSignal.timeout(leftMs);
     const signal = this.signal === undefined ? late : AbortSignal.any([late, this.signal]);
     try {
@@ -128,11 +135,15 @@ export class LeaseCall implements QueuedCall {
   }
 }
 
+function resultOf(result: ReceivedFrame): unknown {
+  const type = decodeText(result.bytes, result.metadataAt, result.payloadAt);
+  if (type === binary) return bytesOf(result);
+  if (json.test(type)) return JSON.parse(result.payload.toString());
+  return text.test(type) ? result.payload.toString() : bytesOf(result);
+}
+
 /** Large bytes are not copied. */
-function resultFrom(contentType: string, bytes: Buffer, isOwn: boolean): unknown {
-  if (json.test(contentType)) return JSON.parse(bytes.toString());
-  if (text.test(contentType)) return bytes.toString();
-  return isOwn
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-    : new Uint8Array(bytes);
+function bytesOf({ payload, isOwn }: ReceivedFrame): Uint8Array {
+  if (!isOwn) return new Uint8Array(payload);
+  return new Uint8Array(payload.buffer, payload.byteOffset, payload.length);
 }

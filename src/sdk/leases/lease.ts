@@ -12,7 +12,7 @@ import type { FunctionsClient } from "../functions/client.js";
 import type { LeaseAnswer, LeaseClient } from "../functions/lease-client.js";
 import type { LeaseInvokeOptions, LeaseMapOptions } from "./invoke-options.js";
 import { keepLease, type LeaseKeeper, type LeaseOptions } from "./keeper.js";
-import { LeaseCall } from "./lease-call.js";
+import { LeaseCall, type LeaseWays } from "./lease-call.js";
 import { mapOver } from "./lease-map.js";
 import { Lines } from "./lines.js";
 
@@ -79,15 +79,24 @@ export async function openLease(
 export class Lease implements AsyncDisposable {
   private calls = 0;
   private readonly inProgress = new Set<LeaseCall>();
+  private readonly ways: LeaseWays;
 
   /** @internal */
   constructor(
-    private readonly elsewhere: Elsewhere,
+    elsewhere: Elsewhere,
     private readonly keeper: LeaseKeeper,
     private readonly lines: Lines,
-    private readonly options: { readonly function: string; readonly retry?: LeaseRetry },
+    options: { readonly function: string; readonly retry?: LeaseRetry },
     private readonly limitMs: number,
-  ) {}
+  ) {
+    this.ways = {
+      mayRunAgain: options.retry !== "never",
+      again: (call) => lines.submit(call, monotonicMs()),
+      withdraw: (call) => lines.withdraw(call),
+      elsewhere: (input, limits) => elsewhere(options.function, input, limits),
+      onEnd: (call) => this.inProgress.delete(call),
+    };
+  }
 
   /** As `glean lease list` and `glean explain` know it. */
   get id(): string {
@@ -117,26 +126,13 @@ export class Lease implements AsyncDisposable {
       signal?.throwIfAborted();
       const { contentType, body } = contentOf(input);
       const bytes = typeof body === "string" ? Buffer.from(body) : body;
-      const call = new LeaseCall(
-        {
-          name: `${this.id}/${++this.calls}`,
-          contentType,
-          body: bytes,
-          deadlineMs: monotonicMs() + timeLimitMs,
-          mayRunAgain: this.options.retry !== "never",
-        },
-        {
-          again: (each) => this.lines.submit(each),
-          withdraw: (each) => this.lines.withdraw(each),
-          elsewhere: (given, limits) => this.elsewhere(this.options.function, given, limits),
-          onEnd: (each) => this.inProgress.delete(each),
-        },
-        resolve as (value: unknown) => void,
-        reject,
-        signal,
-      );
+      const name = `${this.id}/${++this.calls}`;
+      const nowMs = monotonicMs();
+      const order = { name, contentType, body: bytes, deadlineMs: nowMs + timeLimitMs, signal };
+      const settle = resolve as (value: unknown) => void;
+      const call = new LeaseCall(order, this.ways, settle, reject);
       this.inProgress.add(call);
-      this.lines.submit(call);
+      this.lines.submit(call, nowMs);
     });
   }
 

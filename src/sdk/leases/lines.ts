@@ -77,10 +77,10 @@ export class Lines {
       });
   }
 
-  submit(call: QueuedCall): void {
+  submit(call: QueuedCall, nowMs: number): void {
     const line = this.waiting.length === 0 ? this.choose() : null;
-    if (line !== null) line.send(call);
-    else this.queue(call);
+    if (line !== null) line.send(call, nowMs);
+    else this.queue(call, nowMs);
   }
 
   /** Nobody waits for it any more. */
@@ -109,8 +109,8 @@ export class Lines {
     else setTimeout(() => line.close("the worker has left the lease"), leavingMs).unref();
   }
 
-  private queue(call: QueuedCall): void {
-    call.waitsSinceMs = monotonicMs();
+  private queue(call: QueuedCall, nowMs: number): void {
+    call.waitsSinceMs = nowMs;
     this.waiting.push(call);
     if (this.isOver) this.sendElsewhere();
   }
@@ -131,10 +131,12 @@ export class Lines {
   }
 
   private pump(): void {
+    if (this.waiting.length === 0) return;
+    const nowMs = monotonicMs();
     while (this.waiting.length > 0) {
       const line = this.choose();
       if (line === null) return;
-      line.send(this.waiting.shift()!);
+      line.send(this.waiting.shift()!, nowMs);
     }
   }
 
@@ -170,9 +172,7 @@ export class Lines {
         line.isTerminating = link.endpoint.state === "terminating";
         this.pump();
       },
-      onRoom: () => {
-        if (this.waiting.length > 0) this.pump();
-      },
+      onRoom: () => this.pump(),
       onClosed: () => this.reopen(link, line),
     });
     link.line = line;
@@ -202,7 +202,7 @@ export class Lines {
         link.line.cancel(call);
         (call as QueuedCall).expire();
       }
-      if (link.usesTcp && link.line.silentMs > silentMs) this.probe(link, link.line);
+      if (link.usesTcp && link.line.silentMs(now) > silentMs) this.probe(link, link.line);
     }
     for (const call of this.waiting.filter(({ deadlineMs }) => deadlineMs <= now)) {
       this.withdraw(call);

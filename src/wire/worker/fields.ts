@@ -33,12 +33,22 @@ export function decodeFields(payload: Uint8Array): Fields {
 }
 
 /** Throws GARBAGE unless the bytes are UTF-8. */
-export function decodeText(bytes: Uint8Array): string {
+export function decodeText(bytes: Uint8Array, at = 0, end = bytes.length): string {
+  if (end - at <= shortBytes && Buffer.isBuffer(bytes) && isAscii(bytes, at, end))
+    return bytes.toString("latin1", at, end);
   try {
-    return utf8.decode(bytes);
+    return utf8.decode(bytes.subarray(at, end));
   } catch {
     throw garbage("a text is not UTF-8");
   }
+}
+
+/** Names and content types of calls are shorter; the decoder for all texts is slow for them. */
+const shortBytes = 64;
+
+function isAscii(bytes: Uint8Array, at: number, end: number): boolean {
+  for (let each = at; each < end; each++) if (bytes[each]! > 0x7f) return false;
+  return true;
 }
 
 export function requiredField(fields: Fields, name: string): string {

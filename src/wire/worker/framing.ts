@@ -59,11 +59,11 @@ interface CheckedHeader<Type extends string> {
 
 /** The frames of one protocol. */
 export class FrameFormat<Type extends string> {
-  private readonly names: ReadonlyMap<number, Type>;
+  /** By their numbers. */
+  private readonly names: (Type | undefined)[] = [];
 
   constructor(private readonly rules: FrameRules<Type>) {
-    const types = Object.keys(rules) as Type[];
-    this.names = new Map(types.map((type) => [rules[type].number, type]));
+    for (const type of Object.keys(rules) as Type[]) this.names[rules[type].number] = type;
   }
 
   /** The header and metadata of a frame whose payload follows on the stream. */
@@ -85,22 +85,22 @@ export class FrameFormat<Type extends string> {
   }
 
   /** Reads 16 bytes; throws FrameError. */
-  checkHeader(bytes: Buffer): CheckedHeader<Type> {
-    const number = bytes.readUInt8(4);
-    const type = this.names.get(number);
+  checkHeader(bytes: Buffer, at = 0): CheckedHeader<Type> {
+    const number = bytes.readUInt8(at + 4);
+    const type = this.names[number];
     if (type === undefined) throw new FrameError("GARBAGE", `there is no frame of type ${number}`);
     const rule = this.rules[type];
-    if (bytes.readUInt8(5) !== 0)
+    if (bytes.readUInt8(at + 5) !== 0)
       throw new FrameError("GARBAGE", `a frame of type ${type} has unknown flags`);
-    const metadataBytes = bytes.readUInt16LE(6);
-    const payloadBytes = bytes.readUInt32LE(0) - metadataBytes;
+    const metadataBytes = bytes.readUInt16LE(at + 6);
+    const payloadBytes = bytes.readUInt32LE(at) - metadataBytes;
     if (payloadBytes < 0)
       throw new FrameError("GARBAGE", `a frame of type ${type} has more metadata than body`);
     if (metadataBytes > rule.metadataBytes)
       throw oversized(type, "metadata", metadataBytes, rule.metadataBytes);
     if (payloadBytes > rule.payloadBytes)
       throw oversized(type, "payload", payloadBytes, rule.payloadBytes);
-    const id = bytes.readUInt32LE(8) + bytes.readUInt32LE(12) * wordBase;
+    const id = bytes.readUInt32LE(at + 8) + bytes.readUInt32LE(at + 12) * wordBase;
     if (
       !Number.isSafeInteger(id) ||
       (rule.id === "none" && id > 0) ||

@@ -175,14 +175,14 @@ const fixedCallBytes = 8;
 
 /** Throws RangeError if a text is too long. */
 export function encodeCallHead({ deadlineMs, attempt, contentType, name }: CallHead): Buffer {
-  const type = bounded(contentType, maxContentTypeBytes, "content type");
-  const called = bounded(name, maxCallNameBytes, "call's name");
-  const head = Buffer.allocUnsafe(fixedCallBytes + type.length + called.length);
+  const typeBytes = boundedLength(contentType, maxContentTypeBytes, "content type");
+  const nameBytes = boundedLength(name, maxCallNameBytes, "call's name");
+  const head = Buffer.allocUnsafe(fixedCallBytes + typeBytes + nameBytes);
   head.writeUInt32LE(deadlineMs, 0);
   head.writeUInt16LE(attempt, 4);
-  head.writeUInt16LE(type.length, 6);
-  head.set(type, fixedCallBytes);
-  head.set(called, fixedCallBytes + type.length);
+  head.writeUInt16LE(typeBytes, 6);
+  head.write(contentType, fixedCallBytes);
+  head.write(name, fixedCallBytes + typeBytes);
   return head;
 }
 
@@ -193,14 +193,16 @@ export function decodeCallHead(metadata: Buffer): CallHead {
   return {
     deadlineMs: metadata.readUInt32LE(0),
     attempt: metadata.readUInt16LE(4),
-    contentType: decodeText(metadata.subarray(fixedCallBytes, nameAt)),
-    name: decodeText(metadata.subarray(nameAt)),
+    contentType: decodeText(metadata, fixedCallBytes, nameAt),
+    name: decodeText(metadata, nameAt),
   };
 }
 
 /** The metadata of a result is its content type alone. */
-export const encodeContentType = (contentType: string): Buffer =>
-  bounded(contentType, maxContentTypeBytes, "content type");
+export function encodeContentType(contentType: string): Buffer {
+  boundedLength(contentType, maxContentTypeBytes, "content type");
+  return Buffer.from(contentType);
+}
 export const decodeContentType = (metadata: Uint8Array): string => decodeText(metadata);
 
 export const encodeLogStream = (stream: LogStream): Buffer =>
@@ -216,10 +218,10 @@ function requiredNumber(fields: Fields, name: string): number {
   return numberField(fields, name)!;
 }
 
-function bounded(text: string, limit: number, what: string): Buffer {
-  const bytes = Buffer.from(text);
-  if (bytes.length > limit)
-    throw new RangeError(`a ${what} of ${bytes.length} bytes is over the limit of ${limit}`);
+function boundedLength(text: string, limit: number, what: string): number {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > limit)
+    throw new RangeError(`a ${what} of ${bytes} bytes is over the limit of ${limit}`);
   return bytes;
 }
 

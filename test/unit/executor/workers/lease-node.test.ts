@@ -60,17 +60,20 @@ async function leased(code: FunctionCode): Promise<{ order: CallAttemptOrder; li
 
 const ask = (line: DirectLine, input: unknown): Promise<unknown> =>
   new Promise((resolve, reject) =>
-    line.send({
-      name: "1",
-      attempt: 1,
-      contentType: "application/json",
-      body: Buffer.from(JSON.stringify(input)),
-      deadlineMs: monotonicMs() + 60_000,
-      succeed: (_, bytes) => resolve(JSON.parse(bytes.toString())),
-      fail: (error) => reject(new Error(error.message)),
-      notRun: () => reject(new Error("not run")),
-      lost: (reason) => reject(new Error(`lost: ${reason}`)),
-    }),
+    line.send(
+      {
+        name: "1",
+        attempt: 1,
+        contentType: "application/json",
+        body: Buffer.from(JSON.stringify(input)),
+        deadlineMs: monotonicMs() + 60_000,
+        succeed: ({ payload }) => resolve(JSON.parse(payload.toString())),
+        fail: (error) => reject(new Error(error.message)),
+        notRun: () => reject(new Error("not run")),
+        lost: (reason) => reject(new Error(`lost: ${reason}`)),
+      },
+      monotonicMs(),
+    ),
   );
 
 const files = {

@@ -45,7 +45,7 @@ class Peer {
   private bell: () => void = () => {};
 
   private constructor(readonly socket: Socket) {
-    const reader = new DirectReader((type, id, _metadata, payload) => {
+    const reader = new DirectReader(({ type, id, payload }) => {
       this.heard.push([type, id, Buffer.from(payload)]);
     });
     socket.on("data", (piece: Buffer) => {
