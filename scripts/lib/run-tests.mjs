@@ -54,7 +54,7 @@ const onInstalled = {
 };
 /** Not about Slurm, so a run of everything includes them only once. */
 const sameOnAnySlurm =
-  "calls|deploy|freeing|functions|grace|hostile|hosts|hosts-[a-z]+|interference|run|samples|scripts|sdk|sick-nodes|ssh|tls";
+  "calls|corpus|deploy|freeing|functions|grace|hostile|hosts|hosts-[a-z]+|interference|run|samples|scripts|sdk|sick-nodes|ssh|tls";
 const withoutThose = `--testPathIgnorePatterns=/test/slurm/(?:\\w+/)?(?:${sameOnAnySlurm})\\.test`;
 
 const { which, patterns } = readArguments(process.argv.slice(2));

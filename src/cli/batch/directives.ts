@@ -82,8 +82,8 @@ function* headLines(script: string): Generator<string> {
 }
 
 /**
- * Splits with a shell's quotes and backslashes but no expansion; `#` starts a comment. null: a
- * quote is not closed.
+ * Splits as sbatch does: a shell's quotes and no expansion, but a backslash escapes within both
+ * kinds of quotes, and an unquoted `#` starts a comment anywhere. null: a quote is not closed.
  */
 export function splitWords(text: string): string[] | null {
   const words: string[] = [];
@@ -91,19 +91,15 @@ export function splitWords(text: string): string[] | null {
   let quote: string | null = null;
   for (let index = 0; index < text.length; index++) {
     const each = text[index]!;
-    if (quote !== null) {
-      if (each === quote) quote = null;
-      else if (each === "\\" && quote === '"' && /["\\]/.test(text[index + 1] ?? ""))
-        word += text[++index]!;
-      else word += each;
-    } else if (each === '"' || each === "'") {
-      quote = each;
-      word ??= "";
-    } else if (each === "\\" && index + 1 < text.length) word = (word ?? "") + text[++index]!;
-    else if (/\s/.test(each)) {
+    if (quote === null && /\s/.test(each)) {
       if (word !== null) words.push(word);
       word = null;
-    } else if (each === "#" && word === null) break;
+    } else if (each === "\\" && index + 1 < text.length) word = (word ?? "") + text[++index]!;
+    else if (each === quote) quote = null;
+    else if (quote === null && (each === '"' || each === "'")) {
+      quote = each;
+      word ??= "";
+    } else if (quote === null && each === "#") break;
     else word = (word ?? "") + each;
   }
   if (quote !== null) return null;

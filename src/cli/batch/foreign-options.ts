@@ -16,6 +16,15 @@ const refuse =
 
 const oneNode: Judge = (value) =>
   /^\s*1\s*(-\s*\d+\s*[km]?\s*)?$/i.test(value) ? null : { refuse: "a function runs on one node" };
+const ifAny =
+  (why: string): Judge =>
+  (value) =>
+    value === "" ? null : { refuse: why };
+/** A wrong one is most often a long option with one dash: `-mem=4G` is `-m em=4G`. */
+const distribution: Judge = (value) =>
+  /^((block|cyclic|fcyclic|arbitrary|plane(=\d+)?|\*|no?pack)([:,]|$))+$/i.test(value)
+    ? { note: "Gleaner chooses the cores" }
+    : { refuse: "sbatch knows no such distribution: write long options with two dashes" };
 const oneTask: Judge = (value) =>
   /^0*1$/.test(value) ? null : { refuse: "Gleaner does not place tasks within a node" };
 
@@ -26,6 +35,7 @@ function judged(judge: Judge, names: string): void {
 }
 
 judged(oneNode, "nodes");
+judged(distribution, "distribution");
 judged(silent, "partition account qos comment wckey extra nice priority time-min acctg-freq");
 judged(silent, "profile mcs-label requeue quiet verbose oversubscribe");
 judged(silent, "ignore-pbs wait-all-nodes no-kill oom-kill-step delay-boot");
@@ -33,7 +43,7 @@ judged(silent, "contiguous spread-job use-min-nodes switches segment spread-segm
 judged(silent, "consolidate-segments stepmgr resv-ports");
 judged(note("functions run outside of reservations"), "reservation");
 judged(note("Gleaner does not check the space of local disks"), "tmp");
-judged(note("Gleaner chooses the cores"), "hint distribution threads-per-core cores-per-socket");
+judged(note("Gleaner chooses the cores"), "hint threads-per-core cores-per-socket");
 judged(note("Gleaner chooses the cores"), "sockets-per-node extra-node-info mem-bind gres-flags");
 judged(note("Gleaner chooses the cores"), "gpu-bind tres-bind ntasks-per-socket ntasks-per-core");
 judged(note("functions do not change how fast cores and GPUs run"), "cpu-freq gpu-freq power");
@@ -46,7 +56,7 @@ judged(note("functions have no network resources of their own"), "network");
 judged(note("it has no meaning for a function"), "context autocomplete mem-update");
 judged(refuse("only --constraint chooses the node of a function"), "batch");
 judged(refuse("write the name of the node after --nodelist"), "nodefile");
-judged(refuse("only Slurm counts licenses"), "licenses");
+judged(ifAny("only Slurm counts licenses"), "licenses");
 judged(refuse("only Slurm sets up burst buffers"), "bb bbf");
 judged(refuse("only root may run work as others, and Gleaner never does"), "uid gid");
 judged(refuse("Gleaner starts no OCI containers"), "container container-id container-type");

@@ -30,6 +30,8 @@ export interface BatchSettings {
   endIfNever: boolean;
   mail: Omit<Mail, "to"> | null;
   mailTo: string | null;
+  /** What the user is told of values that do not do what they say. */
+  notes: readonly string[];
   openMode: "append" | "truncate" | null;
   /** Limits that the function gets of the shell; null for all. */
   propagate: readonly string[] | null;

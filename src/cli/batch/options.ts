@@ -7,10 +7,10 @@ import {
   type AskedGpus,
   parseArray,
   parseCores,
-  parseDuration,
   parseGpus,
   parseGres,
   parseMemoryMb,
+  parseTimeLimit,
   quoted,
 } from "../values.js";
 import { parseNotice } from "./notice.js";
@@ -40,6 +40,7 @@ const unsaid: Readonly<BatchSettings> = {
   endIfNever: false,
   mail: null,
   mailTo: null,
+  notes: [],
   openMode: null,
   propagate: null,
   workingDirectory: null,
@@ -57,7 +58,7 @@ export const batchOptions: readonly BatchOption[] = [
     "NAME",
     "name in listings (default: the script's name)",
     (to, value, at) => {
-      to.name = filled(value, at);
+      to.name = value === "" ? null : filled(value, at);
     },
   ),
   valued("cpus-per-task", "c", "N", "cores for each task (default: 1)", (to, value, at) => {
@@ -84,7 +85,7 @@ export const batchOptions: readonly BatchOption[] = [
     "SIZE",
     "memory for each task: 512M, 2G, 0 for all of a node (default: set by the site)",
     (to, value, at) => {
-      to.memoryMb = value === "0" ? 0 : parseMemoryMb(value, at);
+      to.memoryMb = /^0+([KMGT]B?)?$/i.test(value) ? 0 : parseMemoryMb(value, at);
     },
   ),
   valued("mem-per-cpu", null, "SIZE", "memory for each core, instead of --mem", (to, value, at) => {
@@ -124,7 +125,7 @@ export const batchOptions: readonly BatchOption[] = [
     "TIME",
     "time limit: 5 (minutes), 1:30, 2:00:00, 500ms, 20s",
     (to, value, at) => {
-      to.timeLimitMs = parseDuration(value, at);
+      to.timeLimitMs = parseTimeLimit(value, at);
     },
   ),
   valued("array", "a", "TASKS", "one task for each number: 0-7, 1,3,5, 0-15:4, 0-99%5", setArray),

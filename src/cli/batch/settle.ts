@@ -46,19 +46,30 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
       continue;
     }
     const verdict = judgeForeign(option, value);
-    if (verdict === null) continue;
+    if (verdict === null || (option === "nodes" && isOneTask(counting, value))) continue;
     if ("note" in verdict) notes.set(verdict.note, [...(notes.get(verdict.note) ?? []), where]);
     else wrong.push(refusal(each, verdict.refuse));
   }
   const settings = settingsFrom(set, (each, thrown) => wrong.push(invalid(each, thrown)));
-  const spread = whySeveralNodes(settings);
+  const isOneNode = oneNode.test(counting.get("nodes")?.value ?? "");
+  const spread = isOneNode ? null : whySeveralNodes(settings);
   if (spread !== null) wrong.push(spread);
   if (wrong.length > 0) throw new GleanerError("BAD_REQUEST", wrong.join("\n"));
   return {
     settings,
-    notes: [...notes].map(([why, places]) => `ignored ${places.join(", ")}: ${why}`),
+    notes: [
+      ...[...notes].map(([why, places]) => `ignored ${places.join(", ")}: ${why}`),
+      ...settings.notes,
+    ],
   };
 }
+
+/** As for sbatch, tasks per node do not count then. */
+const oneNode = /^\s*0*1(-0*1)?\s*$/;
+
+/** As sbatch does, one task is put on one node, whatever number of nodes is named. */
+const isOneTask = (counting: ReadonlyMap<string, Given>, nodes: string): boolean =>
+  /^\d+$/.test(nodes) && /^0*1$/.test(counting.get("ntasks")?.value ?? "");
 
 function refusal({ option, value, where, ignorable }: Given, why: string): string {
   const shown = value === "" ? where : `${where} ${quoted(value)}`;

@@ -4,6 +4,7 @@ import { nowMs } from "../../clock.js";
 import { parseConstraint } from "../../model/constraint.js";
 import { GleanerError } from "../../model/errors.js";
 import type { Mail, Submission } from "../../model/invocation.js";
+import { mailAddresses } from "../../model/mail-addresses.js";
 import { quoted } from "../values.js";
 import { parseWhen } from "../when.js";
 import { parseDependency } from "./dependency.js";
@@ -33,11 +34,7 @@ export const termOptions: readonly BatchOption[] = [
     },
   ),
   valued("mail-type", null, "EVENTS", "mails at BEGIN, END, FAIL, ALL; ARRAY_TASKS", setMail),
-  valued("mail-user", null, "USER", "who gets the mails (default: you)", (to, value, at) => {
-    if (!/^[A-Za-z0-9_][A-Za-z0-9_.+%-]*(@[A-Za-z0-9.-]+)?$/.test(value))
-      throw bad(`${at}: invalid address ${quoted(value)}: expected one user or address`);
-    to.mailTo = value;
-  }),
+  valued("mail-user", null, "USER", "who gets the mails (default: you)", setMailTo),
   valued("begin", "b", "TIME", "not before: 18:00, now+1hour, 2030-01-31", (to, value, at) => {
     to.schedule = { ...to.schedule, beginAtMs: parseWhen(value, at, nowMs(), "future") };
   }),
@@ -80,13 +77,22 @@ const mailEvents: Readonly<Record<string, Mail["on"]>> = {
 const silentEvents = /^(NONE|REQUEUE|INVALID_DEPEND|STAGE_OUT|TIME_LIMIT(_[589]0)?|ARRAY_TASKS)$/;
 
 function setMail(to: BatchSettings, value: string, where: string): void {
-  const words = value.toUpperCase().split(",");
+  const words = value.toUpperCase().split(",").filter(Boolean);
   const wrong = words.find((word) => mailEvents[word] === undefined && !silentEvents.test(word));
   if (wrong !== undefined)
     throw bad(`${where}: invalid event ${quoted(wrong)}: expected NONE, BEGIN, END, FAIL or ALL`);
   const on = [...new Set(words.flatMap((word) => mailEvents[word] ?? []))];
   to.mail = on.length === 0 ? null : { on, eachTask: words.includes("ARRAY_TASKS") };
 }
+
+/** A script runs with a wrong address, too: nobody gets a mail then. */
+function setMailTo(to: BatchSettings, value: string, where: string): void {
+  const isAddress = mailAddresses.test(value);
+  to.mailTo = isAddress ? value : nobody;
+  if (!isAddress && value !== "")
+    to.notes = [...to.notes, `no mails are sent: ${where} ${quoted(value)} is no address`];
+}
+const nobody = "";
 
 function setConstraint(to: BatchSettings, value: string, where: string): void {
   if (value === "") return;
@@ -117,6 +123,7 @@ export function termsOf(
   return {
     ...(Object.keys(full).length > 0 && { schedule: full }),
     ...(Object.keys(where).length > 0 && { where }),
-    ...(mail !== null && { mail: { ...mail, ...(mailTo !== null && { to: mailTo }) } }),
+    ...(mail !== null &&
+      mailTo !== nobody && { mail: { ...mail, ...(mailTo !== null && { to: mailTo }) } }),
   };
 }

@@ -1,6 +1,7 @@
 // The shape of what a submission asks about when and where it may run, beyond free resources.
 
 import { z } from "zod";
+import { mailAddresses } from "../mail-addresses.js";
 
 const atMs = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** More are no dependencies of one step of a workflow. */
@@ -62,7 +63,7 @@ export const mail = z
     to: z
       .string()
       .max(255)
-      .regex(/^[A-Za-z0-9_][A-Za-z0-9_.+%-]*(@[A-Za-z0-9.-]+)?$/, "must be a user or an address")
+      .regex(mailAddresses, "must be a user or an address, or several with commas")
       .exactOptional()
       .describe("If omitted, its owner"),
   })

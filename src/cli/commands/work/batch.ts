@@ -4,18 +4,16 @@ import { basename, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { GleanerError } from "../../../model/errors.js";
 import { randomUuid, type SubmitRequest } from "../../../sdk/index.js";
-import { type DirectiveKind, readDirectives } from "../../batch/directives.js";
 import { exportedEnvironment } from "../../batch/exported.js";
 import type { OptionShape } from "../../batch/getopt.js";
 import type { BatchSettings } from "../../batch/option.js";
 import { batchOptions } from "../../batch/options.js";
-import { aliases, sbatchOptions } from "../../batch/sbatch-options.js";
+import { knownOptions, readSettings } from "../../batch/read.js";
+import { sbatchOptions } from "../../batch/sbatch-options.js";
 import { readScript } from "../../batch/script.js";
-import { type Given, settle } from "../../batch/settle.js";
 import { readShell } from "../../batch/shell.js";
 import { sizesOf } from "../../batch/sizes.js";
 import { termsOf } from "../../batch/term-options.js";
-import { readVariables } from "../../batch/variables.js";
 import { flags, fromCommandLine, isRegistered } from "../../command-line.js";
 import { type Context, type Define, exitStatus } from "../../context.js";
 import { complain, print } from "../../output.js";
@@ -74,13 +72,14 @@ async function batch(
   command: Command,
 ): Promise<number> {
   const words = first === undefined ? others : [first, ...others];
-  const [line, [path, ...args]] = fromCommandLine(command, words, known);
+  const [line, [path, ...args]] = fromCommandLine(command, words, knownOptions);
   const wrapped =
     line.find(({ option }) => option === "wrap")?.value ??
     (command.getOptionValue("wrap") as string | undefined);
   const { body, shown, name } = scriptOf(path, wrapped);
   const options = line.filter(({ option }) => option !== "wrap");
-  const settings = settingsOf(body, shown, options, context.environment);
+  const { settings, notes } = readSettings(body, shown, options, context.environment);
+  for (const note of notes) complain(`note: ${note}`);
   const client = await context.client();
   const answer = await client.submit(
     requestOf(settings, settings.name ?? name, body, args, context.environment),
@@ -108,34 +107,6 @@ function scriptOf(
     throw usage("no script given: name one, pipe one in, or write the command after --wrap");
   if (fromInput) return { body: readScript(null, "stdin"), shown: "stdin", name: "glean" };
   return { body: readScript(path, path), shown: path, name: basename(path) };
-}
-
-/** What an option on the command line may be. */
-const known: readonly OptionShape[] = [
-  ...batchOptions,
-  ...sbatchOptions.filter(({ name }) => !batchOptions.some((own) => own.name === name)),
-];
-
-/** Merges all sources, the least important first, and prints a note for each reason to ignore. */
-function settingsOf(
-  body: string,
-  shown: string,
-  line: readonly Given[],
-  environment: NodeJS.ProcessEnv,
-): BatchSettings {
-  const read = readDirectives(body, shown, { GLEAN: known, SBATCH: sbatchOptions });
-  const of = (kind: DirectiveKind): Given[] =>
-    read.known
-      .filter((each) => each.kind === kind)
-      .map((each) => ({ ...each, ignorable: kind === "SBATCH" }));
-  const all = [...of("SBATCH"), ...readVariables(environment, known), ...of("GLEAN"), ...line].map(
-    (each) => ({ ...each, option: aliases[each.option] ?? each.option }),
-  );
-  const readsOthers = !all.some(({ option }) => option === "ignore-pbs");
-  const problems = [...read.problems, ...(readsOthers ? read.translated : [])];
-  const { settings, notes } = settle(all, problems);
-  for (const note of notes) complain(`note: ${note}`);
-  return settings;
 }
 
 /** A script that mentions the variable gets the folder; other programs need --checkpoint. */

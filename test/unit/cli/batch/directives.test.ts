@@ -52,6 +52,8 @@ describe("the reader", () => {
     ["-o=x", ["output", "=x"]],
     ["--exclusive --nice=5", ["exclusive", ""], ["nice", "5"]],
     ["-k --mem 1G", ["no-kill", ""], ["mem", "1G"]],
+    ["--mem=2G#memory -n 4", ["mem", "2G"]],
+    [String.raw`-J 'it\'s'`, ["job-name", "it's"]],
   ])("resolves %s as getopt_long does", (line, ...expected) =>
     expect(options(`#!/bin/sh\n#SBATCH ${line}\n`)).toEqual(expected),
   );

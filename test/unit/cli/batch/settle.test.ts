@@ -6,6 +6,7 @@ import { batchOptions } from "../../../../src/cli/batch/options.js";
 import { aliases, sbatchOptions } from "../../../../src/cli/batch/sbatch-options.js";
 import { type Given, settle } from "../../../../src/cli/batch/settle.js";
 import { sizesOf } from "../../../../src/cli/batch/sizes.js";
+import { termsOf } from "../../../../src/cli/batch/term-options.js";
 import { readVariables } from "../../../../src/cli/batch/variables.js";
 
 /** `--mem=1G` of line 2, line 3 and so on of a script; a word that begins with ! is not of it. */
@@ -90,11 +91,29 @@ describe("tasks on one node", () => {
     [["--gpus=2", "--cpus-per-gpu=6", "--mem-per-gpu=4G"], { cores: 12, memoryMb: 8192 }],
     [["--mincpus=4"], { cores: 4, ntasks: 1 }],
   ])("%j", (words, expected) => expect(sizesOf(settings(...words))).toMatchObject(expected));
+  test("are there if nodes say so: tasks per node do not count for one, nor nodes for one task", () => {
+    expect(sizesOf(settings("--nodes=1", "--ntasks=8", "--ntasks-per-node=4")).ntasks).toBe(8);
+    expect(sizesOf(settings("--nodes=2", "--ntasks=1")).ntasks).toBe(1);
+    expect(refusals("--nodes=2-4", "--ntasks=1")).toHaveLength(1);
+  });
   test("are refused if they need several", () =>
     expect(refusals("--ntasks=8", "--ntasks-per-node=4")).toEqual([
       expect.stringMatching(/needs several nodes/),
     ]));
 });
+
+test("what is no address gets no mail, and stops no script", () => {
+  const wrong = settle(given("--mail-type=END", "--mail-user=$USER@example.org"));
+  expect(termsOf(wrong.settings)).toEqual({});
+  expect(wrong.notes).toEqual([
+    'no mails are sent: job.sh:3: #SBATCH --mail-user "$USER@example.org" is no address',
+  ]);
+  const two = settings("--mail-type=END", "--mail-user=ada@a.org,bob");
+  expect(termsOf(two).mail).toMatchObject({ to: "ada@a.org,bob" });
+});
+
+test("a time limit of 0 or without an end is the longest", () =>
+  expect(settings("--time=0").timeLimitMs).toBe(settings("--time=UNLIMITED").timeLimitMs));
 
 test("variables are those of sbatch; GLEAN_ counts more, and no is no", () => {
   const environment = {
