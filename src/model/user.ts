@@ -29,3 +29,7 @@ export const labelOf = (name: string, uid: number): string =>
 /** Whether a name or uid in the configuration identifies this user. */
 export const isNamed = (user: { readonly uid: number; readonly user: string }, text: string) =>
   uidIn(text) === null ? user.user === text : user.uid === uidIn(text);
+
+const address = "[A-Za-z0-9_][A-Za-z0-9_.+%-]*(@[A-Za-z0-9.-]+)?";
+/** Who may get a mail: users and addresses, separated by commas. */
+export const mailAddresses = new RegExp(`^${address}(,${address})*$`);

@@ -3,8 +3,8 @@
 
 import { type DirectiveKind, readDirectives } from "./directives.js";
 import type { OptionShape } from "./getopt.js";
-import { batchOptions } from "./options.js";
-import { aliases, sbatchOptions } from "./sbatch-options.js";
+import { batchOptions } from "./options/batch-options.js";
+import { aliases, sbatchOptions } from "./options/sbatch-options.js";
 import { type Given, type Settled, settle } from "./settle.js";
 import { readVariables } from "./variables.js";
 
@@ -14,7 +14,7 @@ export const knownOptions: readonly OptionShape[] = [
   ...sbatchOptions.filter(({ name }) => !batchOptions.some((own) => own.name === name)),
 ];
 
-/** Merges all sources, the least important first. Throws BAD_REQUEST with a line for each refusal. */
+/** Merges all sources, the least important first. Throws BAD_REQUEST with all refusals. */
 export function readSettings(
   body: string,
   shown: string,

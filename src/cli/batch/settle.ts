@@ -2,9 +2,9 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { quoted } from "../values.js";
-import { groupOf, judgeForeign, overrideOf } from "./foreign-options.js";
-import type { BatchSettings } from "./option.js";
-import { batchOptions, settingsFrom } from "./options.js";
+import { batchOptions, settingsFrom } from "./options/batch-options.js";
+import { groupOf, judgeForeign, overrideOf } from "./options/foreign-options.js";
+import type { BatchSettings } from "./options/option.js";
 import { whySeveralNodes } from "./sizes.js";
 
 /** An option from the command line, a directive or a variable. */

@@ -1,6 +1,6 @@
 // From the tasks, cores, memory and GPUs of a script to the request of one function on one node.
 
-import type { BatchSettings } from "./option.js";
+import type { BatchSettings } from "./options/option.js";
 
 export interface Sizes {
   readonly ntasks: number;

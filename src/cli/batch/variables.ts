@@ -2,7 +2,7 @@
 // which counts more.
 
 import type { OptionShape } from "./getopt.js";
-import { variableOptions } from "./sbatch-options.js";
+import { variableOptions } from "./options/sbatch-options.js";
 import type { Given } from "./settle.js";
 
 /** The least important first. An option without a value is set unless the variable says no. */

@@ -3,9 +3,9 @@
 
 import { GleanerError } from "../../model/errors.js";
 import type { OptionShape } from "../batch/getopt.js";
-import type { BatchSettings } from "../batch/option.js";
-import { batchOptions } from "../batch/options.js";
-import { sbatchOptions } from "../batch/sbatch-options.js";
+import { batchOptions } from "../batch/options/batch-options.js";
+import type { BatchSettings } from "../batch/options/option.js";
+import { sbatchOptions } from "../batch/options/sbatch-options.js";
 import { type Given, settle } from "../batch/settle.js";
 import { quoted } from "../values.js";
 

@@ -2,7 +2,7 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { type OptionShape, parseOptions } from "../batch/getopt.js";
-import { readShapes } from "../batch/sbatch-options.js";
+import { readShapes } from "../batch/options/sbatch-options.js";
 
 export interface Words {
   readonly operands: readonly string[];

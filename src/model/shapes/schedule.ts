@@ -1,7 +1,7 @@
 // The shape of what a submission asks about when and where it may run, beyond free resources.
 
 import { z } from "zod";
-import { mailAddresses } from "../mail-addresses.js";
+import { mailAddresses } from "../user.js";
 
 const atMs = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** More are no dependencies of one step of a workflow. */

@@ -1,6 +1,6 @@
 // What a script asks for: as Gleaner reads it, and as `scontrol -o show job` shows it of a job.
 
-import type { BatchSettings } from "../../../src/cli/batch/option.js";
+import type { BatchSettings } from "../../../src/cli/batch/options/option.js";
 import { readSettings } from "../../../src/cli/batch/read.js";
 import { sizesOf } from "../../../src/cli/batch/sizes.js";
 import { parseArray, parseMemoryMb, parseTimeLimit } from "../../../src/cli/values.js";

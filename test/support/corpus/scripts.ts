@@ -1,6 +1,6 @@
-// A corpus of scripts that use sbatch's options as people use them. A line is the head of a script,
-// one directive after the other; `{a;b}` stands for one script with a and one with b, and `>` begins
-// a line that is no directive.
+// A corpus of scripts that use sbatch's options as people use them. A line is the head of a
+// script, one directive after the other; `{a;b}` stands for one script with a and one with b, and
+// `>` begins a line that is no directive.
 
 /** Run on one node, and fit a function: sbatch accepts them, and so does `glean batch`. */
 const runnable = String.raw`

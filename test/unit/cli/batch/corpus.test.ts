@@ -1,4 +1,4 @@
-// The corpus of scripts: which are accepted, and that none is accepted that would do something else.
+// The corpus of scripts: which are accepted, and that none is that would do something else.
 
 import { expect, test } from "@jest/globals";
 import { readSettings } from "../../../../src/cli/batch/read.js";

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { readDirectives, splitWords } from "../../../../src/cli/batch/directives.js";
-import { sbatchOptions } from "../../../../src/cli/batch/sbatch-options.js";
+import { sbatchOptions } from "../../../../src/cli/batch/options/sbatch-options.js";
 import { whyNoScript } from "../../../../src/cli/batch/script.js";
 
 const shapes = { GLEAN: sbatchOptions, SBATCH: sbatchOptions };

@@ -1,7 +1,7 @@
 // --signal and --checkpoint: what is read, what is refused, what is sent.
 
 import { describe, expect, test } from "@jest/globals";
-import { parseNotice } from "../../../../src/cli/batch/notice.js";
+import { parseNotice } from "../../../../src/cli/batch/options/notice.js";
 import { gleanWorld } from "../../../support/glean.js";
 
 describe("--signal", () => {

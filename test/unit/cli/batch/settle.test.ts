@@ -1,12 +1,12 @@
 // Which value of an option counts, and which options of sbatch are accepted, noted and refused.
 
 import { describe, expect, test } from "@jest/globals";
-import { judgeForeign } from "../../../../src/cli/batch/foreign-options.js";
-import { batchOptions } from "../../../../src/cli/batch/options.js";
-import { aliases, sbatchOptions } from "../../../../src/cli/batch/sbatch-options.js";
+import { batchOptions } from "../../../../src/cli/batch/options/batch-options.js";
+import { judgeForeign } from "../../../../src/cli/batch/options/foreign-options.js";
+import { aliases, sbatchOptions } from "../../../../src/cli/batch/options/sbatch-options.js";
+import { termsOf } from "../../../../src/cli/batch/options/term-options.js";
 import { type Given, settle } from "../../../../src/cli/batch/settle.js";
 import { sizesOf } from "../../../../src/cli/batch/sizes.js";
-import { termsOf } from "../../../../src/cli/batch/term-options.js";
 import { readVariables } from "../../../../src/cli/batch/variables.js";
 
 /** `--mem=1G` of line 2, line 3 and so on of a script; a word that begins with ! is not of it. */

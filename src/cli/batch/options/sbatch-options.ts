@@ -1,6 +1,6 @@
 // The options of sbatch 22.05 to 26.05: names, short forms, and whether they take a value.
 
-import type { OptionShape } from "./getopt.js";
+import type { OptionShape } from "../getopt.js";
 
 /** `name/x=` takes a value, `name=?` an optional one after `=`; `@`: the release that added it. */
 const table = `

@@ -1,12 +1,12 @@
 // The options of `glean batch` that say when an invocation may start, and on which nodes.
 
-import { nowMs } from "../../clock.js";
-import { parseConstraint } from "../../model/constraint.js";
-import { GleanerError } from "../../model/errors.js";
-import type { Mail, Submission } from "../../model/invocation.js";
-import { mailAddresses } from "../../model/mail-addresses.js";
-import { quoted } from "../values.js";
-import { parseWhen } from "../when.js";
+import { nowMs } from "../../../clock.js";
+import { parseConstraint } from "../../../model/constraint.js";
+import { GleanerError } from "../../../model/errors.js";
+import type { Mail, Submission } from "../../../model/invocation.js";
+import { mailAddresses } from "../../../model/user.js";
+import { quoted } from "../../values.js";
+import { parseWhen } from "../../when.js";
 import { parseDependency } from "./dependency.js";
 import { type BatchOption, type BatchSettings, flag, valued } from "./option.js";
 

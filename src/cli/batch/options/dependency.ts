@@ -1,8 +1,8 @@
 // Reads the value of --dependency as sbatch does: `afterok:42:43,after:44+5`, `singleton`, `42`.
 
-import { GleanerError } from "../../model/errors.js";
-import type { Condition, Schedule } from "../../model/invocation.js";
-import { quoted } from "../values.js";
+import { GleanerError } from "../../../model/errors.js";
+import type { Condition, Schedule } from "../../../model/invocation.js";
+import { quoted } from "../../values.js";
 
 type Dependency = NonNullable<Schedule["dependency"]>;
 

@@ -1,8 +1,8 @@
 // The settings of a submission, and the form of an option that sets some of them.
 
-import type { ArrayTasks } from "../../model/array-tasks.js";
-import type { Mail, RequestedNotice, Schedule, Where } from "../../model/invocation.js";
-import type { OptionShape } from "./getopt.js";
+import type { ArrayTasks } from "../../../model/array-tasks.js";
+import type { Mail, RequestedNotice, Schedule, Where } from "../../../model/invocation.js";
+import type { OptionShape } from "../getopt.js";
 
 /** The settings of a submission; null stands for the default of the site or of sbatch. */
 export interface BatchSettings {

@@ -1,8 +1,8 @@
 // The options of `glean batch`: one table for the command line, directives and variables, and their
 // effect.
 
-import { compact } from "../../model/array-tasks.js";
-import { GleanerError } from "../../model/errors.js";
+import { compact } from "../../../model/array-tasks.js";
+import { GleanerError } from "../../../model/errors.js";
 import {
   type AskedGpus,
   parseArray,
@@ -12,7 +12,7 @@ import {
   parseMemoryMb,
   parseTimeLimit,
   quoted,
-} from "../values.js";
+} from "../../values.js";
 import { parseNotice } from "./notice.js";
 import { type BatchOption, type BatchSettings, flag, valued } from "./option.js";
 import { termOptions } from "./term-options.js";

@@ -1,9 +1,9 @@
 // Parses the value of --signal as sbatch does: [B:]SIGNAL[@SECONDS].
 
 import { constants } from "node:os";
-import { GleanerError } from "../../model/errors.js";
-import type { RequestedNotice } from "../../model/invocation.js";
-import { parseDuration, quoted } from "../values.js";
+import { GleanerError } from "../../../model/errors.js";
+import type { RequestedNotice } from "../../../model/invocation.js";
+import { parseDuration, quoted } from "../../values.js";
 
 /** sbatch's limit. */
 const maxLeadSeconds = 65_535;
