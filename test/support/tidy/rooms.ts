@@ -100,15 +100,17 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     node: [],
   },
   cli: {
-    batch: ["values", "when"],
+    batch: ["batch/options", "values", "when"],
+    "batch/options": ["batch", "values", "when"],
     formats: ["filters", "output", "values", "when", "width"],
     calls: ["context", "output", "values", "wait"],
     simulation: ["output", "values"],
-    run: ["batch", "command-line", "context", "output", "values"],
+    run: ["batch", "batch/options", "command-line", "context", "output", "values"],
     functions: ["calls", "context", "output", "values", "wait"],
     setup: [],
     slurm: [
       "batch",
+      "batch/options",
       "context",
       "filters",
       "formats",
@@ -130,6 +132,7 @@ export const allowedRooms: Readonly<Record<string, Readonly<Record<string, reado
     ],
     "commands/work": [
       "batch",
+      "batch/options",
       "calls",
       "command-line",
       "context",
