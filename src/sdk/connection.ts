@@ -9,8 +9,8 @@ import { type MapClient, type MapOptions, type MapResult, mapCalls } from "./cal
 import type { Inputs } from "./calls/payloads.js";
 import { type SubmittedMap, submitMap } from "./calls/submit-map.js";
 import { GleanerClient } from "./client.js";
-import type { LeaseOptions } from "./leases/keeper.js";
 import type { Lease, LeaseRetry } from "./leases/lease.js";
+import type { LeaseOptions } from "./leases/options.js";
 import { privateDirectory } from "./private-files.js";
 import { randomUuid } from "./random.js";
 import { patiently } from "./repeat.js";

@@ -12,6 +12,5 @@ export {
   type InvokeOptions,
   type SubmitOptions,
 } from "./connection.js";
-export type { LeaseInvokeOptions, LeaseMapOptions } from "./leases/invoke-options.js";
-export type { LeaseOptions } from "./leases/keeper.js";
 export type { Lease, LeasedWorker, LeaseRetry } from "./leases/lease.js";
+export type { LeaseInvokeOptions, LeaseMapOptions, LeaseOptions } from "./leases/options.js";

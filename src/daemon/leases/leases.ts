@@ -3,7 +3,8 @@
 import { clearTimeout, monotonicMs, nowMs, setTimeout, type Timer } from "../../clock.js";
 import { counted } from "../../model/counted.js";
 import { GleanerError } from "../../model/errors.js";
-import type { LeaseState, LeaseTerms, LeaseUsage, ServingAt } from "../../model/functions/lease.js";
+import type { LeaseTerms, LeaseUsage, ServingAt } from "../../model/functions/lease.js";
+import type { LeaseState } from "../../model/functions/lease-state.js";
 import type { InvocationId } from "../../model/ids.js";
 import { type AttemptKey, attemptName } from "../../wire/attempt-key.js";
 import type { LeaseUsageMessage, ServingMessage } from "../../wire/calls.js";

@@ -1,22 +1,8 @@
 // A lease: workers that serve a client directly for a time. It is a submission whose calls are told
 // to serve; its id is the submission's.
 
-import type { Transitions } from "../machine.js";
 import type { Shaped } from "../shaped.js";
 import type { leaseTerms } from "../shapes/submission.js";
-
-export type LeaseState = "PENDING" | "ACTIVE" | "TERMINATING" | "ENDED";
-
-/**
- * PENDING: no worker serves yet, or again. ACTIVE: one does. TERMINATING: it was ended, and its
- * workers finish.
- */
-export const leaseTransitions: Transitions<LeaseState> = {
-  PENDING: ["ACTIVE", "TERMINATING", "ENDED"],
-  ACTIVE: ["PENDING", "TERMINATING", "ENDED"],
-  TERMINATING: ["ENDED"],
-  ENDED: [],
-};
 
 /** What its client asked for, on record with the submission. */
 export type LeaseTerms = Shaped<typeof leaseTerms>;

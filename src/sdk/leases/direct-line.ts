@@ -4,12 +4,12 @@
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { clearTimeout, setTimeout, type Timer } from "../../clock.js";
 import { messageOf } from "../../model/errors.js";
+import type { LeaseEndpoint } from "../../wire/api/types.js";
 import { type DirectType, maxHandshakeBytes } from "../../wire/direct/frame.js";
 import { type Accepted, decodeReason } from "../../wire/direct/messages.js";
 import { Outbox } from "../../wire/direct/outbox.js";
 import { DirectReader, type ReceivedFrame } from "../../wire/direct/reader.js";
 import { decodeError, encodeCallHead, type HandlerError } from "../../wire/worker/messages.js";
-import type { LeaseEndpoint } from "../functions/lease-client.js";
 import { ClientHandshake } from "./handshake.js";
 
 /** A call as a line sends it, and what becomes of it; exactly one method is called, once. */

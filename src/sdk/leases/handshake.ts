@@ -1,5 +1,6 @@
 // The client's half of the handshake: the worker proves the lease's key first.
 
+import type { LeaseEndpoint } from "../../wire/api/types.js";
 import type { DirectType } from "../../wire/direct/frame.js";
 import {
   type Accepted,
@@ -10,7 +11,6 @@ import {
   encodeClientProof,
 } from "../../wire/direct/messages.js";
 import { type Challenge, isProof, newNonce, proofOf } from "../../wire/direct/proofs.js";
-import type { LeaseEndpoint } from "../functions/lease-client.js";
 
 export class ClientHandshake {
   private readonly key: Buffer;

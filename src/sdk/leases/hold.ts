@@ -5,6 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { GleanerError, messageOf } from "../../model/errors.js";
 import { maxWaitMs } from "../../wire/api/limits.js";
 import { payloadOf } from "../../wire/api/payloads.js";
+import type { LeaseView } from "../../wire/api/types.js";
 import { encodeFields } from "../../wire/worker/fields.js";
 import { type Frame, frameRules } from "../../wire/worker/frame.js";
 import { FrameCutter, FrameFormat, fieldsRule, wholeFrames } from "../../wire/worker/framing.js";
@@ -14,10 +15,10 @@ import { contentIn, sendable } from "../calls/contents.js";
 import { FunctionError, resultOf } from "../calls/errors.js";
 import { Content } from "../calls/payloads.js";
 import type { GleanerClient } from "../client.js";
-import type { LeaseAnswer } from "../functions/lease-client.js";
 import { randomUuid } from "../random.js";
 import { patiently } from "../repeat.js";
-import { keepLease, type LeaseOptions } from "./keeper.js";
+import { keepLease } from "./keeper.js";
+import type { LeaseOptions } from "./options.js";
 
 const { call, result, error, bye } = frameRules;
 const format = new FrameFormat({
@@ -40,7 +41,7 @@ export async function holdLease(
   const ended = new Promise<void>((resolve) => {
     onEnded = resolve;
   });
-  const tell = (lease: LeaseAnswer): void => {
+  const tell = (lease: LeaseView): void => {
     output.write(Buffer.concat(framesOf(lease)));
     if (lease.state === "ENDED") onEnded();
   };
@@ -58,7 +59,7 @@ export async function holdLease(
   }
 }
 
-function framesOf({ revision, state, reason, workers }: LeaseAnswer): Buffer[] {
+function framesOf({ revision, state, reason, workers }: LeaseView): Buffer[] {
   const said = { revision, state, reason: reason ?? undefined, workers: workers.length };
   const endpoints = workers.map(({ worker, host, port, socket, hostId, key, state }) => {
     const fields = { worker, host, port, socket, hostId, key: key ?? undefined, state };

@@ -2,28 +2,10 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { GleanerError, messageOf } from "../../model/errors.js";
-import type { LeaseAnswer, LeaseClient } from "../functions/lease-client.js";
+import type { LeaseView } from "../../wire/api/types.js";
+import type { LeaseClient } from "../functions/lease-client.js";
 import { randomUuid } from "../random.js";
-
-/** What is leased. */
-export interface LeaseOptions {
-  readonly function: string;
-  /** 1 if omitted. */
-  readonly workers?: number;
-  /** The number of workers that serve when it is granted: 1 if omitted; `workers`: all or none. */
-  readonly atLeast?: number;
-  /** For each worker; if omitted, the function's. */
-  readonly cores?: number;
-  readonly memoryMb?: number;
-  /** The lease ends if its client dies for this time: 10 s if omitted. */
-  readonly ttlMs?: number;
-  /** How long workers spin after a call before they block: -1 always, 0 (if omitted) not at all. */
-  readonly hotMs?: number;
-  /** How long to wait for the grant; 10 s if omitted. */
-  readonly waitMs?: number;
-  /** Ends the wait for the grant. */
-  readonly signal?: AbortSignal;
-}
+import type { LeaseOptions } from "./options.js";
 
 const defaultTtlMs = 10_000;
 const defaultWaitMs = 10_000;
@@ -35,7 +17,7 @@ const pauseMs = 500;
 export async function keepLease(
   client: LeaseClient,
   options: LeaseOptions,
-  onChange: (lease: LeaseAnswer) => void,
+  onChange: (lease: LeaseView) => void,
 ): Promise<LeaseKeeper> {
   const { workers = 1, atLeast = 1, ttlMs = defaultTtlMs } = options;
   const lease = await client.request(
@@ -61,14 +43,14 @@ export class LeaseKeeper {
 
   constructor(
     private readonly client: LeaseClient,
-    private lease: LeaseAnswer,
+    private lease: LeaseView,
     private readonly ttlMs: number,
-    private readonly onChange: (lease: LeaseAnswer) => void,
+    private readonly onChange: (lease: LeaseView) => void,
   ) {
     this.done = Promise.all([this.follow(), this.renew()]);
   }
 
-  get current(): LeaseAnswer {
+  get current(): LeaseView {
     return this.lease;
   }
 
@@ -123,7 +105,7 @@ export class LeaseKeeper {
     }
   }
 
-  private change(lease: LeaseAnswer): void {
+  private change(lease: LeaseView): void {
     if (this.isOver) return;
     this.lease = lease;
     if (this.isOver) this.stopped.abort();

@@ -5,7 +5,7 @@ import { GleanerError, messageOf } from "../../model/errors.js";
 import { CallError } from "../calls/errors.js";
 import type { MapResult } from "../calls/map.js";
 import type { Inputs } from "../calls/payloads.js";
-import type { LeaseInvokeOptions, LeaseMapOptions } from "./invoke-options.js";
+import type { LeaseInvokeOptions, LeaseMapOptions } from "./options.js";
 
 const defaultWindow = 256;
 

@@ -4,17 +4,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { monotonicMs } from "../../clock.js";
+import type { LeaseState } from "../../model/functions/lease-state.js";
 import { parseFunctionRef } from "../../model/functions/reference.js";
 import { CallError } from "../calls/errors.js";
 import type { MapResult } from "../calls/map.js";
 import { contentOf, type Inputs } from "../calls/payloads.js";
 import type { FunctionsClient } from "../functions/client.js";
-import type { LeaseAnswer, LeaseClient } from "../functions/lease-client.js";
-import type { LeaseInvokeOptions, LeaseMapOptions } from "./invoke-options.js";
-import { keepLease, type LeaseKeeper, type LeaseOptions } from "./keeper.js";
+import type { LeaseClient } from "../functions/lease-client.js";
+import { keepLease, type LeaseKeeper } from "./keeper.js";
 import { LeaseCall, type LeaseWays } from "./lease-call.js";
 import { mapOver } from "./lease-map.js";
 import { Lines } from "./lines.js";
+import type { LeaseInvokeOptions, LeaseMapOptions, LeaseOptions } from "./options.js";
 
 /**
  * Whether a call whose worker's connection broke, and which may have run, is sent again elsewhere:
@@ -104,7 +105,7 @@ export class Lease implements AsyncDisposable {
   }
 
   /** ENDED if it was ended, by whomever: calls go through gleanerd then. */
-  get state(): LeaseAnswer["state"] {
+  get state(): LeaseState {
     return this.keeper.current.state;
   }
 

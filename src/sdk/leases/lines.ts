@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { connect, type NetConnectOpts } from "node:net";
 import { clearTimeout, monotonicMs, setTimeout, type Timer } from "../../clock.js";
-import type { LeaseEndpoint } from "../functions/lease-client.js";
+import type { LeaseEndpoint } from "../../wire/api/types.js";
 import { type DirectCall, DirectLine } from "./direct-line.js";
 
 /** A call while it waits for a worker. */

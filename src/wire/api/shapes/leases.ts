@@ -1,7 +1,7 @@
 // Shapes for leases: the request, the lease with its workers, and lists of them.
 
 import { z } from "zod";
-import { type LeaseState, leaseTransitions } from "../../../model/functions/lease.js";
+import { type LeaseState, leaseTransitions } from "../../../model/functions/lease-state.js";
 import { leaseTerms } from "../../../model/shapes/submission.js";
 import { calledFunction, requestId, waitMs } from "./calls.js";
 import { invocationId, nodeName, userName, whole } from "./common.js";
