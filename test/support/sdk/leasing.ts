@@ -2,9 +2,9 @@
 
 import type { Connection } from "../../../src/sdk/connection.js";
 import { LeaseClient } from "../../../src/sdk/functions/lease-client.js";
-import type { LeaseOptions } from "../../../src/sdk/leases/keeper.js";
 import type { LeaseRetry } from "../../../src/sdk/leases/lease.js";
 import { type Lease, openLease } from "../../../src/sdk/leases/lease.js";
+import type { LeaseOptions } from "../../../src/sdk/leases/options.js";
 import type { ServedEndpoint } from "../runtimes/serving.js";
 
 type Endpoint = ServedEndpoint & { readonly node: string };

@@ -7,6 +7,7 @@ import { beforeAll, expect, jest, test } from "@jest/globals";
 import { makePackage } from "../../../scripts/bundle/package.mjs";
 import type { PayloadText } from "../../../src/wire/api/types.js";
 import { gleanWorld, streamedMap } from "../../support/glean.js";
+import { startServing, stopServing } from "../../support/runtimes/serving.js";
 
 jest.setTimeout(120_000);
 const world = gleanWorld();
@@ -33,6 +34,19 @@ test("is installed alone, without anything that it would need", () => {
   expect(manifest).not.toHaveProperty("dependencies");
 });
 
+const leasing = `
+import { connect, type Lease, type LeaseOptions } from "gleaner";
+const options: LeaseOptions = { function: "square", workers: 1, ttlMs: 5_000 };
+const gleaner = await connect();
+const lease: Lease = await gleaner.lease({ ...options, retry: "never" });
+const { state, workers: [worker] } = lease;
+const one = await lease.invoke<number>(7, { timeLimitMs: 5_000 });
+const squares: number[] = [];
+for await (const each of lease.map<number>([1, 2, 3])) if (each.ok) squares.push(each.value);
+await lease.end();
+console.log(JSON.stringify({ state, worker: worker?.worker, one, squares, after: lease.state }));
+`;
+
 const program = `
 import { connect, Content, FunctionError, GleanerError, type MapResult } from "gleaner";
 const gleaner = await connect();
@@ -47,18 +61,19 @@ console.log(JSON.stringify({ sum, squares, failed, type: (error as FunctionError
 `;
 
 test("has types that a strict program passes, and one with a mistake does not", () => {
-  const check = (text: string): string => {
-    writeFileSync(join(project, "program.ts"), text);
+  const check = (...texts: string[]): string => {
+    const files = texts.map((_, index) => `program-${index}.ts`);
+    for (const [index, text] of texts.entries()) writeFileSync(join(project, files[index]!), text);
     const tsc = join(process.cwd(), "node_modules/typescript/bin/tsc");
     const options = "--noEmit --strict --target ES2023 --lib ES2023,DOM --module NodeNext";
-    const args = [tsc, "--ignoreConfig", ...options.split(" "), "program.ts"];
+    const args = [tsc, "--ignoreConfig", ...options.split(" "), ...files];
     try {
       return execFileSync(process.execPath, args, { cwd: project, encoding: "utf8" });
     } catch (error) {
       return (error as { stdout: string }).stdout;
     }
   };
-  expect(check(program)).toBe("");
+  expect(check(program, leasing)).toBe("");
   expect(check('import { connect } from "gleaner"; (await connect()).invoke(7);')).toMatch(
     /TS2345.*'number'.*'string'/,
   );
@@ -97,16 +112,42 @@ test("calls the functions of the gleanerd that the configuration names", () => {
       const results = tasks.map((task) => outcome(task, payload(task)));
       return { body: { results, next: tasks.length, isComplete: true } };
     };
-  return expect(run()).resolves.toEqual({
+  return expect(run(program)).resolves.toEqual({
     ...{ sum: 3, squares: [1, 4, 9], failed: false, type: "ValueError" },
     ...{ isTheirs: true, isOurs: false },
   });
 });
 
+test("calls a leased worker directly", async () => {
+  const code = { "index.mjs": "export default (input) => input ** 2;" };
+  const worker = await startServing("node", code, { worker: "7.1" });
+  const lease = {
+    ...{ id: 7, user: "ada", function: "ada/square", state: "ACTIVE", revision: 1, wanted: 1 },
+    ...{ reason: null, waiting: 0, expiresInMs: 5_000 },
+    workers: [{ ...worker.endpoint, node: "n1" }],
+  };
+  world.answers["GET /v1/functions/-/square"] = () => ({
+    body: { shown: { settings: { timeLimitMs: 60_000 } } },
+  });
+  world.answers["POST /v1/leases"] = () => ({ body: lease });
+  // gleanerd is away: the lease goes on until it is ended.
+  world.answers["GET /v1/leases/7"] = () => "cut";
+  world.answers["POST /v1/leases/7/renew"] = () => ({ body: { expiresInMs: 5_000, revision: 1 } });
+  world.answers["POST /v1/leases/7/end"] = () => ({ body: { state: "ENDED" } });
+  try {
+    await expect(run(leasing)).resolves.toEqual({
+      ...{ state: "ACTIVE", worker: "7.1", one: 49, squares: [1, 4, 9], after: "ENDED" },
+    });
+  } finally {
+    await stopServing();
+  }
+  expect(world.requests.map(({ url }) => url)).toContain("/v1/leases/7/end");
+});
+
 /** The program without its types, in a process of its own: the daemon is in this one. */
-async function run(): Promise<unknown> {
+async function run(text: string): Promise<unknown> {
   const { transformSync } = await import("esbuild");
-  const { code } = transformSync(program, { loader: "ts", format: "esm" });
+  const { code } = transformSync(text, { loader: "ts", format: "esm" });
   writeFileSync(join(project, "program.mjs"), code);
   const { execFile } = await import("node:child_process");
   return new Promise((resolve, reject) => {
