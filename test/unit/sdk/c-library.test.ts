@@ -15,6 +15,7 @@ const source = `
 uint32_t handler(const void *in, uint32_t size, void *out)
 {
 	if (size == 4 && memcmp(in, "fail", 4) == 0) return 1u << 31;
+	if (size == 4 && memcmp(in, "wide", 4) == 0) return 20000;
 	if (size == 3 && memcmp(in, "die", 3) == 0) _exit(3);
 	memcpy(out, in, size);
 	return size;

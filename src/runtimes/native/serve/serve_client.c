@@ -55,7 +55,7 @@ static ssize_t receive(struct client *client, uint8_t *where, size_t bytes)
 	char control[CMSG_SPACE(sizeof(int))];
 	struct iovec part = { where, bytes };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	if (client->is_local && !client->has_rings) {
+	if (client->may_pass) {
 		message.msg_control = control;
 		message.msg_controllen = sizeof control;
 	}
@@ -83,6 +83,7 @@ bool client_takes_frame(struct server *server, struct client *client, const stru
 		return client_shakes_hands(server, client, header, (const char *)payload);
 	switch (header->type) {
 	case FRAME_CALL:
+		client->may_pass = false;
 		serve_call(server, client, header, payload);
 		return true;
 	case FRAME_CANCEL:
@@ -175,6 +176,18 @@ static void run_frames(struct server *server, struct client *client)
 		goes_on = client->reads_large ? take_large(server, client) : take_next(server, client);
 }
 
+/* The same, and sends an answer that stands in the way of the next. */
+static void run_all(struct server *server, struct client *client)
+{
+	run_frames(server, client);
+	while (client->state < LEAVING && client_is_blocked(client)) {
+		client_flush(server, client);
+		if (client->state >= LEAVING || client_is_blocked(client))
+			return;
+		run_frames(server, client);
+	}
+}
+
 /* Where to read next, and how much. */
 static uint8_t *room(struct client *client, size_t *bytes)
 {
@@ -192,7 +205,7 @@ static uint8_t *room(struct client *client, size_t *bytes)
 	return client->in + client->in_end;
 }
 
-/* Reads once; false if there was nothing, or not as much as there might have been. */
+/* Reads once; false if nothing is left: there was nothing, or less than there was room for. */
 static bool read_once(struct server *server, struct client *client)
 {
 	size_t bytes = 0;
@@ -209,13 +222,15 @@ static bool read_once(struct server *server, struct client *client)
 		client->large_filled += (size_t)got;
 	else
 		client->in_end += (size_t)got;
-	run_frames(server, client);
-	/* The rest of a large frame is likely there already. */
-	return (size_t)got == bytes || client->reads_large;
+	run_all(server, client);
+	/* The rest of a large frame is likely there already; a descriptor ends what is read at
+	 * once. */
+	return (size_t)got == bytes || client->reads_large || client->may_pass;
 }
 
 void client_ready(struct server *server, struct client *client, uint32_t events)
 {
+	bool has_more = true;
 	/* An event before this one may have ended it. */
 	if (client->state == GONE)
 		return;
@@ -223,14 +238,15 @@ void client_ready(struct server *server, struct client *client, uint32_t events)
 	if ((events & ~(uint32_t)EPOLLIN) != 0 && !client->has_rings) {
 		client_flush(server, client);
 		if (client->state < LEAVING)
-			run_frames(server, client);
+			run_all(server, client);
 	}
 	/* So many at once that no other client waits for long. */
-	for (int reads = 0; reads < 64 && client->state < LEAVING && !client_is_blocked(client); reads++)
-		if (!read_once(server, client))
-			break;
+	for (int reads = 0; has_more && reads < 64 && client->state < LEAVING && !client_is_blocked(client); reads++)
+		has_more = read_once(server, client);
 	if (client->state != GONE && !client->has_rings)
 		client_flush(server, client);
+	if (has_more && client->state < LEAVING && !client_is_blocked(client))
+		client_asks_again(server, client);
 	if (client->state < LEAVING && client->has_rings)
 		client_looks_into_rings(server, client);
 }

@@ -149,7 +149,7 @@ void serve_accept(struct server *server, int listener)
 	}
 	bool is_local = listener == server->local;
 	struct client *client = is_local && !is_own_user(fd) ? NULL : calloc(1, sizeof *client);
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
+	struct epoll_event event = { .events = AWAITS_INPUT, .data.ptr = client };
 	if (client == NULL || epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
 		free(client);
 		close(fd);
@@ -158,8 +158,8 @@ void serve_accept(struct server *server, int listener)
 	if (!is_local)
 		socket_tune(fd);
 	client->fd = fd;
-	client->is_local = is_local;
-	client->events = EPOLLIN;
+	client->may_pass = is_local;
+	client->events = AWAITS_INPUT;
 	client->came_ms = now_ms();
 	client->passed = -1;
 	client->next = server->clients;

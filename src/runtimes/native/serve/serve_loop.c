@@ -188,7 +188,7 @@ static void wake_up(struct server *server)
 static void serve_once(struct server *server)
 {
 	struct epoll_event events[MAX_EVENTS];
-	const uint64_t before = now_ns(), calls = server->calls;
+	const uint64_t before = server->now_ns, calls = server->calls;
 	const bool is_hot = server->hot_ms < 0 || before < server->hot_until_ns;
 	bool found = server->with_rings > 0 && look_into_rings(server, is_hot ? LOOKS_PER_POLL : 1);
 	int timeout = found || is_hot ? 0 : wait_ms(server);
@@ -198,7 +198,7 @@ static void serve_once(struct server *server)
 	const uint64_t began = timeout == 0 ? before : now_ns();
 	for (int at = 0; at < count; at++)
 		handle(server, &events[at]);
-	const uint64_t now = now_ns();
+	const uint64_t now = server->now_ns = now_ns();
 	if (server->calls != calls) {
 		server->busy_ns += now - began;
 		server->hot_until_ns = server->hot_ms > 0 ? now + (uint64_t)server->hot_ms * 1000000 : 0;
@@ -267,6 +267,7 @@ bool serve(struct channel *channel, const struct frame *frame, const struct serv
 				     "the worker cannot serve: there is no port that it may listen on, or no memory");
 	}
 	tell_serving(&server);
+	server.now_ns = now_ns();
 	while (!server.is_over && !server.is_broken)
 		serve_once(&server);
 	end(&server);

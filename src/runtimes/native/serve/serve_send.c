@@ -123,29 +123,40 @@ static void has_sent(struct server *server, struct client *client, size_t sent)
 		give_back_output(server, client);
 }
 
+void client_asks_again(struct server *server, struct client *client)
+{
+	struct epoll_event event = { .events = client->events, .data.ptr = client };
+	if (epoll_ctl(server->epoll, EPOLL_CTL_MOD, client->fd, &event) != 0)
+		client_close(server, client);
+}
+
 static void wait_for(struct server *server, struct client *client, uint32_t events)
 {
-	struct epoll_event event = { .events = events, .data.ptr = client };
 	if (events == client->events)
 		return;
 	client->events = events;
-	if (epoll_ctl(server->epoll, EPOLL_CTL_MOD, client->fd, &event) != 0)
-		client_close(server, client);
+	client_asks_again(server, client);
+}
+
+static ssize_t send_some(const struct client *client)
+{
+	const struct output *lent = client->lent;
+	const size_t of_frames = client->out_end - client->out_start;
+	if (lent == NULL)
+		return send(client->fd, client->out + client->out_start, of_frames, MSG_NOSIGNAL | MSG_DONTWAIT);
+	struct iovec parts[2] = {
+		{ client->out + client->out_start, of_frames },
+		{ lent->data + client->lent_at, client->lent_bytes - client->lent_at },
+	};
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	return sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void client_flush(struct server *server, struct client *client)
 {
 	bool was_waiting = (client->events & EPOLLOUT) != 0;
 	while (client->out_end > client->out_start || client->lent != NULL) {
-		struct iovec parts[2] = {
-			{ client->out + client->out_start, client->out_end - client->out_start },
-			{ NULL, 0 },
-		};
-		if (client->lent != NULL)
-			parts[1] = (struct iovec){ client->lent->data + client->lent_at,
-						   client->lent_bytes - client->lent_at };
-		struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-		ssize_t sent = sendmsg(client->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = send_some(client);
 		if (sent >= 0) {
 			client->unread_ms = 0;
 			has_sent(server, client, (size_t)sent);
@@ -153,7 +164,7 @@ void client_flush(struct server *server, struct client *client)
 			if (!was_waiting || client->unread_ms == 0)
 				client->unread_ms = now_ms();
 			bool reads = client->state < LEAVING && !client_is_blocked(client);
-			wait_for(server, client, reads ? EPOLLIN | EPOLLOUT : EPOLLOUT);
+			wait_for(server, client, reads ? AWAITS_INPUT | EPOLLOUT : EPOLLOUT);
 			return;
 		} else if (errno != EINTR) {
 			client_close(server, client);
@@ -164,5 +175,5 @@ void client_flush(struct server *server, struct client *client)
 	if (client->state == LEAVING)
 		client_close(server, client);
 	else
-		wait_for(server, client, EPOLLIN);
+		wait_for(server, client, AWAITS_INPUT);
 }

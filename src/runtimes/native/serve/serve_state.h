@@ -2,6 +2,7 @@
 #ifndef GLEANER_SERVE_STATE_H
 #define GLEANER_SERVE_STATE_H
 
+#include <sys/epoll.h>
 #include <sys/types.h>
 
 #include "proof.h"
@@ -16,13 +17,16 @@
 #define COPIED_OUTPUT_BYTES (16u << 10)
 #define MAX_UNSENT_BYTES (1u << 20)
 #define READ_BYTES (64u << 10)
+/* Edge-triggered, which spares the kernel a second look: who is told reads all that there is. */
+#define AWAITS_INPUT ((uint32_t)(EPOLLIN | EPOLLET))
 
 enum client_state { AWAITS_HELLO, AWAITS_PROOF, PROVEN, LEAVING, GONE };
 
 struct client {
 	struct client *next;
 	int fd;
-	bool is_local;
+	/* Over the unix socket a descriptor may come, until the first call. */
+	bool may_pass;
 	enum client_state state;
 	struct challenge challenge;
 	/* For the worker that it named; random for any other. */
@@ -84,6 +88,8 @@ struct server {
 	unsigned told_clients;
 	long told_ms;
 	uint64_t hot_until_ns;
+	/* When the loop last read the clock. */
+	uint64_t now_ns;
 };
 
 uint64_t now_ns(void);
@@ -112,6 +118,8 @@ void client_add(struct client *client, uint8_t type, uint64_t id, const void *me
 void client_add_fields(struct client *client, uint8_t type, uint64_t id, struct fields *fields);
 void client_refuse(struct server *server, struct client *client, const char *code, const char *reason);
 void client_tell_terminating(const struct server *server, struct client *client);
+/* Has epoll tell again what it has told. */
+void client_asks_again(struct server *server, struct client *client);
 /* Sends what the socket takes, and waits for it with epoll if that is not all. */
 void client_flush(struct server *server, struct client *client);
 

@@ -109,15 +109,24 @@ static void has_sent(struct connection *connection, size_t sent)
 		connection->lent = NULL;
 }
 
+static ssize_t send_some(struct connection *connection)
+{
+	const size_t of_frames = connection->out_end - connection->out_start;
+	if (connection->lent == NULL)
+		return send(connection->fd, connection->out + connection->out_start, of_frames,
+			    MSG_NOSIGNAL | MSG_DONTWAIT);
+	struct iovec parts[2] = {
+		{ connection->out + connection->out_start, of_frames },
+		{ (void *)connection->lent, connection->lent_bytes },
+	};
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	return sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 bool connection_send(struct connection *connection)
 {
 	while (connection_has_unsent(connection)) {
-		struct iovec parts[2] = {
-			{ connection->out + connection->out_start, connection->out_end - connection->out_start },
-			{ (void *)connection->lent, connection->lent == NULL ? 0 : connection->lent_bytes },
-		};
-		struct msghdr message = { .msg_iov = parts, .msg_iovlen = connection->lent == NULL ? 1 : 2 };
-		ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = send_some(connection);
 		if (sent >= 0)
 			has_sent(connection, (size_t)sent);
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)

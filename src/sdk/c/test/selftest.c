@@ -1,6 +1,6 @@
 /* Calls a worker that serves a function which returns its input, over one transport: selftest
  * TRANSPORT < ENDPOINTS, six lines each (worker, host, port, socket, host id, key). The input
- * "fail" makes the function return too much, "die" ends its process. */
+ * "fail" makes the function return too much, "wide" 20,000 bytes, "die" ends its process. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +93,19 @@ static void check_callbacks(gleaner_lease *lease)
 	while (ended < 32)
 		gleaner_flush(lease);
 	CHECK(ended == 32 && memcmp(outputs[7], "abcd", 4) == 0);
+}
+
+/* Short inputs with long outputs: the worker reads both at once, and sends one after the other. */
+static void check_wide(gleaner_lease *lease)
+{
+	static char outputs[2][20000];
+	gleaner_call *calls[2];
+	for (int at = 0; at < 2; at++)
+		calls[at] = gleaner_submit(lease, "wide", 4, outputs[at], sizeof outputs[at]);
+	for (int at = 0; at < 2; at++) {
+		CHECK(gleaner_wait(calls[at]) == GLEANER_OK && gleaner_call_output_bytes(calls[at]) == 20000);
+		gleaner_call_free(calls[at]);
+	}
 }
 
 static gleaner_call *prepared(gleaner_lease *lease, size_t size, int seed)
@@ -198,6 +211,7 @@ int main(int argc, char **argv)
 	check_many(lease, 100);
 	check_many(lease, 30000);
 	check_callbacks(lease);
+	check_wide(lease);
 	check_in_place(lease);
 	gleaner_lease_close(lease);
 	check_in_place_after_loss(endpoints, count, options);

@@ -1,0 +1,40 @@
+// A function in C called from C: over sockets, and over shared memory with both ends hot. "inPlace"
+// writes its inputs and reads its outputs where they lie in the shared memory.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { leasedWorker } from "../leased-worker.js";
+import type { Row } from "../row.js";
+
+const sources = fileURLToPath(new URL("../c/", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "gleaner-invoke-"));
+const c = { language: "c" } as const;
+const outputLimitBytes = 6 << 20;
+
+execFileSync("make", ["-s", "-C", sources, `OUT=${folder}`], {
+  stdio: ["ignore", "ignore", "inherit"],
+});
+
+const serve = (isLocal: boolean, hotMs: number) => (cpu: number | null) =>
+  leasedWorker("native", cpu, { isLocal, hotMs, outputLimitBytes, code: join(folder, "function") });
+const lease = (transport: string): [string, string] => [join(folder, "lease"), transport];
+
+export const rows: readonly Row[] = [
+  ...(["tcp", "unix"] as const).flatMap((transport): Row[] => [
+    { ...c, kind: "raw", transport, serve: null, command: [join(folder, "raw"), transport] },
+    {
+      ...c,
+      ...{ kind: "lease", transport, command: lease(transport) },
+      serve: serve(transport === "unix", 0),
+    },
+  ]),
+  { ...c, kind: "shm", transport: "shm", serve: serve(true, -1), command: lease("shm") },
+  { ...c, kind: "shm", transport: "inPlace", serve: serve(true, -1), command: lease("inPlace") },
+];
+
+export async function close(): Promise<void> {
+  rmSync(folder, { recursive: true });
+}
