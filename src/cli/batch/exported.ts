@@ -9,16 +9,23 @@ const basics = ["PATH", "HOME", "USER", "SHELL", "LOGNAME"];
 
 /**
  * Reads `ALL`, `NONE`, `VAR,VAR2=value` (with the basics), or `ALL,VAR=value`. As sbatch does, it
- * leaves out a named variable that is not set. Throws BAD_REQUEST for an invalid name and
- * LIMIT_REACHED if the environment is too large.
+ * leaves out a named variable that is not set. `login` makes the environment of a login shell from
+ * the basics, where one is wanted instead of the shell's. Throws BAD_REQUEST for an invalid name
+ * and LIMIT_REACHED if the environment is too large.
  */
 export function exportedEnvironment(
   text: string,
   own: Readonly<Record<string, string | undefined>>,
+  login: (basics: Readonly<Record<string, string>>) => Record<string, string> | null = () => null,
 ): Record<string, string> {
   const items = splitItems(text);
   const takesAll = items.some((item) => item === "ALL");
-  const chosen: Record<string, string> = pick(own, takesAll ? Object.keys(own) : basics);
+  const chosen = pick(own, takesAll ? Object.keys(own) : basics);
+  if (!takesAll) {
+    // A login shell sets its own PATH.
+    const { PATH: _, ...others } = chosen;
+    Object.assign(chosen, login(others));
+  }
   const isNone = items.length === 1 && items[0] === "NONE";
   for (const item of isNone ? [] : items.filter((each) => each !== "ALL")) {
     const equals = item.indexOf("=");

@@ -2,6 +2,7 @@
 
 import { GleanerError } from "../../model/errors.js";
 import { quoted } from "../values.js";
+import { optionVariables } from "./option-variables.js";
 import { batchOptions, settingsFrom } from "./options/batch-options.js";
 import { groupOf, judgeForeign, overrideOf } from "./options/foreign-options.js";
 import type { BatchSettings } from "./options/option.js";
@@ -20,6 +21,8 @@ export interface Given {
 export interface Settled {
   readonly settings: BatchSettings;
   readonly notes: readonly string[];
+  /** What the options that count add to the environment. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /**
@@ -61,6 +64,10 @@ export function settle(given: readonly Given[], problems: readonly string[] = []
       ...[...notes].map(([why, places]) => `ignored ${places.join(", ")}: ${why}`),
       ...settings.notes,
     ],
+    variables: optionVariables(
+      settings,
+      (option) => [...counting.values()].find((each) => each.option === option)?.value,
+    ),
   };
 }
 

@@ -10,10 +10,11 @@ export function slurmNames(
   node: NodeName,
 ): Record<string, string> {
   const { cores, owner, startedAtMs, timeLimitMs } = invocation;
-  const { ntasks = 1, submitHost } = submission;
+  const { ntasks = 1, submitHost, optionVariables = {} } = submission;
   const id = String(jobIdFor(invocation.id));
   const startedAt = Math.floor((startedAtMs ?? 0) / 1_000);
   return {
+    ...optionVariables,
     ENVIRONMENT: "BATCH",
     SLURM_JOB_ID: id,
     SLURM_JOBID: id,
@@ -30,7 +31,10 @@ export function slurmNames(
     SLURM_CPUS_PER_TASK: String(submission.coresPerTask ?? Math.max(1, Math.floor(cores / ntasks))),
     SLURM_CPUS_ON_NODE: String(cores),
     SLURM_JOB_CPUS_PER_NODE: String(cores),
-    SLURM_MEM_PER_NODE: String(invocation.memoryMb),
+    // As Slurm does, it sets one of the two.
+    ...("SLURM_MEM_PER_CPU" in optionVariables
+      ? {}
+      : { SLURM_MEM_PER_NODE: String(invocation.memoryMb) }),
     SLURM_NODEID: "0",
     SLURM_PROCID: "0",
     SLURM_LOCALID: "0",

@@ -112,6 +112,9 @@ const limit = z
   .string()
   .regex(/^(cpu|fsize|data|stack|rss|nproc|nofile|memlock|as):(\d{1,15}|unlimited)$/);
 
+/** Fewer options of sbatch set one. */
+const maxOptionVariables = 64;
+
 /** What a command gets of the shell that it was submitted from; if omitted, the node's. */
 const fromShell = {
   submitHost: z.string().min(1).max(255).exactOptional(),
@@ -150,6 +153,11 @@ export const submission = z.strictObject({
     .max(65_535)
     .exactOptional()
     .describe("If omitted, its cores divided by its tasks"),
+  optionVariables: z
+    .record(z.string().regex(/^SLURM_[A-Z_]{1,40}$/), z.string().max(1_024))
+    .refine((variables) => Object.keys(variables).length <= maxOptionVariables)
+    .exactOptional()
+    .describe("What sbatch sets for options that were given, such as SLURM_NTASKS_PER_NODE"),
   stdinPattern: path.exactOptional().describe("If omitted, /dev/null"),
   openMode: z
     .enum(["append", "truncate"])

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { exportedEnvironment } from "../../../src/cli/batch/exported.js";
+import { loginEnvironment } from "../../../src/cli/batch/login-environment.js";
 import {
   formatNumbers,
   maxArrayTasks,
@@ -196,6 +197,23 @@ describe("--export", () => {
     ["ALL,X=a=b", { ...own, X: "a=b" }],
     ["X='1,2',Y=3", { ...basics, X: "1,2", Y: "3" }],
   ])("%s", (text, expected) => expect(exportedEnvironment(text, own)).toEqual(expected));
+
+  test("takes what a login shell sets, unless it takes all", () => {
+    const login = (given: object) => ({ PATH: "/login", MODULES: Object.keys(given).join() });
+    expect(exportedEnvironment("NONE", own, login)).toEqual({
+      ...basics,
+      PATH: "/login",
+      MODULES: "HOME,USER",
+    });
+    expect(exportedEnvironment("PATH,X=1", own, login)).toMatchObject({ PATH: "/bin", X: "1" });
+    expect(exportedEnvironment("ALL", own, login)).toEqual(own);
+  });
+
+  test("reads a login shell's variables past what its profile prints", () => {
+    const login = loginEnvironment({ HOME: "/tmp", A: "x=\ny" });
+    expect(login).toMatchObject({ HOME: "/tmp", A: "x=\ny" });
+    expect(login).not.toHaveProperty("PWD");
+  });
 
   test("refuses an invalid name and too large an environment", () => {
     expect(() => exportedEnvironment("1X=2", own)).toThrow(/invalid variable name/);

@@ -286,6 +286,8 @@ test("the environment has the user's variables and Gleaner's, and never those of
     GLEANER_ARRAY_TASK_ID: "3",
     ...slurmNamesOfTask,
   });
+  const asked = { ...submission, optionVariables: { SLURM_MEM_PER_CPU: "25", SLURM_JOB_ID: "7" } };
+  expect(environmentFor(task, asked, 2, nodeName("n1")).SLURM_MEM_PER_NODE).toBeUndefined();
   // Only ids of earlier versions may be those of jobs.
   const recent = invocation({ id: invocationId(67_108_864) });
   expect(environmentFor(recent, submission, 1, nodeName("n1"))).toMatchObject({

@@ -6,12 +6,13 @@ import { GleanerError } from "../../../model/errors.js";
 import { randomUuid, type SubmitRequest } from "../../../sdk/index.js";
 import { exportedEnvironment } from "../../batch/exported.js";
 import type { OptionShape } from "../../batch/getopt.js";
+import { loginEnvironment } from "../../batch/login-environment.js";
 import { batchOptions } from "../../batch/options/batch-options.js";
-import type { BatchSettings } from "../../batch/options/option.js";
 import { sbatchOptions } from "../../batch/options/sbatch-options.js";
 import { termsOf } from "../../batch/options/term-options.js";
 import { knownOptions, readSettings } from "../../batch/read.js";
 import { readScript } from "../../batch/script.js";
+import type { Settled } from "../../batch/settle.js";
 import { readShell } from "../../batch/shell.js";
 import { sizesOf } from "../../batch/sizes.js";
 import { flags, fromCommandLine, isRegistered } from "../../command-line.js";
@@ -76,13 +77,13 @@ async function batch(
   const wrapped =
     line.find(({ option }) => option === "wrap")?.value ??
     (command.getOptionValue("wrap") as string | undefined);
-  const { body, shown, name } = scriptOf(path, wrapped);
+  const { body, shown, name } = scriptOf(path, wrapped, command.name());
   const options = line.filter(({ option }) => option !== "wrap");
-  const { settings, notes } = readSettings(body, shown, options, context.environment);
+  const { settings, notes, variables } = readSettings(body, shown, options, context.environment);
   for (const note of notes) complain(`note: ${note}`);
   const client = await context.client();
   const answer = await client.submit(
-    requestOf(settings, settings.name ?? name, body, args, context.environment),
+    requestOf({ settings, variables }, settings.name ?? name, body, args, context.environment),
   );
   for (const note of answer.notes ?? []) complain(`note: ${note}`);
   print(settings.parsable ? `${answer.id}\n` : `Submitted batch job ${answer.id}\n`);
@@ -94,6 +95,7 @@ async function batch(
 function scriptOf(
   path: string | undefined,
   wrapped: string | undefined,
+  commandName: string,
 ): { body: string; shown: string; name: string } {
   if (wrapped !== undefined) {
     if (path !== undefined)
@@ -105,7 +107,8 @@ function scriptOf(
   const fromInput = path === undefined || path === "-";
   if (fromInput && process.stdin.isTTY)
     throw usage("no script given: name one, pipe one in, or write the command after --wrap");
-  if (fromInput) return { body: readScript(null, "stdin"), shown: "stdin", name: "glean" };
+  const name = commandName === "sbatch" ? commandName : "glean";
+  if (fromInput) return { body: readScript(null, "stdin"), shown: "stdin", name };
   return { body: readScript(path, path), shown: path, name: basename(path) };
 }
 
@@ -113,7 +116,7 @@ function scriptOf(
 const folderVariable = "GLEANER_CHECKPOINT_DIR";
 
 function requestOf(
-  settings: BatchSettings,
+  { settings, variables }: Pick<Settled, "settings" | "variables">,
   name: string,
   body: string,
   args: readonly string[],
@@ -121,12 +124,14 @@ function requestOf(
 ): SubmitRequest {
   const { arrayTasks, notice, timeLimitMs, stdoutPattern, stderrPattern } = settings;
   const { ntasks, ...sizes } = sizesOf(settings);
-  const { stdinPattern, openMode } = settings;
+  const { stdinPattern, openMode, coresPerTask } = settings;
   return {
     requestId: randomUuid(),
     submission: {
       ...sizes,
       ...(ntasks > 1 && { ntasks }),
+      ...(coresPerTask !== null && { coresPerTask }),
+      ...(Object.keys(variables).length > 0 && { optionVariables: variables }),
       timeLimitMs,
       arrayTasks,
       stdoutPattern,
@@ -140,7 +145,7 @@ function requestOf(
       command: { kind: "script", body, args },
       workingDirectory: resolve(settings.workingDirectory ?? "."),
       ...readShell(settings.propagate),
-      environment: exportedEnvironment(settings.exported, environment),
+      environment: exportedEnvironment(settings.exported, environment, loginEnvironment),
     },
   };
 }

@@ -102,6 +102,13 @@ describe("tasks on one node", () => {
     ]));
 });
 
+test("the variables of sbatch's options are those of the values that count", () =>
+  expect(
+    settle(
+      given("--ntasks-per-node=2", "--mem=1G", "--mem-per-cpu=2G", "--gpus=a100:1", "--gres=gpu:2"),
+    ).variables,
+  ).toEqual({ SLURM_NTASKS_PER_NODE: "2", SLURM_MEM_PER_CPU: "2048" }));
+
 test("what is no address gets no mail, and stops no script", () => {
   const wrong = settle(given("--mail-type=END", "--mail-user=$USER@example.org"));
   expect(termsOf(wrong.settings)).toEqual({});

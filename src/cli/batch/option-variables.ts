@@ -1,0 +1,41 @@
+// The variables that sbatch sets in a job for options that were given, and that scripts read.
+
+import type { BatchSettings } from "./options/option.js";
+
+const plain: Readonly<Record<string, string>> = {
+  "ntasks-per-node": "SLURM_NTASKS_PER_NODE",
+  "cpus-per-gpu": "SLURM_CPUS_PER_GPU",
+  gpus: "SLURM_GPUS",
+  "gpus-per-node": "SLURM_GPUS_PER_NODE",
+  "gpus-per-task": "SLURM_GPUS_PER_TASK",
+  "threads-per-core": "SLURM_THREADS_PER_CORE",
+  account: "SLURM_JOB_ACCOUNT",
+  qos: "SLURM_JOB_QOS",
+  hint: "SLURM_HINT",
+  distribution: "SLURM_DISTRIBUTION",
+  export: "SLURM_EXPORT_ENV",
+};
+const maxLength = 1_024;
+
+/** `given`: the value of an option that counts; undefined if it was not given. */
+export function optionVariables(
+  { memoryPerCoreMb, memoryPerGpuMb, openMode, overcommit }: BatchSettings,
+  given: (option: string) => string | undefined,
+): Record<string, string> {
+  const partition = given("partition")?.split(",")[0];
+  const all: readonly (readonly [string, string | number | null | undefined])[] = [
+    ...Object.entries(plain).map(([option, name]) => [name, given(option)] as const),
+    ["SLURM_MEM_PER_CPU", memoryPerCoreMb],
+    ["SLURM_MEM_PER_GPU", memoryPerGpuMb],
+    ["SLURM_OPEN_MODE", openMode?.[0]],
+    ["SLURM_OVERCOMMIT", overcommit ? 1 : null],
+    // A job gets one of several partitions.
+    ["SLURM_JOB_PARTITION", partition],
+  ];
+  return Object.fromEntries(
+    all.flatMap(([name, value]) => {
+      const text = String(value ?? "").slice(0, maxLength);
+      return text === "" ? [] : [[name, text]];
+    }),
+  );
+}
