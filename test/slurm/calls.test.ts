@@ -10,7 +10,9 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { Api } from "../../scripts/benchmarks/lib/api.js";
 import { makePackage } from "../../scripts/bundle/package.mjs";
+import type { LeaseList } from "../../src/wire/api/types.js";
 import { codeOf } from "../support/executor/function-code.js";
+import { MpiPrograms, mpiKernels } from "../support/sdk/mpi.js";
 import { type TestSite, testSite, user } from "../support/site/site.js";
 
 jest.setTimeout(180_000);
@@ -149,6 +151,53 @@ test("a lease goes on through an eviction and a kill of gleanerd, and no call is
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+test("MPI ranks offload half of their loops, and results are the same, also through an eviction", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "glean-mpi-"));
+  try {
+    const programs = await MpiPrograms.build(at.site, folder);
+    const plain = new Map<string, string | undefined>();
+    for (const kernel of mpiKernels) {
+      const library = programs.library(kernel);
+      await at.site.gleanOrThrow(["function", "deploy", kernel, library], { user });
+      const alone = await programs.run(user, kernel, ["--tasks", "16"]);
+      expect(alone).toMatchObject({ exitCode: 0, remote: 0 });
+      const offload = ["--tasks", "16", "--offload", kernel];
+      const offloaded = await programs.run(user, kernel, offload);
+      expect(offloaded).toMatchObject({ exitCode: 0, remote: 8, results: alone.results });
+      plain.set(kernel, alone.results[0]);
+    }
+    const evicted = await withEviction(programs, folder);
+    expect(evicted.exitCode).toBe(0);
+    expect(new Set(evicted.results)).toEqual(new Set([plain.get("transport")]));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** Repeats a loop until a batch job has evicted one of its workers, and another one serves. */
+async function withEviction(programs: MpiPrograms, folder: string) {
+  const workers = async () => {
+    const { leases } = await at.json<LeaseList>(["lease", "list"], user);
+    return leases.flatMap(({ workers }) => [...workers]);
+  };
+  const over = join(folder, "over");
+  const options = ["--tasks", "16", "--offload", "transport", "--until", over];
+  let onStep: () => void = () => {};
+  const stepped = new Promise<void>((resolve) => {
+    onStep = resolve;
+  });
+  const end = programs.run(user, "transport", options, onStep);
+  await stepped;
+  const [first] = await workers();
+  await at.site.cluster.run("srun", ["-w", first!.node, "--exclusive", "true"]);
+  await at.until("both workers to serve, not all of them the first ones", async () => {
+    const names = (await workers()).map(({ worker }) => worker);
+    return (names.length === 2 && !names.includes(first!.worker)) || undefined;
+  });
+  writeFileSync(over, "");
+  return await end;
+}
 
 test("5 MiB go to a function and back by their hash; 70 MiB are refused before anything runs", async () => {
   const folder = mkdtempSync(join(tmpdir(), "glean-large-"));
