@@ -41,5 +41,16 @@ export const leases = z
       .describe(
         "The TCP ports on which workers of leases listen on their nodes, for sites with a firewall there: `50000-50999`. `0`: any free port.",
       ),
+    ofiProvider: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9_;-]{1,63}$/,
+        "expected a provider of libfabric, such as tcp, verbs or cxi",
+      )
+      .nullable()
+      .default(null)
+      .describe(
+        "The provider of libfabric over which programs with the C library reach native workers on other nodes, as `fi_info` names it: `verbs`, `cxi`, `efa`, `opx`, `psm3` or `tcp`. `glean lease bench` measures it. `null`: TCP alone.",
+      ),
   })
   .describe("Leases: workers that serve a user's programs directly, for a time.");

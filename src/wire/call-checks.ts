@@ -101,6 +101,7 @@ const lease = object<LeaseCommand>({
     throw new GleanerError("PROTOCOL", `${at} must be ${leaseKeyBytes} bytes`);
   },
   ports: pattern(/^(0|\d{1,5}-\d{1,5})$/),
+  ofiProvider: optional(pattern(/^[A-Za-z0-9_;-]{1,63}$/)),
 });
 
 export const callCommand = object<CallCommand>({

@@ -28,6 +28,8 @@ export interface LeaseCommand extends LeaseTerms {
   readonly key: Uint8Array;
   /** The ports that it may listen on: `0` for any, or `50000-50100`. */
   readonly ports: string;
+  /** The provider of libfabric that it may use as well. */
+  readonly ofiProvider?: string | undefined;
 }
 
 /** The worker of a leased attempt serves; sent again after each `ready`. */

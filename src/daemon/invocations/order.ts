@@ -28,6 +28,8 @@ export interface OrderDocuments {
 /** What gleanerd adds to the terms of a lease. */
 export interface LeaseOrders {
   readonly ports: string;
+  /** Of libfabric; null: the site uses none. */
+  readonly ofiProvider: string | null;
   keyOf(worker: string): Uint8Array;
 }
 
@@ -99,7 +101,9 @@ function leaseOf(
 ): Pick<CallCommand, "lease"> {
   if (terms === undefined) return {};
   assert(leases !== undefined, "a dispatcher of leases has their keys");
-  return { lease: { ...terms, key: leases.keyOf(worker), ports: leases.ports } };
+  const { ports, ofiProvider } = leases;
+  const given = { ports, ...(ofiProvider !== null && { ofiProvider }) };
+  return { lease: { ...terms, key: leases.keyOf(worker), ...given } };
 }
 
 /**

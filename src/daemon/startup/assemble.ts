@@ -196,7 +196,7 @@ function sharedBy(
     ...{ live, registry, store, events, settler, log, checkpoints, documents, vouchers },
     keepAlive: new KeepAlive(events),
     runKey: (id) => secrets.ofRun(id),
-    leases: { ports: config.leases.ports, keyOf: (worker) => secrets.ofLease(worker) },
+    leases: { ...config.leases, keyOf: (worker) => secrets.ofLease(worker) },
     prediction: learning,
     avoidedBy: (waiting) => startFailures.avoidedBy(waiting),
     allowedTo: (waiting) => allowedNodes.of(waiting),

@@ -15,6 +15,8 @@ export interface Serve {
   readonly maxClients: number;
   /** Where it may listen: "0" for any port, or "50000-50100". */
   readonly ports: string;
+  /** The provider of libfabric that it may use as well. */
+  readonly ofiProvider?: string | undefined;
 }
 
 /** Where it listens. */
@@ -45,6 +47,7 @@ const maxPort = 65_535;
 const workerPattern = /^[1-9]\d{0,15}\.[1-9]\d{0,9}$/;
 const keyPattern = /^[0-9a-f]{64}$/;
 const portsPattern = /^(?:0|[1-9]\d{0,4}-[1-9]\d{0,4})$/;
+const ofiProviderPattern = /^[A-Za-z0-9_;-]{1,63}$/;
 const socketPattern = /^[\x21-\x7e]{1,107}$/;
 
 export const encodeServe = (serve: Serve): Buffer => encodeFields({ ...serve });
@@ -56,6 +59,9 @@ export function decodeServe(payload: Uint8Array): Serve {
     hotMs: hotMsField(fields),
     maxClients: numberField(fields, "maxClients") ?? defaultMaxClients,
     ports: matching(fields, "ports", portsPattern),
+    ...(fields.ofiProvider !== undefined && {
+      ofiProvider: matching(fields, "ofiProvider", ofiProviderPattern),
+    }),
   };
 }
 

@@ -65,13 +65,14 @@ export class LeaseRun implements Work {
 
   async begin(channel: WorkerChannel): Promise<WorkEnd | null> {
     if (this.isStopping) return { kind: "served", reason: this.reason };
-    const { hotMs, ports, key } = this.lease;
+    const { hotMs, ports, ofiProvider, key } = this.lease;
     const { id, end } = channel.serve(
       {
         worker: attemptName(this.key),
         key: Buffer.from(key).toString("hex"),
         hotMs,
         ports,
+        ofiProvider,
         maxClients: defaultMaxClients,
       },
       {

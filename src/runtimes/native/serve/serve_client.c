@@ -15,7 +15,7 @@
 
 bool client_is_blocked(const struct client *client)
 {
-	return !client->has_rings &&
+	return !client_is_polled(client) &&
 	       (client->lent != NULL || client->out_end - client->out_start > MAX_UNSENT_BYTES);
 }
 
@@ -32,9 +32,14 @@ void client_close(struct server *server, struct client *client)
 	if (client->passed >= 0)
 		close(client->passed);
 	if (client->has_rings) {
-		server->with_rings--;
+		server->polled--;
 		rings_unmap(&client->rings);
 		client->has_rings = false;
+	}
+	if (client->ofi != NULL) {
+		server->polled--;
+		ofi_close(client->ofi);
+		client->ofi = NULL;
 	}
 	if (client->lent != NULL)
 		output_free(client->lent);
@@ -90,12 +95,13 @@ bool client_takes_frame(struct server *server, struct client *client, const stru
 		/* It is read only after the call that it means. */
 		return true;
 	case DIRECT_SHM_OPEN:
-		if (!client->has_rings)
+		if (!client_is_polled(client))
 			return client_opens_rings(server, client, (const char *)payload, header->payload_bytes);
 		break;
 	case DIRECT_OFI_OPEN:
-		client_refuse(server, client, "PROTOCOL", "the worker has no libfabric: use another transport");
-		return false;
+		if (!client_is_polled(client))
+			return client_opens_ofi(server, client, (const char *)payload, header->payload_bytes);
+		break;
 	case FRAME_BYE:
 		client_close(server, client);
 		return false;
@@ -106,8 +112,8 @@ bool client_takes_frame(struct server *server, struct client *client, const stru
 	return false;
 }
 
-/* Room for a payload that is longer than what is read at once. */
-static bool begin_large(struct client *client, const struct frame_header *header, const uint8_t *payload, size_t there)
+bool client_begins_large(struct client *client, const struct frame_header *header, const uint8_t *payload,
+			 size_t there)
 {
 	if (client->large_capacity < header->payload_bytes) {
 		void *grown = NULL;
@@ -119,7 +125,8 @@ static bool begin_large(struct client *client, const struct frame_header *header
 		client->large = grown;
 		client->large_capacity = header->payload_bytes;
 	}
-	memcpy(client->large, payload, there);
+	if (there > 0)
+		memcpy(client->large, payload, there);
 	client->large_filled = there;
 	client->large_header = *header;
 	client->reads_large = client->was_large = true;
@@ -155,7 +162,7 @@ static bool take_next(struct server *server, struct client *client)
 	if (whole <= FIRST_READ_BYTES || there < head)
 		return false;
 	client->in_start = client->in_end = 0;
-	if (begin_large(client, &header, start + head, there - head))
+	if (client_begins_large(client, &header, start + head, there - head))
 		return false;
 	client_refuse(server, client, "FULL", "the worker has no memory for the input");
 	return false;
@@ -215,9 +222,12 @@ static bool read_once(struct server *server, struct client *client)
 		client_close(server, client);
 	if (got <= 0)
 		return false;
-	if (client->has_rings)
-		/* A byte that wakes. */
+	if (client_is_polled(client)) {
+		/* Bytes that wake. */
+		if (client->ofi != NULL)
+			ofi_was_woken(client->ofi, (size_t)got);
 		return (size_t)got == bytes;
+	}
 	if (client->reads_large)
 		client->large_filled += (size_t)got;
 	else
@@ -235,7 +245,7 @@ void client_ready(struct server *server, struct client *client, uint32_t events)
 	if (client->state == GONE)
 		return;
 	/* Also when the peer is gone, which sending finds out. */
-	if ((events & ~(uint32_t)EPOLLIN) != 0 && !client->has_rings) {
+	if ((events & ~(uint32_t)EPOLLIN) != 0 && !client_is_polled(client)) {
 		client_flush(server, client);
 		if (client->state < LEAVING)
 			run_all(server, client);
@@ -243,10 +253,12 @@ void client_ready(struct server *server, struct client *client, uint32_t events)
 	/* So many at once that no other client waits for long. */
 	for (int reads = 0; has_more && reads < 64 && client->state < LEAVING && !client_is_blocked(client); reads++)
 		has_more = read_once(server, client);
-	if (client->state != GONE && !client->has_rings)
+	if (client->state != GONE && !client_is_polled(client))
 		client_flush(server, client);
 	if (has_more && client->state < LEAVING && !client_is_blocked(client))
 		client_asks_again(server, client);
 	if (client->state < LEAVING && client->has_rings)
 		client_looks_into_rings(server, client);
+	if (client->state < LEAVING && client->ofi != NULL)
+		client_looks_into_ofi(server, client);
 }

@@ -57,6 +57,8 @@ static bool check_proof(struct server *server, struct client *client, const char
 	fields_add_number(&accepted, "maxInFlight", MAX_IN_FLIGHT);
 	fields_add(&accepted, "hotMs", hot, sizeof hot);
 	fields_add(&accepted, "runtime", "native", sizeof hot);
+	if (server->ofi_provider[0] != '\0')
+		fields_add(&accepted, "ofiProvider", server->ofi_provider, sizeof server->ofi_provider);
 	client_add_fields(client, DIRECT_ACCEPTED, 0, &accepted);
 	client->state = PROVEN;
 	server->unproven--;

@@ -41,6 +41,8 @@ static bool begin(struct server *server, const struct frame *frame)
 	if (key == NULL || !hex_read(server->key, sizeof server->key, key) || strlen(worker) >= sizeof server->worker)
 		return false;
 	snprintf(server->worker, sizeof server->worker, "%s", worker);
+	const char *provider = fields_find(data, length, "ofiProvider");
+	snprintf(server->ofi_provider, sizeof server->ofi_provider, "%s", provider == NULL ? "" : provider);
 	bool is_always_hot = hot != NULL && strcmp(hot, "-1") == 0;
 	server->hot_ms = is_always_hot ? -1 : (long)fields_number(data, length, "hotMs", 0);
 	server->max_clients = (unsigned)fields_number(data, length, "maxClients", DEFAULT_MAX_CLIENTS);
@@ -103,7 +105,7 @@ static void terminate(struct server *server, const struct frame *frame)
 		if (each->state != PROVEN)
 			continue;
 		client_tell_terminating(server, each);
-		if (!each->has_rings)
+		if (!client_is_polled(each))
 			client_flush(server, each);
 	}
 }
@@ -154,25 +156,33 @@ static void handle(struct server *server, const struct epoll_event *event)
 		client_ready(server, what, event->events);
 }
 
-static bool look_into_rings(struct server *server, int looks)
+static bool look_at_polled(struct server *server, int looks)
 {
 	bool found = false;
 	for (int look = 0; look < looks; look++) {
 		for (struct client *each = server->clients; each != NULL; each = each->next)
 			if (each->has_rings)
 				found |= client_looks_into_rings(server, each);
+<<<<<<< HEAD
 		spin_pause();
+=======
+			else if (each->ofi != NULL)
+				found |= client_looks_into_ofi(server, each);
+		__builtin_ia32_pause();
+>>>>>>> c062f1e (runtimes: serve over libfabric)
 	}
 	return found;
 }
 
-/* How long epoll may wait, once the clients with rings know that they must wake this worker. */
+/* How long epoll may wait, once clients that are polled know that they must wake this worker. */
 static int wait_ms(const struct server *server)
 {
 	bool ticks = server->unproven > 0 || server->is_full_of_files || server->calls != server->told_calls;
 	for (struct client *each = server->clients; each != NULL; each = each->next) {
-		ticks |= each->state != PROVEN || each->out_end > each->out_start;
+		ticks |= each->state != PROVEN || each->out_end > each->out_start || each->unread_ms != 0;
 		if (each->has_rings && each->lent == NULL && !ring_sleeps_empty(&each->rings.in))
+			return 0;
+		if (each->ofi != NULL && !ofi_may_sleep(each->ofi))
 			return 0;
 	}
 	return ticks ? TICK_MS : -1;
@@ -190,10 +200,10 @@ static void serve_once(struct server *server)
 	struct epoll_event events[MAX_EVENTS];
 	const uint64_t before = server->now_ns, calls = server->calls;
 	const bool is_hot = server->hot_ms < 0 || before < server->hot_until_ns;
-	bool found = server->with_rings > 0 && look_into_rings(server, is_hot ? LOOKS_PER_POLL : 1);
+	bool found = server->polled > 0 && look_at_polled(server, is_hot ? LOOKS_PER_POLL : 1);
 	int timeout = found || is_hot ? 0 : wait_ms(server);
 	int count = epoll_wait(server->epoll, events, MAX_EVENTS, timeout);
-	if (server->with_rings > 0 && timeout != 0)
+	if (server->polled > 0 && timeout != 0)
 		wake_up(server);
 	const uint64_t began = timeout == 0 ? before : now_ns();
 	for (int at = 0; at < count; at++)
@@ -224,7 +234,9 @@ static void end(struct server *server)
 		if (each->state == GONE)
 			continue;
 		each->state = LEAVING;
-		if (each->has_rings)
+		if (each->ofi != NULL)
+			client_drains_ofi(each, until);
+		if (client_is_polled(each))
 			client_close(server, each);
 		else
 			client_flush(server, each);

@@ -43,6 +43,10 @@ void client_add(struct client *client, uint8_t type, uint64_t id, const void *me
 			client_wakes(client);
 		return;
 	}
+	if (client->ofi != NULL) {
+		client_puts_into_ofi(client, &header, metadata, payload);
+		return;
+	}
 	/* Without the payload of an output that is lent. */
 	size_t copied = client->lent == NULL ? payload_bytes : 0;
 	if (!make_room(client, FRAME_HEADER_BYTES + metadata_bytes + copied)) {
@@ -82,7 +86,7 @@ void client_tell_terminating(const struct server *server, struct client *client)
 {
 	struct fields fields = { NULL, 0 };
 	client->must_tell_terminating =
-		client->lent != NULL ||
+		client->lent != NULL || (client->ofi != NULL && !ofi_has_room(client->ofi)) ||
 		(client->has_rings && ring_reserve(&client->rings.out, 0, MAX_HANDSHAKE_BYTES) == NULL);
 	if (client->must_tell_terminating)
 		return;
@@ -91,7 +95,7 @@ void client_tell_terminating(const struct server *server, struct client *client)
 	client_add_fields(client, DIRECT_TERMINATING, 0, &fields);
 }
 
-static void give_back_output(struct server *server, struct client *client)
+void client_gives_back_output(struct server *server, struct client *client)
 {
 	struct output *lent = client->lent;
 	client->lent = NULL;
@@ -120,7 +124,7 @@ static void has_sent(struct server *server, struct client *client, size_t sent)
 		client->out_capacity = 0;
 	}
 	if (client->lent != NULL && client->lent_at == client->lent_bytes)
-		give_back_output(server, client);
+		client_gives_back_output(server, client);
 }
 
 void client_asks_again(struct server *server, struct client *client)

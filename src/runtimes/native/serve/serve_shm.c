@@ -28,7 +28,7 @@ bool client_opens_rings(struct server *server, struct client *client, const char
 	if (client->state != PROVEN)
 		return false;
 	client->has_rings = true;
-	server->with_rings++;
+	server->polled++;
 	return false;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/types.h>
 
+#include "ofi.h"
 #include "proof.h"
 #include "ring.h"
 #include "serve.h"
@@ -54,10 +55,12 @@ struct client {
 	size_t lent_at, lent_bytes;
 	/* With rings, the call that it answers, which waits for room. */
 	uint64_t lent_id;
-	bool must_tell_terminating;
+	bool must_tell_terminating, is_woken;
 
 	struct rings rings;
 	bool has_rings;
+	/* NULL unless its calls go over libfabric. */
+	struct ofi *ofi;
 };
 
 struct server {
@@ -68,6 +71,8 @@ struct server {
 	uint8_t key[SHA256_BYTES];
 	long hot_ms;
 	unsigned max_clients;
+	/* Of libfabric; empty if the site uses none. */
+	char ofi_provider[OFI_MAX_PROVIDER_BYTES];
 
 	int epoll, tcp, local;
 	uint16_t port;
@@ -75,7 +80,8 @@ struct server {
 	bool is_full_of_files;
 
 	struct client *clients;
-	unsigned proven, unproven, with_rings;
+	/* Those whose frames do not go over the socket are polled. */
+	unsigned proven, unproven, polled;
 	struct output *output, *spare_output;
 	/* A small input, where its payload is aligned. */
 	uint8_t *input;
@@ -109,6 +115,13 @@ void client_free(struct client *client);
 /* Handles a frame whose payload is aligned if it is a call; false once it must not go on. */
 bool client_takes_frame(struct server *server, struct client *client, const struct frame_header *header,
 			const uint8_t *payload);
+/* Room for a payload that is longer than what is read at once, of which `there` bytes have come. */
+bool client_begins_large(struct client *client, const struct frame_header *header, const uint8_t *payload,
+			 size_t there);
+static inline bool client_is_polled(const struct client *client)
+{
+	return client->has_rings || client->ofi != NULL;
+}
 /* Whether it must read before more is done for it. */
 bool client_is_blocked(const struct client *client);
 
@@ -117,6 +130,8 @@ void client_add(struct client *client, uint8_t type, uint64_t id, const void *me
 		const void *payload, size_t payload_bytes);
 void client_add_fields(struct client *client, uint8_t type, uint64_t id, struct fields *fields);
 void client_refuse(struct server *server, struct client *client, const char *code, const char *reason);
+/* Its output is sent. */
+void client_gives_back_output(struct server *server, struct client *client);
 void client_tell_terminating(const struct server *server, struct client *client);
 /* Has epoll tell again what it has told. */
 void client_asks_again(struct server *server, struct client *client);
@@ -136,5 +151,14 @@ bool client_opens_rings(struct server *server, struct client *client, const char
 /* Runs what lies in the rings; false if there was nothing. */
 bool client_looks_into_rings(struct server *server, struct client *client);
 void client_wakes(const struct client *client);
+
+/* serve_ofi.c */
+bool client_opens_ofi(struct server *server, struct client *client, const char *fields, size_t length);
+/* Runs what has come over libfabric; false if there was nothing. */
+bool client_looks_into_ofi(struct server *server, struct client *client);
+void client_puts_into_ofi(struct client *client, const struct frame_header *header, const void *metadata,
+			  const void *payload);
+/* Waits until it has been sent what it is to be sent. */
+void client_drains_ofi(struct client *client, long until_ms);
 
 #endif
