@@ -50,7 +50,7 @@ export const leases = z
       .nullable()
       .default(null)
       .describe(
-        "The provider of libfabric over which programs with the C library reach native workers on other nodes, as `fi_info` names it: `verbs`, `cxi`, `efa`, `opx`, `psm3` or `tcp`. `glean lease bench` measures it. `null`: TCP alone.",
+        "The provider of libfabric over which programs with the C library reach native workers on other nodes, as `fi_info` names it: `verbs`, `cxi`, `efa`, `opx`, `psm3` or `tcp`. `glean lease --bench` measures it. `null`: TCP alone.",
       ),
   })
   .describe("Leases: workers that serve a user's programs directly, for a time.");

@@ -47,13 +47,16 @@ typedef enum gleaner_retry {
 	GLEANER_RETRY_NEVER = 1
 } gleaner_retry;
 
-/* How to reach a worker on this host; across hosts it is always TCP. */
+/* How to reach a worker. */
 typedef enum gleaner_transport {
-	/* Shared memory if the worker is on this host, else TCP. */
+	/* Shared memory if the worker is on this host; else libfabric if the site has a provider for it
+	 * and both sides have the library; else TCP. */
 	GLEANER_TRANSPORT_BEST = 0,
 	GLEANER_TRANSPORT_TCP = 1,
 	GLEANER_TRANSPORT_UNIX = 2,
-	GLEANER_TRANSPORT_SHM = 3
+	GLEANER_TRANSPORT_SHM = 3,
+	/* libfabric, with the site's provider. */
+	GLEANER_TRANSPORT_OFI = 4
 } gleaner_transport;
 
 /* Zeros are the defaults. */

@@ -3,6 +3,7 @@
 #define GLEANER_INTERNAL_H
 
 #include "gleaner.h"
+#include "ofi.h"
 #include "proof.h"
 #include "ring.h"
 
@@ -89,9 +90,16 @@ struct connection {
 	uint8_t *failure;
 	bool reads_payload, was_large;
 
-	/* NULL if its calls go over the socket. */
+	/* Unless its calls go over the socket: through shared memory, or over libfabric. */
 	struct memory *memory;
+	struct ofi *ofi;
 	unsigned empty_looks;
+	/* The worker always spins, so that this side does; over libfabric, it must be woken. */
+	bool spins, is_woken;
+	/* What the worker's site uses, empty if nothing. */
+	char ofi_provider[OFI_MAX_PROVIDER_BYTES];
+	/* Why it could not be opened as it was to be, if that is known. */
+	char problem[OFI_MAX_PROBLEM_BYTES];
 
 	/* A busy worker is left alone until then. */
 	long rests_until_ms, rest_ms;
@@ -120,6 +128,10 @@ HIDDEN long now_ms(void);
 /* connection/connect.c: connects and shakes hands; false if the worker cannot be reached or does
  * not prove itself. */
 HIDDEN bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes);
+/* The next frame of a handshake. */
+HIDDEN bool connection_say(struct connection *connection, uint8_t type, struct fields *fields);
+/* Its fields; 0 bytes if it is another one, or none comes. */
+HIDDEN size_t connection_hear(struct connection *connection, uint8_t type, char fields[MAX_HANDSHAKE_BYTES]);
 /* connection/connection.c */
 HIDDEN void connection_close(struct connection *connection);
 HIDDEN bool connection_takes(const struct connection *connection, long now);
@@ -133,6 +145,14 @@ HIDDEN bool connection_has_unsent(const struct connection *connection);
 /* connection/receive.c: handles what has come; may wait for the socket's receive timeout. False if
  * the connection is broken. */
 HIDDEN bool connection_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
+/* The call whose output comes; NULL if it is to be dropped. */
+HIDDEN gleaner_call *connection_begin_output(struct connection *connection, const struct frame_header *header);
+/* connection/ofi.c: as those above. */
+HIDDEN bool ofi_connect(struct connection *connection);
+HIDDEN bool ofi_add(struct connection *connection, const gleaner_call *call, const struct frame_header *header,
+		    const uint8_t *metadata);
+HIDDEN void ofi_cancel(struct connection *connection, uint64_t id);
+HIDDEN bool ofi_connection_receive(gleaner_lease *lease, struct connection *connection, bool may_wait);
 /* connection/shm.c */
 HIDDEN bool shm_open_rings(struct connection *connection, uint32_t ring_bytes);
 HIDDEN bool shm_add(struct connection *connection, gleaner_call *call, const struct frame_header *header,

@@ -58,7 +58,9 @@ bool lease_add_endpoint(gleaner_lease *lease, const struct endpoint *endpoint)
 	/* One that cannot be reached is remembered as such. */
 	bool is_open = connection_open(made, lease->transport, lease->ring_bytes);
 	if (!is_open)
-		lease_say(lease, "a worker cannot be reached, or did not prove that it is the leased one");
+		lease_say(lease, made->problem[0] != '\0'
+					 ? made->problem
+					 : "a worker cannot be reached, or did not prove that it is the leased one");
 	lease->connections[lease->count++] = made;
 	return is_open;
 }

@@ -96,20 +96,25 @@ static int longest_wait_ms(const gleaner_lease *lease, bool polls_all)
 /* Waits until any connection can go on. */
 static void wait_for_any(gleaner_lease *lease)
 {
-	struct pollfd polled[MAX_POLLED];
-	size_t count = 0;
+	struct pollfd polled[2 * MAX_POLLED];
+	size_t count = 0, at;
 	bool is_empty = true;
-	for (size_t at = 0; at < lease->count && count < MAX_POLLED; at++) {
+	for (at = 0; at < lease->count && count + 1 < 2 * MAX_POLLED; at++) {
 		struct connection *each = lease->connections[at];
 		if (each->fd < 0)
 			continue;
 		polled[count++] = (struct pollfd){ each->fd, POLLIN | (connection_has_unsent(each) ? POLLOUT : 0), 0 };
 		if (each->memory != NULL && !ring_sleeps_empty(&each->memory->rings.in))
 			is_empty = false;
+		if (each->ofi == NULL)
+			continue;
+		polled[count++] = (struct pollfd){ ofi_descriptor(each->ofi), POLLIN, 0 };
+		is_empty = is_empty && !each->spins && ofi_may_sleep(each->ofi);
 	}
+	const bool polls_all = at == lease->count;
 	if (is_empty)
-		(void)poll(polled, count, longest_wait_ms(lease, count == lease->count));
-	for (size_t at = 0; at < lease->count; at++)
+		(void)poll(polled, count, longest_wait_ms(lease, polls_all));
+	for (at = 0; at < lease->count; at++)
 		if (lease->connections[at]->memory != NULL)
 			ring_is_awake(&lease->connections[at]->memory->rings);
 }
@@ -142,18 +147,22 @@ static void end_late_of(gleaner_lease *lease, struct connection *connection, lon
 			const uint8_t *input = call->input;
 			const uint64_t id = call->id;
 			/* Its input must not be read any more. */
-			bool is_lent = connection->lent != NULL && connection->lent >= input &&
-				       connection->lent < input + call->input_bytes;
-			end_late(lease, call);
+			bool is_lent = connection->ofi != NULL
+					       ? ofi_sends_from(connection->ofi, input, call->input_bytes)
+					       : connection->lent != NULL && connection->lent >= input &&
+							 connection->lent < input + call->input_bytes;
 			if (is_lent)
 				lease_give_up(lease, connection);
 			else
 				connection_cancel(connection, id);
+			end_late(lease, call);
 		}
 	if (connection->receiving != NULL && connection->receiving->deadline_ms <= now) {
 		call = connection->receiving;
-		/* The rest is read and dropped. */
+		/* The rest is read and dropped, unless libfabric writes to the output itself. */
 		connection->receiving = NULL;
+		if (connection->ofi != NULL)
+			lease_give_up(lease, connection);
 		end_late(lease, call);
 	}
 }

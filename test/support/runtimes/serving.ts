@@ -6,7 +6,7 @@
 //                 await served.end();                  // as a cancel by the executor
 //                 afterEach(stopServing)               // kills what is left, removes folders
 // On a terminal:  node_modules/.bin/tsx test/support/runtimes/serving.ts python FOLDER \
-//                   --handler f.py:g --hot-ms -1 --concurrency 4 --key 64HEX --ports 0
+//                   --handler f.py:g --hot-ms -1 --concurrency 4 --key 64HEX --ports 0 --ofi tcp
 //                 prints the endpoint as one line of JSON, what the worker prints on standard
 //                 error, and serves until its standard input ends (or until SIGTERM).
 // A program that is not ours, or one under a profiler: startServing(["/path/program", "arg"], …),
@@ -41,6 +41,7 @@ export interface ServingOptions extends Partial<LoadOrder> {
   readonly hotMs?: number;
   readonly maxClients?: number;
   readonly ports?: string;
+  readonly ofiProvider?: string;
 }
 
 /** As the API gives it to the lease's owner. */
@@ -89,7 +90,7 @@ export async function startServing(
   options: ServingOptions = {},
 ): Promise<ServedWorker> {
   const { worker = "1.1", key = randomBytes(32).toString("hex"), hotMs = 0 } = options;
-  const { maxClients = 64, ports = "0", ...load } = options;
+  const { maxClients = 64, ports = "0", ofiProvider, ...load } = options;
   const runtime = startRuntime(typeof program === "string" ? await commandOf(program) : program);
   const directory = typeof code === "string" ? resolve(code) : bundleOf(code);
   const loaded = await runtime.load({ directory, ...load });
@@ -100,7 +101,7 @@ export async function startServing(
     onServing = settle;
   });
   const { id, end } = runtime.channel.serve(
-    { worker, key, hotMs, maxClients, ports },
+    { worker, key, hotMs, maxClients, ports, ofiProvider },
     { onServing, onUsage: (usage) => usages.push(usage) },
   );
   const began = await Promise.race([serving, end]);
@@ -139,6 +140,7 @@ async function main(): Promise<void> {
       key: { type: "string" },
       worker: { type: "string" },
       ports: { type: "string", default: "0" },
+      ofi: { type: "string" },
       program: { type: "string" },
     },
   });
@@ -151,6 +153,7 @@ async function main(): Promise<void> {
     concurrency: Number(values.concurrency),
     hotMs: Number(values["hot-ms"]),
     ports: values.ports,
+    ...(values.ofi !== undefined && { ofiProvider: values.ofi }),
     ...(key !== undefined && { key }),
     ...(worker !== undefined && { worker }),
   });

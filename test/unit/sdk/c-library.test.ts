@@ -28,11 +28,14 @@ beforeAll(() => {
 }, 120_000);
 afterEach(stopServing);
 
-async function serve(hotMs = 0, worker = "1.1") {
+async function serve(hotMs = 0, worker = "1.1", ofiProvider?: string) {
   const folder = bundleOf({});
   compileLibrary(folder, source);
   const program = join(runtimesFolder, "asan/glean-runtime-native");
-  return await startServing([program], folder, { hotMs, worker, outputLimitBytes: 6 << 20 });
+  return await startServing([program], folder, {
+    ...{ hotMs, worker, outputLimitBytes: 6 << 20 },
+    ...(ofiProvider !== undefined && { ofiProvider }),
+  });
 }
 
 test.each([
@@ -45,6 +48,20 @@ test.each([
   async (transport, hotMs) => {
     const { endpoint } = await serve(hotMs);
     expect(await runClient([client, transport], [endpoint])).toBe("ok\n");
+  },
+  60_000,
+);
+
+test.each([
+  ["tcp", 0],
+  ["tcp", -1],
+  ["shm", 0],
+  ["shm", -1],
+])(
+  "calls a worker over libfabric's provider %s, which spins %d ms",
+  async (provider, hotMs) => {
+    const { endpoint } = await serve(hotMs, "1.1", provider);
+    expect(await runClient([client, "ofi"], [endpoint])).toBe("ok\n");
   },
   60_000,
 );

@@ -54,7 +54,12 @@ static bool find_provider(struct ofi *ofi, const char *provider, int connection,
 	int error = -FI_ENODATA;
 	if (address[0] != '\0')
 		error = library->getinfo(API_VERSION, address, NULL, FI_SOURCE | FI_NUMERICHOST, hints, &ofi->info);
-	/* One whose network is not the connection's has addresses of its own. */
+	/* One whose network is not the connection's, or that has none, has addresses of its own. */
+	if (error == 0 && ofi->info->addr_format == FI_ADDR_STR) {
+		library->freeinfo(ofi->info);
+		ofi->info = NULL;
+		error = -FI_ENODATA;
+	}
 	if (error != 0)
 		error = library->getinfo(API_VERSION, NULL, NULL, 0, hints, &ofi->info);
 	library->freeinfo(hints);
@@ -111,8 +116,10 @@ struct ofi *ofi_open(const char *provider, int connection, char problem[OFI_MAX_
 	}
 	ofi->free_count = OFI_SENDS;
 	ofi->payload.kind = OFI_RECEIVES_PAYLOAD;
-	if (find_provider(ofi, provider, connection, problem) && open_endpoint(ofi, problem))
+	if (find_provider(ofi, provider, connection, problem) && open_endpoint(ofi, problem)) {
+		problem[0] = '\0';
 		return ofi;
+	}
 	ofi_close(ofi);
 	return NULL;
 }

@@ -163,13 +163,9 @@ static bool look_at_polled(struct server *server, int looks)
 		for (struct client *each = server->clients; each != NULL; each = each->next)
 			if (each->has_rings)
 				found |= client_looks_into_rings(server, each);
-<<<<<<< HEAD
-		spin_pause();
-=======
 			else if (each->ofi != NULL)
 				found |= client_looks_into_ofi(server, each);
-		__builtin_ia32_pause();
->>>>>>> c062f1e (runtimes: serve over libfabric)
+		spin_pause();
 	}
 	return found;
 }

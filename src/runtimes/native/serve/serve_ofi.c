@@ -103,12 +103,15 @@ static bool take(struct server *server, struct client *client, enum ofi_look loo
 {
 	switch (look) {
 	case OFI_PAYLOAD:
-		client->reads_large = false;
 		return client_takes_frame(server, client, &client->large_header, client->large);
 	case OFI_FRAME:
 		if (frame->payload != NULL)
 			return take_small(server, client, frame);
-		return client_begins_large(client, &frame->header, NULL, 0) && ofi_receive(client->ofi, client->large);
+		if (!client_begins_large(client, &frame->header, NULL, 0))
+			return false;
+		/* What comes over the socket only wakes. */
+		client->reads_large = false;
+		return ofi_receive(client->ofi, client->large);
 	default:
 		return false;
 	}

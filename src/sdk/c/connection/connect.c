@@ -85,7 +85,7 @@ static int connect_there(const struct endpoint *endpoint)
 	return connected;
 }
 
-static bool say(int fd, uint8_t type, struct fields *fields)
+bool connection_say(struct connection *connection, uint8_t type, struct fields *fields)
 {
 	uint8_t frame[FRAME_HEADER_BYTES + MAX_HANDSHAKE_BYTES];
 	struct frame_header header = { type, 0, (uint32_t)fields->length, 0 };
@@ -96,20 +96,24 @@ static bool say(int fd, uint8_t type, struct fields *fields)
 	}
 	ssize_t bytes = (ssize_t)(FRAME_HEADER_BYTES + fields->length);
 	free(fields->data);
-	return fits && send(fd, frame, (size_t)bytes, MSG_NOSIGNAL) == bytes;
+	return fits && send(connection->fd, frame, (size_t)bytes, MSG_NOSIGNAL) == bytes;
 }
 
-/* The fields of the next frame; 0 bytes if it is another one, or none comes. */
-static size_t hear(int fd, uint8_t type, char fields[MAX_HANDSHAKE_BYTES])
+size_t connection_hear(struct connection *connection, uint8_t type, char fields[MAX_HANDSHAKE_BYTES])
 {
+	const int fd = connection->fd;
 	uint8_t head[FRAME_HEADER_BYTES];
 	struct frame_header header;
 	if (recv(fd, head, sizeof head, MSG_WAITALL) != (ssize_t)sizeof head || !frame_decode_direct(head, &header) ||
-	    header.type != type || header.payload_bytes > MAX_HANDSHAKE_BYTES ||
+	    (header.type != type && header.type != DIRECT_REFUSED) || header.payload_bytes > MAX_HANDSHAKE_BYTES ||
 	    recv(fd, fields, header.payload_bytes, MSG_WAITALL) != (ssize_t)header.payload_bytes ||
 	    !fields_are_valid(fields, header.payload_bytes))
 		return 0;
-	return header.payload_bytes;
+	if (header.type == type)
+		return header.payload_bytes;
+	const char *reason = fields_find(fields, header.payload_bytes, "reason");
+	snprintf(connection->problem, sizeof connection->problem, "%s", reason == NULL ? "" : reason);
+	return 0;
 }
 
 static bool shake_hands(struct connection *connection)
@@ -124,9 +128,9 @@ static bool shake_hands(struct connection *connection)
 	fields_add_number(&hello, "version", PROTOCOL_VERSION);
 	fields_add(&hello, "worker", endpoint->worker, WORKER_NAME_BYTES);
 	fields_add(&hello, "nonce", challenge.client_nonce, SHA256_HEX);
-	if (!say(connection->fd, DIRECT_CLIENT_HELLO, &hello))
+	if (!connection_say(connection, DIRECT_CLIENT_HELLO, &hello))
 		return false;
-	size_t length = hear(connection->fd, DIRECT_WORKER_HELLO, fields);
+	size_t length = connection_hear(connection, DIRECT_WORKER_HELLO, fields);
 	const char *nonce = fields_find(fields, length, "nonce");
 	if (!nonce_is_valid(nonce))
 		return false;
@@ -135,11 +139,14 @@ static bool shake_hands(struct connection *connection)
 		return false;
 	proof_make(proof, "client", endpoint->key, &challenge);
 	fields_add(&proven, "proof", proof, SHA256_HEX);
-	if (!say(connection->fd, DIRECT_CLIENT_PROOF, &proven))
+	if (!connection_say(connection, DIRECT_CLIENT_PROOF, &proven))
 		return false;
-	length = hear(connection->fd, DIRECT_ACCEPTED, fields);
+	length = connection_hear(connection, DIRECT_ACCEPTED, fields);
 	const char *hot = fields_find(fields, length, "hotMs");
 	unsigned long most = fields_number(fields, length, "maxInFlight", 1);
+	const char *provider = fields_find(fields, length, "ofiProvider");
+	snprintf(connection->ofi_provider, sizeof connection->ofi_provider, "%s", provider == NULL ? "" : provider);
+	connection->spins = hot != NULL && strcmp(hot, "-1") == 0;
 	connection->is_hot = hot != NULL && strcmp(hot, "0") != 0;
 	connection->max_in_flight = most < 1 ? 1 : most > MOST_IN_FLIGHT ? MOST_IN_FLIGHT : (unsigned)most;
 	return length > 0;
@@ -160,10 +167,26 @@ static bool begin(struct connection *connection, int fd)
 	return false;
 }
 
+/* Over TCP, and over libfabric from there on if that is wanted, or there. */
+static bool open_there(struct connection *connection, gleaner_transport transport)
+{
+	if (!begin(connection, connect_there(&connection->endpoint)))
+		return false;
+	bool has_ofi = connection->ofi_provider[0] != '\0' && ofi_missing() == NULL;
+	if (transport == GLEANER_TRANSPORT_TCP || (transport == GLEANER_TRANSPORT_BEST && !has_ofi) ||
+	    ofi_connect(connection))
+		return true;
+	/* A worker that has none ends the connection. */
+	connection_close(connection);
+	return transport == GLEANER_TRANSPORT_BEST && begin(connection, connect_there(&connection->endpoint));
+}
+
 bool connection_open(struct connection *connection, gleaner_transport transport, uint32_t ring_bytes)
 {
 	connection->fd = -1;
-	if (transport != GLEANER_TRANSPORT_TCP && begin(connection, connect_here(&connection->endpoint))) {
+	if (transport == GLEANER_TRANSPORT_TCP || transport == GLEANER_TRANSPORT_OFI)
+		return open_there(connection, transport);
+	if (begin(connection, connect_here(&connection->endpoint))) {
 		bool wants_rings = transport == GLEANER_TRANSPORT_BEST || transport == GLEANER_TRANSPORT_SHM;
 		if (!wants_rings || shm_open_rings(connection, ring_bytes))
 			return true;
@@ -172,6 +195,5 @@ bool connection_open(struct connection *connection, gleaner_transport transport,
 		if (transport == GLEANER_TRANSPORT_BEST && begin(connection, connect_here(&connection->endpoint)))
 			return true;
 	}
-	bool may_use_tcp = transport == GLEANER_TRANSPORT_BEST || transport == GLEANER_TRANSPORT_TCP;
-	return may_use_tcp && begin(connection, connect_there(&connection->endpoint));
+	return transport == GLEANER_TRANSPORT_BEST && open_there(connection, transport);
 }

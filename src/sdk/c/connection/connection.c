@@ -12,6 +12,9 @@ void connection_close(struct connection *connection)
 	if (connection->fd >= 0)
 		close(connection->fd);
 	connection->fd = -1;
+	if (connection->ofi != NULL)
+		ofi_close(connection->ofi);
+	connection->ofi = NULL;
 	if (connection->memory == NULL)
 		return;
 	connection->memory->connection = NULL;
@@ -52,8 +55,10 @@ bool connection_add(struct connection *connection, gleaner_call *call)
 	put(metadata + 4, call->attempt, 2);
 	const uint64_t id = connection->last_id + 1;
 	struct frame_header header = { FRAME_CALL, CALL_HEAD_BYTES, (uint32_t)call->input_bytes, id };
-	if (connection->memory != NULL) {
-		if (!shm_add(connection, call, &header, metadata))
+	if (connection->memory != NULL || connection->ofi != NULL) {
+		bool is_added = connection->ofi == NULL ? shm_add(connection, call, &header, metadata)
+							: ofi_add(connection, call, &header, metadata);
+		if (!is_added)
 			return false;
 		remember(connection, call, id);
 		return true;
@@ -81,6 +86,8 @@ void connection_cancel(struct connection *connection, uint64_t id)
 	const struct frame_header header = { FRAME_CANCEL, 0, 0, id };
 	if (connection->memory != NULL)
 		shm_cancel(connection, id);
+	else if (connection->ofi != NULL)
+		ofi_cancel(connection, id);
 	else if (connection->fd >= 0 && connection->lent == NULL &&
 		 connection->out_end + FRAME_HEADER_BYTES <= OUT_BYTES) {
 		frame_encode(connection->out + connection->out_end, &header);

@@ -12,11 +12,13 @@
 /* The socket is looked at as often while it spins. */
 #define LOOKS_PER_DRAIN 1024
 #define WAIT_MS 200
+/* libfabric looks for all of its providers. */
+#define ANSWER_MS 5000
 
-static struct ofi *open_endpoint(const struct connection *connection, char token[SHA256_HEX], struct fields *fields)
+static struct ofi *open_endpoint(struct connection *connection, char token[SHA256_HEX], struct fields *fields)
 {
-	char address[OFI_ADDRESS_HEX], problem[OFI_MAX_PROBLEM_BYTES];
-	struct ofi *ofi = nonce_make(token) ? ofi_open(connection->ofi_provider, connection->fd, problem) : NULL;
+	char address[OFI_ADDRESS_HEX];
+	struct ofi *ofi = nonce_make(token) ? ofi_open(connection->ofi_provider, connection->fd, connection->problem) : NULL;
 	if (ofi == NULL)
 		return NULL;
 	ofi_address(ofi, address);
@@ -30,19 +32,26 @@ bool ofi_connect(struct connection *connection)
 {
 	char token[SHA256_HEX], fields[MAX_HANDSHAKE_BYTES];
 	struct fields open = { NULL, 0 };
-	if (connection->ofi_provider[0] == '\0')
+	if (connection->ofi_provider[0] == '\0') {
+		strcpy(connection->problem, "the site has no provider of libfabric: see leases.ofiProvider");
 		return false;
+	}
 	struct ofi *ofi = open_endpoint(connection, token, &open);
 	if (ofi == NULL)
 		return false;
-	size_t length = connection_say(connection->fd, DIRECT_OFI_OPEN, &open)
-				? connection_hear(connection->fd, DIRECT_OFI_ACCEPTED, fields)
+	struct pollfd answer = { connection->fd, POLLIN, 0 };
+	size_t length = connection_say(connection, DIRECT_OFI_OPEN, &open) && poll(&answer, 1, ANSWER_MS) == 1
+				? connection_hear(connection, DIRECT_OFI_ACCEPTED, fields)
 				: 0;
 	const char *address = fields_find(fields, length, "address");
-	if (address == NULL || !ofi_begin(ofi, false, address, connection->endpoint.key, token)) {
+	bool has_answer = address != NULL;
+	if (has_answer)
+		strcpy(connection->problem, "libfabric does not reach the worker at the address that it gave");
+	if (!has_answer || !ofi_begin(ofi, false, address, connection->endpoint.key, token)) {
 		ofi_close(ofi);
 		return false;
 	}
+	connection->problem[0] = '\0';
 	connection->ofi = ofi;
 	connection->is_woken = ofi_descriptor(ofi) < 0 && !connection->spins;
 	return true;
@@ -58,21 +67,29 @@ bool ofi_add(struct connection *connection, const gleaner_call *call, const stru
 	/* What is broken is found when it is looked at. */
 	(void)ofi_put(connection->ofi, header, metadata, call->input);
 	if (connection->is_woken)
-		connection_wake(connection);
+		shm_wake(connection);
 	return true;
 }
 
-static void end_output(struct connection *connection, const uint8_t *copied)
+void ofi_cancel(struct connection *connection, uint64_t id)
 {
-	gleaner_call *call = connection->receiving;
-	connection->receiving = NULL;
+	const struct frame_header header = { FRAME_CANCEL, 0, 0, id };
+	if (ofi_has_room(connection->ofi) && ofi_put(connection->ofi, &header, NULL, NULL) && connection->is_woken)
+		shm_wake(connection);
+}
+
+static void copy_output(gleaner_call *call, const uint8_t *output, size_t bytes)
+{
+	if (call != NULL && bytes > 0)
+		memcpy(call->output, output, bytes < call->output_capacity ? bytes : call->output_capacity);
+}
+
+static void end_output(gleaner_call *call, size_t bytes)
+{
 	if (call == NULL)
 		return;
-	const size_t bytes = connection->header.payload_bytes, room = call->output_capacity;
-	if (copied != NULL && bytes > 0)
-		memcpy(call->output, copied, bytes < room ? bytes : room);
 	call->output_bytes = bytes;
-	call_end(call, bytes > room ? GLEANER_OUTPUT_TOO_LARGE : GLEANER_OK);
+	call_end(call, bytes > call->output_capacity ? GLEANER_OUTPUT_TOO_LARGE : GLEANER_OK);
 }
 
 /* To the output if it has room for all. */
@@ -91,10 +108,14 @@ static bool end_large(gleaner_lease *lease, struct connection *connection)
 {
 	uint8_t *copied = connection->failure;
 	bool goes_on = true;
+	gleaner_call *call = connection->receiving;
 	connection->failure = NULL;
-	if (connection->header.type == FRAME_RESULT)
-		end_output(connection, copied);
-	else
+	connection->receiving = NULL;
+	if (connection->header.type == FRAME_RESULT) {
+		if (copied != NULL)
+			copy_output(call, copied, connection->header.payload_bytes);
+		end_output(call, connection->header.payload_bytes);
+	} else
 		goes_on = connection_takes_frame(lease, connection, &connection->header, copied);
 	free(copied);
 	return goes_on;
@@ -104,12 +125,12 @@ static bool take_small(gleaner_lease *lease, struct connection *connection, cons
 {
 	if (frame->header.type != FRAME_RESULT)
 		return connection_takes_frame(lease, connection, &frame->header, frame->payload) &&
-		       ofi_take(connection->ofi);
-	connection->header = frame->header;
-	connection->receiving = connection_begin_output(connection, &frame->header);
-	/* A callback may close the lease's other connections, but not this one. */
-	end_output(connection, frame->payload);
-	return ofi_take(connection->ofi);
+		       (connection->ofi == NULL || ofi_take(connection->ofi));
+	gleaner_call *call = connection_begin_output(connection, &frame->header);
+	copy_output(call, frame->payload, frame->header.payload_bytes);
+	bool is_taken = ofi_take(connection->ofi);
+	end_output(call, frame->header.payload_bytes);
+	return is_taken;
 }
 
 /* All that have come; -1 if the connection is broken. */
@@ -117,7 +138,8 @@ static int take_all(gleaner_lease *lease, struct connection *connection)
 {
 	struct ofi_frame frame;
 	int taken = 0;
-	for (enum ofi_look look; (look = ofi_look(connection->ofi, &frame)) != OFI_EMPTY; taken++) {
+	/* A callback may have closed it. */
+	for (enum ofi_look look; connection->ofi != NULL && (look = ofi_look(connection->ofi, &frame)) != OFI_EMPTY; taken++) {
 		bool goes_on = look == OFI_PAYLOAD ? end_large(lease, connection)
 			       : look != OFI_FRAME ? false
 			       : frame.payload != NULL ? take_small(lease, connection, &frame)

@@ -53,8 +53,7 @@ static void take_payload(struct connection *connection, const uint8_t *from, siz
 	connection->payload_left -= bytes;
 }
 
-/* The call whose output comes; NULL if it is to be dropped. */
-static gleaner_call *begin_output(struct connection *connection, const struct frame_header *header)
+gleaner_call *connection_begin_output(struct connection *connection, const struct frame_header *header)
 {
 	gleaner_call *call = connection_take_call(connection, header->id);
 	if (call == NULL || !call->is_in_place)
@@ -78,7 +77,7 @@ static bool begin_frame(struct connection *connection)
 	connection->payload_at = 0;
 	connection->was_large = FRAME_HEADER_BYTES + header->metadata_bytes + (size_t)header->payload_bytes > there;
 	if (header->type == FRAME_RESULT)
-		connection->receiving = begin_output(connection, header);
+		connection->receiving = connection_begin_output(connection, header);
 	else
 		connection->failure = malloc((size_t)header->payload_bytes + 1);
 	return header->type == FRAME_RESULT || connection->failure != NULL;
@@ -132,6 +131,8 @@ bool connection_receive(gleaner_lease *lease, struct connection *connection, boo
 	ssize_t got;
 	if (connection->memory != NULL)
 		return shm_receive(lease, connection, may_wait);
+	if (connection->ofi != NULL)
+		return ofi_connection_receive(lease, connection, may_wait);
 	if (receive_output(connection, may_wait, &got)) {
 		if (got < 0 || (got > 0 && connection->payload_left == 0 && !end_payload(lease, connection)))
 			return false;

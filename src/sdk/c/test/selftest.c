@@ -198,6 +198,7 @@ int main(int argc, char **argv)
 	options.transport = strcmp(argv[1], "tcp") == 0	   ? GLEANER_TRANSPORT_TCP
 			    : strcmp(argv[1], "unix") == 0 ? GLEANER_TRANSPORT_UNIX
 			    : strcmp(argv[1], "shm") == 0  ? GLEANER_TRANSPORT_SHM
+			    : strcmp(argv[1], "ofi") == 0  ? GLEANER_TRANSPORT_OFI
 							   : GLEANER_TRANSPORT_BEST;
 	gleaner_endpoint stranger = endpoints[0];
 	stranger.key = "0000000000000000000000000000000000000000000000000000000000000000";
