@@ -54,7 +54,6 @@ test.each([
 
 test.each([
   ["tcp", 0],
-  ["tcp", -1],
   ["shm", 0],
   ["shm", -1],
 ])(
