@@ -28,7 +28,7 @@ export interface OrderDocuments {
 /** What gleanerd adds to the terms of a lease. */
 export interface LeaseOrders {
   readonly ports: string;
-  /** Of libfabric; null: the site uses none. */
+  /** The provider of libfabric; null: the site uses none. */
   readonly ofiProvider: string | null;
   keyOf(worker: string): Uint8Array;
 }

@@ -49,7 +49,7 @@ typedef enum gleaner_retry {
 
 /* How to reach a worker. */
 typedef enum gleaner_transport {
-	/* Shared memory if the worker is on this host; else libfabric if the site has a provider for it
+	/* Shared memory if the worker is on this host; else libfabric if the site names a provider
 	 * and both sides have the library; else TCP. */
 	GLEANER_TRANSPORT_BEST = 0,
 	GLEANER_TRANSPORT_TCP = 1,

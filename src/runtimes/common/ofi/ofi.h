@@ -64,9 +64,9 @@ enum ofi_look {
 
 /* Goes on with all that is under way, and looks at the next frame without taking it. */
 enum ofi_look ofi_look(struct ofi *ofi, struct ofi_frame *frame);
-/* Receives the large payload of the frame that was looked at, which is taken then. */
+/* Receives the large payload of the next frame, which is taken then. */
 bool ofi_receive(struct ofi *ofi, void *where);
-/* Takes the frame that was looked at: its buffer is used again. False if the endpoint is broken. */
+/* Takes the next frame: its buffer is used again. False if the endpoint is broken. */
 bool ofi_take(struct ofi *ofi);
 
 /* Readable once there is something to do, if ofi_may_sleep said that there was nothing. -1 if the

@@ -61,7 +61,7 @@ struct ofi {
 	struct fid_ep *endpoint;
 	fi_addr_t peer;
 	int descriptor;
-	/* Of messages; those of payloads are one more. */
+	/* The tags of messages; those of payloads are one more. */
 	uint64_t send_tag, receive_tag;
 	uint8_t expected_proof[SHA256_BYTES];
 	bool is_proven, is_broken;
@@ -71,8 +71,8 @@ struct ofi {
 	/* Messages that have come, in their order. */
 	struct ofi_receive *first_come, *last_come;
 	struct ofi_operation payload;
-	/* Of the one that is being received, and of what has come of it. */
-	size_t payload_bytes, payload_got;
+	/* The size of the one that is being received. */
+	size_t payload_bytes;
 	bool awaits_payload, has_payload;
 	size_t messages, wakes;
 

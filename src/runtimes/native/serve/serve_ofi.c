@@ -66,7 +66,7 @@ bool client_opens_ofi(struct server *server, struct client *client, const char *
 void client_puts_into_ofi(struct client *client, const struct frame_header *header, const void *metadata,
 			  const void *payload)
 {
-	/* Who puts here has looked for room. What is broken is found when it is looked at. */
+	/* Who puts here has looked for room. What is broken is found by the next look. */
 	(void)ofi_put(client->ofi, header, metadata, payload);
 	if (client->is_woken)
 		client_wakes(client);

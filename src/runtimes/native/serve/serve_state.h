@@ -71,7 +71,7 @@ struct server {
 	uint8_t key[SHA256_BYTES];
 	long hot_ms;
 	unsigned max_clients;
-	/* Of libfabric; empty if the site uses none. */
+	/* The provider of libfabric; empty if the site uses none. */
 	char ofi_provider[OFI_MAX_PROVIDER_BYTES];
 
 	int epoll, tcp, local;

@@ -9,7 +9,7 @@
 #include "internal.h"
 
 #define SPINS_PER_LOOK 2000
-/* The socket is looked at as often while it spins. */
+/* The socket is read as often while it spins. */
 #define LOOKS_PER_DRAIN 1024
 #define WAIT_MS 200
 /* libfabric looks for all of its providers. */
@@ -64,7 +64,7 @@ bool ofi_add(struct connection *connection, const gleaner_call *call, const stru
 		ofi_go_on(connection->ofi);
 	if (!ofi_has_room(connection->ofi))
 		return false;
-	/* What is broken is found when it is looked at. */
+	/* What is broken is found by the next look. */
 	(void)ofi_put(connection->ofi, header, metadata, call->input);
 	if (connection->is_woken)
 		shm_wake(connection);
